@@ -1,0 +1,122 @@
+/* Socket addresses. Any thread. */
+#include "base/addr.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+bool addr_split(sluice_str text, uint16_t default_port, sluice_str *host, uint16_t *port)
+{
+	sluice_str rest = text;
+	uint64_t v = 0;
+	if (rest.len && rest.data[0] == '[') {
+		const char *close = memchr(rest.data, ']', rest.len);
+		if (!close)
+			return false;
+		*host = str_n(rest.data + 1, (size_t)(close - rest.data - 1));
+		size_t used = (size_t)(close + 1 - rest.data);
+		rest = str_n(rest.data + used, rest.len - used);
+		if (memchr(host->data, ':', host->len) == NULL)
+			return false;
+	} else {
+		const char *colon = rest.len ? memchr(rest.data, ':', rest.len) : NULL;
+		size_t n = colon ? (size_t)(colon - rest.data) : rest.len;
+		*host = str_n(rest.data, n);
+		rest = str_n(rest.data + n, rest.len - n);
+	}
+	if (host->len == 0)
+		return false;
+	if (rest.len == 0) {
+		*port = default_port;
+		return default_port != 0;
+	}
+	if (rest.data[0] != ':' || rest.len > 6 || !str_u64(str_n(rest.data + 1, rest.len - 1), &v) || v == 0 || v > 65535)
+		return false;
+	*port = (uint16_t)v;
+	return true;
+}
+
+bool addr_from_ip(sluice_str ip, uint16_t port, struct addr *out)
+{
+	char z[INET6_ADDRSTRLEN];
+	*out = (struct addr){ 0 };
+	if (ip.len == 0 || ip.len >= sizeof(z))
+		return false;
+	memcpy(z, ip.data, ip.len);
+	z[ip.len] = 0;
+	if (strlen(z) != ip.len)
+		return false;
+	if (inet_pton(AF_INET, z, &out->in.sin_addr) == 1) {
+		out->in.sin_family = AF_INET;
+		out->in.sin_port = htons(port);
+		out->len = sizeof(out->in);
+		return true;
+	}
+	if (inet_pton(AF_INET6, z, &out->in6.sin6_addr) == 1) {
+		out->in6.sin6_family = AF_INET6;
+		out->in6.sin6_port = htons(port);
+		out->len = sizeof(out->in6);
+		return true;
+	}
+	return false;
+}
+
+bool addr_parse(sluice_str text, struct addr *out)
+{
+	sluice_str host;
+	uint16_t port;
+	*out = (struct addr){ 0 };
+	if (str_starts(text, STR("unix:"))) {
+		size_t n = text.len - 5;
+		if (n == 0 || n >= sizeof(out->un.sun_path) || memchr(text.data + 5, 0, n))
+			return false;
+		out->un.sun_family = AF_UNIX;
+		memcpy(out->un.sun_path, text.data + 5, n);
+		out->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + 1);
+		return true;
+	}
+	return addr_split(text, 0, &host, &port) && addr_from_ip(host, port, out);
+}
+
+size_t addr_ip_text(const struct addr *a, char *buf)
+{
+	const void *ip = NULL;
+	int family = a->sa.sa_family;
+	if (family == AF_INET) {
+		ip = &a->in.sin_addr;
+	} else if (family == AF_INET6) {
+		ip = &a->in6.sin6_addr;
+		if (IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr)) {
+			ip = &a->in6.sin6_addr.s6_addr[12];
+			family = AF_INET;
+		}
+	}
+	if (!ip || !inet_ntop(family, ip, buf, ADDR_IP_TEXT))
+		memcpy(buf, "unix", 5);
+	return strlen(buf);
+}
+
+size_t addr_text(const struct addr *a, char *buf)
+{
+	char ip[ADDR_IP_TEXT];
+	int n;
+	if (a->sa.sa_family == AF_UNIX) {
+		n = snprintf(buf, ADDR_TEXT, "unix:%s", a->un.sun_path);
+	} else {
+		size_t len = addr_ip_text(a, ip);
+		bool v6 = memchr(ip, ':', len) != NULL;
+		n = snprintf(buf, ADDR_TEXT, v6 ? "[%s]:%u" : "%s:%u", ip, (unsigned)addr_port(a));
+	}
+	return n < 0 ? 0 : n >= ADDR_TEXT ? ADDR_TEXT - 1 : (size_t)n;
+}
+
+bool addr_eq(const struct addr *a, const struct addr *b)
+{
+	return a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;
+}
+
+uint16_t addr_port(const struct addr *a)
+{
+	if (a->sa.sa_family == AF_INET)
+		return ntohs(a->in.sin_port);
+	return a->sa.sa_family == AF_INET6 ? ntohs(a->in6.sin6_port) : 0;
+}

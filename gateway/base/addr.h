@@ -1,0 +1,37 @@
+/* Socket addresses and their text. No name lookups: those are net/resolve. Any thread. */
+#ifndef BASE_ADDR_H
+#define BASE_ADDR_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/str.h"
+
+struct addr {
+	socklen_t len; /* 0: none */
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+		struct sockaddr_un un;
+	};
+};
+
+enum { ADDR_TEXT = 128, ADDR_IP_TEXT = 46 };
+
+/* "127.0.0.1:80", "[::1]:80", "unix:/path". false for anything else, names included. */
+must_use bool addr_parse(sluice_str text, struct addr *out);
+/* Split "host:port" or "[v6]:port": host (brackets taken off) and port 1..65535; port is default_port when left out and
+ * default_port is not 0. */
+must_use bool addr_split(sluice_str text, uint16_t default_port, sluice_str *host, uint16_t *port);
+/* An address from an IP literal without port. */
+must_use bool addr_from_ip(sluice_str ip, uint16_t port, struct addr *out);
+/* "ip:port", or "unix:/path"; buf of ADDR_TEXT bytes is NUL-terminated; returns the length. */
+size_t addr_text(const struct addr *a, char *buf);
+/* The IP alone, IPv4-mapped IPv6 as IPv4; "unix" for unix sockets. buf of ADDR_IP_TEXT bytes. */
+size_t addr_ip_text(const struct addr *a, char *buf);
+bool addr_eq(const struct addr *a, const struct addr *b);
+uint16_t addr_port(const struct addr *a); /* 0 for unix sockets */
+
+#endif

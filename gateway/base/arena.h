@@ -1,0 +1,47 @@
+/*
+ * Bump allocation that is freed all at once: one arena for each exchange, one for each snapshot. Not thread-safe.
+ * Standard blocks come from a per-thread free list, so that the steady state allocates nothing.
+ */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include "base/str.h"
+
+enum { ARENA_BLOCK = 4096 }; /* bytes of a standard block, its header included */
+
+struct arena_block;
+
+struct arena {
+	struct arena_block *top; /* owned: newest first */
+	char *at, *end;          /* free part of top */
+	size_t used;             /* bytes taken from the system or the free list */
+	size_t budget;           /* most that `used` may reach; 0: no bound, and exhaustion aborts */
+	bool failed;             /* a request went over the budget; sticky */
+};
+
+void arena_init(struct arena *a, size_t budget);
+/* Give everything back. The arena is then as after arena_init(). */
+void arena_fini(struct arena *a);
+/* Aligned for any type, not zeroed. NULL when the budget is spent (never for an arena without one). */
+void *arena_alloc_slow(struct arena *a, size_t n);
+void *arena_zalloc(struct arena *a, size_t n);
+/* Copies, NUL-terminated; data is NULL when the budget is spent. */
+sluice_str arena_str(struct arena *a, sluice_str s);
+__attribute__((format(printf, 2, 3))) sluice_str arena_printf(struct arena *a, const char *fmt, ...);
+/* At program end (leak checkers): free this thread's list of blocks. */
+void arena_thread_fini(void);
+
+static inline void *arena_alloc(struct arena *a, size_t n)
+{
+	size_t want = (n + 15) & ~(size_t)15;
+	if (likely(want >= n && want <= (size_t)(a->end - a->at))) {
+		void *p = a->at;
+		a->at += want;
+		return p;
+	}
+	return arena_alloc_slow(a, n);
+}
+
+#define arena_new(a, type) ((type *)arena_zalloc((a), sizeof(type)))
+
+#endif

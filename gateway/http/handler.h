@@ -1,0 +1,127 @@
+/*
+ * The two faces of an exchange, free of any protocol version: its client and its origin (one request on a connection to
+ * an upstream server). Codecs implement `client_ops` and `origin_ops`; the exchange implements `client_events` and
+ * `origin_events`. One worker thread.
+ *
+ * The rule that keeps this simple: an operation never calls back before it returns. What goes wrong while writing is told
+ * later, from the event loop. Data is pushed; `full` tells the pusher to stop, `on_drained` to go on.
+ */
+#ifndef HTTP_HANDLER_H
+#define HTTP_HANDLER_H
+
+#include "base/addr.h"
+#include "http/head.h"
+#include "net/buf.h"
+
+struct client;
+struct origin;
+struct stream;
+
+/* ---- client side -------------------------------------------------------------------------------------------------- */
+
+/* Called by the exchange. */
+struct client_ops {
+	/* A response head: any number of 1xx, then one final. It says by h->body what follows; fields with FIELD_DROP are
+	 * left out, framing fields are the codec's own work. h is read before the call returns. */
+	void (*head)(struct client *c, const struct response_head *h);
+	/* Takes all of data, which is then empty. Returns true when full: push no more until on_drained. */
+	bool (*body)(struct client *c, struct buf *data);
+	/* The response is complete. trailers may be NULL; dropped where the protocol or the client cannot take them. */
+	void (*end)(struct client *c, const struct fields *trailers);
+	/* The response cannot be completed: make sure that the client does not take it for whole. */
+	void (*abort)(struct client *c);
+	/* Stop or go on delivering the request body. */
+	void (*hold)(struct client *c);
+	void (*resume)(struct client *c);
+	/* The exchange is done with this client, always its last call: memory of the arena dies here. */
+	void (*finish)(struct client *c);
+};
+
+/* Called by the codec, from the event loop. */
+struct client_events {
+	/* A part of the request body: take what you want from data; the rest is handed over again with the next part. */
+	void (*on_body)(struct client *c, struct buf *data);
+	/* The request is complete. trailers may be NULL. */
+	void (*on_end)(struct client *c, const struct fields *trailers);
+	/* After `full`: there is room again. */
+	void (*on_drained)(struct client *c);
+	/* After end(): every byte was handed to the system. */
+	void (*on_sent)(struct client *c);
+	/* No further event comes: the client left, broke the protocol or a limit (err). When the codec can still answer, and
+	 * no final head was sent, it waits for that answer; `can_answer` tells. */
+	void (*on_gone)(struct client *c, int err, bool can_answer);
+};
+
+/* What every request has, whatever its codec. Lies in its own arena; embedded first in the codec's struct. */
+struct client {
+	const struct client_ops *ops;
+	const struct client_events *events; /* set by the handler in on_request */
+	struct arena arena;                 /* owned by the codec, freed in finish() */
+	struct request_head *head;
+	const struct conn_info *conn; /* borrowed: lives until finish() */
+	void *exchange;               /* of the handler */
+	uint64_t started_ns;          /* first byte of the head arrived */
+	uint64_t bytes_in, bytes_out; /* of this request: heads and bodies, before TLS */
+};
+
+/* Facts of the connection a request came over. */
+struct conn_info {
+	struct addr peer, local;
+	char peer_ip[ADDR_IP_TEXT];
+	uint8_t peer_ip_len;
+	bool tls;
+	bool reused;           /* not the first request of this connection */
+	uint64_t id;           /* of the connection, unique in the process */
+	const char *tls_version; /* "TLSv1.3", or NULL */
+	const char *tls_cipher;
+	char sni[256];         /* empty: none */
+};
+
+/* Whoever answers requests: proxy/ and admin/. begin may answer before it returns. */
+struct handler {
+	/* A request head is complete and valid. Must set c->events (and c->exchange). */
+	void (*on_request)(void *ctx, struct client *c);
+	/* A head could not be read: the codec has an answer to give (err_info(err)->status), and wants it counted and logged.
+	 * c->head may be incomplete (fields n may be 0, strings empty). The handler answers as for a request. */
+	void (*on_bad_request)(void *ctx, struct client *c, int err);
+	void *ctx;
+};
+
+/* ---- origin side -------------------------------------------------------------------------------------------------- */
+
+/* Called by the exchange. */
+struct origin_ops {
+	/* The request head, once; body as in h->body. Framing and Host are the codec's own work. */
+	void (*head)(struct origin *o, const struct request_head *h);
+	bool (*body)(struct origin *o, struct buf *data); /* true: full */
+	void (*end)(struct origin *o, const struct fields *trailers);
+	void (*hold)(struct origin *o); /* stop or go on delivering the response body */
+	void (*resume)(struct origin *o);
+	/* Always the last call. The connection is kept when request and response were complete and nothing is left over;
+	 * otherwise it is closed. */
+	void (*release)(struct origin *o);
+};
+
+/* Called by the codec, from the event loop. */
+struct origin_events {
+	/* Any number of 1xx, then one final head. h lies in the arena given at open. */
+	void (*on_head)(struct origin *o, struct response_head *h);
+	void (*on_body)(struct origin *o, struct buf *data); /* take what you want */
+	void (*on_end)(struct origin *o, const struct fields *trailers);
+	void (*on_drained)(struct origin *o);
+	/* No further event comes. */
+	void (*on_fail)(struct origin *o, int err);
+};
+
+struct origin {
+	const struct origin_ops *ops;
+	const struct origin_events *events;
+	void *user;          /* the exchange */
+	struct arena *arena; /* borrowed: of the exchange, for response heads */
+	bool reused;         /* the connection carried requests before this one */
+	bool sent;           /* at least one byte of the request went to the system */
+	bool answered;       /* at least one byte of the response arrived */
+	uint64_t bytes_in, bytes_out;
+};
+
+#endif

@@ -1,0 +1,126 @@
+/*
+ * One HTTP message head, whatever version carried it: what codecs read into and write from, and what routes, plugins and
+ * the exchange look at. All strings are slices of the exchange's arena. No I/O here.
+ */
+#ifndef HTTP_HEAD_H
+#define HTTP_HEAD_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+enum token_flags { TOKEN_HOP = 1, TOKEN_FRAMING = 2, TOKEN_SINGLE = 4, TOKEN_OURS = 8 };
+
+enum token {
+	TOKEN_OTHER = 0,
+#define T(name, text, flags) TOKEN_##name,
+#include "http/token.def"
+#undef T
+	TOKEN_COUNT
+};
+
+/* The token of a field name, compared without case; TOKEN_OTHER for names not in the table. A few nanoseconds. */
+enum token token_find(const char *name, size_t len);
+unsigned token_flags(enum token t);
+sluice_str token_name(enum token t); /* lower case */
+
+enum field_flags {
+	FIELD_LINE = 1, /* the bytes from name to value + value_len + 2 are a whole valid "name: value\r\n" on one line */
+	FIELD_DROP = 2  /* is not forwarded */
+};
+
+struct field {
+	const char *name, *value;
+	uint32_t name_len, value_len;
+	uint16_t token; /* enum token */
+	uint16_t flags; /* enum field_flags */
+};
+
+static inline sluice_str field_name(const struct field *f)
+{
+	return str_n(f->name, f->name_len);
+}
+static inline sluice_str field_value(const struct field *f)
+{
+	return str_n(f->value, f->value_len);
+}
+
+struct fields {
+	struct field *v; /* in the arena, in the order of arrival */
+	uint32_t n, cap;
+};
+
+/* First field of that name that is not dropped, or NULL. By token for known names, by name (without case) for others. */
+struct field *fields_find(const struct fields *f, enum token t);
+struct field *fields_find_name(const struct fields *f, sluice_str name);
+/* Append; the strings are borrowed and must live as long as the arena. ERR_NO_MEMORY when its budget is spent. */
+must_use int fields_add(struct fields *f, struct arena *a, sluice_str name, sluice_str value);
+/* Drop every field of that name: how many there were. */
+unsigned fields_drop(struct fields *f, sluice_str name);
+/* Drop all, then add. */
+must_use int fields_set(struct fields *f, struct arena *a, sluice_str name, sluice_str value);
+
+enum method {
+	METHOD_OTHER = 0, /* any other token: forwarded as it is */
+	METHOD_GET,
+	METHOD_HEAD,
+	METHOD_POST,
+	METHOD_PUT,
+	METHOD_DELETE,
+	METHOD_PATCH,
+	METHOD_OPTIONS,
+	METHOD_CONNECT,
+	METHOD_TRACE,
+	METHOD_COUNT
+};
+enum method method_find(sluice_str s); /* case-sensitive, RFC 9110 9.1 */
+sluice_str method_name(enum method m);
+bool method_is_idempotent(enum method m); /* RFC 9110 9.2.2 */
+
+enum body_kind {
+	BODY_NONE = 0, /* no body follows */
+	BODY_LENGTH,   /* exactly body_length bytes */
+	BODY_CHUNKED,  /* until it says so: chunked in HTTP/1.1, END_STREAM in HTTP/2 */
+	BODY_CLOSE     /* responses in HTTP/1 only: until the connection closes */
+};
+
+enum target_form { TARGET_ORIGIN, TARGET_ABSOLUTE, TARGET_AUTHORITY, TARGET_ASTERISK }; /* RFC 9112 3.2 */
+
+struct request_head {
+	sluice_str method_text;
+	sluice_str target;    /* as received */
+	sluice_str path;      /* normalised: http/uri.h */
+	sluice_str query;     /* after '?', as received, without it */
+	sluice_str authority; /* as received: Host, or of the absolute target (which wins, RFC 9112 3.2.2); may be empty in 1.0 */
+	sluice_str host;      /* authority without port, lower case, no trailing dot */
+	struct fields fields;
+	uint64_t body_length; /* BODY_LENGTH */
+	uint8_t method;       /* enum method */
+	uint8_t form;         /* enum target_form */
+	uint8_t version;      /* 10, 11, 20 */
+	uint8_t body;         /* enum body_kind, never BODY_CLOSE */
+	bool has_query;       /* "/p?" has an empty one */
+	bool keep_alive;      /* the client lets the connection live on */
+	bool expect_continue; /* waits for 100 before it sends the body (RFC 9110 10.1.1) */
+	bool te_trailers;     /* said that it takes trailers */
+	bool upgrade;         /* asks for another protocol */
+};
+
+struct response_head {
+	uint16_t status; /* 100..999 */
+	uint8_t version; /* 10, 11, 20 */
+	uint8_t body;    /* enum body_kind */
+	bool keep_alive; /* HTTP/1: the connection may carry another response */
+	sluice_str reason;
+	struct fields fields;
+	uint64_t body_length; /* BODY_LENGTH; for HEAD and 304 what the field said, with body BODY_NONE */
+};
+
+/* Whether a response of this status to this method can have a body at all (RFC 9110 6.4.1). */
+bool response_may_have_body(enum method m, int status);
+
+/* Mark with FIELD_DROP what must not be forwarded: hop-by-hop fields and those that Connection names (RFC 9110 7.6.1).
+ * `te: trailers` survives as request_head.te_trailers. */
+void fields_drop_hop_by_hop(struct fields *f);
+
+#endif
