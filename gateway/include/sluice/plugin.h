@@ -218,7 +218,7 @@ typedef struct sluice_fetch_request {
 	sluice_str body;
 	uint64_t timeout_ms;   /* whole fetch; 0: 5 s */
 	size_t max_body;       /* bytes; more is SLUICE_ERROR; 0: 1 MiB */
-	sluice_str ca_file;    /* PEM file of authorities; empty: the system's */
+	sluice_str ca_file;    /* PEM file of authorities, relative to the configuration file; empty: the system's */
 } sluice_fetch_request;
 
 typedef struct sluice_fetch_response {
@@ -334,8 +334,9 @@ static inline bool sluice_conf_given(sluice_instance *inst, const char *option)
 {
 	return sluice_host_table->conf_given(inst, option);
 }
-/* Read a file of at most max bytes, relative to the configuration file; out lives as long as the instance and is
- * NUL-terminated. 0, or a negative errno. Also legal in a main-thread timer. */
+/* Read a file of at most max bytes, relative to the configuration file; out is NUL-terminated. It lives as long as the
+ * instance when read in check() or start(). Also legal in a main-thread timer, fetch callback or on_refresh(), where it
+ * lives until that returns: what is read again and again must not pile up. 0, or a negative errno. */
 static inline int sluice_read_file(sluice_instance *inst, sluice_str path, size_t max, sluice_str *out)
 {
 	return sluice_host_table->read_file(inst, path, max, out);
