@@ -1,0 +1,218 @@
+/* Byte queues. Any thread, one at a time for each buf. */
+#include "net/buf.h"
+
+#include <stdlib.h>
+
+enum {
+	SPARE_MAX = 128,    /* blocks a thread keeps for reuse: 2 MiB */
+	TAIL_MIN = 2048,    /* less room than this is not worth a read */
+	COPY_MAX = 1024     /* a whole block with fewer bytes than this is copied into the tail's room instead */
+};
+
+static __thread struct block *spare;
+static __thread unsigned n_spare;
+
+static struct block *block_new(size_t cap)
+{
+	struct block *b;
+	if (cap <= BUF_BLOCK && spare) {
+		b = spare;
+		spare = b->next;
+		n_spare--;
+	} else {
+		if (cap < BUF_BLOCK)
+			cap = BUF_BLOCK;
+		b = malloc(sizeof(*b) + cap);
+		check(b && cap <= UINT32_MAX, "out of memory: a block of %zu bytes", cap);
+		b->cap = (uint32_t)cap;
+	}
+	b->next = NULL;
+	b->off = b->end = 0;
+	return b;
+}
+
+static void block_free(struct block *b)
+{
+	if (b->cap == BUF_BLOCK && n_spare < SPARE_MAX) {
+		b->next = spare;
+		spare = b;
+		n_spare++;
+	} else {
+		free(b);
+	}
+}
+
+void buf_thread_fini(void)
+{
+	while (spare) {
+		struct block *next = spare->next;
+		free(spare);
+		spare = next;
+	}
+	n_spare = 0;
+}
+
+void buf_fini(struct buf *b)
+{
+	struct block *at = b->first;
+	while (at) {
+		struct block *next = at->next;
+		block_free(at);
+		at = next;
+	}
+	buf_init(b);
+}
+
+static void buf_push(struct buf *b, struct block *at)
+{
+	if (b->last)
+		b->last->next = at;
+	else
+		b->first = at;
+	b->last = at;
+}
+
+void buf_drain(struct buf *b, size_t n)
+{
+	check(n <= b->len, "draining %zu of %zu bytes", n, b->len);
+	b->len -= n;
+	while (n) {
+		struct block *at = b->first;
+		size_t have = at->end - at->off;
+		if (n < have) {
+			at->off += (uint32_t)n;
+			return;
+		}
+		n -= have;
+		b->first = at->next;
+		block_free(at);
+	}
+	if (!b->first)
+		b->last = NULL;
+}
+
+char *buf_reserve(struct buf *b, size_t min, size_t *room)
+{
+	if (!b->last || b->last->cap - b->last->end < min)
+		buf_push(b, block_new(min));
+	*room = b->last->cap - b->last->end;
+	return b->last->data + b->last->end;
+}
+
+void buf_commit(struct buf *b, size_t n)
+{
+	check(b->last && n <= b->last->cap - b->last->end, "committing %zu bytes more than there is room", n);
+	b->last->end += (uint32_t)n;
+	b->len += n;
+}
+
+void buf_room(struct buf *b, size_t want, struct buf_room *room)
+{
+	room->n = 0;
+	room->total = 0;
+	room->tail = b->last && b->last->cap - b->last->end >= TAIL_MIN;
+	do {
+		struct block *at = room->n == 0 && room->tail ? b->last : block_new(BUF_BLOCK);
+		size_t len = at->cap - at->end;
+		room->block[room->n] = at;
+		room->iov[room->n++] = (struct iovec){ at->data + at->end, len };
+		room->total += len;
+	} while (room->total < want && room->n < BUF_ROOM_MAX);
+}
+
+void buf_room_take(struct buf *b, struct buf_room *room, size_t got)
+{
+	check(got <= room->total, "%zu bytes in a room of %zu", got, room->total);
+	b->len += got;
+	for (int i = 0; i < room->n; i++) {
+		struct block *at = room->block[i];
+		size_t take = got < room->iov[i].iov_len ? got : room->iov[i].iov_len;
+		bool ours = i > 0 || !room->tail;
+		at->end += (uint32_t)take;
+		got -= take;
+		if (ours && take)
+			buf_push(b, at);
+		else if (ours)
+			block_free(at);
+	}
+}
+
+void buf_append(struct buf *b, const char *p, size_t n)
+{
+	while (n) {
+		size_t room;
+		char *at = buf_reserve(b, 1, &room);
+		size_t take = n < room ? n : room;
+		memcpy(at, p, take);
+		buf_commit(b, take);
+		p += take;
+		n -= take;
+	}
+}
+
+void buf_move(struct buf *dst, struct buf *src, size_t n)
+{
+	check(n <= src->len, "moving %zu of %zu bytes", n, src->len);
+	while (n) {
+		struct block *at = src->first;
+		size_t have = at->end - at->off;
+		bool fits = dst->last && dst->last->cap - dst->last->end >= have;
+		if (n < have || (have <= COPY_MAX && fits)) {
+			size_t take = n < have ? n : have;
+			buf_append(dst, at->data + at->off, take);
+			buf_drain(src, take);
+			n -= take;
+			continue;
+		}
+		src->first = at->next;
+		if (!src->first)
+			src->last = NULL;
+		at->next = NULL;
+		buf_push(dst, at);
+		src->len -= have;
+		dst->len += have;
+		n -= have;
+	}
+}
+
+void buf_copy(const struct buf *b, char *dst, size_t n)
+{
+	check(n <= b->len, "copying %zu of %zu bytes", n, b->len);
+	for (const struct block *at = b->first; n; at = at->next) {
+		size_t have = at->end - at->off, take = n < have ? n : have;
+		memcpy(dst, at->data + at->off, take);
+		dst += take;
+		n -= take;
+	}
+}
+
+sluice_str buf_pullup(struct buf *b, size_t n)
+{
+	check(n <= b->len, "pulling up %zu of %zu bytes", n, b->len);
+	sluice_str run = buf_peek(b);
+	if (run.len >= n)
+		return run;
+	struct block *whole = block_new(n);
+	size_t total = b->len;
+	buf_copy(b, whole->data, n);
+	whole->end = (uint32_t)n;
+	buf_drain(b, n);
+	whole->next = b->first;
+	b->first = whole;
+	if (!b->last)
+		b->last = whole;
+	b->len = total;
+	return buf_peek(b);
+}
+
+int buf_iov(const struct buf *b, struct iovec *iov, int max, size_t *total)
+{
+	int n = 0;
+	*total = 0;
+	for (struct block *at = b->first; at && n < max; at = at->next) {
+		iov[n].iov_base = at->data + at->off;
+		iov[n].iov_len = at->end - at->off;
+		*total += iov[n++].iov_len;
+	}
+	return n;
+}

@@ -1,0 +1,89 @@
+/*
+ * Byte queues made of blocks that change hands instead of being copied.
+ *
+ *      first                         last
+ *     +----+--------+------+   +----+-----------+---------+
+ *     |////| bytes  |      |-->|    | bytes     |  room   |
+ *     +----+--------+------+   +----+-----------+---------+
+ *     0   off      end    cap  0=off           end       cap
+ *
+ * A block belongs to exactly one buf. An empty buf holds no block, so idle connections cost nothing. Blocks of the
+ * standard size come from a per-thread list. A buf has one owner who drains it; pointers into it are not kept across a
+ * return to the loop. Not thread-safe; blocks may be freed on another thread than they came from.
+ */
+#ifndef NET_BUF_H
+#define NET_BUF_H
+
+#include <sys/uio.h>
+
+#include "base/str.h"
+
+enum {
+	BUF_BLOCK = 16384,  /* bytes a standard block holds: one TLS record */
+	BUF_IOV_MAX = 16    /* most runs one writev takes */
+};
+
+struct block {
+	struct block *next;
+	uint32_t off, end, cap;
+	char data[];
+};
+
+struct buf {
+	struct block *first, *last; /* owned */
+	size_t len;                 /* bytes queued */
+};
+
+static inline void buf_init(struct buf *b)
+{
+	b->first = b->last = NULL;
+	b->len = 0;
+}
+/* Free all blocks; b is then empty and usable. */
+void buf_fini(struct buf *b);
+
+/* The first contiguous run; empty when b is. */
+static inline sluice_str buf_peek(const struct buf *b)
+{
+	return b->first ? str_n(b->first->data + b->first->off, b->first->end - b->first->off) : STR_NONE;
+}
+/* Make the first n bytes contiguous (n at most b->len) and return them. */
+sluice_str buf_pullup(struct buf *b, size_t n);
+/* Copy the first n bytes (n at most b->len) out, leaving them in. */
+void buf_copy(const struct buf *b, char *dst, size_t n);
+void buf_drain(struct buf *b, size_t n);
+
+/* Contiguous room of at least min bytes (min at most BUF_BLOCK) at the end; *room tells how much there is. What was
+ * written there counts after buf_commit(). */
+char *buf_reserve(struct buf *b, size_t min, size_t *room);
+/* n bytes of the room were filled. */
+void buf_commit(struct buf *b, size_t n);
+
+/* Room for one readv, as up to BUF_ROOM_MAX runs: the rest of the last block, then fresh ones. */
+enum { BUF_ROOM_MAX = 4 };
+struct buf_room {
+	struct iovec iov[BUF_ROOM_MAX];
+	struct block *block[BUF_ROOM_MAX]; /* owned until given back, but for the first when `tail` */
+	int n;
+	bool tail; /* the first run is the last block's rest */
+	size_t total;
+};
+/* At least want bytes, when BUF_ROOM_MAX blocks can hold them. b must not change until buf_room_take(). */
+void buf_room(struct buf *b, size_t want, struct buf_room *room);
+/* got bytes of the room were filled: they join b, the blocks not needed are given back. */
+void buf_room_take(struct buf *b, struct buf_room *room, size_t got);
+
+void buf_append(struct buf *b, const char *p, size_t n);
+/* Move the first n bytes (n at most src->len) to the end of dst: whole blocks change hands, the last part is copied. */
+void buf_move(struct buf *dst, struct buf *src, size_t n);
+static inline void buf_move_all(struct buf *dst, struct buf *src)
+{
+	buf_move(dst, src, src->len);
+}
+/* The queued bytes as runs, from the front: how many runs (at most max), and their bytes in *total. */
+int buf_iov(const struct buf *b, struct iovec *iov, int max, size_t *total);
+
+/* At program end, for leak checkers: free this thread's list. */
+void buf_thread_fini(void);
+
+#endif

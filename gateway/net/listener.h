@@ -1,0 +1,35 @@
+/*
+ * Listening sockets and accepting from them. The main thread opens one socket for each worker on the same address
+ * (SO_REUSEPORT), so that a port that is taken is found before anything changes; each worker accepts from its own.
+ */
+#ifndef NET_LISTENER_H
+#define NET_LISTENER_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/addr.h"
+#include "net/worker.h"
+
+/* Open n listening sockets on a. Unix sockets cannot share an address: all n are then duplicates of one, and a stale
+ * socket file nobody listens on is replaced. 0, or a negative errno with nothing left open. Main thread. */
+must_use int listener_open(const struct addr *a, unsigned n, int backlog, int *fds);
+
+struct acceptor {
+	struct event ev;
+	struct worker *worker; /* borrowed */
+	int fd;                /* owned */
+	bool paused;
+	struct timer retry;    /* after a shortage of descriptors */
+	/* fd: a connected, non-blocking, close-on-exec socket that now is the callee's. */
+	void (*on_accept)(struct acceptor *a, int fd, const struct addr *peer);
+	void *data;            /* of the owner */
+};
+
+/* Worker's thread. Takes fd. */
+must_use int acceptor_start(struct acceptor *a, struct worker *w, int fd,
+                            void (*on_accept)(struct acceptor *, int, const struct addr *), void *data);
+/* Accept what already waits in the queue, then close: connections the kernel completed are not lost. */
+void acceptor_stop(struct acceptor *a);
+
+#endif

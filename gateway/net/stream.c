@@ -1,0 +1,364 @@
+/* Byte streams. See stream.h for the contract. */
+#include "net/stream.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+enum { LINGER_READS = 16 }; /* thrown away in one go while lingering */
+
+static void stream_fail(struct stream *s, int error)
+{
+	if (s->flags & (STREAM_FAILED | STREAM_CLOSED))
+		return;
+	s->flags |= STREAM_FAILED;
+	s->user->on_fail(s, error);
+}
+
+/* ---- the socket ------------------------------------------------------------------------------------------------- */
+
+enum io stream_raw_read(struct stream *s, struct iovec *iov, int n_iov, size_t room, size_t *n)
+{
+	ssize_t r;
+	*n = 0;
+	if (!(s->flags & STREAM_RD))
+		return s->flags & STREAM_EOF ? IO_EOF : IO_AGAIN;
+	do {
+		r = n_iov == 1 ? recv(s->fd, iov->iov_base, iov->iov_len, 0) : readv(s->fd, iov, n_iov);
+	} while (r < 0 && errno == EINTR);
+	if (r > 0) {
+		/* a short read has emptied the socket: new bytes, or the end, come with a new event */
+		if ((size_t)r < room)
+			s->flags &= (uint16_t)~STREAM_RD;
+		*n = (size_t)r;
+		s->bytes_in += (uint64_t)r;
+		return IO_OK;
+	}
+	if (r < 0 && errno == EAGAIN) {
+		s->flags &= (uint16_t)~STREAM_RD;
+		return IO_AGAIN;
+	}
+	s->flags &= (uint16_t)~STREAM_RD;
+	if (r == 0) {
+		s->flags |= STREAM_EOF;
+		return IO_EOF;
+	}
+	return IO_FAIL;
+}
+
+enum io stream_raw_write(struct stream *s, struct iovec *iov, int n_iov, size_t total, size_t *n)
+{
+	ssize_t r;
+	*n = 0;
+	if (!(s->flags & STREAM_WR))
+		return IO_AGAIN;
+	do {
+		struct msghdr m = { .msg_iov = iov, .msg_iovlen = (size_t)n_iov };
+		r = n_iov == 1 ? send(s->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL) : sendmsg(s->fd, &m, MSG_NOSIGNAL);
+	} while (r < 0 && errno == EINTR);
+	if (r < 0 && errno == EAGAIN) {
+		s->flags &= (uint16_t)~STREAM_WR;
+		return IO_AGAIN;
+	}
+	if (r < 0)
+		return IO_FAIL;
+	*n = (size_t)r;
+	s->bytes_out += (uint64_t)r;
+	if (*n < total)
+		s->flags &= (uint16_t)~STREAM_WR;
+	return IO_OK;
+}
+
+static enum io plain_read(struct stream *s, size_t want)
+{
+	struct buf_room room;
+	size_t n;
+	buf_room(&s->in, want, &room);
+	enum io io = stream_raw_read(s, room.iov, room.n, room.total, &n);
+	buf_room_take(&s->in, &room, n);
+	return io;
+}
+
+static enum io plain_write(struct stream *s)
+{
+	while (s->out.len) {
+		struct iovec iov[BUF_IOV_MAX];
+		size_t total, n;
+		int n_iov = buf_iov(&s->out, iov, BUF_IOV_MAX, &total);
+		enum io io = stream_raw_write(s, iov, n_iov, total, &n);
+		buf_drain(&s->out, n);
+		if (io != IO_OK)
+			return io;
+		if (n < total)
+			return IO_AGAIN;
+	}
+	return IO_OK;
+}
+
+const struct transport transport_plain = { .read = plain_read, .write = plain_write };
+
+/* ---- reading and writing ---------------------------------------------------------------------------------------- */
+
+enum io stream_fill(struct stream *s)
+{
+	size_t before = s->in.len, want = (size_t)STREAM_READ_MIN << s->read_growth;
+	enum io io = s->transport->read(s, want);
+	size_t got = s->in.len - before;
+	if (got >= want && want < STREAM_READ_MAX)
+		s->read_growth++;
+	else if (got < want / 4 && s->read_growth)
+		s->read_growth--;
+	if (io == IO_FAIL)
+		s->flags |= STREAM_FAILED;
+	return io;
+}
+
+void stream_kick(struct stream *s)
+{
+	if (!(s->flags & (STREAM_DIRTY | STREAM_CLOSED))) {
+		s->flags |= STREAM_DIRTY;
+		list_push(&s->worker->dirty, &s->dirty_link);
+	}
+}
+
+void stream_resume(struct stream *s)
+{
+	if (!(s->flags & (STREAM_READY | STREAM_CLOSED))) {
+		s->flags |= STREAM_READY;
+		list_push(&s->worker->ready, &s->ready_link);
+	}
+}
+
+static void stream_linger_on(struct stream *s);
+
+static void stream_flush(struct stream *s)
+{
+	if (s->flags & (STREAM_CONNECTING | STREAM_HANDSHAKE | STREAM_FAILED))
+		return;
+	if (s->out.len && (s->flags & STREAM_WR)) {
+		enum io io = s->transport->write(s);
+		if (io == IO_FAIL || io == IO_EOF) {
+			stream_fail(s, errno ? errno : EPIPE);
+			return;
+		}
+	}
+	if (s->flags & STREAM_LINGER) {
+		if (s->out.len == 0)
+			stream_linger_on(s);
+		return;
+	}
+	bool drained = (s->flags & STREAM_FULL) && s->out.len <= STREAM_OUT_LOW;
+	bool empty = (s->flags & STREAM_TELL_EMPTY) && s->out.len == 0;
+	if (drained || empty) {
+		s->flags &= (uint16_t)~STREAM_FULL;
+		if (empty)
+			s->flags &= (uint16_t)~STREAM_TELL_EMPTY;
+		s->user->on_drained(s);
+	}
+}
+
+void streams_flush(struct worker *w)
+{
+	struct list *e;
+	while ((e = list_pop(&w->dirty))) {
+		struct stream *s = container_of(e, struct stream, dirty_link);
+		s->flags &= (uint16_t)~STREAM_DIRTY;
+		stream_flush(s);
+	}
+}
+
+void streams_run_ready(struct worker *w)
+{
+	struct list batch, *e;
+	list_init(&batch);
+	while ((e = list_pop(&w->ready)))
+		list_push(&batch, e);
+	while ((e = list_pop(&batch))) {
+		struct stream *s = container_of(e, struct stream, ready_link);
+		s->flags &= (uint16_t)~STREAM_READY;
+		if (!(s->flags & (STREAM_CONNECTING | STREAM_HANDSHAKE | STREAM_FAILED | STREAM_LINGER)))
+			s->user->on_readable(s);
+		streams_flush(w);
+	}
+}
+
+/* ---- opening ---------------------------------------------------------------------------------------------------- */
+
+static void stream_handshake(struct stream *s)
+{
+	enum io io = s->transport->handshake(s);
+	if (io == IO_AGAIN)
+		return;
+	s->flags &= (uint16_t)~STREAM_HANDSHAKE;
+	if (io != IO_OK) {
+		stream_fail(s, -1);
+		return;
+	}
+	if (s->out.len)
+		stream_kick(s);
+	if (s->user->on_open)
+		s->user->on_open(s);
+}
+
+static void stream_connected(struct stream *s)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		error = errno;
+	if (error) {
+		stream_fail(s, error);
+		return;
+	}
+	s->flags &= (uint16_t)~STREAM_CONNECTING;
+	if (s->flags & STREAM_HANDSHAKE)
+		return;
+	if (s->out.len)
+		stream_kick(s);
+	if (s->user->on_open)
+		s->user->on_open(s);
+}
+
+static void stream_on_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct stream *s = arg;
+	struct worker *w = s->worker;
+	(void)fd;
+	if (what & EV_READ)
+		s->flags |= STREAM_RD;
+	if (what & EV_WRITE)
+		s->flags |= STREAM_WR;
+	if ((s->flags & STREAM_CONNECTING) && (what & (EV_WRITE | EV_READ)))
+		stream_connected(s);
+	if ((s->flags & STREAM_HANDSHAKE) && !(s->flags & (STREAM_CONNECTING | STREAM_FAILED | STREAM_CLOSED)))
+		stream_handshake(s);
+	if (s->flags & (STREAM_CONNECTING | STREAM_HANDSHAKE | STREAM_FAILED | STREAM_CLOSED)) {
+		streams_flush(w);
+		return;
+	}
+	if ((what & EV_WRITE) && (s->out.len || (s->flags & (STREAM_FULL | STREAM_TELL_EMPTY | STREAM_LINGER))))
+		stream_kick(s);
+	if (s->flags & STREAM_LINGER)
+		stream_linger_on(s);
+	else if (stream_may_read(s) || (s->flags & STREAM_EOF))
+		s->user->on_readable(s);
+	streams_flush(w);
+}
+
+static void stream_on_due(struct timer *t)
+{
+	struct stream *s = container_of(t, struct stream, timer);
+	if (s->flags & STREAM_LINGER)
+		stream_fail(s, 0);
+	else
+		s->user->on_timeout(s);
+	streams_flush(s->worker);
+}
+
+static int stream_start(struct stream *s, struct worker *w, int fd, const struct transport *t, void *tls,
+                        const struct stream_user *user, void *data, unsigned flags)
+{
+	memset(s, 0, sizeof(*s));
+	s->user = user;
+	s->transport = t;
+	s->data = data;
+	s->tls = tls;
+	s->worker = w;
+	s->fd = fd;
+	s->flags = (uint16_t)(flags | (t->handshake ? STREAM_HANDSHAKE : 0));
+	list_init(&s->dirty_link);
+	list_init(&s->ready_link);
+	timer_init(&s->timer, stream_on_due);
+	if (event_assign(&s->ev, w->base, fd, EV_READ | EV_WRITE | EV_ET | EV_PERSIST, stream_on_event, s) < 0 ||
+	    event_add(&s->ev, NULL) < 0) {
+		(void)close(fd);
+		s->fd = -1;
+		s->flags |= STREAM_CLOSED;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void stream_no_delay(int fd, int family)
+{
+	int one = 1;
+	if (family != AF_UNIX)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
+int stream_init(struct stream *s, struct worker *w, int fd, const struct transport *t, void *tls,
+                const struct stream_user *user, void *data)
+{
+	/* a fresh socket takes bytes; whether it has any, its first event tells */
+	return stream_start(s, w, fd, t, tls, user, data, STREAM_WR);
+}
+
+int stream_connect(struct stream *s, struct worker *w, const struct addr *to, const struct transport *t, void *tls,
+                   const struct stream_user *user, void *data)
+{
+	int fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	stream_no_delay(fd, to->sa.sa_family);
+	if (connect(fd, &to->sa, to->len) < 0 && errno != EINPROGRESS) {
+		int error = errno;
+		(void)close(fd);
+		return -error;
+	}
+	return stream_start(s, w, fd, t, tls, user, data, STREAM_CONNECTING);
+}
+
+/* ---- closing ---------------------------------------------------------------------------------------------------- */
+
+void stream_close(struct stream *s)
+{
+	if (s->flags & STREAM_CLOSED)
+		return;
+	if (s->transport->finish && !(s->flags & (STREAM_FAILED | STREAM_CONNECTING | STREAM_HANDSHAKE | STREAM_SHUT)))
+		s->transport->finish(s);
+	s->flags |= STREAM_CLOSED;
+	(void)event_del(&s->ev);
+	if (s->transport->free)
+		s->transport->free(s);
+	s->tls = NULL;
+	(void)close(s->fd);
+	s->fd = -1;
+	timer_drop(&s->timer);
+	list_del(&s->dirty_link);
+	list_del(&s->ready_link);
+	buf_fini(&s->in);
+	buf_fini(&s->out);
+}
+
+static void stream_linger_on(struct stream *s)
+{
+	char waste[16384];
+	struct iovec iov = { waste, sizeof(waste) };
+	enum io io = IO_OK;
+	size_t n;
+	if (s->out.len)
+		return;
+	if (!(s->flags & STREAM_SHUT)) {
+		if (s->transport->finish)
+			s->transport->finish(s);
+		s->flags |= STREAM_SHUT;
+		(void)shutdown(s->fd, SHUT_WR);
+	}
+	for (int i = 0; i < LINGER_READS && io == IO_OK; i++)
+		io = stream_raw_read(s, &iov, 1, sizeof(waste), &n);
+	if (io == IO_EOF || io == IO_FAIL)
+		stream_fail(s, 0);
+	else if (io == IO_OK)
+		s->flags |= STREAM_RD; /* a flood: the deadline ends it */
+}
+
+void stream_linger(struct stream *s, uint64_t for_ns)
+{
+	if (s->flags & (STREAM_CLOSED | STREAM_FAILED | STREAM_LINGER))
+		return;
+	s->flags |= STREAM_LINGER;
+	s->flags &= (uint16_t) ~(STREAM_FULL | STREAM_TELL_EMPTY);
+	buf_fini(&s->in);
+	stream_deadline(s, for_ns);
+	stream_kick(s);
+}

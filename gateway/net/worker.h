@@ -1,0 +1,104 @@
+/*
+ * One thread's event loop and what hangs on it: deadlines, a mailbox, the list of streams with something to write, the
+ * grave. Workers share nothing; other threads reach one only by worker_post(). The main thread has one as well.
+ *
+ * A turn of the loop: wait for events; run their callbacks (after each, streams that were written to are flushed); fire
+ * deadlines; go on with what was put off; run the turn hooks; bury the dead.
+ */
+#ifndef NET_WORKER_H
+#define NET_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "net/timer.h"
+
+struct event;
+struct event_base;
+
+/* What the floors above keep on a worker. One owner each. */
+enum worker_part { PART_VIEW, PART_UPSTREAM, PART_REDIS, PART_POLICY, PART_LOG, PART_FRONT, PART_RESOLVE, PART_COUNT };
+
+/* Runs on the worker at the end of each turn in which it was asked for. */
+struct turn_hook {
+	struct list link;
+	void (*run)(struct turn_hook *h);
+};
+
+/* Embedded in what libevent callbacks can still reach further up the stack. */
+struct grave {
+	struct list link;
+	void (*free)(struct grave *g);
+};
+
+struct worker {
+	struct event_base *base; /* owned */
+	unsigned id;             /* 0 .. n-1; the main thread is WORKER_MAIN */
+	bool clock_is_fresh;
+	bool in_turn_end;
+	_Atomic bool stop;
+	uint64_t now_ns;         /* of this turn */
+	struct wheel wheel;
+	struct event *wake;      /* owned: the wheel's next slot */
+	uint64_t wake_ns;
+	struct list dirty;       /* streams with bytes to flush */
+	struct list ready;       /* streams to be read again without an event */
+	struct list hooks;       /* turn hooks asked for */
+	struct list graves;
+	struct event *mail;      /* owned */
+	int mail_fd;             /* owned: eventfd */
+	pthread_mutex_t mail_lock;
+	struct list mails;       /* under mail_lock */
+	void *part[PART_COUNT];  /* of the floors above */
+	pthread_t thread;
+};
+
+enum { WORKER_MAIN = 0xffff };
+
+/* 0, or a negative errno. */
+int worker_init(struct worker *w, unsigned id);
+void worker_fini(struct worker *w);
+/* Run on the calling thread until worker_stop(). */
+void worker_run(struct worker *w);
+/* Any thread. */
+void worker_stop(struct worker *w);
+/* Any thread: run fn(w, arg) on w's thread soon, in order of posting. Control only, not for the request path: takes a lock. */
+void worker_post(struct worker *w, void (*fn)(struct worker *w, void *arg), void *arg);
+
+/* The turn's time: read once a turn. */
+static inline uint64_t worker_now(struct worker *w)
+{
+	if (!w->clock_is_fresh) {
+		w->now_ns = clock_ns();
+		w->clock_is_fresh = true;
+	}
+	return w->now_ns;
+}
+
+static inline void turn_hook_init(struct turn_hook *h, void (*run)(struct turn_hook *h))
+{
+	list_init(&h->link);
+	h->run = run;
+}
+static inline void worker_at_turn_end(struct worker *w, struct turn_hook *h)
+{
+	if (list_is_empty(&h->link))
+		list_push(&w->hooks, &h->link);
+}
+/* Call g->free(g) once the loop has turned. */
+static inline void worker_bury(struct worker *w, struct grave *g, void (*free_fn)(struct grave *g))
+{
+	g->free = free_fn;
+	list_push(&w->graves, &g->link);
+}
+static inline void worker_timer(struct worker *w, struct timer *t, uint64_t in_ns)
+{
+	timer_set(&w->wheel, t, worker_now(w) + in_ns);
+}
+
+/* Whose thread this is; NULL on threads that run no worker. */
+extern __thread struct worker *worker_self;
+
+#endif
