@@ -111,6 +111,7 @@ struct response_head {
 	uint8_t version; /* 10, 11, 20 */
 	uint8_t body;    /* enum body_kind */
 	bool keep_alive; /* HTTP/1: the connection may carry another response */
+	bool has_length; /* BODY_NONE: body_length is known all the same (HEAD, 304) */
 	sluice_str reason;
 	struct fields fields;
 	uint64_t body_length; /* BODY_LENGTH; for HEAD and 304 what the field said, with body BODY_NONE */

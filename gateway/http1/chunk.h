@@ -1,0 +1,52 @@
+/*
+ * The chunked transfer coding (RFC 9112 7.1): an incremental decoder that never copies data, and the bytes that frame it.
+ * No I/O. Any thread.
+ *
+ * Strict: a size is 1 to 16 hexadecimal digits; lines end with CRLF; extensions are skipped, at most CHUNK_EXT_MAX bytes of
+ * them in one body. The trailer section is at most CHUNK_TRAILER_MAX bytes and CHUNK_TRAILER_FIELDS fields. Trailers that
+ * frame, route, authorise or describe the content (RFC 9110 6.5.1) are marked FIELD_DROP.
+ */
+#ifndef HTTP1_CHUNK_H
+#define HTTP1_CHUNK_H
+
+#include "http/head.h"
+
+enum { CHUNK_EXT_MAX = 4096, CHUNK_TRAILER_MAX = 8192, CHUNK_TRAILER_FIELDS = 64 };
+
+enum chunk_result {
+	CHUNK_MORE = 0, /* everything was eaten: come again with more */
+	CHUNK_DATA,     /* a run of data; call again for what follows */
+	CHUNK_DONE      /* the body is complete; bytes behind it belong to somebody else */
+};
+
+struct chunk_decoder {
+	struct arena *arena; /* borrowed: for trailers */
+	struct fields trailers;
+	char *text; /* trailer section so far, in the arena */
+	uint64_t left; /* data bytes of this chunk still to come; while a size is read: the size so far */
+	uint32_t ext, text_len, text_cap;
+	int err;       /* what a violation is called */
+	uint8_t state; /* enum chunk_state */
+	uint8_t digits;
+};
+
+/* err: ERR_BAD_CHUNK or ERR_UPSTREAM_BAD_CHUNK. */
+void chunk_decoder_init(struct chunk_decoder *d, struct arena *a, int err);
+
+/*
+ * Eat from [p, p + n). The first *skip bytes are framing and have served; the *data bytes behind them are body, to be taken
+ * or dropped by the caller before it calls again with what follows. data is not 0 exactly with CHUNK_DATA. Also after
+ * CHUNK_DONE and after an error the decoder repeats its answer. Returns enum chunk_result, the error given at init, or
+ * ERR_NO_MEMORY.
+ */
+must_use int chunk_decode(struct chunk_decoder *d, const char *p, size_t n, size_t *skip, size_t *data);
+
+/* The line before n bytes of data, n > 0: its length. Behind the data stands CRLF. */
+enum { CHUNK_HEAD_MAX = 20 };
+size_t chunk_head(char out[CHUNK_HEAD_MAX], uint64_t n);
+
+/* The end of a body: last chunk, trailers (NULL: none), empty line. */
+size_t chunk_tail_size(const struct fields *trailers);
+char *chunk_write_tail(char *at, const struct fields *trailers);
+
+#endif
