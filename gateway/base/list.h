@@ -51,6 +51,7 @@ static inline struct list *list_pop(struct list *head) /* the first, or NULL */
 }
 
 #define list_each(e, head) for (struct list *e = (head)->next; e != (head); e = e->next)
-#define list_each_safe(e, head) for (struct list *e = (head)->next, *e##_next = e->next; e != (head); e = e##_next, e##_next = e->next)
+#define list_each_safe(e, head) \
+	for (struct list *e = (head)->next, *e##_next = e->next; e != (head); e = e##_next, e##_next = e->next)
 
 #endif

@@ -7,7 +7,12 @@
 
 #include <sluice/plugin.h>
 
-enum log_level { LOG_ERROR = SLUICE_LOG_ERROR, LOG_WARN = SLUICE_LOG_WARN, LOG_INFO = SLUICE_LOG_INFO, LOG_DEBUG = SLUICE_LOG_DEBUG };
+enum log_level {
+	LOG_ERROR = SLUICE_LOG_ERROR,
+	LOG_WARN = SLUICE_LOG_WARN,
+	LOG_INFO = SLUICE_LOG_INFO,
+	LOG_DEBUG = SLUICE_LOG_DEBUG
+};
 
 void log_set_level(enum log_level level);
 bool log_is_on(enum log_level level);
