@@ -69,7 +69,7 @@ static struct arena_block *arena_block_new(size_t size)
 void *arena_alloc_slow(struct arena *a, size_t n)
 {
 	size_t head = sizeof(struct arena_block);
-	size_t want = (n + 15) & ~(size_t)15;
+	size_t want = (n + !n + 15) & ~(size_t)15;
 	bool large = want > (ARENA_BLOCK - head) / 2 && a->top != NULL;
 	size_t size = want + head > ARENA_BLOCK || large ? want + head : ARENA_BLOCK;
 

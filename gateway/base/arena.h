@@ -22,7 +22,8 @@ struct arena {
 void arena_init(struct arena *a, size_t budget);
 /* Give everything back. The arena is then as after arena_init(). */
 void arena_fini(struct arena *a);
-/* Aligned for any type, not zeroed. NULL when the budget is spent (never for an arena without one). */
+/* Aligned for any type, not zeroed; 0 bytes have an address of their own too. NULL when the budget is spent (never for an
+ * arena without one). */
 void *arena_alloc_slow(struct arena *a, size_t n);
 void *arena_zalloc(struct arena *a, size_t n);
 /* Copies, NUL-terminated; data is NULL when the budget is spent. */
@@ -33,8 +34,8 @@ void arena_thread_fini(void);
 
 static inline void *arena_alloc(struct arena *a, size_t n)
 {
-	size_t want = (n + 15) & ~(size_t)15;
-	if (likely(want >= n && want <= (size_t)(a->end - a->at))) {
+	size_t want = (n + !n + 15) & ~(size_t)15; /* 0 when n + 15 overflows */
+	if (likely(want - 1 < (size_t)(a->end - a->at))) {
 		void *p = a->at;
 		a->at += want;
 		return p;
