@@ -1,0 +1,101 @@
+/* base/addr: what is an address, what is not, and its text. */
+#include "base/addr.h"
+
+#include "unit.h"
+
+static void test_round_trip(void **state)
+{
+	static const char *const same[] = { "127.0.0.1:80", "255.255.255.255:65535", "[::1]:1", "[2001:db8::7]:8443",
+		                            "unix:/run/sluice/admin.sock" };
+	(void)state;
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+		struct addr a, b;
+		char text[ADDR_TEXT];
+		assert_true(addr_parse(str_of(same[i]), &a));
+		assert_int_equal(addr_text(&a, text), strlen(same[i]));
+		assert_string_equal(text, same[i]);
+		assert_true(addr_parse(str_of(text), &b));
+		assert_true(addr_eq(&a, &b));
+	}
+}
+
+static void test_refused(void **state)
+{
+	static const char *const bad[] = { "", ":80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536",
+		                           "127.0.0.1:080000", "127.0.0.1:-1", "127.0.0.1:+1", "127.0.0.1:80 ", " 127.0.0.1:80",
+		                           "127.1:80", "0x7f.0.0.1:80", "127.0.0.256:80", "localhost:80", "::1:80", "[::1]",
+		                           "[::1]80", "[::1:80", "[127.0.0.1]:80", "[]:80", "[::g]:1", "unix:", "unix" };
+	char long_path[5 + 108 + 1] = "unix:";
+	struct addr a;
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (addr_parse(str_of(bad[i]), &a))
+			fail_msg("\"%s\" was taken for an address", bad[i]);
+	}
+	memset(long_path + 5, 'x', 108);
+	assert_false(addr_parse(str_n(long_path, 5 + 108), &a));
+	assert_true(addr_parse(str_n(long_path, 5 + 107), &a));
+	assert_false(addr_parse(str_n("unix:/a\0b", 9), &a));
+	assert_false(addr_from_ip(str_n("1.2.3.4\0", 8), 80, &a));
+}
+
+static void test_split(void **state)
+{
+	sluice_str host;
+	uint16_t port;
+	(void)state;
+	assert_true(addr_split(STR("api.example.com:8080"), 0, &host, &port));
+	assert_str(host, "api.example.com");
+	assert_int_equal(port, 8080);
+	assert_true(addr_split(STR("api.example.com"), 443, &host, &port));
+	assert_int_equal(port, 443);
+	assert_false(addr_split(STR("api.example.com"), 0, &host, &port));
+	assert_false(addr_split(STR("api.example.com:"), 443, &host, &port));
+	assert_true(addr_split(STR("[::1]:9"), 0, &host, &port));
+	assert_str(host, "::1");
+	assert_true(addr_split(STR("[::1]"), 80, &host, &port));
+	assert_int_equal(port, 80);
+	assert_false(addr_split(STR("[::1]x"), 80, &host, &port));
+	assert_false(addr_split(STR(""), 80, &host, &port));
+}
+
+static void test_ip_text(void **state)
+{
+	struct addr a;
+	char text[ADDR_IP_TEXT];
+	(void)state;
+	assert_true(addr_from_ip(STR("::ffff:10.1.2.3"), 80, &a));
+	assert_int_equal(addr_ip_text(&a, text), 8);
+	assert_string_equal(text, "10.1.2.3");
+	assert_true(addr_from_ip(STR("2001:DB8:0:0::1"), 80, &a));
+	(void)addr_ip_text(&a, text);
+	assert_string_equal(text, "2001:db8::1");
+	assert_int_equal(addr_port(&a), 80);
+	assert_true(addr_parse(STR("unix:/x"), &a));
+	(void)addr_ip_text(&a, text);
+	assert_string_equal(text, "unix");
+	assert_int_equal(addr_port(&a), 0);
+}
+
+static void test_eq(void **state)
+{
+	struct addr a, b;
+	(void)state;
+	assert_true(addr_from_ip(STR("10.0.0.1"), 80, &a));
+	assert_true(addr_from_ip(STR("10.0.0.1"), 81, &b));
+	assert_false(addr_eq(&a, &b));
+	assert_true(addr_from_ip(STR("10.0.0.1"), 80, &b));
+	assert_true(addr_eq(&a, &b));
+	assert_true(addr_parse(STR("unix:/a"), &a));
+	assert_true(addr_parse(STR("unix:/b"), &b));
+	assert_false(addr_eq(&a, &b));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused), cmocka_unit_test(test_split),
+		cmocka_unit_test(test_ip_text),    cmocka_unit_test(test_eq),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

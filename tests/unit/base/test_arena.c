@@ -1,0 +1,146 @@
+/* base/arena: alignment, budgets, and blocks that come back. */
+#include "base/arena.h"
+
+#include "unit.h"
+
+static void test_alignment(void **state)
+{
+	struct arena a;
+	(void)state;
+	arena_init(&a, 0);
+	for (size_t n = 0; n < 300; n++) {
+		char *p = arena_alloc(&a, n);
+		assert_non_null(p);
+		assert_int_equal((uintptr_t)p % 16, 0);
+		memset(p, 0xa5, n);
+	}
+	arena_fini(&a);
+	assert_int_equal(a.used, 0);
+}
+
+static void test_no_overlap(void **state)
+{
+	/* Sizes on both sides of the block's limits; every byte keeps what was written to it. */
+	static const size_t sizes[] = { 1, 2000, 2040, 16, 4064, 4065, 4096, 8, 100000, 24, 3000, 3000, 1 };
+	enum { N = sizeof(sizes) / sizeof(sizes[0]) };
+	unsigned char *p[N];
+	struct arena a;
+	(void)state;
+	arena_init(&a, 0);
+	for (size_t i = 0; i < N; i++) {
+		p[i] = arena_alloc(&a, sizes[i]);
+		memset(p[i], (int)i + 1, sizes[i]);
+	}
+	for (size_t i = 0; i < N; i++) {
+		for (size_t j = 0; j < sizes[i]; j++) {
+			if (p[i][j] != i + 1)
+				fail_msg("byte %zu of allocation %zu was overwritten", j, i);
+		}
+	}
+	arena_fini(&a);
+}
+
+static void test_large_keeps_block(void **state)
+{
+	struct arena a;
+	(void)state;
+	arena_init(&a, 0);
+	char *first = arena_alloc(&a, 16);
+	(void)arena_alloc(&a, 50000);
+	char *second = arena_alloc(&a, 16);
+	assert_ptr_equal(second, first + 16); /* a large block does not end the one being filled */
+	arena_fini(&a);
+}
+
+static void test_budget(void **state)
+{
+	struct arena a;
+	(void)state;
+	arena_init(&a, 2 * ARENA_BLOCK);
+	assert_non_null(arena_alloc(&a, 3000));
+	assert_false(a.failed);
+	assert_null(arena_alloc(&a, 2 * ARENA_BLOCK));
+	assert_true(a.failed);
+	assert_non_null(arena_alloc(&a, 3000)); /* what still fits is given; the flag stays */
+	assert_true(a.failed);
+	assert_null(arena_alloc(&a, 3000));
+	assert_true(a.used <= 2 * ARENA_BLOCK);
+	assert_null(arena_str(&a, str_n("x", 5000)).data);
+	assert_null(arena_printf(&a, "%5000d", 1).data);
+	assert_null(arena_zalloc(&a, 5000));
+	arena_fini(&a);
+	assert_false(a.failed);
+	assert_int_equal(a.budget, 2 * ARENA_BLOCK);
+}
+
+static void test_overflow(void **state)
+{
+	struct arena a;
+	(void)state;
+	arena_init(&a, 1 << 20);
+	assert_null(arena_alloc(&a, SIZE_MAX));
+	assert_null(arena_alloc(&a, SIZE_MAX - 15));
+	assert_null(arena_alloc(&a, SIZE_MAX - 64));
+	assert_null(arena_alloc(&a, SIZE_MAX / 2));
+	assert_int_equal(a.used, 0);
+	arena_fini(&a);
+}
+
+static void test_strings(void **state)
+{
+	struct arena a;
+	(void)state;
+	arena_init(&a, 0);
+	char src[] = "abc";
+	sluice_str s = arena_str(&a, str_n(src, 2));
+	src[0] = 'x';
+	assert_str(s, "ab");
+	assert_int_equal(s.data[2], 0);
+	s = arena_str(&a, STR_NONE);
+	assert_non_null(s.data);
+	assert_int_equal(s.data[0], 0);
+	s = arena_printf(&a, "%s-%d", "route", 7);
+	assert_str(s, "route-7");
+	assert_int_equal(s.data[s.len], 0);
+	s = arena_printf(&a, "%0*d", 6000, 1); /* larger than a block */
+	assert_int_equal(s.len, 6000);
+	arena_fini(&a);
+}
+
+static void test_zeroed_after_reuse(void **state)
+{
+	struct arena a;
+	(void)state;
+	arena_init(&a, 0);
+	memset(arena_alloc(&a, 4000), 0xff, 4000);
+	arena_fini(&a); /* its block goes to the free list of the thread, dirty */
+	unsigned char *p = arena_zalloc(&a, 4000);
+	for (size_t i = 0; i < 4000; i++)
+		assert_int_equal(p[i], 0);
+	arena_fini(&a);
+	arena_thread_fini();
+}
+
+static void test_reuse(void **state)
+{
+	struct arena a;
+	(void)state;
+	arena_thread_fini();
+	arena_init(&a, 0);
+	void *first = arena_alloc(&a, 8);
+	arena_fini(&a);
+	arena_init(&a, ARENA_BLOCK);
+	assert_ptr_equal(arena_alloc(&a, 8), first);
+	arena_fini(&a);
+	arena_thread_fini();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_alignment), cmocka_unit_test(test_no_overlap), cmocka_unit_test(test_large_keeps_block),
+		cmocka_unit_test(test_budget),    cmocka_unit_test(test_overflow),   cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_reuse),     cmocka_unit_test(test_zeroed_after_reuse),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
