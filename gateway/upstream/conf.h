@@ -1,0 +1,63 @@
+/*
+ * The `upstreams:` block: what one upstream is made of, as its option table binds it. Immutable while in force; read by the
+ * workers. Rules that concern more than one option are upstream_conf_check().
+ */
+#ifndef UPSTREAM_CONF_H
+#define UPSTREAM_CONF_H
+
+#include "base/addr.h"
+
+enum { UPSTREAM_RETRIES_MAX = 7 };
+
+enum upstream_balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_REQUESTS };
+
+struct upstream_server {
+	sluice_str address; /* host:port, ip:port, [v6]:port, unix:path */
+	uint64_t weight;
+};
+
+struct upstream_timeouts { /* milliseconds */
+	uint64_t connect;  /* to an open connection, TLS included, or to the first answer of the name service */
+	uint64_t response; /* longest silence of a server that owes an answer */
+	uint64_t idle;     /* of a kept connection */
+	uint64_t queue;    /* for a connection, where max_connections are busy */
+};
+
+struct upstream_health {
+	uint64_t failures;        /* in a row, before a server rests */
+	uint64_t retry_after;     /* ms; first rest */
+	uint64_t retry_after_max; /* ms; it doubles up to here */
+};
+
+struct upstream_conf {
+	sluice_str name;
+	sluice_blocks servers; /* struct upstream_server */
+	int32_t balance;       /* enum upstream_balance */
+	struct upstream_timeouts timeouts;
+	struct upstream_health health;
+	uint64_t retries;          /* further servers asked, at most UPSTREAM_RETRIES_MAX */
+	uint64_t keepalive;        /* most idle connections to one server, of one worker */
+	uint64_t max_connections;  /* to one server, of all workers together; 0: no bound */
+	uint64_t max_queue;        /* requests of one worker that wait for a connection */
+	uint64_t max_head;         /* bytes of a response head */
+	uint64_t max_fields;       /* of one */
+	uint64_t resolve_interval; /* ms; names are asked for again */
+};
+
+/* One entry of `upstreams:`; name is the entry's key. */
+extern const sluice_option upstream_options[];
+
+/* What a server's address says. host is empty for literal addresses, which are then in addr; a slice of text else. */
+struct upstream_address {
+	struct addr addr;
+	sluice_str host;
+	uint16_t port;
+};
+must_use bool upstream_address_parse(sluice_str text, struct upstream_address *out);
+
+/* Told of every mistake; option is the path within the entry, such as "servers[1].address". */
+typedef void (*upstream_conf_error)(void *ctx, const char *option, const char *text, const char *hint);
+/* The rules between options. 0, or -1 when error was called. */
+must_use int upstream_conf_check(const struct upstream_conf *conf, upstream_conf_error error, void *ctx);
+
+#endif

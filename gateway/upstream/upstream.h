@@ -1,0 +1,129 @@
+/*
+ * Reaching the servers of an upstream: one struct upstream for each worker and snapshot, one struct upstream_call embedded
+ * in every exchange. A call chooses a server, takes an idle connection to it or opens one, and goes on to the next server
+ * when that fails. What outlives a snapshot (connections, health, counts) hangs on the endpoints: upstream/endpoint.
+ * Its worker's thread only.
+ *
+ * The life of a call:
+ *
+ *     upstream_call_init
+ *        upstream_open ----> 1: ready at once      \
+ *              |                                    > use c->origin ... upstream_report, then origin release
+ *              +-----------> 0: on_ready later     /          |
+ *              |                on_fail later                 +--> upstream_open again, to try another server
+ *              +-----------> < 0: failed at once
+ *     upstream_call_fini       (in any state)
+ */
+#ifndef UPSTREAM_UPSTREAM_H
+#define UPSTREAM_UPSTREAM_H
+
+#include "http/handler.h"
+#include "net/worker.h"
+#include "upstream/conf.h"
+
+struct endpoint;
+struct link;
+struct upstream;
+
+enum { UPSTREAM_TRIES_MAX = UPSTREAM_RETRIES_MAX + 1 };
+
+enum upstream_call_state {
+	UPSTREAM_CALL_IDLE,    /* nothing under way */
+	UPSTREAM_CALL_NAMES,   /* waits for the first answer of the name service */
+	UPSTREAM_CALL_QUEUED,  /* waits for a connection where all are busy */
+	UPSTREAM_CALL_OPENING, /* waits for a connection being made */
+	UPSTREAM_CALL_READY    /* has an origin; upstream_report() is owed */
+};
+
+struct upstream_call {
+	/* Set by upstream_call_init(). Called from the loop, never from within a call of the owner's. */
+	void (*on_ready)(struct upstream_call *c);
+	void (*on_fail)(struct upstream_call *c, int err);
+
+	/* For the owner to read. */
+	struct origin *origin;       /* borrowed: when ready, until it is released */
+	struct endpoint *endpoint;   /* shared: ref; the server chosen last, for logs; until fini. NULL: none was */
+	unsigned tries;              /* servers asked so far, stale connections not counted */
+	bool reused;                 /* the connection was an idle one */
+	uint64_t connect_ns;         /* what the last connection took to open; 0 for an idle one */
+	uint64_t wait_ns;            /* all time between open and ready or fail, added up */
+
+	/* Of upstream/ alone. */
+	uint8_t state;               /* enum upstream_call_state */
+	bool fresh;
+	bool trial;                  /* it is the one request that tries a server which was down */
+	int last_err;
+	struct upstream *upstream;   /* borrowed: lives as long as the snapshot the owner holds */
+	struct link *link;           /* borrowed: OPENING, READY */
+	const struct origin_events *events;
+	void *user;
+	struct arena *arena;
+	struct list at;              /* NAMES, QUEUED: among those waiting */
+	struct timer timer;
+	uint64_t since_ns;
+	uint64_t tried[UPSTREAM_TRIES_MAX]; /* ids of endpoints */
+};
+
+void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstream_call *c),
+                        void (*on_fail)(struct upstream_call *c, int err));
+/*
+ * Find a connection. 1: an idle one was there, c->origin is set and on_ready is not called. 0: on_ready or on_fail will be
+ * called, once. Negative: failed at once (enum err), none is called. Opened again, a call goes on to servers it has not
+ * tried, within `retries`; when none is left the error is that of the last try. fresh: take no idle connection (after one
+ * turned out to be stale).
+ * ERR_NO_SERVER, ERR_NOT_RESOLVED, ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT, ERR_UPSTREAM_TLS, ERR_OVERLOADED.
+ */
+must_use int upstream_open(struct upstream_call *c, struct upstream *u, const struct origin_events *events, void *user,
+                           struct arena *arena, bool fresh);
+/* Whether one more upstream_open() could reach a server not tried yet. */
+bool upstream_may_retry(const struct upstream_call *c);
+/*
+ * How the request ended: 0, or what went wrong (enum err). Owed once for every time the call became ready, before
+ * origin->ops->release(). Answers of any status are 0, and failures of the client's side are neither for nor against the
+ * server. A reused connection that closed before it answered counts as no try at all.
+ */
+void upstream_report(struct upstream_call *c, int err);
+/* Give up waiting: no callback comes. A connection that is being made may still be of use to others. */
+void upstream_cancel(struct upstream_call *c);
+/* At the end, in any state but READY: cancels, and lets go of the endpoint. */
+void upstream_call_fini(struct upstream_call *c);
+
+/* How connections to the servers are secured. Lives as long as the upstream that uses it. */
+struct upstream_tls {
+	const struct transport *transport;
+	/* What one connection to a server of this name needs (of the configured address; empty for unix sockets); handed to
+	 * the transport. NULL when that cannot be made. */
+	void *(*open)(const struct upstream_tls *t, sluice_str host);
+	uint64_t identity[2]; /* the same only for settings under which a connection may serve either */
+};
+
+/* Begin to use an upstream on this worker. tls: NULL for plain connections. workers: how many share the servers. Never
+ * fails; names are asked for from here on. What earlier snapshots knew of the same upstream carries over. */
+struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *conf, const struct upstream_tls *tls,
+                                 unsigned workers);
+/* The snapshot goes: no call of it is left. Connections that no other snapshot wants are closed, busy ones when they are
+ * free. Clears *u. */
+void upstream_detach(struct upstream **u);
+const struct upstream_conf *upstream_conf_of(const struct upstream *u);
+/* At the end of a worker, after the last detach: close what still idles. */
+void upstream_worker_fini(struct worker *w);
+
+/* ---- for the admin ------------------------------------------------------------------------------------------------ */
+
+enum endpoint_state { ENDPOINT_UP, ENDPOINT_DOWN, ENDPOINT_TRIAL };
+
+/* A server as this worker sees it. */
+struct endpoint_view {
+	sluice_str upstream, address, host; /* borrowed; host: the name it was resolved from, or empty */
+	enum endpoint_state state;
+	unsigned connections, idle, in_flight;
+	uint64_t down_for_ns;        /* DOWN: until it is tried again */
+	uint64_t requests, failures; /* taken on; that ended against the server */
+	uint64_t connects, connect_failures, reused, ejected;
+};
+void upstream_each_endpoint(struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v), void *ctx);
+
+/* "10.0.0.5:9000"; NUL-terminated; borrowed: lives as long as the endpoint. */
+sluice_str endpoint_address(const struct endpoint *e);
+
+#endif
