@@ -55,6 +55,8 @@ struct field *fields_find(const struct fields *f, enum token t);
 struct field *fields_find_name(const struct fields *f, sluice_str name);
 /* Append; the strings are borrowed and must live as long as the arena. ERR_NO_MEMORY when its budget is spent. */
 must_use int fields_add(struct fields *f, struct arena *a, sluice_str name, sluice_str value);
+/* Make sure that there is room for one more at v[n]. ERR_NO_MEMORY. */
+must_use int fields_reserve(struct fields *f, struct arena *a);
 /* Drop every field of that name: how many there were. */
 unsigned fields_drop(struct fields *f, sluice_str name);
 /* Drop all, then add. */

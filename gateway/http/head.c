@@ -1,0 +1,154 @@
+/* Fields, methods, and what HTTP says of them whatever the version. Any thread. */
+#include "http/head.h"
+
+enum { FIELDS_FIRST = 24 };
+
+#define T(name, text, flags) | ((flags) & TOKEN_HOP ? UINT64_C(1) << TOKEN_##name : 0)
+static const uint64_t hop_by_hop = UINT64_C(0)
+#include "http/token.def"
+	;
+#undef T
+
+struct field *fields_find(const struct fields *f, enum token t)
+{
+	for (uint32_t i = 0; i < f->n; i++) {
+		if (f->v[i].token == t && !(f->v[i].flags & FIELD_DROP))
+			return &f->v[i];
+	}
+	return NULL;
+}
+
+/* t: token of name */
+static bool field_is(const struct field *f, enum token t, sluice_str name)
+{
+	return f->token == t && (t != TOKEN_OTHER || str_ieq(field_name(f), name));
+}
+
+struct field *fields_find_name(const struct fields *f, sluice_str name)
+{
+	enum token t = token_find(name.data, name.len);
+	for (uint32_t i = 0; i < f->n; i++) {
+		if (field_is(&f->v[i], t, name) && !(f->v[i].flags & FIELD_DROP))
+			return &f->v[i];
+	}
+	return NULL;
+}
+
+int fields_reserve(struct fields *f, struct arena *a)
+{
+	if (likely(f->n < f->cap))
+		return 0;
+	uint32_t cap = f->cap ? f->cap * 2 : FIELDS_FIRST;
+	struct field *v = cap > f->cap ? arena_alloc(a, cap * sizeof(*v)) : NULL;
+	if (!v)
+		return ERR_NO_MEMORY;
+	if (f->n)
+		memcpy(v, f->v, f->n * sizeof(*v));
+	f->v = v;
+	f->cap = cap;
+	return 0;
+}
+
+int fields_add(struct fields *f, struct arena *a, sluice_str name, sluice_str value)
+{
+	if (name.len > UINT32_MAX || value.len > UINT32_MAX)
+		return ERR_NO_MEMORY;
+	int rc = fields_reserve(f, a);
+	if (rc)
+		return rc;
+	f->v[f->n++] = (struct field){
+		.name = name.data,
+		.name_len = (uint32_t)name.len,
+		.value = value.data,
+		.value_len = (uint32_t)value.len,
+		.token = (uint16_t)token_find(name.data, name.len),
+	};
+	return 0;
+}
+
+unsigned fields_drop(struct fields *f, sluice_str name)
+{
+	enum token t = token_find(name.data, name.len);
+	unsigned dropped = 0;
+	for (uint32_t i = 0; i < f->n; i++) {
+		struct field *v = &f->v[i];
+		if (field_is(v, t, name) && !(v->flags & FIELD_DROP)) {
+			v->flags |= FIELD_DROP;
+			dropped++;
+		}
+	}
+	return dropped;
+}
+
+int fields_set(struct fields *f, struct arena *a, sluice_str name, sluice_str value)
+{
+	(void)fields_drop(f, name);
+	return fields_add(f, a, name, value);
+}
+
+void fields_drop_hop_by_hop(struct fields *f)
+{
+	for (uint32_t i = 0; i < f->n; i++) {
+		struct field *v = &f->v[i];
+		if (!(hop_by_hop >> v->token & 1))
+			continue;
+		v->flags |= FIELD_DROP;
+		if (v->token != TOKEN_CONNECTION)
+			continue;
+		sluice_str rest = field_value(v), item;
+		while (str_list_next(&rest, &item)) {
+			/* no field of these names can be left, and they are nearly all that is ever there */
+			if (!str_ieq(item, STR("keep-alive")) && !str_ieq(item, STR("close")))
+				(void)fields_drop(f, item);
+		}
+	}
+}
+
+static const sluice_str methods[METHOD_COUNT] = {
+	[METHOD_OTHER] = { "", 0 },
+	[METHOD_GET] = { "GET", 3 },
+	[METHOD_HEAD] = { "HEAD", 4 },
+	[METHOD_POST] = { "POST", 4 },
+	[METHOD_PUT] = { "PUT", 3 },
+	[METHOD_DELETE] = { "DELETE", 6 },
+	[METHOD_PATCH] = { "PATCH", 5 },
+	[METHOD_OPTIONS] = { "OPTIONS", 7 },
+	[METHOD_CONNECT] = { "CONNECT", 7 },
+	[METHOD_TRACE] = { "TRACE", 5 },
+};
+
+enum method method_find(sluice_str s)
+{
+	for (unsigned m = METHOD_GET; m < METHOD_COUNT; m++) {
+		if (methods[m].len == s.len && methods[m].data[0] == s.data[0] && memcmp(methods[m].data, s.data, s.len) == 0)
+			return (enum method)m;
+	}
+	return METHOD_OTHER;
+}
+
+sluice_str method_name(enum method m)
+{
+	return methods[m];
+}
+
+bool method_is_idempotent(enum method m)
+{
+	switch (m) {
+	case METHOD_GET:
+	case METHOD_HEAD:
+	case METHOD_OPTIONS:
+	case METHOD_TRACE: /* safe methods are idempotent, RFC 9110 9.2.1 */
+	case METHOD_PUT:
+	case METHOD_DELETE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool response_may_have_body(enum method m, int status)
+{
+	if (m == METHOD_HEAD || status < 200 || status == 204 || status == 304)
+		return false;
+	return !(m == METHOD_CONNECT && status < 300); /* the tunnel begins: RFC 9112 6.3 */
+}

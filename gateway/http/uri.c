@@ -1,0 +1,334 @@
+/* Request targets. See the header for what is accepted and what a path becomes. Any thread. */
+#include "http/uri.h"
+
+#include "base/addr.h"
+#include "http/scan.h"
+
+enum { HOST_MAX = 255 };
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The value of the escape at p, or -1. */
+static int escape_value(const char *p, const char *end)
+{
+	if (end - p < 3)
+		return -1;
+	int high = hex_value(p[1]), low = hex_value(p[2]);
+	return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+/* ---- path --------------------------------------------------------------------------------------------------------- */
+
+enum dots { DOTS_NONE, DOTS_STAY, DOTS_UP, DOTS_REFUSED };
+
+static bool is_escaped_separator(const char *p)
+{
+	return p[0] == '%' && ((p[1] == '2' && p[2] == 'F') || (p[1] == '5' && p[2] == 'C'));
+}
+
+/* What a segment means, its escapes already normal: they are whole, and %2F and %5C have upper-case digits. */
+static enum dots segment_dots(const char *p, const char *end)
+{
+	const char *part = p; /* between separators of any kind */
+	for (const char *at = p;; at++) {
+		if (at < end && !is_escaped_separator(at))
+			continue;
+		size_t dots = 0;
+		while (part + dots < at && part[dots] == '.')
+			dots++;
+		bool one_or_two = dots == 1 || dots == 2;
+		if (one_or_two && part == p && at == end && part + dots == end)
+			return dots == 1 ? DOTS_STAY : DOTS_UP;
+		if (one_or_two && (part + dots == at || part[dots] == ';'))
+			return DOTS_REFUSED;
+		if (at == end)
+			return DOTS_NONE;
+		at += 2;
+		part = at + 1;
+	}
+}
+
+/* Copy one segment with its escapes made normal. Returns the end of the copy, or NULL. */
+static char *segment_copy(char *out, const char *p, const char *end)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	while (p < end) {
+		if (scan_is(*p, SCAN_PATH)) {
+			*out++ = *p++;
+			continue;
+		}
+		int v = *p == '%' ? escape_value(p, end) : -1;
+		if (v <= 0)
+			return NULL;
+		if (scan_is((char)v, SCAN_UNRESERVED)) {
+			*out++ = (char)v;
+		} else {
+			*out++ = '%';
+			*out++ = digits[v >> 4];
+			*out++ = digits[v & 15];
+		}
+		p += 3;
+	}
+	return out;
+}
+
+/* out has room for as many bytes as raw; the result is never longer. Between segments, out[0, at) starts and ends with '/'. */
+static int path_rewrite(sluice_str raw, char *out, size_t *len)
+{
+	const char *p = raw.data + 1, *end = raw.data + raw.len;
+	char *at = out;
+	*at++ = '/';
+	for (;;) {
+		const char *stop = memchr(p, '/', (size_t)(end - p));
+		const char *segment_end = stop ? stop : end;
+		char *to = segment_copy(at, p, segment_end);
+		if (!to)
+			return ERR_BAD_TARGET;
+		switch (segment_dots(at, to)) {
+		case DOTS_REFUSED:
+			return ERR_BAD_TARGET;
+		case DOTS_UP:
+			if (at == out + 1)
+				return ERR_BAD_TARGET;
+			at--;
+			while (at[-1] != '/')
+				at--;
+			break;
+		case DOTS_STAY:
+			break;
+		case DOTS_NONE:
+			if (to == at)
+				break;
+			at = to;
+			if (stop)
+				*at++ = '/';
+			break;
+		}
+		if (!stop)
+			break;
+		p = stop + 1;
+	}
+	*len = (size_t)(at - out);
+	return 0;
+}
+
+static int path_normalise_slow(sluice_str raw, struct arena *a, sluice_str *out)
+{
+	char *buf = arena_alloc(a, raw.len);
+	if (!buf)
+		return ERR_NO_MEMORY;
+	out->data = buf;
+	return path_rewrite(raw, buf, &out->len);
+}
+
+int uri_normalise_path(sluice_str raw, struct arena *a, sluice_str *out)
+{
+	const char *end = raw.data + raw.len;
+	if (raw.len == 0 || raw.data[0] != '/')
+		return ERR_BAD_TARGET;
+	const char *stop = scan_path(raw.data, end);
+	if (stop == end) {
+		*out = raw;
+		return 0;
+	}
+	if (*stop == '?')
+		return ERR_BAD_TARGET;
+	return path_normalise_slow(raw, a, out);
+}
+
+/* "/path?query" to h. */
+static int target_split(struct request_head *h, sluice_str s, struct arena *a)
+{
+	const char *end = s.data + s.len, *stop = scan_path(s.data, end);
+	const char *mark = stop;
+	if (stop < end && *stop != '?')
+		mark = memchr(stop, '?', (size_t)(end - stop));
+	if (mark && mark < end) {
+		h->has_query = true;
+		h->query = str_n(mark + 1, (size_t)(end - mark - 1));
+		if (scan_visible(mark + 1, end) != end || memchr(mark + 1, '#', h->query.len))
+			return ERR_BAD_TARGET;
+	} else {
+		mark = end;
+	}
+	h->path = str_n(s.data, (size_t)(mark - s.data));
+	return stop == mark ? 0 : path_normalise_slow(h->path, a, &h->path);
+}
+
+/* ---- authority ---------------------------------------------------------------------------------------------------- */
+
+static bool port_is_valid(const char *p, const char *end)
+{
+	unsigned port = 0;
+	if (end - p > 5)
+		return false;
+	for (; p < end; p++) {
+		if (*p < '0' || *p > '9')
+			return false;
+		port = port * 10 + (unsigned)(*p - '0');
+	}
+	return port <= 65535;
+}
+
+static bool name_is_valid(sluice_str s)
+{
+	bool dot = true; /* an empty label */
+	for (size_t i = 0; i < s.len; i++) {
+		if (!scan_is(s.data[i], SCAN_UNRESERVED) || (s.data[i] == '.' && dot))
+			return false;
+		dot = s.data[i] == '.';
+	}
+	return !dot;
+}
+
+static bool ip6_is_valid(sluice_str s)
+{
+	struct addr addr;
+	return addr_from_ip(s, 0, &addr) && addr.sa.sa_family == AF_INET6;
+}
+
+static int host_lower(sluice_str s, struct arena *a, sluice_str *out)
+{
+	char *p = arena_alloc(a, s.len);
+	if (!p)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < s.len; i++)
+		p[i] = ascii_lower(s.data[i]);
+	*out = str_n(p, s.len);
+	return 0;
+}
+
+int uri_parse_authority(sluice_str authority, struct arena *a, sluice_str *host)
+{
+	const char *p = authority.data, *end = p + authority.len;
+	sluice_str s;
+	bool lower;
+
+	if (authority.len == 0)
+		return ERR_BAD_HOST;
+	if (*p == '[') {
+		const char *close = memchr(p, ']', authority.len);
+		if (!close || close - p > HOST_MAX || !ip6_is_valid(str_n(p + 1, (size_t)(close - p - 1))))
+			return ERR_BAD_HOST;
+		s = str_n(p, (size_t)(close + 1 - p));
+		p = close + 1;
+		lower = true;
+		for (size_t i = 0; i < s.len; i++)
+			lower &= ascii_lower(s.data[i]) == s.data[i];
+	} else {
+		const char *stop = scan_while_scalar(p, end, SCAN_HOST);
+		lower = stop == end || *stop == ':';
+		if (!lower)
+			stop = scan_while_scalar(stop, end, SCAN_UNRESERVED);
+		s = str_n(p, (size_t)(stop - p));
+		p = stop;
+		if (s.len > 1 && s.data[s.len - 1] == '.')
+			s.len--;
+		if (s.len > HOST_MAX || !name_is_valid(s))
+			return ERR_BAD_HOST;
+	}
+	if (p < end && (*p != ':' || !port_is_valid(p + 1, end)))
+		return ERR_BAD_HOST;
+	if (!lower)
+		return host_lower(s, a, host);
+	*host = s;
+	return 0;
+}
+
+/* ---- the four forms ----------------------------------------------------------------------------------------------- */
+
+static int host_parse(struct request_head *h, struct arena *a)
+{
+	if (h->authority.len == 0)
+		return h->version == 10 ? 0 : ERR_BAD_HOST;
+	return uri_parse_authority(h->authority, a, &h->host);
+}
+
+/* RFC 9112 3.2.3: "host:port", and nothing may be left out. */
+static int authority_form(struct request_head *h, struct arena *a)
+{
+	size_t digits = 0, len = h->target.len;
+	h->form = TARGET_AUTHORITY;
+	while (digits < len && h->target.data[len - 1 - digits] >= '0' && h->target.data[len - 1 - digits] <= '9')
+		digits++;
+	if (digits == 0 || digits == len || h->target.data[len - 1 - digits] != ':')
+		return ERR_BAD_TARGET;
+	int rc = host_parse(h, a);
+	if (rc)
+		return rc;
+	h->authority = h->target;
+	rc = uri_parse_authority(h->authority, a, &h->host);
+	return rc == ERR_BAD_HOST ? ERR_BAD_TARGET : rc;
+}
+
+/* RFC 9112 3.2.2. rest: what stands behind "://" */
+static int absolute_form(struct request_head *h, sluice_str rest, struct arena *a)
+{
+	size_t n = 0;
+	h->form = TARGET_ABSOLUTE;
+	while (n < rest.len && rest.data[n] != '/' && rest.data[n] != '?' && rest.data[n] != '#')
+		n++;
+	int rc = host_parse(h, a);
+	if (rc)
+		return rc;
+	h->authority = str_n(rest.data, n);
+	rc = uri_parse_authority(h->authority, a, &h->host);
+	if (rc)
+		return rc;
+	rest = str_n(rest.data + n, rest.len - n);
+	if (rest.len == 0 && h->method == METHOD_OPTIONS) {
+		h->form = TARGET_ASTERISK; /* RFC 9112 3.2.4 */
+		h->path = STR("*");
+		return 0;
+	}
+	if (rest.len && rest.data[0] == '/')
+		return target_split(h, rest, a);
+	h->path = STR("/");
+	if (rest.len == 0)
+		return 0;
+	if (rest.data[0] != '?' || scan_visible(rest.data, rest.data + rest.len) != rest.data + rest.len ||
+	    memchr(rest.data, '#', rest.len))
+		return ERR_BAD_TARGET;
+	h->has_query = true;
+	h->query = str_n(rest.data + 1, rest.len - 1);
+	return 0;
+}
+
+static bool cut_scheme(sluice_str *s, sluice_str scheme)
+{
+	if (s->len < scheme.len || !str_ieq(str_n(s->data, scheme.len), scheme))
+		return false;
+	*s = str_n(s->data + scheme.len, s->len - scheme.len);
+	return true;
+}
+
+int uri_parse_target(struct request_head *h, struct arena *a)
+{
+	sluice_str t = h->target;
+
+	h->host = h->path = h->query = STR_NONE;
+	h->has_query = false;
+	if (t.len == 0)
+		return ERR_BAD_TARGET;
+	if (h->method == METHOD_CONNECT)
+		return authority_form(h, a);
+	if (t.data[0] == '/') {
+		h->form = TARGET_ORIGIN;
+		int rc = host_parse(h, a);
+		return rc ? rc : target_split(h, t, a);
+	}
+	if (t.len == 1 && t.data[0] == '*') {
+		h->form = TARGET_ASTERISK;
+		h->path = STR("*");
+		return h->method == METHOD_OPTIONS ? host_parse(h, a) : ERR_BAD_TARGET;
+	}
+	if (cut_scheme(&t, STR("http://")) || cut_scheme(&t, STR("https://")))
+		return absolute_form(h, t, a);
+	return ERR_BAD_TARGET;
+}
