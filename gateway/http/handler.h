@@ -30,7 +30,8 @@ struct client_ops {
 	void (*end)(struct client *c, const struct fields *trailers);
 	/* The response cannot be completed: make sure that the client does not take it for whole. */
 	void (*abort)(struct client *c);
-	/* Stop or go on delivering the request body. */
+	/* Stop or go on delivering the request body. It is held at first; going on for the first time also tells a client
+	 * that waits for 100 (Continue) to send. */
 	void (*hold)(struct client *c);
 	void (*resume)(struct client *c);
 	/* The exchange is done with this client, always its last call: memory of the arena dies here. */
@@ -59,27 +60,28 @@ struct client {
 	struct arena arena;                 /* owned by the codec, freed in finish() */
 	struct request_head *head;
 	const struct conn_info *conn; /* borrowed: lives until finish() */
-	void *exchange;               /* of the handler */
+	void *user;                   /* of the handler: the exchange */
 	uint64_t started_ns;          /* first byte of the head arrived */
 	uint64_t bytes_in, bytes_out; /* of this request: heads and bodies, before TLS */
 };
 
-/* Facts of the connection a request came over. */
+/* Facts of the connection a request came over. Kept small: an idle connection has one. */
 struct conn_info {
-	struct addr peer, local;
-	char peer_ip[ADDR_IP_TEXT];
-	uint8_t peer_ip_len;
-	bool tls;
-	bool reused;           /* not the first request of this connection */
-	uint64_t id;           /* of the connection, unique in the process */
-	const char *tls_version; /* "TLSv1.3", or NULL */
+	const struct addr *local; /* borrowed: the listener's address */
+	sluice_str listener;      /* borrowed: its name */
+	const char *tls_version;  /* "TLSv1.3"; NULL: plain */
 	const char *tls_cipher;
-	char sni[256];         /* empty: none */
+	const char *sni;          /* borrowed: lives as long as the stream; NULL: none */
+	uint64_t id;              /* of the connection, unique in the process */
+	uint64_t requests;        /* begun on this connection so far, this one included */
+	uint16_t peer_port;
+	uint8_t peer_ip_len;
+	char peer_ip[ADDR_IP_TEXT];
 };
 
 /* Whoever answers requests: proxy/ and admin/. begin may answer before it returns. */
 struct handler {
-	/* A request head is complete and valid. Must set c->events (and c->exchange). */
+	/* A request head is complete and valid. Must set c->events (and c->user). The body is held until resume(). */
 	void (*on_request)(void *ctx, struct client *c);
 	/* A head could not be read: the codec has an answer to give (err_info(err)->status), and wants it counted and logged.
 	 * c->head may be incomplete (fields n may be 0, strings empty). The handler answers as for a request. */

@@ -1,0 +1,509 @@
+/*
+ * One connection to an upstream server. An answer is trusted no more than a request: what is malformed, framed in two ways,
+ * or followed by bytes nobody asked for is a failure, and its connection is never used again.
+ *
+ * Whatever event the exchange gets, it may release the origin from within; `serial` tells whether it did.
+ */
+#include "http1/client.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "http1/chunk.h"
+#include "http1/parse.h"
+#include "http1/write.h"
+
+enum {
+	READ_SHARE = 512 * 1024, /* bytes read before others get their turn */
+	INTERIM_MAX = 16         /* 1xx responses before the final one */
+};
+
+enum conn_state { CONN_OPENING, CONN_FREE, CONN_BUSY, CONN_FAILED, CONN_GONE };
+enum response_state { RESPONSE_HEAD, RESPONSE_BODY, RESPONSE_DONE };
+
+struct http1_conn {
+	struct origin o;
+	struct stream s;
+	struct grave grave;
+	struct http1_conn_conf conf;
+	const struct http1_conn_owner *owner; /* borrowed: const table */
+	void *owner_data;                     /* borrowed */
+	struct buf body;                      /* decoded, not taken yet */
+	struct chunk_decoder chunks;
+	uint64_t left;                        /* of a body with a length */
+	uint64_t out_start, in_start;         /* the stream's counters when the request began */
+	size_t searched;                      /* bytes of s.in that hold no end of a head */
+	uint32_t serial;                      /* counts requests */
+	uint8_t state;                        /* enum conn_state */
+	uint8_t response;                     /* enum response_state */
+	uint8_t framing;                      /* enum body_kind of the response */
+	uint8_t request_framing;
+	uint8_t method;
+	uint8_t interim;
+	bool request_done, held, keep_alive;
+};
+
+static const struct origin_ops http1_origin_ops;
+
+static struct http1_conn *conn_of(struct origin *o)
+{
+	return container_of(o, struct http1_conn, o);
+}
+
+static void conn_free(struct grave *g)
+{
+	free(container_of(g, struct http1_conn, grave));
+}
+
+static void conn_end(struct http1_conn *c)
+{
+	c->state = CONN_GONE;
+	buf_fini(&c->body);
+	stream_close(&c->s);
+	worker_bury(c->s.worker, &c->grave, conn_free);
+}
+
+/* Not carrying a request. */
+static void conn_gone(struct http1_conn *c, int err)
+{
+	conn_end(c);
+	c->owner->on_gone(c, err);
+}
+
+static void conn_count(struct http1_conn *c)
+{
+	c->o.sent = c->s.bytes_out != c->out_start;
+	c->o.bytes_out = c->s.bytes_out - c->out_start;
+	c->o.bytes_in = c->s.bytes_in - c->in_start;
+}
+
+/* Carrying one. The exchange releases it, now or later. */
+static void conn_fail(struct http1_conn *c, int err)
+{
+	if (c->state != CONN_BUSY)
+		return;
+	c->state = CONN_FAILED;
+	conn_count(c);
+	buf_fini(&c->body);
+	stream_close(&c->s);
+	c->o.events->on_fail(&c->o, err);
+}
+
+/* While the server owes us something, its silence is bounded. */
+static void conn_await(struct http1_conn *c)
+{
+	if (c->state == CONN_BUSY && !c->held && (c->request_done || c->o.answered || stream_is_full(&c->s)))
+		stream_deadline(&c->s, c->conf.response_ns);
+	else
+		stream_no_deadline(&c->s);
+}
+
+/* ---- reading the response ----------------------------------------------------------------------------------------- */
+
+/* A head in s.in: 1 when there was one, 0 when more is needed, else the failure. */
+static int conn_take_head(struct http1_conn *c, struct response_head **out)
+{
+	const struct http1_limits lim = { .max_fields = c->conf.max_fields, .max_target = 0 };
+	struct buf *in = &c->s.in;
+	sluice_str run = buf_peek(in);
+	size_t len;
+
+	if (run.len < in->len)
+		run = buf_pullup(in, in->len < c->conf.max_head ? in->len : c->conf.max_head);
+	if (!http1_find_head_end(run.data, run.len, c->searched, &len)) {
+		c->searched = run.len;
+		return run.len >= c->conf.max_head ? ERR_UPSTREAM_HEAD_TOO_LARGE : 0;
+	}
+	if (len > c->conf.max_head)
+		return ERR_UPSTREAM_HEAD_TOO_LARGE;
+	char *head = arena_alloc(c->o.arena, len);
+	struct response_head *h = arena_alloc(c->o.arena, sizeof(*h));
+	if (!head || !h)
+		return ERR_NO_MEMORY;
+	memcpy(head, run.data, len);
+	buf_drain(in, len);
+	c->searched = 0;
+	int err = http1_parse_response(h, head, len, c->o.arena, (enum method)c->method, &lim);
+	if (err)
+		return err;
+	*out = h;
+	return 1;
+}
+
+static int conn_head(struct http1_conn *c)
+{
+	struct response_head *h = NULL;
+	uint32_t serial = c->serial;
+	int r = conn_take_head(c, &h);
+	if (r <= 0)
+		return r;
+	if (h->status < 200) {
+		/* no tunnel was asked for, and a server that keeps promising is not answering */
+		if (h->status == 101 || ++c->interim > INTERIM_MAX)
+			return ERR_UPSTREAM_BAD_HEAD;
+		c->o.events->on_head(&c->o, h);
+		return c->serial == serial;
+	}
+	c->framing = h->body;
+	c->left = h->body == BODY_LENGTH ? h->body_length : 0;
+	c->keep_alive = h->keep_alive;
+	/* a body where none may be, or more of it than was said: the message could be read in two ways */
+	bool surplus = (h->body == BODY_NONE && c->s.in.len) || (h->body == BODY_LENGTH && c->s.in.len > h->body_length);
+	if (surplus)
+		return ERR_UPSTREAM_BAD_FRAMING;
+	if (h->body == BODY_CHUNKED)
+		chunk_decoder_init(&c->chunks, c->o.arena, ERR_UPSTREAM_BAD_CHUNK);
+	bool whole = h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0);
+	c->response = whole ? RESPONSE_DONE : RESPONSE_BODY;
+	c->o.events->on_head(&c->o, h);
+	if (c->serial != serial || c->state != CONN_BUSY)
+		return 0;
+	if (whole)
+		c->o.events->on_end(&c->o, NULL);
+	return !whole;
+}
+
+/* Hand over what was decoded. False when the exchange is done with us. */
+static bool conn_deliver(struct http1_conn *c)
+{
+	uint32_t serial = c->serial;
+	if (c->body.len)
+		c->o.events->on_body(&c->o, &c->body);
+	return c->serial == serial && c->state == CONN_BUSY;
+}
+
+static int conn_body_chunked(struct http1_conn *c, bool *done)
+{
+	struct buf *in = &c->s.in;
+	while (in->len) {
+		sluice_str run = buf_peek(in);
+		size_t skip, data;
+		int r = chunk_decode(&c->chunks, run.data, run.len, &skip, &data);
+		if (r < 0)
+			return r;
+		buf_drain(in, skip);
+		if (data)
+			buf_move(&c->body, in, data);
+		if (r == CHUNK_DONE) {
+			*done = true;
+			return in->len ? ERR_UPSTREAM_BAD_FRAMING : 0;
+		}
+	}
+	return 0;
+}
+
+/* Bytes of a body in s.in. Above 0: go on; 0: stop; else the failure. */
+static int conn_body(struct http1_conn *c)
+{
+	struct buf *in = &c->s.in;
+	bool done = false;
+	int err = 0;
+
+	if (c->framing == BODY_CHUNKED) {
+		err = conn_body_chunked(c, &done);
+	} else if (c->framing == BODY_LENGTH) {
+		if (in->len > c->left)
+			return ERR_UPSTREAM_BAD_FRAMING;
+		c->left -= in->len;
+		buf_move_all(&c->body, in);
+		done = c->left == 0;
+	} else {
+		buf_move_all(&c->body, in);
+	}
+	if (err)
+		return err;
+	if (done)
+		c->response = RESPONSE_DONE;
+	if (!conn_deliver(c))
+		return 0;
+	if (done)
+		c->o.events->on_end(&c->o, c->framing == BODY_CHUNKED ? &c->chunks.trailers : NULL);
+	return !done;
+}
+
+static void conn_on_eof(struct http1_conn *c)
+{
+	if (c->response == RESPONSE_BODY && c->framing == BODY_CLOSE && c->s.in.len == 0) {
+		c->response = RESPONSE_DONE;
+		c->keep_alive = false;
+		if (conn_deliver(c))
+			c->o.events->on_end(&c->o, NULL);
+		return;
+	}
+	conn_fail(c, c->response == RESPONSE_BODY ? ERR_UPSTREAM_TRUNCATED : ERR_UPSTREAM_CLOSED);
+}
+
+static void conn_read(struct http1_conn *c)
+{
+	uint32_t serial = c->serial;
+	uint64_t start = c->s.bytes_in;
+
+	for (;;) {
+		while (c->s.in.len && c->response != RESPONSE_DONE && !c->held) {
+			int r = c->response == RESPONSE_HEAD ? conn_head(c) : conn_body(c);
+			if (c->serial != serial || c->state != CONN_BUSY)
+				return;
+			if (r < 0) {
+				conn_fail(c, r);
+				return;
+			}
+			if (r == 0)
+				break;
+		}
+		if (c->held || c->response == RESPONSE_DONE)
+			return;
+		if (!stream_may_read(&c->s) && !(c->s.flags & STREAM_EOF))
+			break;
+		if (c->s.bytes_in - start > READ_SHARE) {
+			stream_resume(&c->s);
+			break;
+		}
+		enum io io = stream_fill(&c->s);
+		if (io == IO_AGAIN)
+			break;
+		if (io == IO_OK) {
+			c->o.answered = true;
+			continue;
+		}
+		if (io == IO_EOF)
+			conn_on_eof(c);
+		else
+			conn_fail(c, ERR_UPSTREAM_RESET);
+		return;
+	}
+	conn_await(c);
+}
+
+static void conn_on_readable(struct stream *s)
+{
+	struct http1_conn *c = s->data;
+	if (c->state == CONN_BUSY && c->response != RESPONSE_DONE)
+		conn_read(c);
+	else if (c->state == CONN_FREE && stream_fill(s) != IO_AGAIN) /* the end, or bytes nobody asked for */
+		conn_gone(c, 0);
+	/* BUSY and DONE: what comes now shows at release */
+}
+
+/* ---- the other events of the stream ------------------------------------------------------------------------------- */
+
+static void conn_on_open(struct stream *s)
+{
+	struct http1_conn *c = s->data;
+	stream_no_deadline(s);
+	c->state = CONN_FREE;
+	c->owner->on_open(c);
+}
+
+static void conn_on_drained(struct stream *s)
+{
+	struct http1_conn *c = s->data;
+	if (c->state != CONN_BUSY)
+		return;
+	conn_await(c);
+	c->o.events->on_drained(&c->o);
+}
+
+static void conn_on_fail(struct stream *s, int error)
+{
+	struct http1_conn *c = s->data;
+	if (c->state == CONN_OPENING) {
+		conn_gone(c, error == -1 ? ERR_UPSTREAM_TLS : ERR_CONNECT_FAILED);
+	} else if (c->state == CONN_FREE) {
+		conn_gone(c, 0);
+	} else if (c->state == CONN_BUSY && c->response != RESPONSE_DONE) {
+		/* the server may have answered before it stopped reading: that answer counts */
+		uint32_t serial = c->serial;
+		buf_fini(&s->out);
+		s->flags = (uint16_t)((s->flags & ~STREAM_FAILED) | STREAM_RD);
+		c->keep_alive = false;
+		c->held = false;
+		conn_read(c);
+		if (c->serial == serial && c->state == CONN_BUSY && c->response != RESPONSE_DONE)
+			conn_fail(c, c->response == RESPONSE_BODY ? ERR_UPSTREAM_TRUNCATED : ERR_UPSTREAM_RESET);
+	}
+}
+
+static void conn_on_timeout(struct stream *s)
+{
+	struct http1_conn *c = s->data;
+	if (c->state == CONN_OPENING)
+		conn_gone(c, ERR_CONNECT_TIMEOUT);
+	else if (c->state == CONN_FREE)
+		conn_gone(c, 0);
+	else if (c->state == CONN_BUSY)
+		conn_fail(c, c->response == RESPONSE_BODY ? ERR_UPSTREAM_STALLED : ERR_UPSTREAM_TIMEOUT);
+}
+
+static const struct stream_user conn_user = {
+	.on_open = conn_on_open,
+	.on_readable = conn_on_readable,
+	.on_drained = conn_on_drained,
+	.on_fail = conn_on_fail,
+	.on_timeout = conn_on_timeout,
+};
+
+/* ---- what the exchange calls -------------------------------------------------------------------------------------- */
+
+static void origin_head(struct origin *o, const struct request_head *h)
+{
+	struct http1_conn *c = conn_of(o);
+	if (c->state != CONN_BUSY)
+		return;
+	size_t room, size = http1_request_head_size(h);
+	char *at = buf_reserve(&c->s.out, size, &room);
+	char *end = http1_write_request_head(at, h, true);
+	check((size_t)(end - at) <= size, "a head of %zu bytes was sized %zu", (size_t)(end - at), size);
+	buf_commit(&c->s.out, (size_t)(end - at));
+	c->method = h->method;
+	c->request_framing = h->body;
+	stream_kick(&c->s);
+}
+
+static bool origin_body(struct origin *o, struct buf *data)
+{
+	struct http1_conn *c = conn_of(o);
+	if (c->state != CONN_BUSY) {
+		buf_drain(data, data->len);
+		return false;
+	}
+	if (data->len && c->request_framing == BODY_CHUNKED) {
+		char line[CHUNK_HEAD_MAX];
+		buf_append(&c->s.out, line, chunk_head(line, data->len));
+		buf_move_all(&c->s.out, data);
+		buf_append(&c->s.out, "\r\n", 2);
+	} else {
+		buf_move_all(&c->s.out, data);
+	}
+	stream_kick(&c->s);
+	bool full = stream_is_full(&c->s);
+	if (full)
+		conn_await(c);
+	return full;
+}
+
+static void origin_end(struct origin *o, const struct fields *trailers)
+{
+	struct http1_conn *c = conn_of(o);
+	if (c->state != CONN_BUSY)
+		return;
+	c->request_done = true;
+	if (c->request_framing == BODY_CHUNKED) {
+		size_t room, size = chunk_tail_size(trailers);
+		char *at = buf_reserve(&c->s.out, size, &room);
+		buf_commit(&c->s.out, (size_t)(chunk_write_tail(at, trailers) - at));
+		stream_kick(&c->s);
+	}
+	conn_await(c);
+}
+
+static void origin_hold(struct origin *o)
+{
+	struct http1_conn *c = conn_of(o);
+	if (c->state != CONN_BUSY)
+		return;
+	c->held = true;
+	conn_await(c);
+}
+
+static void origin_resume(struct origin *o)
+{
+	struct http1_conn *c = conn_of(o);
+	if (c->state != CONN_BUSY || !c->held)
+		return;
+	c->held = false;
+	conn_await(c);
+	stream_resume(&c->s);
+}
+
+static void origin_release(struct origin *o)
+{
+	struct http1_conn *c = conn_of(o);
+	bool clean = c->state == CONN_BUSY && c->request_done && c->response == RESPONSE_DONE && c->keep_alive &&
+	             c->s.in.len == 0 && c->s.out.len == 0 && c->body.len == 0 &&
+	             !(c->s.flags & (STREAM_EOF | STREAM_FAILED));
+	c->serial++;
+	c->o.events = NULL;
+	c->o.user = NULL;
+	c->o.arena = NULL;
+	if (!clean) {
+		conn_gone(c, 0);
+		return;
+	}
+	c->state = CONN_FREE;
+	stream_deadline(&c->s, c->conf.idle_ns);
+	c->owner->on_free(c);
+}
+
+static const struct origin_ops http1_origin_ops = {
+	.head = origin_head,
+	.body = origin_body,
+	.end = origin_end,
+	.hold = origin_hold,
+	.resume = origin_resume,
+	.release = origin_release,
+};
+
+/* ---- what the owner calls ----------------------------------------------------------------------------------------- */
+
+struct http1_conn *http1_conn_open(struct worker *w, const struct addr *to, const struct transport *t, void *tls,
+                                   const struct http1_conn_conf *conf, const struct http1_conn_owner *owner,
+                                   void *owner_data, int *err)
+{
+	struct http1_conn *c = calloc(1, sizeof(*c));
+	check(c, "out of memory: a connection of %zu bytes", sizeof(*c));
+	c->conf = *conf;
+	c->owner = owner;
+	c->owner_data = owner_data;
+	c->o.ops = &http1_origin_ops;
+	int error = stream_connect(&c->s, w, to, t, tls, &conn_user, c);
+	if (error) {
+		char text[ADDR_TEXT];
+		(void)addr_text(to, text);
+		log_debug("upstream", "cannot begin to connect to %s: %s", text, strerror(-error));
+		free(c);
+		*err = ERR_CONNECT_FAILED;
+		return NULL;
+	}
+	stream_deadline(&c->s, conf->connect_ns);
+	return c;
+}
+
+void *http1_conn_owner_data(struct http1_conn *c)
+{
+	return c->owner_data;
+}
+
+struct origin *http1_conn_begin(struct http1_conn *c, const struct origin_events *events, void *user, struct arena *arena)
+{
+	check(c->state == CONN_FREE, "beginning on a connection in state %d", c->state);
+	c->state = CONN_BUSY;
+	c->response = RESPONSE_HEAD;
+	c->framing = BODY_NONE;
+	c->request_framing = BODY_NONE;
+	c->interim = 0;
+	c->searched = 0;
+	c->request_done = c->held = c->keep_alive = false;
+	c->out_start = c->s.bytes_out;
+	c->in_start = c->s.bytes_in;
+	c->o.reused = c->serial > 0;
+	c->o.sent = c->o.answered = false;
+	c->o.events = events;
+	c->o.user = user;
+	c->o.arena = arena;
+	c->o.bytes_in = c->o.bytes_out = 0;
+	stream_no_deadline(&c->s);
+	return &c->o;
+}
+
+bool http1_conn_is_stale(struct http1_conn *c)
+{
+	if (c->state != CONN_FREE || c->s.in.len || (c->s.flags & (STREAM_EOF | STREAM_FAILED)))
+		return true;
+	return stream_may_read(&c->s) && stream_fill(&c->s) != IO_AGAIN;
+}
+
+void http1_conn_close(struct http1_conn *c)
+{
+	check(c->state == CONN_FREE || c->state == CONN_OPENING, "closing a connection in state %d", c->state);
+	conn_end(c);
+}
