@@ -240,8 +240,9 @@ typedef enum sluice_log_level { SLUICE_LOG_ERROR = 0, SLUICE_LOG_WARN, SLUICE_LO
 
 /* A 64-bit cell of a memory store. */
 typedef struct sluice_cell {
-	void *slot;
-	uint64_t value; /* as last read */
+	void *slot;       /* NULL: there is none */
+	uint64_t value;   /* as last read */
+	uint64_t host[6]; /* the gateway's own */
 } sluice_cell;
 
 /* ---- services: the host's table --------------------------------------------------------------------------------- */
@@ -484,7 +485,8 @@ static inline bool sluice_store_cell(const sluice_store *s, sluice_str key, uint
 {
 	return sluice_host_table->store_cell(s, key, now_ns, out);
 }
-/* Write desired if the cell still holds out->value; else false, with out->value read anew: decide again. */
+/* Write desired if the cell still holds c->value; else false, with c->value read anew: decide again. c->slot is NULL then if
+ * the cell was lost and the store is full: as when sluice_store_cell() says false. */
 static inline bool sluice_store_cell_swap(sluice_cell *c, uint64_t desired)
 {
 	return sluice_host_table->store_cell_swap(c, desired);
