@@ -1,0 +1,45 @@
+/*
+ * The options of TLS, towards clients and towards servers: the rows of the `tls` blocks and the structs they bind to.
+ * Paths are as written in the file; server.h and client.h take the folder that relative ones start from.
+ */
+#ifndef TLS_CONF_H
+#define TLS_CONF_H
+
+#include "base/str.h"
+
+enum tls_min_version { TLS_MIN_1_2 = 0, TLS_MIN_1_3 }; /* index of tls_version_choices */
+
+struct tls_certificate_conf {
+	sluice_str certificate;
+	sluice_str private_key; /* empty: in the file of the certificate */
+};
+
+struct tls_server_conf {
+	sluice_blocks certificates; /* of struct tls_certificate_conf, at least one */
+	int32_t min_version;        /* enum tls_min_version */
+	sluice_str ciphers;
+	sluice_str ciphersuites;    /* empty: the library's */
+	sluice_str curves;          /* empty: the library's */
+	bool session_tickets;
+	uint64_t session_timeout;   /* ms */
+};
+
+struct tls_client_conf {
+	bool verify;
+	sluice_str ca;          /* empty: the system's */
+	sluice_str server_name; /* empty: the host that is connected to */
+	sluice_str certificate; /* empty: none */
+	sluice_str private_key; /* empty: in the file of the certificate */
+	int32_t min_version;    /* enum tls_min_version */
+};
+
+extern const sluice_option tls_server_options[];
+extern const sluice_option tls_client_options[];
+
+/*
+ * Hears what is wrong with a block, as often as there is something. option: the row concerned; index: the place in
+ * `certificates`, or -1; text: a sentence that names the file, without a full stop. Warnings do not stop anything.
+ */
+typedef void (*tls_report_fn)(void *ctx, bool is_warning, int index, const char *option, const char *text);
+
+#endif
