@@ -1,0 +1,173 @@
+"""Fixtures of the scenario tests. README.md says how to use them; what they are made of is in kit/."""
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from kit import certs as kit_certs  # noqa: E402
+from kit import client, h2client, origin as kit_origin, servers, tokens  # noqa: E402
+from kit.gateway import Gateway  # noqa: E402
+from kit.ports import free_port as kit_free_port  # noqa: E402
+
+
+def pytest_runtest_makereport(item, call):
+    """Remember a failed test, so that its folder is kept and what the gateway logged is shown."""
+    if call.excinfo and not call.excinfo.errisinstance(pytest.skip.Exception):
+        item.failed = True
+
+
+@pytest.fixture
+def folder(request):
+    """A short-named folder (unix sockets fit in it), kept when the test fails."""
+    path = Path(tempfile.mkdtemp(prefix="slc-"))
+    yield path
+    if getattr(request.node, "failed", False):
+        print(f"kept: {path}")
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def free_port():
+    return kit_free_port
+
+
+@pytest.fixture
+def gateway(folder, request):
+    """gateway(config, files={}, args=[], env={}, wait=True, **values): a running gateway, stopped and checked at the end."""
+    started = []
+
+    def start(config, **kw):
+        g = Gateway(folder / f"gateway{len(started) + 1}", config, **kw)
+        started.append(g)
+        return g
+    yield start
+    if getattr(request.node, "failed", False):
+        for g in started:
+            print(f"---- {g.config_path}\n{g.config_path.read_text()}\n---- {g.stderr_path}\n{g.log()[-6000:]}")
+    failures = []
+    for g in started:
+        try:
+            g.stop()
+        except AssertionError as e:
+            failures.append(str(e))
+    assert not failures, "\n".join(failures)
+
+
+@pytest.fixture
+def origin():
+    """origin(behaviours, tls=None): a scripted upstream; see kit/origin.py for behaviours."""
+    started = []
+
+    def start(behaviours=None, port=None, **kw):
+        o = kit_origin.Origin(behaviours or kit_origin.reply(200, b"ok"), port or kit_free_port(), **kw)
+        started.append(o)
+        return o
+    yield start
+    for o in started:
+        o.stop()
+
+
+@pytest.fixture
+def nginx(folder):
+    started = []
+
+    def start(server="location / { return 200 ok; }", **kw):
+        n = servers.Nginx(folder / f"nginx{len(started) + 1}", kit_free_port(), server, **kw)
+        started.append(n)
+        return n
+    yield start
+    for n in started:
+        n.stop()
+
+
+@pytest.fixture
+def redis(folder):
+    started = []
+
+    def start(*args, port=None):
+        r = servers.Redis(folder / f"redis{len(started) + 1}", port or kit_free_port(), args)
+        started.append(r)
+        return r
+    yield start
+    for r in started:
+        r.stop()
+
+
+@pytest.fixture
+def raw():
+    """raw(port, tls=context, sni=name): a client that sends exactly what it is told."""
+    opened = []
+
+    def connect(address, **kw):
+        c = client.RawClient(address, **kw)
+        opened.append(c)
+        return c
+    yield connect
+    for c in opened:
+        c.close()
+
+
+@pytest.fixture
+def h2():
+    """h2(port): an HTTP/2 client over TLS; tls=False for prior knowledge."""
+    opened = []
+
+    def connect(address, **kw):
+        c = h2client.H2Client(address, **kw)
+        opened.append(c)
+        return c
+    yield connect
+    for c in opened:
+        c.close()
+
+
+@pytest.fixture(scope="session")
+def ca(tmp_path_factory):
+    """An authority: ca.issue(names...) makes certificates, ca.path verifies them."""
+    return kit_certs.Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="session")
+def other_ca(tmp_path_factory):
+    return kit_certs.Authority(tmp_path_factory.mktemp("other"), "Other CA")
+
+
+@pytest.fixture(scope="session")
+def server_cert(ca):
+    return ca.issue("localhost", "127.0.0.1", "api.example.com", "*.example.com")
+
+
+@pytest.fixture(scope="session")
+def rs256():
+    return tokens.SigningKey("RS256")
+
+
+@pytest.fixture(scope="session")
+def es256():
+    return tokens.SigningKey("ES256")
+
+
+@pytest.fixture
+def jwks_server(origin):
+    """jwks_server(key, ...): serves a key set; .url, .hits, .set_keys(...), .behave(...) to let it fail."""
+    class Server:
+        def __init__(self, *keys, **kw):
+            self.origin = origin(kit_origin.drop, **kw)
+            self.url = f"http{'s' if kw.get('tls') else ''}://127.0.0.1:{self.origin.port}/jwks.json"
+            self.set_keys(*keys)
+
+        def set_keys(self, *keys):
+            self.behave(kit_origin.reply(200, tokens.jwks(*keys).encode(), {"Content-Type": "application/json"}))
+
+        def behave(self, *behaviours):
+            self.origin.behave(*behaviours)
+
+        @property
+        def hits(self):
+            return len(self.origin.requests)
+    return Server

@@ -1,0 +1,210 @@
+"""A real gateway in a folder of its own.
+
+The configuration is text in which @NAME@ stands for the value given by keyword, or for a free port chosen here (ask for
+it with port(NAME)). Blocks that a test leaves out get values fit for tests: two workers, a short grace, the admin
+address on a port of its own, the access log as JSON in a file.
+"""
+import json
+import os
+import re
+from pathlib import Path
+from signal import SIGHUP, SIGTERM
+
+import yaml
+
+from .client import RawClient
+from .ports import free_port, is_listening
+from .process import Process, wait_for
+
+ROOT = Path(__file__).resolve().parents[3]
+DEFAULTS = {
+    "runtime": "runtime: { workers: 2, shutdown_grace: 2s }",
+    "admin": 'admin: { address: "127.0.0.1:@admin@" }',
+    "log": 'log: { level: debug, access: { path: "@dir@/access.log", format: json } }',
+}
+# What must never stand in a gateway's standard error.
+REPORTS = re.compile(r"ERROR: (?:Address|Leak|Memory)Sanitizer|WARNING: ThreadSanitizer|SUMMARY: \w+Sanitizer"
+                     r"|runtime error:|sluice: bug at|double free|stack smashing")
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": "second_deadlock_stack=1:history_size=4",
+}
+
+
+def find_program():
+    """(program, folder of modules): from SLUICE_BIN and SLUICE_PLUGIN_DIR, else from a build folder of this tree."""
+    program, plugins = os.environ.get("SLUICE_BIN"), os.environ.get("SLUICE_PLUGIN_DIR")
+    if not program:
+        builds = [p for p in ROOT.glob("b*/gateway/app/sluice") if os.access(p, os.X_OK)]
+        if not builds:
+            raise RuntimeError("no gateway: set SLUICE_BIN, or build in b/")
+        program = max(builds, key=lambda p: p.stat().st_mtime)
+        plugins = plugins or program.parents[2] / "plugins/modules"
+    return str(program), str(plugins) if plugins else None
+
+
+class GatewayDied(AssertionError):
+    pass
+
+
+class Gateway:
+    def __init__(self, folder, config, files=None, args=(), env=None, wait=True, program=None, **values):
+        self.folder, self.values, self.args = Path(folder), dict(values), [str(a) for a in args]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.config_path = self.folder / "sluice.yaml"
+        self.access_path = self.folder / "access.log"
+        self.stderr_path = self.folder / "stderr.log"
+        self.stopped = False
+        self.write_config(config, files)
+        self.program, plugins = (program, None) if program else find_program()
+        argv = [self.program, "run", "-c", self.config_path]
+        argv += ["--plugin-dir", plugins] if plugins else []
+        self.process = Process(argv + self.args, self.folder, self.stderr_path, {**SANITIZERS, **(env or {})})
+        if wait:
+            self.wait_ready()
+
+    # ---- configuration ----
+
+    def expand(self, text):
+        def value(m):
+            name = m[1]
+            if name == "dir":
+                return str(self.folder)
+            if name not in self.values:
+                self.values[name] = free_port()
+            return str(self.values[name])
+        return re.sub(r"@([a-z][a-z0-9_]*)@", value, text)
+
+    def write_config(self, config, files=None):
+        for name, content in (files or {}).items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content) if isinstance(content, bytes) else path.write_text(self.expand(content))
+        for block, text in DEFAULTS.items():
+            if not re.search(rf"^{block}:", config, re.M):
+                config = f"{config.rstrip()}\n{text}\n"
+        self.config_path.write_text(self.expand(config))
+
+    def port(self, name=None):
+        """The port @name@ stands for; without a name, that of the first listener."""
+        return int(self.values[name]) if name else self.listeners()[0]
+
+    def listeners(self):
+        """Ports of the listeners, in order."""
+        blocks = (yaml.safe_load(self.config_path.read_text()) or {}).get("listeners") or []
+        addresses = [str(b.get("address", "")) for b in blocks if isinstance(b, dict)]
+        return [int(a.rpartition(":")[2]) for a in addresses if not a.startswith("unix:")]
+
+    # ---- life ----
+
+    def wait_ready(self, timeout=30.0):
+        ports = self.listeners() + ([int(self.values["admin"])] if "admin" in self.values else [])
+
+        def ready():
+            if not self.process.running():
+                raise GatewayDied(f"the gateway ended with status {self.process.proc.returncode}:\n{self.log()}")
+            return all(is_listening(p) for p in ports)
+        wait_for(ready, timeout, f"ports {ports}")
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def signal(self, sig):
+        self.process.signal(sig)
+
+    def reload(self, config=None, files=None, wait=True, expect=r"reload|configuration", timeout=10.0):
+        """Write the new configuration, if any, and send HUP; wait for a line of the log that matches expect."""
+        if config is not None:
+            self.write_config(config, files)
+        at = len(self.log())
+        self.signal(SIGHUP)
+        if wait:
+            return self.wait_log(expect, timeout, after=at)
+        return None
+
+    def stop(self, sig=SIGTERM, timeout=30.0, status=0):
+        """End it, and fail if it did not end well. Returns what it logged."""
+        if self.stopped:
+            return self.log()
+        self.stopped = True
+        if self.process.running():
+            self.process.signal(sig)
+        try:
+            ended = self.process.wait(timeout)
+        except Exception:
+            self.process.kill()
+            raise AssertionError(f"the gateway did not stop within {timeout} s:\n{self.log()[-4000:]}") from None
+        self.check_reports()
+        assert ended == status, f"the gateway ended with status {ended}, not {status}:\n{self.log()[-4000:]}"
+        return self.log()
+
+    def kill(self):
+        self.stopped = True
+        self.process.kill()
+
+    def check_reports(self):
+        """No sanitizer and no check of the gateway's own has spoken."""
+        text = self.log()
+        m = REPORTS.search(text)
+        if m:
+            raise AssertionError(f"the gateway reported:\n{text[max(0, m.start() - 500):m.start() + 8000]}")
+
+    # ---- what it says ----
+
+    def log(self):
+        return self.process.output()
+
+    def wait_log(self, pattern, timeout=10.0, after=0):
+        return wait_for(lambda: re.search(pattern, self.log()[after:]), timeout, f"/{pattern}/ in the log:\n{self.log()[-2000:]}")
+
+    def access(self, n=None, timeout=5.0):
+        """Lines of the access log as dicts; with n, once there are that many."""
+        def lines():
+            text = self.access_path.read_text() if self.access_path.exists() else ""
+            return [json.loads(line) for line in text.splitlines() if line]
+        if n is not None:
+            wait_for(lambda: len(lines()) >= n, timeout, f"{n} lines of access log, found {len(lines())}")
+        return lines()
+
+    def _status(self, key):
+        m = re.search(rf"^{key}:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text(), re.M)
+        return int(m[1])
+
+    def rss(self):
+        """Resident memory in bytes."""
+        return self._status("VmRSS") * 1024
+
+    def threads(self):
+        return self._status("Threads")
+
+    def fds(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    # ---- talking to it ----
+
+    def connect(self, listener=None, **kw):
+        return RawClient(self.port(listener), **kw)
+
+    def get(self, target="/", headers=(), listener=None, **kw):
+        with self.connect(listener) as c:
+            return c.get(target, headers, **kw)
+
+    def request(self, method="GET", target="/", headers=(), body=None, listener=None, **kw):
+        with self.connect(listener) as c:
+            return c.request(method, target, headers, body, **kw).response(method)
+
+    def admin(self, target, method="GET"):
+        """A request to the admin address."""
+        with RawClient(self.port("admin")) as c:
+            return c.request(method, target, [("Connection", "close")]).response(method)
+
+    def metrics(self):
+        """Samples of /metrics: {'name{labels}': value}."""
+        samples = {}
+        for line in self.admin("/metrics").text.splitlines():
+            if line and not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                samples[name] = float(value)
+        return samples

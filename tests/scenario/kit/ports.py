@@ -1,0 +1,74 @@
+"""TCP ports that no other test, worker or test run on this machine has been given.
+
+A port is chosen below the range of outgoing connections, held by a lock on a file for as long as this process lives,
+and checked to be free. Binding port 0 would not do: the gateway binds with SO_REUSEPORT, and two gateways that were
+given one port would share it in silence.
+"""
+import fcntl
+import os
+import random
+import socket
+import tempfile
+from pathlib import Path
+
+FIRST = 11000
+_held = []
+
+
+def _last():
+    try:
+        low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:
+        low = 32768
+    return max(low, FIRST + 5000) - 1
+
+
+def _lock(port):
+    folder = Path(tempfile.gettempdir()) / "sluice-test-ports"
+    folder.mkdir(exist_ok=True, mode=0o1777)
+    fd = os.open(folder / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        return None
+    return fd
+
+
+def _is_free(port):
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    with socket.socket() as s:
+        s.settimeout(0.2)
+        return s.connect_ex(("127.0.0.1", port)) != 0
+
+
+def free_port():
+    """A port that is this process's own until it ends."""
+    for _ in range(2000):
+        port = random.randint(FIRST, _last())
+        fd = _lock(port)
+        if fd is None:
+            continue
+        if _is_free(port):
+            _held.append(fd)
+            return port
+        os.close(fd)
+    raise RuntimeError("no free port")
+
+
+def is_listening(port):
+    """Whether a socket of this machine listens on the port; asks the kernel and connects to nothing."""
+    want = f":{port:04X}"
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            rows = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        if any(r.split()[1].endswith(want) and r.split()[3] == "0A" for r in rows):
+            return True
+    return False

@@ -1,0 +1,56 @@
+"""A child process whose output goes to a file, that dies with the test, and that can be waited for."""
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _die_with_parent():
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def wait_for(condition, timeout=10.0, what="condition", interval=0.01):
+    """The first true value of condition(); AssertionError naming `what` when there was none in time."""
+    end = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {timeout} s in vain for {what}")
+        time.sleep(interval)
+
+
+class Process:
+    def __init__(self, argv, cwd, log, env=None):
+        self.argv = [str(a) for a in argv]
+        self.log_path = Path(log)
+        with open(self.log_path, "ab") as out:
+            self.proc = subprocess.Popen(self.argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                         env={**os.environ, **(env or {})}, preexec_fn=_die_with_parent)
+
+    @property
+    def pid(self):
+        return self.proc.pid
+
+    def running(self):
+        return self.proc.poll() is None
+
+    def signal(self, sig):
+        self.proc.send_signal(sig)
+
+    def wait(self, timeout=10.0):
+        return self.proc.wait(timeout)
+
+    def kill(self):
+        if self.running():
+            self.proc.kill()
+        self.proc.wait(10)
+
+    def output(self):
+        return self.log_path.read_text(errors="replace")

@@ -1,0 +1,91 @@
+"""Access tokens, sound and forged, and the key sets they are verified with."""
+import base64
+import json
+import time
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+ISSUER, AUDIENCE = "https://idp.test/", "api"
+CURVES = {"ES256": ("P-256", ec.SECP256R1, 32), "ES384": ("P-384", ec.SECP384R1, 48), "ES512": ("P-521", ec.SECP521R1, 66)}
+
+
+def b64(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def b64_int(n, size=None):
+    return b64(n.to_bytes(size or (n.bit_length() + 7) // 8, "big"))
+
+
+class SigningKey:
+    """A key pair of one algorithm, with its entry for a JWKS."""
+
+    def __init__(self, alg="RS256", kid=None, bits=2048):
+        self.alg, self.kid = alg, kid if kid is not None else f"{alg.lower()}-key"
+        if alg in CURVES:
+            self.private = ec.generate_private_key(CURVES[alg][1]())
+        elif alg == "EdDSA":
+            self.private = ed25519.Ed25519PrivateKey.generate()
+        else:
+            self.private = rsa.generate_private_key(65537, bits)
+        self.public = self.private.public_key()
+
+    def private_pem(self):
+        return self.private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                          serialization.NoEncryption()).decode()
+
+    def public_pem(self):
+        return self.public.public_bytes(serialization.Encoding.PEM,
+                                        serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+
+    def jwk(self, **members):
+        entry = {"kid": self.kid, "use": "sig", "alg": self.alg}
+        if self.alg in CURVES:
+            curve, _, size = CURVES[self.alg]
+            n = self.public.public_numbers()
+            entry.update(kty="EC", crv=curve, x=b64_int(n.x, size), y=b64_int(n.y, size))
+        elif self.alg == "EdDSA":
+            x = self.public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+            entry.update(kty="OKP", crv="Ed25519", x=b64(x))
+        else:
+            n = self.public.public_numbers()
+            entry.update(kty="RSA", n=b64_int(n.n), e=b64_int(n.e))
+        entry.update(members)
+        return {k: v for k, v in entry.items() if v is not None}
+
+    def mint(self, sub="alice", scope=None, expires_in=300, header=None, **claims):
+        """A sound token. A claim given as None is left out; header adds to or, by None, takes from the JOSE header."""
+        now = int(time.time())
+        body = {"iss": ISSUER, "aud": AUDIENCE, "sub": sub, "iat": now, "exp": now + expires_in, "scope": scope}
+        body.update(claims)
+        body = {k: v for k, v in body.items() if v is not None}
+        head = {"kid": self.kid, **(header or {})}
+        alg = head.pop("alg", self.alg)
+        return jwt.encode(body, self.private, algorithm=alg, headers={k: v for k, v in head.items() if v is not None})
+
+    def sign_raw(self, header, payload):
+        """A token whose first two parts are just these bytes (or dicts), with a true signature over them."""
+        head, body = (b64(p if isinstance(p, bytes) else json.dumps(p).encode()) for p in (header, payload))
+        algorithm = jwt.get_algorithm_by_name(self.alg) if hasattr(jwt, "get_algorithm_by_name") else \
+            jwt.api_jws.PyJWS()._algorithms[self.alg]
+        return f"{head}.{body}.{b64(algorithm.sign(f'{head}.{body}'.encode(), self.private))}"
+
+
+def forge(header, payload, signature=b""):
+    """Any three parts: dicts become JSON, bytes stay."""
+    parts = [json.dumps(p).encode() if isinstance(p, dict) else p for p in (header, payload)]
+    return ".".join([b64(parts[0]), b64(parts[1]), b64(signature)])
+
+
+def tamper(token, **claims):
+    """The token with changed claims and the old signature."""
+    head, body, signature = token.split(".")
+    payload = json.loads(base64.urlsafe_b64decode(body + "=="))
+    payload.update(claims)
+    return ".".join([head, b64(json.dumps(payload).encode()), signature])
+
+
+def jwks(*keys):
+    return json.dumps({"keys": [k.jwk() if isinstance(k, SigningKey) else k for k in keys]})
