@@ -7,6 +7,11 @@
 
 enum { LINGER_READS = 16 }; /* thrown away in one go while lingering */
 
+static bool stream_has_unsent(const struct stream *s)
+{
+	return s->out.len || (s->flags & STREAM_OWED);
+}
+
 static void stream_fail(struct stream *s, int error)
 {
 	if (s->flags & (STREAM_FAILED | STREAM_CLOSED))
@@ -27,8 +32,9 @@ enum io stream_raw_read(struct stream *s, struct iovec *iov, int n_iov, size_t r
 		r = n_iov == 1 ? recv(s->fd, iov->iov_base, iov->iov_len, 0) : readv(s->fd, iov, n_iov);
 	} while (r < 0 && errno == EINTR);
 	if (r > 0) {
-		/* a short read has emptied the socket: new bytes, or the end, come with a new event */
-		if ((size_t)r < room)
+		/* a short read has emptied the socket: new bytes, or the end, come with a new event; but an end that came
+		 * before this read was already told by the event of the bytes */
+		if ((size_t)r < room && !(s->flags & STREAM_HUP))
 			s->flags &= (uint16_t)~STREAM_RD;
 		*n = (size_t)r;
 		s->bytes_in += (uint64_t)r;
@@ -135,7 +141,7 @@ static void stream_flush(struct stream *s)
 {
 	if (s->flags & (STREAM_CONNECTING | STREAM_HANDSHAKE | STREAM_FAILED))
 		return;
-	if (s->out.len && (s->flags & STREAM_WR)) {
+	if (stream_has_unsent(s) && (s->flags & STREAM_WR)) {
 		enum io io = s->transport->write(s);
 		if (io == IO_FAIL || io == IO_EOF) {
 			stream_fail(s, errno ? errno : EPIPE);
@@ -143,12 +149,12 @@ static void stream_flush(struct stream *s)
 		}
 	}
 	if (s->flags & STREAM_LINGER) {
-		if (s->out.len == 0)
+		if (!stream_has_unsent(s))
 			stream_linger_on(s);
 		return;
 	}
 	bool drained = (s->flags & STREAM_FULL) && s->out.len <= STREAM_OUT_LOW;
-	bool empty = (s->flags & STREAM_TELL_EMPTY) && s->out.len == 0;
+	bool empty = (s->flags & STREAM_TELL_EMPTY) && !stream_has_unsent(s);
 	if (drained || empty) {
 		s->flags &= (uint16_t)~STREAM_FULL;
 		if (empty)
@@ -194,7 +200,7 @@ static void stream_handshake(struct stream *s)
 		stream_fail(s, -1);
 		return;
 	}
-	if (s->out.len)
+	if (stream_has_unsent(s))
 		stream_kick(s);
 	if (s->user->on_open)
 		s->user->on_open(s);
@@ -213,7 +219,7 @@ static void stream_connected(struct stream *s)
 	s->flags &= (uint16_t)~STREAM_CONNECTING;
 	if (s->flags & STREAM_HANDSHAKE)
 		return;
-	if (s->out.len)
+	if (stream_has_unsent(s))
 		stream_kick(s);
 	if (s->user->on_open)
 		s->user->on_open(s);
@@ -226,6 +232,8 @@ static void stream_on_event(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	if (what & EV_READ)
 		s->flags |= STREAM_RD;
+	if (what & EV_CLOSED)
+		s->flags |= STREAM_RD | STREAM_HUP;
 	if (what & EV_WRITE)
 		s->flags |= STREAM_WR;
 	if ((s->flags & STREAM_CONNECTING) && (what & (EV_WRITE | EV_READ)))
@@ -236,7 +244,7 @@ static void stream_on_event(evutil_socket_t fd, short what, void *arg)
 		streams_flush(w);
 		return;
 	}
-	if ((what & EV_WRITE) && (s->out.len || (s->flags & (STREAM_FULL | STREAM_TELL_EMPTY | STREAM_LINGER))))
+	if ((what & EV_WRITE) && (stream_has_unsent(s) || (s->flags & (STREAM_FULL | STREAM_TELL_EMPTY | STREAM_LINGER))))
 		stream_kick(s);
 	if (s->flags & STREAM_LINGER)
 		stream_linger_on(s);
@@ -269,8 +277,11 @@ static int stream_start(struct stream *s, struct worker *w, int fd, const struct
 	list_init(&s->dirty_link);
 	list_init(&s->ready_link);
 	timer_init(&s->timer, stream_on_due);
-	if (event_assign(&s->ev, w->base, fd, EV_READ | EV_WRITE | EV_ET | EV_PERSIST, stream_on_event, s) < 0 ||
+	if (event_assign(&s->ev, w->base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, stream_on_event, s) < 0 ||
 	    event_add(&s->ev, NULL) < 0) {
+		if (t->free)
+			t->free(s);
+		s->tls = NULL;
 		(void)close(fd);
 		s->fd = -1;
 		s->flags |= STREAM_CLOSED;
@@ -296,13 +307,18 @@ int stream_init(struct stream *s, struct worker *w, int fd, const struct transpo
 int stream_connect(struct stream *s, struct worker *w, const struct addr *to, const struct transport *t, void *tls,
                    const struct stream_user *user, void *data)
 {
-	int fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	stream_no_delay(fd, to->sa.sa_family);
-	if (connect(fd, &to->sa, to->len) < 0 && errno != EINPROGRESS) {
-		int error = errno;
-		(void)close(fd);
+	int error = 0, fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		stream_no_delay(fd, to->sa.sa_family);
+	if (fd < 0 || (connect(fd, &to->sa, to->len) < 0 && errno != EINPROGRESS))
+		error = errno;
+	if (error) {
+		*s = (struct stream){ .fd = -1, .tls = tls, .flags = STREAM_CLOSED };
+		if (t->free)
+			t->free(s);
+		s->tls = NULL;
+		if (fd >= 0)
+			(void)close(fd);
 		return -error;
 	}
 	return stream_start(s, w, fd, t, tls, user, data, STREAM_CONNECTING);
@@ -336,11 +352,13 @@ static void stream_linger_on(struct stream *s)
 	struct iovec iov = { waste, sizeof(waste) };
 	enum io io = IO_OK;
 	size_t n;
-	if (s->out.len)
+	if (stream_has_unsent(s))
 		return;
 	if (!(s->flags & STREAM_SHUT)) {
 		if (s->transport->finish)
 			s->transport->finish(s);
+		if (s->flags & STREAM_OWED)
+			return; /* the farewell waits for room */
 		s->flags |= STREAM_SHUT;
 		(void)shutdown(s->fd, SHUT_WR);
 	}

@@ -34,13 +34,14 @@ struct stream_user {
 struct transport {
 	/* Read once into s->in, about `want` bytes. IO_AGAIN when nothing is there now. */
 	enum io (*read)(struct stream *s, size_t want);
-	/* Write from s->out as much as goes. IO_OK: all of it went; IO_AGAIN: the rest waits for an event. */
+	/* Write from s->out as much as goes. IO_OK: all of it went; IO_AGAIN: the rest waits for an event. What it took from
+	 * out and still holds it declares by STREAM_OWED: then it is called again, also when out is empty. */
 	enum io (*write)(struct stream *s);
 	/* Go on with a handshake. IO_OK: done. NULL: there is none. */
 	enum io (*handshake)(struct stream *s);
 	/* Bytes that were read from the socket but not yet by read(). NULL: never. */
 	bool (*pending)(struct stream *s);
-	/* Say that we are done sending (close_notify); best effort. NULL: nothing to say. */
+	/* Say that we are done sending (close_notify); best effort; may be called again. NULL: nothing to say. */
 	void (*finish)(struct stream *s);
 	void (*free)(struct stream *s); /* s->tls goes. NULL: nothing */
 };
@@ -59,7 +60,9 @@ enum stream_flags {
 	STREAM_FAILED = 1 << 9,
 	STREAM_CLOSED = 1 << 10,
 	STREAM_LINGER = 1 << 11,    /* closing politely: flush, finish, discard what comes, then close */
-	STREAM_SHUT = 1 << 12       /* our side of it is shut */
+	STREAM_SHUT = 1 << 12,      /* our side of it is shut */
+	STREAM_HUP = 1 << 13,       /* the end was announced: a short read does not mean that nothing follows */
+	STREAM_OWED = 1 << 14       /* the transport holds bytes that are to be sent */
 };
 
 enum {
@@ -85,11 +88,12 @@ struct stream {
 	uint64_t bytes_in, bytes_out;       /* through the socket, TLS overhead not counted */
 };
 
-/* Take over a connected, non-blocking socket. 0, or a negative errno (fd is closed then). With handshake set, on_readable
- * comes only after it. */
+/* Take over a connected, non-blocking socket, and tls. 0, or a negative errno (both are gone then). With handshake set,
+ * on_readable comes only after it. */
 must_use int stream_init(struct stream *s, struct worker *w, int fd, const struct transport *t, void *tls,
                          const struct stream_user *user, void *data);
-/* Begin to connect. on_open or on_fail follows, from the loop, never from within. A negative errno when not even begun. */
+/* Begin to connect. on_open or on_fail follows, from the loop, never from within. A negative errno when not even begun; tls
+ * is gone then. */
 must_use int stream_connect(struct stream *s, struct worker *w, const struct addr *to, const struct transport *t, void *tls,
                             const struct stream_user *user, void *data);
 /* Close at once and free what it holds, not s itself: no callback comes any more. s lies in its owner's memory, which must
