@@ -23,7 +23,8 @@ struct stream;
 
 /* What the owner hears. Any of them may close the stream, not free it (see stream_close). */
 struct stream_user {
-	void (*on_open)(struct stream *s);     /* stream_connect(): connected, TLS included. NULL for accepted ones that do not care */
+	void (*on_open)(struct stream *s);     /* stream_connect(): connected, TLS included. NULL for accepted ones that do
+	                                        * not care */
 	void (*on_readable)(struct stream *s);
 	void (*on_drained)(struct stream *s);  /* out fell to the low mark after being full; or is empty, when asked for */
 	void (*on_fail)(struct stream *s, int error); /* broken: errno, or -1 for a TLS failure. Only once */

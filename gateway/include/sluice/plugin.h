@@ -122,7 +122,8 @@ typedef struct sluice_option {
 	uint32_t flags;                  /* sluice_opt_flags */
 	size_t offset;                   /* offsetof in the bound struct */
 	const char *def;                 /* default as it would be written; NULL: zero, empty */
-	const char *min, *max;           /* inclusive bounds, so written; NULL: none. STR: of its bytes, lists and maps: of their members */
+	const char *min, *max;           /* inclusive bounds, so written; NULL: none. STR: of its bytes, lists and
+	                                  * maps: of their members */
 	const char *const *choices;      /* ENUM, FLAGS: NULL-terminated */
 	const struct sluice_option *sub; /* BLOCK, LIST, MAP: rows of the inner block */
 	size_t sub_size;                 /* LIST, MAP: sizeof one bound struct */
