@@ -28,7 +28,7 @@ REPORTS = re.compile(r"ERROR: (?:Address|Leak|Memory)Sanitizer|WARNING: ThreadSa
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-    "TSAN_OPTIONS": "second_deadlock_stack=1:history_size=4",
+    "TSAN_OPTIONS": f"second_deadlock_stack=1:history_size=4:suppressions={ROOT}/tests/tools/tsan.supp",
 }
 
 

@@ -13,6 +13,7 @@ def fake(folder, mode, **kw):
     return Gateway(folder, CONFIG + f"# fake: {mode}\n", program=FAKE, word="given", **kw)
 
 
+@pytest.mark.smoke
 def test_life(folder):
     g = fake(folder, "well", files={"tls/x.pem": "port @a@", "raw.bin": b"@a@\0"})
     assert g.port("a") != g.port("b") and g.port() == g.port("a")

@@ -1,0 +1,57 @@
+# shellcheck shell=sh disable=SC2034
+# Sourced by the scripts beside it: where the tree is, and how to get what they need.
+set -eu
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+jobs=$(nproc 2>/dev/null || echo 2)
+
+build_packages="gcc make autoconf automake libtool pkg-config libevent-dev libssl-dev libjwt-dev libjansson-dev
+	libhiredis-dev libnghttp2-dev libyaml-dev libpcre2-dev"
+test_packages="libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-pytest-timeout python3-requests python3-h2
+	python3-jwt python3-cryptography python3-redis python3-websockets python3-yaml redis-server nginx openssl curl"
+ci_packages="clang clang-tidy cppcheck g++ xz-utils"
+
+say() { printf '\n==> %s\n' "$*"; }
+die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
+
+# need PACKAGE...: install those that are missing, as root or by sudo.
+need() {
+	command -v dpkg-query >/dev/null || { say "not a Debian system: taking $* for installed"; return 0; }
+	missing=
+	for package; do
+		dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -q '^installed$' || missing="$missing $package"
+	done
+	[ -z "$missing" ] && return 0
+	sudo=
+	[ "$(id -u)" = 0 ] || sudo=sudo
+	[ -z "$sudo" ] || command -v sudo >/dev/null || die "missing packages, and no right to install them:$missing"
+	say "installing$missing"
+	# A service that a package brings would take a port: the tests start their own.
+	policy=/usr/sbin/policy-rc.d
+	ours=
+	if [ ! -e "$policy" ]; then
+		printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+		$sudo chmod 755 "$policy"
+		ours=1
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	status=0
+	# shellcheck disable=SC2086
+	{ $sudo apt-get -qq update && $sudo apt-get -qq install -y --no-install-recommends $missing >/dev/null; } || status=$?
+	[ -z "$ours" ] || $sudo rm -f "$policy"
+	[ "$status" = 0 ] || die "apt-get could not install:$missing"
+}
+
+# build FOLDER [configure options]: configure there, unless that was done with the same options, and make.
+build() {
+	folder=$1
+	shift
+	[ -x "$root/configure" ] && [ "$root/configure" -nt "$root/configure.ac" ] || (cd "$root" && autoreconf -fi >/dev/null 2>&1) ||
+		(cd "$root" && autoreconf -fi)
+	mkdir -p "$folder"
+	if [ ! -f "$folder/Makefile" ] || [ "$(cat "$folder/.options" 2>/dev/null)" != "$*" ]; then
+		(cd "$folder" && "$root/configure" -q "$@")
+		make -s -C "$folder" clean
+		printf '%s' "$*" >"$folder/.options"
+	fi
+	make -s -C "$folder" -j "$jobs"
+}

@@ -1,0 +1,20 @@
+#!/bin/sh
+# test.sh: everything a change must pass, from a fresh checkout: packages, build, unit tests, fuzz corpora, rules about the
+# sources, and the scenarios against the built gateway. Folder of the build: ./build, or the first argument.
+. "$(dirname -- "$0")/common.sh"
+
+folder=${1:-$root/build}
+# shellcheck disable=SC2086
+need $build_packages $test_packages
+say "building in $folder"
+build "$folder"
+
+status=0
+say "unit tests, fuzz corpora, rules about the sources"
+make -s -C "$folder" -j "$jobs" check-unit || status=1
+say "scenarios"
+make -s -C "$folder" check-scenarios || status=1
+
+say "results"
+"${PYTHON:-/usr/bin/python3}" "$root/tests/tools/results" "$folder" || status=1
+exit "$status"
