@@ -119,6 +119,8 @@ void fake_store_handle(sluice_store *s, fake_store_handler fn, void *ctx);
 void fake_store_delay(sluice_store *s, uint64_t ms);
 /* Let the next n swaps of a cell fail as if another worker had written `other` in between. */
 void fake_store_contend(sluice_store *s, unsigned n, uint64_t other);
+/* Let the next n swaps find their cell gone and the store full. */
+void fake_store_lose(sluice_store *s, unsigned n);
 unsigned fake_store_calls(sluice_store *s);
 
 #endif

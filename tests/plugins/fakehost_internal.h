@@ -57,7 +57,7 @@ struct sluice_store {
 	fake_store_handler handler;
 	void *ctx;
 	uint64_t delay_ms;
-	unsigned contend, calls;
+	unsigned contend, lose, calls;
 	uint64_t contend_value;
 	sluice_store *next;
 };

@@ -191,6 +191,11 @@ void fake_store_contend(sluice_store *s, unsigned n, uint64_t other)
 	s->contend_value = other;
 }
 
+void fake_store_lose(sluice_store *s, unsigned n)
+{
+	s->lose = n;
+}
+
 unsigned fake_store_calls(sluice_store *s)
 {
 	return s->calls;
@@ -277,7 +282,7 @@ bool fake_host_store_cell(const sluice_store *cs, sluice_str key, uint64_t now_n
 	for (size_t i = 0; i < s->n_cells; i++) {
 		struct fake_cell *c = &s->cells[i];
 		if (c->key_len == key.len && memcmp(c->key, key.data, key.len) == 0) {
-			*out = (sluice_cell){ c, c->value > now_ns ? c->value : 0 };
+			*out = (sluice_cell){ .slot = c, .value = c->value > now_ns ? c->value : 0 };
 			if (c->value <= now_ns)
 				c->value = 0;
 			return true;
@@ -290,7 +295,7 @@ bool fake_host_store_cell(const sluice_store *cs, sluice_str key, uint64_t now_n
 	if (!spare)
 		return false;
 	*spare = (struct fake_cell){ .key = fake_pool_dup(&s->pool, key.data, key.len), .key_len = key.len };
-	*out = (sluice_cell){ spare, 0 };
+	*out = (sluice_cell){ .slot = spare };
 	return true;
 }
 
@@ -307,6 +312,11 @@ bool fake_host_store_cell_swap(sluice_cell *cell, uint64_t desired)
 {
 	struct fake_cell *c = cell->slot;
 	sluice_store *s = store_of(c);
+	if (s->lose) {
+		s->lose--;
+		*cell = (sluice_cell){ .slot = NULL };
+		return false;
+	}
 	if (s->contend) {
 		s->contend--;
 		c->value = s->contend_value;
