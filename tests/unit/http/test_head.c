@@ -1,0 +1,181 @@
+/* http/head: fields, hop-by-hop fields, methods, which responses have bodies. */
+#include "unit.h"
+
+#include <stdio.h>
+
+#include "http/head.h"
+
+static struct arena arena;
+
+static int setup(void **state)
+{
+	(void)state;
+	arena_init(&arena, 1 << 20);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	arena_fini(&arena);
+	return 0;
+}
+
+static void add(struct fields *f, const char *name, const char *value)
+{
+	assert_int_equal(fields_add(f, &arena, str_of(name), str_of(value)), 0);
+}
+
+static const char *value_of(const struct fields *f, const char *name)
+{
+	static char buf[256];
+	const struct field *v = fields_find_name(f, str_of(name));
+	if (!v)
+		return NULL;
+	(void)snprintf(buf, sizeof(buf), "%.*s", (int)v->value_len, v->value);
+	return buf;
+}
+
+static void test_add_find(void **state)
+{
+	struct fields f = { 0 };
+	(void)state;
+	assert_null(fields_find(&f, TOKEN_HOST));
+	assert_null(fields_find_name(&f, STR("x")));
+	add(&f, "Host", "a");
+	add(&f, "X-One", "1");
+	add(&f, "x-one", "2");
+	add(&f, "cookie", "c=1");
+	assert_int_equal(f.n, 4);
+	assert_int_equal(f.v[0].token, TOKEN_HOST);
+	assert_int_equal(f.v[0].flags, 0);
+	assert_int_equal(f.v[1].token, TOKEN_OTHER);
+	assert_str(field_value(fields_find(&f, TOKEN_HOST)), "a");
+	assert_str(field_name(fields_find(&f, TOKEN_HOST)), "Host");
+	assert_string_equal(value_of(&f, "hOST"), "a");
+	assert_string_equal(value_of(&f, "X-ONE"), "1");
+	assert_null(value_of(&f, "x-two"));
+	assert_null(value_of(&f, "x-on"));
+}
+
+static void test_drop_set(void **state)
+{
+	struct fields f = { 0 };
+	(void)state;
+	add(&f, "X-One", "1");
+	add(&f, "Via", "v");
+	add(&f, "x-one", "2");
+	assert_int_equal(fields_drop(&f, STR("X-ONE")), 2);
+	assert_int_equal(fields_drop(&f, STR("X-ONE")), 0);
+	assert_null(value_of(&f, "x-one"));
+	assert_int_equal(fields_set(&f, &arena, STR("x-one"), STR("3")), 0);
+	assert_string_equal(value_of(&f, "x-one"), "3");
+	assert_int_equal(fields_set(&f, &arena, STR("via"), STR("w")), 0);
+	assert_string_equal(value_of(&f, "Via"), "w");
+	assert_int_equal(f.n, 5);
+}
+
+static void test_growth(void **state)
+{
+	struct fields f = { 0 };
+	char *names[200];
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		sluice_str s = arena_printf(&arena, "name-%d", i);
+		names[i] = (char *)(uintptr_t)s.data;
+		add(&f, names[i], names[i] + 5);
+	}
+	for (int i = 0; i < 200; i++)
+		assert_string_equal(value_of(&f, names[i]), names[i] + 5);
+}
+
+static void test_budget(void **state)
+{
+	struct arena small;
+	struct fields f = { 0 };
+	int rc = 0, n = 0;
+	(void)state;
+	arena_init(&small, 8192);
+	while (rc == 0 && n < 10000) {
+		rc = fields_add(&f, &small, STR("a"), STR("b"));
+		n++;
+	}
+	assert_int_equal(rc, ERR_NO_MEMORY);
+	assert_int_equal(f.n, n - 1);
+	arena_fini(&small);
+}
+
+static void test_hop_by_hop(void **state)
+{
+	static const char *const gone[] = { "Connection", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
+		                            "Proxy-Connection", "HTTP2-Settings", "X-Named", "X-Also" };
+	struct fields f = { 0 };
+	(void)state;
+	add(&f, "X-Named", "before");
+	add(&f, "Host", "a");
+	add(&f, "Connection", "close, X-Named,, te");
+	add(&f, "connection", "keep-alive ,x-also");
+	add(&f, "Keep-Alive", "timeout=5");
+	add(&f, "TE", "trailers");
+	add(&f, "Trailer", "x");
+	add(&f, "Transfer-Encoding", "chunked");
+	add(&f, "Upgrade", "websocket");
+	add(&f, "Proxy-Connection", "keep-alive");
+	add(&f, "HTTP2-Settings", "AAAA");
+	add(&f, "x-also", "behind");
+	add(&f, "X-Stays", "1");
+	add(&f, "close", "a field that is called so");
+	fields_drop_hop_by_hop(&f);
+	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) {
+		if (value_of(&f, gone[i]))
+			fail_msg("%s is still there", gone[i]);
+	}
+	assert_string_equal(value_of(&f, "Host"), "a");
+	assert_string_equal(value_of(&f, "X-Stays"), "1");
+}
+
+static void test_methods(void **state)
+{
+	static const char *const others[] = { "", "get", "GE", "GETS", "Get", "BREW", "OPTION", "CONNECTS", "PURGE" };
+	(void)state;
+	for (unsigned m = METHOD_GET; m < METHOD_COUNT; m++)
+		assert_int_equal(method_find(method_name((enum method)m)), m);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_int_equal(method_find(str_of(others[i])), METHOD_OTHER);
+	assert_true(method_is_idempotent(METHOD_GET));
+	assert_true(method_is_idempotent(METHOD_HEAD));
+	assert_true(method_is_idempotent(METHOD_PUT));
+	assert_true(method_is_idempotent(METHOD_DELETE));
+	assert_true(method_is_idempotent(METHOD_OPTIONS));
+	assert_true(method_is_idempotent(METHOD_TRACE));
+	assert_false(method_is_idempotent(METHOD_POST));
+	assert_false(method_is_idempotent(METHOD_PATCH));
+	assert_false(method_is_idempotent(METHOD_CONNECT));
+	assert_false(method_is_idempotent(METHOD_OTHER));
+}
+
+static void test_may_have_body(void **state)
+{
+	(void)state;
+	assert_true(response_may_have_body(METHOD_GET, 200));
+	assert_true(response_may_have_body(METHOD_GET, 404));
+	assert_true(response_may_have_body(METHOD_POST, 205));
+	assert_false(response_may_have_body(METHOD_GET, 100));
+	assert_false(response_may_have_body(METHOD_GET, 101));
+	assert_false(response_may_have_body(METHOD_GET, 204));
+	assert_false(response_may_have_body(METHOD_GET, 304));
+	assert_false(response_may_have_body(METHOD_HEAD, 200));
+	assert_false(response_may_have_body(METHOD_HEAD, 500));
+	assert_false(response_may_have_body(METHOD_CONNECT, 200));
+	assert_true(response_may_have_body(METHOD_CONNECT, 403));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_add_find), cmocka_unit_test(test_drop_set),   cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_budget),   cmocka_unit_test(test_hop_by_hop), cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_may_have_body),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
