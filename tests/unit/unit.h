@@ -16,7 +16,7 @@
 	do {                                                                                                    \
 		sluice_str unit_got = (got);                                                                    \
 		if (!str_eq(unit_got, str_of(want)))                                                            \
-			fail_msg("%s is \"%.*s\", not \"%s\"", #got, STR_ARG(unit_got), (want) ? (want) : "");  \
+			fail_msg("%s is \"%.*s\", not \"%s\"", #got, STR_ARG(unit_got), (want));                \
 	} while (0)
 
 #endif
