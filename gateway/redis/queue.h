@@ -1,0 +1,42 @@
+/*
+ * Commands on their way, in the order in which their replies will come. A command that is given up keeps its place, so
+ * that its reply, when it comes after all, is not taken for another's. A ring that grows up to a bound.
+ */
+#ifndef REDIS_QUEUE_H
+#define REDIS_QUEUE_H
+
+#include <stdint.h>
+
+#include "base/check.h"
+
+struct redis_call;
+
+struct queue_place {
+	struct redis_call *call; /* borrowed; NULL: given up */
+	uint64_t due_ns;
+};
+
+struct redis_queue {
+	struct queue_place *places; /* owned */
+	uint64_t head, tail;        /* count on; the place of n is places[n % cap] */
+	uint32_t cap;               /* a power of two, or 0 */
+	uint32_t waiting;           /* of those in the ring: not given up */
+};
+
+void queue_init(struct redis_queue *q);
+void queue_fini(struct redis_queue *q);
+static inline uint64_t queue_length(const struct redis_queue *q)
+{
+	return q->tail - q->head;
+}
+static inline struct queue_place *queue_at(const struct redis_queue *q, uint64_t n)
+{
+	return &q->places[n & (q->cap - 1)];
+}
+/* Returns the number of its place. */
+uint64_t queue_push(struct redis_queue *q, struct redis_call *c, uint64_t due_ns);
+/* The oldest, NULL when it was given up; the queue must not be empty. */
+struct redis_call *queue_pop(struct redis_queue *q);
+void queue_give_up(struct redis_queue *q, uint64_t n);
+
+#endif

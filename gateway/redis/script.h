@@ -1,0 +1,22 @@
+/*
+ * A Lua script that Redis runs, called by the digest of its source (EVALSHA). What is the same in every call is formatted
+ * once here. Immutable: shared by all workers.
+ */
+#ifndef REDIS_SCRIPT_H
+#define REDIS_SCRIPT_H
+
+#include "base/arena.h"
+#include "redis/sha1.h"
+
+enum { SCRIPT_ARGS_MAX = 64, SCRIPT_SOURCE_MAX = 64 * 1024 };
+
+struct sluice_script {
+	sluice_str source;          /* borrowed: as long as the arena */
+	char sha1[SHA1_HEX + 1];
+	sluice_str evalsha, eval;   /* arguments up to the number of keys, which is 1, as they go on the wire */
+};
+
+/* In a, which must outlive every call of the script. NULL when the source is empty or longer than SCRIPT_SOURCE_MAX. */
+struct sluice_script *script_new(struct arena *a, sluice_str source);
+
+#endif

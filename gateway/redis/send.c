@@ -1,0 +1,184 @@
+/* Calls over a link to Redis: sending, giving up, ending them. See link.h. */
+#include "redis/link_internal.h"
+
+#include <stdlib.h>
+
+#define SLOW_NS NS_PER_S /* SLOW_CALLS in a row, over so long, without a reply in time: too slow to be of use */
+enum { SLOW_CALLS = 8 };
+
+static const sluice_value nothing = { .type = SLUICE_V_NIL };
+
+/* ---- ending ----------------------------------------------------------------------------------------------------- */
+
+static void call_rest(struct redis_call *c)
+{
+	c->link = NULL;
+	c->script = NULL;
+	timer_drop(&c->timer);
+	if (c->keep != c->keep_room)
+		free(c->keep);
+	c->keep = NULL;
+}
+
+void call_end(struct redis_call *c, sluice_status st, const sluice_value *v)
+{
+	call_rest(c);
+	c->on_reply(c, st, v);
+}
+
+void redis_cancel(struct redis_call *c)
+{
+	if (!c->link)
+		return;
+	queue_give_up(&c->link->queue, c->slot);
+	call_rest(c);
+}
+
+void call_end_all(struct redis_link *l)
+{
+	for (uint64_t end = l->queue.tail; l->queue.head < end;) {
+		struct redis_call *c = queue_pop(&l->queue);
+		if (c)
+			call_end(c, SLUICE_UNREACHABLE, &nothing);
+	}
+}
+
+static void call_on_due(struct timer *t)
+{
+	struct redis_call *c = container_of(t, struct redis_call, timer);
+	struct redis_link *l = c->link;
+	uint64_t now = worker_now(l->worker);
+	queue_give_up(&l->queue, c->slot);
+	if (l->given_up++ == 0)
+		l->slow_ns = now;
+	call_end(c, SLUICE_TIMEOUT, &nothing);
+	if (l->state == REDIS_READY && l->given_up >= SLOW_CALLS && now - l->slow_ns >= SLOW_NS)
+		link_fail(l, "the last %u calls were not answered in time", l->given_up);
+}
+
+void redis_call_init(struct redis_call *c, redis_reply_fn on_reply)
+{
+	c->on_reply = on_reply;
+	c->link = NULL;
+	c->script = NULL;
+	c->keep = NULL;
+	timer_init(&c->timer, call_on_due);
+}
+
+/* ---- replies ---------------------------------------------------------------------------------------------------- */
+
+/* Send what an unknown script's call asked for once more, with the source. */
+static void call_send_whole(struct redis_link *l, struct redis_call *c)
+{
+	const struct sluice_script *script = c->script;
+	char head[RESP_HEAD_ROOM];
+	char *end = resp_head(head, c->keep_args + 3);
+	buf_append(&l->stream.out, head, (size_t)(end - head));
+	buf_append(&l->stream.out, script->eval.data, script->eval.len);
+	buf_append(&l->stream.out, c->keep, c->keep_len);
+	c->script = NULL; /* once */
+	c->slot = queue_push(&l->queue, c, c->timer.due_ns);
+	worker_at_turn_end(l->worker, &l->at_turn_end);
+}
+
+void call_on_reply(struct redis_link *l, const sluice_value *v, bool is_error)
+{
+	struct redis_call *c = queue_pop(&l->queue);
+	if (!c)
+		return;
+	l->given_up = 0;
+	if (c->script && is_error && str_starts(v->s, STR("NOSCRIPT")))
+		call_send_whole(l, c);
+	else
+		call_end(c, is_error ? SLUICE_ERROR : SLUICE_OK, v);
+}
+
+/* ---- sending ---------------------------------------------------------------------------------------------------- */
+
+/* Where a command goes now; NULL when there is no sense in sending one. */
+static struct buf *link_admit(struct redis_link *l)
+{
+	uint64_t length = queue_length(&l->queue);
+	l->used_ns = worker_now(l->worker);
+	redis_link_warm(l);
+	if (l->state == REDIS_READY)
+		return length < REDIS_IN_FLIGHT_MAX && l->stream.out.len < REDIS_QUEUE_MAX ? &l->stream.out : NULL;
+	if (l->state == REDIS_OPENING && !l->is_down)
+		return length < REDIS_HELD_MAX && l->held.len < REDIS_QUEUE_MAX ? &l->held : NULL;
+	return NULL;
+}
+
+static void link_sent(struct redis_link *l, struct redis_call *c, uint64_t timeout_ns)
+{
+	uint64_t due = worker_now(l->worker) + timeout_ns;
+	c->link = l;
+	c->slot = queue_push(&l->queue, c, due);
+	timer_set(&l->worker->wheel, &c->timer, due);
+	worker_at_turn_end(l->worker, &l->at_turn_end);
+	if (l->state == REDIS_READY && l->timer.due_ns == TIMER_NEVER)
+		link_watch(l);
+}
+
+/* Commands that would change the connection for everyone on it, or keep everyone waiting. */
+static bool command_is_alone(sluice_str name)
+{
+	static const char *const names[] = { "AUTH",    "BLMOVE",     "BLMPOP",     "BLPOP",     "BRPOP",      "BRPOPLPUSH",
+		                             "BZMPOP",  "BZPOPMAX",   "BZPOPMIN",   "CLIENT",    "DISCARD",    "EXEC",
+		                             "HELLO",   "MONITOR",    "MULTI",      "PSUBSCRIBE", "PSYNC",     "PUNSUBSCRIBE",
+		                             "QUIT",    "RESET",      "SELECT",     "SHUTDOWN",  "SSUBSCRIBE", "SUBSCRIBE",
+		                             "SUNSUBSCRIBE", "SYNC",  "UNSUBSCRIBE", "UNWATCH",  "WAIT",       "WATCH",
+		                             "XREAD",   "XREADGROUP" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (str_ieq(name, str_of(names[i])))
+			return true;
+	}
+	return false;
+}
+
+sluice_status redis_send(struct redis_link *l, struct redis_call *c, const sluice_str *argv, size_t argc, uint64_t timeout_ns)
+{
+	check(!c->link, "a call is made while it is under way, in place %llu", (unsigned long long)c->slot);
+	if (argc == 0 || command_is_alone(argv[0]))
+		return SLUICE_ERROR;
+	struct buf *out = link_admit(l);
+	if (!out)
+		return SLUICE_UNREACHABLE;
+	if (resp_command(out, argv, argc) < 0)
+		return SLUICE_ERROR;
+	link_sent(l, c, timeout_ns);
+	return SLUICE_OK;
+}
+
+sluice_status redis_eval(struct redis_link *l, struct redis_call *c, const struct sluice_script *script, sluice_str key,
+                         const sluice_str *args, size_t nargs, uint64_t timeout_ns)
+{
+	size_t room = resp_bulk_room(key);
+	char head[RESP_HEAD_ROOM];
+	check(!c->link, "a call is made while it is under way, in place %llu", (unsigned long long)c->slot);
+	if (nargs > SCRIPT_ARGS_MAX || key.len > RESP_COMMAND_MAX)
+		return SLUICE_ERROR;
+	for (size_t i = 0; i < nargs; i++) {
+		if (args[i].len > RESP_COMMAND_MAX - (room < RESP_COMMAND_MAX ? room : RESP_COMMAND_MAX))
+			return SLUICE_ERROR;
+		room += resp_bulk_room(args[i]);
+	}
+	struct buf *out = link_admit(l);
+	if (!out)
+		return SLUICE_UNREACHABLE;
+
+	c->keep = room <= sizeof(c->keep_room) ? c->keep_room : malloc(room);
+	check(c->keep, "out of memory: %zu bytes of a script's arguments", room);
+	char *at = resp_bulk(c->keep, key);
+	for (size_t i = 0; i < nargs; i++)
+		at = resp_bulk(at, args[i]);
+	c->keep_len = (size_t)(at - c->keep);
+	c->keep_args = (unsigned)nargs + 1;
+	c->script = script;
+
+	char *end = resp_head(head, c->keep_args + 3);
+	buf_append(out, head, (size_t)(end - head));
+	buf_append(out, script->evalsha.data, script->evalsha.len);
+	buf_append(out, c->keep, c->keep_len);
+	link_sent(l, c, timeout_ns);
+	return SLUICE_OK;
+}

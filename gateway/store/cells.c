@@ -1,0 +1,229 @@
+/*
+ * Cells shared by all threads.
+ *
+ * Words of a place and who writes them:
+ *   value  is written by swaps, and by a claim (a place given to another key), always by compare-and-swap from what was
+ *          read: so of a swap and a claim that meet, one loses and looks again.
+ *   key    is written by a claim alone, between value = BUSY and the value that publishes the claim. Who finds its key
+ *          sees BUSY or what came after (the key is written with release, read with acquire); who then reads a value and,
+ *          after it, still its key, knows that the value was that key's.
+ *
+ * What a swap must never do is write into a place that became another key's since it was read. Its compare-and-swap fails
+ * when the value has changed meanwhile; so no place may ever show the same value twice for different keys. Values are of
+ * two kinds. A time that matters: a claim does not touch it before it has passed, and whoever writes to the place
+ * afterwards writes a later one. And a turn: what a claim publishes, and what a swap to a passed time becomes. Turns are
+ * counted for each bucket, never repeat, and are small (one a claim), so that as times they have passed long ago, and read
+ * as 0. That leaves two threads whose clocks were read in different milliseconds and who write the same nanosecond.
+ *
+ * The lock of a key's first bucket is held by the one who makes a cell for it: two makers of one key meet there. Makers of
+ * different keys may still want the same place of a shared second bucket; between those the compare-and-swap decides.
+ */
+#include "store/cells.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/hash.h"
+
+#define BUSY UINT64_MAX /* being claimed */
+enum { SPINS = 200 };   /* before the processor is given away: the other one was interrupted */
+
+struct bucket {
+	_Atomic uint32_t lock;
+	_Atomic uint32_t turn;
+	_Atomic uint64_t key[CELLS_IN_BUCKET]; /* 0: none yet */
+	_Atomic uint64_t value[CELLS_IN_BUCKET];
+	uint64_t unused;
+};
+_Static_assert(sizeof(struct bucket) == CELLS_BUCKET, "a bucket is a cache line");
+
+struct cells {
+	struct bucket *buckets; /* owned: mapped */
+	uint64_t n;
+};
+
+/* What sluice_cell.host holds. */
+enum { H_CELLS, H_BUCKETS, H_KEY, H_RAW, H_NOW };
+
+struct cells *cells_new(uint64_t bytes)
+{
+	if (bytes < CELLS_BYTES_MIN || bytes > CELLS_BYTES_MAX)
+		return NULL;
+	struct cells *c = malloc(sizeof(*c));
+	if (!c)
+		return NULL;
+	c->n = bytes / CELLS_BUCKET;
+	void *p = mmap(NULL, c->n * CELLS_BUCKET, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED) {
+		free(c);
+		return NULL;
+	}
+	c->buckets = p;
+	return c;
+}
+
+void cells_free(struct cells **cells)
+{
+	struct cells *c = *cells;
+	*cells = NULL;
+	if (!c)
+		return;
+	(void)munmap(c->buckets, c->n * CELLS_BUCKET);
+	free(c);
+}
+
+uint64_t cells_capacity(const struct cells *c)
+{
+	return c->n * CELLS_IN_BUCKET;
+}
+
+/* ---- waiting ---------------------------------------------------------------------------------------------------- */
+
+static void cells_pause(unsigned *spins)
+{
+	if (++*spins < SPINS) {
+#if defined(__x86_64__) || defined(__i386__)
+		__builtin_ia32_pause();
+#endif
+		return;
+	}
+	(void)sched_yield();
+}
+
+static void bucket_lock(struct bucket *b)
+{
+	unsigned spins = 0;
+	uint32_t free_lock = 0;
+	while (!atomic_compare_exchange_weak_explicit(&b->lock, &free_lock, 1, memory_order_acquire, memory_order_relaxed)) {
+		free_lock = 0;
+		cells_pause(&spins);
+	}
+}
+
+static void bucket_unlock(struct bucket *b)
+{
+	atomic_store_explicit(&b->lock, 0, memory_order_release);
+}
+
+/* ---- finding ---------------------------------------------------------------------------------------------------- */
+
+static struct bucket *cells_bucket(const struct cells *c, uint64_t hash)
+{
+	return &c->buckets[(uint64_t)((unsigned __int128)hash * c->n >> 64)];
+}
+
+/* The key's two buckets: from the whole hash, and from its halves changed about. */
+static void cells_buckets(const sluice_cell *cell, struct bucket *out[2])
+{
+	const struct cells *c = (const struct cells *)(uintptr_t)cell->host[H_CELLS];
+	uint64_t hash = cell->host[H_BUCKETS];
+	out[0] = cells_bucket(c, hash);
+	out[1] = cells_bucket(c, hash << 32 | hash >> 32);
+}
+
+static void cell_is_at(sluice_cell *cell, _Atomic uint64_t *slot, uint64_t raw)
+{
+	cell->slot = slot;
+	cell->host[H_RAW] = raw;
+	cell->value = raw > cell->host[H_NOW] ? raw : 0;
+}
+
+/* Look for the key's cell. */
+static bool cells_look(sluice_cell *cell)
+{
+	struct bucket *two[2];
+	uint64_t key = cell->host[H_KEY];
+	cells_buckets(cell, two);
+	for (int b = 0; b < 2; b++) {
+		for (int i = 0; i < CELLS_IN_BUCKET; i++) {
+			_Atomic uint64_t *slot = &two[b]->value[i];
+			unsigned spins = 0;
+			/* a place that is being claimed shows its old key, or the new one without a value: wait and see */
+			while (atomic_load_explicit(&two[b]->key[i], memory_order_acquire) == key) {
+				uint64_t raw = atomic_load_explicit(slot, memory_order_acquire);
+				if (raw == BUSY) {
+					cells_pause(&spins);
+				} else if (atomic_load_explicit(&two[b]->key[i], memory_order_relaxed) == key) {
+					cell_is_at(cell, slot, raw);
+					return true;
+				}
+			}
+		}
+	}
+	return false;
+}
+
+static uint64_t bucket_turn(struct bucket *b)
+{
+	/* past 2^32 it starts again: a thread would have to sleep through them all with a cell in its hand */
+	return (uint64_t)atomic_fetch_add_explicit(&b->turn, 1, memory_order_relaxed) + 1;
+}
+
+/* Take a place that does not matter; the lock of the first bucket is held. */
+static bool cells_claim(sluice_cell *cell, struct bucket *two[2])
+{
+	for (int b = 0; b < 2; b++) {
+		for (int i = 0; i < CELLS_IN_BUCKET; i++) {
+			_Atomic uint64_t *slot = &two[b]->value[i];
+			uint64_t raw = atomic_load_explicit(slot, memory_order_relaxed);
+			if (raw > cell->host[H_NOW] ||
+			    !atomic_compare_exchange_strong_explicit(slot, &raw, BUSY, memory_order_acq_rel, memory_order_relaxed))
+				continue;
+			uint64_t turn = bucket_turn(two[b]);
+			atomic_store_explicit(&two[b]->key[i], cell->host[H_KEY], memory_order_release);
+			atomic_store_explicit(slot, turn, memory_order_release);
+			cell_is_at(cell, slot, turn);
+			cell->value = 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Look, then make. */
+static bool cells_look_or_make(sluice_cell *cell)
+{
+	struct bucket *two[2];
+	if (likely(cells_look(cell)))
+		return true;
+	cells_buckets(cell, two);
+	bucket_lock(two[0]);
+	bool found = cells_look(cell) || cells_claim(cell, two);
+	bucket_unlock(two[0]);
+	if (!found)
+		cell->slot = NULL;
+	return found;
+}
+
+bool cells_find(struct cells *c, sluice_str key, uint64_t now_ns, sluice_cell *out)
+{
+	uint64_t hash[2];
+	hash_str128(key, hash);
+	out->value = 0;
+	out->host[H_CELLS] = (uint64_t)(uintptr_t)c;
+	out->host[H_BUCKETS] = hash[0];
+	out->host[H_KEY] = hash[1] ? hash[1] : 1;
+	out->host[H_NOW] = now_ns;
+	return cells_look_or_make(out);
+}
+
+bool cells_swap(sluice_cell *cell, uint64_t desired)
+{
+	_Atomic uint64_t *slot = cell->slot;
+	uint64_t raw = cell->host[H_RAW];
+	if (slot) {
+		if (desired == BUSY)
+			desired--;
+		if (desired <= cell->host[H_NOW]) /* a bucket is a cache line, so its turns are found from the slot */
+			desired = bucket_turn((struct bucket *)((uintptr_t)slot & ~(uintptr_t)(CELLS_BUCKET - 1)));
+		if (atomic_compare_exchange_strong_explicit(slot, &raw, desired, memory_order_acq_rel, memory_order_relaxed)) {
+			cell->host[H_RAW] = desired;
+			cell->value = desired > cell->host[H_NOW] ? desired : 0;
+			return true;
+		}
+	}
+	(void)cells_look_or_make(cell);
+	return false;
+}

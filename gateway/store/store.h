@@ -1,0 +1,53 @@
+/*
+ * What the `stores` block declares, and what plugins reach through the host table: memory stores that hold cells, Redis
+ * stores that run scripts and commands. A store belongs to the snapshot that declares it; what is behind it (the table of
+ * cells, each worker's connection) is found again by the next snapshot that says the same, so that counts and
+ * connections survive reloads.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "redis/link.h"
+#include "store/conf.h"
+
+enum { STORE_NAME_MAX = 64 };
+#define STORE_LOCAL_BYTES (32ull << 20)
+
+struct store_args {
+	const struct store_conf *conf;
+	const char *dir;  /* where relative paths of tls start; NULL: the working directory */
+	unsigned workers; /* ids 0 .. workers-1 */
+	store_report_fn report;
+	void *report_ctx;
+};
+
+/* Main thread: check the options, read the files of tls, take memory; no network. args are read before it returns. NULL when
+ * an error was reported. */
+must_use struct sluice_store *store_new(const struct store_args *args);
+/* Main thread, when no worker can reach it any more. */
+void store_free(struct sluice_store **s);
+/* Any thread: the memory store that is there without configuration. Lives as long as the process. */
+const struct sluice_store *store_local(void);
+
+sluice_store_kind store_kind(const struct sluice_store *s);
+const char *store_name(const struct sluice_store *s);
+
+/* A worker began to use the store: connect in good time. Does nothing for a memory store. */
+void store_warm(struct worker *w, const struct sluice_store *s);
+/* Before worker_fini(): close w's connections. Calls under way end as SLUICE_UNREACHABLE, from within. */
+void store_worker_fini(struct worker *w);
+/* Of w's connection to a Redis store; REDIS_IDLE when it has none. */
+enum redis_state store_state(struct worker *w, const struct sluice_store *s);
+
+/* See redis_eval() and redis_send(). timeout_ms 0: the store's own. SLUICE_ERROR for a memory store. */
+must_use sluice_status store_eval(struct worker *w, const struct sluice_store *s, struct redis_call *c,
+                                  const struct sluice_script *script, sluice_str key, const sluice_str *args, size_t nargs,
+                                  uint64_t timeout_ms);
+must_use sluice_status store_command(struct worker *w, const struct sluice_store *s, struct redis_call *c,
+                                     const sluice_str *argv, size_t argc, uint64_t timeout_ms);
+
+/* Any thread; the contract is that of sluice_store_cell() and sluice_store_cell_swap(). false for a Redis store. */
+must_use bool store_cell(const struct sluice_store *s, sluice_str key, uint64_t now_ns, sluice_cell *out);
+must_use bool store_cell_swap(sluice_cell *c, uint64_t desired);
+
+#endif
