@@ -289,7 +289,7 @@ static void conn_on_readable(struct stream *s)
 static void conn_on_open(struct stream *s)
 {
 	struct http1_conn *c = s->data;
-	stream_no_deadline(s);
+	stream_deadline(s, c->conf.idle_ns); /* whoever asked for it may have left */
 	c->state = CONN_FREE;
 	c->owner->on_open(c);
 }
