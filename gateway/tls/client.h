@@ -30,6 +30,9 @@ struct tls_client_args {
 /* NULL when something is wrong, which report has then heard. Reads files: main thread. args are read before it returns. */
 must_use struct tls_client *tls_client_new(const struct tls_client_args *args);
 void tls_client_free(struct tls_client **c);
+/* The same for two clients only if a connection that one verified is as good for the other: same options, same contents of
+ * the files they name. */
+void tls_client_identity(const struct tls_client *c, uint64_t out[2]);
 
 /* The state of one more connection, for a stream with transport_tls. host: a name or an IP address, the one to verify unless
  * server_name is set; IP addresses are not sent as SNI. slot: NULL: no session is resumed or kept. Thread of that worker. */
