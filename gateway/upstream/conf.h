@@ -6,6 +6,8 @@
 #define UPSTREAM_CONF_H
 
 #include "base/addr.h"
+#include "config/bind.h"
+#include "tls/conf.h"
 
 enum { UPSTREAM_RETRIES_MAX = 7 };
 
@@ -42,6 +44,8 @@ struct upstream_conf {
 	uint64_t max_head;         /* bytes of a response head */
 	uint64_t max_fields;       /* of one */
 	uint64_t resolve_interval; /* ms; names are asked for again */
+	struct tls_client_conf tls;
+	bool use_tls;              /* `tls` was given: set by upstream_conf_check() */
 };
 
 /* One entry of `upstreams:`; name is the entry's key. */
@@ -55,9 +59,7 @@ struct upstream_address {
 };
 must_use bool upstream_address_parse(sluice_str text, struct upstream_address *out);
 
-/* Told of every mistake; option is the path within the entry, such as "servers[1].address". */
-typedef void (*upstream_conf_error)(void *ctx, const char *option, const char *text, const char *hint);
-/* The rules between options. 0, or -1 when error was called. */
-must_use int upstream_conf_check(const struct upstream_conf *conf, upstream_conf_error error, void *ctx);
+/* The rules between options, on the main thread; mistakes are reported where they stand. 0, or -1. */
+must_use int upstream_conf_check(struct bind *b, struct upstream_conf *conf);
 
 #endif

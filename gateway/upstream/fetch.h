@@ -9,18 +9,19 @@
 #include "base/str.h"
 
 struct fetch;
-struct upstream_tls;
+struct tls_client;
 struct worker;
 
 /* r and all it points to are gone when this returns. */
 typedef void (*fetch_fn)(void *ctx, const sluice_fetch_response *r);
 
 /*
- * Begin; r is copied. fn is called once, from the loop, never from within. tls: for https, else NULL. NULL when the request
- * is malformed (*why: a sentence); fn is not called then.
+ * Begin; r is copied. fn is called once, from the loop, never from within. tls: for https, and lives until then (its ca is
+ * what r->ca_file says: that is the caller's work); may be NULL for http. NULL when the request is malformed (*why: a
+ * sentence); fn is not called then.
  */
-struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *r, const struct upstream_tls *tls, fetch_fn fn,
-                          void *ctx, const char **why);
+struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *r, struct tls_client *tls, fetch_fn fn, void *ctx,
+                          const char **why);
 /* fn will not be called; f is gone. */
 void fetch_cancel(struct fetch *f);
 

@@ -23,6 +23,7 @@
 
 struct endpoint;
 struct link;
+struct tls_client;
 struct upstream;
 
 enum { UPSTREAM_TRIES_MAX = UPSTREAM_RETRIES_MAX + 1 };
@@ -88,18 +89,10 @@ void upstream_cancel(struct upstream_call *c);
 /* At the end, in any state but READY: cancels, and lets go of the endpoint. */
 void upstream_call_fini(struct upstream_call *c);
 
-/* How connections to the servers are secured. Lives as long as the upstream that uses it. */
-struct upstream_tls {
-	const struct transport *transport;
-	/* What one connection to a server of this name needs (of the configured address; empty for unix sockets); handed to
-	 * the transport. NULL when that cannot be made. */
-	void *(*open)(const struct upstream_tls *t, sluice_str host);
-	uint64_t identity[2]; /* the same only for settings under which a connection may serve either */
-};
-
-/* Begin to use an upstream on this worker. tls: NULL for plain connections. workers: how many share the servers. Never
- * fails; names are asked for from here on. What earlier snapshots knew of the same upstream carries over. */
-struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *conf, const struct upstream_tls *tls,
+/* Begin to use an upstream on this worker. tls: of conf->tls, for all workers, and NULL unless conf->use_tls; conf and tls
+ * live as long as the snapshot. workers: how many share the servers. Never fails; names are asked for from here on. What
+ * earlier snapshots knew of the same upstream carries over. */
+struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *conf, struct tls_client *tls,
                                  unsigned workers);
 /* The snapshot goes: no call of it is left. Connections that no other snapshot wants are closed, busy ones when they are
  * free. Clears *u. */

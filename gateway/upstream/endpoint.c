@@ -1,0 +1,243 @@
+/* The registry of endpoints and the judgement of their health. */
+#include "upstream/endpoint.h"
+
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "upstream/balance.h"
+
+/* ---- the worker's part -------------------------------------------------------------------------------------------- */
+
+struct upstream_part *upstream_part_of(struct worker *w)
+{
+	struct upstream_part *p = w->part[PART_UPSTREAM];
+	if (p)
+		return p;
+	p = calloc(1, sizeof(*p));
+	check(p, "out of memory: %zu bytes", sizeof(*p));
+	p->worker = w;
+	for (int i = 0; i < ENDPOINT_BUCKETS; i++)
+		list_init(&p->endpoints[i]);
+	list_init(&p->upstreams);
+	random_bytes(&p->random, sizeof(p->random));
+	p->random |= 1;
+	w->part[PART_UPSTREAM] = p;
+	return p;
+}
+
+uint32_t upstream_random(struct upstream_part *p, uint32_t n)
+{
+	/* xorshift64* */
+	p->random ^= p->random >> 12;
+	p->random ^= p->random << 25;
+	p->random ^= p->random >> 27;
+	uint64_t high = (p->random * 0x2545f4914f6cdd1dull) >> 32;
+	return (uint32_t)((high * n) >> 32);
+}
+
+/* ---- the registry ------------------------------------------------------------------------------------------------- */
+
+static sluice_str str_copy(sluice_str s)
+{
+	char *p = malloc(s.len + 1);
+	check(p, "out of memory: %zu bytes", s.len + 1);
+	if (s.len)
+		memcpy(p, s.data, s.len);
+	p[s.len] = 0;
+	return str_n(p, s.len);
+}
+
+static void str_drop(sluice_str s)
+{
+	free((char *)(uintptr_t)s.data);
+}
+
+static bool key_eq(const struct endpoint_key *a, const struct endpoint_key *b)
+{
+	return addr_eq(&a->addr, &b->addr) && str_eq(a->upstream, b->upstream) && str_eq(a->host, b->host) &&
+	       a->tls_identity[0] == b->tls_identity[0] && a->tls_identity[1] == b->tls_identity[1];
+}
+
+static void endpoint_on_rested(struct timer *t);
+
+static struct endpoint *endpoint_new(struct upstream_part *p, const struct endpoint_key *key)
+{
+	struct endpoint *e = calloc(1, sizeof(*e));
+	check(e, "out of memory: %zu bytes", sizeof(*e));
+	e->part = p;
+	e->id = ++p->last_id;
+	e->key = *key;
+	e->key.upstream = str_copy(key->upstream);
+	e->key.host = str_copy(key->host);
+	e->address_len = (uint32_t)addr_text(&key->addr, e->address);
+	list_init(&e->slots);
+	list_init(&e->idle);
+	list_init(&e->opening);
+	timer_init(&e->timer, endpoint_on_rested);
+	return e;
+}
+
+struct endpoint *endpoint_get(struct worker *w, const struct endpoint_key *key)
+{
+	struct upstream_part *p = upstream_part_of(w);
+	char text[ADDR_TEXT];
+	size_t len = addr_text(&key->addr, text);
+	struct list *bucket = &p->endpoints[hash_str(str_n(text, len)) % ENDPOINT_BUCKETS];
+	struct endpoint *e;
+
+	list_each(at, bucket) {
+		e = container_of(at, struct endpoint, at);
+		if (key_eq(&e->key, key)) {
+			e->refs++;
+			return e;
+		}
+	}
+	e = endpoint_new(p, key);
+	e->refs = 1;
+	list_push(bucket, &e->at);
+	return e;
+}
+
+void endpoint_ref(struct endpoint *e)
+{
+	e->refs++;
+}
+
+void endpoint_unref(struct endpoint **at)
+{
+	struct endpoint *e = *at;
+	*at = NULL;
+	if (!e || --e->refs)
+		return;
+	timer_drop(&e->timer);
+	tls_session_slot_fini(&e->session);
+	list_del(&e->at);
+	str_drop(e->key.upstream);
+	str_drop(e->key.host);
+	free(e);
+}
+
+sluice_str endpoint_address(const struct endpoint *e)
+{
+	return str_n(e->address, e->address_len);
+}
+
+void endpoint_set_bounds(struct endpoint *e, const struct endpoint_bounds *b)
+{
+	if (b->serial < e->bounds.serial)
+		return;
+	e->bounds = *b;
+	endpoint_changed(e);
+}
+
+void endpoint_changed(struct endpoint *e)
+{
+	list_each(at, &e->slots)
+		balance_update(container_of(at, struct slot, at_endpoint));
+}
+
+/* ---- health ------------------------------------------------------------------------------------------------------- */
+
+static void endpoint_set_state(struct endpoint *e, enum endpoint_state state)
+{
+	e->state = (uint8_t)state;
+	e->trial_out = false;
+	endpoint_changed(e);
+}
+
+static void endpoint_on_rested(struct timer *t)
+{
+	struct endpoint *e = container_of(t, struct endpoint, timer);
+	if (e->state == ENDPOINT_DOWN)
+		endpoint_set_state(e, ENDPOINT_TRIAL);
+}
+
+static uint64_t rest_length(struct endpoint *e)
+{
+	uint64_t ms = e->bounds.health.retry_after, max = e->bounds.health.retry_after_max;
+	for (uint32_t i = 1; i < e->rests && ms < max; i++)
+		ms *= 2;
+	if (ms > max && max >= e->bounds.health.retry_after)
+		ms = max;
+	uint64_t ns = ms * NS_PER_MS;
+	return ns - ns / 8 + ns / 4 * upstream_random(e->part, 1024) / 1024;
+}
+
+static void endpoint_rest(struct endpoint *e, const char *why)
+{
+	struct worker *w = e->part->worker;
+	/* one that came back only just before was not well */
+	bool again = e->state == ENDPOINT_TRIAL || worker_now(w) - e->up_since_ns < e->rest_ns;
+	e->rests = again ? e->rests + 1 : 1;
+	e->rest_ns = rest_length(e);
+	e->n_ejected++;
+	worker_timer(w, &e->timer, e->rest_ns);
+	log_warn("upstream", "%.*s: server %s %s; tried again in %llu ms", STR_ARG(e->key.upstream), e->address, why,
+	         (unsigned long long)(e->rest_ns / NS_PER_MS));
+	endpoint_set_state(e, ENDPOINT_DOWN);
+}
+
+bool endpoint_begin_trial(struct endpoint *e)
+{
+	if (e->state != ENDPOINT_TRIAL || e->trial_out)
+		return false;
+	e->trial_out = true;
+	endpoint_changed(e);
+	return true;
+}
+
+void endpoint_end_trial(struct endpoint *e)
+{
+	if (e->state != ENDPOINT_TRIAL || !e->trial_out)
+		return;
+	e->trial_out = false;
+	endpoint_changed(e);
+}
+
+void endpoint_succeeded(struct endpoint *e)
+{
+	e->failures = 0;
+	if (e->state == ENDPOINT_UP)
+		return;
+	timer_stop(&e->timer);
+	e->up_since_ns = worker_now(e->part->worker);
+	log_info("upstream", "%.*s: server %s is back", STR_ARG(e->key.upstream), e->address);
+	endpoint_set_state(e, ENDPOINT_UP);
+}
+
+void endpoint_failed(struct endpoint *e, bool trial)
+{
+	e->n_failures++;
+	if (e->bounds.health.failures == 0) {
+		endpoint_end_trial(e);
+	} else if (e->state == ENDPOINT_UP) {
+		if (++e->failures >= e->bounds.health.failures)
+			endpoint_rest(e, "failed too often in a row");
+	} else if (e->state == ENDPOINT_TRIAL && trial) {
+		endpoint_rest(e, "failed when tried again");
+	}
+	/* else an older request of a server known to be down: nothing new */
+}
+
+void endpoint_view(const struct endpoint *e, struct endpoint_view *v)
+{
+	uint64_t now = worker_now(e->part->worker);
+	*v = (struct endpoint_view){
+		.upstream = e->key.upstream,
+		.address = endpoint_address(e),
+		.host = e->key.host,
+		.state = (enum endpoint_state)e->state,
+		.connections = e->n_links,
+		.idle = e->n_idle,
+		.in_flight = endpoint_load(e),
+		.requests = e->n_requests,
+		.failures = e->n_failures,
+		.connects = e->n_connects,
+		.connect_failures = e->n_connect_failures,
+		.reused = e->n_reused,
+		.ejected = e->n_ejected,
+	};
+	if (e->state == ENDPOINT_DOWN && e->timer.due_ns != TIMER_NEVER && e->timer.due_ns > now)
+		v->down_for_ns = e->timer.due_ns - now;
+}

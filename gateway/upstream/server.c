@@ -1,0 +1,127 @@
+/* Addresses of servers, literal or looked up. */
+#include "upstream/server.h"
+
+#include "base/log.h"
+
+enum { RETRY_FIRST_MS = 500 }; /* to the next look-up after one failed; doubles up to resolve_interval */
+
+static void server_add(struct server *s, const struct addr *addr)
+{
+	const struct server_setup *setup = s->setup;
+	struct endpoint_key key = { .upstream = setup->conf->name, .addr = *addr };
+	char ip[ADDR_IP_TEXT];
+
+	if (setup->conf->use_tls) {
+		key.host = s->address.host;
+		if (key.host.len == 0 && addr->sa.sa_family != AF_UNIX)
+			key.host = str_n(ip, addr_ip_text(addr, ip));
+		key.tls_identity[0] = setup->tls_identity[0];
+		key.tls_identity[1] = setup->tls_identity[1];
+	}
+	struct endpoint *e = endpoint_get(setup->worker, &key);
+	endpoint_set_bounds(e, &setup->bounds);
+	s->slots[s->n_slots++] = balance_add(setup->balance, e, (unsigned)s->conf->weight);
+	endpoint_unref(&e);
+}
+
+static void server_remove(struct server *s, unsigned i)
+{
+	balance_remove(s->slots[i]);
+	s->slots[i] = s->slots[--s->n_slots];
+}
+
+static bool answer_has(const struct resolve_answer *a, const struct addr *addr)
+{
+	for (unsigned i = 0; i < a->n; i++) {
+		if (addr_eq(&a->addrs[i], addr))
+			return true;
+	}
+	return false;
+}
+
+static bool server_has(const struct server *s, const struct addr *addr)
+{
+	for (unsigned i = 0; i < s->n_slots; i++) {
+		if (addr_eq(&s->slots[i]->endpoint->key.addr, addr))
+			return true;
+	}
+	return false;
+}
+
+/* The slots become those of the answer; what is in both stays as it is. */
+static void server_take(struct server *s, const struct resolve_answer *a)
+{
+	for (unsigned i = s->n_slots; i-- > 0;) {
+		if (!answer_has(a, &s->slots[i]->endpoint->key.addr))
+			server_remove(s, i);
+	}
+	for (unsigned i = 0; i < a->n; i++) {
+		if (!server_has(s, &a->addrs[i]))
+			server_add(s, &a->addrs[i]);
+	}
+}
+
+static uint64_t server_next_look(const struct server *s)
+{
+	uint64_t ms = s->setup->conf->resolve_interval;
+	if (s->n_failed) {
+		uint64_t soon = (uint64_t)RETRY_FIRST_MS << (s->n_failed < 16 ? s->n_failed - 1 : 15);
+		ms = soon < ms ? soon : ms;
+	}
+	return ms * NS_PER_MS;
+}
+
+static void server_on_answer(struct resolve_call *c, const struct resolve_answer *a)
+{
+	struct server *s = container_of(c, struct server, call);
+	sluice_str upstream = s->setup->conf->name, host = s->address.host;
+	bool first = !s->asked || (s->n_slots == 0 && !a->error);
+
+	s->asked = true;
+	if (a->error) {
+		if (s->n_failed++ == 0)
+			log_warn("upstream", "%.*s: %.*s cannot be resolved: %s%s", STR_ARG(upstream), STR_ARG(host), a->error,
+			         s->n_slots ? "; the addresses known stay in use" : "");
+	} else {
+		if (s->n_failed)
+			log_info("upstream", "%.*s: %.*s is resolved", STR_ARG(upstream), STR_ARG(host));
+		s->n_failed = 0;
+		server_take(s, a);
+	}
+	worker_timer(s->setup->worker, &s->timer, server_next_look(s));
+	if (first)
+		s->setup->on_answer(s->setup->user);
+}
+
+static void server_on_due(struct timer *t)
+{
+	struct server *s = container_of(t, struct server, timer);
+	resolve_start(s->setup->worker, &s->call, s->address.host, s->address.port);
+}
+
+void server_start(struct server *s, const struct server_setup *setup, const struct upstream_server *conf,
+                  const struct server *earlier)
+{
+	*s = (struct server){ .setup = setup, .conf = conf };
+	bool known = upstream_address_parse(conf->address, &s->address);
+	check(known, "\"%.*s\" was not checked", STR_ARG(conf->address));
+	resolve_call_init(&s->call, server_on_answer);
+	timer_init(&s->timer, server_on_due);
+	if (s->address.host.len == 0) {
+		s->asked = true;
+		server_add(s, &s->address.addr);
+		return;
+	}
+	for (unsigned i = 0; earlier && i < earlier->n_slots; i++)
+		server_add(s, &earlier->slots[i]->endpoint->key.addr);
+	s->asked = s->n_slots > 0;
+	resolve_start(setup->worker, &s->call, s->address.host, s->address.port);
+}
+
+void server_stop(struct server *s)
+{
+	resolve_cancel(&s->call);
+	timer_drop(&s->timer);
+	while (s->n_slots)
+		server_remove(s, s->n_slots - 1);
+}

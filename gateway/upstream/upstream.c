@@ -1,0 +1,434 @@
+/*
+ * Calls: from an upstream to a connection. All that a call may have to wait for (names, a place where all connections are in
+ * use, a connection being made) ends in call_go(), which takes it as far as it gets without waiting.
+ */
+#include "upstream/upstream.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "upstream/pool.h"
+#include "upstream/server.h"
+
+struct upstream {
+	struct list at;                   /* in part.upstreams */
+	struct worker *worker;            /* borrowed */
+	const struct upstream_conf *conf; /* borrowed: lives as long as the snapshot */
+	struct tls_client *tls;           /* borrowed likewise; NULL: plain */
+	struct http1_conn_conf link_conf;
+	struct balance balance;
+	struct server_setup setup;
+	struct server *servers;           /* owned: conf->servers.n */
+	struct list waiting;              /* calls: NAMES, QUEUED; the oldest first */
+	uint32_t n_waiting;
+	uint32_t n_calls;                 /* not IDLE */
+	struct turn_hook hook;            /* looks at who waits */
+	struct grave grave;
+};
+
+static void upstream_wake(struct upstream *u)
+{
+	if (u->n_waiting)
+		worker_at_turn_end(u->worker, &u->hook);
+}
+
+/* ---- calls -------------------------------------------------------------------------------------------------------- */
+
+static void call_set_state(struct upstream_call *c, enum upstream_call_state state)
+{
+	struct upstream *u = c->upstream;
+	bool waited = c->state == UPSTREAM_CALL_NAMES || c->state == UPSTREAM_CALL_QUEUED;
+	bool waits = state == UPSTREAM_CALL_NAMES || state == UPSTREAM_CALL_QUEUED;
+
+	if (waited) {
+		list_del(&c->at);
+		timer_stop(&c->timer);
+		u->n_waiting--;
+	}
+	if (waits) {
+		list_push(&u->waiting, &c->at);
+		u->n_waiting++;
+	}
+	if (c->state == UPSTREAM_CALL_IDLE)
+		u->n_calls++;
+	if (state == UPSTREAM_CALL_IDLE)
+		u->n_calls--;
+	if (state == UPSTREAM_CALL_READY || state == UPSTREAM_CALL_IDLE)
+		c->wait_ns += worker_now(u->worker) - c->since_ns;
+	c->state = (uint8_t)state;
+}
+
+static void call_set_endpoint(struct upstream_call *c, struct endpoint *e)
+{
+	if (e)
+		endpoint_ref(e);
+	endpoint_unref(&c->endpoint);
+	c->endpoint = e;
+}
+
+/* The choice did not come to a verdict. */
+static void call_end_trial(struct upstream_call *c)
+{
+	if (c->trial)
+		endpoint_end_trial(c->endpoint);
+	c->trial = false;
+}
+
+static void call_failed_to_open(struct upstream_call *c, int err)
+{
+	c->last_err = err;
+	endpoint_failed(c->endpoint, c->trial);
+	c->trial = false;
+}
+
+static int call_ready(struct upstream_call *c, struct link *l)
+{
+	c->link = l;
+	c->origin = http1_conn_begin(l->conn, c->events, c->user, c->arena);
+	c->endpoint->n_requests++;
+	call_set_state(c, UPSTREAM_CALL_READY);
+	return 1;
+}
+
+static int call_wait(struct upstream_call *c, enum upstream_call_state state)
+{
+	struct upstream *u = c->upstream;
+	bool names = state == UPSTREAM_CALL_NAMES;
+	if (u->n_waiting >= u->conf->max_queue && c->state == UPSTREAM_CALL_IDLE)
+		return ERR_OVERLOADED;
+	/* what it waited already for one is not taken off the other: each has its own bound */
+	call_set_state(c, state);
+	worker_timer(u->worker, &c->timer, (names ? u->conf->timeouts.connect : u->conf->timeouts.queue) * NS_PER_MS);
+	return 0;
+}
+
+static bool upstream_awaits_names(const struct upstream *u)
+{
+	for (size_t i = 0; i < u->conf->servers.n; i++) {
+		if (!u->servers[i].asked)
+			return true;
+	}
+	return false;
+}
+
+/* Nobody can be chosen: wait, or why not. */
+static int call_without_server(struct upstream_call *c, enum balance_result r)
+{
+	struct upstream *u = c->upstream;
+	if (r == BALANCE_BUSY)
+		return call_wait(c, UPSTREAM_CALL_QUEUED);
+	if (u->balance.n == 0 && upstream_awaits_names(u))
+		return call_wait(c, UPSTREAM_CALL_NAMES);
+	if (c->last_err)
+		return c->last_err;
+	return u->balance.n ? ERR_NO_SERVER : ERR_NOT_RESOLVED;
+}
+
+static void call_on_link(void *user, struct link *l, int err);
+
+/* 1: ready; 0: one of the waiting states; else why not, and the state is what it was. */
+static int call_go(struct upstream_call *c)
+{
+	struct upstream *u = c->upstream;
+
+	while (c->tries <= u->conf->retries) {
+		struct slot *slot = NULL;
+		struct link *l = NULL;
+		enum balance_result r = balance_choose(&u->balance, c->tried, c->tries, &slot);
+		if (r != BALANCE_CHOSEN)
+			return call_without_server(c, r);
+		call_set_endpoint(c, slot->endpoint);
+		c->tried[c->tries++] = c->endpoint->id;
+		c->trial = endpoint_begin_trial(c->endpoint);
+		c->connect_ns = 0;
+		c->reused = !c->fresh && (l = pool_take(c->endpoint, &u->link_conf)) != NULL;
+		if (c->reused)
+			return call_ready(c, l);
+		int err = pool_open(c->endpoint, &u->link_conf, u->tls, call_on_link, c, &c->link);
+		if (!err) {
+			call_set_state(c, UPSTREAM_CALL_OPENING);
+			return 0;
+		}
+		call_failed_to_open(c, err);
+	}
+	return c->last_err ? c->last_err : ERR_NO_SERVER;
+}
+
+static void call_tell(struct upstream_call *c, int result)
+{
+	if (result > 0) {
+		c->on_ready(c);
+	} else if (result < 0) {
+		call_set_state(c, UPSTREAM_CALL_IDLE);
+		c->on_fail(c, result);
+	}
+}
+
+static void call_on_link(void *user, struct link *l, int err)
+{
+	struct upstream_call *c = user;
+	uint64_t now = worker_now(c->upstream->worker);
+	c->link = NULL;
+	if (l) {
+		c->connect_ns = now - l->since_ns;
+		call_tell(c, call_ready(c, l));
+		return;
+	}
+	call_failed_to_open(c, err);
+	call_tell(c, call_go(c));
+}
+
+static void call_on_due(struct timer *t)
+{
+	struct upstream_call *c = container_of(t, struct upstream_call, timer);
+	if (c->state == UPSTREAM_CALL_NAMES)
+		call_tell(c, ERR_NOT_RESOLVED);
+	else if (c->state == UPSTREAM_CALL_QUEUED)
+		call_tell(c, ERR_OVERLOADED);
+}
+
+void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstream_call *c),
+                        void (*on_fail)(struct upstream_call *c, int err))
+{
+	*c = (struct upstream_call){ .on_ready = on_ready, .on_fail = on_fail };
+	list_init(&c->at);
+	timer_init(&c->timer, call_on_due);
+}
+
+int upstream_open(struct upstream_call *c, struct upstream *u, const struct origin_events *events, void *user,
+                  struct arena *arena, bool fresh)
+{
+	check(c->state == UPSTREAM_CALL_IDLE, "a call is opened in state %d", c->state);
+	check(!c->upstream || c->upstream == u, "a call is opened again for another upstream");
+	c->upstream = u;
+	c->events = events;
+	c->user = user;
+	c->arena = arena;
+	c->fresh = fresh;
+	c->since_ns = worker_now(u->worker);
+	if (u->n_waiting == 0)
+		return call_go(c);
+	if (c->tries > u->conf->retries)
+		return c->last_err;
+	if (u->balance.n_heap) /* there is room, for those who came first */
+		upstream_wake(u);
+	return call_wait(c, u->balance.n ? UPSTREAM_CALL_QUEUED : UPSTREAM_CALL_NAMES);
+}
+
+bool upstream_may_retry(const struct upstream_call *c)
+{
+	const struct upstream *u = c->upstream;
+	return u && c->tries <= u->conf->retries && balance_has_untried(&u->balance, c->tried, c->tries);
+}
+
+/* Whether it says something about the server. */
+static bool err_is_of_server(int err)
+{
+	switch (err) {
+	case ERR_CONNECT_FAILED:
+	case ERR_CONNECT_TIMEOUT:
+	case ERR_UPSTREAM_TLS:
+	case ERR_UPSTREAM_CLOSED:
+	case ERR_UPSTREAM_RESET:
+	case ERR_UPSTREAM_TIMEOUT:
+	case ERR_UPSTREAM_STALLED:
+	case ERR_UPSTREAM_BAD_HEAD:
+	case ERR_UPSTREAM_BAD_FRAMING:
+	case ERR_UPSTREAM_BAD_CHUNK:
+	case ERR_UPSTREAM_TRUNCATED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void upstream_report(struct upstream_call *c, int err)
+{
+	check(c->state == UPSTREAM_CALL_READY, "a report in state %d", c->state);
+	bool stale = c->reused && !c->origin->answered && (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET);
+
+	if (stale) {
+		/* the server was about to close it: no verdict, and it may be asked again */
+		c->tries--;
+		call_end_trial(c);
+	} else if (err == 0) {
+		endpoint_succeeded(c->endpoint);
+	} else if (err_is_of_server(err)) {
+		endpoint_failed(c->endpoint, c->trial);
+	} else {
+		call_end_trial(c);
+	}
+	c->last_err = err;
+	c->trial = false;
+	c->origin = NULL;
+	c->link = NULL;
+	c->since_ns = worker_now(c->upstream->worker); /* what was waited for is counted */
+	call_set_state(c, UPSTREAM_CALL_IDLE);
+}
+
+void upstream_cancel(struct upstream_call *c)
+{
+	if (c->state == UPSTREAM_CALL_IDLE)
+		return;
+	check(c->state != UPSTREAM_CALL_READY, "a call is cancelled that owes a report");
+	struct link *l = c->link;
+	c->link = NULL;
+	call_end_trial(c);
+	call_set_state(c, UPSTREAM_CALL_IDLE);
+	if (l)
+		pool_forsake(l);
+}
+
+void upstream_call_fini(struct upstream_call *c)
+{
+	upstream_cancel(c);
+	timer_drop(&c->timer);
+	endpoint_unref(&c->endpoint);
+}
+
+/* ---- upstreams ---------------------------------------------------------------------------------------------------- */
+
+/* Every call that waits goes as far as it gets; those that must wait on keep their order. A call may end, and with it, as
+ * far as calls of ours go, the upstream: then it lies in the grave, whose turn comes later than ours. */
+static void upstream_serve_waiting(struct turn_hook *h)
+{
+	struct upstream *u = container_of(h, struct upstream, hook);
+	struct list batch, *e;
+
+	list_init(&batch);
+	while ((e = list_pop(&u->waiting)))
+		list_push(&batch, e);
+	while (!list_is_empty(&batch)) {
+		struct upstream_call *c = container_of(batch.next, struct upstream_call, at);
+		uint64_t due = c->timer.due_ns;
+		int r = call_go(c);
+		bool waits = r == 0 && c->state != UPSTREAM_CALL_OPENING;
+		if (waits)
+			timer_set(&u->worker->wheel, &c->timer, due); /* waiting on does not begin anew */
+		call_tell(c, r);
+		if (waits && u->balance.n_heap == 0)
+			break; /* it is no better for the rest */
+	}
+	while ((e = list_pop(&batch)))
+		list_push(&u->waiting, e);
+}
+
+static void upstream_on_room(struct balance *b)
+{
+	upstream_wake(container_of(b, struct upstream, balance));
+}
+
+static void upstream_on_answer(void *user)
+{
+	upstream_wake(user);
+}
+
+/* The server of the same address in an earlier snapshot, if its name is resolved there. */
+static const struct server *upstream_find_earlier(const struct upstream *u, sluice_str address)
+{
+	struct upstream_part *p = upstream_part_of(u->worker);
+	list_each(at, &p->upstreams) {
+		const struct upstream *other = container_of(at, struct upstream, at);
+		if (other == u || !str_eq(other->conf->name, u->conf->name))
+			continue;
+		for (size_t i = 0; i < other->conf->servers.n; i++) {
+			const struct server *s = &other->servers[i];
+			if (s->n_slots && str_eq(s->conf->address, address))
+				return s;
+		}
+	}
+	return NULL;
+}
+
+struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *conf, struct tls_client *tls,
+                                 unsigned workers)
+{
+	struct upstream *u = calloc(1, sizeof(*u));
+	const struct upstream_server *servers = conf->servers.v;
+	size_t n = conf->servers.n;
+
+	check(u && (u->servers = calloc(n, sizeof(*u->servers))), "out of memory: %zu servers", n);
+	check(conf->use_tls == (tls != NULL), "TLS is %s", tls ? "not wanted" : "wanted");
+	check(conf->retries <= UPSTREAM_RETRIES_MAX, "%llu retries", (unsigned long long)conf->retries);
+	u->worker = w;
+	u->conf = conf;
+	u->tls = tls;
+	u->link_conf = (struct http1_conn_conf){
+		.connect_ns = conf->timeouts.connect * NS_PER_MS,
+		.response_ns = conf->timeouts.response * NS_PER_MS,
+		.idle_ns = conf->timeouts.idle * NS_PER_MS,
+		.max_head = conf->max_head,
+		.max_fields = (uint32_t)conf->max_fields,
+	};
+	u->setup = (struct server_setup){
+		.worker = w,
+		.balance = &u->balance,
+		.conf = conf,
+		.bounds = { .serial = ++upstream_part_of(w)->last_serial,
+		            .max_idle = (uint32_t)conf->keepalive,
+		            .max_links = (uint32_t)((conf->max_connections + workers - 1) / workers),
+		            .health = conf->health },
+		.on_answer = upstream_on_answer,
+		.user = u,
+	};
+	if (tls)
+		tls_client_identity(tls, u->setup.tls_identity);
+	list_init(&u->waiting);
+	turn_hook_init(&u->hook, upstream_serve_waiting);
+	balance_init(&u->balance, (enum upstream_balance)conf->balance, upstream_on_room);
+	for (size_t i = 0; i < n; i++)
+		server_start(&u->servers[i], &u->setup, &servers[i], upstream_find_earlier(u, servers[i].address));
+	list_push_front(&upstream_part_of(w)->upstreams, &u->at);
+	return u;
+}
+
+static void upstream_free(struct grave *g)
+{
+	struct upstream *u = container_of(g, struct upstream, grave);
+	free(u->servers);
+	free(u);
+}
+
+void upstream_detach(struct upstream **at)
+{
+	struct upstream *u = *at;
+	*at = NULL;
+	if (!u)
+		return;
+	check(u->n_calls == 0, "%.*s is given up with %u calls", STR_ARG(u->conf->name), (unsigned)u->n_calls);
+	list_del(&u->at);
+	list_del(&u->hook.link);
+	for (size_t i = 0; i < u->conf->servers.n; i++)
+		server_stop(&u->servers[i]);
+	balance_fini(&u->balance);
+	worker_bury(u->worker, &u->grave, upstream_free);
+}
+
+const struct upstream_conf *upstream_conf_of(const struct upstream *u)
+{
+	return u->conf;
+}
+
+void upstream_worker_fini(struct worker *w)
+{
+	struct upstream_part *p = w->part[PART_UPSTREAM];
+	if (!p)
+		return;
+	check(list_is_empty(&p->upstreams), "a worker ends that still uses upstreams");
+	for (int i = 0; i < ENDPOINT_BUCKETS; i++)
+		check(list_is_empty(&p->endpoints[i]), "a worker ends with connections in use");
+	free(p);
+	w->part[PART_UPSTREAM] = NULL;
+}
+
+void upstream_each_endpoint(struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v), void *ctx)
+{
+	struct upstream_part *p = upstream_part_of(w);
+	struct endpoint_view v;
+	for (int i = 0; i < ENDPOINT_BUCKETS; i++) {
+		list_each(at, &p->endpoints[i]) {
+			endpoint_view(container_of(at, struct endpoint, at), &v);
+			fn(ctx, &v);
+		}
+	}
+}
