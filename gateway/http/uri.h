@@ -14,7 +14,8 @@
  *  4. "." and ".." segments are resolved (RFC 3986 5.2.4); ".." above the root is refused.
  *  5. "%2F" is never a separator, and stays. What some servers would take for a dot segment all the same is refused: "."
  *     or ".." between separators of which one is "%2F" or "%5C" ("/a/..%2Fb"), or followed by parameters ("/a/..;x/b").
- * The result is a fixed point: normalising it again changes nothing. A path that is already normal is not copied.
+ * The result is a fixed point: normalising it again changes nothing. A path without escapes, empty segments and segments that
+ * start with a dot is normal, and is not copied.
  *
  * Query: what stands after the first '?', as received; its bytes are checked, its escapes are not touched.
  *
@@ -39,7 +40,7 @@
  */
 must_use int uri_parse_target(struct request_head *h, struct arena *a);
 
-/* Normalise a path that starts with '/' and has no query. out is raw itself when that is normal already. */
+/* Normalise a path that starts with '/' and has no query. out may be raw itself. ERR_BAD_TARGET, ERR_NO_MEMORY. */
 must_use int uri_normalise_path(sluice_str raw, struct arena *a, sluice_str *out);
 
 /* The host of an authority that is not empty. ERR_BAD_HOST, ERR_NO_MEMORY. */

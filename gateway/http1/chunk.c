@@ -64,6 +64,8 @@ static bool trailer_is_forbidden(const struct field *f)
 
 static int trailers_parse(struct chunk_decoder *d)
 {
+	if (d->text_len == 0)
+		return 0;
 	int rc = http1_parse_fields(&d->trailers, d->text, d->text + d->text_len, d->arena, CHUNK_TRAILER_FIELDS);
 	if (rc)
 		return chunk_fail(d, rc == ERR_NO_MEMORY ? rc : d->err);

@@ -56,7 +56,8 @@ static char *put_field(char *at, const struct field *f)
 static char *put_fields(char *at, const struct fields *f, uint64_t own)
 {
 	const char *run = NULL, *run_end = NULL;
-	for (const struct field *v = f->v, *end = v + f->n; v < end; v++) {
+	for (uint32_t i = 0; i < f->n; i++) {
+		const struct field *v = &f->v[i];
 		if ((v->flags & FIELD_DROP) || (own >> v->token & 1))
 			continue;
 		if (v->flags & FIELD_LINE) {

@@ -1,0 +1,95 @@
+/*
+ * Targets, paths and hosts. The first byte chooses a method, the second the length of the authority; authority and target
+ * follow. What is accepted must be a fixed point, and hold no byte that a neighbour could read otherwise.
+ */
+#include <stdlib.h>
+
+#include "http/scan.h"
+#include "http/uri.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void path_is_normal(sluice_str path)
+{
+	static const char *const never[] = { "//", "/./", "/../", "\\", "%2e", "%2E", "%2f", "%00", "#", "?", " " };
+	check(path.len > 0 && path.data[0] == '/', "path \"%.*s\" has no root", STR_ARG(path));
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
+		check(!memmem(path.data, path.len, never[i], strlen(never[i])), "%s in \"%.*s\"", never[i], STR_ARG(path));
+	check(!str_ends(path, STR("/.")) && !str_ends(path, STR("/..")), "dots end \"%.*s\"", STR_ARG(path));
+}
+
+static void check_path(sluice_str raw, struct arena *a)
+{
+	sluice_str path, again;
+	if (uri_normalise_path(raw, a, &path))
+		return;
+	path_is_normal(path);
+	check(path.len <= raw.len, "the path grew from \"%.*s\"", STR_ARG(raw));
+	check(uri_normalise_path(path, a, &again) == 0 && str_eq(again, path), "\"%.*s\" is no fixed point", STR_ARG(path));
+}
+
+static void check_authority(sluice_str authority, struct arena *a)
+{
+	sluice_str host, again;
+	if (uri_parse_authority(authority, a, &host))
+		return;
+	check(host.len > 0 && host.len <= 255, "host of %zu bytes", host.len);
+	for (size_t i = 0; i < host.len; i++)
+		check(ascii_lower(host.data[i]) == host.data[i] && !memchr("/@?#%\\, ", host.data[i], 8), "bad host \"%.*s\"",
+		      STR_ARG(host));
+	check(uri_parse_authority(host, a, &again) == 0 && again.data == host.data && again.len == host.len,
+	      "\"%.*s\" is no fixed point", STR_ARG(host));
+}
+
+static void check_target(enum method m, sluice_str authority, sluice_str target, struct arena *a)
+{
+	struct request_head h = { .method = (uint8_t)m, .version = 11, .authority = authority, .target = target };
+	if (uri_parse_target(&h, a))
+		return;
+	check(h.host.len > 0, "a target without host: \"%.*s\"", STR_ARG(target));
+	for (size_t i = 0; i < h.query.len; i++)
+		check(scan_is(h.query.data[i], SCAN_VISIBLE) && h.query.data[i] != '#', "query \"%.*s\"", STR_ARG(h.query));
+	check(h.has_query || h.query.len == 0, "query \"%.*s\" that is not there", STR_ARG(h.query));
+	switch ((enum target_form)h.form) {
+	case TARGET_ORIGIN:
+	case TARGET_ABSOLUTE:
+		path_is_normal(h.path);
+		break;
+	case TARGET_ASTERISK:
+		check(m == METHOD_OPTIONS && str_eq(h.path, STR("*")), "asterisk for \"%.*s\"", STR_ARG(target));
+		break;
+	case TARGET_AUTHORITY:
+		check(m == METHOD_CONNECT && h.path.len == 0, "authority for \"%.*s\"", STR_ARG(target));
+		break;
+	}
+}
+
+static void check_twins(const char *p, const char *end)
+{
+#if SCAN_SIMD
+	check(scan_path_simd(p, end) == scan_path_scalar(p, end), "scan_path differs");
+	check(scan_visible_simd(p, end) == scan_visible_scalar(p, end), "scan_visible differs");
+#else
+	(void)p;
+	(void)end;
+#endif
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct arena a;
+	if (size < 2)
+		return 0;
+	enum method m = (enum method)(data[0] % METHOD_COUNT);
+	size_t n = data[1] < size - 2 ? data[1] : size - 2;
+	const char *text = (const char *)data + 2;
+	sluice_str authority = { text, n }, target = { text + n, size - 2 - n };
+
+	arena_init(&a, 1 << 20);
+	check_twins(target.data, target.data + target.len);
+	check_path(target, &a);
+	check_authority(authority, &a);
+	check_target(m, authority, target, &a);
+	arena_fini(&a);
+	return 0;
+}
