@@ -161,25 +161,40 @@ static uint64_t bucket_turn(struct bucket *b)
 	return (uint64_t)atomic_fetch_add_explicit(&b->turn, 1, memory_order_relaxed) + 1;
 }
 
-/* Take a place that does not matter; the lock of the first bucket is held. */
-static bool cells_claim(sluice_cell *cell, struct bucket *two[2])
+static unsigned bucket_free(const struct bucket *b, uint64_t now_ns)
 {
-	for (int b = 0; b < 2; b++) {
-		for (int i = 0; i < CELLS_IN_BUCKET; i++) {
-			_Atomic uint64_t *slot = &two[b]->value[i];
-			uint64_t raw = atomic_load_explicit(slot, memory_order_relaxed);
-			if (raw > cell->host[H_NOW] ||
-			    !atomic_compare_exchange_strong_explicit(slot, &raw, BUSY, memory_order_acq_rel, memory_order_relaxed))
-				continue;
-			uint64_t turn = bucket_turn(two[b]);
-			atomic_store_explicit(&two[b]->key[i], cell->host[H_KEY], memory_order_release);
-			atomic_store_explicit(slot, turn, memory_order_release);
-			cell_is_at(cell, slot, turn);
-			cell->value = 0;
-			return true;
-		}
+	unsigned n = 0;
+	for (int i = 0; i < CELLS_IN_BUCKET; i++)
+		n += atomic_load_explicit(&b->value[i], memory_order_relaxed) <= now_ns;
+	return n;
+}
+
+/* Take a place that does not matter. */
+static bool bucket_claim(struct bucket *b, sluice_cell *cell)
+{
+	for (int i = 0; i < CELLS_IN_BUCKET; i++) {
+		_Atomic uint64_t *slot = &b->value[i];
+		uint64_t raw = atomic_load_explicit(slot, memory_order_relaxed);
+		if (raw > cell->host[H_NOW] ||
+		    !atomic_compare_exchange_strong_explicit(slot, &raw, BUSY, memory_order_acq_rel, memory_order_relaxed))
+			continue;
+		uint64_t turn = bucket_turn(b);
+		atomic_store_explicit(&b->key[i], cell->host[H_KEY], memory_order_release);
+		atomic_store_explicit(slot, turn, memory_order_release);
+		cell_is_at(cell, slot, turn);
+		cell->value = 0;
+		return true;
 	}
 	return false;
+}
+
+/* The lock of the first bucket is held. The first is looked at first, so it is better to be in; but not to the last place,
+ * or too many keys would find both of theirs full while others are empty. */
+static bool cells_claim(sluice_cell *cell, struct bucket *two[2])
+{
+	unsigned first = bucket_free(two[0], cell->host[H_NOW]);
+	bool other = first < 2 && first < bucket_free(two[1], cell->host[H_NOW]);
+	return bucket_claim(two[other], cell) || bucket_claim(two[!other], cell);
 }
 
 /* Look, then make. */

@@ -1,0 +1,318 @@
+/* store/cells: one thread's view, then many threads against exact counts. */
+#include "unit.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "store/cells.h"
+
+static sluice_str key_of(char *buf, unsigned n)
+{
+	return str_n(buf, (size_t)snprintf(buf, 32, "key-%u", n));
+}
+
+static void set(struct cells *c, sluice_str key, uint64_t now, uint64_t value)
+{
+	sluice_cell cell;
+	assert_true(cells_find(c, key, now, &cell));
+	assert_true(cells_swap(&cell, value));
+}
+
+static uint64_t get(struct cells *c, sluice_str key, uint64_t now)
+{
+	sluice_cell cell;
+	assert_true(cells_find(c, key, now, &cell));
+	return cell.value;
+}
+
+/* ---- one thread ------------------------------------------------------------------------------------------------- */
+
+static void test_values(void **state)
+{
+	struct cells *c = cells_new(1 << 20);
+	uint64_t now = 10 * NS_PER_S;
+	sluice_cell a, b;
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(cells_capacity(c), (1 << 20) / 64 * 3);
+	assert_int_equal(get(c, STR("a"), now), 0);
+	set(c, STR("a"), now, now + 100);
+	assert_int_equal(get(c, STR("a"), now), now + 100);
+	assert_int_equal(get(c, STR("a"), now + 99), now + 100);
+	assert_int_equal(get(c, STR("a"), now + 100), 0); /* its time has come */
+	assert_int_equal(get(c, STR("b"), now), 0);
+	assert_int_equal(get(c, STR_NONE, now), 0);
+
+	/* two hold the cell: the second is told of the first, and decides again */
+	assert_true(cells_find(c, STR("a"), now, &a));
+	assert_true(cells_find(c, STR("a"), now, &b));
+	assert_true(cells_swap(&a, now + 200));
+	assert_int_equal(a.value, now + 200);
+	assert_false(cells_swap(&b, now + 201));
+	assert_int_equal(b.value, now + 200);
+	assert_true(cells_swap(&b, now + 201));
+	assert_true(cells_swap(&b, now + 202)); /* and may go on */
+	assert_int_equal(get(c, STR("a"), now), now + 202);
+
+	/* a passed time empties it, whatever it says */
+	assert_true(cells_swap(&b, 0));
+	assert_int_equal(b.value, 0);
+	assert_int_equal(get(c, STR("a"), now), 0);
+	set(c, STR("a"), now, UINT64_MAX);
+	assert_int_equal(get(c, STR("a"), now), UINT64_MAX - 1);
+	cells_free(&c);
+	assert_null(c);
+}
+
+static void test_sizes(void **state)
+{
+	(void)state;
+	assert_null(cells_new(0));
+	assert_null(cells_new(CELLS_BYTES_MIN - 1));
+	assert_null(cells_new(CELLS_BYTES_MAX + 1));
+	struct cells *c = cells_new(CELLS_BYTES_MIN);
+	assert_non_null(c);
+	cells_free(&c);
+	cells_free(&c);
+}
+
+static void test_full(void **state)
+{
+	struct cells *c = cells_new(64 * 64);
+	uint64_t now = NS_PER_S * 100, held = 0;
+	char buf[32];
+	sluice_cell cell;
+	(void)state;
+	assert_non_null(c);
+	for (unsigned i = 0; i < 2000; i++) {
+		if (cells_find(c, key_of(buf, i), now, &cell)) {
+			assert_int_equal(cell.value, 0);
+			assert_true(cells_swap(&cell, now + 1000 + i));
+			held++;
+		} else {
+			assert_null(cell.slot);
+		}
+	}
+	/* two buckets to choose from: nearly every place is in use, and none was taken from a key that matters */
+	assert_in_range(held, cells_capacity(c) * 9 / 10, cells_capacity(c));
+	uint64_t found = 0;
+	for (unsigned i = 0; i < 2000; i++) {
+		if (cells_find(c, key_of(buf, i), now, &cell) && cell.value == now + 1000 + i)
+			found++;
+	}
+	assert_int_equal(found, held);
+	/* later all places are free again */
+	now += 1000000;
+	for (unsigned i = 5000; i < 5050; i++)
+		set(c, key_of(buf, i), now, now + 5);
+	cells_free(&c);
+}
+
+/* A cell in hand whose place went to another key: the swap must not write there. */
+static void test_lost(void **state)
+{
+	struct cells *c = cells_new(CELLS_BYTES_MIN);
+	uint64_t now = NS_PER_S * 100;
+	char buf[32];
+	sluice_cell fresh, old, other;
+	(void)state;
+	assert_non_null(c);
+	set(c, STR("old"), now, now + 10);
+	assert_true(cells_find(c, STR("fresh"), now, &fresh));
+	assert_true(cells_find(c, STR("old"), now, &old));
+	now += 20;
+	for (unsigned i = 0; i < 2000; i++) {
+		if (cells_find(c, key_of(buf, i), now, &other))
+			assert_true(cells_swap(&other, now + 1000 + i));
+	}
+	assert_false(cells_swap(&fresh, now + 5));
+	assert_null(fresh.slot);
+	assert_int_equal(fresh.value, 0);
+	assert_false(cells_swap(&old, now + 5));
+	assert_null(old.slot);
+	assert_false(cells_swap(&old, now + 5)); /* asked again, and still full */
+	for (unsigned i = 0; i < 2000; i++) {
+		if (cells_find(c, key_of(buf, i), now, &other))
+			assert_true(other.value == 0 || other.value == now + 1000 + i);
+	}
+	cells_free(&c);
+}
+
+/* The same, with the place given back: its value must not read like the one in hand. */
+static void test_same_value_again(void **state)
+{
+	struct cells *c = cells_new(CELLS_BYTES_MIN);
+	uint64_t now = NS_PER_S * 100;
+	char buf[32];
+	sluice_cell mine, other;
+	(void)state;
+	assert_non_null(c);
+	assert_true(cells_find(c, STR("mine"), now, &mine));
+	assert_true(cells_swap(&mine, now - 5)); /* passed: empties it */
+	for (unsigned i = 0; i < 2000; i++) {
+		if (cells_find(c, key_of(buf, i), now, &other))
+			assert_true(cells_swap(&other, 0));
+	}
+	bool done = cells_swap(&mine, now + 77);
+	for (unsigned i = 0; i < 2000; i++) {
+		if (cells_find(c, key_of(buf, i), now, &other))
+			assert_int_equal(other.value, 0);
+	}
+	if (done)
+		assert_int_equal(get(c, STR("mine"), now), now + 77);
+	cells_free(&c);
+}
+
+/* ---- many threads ----------------------------------------------------------------------------------------------- */
+
+enum { THREADS = 4 };
+
+static struct crowd {
+	struct cells *cells;
+	uint64_t now;
+	unsigned keys, rounds, most;
+	_Atomic unsigned ready;
+	_Atomic unsigned admitted[512], failed;
+} crowd;
+
+/* Each key admits `most`: the cell counts from now + 1 up, as a limiter would. */
+static void crowd_take(unsigned k)
+{
+	char buf[32];
+	sluice_cell cell;
+	if (!cells_find(crowd.cells, key_of(buf, k), crowd.now, &cell)) {
+		atomic_fetch_add(&crowd.failed, 1);
+		return;
+	}
+	for (;;) {
+		uint64_t next = (cell.value ? cell.value : crowd.now) + 1;
+		if (next > crowd.now + crowd.most)
+			return;
+		if (cells_swap(&cell, next))
+			break;
+		if (!cell.slot) {
+			atomic_fetch_add(&crowd.failed, 1);
+			return;
+		}
+	}
+	atomic_fetch_add(&crowd.admitted[k], 1);
+}
+
+static void *crowd_run(void *arg)
+{
+	unsigned id = (unsigned)(uintptr_t)arg;
+	uint64_t r = 88172645463325252ull + id;
+	atomic_fetch_add(&crowd.ready, 1);
+	while (atomic_load(&crowd.ready) < THREADS)
+		;
+	for (unsigned i = 0; i < crowd.rounds; i++) {
+		r ^= r << 13, r ^= r >> 7, r ^= r << 17;
+		crowd_take((unsigned)(r % crowd.keys));
+	}
+	return NULL;
+}
+
+static void crowd_start(void)
+{
+	pthread_t threads[THREADS];
+	crowd.ready = 0;
+	crowd.failed = 0;
+	memset(crowd.admitted, 0, sizeof(crowd.admitted));
+	for (unsigned i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, crowd_run, (void *)(uintptr_t)i), 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
+/* All make the cells of the same keys at once: one cell for each key, or more would be admitted. */
+static void test_exact(void **state)
+{
+	(void)state;
+	for (unsigned round = 0; round < 20; round++) {
+		crowd.cells = cells_new(64 * 256);
+		assert_non_null(crowd.cells);
+		crowd.now = NS_PER_S * (100 + round);
+		crowd.keys = 256;
+		crowd.rounds = 20000;
+		crowd.most = 100;
+		crowd_start();
+		for (unsigned k = 0; k < crowd.keys; k++)
+			assert_int_equal(crowd.admitted[k], crowd.most);
+		assert_int_equal(crowd.failed, 0);
+		cells_free(&crowd.cells);
+	}
+}
+
+/* One key: every thread at one word. */
+static void test_one_key(void **state)
+{
+	(void)state;
+	crowd.cells = cells_new(CELLS_BYTES_MIN);
+	assert_non_null(crowd.cells);
+	crowd.now = NS_PER_S * 100;
+	crowd.keys = 1;
+	crowd.rounds = 50000;
+	crowd.most = THREADS * crowd.rounds - 7;
+	crowd_start();
+	assert_int_equal(crowd.admitted[0], crowd.most);
+	cells_free(&crowd.cells);
+}
+
+/* Cells that expire and change hands all the time, more keys than places: a key's count must never pass what its own
+ * time allows, though others' cells come and go in the same places. */
+static _Atomic uint64_t churn_now;
+static _Atomic unsigned churn_over;
+
+static void *churn_run(void *arg)
+{
+	unsigned id = (unsigned)(uintptr_t)arg;
+	uint64_t r = 0x9e3779b97f4a7c15ull + id;
+	char buf[32];
+	sluice_cell cell;
+	for (unsigned i = 0; i < 100000; i++) {
+		uint64_t now = atomic_fetch_add(&churn_now, 3);
+		r ^= r << 13, r ^= r >> 7, r ^= r << 17;
+		unsigned k = (unsigned)(r % 800);
+		if (!cells_find(crowd.cells, key_of(buf, k), now, &cell))
+			continue;
+		for (int tries = 0; cell.slot && tries < 100; tries++) {
+			/* a key writes only times that leave k when divided by 1024: another's would be seen */
+			if (cell.value && cell.value % 1024 != k)
+				atomic_fetch_add(&churn_over, 1);
+			uint64_t next = ((cell.value ? cell.value : now) / 1024 + 1) * 1024 + k;
+			if (cells_swap(&cell, next))
+				break;
+		}
+	}
+	return NULL;
+}
+
+static void test_churn(void **state)
+{
+	pthread_t threads[THREADS];
+	(void)state;
+	crowd.cells = cells_new(64 * 64);
+	assert_non_null(crowd.cells);
+	churn_now = NS_PER_S * 1000;
+	for (unsigned i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, churn_run, (void *)(uintptr_t)i), 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(churn_over, 0);
+	cells_free(&crowd.cells);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_values), cmocka_unit_test(test_sizes),           cmocka_unit_test(test_full),
+		cmocka_unit_test(test_lost),   cmocka_unit_test(test_same_value_again), cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_one_key), cmocka_unit_test(test_churn),
+	};
+	hash_seed();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
