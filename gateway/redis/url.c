@@ -105,8 +105,8 @@ static int url_server(struct arena *a, sluice_str rest, struct redis_url *out, c
 static int url_unix(struct arena *a, sluice_str rest, struct redis_url *out, const char **error)
 {
 	sluice_str query = rest, path = str_cut(&query, '?');
-	if (str_starts(path, STR("//"))) /* unix:///path is unix:/path with an empty authority */
-		path = str_n(path.data + 2, path.len - 2);
+	while (str_starts(path, STR("//"))) /* unix:///path is unix:/path with an empty authority */
+		path = str_n(path.data + 1, path.len - 1);
 	if (path.len < 2 || path.data[0] != '/')
 		return url_fail(error, "the path of a unix socket must be absolute: unix:/run/redis.sock");
 	if (memchr(path.data, 0, path.len) ||
