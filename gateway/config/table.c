@@ -168,11 +168,13 @@ const char *option_expected(const sluice_option *o, char *buf)
 const char *option_range(const sluice_option *o, char *buf)
 {
 	size_t at = 0;
+	const char *last = o->max ? o->max : o->min ? o->min : "";
+	bool one = strcmp(last, "1") == 0;
 	const char *of = "";
 	if (o->type == SLUICE_T_STR)
-		of = " bytes long";
+		of = one ? " byte long" : " bytes long";
 	else if (o->type > SLUICE_T_ENUM && o->type != SLUICE_T_EXPR && o->type != SLUICE_T_STORE)
-		of = (o->max ? strcmp(o->max, "1") : strcmp(o->min ? o->min : "", "1")) == 0 ? " member" : " members";
+		of = one ? " member" : " members";
 	buf[0] = 0;
 	if (o->min && o->max && strcmp(o->min, o->max) == 0)
 		text_add(buf, &at, "exactly %s%s", o->min, of);
