@@ -1,0 +1,217 @@
+/* The client's side. See client.h. */
+#include "tls/client.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/addr.h"
+#include "net/worker.h"
+#include "tls/context.h"
+#include "tls/libctx.h"
+#include "tls/state.h"
+
+enum { ALPN_MAX = 256 };
+
+struct tls_client {
+	uint64_t id;       /* never used again in this process */
+	bool verify;
+	char *server_name; /* owned; NULL: the host's */
+	unsigned workers;
+	SSL_CTX **ctx;     /* owned: one for each worker, the last for the main thread */
+};
+
+/* ---- sessions --------------------------------------------------------------------------------------------------- */
+
+void tls_session_slot_fini(struct tls_session_slot *slot)
+{
+	SSL_SESSION_free(slot->session);
+	slot->session = NULL;
+}
+
+/* OpenSSL has a session that can be resumed: after the handshake, or with a ticket that comes later. 1: we keep it. */
+static int client_on_session(SSL *ssl, SSL_SESSION *session)
+{
+	struct tls_session_slot *slot = tls_at_work()->slot;
+	(void)ssl;
+	if (!slot)
+		return 0;
+	SSL_SESSION_free(slot->session);
+	slot->session = session;
+	return 1;
+}
+
+/* Without verification nothing is computed either. */
+static int client_accept_any(X509_STORE_CTX *chain, void *arg)
+{
+	(void)chain, (void)arg;
+	return 1;
+}
+
+/* ---- making ----------------------------------------------------------------------------------------------------- */
+
+struct making {
+	const struct tls_client_args *args;
+	struct complaints complaints;
+	struct pem pem;
+	bool has_certificate;
+	X509_STORE *store; /* shared by all contexts: authorities are looked at in full handshakes only */
+	unsigned char alpn[ALPN_MAX];
+	unsigned alpn_len;
+};
+
+/* The system's file and folder of authorities; or those that SSL_CERT_FILE and SSL_CERT_DIR name. Not by
+ * X509_STORE_set_default_paths(): that one also reads the whole folder anew for every certificate it does not find. */
+static void make_system_store(X509_STORE *store)
+{
+	X509_LOOKUP *file = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+	X509_LOOKUP *dir = X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir());
+	check(file && dir, "out of memory: %s", "certificates of authorities");
+	(void)X509_LOOKUP_load_file(file, NULL, X509_FILETYPE_DEFAULT); /* may be missing */
+	(void)X509_LOOKUP_add_dir(dir, NULL, X509_FILETYPE_DEFAULT);
+}
+
+static void make_store(struct making *m)
+{
+	const struct tls_client_conf *conf = m->args->conf;
+	m->store = X509_STORE_new();
+	check(m->store, "out of memory: %s", "certificates of authorities");
+	if (conf->verify && !conf->ca.len) {
+		make_system_store(m->store);
+	} else if (conf->ca.len) {
+		char *path = path_in(m->args->dir, conf->ca);
+		ERR_clear_error();
+		if (X509_STORE_load_file(m->store, path) != 1)
+			complain(&m->complaints, -1, "ca", "no authorities can be read from %s: %s", path, openssl_reason());
+		/* who names the server's own certificate, or one in the middle of its chain, trusts that */
+		(void)X509_STORE_set_flags(m->store, X509_V_FLAG_PARTIAL_CHAIN);
+		free(path);
+	}
+	ERR_clear_error();
+}
+
+static SSL_CTX *make_context(struct making *m, unsigned worker)
+{
+	const struct tls_client_conf *conf = m->args->conf;
+	OSSL_LIB_CTX *lib = tls_worker_libctx(worker);
+	SSL_CTX *ctx = context_new(lib, TLS_client_method(), conf->min_version);
+	struct certificate cert;
+	SSL_CTX_set_verify(ctx, conf->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+	if (!conf->verify)
+		SSL_CTX_set_cert_verify_callback(ctx, client_accept_any, NULL);
+	SSL_CTX_set1_cert_store(ctx, m->store);
+	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(ctx, client_on_session);
+	if (m->alpn_len)
+		check(SSL_CTX_set_alpn_protos(ctx, m->alpn, m->alpn_len) == 0, "out of memory: %s", "protocols");
+	if (!m->has_certificate || !certificate_parse(&cert, &m->pem, lib, &m->complaints, -1))
+		return ctx;
+	if (worker == WORKER_MAIN)
+		certificate_check_dates(&cert, &m->pem, &m->complaints, -1);
+	if (!certificate_use(&cert, ctx))
+		complain(&m->complaints, -1, "certificate", "the certificate in %s cannot be used: %s", m->pem.certificate_path,
+		         openssl_reason());
+	certificate_free(&cert);
+	return ctx;
+}
+
+static struct tls_client *make_client(struct making *m)
+{
+	static _Atomic uint64_t last_id;
+	const struct tls_client_conf *conf = m->args->conf;
+	struct tls_client *c = calloc(1, sizeof(*c));
+	check(c && (c->ctx = calloc(m->args->workers + 1, sizeof(SSL_CTX *))), "out of memory: %s", "TLS contexts");
+	c->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
+	c->verify = conf->verify;
+	c->workers = m->args->workers;
+	if (conf->server_name.len)
+		c->server_name = path_in(NULL, conf->server_name);
+	c->ctx[c->workers] = make_context(m, WORKER_MAIN);
+	for (unsigned i = 0; i < c->workers && !m->complaints.n_errors; i++)
+		c->ctx[i] = make_context(m, i);
+	return c;
+}
+
+struct tls_client *tls_client_new(const struct tls_client_args *args)
+{
+	const struct tls_client_conf *conf = args->conf;
+	struct making m = { .args = args,
+		            .complaints = { args->report, args->report_ctx, 0 },
+		            .has_certificate = conf->certificate.len != 0 };
+	struct tls_client *c = NULL;
+	if (conf->private_key.len && !m.has_certificate)
+		complain(&m.complaints, -1, "private_key", "there is a private key without a certificate");
+	if (args->protocols && *args->protocols) {
+		m.alpn_len = (unsigned)alpn_wire(args->protocols, m.alpn, ALPN_MAX);
+		check(m.alpn_len, "protocols that ALPN cannot carry: %s", args->protocols[0]);
+	}
+	make_store(&m);
+	if (!m.has_certificate ||
+	    pem_read(&m.pem, args->dir, conf->certificate, conf->private_key, &m.complaints, -1))
+		c = make_client(&m);
+	if (m.complaints.n_errors)
+		tls_client_free(&c);
+	pem_free(&m.pem);
+	X509_STORE_free(m.store);
+	return c;
+}
+
+void tls_client_free(struct tls_client **at)
+{
+	struct tls_client *c = *at;
+	*at = NULL;
+	if (!c)
+		return;
+	for (unsigned i = 0; i <= c->workers; i++)
+		SSL_CTX_free(c->ctx[i]);
+	free(c->ctx);
+	free(c->server_name);
+	free(c);
+}
+
+/* ---- connections ------------------------------------------------------------------------------------------------ */
+
+/* What is wrong with the name, or NULL. */
+static const char *client_name(const struct tls_client *c, SSL *ssl, const char *host)
+{
+	X509_VERIFY_PARAM *want = SSL_get0_param(ssl);
+	sluice_str name = str_of(c->server_name ? c->server_name : host);
+	struct addr ip;
+	char text[256];
+	if (name.len && name.data[name.len - 1] == '.')
+		name.len--;
+	/* an empty name would be taken for: any */
+	if (!name.len)
+		return c->verify ? "there is no name to verify: set server_name" : NULL;
+	if (name.len >= sizeof(text))
+		return "the server's name is too long";
+	memcpy(text, name.data, name.len);
+	text[name.len] = '\0';
+	if (addr_from_ip(name, 0, &ip))
+		return X509_VERIFY_PARAM_set1_ip_asc(want, text) ? NULL : "the server's address cannot be verified";
+	X509_VERIFY_PARAM_set_hostflags(want, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return SSL_set_tlsext_host_name(ssl, text) && X509_VERIFY_PARAM_set1_host(want, text, name.len) ?
+	               NULL :
+	               "the server's name cannot be verified";
+}
+
+void *tls_client_start(struct tls_client *c, unsigned worker, const char *host, struct tls_session_slot *slot)
+{
+	unsigned i = worker == WORKER_MAIN ? c->workers : worker;
+	check(i <= c->workers, "worker %u of %u", worker, c->workers);
+	SSL *ssl = SSL_new(c->ctx[i]);
+	check(ssl, "out of memory: a TLS connection: %s", openssl_reason());
+	struct tls *t = tls_state_new(ssl, 0);
+	SSL_set_connect_state(ssl);
+	if ((t->why = client_name(c, ssl, host)))
+		t->flags |= TLS_BROKEN;
+	t->slot = slot;
+	if (slot && slot->session && slot->client == c->id)
+		(void)SSL_set_session(ssl, slot->session);
+	else if (slot)
+		tls_session_slot_fini(slot);
+	if (slot)
+		slot->client = c->id;
+	return t;
+}

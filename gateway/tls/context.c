@@ -1,0 +1,251 @@
+/* Contexts, and the files they are made of. See context.h. */
+#include "tls/context.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PEM_MAX = 1024 * 1024 }; /* bytes of a file */
+
+/* ---- complaints ------------------------------------------------------------------------------------------------- */
+
+static void complain_v(struct complaints *c, bool mild, int index, const char *option, const char *fmt, va_list ap)
+{
+	char text[1024];
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	if (!mild)
+		c->n_errors++;
+	if (c->fn)
+		c->fn(c->ctx, mild, index, option, text);
+}
+
+void complain(struct complaints *c, int index, const char *option, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	complain_v(c, false, index, option, fmt, ap);
+	va_end(ap);
+}
+
+void complain_mildly(struct complaints *c, int index, const char *option, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	complain_v(c, true, index, option, fmt, ap);
+	va_end(ap);
+}
+
+const char *openssl_reason(void)
+{
+	unsigned long e = ERR_get_error();
+	const char *reason = e ? ERR_reason_error_string(e) : NULL;
+	ERR_clear_error();
+	return reason ? reason : "unknown reason";
+}
+
+/* ---- contexts --------------------------------------------------------------------------------------------------- */
+
+SSL_CTX *context_new(OSSL_LIB_CTX *lib, const SSL_METHOD *method, int min_version)
+{
+	SSL_CTX *ctx = SSL_CTX_new_ex(lib, NULL, method);
+	check(ctx, "out of memory: a TLS context: %s", openssl_reason());
+	(void)SSL_CTX_set_min_proto_version(ctx, min_version == TLS_MIN_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
+	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	/* idle connections hold no record buffers; the chain that is sent is the one in the file, never searched for */
+	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+	                                    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
+	SSL_CTX_set_read_ahead(ctx, 1); /* one recv takes a whole record and what follows it */
+	return ctx;
+}
+
+size_t alpn_wire(const char *const *protocols, unsigned char *out, size_t cap)
+{
+	size_t at = 0;
+	for (; *protocols; protocols++) {
+		size_t len = strlen(*protocols);
+		if (len == 0 || len > 255 || at + 1 + len > cap)
+			return 0;
+		out[at++] = (unsigned char)len;
+		memcpy(out + at, *protocols, len);
+		at += len;
+	}
+	return at;
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------------ */
+
+char *path_in(const char *dir, sluice_str path)
+{
+	char *full = NULL;
+	int n = !dir || (path.len && path.data[0] == '/') ? asprintf(&full, "%.*s", STR_ARG(path)) :
+	                                                    asprintf(&full, "%s/%.*s", dir, STR_ARG(path));
+	check(n >= 0, "out of memory: %s", "a path");
+	return full;
+}
+
+static void secret_free(char *text, size_t len)
+{
+	if (text)
+		OPENSSL_cleanse(text, len);
+	free(text);
+}
+
+/* Errno, or 0. */
+static int file_slurp(int fd, char **out, size_t *len)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return errno;
+	if (S_ISDIR(st.st_mode))
+		return EISDIR;
+	size_t cap = S_ISREG(st.st_mode) ? (size_t)st.st_size : PEM_MAX, size = 0;
+	if (cap > PEM_MAX)
+		return EFBIG;
+	char *text = malloc(cap + 1);
+	check(text, "out of memory: a file of %zu bytes", cap);
+	ssize_t n;
+	while ((n = read(fd, text + size, cap + 1 - size)) > 0)
+		size += (size_t)n;
+	if (n < 0 || size > cap) {
+		int error = n < 0 ? errno : EFBIG;
+		secret_free(text, size);
+		return error;
+	}
+	*out = text;
+	*len = size;
+	return 0;
+}
+
+static int file_read(const char *path, char **out, size_t *len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return errno;
+	int error = file_slurp(fd, out, len);
+	(void)close(fd);
+	return error;
+}
+
+bool pem_read(struct pem *p, const char *dir, sluice_str certificate, sluice_str key, struct complaints *c, int index)
+{
+	unsigned before = c->n_errors;
+	int error;
+	*p = (struct pem){ .certificate_path = path_in(dir, certificate) };
+	p->key_path = path_in(dir, key.len ? key : certificate);
+	if ((error = file_read(p->certificate_path, &p->certificate, &p->certificate_len)))
+		complain(c, index, "certificate", "cannot read %s: %s", p->certificate_path, strerror(error));
+	if (key.len && (error = file_read(p->key_path, &p->key, &p->key_len)))
+		complain(c, index, "private_key", "cannot read %s: %s", p->key_path, strerror(error));
+	return c->n_errors == before;
+}
+
+void pem_free(struct pem *p)
+{
+	secret_free(p->certificate, p->certificate_len);
+	secret_free(p->key, p->key_len);
+	free((char *)(uintptr_t)p->certificate_path);
+	free((char *)(uintptr_t)p->key_path);
+	*p = (struct pem){ 0 };
+}
+
+/* ---- certificates ----------------------------------------------------------------------------------------------- */
+
+/* Whether the key has one: OpenSSL would ask for it on the terminal. */
+static int no_password(char *buf, int size, int for_writing, void *asked)
+{
+	(void)buf, (void)size, (void)for_writing;
+	*(bool *)asked = true;
+	return -1;
+}
+
+static X509 *next_x509(BIO *b, OSSL_LIB_CTX *lib)
+{
+	X509 *x = X509_new_ex(lib, NULL);
+	bool asked = false;
+	check(x, "out of memory: %s", "a certificate");
+	if (!PEM_read_bio_X509_AUX(b, &x, no_password, &asked)) {
+		X509_free(x);
+		return NULL;
+	}
+	return x;
+}
+
+static bool parse_chain(struct certificate *cert, BIO *b, OSSL_LIB_CTX *lib)
+{
+	X509 *x;
+	if (!(cert->leaf = next_x509(b, lib)))
+		return false;
+	while ((x = next_x509(b, lib)))
+		if (!sk_X509_push(cert->chain, x)) {
+			X509_free(x);
+			return false;
+		}
+	if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+		return false;
+	ERR_clear_error(); /* the end of the file */
+	return true;
+}
+
+bool certificate_parse(struct certificate *cert, const struct pem *p, OSSL_LIB_CTX *lib, struct complaints *c, int index)
+{
+	const char *key_option = p->key ? "private_key" : "certificate", *key_text = p->key ? p->key : p->certificate;
+	size_t key_len = p->key ? p->key_len : p->certificate_len;
+	bool asked = false, good = false;
+	BIO *b = BIO_new_mem_buf(p->certificate, (int)p->certificate_len), *k = BIO_new_mem_buf(key_text, (int)key_len);
+	*cert = (struct certificate){ .chain = sk_X509_new_null() };
+	check(b && k && cert->chain, "out of memory: %s", "a certificate");
+	ERR_clear_error();
+	if (!parse_chain(cert, b, lib)) {
+		complain(c, index, "certificate", "no certificate can be read from %s: %s", p->certificate_path,
+		         openssl_reason());
+		goto out;
+	}
+	cert->key = PEM_read_bio_PrivateKey_ex(k, NULL, no_password, &asked, lib, NULL);
+	if (!cert->key && asked) {
+		complain(c, index, key_option, "the private key in %s has a password: keys must be without", p->key_path);
+		goto out;
+	}
+	if (!cert->key) {
+		complain(c, index, key_option, "no private key can be read from %s: %s", p->key_path, openssl_reason());
+		goto out;
+	}
+	if (X509_check_private_key(cert->leaf, cert->key) != 1) {
+		complain(c, index, key_option, "the private key in %s does not belong to the certificate in %s", p->key_path,
+		         p->certificate_path);
+		goto out;
+	}
+	good = true;
+out:
+	ERR_clear_error();
+	BIO_free(b);
+	BIO_free(k);
+	if (!good)
+		certificate_free(cert);
+	return good;
+}
+
+void certificate_check_dates(const struct certificate *cert, const struct pem *p, struct complaints *c, int index)
+{
+	if (X509_cmp_current_time(X509_get0_notAfter(cert->leaf)) < 0)
+		complain_mildly(c, index, "certificate", "the certificate in %s has expired", p->certificate_path);
+	if (X509_cmp_current_time(X509_get0_notBefore(cert->leaf)) > 0)
+		complain_mildly(c, index, "certificate", "the certificate in %s is not valid yet", p->certificate_path);
+}
+
+void certificate_free(struct certificate *cert)
+{
+	X509_free(cert->leaf);
+	sk_X509_pop_free(cert->chain, X509_free);
+	EVP_PKEY_free(cert->key);
+	*cert = (struct certificate){ 0 };
+}
+
+bool certificate_use(const struct certificate *cert, SSL_CTX *ctx)
+{
+	return SSL_CTX_use_cert_and_key(ctx, cert->leaf, cert->key, cert->chain, 1) == 1;
+}
