@@ -163,6 +163,28 @@ static void test_whole(void **state)
 	}
 }
 
+/* A line is FIELD_LINE exactly when it can be sent on as it is. */
+static void test_plain_lines(void **state)
+{
+	static const struct {
+		const char *line;
+		bool plain;
+	} rows[] = {
+		{ "X: v", true },   { "X: v w", true }, { "X: v\tw", true }, { "X: ", true },    { "X:v", false },    { "X:\tv", false },
+		{ "X:  v", false }, { "X: \tv", false }, { "X: v ", false },  { "X: v\t", false }, { "X:v ", false },  { "X:", false },
+		{ "X:  ", false },  { "X:\t", false },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct request_head h;
+		char text[64];
+		(void)snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s\r\nHost: a\r\n\r\n", rows[i].line);
+		assert_int_equal(parse(&h, text), 0);
+		if (((h.fields.v[0].flags & FIELD_LINE) != 0) != rows[i].plain)
+			fail_msg("flags are %d for \"%s\"", h.fields.v[0].flags, rows[i].line);
+	}
+}
+
 static void test_no_fields(void **state)
 {
 	struct request_head h;
@@ -603,6 +625,7 @@ int main(void)
 		cmocka_unit_test(test_head_end),
 		cmocka_unit_test(test_empty_lines),
 		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_plain_lines),
 		cmocka_unit_test(test_no_fields),
 		cmocka_unit_test(test_unknown_method),
 		cmocka_unit_test(test_absolute_target_wins),
