@@ -1,0 +1,124 @@
+/* Claims by path and as text. */
+#include "claims.h"
+
+#include <stdio.h>
+
+#include "strict.h"
+
+/* path is NUL-terminated and is put back as it was. */
+static json_t *find_in(const json_t *object, char *path)
+{
+	json_t *v = json_object_get(object, path);
+	for (char *dot = strchr(path, '.'); !v && dot; dot = strchr(dot + 1, '.')) {
+		*dot = '\0';
+		const json_t *inner = json_object_get(object, path);
+		*dot = '.';
+		if (json_is_object(inner))
+			v = find_in(inner, dot + 1);
+	}
+	return v;
+}
+
+json_t *claim_find(const json_t *claims, sluice_str path)
+{
+	char buf[CLAIM_MAX_PATH + 1];
+	if (path.len == 0 || path.len > CLAIM_MAX_PATH || memchr(path.data, '\0', path.len))
+		return NULL;
+	memcpy(buf, path.data, path.len);
+	buf[path.len] = '\0';
+	return find_in(claims, buf);
+}
+
+/* A string, number or boolean. Those that are no string are written to buf. */
+static sluice_str scalar_text(const json_t *v, char buf[static 32])
+{
+	int n;
+	switch (json_typeof(v)) {
+	case JSON_STRING:
+		return (sluice_str){ json_string_value(v), json_string_length(v) };
+	case JSON_TRUE:
+		return SLUICE_STR("true");
+	case JSON_FALSE:
+		return SLUICE_STR("false");
+	case JSON_INTEGER:
+		n = snprintf(buf, 32, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+		return (sluice_str){ buf, (size_t)n };
+	case JSON_REAL:
+		n = snprintf(buf, 32, "%.17g", json_real_value(v));
+		return (sluice_str){ buf, (size_t)n };
+	default:
+		return (sluice_str){ NULL, 0 };
+	}
+}
+
+bool claim_says(const json_t *value, sluice_str text)
+{
+	char buf[32];
+	if (!json_is_array(value)) {
+		sluice_str s = scalar_text(value, buf);
+		return s.data && str_same(s, text);
+	}
+	size_t i;
+	const json_t *item;
+	json_array_foreach(value, i, item)
+	{
+		sluice_str s = scalar_text(item, buf);
+		if (s.data && str_same(s, text))
+			return true;
+	}
+	return false;
+}
+
+ptrdiff_t claim_text_len(const json_t *value)
+{
+	char buf[32];
+	if (!json_is_array(value)) {
+		sluice_str s = scalar_text(value, buf);
+		return s.data ? (ptrdiff_t)s.len : -1;
+	}
+	size_t i;
+	const json_t *item;
+	ptrdiff_t total = 0;
+	json_array_foreach(value, i, item)
+	{
+		sluice_str s = scalar_text(item, buf);
+		if (!s.data)
+			return -1;
+		total += (ptrdiff_t)s.len + (i > 0);
+	}
+	return total;
+}
+
+void claim_text_write(const json_t *value, char *out)
+{
+	char buf[32];
+	if (!json_is_array(value)) {
+		sluice_str s = scalar_text(value, buf);
+		if (s.len)
+			memcpy(out, s.data, s.len);
+		return;
+	}
+	size_t i;
+	const json_t *item;
+	json_array_foreach(value, i, item)
+	{
+		sluice_str s = scalar_text(item, buf);
+		if (i > 0)
+			*out++ = ' ';
+		if (s.len)
+			memcpy(out, s.data, s.len);
+		out += s.len;
+	}
+}
+
+bool scope_list_has(sluice_str list, sluice_str word)
+{
+	for (size_t at = 0; at < list.len;) {
+		const char *sp = memchr(list.data + at, ' ', list.len - at);
+		size_t end = sp ? (size_t)(sp - list.data) : list.len;
+		if (str_same((sluice_str){ list.data + at, end - at }, word))
+			return true;
+		at = end + 1;
+	}
+	return false;
+}

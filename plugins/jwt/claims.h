@@ -1,0 +1,29 @@
+/* Finding claims by path, and their values as text. */
+#ifndef JWT_CLAIMS_H
+#define JWT_CLAIMS_H
+
+#include <jansson.h>
+#include <sluice/plugin.h>
+
+enum { CLAIM_MAX_PATH = 255 };
+
+/*
+ * The claim of that name; else, read as a path, the member of a nested object: `realm_access.roles`. A name with dots of its
+ * own, such as `https://example.com/roles`, is found as it is. NULL when there is none; borrowed from claims.
+ */
+json_t *claim_find(const json_t *claims, sluice_str path);
+
+/* Whether a value says the same as text: equal as text, or an array that has a member which is. */
+bool claim_says(const json_t *value, sluice_str text);
+
+/*
+ * A value as text: strings as they are, numbers and booleans as JSON writes them, arrays of those joined by a blank. Objects,
+ * null and arrays of anything else have none. claim_text_len(): its length, or -1. claim_text_write(): fills that many bytes.
+ */
+ptrdiff_t claim_text_len(const json_t *value);
+void claim_text_write(const json_t *value, char *out);
+
+/* Whether the space-separated list has the word. */
+bool scope_list_has(sluice_str list, sluice_str word);
+
+#endif

@@ -1,0 +1,32 @@
+/* What one configured use of the plugin knows: its options, and what check() makes of them. */
+#ifndef JWT_CONF_H
+#define JWT_CONF_H
+
+#include <sluice/plugin.h>
+
+#include "reason.h"
+
+struct jwt_conf {
+	sluice_str issuer;
+	sluice_strs audience;
+	sluice_str jwks;
+	uint64_t algorithms; /* ALG_BIT()s */
+	sluice_strs scopes;
+	sluice_pairs claims;
+	sluice_strs required;
+	uint64_t leeway, max_age; /* ms */
+	uint64_t max_size;
+	sluice_pairs claims_to_headers;
+	sluice_str consumer;
+	bool forward_token, optional;
+	sluice_str realm;
+	uint64_t cache;
+	uint64_t refresh, min_refresh, key_wait, fetch_timeout; /* ms */
+	sluice_str ca_file;
+
+	/* Made by check(). */
+	struct source *source;               /* shared by all threads, see source.h */
+	sluice_str challenges[REASON_COUNT]; /* WWW-Authenticate of each reason, data NULL: none */
+};
+
+#endif

@@ -1,0 +1,24 @@
+/* The reasons for which a request is refused, from reason.def. */
+#ifndef JWT_REASON_H
+#define JWT_REASON_H
+
+enum reason {
+	REASON_NONE, /* nothing is wrong */
+#define REASON(name, status, code, error, sentence) REASON_##name,
+#include "reason.def"
+#undef REASON
+	REASON_COUNT,
+	REASON_NO_MEMORY /* the plugin's own failure, no fault of the token */
+};
+
+struct reason_info {
+	int status;
+	const char *code;
+	const char *error; /* RFC 6750 3.1; NULL: none */
+	const char *sentence;
+};
+
+/* Not of REASON_NONE and REASON_NO_MEMORY. */
+const struct reason_info *reason_info(enum reason why);
+
+#endif

@@ -1,0 +1,111 @@
+/* base64url and JSON, read strictly. */
+#include "strict.h"
+
+#define BAD 0xff
+
+/* Value of each character of the URL-safe alphabet (RFC 4648 section 5), 1 added so that 0 means none. */
+static const uint8_t values[256] = {
+	['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+	['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+	['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+	['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+	['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+	['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+	['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+	['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64,
+};
+
+static uint32_t value_of(char c)
+{
+	uint8_t v = values[(unsigned char)c];
+	return v ? v - 1u : BAD;
+}
+
+bool b64url_decode(sluice_str in, uint8_t *out, size_t *n)
+{
+	const char *p = in.data, *end = p + in.len / 4 * 4;
+	uint8_t *o = out;
+	uint32_t bad = 0; /* bit 7 is set by any character outside the alphabet */
+	for (; p < end; p += 4) {
+		uint32_t a = value_of(p[0]), b = value_of(p[1]), c = value_of(p[2]), d = value_of(p[3]);
+		bad |= a | b | c | d;
+		uint32_t v = a << 18 | b << 12 | c << 6 | d;
+		*o++ = (uint8_t)(v >> 16);
+		*o++ = (uint8_t)(v >> 8);
+		*o++ = (uint8_t)v;
+	}
+	uint32_t spare =
+		0; /* bits that belong to no byte: a second text for the same bytes if they were let through */
+	switch (in.len % 4) {
+	case 1:
+		return false;
+	case 2: {
+		uint32_t a = value_of(p[0]), b = value_of(p[1]);
+		bad |= a | b;
+		spare = b & 0xf;
+		*o++ = (uint8_t)(a << 2 | b >> 4);
+		break;
+	}
+	case 3: {
+		uint32_t a = value_of(p[0]), b = value_of(p[1]), c = value_of(p[2]);
+		bad |= a | b | c;
+		spare = c & 3;
+		*o++ = (uint8_t)(a << 2 | b >> 4);
+		*o++ = (uint8_t)(b << 4 | c >> 2);
+		break;
+	}
+	default:
+		break;
+	}
+	*n = (size_t)(o - out);
+	return !(bad & 0x80) && !spare;
+}
+
+/* Whether brackets outside strings nest no deeper; whether they match is the parser's to say. */
+static bool depth_within(const char *text, size_t len, unsigned max_depth)
+{
+	unsigned depth = 0;
+	bool quoted = false;
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+		if (quoted) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				quoted = false;
+		} else if (c == '"') {
+			quoted = true;
+		} else if (c == '{' || c == '[') {
+			if (++depth > max_depth)
+				return false;
+		} else if ((c == '}' || c == ']') && depth > 0) {
+			depth--;
+		}
+	}
+	return true;
+}
+
+json_t *json_read_object(const char *text, size_t len, unsigned max_depth)
+{
+	if (len == 0 || memchr(text, '\0', len) || !depth_within(text, len, max_depth))
+		return NULL;
+	json_error_t unused;
+	json_t *v = json_loadb(text, len, JSON_REJECT_DUPLICATES, &unused);
+	if (v && !json_is_object(v)) {
+		json_decref(v);
+		v = NULL;
+	}
+	return v;
+}
+
+bool json_member_str(const json_t *object, const char *name, sluice_str *out)
+{
+	const json_t *v = json_object_get(object, name);
+	*out = (sluice_str){ NULL, 0 };
+	if (!v)
+		return true;
+	if (!json_is_string(v))
+		return false;
+	*out = (sluice_str){ json_string_value(v), json_string_length(v) };
+	return true;
+}

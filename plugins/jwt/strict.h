@@ -1,0 +1,52 @@
+/*
+ * Readers that take base64url and JSON as the RFCs write them and nothing more generous: two texts that another reader
+ * might understand differently are one forgery.
+ */
+#ifndef JWT_STRICT_H
+#define JWT_STRICT_H
+
+#include <jansson.h>
+#include <sluice/plugin.h>
+
+/* Bytes that a base64url text of len characters can decode to, at most. */
+#define B64URL_MAX(len) ((len) / 4 * 3 + 2)
+
+/* RFC 7515 section 2: the URL-safe alphabet, no padding, no blanks, and no set bits beyond the last byte. out has room for
+ * B64URL_MAX(in.len). False when it is anything else. */
+bool b64url_decode(sluice_str in, uint8_t *out, size_t *n);
+
+/* One JSON object and nothing behind it: valid UTF-8, no member named twice, no NUL, nested at most max_depth deep (the
+ * object itself counts). NULL when it is anything else. The caller releases it. */
+json_t *json_read_object(const char *text, size_t len, unsigned max_depth);
+
+/* The member as a string, data NULL when it is missing; false when it is there and no string. */
+bool json_member_str(const json_t *object, const char *name, sluice_str *out);
+
+static inline bool str_is(sluice_str s, const char *z)
+{
+	return strlen(z) == s.len && memcmp(s.data, z, s.len) == 0;
+}
+
+static inline bool str_same(sluice_str a, sluice_str b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+static inline unsigned char lower(char c)
+{
+	return (unsigned char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+}
+
+/* Equal but for the case of ASCII letters. */
+static inline bool str_same_ci(sluice_str a, sluice_str b)
+{
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++) {
+		if (lower(a.data[i]) != lower(b.data[i]))
+			return false;
+	}
+	return true;
+}
+
+#endif

@@ -1,0 +1,191 @@
+/* Verifying signatures. */
+#include "verify.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <stdlib.h>
+
+struct prepared_key {
+	EVP_PKEY *pkey;    /* owned; NULL: not met yet */
+	EVP_PKEY_CTX *ctx; /* owned; set up to verify alg again and again; NULL for Ed25519 */
+	enum alg alg;
+};
+
+static const char *const digest_names[DIGEST_COUNT] = { "SHA2-256", "SHA2-384", "SHA2-512" };
+
+int verifier_init(struct verifier *v)
+{
+	v->digest_ctx = EVP_MD_CTX_new();
+	for (size_t i = 0; i < DIGEST_COUNT; i++) {
+		v->digests[i] = EVP_MD_fetch(NULL, digest_names[i], NULL);
+		if (!v->digests[i])
+			return -1;
+	}
+	return v->digest_ctx ? 0 : -1;
+}
+
+static void forget_keys(struct verifier *v)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		EVP_PKEY_CTX_free(v->keys[i].ctx);
+		EVP_PKEY_free(v->keys[i].pkey);
+	}
+	free(v->keys);
+	v->keys = NULL;
+	v->n = 0;
+	v->generation = 0;
+}
+
+void verifier_fini(struct verifier *v)
+{
+	forget_keys(v);
+	for (size_t i = 0; i < DIGEST_COUNT; i++)
+		EVP_MD_free(v->digests[i]);
+	EVP_MD_CTX_free(v->digest_ctx);
+}
+
+static bool turn_to(struct verifier *v, const struct keyset *set)
+{
+	if (v->generation == set->generation)
+		return true;
+	forget_keys(v);
+	v->keys = calloc(set->n, sizeof *v->keys);
+	if (!v->keys)
+		return false;
+	v->n = set->n;
+	v->generation = set->generation;
+	return true;
+}
+
+static bool prepare(struct verifier *v, struct prepared_key *p, const struct key *key, enum alg alg)
+{
+	const struct alg_info *info = alg_info(alg);
+	if (p->pkey && p->alg == alg)
+		return true;
+	EVP_PKEY_CTX_free(p->ctx);
+	p->ctx = NULL;
+	p->alg = alg;
+	if (!p->pkey)
+		p->pkey = EVP_PKEY_dup(key->pkey);
+	if (!p->pkey || info->type == KEY_ED25519)
+		return p->pkey != NULL;
+	p->ctx = EVP_PKEY_CTX_new_from_pkey(NULL, p->pkey, NULL);
+	if (p->ctx && EVP_PKEY_verify_init(p->ctx) == 1 &&
+	    EVP_PKEY_CTX_set_signature_md(p->ctx, v->digests[info->digest]) == 1 &&
+	    (info->type != KEY_RSA ||
+	     EVP_PKEY_CTX_set_rsa_padding(p->ctx, info->pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) ==
+		     1) &&
+	    /* RFC 7518 3.5: salt and mask are those of the digest, no other length passes */
+	    (!info->pss || EVP_PKEY_CTX_set_rsa_pss_saltlen(p->ctx, RSA_PSS_SALTLEN_DIGEST) == 1))
+		return true;
+	EVP_PKEY_CTX_free(p->ctx);
+	EVP_PKEY_free(p->pkey);
+	*p = (struct prepared_key){ .pkey = NULL };
+	return false;
+}
+
+/* One INTEGER of DER (X.690 8.3) from a big-endian number: no leading zero bytes but the one that keeps it positive. */
+static uint8_t *put_integer(uint8_t *out, const uint8_t *n, size_t len)
+{
+	while (len > 1 && n[0] == 0)
+		n++, len--;
+	bool pad = n[0] & 0x80;
+	*out++ = 0x02;
+	*out++ = (uint8_t)(len + pad); /* at most 67 */
+	if (pad)
+		*out++ = 0;
+	memcpy(out, n, len);
+	return out + len;
+}
+
+/* RFC 7518 3.4 writes r and s one after the other, OpenSSL wants an ECDSA-Sig-Value of RFC 3279. */
+static size_t ecdsa_der(const uint8_t *raw, size_t half, uint8_t out[static 160])
+{
+	uint8_t body[150];
+	uint8_t *end = put_integer(put_integer(body, raw, half), raw + half, half);
+	size_t len = (size_t)(end - body), at = 0;
+	out[at++] = 0x30;
+	if (len >= 0x80)
+		out[at++] = 0x81;
+	out[at++] = (uint8_t)len;
+	memcpy(out + at, body, len);
+	return at + len;
+}
+
+/* In a context of its own: one that has verified with a key does not go back to plain digests. */
+static bool verify_ed25519(const struct prepared_key *p, const struct token *t)
+{
+	EVP_MD_CTX *ctx = t->signature_len == 64 ? EVP_MD_CTX_new() : NULL;
+	bool good = ctx && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, p->pkey) == 1 &&
+		    EVP_DigestVerify(ctx, t->signature, t->signature_len,
+				     (const uint8_t *)t->signed_text.data, t->signed_text.len) == 1;
+	EVP_MD_CTX_free(ctx);
+	return good;
+}
+
+static bool verify_digest(struct verifier *v, const struct prepared_key *p, const struct token *t)
+{
+	const struct alg_info *info = alg_info(t->alg);
+	uint8_t hash[EVP_MAX_MD_SIZE], der[160];
+	unsigned hash_len;
+	const uint8_t *signature = t->signature;
+	size_t signature_len = t->signature_len;
+	if (info->type == KEY_EC) {
+		if (signature_len != 2 * info->coordinate)
+			return false;
+		signature_len = ecdsa_der(t->signature, info->coordinate, der);
+		signature = der;
+	} else if (signature_len != (size_t)EVP_PKEY_get_size(p->pkey)) {
+		return false; /* RFC 8017 8.1.2 and 8.2.2 */
+	}
+	return EVP_DigestInit_ex2(v->digest_ctx, v->digests[info->digest], NULL) == 1 &&
+	       EVP_DigestUpdate(v->digest_ctx, t->signed_text.data, t->signed_text.len) == 1 &&
+	       EVP_DigestFinal_ex(v->digest_ctx, hash, &hash_len) == 1 &&
+	       EVP_PKEY_verify(p->ctx, signature, signature_len, hash, hash_len) == 1;
+}
+
+static bool verify_with(struct verifier *v, struct prepared_key *p, const struct key *key,
+			const struct token *t)
+{
+	bool good = prepare(v, p, key, t->alg) &&
+		    (key->type == KEY_ED25519 ? verify_ed25519(p, t) : verify_digest(v, p, t));
+	if (!good)
+		ERR_clear_error(); /* this thread's TLS must not find it */
+	return good;
+}
+
+static bool kid_fits(const struct key *key, const struct token *t)
+{
+	if (!t->has_kid)
+		return true;
+	return key->kid && key->kid_len == t->kid_len && memcmp(key->kid, t->kid, t->kid_len) == 0;
+}
+
+enum reason verifier_check(struct verifier *v, const struct keyset *set, const struct token *t,
+			   uint64_t allowed)
+{
+	size_t candidates[VERIFY_MAX_TRIES], n = 0;
+	bool kid_known = false;
+	if (!(allowed & ALG_BIT(t->alg)))
+		return REASON_TOKEN_ALGORITHM;
+	for (size_t i = 0; i < set->n; i++) {
+		if (!kid_fits(&set->v[i], t))
+			continue;
+		kid_known = true;
+		if (!(set->v[i].algs & ALG_BIT(t->alg)))
+			continue;
+		if (n == VERIFY_MAX_TRIES)
+			return REASON_TOKEN_KEY_UNKNOWN; /* guessing on would make garbage dear */
+		candidates[n++] = i;
+	}
+	if (n == 0)
+		return kid_known && t->has_kid ? REASON_TOKEN_ALGORITHM : REASON_TOKEN_KEY_UNKNOWN;
+	if (!turn_to(v, set))
+		return REASON_NO_MEMORY;
+	for (size_t i = 0; i < n; i++) {
+		if (verify_with(v, &v->keys[candidates[i]], &set->v[candidates[i]], t))
+			return REASON_NONE;
+	}
+	return REASON_TOKEN_SIGNATURE;
+}

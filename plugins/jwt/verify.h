@@ -1,0 +1,33 @@
+/*
+ * Verifying signatures with keys that were read once. A verifier belongs to one thread: it keeps its own copy of each key it
+ * has met, ready to verify, so that threads share no lock.
+ */
+#ifndef JWT_VERIFY_H
+#define JWT_VERIFY_H
+
+#include "keys.h"
+#include "token.h"
+
+enum { VERIFY_MAX_TRIES = 4 }; /* keys tried for a token that names none */
+
+struct prepared_key;
+
+struct verifier {
+	uint64_t generation; /* of the set that keys belong to; 0: none */
+	size_t n;
+	struct prepared_key *keys;     /* owned: one for each key of the set */
+	EVP_MD *digests[DIGEST_COUNT]; /* owned */
+	EVP_MD_CTX *digest_ctx;        /* owned */
+};
+
+/* 0, or -1 when OpenSSL lacks something. fini also undoes a failed init. */
+int verifier_init(struct verifier *v);
+void verifier_fini(struct verifier *v);
+/*
+ * Verify the token with the key that its kid names, or, if it has none, with those that fit. Only algorithms whose ALG_BIT()
+ * is in allowed count, and only keys that are bound to the token's algorithm. REASON_NONE when the signature is good.
+ */
+enum reason verifier_check(struct verifier *v, const struct keyset *set, const struct token *t,
+			   uint64_t allowed);
+
+#endif

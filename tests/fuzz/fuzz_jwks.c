@@ -1,0 +1,28 @@
+/* The key set reader of the plugin jwt; each key that it takes is then used. */
+#include <stdlib.h>
+
+#include "keys.h"
+#include "verify.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct verifier v;
+	static bool ready;
+	char why[160];
+	if (!ready && verifier_init(&v) < 0)
+		abort();
+	ready = true;
+	struct keyset *set = keys_read((sluice_str){ (const char *)data, size }, why, sizeof why);
+	if (!set)
+		return 0;
+	struct token t = { .signed_text = SLUICE_STR("a.b"), .signature_len = 64 };
+	for (unsigned alg = 0; alg < ALG_COUNT; alg++) {
+		t.alg = (enum alg)alg;
+		if (verifier_check(&v, set, &t, UINT64_MAX) == REASON_NONE)
+			abort(); /* a signature of zeros */
+	}
+	keys_unref(set);
+	return 0;
+}

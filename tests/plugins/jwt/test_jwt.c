@@ -1,0 +1,505 @@
+/* The plugin as the gateway sees it: options, requests, waits, attributes, on the fake host. */
+#include <sluice/plugin.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "fakehost.h"
+#include "mint.h"
+
+extern const sluice_plugin sluice_plugin_record;
+
+#define IDP "https://idp.example/"
+#define KEYS_URL "https://idp.example/keys"
+#define GOOD "\"iss\":\"" IDP "\",\"exp\":1700000100,\"sub\":\"alice\""
+
+static const char *keys_a, *keys_ab, *token, *token_b;
+
+static sluice_instance *file_instance(const char *name, const char *value)
+{
+	fake_file("keys.json", keys_a);
+	sluice_instance *i =
+		name ? fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", "file:keys.json", name,
+				     value, NULL)
+		     : fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", "file:keys.json", NULL);
+	fake_start(i);
+	return i;
+}
+
+static sluice_exchange *request(sluice_instance *i, const char *text)
+{
+	return fake_request(i, "GET", "/a", "Authorization", mint_text("Bearer %s", text), NULL);
+}
+
+/* A refused request: status, code, and the words that WWW-Authenticate must have. */
+static void expect(sluice_exchange *x, int status, const char *code, const char *words)
+{
+	const char *challenge = fake_header(x, SLUICE_RESPONSE, "WWW-Authenticate");
+	assert_int_equal(fake_verdict(x), SLUICE_REPLY);
+	assert_int_equal(fake_status(x), status);
+	assert_string_equal(fake_code(x), code);
+	if (!words)
+		assert_null(challenge);
+	else if (!challenge || !strstr(challenge, words))
+		fail_msg("%s: %s", code, challenge ? challenge : "(no challenge)");
+	fake_end(x);
+}
+
+static void admit(sluice_exchange *x)
+{
+	if (fake_verdict(x) != SLUICE_NEXT)
+		fail_msg("refused: %s", fake_code(x) ? fake_code(x) : "?");
+	fake_end(x);
+}
+
+static void lets_good_tokens_through(void **state)
+{
+	(void)state;
+	sluice_instance *i = file_instance(NULL, NULL);
+	sluice_exchange *x = request(i, token);
+	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
+	assert_string_equal(fake_attr(x, "consumer"), "alice");
+	assert_string_equal(fake_attr(x, "claim:sub"), "alice");
+	assert_string_equal(fake_attr(x, "claim:exp"), "1700000100");
+	assert_string_equal(fake_attr(x, "claim:roles"), "r1 r2");
+	assert_string_equal(fake_attr(x, "claim:org.id"), "7");
+	assert_string_equal(fake_attr(x, "claim:ok"), "true");
+	assert_null(fake_attr(x, "claim:org"));
+	assert_null(fake_attr(x, "claim:none"));
+	assert_null(fake_attr(x, "claim:"));
+	assert_non_null(fake_header(x, SLUICE_REQUEST, "Authorization"));
+	fake_end(x);
+	admit(fake_request(i, "GET", "/", "authorization", mint_text("bEARER   %s", token), NULL));
+	fake_stop(i);
+}
+
+static void remembers_tokens(void **state)
+{
+	(void)state;
+	sluice_instance *i = file_instance(NULL, NULL);
+	sluice_exchange *first = request(i, token), *second = request(i, token);
+	/* both look at one set of claims: the second was not verified again */
+	const void *a = sluice_attr(first, SLUICE_STR("claim:sub")).data,
+		   *b = sluice_attr(second, SLUICE_STR("claim:sub")).data;
+	assert_ptr_equal(a, b);
+	fake_end(first);
+	assert_string_equal(fake_attr(second, "claim:sub"), "alice");
+	fake_end(second);
+	/* not beyond its time, and not when the clock is set back before it */
+	fake_advance(104999);
+	admit(request(i, token));
+	fake_advance(1);
+	expect(request(i, token), 401, "token-expired", "error=\"invalid_token\"");
+	fake_stop(i);
+}
+
+static void forgets_with_the_keys(void **state)
+{
+	(void)state;
+	const char *claims = "{\"iss\":\"" IDP "\",\"exp\":1800000000,\"sub\":\"alice\"}";
+	const char *text = mint(MINT_P256, "ES256", "a", claims);
+	sluice_instance *i = file_instance("refresh", "1m");
+	sluice_exchange *held = request(i, text);
+	assert_int_equal(fake_verdict(held), SLUICE_NEXT);
+	fake_file("keys.json", mint_jwks(mint_jwk(MINT_RSA, "b", NULL), NULL)); /* key a is withdrawn */
+	fake_advance(60000);
+	sluice_exchange *x = request(i, text);
+	fake_advance(1); /* perhaps it has the file read once more */
+	expect(x, 401, "token-key-unknown", "invalid_token");
+	assert_string_equal(fake_attr(held, "claim:sub"), "alice"); /* it began before */
+	fake_end(held);
+	fake_stop(i);
+}
+
+static void outlives_its_place_in_the_cache(void **state)
+{
+	(void)state;
+	sluice_instance *i = file_instance("cache", "8");
+	sluice_exchange *held = request(i, token);
+	for (int n = 0; n < 100; n++)
+		admit(request(i, mint(MINT_P256, "ES256", "a", mint_text("{" GOOD ",\"n\":%d}", n))));
+	assert_string_equal(fake_attr(held, "claim:roles"), "r1 r2");
+	fake_end(held);
+	fake_stop(i);
+	i = file_instance("cache", "0");
+	held = request(i, token);
+	assert_string_equal(fake_attr(held, "claim:roles"), "r1 r2");
+	fake_end(held);
+	fake_stop(i);
+}
+
+static void asks_for_a_token(void **state)
+{
+	(void)state;
+	sluice_instance *i = file_instance("realm", "the \\\"shop\\");
+	sluice_exchange *x = fake_request(i, "GET", "/a", NULL);
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "WWW-Authenticate"),
+			    "Bearer realm=\"the \\\\\\\"shop\\\\\"");
+	expect(x, 401, "token-missing", "Bearer");
+	expect(fake_request(i, "GET", "/a", "Authorization", "Basic YTpi", NULL), 401, "token-missing",
+	       "Bearer");
+	expect(fake_request(i, "GET", "/a", "Authorization", "", NULL), 401, "token-missing", "Bearer");
+	expect(fake_request(i, "GET", "/a", "Authorization", "Bearerx", NULL), 401, "token-missing",
+	       "Bearer");
+	expect(fake_request(i, "GET", "/a?access_token=x", NULL), 401, "token-missing", "Bearer");
+	fake_stop(i);
+}
+
+static void refuses_malformed_requests(void **state)
+{
+	(void)state;
+	sluice_instance *i = file_instance(NULL, NULL);
+	const char *good = mint_text("Bearer %s", token);
+	expect(fake_request(i, "GET", "/", "Authorization", good, "authorization", good, NULL), 400,
+	       "token-ambiguous", "error=\"invalid_request\"");
+	expect(fake_request(i, "GET", "/", "Authorization", "Basic YTpi", "Authorization", good, NULL), 400,
+	       "token-ambiguous", "invalid_request");
+	expect(fake_request(i, "GET", "/", "Authorization", mint_text("%s, %s", good, good), NULL), 400,
+	       "token-ambiguous", "invalid_request");
+	expect(fake_request(i, "GET", "/", "Authorization", "Bearer", NULL), 401, "token-malformed",
+	       "invalid_token");
+	expect(fake_request(i, "GET", "/", "Authorization", "Bearer ", NULL), 401, "token-malformed",
+	       "invalid_token");
+	expect(request(i, "abc"), 401, "token-malformed", "realm=\"instance\", error=\"invalid_token\"");
+	expect(request(i, mint_text("%s=", token)), 401, "token-malformed", "invalid_token");
+	expect(request(i, mint_text("%s%08192d", token, 0)), 401, "token-too-large", "invalid_token");
+	fake_stop(i);
+}
+
+static void refuses_bad_tokens(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *claims, *code;
+	} rows[] = {
+		{ "{\"iss\":\"" IDP "\",\"exp\":1699999994}", "token-expired" },
+		{ "{" GOOD ",\"nbf\":1700000006}", "token-not-yet-valid" },
+		{ "{\"iss\":\"https://evil.example/\",\"exp\":1700000100}", "token-issuer" },
+		{ "{\"iss\":\"" IDP "\"}", "token-claim" },
+		{ "{" GOOD "} ", NULL },
+		{ "{" GOOD ",\"sub\":\"bob\"}", "token-malformed" },
+		{ "[1]", "token-malformed" },
+		{ "no JSON", "token-malformed" },
+	};
+	sluice_instance *i = file_instance(NULL, NULL);
+	for (size_t n = 0; n < sizeof rows / sizeof *rows; n++) {
+		const char *text = mint(MINT_P256, "ES256", "a", rows[n].claims);
+		for (int again = 0; again < 2;
+		     again++) { /* a failure is not remembered, nor taken for a success */
+			if (rows[n].code)
+				expect(request(i, text), 401, rows[n].code,
+				       "error=\"invalid_token\", error_description=\"");
+			else
+				admit(request(i, text));
+		}
+	}
+	expect(request(i, mint(MINT_P384, "ES384", "a", "{" GOOD "}")), 401, "token-algorithm",
+	       "invalid_token");
+	expect(request(i, mint_token(MINT_P256, "none", "{\"alg\":\"none\"}", "{" GOOD "}")), 401,
+	       "token-algorithm", "invalid_token");
+	expect(request(i, mint_token(MINT_P256, "HS256", "{\"alg\":\"HS256\",\"kid\":\"a\"}", "{" GOOD "}")),
+	       401, "token-algorithm", "invalid_token");
+	expect(request(i, mint_parts("{\"alg\":\"ES256\",\"kid\":\"a\"}", "{" GOOD "}",
+				     mint_b64("0123456789", 10))),
+	       401, "token-signature", "invalid_token");
+	expect(request(i, mint_token(MINT_P256, "ES256", "{\"alg\":\"ES256\",\"kid\":\"a\",\"crit\":[\"x\"]}",
+				     "{" GOOD "}")),
+	       401, "token-critical", "invalid_token");
+	expect(request(i, mint_token(MINT_P256, "ES256",
+				     "{\"alg\":\"ES256\",\"kid\":\"a\",\"typ\":\"dpop+jwt\"}", "{" GOOD "}")),
+	       401, "token-type", "invalid_token");
+	assert_null(strstr(fake_log(), "alice")); /* nothing of a token is logged */
+	fake_stop(i);
+}
+
+static void names_the_missing_scope_and_claim(void **state)
+{
+	(void)state;
+	sluice_instance *i = file_instance("scopes", "[orders:read, orders:write]");
+	expect(request(i, mint(MINT_P256, "ES256", "a", "{" GOOD ",\"scope\":\"orders:read\"}")), 403,
+	       "token-scope",
+	       "error=\"insufficient_scope\", error_description=\"the token does not grant the scope that is "
+	       "needed\", "
+	       "scope=\"orders:read orders:write\"");
+	admit(request(i, mint(MINT_P256, "ES256", "a", "{" GOOD ",\"scope\":\"orders:read orders:write\"}")));
+	fake_stop(i);
+	i = file_instance("claims", "{tenant: acme}");
+	sluice_exchange *x = request(i, token);
+	assert_string_equal(fake_detail(x), "the claim tenant of the token is missing or not as required");
+	expect(x, 401, "token-claim", "invalid_token");
+	fake_stop(i);
+	i = file_instance("audience", "orders");
+	expect(request(i, token), 401, "token-audience", "invalid_token");
+	admit(request(i, mint(MINT_P256, "ES256", "a", "{" GOOD ",\"aud\":[\"x\",\"orders\"]}")));
+	fake_stop(i);
+}
+
+static void lets_strangers_through_when_told(void **state)
+{
+	(void)state;
+	sluice_instance *i = file_instance("optional", "true");
+	sluice_exchange *x = fake_request(i, "GET", "/a", NULL);
+	assert_null(fake_attr(x, "consumer"));
+	admit(x);
+	admit(fake_request(i, "GET", "/a", "Authorization", "Basic YTpi", NULL));
+	expect(request(i, "x.y.z"), 401, "token-malformed", "invalid_token");
+	expect(fake_request(i, "GET", "/", "Authorization", "Bearer", NULL), 401, "token-malformed",
+	       "invalid_token");
+	fake_stop(i);
+}
+
+static void writes_claims_to_headers(void **state)
+{
+	(void)state;
+	sluice_instance *i =
+		file_instance("claims_to_headers", "{sub: X-User, roles: X-Roles, none: X-None}");
+	for (int again = 0; again < 2; again++) {
+		sluice_exchange *x = fake_request(i, "GET", "/a", "x-user", "root", "X_User", "root",
+						  "X-USER", "root", "X-None", "root", "X-Other", "kept",
+						  "Authorization", mint_text("Bearer %s", token), NULL);
+		assert_int_equal(fake_header_count(x, SLUICE_REQUEST, "X-User"), 1);
+		assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-User"), "alice");
+		assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Roles"), "r1 r2");
+		assert_null(fake_header(x, SLUICE_REQUEST, "X-None"));
+		assert_null(fake_header(x, SLUICE_REQUEST, "X_User"));
+		assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Other"), "kept");
+		admit(x);
+	}
+	/* a claim that would end the field ends nothing */
+	sluice_exchange *x =
+		request(i, mint(MINT_P256, "ES256", "a", "{" GOOD ",\"roles\":\"a\\r\\nX-Admin: 1\"}"));
+	assert_null(fake_header(x, SLUICE_REQUEST, "X-Admin"));
+	assert_null(fake_header(x, SLUICE_REQUEST, "X-Roles"));
+	admit(x);
+	fake_stop(i);
+	fake_file("keys.json", keys_a);
+	i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", "file:keys.json", "optional", "true",
+			  "claims_to_headers", "{sub: X-User}", "forward_token", "false", NULL);
+	fake_start(i);
+	x = fake_request(i, "GET", "/a", "X-User", "root", NULL);
+	assert_null(fake_header(x, SLUICE_REQUEST, "X-User")); /* also without a token */
+	admit(x);
+	x = request(i, token);
+	assert_null(fake_header(x, SLUICE_REQUEST, "Authorization"));
+	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-User"), "alice");
+	admit(x);
+	fake_stop(i);
+}
+
+static void checks_options(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name, *value, *words;
+	} rows[] = {
+		{ "claims_to_headers", "{sub: 'X User'}", "no name of a header field" },
+		{ "claims_to_headers", "{sub: Authorization}", "not a field that may be set" },
+		{ "claims_to_headers", "{sub: host}", "not a field that may be set" },
+		{ "claims_to_headers", "{sub: X-User, name: x-user}", "set from two claims" },
+		{ "scopes", "['a b']", "no scope" },
+		{ "realm", "a\nb", "printable" },
+		{ "min_refresh", "10m", "longer than refresh" },
+	};
+	fake_file("keys.json", keys_a);
+	for (size_t n = 0; n < sizeof rows / sizeof *rows; n++) {
+		sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
+						   "file:keys.json", rows[n].name, rows[n].value, NULL);
+		if (fake_check(i) == 0 || !strstr(fake_errors(i), rows[n].words) ||
+		    strncmp(fake_errors(i), rows[n].name, 5) != 0)
+			fail_msg("row %zu: %s", n, fake_errors(i));
+		fake_stop(i);
+	}
+}
+
+static sluice_instance *url_instance(void)
+{
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, NULL);
+	fake_start(i);
+	return i;
+}
+
+static void waits_for_the_first_keys(void **state)
+{
+	(void)state;
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	fake_fetch_delay(1000);
+	sluice_instance *i = url_instance();
+	sluice_exchange *x = request(i, token), *gone = request(i, token), *bad = request(i, "x.y.z");
+	assert_int_equal(fake_verdict(x), SLUICE_WAIT);
+	expect(bad, 401, "token-malformed", "invalid_token"); /* that much is known without keys */
+	fake_advance(999);
+	assert_int_equal(fake_verdict(x), SLUICE_WAIT);
+	fake_end(gone); /* the client left */
+	fake_advance(1);
+	assert_string_equal(fake_attr(x, "consumer"), "alice");
+	admit(x);
+	fake_stop(i);
+}
+
+static void gives_up_without_keys(void **state)
+{
+	(void)state;
+	fake_fetch_delay(4000);
+	sluice_instance *i = url_instance();
+	sluice_exchange *x = request(i, token);
+	fake_advance(2999);
+	assert_int_equal(fake_verdict(x), SLUICE_WAIT);
+	fake_advance(1);
+	expect(x, 503, "jwks-unavailable", NULL);
+	x = request(i, token);
+	fake_advance(1000);
+	expect(x, 503, "jwks-unavailable", NULL); /* the fetch failed: no use in waiting on */
+	fake_advance(100000);
+	/* between tries that are far apart, the answer is there at once */
+	uint64_t pause;
+	unsigned refused = 0;
+	for (int n = 0; n < 60; n++) {
+		x = request(i, token);
+		if (fake_verdict(x) == SLUICE_REPLY)
+			refused++;
+		if (fake_timer(i, &pause) && pause > 3000)
+			assert_int_equal(fake_verdict(x), SLUICE_REPLY);
+		fake_end(x);
+		fake_advance(1000);
+	}
+	assert_true(refused > 20);
+	fake_stop(i);
+}
+
+static void fetches_early_for_unknown_keys(void **state)
+{
+	(void)state;
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	fake_fetch_delay(50);
+	sluice_instance *i = url_instance();
+	fake_advance(50);
+	/* too soon after the last fetch: refused at once */
+	expect(request(i, token_b), 401, "token-key-unknown", "invalid_token");
+	fake_advance(10000);
+	fake_fetch_answer(KEYS_URL, 200, keys_ab);
+	sluice_exchange *x[20];
+	for (int n = 0; n < 20; n++) {
+		x[n] = request(i, token_b);
+		assert_int_equal(fake_verdict(x[n]), SLUICE_WAIT);
+	}
+	fake_advance(49);
+	admit(request(i, token)); /* known ones do not wait */
+	fake_advance(1);
+	for (int n = 0; n < 20; n++)
+		admit(x[n]);
+	assert_int_equal(fake_fetches(NULL), 2); /* one for all of them */
+	admit(request(i, token_b));
+	/* a flood of made-up names costs one fetch in ten seconds */
+	for (int n = 0; n < 1000; n++) {
+		sluice_exchange *y = request(i, mint(MINT_P256, "ES256", mint_text("k%d", n), "{" GOOD "}"));
+		fake_advance(60);
+		expect(y, 401, "token-key-unknown", "invalid_token");
+	}
+	assert_in_range(fake_fetches(NULL), 7, 9);
+	fake_stop(i);
+}
+
+static void fetches_early_for_nameless_keys(void **state)
+{
+	(void)state;
+	const char *nameless = mint(MINT_P384, "ES384", NULL, "{" GOOD "}");
+	fake_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_P256, NULL, NULL), NULL));
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
+					   "algorithms", "[ES256, ES384]", NULL);
+	fake_start(i);
+	fake_advance(20000);
+	fake_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_P384, NULL, NULL), NULL));
+	sluice_exchange *x = request(i, nameless);
+	fake_advance(10);
+	admit(x);
+	fake_stop(i);
+}
+
+static void bounds_the_wait_for_unknown_keys(void **state)
+{
+	(void)state;
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	sluice_instance *i = url_instance();
+	fake_advance(20000);
+	fake_fetch_fail(KEYS_URL, SLUICE_UNREACHABLE);
+	sluice_exchange *x = request(i, token_b);
+	fake_advance(5);
+	expect(x, 401, "token-key-unknown", "invalid_token"); /* the failure wakes it */
+	fake_advance(20000);
+	fake_fetch_delay(4500);
+	x = request(i, token_b);
+	if (fake_verdict(x) == SLUICE_WAIT)
+		fake_advance(3000);
+	expect(x, 401, "token-key-unknown", "invalid_token");
+	admit(request(i, token));
+	fake_stop(i);
+}
+
+static void survives_a_spent_budget(void **state)
+{
+	(void)state;
+	sluice_instance *i = file_instance(NULL, NULL);
+	sluice_exchange *x = fake_exchange(i, "GET", "/a");
+	fake_add_header(x, SLUICE_REQUEST, "Authorization", mint_text("Bearer %s", token));
+	fake_set_budget(x, 0);
+	assert_int_equal(fake_run(x), SLUICE_NEXT);
+	assert_string_equal(fake_attr(x, "claim:sub"), "alice");
+	assert_null(fake_attr(x, "claim:roles")); /* needs memory that is not there */
+	fake_end(x);
+	fake_stop(i);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	keys_a = mint_jwks(mint_jwk(MINT_P256, "a", NULL), NULL);
+	keys_ab = mint_jwks(mint_jwk(MINT_P256, "a", NULL), mint_jwk(MINT_RSA, "b", NULL), NULL);
+	token = mint(MINT_P256, "ES256", "a",
+		     "{" GOOD ",\"roles\":[\"r1\",\"r2\"],\"org\":{\"id\":7},\"ok\":true}");
+	token_b = mint(MINT_RSA, "RS256", "b", "{" GOOD "}");
+	return 0;
+}
+
+static int each(void **state)
+{
+	(void)state;
+	fake_reset();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fake_reset();
+	mint_fini();
+	return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, each)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(lets_good_tokens_through),
+		TEST(remembers_tokens),
+		TEST(forgets_with_the_keys),
+		TEST(outlives_its_place_in_the_cache),
+		TEST(asks_for_a_token),
+		TEST(refuses_malformed_requests),
+		TEST(refuses_bad_tokens),
+		TEST(names_the_missing_scope_and_claim),
+		TEST(lets_strangers_through_when_told),
+		TEST(writes_claims_to_headers),
+		TEST(checks_options),
+		TEST(waits_for_the_first_keys),
+		TEST(gives_up_without_keys),
+		TEST(fetches_early_for_unknown_keys),
+		TEST(fetches_early_for_nameless_keys),
+		TEST(bounds_the_wait_for_unknown_keys),
+		TEST(survives_a_spent_budget),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

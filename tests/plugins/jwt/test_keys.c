@@ -1,0 +1,204 @@
+/* Key sets: which keys are taken, what each may verify, and what is said of the others. */
+#include "keys.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#include "mint.h"
+
+#define RSA_ALGS                                                                             \
+	(ALG_BIT(ALG_RS256) | ALG_BIT(ALG_RS384) | ALG_BIT(ALG_RS512) | ALG_BIT(ALG_PS256) | \
+	 ALG_BIT(ALG_PS384) | ALG_BIT(ALG_PS512))
+
+static char why[320];
+
+static struct keyset *read_text(const char *text)
+{
+	size_t n = strlen(text);
+	char *copy = malloc(n ? n : 1);
+	memcpy(copy, text, n);
+	struct keyset *set = keys_read((sluice_str){ copy, n }, why, sizeof why);
+	free(copy);
+	assert_int_equal(ERR_peek_error(), 0);
+	return set;
+}
+
+/* The algorithms that the one key of a set may verify; 0 when it is not taken, and why must then have the words. */
+static uint32_t algs_of(const char *jwk, const char *words)
+{
+	struct keyset *set = read_text(mint_jwks(jwk, NULL));
+	uint32_t algs = set ? set->v[0].algs : 0;
+	keys_unref(set);
+	if (!set && (!words || !strstr(why, words)))
+		fail_msg("not taken: %s", why);
+	if (set && words)
+		fail_msg("taken, in spite of: %s", words);
+	return algs;
+}
+
+static void binds_keys_to_algorithms(void **state)
+{
+	(void)state;
+	assert_int_equal(algs_of(mint_jwk(MINT_RSA, "a", NULL), NULL), RSA_ALGS);
+	assert_int_equal(algs_of(mint_jwk(MINT_RSA, NULL, "\"alg\":\"PS256\""), NULL), ALG_BIT(ALG_PS256));
+	assert_int_equal(algs_of(mint_jwk(MINT_P256, "a", NULL), NULL), ALG_BIT(ALG_ES256));
+	assert_int_equal(algs_of(mint_jwk(MINT_P384, "a", "\"use\":\"sig\""), NULL), ALG_BIT(ALG_ES384));
+	assert_int_equal(algs_of(mint_jwk(MINT_P521, "a", "\"alg\":\"ES512\""), NULL), ALG_BIT(ALG_ES512));
+	assert_int_equal(algs_of(mint_jwk(MINT_ED25519, "a", "\"key_ops\":[\"sign\",\"verify\"]"), NULL),
+			 ALG_BIT(ALG_EDDSA));
+	assert_int_equal(algs_of(mint_jwk(MINT_RSA, "a", "\"x5c\":[\"AAAA\"],\"x5t\":1,\"exp\":1"), NULL),
+			 RSA_ALGS);
+}
+
+static void passes_over_other_purposes(void **state)
+{
+	(void)state;
+	algs_of(mint_jwk(MINT_RSA, "a", "\"use\":\"enc\""), "its use is not sig");
+	algs_of(mint_jwk(MINT_RSA, "a", "\"use\":1"), "malformed");
+	algs_of(mint_jwk(MINT_RSA, "a", "\"key_ops\":[\"encrypt\"]"), "key_ops");
+	algs_of(mint_jwk(MINT_RSA, "a", "\"key_ops\":\"verify\""), "key_ops");
+	algs_of(mint_jwk(MINT_RSA, "a", "\"alg\":\"RSA-OAEP\""), "its alg is not one");
+	algs_of(mint_jwk(MINT_RSA, "a", "\"alg\":\"HS256\""), "its alg is not one");
+	algs_of(mint_jwk(MINT_RSA, "a", "\"alg\":\"none\""), "its alg is not one");
+	algs_of(mint_jwk(MINT_RSA, "a", "\"alg\":\"ES256\""), "does not go with");
+	algs_of(mint_jwk(MINT_P256, "a", "\"alg\":\"ES384\""), "does not go with");
+	algs_of(mint_jwk(MINT_P256, "a", "\"alg\":\"RS256\""), "does not go with");
+	algs_of("{\"kty\":\"oct\",\"k\":\"c2VjcmV0\"}", "its kty is not");
+	algs_of("{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
+		"its crv is not");
+	algs_of("{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"AA\",\"y\":\"AA\"}", "its crv is not");
+	algs_of("{\"kty\":\"EC\",\"crv\":\"Ed25519\",\"x\":\"AA\",\"y\":\"AA\"}", "its crv is not");
+	algs_of("{\"kty\":\"OKP\",\"crv\":\"P-256\",\"x\":\"AA\"}", "its crv is not");
+	algs_of("{\"kty\":\"EC\"}", "its crv is not");
+	algs_of("{\"use\":\"sig\"}", "kty or crv");
+	algs_of("\"key\"", "no object");
+	algs_of("{\"kty\":\"RSA\",\"kid\":1}", "kid");
+	algs_of(mint_text("{\"kty\":\"RSA\",\"kid\":\"%0257d\"}", 0), "kid");
+}
+
+static void passes_over_weak_rsa(void **state)
+{
+	(void)state;
+	uint8_t n[1100];
+	memset(n, 0xff, sizeof n);
+	algs_of(mint_jwk(MINT_RSA_1024, "a", NULL), "2048 to 8192 bits");
+	algs_of(mint_text("{\"kty\":\"RSA\",\"e\":\"AQ\",\"n\":\"%s\"}", mint_b64(n, 256)),
+		"exponent"); /* 1 */
+	algs_of(mint_text("{\"kty\":\"RSA\",\"e\":\"Ag\",\"n\":\"%s\"}", mint_b64(n, 256)),
+		"exponent"); /* 2 */
+	algs_of(mint_text("{\"kty\":\"RSA\",\"e\":\"%s\",\"n\":\"%s\"}", mint_b64(n, 9), mint_b64(n, 256)),
+		"exponent");
+	algs_of(mint_text("{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%s\"}", mint_b64(n, 1025)),
+		"2048 to 8192 bits");
+	algs_of(mint_text("{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%s\"}", mint_b64(n, 1030)), "n or e");
+	algs_of(mint_text("{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%s=\"}", mint_b64(n, 256)), "n or e");
+	algs_of("{\"kty\":\"RSA\",\"e\":\"AQAB\"}", "n or e");
+	n[255] = 0xfe; /* even */
+	algs_of(mint_text("{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%s\"}", mint_b64(n, 256)),
+		"2048 to 8192 bits");
+}
+
+static void passes_over_unsound_points(void **state)
+{
+	(void)state;
+	uint8_t c[66] = { 1 };
+	algs_of(mint_text("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"}", mint_b64(c, 32),
+			  mint_b64(c, 32)),
+		"not on the curve");
+	algs_of(mint_text("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"}", mint_b64(c, 31),
+			  mint_b64(c, 32)),
+		"x or y");
+	algs_of(mint_text("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"}", mint_b64(c, 33),
+			  mint_b64(c, 32)),
+		"x or y");
+	algs_of(mint_text("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\"}", mint_b64(c, 32)), "x or y");
+	algs_of(mint_text("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"%s\"}", mint_b64(c, 31)), "32 bytes");
+}
+
+static void keeps_the_rest_of_a_set(void **state)
+{
+	(void)state;
+	struct keyset *set = read_text(
+		mint_jwks(mint_jwk(MINT_RSA, "enc", "\"use\":\"enc\""), mint_jwk(MINT_RSA, "one", NULL),
+			  mint_jwk(MINT_P256, "two", NULL), "{\"kty\":\"LMS\"}", NULL));
+	assert_non_null(set);
+	assert_int_equal(set->n, 2);
+	assert_string_equal(set->v[0].kid, "one");
+	assert_string_equal(set->v[1].kid, "two");
+	assert_string_equal(why, "key 4 is of no use: its kty is not RSA, EC or OKP");
+	keys_unref(set);
+	set = read_text(mint_jwks(mint_jwk(MINT_P256, "two", NULL), NULL));
+	assert_string_equal(why, "");
+	keys_unref(set);
+	assert_null(read_text(mint_jwks(mint_jwk(MINT_P256, "k\\n\\u001b[2J", "\"use\":\"enc\""), NULL)));
+	assert_string_equal(
+		why, "the key set has no key that verifies signatures: key 1, kid k??[2J is of no use: "
+		     "its use is not sig");
+}
+
+static void refuses_other_documents(void **state)
+{
+	(void)state;
+	static const char *const bad[] = { "",
+					   "{",
+					   "[]",
+					   "null",
+					   "{}",
+					   "{\"keys\":{}}",
+					   "{\"keys\":null}",
+					   "{\"keys\":[]}",
+					   "{\"keys\":[],\"keys\":[]}",
+					   "<html>",
+					   "{\"keys\":[]} x" };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct keyset *set = read_text(bad[i]);
+		if (set || !why[0])
+			fail_msg("document %zu: %s", i, bad[i]);
+	}
+	char *many = mint_text("{}");
+	for (size_t i = 0; i < KEYS_MAX; i++)
+		many = mint_text("%s,{}", many);
+	assert_null(read_text(mint_text("{\"keys\":[%s]}", many)));
+	assert_non_null(strstr(why, "more than 128"));
+	char *long_text = mint_text("{\"x\":\"%0*d\"}", KEYS_MAX_DOCUMENT, 0);
+	assert_null(read_text(long_text));
+}
+
+static void tells_sets_apart(void **state)
+{
+	(void)state;
+	const char *one = mint_jwks(mint_jwk(MINT_P256, "a", NULL), NULL), *two = mint_text("%s ", one);
+	struct keyset *a = read_text(one), *b = read_text(one);
+	assert_true(keys_same(a, (sluice_str){ one, strlen(one) }));
+	assert_false(keys_same(a, (sluice_str){ two, strlen(two) }));
+	assert_int_not_equal(a->generation, b->generation);
+	assert_ptr_equal(keys_ref(a), a);
+	keys_unref(a);
+	assert_int_equal(a->v[0].kid_len, 1);
+	keys_unref(a);
+	keys_unref(b);
+	keys_unref(NULL);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	mint_fini();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(binds_keys_to_algorithms), cmocka_unit_test(passes_over_other_purposes),
+		cmocka_unit_test(passes_over_weak_rsa),     cmocka_unit_test(passes_over_unsound_points),
+		cmocka_unit_test(keeps_the_rest_of_a_set),  cmocka_unit_test(refuses_other_documents),
+		cmocka_unit_test(tells_sets_apart),
+	};
+	return cmocka_run_group_tests(tests, NULL, teardown);
+}

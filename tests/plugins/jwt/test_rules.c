@@ -1,0 +1,236 @@
+/* What claims must say. */
+#include "rules.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "claims.h"
+#include "mint.h"
+
+#define NOW UINT64_C(1700000000000)
+#define ISS "\"iss\":\"https://idp.example/\""
+#define EXP ",\"exp\":1700000100"
+
+static struct jwt_conf conf;
+static struct validity when;
+static sluice_str which;
+
+static enum reason check_at(uint64_t now, const char *claims)
+{
+	json_t *c = json_loads(claims, 0, NULL);
+	assert_non_null(c);
+	which = (sluice_str){ NULL, 0 };
+	enum reason why = rules_check(&conf, c, now, &when, &which);
+	json_decref(c);
+	return why;
+}
+
+static enum reason check(const char *members)
+{
+	return check_at(NOW, mint_text("{" ISS EXP "%s}", members));
+}
+
+static void reset(void)
+{
+	conf = (struct jwt_conf){ .issuer = SLUICE_STR("https://idp.example/"), .leeway = 5000 };
+}
+
+static void checks_the_issuer(void **state)
+{
+	(void)state;
+	reset();
+	assert_int_equal(check(""), REASON_NONE);
+	assert_int_equal(check_at(NOW, "{\"exp\":1700000100}"), REASON_TOKEN_ISSUER);
+	assert_int_equal(check_at(NOW, "{\"iss\":\"https://idp.example\",\"exp\":1700000100}"),
+			 REASON_TOKEN_ISSUER);
+	assert_int_equal(check_at(NOW, "{\"iss\":[\"https://idp.example/\"],\"exp\":1700000100}"),
+			 REASON_TOKEN_ISSUER);
+	assert_int_equal(check_at(NOW, "{\"iss\":1,\"exp\":1700000100}"), REASON_TOKEN_ISSUER);
+	assert_int_equal(check_at(NOW, "{\"iss\":\"HTTPS://idp.example/\",\"exp\":1700000100}"),
+			 REASON_TOKEN_ISSUER);
+}
+
+static void checks_the_audience(void **state)
+{
+	(void)state;
+	static const sluice_str list[] = { SLUICE_STR("orders"), SLUICE_STR("billing") };
+	reset();
+	assert_int_equal(check(",\"aud\":\"elsewhere\""), REASON_NONE); /* nobody asked */
+	conf.audience = (sluice_strs){ list, 2 };
+	assert_int_equal(check(",\"aud\":\"orders\""), REASON_NONE);
+	assert_int_equal(check(",\"aud\":[\"x\",\"billing\"]"), REASON_NONE);
+	assert_int_equal(check(""), REASON_TOKEN_AUDIENCE);
+	assert_int_equal(check(",\"aud\":\"order\""), REASON_TOKEN_AUDIENCE);
+	assert_int_equal(check(",\"aud\":\"orders billing\""), REASON_TOKEN_AUDIENCE);
+	assert_int_equal(check(",\"aud\":[]"), REASON_TOKEN_AUDIENCE);
+	assert_int_equal(check(",\"aud\":[[\"orders\"]]"), REASON_TOKEN_AUDIENCE);
+	assert_int_equal(check(",\"aud\":{\"orders\":1}"), REASON_TOKEN_AUDIENCE);
+	assert_int_equal(check(",\"aud\":null"), REASON_TOKEN_AUDIENCE);
+}
+
+static void checks_the_dates(void **state)
+{
+	(void)state;
+	reset();
+	assert_int_equal(check_at(NOW, "{" ISS "}"), REASON_TOKEN_CLAIM);
+	assert_memory_equal(which.data, "exp", which.len);
+	static const char *const bad[] = { "\"1700000100\"", "null",  "-1", "true",
+					   "1700000100000",  "1e300", "[]", "-0.5" };
+	static const char *const names[] = { "exp", "nbf", "iat" };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		assert_int_equal(check_at(NOW, mint_text("{" ISS ",\"exp\":%s}", bad[i])),
+				 REASON_TOKEN_CLAIM);
+		for (size_t n = 1; n < 3; n++) {
+			assert_int_equal(check(mint_text(",\"%s\":%s", names[n], bad[i])),
+					 REASON_TOKEN_CLAIM);
+			assert_memory_equal(which.data, names[n], 3);
+		}
+	}
+	/* the leeway works to the millisecond, both ways */
+	assert_int_equal(check_at(NOW + 104999, "{" ISS EXP "}"), REASON_NONE);
+	assert_int_equal(when.until, NOW + 105000);
+	assert_int_equal(check_at(NOW + 105000, "{" ISS EXP "}"), REASON_TOKEN_EXPIRED);
+	assert_int_equal(check(",\"nbf\":1700000005"), REASON_NONE);
+	assert_int_equal(when.from, NOW);
+	assert_int_equal(check(",\"nbf\":1700000006"), REASON_TOKEN_NOT_YET_VALID);
+	assert_int_equal(check(",\"iat\":1700000005"), REASON_NONE);
+	assert_int_equal(check(",\"iat\":1700000005.001"), REASON_TOKEN_NOT_YET_VALID);
+	assert_int_equal(check(",\"iat\":1,\"nbf\":0"), REASON_NONE);
+	assert_int_equal(when.from, 0);
+	assert_int_equal(check_at(NOW, "{" ISS ",\"exp\":1700000100.25}"), REASON_NONE);
+	assert_int_equal(when.until, NOW + 105250);
+	assert_int_equal(check_at(NOW, "{" ISS ",\"exp\":253402300799}"), REASON_NONE);
+	conf.leeway = 0;
+	assert_int_equal(check_at(NOW + 100000, "{" ISS EXP "}"), REASON_TOKEN_EXPIRED);
+	assert_int_equal(check_at(NOW + 99999, "{" ISS EXP "}"), REASON_NONE);
+}
+
+static void checks_the_age(void **state)
+{
+	(void)state;
+	reset();
+	conf.max_age = 60000;
+	assert_int_equal(check(""), REASON_TOKEN_CLAIM);
+	assert_memory_equal(which.data, "iat", 3);
+	assert_int_equal(check(",\"iat\":1699999936"), REASON_NONE);
+	assert_int_equal(when.until, NOW + 1000);
+	assert_int_equal(check(",\"iat\":1699999935"), REASON_TOKEN_TOO_OLD);
+	assert_int_equal(check(",\"iat\":1700000000"), REASON_NONE);
+	assert_int_equal(when.until, NOW + 65000);
+	conf.max_age = 1000000;
+	assert_int_equal(check(",\"iat\":1700000000"), REASON_NONE);
+	assert_int_equal(when.until, NOW + 105000);
+}
+
+static void checks_scopes(void **state)
+{
+	(void)state;
+	static const sluice_str list[] = { SLUICE_STR("orders:read"), SLUICE_STR("orders:write") };
+	reset();
+	conf.scopes = (sluice_strs){ list, 2 };
+	assert_int_equal(check(",\"scope\":\"orders:write x orders:read\""), REASON_NONE);
+	assert_int_equal(check(",\"scp\":[\"orders:write\",\"orders:read\"]"), REASON_NONE);
+	assert_int_equal(check(",\"scp\":\"orders:write  orders:read\""), REASON_NONE);
+	assert_int_equal(check(""), REASON_TOKEN_SCOPE);
+	assert_int_equal(check(",\"scope\":\"orders:read\""), REASON_TOKEN_SCOPE);
+	assert_int_equal(check(",\"scope\":\"orders:read orders:writer\""), REASON_TOKEN_SCOPE);
+	assert_int_equal(check(",\"scope\":\"orders:read,orders:write\""), REASON_TOKEN_SCOPE);
+	assert_int_equal(check(",\"scope\":[\"orders:read orders:write\"]"), REASON_TOKEN_SCOPE);
+	assert_int_equal(check(",\"scope\":{\"orders:read\":1,\"orders:write\":1}"), REASON_TOKEN_SCOPE);
+	/* scp does not fill what scope leaves out */
+	assert_int_equal(check(",\"scope\":\"\",\"scp\":\"orders:read orders:write\""), REASON_TOKEN_SCOPE);
+}
+
+static void checks_required_claims(void **state)
+{
+	(void)state;
+	static const sluice_pair pairs[] = { { SLUICE_STR("tenant"), SLUICE_STR("acme") },
+					     { SLUICE_STR("realm_access.roles"), SLUICE_STR("admin") },
+					     { SLUICE_STR("email_verified"), SLUICE_STR("true") } };
+	static const sluice_str names[] = { SLUICE_STR("jti"), SLUICE_STR("https://e.example/a.b") };
+	const char *good = ",\"tenant\":\"acme\",\"realm_access\":{\"roles\":[\"user\",\"admin\"]},\"email_"
+			   "verified\":true";
+	reset();
+	conf.claims = (sluice_pairs){ pairs, 3 };
+	assert_int_equal(check(good), REASON_NONE);
+	assert_int_equal(check(",\"tenant\":\"acme\",\"realm_access\":{\"roles\":\"admin\"},\"email_"
+			       "verified\":\"true\""),
+			 REASON_NONE);
+	assert_int_equal(check(",\"tenant\":\"acme2\""), REASON_TOKEN_CLAIM);
+	assert_memory_equal(which.data, "tenant", 6);
+	assert_int_equal(check(",\"tenant\":\"acme\",\"realm_access\":{\"roles\":[\"user\"]}"),
+			 REASON_TOKEN_CLAIM);
+	assert_memory_equal(which.data, "realm_access.roles", which.len);
+	assert_int_equal(check(",\"tenant\":\"acme\",\"realm_access\":{\"roles\":[[\"admin\"]]}"),
+			 REASON_TOKEN_CLAIM);
+	assert_int_equal(check(",\"tenant\":[\"acme corp\"]"), REASON_TOKEN_CLAIM);
+	conf.required = (sluice_strs){ names, 2 };
+	assert_int_equal(check(good), REASON_TOKEN_CLAIM);
+	assert_memory_equal(which.data, "jti", 3);
+	assert_int_equal(check(mint_text("%s,\"jti\":\"\",\"https://e.example/a.b\":false", good)),
+			 REASON_NONE);
+	assert_int_equal(check(mint_text("%s,\"jti\":\"\",\"https://e.example/a.b\":null", good)),
+			 REASON_TOKEN_CLAIM);
+}
+
+static const char *found(const json_t *claims, const char *path)
+{
+	static char text[256];
+	json_t *v = claim_find(claims, (sluice_str){ path, strlen(path) });
+	ptrdiff_t n = v ? claim_text_len(v) : -1;
+	if (n < 0)
+		return NULL;
+	claim_text_write(v, text);
+	text[n] = '\0';
+	return text;
+}
+
+static void finds_claims(void **state)
+{
+	(void)state;
+	json_t *c = json_loads("{\"a\":{\"b\":\"ab\",\"c\":{\"d\":1}},\"a.b\":\"plain\",\"x\":{\"y.z\":{"
+			       "\"w\":true}},\"n\":-7,"
+			       "\"r\":1.5,\"l\":[\"p\",2,false],\"e\":[],\"m\":[{}],\"z\":null,\"s\":\"\","
+			       "\"https://e.example/roles\":[\"r\"],\"\":\"none\"}",
+			       0, NULL);
+	assert_string_equal(found(c, "a.b"), "plain");
+	assert_string_equal(found(c, "a.c.d"), "1");
+	assert_string_equal(found(c, "x.y.z.w"), "true");
+	assert_string_equal(found(c, "n"), "-7");
+	assert_string_equal(found(c, "r"), "1.5");
+	assert_string_equal(found(c, "l"), "p 2 false");
+	assert_string_equal(found(c, "e"), "");
+	assert_string_equal(found(c, "s"), "");
+	assert_string_equal(found(c, "https://e.example/roles"), "r");
+	static const char *const none[] = { "a",  "m",   "z",     "",    ".", "a.",
+					    ".a", "a.c", "a.b.c", "l.0", "q", "a..b" };
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+		if (found(c, none[i]))
+			fail_msg("%s is found", none[i]);
+	}
+	assert_null(claim_find(c, (sluice_str){ "n\0x", 3 }));
+	char *long_path = mint_text("%0256d", 0);
+	assert_null(claim_find(c, (sluice_str){ long_path, 256 }));
+	json_decref(c);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	mint_fini();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(checks_the_issuer), cmocka_unit_test(checks_the_audience),
+		cmocka_unit_test(checks_the_dates),  cmocka_unit_test(checks_the_age),
+		cmocka_unit_test(checks_scopes),     cmocka_unit_test(checks_required_claims),
+		cmocka_unit_test(finds_claims),
+	};
+	return cmocka_run_group_tests(tests, NULL, teardown);
+}

@@ -1,0 +1,311 @@
+/* Where keys come from: fetching, failing, coming back, reloading. Through the plugin's record, on the fake host. */
+#include "source.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "fakehost.h"
+#include "mint.h"
+
+extern const sluice_plugin sluice_plugin_record;
+
+#define IDP "https://idp.example/"
+#define KEYS_URL "https://idp.example/keys"
+#define DISCOVERY "https://idp.example/.well-known/openid-configuration"
+
+static const char *keys_a, *keys_b;
+
+static const struct keyset *keys_of(sluice_instance *i)
+{
+	return source_keys(fake_published(i));
+}
+
+static const char *kid_of(sluice_instance *i)
+{
+	return keys_of(i) ? keys_of(i)->v[0].kid : NULL;
+}
+
+static sluice_instance *by_url(void)
+{
+	return fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, NULL);
+}
+
+static void fetches_and_refreshes(void **state)
+{
+	(void)state;
+	uint64_t in_ms;
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	sluice_instance *i = by_url();
+	fake_start(i);
+	assert_null(keys_of(i));
+	fake_advance(10);
+	assert_string_equal(kid_of(i), "a");
+	assert_int_equal(fake_fetches(KEYS_URL), 1);
+	assert_true(fake_timer(i, &in_ms));
+	assert_in_range(in_ms, 240000 - 10, 300000);
+	uint64_t generation = keys_of(i)->generation;
+	fake_advance(300000);
+	assert_int_equal(fake_fetches(KEYS_URL), 2);
+	assert_int_equal(keys_of(i)->generation, generation); /* nothing changed, nothing is forgotten */
+	fake_fetch_answer(KEYS_URL, 200, keys_b);
+	fake_advance(300000);
+	assert_string_equal(kid_of(i), "b");
+	assert_int_not_equal(keys_of(i)->generation, generation);
+	fake_stop(i);
+}
+
+static void retries_with_growing_pauses(void **state)
+{
+	(void)state;
+	sluice_instance *i = by_url();
+	fake_start(i);
+	uint64_t pause, last = 0;
+	for (int n = 1; n <= 8; n++) {
+		fake_advance(5);
+		assert_int_equal(fake_fetches(NULL), n);
+		assert_true(fake_timer(i, &pause));
+		uint64_t full = 250u << (n - 1) < 30000 ? 250u << (n - 1) : 30000;
+		assert_in_range(pause, full / 2, full);
+		last = pause;
+		fake_advance(pause);
+	}
+	assert_true(last > 10000);
+	assert_null(keys_of(i));
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	fake_advance(60000);
+	assert_string_equal(kid_of(i), "a");
+	fake_stop(i);
+}
+
+static void keeps_good_keys(void **state)
+{
+	(void)state;
+	static const struct {
+		int code;
+		const char *body;
+	} bad[] = { { 500, "oops" },
+		    { 404, "" },
+		    { 200, "" },
+		    { 200, "<html>" },
+		    { 200, "{\"keys\":[]}" },
+		    { 204, "" },
+		    { 302, "" },
+		    { 200, "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\"}]}" } };
+	uint64_t pause;
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	sluice_instance *i = by_url();
+	fake_start(i);
+	fake_advance(10);
+	fake_advance(300000);
+	for (size_t n = 0; n < sizeof bad / sizeof *bad; n++) {
+		unsigned before = fake_fetches(NULL);
+		fake_fetch_answer(KEYS_URL, bad[n].code, bad[n].body);
+		assert_true(fake_timer(i, &pause));
+		fake_log();
+		fake_advance(pause + 10);
+		assert_int_equal(fake_fetches(NULL), before + 1);
+		assert_string_equal(kid_of(i), "a");
+		assert_non_null(strstr(fake_log(), "warn: keys from " KEYS_URL));
+	}
+	fake_fetch_fail(KEYS_URL, SLUICE_ERROR);
+	fake_advance(3600000);
+	assert_string_equal(kid_of(i), "a");
+	fake_fetch_delay(6000); /* slower than fetch_timeout */
+	fake_fetch_answer(KEYS_URL, 200, keys_b);
+	fake_advance(600000);
+	assert_string_equal(kid_of(i), "a");
+	fake_fetch_delay(4000);
+	fake_advance(600000);
+	assert_string_equal(kid_of(i), "b");
+	fake_stop(i);
+}
+
+static void discovers(void **state)
+{
+	(void)state;
+	fake_fetch_answer(DISCOVERY, 200,
+			  "{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" KEYS_URL "\",\"x\":[{}]}");
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, NULL);
+	fake_start(i);
+	fake_advance(10);
+	assert_string_equal(kid_of(i), "a");
+	fake_advance(300000);
+	assert_int_equal(fake_fetches(DISCOVERY), 1); /* asked again only when something fails */
+	assert_int_equal(fake_fetches(KEYS_URL), 2);
+	fake_fetch_answer(KEYS_URL, 410, "moved");
+	fake_fetch_answer(DISCOVERY, 200,
+			  "{\"issuer\":\"" IDP "\",\"jwks_uri\":\"https://keys.example/new\"}");
+	fake_fetch_answer("https://keys.example/new", 200, keys_b);
+	fake_advance(302000);
+	assert_string_equal(kid_of(i), "b");
+	assert_int_equal(fake_fetches(DISCOVERY), 2);
+	fake_stop(i);
+}
+
+static void distrusts_discovery(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {
+		"{\"issuer\":\"https://evil.example/\",\"jwks_uri\":\"" KEYS_URL "\"}",
+		"{\"issuer\":\"https://idp.example\",\"jwks_uri\":\"" KEYS_URL "\"}",
+		"{\"jwks_uri\":\"" KEYS_URL "\"}",
+		"{\"issuer\":\"" IDP "\"}",
+		"[]",
+		"",
+		"{\"issuer\":\"" IDP "\",\"jwks_uri\":1}",
+		"{\"issuer\":\"" IDP "\",\"jwks_uri\":\"file:///etc/passwd\"}",
+		"{\"issuer\":\"" IDP "\",\"jwks_uri\":\"http://idp.example/keys\"}",
+		"{\"issuer\":\"" IDP "\",\"jwks_uri\":\"https://idp.example/keys x\"}",
+		"{\"issuer\":\"" IDP "\",\"issuer\":\"" IDP "\",\"jwks_uri\":\"" KEYS_URL "\"}",
+	};
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	fake_fetch_answer("http://idp.example/keys", 200, keys_a);
+	for (size_t n = 0; n < sizeof bad / sizeof *bad; n++) {
+		fake_fetch_answer(DISCOVERY, 200, bad[n]);
+		sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, NULL);
+		fake_start(i);
+		fake_log();
+		fake_advance(10);
+		if (keys_of(i) || !strstr(fake_log(), "error: discovery at " DISCOVERY))
+			fail_msg("document %zu is taken", n);
+		fake_stop(i);
+	}
+	assert_int_equal(fake_fetches(KEYS_URL), 0);
+}
+
+static void reads_files(void **state)
+{
+	(void)state;
+	fake_file("keys.json", keys_a);
+	sluice_instance *i =
+		fake_instance(&sluice_plugin_record, "issuer", "x", "jwks", "file:keys.json", NULL);
+	assert_int_equal(fake_check(i), 0);
+	assert_string_equal(kid_of(i), "a"); /* before anything is started */
+	fake_start(i);
+	fake_file("keys.json", keys_b);
+	fake_advance(300000);
+	assert_string_equal(kid_of(i), "b"); /* a mounted file may change */
+	fake_file("keys.json", "{");
+	fake_advance(300000);
+	fake_file("keys.json", NULL);
+	fake_advance(300000);
+	assert_string_equal(kid_of(i), "b");
+	assert_int_equal(fake_fetches(NULL), 0);
+	fake_stop(i);
+}
+
+static void reports_bad_options(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *issuer, *jwks, *words;
+	} bad[] = {
+		{ "x", "file:none.json", "jwks: cannot read none.json: No such file" },
+		{ "x", "file:bad.json", "jwks: bad.json: the key set is no JSON object" },
+		{ "x", "file:empty.json", "has no key that verifies" },
+		{ "x", "keys.json", "jwks: expected an http" },
+		{ "x", "ftp://idp.example/keys", "jwks: expected an http" },
+		{ "x", "https://", "jwks: expected an http" },
+		{ "x", "https://idp.example/a b", "jwks: expected an http" },
+		{ "idp.example", "", "jwks: is needed" },
+		{ "https://idp.example/?a", "", "jwks: is needed" },
+	};
+	fake_file("bad.json", "keys");
+	fake_file("empty.json", "{\"keys\":[]}");
+	for (size_t n = 0; n < sizeof bad / sizeof *bad; n++) {
+		sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", bad[n].issuer, "jwks",
+						   bad[n].jwks, NULL);
+		if (fake_check(i) == 0 || !strstr(fake_errors(i), bad[n].words))
+			fail_msg("row %zu: %s", n, fake_errors(i));
+		fake_stop(i);
+	}
+}
+
+/* A reload must neither make requests wait for keys nor ask the issuer again. */
+static void inherits_keys(void **state)
+{
+	(void)state;
+	uint64_t pause;
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	sluice_instance *old = by_url();
+	fake_start(old);
+	fake_advance(10);
+	uint64_t generation = keys_of(old)->generation;
+	for (int n = 0; n < 20; n++) {
+		sluice_instance *new = by_url();
+		assert_int_equal(fake_check(new), 0);
+		assert_int_equal(keys_of(new)->generation, generation);
+		fake_start(new);
+		fake_stop(old);
+		old = new;
+		fake_advance(1000);
+	}
+	assert_int_equal(fake_fetches(NULL), 1);
+	assert_true(fake_timer(old, &pause));
+	assert_true(pause <= 280000); /* counted from the fetch, not from the reload */
+	/* another source does not inherit */
+	sluice_instance *other =
+		fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL "2", NULL);
+	assert_int_equal(fake_check(other), 0);
+	assert_null(keys_of(other));
+	fake_stop(other);
+	other = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "ca_file", "ca.pem",
+			      NULL);
+	assert_int_equal(fake_check(other), 0);
+	assert_null(keys_of(other));
+	fake_stop(other);
+	fake_stop(old);
+}
+
+static void says_what_is_unsafe(void **state)
+{
+	(void)state;
+	sluice_instance *i =
+		fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", "http://idp.example/keys", NULL);
+	fake_start(i);
+	assert_non_null(strstr(fake_log(), "without TLS"));
+	fake_stop(i);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	keys_a = mint_jwks(mint_jwk(MINT_P256, "a", NULL), NULL);
+	keys_b = mint_jwks(mint_jwk(MINT_P256, "b", NULL), NULL);
+	return 0;
+}
+
+static int each(void **state)
+{
+	(void)state;
+	fake_reset();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fake_reset();
+	mint_fini();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(fetches_and_refreshes, each),
+		cmocka_unit_test_setup(retries_with_growing_pauses, each),
+		cmocka_unit_test_setup(keeps_good_keys, each),
+		cmocka_unit_test_setup(discovers, each),
+		cmocka_unit_test_setup(distrusts_discovery, each),
+		cmocka_unit_test_setup(reads_files, each),
+		cmocka_unit_test_setup(reports_bad_options, each),
+		cmocka_unit_test_setup(inherits_keys, each),
+		cmocka_unit_test_setup(says_what_is_unsafe, each),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

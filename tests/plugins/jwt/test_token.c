@@ -1,0 +1,304 @@
+/* The token reader: what it takes, and everything it must not. */
+#include "token.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "mint.h"
+#include "strict.h"
+
+#define SIG "c2lnbmF0dXJl"
+#define CLAIMS "{\"sub\":\"u\"}"
+
+static enum reason open_text(struct token *t, const char *text)
+{
+	/* from a block of its exact size, so that a read past the end is seen */
+	size_t n = strlen(text);
+	char *copy = malloc(n ? n : 1);
+	memcpy(copy, text, n);
+	enum reason why = token_open(t, (sluice_str){ copy, n });
+	json_t *claims;
+	if (why == REASON_NONE) {
+		why = token_read_claims(t, &claims);
+		if (why == REASON_NONE)
+			json_decref(claims);
+	}
+	free(copy);
+	return why;
+}
+
+static enum reason open_header(const char *header)
+{
+	struct token t;
+	return open_text(&t, mint_parts(header, CLAIMS, SIG));
+}
+
+static void reads_a_token(void **state)
+{
+	(void)state;
+	struct token t;
+	json_t *claims;
+	const char *text = mint_parts(
+		"{\"alg\":\"PS384\",\"typ\":\"JWT\",\"kid\":\"k1\",\"jku\":\"https://evil.example/\"}",
+		"{\"sub\":\"\\u00e4\",\"n\":1}", SIG);
+	assert_int_equal(token_open(&t, (sluice_str){ text, strlen(text) }), REASON_NONE);
+	assert_int_equal(t.alg, ALG_PS384);
+	assert_true(t.has_kid);
+	assert_int_equal(t.kid_len, 2);
+	assert_memory_equal(t.kid, "k1", 2);
+	assert_int_equal(t.signature_len, 9);
+	assert_memory_equal(t.signature, "signature", 9);
+	assert_ptr_equal(t.signed_text.data, text);
+	assert_int_equal(t.signed_text.len, (size_t)(strrchr(text, '.') - text));
+	assert_int_equal(token_read_claims(&t, &claims), REASON_NONE);
+	assert_string_equal(json_string_value(json_object_get(claims, "sub")), "\xc3\xa4");
+	json_decref(claims);
+}
+
+static void reads_every_algorithm(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ALG_COUNT; i++) {
+		struct token t;
+		assert_int_equal(
+			open_text(&t, mint_parts(mint_text("{\"alg\":\"%s\"}", alg_names[i]), CLAIMS, SIG)),
+			REASON_NONE);
+		assert_int_equal(t.alg, i);
+		assert_false(t.has_kid);
+	}
+}
+
+static void refuses_other_algorithms(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "none",   "None",     "NONE",  "nOnE",     "HS256",
+					     "HS384",  "HS512",    "rs256", "RS256 ",   "RS1",
+					     "ES256K", "RSA-OAEP", "dir",   "EdDSA\\n", "" };
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		assert_int_equal(open_header(mint_text("{\"alg\":\"%s\"}", names[i])),
+				 REASON_TOKEN_ALGORITHM);
+	struct token t;
+	assert_int_equal(open_text(&t, mint_parts("{\"alg\":\"none\"}", CLAIMS, "")), REASON_TOKEN_ALGORITHM);
+}
+
+static void refuses_other_types(void **state)
+{
+	(void)state;
+	static const char *const good[] = {
+		"JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", "Application/JWT"
+	};
+	static const char *const bad[] = {
+		"dpop+jwt", "logout+jwt", "application/", "JWTX",
+		"",         "at+jwt ",    "secevent+jwt", "application/application/jwt"
+	};
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		assert_int_equal(open_header(mint_text("{\"alg\":\"RS256\",\"typ\":\"%s\"}", good[i])),
+				 REASON_NONE);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_int_equal(open_header(mint_text("{\"alg\":\"RS256\",\"typ\":\"%s\"}", bad[i])),
+				 REASON_TOKEN_TYPE);
+}
+
+static void refuses_extensions(void **state)
+{
+	(void)state;
+	assert_int_equal(open_header("{\"alg\":\"RS256\",\"crit\":[\"exp\"]}"), REASON_TOKEN_CRITICAL);
+	assert_int_equal(open_header("{\"alg\":\"RS256\",\"crit\":[]}"), REASON_TOKEN_CRITICAL);
+	assert_int_equal(open_header("{\"alg\":\"RS256\",\"crit\":null}"), REASON_TOKEN_CRITICAL);
+	assert_int_equal(open_header("{\"alg\":\"RS256\",\"b64\":false,\"crit\":[\"b64\"]}"),
+			 REASON_TOKEN_CRITICAL);
+	assert_int_equal(open_header("{\"alg\":\"RS256\",\"b64\":false}"), REASON_TOKEN_CRITICAL);
+	assert_int_equal(open_header("{\"alg\":\"RS256\",\"b64\":true}"), REASON_NONE);
+	/* keys that the sender brings along are not looked at */
+	assert_int_equal(
+		open_header("{\"alg\":\"RS256\",\"jwk\":{\"kty\":\"RSA\"},\"x5u\":\"file:///etc/passwd\","
+			    "\"x5c\":[\"AA\"],\"jku\":5}"),
+		REASON_NONE);
+}
+
+static void refuses_malformed_headers(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {
+		"",
+		"{",
+		"{}",
+		"[]",
+		"null",
+		"\"alg\"",
+		"{\"alg\":null}",
+		"{\"alg\":1}",
+		"{\"alg\":[\"RS256\"]}",
+		"{\"alg\":\"RS256\"} ,",
+		"{\"alg\":\"RS256\"}{}",
+		"{\"alg\":\"RS256\",}",
+		"{'alg':'RS256'}",
+		"{\"alg\":\"RS256\",\"alg\":\"RS256\"}",
+		"{\"alg\":\"RS256\",\"alg\":\"none\"}",
+		"{\"alg\":\"RS256\",\"kid\":1}",
+		"{\"alg\":\"RS256\",\"kid\":null}",
+		"{\"alg\":\"RS256\",\"kid\":{}}",
+		"{\"alg\":\"RS256\",\"typ\":1}",
+		"{\"alg\":\"RS256\\u0000\"}",
+		"{\"alg\":\"RS256\",\"kid\":\"a\\u0000b\"}",
+		"{\"alg\":\"RS256\",\"x\":\"\xff\"}",
+		"\xef\xbb\xbf{\"alg\":\"RS256\"}",
+		"{\"alg\":\"RS256\",\"n\":NaN}",
+		"{\"alg\":\"RS256\",\"a\\u006cg\":\"none\"}",
+		"/**/{\"alg\":\"RS256\"}",
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		if (open_header(bad[i]) != REASON_TOKEN_MALFORMED)
+			fail_msg("header %zu: %s", i, bad[i]);
+	}
+	assert_int_equal(open_header(mint_text("{\"alg\":\"RS256\",\"kid\":\"%0256d\"}", 0)), REASON_NONE);
+	assert_int_equal(open_header(mint_text("{\"alg\":\"RS256\",\"kid\":\"%0257d\"}", 0)),
+			 REASON_TOKEN_MALFORMED);
+}
+
+static void refuses_raw_nul(void **state)
+{
+	(void)state;
+	static const char header[] = "{\"alg\":\"RS256\",\"kid\":\"a\0b\"}",
+			  trailing[] = "{\"alg\":\"RS256\"}\0";
+	struct token t;
+	const char *claims = mint_b64(CLAIMS, strlen(CLAIMS));
+	assert_int_equal(open_text(&t, mint_text("%s.%s." SIG, mint_b64(header, sizeof header - 1), claims)),
+			 REASON_TOKEN_MALFORMED);
+	assert_int_equal(
+		open_text(&t, mint_text("%s.%s." SIG, mint_b64(trailing, sizeof trailing - 1), claims)),
+		REASON_TOKEN_MALFORMED);
+}
+
+static void refuses_other_shapes(void **state)
+{
+	(void)state;
+	struct token t;
+	const char *h = mint_b64("{\"alg\":\"RS256\"}", 15), *c = mint_b64(CLAIMS, strlen(CLAIMS));
+	const char *bad[] = {
+		"",
+		".",
+		"..",
+		"...",
+		"a",
+		h,
+		mint_text("%s.%s", h, c),
+		mint_text("%s.%s.", h, c),
+		mint_text(".%s." SIG, c),
+		mint_text("%s.." SIG, h),
+		mint_text("%s.%s." SIG ".", h, c),
+		mint_text("%s.%s." SIG "." SIG "." SIG, h, c),
+		mint_text(".%s.%s." SIG, h, c),
+		mint_text("%s.%s.=" SIG, h, c),
+		mint_text("%s.%s." SIG "=", h, c),
+		mint_text("%s=.%s." SIG, h, c),
+		mint_text("%s.%s==." SIG, h, c),
+		mint_text("%s.%s." SIG "\n", h, c),
+		mint_text("%s .%s." SIG, h, c),
+		mint_text("%s.%s.c2ln+mF0", h, c),
+		mint_text("%s.%s.c2ln/mF0", h, c),
+		mint_text("%s.%s.%%41", h, c),
+		mint_text("%s.%s.A", h, c),
+		mint_text("%s.%s.AB", h, c), /* spare bits */
+		mint_text("%s.%s.AAB", h, c),
+		mint_text("%s.%s.\xc3\xa4", h, c),
+		mint_text("{\"payload\":\"%s\",\"signatures\":[]}", c),
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		if (open_text(&t, bad[i]) != REASON_TOKEN_MALFORMED)
+			fail_msg("shape %zu: %s", i, bad[i]);
+	}
+	assert_int_equal(open_text(&t, mint_text("%s.%s.AA", h, c)), REASON_NONE);
+	assert_int_equal(open_text(&t, mint_text("%s.%s.AAA", h, c)), REASON_NONE);
+}
+
+static void bounds_the_signature(void **state)
+{
+	(void)state;
+	struct token t;
+	uint8_t zeros[TOKEN_MAX_SIGNATURE + 3] = { 0 };
+	assert_int_equal(open_text(&t, mint_parts("{\"alg\":\"RS512\"}", CLAIMS,
+						  mint_b64(zeros, TOKEN_MAX_SIGNATURE))),
+			 REASON_NONE);
+	assert_int_equal(t.signature_len, TOKEN_MAX_SIGNATURE);
+	assert_int_equal(
+		open_text(&t, mint_parts("{\"alg\":\"RS512\"}", CLAIMS, mint_b64(zeros, sizeof zeros))),
+		REASON_TOKEN_MALFORMED);
+}
+
+static void refuses_malformed_claims(void **state)
+{
+	(void)state;
+	struct token t;
+	char deep[64] = "";
+	memset(deep, '[', 17);
+	memset(deep + 17, ']', 17);
+	const char *bad[] = { "[]",
+			      "1",
+			      "{\"sub\":\"a\",\"sub\":\"b\"}",
+			      "{\"o\":{\"a\":1,\"a\":1}}",
+			      "{\"sub\":\"a\"}x",
+			      "{\"n\":1e999}",
+			      "{\"n\":99999999999999999999}",
+			      "{\"n\":01}",
+			      mint_text("{\"d\":%s}", deep) };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		if (open_text(&t, mint_parts("{\"alg\":\"RS256\"}", bad[i], SIG)) != REASON_TOKEN_MALFORMED)
+			fail_msg("claims %zu: %s", i, bad[i]);
+	}
+	/* brackets in strings do not nest, escaped quotes do not end them */
+	assert_int_equal(open_text(&t, mint_parts("{\"alg\":\"RS256\"}",
+						  "{\"s\":\"[[[[[[[[[[[[[[[[[[[\\\"[[[\"}", SIG)),
+			 REASON_NONE);
+}
+
+static void decodes_base64url(void **state)
+{
+	(void)state;
+	uint8_t in[70], out[B64URL_MAX(100)];
+	size_t n;
+	for (size_t len = 0; len < sizeof in; len++) {
+		for (size_t i = 0; i < len; i++)
+			in[i] = (uint8_t)(i * 37 + len * 101);
+		const char *text = mint_b64(in, len);
+		assert_true(b64url_decode((sluice_str){ text, strlen(text) }, out, &n));
+		assert_int_equal(n, len);
+		assert_memory_equal(out, in, len);
+	}
+	assert_true(b64url_decode(SLUICE_STR("-_-_"), out, &n));
+	assert_memory_equal(out, "\xfb\xff\xbf", 3);
+	for (int c = 0; c < 256; c++) {
+		char text[4] = { 'A', (char)c, 'A', 'A' };
+		bool ours =
+			c && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", c);
+		assert_int_equal(b64url_decode((sluice_str){ text, 4 }, out, &n), ours);
+	}
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	mint_fini();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_a_token),
+		cmocka_unit_test(reads_every_algorithm),
+		cmocka_unit_test(refuses_other_algorithms),
+		cmocka_unit_test(refuses_other_types),
+		cmocka_unit_test(refuses_extensions),
+		cmocka_unit_test(refuses_malformed_headers),
+		cmocka_unit_test(refuses_raw_nul),
+		cmocka_unit_test(refuses_other_shapes),
+		cmocka_unit_test(bounds_the_signature),
+		cmocka_unit_test(refuses_malformed_claims),
+		cmocka_unit_test(decodes_base64url),
+	};
+	return cmocka_run_group_tests(tests, NULL, teardown);
+}
