@@ -1,0 +1,246 @@
+/* Conditions on header fields and query parameters. Any thread. */
+#include "route/match.h"
+
+#include <stdio.h>
+
+static int condition_fail(struct pattern_error *e, size_t offset, const char *text)
+{
+	e->offset = offset;
+	(void)snprintf(e->text, sizeof(e->text), "%s", text);
+	return -1;
+}
+
+/* ---- parsing ---- */
+
+static int condition_parse_value(struct arena *a, sluice_str value, struct condition *out, struct pattern_error *e)
+{
+	sluice_str prefix = STR("regex:");
+	struct regex_error why;
+
+	out->value = arena_str(a, value);
+	if (str_eq(value, STR("*"))) {
+		out->kind = CONDITION_PRESENT;
+	} else if (str_starts(value, prefix)) {
+		out->kind = CONDITION_REGEX;
+		out->regex = regex_new(str_n(value.data + prefix.len, value.len - prefix.len), &why);
+		if (!out->regex)
+			return condition_fail(e, prefix.len + why.offset, why.text);
+	} else {
+		out->kind = CONDITION_EQUALS;
+	}
+	return 0;
+}
+
+int header_condition_parse(struct arena *a, sluice_pair text, struct condition *out, bool *in_name, struct pattern_error *e)
+{
+	*out = (struct condition){ .kind = CONDITION_EQUALS };
+	*in_name = true;
+	if (!str_is_token(text.name))
+		return condition_fail(e, 0, "not the name of a header field");
+	if (str_ieq(text.name, STR("host")))
+		return condition_fail(e, 0, "to match on the host use `host`");
+	char *low = arena_alloc(a, text.name.len + 1);
+	for (size_t i = 0; i < text.name.len; i++)
+		low[i] = ascii_lower(text.name.data[i]);
+	low[text.name.len] = 0;
+	out->name = str_n(low, text.name.len);
+	*in_name = false;
+	sluice_str trimmed = str_trim(text.value);
+	if (trimmed.len != text.value.len && !str_starts(text.value, STR("regex:")))
+		return condition_fail(e, 0, "a field's value neither starts nor ends with a blank: this never matches");
+	if (!str_is_field_value(text.value) && !str_starts(text.value, STR("regex:")))
+		return condition_fail(e, 0, "a field's value has no control characters: this never matches");
+	return condition_parse_value(a, text.value, out, e);
+}
+
+int query_condition_parse(struct arena *a, sluice_pair text, struct condition *out, bool *in_name, struct pattern_error *e)
+{
+	*out = (struct condition){ .kind = CONDITION_EQUALS };
+	*in_name = true;
+	if (text.name.len == 0)
+		return condition_fail(e, 0, "a query parameter has a name");
+	out->name = arena_str(a, text.name);
+	*in_name = false;
+	return condition_parse_value(a, text.value, out, e);
+}
+
+void condition_free(struct condition *c)
+{
+	regex_free(&c->regex);
+}
+
+/* ---- header fields ---- */
+
+static bool field_is(const struct field *f, sluice_str name)
+{
+	return f->name_len == name.len && str_ieq(field_name(f), name);
+}
+
+/* The place of the first line of that name, at or behind at; f->n: none. */
+static uint32_t header_find(const struct fields *f, sluice_str name, uint32_t at)
+{
+	while (at < f->n && !field_is(&f->v[at], name))
+		at++;
+	return at;
+}
+
+static sluice_str field_joint(sluice_str name)
+{
+	return str_eq(name, STR("cookie")) ? STR("; ") : STR(", ");
+}
+
+/* Whether the lines of the field, joined, are the value. Reads on from the first, f->v[at]. */
+static bool header_equals(const struct condition *c, const struct fields *f, uint32_t at)
+{
+	sluice_str want = c->value, joint = field_joint(c->name);
+	bool is_first = true;
+	for (uint32_t i = at; i < f->n; i = header_find(f, c->name, i + 1)) {
+		sluice_str have = field_value(&f->v[i]);
+		if (!is_first) {
+			if (!str_starts(want, joint))
+				return false;
+			want = str_n(want.data + joint.len, want.len - joint.len);
+		}
+		if (!str_starts(want, have))
+			return false;
+		want = str_n(want.data + have.len, want.len - have.len);
+		is_first = false;
+	}
+	return want.len == 0;
+}
+
+enum match header_value(const struct fields *f, sluice_str name, char *buf, size_t cap, sluice_str *out)
+{
+	sluice_str joint = field_joint(name);
+	uint32_t at = header_find(f, name, 0);
+	if (at == f->n)
+		return MATCH_NO;
+	*out = field_value(&f->v[at]);
+	while ((at = header_find(f, name, at + 1)) < f->n) {
+		sluice_str line = field_value(&f->v[at]);
+		if (out->len > cap || joint.len + line.len > cap - out->len)
+			return MATCH_LIMIT;
+		if (out->data != buf && out->len)
+			memcpy(buf, out->data, out->len);
+		memcpy(buf + out->len, joint.data, joint.len);
+		if (line.len)
+			memcpy(buf + out->len + joint.len, line.data, line.len);
+		*out = str_n(buf, out->len + joint.len + line.len);
+	}
+	return MATCH_YES;
+}
+
+static enum match header_regex(const struct condition *c, const struct fields *f)
+{
+	char joined[CONDITION_VALUE_BYTES];
+	sluice_str value;
+	enum match m = header_value(f, c->name, joined, sizeof(joined), &value);
+	if (m != MATCH_YES)
+		return m;
+	return value.len > sizeof(joined) ? MATCH_LIMIT : regex_match(c->regex, value, NULL);
+}
+
+enum match header_condition_match(const struct condition *c, const struct fields *f)
+{
+	uint32_t at = header_find(f, c->name, 0);
+	if (at == f->n)
+		return MATCH_NO;
+	switch ((enum condition_kind)c->kind) {
+	case CONDITION_EQUALS:
+		return header_equals(c, f, at) ? MATCH_YES : MATCH_NO;
+	case CONDITION_PRESENT:
+		return MATCH_YES;
+	case CONDITION_REGEX:
+		return header_regex(c, f);
+	}
+	return MATCH_NO;
+}
+
+/* ---- query parameters ---- */
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The next byte of what stands encoded in s, from *at, which moves on. s is not at its end. */
+static char query_byte(sluice_str s, size_t *at)
+{
+	char c = s.data[(*at)++];
+	if (c == '+')
+		return ' ';
+	if (c == '%' && s.len - *at >= 2) {
+		int high = hex_digit(s.data[*at]), low = hex_digit(s.data[*at + 1]);
+		if (high >= 0 && low >= 0) {
+			*at += 2;
+			return (char)(high << 4 | low);
+		}
+	}
+	return c;
+}
+
+static bool query_equals(sluice_str encoded, sluice_str plain)
+{
+	size_t at = 0, i = 0;
+	while (at < encoded.len && i < plain.len) {
+		if (query_byte(encoded, &at) != plain.data[i++])
+			return false;
+	}
+	return at == encoded.len && i == plain.len;
+}
+
+static enum match query_regex(const struct condition *c, sluice_str encoded)
+{
+	char plain[CONDITION_VALUE_BYTES];
+	size_t at = 0, n = 0;
+	while (at < encoded.len) {
+		if (n == sizeof(plain))
+			return MATCH_LIMIT;
+		plain[n++] = query_byte(encoded, &at);
+	}
+	return regex_match(c->regex, str_n(plain, n), NULL);
+}
+
+bool query_value(sluice_str query, sluice_str name, sluice_str *encoded)
+{
+	while (query.len) {
+		*encoded = str_cut(&query, '&');
+		if (query_equals(str_cut(encoded, '='), name))
+			return true;
+	}
+	return false;
+}
+
+enum match query_condition_match(const struct condition *c, sluice_str query)
+{
+	sluice_str value;
+	if (!query_value(query, c->name, &value))
+		return MATCH_NO;
+	switch ((enum condition_kind)c->kind) {
+	case CONDITION_EQUALS:
+		return query_equals(value, c->value) ? MATCH_YES : MATCH_NO;
+	case CONDITION_PRESENT:
+		return MATCH_YES;
+	case CONDITION_REGEX:
+		return query_regex(c, value);
+	}
+	return MATCH_NO;
+}
+
+/* ---- pairs ---- */
+
+bool condition_excludes(const struct condition *a, const struct condition *b)
+{
+	if (!str_eq(a->name, b->name))
+		return false;
+	if (a->kind == CONDITION_EQUALS && b->kind == CONDITION_EQUALS)
+		return !str_eq(a->value, b->value);
+	if (a->kind == CONDITION_EQUALS && b->kind == CONDITION_REGEX)
+		return regex_match(b->regex, a->value, NULL) == MATCH_NO;
+	if (a->kind == CONDITION_REGEX && b->kind == CONDITION_EQUALS)
+		return condition_excludes(b, a);
+	return false;
+}

@@ -1,0 +1,45 @@
+/*
+ * Conditions on header fields and query parameters: `name: value`, `name: "*"` (it is there), `name: "regex:..."` (the
+ * whole value, by PCRE2). Immutable: any thread.
+ *
+ * A field that came in several lines has one value, the lines joined by ", " (RFC 9110 5.3; cookies by "; ", RFC 9113
+ * 8.2.3). Names are compared without case, values exactly. Of a parameter that came several times the first counts; names
+ * and values are compared decoded, with "+" for a space; an escape that is none stands for itself. What has one value
+ * cannot equal two, so conditions that ask for different values exclude each other.
+ */
+#ifndef ROUTE_MATCH_H
+#define ROUTE_MATCH_H
+
+#include "http/head.h"
+#include "route/pattern.h"
+
+enum { CONDITION_VALUE_BYTES = 4096 }; /* longest value an expression looks at; a longer one is MATCH_LIMIT */
+
+enum condition_kind { CONDITION_EQUALS, CONDITION_PRESENT, CONDITION_REGEX };
+
+struct condition {
+	sluice_str name;     /* of a field: lower case */
+	sluice_str value;    /* EQUALS: wanted; else as written */
+	struct regex *regex; /* REGEX; owned: condition_free() */
+	uint8_t kind;        /* enum condition_kind */
+};
+
+/* 0, or -1 with e filled: its offset counts in the name when *in_name is set, else in the value. */
+must_use int header_condition_parse(struct arena *a, sluice_pair text, struct condition *out, bool *in_name,
+                                    struct pattern_error *e);
+must_use int query_condition_parse(struct arena *a, sluice_pair text, struct condition *out, bool *in_name,
+                                   struct pattern_error *e);
+void condition_free(struct condition *c);
+
+enum match header_condition_match(const struct condition *c, const struct fields *f);
+enum match query_condition_match(const struct condition *c, sluice_str query);
+
+/* The value of a field: of its one line, or of all of them joined in buf. NO: there is none; LIMIT: cap bytes are too few. */
+enum match header_value(const struct fields *f, sluice_str name, char *buf, size_t cap, sluice_str *out);
+/* The value of the first parameter of that name, as it stands in the query. */
+bool query_value(sluice_str query, sluice_str name, sluice_str *encoded);
+
+/* Whether no request meets both. False when that cannot be told. */
+bool condition_excludes(const struct condition *a, const struct condition *b);
+
+#endif

@@ -1,0 +1,212 @@
+/* route/match: conditions on header fields and query parameters. */
+#include "route/match.h"
+
+#include "routes.h"
+
+static struct arena arena;
+
+static struct condition condition_of(bool header, const char *name, const char *value)
+{
+	struct condition c;
+	struct pattern_error e;
+	bool in_name;
+	sluice_pair p = { str_of(name), str_of(value) };
+	if (header ? header_condition_parse(&arena, p, &c, &in_name, &e) : query_condition_parse(&arena, p, &c, &in_name, &e))
+		fail_msg("%s: %s: at %zu: %s", name, value, e.offset, e.text);
+	return c;
+}
+
+/* fields: "name=value name=value"; an underscore in a value stands for a blank. */
+static enum match header(const char *name, const char *value, const char *fields)
+{
+	char text[256];
+	(void)snprintf(text, sizeof(text), "%s", fields);
+	struct request_head h = request_of(&arena, "GET /", text);
+	for (char *p = text; *p; p++) {
+		if (*p == '_')
+			*p = ' ';
+	}
+	struct condition c = condition_of(true, name, value);
+	enum match m = header_condition_match(&c, &h.fields);
+	condition_free(&c);
+	return m;
+}
+
+static enum match query(const char *name, const char *value, const char *text)
+{
+	struct condition c = condition_of(false, name, value);
+	enum match m = query_condition_match(&c, str_of(text));
+	condition_free(&c);
+	return m;
+}
+
+static void test_header(void **state)
+{
+	(void)state;
+	assert_int_equal(header("x-version", "2", "a=1 x-version=2"), MATCH_YES);
+	assert_int_equal(header("X-Version", "2", "X-VERSION=2"), MATCH_YES);
+	assert_int_equal(header("x-version", "2", "x-version=20"), MATCH_NO);
+	assert_int_equal(header("x-version", "20", "x-version=2"), MATCH_NO);
+	assert_int_equal(header("x-version", "2", "x-versions=2"), MATCH_NO);
+	assert_int_equal(header("x-version", "a", "x-version=A"), MATCH_NO);
+	assert_int_equal(header("x-version", "2", ""), MATCH_NO);
+	assert_int_equal(header("x-version", "*", ""), MATCH_NO);
+	assert_int_equal(header("x-version", "*", "x-version="), MATCH_YES);
+	assert_int_equal(header("x-version", "", "x-version="), MATCH_YES);
+	assert_int_equal(header("x-version", "regex:v[0-9]+", "x-version=v17"), MATCH_YES);
+	assert_int_equal(header("x-version", "regex:v[0-9]+", "x-version=v17b"), MATCH_NO);
+	assert_int_equal(header("x-version", "regex:.*", ""), MATCH_NO);
+}
+
+static void test_header_lines(void **state)
+{
+	(void)state;
+	assert_int_equal(header("x", "1", "x=1 x=2"), MATCH_NO);
+	assert_int_equal(header("x", "2", "x=1 x=2"), MATCH_NO);
+	assert_int_equal(header("x", "1, 2", "x=1 y=9 X=2"), MATCH_YES);
+	assert_int_equal(header("x", "1, 2", "x=1,_2"), MATCH_YES);
+	assert_int_equal(header("x", "1, 2, 3", "x=1,_2 x=3"), MATCH_YES);
+	assert_int_equal(header("x", "1, 2", "x=1 x=2 x=3"), MATCH_NO);
+	assert_int_equal(header("x", ", , a", "x= x= x=a"), MATCH_YES);
+	assert_int_equal(header("cookie", "a=1; b=2", "cookie=a=1 cookie=b=2"), MATCH_YES);
+	assert_int_equal(header("x", "regex:1, 2(, 3)?", "x=1 x=2"), MATCH_YES);
+	assert_int_equal(header("x", "regex:, , a", "x= x= x=a"), MATCH_YES);
+	assert_int_equal(header("x", "regex:[0-9]", "x=1 x=2"), MATCH_NO);
+}
+
+static void test_header_long(void **state)
+{
+	char big[CONDITION_VALUE_BYTES + 1];
+	struct field v[2];
+	struct fields f = { v, 1, 2 };
+	struct condition c = condition_of(true, "x", "regex:a*");
+	(void)state;
+	memset(big, 'a', sizeof(big));
+	v[0] = (struct field){ .name = "x", .name_len = 1, .value = big, .value_len = CONDITION_VALUE_BYTES };
+	assert_int_equal(header_condition_match(&c, &f), MATCH_YES);
+	v[0].value_len++;
+	assert_int_equal(header_condition_match(&c, &f), MATCH_LIMIT);
+	v[0].value_len = CONDITION_VALUE_BYTES - 3;
+	v[1] = (struct field){ .name = "x", .name_len = 1, .value = "a", .value_len = 1 };
+	f.n = 2;
+	assert_int_equal(header_condition_match(&c, &f), MATCH_NO); /* it fits, and has a comma */
+	v[0].value_len++;
+	assert_int_equal(header_condition_match(&c, &f), MATCH_LIMIT);
+	condition_free(&c);
+}
+
+static void test_query(void **state)
+{
+	(void)state;
+	assert_int_equal(query("a", "1", "a=1"), MATCH_YES);
+	assert_int_equal(query("a", "1", "b=2&a=1&c"), MATCH_YES);
+	assert_int_equal(query("a", "1", "A=1"), MATCH_NO);
+	assert_int_equal(query("a", "1", "a=12"), MATCH_NO);
+	assert_int_equal(query("a", "12", "a=1"), MATCH_NO);
+	assert_int_equal(query("a", "1", ""), MATCH_NO);
+	assert_int_equal(query("a", "1", "&&&"), MATCH_NO);
+	assert_int_equal(query("a", "1", "a=2&a=1"), MATCH_NO); /* the first counts */
+	assert_int_equal(query("a", "2", "a=2&a=1"), MATCH_YES);
+	assert_int_equal(query("a", "", "a"), MATCH_YES);
+	assert_int_equal(query("a", "", "a="), MATCH_YES);
+	assert_int_equal(query("a", "*", "a"), MATCH_YES);
+	assert_int_equal(query("a", "*", "b"), MATCH_NO);
+	assert_int_equal(query("a", "x=y", "a=x=y"), MATCH_YES);
+	assert_int_equal(query("a b", "c d", "a+b=c%20d"), MATCH_YES);
+	assert_int_equal(query("a", "1&2", "a=1%262"), MATCH_YES);
+	assert_int_equal(query("a", "+", "a=%2B"), MATCH_YES);
+	assert_int_equal(query("a", "%", "a=%"), MATCH_YES);
+	assert_int_equal(query("a", "%4", "a=%4"), MATCH_YES);
+	assert_int_equal(query("a", "%zz", "a=%zz"), MATCH_YES);
+	assert_int_equal(query("a", "\xc3\xa9", "a=%C3%a9"), MATCH_YES);
+	assert_int_equal(query("a", "regex:[0-9]+ x", "a=12+x"), MATCH_YES);
+	assert_int_equal(query("a", "regex:[0-9]+", "a=12x"), MATCH_NO);
+}
+
+static void test_query_long(void **state)
+{
+	char big[3 * CONDITION_VALUE_BYTES + 6] = "a=";
+	struct condition c = condition_of(false, "a", "regex:z*");
+	(void)state;
+	for (size_t i = 2; i + 3 <= sizeof(big); i += 3)
+		memcpy(big + i, "%7a", 3);
+	assert_int_equal(query_condition_match(&c, str_n(big, 2 + 3 * CONDITION_VALUE_BYTES)), MATCH_YES);
+	assert_int_equal(query_condition_match(&c, str_n(big, 2 + 3 * CONDITION_VALUE_BYTES + 3)), MATCH_LIMIT);
+	condition_free(&c);
+}
+
+static void test_bad(void **state)
+{
+	static const struct {
+		bool header;
+		const char *name, *value, *says;
+		bool in_name;
+		size_t offset;
+	} rows[] = {
+		{ true, "x y", "1", "not the name", true, 0 },    { true, "", "1", "not the name", true, 0 },
+		{ true, "Host", "a", "use `host`", true, 0 },     { true, "x", " 1", "blank", false, 0 },
+		{ true, "x", "a\nb", "control", false, 0 },       { true, "x", "regex:a(", "parenthesis", false, 8 },
+		{ false, "", "1", "has a name", true, 0 },        { false, "x", "regex:[", "missing", false, 7 },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct condition c;
+		struct pattern_error e;
+		bool in_name;
+		sluice_pair p = { str_of(rows[i].name), str_of(rows[i].value) };
+		int r = rows[i].header ? header_condition_parse(&arena, p, &c, &in_name, &e) :
+					 query_condition_parse(&arena, p, &c, &in_name, &e);
+		if (r == 0)
+			fail_msg("%s: %s parses", rows[i].name, rows[i].value);
+		if (!strstr(e.text, rows[i].says) || in_name != rows[i].in_name || e.offset != rows[i].offset)
+			fail_msg("%s: %s: at %zu: %s", rows[i].name, rows[i].value, e.offset, e.text);
+	}
+}
+
+static bool exclude(const char *name_a, const char *a, const char *name_b, const char *b)
+{
+	struct condition x = condition_of(true, name_a, a), y = condition_of(true, name_b, b);
+	bool r = condition_excludes(&x, &y);
+	assert_int_equal(condition_excludes(&y, &x), r);
+	condition_free(&x);
+	condition_free(&y);
+	return r;
+}
+
+static void test_excludes(void **state)
+{
+	(void)state;
+	assert_true(exclude("x", "1", "X", "2"));
+	assert_false(exclude("x", "1", "x", "1"));
+	assert_false(exclude("x", "1", "y", "2"));
+	assert_false(exclude("x", "1", "x", "*"));
+	assert_true(exclude("x", "1", "x", "regex:[2-9]"));
+	assert_false(exclude("x", "1", "x", "regex:[0-9]"));
+	assert_false(exclude("x", "regex:a", "x", "regex:b")); /* that they exclude each other is not found out */
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	arena_init(&arena, 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	arena_fini(&arena);
+	regex_thread_fini();
+	arena_thread_fini();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_header), cmocka_unit_test(test_header_lines), cmocka_unit_test(test_header_long),
+		cmocka_unit_test(test_query),  cmocka_unit_test(test_query_long),   cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_excludes),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
