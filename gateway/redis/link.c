@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "redis/link_internal.h"
+#include "tls/info.h"
 #include "tls/transport.h"
 
 #define BACKOFF_FIRST_NS (50 * NS_PER_MS)
