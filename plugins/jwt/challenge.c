@@ -35,6 +35,10 @@ static void put_challenge(struct writer *w, const struct jwt_conf *conf, sluice_
 {
 	put_z(w, "Bearer realm=");
 	put_quoted(w, realm);
+	if (conf->resource_metadata.len) { /* RFC 9728 5.1 */
+		put_z(w, ", resource_metadata=");
+		put_quoted(w, conf->resource_metadata);
+	}
 	if (!why->error)
 		return;
 	put_z(w, ", error=\"");
@@ -72,16 +76,22 @@ static bool is_scope(sluice_str s)
 	return s.len > 0;
 }
 
-int challenge_check(sluice_instance *inst, struct jwt_conf *conf)
+static int check_printable(sluice_instance *inst, const char *option, sluice_str s)
 {
-	int rc = 0;
-	for (size_t i = 0; i < conf->realm.len; i++) {
-		if (conf->realm.data[i] < 0x20 || conf->realm.data[i] > 0x7e) {
-			sluice_conf_error(inst, "realm", "may have printable ASCII characters only");
-			rc = -1;
-			break;
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.data[i] < 0x20 || s.data[i] > 0x7e) {
+			sluice_conf_error(inst, option, "may have printable ASCII characters only");
+			return -1;
 		}
 	}
+	return 0;
+}
+
+int challenge_check(sluice_instance *inst, struct jwt_conf *conf)
+{
+	int rc = check_printable(inst, "realm", conf->realm);
+	if (check_printable(inst, "resource_metadata", conf->resource_metadata) < 0)
+		rc = -1;
 	for (size_t i = 0; i < conf->scopes.n; i++) {
 		if (!is_scope(conf->scopes.v[i])) {
 			sluice_conf_error(inst, "scopes",

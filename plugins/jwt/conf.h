@@ -19,7 +19,7 @@ struct jwt_conf {
 	sluice_pairs claims_to_headers;
 	sluice_str consumer;
 	bool forward_token, optional;
-	sluice_str realm;
+	sluice_str realm, resource_metadata;
 	uint64_t cache;
 	uint64_t refresh, min_refresh, key_wait, fetch_timeout; /* ms */
 	sluice_str ca_file;

@@ -46,6 +46,8 @@ static const sluice_option jwt_options[] = {
 	OPT(BOOL, optional, .def = "false",
 	    .doc = "let requests without a token through; a bad token is refused all the same"),
 	OPT(STR, realm, .doc = "the realm in WWW-Authenticate; left out: the name of the instance"),
+	OPT(STR, resource_metadata,
+	    .doc = "URL of the protected resource metadata (RFC 9728) to name in WWW-Authenticate"),
 	OPT(UINT, cache, .def = "4096", .max = "1048576",
 	    .doc = "verified tokens that each worker remembers; 0: none"),
 	OPT(DURATION, refresh, .def = "5m", .min = "10s", .max = "7d",
@@ -153,20 +155,27 @@ static void jwt_on_refresh(sluice_instance *inst, const void *arg)
 	source_refresh(((const struct jwt_conf *)arg)->source);
 }
 
+static void worker_fini(struct worker *w)
+{
+	cache_fini(&w->cache);
+	verifier_fini(&w->verifier);
+}
+
 static int jwt_worker_start(sluice_instance *inst, const void *arg, void *state)
 {
 	(void)inst;
 	const struct jwt_conf *conf = arg;
 	struct worker *w = state;
-	return verifier_init(&w->verifier) < 0 || cache_init(&w->cache, conf->cache) < 0 ? -1 : 0;
+	if (verifier_init(&w->verifier) == 0 && cache_init(&w->cache, conf->cache) == 0)
+		return 0;
+	worker_fini(w);
+	return -1;
 }
 
 static void jwt_worker_stop(sluice_instance *inst, const void *arg, void *state)
 {
 	(void)inst, (void)arg;
-	struct worker *w = state;
-	cache_fini(&w->cache);
-	verifier_fini(&w->verifier);
+	worker_fini(state);
 }
 
 /* ---- answers ---- */

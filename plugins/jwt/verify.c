@@ -43,6 +43,7 @@ void verifier_fini(struct verifier *v)
 	for (size_t i = 0; i < DIGEST_COUNT; i++)
 		EVP_MD_free(v->digests[i]);
 	EVP_MD_CTX_free(v->digest_ctx);
+	*v = (struct verifier){ .n = 0 };
 }
 
 static bool turn_to(struct verifier *v, const struct keyset *set)

@@ -146,6 +146,14 @@ static void asks_for_a_token(void **state)
 	       "Bearer");
 	expect(fake_request(i, "GET", "/a?access_token=x", NULL), 401, "token-missing", "Bearer");
 	fake_stop(i);
+	i = file_instance("resource_metadata", "https://api.example/.well-known/oauth-protected-resource");
+	x = request(i, "x");
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "WWW-Authenticate"),
+			    "Bearer realm=\"instance\", "
+			    "resource_metadata=\"https://api.example/.well-known/oauth-protected-resource\", "
+			    "error=\"invalid_token\", error_description=\"the token is malformed\"");
+	fake_end(x);
+	fake_stop(i);
 }
 
 static void refuses_malformed_requests(void **state)
