@@ -152,6 +152,14 @@ static void worker_end_turn(struct worker *w)
 	worker_bury_all(w);
 }
 
+void worker_turn(struct worker *w)
+{
+	worker_self = w;
+	w->clock_is_fresh = false;
+	(void)event_base_loop(w->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	worker_end_turn(w);
+}
+
 void worker_run(struct worker *w)
 {
 	worker_self = w;

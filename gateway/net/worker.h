@@ -62,6 +62,8 @@ int worker_init(struct worker *w, unsigned id);
 void worker_fini(struct worker *w);
 /* Run on the calling thread until worker_stop(). */
 void worker_run(struct worker *w);
+/* One turn on the calling thread, without waiting: to see to messages after worker_run() ended. */
+void worker_turn(struct worker *w);
 /* Any thread. */
 void worker_stop(struct worker *w);
 /* Any thread: run fn(w, arg) on w's thread soon, in order of posting. Control only, not for the request path: takes a lock. */

@@ -1,0 +1,173 @@
+/* run, check, schema, plugins and version. */
+#include "app/command.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/process.h"
+#include "base/hash.h"
+#include "config/reference.h"
+#include "config/schema.h"
+#include "tls/tickets.h"
+
+bool command_options(struct command *c, bool needs_file)
+{
+	static const struct option longs[] = { { "config", required_argument, NULL, 'c' },
+		                               { "plugin-dir", required_argument, NULL, 'p' },
+		                               { "json", no_argument, NULL, 'j' },
+		                               { NULL, 0, NULL, 0 } };
+	int opt;
+	optind = 1;
+	while ((opt = getopt_long(c->argc, c->argv, "c:", longs, NULL)) != -1) {
+		if (opt == 'c')
+			c->file = optarg;
+		else if (opt == 'j')
+			c->json = true;
+		else if (opt == 'p' && c->n_plugin_dirs < COMMAND_DIRS - 1)
+			c->plugin_dirs[c->n_plugin_dirs++] = optarg;
+		else
+			return false;
+	}
+	c->plugin_dirs[c->n_plugin_dirs++] = SLUICE_PLUGIN_DIR;
+	c->first = optind;
+	if (needs_file && !c->file) {
+		(void)fprintf(stderr, "sluice %s: which file? Say -c FILE\n", c->argv[0]);
+		return false;
+	}
+	return true;
+}
+
+int command_run(struct command *c)
+{
+	if (!command_options(c, true))
+		return 2;
+	const struct process_options o = { c->file, c->plugin_dirs, c->n_plugin_dirs };
+	return process_run(&o);
+}
+
+int command_check(struct command *c)
+{
+	struct diag d;
+	if (!command_options(c, true))
+		return 2;
+	hash_seed();
+	struct policy policy = { .dirs = { c->plugin_dirs, c->n_plugin_dirs } };
+	struct tls_tickets *tickets = tls_tickets_new();
+	const struct snapshot_env env = { &policy, tickets, 1, NULL, NULL };
+	diag_init(&d);
+	struct snapshot *s = snapshot_load(c->file, &env, &d);
+	if (c->json) {
+		struct json_out o;
+		json_init_heap(&o, 16 << 20);
+		diag_json(&d, &o);
+		(void)printf("%.*s\n", STR_ARG(json_text(&o)));
+		json_fini(&o);
+	} else {
+		diag_print(&d, stderr);
+		if (s)
+			(void)printf("%s: %zu routes, %zu upstreams, %zu listeners, %zu plugin instances: good\n", c->file,
+			             s->n_routes, s->n_upstreams, s->n_listeners, s->n_instances);
+	}
+	int code = s ? 0 : 1;
+	if (s)
+		snapshot_free(s);
+	diag_fini(&d);
+	tls_tickets_unref(&tickets);
+	return code;
+}
+
+/* Every plugin that can be loaded; those that cannot are told of on stderr. */
+static size_t command_modules(struct command *c, const struct module ***out)
+{
+	const struct module_dirs dirs = { c->plugin_dirs, c->n_plugin_dirs };
+	char why[MODULE_WHY], **names;
+	size_t n = module_names(&dirs, &names), kept = 0;
+	const struct module **v = calloc(n + 1, sizeof(*v));
+	check(v, "out of memory: %zu plugins", n);
+	for (size_t i = 0; i < n; i++) {
+		const struct module *m = module_get(&dirs, str_of(names[i]), why);
+		if (m)
+			v[kept++] = m;
+		else
+			(void)fprintf(stderr, "sluice: plugin %s cannot be loaded: %s\n", names[i], why);
+		free(names[i]);
+	}
+	free(names);
+	*out = v;
+	return kept;
+}
+
+static enum schema_node command_schema_node(const sluice_option *row)
+{
+	if (row->sub == NULL && strcmp(row->name, "plugins") == 0)
+		return row->flags & SLUICE_F_SCALAR ? SCHEMA_ANY : row->offset == offsetof(struct gateway_conf, plugins) ?
+		                                      SCHEMA_INSTANCE_MAP :
+		                                      SCHEMA_INSTANCE_LIST;
+	return SCHEMA_ANY;
+}
+
+int command_schema(struct command *c)
+{
+	const struct module **modules;
+	if (!command_options(c, false))
+		return 2;
+	size_t n = command_modules(c, &modules);
+	struct schema_plugin *plugins = calloc(n + 1, sizeof(*plugins));
+	check(plugins, "out of memory: %zu plugins", n);
+	for (size_t i = 0; i < n; i++)
+		plugins[i] = (struct schema_plugin){ modules[i]->record->name, modules[i]->record->summary,
+			                             modules[i]->record->options };
+	const struct schema s = { .id = "https://sluice.dev/schema/gateway.json",
+		                  .title = "Configuration of Sluice " SLUICE_VERSION,
+		                  .root = gateway_options,
+		                  .instance = instance_options,
+		                  .plugins = plugins,
+		                  .n_plugins = n,
+		                  .node = command_schema_node };
+	struct json_out o;
+	json_init_heap(&o, 16 << 20);
+	o.pretty = true;
+	schema_write(&o, &s);
+	(void)printf("%.*s\n", STR_ARG(json_text(&o)));
+	json_fini(&o);
+	free(plugins);
+	free(modules);
+	return 0;
+}
+
+int command_plugins(struct command *c)
+{
+	const struct module **modules;
+	if (!command_options(c, false))
+		return 2;
+	const char *name = c->first < c->argc ? c->argv[c->first] : NULL;
+	if (name) {
+		const struct module_dirs dirs = { c->plugin_dirs, c->n_plugin_dirs };
+		char why[MODULE_WHY];
+		const struct module *m = module_get(&dirs, str_of(name), why);
+		if (!m) {
+			(void)fprintf(stderr, "sluice: plugin %s cannot be loaded: %s\n", name, why);
+			return 1;
+		}
+		(void)printf("%s %s: %s\n%s\n\n", m->record->name, m->record->version ? m->record->version : "",
+		             m->record->summary ? m->record->summary : "", m->path);
+		if (m->record->options)
+			reference_text(stdout, m->record->options, 100);
+		return 0;
+	}
+	size_t n = command_modules(c, &modules);
+	for (size_t i = 0; i < n; i++)
+		(void)printf("%-16s %-8s %s\n", modules[i]->record->name,
+		             modules[i]->record->version ? modules[i]->record->version : "",
+		             modules[i]->record->summary ? modules[i]->record->summary : "");
+	free(modules);
+	return 0;
+}
+
+int command_version(struct command *c)
+{
+	(void)c;
+	(void)printf("sluice %s (plugin ABI %u)\n", SLUICE_VERSION, SLUICE_ABI);
+	return 0;
+}

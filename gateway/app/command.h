@@ -1,0 +1,29 @@
+/* The commands of the program. Each gets its own argument vector and returns the exit code. */
+#ifndef APP_COMMAND_H
+#define APP_COMMAND_H
+
+#include "base/str.h"
+
+enum { COMMAND_DIRS = 16 };
+
+struct command {
+	int argc; /* argv[0] is the command's name */
+	char **argv;
+	const char *file;                      /* -c FILE */
+	const char *plugin_dirs[COMMAND_DIRS]; /* --plugin-dir, then the installed one */
+	size_t n_plugin_dirs;
+	bool json; /* --json */
+	int first; /* index of the first argument that is no option */
+};
+
+/* Read the options that all commands share. false: usage was printed. */
+must_use bool command_options(struct command *c, bool needs_file);
+
+int command_run(struct command *c);
+int command_check(struct command *c);
+int command_schema(struct command *c);
+int command_plugins(struct command *c);
+int command_token(struct command *c);
+int command_version(struct command *c);
+
+#endif

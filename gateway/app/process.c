@@ -1,0 +1,261 @@
+/* The running gateway: starting it, its signals, reloading and ending it. Main thread. */
+#include "app/process.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "app/fetch_tls.h"
+#include "app/notify.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "net/buf.h"
+#include "net/resolve.h"
+#include "store/store.h"
+#include "tls/tickets.h"
+#include "tls/transport.h"
+
+enum { WORKERS_MAX = 256 };
+#define TICK_NS (10 * NS_PER_S)
+#define DRAIN_IDLE_NS NS_PER_S /* of a kept connection, once the gateway is stopping */
+
+/* ---- configuration ------------------------------------------------------------------------------------------------ */
+
+static struct snapshot *process_load(struct process *p)
+{
+	struct diag d;
+	const struct snapshot_env env = { &p->policy, p->tickets, p->n_workers, p->snap, NULL };
+	diag_init(&d);
+	struct snapshot *s = snapshot_load(p->options.file, &env, &d);
+	diag_print(&d, stderr);
+	diag_fini(&d);
+	return s;
+}
+
+static void process_settle(struct process *p)
+{
+	log_set_level((enum log_level)p->snap->conf.log.level);
+}
+
+bool process_reload(struct process *p)
+{
+	if (p->phase != PROCESS_SERVING)
+		return false;
+	if (p->applied < p->n_workers) { /* one at a time: the last wish wins */
+		p->reload_wanted = 1;
+		return true;
+	}
+	notify_send("RELOADING=1");
+	struct snapshot *s = process_load(p);
+	if (s && !apply_snapshot(p, s)) {
+		apply_unref(p, s);
+		s = NULL;
+	}
+	notify_send("READY=1");
+	if (!s) {
+		p->reloads_failed++;
+		log_error("process", "%s was not taken over: the configuration in force stays", p->options.file);
+		return false;
+	}
+	p->reloads++;
+	process_settle(p);
+	log_info("process", "configuration %llu is in force: %zu routes, %zu upstreams, %zu listeners",
+	         (unsigned long long)s->id, s->n_routes, s->n_upstreams, s->n_listeners);
+	return true;
+}
+
+/* ---- ending ------------------------------------------------------------------------------------------------------- */
+
+void process_quit(struct process *p)
+{
+	if (p->phase == PROCESS_STOPPING)
+		return;
+	p->phase = PROCESS_STOPPING;
+	worker_stop(&p->main);
+}
+
+static void process_on_grace(struct timer *t)
+{
+	struct process *p = container_of(t, struct process, grace);
+	log_warn("process", "shutdown_grace is over: closing what is left");
+	process_quit(p);
+}
+
+void process_drain(struct process *p)
+{
+	uint64_t grace = p->snap->conf.runtime.shutdown_grace * NS_PER_MS;
+	if (p->phase != PROCESS_SERVING) {
+		process_quit(p); /* asked twice: at once */
+		return;
+	}
+	p->phase = PROCESS_DRAINING;
+	notify_send("STOPPING=1");
+	log_info("process", "stopping: no new connections, requests in progress have %llu ms",
+	         (unsigned long long)(grace / NS_PER_MS));
+	worker_timer(&p->main, &p->grace, grace);
+	workers_drain(p, DRAIN_IDLE_NS < grace ? DRAIN_IDLE_NS : grace);
+}
+
+static void process_on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	struct process *p = arg;
+	(void)what;
+	switch (sig) {
+	case SIGHUP:
+		(void)process_reload(p);
+		break;
+	case SIGTERM:
+	case SIGINT:
+		process_drain(p);
+		break;
+	case SIGQUIT:
+		process_quit(p);
+		break;
+	default:
+		break;
+	}
+}
+
+static void process_on_tick(struct timer *t)
+{
+	struct process *p = container_of(t, struct process, tick);
+	tls_tickets_tick(p->tickets, clock_ns());
+	worker_timer(&p->main, &p->tick, TICK_NS);
+}
+
+/* ---- starting ----------------------------------------------------------------------------------------------------- */
+
+static void process_raise_descriptors(void)
+{
+	struct rlimit r;
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur == r.rlim_max)
+		return;
+	r.rlim_cur = r.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &r) < 0)
+		log_warn("process", "the limit of descriptors stays: %s", strerror(errno));
+}
+
+/* How many workers: the number must be known before the file is built, so a look at the one option. */
+static unsigned process_count_workers(const char *file)
+{
+	struct arena a;
+	struct diag d;
+	struct config c;
+	unsigned n = 0;
+	uint64_t v;
+	arena_init(&a, 0);
+	diag_init(&d);
+	config_init(&c, &a, &d);
+	if (config_load(&c, file) == 0) {
+		const struct node *w = node_find(node_find(c.root, STR("runtime")), STR("workers"));
+		if (w && w->kind == NODE_SCALAR && str_u64(w->text, &v) && v >= 1 && v <= WORKERS_MAX)
+			n = (unsigned)v;
+	}
+	diag_fini(&d);
+	arena_fini(&a);
+	if (n == 0) {
+		cpu_set_t set;
+		n = sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+	}
+	return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : n;
+}
+
+static bool process_add_signals(struct process *p)
+{
+	static const int sigs[] = { SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1 };
+	(void)signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++) {
+		p->signals[i] = evsignal_new(p->main.base, sigs[i], process_on_signal, p);
+		if (!p->signals[i] || event_add(p->signals[i], NULL) < 0)
+			return false;
+	}
+	return true;
+}
+
+static bool process_start(struct process *p)
+{
+	hash_seed();
+	process_raise_descriptors();
+	int err = worker_init(&p->main, WORKER_MAIN);
+	if (err) {
+		log_error("process", "the event loop cannot start: %s", strerror(-err));
+		return false;
+	}
+	worker_self = &p->main;
+	timer_init(&p->grace, process_on_grace);
+	timer_init(&p->tick, process_on_tick);
+	p->tickets = tls_tickets_new();
+	p->n_workers = process_count_workers(p->options.file);
+	p->policy = (struct policy){ .dirs = { p->options.plugin_dirs, p->options.n_plugin_dirs },
+		                     .main = &p->main,
+		                     .n_workers = p->n_workers,
+		                     .fetch_tls = fetch_tls };
+	fetch_tls_init(p->n_workers);
+	struct snapshot *s = process_load(p);
+	if (!s)
+		return false;
+	if (!process_add_signals(p) || !workers_start(p)) {
+		apply_unref(p, s);
+		return false;
+	}
+	p->policy.workers = p->worker_list;
+	if (!apply_snapshot(p, s)) {
+		apply_unref(p, s);
+		return false;
+	}
+	process_settle(p);
+	p->phase = PROCESS_SERVING;
+	worker_timer(&p->main, &p->tick, TICK_NS);
+	for (size_t i = 0; i < s->n_listeners; i++)
+		log_info("listener", "%.*s on %.*s%s", STR_ARG(s->listeners[i].conf->name),
+		         STR_ARG(s->listeners[i].conf->address), s->listeners[i].tls ? " (TLS)" : "");
+	log_info("process", "sluice %s, %u workers, %zu routes", SLUICE_VERSION, p->n_workers, s->n_routes);
+	notify_send("READY=1");
+	return true;
+}
+
+static void process_fini(struct process *p)
+{
+	workers_abort(p);
+	workers_stop(p);
+	apply_unref(p, p->snap);
+	p->snap = NULL;
+	if (p->main.base)
+		worker_turn(&p->main); /* snapshots that workers let go of */
+	for (size_t i = 0; i < sizeof(p->signals) / sizeof(p->signals[0]); i++) {
+		if (p->signals[i])
+			event_free(p->signals[i]);
+	}
+	fetch_tls_fini();
+	tls_tickets_unref(&p->tickets);
+	upstream_worker_fini(&p->main);
+	resolve_worker_fini(&p->main);
+	resolve_fini();
+	worker_fini(&p->main);
+	free(p->workers);
+	free(p->worker_list);
+	free(p->served);
+	tls_thread_fini();
+	buf_thread_fini();
+	arena_thread_fini();
+}
+
+int process_run(const struct process_options *o)
+{
+	struct process *p = calloc(1, sizeof(*p));
+	check(p, "out of memory: the process");
+	p->options = *o;
+	if (process_start(p))
+		worker_run(&p->main);
+	else
+		p->exit_code = 1;
+	process_fini(p);
+	int code = p->exit_code;
+	free(p);
+	return code;
+}

@@ -1,0 +1,80 @@
+/*
+ * The running gateway: the main thread with its loop (signals, configuration, admin), the workers, and the configuration in
+ * force. Everything here is the main thread's unless it says otherwise.
+ */
+#ifndef APP_PROCESS_H
+#define APP_PROCESS_H
+
+#include "front/front.h"
+#include "proxy/exchange.h"
+
+enum process_phase { PROCESS_STARTING, PROCESS_SERVING, PROCESS_DRAINING, PROCESS_STOPPING };
+
+struct process;
+
+/* One worker and what hangs on it. Its thread's own once it runs. */
+struct gateway_worker {
+	struct worker w;
+	struct proxy proxy;
+	struct front *front; /* owned */
+	struct process *process;
+	bool started;
+};
+
+struct process_options {
+	const char *file;             /* of the configuration */
+	const char *const *plugin_dirs;
+	size_t n_plugin_dirs;
+};
+
+/* An address that is served. */
+struct served {
+	struct addr addr;
+	bool keep;
+};
+
+struct process {
+	struct process_options options;
+	struct worker main;
+	struct gateway_worker *workers; /* owned */
+	struct worker **worker_list;    /* owned: the same as pointers */
+	unsigned n_workers;
+	struct policy policy;
+	struct snapshot *snap;          /* shared: ref */
+	struct tls_tickets *tickets;    /* owned */
+	struct served *served;          /* owned */
+	size_t n_served;
+	enum process_phase phase;
+	unsigned applied, reload_wanted; /* workers that have the newest snapshot; a reload asked for meanwhile */
+	unsigned empty;                  /* workers that have drained */
+	uint64_t reloads, reloads_failed;
+	struct timer grace, tick;
+	struct event *signals[8];        /* owned */
+	int exit_code;
+};
+
+/* Run until a signal ends it; the program's exit code. */
+int process_run(const struct process_options *o);
+
+/* Load the file again and put it in force. false: it has mistakes (they are in the log), and nothing changed. */
+bool process_reload(struct process *p);
+/* Stop accepting, let requests finish, then end. */
+void process_drain(struct process *p);
+/* End at once. */
+void process_quit(struct process *p);
+
+/* ---- apply.c: putting a snapshot in force -------------------------------------------------------------------------- */
+
+/* Open sockets for new addresses and hand s to every worker. false, with nothing changed, when a socket cannot be had. */
+bool apply_snapshot(struct process *p, struct snapshot *s);
+void apply_unref(struct process *p, struct snapshot *s);
+
+/* ---- worker.c: the other threads ----------------------------------------------------------------------------------- */
+
+bool workers_start(struct process *p);
+void workers_drain(struct process *p, uint64_t idle_ns);
+void workers_abort(struct process *p);
+/* Stop and join; all connections are closed. */
+void workers_stop(struct process *p);
+
+#endif

@@ -1,0 +1,148 @@
+/* The worker threads: starting, draining, ending them. */
+#include "app/process.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "net/buf.h"
+#include "store/store.h"
+#include "tls/transport.h"
+
+static void *worker_thread(void *arg)
+{
+	struct gateway_worker *g = arg;
+	char name[16];
+	(void)snprintf(name, sizeof(name), "sluice-%u", g->w.id);
+	(void)pthread_setname_np(pthread_self(), name);
+	worker_run(&g->w);
+	/* what is left of the configuration goes on the thread that used it */
+	if (g->proxy.view)
+		view_unref(g->proxy.view);
+	g->proxy.view = NULL;
+	front_free(&g->front);
+	store_worker_fini(&g->w);
+	upstream_worker_fini(&g->w);
+	return NULL;
+}
+
+static void worker_thread_fini(void)
+{
+	tls_thread_fini();
+	buf_thread_fini();
+	arena_thread_fini();
+}
+
+static void *worker_thread_whole(void *arg)
+{
+	struct gateway_worker *g = arg;
+	(void)worker_thread(arg);
+	worker_fini(&g->w);
+	worker_thread_fini();
+	return NULL;
+}
+
+bool workers_start(struct process *p)
+{
+	sigset_t all, before;
+	(void)sigfillset(&all);
+	p->workers = calloc(p->n_workers, sizeof(*p->workers));
+	p->worker_list = calloc(p->n_workers, sizeof(*p->worker_list));
+	check(p->workers && p->worker_list, "out of memory: %u workers", p->n_workers);
+	for (unsigned i = 0; i < p->n_workers; i++) {
+		struct gateway_worker *g = &p->workers[i];
+		int err = worker_init(&g->w, i);
+		if (err) {
+			log_error("process", "worker %u cannot start: %s", i, strerror(-err));
+			return false;
+		}
+		g->process = p;
+		g->proxy.worker = &g->w;
+		random_bytes(&g->proxy.id_prefix, sizeof(g->proxy.id_prefix));
+		random_bytes(&g->proxy.id_next, sizeof(g->proxy.id_next));
+		g->front = front_new(&g->w);
+		p->worker_list[i] = &g->w;
+	}
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
+	for (unsigned i = 0; i < p->n_workers; i++) {
+		int err = pthread_create(&p->workers[i].w.thread, NULL, worker_thread_whole, &p->workers[i]);
+		if (err) {
+			log_error("process", "worker %u cannot start: %s", i, strerror(err));
+			(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+			return false;
+		}
+		p->workers[i].started = true;
+	}
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return true;
+}
+
+/* ---- draining ----------------------------------------------------------------------------------------------------- */
+
+static void worker_is_empty(struct worker *w, void *arg)
+{
+	struct process *p = arg;
+	(void)w;
+	if (++p->empty == p->n_workers && p->phase == PROCESS_DRAINING)
+		process_quit(p);
+}
+
+static void worker_on_empty(void *ctx)
+{
+	struct gateway_worker *g = ctx;
+	front_on_empty(g->front, NULL, NULL); /* once */
+	worker_post(&g->process->main, worker_is_empty, g->process);
+}
+
+struct drain_mail {
+	struct gateway_worker *to;
+	uint64_t idle_ns;
+};
+
+static void worker_drain(struct worker *w, void *arg)
+{
+	struct drain_mail *m = arg;
+	(void)w;
+	m->to->proxy.draining = true;
+	front_on_empty(m->to->front, worker_on_empty, m->to);
+	front_drain(m->to->front, m->idle_ns);
+	free(m);
+}
+
+void workers_drain(struct process *p, uint64_t idle_ns)
+{
+	for (unsigned i = 0; i < p->n_workers; i++) {
+		struct drain_mail *m = malloc(sizeof(*m));
+		check(m, "out of memory: a message");
+		*m = (struct drain_mail){ &p->workers[i], idle_ns };
+		worker_post(&p->workers[i].w, worker_drain, m);
+	}
+}
+
+static void worker_abort(struct worker *w, void *arg)
+{
+	struct gateway_worker *g = arg;
+	front_on_empty(g->front, NULL, NULL);
+	front_drain(g->front, 0);
+	front_abort(g->front);
+	atomic_store(&w->stop, true);
+}
+
+void workers_abort(struct process *p)
+{
+	for (unsigned i = 0; i < p->n_workers; i++) {
+		if (p->workers[i].started)
+			worker_post(&p->workers[i].w, worker_abort, &p->workers[i]);
+	}
+}
+
+void workers_stop(struct process *p)
+{
+	for (unsigned i = 0; i < p->n_workers; i++) {
+		if (p->workers[i].started)
+			(void)pthread_join(p->workers[i].w.thread, NULL);
+	}
+}

@@ -1,0 +1,42 @@
+/* The option table of listeners. */
+#include "front/conf.h"
+
+static const char *const protocols[] = { "h2", "http/1.1", NULL };
+
+static const sluice_option timeout_options[] = {
+	SLUICE_OPTION(SLUICE_T_DURATION, struct listener_timeouts, head, .def = "10s", .min = "1ms", .max = "1h",
+	              .flags = SLUICE_F_NEW, .doc = "time for a whole request head, from its first byte"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct listener_timeouts, body, .def = "30s", .min = "1ms", .max = "1h",
+	              .flags = SLUICE_F_NEW, .doc = "time between two reads of a request body, or two writes of a response"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct listener_timeouts, idle, .def = "60s", .min = "1ms", .max = "1d",
+	              .flags = SLUICE_F_NEW, .doc = "time a connection may wait for its next request"),
+	SLUICE_OPTIONS_END,
+};
+
+const sluice_option listener_options[] = {
+	SLUICE_OPTION(SLUICE_T_STR, struct listener_conf, name, .flags = SLUICE_F_REQUIRED, .min = "1", .max = "64",
+	              .doc = "what routes and logs call it"),
+	SLUICE_OPTION(SLUICE_T_STR, struct listener_conf, address, .flags = SLUICE_F_REQUIRED,
+	              .doc = "where it listens: ADDRESS:PORT, [IPV6]:PORT or unix:PATH"),
+	SLUICE_OPTION(SLUICE_T_FLAGS, struct listener_conf, protocols, .def = "[http/1.1]", .choices = protocols, .min = "1",
+	              .flags = SLUICE_F_NEW, .doc = "what it speaks, offered to TLS clients in this order"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct listener_conf, timeouts, .sub = timeout_options,
+	              .sub_size = sizeof(struct listener_timeouts), .flags = SLUICE_F_SUBOBJECT | SLUICE_F_NEW,
+	              .doc = "how long it waits for clients"),
+	SLUICE_OPTION(SLUICE_T_SIZE, struct listener_conf, max_head, .def = "32KiB", .min = "1KiB", .max = "1MiB",
+	              .flags = SLUICE_F_NEW, .doc = "largest request head"),
+	SLUICE_OPTION(SLUICE_T_SIZE, struct listener_conf, max_target, .def = "8KiB", .min = "256", .max = "1MiB",
+	              .flags = SLUICE_F_NEW, .doc = "longest request target"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct listener_conf, max_fields, .def = "100", .min = "8", .max = "1000",
+	              .flags = SLUICE_F_NEW, .doc = "most header fields of a request"),
+	SLUICE_OPTION(SLUICE_T_SIZE, struct listener_conf, max_body, .def = "0", .flags = SLUICE_F_NEW,
+	              .doc = "largest request body, 0 for no bound; bodies are streamed, so a bound saves no memory"),
+	SLUICE_OPTION(SLUICE_T_SIZE, struct listener_conf, max_memory, .def = "512KiB", .min = "128KiB", .max = "64MiB",
+	              .flags = SLUICE_F_NEW, .doc = "most memory for the heads and the plugins of one request"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct listener_conf, backlog, .def = "4096", .min = "1", .max = "65535",
+	              .flags = SLUICE_F_RESTART, .doc = "connections the system keeps waiting to be accepted"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct listener_conf, tls, .sub = tls_server_options,
+	              .sub_size = sizeof(struct tls_server_conf), .flags = SLUICE_F_NEW,
+	              .doc = "TLS towards clients; left out, the listener is plain"),
+	SLUICE_OPTIONS_END,
+};

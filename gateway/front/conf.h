@@ -1,0 +1,28 @@
+/* The `listeners:` block: one entry of it, as its option table binds it. Immutable while in force. */
+#ifndef FRONT_CONF_H
+#define FRONT_CONF_H
+
+#include "base/str.h"
+#include "tls/conf.h"
+
+enum front_protocol { FRONT_H2 = 1 << 0, FRONT_HTTP1 = 1 << 1 };
+
+struct listener_timeouts { /* milliseconds */
+	uint64_t head, body, idle;
+};
+
+struct listener_conf {
+	sluice_str name, address;
+	uint64_t protocols; /* enum front_protocol */
+	struct listener_timeouts timeouts;
+	uint64_t max_head, max_target; /* bytes */
+	uint64_t max_fields;
+	uint64_t max_body;   /* bytes; 0: no bound */
+	uint64_t max_memory; /* bytes of one exchange, bodies in flight not counted */
+	uint64_t backlog;
+	struct tls_server_conf tls;
+};
+
+extern const sluice_option listener_options[];
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * Where clients come in, on one worker: accepts on every listener, counts connections, hands each to the codec of its
+ * protocol, and on reload keeps the listeners whose address stayed. A connection keeps the settings it began with.
+ */
+#ifndef FRONT_FRONT_H
+#define FRONT_FRONT_H
+
+#include "front/conf.h"
+#include "http/handler.h"
+#include "net/worker.h"
+
+struct front;
+struct tls_server;
+
+struct front_listener_args {
+	const struct listener_conf *conf; /* copied where connections outlive the call */
+	const struct addr *addr;
+	struct tls_server *tls; /* shared: borrowed until replaced by the next front_apply(); NULL: plain */
+	struct handler handler;
+	int fd;                 /* listening socket, the front's from now on; -1: the address is served already */
+};
+
+struct front *front_new(struct worker *w);
+/* No connection is left, no listener accepts. Clears *f. */
+void front_free(struct front **f);
+/* These listeners from now on, and no others. max_connections: of this worker, 0 for no bound. */
+void front_apply(struct front *f, const struct front_listener_args *v, size_t n, uint64_t max_connections);
+/* Accept no more; tell clients to go; idle connections close after idle_ns. */
+void front_drain(struct front *f, uint64_t idle_ns);
+/* Close every connection at once. */
+void front_abort(struct front *f);
+/* Connections that are open. */
+unsigned front_connections(const struct front *f);
+/* Called, from the loop, whenever the last connection closed after front_drain(). */
+void front_on_empty(struct front *f, void (*fn)(void *ctx), void *ctx);
+
+#endif

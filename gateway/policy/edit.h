@@ -1,0 +1,16 @@
+/*
+ * Changes to header fields that plugins ask for, checked before they are believed. Changes to a response that is not there
+ * yet are kept and made when it is.
+ */
+#ifndef POLICY_EDIT_H
+#define POLICY_EDIT_H
+
+#include "policy/run.h"
+
+enum edit_op { EDIT_SET, EDIT_ADD, EDIT_REMOVE };
+
+void edit_field(sluice_exchange *x, sluice_side side, enum edit_op op, sluice_str name, sluice_str value);
+/* The response is there: make what was asked for. */
+void edit_apply(sluice_exchange *x);
+
+#endif

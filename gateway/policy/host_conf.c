@@ -1,0 +1,114 @@
+/* Services of configuration time and of the main thread. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "policy/host.h"
+#include "policy/instance.h"
+#include "policy/walk.h"
+#include "redis/script.h"
+#include "upstream/fetch.h"
+
+void host_conf_error(sluice_instance *inst, const char *option, const char *fmt, va_list ap)
+{
+	inst->failed = true;
+	if (inst->bind)
+		bind_report(inst->bind, false, inst->conf, option, fmt, ap);
+	else
+		host_log(inst, NULL, LOG_ERROR, fmt, ap);
+}
+
+void *host_conf_alloc(sluice_instance *inst, size_t n)
+{
+	return arena_zalloc(&inst->arena, n ? n : 1);
+}
+
+bool host_conf_given(sluice_instance *inst, const char *option)
+{
+	return inst->bind && bind_given(inst->bind, inst->conf, option);
+}
+
+static const char *host_path(sluice_instance *inst, sluice_str path)
+{
+	if (path.len && path.data[0] == '/')
+		return arena_str(&inst->arena, path).data;
+	return arena_printf(&inst->arena, "%s/%.*s", inst->dir, STR_ARG(path)).data;
+}
+
+int host_read_file(sluice_instance *inst, sluice_str path, size_t max, sluice_str *out)
+{
+	const char *full = host_path(inst, path);
+	int err = file_read(&inst->arena, full, max, out);
+	if (inst->bind && inst->n_files < INSTANCE_FILES) { /* what was read at configuration is part of it */
+		struct instance_file *f = &inst->files[inst->n_files++];
+		f->path = full;
+		if (err == 0)
+			hash_str128(*out, f->hash);
+	}
+	return err;
+}
+
+sluice_str host_instance_name(sluice_instance *inst)
+{
+	return inst->name;
+}
+
+void host_log(sluice_instance *inst, sluice_exchange *x, int level, const char *fmt, va_list ap)
+{
+	char tag[96];
+	if (level < LOG_ERROR || level > LOG_DEBUG || !log_is_on((enum log_level)level))
+		return;
+	if (!inst && x && x->chain)
+		inst = run_item(x)->inst;
+	(void)snprintf(tag, sizeof(tag), "%s/%.*s", inst ? inst->plugin->name : "plugin", inst ? (int)inst->name.len : 0,
+	               inst ? inst->name.data : "");
+	log_vwrite((enum log_level)level, tag, fmt, ap);
+}
+
+void host_timer(sluice_instance *inst, uint64_t ms, sluice_main_timer_fn fn)
+{
+	if (inst->policy->n_workers == 0)
+		return; /* only checking */
+	inst->on_timer = fn;
+	worker_timer(inst->policy->main, &inst->timer, ms * NS_PER_MS);
+}
+
+static void host_on_fetch(void *ctx, const sluice_fetch_response *r)
+{
+	struct instance_fetch *f = ctx;
+	sluice_main_fetch_fn fn = f->fn;
+	f->fetch = NULL;
+	fn(f->inst, f->inst->conf, r);
+}
+
+int host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, sluice_main_fetch_fn fn)
+{
+	const char *why = NULL;
+	struct tls_client *tls;
+	if (inst->policy->n_workers == 0)
+		return -1;
+	for (int i = 0; i < INSTANCE_FETCHES; i++) {
+		struct instance_fetch *f = &inst->fetches[i];
+		if (f->fetch)
+			continue;
+		f->inst = inst;
+		f->fn = fn;
+		tls = inst->policy->fetch_tls(r->ca_file, &why);
+		if (!why)
+			f->fetch = fetch_start(inst->policy->main, r, tls, host_on_fetch, f, &why);
+		if (f->fetch)
+			return 0;
+		log_error("plugin", "%.*s: cannot fetch %.*s: %s", STR_ARG(inst->name), STR_ARG(r->url), why);
+		return -1;
+	}
+	log_error("plugin", "%.*s: more than %d fetches at once", STR_ARG(inst->name), INSTANCE_FETCHES);
+	return -1;
+}
+
+const sluice_script *host_script(sluice_instance *inst, const char *source)
+{
+	const sluice_script *s = script_new(&inst->arena, str_of(source));
+	check(s, "plugin %s registers a script that is empty or too long", inst->plugin->name);
+	return s;
+}

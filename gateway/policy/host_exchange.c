@@ -1,0 +1,257 @@
+/* Services about an exchange that need no wait, and the table of them all. Worker's thread. */
+#include <stdio.h>
+
+#include "base/log.h"
+#include "net/worker.h"
+#include "policy/edit.h"
+#include "policy/expr.h"
+#include "policy/host.h"
+#include "policy/walk.h"
+#include "store/store.h"
+
+static sluice_str host_get(sluice_exchange *x, int info)
+{
+	const struct request_head *h = x->request;
+	switch ((sluice_info)info) {
+	case SLUICE_I_METHOD:
+		return h->method_text;
+	case SLUICE_I_SCHEME:
+		return x->client->conn->tls_version ? STR("https") : STR("http");
+	case SLUICE_I_HOST:
+		return h->host;
+	case SLUICE_I_PATH:
+		return h->path;
+	case SLUICE_I_QUERY:
+		return h->query;
+	case SLUICE_I_TARGET:
+		if (!h->has_query)
+			return h->path;
+		return arena_printf(x->arena, "%.*s?%.*s", STR_ARG(h->path), STR_ARG(h->query));
+	case SLUICE_I_CLIENT_IP:
+		return str_n(x->client->conn->peer_ip, x->client->conn->peer_ip_len);
+	case SLUICE_I_ROUTE:
+		return x->route_name;
+	case SLUICE_I_UPSTREAM:
+		return x->upstream_name;
+	case SLUICE_I_REQUEST_ID:
+		return x->request_id;
+	}
+	return STR_NONE;
+}
+
+static struct fields *host_fields(sluice_exchange *x, int side)
+{
+	if (side == SLUICE_REQUEST)
+		return &x->request->fields;
+	return x->response ? &x->response->fields : NULL;
+}
+
+static sluice_str host_field(sluice_exchange *x, int side, sluice_str name)
+{
+	const struct fields *f = host_fields(x, side);
+	const struct field *found = f ? fields_find_name(f, name) : NULL;
+	return found ? field_value(found) : STR_NONE;
+}
+
+static bool host_field_next(sluice_exchange *x, int side, size_t *iter, sluice_pair *out)
+{
+	const struct fields *f = host_fields(x, side);
+	for (; f && *iter < f->n; ++*iter) {
+		const struct field *at = &f->v[*iter];
+		if (at->flags & FIELD_DROP)
+			continue;
+		*out = (sluice_pair){ field_name(at), field_value(at) };
+		++*iter;
+		return true;
+	}
+	return false;
+}
+
+static void host_field_set(sluice_exchange *x, int side, sluice_str name, sluice_str value)
+{
+	edit_field(x, (sluice_side)side, EDIT_SET, name, value);
+}
+
+static void host_field_add(sluice_exchange *x, int side, sluice_str name, sluice_str value)
+{
+	edit_field(x, (sluice_side)side, EDIT_ADD, name, value);
+}
+
+static void host_field_remove(sluice_exchange *x, int side, sluice_str name)
+{
+	edit_field(x, (sluice_side)side, EDIT_REMOVE, name, STR(""));
+}
+
+static int host_response_status(sluice_exchange *x)
+{
+	return x->response ? x->response->status : 0;
+}
+
+static void *host_alloc(sluice_exchange *x, size_t n)
+{
+	return arena_alloc(x->arena, n);
+}
+
+static void host_cleanup(sluice_exchange *x, void (*fn)(void *), void *arg)
+{
+	struct run_cleanup *c = arena_alloc(x->arena, sizeof(*c));
+	if (!c) {
+		fn(arg); /* nobody would later; the sticky failure ends the exchange */
+		return;
+	}
+	*c = (struct run_cleanup){ .next = x->cleanups, .fn = fn, .arg = arg };
+	x->cleanups = c;
+}
+
+static struct instance_worker *host_slot(sluice_exchange *x)
+{
+	return x->slots[run_item(x)->slot];
+}
+
+static void *host_worker_state(sluice_exchange *x)
+{
+	return host_slot(x)->state;
+}
+
+static const void *host_published(sluice_exchange *x)
+{
+	const struct published *p = host_slot(x)->published;
+	return p ? p->value : NULL;
+}
+
+static void host_refresh(sluice_exchange *x)
+{
+	instance_refresh(host_slot(x));
+}
+
+static void host_attr_set(sluice_exchange *x, sluice_str name, sluice_str value)
+{
+	struct run_attr *a = arena_alloc(x->arena, sizeof(*a));
+	if (!a)
+		return;
+	a->name = arena_str(x->arena, name);
+	a->value = arena_str(x->arena, value);
+	a->next = x->attrs; /* the newest is found first */
+	x->attrs = a;
+}
+
+static void host_attr_provide(sluice_exchange *x, const char *ns, sluice_attr_fn fn, void *ctx)
+{
+	struct run_namespace *n = arena_alloc(x->arena, sizeof(*n));
+	if (!n)
+		return;
+	*n = (struct run_namespace){ .next = x->namespaces, .name = str_of(ns), .fn = fn, .ctx = ctx };
+	x->namespaces = n;
+}
+
+sluice_str run_attr(sluice_exchange *x, sluice_str name)
+{
+	sluice_str rest = name;
+	for (const struct run_attr *a = x->attrs; a; a = a->next) {
+		if (str_eq(a->name, name))
+			return a->value;
+	}
+	if (!x->namespaces)
+		return STR_NONE;
+	sluice_str ns = str_cut(&rest, ':');
+	for (const struct run_namespace *n = x->namespaces; n && rest.data; n = n->next) {
+		if (str_eq(n->name, ns))
+			return n->fn(x, n->ctx, rest);
+	}
+	return STR_NONE;
+}
+
+static void host_note(sluice_exchange *x, const char *code)
+{
+	for (unsigned i = 0; i < x->n_notes; i++) {
+		if (x->notes[i] == code)
+			return;
+	}
+	if (x->n_notes < RUN_NOTES)
+		x->notes[x->n_notes++] = code;
+}
+
+static sluice_verdict host_refuse(sluice_exchange *x, int status, const char *code, const char *detail)
+{
+	if (status < 400 || status > 599)
+		return SLUICE_FAIL;
+	x->answer = (struct run_answer){ .status = status, .code = code, .detail = arena_str(x->arena, str_of(detail)) };
+	return SLUICE_REPLY;
+}
+
+static sluice_verdict host_reply(sluice_exchange *x, int status, sluice_str content_type, sluice_str body)
+{
+	if (status < 200 || status > 599 || !str_is_field_value(content_type))
+		return SLUICE_FAIL;
+	x->answer = (struct run_answer){ .status = status,
+		                         .content_type = arena_str(x->arena, content_type),
+		                         .body = arena_str(x->arena, body) };
+	return x->answer.body.data ? SLUICE_REPLY : SLUICE_FAIL;
+}
+
+static sluice_store_kind host_store_kind(const sluice_store *s)
+{
+	return store_kind(s);
+}
+
+static const sluice_store *host_store_local(sluice_instance *inst)
+{
+	(void)inst;
+	return store_local();
+}
+
+static uint64_t host_unix_ms(void)
+{
+	return clock_unix_ms();
+}
+
+static uint64_t host_now_ns(void)
+{
+	return clock_ns();
+}
+
+const sluice_host host_table = {
+	.abi = SLUICE_ABI,
+	.size = sizeof(sluice_host),
+	.version = SLUICE_VERSION,
+	.conf_error = host_conf_error,
+	.conf_alloc = host_conf_alloc,
+	.conf_given = host_conf_given,
+	.read_file = host_read_file,
+	.instance_name = host_instance_name,
+	.log = host_log,
+	.timer = host_timer,
+	.main_fetch = host_main_fetch,
+	.publish = instance_publish,
+	.script = host_script,
+	.store_kind = host_store_kind,
+	.get = host_get,
+	.field = host_field,
+	.field_next = host_field_next,
+	.field_set = host_field_set,
+	.field_add = host_field_add,
+	.field_remove = host_field_remove,
+	.response_status = host_response_status,
+	.alloc = host_alloc,
+	.cleanup = host_cleanup,
+	.worker_state = host_worker_state,
+	.published = host_published,
+	.refresh = host_refresh,
+	.expr = expr_value,
+	.attr_set = host_attr_set,
+	.attr = run_attr,
+	.attr_provide = host_attr_provide,
+	.note = host_note,
+	.refuse = host_refuse,
+	.reply = host_reply,
+	.await_publish = host_await_publish,
+	.sleep = host_sleep,
+	.fetch = host_fetch,
+	.store_eval = host_store_eval,
+	.store_command = host_store_command,
+	.store_cell = store_cell,
+	.store_cell_swap = store_cell_swap,
+	.store_local = host_store_local,
+	.now_ns = host_now_ns,
+	.unix_ms = host_unix_ms,
+};

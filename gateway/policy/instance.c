@@ -1,0 +1,353 @@
+/*
+ * Instances of plugins. The main thread makes, starts and stops them; workers hold their own side, found by id, so that a
+ * message about an instance that is gone finds nothing.
+ */
+#include "policy/instance.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "policy/expr.h"
+#include "policy/text.h"
+#include "policy/wait.h"
+#include "upstream/fetch.h"
+
+struct instance_common { /* what every instance has, whatever its plugin */
+	sluice_str use;
+};
+
+const sluice_option instance_options[] = {
+	SLUICE_OPTION(SLUICE_T_STR, struct instance_common, use, .flags = SLUICE_F_REQUIRED, .doc = "name of the plugin"),
+	SLUICE_OPTIONS_END,
+};
+
+struct policy_part { /* of a worker */
+	struct list instances;
+};
+
+static uint64_t next_id;                    /* main thread, like the next */
+static struct list live = { &live, &live }; /* all instances */
+
+/* ---- published values --------------------------------------------------------------------------------------------- */
+
+static struct published *published_ref(struct published *p)
+{
+	if (p)
+		atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+	return p;
+}
+
+static void published_unref(struct published **slot)
+{
+	struct published *p = *slot;
+	*slot = NULL;
+	if (p && atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) == 1) {
+		if (p->free_value)
+			p->free_value(p->value);
+		free(p);
+	}
+}
+
+/* ---- making one --------------------------------------------------------------------------------------------------- */
+
+static int instance_expr(void *ctx, const struct node *n, const sluice_expr **out)
+{
+	sluice_instance *inst = ctx;
+	const char *why = NULL;
+	*out = expr_compile(&inst->arena, n->text, &why);
+	if (*out)
+		return 0;
+	return diag_error_node(inst->outer->diag, n, "%s", why);
+}
+
+static int instance_store(void *ctx, const struct node *n, const sluice_store **out)
+{
+	sluice_instance *inst = ctx;
+	int err = inst->outer->store(inst->outer->ctx, n, out);
+	if (!err && inst->n_stores == INSTANCE_STORES)
+		return diag_error_node(inst->outer->diag, n, "an instance can use %d stores", INSTANCE_STORES);
+	if (!err)
+		inst->stores[inst->n_stores++] = *out;
+	return err;
+}
+
+static void instance_free(sluice_instance *inst)
+{
+	list_del(&inst->live);
+	if (inst->plugin->stop && inst->conf)
+		inst->plugin->stop(inst, inst->conf);
+	if (inst->policy->main)
+		timer_drop(&inst->timer);
+	for (int i = 0; i < INSTANCE_FETCHES; i++) {
+		if (inst->fetches[i].fetch)
+			fetch_cancel(inst->fetches[i].fetch);
+	}
+	published_unref(&inst->published);
+	pthread_mutex_destroy(&inst->lock);
+	arena_fini(&inst->arena);
+	free(inst);
+}
+
+static void instance_on_due(struct timer *t)
+{
+	sluice_instance *inst = container_of(t, sluice_instance, timer);
+	if (inst->on_timer)
+		inst->on_timer(inst, inst->conf);
+}
+
+static const struct module *instance_module(struct policy *p, const struct node *n, struct bind *b)
+{
+	char why[MODULE_WHY];
+	const struct node *use = node_find(n, STR("use"));
+	if (!use || use->kind != NODE_SCALAR || use->text.len == 0) {
+		(void)diag_error_node(b->diag, use ? use : n, "say which plugin this is: use: NAME");
+		return NULL;
+	}
+	const struct module *m = module_get(&p->dirs, use->text, why);
+	if (!m) {
+		(void)diag_error_node(b->diag, use, "plugin \"%.*s\" cannot be loaded: %s", STR_ARG(use->text), why);
+		diag_hint(b->diag, "`sluice plugins` lists what is installed; --plugin-dir DIR adds a place to look");
+	}
+	return m;
+}
+
+sluice_instance *instance_new(struct policy *p, sluice_str name, const struct node *n, struct bind *b)
+{
+	struct instance_common common = { 0 };
+	struct bind own;
+	const struct module *m = instance_module(p, n, b);
+	if (!m)
+		return NULL;
+	sluice_instance *inst = calloc(1, sizeof(*inst));
+	check(inst, "out of memory: an instance of %zu bytes", sizeof(*inst));
+	inst->policy = p;
+	inst->module = m;
+	inst->plugin = m->record;
+	inst->id = ++next_id;
+	inst->refs = 1;
+	list_push(&live, &inst->live);
+	pthread_mutex_init(&inst->lock, NULL);
+	timer_init(&inst->timer, instance_on_due);
+	arena_init(&inst->arena, 0);
+	inst->name = arena_str(&inst->arena, name);
+	inst->text = node_text(n, &inst->arena);
+	inst->dir = arena_str(&inst->arena, str_of(b->config->dir)).data;
+	void *conf = arena_zalloc(&inst->arena, inst->plugin->conf_size ? inst->plugin->conf_size : 1);
+
+	bind_init(&own, &inst->arena, b->diag, b->config);
+	own.expr = instance_expr;
+	own.store = b->store ? instance_store : NULL;
+	own.ctx = inst;
+	inst->bind = &own;
+	inst->outer = b;
+	const sluice_option *const tables[] = { instance_options, inst->plugin->options };
+	void *const dsts[] = { &common, conf };
+	bool ok = bind_map_multi(&own, n, tables, dsts, 2) == 0;
+	inst->conf = conf;
+	if (ok && inst->plugin->check && ((inst->plugin->check)(inst, conf) < 0 || inst->failed)) {
+		if (!inst->failed)
+			(void)diag_error_node(b->diag, n, "plugin \"%s\" refuses its options", inst->plugin->name);
+		ok = false;
+	}
+	inst->bind = NULL;
+	inst->outer = NULL;
+	bind_fini(&own);
+	if (!ok) {
+		instance_free(inst);
+		return NULL;
+	}
+	return inst;
+}
+
+static bool instance_files_are_same(const sluice_instance *old)
+{
+	for (unsigned i = 0; i < old->n_files; i++) {
+		struct arena a;
+		sluice_str text;
+		uint64_t hash[2] = { 0, 0 };
+		arena_init(&a, 64 << 20);
+		if (file_read(&a, old->files[i].path, 32 << 20, &text) == 0)
+			hash_str128(text, hash);
+		arena_fini(&a);
+		if (memcmp(hash, old->files[i].hash, sizeof(hash)) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool instance_stores_are_there(const sluice_instance *old, const sluice_store *const *stores, size_t n)
+{
+	for (unsigned i = 0; i < old->n_stores; i++) {
+		size_t at = 0;
+		while (at < n && stores[at] != old->stores[i])
+			at++;
+		if (at == n)
+			return false;
+	}
+	return true;
+}
+
+bool instance_is_same(const sluice_instance *old, sluice_str name, const struct node *n, const sluice_store *const *stores,
+                      size_t n_stores)
+{
+	struct arena a;
+	arena_init(&a, 0);
+	bool same = str_eq(old->name, name) && str_eq(old->text, node_text(n, &a)) &&
+	            instance_stores_are_there(old, stores, n_stores) && instance_files_are_same(old);
+	arena_fini(&a);
+	return same;
+}
+
+void instance_start(sluice_instance *inst)
+{
+	if (inst->started)
+		return;
+	inst->started = true;
+	if (inst->plugin->start && inst->plugin->start(inst, inst->conf) < 0)
+		log_error("plugin", "%.*s (%s) could not start", STR_ARG(inst->name), inst->plugin->name);
+}
+
+void instance_unref(sluice_instance *inst)
+{
+	check(inst->refs > 0, "instance %.*s is let go of once too often", STR_ARG(inst->name));
+	if (--inst->refs == 0)
+		instance_free(inst);
+}
+
+/* ---- on a worker -------------------------------------------------------------------------------------------------- */
+
+static struct list *instance_list(struct worker *w)
+{
+	struct policy_part *part = w->part[PART_POLICY];
+	if (!part) {
+		part = malloc(sizeof(*part));
+		check(part, "out of memory: %zu bytes", sizeof(*part));
+		list_init(&part->instances);
+		w->part[PART_POLICY] = part;
+	}
+	return &part->instances;
+}
+
+static struct instance_worker *instance_find(struct worker *w, uint64_t id)
+{
+	list_each(e, instance_list(w)) {
+		struct instance_worker *iw = container_of(e, struct instance_worker, link);
+		if (iw->id == id)
+			return iw;
+	}
+	return NULL;
+}
+
+struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst)
+{
+	struct instance_worker *iw = instance_find(w, inst->id);
+	if (iw) {
+		iw->refs++;
+		return iw;
+	}
+	iw = calloc(1, sizeof(*iw));
+	check(iw, "out of memory: %zu bytes", sizeof(*iw));
+	iw->inst = inst;
+	iw->id = inst->id;
+	iw->refs = 1;
+	list_init(&iw->waiters);
+	if (inst->plugin->worker_size) {
+		iw->state = calloc(1, inst->plugin->worker_size);
+		check(iw->state, "out of memory: %zu bytes for plugin %s", inst->plugin->worker_size, inst->plugin->name);
+	}
+	pthread_mutex_lock(&inst->lock);
+	iw->published = published_ref(inst->published);
+	pthread_mutex_unlock(&inst->lock);
+	if (inst->plugin->worker_start && inst->plugin->worker_start(inst, inst->conf, iw->state) < 0)
+		log_error("plugin", "%.*s (%s) could not start on worker %u", STR_ARG(inst->name), inst->plugin->name, w->id);
+	list_push(instance_list(w), &iw->link);
+	return iw;
+}
+
+void instance_detach(struct worker *w, struct instance_worker *iw)
+{
+	if (--iw->refs)
+		return;
+	check(list_is_empty(&iw->waiters), "an instance goes with exchanges waiting for it");
+	list_del(&iw->link);
+	if (iw->inst->plugin->worker_stop)
+		iw->inst->plugin->worker_stop(iw->inst, iw->inst->conf, iw->state);
+	published_unref(&iw->published);
+	free(iw->state);
+	free(iw);
+	if (list_is_empty(instance_list(w))) {
+		free(w->part[PART_POLICY]);
+		w->part[PART_POLICY] = NULL;
+	}
+}
+
+struct publish_mail {
+	uint64_t id;
+	struct published *published; /* owned: a ref */
+};
+
+static void instance_on_publish(struct worker *w, void *arg)
+{
+	struct publish_mail *m = arg;
+	struct instance_worker *iw = instance_find(w, m->id);
+	if (iw) {
+		published_unref(&iw->published);
+		iw->published = m->published;
+		wait_resume_all(&iw->waiters);
+	} else {
+		published_unref(&m->published);
+	}
+	free(m);
+}
+
+void instance_publish(sluice_instance *inst, void *value, void (*free_value)(void *))
+{
+	struct published *p = calloc(1, sizeof(*p)), *old;
+	check(p, "out of memory: %zu bytes", sizeof(*p));
+	atomic_init(&p->refs, 1);
+	p->value = value;
+	p->free_value = free_value;
+	pthread_mutex_lock(&inst->lock);
+	old = inst->published;
+	inst->published = p;
+	pthread_mutex_unlock(&inst->lock);
+	published_unref(&old);
+	for (unsigned i = 0; i < inst->policy->n_workers; i++) {
+		struct publish_mail *m = malloc(sizeof(*m));
+		check(m, "out of memory: %zu bytes", sizeof(*m));
+		m->id = inst->id;
+		m->published = published_ref(p);
+		worker_post(inst->policy->workers[i], instance_on_publish, m);
+	}
+}
+
+/* ---- asking for a refresh ----------------------------------------------------------------------------------------- */
+
+/* By the time the main thread hears, a reload may have let the instance go: it is found by id among those that live. */
+static void instance_on_refresh(struct worker *w, void *arg)
+{
+	uint64_t *id = arg;
+	(void)w;
+	list_each(e, &live) {
+		sluice_instance *inst = container_of(e, sluice_instance, live);
+		if (inst->id != *id)
+			continue;
+		atomic_store(&inst->refresh_asked, false);
+		if (inst->plugin->on_refresh)
+			inst->plugin->on_refresh(inst, inst->conf);
+		break;
+	}
+	free(id);
+}
+
+void instance_refresh(struct instance_worker *iw)
+{
+	if (atomic_exchange(&iw->inst->refresh_asked, true))
+		return;
+	uint64_t *id = malloc(sizeof(*id));
+	check(id, "out of memory: %zu bytes", sizeof(*id));
+	*id = iw->id;
+	worker_post(iw->inst->policy->main, instance_on_refresh, id);
+}

@@ -1,0 +1,107 @@
+/*
+ * A configured use of a plugin, in its three places: the instance itself on the main thread (its bound options, timer,
+ * fetches), what it published for all workers to read, and its state on each worker. An instance lives as long as a snapshot
+ * names it; one that did not change is taken over by the next snapshot, with what it has learned.
+ */
+#ifndef POLICY_INSTANCE_H
+#define POLICY_INSTANCE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "config/bind.h"
+#include "net/worker.h"
+#include "policy/module.h"
+
+struct fetch;
+struct tls_client;
+struct sluice_store;
+
+/* The gateway's side of all instances. */
+struct policy {
+	struct module_dirs dirs;
+	struct worker *main;           /* borrowed */
+	struct worker *const *workers; /* borrowed */
+	unsigned n_workers;            /* 0: only checking, nothing starts */
+	/* How a fetch secures its connection; NULL with a sentence when the authorities cannot be read. */
+	struct tls_client *(*fetch_tls)(sluice_str ca_file, const char **why);
+};
+
+/* A value handed from the main thread to the workers. */
+struct published {
+	_Atomic unsigned refs;
+	void *value;
+	void (*free_value)(void *);
+};
+
+/* The rows that every instance has, whatever its plugin: `use`. */
+extern const sluice_option instance_options[];
+
+enum { INSTANCE_FILES = 16, INSTANCE_FETCHES = 4, INSTANCE_STORES = 8 };
+
+struct instance_file { /* read at configuration: a change of it is a change of the configuration */
+	const char *path;
+	uint64_t hash[2];
+};
+
+struct sluice_instance {
+	struct list live;              /* main thread: all of them */
+	struct policy *policy;         /* borrowed */
+	const struct module *module;   /* borrowed */
+	const sluice_plugin *plugin;   /* borrowed: module->record */
+	sluice_str name;
+	sluice_str text;               /* its options, canonical: equal texts are equal configurations */
+	uint64_t id;                   /* unique in the process */
+	unsigned refs;                 /* snapshots; main thread */
+	struct arena arena;            /* owned */
+	void *conf;                    /* in the arena */
+	const char *dir;               /* of the configuration file */
+	struct bind *bind, *outer;     /* borrowed: its own and the caller's, only while it is being configured */
+	bool failed;                   /* reported a mistake */
+	bool started;
+	struct instance_file files[INSTANCE_FILES];
+	unsigned n_files;
+	const sluice_store *stores[INSTANCE_STORES]; /* borrowed: snapshots that hold the instance hold them */
+	unsigned n_stores;
+	pthread_mutex_t lock;          /* guards published: main writes, workers read at attach */
+	struct published *published;   /* shared: ref */
+	_Atomic bool refresh_asked;
+	struct timer timer;            /* main thread's */
+	sluice_main_timer_fn on_timer;
+	struct instance_fetch {
+		sluice_instance *inst;
+		struct fetch *fetch;   /* owned; NULL: free */
+		sluice_main_fetch_fn fn;
+	} fetches[INSTANCE_FETCHES];
+};
+
+/* Bind and check one instance from its node; the node's `use` names the plugin. NULL when a mistake was reported. refs is 1. */
+sluice_instance *instance_new(struct policy *p, sluice_str name, const struct node *n, struct bind *b);
+/* Whether old was made from the same text and files, and of stores that are among these. */
+bool instance_is_same(const sluice_instance *old, sluice_str name, const struct node *n, const sluice_store *const *stores,
+                      size_t n_stores);
+/* Start it, once. */
+void instance_start(sluice_instance *inst);
+void instance_unref(sluice_instance *inst);
+
+/* ---- on a worker -------------------------------------------------------------------------------------------------- */
+
+struct instance_worker {
+	struct list link;            /* policy's part of the worker */
+	sluice_instance *inst;       /* borrowed: lives as long as the view that attached it */
+	uint64_t id;
+	unsigned refs;               /* views */
+	void *state;                 /* owned: plugin->worker_size bytes */
+	struct published *published; /* shared: ref */
+	struct list waiters;         /* exchanges parked until the next publish */
+};
+
+/* This worker's side of an instance, made at first use. */
+struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst);
+void instance_detach(struct worker *w, struct instance_worker *iw);
+
+/* For the host table. */
+void instance_publish(sluice_instance *inst, void *value, void (*free_value)(void *));
+void instance_refresh(struct instance_worker *iw);
+
+#endif

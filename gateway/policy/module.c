@@ -1,0 +1,136 @@
+/* Loadable modules. Main thread. */
+#include "policy/module.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "config/table.h"
+#include "policy/host.h"
+
+static struct list modules = { &modules, &modules };
+
+static bool module_name_is_sound(sluice_str name)
+{
+	if (name.len == 0 || name.len > 64)
+		return false;
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.data[i];
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
+			return false;
+	}
+	return true;
+}
+
+/* The oldest record this host can read ends with on_refresh. */
+enum { RECORD_MIN = offsetof(sluice_plugin, on_refresh) + sizeof(void (*)(void)) };
+
+static bool module_check(const sluice_plugin *r, sluice_str name, char why[MODULE_WHY])
+{
+	char text[256];
+	int n = 0;
+	if (r->abi != SLUICE_ABI)
+		n = snprintf(why, MODULE_WHY, "it was built for plugin ABI %u, this is %u: rebuild it", r->abi, SLUICE_ABI);
+	else if (r->size < RECORD_MIN)
+		n = snprintf(why, MODULE_WHY, "its record is %u bytes short: rebuild it", (unsigned)(RECORD_MIN - r->size));
+	else if (r->size > sizeof(*r))
+		n = snprintf(why, MODULE_WHY, "it was built with a newer header (record of %u bytes, known are %zu): upgrade the gateway",
+		             r->size, sizeof(*r));
+	else if (!r->name || !str_eq(str_of(r->name), name))
+		n = snprintf(why, MODULE_WHY, "it calls itself \"%s\"", r->name ? r->name : "");
+	else if (r->options && table_check(r->options, r->conf_size, false, text, sizeof(text)) < 0)
+		n = snprintf(why, MODULE_WHY, "its option table cannot be used: %s", text);
+	else if (r->worker_size > 1u << 30)
+		n = snprintf(why, MODULE_WHY, "it wants %zu bytes for each worker", r->worker_size);
+	return n == 0;
+}
+
+static struct module *module_open(const char *path, sluice_str name, char why[MODULE_WHY])
+{
+	char text[MODULE_WHY] = "";
+	void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+	if (!so) {
+		(void)snprintf(why, MODULE_WHY, "%s", dlerror());
+		return NULL;
+	}
+	const sluice_plugin *record = dlsym(so, "sluice_plugin_record");
+	const sluice_host ***host = dlsym(so, "sluice_plugin_host");
+	if (!record || !host) {
+		(void)snprintf(why, MODULE_WHY, "%.400s is no Sluice plugin: it exports no sluice_plugin_record", path);
+		(void)dlclose(so);
+		return NULL;
+	}
+	if (!module_check(record, name, text)) {
+		(void)snprintf(why, MODULE_WHY, "%.200s: %.300s", path, text);
+		(void)dlclose(so);
+		return NULL;
+	}
+	**host = &host_table;
+	struct module *m = calloc(1, sizeof(*m));
+	check(m, "out of memory: a module of %zu bytes", sizeof(*m));
+	m->record = record;
+	m->path = strdup(path);
+	list_push(&modules, &m->link);
+	return m;
+}
+
+struct module *module_get(const struct module_dirs *dirs, sluice_str name, char why[MODULE_WHY])
+{
+	char path[4096];
+	if (!module_name_is_sound(name)) {
+		(void)snprintf(why, MODULE_WHY, "names of plugins are lower-case letters, digits, - and _");
+		return NULL;
+	}
+	list_each(e, &modules) {
+		struct module *m = container_of(e, struct module, link);
+		if (str_eq(str_of(m->record->name), name))
+			return m;
+	}
+	for (size_t i = 0; i < dirs->n; i++) {
+		int n = snprintf(path, sizeof(path), "%s/%.*s.so", dirs->v[i], STR_ARG(name));
+		if (n > 0 && (size_t)n < sizeof(path) && access(path, F_OK) == 0)
+			return module_open(path, name, why);
+	}
+	size_t at = (size_t)snprintf(why, MODULE_WHY, "no %.*s.so in ", STR_ARG(name));
+	for (size_t i = 0; i < dirs->n && at < MODULE_WHY; i++)
+		at += (size_t)snprintf(why + at, MODULE_WHY - at, "%s%s", i ? ", " : "", dirs->v[i]);
+	return NULL;
+}
+
+static int module_compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+size_t module_names(const struct module_dirs *dirs, char ***out)
+{
+	char **v = NULL;
+	size_t n = 0, kept = 0;
+	for (size_t i = 0; i < dirs->n; i++) {
+		DIR *d = opendir(dirs->v[i]);
+		struct dirent *e;
+		while (d && (e = readdir(d))) {
+			sluice_str file = str_of(e->d_name);
+			if (!str_ends(file, STR(".so")) || !module_name_is_sound(str_n(file.data, file.len - 3)))
+				continue;
+			char **more = realloc(v, (n + 1) * sizeof(*v));
+			check(more, "out of memory: %zu names", n);
+			v = more;
+			v[n++] = strndup(file.data, file.len - 3);
+		}
+		if (d)
+			(void)closedir(d);
+	}
+	if (n)
+		qsort(v, n, sizeof(*v), module_compare);
+	for (size_t i = 0; i < n; i++) {
+		if (kept && strcmp(v[i], v[kept - 1]) == 0)
+			free(v[i]);
+		else
+			v[kept++] = v[i];
+	}
+	*out = v;
+	return kept;
+}

@@ -1,0 +1,127 @@
+/*
+ * Walking a route's plugins: forth for the request, back for the response, once more at the end. A hook that waits returns
+ * out of the walk; the answer comes in through run_resume() and the walk goes on behind it.
+ */
+#include "policy/run.h"
+
+#include "base/log.h"
+#include "policy/edit.h"
+#include "policy/wait.h"
+#include "policy/walk.h"
+
+void run_init(sluice_exchange *x)
+{
+	x->arena = &x->client->arena;
+	x->edits_end = &x->edits;
+}
+
+const struct chain_item *run_item(const sluice_exchange *x)
+{
+	return &x->chain->v[x->at];
+}
+
+/* What a hook's verdict means for the walk. */
+static enum run_result run_settle(sluice_exchange *x, sluice_verdict v)
+{
+	if (v == SLUICE_WAIT && x->wait)
+		return RUN_WAIT;
+	if (x->wait)
+		wait_cancel(x);
+	if (v == SLUICE_NEXT)
+		return RUN_NEXT;
+	if (v == SLUICE_REPLY && x->answer.status)
+		return RUN_REPLY;
+	if (v != SLUICE_FAIL)
+		log_error("plugin", "%s: a hook returned %d without what belongs to it", run_item(x)->plugin->name, (int)v);
+	x->answer.status = 0;
+	return RUN_FAIL;
+}
+
+static enum run_result run_walk_request(sluice_exchange *x)
+{
+	while (x->at < x->chain->n) {
+		const struct chain_item *item = run_item(x);
+		x->reached = x->at + 1;
+		if (item->plugin->on_request) {
+			enum run_result r = run_settle(x, item->plugin->on_request(x, item->conf));
+			if (r != RUN_NEXT)
+				return r;
+		}
+		x->at++;
+	}
+	return RUN_NEXT;
+}
+
+/* x->at counts down; it is one more than the plugin that runs next. */
+static enum run_result run_walk_response(sluice_exchange *x)
+{
+	while (x->at > 0) {
+		x->at--;
+		const struct chain_item *item = run_item(x);
+		if (item->plugin->on_response) {
+			enum run_result r = run_settle(x, item->plugin->on_response(x, item->conf));
+			if (r != RUN_NEXT)
+				return r;
+		}
+	}
+	return RUN_NEXT;
+}
+
+enum run_result run_request(sluice_exchange *x, const struct chain *chain)
+{
+	if (chain->n == 0)
+		return RUN_NEXT;
+	x->chain = chain;
+	x->phase = RUN_REQUEST;
+	x->at = 0;
+	return run_walk_request(x);
+}
+
+enum run_result run_response(sluice_exchange *x)
+{
+	edit_apply(x);
+	if (!x->chain || !x->chain->has_response)
+		return RUN_NEXT;
+	x->phase = RUN_RESPONSE;
+	x->at = x->reached;
+	x->answer.status = 0;
+	return run_walk_response(x);
+}
+
+void run_resume(sluice_exchange *x, sluice_verdict v)
+{
+	enum run_result r = run_settle(x, v);
+	if (r == RUN_WAIT)
+		return;
+	if (r == RUN_NEXT && x->phase == RUN_REQUEST) {
+		x->at++;
+		r = run_walk_request(x);
+	} else if (r == RUN_NEXT && x->phase == RUN_RESPONSE) {
+		r = run_walk_response(x);
+	}
+	if (r != RUN_WAIT)
+		x->on_resumed(x, r);
+}
+
+void run_cancel(sluice_exchange *x)
+{
+	if (x->wait)
+		wait_cancel(x);
+}
+
+void run_complete(sluice_exchange *x)
+{
+	run_cancel(x);
+	x->phase = RUN_COMPLETE;
+	for (x->at = 0; x->at < x->reached; x->at++) {
+		const struct chain_item *item = run_item(x);
+		if (!item->plugin->on_complete)
+			continue;
+		(void)item->plugin->on_complete(x, item->conf);
+		if (x->wait)
+			wait_cancel(x);
+	}
+	for (struct run_cleanup *c = x->cleanups; c; c = c->next)
+		c->fn(c->arg);
+	x->cleanups = NULL;
+}

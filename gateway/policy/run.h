@@ -1,0 +1,83 @@
+/*
+ * The plugins' side of an exchange: which plugin is running, what it waits for, what the plugins have said so far. Embedded
+ * in the exchange of proxy/. Its worker's thread only.
+ */
+#ifndef POLICY_RUN_H
+#define POLICY_RUN_H
+
+#include "http/handler.h"
+#include "policy/instance.h"
+
+/* A route's plugins in order. Immutable, in the snapshot. */
+struct chain_item {
+	const sluice_plugin *plugin;
+	const void *conf;
+	sluice_instance *inst;
+	uint32_t slot; /* index of the instance in its snapshot */
+};
+struct chain {
+	const struct chain_item *v;
+	uint32_t n;
+	bool has_response; /* some plugin has on_response */
+};
+
+enum run_phase { RUN_NONE, RUN_REQUEST, RUN_RESPONSE, RUN_COMPLETE };
+
+enum run_result {
+	RUN_NEXT,  /* all hooks of the phase went on */
+	RUN_REPLY, /* x->answer is to be sent */
+	RUN_WAIT,  /* parked: on_resumed will tell */
+	RUN_FAIL   /* a plugin could not do its work */
+};
+
+/* An answer a plugin gave. */
+struct run_answer {
+	int status;
+	const char *code;        /* of a problem document; NULL: an answer of its own */
+	sluice_str detail;
+	sluice_str content_type, body;
+};
+
+struct run_wait;
+enum { RUN_NOTES = 4 };
+
+struct sluice_exchange {
+	struct client *client;
+	struct arena *arena;             /* borrowed: client->arena */
+	struct request_head *request;
+	struct response_head *response;  /* NULL before there is one */
+	struct worker *worker;
+	const struct chain *chain;       /* NULL: no plugins */
+	struct instance_worker *const *slots; /* of the view */
+	sluice_str route_name, upstream_name, request_id;
+	void (*on_resumed)(sluice_exchange *x, enum run_result r);
+
+	uint8_t phase;                   /* enum run_phase */
+	uint8_t n_notes;
+	uint32_t at;                     /* the plugin that runs */
+	uint32_t reached;                /* plugins whose request phase began */
+	struct run_wait *wait;           /* NULL: not parked */
+	struct run_wait *spare_wait;     /* of an earlier wait, for the next */
+	struct run_answer answer;
+	struct run_attr *attrs;
+	struct run_namespace *namespaces;
+	struct run_cleanup *cleanups;
+	struct run_edit *edits, **edits_end; /* of the response, before there is one */
+	const char *notes[RUN_NOTES];
+};
+
+/* x is zeroed; client, request, worker, slots and on_resumed are set by the caller, then this. */
+void run_init(sluice_exchange *x);
+/* Run all request hooks. */
+enum run_result run_request(sluice_exchange *x, const struct chain *chain);
+/* x->response is set: apply what was said before there was one, then run the response hooks in reverse. */
+enum run_result run_response(sluice_exchange *x);
+/* The client is gone: give up what it waits for; on_resumed is not called. */
+void run_cancel(sluice_exchange *x);
+/* Completion hooks, then clean-ups. The last call. */
+void run_complete(sluice_exchange *x);
+
+/* For expressions and logs. */
+sluice_str run_attr(sluice_exchange *x, sluice_str name);
+
+#endif

@@ -1,0 +1,193 @@
+/*
+ * Parking exchanges. Each service either parks x and returns SLUICE_WAIT, or, when the answer is there at once, runs the
+ * callback and returns its verdict. Nobody waits without a deadline: stores and fetches bring their own.
+ */
+#include "policy/wait.h"
+
+#include "policy/host.h"
+#include "policy/walk.h"
+#include "store/store.h"
+#include "upstream/fetch.h"
+
+enum wait_kind { WAIT_SLEEP, WAIT_PUBLISH, WAIT_FETCH, WAIT_STORE };
+enum { WAIT_MAX_MS = 600 * 1000, FETCH_DEFAULT_MS = 5000 };
+
+struct run_wait {
+	sluice_exchange *x;
+	enum wait_kind kind;
+	union {
+		sluice_hook hook;
+		sluice_fetch_fn fetch;
+		sluice_store_fn store;
+	} then;
+	struct timer timer;
+	struct list link;       /* PUBLISH: on the instance's waiters */
+	struct fetch *fetch;    /* owned, while under way */
+	struct redis_call call; /* STORE */
+};
+
+static void wait_on_due(struct timer *t);
+
+/* NULL when x is parked already, has ended, or has no memory left. */
+static struct run_wait *wait_new(sluice_exchange *x, enum wait_kind kind)
+{
+	struct run_wait *w = x->spare_wait;
+	if (x->wait || x->phase == RUN_COMPLETE)
+		return NULL;
+	if (!w)
+		w = arena_alloc(x->arena, sizeof(*w));
+	if (!w)
+		return NULL;
+	w->x = x;
+	w->kind = kind;
+	w->fetch = NULL;
+	timer_init(&w->timer, wait_on_due);
+	list_init(&w->link);
+	x->spare_wait = NULL;
+	x->wait = w;
+	return w;
+}
+
+/* No longer parked; the struct can serve again. */
+static void wait_end(struct run_wait *w)
+{
+	timer_drop(&w->timer);
+	list_del(&w->link);
+	w->x->wait = NULL;
+	w->x->spare_wait = w;
+}
+
+void wait_cancel(sluice_exchange *x)
+{
+	struct run_wait *w = x->wait;
+	if (w->kind == WAIT_FETCH && w->fetch)
+		fetch_cancel(w->fetch);
+	else if (w->kind == WAIT_STORE)
+		redis_cancel(&w->call);
+	wait_end(w);
+}
+
+static void wait_resume_hook(struct run_wait *w)
+{
+	sluice_exchange *x = w->x;
+	sluice_hook then = w->then.hook;
+	wait_end(w);
+	run_resume(x, then(x, run_item(x)->conf));
+}
+
+static void wait_on_due(struct timer *t)
+{
+	wait_resume_hook(container_of(t, struct run_wait, timer));
+}
+
+void wait_resume_all(struct list *waiters)
+{
+	struct list batch, *e;
+	list_init(&batch);
+	while ((e = list_pop(waiters)))
+		list_push(&batch, e);
+	while ((e = list_pop(&batch)))
+		wait_resume_hook(container_of(e, struct run_wait, link));
+}
+
+static sluice_verdict wait_until(sluice_exchange *x, enum wait_kind kind, uint64_t ms, sluice_hook then)
+{
+	struct run_wait *w = wait_new(x, kind);
+	if (!w)
+		return SLUICE_FAIL;
+	w->then.hook = then;
+	worker_timer(x->worker, &w->timer, (ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS) * NS_PER_MS);
+	if (kind == WAIT_PUBLISH)
+		list_push(&x->slots[run_item(x)->slot]->waiters, &w->link);
+	return SLUICE_WAIT;
+}
+
+sluice_verdict host_await_publish(sluice_exchange *x, uint64_t timeout_ms, sluice_hook then)
+{
+	return wait_until(x, WAIT_PUBLISH, timeout_ms, then);
+}
+
+sluice_verdict host_sleep(sluice_exchange *x, uint64_t ms, sluice_hook then)
+{
+	return wait_until(x, WAIT_SLEEP, ms, then);
+}
+
+/* ---- fetch -------------------------------------------------------------------------------------------------------- */
+
+static void wait_on_fetch(void *ctx, const sluice_fetch_response *r)
+{
+	struct run_wait *w = ctx;
+	sluice_exchange *x = w->x;
+	sluice_fetch_fn then = w->then.fetch;
+	w->fetch = NULL;
+	wait_end(w);
+	run_resume(x, then(x, run_item(x)->conf, r));
+}
+
+sluice_verdict host_fetch(sluice_exchange *x, const sluice_fetch_request *r, sluice_fetch_fn then)
+{
+	sluice_fetch_response failed = { .size = sizeof(failed), .status = SLUICE_ERROR };
+	const struct policy *p = run_item(x)->inst->policy;
+	struct run_wait *w = wait_new(x, WAIT_FETCH);
+	const char *why = NULL;
+	if (!w)
+		return SLUICE_FAIL;
+	struct tls_client *tls = p->fetch_tls(r->ca_file, &why);
+	w->then.fetch = then;
+	if (!why)
+		w->fetch = fetch_start(x->worker, r, tls, wait_on_fetch, w, &why);
+	if (w->fetch)
+		return SLUICE_WAIT;
+	wait_end(w);
+	failed.error = why;
+	return then(x, run_item(x)->conf, &failed);
+}
+
+/* ---- store -------------------------------------------------------------------------------------------------------- */
+
+static void wait_on_store(struct redis_call *c, sluice_status st, const sluice_value *v)
+{
+	struct run_wait *w = container_of(c, struct run_wait, call);
+	sluice_exchange *x = w->x;
+	sluice_store_fn then = w->then.store;
+	wait_end(w);
+	run_resume(x, then(x, run_item(x)->conf, st, v));
+}
+
+static struct run_wait *wait_new_store(sluice_exchange *x, sluice_store_fn then)
+{
+	struct run_wait *w = wait_new(x, WAIT_STORE);
+	if (w) {
+		w->then.store = then;
+		redis_call_init(&w->call, wait_on_store);
+	}
+	return w;
+}
+
+static sluice_verdict wait_sent(struct run_wait *w, sluice_status st)
+{
+	static const sluice_value none = { .type = SLUICE_V_NIL };
+	sluice_exchange *x = w->x;
+	if (st == SLUICE_OK)
+		return SLUICE_WAIT;
+	wait_end(w);
+	return w->then.store(x, run_item(x)->conf, st, &none);
+}
+
+sluice_verdict host_store_eval(sluice_exchange *x, const sluice_store *s, const sluice_script *script, sluice_str key,
+                               const sluice_str *args, size_t nargs, uint64_t timeout_ms, sluice_store_fn then)
+{
+	struct run_wait *w = wait_new_store(x, then);
+	if (!w)
+		return SLUICE_FAIL;
+	return wait_sent(w, store_eval(x->worker, s, &w->call, script, key, args, nargs, timeout_ms));
+}
+
+sluice_verdict host_store_command(sluice_exchange *x, const sluice_store *s, const sluice_str *argv, size_t argc,
+                                  uint64_t timeout_ms, sluice_store_fn then)
+{
+	struct run_wait *w = wait_new_store(x, then);
+	if (!w)
+		return SLUICE_FAIL;
+	return wait_sent(w, store_command(x->worker, s, &w->call, argv, argc, timeout_ms));
+}

@@ -1,0 +1,107 @@
+/* From a file to a snapshot: read, bind, build each block, and only then believe it. Main thread. */
+#include "proxy/build.h"
+
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "proxy/shared_store.h"
+#include "tls/client.h"
+#include "tls/server.h"
+
+static uint64_t next_id; /* main thread */
+
+void build_hint_names(struct build *b, sluice_str name, size_t n, sluice_str (*at)(struct build *b, size_t i),
+                      const char *what)
+{
+	size_t best = n;
+	unsigned distance = 4;
+	for (size_t i = 0; i < n; i++) {
+		unsigned d = str_distance(name, at(b, i), 3);
+		if (d < distance) {
+			distance = d;
+			best = i;
+		}
+	}
+	if (best < n)
+		diag_hint(b->diag, "did you mean \"%.*s\"?", STR_ARG(at(b, best)));
+	else if (n == 0)
+		diag_hint(b->diag, "no %s is declared", what);
+}
+
+/* Names that must be one of a kind within a list; maps see to theirs by themselves. */
+static void build_check_route_names(struct build *b)
+{
+	const struct route_conf *v = b->snap->conf.routes.v;
+	size_t n = b->snap->conf.routes.n;
+	struct hashed { sluice_str name; size_t i; };
+	size_t cap = 16;
+	while (cap < n * 2)
+		cap *= 2;
+	struct hashed *table = calloc(cap, sizeof(*table));
+	check(table, "out of memory: %zu route names", n);
+	for (size_t i = 0; i < n; i++) {
+		size_t at = (size_t)hash_str(v[i].name) & (cap - 1);
+		while (table[at].name.data && !str_eq(table[at].name, v[i].name))
+			at = (at + 1) & (cap - 1);
+		if (table[at].name.data) {
+			struct mark m = node_mark(bind_node(&b->bind, &v[table[at].i]));
+			(void)bind_error(&b->bind, &v[i], "name", "route \"%.*s\" is there already, at %s:%u:%u",
+			                 STR_ARG(v[i].name), m.file, m.line, m.col);
+		} else if (v[i].name.len) {
+			table[at] = (struct hashed){ v[i].name, i };
+		}
+	}
+	free(table);
+}
+
+struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env, struct diag *d)
+{
+	struct snapshot *s = calloc(1, sizeof(*s));
+	struct build b = { .snap = s, .env = env, .diag = d };
+	check(s, "out of memory: a snapshot");
+	atomic_init(&s->refs, 1);
+	s->id = ++next_id;
+	s->loaded_ms = clock_unix_ms();
+	s->n_workers = env->workers;
+	arena_init(&s->arena, 0);
+	s->file = arena_str(&s->arena, str_of(file)).data;
+	config_init(&b.config, &s->arena, d);
+	if (env->env)
+		b.config.env = env->env;
+	bind_init(&b.bind, &s->arena, d, &b.config);
+	b.bind.store = build_find_store;
+	b.bind.ctx = &b;
+
+	int err = config_load(&b.config, file);
+	if (b.config.root) {
+		err |= bind_map(&b.bind, b.config.root, gateway_options, &s->conf);
+		build_stores(&b);
+		build_listeners(&b);
+		build_upstreams(&b);
+		build_plugins(&b);
+		build_check_route_names(&b);
+		build_routes(&b);
+	}
+	bool ok = err == 0 && d->n_errors == 0 && s->router;
+	bind_fini(&b.bind);
+	if (!ok) {
+		snapshot_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void snapshot_free(struct snapshot *s)
+{
+	for (size_t i = 0; i < s->n_instances; i++)
+		instance_unref(s->instances[i]);
+	for (size_t i = 0; i < s->n_stores; i++)
+		shared_store_unref(s->stores[i]);
+	for (size_t i = 0; i < s->n_upstreams; i++)
+		tls_client_free(&s->upstreams[i].client);
+	for (size_t i = 0; i < s->n_listeners; i++)
+		tls_server_free(&s->listeners[i].tls);
+	router_free(&s->router);
+	arena_fini(&s->arena);
+	free(s);
+}

@@ -1,0 +1,36 @@
+/* A snapshot while it is being built. build.c is the order of things; the other files each build one block. Main thread. */
+#ifndef PROXY_BUILD_H
+#define PROXY_BUILD_H
+
+#include "proxy/snapshot.h"
+
+struct build {
+	struct snapshot *snap;
+	const struct snapshot_env *env;
+	struct diag *diag;
+	struct config config;
+	struct bind bind;
+	struct named_instance {
+		sluice_str name;
+		sluice_instance *inst; /* NULL: its mistake is reported */
+		uint32_t slot;
+	} *named;
+	size_t n_named;
+};
+
+/* build_blocks.c: each reports its mistakes and goes on. */
+void build_stores(struct build *b);
+void build_listeners(struct build *b);
+void build_upstreams(struct build *b);
+
+/* build_routes.c */
+void build_plugins(struct build *b);
+void build_routes(struct build *b);
+
+/* Stores by name, for bind.store. */
+int build_find_store(void *ctx, const struct node *n, const sluice_store **out);
+
+/* "did you mean", or what there is: a hint for a name that is not among n names. */
+void build_hint_names(struct build *b, sluice_str name, size_t n, sluice_str (*at)(struct build *b, size_t i), const char *what);
+
+#endif

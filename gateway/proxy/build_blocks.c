@@ -1,0 +1,148 @@
+/* Stores, listeners and upstreams of a snapshot being built. Main thread. */
+#include "proxy/build.h"
+#include "proxy/shared_store.h"
+#include "tls/client.h"
+#include "tls/server.h"
+#include "tls/transport.h"
+
+/* Where a mistake of one block's own check belongs. */
+struct report {
+	struct build *build;
+	const void *dst; /* the bound struct */
+};
+
+/* ---- stores ------------------------------------------------------------------------------------------------------- */
+
+static void report_store(void *ctx, bool is_warning, const char *option, const char *text)
+{
+	struct report *r = ctx;
+	if (is_warning)
+		bind_warn(&r->build->bind, r->dst, option, "%s", text);
+	else
+		(void)bind_error(&r->build->bind, r->dst, option, "%s", text);
+}
+
+void build_stores(struct build *b)
+{
+	struct snapshot *s = b->snap;
+	const struct store_conf *v = s->conf.stores.v;
+	s->stores = arena_zalloc(&s->arena, s->conf.stores.n * sizeof(struct shared_store *) + 1);
+	for (size_t i = 0; i < s->conf.stores.n; i++) {
+		struct report r = { b, &v[i] };
+		const struct store_args args = { .conf = &v[i],
+			                         .dir = b->config.dir,
+			                         .workers = b->env->workers,
+			                         .report = report_store,
+			                         .report_ctx = &r };
+		struct shared_store *st = shared_store_get(v[i].name, bind_node(&b->bind, &v[i]), &args);
+		if (st)
+			s->stores[s->n_stores++] = st;
+	}
+}
+
+static sluice_str build_store_name(struct build *b, size_t i)
+{
+	return ((const struct store_conf *)b->snap->conf.stores.v)[i].name;
+}
+
+int build_find_store(void *ctx, const struct node *n, const sluice_store **out)
+{
+	struct build *b = ctx;
+	for (size_t i = 0; i < b->snap->n_stores; i++) {
+		if (str_eq(b->snap->stores[i]->name, n->text)) {
+			*out = b->snap->stores[i]->store;
+			return 0;
+		}
+	}
+	(void)diag_error_node(b->diag, n, "there is no store \"%.*s\"", STR_ARG(n->text));
+	build_hint_names(b, n->text, b->snap->conf.stores.n, build_store_name, "store");
+	return -1;
+}
+
+/* ---- listeners ---------------------------------------------------------------------------------------------------- */
+
+static void report_tls(void *ctx, bool is_warning, int index, const char *option, const char *text)
+{
+	struct report *r = ctx;
+	const struct listener_conf *l = r->dst;
+	const void *dst = &l->tls;
+	if (index >= 0 && (size_t)index < l->tls.certificates.n)
+		dst = (const struct tls_certificate_conf *)l->tls.certificates.v + index;
+	if (is_warning)
+		bind_warn(&r->build->bind, dst, option, "%s", text);
+	else
+		(void)bind_error(&r->build->bind, dst, option, "%s", text);
+}
+
+static struct tls_server *build_tls_server(struct build *b, const struct listener_conf *l)
+{
+	static const char *const http1[] = { "http/1.1", NULL };
+	struct report r = { b, l };
+	const struct tls_server_args args = { .conf = &l->tls,
+		                              .dir = b->config.dir,
+		                              .protocols = http1,
+		                              .workers = b->env->workers,
+		                              .tickets = b->env->tickets,
+		                              .report = report_tls,
+		                              .report_ctx = &r };
+	return tls_server_new(&args);
+}
+
+void build_listeners(struct build *b)
+{
+	struct snapshot *s = b->snap;
+	const struct listener_conf *v = s->conf.listeners.v;
+	s->n_listeners = s->conf.listeners.n;
+	s->listeners = arena_zalloc(&s->arena, s->n_listeners * sizeof(*s->listeners) + 1);
+	for (size_t i = 0; i < s->n_listeners; i++) {
+		struct snapshot_listener *l = &s->listeners[i];
+		l->conf = &v[i];
+		if (v[i].address.len && !addr_parse(v[i].address, &l->addr)) {
+			(void)bind_error(&b->bind, &v[i], "address", "\"%.*s\" is no address to listen on", STR_ARG(v[i].address));
+			diag_hint(b->diag, "write ADDRESS:PORT such as 0.0.0.0:8080 or [::]:8080, or unix:PATH");
+		}
+		for (size_t j = 0; j < i; j++) {
+			if (str_eq(v[i].name, v[j].name))
+				(void)bind_error(&b->bind, &v[i], "name", "listener \"%.*s\" is there already", STR_ARG(v[i].name));
+			if (l->addr.len && addr_eq(&l->addr, &s->listeners[j].addr))
+				(void)bind_error(&b->bind, &v[i], "address", "listener \"%.*s\" has this address already",
+				                 STR_ARG(v[j].name));
+		}
+		if (bind_given(&b->bind, &v[i], "tls"))
+			l->tls = build_tls_server(b, &v[i]);
+	}
+}
+
+/* ---- upstreams ---------------------------------------------------------------------------------------------------- */
+
+static void report_upstream_tls(void *ctx, bool is_warning, int index, const char *option, const char *text)
+{
+	struct report *r = ctx;
+	const struct upstream_conf *u = r->dst;
+	(void)index;
+	if (is_warning)
+		bind_warn(&r->build->bind, &u->tls, option, "%s", text);
+	else
+		(void)bind_error(&r->build->bind, &u->tls, option, "%s", text);
+}
+
+void build_upstreams(struct build *b)
+{
+	struct snapshot *s = b->snap;
+	struct upstream_conf *v = s->conf.upstreams.v;
+	s->n_upstreams = s->conf.upstreams.n;
+	s->upstreams = arena_zalloc(&s->arena, s->n_upstreams * sizeof(*s->upstreams) + 1);
+	for (size_t i = 0; i < s->n_upstreams; i++) {
+		struct snapshot_upstream *u = &s->upstreams[i];
+		struct report r = { b, &v[i] };
+		u->conf = &v[i];
+		if (upstream_conf_check(&b->bind, &v[i]) < 0 || !v[i].use_tls)
+			continue;
+		const struct tls_client_args args = { .conf = &v[i].tls,
+			                              .dir = b->config.dir,
+			                              .workers = b->env->workers,
+			                              .report = report_upstream_tls,
+			                              .report_ctx = &r };
+		u->client = tls_client_new(&args);
+	}
+}

@@ -1,0 +1,95 @@
+/* The option table of the configuration file. Blocks whose options belong to a lower floor have their tables there. */
+#include "proxy/conf.h"
+
+static const sluice_option runtime_options[] = {
+	SLUICE_OPTION(SLUICE_T_STR, struct runtime_conf, workers, .def = "auto", .flags = SLUICE_F_RESTART,
+	              .doc = "event loops: auto for one on each processor, or a number"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct runtime_conf, shutdown_grace, .def = "30s", .max = "1d",
+	              .doc = "how long a stopping gateway lets requests in progress finish"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct runtime_conf, max_connections, .def = "0", .max = "10000000",
+	              .doc = "most connections from clients, all listeners together; 0 for as many as there are descriptors"),
+	SLUICE_OPTIONS_END,
+};
+
+static const sluice_option admin_options[] = {
+	SLUICE_OPTION(SLUICE_T_STR, struct admin_conf, address, .flags = SLUICE_F_RESTART | SLUICE_F_SCALAR,
+	              .doc = "where health, metrics and commands are served: ADDRESS:PORT or unix:PATH"),
+	SLUICE_OPTIONS_END,
+};
+
+static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const formats[] = { "json", "combined", "common", NULL };
+
+static const sluice_option access_options[] = {
+	SLUICE_OPTION(SLUICE_T_STR, struct access_conf, path, .def = "stderr", .flags = SLUICE_F_SCALAR,
+	              .doc = "where a line for each request goes: a file, stderr, stdout or off"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct access_conf, format, .def = "json", .choices = formats,
+	              .doc = "what the line looks like"),
+	SLUICE_OPTIONS_END,
+};
+
+static const sluice_option log_options[] = {
+	SLUICE_OPTION(SLUICE_T_ENUM, struct log_conf, level, .def = "info", .choices = levels,
+	              .doc = "least severity that the error log (stderr) tells"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct log_conf, access, .sub = access_options, .sub_size = sizeof(struct access_conf),
+	              .flags = SLUICE_F_SUBOBJECT, .doc = "the access log"),
+	SLUICE_OPTIONS_END,
+};
+
+static const sluice_option match_options[] = {
+	SLUICE_OPTION(SLUICE_T_STR, struct match_conf, host,
+	              .doc = "host without port: a name, or *.NAME for every name below it"),
+	SLUICE_OPTION(SLUICE_T_STR, struct match_conf, path,
+	              .doc = "path: /a/b exactly, /a/* for everything below, {name} for one segment, or regex:PATTERN"),
+	SLUICE_OPTION(SLUICE_T_STRS, struct match_conf, methods, .max = "32", .doc = "methods; left out, all"),
+	SLUICE_OPTION(SLUICE_T_PAIRS, struct match_conf, headers, .max = "32",
+	              .doc = "header fields that must have a value: NAME: VALUE, \"*\" for any, or regex:PATTERN"),
+	SLUICE_OPTION(SLUICE_T_PAIRS, struct match_conf, query, .max = "32",
+	              .doc = "query parameters that must have a value: NAME: VALUE, \"*\" for any, or regex:PATTERN"),
+	SLUICE_OPTION(SLUICE_T_STR, struct match_conf, listener, .doc = "name of the listener the request came in by"),
+	SLUICE_OPTIONS_END,
+};
+
+static const sluice_option respond_options[] = {
+	SLUICE_OPTION(SLUICE_T_UINT, struct respond_conf, status, .def = "200", .min = "200", .max = "599",
+	              .doc = "status code"),
+	SLUICE_OPTION(SLUICE_T_STR, struct respond_conf, body, .max = "1048576", .doc = "the body"),
+	SLUICE_OPTION(SLUICE_T_STR, struct respond_conf, content_type, .def = "text/plain; charset=utf-8",
+	              .doc = "media type of the body"),
+	SLUICE_OPTION(SLUICE_T_PAIRS, struct respond_conf, headers, .max = "32", .doc = "further header fields"),
+	SLUICE_OPTIONS_END,
+};
+
+static const sluice_option route_options[] = {
+	SLUICE_OPTION(SLUICE_T_STR, struct route_conf, name, .flags = SLUICE_F_REQUIRED, .min = "1", .max = "128",
+	              .doc = "what logs and metrics call it"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, match, .sub = match_options, .sub_size = sizeof(struct match_conf),
+	              .flags = SLUICE_F_SUBOBJECT, .doc = "which requests it takes; all of it must be met"),
+	SLUICE_OPTION(SLUICE_T_NODE, struct route_conf, plugins,
+	              .doc = "what runs before the request is passed on, in this order: names of `plugins`, or instances in place"),
+	SLUICE_OPTION(SLUICE_T_STR, struct route_conf, upstream, .doc = "name of the upstream that answers"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, respond, .sub = respond_options,
+	              .sub_size = sizeof(struct respond_conf), .doc = "answer without an upstream"),
+	SLUICE_OPTIONS_END,
+};
+
+const sluice_option gateway_options[] = {
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct gateway_conf, runtime, .sub = runtime_options,
+	              .sub_size = sizeof(struct runtime_conf), .flags = SLUICE_F_SUBOBJECT, .doc = "the process"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct gateway_conf, admin, .sub = admin_options, .sub_size = sizeof(struct admin_conf),
+	              .flags = SLUICE_F_SUBOBJECT, .doc = "health, metrics and commands"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct gateway_conf, log, .sub = log_options, .sub_size = sizeof(struct log_conf),
+	              .flags = SLUICE_F_SUBOBJECT, .doc = "what is written down"),
+	SLUICE_OPTION(SLUICE_T_LIST, struct gateway_conf, listeners, .sub = listener_options,
+	              .sub_size = sizeof(struct listener_conf), .flags = SLUICE_F_REQUIRED, .min = "1", .max = "64",
+	              .doc = "where clients connect"),
+	SLUICE_OPTION(SLUICE_T_MAP, struct gateway_conf, stores, .sub = store_options, .sub_size = sizeof(struct store_conf),
+	              .max = "16", .doc = "where plugins keep counts: Redis, or memory of this process"),
+	SLUICE_OPTION(SLUICE_T_NODE, struct gateway_conf, plugins,
+	              .doc = "reusable instances of plugins by name: what `use` names, and its options"),
+	SLUICE_OPTION(SLUICE_T_MAP, struct gateway_conf, upstreams, .sub = upstream_options,
+	              .sub_size = sizeof(struct upstream_conf), .max = "10000", .doc = "services behind the gateway"),
+	SLUICE_OPTION(SLUICE_T_LIST, struct gateway_conf, routes, .sub = route_options, .sub_size = sizeof(struct route_conf),
+	              .max = "100000", .doc = "which request goes where; the most specific match wins, whatever the order"),
+	SLUICE_OPTIONS_END,
+};

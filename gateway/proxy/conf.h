@@ -1,0 +1,65 @@
+/* The whole configuration file as its option tables bind it. Lives in the snapshot, immutable. */
+#ifndef PROXY_CONF_H
+#define PROXY_CONF_H
+
+#include "front/conf.h"
+#include "store/conf.h"
+#include "upstream/conf.h"
+
+struct node;
+
+struct runtime_conf {
+	sluice_str workers; /* "auto" or a number */
+	uint64_t shutdown_grace; /* ms */
+	uint64_t max_connections;
+};
+
+struct admin_conf {
+	sluice_str address; /* empty: no admin listener */
+};
+
+enum access_format { ACCESS_JSON, ACCESS_COMBINED, ACCESS_COMMON };
+
+struct access_conf {
+	sluice_str path; /* "stderr", "stdout", "off" or a file */
+	int32_t format;  /* enum access_format */
+};
+
+struct log_conf {
+	int32_t level; /* enum log_level */
+	struct access_conf access;
+};
+
+struct match_conf {
+	sluice_str host, path, listener;
+	sluice_strs methods;
+	sluice_pairs headers, query;
+};
+
+struct respond_conf {
+	uint64_t status;
+	sluice_str body, content_type;
+	sluice_pairs headers;
+};
+
+struct route_conf {
+	sluice_str name, upstream;
+	struct match_conf match;
+	const struct node *plugins; /* a list of names and inline instances; NULL: none */
+	struct respond_conf respond;
+};
+
+struct gateway_conf {
+	struct runtime_conf runtime;
+	struct admin_conf admin;
+	struct log_conf log;
+	sluice_blocks listeners;    /* struct listener_conf */
+	sluice_blocks stores;       /* struct store_conf */
+	const struct node *plugins; /* a map of instances; NULL: none */
+	sluice_blocks upstreams;    /* struct upstream_conf */
+	sluice_blocks routes;       /* struct route_conf */
+};
+
+extern const sluice_option gateway_options[];
+
+#endif

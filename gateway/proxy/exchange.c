@@ -1,0 +1,212 @@
+/* The walk of an exchange, and its client's side. See exchange.h for the path. */
+#include "proxy/exchange.h"
+
+#include "proxy/forward.h"
+
+static const struct {
+	const char *name;
+	unsigned next;
+} states[EXCHANGE_STATES] = {
+#define TO(name) (1u << EXCHANGE_##name)
+#define S(name, text, next) { text, next },
+#include "proxy/exchange_state.def"
+#undef S
+#undef TO
+};
+
+const char *exchange_state_name(enum exchange_state s)
+{
+	return states[s].name;
+}
+
+void exchange_set_state(struct exchange *x, enum exchange_state to)
+{
+	check(states[x->state].next & (1u << to), "an exchange goes from %s to %s", states[x->state].name, states[to].name);
+	x->state = (uint8_t)to;
+}
+
+/* ---- the client's side -------------------------------------------------------------------------------------------- */
+
+static void exchange_on_body(struct client *c, struct buf *data)
+{
+	forward_body(exchange_of_client(c), data);
+}
+
+static void exchange_on_end(struct client *c, const struct fields *trailers)
+{
+	struct exchange *x = exchange_of_client(c);
+	x->request_done = true;
+	forward_end(x, trailers);
+}
+
+static void exchange_on_drained(struct client *c)
+{
+	struct exchange *x = exchange_of_client(c);
+	if (x->origin && x->state == EXCHANGE_STREAM)
+		x->origin->ops->resume(x->origin);
+}
+
+static void exchange_on_sent(struct client *c)
+{
+	exchange_complete(exchange_of_client(c));
+}
+
+static void exchange_on_gone(struct client *c, int err, bool can_answer)
+{
+	struct exchange *x = exchange_of_client(c);
+	x->gone = true;
+	run_cancel(&x->px);
+	forward_stop(x, err);
+	if (can_answer && x->status == 0) {
+		respond_error(x, err);
+		return;
+	}
+	if (!x->code) {
+		x->err = err;
+		x->code = err_code(err);
+	}
+	if (x->status)
+		c->ops->abort(c);
+	exchange_complete(x);
+}
+
+static const struct client_events exchange_client_events = {
+	.on_body = exchange_on_body,
+	.on_end = exchange_on_end,
+	.on_drained = exchange_on_drained,
+	.on_sent = exchange_on_sent,
+	.on_gone = exchange_on_gone,
+};
+
+/* ---- the walk ----------------------------------------------------------------------------------------------------- */
+
+static void exchange_after_request_hooks(struct exchange *x, enum run_result r)
+{
+	if (r == RUN_WAIT)
+		return;
+	x->routed_ns = clock_ns();
+	if (r == RUN_REPLY)
+		respond_plugin(x);
+	else if (r == RUN_FAIL)
+		respond_error(x, ERR_PLUGIN_FAILED);
+	else if (x->px.arena->failed)
+		respond_error(x, ERR_NO_MEMORY);
+	else if (x->route->upstream < 0)
+		respond_builtin(x);
+	else
+		forward_start(x);
+}
+
+static void exchange_after_response_hooks(struct exchange *x, enum run_result r)
+{
+	if (r == RUN_WAIT)
+		return;
+	if (r == RUN_REPLY) {
+		forward_stop(x, 0);
+		respond_plugin(x);
+	} else if (r == RUN_FAIL || x->px.arena->failed) {
+		forward_stop(x, 0);
+		respond_error(x, r == RUN_FAIL ? ERR_PLUGIN_FAILED : ERR_NO_MEMORY);
+	} else if (x->own_answer) {
+		respond_send(x);
+	} else {
+		forward_response(x);
+	}
+}
+
+void exchange_run_response(struct exchange *x)
+{
+	exchange_set_state(x, EXCHANGE_RESPONSE_HOOKS);
+	exchange_after_response_hooks(x, run_response(&x->px));
+}
+
+static void exchange_on_resumed(sluice_exchange *px, enum run_result r)
+{
+	struct exchange *x = container_of(px, struct exchange, px);
+	if (x->state == EXCHANGE_REQUEST_HOOKS)
+		exchange_after_request_hooks(x, r);
+	else
+		exchange_after_response_hooks(x, r);
+}
+
+static void exchange_on_turn_end(struct turn_hook *h)
+{
+	exchange_complete(container_of(h, struct exchange, end));
+}
+
+static struct exchange *exchange_new(struct proxy *p, struct client *c)
+{
+	struct exchange *x = arena_zalloc(&c->arena, sizeof(*x));
+	check(x, "a request's arena is too small for its exchange");
+	x->px.client = c;
+	x->px.request = c->head;
+	x->px.worker = p->worker;
+	x->px.on_resumed = exchange_on_resumed;
+	x->proxy = p;
+	x->view = view_ref(p->view);
+	x->px.slots = x->view->slots;
+	run_init(&x->px);
+	forward_init(x);
+	turn_hook_init(&x->end, exchange_on_turn_end);
+	c->events = &exchange_client_events;
+	c->user = x;
+	p->active++;
+	x->px.request_id = fields_request_id(p, c);
+	return x;
+}
+
+static void exchange_route(struct exchange *x)
+{
+	const struct request_head *h = x->px.request;
+	struct route_result res;
+	const struct route_rule *rule = route_find(x->view->snap->router, h, x->px.client->conn->listener, &res);
+	if (!rule) {
+		if (res.err == ERR_METHOD_NOT_ALLOWED)
+			x->allow = route_allow(x->view->snap->router, &res, x->px.arena);
+		respond_error(x, res.err);
+		return;
+	}
+	x->route = rule->data;
+	x->captures = res.captures;
+	x->px.route_name = x->route->name;
+	if (x->route->upstream >= 0)
+		x->px.upstream_name = x->view->snap->upstreams[x->route->upstream].conf->name;
+	exchange_set_state(x, EXCHANGE_REQUEST_HOOKS);
+	exchange_after_request_hooks(x, run_request(&x->px, &x->route->chain));
+}
+
+void exchange_on_request(void *ctx, struct client *c)
+{
+	struct exchange *x = exchange_new(ctx, c);
+	const struct request_head *h = c->head;
+	x->request_done = h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0);
+	if (h->method == METHOD_CONNECT || h->method == METHOD_TRACE)
+		respond_error(x, ERR_METHOD_NOT_SUPPORTED);
+	else
+		exchange_route(x);
+}
+
+void exchange_on_bad_request(void *ctx, struct client *c, int err)
+{
+	struct exchange *x = exchange_new(ctx, c);
+	x->request_done = true;
+	respond_error(x, err);
+}
+
+void exchange_complete(struct exchange *x)
+{
+	struct proxy *p = x->proxy;
+	struct client *c = x->px.client;
+	struct view *v = x->view;
+	forward_stop(x, 0);
+	list_del(&x->end.link);
+	exchange_set_state(x, EXCHANGE_DONE);
+	x->done_ns = clock_ns();
+	run_complete(&x->px);
+	if (p->on_complete)
+		p->on_complete(p, x);
+	upstream_call_fini(&x->call);
+	p->active--;
+	c->ops->finish(c);
+	view_unref(v);
+}

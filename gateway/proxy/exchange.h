@@ -1,0 +1,103 @@
+/*
+ * The protagonist: one request and its response. It is born when a request head is complete and dies when the last byte of
+ * the response went to the system, or the client is gone. It lives in its client's arena, on one worker, and knows neither
+ * side's protocol version.
+ *
+ *   on_request -> route_find -> run_request -> upstream_open -> origin head, body -> run_response -> client head, body -> end
+ *
+ * exchange.c walks; forward.c is the upstream's side; respond.c the answers Sluice makes itself; fields.c what is written
+ * into the heads on the way through.
+ */
+#ifndef PROXY_EXCHANGE_H
+#define PROXY_EXCHANGE_H
+
+#include "proxy/snapshot.h"
+
+enum exchange_state {
+#define S(name, text, next) EXCHANGE_##name,
+#include "proxy/exchange_state.def"
+#undef S
+	EXCHANGE_STATES
+};
+
+struct exchange;
+
+/* One for each worker: what its exchanges have in common. ctx of the handler. */
+struct proxy {
+	struct worker *worker;      /* borrowed */
+	struct view *view;          /* shared: ref; the configuration for new requests; NULL before the first */
+	uint64_t id_prefix, id_next; /* of request ids */
+	unsigned active;            /* exchanges under way */
+	bool draining;
+	/* Every exchange, once, at its end. May be NULL. */
+	void (*on_complete)(struct proxy *p, const struct exchange *x);
+	void *data;                 /* of on_complete */
+};
+
+struct exchange {
+	struct sluice_exchange px;  /* first: what plugins see */
+	struct proxy *proxy;        /* borrowed */
+	struct view *view;          /* shared: ref */
+	const struct route *route;  /* borrowed: of the view's snapshot; NULL: none matched */
+	struct path_captures captures;
+	struct upstream_call call;
+	struct turn_hook end;       /* completes it where a callback still looks at it */
+	struct origin *origin;      /* borrowed: until released; NULL: none */
+	sluice_str answer_body;     /* of an answer of our own */
+	sluice_str allow;           /* of a 405 */
+	const struct fields *response_trailers;
+	const char *code;           /* reason of a refusal or failure; NULL: none */
+	int err;                    /* enum err behind it; 0 when a plugin refused */
+	uint16_t status;            /* of the final head, 0 before */
+	uint8_t state;              /* enum exchange_state */
+	bool request_done;          /* the request is complete on the client's side */
+	bool body_begun;            /* a byte of the request body was passed on */
+	bool origin_done;           /* the response is complete on the upstream's side */
+	bool own_answer;            /* the response is Sluice's, not the upstream's */
+	bool gone;                  /* no more events from the client */
+	bool retried;
+	uint64_t routed_ns;         /* the request hooks are through */
+	uint64_t head_ns;           /* the final head arrived or was made */
+	uint64_t done_ns;
+};
+
+/* Requests come in here: the handler of every proxy listener. */
+void exchange_on_request(void *ctx, struct client *c);
+void exchange_on_bad_request(void *ctx, struct client *c, int err);
+const char *exchange_state_name(enum exchange_state s);
+void exchange_set_state(struct exchange *x, enum exchange_state to);
+
+static inline struct exchange *exchange_of_client(struct client *c)
+{
+	return c->user;
+}
+
+/* The client has everything, or never will: hooks, log, memory. x is gone. */
+void exchange_complete(struct exchange *x);
+
+/* The response head is in px.response: run its hooks, then send it. */
+void exchange_run_response(struct exchange *x);
+
+/* forward.c */
+void forward_start(struct exchange *x);
+void forward_body(struct exchange *x, struct buf *data);
+void forward_end(struct exchange *x, const struct fields *trailers);
+/* Let go of the upstream, whatever it is doing. err as for upstream_report(). */
+void forward_stop(struct exchange *x, int err);
+/* The response hooks are through: the upstream's head goes to the client. */
+void forward_response(struct exchange *x);
+
+/* respond.c */
+void respond_error(struct exchange *x, int err);
+void respond_plugin(struct exchange *x);
+void respond_builtin(struct exchange *x);
+/* The response hooks are through: our own head and body go to the client. */
+void respond_send(struct exchange *x);
+
+/* fields.c */
+must_use int fields_for_upstream(struct exchange *x);
+must_use int fields_for_client(struct exchange *x, struct response_head *h);
+/* The client's X-Request-Id if it is one, else a new one. */
+sluice_str fields_request_id(struct proxy *p, struct client *c);
+
+#endif

@@ -1,0 +1,223 @@
+/*
+ * The upstream's side of an exchange: choose and reach a server, pass the request on, take the response in, and try another
+ * server where that is safe.
+ *
+ * Safe means (RFC 9110 9.2.2): no byte of the request body was passed on, nothing of a response arrived, and either no byte
+ * of the request left for the server, or the method is idempotent.
+ */
+#include "proxy/exchange.h"
+#include "proxy/forward.h"
+
+static void forward_open(struct exchange *x, bool fresh);
+
+static struct exchange *exchange_of_call(struct upstream_call *c)
+{
+	return container_of(c, struct exchange, call);
+}
+
+/* ---- events of the origin ----------------------------------------------------------------------------------------- */
+
+static void forward_on_head(struct origin *o, struct response_head *h)
+{
+	struct exchange *x = o->user;
+	if (h->status < 200) {
+		/* 100 was answered by the codec, 101 needs a tunnel; the others are news for the client (RFC 9110 15.2) */
+		if (h->status > 101 && x->px.request->version >= 11) {
+			fields_drop_hop_by_hop(&h->fields);
+			x->px.client->ops->head(x->px.client, h);
+		}
+		return;
+	}
+	x->head_ns = clock_ns();
+	x->px.response = h;
+	if (fields_for_client(x, h) < 0) {
+		forward_stop(x, 0);
+		respond_error(x, ERR_NO_MEMORY);
+		return;
+	}
+	exchange_run_response(x);
+	if (x->state == EXCHANGE_RESPONSE_HOOKS && x->origin)
+		x->origin->ops->hold(x->origin); /* until the hooks are through */
+}
+
+static void forward_on_body(struct origin *o, struct buf *data)
+{
+	struct exchange *x = o->user;
+	struct client *c = x->px.client;
+	if (x->state != EXCHANGE_STREAM)
+		return; /* held: it is offered again */
+	if (c->ops->body(c, data))
+		o->ops->hold(o);
+}
+
+/* Both messages are through, or the rest of the request is not wanted any more. */
+static void forward_finish(struct exchange *x)
+{
+	struct client *c = x->px.client;
+	const struct fields *trailers = x->response_trailers;
+	if (!x->request_done)
+		c->ops->hold(c);
+	forward_stop(x, 0);
+	exchange_set_state(x, EXCHANGE_SENT);
+	c->ops->end(c, trailers);
+	if (x->gone)
+		exchange_complete(x);
+}
+
+static void forward_on_end(struct origin *o, const struct fields *trailers)
+{
+	struct exchange *x = o->user;
+	x->origin_done = true;
+	x->response_trailers = trailers && trailers->n ? trailers : NULL;
+	if (x->state == EXCHANGE_STREAM)
+		forward_finish(x);
+}
+
+static void forward_on_drained(struct origin *o)
+{
+	struct exchange *x = o->user;
+	struct client *c = x->px.client;
+	if (!x->request_done && !x->gone)
+		c->ops->resume(c);
+}
+
+static bool forward_is_safe(const struct exchange *x, int err)
+{
+	const struct origin *o = x->origin;
+	bool lost = err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET;
+	if (x->body_begun || o->answered || x->gone || x->status)
+		return false;
+	return !o->sent || (lost && method_is_idempotent((enum method)x->px.request->method));
+}
+
+static void forward_on_fail(struct origin *o, int err)
+{
+	struct exchange *x = o->user;
+	bool again = x->state == EXCHANGE_FORWARD && forward_is_safe(x, err);
+	bool stale = again && o->reused;
+
+	forward_stop(x, err);
+	if (again && (stale || upstream_may_retry(&x->call))) {
+		x->retried = true;
+		exchange_set_state(x, EXCHANGE_CONNECT);
+		forward_open(x, stale);
+		return;
+	}
+	if (x->status == 0) {
+		run_cancel(&x->px);
+		x->px.response = NULL;
+		respond_error(x, err);
+		return;
+	}
+	x->err = err;
+	x->code = err_code(err);
+	x->px.client->ops->abort(x->px.client);
+	exchange_complete(x);
+}
+
+static const struct origin_events forward_origin_events = {
+	.on_head = forward_on_head,
+	.on_body = forward_on_body,
+	.on_end = forward_on_end,
+	.on_drained = forward_on_drained,
+	.on_fail = forward_on_fail,
+};
+
+/* ---- reaching a server -------------------------------------------------------------------------------------------- */
+
+static void forward_ready(struct exchange *x)
+{
+	struct origin *o = x->call.origin;
+	struct client *c = x->px.client;
+	x->origin = o;
+	exchange_set_state(x, EXCHANGE_FORWARD);
+	o->ops->head(o, x->px.request);
+	if (x->request_done)
+		o->ops->end(o, NULL);
+	else
+		c->ops->resume(c);
+}
+
+static void forward_failed(struct exchange *x, int err)
+{
+	respond_error(x, err);
+}
+
+static void forward_on_ready(struct upstream_call *call)
+{
+	forward_ready(exchange_of_call(call));
+}
+
+static void forward_on_open_fail(struct upstream_call *call, int err)
+{
+	forward_failed(exchange_of_call(call), err);
+}
+
+static void forward_open(struct exchange *x, bool fresh)
+{
+	struct upstream *u = x->view->upstreams[x->route->upstream];
+	int r = upstream_open(&x->call, u, &forward_origin_events, x, x->px.arena, fresh);
+	if (r == 1)
+		forward_ready(x);
+	else if (r < 0)
+		forward_failed(x, r);
+}
+
+void forward_init(struct exchange *x)
+{
+	upstream_call_init(&x->call, forward_on_ready, forward_on_open_fail);
+}
+
+void forward_start(struct exchange *x)
+{
+	if (fields_for_upstream(x) < 0 || x->px.arena->failed) {
+		respond_error(x, ERR_NO_MEMORY);
+		return;
+	}
+	exchange_set_state(x, EXCHANGE_CONNECT);
+	forward_open(x, false);
+}
+
+/* ---- passing on --------------------------------------------------------------------------------------------------- */
+
+void forward_body(struct exchange *x, struct buf *data)
+{
+	struct origin *o = x->origin;
+	if (!o) { /* answered without it */
+		buf_drain(data, data->len);
+		return;
+	}
+	x->body_begun = true;
+	if (o->ops->body(o, data))
+		x->px.client->ops->hold(x->px.client);
+}
+
+void forward_end(struct exchange *x, const struct fields *trailers)
+{
+	if (x->origin)
+		x->origin->ops->end(x->origin, trailers);
+}
+
+void forward_response(struct exchange *x)
+{
+	struct client *c = x->px.client;
+	x->status = x->px.response->status;
+	exchange_set_state(x, EXCHANGE_STREAM);
+	c->ops->head(c, x->px.response);
+	if (x->origin_done)
+		forward_finish(x);
+	else
+		x->origin->ops->resume(x->origin); /* had the hooks waited, it was held */
+}
+
+void forward_stop(struct exchange *x, int err)
+{
+	struct origin *o = x->origin;
+	if (!o) {
+		upstream_cancel(&x->call);
+		return;
+	}
+	x->origin = NULL;
+	upstream_report(&x->call, err);
+	o->ops->release(o);
+}

@@ -1,0 +1,131 @@
+/*
+ * Answers that Sluice makes itself: problem documents (RFC 9457), what a plugin answers, and a route's `respond`. Each runs
+ * the response hooks like any other response.
+ */
+#include "proxy/exchange.h"
+
+#include "base/json.h"
+
+/* A head for a body of our own. NULL when the exchange's memory is spent. */
+static struct response_head *respond_head(struct exchange *x, int status, sluice_str type, sluice_str body)
+{
+	struct arena *a = x->px.arena;
+	struct response_head *h = arena_zalloc(a, sizeof(*h));
+	if (!h)
+		return NULL;
+	h->status = (uint16_t)status;
+	h->version = 11;
+	h->keep_alive = true;
+	h->body_length = body.len;
+	h->has_length = response_may_have_body(METHOD_GET, status);
+	h->body = response_may_have_body((enum method)x->px.request->method, status) ? BODY_LENGTH : BODY_NONE;
+	int err = type.len ? fields_add(&h->fields, a, STR("Content-Type"), type) : 0;
+	if (!err && x->allow.len)
+		err = fields_add(&h->fields, a, STR("Allow"), x->allow);
+	if (!err)
+		err = fields_for_client(x, h);
+	x->answer_body = body;
+	return err ? NULL : h;
+}
+
+/* Not even an answer fits into the exchange's memory. */
+static void respond_give_up(struct exchange *x)
+{
+	x->err = ERR_NO_MEMORY;
+	x->code = err_code(ERR_NO_MEMORY);
+	x->px.client->ops->abort(x->px.client);
+	worker_at_turn_end(x->px.worker, &x->end);
+}
+
+static void respond_with(struct exchange *x, struct response_head *h)
+{
+	bool from_response_hook = x->px.phase == RUN_RESPONSE;
+	if (!h) {
+		respond_give_up(x);
+		return;
+	}
+	x->own_answer = true;
+	x->head_ns = clock_ns();
+	x->px.response = h;
+	x->px.arena->failed = false; /* what failed was given up; the answer fitted */
+	if (from_response_hook) /* it replaces a response whose hooks are running: they do not start over */
+		respond_send(x);
+	else
+		exchange_run_response(x);
+}
+
+static sluice_str respond_problem(struct exchange *x, int status, const char *code, const char *title, sluice_str detail)
+{
+	struct json_out o;
+	char room[1024];
+	json_init(&o, room, sizeof(room));
+	json_open(&o, '{');
+	json_key(&o, STR("type"));
+	json_str(&o, arena_printf(x->px.arena, "https://sluice.dev/problems/%s", code));
+	json_key(&o, STR("title"));
+	json_str(&o, str_of(title));
+	json_key(&o, STR("status"));
+	json_int(&o, status);
+	if (detail.len) {
+		json_key(&o, STR("detail"));
+		json_str(&o, detail);
+	}
+	json_key(&o, STR("request_id"));
+	json_str(&o, x->px.request_id);
+	json_close(&o, '}');
+	return arena_str(x->px.arena, json_text(&o));
+}
+
+void respond_error(struct exchange *x, int err)
+{
+	const struct err_info *info = err_info(err);
+	int status = info->status == 499 ? 400 : info->status;
+	x->err = err;
+	x->code = info->code;
+	x->px.arena->budget += 16384; /* also who spent all memory gets an answer */
+	sluice_str body = respond_problem(x, status, info->code, info->text, STR_NONE);
+	respond_with(x, body.data ? respond_head(x, status, STR("application/problem+json"), body) : NULL);
+}
+
+void respond_plugin(struct exchange *x)
+{
+	const struct run_answer *a = &x->px.answer;
+	sluice_str body = a->body, type = a->content_type;
+	if (a->code) {
+		x->code = a->code;
+		body = respond_problem(x, a->status, a->code, a->detail.len ? a->detail.data : "The request was refused.",
+		                       STR_NONE);
+		type = STR("application/problem+json");
+	}
+	respond_with(x, body.data ? respond_head(x, a->status, type, body) : NULL);
+}
+
+void respond_builtin(struct exchange *x)
+{
+	const struct respond_conf *r = &x->route->conf->respond;
+	struct response_head *h = respond_head(x, (int)r->status, r->body.len ? r->content_type : STR_NONE, r->body);
+	for (size_t i = 0; h && i < r->headers.n; i++) {
+		if (fields_set(&h->fields, x->px.arena, r->headers.v[i].name, r->headers.v[i].value))
+			h = NULL;
+	}
+	respond_with(x, h);
+}
+
+void respond_send(struct exchange *x)
+{
+	struct client *c = x->px.client;
+	struct response_head *h = x->px.response;
+	struct buf body;
+	x->status = h->status;
+	exchange_set_state(x, EXCHANGE_ANSWER);
+	c->ops->head(c, h);
+	buf_init(&body);
+	if (h->body == BODY_LENGTH) {
+		buf_append(&body, x->answer_body.data, x->answer_body.len);
+		(void)c->ops->body(c, &body);
+	}
+	exchange_set_state(x, EXCHANGE_SENT);
+	c->ops->end(c, NULL);
+	if (x->gone)
+		exchange_complete(x);
+}

@@ -1,0 +1,99 @@
+/*
+ * A configuration in force: everything a file says, checked, compiled and immutable. Built whole on the main thread before
+ * any worker hears of it; each worker looks at it through a view of its own (its pools, its plugins' state), and every
+ * exchange holds the view it began with. When the last view goes, the main thread frees the snapshot.
+ */
+#ifndef PROXY_SNAPSHOT_H
+#define PROXY_SNAPSHOT_H
+
+#include <stdatomic.h>
+
+#include "policy/run.h"
+#include "proxy/conf.h"
+#include "route/router.h"
+#include "upstream/upstream.h"
+
+struct shared_store;
+struct tls_client;
+struct tls_server;
+struct tls_tickets;
+
+/* What a route leads to: the `data` of its rule. */
+struct route {
+	sluice_str name;
+	const struct route_conf *conf;
+	struct chain chain;
+	int upstream;   /* index; -1: answers by itself */
+	unsigned index; /* among the routes */
+	unsigned series; /* its place in the metrics */
+};
+
+struct snapshot_upstream {
+	const struct upstream_conf *conf;
+	struct tls_client *client; /* owned; NULL: plain */
+	unsigned series;
+};
+
+struct snapshot_listener {
+	const struct listener_conf *conf;
+	struct addr addr;
+	struct tls_server *tls; /* owned; NULL: plain */
+};
+
+struct snapshot {
+	_Atomic unsigned refs;   /* views, and the main thread's own */
+	uint64_t id;             /* counts up from 1 */
+	uint64_t loaded_ms;      /* wall clock */
+	struct arena arena;      /* owned */
+	struct gateway_conf conf;
+	const char *file;
+	struct router *router;   /* owned */
+	struct route *routes;
+	size_t n_routes;
+	struct snapshot_upstream *upstreams;
+	size_t n_upstreams;
+	struct snapshot_listener *listeners;
+	size_t n_listeners;
+	struct shared_store **stores; /* shared: ref */
+	size_t n_stores;
+	unsigned n_workers;
+	struct worker *main;     /* borrowed: frees it */
+	sluice_instance **instances; /* shared: ref */
+	size_t n_instances;
+};
+
+/* What building one needs from the process. */
+struct snapshot_env {
+	struct policy *policy;
+	struct tls_tickets *tickets; /* shared */
+	unsigned workers;
+	const struct snapshot *old;  /* in force now; NULL at start: what did not change is taken over */
+	const struct env *env;       /* NULL: the process's */
+};
+
+/* NULL when there are mistakes; diag has them all. refs is 1. */
+struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env, struct diag *d);
+/* Main thread, when refs is 0. */
+void snapshot_free(struct snapshot *s);
+
+/* ---- on a worker -------------------------------------------------------------------------------------------------- */
+
+struct view {
+	struct snapshot *snap; /* shared: ref */
+	struct worker *worker; /* borrowed */
+	unsigned refs;         /* exchanges, and `current` of the proxy */
+	struct upstream **upstreams;     /* owned */
+	struct instance_worker **slots;  /* shared: ref each */
+	void (*on_free)(struct snapshot *s); /* any thread: the last view let go of s */
+};
+
+/* Takes over a reference to s. */
+struct view *view_new(struct worker *w, struct snapshot *s, void (*on_free)(struct snapshot *s));
+void view_unref(struct view *v);
+static inline struct view *view_ref(struct view *v)
+{
+	v->refs++;
+	return v;
+}
+
+#endif

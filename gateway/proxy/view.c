@@ -1,0 +1,45 @@
+/* A worker's view of a snapshot. Worker's thread. */
+#include <stdlib.h>
+
+#include "proxy/snapshot.h"
+#include "store/store.h"
+#include "proxy/shared_store.h"
+
+struct view *view_new(struct worker *w, struct snapshot *s, void (*on_free)(struct snapshot *s))
+{
+	struct view *v = calloc(1, sizeof(*v));
+	check(v, "out of memory: a view");
+	v->snap = s;
+	v->worker = w;
+	v->refs = 1;
+	v->on_free = on_free;
+	v->upstreams = calloc(s->n_upstreams + 1, sizeof(*v->upstreams));
+	v->slots = calloc(s->n_instances + 1, sizeof(*v->slots));
+	check(v->upstreams && v->slots, "out of memory: a view of %zu upstreams", s->n_upstreams);
+	for (size_t i = 0; i < s->n_upstreams; i++) {
+		const struct snapshot_upstream *u = &s->upstreams[i];
+		v->upstreams[i] = upstream_attach(w, u->conf, u->client, s->n_workers);
+	}
+	for (size_t i = 0; i < s->n_instances; i++)
+		v->slots[i] = instance_attach(w, s->instances[i]);
+	for (size_t i = 0; i < s->n_stores; i++)
+		store_warm(w, s->stores[i]->store);
+	return v;
+}
+
+void view_unref(struct view *v)
+{
+	if (--v->refs)
+		return;
+	struct snapshot *s = v->snap;
+	for (size_t i = 0; i < s->n_upstreams; i++)
+		upstream_detach(&v->upstreams[i]);
+	for (size_t i = 0; i < s->n_instances; i++)
+		instance_detach(v->worker, v->slots[i]);
+	void (*on_free)(struct snapshot *) = v->on_free;
+	free(v->upstreams);
+	free(v->slots);
+	free(v);
+	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
+		on_free(s);
+}
