@@ -14,6 +14,7 @@
 #define BACKOFF_FIRST_NS (50 * NS_PER_MS)
 #define BACKOFF_MAX_NS (2 * NS_PER_S)
 #define OVERDUE_NS (200 * NS_PER_MS)  /* past its deadline: the server hangs */
+#define WATCH_NS (50 * NS_PER_MS)     /* the oldest command is another one by now */
 #define SETTLED_NS NS_PER_S           /* a connection that lived so long was a good one */
 #define READONLY_NS (5 * NS_PER_S)    /* least time between two connections given up for being to a replica */
 enum { REASON_TEXT = 256 };
@@ -88,7 +89,7 @@ void link_watch(struct redis_link *l)
 		return; /* armed again by the next call */
 	uint64_t due = queue_at(&l->queue, l->queue.head)->due_ns + OVERDUE_NS;
 	if (due > now)
-		worker_timer(l->worker, &l->timer, due - now);
+		worker_timer(l->worker, &l->timer, due - now < WATCH_NS ? due - now : WATCH_NS);
 	else
 		link_fail(l, "it does not answer: %llu commands wait", (unsigned long long)queue_length(&l->queue));
 }
@@ -138,7 +139,9 @@ static void link_on_login(struct redis_link *l, const sluice_value *v, bool is_e
 {
 	if (is_error)
 		link_fail(l, "it refused the login: %.*s", STR_ARG(v->s));
-	else if (--l->steps == 0)
+	else if (--l->steps == 0 && (l->reader.done != l->reader.fed || l->stream.in.len))
+		link_fail(l, "it sent more than was asked for"); /* which must not be taken for replies to what is held */
+	else if (l->steps == 0)
 		link_ready(l);
 }
 
