@@ -2,7 +2,7 @@
  * Stores. A sluice_store is a name for a backend; backends are shared by all stores that say the same, and known to the main
  * thread in one list. A worker keeps a link for each Redis backend it used, and holds the backend while it has the link:
  * so the last of main thread and workers to let go frees it. Links to a backend that no store names any more are closed
- * by a look around every few seconds.
+ * by a look around every second.
  */
 #include "store/store.h"
 
@@ -17,7 +17,7 @@
 #include "store/cells.h"
 #include "tls/client.h"
 
-#define LOOK_AROUND_NS (5 * NS_PER_S)
+#define LOOK_AROUND_NS NS_PER_S
 
 struct backend {
 	struct list link;         /* on backends, while a store names it */

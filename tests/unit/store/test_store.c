@@ -1,0 +1,246 @@
+/* store/conf, store/store: rules of the options, what survives a reload, links of workers. */
+#include "unit.h"
+
+#include <stdio.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "net/buf.h"
+#include "net/resolve.h"
+#include "net/worker.h"
+#include "store/cells.h"
+#include "store/store.h"
+#include "../redis/redis_server.h"
+
+static struct worker worker;
+static char reports[1024];
+
+static void on_report(void *ctx, bool is_warning, const char *option, const char *text)
+{
+	size_t n = strlen(reports);
+	(void)ctx;
+	(void)snprintf(reports + n, sizeof(reports) - n, "%s%s: %s\n", is_warning ? "warning " : "", option ? option : "-", text);
+}
+
+static struct store_conf conf_new(const char *redis, uint64_t memory)
+{
+	return (struct store_conf){ .name = STR("shared"),
+		                    .redis = str_of(redis),
+		                    .memory = memory,
+		                    .timeout = 50,
+		                    .connect_timeout = 1000,
+		                    .tls = { .verify = true } };
+}
+
+static struct sluice_store *make(const struct store_conf *conf)
+{
+	struct store_args args = { .conf = conf, .workers = 1, .report = on_report };
+	reports[0] = 0;
+	return store_new(&args);
+}
+
+/* ---- options ---------------------------------------------------------------------------------------------------- */
+
+static void expect_refused(struct store_conf conf, const char *why)
+{
+	assert_null(make(&conf));
+	if (!strstr(reports, why))
+		fail_msg("reported \"%s\", not \"%s\"", reports, why);
+}
+
+static void test_rules(void **state)
+{
+	struct store_conf c;
+	(void)state;
+	expect_refused(conf_new(NULL, 0), "-: says neither");
+	expect_refused(conf_new("redis://h", 1 << 20), "memory: ");
+	expect_refused(conf_new("redis://a:1,b:2", 0), "redis: several hosts");
+	c = conf_new("redis://h", 0);
+	c.user = STR("ann");
+	expect_refused(c, "user: a user needs a password");
+	c = conf_new("redis://h", 0);
+	c.tls.ca = STR("ca.pem");
+	expect_refused(c, "tls: ");
+	c = conf_new(NULL, 1 << 20);
+	c.password = STR("secret");
+	expect_refused(c, "password: ");
+	assert_null(strstr(reports, "secret"));
+	c = conf_new("rediss://h", 0);
+	c.tls.ca = STR("/nowhere/ca.pem");
+	expect_refused(c, "tls.ca: ");
+}
+
+static void test_table(void **state)
+{
+	(void)state;
+	for (const sluice_option *o = store_options; o->name; o++) {
+		assert_non_null(o->doc);
+		assert_true(o->offset < sizeof(struct store_conf));
+		bool secret = strcmp(o->name, "redis") == 0 || strcmp(o->name, "password") == 0;
+		assert_int_equal((o->flags & SLUICE_F_SECRET) != 0, secret);
+	}
+}
+
+/* ---- memory ----------------------------------------------------------------------------------------------------- */
+
+static uint64_t read_cell(const struct sluice_store *s, const char *key, uint64_t now)
+{
+	sluice_cell c;
+	assert_true(store_cell(s, str_of(key), now, &c));
+	return c.value;
+}
+
+static void test_memory(void **state)
+{
+	struct store_conf same = conf_new(NULL, 1 << 20), larger = conf_new(NULL, 1 << 21), other = conf_new(NULL, 1 << 20);
+	struct redis_call call;
+	uint64_t now = clock_ns();
+	sluice_cell c;
+	(void)state;
+	other.name = STR("other");
+	struct sluice_store *a = make(&same), *b = make(&same), *l = make(&larger), *o = make(&other);
+	assert_true(a && b && l && o);
+	assert_int_equal(store_kind(a), SLUICE_STORE_MEMORY);
+	assert_string_equal(store_name(a), "shared");
+	assert_true(store_cell(a, STR("k"), now, &c));
+	assert_true(store_cell_swap(&c, now + 1000));
+	assert_int_equal(read_cell(b, "k", now), now + 1000); /* the next snapshot's */
+	assert_int_equal(read_cell(l, "k", now), 0);
+	assert_int_equal(read_cell(o, "k", now), 0);
+	store_free(&a);
+	assert_null(a);
+	assert_int_equal(read_cell(b, "k", now), now + 1000);
+	a = make(&same);
+	store_free(&b);
+	assert_int_equal(read_cell(a, "k", now), now + 1000);
+	store_free(&a);
+	a = make(&same); /* nobody held it in between */
+	assert_int_equal(read_cell(a, "k", now), 0);
+
+	redis_call_init(&call, NULL);
+	assert_int_equal(store_command(&worker, a, &call, &(sluice_str){ "PING", 4 }, 1, 0), SLUICE_ERROR);
+	assert_int_equal(store_eval(&worker, a, &call, NULL, STR("k"), NULL, 0, 0), SLUICE_ERROR);
+	assert_int_equal(store_state(&worker, a), REDIS_IDLE);
+	store_warm(&worker, a);
+
+	const struct sluice_store *local = store_local();
+	assert_ptr_equal(local, store_local());
+	assert_int_equal(store_kind(local), SLUICE_STORE_MEMORY);
+	assert_int_equal(read_cell(local, "k", now), 0);
+	store_free(&a);
+	store_free(&l);
+	store_free(&o);
+	store_free(&o);
+}
+
+/* ---- Redis ------------------------------------------------------------------------------------------------------ */
+
+static unsigned n_replies;
+static sluice_status last;
+
+static void on_reply(struct redis_call *c, sluice_status st, const sluice_value *v)
+{
+	(void)c, (void)v;
+	n_replies++;
+	last = st;
+	worker_stop(&worker);
+}
+
+static void on_enough(struct timer *t)
+{
+	(void)t;
+	worker_stop(&worker);
+}
+
+static void run_for(uint64_t ms)
+{
+	struct timer t;
+	timer_init(&t, on_enough);
+	worker.clock_is_fresh = false;
+	worker_timer(&worker, &t, ms * NS_PER_MS);
+	worker.stop = false;
+	worker_run(&worker);
+	timer_drop(&t);
+	worker.clock_is_fresh = false;
+}
+
+static sluice_status ping(const struct sluice_store *s)
+{
+	struct redis_call call;
+	redis_call_init(&call, on_reply);
+	n_replies = 0;
+	sluice_status st = store_command(&worker, s, &call, &(sluice_str){ "PING", 4 }, 1, 1000);
+	if (st != SLUICE_OK)
+		return st;
+	run_for(2000);
+	assert_int_equal(n_replies, 1);
+	return last;
+}
+
+static void test_redis(void **state)
+{
+	struct redis_server server;
+	sluice_cell c;
+	(void)state;
+	server_init(&server, false);
+	server_start(&server, NULL);
+	struct store_conf same = conf_new(server.url, 0), other = same;
+	other.timeout = 60;
+	struct sluice_store *a = make(&same), *b = make(&same), *o = make(&other);
+	assert_true(a && b && o);
+	assert_int_equal(store_kind(a), SLUICE_STORE_REDIS);
+	assert_false(store_cell(a, STR("k"), 1, &c));
+	assert_null(c.slot);
+
+	store_warm(&worker, a);
+	run_for(50);
+	assert_int_equal(store_state(&worker, a), REDIS_READY);
+	assert_int_equal(store_state(&worker, b), REDIS_READY); /* the same link */
+	assert_int_equal(store_state(&worker, o), REDIS_IDLE);
+	assert_int_equal(ping(b), SLUICE_OK);
+	assert_int_equal(ping(o), SLUICE_OK);
+	assert_int_equal(server_number(&server, "INFO clients", "connected_clients:"), 3); /* and the one that asks */
+
+	/* a reload: the old snapshot goes, its connection stays; what nobody names any more is closed in time */
+	store_free(&a);
+	store_free(&o);
+	run_for(10);
+	assert_int_equal(server_number(&server, "INFO clients", "connected_clients:"), 3);
+	run_for(1300);
+	assert_int_equal(server_number(&server, "INFO clients", "connected_clients:"), 2);
+	assert_int_equal(store_state(&worker, b), REDIS_READY);
+	assert_int_equal(ping(b), SLUICE_OK);
+
+	/* the last store goes before the worker's connection */
+	store_free(&b);
+	store_worker_fini(&worker);
+	store_worker_fini(&worker);
+	run_for(1);
+	server_fini(&server);
+}
+
+static int group_setup(void **state)
+{
+	(void)state;
+	hash_seed();
+	log_set_level(LOG_ERROR);
+	return worker_init(&worker, 0);
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	resolve_worker_fini(&worker);
+	worker_fini(&worker);
+	resolve_fini();
+	arena_thread_fini();
+	buf_thread_fini();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rules), cmocka_unit_test(test_table),
+		                            cmocka_unit_test(test_memory), cmocka_unit_test(test_redis) };
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
