@@ -17,6 +17,12 @@ void host_timer(sluice_instance *inst, uint64_t ms, sluice_main_timer_fn fn);
 int host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, sluice_main_fetch_fn fn);
 const sluice_script *host_script(sluice_instance *inst, const char *source);
 
+/* The absolute path of what a plugin names, relative to the configuration file; in a. NULL when its budget is spent. */
+struct arena;
+const char *host_path(sluice_instance *inst, struct arena *a, sluice_str path);
+/* The same for a fetch's authorities; empty stays empty. */
+sluice_str host_ca_file(sluice_instance *inst, struct arena *a, sluice_str file);
+
 /* wait.c: worker */
 sluice_verdict host_await_publish(sluice_exchange *x, uint64_t timeout_ms, sluice_hook then);
 sluice_verdict host_sleep(sluice_exchange *x, uint64_t ms, sluice_hook then);

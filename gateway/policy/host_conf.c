@@ -29,18 +29,22 @@ bool host_conf_given(sluice_instance *inst, const char *option)
 	return inst->bind && bind_given(inst->bind, inst->conf, option);
 }
 
-static const char *host_path(sluice_instance *inst, sluice_str path)
+const char *host_path(sluice_instance *inst, struct arena *a, sluice_str path)
 {
 	if (path.len && path.data[0] == '/')
-		return arena_str(&inst->arena, path).data;
-	return arena_printf(&inst->arena, "%s/%.*s", inst->dir, STR_ARG(path)).data;
+		return arena_str(a, path).data;
+	return arena_printf(a, "%s/%.*s", inst->dir, STR_ARG(path)).data;
 }
 
 int host_read_file(sluice_instance *inst, sluice_str path, size_t max, sluice_str *out)
 {
-	const char *full = host_path(inst, path);
+	if (!inst->bind) { /* read again and again: it must not pile up */
+		const char *full = host_path(inst, &inst->scratch, path);
+		return file_read(&inst->scratch, full, max, out);
+	}
+	const char *full = host_path(inst, &inst->arena, path);
 	int err = file_read(&inst->arena, full, max, out);
-	if (inst->bind && inst->n_files < INSTANCE_FILES) { /* what was read at configuration is part of it */
+	if (inst->n_files < INSTANCE_FILES) { /* what was read at configuration is part of it */
 		struct instance_file *f = &inst->files[inst->n_files++];
 		f->path = full;
 		if (err == 0)
@@ -74,12 +78,18 @@ void host_timer(sluice_instance *inst, uint64_t ms, sluice_main_timer_fn fn)
 	worker_timer(inst->policy->main, &inst->timer, ms * NS_PER_MS);
 }
 
+sluice_str host_ca_file(sluice_instance *inst, struct arena *a, sluice_str file)
+{
+	return file.len ? str_of(host_path(inst, a, file)) : STR("");
+}
+
 static void host_on_fetch(void *ctx, const sluice_fetch_response *r)
 {
 	struct instance_fetch *f = ctx;
 	sluice_main_fetch_fn fn = f->fn;
 	f->fetch = NULL;
 	fn(f->inst, f->inst->conf, r);
+	instance_returned(f->inst);
 }
 
 int host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, sluice_main_fetch_fn fn)
@@ -94,7 +104,7 @@ int host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, sluice
 			continue;
 		f->inst = inst;
 		f->fn = fn;
-		tls = inst->policy->fetch_tls(r->ca_file, &why);
+		tls = inst->policy->fetch_tls(host_ca_file(inst, &inst->scratch, r->ca_file), &why);
 		if (!why)
 			f->fetch = fetch_start(inst->policy->main, r, tls, host_on_fetch, f, &why);
 		if (f->fetch)

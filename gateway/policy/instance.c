@@ -87,14 +87,20 @@ static void instance_free(sluice_instance *inst)
 	published_unref(&inst->published);
 	pthread_mutex_destroy(&inst->lock);
 	arena_fini(&inst->arena);
+	arena_fini(&inst->scratch);
 	free(inst);
+}
+
+void instance_returned(sluice_instance *inst)
+{
+	arena_fini(&inst->scratch);
 }
 
 static void instance_on_due(struct timer *t)
 {
 	sluice_instance *inst = container_of(t, sluice_instance, timer);
-	if (inst->on_timer)
-		inst->on_timer(inst, inst->conf);
+	inst->on_timer(inst, inst->conf);
+	instance_returned(inst);
 }
 
 static const struct module *instance_module(struct policy *p, const struct node *n, struct bind *b)
@@ -131,6 +137,7 @@ sluice_instance *instance_new(struct policy *p, sluice_str name, const struct no
 	pthread_mutex_init(&inst->lock, NULL);
 	timer_init(&inst->timer, instance_on_due);
 	arena_init(&inst->arena, 0);
+	arena_init(&inst->scratch, 0);
 	inst->name = arena_str(&inst->arena, name);
 	inst->text = node_text(n, &inst->arena);
 	inst->dir = arena_str(&inst->arena, str_of(b->config->dir)).data;
@@ -337,6 +344,7 @@ static void instance_on_refresh(struct worker *w, void *arg)
 		atomic_store(&inst->refresh_asked, false);
 		if (inst->plugin->on_refresh)
 			inst->plugin->on_refresh(inst, inst->conf);
+		instance_returned(inst);
 		break;
 	}
 	free(id);

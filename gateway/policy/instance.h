@@ -54,6 +54,7 @@ struct sluice_instance {
 	uint64_t id;                   /* unique in the process */
 	unsigned refs;                 /* snapshots; main thread */
 	struct arena arena;            /* owned */
+	struct arena scratch;          /* owned: until a main-thread callback returns */
 	void *conf;                    /* in the arena */
 	const char *dir;               /* of the configuration file */
 	struct bind *bind, *outer;     /* borrowed: its own and the caller's, only while it is being configured */
@@ -99,6 +100,9 @@ struct instance_worker {
 /* This worker's side of an instance, made at first use. */
 struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst);
 void instance_detach(struct worker *w, struct instance_worker *iw);
+
+/* A callback of the plugin on the main thread has returned: what it read for itself goes. */
+void instance_returned(sluice_instance *inst);
 
 /* For the host table. */
 void instance_publish(sluice_instance *inst, void *value, void (*free_value)(void *));

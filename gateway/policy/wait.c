@@ -132,7 +132,7 @@ sluice_verdict host_fetch(sluice_exchange *x, const sluice_fetch_request *r, slu
 	const char *why = NULL;
 	if (!w)
 		return SLUICE_FAIL;
-	struct tls_client *tls = p->fetch_tls(r->ca_file, &why);
+	struct tls_client *tls = p->fetch_tls(host_ca_file(run_item(x)->inst, x->arena, r->ca_file), &why);
 	w->then.fetch = then;
 	if (!why)
 		w->fetch = fetch_start(x->worker, r, tls, wait_on_fetch, w, &why);
