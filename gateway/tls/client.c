@@ -16,6 +16,7 @@ enum { ALPN_MAX = 256 };
 
 struct tls_client {
 	uint64_t id;       /* never used again in this process */
+	uint64_t identity[2];
 	bool verify;
 	char *server_name; /* owned; NULL: the host's */
 	unsigned workers;
@@ -116,6 +117,43 @@ static SSL_CTX *make_context(struct making *m, unsigned worker)
 	return ctx;
 }
 
+static void identity_add(EVP_MD_CTX *md, const void *p, size_t len)
+{
+	check(EVP_DigestUpdate(md, &len, sizeof(len)) && EVP_DigestUpdate(md, p, len), "cannot hash: %s", openssl_reason());
+}
+
+static void identity_add_authorities(EVP_MD_CTX *md, X509_STORE *store)
+{
+	STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(store);
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned len;
+	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+		X509_OBJECT *o = sk_X509_OBJECT_value(all, i);
+		if (X509_OBJECT_get0_X509(o) && X509_digest(X509_OBJECT_get0_X509(o), EVP_sha256(), digest, &len))
+			identity_add(md, digest, len);
+		else if (X509_OBJECT_get0_X509_CRL(o) && X509_CRL_digest(X509_OBJECT_get0_X509_CRL(o), EVP_sha256(), digest, &len))
+			identity_add(md, digest, len);
+	}
+}
+
+/* The private key needs no say: it belongs to the certificate. */
+static void make_identity(struct making *m, uint64_t out[2])
+{
+	const struct tls_client_conf *conf = m->args->conf;
+	unsigned char digest[EVP_MAX_MD_SIZE], facts[2] = { conf->verify, (unsigned char)conf->min_version };
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	check(md && EVP_DigestInit_ex(md, EVP_sha256(), NULL), "cannot hash: %s", openssl_reason());
+	identity_add(md, facts, sizeof(facts));
+	identity_add(md, conf->server_name.data, conf->server_name.len);
+	identity_add(md, conf->ca.data, conf->ca.len);
+	identity_add_authorities(md, m->store);
+	identity_add(md, m->alpn, m->alpn_len);
+	identity_add(md, m->pem.certificate, m->pem.certificate_len);
+	check(EVP_DigestFinal_ex(md, digest, NULL), "cannot hash: %s", openssl_reason());
+	memcpy(out, digest, 2 * sizeof(*out));
+	EVP_MD_CTX_free(md);
+}
+
 static struct tls_client *make_client(struct making *m)
 {
 	static _Atomic uint64_t last_id;
@@ -123,6 +161,7 @@ static struct tls_client *make_client(struct making *m)
 	struct tls_client *c = calloc(1, sizeof(*c));
 	check(c && (c->ctx = calloc(m->args->workers + 1, sizeof(SSL_CTX *))), "out of memory: %s", "TLS contexts");
 	c->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
+	make_identity(m, c->identity);
 	c->verify = conf->verify;
 	c->workers = m->args->workers;
 	if (conf->server_name.len)
@@ -168,6 +207,11 @@ void tls_client_free(struct tls_client **at)
 	free(c->ctx);
 	free(c->server_name);
 	free(c);
+}
+
+void tls_client_identity(const struct tls_client *c, uint64_t out[2])
+{
+	memcpy(out, c->identity, sizeof(c->identity));
 }
 
 /* ---- connections ------------------------------------------------------------------------------------------------ */
