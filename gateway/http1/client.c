@@ -6,16 +6,19 @@
  */
 #include "http1/client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "http1/chunk.h"
 #include "http1/parse.h"
 #include "http1/write.h"
+#include "tls/info.h"
 
 enum {
 	READ_SHARE = 512 * 1024, /* bytes read before others get their turn */
-	INTERIM_MAX = 16         /* 1xx responses before the final one */
+	INTERIM_MAX = 16,        /* 1xx responses before the final one */
+	WHY_TEXT = 160           /* bytes of an explanation */
 };
 
 enum conn_state { CONN_OPENING, CONN_FREE, CONN_BUSY, CONN_FAILED, CONN_GONE };
@@ -28,6 +31,7 @@ struct http1_conn {
 	struct http1_conn_conf conf;
 	const struct http1_conn_owner *owner; /* borrowed: const table */
 	void *owner_data;                     /* borrowed */
+	const char *why;                      /* borrowed: while on_gone tells of a connection that did not open */
 	struct buf body;                      /* decoded, not taken yet */
 	struct chunk_decoder chunks;
 	uint64_t left;                        /* of a body with a length */
@@ -307,7 +311,14 @@ static void conn_on_fail(struct stream *s, int error)
 {
 	struct http1_conn *c = s->data;
 	if (c->state == CONN_OPENING) {
+		char why[WHY_TEXT];
+		if (error == -1)
+			(void)tls_error_text(s, why, sizeof(why));
+		else
+			(void)snprintf(why, sizeof(why), "%s", strerror(error));
+		c->why = why;
 		conn_gone(c, error == -1 ? ERR_UPSTREAM_TLS : ERR_CONNECT_FAILED);
+		c->why = NULL;
 	} else if (c->state == CONN_FREE) {
 		conn_gone(c, 0);
 	} else if (c->state == CONN_BUSY && c->response != RESPONSE_DONE) {
@@ -471,6 +482,11 @@ struct http1_conn *http1_conn_open(struct worker *w, const struct addr *to, cons
 void *http1_conn_owner_data(struct http1_conn *c)
 {
 	return c->owner_data;
+}
+
+const char *http1_conn_why(const struct http1_conn *c)
+{
+	return c->why ? c->why : "";
 }
 
 struct origin *http1_conn_begin(struct http1_conn *c, const struct origin_events *events, void *user, struct arena *arena)

@@ -35,6 +35,8 @@ struct http1_conn *http1_conn_open(struct worker *w, const struct addr *to, cons
                                    const struct http1_conn_conf *conf, const struct http1_conn_owner *owner,
                                    void *owner_data, int *err);
 void *http1_conn_owner_data(struct http1_conn *c);
+/* Within on_gone, when it could not be opened: the words of the system or of TLS, for the log; else "". Borrowed. */
+const char *http1_conn_why(const struct http1_conn *c);
 /* Take an open, free connection for one request. The origin is the connection's own; arena for the response heads. */
 struct origin *http1_conn_begin(struct http1_conn *c, const struct origin_events *events, void *user, struct arena *arena);
 /* Whether the server has closed it, or sent what nobody asked for, since it became free: then do not begin, close it. */
