@@ -50,7 +50,7 @@ const sluice_option upstream_options[] = {
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, keepalive, .def = "128", .max = "100000",
 	              .doc = "most idle connections each worker keeps to one server"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_connections, .def = "0", .max = "1000000",
-	              .doc = "most connections to one server, shared out evenly among the workers, at least one each; 0: any number"),
+	              .doc = "most connections to one server, shared out among the workers, at least one each; 0: any number"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_queue, .def = "1024", .max = "1000000",
 	              .doc = "most requests of one worker that wait for a connection; more are refused"),
 	SLUICE_OPTION(SLUICE_T_SIZE, struct upstream_conf, max_head, .def = "64KiB", .min = "1KiB", .max = "1MiB",

@@ -164,7 +164,7 @@ static uint64_t rest_length(struct endpoint *e)
 	return ns - ns / 8 + ns / 4 * upstream_random(e->part, 1024) / 1024;
 }
 
-static void endpoint_rest(struct endpoint *e, const char *why)
+static void endpoint_rest(struct endpoint *e, const char *when)
 {
 	struct worker *w = e->part->worker;
 	/* one that came back only just before was not well */
@@ -173,8 +173,8 @@ static void endpoint_rest(struct endpoint *e, const char *why)
 	e->rest_ns = rest_length(e);
 	e->n_ejected++;
 	worker_timer(w, &e->timer, e->rest_ns);
-	log_warn("upstream", "%.*s: server %s %s; tried again in %llu ms", STR_ARG(e->key.upstream), e->address, why,
-	         (unsigned long long)(e->rest_ns / NS_PER_MS));
+	log_warn("upstream", "%.*s: server %s %s, and is tried again in %llu ms: %s%s%s", STR_ARG(e->key.upstream), e->address,
+	         when, (unsigned long long)(e->rest_ns / NS_PER_MS), err_info(e->last_err)->text, e->why[0] ? " " : "", e->why);
 	endpoint_set_state(e, ENDPOINT_DOWN);
 }
 
@@ -206,9 +206,12 @@ void endpoint_succeeded(struct endpoint *e)
 	endpoint_set_state(e, ENDPOINT_UP);
 }
 
-void endpoint_failed(struct endpoint *e, bool trial)
+void endpoint_failed(struct endpoint *e, bool trial, int err)
 {
 	e->n_failures++;
+	e->last_err = err;
+	if (err != ERR_CONNECT_FAILED && err != ERR_UPSTREAM_TLS)
+		e->why[0] = 0;
 	if (e->bounds.health.failures == 0) {
 		endpoint_end_trial(e);
 	} else if (e->state == ENDPOINT_UP) {
@@ -233,6 +236,8 @@ void endpoint_view(const struct endpoint *e, struct endpoint_view *v)
 		.in_flight = endpoint_load(e),
 		.requests = e->n_requests,
 		.failures = e->n_failures,
+		.last_err = e->last_err,
+		.why = e->why,
 		.connects = e->n_connects,
 		.connect_failures = e->n_connect_failures,
 		.reused = e->n_reused,

@@ -19,7 +19,7 @@
 #include "tls/client.h"
 #include "upstream/upstream.h"
 
-enum { ENDPOINT_BUCKETS = 256 };
+enum { ENDPOINT_BUCKETS = 256, ENDPOINT_WHY = 128 };
 
 /* Of a worker, at PART_UPSTREAM. */
 struct upstream_part {
@@ -64,6 +64,8 @@ struct endpoint {
 	uint8_t state;           /* enum endpoint_state */
 	bool trial_out;          /* TRIAL: the one request is under way */
 	uint32_t failures;       /* in a row */
+	int last_err;            /* of the last failure */
+	char why[ENDPOINT_WHY];  /* in the words of the system or of TLS; may be empty */
 	uint32_t rests;          /* in a row */
 	uint64_t rest_ns;        /* length of the last one */
 	uint64_t up_since_ns;    /* when it came back last */
@@ -103,7 +105,7 @@ void endpoint_changed(struct endpoint *e);
 /* A request is about to be sent there. Returns whether it is the trial: end it with one of the three below. */
 bool endpoint_begin_trial(struct endpoint *e);
 void endpoint_succeeded(struct endpoint *e);
-void endpoint_failed(struct endpoint *e, bool trial);
+void endpoint_failed(struct endpoint *e, bool trial, int err);
 void endpoint_end_trial(struct endpoint *e); /* nothing was learnt */
 
 void endpoint_view(const struct endpoint *e, struct endpoint_view *v);

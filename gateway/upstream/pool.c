@@ -1,6 +1,7 @@
 /* Connections to an endpoint. */
 #include "upstream/pool.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tls/transport.h"
@@ -76,7 +77,9 @@ static void pool_on_gone(struct http1_conn *c, int err)
 	void *user = l->user;
 
 	if (l->state == LINK_OPENING) {
-		l->endpoint->n_connect_failures++;
+		struct endpoint *e = l->endpoint;
+		e->n_connect_failures++;
+		(void)snprintf(e->why, sizeof(e->why), "%s", http1_conn_why(c));
 		on_done = l->on_done;
 	}
 	link_free(l); /* first: it does not count any more when its owner looks for another */
@@ -132,6 +135,7 @@ int pool_open(struct endpoint *e, const struct http1_conn_conf *conf, struct tls
 	if (!l->conn) {
 		free(l);
 		e->n_connect_failures++;
+		e->why[0] = 0;
 		return err;
 	}
 	l->conf = *conf;

@@ -77,7 +77,7 @@ static void call_end_trial(struct upstream_call *c)
 static void call_failed_to_open(struct upstream_call *c, int err)
 {
 	c->last_err = err;
-	endpoint_failed(c->endpoint, c->trial);
+	endpoint_failed(c->endpoint, c->trial, err);
 	c->trial = false;
 }
 
@@ -254,7 +254,7 @@ void upstream_report(struct upstream_call *c, int err)
 	} else if (err == 0) {
 		endpoint_succeeded(c->endpoint);
 	} else if (err_is_of_server(err)) {
-		endpoint_failed(c->endpoint, c->trial);
+		endpoint_failed(c->endpoint, c->trial, err);
 	} else {
 		call_end_trial(c);
 	}

@@ -112,6 +112,8 @@ struct endpoint_view {
 	unsigned connections, idle, in_flight;
 	uint64_t down_for_ns;        /* DOWN: until it is tried again */
 	uint64_t requests, failures; /* taken on; that ended against the server */
+	int last_err;                /* of the last of those; 0: none yet */
+	const char *why;             /* more about it, or "" */
 	uint64_t connects, connect_failures, reused, ejected;
 };
 void upstream_each_endpoint(struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v), void *ctx);
