@@ -1,0 +1,270 @@
+/* upstream/balance: who gets how much, and who gets nothing. */
+#include "upstream/balance.h"
+
+#include <stdio.h>
+
+#include "kit.h"
+#include "upstream/endpoint.h"
+
+enum { MANY = 1000 };
+
+static struct balance balance;
+static struct endpoint *endpoints[MANY];
+static unsigned counts[MANY], n_endpoints, n_room;
+
+static void on_room(struct balance *b)
+{
+	(void)b;
+	n_room++;
+}
+
+static void make(enum upstream_balance kind, unsigned n, const unsigned *weights)
+{
+	balance_init(&balance, kind, on_room);
+	n_endpoints = n;
+	for (unsigned i = 0; i < n; i++) {
+		struct endpoint_key key = { .upstream = STR("u") };
+		struct endpoint_bounds bounds = { .health = { .failures = 1, .retry_after = 100, .retry_after_max = 100 } };
+		assert_true(addr_from_ip(STR("10.0.0.1"), (uint16_t)(i + 1), &key.addr));
+		endpoints[i] = endpoint_get(&kit_worker, &key);
+		endpoint_set_bounds(endpoints[i], &bounds);
+		(void)balance_add(&balance, endpoints[i], weights ? weights[i] : 1);
+	}
+}
+
+static void unmake(void)
+{
+	balance_fini(&balance);
+	for (unsigned i = 0; i < n_endpoints; i++) {
+		endpoints[i]->n_links = 0; /* as the tests set it */
+		endpoint_unref(&endpoints[i]);
+	}
+}
+
+static unsigned index_of(const struct slot *s)
+{
+	return addr_port(&s->endpoint->key.addr) - 1u;
+}
+
+static unsigned choose(void)
+{
+	struct slot *s = NULL;
+	assert_int_equal(balance_choose(&balance, NULL, 0, &s), BALANCE_CHOSEN);
+	return index_of(s);
+}
+
+static void set_load(unsigned i, unsigned load)
+{
+	endpoints[i]->n_links = load;
+	endpoint_changed(endpoints[i]);
+}
+
+static void test_round_robin(void **state)
+{
+	(void)state;
+	make(BALANCE_ROUND_ROBIN, 3, NULL);
+	/* any three in a row are all three */
+	unsigned last[3] = { choose(), choose(), choose() };
+	assert_true(last[0] != last[1] && last[1] != last[2] && last[0] != last[2]);
+	for (int i = 0; i < 30; i++)
+		assert_int_equal(choose(), last[i % 3]);
+	unmake();
+}
+
+static void test_weights_are_exact(void **state)
+{
+	static const unsigned weights[] = { 5, 1, 1, 3 };
+	unsigned longest = 0, run = 0, last = 99;
+	(void)state;
+	make(BALANCE_ROUND_ROBIN, 4, weights);
+	memset(counts, 0, sizeof(counts));
+	for (int i = 0; i < 1000; i++) {
+		unsigned c = choose();
+		counts[c]++;
+		run = c == last ? run + 1 : 1;
+		last = c;
+		longest = run > longest ? run : longest;
+	}
+	for (unsigned i = 0; i < 4; i++)
+		assert_in_range(counts[i], weights[i] * 100 - 1, weights[i] * 100 + 1);
+	assert_in_range(longest, 1, 3); /* spread, not in blocks of five */
+	unmake();
+}
+
+static void test_tried_are_passed_over(void **state)
+{
+	struct slot *s = NULL;
+	uint64_t tried[8];
+	(void)state;
+	make(BALANCE_ROUND_ROBIN, 5, NULL);
+	for (unsigned n = 0; n < 5; n++) {
+		assert_int_equal(balance_choose(&balance, tried, n, &s), BALANCE_CHOSEN);
+		for (unsigned i = 0; i < n; i++)
+			assert_true(tried[i] != s->endpoint->id);
+		tried[n] = s->endpoint->id;
+		assert_int_equal(balance.n_heap, 5);
+	}
+	assert_false(balance_has_untried(&balance, tried, 5));
+	assert_true(balance_has_untried(&balance, tried, 4));
+	assert_int_equal(balance_choose(&balance, tried, 5, &s), BALANCE_NONE);
+	unmake();
+}
+
+static void test_down_gets_nothing(void **state)
+{
+	(void)state;
+	make(BALANCE_ROUND_ROBIN, 3, NULL);
+	endpoint_failed(endpoints[1], false, ERR_CONNECT_FAILED);
+	assert_int_equal(endpoints[1]->state, ENDPOINT_DOWN);
+	memset(counts, 0, sizeof(counts));
+	for (int i = 0; i < 100; i++)
+		counts[choose()]++;
+	assert_int_equal(counts[0], 50);
+	assert_int_equal(counts[1], 0);
+	/* back, it does not make up for what it missed */
+	endpoint_succeeded(endpoints[1]);
+	memset(counts, 0, sizeof(counts));
+	for (int i = 0; i < 30; i++)
+		counts[choose()]++;
+	for (int i = 0; i < 3; i++)
+		assert_in_range(counts[i], 9, 11);
+	unmake();
+}
+
+static void test_all_down_take_turns(void **state)
+{
+	(void)state;
+	make(BALANCE_LEAST_REQUESTS, 4, NULL);
+	for (unsigned i = 0; i < 4; i++)
+		endpoint_failed(endpoints[i], false, ERR_CONNECT_FAILED);
+	assert_int_equal(balance.n_heap, 0);
+	memset(counts, 0, sizeof(counts));
+	for (int i = 0; i < 40; i++)
+		counts[choose()]++;
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(counts[i], 10);
+	unmake();
+}
+
+static void test_trial_is_one(void **state)
+{
+	(void)state;
+	make(BALANCE_ROUND_ROBIN, 2, NULL);
+	endpoint_failed(endpoints[0], false, ERR_CONNECT_FAILED);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(choose(), 1);
+	kit_pass(300);
+	assert_int_equal(endpoints[0]->state, ENDPOINT_TRIAL);
+	assert_int_equal(choose(), 0); /* due long since: tried at once */
+	assert_true(endpoint_begin_trial(endpoints[0]));
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(choose(), 1);
+	endpoint_end_trial(endpoints[0]);
+	memset(counts, 0, sizeof(counts));
+	for (int i = 0; i < 10; i++)
+		counts[choose()]++;
+	assert_int_equal(counts[0], 5);
+	unmake();
+}
+
+static void test_least_requests(void **state)
+{
+	(void)state;
+	make(BALANCE_LEAST_REQUESTS, 3, NULL);
+	set_load(0, 5);
+	set_load(1, 2);
+	set_load(2, 4);
+	assert_int_equal(choose(), 1);
+	set_load(1, 5);
+	assert_int_equal(choose(), 2);
+	set_load(0, 1);
+	assert_int_equal(choose(), 0);
+	/* among equals each in turn */
+	for (unsigned i = 0; i < 3; i++)
+		set_load(i, 7);
+	memset(counts, 0, sizeof(counts));
+	for (int i = 0; i < 30; i++)
+		counts[choose()]++;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(counts[i], 10);
+	unmake();
+}
+
+static void test_least_requests_by_weight(void **state)
+{
+	static const unsigned weights[] = { 3, 1 };
+	unsigned load[2] = { 0, 0 };
+	(void)state;
+	make(BALANCE_LEAST_REQUESTS, 2, weights);
+	for (int i = 0; i < 40; i++) { /* none of them ends */
+		unsigned c = choose();
+		set_load(c, ++load[c]);
+	}
+	assert_in_range(load[0], 29, 31);
+	unmake();
+}
+
+static void test_full_is_waited_for(void **state)
+{
+	struct slot *s = NULL;
+	(void)state;
+	make(BALANCE_ROUND_ROBIN, 2, NULL);
+	for (unsigned i = 0; i < 2; i++)
+		endpoints[i]->bounds.max_links = 4;
+	set_load(0, 4);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(choose(), 1);
+	set_load(1, 4);
+	assert_int_equal(balance_choose(&balance, NULL, 0, &s), BALANCE_BUSY);
+	n_room = 0;
+	set_load(0, 3);
+	assert_int_equal(n_room, 1);
+	assert_int_equal(choose(), 0);
+	set_load(0, 4);
+	/* one is full, the other down: better to wait than to ask it */
+	endpoint_failed(endpoints[1], false, ERR_CONNECT_FAILED);
+	set_load(1, 0);
+	assert_int_equal(balance_choose(&balance, NULL, 0, &s), BALANCE_BUSY);
+	unmake();
+}
+
+static void test_many(void **state)
+{
+	(void)state;
+	for (int kind = BALANCE_ROUND_ROBIN; kind <= BALANCE_LEAST_REQUESTS; kind++) {
+		make((enum upstream_balance)kind, MANY, NULL);
+		for (unsigned i = 0; i < MANY; i += 10)
+			endpoint_failed(endpoints[i], false, ERR_CONNECT_FAILED);
+		memset(counts, 0, sizeof(counts));
+		for (int i = 0; i < MANY * 9; i++)
+			counts[choose()]++;
+		for (unsigned i = 0; i < MANY; i++)
+			assert_in_range(counts[i], i % 10 ? 9 : 0, i % 10 ? 11 : 0);
+		/* taken out of the middle, the order holds */
+		for (unsigned i = 0; i < MANY / 2; i++)
+			balance_remove(balance.all[i]);
+		for (unsigned i = 1; i < balance.n_heap; i++) {
+			const struct slot *up = balance.heap[(i - 1) / 2], *it = balance.heap[i];
+			assert_true(up->key <= it->key);
+			assert_int_equal(it->heap_place, i);
+		}
+		unmake();
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_robin),
+		cmocka_unit_test(test_weights_are_exact),
+		cmocka_unit_test(test_tried_are_passed_over),
+		cmocka_unit_test(test_down_gets_nothing),
+		cmocka_unit_test(test_all_down_take_turns),
+		cmocka_unit_test(test_trial_is_one),
+		cmocka_unit_test(test_least_requests),
+		cmocka_unit_test(test_least_requests_by_weight),
+		cmocka_unit_test(test_full_is_waited_for),
+		cmocka_unit_test(test_many),
+	};
+	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
+}

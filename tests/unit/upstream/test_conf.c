@@ -1,0 +1,161 @@
+/* upstream/conf: what a file says, what is left out, and mistakes that are told at their place. */
+#include "upstream/conf.h"
+
+#include <stdio.h>
+
+#include "config/table.h"
+#include "config/yaml.h"
+#include "unit.h"
+
+static struct arena arena;
+static struct diag diag;
+static struct config config;
+static struct bind bind_state;
+static struct upstream_conf conf;
+
+/* The mistakes, as many lines. */
+static const char *read_conf(const char *yaml)
+{
+	static char text[4096];
+	size_t at = 0;
+	arena_init(&arena, 0);
+	diag_init(&diag);
+	config_init(&config, &arena, &diag);
+	bind_init(&bind_state, &arena, &diag, &config);
+	conf = (struct upstream_conf){ 0 };
+	if (config_load_text(&config, "f", "/", str_of(yaml)) == 0) {
+		const struct node *n = config.root->v[0];
+		int bad = bind_map(&bind_state, n, upstream_options, &conf);
+		if (!bad)
+			bad = upstream_conf_check(&bind_state, &conf);
+		assert_int_equal(bad != 0, diag.n_errors != 0);
+	}
+	text[0] = 0;
+	for (unsigned i = 0; i < diag.n_items; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%u:%u %s: %s\n", (unsigned)diag.items[i]->line,
+		                       (unsigned)diag.items[i]->col, diag.items[i]->path, diag.items[i]->text);
+	return text;
+}
+
+static void forget(void)
+{
+	bind_fini(&bind_state);
+	diag_fini(&diag);
+	arena_fini(&arena);
+}
+
+static void test_table_is_sound(void **state)
+{
+	char why[256] = "";
+	(void)state;
+	if (table_check(upstream_options, sizeof(struct upstream_conf), true, why, sizeof(why)) < 0)
+		fail_msg("%s", why);
+}
+
+static void test_defaults(void **state)
+{
+	(void)state;
+	assert_string_equal(read_conf("orders:\n  servers: [10.0.0.5:9000]\n"), "");
+	const struct upstream_server *s = conf.servers.v;
+	assert_str(conf.name, "orders");
+	assert_int_equal(conf.servers.n, 1);
+	assert_str(s[0].address, "10.0.0.5:9000");
+	assert_int_equal(s[0].weight, 1);
+	assert_int_equal(conf.balance, BALANCE_ROUND_ROBIN);
+	assert_int_equal(conf.timeouts.connect, 1000);
+	assert_int_equal(conf.timeouts.response, 15000);
+	assert_int_equal(conf.timeouts.idle, 60000);
+	assert_int_equal(conf.health.failures, 3);
+	assert_int_equal(conf.retries, 2);
+	assert_int_equal(conf.max_connections, 0);
+	assert_int_equal(conf.max_head, 65536);
+	assert_int_equal(conf.resolve_interval, 30000);
+	assert_false(conf.use_tls);
+	forget();
+}
+
+static void test_everything(void **state)
+{
+	(void)state;
+	assert_string_equal(read_conf("orders:\n"
+	                              "  servers: [orders.internal:9000, { address: '[2001:db8::6]:9000', weight: 2 }, unix:/run/o.sock]\n"
+	                              "  balance: least-requests\n"
+	                              "  timeouts: { connect: 250ms, queue: 2s }\n"
+	                              "  health: { failures: 0 }\n"
+	                              "  max_connections: 100\n"
+	                              "  tls: { verify: false }\n"),
+	                    "");
+	const struct upstream_server *s = conf.servers.v;
+	assert_int_equal(conf.servers.n, 3);
+	assert_int_equal(s[1].weight, 2);
+	assert_int_equal(conf.balance, BALANCE_LEAST_REQUESTS);
+	assert_int_equal(conf.timeouts.connect, 250);
+	assert_int_equal(conf.timeouts.response, 15000);
+	assert_int_equal(conf.timeouts.queue, 2000);
+	assert_int_equal(conf.health.failures, 0);
+	assert_true(conf.use_tls);
+	assert_false(conf.tls.verify);
+	forget();
+	assert_string_equal(read_conf("orders: { servers: [a:1], tls: {} }\n"), "");
+	assert_true(conf.use_tls && conf.tls.verify);
+	forget();
+}
+
+static void test_mistakes(void **state)
+{
+	static const struct {
+		const char *yaml, *said;
+	} cases[] = {
+		{ "o: {}\n", "servers" },
+		{ "o:\n  servers: []\n", "2:12 o.servers: " },
+		{ "o:\n  servers: [localhost]\n", "2:13 o.servers[0]: the server has no port\n" },
+		{ "o:\n  servers: [10.0.0.1]\n", "2:13 o.servers[0]: the server has no port\n" },
+		{ "o:\n  servers: ['http://a:80']\n", "a server is host:port, without a scheme" },
+		{ "o:\n  servers: ['a:0']\n", "not the address of a server" },
+		{ "o:\n  servers: ['a:70000']\n", "not the address of a server" },
+		{ "o:\n  servers: ['a b:80']\n", "not the address of a server" },
+		{ "o:\n  servers: ['10.0.0.256:80']\n", "not the address of a server" },
+		{ "o:\n  servers: ['[::g]:80']\n", "not the address of a server" },
+		{ "o:\n  servers: ['unix:']\n", "not the address of a server" },
+		{ "o:\n  servers:\n  - a:80\n  - b:80\n  - { address: 'A:80' }\n", "5:16 o.servers[2].address: this server stands" },
+		{ "o:\n  servers: [{ address: 'a:80', weight: 0 }]\n", "2:40 o.servers[0].weight" },
+		{ "o:\n  servers: [a:80]\n  retries: 8\n", "3:12 o.retries" },
+		{ "o:\n  servers: [a:80]\n  balance: random\n", "3:12 o.balance" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *said = read_conf(cases[i].yaml);
+		if (!strstr(said, cases[i].said))
+			fail_msg("%s says \"%s\", not \"%s\"", cases[i].yaml, said, cases[i].said);
+		forget();
+	}
+}
+
+static void test_addresses(void **state)
+{
+	struct upstream_address a;
+	(void)state;
+	assert_true(upstream_address_parse(STR("10.0.0.1:80"), &a));
+	assert_int_equal(a.host.len, 0);
+	assert_int_equal(addr_port(&a.addr), 80);
+	assert_true(upstream_address_parse(STR("orders-2.internal_net.example.:8080"), &a));
+	assert_str(a.host, "orders-2.internal_net.example.");
+	assert_int_equal(a.port, 8080);
+	assert_int_equal(a.addr.len, 0);
+	assert_true(upstream_address_parse(STR("unix:/run/x"), &a));
+	assert_int_equal(a.addr.sa.sa_family, AF_UNIX);
+	assert_true(upstream_address_parse(STR("1a:80"), &a));
+	assert_false(upstream_address_parse(STR("1.2.3:80"), &a));
+	assert_false(upstream_address_parse(STR("a..b:80"), &a));
+	assert_false(upstream_address_parse(STR(".:80"), &a));
+	assert_false(upstream_address_parse(STR("[a]:80"), &a));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table_is_sound), cmocka_unit_test(test_defaults),  cmocka_unit_test(test_everything),
+		cmocka_unit_test(test_mistakes),       cmocka_unit_test(test_addresses),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

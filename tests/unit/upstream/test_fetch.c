@@ -1,0 +1,231 @@
+/* upstream/fetch: whole responses, and every way not to get one. */
+#include "upstream/fetch.h"
+
+#include <stdio.h>
+
+#include "kit.h"
+
+struct got {
+	bool done;
+	unsigned calls;
+	sluice_status status;
+	int code;
+	char body[256], type[64], error[256];
+	size_t body_len;
+};
+
+static struct test_server server;
+static char url[64];
+
+static void on_fetched(void *ctx, const sluice_fetch_response *r)
+{
+	struct got *g = ctx;
+	g->done = true;
+	g->calls++;
+	g->status = r->status;
+	g->code = r->code;
+	g->body_len = r->body.len;
+	(void)snprintf(g->body, sizeof(g->body), "%.*s", STR_ARG(r->body));
+	(void)snprintf(g->error, sizeof(g->error), "%s", r->error ? r->error : "");
+	for (size_t i = 0; i < r->n_headers; i++) {
+		if (str_ieq(r->headers[i].name, STR("content-type")))
+			(void)snprintf(g->type, sizeof(g->type), "%.*s", STR_ARG(r->headers[i].value));
+	}
+	kit_stop();
+}
+
+static struct got fetch(sluice_fetch_request r)
+{
+	struct got g = { 0 };
+	const char *why = NULL;
+	r.size = sizeof(r);
+	if (r.url.len == 0)
+		r.url = str_of(url);
+	if (!fetch_start(&kit_worker, &r, NULL, on_fetched, &g, &why))
+		fail_msg("not begun: %s", why);
+	assert_false(g.done); /* not from within */
+	assert_true(kit_run(&g.done, 5000));
+	kit_pass(30);
+	assert_int_equal(g.calls, 1);
+	assert_int_equal(g.status == SLUICE_OK, g.error[0] == 0);
+	return g;
+}
+
+static void serve(const char *reply)
+{
+	server.reply = reply;
+	atomic_store(&server.mode, SERVE_REPLY);
+}
+
+static int setup(void **state)
+{
+	if (kit_setup(state) < 0)
+		return -1;
+	server_up(&server, "keys", 0);
+	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/jwks.json?v=1", server.port);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	server_down(&server);
+	return kit_teardown(state);
+}
+
+static void test_get(void **state)
+{
+	(void)state;
+	serve("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{\"keys\":[1]}\n");
+	struct got g = fetch((sluice_fetch_request){ 0 });
+	assert_int_equal(g.status, SLUICE_OK);
+	assert_int_equal(g.code, 200);
+	assert_string_equal(g.type, "application/json");
+	assert_string_equal(g.body, "{\"keys\":[1]}\n");
+	assert_non_null(strstr(server.request, "GET /jwks.json?v=1 HTTP/1.1\r\n"));
+	char host[64];
+	(void)snprintf(host, sizeof(host), "Host: 127.0.0.1:%u\r\n", server.port);
+	assert_non_null(strstr(server.request, host));
+	assert_int_equal(atomic_load(&server.open), 0); /* not kept */
+}
+
+static void test_post(void **state)
+{
+	static const sluice_pair headers[] = { { STR("Content-Type"), STR("text/plain") }, { STR("User-Agent"), STR("mine") } };
+	(void)state;
+	serve("HTTP/1.1 204 No Content\r\n\r\n");
+	struct got g = fetch((sluice_fetch_request){ .method = STR("POST"), .body = STR("token=x"), .headers = { headers, 2 } });
+	assert_int_equal(g.code, 204);
+	assert_int_equal(g.body_len, 0);
+	assert_non_null(strstr(server.request, "POST "));
+	assert_non_null(strstr(server.request, "Content-Length: 7\r\n"));
+	assert_non_null(strstr(server.request, "User-Agent: mine\r\n"));
+	assert_null(strstr(server.request, "sluice"));
+	assert_non_null(strstr(server.request, "\r\n\r\ntoken=x"));
+}
+
+static void test_chunked_and_interim(void **state)
+{
+	(void)state;
+	serve("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	      "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+	struct got g = fetch((sluice_fetch_request){ 0 });
+	assert_int_equal(g.code, 200);
+	assert_string_equal(g.body, "abcde");
+}
+
+static void test_redirects_are_answers(void **state)
+{
+	(void)state;
+	serve("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n");
+	struct got g = fetch((sluice_fetch_request){ 0 });
+	assert_int_equal(g.status, SLUICE_OK);
+	assert_int_equal(g.code, 302);
+}
+
+static void test_too_large(void **state)
+{
+	(void)state;
+	serve("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world");
+	struct got g = fetch((sluice_fetch_request){ .max_body = 11 });
+	assert_int_equal(g.status, SLUICE_OK);
+	g = fetch((sluice_fetch_request){ .max_body = 10 });
+	assert_int_equal(g.status, SLUICE_ERROR);
+	serve("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n");
+	g = fetch((sluice_fetch_request){ .max_body = 10 });
+	assert_int_equal(g.status, SLUICE_ERROR);
+	assert_non_null(strstr(g.error, "larger than 10 bytes"));
+}
+
+static void test_failures(void **state)
+{
+	char dead[64];
+	(void)state;
+	atomic_store(&server.mode, SERVE_SILENT);
+	uint64_t began = clock_ns();
+	struct got g = fetch((sluice_fetch_request){ .timeout_ms = 100 });
+	assert_int_equal(g.status, SLUICE_TIMEOUT);
+	assert_in_range(clock_ns() - began, 100 * NS_PER_MS, 1000 * NS_PER_MS);
+	atomic_store(&server.mode, SERVE_ABORT);
+	assert_int_equal(fetch((sluice_fetch_request){ 0 }).status, SLUICE_UNREACHABLE);
+	atomic_store(&server.mode, SERVE_GARBAGE);
+	assert_int_equal(fetch((sluice_fetch_request){ 0 }).status, SLUICE_ERROR);
+	(void)snprintf(dead, sizeof(dead), "http://127.0.0.1:%u/", port_unused());
+	assert_int_equal(fetch((sluice_fetch_request){ .url = str_of(dead) }).status, SLUICE_UNREACHABLE);
+	g = fetch((sluice_fetch_request){ .url = STR("http://no-such-host.invalid/") });
+	assert_int_equal(g.status, SLUICE_UNREACHABLE);
+	assert_non_null(strstr(g.error, "no-such-host.invalid: "));
+}
+
+static void test_by_name(void **state)
+{
+	char named[64];
+	(void)state;
+	serve("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	/* one of its addresses may be one where nobody listens */
+	(void)snprintf(named, sizeof(named), "http://localhost:%u/", server.port);
+	struct got g = fetch((sluice_fetch_request){ .url = str_of(named) });
+	assert_int_equal(g.status, SLUICE_OK);
+	assert_string_equal(g.body, "ok");
+}
+
+static void test_cancel(void **state)
+{
+	sluice_fetch_request r = { .size = sizeof(r), .url = str_of(url) };
+	const char *why = NULL;
+	struct got g = { 0 };
+	(void)state;
+	atomic_store(&server.mode, SERVE_SILENT);
+	unsigned before = atomic_load(&server.accepted);
+	/* before the name is known, while connecting, while the response is awaited */
+	for (unsigned ms = 0; ms <= 60; ms += 20) {
+		struct fetch *f = fetch_start(&kit_worker, &r, NULL, on_fetched, &g, &why);
+		assert_non_null(f);
+		if (ms)
+			kit_pass(ms);
+		fetch_cancel(f);
+		kit_pass(20);
+	}
+	assert_false(g.done);
+	assert_in_range(atomic_load(&server.accepted) - before, 2, 3);
+	assert_int_equal(atomic_load(&server.open), 0);
+}
+
+static void test_malformed_requests(void **state)
+{
+	static const sluice_pair bad_name[] = { { STR("A b"), STR("x") } }, bad_value[] = { { STR("A"), STR("x\r\nB: y") } };
+	const sluice_fetch_request bad[] = {
+		{ .url = STR("") },
+		{ .url = STR("https://127.0.0.1/") }, /* no TLS here */
+		{ .url = str_of(url), .method = STR("GE T") },
+		{ .url = str_of(url), .method = STR("CONNECT") },
+		{ .url = str_of(url), .headers = { bad_name, 1 } },
+		{ .url = str_of(url), .headers = { bad_value, 1 } },
+	};
+	struct got g = { 0 };
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		sluice_fetch_request r = bad[i];
+		const char *why = NULL;
+		r.size = sizeof(r);
+		assert_null(fetch_start(&kit_worker, &r, NULL, on_fetched, &g, &why));
+		assert_non_null(why);
+	}
+	kit_pass(20);
+	assert_false(g.done);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_get),
+		cmocka_unit_test(test_post),
+		cmocka_unit_test(test_chunked_and_interim),
+		cmocka_unit_test(test_redirects_are_answers),
+		cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_by_name),
+		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_malformed_requests),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

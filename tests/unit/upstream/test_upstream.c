@@ -1,0 +1,634 @@
+/* upstream/upstream: requests to real servers that serve, die, come back, stay silent; and what carries over a reload. */
+#include "upstream/upstream.h"
+
+#include <stdio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "kit.h"
+
+static struct test_server a, b, c;
+static struct test_conf conf;
+
+static struct upstream *attach(const char *const *addresses)
+{
+	conf_make(&conf, "test", addresses);
+	return upstream_attach(&kit_worker, &conf.conf, NULL, 1);
+}
+
+static void test_get_and_reuse(void **state)
+{
+	struct probe p;
+	(void)state;
+	server_up(&a, "a", 0);
+	struct upstream *u = attach((const char *[]){ a.address, NULL });
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(kit_get(u, &p), 0);
+		assert_string_equal(p.body, "a");
+		assert_int_equal(p.status, 200);
+		assert_int_equal(p.call.reused, i > 0);
+		assert_int_equal(p.call.tries, 1);
+		assert_true(i ? p.call.connect_ns == 0 : p.call.connect_ns > 0);
+	}
+	assert_int_equal(atomic_load(&a.accepted), 1);
+	struct endpoint_view v = kit_view(a.address);
+	assert_int_equal(v.requests, 5);
+	assert_int_equal(v.reused, 4);
+	assert_int_equal(v.connects, 1);
+	assert_int_equal(v.idle, 1);
+	assert_int_equal(v.in_flight, 0);
+	upstream_detach(&u);
+	assert_null(u);
+	server_down(&a);
+}
+
+static void test_last_used_first(void **state)
+{
+	struct probe p[3];
+	struct origin *o[3];
+	(void)state;
+	server_up(&a, "a", 0);
+	struct upstream *u = attach((const char *[]){ a.address, NULL });
+	for (int i = 0; i < 3; i++) {
+		probe_init(&p[i]);
+		p[i].auto_finish = false;
+		probe_open(&p[i], u, false);
+		assert_true(kit_run(&p[i].ready, 1000));
+		o[i] = p[i].call.origin;
+		probe_send(&p[i]);
+		assert_true(kit_run(&p[i].done, 1000));
+	}
+	static const int order[] = { 2, 0, 1 };
+	for (int i = 0; i < 3; i++)
+		probe_finish(&p[order[i]], 0);
+	assert_int_equal(kit_view(a.address).idle, 3);
+	for (int i = 0; i < 3; i++) { /* in the reverse order of their release */
+		struct probe *q = &p[i];
+		probe_fini(q);
+		probe_init(q);
+		q->auto_finish = false;
+		probe_open(q, u, false);
+		assert_true(q->ready && q->call.reused);
+		assert_ptr_equal(q->call.origin, o[order[2 - i]]);
+	}
+	for (int i = 0; i < 3; i++) {
+		probe_finish(&p[i], ERR_CLIENT_GONE); /* never begun: not kept */
+		probe_fini(&p[i]);
+	}
+	assert_int_equal(kit_view(a.address).connections, 0);
+	upstream_detach(&u);
+	server_down(&a);
+}
+
+static void test_bound_on_idle(void **state)
+{
+	struct probe p[6];
+	(void)state;
+	server_up(&a, "a", 0);
+	struct upstream *u = attach((const char *[]){ a.address, NULL });
+	upstream_detach(&u);
+	conf.conf.keepalive = 2;
+	u = upstream_attach(&kit_worker, &conf.conf, NULL, 1);
+	for (int i = 0; i < 6; i++) {
+		probe_init(&p[i]);
+		p[i].auto_finish = false;
+		probe_open(&p[i], u, false);
+		assert_true(kit_run(&p[i].ready, 1000));
+		probe_send(&p[i]);
+		assert_true(kit_run(&p[i].done, 1000));
+	}
+	for (int i = 0; i < 6; i++) {
+		probe_finish(&p[i], 0);
+		probe_fini(&p[i]);
+	}
+	assert_int_equal(kit_view(a.address).idle, 2);
+	kit_pass(50);
+	assert_int_equal(atomic_load(&a.open), 2);
+	upstream_detach(&u);
+	kit_pass(50);
+	assert_int_equal(atomic_load(&a.open), 0);
+	server_down(&a);
+}
+
+static void test_closed_while_idle(void **state)
+{
+	struct probe p;
+	(void)state;
+	server_up(&a, "a", 0);
+	struct upstream *u = attach((const char *[]){ a.address, NULL });
+	assert_int_equal(kit_get(u, &p), 0);
+	assert_int_equal(kit_view(a.address).idle, 1);
+	server_drop_all(&a);
+	kit_pass(50);
+	assert_int_equal(kit_view(a.address).connections, 0);
+	/* closed in the very turn in which it is used: that is for the exchange to mend, and not held against the server */
+	assert_int_equal(kit_get(u, &p), 0);
+	assert_false(p.call.reused);
+	server_drop_all(&a);
+	int err = kit_get(u, &p);
+	assert_true(err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET);
+	assert_true(p.call.reused);
+	assert_int_equal(p.call.tries, 0);
+	assert_int_equal(kit_view(a.address).failures, 0);
+	upstream_detach(&u);
+	server_down(&a);
+}
+
+static void test_stale_is_no_try(void **state)
+{
+	struct probe p;
+	(void)state;
+	server_up(&a, "a", 0);
+	struct upstream *u = attach((const char *[]){ a.address, NULL });
+	assert_int_equal(kit_get(u, &p), 0);
+	probe_init(&p);
+	atomic_store(&a.mode, SERVE_ABORT);
+	probe_open(&p, u, false);
+	assert_true(kit_run(&p.done, 1000));
+	assert_true(p.call.reused);
+	assert_int_equal(p.err, ERR_UPSTREAM_CLOSED);
+	assert_int_equal(p.call.tries, 0);
+	assert_true(upstream_may_retry(&p.call));
+	assert_int_equal(kit_view(a.address).failures, 0);
+	/* the same server, on a new connection, and now it counts */
+	probe_open(&p, u, true);
+	assert_true(kit_run(&p.done, 1000));
+	assert_false(p.call.reused);
+	assert_int_equal(p.call.tries, 1);
+	assert_int_equal(p.err, ERR_UPSTREAM_CLOSED);
+	assert_int_equal(kit_view(a.address).failures, 1);
+	assert_false(upstream_may_retry(&p.call));
+	probe_open(&p, u, true);
+	assert_true(p.done);
+	assert_int_equal(p.err, ERR_UPSTREAM_CLOSED);
+	probe_fini(&p);
+	upstream_detach(&u);
+	server_down(&a);
+}
+
+static void test_next_server_when_one_is_dead(void **state)
+{
+	struct probe p;
+	char dead[32];
+	unsigned two = 0;
+	(void)state;
+	server_up(&a, "a", 0);
+	server_up(&b, "b", 0);
+	(void)snprintf(dead, sizeof(dead), "127.0.0.1:%u", port_unused());
+	struct upstream *u = attach((const char *[]){ a.address, dead, b.address, NULL });
+	for (int i = 0; i < 12; i++) {
+		assert_int_equal(kit_get(u, &p), 0);
+		two += p.call.tries > 1;
+	}
+	assert_int_equal(two, 3); /* then it rests */
+	struct endpoint_view v = kit_view(dead);
+	assert_int_equal(v.state, ENDPOINT_DOWN);
+	assert_int_equal(v.connect_failures, 3);
+	assert_int_equal(v.ejected, 1);
+	assert_in_range(atomic_load(&a.served), 5, 7);
+	upstream_detach(&u);
+	server_down(&a);
+	server_down(&b);
+}
+
+static void test_down_and_back(void **state)
+{
+	struct probe p;
+	(void)state;
+	server_up(&a, "a", 0);
+	server_up(&b, "b", 0);
+	struct upstream *u = attach((const char *[]){ a.address, b.address, NULL });
+	uint16_t port = b.port;
+	server_down(&b);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(kit_get(u, &p), 0);
+	assert_int_equal(kit_view(b.address).state, ENDPOINT_DOWN);
+	kit_pass(250);
+	assert_int_equal(kit_view(b.address).state, ENDPOINT_TRIAL);
+	assert_int_equal(kit_get(u, &p), 0); /* the trial fails, the request does not */
+	assert_int_equal(p.call.tries, 2);
+	assert_int_equal(kit_view(b.address).state, ENDPOINT_DOWN);
+	assert_in_range(kit_view(b.address).down_for_ns, 150 * NS_PER_MS, 230 * NS_PER_MS); /* twice as long */
+	server_up(&b, "b", port);
+	kit_pass(300);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(kit_get(u, &p), 0);
+	assert_int_equal(kit_view(b.address).state, ENDPOINT_UP);
+	assert_int_equal(atomic_load(&b.served), 5);
+	upstream_detach(&u);
+	server_down(&a);
+	server_down(&b);
+}
+
+static void test_all_down_still_tries(void **state)
+{
+	struct probe p;
+	(void)state;
+	server_up(&a, "a", 0);
+	struct upstream *u = attach((const char *[]){ a.address, NULL });
+	uint16_t port = a.port;
+	server_down(&a);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(kit_get(u, &p), ERR_CONNECT_FAILED);
+	assert_int_equal(kit_view(a.address).state, ENDPOINT_DOWN);
+	server_up(&a, "a", port);
+	assert_int_equal(kit_get(u, &p), 0); /* at once, not when the rest is over */
+	assert_int_equal(kit_view(a.address).state, ENDPOINT_UP);
+	upstream_detach(&u);
+	server_down(&a);
+}
+
+static void test_bad_answers_count(void **state)
+{
+	static const struct {
+		int mode, err;
+	} cases[] = {
+		{ SERVE_GARBAGE, ERR_UPSTREAM_BAD_HEAD },
+		{ SERVE_ABORT, ERR_UPSTREAM_CLOSED },
+		{ SERVE_SILENT, ERR_UPSTREAM_TIMEOUT },
+	};
+	struct probe p;
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		server_up(&a, "a", 0);
+		struct upstream *u = attach((const char *[]){ a.address, NULL });
+		atomic_store(&a.mode, cases[i].mode);
+		for (int k = 0; k < 3; k++)
+			assert_int_equal(kit_get(u, &p), cases[i].err);
+		assert_int_equal(kit_view(a.address).state, ENDPOINT_DOWN);
+		assert_int_equal(kit_view(a.address).failures, 3);
+		assert_int_equal(kit_view(a.address).connections, 0);
+		upstream_detach(&u);
+		server_down(&a);
+	}
+}
+
+static void test_retry_of_the_request(void **state)
+{
+	struct probe p;
+	(void)state;
+	server_up(&a, "a", 0);
+	server_up(&b, "b", 0);
+	server_up(&c, "c", 0);
+	atomic_store(&a.mode, SERVE_ABORT);
+	atomic_store(&b.mode, SERVE_ABORT);
+	atomic_store(&c.mode, SERVE_ABORT);
+	struct upstream *u = attach((const char *[]){ a.address, b.address, c.address, NULL });
+	conf.conf.retries = 1;
+	probe_init(&p);
+	probe_open(&p, u, false);
+	assert_true(kit_run(&p.done, 1000));
+	const struct endpoint *first = p.call.endpoint;
+	assert_true(upstream_may_retry(&p.call));
+	probe_open(&p, u, false);
+	assert_true(kit_run(&p.done, 1000));
+	assert_true(p.call.endpoint != first);
+	assert_int_equal(p.call.tries, 2);
+	assert_false(upstream_may_retry(&p.call)); /* retries: 1 */
+	probe_open(&p, u, false);
+	assert_int_equal(p.err, ERR_UPSTREAM_CLOSED);
+	probe_fini(&p);
+	assert_int_equal(atomic_load(&a.served) + atomic_load(&b.served) + atomic_load(&c.served), 2);
+	upstream_detach(&u);
+	server_down(&a);
+	server_down(&b);
+	server_down(&c);
+}
+
+static void test_cancel_while_connecting(void **state)
+{
+	struct probe p;
+	(void)state;
+	server_up(&a, "a", 0);
+	struct upstream *u = attach((const char *[]){ a.address, NULL });
+	probe_init(&p);
+	probe_open(&p, u, false);
+	assert_int_equal(p.call.state, UPSTREAM_CALL_OPENING);
+	probe_fini(&p);
+	assert_false(p.ready);
+	kit_pass(50);
+	assert_int_equal(kit_view(a.address).idle, 1); /* somebody else's gain */
+	assert_int_equal(kit_get(u, &p), 0);
+	assert_true(p.call.reused);
+	assert_int_equal(atomic_load(&a.accepted), 1);
+	/* and with the upstream gone before it opens */
+	probe_init(&p);
+	probe_open(&p, u, true);
+	probe_fini(&p);
+	upstream_detach(&u);
+	kit_pass(50);
+	assert_int_equal(atomic_load(&a.open), 0);
+	server_down(&a);
+}
+
+static void test_connection_bound_and_queue(void **state)
+{
+	struct probe p[12];
+	(void)state;
+	server_up(&a, "a", 0);
+	conf_make(&conf, "test", (const char *[]){ a.address, NULL });
+	conf.conf.max_connections = 4;
+	conf.conf.max_queue = 6;
+	struct upstream *u = upstream_attach(&kit_worker, &conf.conf, NULL, 2); /* two workers: two each */
+	for (int i = 0; i < 12; i++) {
+		probe_init(&p[i]);
+		p[i].auto_finish = false;
+		probe_open(&p[i], u, false);
+	}
+	assert_int_equal(p[1].call.state, UPSTREAM_CALL_OPENING);
+	for (int i = 2; i < 8; i++)
+		assert_int_equal(p[i].call.state, UPSTREAM_CALL_QUEUED);
+	for (int i = 8; i < 12; i++)
+		assert_int_equal(p[i].err, ERR_OVERLOADED);
+	assert_true(kit_run(&p[0].ready, 1000) && kit_run(&p[1].ready, 1000));
+	upstream_cancel(&p[2].call);
+	probe_send(&p[0]);
+	assert_true(kit_run(&p[0].done, 1000));
+	probe_finish(&p[0], 0);
+	assert_false(p[3].ready); /* not from within */
+	assert_true(kit_run(&p[3].ready, 100));
+	assert_true(p[3].call.reused);
+	assert_false(p[4].ready);
+	/* one that is not kept makes room as well */
+	probe_finish(&p[1], ERR_CLIENT_GONE);
+	assert_true(kit_run(&p[4].ready, 1000));
+	assert_false(p[4].call.reused);
+	assert_int_equal(kit_view(a.address).connections, 2);
+	/* the rest waits in vain */
+	assert_true(kit_run(&p[7].done, 1000));
+	for (int i = 5; i < 8; i++)
+		assert_int_equal(p[i].err, ERR_OVERLOADED);
+	assert_true(p[5].call.wait_ns >= 200 * NS_PER_MS);
+	probe_finish(&p[3], ERR_CLIENT_GONE);
+	probe_finish(&p[4], ERR_CLIENT_GONE);
+	for (int i = 0; i < 12; i++)
+		probe_fini(&p[i]);
+	assert_int_equal(atomic_load(&a.accepted), 3);
+	upstream_detach(&u);
+	server_down(&a);
+}
+
+static void test_reload_carries_over(void **state)
+{
+	struct probe p;
+	struct test_conf next;
+	char dead[32];
+	(void)state;
+	server_up(&a, "a", 0);
+	server_up(&b, "b", 0);
+	(void)snprintf(dead, sizeof(dead), "127.0.0.1:%u", port_unused());
+	struct upstream *u = attach((const char *[]){ a.address, dead, b.address, NULL });
+	for (int i = 0; i < 12; i++)
+		assert_int_equal(kit_get(u, &p), 0);
+	assert_int_equal(kit_view(dead).state, ENDPOINT_DOWN);
+	/* a request under way at b while the configuration changes */
+	struct probe busy;
+	probe_init(&busy);
+	busy.auto_finish = false;
+	do {
+		if (busy.ready)
+			probe_finish(&busy, 0);
+		probe_fini(&busy);
+		probe_init(&busy);
+		busy.auto_finish = false;
+		probe_open(&busy, u, false);
+		assert_true(kit_run(&busy.ready, 1000));
+		probe_send(&busy);
+		assert_true(kit_run(&busy.done, 1000));
+	} while (busy.body[0] != 'b');
+
+	conf_make(&next, "test", (const char *[]){ a.address, dead, NULL });
+	struct upstream *u2 = upstream_attach(&kit_worker, &next.conf, NULL, 1);
+	unsigned accepted = atomic_load(&a.accepted);
+	for (int i = 0; i < 6; i++) {
+		assert_int_equal(kit_get(u2, &p), 0);
+		assert_string_equal(p.body, "a");
+		assert_true(p.call.reused);
+		assert_int_equal(p.call.tries, 1); /* still known to be down */
+	}
+	assert_int_equal(atomic_load(&a.accepted), accepted);
+	probe_finish(&busy, 0);
+	probe_fini(&busy);
+	upstream_detach(&u);
+	kit_pass(50);
+	assert_int_equal(atomic_load(&b.open), 0); /* nobody wants it */
+	assert_null(kit_view(b.address).address.data);
+	assert_int_equal(kit_view(a.address).idle, 1);
+	assert_int_equal(kit_get(u2, &p), 0);
+	upstream_detach(&u2);
+	kit_pass(20);
+	assert_int_equal(atomic_load(&a.open), 0);
+	server_down(&a);
+	server_down(&b);
+}
+
+static void test_other_settings_other_connection(void **state)
+{
+	struct probe p;
+	struct test_conf next;
+	(void)state;
+	server_up(&a, "a", 0);
+	struct upstream *u = attach((const char *[]){ a.address, NULL });
+	assert_int_equal(kit_get(u, &p), 0);
+	conf_make(&next, "test", (const char *[]){ a.address, NULL });
+	next.conf.timeouts.response = 777;
+	struct upstream *u2 = upstream_attach(&kit_worker, &next.conf, NULL, 1);
+	upstream_detach(&u);
+	assert_int_equal(kit_get(u2, &p), 0);
+	assert_false(p.call.reused);
+	kit_pass(50);
+	assert_int_equal(atomic_load(&a.open), 1);
+	upstream_detach(&u2);
+	server_down(&a);
+}
+
+static void test_detach_under_a_request(void **state)
+{
+	struct probe p;
+	(void)state;
+	/* the request's connection outlives the configuration only as long as the request */
+	server_up(&a, "a", 0);
+	struct upstream *u = attach((const char *[]){ a.address, NULL });
+	probe_init(&p);
+	p.auto_finish = false;
+	probe_open(&p, u, false);
+	assert_true(kit_run(&p.ready, 1000));
+	struct origin *o = p.call.origin;
+	upstream_report(&p.call, 0);
+	upstream_call_fini(&p.call);
+	upstream_detach(&u);
+	o->ops->release(o);
+	arena_fini(&p.arena);
+	kit_pass(50);
+	assert_int_equal(atomic_load(&a.open), 0);
+	server_down(&a);
+}
+
+static void test_names(void **state)
+{
+	struct probe p, q;
+	char name[32];
+	(void)state;
+	server_up(&a, "a", 0);
+	(void)snprintf(name, sizeof(name), "localhost:%u", a.port);
+	struct upstream *u = attach((const char *[]){ name, NULL });
+	probe_init(&p);
+	probe_open(&p, u, false);
+	assert_int_equal(p.call.state, UPSTREAM_CALL_NAMES); /* nothing is known yet: it waits */
+	probe_init(&q);
+	probe_open(&q, u, false);
+	assert_int_equal(q.call.state, UPSTREAM_CALL_NAMES);
+	probe_fini(&q);
+	assert_true(kit_run(&p.done, 3000));
+	assert_int_equal(p.err, 0);
+	assert_string_equal(p.body, "a");
+	probe_fini(&p);
+	/* asked again, the addresses stay, and so does the connection */
+	kit_pass(1200);
+	assert_int_equal(kit_get(u, &p), 0);
+	/* a reload does not wait for the name */
+	struct test_conf next;
+	conf_make(&next, "test", (const char *[]){ name, NULL });
+	struct upstream *u2 = upstream_attach(&kit_worker, &next.conf, NULL, 1);
+	upstream_detach(&u);
+	probe_init(&p);
+	probe_open(&p, u2, false);
+	assert_int_not_equal(p.call.state, UPSTREAM_CALL_NAMES);
+	assert_true(kit_run(&p.done, 1000));
+	assert_int_equal(p.err, 0);
+	probe_fini(&p);
+	upstream_detach(&u2);
+	server_down(&a);
+}
+
+static void test_unknown_names(void **state)
+{
+	struct probe p;
+	(void)state;
+	server_up(&a, "a", 0);
+	struct upstream *u = attach((const char *[]){ "no-such-host.invalid:80", NULL });
+	assert_int_equal(kit_get(u, &p), ERR_NOT_RESOLVED);
+	assert_int_equal(p.call.tries, 0);
+	upstream_detach(&u);
+	/* others serve meanwhile */
+	u = attach((const char *[]){ "no-such-host.invalid:80", a.address, NULL });
+	assert_int_equal(kit_get(u, &p), 0);
+	assert_int_equal(p.call.tries, 1);
+	upstream_detach(&u);
+	/* given up before the answer */
+	u = attach((const char *[]){ "no-such-host.invalid:80", NULL });
+	probe_init(&p);
+	probe_open(&p, u, false);
+	probe_fini(&p);
+	upstream_detach(&u);
+	kit_pass(100);
+	server_down(&a);
+}
+
+static void test_unix_socket(void **state)
+{
+	struct probe p;
+	char path[96], address[104];
+	(void)state;
+	(void)snprintf(path, sizeof(path), "/tmp/sluice-test-%d.sock", (int)getpid());
+	(void)snprintf(address, sizeof(address), "unix:%s", path);
+	struct upstream *u = attach((const char *[]){ address, NULL });
+	/* fails within connect(), not later */
+	probe_init(&p);
+	probe_open(&p, u, false);
+	assert_true(p.done);
+	assert_int_equal(p.err, ERR_CONNECT_FAILED);
+	probe_fini(&p);
+	upstream_detach(&u);
+	/* and the next one is asked at once */
+	server_up(&a, "a", 0);
+	u = attach((const char *[]){ address, a.address, NULL });
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(kit_get(u, &p), 0);
+	upstream_detach(&u);
+	server_down(&a);
+}
+
+static void test_connect_timeout(void **state)
+{
+	struct probe p;
+	(void)state;
+	/* a full backlog drops what comes: the connection is never made */
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fill[8];
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	char address[32];
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 0), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	for (int i = 0; i < 8; i++) {
+		fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		(void)connect(fill[i], (struct sockaddr *)&at, sizeof(at));
+	}
+	(void)snprintf(address, sizeof(address), "127.0.0.1:%u", ntohs(at.sin_port));
+	server_up(&a, "a", 0);
+	struct upstream *u = attach((const char *[]){ address, NULL });
+	upstream_detach(&u);
+	conf.conf.timeouts.connect = 100;
+	u = upstream_attach(&kit_worker, &conf.conf, NULL, 1);
+	assert_int_equal(kit_get(u, &p), ERR_CONNECT_TIMEOUT);
+	assert_true(p.call.wait_ns >= 100 * NS_PER_MS && p.call.wait_ns < 400 * NS_PER_MS);
+	upstream_detach(&u);
+	for (int i = 0; i < 8; i++)
+		(void)close(fill[i]);
+	(void)close(fd);
+	server_down(&a);
+}
+
+static void test_idle_time(void **state)
+{
+	struct probe p;
+	(void)state;
+	server_up(&a, "a", 0);
+	struct upstream *u = attach((const char *[]){ a.address, NULL });
+	upstream_detach(&u);
+	conf.conf.timeouts.idle = 100;
+	u = upstream_attach(&kit_worker, &conf.conf, NULL, 1);
+	assert_int_equal(kit_get(u, &p), 0);
+	kit_pass(40);
+	assert_int_equal(kit_view(a.address).idle, 1);
+	kit_pass(150);
+	assert_int_equal(kit_view(a.address).connections, 0);
+	/* also one that nobody ever used */
+	probe_init(&p);
+	probe_open(&p, u, false);
+	probe_fini(&p);
+	kit_pass(40);
+	assert_int_equal(kit_view(a.address).idle, 1);
+	kit_pass(150);
+	assert_int_equal(kit_view(a.address).connections, 0);
+	upstream_detach(&u);
+	server_down(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_get_and_reuse),
+		cmocka_unit_test(test_last_used_first),
+		cmocka_unit_test(test_bound_on_idle),
+		cmocka_unit_test(test_closed_while_idle),
+		cmocka_unit_test(test_stale_is_no_try),
+		cmocka_unit_test(test_next_server_when_one_is_dead),
+		cmocka_unit_test(test_down_and_back),
+		cmocka_unit_test(test_all_down_still_tries),
+		cmocka_unit_test(test_bad_answers_count),
+		cmocka_unit_test(test_retry_of_the_request),
+		cmocka_unit_test(test_cancel_while_connecting),
+		cmocka_unit_test(test_connection_bound_and_queue),
+		cmocka_unit_test(test_reload_carries_over),
+		cmocka_unit_test(test_other_settings_other_connection),
+		cmocka_unit_test(test_detach_under_a_request),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_unknown_names),
+		cmocka_unit_test(test_unix_socket),
+		cmocka_unit_test(test_connect_timeout),
+		cmocka_unit_test(test_idle_time),
+	};
+	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
+}
