@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "net/buf.h"
+#include "net/resolve.h"
 #include "store/store.h"
 #include "tls/transport.h"
 
@@ -26,6 +27,7 @@ static void *worker_thread(void *arg)
 	front_free(&g->front);
 	store_worker_fini(&g->w);
 	upstream_worker_fini(&g->w);
+	resolve_worker_fini(&g->w);
 	return NULL;
 }
 
