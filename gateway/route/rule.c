@@ -46,7 +46,9 @@ struct rule_report {
 static void rule_complain(struct rule_report *to, enum route_part part, size_t index, bool in_name, size_t offset,
                           const char *text)
 {
-	struct route_error e = { .spec = to->spec, .part = part, .index = index, .in_name = in_name, .offset = offset, .text = text };
+	struct route_error e = {
+		.spec = to->spec, .part = part, .index = index, .in_name = in_name, .offset = offset, .text = text,
+	};
 	to->fn(to->ctx, &e);
 	to->result = -1;
 }
