@@ -144,7 +144,7 @@ static void test_failures(void **state)
 	uint64_t began = clock_ns();
 	struct got g = fetch((sluice_fetch_request){ .timeout_ms = 100 });
 	assert_int_equal(g.status, SLUICE_TIMEOUT);
-	assert_in_range(clock_ns() - began, 100 * NS_PER_MS, 1000 * NS_PER_MS);
+	assert_in_range(clock_ns() - began, 100 * NS_PER_MS, 4000 * NS_PER_MS);
 	atomic_store(&server.mode, SERVE_ABORT);
 	assert_int_equal(fetch((sluice_fetch_request){ 0 }).status, SLUICE_UNREACHABLE);
 	atomic_store(&server.mode, SERVE_GARBAGE);
