@@ -43,6 +43,16 @@ static int client_on_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
+/* A server of TLS 1.2 may replace the ticket of a session it resumes, and that is not told by the callback. */
+void tls_client_opened(struct tls *t)
+{
+	SSL_SESSION *now = SSL_get0_session(t->ssl);
+	if (!SSL_session_reused(t->ssl) || SSL_version(t->ssl) >= TLS1_3_VERSION || now == t->slot->session)
+		return;
+	SSL_SESSION_free(t->slot->session);
+	t->slot->session = SSL_get1_session(t->ssl);
+}
+
 /* Without verification nothing is computed either. */
 static int client_accept_any(X509_STORE_CTX *chain, void *arg)
 {

@@ -64,8 +64,11 @@ static void set_free(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, l
 	(void)data, (void)index, (void)argl, (void)argp;
 	if (!set || set->ctx[0] != parent)
 		return;
-	for (unsigned i = 1; i < set->n; i++)
+	/* a connection lets go of its first context before the one it moved to: that must not come here again */
+	for (unsigned i = 1; i < set->n; i++) {
+		(void)SSL_CTX_set_ex_data(set->ctx[i], set_index, NULL);
 		SSL_CTX_free(set->ctx[i]);
+	}
 	EVP_CIPHER_free(set->cipher);
 	served_unref(set->served);
 	free(set->ctx);

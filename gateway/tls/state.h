@@ -37,5 +37,7 @@ struct tls {
 struct tls *tls_state_new(SSL *ssl, unsigned flags);
 /* Whose turn it is, for callbacks of OpenSSL. */
 struct tls *tls_at_work(void);
+/* client.c: the handshake of a connection that has a slot is done. */
+void tls_client_opened(struct tls *t);
 
 #endif

@@ -264,6 +264,8 @@ static enum io tls_handshake(struct stream *s)
 		io = IO_FAIL;
 	if (io == IO_OK) {
 		t->flags |= TLS_OPEN;
+		if (t->slot)
+			tls_client_opened(t);
 		s->bytes_in = s->bytes_out = 0;
 	} else if (io != IO_AGAIN && t->slot) {
 		tls_session_slot_fini(t->slot); /* not again with a session that may be the reason */

@@ -1,0 +1,440 @@
+/* Servers: which certificate is shown, what is agreed on, who may resume, and what is wrong with a configuration. */
+#include "tls/server.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "../unit.h"
+#include "certs.h"
+#include "peers.h"
+#include "tls/state.h"
+
+static struct worker w;
+static struct tls_tickets *tickets;
+
+static int set_up(void **state)
+{
+	(void)state;
+	cert_make(&(struct cert_wish){ .file = "first", .alt = "DNS:first.test" });
+	cert_make(&(struct cert_wish){ .file = "wild", .alt = "DNS:*.example.test" });
+	cert_make(&(struct cert_wish){ .file = "rsa", .alt = "DNS:both.test", .key = CERT_RSA });
+	cert_make(&(struct cert_wish){ .file = "ec", .alt = "DNS:both.test" });
+	cert_make(&(struct cert_wish){ .file = "ed", .alt = "DNS:ed.test", .key = CERT_ED25519 });
+	cert_make(&(struct cert_wish){ .file = "old", .alt = "DNS:old.test", .from = -7200, .to = -3600 });
+	cert_make(&(struct cert_wish){ .file = "early", .alt = "DNS:early.test", .from = 3600, .to = 7200 });
+	cert_make(&(struct cert_wish){ .file = "locked", .alt = "DNS:locked.test", .password = "hunter2" });
+	cert_text("empty.crt", "");
+	cert_text("noise.key", "-----BEGIN PRIVATE KEY-----\nbm90IGEga2V5\n-----END PRIVATE KEY-----\n");
+	tickets = tls_tickets_new();
+	return worker_init(&w, 0);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	worker_fini(&w);
+	tls_tickets_unref(&tickets);
+	tls_thread_fini();
+	buf_thread_fini();
+	certs_fini();
+	return 0;
+}
+
+#define CERT(stem) { SLUICE_STR(stem ".crt"), SLUICE_STR(stem ".key") }
+
+static struct tls_server_conf conf_of(struct tls_certificate_conf *certs, size_t n)
+{
+	return (struct tls_server_conf){ .certificates = { certs, n }, .session_tickets = true, .session_timeout = 3600000 };
+}
+
+/* ---- names ------------------------------------------------------------------------------------------------------ */
+
+static X509 *shown(struct pair *p)
+{
+	return SSL_get0_peer_certificate(((struct tls *)p->client.s.tls)->ssl);
+}
+
+static void assert_shows(struct tls_server *srv, const char *host, const char *name, int key)
+{
+	struct tls_client *c = client_of(NULL, NULL);
+	struct pair p;
+	if (!pair_greet(&p, &w, srv, c, host, NULL))
+		fail_msg("%s: %s / %s", host, p.server.text, p.client.text);
+	assert_int_equal(X509_check_host(shown(&p), name, 0, 0, NULL), 1);
+	assert_int_equal(EVP_PKEY_get_base_id(X509_get0_pubkey(shown(&p))), key);
+	assert_string_equal(tls_sni(&p.server.s), strchr(host, ':') ? "" : host);
+	pair_end(&p);
+	tls_client_free(&c);
+}
+
+static void test_certificate_by_name(void **state)
+{
+	struct tls_certificate_conf certs[] = { CERT("first"), CERT("wild"), CERT("rsa"), CERT("ec"), CERT("ed") };
+	struct tls_server_conf conf = conf_of(certs, 5);
+	struct tls_server *srv = server_with(&conf, tickets, 1, NULL, NULL);
+	(void)state;
+	assert_non_null(srv);
+	assert_shows(srv, "first.test", "first.test", EVP_PKEY_EC);
+	assert_shows(srv, "www.example.test", "www.example.test", EVP_PKEY_EC);
+	assert_shows(srv, "both.test", "both.test", EVP_PKEY_EC); /* the client's preference */
+	assert_shows(srv, "ed.test", "ed.test", EVP_PKEY_ED25519);
+	assert_shows(srv, "unknown.test", "first.test", EVP_PKEY_EC);
+	assert_shows(srv, "::1", "first.test", EVP_PKEY_EC);
+	tls_server_free(&srv);
+	assert_null(srv);
+}
+
+/* A client that knows only one kind of key gets that. */
+static void test_kind_of_key(void **state)
+{
+	struct tls_certificate_conf certs[] = { CERT("rsa"), CERT("ec") };
+	struct tls_server_conf conf = conf_of(certs, 2);
+	struct tls_server *srv = server_with(&conf, tickets, 1, NULL, NULL);
+	struct tls_client *c = client_of(NULL, NULL);
+	struct pair p;
+	(void)state;
+	for (int rsa = 0; rsa < 2; rsa++) {
+		pair_start(&p, &w, srv, c, "both.test", NULL);
+		SSL *ssl = ((struct tls *)p.client.s.tls)->ssl;
+		assert_true(SSL_set1_sigalgs_list(ssl, rsa ? "RSA-PSS+SHA256" : "ECDSA+SHA256"));
+		p.client.to_send = p.server.to_get = 1;
+		assert_true(pair_run(&p));
+		assert_int_equal(EVP_PKEY_get_base_id(X509_get0_pubkey(shown(&p))), rsa ? EVP_PKEY_RSA : EVP_PKEY_EC);
+		pair_end(&p);
+	}
+	tls_client_free(&c);
+	tls_server_free(&srv);
+}
+
+/* ---- what is agreed on ------------------------------------------------------------------------------------------ */
+
+static void alpn(const char *const *ours, const char *const *theirs, const char *want)
+{
+	struct tls_server *srv = server_of("first", tickets, ours);
+	struct tls_client *c = client_of("first", theirs);
+	struct pair p;
+	bool good = pair_greet(&p, &w, srv, c, "first.test", NULL);
+	if (!want) {
+		assert_false(good);
+		assert_string_equal(p.client.text, "refused by the other side: no application protocol");
+	} else {
+		assert_true(good);
+		assert_str(tls_alpn(&p.server.s), want);
+		assert_str(tls_alpn(&p.client.s), want);
+	}
+	pair_end(&p);
+	tls_client_free(&c);
+	tls_server_free(&srv);
+}
+
+static void test_alpn(void **state)
+{
+	static const char *const both[] = { "h2", "http/1.1", NULL }, *const old_first[] = { "http/1.1", "h2", NULL };
+	static const char *const old[] = { "http/1.1", NULL }, *const oldest[] = { "http/1.0", NULL };
+	static const char *const foreign[] = { "imap", NULL }, *const new[] = { "h2", NULL };
+	(void)state;
+	alpn(both, both, "h2");
+	alpn(both, old_first, "h2"); /* the server's order */
+	alpn(old_first, both, "http/1.1");
+	alpn(both, old, "http/1.1");
+	alpn(both, oldest, "http/1.0");
+	alpn(new, oldest, NULL);
+	alpn(both, foreign, NULL);
+	alpn(old, new, NULL);
+	alpn(both, NULL, "");
+	alpn(NULL, both, "");
+}
+
+static void version(int32_t ours, const char *ciphers, int most, const char *want)
+{
+	struct tls_certificate_conf cert = CERT("first");
+	struct tls_server_conf conf = conf_of(&cert, 1);
+	struct pair p;
+	conf.min_version = ours;
+	conf.ciphers = str_of(ciphers);
+	struct tls_server *srv = server_with(&conf, tickets, 1, NULL, NULL);
+	struct tls_client *c = client_of("first", NULL);
+	pair_start(&p, &w, srv, c, "first.test", NULL);
+	SSL *ssl = ((struct tls *)p.client.s.tls)->ssl;
+	SSL_set_min_proto_version(ssl, 0);
+	SSL_set_max_proto_version(ssl, most);
+	SSL_set_security_level(ssl, 0);
+	p.client.to_send = p.server.to_get = 1;
+	assert_true(pair_run(&p));
+	if (want) {
+		assert_false(p.client.failed);
+		assert_string_equal(tls_version_name(&p.server.s), want);
+	} else {
+		assert_true(p.server.failed);
+		assert_string_equal(p.server.text, "unsupported protocol");
+		assert_string_equal(p.client.text, "refused by the other side: protocol version");
+	}
+	pair_end(&p);
+	tls_client_free(&c);
+	tls_server_free(&srv);
+}
+
+static void test_versions(void **state)
+{
+	(void)state;
+	version(TLS_MIN_1_2, NULL, TLS1_3_VERSION, "TLSv1.3");
+	version(TLS_MIN_1_2, "ECDHE-ECDSA-AES128-GCM-SHA256", TLS1_2_VERSION, "TLSv1.2");
+	version(TLS_MIN_1_2, NULL, TLS1_1_VERSION, NULL);
+	version(TLS_MIN_1_3, NULL, TLS1_2_VERSION, NULL);
+}
+
+/* A client that asks for a new handshake within TLS 1.2 is refused. */
+static void test_no_renegotiation(void **state)
+{
+	struct tls_server *srv = server_of("first", tickets, NULL);
+	struct tls_client *c = client_of("first", NULL);
+	struct pair p;
+	(void)state;
+	pair_start(&p, &w, srv, c, "first.test", NULL);
+	SSL *ssl = ((struct tls *)p.client.s.tls)->ssl;
+	SSL_set_max_proto_version(ssl, TLS1_2_VERSION);
+	SSL_clear_options(ssl, SSL_OP_NO_RENEGOTIATION);
+	p.client.to_send = p.server.to_get = 10;
+	assert_true(pair_run(&p));
+	assert_true(SSL_renegotiate(ssl));
+	p.client.to_send = p.server.to_get = 20;
+	p.client.is_done = p.server.is_done = false;
+	buf_append(&p.client.s.out, "x", 1);
+	stream_kick(&p.client.s);
+	assert_true(pair_run(&p));
+	assert_true(p.client.failed);
+	pair_end(&p);
+	tls_client_free(&c);
+	tls_server_free(&srv);
+}
+
+/* ---- resumption ------------------------------------------------------------------------------------------------- */
+
+static void greet(struct tls_server *srv, struct tls_client *c, struct tls_session_slot *slot, int version_max, bool want)
+{
+	struct pair p;
+	pair_start(&p, &w, srv, c, "first.test", slot);
+	SSL_set_max_proto_version(((struct tls *)p.client.s.tls)->ssl, version_max);
+	p.server.to_send = p.client.to_get = 100;
+	p.client.to_send = p.server.to_get = 50;
+	if (!pair_run(&p) || p.server.failed || p.client.failed)
+		fail_msg("%s / %s", p.server.text, p.client.text);
+	assert_int_equal(tls_was_resumed(&p.server.s), want);
+	assert_int_equal(tls_was_resumed(&p.client.s), want);
+	assert_string_equal(tls_sni(&p.server.s), "first.test");
+	pair_end(&p);
+}
+
+static void test_resumption(void **state)
+{
+	static const int versions[] = { TLS1_3_VERSION, TLS1_2_VERSION };
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct tls_server *srv = server_of("first", tickets, NULL);
+		struct tls_client *c = client_of("first", NULL);
+		struct tls_session_slot slot = { 0 };
+		greet(srv, c, &slot, versions[i], false);
+		assert_non_null(slot.session);
+		greet(srv, c, &slot, versions[i], true);
+		greet(srv, c, &slot, versions[i], true);
+		/* a reload: a new server, the same keys */
+		tls_server_free(&srv);
+		srv = server_of("first", tickets, NULL);
+		greet(srv, c, &slot, versions[i], true);
+		/* the previous key opens, and the client gets a ticket of the newest */
+		tls_tickets_rotate(tickets);
+		greet(srv, c, &slot, versions[i], true);
+		tls_tickets_rotate(tickets);
+		greet(srv, c, &slot, versions[i], true);
+		tls_tickets_rotate(tickets);
+		tls_tickets_rotate(tickets);
+		greet(srv, c, &slot, versions[i], false);
+		/* another client, of a configuration that was changed, does not take it over */
+		tls_client_free(&c);
+		c = client_of("first", NULL);
+		greet(srv, c, &slot, versions[i], false);
+		greet(srv, c, &slot, versions[i], true);
+		tls_session_slot_fini(&slot);
+		tls_client_free(&c);
+		tls_server_free(&srv);
+	}
+}
+
+static void test_no_tickets(void **state)
+{
+	struct tls_certificate_conf cert = CERT("first");
+	struct tls_server_conf conf = conf_of(&cert, 1);
+	struct tls_client *c = client_of("first", NULL);
+	struct tls_session_slot slot = { 0 };
+	(void)state;
+	conf.session_tickets = false;
+	struct tls_server *srv = server_with(&conf, tickets, 1, NULL, NULL);
+	greet(srv, c, &slot, TLS1_3_VERSION, false);
+	assert_null(slot.session);
+	greet(srv, c, &slot, TLS1_3_VERSION, false);
+	greet(srv, c, &slot, TLS1_2_VERSION, false);
+	greet(srv, c, &slot, TLS1_2_VERSION, false);
+	tls_session_slot_fini(&slot);
+	tls_client_free(&c);
+	tls_server_free(&srv);
+}
+
+/* Connections outlive the server they began with, also in the middle of a handshake. */
+static void test_server_freed_under_connections(void **state)
+{
+	struct tls_certificate_conf certs[] = { CERT("first"), CERT("wild") };
+	struct tls_server_conf conf = conf_of(certs, 2);
+	struct tls_tickets *own = tls_tickets_new();
+	struct tls_server *srv = server_with(&conf, own, 1, NULL, NULL);
+	struct tls_client *c = client_of("wild", NULL);
+	struct pair p;
+	(void)state;
+	pair_start(&p, &w, srv, c, "www.example.test", NULL);
+	tls_server_free(&srv);
+	tls_client_free(&c);
+	tls_tickets_unref(&own);
+	p.client.to_send = p.server.to_get = 100;
+	p.server.to_send = p.client.to_get = 100;
+	assert_true(pair_run(&p));
+	assert_false(p.client.failed);
+	pair_end(&p);
+}
+
+/* ---- mistakes --------------------------------------------------------------------------------------------------- */
+
+static struct complaints_heard wrong(const char *certificate, const char *key)
+{
+	struct tls_certificate_conf certs[] = { CERT("first"), { str_of(certificate), str_of(key) } };
+	struct tls_server_conf conf = conf_of(certs, 2);
+	struct complaints_heard h = { 0 };
+	struct tls_server *srv = server_with(&conf, tickets, 2, NULL, &h);
+	assert_null(srv);
+	assert_int_equal(h.errors, 1);
+	assert_int_equal(h.index, 1);
+	assert_int_equal(ERR_peek_error(), 0);
+	return h;
+}
+
+static void assert_text(const struct complaints_heard *h, const char *option, const char *fmt, const char *a, const char *b)
+{
+	char want[512];
+	(void)snprintf(want, sizeof(want), fmt, a, b);
+	assert_string_equal(h->text, want);
+	assert_string_equal(h->option, option);
+}
+
+static void test_mistakes(void **state)
+{
+	struct complaints_heard h;
+	(void)state;
+	h = wrong("absent.crt", "first.key");
+	assert_text(&h, "certificate", "cannot read %s: No such file or directory%s", cert_path("absent.crt"), "");
+	h = wrong("first.crt", "absent.key");
+	assert_text(&h, "private_key", "cannot read %s: No such file or directory%s", cert_path("absent.key"), "");
+	h = wrong("first.crt", certs_dir());
+	assert_text(&h, "private_key", "cannot read %s: Is a directory%s", certs_dir(), "");
+	h = wrong("first.crt", "wild.key");
+	assert_text(&h, "private_key", "the private key in %s does not belong to the certificate in %s", cert_path("wild.key"),
+	            cert_path("first.crt"));
+	h = wrong("first.crt", "rsa.key");
+	assert_text(&h, "private_key", "the private key in %s does not belong to the certificate in %s", cert_path("rsa.key"),
+	            cert_path("first.crt"));
+	h = wrong("empty.crt", "first.key");
+	assert_text(&h, "certificate", "no certificate can be read from %s: no start line%s", cert_path("empty.crt"), "");
+	h = wrong("first.key", "first.key");
+	assert_text(&h, "certificate", "no certificate can be read from %s: no start line%s", cert_path("first.key"), "");
+	h = wrong("locked.crt", "locked.key");
+	assert_text(&h, "private_key", "the private key in %s has a password: keys must be without%s", cert_path("locked.key"),
+	            "");
+	h = wrong("first.crt", "noise.key");
+	assert_non_null(strstr(h.text, "no private key can be read from"));
+	assert_null(strstr(h.text, "bm90"));
+	h = wrong("first.crt", NULL);
+	assert_string_equal(h.option, "certificate");
+	assert_non_null(strstr(h.text, "no private key can be read from"));
+}
+
+static void test_bad_lists(void **state)
+{
+	struct tls_certificate_conf certs[] = { CERT("first"), CERT("wild") };
+	struct complaints_heard h = { 0 };
+	struct tls_server_conf conf = conf_of(certs, 2);
+	(void)state;
+	conf.ciphers = STR("NO-SUCH-CIPHER");
+	conf.ciphersuites = STR("TLS_NOTHING");
+	conf.curves = STR("P-257");
+	assert_null(server_with(&conf, tickets, 3, NULL, &h));
+	assert_int_equal(h.errors, 3); /* each of them once */
+	conf.ciphers = STR("ECDHE+AESGCM");
+	conf.ciphersuites = STR("TLS_AES_128_GCM_SHA256");
+	conf.curves = STR("P-256:X25519");
+	struct tls_server *srv = server_with(&conf, tickets, 3, NULL, NULL);
+	assert_non_null(srv);
+	tls_server_free(&srv);
+}
+
+static void test_dates(void **state)
+{
+	struct tls_certificate_conf certs[] = { CERT("old"), CERT("early") };
+	struct complaints_heard h = { 0 };
+	struct tls_server_conf conf = conf_of(certs, 1);
+	char want[300];
+	(void)state;
+	struct tls_server *srv = server_with(&conf, tickets, 2, NULL, &h);
+	assert_non_null(srv);
+	tls_server_free(&srv);
+	assert_int_equal(h.warnings, 1);
+	(void)snprintf(want, sizeof(want), "the certificate in %s has expired", cert_path("old.crt"));
+	assert_string_equal(h.warning, want);
+	conf.certificates.n = 2;
+	srv = server_with(&conf, tickets, 2, NULL, &h);
+	tls_server_free(&srv);
+	assert_int_equal(h.warnings, 3);
+	(void)snprintf(want, sizeof(want), "the certificate in %s is not valid yet", cert_path("early.crt"));
+	assert_string_equal(h.warning, want);
+}
+
+/* One file with both, and an absolute path. */
+static void test_one_file(void **state)
+{
+	char text[8000], path[300];
+	size_t n = 0;
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		FILE *f = fopen(cert_path(i ? "first.key" : "first.crt"), "r");
+		assert_non_null(f);
+		n += fread(text + n, 1, sizeof(text) - 1 - n, f);
+		(void)fclose(f);
+	}
+	text[n] = '\0';
+	cert_text("both.pem", text);
+	(void)snprintf(path, sizeof(path), "%s", cert_path("both.pem"));
+	struct tls_certificate_conf cert = { str_of(path), STR_NONE };
+	struct tls_server_conf conf = conf_of(&cert, 1);
+	struct tls_server *srv = server_with(&conf, tickets, 1, NULL, NULL);
+	assert_non_null(srv);
+	assert_shows(srv, "first.test", "first.test", EVP_PKEY_EC);
+	tls_server_free(&srv);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_certificate_by_name),
+		cmocka_unit_test(test_kind_of_key),
+		cmocka_unit_test(test_alpn),
+		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_no_renegotiation),
+		cmocka_unit_test(test_resumption),
+		cmocka_unit_test(test_no_tickets),
+		cmocka_unit_test(test_server_freed_under_connections),
+		cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_bad_lists),
+		cmocka_unit_test(test_dates),
+		cmocka_unit_test(test_one_file),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
