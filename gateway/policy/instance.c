@@ -321,6 +321,8 @@ void instance_publish(sluice_instance *inst, void *value, void (*free_value)(voi
 	inst->published = p;
 	pthread_mutex_unlock(&inst->lock);
 	published_unref(&old);
+	if (!inst->started)
+		return; /* no worker has it yet; each takes what is there when it attaches */
 	for (unsigned i = 0; i < inst->policy->n_workers; i++) {
 		struct publish_mail *m = malloc(sizeof(*m));
 		check(m, "out of memory: %zu bytes", sizeof(*m));
