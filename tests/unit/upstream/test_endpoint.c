@@ -1,0 +1,177 @@
+/* upstream/endpoint: when a server rests, for how long, and what brings it back. */
+#include "upstream/endpoint.h"
+
+#include "kit.h"
+
+static struct endpoint *e;
+
+static struct endpoint *get(const char *upstream, const char *host, uint64_t identity)
+{
+	struct endpoint_key key = { .upstream = str_of(upstream), .host = str_of(host), .tls_identity = { identity, 0 } };
+	assert_true(addr_from_ip(STR("192.0.2.1"), 80, &key.addr));
+	return endpoint_get(&kit_worker, &key);
+}
+
+static int make(void **state)
+{
+	struct endpoint_bounds b = { .serial = 1, .health = { .failures = 3, .retry_after = 100, .retry_after_max = 500 } };
+	(void)state;
+	e = get("u", "", 0);
+	endpoint_set_bounds(e, &b);
+	return 0;
+}
+
+static int unmake(void **state)
+{
+	(void)state;
+	endpoint_unref(&e);
+	return 0;
+}
+
+static void let_fail(unsigned times)
+{
+	while (times--)
+		endpoint_failed(e, false, ERR_UPSTREAM_RESET);
+}
+
+static void assert_rest(uint64_t ms)
+{
+	assert_int_equal(e->state, ENDPOINT_DOWN);
+	assert_in_range(e->rest_ns, (ms - ms / 8 - 1) * NS_PER_MS, (ms + ms / 8 + 1) * NS_PER_MS);
+}
+
+static void end_rest(void)
+{
+	assert_int_equal(e->state, ENDPOINT_DOWN);
+	e->timer.on_due(&e->timer);
+	timer_stop(&e->timer);
+	assert_int_equal(e->state, ENDPOINT_TRIAL);
+	assert_true(endpoint_is_ready(e));
+}
+
+static void test_keys(void **state)
+{
+	struct endpoint *same = get("u", "", 0), *others[] = { get("v", "", 0), get("u", "h", 0), get("u", "", 1) };
+	(void)state;
+	assert_ptr_equal(same, e);
+	for (int i = 0; i < 3; i++) {
+		assert_ptr_not_equal(others[i], e);
+		assert_true(others[i]->id != e->id);
+		endpoint_unref(&others[i]);
+	}
+	endpoint_unref(&same);
+	assert_null(same);
+	assert_int_equal(e->refs, 1);
+}
+
+static void test_in_a_row(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		let_fail(2);
+		endpoint_succeeded(e);
+	}
+	assert_int_equal(e->state, ENDPOINT_UP);
+	let_fail(3);
+	assert_rest(100);
+	let_fail(10); /* the rest of what was under way: no longer rest for it */
+	assert_int_equal(e->rests, 1);
+	assert_false(endpoint_is_ready(e));
+	assert_int_equal(e->last_err, ERR_UPSTREAM_RESET);
+}
+
+static void test_longer_each_time(void **state)
+{
+	static const uint64_t ms[] = { 100, 200, 400, 500, 500, 500 };
+	(void)state;
+	let_fail(3);
+	for (int i = 0; i < 6; i++) {
+		assert_rest(ms[i]);
+		end_rest();
+		assert_true(endpoint_begin_trial(e));
+		assert_false(endpoint_begin_trial(e)); /* one */
+		assert_false(endpoint_is_ready(e));
+		endpoint_failed(e, false, ERR_UPSTREAM_RESET); /* an old request's end says nothing */
+		assert_int_equal(e->state, ENDPOINT_TRIAL);
+		endpoint_failed(e, true, ERR_UPSTREAM_TIMEOUT);
+	}
+	end_rest();
+	assert_true(endpoint_begin_trial(e));
+	endpoint_succeeded(e);
+	assert_int_equal(e->state, ENDPOINT_UP);
+}
+
+static void test_relapse(void **state)
+{
+	(void)state;
+	let_fail(3);
+	end_rest();
+	assert_true(endpoint_begin_trial(e));
+	endpoint_succeeded(e);
+	let_fail(3); /* at once: it was not well */
+	assert_rest(200);
+	end_rest();
+	endpoint_succeeded(e);
+	e->up_since_ns -= e->rest_ns + NS_PER_MS; /* well for a while */
+	let_fail(3);
+	assert_rest(100);
+}
+
+static void test_trial_without_verdict(void **state)
+{
+	(void)state;
+	let_fail(3);
+	end_rest();
+	assert_true(endpoint_begin_trial(e));
+	endpoint_end_trial(e);
+	assert_int_equal(e->state, ENDPOINT_TRIAL);
+	assert_true(endpoint_is_ready(e));
+	assert_true(endpoint_begin_trial(e));
+}
+
+static void test_success_while_resting(void **state)
+{
+	(void)state;
+	let_fail(3);
+	endpoint_succeeded(e); /* one asked because all rest, or an older request */
+	assert_int_equal(e->state, ENDPOINT_UP);
+	assert_int_equal(e->failures, 0);
+	kit_pass(200); /* its rest is over as well */
+	assert_int_equal(e->state, ENDPOINT_UP);
+}
+
+static void test_never(void **state)
+{
+	(void)state;
+	e->bounds.health.failures = 0;
+	let_fail(100);
+	assert_int_equal(e->state, ENDPOINT_UP);
+	assert_int_equal(e->n_failures, 100);
+}
+
+static void test_bound_below_first(void **state)
+{
+	(void)state;
+	e->bounds.health.retry_after = 1000;
+	let_fail(3);
+	assert_rest(1000);
+	end_rest();
+	assert_true(endpoint_begin_trial(e));
+	endpoint_failed(e, true, ERR_CONNECT_FAILED);
+	assert_rest(1000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_keys, make, unmake),
+		cmocka_unit_test_setup_teardown(test_in_a_row, make, unmake),
+		cmocka_unit_test_setup_teardown(test_longer_each_time, make, unmake),
+		cmocka_unit_test_setup_teardown(test_relapse, make, unmake),
+		cmocka_unit_test_setup_teardown(test_trial_without_verdict, make, unmake),
+		cmocka_unit_test_setup_teardown(test_success_while_resting, make, unmake),
+		cmocka_unit_test_setup_teardown(test_never, make, unmake),
+		cmocka_unit_test_setup_teardown(test_bound_below_first, make, unmake),
+	};
+	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
+}

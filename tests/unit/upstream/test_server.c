@@ -1,0 +1,171 @@
+/* upstream/server: names whose addresses come, go and stay. */
+#include "upstream/server.h"
+
+#include "kit.h"
+
+static struct test_conf conf;
+static struct balance balance;
+static struct server_setup setup;
+static struct server server;
+static unsigned n_answers;
+
+static void on_answer(void *user)
+{
+	assert_ptr_equal(user, &setup);
+	n_answers++;
+}
+
+static void make(const char *address)
+{
+	conf_make(&conf, "test", (const char *[]){ address, NULL });
+	balance_init(&balance, BALANCE_ROUND_ROBIN, NULL);
+	setup = (struct server_setup){ .worker = &kit_worker,
+		                       .balance = &balance,
+		                       .conf = &conf.conf,
+		                       .bounds = { .serial = 1, .max_idle = 5, .health = conf.conf.health },
+		                       .on_answer = on_answer,
+		                       .user = &setup };
+	n_answers = 0;
+	server_start(&server, &setup, &conf.servers[0], NULL);
+}
+
+static void unmake(void)
+{
+	server_stop(&server);
+	assert_int_equal(balance.n, 0);
+	balance_fini(&balance);
+}
+
+/* As if the name service had said so. */
+static void answer(const char *const *ips, const char *error)
+{
+	struct resolve_answer a = { .error = error };
+	resolve_cancel(&server.call);
+	for (; ips && ips[a.n]; a.n++)
+		assert_true(addr_from_ip(str_of(ips[a.n]), 80, &a.addrs[a.n]));
+	server.call.on_answer(&server.call, &a);
+}
+
+static const struct endpoint *endpoint_of(const char *address)
+{
+	for (unsigned i = 0; i < server.n_slots; i++) {
+		if (str_eq(endpoint_address(server.slots[i]->endpoint), str_of(address)))
+			return server.slots[i]->endpoint;
+	}
+	return NULL;
+}
+
+static void test_literal(void **state)
+{
+	(void)state;
+	make("192.0.2.1:80*7");
+	assert_true(server.asked);
+	assert_int_equal(balance.n, 1);
+	assert_int_equal(balance.all[0]->weight, 7);
+	assert_int_equal(balance.all[0]->endpoint->bounds.max_idle, 5);
+	assert_null(server.call.wait);
+	unmake();
+}
+
+static void test_addresses_change(void **state)
+{
+	(void)state;
+	make("name.invalid:80*3");
+	assert_false(server.asked);
+	assert_int_equal(balance.n, 0);
+	answer((const char *[]){ "192.0.2.1", "192.0.2.2", NULL }, NULL);
+	assert_int_equal(n_answers, 1);
+	assert_int_equal(balance.n, 2);
+	assert_int_equal(balance.all[1]->weight, 3);
+	uint64_t kept = endpoint_of("192.0.2.2:80")->id;
+	answer((const char *[]){ "2001:db8::3", "192.0.2.2", NULL }, NULL);
+	assert_int_equal(n_answers, 1); /* nobody waits for later ones */
+	assert_int_equal(balance.n, 2);
+	assert_null(endpoint_of("192.0.2.1:80"));
+	assert_non_null(endpoint_of("[2001:db8::3]:80"));
+	assert_int_equal(endpoint_of("192.0.2.2:80")->id, kept);
+	answer((const char *[]){ "192.0.2.9", NULL }, NULL);
+	assert_int_equal(balance.n, 1);
+	unmake();
+}
+
+static void test_failure_keeps_what_is_known(void **state)
+{
+	(void)state;
+	make("name.invalid:80");
+	answer((const char *[]){ "192.0.2.1", NULL }, NULL);
+	for (int i = 0; i < 20; i++) {
+		answer(NULL, "the name service is on fire");
+		assert_int_equal(balance.n, 1);
+		/* asked again sooner, but not all the time, and never later than usual */
+		uint64_t in = server.timer.due_ns - worker_now(&kit_worker);
+		assert_true(in >= 490 * NS_PER_MS && in <= 1000 * NS_PER_MS);
+	}
+	answer((const char *[]){ "192.0.2.1", NULL }, NULL);
+	assert_int_equal(server.n_failed, 0);
+	unmake();
+}
+
+static void test_failure_at_first(void **state)
+{
+	(void)state;
+	make("name.invalid:80");
+	answer(NULL, "no such name");
+	assert_true(server.asked);
+	assert_int_equal(n_answers, 1); /* who waits must know */
+	assert_int_equal(balance.n, 0);
+	answer((const char *[]){ "192.0.2.1", NULL }, NULL);
+	assert_int_equal(n_answers, 2);
+	assert_int_equal(balance.n, 1);
+	unmake();
+}
+
+static void test_taken_over(void **state)
+{
+	struct server later;
+	(void)state;
+	make("name.invalid:80");
+	answer((const char *[]){ "192.0.2.1", "192.0.2.2", NULL }, NULL);
+	server_start(&later, &setup, &conf.servers[0], &server);
+	assert_true(later.asked);
+	assert_int_equal(later.n_slots, 2);
+	assert_ptr_equal(later.slots[0]->endpoint, server.slots[0]->endpoint);
+	assert_non_null(later.call.wait); /* asks all the same */
+	server_stop(&server);
+	assert_int_equal(balance.n, 2);
+	server_stop(&later);
+	balance_fini(&balance);
+}
+
+static void test_bounds_of_the_youngest(void **state)
+{
+	struct server_setup older;
+	struct server second;
+	(void)state;
+	make("192.0.2.1:80");
+	setup.bounds.serial = 5;
+	setup.bounds.max_idle = 55;
+	server_start(&second, &setup, &conf.servers[0], NULL);
+	assert_int_equal(server.slots[0]->endpoint->bounds.max_idle, 55);
+	server_stop(&second);
+	/* an older configuration has no say any more */
+	older = setup;
+	older.bounds = (struct endpoint_bounds){ .serial = 2, .max_idle = 22 };
+	server_start(&second, &older, &conf.servers[0], NULL);
+	assert_int_equal(server.slots[0]->endpoint->bounds.max_idle, 55);
+	server_stop(&second);
+	unmake();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_literal),
+		cmocka_unit_test(test_addresses_change),
+		cmocka_unit_test(test_failure_keeps_what_is_known),
+		cmocka_unit_test(test_failure_at_first),
+		cmocka_unit_test(test_taken_over),
+		cmocka_unit_test(test_bounds_of_the_youngest),
+	};
+	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
+}
