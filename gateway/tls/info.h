@@ -16,7 +16,7 @@ size_t tls_error_text(const struct stream *s, char *buf, size_t n);
 sluice_str tls_alpn(const struct stream *s);
 const char *tls_version_name(const struct stream *s); /* "TLSv1.3" */
 const char *tls_cipher_name(const struct stream *s);  /* "TLS_AES_256_GCM_SHA384" */
-/* The name the client asked for, as it wrote it. */
+/* The name the client asked for, as it wrote it. It goes with the stream; the other texts are constants. */
 const char *tls_sni(const struct stream *s);
 bool tls_was_resumed(const struct stream *s);
 

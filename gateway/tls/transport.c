@@ -30,9 +30,9 @@ static __thread struct scratch *scratch;
 
 /* ---- to the socket ---------------------------------------------------------------------------------------------- */
 
-static void tls_broke(struct tls *t, int error_no)
+static void tls_broke(struct tls *t, unsigned how, int error_no)
 {
-	t->flags |= TLS_BROKEN;
+	t->flags |= (uint16_t)how;
 	if (!t->error_no)
 		t->error_no = error_no;
 }
@@ -44,7 +44,7 @@ static enum io tls_keep(struct stream *s, const char *p, size_t n)
 	size_t have = t->left_end - t->left_off;
 	if (have + n > LEFT_MAX) {
 		t->why = "the other side does not read what it asks for";
-		tls_broke(t, EPROTO);
+		tls_broke(t, TLS_BROKEN, EPROTO);
 		return IO_FAIL;
 	}
 	char *grown = malloc(have + n);
@@ -69,7 +69,7 @@ static enum io tls_send_left(struct stream *s)
 		size_t n;
 		enum io io = stream_raw_write(s, &iov, 1, iov.iov_len, &n);
 		if (io == IO_FAIL)
-			tls_broke(t, errno);
+			tls_broke(t, TLS_MUTE, errno);
 		if (io != IO_OK)
 			return io;
 		t->left_off += (uint32_t)n;
@@ -91,12 +91,14 @@ static enum io tls_push(struct stream *s)
 	if (!len)
 		return IO_OK;
 	c->len = 0;
+	if (((struct tls *)s->tls)->flags & TLS_MUTE)
+		return IO_FAIL;
 	enum io io = tls_send_left(s);
 	if (io == IO_OK) {
 		struct iovec iov = { c->sealed, len };
 		io = stream_raw_write(s, &iov, 1, len, &n);
 		if (io == IO_FAIL)
-			tls_broke(s->tls, errno);
+			tls_broke(s->tls, TLS_MUTE, errno);
 	}
 	if (io == IO_FAIL || n == len)
 		return io;
@@ -126,7 +128,7 @@ static int tls_bio_read(BIO *b, char *p, int n)
 		t->flags |= TLS_RAW_EOF;
 		return 0;
 	case IO_FAIL:
-		tls_broke(t, errno);
+		tls_broke(t, TLS_BROKEN, errno);
 		break;
 	}
 	return -1;
@@ -227,7 +229,7 @@ static enum io tls_why(struct tls *t)
 		ERR_clear_error();
 		if (!t->error)
 			t->error = error;
-		tls_broke(t, 0);
+		tls_broke(t, TLS_BROKEN, 0);
 	}
 	if (t->flags & TLS_BROKEN)
 		return IO_FAIL;
@@ -242,7 +244,7 @@ static enum io tls_why(struct tls *t)
 		return IO_AGAIN;
 	}
 	t->why = "the TLS library gave no reason";
-	tls_broke(t, 0);
+	tls_broke(t, TLS_BROKEN, 0);
 	return IO_FAIL;
 }
 
@@ -253,14 +255,17 @@ static enum io tls_handshake(struct stream *s)
 	struct tls *t = s->tls;
 	if (t->flags & TLS_BROKEN)
 		return IO_FAIL;
-	if (tls_send_left(s) == IO_FAIL)
-		return IO_FAIL;
+	(void)tls_send_left(s);
 	if (!(s->flags & (STREAM_RD | STREAM_EOF)) && (t->flags & TLS_STARVED))
 		return IO_AGAIN;
 	tls_begin(s);
 	t->flags &= (uint16_t)~TLS_STARVED;
 	enum io io = SSL_do_handshake(t->ssl) == 1 ? IO_OK : tls_why(t);
-	if (tls_push(s) == IO_FAIL)
+	if (tls_push(s) == IO_FAIL && io == IO_AGAIN) {
+		s->flags |= STREAM_RD; /* the other side may have said why before it left */
+		io = SSL_do_handshake(t->ssl) == 1 ? IO_OK : tls_why(t);
+	}
+	if (t->flags & TLS_MUTE)
 		io = IO_FAIL;
 	if (io == IO_OK) {
 		t->flags |= TLS_OPEN;
@@ -315,9 +320,8 @@ static enum io tls_read(struct stream *s, size_t want)
 	enum io io = tls_fill(s, t, &room, &got);
 	buf_room_take(&s->in, &room, got);
 	s->bytes_in = before + got;
-	/* reading makes OpenSSL write now and then: alerts, key updates */
-	if (tls_push(s) == IO_FAIL)
-		io = IO_FAIL;
+	/* reading makes OpenSSL write now and then: alerts, key updates. Whether that went, the next write tells. */
+	(void)tls_push(s);
 	if (io == IO_EOF)
 		s->flags |= STREAM_EOF;
 	return got ? IO_OK : io; /* what stopped it will do so again */
@@ -366,7 +370,7 @@ static enum io tls_write(struct stream *s)
 	struct tls *t = s->tls;
 	uint64_t before = s->bytes_out;
 	size_t len = s->out.len;
-	if (t->flags & TLS_BROKEN) {
+	if (t->flags & (TLS_BROKEN | TLS_MUTE)) {
 		errno = t->error_no ? t->error_no : EPROTO;
 		return IO_FAIL;
 	}
@@ -397,7 +401,7 @@ static void tls_finish(struct stream *s)
 {
 	struct tls *t = s->tls;
 	uint64_t before = s->bytes_out;
-	if (!(t->flags & TLS_OPEN) || (t->flags & TLS_BROKEN) || (SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN))
+	if (!(t->flags & TLS_OPEN) || (t->flags & (TLS_BROKEN | TLS_MUTE)) || (SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN))
 		return;
 	tls_begin(s);
 	(void)SSL_shutdown(t->ssl);

@@ -1,5 +1,5 @@
 /* Bytes through TLS: whole and in order, however little the sockets take; and how connections end. */
-#include <fcntl.h>
+#include <errno.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -269,6 +269,31 @@ static void test_left_over(void **state)
 	pair_end(&p);
 }
 
+/* The other side answers and leaves while we still send: what it said can be read. */
+static void test_read_after_send_failed(void **state)
+{
+	struct pair p;
+	(void)state;
+	assert_true(pair_greet(&p, &w, srv, cli, "a.test", NULL));
+	buf_append(&p.server.s.out, "too much", 8);
+	assert_int_equal(transport_tls.write(&p.server.s), IO_OK);
+	p.server.s.flags |= STREAM_FAILED; /* no farewell */
+	stream_close(&p.server.s);
+	buf_append(&p.client.s.out, "and another thing", 17);
+	p.client.s.flags |= STREAM_WR;
+	errno = 0;
+	assert_int_equal(transport_tls.write(&p.client.s), IO_FAIL);
+	assert_int_equal(errno, EPIPE);
+	assert_int_equal(transport_tls.write(&p.client.s), IO_FAIL);
+	p.client.s.flags |= STREAM_RD;
+	assert_int_equal(stream_fill(&p.client.s), IO_OK);
+	assert_int_equal(p.client.s.in.len, 8);
+	p.client.s.flags |= STREAM_RD;
+	assert_int_equal(stream_fill(&p.client.s), IO_EOF);
+	assert_true(tls_was_truncated(&p.client.s));
+	pair_end(&p);
+}
+
 /* A record that comes in two parts: nothing to read, and nothing pending, in between. */
 static void test_split_record(void **state)
 {
@@ -328,6 +353,7 @@ int main(void)
 		cmocka_unit_test(test_garbage_after_handshake),
 		cmocka_unit_test(test_gone_in_handshake),
 		cmocka_unit_test(test_left_over),
+		cmocka_unit_test(test_read_after_send_failed),
 		cmocka_unit_test(test_split_record),
 		cmocka_unit_test(test_start_fails),
 	};
