@@ -227,7 +227,9 @@ static int conn_body(struct http1_conn *c)
 
 static void conn_on_eof(struct http1_conn *c)
 {
-	if (c->response == RESPONSE_BODY && c->framing == BODY_CLOSE && c->s.in.len == 0) {
+	/* over TLS only close_notify says that this is all: RFC 9112 9.8 */
+	bool whole = c->s.in.len == 0 && !tls_was_truncated(&c->s);
+	if (c->response == RESPONSE_BODY && c->framing == BODY_CLOSE && whole) {
 		c->response = RESPONSE_DONE;
 		c->keep_alive = false;
 		if (conn_deliver(c))
