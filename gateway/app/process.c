@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@
 #include "tls/tickets.h"
 #include "tls/transport.h"
 
-enum { WORKERS_MAX = 256 };
+enum { WORKERS_MAX = 256, MALLOC_KEEP = 32 << 20 };
 #define TICK_NS (10 * NS_PER_S)
 #define DRAIN_IDLE_NS NS_PER_S /* of a kept connection, once the gateway is stopping */
 
@@ -179,6 +180,8 @@ static bool process_add_signals(struct process *p)
 
 static bool process_start(struct process *p)
 {
+	/* connections come and go: memory given back to the system with one is asked for again with the next */
+	(void)mallopt(M_TRIM_THRESHOLD, MALLOC_KEEP);
 	hash_seed();
 	process_raise_descriptors();
 	int err = worker_init(&p->main, WORKER_MAIN);

@@ -362,8 +362,11 @@ static void stream_linger_on(struct stream *s)
 		s->flags |= STREAM_SHUT;
 		(void)shutdown(s->fd, SHUT_WR);
 	}
-	for (int i = 0; i < LINGER_READS && io == IO_OK; i++)
+	/* to the very end: after a reset that came with the last bytes there is no further event */
+	for (int i = 0; i < LINGER_READS && io == IO_OK; i++) {
+		s->flags |= STREAM_RD;
 		io = stream_raw_read(s, &iov, 1, sizeof(waste), &n);
+	}
 	if (io == IO_EOF || io == IO_FAIL)
 		stream_fail(s, 0);
 	else if (io == IO_OK)
