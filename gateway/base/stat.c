@@ -20,7 +20,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over the list and wh
 static struct stat_cells *threads;
 static unsigned n_chunks; /* those that everyone has: 0 .. n_chunks - 1 */
 
-const struct stat_info *stat_info(enum stat s)
+const struct stat_info *stat_info(enum stat_id s)
 {
 	check((unsigned)s < STAT_COUNT, "no number %d", (int)s);
 	return &rows[s];
@@ -66,7 +66,7 @@ void stat_thread_fini(void)
 		at = &(*at)->next;
 	*at = c->next;
 	for (unsigned i = 0; i < STAT_COUNT; i++)
-		stat_add_shared((enum stat)i, atomic_load_explicit(&c->fixed[i], memory_order_relaxed));
+		stat_add_shared((enum stat_id)i, atomic_load_explicit(&c->fixed[i], memory_order_relaxed));
 	for (unsigned i = 0; i < n_chunks; i++) {
 		_Atomic uint64_t *v = c->chunk[i];
 		for (unsigned k = 0; k < STAT_CHUNK; k++)
@@ -77,18 +77,18 @@ void stat_thread_fini(void)
 	free(c);
 }
 
-void stat_add_shared(enum stat s, uint64_t n)
+void stat_add_shared(enum stat_id s, uint64_t n)
 {
 	if (n)
 		(void)atomic_fetch_add_explicit(&shared.fixed[s], n, memory_order_relaxed);
 }
 
-void stat_set(enum stat s, uint64_t v)
+void stat_set(enum stat_id s, uint64_t v)
 {
 	atomic_store_explicit(&shared.fixed[s], v, memory_order_relaxed);
 }
 
-uint64_t stat_read(enum stat s)
+uint64_t stat_read(enum stat_id s)
 {
 	(void)pthread_mutex_lock(&lock);
 	uint64_t sum = atomic_load_explicit(&shared.fixed[s], memory_order_relaxed);

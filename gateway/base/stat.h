@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 
-enum stat {
+enum stat_id {
 #define S(name, kind, metric, label, value, help) STAT_##name,
 #include "base/stat.def"
 #undef S
@@ -23,7 +23,7 @@ struct stat_info {
 	const char *name, *label, *value, *help; /* label: "" when there is none */
 	enum stat_kind kind;
 };
-const struct stat_info *stat_info(enum stat s);
+const struct stat_info *stat_info(enum stat_id s);
 
 enum { STAT_CHUNK_SHIFT = 10, STAT_CHUNK = 1 << STAT_CHUNK_SHIFT, STAT_CHUNKS = 512 };
 
@@ -41,34 +41,34 @@ extern __thread struct stat_cells *stat_self;
 void stat_thread_init(void);
 void stat_thread_fini(void);
 
-void stat_add_shared(enum stat s, uint64_t n);
+void stat_add_shared(enum stat_id s, uint64_t n);
 
 static inline void stat_bump(_Atomic uint64_t *cell, uint64_t n)
 {
 	/* one writer: no need to lock the bus */
 	atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + n, memory_order_relaxed);
 }
-static inline void stat_add(enum stat s, uint64_t n)
+static inline void stat_add(enum stat_id s, uint64_t n)
 {
 	if (likely(stat_self))
 		stat_bump(&stat_self->fixed[s], n);
 	else
 		stat_add_shared(s, n);
 }
-static inline void stat_inc(enum stat s)
+static inline void stat_inc(enum stat_id s)
 {
 	stat_add(s, 1);
 }
 /* Gauges; the thread may be another than the one that incremented. */
-static inline void stat_dec(enum stat s)
+static inline void stat_dec(enum stat_id s)
 {
 	stat_add(s, UINT64_MAX);
 }
 /* Levels; main thread. */
-void stat_set(enum stat s, uint64_t v);
+void stat_set(enum stat_id s, uint64_t v);
 
 /* The sum over all threads. Gauges are never below zero, though parts of them may be. */
-uint64_t stat_read(enum stat s);
+uint64_t stat_read(enum stat_id s);
 
 /* ---- for base/series ---- */
 

@@ -88,12 +88,12 @@ static void test_rows(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < STAT_COUNT; i++) {
-		const struct stat_info *s = stat_info((enum stat)i), *before = i ? stat_info((enum stat)(i - 1)) : NULL;
+		const struct stat_info *s = stat_info((enum stat_id)i), *before = i ? stat_info((enum stat_id)(i - 1)) : NULL;
 		bool same = before && strcmp(s->name, before->name) == 0;
 		if (same ? s->help[0] || s->kind != before->kind || strcmp(s->label, before->label) != 0 : !s->help[0])
 			fail_msg("row %u, %s: one sentence for each name, one label and kind for all its rows", i, s->name);
 		for (unsigned k = 0; !same && k < i; k++)
-			assert_string_not_equal(s->name, stat_info((enum stat)k)->name);
+			assert_string_not_equal(s->name, stat_info((enum stat_id)k)->name);
 		assert_true(s->label[0] ? s->value[0] : !same);
 	}
 }

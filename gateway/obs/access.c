@@ -1,0 +1,334 @@
+/* Lines of the access log. Any thread. */
+#include "obs/access.h"
+
+#include <time.h>
+
+#include "base/json.h"
+
+/* How long texts may be; the second row is for lines that would not fit otherwise, however much escaping they need. */
+struct access_cut {
+	size_t path, query, agent, name;
+	size_t list; /* of notes, and of attributes */
+};
+static const struct access_cut cuts[] = { { 2048, 2048, 512, 256, 32 }, { 512, 256, 128, 64, 12 } };
+
+static sluice_str access_cut(sluice_str s, size_t max)
+{
+	return str_n(s.data, s.len < max ? s.len : max);
+}
+
+/* ---- time ---- */
+
+/* The texts of the second that was written last. */
+static __thread struct access_second {
+	int64_t second;
+	char iso[20];  /* 2024-07-01T12:00:00. */
+	char clf[26];  /* 01/Jul/2024:12:00:00 +0000 */
+} now_text = { .second = -1 };
+
+static void put2(char *p, int v)
+{
+	p[0] = (char)('0' + v / 10 % 10);
+	p[1] = (char)('0' + v % 10);
+}
+
+static void access_second(uint64_t unix_ms)
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	struct tm tm;
+	time_t t = (time_t)(unix_ms / 1000);
+	if (now_text.second == t || !gmtime_r(&t, &tm))
+		return;
+	now_text.second = t;
+	memcpy(now_text.iso, "0000-00-00T00:00:00.", 20);
+	put2(now_text.iso, (tm.tm_year + 1900) / 100);
+	put2(now_text.iso + 2, tm.tm_year % 100);
+	put2(now_text.iso + 5, tm.tm_mon + 1);
+	put2(now_text.iso + 8, tm.tm_mday);
+	put2(now_text.iso + 11, tm.tm_hour);
+	put2(now_text.iso + 14, tm.tm_min);
+	put2(now_text.iso + 17, tm.tm_sec);
+	memcpy(now_text.clf, "00/Xxx/0000:00:00:00 +0000", 26);
+	memcpy(now_text.clf, now_text.iso + 8, 2);
+	memcpy(now_text.clf + 3, months + 3 * (tm.tm_mon % 12), 3);
+	memcpy(now_text.clf + 7, now_text.iso, 4);
+	memcpy(now_text.clf + 12, now_text.iso + 11, 8);
+}
+
+/* ---- credentials in queries ---- */
+
+static bool name_is_secret(sluice_str name)
+{
+	static const char *const names[] = { "access_token", "refresh_token", "id_token", "id_token_hint", "token",
+		                             "client_secret", "client_assertion", "assertion", "code", "code_verifier",
+		                             "password", "passwd", "secret", "api_key", "apikey", "api-key",
+		                             "key", "jwt", "sig", "signature", "session", "sessionid" };
+	if (name.len < 3 || name.len > 16)
+		return false;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (str_ieq(name, str_of(names[i])))
+			return true;
+	}
+	return false;
+}
+
+/* The query with secrets masked: itself when it has none and fits, else a copy in buf, cut between parameters. */
+static sluice_str access_query(sluice_str query, char *buf, size_t room)
+{
+	static const char dots[3] = "...";
+	size_t n = 0;
+	bool masked = false;
+	for (sluice_str rest = query; rest.len;) {
+		sluice_str all = str_cut(&rest, '&'), value = all, name = str_cut(&value, '=');
+		bool secret = value.len && name_is_secret(name);
+		const char *p = secret ? "=***" : all.data + name.len;
+		size_t len = secret ? 4 : all.len - name.len;
+		masked |= secret;
+		if (n + name.len + len + 1 + sizeof(dots) > room) {
+			memcpy(buf + n, dots, sizeof(dots));
+			return str_n(buf, n + sizeof(dots));
+		}
+		memcpy(buf + n, name.data, name.len);
+		memcpy(buf + n + name.len, p, len);
+		n += name.len + len;
+		if (rest.data)
+			buf[n++] = '&';
+	}
+	return masked ? str_n(buf, n) : query;
+}
+
+/* ---- JSON ---- */
+
+/* DEL, and the C1 controls U+0080 to U+009F, which JSON does not mind but a terminal does, become "?". */
+static sluice_str access_tame(sluice_str s, char *buf)
+{
+	if (s.len == 0 || (!memchr(s.data, 0x7f, s.len) && !memchr(s.data, 0xc2, s.len)))
+		return s;
+	size_t n = 0;
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.data[i], next = i + 1 < s.len ? (unsigned char)s.data[i + 1] : 0;
+		bool c1 = c == 0xc2 && next >= 0x80 && next < 0xa0;
+		buf[n++] = c == 0x7f || c1 ? '?' : (char)c;
+		i += c1;
+	}
+	return str_n(buf, n);
+}
+
+static void json_text_value(struct json_out *o, sluice_str s, size_t max)
+{
+	char buf[4096];
+	bool is_cut = s.len > max;
+	s = access_tame(access_cut(s, max + 4), buf); /* the cut is json_str_cut's, between characters */
+	if (is_cut)
+		json_str_cut(o, s, max);
+	else
+		json_str(o, s);
+}
+
+/* key: ,"name": */
+static void json_text_member(struct json_out *o, sluice_str key, sluice_str s, size_t max)
+{
+	if (!s.len)
+		return;
+	json_raw(o, key);
+	json_text_value(o, s, max);
+}
+
+static void json_uint_member(struct json_out *o, sluice_str key, uint64_t v)
+{
+	json_raw(o, key);
+	json_uint(o, v);
+}
+
+static void json_ms_member(struct json_out *o, sluice_str key, uint64_t us)
+{
+	json_raw(o, key);
+	json_fixed(o, us, 3);
+}
+
+static void json_upstream(struct json_out *o, const struct access_record *r, const struct access_cut *cut)
+{
+	json_text_member(o, STR(",\"upstream\":"), r->upstream, cut->name);
+	json_text_member(o, STR(",\"server\":"), r->server, cut->name);
+	if (!r->tries)
+		return;
+	json_uint_member(o, STR(",\"tries\":"), r->tries);
+	json_ms_member(o, STR(",\"connect_ms\":"), r->connect_us);
+	json_ms_member(o, STR(",\"response_ms\":"), r->response_us);
+}
+
+static void json_plugins(struct json_out *o, const struct access_record *r, const struct access_cut *cut)
+{
+	if (r->notes.n) {
+		json_raw(o, STR(",\"notes\":"));
+		json_open(o, '[');
+		for (size_t i = 0; i < r->notes.n && i < cut->list; i++)
+			json_text_value(o, r->notes.v[i], cut->name);
+		json_close(o, ']');
+	}
+	json_text_member(o, STR(",\"consumer\":"), r->consumer, cut->name);
+	if (r->attrs.n) {
+		json_raw(o, STR(",\"attrs\":"));
+		json_open(o, '{');
+		for (size_t i = 0; i < r->attrs.n && i < cut->list; i++) {
+			json_text_value(o, r->attrs.v[i].name, cut->name);
+			json_raw(o, STR(":"));
+			json_text_value(o, r->attrs.v[i].value, cut->name);
+		}
+		json_close(o, '}');
+	}
+}
+
+static sluice_str protocol_name(uint8_t version)
+{
+	return version == 11 ? STR("HTTP/1.1") : version == 20 ? STR("HTTP/2") : version == 10 ? STR("HTTP/1.0") : STR("");
+}
+
+static void access_json(struct json_out *o, const struct access_record *r, const struct access_cut *cut)
+{
+	char ms[5] = { '0', '0', '0', 'Z', '"' };
+	unsigned rest = (unsigned)(r->unix_ms % 1000);
+	ms[0] = (char)('0' + rest / 100);
+	put2(ms + 1, (int)(rest % 100));
+	json_raw(o, STR("{\"time\":\""));
+	json_raw(o, str_n(now_text.iso, sizeof(now_text.iso)));
+	json_raw(o, str_n(ms, sizeof(ms)));
+	json_text_member(o, STR(",\"id\":"), r->request_id, cut->name);
+	json_text_member(o, STR(",\"client\":"), r->client, cut->name);
+	json_text_member(o, STR(",\"method\":"), r->method, cut->name);
+	json_text_member(o, STR(",\"host\":"), r->host, cut->name);
+	json_text_member(o, STR(",\"path\":"), r->path, cut->path);
+	json_text_member(o, STR(",\"query\":"), r->query, cut->query);
+	json_text_member(o, STR(",\"protocol\":"), protocol_name(r->version), cut->name);
+	json_uint_member(o, STR(",\"status\":"), r->status);
+	json_text_member(o, STR(",\"reason\":"), r->reason, cut->name);
+	json_uint_member(o, STR(",\"bytes_in\":"), r->bytes_in);
+	json_uint_member(o, STR(",\"bytes_out\":"), r->bytes_out);
+	json_ms_member(o, STR(",\"duration_ms\":"), r->duration_us);
+	json_text_member(o, STR(",\"listener\":"), r->listener, cut->name);
+	json_text_member(o, STR(",\"route\":"), r->route, cut->name);
+	json_upstream(o, r, cut);
+	json_plugins(o, r, cut);
+	json_text_member(o, STR(",\"tls\":"), r->tls, cut->name);
+	json_text_member(o, STR(",\"user_agent\":"), r->user_agent, cut->agent);
+	json_text_member(o, STR(",\"referer\":"), r->referer, cut->agent);
+	json_text_member(o, STR(",\"trace_id\":"), r->trace_id, cut->name);
+	json_raw(o, STR("}\n"));
+}
+
+/* ---- the common log format, and what is called combined ---- */
+
+/* Bytes that could end a field or a line, and what is not ASCII, as \xHH. */
+static void clf_text(struct json_out *o, sluice_str s)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t from = 0;
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.data[i];
+		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\')
+			continue;
+		char e[4] = { '\\', 'x', hex[c >> 4], hex[c & 15] };
+		json_raw(o, str_n(s.data + from, i - from));
+		json_raw(o, str_n(e, 4));
+		from = i + 1;
+	}
+	json_raw(o, str_n(s.data + from, s.len - from));
+}
+
+/* A field without quotes: blanks would end it. */
+static void clf_word(struct json_out *o, sluice_str s, size_t max)
+{
+	s = access_cut(s, max);
+	if (!s.len)
+		json_raw(o, STR("-"));
+	while (s.len) {
+		sluice_str word = str_cut(&s, ' ');
+		clf_text(o, word);
+		if (s.data)
+			json_raw(o, STR("\\x20"));
+	}
+}
+
+static void clf_quoted(struct json_out *o, sluice_str s, size_t max)
+{
+	json_raw(o, STR(" \""));
+	clf_text(o, s.len ? access_cut(s, max) : STR("-"));
+	json_raw(o, STR("\""));
+}
+
+static void clf_uint(struct json_out *o, uint64_t v)
+{
+	char buf[20], *p = buf + sizeof(buf);
+	do {
+		*--p = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	json_raw(o, str_n(p, (size_t)(buf + sizeof(buf) - p)));
+}
+
+static void access_clf(struct json_out *o, const struct access_record *r, const struct access_cut *cut, bool combined)
+{
+	clf_word(o, r->client, cut->name);
+	json_raw(o, STR(" - "));
+	clf_word(o, r->consumer, cut->name);
+	json_raw(o, STR(" ["));
+	json_raw(o, str_n(now_text.clf, sizeof(now_text.clf)));
+	json_raw(o, STR("] \""));
+	if (r->method.len) {
+		clf_text(o, access_cut(r->method, cut->name));
+		json_raw(o, STR(" "));
+		clf_word(o, r->path, cut->path);
+		if (r->query.len) {
+			json_raw(o, STR("?"));
+			clf_word(o, r->query, cut->query);
+		}
+		json_raw(o, STR(" "));
+		json_raw(o, protocol_name(r->version));
+	} else {
+		json_raw(o, STR("-"));
+	}
+	json_raw(o, STR("\" "));
+	clf_uint(o, r->status);
+	json_raw(o, STR(" "));
+	clf_uint(o, r->bytes_out);
+	if (combined) {
+		clf_quoted(o, r->referer, cut->agent);
+		clf_quoted(o, r->user_agent, cut->agent);
+	}
+	json_raw(o, STR("\n"));
+}
+
+/* ---- lines ---- */
+
+static size_t access_write(const struct access_conf *conf, const struct access_record *r, const struct access_cut *cut,
+                           char *buf, size_t room)
+{
+	struct json_out o;
+	json_init(&o, buf, room);
+	if (conf->format == ACCESS_JSON)
+		access_json(&o, r, cut);
+	else
+		access_clf(&o, r, cut, conf->format == ACCESS_COMBINED);
+	return o.full ? 0 : json_text(&o).len;
+}
+
+size_t access_line(const struct access_conf *conf, const struct access_record *r, char *buf, size_t room)
+{
+	char query[2048], referer[1024];
+	struct access_record safe = *r;
+	sluice_str rest = access_cut(r->referer, sizeof(referer) / 2);
+
+	access_second(r->unix_ms);
+	safe.query = conf->query == ACCESS_QUERY_DROP ? STR_NONE : access_query(r->query, query, sizeof(query));
+	sluice_str page = str_cut(&rest, '?');
+	if (rest.len) {
+		size_t n = page.len + 1;
+		memcpy(referer, r->referer.data, n);
+		sluice_str q = conf->query == ACCESS_QUERY_DROP ? STR("...") : access_query(rest, referer + n, sizeof(referer) - n);
+		if (q.data != referer + n)
+			memcpy(referer + n, q.data, q.len);
+		safe.referer = str_n(referer, n + q.len);
+	}
+	size_t n = access_write(conf, &safe, &cuts[0], buf, room);
+	return n ? n : access_write(conf, &safe, &cuts[1], buf, room);
+}

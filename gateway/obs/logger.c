@@ -1,0 +1,332 @@
+/* The thread that writes access logs, and the batches that reach it. */
+#include "obs/logger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/stat.h"
+
+enum { WAIT_MS = 100, COMPLAIN_S = 60 };
+
+struct log_output {
+	int fd;       /* owned, unless it is stderr or stdout */
+	bool is_file; /* a regular file: writes end soon, whatever their size */
+	char path[PATH_MAX];
+};
+
+struct logger {
+	pthread_t thread;
+	int wake_fd; /* owned: eventfd */
+	_Atomic bool awake; /* the thread was told, or is looking anyway */
+	_Atomic(struct log_batch *) inbox; /* owned: the newest first */
+	_Atomic(struct log_output *) move_to; /* owned: to be used from here on */
+	_Atomic bool reopen;
+	_Atomic bool stop;
+	_Atomic uint64_t deadline_ns; /* after stop */
+	/* of the thread alone */
+	struct log_output *out; /* owned */
+	uint64_t complained_ns;
+};
+
+struct log_source {
+	struct logger *logger; /* borrowed: lives longer */
+	struct log_batch *empty; /* owned */
+	unsigned n_made;
+	_Atomic unsigned refs; /* the worker, and each batch on its way */
+	_Atomic(struct log_batch *) returned; /* owned: from the logger */
+};
+
+/* ---- outputs ---- */
+
+static int output_open(sluice_str path, struct log_output **out)
+{
+	struct stat st;
+	if (path.len == 0 || path.len >= PATH_MAX)
+		return -ENAMETOOLONG;
+	struct log_output *o = calloc(1, sizeof(*o));
+	check(o, "out of memory for a log");
+	memcpy(o->path, path.data, path.len);
+	if (str_eq(path, STR("stderr")))
+		o->fd = STDERR_FILENO;
+	else if (str_eq(path, STR("stdout")))
+		o->fd = STDOUT_FILENO;
+	else
+		o->fd = open(o->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+	if (o->fd < 0) {
+		int err = -errno;
+		free(o);
+		return err;
+	}
+	o->is_file = fstat(o->fd, &st) == 0 && S_ISREG(st.st_mode);
+	*out = o;
+	return 0;
+}
+
+static void output_close(struct log_output *o)
+{
+	if (!o)
+		return;
+	if (o->fd != STDERR_FILENO && o->fd != STDOUT_FILENO)
+		(void)close(o->fd);
+	free(o);
+}
+
+/* ---- batches ---- */
+
+static void batches_push(_Atomic(struct log_batch *) *list, struct log_batch *b)
+{
+	b->next = atomic_load_explicit(list, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak(list, &b->next, b))
+		;
+}
+
+static void batches_free(struct log_batch *b)
+{
+	while (b) {
+		struct log_batch *next = b->next;
+		free(b);
+		b = next;
+	}
+}
+
+static void source_unref(struct log_source *s)
+{
+	if (atomic_fetch_sub(&s->refs, 1) != 1)
+		return;
+	batches_free(s->empty);
+	batches_free(atomic_load(&s->returned));
+	free(s);
+}
+
+struct log_source *log_source_new(struct logger *l)
+{
+	struct log_source *s = calloc(1, sizeof(*s));
+	check(s, "out of memory for a log");
+	s->logger = l;
+	atomic_init(&s->refs, 1);
+	return s;
+}
+
+void log_source_free(struct log_source **s)
+{
+	if (*s)
+		source_unref(*s);
+	*s = NULL;
+}
+
+struct log_batch *log_source_take(struct log_source *s)
+{
+	if (!s->empty)
+		s->empty = atomic_exchange(&s->returned, NULL);
+	struct log_batch *b = s->empty;
+	if (b) {
+		s->empty = b->next;
+	} else if (s->n_made < LOG_BATCHES && (b = malloc(sizeof(*b)))) {
+		b->home = s;
+		s->n_made++;
+	} else {
+		return NULL;
+	}
+	b->len = b->lines = 0;
+	return b;
+}
+
+static void logger_wake(struct logger *l)
+{
+	uint64_t one = 1;
+	if (atomic_exchange(&l->awake, true))
+		return;
+	ssize_t n = write(l->wake_fd, &one, sizeof(one));
+	(void)n; /* fails only when the count is huge: then it is awake */
+}
+
+void log_source_give(struct log_source *s, struct log_batch *b)
+{
+	if (!b->len) {
+		b->next = s->empty;
+		s->empty = b;
+		return;
+	}
+	(void)atomic_fetch_add(&s->refs, 1);
+	batches_push(&s->logger->inbox, b);
+	logger_wake(s->logger);
+}
+
+/* ---- the thread ---- */
+
+static void logger_complain(struct logger *l, const char *what, int err)
+{
+	uint64_t now = clock_ns();
+	if (l->complained_ns && now - l->complained_ns < COMPLAIN_S * NS_PER_S)
+		return;
+	l->complained_ns = now;
+	log_error("access-log", "%s: %s: %s", l->out->path, what, strerror(err));
+}
+
+static bool logger_is_late(const struct logger *l)
+{
+	return atomic_load(&l->stop) && clock_ns() >= atomic_load(&l->deadline_ns);
+}
+
+/* How much to write at once. A pipe takes PIPE_BUF bytes without blocking once it says that it can be written to; that cut
+ * back to whole lines also keeps the lines of others who write to it in one piece. */
+static size_t logger_portion(const struct logger *l, sluice_str left)
+{
+	if (l->out->is_file || left.len <= PIPE_BUF)
+		return left.len;
+	const char *end = memrchr(left.data, '\n', PIPE_BUF);
+	if (!end)
+		end = memchr(left.data, '\n', left.len);
+	return end ? (size_t)(end + 1 - left.data) : left.len;
+}
+
+/* false: it cannot be written, or there is no more time. */
+static bool logger_write(struct logger *l, sluice_str left)
+{
+	while (left.len) {
+		struct pollfd p = { .fd = l->out->fd, .events = POLLOUT };
+		int ready = l->out->is_file ? 1 : poll(&p, 1, WAIT_MS);
+		if (ready == 0 || (ready < 0 && errno == EINTR)) {
+			if (logger_is_late(l))
+				return false;
+			continue;
+		}
+		ssize_t n = write(l->out->fd, left.data, logger_portion(l, left));
+		if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+			if (errno == EAGAIN && logger_is_late(l))
+				return false;
+			continue;
+		}
+		if (n < 0) {
+			logger_complain(l, "lines are lost", errno);
+			return false;
+		}
+		left = str_n(left.data + n, left.len - (size_t)n);
+	}
+	return true;
+}
+
+static void logger_write_batch(struct logger *l, struct log_batch *b)
+{
+	struct log_source *home = b->home;
+	bool ok = !logger_is_late(l) && logger_write(l, str_n(b->data, b->len));
+	stat_add(ok ? STAT_LOG_LINES : STAT_LOG_DROPPED, b->lines);
+	batches_push(&home->returned, b);
+	source_unref(home);
+}
+
+static void logger_turn_output(struct logger *l)
+{
+	struct log_output *o = atomic_exchange(&l->move_to, NULL);
+	if (o) {
+		output_close(l->out);
+		l->out = o;
+	}
+	if (atomic_exchange(&l->reopen, false)) {
+		int err = output_open(str_of(l->out->path), &o);
+		if (err) {
+			logger_complain(l, "cannot be opened again, goes on in the old file", -err);
+			return;
+		}
+		output_close(l->out);
+		l->out = o;
+	}
+}
+
+static void *logger_run(void *arg)
+{
+	struct logger *l = arg;
+	uint64_t count;
+	stat_thread_init();
+	for (;;) {
+		bool stop = atomic_load(&l->stop); /* before looking: nothing comes after it */
+		struct log_batch *b = atomic_exchange(&l->inbox, NULL), *oldest = NULL;
+		while (b) {
+			struct log_batch *next = b->next;
+			b->next = oldest;
+			oldest = b;
+			b = next;
+		}
+		logger_turn_output(l);
+		for (b = oldest; b; b = oldest) {
+			oldest = b->next;
+			logger_write_batch(l, b);
+		}
+		if (stop)
+			break;
+		ssize_t n = read(l->wake_fd, &count, sizeof(count)); /* sleeps */
+		(void)n;
+		atomic_store(&l->awake, false);
+	}
+	stat_thread_fini();
+	return NULL;
+}
+
+/* ---- the main thread ---- */
+
+struct logger *logger_new(sluice_str path)
+{
+	sigset_t all, before;
+	struct logger *l = calloc(1, sizeof(*l));
+	check(l, "out of memory for a log");
+	l->wake_fd = eventfd(0, EFD_CLOEXEC);
+	int err = l->wake_fd < 0 ? -errno : output_open(path, &l->out);
+	if (!err) {
+		(void)sigfillset(&all); /* signals are the main thread's */
+		(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+		err = -pthread_create(&l->thread, NULL, logger_run, l);
+		(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	}
+	if (err) {
+		output_close(l->out);
+		if (l->wake_fd >= 0)
+			(void)close(l->wake_fd);
+		free(l);
+		errno = -err;
+		return NULL;
+	}
+	return l;
+}
+
+int logger_move(struct logger *l, sluice_str path)
+{
+	struct log_output *o;
+	int err = output_open(path, &o);
+	if (err)
+		return err;
+	output_close(atomic_exchange(&l->move_to, o));
+	logger_wake(l);
+	return 0;
+}
+
+void logger_reopen(struct logger *l)
+{
+	atomic_store(&l->reopen, true);
+	logger_wake(l);
+}
+
+void logger_free(struct logger **at, unsigned grace_ms)
+{
+	struct logger *l = *at;
+	if (!l)
+		return;
+	*at = NULL;
+	atomic_store(&l->deadline_ns, clock_ns() + grace_ms * NS_PER_MS);
+	atomic_store(&l->stop, true);
+	logger_wake(l);
+	(void)pthread_join(l->thread, NULL);
+	output_close(l->out);
+	output_close(atomic_load(&l->move_to));
+	(void)close(l->wake_fd);
+	free(l);
+}
