@@ -16,9 +16,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/check.h"
-
 enum { START_MS = 20000 };
+
+/* A test that has no server has failed. */
+#define require(cond, ...)                                                        \
+	do {                                                                      \
+		if (!(cond)) {                                                    \
+			(void)fprintf(stderr, "redis_server: " __VA_ARGS__);      \
+			(void)fputc('\n', stderr);                                \
+			abort();                                                  \
+		}                                                                 \
+	} while (0)
 
 static void sleep_ms(long ms)
 {
@@ -31,7 +39,7 @@ static uint16_t free_port(void)
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(in);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	check(fd >= 0 && bind(fd, (struct sockaddr *)&in, sizeof(in)) == 0 &&
+	require(fd >= 0 && bind(fd, (struct sockaddr *)&in, sizeof(in)) == 0 &&
 	              getsockname(fd, (struct sockaddr *)&in, &len) == 0,
 	      "no free port: errno %d", errno);
 	(void)close(fd);
@@ -42,7 +50,7 @@ void server_init(struct redis_server *s, bool tcp)
 {
 	memset(s, 0, sizeof(*s));
 	(void)snprintf(s->dir, sizeof(s->dir), "/tmp/sluice-redis-XXXXXX");
-	check(mkdtemp(s->dir), "no temporary folder: errno %d", errno);
+	require(mkdtemp(s->dir), "no temporary folder: errno %d", errno);
 	(void)snprintf(s->socket, sizeof(s->socket), "%s/redis.sock", s->dir);
 	(void)snprintf(s->url, sizeof(s->url), "unix:%s", s->socket);
 	s->port = tcp ? free_port() : 0;
@@ -80,7 +88,7 @@ void server_start(struct redis_server *s, const char *config)
 {
 	(void)unlink(s->socket);
 	s->pid = fork();
-	check(s->pid >= 0, "no process for redis-server: errno %d", errno);
+	require(s->pid >= 0, "no process for redis-server: errno %d", errno);
 	if (s->pid == 0)
 		server_exec(s, config);
 	for (int ms = 0; ms < START_MS; ms += 5) {
@@ -89,11 +97,11 @@ void server_start(struct redis_server *s, const char *config)
 			(void)close(fd);
 			return;
 		}
-		check(waitpid(s->pid, &status, WNOHANG) == 0, "redis-server did not start: is it installed? status %d",
+		require(waitpid(s->pid, &status, WNOHANG) == 0, "redis-server did not start: is it installed? status %d",
 		      status);
 		sleep_ms(5);
 	}
-	check(0, "redis-server takes no connection after %d ms", START_MS);
+	require(0, "redis-server takes no connection after %d ms", START_MS);
 }
 
 void server_kill(struct redis_server *s)
@@ -108,13 +116,13 @@ void server_kill(struct redis_server *s)
 void server_pause(struct redis_server *s)
 {
 	int status;
-	check(kill(s->pid, SIGSTOP) == 0, "kill: errno %d", errno);
-	check(waitpid(s->pid, &status, WUNTRACED) == s->pid && WIFSTOPPED(status), "not stopped: status %d", status);
+	require(kill(s->pid, SIGSTOP) == 0, "kill: errno %d", errno);
+	require(waitpid(s->pid, &status, WUNTRACED) == s->pid && WIFSTOPPED(status), "not stopped: status %d", status);
 }
 
 void server_resume(struct redis_server *s)
 {
-	check(kill(s->pid, SIGCONT) == 0, "kill: errno %d", errno);
+	require(kill(s->pid, SIGCONT) == 0, "kill: errno %d", errno);
 }
 
 void server_fini(struct redis_server *s)
@@ -135,7 +143,7 @@ const char *server_command(struct redis_server *s, const char *command)
 	struct timeval most = { 5, 0 };
 	size_t len = 0;
 	int fd = server_connect(s);
-	check(fd >= 0, "no connection to redis-server: errno %d", errno);
+	require(fd >= 0, "no connection to redis-server: errno %d", errno);
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most));
 	(void)snprintf(reply, sizeof(reply), "%s\r\nQUIT\r\n", command); /* so that the end of the reply is the end */
 	ssize_t n = send(fd, reply, strlen(reply), MSG_NOSIGNAL);

@@ -1,0 +1,44 @@
+/* What one rate-limit instance is made of: the options as bound, and what check() derives from them. Immutable after it. */
+#ifndef CONF_H
+#define CONF_H
+
+#include <sluice/plugin.h>
+
+#include "gcra.h"
+
+enum on_store_failure { ON_FAILURE_ALLOW, ON_FAILURE_DENY, ON_FAILURE_LOCAL };
+enum missing { MISSING_IP, MISSING_SHARE, MISSING_SKIP };
+
+struct rate_limit {
+	sluice_rate rate;
+	uint64_t burst;
+	sluice_exprs by;
+	uint64_t cost;
+	int32_t missing; /* enum missing */
+	const sluice_store *store;
+	int32_t on_store_failure; /* enum on_store_failure */
+	uint64_t timeout; /* ms */
+	uint64_t status;
+	bool headers;
+	sluice_str name;
+	sluice_str prefix;
+
+	sluice_instance *inst;
+	const sluice_store *local;   /* where requests are counted when the store fails */
+	struct gcra gcra;
+	const sluice_script *script; /* NULL: a memory store */
+	sluice_str args[3];          /* of the script */
+	sluice_str key_start;        /* prefix and name */
+	sluice_str policy;           /* value of RateLimit-Policy */
+	sluice_str item;             /* name as a structured string */
+};
+
+/* Of one worker. */
+struct rate_limit_worker {
+	void *digest;         /* owned: EVP_MD_CTX for long keys */
+	bool is_down;         /* the store failed when last asked */
+	uint64_t logged_ns;   /* 0: never */
+	uint64_t n_failed;    /* since it was logged that it is down */
+};
+
+#endif

@@ -1,0 +1,589 @@
+/* rate-limit through the fake host: options, keys, answers, fields, and a store that fails in every way. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fakehost.h"
+
+extern const sluice_plugin sluice_plugin_record;
+
+static int setup(void **state)
+{
+	(void)state;
+	fake_reset();
+	return 0;
+}
+
+static sluice_verdict ask(sluice_instance *i, const char *header)
+{
+	sluice_exchange *x = fake_request(i, "GET", "/", header ? "x-key" : NULL, header, NULL);
+	sluice_verdict v = fake_verdict(x);
+	fake_end(x);
+	return v;
+}
+
+static unsigned passes(sluice_instance *i, const char *header, unsigned n)
+{
+	unsigned passed = 0;
+	for (unsigned k = 0; k < n; k++)
+		passed += ask(i, header) == SLUICE_NEXT;
+	return passed;
+}
+
+/* ---- options ---------------------------------------------------------------------------------------------------- */
+
+static void expect_refused(sluice_instance *i, const char *why)
+{
+	assert_int_equal(fake_check(i), -1);
+	if (!strstr(fake_errors(i), why))
+		fail_msg("reported \"%s\", not \"%s\"", fake_errors(i), why);
+	fake_stop(i);
+}
+
+#define INSTANCE(...) fake_instance(&sluice_plugin_record, __VA_ARGS__, NULL)
+
+static void test_options(void **state)
+{
+	(void)state;
+	expect_refused(INSTANCE("rate", "0/s"), "rate: must allow");
+	expect_refused(INSTANCE("rate", "2000000/s"), "rate: more than a million");
+	expect_refused(INSTANCE("rate", "10000/1ms"), "rate: more than a million");
+	expect_refused(INSTANCE("rate", "10/s", "cost", "11"), "cost: is more than burst (10)");
+	expect_refused(INSTANCE("rate", "10/s", "burst", "2", "cost", "3"), "cost: is more than burst (2)");
+	expect_refused(INSTANCE("rate", "1/365d", "burst", "37"), "burst: ");
+	expect_refused(INSTANCE("rate", "1/s", "name", "caf\xc3\xa9"), "name: ");
+	expect_refused(INSTANCE("rate", "1/s", "name",
+	                        "12345678901234567890123456789012345678901234567890123456789012345"),
+	               "name: ");
+	sluice_instance *i = INSTANCE("rate", "1/365d", "burst", "36");
+	assert_int_equal(fake_check(i), 0);
+	fake_stop(i);
+}
+
+static void test_every_row_is_documented(void **state)
+{
+	(void)state;
+	for (const sluice_option *o = sluice_plugin_record.options; o->name; o++) {
+		assert_non_null(o->doc);
+		assert_true(o->offset < sluice_plugin_record.conf_size);
+	}
+}
+
+/* ---- counting in memory ----------------------------------------------------------------------------------------- */
+
+static void test_burst_then_rate(void **state)
+{
+	sluice_instance *i = INSTANCE("rate", "100/min", "burst", "20");
+	(void)state;
+	fake_start(i);
+	assert_int_equal(passes(i, NULL, 50), 20);
+	fake_advance(599);
+	assert_int_equal(passes(i, NULL, 5), 0);
+	fake_advance(1);
+	assert_int_equal(passes(i, NULL, 5), 1);
+	fake_advance(6000);
+	assert_int_equal(passes(i, NULL, 50), 10);
+	fake_advance(3600000);
+	assert_int_equal(passes(i, NULL, 50), 20);
+	fake_stop(i);
+}
+
+static void test_default_burst(void **state)
+{
+	sluice_instance *i = INSTANCE("rate", "7/s");
+	(void)state;
+	fake_start(i);
+	assert_int_equal(passes(i, NULL, 50), 7);
+	fake_advance(1000);
+	assert_int_equal(passes(i, NULL, 50), 6); /* the interval is rounded up: never more than the rate */
+	fake_stop(i);
+}
+
+static void test_cost(void **state)
+{
+	sluice_instance *i = INSTANCE("rate", "10/s", "burst", "10", "cost", "4");
+	(void)state;
+	fake_start(i);
+	assert_int_equal(passes(i, NULL, 10), 2);
+	fake_advance(200);
+	assert_int_equal(passes(i, NULL, 10), 1);
+	fake_stop(i);
+}
+
+static void test_other_workers(void **state)
+{
+	sluice_store *s = fake_store("here", SLUICE_STORE_MEMORY);
+	sluice_instance *i = INSTANCE("rate", "10/s", "burst", "3", "store", "here");
+	(void)state;
+	fake_start(i);
+	/* each swap finds that others took the cell meanwhile: nothing is lost, nothing counted twice */
+	assert_int_equal(passes(i, NULL, 1), 1);
+	fake_store_contend(s, 1, UINT64_C(1) << 40); /* burst used up by them */
+	assert_int_equal(passes(i, NULL, 1), 0);
+	fake_stop(i);
+}
+
+/* ---- keys ------------------------------------------------------------------------------------------------------- */
+
+static void test_keys(void **state)
+{
+	sluice_instance *i = INSTANCE("rate", "1/h", "by", "header:x-key");
+	(void)state;
+	fake_start(i);
+	assert_int_equal(passes(i, "a", 3), 1);
+	assert_int_equal(passes(i, "b", 3), 1);
+	assert_int_equal(passes(i, "", 3), 1); /* an empty value is a value */
+	assert_int_equal(passes(i, NULL, 3), 1); /* counted by address */
+	assert_int_equal(passes(i, "203.0.113.7", 3), 1); /* which is no key of the other kind */
+	fake_stop(i);
+
+	fake_reset();
+	i = INSTANCE("rate", "1/h", "by", "header:x-key", "missing", "skip");
+	fake_start(i);
+	assert_int_equal(passes(i, NULL, 3), 3);
+	sluice_exchange *x = fake_request(i, "GET", "/", NULL);
+	assert_null(fake_header(x, SLUICE_RESPONSE, "ratelimit"));
+	fake_end(x);
+	fake_stop(i);
+
+	fake_reset();
+	i = INSTANCE("rate", "2/h", "by", "header:x-key", "missing", "share");
+	fake_start(i);
+	assert_int_equal(passes(i, NULL, 1), 1);
+	x = fake_exchange(i, "GET", "/");
+	fake_set_info(x, SLUICE_I_CLIENT_IP, "198.51.100.1");
+	assert_int_equal(fake_run(x), SLUICE_NEXT);
+	fake_end(x);
+	assert_int_equal(passes(i, NULL, 1), 0);
+	fake_stop(i);
+}
+
+static sluice_verdict ask_two(sluice_instance *i, const char *a, const char *b)
+{
+	sluice_exchange *x = fake_request(i, "GET", "/", "x-a", a, b ? "x-b" : NULL, b, NULL);
+	sluice_verdict v = fake_verdict(x);
+	fake_end(x);
+	return v;
+}
+
+static void test_combined_keys(void **state)
+{
+	sluice_instance *i = INSTANCE("rate", "1/h", "by", "[header:x-a, header:x-b]");
+	(void)state;
+	fake_start(i);
+	assert_int_equal(ask_two(i, "a", "b"), SLUICE_NEXT);
+	assert_int_equal(ask_two(i, "a", "b"), SLUICE_REPLY);
+	assert_int_equal(ask_two(i, "a", "c"), SLUICE_NEXT);
+	assert_int_equal(ask_two(i, "b", "a"), SLUICE_NEXT);
+	assert_int_equal(ask_two(i, "", "ab"), SLUICE_NEXT);
+	assert_int_equal(ask_two(i, "ab", ""), SLUICE_NEXT);
+	/* nobody can write one pair so that it reads like another */
+	assert_int_equal(ask_two(i, "x,1:y", "z"), SLUICE_NEXT);
+	assert_int_equal(ask_two(i, "x", "y,1:z"), SLUICE_NEXT);
+	assert_int_equal(ask_two(i, "a", NULL), SLUICE_NEXT); /* by address */
+	assert_int_equal(ask_two(i, "q", NULL), SLUICE_REPLY);
+	fake_stop(i);
+}
+
+static void test_long_keys(void **state)
+{
+	char a[1001], b[1001];
+	sluice_instance *i = INSTANCE("rate", "1/h", "by", "header:x-key");
+	(void)state;
+	memset(a, 'a', 1000);
+	a[1000] = 0;
+	memcpy(b, a, sizeof(b));
+	b[999] = 'b';
+	fake_start(i);
+	assert_int_equal(passes(i, a, 2), 1);
+	assert_int_equal(passes(i, b, 2), 1);
+	assert_int_equal(passes(i, a, 2), 0);
+	fake_stop(i);
+}
+
+static void test_no_memory(void **state)
+{
+	sluice_instance *i = INSTANCE("rate", "1/h");
+	(void)state;
+	fake_start(i);
+	sluice_exchange *x = fake_exchange(i, "GET", "/");
+	fake_set_budget(x, 8);
+	assert_int_equal(fake_run(x), SLUICE_FAIL);
+	fake_end(x);
+	fake_stop(i);
+}
+
+/* ---- what clients see ------------------------------------------------------------------------------------------- */
+
+static void test_answers(void **state)
+{
+	sluice_instance *i = INSTANCE("rate", "100/min", "burst", "2", "name", "a \"b\" \\c");
+	(void)state;
+	fake_start(i);
+	sluice_exchange *x = fake_request(i, "GET", "/", NULL);
+	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit-Policy"), "\"a \\\"b\\\" \\\\c\";q=100;w=60");
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"), "\"a \\\"b\\\" \\\\c\";r=1;t=1");
+	assert_null(fake_header(x, SLUICE_RESPONSE, "Retry-After"));
+	fake_end(x);
+	assert_int_equal(ask(i, NULL), SLUICE_NEXT);
+	x = fake_request(i, "GET", "/", NULL);
+	assert_int_equal(fake_verdict(x), SLUICE_REPLY);
+	assert_int_equal(fake_status(x), 429);
+	assert_string_equal(fake_code(x), "rate-limited");
+	assert_string_equal(fake_detail(x), "Too many requests. Try again in 1 second.");
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "Retry-After"), "1");
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"), "\"a \\\"b\\\" \\\\c\";r=0;t=1");
+	assert_int_equal(fake_header_count(x, SLUICE_RESPONSE, "RateLimit-Policy"), 1);
+	fake_end(x);
+	fake_stop(i);
+
+	fake_reset();
+	i = INSTANCE("rate", "1/1500ms", "status", "503");
+	fake_start(i);
+	assert_int_equal(ask(i, NULL), SLUICE_NEXT);
+	x = fake_request(i, "GET", "/", NULL);
+	assert_int_equal(fake_status(x), 503);
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit-Policy"), "\"instance\";q=1"); /* no whole window */
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "Retry-After"), "2");                     /* rounded up */
+	assert_string_equal(fake_detail(x), "Too many requests. Try again in 2 seconds.");
+	fake_end(x);
+	fake_stop(i);
+
+	fake_reset();
+	i = INSTANCE("rate", "1/h", "headers", "false");
+	fake_start(i);
+	assert_int_equal(ask(i, NULL), SLUICE_NEXT);
+	x = fake_request(i, "GET", "/", NULL);
+	assert_int_equal(fake_status(x), 429);
+	assert_null(fake_header(x, SLUICE_RESPONSE, "RateLimit"));
+	assert_null(fake_header(x, SLUICE_RESPONSE, "RateLimit-Policy"));
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "Retry-After"), "3600");
+	fake_end(x);
+	fake_stop(i);
+}
+
+/* ---- a Redis store ---------------------------------------------------------------------------------------------- */
+
+static struct server {
+	sluice_status status;
+	sluice_value v, items[4];
+	char key[256], args[64];
+	uint64_t timeout_ms;
+} server;
+
+static void server_says(int64_t allowed, int64_t remaining, int64_t retry_ms, int64_t reset_ms)
+{
+	int64_t n[] = { allowed, remaining, retry_ms, reset_ms };
+	server = (struct server){ .v = { .type = SLUICE_V_LIST, .v = server.items, .n = 4 } };
+	for (int i = 0; i < 4; i++)
+		server.items[i] = (sluice_value){ .type = SLUICE_V_INT, .i = n[i] };
+}
+
+static sluice_status server_answers(void *ctx, const fake_call *call, sluice_value *reply)
+{
+	(void)ctx;
+	(void)snprintf(server.key, sizeof(server.key), "%.*s", (int)call->key.len, call->key.data);
+	server.args[0] = 0;
+	for (size_t i = 0; i < call->nargs; i++) {
+		size_t n = strlen(server.args);
+		(void)snprintf(server.args + n, sizeof(server.args) - n, "%.*s ", (int)call->args[i].len, call->args[i].data);
+	}
+	server.timeout_ms = call->timeout_ms;
+	*reply = server.v;
+	return server.status;
+}
+
+static sluice_instance *redis_instance(const char *on_failure)
+{
+	sluice_store *s = fake_store("shared", SLUICE_STORE_REDIS);
+	fake_store_handle(s, server_answers, NULL);
+	sluice_instance *i = INSTANCE("rate", "100/min", "burst", "20", "store", "shared", "by", "header:x-key", "timeout",
+	                              "30ms", "on_store_failure", on_failure);
+	fake_start(i);
+	return i;
+}
+
+/* A request through to its verdict, however long the store takes. */
+static sluice_exchange *ask_redis(sluice_instance *i)
+{
+	sluice_exchange *x = fake_request(i, "GET", "/", "x-key", "alice", NULL);
+	fake_advance(100);
+	return x;
+}
+
+static void test_redis(void **state)
+{
+	sluice_instance *i = redis_instance("local");
+	(void)state;
+	server_says(1, 19, 0, 600);
+	sluice_exchange *x = fake_request(i, "GET", "/", "x-key", "alice", NULL);
+	assert_int_equal(fake_verdict(x), SLUICE_WAIT);
+	fake_advance(1);
+	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"), "\"instance\";r=19;t=1");
+	assert_string_equal(server.key, "sluice:rl:instance:v:alice");
+	assert_string_equal(server.args, "600000.0000 20 1 ");
+	fake_end(x);
+
+	server_says(0, 0, 2001, 12000);
+	x = ask_redis(i);
+	assert_int_equal(fake_verdict(x), SLUICE_REPLY);
+	assert_int_equal(fake_status(x), 429);
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"), "\"instance\";r=0;t=3");
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "Retry-After"), "3");
+	assert_false(fake_noted(x, "limit-store-down"));
+	fake_end(x);
+
+	/* the client leaves while the store is asked */
+	x = fake_request(i, "GET", "/", "x-key", "alice", NULL);
+	fake_end(x);
+	fake_advance(100);
+	fake_stop(i);
+}
+
+static void test_redis_interval(void **state)
+{
+	static const struct { const char *rate, *args; } rows[] = {
+		{ "1/s", "1000000.0000 1 1 " },  { "3/s", "333333.3750 3 1 " },     { "7/min", "8571428.6250 7 1 " },
+		{ "1000/s", "1000.0000 1000 1 " }, { "300000/s", "3.3750 300000 1 " }, { "1000000/s", "1.0000 1000000 1 " },
+	};
+	(void)state;
+	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+		fake_reset();
+		fake_store_handle(fake_store("shared", SLUICE_STORE_REDIS), server_answers, NULL);
+		sluice_instance *i = INSTANCE("rate", rows[k].rate, "store", "shared");
+		fake_start(i);
+		server_says(1, 0, 0, 1);
+		fake_end(ask_redis(i));
+		assert_string_equal(server.args, rows[k].args); /* rounded up to 1/16 us */
+		assert_string_equal(server.key, "sluice:rl:instance:v:203.0.113.7");
+		fake_stop(i);
+	}
+}
+
+static void test_redis_long_key(void **state)
+{
+	char value[1001];
+	sluice_instance *i = redis_instance("deny");
+	(void)state;
+	memset(value, 'a', 1000);
+	value[1000] = 0;
+	server_says(1, 1, 0, 1);
+	sluice_exchange *x = fake_request(i, "GET", "/", "x-key", value, NULL);
+	fake_advance(10);
+	/* printf 'a%.0s' $(seq 1000) | sha256sum */
+	assert_string_equal(server.key, "sluice:rl:instance:h:"
+	                                "41edece42d63e8d9bf515a9ba6932e1c20cbc9f5a5d134645adb5db1b9737ea3");
+	fake_end(x);
+	fake_stop(i);
+}
+
+/* Every way in which a store can fail, with each of the three answers to it. */
+static void test_store_failures(void **state)
+{
+	static const struct { sluice_status st; sluice_value v; const char *log; } rows[] = {
+		{ SLUICE_UNREACHABLE, { 0 }, "cannot be reached" },
+		{ SLUICE_TIMEOUT, { 0 }, "in time" },
+		{ SLUICE_ERROR, { .type = SLUICE_V_STR, .s = { "ERR x", 5 } }, "an error" },
+		{ SLUICE_OK, { .type = SLUICE_V_NIL }, "something else" },
+		{ SLUICE_OK, { .type = SLUICE_V_INT, .i = 1 }, "something else" },
+		{ SLUICE_OK, { .type = SLUICE_V_LIST, .n = 0 }, "something else" },
+	};
+	(void)state;
+	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+		fake_reset();
+		sluice_instance *i = redis_instance("allow");
+		server = (struct server){ .status = rows[k].st, .v = rows[k].v };
+		for (int n = 0; n < 30; n++) {
+			sluice_exchange *x = ask_redis(i);
+			assert_int_equal(fake_verdict(x), SLUICE_NEXT);
+			assert_true(fake_noted(x, "limit-store-down"));
+			assert_null(fake_header(x, SLUICE_RESPONSE, "RateLimit"));
+			fake_end(x);
+		}
+		const char *log = fake_log();
+		if (!strstr(log, rows[k].log) || strchr(log, '\n') != strrchr(log, '\n'))
+			fail_msg("log: %s", log);
+		fake_stop(i);
+
+		fake_reset();
+		i = redis_instance("deny");
+		server = (struct server){ .status = rows[k].st, .v = rows[k].v };
+		sluice_exchange *x = ask_redis(i);
+		assert_int_equal(fake_verdict(x), SLUICE_REPLY);
+		assert_int_equal(fake_status(x), 503);
+		assert_string_equal(fake_code(x), "limit-store-down");
+		assert_string_equal(fake_header(x, SLUICE_RESPONSE, "Retry-After"), "1");
+		assert_true(fake_noted(x, "limit-store-down"));
+		fake_end(x);
+		fake_stop(i);
+
+		fake_reset();
+		i = redis_instance("local");
+		server = (struct server){ .status = rows[k].st, .v = rows[k].v };
+		unsigned passed = 0;
+		for (int n = 0; n < 30; n++) {
+			x = fake_request(i, "GET", "/", "x-key", "alice", NULL);
+			fake_advance(1);
+			passed += fake_verdict(x) == SLUICE_NEXT;
+			assert_true(fake_noted(x, "limit-store-down"));
+			assert_non_null(fake_header(x, SLUICE_RESPONSE, "RateLimit"));
+			fake_end(x);
+		}
+		assert_int_equal(passed, 20);
+		fake_stop(i);
+	}
+}
+
+static void test_bad_numbers(void **state)
+{
+	static const int64_t rows[][4] = { { 2, 1, 0, 1 },  { -1, 1, 0, 1 },        { 1, -1, 0, 1 },       { 1, 21, 0, 1 },
+		                           { 0, 0, -1, 1 }, { 0, 0, INT64_MAX, 1 }, { 1, 0, 0, INT64_MAX } };
+	sluice_instance *i = redis_instance("deny");
+	(void)state;
+	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+		server_says(rows[k][0], rows[k][1], rows[k][2], rows[k][3]);
+		sluice_exchange *x = ask_redis(i);
+		assert_int_equal(fake_status(x), 503);
+		fake_end(x);
+	}
+	server_says(1, 1, 0, 1);
+	server.items[2].type = SLUICE_V_STR;
+	sluice_exchange *x = ask_redis(i);
+	assert_int_equal(fake_status(x), 503);
+	fake_end(x);
+	fake_stop(i);
+}
+
+static void test_log_of_failures(void **state)
+{
+	sluice_instance *i = redis_instance("local");
+	(void)state;
+	server_says(1, 19, 0, 600);
+	fake_end(ask_redis(i));
+	assert_string_equal(fake_log(), "");
+	server.status = SLUICE_TIMEOUT;
+	for (int n = 0; n < 5; n++)
+		fake_end(ask_redis(i));
+	server_says(1, 19, 0, 600);
+	fake_end(ask_redis(i));
+	assert_string_equal(fake_log(),
+	                    "warn: the store does not answer in time: requests are counted by this gateway alone\n"
+	                    "info: the store answers again; 5 requests were decided without it\n");
+	/* one that comes and goes with every request */
+	for (int n = 0; n < 100; n++) {
+		server.status = n % 2 ? SLUICE_OK : SLUICE_UNREACHABLE;
+		sluice_exchange *x = fake_request(i, "GET", "/", "x-key", "alice", NULL);
+		fake_advance(30);
+		fake_end(x);
+	}
+	const char *log = fake_log();
+	unsigned lines = 0;
+	for (const char *at = log; (at = strchr(at, '\n')); at++)
+		lines++;
+	assert_in_range(lines, 2, 8); /* of 3 seconds */
+	fake_stop(i);
+}
+
+static void test_slow_store(void **state)
+{
+	sluice_store *s = fake_store("shared", SLUICE_STORE_REDIS);
+	(void)state;
+	fake_store_handle(s, server_answers, NULL);
+	fake_store_delay(s, 1000);
+	sluice_instance *i = INSTANCE("rate", "1/h", "store", "shared", "on_store_failure", "deny");
+	fake_start(i);
+	server_says(1, 0, 0, 600);
+	sluice_exchange *x = fake_request(i, "GET", "/", NULL);
+	fake_advance(49);
+	assert_int_equal(fake_verdict(x), SLUICE_WAIT);
+	fake_advance(1);
+	assert_int_equal(fake_verdict(x), SLUICE_REPLY);
+	assert_int_equal(fake_status(x), 503);
+	fake_end(x);
+	fake_stop(i);
+}
+
+/* The answer is there before the service returns. */
+static void test_answer_at_once(void **state)
+{
+	sluice_store *s = fake_store("shared", SLUICE_STORE_REDIS);
+	(void)state;
+	fake_store_handle(s, server_answers, NULL);
+	fake_store_delay(s, 0);
+	sluice_instance *i = INSTANCE("rate", "1/s", "store", "shared", "on_store_failure", "deny");
+	fake_start(i);
+	server_says(0, 0, 500, 1000);
+	assert_int_equal(ask(i, NULL), SLUICE_REPLY);
+	server = (struct server){ .status = SLUICE_UNREACHABLE };
+	assert_int_equal(ask(i, NULL), SLUICE_REPLY);
+	fake_stop(i);
+}
+
+/* ---- a memory store that is full -------------------------------------------------------------------------------- */
+
+static void test_full_store(void **state)
+{
+	sluice_store *s = fake_store("here", SLUICE_STORE_MEMORY);
+	(void)state;
+	fake_store_cells(s, 1);
+	sluice_instance *i = INSTANCE("rate", "1/h", "store", "here", "by", "header:x-key");
+	fake_start(i);
+	assert_int_equal(passes(i, "a", 2), 1);
+	/* the process' own store has room */
+	assert_int_equal(passes(i, "b", 2), 1);
+	sluice_exchange *x = fake_request(i, "GET", "/", "x-key", "b", NULL);
+	assert_int_equal(fake_status(x), 429);
+	assert_true(fake_noted(x, "limit-store-down"));
+	fake_end(x);
+	fake_stop(i);
+
+	fake_reset();
+	s = fake_store("here", SLUICE_STORE_MEMORY);
+	fake_store_cells(s, 1);
+	i = INSTANCE("rate", "1/h", "store", "here", "by", "header:x-key", "on_store_failure", "deny");
+	fake_start(i);
+	assert_int_equal(passes(i, "a", 1), 1);
+	x = fake_request(i, "GET", "/", "x-key", "b", NULL);
+	assert_int_equal(fake_status(x), 503);
+	fake_end(x);
+	fake_stop(i);
+}
+
+static void test_lost_cell(void **state)
+{
+	sluice_store *s = fake_store("here", SLUICE_STORE_MEMORY);
+	sluice_instance *i = INSTANCE("rate", "5/h", "store", "here", "on_store_failure", "allow");
+	(void)state;
+	fake_start(i);
+	assert_int_equal(passes(i, NULL, 1), 1);
+	fake_store_lose(s, 1);
+	sluice_exchange *x = fake_request(i, "GET", "/", NULL);
+	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
+	assert_true(fake_noted(x, "limit-store-down"));
+	fake_end(x);
+	x = fake_request(i, "GET", "/", NULL);
+	assert_false(fake_noted(x, "limit-store-down"));
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"), "\"instance\";r=3;t=1440");
+	fake_end(x);
+	fake_stop(i);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup(name, setup)
+	const struct CMUnitTest tests[] = {
+		T(test_options), T(test_every_row_is_documented), T(test_burst_then_rate), T(test_default_burst), T(test_cost),
+		T(test_other_workers), T(test_keys), T(test_combined_keys), T(test_long_keys), T(test_no_memory),
+		T(test_answers), T(test_redis), T(test_redis_interval), T(test_redis_long_key), T(test_store_failures),
+		T(test_bad_numbers), T(test_log_of_failures), T(test_slow_store), T(test_answer_at_once), T(test_full_store),
+		T(test_lost_cell),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
