@@ -82,11 +82,31 @@ static void link_ended(struct redis_link *l, const char *why)
 
 /* ---- watching it ------------------------------------------------------------------------------------------------ */
 
+/* Nothing is under way: try the connection if it has been so for long. */
+static void link_watch_idle(struct redis_link *l, uint64_t now)
+{
+	static const char ping[] = "*1\r\n$4\r\nPING\r\n";
+	uint64_t last = l->used_ns > l->pinged_ns ? l->used_ns : l->pinged_ns;
+	if (l->conf.ping_ns == 0)
+		return;
+	if (now - last >= l->conf.ping_ns) {
+		buf_append(&l->stream.out, ping, sizeof(ping) - 1);
+		(void)queue_push(&l->queue, NULL, now + l->conf.timeout_ns);
+		l->pinged_ns = now;
+		worker_at_turn_end(l->worker, &l->at_turn_end);
+		worker_timer(l->worker, &l->timer, WATCH_NS);
+		return;
+	}
+	worker_timer(l->worker, &l->timer, last + l->conf.ping_ns - now);
+}
+
 void link_watch(struct redis_link *l)
 {
 	uint64_t now = worker_now(l->worker);
-	if (queue_length(&l->queue) == 0)
-		return; /* armed again by the next call */
+	if (queue_length(&l->queue) == 0) {
+		link_watch_idle(l, now);
+		return;
+	}
 	uint64_t due = queue_at(&l->queue, l->queue.head)->due_ns + OVERDUE_NS;
 	if (due > now)
 		worker_timer(l->worker, &l->timer, due - now < WATCH_NS ? due - now : WATCH_NS);

@@ -9,7 +9,8 @@
  *	         WAITING <- (failed)      after a failure calls are refused at once, until a new connection answered a PING
  *
  * A connection that simply ended (Redis restarted) is opened anew at once, and calls are held meanwhile, as at first. A
- * server that leaves a command unanswered well past its deadline, or lets all deadlines of a second pass, counts as failed.
+ * server that leaves a command unanswered well past its deadline, or lets all deadlines of a second pass, counts as failed;
+ * a connection without traffic is tried with a PING now and then, so that this is found before somebody needs it.
  * Its worker's thread only.
  */
 #ifndef REDIS_LINK_H
@@ -37,6 +38,7 @@ struct redis_conf {
 	struct redis_url url;
 	uint64_t connect_timeout_ns; /* from the name to the first PONG */
 	uint64_t timeout_ns;         /* in which a server that failed before must answer a PING to be trusted again */
+	uint64_t ping_ns;            /* of silence, after which the connection is tried; 0: never */
 	struct tls_client *tls;      /* borrowed: as long as the link; NULL: plain */
 };
 

@@ -34,7 +34,7 @@ struct redis_link {
 	unsigned failures;     /* attempts in a row */
 	unsigned given_up;     /* calls in a row that were not answered in time */
 	uint64_t slow_ns;      /* when the first of those was given up */
-	uint64_t ready_ns, down_ns, used_ns;
+	uint64_t ready_ns, down_ns, used_ns, pinged_ns;
 	struct grave grave;
 };
 
@@ -42,7 +42,7 @@ struct redis_link {
 
 /* Drop the connection and refuse calls until another one answers. */
 __attribute__((format(printf, 2, 3))) void link_fail(struct redis_link *l, const char *fmt, ...);
-/* Arm the timer for the oldest command, when the link is ready. */
+/* Look at the oldest command, and arm the timer to look again. The link is ready. */
 void link_watch(struct redis_link *l);
 
 /* send.c */

@@ -32,7 +32,7 @@ uint64_t queue_push(struct redis_queue *q, struct redis_call *c, uint64_t due_ns
 	if (queue_length(q) == q->cap)
 		queue_grow(q);
 	*queue_at(q, q->tail) = (struct queue_place){ c, due_ns };
-	q->waiting++;
+	q->waiting += c != NULL;
 	return q->tail++;
 }
 

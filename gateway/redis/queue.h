@@ -33,7 +33,7 @@ static inline struct queue_place *queue_at(const struct redis_queue *q, uint64_t
 {
 	return &q->places[n & (q->cap - 1)];
 }
-/* Returns the number of its place. */
+/* c NULL: nobody waits for the reply. Returns the number of its place. */
 uint64_t queue_push(struct redis_queue *q, struct redis_call *c, uint64_t due_ns);
 /* The oldest, NULL when it was given up; the queue must not be empty. */
 struct redis_call *queue_pop(struct redis_queue *q);

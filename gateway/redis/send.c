@@ -115,7 +115,7 @@ static void link_sent(struct redis_link *l, struct redis_call *c, uint64_t timeo
 	c->slot = queue_push(&l->queue, c, due);
 	timer_set(&l->worker->wheel, &c->timer, due);
 	worker_at_turn_end(l->worker, &l->at_turn_end);
-	if (l->state == REDIS_READY && l->timer.due_ns == TIMER_NEVER)
+	if (l->state == REDIS_READY && queue_length(&l->queue) == 1)
 		link_watch(l);
 }
 

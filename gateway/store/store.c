@@ -18,6 +18,7 @@
 #include "tls/client.h"
 
 #define LOOK_AROUND_NS NS_PER_S
+#define PING_NS (5 * NS_PER_S)
 
 struct backend {
 	struct list link;         /* on backends, while a store names it */
@@ -137,7 +138,8 @@ static struct backend *backend_new(const struct store_args *args, const struct r
 	}
 	b->conf = (struct redis_conf){ .url = *u,
 		                       .connect_timeout_ns = c->connect_timeout * NS_PER_MS,
-		                       .timeout_ns = c->timeout * NS_PER_MS };
+		                       .timeout_ns = c->timeout * NS_PER_MS,
+		                       .ping_ns = PING_NS };
 	b->conf.url.user = arena_str(&b->mem, u->user);
 	b->conf.url.password = arena_str(&b->mem, u->password);
 	b->conf.url.host = arena_str(&b->mem, u->host);

@@ -147,7 +147,7 @@ static bool is_waiting(void *arg)
 
 static void open_link(const char *url)
 {
-	struct redis_conf conf = { .connect_timeout_ns = 1000 * MS, .timeout_ns = 50 * MS };
+	struct redis_conf conf = { .connect_timeout_ns = 1000 * MS, .timeout_ns = 50 * MS, .ping_ns = 400 * MS };
 	const char *error;
 	if (redis_url_parse(&arena, str_of(url), &conf.url, &error) < 0)
 		fail_msg("%s: %s", url, error);
@@ -396,6 +396,24 @@ static void test_hanging_server(void **state)
 	assert_true(run_until(is_ready, NULL, 5000));
 	assert_int_equal(ask(&n, 1000, "ECHO", "back", NULL), SLUICE_OK);
 	assert_string_equal(n.text, "back");
+}
+
+/* Nobody asks anything, and still it is found out, so that the next one does not wait. */
+static void test_idle(void **state)
+{
+	struct note n;
+	(void)state;
+	assert_int_equal(ask(&n, 1000, "PING", NULL, NULL), SLUICE_OK);
+	run_for(1500);
+	assert_int_equal(redis_link_state(redis_link), REDIS_READY);
+	assert_in_range(server_number(&server, "INFO commandstats", "cmdstat_ping:calls="), 4, 6);
+	assert_int_equal(ask(&n, 1000, "ECHO", "x", NULL), SLUICE_OK); /* their replies are not taken for others' */
+	assert_string_equal(n.text, "x");
+	server_pause(&server);
+	assert_true(run_until(is_waiting, NULL, 1000));
+	assert_int_equal(ask(&n, 50, "PING", NULL, NULL), SLUICE_UNREACHABLE);
+	assert_int_equal(n.n, 0);
+	server_resume(&server);
 }
 
 static struct note slow_notes[30];
@@ -678,7 +696,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_commands), T(test_refused_commands), T(test_one_write), T(test_script), T(test_call_from_a_callback),
-		T(test_cancel), T(test_late_reply), T(test_hanging_server), T(test_slow_server), T(test_bounds),
+		T(test_cancel), T(test_late_reply), T(test_hanging_server), T(test_idle), T(test_slow_server), T(test_bounds),
 		T(test_no_server), T(test_restart), T(test_ended), T(test_login), T(test_no_such_name), T(test_link_free),
 		T(test_impostors),
 	};
