@@ -8,7 +8,8 @@
 #include "tls/client.h"
 #include "tls/server.h"
 
-static uint64_t next_id; /* main thread */
+static uint64_t next_id; /* main thread, like n_snapshots */
+static size_t n_snapshots;
 
 void build_hint_names(struct build *b, sluice_str name, size_t n, sluice_str (*at)(struct build *b, size_t i),
                       const char *what)
@@ -59,6 +60,7 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 	struct snapshot *s = calloc(1, sizeof(*s));
 	struct build b = { .snap = s, .env = env, .diag = d };
 	check(s, "out of memory: a snapshot");
+	n_snapshots++;
 	atomic_init(&s->refs, 1);
 	s->id = ++next_id;
 	s->loaded_ms = clock_unix_ms();
@@ -77,6 +79,7 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 		err |= bind_map(&b.bind, b.config.root, gateway_options, &s->conf);
 		build_stores(&b);
 		build_listeners(&b);
+		build_admin(&b);
 		build_upstreams(&b);
 		build_plugins(&b);
 		build_check_route_names(&b);
@@ -104,4 +107,10 @@ void snapshot_free(struct snapshot *s)
 	router_free(&s->router);
 	arena_fini(&s->arena);
 	free(s);
+	n_snapshots--;
+}
+
+size_t snapshot_count(void)
+{
+	return n_snapshots;
 }

@@ -21,6 +21,7 @@ struct build {
 /* build_blocks.c: each reports its mistakes and goes on. */
 void build_stores(struct build *b);
 void build_listeners(struct build *b);
+void build_admin(struct build *b);
 void build_upstreams(struct build *b);
 
 /* build_routes.c */

@@ -113,6 +113,23 @@ void build_listeners(struct build *b)
 	}
 }
 
+/* ---- admin -------------------------------------------------------------------------------------------------------- */
+
+void build_admin(struct build *b)
+{
+	struct snapshot *s = b->snap;
+	const struct admin_conf *c = &s->conf.admin;
+	if (c->address.len && !addr_parse(c->address, &s->admin)) {
+		(void)bind_error(&b->bind, c, "address", "\"%.*s\" is no address to listen on", STR_ARG(c->address));
+		diag_hint(b->diag, "write ADDRESS:PORT such as 127.0.0.1:9180, or unix:PATH");
+	}
+	for (size_t i = 0; s->admin.len && i < s->n_listeners; i++) {
+		if (addr_eq(&s->admin, &s->listeners[i].addr))
+			(void)bind_error(&b->bind, c, "address", "listener \"%.*s\" has this address already",
+			                 STR_ARG(s->listeners[i].conf->name));
+	}
+}
+
 /* ---- upstreams ---------------------------------------------------------------------------------------------------- */
 
 static void report_upstream_tls(void *ctx, bool is_warning, int index, const char *option, const char *text)

@@ -47,6 +47,7 @@ struct snapshot {
 	struct arena arena;      /* owned */
 	struct gateway_conf conf;
 	const char *file;
+	struct addr admin;       /* len 0: no admin address */
 	struct router *router;   /* owned */
 	struct route *routes;
 	size_t n_routes;
@@ -75,6 +76,8 @@ struct snapshot_env {
 struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env, struct diag *d);
 /* Main thread, when refs is 0. */
 void snapshot_free(struct snapshot *s);
+/* How many there are: more than one while requests still use an older one. Main thread. */
+size_t snapshot_count(void);
 
 /* ---- on a worker -------------------------------------------------------------------------------------------------- */
 
