@@ -41,10 +41,13 @@ static void apply_done(struct worker *w, void *arg)
 {
 	struct process *p = arg;
 	(void)w;
-	if (++p->applied < p->n_workers || !p->reload_wanted)
+	if (++p->applied < p->n_workers)
+		return;
+	p->ready = true;
+	if (!p->reload_wanted)
 		return;
 	p->reload_wanted = 0;
-	(void)process_reload(p);
+	process_reload(p);
 }
 
 static void apply_on_worker(struct worker *w, void *arg)
@@ -80,8 +83,16 @@ static struct served *apply_served(struct process *p, const struct addr *a)
 	return NULL;
 }
 
+void apply_hint(struct diag *d, int err)
+{
+	if (err == -EADDRINUSE)
+		diag_hint(d, "another program has this address; `ss -ltnp` tells which");
+	else if (err == -EACCES)
+		diag_hint(d, "ports below 1024 need root or CAP_NET_BIND_SERVICE; for a unix socket, the folder must be writable");
+}
+
 /* fds[i * n_workers + w]: the socket of listener i for worker w, -1 where the address is served already. */
-static int *apply_open(struct process *p, const struct snapshot *s)
+static int *apply_open(struct process *p, const struct snapshot *s, struct diag *d)
 {
 	int *fds = malloc(sizeof(int) * (s->n_listeners * p->n_workers + 1));
 	char text[ADDR_TEXT];
@@ -97,10 +108,9 @@ static int *apply_open(struct process *p, const struct snapshot *s)
 		if (err == 0)
 			continue;
 		(void)addr_text(&l->addr, text);
-		log_error("listener", "%.*s cannot listen on %s: %s%s", STR_ARG(l->conf->name), text, strerror(-err),
-		          err == -EADDRINUSE ? "; another program has this address (`ss -ltnp` tells which)" :
-		          err == -EACCES     ? "; ports below 1024 need root or CAP_NET_BIND_SERVICE" :
-		                               "");
+		(void)diag_error(d, &(struct mark){ .file = s->file }, "listener %.*s cannot listen on %s: %s",
+		                 STR_ARG(l->conf->name), text, strerror(-err));
+		apply_hint(d, err);
 		for (size_t j = 0; j < i * p->n_workers; j++) {
 			if (fds[j] >= 0)
 				(void)close(fds[j]);
@@ -121,10 +131,10 @@ static void apply_remember(struct process *p, const struct snapshot *s)
 		p->served[i].addr = s->listeners[i].addr;
 }
 
-bool apply_snapshot(struct process *p, struct snapshot *s)
+bool apply_snapshot(struct process *p, struct snapshot *s, struct diag *d)
 {
 	struct snapshot *old = p->snap;
-	int *fds = apply_open(p, s);
+	int *fds = apply_open(p, s, d);
 	if (!fds)
 		return false;
 	s->main = &p->main;

@@ -27,47 +27,51 @@ enum { WORKERS_MAX = 256, MALLOC_KEEP = 32 << 20 };
 
 /* ---- configuration ------------------------------------------------------------------------------------------------ */
 
-static struct snapshot *process_load(struct process *p)
+static struct snapshot *process_load(struct process *p, struct diag *d)
 {
-	struct diag d;
 	const struct snapshot_env env = { &p->policy, p->tickets, p->n_workers, p->snap, NULL };
-	diag_init(&d);
-	struct snapshot *s = snapshot_load(p->options.file, &env, &d);
-	diag_print(&d, stderr);
-	diag_fini(&d);
-	return s;
+	return snapshot_load(p->options.file, &env, d);
 }
 
 static void process_settle(struct process *p)
 {
 	log_set_level((enum log_level)p->snap->conf.log.level);
+	control_settle(p);
 }
 
-bool process_reload(struct process *p)
+enum admin_reload process_load_again(struct process *p, struct diag *d)
 {
 	if (p->phase != PROCESS_SERVING)
-		return false;
-	if (p->applied < p->n_workers) { /* one at a time: the last wish wins */
-		p->reload_wanted = 1;
-		return true;
-	}
+		return ADMIN_RELOAD_ENDING;
+	if (p->applied < p->n_workers)
+		return ADMIN_RELOAD_BUSY;
 	notify_send("RELOADING=1");
-	struct snapshot *s = process_load(p);
-	if (s && !apply_snapshot(p, s)) {
+	struct snapshot *s = process_load(p, d);
+	if (s && !apply_snapshot(p, s, d)) {
 		apply_unref(p, s);
 		s = NULL;
 	}
 	notify_send("READY=1");
+	diag_print(d, stderr);
 	if (!s) {
 		p->reloads_failed++;
 		log_error("process", "%s was not taken over: the configuration in force stays", p->options.file);
-		return false;
+		return ADMIN_RELOAD_BAD;
 	}
 	p->reloads++;
 	process_settle(p);
 	log_info("process", "configuration %llu is in force: %zu routes, %zu upstreams, %zu listeners",
 	         (unsigned long long)s->id, s->n_routes, s->n_upstreams, s->n_listeners);
-	return true;
+	return ADMIN_RELOADED;
+}
+
+void process_reload(struct process *p)
+{
+	struct diag d;
+	diag_init(&d);
+	if (process_load_again(p, &d) == ADMIN_RELOAD_BUSY) /* one at a time: the last wish wins */
+		p->reload_wanted = 1;
+	diag_fini(&d);
 }
 
 /* ---- ending ------------------------------------------------------------------------------------------------------- */
@@ -108,7 +112,7 @@ static void process_on_signal(evutil_socket_t sig, short what, void *arg)
 	(void)what;
 	switch (sig) {
 	case SIGHUP:
-		(void)process_reload(p);
+		process_reload(p);
 		break;
 	case SIGTERM:
 	case SIGINT:
@@ -178,8 +182,27 @@ static bool process_add_signals(struct process *p)
 	return true;
 }
 
+/* From the file to workers that have it. */
+static bool process_begin(struct process *p, struct diag *d)
+{
+	struct snapshot *s = process_load(p, d);
+	if (!s)
+		return false;
+	bool ok = control_open(p, s, d) && process_add_signals(p) && workers_start(p);
+	if (ok) {
+		p->policy.workers = p->worker_list;
+		control_workers(p);
+		ok = apply_snapshot(p, s, d);
+	}
+	if (!ok)
+		apply_unref(p, s);
+	return ok;
+}
+
 static bool process_start(struct process *p)
 {
+	struct diag d;
+	p->started_ns = clock_ns();
 	/* connections come and go: memory given back to the system with one is asked for again with the next */
 	(void)mallopt(M_TRIM_THRESHOLD, MALLOC_KEEP);
 	hash_seed();
@@ -199,18 +222,13 @@ static bool process_start(struct process *p)
 		                     .n_workers = p->n_workers,
 		                     .fetch_tls = fetch_tls };
 	fetch_tls_init(p->n_workers);
-	struct snapshot *s = process_load(p);
-	if (!s)
+	diag_init(&d);
+	bool ok = process_begin(p, &d);
+	diag_print(&d, stderr);
+	diag_fini(&d);
+	if (!ok)
 		return false;
-	if (!process_add_signals(p) || !workers_start(p)) {
-		apply_unref(p, s);
-		return false;
-	}
-	p->policy.workers = p->worker_list;
-	if (!apply_snapshot(p, s)) {
-		apply_unref(p, s);
-		return false;
-	}
+	const struct snapshot *s = p->snap;
 	process_settle(p);
 	p->phase = PROCESS_SERVING;
 	worker_timer(&p->main, &p->tick, TICK_NS);
@@ -224,12 +242,14 @@ static bool process_start(struct process *p)
 
 static void process_fini(struct process *p)
 {
+	control_close(p);
 	workers_abort(p);
 	workers_stop(p);
 	apply_unref(p, p->snap);
 	p->snap = NULL;
 	if (p->main.base)
 		worker_turn(&p->main); /* snapshots that workers let go of */
+	control_free(p);
 	for (size_t i = 0; i < sizeof(p->signals) / sizeof(p->signals[0]); i++) {
 		if (p->signals[i])
 			event_free(p->signals[i]);

@@ -5,6 +5,7 @@
 #ifndef APP_PROCESS_H
 #define APP_PROCESS_H
 
+#include "admin/admin.h"
 #include "front/front.h"
 #include "proxy/exchange.h"
 
@@ -47,6 +48,10 @@ struct process {
 	enum process_phase phase;
 	unsigned applied, reload_wanted; /* workers that have the newest snapshot; a reload asked for meanwhile */
 	unsigned empty;                  /* workers that have drained */
+	bool ready;                      /* every worker has had a configuration */
+	struct admin *admin;             /* owned; NULL: no admin address is configured */
+	struct addr admin_addr;          /* where it is served */
+	uint64_t started_ns;
 	uint64_t reloads, reloads_failed;
 	struct timer grace, tick;
 	struct event *signals[8];        /* owned */
@@ -56,8 +61,10 @@ struct process {
 /* Run until a signal ends it; the program's exit code. */
 int process_run(const struct process_options *o);
 
-/* Load the file again and put it in force. false: it has mistakes (they are in the log), and nothing changed. */
-bool process_reload(struct process *p);
+/* Load the file again and put it in force, or say in d (and on stderr) why not; then nothing changed. */
+enum admin_reload process_load_again(struct process *p, struct diag *d);
+/* The same, and once more if it is asked for while a reload is under way. */
+void process_reload(struct process *p);
 /* Stop accepting, let requests finish, then end. */
 void process_drain(struct process *p);
 /* End at once. */
@@ -65,11 +72,26 @@ void process_quit(struct process *p);
 
 /* ---- apply.c: putting a snapshot in force -------------------------------------------------------------------------- */
 
-/* Open sockets for new addresses and hand s to every worker. false, with nothing changed, when a socket cannot be had. */
-bool apply_snapshot(struct process *p, struct snapshot *s);
+/* Open sockets for new addresses and hand s to every worker. false, with nothing changed, when a socket cannot be had: d
+ * says which. */
+bool apply_snapshot(struct process *p, struct snapshot *s, struct diag *d);
 void apply_unref(struct process *p, struct snapshot *s);
+/* Why an address could not be had: a hint for the diagnostic just made. */
+void apply_hint(struct diag *d, int err);
 
-/* ---- worker.c: the other threads ----------------------------------------------------------------------------------- */
+/* ---- control.c: the admin address ---------------------------------------------------------------------------------- */
+
+/* Serve it, where s says so. false: it cannot be had, d says why. */
+bool control_open(struct process *p, const struct snapshot *s, struct diag *d);
+/* The workers run. */
+void control_workers(struct process *p);
+/* A new configuration is in force: what of it needs a restart? */
+void control_settle(const struct process *p);
+/* Before the workers end; control_free() after. */
+void control_close(struct process *p);
+void control_free(struct process *p);
+
+/* ---- workers.c: the other threads ----------------------------------------------------------------------------------- */
 
 bool workers_start(struct process *p);
 void workers_drain(struct process *p, uint64_t idle_ns);

@@ -1,0 +1,225 @@
+/* The admin address: its listener, its calls from first to last event. Main thread. */
+#include "admin/admin.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "admin/permit.h"
+#include "admin/table.h"
+#include "base/log.h"
+#include "net/listener.h"
+
+enum {
+	ADMIN_CONNECTIONS = 256,
+	ADMIN_BACKLOG = 256,
+	ADMIN_HEAD = 16 << 10,
+	ADMIN_TARGET = 4 << 10,
+	ADMIN_FIELDS = 100,
+	ADMIN_MEMORY = 128 << 10 /* of one call, its answer not counted */
+};
+#define REFUSALS_NS NS_PER_S /* between two lines of log that tell of them */
+
+struct admin {
+	struct worker *main;     /* borrowed */
+	struct front *front;     /* owned; NULL: not open, or closed again */
+	struct gather *gather;   /* owned */
+	struct admin_env env;
+	struct list calls;       /* struct admin_call */
+	struct turn_hook stop;
+	uint64_t refused_ns;     /* when a refusal was logged last */
+	struct addr addr;
+	char address[ADDR_TEXT];
+};
+
+const struct admin_env *admin_env_of(const struct admin *a)
+{
+	return &a->env;
+}
+
+void admin_ask_workers(struct admin *a, struct gather_wait *w)
+{
+	gather_ask(a->gather, w);
+}
+
+static void admin_on_stop(struct turn_hook *h)
+{
+	struct admin *a = container_of(h, struct admin, stop);
+	a->env.stop(a->env.ctx);
+}
+
+void admin_stop_soon(struct admin *a)
+{
+	worker_at_turn_end(a->main, &a->stop);
+}
+
+/* ---- calls -------------------------------------------------------------------------------------------------------- */
+
+void call_finish(struct admin_call *c)
+{
+	list_del(&c->link);
+	gather_cancel(&c->wait);
+	c->client->ops->finish(c->client);
+}
+
+/* Bodies are never asked for; the codec throws away what of them it must read. */
+static void call_on_body(struct client *cl, struct buf *data)
+{
+	(void)cl;
+	buf_drain(data, data->len);
+}
+
+static void call_on_end(struct client *cl, const struct fields *trailers)
+{
+	(void)cl, (void)trailers;
+}
+
+static void call_on_drained(struct client *cl)
+{
+	(void)cl;
+}
+
+static void call_on_sent(struct client *cl)
+{
+	call_finish(cl->user);
+}
+
+static void call_on_gone(struct client *cl, int err, bool can_answer)
+{
+	struct admin_call *c = cl->user;
+	c->gone = true;
+	if (can_answer && !c->answered)
+		call_refuse(c, err);
+	else
+		call_finish(c);
+}
+
+static const struct client_events call_events = {
+	.on_body = call_on_body,
+	.on_end = call_on_end,
+	.on_drained = call_on_drained,
+	.on_sent = call_on_sent,
+	.on_gone = call_on_gone,
+};
+
+static struct admin_call *call_new(struct admin *a, struct client *cl)
+{
+	struct admin_call *c = arena_new(&cl->arena, struct admin_call);
+	check(c, "the memory of a request holds no call");
+	c->admin = a;
+	c->client = cl;
+	gather_wait_init(&c->wait, NULL);
+	list_push(&a->calls, &c->link);
+	cl->events = &call_events;
+	cl->user = c;
+	return c;
+}
+
+/* Refusals are worth a line, and whoever sends many is not worth a disk. */
+static void admin_log_refusal(struct admin *a, const struct client *cl, enum admin_problem p)
+{
+	uint64_t now = worker_now(a->main);
+	if (a->refused_ns && now - a->refused_ns < REFUSALS_NS)
+		return;
+	a->refused_ns = now;
+	log_warn("admin", "%.*s %.*s from %s refused: %s", STR_ARG(method_name((enum method)cl->head->method)),
+	         STR_ARG(cl->head->path), cl->conn->peer_ip, admin_problem_info(p)->code);
+}
+
+static void admin_on_request(void *ctx, struct client *cl)
+{
+	struct admin *a = ctx;
+	struct admin_call *c = call_new(a, cl);
+	bool known;
+	c->command = admin_table_find((enum method)cl->head->method, cl->head->path, &known);
+	enum admin_problem p = permit(c->command && c->command->changes, cl->head, cl->conn);
+	if (p == PROBLEM_COUNT && !c->command)
+		p = known ? PROBLEM_METHOD_NOT_ALLOWED : PROBLEM_NOT_FOUND;
+	if (p != PROBLEM_COUNT) {
+		if (admin_problem_info(p)->status == 403 || p == PROBLEM_FOREIGN_HOST)
+			admin_log_refusal(a, cl, p);
+		call_problem(c, p, STR_NONE);
+		return;
+	}
+	if (c->command->changes)
+		log_info("admin", "%.*s from %s", STR_ARG(c->command->path), cl->conn->peer_ip);
+	c->command->run(c);
+}
+
+static void admin_on_bad_request(void *ctx, struct client *cl, int err)
+{
+	call_refuse(call_new(ctx, cl), err);
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+
+struct admin *admin_new(struct worker *main, const struct admin_env *env)
+{
+	struct admin *a = calloc(1, sizeof(*a));
+	check(a, "out of memory: the admin address");
+	a->main = main;
+	a->env = *env;
+	a->gather = gather_new(main);
+	list_init(&a->calls);
+	turn_hook_init(&a->stop, admin_on_stop);
+	return a;
+}
+
+int admin_open(struct admin *a, const struct addr *at)
+{
+	static const struct listener_conf conf = {
+		.name = { "admin", 5 },
+		.protocols = FRONT_HTTP1,
+		.timeouts = { .head = 10000, .body = 30000, .idle = 60000 },
+		.max_head = ADMIN_HEAD,
+		.max_target = ADMIN_TARGET,
+		.max_fields = ADMIN_FIELDS,
+		.max_memory = ADMIN_MEMORY,
+		.backlog = ADMIN_BACKLOG,
+	};
+	int fd, err = listener_open(at, 1, ADMIN_BACKLOG, &fd);
+	if (err)
+		return err;
+	if (at->sa.sa_family == AF_UNIX) /* its mode says who may give commands: owner and group */
+		(void)chmod(at->un.sun_path, 0660);
+	a->addr = *at;
+	(void)addr_text(at, a->address);
+	const struct front_listener_args args = { .conf = &conf,
+		                                  .addr = &a->addr,
+		                                  .handler = { admin_on_request, admin_on_bad_request, a },
+		                                  .fd = fd };
+	a->front = front_new(a->main);
+	front_apply(a->front, &args, 1, ADMIN_CONNECTIONS);
+	log_info("admin", "on %s", a->address);
+	return 0;
+}
+
+void admin_set_workers(struct admin *a, const struct gather_worker *v, unsigned n)
+{
+	gather_set_workers(a->gather, v, n);
+}
+
+void admin_close(struct admin *a)
+{
+	if (!a || !a->front)
+		return;
+	if (a->addr.sa.sa_family == AF_UNIX)
+		(void)unlink(a->addr.un.sun_path);
+	front_drain(a->front, 0);
+	front_abort(a->front);
+	check(list_is_empty(&a->calls), "a call of the admin address outlives its connection");
+	front_free(&a->front);
+	gather_stop(a->gather);
+	list_del(&a->stop.link);
+}
+
+void admin_free(struct admin **at)
+{
+	struct admin *a = *at;
+	*at = NULL;
+	if (!a)
+		return;
+	check(!a->front, "the admin address is still open");
+	gather_free(&a->gather);
+	free(a);
+}

@@ -1,0 +1,57 @@
+/*
+ * The admin address: health, status and commands over HTTP/1.1. A listener and connections of its own, on the main thread's
+ * loop, so that nothing asked here can hold up a request, and so that it answers as long as the process lives. It knows
+ * nothing of app/: what only the process can do comes in as callbacks. Main thread.
+ */
+#ifndef ADMIN_ADMIN_H
+#define ADMIN_ADMIN_H
+
+#include "admin/gather.h"
+#include "config/diag.h"
+
+enum admin_phase { ADMIN_STARTING, ADMIN_SERVING, ADMIN_DRAINING };
+
+struct admin_facts {
+	enum admin_phase phase;
+	unsigned waiting;             /* STARTING: workers that have no configuration yet */
+	uint64_t started_ns;          /* monotonic */
+	const struct snapshot *snap;  /* borrowed for the call: the configuration in force; NULL: none yet */
+	size_t snapshots;             /* configurations that requests still use, this one included */
+	uint64_t reloads, reloads_failed;
+};
+
+enum admin_reload {
+	ADMIN_RELOADED,    /* it is on its way to the workers */
+	ADMIN_RELOAD_BAD,  /* the diagnostics say why; nothing changed */
+	ADMIN_RELOAD_BUSY, /* the one before has not reached every worker */
+	ADMIN_RELOAD_ENDING
+};
+
+/* What only the process can do. ctx is passed back. */
+struct admin_env {
+	void *ctx;
+	void (*facts)(void *ctx, struct admin_facts *f);
+	enum admin_reload (*reload)(void *ctx, struct diag *d);
+	void (*drain)(void *ctx); /* does nothing when it drains already */
+	void (*stop)(void *ctx);
+};
+
+struct admin;
+
+struct admin *admin_new(struct worker *main, const struct admin_env *env);
+/* Serve on an address. 0, or a negative errno. Once. */
+must_use int admin_open(struct admin *a, const struct addr *at);
+/* The workers run: they can be asked from now on. v is copied. */
+void admin_set_workers(struct admin *a, const struct gather_worker *v, unsigned n);
+/* Serve no more: connections are closed at once. Before the workers end. NULL is fine. */
+void admin_close(struct admin *a);
+/* After admin_close(), a turn of the loop, and the end of the workers. Clears *a; NULL is fine. */
+void admin_free(struct admin **a);
+
+/* For the commands. */
+const struct admin_env *admin_env_of(const struct admin *a);
+void admin_ask_workers(struct admin *a, struct gather_wait *w);
+/* Call the process's stop once what was answered is written. */
+void admin_stop_soon(struct admin *a);
+
+#endif

@@ -1,0 +1,176 @@
+/* What each row of the admin table does. Status, the longest answer, has a file of its own. */
+#include "admin/answers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "admin/admin.h"
+#include "admin/call.h"
+#include "admin/status.h"
+#include "admin/table.h"
+
+enum { RELOAD_TRIES = 3 };
+
+static struct admin_facts call_facts(const struct admin_call *c)
+{
+	const struct admin_env *env = admin_env_of(c->admin);
+	struct admin_facts f = { .phase = ADMIN_STARTING };
+	env->facts(env->ctx, &f);
+	return f;
+}
+
+/* A document of one or two members. */
+static void call_say(struct admin_call *c, int status, const char *state)
+{
+	struct json_out o;
+	json_init_heap(&o, CALL_JSON_MAX);
+	o.pretty = true;
+	json_open(&o, '{');
+	json_key(&o, STR("state"));
+	json_str(&o, str_of(state));
+	json_close(&o, '}');
+	call_answer_json(c, status, &o);
+}
+
+/* ---- looking ------------------------------------------------------------------------------------------------------ */
+
+void answer_list(struct admin_call *c)
+{
+	struct arena a;
+	arena_init(&a, 0);
+	call_answer(c, 200, STR("text/plain; charset=utf-8"), admin_table_text(&a));
+	arena_fini(&a);
+}
+
+void answer_healthz(struct admin_call *c)
+{
+	call_answer(c, 200, STR("text/plain; charset=utf-8"), STR("alive\n"));
+}
+
+void answer_readyz(struct admin_call *c)
+{
+	struct admin_facts f = call_facts(c);
+	struct json_out o;
+	if (f.phase == ADMIN_SERVING) {
+		call_answer(c, 200, STR("text/plain; charset=utf-8"), STR("ready\n"));
+		return;
+	}
+	call_problem_begin(&o, PROBLEM_NOT_READY);
+	json_key(&o, STR("reasons"));
+	json_open(&o, '[');
+	if (f.phase == ADMIN_DRAINING)
+		json_str(&o, STR("draining: the gateway takes no new connections and ends when requests are done"));
+	else
+		json_strf(&o, "starting: %u workers have no configuration yet", f.waiting);
+	json_close(&o, ']');
+	call_problem_end(c, PROBLEM_NOT_READY, &o);
+}
+
+static void status_on_workers(struct gather_wait *w, const struct gather_answer *v, unsigned n)
+{
+	struct admin_call *c = container_of(w, struct admin_call, wait);
+	struct admin_facts f = call_facts(c);
+	struct json_out o;
+	json_init_heap(&o, CALL_JSON_MAX);
+	o.pretty = true;
+	status_write(&o, &f, v, n);
+	call_answer_json(c, 200, &o);
+}
+
+void answer_status(struct admin_call *c)
+{
+	c->wait.on_done = status_on_workers;
+	admin_ask_workers(c->admin, &c->wait);
+}
+
+/* ---- changing ----------------------------------------------------------------------------------------------------- */
+
+static void reload_answer_bad(struct admin_call *c, const struct diag *d)
+{
+	struct json_out o;
+	char *text = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&text, &n);
+	check(f, "out of memory: the mistakes of a configuration");
+	diag_print(d, f);
+	check(fclose(f) == 0, "out of memory: the mistakes of a configuration");
+	call_problem_begin(&o, PROBLEM_BAD_CONFIGURATION);
+	json_key(&o, STR("detail"));
+	json_str(&o, str_n(text, n));
+	json_key(&o, STR("diagnostics"));
+	diag_json(d, &o);
+	free(text);
+	call_problem_end(c, PROBLEM_BAD_CONFIGURATION, &o);
+}
+
+/* The snapshot was posted before the question, so who has answered has it. */
+static void reload_on_workers(struct gather_wait *w, const struct gather_answer *v, unsigned n)
+{
+	struct admin_call *c = container_of(w, struct admin_call, wait);
+	struct admin_facts f = call_facts(c);
+	struct json_out o;
+	unsigned silent = 0;
+	for (unsigned i = 0; i < n; i++)
+		silent += v[i].silent;
+	json_init_heap(&o, CALL_JSON_MAX);
+	o.pretty = true;
+	json_open(&o, '{');
+	json_key(&o, STR("state"));
+	json_str(&o, silent ? STR("loaded") : STR("in-force"));
+	json_key(&o, STR("config"));
+	status_write_config(&o, f.snap);
+	if (silent) {
+		json_key(&o, STR("silent_workers"));
+		json_uint(&o, silent);
+	}
+	json_close(&o, '}');
+	call_answer_json(c, silent ? 202 : 200, &o);
+}
+
+static void reload_on_room(struct gather_wait *w, const struct gather_answer *v, unsigned n)
+{
+	(void)v, (void)n;
+	answer_reload(container_of(w, struct admin_call, wait));
+}
+
+void answer_reload(struct admin_call *c)
+{
+	const struct admin_env *env = admin_env_of(c->admin);
+	struct diag d;
+	diag_init(&d);
+	switch (env->reload(env->ctx, &d)) {
+	case ADMIN_RELOADED:
+		c->wait.on_done = reload_on_workers;
+		admin_ask_workers(c->admin, &c->wait);
+		break;
+	case ADMIN_RELOAD_BAD:
+		reload_answer_bad(c, &d);
+		break;
+	case ADMIN_RELOAD_BUSY:
+		/* once every worker has answered, the reload before this one is through */
+		if (c->tries++ < RELOAD_TRIES) {
+			c->wait.on_done = reload_on_room;
+			admin_ask_workers(c->admin, &c->wait);
+		} else {
+			call_problem(c, PROBLEM_BUSY, STR_NONE);
+		}
+		break;
+	case ADMIN_RELOAD_ENDING:
+		call_problem(c, PROBLEM_ENDING, STR_NONE);
+		break;
+	}
+	diag_fini(&d);
+}
+
+void answer_drain(struct admin_call *c)
+{
+	const struct admin_env *env = admin_env_of(c->admin);
+	env->drain(env->ctx);
+	call_say(c, 202, "draining");
+}
+
+void answer_stop(struct admin_call *c)
+{
+	admin_stop_soon(c->admin);
+	call_say(c, 202, "stopping");
+}

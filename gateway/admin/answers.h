@@ -1,0 +1,15 @@
+/* What each row of the admin table does. Main thread. */
+#ifndef ADMIN_ANSWERS_H
+#define ADMIN_ANSWERS_H
+
+struct admin_call;
+
+void answer_list(struct admin_call *c);
+void answer_healthz(struct admin_call *c);
+void answer_readyz(struct admin_call *c);
+void answer_status(struct admin_call *c);
+void answer_reload(struct admin_call *c);
+void answer_drain(struct admin_call *c);
+void answer_stop(struct admin_call *c);
+
+#endif

@@ -1,0 +1,125 @@
+/* Answers of the admin address. */
+#include "admin/call.h"
+
+#include <time.h>
+
+#include "admin/table.h"
+
+enum { ANSWER_BUDGET = 16384 }; /* beyond what the request may take: who spent all of it gets an answer too */
+
+static const struct admin_problem_info problems[PROBLEM_COUNT] = {
+#define P(name, status, code, text) { status, code, text },
+#include "admin/problem.def"
+#undef P
+};
+
+const struct admin_problem_info *admin_problem_info(enum admin_problem p)
+{
+	return &problems[p];
+}
+
+/* IMF-fixdate (RFC 9110 5.6.7); the program never leaves the C locale. */
+static sluice_str call_date(struct arena *a)
+{
+	char text[40];
+	struct tm tm;
+	time_t now = time(NULL);
+	(void)gmtime_r(&now, &tm);
+	return arena_str(a, str_n(text, strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm)));
+}
+
+static void call_field(struct admin_call *c, struct response_head *h, sluice_str name, sluice_str value)
+{
+	int err = fields_add(&h->fields, &c->client->arena, name, arena_str(&c->client->arena, value));
+	check(err == 0, "no memory for an answer of the admin address");
+}
+
+void call_answer(struct admin_call *c, int status, sluice_str type, sluice_str body)
+{
+	struct client *cl = c->client;
+	enum method m = (enum method)cl->head->method;
+	struct response_head h = { .status = (uint16_t)status, .version = 11, .keep_alive = true };
+	struct buf data;
+
+	check(!c->answered, "a second answer to one request");
+	c->answered = true;
+	cl->arena.budget += ANSWER_BUDGET;
+	h.body_length = body.len;
+	h.has_length = true;
+	h.body = response_may_have_body(m, status) ? BODY_LENGTH : BODY_NONE;
+	call_field(c, &h, STR("Date"), call_date(&cl->arena));
+	call_field(c, &h, STR("Server"), STR("sluice"));
+	call_field(c, &h, STR("Cache-Control"), STR("no-store"));
+	if (body.len) {
+		call_field(c, &h, STR("Content-Type"), type);
+		call_field(c, &h, STR("X-Content-Type-Options"), STR("nosniff"));
+	}
+	if (status == 405)
+		call_field(c, &h, STR("Allow"), admin_table_allow(cl->head->path, &cl->arena));
+	cl->ops->head(cl, &h);
+	if (h.body == BODY_LENGTH) {
+		buf_init(&data);
+		buf_append(&data, body.data, body.len);
+		(void)cl->ops->body(cl, &data); /* all at once: answers are bounded */
+	}
+	cl->ops->end(cl, NULL);
+	if (c->gone)
+		call_finish(c);
+}
+
+void call_answer_json(struct admin_call *c, int status, struct json_out *o)
+{
+	json_raw(o, STR("\n"));
+	if (o->full)
+		call_problem(c, PROBLEM_TOO_LARGE, STR_NONE);
+	else
+		call_answer(c, status, status < 400 ? STR("application/json") : STR("application/problem+json"), json_text(o));
+	json_fini(o);
+}
+
+/* ---- problem documents -------------------------------------------------------------------------------------------- */
+
+static void problem_begin(struct json_out *o, int status, const char *code, const char *text)
+{
+	json_init_heap(o, CALL_JSON_MAX);
+	o->pretty = true;
+	json_open(o, '{');
+	json_key(o, STR("type"));
+	json_strf(o, "https://sluice.dev/problems/%s", code);
+	json_key(o, STR("title"));
+	json_str(o, str_of(text));
+	json_key(o, STR("status"));
+	json_int(o, status);
+}
+
+void call_problem_begin(struct json_out *o, enum admin_problem p)
+{
+	problem_begin(o, problems[p].status, problems[p].code, problems[p].text);
+}
+
+void call_problem_end(struct admin_call *c, enum admin_problem p, struct json_out *o)
+{
+	json_close(o, '}');
+	call_answer_json(c, problems[p].status, o);
+}
+
+void call_problem(struct admin_call *c, enum admin_problem p, sluice_str detail)
+{
+	struct json_out o;
+	call_problem_begin(&o, p);
+	if (detail.len) {
+		json_key(&o, STR("detail"));
+		json_str(&o, detail);
+	}
+	call_problem_end(c, p, &o);
+}
+
+void call_refuse(struct admin_call *c, int err)
+{
+	const struct err_info *info = err_info(err);
+	struct json_out o;
+	int status = info->status == 499 ? 400 : info->status;
+	problem_begin(&o, status, info->code, info->text);
+	json_close(&o, '}');
+	call_answer_json(c, status, &o);
+}

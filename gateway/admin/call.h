@@ -1,0 +1,55 @@
+/*
+ * One request on the admin address and its one answer. Lives in its client's arena; the codec's events end in admin.c.
+ * Main thread.
+ */
+#ifndef ADMIN_CALL_H
+#define ADMIN_CALL_H
+
+#include "admin/gather.h"
+#include "base/json.h"
+
+struct admin;
+struct admin_command;
+
+enum admin_problem {
+#define P(name, status, code, text) PROBLEM_##name,
+#include "admin/problem.def"
+#undef P
+	PROBLEM_COUNT
+};
+
+struct admin_problem_info {
+	int status;
+	const char *code, *text;
+};
+const struct admin_problem_info *admin_problem_info(enum admin_problem p);
+
+enum { CALL_JSON_MAX = 4 << 20 }; /* bytes of the largest document */
+
+struct admin_call {
+	struct list link;                    /* admin.calls */
+	struct admin *admin;                 /* borrowed: outlives its calls */
+	struct client *client;               /* borrowed: until call_finish() */
+	const struct admin_command *command; /* borrowed: a row of the table; NULL: none was found */
+	struct gather_wait wait;
+	unsigned tries;                      /* of a reload that had to wait for another */
+	bool answered;
+	bool gone;                           /* no event comes from the client any more */
+};
+
+/* The whole answer; the texts are copied. Once. The call may be gone afterwards. type is not needed with an empty body. */
+void call_answer(struct admin_call *c, int status, sluice_str type, sluice_str body);
+/* The document in o, which is given back. */
+void call_answer_json(struct admin_call *c, int status, struct json_out *o);
+/* A problem document; detail may be empty. */
+void call_problem(struct admin_call *c, enum admin_problem p, sluice_str detail);
+/* Its beginning: type, title, status. Members may follow; then call_problem_end(). */
+void call_problem_begin(struct json_out *o, enum admin_problem p);
+void call_problem_end(struct admin_call *c, enum admin_problem p, struct json_out *o);
+/* What the codec refused. */
+void call_refuse(struct admin_call *c, int err);
+
+/* The request is over: c is gone. admin.c calls it. */
+void call_finish(struct admin_call *c);
+
+#endif

@@ -1,0 +1,61 @@
+/* Who may ask what. */
+#include "admin/permit.h"
+
+static bool conn_is_unix(const struct conn_info *conn)
+{
+	return str_eq(str_n(conn->peer_ip, conn->peer_ip_len), STR("unix"));
+}
+
+static bool conn_is_loopback(const struct conn_info *conn)
+{
+	sluice_str ip = str_n(conn->peer_ip, conn->peer_ip_len);
+	return str_starts(ip, STR("127.")) || str_eq(ip, STR("::1"));
+}
+
+static bool host_is_ip(sluice_str host)
+{
+	struct addr a;
+	if (host.len > 2 && host.data[0] == '[' && host.data[host.len - 1] == ']')
+		host = str_n(host.data + 1, host.len - 2);
+	return addr_from_ip(host, 1, &a);
+}
+
+static bool host_is_ours(sluice_str host, bool changes)
+{
+	/* HTTP/1.0 may leave it out, browsers never do */
+	if (host.len == 0 || host_is_ip(host) || str_eq(host, STR("localhost")) || str_ends(host, STR(".localhost")))
+		return true;
+	/* a name of a local network, such as a container's: no page of the Internet has one */
+	return !changes && !memchr(host.data, '.', host.len);
+}
+
+static bool head_has(const struct request_head *h, const char *name)
+{
+	return fields_find_name(&h->fields, str_of(name)) != NULL;
+}
+
+/* Whatever a proxy adds: then the peer's address says nothing about who asks. */
+static bool head_is_passed_on(const struct request_head *h)
+{
+	return head_has(h, "forwarded") || head_has(h, "x-forwarded-for") || head_has(h, "x-real-ip") || head_has(h, "via");
+}
+
+/* Browsers tell of the page with every POST it makes them send; it cannot stop them. */
+static bool head_is_from_page(const struct request_head *h)
+{
+	return head_has(h, "origin") || head_has(h, "referer") || head_has(h, "sec-fetch-site");
+}
+
+enum admin_problem permit(bool changes, const struct request_head *h, const struct conn_info *conn)
+{
+	bool is_unix = conn_is_unix(conn);
+	if (!is_unix && !host_is_ours(h->host, changes))
+		return PROBLEM_FOREIGN_HOST;
+	if (!changes)
+		return PROBLEM_COUNT;
+	if (!is_unix && !conn_is_loopback(conn))
+		return PROBLEM_NOT_LOCAL;
+	if (head_is_passed_on(h))
+		return PROBLEM_PASSED_ON;
+	return head_is_from_page(h) ? PROBLEM_FROM_BROWSER : PROBLEM_COUNT;
+}

@@ -1,0 +1,99 @@
+/*
+ * The admin address of the process: what it can tell and what it can be told, for admin/ to serve. Opened before any worker
+ * runs and closed before they end, so that it answers all the while. Main thread.
+ */
+#include "app/process.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+static void control_facts(void *ctx, struct admin_facts *f)
+{
+	static const enum admin_phase phases[] = {
+		[PROCESS_STARTING] = ADMIN_STARTING,
+		[PROCESS_SERVING] = ADMIN_SERVING,
+		[PROCESS_DRAINING] = ADMIN_DRAINING,
+		[PROCESS_STOPPING] = ADMIN_DRAINING,
+	};
+	const struct process *p = ctx;
+	*f = (struct admin_facts){ .phase = phases[p->phase],
+		                   .waiting = p->n_workers - p->applied,
+		                   .started_ns = p->started_ns,
+		                   .snap = p->snap,
+		                   .snapshots = snapshot_count(),
+		                   .reloads = p->reloads,
+		                   .reloads_failed = p->reloads_failed };
+	if (f->phase == ADMIN_SERVING && !p->ready)
+		f->phase = ADMIN_STARTING;
+}
+
+static enum admin_reload control_reload(void *ctx, struct diag *d)
+{
+	return process_load_again(ctx, d);
+}
+
+static void control_drain(void *ctx)
+{
+	struct process *p = ctx;
+	if (p->phase == PROCESS_SERVING)
+		process_drain(p);
+}
+
+static void control_stop(void *ctx)
+{
+	process_quit(ctx);
+}
+
+bool control_open(struct process *p, const struct snapshot *s, struct diag *d)
+{
+	const struct admin_env env = { .ctx = p,
+		                       .facts = control_facts,
+		                       .reload = control_reload,
+		                       .drain = control_drain,
+		                       .stop = control_stop };
+	if (s->admin.len == 0)
+		return true;
+	p->admin = admin_new(&p->main, &env);
+	p->admin_addr = s->admin;
+	int err = admin_open(p->admin, &s->admin);
+	if (err == 0)
+		return true;
+	(void)diag_error(d, &(struct mark){ .file = s->file }, "admin.address: cannot listen on %.*s: %s",
+	                 STR_ARG(s->conf.admin.address), strerror(-err));
+	apply_hint(d, err);
+	return false;
+}
+
+void control_workers(struct process *p)
+{
+	struct gather_worker *v = calloc(p->n_workers, sizeof(*v));
+	check(v, "out of memory: %u workers", p->n_workers);
+	for (unsigned i = 0; i < p->n_workers; i++)
+		v[i] = (struct gather_worker){ &p->workers[i].w, &p->workers[i].proxy, p->workers[i].front };
+	if (p->admin)
+		admin_set_workers(p->admin, v, p->n_workers);
+	free(v);
+}
+
+void control_settle(const struct process *p)
+{
+	const struct addr *now = &p->snap->admin;
+	char text[ADDR_TEXT] = "no address";
+	if (now->len == p->admin_addr.len && (now->len == 0 || addr_eq(now, &p->admin_addr)))
+		return;
+	if (p->admin)
+		(void)addr_text(&p->admin_addr, text);
+	log_warn("admin", "admin.address has changed: %s is served until the gateway is restarted", text);
+}
+
+void control_close(struct process *p)
+{
+	admin_close(p->admin);
+}
+
+void control_free(struct process *p)
+{
+	admin_free(&p->admin);
+}
