@@ -54,7 +54,7 @@ int command_check(struct command *c)
 	hash_seed();
 	struct policy policy = { .dirs = { c->plugin_dirs, c->n_plugin_dirs } };
 	struct tls_tickets *tickets = tls_tickets_new();
-	const struct snapshot_env env = { &policy, tickets, 1, NULL, NULL };
+	const struct snapshot_env env = { &policy, tickets, 0, NULL, NULL };
 	diag_init(&d);
 	struct snapshot *s = snapshot_load(c->file, &env, &d);
 	if (c->json) {

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <malloc.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +20,7 @@
 #include "tls/tickets.h"
 #include "tls/transport.h"
 
-enum { WORKERS_MAX = 256, MALLOC_KEEP = 32 << 20 };
+enum { MALLOC_KEEP = 32 << 20 };
 #define TICK_NS (10 * NS_PER_S)
 #define DRAIN_IDLE_NS NS_PER_S /* of a kept connection, once the gateway is stopping */
 
@@ -145,31 +144,6 @@ static void process_raise_descriptors(void)
 		log_warn("process", "the limit of descriptors stays: %s", strerror(errno));
 }
 
-/* How many workers: the number must be known before the file is built, so a look at the one option. */
-static unsigned process_count_workers(const char *file)
-{
-	struct arena a;
-	struct diag d;
-	struct config c;
-	unsigned n = 0;
-	uint64_t v;
-	arena_init(&a, 0);
-	diag_init(&d);
-	config_init(&c, &a, &d);
-	if (config_load(&c, file) == 0) {
-		const struct node *w = node_find(node_find(c.root, STR("runtime")), STR("workers"));
-		if (w && w->kind == NODE_SCALAR && str_u64(w->text, &v) && v >= 1 && v <= WORKERS_MAX)
-			n = (unsigned)v;
-	}
-	diag_fini(&d);
-	arena_fini(&a);
-	if (n == 0) {
-		cpu_set_t set;
-		n = sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
-	}
-	return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : n;
-}
-
 static bool process_add_signals(struct process *p)
 {
 	static const int sigs[] = { SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1 };
@@ -188,6 +162,8 @@ static bool process_begin(struct process *p, struct diag *d)
 	struct snapshot *s = process_load(p, d);
 	if (!s)
 		return false;
+	p->n_workers = p->policy.n_workers = s->n_workers;
+	fetch_tls_init(p->n_workers);
 	bool ok = control_open(p, s, d) && process_add_signals(p) && workers_start(p);
 	if (ok) {
 		p->policy.workers = p->worker_list;
@@ -216,12 +192,9 @@ static bool process_start(struct process *p)
 	timer_init(&p->grace, process_on_grace);
 	timer_init(&p->tick, process_on_tick);
 	p->tickets = tls_tickets_new();
-	p->n_workers = process_count_workers(p->options.file);
 	p->policy = (struct policy){ .dirs = { p->options.plugin_dirs, p->options.n_plugin_dirs },
 		                     .main = &p->main,
-		                     .n_workers = p->n_workers,
 		                     .fetch_tls = fetch_tls };
-	fetch_tls_init(p->n_workers);
 	diag_init(&d);
 	bool ok = process_begin(p, &d);
 	diag_print(&d, stderr);

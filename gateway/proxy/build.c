@@ -1,12 +1,15 @@
 /* From a file to a snapshot: read, bind, build each block, and only then believe it. Main thread. */
 #include "proxy/build.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
 #include "proxy/shared_store.h"
 #include "tls/client.h"
 #include "tls/server.h"
+
+enum { WORKERS_MAX = 256 };
 
 static uint64_t next_id; /* main thread, like n_snapshots */
 static size_t n_snapshots;
@@ -55,6 +58,26 @@ static void build_check_route_names(struct build *b)
 	free(table);
 }
 
+/* One event loop for each processor we may use, or as many as the file says; those that run already stay as they are. */
+static void build_workers(struct build *b)
+{
+	struct snapshot *s = b->snap;
+	const struct runtime_conf *r = &s->conf.runtime;
+	uint64_t n = 0;
+	cpu_set_t set;
+	if (str_eq(r->workers, STR("auto")) || r->workers.len == 0) {
+		n = sched_getaffinity(0, sizeof(set), &set) == 0 ? (uint64_t)CPU_COUNT(&set) : 1;
+		n = n > WORKERS_MAX ? WORKERS_MAX : n;
+	} else if (!str_u64(r->workers, &n) || n < 1 || n > WORKERS_MAX) {
+		(void)bind_error(&b->bind, r, "workers", "\"%.*s\" is neither auto nor a number from 1 to %d", STR_ARG(r->workers),
+		                 WORKERS_MAX);
+		n = 1;
+	}
+	s->n_workers = b->env->workers ? b->env->workers : (unsigned)n;
+	if (n != s->n_workers)
+		bind_warn(&b->bind, r, "workers", "%u workers run; another number needs a restart", s->n_workers);
+}
+
 struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env, struct diag *d)
 {
 	struct snapshot *s = calloc(1, sizeof(*s));
@@ -64,7 +87,6 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 	atomic_init(&s->refs, 1);
 	s->id = ++next_id;
 	s->loaded_ms = clock_unix_ms();
-	s->n_workers = env->workers;
 	arena_init(&s->arena, 0);
 	s->file = arena_str(&s->arena, str_of(file)).data;
 	config_init(&b.config, &s->arena, d);
@@ -77,6 +99,7 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 	int err = config_load(&b.config, file);
 	if (b.config.root) {
 		err |= bind_map(&b.bind, b.config.root, gateway_options, &s->conf);
+		build_workers(&b);
 		build_stores(&b);
 		build_listeners(&b);
 		build_admin(&b);

@@ -31,7 +31,7 @@ void build_stores(struct build *b)
 		struct report r = { b, &v[i] };
 		const struct store_args args = { .conf = &v[i],
 			                         .dir = b->config.dir,
-			                         .workers = b->env->workers,
+			                         .workers = b->snap->n_workers,
 			                         .report = report_store,
 			                         .report_ctx = &r };
 		struct shared_store *st = shared_store_get(v[i].name, bind_node(&b->bind, &v[i]), &args);
@@ -81,7 +81,7 @@ static struct tls_server *build_tls_server(struct build *b, const struct listene
 	const struct tls_server_args args = { .conf = &l->tls,
 		                              .dir = b->config.dir,
 		                              .protocols = http1,
-		                              .workers = b->env->workers,
+		                              .workers = b->snap->n_workers,
 		                              .tickets = b->env->tickets,
 		                              .report = report_tls,
 		                              .report_ctx = &r };
@@ -157,7 +157,7 @@ void build_upstreams(struct build *b)
 			continue;
 		const struct tls_client_args args = { .conf = &v[i].tls,
 			                              .dir = b->config.dir,
-			                              .workers = b->env->workers,
+			                              .workers = b->snap->n_workers,
 			                              .report = report_upstream_tls,
 			                              .report_ctx = &r };
 		u->client = tls_client_new(&args);

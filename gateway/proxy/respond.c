@@ -5,6 +5,7 @@
 #include "proxy/exchange.h"
 
 #include "base/json.h"
+#include "http1/write.h"
 
 /* A head for a body of our own. NULL when the exchange's memory is spent. */
 static struct response_head *respond_head(struct exchange *x, int status, sluice_str type, sluice_str body)
@@ -54,7 +55,7 @@ static void respond_with(struct exchange *x, struct response_head *h)
 		exchange_run_response(x);
 }
 
-static sluice_str respond_problem(struct exchange *x, int status, const char *code, const char *title, sluice_str detail)
+static sluice_str respond_problem(struct exchange *x, int status, const char *code, sluice_str title, sluice_str detail)
 {
 	struct json_out o;
 	char room[1024];
@@ -63,7 +64,7 @@ static sluice_str respond_problem(struct exchange *x, int status, const char *co
 	json_key(&o, STR("type"));
 	json_str(&o, arena_printf(x->px.arena, "https://sluice.dev/problems/%s", code));
 	json_key(&o, STR("title"));
-	json_str(&o, str_of(title));
+	json_str(&o, title);
 	json_key(&o, STR("status"));
 	json_int(&o, status);
 	if (detail.len) {
@@ -83,7 +84,7 @@ void respond_error(struct exchange *x, int err)
 	x->err = err;
 	x->code = info->code;
 	x->px.arena->budget += 16384; /* also who spent all memory gets an answer */
-	sluice_str body = respond_problem(x, status, info->code, info->text, STR_NONE);
+	sluice_str body = respond_problem(x, status, info->code, str_of(info->text), STR_NONE);
 	respond_with(x, body.data ? respond_head(x, status, STR("application/problem+json"), body) : NULL);
 }
 
@@ -93,8 +94,9 @@ void respond_plugin(struct exchange *x)
 	sluice_str body = a->body, type = a->content_type;
 	if (a->code) {
 		x->code = a->code;
-		body = respond_problem(x, a->status, a->code, a->detail.len ? a->detail.data : "The request was refused.",
-		                       STR_NONE);
+		/* the title says what kind of thing happened, the detail what happened this time (RFC 9457 3.1) */
+		sluice_str title = http1_reason(a->status);
+		body = respond_problem(x, a->status, a->code, title.len ? title : STR("Refused"), a->detail);
 		type = STR("application/problem+json");
 	}
 	respond_with(x, body.data ? respond_head(x, a->status, type, body) : NULL);

@@ -67,7 +67,7 @@ struct snapshot {
 struct snapshot_env {
 	struct policy *policy;
 	struct tls_tickets *tickets; /* shared */
-	unsigned workers;
+	unsigned workers;            /* that run already; 0: as many as the file says */
 	const struct snapshot *old;  /* in force now; NULL at start: what did not change is taken over */
 	const struct env *env;       /* NULL: the process's */
 };
