@@ -59,14 +59,18 @@ static void access_second(uint64_t unix_ms)
 
 static bool name_is_secret(sluice_str name)
 {
-	static const char *const names[] = { "access_token", "refresh_token", "id_token", "id_token_hint", "token",
-		                             "client_secret", "client_assertion", "assertion", "code", "code_verifier",
-		                             "password", "passwd", "secret", "api_key", "apikey", "api-key",
-		                             "key", "jwt", "sig", "signature", "session", "sessionid" };
+#define N(text) { (text), sizeof(text) - 1 }
+	static const sluice_str names[] = {
+		N("access_token"), N("refresh_token"), N("id_token"),  N("id_token_hint"), N("token"),     N("client_secret"),
+		N("assertion"),    N("client_assertion"), N("code"),   N("code_verifier"), N("password"),  N("passwd"),
+		N("secret"),       N("api_key"),       N("apikey"),    N("api-key"),       N("key"),       N("jwt"),
+		N("sig"),          N("signature"),     N("session"),   N("sessionid"),
+	};
+#undef N
 	if (name.len < 3 || name.len > 16)
 		return false;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (str_ieq(name, str_of(names[i])))
+		if (names[i].len == name.len && names[i].data[0] == ascii_lower(name.data[0]) && str_ieq(name, names[i]))
 			return true;
 	}
 	return false;
@@ -218,21 +222,45 @@ static void access_json(struct json_out *o, const struct access_record *r, const
 
 /* ---- the common log format, and what is called combined ---- */
 
+static bool clf_is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* How many bytes at p need no escape: eight at a time, then one by one. */
+static size_t clf_plain(const char *p, size_t n)
+{
+	const uint64_t ones = 0x0101010101010101ull, tops = 0x8080808080808080ull;
+	size_t i = 0;
+	for (; i + 8 <= n; i += 8) {
+		uint64_t w;
+		memcpy(&w, p + i, 8);
+		uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
+		/* a top bit for each byte that is no plain one; and maybe for one above it, which the exact loop sorts out */
+		if (((w - ones * 0x20) | (quote - ones) | (slash - ones) | (w + ones) | w) & tops)
+			break;
+	}
+	while (i < n && clf_is_plain((unsigned char)p[i]))
+		i++;
+	return i;
+}
+
 /* Bytes that could end a field or a line, and what is not ASCII, as \xHH. */
 static void clf_text(struct json_out *o, sluice_str s)
 {
 	static const char hex[] = "0123456789abcdef";
-	size_t from = 0;
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.data[i];
-		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\')
-			continue;
-		char e[4] = { '\\', 'x', hex[c >> 4], hex[c & 15] };
-		json_raw(o, str_n(s.data + from, i - from));
-		json_raw(o, str_n(e, 4));
-		from = i + 1;
+	while (s.len) {
+		size_t n = clf_plain(s.data, s.len);
+		if (n) {
+			json_raw(o, str_n(s.data, n));
+		} else {
+			unsigned char c = (unsigned char)s.data[0];
+			char e[4] = { '\\', 'x', hex[c >> 4], hex[c & 15] };
+			json_raw(o, str_n(e, 4));
+			n = 1;
+		}
+		s = str_n(s.data + n, s.len - n);
 	}
-	json_raw(o, str_n(s.data + from, s.len - from));
 }
 
 /* A field without quotes: blanks would end it. */
@@ -330,5 +358,5 @@ size_t access_line(const struct access_conf *conf, const struct access_record *r
 		safe.referer = str_n(referer, n + q.len);
 	}
 	size_t n = access_write(conf, &safe, &cuts[0], buf, room);
-	return n ? n : access_write(conf, &safe, &cuts[1], buf, room);
+	return n || room < ACCESS_LINE_MAX ? n : access_write(conf, &safe, &cuts[1], buf, room);
 }

@@ -8,7 +8,7 @@
 #ifndef OBS_ACCESS_H
 #define OBS_ACCESS_H
 
-#include "proxy/conf.h"
+#include "obs/conf.h"
 
 struct access_record {
 	/* all strings borrowed; empty ones are left out */

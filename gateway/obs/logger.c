@@ -184,9 +184,12 @@ static size_t logger_portion(const struct logger *l, sluice_str left)
 {
 	if (l->out->is_file || left.len <= PIPE_BUF)
 		return left.len;
-	const char *end = memrchr(left.data, '\n', PIPE_BUF);
-	if (!end)
-		end = memchr(left.data, '\n', left.len);
+	size_t n = PIPE_BUF;
+	while (n && left.data[n - 1] != '\n')
+		n--;
+	if (n)
+		return n;
+	const char *end = memchr(left.data, '\n', left.len);
 	return end ? (size_t)(end + 1 - left.data) : left.len;
 }
 

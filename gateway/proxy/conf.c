@@ -18,15 +18,6 @@ static const sluice_option admin_options[] = {
 };
 
 static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
-static const char *const formats[] = { "json", "combined", "common", NULL };
-
-static const sluice_option access_options[] = {
-	SLUICE_OPTION(SLUICE_T_STR, struct access_conf, path, .def = "stderr", .flags = SLUICE_F_SCALAR,
-	              .doc = "where a line for each request goes: a file, stderr, stdout or off"),
-	SLUICE_OPTION(SLUICE_T_ENUM, struct access_conf, format, .def = "json", .choices = formats,
-	              .doc = "what the line looks like"),
-	SLUICE_OPTIONS_END,
-};
 
 static const sluice_option log_options[] = {
 	SLUICE_OPTION(SLUICE_T_ENUM, struct log_conf, level, .def = "info", .choices = levels,

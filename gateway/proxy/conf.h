@@ -3,6 +3,7 @@
 #define PROXY_CONF_H
 
 #include "front/conf.h"
+#include "obs/conf.h"
 #include "store/conf.h"
 #include "upstream/conf.h"
 
@@ -16,13 +17,6 @@ struct runtime_conf {
 
 struct admin_conf {
 	sluice_str address; /* empty: no admin listener */
-};
-
-enum access_format { ACCESS_JSON, ACCESS_COMBINED, ACCESS_COMMON };
-
-struct access_conf {
-	sluice_str path; /* "stderr", "stdout", "off" or a file */
-	int32_t format;  /* enum access_format */
 };
 
 struct log_conf {

@@ -1,0 +1,208 @@
+/* obs/access: lines of the access log, with friendly and with hostile facts. */
+#include "obs/access.h"
+
+#include <stdio.h>
+
+#define json_null jansson_null /* base/json.h has one too */
+#include <jansson.h>
+#undef json_null
+
+#include "unit.h"
+
+static struct access_record sample(void)
+{
+	static const sluice_str notes[] = { { "limit-store-down", 16 }, { "stale-keys", 10 } };
+	static const sluice_pair attrs[] = { { { "claim:sub", 9 }, { "alice", 5 } } };
+	return (struct access_record){
+		.request_id = STR("7f3a"), .client = STR("192.0.2.7"), .listener = STR("public"), .route = STR("orders"),
+		.method = STR("GET"), .host = STR("api.example.com"), .path = STR("/v1/orders/7"), .query = STR("a=1&b"),
+		.user_agent = STR("curl/8.5"), .referer = STR("https://example.com/"), .upstream = STR("orders"),
+		.server = STR("10.0.0.5:9000"), .reason = STR("upstream-timeout"), .consumer = STR("alice"),
+		.tls = STR("TLSv1.3"), .trace_id = STR("4bf92f35"), .notes = { notes, 2 }, .attrs = { attrs, 1 },
+		.unix_ms = 1719835200042, .duration_us = 1250, .connect_us = 300, .response_us = 1100, .bytes_in = 120,
+		.bytes_out = 4096, .status = 504, .version = 11, .tries = 2,
+	};
+}
+
+static const char *line(int format, int query, const struct access_record *r)
+{
+	static char buf[ACCESS_LINE_MAX + 1];
+	struct access_conf conf = { .format = format, .query = query };
+	size_t n = access_line(&conf, r, buf, ACCESS_LINE_MAX);
+	assert_int_not_equal(n, 0);
+	assert_int_equal(buf[n - 1], '\n');
+	assert_ptr_equal(memchr(buf, '\n', n), buf + n - 1); /* one line is one line */
+	buf[n - 1] = 0;
+	return buf;
+}
+
+static void test_formats(void **state)
+{
+	struct access_record r = sample();
+	(void)state;
+	assert_string_equal(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r),
+	                    "{\"time\":\"2024-07-01T12:00:00.042Z\",\"id\":\"7f3a\",\"client\":\"192.0.2.7\",\"method\":\"GET\","
+	                    "\"host\":\"api.example.com\",\"path\":\"/v1/orders/7\",\"query\":\"a=1&b\",\"protocol\":\"HTTP/1.1\","
+	                    "\"status\":504,\"reason\":\"upstream-timeout\",\"bytes_in\":120,\"bytes_out\":4096,"
+	                    "\"duration_ms\":1.25,\"listener\":\"public\",\"route\":\"orders\",\"upstream\":\"orders\","
+	                    "\"server\":\"10.0.0.5:9000\",\"tries\":2,\"connect_ms\":0.3,\"response_ms\":1.1,"
+	                    "\"notes\":[\"limit-store-down\",\"stale-keys\"],\"consumer\":\"alice\","
+	                    "\"attrs\":{\"claim:sub\":\"alice\"},\"tls\":\"TLSv1.3\",\"user_agent\":\"curl/8.5\","
+	                    "\"referer\":\"https://example.com/\",\"trace_id\":\"4bf92f35\"}");
+	assert_string_equal(line(ACCESS_COMBINED, ACCESS_QUERY_KEEP, &r),
+	                    "192.0.2.7 - alice [01/Jul/2024:12:00:00 +0000] \"GET /v1/orders/7?a=1&b HTTP/1.1\" 504 4096 "
+	                    "\"https://example.com/\" \"curl/8.5\"");
+	assert_string_equal(line(ACCESS_COMMON, ACCESS_QUERY_DROP, &r),
+	                    "192.0.2.7 - alice [01/Jul/2024:12:00:00 +0000] \"GET /v1/orders/7 HTTP/1.1\" 504 4096");
+}
+
+/* What a connection that never sent a whole head leaves. */
+static void test_nothing(void **state)
+{
+	struct access_record r = { .client = STR("::1"), .unix_ms = 0 };
+	(void)state;
+	assert_string_equal(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r),
+	                    "{\"time\":\"1970-01-01T00:00:00.000Z\",\"client\":\"::1\",\"status\":0,\"bytes_in\":0,"
+	                    "\"bytes_out\":0,\"duration_ms\":0}");
+	assert_string_equal(line(ACCESS_COMBINED, ACCESS_QUERY_KEEP, &r),
+	                    "::1 - - [01/Jan/1970:00:00:00 +0000] \"-\" 0 0 \"-\" \"-\"");
+}
+
+static const char *query_of(const char *query, int keep)
+{
+	static char buf[8192];
+	struct access_record r = { .query = str_of(query) };
+	json_t *j = json_loads(line(ACCESS_JSON, keep, &r), 0, NULL);
+	assert_non_null(j);
+	const char *got = json_string_value(json_object_get(j, "query"));
+	(void)snprintf(buf, sizeof(buf), "%s", got ? got : "(none)");
+	json_decref(j);
+	return buf;
+}
+
+static void test_secrets(void **state)
+{
+	(void)state;
+	assert_string_equal(query_of("a=1&access_token=abc&b=2", 0), "a=1&access_token=***&b=2");
+	assert_string_equal(query_of("Access_Token=abc", 0), "Access_Token=***");
+	assert_string_equal(query_of("code=abc&state=x&code=", 0), "code=***&state=x&code=");
+	assert_string_equal(query_of("token=a=b", 0), "token=***");
+	assert_string_equal(query_of("tokens=a&mytoken=b&password", 0), "tokens=a&mytoken=b&password");
+	assert_string_equal(query_of("api_key=x&", 0), "api_key=***&");
+	assert_string_equal(query_of("a=1&access_token=abc", 1), "(none)");
+
+	struct access_record r = { .client = STR("c"), .referer = STR("https://a.test/cb?code=abc&x=1#f") };
+	assert_non_null(strstr(line(ACCESS_COMBINED, 0, &r), "\"https://a.test/cb?code=***&x=1#f\""));
+	assert_non_null(strstr(line(ACCESS_COMBINED, 1, &r), "\"https://a.test/cb?...\""));
+	r.referer = STR("https://a.test/cb?x=1");
+	assert_non_null(strstr(line(ACCESS_COMBINED, 0, &r), "\"https://a.test/cb?x=1\""));
+}
+
+/* A secret that starts before the place at which a long query is cut. */
+static void test_secret_at_cut(void **state)
+{
+	char query[4096];
+	(void)state;
+	for (size_t pad = 1980; pad < 2060; pad++) {
+		memset(query, 'q', pad);
+		(void)snprintf(query + pad, sizeof(query) - pad, "&access_token=%0100d", 7);
+		memset(query + pad + 14, 'S', 100);
+		assert_null(strstr(query_of(query, 0), "SS"));
+	}
+	char referer[600];
+	for (size_t pad = 440; pad < 520; pad++) {
+		(void)snprintf(referer, sizeof(referer), "https://a.test/?%0*d&code=SSSSSSSSSSSSSSSSSSS", (int)pad, 1);
+		struct access_record r = { .referer = str_of(referer) };
+		assert_null(strstr(line(ACCESS_JSON, 0, &r), "SS"));
+	}
+}
+
+static void test_hostile(void **state)
+{
+	static const char evil[] = "a\"b\\c\n\r\t\x1b[31m\x7f\xc2\x9b\xff d\xc3\xa9";
+	struct access_record r = sample();
+	r.method = r.host = r.path = r.query = r.user_agent = r.referer = r.consumer = str_n(evil, sizeof(evil) - 1);
+	(void)state;
+	for (int format = ACCESS_JSON; format <= ACCESS_COMMON; format++) {
+		const char *text = line(format, ACCESS_QUERY_KEEP, &r);
+		for (const char *p = text; *p; p++) {
+			if ((unsigned char)*p < 0x20 || *p == 0x7f || (format != ACCESS_JSON && (unsigned char)*p > 0x7f))
+				fail_msg("byte %02x in %s", (unsigned char)*p, text);
+		}
+		assert_null(strstr(text, "\xc2\x9b"));
+	}
+	json_error_t e;
+	json_t *j = json_loads(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r), 0, &e);
+	if (!j)
+		fail_msg("%s", e.text);
+	assert_string_equal(json_string_value(json_object_get(j, "user_agent")), "a\"b\\c\n\r\t\x1b[31m??\xef\xbf\xbd d\xc3\xa9");
+	json_decref(j);
+	assert_non_null(strstr(line(ACCESS_COMBINED, ACCESS_QUERY_KEEP, &r),
+	                       " \"a\\x22b\\x5cc\\x0a\\x0d\\x09\\x1b[31m\\x7f\\xc2\\x9b\\xff d\\xc3\\xa9\""));
+	assert_non_null(strstr(line(ACCESS_COMMON, ACCESS_QUERY_KEEP, &r), "\\xff\\x20d")); /* in words a blank is escaped too */
+}
+
+/* The longest of everything, all of it in need of escapes: still a line, and still JSON. */
+static void test_huge(void **state)
+{
+	static char big[100000];
+	static sluice_str notes[1000];
+	static sluice_pair attrs[1000];
+	static const char fill[] = { '\1', '"', 'x', '\xff', '\xc3', '&' };
+	(void)state;
+	for (size_t f = 0; f < sizeof(fill); f++) {
+		memset(big, fill[f], sizeof(big));
+		sluice_str s = str_n(big, sizeof(big));
+		for (size_t i = 0; i < 1000; i++) {
+			notes[i] = s;
+			attrs[i] = (sluice_pair){ s, s };
+		}
+		struct access_record r = { s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, { notes, 1000 }, { attrs, 1000 },
+			                   .unix_ms = UINT64_MAX / 2, .duration_us = UINT64_MAX, .connect_us = UINT64_MAX,
+			                   .bytes_in = INT64_MAX, .bytes_out = INT64_MAX, .status = 999, .tries = 255 };
+		json_error_t e;
+		json_t *j = json_loads(line(ACCESS_JSON, 0, &r), 0, &e);
+		if (!j)
+			fail_msg("%s", e.text);
+		json_decref(j);
+		(void)line(ACCESS_COMBINED, 0, &r);
+		(void)line(ACCESS_COMMON, 0, &r);
+	}
+}
+
+static void test_room(void **state)
+{
+	struct access_record r = sample();
+	struct access_conf conf = { .format = ACCESS_JSON };
+	char buf[2048];
+	size_t n = access_line(&conf, &r, buf, sizeof(buf));
+	(void)state;
+	assert_true(n > 100);
+	assert_int_equal(access_line(&conf, &r, buf, n), n);
+	for (size_t room = 0; room < n; room++)
+		assert_int_equal(access_line(&conf, &r, buf, room), 0);
+}
+
+static void test_cut(void **state)
+{
+	char agent[600];
+	struct access_record r = { .user_agent = { agent, sizeof(agent) } };
+	(void)state;
+	for (size_t i = 0; i < sizeof(agent); i += 2)
+		memcpy(agent + i, "\xc3\xa9", 2);
+	json_t *j = json_loads(line(ACCESS_JSON, 0, &r), 0, NULL);
+	const char *got = json_string_value(json_object_get(j, "user_agent"));
+	assert_int_equal(strlen(got), 512 + 3); /* whole characters, then an ellipsis */
+	assert_string_equal(got + 512, "\xe2\x80\xa6");
+	json_decref(j);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_formats), cmocka_unit_test(test_nothing), cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_secret_at_cut), cmocka_unit_test(test_hostile), cmocka_unit_test(test_huge),
+		cmocka_unit_test(test_room), cmocka_unit_test(test_cut),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
