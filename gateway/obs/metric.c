@@ -1,0 +1,208 @@
+/* The metrics page. Main thread. */
+#include "obs/metric.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/series.h"
+#include "base/utf8.h"
+
+enum { LINE_BYTES = 2048, LABELS_MAX = 4 };
+
+__attribute__((format(printf, 2, 3))) static void metric_printf(struct buf *out, const char *fmt, ...)
+{
+	char line[LINE_BYTES];
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	check(n >= 0 && (size_t)n < sizeof(line), "a line of %d bytes", n);
+	buf_append(out, line, (size_t)n);
+}
+
+/* A label's value: UTF-8 with backslash, quote and newline escaped; other control bytes and what is no UTF-8 become "?". */
+static void metric_label_value(struct buf *out, sluice_str s)
+{
+	while (s.len) {
+		size_t n = utf8_len(s.data, s.len);
+		unsigned char c = (unsigned char)s.data[0];
+		if (c == '\\' || c == '"')
+			metric_printf(out, "\\%c", c);
+		else if (c == '\n')
+			buf_append(out, "\\n", 2);
+		else if (n == 0 || c < 0x20 || c == 0x7f)
+			buf_append(out, "?", 1);
+		else
+			buf_append(out, s.data, n);
+		n = n ? n : 1;
+		s = str_n(s.data + n, s.len - n);
+	}
+}
+
+/* The start of a sample: name and labels, a blank behind. */
+static void metric_start(struct buf *out, const char *name, const char *suffix, const sluice_pair *labels, size_t n)
+{
+	metric_printf(out, "sluice_%s%s", name, suffix);
+	for (size_t i = 0; i < n; i++) {
+		metric_printf(out, "%c%.*s=\"", i ? ',' : '{', STR_ARG(labels[i].name));
+		metric_label_value(out, labels[i].value);
+		buf_append(out, "\"", 1);
+	}
+	buf_append(out, n ? "} " : " ", n ? 2 : 1);
+}
+
+static const char *metric_suffix(enum metric_type type)
+{
+	return type == METRIC_COUNTER ? "_total" : "";
+}
+
+static void metric_head(struct buf *out, const char *name, const char *suffix, const char *type, const char *help)
+{
+	metric_printf(out, "# HELP sluice_%s%s %s\n# TYPE sluice_%s%s %s\n", name, suffix, help, name, suffix, type);
+}
+
+void metric_family(struct buf *out, const char *name, enum metric_type type, const char *help)
+{
+	metric_head(out, name, metric_suffix(type), type == METRIC_COUNTER ? "counter" : "gauge", help);
+}
+
+void metric_sample(struct buf *out, const char *name, enum metric_type type, const sluice_pair *labels, size_t n, uint64_t v)
+{
+	metric_start(out, name, metric_suffix(type), labels, n);
+	metric_printf(out, "%llu\n", (unsigned long long)v);
+}
+
+/* ---- numbers of the process ---- */
+
+static void metric_stats(struct buf *out)
+{
+	const char *last = "";
+	for (unsigned i = 0; i < STAT_COUNT; i++) {
+		const struct stat_info *s = stat_info((enum stat_id)i);
+		enum metric_type type = s->kind == STAT_COUNTER ? METRIC_COUNTER : METRIC_GAUGE;
+		sluice_pair label = { str_of(s->label), str_of(s->value) };
+		if (strcmp(last, s->name) != 0)
+			metric_family(out, s->name, type, s->help);
+		last = s->name;
+		metric_sample(out, s->name, type, &label, label.name.len != 0, stat_read((enum stat_id)i));
+	}
+}
+
+/* What the system knows of the process, by the names that all exporters use. */
+static void metric_process(struct buf *out)
+{
+	struct rusage u;
+	unsigned long long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+	if (f) {
+		char text[128] = "";
+		sluice_str rest = str_n(text, fread(text, 1, sizeof(text) - 1, f));
+		uint64_t v = 0;
+		(void)str_cut(&rest, ' ');
+		pages = str_u64(str_cut(&rest, ' '), &v) ? v : 0;
+		(void)fclose(f);
+	}
+	unsigned n_fds = 0;
+	DIR *d = opendir("/proc/self/fd");
+	if (d) {
+		while (readdir(d))
+			n_fds++;
+		(void)closedir(d);
+		n_fds = n_fds > 3 ? n_fds - 3 : 0; /* ".", ".." and the one that looks */
+	}
+	(void)getrusage(RUSAGE_SELF, &u);
+	metric_printf(out, "# HELP process_cpu_seconds_total User and system time spent.\n"
+	                   "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total %lld.%06ld\n",
+	              (long long)(u.ru_utime.tv_sec + u.ru_stime.tv_sec + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000000),
+	              (long)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) % 1000000);
+	metric_printf(out, "# HELP process_resident_memory_bytes Memory in use.\n"
+	                   "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes %llu\n",
+	              pages * (unsigned long long)sysconf(_SC_PAGESIZE));
+	metric_printf(out, "# HELP process_open_fds Open descriptors.\n"
+	                   "# TYPE process_open_fds gauge\nprocess_open_fds %u\n", n_fds);
+	metric_printf(out, "# HELP sluice_build_info The version of the gateway.\n"
+	                   "# TYPE sluice_build_info gauge\nsluice_build_info{version=\"%s\"} 1\n", SLUICE_VERSION);
+}
+
+/* ---- series ---- */
+
+struct metric_series {
+	struct buf *out;
+	const struct family_info *family;
+	bool begun; /* a family without series is left out */
+};
+
+static const char *const classes[SERIES_CLASS_COUNT] = { "none", "1xx", "2xx", "3xx", "4xx", "5xx" };
+
+static void metric_histogram(struct buf *out, const char *name, const struct series_view *v, sluice_pair *labels, size_t n)
+{
+	char bound[32];
+	uint64_t count = 0;
+	labels[n].name = STR("le");
+	for (unsigned i = 0; i <= SERIES_BUCKETS; i++) {
+		count += v->cells[i];
+		if (i < SERIES_BUCKETS)
+			(void)snprintf(bound, sizeof(bound), "%.10g", (double)series_bounds_ns[i] / 1e9);
+		labels[n].value = i < SERIES_BUCKETS ? str_of(bound) : STR("+Inf");
+		metric_start(out, name, "_bucket", labels, n + 1);
+		metric_printf(out, "%llu\n", (unsigned long long)count);
+	}
+	uint64_t ns = v->cells[SERIES_BUCKETS + 1];
+	metric_start(out, name, "_sum", labels, n);
+	metric_printf(out, "%llu.%09llu\n", (unsigned long long)(ns / 1000000000), (unsigned long long)(ns % 1000000000));
+	metric_start(out, name, "_count", labels, n);
+	metric_printf(out, "%llu\n", (unsigned long long)count);
+}
+
+static void metric_one_series(void *ctx, const struct series_view *v)
+{
+	static const char *const types[] = { [SERIES_COUNTER] = "counter", [SERIES_TIME] = "counter", [SERIES_GAUGE] = "gauge",
+		                             [SERIES_CLASSES] = "counter", [SERIES_HISTOGRAM] = "histogram" };
+	struct metric_series *m = ctx;
+	const struct family_info *f = m->family;
+	const char *suffix = strcmp(types[f->kind], "counter") == 0 ? "_total" : "";
+	sluice_pair labels[LABELS_MAX];
+	size_t n = 0;
+
+	if (!m->begun)
+		metric_head(m->out, f->name, suffix, types[f->kind], f->help);
+	m->begun = true;
+	for (unsigned i = 0; i < 2 && f->labels[i][0]; i++)
+		labels[n++] = (sluice_pair){ str_of(f->labels[i]), v->values[i] };
+	switch (f->kind) {
+	case SERIES_COUNTER:
+	case SERIES_GAUGE:
+		metric_start(m->out, f->name, suffix, labels, n);
+		metric_printf(m->out, "%llu\n", (unsigned long long)v->cells[0]);
+		break;
+	case SERIES_TIME:
+		metric_start(m->out, f->name, suffix, labels, n);
+		metric_printf(m->out, "%llu.%09llu\n", (unsigned long long)(v->cells[0] / 1000000000),
+		              (unsigned long long)(v->cells[0] % 1000000000));
+		break;
+	case SERIES_CLASSES:
+		labels[n].name = STR("status");
+		for (unsigned i = 0; i < SERIES_CLASS_COUNT; i++) {
+			labels[n].value = str_of(classes[i]);
+			metric_start(m->out, f->name, suffix, labels, n + 1);
+			metric_printf(m->out, "%llu\n", (unsigned long long)v->cells[i]);
+		}
+		break;
+	case SERIES_HISTOGRAM:
+		metric_histogram(m->out, f->name, v, labels, n);
+		break;
+	}
+}
+
+void metric_write(struct buf *out)
+{
+	metric_process(out);
+	metric_stats(out);
+	for (unsigned f = 0; f < FAMILY_COUNT; f++) {
+		struct metric_series m = { .out = out, .family = family_info((enum family)f) };
+		series_each((enum family)f, metric_one_series, &m);
+	}
+}
