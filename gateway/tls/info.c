@@ -22,7 +22,7 @@ static struct tls *tls_open(const struct stream *s)
 bool tls_was_truncated(const struct stream *s)
 {
 	struct tls *t = tls_of(s);
-	return t && (t->flags & TLS_RAW_EOF) && !(t->flags & TLS_CLEAN_EOF);
+	return t && (t->flags & TLS_RAW_EOF);
 }
 
 static int tls_verify_text(SSL *ssl, char *buf, size_t n)

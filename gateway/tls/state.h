@@ -17,10 +17,9 @@ enum tls_flags {
 	TLS_OPEN = 1 << 0,       /* the handshake is done */
 	TLS_BROKEN = 1 << 1,     /* nothing can be read or written any more */
 	TLS_MUTE = 1 << 2,       /* nothing can be sent any more; what has arrived can be read */
-	TLS_RAW_EOF = 1 << 3,    /* the socket said so */
-	TLS_CLEAN_EOF = 1 << 4,  /* close_notify said so */
-	TLS_STARVED = 1 << 5,    /* what is buffered is no whole record: only the socket can help */
-	TLS_TICKET_DUE = 1 << 6  /* a ticket goes out with the first bytes */
+	TLS_RAW_EOF = 1 << 3,    /* the socket ended, before close_notify: behind that nothing is read */
+	TLS_STARVED = 1 << 4,    /* what is buffered is no whole record: only the socket can help */
+	TLS_TICKET_DUE = 1 << 5  /* a ticket goes out with the first bytes */
 };
 
 struct tls {

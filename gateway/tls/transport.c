@@ -233,11 +233,7 @@ static enum io tls_why(struct tls *t)
 	}
 	if (t->flags & TLS_BROKEN)
 		return IO_FAIL;
-	if (SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN) {
-		t->flags |= TLS_CLEAN_EOF;
-		return IO_EOF;
-	}
-	if (t->flags & TLS_RAW_EOF)
+	if ((t->flags & TLS_RAW_EOF) || (SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN))
 		return IO_EOF;
 	if (SSL_want_read(t->ssl)) {
 		t->flags |= TLS_STARVED;
@@ -269,6 +265,7 @@ static enum io tls_handshake(struct stream *s)
 		io = IO_FAIL;
 	if (io == IO_OK) {
 		t->flags |= TLS_OPEN;
+		(void)SSL_free_buffers(t->ssl);
 		if (t->slot)
 			tls_client_opened(t);
 		s->bytes_in = s->bytes_out = 0;
@@ -322,6 +319,7 @@ static enum io tls_read(struct stream *s, size_t want)
 	s->bytes_in = before + got;
 	/* reading makes OpenSSL write now and then: alerts, key updates. Whether that went, the next write tells. */
 	(void)tls_push(s);
+	(void)SSL_free_buffers(t->ssl); /* those it made for a ticket or the like; does nothing while bytes wait in them */
 	if (io == IO_EOF)
 		s->flags |= STREAM_EOF;
 	return got ? IO_OK : io; /* what stopped it will do so again */
@@ -389,7 +387,7 @@ static enum io tls_write(struct stream *s)
 	}
 	s->bytes_out = before + (len - s->out.len);
 	if (ticket)
-		(void)SSL_free_buffers(t->ssl); /* for a ticket OpenSSL makes them anew */
+		(void)SSL_free_buffers(t->ssl); /* a ticket leaves one for reading behind */
 	if (io == IO_FAIL)
 		errno = t->error_no ? t->error_no : EPROTO;
 	return io;
