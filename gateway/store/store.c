@@ -1,8 +1,7 @@
 /*
- * Stores. A sluice_store is a name for a backend; backends are shared by all stores that say the same, and known to the main
- * thread in one list. A worker keeps a link for each Redis backend it used, and holds the backend while it has the link:
- * so the last of main thread and workers to let go frees it. Links to a backend that no store names any more are closed
- * by a look around every second.
+ * Stores. The main thread knows all of them in one list and counts who took each. A worker keeps a link for each Redis store
+ * it used, and holds the store while it has the link: so the last of main thread and workers to let go frees it. Links to a
+ * store that nobody has taken any more are closed by a look around every second.
  */
 #include "store/store.h"
 
@@ -20,23 +19,19 @@
 #define LOOK_AROUND_NS NS_PER_S
 #define PING_NS (5 * NS_PER_S)
 
-struct backend {
-	struct list link;         /* on backends, while a store names it */
-	uint64_t identity[2];     /* hash of all that makes it what it is */
-	_Atomic unsigned holders; /* links, and 1 while a store names it */
-	_Atomic unsigned stores;  /* that name it */
-	struct cells *cells;      /* owned; NULL: Redis */
-	struct arena mem;         /* owned: strings of conf */
-	struct redis_conf conf;
-	struct tls_client *tls;   /* owned */
-};
-
 struct sluice_store {
 	sluice_store_kind kind;
 	char name[STORE_NAME_MAX + 1];
-	struct backend *backend; /* shared: counted by stores */
-	struct cells *cells;     /* of the backend */
+	struct list link;         /* on stores, while somebody has taken it */
+	uint64_t identity[2];     /* hash of all that makes it what it is */
+	unsigned taken;           /* main thread: as often as store_new() gave it out */
+	_Atomic bool is_taken;    /* for the workers */
+	_Atomic unsigned holders; /* links, and 1 while it is taken */
+	struct cells *cells;      /* owned; NULL: Redis */
 	uint64_t timeout_ns;
+	struct arena mem;         /* owned: strings of conf */
+	struct redis_conf conf;
+	struct tls_client *tls;   /* owned */
 };
 
 /* A worker's. */
@@ -47,26 +42,26 @@ struct store_part {
 };
 struct store_link {
 	struct list link;
-	struct backend *backend;      /* shared: counted by holders */
-	struct redis_link *redis;     /* owned */
+	struct sluice_store *store; /* shared: counted by holders */
+	struct redis_link *redis;   /* owned */
 };
 
-static struct list backends = { &backends, &backends }; /* main thread */
+static struct list stores = { &stores, &stores }; /* main thread */
 static pthread_once_t local_once = PTHREAD_ONCE_INIT;
 static struct sluice_store local = { .kind = SLUICE_STORE_MEMORY, .name = "local" };
 
-/* ---- backends --------------------------------------------------------------------------------------------------- */
+/* ---- finding and making ----------------------------------------------------------------------------------------- */
 
-static void backend_let_go(struct backend *b)
+static void store_let_go(struct sluice_store *s)
 {
-	if (atomic_fetch_sub_explicit(&b->holders, 1, memory_order_acq_rel) > 1)
+	if (atomic_fetch_sub_explicit(&s->holders, 1, memory_order_acq_rel) > 1)
 		return;
-	cells_free(&b->cells);
-	tls_client_free(&b->tls);
-	if (b->conf.url.password.len)
-		explicit_bzero((char *)(uintptr_t)b->conf.url.password.data, b->conf.url.password.len);
-	arena_fini(&b->mem);
-	free(b);
+	cells_free(&s->cells);
+	tls_client_free(&s->tls);
+	if (s->conf.url.password.len)
+		explicit_bzero((char *)(uintptr_t)s->conf.url.password.data, s->conf.url.password.len);
+	arena_fini(&s->mem);
+	free(s);
 }
 
 /* A file that was replaced makes another identity: its content is read anew. */
@@ -81,18 +76,18 @@ static sluice_str file_version(struct arena *a, const char *dir, sluice_str path
 	                    (intmax_t)st.st_size, (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 }
 
-static void backend_identity(struct arena *a, const struct store_args *args, const struct redis_url *u, uint64_t out[2])
+static void store_identity(struct arena *a, const struct store_args *args, const struct redis_url *u, uint64_t out[2])
 {
 	const struct store_conf *c = args->conf;
 	const struct tls_client_conf *t = &c->tls;
 	sluice_str text;
 	if (c->memory) {
-		text = arena_printf(a, "memory %s %ju", c->name.data, (uintmax_t)c->memory);
+		text = arena_printf(a, "memory %.*s %ju", STR_ARG(c->name), (uintmax_t)c->memory);
 	} else {
 		char where[REDIS_URL_TEXT];
 		redis_url_text(u, where);
-		text = arena_printf(a, "redis %s|%zu:%.*s|%zu:%.*s|%ju|%ju|%d|%d|%zu:%.*s|%s|%s|%s|%u", where, u->user.len,
-		                    STR_ARG(u->user), u->password.len, STR_ARG(u->password), (uintmax_t)c->timeout,
+		text = arena_printf(a, "redis %.*s|%s|%zu:%.*s|%zu:%.*s|%ju|%ju|%d|%d|%zu:%.*s|%s|%s|%s|%u", STR_ARG(c->name),
+		                    where, u->user.len, STR_ARG(u->user), u->password.len, STR_ARG(u->password), (uintmax_t)c->timeout,
 		                    (uintmax_t)c->connect_timeout, t->verify, t->min_version, t->server_name.len,
 		                    STR_ARG(t->server_name), file_version(a, args->dir, t->ca).data,
 		                    file_version(a, args->dir, t->certificate).data,
@@ -102,12 +97,12 @@ static void backend_identity(struct arena *a, const struct store_args *args, con
 	explicit_bzero((char *)(uintptr_t)text.data, text.len);
 }
 
-static struct backend *backend_find(const uint64_t identity[2])
+static struct sluice_store *store_find(const uint64_t identity[2])
 {
-	list_each(e, &backends) {
-		struct backend *b = container_of(e, struct backend, link);
-		if (b->identity[0] == identity[0] && b->identity[1] == identity[1])
-			return b;
+	list_each(e, &stores) {
+		struct sluice_store *s = container_of(e, struct sluice_store, link);
+		if (s->identity[0] == identity[0] && s->identity[1] == identity[1])
+			return s;
 	}
 	return NULL;
 }
@@ -121,84 +116,71 @@ static void store_on_tls_report(void *ctx, bool is_warning, int index, const cha
 	args->report(args->report_ctx, is_warning, path, text);
 }
 
-static struct backend *backend_new(const struct store_args *args, const struct redis_url *u)
+/* What takes more than memory of its own: cells, TLS. */
+static int store_equip(struct sluice_store *s, const struct store_args *args, const struct redis_url *u)
 {
 	const struct store_conf *c = args->conf;
-	struct backend *b = calloc(1, sizeof(*b));
-	check(b, "out of memory: a store of %zu bytes", sizeof(*b));
-	list_init(&b->link);
-	arena_init(&b->mem, 0);
-	atomic_init(&b->holders, 1);
 	if (c->memory) {
-		b->cells = cells_new(c->memory);
-		if (b->cells)
-			return b;
-		args->report(args->report_ctx, false, "memory", "the system does not give that much memory");
-		goto fail;
+		s->cells = cells_new(c->memory);
+		if (!s->cells)
+			args->report(args->report_ctx, false, "memory", "the system does not give that much memory");
+		return s->cells ? 0 : -1;
 	}
-	b->conf = (struct redis_conf){ .url = *u,
+	s->conf = (struct redis_conf){ .url = *u,
 		                       .connect_timeout_ns = c->connect_timeout * NS_PER_MS,
 		                       .timeout_ns = c->timeout * NS_PER_MS,
 		                       .ping_ns = PING_NS };
-	b->conf.url.user = arena_str(&b->mem, u->user);
-	b->conf.url.password = arena_str(&b->mem, u->password);
-	b->conf.url.host = arena_str(&b->mem, u->host);
+	s->conf.url.user = arena_str(&s->mem, u->user);
+	s->conf.url.password = arena_str(&s->mem, u->password);
+	s->conf.url.host = arena_str(&s->mem, u->host);
 	if (!u->tls)
-		return b;
+		return 0;
 	struct tls_client_args tls = { .conf = &c->tls,
 		                       .dir = args->dir,
 		                       .workers = args->workers,
 		                       .report = store_on_tls_report,
 		                       .report_ctx = (void *)(uintptr_t)args };
-	b->conf.tls = b->tls = tls_client_new(&tls);
-	if (b->tls)
-		return b;
-fail:
-	backend_let_go(b);
-	return NULL;
+	s->conf.tls = s->tls = tls_client_new(&tls);
+	return s->tls ? 0 : -1;
 }
 
-static struct backend *backend_take(const struct store_args *args, const struct redis_url *u)
+static struct sluice_store *store_make(const struct store_args *args, const struct redis_url *u)
 {
-	struct arena a;
-	uint64_t identity[2];
-	arena_init(&a, 0);
-	backend_identity(&a, args, u, identity);
-	arena_fini(&a);
-	struct backend *b = backend_find(identity);
-	if (!b) {
-		b = backend_new(args, u);
-		if (!b)
-			return NULL;
-		b->identity[0] = identity[0];
-		b->identity[1] = identity[1];
-		list_push(&backends, &b->link);
+	const struct store_conf *c = args->conf;
+	struct sluice_store *s = calloc(1, sizeof(*s));
+	check(s, "out of memory: a store of %zu bytes", sizeof(*s));
+	list_init(&s->link);
+	arena_init(&s->mem, 0);
+	atomic_init(&s->holders, 1);
+	atomic_init(&s->is_taken, true);
+	s->kind = c->memory ? SLUICE_STORE_MEMORY : SLUICE_STORE_REDIS;
+	(void)snprintf(s->name, sizeof(s->name), "%.*s", STR_ARG(c->name));
+	s->timeout_ns = c->timeout * NS_PER_MS;
+	if (store_equip(s, args, u) < 0) {
+		store_let_go(s);
+		return NULL;
 	}
-	atomic_fetch_add_explicit(&b->stores, 1, memory_order_relaxed);
-	return b;
+	list_push(&stores, &s->link);
+	return s;
 }
-
-/* ---- stores ----------------------------------------------------------------------------------------------------- */
 
 struct sluice_store *store_new(const struct store_args *args)
 {
-	const struct store_conf *c = args->conf;
 	struct sluice_store *s = NULL;
 	struct redis_url url = { .port = 0 };
+	uint64_t identity[2];
 	struct arena a;
 	arena_init(&a, 0);
-	if (store_conf_check(c, &a, &url, args->report, args->report_ctx) < 0)
+	if (store_conf_check(args->conf, &a, &url, args->report, args->report_ctx) < 0)
 		goto out;
-	struct backend *b = backend_take(args, &url);
-	if (!b)
+	store_identity(&a, args, &url, identity);
+	s = store_find(identity);
+	if (!s)
+		s = store_make(args, &url);
+	if (!s)
 		goto out;
-	s = calloc(1, sizeof(*s));
-	check(s, "out of memory: a store of %zu bytes", sizeof(*s));
-	s->kind = c->memory ? SLUICE_STORE_MEMORY : SLUICE_STORE_REDIS;
-	(void)snprintf(s->name, sizeof(s->name), "%.*s", STR_ARG(c->name));
-	s->backend = b;
-	s->cells = b->cells;
-	s->timeout_ns = c->timeout * NS_PER_MS;
+	memcpy(s->identity, identity, sizeof(identity));
+	s->taken++;
 out:
 	if (url.password.len)
 		explicit_bzero((char *)(uintptr_t)url.password.data, url.password.len);
@@ -210,14 +192,11 @@ void store_free(struct sluice_store **store)
 {
 	struct sluice_store *s = *store;
 	*store = NULL;
-	if (!s)
+	if (!s || --s->taken)
 		return;
-	struct backend *b = s->backend;
-	if (atomic_fetch_sub_explicit(&b->stores, 1, memory_order_relaxed) == 1) {
-		list_del(&b->link);
-		backend_let_go(b);
-	}
-	free(s);
+	list_del(&s->link);
+	atomic_store_explicit(&s->is_taken, false, memory_order_relaxed);
+	store_let_go(s);
 }
 
 static void store_make_local(void)
@@ -248,7 +227,7 @@ static void store_link_close(struct store_link *k)
 {
 	list_del(&k->link);
 	redis_link_free(&k->redis);
-	backend_let_go(k->backend);
+	store_let_go(k->store);
 	free(k);
 }
 
@@ -257,8 +236,7 @@ static void store_look_around(struct timer *t)
 	struct store_part *p = container_of(t, struct store_part, look_around);
 	list_each_safe(e, &p->links) {
 		struct store_link *k = container_of(e, struct store_link, link);
-		if (atomic_load_explicit(&k->backend->stores, memory_order_relaxed) == 0 &&
-		    redis_link_waiting(k->redis) == 0)
+		if (!atomic_load_explicit(&k->store->is_taken, memory_order_relaxed) && redis_link_waiting(k->redis) == 0)
 			store_link_close(k);
 	}
 	worker_timer(p->worker, &p->look_around, LOOK_AROUND_NS);
@@ -283,7 +261,7 @@ static struct redis_link *store_find_link(struct worker *w, const struct sluice_
 	struct store_part *p = store_part(w);
 	list_each(e, &p->links) {
 		struct store_link *k = container_of(e, struct store_link, link);
-		if (k->backend == s->backend)
+		if (k->store == s)
 			return k->redis;
 	}
 	return NULL;
@@ -296,9 +274,9 @@ static struct redis_link *store_link(struct worker *w, const struct sluice_store
 		return l;
 	struct store_link *k = calloc(1, sizeof(*k));
 	check(k, "out of memory: %zu bytes", sizeof(*k));
-	k->backend = s->backend;
-	atomic_fetch_add_explicit(&k->backend->holders, 1, memory_order_relaxed);
-	k->redis = redis_link_new(w, &k->backend->conf);
+	k->store = (struct sluice_store *)(uintptr_t)s;
+	atomic_fetch_add_explicit(&k->store->holders, 1, memory_order_relaxed);
+	k->redis = redis_link_new(w, &s->conf);
 	list_push(&store_part(w)->links, &k->link);
 	return k->redis;
 }

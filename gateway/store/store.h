@@ -1,8 +1,7 @@
 /*
  * What the `stores` block declares, and what plugins reach through the host table: memory stores that hold cells, Redis
- * stores that run scripts and commands. A store belongs to the snapshot that declares it; what is behind it (the table of
- * cells, each worker's connection) is found again by the next snapshot that says the same, so that counts and
- * connections survive reloads.
+ * stores that run scripts and commands. A store that the next snapshot declares the same way, secrets and the files of TLS
+ * included, is the same object, so that counts and connections survive reloads.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -21,10 +20,10 @@ struct store_args {
 	void *report_ctx;
 };
 
-/* Main thread: check the options, read the files of tls, take memory; no network. args are read before it returns. NULL when
- * an error was reported. */
+/* Main thread: the store of that name and kind that is there, or a new one: options are checked, the files of tls read,
+ * memory taken; no network. args are read before it returns. NULL when an error was reported. */
 must_use struct sluice_store *store_new(const struct store_args *args);
-/* Main thread, when no worker can reach it any more. */
+/* Main thread, as often as store_new() gave it out, each time when no worker can reach it through that one any more. */
 void store_free(struct sluice_store **s);
 /* Any thread: the memory store that is there without configuration. Lives as long as the process. */
 const struct sluice_store *store_local(void);

@@ -100,6 +100,7 @@ static void test_memory(void **state)
 	other.name = STR("other");
 	struct sluice_store *a = make(&same), *b = make(&same), *l = make(&larger), *o = make(&other);
 	assert_true(a && b && l && o);
+	assert_ptr_equal(a, b);
 	assert_int_equal(store_kind(a), SLUICE_STORE_MEMORY);
 	assert_string_equal(store_name(a), "shared");
 	assert_true(store_cell(a, STR("k"), now, &c));
@@ -188,6 +189,14 @@ static void test_redis(void **state)
 	other.timeout = 60;
 	struct sluice_store *a = make(&same), *b = make(&same), *o = make(&other);
 	assert_true(a && b && o);
+	assert_ptr_equal(a, b);
+	assert_ptr_not_equal(a, o);
+	other = same;
+	other.password = STR("changed");
+	struct sluice_store *p = make(&other); /* as a file that was read again may say */
+	assert_non_null(p);
+	assert_ptr_not_equal(a, p);
+	store_free(&p);
 	assert_int_equal(store_kind(a), SLUICE_STORE_REDIS);
 	assert_false(store_cell(a, STR("k"), 1, &c));
 	assert_null(c.slot);
