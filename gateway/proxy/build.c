@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
-#include "proxy/shared_store.h"
+#include "store/store.h"
 #include "tls/client.h"
 #include "tls/server.h"
 
@@ -122,7 +122,7 @@ void snapshot_free(struct snapshot *s)
 	for (size_t i = 0; i < s->n_instances; i++)
 		instance_unref(s->instances[i]);
 	for (size_t i = 0; i < s->n_stores; i++)
-		shared_store_unref(s->stores[i]);
+		store_free(&s->stores[i]);
 	for (size_t i = 0; i < s->n_upstreams; i++)
 		tls_client_free(&s->upstreams[i].client);
 	for (size_t i = 0; i < s->n_listeners; i++)

@@ -1,6 +1,6 @@
 /* Stores, listeners and upstreams of a snapshot being built. Main thread. */
 #include "proxy/build.h"
-#include "proxy/shared_store.h"
+#include "store/store.h"
 #include "tls/client.h"
 #include "tls/server.h"
 #include "tls/transport.h"
@@ -26,7 +26,7 @@ void build_stores(struct build *b)
 {
 	struct snapshot *s = b->snap;
 	const struct store_conf *v = s->conf.stores.v;
-	s->stores = arena_zalloc(&s->arena, s->conf.stores.n * sizeof(struct shared_store *) + 1);
+	s->stores = arena_zalloc(&s->arena, s->conf.stores.n * sizeof(struct sluice_store *) + 1);
 	for (size_t i = 0; i < s->conf.stores.n; i++) {
 		struct report r = { b, &v[i] };
 		const struct store_args args = { .conf = &v[i],
@@ -34,7 +34,7 @@ void build_stores(struct build *b)
 			                         .workers = b->snap->n_workers,
 			                         .report = report_store,
 			                         .report_ctx = &r };
-		struct shared_store *st = shared_store_get(v[i].name, bind_node(&b->bind, &v[i]), &args);
+		struct sluice_store *st = store_new(&args);
 		if (st)
 			s->stores[s->n_stores++] = st;
 	}
@@ -49,8 +49,8 @@ int build_find_store(void *ctx, const struct node *n, const sluice_store **out)
 {
 	struct build *b = ctx;
 	for (size_t i = 0; i < b->snap->n_stores; i++) {
-		if (str_eq(b->snap->stores[i]->name, n->text)) {
-			*out = b->snap->stores[i]->store;
+		if (str_eq(str_of(store_name(b->snap->stores[i])), n->text)) {
+			*out = b->snap->stores[i];
 			return 0;
 		}
 	}

@@ -1,6 +1,5 @@
 /* Plugin instances and routes of a snapshot being built. Main thread. */
 #include "proxy/build.h"
-#include "proxy/shared_store.h"
 
 /* ---- instances ---------------------------------------------------------------------------------------------------- */
 
@@ -18,7 +17,7 @@ static sluice_instance *build_instance(struct build *b, sluice_str name, const s
 		return NULL;
 	}
 	for (; n_stores < s->n_stores && n_stores < 16; n_stores++)
-		stores[n_stores] = s->stores[n_stores]->store;
+		stores[n_stores] = s->stores[n_stores];
 	for (size_t i = 0; old && !inst && i < old->n_instances; i++) {
 		if (instance_is_same(old->instances[i], name, n, stores, n_stores)) {
 			inst = old->instances[i];

@@ -13,7 +13,6 @@
 #include "route/router.h"
 #include "upstream/upstream.h"
 
-struct shared_store;
 struct tls_client;
 struct tls_server;
 struct tls_tickets;
@@ -55,7 +54,7 @@ struct snapshot {
 	size_t n_upstreams;
 	struct snapshot_listener *listeners;
 	size_t n_listeners;
-	struct shared_store **stores; /* shared: ref */
+	struct sluice_store **stores; /* shared: taken */
 	size_t n_stores;
 	unsigned n_workers;
 	struct worker *main;     /* borrowed: frees it */

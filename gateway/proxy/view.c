@@ -3,7 +3,6 @@
 
 #include "proxy/snapshot.h"
 #include "store/store.h"
-#include "proxy/shared_store.h"
 
 struct view *view_new(struct worker *w, struct snapshot *s, void (*on_free)(struct snapshot *s))
 {
@@ -23,7 +22,7 @@ struct view *view_new(struct worker *w, struct snapshot *s, void (*on_free)(stru
 	for (size_t i = 0; i < s->n_instances; i++)
 		v->slots[i] = instance_attach(w, s->instances[i]);
 	for (size_t i = 0; i < s->n_stores; i++)
-		store_warm(w, s->stores[i]->store);
+		store_warm(w, s->stores[i]);
 	return v;
 }
 
