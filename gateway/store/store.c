@@ -76,23 +76,26 @@ static sluice_str file_version(struct arena *a, const char *dir, sluice_str path
 	                    (intmax_t)st.st_size, (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 }
 
+static sluice_str tls_identity(struct arena *a, const char *dir, const struct tls_client_conf *t)
+{
+	return arena_printf(a, "%d|%d|%zu:%.*s|%s|%s|%s", t->verify, t->min_version, t->server_name.len, STR_ARG(t->server_name),
+	                    file_version(a, dir, t->ca).data, file_version(a, dir, t->certificate).data,
+	                    file_version(a, dir, t->private_key).data);
+}
+
 static void store_identity(struct arena *a, const struct store_args *args, const struct redis_url *u, uint64_t out[2])
 {
 	const struct store_conf *c = args->conf;
-	const struct tls_client_conf *t = &c->tls;
-	sluice_str text;
-	if (c->memory) {
-		text = arena_printf(a, "memory %.*s %ju", STR_ARG(c->name), (uintmax_t)c->memory);
-	} else {
-		char where[REDIS_URL_TEXT];
+	char where[REDIS_URL_TEXT] = "memory";
+	sluice_str tls = STR_NONE;
+	if (!c->memory)
 		redis_url_text(u, where);
-		text = arena_printf(a, "redis %.*s|%s|%zu:%.*s|%zu:%.*s|%ju|%ju|%d|%d|%zu:%.*s|%s|%s|%s|%u", STR_ARG(c->name),
-		                    where, u->user.len, STR_ARG(u->user), u->password.len, STR_ARG(u->password), (uintmax_t)c->timeout,
-		                    (uintmax_t)c->connect_timeout, t->verify, t->min_version, t->server_name.len,
-		                    STR_ARG(t->server_name), file_version(a, args->dir, t->ca).data,
-		                    file_version(a, args->dir, t->certificate).data,
-		                    file_version(a, args->dir, t->private_key).data, args->workers);
-	}
+	if (u->tls)
+		tls = tls_identity(a, args->dir, &c->tls);
+	sluice_str text = arena_printf(a, "%zu:%.*s|%s|%ju|%zu:%.*s|%zu:%.*s|%ju|%ju|%u|%.*s", c->name.len, STR_ARG(c->name), where,
+	                               (uintmax_t)c->memory, u->user.len, STR_ARG(u->user), u->password.len,
+	                               STR_ARG(u->password), (uintmax_t)c->timeout, (uintmax_t)c->connect_timeout,
+	                               args->workers, STR_ARG(tls));
 	hash_str128(text, out);
 	explicit_bzero((char *)(uintptr_t)text.data, text.len);
 }
