@@ -138,6 +138,13 @@ const char *config_path(const struct config *c, sluice_str path)
 	return arena_printf(c->arena, "%s%s%.*s", c->dir, strcmp(c->dir, "/") == 0 ? "" : "/", STR_ARG(path)).data;
 }
 
+sluice_str config_address(const struct config *c, sluice_str address)
+{
+	if (!str_starts(address, STR("unix:")) || address.len == 5)
+		return address;
+	return arena_printf(c->arena, "unix:%s", config_path(c, str_n(address.data + 5, address.len - 5)));
+}
+
 int config_read_file(const struct config *c, sluice_str path, size_t max, sluice_str *out)
 {
 	return file_read(c->arena, config_path(c, path), max, out);

@@ -24,6 +24,8 @@ must_use int config_load(struct config *c, const char *file);
 must_use int config_load_text(struct config *c, const char *file, const char *dir, sluice_str text);
 /* The absolute path of what the file names; NUL-terminated, lives in the arena. */
 const char *config_path(const struct config *c, sluice_str path);
+/* An address as the file gives it: unix:PATH with the path absolute, all others as they are. Lives in the arena. */
+sluice_str config_address(const struct config *c, sluice_str address);
 /* Read a file the configuration names, at most max bytes. out lives in the arena and is NUL-terminated. 0 or a negative
  * errno: -EFBIG when it is larger. */
 must_use int config_read_file(const struct config *c, sluice_str path, size_t max, sluice_str *out);

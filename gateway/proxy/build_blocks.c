@@ -97,7 +97,7 @@ void build_listeners(struct build *b)
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		struct snapshot_listener *l = &s->listeners[i];
 		l->conf = &v[i];
-		if (v[i].address.len && !addr_parse(v[i].address, &l->addr)) {
+		if (v[i].address.len && !addr_parse(config_address(&b->config, v[i].address), &l->addr)) {
 			(void)bind_error(&b->bind, &v[i], "address", "\"%.*s\" is no address to listen on", STR_ARG(v[i].address));
 			diag_hint(b->diag, "write ADDRESS:PORT such as 0.0.0.0:8080 or [::]:8080, or unix:PATH");
 		}
@@ -119,7 +119,7 @@ void build_admin(struct build *b)
 {
 	struct snapshot *s = b->snap;
 	const struct admin_conf *c = &s->conf.admin;
-	if (c->address.len && !addr_parse(c->address, &s->admin)) {
+	if (c->address.len && !addr_parse(config_address(&b->config, c->address), &s->admin)) {
 		(void)bind_error(&b->bind, c, "address", "\"%.*s\" is no address to listen on", STR_ARG(c->address));
 		diag_hint(b->diag, "write ADDRESS:PORT such as 127.0.0.1:9180, or unix:PATH");
 	}
