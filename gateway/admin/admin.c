@@ -16,7 +16,8 @@ enum {
 	ADMIN_HEAD = 16 << 10,
 	ADMIN_TARGET = 4 << 10,
 	ADMIN_FIELDS = 100,
-	ADMIN_MEMORY = 128 << 10 /* of one call, its answer not counted */
+	ADMIN_MEMORY = 128 << 10, /* of one call, its answer not counted */
+	ADMIN_UNREAD = 64 << 20  /* bytes of answers that wait to be read, beyond which no large one is made */
 };
 #define REFUSALS_NS NS_PER_S /* between two lines of log that tell of them */
 
@@ -27,6 +28,7 @@ struct admin {
 	struct admin_env env;
 	struct list calls;       /* struct admin_call */
 	struct turn_hook stop;
+	size_t unread;           /* bytes of answers under way */
 	uint64_t refused_ns;     /* when a refusal was logged last */
 	struct addr addr;
 	char address[ADDR_TEXT];
@@ -40,6 +42,21 @@ const struct admin_env *admin_env_of(const struct admin *a)
 void admin_ask_workers(struct admin *a, struct gather_wait *w)
 {
 	gather_ask(a->gather, w);
+}
+
+bool admin_is_loaded(const struct admin *a)
+{
+	return a->unread > ADMIN_UNREAD;
+}
+
+void admin_owe(struct admin *a, size_t n)
+{
+	a->unread += n;
+}
+
+void admin_paid(struct admin *a, size_t n)
+{
+	a->unread -= n;
 }
 
 static void admin_on_stop(struct turn_hook *h)
@@ -59,6 +76,7 @@ void call_finish(struct admin_call *c)
 {
 	list_del(&c->link);
 	gather_cancel(&c->wait);
+	admin_paid(c->admin, c->owed);
 	c->client->ops->finish(c->client);
 }
 

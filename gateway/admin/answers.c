@@ -6,8 +6,10 @@
 
 #include "admin/admin.h"
 #include "admin/call.h"
+#include "admin/metrics.h"
 #include "admin/status.h"
 #include "admin/table.h"
+#include "obs/metric.h"
 
 enum { RELOAD_TRIES = 3 };
 
@@ -66,11 +68,34 @@ void answer_readyz(struct admin_call *c)
 	call_problem_end(c, PROBLEM_NOT_READY, &o);
 }
 
+static void metrics_on_workers(struct gather_wait *w, const struct gather_answer *v, unsigned n)
+{
+	struct admin_call *c = container_of(w, struct admin_call, wait);
+	struct buf page;
+	if (admin_is_loaded(c->admin)) {
+		call_problem(c, PROBLEM_BUSY, STR("Too many answers are waiting to be read."));
+		return;
+	}
+	buf_init(&page);
+	metrics_write(&page, v, n);
+	call_answer_buf(c, 200, STR(METRIC_CONTENT_TYPE), &page);
+}
+
+void answer_metrics(struct admin_call *c)
+{
+	c->wait.on_done = metrics_on_workers;
+	admin_ask_workers(c->admin, &c->wait);
+}
+
 static void status_on_workers(struct gather_wait *w, const struct gather_answer *v, unsigned n)
 {
 	struct admin_call *c = container_of(w, struct admin_call, wait);
 	struct admin_facts f = call_facts(c);
 	struct json_out o;
+	if (admin_is_loaded(c->admin)) {
+		call_problem(c, PROBLEM_BUSY, STR("Too many answers are waiting to be read."));
+		return;
+	}
 	json_init_heap(&o, CALL_JSON_MAX);
 	o.pretty = true;
 	status_write(&o, &f, v, n);

@@ -7,6 +7,7 @@ struct admin_call;
 void answer_list(struct admin_call *c);
 void answer_healthz(struct admin_call *c);
 void answer_readyz(struct admin_call *c);
+void answer_metrics(struct admin_call *c);
 void answer_status(struct admin_call *c);
 void answer_reload(struct admin_call *c);
 void answer_drain(struct admin_call *c);

@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "admin/admin.h"
 #include "admin/table.h"
 
 enum { ANSWER_BUDGET = 16384 }; /* beyond what the request may take: who spent all of it gets an answer too */
@@ -34,23 +35,22 @@ static void call_field(struct admin_call *c, struct response_head *h, sluice_str
 	check(err == 0, "no memory for an answer of the admin address");
 }
 
-void call_answer(struct admin_call *c, int status, sluice_str type, sluice_str body)
+void call_answer_buf(struct admin_call *c, int status, sluice_str type, struct buf *data)
 {
 	struct client *cl = c->client;
 	enum method m = (enum method)cl->head->method;
 	struct response_head h = { .status = (uint16_t)status, .version = 11, .keep_alive = true };
-	struct buf data;
 
 	check(!c->answered, "a second answer to one request");
 	c->answered = true;
 	cl->arena.budget += ANSWER_BUDGET;
-	h.body_length = body.len;
+	h.body_length = data->len;
 	h.has_length = true;
 	h.body = response_may_have_body(m, status) ? BODY_LENGTH : BODY_NONE;
 	call_field(c, &h, STR("Date"), call_date(&cl->arena));
 	call_field(c, &h, STR("Server"), STR("sluice"));
 	call_field(c, &h, STR("Cache-Control"), STR("no-store"));
-	if (body.len) {
+	if (data->len) {
 		call_field(c, &h, STR("Content-Type"), type);
 		call_field(c, &h, STR("X-Content-Type-Options"), STR("nosniff"));
 	}
@@ -58,13 +58,22 @@ void call_answer(struct admin_call *c, int status, sluice_str type, sluice_str b
 		call_field(c, &h, STR("Allow"), admin_table_allow(cl->head->path, &cl->arena));
 	cl->ops->head(cl, &h);
 	if (h.body == BODY_LENGTH) {
-		buf_init(&data);
-		buf_append(&data, body.data, body.len);
-		(void)cl->ops->body(cl, &data); /* all at once: answers are bounded */
+		c->owed = data->len;
+		admin_owe(c->admin, c->owed);
+		(void)cl->ops->body(cl, data); /* all at once: answers are bounded, and so is what of them waits */
 	}
+	buf_fini(data);
 	cl->ops->end(cl, NULL);
 	if (c->gone)
 		call_finish(c);
+}
+
+void call_answer(struct admin_call *c, int status, sluice_str type, sluice_str body)
+{
+	struct buf data;
+	buf_init(&data);
+	buf_append(&data, body.data, body.len);
+	call_answer_buf(c, status, type, &data);
 }
 
 void call_answer_json(struct admin_call *c, int status, struct json_out *o)

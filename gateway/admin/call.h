@@ -33,12 +33,15 @@ struct admin_call {
 	const struct admin_command *command; /* borrowed: a row of the table; NULL: none was found */
 	struct gather_wait wait;
 	unsigned tries;                      /* of a reload that had to wait for another */
+	size_t owed;                         /* bytes of the answer's body */
 	bool answered;
 	bool gone;                           /* no event comes from the client any more */
 };
 
 /* The whole answer; the texts are copied. Once. The call may be gone afterwards. type is not needed with an empty body. */
 void call_answer(struct admin_call *c, int status, sluice_str type, sluice_str body);
+/* The same with a body that is taken from data. */
+void call_answer_buf(struct admin_call *c, int status, sluice_str type, struct buf *data);
 /* The document in o, which is given back. */
 void call_answer_json(struct admin_call *c, int status, struct json_out *o);
 /* A problem document; detail may be empty. */

@@ -1,0 +1,84 @@
+/* What several workers told of one server, added up. */
+#include "admin/servers.h"
+
+#include <stdlib.h>
+
+static int str_order(sluice_str a, sluice_str b)
+{
+	size_t n = a.len < b.len ? a.len : b.len;
+	int r = n ? memcmp(a.data, b.data, n) : 0;
+	return r ? r : a.len < b.len ? -1 : a.len > b.len;
+}
+
+static int sum_order(const void *a, const void *b)
+{
+	const struct endpoint_view *x = &((const struct server_sum *)a)->sum, *y = &((const struct server_sum *)b)->sum;
+	int r = str_order(x->upstream, y->upstream);
+	if (r == 0)
+		r = str_order(x->address, y->address);
+	return r ? r : str_order(x->host, y->host);
+}
+
+static void sum_add(struct server_sum *to, const struct server_sum *s)
+{
+	for (int i = 0; i < SERVER_STATES; i++)
+		to->in_state[i] += s->in_state[i];
+	if (s->sum.down_for_ns > to->sum.down_for_ns)
+		to->sum.down_for_ns = s->sum.down_for_ns;
+	to->sum.connections += s->sum.connections;
+	to->sum.idle += s->sum.idle;
+	to->sum.in_flight += s->sum.in_flight;
+	to->sum.requests += s->sum.requests;
+	to->sum.failures += s->sum.failures;
+	to->sum.connects += s->sum.connects;
+	to->sum.connect_failures += s->sum.connect_failures;
+	to->sum.reused += s->sum.reused;
+	to->sum.ejected += s->sum.ejected;
+}
+
+struct server_sum *servers_merge(const struct gather_answer *v, unsigned n, size_t *count)
+{
+	size_t total = 0, kept = 0;
+	for (unsigned i = 0; i < n; i++)
+		total += v[i].n_endpoints;
+	struct server_sum *all = calloc(total + 1, sizeof(*all));
+	check(all, "out of memory: %zu servers", total);
+	total = 0;
+	for (unsigned i = 0; i < n; i++) {
+		for (size_t j = 0; j < v[i].n_endpoints; j++) {
+			all[total].sum = v[i].endpoints[j];
+			all[total++].in_state[v[i].endpoints[j].state] = 1;
+		}
+	}
+	qsort(all, total, sizeof(*all), sum_order);
+	for (size_t i = 0; i < total; i++) {
+		if (kept && sum_order(&all[kept - 1], &all[i]) == 0)
+			sum_add(&all[kept - 1], &all[i]);
+		else
+			all[kept++] = all[i];
+	}
+	*count = kept;
+	return all;
+}
+
+/* The first of v[0 .. n) whose upstream is not before (or, with after, that is behind) the name. */
+static size_t servers_bound(const struct server_sum *v, size_t n, sluice_str upstream, bool after)
+{
+	size_t low = 0, high = n;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int r = str_order(v[mid].sum.upstream, upstream);
+		if (r < 0 || (after && r == 0))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+const struct server_sum *servers_of(const struct server_sum *v, size_t n, sluice_str upstream, size_t *count)
+{
+	size_t first = servers_bound(v, n, upstream, false);
+	*count = servers_bound(v, n, upstream, true) - first;
+	return v + first;
+}
