@@ -15,6 +15,7 @@ bool command_options(struct command *c, bool needs_file)
 {
 	static const struct option longs[] = { { "config", required_argument, NULL, 'c' },
 		                               { "plugin-dir", required_argument, NULL, 'p' },
+		                               { "admin", required_argument, NULL, 'a' },
 		                               { "json", no_argument, NULL, 'j' },
 		                               { NULL, 0, NULL, 0 } };
 	int opt;
@@ -22,6 +23,8 @@ bool command_options(struct command *c, bool needs_file)
 	while ((opt = getopt_long(c->argc, c->argv, "c:", longs, NULL)) != -1) {
 		if (opt == 'c')
 			c->file = optarg;
+		else if (opt == 'a')
+			c->admin = optarg;
 		else if (opt == 'j')
 			c->json = true;
 		else if (opt == 'p' && c->n_plugin_dirs < COMMAND_DIRS - 1)

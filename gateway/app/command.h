@@ -12,6 +12,7 @@ struct command {
 	const char *file;                      /* -c FILE */
 	const char *plugin_dirs[COMMAND_DIRS]; /* --plugin-dir, then the installed one */
 	size_t n_plugin_dirs;
+	const char *admin;                     /* --admin ADDRESS */
 	bool json; /* --json */
 	int first; /* index of the first argument that is no option */
 };
@@ -24,6 +25,7 @@ int command_check(struct command *c);
 int command_schema(struct command *c);
 int command_plugins(struct command *c);
 int command_token(struct command *c);
+int command_ctl(struct command *c); /* status, reload, drain, stop: by its name */
 int command_version(struct command *c);
 
 #endif

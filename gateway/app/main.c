@@ -5,17 +5,39 @@
 
 #include "app/command.h"
 
+#define CTL_USAGE "-c FILE | --admin ADDRESS"
+#define CTL_ABOUT                                                                                     \
+	"  -c FILE           its configuration, which names the admin address; the file may have mistakes\n" \
+	"  --admin ADDRESS   that address: 127.0.0.1:9180 or unix:PATH\n"                                   \
+	"  --json            what it answers, as it is\n"                                                   \
+	"\nExit status: 0 done; 1 refused; 2 wrong usage; 3 no gateway there.\n"
+#define DIR_ABOUT "  --plugin-dir DIR  look for plugins there first; may be given several times\n"
+
 static const struct {
 	const char *name;
 	int (*run)(struct command *c);
 	const char *usage, *help;
+	const char *about; /* options and what else there is to say; NULL: nothing */
 } commands[] = {
-	{ "run", command_run, "-c FILE", "start in the foreground" },
-	{ "check", command_check, "-c FILE", "validate a configuration: exit 0, or 1 with every mistake" },
-	{ "schema", command_schema, "", "the JSON Schema of the configuration, plugins included" },
-	{ "plugins", command_plugins, "[NAME]", "what is installed, and the options of one" },
-	{ "token", command_token, "mint|inspect|jwks ...", "tokens for demos and tests" },
-	{ "version", command_version, "", "which version this is" },
+	{ "run", command_run, "-c FILE [--plugin-dir DIR]...", "start in the foreground",
+	  "  -c FILE           the configuration\n" DIR_ABOUT
+	  "\nLogs to standard error. HUP reloads the configuration, TERM and INT end it once the requests under way are\n"
+	  "done (a second one at once), QUIT ends it at once, USR1 opens log files again.\n" },
+	{ "check", command_check, "-c FILE [--json] [--plugin-dir DIR]...", "find every mistake in a configuration",
+	  "  -c FILE           the configuration\n"
+	  "  --json            mistakes as JSON, on standard output\n" DIR_ABOUT
+	  "\nExit status: 0 when it can be run; 1 with its mistakes on standard error; 2 wrong usage.\n" },
+	{ "schema", command_schema, "[--plugin-dir DIR]...", "the JSON Schema of the configuration, plugins included", DIR_ABOUT },
+	{ "plugins", command_plugins, "[NAME] [--plugin-dir DIR]...", "what is installed, and the options of one", DIR_ABOUT },
+	{ "status", command_ctl, CTL_USAGE " [--json]", "how a running gateway is", CTL_ABOUT },
+	{ "reload", command_ctl, CTL_USAGE " [--json]", "have it load its configuration again",
+	  CTL_ABOUT "\nReturns when every worker uses the new configuration. Mistakes are shown, and change nothing.\n" },
+	{ "drain", command_ctl, CTL_USAGE " [--json]", "have it finish the requests under way, then end",
+	  CTL_ABOUT "\nThe same as TERM. Returns at once; runtime.shutdown_grace bounds how long it takes.\n" },
+	{ "stop", command_ctl, CTL_USAGE " [--json]", "have it end at once",
+	  CTL_ABOUT "\nThe same as QUIT: requests under way are cut off. To let them finish, use drain.\n" },
+	{ "token", command_token, "mint|inspect|jwks ...", "tokens for demos and tests", NULL },
+	{ "version", command_version, "", "which version this is", NULL },
 };
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
@@ -23,9 +45,36 @@ static int usage(FILE *to, int code)
 {
 	(void)fprintf(to, "usage: sluice COMMAND [OPTION]...\n\n");
 	for (int i = 0; i < N_COMMANDS; i++)
-		(void)fprintf(to, "  sluice %-8s %-22s %s\n", commands[i].name, commands[i].usage, commands[i].help);
-	(void)fprintf(to, "\n  --plugin-dir DIR    look for plugins there first (may be given several times)\n");
+		(void)fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+	(void)fprintf(to, "  %-10s %s\n", "help", "this list, or the options of one: sluice help COMMAND");
 	return code;
+}
+
+/* Index of a command, or -1 when it was told that there is none. */
+static int find(const char *name)
+{
+	for (int i = 0; i < N_COMMANDS; i++) {
+		if (strcmp(name, commands[i].name) == 0)
+			return i;
+	}
+	(void)fprintf(stderr, "sluice: there is no command \"%s\"\n", name);
+	return -1;
+}
+
+static int help(const char *name)
+{
+	int i = find(name);
+	if (i < 0)
+		return usage(stderr, 2);
+	(void)printf("usage: sluice %s %s\n\n%s\n", commands[i].name, commands[i].usage, commands[i].help);
+	if (commands[i].about)
+		(void)printf("\n%s", commands[i].about);
+	return 0;
+}
+
+static bool is_help(const char *arg)
+{
+	return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
 }
 
 int main(int argc, char **argv)
@@ -33,17 +82,16 @@ int main(int argc, char **argv)
 	struct command c = { 0 };
 	if (argc < 2)
 		return usage(stderr, 2);
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
-		return usage(stdout, 0);
+	if (is_help(argv[1]) || strcmp(argv[1], "help") == 0)
+		return argc > 2 ? help(argv[2]) : usage(stdout, 0);
 	if (strcmp(argv[1], "--version") == 0)
 		return command_version(&c);
-	for (int i = 0; i < N_COMMANDS; i++) {
-		if (strcmp(argv[1], commands[i].name) != 0)
-			continue;
-		c.argc = argc - 1;
-		c.argv = argv + 1;
-		return commands[i].run(&c);
-	}
-	(void)fprintf(stderr, "sluice: there is no command \"%s\"\n", argv[1]);
-	return usage(stderr, 2);
+	if (argc > 2 && is_help(argv[2]))
+		return help(argv[1]);
+	int i = find(argv[1]);
+	if (i < 0)
+		return usage(stderr, 2);
+	c.argc = argc - 1;
+	c.argv = argv + 1;
+	return commands[i].run(&c);
 }

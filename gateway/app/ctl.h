@@ -1,0 +1,36 @@
+/*
+ * The commands that talk to a running gateway: ctl.c finds its admin address and chooses the exit code, ctl_ask.c moves the
+ * bytes, ctl_print.c makes JSON readable. One thread, blocking, every wait bounded.
+ */
+#ifndef APP_CTL_H
+#define APP_CTL_H
+
+#include <stdio.h>
+
+#include "base/addr.h"
+#include "base/arena.h"
+
+enum { CTL_BODY_MAX = 16 << 20, CTL_WHY = 256 };
+
+struct ctl_reply {
+	int status;
+	sluice_str body; /* in the arena, NUL-terminated */
+};
+
+enum ctl_result {
+	CTL_ANSWERED,
+	CTL_NOBODY, /* nothing listens there, or it does not answer */
+	CTL_BROKEN  /* what answers there is no gateway's admin address */
+};
+
+/* One request without a body. Unless answered, why says what went wrong (CTL_WHY bytes). */
+must_use enum ctl_result ctl_ask(struct arena *a, const struct addr *to, const char *method, const char *path,
+                                 struct ctl_reply *out, char *why);
+
+/* Print what /status, or another command, answered. false: it is no such document. */
+must_use bool ctl_print_status(FILE *to, sluice_str body);
+must_use bool ctl_print_done(FILE *to, sluice_str body);
+/* A problem document: its detail, or its title. */
+void ctl_print_problem(FILE *to, sluice_str body);
+
+#endif
