@@ -14,6 +14,7 @@
 #include "app/notify.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/stat.h"
 #include "net/buf.h"
 #include "net/resolve.h"
 #include "store/store.h"
@@ -35,6 +36,8 @@ static struct snapshot *process_load(struct process *p, struct diag *d)
 static void process_settle(struct process *p)
 {
 	log_set_level((enum log_level)p->snap->conf.log.level);
+	stat_set(STAT_RELOADED_AT, p->snap->loaded_ms / 1000);
+	stat_set(STAT_WORKERS, p->n_workers);
 	control_settle(p);
 }
 
@@ -46,7 +49,7 @@ enum admin_reload process_load_again(struct process *p, struct diag *d)
 		return ADMIN_RELOAD_BUSY;
 	notify_send("RELOADING=1");
 	struct snapshot *s = process_load(p, d);
-	if (s && !apply_snapshot(p, s, d)) {
+	if (s && (!logs_open(p, s, d) || !apply_snapshot(p, s, d))) {
 		apply_unref(p, s);
 		s = NULL;
 	}
@@ -54,10 +57,12 @@ enum admin_reload process_load_again(struct process *p, struct diag *d)
 	diag_print(d, stderr);
 	if (!s) {
 		p->reloads_failed++;
+		stat_inc(STAT_RELOADS_FAILED);
 		log_error("process", "%s was not taken over: the configuration in force stays", p->options.file);
 		return ADMIN_RELOAD_BAD;
 	}
 	p->reloads++;
+	stat_inc(STAT_RELOADS_OK);
 	process_settle(p);
 	log_info("process", "configuration %llu is in force: %zu routes, %zu upstreams, %zu listeners",
 	         (unsigned long long)s->id, s->n_routes, s->n_upstreams, s->n_listeners);
@@ -117,6 +122,9 @@ static void process_on_signal(evutil_socket_t sig, short what, void *arg)
 	case SIGINT:
 		process_drain(p);
 		break;
+	case SIGUSR1:
+		logs_reopen(p);
+		break;
 	case SIGQUIT:
 		process_quit(p);
 		break;
@@ -168,7 +176,7 @@ static bool process_begin(struct process *p, struct diag *d)
 	if (ok) {
 		p->policy.workers = p->worker_list;
 		control_workers(p);
-		ok = apply_snapshot(p, s, d);
+		ok = logs_open(p, s, d) && apply_snapshot(p, s, d);
 	}
 	if (!ok)
 		apply_unref(p, s);
@@ -218,6 +226,7 @@ static void process_fini(struct process *p)
 	control_close(p);
 	workers_abort(p);
 	workers_stop(p);
+	logs_close(p);
 	apply_unref(p, p->snap);
 	p->snap = NULL;
 	if (p->main.base)

@@ -11,6 +11,8 @@
 
 enum process_phase { PROCESS_STARTING, PROCESS_SERVING, PROCESS_DRAINING, PROCESS_STOPPING };
 
+struct logger;
+struct access_log;
 struct process;
 
 /* One worker and what hangs on it. Its thread's own once it runs. */
@@ -20,6 +22,7 @@ struct gateway_worker {
 	struct front *front; /* owned */
 	struct process *process;
 	bool started;
+	struct access_log *access; /* owned; NULL: no access log */
 };
 
 struct process_options {
@@ -49,6 +52,7 @@ struct process {
 	unsigned applied, reload_wanted; /* workers that have the newest snapshot; a reload asked for meanwhile */
 	unsigned empty;                  /* workers that have drained */
 	bool ready;                      /* every worker has had a configuration */
+	struct logger *logger;           /* owned; NULL: no access log yet */
 	struct admin *admin;             /* owned; NULL: no admin address is configured */
 	struct addr admin_addr;          /* where it is served */
 	uint64_t started_ns;
@@ -78,6 +82,15 @@ bool apply_snapshot(struct process *p, struct snapshot *s, struct diag *d);
 void apply_unref(struct process *p, struct snapshot *s);
 /* Why an address could not be had: a hint for the diagnostic just made. */
 void apply_hint(struct diag *d, int err);
+
+/* ---- logs.c: the access log ----------------------------------------------------------------------------------------- */
+
+/* Begin to write where s says, or move there. false: the file cannot be had, d says why. */
+bool logs_open(struct process *p, const struct snapshot *s, struct diag *d);
+/* The file was renamed: begin a new one. */
+void logs_reopen(struct process *p);
+/* All workers ended: write what is left. */
+void logs_close(struct process *p);
 
 /* ---- control.c: the admin address ---------------------------------------------------------------------------------- */
 

@@ -6,10 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/complete.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/stat.h"
 #include "net/buf.h"
 #include "net/resolve.h"
+#include "obs/access_log.h"
+#include "route/regex.h"
 #include "store/store.h"
 #include "tls/transport.h"
 
@@ -19,12 +23,15 @@ static void *worker_thread(void *arg)
 	char name[16];
 	(void)snprintf(name, sizeof(name), "sluice-%u", g->w.id);
 	(void)pthread_setname_np(pthread_self(), name);
+	stat_thread_init();
 	worker_run(&g->w);
 	/* what is left of the configuration goes on the thread that used it */
 	if (g->proxy.view)
 		view_unref(g->proxy.view);
 	g->proxy.view = NULL;
 	front_free(&g->front);
+	if (g->access)
+		access_log_free(&g->access);
 	store_worker_fini(&g->w);
 	upstream_worker_fini(&g->w);
 	resolve_worker_fini(&g->w);
@@ -34,8 +41,10 @@ static void *worker_thread(void *arg)
 static void worker_thread_fini(void)
 {
 	tls_thread_fini();
+	regex_thread_fini();
 	buf_thread_fini();
 	arena_thread_fini();
+	stat_thread_fini();
 }
 
 static void *worker_thread_whole(void *arg)
@@ -63,6 +72,7 @@ bool workers_start(struct process *p)
 		}
 		g->process = p;
 		g->proxy.worker = &g->w;
+		g->proxy.on_complete = complete_exchange;
 		random_bytes(&g->proxy.id_prefix, sizeof(g->proxy.id_prefix));
 		random_bytes(&g->proxy.id_next, sizeof(g->proxy.id_next));
 		g->front = front_new(&g->w);

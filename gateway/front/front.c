@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/series.h"
 #include "http1/server.h"
 #include "net/listener.h"
 #include "net/stream.h"
@@ -16,6 +17,7 @@ struct front_settings {
 	unsigned refs;
 	struct http1_server_conf http1;
 	struct addr addr;
+	series_id accepted; /* its metric */
 	char name[64 + 1];
 };
 
@@ -59,6 +61,7 @@ static struct front_settings *settings_new(const struct front_listener_args *a)
 	check(s, "out of memory: the settings of a listener");
 	s->refs = 1;
 	s->addr = *a->addr;
+	s->accepted = series_find(FAMILY_LISTENER_CONNECTIONS, c->name, STR(""));
 	memcpy(s->name, c->name.data, c->name.len < sizeof(s->name) ? c->name.len : sizeof(s->name) - 1);
 	s->http1 = (struct http1_server_conf){ .head_ns = c->timeouts.head * NS_PER_MS,
 		                               .body_ns = c->timeouts.body * NS_PER_MS,
@@ -93,6 +96,7 @@ static void conn_close(struct front_conn *c)
 	stream_close(&c->s);
 	list_del(&c->link);
 	f->n_conns--;
+	stat_dec(STAT_CONNECTIONS_ACTIVE);
 	worker_bury(f->worker, &c->grave, conn_free);
 	if (f->draining && f->n_conns == 0 && f->on_empty)
 		f->on_empty(f->on_empty_ctx);
@@ -119,17 +123,22 @@ static void conn_on_open(struct stream *s)
 	c->info.tls_version = tls_version_name(s);
 	c->info.tls_cipher = tls_cipher_name(s);
 	c->info.sni = *sni ? sni : NULL;
+	stat_inc(STAT_TLS_HANDSHAKES);
+	if (tls_was_resumed(s))
+		stat_inc(STAT_TLS_RESUMED);
 	conn_serve(c);
 }
 
 static void conn_on_fail(struct stream *s, int error)
 {
 	(void)error;
+	stat_inc(STAT_TLS_FAILURES);
 	conn_close(s->data);
 }
 
 static void conn_on_timeout(struct stream *s)
 {
+	stat_inc(STAT_TIMEOUT_TLS);
 	conn_close(s->data);
 }
 
@@ -154,6 +163,7 @@ static void front_on_accept(struct acceptor *a, int fd, const struct addr *peer)
 	struct front_settings *set = l->settings;
 
 	if (f->max_conns && f->n_conns >= f->max_conns) {
+		stat_inc(STAT_CONNECTIONS_REFUSED);
 		(void)close(fd);
 		return;
 	}
@@ -177,6 +187,9 @@ static void front_on_accept(struct acceptor *a, int fd, const struct addr *peer)
 	set->refs++;
 	list_push(&f->conns, &c->link);
 	f->n_conns++;
+	stat_inc(STAT_CONNECTIONS_ACCEPTED);
+	series_add(set->accepted, 1);
+	stat_inc(STAT_CONNECTIONS_ACTIVE);
 	if (tls)
 		stream_deadline(&c->s, set->http1.head_ns);
 	else

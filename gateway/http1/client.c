@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/stat.h"
 #include "http1/chunk.h"
 #include "http1/parse.h"
 #include "http1/write.h"
@@ -339,12 +340,15 @@ static void conn_on_fail(struct stream *s, int error)
 static void conn_on_timeout(struct stream *s)
 {
 	struct http1_conn *c = s->data;
-	if (c->state == CONN_OPENING)
+	if (c->state == CONN_OPENING) {
+		stat_inc(STAT_TIMEOUT_CONNECT);
 		conn_gone(c, ERR_CONNECT_TIMEOUT);
-	else if (c->state == CONN_FREE)
+	} else if (c->state == CONN_FREE) {
 		conn_gone(c, 0);
-	else if (c->state == CONN_BUSY)
+	} else if (c->state == CONN_BUSY) {
+		stat_inc(STAT_TIMEOUT_RESPONSE);
 		conn_fail(c, c->response == RESPONSE_BODY ? ERR_UPSTREAM_STALLED : ERR_UPSTREAM_TIMEOUT);
+	}
 }
 
 static const struct stream_user conn_user = {

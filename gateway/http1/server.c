@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/stat.h"
 #include "http1/chunk.h"
 #include "http1/parse.h"
 #include "http1/write.h"
@@ -378,18 +379,22 @@ static void server_on_timeout(struct stream *s)
 	struct http1_server *c = s->data;
 	struct http1_request *rq = c->rq;
 	if (c->state == SERVER_HEAD) {
+		stat_inc(STAT_TIMEOUT_HEAD);
 		rq = request_new(c);
 		server_refuse(c, rq, ERR_HEAD_TIMEOUT);
 	} else if (!rq) {
+		stat_inc(STAT_TIMEOUT_IDLE);
 		server_closed(c);
 	} else if (s->out.len) {
 		if (s->bytes_out != c->stall_mark) {
 			c->stall_mark = s->bytes_out;
 			stream_deadline(s, c->conf->body_ns);
 		} else {
+			stat_inc(STAT_TIMEOUT_SEND);
 			server_gone(c, ERR_CLIENT_STALLED);
 		}
 	} else if (!rq->request_done && !rq->held) {
+		stat_inc(STAT_TIMEOUT_BODY);
 		server_gone(c, ERR_BODY_TIMEOUT);
 	}
 }

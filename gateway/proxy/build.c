@@ -58,6 +58,21 @@ static void build_check_route_names(struct build *b)
 	free(table);
 }
 
+/* It will be in force: what is counted of it gets a name in the metrics. */
+static void build_seal(struct snapshot *s)
+{
+	for (size_t i = 0; i < s->n_routes; i++) {
+		s->routes[i].requests = series_find(FAMILY_ROUTE_REQUESTS, s->routes[i].name, STR(""));
+		s->routes[i].time = series_find(FAMILY_ROUTE_TIME, s->routes[i].name, STR(""));
+	}
+	for (size_t i = 0; i < s->n_upstreams; i++) {
+		sluice_str name = s->upstreams[i].conf->name;
+		s->upstreams[i].requests = series_find(FAMILY_UPSTREAM_REQUESTS, name, STR(""));
+		s->upstreams[i].time = series_find(FAMILY_UPSTREAM_TIME, name, STR(""));
+	}
+	s->logs = !str_eq(s->conf.log.access.path, STR("off"));
+}
+
 /* One event loop for each processor we may use, or as many as the file says; those that run already stay as they are. */
 static void build_workers(struct build *b)
 {
@@ -84,6 +99,7 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 	struct build b = { .snap = s, .env = env, .diag = d };
 	check(s, "out of memory: a snapshot");
 	n_snapshots++;
+	stat_inc(STAT_SNAPSHOTS);
 	atomic_init(&s->refs, 1);
 	s->id = ++next_id;
 	s->loaded_ms = clock_unix_ms();
@@ -109,6 +125,8 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 		build_routes(&b);
 	}
 	bool ok = err == 0 && d->n_errors == 0 && s->router;
+	if (ok)
+		build_seal(s);
 	bind_fini(&b.bind);
 	if (!ok) {
 		snapshot_free(s);
@@ -131,6 +149,7 @@ void snapshot_free(struct snapshot *s)
 	arena_fini(&s->arena);
 	free(s);
 	n_snapshots--;
+	stat_dec(STAT_SNAPSHOTS);
 }
 
 size_t snapshot_count(void)

@@ -84,7 +84,7 @@ static void exchange_after_request_hooks(struct exchange *x, enum run_result r)
 {
 	if (r == RUN_WAIT)
 		return;
-	x->routed_ns = clock_ns();
+	x->routed_ns = x->px.chain ? clock_ns() : worker_now(x->px.worker);
 	if (r == RUN_REPLY)
 		respond_plugin(x);
 	else if (r == RUN_FAIL)
@@ -151,6 +151,7 @@ static struct exchange *exchange_new(struct proxy *p, struct client *c)
 	c->events = &exchange_client_events;
 	c->user = x;
 	p->active++;
+	stat_inc(STAT_REQUESTS_ACTIVE);
 	x->px.request_id = fields_request_id(p, c);
 	return x;
 }

@@ -49,6 +49,7 @@ struct exchange {
 	const char *code;           /* reason of a refusal or failure; NULL: none */
 	int err;                    /* enum err behind it; 0 when a plugin refused */
 	uint16_t status;            /* of the final head, 0 before */
+	uint16_t upstream_status;   /* of the upstream's final head, 0: none came */
 	uint8_t state;              /* enum exchange_state */
 	bool request_done;          /* the request is complete on the client's side */
 	bool body_begun;            /* a byte of the request body was passed on */
@@ -57,6 +58,7 @@ struct exchange {
 	bool gone;                  /* no more events from the client */
 	bool retried;
 	uint64_t routed_ns;         /* the request hooks are through */
+	uint64_t sent_ns;           /* the request went to the server asked last */
 	uint64_t head_ns;           /* the final head arrived or was made */
 	uint64_t done_ns;
 };

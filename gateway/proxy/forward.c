@@ -29,6 +29,7 @@ static void forward_on_head(struct origin *o, struct response_head *h)
 		return;
 	}
 	x->head_ns = clock_ns();
+	x->upstream_status = h->status;
 	x->px.response = h;
 	if (fields_for_client(x, h) < 0) {
 		forward_stop(x, 0);
@@ -99,6 +100,7 @@ static void forward_on_fail(struct origin *o, int err)
 	forward_stop(x, err);
 	if (again && (stale || upstream_may_retry(&x->call))) {
 		x->retried = true;
+		stat_inc(STAT_UPSTREAM_RETRIES);
 		exchange_set_state(x, EXCHANGE_CONNECT);
 		forward_open(x, stale);
 		return;
@@ -130,6 +132,7 @@ static void forward_ready(struct exchange *x)
 	struct origin *o = x->call.origin;
 	struct client *c = x->px.client;
 	x->origin = o;
+	x->sent_ns = clock_ns();
 	exchange_set_state(x, EXCHANGE_FORWARD);
 	o->ops->head(o, x->px.request);
 	if (x->request_done)

@@ -46,7 +46,8 @@ static void respond_with(struct exchange *x, struct response_head *h)
 		return;
 	}
 	x->own_answer = true;
-	x->head_ns = clock_ns();
+	if (x->upstream_status == 0)
+		x->head_ns = clock_ns();
 	x->px.response = h;
 	x->px.arena->failed = false; /* what failed was given up; the answer fitted */
 	if (from_response_hook) /* it replaces a response whose hooks are running: they do not start over */

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "base/series.h"
 #include "policy/run.h"
 #include "proxy/conf.h"
 #include "route/router.h"
@@ -24,13 +25,13 @@ struct route {
 	struct chain chain;
 	int upstream;   /* index; -1: answers by itself */
 	unsigned index; /* among the routes */
-	unsigned series; /* its place in the metrics */
+	series_id requests, time; /* its metrics */
 };
 
 struct snapshot_upstream {
 	const struct upstream_conf *conf;
 	struct tls_client *client; /* owned; NULL: plain */
-	unsigned series;
+	series_id requests, time; /* its metrics */
 };
 
 struct snapshot_listener {
@@ -45,6 +46,7 @@ struct snapshot {
 	uint64_t loaded_ms;      /* wall clock */
 	struct arena arena;      /* owned */
 	struct gateway_conf conf;
+	bool logs;               /* there is an access log */
 	const char *file;
 	struct addr admin;       /* len 0: no admin address */
 	struct router *router;   /* owned */

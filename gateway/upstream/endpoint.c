@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/stat.h"
 #include "upstream/balance.h"
 
 /* ---- the worker's part -------------------------------------------------------------------------------------------- */
@@ -172,6 +173,7 @@ static void endpoint_rest(struct endpoint *e, const char *when)
 	e->rests = again ? e->rests + 1 : 1;
 	e->rest_ns = rest_length(e);
 	e->n_ejected++;
+	stat_inc(STAT_UPSTREAM_EJECTED);
 	worker_timer(w, &e->timer, e->rest_ns);
 	log_warn("upstream", "%.*s: server %s %s, and is tried again in %llu ms: %s%s%s", STR_ARG(e->key.upstream), e->address,
 	         when, (unsigned long long)(e->rest_ns / NS_PER_MS), err_info(e->last_err)->text, e->why[0] ? " " : "", e->why);

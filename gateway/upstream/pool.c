@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/stat.h"
 #include "tls/transport.h"
 
 static void pool_on_open(struct http1_conn *c);
@@ -23,6 +24,7 @@ static void link_free(struct link *l)
 	if (l->state == LINK_IDLE)
 		e->n_idle--;
 	e->n_links--;
+	stat_dec(STAT_UPSTREAM_CONNECTIONS);
 	list_del(&l->at);
 	free(l);
 	endpoint_changed(e);
@@ -56,6 +58,7 @@ static void pool_on_open(struct http1_conn *c)
 {
 	struct link *l = http1_conn_owner_data(c);
 	l->endpoint->n_connects++;
+	stat_inc(STAT_UPSTREAM_CONNECTS);
 	if (!l->on_done) {
 		link_set_idle(l);
 		return;
@@ -79,6 +82,7 @@ static void pool_on_gone(struct http1_conn *c, int err)
 	if (l->state == LINK_OPENING) {
 		struct endpoint *e = l->endpoint;
 		e->n_connect_failures++;
+		stat_inc(STAT_UPSTREAM_CONNECT_FAILURES);
 		(void)snprintf(e->why, sizeof(e->why), "%s", http1_conn_why(c));
 		on_done = l->on_done;
 	}
@@ -106,6 +110,7 @@ struct link *pool_take(struct endpoint *e, const struct http1_conn_conf *conf)
 		list_del(&l->at);
 		e->n_idle--;
 		e->n_reused++;
+		stat_inc(STAT_UPSTREAM_REUSED);
 		l->state = LINK_BUSY;
 		endpoint_changed(e);
 		return l;
@@ -135,6 +140,7 @@ int pool_open(struct endpoint *e, const struct http1_conn_conf *conf, struct tls
 	if (!l->conn) {
 		free(l);
 		e->n_connect_failures++;
+		stat_inc(STAT_UPSTREAM_CONNECT_FAILURES);
 		e->why[0] = 0;
 		return err;
 	}
@@ -146,6 +152,7 @@ int pool_open(struct endpoint *e, const struct http1_conn_conf *conf, struct tls
 	endpoint_ref(e);
 	list_push(&e->opening, &l->at);
 	e->n_links++;
+	stat_inc(STAT_UPSTREAM_CONNECTIONS);
 	endpoint_changed(e);
 	*out = l;
 	return 0;

@@ -1,0 +1,104 @@
+/* Counts and the access log's line of an exchange that ended. Worker's thread. */
+#include "app/complete.h"
+
+#include "base/series.h"
+#include "obs/access_log.h"
+#include "proxy/exchange.h"
+
+static void complete_count(const struct exchange *x, uint64_t duration_ns)
+{
+	static const enum stat_id by_class[] = { STAT_REQUESTS_NONE, STAT_REQUESTS_1XX, STAT_REQUESTS_2XX,
+		                                 STAT_REQUESTS_3XX,  STAT_REQUESTS_4XX, STAT_REQUESTS_5XX };
+	const struct client *c = x->px.client;
+	const struct route *r = x->route;
+	stat_inc(by_class[x->status / 100 <= 5 ? x->status / 100 : 0]);
+	stat_inc(x->px.request->version == 20 ? STAT_PROTOCOL_HTTP2 : STAT_PROTOCOL_HTTP1);
+	stat_dec(STAT_REQUESTS_ACTIVE);
+	stat_add(STAT_CLIENT_BYTES_IN, c->bytes_in);
+	stat_add(STAT_CLIENT_BYTES_OUT, c->bytes_out);
+	if (r) {
+		series_count_status(r->requests, x->status);
+		series_observe(r->time, duration_ns);
+	}
+	if (r && r->upstream >= 0 && x->call.tries) {
+		const struct snapshot_upstream *u = &x->view->snap->upstreams[r->upstream];
+		bool answered = x->upstream_status != 0;
+		series_count_status(u->requests, x->upstream_status);
+		if (answered)
+			series_observe(u->time, x->head_ns - x->sent_ns);
+		else if (x->code)
+			(void)series_add(series_find(FAMILY_UPSTREAM_FAILURES, u->conf->name, str_of(x->code)), 1);
+	}
+	if (x->code)
+		series_add(series_find(FAMILY_REFUSALS, r ? r->name : STR(""), str_of(x->code)), 1);
+	for (unsigned i = 0; i < x->px.n_notes; i++)
+		series_add(series_find(FAMILY_NOTES, STR(""), str_of(x->px.notes[i])), 1);
+}
+
+/* 00-TRACEID-SPANID-FLAGS (W3C Trace Context 2.2) */
+static sluice_str complete_trace_id(const struct fields *f)
+{
+	const struct field *parent = fields_find(f, TOKEN_TRACEPARENT);
+	if (!parent || parent->value_len < 55 || parent->value[2] != '-' || parent->value[35] != '-')
+		return STR_NONE;
+	return str_n(parent->value + 3, 32);
+}
+
+static sluice_str complete_field(const struct fields *f, enum token t)
+{
+	/* fields that plugins took away are still what the client said */
+	for (uint32_t i = 0; i < f->n; i++) {
+		if (f->v[i].token == t)
+			return field_value(&f->v[i]);
+	}
+	return STR_NONE;
+}
+
+static void complete_log(struct access_log *log, struct exchange *x, uint64_t duration_ns)
+{
+	const struct access_conf *conf = &x->view->snap->conf.log.access;
+	const struct client *c = x->px.client;
+	const struct request_head *h = x->px.request;
+	sluice_str notes[RUN_NOTES];
+	for (unsigned i = 0; i < x->px.n_notes; i++)
+		notes[i] = str_of(x->px.notes[i]);
+	struct access_record r = {
+		.request_id = x->px.request_id,
+		.client = str_n(c->conn->peer_ip, c->conn->peer_ip_len),
+		.listener = c->conn->listener,
+		.route = x->px.route_name,
+		.method = h->method_text,
+		.host = h->host,
+		.path = h->path.len ? h->path : h->target,
+		.query = h->query,
+		.user_agent = complete_field(&h->fields, TOKEN_USER_AGENT),
+		.referer = complete_field(&h->fields, TOKEN_REFERER),
+		.upstream = x->px.upstream_name,
+		.server = x->call.endpoint ? endpoint_address(x->call.endpoint) : STR_NONE,
+		.reason = x->code ? str_of(x->code) : STR_NONE,
+		.consumer = run_attr(&x->px, STR("consumer")),
+		.tls = c->conn->tls_version ? str_of(c->conn->tls_version) : STR_NONE,
+		.trace_id = complete_trace_id(&h->fields),
+		.notes = { notes, x->px.n_notes },
+		.unix_ms = clock_unix_ms() - duration_ns / NS_PER_MS,
+		.duration_us = duration_ns / 1000,
+		.bytes_in = c->bytes_in,
+		.bytes_out = c->bytes_out,
+		.status = x->status,
+		.version = h->version,
+		.tries = (uint8_t)x->call.tries,
+	};
+	if (x->call.tries) {
+		r.connect_us = x->call.connect_ns / 1000;
+		r.response_us = x->upstream_status ? (x->head_ns - x->sent_ns) / 1000 : 0;
+	}
+	access_log_write(log, conf, &r);
+}
+
+void complete_exchange(struct proxy *p, const struct exchange *x)
+{
+	uint64_t duration_ns = x->done_ns > x->px.client->started_ns ? x->done_ns - x->px.client->started_ns : 0;
+	complete_count(x, duration_ns);
+	if (p->data && x->view->snap->logs)
+		complete_log(p->data, (struct exchange *)(uintptr_t)x, duration_ns);
+}
