@@ -145,7 +145,7 @@ static void worker_abort(struct worker *w, void *arg)
 
 void workers_abort(struct process *p)
 {
-	for (unsigned i = 0; i < p->n_workers; i++) {
+	for (unsigned i = 0; p->workers && i < p->n_workers; i++) {
 		if (p->workers[i].started)
 			worker_post(&p->workers[i].w, worker_abort, &p->workers[i]);
 	}
@@ -153,7 +153,7 @@ void workers_abort(struct process *p)
 
 void workers_stop(struct process *p)
 {
-	for (unsigned i = 0; i < p->n_workers; i++) {
+	for (unsigned i = 0; p->workers && i < p->n_workers; i++) {
 		if (p->workers[i].started)
 			(void)pthread_join(p->workers[i].w.thread, NULL);
 	}
