@@ -183,6 +183,11 @@ struct admin *admin_new(struct worker *main, const struct admin_env *env)
 	return a;
 }
 
+struct handler admin_handler(struct admin *a)
+{
+	return (struct handler){ admin_on_request, admin_on_bad_request, a };
+}
+
 int admin_open(struct admin *a, const struct addr *at)
 {
 	static const struct listener_conf conf = {
@@ -204,7 +209,7 @@ int admin_open(struct admin *a, const struct addr *at)
 	(void)addr_text(at, a->address);
 	const struct front_listener_args args = { .conf = &conf,
 		                                  .addr = &a->addr,
-		                                  .handler = { admin_on_request, admin_on_bad_request, a },
+		                                  .handler = admin_handler(a),
 		                                  .fd = fd };
 	a->front = front_new(a->main);
 	front_apply(a->front, &args, 1, ADMIN_CONNECTIONS);

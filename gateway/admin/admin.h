@@ -39,6 +39,8 @@ struct admin_env {
 struct admin;
 
 struct admin *admin_new(struct worker *main, const struct admin_env *env);
+/* What answers its requests. */
+struct handler admin_handler(struct admin *a);
 /* Serve on an address. 0, or a negative errno. Once. */
 must_use int admin_open(struct admin *a, const struct addr *at);
 /* The workers run: they can be asked from now on. v is copied. */
