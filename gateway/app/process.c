@@ -2,7 +2,6 @@
 #include "app/process.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -110,10 +109,9 @@ void process_drain(struct process *p)
 	workers_drain(p, DRAIN_IDLE_NS < grace ? DRAIN_IDLE_NS : grace);
 }
 
-static void process_on_signal(evutil_socket_t sig, short what, void *arg)
+static void process_on_signal(void *ctx, int sig)
 {
-	struct process *p = arg;
-	(void)what;
+	struct process *p = ctx;
 	switch (sig) {
 	case SIGHUP:
 		process_reload(p);
@@ -154,14 +152,12 @@ static void process_raise_descriptors(void)
 
 static bool process_add_signals(struct process *p)
 {
-	static const int sigs[] = { SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1 };
-	(void)signal(SIGPIPE, SIG_IGN);
-	for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++) {
-		p->signals[i] = evsignal_new(p->main.base, sigs[i], process_on_signal, p);
-		if (!p->signals[i] || event_add(p->signals[i], NULL) < 0)
-			return false;
-	}
-	return true;
+	static const int sigs[PROCESS_SIGNALS] = { SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1 };
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	int err = sigaction(SIGPIPE, &ignore, NULL);
+	for (int i = 0; i < PROCESS_SIGNALS && err == 0; i++)
+		err = signal_watch_start(&p->signals[i], &p->main, sigs[i], process_on_signal, p);
+	return err == 0;
 }
 
 /* From the file to workers that have it. */
@@ -232,10 +228,8 @@ static void process_fini(struct process *p)
 	if (p->main.base)
 		worker_turn(&p->main); /* snapshots that workers let go of */
 	control_free(p);
-	for (size_t i = 0; i < sizeof(p->signals) / sizeof(p->signals[0]); i++) {
-		if (p->signals[i])
-			event_free(p->signals[i]);
-	}
+	for (int i = 0; i < PROCESS_SIGNALS; i++)
+		signal_watch_stop(&p->signals[i]);
 	fetch_tls_fini();
 	tls_tickets_unref(&p->tickets);
 	upstream_worker_fini(&p->main);

@@ -7,8 +7,10 @@
 
 #include "admin/admin.h"
 #include "front/front.h"
+#include "net/signals.h"
 #include "proxy/exchange.h"
 
+enum { PROCESS_SIGNALS = 5 };
 enum process_phase { PROCESS_STARTING, PROCESS_SERVING, PROCESS_DRAINING, PROCESS_STOPPING };
 
 struct logger;
@@ -58,7 +60,7 @@ struct process {
 	uint64_t started_ns;
 	uint64_t reloads, reloads_failed;
 	struct timer grace, tick;
-	struct event *signals[8];        /* owned */
+	struct signal_watch signals[PROCESS_SIGNALS];
 	int exit_code;
 };
 

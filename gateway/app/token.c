@@ -15,7 +15,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 
-enum { TOKEN_KEY_MAX = 65536, TOKEN_CLAIMS = 32 };
+enum { TOKEN_KEY_MAX = 65536, TOKEN_PART_MAX = 65536, TOKEN_CLAIMS = 32 };
 
 struct token_options {
 	const char *key, *kid, *iss, *aud, *sub, *scope, *alg, *typ;
@@ -132,7 +132,8 @@ static json_t *token_jwk(const EVP_PKEY *key, const char **alg)
 		(void)json_object_set_new(jwk, "kty", json_string("RSA"));
 		if (ok && token_add_number(jwk, "n", key, OSSL_PKEY_PARAM_RSA_N, 0))
 			return jwk;
-	} else if (EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof(group), &n)) {
+	} else if (EVP_PKEY_is_a(key, "EC") &&
+	           EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof(group), &n)) {
 		for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
 			if (strcmp(group, curves[i].group) != 0)
 				continue;
@@ -258,9 +259,32 @@ static int token_mint(int argc, char **argv)
 	return code;
 }
 
+/* A part of a token as JSON; NULL when it is none. */
+static json_t *token_decode(sluice_str part)
+{
+	char std[TOKEN_PART_MAX + 4];
+	unsigned char bytes[TOKEN_PART_MAX];
+	size_t n = 0;
+	if (part.len == 0 || part.len > TOKEN_PART_MAX)
+		return NULL;
+	for (; n < part.len; n++)
+		std[n] = part.data[n] == '-' ? '+' : part.data[n] == '_' ? '/' : part.data[n];
+	while (n % 4)
+		std[n++] = '=';
+	int got = EVP_DecodeBlock(bytes, (unsigned char *)std, (int)n);
+	return got > 0 ? json_loadb((char *)bytes, (size_t)got - (n - part.len), 0, NULL) : NULL;
+}
+
+static void token_show(const char *title, const json_t *v)
+{
+	char *text = json_dumps(v, JSON_INDENT(2));
+	(void)printf("%s\n%s\n", title, text);
+	free(text);
+}
+
 static int token_inspect(int argc, char **argv)
 {
-	char line[65536];
+	static char line[2 * TOKEN_PART_MAX];
 	if (argc != 2)
 		return token_usage();
 	const char *text = argv[1];
@@ -272,35 +296,21 @@ static int token_inspect(int argc, char **argv)
 	}
 	/* libjwt shows no signed token without its key: the parts are decoded one by one */
 	sluice_str rest = str_of(text);
-	for (int i = 0; i < 2; i++) {
-		sluice_str part = str_cut(&rest, '.');
-		unsigned char bytes[49152];
-		char std[65536];
-		size_t n = 0;
-		if (part.len == 0 || part.len >= sizeof(std) - 4)
-			break;
-		for (; n < part.len; n++)
-			std[n] = part.data[n] == '-' ? '+' : part.data[n] == '_' ? '/' : part.data[n];
-		size_t padded = n;
-		while (padded % 4)
-			std[padded++] = '=';
-		int got = EVP_DecodeBlock(bytes, (unsigned char *)std, (int)padded);
-		json_t *v = got > 0 ? json_loadb((char *)bytes, (size_t)got - (padded - n), 0, NULL) : NULL;
-		if (!v)
-			break;
-		char *shown = json_dumps(v, JSON_INDENT(2));
-		(void)printf("%s\n%s\n", i ? "claims" : "header", shown);
-		json_int_t exp = json_integer_value(json_object_get(v, "exp"));
-		json_int_t left = exp - (json_int_t)(clock_unix_ms() / 1000);
-		if (i && exp)
-			(void)printf("%s %lld s\n", left > 0 ? "expires in" : "expired since", (long long)(left > 0 ? left : -left));
-		free(shown);
-		json_decref(v);
-		if (i)
-			return 0;
+	json_t *header = token_decode(str_cut(&rest, '.')), *claims = token_decode(str_cut(&rest, '.'));
+	bool ok = header && claims;
+	if (ok) {
+		json_int_t exp = json_integer_value(json_object_get(claims, "exp"));
+		long long left = (long long)exp - (long long)(clock_unix_ms() / 1000);
+		token_show("header", header);
+		token_show("claims", claims);
+		if (exp)
+			(void)printf("%s %lld s\n", left > 0 ? "expires in" : "expired since", left > 0 ? left : -left);
+	} else {
+		(void)fprintf(stderr, "sluice token: that is no signed JWT\n");
 	}
-	(void)fprintf(stderr, "sluice token: that is no signed JWT\n");
-	return 1;
+	json_decref(header);
+	json_decref(claims);
+	return ok ? 0 : 1;
 }
 
 int command_token(struct command *c)

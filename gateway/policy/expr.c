@@ -54,7 +54,8 @@ const sluice_expr *expr_compile(struct arena *a, sluice_str text, const char **w
 		return e;
 	}
 	if (!expr_is_attr(text)) {
-		*why = "expected ip, route, host, path, method, header:NAME, query:NAME, cookie:NAME or an attribute such as claim:sub";
+		*why = "expected ip, route, host, path, method, header:NAME, query:NAME, cookie:NAME "
+		       "or an attribute such as claim:sub";
 		return NULL;
 	}
 	return e;

@@ -36,7 +36,8 @@ static bool module_check(const sluice_plugin *r, sluice_str name, char why[MODUL
 	else if (r->size < RECORD_MIN)
 		n = snprintf(why, MODULE_WHY, "its record is %u bytes short: rebuild it", (unsigned)(RECORD_MIN - r->size));
 	else if (r->size > sizeof(*r))
-		n = snprintf(why, MODULE_WHY, "it was built with a newer header (record of %u bytes, known are %zu): upgrade the gateway",
+		n = snprintf(why, MODULE_WHY,
+		             "it was built with a newer header (record of %u bytes, known are %zu): upgrade the gateway",
 		             r->size, sizeof(*r));
 	else if (!r->name || !str_eq(str_of(r->name), name))
 		n = snprintf(why, MODULE_WHY, "it calls itself \"%s\"", r->name ? r->name : "");

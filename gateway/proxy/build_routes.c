@@ -130,7 +130,8 @@ static void build_target(struct build *b, struct route *r)
 	bool responds = bind_given(&b->bind, c, "respond");
 	r->upstream = -1;
 	if (responds == (c->upstream.len > 0)) {
-		(void)bind_error(&b->bind, c, responds ? "respond" : NULL, "a route needs an `upstream` or a `respond`, and not both");
+		(void)bind_error(&b->bind, c, responds ? "respond" : NULL,
+		                 "a route needs an `upstream` or a `respond`, and not both");
 		return;
 	}
 	for (size_t i = 0; i < c->respond.headers.n; i++) {

@@ -5,8 +5,9 @@
  * Safe means (RFC 9110 9.2.2): no byte of the request body was passed on, nothing of a response arrived, and either no byte
  * of the request left for the server, or the method is idempotent.
  */
-#include "proxy/exchange.h"
 #include "proxy/forward.h"
+
+#include "proxy/exchange.h"
 
 static void forward_open(struct exchange *x, bool fresh);
 
