@@ -72,18 +72,12 @@ static void buf_push(struct buf *b, struct block *at)
 	b->last = at;
 }
 
-void buf_drain(struct buf *b, size_t n)
+/* Blocks at the front that hold nothing, because it was drained or because room was reserved and not used: they go, so
+ * that the first run of a queue is empty only when the queue is. */
+static void buf_skip_empty(struct buf *b)
 {
-	check(n <= b->len, "draining %zu of %zu bytes", n, b->len);
-	b->len -= n;
-	while (n) {
+	while (b->first && b->first->off == b->first->end) {
 		struct block *at = b->first;
-		size_t have = at->end - at->off;
-		if (n < have) {
-			at->off += (uint32_t)n;
-			return;
-		}
-		n -= have;
 		b->first = at->next;
 		block_free(at);
 	}
@@ -91,10 +85,26 @@ void buf_drain(struct buf *b, size_t n)
 		b->last = NULL;
 }
 
+void buf_drain(struct buf *b, size_t n)
+{
+	check(n <= b->len, "draining %zu of %zu bytes", n, b->len);
+	b->len -= n;
+	while (n) {
+		struct block *at = b->first;
+		size_t have = at->end - at->off, take = n < have ? n : have;
+		at->off += (uint32_t)take;
+		n -= take;
+		if (take == have)
+			buf_skip_empty(b);
+	}
+}
+
 char *buf_reserve(struct buf *b, size_t min, size_t *room)
 {
-	if (!b->last || b->last->cap - b->last->end < min)
+	if (!b->last || b->last->cap - b->last->end < min) {
+		buf_skip_empty(b);
 		buf_push(b, block_new(min));
+	}
 	*room = b->last->cap - b->last->end;
 	return b->last->data + b->last->end;
 }
@@ -104,6 +114,8 @@ void buf_commit(struct buf *b, size_t n)
 	check(b->last && n <= b->last->cap - b->last->end, "committing %zu bytes more than there is room", n);
 	b->last->end += (uint32_t)n;
 	b->len += n;
+	if (n == 0)
+		buf_skip_empty(b);
 }
 
 void buf_room(struct buf *b, size_t want, struct buf_room *room)
@@ -135,6 +147,8 @@ void buf_room_take(struct buf *b, struct buf_room *room, size_t got)
 		else if (ours)
 			block_free(at);
 	}
+	if (b->len == 0)
+		buf_skip_empty(b);
 }
 
 void buf_append(struct buf *b, const char *p, size_t n)
@@ -154,6 +168,7 @@ void buf_move(struct buf *dst, struct buf *src, size_t n)
 {
 	check(n <= src->len, "moving %zu of %zu bytes", n, src->len);
 	while (n) {
+		buf_skip_empty(src);
 		struct block *at = src->first;
 		size_t have = at->end - at->off;
 		bool fits = dst->last && dst->last->cap - dst->last->end >= have;
@@ -173,6 +188,7 @@ void buf_move(struct buf *dst, struct buf *src, size_t n)
 		dst->len += have;
 		n -= have;
 	}
+	buf_skip_empty(src);
 }
 
 void buf_copy(const struct buf *b, char *dst, size_t n)

@@ -53,8 +53,8 @@ sluice_str buf_pullup(struct buf *b, size_t n);
 void buf_copy(const struct buf *b, char *dst, size_t n);
 void buf_drain(struct buf *b, size_t n);
 
-/* Contiguous room of at least min bytes (min at most BUF_BLOCK) at the end; *room tells how much there is. What was
- * written there counts after buf_commit(). */
+/* Contiguous room of at least min bytes at the end (more than BUF_BLOCK is a block of its own); *room tells how much there
+ * is. What was written there counts after buf_commit(). */
 char *buf_reserve(struct buf *b, size_t min, size_t *room);
 /* n bytes of the room were filled. */
 void buf_commit(struct buf *b, size_t n);

@@ -1,0 +1,331 @@
+/* net/buf: whatever is done to byte queues, they hold what a flat array would. */
+#include "net/buf.h"
+
+#include <stdlib.h>
+
+#include "unit.h"
+
+enum { QUEUES = 3, FLAT_MAX = 400 * 1024, STEPS = 40000 };
+
+static uint32_t seed = 1;
+
+static uint32_t dice(uint32_t n)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (uint32_t)(((uint64_t)(seed >> 8) * n) >> 24);
+}
+
+/* Mostly short, now and then about a block, rarely more. */
+static size_t any_size(size_t max)
+{
+	static const size_t edges[] = { 0, 1, 1023, 1024, 1025, 2047, 2048, BUF_BLOCK - 1, BUF_BLOCK, BUF_BLOCK + 1, 3 * BUF_BLOCK };
+	size_t n;
+	switch (dice(4)) {
+	case 0: n = edges[dice(sizeof(edges) / sizeof(edges[0]))]; break;
+	case 1: n = dice(40000); break;
+	default: n = dice(300); break;
+	}
+	return n < max ? n : max;
+}
+
+/* A queue, and the array it should be. */
+struct model {
+	struct buf b;
+	char *flat;
+	size_t len;
+};
+
+static struct model models[QUEUES];
+static char fresh[FLAT_MAX];
+
+static const char *fresh_bytes(size_t n)
+{
+	static uint8_t next;
+	for (size_t i = 0; i < n; i++)
+		fresh[i] = (char)next++;
+	return fresh;
+}
+
+static void flat_add(struct model *m, const char *p, size_t n)
+{
+	memcpy(m->flat + m->len, p, n);
+	m->len += n;
+}
+
+static void flat_cut(struct model *m, size_t n)
+{
+	m->len -= n;
+	memmove(m->flat, m->flat + n, m->len);
+}
+
+static void assert_same(const struct model *m)
+{
+	size_t at = 0, blocks = 0;
+	assert_int_equal(m->b.len, m->len);
+	for (const struct block *k = m->b.first; k; k = k->next) {
+		size_t n = k->end - k->off;
+		assert_true(k->off <= k->end && k->end <= k->cap && at + n <= m->len);
+		assert_memory_equal(k->data + k->off, m->flat + at, n);
+		at += n;
+		blocks++;
+		assert_true(k->next || m->b.last == k);
+	}
+	assert_int_equal(at, m->len);
+	if (blocks == 0)
+		assert_null(m->b.last);
+	if (m->len) /* the front is never an empty run: who peeks would take it for the end */
+		assert_true(buf_peek(&m->b).len > 0);
+}
+
+/* ---- one operation each --------------------------------------------------------------------------------------------- */
+
+static void step_append(struct model *m, size_t room)
+{
+	size_t n = any_size(room);
+	const char *p = fresh_bytes(n);
+	buf_append(&m->b, p, n);
+	flat_add(m, p, n);
+}
+
+static void step_reserve(struct model *m, size_t room)
+{
+	size_t got, min = any_size(room < 40000 ? room : 40000);
+	char *at = buf_reserve(&m->b, min, &got);
+	assert_true(got >= min);
+	size_t n = dice(4) ? dice((uint32_t)(got < room ? got : room) + 1) : 0; /* not all that was reserved is used */
+	const char *p = fresh_bytes(n);
+	memcpy(at, p, n);
+	buf_commit(&m->b, n);
+	flat_add(m, p, n);
+}
+
+static void step_room(struct model *m, size_t room)
+{
+	struct buf_room r;
+	size_t want = any_size(BUF_ROOM_MAX * BUF_BLOCK), sum = 0;
+	buf_room(&m->b, want, &r);
+	assert_in_range(r.n, 1, BUF_ROOM_MAX);
+	for (int i = 0; i < r.n; i++)
+		sum += r.iov[i].iov_len;
+	assert_int_equal(sum, r.total);
+	assert_true(r.total >= want || r.n == BUF_ROOM_MAX);
+	size_t n = dice(3) ? dice((uint32_t)(r.total < room ? r.total : room) + 1) : 0;
+	const char *p = fresh_bytes(n);
+	size_t put = 0;
+	for (int i = 0; i < r.n && put < n; i++) {
+		size_t take = r.iov[i].iov_len < n - put ? r.iov[i].iov_len : n - put;
+		memcpy(r.iov[i].iov_base, p + put, take);
+		put += take;
+	}
+	buf_room_take(&m->b, &r, n);
+	flat_add(m, p, n);
+}
+
+static void step_drain(struct model *m)
+{
+	size_t n = any_size(m->len);
+	buf_drain(&m->b, n);
+	flat_cut(m, n);
+}
+
+static void step_move(struct model *to, struct model *from)
+{
+	size_t room = FLAT_MAX - to->len, n = any_size(from->len < room ? from->len : room);
+	if (dice(3) == 0 && from->len <= room) {
+		n = from->len;
+		buf_move_all(&to->b, &from->b);
+		assert_null(from->b.first);
+	} else {
+		buf_move(&to->b, &from->b, n);
+	}
+	flat_add(to, from->flat, n);
+	flat_cut(from, n);
+}
+
+static void step_look(struct model *m)
+{
+	size_t n = any_size(m->len), total = 0, sum = 0;
+	char *copy = malloc(n ? n : 1);
+	buf_copy(&m->b, copy, n);
+	assert_memory_equal(copy, m->flat, n);
+	free(copy);
+
+	struct iovec iov[BUF_IOV_MAX];
+	int max = 1 + (int)dice(BUF_IOV_MAX), runs = buf_iov(&m->b, iov, max, &total);
+	assert_in_range(runs, m->len > 0, max);
+	for (int i = 0; i < runs; i++) {
+		assert_memory_equal(iov[i].iov_base, m->flat + sum, iov[i].iov_len);
+		sum += iov[i].iov_len;
+	}
+	assert_int_equal(sum, total);
+	if (runs < max)
+		assert_int_equal(total, m->len);
+}
+
+static void step_pullup(struct model *m)
+{
+	size_t n = any_size(m->len);
+	sluice_str run = buf_pullup(&m->b, n);
+	assert_true(run.len >= n);
+	assert_memory_equal(run.data, m->flat, run.len);
+}
+
+static void step_empty(struct model *m)
+{
+	buf_fini(&m->b);
+	m->len = 0;
+	assert_null(m->b.first);
+	assert_int_equal(m->b.len, 0);
+}
+
+static void test_model(void **state)
+{
+	(void)state;
+	for (int i = 0; i < QUEUES; i++) {
+		buf_init(&models[i].b);
+		models[i].flat = malloc(FLAT_MAX);
+		models[i].len = 0;
+	}
+	for (unsigned i = 0; i < STEPS; i++) {
+		struct model *m = &models[dice(QUEUES)], *other = &models[dice(QUEUES)];
+		size_t room = FLAT_MAX - m->len;
+		switch (dice(16)) {
+		case 0: case 1: case 2: step_append(m, room); break;
+		case 3: case 4: step_reserve(m, room); break;
+		case 5: case 6: step_room(m, room); break;
+		case 7: case 8: case 9: step_drain(m); break;
+		case 10: case 11: case 12:
+			if (m != other)
+				step_move(m, other);
+			break;
+		case 13: step_look(m); break;
+		case 14: step_pullup(m); break;
+		default:
+			if (dice(20) == 0)
+				step_empty(m);
+			break;
+		}
+		assert_same(m);
+		assert_same(other);
+	}
+	for (int i = 0; i < QUEUES; i++) {
+		buf_fini(&models[i].b);
+		free(models[i].flat);
+	}
+}
+
+/* ---- what the model does not say ------------------------------------------------------------------------------------ */
+
+static void test_whole_blocks_change_hands(void **state)
+{
+	struct buf a, b;
+	(void)state;
+	buf_init(&a);
+	buf_init(&b);
+	buf_append(&a, fresh_bytes(2 * BUF_BLOCK + 5000), 2 * BUF_BLOCK + 5000);
+	const struct block *first = a.first, *second = first->next, *third = second->next;
+	buf_move(&b, &a, 2 * BUF_BLOCK);
+	assert_ptr_equal(b.first, first);
+	assert_ptr_equal(b.last, second);
+	buf_move_all(&b, &a);
+	assert_ptr_equal(b.last, third);
+	assert_null(a.first);
+	assert_null(a.last);
+	buf_fini(&b);
+}
+
+/* Little ones are copied into the room there is: a queue of single bytes must not cost a block for each. */
+static void test_small_moves_share_a_block(void **state)
+{
+	struct buf a, b;
+	unsigned blocks = 0;
+	(void)state;
+	buf_init(&a);
+	buf_init(&b);
+	for (int i = 0; i < 1000; i++) {
+		buf_append(&a, "x", 1);
+		buf_move_all(&b, &a);
+	}
+	for (const struct block *k = b.first; k; k = k->next)
+		blocks++;
+	assert_int_equal(b.len, 1000);
+	assert_int_equal(blocks, 1);
+	assert_null(a.first);
+	buf_fini(&b);
+}
+
+static void test_an_empty_queue_holds_nothing(void **state)
+{
+	struct buf b;
+	struct buf_room r;
+	(void)state;
+	buf_init(&b);
+	buf_room(&b, 3 * BUF_BLOCK, &r);
+	assert_int_equal(r.n, 3);
+	buf_room_take(&b, &r, 0);
+	assert_null(b.first);
+	buf_append(&b, "abc", 3);
+	buf_drain(&b, 3);
+	assert_null(b.first);
+	assert_null(b.last);
+	assert_int_equal(buf_peek(&b).len, 0);
+	assert_int_equal(buf_pullup(&b, 0).len, 0);
+}
+
+static void test_big_blocks(void **state)
+{
+	struct buf b;
+	size_t room, big = 5 * BUF_BLOCK + 17;
+	(void)state;
+	buf_init(&b);
+	buf_append(&b, "head", 4);
+	char *at = buf_reserve(&b, big, &room);
+	assert_true(room >= big);
+	memset(at, 'b', big);
+	buf_commit(&b, big);
+	buf_append(&b, "tail", 4);
+	sluice_str run = buf_pullup(&b, big + 8);
+	assert_int_equal(run.len, big + 8);
+	assert_memory_equal(run.data, "headb", 5);
+	assert_memory_equal(run.data + run.len - 5, "btail", 5);
+	buf_drain(&b, big + 8);
+	assert_null(b.first);
+}
+
+/* Blocks are kept for reuse, and go when asked. */
+static void test_blocks_are_reused(void **state)
+{
+	struct buf b;
+	(void)state;
+	buf_init(&b);
+	buf_append(&b, "a", 1);
+	const struct block *was = b.first;
+	buf_fini(&b);
+	buf_append(&b, "b", 1);
+	assert_ptr_equal(b.first, was);
+	assert_int_equal(b.first->off, 0);
+	assert_int_equal(b.len, 1);
+	buf_fini(&b);
+	buf_thread_fini();
+	buf_thread_fini();
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	buf_thread_fini();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_whole_blocks_change_hands),
+		cmocka_unit_test(test_small_moves_share_a_block),
+		cmocka_unit_test(test_an_empty_queue_holds_nothing),
+		cmocka_unit_test(test_big_blocks),
+		cmocka_unit_test(test_blocks_are_reused),
+	};
+	return cmocka_run_group_tests(tests, NULL, teardown);
+}
