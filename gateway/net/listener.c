@@ -11,6 +11,7 @@
 
 enum {
 	ACCEPT_BATCH = 64,            /* accepted before others get their turn */
+	STOP_BATCHES = 1024,          /* a backlog of 65535: who stops accepts what waits, not what goes on coming */
 	RETRY_NS = 100 * NS_PER_MS
 };
 
@@ -20,7 +21,7 @@ static bool listener_unix_is_stale(const struct addr *a)
 	struct stat st;
 	if (stat(a->un.sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return false;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); /* a full queue is an answer too */
 	if (fd < 0)
 		return false;
 	bool refused = connect(fd, &a->sa, a->len) < 0 && errno == ECONNREFUSED;
@@ -102,13 +103,12 @@ static void acceptor_on_retry(struct timer *t)
 	(void)event_add(&a->ev, NULL);
 }
 
-static void acceptor_on_event(evutil_socket_t fd, short what, void *arg)
+/* Accept a few. False: there are no more, or it does not go on now. */
+static bool acceptor_take(struct acceptor *a)
 {
-	struct acceptor *a = arg;
-	(void)what;
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		struct addr peer = { .len = sizeof(peer) - offsetof(struct addr, sa) };
-		int got = accept4(fd, &peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int got = accept4(a->fd, &peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (got >= 0) {
 			a->on_accept(a, got, &peer);
 			continue;
@@ -119,8 +119,15 @@ static void acceptor_on_event(evutil_socket_t fd, short what, void *arg)
 			continue;
 		else if (errno != EAGAIN)
 			log_error("listener", "accept: %s", strerror(errno));
-		return;
+		return false;
 	}
+	return true;
+}
+
+static void acceptor_on_event(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	(void)acceptor_take(arg);
 }
 
 int acceptor_start(struct acceptor *a, struct worker *w, int fd,
@@ -141,11 +148,9 @@ void acceptor_stop(struct acceptor *a)
 	if (!a->paused)
 		(void)event_del(&a->ev);
 	timer_drop(&a->retry);
-	acceptor_on_event(a->fd, EV_READ, a);
-	if (a->paused) {
-		(void)event_del(&a->ev);
-		timer_drop(&a->retry);
-	}
+	for (int i = 0; i < STOP_BATCHES && acceptor_take(a); i++)
+		;
+	timer_drop(&a->retry);
 	(void)close(a->fd);
 	a->fd = -1;
 }

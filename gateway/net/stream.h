@@ -110,6 +110,13 @@ static inline bool stream_may_read(const struct stream *s)
 {
 	return (s->flags & STREAM_RD) || (s->transport->pending && s->transport->pending((struct stream *)(uintptr_t)s));
 }
+/* Let the next stream_fill() ask the socket in any case. A reset that arrives together with bytes is told like bytes alone: who
+ * read them, waits for more and has reason to expect a reset asks once more, or learns of it by writing, or by its deadline. */
+static inline void stream_ask_again(struct stream *s)
+{
+	if (!(s->flags & (STREAM_EOF | STREAM_FAILED | STREAM_CLOSED | STREAM_CONNECTING)))
+		s->flags |= STREAM_RD;
+}
 /* Call on_readable again at the end of this turn, if there may be something to read (or s->in holds bytes). */
 void stream_resume(struct stream *s);
 /* Flush s->out soon. */

@@ -37,7 +37,6 @@ struct worker {
 	struct event_base *base; /* owned */
 	unsigned id;             /* 0 .. n-1; the main thread is WORKER_MAIN */
 	bool clock_is_fresh;
-	bool in_turn_end;
 	_Atomic bool stop;
 	uint64_t now_ns;         /* of this turn */
 	struct wheel wheel;

@@ -1,0 +1,316 @@
+/* net/listener: sockets that are opened together, and every connection accepted. */
+#include "net/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "unit.h"
+
+enum { MANY = 150 };
+
+static struct worker worker;
+static char folder[] = "/tmp/sluice-listener-XXXXXX";
+
+static struct addr loopback(uint16_t port)
+{
+	struct addr a = { .len = sizeof(a.in) };
+	a.in.sin_family = AF_INET;
+	a.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	a.in.sin_port = htons(port);
+	return a;
+}
+
+static struct addr unix_at(const char *name)
+{
+	struct addr a = { .len = sizeof(a.un) };
+	a.un.sun_family = AF_UNIX;
+	(void)snprintf(a.un.sun_path, sizeof(a.un.sun_path), "%s/%s", folder, name);
+	return a;
+}
+
+static struct addr name_of(int fd)
+{
+	struct addr a = { .len = sizeof(a) - offsetof(struct addr, sa) };
+	assert_int_equal(getsockname(fd, &a.sa, &a.len), 0);
+	return a;
+}
+
+/* A port that was free a moment ago. */
+static struct addr free_port(void)
+{
+	int fd;
+	struct addr a = loopback(0);
+	assert_int_equal(listener_open(&a, 1, 8, &fd), 0);
+	a = name_of(fd);
+	(void)close(fd);
+	return a;
+}
+
+static unsigned open_fds(void)
+{
+	unsigned n = 0;
+	for (int fd = 0; fd < 512; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static int connect_to(const struct addr *a)
+{
+	int fd = socket(a->sa.sa_family, SOCK_STREAM, 0);
+	assert_true(fd >= 0);
+	if (connect(fd, &a->sa, a->len) == 0)
+		return fd;
+	int error = errno;
+	(void)close(fd);
+	return -error;
+}
+
+/* ---- opening ---------------------------------------------------------------------------------------------------------- */
+
+static void test_one_for_each_worker(void **state)
+{
+	struct addr a = free_port();
+	int fds[3];
+	(void)state;
+	assert_int_equal(listener_open(&a, 3, 8, fds), 0);
+	for (int i = 0; i < 3; i++) {
+		struct addr at = name_of(fds[i]);
+		assert_true(addr_eq(&at, &a));
+		assert_true(fcntl(fds[i], F_GETFD) & FD_CLOEXEC);
+		assert_true(fcntl(fds[i], F_GETFL) & O_NONBLOCK);
+		(void)close(fds[i]);
+	}
+}
+
+static void test_taken_port(void **state)
+{
+	struct addr a = free_port();
+	int other, fds[3];
+	(void)state;
+	/* by somebody who would share it */
+	assert_int_equal(listener_open(&a, 1, 8, &other), 0);
+	unsigned before = open_fds();
+	assert_int_equal(listener_open(&a, 3, 8, fds), -EADDRINUSE);
+	assert_int_equal(open_fds(), before);
+	(void)close(other);
+	assert_int_equal(listener_open(&a, 1, 8, fds), 0);
+	(void)close(fds[0]);
+}
+
+static void test_foreign_address(void **state)
+{
+	struct addr a = loopback(0);
+	int fd;
+	(void)state;
+	a.in.sin_addr.s_addr = htonl(0x01020304);
+	unsigned before = open_fds();
+	assert_int_equal(listener_open(&a, 1, 8, &fd), -EADDRNOTAVAIL);
+	assert_int_equal(open_fds(), before);
+}
+
+static void test_unix(void **state)
+{
+	struct addr a = unix_at("gate"), f = unix_at("file"), nowhere = unix_at("no/where");
+	int fds[2], again[2];
+	(void)state;
+	assert_int_equal(listener_open(&a, 2, 8, fds), 0);
+	int client = connect_to(&a);
+	assert_true(client >= 0);
+	int got = accept(fds[1], NULL, NULL); /* one queue for both */
+	assert_true(got >= 0);
+	(void)close(got);
+	(void)close(client);
+	/* somebody listens */
+	unsigned before = open_fds();
+	assert_int_equal(listener_open(&a, 2, 8, again), -EADDRINUSE);
+	assert_int_equal(open_fds(), before);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	/* nobody does: what is left is replaced */
+	assert_int_equal(listener_open(&a, 1, 8, fds), 0);
+	(void)close(fds[0]);
+	/* what is no socket stays */
+	FILE *file = fopen(f.un.sun_path, "w");
+	assert_non_null(file);
+	(void)fclose(file);
+	assert_int_equal(listener_open(&f, 1, 8, fds), -EADDRINUSE);
+	struct stat st;
+	assert_int_equal(stat(f.un.sun_path, &st), 0);
+	assert_int_equal(listener_open(&nowhere, 1, 8, fds), -ENOENT);
+	(void)unlink(f.un.sun_path);
+	(void)unlink(a.un.sun_path);
+}
+
+/* Looking whether somebody listens must not wait for somebody who does not accept. */
+static void test_unix_with_a_full_queue(void **state)
+{
+	struct addr a = unix_at("full");
+	int fd, again, waiting[4], n = 0;
+	(void)state;
+	assert_int_equal(listener_open(&a, 1, 1, &fd), 0);
+	for (; n < 4; n++) {
+		waiting[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)connect(waiting[n], &a.sa, a.len);
+	}
+	(void)alarm(10);
+	assert_int_equal(listener_open(&a, 1, 1, &again), -EADDRINUSE);
+	(void)alarm(0);
+	while (n-- > 0)
+		(void)close(waiting[n]);
+	(void)close(fd);
+	(void)unlink(a.un.sun_path);
+}
+
+/* ---- accepting -------------------------------------------------------------------------------------------------------- */
+
+struct door {
+	struct acceptor acceptor;
+	struct addr at;
+	unsigned accepted;
+	uint16_t last_port;
+	int fds[MANY + 8];
+};
+
+static void on_accept(struct acceptor *a, int fd, const struct addr *peer)
+{
+	struct door *d = a->data;
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	d->last_port = addr_port(peer);
+	d->fds[d->accepted++] = fd;
+}
+
+static void door_open(struct door *d, int backlog)
+{
+	int fd;
+	*d = (struct door){ .at = loopback(0) };
+	assert_int_equal(listener_open(&d->at, 1, backlog, &fd), 0);
+	d->at = name_of(fd);
+	assert_int_equal(acceptor_start(&d->acceptor, &worker, fd, on_accept, d), 0);
+}
+
+static void door_forget(struct door *d)
+{
+	while (d->accepted)
+		(void)close(d->fds[--d->accepted]);
+}
+
+static void turns(unsigned n)
+{
+	while (n--)
+		worker_turn(&worker);
+}
+
+static void test_accept(void **state)
+{
+	struct door d;
+	(void)state;
+	door_open(&d, 8);
+	int client = connect_to(&d.at);
+	turns(2);
+	assert_int_equal(d.accepted, 1);
+	struct addr me = name_of(client);
+	assert_int_equal(d.last_port, addr_port(&me));
+	acceptor_stop(&d.acceptor);
+	assert_int_equal(connect_to(&d.at), -ECONNREFUSED);
+	(void)close(client);
+	door_forget(&d);
+}
+
+/* More than are accepted in one go: the rest comes with the next turns, or with the stop. */
+static void test_many(void **state)
+{
+	struct door d;
+	int clients[MANY];
+	for (int stop = 0; stop < 2; stop++) {
+		door_open(&d, MANY + 8);
+		for (int i = 0; i < MANY; i++)
+			clients[i] = connect_to(&d.at);
+		if (stop) {
+			acceptor_stop(&d.acceptor);
+		} else {
+			turns(1);
+			assert_in_range(d.accepted, 1, MANY - 1);
+			turns(5);
+		}
+		assert_int_equal(d.accepted, MANY);
+		if (!stop)
+			acceptor_stop(&d.acceptor);
+		for (int i = 0; i < MANY; i++)
+			(void)close(clients[i]);
+		door_forget(&d);
+	}
+	(void)state;
+}
+
+
+/* Out of descriptors: it waits a little instead of turning the loop round in vain, then goes on. */
+static void test_no_descriptors(void **state)
+{
+	struct door d;
+	struct rlimit was, few;
+	(void)state;
+	door_open(&d, 8);
+	int client = connect_to(&d.at);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	few = was;
+	few.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	turns(2);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(d.accepted, 0);
+	assert_true(d.acceptor.paused);
+	turns(2);
+	assert_int_equal(d.accepted, 0);
+	wheel_advance(&worker.wheel, clock_ns() + NS_PER_S); /* as if that long had passed */
+	turns(2);
+	assert_false(d.acceptor.paused);
+	assert_int_equal(d.accepted, 1);
+	/* stopped while it waits */
+	int second = connect_to(&d.at);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	turns(1);
+	assert_true(d.acceptor.paused);
+	acceptor_stop(&d.acceptor);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	wheel_advance(&worker.wheel, clock_ns() + 2 * NS_PER_S);
+	assert_int_equal(d.accepted, 1);
+	(void)close(client);
+	(void)close(second);
+	door_forget(&d);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	log_set_level(LOG_ERROR); /* what it warns of is meant */
+	return mkdtemp(folder) ? worker_init(&worker, 0) : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	worker_fini(&worker);
+	return rmdir(folder);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_for_each_worker),
+		cmocka_unit_test(test_taken_port),
+		cmocka_unit_test(test_foreign_address),
+		cmocka_unit_test(test_unix),
+		cmocka_unit_test(test_unix_with_a_full_queue),
+		cmocka_unit_test(test_accept),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_no_descriptors),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
