@@ -1,0 +1,99 @@
+/* admin/servers: one server as several workers see it. */
+#include "unit.h"
+
+#include <stdlib.h>
+
+#include "admin/servers.h"
+
+static struct endpoint_view server(const char *upstream, const char *address, const char *host, enum endpoint_state state,
+                                   unsigned n)
+{
+	return (struct endpoint_view){ .upstream = str_of(upstream),
+		                       .address = str_of(address),
+		                       .host = str_of(host),
+		                       .state = state,
+		                       .connections = n,
+		                       .idle = n + 1,
+		                       .in_flight = n + 2,
+		                       .down_for_ns = state == ENDPOINT_DOWN ? n * NS_PER_S : 0,
+		                       .requests = n + 3,
+		                       .failures = n + 4,
+		                       .connects = n + 5,
+		                       .connect_failures = n + 6,
+		                       .reused = n + 7,
+		                       .ejected = n + 8 };
+}
+
+static void test_sums(void **state)
+{
+	const struct endpoint_view a[] = { server("b", "1", "", ENDPOINT_UP, 10), server("a", "2", "", ENDPOINT_DOWN, 20) };
+	const struct endpoint_view b[] = { server("a", "2", "", ENDPOINT_DOWN, 40), server("b", "1", "", ENDPOINT_TRIAL, 1) };
+	const struct gather_answer v[] = { { .endpoints = a, .n_endpoints = 2 },
+		                           { .silent = true },
+		                           { .endpoints = b, .n_endpoints = 2 } };
+	size_t n;
+	struct server_sum *all = servers_merge(v, 3, &n);
+	(void)state;
+	assert_int_equal(n, 2);
+	assert_str(all[0].sum.upstream, "a");
+	assert_int_equal(all[0].in_state[ENDPOINT_DOWN], 2);
+	assert_int_equal(all[0].sum.down_for_ns, 40 * NS_PER_S);
+	assert_int_equal(all[0].sum.connections, 60);
+	assert_int_equal(all[0].sum.idle, 62);
+	assert_int_equal(all[0].sum.in_flight, 64);
+	assert_int_equal(all[0].sum.requests, 66);
+	assert_int_equal(all[0].sum.failures, 68);
+	assert_int_equal(all[0].sum.connects, 70);
+	assert_int_equal(all[0].sum.connect_failures, 72);
+	assert_int_equal(all[0].sum.reused, 74);
+	assert_int_equal(all[0].sum.ejected, 76);
+	assert_str(all[1].sum.upstream, "b");
+	assert_int_equal(all[1].in_state[ENDPOINT_UP], 1);
+	assert_int_equal(all[1].in_state[ENDPOINT_TRIAL], 1);
+	free(all);
+}
+
+static void test_what_tells_servers_apart(void **state)
+{
+	const struct endpoint_view a[] = { server("a", "1", "x", ENDPOINT_UP, 1), server("a", "1", "y", ENDPOINT_UP, 2),
+		                           server("a", "12", "x", ENDPOINT_UP, 3), server("aa", "1", "x", ENDPOINT_UP, 4),
+		                           server("", "1", "x", ENDPOINT_UP, 5) };
+	const struct gather_answer v = { .endpoints = a, .n_endpoints = 5 };
+	size_t n, count;
+	struct server_sum *all = servers_merge(&v, 1, &n);
+	(void)state;
+	assert_int_equal(n, 5);
+	const struct server_sum *at = servers_of(all, n, STR("a"), &count);
+	assert_int_equal(count, 3);
+	for (size_t i = 0; i < count; i++)
+		assert_str(at[i].sum.upstream, "a");
+	(void)servers_of(all, n, STR("b"), &count);
+	assert_int_equal(count, 0);
+	(void)servers_of(all, n, STR("A"), &count);
+	assert_int_equal(count, 0);
+	at = servers_of(all, n, STR("aa"), &count);
+	assert_int_equal(count, 1);
+	assert_int_equal(at->sum.connections, 4);
+	free(all);
+}
+
+static void test_nobody(void **state)
+{
+	size_t n, count;
+	struct server_sum *all = servers_merge(NULL, 0, &n);
+	(void)state;
+	assert_int_equal(n, 0);
+	(void)servers_of(all, n, STR("a"), &count);
+	assert_int_equal(count, 0);
+	free(all);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sums),
+		cmocka_unit_test(test_what_tells_servers_apart),
+		cmocka_unit_test(test_nobody),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
