@@ -32,6 +32,7 @@ struct admin_env {
 	void *ctx;
 	void (*facts)(void *ctx, struct admin_facts *f);
 	enum admin_reload (*reload)(void *ctx, struct diag *d);
+	void (*reopen)(void *ctx); /* log files, soon */
 	void (*drain)(void *ctx); /* does nothing when it drains already */
 	void (*stop)(void *ctx);
 };

@@ -187,6 +187,13 @@ void answer_reload(struct admin_call *c)
 	diag_fini(&d);
 }
 
+void answer_reopen(struct admin_call *c)
+{
+	const struct admin_env *env = admin_env_of(c->admin);
+	env->reopen(env->ctx);
+	call_say(c, 202, "reopening");
+}
+
 void answer_drain(struct admin_call *c)
 {
 	const struct admin_env *env = admin_env_of(c->admin);

@@ -13,6 +13,7 @@ const struct admin_command admin_table[] = {
 	  "version, configuration in force, workers, and every upstream server, as JSON" },
 	{ METHOD_POST, SLUICE_STR("/reload"), true, answer_reload,
 	  "load the configuration again: 200 once every worker uses it, 422 with its mistakes" },
+	{ METHOD_POST, SLUICE_STR("/reopen"), true, answer_reopen, "open log files again, after they were moved away" },
 	{ METHOD_POST, SLUICE_STR("/drain"), true, answer_drain,
 	  "take no new connections, let requests under way finish, then end" },
 	{ METHOD_POST, SLUICE_STR("/stop"), true, answer_stop, "end at once; requests under way are cut off" },

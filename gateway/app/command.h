@@ -25,7 +25,7 @@ int command_check(struct command *c);
 int command_schema(struct command *c);
 int command_plugins(struct command *c);
 int command_token(struct command *c);
-int command_ctl(struct command *c); /* status, reload, drain, stop: by its name */
+int command_ctl(struct command *c); /* status, reload, reopen, drain, stop: by its name */
 int command_version(struct command *c);
 
 #endif

@@ -34,6 +34,11 @@ static enum admin_reload control_reload(void *ctx, struct diag *d)
 	return process_load_again(ctx, d);
 }
 
+static void control_reopen(void *ctx)
+{
+	logs_reopen(ctx);
+}
+
 static void control_drain(void *ctx)
 {
 	struct process *p = ctx;
@@ -51,6 +56,7 @@ bool control_open(struct process *p, const struct snapshot *s, struct diag *d)
 	const struct admin_env env = { .ctx = p,
 		                       .facts = control_facts,
 		                       .reload = control_reload,
+		                       .reopen = control_reopen,
 		                       .drain = control_drain,
 		                       .stop = control_stop };
 	if (s->admin.len == 0)

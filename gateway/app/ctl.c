@@ -1,4 +1,4 @@
-/* status, reload, drain and stop: what they ask of whom, and the exit code. */
+/* status, reload, reopen, drain and stop: what they ask of whom, and the exit code. */
 #include "app/ctl.h"
 
 #include "app/command.h"
@@ -12,6 +12,7 @@ static const struct ctl_action {
 } actions[] = {
 	{ "status", "GET", "/status", ctl_print_status },
 	{ "reload", "POST", "/reload", ctl_print_done },
+	{ "reopen", "POST", "/reopen", ctl_print_done },
 	{ "drain", "POST", "/drain", ctl_print_done },
 	{ "stop", "POST", "/stop", ctl_print_done },
 };

@@ -32,6 +32,8 @@ static const struct {
 	{ "status", command_ctl, CTL_USAGE " [--json]", "how a running gateway is", CTL_ABOUT },
 	{ "reload", command_ctl, CTL_USAGE " [--json]", "have it load its configuration again",
 	  CTL_ABOUT "\nReturns when every worker uses the new configuration. Mistakes are shown, and change nothing.\n" },
+	{ "reopen", command_ctl, CTL_USAGE " [--json]", "have it open its log files again",
+	  CTL_ABOUT "\nThe same as USR1: after log files were moved away.\n" },
 	{ "drain", command_ctl, CTL_USAGE " [--json]", "have it finish the requests under way, then end",
 	  CTL_ABOUT "\nThe same as TERM. Returns at once; runtime.shutdown_grace bounds how long it takes.\n" },
 	{ "stop", command_ctl, CTL_USAGE " [--json]", "have it end at once",

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from signal import SIGUSR1
 
 import pytest
 from kit.client import RawClient
@@ -127,6 +128,26 @@ def test_status_tells_of_a_server_that_is_down(gateway):
     server = json.loads(g.admin("/status").body)["upstreams"][0]["servers"][0]
     assert server["connect_failures"] > 0 and server["workers"]["down"] + server["workers"]["trial"] > 0
     assert server["state"] in ("down", "partly-up")
+
+
+def test_counters_move(gateway, origin):
+    up = origin(reply(200, b"ok"))
+    g = gateway(CONFIG, app=up.port)
+    before = g.metrics()
+    for _ in range(5):
+        g.get("/app/x")
+    g.get("/nothing")
+
+    def moved(name):
+        return g.metrics().get(name, 0) - before.get(name, 0)
+    wait_for(lambda: moved('sluice_requests_total{status="2xx"}') == 5, 5, "five requests")
+    assert moved('sluice_requests_total{status="4xx"}') == 1
+    assert moved('sluice_route_requests_total{route="app",status="2xx"}') == 5
+    assert moved('sluice_route_duration_seconds_count{route="app"}') == 5
+    assert moved('sluice_upstream_requests_total{upstream="app",status="2xx"}') == 5
+    assert post(g, "/reload").status == 200
+    assert moved('sluice_reloads_total{result="ok"}') == 1
+    assert g.metrics()["sluice_workers"] == 2
 
 
 def test_metrics(gateway, origin):
@@ -339,6 +360,25 @@ def test_a_new_admin_address_needs_a_restart(gateway, free_port):
     assert g.admin("/healthz").status == 200
 
 
+# ---- logs ----
+
+@pytest.mark.parametrize("how", ["signal", "command"])
+def test_reopen(gateway, how):
+    g = gateway(ALONE)
+    g.get("/hello")
+    assert len(g.access(1)) == 1
+    moved = g.access_path.with_suffix(".1")
+    g.access_path.rename(moved)
+    if how == "signal":
+        g.signal(SIGUSR1)
+    else:
+        r = sluice("reopen", "-c", g.config_path)
+        assert (r.returncode, r.stdout) == (0, "reopening\n")
+    wait_for(g.access_path.exists, 5, "a new log file")
+    g.get("/hello")
+    assert len(g.access(1)) == 1 and len(moved.read_text().splitlines()) == 1
+
+
 # ---- ending ----
 
 def test_drain_lets_requests_finish(gateway, origin, raw):
@@ -460,7 +500,7 @@ def test_help():
     listed = sluice("help")
     assert listed.returncode == 0
     names = [line.split()[0] for line in listed.stdout.splitlines() if line.startswith("  ")]
-    assert {"run", "check", "status", "reload", "drain", "stop", "token", "version"} <= set(names)
+    assert {"run", "check", "status", "reload", "reopen", "drain", "stop", "token", "version"} <= set(names)
     for name in set(names) - {"help"}:
         r = sluice("help", name)
         assert r.returncode == 0 and r.stdout.startswith(f"usage: sluice {name}")

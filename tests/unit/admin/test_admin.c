@@ -97,7 +97,7 @@ static struct {
 	enum admin_phase phase;
 	enum admin_reload reload;
 	unsigned busy_for; /* times that a reload is busy first */
-	unsigned reloads, drains, stops;
+	unsigned reloads, reopens, drains, stops;
 	struct snapshot snap;
 } process;
 
@@ -128,6 +128,12 @@ static enum admin_reload process_reload(void *ctx, struct diag *d)
 	return process.reload;
 }
 
+static void process_reopen(void *ctx)
+{
+	assert_ptr_equal(ctx, &process);
+	process.reopens++;
+}
+
 static void process_drain(void *ctx)
 {
 	assert_ptr_equal(ctx, &process);
@@ -148,6 +154,7 @@ static int setup(void **state)
 	static const struct admin_env env = { .ctx = &process,
 		                              .facts = process_facts,
 		                              .reload = process_reload,
+		                              .reopen = process_reopen,
 		                              .drain = process_drain,
 		                              .stop = process_stop };
 	(void)state;
@@ -321,6 +328,13 @@ static void test_reload_waits_for_another(void **state)
 	assert_true(process.reloads < 10);
 }
 
+static void test_reopen(void **state)
+{
+	(void)state;
+	expect(ask(METHOD_POST, "/reopen"), 202, JSON, "\"reopening\"");
+	assert_int_equal(process.reopens, 1);
+}
+
 static void test_ending(void **state)
 {
 	(void)state;
@@ -386,6 +400,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_metrics, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reload, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reload_waits_for_another, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reopen, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ending, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_client_leaves, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_requests, setup, teardown),
