@@ -2,46 +2,99 @@
 #include "policy/edit.h"
 
 #include "base/log.h"
+#include "http/uri.h"
 #include "policy/walk.h"
 
 struct run_edit {
 	struct run_edit *next;
-	enum edit_op op;
+	sluice_field_op op;
 	sluice_str name, value;
 };
 
+/* Why a field of that name is not the plugins'. */
+static const char *edit_name_refused(sluice_side side, sluice_field_op op, sluice_str name)
+{
+	enum token t = token_find(name.data, name.len);
+	unsigned flags = token_flags(t);
+	if (!str_is_token(name))
+		return "is no name of a header field";
+	if (flags & TOKEN_FRAMING)
+		return "frames the message";
+	if (flags & TOKEN_HOP)
+		return "belongs to the connection";
+	if (t == TOKEN_HOST && (op != SLUICE_FIELD_SET || side == SLUICE_RESPONSE))
+		return "can be set in a request, and nothing else";
+	if (side == SLUICE_REQUEST && (flags & TOKEN_OURS || t == TOKEN_EXPECT))
+		return "is written by the gateway itself";
+	if (side == SLUICE_REQUEST && op == SLUICE_FIELD_ADD && (flags & TOKEN_SINGLE))
+		return "stands in a request once at most";
+	return NULL;
+}
+
+/* The authority goes into the request's head as it is: it must be one. */
+static bool edit_is_authority(sluice_str value)
+{
+	struct arena a;
+	sluice_str host;
+	arena_init(&a, 2 * ARENA_BLOCK);
+	bool is = value.len && uri_parse_authority(value, &a, &host) == 0;
+	arena_fini(&a);
+	return is;
+}
+
+const char *edit_refused(sluice_side side, sluice_field_op op, sluice_str name, sluice_str value)
+{
+	const char *why = edit_name_refused(side, op, name);
+	if (why || op == SLUICE_FIELD_REMOVE)
+		return why;
+	if (!str_is_field_value(value))
+		return "has a value with control bytes";
+	if (value.len && token_find(name.data, name.len) == TOKEN_HOST && !edit_is_authority(value))
+		return "has a value that is no host";
+	return NULL;
+}
+
 /* A failure is the arena's, and sticky: the exchange sees it before it uses the head. */
-static void edit_do(sluice_exchange *x, struct fields *f, enum edit_op op, sluice_str name, sluice_str value)
+static void edit_do(sluice_exchange *x, struct fields *f, sluice_field_op op, sluice_str name, sluice_str value)
 {
 	int err;
-	if (op == EDIT_REMOVE) {
+	if (op == SLUICE_FIELD_REMOVE) {
 		(void)fields_drop(f, name);
 		return;
 	}
-	err = op == EDIT_SET ? fields_set(f, x->arena, name, value) : fields_add(f, x->arena, name, value);
+	err = op == SLUICE_FIELD_SET ? fields_set(f, x->arena, name, value) : fields_add(f, x->arena, name, value);
 	if (err)
 		x->arena->failed = true;
 }
 
-void edit_field(sluice_exchange *x, sluice_side side, enum edit_op op, sluice_str name, sluice_str value)
+static void edit_host(sluice_exchange *x, sluice_str value)
 {
-	const char *who = run_item(x)->plugin->name;
-	enum token t = token_find(name.data, name.len);
-	if (!str_is_token(name) || (op != EDIT_REMOVE && !str_is_field_value(value))) {
-		log_warn("plugin", "%s: not a field name or not a legal value: field %.*s is left alone", who, STR_ARG(name));
+	if (!value.len) {
+		log_warn("plugin", "%s: an empty host: field host is left alone", run_item(x)->plugin->name);
 		return;
 	}
-	if ((token_flags(t) & (TOKEN_FRAMING | TOKEN_HOP)) || (t == TOKEN_HOST && op != EDIT_SET)) {
-		log_warn("plugin", "%s: field %.*s belongs to the connection and is left alone", who, STR_ARG(name));
-		return;
+	if (!x->asked_authority.data)
+		x->asked_authority = x->request->authority.len ? x->request->authority : STR("");
+	x->request->authority = value;
+}
+
+void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice_str name, sluice_str value)
+{
+	const char *why = edit_refused(side, op, name, value);
+	if (why) {
+		log_warn("plugin", "%s: field %.*s %s, and is left alone", run_item(x)->plugin->name, STR_ARG(name), why);
+		if (op != SLUICE_FIELD_SET || edit_name_refused(side, SLUICE_FIELD_REMOVE, name))
+			return;
+		op = SLUICE_FIELD_REMOVE;
+		value = STR("");
 	}
 	name = arena_str(x->arena, name);
 	value = arena_str(x->arena, str_trim(value));
 	if (!name.data || !value.data)
 		return;
 	if (side == SLUICE_REQUEST) {
-		if (t == TOKEN_HOST)
-			x->request->authority = value;
+		if (token_find(name.data, name.len) == TOKEN_HOST)
+			edit_host(x, value);
 		else
 			edit_do(x, &x->request->fields, op, name, value);
 		return;

@@ -7,9 +7,9 @@
 
 #include "policy/run.h"
 
-enum edit_op { EDIT_SET, EDIT_ADD, EDIT_REMOVE };
-
-void edit_field(sluice_exchange *x, sluice_side side, enum edit_op op, sluice_str name, sluice_str value);
+/* Why a change is not made: the rest of a sentence; NULL: it is. Any thread. */
+const char *edit_refused(sluice_side side, sluice_field_op op, sluice_str name, sluice_str value);
+void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice_str name, sluice_str value);
 /* The response is there: make what was asked for. */
 void edit_apply(sluice_exchange *x);
 

@@ -13,6 +13,9 @@ static const struct {
 	{ STR("host"), EXPR_HOST, false },
 	{ STR("path"), EXPR_PATH, false },
 	{ STR("method"), EXPR_METHOD, false },
+	{ STR("scheme"), EXPR_SCHEME, false },
+	{ STR("upstream"), EXPR_UPSTREAM, false },
+	{ STR("request_id"), EXPR_REQUEST_ID, false },
 	{ STR("header:"), EXPR_HEADER, true },
 	{ STR("query:"), EXPR_QUERY, true },
 	{ STR("cookie:"), EXPR_COOKIE, true },
@@ -54,8 +57,8 @@ const sluice_expr *expr_compile(struct arena *a, sluice_str text, const char **w
 		return e;
 	}
 	if (!expr_is_attr(text)) {
-		*why = "expected ip, route, host, path, method, header:NAME, query:NAME, cookie:NAME "
-		       "or an attribute such as claim:sub";
+		*why = "expected ip, route, host, path, method, scheme, upstream, request_id, header:NAME, query:NAME, "
+		       "cookie:NAME or an attribute such as claim:sub";
 		return NULL;
 	}
 	return e;
@@ -101,6 +104,12 @@ sluice_str expr_value(sluice_exchange *x, const sluice_expr *e)
 		return x->request->path;
 	case EXPR_METHOD:
 		return x->request->method_text;
+	case EXPR_SCHEME:
+		return x->client->conn->tls_version ? STR("https") : STR("http");
+	case EXPR_UPSTREAM:
+		return x->upstream_name.len ? x->upstream_name : STR_NONE;
+	case EXPR_REQUEST_ID:
+		return x->request_id;
 	case EXPR_HEADER:
 		f = e->token ? fields_find(&x->request->fields, e->token) : fields_find_name(&x->request->fields, e->name);
 		return f ? field_value(f) : STR_NONE;

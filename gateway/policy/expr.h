@@ -1,7 +1,7 @@
 /*
- * Key expressions: what names one fact of a request in a configuration. `ip`, `route`, `host`, `path`, `method`;
- * `header:NAME`, `query:NAME`, `cookie:NAME`; and attributes that plugins state: `consumer`, `claim:sub`. Compiled on the
- * main thread, immutable, evaluated on any worker.
+ * Key expressions: what names one fact of a request in a configuration. `ip`, `route`, `host`, `path`, `method`, `scheme`,
+ * `upstream`, `request_id`; `header:NAME`, `query:NAME`, `cookie:NAME`; and attributes that plugins state: `consumer`,
+ * `claim:sub`. Compiled on the main thread, immutable, evaluated on any worker.
  */
 #ifndef POLICY_EXPR_H
 #define POLICY_EXPR_H
@@ -9,7 +9,20 @@
 #include "base/arena.h"
 #include "http/head.h"
 
-enum expr_kind { EXPR_IP, EXPR_ROUTE, EXPR_HOST, EXPR_PATH, EXPR_METHOD, EXPR_HEADER, EXPR_QUERY, EXPR_COOKIE, EXPR_ATTR };
+enum expr_kind {
+	EXPR_IP,
+	EXPR_ROUTE,
+	EXPR_HOST,
+	EXPR_PATH,
+	EXPR_METHOD,
+	EXPR_SCHEME,
+	EXPR_UPSTREAM,
+	EXPR_REQUEST_ID,
+	EXPR_HEADER,
+	EXPR_QUERY,
+	EXPR_COOKIE,
+	EXPR_ATTR
+};
 
 struct sluice_expr {
 	uint8_t kind; /* enum expr_kind */

@@ -4,19 +4,71 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "policy/expr.h"
 #include "policy/host.h"
 #include "policy/instance.h"
 #include "policy/walk.h"
 #include "redis/script.h"
 #include "upstream/fetch.h"
 
+/* How much of a path is one step: up to the next dot or bracket. */
+static size_t host_step(sluice_str path)
+{
+	size_t n = 0;
+	while (n < path.len && path.data[n] != '.' && path.data[n] != '[')
+		n++;
+	return n;
+}
+
+/*
+ * The node that a path such as request.set.X-User or servers[2].address leads to, or the last one on the way there that
+ * exists, and whether it is all the way. Keys of maps may have dots: what is left of the path is tried whole first.
+ */
+static const struct node *host_walk(const struct node *n, sluice_str path, bool *found)
+{
+	*found = false;
+	while (path.len) {
+		const struct node *next = NULL;
+		size_t step = path.len;
+		uint64_t i;
+		if (path.data[0] == '[') {
+			const char *end = memchr(path.data, ']', path.len);
+			step = end ? (size_t)(end - path.data) + 1 : path.len;
+			if (end && n->kind == NODE_LIST && str_u64(str_n(path.data + 1, step - 2), &i) && i < n->n)
+				next = n->v[i];
+		} else {
+			next = node_find(n, path);
+			if (!next)
+				next = node_find(n, str_n(path.data, step = host_step(path)));
+		}
+		if (!next)
+			return n;
+		n = next;
+		path = str_n(path.data + step, path.len - step);
+		if (path.len && path.data[0] == '.')
+			path = str_n(path.data + 1, path.len - 1);
+	}
+	*found = true;
+	return n;
+}
+
+static const struct node *host_option(const sluice_instance *inst, const char *option, bool *found)
+{
+	return host_walk(bind_node(inst->bind, inst->conf), str_of(option), found);
+}
+
 void host_conf_error(sluice_instance *inst, const char *option, const char *fmt, va_list ap)
 {
+	bool found;
 	inst->failed = true;
-	if (inst->bind)
-		bind_report(inst->bind, false, inst->conf, option, fmt, ap);
-	else
+	if (!inst->bind) {
 		host_log(inst, NULL, LOG_ERROR, fmt, ap);
+	} else if (option && strpbrk(option, ".[")) {
+		struct mark at = node_mark(host_option(inst, option, &found));
+		diag_add(inst->bind->diag, false, &at, fmt, ap);
+	} else {
+		bind_report(inst->bind, false, inst->conf, option, fmt, ap);
+	}
 }
 
 void *host_conf_alloc(sluice_instance *inst, size_t n)
@@ -26,7 +78,12 @@ void *host_conf_alloc(sluice_instance *inst, size_t n)
 
 bool host_conf_given(sluice_instance *inst, const char *option)
 {
-	return inst->bind && bind_given(inst->bind, inst->conf, option);
+	bool found = false;
+	if (inst->bind && strpbrk(option, ".["))
+		(void)host_option(inst, option, &found);
+	else if (inst->bind)
+		found = bind_given(inst->bind, inst->conf, option);
+	return found;
 }
 
 const char *host_path(sluice_instance *inst, struct arena *a, sluice_str path)
@@ -121,4 +178,10 @@ const sluice_script *host_script(sluice_instance *inst, const char *source)
 	const sluice_script *s = script_new(&inst->arena, str_of(source));
 	check(s, "plugin %s registers a script that is empty or too long", inst->plugin->name);
 	return s;
+}
+
+const sluice_expr *host_expr_compile(sluice_instance *inst, sluice_str text, const char **why)
+{
+	const char *unused;
+	return expr_compile(&inst->arena, text, why ? why : &unused);
 }

@@ -69,17 +69,22 @@ static bool host_field_next(sluice_exchange *x, int side, size_t *iter, sluice_p
 
 static void host_field_set(sluice_exchange *x, int side, sluice_str name, sluice_str value)
 {
-	edit_field(x, (sluice_side)side, EDIT_SET, name, value);
+	edit_field(x, (sluice_side)side, SLUICE_FIELD_SET, name, value);
 }
 
 static void host_field_add(sluice_exchange *x, int side, sluice_str name, sluice_str value)
 {
-	edit_field(x, (sluice_side)side, EDIT_ADD, name, value);
+	edit_field(x, (sluice_side)side, SLUICE_FIELD_ADD, name, value);
 }
 
 static void host_field_remove(sluice_exchange *x, int side, sluice_str name)
 {
-	edit_field(x, (sluice_side)side, EDIT_REMOVE, name, STR(""));
+	edit_field(x, (sluice_side)side, SLUICE_FIELD_REMOVE, name, STR(""));
+}
+
+static const char *host_field_refused(int side, int op, sluice_str name, sluice_str value)
+{
+	return edit_refused((sluice_side)side, (sluice_field_op)op, name, value);
 }
 
 static int host_response_status(sluice_exchange *x)
@@ -254,4 +259,6 @@ const sluice_host host_table = {
 	.store_local = host_store_local,
 	.now_ns = host_now_ns,
 	.unix_ms = host_unix_ms,
+	.expr_compile = host_expr_compile,
+	.field_refused = host_field_refused,
 };

@@ -27,25 +27,25 @@ static bool module_name_is_sound(sluice_str name)
 /* The oldest record this host can read ends with on_refresh. */
 enum { RECORD_MIN = offsetof(sluice_plugin, on_refresh) + sizeof(void (*)(void)) };
 
-static bool module_check(const sluice_plugin *r, sluice_str name, char why[MODULE_WHY])
+/* What is wrong with a record; false when nothing is. Fields are read only where its size says that they are. */
+static bool module_is_wrong(const sluice_plugin *r, sluice_str name, char why[MODULE_WHY])
 {
 	char text[256];
+	bool tells_host_size = r->size >= offsetof(sluice_plugin, host_size) + sizeof(r->host_size);
 	int n = 0;
 	if (r->abi != SLUICE_ABI)
 		n = snprintf(why, MODULE_WHY, "it was built for plugin ABI %u, this is %u: rebuild it", r->abi, SLUICE_ABI);
 	else if (r->size < RECORD_MIN)
 		n = snprintf(why, MODULE_WHY, "its record is %u bytes short: rebuild it", (unsigned)(RECORD_MIN - r->size));
-	else if (r->size > sizeof(*r))
-		n = snprintf(why, MODULE_WHY,
-		             "it was built with a newer header (record of %u bytes, known are %zu): upgrade the gateway",
-		             r->size, sizeof(*r));
+	else if (r->size > sizeof(*r) || (tells_host_size && r->host_size > sizeof(sluice_host)))
+		n = snprintf(why, MODULE_WHY, "it was built with a newer header: upgrade the gateway, or rebuild it");
 	else if (!r->name || !str_eq(str_of(r->name), name))
 		n = snprintf(why, MODULE_WHY, "it calls itself \"%s\"", r->name ? r->name : "");
 	else if (r->options && table_check(r->options, r->conf_size, false, text, sizeof(text)) < 0)
 		n = snprintf(why, MODULE_WHY, "its option table cannot be used: %s", text);
 	else if (r->worker_size > 1u << 30)
 		n = snprintf(why, MODULE_WHY, "it wants %zu bytes for each worker", r->worker_size);
-	return n == 0;
+	return n != 0;
 }
 
 static struct module *module_open(const char *path, sluice_str name, char why[MODULE_WHY])
@@ -63,7 +63,7 @@ static struct module *module_open(const char *path, sluice_str name, char why[MO
 		(void)dlclose(so);
 		return NULL;
 	}
-	if (!module_check(record, name, text)) {
+	if (module_is_wrong(record, name, text)) {
 		(void)snprintf(why, MODULE_WHY, "%.200s: %.300s", path, text);
 		(void)dlclose(so);
 		return NULL;

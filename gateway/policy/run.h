@@ -50,6 +50,7 @@ struct sluice_exchange {
 	const struct chain *chain;       /* NULL: no plugins */
 	struct instance_worker *const *slots; /* of the view */
 	sluice_str route_name, upstream_name, request_id;
+	sluice_str asked_authority;      /* of the client's request, once a plugin has set another; data NULL before */
 	void (*on_resumed)(sluice_exchange *x, enum run_result r);
 
 	uint8_t phase;                   /* enum run_phase */

@@ -120,12 +120,14 @@ int fields_for_upstream(struct exchange *x)
 	const sluice_str ip = str_n(conn->peer_ip, conn->peer_ip_len);
 	const sluice_str scheme = conn->tls_version ? STR("https") : STR("http"), none = STR("");
 	const sluice_str id = x->px.request_id;
+	/* what the client asked for, also where a plugin sends the request on to another host */
+	const sluice_str asked = x->px.asked_authority.data ? x->px.asked_authority : h->authority;
 	bool v6 = memchr(ip.data, ':', ip.len) != NULL;
 
 	fields_drop_hop_by_hop(&h->fields);
 	h->upgrade = false; /* no tunnel is offered, so none is asked for (RFC 9110 7.8) */
 	bool id_stays = fields_drop_ours(x, &h->fields);
-	size_t size = 256 + 2 * ip.len + 2 * h->authority.len + id.len;
+	size_t size = 256 + 2 * ip.len + 2 * asked.len + id.len;
 	char *room = arena_alloc(x->px.arena, size);
 	if (!room || fields_room(&h->fields, x->px.arena, 6) < 0)
 		return ERR_NO_MEMORY;
@@ -133,15 +135,15 @@ int fields_for_upstream(struct exchange *x)
 	struct line_writer w = { &h->fields, room };
 	fields_line(&w, TOKEN_X_FORWARDED_FOR, STR("X-Forwarded-For"), ip, none, none);
 	fields_line(&w, TOKEN_X_FORWARDED_PROTO, STR("X-Forwarded-Proto"), scheme, none, none);
-	if (h->authority.len)
-		fields_line(&w, TOKEN_X_FORWARDED_HOST, STR("X-Forwarded-Host"), h->authority, none, none);
+	if (asked.len)
+		fields_line(&w, TOKEN_X_FORWARDED_HOST, STR("X-Forwarded-Host"), asked, none, none);
 	/* RFC 7239 4: an IPv6 address stands in brackets and quotes */
 	fields_line(&w, TOKEN_FORWARDED, STR("Forwarded"), v6 ? STR("for=\"[") : STR("for="), ip, v6 ? STR("]\"") : none);
 	w.at -= 2;
 	struct field *forwarded = &h->fields.v[h->fields.n - 1];
 	w.at = mempcpy(mempcpy(w.at, ";proto=", 7), scheme.data, scheme.len);
-	if (h->authority.len)
-		w.at = mempcpy(mempcpy(mempcpy(w.at, ";host=\"", 7), h->authority.data, h->authority.len), "\"", 1);
+	if (asked.len)
+		w.at = mempcpy(mempcpy(mempcpy(w.at, ";host=\"", 7), asked.data, asked.len), "\"", 1);
 	forwarded->value_len = (uint32_t)(w.at - forwarded->value);
 	w.at = mempcpy(w.at, "\r\n", 2);
 	fields_line(&w, TOKEN_VIA, STR("Via"), h->version == 20 ? STR("2") : h->version == 10 ? STR("1.0") : STR("1.1"),

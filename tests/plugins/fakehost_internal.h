@@ -142,6 +142,7 @@ sluice_verdict fake_park(sluice_exchange *x, struct fake_event *e);
 /* fakehost_options.c: defaults, then one option after another. */
 void fake_bind_defaults(sluice_instance *inst, const sluice_option *rows, void *conf);
 void fake_bind(sluice_instance *inst, const char *name, const char *text);
+const sluice_expr *fake_expr(sluice_instance *inst, sluice_str text);
 
 /* fakehost_services.c */
 extern const sluice_host fake_host;

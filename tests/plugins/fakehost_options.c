@@ -125,7 +125,7 @@ static uint64_t flags(sluice_instance *inst, const sluice_option *o, sluice_str 
 	return bits;
 }
 
-static const sluice_expr *expr(sluice_instance *inst, sluice_str text)
+const sluice_expr *fake_expr(sluice_instance *inst, sluice_str text)
 {
 	sluice_expr *e = fake_pool_alloc(&inst->pool, sizeof *e);
 	e->text = fake_pool_dup(&inst->pool, text.data, text.len);
@@ -137,7 +137,7 @@ static sluice_exprs exprs(sluice_instance *inst, sluice_str text)
 	sluice_strs items = list(inst, text);
 	const sluice_expr **v = fake_pool_alloc(&inst->pool, items.n * sizeof *v);
 	for (size_t i = 0; i < items.n; i++)
-		v[i] = expr(inst, items.v[i]);
+		v[i] = fake_expr(inst, items.v[i]);
 	return (sluice_exprs){ v, items.n };
 }
 
@@ -191,7 +191,7 @@ static void bind_row(sluice_instance *inst, const sluice_option *o, void *at, co
 		*(sluice_pairs *)at = pairs(inst, o, text);
 		return;
 	case SLUICE_T_EXPR:
-		*(const sluice_expr **)at = expr(inst, text);
+		*(const sluice_expr **)at = fake_expr(inst, text);
 		return;
 	case SLUICE_T_EXPRS:
 		*(sluice_exprs *)at = exprs(inst, text);

@@ -210,19 +210,42 @@ static bool host_field_next(sluice_exchange *x, int side, size_t *iter, sluice_p
 	return true;
 }
 
-static bool field_may_change(sluice_str name, sluice_str value)
+static bool name_among(const char *const *names, sluice_str name)
 {
-	static const char *const framing[] = { "content-length", "transfer-encoding", "connection",
-					       "host",           "trailer",           "upgrade" };
-	bool ok = name.len > 0;
-	for (size_t i = 0; i < name.len; i++)
-		ok &= name.data[i] > ' ' && name.data[i] < 0x7f &&
-		      !strchr("\"(),/:;<=>?@[\\]{}", name.data[i]);
-	for (size_t i = 0; i < value.len; i++)
-		ok &= value.data[i] != '\r' && value.data[i] != '\n' && value.data[i] != '\0';
-	for (size_t i = 0; i < sizeof framing / sizeof *framing; i++)
-		ok &= strlen(framing[i]) != name.len || strncasecmp(framing[i], name.data, name.len) != 0;
-	return ok;
+	for (; *names; names++) {
+		if (strlen(*names) == name.len && strncasecmp(*names, name.data, name.len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const char *host_field_refused(int side, int op, sluice_str name, sluice_str value)
+{
+	static const char *const framing[] = { "content-length", "transfer-encoding", "connection", "keep-alive", "te",
+					       "trailer",        "upgrade",           NULL };
+	static const char *const ours[] = { "via",          "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host",
+					    "x-request-id", "expect",    NULL };
+	static const char *const single[] = { "authorization", "content-type", "traceparent", NULL };
+	static const char *const host[] = { "host", NULL };
+	if (name.len == 0)
+		return "is no name of a header field";
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.data[i] <= ' ' || name.data[i] >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", name.data[i]))
+			return "is no name of a header field";
+	}
+	if (name_among(framing, name))
+		return "frames the message";
+	if (name_among(host, name) && (op != SLUICE_FIELD_SET || side == SLUICE_RESPONSE))
+		return "can be set in a request, and nothing else";
+	if (side == SLUICE_REQUEST && name_among(ours, name))
+		return "is written by the gateway itself";
+	if (side == SLUICE_REQUEST && op == SLUICE_FIELD_ADD && name_among(single, name))
+		return "stands in a request once at most";
+	for (size_t i = 0; op != SLUICE_FIELD_REMOVE && i < value.len; i++) {
+		if (((unsigned char)value.data[i] < ' ' && value.data[i] != '\t') || value.data[i] == 0x7f)
+			return "has a value with control bytes";
+	}
+	return NULL;
 }
 
 static void host_field_remove(sluice_exchange *x, int side, sluice_str name)
@@ -235,20 +258,26 @@ static void host_field_remove(sluice_exchange *x, int side, sluice_str name)
 	}
 }
 
-static void host_field_add(sluice_exchange *x, int side, sluice_str name, sluice_str value)
+static void field_append(sluice_exchange *x, int side, sluice_str name, sluice_str value)
 {
-	if (!field_may_change(name, value))
-		return;
 	const char *n = fake_pool_dup(&x->host_pool, name.data, name.len);
 	fake_add_header(x, (sluice_side)side, n, fake_pool_dup(&x->host_pool, value.data, value.len));
 }
 
+static void host_field_add(sluice_exchange *x, int side, sluice_str name, sluice_str value)
+{
+	if (host_field_refused(side, SLUICE_FIELD_ADD, name, value))
+		return;
+	field_append(x, side, name, value);
+}
+
 static void host_field_set(sluice_exchange *x, int side, sluice_str name, sluice_str value)
 {
-	if (!field_may_change(name, value))
+	if (host_field_refused(side, SLUICE_FIELD_REMOVE, name, value) && host_field_refused(side, SLUICE_FIELD_SET, name, value))
 		return;
 	host_field_remove(x, side, name);
-	host_field_add(x, side, name, value);
+	if (!host_field_refused(side, SLUICE_FIELD_SET, name, value))
+		field_append(x, side, name, value);
 }
 
 static int host_response_status(sluice_exchange *x)
@@ -319,7 +348,10 @@ static sluice_str host_expr(sluice_exchange *x, const sluice_expr *e)
 		      { "route", SLUICE_I_ROUTE },
 		      { "host", SLUICE_I_HOST },
 		      { "path", SLUICE_I_PATH },
-		      { "method", SLUICE_I_METHOD } };
+		      { "method", SLUICE_I_METHOD },
+		      { "scheme", SLUICE_I_SCHEME },
+		      { "upstream", SLUICE_I_UPSTREAM },
+		      { "request_id", SLUICE_I_REQUEST_ID } };
 	for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
 		if (strcmp(e->text, facts[i].text) == 0)
 			return host_get(x, (int)facts[i].info);
@@ -327,6 +359,19 @@ static sluice_str host_expr(sluice_exchange *x, const sluice_expr *e)
 	if (strncmp(e->text, "header:", 7) == 0)
 		return host_field(x, SLUICE_REQUEST, (sluice_str){ e->text + 7, strlen(e->text + 7) });
 	return host_attr(x, (sluice_str){ e->text, strlen(e->text) });
+}
+
+static const sluice_expr *host_expr_compile(sluice_instance *inst, sluice_str text, const char **why)
+{
+	fake_main_thread_only("sluice_expr_compile()");
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.data[i] <= ' ' || text.data[i] >= 0x7f)
+			text.len = 0;
+	}
+	if (text.len)
+		return fake_expr(inst, text);
+	*why = "that is no expression";
+	return NULL;
 }
 
 static void host_note(sluice_exchange *x, const char *code)
@@ -442,4 +487,6 @@ const sluice_host fake_host = {
 	.store_local = fake_host_store_local,
 	.now_ns = host_now_ns,
 	.unix_ms = host_unix_ms,
+	.expr_compile = host_expr_compile,
+	.field_refused = host_field_refused,
 };

@@ -168,6 +168,8 @@ typedef struct sluice_plugin {
 	sluice_hook on_complete;
 	/* Main thread, after a worker called sluice_refresh(): coalesced, never more than one outstanding. */
 	void (*on_refresh)(sluice_instance *inst, const void *conf);
+
+	uint32_t host_size; /* sizeof(sluice_host) the module was built with; SLUICE_PLUGIN() sets it */
 } sluice_plugin;
 
 /* ---- services: arguments ---------------------------------------------------------------------------------------- */
@@ -176,6 +178,8 @@ typedef enum sluice_side {
 	SLUICE_REQUEST = 0, /* what the client sent; changes apply to what goes upstream */
 	SLUICE_RESPONSE = 1 /* before on_response: changes wait for whatever final response the exchange gets */
 } sluice_side;
+
+typedef enum sluice_field_op { SLUICE_FIELD_SET = 0, SLUICE_FIELD_ADD, SLUICE_FIELD_REMOVE } sluice_field_op;
 
 typedef enum sluice_info { /* facts of an exchange, by sluice_get() */
 	SLUICE_I_METHOD = 0,
@@ -297,6 +301,8 @@ typedef struct sluice_host {
 	const sluice_store *(*store_local)(sluice_instance *);
 	uint64_t (*now_ns)(void);
 	uint64_t (*unix_ms)(void);
+	const sluice_expr *(*expr_compile)(sluice_instance *, sluice_str text, const char **why);
+	const char *(*field_refused)(int side, int op, sluice_str name, sluice_str value);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source files. */
@@ -313,11 +319,13 @@ extern __attribute__((visibility("hidden"))) const sluice_host *sluice_host_tabl
 	SLUICE_EXPORT const sluice_plugin sluice_plugin_record = { .abi = SLUICE_ABI,                                   \
 		                                                   .size = sizeof(sluice_plugin),                       \
 		                                                   .name = (plugin_name),                               \
+		                                                   .host_size = sizeof(sluice_host),                    \
 		                                                   __VA_ARGS__ }
 
 /* ---- configuration time, main thread ---------------------------------------------------------------------------- */
 
-/* Report a mistake in the named option (NULL: the instance as a whole), shown with FILE:LINE:COL. */
+/* Report a mistake in the named option (NULL: the instance as a whole), shown with FILE:LINE:COL. The name may lead on into
+ * blocks, maps and lists: "request.set.X-User", "servers[2].address". */
 __attribute__((format(printf, 3, 4))) static inline void sluice_conf_error(sluice_instance *inst, const char *option,
                                                                            const char *fmt, ...)
 {
@@ -331,7 +339,7 @@ static inline void *sluice_conf_alloc(sluice_instance *inst, size_t n)
 {
 	return sluice_host_table->conf_alloc(inst, n);
 }
-/* Whether the file gave the option, rather than its default. */
+/* Whether the file gave the option, rather than its default. Takes the same names. */
 static inline bool sluice_conf_given(sluice_instance *inst, const char *option)
 {
 	return sluice_host_table->conf_given(inst, option);
@@ -342,6 +350,18 @@ static inline bool sluice_conf_given(sluice_instance *inst, const char *option)
 static inline int sluice_read_file(sluice_instance *inst, sluice_str path, size_t max, sluice_str *out)
 {
 	return sluice_host_table->read_file(inst, path, max, out);
+}
+/* In check(): compile a key expression that is part of an option's text. NULL, and a sentence in *why, when it is none. Lives
+ * as long as the instance. An option that is an expression as a whole is a row of type SLUICE_T_EXPR instead. */
+static inline const sluice_expr *sluice_expr_compile(sluice_instance *inst, sluice_str text, const char **why)
+{
+	return sluice_host_table->expr_compile(inst, text, why);
+}
+/* Why sluice_field_set(), _add() or _remove() would leave a field of that name alone, or one of that value: the rest of a
+ * sentence ("is no name of a header field"). NULL: they would not. Any thread. */
+static inline const char *sluice_field_refused(sluice_side side, sluice_field_op op, sluice_str name, sluice_str value)
+{
+	return sluice_host_table->field_refused((int)side, (int)op, name, value);
 }
 static inline sluice_str sluice_instance_name(sluice_instance *inst)
 {
@@ -395,8 +415,9 @@ static inline bool sluice_field_next(sluice_exchange *x, sluice_side side, size_
 {
 	return sluice_host_table->field_next(x, (int)side, iter, out);
 }
-/* Set replaces every field of that name; add appends one; remove takes all away. name and value are copied. Names that are
- * not tokens, values with CR, LF or NUL, and the fields that frame a message are ignored with a warning in the log. */
+/* Set replaces every field of that name; add appends one; remove takes all away. name and value are copied. Fields that frame
+ * the message, belong to the connection or (in a request) are written by the gateway are left alone, with a warning in the
+ * log. So is a value with control bytes, except that set then removes: no old value may pass for the new. */
 static inline void sluice_field_set(sluice_exchange *x, sluice_side side, sluice_str name, sluice_str value)
 {
 	sluice_host_table->field_set(x, (int)side, name, value);

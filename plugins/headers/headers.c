@@ -1,0 +1,220 @@
+/*
+ * headers: changes the header fields of what goes to the upstream and of what goes to the client. Values may be put together
+ * from facts of the request: template.c. Here are the options, their checks, and what is done to a message.
+ */
+#include <sluice/plugin.h>
+
+#include <stdio.h>
+
+#include "template.h"
+
+/* A field to set or to add. */
+struct rule {
+	sluice_str name;
+	struct template value;
+};
+
+/* What is done to one side's message. */
+struct side {
+	sluice_pairs set, add;
+	sluice_strs remove;
+	struct rule *rules; /* made by check(): those of set, then those of add */
+};
+
+struct headers {
+	struct side request, response;
+};
+
+static const sluice_option request_options[] = {
+	SLUICE_OPTION(SLUICE_T_PAIRS, struct side, set, .max = "64",
+	              .doc = "fields and the value each has from then on, in place of any it had; left out of the request when "
+	                     "a placeholder has no value"),
+	SLUICE_OPTION(SLUICE_T_PAIRS, struct side, add, .max = "64",
+	              .doc = "fields that are added to those of the same name"),
+	SLUICE_OPTION(SLUICE_T_STRS, struct side, remove, .max = "64", .doc = "names of fields that the upstream does not get"),
+	SLUICE_OPTIONS_END
+};
+
+static const sluice_option response_options[] = {
+	SLUICE_OPTION(SLUICE_T_PAIRS, struct side, set, .max = "64",
+	              .doc = "fields and the value each has from then on, in place of any it had; left out of the response when "
+	                     "a placeholder has no value"),
+	SLUICE_OPTION(SLUICE_T_PAIRS, struct side, add, .max = "64",
+	              .doc = "fields that are added to those of the same name"),
+	SLUICE_OPTION(SLUICE_T_STRS, struct side, remove, .max = "64", .doc = "names of fields that the client does not get"),
+	SLUICE_OPTIONS_END
+};
+
+static const sluice_option headers_options[] = {
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct headers, request, .flags = SLUICE_F_SUBOBJECT, .sub = request_options,
+	              .doc = "what is changed in the request that goes to the upstream"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct headers, response, .flags = SLUICE_F_SUBOBJECT, .sub = response_options,
+	              .doc = "what is changed in the response that goes to the client, the upstream's or the gateway's own"),
+	SLUICE_OPTIONS_END
+};
+
+/* ---- names ---- */
+
+/* Equal but for case and, if told so, for `-` and `_`, which servers that speak CGI's dialect cannot tell apart. */
+static bool same_name(sluice_str a, sluice_str b, bool loosely)
+{
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++) {
+		unsigned char p = (unsigned char)a.data[i], q = (unsigned char)b.data[i];
+		p = p >= 'A' && p <= 'Z' ? p | 0x20 : loosely && p == '_' ? '-' : p;
+		q = q >= 'A' && q <= 'Z' ? q | 0x20 : loosely && q == '_' ? '-' : q;
+		if (p != q)
+			return false;
+	}
+	return true;
+}
+
+/* ---- configuration ---- */
+
+/* One row of set or add, reported under the path where it stands. */
+static int check_rule(sluice_instance *inst, sluice_side which, sluice_field_op op, const sluice_pair *p, const char *path,
+                      struct rule *out)
+{
+	char why[TEMPLATE_WHY];
+	out->name = p->name;
+	if (template_read(inst, p->value, &out->value, why) < 0) {
+		sluice_conf_error(inst, path, "%s", why);
+		return -1;
+	}
+	/* of a value with placeholders only the name and the fixed text can be judged */
+	bool fixed = out->value.n == 0 || (out->value.n == 1 && !out->value.v[0].expr);
+	const char *wrong = sluice_field_refused(which, op, p->name, fixed ? p->value : SLUICE_STR(""));
+	if (!wrong && !fixed)
+		wrong = sluice_field_refused(which, SLUICE_FIELD_ADD, SLUICE_STR("x"), template_literal(inst, &out->value));
+	if (!wrong)
+		return 0;
+	sluice_conf_error(inst, path, "field \"%.*s\" %s", (int)p->name.len, p->name.data, wrong);
+	return -1;
+}
+
+static int check_rules(sluice_instance *inst, const char *block, sluice_side which, sluice_field_op op, const sluice_pairs *map,
+                       struct rule *out)
+{
+	char path[320];
+	int rc = 0;
+	for (size_t i = 0; i < map->n; i++) {
+		const sluice_pair *p = &map->v[i];
+		(void)snprintf(path, sizeof(path), "%s.%s.%.*s", block, op == SLUICE_FIELD_SET ? "set" : "add",
+		               p->name.len < 256 ? (int)p->name.len : 256, p->name.data);
+		if (check_rule(inst, which, op, p, path, &out[i]) < 0)
+			rc = -1;
+		for (size_t j = 0; op == SLUICE_FIELD_SET && j < i; j++) {
+			if (!same_name(p->name, map->v[j].name, false))
+				continue;
+			sluice_conf_error(inst, path, "is set already, as %.*s", (int)map->v[j].name.len, map->v[j].name.data);
+			rc = -1;
+		}
+	}
+	return rc;
+}
+
+static int check_side(sluice_instance *inst, const char *block, sluice_side which, struct side *s)
+{
+	char path[64];
+	s->rules = sluice_conf_alloc(inst, (s->set.n + s->add.n) * sizeof(*s->rules));
+	int rc = check_rules(inst, block, which, SLUICE_FIELD_SET, &s->set, s->rules);
+	if (check_rules(inst, block, which, SLUICE_FIELD_ADD, &s->add, s->rules + s->set.n) < 0)
+		rc = -1;
+	for (size_t i = 0; i < s->remove.n; i++) {
+		sluice_str name = s->remove.v[i];
+		const char *wrong = sluice_field_refused(which, SLUICE_FIELD_REMOVE, name, SLUICE_STR(""));
+		if (!wrong)
+			continue;
+		(void)snprintf(path, sizeof(path), "%s.remove[%zu]", block, i);
+		sluice_conf_error(inst, path, "field \"%.*s\" %s", (int)name.len, name.data, wrong);
+		rc = -1;
+	}
+	return rc;
+}
+
+static int headers_check(sluice_instance *inst, void *conf)
+{
+	struct headers *h = conf;
+	int rc = check_side(inst, "request", SLUICE_REQUEST, &h->request);
+	if (check_side(inst, "response", SLUICE_RESPONSE, &h->response) < 0)
+		rc = -1;
+	if (h->request.set.n + h->request.add.n + h->request.remove.n + h->response.set.n + h->response.add.n +
+	            h->response.remove.n ==
+	    0) {
+		sluice_conf_error(inst, NULL, "nothing is set, added or removed");
+		rc = -1;
+	}
+	return rc;
+}
+
+/* ---- messages ---- */
+
+/* Whether the client's field could pass at the upstream for one that is set or removed here. */
+static bool is_forgery(const struct side *s, sluice_str name)
+{
+	for (size_t i = 0; i < s->set.n; i++) {
+		if (same_name(name, s->set.v[i].name, true))
+			return true;
+	}
+	for (size_t i = 0; i < s->remove.n; i++) {
+		if (same_name(name, s->remove.v[i], true))
+			return true;
+	}
+	return false;
+}
+
+static void remove_forgeries(sluice_exchange *x, const struct side *s)
+{
+	static const sluice_str host = { "host", 4 }; /* the gateway's; it is replaced where it is set */
+	sluice_pair f;
+	for (size_t at = 0; sluice_field_next(x, SLUICE_REQUEST, &at, &f);) {
+		if (!is_forgery(s, f.name) || same_name(f.name, host, false))
+			continue;
+		sluice_field_remove(x, SLUICE_REQUEST, f.name);
+		at = 0; /* the fields have moved */
+	}
+}
+
+/* All values are taken from the message as it was found; then it is changed. */
+static sluice_verdict change(sluice_exchange *x, sluice_side which, const struct side *s)
+{
+	size_t n = s->set.n + s->add.n;
+	sluice_str *values = n ? sluice_alloc(x, n * sizeof(*values)) : NULL;
+	if (n && !values)
+		return SLUICE_FAIL;
+	for (size_t i = 0; i < n; i++) {
+		enum template_result r = template_write(x, &s->rules[i].value, &values[i]);
+		if (r == TEMPLATE_FAIL)
+			return SLUICE_FAIL;
+		if (r == TEMPLATE_MISSING)
+			values[i].data = NULL;
+	}
+	for (size_t i = 0; i < s->remove.n; i++)
+		sluice_field_remove(x, which, s->remove.v[i]);
+	if (which == SLUICE_REQUEST && s->set.n + s->remove.n)
+		remove_forgeries(x, s);
+	for (size_t i = 0; i < n; i++) {
+		if (i >= s->set.n && values[i].data)
+			sluice_field_add(x, which, s->rules[i].name, values[i]);
+		else if (i < s->set.n && values[i].data)
+			sluice_field_set(x, which, s->rules[i].name, values[i]);
+		else if (i < s->set.n && !sluice_field_refused(which, SLUICE_FIELD_REMOVE, s->rules[i].name, SLUICE_STR("")))
+			sluice_field_remove(x, which, s->rules[i].name);
+	}
+	return SLUICE_NEXT;
+}
+
+static sluice_verdict headers_on_request(sluice_exchange *x, const void *conf)
+{
+	return change(x, SLUICE_REQUEST, &((const struct headers *)conf)->request);
+}
+
+static sluice_verdict headers_on_response(sluice_exchange *x, const void *conf)
+{
+	return change(x, SLUICE_RESPONSE, &((const struct headers *)conf)->response);
+}
+
+SLUICE_PLUGIN("headers", .version = "1.0", .summary = "changes header fields of requests and responses",
+              .options = headers_options, .conf_size = sizeof(struct headers), .check = headers_check,
+              .on_request = headers_on_request, .on_response = headers_on_response);

@@ -1,0 +1,237 @@
+/* The plugin headers in the fake host: what it changes, and what it refuses to be told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fakehost.h"
+#include "template.h"
+
+extern const sluice_plugin sluice_plugin_record;
+
+static int setup(void **state)
+{
+	(void)state;
+	fake_reset();
+	return 0;
+}
+
+static sluice_instance *started(const char *option, const char *value)
+{
+	sluice_instance *i = fake_instance(&sluice_plugin_record, option, value, NULL);
+	fake_start(i);
+	return i;
+}
+
+/* ---- requests ---- */
+
+static void request_set(void **state)
+{
+	(void)state;
+	sluice_instance *i = started("request.set", "{X-Client: {ip}, X-Fixed: plain, X-Both: a {method} b {path}}");
+	sluice_exchange *x = fake_request(i, "GET", "/p?q=1", "X-Client", "forged", "x-client", "again", NULL);
+	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
+	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Client"), "203.0.113.7");
+	assert_int_equal(fake_header_count(x, SLUICE_REQUEST, "X-Client"), 1);
+	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Fixed"), "plain");
+	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Both"), "a GET b /p");
+	fake_end(x);
+	fake_stop(i);
+}
+
+static void request_add(void **state)
+{
+	(void)state;
+	sluice_instance *i = started("request.add", "{X-Tag: {route}, X-Id: {request_id}}");
+	sluice_exchange *x = fake_request(i, "GET", "/", "X-Tag", "theirs", NULL);
+	assert_int_equal(fake_header_count(x, SLUICE_REQUEST, "X-Tag"), 2);
+	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Tag"), "theirs");
+	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Id"), "request-id");
+	fake_end(x);
+	fake_stop(i);
+}
+
+static void request_remove(void **state)
+{
+	(void)state;
+	sluice_instance *i = started("request.remove", "[X-Debug, X-Internal]");
+	sluice_exchange *x = fake_request(i, "GET", "/", "x-debug", "1", "X-Debug", "2", "x_internal", "3", "X-Other", "4", NULL);
+	assert_null(fake_header(x, SLUICE_REQUEST, "X-Debug"));
+	assert_null(fake_header(x, SLUICE_REQUEST, "X_Internal"));
+	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Other"), "4");
+	fake_end(x);
+	fake_stop(i);
+}
+
+/* A value that is not there must not leave the client's own in its place. */
+static void no_value_no_field(void **state)
+{
+	(void)state;
+	sluice_instance *i = started("request.set", "{X-User: {claim:sub}, X-From: by {header:X-Agent}}");
+	sluice_exchange *x = fake_request(i, "GET", "/", "X-User", "admin", "X_User", "admin", "x-from", "me", NULL);
+	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
+	assert_null(fake_header(x, SLUICE_REQUEST, "X-User"));
+	assert_null(fake_header(x, SLUICE_REQUEST, "X_User"));
+	assert_null(fake_header(x, SLUICE_REQUEST, "X-From"));
+	fake_end(x);
+	fake_stop(i);
+
+	i = started("request.add", "{X-User: {claim:sub}}");
+	x = fake_request(i, "GET", "/", NULL);
+	assert_null(fake_header(x, SLUICE_REQUEST, "X-User"));
+	fake_end(x);
+	fake_stop(i);
+}
+
+/* An attribute may hold any bytes. */
+static void bytes_that_no_field_may_have(void **state)
+{
+	(void)state;
+	sluice_instance *i = started("request.set", "{X-User: u {user}}");
+	sluice_exchange *x = fake_exchange(i, "GET", "/");
+	fake_add_header(x, SLUICE_REQUEST, "X-User", "forged");
+	sluice_host_table->attr_set(x, SLUICE_STR("user"), SLUICE_STR("a\r\nX-Admin: 1"));
+	assert_int_equal(fake_run(x), SLUICE_NEXT);
+	assert_null(fake_header(x, SLUICE_REQUEST, "X-User"));
+	assert_null(fake_header(x, SLUICE_REQUEST, "X-Admin"));
+	fake_end(x);
+	fake_stop(i);
+}
+
+/* Values are those of the message as it came, whatever is removed or set beside. */
+static void values_before_changes(void **state)
+{
+	(void)state;
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "request.set", "{X-A: {header:X-B}, X-B: {header:X-A}, X-C: {header:X-D}}",
+	                                   "request.remove", "X-D", NULL);
+	fake_start(i);
+	sluice_exchange *x = fake_request(i, "GET", "/", "X-A", "1", "X-B", "2", "X-D", "3", NULL);
+	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-A"), "2");
+	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-B"), "1");
+	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-C"), "3");
+	assert_null(fake_header(x, SLUICE_REQUEST, "X-D"));
+	fake_end(x);
+	fake_stop(i);
+}
+
+static void braces(void **state)
+{
+	(void)state;
+	sluice_instance *i = started("response.set", "{X-Json: {{\"ip\":\"{ip}\"}}, X-Empty: {header:X-E}.}");
+	sluice_exchange *x = fake_request(i, "GET", "/", "X-E", "", NULL);
+	assert_int_equal(fake_response(x, 200), SLUICE_NEXT);
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "X-Json"), "{\"ip\":\"203.0.113.7\"}");
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "X-Empty"), ".");
+	fake_end(x);
+	fake_stop(i);
+}
+
+/* ---- responses ---- */
+
+static void response(void **state)
+{
+	(void)state;
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "response.set", "{Cache-Control: no-store, X-User: {claim:sub}}",
+	                                   "response.add", "{Vary: Origin}", "response.remove", "Server", NULL);
+	fake_start(i);
+	sluice_exchange *x = fake_request(i, "GET", "/", "Server", "client's", NULL);
+	assert_null(fake_header(x, SLUICE_RESPONSE, "Cache-Control"));
+	assert_string_equal(fake_header(x, SLUICE_REQUEST, "Server"), "client's");
+	fake_add_header(x, SLUICE_RESPONSE, "Server", "origin");
+	fake_add_header(x, SLUICE_RESPONSE, "Vary", "Accept");
+	fake_add_header(x, SLUICE_RESPONSE, "Cache-Control", "public");
+	fake_add_header(x, SLUICE_RESPONSE, "X-User", "origin's");
+	fake_add_header(x, SLUICE_RESPONSE, "Cache_Control", "an upstream may say what it likes");
+	assert_int_equal(fake_response(x, 200), SLUICE_NEXT);
+	assert_null(fake_header(x, SLUICE_RESPONSE, "Server"));
+	assert_int_equal(fake_header_count(x, SLUICE_RESPONSE, "Vary"), 2);
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "Cache-Control"), "no-store");
+	assert_int_equal(fake_header_count(x, SLUICE_RESPONSE, "Cache-Control"), 1);
+	assert_int_equal(fake_header_count(x, SLUICE_RESPONSE, "Cache_Control"), 1);
+	assert_null(fake_header(x, SLUICE_RESPONSE, "X-User"));
+	fake_end(x);
+	fake_stop(i);
+}
+
+static void memory_runs_out(void **state)
+{
+	(void)state;
+	sluice_instance *i = started("request.set", "{X-A: {ip} {ip}}");
+	for (size_t budget = 0; budget < 256; budget += 8) {
+		sluice_exchange *x = fake_exchange(i, "GET", "/");
+		fake_set_budget(x, budget);
+		sluice_verdict v = fake_run(x);
+		assert_true(v == SLUICE_FAIL || v == SLUICE_NEXT);
+		assert_int_equal(v == SLUICE_NEXT, fake_header(x, SLUICE_REQUEST, "X-A") != NULL);
+		assert_true(budget > 0 || v == SLUICE_FAIL);
+		assert_true(budget < 240 || v == SLUICE_NEXT);
+		fake_end(x);
+	}
+	fake_stop(i);
+}
+
+/* ---- mistakes ---- */
+
+static void assert_refused(const char *option, const char *value, const char *complaint)
+{
+	sluice_instance *i = fake_instance(&sluice_plugin_record, option, value, NULL);
+	assert_int_not_equal(fake_check(i), 0);
+	if (!strstr(fake_errors(i), complaint))
+		fail_msg("\"%s\" is not in: %s", complaint, fake_errors(i));
+	fake_stop(i);
+}
+
+static void mistakes(void **state)
+{
+	(void)state;
+	assert_refused("request.set", "{Bad Name: 1}", "request.set.Bad Name: field \"Bad Name\" is no name of a header field");
+	assert_refused("request.set", "{Content-Length: 1}", "request.set.Content-Length: field \"Content-Length\" frames");
+	assert_refused("request.set", "{X-Forwarded-For: {ip}}", "is written by the gateway itself");
+	assert_refused("request.add", "{Host: a}", "can be set in a request, and nothing else");
+	assert_refused("request.add", "{Authorization: x}", "stands in a request once at most");
+	assert_refused("response.set", "{X-A: a\1b}", "response.set.X-A: field \"X-A\" has a value with control bytes");
+	assert_refused("response.set", "{X-A: a\1b {ip}}", "response.set.X-A: field \"X-A\" has a value with control bytes");
+	assert_refused("response.add", "{X-A: {ip}", "response.add.X-A: has a { that nothing closes");
+	assert_refused("response.set", "{X-A: a } b}", "has a } that nothing opened");
+	assert_refused("response.set", "{X-A: x{}}", "has the placeholder {}");
+	assert_refused("response.set", "{X-A: x{client ip}}", "has the placeholder {client ip}: that is no expression");
+	assert_refused("response.remove", "[X-A, Transfer-Encoding]", "response.remove[1]: field \"Transfer-Encoding\"");
+	assert_refused("request.set", "{X-A: 1, x-a: 2}", "request.set.x-a: is set already, as X-A");
+	sluice_instance *i = fake_instance(&sluice_plugin_record, NULL);
+	assert_int_not_equal(fake_check(i), 0);
+	assert_string_equal(fake_errors(i), "-: nothing is set, added or removed\n");
+	fake_stop(i);
+}
+
+/* All of them, not the first alone. */
+static void mistakes_are_all_told(void **state)
+{
+	(void)state;
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "request.set", "{Bad Name: 1, X-A: {}}", "response.remove", "Te, []", NULL);
+	assert_int_not_equal(fake_check(i), 0);
+	assert_non_null(strstr(fake_errors(i), "request.set.Bad Name"));
+	assert_non_null(strstr(fake_errors(i), "request.set.X-A"));
+	assert_non_null(strstr(fake_errors(i), "response.remove[0]"));
+	fake_stop(i);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(request_set, setup),
+		cmocka_unit_test_setup(request_add, setup),
+		cmocka_unit_test_setup(request_remove, setup),
+		cmocka_unit_test_setup(no_value_no_field, setup),
+		cmocka_unit_test_setup(bytes_that_no_field_may_have, setup),
+		cmocka_unit_test_setup(values_before_changes, setup),
+		cmocka_unit_test_setup(braces, setup),
+		cmocka_unit_test_setup(response, setup),
+		cmocka_unit_test_setup(memory_runs_out, setup),
+		cmocka_unit_test_setup(mistakes, setup),
+		cmocka_unit_test_setup(mistakes_are_all_told, setup),
+	};
+	return cmocka_run_group_tests_name("plugins/headers", tests, NULL, NULL);
+}

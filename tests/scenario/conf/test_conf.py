@@ -1,0 +1,44 @@
+"""Every configuration of conf/ passes `sluice check` and starts as it stands, but for the ports."""
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from kit.client import RawClient
+from kit.gateway import ROOT, find_program
+from kit.ports import free_port
+
+FILES = sorted(p.name for p in (ROOT / "conf").glob("*.yaml"))
+
+
+def own_ports(text):
+    """Each address of this machine gets a port of its own; Redis' stays, so that there is none. Defaults of the environment
+    stand for themselves: the kit reads the ports from the text."""
+    ports = {}
+    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
+    return re.sub(r"(?<!redis://)127\.0\.0\.1:(\d+)", lambda m: f"127.0.0.1:{ports.setdefault(m[1], free_port())}", text)
+
+
+def test_there_are_some():
+    assert {"quickstart.yaml", "edge.yaml", "headers.yaml"} <= set(FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_check(name):
+    program, plugins = find_program()
+    done = subprocess.run([program, "check", "-c", ROOT / "conf" / name, "--plugin-dir", plugins], capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_start(name, gateway, folder):
+    shutil.copytree(ROOT / "conf/demo", folder / "gateway1/demo")
+    g = gateway(own_ports((ROOT / "conf" / name).read_text()))
+    assert "error" not in g.log()
+    if name == "headers.yaml":
+        with RawClient(g.port()) as c:
+            r = c.get("/")
+        assert r.status == 200 and r.body == b"hello\n"
+        assert r.header("cache-control") == "no-store" and "x-powered-by" not in r.fields
