@@ -80,8 +80,7 @@ int command_check(struct command *c)
 	return code;
 }
 
-/* Every plugin that can be loaded; those that cannot are told of on stderr. */
-static size_t command_modules(struct command *c, const struct module ***out)
+size_t command_modules(struct command *c, const struct module ***out)
 {
 	const struct module_dirs dirs = { c->plugin_dirs, c->n_plugin_dirs };
 	char why[MODULE_WHY], **names;

@@ -20,11 +20,17 @@ struct command {
 /* Read the options that all commands share. false: usage was printed. */
 must_use bool command_options(struct command *c, bool needs_file);
 
+struct module;
+
+/* Every plugin that can be loaded, by name; those that cannot are told of on standard error. The caller frees *out. */
+size_t command_modules(struct command *c, const struct module ***out);
+
 int command_run(struct command *c);
 int command_check(struct command *c);
 int command_schema(struct command *c);
 int command_plugins(struct command *c);
 int command_token(struct command *c);
+int command_reference(struct command *c);
 int command_ctl(struct command *c); /* status, reload, reopen, drain, stop: by its name */
 int command_version(struct command *c);
 

@@ -16,7 +16,8 @@
 static const struct {
 	const char *name;
 	int (*run)(struct command *c);
-	const char *usage, *help;
+	const char *usage;
+	const char *help;  /* NULL: not listed */
 	const char *about; /* options and what else there is to say; NULL: nothing */
 } commands[] = {
 	{ "run", command_run, "-c FILE [--plugin-dir DIR]...", "start in the foreground",
@@ -40,14 +41,17 @@ static const struct {
 	  CTL_ABOUT "\nThe same as QUIT: requests under way are cut off. To let them finish, use drain.\n" },
 	{ "token", command_token, "mint|inspect|jwks ...", "tokens for demos and tests", NULL },
 	{ "version", command_version, "", "which version this is", NULL },
+	{ "reference", command_reference, "--man|--markdown [--plugin-dir DIR]...", NULL, DIR_ABOUT },
 };
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 static int usage(FILE *to, int code)
 {
 	(void)fprintf(to, "usage: sluice COMMAND [OPTION]...\n\n");
-	for (int i = 0; i < N_COMMANDS; i++)
-		(void)fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+	for (int i = 0; i < N_COMMANDS; i++) {
+		if (commands[i].help)
+			(void)fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+	}
 	(void)fprintf(to, "  %-10s %s\n", "help", "this list, or the options of one: sluice help COMMAND");
 	return code;
 }
@@ -68,7 +72,9 @@ static int help(const char *name)
 	int i = find(name);
 	if (i < 0)
 		return usage(stderr, 2);
-	(void)printf("usage: sluice %s %s\n\n%s\n", commands[i].name, commands[i].usage, commands[i].help);
+	(void)printf("usage: sluice %s %s\n", commands[i].name, commands[i].usage);
+	if (commands[i].help)
+		(void)printf("\n%s\n", commands[i].help);
 	if (commands[i].about)
 		(void)printf("\n%s", commands[i].about);
 	return 0;

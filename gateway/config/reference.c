@@ -139,6 +139,83 @@ void reference_markdown(FILE *to, const sluice_option *table, const char *title,
 	markdown_section(to, table, path, level, 0);
 }
 
+/* ---- man(7) ---- */
+
+void reference_man_text(FILE *to, const char *s)
+{
+	bool bold = false, starts = true;
+	for (; *s; s++) {
+		if (starts && (*s == '.' || *s == '\''))
+			(void)fputs("\\&", to); /* no request */
+		starts = *s == '\n';
+		switch (*s) {
+		case '`':
+			bold = !bold;
+			(void)fputs(bold ? "\\fB" : "\\fP", to);
+			break;
+		case '\\': (void)fputs("\\e", to); break;
+		case '-': (void)fputs("\\-", to); break;
+		case '\'': (void)fputs("\\(aq", to); break;
+		case '"': (void)fputs("\\(dq", to); break;
+		case '~': (void)fputs("\\(ti", to); break;
+		case '^': (void)fputs("\\(ha", to); break;
+		default: (void)fputc(*s, to); break;
+		}
+	}
+}
+
+static void man_row(FILE *to, const sluice_option *o)
+{
+	char type[OPTION_TEXT], *notes = NULL;
+	size_t n;
+	const char *def = row_default(o);
+	FILE *f = open_memstream(&notes, &n);
+	check(f, "out of memory for the text of %s", o->name);
+	row_notes(f, o);
+	if (o->flags & (SLUICE_F_NEW | SLUICE_F_RESTART))
+		(void)fprintf(f, "; a change is in force %s", option_reload(o));
+	check(fclose(f) == 0, "out of memory for the text of %s", o->name);
+
+	(void)fprintf(to, ".TP\n\\fB%s\\fP (\\fI", o->name);
+	reference_man_text(to, row_type(o, type));
+	(void)fputs("\\fP", to);
+	if (*def) {
+		(void)fputs(o->flags & SLUICE_F_REQUIRED ? ", " : ", default ", to);
+		reference_man_text(to, def);
+	}
+	(void)fputs(")\n", to);
+	reference_man_text(to, o->doc ? o->doc : "");
+	reference_man_text(to, notes);
+	(void)fputs(".\n", to);
+	free(notes);
+}
+
+static void man_rows(FILE *to, const sluice_option *table, const char *path, unsigned depth)
+{
+	char inner[PATH_MAX_LEN];
+	const sluice_option *key = table_flagged(table, SLUICE_F_KEY);
+	if (key) {
+		(void)fputs("NAME: ", to);
+		reference_man_text(to, key->doc ? key->doc : "");
+		(void)fputs(".\n", to);
+	}
+	for (const sluice_option *o = table; o && o->name; o++) {
+		if (!(o->flags & SLUICE_F_KEY))
+			man_row(to, o);
+	}
+	for (const sluice_option *o = table; o && o->name && depth < TABLE_DEPTH_MAX; o++) {
+		if (!is_block(o) || o->sub == table)
+			continue;
+		(void)fprintf(to, ".SS \"%s\"\n", block_path(inner, path, o));
+		man_rows(to, o->sub, inner, depth + 1);
+	}
+}
+
+void reference_man(FILE *to, const sluice_option *table, const char *path)
+{
+	man_rows(to, table, path, 0);
+}
+
 /* ---- a terminal ---- */
 
 /* Words of a sentence, broken at the right edge and indented. */

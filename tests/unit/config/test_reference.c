@@ -75,8 +75,53 @@ static void test_text(void **state)
 	free(text);
 }
 
+static void test_man(void **state)
+{
+	char *text = NULL;
+	size_t n;
+	(void)state;
+	FILE *to = open_memstream(&text, &n);
+	reference_man(to, table, "");
+	(void)fclose(to);
+	assert_string_equal(text, ".TP\n\\fBmode\\fP (\\fIlist of off, on\\fP, default [off])\n"
+	                          "a|b of <x>; a change is in force for new connections.\n"
+	                          ".TP\n\\fBkey\\fP (\\fItext\\fP, default \\(dq\\(dq)\n"
+	                          "the key; a secret: file:PATH reads it from a file.\n"
+	                          ".TP\n\\fBupstreams\\fP (\\fImap of blocks\\fP)\ngroups of servers.\n"
+	                          ".SS \"upstreams.NAME\"\nNAME: what routes call it.\n"
+	                          ".TP\n\\fBservers\\fP (\\fIlist of blocks\\fP)\n"
+	                          "its servers; at least 1 member; a member may be written as its address alone.\n"
+	                          ".SS \"upstreams.NAME.servers[]\"\n"
+	                          ".TP\n\\fBaddress\\fP (\\fItext\\fP, required)\nwhere.\n");
+	free(text);
+}
+
+/* Nothing in a text is taken for markup. */
+static void test_man_text(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} v[] = {
+		{ ".TH x", "\\&.TH x" },       { "a\n.b\n'c", "a\n\\&.b\n\\&\\(aqc" },
+		{ "a.b -c", "a.b \\-c" },      { "back\\slash", "back\\eslash" },
+		{ "say `--x` or `y`", "say \\fB\\-\\-x\\fP or \\fBy\\fP" },
+		{ "~^\"", "\\(ti\\(ha\\(dq" }, { "", "" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		char *text = NULL;
+		size_t n;
+		FILE *to = open_memstream(&text, &n);
+		reference_man_text(to, v[i].in);
+		(void)fclose(to);
+		assert_string_equal(text, v[i].out);
+		free(text);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_markdown), cmocka_unit_test(test_text) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_markdown), cmocka_unit_test(test_text),
+		                            cmocka_unit_test(test_man), cmocka_unit_test(test_man_text) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

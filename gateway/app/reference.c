@@ -1,0 +1,148 @@
+/*
+ * sluice reference: the page about the configuration file, as Markdown or as a manual page (sluice.yaml(5)), from the option
+ * tables of the core and of every plugin that is found. The build makes both with it.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/command.h"
+#include "config/reference.h"
+#include "policy/instance.h"
+#include "policy/module.h"
+#include "proxy/conf.h"
+
+#define MANUAL_DATE "2026-11-24" /* of what is written here; the tables are of the version */
+
+/* What tables cannot say. */
+static const struct part {
+	const char *heading; /* NULL: goes on */
+	const char *text;
+} parts[] = {
+	{ "The file",
+	  "One YAML file says everything: plain maps, lists and texts, without anchors, tags or further "
+	  "documents. A key that is not known is a mistake, and so is one that stands twice. `sluice check` "
+	  "finds all mistakes at once, each with its place in the file and, where there is one, the remedy." },
+	{ NULL,
+	  "Paths in the file are relative to the folder of the file, those of unix sockets too." },
+	{ NULL,
+	  "The most specific route takes a request, wherever it stands in the file: an exact host before a "
+	  "wildcard before none, an exact path before the longest pattern before an expression, then more "
+	  "conditions before fewer. Two routes that cannot be told apart are a mistake." },
+	{ "Values",
+	  "Durations have a unit: `250ms`, `30s`, `5m`, `1h`, `7d`, or `0`. Sizes are bytes, or `16KiB`, "
+	  "`1MiB`, `1MB`. Rates are `100/s`, `100/min`, `5000/h`, `1/d` or `10/30s`. Where a list of texts is "
+	  "expected, a single one may stand alone." },
+	{ NULL,
+	  "A fact of a request (type `expression`) is one of `ip`, `route`, `host`, `path`, `method`, "
+	  "`header:NAME`, `query:NAME`, `cookie:NAME`, or what a plugin found out: `consumer`, `claim:sub`." },
+	{ "Environment and secrets",
+	  "`${NAME}` in a text is replaced by a variable of the environment, `${NAME:-default}` also when it is "
+	  "empty or not there; `$${` is a plain `${`. What a variable holds is a text: it adds no keys." },
+	{ NULL,
+	  "Options that hold a secret also take `file:PATH`: the text of a file, without the newline at its "
+	  "end. Secrets are never logged or shown." },
+	{ "Reload",
+	  "On HUP, `sluice reload` or `POST /reload` the file is read again, checked and built whole; only then "
+	  "does it come into force, and a file with mistakes changes nothing. Requests in progress finish under "
+	  "the configuration they began with. Some options are in force for new connections, a few after a "
+	  "restart: these say so." },
+};
+enum { N_PARTS = sizeof(parts) / sizeof(parts[0]) };
+
+static const char options_text[] =
+	"What may stand in the file, block by block. A block or list is described under the path that leads to it; "
+	"NAME stands for a name of your choice.";
+static const char plugins_text[] =
+	"An instance of a plugin stands under a name in `plugins`, or in a route's `plugins` itself. It has `use`, the "
+	"name of the plugin, and the options of that plugin:";
+
+/* ---- Markdown ----------------------------------------------------------------------------------------------------- */
+
+static void page_markdown(FILE *to, const struct module *const *modules, size_t n)
+{
+	(void)fputs("# The configuration file\n\nMade from the option tables of the program and its plugins.\n", to);
+	for (int i = 0; i < N_PARTS; i++) {
+		if (parts[i].heading)
+			(void)fprintf(to, "\n## %s\n", parts[i].heading);
+		(void)fprintf(to, "\n%s\n", parts[i].text);
+	}
+	(void)fprintf(to, "\n## Options\n\n%s\n\n", options_text);
+	reference_markdown(to, gateway_options, NULL, "", 2);
+	(void)fprintf(to, "## Plugins\n\n%s\n\n", plugins_text);
+	reference_markdown(to, instance_options, NULL, "plugins.NAME", 3);
+	for (size_t i = 0; i < n; i++) {
+		const sluice_plugin *p = modules[i]->record;
+		(void)fprintf(to, "### %s\n\n%s.\n\n", p->name, p->summary ? p->summary : "");
+		if (p->options)
+			reference_markdown(to, p->options, NULL, "", 3);
+	}
+}
+
+/* ---- a manual page ------------------------------------------------------------------------------------------------ */
+
+static void man_heading(FILE *to, const char *macro, const char *text)
+{
+	(void)fprintf(to, "%s \"", macro);
+	for (; *text; text++)
+		(void)fputc(strcmp(macro, ".SH") == 0 && *text >= 'a' && *text <= 'z' ? *text - 'a' + 'A' : *text, to);
+	(void)fputs("\"\n", to);
+}
+
+static void man_paragraph(FILE *to, const char *text)
+{
+	reference_man_text(to, text);
+	(void)fputc('\n', to);
+}
+
+static void page_man(FILE *to, const struct module *const *modules, size_t n)
+{
+	(void)fputs(".\\\" Made by `sluice reference --man` from the option tables.\n"
+	            ".TH SLUICE.YAML 5 " MANUAL_DATE " \"sluice " SLUICE_VERSION "\" \"Sluice manual\"\n"
+	            ".SH NAME\nsluice.yaml \\- the configuration of the API gateway Sluice\n",
+	            to);
+	for (int i = 0; i < N_PARTS; i++) {
+		if (parts[i].heading)
+			man_heading(to, ".SH", parts[i].heading);
+		else
+			(void)fputs(".PP\n", to);
+		man_paragraph(to, parts[i].text);
+	}
+	man_heading(to, ".SH", "Options");
+	man_paragraph(to, options_text);
+	reference_man(to, gateway_options, "");
+	man_heading(to, ".SH", "Plugins");
+	man_paragraph(to, plugins_text);
+	reference_man(to, instance_options, "plugins.NAME");
+	for (size_t i = 0; i < n; i++) {
+		const sluice_plugin *p = modules[i]->record;
+		man_heading(to, ".SH", p->name);
+		man_paragraph(to, p->summary ? p->summary : "");
+		if (p->options)
+			reference_man(to, p->options, "");
+	}
+	(void)fputs(".SH \"SEE ALSO\"\n.BR sluice (1)\n", to);
+}
+
+int command_reference(struct command *c)
+{
+	const struct module **modules;
+	bool man = c->argc > 1 && strcmp(c->argv[1], "--man") == 0;
+	if (c->argc < 2 || (!man && strcmp(c->argv[1], "--markdown") != 0)) {
+		(void)fprintf(stderr, "sluice reference: say --man or --markdown first\n");
+		return 2;
+	}
+	c->argv++;
+	c->argc--;
+	if (!command_options(c, false))
+		return 2;
+	if (c->n_plugin_dirs > 1) /* of the plugins that were named, not of those that happen to be installed */
+		c->n_plugin_dirs--;
+	size_t n = command_modules(c, &modules);
+	if (man)
+		page_man(stdout, modules, n);
+	else
+		page_markdown(stdout, modules, n);
+	free(modules);
+	return fflush(stdout) == 0 ? 0 : 1;
+}
