@@ -104,6 +104,25 @@ void fields_drop_hop_by_hop(struct fields *f)
 	}
 }
 
+/* What the gateway knows by token is of that kind, but for the validators. */
+bool field_is_no_trailer(const struct field *f)
+{
+	static const sluice_str names[] = { { "age", 3 },    { "expires", 7 },      { "pragma", 6 },  { "max-forwards", 12 },
+		                            { "cookie2", 7 }, { "set-cookie2", 11 }, { "warning", 7 }, { "accept-charset", 14 } };
+	sluice_str name = field_name(f);
+	if (f->token != TOKEN_OTHER)
+		return f->token != TOKEN_ETAG && f->token != TOKEN_LAST_MODIFIED;
+	if ((name.len > 8 && str_ieq(str_n(name.data, 8), STR("content-"))) ||
+	    (name.len > 3 && str_ieq(str_n(name.data, 3), STR("if-"))) ||
+	    (name.len > 6 && str_ieq(str_n(name.data, 6), STR("proxy-"))))
+		return true;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (str_ieq(name, names[i]))
+			return true;
+	}
+	return false;
+}
+
 static const sluice_str methods[METHOD_COUNT] = {
 	[METHOD_OTHER] = { "", 0 },
 	[METHOD_GET] = { "GET", 3 },

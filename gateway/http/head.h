@@ -126,4 +126,8 @@ bool response_may_have_body(enum method m, int status);
  * `te: trailers` survives as request_head.te_trailers. */
 void fields_drop_hop_by_hop(struct fields *f);
 
+/* Whether this must have been known before the content, and so is not forwarded as a trailer: what frames, routes,
+ * authorises or describes the content (RFC 9110 6.5.1). */
+bool field_is_no_trailer(const struct field *f);
+
 #endif

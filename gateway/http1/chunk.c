@@ -42,26 +42,6 @@ static int chunk_fail(struct chunk_decoder *d, int err)
 
 /* ---- trailers ----------------------------------------------------------------------------------------------------- */
 
-/* Fields that must have been known before the content (RFC 9110 6.5.1). What the gateway knows by token is of that kind,
- * but for the validators. */
-static bool trailer_is_forbidden(const struct field *f)
-{
-	static const sluice_str names[] = { { "age", 3 },    { "expires", 7 },      { "pragma", 6 },  { "max-forwards", 12 },
-		                            { "cookie2", 7 }, { "set-cookie2", 11 }, { "warning", 7 }, { "accept-charset", 14 } };
-	sluice_str name = field_name(f);
-	if (f->token != TOKEN_OTHER)
-		return f->token != TOKEN_ETAG && f->token != TOKEN_LAST_MODIFIED;
-	if ((name.len > 8 && str_ieq(str_n(name.data, 8), STR("content-"))) ||
-	    (name.len > 3 && str_ieq(str_n(name.data, 3), STR("if-"))) ||
-	    (name.len > 6 && str_ieq(str_n(name.data, 6), STR("proxy-"))))
-		return true;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (str_ieq(name, names[i]))
-			return true;
-	}
-	return false;
-}
-
 static int trailers_parse(struct chunk_decoder *d)
 {
 	if (d->text_len == 0)
@@ -70,7 +50,7 @@ static int trailers_parse(struct chunk_decoder *d)
 	if (rc)
 		return chunk_fail(d, rc == ERR_NO_MEMORY ? rc : d->err);
 	for (uint32_t i = 0; i < d->trailers.n; i++) {
-		if (trailer_is_forbidden(&d->trailers.v[i]))
+		if (field_is_no_trailer(&d->trailers.v[i]))
 			d->trailers.v[i].flags |= FIELD_DROP;
 	}
 	return 0;
