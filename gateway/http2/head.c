@@ -1,0 +1,390 @@
+/* HTTP/2 request heads. See the header and docs/reference/http.md. Any thread. */
+#include "http2/head.h"
+
+#include "http/scan.h"
+#include "http/uri.h"
+
+#define BIT(t) (UINT64_C(1) << (t))
+#define T(name, text, flags) | ((flags) & TOKEN_SINGLE ? BIT(TOKEN_##name) : 0)
+static const uint64_t single = UINT64_C(0)
+#include "http/token.def"
+	;
+#undef T
+
+/* Fields about an HTTP/1.1 connection: there is no such thing here (RFC 9113 8.2.2). */
+static const uint64_t of_connection = BIT(TOKEN_CONNECTION) | BIT(TOKEN_PROXY_CONNECTION) | BIT(TOKEN_KEEP_ALIVE) |
+                                      BIT(TOKEN_TRANSFER_ENCODING) | BIT(TOKEN_UPGRADE);
+
+enum pseudo {
+	PSEUDO_METHOD = 1,
+	PSEUDO_SCHEME = 2,
+	PSEUDO_AUTHORITY = 4,
+	PSEUDO_PATH = 8,
+	PSEUDO_PROTOCOL = 16,
+	PSEUDO_OVER = 32 /* a field that is none was seen */
+};
+
+enum { TEXT_FIRST = 1024, TEXT_MORE = 2048 };
+
+static void builder_init(struct head_builder *b, struct request_head *h, struct fields *f, struct arena *a,
+                         const struct head_limits *limits)
+{
+	*b = (struct head_builder){ .h = h, .fields = f, .arena = a, .limits = limits };
+	*f = (struct fields){ 0 };
+}
+
+void head_begin(struct head_builder *b, struct request_head *h, struct arena *a, const struct head_limits *limits)
+{
+	*h = (struct request_head){ .version = 20, .keep_alive = true };
+	builder_init(b, h, &h->fields, a, limits);
+}
+
+void head_begin_trailers(struct head_builder *b, struct fields *trailers, struct arena *a, const struct head_limits *limits)
+{
+	builder_init(b, NULL, trailers, a, limits);
+}
+
+static void fail(struct head_builder *b, int err)
+{
+	if (!b->err)
+		b->err = err;
+}
+
+static void malformed(struct head_builder *b, int err)
+{
+	if (!b->err)
+		b->malformed = true;
+	fail(b, err);
+}
+
+/* ---- copying ------------------------------------------------------------------------------------------------------ */
+
+/* Room for n bytes behind the text so far, or somewhere else. NULL: the budget is spent. */
+static char *text_room(struct head_builder *b, size_t n)
+{
+	if (likely(n <= (size_t)(b->text_end - b->text)))
+		return b->text;
+	size_t room = b->text ? TEXT_MORE : TEXT_FIRST;
+	if (room < n)
+		room = n;
+	char *at = arena_alloc(b->arena, room);
+	if (!at) {
+		fail(b, ERR_NO_MEMORY);
+		return NULL;
+	}
+	b->text = at;
+	b->text_end = at + room;
+	return at;
+}
+
+static sluice_str text_copy(struct head_builder *b, sluice_str s)
+{
+	char *at = text_room(b, s.len);
+	if (!at)
+		return STR_NONE;
+	if (s.len)
+		memcpy(at, s.data, s.len);
+	b->text += s.len;
+	return str_n(at, s.len);
+}
+
+static void line_add(struct head_builder *b, enum token t, sluice_str name, sluice_str value)
+{
+	size_t len = name.len + value.len + 4;
+	if (fields_reserve(b->fields, b->arena) < 0) {
+		fail(b, ERR_NO_MEMORY);
+		return;
+	}
+	char *at = text_room(b, len);
+	if (!at)
+		return;
+	struct field *f = &b->fields->v[b->fields->n++];
+	*f = (struct field){ .name = at,
+		             .value = at + name.len + 2,
+		             .name_len = (uint32_t)name.len,
+		             .value_len = (uint32_t)value.len,
+		             .token = (uint16_t)t,
+		             .flags = FIELD_LINE };
+	memcpy(at, name.data, name.len);
+	memcpy(at + name.len, ": ", 2);
+	if (value.len)
+		memcpy(at + name.len + 2, value.data, value.len);
+	memcpy(at + len - 2, "\r\n", 2);
+	b->text = at + len;
+}
+
+/* ---- one field ---------------------------------------------------------------------------------------------------- */
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* RFC 9113 8.2.1, and what HTTP/1.1 would refuse. */
+static bool value_is_valid(sluice_str v)
+{
+	if (v.len == 0)
+		return true;
+	const char *end = v.data + v.len;
+	return !is_blank(v.data[0]) && !is_blank(end[-1]) && scan_value(v.data, end) == end;
+}
+
+static bool name_is_valid(sluice_str n)
+{
+	for (size_t i = 0; i < n.len; i++) {
+		if (!scan_is(n.data[i], SCAN_TOKEN) || (n.data[i] >= 'A' && n.data[i] <= 'Z'))
+			return false;
+	}
+	return n.len > 0;
+}
+
+static void method_set(struct head_builder *b, sluice_str value)
+{
+	if (!str_is_token(value)) {
+		malformed(b, ERR_BAD_REQUEST_LINE);
+		return;
+	}
+	b->h->method = (uint8_t)method_find(value);
+	b->h->method_text = b->h->method == METHOD_OTHER ? text_copy(b, value) : method_name((enum method)b->h->method);
+}
+
+static void path_set(struct head_builder *b, sluice_str value)
+{
+	if (value.len > b->limits->max_target)
+		fail(b, ERR_TARGET_TOO_LONG);
+	else
+		b->h->target = text_copy(b, value);
+}
+
+/* RFC 9113 8.3.1: each once, before all other fields, and no others. */
+static void pseudo_field(struct head_builder *b, sluice_str name, sluice_str value)
+{
+	enum pseudo p = 0;
+	if (b->h && !(b->pseudo & PSEUDO_OVER)) {
+		if (str_eq(name, STR(":method")))
+			p = PSEUDO_METHOD;
+		else if (str_eq(name, STR(":scheme")))
+			p = PSEUDO_SCHEME;
+		else if (str_eq(name, STR(":authority")))
+			p = PSEUDO_AUTHORITY;
+		else if (str_eq(name, STR(":path")))
+			p = PSEUDO_PATH;
+		else if (str_eq(name, STR(":protocol")))
+			p = PSEUDO_PROTOCOL;
+	}
+	if (!p || (b->pseudo & p)) {
+		malformed(b, p == PSEUDO_AUTHORITY ? ERR_BAD_HOST : ERR_BAD_FIELD);
+		return;
+	}
+	b->pseudo |= (uint8_t)p;
+	if (p == PSEUDO_METHOD)
+		method_set(b, value);
+	else if (p == PSEUDO_PATH)
+		path_set(b, value);
+	else if (p == PSEUDO_SCHEME)
+		b->known_scheme = str_ieq(value, STR("https")) || str_ieq(value, STR("http"));
+	else if (p == PSEUDO_AUTHORITY)
+		b->h->authority = text_copy(b, value);
+}
+
+/* The first field that is no pseudo-field: the authority goes before it as Host, as everybody expects it. */
+static void pseudo_over(struct head_builder *b)
+{
+	b->pseudo |= PSEUDO_OVER;
+	if (b->h && b->h->authority.len)
+		line_add(b, TOKEN_HOST, STR("host"), b->h->authority);
+}
+
+/* RFC 9113 8.3.1: a Host of its own says the same, or is all there is; it came from HTTP/1.1 then. */
+static void host_field(struct head_builder *b, sluice_str value)
+{
+	if (b->once & BIT(TOKEN_HOST))
+		malformed(b, ERR_BAD_HOST);
+	else if (!(b->pseudo & PSEUDO_AUTHORITY)) {
+		b->h->authority = text_copy(b, value);
+		line_add(b, TOKEN_HOST, STR("host"), value);
+	} else if (!str_ieq(value, b->h->authority))
+		malformed(b, ERR_BAD_HOST);
+}
+
+static bool field_counts(struct head_builder *b, enum token t)
+{
+	uint32_t *n = t == TOKEN_COOKIE ? &b->n_cookies : &b->n_fields;
+	if (++*n <= b->limits->max_fields)
+		return true;
+	fail(b, ERR_TOO_MANY_FIELDS);
+	return false;
+}
+
+static void plain_field(struct head_builder *b, sluice_str name, sluice_str value)
+{
+	enum token t = name.len ? token_find(name.data, name.len) : TOKEN_OTHER;
+	if (!(b->pseudo & PSEUDO_OVER))
+		pseudo_over(b);
+	if (!name_is_valid(name) || !value_is_valid(value) || (of_connection >> t & 1) ||
+	    (t == TOKEN_TE && !str_ieq(value, STR("trailers")))) {
+		malformed(b, t == TOKEN_TRANSFER_ENCODING ? ERR_BAD_FRAMING : ERR_BAD_FIELD);
+		return;
+	}
+	if (!field_counts(b, t))
+		return;
+	if (t == TOKEN_HOST && b->h)
+		host_field(b, value);
+	else
+		line_add(b, t, name, value);
+	b->twice |= b->once & BIT(t);
+	b->once |= BIT(t);
+}
+
+void head_field(struct head_builder *b, sluice_str name, sluice_str value)
+{
+	if (unlikely(b->err))
+		return;
+	if (name.len + value.len + 4 > b->limits->max_head - b->size) {
+		fail(b, ERR_HEAD_TOO_LARGE);
+		return;
+	}
+	b->size += (uint32_t)(name.len + value.len + 4);
+	if (name.len && name.data[0] == ':')
+		pseudo_field(b, name, value);
+	else
+		plain_field(b, name, value);
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+
+static bool seen_is(const struct head_builder *b, enum token t)
+{
+	return (b->once & BIT(t)) != 0;
+}
+
+/* Clients may cut a cookie in pieces, for the sake of compression; nobody else knows of that (RFC 9113 8.2.3). */
+static int cookie_join(struct head_builder *b)
+{
+	struct fields *f = b->fields;
+	struct field *first = NULL;
+	size_t len = 0;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < f->n; i++)
+		len += f->v[i].token == TOKEN_COOKIE ? f->v[i].value_len + 2 : 0;
+	char *at = text_room(b, len + 8);
+	if (!at)
+		return ERR_NO_MEMORY;
+	b->text += len + 8;
+	memcpy(at, "cookie: ", 8);
+	at += 8;
+	const char *value = at;
+	for (uint32_t i = 0; i < f->n; i++) {
+		struct field *v = &f->v[i];
+		if (v->token != TOKEN_COOKIE) {
+			f->v[kept++] = *v;
+			continue;
+		}
+		if (v->value_len)
+			memcpy(at, v->value, v->value_len);
+		memcpy(at + v->value_len, "; ", 2);
+		at += v->value_len + 2;
+		if (!first) {
+			first = &f->v[kept++];
+			*first = *v;
+		}
+	}
+	memcpy(at - 2, "\r\n", 2);
+	f->n = kept;
+	first->name = value - 8;
+	first->value = value;
+	first->value_len = (uint32_t)(at - 2 - value);
+	return 0;
+}
+
+/* How long the body is: by content-length, by END_STREAM, or by both, which must then agree (RFC 9113 8.1.1). */
+static int framing(struct head_builder *b, bool end)
+{
+	struct request_head *h = b->h;
+	if (!seen_is(b, TOKEN_CONTENT_LENGTH)) {
+		h->body = end ? BODY_NONE : BODY_CHUNKED;
+		return 0;
+	}
+	sluice_str v = field_value(fields_find(&h->fields, TOKEN_CONTENT_LENGTH));
+	/* as in HTTP/1.1: once, digits alone, at most 2^63 - 1 */
+	if ((b->twice & BIT(TOKEN_CONTENT_LENGTH)) || v.len > 19 || !str_u64(v, &h->body_length) ||
+	    h->body_length > INT64_MAX || (end && h->body_length > 0)) {
+		h->body_length = 0;
+		return ERR_BAD_FRAMING;
+	}
+	h->body = BODY_LENGTH;
+	return 0;
+}
+
+static int expectation(struct head_builder *b)
+{
+	struct request_head *h = b->h;
+	if (!seen_is(b, TOKEN_EXPECT))
+		return 0;
+	if ((b->twice & BIT(TOKEN_EXPECT)) ||
+	    !str_ieq(field_value(fields_find(&h->fields, TOKEN_EXPECT)), STR("100-continue")))
+		return ERR_BAD_EXPECTATION;
+	h->expect_continue = h->body == BODY_CHUNKED || (h->body == BODY_LENGTH && h->body_length > 0);
+	return 0;
+}
+
+/* RFC 9113 8.3.1 and 8.5; RFC 8441 4. */
+static int pseudo_check(struct head_builder *b)
+{
+	const unsigned both = PSEUDO_SCHEME | PSEUDO_PATH;
+	const struct request_head *h = b->h;
+	unsigned has = b->pseudo;
+	if (!(has & PSEUDO_METHOD))
+		return ERR_BAD_REQUEST_LINE;
+	if (has & PSEUDO_PROTOCOL)
+		return h->method == METHOD_CONNECT && (has & both) == both ? 0 : ERR_BAD_FIELD;
+	if (h->method == METHOD_CONNECT)
+		return has & both ? ERR_BAD_TARGET : 0;
+	if ((has & both) != both)
+		return ERR_BAD_TARGET;
+	/* origin form, or "*"; nothing that names a host a second time */
+	return h->target.len && (h->target.data[0] == '/' || str_eq(h->target, STR("*"))) ? 0 : ERR_BAD_TARGET;
+}
+
+static int builder_malformed(struct head_builder *b, int err)
+{
+	if (err)
+		malformed(b, err);
+	return err;
+}
+
+int head_end(struct head_builder *b, bool end)
+{
+	struct request_head *h = b->h;
+
+	if (!b->err && !(b->pseudo & PSEUDO_OVER))
+		pseudo_over(b);
+	if (b->err || builder_malformed(b, pseudo_check(b)) || builder_malformed(b, framing(b, end)))
+		return b->err;
+	if ((b->twice & single) && builder_malformed(b, ERR_BAD_FIELD))
+		return b->err;
+	if (b->pseudo & PSEUDO_PROTOCOL)
+		return ERR_UPGRADE_REFUSED;
+	if (!b->known_scheme && h->method != METHOD_CONNECT)
+		return ERR_BAD_TARGET;
+	h->te_trailers = seen_is(b, TOKEN_TE);
+	if (b->twice & BIT(TOKEN_COOKIE)) {
+		int rc = cookie_join(b);
+		if (rc)
+			return rc;
+	}
+	if (h->method == METHOD_CONNECT)
+		h->target = h->authority;
+	int rc = uri_parse_target(h, b->arena);
+	return rc ? rc : expectation(b);
+}
+
+int head_end_trailers(struct head_builder *b)
+{
+	for (uint32_t i = 0; i < b->fields->n; i++) {
+		if (field_is_no_trailer(&b->fields->v[i]))
+			b->fields->v[i].flags |= FIELD_DROP;
+	}
+	return b->err;
+}

@@ -1,0 +1,229 @@
+/*
+ * What a client sends, as the library tells it: heads, bodies, resets. Called from within session_feed(); what the handler
+ * has to know is noted here and told by requests_dispatch() when the library has returned.
+ */
+#include "http2/receive.h"
+
+#include "http2/priority.h"
+#include "http2/state.h"
+
+static const struct head_limits trailer_limits = { .max_head = HTTP2_TRAILER_MAX, .max_fields = HTTP2_TRAILER_FIELDS };
+
+static void receive_request(struct http2_server *c, int32_t id)
+{
+	struct http2_request *rq;
+	if (c->n_busy >= HTTP2_STREAMS_MAX) {
+		/* streams that were reset count until their exchange is through: CVE-2023-44487 */
+		(void)nghttp2_submit_rst_stream(c->h2, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
+		return;
+	}
+	rq = request_new(c, id);
+	(void)nghttp2_session_set_stream_user_data(c->h2, id, rq);
+	c->building = rq;
+	head_begin(&c->builder, &rq->head, &rq->c.arena, &c->limits);
+}
+
+static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *f, void *user)
+{
+	struct http2_server *c = user;
+	(void)h2;
+	c->building = NULL;
+	if (f->headers.cat == NGHTTP2_HCAT_REQUEST) {
+		receive_request(c, f->hd.stream_id);
+		return 0;
+	}
+	struct http2_request *rq = session_request(c, f->hd.stream_id);
+	if (!rq || rq->finished || rq->bad)
+		return 0;
+	c->building = rq;
+	head_begin_trailers(&c->builder, &rq->trailers, &rq->c.arena, &trailer_limits);
+	return 0;
+}
+
+static int on_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t *name, size_t name_len, const uint8_t *value,
+                     size_t value_len, uint8_t flags, void *user)
+{
+	struct http2_server *c = user;
+	(void)h2, (void)f, (void)flags;
+	if (c->building)
+		head_field(&c->builder, str_n((const char *)name, name_len), str_n((const char *)value, value_len));
+	return 0;
+}
+
+static bool early_priority(struct http2_server *c, int32_t id)
+{
+	for (unsigned i = 0; i < sizeof(c->early) / sizeof(c->early[0]); i++) {
+		if (c->early[i] == id)
+			return true;
+	}
+	return false;
+}
+
+/* RFC 9218: in which order responses are sent. A PRIORITY_UPDATE is newer than the field, also when it came first (7). */
+static void receive_priority(struct http2_server *c, struct http2_request *rq)
+{
+	struct priority p;
+	const struct field *f = c->builder.once >> TOKEN_PRIORITY & 1 ? fields_find(&rq->head.fields, TOKEN_PRIORITY) : NULL;
+	if (!f || !priority_parse(field_value(f), &p) || early_priority(c, rq->id))
+		return;
+	nghttp2_extpri pri = { .urgency = p.urgency, .inc = p.incremental };
+	(void)nghttp2_session_change_extpri_stream_priority(c->h2, rq->id, &pri, 0);
+}
+
+static void receive_head(struct http2_server *c, struct http2_request *rq, bool end)
+{
+	const struct request_head *h = &rq->head;
+	int err = head_end(&c->builder, end);
+	if (!err && h->body == BODY_LENGTH && c->conf->max_body && h->body_length > c->conf->max_body)
+		err = ERR_BODY_TOO_LARGE;
+	if (err && c->builder.malformed)
+		rq->reset_code = NGHTTP2_PROTOCOL_ERROR; /* RFC 9113 8.1.1 */
+	rq->bad = err;
+	rq->end_received = end;
+	rq->end_told = err || h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0);
+	rq->want_continue = !err && h->expect_continue && !rq->end_told;
+	if (!err)
+		receive_priority(c, rq);
+	meter_request(&c->meter);
+	request_tell(rq, TELL_HEAD | (end ? TELL_END : 0u));
+}
+
+/* The request is complete: is it as long as it said? */
+static void receive_end(struct http2_request *rq)
+{
+	rq->end_received = true;
+	if (!rq->told || rq->bad)
+		return;
+	if (rq->head.body == BODY_LENGTH && rq->received != rq->head.body_length)
+		request_fail(rq, ERR_BAD_FRAMING, NGHTTP2_PROTOCOL_ERROR);
+	else
+		request_tell(rq, TELL_END);
+}
+
+static void receive_trailers(struct http2_server *c, struct http2_request *rq, bool end)
+{
+	int err = head_end_trailers(&c->builder);
+	if (!end && !err) /* RFC 9113 8.1: the second field section is the last */
+		err = ERR_BAD_FRAMING;
+	if (err) {
+		request_fail(rq, err, NGHTTP2_PROTOCOL_ERROR);
+		return;
+	}
+	rq->has_trailers = true;
+	receive_end(rq);
+}
+
+static void receive_headers(struct http2_server *c, const nghttp2_frame *f)
+{
+	struct http2_request *rq = c->building;
+	bool end = (f->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+	c->building = NULL;
+	if (!rq)
+		return;
+	rq->c.bytes_in += HTTP2_FRAME_HEAD + f->hd.length;
+	if (f->headers.cat == NGHTTP2_HCAT_REQUEST)
+		receive_head(c, rq, end);
+	else
+		receive_trailers(c, rq, end);
+}
+
+static void receive_reset(struct http2_server *c, int32_t id)
+{
+	struct http2_request *rq = session_request(c, id);
+	if (!rq)
+		return;
+	rq->client_reset = true;
+	if (!rq->framed)
+		session_count_reset(c);
+}
+
+static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *f, void *user)
+{
+	struct http2_server *c = user;
+	struct http2_request *rq;
+	(void)h2;
+	switch (f->hd.type) {
+	case NGHTTP2_HEADERS:
+		receive_headers(c, f);
+		break;
+	case NGHTTP2_DATA:
+		rq = session_request(c, f->hd.stream_id);
+		if (rq)
+			rq->c.bytes_in += HTTP2_FRAME_HEAD + f->hd.length;
+		if (rq && (f->hd.flags & NGHTTP2_FLAG_END_STREAM))
+			receive_end(rq);
+		break;
+	case NGHTTP2_RST_STREAM:
+		receive_reset(c, f->hd.stream_id);
+		break;
+	case NGHTTP2_PING:
+		if (f->hd.flags & NGHTTP2_FLAG_ACK)
+			c->pinged = true;
+		break;
+	case NGHTTP2_PRIORITY_UPDATE: {
+		const nghttp2_ext_priority_update *u = f->ext.payload;
+		if (!session_request(c, u->stream_id))
+			c->early[c->n_early++ % (sizeof(c->early) / sizeof(c->early[0]))] = u->stream_id;
+		break;
+	}
+	default:
+		break;
+	}
+	return 0;
+}
+
+/* What it said that its body is at most. */
+static uint64_t body_bound(const struct http2_request *rq)
+{
+	return rq->head.body == BODY_LENGTH ? rq->head.body_length : UINT64_MAX;
+}
+
+static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data, size_t len, void *user)
+{
+	struct http2_server *c = user;
+	struct http2_request *rq = session_request(c, id);
+	(void)flags;
+	if (!rq || !rq->told || rq->bad || rq->finished || rq->gone || rq->reset) {
+		/* not for the stream: nobody wants more of it */
+		(void)nghttp2_session_consume_connection(h2, len);
+		return 0;
+	}
+	rq->received += len;
+	rq->want_continue = false;
+	buf_append(&rq->body, (const char *)data, len);
+	if (rq->received > body_bound(rq)) /* RFC 9113 8.1.1 */
+		request_fail(rq, ERR_BAD_FRAMING, NGHTTP2_PROTOCOL_ERROR);
+	else if (c->conf->max_body && rq->received > c->conf->max_body)
+		request_fail(rq, ERR_BODY_TOO_LARGE, NGHTTP2_NO_ERROR);
+	else
+		request_tell(rq, TELL_BODY);
+	if (!rq->held)
+		request_watch(rq);
+	return 0;
+}
+
+static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void *user)
+{
+	struct http2_request *rq = session_request(user, id);
+	(void)h2, (void)code;
+	if (rq)
+		request_closed(rq);
+	return 0;
+}
+
+static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *f, int code, void *user)
+{
+	(void)h2, (void)f, (void)code;
+	((struct http2_server *)user)->invalid = true;
+	return 0;
+}
+
+void receive_callbacks(nghttp2_session_callbacks *to)
+{
+	nghttp2_session_callbacks_set_on_begin_headers_callback(to, on_begin_headers);
+	nghttp2_session_callbacks_set_on_header_callback(to, on_header);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(to, on_frame_recv);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(to, on_data_chunk);
+	nghttp2_session_callbacks_set_on_stream_close_callback(to, on_stream_close);
+	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(to, on_invalid_frame);
+}

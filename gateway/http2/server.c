@@ -1,0 +1,319 @@
+/*
+ * One connection from a client, from the stream's side: when to read, when to write, how long to wait, and when it is over.
+ *
+ *   OPEN --GOAWAY, theirs or ours--> ENDING --no request left--> LINGER --flushed--> CLOSED
+ *     \--stream broken--> DEAD --no request left--> CLOSED
+ */
+#include "http2/server.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "http2/memory.h"
+#include "http2/state.h"
+
+enum { READ_SHARE = 512 * 1024 }; /* bytes read before others get their turn */
+#define LINGER_NS (2 * NS_PER_S)
+#define NOTICE_NS (1 * NS_PER_S) /* a client that does not answer a PING has heard our GOAWAY by then */
+
+/* What the stream's deadline is for. */
+enum watch { WATCH_NONE, WATCH_IDLE, WATCH_HEAD };
+
+/* ---- ending ------------------------------------------------------------------------------------------------------- */
+
+static void server_free(struct grave *g)
+{
+	free(container_of(g, struct http2_server, grave));
+}
+
+static void server_closed(struct http2_server *c)
+{
+	struct worker *w = c->s->worker;
+	check(c->n_live == 0, "a connection ends with %u requests", c->n_live);
+	if (c->state == SERVER_CLOSED)
+		return;
+	c->state = SERVER_CLOSED;
+	list_each_safe(e, &c->requests) {
+		struct http2_request *rq = container_of(e, struct http2_request, link);
+		rq->closed = true;
+		request_try_free(rq);
+	}
+	session_free(c);
+	timer_drop(&c->drain_timer);
+	list_del(&c->turn.link);
+	c->owner.on_closed(c->owner.owner);
+	worker_bury(w, &c->grave, server_free);
+}
+
+/* The library has no streams any more. What is not in the stream yet will never be. */
+static void server_cut(struct http2_server *c, enum server_state to, int err)
+{
+	c->state = (uint8_t)to;
+	c->building = NULL;
+	list_each_safe(e, &c->requests) {
+		struct http2_request *rq = container_of(e, struct http2_request, link);
+		rq->closed = true;
+		if (rq->told && (!rq->framed || to == SERVER_DEAD))
+			request_fail(rq, err, NGHTTP2_NO_ERROR);
+		request_try_free(rq);
+	}
+	server_wake(c);
+}
+
+/* The stream is broken, or not wanted any more. */
+static void server_dead(struct http2_server *c, int err)
+{
+	if (c->state < SERVER_LINGER)
+		server_cut(c, SERVER_DEAD, err);
+	else
+		c->state = SERVER_DEAD;
+	stream_no_deadline(c->s);
+	requests_dispatch(c);
+	if (c->n_live == 0)
+		server_closed(c);
+}
+
+void server_stalled(struct http2_server *c)
+{
+	if (c->state == SERVER_OPEN)
+		server_dead(c, ERR_CLIENT_STALLED);
+}
+
+static void server_linger(struct http2_server *c)
+{
+	c->state = SERVER_LINGER;
+	stream_linger(c->s, LINGER_NS);
+	if (c->s->flags & (STREAM_FAILED | STREAM_CLOSED))
+		server_dead(c, ERR_CLIENT_GONE);
+}
+
+/* What its requests hear. */
+static int server_why(uint32_t code)
+{
+	switch (code) {
+	case NGHTTP2_NO_ERROR:
+		return ERR_CLIENT_GONE;
+	case NGHTTP2_ENHANCE_YOUR_CALM:
+		return ERR_CLIENT_FLOOD;
+	case NGHTTP2_INTERNAL_ERROR:
+		return ERR_INTERNAL;
+	default:
+		return ERR_CLIENT_PROTOCOL;
+	}
+}
+
+void server_terminate(struct http2_server *c, uint32_t code)
+{
+	if (c->state != SERVER_OPEN)
+		return;
+	if (code == NGHTTP2_ENHANCE_YOUR_CALM)
+		log_info("http2", "%.*s, connection %llu: too many frames that only cost", (int)c->info->peer_ip_len,
+		         c->info->peer_ip, (unsigned long long)c->info->id);
+	session_last_words(c, code);
+	server_cut(c, SERVER_ENDING, server_why(code));
+}
+
+/* ---- what is due next --------------------------------------------------------------------------------------------- */
+
+static void server_watch(struct http2_server *c)
+{
+	enum watch want = c->meter.block_open && !c->deaf ? WATCH_HEAD : list_is_empty(&c->requests) ? WATCH_IDLE : WATCH_NONE;
+	if (want == c->watch)
+		return;
+	c->watch = (uint8_t)want;
+	if (want == WATCH_NONE)
+		stream_no_deadline(c->s);
+	else
+		stream_deadline(c->s, want == WATCH_HEAD ? c->conf->head_ns : c->conf->idle_ns);
+}
+
+/* After anything that happened: is it over, and what is waited for? */
+static void server_settle(struct http2_server *c)
+{
+	if (c->state == SERVER_OPEN && c->trouble)
+		server_terminate(c, c->trouble);
+	if (c->state == SERVER_OPEN && c->drain == DRAIN_NOTICE && c->pinged) {
+		c->drain = DRAIN_FINAL;
+		session_goaway(c);
+	}
+	if (c->state == SERVER_OPEN && session_is_over(c))
+		server_cut(c, SERVER_ENDING, ERR_CLIENT_PROTOCOL);
+	if (!list_is_empty(&c->news))
+		return; /* the turn's end comes by here again */
+	if (c->state == SERVER_ENDING && c->n_live == 0)
+		server_linger(c);
+	else if (c->state == SERVER_DEAD && c->n_live == 0)
+		server_closed(c);
+	else if (c->state == SERVER_OPEN)
+		server_watch(c);
+}
+
+static void server_on_turn_end(struct turn_hook *h)
+{
+	struct http2_server *c = container_of(h, struct http2_server, turn);
+	requests_dispatch(c);
+	session_pump(c);
+	requests_dispatch(c);
+	server_settle(c);
+}
+
+void server_wake(struct http2_server *c)
+{
+	worker_at_turn_end(c->s->worker, &c->turn);
+}
+
+/* ---- the events of the stream ------------------------------------------------------------------------------------- */
+
+static void server_on_readable(struct stream *s)
+{
+	struct http2_server *c = s->data;
+	uint64_t start = s->bytes_in;
+
+	for (;;) {
+		session_feed(c);
+		if (c->state != SERVER_OPEN)
+			return; /* the turn's end sees to it */
+		if (!stream_may_read(s) && !(s->flags & STREAM_EOF))
+			break;
+		if (s->bytes_in - start > READ_SHARE) {
+			stream_resume(s);
+			break;
+		}
+		enum io io = stream_fill(s);
+		if (io == IO_AGAIN)
+			break;
+		if (io != IO_OK) {
+			server_dead(c, ERR_CLIENT_GONE);
+			return;
+		}
+	}
+	server_settle(c);
+}
+
+static void server_on_drained(struct stream *s)
+{
+	struct http2_server *c = s->data;
+	while (!list_is_empty(&c->sending)) {
+		struct http2_request *rq = container_of(c->sending.next, struct http2_request, sent_link);
+		if (rq->sent_at > s->bytes_out)
+			break;
+		list_del(&rq->sent_link);
+		request_tell(rq, TELL_SENT);
+	}
+	requests_dispatch(c);
+	session_pump(c);
+	server_settle(c);
+}
+
+static void server_on_fail(struct stream *s, int error)
+{
+	(void)error;
+	server_dead(s->data, ERR_CLIENT_GONE);
+}
+
+/* A header block does not end, and nothing else can come before its end. Its request is answered, those in progress are
+ * finished; what still comes in is not looked at. */
+static void server_head_timeout(struct http2_server *c)
+{
+	struct http2_request *rq = c->building;
+	c->building = NULL;
+	c->deaf = true;
+	if (rq && !rq->told) {
+		rq->bad = ERR_HEAD_TIMEOUT;
+		rq->end_told = true;
+		request_tell(rq, TELL_HEAD);
+	} else if (rq) {
+		request_fail(rq, ERR_HEAD_TIMEOUT, NGHTTP2_NO_ERROR);
+	}
+	session_goaway(c);
+}
+
+static void server_on_timeout(struct stream *s)
+{
+	struct http2_server *c = s->data;
+	if (c->state != SERVER_OPEN)
+		return;
+	enum watch watch = c->watch;
+	c->watch = WATCH_NONE;
+	if (watch == WATCH_HEAD)
+		server_head_timeout(c);
+	else if (watch == WATCH_IDLE)
+		server_terminate(c, NGHTTP2_NO_ERROR);
+}
+
+static const struct stream_user server_user = {
+	.on_readable = server_on_readable,
+	.on_drained = server_on_drained,
+	.on_fail = server_on_fail,
+	.on_timeout = server_on_timeout,
+};
+
+/* ---- what the owner calls ----------------------------------------------------------------------------------------- */
+
+static void server_on_noticed(struct timer *t)
+{
+	struct http2_server *c = container_of(t, struct http2_server, drain_timer);
+	c->pinged = true;
+	server_wake(c);
+}
+
+struct http2_server *http2_server_new(struct stream *s, struct conn_info *info, const struct http2_server_conf *conf,
+                                      const struct http2_server_owner *owner)
+{
+	struct http2_server *c = calloc(1, sizeof(*c));
+	check(c, "out of memory: a connection of %zu bytes", sizeof(*c));
+	c->s = s;
+	c->info = info;
+	c->conf = conf;
+	c->owner = *owner;
+	c->limits = (struct head_limits){ .max_head = conf->max_head,
+		                          .max_fields = conf->max_fields,
+		                          .max_target = conf->max_target };
+	list_init(&c->requests);
+	list_init(&c->news);
+	list_init(&c->sending);
+	turn_hook_init(&c->turn, server_on_turn_end);
+	timer_init(&c->drain_timer, server_on_noticed);
+	s->user = &server_user;
+	s->data = c;
+	session_new(c);
+	session_pump(c); /* our SETTINGS go first (RFC 9113 3.4) */
+	server_watch(c);
+	if (s->in.len)
+		stream_resume(s);
+	return c;
+}
+
+/* In two steps, so that no request is lost on its way (RFC 9113 6.8): tell the client to stop, and only when it must have
+ * heard it, which the answer to a PING shows, say which request was the last. */
+void http2_server_drain(struct http2_server *c, uint64_t idle_ns)
+{
+	if (c->state != SERVER_OPEN || c->drain != DRAIN_NONE)
+		return;
+	c->drain = DRAIN_NOTICE;
+	c->pinged = false;
+	(void)nghttp2_submit_shutdown_notice(c->h2);
+	(void)nghttp2_submit_ping(c->h2, NGHTTP2_FLAG_NONE, NULL);
+	worker_timer(c->s->worker, &c->drain_timer, idle_ns < NOTICE_NS ? idle_ns : NOTICE_NS);
+	server_wake(c);
+}
+
+void http2_server_abort(struct http2_server *c)
+{
+	if (c->state != SERVER_CLOSED)
+		server_dead(c, ERR_SHUTTING_DOWN);
+}
+
+enum http2_preface http2_preface(const char *buf, size_t n)
+{
+	static const char preface[HTTP2_PREFACE_LEN + 1] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+	size_t len = n < HTTP2_PREFACE_LEN ? n : HTTP2_PREFACE_LEN;
+	if (memcmp(buf, preface, len) != 0)
+		return HTTP2_PREFACE_NO;
+	return n < HTTP2_PREFACE_LEN ? HTTP2_PREFACE_MORE : HTTP2_PREFACE_YES;
+}
+
+void http2_thread_fini(void)
+{
+	memory_thread_fini();
+}
