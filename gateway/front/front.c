@@ -47,6 +47,7 @@ struct front {
 	uint64_t max_conns;
 	uint64_t next_id;
 	bool draining;
+	bool uncounted;
 	uint64_t drain_idle_ns;
 	void (*on_empty)(void *ctx);
 	void *on_empty_ctx;
@@ -54,14 +55,15 @@ struct front {
 
 /* ---- settings ----------------------------------------------------------------------------------------------------- */
 
-static struct front_settings *settings_new(const struct front_listener_args *a)
+static struct front_settings *settings_new(const struct front *f, const struct front_listener_args *a)
 {
 	struct front_settings *s = calloc(1, sizeof(*s));
 	const struct listener_conf *c = a->conf;
 	check(s, "out of memory: the settings of a listener");
 	s->refs = 1;
 	s->addr = *a->addr;
-	s->accepted = series_find(FAMILY_LISTENER_CONNECTIONS, c->name, STR(""));
+	if (!f->uncounted)
+		s->accepted = series_find(FAMILY_LISTENER_CONNECTIONS, c->name, STR(""));
 	memcpy(s->name, c->name.data, c->name.len < sizeof(s->name) ? c->name.len : sizeof(s->name) - 1);
 	s->http1 = (struct http1_server_conf){ .head_ns = c->timeouts.head * NS_PER_MS,
 		                               .body_ns = c->timeouts.body * NS_PER_MS,
@@ -96,7 +98,8 @@ static void conn_close(struct front_conn *c)
 	stream_close(&c->s);
 	list_del(&c->link);
 	f->n_conns--;
-	stat_dec(STAT_CONNECTIONS_ACTIVE);
+	if (!f->uncounted)
+		stat_dec(STAT_CONNECTIONS_ACTIVE);
 	worker_bury(f->worker, &c->grave, conn_free);
 	if (f->draining && f->n_conns == 0 && f->on_empty)
 		f->on_empty(f->on_empty_ctx);
@@ -163,7 +166,8 @@ static void front_on_accept(struct acceptor *a, int fd, const struct addr *peer)
 	struct front_settings *set = l->settings;
 
 	if (f->max_conns && f->n_conns >= f->max_conns) {
-		stat_inc(STAT_CONNECTIONS_REFUSED);
+		if (!f->uncounted)
+			stat_inc(STAT_CONNECTIONS_REFUSED);
 		(void)close(fd);
 		return;
 	}
@@ -187,9 +191,11 @@ static void front_on_accept(struct acceptor *a, int fd, const struct addr *peer)
 	set->refs++;
 	list_push(&f->conns, &c->link);
 	f->n_conns++;
-	stat_inc(STAT_CONNECTIONS_ACCEPTED);
-	series_add(set->accepted, 1);
-	stat_inc(STAT_CONNECTIONS_ACTIVE);
+	if (!f->uncounted) {
+		stat_inc(STAT_CONNECTIONS_ACCEPTED);
+		series_add(set->accepted, 1);
+		stat_inc(STAT_CONNECTIONS_ACTIVE);
+	}
 	if (tls)
 		stream_deadline(&c->s, set->http1.head_ns);
 	else
@@ -227,7 +233,7 @@ void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
 			l = calloc(1, sizeof(*l));
 			check(l, "out of memory: a listener");
 			l->front = f;
-			l->settings = settings_new(&v[i]);
+			l->settings = settings_new(f, &v[i]);
 			l->tls = v[i].tls;
 			l->marked = true;
 			if (acceptor_start(&l->acceptor, f->worker, v[i].fd, front_on_accept, l) < 0)
@@ -236,7 +242,7 @@ void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
 			continue;
 		}
 		settings_unref(l->settings);
-		l->settings = settings_new(&v[i]);
+		l->settings = settings_new(f, &v[i]);
 		l->tls = v[i].tls;
 		l->marked = true;
 	}
@@ -259,6 +265,11 @@ struct front *front_new(struct worker *w)
 	list_init(&f->listeners);
 	list_init(&f->conns);
 	return f;
+}
+
+void front_leave_uncounted(struct front *f)
+{
+	f->uncounted = true;
 }
 
 void front_free(struct front **f)

@@ -23,6 +23,8 @@ struct front_listener_args {
 struct front *front_new(struct worker *w);
 /* No connection is left, no listener accepts. Clears *f. */
 void front_free(struct front **f);
+/* What connects here is no client of the gateway: it does not count among them. Before the first listener. */
+void front_leave_uncounted(struct front *f);
 /* These listeners from now on, and no others. max_connections: of this worker, 0 for no bound. */
 void front_apply(struct front *f, const struct front_listener_args *v, size_t n, uint64_t max_connections);
 /* Accept no more; tell clients to go; idle connections close after idle_ns. */

@@ -150,6 +150,17 @@ def test_counters_move(gateway, origin):
     assert g.metrics()["sluice_workers"] == 2
 
 
+def test_who_asks_is_no_client(gateway):
+    g = gateway(ALONE)
+    g.get("/hello")
+    first = g.metrics()
+    for _ in range(5):
+        assert g.metrics()["sluice_connections_accepted_total"] == first["sluice_connections_accepted_total"]
+    assert g.metrics()['sluice_listener_connections_total{listener="public"}'] >= 1
+    assert not any('"admin"' in name for name in g.metrics())
+    wait_for(lambda: g.metrics()["sluice_connections_active"] == 0, 5, "the end of the client's connection")
+
+
 def test_metrics(gateway, origin):
     up = origin(reply(200, b"ok"))
     g = gateway(CONFIG, app=up.port)
