@@ -154,8 +154,9 @@ bool ctl_print_status(FILE *to, sluice_str body)
 		(void)fputs("upstream ", to);
 		put_text(to, text_of(u, "name"));
 		(void)fputs(json_array_size(json_object_get(u, "servers")) ? "\n" : ": no server\n", to);
-		json_array_foreach(json_object_get(u, "servers"), j, s)
+		json_array_foreach(json_object_get(u, "servers"), j, s) {
 			put_server(to, s);
+		}
 	}
 	json_decref(doc);
 	return true;
