@@ -339,6 +339,8 @@ static int pseudo_check(struct head_builder *b)
 		return ERR_BAD_REQUEST_LINE;
 	if (has & PSEUDO_PROTOCOL)
 		return h->method == METHOD_CONNECT && (has & both) == both ? 0 : ERR_BAD_FIELD;
+	if (h->method == METHOD_CONNECT && !(has & PSEUDO_AUTHORITY))
+		return ERR_BAD_HOST;
 	if (h->method == METHOD_CONNECT)
 		return has & both ? ERR_BAD_TARGET : 0;
 	if ((has & both) != both)

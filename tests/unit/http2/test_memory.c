@@ -1,0 +1,74 @@
+/* The library's memory: sizes, reuse, and what is left. */
+#include "unit.h"
+
+#include "http2/memory.h"
+
+static void test_sizes(void **state)
+{
+	nghttp2_mem *m = memory_lists();
+	(void)state;
+	for (size_t n = 0; n < 20000; n = n * 3 / 2 + 1) {
+		char *p = m->malloc(n, m->mem_user_data);
+		assert_non_null(p);
+		assert_int_equal((uintptr_t)p % 16, 0);
+		memset(p, 'x', n);
+		size_t more = n * 2 + 7;
+		p = m->realloc(p, more, m->mem_user_data);
+		assert_non_null(p);
+		for (size_t i = 0; i < n; i++)
+			assert_int_equal(p[i], 'x');
+		memset(p, 'y', more);
+		char *z = m->calloc(n + 1, 3, m->mem_user_data);
+		for (size_t i = 0; i < 3 * n + 3; i++)
+			assert_int_equal(z[i], 0);
+		memset(z, 'z', 3 * n + 3);
+		m->free(p, m->mem_user_data);
+		m->free(z, m->mem_user_data);
+	}
+	m->free(NULL, m->mem_user_data);
+	void *fresh = m->realloc(NULL, 10, m->mem_user_data);
+	assert_non_null(fresh);
+	m->free(fresh, m->mem_user_data);
+	assert_null(m->malloc(SIZE_MAX, m->mem_user_data));
+	assert_null(m->calloc(SIZE_MAX / 2, 3, m->mem_user_data));
+	assert_int_equal(memory_in_use(), 0);
+	memory_thread_fini();
+}
+
+static void test_reuse(void **state)
+{
+	nghttp2_mem *m = memory_lists();
+	(void)state;
+	void *a = m->malloc(100, NULL), *b = m->malloc(100, NULL);
+	assert_int_equal(memory_in_use(), 256);
+	m->free(a, NULL);
+	m->free(b, NULL);
+	assert_ptr_equal(m->malloc(128, NULL), b); /* the latest is the warmest */
+	assert_ptr_equal(m->malloc(65, NULL), a);
+	m->free(a, NULL);
+	m->free(b, NULL);
+	assert_int_equal(memory_in_use(), 0);
+	memory_thread_fini();
+}
+
+/* What nobody needs goes back to the system at some point. */
+static void test_bound(void **state)
+{
+	nghttp2_mem *m = memory_lists();
+	static void *all[1000];
+	(void)state;
+	for (size_t i = 0; i < 1000; i++)
+		all[i] = m->malloc(4096, NULL);
+	assert_int_equal(memory_in_use(), 4096 * 1000);
+	for (size_t i = 0; i < 1000; i++)
+		m->free(all[i], NULL); /* with a leak checker, what is above the bound is seen to be freed */
+	assert_int_equal(memory_in_use(), 0);
+	memory_thread_fini();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_sizes), cmocka_unit_test(test_reuse),
+		                            cmocka_unit_test(test_bound) };
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
