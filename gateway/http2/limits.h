@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "http2/server.h"
+
 enum {
 	HTTP2_STREAMS_MAX = 128,            /* requests in progress at a time: SETTINGS_MAX_CONCURRENT_STREAMS */
 	HTTP2_STREAM_WINDOW = 128 * 1024,   /* bytes of one request body that may wait here */
@@ -33,7 +35,7 @@ enum {
 	HTTP2_SETTINGS_MAX = 32             /* entries of one SETTINGS frame */
 };
 
-enum { HTTP2_PREFACE_LEN = 24, HTTP2_FRAME_HEAD = 9 };
+enum { HTTP2_FRAME_HEAD = 9 };
 
 /* RFC 9113 6 and RFC 9218 7.1. */
 enum frame_type {

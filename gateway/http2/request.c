@@ -3,6 +3,7 @@
  * let go of it: the exchange, by finish(), and the library, by closing the stream. Whichever is first, the other finds it
  * alive and idle.
  */
+#include "base/stat.h"
 #include "http2/state.h"
 #include "http2/write.h"
 
@@ -117,6 +118,15 @@ static void request_watch_sending(struct http2_request *rq)
 	request_watch(rq);
 }
 
+static void request_stalled(struct http2_request *rq)
+{
+	stat_inc(STAT_TIMEOUT_SEND);
+	if (rq->finished)
+		request_reset(rq, NGHTTP2_CANCEL);
+	else
+		request_fail(rq, ERR_CLIENT_STALLED, NGHTTP2_CANCEL);
+}
+
 static void request_on_due(struct timer *t)
 {
 	struct http2_request *rq = container_of(t, struct http2_request, timer);
@@ -127,11 +137,10 @@ static void request_on_due(struct timer *t)
 	} else if (request_has_unsent(rq)) {
 		if (request_progress(rq) != rq->progress)
 			request_watch_sending(rq);
-		else if (rq->finished)
-			request_reset(rq, NGHTTP2_CANCEL);
 		else
-			request_fail(rq, ERR_CLIENT_STALLED, NGHTTP2_CANCEL);
-	} else if (!rq->held && !rq->end_received) {
+			request_stalled(rq);
+	} else if (!rq->held && !rq->end_received && !rq->gone) {
+		stat_inc(STAT_TIMEOUT_BODY);
 		request_fail(rq, ERR_BODY_TIMEOUT, NGHTTP2_NO_ERROR);
 	}
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/stat.h"
 #include "http2/memory.h"
 #include "http2/state.h"
 
@@ -235,10 +236,13 @@ static void server_on_timeout(struct stream *s)
 		return;
 	enum watch watch = c->watch;
 	c->watch = WATCH_NONE;
-	if (watch == WATCH_HEAD)
+	if (watch == WATCH_HEAD) {
+		stat_inc(STAT_TIMEOUT_HEAD);
 		server_head_timeout(c);
-	else if (watch == WATCH_IDLE)
+	} else if (watch == WATCH_IDLE) {
+		stat_inc(STAT_TIMEOUT_IDLE);
 		server_terminate(c, NGHTTP2_NO_ERROR);
+	}
 }
 
 static const struct stream_user server_user = {
@@ -279,8 +283,6 @@ struct http2_server *http2_server_new(struct stream *s, struct conn_info *info, 
 	session_new(c);
 	session_pump(c); /* our SETTINGS go first (RFC 9113 3.4) */
 	server_watch(c);
-	if (s->in.len)
-		stream_resume(s);
 	return c;
 }
 

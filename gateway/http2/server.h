@@ -32,7 +32,7 @@ struct http2_server_owner {
 };
 
 /* Take over an open stream: its user and data are the codec's from now on. The client's preface is still to be read, or
- * lies in s->in. Never fails. */
+ * lies in s->in: then the caller resumes it. Never fails. */
 struct http2_server *http2_server_new(struct stream *s, struct conn_info *info, const struct http2_server_conf *conf,
                                       const struct http2_server_owner *owner);
 /* From now on: tell the client to go elsewhere (GOAWAY), take what it sent before it knew, finish that, and close. */
@@ -41,6 +41,7 @@ void http2_server_drain(struct http2_server *c, uint64_t idle_ns);
 void http2_server_abort(struct http2_server *c);
 
 /* Whether a connection begins with HTTP/2 (RFC 9113 3.4), for those that agree on nothing beforehand. */
+enum { HTTP2_PREFACE_LEN = 24 };
 enum http2_preface { HTTP2_PREFACE_NO, HTTP2_PREFACE_YES, HTTP2_PREFACE_MORE };
 enum http2_preface http2_preface(const char *buf, size_t n);
 

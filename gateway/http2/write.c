@@ -60,7 +60,10 @@ static size_t put_fields(nghttp2_nv *v, const struct fields *f, char *at)
 			name = str_n(at, e->name_len);
 			at = put_lower(at, field_name(e));
 		}
-		v[n++] = pair(name, value);
+		v[n] = pair(name, value);
+		if (e->token == TOKEN_X_REQUEST_ID) /* never said again: it would only push others out of the table */
+			v[n].flags |= NGHTTP2_NV_FLAG_NO_INDEX;
+		n++;
 	}
 	return n;
 }
