@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/stat.h"
+#include "http2/server.h"
 #include "net/buf.h"
 #include "net/resolve.h"
 #include "obs/access_log.h"
@@ -41,6 +42,7 @@ static void *worker_thread(void *arg)
 static void worker_thread_fini(void)
 {
 	tls_thread_fini();
+	http2_thread_fini();
 	regex_thread_fini();
 	buf_thread_fini();
 	arena_thread_fini();

@@ -19,7 +19,7 @@ const sluice_option listener_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct listener_conf, address, .flags = SLUICE_F_REQUIRED,
 	              .doc = "where it listens: ADDRESS:PORT, [IPV6]:PORT or unix:PATH"),
 	SLUICE_OPTION(SLUICE_T_FLAGS, struct listener_conf, protocols, .def = "[http/1.1]", .choices = protocols, .min = "1",
-	              .flags = SLUICE_F_NEW, .doc = "what it speaks, offered to TLS clients in this order"),
+	              .flags = SLUICE_F_NEW, .doc = "what it speaks; TLS clients choose by ALPN, h2 is offered first, and plain ones by how they begin"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct listener_conf, timeouts, .sub = timeout_options,
 	              .sub_size = sizeof(struct listener_timeouts), .flags = SLUICE_F_SUBOBJECT | SLUICE_F_NEW,
 	              .doc = "how long it waits for clients"),

@@ -6,6 +6,7 @@
 
 #include "base/series.h"
 #include "http1/server.h"
+#include "http2/server.h"
 #include "net/listener.h"
 #include "net/stream.h"
 #include "tls/info.h"
@@ -16,6 +17,8 @@
 struct front_settings {
 	unsigned refs;
 	struct http1_server_conf http1;
+	struct http2_server_conf http2;
+	uint64_t protocols; /* enum front_protocol */
 	struct addr addr;
 	series_id accepted; /* its metric */
 	char name[64 + 1];
@@ -34,7 +37,9 @@ struct front_conn {
 	struct list link; /* front.conns */
 	struct front *front;
 	struct front_settings *settings; /* shared: ref */
-	struct http1_server *http1;      /* owned by itself; NULL until the stream is open */
+	struct http1_server *http1;      /* owned by itself; at most one of the two, and none until it is known */
+	struct http2_server *http2;
+	bool open;                       /* the handshake is through, or there is none */
 	struct conn_info info;
 	struct stream s;
 	struct grave grave;
@@ -74,6 +79,16 @@ static struct front_settings *settings_new(const struct front *f, const struct f
 		                               .max_target = (uint32_t)c->max_target,
 		                               .budget = (size_t)c->max_memory,
 		                               .handler = a->handler };
+	s->http2 = (struct http2_server_conf){ .head_ns = s->http1.head_ns,
+		                               .body_ns = s->http1.body_ns,
+		                               .idle_ns = s->http1.idle_ns,
+		                               .max_body = s->http1.max_body,
+		                               .max_head = s->http1.max_head,
+		                               .max_fields = s->http1.max_fields,
+		                               .max_target = s->http1.max_target,
+		                               .budget = s->http1.budget,
+		                               .handler = a->handler };
+	s->protocols = c->protocols;
 	return s;
 }
 
@@ -110,13 +125,91 @@ static void conn_on_closed(void *owner)
 	conn_close(owner);
 }
 
-/* The stream is open: from here on it belongs to the codec of the protocol agreed on. */
-static void conn_serve(struct front_conn *c)
+static void conn_drain(struct front_conn *c)
 {
-	const struct http1_server_owner owner = { .on_closed = conn_on_closed, .owner = c };
-	c->http1 = http1_server_new(&c->s, &c->info, &c->settings->http1, &owner);
+	uint64_t idle_ns = c->front->drain_idle_ns;
+	if (c->http1)
+		http1_server_drain(c->http1, idle_ns);
+	else if (c->http2)
+		http2_server_drain(c->http2, idle_ns);
+	else if (c->open)
+		stream_deadline(&c->s, idle_ns); /* nothing came yet */
+}
+
+/* The protocol is known: from here on the stream belongs to its codec. */
+static void conn_serve(struct front_conn *c, enum front_protocol p)
+{
+	if (p == FRONT_H2) {
+		const struct http2_server_owner owner = { .on_closed = conn_on_closed, .owner = c };
+		c->http2 = http2_server_new(&c->s, &c->info, &c->settings->http2, &owner);
+	} else {
+		const struct http1_server_owner owner = { .on_closed = conn_on_closed, .owner = c };
+		c->http1 = http1_server_new(&c->s, &c->info, &c->settings->http1, &owner);
+	}
+	if (c->s.in.len)
+		stream_resume(&c->s);
 	if (c->front->draining)
-		http1_server_drain(c->http1, c->front->drain_idle_ns);
+		conn_drain(c);
+}
+
+/* Plain, with a choice of protocols: the first bytes tell (RFC 9113 3.3). */
+static void conn_on_first_bytes(struct stream *s)
+{
+	struct front_conn *c = s->data;
+	bool first = s->in.len == 0;
+	enum io io = stream_fill(s);
+	if (io == IO_AGAIN)
+		return;
+	if (io != IO_OK) {
+		conn_close(c);
+		return;
+	}
+	sluice_str bytes = buf_pullup(&s->in, s->in.len < HTTP2_PREFACE_LEN ? s->in.len : HTTP2_PREFACE_LEN);
+	enum http2_preface is = http2_preface(bytes.data, bytes.len);
+	if (is != HTTP2_PREFACE_MORE)
+		conn_serve(c, is == HTTP2_PREFACE_YES ? FRONT_H2 : FRONT_HTTP1);
+	else if (first)
+		stream_deadline(s, c->settings->http1.head_ns);
+}
+
+static void conn_on_silence(struct stream *s)
+{
+	stat_inc(s->in.len ? STAT_TIMEOUT_HEAD : STAT_TIMEOUT_IDLE);
+	conn_close(s->data);
+}
+
+static void conn_on_loss(struct stream *s, int error)
+{
+	(void)error;
+	conn_close(s->data);
+}
+
+/* What nobody asks for at this point. */
+static void conn_on_nothing(struct stream *s)
+{
+	(void)s;
+}
+
+static const struct stream_user conn_undecided = {
+	.on_readable = conn_on_first_bytes,
+	.on_drained = conn_on_nothing,
+	.on_fail = conn_on_loss,
+	.on_timeout = conn_on_silence,
+};
+
+/* The stream is open. */
+static void conn_choose(struct front_conn *c, sluice_str agreed)
+{
+	uint64_t p = c->settings->protocols;
+	c->open = true;
+	if (str_eq(agreed, STR("h2")) || p == FRONT_H2) {
+		conn_serve(c, FRONT_H2);
+	} else if (!(p & FRONT_H2) || c->info.tls_version) {
+		conn_serve(c, FRONT_HTTP1); /* over TLS, HTTP/2 must be agreed on (RFC 9113 3.2) */
+	} else {
+		c->s.user = &conn_undecided;
+		stream_deadline(&c->s, c->settings->http1.idle_ns);
+	}
 }
 
 static void conn_on_open(struct stream *s)
@@ -129,7 +222,7 @@ static void conn_on_open(struct stream *s)
 	stat_inc(STAT_TLS_HANDSHAKES);
 	if (tls_was_resumed(s))
 		stat_inc(STAT_TLS_RESUMED);
-	conn_serve(c);
+	conn_choose(c, tls_alpn(s));
 }
 
 static void conn_on_fail(struct stream *s, int error)
@@ -143,12 +236,6 @@ static void conn_on_timeout(struct stream *s)
 {
 	stat_inc(STAT_TIMEOUT_TLS);
 	conn_close(s->data);
-}
-
-/* Until the handshake is through nothing can be read. */
-static void conn_on_nothing(struct stream *s)
-{
-	(void)s;
 }
 
 static const struct stream_user conn_user = {
@@ -199,7 +286,7 @@ static void front_on_accept(struct acceptor *a, int fd, const struct addr *peer)
 	if (tls)
 		stream_deadline(&c->s, set->http1.head_ns);
 	else
-		conn_serve(c);
+		conn_choose(c, STR_NONE);
 }
 
 /* ---- listeners ---------------------------------------------------------------------------------------------------- */
@@ -289,9 +376,7 @@ void front_drain(struct front *f, uint64_t idle_ns)
 		listener_stop(container_of(e, struct front_listener, link));
 	f->draining = true;
 	list_each_safe(e2, &f->conns) {
-		struct front_conn *c = container_of(e2, struct front_conn, link);
-		if (c->http1)
-			http1_server_drain(c->http1, idle_ns);
+		conn_drain(container_of(e2, struct front_conn, link));
 	}
 	if (f->n_conns == 0 && f->on_empty)
 		f->on_empty(f->on_empty_ctx);
@@ -303,6 +388,8 @@ void front_abort(struct front *f)
 		struct front_conn *c = container_of(e, struct front_conn, link);
 		if (c->http1)
 			http1_server_abort(c->http1);
+		else if (c->http2)
+			http2_server_abort(c->http2);
 		else
 			conn_close(c);
 	}

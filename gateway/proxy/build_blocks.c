@@ -76,11 +76,16 @@ static void report_tls(void *ctx, bool is_warning, int index, const char *option
 
 static struct tls_server *build_tls_server(struct build *b, const struct listener_conf *l)
 {
-	static const char *const http1[] = { "http/1.1", NULL };
+	const char *protocols[3] = { NULL };
+	unsigned n = 0;
 	struct report r = { b, l };
+	if (l->protocols & FRONT_H2)
+		protocols[n++] = "h2";
+	if (l->protocols & FRONT_HTTP1)
+		protocols[n++] = "http/1.1";
 	const struct tls_server_args args = { .conf = &l->tls,
 		                              .dir = b->config.dir,
-		                              .protocols = http1,
+		                              .protocols = protocols,
 		                              .workers = b->snap->n_workers,
 		                              .tickets = b->env->tickets,
 		                              .report = report_tls,
