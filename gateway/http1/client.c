@@ -438,6 +438,9 @@ static void origin_release(struct origin *o)
 	bool clean = c->state == CONN_BUSY && c->request_done && c->response == RESPONSE_DONE && c->keep_alive &&
 	             c->s.in.len == 0 && c->s.out.len == 0 && c->body.len == 0 &&
 	             !(c->s.flags & (STREAM_EOF | STREAM_FAILED));
+	conn_count(c);
+	stat_add(STAT_UPSTREAM_BYTES_OUT, c->o.bytes_out);
+	stat_add(STAT_UPSTREAM_BYTES_IN, c->o.bytes_in);
 	c->serial++;
 	c->o.events = NULL;
 	c->o.user = NULL;

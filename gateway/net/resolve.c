@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/stat.h"
 #include "net/worker.h"
 
 enum {
@@ -85,6 +86,7 @@ static void resolver_ask(const char *host, struct resolve_answer *a, char *error
 	struct addrinfo *list = NULL;
 	int code = getaddrinfo(host, NULL, &hints, &list);
 	int system = errno;
+	stat_inc(STAT_RESOLVES);
 
 	a->n = 0;
 	a->error = NULL;
@@ -95,6 +97,7 @@ static void resolver_ask(const char *host, struct resolve_answer *a, char *error
 	if (code == 0 && a->n)
 		return;
 	a->error = error;
+	stat_inc(STAT_RESOLVE_FAILURES);
 	if (code == EAI_SYSTEM)
 		(void)snprintf(error, RESOLVE_ERROR_TEXT, "the resolver failed with errno %d", system);
 	else

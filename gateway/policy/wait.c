@@ -4,6 +4,7 @@
  */
 #include "policy/wait.h"
 
+#include "base/stat.h"
 #include "policy/host.h"
 #include "policy/walk.h"
 #include "store/store.h"
@@ -77,7 +78,10 @@ static void wait_resume_hook(struct run_wait *w)
 
 static void wait_on_due(struct timer *t)
 {
-	wait_resume_hook(container_of(t, struct run_wait, timer));
+	struct run_wait *w = container_of(t, struct run_wait, timer);
+	if (w->kind == WAIT_PUBLISH)
+		stat_inc(STAT_TIMEOUT_PLUGIN);
+	wait_resume_hook(w);
 }
 
 void wait_resume_all(struct list *waiters)

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/stat.h"
 #include "redis/link_internal.h"
 #include "tls/info.h"
 #include "tls/transport.h"
@@ -219,6 +220,7 @@ static void link_on_open(struct stream *s)
 {
 	struct redis_link *l = s->data;
 	const struct redis_url *u = &l->conf.url;
+	stat_inc(STAT_REDIS_CONNECTS);
 	char db[16];
 	int n = snprintf(db, sizeof(db), "%u", u->db), bad = 0;
 	sluice_str auth[] = { STR("AUTH"), u->user.len ? u->user : u->password, u->password };
@@ -314,12 +316,14 @@ static void link_begin(struct redis_link *l)
 static void link_at_turn_end(struct turn_hook *h)
 {
 	struct redis_link *l = container_of(h, struct redis_link, at_turn_end);
-	if (l->state == REDIS_OPENING && !l->begun)
+	if (l->state == REDIS_OPENING && !l->begun) {
 		link_begin(l);
-	else if (l->state == REDIS_OPENING && !l->has_stream && !l->resolve.wait)
+	} else if (l->state == REDIS_OPENING && !l->has_stream && !l->resolve.wait) {
 		link_connect(l);
-	else if (l->state == REDIS_READY && l->stream.out.len)
+	} else if (l->state == REDIS_READY && l->stream.out.len) {
+		stat_inc(STAT_REDIS_WRITES);
 		stream_kick(&l->stream);
+	}
 }
 
 /* ---- links ------------------------------------------------------------------------------------------------------ */

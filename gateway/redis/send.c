@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/stat.h"
+
 #define SLOW_NS NS_PER_S /* SLOW_CALLS in a row, over so long, without a reply in time: too slow to be of use */
 enum { SLOW_CALLS = 8 };
 
@@ -23,6 +25,8 @@ static void call_rest(struct redis_call *c)
 void call_end(struct redis_call *c, sluice_status st, const sluice_value *v)
 {
 	call_rest(c);
+	if (st != SLUICE_OK)
+		stat_inc(STAT_REDIS_FAILURES);
 	c->on_reply(c, st, v);
 }
 
@@ -111,6 +115,7 @@ static struct buf *link_admit(struct redis_link *l)
 static void link_sent(struct redis_link *l, struct redis_call *c, uint64_t timeout_ns)
 {
 	uint64_t due = worker_now(l->worker) + timeout_ns;
+	stat_inc(STAT_REDIS_COMMANDS);
 	c->link = l;
 	c->slot = queue_push(&l->queue, c, due);
 	timer_set(&l->worker->wheel, &c->timer, due);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/stat.h"
 #include "http1/client.h"
 #include "net/resolve.h"
 #include "tls/client.h"
@@ -75,6 +76,9 @@ static void fetch_free(struct fetch *f)
 
 static void fetch_tell(struct fetch *f, sluice_fetch_response *r)
 {
+	stat_inc(STAT_FETCHES);
+	if (r->status != SLUICE_OK)
+		stat_inc(STAT_FETCH_FAILURES);
 	f->fn(f->ctx, r);
 	fetch_free(f);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/stat.h"
 #include "upstream/pool.h"
 #include "upstream/server.h"
 
@@ -181,10 +182,12 @@ static void call_on_link(void *user, struct link *l, int err)
 static void call_on_due(struct timer *t)
 {
 	struct upstream_call *c = container_of(t, struct upstream_call, timer);
-	if (c->state == UPSTREAM_CALL_NAMES)
+	if (c->state == UPSTREAM_CALL_NAMES) {
 		call_tell(c, ERR_NOT_RESOLVED);
-	else if (c->state == UPSTREAM_CALL_QUEUED)
+	} else if (c->state == UPSTREAM_CALL_QUEUED) {
+		stat_inc(STAT_TIMEOUT_QUEUE);
 		call_tell(c, ERR_OVERLOADED);
+	}
 }
 
 void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstream_call *c),
