@@ -182,17 +182,20 @@ static bool server_head(struct http1_server *c)
 		c->state = SERVER_HEAD;
 		c->head_began_ns = worker_now(c->s->worker);
 		c->searched = 0;
-		c->empty_lines = 0;
-		lines = 0;
 	}
 	sluice_str run = buf_peek(in);
 	if (run.len < in->len)
 		run = buf_pullup(in, in->len < c->conf->max_head ? in->len : c->conf->max_head);
-	int err = c->searched ? 0 : http1_skip_empty_lines(run.data, run.len, &lines, &skip);
-	if (!c->searched && !err && skip) {
+	bool begins = c->searched == 0 || run.data[0] == '\r'; /* an empty line may come in two pieces */
+	int err = begins ? http1_skip_empty_lines(run.data, run.len, &lines, &skip) : 0;
+	if (begins && !err && skip) {
+		c->searched = 0;
 		c->empty_lines = (uint8_t)lines;
 		buf_drain(in, skip);
-		return in->len ? server_head(c) : false;
+		if (in->len)
+			return server_head(c);
+		c->state = SERVER_IDLE; /* nothing of a request came yet */
+		return false;
 	}
 	if (err) {
 		server_refuse(c, request_new(c), err);
@@ -329,10 +332,11 @@ static void server_on_readable(struct stream *s)
 			return;
 		if (io == IO_OK)
 			continue;
-		if (c->rq)
-			server_gone(c, ERR_CLIENT_GONE);
-		else
+		if (!c->rq)
 			server_closed(c);
+		else if (io == IO_FAIL || !c->rq->response_done)
+			server_gone(c, ERR_CLIENT_GONE);
+		/* else it is done sending, and may yet read what is on its way */
 		return;
 	}
 }
