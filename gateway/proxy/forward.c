@@ -102,6 +102,8 @@ static void forward_on_fail(struct origin *o, int err)
 	if (again && (stale || upstream_may_retry(&x->call))) {
 		x->retried = true;
 		stat_inc(STAT_UPSTREAM_RETRIES);
+		if (!x->request_done)
+			x->px.client->ops->hold(x->px.client); /* its body waits for the next server */
 		exchange_set_state(x, EXCHANGE_CONNECT);
 		forward_open(x, stale);
 		return;

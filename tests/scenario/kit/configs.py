@@ -3,8 +3,8 @@
 
 def proxy(listener="", upstream="", plugins="", servers=("@app@",), route=""):
     """One listener, one upstream, one route for everything. listener, upstream, route: further keys of these blocks, as in
-    "max_head: 4KiB, timeouts: { head: 100ms }". servers: ports."""
-    addresses = ", ".join(f'"127.0.0.1:{s}"' if isinstance(s, (int, str)) and "{" not in str(s) else s for s in servers)
+    "max_head: 4KiB, timeouts: { head: 100ms }". servers: @ports@ of this machine, or entries as they are to stand there."""
+    addresses = ", ".join(f'"127.0.0.1:{s}"' if s.startswith("@") else s for s in servers)
     return f"""
 listeners:
   - {{ name: public, address: "127.0.0.1:@public@"{", " + listener if listener else ""} }}
