@@ -5,7 +5,7 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-enum { LINGER_READS = 16 }; /* thrown away in one go while lingering, before others get their turn */
+enum { LINGER_READS = 16 }; /* thrown away in one go while lingering */
 
 static bool stream_has_unsent(const struct stream *s)
 {
@@ -182,9 +182,7 @@ void streams_run_ready(struct worker *w)
 	while ((e = list_pop(&batch))) {
 		struct stream *s = container_of(e, struct stream, ready_link);
 		s->flags &= (uint16_t)~STREAM_READY;
-		if ((s->flags & STREAM_LINGER) && !(s->flags & STREAM_FAILED))
-			stream_linger_on(s);
-		else if (!(s->flags & (STREAM_CONNECTING | STREAM_HANDSHAKE | STREAM_FAILED)))
+		if (!(s->flags & (STREAM_CONNECTING | STREAM_HANDSHAKE | STREAM_FAILED | STREAM_LINGER)))
 			s->user->on_readable(s);
 		streams_flush(w);
 	}
@@ -331,6 +329,44 @@ int stream_connect(struct stream *s, struct worker *w, const struct addr *to, co
 	return stream_start(s, w, fd, t, tls, user, data, STREAM_CONNECTING);
 }
 
+int stream_move(struct stream *to, struct stream *from, const struct stream_user *user, void *data)
+{
+	uint64_t due = from->timer.due_ns;
+	bool dirty = from->flags & STREAM_DIRTY, ready = from->flags & STREAM_READY;
+
+	(void)event_del(&from->ev);
+	timer_drop(&from->timer);
+	list_del(&from->dirty_link);
+	list_del(&from->ready_link);
+	*to = *from;
+	from->flags |= STREAM_CLOSED;
+	from->tls = NULL;
+	from->fd = -1;
+	buf_init(&from->in);
+	buf_init(&from->out);
+
+	to->user = user;
+	to->data = data;
+	to->flags &= (uint16_t) ~(STREAM_DIRTY | STREAM_READY);
+	list_init(&to->dirty_link);
+	list_init(&to->ready_link);
+	timer_init(&to->timer, stream_on_due);
+	/* the kernel tells a socket that is added anew how it stands: no event is lost between the two */
+	if (event_assign(&to->ev, to->worker->base, to->fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, stream_on_event,
+	                 to) < 0 ||
+	    event_add(&to->ev, NULL) < 0) {
+		stream_close(to);
+		return -ENOMEM;
+	}
+	if (due != TIMER_NEVER)
+		timer_set(&to->worker->wheel, &to->timer, due);
+	if (dirty)
+		stream_kick(to);
+	if (ready)
+		stream_resume(to);
+	return 0;
+}
+
 /* ---- closing ---------------------------------------------------------------------------------------------------- */
 
 void stream_close(struct stream *s)
@@ -377,7 +413,7 @@ static void stream_linger_on(struct stream *s)
 	if (io == IO_EOF || io == IO_FAIL)
 		stream_fail(s, 0);
 	else if (io == IO_OK)
-		stream_resume(s); /* more waits, for which no new event comes */
+		s->flags |= STREAM_RD; /* a flood: the deadline ends it */
 }
 
 void stream_linger(struct stream *s, uint64_t for_ns)

@@ -97,6 +97,10 @@ must_use int stream_init(struct stream *s, struct worker *w, int fd, const struc
  * is gone then. */
 must_use int stream_connect(struct stream *s, struct worker *w, const struct addr *to, const struct transport *t, void *tls,
                             const struct stream_user *user, void *data);
+/* Take over an open stream, with all that it holds, from memory that is another owner's; `from` is then as if closed, and
+ * must stay for the rest of the turn. What was put off (stream_resume, stream_kick, the deadline) comes to the new owner. A
+ * negative errno: the stream is closed, in either place. */
+must_use int stream_move(struct stream *to, struct stream *from, const struct stream_user *user, void *data);
 /* Close at once and free what it holds, not s itself: no callback comes any more. s lies in its owner's memory, which must
  * stay for the rest of the turn (worker_bury). Idempotent. */
 void stream_close(struct stream *s);
