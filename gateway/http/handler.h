@@ -99,6 +99,9 @@ struct origin_ops {
 	void (*end)(struct origin *o, const struct fields *trailers);
 	void (*hold)(struct origin *o); /* stop or go on delivering the response body */
 	void (*resume)(struct origin *o);
+	/* After on_fail, of an untouched request: the body that was passed on is put into *body, all of it, and true returned;
+	 * or it is not kept any more. NULL: it never is. */
+	bool (*reclaim)(struct origin *o, struct buf *body);
 	/* Always the last call. The connection is kept when request and response were complete and nothing is left over;
 	 * otherwise it is closed. */
 	void (*release)(struct origin *o);
@@ -123,6 +126,7 @@ struct origin {
 	bool reused;         /* the connection carried requests before this one */
 	bool sent;           /* at least one byte of the request went to the system */
 	bool answered;       /* at least one byte of the response arrived */
+	bool untouched;      /* the server has said that it did nothing about the request: it may be sent to another */
 	uint64_t bytes_in, bytes_out;
 };
 

@@ -137,8 +137,7 @@ void meter_request(struct meter *m)
 	budget_earn(&m->control, &control_rule, HTTP2_REQUEST_CREDIT);
 }
 
-void meter_sent(struct meter *m, uint32_t bytes, bool more)
+void meter_sent(struct meter *m, uint32_t bytes)
 {
-	if (!more || bytes > HTTP2_DRIBBLE_MAX) /* CVE-2019-9511 */
-		budget_earn(&m->control, &control_rule, HTTP2_DATA_CREDIT + (bytes >> HTTP2_DATA_CREDIT_SHIFT));
+	budget_earn(&m->control, &control_rule, 2 + (bytes >> HTTP2_DATA_CREDIT_SHIFT));
 }

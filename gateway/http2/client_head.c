@@ -1,0 +1,231 @@
+/* Heads towards upstream servers and back. See the header. Any thread. */
+#include "http2/client_head.h"
+
+#define BIT(t) (UINT64_C(1) << (t))
+
+/* What does not exist in HTTP/2 (RFC 9113 8.2.2), and what is written from the head itself. */
+static const uint64_t not_sent = BIT(TOKEN_CONNECTION) | BIT(TOKEN_KEEP_ALIVE) | BIT(TOKEN_PROXY_CONNECTION) |
+                                 BIT(TOKEN_TRANSFER_ENCODING) | BIT(TOKEN_UPGRADE) | BIT(TOKEN_HTTP2_SETTINGS) |
+                                 BIT(TOKEN_TE) | BIT(TOKEN_CONTENT_LENGTH) | BIT(TOKEN_HOST);
+
+/* Never in the table of the compression, which all clients share that come by this connection: secrets, whose guesses would
+ * show by their length (RFC 7541 7.1), and what differs from one request to the next. */
+static const uint64_t not_indexed = BIT(TOKEN_AUTHORIZATION) | BIT(TOKEN_COOKIE) | BIT(TOKEN_X_REQUEST_ID) |
+                                    BIT(TOKEN_X_FORWARDED_FOR) | BIT(TOKEN_FORWARDED) | BIT(TOKEN_TRACEPARENT);
+
+enum {
+	PAIRS_OWN = 6, /* pseudo-fields, te, content-length */
+	DIGITS_MAX = 20,
+	STATUS_DIGITS = 3
+};
+
+/* ---- requests ----------------------------------------------------------------------------------------------------- */
+
+static nghttp2_nv pair(sluice_str name, sluice_str value)
+{
+	return (nghttp2_nv){
+		.name = (uint8_t *)(uintptr_t)name.data,
+		.value = (uint8_t *)(uintptr_t)value.data,
+		.namelen = name.len,
+		.valuelen = value.len,
+	};
+}
+
+static bool field_is_sent(const struct field *f)
+{
+	return !(f->flags & FIELD_DROP) && !(not_sent >> f->token & 1);
+}
+
+static size_t put_fields(nghttp2_nv *v, const struct fields *f)
+{
+	size_t n = 0;
+	for (uint32_t i = 0; i < f->n; i++) {
+		const struct field *e = &f->v[i];
+		if (!field_is_sent(e))
+			continue;
+		v[n] = pair(field_name(e), field_value(e));
+		if (not_indexed >> e->token & 1)
+			v[n].flags = NGHTTP2_NV_FLAG_NO_INDEX;
+		n++;
+	}
+	return n;
+}
+
+/* They still stand side by side in the target, unless the path was normalised or changed. */
+static sluice_str path_and_query(const struct request_head *h, struct arena *a)
+{
+	const char *end = h->path.data + h->path.len;
+	if (!h->has_query)
+		return h->path;
+	if (h->query.data == end + 1 && *end == '?')
+		return str_n(h->path.data, h->path.len + 1 + h->query.len);
+	char *at = arena_alloc(a, h->path.len + 1 + h->query.len);
+	if (!at)
+		return STR_NONE;
+	memcpy(at, h->path.data, h->path.len);
+	at[h->path.len] = '?';
+	if (h->query.len)
+		memcpy(at + h->path.len + 1, h->query.data, h->query.len);
+	return str_n(at, h->path.len + 1 + h->query.len);
+}
+
+static sluice_str digits(uint64_t v, struct arena *a)
+{
+	char *end = arena_alloc(a, DIGITS_MAX), *at = end ? end + DIGITS_MAX : NULL;
+	if (!end)
+		return STR_NONE;
+	end = at;
+	do {
+		*--at = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	return str_n(at, (size_t)(end - at));
+}
+
+static bool length_is_said(const struct request_head *h)
+{
+	if (h->body == BODY_LENGTH)
+		return true;
+	/* RFC 9110 8.6: these have a meaning for a body, so its absence is said */
+	return h->body == BODY_NONE && (h->method == METHOD_POST || h->method == METHOD_PUT || h->method == METHOD_PATCH);
+}
+
+int request_pairs(nghttp2_nv **out, size_t *n, const struct request_head *h, bool https, struct arena *a)
+{
+	nghttp2_nv *v = arena_alloc(a, ((size_t)h->fields.n + PAIRS_OWN) * sizeof(*v));
+	sluice_str path = path_and_query(h, a);
+	if (!v || !path.len)
+		return ERR_NO_MEMORY;
+	*out = v;
+	*v++ = pair(STR(":method"), h->method_text);
+	*v++ = pair(STR(":scheme"), https ? STR("https") : STR("http"));
+	if (h->authority.len)
+		*v++ = pair(STR(":authority"), h->authority);
+	*v++ = pair(STR(":path"), path);
+	v += put_fields(v, &h->fields);
+	if (h->te_trailers)
+		*v++ = pair(STR("te"), STR("trailers"));
+	if (length_is_said(h)) {
+		sluice_str length = h->body == BODY_LENGTH ? digits(h->body_length, a) : STR("0");
+		if (!length.len)
+			return ERR_NO_MEMORY;
+		*v++ = pair(STR("content-length"), length);
+	}
+	*n = (size_t)(v - *out);
+	return 0;
+}
+
+int request_trailer_pairs(nghttp2_nv **out, size_t *n, const struct fields *f, struct arena *a)
+{
+	nghttp2_nv *v = arena_alloc(a, (size_t)f->n * sizeof(*v));
+	if (!v)
+		return ERR_NO_MEMORY;
+	*out = v;
+	*n = put_fields(v, f);
+	for (size_t i = 0; i < *n; i++) {
+		sluice_str name = arena_str(a, str_n((const char *)v[i].name, v[i].namelen));
+		sluice_str value = arena_str(a, str_n((const char *)v[i].value, v[i].valuelen));
+		if (!name.data || !value.data)
+			return ERR_NO_MEMORY;
+		v[i].name = (uint8_t *)(uintptr_t)name.data;
+		v[i].value = (uint8_t *)(uintptr_t)value.data;
+	}
+	return 0;
+}
+
+/* ---- responses ---------------------------------------------------------------------------------------------------- */
+
+void response_begin(struct response_builder *r, struct response_head *h, struct arena *a, const struct head_limits *limits)
+{
+	*h = (struct response_head){ .version = 20, .keep_alive = true };
+	*r = (struct response_builder){ .h = h };
+	head_begin_trailers(&r->b, &h->fields, a, limits);
+}
+
+/* RFC 9113 8.3.2: :status, once, before everything else. The first digit is a class that there is (RFC 9110 15). */
+static bool status_parse(const struct response_builder *r, sluice_str value, uint16_t *status)
+{
+	unsigned s = 0;
+	if (r->has_status || r->b.n_fields || r->b.n_cookies || value.len != STATUS_DIGITS)
+		return false;
+	for (size_t i = 0; i < STATUS_DIGITS; i++) {
+		if (value.data[i] < '0' || value.data[i] > '9')
+			return false;
+		s = s * 10 + (unsigned)(value.data[i] - '0');
+	}
+	*status = (uint16_t)s;
+	return s >= 100 && s <= 599;
+}
+
+void response_field(struct response_builder *r, sluice_str name, sluice_str value)
+{
+	if (!str_eq(name, STR(":status"))) {
+		head_field(&r->b, name, value);
+	} else if (!r->b.err) {
+		if (!status_parse(r, value, &r->h->status))
+			r->b.err = ERR_UPSTREAM_BAD_HEAD;
+		r->has_status = true;
+	}
+}
+
+static int response_error(int err)
+{
+	switch (err) {
+	case 0:
+	case ERR_NO_MEMORY:
+		return err;
+	case ERR_HEAD_TOO_LARGE:
+	case ERR_TOO_MANY_FIELDS:
+		return ERR_UPSTREAM_HEAD_TOO_LARGE;
+	case ERR_BAD_FRAMING:
+		return ERR_UPSTREAM_BAD_FRAMING;
+	default:
+		return ERR_UPSTREAM_BAD_HEAD;
+	}
+}
+
+/* Content-Length: once, digits alone, as in HTTP/1.1. */
+static int response_length(const struct response_builder *r, bool *said)
+{
+	*said = r->b.once >> TOKEN_CONTENT_LENGTH & 1;
+	if (!*said)
+		return 0;
+	sluice_str v = field_value(fields_find(&r->h->fields, TOKEN_CONTENT_LENGTH));
+	bool good = !(r->b.twice >> TOKEN_CONTENT_LENGTH & 1) && v.len <= DIGITS_MAX - 1 && str_u64(v, &r->h->body_length) &&
+	            r->h->body_length <= INT64_MAX;
+	return good ? 0 : ERR_UPSTREAM_BAD_FRAMING;
+}
+
+/* How the body ends: by its length, by END_STREAM, or there is none (RFC 9113 8.1.1). */
+static int response_framing(struct response_builder *r, enum method m, bool end)
+{
+	struct response_head *h = r->h;
+	bool said;
+	int err = response_length(r, &said);
+	if (err)
+		return err;
+	if (!response_may_have_body(m, h->status)) {
+		h->body = BODY_NONE;
+		h->has_length = said;
+		return 0;
+	}
+	if (end && said && h->body_length)
+		return ERR_UPSTREAM_BAD_FRAMING;
+	h->body = said || end ? BODY_LENGTH : BODY_CHUNKED;
+	return 0;
+}
+
+int response_end(struct response_builder *r, enum method m, bool end)
+{
+	if (r->b.err)
+		return response_error(r->b.err);
+	/* 101 does not exist (RFC 9113 8.6), and an interim response is never the end (8.1) */
+	if (!r->has_status || r->h->status == 101 || (r->h->status < 200 && end))
+		return ERR_UPSTREAM_BAD_HEAD;
+	return response_framing(r, m, end);
+}
+
+int response_end_trailers(struct head_builder *b)
+{
+	return response_error(head_end_trailers(b));
+}

@@ -1,0 +1,33 @@
+/*
+ * Heads as they go to an upstream server and come back over HTTP/2: a struct request_head as pairs for the library, and a
+ * struct response_head from the fields it read, by rules as strict as those of HTTP/1.1. No I/O. Any thread.
+ */
+#ifndef HTTP2_CLIENT_HEAD_H
+#define HTTP2_CLIENT_HEAD_H
+
+#include <nghttp2/nghttp2.h>
+
+#include "http2/head.h"
+
+/* Pairs for the library, which copies what they point to, and makes names lower case. *v lies in the arena. ERR_NO_MEMORY. */
+must_use int request_pairs(nghttp2_nv **v, size_t *n, const struct request_head *h, bool https, struct arena *a);
+/* The same for trailers, whose text is copied into the arena as well; *n 0: none is left to send. */
+must_use int request_trailer_pairs(nghttp2_nv **v, size_t *n, const struct fields *f, struct arena *a);
+
+struct response_builder {
+	struct head_builder b;
+	struct response_head *h; /* borrowed */
+	bool has_status;
+};
+
+/* h is overwritten. limits must outlive the block. */
+void response_begin(struct response_builder *r, struct response_head *h, struct arena *a, const struct head_limits *limits);
+/* The next field of the block, which is copied. */
+void response_field(struct response_builder *r, sluice_str name, sluice_str value);
+/* The block is complete; end: and so is the response, which is one to m. 0, or ERR_UPSTREAM_BAD_HEAD,
+ * ERR_UPSTREAM_BAD_FRAMING, ERR_UPSTREAM_HEAD_TOO_LARGE, ERR_NO_MEMORY. */
+must_use int response_end(struct response_builder *r, enum method m, bool end);
+/* The same for trailers that were built by head_begin_trailers(). */
+must_use int response_end_trailers(struct head_builder *b);
+
+#endif

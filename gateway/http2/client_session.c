@@ -1,0 +1,462 @@
+/*
+ * The library's side of a connection to an upstream server: what it calls, what it is fed, and what it has to send. Its checks
+ * of messages are off, ours are stricter; its limits stand, and behind the meter.
+ *
+ * It is fed frame by frame, so that the meter judges a frame before the library sees it, and nothing is fed to it once it has
+ * given up.
+ */
+#include <pthread.h>
+
+#include "base/log.h"
+#include "http2/client_state.h"
+#include "http2/memory.h"
+
+enum {
+	SEND_HEAD_MAX = 4 << 20, /* bytes of a request head: what listeners take is far less */
+	ID_LAST = INT32_MAX - 2  /* of a stream that one more may follow */
+};
+
+static const struct head_limits trailer_limits = { .max_head = HTTP2_TRAILER_MAX, .max_fields = HTTP2_TRAILER_FIELDS };
+
+/* NULL: it was released, or never was. */
+static struct conn_request *request_at(struct http2_conn *c, int32_t id)
+{
+	return nghttp2_session_get_stream_user_data(c->h2, id);
+}
+
+/* What the server did is not to be understood as a response: nobody waits for the rest. */
+static void session_refuse(struct conn_request *r, int err)
+{
+	conn_request_fail(r, err);
+	conn_reset(r, err == ERR_NO_MEMORY ? NGHTTP2_CANCEL : NGHTTP2_PROTOCOL_ERROR);
+}
+
+/* ---- responses ---------------------------------------------------------------------------------------------------- */
+
+static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *f, void *user)
+{
+	struct http2_conn *c = user;
+	struct conn_request *r = request_at(c, f->hd.stream_id);
+	(void)h2;
+	c->building = NULL;
+	if (!r || r->err || r->phase == RESPONSE_DONE)
+		return 0;
+	r->o.answered = true;
+	buf_fini(&r->kept);
+	r->keeping = false;
+	if (r->phase == RESPONSE_BODY) {
+		head_begin_trailers(&c->builder.b, &r->trailers, r->o.arena, &trailer_limits);
+		c->building = r;
+		return 0;
+	}
+	struct response_head *h = arena_alloc(r->o.arena, sizeof(*h));
+	if (!h) {
+		session_refuse(r, ERR_NO_MEMORY);
+		return 0;
+	}
+	r->head = h;
+	response_begin(&c->builder, h, r->o.arena, &c->limits);
+	c->building = r;
+	return 0;
+}
+
+static int on_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t *name, size_t name_len, const uint8_t *value,
+                     size_t value_len, uint8_t flags, void *user)
+{
+	struct http2_conn *c = user;
+	sluice_str n = str_n((const char *)name, name_len), v = str_n((const char *)value, value_len);
+	(void)h2, (void)f, (void)flags;
+	if (!c->building)
+		return 0;
+	if (c->building->phase == RESPONSE_BODY)
+		head_field(&c->builder.b, n, v);
+	else
+		response_field(&c->builder, n, v);
+	return 0;
+}
+
+/* The response is complete: is it as long as it said? */
+static void session_end_response(struct conn_request *r)
+{
+	if (r->left != LENGTH_UNKNOWN && r->left > 0) {
+		session_refuse(r, ERR_UPSTREAM_BAD_FRAMING);
+		return;
+	}
+	r->phase = RESPONSE_DONE;
+	conn_request_news(r, 0);
+}
+
+static void session_end_head(struct http2_conn *c, struct conn_request *r, bool end)
+{
+	struct response_head *h = r->head;
+	int err = response_end(&c->builder, (enum method)r->method, end);
+	if (!err && h->status < 200 && ++r->interim > CONN_INTERIM_MAX)
+		err = ERR_UPSTREAM_BAD_HEAD;
+	if (err) {
+		session_refuse(r, err);
+		return;
+	}
+	conn_request_news(r, NEWS_HEAD);
+	if (h->status < 200)
+		return;
+	r->phase = RESPONSE_BODY;
+	r->left = h->body == BODY_LENGTH ? h->body_length : h->body == BODY_NONE ? 0 : LENGTH_UNKNOWN;
+	if (end)
+		session_end_response(r);
+}
+
+static void session_end_trailers(struct http2_conn *c, struct conn_request *r, bool end)
+{
+	int err = response_end_trailers(&c->builder.b);
+	if (!err && !end) /* RFC 9113 8.1: the second field section is the last */
+		err = ERR_UPSTREAM_BAD_FRAMING;
+	if (err) {
+		session_refuse(r, err);
+		return;
+	}
+	r->has_trailers = true;
+	session_end_response(r);
+}
+
+static void session_on_headers(struct http2_conn *c, const nghttp2_frame *f)
+{
+	struct conn_request *r = c->building;
+	bool end = (f->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+	c->building = NULL;
+	if (!r || r->err)
+		return;
+	r->o.bytes_in += HTTP2_FRAME_HEAD + f->hd.length;
+	conn_request_await(r);
+	if (r->phase == RESPONSE_HEAD)
+		session_end_head(c, r, end);
+	else
+		session_end_trailers(c, r, end);
+}
+
+static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data, size_t len, void *user)
+{
+	struct conn_request *r = request_at(user, id);
+	(void)flags;
+	(void)nghttp2_session_consume_connection(h2, len);
+	if (!r || r->err || r->phase == RESPONSE_DONE)
+		return 0;
+	r->o.answered = true;
+	r->o.bytes_in += len;
+	if (r->phase != RESPONSE_BODY || (r->left != LENGTH_UNKNOWN && len > r->left)) { /* RFC 9113 8.1, 8.1.1 */
+		session_refuse(r, ERR_UPSTREAM_BAD_FRAMING);
+		return 0;
+	}
+	if (r->left != LENGTH_UNKNOWN)
+		r->left -= len;
+	buf_append(&r->body, (const char *)data, len);
+	conn_request_await(r);
+	conn_request_news(r, 0);
+	return 0;
+}
+
+/* ---- the connection ----------------------------------------------------------------------------------------------- */
+
+static void session_on_settings(struct http2_conn *c)
+{
+	uint32_t max = nghttp2_session_get_remote_settings(c->h2, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+	if (!c->settled) {
+		c->settled = true;
+		c->changed = true;
+		if (c->n_requests)
+			stream_no_deadline(&c->s);
+		else
+			stream_deadline(&c->s, c->conf.idle_ns);
+	}
+	c->changed = c->changed || max != c->peer_max;
+	c->peer_max = max;
+}
+
+static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *f, void *user)
+{
+	struct http2_conn *c = user;
+	struct conn_request *r;
+	(void)h2;
+	switch (f->hd.type) {
+	case NGHTTP2_HEADERS:
+		session_on_headers(c, f);
+		break;
+	case NGHTTP2_DATA:
+		r = request_at(c, f->hd.stream_id);
+		if (r && !r->err && r->phase == RESPONSE_BODY && (f->hd.flags & NGHTTP2_FLAG_END_STREAM))
+			session_end_response(r);
+		break;
+	case NGHTTP2_SETTINGS:
+		if (!(f->hd.flags & NGHTTP2_FLAG_ACK))
+			session_on_settings(c);
+		break;
+	case NGHTTP2_GOAWAY: /* the library has closed the streams that the server has not seen */
+		conn_drain(c);
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+/* What it means that a stream ended before the response did. Refused: the server has not begun, RFC 9113 8.7. */
+static void session_on_reset(struct conn_request *r, uint32_t code)
+{
+	if (code == NGHTTP2_REFUSED_STREAM && !r->o.answered) {
+		r->o.untouched = true;
+		conn_request_fail(r, ERR_UPSTREAM_REFUSED);
+	} else {
+		conn_request_fail(r, r->phase == RESPONSE_BODY ? ERR_UPSTREAM_TRUNCATED : ERR_UPSTREAM_ABORTED);
+	}
+}
+
+static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void *user)
+{
+	struct conn_request *r = request_at(user, id);
+	(void)h2;
+	if (!r)
+		return 0;
+	r->closed = true;
+	buf_fini(&r->out);
+	if (r->full) { /* nobody takes it: what comes is thrown away */
+		r->full = false;
+		conn_request_news(r, NEWS_DRAINED);
+	}
+	if (r->phase != RESPONSE_DONE && !r->err)
+		session_on_reset(r, code);
+	return 0;
+}
+
+static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *f, int code, void *user)
+{
+	(void)h2;
+	log_debug("http2", "a server sent an invalid frame of type %d: %s", f->hd.type, nghttp2_strerror(code));
+	((struct http2_conn *)user)->invalid = true;
+	return 0;
+}
+
+/* ---- what is sent ------------------------------------------------------------------------------------------------- */
+
+/* Blocks change hands whole; so a frame ends where a block does, unless it were much too short then. */
+static size_t frame_size(const struct buf *out, size_t max)
+{
+	size_t n = 0;
+	for (const struct block *b = out->first; b; b = b->next) {
+		size_t have = b->end - b->off;
+		if (n + have > max)
+			return n >= max / 2 ? n : max;
+		n += have;
+	}
+	return n;
+}
+
+static ssize_t session_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t max, uint32_t *flags,
+                            nghttp2_data_source *source, void *user)
+{
+	struct conn_request *r = request_at(user, id);
+	(void)buf, (void)source;
+	if (!r || r->err) /* its reset is on the way */
+		return NGHTTP2_ERR_DEFERRED;
+	size_t n = frame_size(&r->out, max);
+	if (n == 0 && !r->request_done) {
+		r->deferred = true;
+		return NGHTTP2_ERR_DEFERRED;
+	}
+	if (n > 0)
+		*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+	if (n < r->out.len || !r->request_done)
+		return (ssize_t)n;
+	*flags |= NGHTTP2_DATA_FLAG_EOF;
+	if (r->n_trailer_nv) {
+		*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+		(void)nghttp2_submit_trailer(h2, id, r->trailer_nv, r->n_trailer_nv);
+	}
+	return (ssize_t)n;
+}
+
+static int on_send_data(nghttp2_session *h2, nghttp2_frame *f, const uint8_t *head, size_t len, nghttp2_data_source *source,
+                        void *user)
+{
+	struct http2_conn *c = user;
+	struct conn_request *r = request_at(c, f->hd.stream_id);
+	(void)h2, (void)source;
+	check(r && r->out.len >= len, "a frame of %zu bytes is framed that are not there", len);
+	buf_append(&c->s.out, (const char *)head, HTTP2_FRAME_HEAD);
+	buf_move(&c->s.out, &r->out, len);
+	r->o.bytes_out += HTTP2_FRAME_HEAD + len;
+	meter_sent(&c->meter, (uint32_t)len);
+	conn_request_await(r);
+	if (r->full && r->out.len <= CONN_BODY_LOW) {
+		r->full = false;
+		conn_request_news(r, NEWS_DRAINED);
+	}
+	return c->s.out.len >= STREAM_OUT_HIGH ? NGHTTP2_ERR_PAUSE : 0;
+}
+
+/* The bytes of a frame are about to be appended to what goes out. */
+static int on_frame_send(nghttp2_session *h2, const nghttp2_frame *f, void *user)
+{
+	struct http2_conn *c = user;
+	struct conn_request *r;
+	(void)h2;
+	switch (f->hd.type) {
+	case NGHTTP2_HEADERS:
+		r = request_at(c, f->hd.stream_id);
+		if (!r)
+			break;
+		if (r->out_start == OUT_UNKNOWN)
+			r->out_start = c->s.bytes_out + c->s.out.len;
+		r->o.bytes_out += HTTP2_FRAME_HEAD + f->hd.length;
+		break;
+	case NGHTTP2_GOAWAY:
+		if (f->goaway.error_code != NGHTTP2_NO_ERROR && !c->trouble) {
+			log_debug("http2", "a server broke the protocol: %s", nghttp2_http2_strerror(f->goaway.error_code));
+			c->trouble = ERR_UPSTREAM_PROTOCOL;
+		}
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+void conn_pump(struct http2_conn *c)
+{
+	struct stream *s = &c->s;
+	size_t before = s->out.len;
+	const uint8_t *p;
+	ssize_t n = 0;
+
+	if (!c->h2)
+		return;
+	while (s->out.len < STREAM_OUT_HIGH && (n = nghttp2_session_mem_send(c->h2, &p)) > 0)
+		buf_append(&s->out, (const char *)p, (size_t)n);
+	if (n < 0 && !c->trouble)
+		c->trouble = n == NGHTTP2_ERR_NOMEM ? ERR_NO_MEMORY : ERR_UPSTREAM_PROTOCOL;
+	(void)stream_is_full(s);
+	if (s->out.len > before)
+		stream_kick(s);
+}
+
+int conn_submit(struct conn_request *r, const struct request_head *h)
+{
+	struct http2_conn *c = r->conn;
+	nghttp2_data_provider body = { .read_callback = session_read };
+	nghttp2_nv *v;
+	size_t n;
+
+	int err = request_pairs(&v, &n, h, c->https, r->o.arena);
+	if (err)
+		return err;
+	int32_t id = nghttp2_submit_request(c->h2, NULL, v, n, r->request_done ? NULL : &body, r);
+	if (id < 0) {
+		conn_drain(c); /* no numbers are left, or no memory */
+		r->o.untouched = true;
+		return id == NGHTTP2_ERR_NOMEM ? ERR_NO_MEMORY : ERR_UPSTREAM_REFUSED;
+	}
+	r->id = id;
+	if (id >= ID_LAST)
+		conn_drain(c);
+	meter_request(&c->meter);
+	conn_wake(c);
+	return 0;
+}
+
+void conn_consume(struct conn_request *r, size_t n)
+{
+	struct http2_conn *c = r->conn;
+	if (n == 0 || r->closed || r->phase == RESPONSE_DONE || c->state != CONN_OPEN)
+		return;
+	(void)nghttp2_session_consume_stream(c->h2, r->id, n);
+	conn_wake(c);
+}
+
+void conn_resume_body(struct conn_request *r)
+{
+	if (r->deferred) {
+		r->deferred = false;
+		(void)nghttp2_session_resume_data(r->conn->h2, r->id);
+	}
+	conn_wake(r->conn);
+}
+
+void conn_reset(struct conn_request *r, uint32_t code)
+{
+	struct http2_conn *c = r->conn;
+	if (r->closed || r->id == 0 || !c->h2)
+		return;
+	(void)nghttp2_submit_rst_stream(c->h2, NGHTTP2_FLAG_NONE, r->id, code);
+	conn_wake(c);
+}
+
+/* ---- the session -------------------------------------------------------------------------------------------------- */
+
+static nghttp2_session_callbacks *callbacks;
+static nghttp2_option *options;
+static pthread_once_t session_once = PTHREAD_ONCE_INIT;
+
+static void session_set_up(void)
+{
+	check(nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&options) == 0, "out of memory: %s",
+	      "the tables of HTTP/2");
+	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
+	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
+	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+	nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
+	nghttp2_option_set_no_auto_window_update(options, 1);
+	nghttp2_option_set_no_http_messaging(options, 1);
+	nghttp2_option_set_max_outbound_ack(options, HTTP2_ACKS_MAX);
+	nghttp2_option_set_max_settings(options, HTTP2_SETTINGS_MAX);
+	nghttp2_option_set_max_send_header_block_length(options, SEND_HEAD_MAX);
+	/* what the meter counts the library need not */
+#ifdef HAVE_NGHTTP2_OPTION_SET_MAX_CONTINUATIONS
+	nghttp2_option_set_max_continuations(options, SIZE_MAX / 2);
+#endif
+}
+
+void conn_session_new(struct http2_conn *c)
+{
+	const nghttp2_settings_entry settings[] = {
+		{ NGHTTP2_SETTINGS_ENABLE_PUSH, 0 },
+		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, CONN_REQUEST_WINDOW },
+		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, c->limits.max_head },
+	};
+	(void)pthread_once(&session_once, session_set_up);
+	meter_init(&c->meter, c->limits.max_head);
+	c->meter.preface_left = 0; /* a server's is its SETTINGS */
+	int rc = nghttp2_session_client_new3(&c->h2, callbacks, c, options, memory_lists());
+	if (rc == 0)
+		rc = nghttp2_submit_settings(c->h2, NGHTTP2_FLAG_NONE, settings, sizeof(settings) / sizeof(settings[0]));
+	if (rc == 0)
+		rc = nghttp2_session_set_local_window_size(c->h2, NGHTTP2_FLAG_NONE, 0, CONN_WINDOW);
+	check(rc == 0, "an HTTP/2 connection does not begin: %s", nghttp2_strerror(rc));
+}
+
+void conn_session_free(struct http2_conn *c)
+{
+	nghttp2_session_del(c->h2);
+	c->h2 = NULL;
+	c->building = NULL;
+}
+
+void conn_feed(struct http2_conn *c)
+{
+	struct buf *in = &c->s.in;
+	sluice_str run = buf_peek(in);
+	struct frame_head f;
+	bool begun;
+	size_t n = meter_cut(&c->meter, run.data, run.len, &f, &begun);
+	bool calm = !begun || meter_frame(&c->meter, &f, worker_now(c->s.worker));
+	ssize_t rc = calm ? nghttp2_session_mem_recv(c->h2, (const uint8_t *)run.data, n) : NGHTTP2_ERR_FLOODED;
+	buf_drain(in, n);
+	if (calm && nghttp2_session_get_outbound_queue_size(c->h2) > HTTP2_QUEUE_MAX + c->conf.max_requests)
+		calm = false;
+	if (rc >= 0 && calm)
+		return;
+	(void)nghttp2_session_terminate_session(c->h2, calm ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_ENHANCE_YOUR_CALM);
+	if (!c->trouble)
+		c->trouble = rc == NGHTTP2_ERR_NOMEM ? ERR_NO_MEMORY : ERR_UPSTREAM_PROTOCOL;
+}
