@@ -37,7 +37,6 @@ struct http1_conn {
 	struct chunk_decoder chunks;
 	uint64_t left;                        /* of a body with a length */
 	uint64_t out_start, in_start;         /* the stream's counters when the request began */
-	uint64_t out_mark;                    /* the stream's bytes_out when its silence began to be watched */
 	size_t searched;                      /* bytes of s.in that hold no end of a head */
 	uint32_t serial;                      /* counts requests */
 	uint8_t state;                        /* enum conn_state */
@@ -98,13 +97,10 @@ static void conn_fail(struct http1_conn *c, int err)
 /* While the server owes us something, its silence is bounded. */
 static void conn_await(struct http1_conn *c)
 {
-	bool owes = c->request_done || c->o.answered || (c->s.flags & STREAM_FULL) || stream_is_full(&c->s);
-	if (c->state == CONN_BUSY && !c->held && owes) {
-		c->out_mark = c->s.bytes_out;
+	if (c->state == CONN_BUSY && !c->held && (c->request_done || c->o.answered || stream_is_full(&c->s)))
 		stream_deadline(&c->s, c->conf.response_ns);
-	} else {
+	else
 		stream_no_deadline(&c->s);
-	}
 }
 
 /* ---- reading the response ----------------------------------------------------------------------------------------- */
@@ -248,7 +244,6 @@ static void conn_read(struct http1_conn *c)
 {
 	uint32_t serial = c->serial;
 	uint64_t start = c->s.bytes_in;
-	bool looked = false;
 
 	for (;;) {
 		while (c->s.in.len && c->response != RESPONSE_DONE && !c->held) {
@@ -264,12 +259,8 @@ static void conn_read(struct http1_conn *c)
 		}
 		if (c->held || c->response == RESPONSE_DONE)
 			return;
-		if (!stream_may_read(&c->s) && !(c->s.flags & STREAM_EOF)) {
-			if (looked)
-				break;
-			looked = true;
-			stream_ask_again(&c->s);
-		}
+		if (!stream_may_read(&c->s) && !(c->s.flags & STREAM_EOF))
+			break;
 		if (c->s.bytes_in - start > READ_SHARE) {
 			stream_resume(&c->s);
 			break;
@@ -354,8 +345,6 @@ static void conn_on_timeout(struct stream *s)
 		conn_gone(c, ERR_CONNECT_TIMEOUT);
 	} else if (c->state == CONN_FREE) {
 		conn_gone(c, 0);
-	} else if (c->state == CONN_BUSY && c->s.out.len && c->s.bytes_out != c->out_mark) {
-		conn_await(c); /* slow to read the request, but not silent */
 	} else if (c->state == CONN_BUSY) {
 		stat_inc(STAT_TIMEOUT_RESPONSE);
 		conn_fail(c, c->response == RESPONSE_BODY ? ERR_UPSTREAM_STALLED : ERR_UPSTREAM_TIMEOUT);
@@ -422,8 +411,6 @@ static void origin_end(struct origin *o, const struct fields *trailers)
 		stream_kick(&c->s);
 	}
 	conn_await(c);
-	if (c->s.out.len > STREAM_OUT_LOW)
-		stream_tell_empty(&c->s); /* the wait for a response begins when the request has left */
 }
 
 static void origin_hold(struct origin *o)
@@ -478,9 +465,7 @@ static const struct origin_ops http1_origin_ops = {
 
 /* ---- what the owner calls ----------------------------------------------------------------------------------------- */
 
-struct http1_conn *http1_conn_open(struct worker *w, const struct addr *to, const struct transport *t, void *tls,
-                                   const struct http1_conn_conf *conf, const struct http1_conn_owner *owner,
-                                   void *owner_data, int *err)
+static struct http1_conn *conn_new(const struct http1_conn_conf *conf, const struct http1_conn_owner *owner, void *owner_data)
 {
 	struct http1_conn *c = calloc(1, sizeof(*c));
 	check(c, "out of memory: a connection of %zu bytes", sizeof(*c));
@@ -488,6 +473,14 @@ struct http1_conn *http1_conn_open(struct worker *w, const struct addr *to, cons
 	c->owner = owner;
 	c->owner_data = owner_data;
 	c->o.ops = &http1_origin_ops;
+	return c;
+}
+
+struct http1_conn *http1_conn_open(struct worker *w, const struct addr *to, const struct transport *t, void *tls,
+                                   const struct http1_conn_conf *conf, const struct http1_conn_owner *owner,
+                                   void *owner_data, int *err)
+{
+	struct http1_conn *c = conn_new(conf, owner, owner_data);
 	int error = stream_connect(&c->s, w, to, t, tls, &conn_user, c);
 	if (error) {
 		char text[ADDR_TEXT];
@@ -498,6 +491,19 @@ struct http1_conn *http1_conn_open(struct worker *w, const struct addr *to, cons
 		return NULL;
 	}
 	stream_deadline(&c->s, conf->connect_ns);
+	return c;
+}
+
+struct http1_conn *http1_conn_adopt(struct stream *s, const struct http1_conn_conf *conf,
+                                    const struct http1_conn_owner *owner, void *owner_data)
+{
+	struct http1_conn *c = conn_new(conf, owner, owner_data);
+	if (stream_move(&c->s, s, &conn_user, c) < 0) {
+		free(c);
+		return NULL;
+	}
+	c->state = CONN_FREE;
+	stream_deadline(&c->s, conf->idle_ns);
 	return c;
 }
 

@@ -34,6 +34,10 @@ struct http1_conn_conf {
 struct http1_conn *http1_conn_open(struct worker *w, const struct addr *to, const struct transport *t, void *tls,
                                    const struct http1_conn_conf *conf, const struct http1_conn_owner *owner,
                                    void *owner_data, int *err);
+/* Take over an open stream that is another's, by stream_move(): a free connection at once, on_open is not called. NULL: it
+ * cannot be, and the stream is closed. */
+struct http1_conn *http1_conn_adopt(struct stream *s, const struct http1_conn_conf *conf,
+                                    const struct http1_conn_owner *owner, void *owner_data);
 void *http1_conn_owner_data(struct http1_conn *c);
 /* Within on_gone, when it could not be opened: the words of the system or of TLS, for the log; else "". Borrowed. */
 const char *http1_conn_why(const struct http1_conn *c);

@@ -182,20 +182,17 @@ static bool server_head(struct http1_server *c)
 		c->state = SERVER_HEAD;
 		c->head_began_ns = worker_now(c->s->worker);
 		c->searched = 0;
+		c->empty_lines = 0;
+		lines = 0;
 	}
 	sluice_str run = buf_peek(in);
 	if (run.len < in->len)
 		run = buf_pullup(in, in->len < c->conf->max_head ? in->len : c->conf->max_head);
-	bool begins = c->searched == 0 || run.data[0] == '\r'; /* an empty line may come in two pieces */
-	int err = begins ? http1_skip_empty_lines(run.data, run.len, &lines, &skip) : 0;
-	if (begins && !err && skip) {
-		c->searched = 0;
+	int err = c->searched ? 0 : http1_skip_empty_lines(run.data, run.len, &lines, &skip);
+	if (!c->searched && !err && skip) {
 		c->empty_lines = (uint8_t)lines;
 		buf_drain(in, skip);
-		if (in->len)
-			return server_head(c);
-		c->state = SERVER_IDLE; /* nothing of a request came yet */
-		return false;
+		return in->len ? server_head(c) : false;
 	}
 	if (err) {
 		server_refuse(c, request_new(c), err);
@@ -319,16 +316,10 @@ static void server_on_readable(struct stream *s)
 {
 	struct http1_server *c = s->data;
 	uint64_t start = s->bytes_in;
-	bool looked = false;
 
 	while (server_eat(c)) {
-		if (!stream_may_read(s) && !(s->flags & STREAM_EOF)) {
-			bool waits = c->state == SERVER_HEAD || (c->state == SERVER_BUSY && !c->rq->request_done);
-			if (looked || !waits)
-				return;
-			looked = true;
-			stream_ask_again(s);
-		}
+		if (!stream_may_read(s) && !(s->flags & STREAM_EOF))
+			return;
 		if (s->bytes_in - start > READ_SHARE) {
 			stream_resume(s);
 			return;
@@ -338,11 +329,10 @@ static void server_on_readable(struct stream *s)
 			return;
 		if (io == IO_OK)
 			continue;
-		if (!c->rq)
-			server_closed(c);
-		else if (io == IO_FAIL || !c->rq->response_done)
+		if (c->rq)
 			server_gone(c, ERR_CLIENT_GONE);
-		/* else it is done sending, and may yet read what is on its way */
+		else
+			server_closed(c);
 		return;
 	}
 }
@@ -553,16 +543,14 @@ static void client_finish(struct client *cl)
 	uint64_t left = rq->head.body == BODY_LENGTH ? rq->left : UINT64_MAX;
 	bool failed = (s->flags & (STREAM_FAILED | STREAM_CLOSED)) != 0;
 	bool eof = (s->flags & STREAM_EOF) != 0;
-	/* the upstream failed, not the client: it gets what is there of the response, and sees that the end is missing */
-	bool cut = !whole && !rq->gone && rq->head_sent && rq->response_framing != BODY_CLOSE;
 
 	buf_fini(&rq->body);
 	struct arena a = rq->c.arena;
 	arena_fini(&a); /* rq dies here */
 	c->rq = NULL;
-	if (failed || (!whole && !cut) || eof) {
+	if (failed || !whole || eof) {
 		server_closed(c);
-	} else if (cut || c->close || c->draining || (unread && left > DISCARD_MAX)) {
+	} else if (c->close || c->draining || (unread && left > DISCARD_MAX)) {
 		server_linger(c);
 	} else {
 		c->discard = unread ? left : 0;

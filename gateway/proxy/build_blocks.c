@@ -162,6 +162,7 @@ void build_upstreams(struct build *b)
 			continue;
 		const struct tls_client_args args = { .conf = &v[i].tls,
 			                              .dir = b->config.dir,
+			                              .protocols = upstream_alpn(&v[i]),
 			                              .workers = b->snap->n_workers,
 			                              .report = report_upstream_tls,
 			                              .report_ctx = &r };

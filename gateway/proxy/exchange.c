@@ -207,6 +207,7 @@ void exchange_complete(struct exchange *x)
 	if (p->on_complete)
 		p->on_complete(p, x);
 	upstream_call_fini(&x->call);
+	buf_fini(&x->body);
 	p->active--;
 	c->ops->finish(c);
 	view_unref(v);

@@ -45,7 +45,8 @@ struct exchange {
 	struct origin *origin;      /* borrowed: until released; NULL: none */
 	sluice_str answer_body;     /* of an answer of our own */
 	sluice_str allow;           /* of a 405 */
-	const struct fields *response_trailers;
+	struct buf body;            /* of the request: passed on once, and handed back */
+	const struct fields *request_trailers, *response_trailers;
 	const char *code;           /* reason of a refusal or failure; NULL: none */
 	int err;                    /* enum err behind it; 0 when a plugin refused */
 	uint16_t status;            /* of the final head, 0 before */

@@ -2,8 +2,9 @@
  * The upstream's side of an exchange: choose and reach a server, pass the request on, take the response in, and try another
  * server where that is safe.
  *
- * Safe means (RFC 9110 9.2.2): no byte of the request body was passed on, nothing of a response arrived, and either no byte
- * of the request left for the server, or the method is idempotent.
+ * Safe means (RFC 9110 9.2.2): no byte of the request body was passed on, or all of it is there to be sent anew; nothing of a
+ * response arrived; and no byte of the request left for the server, or the server said that it did nothing about it, or the
+ * method is idempotent.
  */
 #include "proxy/forward.h"
 
@@ -83,29 +84,41 @@ static void forward_on_drained(struct origin *o)
 		c->ops->resume(c);
 }
 
-static bool forward_is_safe(const struct exchange *x, int err)
+/* What was passed on of the body is kept for the next server. */
+static bool forward_has_body(struct exchange *x)
+{
+	struct origin *o = x->origin;
+	return !x->body_begun || (o->untouched && o->ops->reclaim && o->ops->reclaim(o, &x->body));
+}
+
+static bool forward_is_safe(struct exchange *x, int err)
 {
 	const struct origin *o = x->origin;
-	bool lost = err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET;
-	if (x->body_begun || o->answered || x->gone || x->status)
+	bool lost = err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET || err == ERR_UPSTREAM_ABORTED ||
+	            err == ERR_UPSTREAM_PROTOCOL;
+	if (o->answered || x->gone || x->status)
 		return false;
-	return !o->sent || (lost && method_is_idempotent((enum method)x->px.request->method));
+	if (o->sent && !o->untouched && !(lost && method_is_idempotent((enum method)x->px.request->method)))
+		return false;
+	return forward_has_body(x);
 }
 
 static void forward_on_fail(struct origin *o, int err)
 {
 	struct exchange *x = o->user;
 	bool again = x->state == EXCHANGE_FORWARD && forward_is_safe(x, err);
-	bool stale = again && o->reused;
+	/* not the server, the connection is at fault: a new one is another try */
+	bool lost = again && o->reused && (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET);
+	bool fresh = lost || (again && o->untouched);
 
 	forward_stop(x, err);
-	if (again && (stale || upstream_may_retry(&x->call))) {
+	if (again && (lost || upstream_may_retry(&x->call))) {
 		x->retried = true;
 		stat_inc(STAT_UPSTREAM_RETRIES);
 		if (!x->request_done)
-			x->px.client->ops->hold(x->px.client); /* its body waits for the next server */
+			x->px.client->ops->hold(x->px.client); /* until there is somebody to take it */
 		exchange_set_state(x, EXCHANGE_CONNECT);
-		forward_open(x, stale);
+		forward_open(x, fresh);
 		return;
 	}
 	if (x->status == 0) {
@@ -138,9 +151,10 @@ static void forward_ready(struct exchange *x)
 	x->sent_ns = clock_ns();
 	exchange_set_state(x, EXCHANGE_FORWARD);
 	o->ops->head(o, x->px.request);
+	bool full = x->body.len && o->ops->body(o, &x->body); /* what another server did not want */
 	if (x->request_done)
-		o->ops->end(o, NULL);
-	else
+		o->ops->end(o, x->request_trailers);
+	else if (!full)
 		c->ops->resume(c);
 }
 
@@ -200,6 +214,7 @@ void forward_body(struct exchange *x, struct buf *data)
 
 void forward_end(struct exchange *x, const struct fields *trailers)
 {
+	x->request_trailers = trailers;
 	if (x->origin)
 		x->origin->ops->end(x->origin, trailers);
 }

@@ -9,6 +9,7 @@ static const sluice_option server_options[] = {
 	SLUICE_OPTIONS_END,
 };
 
+static const char *const protocol_choices[] = { "http/1.1", "h2", "h2c", "auto", NULL };
 static const char *const balance_choices[] = { "round-robin", "least-requests", NULL };
 
 static const sluice_option timeout_options[] = {
@@ -39,6 +40,9 @@ const sluice_option upstream_options[] = {
 	SLUICE_OPTION(SLUICE_T_LIST, struct upstream_conf, servers, .flags = SLUICE_F_REQUIRED, .min = "1", .max = "1000",
 	              .sub = server_options, .sub_size = sizeof(struct upstream_server),
 	              .doc = "the servers; a name with several addresses is as many servers"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, protocol, .def = "http/1.1", .choices = protocol_choices,
+	              .flags = SLUICE_F_NEW,
+	              .doc = "what the servers speak; h2: HTTP/2 over TLS, h2c: HTTP/2 without, auto: over TLS what each chooses"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, balance, .def = "round-robin", .choices = balance_choices,
 	              .doc = "how a server is chosen: each in turn, or the one with the fewest requests in progress"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, timeouts, .flags = SLUICE_F_SUBOBJECT | SLUICE_F_NEW,
@@ -51,6 +55,9 @@ const sluice_option upstream_options[] = {
 	              .doc = "most idle connections each worker keeps to one server"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_connections, .def = "0", .max = "1000000",
 	              .doc = "most connections to one server, shared out among the workers, at least one each; 0: any number"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_streams, .def = "100", .min = "1", .max = "1000",
+	              .flags = SLUICE_F_NEW,
+	              .doc = "most requests at a time on one HTTP/2 connection; a server may allow fewer"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_queue, .def = "1024", .max = "1000000",
 	              .doc = "most requests of one worker that wait for a connection; more are refused"),
 	SLUICE_OPTION(SLUICE_T_SIZE, struct upstream_conf, max_head, .def = "64KiB", .min = "1KiB", .max = "1MiB",
@@ -133,6 +140,29 @@ static int check_server(struct bind *b, const struct upstream_conf *conf, size_t
 	return 0;
 }
 
+const char *const *upstream_alpn(const struct upstream_conf *conf)
+{
+	static const char *const h2[] = { "h2", NULL }, *const both[] = { "h2", "http/1.1", NULL };
+	if (conf->protocol == PROTOCOL_AUTO)
+		return both;
+	return conf->protocol == PROTOCOL_H2 ? h2 : NULL;
+}
+
+static int check_protocol(struct bind *b, const struct upstream_conf *conf)
+{
+	if (conf->protocol == PROTOCOL_H2 && !conf->use_tls) {
+		(void)bind_error(b, conf, "protocol", "h2 needs TLS");
+		diag_hint(b->diag, "add `tls: {}`; HTTP/2 without TLS is h2c");
+		return -1;
+	}
+	if (conf->protocol == PROTOCOL_H2C && conf->use_tls) {
+		(void)bind_error(b, conf, "protocol", "h2c is HTTP/2 without TLS, and there is a block `tls`");
+		diag_hint(b->diag, "HTTP/2 over TLS is h2");
+		return -1;
+	}
+	return 0;
+}
+
 int upstream_conf_check(struct bind *b, struct upstream_conf *conf)
 {
 	int result = 0;
@@ -141,5 +171,5 @@ int upstream_conf_check(struct bind *b, struct upstream_conf *conf)
 			result = -1;
 	}
 	conf->use_tls = bind_given(b, conf, "tls");
-	return result;
+	return check_protocol(b, conf) < 0 ? -1 : result;
 }

@@ -11,6 +11,8 @@
 
 enum { UPSTREAM_RETRIES_MAX = 7 };
 
+enum upstream_protocol { PROTOCOL_HTTP1, PROTOCOL_H2, PROTOCOL_H2C, PROTOCOL_AUTO };
+
 enum upstream_balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_REQUESTS };
 
 struct upstream_server {
@@ -34,12 +36,14 @@ struct upstream_health {
 struct upstream_conf {
 	sluice_str name;
 	sluice_blocks servers; /* struct upstream_server */
+	int32_t protocol;      /* enum upstream_protocol */
 	int32_t balance;       /* enum upstream_balance */
 	struct upstream_timeouts timeouts;
 	struct upstream_health health;
 	uint64_t retries;          /* further servers asked, at most UPSTREAM_RETRIES_MAX */
 	uint64_t keepalive;        /* most idle connections to one server, of one worker */
 	uint64_t max_connections;  /* to one server, of all workers together; 0: no bound */
+	uint64_t max_streams;      /* requests at a time on one connection of HTTP/2 */
 	uint64_t max_queue;        /* requests of one worker that wait for a connection */
 	uint64_t max_head;         /* bytes of a response head */
 	uint64_t max_fields;       /* of one */
@@ -58,6 +62,9 @@ struct upstream_address {
 	uint16_t port;
 };
 must_use bool upstream_address_parse(sluice_str text, struct upstream_address *out);
+
+/* What ALPN offers the servers, NULL-terminated; NULL: nothing. */
+const char *const *upstream_alpn(const struct upstream_conf *conf);
 
 /* The rules between options, on the main thread; mistakes are reported where they stand. 0, or -1. */
 must_use int upstream_conf_check(struct bind *b, struct upstream_conf *conf);

@@ -75,6 +75,7 @@ static struct endpoint *endpoint_new(struct upstream_part *p, const struct endpo
 	list_init(&e->slots);
 	list_init(&e->idle);
 	list_init(&e->opening);
+	list_init(&e->shared);
 	timer_init(&e->timer, endpoint_on_rested);
 	return e;
 }

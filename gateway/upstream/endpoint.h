@@ -57,7 +57,12 @@ struct endpoint {
 	struct list slots;       /* of balances; none: no configuration wants it any more */
 	struct list idle;        /* links, the one used last first */
 	struct list opening;     /* links being made */
+	struct list shared;      /* links of HTTP/2 that carry requests and have room for more */
 	uint32_t n_idle, n_links;
+	uint32_t n_extra;        /* requests beyond the first of each link that is not idle: on it, or waiting for it */
+	uint32_t n_room;         /* and how many more those links take */
+	uint32_t last_limit;     /* requests at a time, said the server on the last connection of HTTP/2; 0: not known */
+	bool chose_http1;        /* by ALPN, the last time */
 	struct tls_session_slot session; /* owned */
 
 	struct endpoint_bounds bounds; /* of the configuration that came last */
@@ -83,14 +88,14 @@ struct endpoint *endpoint_get(struct worker *w, const struct endpoint_key *key);
 void endpoint_ref(struct endpoint *e);
 void endpoint_unref(struct endpoint **e);
 
-/* Connections in use or being made. */
+/* Requests in progress, those that wait for a connection being made included. */
 static inline uint32_t endpoint_load(const struct endpoint *e)
 {
-	return e->n_links - e->n_idle;
+	return e->n_links - e->n_idle + e->n_extra;
 }
 static inline bool endpoint_is_full(const struct endpoint *e)
 {
-	return e->bounds.max_links && endpoint_load(e) >= e->bounds.max_links;
+	return e->bounds.max_links && e->n_links - e->n_idle >= e->bounds.max_links && e->n_room == 0;
 }
 /* Whether a balance may choose it as a matter of course. */
 static inline bool endpoint_is_ready(const struct endpoint *e)

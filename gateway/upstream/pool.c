@@ -7,33 +7,71 @@
 #include "base/stat.h"
 #include "tls/transport.h"
 
-static void pool_on_open(struct http1_conn *c);
-static void pool_on_free(struct http1_conn *c);
-static void pool_on_gone(struct http1_conn *c, int err);
+enum { STREAMS_EXPECTED = 100 }; /* that a server takes at a time, as long as it has not said (RFC 9113 6.5.2) */
 
-static const struct http1_conn_owner pool_owner = {
-	.on_open = pool_on_open,
-	.on_free = pool_on_free,
-	.on_gone = pool_on_gone,
+static void pool_on_http1_open(struct http1_conn *c);
+static void pool_on_http1_free(struct http1_conn *c);
+static void pool_on_http1_gone(struct http1_conn *c, int err);
+static void pool_on_http2_open(struct http2_conn *c);
+static void pool_on_http2_chose_http1(struct http2_conn *c, struct stream *s);
+static void pool_on_http2_change(struct http2_conn *c);
+static void pool_on_http2_gone(struct http2_conn *c, int err);
+
+static const struct http1_conn_owner http1_owner = {
+	.on_open = pool_on_http1_open,
+	.on_free = pool_on_http1_free,
+	.on_gone = pool_on_http1_gone,
 };
+
+static const struct http2_conn_owner http2_owner = {
+	.on_open = pool_on_http2_open,
+	.on_http1 = pool_on_http2_chose_http1,
+	.on_change = pool_on_http2_change,
+	.on_gone = pool_on_http2_gone,
+};
+
+/* ---- links -------------------------------------------------------------------------------------------------------- */
+
+static void link_bury(struct grave *g)
+{
+	free(container_of(g, struct link, grave));
+}
+
+/* What it adds to the endpoint's sums beyond a connection. */
+static void link_count(struct link *l, uint32_t extra, uint32_t room)
+{
+	struct endpoint *e = l->endpoint;
+	e->n_extra += extra - l->extra;
+	e->n_room += room - l->room;
+	l->extra = extra;
+	l->room = room;
+}
 
 /* The connection is closed, or closes by itself. May be the endpoint's end. */
 static void link_free(struct link *l)
 {
 	struct endpoint *e = l->endpoint;
+	check(l->n_asks == 0, "a connection goes that %u requests wait for", (unsigned)l->n_asks);
 	if (l->state == LINK_IDLE)
 		e->n_idle--;
 	e->n_links--;
 	stat_dec(STAT_UPSTREAM_CONNECTIONS);
+	link_count(l, 0, 0);
 	list_del(&l->at);
-	free(l);
+	list_del(&l->hook.link);
+	l->h1 = NULL;
+	l->h2 = NULL;
+	worker_bury(e->part->worker, &l->grave, link_bury);
 	endpoint_changed(e);
 	endpoint_unref(&e);
 }
 
 static void link_close(struct link *l)
 {
-	http1_conn_close(l->conn);
+	if (l->h1)
+		http1_conn_close(l->h1);
+	else
+		http2_conn_close(l->h2);
 	link_free(l);
 }
 
@@ -41,8 +79,6 @@ static void link_set_idle(struct link *l)
 {
 	struct endpoint *e = l->endpoint;
 	l->state = LINK_IDLE;
-	l->on_done = NULL;
-	l->user = NULL;
 	list_del(&l->at);
 	list_push_front(&e->idle, &l->at);
 	e->n_idle++;
@@ -52,65 +88,278 @@ static void link_set_idle(struct link *l)
 	endpoint_unref(&e);
 }
 
-/* ---- what connections tell ---------------------------------------------------------------------------------------- */
+/* ---- links that are shared ---------------------------------------------------------------------------------------- */
 
-static void pool_on_open(struct http1_conn *c)
+static uint32_t link_load(const struct link *l)
 {
-	struct link *l = http1_conn_owner_data(c);
+	return l->n_asks + (l->h2 ? http2_conn_load(l->h2) : 0);
+}
+
+/* How many requests it is good for, before it says so. */
+static uint32_t link_expects(const struct link *l)
+{
+	const struct endpoint *e = l->endpoint;
+	uint32_t n = e->last_limit ? e->last_limit : STREAMS_EXPECTED;
+	if (l->conf.protocol == LINK_HTTP1 || (l->conf.protocol == LINK_EITHER && e->chose_http1))
+		return 1;
+	return n < l->conf.max_streams ? n : l->conf.max_streams;
+}
+
+/* Where an open one belongs. */
+static enum link_state link_where(const struct link *l)
+{
+	uint32_t room = http2_conn_room(l->h2);
+	if (room)
+		return link_load(l) ? LINK_SHARED : LINK_IDLE;
+	return http2_conn_stage(l->h2) == HTTP2_NEW ? LINK_OPENING : LINK_BUSY;
+}
+
+static void link_move(struct link *l, enum link_state to)
+{
+	struct endpoint *e = l->endpoint;
+	if (l->state == (uint8_t)to)
+		return;
+	if (l->state == LINK_IDLE)
+		e->n_idle--;
+	list_del(&l->at);
+	if (to == LINK_SHARED)
+		list_push(&e->shared, &l->at);
+	else if (to == LINK_OPENING)
+		list_push(&e->opening, &l->at);
+	l->state = (uint8_t)to;
+}
+
+/* What it carries, what it takes, or who waits for it has changed. It may be closed afterwards, where it carries nothing. */
+static void link_update(struct link *l)
+{
+	enum link_state to = http2_conn_stage(l->h2) == HTTP2_CONNECTING ? LINK_OPENING : link_where(l);
+	uint32_t load = link_load(l), room = http2_conn_room(l->h2);
+
+	if (to == LINK_IDLE) {
+		link_count(l, 0, 0);
+		if (l->state != LINK_IDLE)
+			link_set_idle(l);
+		return;
+	}
+	if (to == LINK_OPENING)
+		room = link_expects(l) > load ? link_expects(l) - load : 0;
+	link_move(l, to);
+	link_count(l, load ? load - 1 : 0, room);
+	endpoint_changed(l->endpoint);
+}
+
+/* ---- who waits ---------------------------------------------------------------------------------------------------- */
+
+static struct pool_ask *link_pop_ask(struct link *l)
+{
+	struct pool_ask *a = container_of(list_pop(&l->asks), struct pool_ask, at);
+	l->n_asks--;
+	a->link = NULL;
+	return a;
+}
+
+/* Nobody waits for it any more: they are on the list instead. */
+static void link_take_asks(struct link *l, struct list *out)
+{
+	list_init(out);
+	while (l->n_asks)
+		list_push(out, &link_pop_ask(l)->at);
+}
+
+static void asks_answer(struct list *asks, int err, bool blame)
+{
+	struct list *at;
+	while ((at = list_pop(asks))) {
+		struct pool_ask *a = container_of(at, struct pool_ask, at);
+		a->first = blame;
+		blame = false;
+		a->on_done(a, NULL, err);
+	}
+}
+
+/* Answer as many as there is room for; once the server has said how much that is, the others look elsewhere. */
+static void link_serve(struct link *l)
+{
+	struct list others;
+	while (l->n_asks && http2_conn_room(l->h2)) {
+		struct pool_ask *a = link_pop_ask(l);
+		a->on_done(a, l, 0);
+	}
+	if (l->n_asks == 0 || http2_conn_stage(l->h2) != HTTP2_OPEN)
+		return;
+	bool takes_any = http2_conn_limit(l->h2) > 0;
+	link_take_asks(l, &others);
+	link_update(l);
+	asks_answer(&others, takes_any ? 0 : ERR_UPSTREAM_REFUSED, true);
+}
+
+static void link_on_turn_end(struct turn_hook *h)
+{
+	link_serve(container_of(h, struct link, hook));
+}
+
+/* It is gone, or was never there. */
+static void link_fail(struct link *l, int err)
+{
+	struct list asks;
+	bool blame = !l->blamed;
+	link_take_asks(l, &asks);
+	link_free(l); /* first: it does not count any more when they look for another */
+	asks_answer(&asks, err, blame);
+}
+
+static void link_count_failure(struct link *l, const char *why)
+{
+	struct endpoint *e = l->endpoint;
+	e->n_connect_failures++;
+	stat_inc(STAT_UPSTREAM_CONNECT_FAILURES);
+	(void)snprintf(e->why, sizeof(e->why), "%s", why);
+}
+
+/* ---- what connections of HTTP/1.1 tell ---------------------------------------------------------------------------- */
+
+static void link_http1_open(struct link *l)
+{
 	l->endpoint->n_connects++;
 	stat_inc(STAT_UPSTREAM_CONNECTS);
-	if (!l->on_done) {
+	if (l->n_asks == 0) {
 		link_set_idle(l);
 		return;
 	}
 	l->state = LINK_BUSY;
 	list_del(&l->at);
-	l->on_done(l->user, l, 0);
+	struct pool_ask *a = link_pop_ask(l);
+	a->on_done(a, l, 0);
 }
 
-static void pool_on_free(struct http1_conn *c)
+static void pool_on_http1_open(struct http1_conn *c)
+{
+	link_http1_open(http1_conn_owner_data(c));
+}
+
+static void pool_on_http1_free(struct http1_conn *c)
 {
 	link_set_idle(http1_conn_owner_data(c));
 }
 
-static void pool_on_gone(struct http1_conn *c, int err)
+static void pool_on_http1_gone(struct http1_conn *c, int err)
 {
 	struct link *l = http1_conn_owner_data(c);
-	pool_done on_done = NULL;
-	void *user = l->user;
+	if (l->state == LINK_OPENING)
+		link_count_failure(l, http1_conn_why(c));
+	link_fail(l, err);
+}
 
-	if (l->state == LINK_OPENING) {
-		struct endpoint *e = l->endpoint;
-		e->n_connect_failures++;
-		stat_inc(STAT_UPSTREAM_CONNECT_FAILURES);
-		(void)snprintf(e->why, sizeof(e->why), "%s", http1_conn_why(c));
-		on_done = l->on_done;
+/* ---- what connections of HTTP/2 tell ------------------------------------------------------------------------------ */
+
+static void pool_on_http2_open(struct http2_conn *c)
+{
+	struct link *l = http2_conn_owner_data(c);
+	l->endpoint->n_connects++;
+	stat_inc(STAT_UPSTREAM_CONNECTS);
+	l->endpoint->chose_http1 = false;
+	if (l->n_asks)
+		link_serve(l);
+	else
+		link_update(l);
+}
+
+/* Those who waited together wait for one connection each from now on; the first has this one. */
+static void pool_on_http2_chose_http1(struct http2_conn *c, struct stream *s)
+{
+	struct link *l = http2_conn_owner_data(c);
+	struct list asks, *first;
+
+	l->endpoint->chose_http1 = true;
+	link_take_asks(l, &asks);
+	link_count(l, 0, 0);
+	l->h2 = NULL; /* frees itself */
+	l->h1 = http1_conn_adopt(s, &l->conf.http1, &http1_owner, l);
+	if (!l->h1) {
+		link_count_failure(l, "");
+		link_free(l);
+		asks_answer(&asks, ERR_CONNECT_FAILED, true);
+		return;
 	}
-	link_free(l); /* first: it does not count any more when its owner looks for another */
-	if (on_done)
-		on_done(user, NULL, err);
+	first = list_pop(&asks);
+	if (first) {
+		struct pool_ask *a = container_of(first, struct pool_ask, at);
+		list_push(&l->asks, &a->at);
+		a->link = l;
+		l->n_asks = 1;
+	}
+	link_http1_open(l);
+	asks_answer(&asks, 0, false);
+}
+
+static void pool_on_http2_change(struct http2_conn *c)
+{
+	struct link *l = http2_conn_owner_data(c);
+	uint32_t limit = http2_conn_limit(c);
+	if (limit)
+		l->endpoint->last_limit = limit;
+	if (l->n_asks) /* not now: it may be an exchange that makes room */
+		worker_at_turn_end(l->endpoint->part->worker, &l->hook);
+	link_update(l);
+}
+
+static void pool_on_http2_gone(struct http2_conn *c, int err)
+{
+	struct link *l = http2_conn_owner_data(c);
+	if (err)
+		link_count_failure(l, http2_conn_why(c));
+	link_fail(l, err ? err : ERR_UPSTREAM_CLOSED);
 }
 
 /* ---- what calls ask for ------------------------------------------------------------------------------------------- */
 
-static bool conf_eq(const struct http1_conn_conf *a, const struct http1_conn_conf *b)
+static bool conf_eq(const struct link_conf *a, const struct link_conf *b)
 {
-	return a->connect_ns == b->connect_ns && a->response_ns == b->response_ns && a->idle_ns == b->idle_ns &&
-	       a->max_head == b->max_head && a->max_fields == b->max_fields;
+	return a->http1.connect_ns == b->http1.connect_ns && a->http1.response_ns == b->http1.response_ns &&
+	       a->http1.idle_ns == b->http1.idle_ns && a->http1.max_head == b->http1.max_head &&
+	       a->http1.max_fields == b->http1.max_fields && a->protocol == b->protocol && a->max_streams == b->max_streams;
 }
 
-struct link *pool_take(struct endpoint *e, const struct http1_conn_conf *conf)
+static bool link_is_stale(struct link *l)
 {
+	return l->h1 ? http1_conn_is_stale(l->h1) : http2_conn_is_stale(l->h2);
+}
+
+/* The first that has room: so the others run empty when there are more than are needed. */
+static struct link *pool_take_shared(struct endpoint *e, const struct link_conf *conf)
+{
+	list_each_safe(at, &e->shared) {
+		struct link *l = container_of(at, struct link, at);
+		if (!conf_eq(&l->conf, conf))
+			http2_conn_retire(l->h2);
+		else if (!http2_conn_is_stale(l->h2))
+			return l;
+	}
+	return NULL;
+}
+
+struct link *pool_take(struct endpoint *e, const struct link_conf *conf)
+{
+	if (conf->protocol != LINK_HTTP1) {
+		struct link *l = pool_take_shared(e, conf);
+		if (l) {
+			e->n_reused++;
+			stat_inc(STAT_UPSTREAM_REUSED);
+			return l;
+		}
+	}
 	list_each_safe(at, &e->idle) {
 		struct link *l = container_of(at, struct link, at);
-		if (!conf_eq(&l->conf, conf) || http1_conn_is_stale(l->conn)) {
+		if (!conf_eq(&l->conf, conf) || link_is_stale(l)) {
 			link_close(l);
 			continue;
 		}
-		list_del(&l->at);
-		e->n_idle--;
 		e->n_reused++;
 		stat_inc(STAT_UPSTREAM_REUSED);
+		if (l->h2)
+			return l;
+		list_del(&l->at);
+		e->n_idle--;
 		l->state = LINK_BUSY;
 		endpoint_changed(e);
 		return l;
@@ -118,52 +367,128 @@ struct link *pool_take(struct endpoint *e, const struct http1_conn_conf *conf)
 	return NULL;
 }
 
-int pool_open(struct endpoint *e, const struct http1_conn_conf *conf, struct tls_client *tls,
-              pool_done on_done, void *user, struct link **out)
+struct origin *pool_begin(struct link *l, const struct origin_events *events, void *user, struct arena *arena, bool reused)
 {
+	if (likely(l->h1))
+		return http1_conn_begin(l->h1, events, user, arena);
+	struct origin *o = http2_conn_begin(l->h2, events, user, arena, reused);
+	link_update(l);
+	return o;
+}
+
+/* One that is being made, and is good for one more. */
+static struct link *pool_join(struct endpoint *e, const struct link_conf *conf)
+{
+	if (conf->protocol == LINK_HTTP1)
+		return NULL;
+	list_each(at, &e->opening) {
+		struct link *l = container_of(at, struct link, at);
+		if (l->h2 && conf_eq(&l->conf, conf) && link_load(l) < link_expects(l))
+			return l;
+	}
+	return NULL;
+}
+
+static int link_connect(struct link *l, struct tls_client *tls)
+{
+	struct endpoint *e = l->endpoint;
 	struct worker *w = e->part->worker;
-	const struct transport *t = &transport_plain;
-	void *session = NULL;
+	const struct http1_conn_conf *conf = &l->conf.http1;
+	const struct transport *t = tls ? &transport_tls : &transport_plain;
+	void *session = tls ? tls_client_start(tls, w->id, e->key.host.data, &e->session) : NULL;
 	int err = 0;
 
-	if (tls) {
-		t = &transport_tls;
-		session = tls_client_start(tls, w->id, e->key.host.data, &e->session);
-		if (!session)
-			return ERR_UPSTREAM_TLS;
+	if (tls && !session)
+		return ERR_UPSTREAM_TLS;
+	if (l->conf.protocol == LINK_HTTP1) {
+		l->h1 = http1_conn_open(w, &e->key.addr, t, session, conf, &http1_owner, l, &err);
+		return l->h1 ? 0 : err;
 	}
-	if (e->bounds.max_links && e->n_links >= e->bounds.max_links && e->n_idle)
-		pool_close_idle(e, e->n_idle - 1);
+	struct http2_conn_conf http2 = {
+		.connect_ns = conf->connect_ns,
+		.response_ns = conf->response_ns,
+		.idle_ns = conf->idle_ns,
+		.max_head = conf->max_head,
+		.max_fields = conf->max_fields,
+		.max_requests = l->conf.max_streams,
+		.may_http1 = l->conf.protocol == LINK_EITHER,
+	};
+	l->h2 = http2_conn_open(w, &e->key.addr, t, session, &http2, &http2_owner, l, &err);
+	return l->h2 ? 0 : err;
+}
+
+static int pool_connect(struct endpoint *e, const struct link_conf *conf, struct tls_client *tls, struct link **out)
+{
 	struct link *l = calloc(1, sizeof(*l));
 	check(l, "out of memory: %zu bytes", sizeof(*l));
-	l->conn = http1_conn_open(w, &e->key.addr, t, session, conf, &pool_owner, l, &err);
-	if (!l->conn) {
+	l->endpoint = e;
+	l->conf = *conf;
+	int err = link_connect(l, tls);
+	if (err) {
 		free(l);
 		e->n_connect_failures++;
 		stat_inc(STAT_UPSTREAM_CONNECT_FAILURES);
 		e->why[0] = 0;
 		return err;
 	}
-	l->conf = *conf;
-	l->since_ns = worker_now(w);
-	l->on_done = on_done;
-	l->user = user;
-	l->endpoint = e;
+	l->since_ns = worker_now(e->part->worker);
+	list_init(&l->asks);
+	turn_hook_init(&l->hook, link_on_turn_end);
 	endpoint_ref(e);
 	list_push(&e->opening, &l->at);
 	e->n_links++;
 	stat_inc(STAT_UPSTREAM_CONNECTIONS);
-	endpoint_changed(e);
 	*out = l;
 	return 0;
 }
 
-void pool_forsake(struct link *l)
+bool pool_may_open(const struct endpoint *e)
 {
-	l->on_done = NULL;
-	l->user = NULL;
-	if (list_is_empty(&l->endpoint->slots))
+	return e->bounds.max_links == 0 || e->n_links < e->bounds.max_links || e->n_idle;
+}
+
+int pool_open(struct endpoint *e, const struct link_conf *conf, struct tls_client *tls, struct pool_ask *ask)
+{
+	struct link *l = pool_join(e, conf);
+	if (!l) {
+		if (e->bounds.max_links && e->n_links >= e->bounds.max_links && e->n_idle)
+			pool_close_idle(e, e->n_idle - 1);
+		int err = pool_connect(e, conf, tls, &l);
+		if (err)
+			return err;
+	}
+	list_push(&l->asks, &ask->at);
+	l->n_asks++;
+	ask->link = l;
+	ask->first = false;
+	if (l->h2)
+		link_update(l);
+	else
+		endpoint_changed(e);
+	return 0;
+}
+
+void pool_forsake(struct pool_ask *ask)
+{
+	struct link *l = ask->link;
+	list_del(&ask->at);
+	ask->link = NULL;
+	if (!l)
+		return;
+	l->n_asks--;
+	if (list_is_empty(&l->endpoint->slots) && link_load(l) == 0)
 		link_close(l);
+	else if (l->h2)
+		link_update(l);
+}
+
+bool pool_blame(struct link *l)
+{
+	if (!l->h2 || http2_conn_stage(l->h2) != HTTP2_LOST)
+		return true;
+	bool first = !l->blamed;
+	l->blamed = true;
+	return first;
 }
 
 void pool_close_idle(struct endpoint *e, uint32_t keep)
@@ -179,7 +504,7 @@ void pool_close_opening(struct endpoint *e)
 	endpoint_ref(e);
 	list_each_safe(at, &e->opening) {
 		struct link *l = container_of(at, struct link, at);
-		if (!l->on_done)
+		if (link_load(l) == 0)
 			link_close(l);
 	}
 	endpoint_unref(&e);

@@ -1,36 +1,65 @@
 /*
- * Connections to an endpoint: idle ones, the one used last first, so that those no longer needed grow old and close; and new
- * ones. A connection that was asked for in vain becomes an idle one. Its worker's thread only.
+ * Connections to an endpoint. Of HTTP/1.1 each carries one request: idle ones are taken, the one used last first, so that
+ * those no longer needed grow old and close; and new ones are made. A connection of HTTP/2 is shared: as long as it has room
+ * it is taken again, and who needs one that is being made waits for it together with others. A connection that was asked for
+ * in vain becomes an idle one. Its worker's thread only.
+ *
+ *     opening ---> idle <---> busy              HTTP/1.1
+ *     opening ---> idle <---> shared <---> full HTTP/2; a lost one stands nowhere until its last request is over
  */
 #ifndef UPSTREAM_POOL_H
 #define UPSTREAM_POOL_H
 
+#include "http1/client.h"
+#include "http2/client.h"
 #include "upstream/endpoint.h"
 
-enum link_state { LINK_OPENING, LINK_IDLE, LINK_BUSY };
+enum link_protocol { LINK_HTTP1, LINK_HTTP2, LINK_EITHER /* the server chooses, by ALPN */ };
 
-/* What became of a connection: l is open and in use; or NULL, and err says why. From the loop. */
-typedef void (*pool_done)(void *user, struct link *l, int err);
+/* Connections are alike when this is the same. */
+struct link_conf {
+	struct http1_conn_conf http1;
+	uint32_t protocol;    /* enum link_protocol */
+	uint32_t max_streams; /* not HTTP1 */
+};
+
+enum link_state {
+	LINK_OPENING, /* in endpoint.opening; of HTTP/2 also one that is full until the server says how much it takes */
+	LINK_IDLE,    /* in endpoint.idle */
+	LINK_SHARED,  /* in endpoint.shared: HTTP/2 with room */
+	LINK_BUSY     /* nowhere */
+};
 
 /* One connection. */
 struct link {
-	struct list at;            /* in endpoint.idle or endpoint.opening */
+	struct list at;
 	struct endpoint *endpoint; /* shared: ref */
-	struct http1_conn *conn;   /* owned */
-	struct http1_conn_conf conf;
+	struct http1_conn *h1;     /* owned; NULL: HTTP/2, or not known yet */
+	struct http2_conn *h2;     /* owned; NULL: HTTP/1.1 */
+	struct link_conf conf;
+	struct list asks;          /* who waits for it, the oldest first */
+	struct turn_hook hook;     /* looks at them */
+	struct grave grave;
 	uint64_t since_ns;         /* OPENING: began */
+	uint32_t n_asks;
+	uint32_t extra, room;      /* its parts of those of the endpoint */
 	uint8_t state;             /* enum link_state */
-	pool_done on_done;         /* OPENING; NULL: nobody waits for it */
-	void *user;
+	bool blamed;               /* that it was lost has been counted against the server */
 };
 
-/* An idle connection with these settings, taken into use; NULL: none. */
-struct link *pool_take(struct endpoint *e, const struct http1_conn_conf *conf);
-/* Begin to make one, making room by closing an idle one where the bound asks for it. tls may be NULL. 0, or an enum err. */
-must_use int pool_open(struct endpoint *e, const struct http1_conn_conf *conf, struct tls_client *tls,
-                       pool_done on_done, void *user, struct link **out);
-/* Nobody waits for it any more. */
-void pool_forsake(struct link *l);
+/* An open connection with these settings and room for a request; NULL: none. */
+struct link *pool_take(struct endpoint *e, const struct link_conf *conf);
+/* Begin a request on the connection that was taken, or that an ask was answered with. reused: it was taken. */
+struct origin *pool_begin(struct link *l, const struct origin_events *events, void *user, struct arena *arena, bool reused);
+/* Begin to make one, or wait for one that is being made. Room is made by closing an idle one where the bound asks for it.
+ * tls may be NULL. 0: the ask is answered later; or an enum err. */
+must_use int pool_open(struct endpoint *e, const struct link_conf *conf, struct tls_client *tls, struct pool_ask *ask);
+/* Whether one more may be made. */
+bool pool_may_open(const struct endpoint *e);
+/* It waits no more. */
+void pool_forsake(struct pool_ask *ask);
+/* The connection's end concerns all its requests: whether this one is the first to tell. */
+bool pool_blame(struct link *l);
 /* Close what carries no request: all of it, or what exceeds the bound. */
 void pool_close_idle(struct endpoint *e, uint32_t keep);
 /* Close what is being made and has nobody waiting. */

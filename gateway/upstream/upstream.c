@@ -16,7 +16,7 @@ struct upstream {
 	struct worker *worker;            /* borrowed */
 	const struct upstream_conf *conf; /* borrowed: lives as long as the snapshot */
 	struct tls_client *tls;           /* borrowed likewise; NULL: plain */
-	struct http1_conn_conf link_conf;
+	struct link_conf link_conf;
 	struct balance balance;
 	struct server_setup setup;
 	struct server *servers;           /* owned: conf->servers.n */
@@ -26,6 +26,20 @@ struct upstream {
 	struct turn_hook hook;            /* looks at who waits */
 	struct grave grave;
 };
+
+static enum link_protocol upstream_link_protocol(const struct upstream_conf *conf)
+{
+	switch ((enum upstream_protocol)conf->protocol) {
+	case PROTOCOL_H2:
+	case PROTOCOL_H2C:
+		return LINK_HTTP2;
+	case PROTOCOL_AUTO:
+		return conf->use_tls ? LINK_EITHER : LINK_HTTP1;
+	case PROTOCOL_HTTP1:
+		break;
+	}
+	return LINK_HTTP1;
+}
 
 static void upstream_wake(struct upstream *u)
 {
@@ -75,17 +89,21 @@ static void call_end_trial(struct upstream_call *c)
 	c->trial = false;
 }
 
-static void call_failed_to_open(struct upstream_call *c, int err)
+/* blame: others that waited for the same connection have not said so yet. */
+static void call_failed_to_open(struct upstream_call *c, int err, bool blame)
 {
 	c->last_err = err;
-	endpoint_failed(c->endpoint, c->trial, err);
+	if (blame)
+		endpoint_failed(c->endpoint, c->trial, err);
+	else
+		call_end_trial(c);
 	c->trial = false;
 }
 
 static int call_ready(struct upstream_call *c, struct link *l)
 {
 	c->link = l;
-	c->origin = http1_conn_begin(l->conn, c->events, c->user, c->arena);
+	c->origin = pool_begin(l, c->events, c->user, c->arena, c->reused);
 	c->endpoint->n_requests++;
 	call_set_state(c, UPSTREAM_CALL_READY);
 	return 1;
@@ -125,8 +143,6 @@ static int call_without_server(struct upstream_call *c, enum balance_result r)
 	return u->balance.n ? ERR_NO_SERVER : ERR_NOT_RESOLVED;
 }
 
-static void call_on_link(void *user, struct link *l, int err);
-
 /* 1: ready; 0: one of the waiting states; else why not, and the state is what it was. */
 static int call_go(struct upstream_call *c)
 {
@@ -142,15 +158,17 @@ static int call_go(struct upstream_call *c)
 		c->tried[c->tries++] = c->endpoint->id;
 		c->trial = endpoint_begin_trial(c->endpoint);
 		c->connect_ns = 0;
-		c->reused = !c->fresh && (l = pool_take(c->endpoint, &u->link_conf)) != NULL;
-		if (c->reused)
+		if (!c->fresh || !pool_may_open(c->endpoint))
+			l = pool_take(c->endpoint, &u->link_conf);
+		c->reused = l != NULL;
+		if (l)
 			return call_ready(c, l);
-		int err = pool_open(c->endpoint, &u->link_conf, u->tls, call_on_link, c, &c->link);
+		int err = pool_open(c->endpoint, &u->link_conf, u->tls, &c->ask);
 		if (!err) {
 			call_set_state(c, UPSTREAM_CALL_OPENING);
 			return 0;
 		}
-		call_failed_to_open(c, err);
+		call_failed_to_open(c, err, true);
 	}
 	return c->last_err ? c->last_err : ERR_NO_SERVER;
 }
@@ -165,17 +183,21 @@ static void call_tell(struct upstream_call *c, int result)
 	}
 }
 
-static void call_on_link(void *user, struct link *l, int err)
+static void call_on_link(struct pool_ask *ask, struct link *l, int err)
 {
-	struct upstream_call *c = user;
+	struct upstream_call *c = container_of(ask, struct upstream_call, ask);
 	uint64_t now = worker_now(c->upstream->worker);
-	c->link = NULL;
 	if (l) {
 		c->connect_ns = now - l->since_ns;
 		call_tell(c, call_ready(c, l));
 		return;
 	}
-	call_failed_to_open(c, err);
+	if (err) {
+		call_failed_to_open(c, err, ask->first);
+	} else { /* there was no room for all: nobody was asked */
+		call_end_trial(c);
+		c->tries--;
+	}
 	call_tell(c, call_go(c));
 }
 
@@ -195,6 +217,8 @@ void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstrea
 {
 	*c = (struct upstream_call){ .on_ready = on_ready, .on_fail = on_fail };
 	list_init(&c->at);
+	list_init(&c->ask.at);
+	c->ask.on_done = call_on_link;
 	timer_init(&c->timer, call_on_due);
 }
 
@@ -239,6 +263,9 @@ static bool err_is_of_server(int err)
 	case ERR_UPSTREAM_BAD_FRAMING:
 	case ERR_UPSTREAM_BAD_CHUNK:
 	case ERR_UPSTREAM_TRUNCATED:
+	case ERR_UPSTREAM_PROTOCOL:
+	case ERR_UPSTREAM_REFUSED:
+	case ERR_UPSTREAM_ABORTED:
 		return true;
 	default:
 		return false;
@@ -250,13 +277,14 @@ void upstream_report(struct upstream_call *c, int err)
 	check(c->state == UPSTREAM_CALL_READY, "a report in state %d", c->state);
 	bool stale = c->reused && !c->origin->answered && (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET);
 
-	if (stale) {
+	if ((stale || c->origin->untouched) && c->free_tries < UPSTREAM_FREE_TRIES) {
 		/* the server was about to close it: no verdict, and it may be asked again */
 		c->tries--;
+		c->free_tries++;
 		call_end_trial(c);
 	} else if (err == 0) {
 		endpoint_succeeded(c->endpoint);
-	} else if (err_is_of_server(err)) {
+	} else if (err_is_of_server(err) && pool_blame(c->link)) {
 		endpoint_failed(c->endpoint, c->trial, err);
 	} else {
 		call_end_trial(c);
@@ -274,12 +302,9 @@ void upstream_cancel(struct upstream_call *c)
 	if (c->state == UPSTREAM_CALL_IDLE)
 		return;
 	check(c->state != UPSTREAM_CALL_READY, "a call is cancelled that owes a report");
-	struct link *l = c->link;
-	c->link = NULL;
 	call_end_trial(c);
 	call_set_state(c, UPSTREAM_CALL_IDLE);
-	if (l)
-		pool_forsake(l);
+	pool_forsake(&c->ask);
 }
 
 void upstream_call_fini(struct upstream_call *c)
@@ -356,12 +381,14 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 	u->worker = w;
 	u->conf = conf;
 	u->tls = tls;
-	u->link_conf = (struct http1_conn_conf){
-		.connect_ns = conf->timeouts.connect * NS_PER_MS,
-		.response_ns = conf->timeouts.response * NS_PER_MS,
-		.idle_ns = conf->timeouts.idle * NS_PER_MS,
-		.max_head = conf->max_head,
-		.max_fields = (uint32_t)conf->max_fields,
+	u->link_conf = (struct link_conf){
+		.http1 = { .connect_ns = conf->timeouts.connect * NS_PER_MS,
+		           .response_ns = conf->timeouts.response * NS_PER_MS,
+		           .idle_ns = conf->timeouts.idle * NS_PER_MS,
+		           .max_head = conf->max_head,
+		           .max_fields = (uint32_t)conf->max_fields },
+		.protocol = upstream_link_protocol(conf),
+		.max_streams = (uint32_t)conf->max_streams,
 	};
 	u->setup = (struct server_setup){
 		.worker = w,

@@ -26,7 +26,10 @@ struct link;
 struct tls_client;
 struct upstream;
 
-enum { UPSTREAM_TRIES_MAX = UPSTREAM_RETRIES_MAX + 1 };
+enum {
+	UPSTREAM_TRIES_MAX = UPSTREAM_RETRIES_MAX + 1,
+	UPSTREAM_FREE_TRIES = 4 /* of one call: that a server closes connections, or wants no more on one, says little of it */
+};
 
 enum upstream_call_state {
 	UPSTREAM_CALL_IDLE,    /* nothing under way */
@@ -34,6 +37,16 @@ enum upstream_call_state {
 	UPSTREAM_CALL_QUEUED,  /* waits for a connection where all are busy */
 	UPSTREAM_CALL_OPENING, /* waits for a connection being made */
 	UPSTREAM_CALL_READY    /* has an origin; upstream_report() is owed */
+};
+
+/* Waiting for a connection that is being made. */
+struct pool_ask {
+	/* What became of it: l is open and has room for this request; or NULL, and err says why, or 0: look for another. From
+	 * the loop. */
+	void (*on_done)(struct pool_ask *a, struct link *l, int err);
+	struct list at;    /* link.asks */
+	struct link *link; /* borrowed; NULL: it does not wait */
+	bool first;        /* with err: of all that waited for the same connection */
 };
 
 struct upstream_call {
@@ -55,7 +68,9 @@ struct upstream_call {
 	bool trial;                  /* it is the one request that tries a server which was down */
 	int last_err;
 	struct upstream *upstream;   /* borrowed: lives as long as the snapshot the owner holds */
-	struct link *link;           /* borrowed: OPENING, READY */
+	struct link *link;           /* borrowed: READY */
+	struct pool_ask ask;         /* OPENING */
+	uint8_t free_tries;          /* had so far */
 	const struct origin_events *events;
 	void *user;
 	struct arena *arena;
@@ -70,8 +85,8 @@ void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstrea
 /*
  * Find a connection. 1: an idle one was there, c->origin is set and on_ready is not called. 0: on_ready or on_fail will be
  * called, once. Negative: failed at once (enum err), none is called. Opened again, a call goes on to servers it has not
- * tried, within `retries`; when none is left the error is that of the last try. fresh: take no idle connection (after one
- * turned out to be stale).
+ * tried, within `retries`; when none is left the error is that of the last try. fresh: take no connection that is there
+ * already (after one turned out to be stale), unless no more may be made.
  * ERR_NO_SERVER, ERR_NOT_RESOLVED, ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT, ERR_UPSTREAM_TLS, ERR_OVERLOADED.
  */
 must_use int upstream_open(struct upstream_call *c, struct upstream *u, const struct origin_events *events, void *user,
@@ -81,7 +96,8 @@ bool upstream_may_retry(const struct upstream_call *c);
 /*
  * How the request ended: 0, or what went wrong (enum err). Owed once for every time the call became ready, before
  * origin->ops->release(). Answers of any status are 0, and failures of the client's side are neither for nor against the
- * server. A reused connection that closed before it answered counts as no try at all.
+ * server. A reused connection that closed before it answered counts as no try at all, nor does a server that says that it
+ * did nothing (origin.untouched), up to UPSTREAM_FREE_TRIES; open again with `fresh` then.
  */
 void upstream_report(struct upstream_call *c, int err);
 /* Give up waiting: no callback comes. A connection that is being made may still be of use to others. */
