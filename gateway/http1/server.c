@@ -34,8 +34,11 @@ struct http1_request {
 	uint64_t in_start, out_start; /* the stream's counters when it began */
 	uint64_t body_bytes;
 	uint8_t response_framing; /* enum body_kind, as written */
+	bool body_whole;         /* all of the body was decoded */
 	bool request_done;       /* body and trailers were delivered */
 	bool held;
+	bool offer;              /* what was not taken is to be handed over again */
+	bool full;               /* the client takes less of the response than there is: on_drained is owed */
 	bool want_continue;      /* the client waits for 100 */
 	bool head_sent, response_done;
 	bool gone;               /* on_gone was called: no event any more */
@@ -138,6 +141,8 @@ static struct http1_request *request_new(struct http1_server *c)
 
 static void server_refuse(struct http1_server *c, struct http1_request *rq, int err)
 {
+	stream_no_deadline(c->s);
+	buf_drain(&c->s->in, c->s->in.len); /* nothing of it will be read as a request */
 	c->close = true;
 	rq->request_done = true;
 	c->conf->handler.on_bad_request(c->conf->handler.ctx, &rq->c, err);
@@ -171,33 +176,49 @@ static void server_begin(struct http1_server *c, const char *bytes, size_t len)
 	c->conf->handler.on_request(c->conf->handler.ctx, &rq->c);
 }
 
+/* Empty lines are no request yet: the connection stays idle (RFC 9112 2.2). */
+static int server_skip_empty_lines(struct http1_server *c)
+{
+	struct buf *in = &c->s->in;
+	unsigned lines = c->empty_lines;
+	size_t skip = 1;
+	int err = 0;
+	while (!err && in->len && skip) {
+		sluice_str run = buf_pullup(in, in->len < 2 ? in->len : 2);
+		err = http1_skip_empty_lines(run.data, run.len, &lines, &skip);
+		if (!err)
+			buf_drain(in, skip);
+	}
+	c->empty_lines = (uint8_t)lines;
+	return err;
+}
+
+/* Whether a head begins with what is there; a CR alone may become an empty line. */
+static bool server_head_begins(const struct buf *in)
+{
+	return in->len > 1 || (in->len == 1 && buf_peek(in).data[0] != '\r');
+}
+
 /* Look for a head in s->in. True when a request began. */
 static bool server_head(struct http1_server *c)
 {
 	struct buf *in = &c->s->in;
-	unsigned lines = c->empty_lines;
-	size_t skip, len;
+	size_t len;
 
 	if (c->state == SERVER_IDLE) {
-		c->state = SERVER_HEAD;
 		c->head_began_ns = worker_now(c->s->worker);
+		if (server_skip_empty_lines(c) < 0) {
+			server_refuse(c, request_new(c), ERR_BAD_REQUEST_LINE);
+			return true;
+		}
+		if (!server_head_begins(in))
+			return false;
+		c->state = SERVER_HEAD;
 		c->searched = 0;
-		c->empty_lines = 0;
-		lines = 0;
 	}
 	sluice_str run = buf_peek(in);
 	if (run.len < in->len)
 		run = buf_pullup(in, in->len < c->conf->max_head ? in->len : c->conf->max_head);
-	int err = c->searched ? 0 : http1_skip_empty_lines(run.data, run.len, &lines, &skip);
-	if (!c->searched && !err && skip) {
-		c->empty_lines = (uint8_t)lines;
-		buf_drain(in, skip);
-		return in->len ? server_head(c) : false;
-	}
-	if (err) {
-		server_refuse(c, request_new(c), err);
-		return true;
-	}
 	if (http1_find_head_end(run.data, run.len, c->searched, &len) && len <= c->conf->max_head) {
 		server_begin(c, run.data, len);
 		return true;
@@ -216,7 +237,7 @@ static bool server_head(struct http1_server *c)
 
 static int request_decode_chunks(struct http1_request *rq, struct buf *in)
 {
-	while (in->len && !rq->request_done) {
+	while (in->len && !rq->body_whole) {
 		sluice_str run = buf_peek(in);
 		size_t skip, data;
 		int r = chunk_decode(&rq->chunks, run.data, run.len, &skip, &data);
@@ -226,18 +247,28 @@ static int request_decode_chunks(struct http1_request *rq, struct buf *in)
 		if (data)
 			buf_move(&rq->body, in, data);
 		rq->body_bytes += data;
-		rq->request_done = r == CHUNK_DONE;
+		rq->body_whole = r == CHUNK_DONE;
 	}
 	return 0;
 }
 
-/* Decode what is in s->in and hand it over. False when the request is no more, or stands still. */
-static bool server_body(struct http1_server *c)
+/* With a request in progress there is one deadline: for a client that does not take its response, else for one that does not
+ * send its body. The former, once it runs, is moved only by bytes that leave. */
+static void server_watch(struct http1_server *c)
 {
-	struct http1_request *rq = c->rq;
-	struct buf *in = &c->s->in;
-	int err = 0;
+	const struct http1_request *rq = c->rq;
+	if (rq->full || rq->response_done)
+		return;
+	if (rq->request_done || rq->held)
+		stream_no_deadline(c->s);
+	else
+		stream_deadline(c->s, c->conf->body_ns);
+}
 
+/* From s->in to rq->body. */
+static int request_decode(struct http1_request *rq, struct buf *in)
+{
+	int err = 0;
 	if (rq->head.body == BODY_CHUNKED) {
 		err = request_decode_chunks(rq, in);
 	} else {
@@ -245,10 +276,19 @@ static bool server_body(struct http1_server *c)
 		buf_move(&rq->body, in, n);
 		rq->left -= n;
 		rq->body_bytes += n;
-		rq->request_done = rq->left == 0;
+		rq->body_whole = rq->left == 0;
 	}
-	if (!err && c->conf->max_body && rq->body_bytes > c->conf->max_body)
-		err = ERR_BODY_TOO_LARGE;
+	uint64_t max = rq->server->conf->max_body;
+	return !err && max && rq->body_bytes > max ? ERR_BODY_TOO_LARGE : err;
+}
+
+/* Decode what is in s->in and hand it over. False when the request is no more. */
+static bool server_body(struct http1_server *c)
+{
+	struct http1_request *rq = c->rq;
+	int err = rq->body_whole ? 0 : request_decode(rq, &c->s->in);
+
+	rq->offer = false;
 	if (err) {
 		server_gone(c, err);
 		return false;
@@ -257,16 +297,12 @@ static bool server_body(struct http1_server *c)
 		rq->c.events->on_body(&rq->c, &rq->body);
 	if (c->rq != rq || rq->gone)
 		return false;
-	if (rq->request_done) {
-		stream_no_deadline(c->s);
-		rq->c.events->on_end(&rq->c, rq->head.body == BODY_CHUNKED ? &rq->chunks.trailers : NULL);
-		return c->rq == rq && !rq->gone;
-	}
-	if (rq->held)
-		stream_no_deadline(c->s);
-	else
-		stream_deadline(c->s, c->conf->body_ns);
-	return true;
+	rq->request_done = rq->body_whole && rq->body.len == 0;
+	server_watch(c);
+	if (!rq->request_done)
+		return true;
+	rq->c.events->on_end(&rq->c, rq->head.body == BODY_CHUNKED ? &rq->chunks.trailers : NULL);
+	return c->rq == rq && !rq->gone;
 }
 
 /* ---- the reading loop --------------------------------------------------------------------------------------------- */
@@ -287,11 +323,11 @@ static bool server_eat(struct http1_server *c)
 		case SERVER_BUSY:
 			if (c->rq->gone)
 				return false;
-			if (c->rq->request_done)
-				return in->len < PIPELINE_MAX; /* to see the client leave */
-			if (c->rq->held)
+			if (!c->rq->request_done && c->rq->held)
 				return false;
-			if (in->len == 0)
+			if (c->rq->request_done || (c->rq->body_whole && !c->rq->offer))
+				return in->len < PIPELINE_MAX; /* to see the client leave */
+			if (in->len == 0 && !c->rq->offer)
 				return true;
 			if (!server_body(c) && c->state == SERVER_BUSY)
 				return false;
@@ -329,6 +365,8 @@ static void server_on_readable(struct stream *s)
 			return;
 		if (io == IO_OK)
 			continue;
+		if (io == IO_EOF && c->rq && c->rq->response_done)
+			return; /* it says no more, and its whole answer is on the way */
 		if (c->rq)
 			server_gone(c, ERR_CLIENT_GONE);
 		else
@@ -355,13 +393,15 @@ static void server_on_drained(struct stream *s)
 	struct http1_request *rq = c->rq;
 	if (!rq || rq->gone)
 		return;
-	if (rq->request_done || rq->held)
-		stream_no_deadline(s);
-	request_count(rq);
-	if (rq->response_done)
-		rq->c.events->on_sent(&rq->c);
-	else
+	rq->full = false;
+	if (!rq->response_done) {
+		server_watch(c);
 		rq->c.events->on_drained(&rq->c);
+	} else if (s->out.len == 0 && !(s->flags & STREAM_OWED)) { /* not when it was full and is now less so */
+		stream_no_deadline(s);
+		request_count(rq);
+		rq->c.events->on_sent(&rq->c);
+	}
 }
 
 static void server_on_fail(struct stream *s, int error)
@@ -385,7 +425,7 @@ static void server_on_timeout(struct stream *s)
 	} else if (!rq) {
 		stat_inc(STAT_TIMEOUT_IDLE);
 		server_closed(c);
-	} else if (s->out.len) {
+	} else if (rq->full || rq->response_done) {
 		if (s->bytes_out != c->stall_mark) {
 			c->stall_mark = s->bytes_out;
 			stream_deadline(s, c->conf->body_ns);
@@ -469,7 +509,9 @@ static bool client_body(struct client *cl, struct buf *data)
 	stream_kick(s);
 	if (!stream_is_full(s))
 		return false;
-	server_watch_stall(rq->server);
+	if (!rq->full)
+		server_watch_stall(rq->server);
+	rq->full = true;
 	return true;
 }
 
@@ -496,10 +538,12 @@ static void client_end(struct client *cl, const struct fields *trailers)
 static void client_abort(struct client *cl)
 {
 	struct http1_request *rq = request_of(cl);
-	/* with a length or chunks, the missing end shows; a body that ends with the connection must end with a reset */
+	/* with a length or chunks, the missing end shows; a body that ends with the connection must end with a reset, and
+	 * without the farewell of TLS, which would vouch for it */
 	if (rq->head_sent && rq->response_framing == BODY_CLOSE && rq->server->s->fd >= 0) {
 		struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 		(void)setsockopt(rq->server->s->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		rq->server->s->flags |= STREAM_SHUT;
 	}
 	rq->server->close = true;
 	rq->response_done = false;
@@ -509,8 +553,8 @@ static void client_hold(struct client *cl)
 {
 	struct http1_request *rq = request_of(cl);
 	rq->held = true;
-	if (!rq->request_done && !rq->server->s->out.len)
-		stream_no_deadline(rq->server->s);
+	if (!rq->gone)
+		server_watch(rq->server);
 }
 
 static void client_resume(struct client *cl)
@@ -529,8 +573,9 @@ static void client_resume(struct client *cl)
 		stream_kick(c->s);
 	}
 	rq->want_continue = false;
-	stream_deadline(c->s, c->conf->body_ns);
-	if (c->s->in.len || rq->body.len || stream_may_read(c->s))
+	rq->offer = rq->body.len || rq->body_whole;
+	server_watch(c);
+	if (c->s->in.len || rq->offer || stream_may_read(c->s))
 		stream_resume(c->s);
 }
 
