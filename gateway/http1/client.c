@@ -37,6 +37,7 @@ struct http1_conn {
 	struct chunk_decoder chunks;
 	uint64_t left;                        /* of a body with a length */
 	uint64_t out_start, in_start;         /* the stream's counters when the request began */
+	uint64_t out_mark;                    /* the stream's bytes_out when its silence began to be watched */
 	size_t searched;                      /* bytes of s.in that hold no end of a head */
 	uint32_t serial;                      /* counts requests */
 	uint8_t state;                        /* enum conn_state */
@@ -97,10 +98,13 @@ static void conn_fail(struct http1_conn *c, int err)
 /* While the server owes us something, its silence is bounded. */
 static void conn_await(struct http1_conn *c)
 {
-	if (c->state == CONN_BUSY && !c->held && (c->request_done || c->o.answered || stream_is_full(&c->s)))
+	bool owes = c->request_done || c->o.answered || (c->s.flags & STREAM_FULL) || stream_is_full(&c->s);
+	if (c->state == CONN_BUSY && !c->held && owes) {
+		c->out_mark = c->s.bytes_out;
 		stream_deadline(&c->s, c->conf.response_ns);
-	else
+	} else {
 		stream_no_deadline(&c->s);
+	}
 }
 
 /* ---- reading the response ----------------------------------------------------------------------------------------- */
@@ -244,6 +248,7 @@ static void conn_read(struct http1_conn *c)
 {
 	uint32_t serial = c->serial;
 	uint64_t start = c->s.bytes_in;
+	bool looked = false;
 
 	for (;;) {
 		while (c->s.in.len && c->response != RESPONSE_DONE && !c->held) {
@@ -259,8 +264,12 @@ static void conn_read(struct http1_conn *c)
 		}
 		if (c->held || c->response == RESPONSE_DONE)
 			return;
-		if (!stream_may_read(&c->s) && !(c->s.flags & STREAM_EOF))
-			break;
+		if (!stream_may_read(&c->s) && !(c->s.flags & STREAM_EOF)) {
+			if (looked)
+				break;
+			looked = true;
+			stream_ask_again(&c->s);
+		}
 		if (c->s.bytes_in - start > READ_SHARE) {
 			stream_resume(&c->s);
 			break;
@@ -345,6 +354,8 @@ static void conn_on_timeout(struct stream *s)
 		conn_gone(c, ERR_CONNECT_TIMEOUT);
 	} else if (c->state == CONN_FREE) {
 		conn_gone(c, 0);
+	} else if (c->state == CONN_BUSY && c->s.out.len && c->s.bytes_out != c->out_mark) {
+		conn_await(c); /* slow to read the request, but not silent */
 	} else if (c->state == CONN_BUSY) {
 		stat_inc(STAT_TIMEOUT_RESPONSE);
 		conn_fail(c, c->response == RESPONSE_BODY ? ERR_UPSTREAM_STALLED : ERR_UPSTREAM_TIMEOUT);
@@ -411,6 +422,8 @@ static void origin_end(struct origin *o, const struct fields *trailers)
 		stream_kick(&c->s);
 	}
 	conn_await(c);
+	if (c->s.out.len > STREAM_OUT_LOW)
+		stream_tell_empty(&c->s); /* the wait for a response begins when the request has left */
 }
 
 static void origin_hold(struct origin *o)

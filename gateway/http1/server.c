@@ -352,10 +352,16 @@ static void server_on_readable(struct stream *s)
 {
 	struct http1_server *c = s->data;
 	uint64_t start = s->bytes_in;
+	bool looked = false;
 
 	while (server_eat(c)) {
-		if (!stream_may_read(s) && !(s->flags & STREAM_EOF))
-			return;
+		if (!stream_may_read(s) && !(s->flags & STREAM_EOF)) {
+			bool waits = c->state == SERVER_HEAD || (c->state == SERVER_BUSY && !c->rq->request_done);
+			if (looked || !waits)
+				return;
+			looked = true;
+			stream_ask_again(s);
+		}
 		if (s->bytes_in - start > READ_SHARE) {
 			stream_resume(s);
 			return;
@@ -588,14 +594,16 @@ static void client_finish(struct client *cl)
 	uint64_t left = rq->head.body == BODY_LENGTH ? rq->left : UINT64_MAX;
 	bool failed = (s->flags & (STREAM_FAILED | STREAM_CLOSED)) != 0;
 	bool eof = (s->flags & STREAM_EOF) != 0;
+	/* the upstream failed, not the client: it gets what is there of the response, and sees that the end is missing */
+	bool cut = !whole && !rq->gone && rq->head_sent && rq->response_framing != BODY_CLOSE;
 
 	buf_fini(&rq->body);
 	struct arena a = rq->c.arena;
 	arena_fini(&a); /* rq dies here */
 	c->rq = NULL;
-	if (failed || !whole || eof) {
+	if (failed || (!whole && !cut) || eof) {
 		server_closed(c);
-	} else if (c->close || c->draining || (unread && left > DISCARD_MAX)) {
+	} else if (cut || c->close || c->draining || (unread && left > DISCARD_MAX)) {
 		server_linger(c);
 	} else {
 		c->discard = unread ? left : 0;

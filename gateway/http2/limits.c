@@ -137,7 +137,8 @@ void meter_request(struct meter *m)
 	budget_earn(&m->control, &control_rule, HTTP2_REQUEST_CREDIT);
 }
 
-void meter_sent(struct meter *m, uint32_t bytes)
+void meter_sent(struct meter *m, uint32_t bytes, bool more)
 {
-	budget_earn(&m->control, &control_rule, 2 + (bytes >> HTTP2_DATA_CREDIT_SHIFT));
+	if (!more || bytes > HTTP2_DRIBBLE_MAX) /* CVE-2019-9511 */
+		budget_earn(&m->control, &control_rule, HTTP2_DATA_CREDIT + (bytes >> HTTP2_DATA_CREDIT_SHIFT));
 }

@@ -29,7 +29,9 @@ enum {
 	HTTP2_CONTROL_BURST = 4096,         /* price of frames that are no work, at once; the prices are in limits.c */
 	HTTP2_CONTROL_PER_S = 512,          /* and for ever */
 	HTTP2_REQUEST_CREDIT = 8,           /* what a request brings in */
-	HTTP2_DATA_CREDIT_SHIFT = 11,       /* and what every 2 KiB of a response do: they are answered by WINDOW_UPDATEs */
+	HTTP2_DATA_CREDIT = 6,              /* and a DATA frame of a response, for PINGs that measure the way; */
+	HTTP2_DATA_CREDIT_SHIFT = 11,       /* and every 2 KiB of it, for WINDOW_UPDATEs */
+	HTTP2_DRIBBLE_MAX = 256,            /* but not when it holds so few bytes for want of a window */
 	HTTP2_ACKS_MAX = 64,                /* answers to SETTINGS and PING that wait to be sent */
 	HTTP2_QUEUE_MAX = 8 * HTTP2_STREAMS_MAX, /* frames other than DATA that wait to be sent */
 	HTTP2_SETTINGS_MAX = 32             /* entries of one SETTINGS frame */
@@ -96,8 +98,8 @@ size_t meter_cut(struct meter *m, const char *p, size_t n, struct frame_head *f,
 bool meter_frame(struct meter *m, const struct frame_head *f, uint64_t now_ns);
 /* The client made us drop a request, or we dropped one because of what it sent. False: one too many. */
 bool meter_reset(struct meter *m, uint64_t now_ns);
-/* Useful work was done: a request began; bytes of a response were sent. */
+/* Useful work was done: a request began; a frame of a response was sent, and more of it could have been. */
 void meter_request(struct meter *m);
-void meter_sent(struct meter *m, uint32_t bytes);
+void meter_sent(struct meter *m, uint32_t bytes, bool more);
 
 #endif

@@ -35,7 +35,7 @@ static size_t frame_size(const struct buf *out, size_t max)
 	for (const struct block *b = out->first; b; b = b->next) {
 		size_t have = b->end - b->off;
 		if (n + have > max)
-			return n >= max / 2 ? n : max;
+			return n > max / 2 ? n : max;
 		n += have;
 	}
 	return n;
@@ -73,7 +73,7 @@ static int on_send_data(nghttp2_session *h2, nghttp2_frame *f, const uint8_t *he
 	buf_move(&c->s->out, &rq->out, len);
 	rq->moved += len;
 	rq->c.bytes_out += HTTP2_FRAME_HEAD + len;
-	meter_sent(&c->meter, (uint32_t)len);
+	meter_sent(&c->meter, (uint32_t)len, rq->out.len > 0);
 	if (rq->full && rq->out.len <= HTTP2_RESPONSE_LOW) {
 		rq->full = false;
 		request_tell(rq, TELL_DRAINED);

@@ -5,7 +5,7 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-enum { LINGER_READS = 16 }; /* thrown away in one go while lingering */
+enum { LINGER_READS = 16 }; /* thrown away in one go while lingering, before others get their turn */
 
 static bool stream_has_unsent(const struct stream *s)
 {
@@ -182,7 +182,9 @@ void streams_run_ready(struct worker *w)
 	while ((e = list_pop(&batch))) {
 		struct stream *s = container_of(e, struct stream, ready_link);
 		s->flags &= (uint16_t)~STREAM_READY;
-		if (!(s->flags & (STREAM_CONNECTING | STREAM_HANDSHAKE | STREAM_FAILED | STREAM_LINGER)))
+		if ((s->flags & STREAM_LINGER) && !(s->flags & STREAM_FAILED))
+			stream_linger_on(s);
+		else if (!(s->flags & (STREAM_CONNECTING | STREAM_HANDSHAKE | STREAM_FAILED)))
 			s->user->on_readable(s);
 		streams_flush(w);
 	}
@@ -413,7 +415,7 @@ static void stream_linger_on(struct stream *s)
 	if (io == IO_EOF || io == IO_FAIL)
 		stream_fail(s, 0);
 	else if (io == IO_OK)
-		s->flags |= STREAM_RD; /* a flood: the deadline ends it */
+		stream_resume(s); /* more waits, for which no new event comes */
 }
 
 void stream_linger(struct stream *s, uint64_t for_ns)

@@ -175,15 +175,20 @@ static sluice_str fields_date(void)
 	return str_n(text, 29);
 }
 
+static int fields_add_date(struct fields *f, struct arena *a)
+{
+	sluice_str date = arena_str(a, fields_date());
+	return date.data ? fields_add(f, a, STR("Date"), date) : ERR_NO_MEMORY;
+}
+
 int fields_for_client(struct exchange *x, struct response_head *h)
 {
 	struct arena *a = x->px.arena;
 	if (x->origin) {
 		fields_drop_hop_by_hop(&h->fields);
-		return 0;
+		return fields_find(&h->fields, TOKEN_DATE) ? 0 : fields_add_date(&h->fields, a); /* RFC 9110 6.6.1 */
 	}
-	sluice_str date = arena_str(a, fields_date());
-	int err = date.data ? fields_add(&h->fields, a, STR("Date"), date) : ERR_NO_MEMORY;
+	int err = fields_add_date(&h->fields, a);
 	if (!err)
 		err = fields_add(&h->fields, a, STR("Server"), STR("sluice"));
 	if (!err && x->px.request_id.len)

@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from kit import certs as kit_certs  # noqa: E402
-from kit import client, h2client, origin as kit_origin, servers, tokens  # noqa: E402
+from kit import client, configs, h2client, origin as kit_origin, servers, tokens  # noqa: E402
 from kit.gateway import Gateway  # noqa: E402
 from kit.ports import free_port as kit_free_port  # noqa: E402
 
@@ -70,6 +70,16 @@ def origin():
     yield start
     for o in started:
         o.stop()
+
+
+@pytest.fixture
+def proxied(gateway, origin):
+    """proxied(behaviours, listener="max_head: 4KiB", upstream="retries: 0"): (gateway, origin), where the gateway passes
+    everything on to that one scripted origin. More keywords go to the gateway."""
+    def start(behaviours=None, listener="", upstream="", plugins="", up=None, **kw):
+        up = up or origin(behaviours)
+        return gateway(configs.proxy(listener, upstream, plugins), app=up.port, **kw), up
+    return start
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Access tokens, sound and forged, and the key sets they are verified with."""
 import base64
 import json
+import re
 import time
 
 import jwt
@@ -89,3 +90,25 @@ def tamper(token, **claims):
 
 def jwks(*keys):
     return json.dumps({"keys": [k.jwk() if isinstance(k, SigningKey) else k for k in keys]})
+
+
+def challenge(response):
+    """The one challenge of a response as (scheme, parameters); (None, {}) when it has none (RFC 9110 11.6.1)."""
+    text = response.header("www-authenticate")
+    if text is None:
+        return None, {}
+    scheme, _, rest = text.partition(" ")
+    parameters = re.findall(r'([a-z_]+)="((?:[^"\\]|\\.)*)"', rest)
+    assert rest == ", ".join(f'{n}="{v}"' for n, v in parameters), f"WWW-Authenticate: {text}"
+    return scheme, {n: re.sub(r"\\(.)", r"\1", v) for n, v in parameters}
+
+
+def refusal(response):
+    """The code of a problem document (RFC 9457), checked to be one that goes with its response; None for other bodies."""
+    if response.header("content-type") != "application/problem+json":
+        return None
+    document = json.loads(response.body)
+    assert document["status"] == response.status and document["title"] and document["request_id"], document
+    base, _, code = document["type"].rpartition("/")
+    assert base == "https://sluice.dev/problems", document
+    return code

@@ -124,10 +124,21 @@ static void test_credit(void **state)
 		assert_true(see(&m, FRAME_WINDOW_UPDATE, 0, 4, NS_PER_S));
 	}
 	for (unsigned i = 0; i < 10 * HTTP2_CONTROL_BURST; i++) {
-		meter_sent(&m, 16384);
+		meter_sent(&m, 16384, true);
 		for (unsigned j = 0; j < 8; j++)
 			assert_true(see(&m, FRAME_WINDOW_UPDATE, 0, 4, NS_PER_S));
 	}
+	for (unsigned i = 0; i < 10 * HTTP2_CONTROL_BURST; i++) {
+		meter_sent(&m, 1, false);
+		assert_true(see(&m, FRAME_PING, 0, 8, NS_PER_S));
+	}
+	unsigned n = 0;
+	for (; n < 10 * HTTP2_CONTROL_BURST; n++) { /* byte by byte, for want of a window */
+		meter_sent(&m, 1, true);
+		if (!see(&m, FRAME_WINDOW_UPDATE, 0, 4, NS_PER_S))
+			break;
+	}
+	assert_in_range(n, 1, HTTP2_CONTROL_BURST);
 }
 
 static void test_block(void **state)

@@ -1,0 +1,585 @@
+/* How requests and connections end: resets in every state, deadlines, drain, loss. */
+#include "peer.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "http2/memory.h"
+
+static void begin_nothing(struct call *call)
+{
+	(void)call;
+}
+
+static void begin_resume(struct call *call)
+{
+	call->c->ops->resume(call->c);
+}
+
+static void stay(struct call *call)
+{
+	(void)call;
+}
+
+static struct peer *peer_of(void (*on_request)(struct call *call))
+{
+	struct peer *p = peer_new();
+	p->on_request = on_request;
+	return p;
+}
+
+/* ---- resets by the client ---- */
+
+static void expect_gone(struct call *call)
+{
+	assert_int_equal(call->gone, 1);
+	assert_int_equal(call->gone_err, ERR_CLIENT_GONE);
+	assert_false(call->can_answer);
+	assert_true(call->c == NULL);
+}
+
+static void test_reset_everywhere(void **state)
+{
+	struct peer *p = peer_of(begin_nothing);
+	(void)state;
+	peer_start(p);
+	for (uint32_t id = 1; id <= 13; id += 2)
+		peer_post(p, id, "/");
+	peer_run(p);
+	peer_reset(p, 1, NGHTTP2_CANCEL); /* nothing happened yet */
+	peer_data(p, 3, "held", false);   /* a body waits */
+	peer_reset(p, 3, NGHTTP2_CANCEL);
+	p->calls[2].c->ops->resume(p->calls[2].c); /* between two parts of a body */
+	peer_data(p, 5, "part", false);
+	peer_run(p);
+	peer_reset(p, 5, NGHTTP2_NO_ERROR);
+	peer_data(p, 7, "", true); /* the request is complete */
+	peer_reset(p, 7, NGHTTP2_CANCEL);
+	call_head(&p->calls[4], 200, 100); /* a head was sent */
+	peer_run(p);
+	peer_reset(p, 9, NGHTTP2_CANCEL);
+	call_head(&p->calls[5], 200, -1); /* in the middle of the response */
+	(void)call_push(&p->calls[5], 100000);
+	peer_run(p);
+	peer_reset(p, 11, NGHTTP2_CANCEL);
+	call_answer(&p->calls[6], 200, "x"); /* answered, in this turn */
+	peer_reset(p, 13, NGHTTP2_CANCEL);
+	peer_run(p);
+	for (unsigned i = 0; i < 6; i++)
+		expect_gone(&p->calls[i]);
+	assert_int_equal(p->calls[6].gone + p->calls[6].sent, 1);
+	assert_int_equal(p->n_goaway, 0);
+	peer_get(p, 15, "/");
+	peer_run(p);
+	call_answer(&p->calls[7], 200, "fine");
+	peer_run(p);
+	assert_string_equal(peer_reply(p, 15)->body, "fine");
+	peer_free(&p);
+}
+
+/* A response that is out is sent, whatever the client says afterwards; also when it says so in the same breath. */
+static void test_reset_after_response(void **state)
+{
+	struct peer *p = peer_of(NULL);
+	(void)state;
+	peer_start(p);
+	peer_post(p, 1, "/");
+	peer_run(p);
+	assert_int_equal(p->calls[0].sent, 1);
+	peer_reset(p, 1, NGHTTP2_CANCEL);
+	peer_run(p);
+	assert_int_equal(p->calls[0].gone, 0);
+	peer_free(&p);
+}
+
+/* A head in pieces, and then a reset, or the end of the connection: no request ever was. */
+static void test_reset_of_half_a_head(void **state)
+{
+	struct peer *p = peer_of(NULL);
+	(void)state;
+	peer_start(p);
+	char block[200];
+	size_t n = peer_block(block, ":method", "GET", ":scheme", "http", NULL);
+	peer_frame(p, FRAME_HEADERS, FRAME_END_STREAM, 1, block, n);
+	peer_run(p);
+	(void)close(p->fd);
+	p->fd = -1;
+	assert_true(peer_ends(p, 500));
+	assert_int_equal(p->n_calls, 0);
+	peer_free(&p);
+}
+
+/* The exchange that lives longer than its client: what it does then goes nowhere. */
+static void test_after_gone(void **state)
+{
+	struct peer *p = peer_of(begin_nothing);
+	(void)state;
+	peer_start(p);
+	peer_post(p, 1, "/");
+	peer_run(p);
+	struct call *call = &p->calls[0];
+	call->keep = true;
+	peer_data(p, 1, "body", false);
+	peer_reset(p, 1, NGHTTP2_CANCEL);
+	peer_run(p);
+	assert_int_equal(call->gone, 1);
+	call->c->ops->resume(call->c);
+	call_head(call, 200, -1);
+	assert_false(call_push(call, 1 << 20));
+	call->c->ops->end(call->c, NULL);
+	peer_run(p);
+	assert_int_equal(call->sent, 0);
+	assert_int_equal(peer_reply(p, 1)->status, 0);
+	call_finish(call);
+	peer_get(p, 3, "/");
+	peer_run(p);
+	call_answer(&p->calls[1], 200, "x");
+	peer_run(p);
+	assert_int_equal(peer_reply(p, 3)->status, 200);
+	peer_free(&p);
+}
+
+/* ---- loss of the connection ---- */
+
+static void test_client_leaves(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		struct peer *p = peer_of(begin_nothing);
+		peer_start(p);
+		for (uint32_t id = 1; id <= 9; id += 2)
+			peer_post(p, id, "/");
+		peer_run(p);
+		p->calls[1].keep = how == 1;
+		call_head(&p->calls[2], 200, -1);
+		(void)call_push(&p->calls[2], 200000);
+		peer_run(p);
+		if (how == 2) { /* it leaves with our bytes unread */
+			p->no_read = true;
+			(void)call_push(&p->calls[2], 200000);
+			peer_run(p);
+		}
+		(void)close(p->fd);
+		p->fd = -1;
+		p->eof = true;
+		peer_run(p);
+		for (unsigned i = 0; i < 5; i++) {
+			assert_int_equal(p->calls[i].gone, 1);
+			assert_int_equal(p->calls[i].gone_err, ERR_CLIENT_GONE);
+			assert_false(p->calls[i].can_answer);
+		}
+		if (how == 1) { /* the connection waits for its last exchange */
+			assert_non_null(p->server);
+			call_finish(&p->calls[1]);
+			peer_run(p);
+		}
+		assert_null(p->server);
+		assert_int_equal(memory_in_use(), 0);
+		peer_free(&p);
+	}
+}
+
+static void test_abort(void **state)
+{
+	struct peer *p = peer_of(begin_nothing);
+	(void)state;
+	peer_start(p);
+	peer_post(p, 1, "/");
+	peer_get(p, 3, "/");
+	peer_run(p);
+	call_answer(&p->calls[1], 200, "x");
+	http2_server_abort(p->server);
+	assert_null(p->server);
+	assert_int_equal(p->calls[0].gone_err, ERR_SHUTTING_DOWN);
+	assert_false(p->calls[0].can_answer);
+	peer_free(&p);
+}
+
+/* ---- deadlines ---- */
+
+static void test_idle(void **state)
+{
+	struct peer *p = peer_of(NULL);
+	(void)state;
+	p->conf.idle_ns = 60 * NS_PER_MS;
+	peer_start(p);
+	peer_wait(p, 30);
+	peer_get(p, 1, "/"); /* begins anew */
+	peer_wait(p, 40);
+	assert_int_equal(p->n_goaway, 0);
+	assert_int_equal(peer_reply(p, 1)->status, 200);
+	assert_true(peer_ends(p, 500));
+	assert_int_equal(p->n_goaway, 1);
+	assert_int_equal(p->goaway_code, NGHTTP2_NO_ERROR);
+	assert_int_equal(p->goaway_last, 1);
+	peer_free(&p);
+
+	p = peer_of(NULL); /* one that never says a word */
+	p->conf.idle_ns = 30 * NS_PER_MS;
+	peer_open(p);
+	assert_true(peer_ends(p, 500));
+	peer_free(&p);
+
+	p = peer_of(begin_nothing); /* a request in progress is not idle */
+	p->conf.idle_ns = 30 * NS_PER_MS;
+	peer_start(p);
+	peer_get(p, 1, "/");
+	peer_wait(p, 120);
+	assert_int_equal(p->n_goaway, 0);
+	call_answer(&p->calls[0], 200, "x");
+	peer_run(p);
+	assert_true(peer_ends(p, 500));
+	peer_free(&p);
+}
+
+/* PINGs keep nothing alive. */
+static void test_idle_with_pings(void **state)
+{
+	struct peer *p = peer_of(NULL);
+	(void)state;
+	p->conf.idle_ns = 60 * NS_PER_MS;
+	peer_start(p);
+	for (int i = 0; i < 8; i++) {
+		peer_frame(p, FRAME_PING, 0, 0, "12345678", 8);
+		peer_wait(p, 15);
+	}
+	assert_int_equal(p->n_goaway, 1);
+	assert_true(p->n_ping_acks >= 2);
+	assert_true(peer_ends(p, 500));
+	peer_free(&p);
+}
+
+static void test_head_timeout(void **state)
+{
+	struct peer *p = peer_of(begin_nothing);
+	char block[200];
+	(void)state;
+	p->conf.head_ns = 40 * NS_PER_MS;
+	peer_start(p);
+	peer_get(p, 1, "/");
+	peer_run(p);
+	size_t n = peer_block(block, ":method", "GET", ":scheme", "http", ":path", "/x", NULL);
+	peer_frame(p, FRAME_HEADERS, FRAME_END_STREAM, 3, block, n);
+	peer_wait(p, 120);
+	assert_int_equal(p->n_calls, 2);
+	assert_int_equal(p->calls[1].bad, ERR_HEAD_TIMEOUT);
+	assert_int_equal(peer_reply(p, 3)->status, 408);
+	assert_int_equal(p->n_goaway, 1);
+	assert_int_equal(p->goaway_last, 3);
+	assert_int_equal(p->calls[0].gone, 0); /* the others are finished */
+	call_answer(&p->calls[0], 200, "x");
+	peer_run(p);
+	assert_int_equal(peer_reply(p, 1)->status, 200);
+	assert_true(peer_ends(p, 500));
+	peer_free(&p);
+
+	p = peer_of(NULL); /* not even the frame is whole */
+	p->conf.head_ns = 40 * NS_PER_MS;
+	peer_start(p);
+	peer_bytes(p, "\0\0\x50\1\5\0\0\0\1\0", 10);
+	assert_true(peer_ends(p, 500));
+	assert_int_equal(peer_reply(p, 1)->status, 408);
+	peer_free(&p);
+}
+
+static void test_body_timeout(void **state)
+{
+	struct peer *p = peer_of(begin_resume);
+	(void)state;
+	p->conf.body_ns = 60 * NS_PER_MS;
+	peer_start(p);
+	peer_post(p, 1, "/");
+	peer_post(p, 3, "/");
+	for (int i = 0; i < 4; i++) {
+		peer_data(p, 3, "more", false); /* keeps going */
+		peer_wait(p, 30);
+	}
+	assert_int_equal(p->calls[0].gone, 1);
+	assert_int_equal(p->calls[0].gone_err, ERR_BODY_TIMEOUT);
+	assert_true(p->calls[0].can_answer);
+	assert_int_equal(peer_reply(p, 1)->status, 408);
+	assert_true(peer_reply(p, 1)->reset);
+	assert_int_equal(peer_reply(p, 1)->reset_code, NGHTTP2_NO_ERROR);
+	assert_int_equal(p->calls[1].gone, 0);
+	peer_data(p, 3, "", true);
+	peer_run(p);
+	call_answer(&p->calls[1], 200, "x");
+	peer_run(p);
+	assert_int_equal(peer_reply(p, 3)->status, 200);
+	assert_int_equal(p->n_goaway, 0);
+	peer_free(&p);
+}
+
+/* Held by the exchange, a body is not late. */
+static void test_held_is_not_late(void **state)
+{
+	struct peer *p = peer_of(begin_nothing);
+	(void)state;
+	p->conf.body_ns = 30 * NS_PER_MS;
+	peer_start(p);
+	peer_post(p, 1, "/");
+	peer_data(p, 1, "x", false);
+	peer_wait(p, 100);
+	assert_int_equal(p->calls[0].gone, 0);
+	p->calls[0].c->ops->resume(p->calls[0].c);
+	peer_run(p);
+	p->calls[0].c->ops->hold(p->calls[0].c);
+	peer_wait(p, 100);
+	assert_int_equal(p->calls[0].gone, 0);
+	p->calls[0].c->ops->resume(p->calls[0].c);
+	peer_wait(p, 100);
+	assert_int_equal(p->calls[0].gone_err, ERR_BODY_TIMEOUT);
+	peer_free(&p);
+}
+
+/* A client whose window stays shut. */
+static void test_stalled_window(void **state)
+{
+	struct peer *p = peer_of(begin_nothing);
+	(void)state;
+	p->conf.body_ns = 60 * NS_PER_MS;
+	p->no_updates = true;
+	peer_start(p);
+	peer_get(p, 1, "/");
+	peer_get(p, 3, "/");
+	peer_run(p);
+	call_head(&p->calls[0], 200, 100000);
+	(void)call_push(&p->calls[0], 100000);
+	p->calls[0].c->ops->end(p->calls[0].c, NULL);
+	for (int i = 0; i < 5; i++) { /* slow is not stalled */
+		peer_wait(p, 30);
+		peer_update(p, 0, 100);
+		peer_update(p, 1, 100);
+	}
+	assert_int_equal(p->calls[0].gone, 0);
+	peer_wait(p, 200);
+	assert_int_equal(p->calls[0].gone, 1);
+	assert_int_equal(p->calls[0].gone_err, ERR_CLIENT_STALLED);
+	assert_true(peer_reply(p, 1)->reset);
+	assert_int_equal(peer_reply(p, 1)->reset_code, NGHTTP2_CANCEL);
+	assert_int_equal(p->calls[1].gone, 0); /* waits for the exchange, not for the client */
+	call_answer(&p->calls[1], 204, "");
+	peer_run(p);
+	assert_int_equal(peer_reply(p, 3)->status, 204);
+	peer_free(&p);
+}
+
+/* One that reads nothing at all. */
+static void test_stalled_socket(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 2; how++) {
+		struct peer *p = peer_of(begin_nothing);
+		p->conf.body_ns = 50 * NS_PER_MS;
+		peer_start(p);
+		peer_update(p, 0, 100 << 20);
+		peer_frame(p, FRAME_SETTINGS, 0, 0, "\0\4\x06\0\0\0", 6);
+		peer_get(p, 1, "/");
+		peer_run(p);
+		p->no_read = true;
+		call_head(&p->calls[0], 200, -1);
+		for (unsigned i = 0; i < 50; i++) {
+			while (!p->calls[0].full)
+				(void)call_push(&p->calls[0], 16384);
+			peer_run(p);
+		}
+		if (how == 1) { /* the exchange has given up already: nothing else tells that the client is dead */
+			p->calls[0].c->ops->abort(p->calls[0].c);
+			call_finish(&p->calls[0]);
+		}
+		assert_true(peer_ends(p, 1000));
+		if (how == 0) {
+			assert_int_equal(p->calls[0].gone, 1);
+			assert_int_equal(p->calls[0].gone_err, ERR_CLIENT_STALLED);
+		}
+		assert_int_equal(memory_in_use(), 0);
+		peer_free(&p);
+	}
+}
+
+/* The exchange is through, and the client does not take what is left. */
+static void test_stalled_after_finish(void **state)
+{
+	struct peer *p = peer_of(begin_nothing);
+	(void)state;
+	p->conf.body_ns = 50 * NS_PER_MS;
+	p->conf.idle_ns = 50 * NS_PER_MS;
+	p->no_updates = true;
+	peer_start(p);
+	peer_get(p, 1, "/");
+	peer_run(p);
+	call_head(&p->calls[0], 200, 100000);
+	(void)call_push(&p->calls[0], 100000);
+	p->calls[0].c->ops->end(p->calls[0].c, NULL);
+	call_finish(&p->calls[0]);
+	assert_true(peer_ends(p, 1000));
+	assert_true(peer_reply(p, 1)->reset);
+	assert_int_equal(peer_reply(p, 1)->reset_code, NGHTTP2_CANCEL);
+	assert_int_equal(p->goaway_code, NGHTTP2_NO_ERROR);
+	peer_free(&p);
+}
+
+/* ---- drain ---- */
+
+static void test_drain_idle(void **state)
+{
+	struct peer *p = peer_of(NULL);
+	(void)state;
+	peer_start(p);
+	peer_get(p, 1, "/");
+	peer_run(p);
+	http2_server_drain(p->server, 5 * NS_PER_S);
+	assert_true(peer_ends(p, 500)); /* as soon as the client has heard it */
+	assert_int_equal(p->n_goaway, 2);
+	assert_int_equal(p->first_goaway_last, 0x7fffffff);
+	assert_int_equal(p->goaway_last, 1);
+	assert_int_equal(p->goaway_code, NGHTTP2_NO_ERROR);
+	peer_free(&p);
+}
+
+/* What the client sent before it knew is served; what it sends afterwards it may send elsewhere. */
+static void test_drain_busy(void **state)
+{
+	struct peer *p = peer_of(begin_nothing);
+	(void)state;
+	p->quiet = true; /* the test answers PING */
+	peer_start(p);
+	peer_get(p, 1, "/");
+	peer_run(p);
+	http2_server_drain(p->server, 5 * NS_PER_S);
+	http2_server_drain(p->server, 5 * NS_PER_S); /* once is enough */
+	peer_get(p, 3, "/"); /* on its way */
+	peer_run(p);
+	assert_int_equal(p->n_calls, 2);
+	assert_int_equal(p->n_goaway, 1);
+	peer_frame(p, FRAME_PING, FRAME_ACK, 0, "\0\0\0\0\0\0\0\0", 8);
+	peer_run(p);
+	assert_int_equal(p->n_goaway, 2);
+	assert_int_equal(p->goaway_last, 3);
+	peer_get(p, 5, "/"); /* it knew */
+	peer_run(p);
+	assert_int_equal(p->n_calls, 2);
+	call_answer(&p->calls[0], 200, "one");
+	peer_run(p);
+	assert_non_null(p->server);
+	call_answer(&p->calls[1], 200, "two");
+	assert_true(peer_ends(p, 500));
+	assert_string_equal(peer_reply(p, 1)->body, "one");
+	assert_string_equal(peer_reply(p, 3)->body, "two");
+	peer_free(&p);
+}
+
+/* A client that answers no PING: after a while it has heard it all the same. */
+static void test_drain_silent(void **state)
+{
+	struct peer *p = peer_of(NULL);
+	(void)state;
+	p->quiet = true;
+	peer_start(p);
+	http2_server_drain(p->server, 50 * NS_PER_MS);
+	peer_wait(p, 20);
+	assert_int_equal(p->n_goaway, 1);
+	assert_true(peer_ends(p, 500));
+	assert_int_equal(p->n_goaway, 2);
+	peer_free(&p);
+}
+
+/* The client says goodbye: what is in progress is finished. */
+static void test_goaway_from_client(void **state)
+{
+	struct peer *p = peer_of(begin_nothing);
+	(void)state;
+	peer_start(p);
+	peer_get(p, 1, "/");
+	peer_frame(p, FRAME_GOAWAY, 0, 0, "\0\0\0\0\0\0\0\0bye", 11);
+	peer_run(p);
+	assert_int_equal(p->calls[0].gone, 0);
+	call_answer(&p->calls[0], 200, "x");
+	assert_true(peer_ends(p, 500));
+	assert_string_equal(peer_reply(p, 1)->body, "x");
+	peer_free(&p);
+}
+
+/* A response that is out but not told to be sent yet is not lost when the connection ends politely. */
+static void test_sent_while_ending(void **state)
+{
+	struct peer *p = peer_of(begin_nothing);
+	(void)state;
+	p->on_sent = stay;
+	peer_start(p);
+	peer_get(p, 1, "/");
+	peer_run(p);
+	call_answer(&p->calls[0], 200, "x");
+	peer_run(p);
+	assert_int_equal(p->calls[0].sent, 1);
+	peer_bytes(p, "\0\0\0\0\0\0\0\0\0", 9); /* DATA on stream 0 */
+	peer_run(p);
+	assert_non_null(p->server); /* the exchange is not through */
+	assert_int_equal(p->calls[0].gone, 0);
+	call_finish(&p->calls[0]);
+	assert_true(peer_ends(p, 500));
+	assert_int_equal(p->goaway_code, NGHTTP2_PROTOCOL_ERROR);
+	peer_free(&p);
+}
+
+/* ---- memory ---- */
+
+/* An idle connection holds no block, and few KiB. */
+static void test_idle_memory(void **state)
+{
+	struct peer *p = peer_of(NULL);
+	(void)state;
+	peer_start(p);
+	for (uint32_t id = 1; id < 200; id += 2) {
+		peer_get(p, id, "/");
+		peer_run(p);
+	}
+	assert_null(p->s.in.first);
+	assert_null(p->s.out.first);
+	assert_true(memory_in_use() < 40 * 1024); /* 16 KiB are the library's buffer for frames, of which it touches a page */
+	peer_free(&p);
+}
+
+/* A budget too small for the response's head: the client is told that it gets none. */
+static void begin_too_much(struct call *call)
+{
+	static char value[40000];
+	struct response_head h = { .status = 200, .body = BODY_CHUNKED };
+	memset(value, 'v', sizeof(value) - 1);
+	check(fields_add(&h.fields, &call->c->arena, STR("x-long"), str_of(value)) == 0, "no memory for %s", "a field");
+	call->c->ops->head(call->c, &h);
+}
+
+static void test_budget(void **state)
+{
+	struct peer *p = peer_of(begin_too_much);
+	(void)state;
+	p->conf.budget = 16384;
+	peer_start(p);
+	peer_get(p, 1, "/");
+	peer_run(p);
+	assert_int_equal(p->calls[0].gone, 1);
+	assert_int_equal(p->calls[0].gone_err, ERR_NO_MEMORY);
+	assert_true(peer_reply(p, 1)->reset);
+	assert_int_equal(peer_reply(p, 1)->reset_code, NGHTTP2_INTERNAL_ERROR);
+	assert_int_equal(p->n_goaway, 0);
+	peer_free(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_reset_everywhere),     cmocka_unit_test(test_reset_after_response),
+		cmocka_unit_test(test_reset_of_half_a_head), cmocka_unit_test(test_after_gone),
+		cmocka_unit_test(test_client_leaves),        cmocka_unit_test(test_abort),
+		cmocka_unit_test(test_idle),                 cmocka_unit_test(test_idle_with_pings),
+		cmocka_unit_test(test_head_timeout),         cmocka_unit_test(test_body_timeout),
+		cmocka_unit_test(test_held_is_not_late),     cmocka_unit_test(test_stalled_window),
+		cmocka_unit_test(test_stalled_socket),       cmocka_unit_test(test_stalled_after_finish),
+		cmocka_unit_test(test_drain_idle),           cmocka_unit_test(test_drain_busy),
+		cmocka_unit_test(test_drain_silent),         cmocka_unit_test(test_goaway_from_client),
+		cmocka_unit_test(test_sent_while_ending),    cmocka_unit_test(test_idle_memory),
+		cmocka_unit_test(test_budget),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
