@@ -1,0 +1,100 @@
+"""Runs the programs that make load, and reads the processor time of the proxy at the moment when load begins and ends."""
+import json
+import re
+import select
+import subprocess
+import time
+
+from .process import Process
+
+SLACK = 40.0    # seconds that a load may take beyond its own time
+
+
+class LoadFailed(Exception):
+    pass
+
+
+def _line(process, seconds):
+    ready, _, _ = select.select([process.proc.stdout], [], [], seconds)
+    line = process.proc.stdout.readline() if ready else ""
+    if not line:
+        raise LoadFailed("the load did not come to an end" if not ready else "the load failed: " + process.log_tail(300).strip())
+    return line
+
+
+class Gated:
+    """A load that waits, once its connections are open, and again at its end, with all of them still open."""
+
+    def __init__(self, argv, cpu, log):
+        self.process = Process([*argv[:-1], "--gate", argv[-1]], cpu=cpu, log=log, pipe=True)
+        try:
+            _line(self.process, SLACK)
+        except LoadFailed:
+            self.process.stop()
+            raise
+
+    def go(self):
+        self.process.proc.stdin.write("go\n")
+        self.process.proc.stdin.flush()
+
+    def result(self, seconds):
+        return json.loads(_line(self.process, seconds + SLACK))
+
+    def stop(self):
+        self.process.stop()
+
+
+def measured(argv, seconds, running, cpu, log):
+    """The result of a gated load, with the processor time that `running` took for it."""
+    load = Gated(argv, cpu, log)
+    try:
+        before = running.process.cpu_seconds()
+        load.go()
+        result = load.result(seconds)
+        result["cpu_seconds"] = running.process.cpu_seconds() - before
+        return result
+    finally:
+        load.stop()
+
+
+def parse_h2load(text):
+    """What h2load said, in the words of our own programs."""
+    done = re.search(r"^requests: \d+ total, \d+ started, (\d+) done, \d+ succeeded, (\d+) failed, (\d+) errored, (\d+) timeout",
+                     text, re.M)
+    finished = re.search(r"^finished in ([\d.]+)(us|ms|s),", text, re.M)
+    good = re.search(r"^status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", text, re.M)
+    if not done or not finished or not good:
+        raise LoadFailed("h2load: " + (text.strip().splitlines() or ["no word"])[-1][:200])
+    protocol = re.search(r"^TLS Protocol: (\S+)", text, re.M)
+    cipher = re.search(r"^Cipher: (\S+)", text, re.M)
+    application = re.search(r"^Application protocol: (\S+)", text, re.M)
+    status = sum(int(good[i]) for i in (2, 3, 4))
+    return {
+        "requests": int(good[1]),
+        "seconds": float(finished[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1.0}[finished[2]],
+        "failed": {"broken": max(0, int(done[2]) - status), "status": status, "stuck": int(done[4])},
+        "tls": f"{protocol[1]} {cipher[1]}" if protocol and cipher else "",
+        "application": application[1] if application else "",
+    }
+
+
+def h2load(argv, seconds, running, cpu, log):
+    """The same for h2load; opening its few connections is part of it."""
+    process = Process(["h2load", *argv], cpu=cpu, log=log, pipe=True)
+    try:
+        before = running.process.cpu_seconds()
+        started = time.monotonic()
+        try:
+            text, _ = process.proc.communicate(timeout=seconds + SLACK)
+        except subprocess.TimeoutExpired:
+            raise LoadFailed("h2load did not come to an end") from None
+        result = parse_h2load(text)
+        result["cpu_seconds"] = running.process.cpu_seconds() - before
+        result["elapsed"] = time.monotonic() - started
+        return result
+    finally:
+        process.stop()
+
+
+def failures(result):
+    return sum(result["failed"].values())

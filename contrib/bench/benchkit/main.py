@@ -1,0 +1,313 @@
+"""The command: what is asked for, the servers behind, and the rounds."""
+import argparse
+import dataclasses
+import fnmatch
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from . import chart, drive, machine, material, peers, process, programs, report, scenario
+
+HERE = Path(__file__).resolve().parent.parent
+ROOT = HERE.parent.parent
+SERVERS_MOST = 1000
+TOOLS = "gcc libc6-dev libssl-dev libnghttp2-dev openssl nghttp2-client redis-server"
+DEFAULTS = {
+    "tls": False, "h2": False, "h2c": False, "websocket": False, "jwt": False, "limit": "", "routes": 0, "reload": False,
+    "server_count": 1,
+}
+
+
+def server_addresses(port, count):
+    """Where origin listens: see origin.c."""
+    return [f"127.0.0.1:{port}"] + [f"127.1.{i // 250}.{i % 250 + 1}:{port}" for i in range(count - 1)]
+
+
+class Participant:
+    """A peer in one scenario, with one variant of its settings."""
+
+    def __init__(self, peer, variant, what, settings):
+        self.peer, self.variant, self.scenario, self.settings = peer, variant, what, settings
+        self.running, self.samples, self.refused, self.facts = None, [], None, {}
+
+    def reject(self, why):
+        self.refused = str(why)
+        self.stop()
+
+    def stop(self):
+        if self.running:
+            self.running.stop()
+            self.running = None
+
+
+class Bench:
+    """What scenarios need to know, and the servers behind the peers."""
+
+    def __init__(self, options):
+        self.folder = Path(options.out).resolve()
+        self.work = self.folder / "work"
+        self.rounds, self.seconds = options.rounds, options.secs
+        self.proxy_cpu, self.load_cpu = options.cpus
+        self.gateway, self.plugin_dirs = options.gateway, options.plugin_dir
+        self.programs = programs.build(self.folder / "bin")
+        self.material = material.Material(self.folder / "keys", self.programs["mint"])
+        self.ports, self.behind = {}, []
+        self.work.mkdir(parents=True, exist_ok=True)
+
+    def say(self, text):
+        print(text, flush=True)
+
+    def log(self, name):
+        return self.work / f"{name}.log"
+
+    def start_servers(self):
+        self._server("h1", lambda port: [self.programs["origin"], port, SERVERS_MOST], 19900)
+        self._server("h2c", lambda port: [self.programs["h2origin"], port], 19910)
+        self._server("websocket", lambda port: [self.programs["websocket"], "serve", port], 19920)
+        self._server("redis", lambda port: ["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly",
+                                            "no", "--dir", self.work, "--daemonize", "no"], 19930)
+
+    def _server(self, name, command, port):
+        port = peers.free_port(port)
+        server = process.Process(command(port), cpu=self.load_cpu, log=self.log(name))
+        self.behind.append(server)
+        if not peers.wait_for_port(port, server):
+            raise RuntimeError(f"{name} did not start: {server.log_tail()}")
+        self.ports[name] = port
+
+    def values(self, what, settings, port):
+        """What the templates know."""
+        own = {**DEFAULTS, **settings}
+        m = self.material
+        own.update(
+            port=port, admin_port=peers.free_port(port + 1), redis_port=self.ports["redis"],
+            servers=server_addresses(self.ports[what.origin], own["server_count"]),
+            certificate=m.certificate, key=m.key, both=m.both, jwks=m.jwks, rsa_public=m.rsa_public, issuer=material.ISSUER,
+            audience=material.AUDIENCE, programs=self.programs, gateway=self.gateway, root=os.geteuid() == 0,
+            plugin_dirs=[a for d in self.plugin_dirs for a in ("--plugin-dir", d)])
+        return own
+
+    def start(self, p):
+        port = peers.free_port(18000)
+        folder = self.work / f"{p.peer.name}{'-' + str(p.settings.get('routes') or p.settings.get('server_count') or '')}"
+        p.running = peers.start(p.peer, folder, self.values(p.scenario, p.settings, port), self.proxy_cpu)
+
+    def stop(self):
+        for server in self.behind:
+            server.stop()
+
+
+# ---- one scenario ---------------------------------------------------------------------------------------------------
+
+def participants_of(what, chosen):
+    found = []
+    for peer in chosen:
+        if peer.name == "floor":
+            own = what.for_floor()
+            if own and (what.only is None or "floor" in what.only):
+                found.append(Participant(peer, "", own, {**own.settings}))
+        elif what.takes_part(peer):
+            found += [Participant(peer, label, dataclasses.replace(what), {**what.settings, **more})
+                      for label, more in what.variants.items()]
+    return found
+
+
+def guarded(p, action):
+    """action(), or the participant is out."""
+    try:
+        return action()
+    except (peers.Unsupported, drive.LoadFailed) as e:
+        died = p.running and not p.running.process.running()
+        p.reject(f"{e}{'; it died: ' + p.running.process.log_tail(200).strip() if died else ''}")
+        return None
+
+
+def sampled(bench, p, turn):
+    """One sample; the peer started anew for it where the scenario says so."""
+    try:
+        if p.scenario.fresh_process:
+            p.stop()
+            bench.start(p)
+        return p.scenario.sample(bench, p.running, turn)
+    finally:
+        if p.scenario.fresh_process:
+            p.stop()
+
+
+def run_scenario(bench, what, chosen):
+    participants = participants_of(what, chosen)
+    bench.say(f"\n{what.name}: {what.title}")
+    try:
+        for p in participants:
+            p.scenario.prepare(bench)
+            guarded(p, lambda: bench.start(p))
+        for p in participants:
+            if p.running:
+                guarded(p, lambda: p.scenario.probe(bench, p.running))
+            if p.scenario.fresh_process:
+                p.stop()
+        able = [p for p in participants if not p.refused]
+        if able:
+            what.calibrate(bench, able)
+        for turn in range(bench.rounds):
+            for p in [p for p in able if not p.refused]:
+                sample = guarded(p, lambda: sampled(bench, p, turn))
+                if sample:
+                    p.samples.append(sample)
+    finally:
+        for p in participants:
+            p.stop()
+    record = report.scenario_record(what, participants)
+    bench.say("\n".join(report.table(record)[1:]))
+    return record
+
+
+# ---- the whole -------------------------------------------------------------------------------------------------------
+
+def estimate(what, chosen, rounds, secs):
+    """Seconds that a scenario takes, roughly."""
+    n = len(participants_of(what, chosen))
+    return n * (1.5 + rounds * (secs + 0.4 + (1.5 if what.fresh_process else 0)))
+
+
+def select(names, patterns, kind):
+    if not patterns:
+        return list(names)
+    chosen = []
+    for pattern in patterns.split(","):
+        hits = [n for n in names if fnmatch.fnmatch(n, pattern)]
+        if not hits:
+            raise SystemExit(f"bench: no {kind} {pattern}; there are: {', '.join(names)}")
+        chosen += [n for n in hits if n not in chosen]
+    return [n for n in names if n in chosen]
+
+
+def install(chosen, skip):
+    """Debian's packages of the tools and peers, by the functions of contrib/common.sh."""
+    wanted = [TOOLS, *(" ".join(p.packages) for p in chosen)]
+    for packages in wanted if not skip else ():
+        done = subprocess.run(["sh", "-c", f'. "{HERE.parent}/common.sh"; need {packages}', str(HERE.parent / "bench")],
+                              stdin=subprocess.DEVNULL) if packages else None
+        if done and done.returncode and packages is TOOLS:
+            raise SystemExit("bench: the tools are missing; see above")
+
+
+def find_gateway(options):
+    """The program that is measured: the one named, or one built here without debugging or sanitizers."""
+    if options.gateway:
+        options.gateway = str(Path(options.gateway).resolve())
+        beside = Path(options.gateway).parent.parent.parent / "plugins" / "modules"
+        if not options.plugin_dir and beside.is_dir():
+            options.plugin_dir = [str(beside)]
+        return
+    folder = Path(options.out).resolve() / "gateway"
+    print("building the gateway", flush=True)
+    script = f'. "{HERE.parent}/common.sh"; need $build_packages; build "{folder}"'
+    if options.no_install:
+        script = script.replace("need $build_packages; ", "")
+    if subprocess.run(["sh", "-c", script, str(HERE.parent / "bench")], stdin=subprocess.DEVNULL).returncode:
+        raise SystemExit("bench: the gateway does not build")
+    options.gateway, options.plugin_dir = str(folder / "gateway/app/sluice"), [str(folder / "plugins/modules")]
+
+
+def parse(argv):
+    a = argparse.ArgumentParser(prog="bench", description="Measures Sluice beside other proxies on this machine.")
+    a.add_argument("--quick", action="store_true", help="2 rounds of 1 second: to see that it works, not to quote")
+    a.add_argument("--only", metavar="PEERS", help="peers, separated by commas; * is a wildcard; floor is always there")
+    a.add_argument("--scenario", metavar="NAMES", help="scenarios, separated by commas; * is a wildcard")
+    a.add_argument("--rounds", type=int, help="interleaved rounds (5)")
+    a.add_argument("--secs", type=float, help="seconds of a sample (3)")
+    a.add_argument("--budget", type=float, default=90, metavar="MINUTES", help="begin no scenario that would end later (90)")
+    a.add_argument("--gateway", metavar="PROGRAM", help="the sluice to measure; left out, one is built")
+    a.add_argument("--plugin-dir", action="append", default=[], metavar="DIR", help="where its plugins are")
+    a.add_argument("--out", default=str(ROOT / "build-bench"), metavar="DIR", help="results and work files (build-bench)")
+    a.add_argument("--cpus", default="0,1", metavar="PROXY,LOAD", help="processors for the proxy, and for load and servers (0,1)")
+    a.add_argument("--no-install", action="store_true", help="install nothing; peers that are missing are left out")
+    a.add_argument("--require", action="store_true", help="fail when sluice does not support a scenario")
+    a.add_argument("--list", action="store_true", help="list scenarios and peers, and end")
+    o = a.parse_args(argv)
+    o.rounds = o.rounds or (2 if o.quick else 5)
+    o.secs = o.secs or (1.0 if o.quick else 3.0)
+    try:
+        o.cpus = tuple(int(c) for c in o.cpus.split(","))
+        ok = len(o.cpus) == 2 and o.cpus[0] != o.cpus[1] and set(o.cpus) <= set(machine.processors())
+    except ValueError:
+        ok = False
+    if not ok:
+        a.error(f"--cpus: two of the processors {', '.join(map(str, machine.processors()))}")
+    return o
+
+
+def listing(scenarios):
+    for s in scenarios:
+        who = ", ".join(p.name for p in peers.PEERS.values() if s.takes_part(p) or (p.name == "floor" and s.for_floor()))
+        print(f"{s.name:18} {s.title} ({s.unit})\n{'':18}   {who}")
+
+
+def measure(bench, options, scenarios, chosen, missing):
+    idle = machine.load()
+    result = {"format": report.FORMAT, "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": machine.facts(),
+              "versions": {p.name: p.version_text() for p in chosen if p.name not in ("floor", "sluice")},
+              "libraries": machine.libraries(), "load_before": idle, "busy_machine": idle > 0.7,
+              "options": {"rounds": options.rounds, "seconds": options.secs, "cpus": options.cpus, "quick": options.quick},
+              "peers_missing": missing, "scenarios": [], "left_out": []}
+    if "sluice" in [p.name for p in chosen]:
+        result["versions"] = {"sluice": (machine.output(options.gateway, "version") or "?").split("\n")[0].split()[-1],
+                              **result["versions"]}
+    end = time.monotonic() + 60 * options.budget
+    for what in scenarios:
+        if time.monotonic() + estimate(what, chosen, options.rounds, options.secs) > end:
+            result["left_out"].append(f"{what.name} (time is up)")
+            continue
+        result["scenarios"].append(run_scenario(bench, what, chosen))
+        save(bench, result)
+    return result
+
+
+def save(bench, result):
+    report.write_json(bench.folder / "result.json", result)
+    (bench.folder / "result.txt").write_text(report.text(result))
+    (bench.folder / "result.svg").write_text(chart.svg(result))
+
+
+def on_signal(number, _):
+    raise SystemExit(128 + number)
+
+
+def main(argv=None):
+    options = parse(argv)
+    scenarios = {s.name: s for s in scenario.load_all()}
+    names = select(scenarios, options.scenario, "scenario")
+    if options.list:
+        listing([scenarios[n] for n in names])
+        return 0
+    chosen = [peers.PEERS[n] for n in select(peers.PEERS, options.only, "peer")]
+    if peers.PEERS["floor"] not in chosen:
+        chosen.insert(0, peers.PEERS["floor"])
+    install(chosen, options.no_install)
+    missing = [p.name for p in chosen if p.packages and not p.installed()]
+    chosen = [p for p in chosen if p.name not in missing]
+    if missing:
+        print(f"left out, not installed: {', '.join(missing)}", flush=True)
+    if "sluice" in [p.name for p in chosen]:
+        find_gateway(options)
+    process.guard()
+    for s in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(s, on_signal)
+    os.sched_setaffinity(0, {options.cpus[1]})
+    bench = Bench(options)
+    try:
+        bench.start_servers()
+        result = measure(bench, options, [scenarios[n] for n in names], chosen, missing)
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        bench.stop()
+    print(f"\n{bench.folder}/result.txt, result.json, result.svg")
+    bad = report.verdict(result, options.require)
+    for line in bad:
+        print(f"sluice: {line}", file=sys.stderr)
+    return 1 if bad else 0

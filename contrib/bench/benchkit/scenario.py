@@ -1,0 +1,259 @@
+"""Kinds of scenarios. The scenarios themselves stand in ../scenarios, one family a file."""
+import dataclasses
+import importlib.util
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import drive
+from .peers import Unsupported
+
+FOLDER = Path(__file__).resolve().parent.parent / "scenarios"
+
+CPU = "us of CPU per request"
+PROBE_SECONDS = 0.3
+
+
+@dataclass
+class Scenario:
+    name: str
+    title: str
+    needs: frozenset = frozenset(["plain"])
+    settings: dict = field(default_factory=dict)            # for the peers' templates
+    variants: dict = field(default_factory=lambda: {"": {}})    # measured side by side: label -> further settings
+    origin: str = "h1"                                      # which server stands behind
+    only: frozenset = None                                  # peers, when not all that can
+    unit: str = CPU
+    what: str = "requests"                                  # what `requests` of a result counts
+    fresh_process: bool = False                             # each sample starts the peer anew
+
+    def for_floor(self):
+        """What the floor does in this scenario, or None: the same bytes over plain HTTP/1.1."""
+        return self
+
+    def takes_part(self, peer):
+        return (self.only is None or peer.name in self.only) and self.needs <= peer.can
+
+    def prepare(self, bench):
+        """Called once, before peers start."""
+
+    def calibrate(self, bench, participants):
+        """Called once all peers were probed; may set what samples share, or mark participants as unsupported."""
+
+    def probe(self, bench, running):
+        """Unsupported when the peer does not do the work."""
+        result = self.load(bench, running, PROBE_SECONDS, 0)
+        if drive.failures(result) or not result["requests"]:
+            bad = ", ".join(f"{n} {k}" for k, n in result["failed"].items() if n)
+            raise Unsupported(f"a probe failed: {bad or 'no answer'}")
+
+    def sample(self, bench, running, turn):
+        return self.cpu_sample(self.load(bench, running, bench.seconds, turn))
+
+    def cpu_sample(self, result):
+        n = max(result["requests"], 1)
+        latency = result.get("latency_us", {})
+        return {
+            "value": result["cpu_seconds"] / n * 1e6,
+            "requests": result["requests"],
+            "rate": result["requests"] / result["seconds"] if result["seconds"] else 0.0,
+            "busy": result["cpu_seconds"] / result["seconds"] if result["seconds"] else 0.0,
+            "failed": drive.failures(result),
+            "p50": latency.get("p50"), "p99": latency.get("p99"),
+            "tls": result.get("tls", ""),
+            **({"resumed": result["resumed"], "connections": result["connections"]} if "resumed" in result else {}),
+        }
+
+    def load(self, bench, running, seconds, turn):
+        raise NotImplementedError
+
+
+def _url(running, target):
+    return f"{'https' if running.values['tls'] else 'http'}://127.0.0.1:{running.port}{target}"
+
+
+@dataclass
+class Requests(Scenario):
+    """HTTP/1.1 requests by `load`."""
+    target: str = "/1024"
+    connections: int = 64
+    options: tuple = ()          # further options of load
+    tokens: str = ""             # "warm": 256 that come again, "cold": never the same twice
+    count: int = 0               # requests of a sample, instead of its time
+
+    COLD_PROBE = 200
+
+    def for_floor(self):
+        # A list of tokens or targets is as good for the floor; TLS is what it does not do.
+        options = tuple(o for o in self.options if o not in ("--tls12", "--resume"))
+        return dataclasses.replace(self, settings={}, options=options)
+
+    def prepare(self, bench):
+        if self.tokens == "warm":
+            self.token_file = bench.material.warm_tokens(256)
+        elif self.tokens == "cold":
+            # One probe and one sample for each round; each peer sees every token once.
+            self.token_file = bench.material.tokens(self.COLD_PROBE + self.count * bench.rounds)
+
+    def load(self, bench, running, seconds, turn, options=()):
+        argv = [bench.programs["load"], "--connections", self.connections, *self.options, *options]
+        probe = seconds <= PROBE_SECONDS
+        if self.tokens == "cold":
+            argv += ["--tokens", self.token_file, "--skip", 0 if probe else self.COLD_PROBE + turn * self.count,
+                     "--requests", self.COLD_PROBE if probe else self.count]
+        elif self.tokens:
+            argv += ["--tokens", self.token_file]
+        if running.values["routes"]:
+            argv += ["--targets", bench.material.targets(running.values["routes"])]
+        if self.tokens != "cold":
+            argv += ["--requests", self.count] if self.count and not probe else ["--seconds", seconds]
+        return drive.measured([*argv, _url(running, self.target)], seconds, running, bench.load_cpu, bench.log("load"))
+
+
+@dataclass
+class H2(Scenario):
+    """HTTP/2 requests over TLS by h2load; the floor's share is plain HTTP/1.1 with the same body."""
+    target: str = "/1024"
+    connections: int = 8
+    streams: int = 32
+    options: tuple = ()
+    body: bytes = b""
+    messages: int = 1            # that one request moves: what a result is divided by
+
+    def for_floor(self):
+        return Requests(self.name, self.title, target="/1024") if self.messages == 1 and not self.body else None
+
+    def load(self, bench, running, seconds, turn):
+        argv = ["-t1", f"-c{self.connections}", f"-m{self.streams}", f"-D{max(1, round(seconds))}",
+                "--tls13-ciphers=TLS_AES_128_GCM_SHA256", "--ciphers=ECDHE-ECDSA-AES128-GCM-SHA256", "--groups=X25519", *self.options]
+        if self.body:
+            path = bench.folder / "body"
+            path.write_bytes(self.body)
+            argv += ["-d", path]
+        result = drive.h2load([*argv, _url(running, self.target)], seconds, running, bench.load_cpu, bench.log("load"))
+        if result["application"] not in ("h2", "h2c"):
+            raise Unsupported(f"speaks {result['application'] or 'no HTTP/2'}")
+        result["requests"] *= self.messages
+        return result
+
+
+@dataclass
+class Messages(Scenario):
+    """WebSocket messages, there and back."""
+    connections: int = 64
+    size: int = 128
+    what: str = "messages"
+
+    def load(self, bench, running, seconds, turn):
+        argv = [bench.programs["websocket"], "load", self.connections, seconds, self.size, f"127.0.0.1:{running.port}/ws"]
+        return drive.measured(argv, seconds, running, bench.load_cpu, bench.log("load"))
+
+
+@dataclass
+class Idle(Scenario):
+    """Memory of kept connections, each of which has had one answer."""
+    connections: int = 5000
+    at_once: int = 16
+    unit: str = "KiB for a connection"
+    fresh_process: bool = True
+
+    def for_floor(self):
+        return None
+
+    def probe(self, bench, running):
+        self._hold(bench, running, 16)
+
+    def _hold(self, bench, running, connections):
+        """(KiB before, KiB with the connections, what load said)"""
+        before = running.process.pss_kib()
+        load = drive.Gated([bench.programs["load"], "--connections", connections, "--requests", connections, "--in-flight",
+                            self.at_once, _url(running, "/1024")], bench.load_cpu, bench.log("load"))
+        try:
+            load.go()
+            result = load.result(60)
+            if drive.failures(result) or result["connections"] != connections:
+                raise Unsupported(f"{drive.failures(result)} of {connections} connections failed")
+            time.sleep(0.3)
+            return before, running.process.pss_kib(), result
+        finally:
+            load.stop()
+
+    def sample(self, bench, running, turn):
+        self._hold(bench, running, 16)      # what the first connections need, and the pool behind
+        before, after, result = self._hold(bench, running, self.connections)
+        return {"value": (after - before) / self.connections, "before_kib": before, "after_kib": after,
+                "requests": result["requests"], "failed": drive.failures(result), "tls": result["tls"]}
+
+
+@dataclass
+class Latency(Requests):
+    """Times of requests that leave at a fixed rate: half of what the slowest can that reaches half of the fastest."""
+    unit: str = "us at the 99th percentile"
+    rate: float = 0.0
+
+    def calibrate(self, bench, participants):
+        capacity = dict.fromkeys(participants, 0.0)
+        for p in participants * 2:      # the better of two, not next to each other
+            result = self.load(bench, p.running, max(0.5, bench.seconds / 3), 0)
+            capacity[p] = max(capacity[p], result["requests"] / result["seconds"])
+        proxies = [c for p, c in capacity.items() if p.peer.name != "floor"] or list(capacity.values())
+        usable = [c for c in proxies if c >= max(proxies) / 2]
+        for p in participants:
+            p.scenario.rate = self.rate = min(usable) / 2
+            p.facts["capacity"] = capacity[p]
+            if capacity[p] < min(usable):
+                p.reject(f"does at most {capacity[p]:.0f} requests a second, half of the fastest or less")
+        bench.say(f"  {self.rate:.0f} requests a second")
+
+    def sample(self, bench, running, turn):
+        result = self.load(bench, running, bench.seconds, turn, ("--rate", f"{self.rate:.1f}"))
+        latency = result["latency_us"]
+        sample = self.cpu_sample(result)
+        sample.update(value=latency["p99"], p50=latency["p50"], p99=latency["p99"], p999=latency["p999"], asked=self.rate)
+        return sample
+
+
+@dataclass
+class Reload(Requests):
+    """Requests while the configuration is loaded again and again."""
+    unit: str = "requests that failed"
+    every: float = 0.1
+
+    def for_floor(self):
+        return None
+
+    def sample(self, bench, running, turn):
+        argv = [bench.programs["load"], "--connections", self.connections, *self.options, "--seconds", bench.seconds,
+                _url(running, self.target)]
+        load = drive.Gated(argv, bench.load_cpu, bench.log("load"))
+        try:
+            load.go()
+            end, reloads, trouble = time.monotonic() + bench.seconds, 0, 0
+            while time.monotonic() < end:
+                due = time.monotonic() + self.every
+                try:
+                    running.reload()
+                    reloads += 1
+                except OSError:
+                    trouble += 1
+                time.sleep(max(0.0, due - time.monotonic()))
+            result = load.result(bench.seconds)
+        finally:
+            load.stop()
+        raced = result["failed"]["raced"]
+        return {"value": float(drive.failures(result) - raced), "failed": drive.failures(result) - raced, "raced": raced,
+                "requests": result["requests"], "rate": result["requests"] / result["seconds"], "reloads": reloads,
+                "reloads_refused": trouble, "p99": result["latency_us"]["p99"], "p50": result["latency_us"]["p50"]}
+
+
+def load_all(folder=FOLDER):
+    """Every scenario of the folder, in the order of the file names and of the lists in them."""
+    found = []
+    for path in sorted(folder.glob("*.py")):
+        spec = importlib.util.spec_from_file_location(f"scenarios.{path.stem}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        found += module.SCENARIOS
+    names = [s.name for s in found]
+    assert len(names) == len(set(names)), "two scenarios have one name"
+    return found
