@@ -74,6 +74,7 @@ bool workers_start(struct process *p)
 		}
 		g->process = p;
 		g->proxy.worker = &g->w;
+		list_init(&g->proxy.tunnels);
 		g->proxy.on_complete = complete_exchange;
 		random_bytes(&g->proxy.id_prefix, sizeof(g->proxy.id_prefix));
 		random_bytes(&g->proxy.id_next, sizeof(g->proxy.id_next));
@@ -121,6 +122,7 @@ static void worker_drain(struct worker *w, void *arg)
 	struct drain_mail *m = arg;
 	(void)w;
 	m->to->proxy.draining = true;
+	tunnels_drain(&m->to->proxy);
 	front_on_empty(m->to->front, worker_on_empty, m->to);
 	front_drain(m->to->front, m->idle_ns);
 	free(m);

@@ -28,6 +28,9 @@ struct client_ops {
 	bool (*body)(struct client *c, struct buf *data);
 	/* The response is complete. trailers may be NULL; dropped where the protocol or the client cannot take them. */
 	void (*end)(struct client *c, const struct fields *trailers);
+	/* After a head of 101, which ends the request and the response as messages: from here on on_body() and on_end() are
+	 * bytes of a tunnel and their end, body() and end() those in the other direction. NULL: this codec has no tunnels. */
+	void (*tunnel)(struct client *c);
 	/* The response cannot be completed: make sure that the client does not take it for whole. */
 	void (*abort)(struct client *c);
 	/* Stop or go on delivering the request body. It is held at first; going on for the first time also tells a client
@@ -97,6 +100,8 @@ struct origin_ops {
 	void (*head)(struct origin *o, const struct request_head *h);
 	bool (*body)(struct origin *o, struct buf *data); /* true: full */
 	void (*end)(struct origin *o, const struct fields *trailers);
+	/* After a head of 101, as in client_ops. NULL: no tunnels. */
+	void (*tunnel)(struct origin *o);
 	void (*hold)(struct origin *o); /* stop or go on delivering the response body */
 	void (*resume)(struct origin *o);
 	/* After on_fail, of an untouched request: the body that was passed on is put into *body, all of it, and true returned;

@@ -47,6 +47,8 @@ struct http1_conn {
 	uint8_t method;
 	uint8_t interim;
 	bool request_done, held, keep_alive;
+	bool upgrade; /* the request asks for another protocol */
+	bool tunnel;
 };
 
 static const struct origin_ops http1_origin_ops;
@@ -99,7 +101,7 @@ static void conn_fail(struct http1_conn *c, int err)
 static void conn_await(struct http1_conn *c)
 {
 	bool owes = c->request_done || c->o.answered || (c->s.flags & STREAM_FULL) || stream_is_full(&c->s);
-	if (c->state == CONN_BUSY && !c->held && owes) {
+	if (c->state == CONN_BUSY && !c->held && !c->tunnel && owes) {
 		c->out_mark = c->s.bytes_out;
 		stream_deadline(&c->s, c->conf.response_ns);
 	} else {
@@ -146,6 +148,13 @@ static int conn_head(struct http1_conn *c)
 	int r = conn_take_head(c, &h);
 	if (r <= 0)
 		return r;
+	if (h->status == 101 && c->upgrade) {
+		c->framing = BODY_CLOSE;
+		c->keep_alive = false;
+		c->response = RESPONSE_BODY;
+		c->o.events->on_head(&c->o, h);
+		return c->serial == serial;
+	}
 	if (h->status < 200) {
 		/* no tunnel was asked for, and a server that keeps promising is not answering */
 		if (h->status == 101 || ++c->interim > INTERIM_MAX)
@@ -233,7 +242,7 @@ static int conn_body(struct http1_conn *c)
 static void conn_on_eof(struct http1_conn *c)
 {
 	/* over TLS only close_notify says that this is all: RFC 9112 9.8 */
-	bool whole = c->s.in.len == 0 && !tls_was_truncated(&c->s);
+	bool whole = c->s.in.len == 0 && (c->tunnel || !tls_was_truncated(&c->s));
 	if (c->response == RESPONSE_BODY && c->framing == BODY_CLOSE && whole) {
 		c->response = RESPONSE_DONE;
 		c->keep_alive = false;
@@ -315,6 +324,10 @@ static void conn_on_drained(struct stream *s)
 	struct http1_conn *c = s->data;
 	if (c->state != CONN_BUSY)
 		return;
+	if (c->tunnel && c->request_done && c->s.out.len == 0) {
+		stream_shut(s);
+		return;
+	}
 	conn_await(c);
 	c->o.events->on_drained(&c->o);
 }
@@ -383,6 +396,7 @@ static void origin_head(struct origin *o, const struct request_head *h)
 	check((size_t)(end - at) <= size, "a head of %zu bytes was sized %zu", (size_t)(end - at), size);
 	buf_commit(&c->s.out, (size_t)(end - at));
 	c->method = h->method;
+	c->upgrade = h->upgrade;
 	c->request_framing = h->body;
 	stream_kick(&c->s);
 }
@@ -415,7 +429,9 @@ static void origin_end(struct origin *o, const struct fields *trailers)
 	if (c->state != CONN_BUSY)
 		return;
 	c->request_done = true;
-	if (c->request_framing == BODY_CHUNKED) {
+	if (c->tunnel) {
+		stream_tell_empty(&c->s); /* then our side ends */
+	} else if (c->request_framing == BODY_CHUNKED) {
 		size_t room, size = chunk_tail_size(trailers);
 		char *at = buf_reserve(&c->s.out, size, &room);
 		buf_commit(&c->s.out, (size_t)(chunk_write_tail(at, trailers) - at));
@@ -424,6 +440,17 @@ static void origin_end(struct origin *o, const struct fields *trailers)
 	conn_await(c);
 	if (c->s.out.len > STREAM_OUT_LOW)
 		stream_tell_empty(&c->s); /* the wait for a response begins when the request has left */
+}
+
+static void origin_tunnel(struct origin *o)
+{
+	struct http1_conn *c = conn_of(o);
+	if (c->state != CONN_BUSY)
+		return;
+	c->tunnel = true;
+	c->request_done = false;
+	c->request_framing = BODY_CLOSE;
+	conn_await(c);
 }
 
 static void origin_hold(struct origin *o)
@@ -471,6 +498,7 @@ static const struct origin_ops http1_origin_ops = {
 	.head = origin_head,
 	.body = origin_body,
 	.end = origin_end,
+	.tunnel = origin_tunnel,
 	.hold = origin_hold,
 	.resume = origin_resume,
 	.release = origin_release,
@@ -539,7 +567,7 @@ struct origin *http1_conn_begin(struct http1_conn *c, const struct origin_events
 	c->request_framing = BODY_NONE;
 	c->interim = 0;
 	c->searched = 0;
-	c->request_done = c->held = c->keep_alive = false;
+	c->request_done = c->held = c->keep_alive = c->upgrade = c->tunnel = false;
 	c->out_start = c->s.bytes_out;
 	c->in_start = c->s.bytes_in;
 	c->o.reused = c->serial > 0;

@@ -41,6 +41,7 @@ struct http1_request {
 	bool full;               /* the client takes less of the response than there is: on_drained is owed */
 	bool want_continue;      /* the client waits for 100 */
 	bool head_sent, response_done;
+	bool tunnel;             /* bytes without framing, both ways */
 	bool gone;               /* on_gone was called: no event any more */
 };
 
@@ -259,7 +260,7 @@ static void server_watch(struct http1_server *c)
 	const struct http1_request *rq = c->rq;
 	if (rq->full || rq->response_done)
 		return;
-	if (rq->request_done || rq->held)
+	if (rq->request_done || rq->held || rq->tunnel)
 		stream_no_deadline(c->s);
 	else
 		stream_deadline(c->s, c->conf->body_ns);
@@ -269,7 +270,9 @@ static void server_watch(struct http1_server *c)
 static int request_decode(struct http1_request *rq, struct buf *in)
 {
 	int err = 0;
-	if (rq->head.body == BODY_CHUNKED) {
+	if (rq->tunnel) {
+		buf_move_all(&rq->body, in);
+	} else if (rq->head.body == BODY_CHUNKED) {
 		err = request_decode_chunks(rq, in);
 	} else {
 		size_t n = in->len < rq->left ? in->len : (size_t)rq->left;
@@ -323,7 +326,7 @@ static bool server_eat(struct http1_server *c)
 		case SERVER_BUSY:
 			if (c->rq->gone)
 				return false;
-			if (!c->rq->request_done && c->rq->held)
+			if (c->rq->request_done ? c->rq->tunnel : c->rq->held)
 				return false;
 			if (c->rq->request_done || (c->rq->body_whole && !c->rq->offer))
 				return in->len < PIPELINE_MAX; /* to see the client leave */
@@ -371,6 +374,11 @@ static void server_on_readable(struct stream *s)
 			return;
 		if (io == IO_OK)
 			continue;
+		if (io == IO_EOF && c->rq && c->rq->tunnel && !c->rq->gone) {
+			c->rq->request_done = true; /* its end of the tunnel; ours may go on */
+			c->rq->c.events->on_end(&c->rq->c, NULL);
+			return;
+		}
 		if (io == IO_EOF && c->rq && c->rq->response_done)
 			return; /* it says no more, and its whole answer is on the way */
 		if (c->rq)
@@ -406,6 +414,8 @@ static void server_on_drained(struct stream *s)
 	} else if (s->out.len == 0 && !(s->flags & STREAM_OWED)) { /* not when it was full and is now less so */
 		stream_no_deadline(s);
 		request_count(rq);
+		if (rq->tunnel)
+			stream_shut(s);
 		rq->c.events->on_sent(&rq->c);
 	}
 }
@@ -541,6 +551,17 @@ static void client_end(struct client *cl, const struct fields *trailers)
 	stream_tell_empty(s);
 }
 
+static void client_tunnel(struct client *cl)
+{
+	struct http1_request *rq = request_of(cl);
+	rq->tunnel = true;
+	rq->head_sent = true;
+	rq->held = true;
+	rq->request_done = rq->body_whole = false;
+	rq->response_framing = BODY_CLOSE;
+	rq->server->close = true;
+}
+
 static void client_abort(struct client *cl)
 {
 	struct http1_request *rq = request_of(cl);
@@ -616,6 +637,7 @@ static const struct client_ops http1_client_ops = {
 	.head = client_head,
 	.body = client_body,
 	.end = client_end,
+	.tunnel = client_tunnel,
 	.abort = client_abort,
 	.hold = client_hold,
 	.resume = client_resume,

@@ -283,7 +283,7 @@ static int on_send_data(nghttp2_session *h2, nghttp2_frame *f, const uint8_t *he
 	buf_append(&c->s.out, (const char *)head, HTTP2_FRAME_HEAD);
 	buf_move(&c->s.out, &r->out, len);
 	r->o.bytes_out += HTTP2_FRAME_HEAD + len;
-	meter_sent(&c->meter, (uint32_t)len);
+	meter_sent(&c->meter, (uint32_t)len, r->out.len > 0);
 	conn_request_await(r);
 	if (r->full && r->out.len <= CONN_BODY_LOW) {
 		r->full = false;

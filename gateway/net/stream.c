@@ -391,6 +391,18 @@ void stream_close(struct stream *s)
 	buf_fini(&s->out);
 }
 
+void stream_shut(struct stream *s)
+{
+	if (s->flags & (STREAM_SHUT | STREAM_CLOSED | STREAM_FAILED))
+		return;
+	if (s->transport->finish)
+		s->transport->finish(s);
+	if (s->flags & STREAM_OWED)
+		return;
+	s->flags |= STREAM_SHUT;
+	(void)shutdown(s->fd, SHUT_WR);
+}
+
 static void stream_linger_on(struct stream *s)
 {
 	char waste[16384];
@@ -399,14 +411,9 @@ static void stream_linger_on(struct stream *s)
 	size_t n;
 	if (stream_has_unsent(s))
 		return;
-	if (!(s->flags & STREAM_SHUT)) {
-		if (s->transport->finish)
-			s->transport->finish(s);
-		if (s->flags & STREAM_OWED)
-			return; /* the farewell waits for room */
-		s->flags |= STREAM_SHUT;
-		(void)shutdown(s->fd, SHUT_WR);
-	}
+	stream_shut(s);
+	if (!(s->flags & STREAM_SHUT))
+		return; /* the farewell waits for room */
 	/* to the very end: after a reset that came with the last bytes there is no further event */
 	for (int i = 0; i < LINGER_READS && io == IO_OK; i++) {
 		s->flags |= STREAM_RD;

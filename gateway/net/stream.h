@@ -104,6 +104,8 @@ must_use int stream_move(struct stream *to, struct stream *from, const struct st
 /* Close at once and free what it holds, not s itself: no callback comes any more. s lies in its owner's memory, which must
  * stay for the rest of the turn (worker_bury). Idempotent. */
 void stream_close(struct stream *s);
+/* End our side once out is empty, and go on reading. Call it from on_drained. */
+void stream_shut(struct stream *s);
 /* Close politely: what is in out goes out, then our side ends, and what still arrives is thrown away, so that the other side
  * sees all of it rather than a reset; at most for_ns. No further callback but on_fail(s, 0), once, when it is closed. */
 void stream_linger(struct stream *s, uint64_t for_ns);

@@ -58,6 +58,8 @@ static const sluice_option route_options[] = {
 	              .flags = SLUICE_F_SUBOBJECT, .doc = "which requests it takes; all of it must be met"),
 	SLUICE_OPTION(SLUICE_T_NODE, struct route_conf, plugins,
 	              .doc = "what runs before the request is passed on, in this order: names of `plugins`, or instances in place"),
+	SLUICE_OPTION(SLUICE_T_STRS, struct route_conf, upgrade, .max = "8",
+	              .doc = "protocols a client may change to on this route, such as websocket: the connection becomes a tunnel"),
 	SLUICE_OPTION(SLUICE_T_STR, struct route_conf, upstream, .doc = "name of the upstream that answers"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, respond, .sub = respond_options,
 	              .sub_size = sizeof(struct respond_conf), .doc = "answer without an upstream"),

@@ -39,6 +39,7 @@ struct respond_conf {
 struct route_conf {
 	sluice_str name, upstream;
 	struct match_conf match;
+	sluice_strs upgrade;        /* protocols a client may change to */
 	const struct node *plugins; /* a list of names and inline instances; NULL: none */
 	struct respond_conf respond;
 };

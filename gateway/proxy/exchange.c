@@ -29,26 +29,37 @@ void exchange_set_state(struct exchange *x, enum exchange_state to)
 
 static void exchange_on_body(struct client *c, struct buf *data)
 {
-	forward_body(exchange_of_client(c), data);
+	struct exchange *x = exchange_of_client(c);
+	if (x->state == EXCHANGE_TUNNEL)
+		tunnel_from_client(x, data);
+	else
+		forward_body(x, data);
 }
 
 static void exchange_on_end(struct client *c, const struct fields *trailers)
 {
 	struct exchange *x = exchange_of_client(c);
 	x->request_done = true;
-	forward_end(x, trailers);
+	if (x->state == EXCHANGE_TUNNEL)
+		tunnel_client_ended(x);
+	else
+		forward_end(x, trailers);
 }
 
 static void exchange_on_drained(struct client *c)
 {
 	struct exchange *x = exchange_of_client(c);
-	if (x->origin && x->state == EXCHANGE_STREAM)
+	if (x->origin && (x->state == EXCHANGE_STREAM || x->state == EXCHANGE_TUNNEL))
 		x->origin->ops->resume(x->origin);
 }
 
 static void exchange_on_sent(struct client *c)
 {
-	exchange_complete(exchange_of_client(c));
+	struct exchange *x = exchange_of_client(c);
+	if (x->state == EXCHANGE_TUNNEL)
+		tunnel_client_sent(x);
+	else
+		exchange_complete(x);
 }
 
 static void exchange_on_gone(struct client *c, int err, bool can_answer)
@@ -200,6 +211,7 @@ void exchange_complete(struct exchange *x)
 	struct client *c = x->px.client;
 	struct view *v = x->view;
 	forward_stop(x, 0);
+	tunnel_fini(x);
 	list_del(&x->end.link);
 	exchange_set_state(x, EXCHANGE_DONE);
 	x->done_ns = clock_ns();

@@ -29,6 +29,7 @@ struct proxy {
 	uint64_t id_prefix, id_next; /* of request ids */
 	unsigned active;            /* exchanges under way */
 	bool draining;
+	struct list tunnels;        /* exchanges in state TUNNEL */
 	/* Every exchange, once, at its end. May be NULL. */
 	void (*on_complete)(struct proxy *p, const struct exchange *x);
 	void *data;                 /* of on_complete */
@@ -47,6 +48,7 @@ struct exchange {
 	sluice_str allow;           /* of a 405 */
 	struct buf body;            /* of the request: passed on once, and handed back */
 	const struct fields *request_trailers, *response_trailers;
+	struct tunnel *tunnel;      /* in the arena; NULL: none */
 	const char *code;           /* reason of a refusal or failure; NULL: none */
 	int err;                    /* enum err behind it; 0 when a plugin refused */
 	uint16_t status;            /* of the final head, 0 before */
@@ -56,6 +58,8 @@ struct exchange {
 	bool body_begun;            /* a byte of the request body was passed on */
 	bool origin_done;           /* the response is complete on the upstream's side */
 	bool own_answer;            /* the response is Sluice's, not the upstream's */
+	bool upgrade;               /* the request asks for a protocol that the route lets through */
+	bool tunnel_sent;           /* TUNNEL: the client has all that the upstream will ever send */
 	bool gone;                  /* no more events from the client */
 	bool retried;
 	uint64_t routed_ns;         /* the request hooks are through */
@@ -89,6 +93,23 @@ void forward_end(struct exchange *x, const struct fields *trailers);
 void forward_stop(struct exchange *x, int err);
 /* The response hooks are through: the upstream's head goes to the client. */
 void forward_response(struct exchange *x);
+
+/* tunnel.c */
+/* Whether the request may become a tunnel: its Upgrade field names one protocol, and the route lists it. */
+bool tunnel_is_allowed(const struct exchange *x);
+/* Whether a 101 is the answer to what was asked. */
+bool tunnel_is_agreed(const struct exchange *x, const struct response_head *h);
+/* The response hooks are through: the 101 goes to the client, and bytes flow. */
+void tunnel_begin(struct exchange *x);
+void tunnel_from_client(struct exchange *x, struct buf *data);
+void tunnel_from_upstream(struct exchange *x, struct buf *data);
+void tunnel_client_ended(struct exchange *x);
+void tunnel_upstream_ended(struct exchange *x);
+void tunnel_client_sent(struct exchange *x);
+/* At the end, in any state. */
+void tunnel_fini(struct exchange *x);
+/* The gateway stops: say goodbye on every tunnel whose protocol has a word for it. */
+void tunnels_drain(struct proxy *p);
 
 /* respond.c */
 void respond_error(struct exchange *x, int err);

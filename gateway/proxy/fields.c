@@ -125,7 +125,8 @@ int fields_for_upstream(struct exchange *x)
 	bool v6 = memchr(ip.data, ':', ip.len) != NULL;
 
 	fields_drop_hop_by_hop(&h->fields);
-	h->upgrade = false; /* no tunnel is offered, so none is asked for (RFC 9110 7.8) */
+	/* what the route does not let through is not asked for either (RFC 9110 7.8) */
+	h->upgrade = x->upgrade = tunnel_is_allowed(x);
 	bool id_stays = fields_drop_ours(x, &h->fields);
 	size_t size = 256 + 2 * ip.len + 2 * asked.len + id.len;
 	char *room = arena_alloc(x->px.arena, size);

@@ -22,7 +22,12 @@ static struct exchange *exchange_of_call(struct upstream_call *c)
 static void forward_on_head(struct origin *o, struct response_head *h)
 {
 	struct exchange *x = o->user;
-	if (h->status < 200) {
+	if (h->status == 101 && !tunnel_is_agreed(x, h)) {
+		forward_stop(x, ERR_UPSTREAM_BAD_HEAD);
+		respond_error(x, ERR_UPSTREAM_BAD_HEAD);
+		return;
+	}
+	if (h->status < 200 && h->status != 101) {
 		/* 100 was answered by the codec, 101 needs a tunnel; the others are news for the client (RFC 9110 15.2) */
 		if (h->status > 101 && x->px.request->version >= 11) {
 			fields_drop_hop_by_hop(&h->fields);
@@ -47,6 +52,10 @@ static void forward_on_body(struct origin *o, struct buf *data)
 {
 	struct exchange *x = o->user;
 	struct client *c = x->px.client;
+	if (x->state == EXCHANGE_TUNNEL) {
+		tunnel_from_upstream(x, data);
+		return;
+	}
 	if (x->state != EXCHANGE_STREAM)
 		return; /* held: it is offered again */
 	if (c->ops->body(c, data))
@@ -74,6 +83,8 @@ static void forward_on_end(struct origin *o, const struct fields *trailers)
 	x->response_trailers = trailers && trailers->n ? trailers : NULL;
 	if (x->state == EXCHANGE_STREAM)
 		forward_finish(x);
+	else if (x->state == EXCHANGE_TUNNEL)
+		tunnel_upstream_ended(x);
 }
 
 static void forward_on_drained(struct origin *o)
@@ -223,6 +234,10 @@ void forward_response(struct exchange *x)
 {
 	struct client *c = x->px.client;
 	x->status = x->px.response->status;
+	if (x->status == 101) {
+		tunnel_begin(x);
+		return;
+	}
 	exchange_set_state(x, EXCHANGE_STREAM);
 	c->ops->head(c, x->px.response);
 	if (x->origin_done)

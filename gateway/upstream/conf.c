@@ -21,6 +21,8 @@ static const sluice_option timeout_options[] = {
 	              .doc = "longest time a connection is kept without a request"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, queue, .def = "1s", .min = "1ms", .max = "5m",
 	              .doc = "longest wait for a connection when max_connections are in use"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, tunnel, .def = "1h", .min = "1ms", .max = "7d",
+	              .doc = "longest silence of both sides of a tunnel, such as a WebSocket"),
 	SLUICE_OPTIONS_END,
 };
 

@@ -25,6 +25,7 @@ struct upstream_timeouts { /* milliseconds */
 	uint64_t response; /* longest silence of a server that owes an answer */
 	uint64_t idle;     /* of a kept connection */
 	uint64_t queue;    /* for a connection, where max_connections are busy */
+	uint64_t tunnel;   /* longest silence of both sides of a tunnel */
 };
 
 struct upstream_health {
