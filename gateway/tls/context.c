@@ -43,7 +43,7 @@ void complain_mildly(struct complaints *c, int index, const char *option, const 
 const char *openssl_reason(void)
 {
 	unsigned long e = ERR_get_error();
-	const char *reason = e ? ERR_reason_error_string(e) : NULL;
+	const char *reason = ERR_SYSTEM_ERROR(e) ? strerror(ERR_GET_REASON(e)) : e ? ERR_reason_error_string(e) : NULL;
 	ERR_clear_error();
 	return reason ? reason : "unknown reason";
 }

@@ -209,6 +209,17 @@ void endpoint_succeeded(struct endpoint *e)
 	endpoint_set_state(e, ENDPOINT_UP);
 }
 
+/* The access log knows which error it was; what the system or TLS said of it stands here alone. At most once a second: a
+ * server that comes and goes must not fill the log. */
+static void endpoint_tell(struct endpoint *e)
+{
+	uint64_t now = worker_now(e->part->worker);
+	if (!e->why[0] || (e->told_ns && now - e->told_ns < NS_PER_S))
+		return;
+	e->told_ns = now;
+	log_warn("upstream", "%.*s: server %s: %s %s", STR_ARG(e->key.upstream), e->address, err_info(e->last_err)->text, e->why);
+}
+
 void endpoint_failed(struct endpoint *e, bool trial, int err)
 {
 	e->n_failures++;
@@ -217,9 +228,12 @@ void endpoint_failed(struct endpoint *e, bool trial, int err)
 		e->why[0] = 0;
 	if (e->bounds.health.failures == 0) {
 		endpoint_end_trial(e);
+		endpoint_tell(e);
 	} else if (e->state == ENDPOINT_UP) {
 		if (++e->failures >= e->bounds.health.failures)
 			endpoint_rest(e, "failed too often in a row");
+		else
+			endpoint_tell(e);
 	} else if (e->state == ENDPOINT_TRIAL && trial) {
 		endpoint_rest(e, "failed when tried again");
 	}

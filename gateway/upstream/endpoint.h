@@ -71,6 +71,7 @@ struct endpoint {
 	uint32_t failures;       /* in a row */
 	int last_err;            /* of the last failure */
 	char why[ENDPOINT_WHY];  /* in the words of the system or of TLS; may be empty */
+	uint64_t told_ns;        /* when a failure was last logged, 0: never */
 	uint32_t rests;          /* in a row */
 	uint64_t rest_ns;        /* length of the last one */
 	uint64_t up_since_ns;    /* when it came back last */
