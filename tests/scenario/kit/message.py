@@ -85,9 +85,16 @@ class Reader:
         return bool(data)
 
     def take(self, n):
-        while len(self.buffer) < n:
-            if not self.fill():
-                raise Malformed(f"the connection ended after {len(self.buffer)} of {n} bytes: {self.buffer[:200]!r}")
+        parts, have = [self.buffer], len(self.buffer)  # joined once: bodies may be large
+        try:
+            while have < n:
+                self.buffer = b""
+                if not self.fill():
+                    raise Malformed(f"the connection ended after {have} of {n} bytes: {b''.join(parts)[:200]!r}")
+                parts.append(self.buffer)
+                have += len(self.buffer)
+        finally:
+            self.buffer = b"".join(parts)
         data, self.buffer = self.buffer[:n], self.buffer[n:]
         return data
 

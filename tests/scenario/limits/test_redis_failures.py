@@ -35,7 +35,7 @@ class Load:
 
     def run(self, policy):
         try:
-            with self.g.connect() as c:
+            with self.g.connect("public") as c:
                 while not self.stopped.is_set():
                     began = time.monotonic()
                     r = c.get(f"/{policy}", [("x-key", policy)])

@@ -120,7 +120,7 @@ routes:
     stop, seen = [], []
 
     def client():
-        with g.connect() as c:
+        with g.connect("public") as c:
             while not stop:
                 r = c.get("/", headers)
                 seen.append((r.status, r.header("x-version")))
