@@ -96,11 +96,11 @@ static void process_on_grace(struct timer *t)
 
 void process_drain(struct process *p)
 {
-	uint64_t grace = p->snap->conf.runtime.shutdown_grace * NS_PER_MS;
 	if (p->phase != PROCESS_SERVING) {
 		process_quit(p); /* asked twice: at once */
 		return;
 	}
+	uint64_t grace = p->snap->conf.runtime.shutdown_grace * NS_PER_MS;
 	p->phase = PROCESS_DRAINING;
 	notify_send("STOPPING=1");
 	log_info("process", "stopping: no new connections, requests in progress have %llu ms",

@@ -18,7 +18,7 @@
 enum { TOKEN_KEY_MAX = 65536, TOKEN_PART_MAX = 65536, TOKEN_CLAIMS = 32 };
 
 struct token_options {
-	const char *key, *kid, *iss, *aud, *sub, *scope, *alg, *typ;
+	const char *key, *kid, *iss, *aud, *sub, *scope, *alg;
 	uint64_t expires_s;
 	const char *claims[TOKEN_CLAIMS];
 	size_t n_claims;
@@ -28,7 +28,7 @@ static int token_usage(void)
 {
 	(void)fprintf(stderr,
 	              "usage: sluice token mint --key FILE [--sub S] [--iss I] [--aud A] [--scope 'S ...'] [--expires SECONDS]\n"
-	              "                         [--claim NAME=VALUE]... [--kid K] [--typ T]\n"
+	              "                         [--claim NAME=VALUE]... [--kid K]\n"
 	              "       sluice token inspect TOKEN       what it says; nothing is verified (- reads it from standard input)\n"
 	              "       sluice token jwks --key FILE [--kid K]   the key set that verifies what FILE signs\n");
 	return 2;
@@ -38,10 +38,10 @@ static bool token_options_read(int argc, char **argv, struct token_options *o)
 {
 	static const struct option longs[] = { { "key", 1, NULL, 'k' },     { "kid", 1, NULL, 'i' },   { "iss", 1, NULL, 'I' },
 		                               { "aud", 1, NULL, 'a' },     { "sub", 1, NULL, 's' },   { "scope", 1, NULL, 'S' },
-		                               { "expires", 1, NULL, 'e' }, { "claim", 1, NULL, 'c' }, { "typ", 1, NULL, 't' },
+		                               { "expires", 1, NULL, 'e' }, { "claim", 1, NULL, 'c' },
 		                               { NULL, 0, NULL, 0 } };
 	int opt;
-	*o = (struct token_options){ .iss = "https://issuer.example/", .aud = "demo", .typ = "at+jwt", .expires_s = 3600 };
+	*o = (struct token_options){ .iss = "https://issuer.example/", .aud = "demo", .expires_s = 3600 };
 	optind = 1;
 	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (opt) {
@@ -51,7 +51,6 @@ static bool token_options_read(int argc, char **argv, struct token_options *o)
 		case 'a': o->aud = optarg; break;
 		case 's': o->sub = optarg; break;
 		case 'S': o->scope = optarg; break;
-		case 't': o->typ = optarg; break;
 		case 'e':
 			if (!str_u64(str_of(optarg), &o->expires_s) || o->expires_s > 1u << 30)
 				return false;
@@ -239,8 +238,7 @@ static int token_mint(int argc, char **argv)
 	char *text = json_dumps(claims, JSON_COMPACT);
 	jwt_t *jwt = NULL;
 	if (jwt_new(&jwt) == 0 && jwt_set_alg(jwt, jwt_str_alg(alg), (unsigned char *)pem, (int)len) == 0 &&
-	    jwt_add_header(jwt, "kid", o.kid ? o.kid : kid) == 0 && jwt_add_header(jwt, "typ", o.typ) == 0 &&
-	    jwt_add_grants_json(jwt, text) == 0)
+	    jwt_add_header(jwt, "kid", o.kid ? o.kid : kid) == 0 && jwt_add_grants_json(jwt, text) == 0)
 		token = jwt_encode_str(jwt);
 	if (token)
 		(void)printf("%s\n", token);

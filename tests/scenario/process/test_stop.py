@@ -1,0 +1,161 @@
+"""Ending well: what is under way finishes, nothing new begins."""
+import socket
+import time
+from signal import SIGINT, SIGQUIT, SIGTERM
+
+import pytest
+
+from kit.bulk import large, take
+from kit.configs import HELLO, proxy
+from kit.origin import echo, hang, reply
+from kit.ports import is_listening
+from kit.process import wait_for
+
+LONG = "runtime: { workers: 2, shutdown_grace: 20s }\n"
+SHORT = "runtime: { workers: 2, shutdown_grace: 300ms }\n"
+
+
+def closed(g, timeout=3):
+    wait_for(lambda: not is_listening(g.port()), timeout, "the listener to be closed")
+
+
+@pytest.mark.smoke
+def test_a_request_under_way_is_finished(gateway, origin, raw):
+    up = origin(reply(200, b"late", delay=0.4))
+    g = gateway(proxy() + LONG, app=up.port)
+    c = raw(g.port()).request("GET", "/")
+    up.wait(1)
+    g.signal(SIGTERM)
+    closed(g)
+    r = c.response()
+    assert r.status == 200 and r.body == b"late"
+    assert r.header("Connection") == "close", "and it is the last on its connection"
+    c.assert_closed()
+    g.stop()
+
+
+def test_a_body_under_way_is_finished(gateway, origin, raw):
+    size = 64 << 20
+    up = origin(large(size))
+    g = gateway(proxy() + LONG, app=up.port)
+    c = raw(g.port()).request("GET", "/")
+    c.response_head()
+    g.signal(SIGTERM)
+    closed(g)
+    got = len(c.reader.buffer)
+    assert got + take(c.sock, size - got) == size
+    c.close()
+    g.stop()
+
+
+def test_an_upload_under_way_is_finished(gateway, origin, raw):
+    up = origin(echo)
+    g = gateway(proxy() + LONG, app=up.port)
+    c = raw(g.port()).request("POST", "/", [("Content-Length", "10")]).send("01234")
+    wait_for(lambda: up.open, 5, "the request at the upstream")
+    g.signal(SIGTERM)
+    closed(g)
+    r = c.send("56789").response()
+    assert r.body == b"0123456789" and r.header("Connection") == "close"
+    g.stop()
+
+
+def test_new_connections_are_refused(gateway, origin, raw):
+    up = origin(reply(200, b"late", delay=0.5))
+    g = gateway(proxy() + LONG, app=up.port)
+    c = raw(g.port()).request("GET", "/")
+    up.wait(1)
+    g.signal(SIGTERM)
+    closed(g)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", g.port()), 1)
+    assert c.response().status == 200
+
+
+def test_idle_connections_are_closed(gateway, raw):
+    g = gateway(HELLO + LONG)
+    used, fresh = raw(g.port()), raw(g.port())
+    assert used.get("/hello").status == 200
+    begin = time.monotonic()
+    g.signal(SIGTERM)
+    used.assert_closed(5)
+    fresh.assert_closed(5)
+    g.stop()
+    assert time.monotonic() - begin < 5, "kept connections do not use up the grace"
+
+
+def test_a_request_that_comes_on_a_kept_connection_is_answered(gateway, raw):
+    g = gateway(HELLO + LONG)
+    c = raw(g.port())
+    assert c.get("/hello").status == 200
+    g.signal(SIGTERM)
+    closed(g)
+    r = c.get("/hello")
+    assert r.status == 200 and r.header("Connection") == "close", "it may have been on its way"
+    c.assert_closed()
+
+
+def test_no_connection_is_lost_to_the_close(gateway):
+    """Those the kernel had accepted when the listener closed are served."""
+    g = gateway(HELLO + LONG)
+    clients = [g.connect() for _ in range(100)]
+    for c in clients:
+        c.request("GET", "/hello")
+    g.signal(SIGTERM)
+    assert all(c.response().status == 200 for c in clients)
+    for c in clients:
+        c.close()
+
+
+def test_the_grace_ends(gateway, origin, raw):
+    up = origin(hang)
+    g = gateway(proxy() + SHORT, app=up.port)
+    c = raw(g.port()).request("GET", "/")
+    up.wait(1)
+    begin = time.monotonic()
+    g.signal(SIGTERM)
+    c.assert_closed(5)
+    assert 0.2 < time.monotonic() - begin < 3
+    assert "shutdown_grace is over" in g.stop()
+
+
+def test_the_grace_ends_in_the_middle_of_a_body(gateway, origin, raw):
+    up = origin(large(1 << 30))
+    g = gateway(proxy() + SHORT, app=up.port)
+    c = raw(g.port()).request("GET", "/")
+    c.response_head()
+    g.signal(SIGTERM)
+    g.stop()
+    got = 0
+    try:
+        got = take(c.sock, 1 << 30)
+    except OSError:
+        pass
+    assert got < 1 << 30
+
+
+@pytest.mark.parametrize("first, second", [(SIGTERM, SIGQUIT), (SIGTERM, SIGTERM), (SIGINT, SIGINT)])
+def test_asked_twice_it_ends_at_once(gateway, origin, raw, first, second):
+    up = origin(hang)
+    g = gateway(proxy() + LONG, app=up.port)
+    raw(g.port()).request("GET", "/")
+    up.wait(1)
+    g.signal(first)
+    closed(g)
+    begin = time.monotonic()
+    g.stop(second)
+    assert time.monotonic() - begin < 3
+
+
+def test_quit_ends_it_at_once_whatever_is_under_way(gateway, origin, raw):
+    up = origin([hang, large(1 << 30), echo])
+    g = gateway(proxy() + LONG, app=up.port)
+    raw(g.port()).request("GET", "/hang")
+    up.wait(1)
+    raw(g.port()).request("GET", "/large").response_head()
+    raw(g.port()).request("POST", "/", [("Content-Length", "100")]).send("some")
+    raw(g.port()).send("GET / HT")
+    raw(g.port())
+    begin = time.monotonic()
+    g.stop(SIGQUIT)
+    assert time.monotonic() - begin < 3
