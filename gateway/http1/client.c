@@ -47,8 +47,11 @@ struct http1_conn {
 	uint8_t method;
 	uint8_t interim;
 	bool request_done, held, keep_alive;
-	bool upgrade; /* the request asks for another protocol */
+	bool upgrade;                         /* the request asks for another protocol */
 	bool tunnel;
+	bool body_whole;                      /* all of the response's body was decoded */
+	bool offer;                           /* what was not taken is to be handed over again */
+	bool deaf;                            /* the server takes no more of the request */
 };
 
 static const struct origin_ops http1_origin_ops;
@@ -97,16 +100,23 @@ static void conn_fail(struct http1_conn *c, int err)
 	c->o.events->on_fail(&c->o, err);
 }
 
-/* While the server owes us something, its silence is bounded. */
+/* Whether the server owes us something. Between a 1xx and the end of the request it does not. */
+static bool conn_is_due(struct http1_conn *c)
+{
+	if (c->state != CONN_BUSY || c->held || c->body_whole || c->tunnel)
+		return false;
+	return c->request_done || c->deaf || c->response == RESPONSE_BODY || c->s.in.len || (c->s.flags & STREAM_FULL) ||
+	       stream_is_full(&c->s);
+}
+
+/* While it does, its silence is bounded. */
 static void conn_await(struct http1_conn *c)
 {
-	bool owes = c->request_done || c->o.answered || (c->s.flags & STREAM_FULL) || stream_is_full(&c->s);
-	if (c->state == CONN_BUSY && !c->held && !c->tunnel && owes) {
-		c->out_mark = c->s.bytes_out;
+	c->out_mark = c->s.bytes_out;
+	if (conn_is_due(c))
 		stream_deadline(&c->s, c->conf.response_ns);
-	} else {
+	else
 		stream_no_deadline(&c->s);
-	}
 }
 
 /* ---- reading the response ----------------------------------------------------------------------------------------- */
@@ -171,26 +181,33 @@ static int conn_head(struct http1_conn *c)
 		return ERR_UPSTREAM_BAD_FRAMING;
 	if (h->body == BODY_CHUNKED)
 		chunk_decoder_init(&c->chunks, c->o.arena, ERR_UPSTREAM_BAD_CHUNK);
-	bool whole = h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0);
-	c->response = whole ? RESPONSE_DONE : RESPONSE_BODY;
+	c->body_whole = h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0);
+	c->response = c->body_whole ? RESPONSE_DONE : RESPONSE_BODY;
 	c->o.events->on_head(&c->o, h);
 	if (c->serial != serial || c->state != CONN_BUSY)
 		return 0;
-	if (whole)
+	if (c->body_whole)
 		c->o.events->on_end(&c->o, NULL);
-	return !whole;
+	return !c->body_whole;
 }
 
-/* Hand over what was decoded. False when the exchange is done with us. */
+/* Hand over what was decoded, and behind all of it the end. False when the exchange is done with us. */
 static bool conn_deliver(struct http1_conn *c)
 {
 	uint32_t serial = c->serial;
+	c->offer = false;
 	if (c->body.len)
 		c->o.events->on_body(&c->o, &c->body);
+	if (c->serial != serial || c->state != CONN_BUSY)
+		return false;
+	if (!c->body_whole || c->body.len)
+		return true;
+	c->response = RESPONSE_DONE;
+	c->o.events->on_end(&c->o, c->framing == BODY_CHUNKED ? &c->chunks.trailers : NULL);
 	return c->serial == serial && c->state == CONN_BUSY;
 }
 
-static int conn_body_chunked(struct http1_conn *c, bool *done)
+static int conn_body_chunked(struct http1_conn *c)
 {
 	struct buf *in = &c->s.in;
 	while (in->len) {
@@ -203,7 +220,7 @@ static int conn_body_chunked(struct http1_conn *c, bool *done)
 		if (data)
 			buf_move(&c->body, in, data);
 		if (r == CHUNK_DONE) {
-			*done = true;
+			c->body_whole = true;
 			return in->len ? ERR_UPSTREAM_BAD_FRAMING : 0;
 		}
 	}
@@ -214,29 +231,22 @@ static int conn_body_chunked(struct http1_conn *c, bool *done)
 static int conn_body(struct http1_conn *c)
 {
 	struct buf *in = &c->s.in;
-	bool done = false;
 	int err = 0;
 
 	if (c->framing == BODY_CHUNKED) {
-		err = conn_body_chunked(c, &done);
+		err = conn_body_chunked(c);
 	} else if (c->framing == BODY_LENGTH) {
 		if (in->len > c->left)
 			return ERR_UPSTREAM_BAD_FRAMING;
 		c->left -= in->len;
 		buf_move_all(&c->body, in);
-		done = c->left == 0;
+		c->body_whole = c->left == 0;
 	} else {
 		buf_move_all(&c->body, in);
 	}
 	if (err)
 		return err;
-	if (done)
-		c->response = RESPONSE_DONE;
-	if (!conn_deliver(c))
-		return 0;
-	if (done)
-		c->o.events->on_end(&c->o, c->framing == BODY_CHUNKED ? &c->chunks.trailers : NULL);
-	return !done;
+	return conn_deliver(c) && !c->body_whole;
 }
 
 static void conn_on_eof(struct http1_conn *c)
@@ -244,39 +254,46 @@ static void conn_on_eof(struct http1_conn *c)
 	/* over TLS only close_notify says that this is all: RFC 9112 9.8 */
 	bool whole = c->s.in.len == 0 && (c->tunnel || !tls_was_truncated(&c->s));
 	if (c->response == RESPONSE_BODY && c->framing == BODY_CLOSE && whole) {
-		c->response = RESPONSE_DONE;
+		c->body_whole = true;
 		c->keep_alive = false;
-		if (conn_deliver(c))
-			c->o.events->on_end(&c->o, NULL);
+		(void)conn_deliver(c);
 		return;
 	}
 	conn_fail(c, c->response == RESPONSE_BODY ? ERR_UPSTREAM_TRUNCATED : ERR_UPSTREAM_CLOSED);
 }
 
-static void conn_read(struct http1_conn *c)
+/* Use what is in s.in. False when the exchange is done with us, or we failed it. */
+static bool conn_eat(struct http1_conn *c)
 {
 	uint32_t serial = c->serial;
-	uint64_t start = c->s.bytes_in;
-	bool looked = false;
-
-	for (;;) {
-		while (c->s.in.len && c->response != RESPONSE_DONE && !c->held) {
-			int r = c->response == RESPONSE_HEAD ? conn_head(c) : conn_body(c);
-			if (c->serial != serial || c->state != CONN_BUSY)
-				return;
-			if (r < 0) {
-				conn_fail(c, r);
-				return;
-			}
-			if (r == 0)
-				break;
+	if (c->offer && !c->held && !conn_deliver(c))
+		return false;
+	while (c->s.in.len && c->response != RESPONSE_DONE && !c->held && !c->body_whole) {
+		int r = c->response == RESPONSE_HEAD ? conn_head(c) : conn_body(c);
+		if (c->serial != serial || c->state != CONN_BUSY)
+			return false;
+		if (r < 0) {
+			conn_fail(c, r);
+			return false;
 		}
-		if (c->held || c->response == RESPONSE_DONE)
-			return;
+		if (r == 0)
+			break;
+	}
+	return true;
+}
+
+static void conn_read(struct http1_conn *c)
+{
+	uint64_t start = c->s.bytes_in;
+	bool asked = false;
+
+	while (conn_eat(c)) {
+		if (c->held || c->response == RESPONSE_DONE || c->body_whole)
+			break;
 		if (!stream_may_read(&c->s) && !(c->s.flags & STREAM_EOF)) {
-			if (looked)
+			if (asked)
 				break;
-			looked = true;
+			asked = true;
 			stream_ask_again(&c->s);
 		}
 		if (c->s.bytes_in - start > READ_SHARE) {
@@ -294,9 +311,10 @@ static void conn_read(struct http1_conn *c)
 			conn_on_eof(c);
 		else
 			conn_fail(c, ERR_UPSTREAM_RESET);
-		return;
+		break;
 	}
-	conn_await(c);
+	if (c->state == CONN_BUSY && (c->s.bytes_in != start || c->body_whole))
+		conn_await(c);
 }
 
 static void conn_on_readable(struct stream *s)
@@ -348,14 +366,11 @@ static void conn_on_fail(struct stream *s, int error)
 		conn_gone(c, 0);
 	} else if (c->state == CONN_BUSY && c->response != RESPONSE_DONE) {
 		/* the server may have answered before it stopped reading: that answer counts */
-		uint32_t serial = c->serial;
 		buf_fini(&s->out);
-		s->flags = (uint16_t)((s->flags & ~STREAM_FAILED) | STREAM_RD);
-		c->keep_alive = false;
-		c->held = false;
+		s->flags = (uint16_t)((s->flags & ~(STREAM_FAILED | STREAM_FULL | STREAM_TELL_EMPTY | STREAM_OWED)) | STREAM_RD);
+		c->deaf = true;
+		conn_await(c);
 		conn_read(c);
-		if (c->serial == serial && c->state == CONN_BUSY && c->response != RESPONSE_DONE)
-			conn_fail(c, c->response == RESPONSE_BODY ? ERR_UPSTREAM_TRUNCATED : ERR_UPSTREAM_RESET);
 	}
 }
 
@@ -404,7 +419,7 @@ static void origin_head(struct origin *o, const struct request_head *h)
 static bool origin_body(struct origin *o, struct buf *data)
 {
 	struct http1_conn *c = conn_of(o);
-	if (c->state != CONN_BUSY) {
+	if (c->state != CONN_BUSY || c->deaf) {
 		buf_drain(data, data->len);
 		return false;
 	}
@@ -431,7 +446,7 @@ static void origin_end(struct origin *o, const struct fields *trailers)
 	c->request_done = true;
 	if (c->tunnel) {
 		stream_tell_empty(&c->s); /* then our side ends */
-	} else if (c->request_framing == BODY_CHUNKED) {
+	} else if (c->request_framing == BODY_CHUNKED && !c->deaf) {
 		size_t room, size = chunk_tail_size(trailers);
 		char *at = buf_reserve(&c->s.out, size, &room);
 		buf_commit(&c->s.out, (size_t)(chunk_write_tail(at, trailers) - at));
@@ -468,6 +483,7 @@ static void origin_resume(struct origin *o)
 	if (c->state != CONN_BUSY || !c->held)
 		return;
 	c->held = false;
+	c->offer = c->response == RESPONSE_BODY && (c->body.len || c->body_whole);
 	conn_await(c);
 	stream_resume(&c->s);
 }
@@ -476,7 +492,7 @@ static void origin_release(struct origin *o)
 {
 	struct http1_conn *c = conn_of(o);
 	bool clean = c->state == CONN_BUSY && c->request_done && c->response == RESPONSE_DONE && c->keep_alive &&
-	             c->s.in.len == 0 && c->s.out.len == 0 && c->body.len == 0 &&
+	             !c->deaf && c->s.in.len == 0 && c->s.out.len == 0 && c->body.len == 0 &&
 	             !(c->s.flags & (STREAM_EOF | STREAM_FAILED));
 	conn_count(c);
 	stat_add(STAT_UPSTREAM_BYTES_OUT, c->o.bytes_out);
@@ -568,6 +584,7 @@ struct origin *http1_conn_begin(struct http1_conn *c, const struct origin_events
 	c->interim = 0;
 	c->searched = 0;
 	c->request_done = c->held = c->keep_alive = c->upgrade = c->tunnel = false;
+	c->body_whole = c->offer = c->deaf = false;
 	c->out_start = c->s.bytes_out;
 	c->in_start = c->s.bytes_in;
 	c->o.reused = c->serial > 0;

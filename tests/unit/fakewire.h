@@ -28,6 +28,8 @@ struct fakewire {
 };
 
 extern const struct transport transport_fake;
+/* The same for a stream that somebody else connects, to fakewire_address(): with a zeroed wire as its transport state. */
+extern const struct transport transport_fake_connecting;
 extern struct worker fakewire_worker;
 
 void fakewire_start(void);
@@ -35,6 +37,9 @@ void fakewire_end(void);
 
 /* Open s on a wire; it is the stream's transport state until it is closed. */
 void fakewire_open(struct fakewire *f, struct stream *s, const struct stream_user *user, void *data);
+/* Where transport_fake_connecting connects to. The connection opens in fakewire_connect(). */
+const struct addr *fakewire_address(void);
+void fakewire_connect(void);
 /* Free what the wire holds. s is closed. */
 void fakewire_fini(struct fakewire *f);
 
