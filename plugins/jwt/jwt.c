@@ -334,10 +334,11 @@ static enum reason verify_token(struct worker *w, const struct jwt_conf *conf, c
 	return REASON_NONE;
 }
 
-/* Nobody we know has signed it: perhaps the issuer has new keys. One look at them, for all who come with such tokens. */
-static bool wait_for_new_keys(sluice_exchange *x, const struct jwt_conf *conf)
+/* Nobody we know has signed it: perhaps the issuer has new keys. One look at them, for all who come with such tokens. Another
+ * worker may have the answer already, and the client may have heard of it: what is on its way to this one is waited for. */
+static bool wait_for_new_keys(sluice_exchange *x, const struct jwt_conf *conf, const struct keyset *keys)
 {
-	if (source_fetching(conf->source))
+	if (source_fetching(conf->source) || source_is_ahead(conf->source, keys))
 		return true;
 	if (!source_may_refresh(conf->source))
 		return false;
@@ -358,13 +359,13 @@ static sluice_verdict jwt_verify(sluice_exchange *x, const struct jwt_conf *conf
 	if (why != REASON_NONE)
 		return refuse(x, conf, why, which);
 	if (!keys) {
-		if (!waited && source_expects(conf->source, conf->key_wait))
+		if (!waited && (source_expects(conf->source, conf->key_wait) || source_is_ahead(conf->source, NULL)))
 			return sluice_await_publish(x, conf->key_wait, jwt_waited);
 		return refuse(x, conf, REASON_JWKS_UNAVAILABLE, which);
 	}
 	why = verify_token(w, conf, keys, &t, text, &e, &which);
 	if (!waited && (why == REASON_TOKEN_KEY_UNKNOWN || (why == REASON_TOKEN_SIGNATURE && !t.has_kid)) &&
-	    wait_for_new_keys(x, conf))
+	    wait_for_new_keys(x, conf, keys))
 		return sluice_await_publish(x, conf->key_wait, jwt_waited);
 	if (why != REASON_NONE)
 		return refuse(x, conf, why, which);

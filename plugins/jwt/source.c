@@ -27,8 +27,9 @@ struct source {
 	bool discovering;    /* the fetch under way is that of the discovery document */
 	/* Read by workers. */
 	_Atomic bool fetching;
-	_Atomic uint64_t begun_ns; /* when the last fetch began; 0: none did */
-	_Atomic uint64_t next_ns;  /* when the next is planned */
+	_Atomic uint64_t begun_ns;   /* when the last fetch began; 0: none did */
+	_Atomic uint64_t next_ns;    /* when the next is planned */
+	_Atomic uint64_t generation; /* of the keys last published, 0: none were */
 	struct source *next;
 };
 
@@ -93,6 +94,7 @@ static void publish(struct source *s)
 	if (!p)
 		return; /* those who wait have a deadline */
 	p->keys = s->keys ? keys_ref(s->keys) : NULL;
+	atomic_store(&s->generation, s->keys ? s->keys->generation : 0);
 	sluice_publish(s->inst, p, published_free);
 }
 
@@ -119,9 +121,12 @@ static void plan(struct source *s, uint64_t in_ms)
 	sluice_timer(s->inst, in_ms, on_timer);
 }
 
+/* In this order: a worker that sees the fetch over sees that there is something new, and nobody begins to wait for what has
+ * been published already. */
 static void end(struct source *s)
 {
-	atomic_store_explicit(&s->fetching, false, memory_order_relaxed);
+	atomic_store(&s->generation, s->keys ? s->keys->generation : 0);
+	atomic_store(&s->fetching, false);
 	publish(s);
 }
 
@@ -280,7 +285,12 @@ void source_refresh(struct source *s)
 
 bool source_fetching(const struct source *s)
 {
-	return atomic_load_explicit(&s->fetching, memory_order_relaxed);
+	return atomic_load(&s->fetching);
+}
+
+bool source_is_ahead(const struct source *s, const struct keyset *seen)
+{
+	return atomic_load(&s->generation) != (seen ? seen->generation : 0);
 }
 
 bool source_expects(const struct source *s, uint64_t within_ms)

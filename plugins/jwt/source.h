@@ -23,6 +23,8 @@ void source_refresh(struct source *s);
 const struct keyset *source_keys(const void *published);
 /* Worker: whether keys are on their way, or will be tried for within so many milliseconds: waiting makes sense. */
 bool source_expects(const struct source *s, uint64_t within_ms);
+/* Worker: whether keys newer than those it has seen (NULL: none) were published, and are on their way to it. */
+bool source_is_ahead(const struct source *s, const struct keyset *seen);
 /* Worker: whether keys are being fetched now; and whether sluice_refresh() may make them be. */
 bool source_fetching(const struct source *s);
 bool source_may_refresh(const struct source *s);

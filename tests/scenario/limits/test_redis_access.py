@@ -12,14 +12,14 @@ listeners:
 stores:
   shared: { redis: "@redis@", @store@ }
 plugins:
-  limit: { use: rate-limit, rate: 2/s, burst: 2, by: "header:x-key", store: shared, timeout: 1s, on_store_failure: deny }
+  limit: { use: rate-limit, rate: @rate@, burst: 2, by: "header:x-key", store: shared, timeout: 1s, on_store_failure: deny }
 routes:
   - { name: all, match: { path: /* }, plugins: [limit], respond: { status: 200 } }
 """
 
 
-def start(gateway, url, store="timeout: 1s", **kw):
-    return gateway(CONFIG, redis=url, store=store, **kw)
+def start(gateway, url, store="timeout: 1s", rate="2/d"):
+    return gateway(CONFIG, redis=url, store=store, rate=rate)
 
 
 def ask(g, n=1, key="a"):
@@ -33,7 +33,7 @@ def test_database(gateway, redis):
     assert r.client.dbsize() == 0
     seven = client.Redis(port=r.port, db=7, decode_responses=True)
     assert seven.keys() == ["sluice:rl:limit:v:a"]
-    assert 0 < seven.pttl("sluice:rl:limit:v:a") <= 1000, "keys go away by themselves"
+    assert 0 < seven.pttl("sluice:rl:limit:v:a") <= 43200000, "keys go away by themselves"
     assert ask(start(gateway, f"redis://{r.address}/99")) == [503], "there are sixteen"
 
 
@@ -108,7 +108,7 @@ def test_tls_both_ways(gateway, tls_redis, ca):
 def test_what_clients_are_told_holds(gateway, redis):
     """Whoever waits as long as Retry-After says is let through; until then nobody is."""
     r = redis()
-    g = start(gateway, r.url)
+    g = start(gateway, r.url, rate="2/s")
     with g.connect() as c:
         left = []
         while True:
@@ -136,7 +136,7 @@ def test_a_long_key_goes_by_its_digest(gateway, redis):
 def test_script_flush_under_load(gateway, redis):
     """A script that Redis forgets is sent again, without a request failing or being counted twice."""
     r = redis()
-    g = gateway(CONFIG.replace("2/s, burst: 2", "100/d, burst: 100"), redis=r.url, store="timeout: 1s")
+    g = gateway(CONFIG.replace("burst: 2", "burst: 100"), redis=r.url, store="timeout: 1s", rate="100/d")
     seen = []
     with g.connect() as c:
         for i in range(130):

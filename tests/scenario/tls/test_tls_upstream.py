@@ -49,7 +49,7 @@ FAILURES = {
     "for clients only": "certificate verify failed: unsuitable certificate purpose",
     "the system's authorities": "certificate verify failed: ",
     "no TLS at all": "wrong version number",
-    "closes": "closed by the other side during the handshake",
+    "closes": "closed by the other side during the handshake|Connection reset by peer",
     "too old": "upstream: app: server 127.0.0.1:",
     "wants a certificate": "",
 }
