@@ -239,6 +239,8 @@ static struct list *instance_list(struct worker *w)
 
 static struct instance_worker *instance_find(struct worker *w, uint64_t id)
 {
+	if (!w->part[PART_POLICY])
+		return NULL; /* it goes with the last of them: a message about one must not bring it back */
 	list_each(e, instance_list(w)) {
 		struct instance_worker *iw = container_of(e, struct instance_worker, link);
 		if (iw->id == id)
