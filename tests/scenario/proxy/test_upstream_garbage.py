@@ -103,7 +103,7 @@ def test_a_body_to_head(proxied, raw):
         assert c.get().body == b"good"
 
 
-@pytest.mark.parametrize("later", [0.0, 0.05])
+@pytest.mark.parametrize("later", [0.05, 0.15])
 def test_unasked_bytes_on_an_idle_connection(proxied, raw, later):
     """A response nobody asked for waits on the connection when the next request comes."""
     def behave(peer, _request):
