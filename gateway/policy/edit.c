@@ -115,6 +115,4 @@ void edit_apply(sluice_exchange *x)
 {
 	for (struct run_edit *e = x->edits; e; e = e->next)
 		edit_do(x, &x->response->fields, e->op, e->name, e->value);
-	x->edits = NULL;
-	x->edits_end = &x->edits;
 }

@@ -10,7 +10,7 @@
 /* Why a change is not made: the rest of a sentence; NULL: it is. Any thread. */
 const char *edit_refused(sluice_side side, sluice_field_op op, sluice_str name, sluice_str value);
 void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice_str name, sluice_str value);
-/* The response is there: make what was asked for. */
+/* A response is there: make what was asked for before there was one. Again for each that takes its place. */
 void edit_apply(sluice_exchange *x);
 
 #endif

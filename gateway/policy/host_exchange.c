@@ -178,7 +178,7 @@ static void host_note(sluice_exchange *x, const char *code)
 
 static sluice_verdict host_refuse(sluice_exchange *x, int status, const char *code, const char *detail)
 {
-	if (status < 400 || status > 599)
+	if (status < 400 || status > 599 || !code)
 		return SLUICE_FAIL;
 	x->answer = (struct run_answer){ .status = status, .code = code, .detail = arena_str(x->arena, str_of(detail)) };
 	return SLUICE_REPLY;

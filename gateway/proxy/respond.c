@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "http1/write.h"
+#include "policy/edit.h"
 
 /* A head for a body of our own. NULL when the exchange's memory is spent. */
 static struct response_head *respond_head(struct exchange *x, int status, sluice_str type, sluice_str body)
@@ -50,10 +51,12 @@ static void respond_with(struct exchange *x, struct response_head *h)
 		x->head_ns = clock_ns();
 	x->px.response = h;
 	x->px.arena->failed = false; /* what failed was given up; the answer fitted */
-	if (from_response_hook) /* it replaces a response whose hooks are running: they do not start over */
+	if (from_response_hook) { /* it replaces a response whose hooks are running: they do not start over */
+		edit_apply(&x->px);
 		respond_send(x);
-	else
+	} else {
 		exchange_run_response(x);
+	}
 }
 
 static sluice_str respond_problem(struct exchange *x, int status, const char *code, sluice_str title, sluice_str detail)

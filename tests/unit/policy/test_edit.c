@@ -1,0 +1,118 @@
+/* policy/edit: which fields plugins may change, and when the change is made. */
+#include "walk_kit.h"
+
+static void test_set_add_remove(void **state)
+{
+	(void)state;
+	walk_begin(1, "A: 1\nB: 2\na: 3\n", 0);
+	(void)walk_request();
+	sluice_field_set(walk, SLUICE_REQUEST, SLUICE_STR("a"), SLUICE_STR("new"));
+	assert_string_equal(fields_text(&walk->request->fields), "B=2,a=new,");
+	sluice_field_add(walk, SLUICE_REQUEST, SLUICE_STR("a"), SLUICE_STR("more"));
+	assert_string_equal(fields_text(&walk->request->fields), "B=2,a=new,a=more,");
+	sluice_field_remove(walk, SLUICE_REQUEST, SLUICE_STR("A"));
+	assert_string_equal(fields_text(&walk->request->fields), "B=2,");
+	sluice_field_set(walk, SLUICE_REQUEST, SLUICE_STR("C"), SLUICE_STR(" \tpadded "));
+	sluice_field_set(walk, SLUICE_REQUEST, SLUICE_STR("D"), SLUICE_STR(""));
+	assert_string_equal(fields_text(&walk->request->fields), "B=2,C=padded,D=,");
+	char name[] = "E", value[] = "copied";
+	sluice_field_set(walk, SLUICE_REQUEST, str_of(name), str_of(value));
+	name[0] = value[0] = '?';
+	assert_string_equal(fields_text(&walk->request->fields), "B=2,C=padded,D=,E=copied,");
+	walk_end();
+}
+
+static void test_what_is_not_theirs(void **state)
+{
+	static const char *const names[] = {
+		"Content-Length", "transfer-encoding", "Connection", "Keep-Alive", "TE", "Trailer", "Upgrade", "Proxy-Connection",
+		"HTTP2-Settings", "", "two words", "x:y", "line\r\nbreak", "umlaut\xc3\xa4", ":path",
+	};
+	(void)state;
+	walk_begin(1, "Content-Length: 5\nConnection: close\nX: y\n", 0);
+	(void)walk_request();
+	(void)walk_response(200);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		for (int side = SLUICE_REQUEST; side <= SLUICE_RESPONSE; side++) {
+			sluice_field_set(walk, (sluice_side)side, str_of(names[i]), SLUICE_STR("z"));
+			sluice_field_add(walk, (sluice_side)side, str_of(names[i]), SLUICE_STR("z"));
+			sluice_field_remove(walk, (sluice_side)side, str_of(names[i]));
+		}
+	}
+	assert_string_equal(fields_text(&walk->request->fields), "Content-Length=5,Connection=close,X=y,");
+	assert_string_equal(fields_text(&walk->response->fields), "");
+	walk_end();
+}
+
+/* A value that would end the line ends nothing: it does not get in. */
+static void test_values(void **state)
+{
+	static const char nul[] = "a\0b";
+	static const sluice_str bad[] = { { "a\r\nX: y", 7 }, { "a\nb", 3 }, { "a\rb", 3 }, { nul, 3 }, { "a\x7f", 2 } };
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		walk_begin(1, "X: y\n", 0);
+		(void)walk_request();
+		sluice_field_add(walk, SLUICE_REQUEST, SLUICE_STR("New"), bad[i]);
+		sluice_field_set(walk, SLUICE_REQUEST, SLUICE_STR("Newer"), bad[i]);
+		sluice_field_set(walk, SLUICE_RESPONSE, SLUICE_STR("New"), bad[i]);
+		(void)walk_response(200);
+		assert_string_equal(fields_text(&walk->request->fields), "X=y,");
+		assert_string_equal(fields_text(&walk->response->fields), "");
+		walk_end();
+	}
+}
+
+static void test_host(void **state)
+{
+	static const char *const bad[] = { "", "a b", "a/b", "a\"b", "a@b", "a:99999", "[::1" };
+	(void)state;
+	walk_begin(1, "Host: Example.com:8080\n", 0);
+	(void)walk_request();
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		sluice_field_set(walk, SLUICE_REQUEST, SLUICE_STR("Host"), str_of(bad[i]));
+		assert_str(walk->request->authority, "Example.com:8080");
+	}
+	sluice_field_add(walk, SLUICE_REQUEST, SLUICE_STR("Host"), SLUICE_STR("other"));
+	sluice_field_remove(walk, SLUICE_REQUEST, SLUICE_STR("Host"));
+	assert_str(walk->request->authority, "Example.com:8080");
+	sluice_field_set(walk, SLUICE_REQUEST, SLUICE_STR("host"), SLUICE_STR("other.example:81"));
+	assert_str(walk->request->authority, "other.example:81");
+	assert_str(walk->request->host, "example.com"); /* what was routed stays what was routed */
+	assert_string_equal(fields_text(&walk->request->fields), "Host=Example.com:8080,");
+	walk_end();
+}
+
+/* Asked for before there is a response, made when there is one, in the order of asking. */
+static void test_kept_for_the_response(void **state)
+{
+	(void)state;
+	walk_begin(1, "", 0);
+	(void)walk_request();
+	sluice_field_set(walk, SLUICE_RESPONSE, SLUICE_STR("A"), SLUICE_STR("1"));
+	sluice_field_add(walk, SLUICE_RESPONSE, SLUICE_STR("A"), SLUICE_STR("2"));
+	sluice_field_set(walk, SLUICE_RESPONSE, SLUICE_STR("B"), SLUICE_STR("3"));
+	sluice_field_remove(walk, SLUICE_RESPONSE, SLUICE_STR("A"));
+	sluice_field_add(walk, SLUICE_RESPONSE, SLUICE_STR("A"), SLUICE_STR("4"));
+	assert_string_equal(fields_text(&walk->request->fields), "");
+	(void)walk_response(200);
+	assert_string_equal(fields_text(&walk->response->fields), "B=3,A=4,");
+	sluice_field_set(walk, SLUICE_RESPONSE, SLUICE_STR("B"), SLUICE_STR("now"));
+	assert_string_equal(fields_text(&walk->response->fields), "A=4,B=now,");
+	/* another response takes its place: they hold for whatever response the exchange gets */
+	(void)walk_response(502);
+	assert_string_equal(fields_text(&walk->response->fields), "B=3,A=4,");
+	walk_end();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_set_add_remove),
+		cmocka_unit_test(test_what_is_not_theirs),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_host),
+		cmocka_unit_test(test_kept_for_the_response),
+	};
+	return cmocka_run_group_tests(tests, walk_setup, walk_teardown);
+}

@@ -1,0 +1,185 @@
+/* Exchanges for the tests of policy/. */
+#include "walk_kit.h"
+
+#include "base/log.h"
+#include "policy/host.h"
+
+struct part parts[PLUGINS];
+char trace[TRACE];
+sluice_exchange *walk;
+unsigned resumed;
+enum run_result result;
+struct instance_worker slots[PLUGINS];
+struct policy walk_policy;
+
+/* As in a module: the inline functions of the public header call through it. */
+const sluice_host *sluice_host_table = &host_table;
+
+static struct client client;
+static struct request_head request;
+static struct response_head response;
+static struct conn_info conn;
+static struct instance_worker *slot_of[PLUGINS];
+static struct chain_item items[PLUGINS];
+static struct chain chain;
+static sluice_instance *instances[PLUGINS];
+static bool completed;
+
+void note(const char *fmt, ...)
+{
+	size_t n = strlen(trace);
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(trace + n, sizeof(trace) - n, fmt, ap);
+	va_end(ap);
+}
+
+static sluice_verdict part_run(sluice_exchange *x, const struct part *p, char letter, sluice_hook hook)
+{
+	assert_ptr_equal(run_item(x)->conf, p);
+	note("%c%u ", letter, p->n);
+	return hook ? hook(x, p) : SLUICE_NEXT;
+}
+
+static sluice_verdict part_on_request(sluice_exchange *x, const void *conf)
+{
+	return part_run(x, conf, 'q', ((const struct part *)conf)->on_request);
+}
+
+static sluice_verdict part_on_response(sluice_exchange *x, const void *conf)
+{
+	return part_run(x, conf, 's', ((const struct part *)conf)->on_response);
+}
+
+static sluice_verdict part_on_complete(sluice_exchange *x, const void *conf)
+{
+	return part_run(x, conf, 'c', ((const struct part *)conf)->on_complete);
+}
+
+static const sluice_plugin record = {
+	.name = "part",
+	.on_request = part_on_request,
+	.on_response = part_on_response,
+	.on_complete = part_on_complete,
+};
+
+static void on_resumed(sluice_exchange *x, enum run_result r)
+{
+	assert_ptr_equal(x, walk);
+	resumed++;
+	result = r;
+}
+
+static void add_lines(struct fields *f, struct arena *a, const char *lines)
+{
+	sluice_str rest = str_of(lines);
+	while (rest.len) {
+		sluice_str value = str_cut(&rest, '\n'), name = str_cut(&value, ':');
+		assert_int_equal(fields_add(f, a, name, str_trim(value)), 0);
+	}
+}
+
+void walk_begin(unsigned n, const char *lines, size_t budget)
+{
+	memset(parts, 0, sizeof(parts));
+	trace[0] = 0;
+	resumed = 0;
+	completed = false;
+	client = (struct client){ .conn = &conn, .head = &request };
+	arena_init(&client.arena, budget ? budget : 1 << 20);
+	conn = (struct conn_info){ .peer_ip = "192.0.2.7", .peer_ip_len = 9 };
+	request = (struct request_head){ .method_text = STR("GET"),
+		                         .path = STR("/a/b"),
+		                         .query = STR("x=1&y=&x=2&z"),
+		                         .has_query = true,
+		                         .authority = STR("Example.com:8080"),
+		                         .host = STR("example.com"),
+		                         .method = METHOD_GET,
+		                         .version = 11 };
+	add_lines(&request.fields, &client.arena, lines);
+	walk = arena_zalloc(&client.arena, sizeof(*walk));
+	walk->client = &client;
+	walk->request = &request;
+	walk->worker = &fakewire_worker;
+	walk->slots = slot_of;
+	walk->on_resumed = on_resumed;
+	walk->route_name = STR("the-route");
+	walk->upstream_name = STR("the-upstream");
+	walk->request_id = STR("id-1");
+	run_init(walk);
+	chain = (struct chain){ .v = items, .n = n, .has_response = n > 0 };
+	for (unsigned i = 0; i < PLUGINS; i++) {
+		parts[i].n = i;
+		items[i] = (struct chain_item){ .plugin = &record, .conf = &parts[i], .inst = instances[i], .slot = i };
+	}
+}
+
+enum run_result walk_request(void)
+{
+	return run_request(walk, &chain);
+}
+
+enum run_result walk_response(int status)
+{
+	response = (struct response_head){ .status = (uint16_t)status, .version = 11 };
+	walk->response = &response;
+	return run_response(walk);
+}
+
+void walk_complete(void)
+{
+	completed = true;
+	run_complete(walk);
+}
+
+void walk_end(void)
+{
+	if (!completed)
+		walk_complete();
+	fakewire_pass(1000 * NS_PER_S); /* nothing comes for it any more */
+	for (unsigned i = 0; i < PLUGINS; i++)
+		assert_true(list_is_empty(&slots[i].waiters));
+	arena_fini(&client.arena);
+	walk = NULL;
+}
+
+const char *fields_text(const struct fields *f)
+{
+	static char text[1024];
+	size_t n = 0;
+	text[0] = 0;
+	for (uint32_t i = 0; i < f->n; i++) {
+		if (!(f->v[i].flags & FIELD_DROP))
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%.*s=%.*s,", STR_ARG(field_name(&f->v[i])),
+			                      STR_ARG(field_value(&f->v[i])));
+	}
+	return text;
+}
+
+int walk_setup(void **state)
+{
+	(void)state;
+	log_set_level(LOG_ERROR);
+	fakewire_start();
+	for (unsigned i = 0; i < PLUGINS; i++) {
+		instances[i] = calloc(1, sizeof(*instances[i]));
+		assert_non_null(instances[i]);
+		instances[i]->policy = &walk_policy;
+		instances[i]->plugin = &record;
+		instances[i]->name = STR("an-instance");
+		instances[i]->dir = "/nowhere";
+		slots[i] = (struct instance_worker){ .inst = instances[i], .id = i + 1, .refs = 1 };
+		list_init(&slots[i].waiters);
+		slot_of[i] = &slots[i];
+	}
+	return 0;
+}
+
+int walk_teardown(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < PLUGINS; i++)
+		free(instances[i]);
+	fakewire_end();
+	return 0;
+}
