@@ -211,8 +211,7 @@ int admin_open(struct admin *a, const struct addr *at)
 		                                  .addr = &a->addr,
 		                                  .handler = admin_handler(a),
 		                                  .fd = fd };
-	a->front = front_new(a->main);
-	front_leave_uncounted(a->front);
+	a->front = front_new(a->main, NULL);
 	front_apply(a->front, &args, 1, ADMIN_CONNECTIONS);
 	log_info("admin", "on %s", a->address);
 	return 0;

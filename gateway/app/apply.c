@@ -57,16 +57,22 @@ static void apply_on_worker(struct worker *w, void *arg)
 	struct snapshot *s = m->snap;
 	struct view *old = g->proxy.view;
 	const struct handler handler = { exchange_on_request, exchange_on_bad_request, &g->proxy };
-	uint64_t most = s->conf.runtime.max_connections;
 	struct front_listener_args *v = calloc(s->n_listeners, sizeof(*v));
 	check(v, "out of memory: %zu listeners", s->n_listeners);
 
 	g->proxy.view = view_new(w, s, apply_on_free);
-	for (size_t i = 0; i < s->n_listeners; i++)
-		v[i] = (struct front_listener_args){ s->listeners[i].conf, &s->listeners[i].addr, s->listeners[i].tls, handler,
-			                             m->fds[i] };
+	for (size_t i = 0; i < s->n_listeners; i++) {
+		const struct snapshot_listener *l = &s->listeners[i];
+		v[i] = (struct front_listener_args){ .conf = l->conf,
+			                             .addr = &l->addr,
+			                             .tls = l->tls,
+			                             .balancers = l->balancers,
+			                             .trusted_proxies = l->trusted_proxies,
+			                             .handler = handler,
+			                             .fd = m->fds[i] };
+	}
 	if (!g->proxy.draining)
-		front_apply(g->front, v, s->n_listeners, (most + m->process->n_workers - 1) / m->process->n_workers);
+		front_apply(g->front, v, s->n_listeners, limits_connections(m->process, s));
 	free(v);
 	if (old)
 		view_unref(old);

@@ -38,6 +38,7 @@ static void process_settle(struct process *p)
 	stat_set(STAT_RELOADED_AT, p->snap->loaded_ms / 1000);
 	stat_set(STAT_WORKERS, p->n_workers);
 	control_settle(p);
+	limits_settle(p);
 }
 
 enum admin_reload process_load_again(struct process *p, struct diag *d)
@@ -196,6 +197,7 @@ static bool process_start(struct process *p)
 	timer_init(&p->grace, process_on_grace);
 	timer_init(&p->tick, process_on_tick);
 	p->tickets = tls_tickets_new();
+	p->counts = counts_new(COUNTS_CLIENTS);
 	p->policy = (struct policy){ .dirs = { p->options.plugin_dirs, p->options.n_plugin_dirs },
 		                     .main = &p->main,
 		                     .fetch_tls = fetch_tls };
@@ -232,6 +234,7 @@ static void process_fini(struct process *p)
 		signal_watch_stop(&p->signals[i]);
 	fetch_tls_fini();
 	tls_tickets_unref(&p->tickets);
+	counts_free(&p->counts);
 	upstream_worker_fini(&p->main);
 	resolve_worker_fini(&p->main);
 	resolve_fini();

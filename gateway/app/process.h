@@ -6,6 +6,7 @@
 #define APP_PROCESS_H
 
 #include "admin/admin.h"
+#include "front/count.h"
 #include "front/front.h"
 #include "net/signals.h"
 #include "proxy/exchange.h"
@@ -48,6 +49,7 @@ struct process {
 	struct policy policy;
 	struct snapshot *snap;          /* shared: ref */
 	struct tls_tickets *tickets;    /* owned */
+	struct counts *counts;          /* owned: of connections, shared by the workers */
 	struct served *served;          /* owned */
 	size_t n_served;
 	enum process_phase phase;
@@ -84,6 +86,14 @@ bool apply_snapshot(struct process *p, struct snapshot *s, struct diag *d);
 void apply_unref(struct process *p, struct snapshot *s);
 /* Why an address could not be had: a hint for the diagnostic just made. */
 void apply_hint(struct diag *d, int err);
+
+/* ---- limits.c: how much it takes on --------------------------------------------------------------------------------- */
+
+enum { COUNTS_CLIENTS = 1 << 20 }; /* told apart at a time, and connections where descriptors set no bound */
+/* Connections from clients, all workers together. Any thread. */
+uint64_t limits_connections(const struct process *p, const struct snapshot *s);
+/* A configuration is in force: is it more than the system allows? */
+void limits_settle(const struct process *p);
 
 /* ---- logs.c: the access log ----------------------------------------------------------------------------------------- */
 

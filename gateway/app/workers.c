@@ -78,7 +78,7 @@ bool workers_start(struct process *p)
 		g->proxy.on_complete = complete_exchange;
 		random_bytes(&g->proxy.id_prefix, sizeof(g->proxy.id_prefix));
 		random_bytes(&g->proxy.id_next, sizeof(g->proxy.id_next));
-		g->front = front_new(&g->w);
+		g->front = front_new(&g->w, p->counts);
 		p->worker_list[i] = &g->w;
 	}
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */

@@ -2,6 +2,7 @@
 #include "front/conf.h"
 
 static const char *const protocols[] = { "h2", "http/1.1", NULL };
+static const char *const client_ip_fields[] = { "x-forwarded-for", "forwarded", NULL }; /* enum client_ip_from */
 
 static const sluice_option timeout_options[] = {
 	SLUICE_OPTION(SLUICE_T_DURATION, struct listener_timeouts, head, .def = "10s", .min = "1ms", .max = "1h",
@@ -10,6 +11,16 @@ static const sluice_option timeout_options[] = {
 	              .flags = SLUICE_F_NEW, .doc = "time between two reads of a request body, or two writes of a response"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct listener_timeouts, idle, .def = "60s", .min = "1ms", .max = "1d",
 	              .flags = SLUICE_F_NEW, .doc = "time a connection may wait for its next request"),
+	SLUICE_OPTIONS_END,
+};
+
+static const sluice_option proxy_protocol_options[] = {
+	SLUICE_OPTION(SLUICE_T_STRS, struct listener_proxy_protocol, from, .flags = SLUICE_F_REQUIRED | SLUICE_F_NEW, .min = "1",
+	              .max = "10000",
+	              .doc = "addresses and ranges (10.0.0.0/8) whose connections begin with a PROXY header, version 1 or 2; "
+	                     "unix for all at a unix socket"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct listener_proxy_protocol, timeout, .def = "5s", .min = "1ms", .max = "1h",
+	              .flags = SLUICE_F_NEW, .doc = "time for the header to arrive"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -34,6 +45,20 @@ const sluice_option listener_options[] = {
 	              .doc = "largest request body, 0 for no bound; bodies are streamed, so a bound saves no memory"),
 	SLUICE_OPTION(SLUICE_T_SIZE, struct listener_conf, max_memory, .def = "512KiB", .min = "128KiB", .max = "64MiB",
 	              .flags = SLUICE_F_NEW, .doc = "most memory for the heads and the plugins of one request"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct listener_conf, max_connections_per_client, .def = "0", .max = "65535",
+	              .flags = SLUICE_F_NEW,
+	              .doc = "most connections of one client address (of one /64 in IPv6), trusted proxies excepted; 0: no bound"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct listener_conf, max_requests_per_connection, .def = "0", .max = "4294967295",
+	              .flags = SLUICE_F_NEW,
+	              .doc = "requests after which a connection is closed politely; 0 for no bound"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct listener_conf, proxy_protocol, .sub = proxy_protocol_options,
+	              .sub_size = sizeof(struct listener_proxy_protocol), .flags = SLUICE_F_NEW,
+	              .doc = "load balancers that say by the PROXY protocol whose connection it is"),
+	SLUICE_OPTION(SLUICE_T_STRS, struct listener_conf, trusted_proxies, .max = "10000", .flags = SLUICE_F_NEW,
+	              .doc = "addresses and ranges of proxies that are believed when a request says for whom they ask; unix for "
+	                     "all at a unix socket"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct listener_conf, client_ip_from, .def = "x-forwarded-for", .choices = client_ip_fields,
+	              .flags = SLUICE_F_NEW, .doc = "the field in which trusted proxies say it"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct listener_conf, backlog, .def = "4096", .min = "1", .max = "65535",
 	              .flags = SLUICE_F_RESTART, .doc = "connections the system keeps waiting to be accepted"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct listener_conf, tls, .sub = tls_server_options,

@@ -11,6 +11,12 @@ struct listener_timeouts { /* milliseconds */
 	uint64_t head, body, idle;
 };
 
+/* Whose PROXY headers are read. */
+struct listener_proxy_protocol {
+	sluice_strs from; /* as in base/cidr */
+	uint64_t timeout; /* ms */
+};
+
 struct listener_conf {
 	sluice_str name, address;
 	uint64_t protocols; /* enum front_protocol */
@@ -19,7 +25,12 @@ struct listener_conf {
 	uint64_t max_fields;
 	uint64_t max_body;   /* bytes; 0: no bound */
 	uint64_t max_memory; /* bytes of one exchange, bodies in flight not counted */
+	uint64_t max_connections_per_client;  /* 0: no bound */
+	uint64_t max_requests_per_connection; /* 0: no bound */
 	uint64_t backlog;
+	struct listener_proxy_protocol proxy_protocol; /* empty `from`: none are read */
+	sluice_strs trusted_proxies;                   /* as in base/cidr */
+	int32_t client_ip_from;                        /* enum client_ip_from */
 	struct tls_server_conf tls;
 };
 

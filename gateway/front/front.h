@@ -9,6 +9,8 @@
 #include "http/handler.h"
 #include "net/worker.h"
 
+struct cidr_set;
+struct counts;
 struct front;
 struct tls_server;
 
@@ -16,16 +18,18 @@ struct front_listener_args {
 	const struct listener_conf *conf; /* copied where connections outlive the call */
 	const struct addr *addr;
 	struct tls_server *tls; /* shared: borrowed until replaced by the next front_apply(); NULL: plain */
+	struct cidr_set *balancers;       /* whose PROXY headers are read; a reference is taken, as below. NULL: nobody's */
+	struct cidr_set *trusted_proxies; /* NULL: none */
 	struct handler handler;
 	int fd;                 /* listening socket, the front's from now on; -1: the address is served already */
 };
 
-struct front *front_new(struct worker *w);
+/* counts: shared by the workers, outlives them; NULL: what connects here is no client of the gateway, and is not counted
+ * among them. */
+struct front *front_new(struct worker *w, struct counts *counts);
 /* No connection is left, no listener accepts. Clears *f. */
 void front_free(struct front **f);
-/* What connects here is no client of the gateway: it does not count among them. Before the first listener. */
-void front_leave_uncounted(struct front *f);
-/* These listeners from now on, and no others. max_connections: of this worker, 0 for no bound. */
+/* These listeners from now on, and no others. max_connections: of all that count in `counts`, 0 for no bound. */
 void front_apply(struct front *f, const struct front_listener_args *v, size_t n, uint64_t max_connections);
 /* Accept no more; tell clients to go; idle connections close after idle_ns. */
 void front_drain(struct front *f, uint64_t idle_ns);

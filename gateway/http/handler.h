@@ -9,7 +9,7 @@
 #ifndef HTTP_HANDLER_H
 #define HTTP_HANDLER_H
 
-#include "base/addr.h"
+#include "base/cidr.h"
 #include "http/head.h"
 #include "net/buf.h"
 
@@ -68,15 +68,25 @@ struct client {
 	uint64_t bytes_in, bytes_out; /* of this request: heads and bodies, before TLS */
 };
 
-/* Facts of the connection a request came over. Kept small: an idle connection has one. */
+/* Who is believed about the client a request comes from, and where it is written. Of a listener. */
+enum client_ip_from { CLIENT_IP_X_FORWARDED_FOR, CLIENT_IP_FORWARDED };
+struct client_trust {
+	struct cidr_set *proxies; /* shared: ref */
+	enum client_ip_from from;
+};
+
+/* Facts of the connection a request came over. The peer is who connected, or whom a PROXY header named. Kept small: an idle
+ * connection has one. */
 struct conn_info {
-	const struct addr *local; /* borrowed: the listener's address */
+	const struct addr *local; /* borrowed: the listener's address, or the one that a PROXY header named */
+	const struct client_trust *trust; /* borrowed: lives as long; NULL: the peer is no trusted proxy */
 	sluice_str listener;      /* borrowed: its name */
 	const char *tls_version;  /* "TLSv1.3"; NULL: plain */
 	const char *tls_cipher;
 	const char *sni;          /* borrowed: lives as long as the stream; NULL: none */
 	uint64_t id;              /* of the connection, unique in the process */
 	uint64_t requests;        /* begun on this connection so far, this one included */
+	int fd;                   /* borrowed: the socket, to ask the system about it; -1: nothing it says matters */
 	uint16_t peer_port;
 	uint8_t peer_ip_len;
 	char peer_ip[ADDR_IP_TEXT];

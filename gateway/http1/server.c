@@ -169,6 +169,10 @@ static void server_begin(struct http1_server *c, const char *bytes, size_t len)
 		return;
 	}
 	c->close = !rq->head.keep_alive || c->draining;
+	if (!c->close && c->conf->max_requests && c->info->requests >= c->conf->max_requests) {
+		c->close = true;
+		stat_inc(STAT_CONNECTIONS_RETIRED);
+	}
 	rq->left = rq->head.body == BODY_LENGTH ? rq->head.body_length : 0;
 	if (rq->head.body == BODY_CHUNKED)
 		chunk_decoder_init(&rq->chunks, &rq->c.arena, ERR_BAD_CHUNK);

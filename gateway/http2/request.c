@@ -206,7 +206,8 @@ static void tell_head(struct http2_request *rq)
 	const struct handler *h = &c->conf->handler;
 	rq->told = true;
 	c->n_live++;
-	c->info->requests++;
+	if (++c->info->requests == c->conf->max_requests)
+		server_retire(c);
 	if (rq->bad)
 		h->on_bad_request(h->ctx, &rq->c, rq->bad);
 	else

@@ -300,6 +300,14 @@ void http2_server_drain(struct http2_server *c, uint64_t idle_ns)
 	server_wake(c);
 }
 
+void server_retire(struct http2_server *c)
+{
+	if (c->state != SERVER_OPEN || c->drain != DRAIN_NONE)
+		return;
+	stat_inc(STAT_CONNECTIONS_RETIRED);
+	http2_server_drain(c, NOTICE_NS);
+}
+
 void http2_server_abort(struct http2_server *c)
 {
 	if (c->state != SERVER_CLOSED)

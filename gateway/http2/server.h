@@ -17,6 +17,7 @@ struct http2_server_conf {
 	uint64_t body_ns;  /* between frames of a body, and between writes of a response that a client does not take */
 	uint64_t idle_ns;  /* without a request */
 	uint64_t max_body; /* bytes of a request body; 0: no bound */
+	uint64_t max_requests; /* on one connection, before it is ended politely; 0: no bound */
 	uint32_t max_head; /* bytes */
 	uint32_t max_fields;
 	uint32_t max_target;

@@ -151,5 +151,7 @@ void server_wake(struct http2_server *c);
 void server_terminate(struct http2_server *c, uint32_t code);
 /* The client takes nothing any more. */
 void server_stalled(struct http2_server *c);
+/* It has carried as many requests as it may: have the client go on elsewhere. */
+void server_retire(struct http2_server *c);
 
 #endif

@@ -143,8 +143,11 @@ void snapshot_free(struct snapshot *s)
 		store_free(&s->stores[i]);
 	for (size_t i = 0; i < s->n_upstreams; i++)
 		tls_client_free(&s->upstreams[i].client);
-	for (size_t i = 0; i < s->n_listeners; i++)
+	for (size_t i = 0; i < s->n_listeners; i++) {
 		tls_server_free(&s->listeners[i].tls);
+		cidr_set_unref(&s->listeners[i].balancers);
+		cidr_set_unref(&s->listeners[i].trusted_proxies);
+	}
 	router_free(&s->router);
 	arena_fini(&s->arena);
 	free(s);

@@ -93,6 +93,17 @@ static struct tls_server *build_tls_server(struct build *b, const struct listene
 	return tls_server_new(&args);
 }
 
+/* The addresses that an option lists. */
+static struct cidr_set *build_cidr_set(struct build *b, const void *dst, const char *option, sluice_strs texts)
+{
+	const char *why = "";
+	size_t bad = 0;
+	struct cidr_set *set = texts.n ? cidr_set_new(texts, &bad, &why) : NULL;
+	if (texts.n && !set)
+		(void)bind_error(&b->bind, dst, option, "\"%.*s\": %s", STR_ARG(texts.v[bad]), why);
+	return set;
+}
+
 void build_listeners(struct build *b)
 {
 	struct snapshot *s = b->snap;
@@ -115,6 +126,10 @@ void build_listeners(struct build *b)
 		}
 		if (bind_given(&b->bind, &v[i], "tls"))
 			l->tls = build_tls_server(b, &v[i]);
+		l->balancers = build_cidr_set(b, &v[i].proxy_protocol, "from", v[i].proxy_protocol.from);
+		l->trusted_proxies = build_cidr_set(b, &v[i], "trusted_proxies", v[i].trusted_proxies);
+		if (!v[i].trusted_proxies.n && bind_given(&b->bind, &v[i], "client_ip_from"))
+			bind_warn(&b->bind, &v[i], "client_ip_from", "nobody is believed: trusted_proxies is empty");
 	}
 }
 

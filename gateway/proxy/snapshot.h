@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "base/cidr.h"
 #include "base/series.h"
 #include "policy/run.h"
 #include "proxy/conf.h"
@@ -38,6 +39,7 @@ struct snapshot_listener {
 	const struct listener_conf *conf;
 	struct addr addr;
 	struct tls_server *tls; /* owned; NULL: plain */
+	struct cidr_set *balancers, *trusted_proxies; /* shared: ref; NULL: none */
 };
 
 struct snapshot {

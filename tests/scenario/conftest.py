@@ -96,6 +96,20 @@ def nginx(folder):
 
 
 @pytest.fixture
+def haproxy(folder):
+    """haproxy(sections, mode="tcp"): a real HAProxy; {port} in the sections is its port."""
+    started = []
+
+    def start(sections, port=None, **kw):
+        h = servers.HAProxy(folder / f"haproxy{len(started) + 1}", port or kit_free_port(), sections, **kw)
+        started.append(h)
+        return h
+    yield start
+    for h in started:
+        h.stop()
+
+
+@pytest.fixture
 def redis(folder):
     started = []
 

@@ -124,6 +124,12 @@ class Gateway:
             return self.wait_log(expect, timeout, after=at)
         return None
 
+    def wait_in_force(self, number, timeout=10.0):
+        """Until every worker has the configuration of that number; the first one has number 1."""
+        def everywhere():
+            return all(w.get("config") == number for w in json.loads(self.admin("/status").body)["workers"])
+        wait_for(everywhere, timeout, f"configuration {number} on all workers")
+
     def stop(self, sig=SIGTERM, timeout=30.0, status=0):
         """End it, and fail if it did not end well. Returns what it logged."""
         if self.stopped:

@@ -1,4 +1,4 @@
-"""Real nginx and real Redis, one process a test, on ports of their own."""
+"""Real nginx, real HAProxy and real Redis, one process a test, on ports of their own."""
 import signal
 import subprocess
 
@@ -33,14 +33,28 @@ http {{
 """
 
 
-class Nginx:
-    """server: what stands in the server block. listen: words after the address, e.g. "ssl"."""
+NGINX_STREAM = """
+load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+daemon off;
+master_process off;
+user root;
+pid {dir}/nginx.pid;
+error_log {dir}/error.log info;
+events {{ worker_connections 1024; }}
+stream {{ server {{ listen 127.0.0.1:{port}; {stream} }} }}
+"""
 
-    def __init__(self, folder, port, server="location / { return 200 ok; }", listen="", http=""):
+
+class Nginx:
+    """server: what stands in the server block. listen: words after the address, e.g. "ssl". stream: instead of all that, what
+    stands in the server block of one that passes connections through."""
+
+    def __init__(self, folder, port, server="location / { return 200 ok; }", listen="", http="", stream=None):
         self.folder, self.port = folder, port
         folder.mkdir(parents=True, exist_ok=True)
         conf = folder / "nginx.conf"
-        conf.write_text(NGINX.format(dir=folder, port=port, server=server, listen=listen, http=http))
+        conf.write_text(NGINX_STREAM.format(dir=folder, port=port, stream=stream) if stream else
+                        NGINX.format(dir=folder, port=port, server=server, listen=listen, http=http))
         self.argv = ["nginx", "-p", folder, "-e", folder / "error.log", "-c", conf]
         self.process = None
         self.start()
@@ -53,6 +67,36 @@ class Nginx:
         self.process = Process(self.argv, self.folder, self.folder / "output")
         wait_for(lambda: is_listening(self.port) or not self.process.running(), what="nginx")
         assert self.process.running(), self.process.output() + (self.folder / "error.log").read_text()
+
+    def stop(self):
+        self.process.kill()
+
+
+HAPROXY = """
+global
+    maxconn 1000
+    nbthread 1
+defaults
+    mode {mode}
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+    {defaults}
+{sections}
+"""
+
+
+class HAProxy:
+    """sections: text with what comes behind `defaults`, in which {port} is a port to listen on."""
+
+    def __init__(self, folder, port, sections, mode="tcp", defaults=""):
+        self.folder, self.port = folder, port
+        folder.mkdir(parents=True, exist_ok=True)
+        conf = folder / "haproxy.cfg"
+        conf.write_text(HAPROXY.format(mode=mode, defaults=defaults, sections=sections.replace("{port}", str(port))))
+        self.process = Process(["haproxy", "-db", "-f", conf], folder, folder / "output")
+        wait_for(lambda: is_listening(port) or not self.process.running(), what="haproxy")
+        assert self.process.running(), self.process.output()
 
     def stop(self):
         self.process.kill()

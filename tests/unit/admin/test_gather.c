@@ -54,7 +54,7 @@ static int setup(void **state)
 	gather = gather_new(&main_worker);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		assert_int_equal(worker_init(&workers[i], i), 0);
-		fronts[i] = front_new(&workers[i]);
+		fronts[i] = front_new(&workers[i], NULL);
 		proxies[i] = (struct proxy){ .worker = &workers[i], .active = i + 1 };
 		v[i] = (struct gather_worker){ &workers[i], &proxies[i], fronts[i] };
 		assert_int_equal(pthread_create(&workers[i].thread, NULL, worker_thread, &workers[i]), 0);

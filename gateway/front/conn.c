@@ -1,0 +1,338 @@
+/*
+ * One connection, from accept to the codec that serves it. What has to come first comes in this order; each step may be
+ * the last:
+ *
+ *   accepted --PROXY header, from balancers--> --TLS handshake--> --first bytes, where they tell the protocol--> served
+ *
+ * The client is known before anything is done for it: from the start, or from the PROXY header on.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "front/state.h"
+#include "net/proxy_transport.h"
+#include "tls/info.h"
+#include "tls/server.h"
+#include "tls/transport.h"
+
+struct front_conn {
+	struct list link; /* front.conns */
+	struct front *front;
+	struct front_settings *settings; /* shared: ref */
+	struct http1_server *http1;      /* owned by itself; at most one of the two, and none until it is known */
+	struct http2_server *http2;
+	struct addr *local;              /* owned: the address that a PROXY header named; NULL: none did */
+	count_place counted;             /* owned: among the client's; NULL: it is not */
+	bool open;                       /* the handshake is through, or there is none */
+	bool refused;                    /* told already */
+	struct conn_info info;
+	struct stream s;
+	struct grave grave;
+};
+
+struct front_conn *front_conn_of(struct list *link)
+{
+	return container_of(link, struct front_conn, link);
+}
+
+/* ---- ending ------------------------------------------------------------------------------------------------------- */
+
+static void conn_free(struct grave *g)
+{
+	struct front_conn *c = container_of(g, struct front_conn, grave);
+	front_settings_unref(&c->settings);
+	free(c->local);
+	free(c);
+}
+
+static void conn_close(struct front_conn *c)
+{
+	struct front *f = c->front;
+	stream_close(&c->s);
+	list_del(&c->link);
+	counts_client_leave(c->counted);
+	f->n_conns--;
+	if (f->counts) {
+		counts_leave(f->counts);
+		stat_dec(STAT_CONNECTIONS_ACTIVE);
+	}
+	worker_bury(f->worker, &c->grave, conn_free);
+	if (f->draining && f->n_conns == 0 && f->on_empty)
+		f->on_empty(f->on_empty_ctx);
+}
+
+static void conn_on_closed(void *owner)
+{
+	conn_close(owner);
+}
+
+void front_conn_drain(struct front_conn *c)
+{
+	uint64_t idle_ns = c->front->drain_idle_ns;
+	if (c->http1)
+		http1_server_drain(c->http1, idle_ns);
+	else if (c->http2)
+		http2_server_drain(c->http2, idle_ns);
+	else if (c->open)
+		stream_deadline(&c->s, idle_ns); /* nothing came yet */
+}
+
+void front_conn_abort(struct front_conn *c)
+{
+	if (c->http1)
+		http1_server_abort(c->http1);
+	else if (c->http2)
+		http2_server_abort(c->http2);
+	else
+		conn_close(c);
+}
+
+/* ---- the protocol ------------------------------------------------------------------------------------------------- */
+
+/* The protocol is known: from here on the stream belongs to its codec. */
+static void conn_serve(struct front_conn *c, enum front_protocol p)
+{
+	if (p == FRONT_H2) {
+		const struct http2_server_owner owner = { .on_closed = conn_on_closed, .owner = c };
+		c->http2 = http2_server_new(&c->s, &c->info, &c->settings->http2, &owner);
+	} else {
+		const struct http1_server_owner owner = { .on_closed = conn_on_closed, .owner = c };
+		c->http1 = http1_server_new(&c->s, &c->info, &c->settings->http1, &owner);
+	}
+	if (c->s.in.len)
+		stream_resume(&c->s);
+	if (c->front->draining)
+		front_conn_drain(c);
+}
+
+/* Plain, with a choice of protocols: the first bytes tell (RFC 9113 3.3). */
+static void conn_on_first_bytes(struct stream *s)
+{
+	struct front_conn *c = s->data;
+	bool first = s->in.len == 0;
+	enum io io = stream_fill(s);
+	if (io == IO_AGAIN)
+		return;
+	if (io != IO_OK) {
+		conn_close(c);
+		return;
+	}
+	sluice_str bytes = buf_pullup(&s->in, s->in.len < HTTP2_PREFACE_LEN ? s->in.len : HTTP2_PREFACE_LEN);
+	enum http2_preface is = http2_preface(bytes.data, bytes.len);
+	if (is != HTTP2_PREFACE_MORE)
+		conn_serve(c, is == HTTP2_PREFACE_YES ? FRONT_H2 : FRONT_HTTP1);
+	else if (first)
+		stream_deadline(s, c->settings->http1.head_ns);
+}
+
+static void conn_on_silence(struct stream *s)
+{
+	stat_inc(s->in.len ? STAT_TIMEOUT_HEAD : STAT_TIMEOUT_IDLE);
+	conn_close(s->data);
+}
+
+static void conn_on_loss(struct stream *s, int error)
+{
+	(void)error;
+	conn_close(s->data);
+}
+
+/* What nobody asks for at this point. */
+static void conn_on_nothing(struct stream *s)
+{
+	(void)s;
+}
+
+static const struct stream_user conn_undecided = {
+	.on_readable = conn_on_first_bytes,
+	.on_drained = conn_on_nothing,
+	.on_fail = conn_on_loss,
+	.on_timeout = conn_on_silence,
+};
+
+/* The stream is open. */
+static void conn_choose(struct front_conn *c, sluice_str agreed)
+{
+	uint64_t p = c->settings->protocols;
+	c->open = true;
+	if (str_eq(agreed, STR("h2")) || p == FRONT_H2) {
+		conn_serve(c, FRONT_H2);
+	} else if (!(p & FRONT_H2) || c->info.tls_version) {
+		conn_serve(c, FRONT_HTTP1); /* over TLS, HTTP/2 must be agreed on (RFC 9113 3.2) */
+	} else {
+		c->s.user = &conn_undecided;
+		stream_deadline(&c->s, c->settings->http1.idle_ns);
+		if (c->front->draining)
+			front_conn_drain(c);
+	}
+}
+
+/* ---- who it is ---------------------------------------------------------------------------------------------------- */
+
+static void conn_set_peer(struct front_conn *c, const struct addr *peer)
+{
+	c->info.peer_port = addr_port(peer);
+	c->info.peer_ip_len = (uint8_t)addr_ip_text(peer, c->info.peer_ip);
+	c->info.trust = cidr_set_has(c->settings->trust.proxies, peer) ? &c->settings->trust : NULL;
+}
+
+static void conn_refuse(struct front_conn *c, enum refusal why, const char *detail)
+{
+	refusal_tell(&c->front->refusals, why, worker_now(c->front->worker), c->info.listener,
+	             str_n(c->info.peer_ip, c->info.peer_ip_len), detail);
+	c->refused = true;
+}
+
+/* Count it among its client's connections to this listener. False, and refused, when there are too many. A proxy brings as
+ * many clients as it likes, and a unix socket tells nobody apart. */
+static bool conn_admit(struct front_conn *c, const struct addr *peer)
+{
+	enum { V6_PREFIX = 8 }; /* who has one address of IPv6 has the rest of the /64 too */
+	char key[sizeof(c->settings->name) + 16];
+	size_t n = strlen(c->settings->name) + 1;
+	int family = peer->sa.sa_family;
+
+	if (!c->settings->max_per_client || c->info.trust || (family != AF_INET && family != AF_INET6))
+		return true;
+	memcpy(key, c->settings->name, n);
+	if (family == AF_INET)
+		n = (size_t)((char *)mempcpy(key + n, &peer->in.sin_addr, 4) - key);
+	else if (IN6_IS_ADDR_V4MAPPED(&peer->in6.sin6_addr))
+		n = (size_t)((char *)mempcpy(key + n, &peer->in6.sin6_addr.s6_addr[12], 4) - key);
+	else
+		n = (size_t)((char *)mempcpy(key + n, &peer->in6.sin6_addr, V6_PREFIX) - key);
+	if (counts_client_enter(c->front->counts, str_n(key, n), c->settings->max_per_client, &c->counted))
+		return true;
+	conn_refuse(c, REFUSAL_MAX_PER_CLIENT, "");
+	return false;
+}
+
+static bool conn_on_proxy_header(struct stream *s, const struct proxy_header *h)
+{
+	struct front_conn *c = s->data;
+	stat_inc(STAT_PROXY_HEADERS);
+	stream_deadline(s, c->settings->http1.head_ns); /* for the TLS handshake, if there is one */
+	if (!h->is_named)
+		return true; /* it is the balancer itself: looks whether we live, say */
+	c->local = malloc(sizeof(*c->local));
+	check(c->local, "out of memory: %zu bytes", sizeof(*c->local));
+	*c->local = h->target;
+	c->info.local = c->local;
+	c->info.fd = -1;
+	conn_set_peer(c, &h->source);
+	return conn_admit(c, &h->source);
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------------------ */
+
+static void conn_on_open(struct stream *s)
+{
+	struct front_conn *c = s->data;
+	if (s->transport != &transport_tls) {
+		conn_choose(c, STR_NONE);
+		return;
+	}
+	const char *sni = tls_sni(s);
+	c->info.tls_version = tls_version_name(s);
+	c->info.tls_cipher = tls_cipher_name(s);
+	c->info.sni = *sni ? sni : NULL;
+	stat_inc(STAT_TLS_HANDSHAKES);
+	if (tls_was_resumed(s))
+		stat_inc(STAT_TLS_RESUMED);
+	conn_choose(c, tls_alpn(s));
+}
+
+static void conn_on_fail(struct stream *s, int error)
+{
+	struct front_conn *c = s->data;
+	(void)error;
+	if (s->transport == &transport_tls)
+		stat_inc(STAT_TLS_FAILURES);
+	else if (!c->refused)
+		conn_refuse(c, REFUSAL_PROXY_HEADER, proxy_reader_why(s));
+	conn_close(c);
+}
+
+static void conn_on_timeout(struct stream *s)
+{
+	stat_inc(s->transport == &transport_tls ? STAT_TIMEOUT_TLS : STAT_TIMEOUT_PROXY_HEADER);
+	conn_close(s->data);
+}
+
+static const struct stream_user conn_user = {
+	.on_open = conn_on_open,
+	.on_readable = conn_on_nothing,
+	.on_drained = conn_on_nothing,
+	.on_fail = conn_on_fail,
+	.on_timeout = conn_on_timeout,
+};
+
+/* A place among all connections. */
+static bool front_enter(struct front *f, const struct front_listener *l, const struct addr *peer)
+{
+	char ip[ADDR_IP_TEXT];
+	if (f->counts ? counts_enter(f->counts, f->max_conns) : !f->max_conns || f->n_conns < f->max_conns)
+		return true;
+	if (f->counts)
+		refusal_tell(&f->refusals, REFUSAL_MAX_CONNECTIONS, worker_now(f->worker), str_of(l->settings->name),
+		             str_n(ip, addr_ip_text(peer, ip)), "");
+	return false;
+}
+
+/* It counts from here on. */
+static struct front_conn *conn_new(struct front_listener *l, int fd, const struct addr *peer)
+{
+	struct front_conn *c = calloc(1, sizeof(*c));
+	struct front *f = l->front;
+	check(c, "out of memory: a connection of %zu bytes", sizeof(*c));
+	c->front = f;
+	c->settings = front_settings_ref(l->settings);
+	c->info.local = &c->settings->addr;
+	c->info.fd = fd;
+	c->info.listener = str_of(c->settings->name);
+	c->info.id = (uint64_t)f->worker->id << 48 | ++f->next_id;
+	conn_set_peer(c, peer);
+	list_push(&f->conns, &c->link);
+	f->n_conns++;
+	if (f->counts) {
+		stat_inc(STAT_CONNECTIONS_ACCEPTED);
+		series_add(c->settings->accepted, 1);
+		stat_inc(STAT_CONNECTIONS_ACTIVE);
+	}
+	return c;
+}
+
+void front_conn_on_accept(struct acceptor *a, int fd, const struct addr *peer)
+{
+	struct front_listener *l = a->data;
+	struct front *f = l->front;
+	const struct transport *t = &transport_plain;
+	void *state = NULL;
+
+	if (!front_enter(f, l, peer)) {
+		(void)close(fd);
+		return;
+	}
+	struct front_conn *c = conn_new(l, fd, peer);
+	bool header = cidr_set_has(c->settings->balancers, peer);
+	if (!header && !conn_admit(c, peer)) {
+		c->s = (struct stream){ .fd = -1, .flags = STREAM_CLOSED };
+		(void)close(fd);
+		conn_close(c);
+		return;
+	}
+	if (l->tls) {
+		t = &transport_tls;
+		state = tls_server_start(l->tls, f->worker->id);
+	}
+	if (header) {
+		state = proxy_reader_new(t, state, conn_on_proxy_header);
+		t = &transport_proxy_reader;
+	}
+	if (stream_init(&c->s, f->worker, fd, t, state, &conn_user, c) < 0)
+		conn_close(c);
+	else if (t == &transport_plain)
+		conn_choose(c, STR_NONE);
+	else
+		stream_deadline(&c->s, header ? c->settings->proxy_header_ns : c->settings->http1.head_ns);
+}

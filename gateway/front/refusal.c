@@ -1,0 +1,35 @@
+/* Connections that are turned away. */
+#include "front/refusal.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define QUIET_NS (10 * NS_PER_S) /* between two lines of one reason, on one worker */
+
+static const struct {
+	const char *code; /* as the metric calls it */
+	enum stat_id stat;
+} reasons[REFUSALS] = {
+	[REFUSAL_MAX_CONNECTIONS] = { "max-connections", STAT_REFUSED_MAX_CONNECTIONS },
+	[REFUSAL_MAX_PER_CLIENT] = { "max-connections-per-client", STAT_REFUSED_MAX_PER_CLIENT },
+	[REFUSAL_PROXY_HEADER] = { "bad-proxy-header", STAT_REFUSED_PROXY_HEADER },
+};
+
+void refusal_tell(struct refusals *r, enum refusal why, uint64_t now_ns, sluice_str listener, sluice_str peer,
+                  const char *detail)
+{
+	char more[48] = "";
+	stat_inc(reasons[why].stat);
+	if (now_ns < r->v[why].next_ns) {
+		r->v[why].untold++;
+		return;
+	}
+	if (r->v[why].untold)
+		(void)snprintf(more, sizeof(more), "; %llu more since the last line", (unsigned long long)r->v[why].untold);
+	log_warn("listener", "%.*s: a connection from %.*s is refused: %s%s%s%s", STR_ARG(listener), STR_ARG(peer),
+	         reasons[why].code, *detail ? ": " : "", detail, more);
+	r->v[why].next_ns = now_ns + QUIET_NS;
+	r->v[why].untold = 0;
+}

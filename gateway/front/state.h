@@ -1,0 +1,68 @@
+/*
+ * What the files of front/ share: the listeners and connections of one worker, and the settings of a listener. Only for
+ * front/. Its worker's thread.
+ */
+#ifndef FRONT_STATE_H
+#define FRONT_STATE_H
+
+#include "base/series.h"
+#include "front/count.h"
+#include "front/front.h"
+#include "front/refusal.h"
+#include "http1/server.h"
+#include "http2/server.h"
+#include "net/listener.h"
+#include "net/stream.h"
+
+/* The settings a connection began with; a reload makes new ones and leaves these to whoever still has them. */
+struct front_settings {
+	unsigned refs;
+	struct http1_server_conf http1;
+	struct http2_server_conf http2;
+	uint64_t protocols; /* enum front_protocol */
+	struct cidr_set *balancers; /* shared: ref; whose connections begin with a PROXY header; NULL: nobody's */
+	struct client_trust trust;
+	uint64_t proxy_header_ns;
+	unsigned max_per_client; /* connections; 0: no bound */
+	struct addr addr;
+	series_id accepted; /* its metric */
+	char name[64 + 1];
+};
+
+struct front_listener {
+	struct list link; /* front.listeners */
+	struct front *front;
+	struct acceptor acceptor;
+	struct front_settings *settings; /* shared: ref */
+	struct tls_server *tls;          /* borrowed: of the snapshot in force */
+	bool marked;                     /* front_apply: it stays */
+};
+
+struct front {
+	struct worker *worker;
+	struct counts *counts;   /* borrowed; NULL: what connects here is no client of the gateway */
+	struct list listeners, conns;
+	unsigned n_conns;        /* of this worker */
+	uint64_t max_conns;      /* of the process; without counts, of this front. 0: no bound */
+	uint64_t next_id;
+	struct refusals refusals;
+	bool draining;
+	uint64_t drain_idle_ns;
+	void (*on_empty)(void *ctx);
+	void *on_empty_ctx;
+};
+
+struct front_conn;
+
+/* settings.c */
+struct front_settings *front_settings_new(const struct front_listener_args *a, bool counted);
+struct front_settings *front_settings_ref(struct front_settings *s);
+void front_settings_unref(struct front_settings **s);
+
+/* conn.c: of the list front.conns */
+void front_conn_on_accept(struct acceptor *a, int fd, const struct addr *peer);
+struct front_conn *front_conn_of(struct list *link);
+void front_conn_drain(struct front_conn *c);
+void front_conn_abort(struct front_conn *c);
+
+#endif
