@@ -157,10 +157,15 @@ static bool conn_use(struct http2_conn *c)
 static void conn_read(struct http2_conn *c)
 {
 	uint64_t start = c->s.bytes_in;
+	bool looked = c->n_requests == 0;
 
 	while (conn_use(c)) {
-		if (!stream_may_read(&c->s) && !(c->s.flags & STREAM_EOF))
-			return;
+		if (!stream_may_read(&c->s) && !(c->s.flags & STREAM_EOF)) {
+			if (looked)
+				return;
+			looked = true;
+			stream_ask_again(&c->s); /* for a reset that came with the last bytes */
+		}
 		if (c->s.bytes_in - start > READ_SHARE) {
 			stream_resume(&c->s);
 			return;

@@ -27,6 +27,7 @@ void conn_request_await(struct conn_request *r)
 {
 	struct worker *w = r->conn->s.worker;
 	r->waits_since_ns = worker_now(w);
+	r->out_mark = r->conn->s.bytes_out;
 	if (!r->held && r->phase != RESPONSE_DONE && (r->request_done || r->o.answered || r->full))
 		worker_timer(w, &r->timer, r->conn->conf.response_ns);
 	else
@@ -37,6 +38,10 @@ static void request_on_due(struct timer *t)
 {
 	struct conn_request *r = container_of(t, struct conn_request, timer);
 	struct http2_conn *c = r->conn;
+	if (c->s.bytes_out < r->out_end && c->s.bytes_out != r->out_mark) {
+		conn_request_await(r); /* slow to read the request, but not silent */
+		return;
+	}
 	if (c->heard_ns <= r->waits_since_ns) /* it says nothing about the others either: no more of them */
 		conn_drain(c);
 	stat_inc(STAT_TIMEOUT_RESPONSE);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "http2/client_state.h"
 #include "http2/memory.h"
+#include "http2/write.h"
 
 enum {
 	SEND_HEAD_MAX = 4 << 20, /* bytes of a request head: what listeners take is far less */
@@ -236,19 +237,6 @@ static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *f, int cod
 
 /* ---- what is sent ------------------------------------------------------------------------------------------------- */
 
-/* Blocks change hands whole; so a frame ends where a block does, unless it were much too short then. */
-static size_t frame_size(const struct buf *out, size_t max)
-{
-	size_t n = 0;
-	for (const struct block *b = out->first; b; b = b->next) {
-		size_t have = b->end - b->off;
-		if (n + have > max)
-			return n >= max / 2 ? n : max;
-		n += have;
-	}
-	return n;
-}
-
 static ssize_t session_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t max, uint32_t *flags,
                             nghttp2_data_source *source, void *user)
 {
@@ -256,7 +244,7 @@ static ssize_t session_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_
 	(void)buf, (void)source;
 	if (!r || r->err) /* its reset is on the way */
 		return NGHTTP2_ERR_DEFERRED;
-	size_t n = frame_size(&r->out, max);
+	size_t n = write_frame_size(&r->out, max);
 	if (n == 0 && !r->request_done) {
 		r->deferred = true;
 		return NGHTTP2_ERR_DEFERRED;
@@ -282,6 +270,7 @@ static int on_send_data(nghttp2_session *h2, nghttp2_frame *f, const uint8_t *he
 	check(r && r->out.len >= len, "a frame of %zu bytes is framed that are not there", len);
 	buf_append(&c->s.out, (const char *)head, HTTP2_FRAME_HEAD);
 	buf_move(&c->s.out, &r->out, len);
+	r->out_end = c->s.bytes_out + c->s.out.len;
 	r->o.bytes_out += HTTP2_FRAME_HEAD + len;
 	meter_sent(&c->meter, (uint32_t)len, r->out.len > 0);
 	conn_request_await(r);
@@ -442,6 +431,15 @@ void conn_session_free(struct http2_conn *c)
 	c->building = NULL;
 }
 
+/* The library gives up: it says so itself, unless it is about limits or memory. */
+static void session_give_up(struct http2_conn *c, ssize_t rc)
+{
+	bool ours = rc == NGHTTP2_ERR_NOMEM || rc == NGHTTP2_ERR_CALLBACK_FAILURE;
+	(void)nghttp2_session_terminate_session(c->h2, ours ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_ENHANCE_YOUR_CALM);
+	if (!c->trouble)
+		c->trouble = rc == NGHTTP2_ERR_NOMEM ? ERR_NO_MEMORY : ERR_UPSTREAM_PROTOCOL;
+}
+
 void conn_feed(struct http2_conn *c)
 {
 	struct buf *in = &c->s.in;
@@ -449,14 +447,12 @@ void conn_feed(struct http2_conn *c)
 	struct frame_head f;
 	bool begun;
 	size_t n = meter_cut(&c->meter, run.data, run.len, &f, &begun);
-	bool calm = !begun || meter_frame(&c->meter, &f, worker_now(c->s.worker));
-	ssize_t rc = calm ? nghttp2_session_mem_recv(c->h2, (const uint8_t *)run.data, n) : NGHTTP2_ERR_FLOODED;
+	ssize_t rc = NGHTTP2_ERR_FLOODED;
+	if (!begun || meter_frame(&c->meter, &f, worker_now(c->s.worker)))
+		rc = nghttp2_session_mem_recv(c->h2, (const uint8_t *)run.data, n);
 	buf_drain(in, n);
-	if (calm && nghttp2_session_get_outbound_queue_size(c->h2) > HTTP2_QUEUE_MAX + c->conf.max_requests)
-		calm = false;
-	if (rc >= 0 && calm)
-		return;
-	(void)nghttp2_session_terminate_session(c->h2, calm ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_ENHANCE_YOUR_CALM);
-	if (!c->trouble)
-		c->trouble = rc == NGHTTP2_ERR_NOMEM ? ERR_NO_MEMORY : ERR_UPSTREAM_PROTOCOL;
+	if (rc >= 0 && nghttp2_session_get_outbound_queue_size(c->h2) > HTTP2_QUEUE_MAX + 2 * (size_t)c->conf.max_requests)
+		rc = NGHTTP2_ERR_FLOODED;
+	if (rc < 0)
+		session_give_up(c, rc);
 }

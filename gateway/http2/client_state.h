@@ -59,6 +59,8 @@ struct conn_request {
 	size_t n_trailer_nv;
 	uint64_t left;              /* bytes of the response body still to come; LENGTH_UNKNOWN: it ends when it ends */
 	uint64_t out_start;         /* the stream's byte that is its first; OUT_UNKNOWN: not framed yet */
+	uint64_t out_end;           /* the stream's byte behind the last of it that was framed */
+	uint64_t out_mark;          /* the stream's bytes_out when the silence began to be watched */
 	uint64_t waits_since_ns;    /* when the server was heard of last, or something became due */
 	int32_t id;                 /* 0: the library has not heard of it */
 	int err;                    /* to be told */

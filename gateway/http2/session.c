@@ -10,6 +10,7 @@
 #include "http2/memory.h"
 #include "http2/receive.h"
 #include "http2/state.h"
+#include "http2/write.h"
 
 enum { GOAWAY_LEN = HTTP2_FRAME_HEAD + 8 };
 
@@ -28,24 +29,11 @@ void session_count_reset(struct http2_server *c)
 
 /* ---- what is sent ------------------------------------------------------------------------------------------------- */
 
-/* Blocks change hands whole; so a frame ends where a block does, unless it were much too short then. */
-static size_t frame_size(const struct buf *out, size_t max)
-{
-	size_t n = 0;
-	for (const struct block *b = out->first; b; b = b->next) {
-		size_t have = b->end - b->off;
-		if (n + have > max)
-			return n > max / 2 ? n : max;
-		n += have;
-	}
-	return n;
-}
-
 ssize_t session_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t max, uint32_t *flags, nghttp2_data_source *source,
                      void *user)
 {
 	struct http2_request *rq = source->ptr;
-	size_t n = frame_size(&rq->out, max);
+	size_t n = write_frame_size(&rq->out, max);
 	(void)buf, (void)user;
 	if (n == 0 && !rq->response_done) {
 		rq->deferred = true;

@@ -8,6 +8,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "http/head.h"
+#include "net/buf.h"
 
 /* How many pairs a head of n fields becomes at most. */
 static inline size_t write_pairs(uint32_t n)
@@ -26,5 +27,9 @@ enum body_kind write_framing(const struct response_head *h, enum method m);
 must_use int write_response(nghttp2_nv *v, size_t *n, const struct response_head *h, enum method m, struct arena *a);
 /* The same for trailers. */
 must_use int write_trailers(nghttp2_nv *v, size_t *n, const struct fields *f, struct arena *a);
+
+/* How many bytes of a body the next DATA frame takes, of max at most: blocks change hands whole, so it ends where a block
+ * does, unless it were much too short then. */
+size_t write_frame_size(const struct buf *out, size_t max);
 
 #endif

@@ -224,7 +224,7 @@ void endpoint_failed(struct endpoint *e, bool trial, int err)
 {
 	e->n_failures++;
 	e->last_err = err;
-	if (err != ERR_CONNECT_FAILED && err != ERR_UPSTREAM_TLS)
+	if (err != ERR_CONNECT_FAILED && err != ERR_UPSTREAM_TLS && err != ERR_UPSTREAM_PROTOCOL)
 		e->why[0] = 0;
 	if (e->bounds.health.failures == 0) {
 		endpoint_end_trial(e);

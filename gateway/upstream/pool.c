@@ -208,6 +208,14 @@ static void link_fail(struct link *l, int err)
 	asks_answer(&asks, err, blame);
 }
 
+static void link_count_open(struct link *l)
+{
+	struct endpoint *e = l->endpoint;
+	e->n_connects++;
+	e->why[0] = 0;
+	stat_inc(STAT_UPSTREAM_CONNECTS);
+}
+
 static void link_count_failure(struct link *l, const char *why)
 {
 	struct endpoint *e = l->endpoint;
@@ -220,8 +228,7 @@ static void link_count_failure(struct link *l, const char *why)
 
 static void link_http1_open(struct link *l)
 {
-	l->endpoint->n_connects++;
-	stat_inc(STAT_UPSTREAM_CONNECTS);
+	link_count_open(l);
 	if (l->n_asks == 0) {
 		link_set_idle(l);
 		return;
@@ -255,8 +262,7 @@ static void pool_on_http1_gone(struct http1_conn *c, int err)
 static void pool_on_http2_open(struct http2_conn *c)
 {
 	struct link *l = http2_conn_owner_data(c);
-	l->endpoint->n_connects++;
-	stat_inc(STAT_UPSTREAM_CONNECTS);
+	link_count_open(l);
 	l->endpoint->chose_http1 = false;
 	if (l->n_asks)
 		link_serve(l);
