@@ -219,6 +219,16 @@ static bool process_start(struct process *p)
 	return true;
 }
 
+/* Whoever asks once more now must not make it look as if the gateway had not ended well: it stays blocked to the end. */
+static void process_stop_signals(struct process *p)
+{
+	sigset_t all;
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_BLOCK, &all, NULL);
+	for (int i = 0; i < PROCESS_SIGNALS; i++)
+		signal_watch_stop(&p->signals[i]);
+}
+
 static void process_fini(struct process *p)
 {
 	control_close(p);
@@ -230,8 +240,7 @@ static void process_fini(struct process *p)
 	if (p->main.base)
 		worker_turn(&p->main); /* snapshots that workers let go of */
 	control_free(p);
-	for (int i = 0; i < PROCESS_SIGNALS; i++)
-		signal_watch_stop(&p->signals[i]);
+	process_stop_signals(p);
 	fetch_tls_fini();
 	tls_tickets_unref(&p->tickets);
 	counts_free(&p->counts);

@@ -163,7 +163,6 @@ void worker_turn(struct worker *w)
 void worker_run(struct worker *w)
 {
 	worker_self = w;
-	w->thread = pthread_self();
 	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
 		int how = EVLOOP_ONCE;
 		if (!list_is_empty(&w->ready) || !list_is_empty(&w->hooks))

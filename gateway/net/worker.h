@@ -51,7 +51,7 @@ struct worker {
 	pthread_mutex_t mail_lock;
 	struct list mails;       /* under mail_lock */
 	void *part[PART_COUNT];  /* of the floors above */
-	pthread_t thread;
+	pthread_t thread;        /* of whoever created it, for joining it */
 };
 
 enum { WORKER_MAIN = 0xffff };

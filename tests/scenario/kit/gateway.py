@@ -146,6 +146,11 @@ class Gateway:
         assert ended == status, f"the gateway ended with status {ended}, not {status}:\n{self.log()[-4000:]}"
         return self.log()
 
+    def ended(self, status, timeout=30.0):
+        """It ends by itself (it was started with wait=False), with this status. Returns what it logged."""
+        self.process.wait(timeout)
+        return self.stop(status=status)
+
     def kill(self):
         self.stopped = True
         self.process.kill()

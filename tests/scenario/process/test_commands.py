@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 
+import jsonschema
 import pytest
 import yaml
 
@@ -91,7 +92,6 @@ def test_check_of_a_good_file():
 # ---- schema ----
 
 def test_schema_accepts_the_configurations_and_no_others():
-    jsonschema = pytest.importorskip("jsonschema")
     r = sluice("schema")
     assert r.returncode == 0
     schema = json.loads(r.stdout)

@@ -147,6 +147,15 @@ def test_asked_twice_it_ends_at_once(gateway, origin, raw, first, second):
     assert time.monotonic() - begin < 3
 
 
+def test_asked_again_and_again(gateway):
+    """Whenever the second signal comes, also while the last pieces are put away, the end is a good one."""
+    for pause in range(20):
+        g = gateway(HELLO)
+        g.signal(SIGTERM)
+        time.sleep(pause / 5000)
+        g.stop(SIGTERM)
+
+
 def test_quit_ends_it_at_once_whatever_is_under_way(gateway, origin, raw):
     up = origin([hang, large(1 << 30), echo])
     g = gateway(proxy() + LONG, app=up.port)
