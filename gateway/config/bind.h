@@ -22,6 +22,8 @@ struct bind {
 	 * reported the mistake. NULL: no table has such rows. */
 	int (*expr)(void *ctx, const struct node *n, const sluice_expr **out);
 	int (*store)(void *ctx, const struct node *n, const sluice_store **out);
+	/* A secret was read from this file, and this is all that stands in it. path lives in the arena. NULL: nobody asks. */
+	void (*secret)(void *ctx, const char *path, sluice_str bytes);
 	void *ctx;
 
 	struct arena records; /* owned, like all below: what was bound where */

@@ -191,6 +191,8 @@ static int secret_read(struct bind *b, const struct node *n, sluice_str path, sl
 	int rc = file_read(b->arena, full, BIND_SECRET_MAX, out);
 	if (rc < 0)
 		return diag_error_node(b->diag, n, "cannot read the secret from %s: %s", full, file_error(rc));
+	if (b->secret)
+		b->secret(b->ctx, full, *out);
 	if (str_ends(*out, STR("\n")))
 		out->len -= str_ends(*out, STR("\r\n")) ? 2 : 1;
 	if (out->len == 0)

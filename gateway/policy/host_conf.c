@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "base/hash.h"
 #include "base/log.h"
 #include "policy/expr.h"
 #include "policy/host.h"
@@ -95,18 +94,14 @@ const char *host_path(sluice_instance *inst, struct arena *a, sluice_str path)
 
 int host_read_file(sluice_instance *inst, sluice_str path, size_t max, sluice_str *out)
 {
-	if (!inst->bind) { /* read again and again: it must not pile up */
+	if (!inst->bind && !inst->starting) { /* read again and again: it must not pile up */
 		const char *full = host_path(inst, &inst->scratch, path);
 		return file_read(&inst->scratch, full, max, out);
 	}
 	const char *full = host_path(inst, &inst->arena, path);
 	int err = file_read(&inst->arena, full, max, out);
-	if (inst->n_files < INSTANCE_FILES) { /* what was read at configuration is part of it */
-		struct instance_file *f = &inst->files[inst->n_files++];
-		f->path = full;
-		if (err == 0)
-			hash_str128(*out, f->hash);
-	}
+	if (inst->bind) /* what was read at configuration is part of it */
+		instance_add_file(inst, full, err, *out);
 	return err;
 }
 

@@ -73,6 +73,23 @@ static int instance_store(void *ctx, const struct node *n, const sluice_store **
 	return err;
 }
 
+void instance_add_file(sluice_instance *inst, const char *path, int err, sluice_str bytes)
+{
+	if (inst->n_files < INSTANCE_FILES) {
+		struct instance_file *f = &inst->files[inst->n_files];
+		f->path = path;
+		if (err == 0)
+			hash_str128(bytes, f->hash);
+	}
+	if (inst->n_files <= INSTANCE_FILES)
+		inst->n_files++;
+}
+
+static void instance_secret(void *ctx, const char *path, sluice_str bytes)
+{
+	instance_add_file(ctx, path, 0, bytes);
+}
+
 static void instance_free(sluice_instance *inst)
 {
 	list_del(&inst->live);
@@ -146,13 +163,14 @@ sluice_instance *instance_new(struct policy *p, sluice_str name, const struct no
 	bind_init(&own, &inst->arena, b->diag, b->config);
 	own.expr = instance_expr;
 	own.store = b->store ? instance_store : NULL;
+	own.secret = instance_secret;
 	own.ctx = inst;
 	inst->bind = &own;
 	inst->outer = b;
 	const sluice_option *const tables[] = { instance_options, inst->plugin->options };
 	void *const dsts[] = { &common, conf };
 	bool ok = bind_map_multi(&own, n, tables, dsts, 2) == 0;
-	inst->conf = conf;
+	inst->conf = ok ? conf : NULL; /* what was not bound is not shown to the plugin, nor stopped */
 	if (ok && inst->plugin->check && ((inst->plugin->check)(inst, conf) < 0 || inst->failed)) {
 		if (!inst->failed)
 			(void)diag_error_node(b->diag, n, "plugin \"%s\" refuses its options", inst->plugin->name);
@@ -170,6 +188,8 @@ sluice_instance *instance_new(struct policy *p, sluice_str name, const struct no
 
 static bool instance_files_are_same(const sluice_instance *old)
 {
+	if (old->n_files > INSTANCE_FILES)
+		return false;
 	for (unsigned i = 0; i < old->n_files; i++) {
 		struct arena a;
 		sluice_str text;
@@ -211,9 +231,10 @@ void instance_start(sluice_instance *inst)
 {
 	if (inst->started)
 		return;
-	inst->started = true;
+	inst->started = inst->starting = true;
 	if (inst->plugin->start && inst->plugin->start(inst, inst->conf) < 0)
 		log_error("plugin", "%.*s (%s) could not start", STR_ARG(inst->name), inst->plugin->name);
+	inst->starting = false;
 }
 
 void instance_unref(sluice_instance *inst)
@@ -301,7 +322,8 @@ static void instance_on_publish(struct worker *w, void *arg)
 {
 	struct publish_mail *m = arg;
 	struct instance_worker *iw = instance_find(w, m->id);
-	if (iw) {
+	bool news = iw && (!iw->published || iw->published->n < m->published->n);
+	if (news) { /* who attached since it was sent may have a later one */
 		published_unref(&iw->published);
 		iw->published = m->published;
 		wait_resume_all(&iw->waiters);
@@ -316,6 +338,7 @@ void instance_publish(sluice_instance *inst, void *value, void (*free_value)(voi
 	struct published *p = calloc(1, sizeof(*p)), *old;
 	check(p, "out of memory: %zu bytes", sizeof(*p));
 	atomic_init(&p->refs, 1);
+	p->n = ++inst->n_published;
 	p->value = value;
 	p->free_value = free_value;
 	pthread_mutex_lock(&inst->lock);

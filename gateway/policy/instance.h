@@ -30,6 +30,7 @@ struct policy {
 /* A value handed from the main thread to the workers. */
 struct published {
 	_Atomic unsigned refs;
+	uint64_t n; /* counts the instance's */
 	void *value;
 	void (*free_value)(void *);
 };
@@ -59,13 +60,14 @@ struct sluice_instance {
 	const char *dir;               /* of the configuration file */
 	struct bind *bind, *outer;     /* borrowed: its own and the caller's, only while it is being configured */
 	bool failed;                   /* reported a mistake */
-	bool started;
+	bool starting, started;
 	struct instance_file files[INSTANCE_FILES];
-	unsigned n_files;
+	unsigned n_files;              /* above INSTANCE_FILES: more than are known, so that it is never the same */
 	const sluice_store *stores[INSTANCE_STORES]; /* borrowed: snapshots that hold the instance hold them */
 	unsigned n_stores;
 	pthread_mutex_t lock;          /* guards published: main writes, workers read at attach */
 	struct published *published;   /* shared: ref */
+	uint64_t n_published;
 	_Atomic bool refresh_asked;
 	struct timer timer;            /* main thread's */
 	sluice_main_timer_fn on_timer;
@@ -103,6 +105,9 @@ void instance_detach(struct worker *w, struct instance_worker *iw);
 
 /* A callback of the plugin on the main thread has returned: what it read for itself goes. */
 void instance_returned(sluice_instance *inst);
+
+/* A file was read at configuration; err as of file_read(). path lives as long as the instance. */
+void instance_add_file(sluice_instance *inst, const char *path, int err, sluice_str bytes);
 
 /* For the host table. */
 void instance_publish(sluice_instance *inst, void *value, void (*free_value)(void *));

@@ -6,6 +6,10 @@
 
 static void text_write(const struct node *n, FILE *to)
 {
+	if (node_is_null(n)) { /* which is not an empty text */
+		(void)fputc('~', to);
+		return;
+	}
 	if (n->kind == NODE_SCALAR) {
 		(void)fprintf(to, "%zu:", n->text.len);
 		(void)fwrite(n->text.data, 1, n->text.len, to);

@@ -136,7 +136,12 @@ sluice_verdict host_fetch(sluice_exchange *x, const sluice_fetch_request *r, slu
 	const char *why = NULL;
 	if (!w)
 		return SLUICE_FAIL;
-	struct tls_client *tls = p->fetch_tls(host_ca_file(run_item(x)->inst, x->arena, r->ca_file), &why);
+	struct tls_client *tls = NULL;
+	sluice_str ca_file = host_ca_file(run_item(x)->inst, x->arena, r->ca_file);
+	if (r->ca_file.len && !ca_file.len) /* which would mean everybody's */
+		why = "the request has no memory left for the path of its authorities";
+	else
+		tls = p->fetch_tls(ca_file, &why);
 	w->then.fetch = then;
 	if (!why)
 		w->fetch = fetch_start(x->worker, r, tls, wait_on_fetch, w, &why);
