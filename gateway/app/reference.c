@@ -34,8 +34,9 @@ static const struct part {
 	  "`1MiB`, `1MB`. Rates are `100/s`, `100/min`, `5000/h`, `1/d` or `10/30s`. Where a list of texts is "
 	  "expected, a single one may stand alone." },
 	{ NULL,
-	  "A fact of a request (type `expression`) is one of `ip`, `route`, `host`, `path`, `method`, "
-	  "`header:NAME`, `query:NAME`, `cookie:NAME`, or what a plugin found out: `consumer`, `claim:sub`." },
+	  "A fact of a request (type `expression`) is one of `ip`, `route`, `host`, `path`, `method`, `scheme`, "
+	  "`upstream`, `request_id`, `header:NAME`, `query:NAME`, `cookie:NAME`, or what a plugin found out: "
+	  "`consumer`, `claim:sub`." },
 	{ "Environment and secrets",
 	  "`${NAME}` in a text is replaced by a variable of the environment, `${NAME:-default}` also when it is "
 	  "empty or not there; `$${` is a plain `${`. What a variable holds is a text: it adds no keys." },

@@ -1,38 +1,96 @@
-"""contrib/plugin-template builds out of tree against the public header alone, and does what its README says."""
+"""contrib/plugin-template and contrib/plugin-examples build out of tree against the public header alone, and do what is said of
+them in their README and in docs/plugins/authoring.md."""
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from kit.gateway import ROOT, find_program
-
-CONFIG = """
-listeners:
-  - { name: public, address: "127.0.0.1:@public@" }
-plugins:
-  tenant: { use: require-header, header: X-Tenant, values: [blue, green], strip: true }
-routes:
-  - { name: all, match: { path: "/*" }, plugins: [tenant], respond: { status: 200, body: "in\\n" } }
-"""
+from kit.origin import drop, reply
+from kit.process import wait_for
+from kit.tokens import refusal
 
 
-def build(folder):
-    tree = folder / "template"
-    shutil.copytree(ROOT / "contrib/plugin-template", tree)
+def build(folder, name, *targets):
+    tree = folder / name
+    if not tree.exists():
+        shutil.copytree(ROOT / "contrib" / name, tree)
     env = {**os.environ, "PKG_CONFIG_PATH": str(Path(find_program()[0]).parents[1]), "CFLAGS": "-O2 -Werror"}
-    done = subprocess.run(["make", "-C", tree], env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(["make", "-C", tree, *targets], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (tree / "require-header.so").is_file()
-    return tree
+    return tree, done.stdout + done.stderr
+
+
+def config_of(tree):
+    """Its sluice.yaml, on a port of the test's."""
+    return (tree / "sluice.yaml").read_text().replace("127.0.0.1:8080", "127.0.0.1:@public@")
 
 
 def test_template(folder, gateway):
-    tree = build(folder)
+    tree, _ = build(folder, "plugin-template")
     program, _ = find_program()
     listed = subprocess.run([program, "plugins", "require-header", "--plugin-dir", tree], capture_output=True, text=True, check=True)
     for option in ("header", "values", "status", "strip"):
         assert option in listed.stdout
-    g = gateway(CONFIG, args=["--plugin-dir", tree])
-    assert g.get("/").status == 403
-    assert g.get("/", {"X-Tenant": "red"}).status == 403
+    g = gateway(config_of(tree), args=["--plugin-dir", tree])
+    assert refusal(g.get("/")) == "header-missing"
+    assert refusal(g.get("/", {"X-Tenant": "red"})) == "header-value"
     assert g.get("/", {"X-Tenant": "green"}).body == b"in\n"
+
+
+def test_templates_own_test(folder):
+    _, said = build(folder, "plugin-template", "check", f"SLUICE_SRC={ROOT}")
+    assert "2 test(s)" in said and "FAILED" not in said
+
+
+@pytest.fixture
+def examples(folder, gateway, origin):
+    """(gateway, folder, the service that decides)"""
+    tree, _ = build(folder, "plugin-examples")
+    service = origin(reply(204, headers={"X-User": "alice"}))
+    config = config_of(tree).replace("127.0.0.1:9000", f"127.0.0.1:{service.port}").replace("by: consumer\n", "by: consumer\n    every: 1s\n", 1)
+    return gateway(config, files={"denied.txt": (tree / "denied.txt").read_text()}, args=["--plugin-dir", tree]), tree, service
+
+
+def test_deny_list(examples):
+    g, _, service = examples
+    assert g.get("/").status == 200
+    service.behave(reply(204, headers={"X-User": "mallory"}))
+    assert refusal(g.get("/")) == "denied"
+    (g.folder / "denied.txt").write_text("eve\nalice\nbob\n")
+    wait_for(lambda: g.get("/").status == 200, what="the changed list")
+    for user in ("alice", "bob", "eve"):
+        service.behave(reply(204, headers={"X-User": user}))
+        assert refusal(g.get("/")) == "denied", user
+    (g.folder / "denied.txt").unlink()
+    g.wait_log("cannot read denied.txt: No such file or directory; the list stays as it was")
+    assert refusal(g.get("/")) == "denied"
+
+
+def test_ask(examples):
+    g, tree, service = examples
+    assert g.get("/a?b=c", [("Authorization", "Basic x")]).status == 200
+    asked = service.wait(1)[0].fields
+    assert asked.get("x-original-method") == "GET" and asked.get("x-original-target") == "/a?b=c"
+    assert asked.get("authorization") == "Basic x"
+    for status, want in ((401, (401, "ask-refused")), (403, (403, "ask-refused")), (500, (503, "ask-down")), (302, (503, "ask-down"))):
+        service.behave(reply(status, b""))
+        r = g.get("/")
+        assert (r.status, refusal(r)) == want
+    service.behave(drop)
+    assert refusal(g.get("/")) == "ask-down"
+    g.reload(g.config_path.read_text().replace("  may-they:\n", "  may-they:\n    fail_open: true\n"), {})
+    wait_for(lambda: g.get("/").status == 200, what="the changed policy")
+    assert "requests are refused" in g.log() and "requests pass unasked" in g.log()
+
+
+def test_deny_list_without_its_file(folder):
+    tree, _ = build(folder, "plugin-examples")
+    (tree / "denied.txt").unlink()
+    program, plugins = find_program()
+    done = subprocess.run([program, "check", "-c", tree / "sluice.yaml", "--plugin-dir", tree, "--plugin-dir", plugins],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "sluice.yaml:8:11: error: plugins.gone.file: cannot read denied.txt: No such file or directory" in done.stderr
