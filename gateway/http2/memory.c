@@ -13,7 +13,7 @@
 #include "base/check.h"
 
 enum {
-	CLASSES = 7,        /* 64 bytes to 4 KiB */
+	CLASSES = 13,       /* 64, 96, 128, 192 ... 3072, 4096 bytes */
 	CLASS_SHIFT = 6,
 	CLASS_NONE = 0xff,  /* larger ones are the system's */
 	SPARE_MAX = 1 << 20 /* bytes all lists of a thread keep */
@@ -37,13 +37,14 @@ static unsigned class_of(size_t size)
 {
 	if (size <= (size_t)1 << CLASS_SHIFT)
 		return 0;
-	unsigned bits = 64u - (unsigned)__builtin_clzll(size - 1);
-	return bits < CLASS_SHIFT + CLASSES ? bits - CLASS_SHIFT : CLASS_NONE;
+	unsigned half = 63u - (unsigned)__builtin_clzll(size - 1); /* 2^half < size <= 2^(half + 1) */
+	unsigned class = 2 * (half - CLASS_SHIFT) + (size <= (size_t)3 << (half - 1) ? 1 : 2);
+	return class < CLASSES ? class : CLASS_NONE;
 }
 
 static size_t class_size(unsigned class)
 {
-	return (size_t)1 << (CLASS_SHIFT + class);
+	return (class % 2 ? (size_t)3 : (size_t)2) << (CLASS_SHIFT - 1 + class / 2);
 }
 
 static void *memory_malloc(size_t size, void *user)

@@ -178,8 +178,9 @@ static void test_connection_window_leaks(void **state)
 	peer_start(p);
 	uint64_t window = 65535 + p->credit;
 	for (unsigned i = 0; i < 200; i++, id += 2) {
-		p->on_request = i % 2 ? begin_nothing : NULL; /* held, and answered at once */
-		peer_post(p, id, "/");
+		/* held, answered at once, refused */
+		p->on_request = i % 2 ? begin_nothing : NULL;
+		peer_post(p, id, i % 4 == 2 ? "/../x" : "/");
 		for (unsigned j = 0; j < 4; j++, sent += sizeof(data))
 			peer_frame(p, FRAME_DATA, 0, id, data, sizeof(data));
 		peer_frame(p, FRAME_DATA, 8, id, data, 101); /* padding counts */
