@@ -109,7 +109,7 @@ static uint64_t request_progress(const struct http2_request *rq)
 
 static bool request_has_unsent(const struct http2_request *rq)
 {
-	return rq->out.len || rq->response_done;
+	return rq->out.len || rq->response_done || rq->cut;
 }
 
 static void request_watch_sending(struct http2_request *rq)
@@ -317,6 +317,21 @@ static void request_offer(struct http2_request *rq)
 	server_wake(rq->server);
 }
 
+/* The response will not be complete. What there is of it goes first. */
+static void request_cut(struct http2_request *rq)
+{
+	rq->response_done = false;
+	if (rq->reset_code == NGHTTP2_NO_ERROR)
+		rq->reset_code = NGHTTP2_INTERNAL_ERROR;
+	if (request_is_dead(rq) || !rq->has_body) {
+		request_reset(rq, rq->reset_code);
+		return;
+	}
+	rq->cut = true;
+	request_offer(rq);
+	request_watch_sending(rq);
+}
+
 static bool client_body(struct client *cl, struct buf *data)
 {
 	struct http2_request *rq = request_of(cl);
@@ -353,8 +368,7 @@ static void client_end(struct client *cl, const struct fields *trailers)
 	if (request_is_dead(rq))
 		return;
 	if (rq->has_body && rq->declared != UINT64_MAX && rq->pushed != rq->declared) {
-		rq->response_done = false;
-		request_reset(rq, NGHTTP2_INTERNAL_ERROR); /* the client must not take it for whole */
+		request_cut(rq); /* the client must not take it for whole */
 		return;
 	}
 	if (trailers && rq->has_body)
@@ -367,10 +381,8 @@ static void client_end(struct client *cl, const struct fields *trailers)
 static void client_abort(struct client *cl)
 {
 	struct http2_request *rq = request_of(cl);
-	if (rq->framed)
-		return;
-	rq->response_done = false;
-	request_reset(rq, rq->reset_code != NGHTTP2_NO_ERROR ? rq->reset_code : (uint32_t)NGHTTP2_INTERNAL_ERROR);
+	if (!rq->framed)
+		request_cut(rq);
 }
 
 static void client_hold(struct client *cl)
@@ -410,8 +422,8 @@ static void client_finish(struct client *cl)
 	list_del(&rq->news_link);
 	list_del(&rq->sent_link);
 	request_drop_body(rq);
-	if (!rq->response_done)
-		request_reset(rq, rq->reset_code != NGHTTP2_NO_ERROR ? rq->reset_code : (uint32_t)NGHTTP2_INTERNAL_ERROR);
+	if (!rq->response_done && !rq->cut)
+		request_cut(rq);
 	if (rq->closed || rq->reset)
 		request_uncount(rq);
 	server_wake(c);

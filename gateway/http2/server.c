@@ -15,7 +15,9 @@
 
 enum { READ_SHARE = 512 * 1024 }; /* bytes read before others get their turn */
 #define LINGER_NS (2 * NS_PER_S)
-#define NOTICE_NS (1 * NS_PER_S) /* a client that does not answer a PING has heard our GOAWAY by then */
+/* A client that does not answer a PING has heard our GOAWAY after as long as it may be idle, but at least and at most: */
+#define NOTICE_MIN_NS (100 * NS_PER_MS)
+#define NOTICE_MAX_NS (1 * NS_PER_S)
 
 /* What the stream's deadline is for. */
 enum watch { WATCH_NONE, WATCH_IDLE, WATCH_HEAD };
@@ -226,6 +228,7 @@ static void server_head_timeout(struct http2_server *c)
 	} else if (rq) {
 		request_fail(rq, ERR_HEAD_TIMEOUT, NGHTTP2_NO_ERROR);
 	}
+	requests_dispatch(c); /* an answer goes before the farewell */
 	session_goaway(c);
 }
 
@@ -296,7 +299,8 @@ void http2_server_drain(struct http2_server *c, uint64_t idle_ns)
 	c->pinged = false;
 	(void)nghttp2_submit_shutdown_notice(c->h2);
 	(void)nghttp2_submit_ping(c->h2, NGHTTP2_FLAG_NONE, NULL);
-	worker_timer(c->s->worker, &c->drain_timer, idle_ns < NOTICE_NS ? idle_ns : NOTICE_NS);
+	uint64_t notice_ns = idle_ns < NOTICE_MIN_NS ? NOTICE_MIN_NS : idle_ns > NOTICE_MAX_NS ? NOTICE_MAX_NS : idle_ns;
+	worker_timer(c->s->worker, &c->drain_timer, notice_ns);
 	server_wake(c);
 }
 

@@ -35,6 +35,11 @@ ssize_t session_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t max, 
 	struct http2_request *rq = source->ptr;
 	size_t n = write_frame_size(&rq->out, max);
 	(void)buf, (void)user;
+	if (n == 0 && rq->cut) {
+		rq->reset = true;
+		(void)nghttp2_submit_rst_stream(h2, NGHTTP2_FLAG_NONE, id, rq->reset_code);
+		return NGHTTP2_ERR_DEFERRED;
+	}
 	if (n == 0 && !rq->response_done) {
 		rq->deferred = true;
 		return NGHTTP2_ERR_DEFERRED;

@@ -75,6 +75,7 @@ struct http2_request {
 	bool full;          /* on_drained is owed */
 	bool deferred;      /* the library waits to be told that there is more to send */
 	bool framed;        /* all of the response went to the stream */
+	bool cut;           /* the response ends with RST_STREAM, behind what there is of it */
 	bool reset;         /* RST_STREAM is on its way */
 	bool client_reset;
 };

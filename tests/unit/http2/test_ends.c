@@ -397,6 +397,26 @@ static void test_stalled_socket(void **state)
 	}
 }
 
+/* The same for a response that was cut. */
+static void test_stalled_after_cut(void **state)
+{
+	struct peer *p = peer_of(begin_nothing);
+	(void)state;
+	p->conf.body_ns = 50 * NS_PER_MS;
+	p->no_updates = true;
+	peer_start(p);
+	peer_get(p, 1, "/");
+	peer_run(p);
+	call_head(&p->calls[0], 200, -1);
+	(void)call_push(&p->calls[0], 100000);
+	p->calls[0].c->ops->abort(p->calls[0].c);
+	call_finish(&p->calls[0]);
+	peer_wait(p, 200);
+	assert_true(peer_reply(p, 1)->reset);
+	assert_int_equal(peer_reply(p, 1)->reset_code, NGHTTP2_CANCEL);
+	peer_free(&p);
+}
+
 /* The exchange is through, and the client does not take what is left. */
 static void test_stalled_after_finish(void **state)
 {
@@ -476,8 +496,8 @@ static void test_drain_silent(void **state)
 	(void)state;
 	p->quiet = true;
 	peer_start(p);
-	http2_server_drain(p->server, 50 * NS_PER_MS);
-	peer_wait(p, 20);
+	http2_server_drain(p->server, 0);
+	peer_wait(p, 50); /* time enough for what is on its way */
 	assert_int_equal(p->n_goaway, 1);
 	assert_true(peer_ends(p, 500));
 	assert_int_equal(p->n_goaway, 2);
@@ -576,6 +596,7 @@ int main(void)
 		cmocka_unit_test(test_head_timeout),         cmocka_unit_test(test_body_timeout),
 		cmocka_unit_test(test_held_is_not_late),     cmocka_unit_test(test_stalled_window),
 		cmocka_unit_test(test_stalled_socket),       cmocka_unit_test(test_stalled_after_finish),
+		cmocka_unit_test(test_stalled_after_cut),
 		cmocka_unit_test(test_drain_idle),           cmocka_unit_test(test_drain_busy),
 		cmocka_unit_test(test_drain_silent),         cmocka_unit_test(test_goaway_from_client),
 		cmocka_unit_test(test_sent_while_ending),    cmocka_unit_test(test_idle_memory),

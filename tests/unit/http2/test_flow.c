@@ -112,6 +112,33 @@ static void test_client_window(void **state)
 	peer_free(&p);
 }
 
+/* A response that is cut short is delivered as far as it came, if the client takes it, and is not taken for whole. */
+static void test_cut_behind_window(void **state)
+{
+	struct peer *p = peer_new();
+	(void)state;
+	p->on_request = begin_nothing;
+	p->no_updates = true;
+	peer_start(p);
+	peer_get(p, 1, "/");
+	peer_run(p);
+	call_head(&p->calls[0], 200, 200000);
+	assert_true(call_push(&p->calls[0], 100000));
+	p->calls[0].c->ops->abort(p->calls[0].c);
+	call_finish(&p->calls[0]);
+	peer_run(p);
+	assert_int_equal(peer_reply(p, 1)->body_len, 65535);
+	assert_false(peer_reply(p, 1)->reset);
+	peer_update(p, 0, 1 << 20);
+	peer_update(p, 1, 1 << 20);
+	peer_run(p);
+	assert_int_equal(peer_reply(p, 1)->body_len, 100000);
+	assert_true(peer_reply(p, 1)->reset);
+	assert_false(peer_reply(p, 1)->ended);
+	assert_int_equal(peer_reply(p, 1)->reset_code, NGHTTP2_INTERNAL_ERROR);
+	peer_free(&p);
+}
+
 /* Blocks are not copied: frames end where blocks do. */
 static void test_frames_follow_blocks(void **state)
 {
@@ -289,7 +316,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_long_response),        cmocka_unit_test(test_slow_reader),
-		cmocka_unit_test(test_client_window),        cmocka_unit_test(test_frames_follow_blocks),
+		cmocka_unit_test(test_client_window),        cmocka_unit_test(test_cut_behind_window),
+		cmocka_unit_test(test_frames_follow_blocks),
 		cmocka_unit_test(test_upload_window),        cmocka_unit_test(test_connection_window_leaks),
 		cmocka_unit_test(test_upload_whole),         cmocka_unit_test(test_both_ways),
 		cmocka_unit_test(test_counts),

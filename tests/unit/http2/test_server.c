@@ -330,6 +330,9 @@ static void test_abort(void **state)
 	call_finish(&p->calls[4]); /* does not wait until it is sent */
 	peer_run(p);
 	assert_int_equal(peer_reply(p, 1)->body_len, 10);
+	assert_int_equal(peer_reply(p, 3)->body_len, 10); /* as far as it came */
+	assert_int_equal(peer_reply(p, 5)->status, 0);
+	assert_int_equal(peer_reply(p, 7)->status, 200);
 	for (uint32_t id = 1; id <= 7; id += 2) {
 		assert_false(peer_reply(p, id)->ended);
 		assert_true(peer_reply(p, id)->reset);
