@@ -6,13 +6,12 @@
 #define REDIS_SCRIPT_H
 
 #include "base/arena.h"
-#include "redis/sha1.h"
 
-enum { SCRIPT_ARGS_MAX = 64, SCRIPT_SOURCE_MAX = 64 * 1024 };
+enum { SCRIPT_ARGS_MAX = 64, SCRIPT_SOURCE_MAX = 64 * 1024, SCRIPT_SHA1 = 40 /* hexadecimal digits */ };
 
 struct sluice_script {
 	sluice_str source;          /* borrowed: as long as the arena */
-	char sha1[SHA1_HEX + 1];
+	char sha1[SCRIPT_SHA1 + 1]; /* the name by which Redis knows it */
 	sluice_str evalsha, eval;   /* arguments up to the number of keys, which is 1, as they go on the wire */
 };
 
