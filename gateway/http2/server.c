@@ -309,7 +309,7 @@ void server_retire(struct http2_server *c)
 	if (c->state != SERVER_OPEN || c->drain != DRAIN_NONE)
 		return;
 	stat_inc(STAT_CONNECTIONS_RETIRED);
-	http2_server_drain(c, NOTICE_NS);
+	http2_server_drain(c, NOTICE_MAX_NS);
 }
 
 void http2_server_abort(struct http2_server *c)
