@@ -59,15 +59,21 @@ void wheel_advance(struct wheel *w, uint64_t now_ns)
 
 uint64_t wheel_next_ns(const struct wheel *w)
 {
-	for (unsigned i = 0; i < TIMER_SLOTS; i++) {
-		uint64_t tick = w->tick + i;
-		unsigned slot = (unsigned)(tick % TIMER_SLOTS);
-		if (slot % 64 == 0 && w->bits[slot / 64] == 0) {
-			i += 63;
-			continue;
+	enum { WORDS = TIMER_SLOTS / 64 };
+	unsigned from = (unsigned)(w->tick % TIMER_SLOTS);
+
+	/* Every turn of the loop asks, so whole words are looked at. The first comes twice: from its slot on, and up to there. */
+	for (unsigned i = 0; i <= WORDS; i++) {
+		unsigned word = (from / 64 + i) % WORDS;
+		uint64_t bits = w->bits[word], later = ~0ull << (from % 64);
+		if (i == 0)
+			bits &= later;
+		else if (i == WORDS)
+			bits &= ~later;
+		if (bits) {
+			unsigned slot = word * 64 + (unsigned)__builtin_ctzll(bits);
+			return (w->tick + (slot - from) % TIMER_SLOTS) << TIMER_TICK_SHIFT;
 		}
-		if (w->bits[slot / 64] & 1ull << (slot % 64))
-			return tick << TIMER_TICK_SHIFT;
 	}
 	return TIMER_NEVER;
 }
