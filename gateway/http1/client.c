@@ -129,9 +129,13 @@ static int conn_take_head(struct http1_conn *c, struct response_head **out)
 	sluice_str run = buf_peek(in);
 	size_t len;
 
-	if (run.len < in->len)
+	bool whole = http1_find_head_end(run.data, run.len, c->searched, &len);
+	/* What lies behind the first block is most often body, and stays where it is. */
+	if (!whole && run.len < in->len) {
 		run = buf_pullup(in, in->len < c->conf.max_head ? in->len : c->conf.max_head);
-	if (!http1_find_head_end(run.data, run.len, c->searched, &len)) {
+		whole = http1_find_head_end(run.data, run.len, c->searched, &len);
+	}
+	if (!whole) {
 		c->searched = run.len;
 		return run.len >= c->conf.max_head ? ERR_UPSTREAM_HEAD_TOO_LARGE : 0;
 	}
