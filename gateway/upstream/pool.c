@@ -314,7 +314,7 @@ static void pool_on_http2_gone(struct http2_conn *c, int err)
 	struct link *l = http2_conn_owner_data(c);
 	if (err)
 		link_count_failure(l, http2_conn_why(c));
-	link_fail(l, err ? err : ERR_UPSTREAM_CLOSED);
+	link_fail(l, err); /* 0: whoever still waits looks elsewhere */
 }
 
 /* ---- what calls ask for ------------------------------------------------------------------------------------------- */

@@ -192,11 +192,12 @@ static void call_on_link(struct pool_ask *ask, struct link *l, int err)
 		call_tell(c, call_ready(c, l));
 		return;
 	}
-	if (err) {
-		call_failed_to_open(c, err, ask->first);
+	if (err || c->free_tries == UPSTREAM_FREE_TRIES) {
+		call_failed_to_open(c, err ? err : ERR_UPSTREAM_REFUSED, ask->first);
 	} else { /* there was no room for all: nobody was asked */
 		call_end_trial(c);
 		c->tries--;
+		c->free_tries++;
 	}
 	call_tell(c, call_go(c));
 }

@@ -282,9 +282,14 @@ static void probe_on_drained(struct origin *o)
 static void probe_on_origin_fail(struct origin *o, int err)
 {
 	struct probe *p = o->user;
+	bool lost = o->reused && (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET);
+	bool again = p->retry && !o->answered, fresh = lost || o->untouched;
 	if (p->auto_finish)
 		probe_finish(p, err);
-	probe_end(p, err);
+	if (again && (lost || upstream_may_retry(&p->call)))
+		probe_open(p, p->upstream, fresh);
+	else
+		probe_end(p, err);
 }
 
 static const struct origin_events probe_events = {
@@ -337,6 +342,8 @@ void probe_open(struct probe *p, struct upstream *u, bool fresh)
 	p->err = 0;
 	p->status = 0;
 	p->body_len = 0;
+	p->upstream = u;
+	p->opens++;
 	memset(p->body, 0, sizeof(p->body));
 	int r = upstream_open(&p->call, u, &probe_events, p, &p->arena, fresh);
 	if (r > 0)

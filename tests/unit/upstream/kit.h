@@ -57,6 +57,9 @@ struct probe {
 	struct upstream_call call;
 	struct arena arena;
 	bool auto_finish; /* send a request as soon as it is ready, report and release at its end */
+	bool retry;       /* auto_finish: open again where the exchange would */
+	struct upstream *upstream;
+	unsigned opens;
 	bool ready, ended, done; /* done: failed, or ended */
 	int err;          /* of the open or of the request */
 	int status;
