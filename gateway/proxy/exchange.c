@@ -147,6 +147,7 @@ static void exchange_on_turn_end(struct turn_hook *h)
 
 static struct exchange *exchange_new(struct proxy *p, struct client *c)
 {
+	c->arena.budget += 2 * ARENA_BLOCK; /* a head that took all there is must still be answered */
 	struct exchange *x = arena_zalloc(&c->arena, sizeof(*x));
 	check(x, "a request's arena is too small for its exchange");
 	x->px.client = c;
@@ -169,8 +170,10 @@ static struct exchange *exchange_new(struct proxy *p, struct client *c)
 
 static void exchange_route(struct exchange *x)
 {
-	const struct request_head *h = x->px.request;
+	struct request_head *h = x->px.request;
 	struct route_result res;
+	/* now, not when it is passed on: a client that says `Connection: X-User` must not take away what a plugin will set */
+	fields_drop_hop_by_hop(&h->fields);
 	const struct route_rule *rule = route_find(x->view->snap->router, h, x->px.client->conn->listener, &res);
 	if (!rule) {
 		if (res.err == ERR_METHOD_NOT_ALLOWED)

@@ -124,7 +124,6 @@ int fields_for_upstream(struct exchange *x)
 	const sluice_str asked = x->px.asked_authority.data ? x->px.asked_authority : h->authority;
 	bool v6 = memchr(ip.data, ':', ip.len) != NULL;
 
-	fields_drop_hop_by_hop(&h->fields);
 	/* what the route does not let through is not asked for either (RFC 9110 7.8) */
 	h->upgrade = x->upgrade = tunnel_is_allowed(x);
 	bool id_stays = fields_drop_ours(x, &h->fields);

@@ -8,6 +8,8 @@
 #include "http1/write.h"
 #include "policy/edit.h"
 
+enum { DETAIL_MAX = 500 }; /* bytes of what a plugin says to the client */
+
 /* A head for a body of our own. NULL when the exchange's memory is spent. */
 static struct response_head *respond_head(struct exchange *x, int status, sluice_str type, sluice_str body)
 {
@@ -62,7 +64,7 @@ static void respond_with(struct exchange *x, struct response_head *h)
 static sluice_str respond_problem(struct exchange *x, int status, const char *code, sluice_str title, sluice_str detail)
 {
 	struct json_out o;
-	char room[1024];
+	char room[4096]; /* every byte of the detail may take six */
 	json_init(&o, room, sizeof(room));
 	json_open(&o, '{');
 	json_key(&o, STR("type"));
@@ -73,7 +75,7 @@ static sluice_str respond_problem(struct exchange *x, int status, const char *co
 	json_int(&o, status);
 	if (detail.len) {
 		json_key(&o, STR("detail"));
-		json_str(&o, detail);
+		json_str_cut(&o, detail, DETAIL_MAX);
 	}
 	json_key(&o, STR("request_id"));
 	json_str(&o, x->px.request_id);
@@ -103,7 +105,11 @@ void respond_plugin(struct exchange *x)
 		body = respond_problem(x, a->status, a->code, title.len ? title : STR("Refused"), a->detail);
 		type = STR("application/problem+json");
 	}
-	respond_with(x, body.data ? respond_head(x, a->status, type, body) : NULL);
+	struct response_head *h = body.data ? respond_head(x, a->status, type, body) : NULL;
+	if (h)
+		respond_with(x, h);
+	else
+		respond_error(x, ERR_NO_MEMORY);
 }
 
 void respond_builtin(struct exchange *x)
@@ -114,7 +120,10 @@ void respond_builtin(struct exchange *x)
 		if (fields_set(&h->fields, x->px.arena, r->headers.v[i].name, r->headers.v[i].value))
 			h = NULL;
 	}
-	respond_with(x, h);
+	if (h)
+		respond_with(x, h);
+	else
+		respond_error(x, ERR_NO_MEMORY);
 }
 
 void respond_send(struct exchange *x)

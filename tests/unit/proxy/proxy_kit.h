@@ -1,0 +1,102 @@
+/*
+ * An exchange between a client that is a struct and an upstream that is a socket, both the test's: a real configuration,
+ * read from a file, and a real loop. Plugins are the scripted module of tests/unit/policy, whose hooks the test sets.
+ */
+#ifndef PROXY_KIT_H
+#define PROXY_KIT_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../policy/modules/script.h"
+#include "proxy/exchange.h"
+#include "unit.h"
+
+/* ---- the configuration ------------------------------------------------------------------------------------------------ */
+
+extern char kit_folder[];
+extern struct script *script;
+extern struct policy kit_policy;
+extern struct worker kit_worker;
+extern struct proxy kit_proxy;
+extern char *kit_report; /* of the last kit_load() */
+
+int kit_setup(void **state);
+int kit_teardown(void **state);
+void kit_put(const char *name, const char *text);
+void kit_take_away(const char *name);
+/* Read a configuration; "@port@" is the upstream's port. NULL when there are mistakes. */
+struct snapshot *kit_load(const char *text, const struct snapshot *old);
+/* Load it and put it in force. kit_end() takes it away again. */
+void kit_begin(const char *text);
+void kit_end(void);
+
+/* ---- the client ------------------------------------------------------------------------------------------------------- */
+
+struct visitor {
+	struct client c;
+	struct request_head head;
+	struct conn_info conn;
+	struct buf pending;      /* of the body, to be handed over */
+	bool more;               /* the body is not complete */
+	bool held, ended_in;     /* on_end was called */
+	bool told_gone;
+	bool full;               /* takes no more of the response */
+	/* what came */
+	unsigned heads, interims, resumes;
+	int status;
+	uint8_t body_kind;
+	char fields[16384], trailers[256];
+	char *body;
+	size_t body_len;
+	bool ended, aborted, sent, finished;
+};
+
+/* The last one; each has its own memory: a test that fails leaves its own behind, alive. */
+extern struct visitor *guest;
+
+/* A request head: "GET /path\nName: value\n...". body: enum body_kind. Told to the exchange. */
+void visit(const char *head, uint8_t body, uint64_t len);
+void visit_with_budget(const char *head, uint8_t body, uint64_t len, size_t budget);
+void visit_bad(int err, size_t budget);
+void visitor_say(const char *bytes, bool last);
+void visitor_gone(int err, bool can_answer);
+/* What its log line would say, once it is finished. */
+extern struct done {
+	unsigned n;
+	int err, status;
+	char code[64], route[64];
+	bool retried;
+} done;
+
+/* ---- the upstream ----------------------------------------------------------------------------------------------------- */
+
+struct origin_side {
+	int listening, fd;  /* fd: the connection accepted last; -1: none */
+	uint16_t port;
+	unsigned accepted;
+	char got[65536];    /* all that came on it */
+	size_t got_len;
+	bool eof;
+};
+extern struct origin_side up;
+
+void up_say(const char *text);
+void up_close(void);
+void up_reset(void);
+
+/* One turn of everything. */
+void turn(void);
+/* Until it is so. */
+#define until(it)                                                         \
+	do {                                                              \
+		unsigned turns = 0;                                       \
+		while (!(it)) {                                           \
+			turn();                                           \
+			if (++turns > 4000)                               \
+				fail_msg("it never comes: %s", #it);      \
+		}                                                         \
+	} while (0)
+void turns_for(unsigned ms);
+
+#endif

@@ -1,0 +1,692 @@
+/* proxy/exchange, forward, respond: requests on their way through, and everything that may happen to them. */
+#include "proxy_kit.h"
+
+static const char conf[] =
+	"runtime: { workers: 1 }\n"
+	"log: { access: { path: 'off' } }\n"
+	"listeners: [{ name: in, address: '127.0.0.1:1' }]\n"
+	"plugins:\n"
+	"  a: { use: script, label: a }\n"
+	"  b: { use: script, label: b }\n"
+	"upstreams:\n"
+	"  up: { servers: ['127.0.0.1:@port@'], timeouts: { connect: 1s, response: 300ms } }\n"
+	"  down: { servers: ['127.0.0.1:1'] }\n"
+	"routes:\n"
+	"  - { name: plain, match: { path: /plain }, upstream: up }\n"
+	"  - { name: both, match: { path: '/both/*', methods: [GET, POST, PUT] }, plugins: [a, b], upstream: up }\n"
+	"  - { name: down, match: { path: /down }, upstream: down }\n"
+	"  - { name: here, match: { path: /here }, plugins: [a], respond: { status: 201, body: made, headers: { X-Made: here } } }\n"
+	"  - { name: empty, match: { path: /empty }, respond: { status: 204 } }\n";
+
+/* ---- plugins ---------------------------------------------------------------------------------------------------------- */
+
+static char trace[256];
+static const char *who; /* whose hook does something */
+
+static bool note(char letter, const void *c)
+{
+	const struct script_conf *sc = c;
+	size_t n = strlen(trace);
+	(void)snprintf(trace + n, sizeof(trace) - n, "%c%.*s ", letter, STR_ARG(sc->label));
+	return who && str_eq(sc->label, str_of(who));
+}
+
+static sluice_hook request_deed, response_deed;
+
+static sluice_verdict on_request(sluice_exchange *x, const void *c)
+{
+	return note('q', c) && request_deed ? request_deed(x, c) : SLUICE_NEXT;
+}
+
+static sluice_verdict on_response(sluice_exchange *x, const void *c)
+{
+	return note('s', c) && response_deed ? response_deed(x, c) : SLUICE_NEXT;
+}
+
+static sluice_verdict on_done(sluice_exchange *x, const void *c)
+{
+	(void)x;
+	(void)note('c', c);
+	return SLUICE_NEXT;
+}
+
+static void begin(void)
+{
+	kit_begin(conf);
+	trace[0] = 0;
+	who = "a";
+	request_deed = response_deed = NULL;
+	script->on_request = on_request;
+	script->on_response = on_response;
+	script->on_complete = on_done;
+}
+
+static sluice_verdict refuse(sluice_exchange *x, const void *c)
+{
+	(void)c;
+	return sluice_refuse(x, 403, "no-entry", "Not \"you\".");
+}
+
+static sluice_verdict reply(sluice_exchange *x, const void *c)
+{
+	(void)c;
+	return sluice_reply(x, 418, SLUICE_STR("text/teapot"), SLUICE_STR("short"));
+}
+
+static sluice_verdict give_up(sluice_exchange *x, const void *c)
+{
+	(void)x, (void)c;
+	return SLUICE_FAIL;
+}
+
+static sluice_verdict go_on(sluice_exchange *x, const void *c)
+{
+	(void)x, (void)c;
+	return SLUICE_NEXT;
+}
+
+static sluice_verdict nap(sluice_exchange *x, const void *c)
+{
+	(void)c;
+	return sluice_sleep(x, 20, go_on);
+}
+
+static sluice_verdict long_nap(sluice_exchange *x, const void *c)
+{
+	(void)c;
+	return sluice_sleep(x, 600, go_on);
+}
+
+#define assert_has(text, what)                                                \
+	do {                                                                  \
+		if (!strstr(text, what))                                      \
+			fail_msg("no \"%s\" in \"%s\"", what, text);          \
+	} while (0)
+#define assert_has_not(text, what)                                            \
+	do {                                                                  \
+		if (strstr(text, what))                                       \
+			fail_msg("there is \"%s\" in \"%s\"", what, text);    \
+	} while (0)
+
+static const char hello[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Up: yes\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\nhello";
+
+static void assert_done(int status, const char *code)
+{
+	until(guest->finished);
+	assert_int_equal(guest->status, status);
+	assert_int_equal(done.n, 1);
+	assert_int_equal(done.status, status);
+	assert_string_equal(done.code, code);
+	assert_int_equal(kit_proxy.active, 0);
+}
+
+/* ---- through ---------------------------------------------------------------------------------------------------------- */
+
+static void test_get(void **state)
+{
+	(void)state;
+	begin();
+	visit("GET /both/x?q=1\nAccept: */*\n", BODY_NONE, 0);
+	until(up.got_len);
+	assert_has(up.got, "GET /both/x?q=1 HTTP/1.1\r\nHost: gate.example\r\n");
+	assert_has(up.got, "Accept: */*\r\n");
+	up_say(hello);
+	assert_done(200, "");
+	assert_string_equal(guest->body, "hello");
+	assert_has(guest->fields, "X-Up: yes\n");
+	assert_has_not(guest->fields, "X-Hop");
+	assert_string_equal(done.route, "both");
+	assert_string_equal(trace, "qa qb sb sa ca cb ");
+	/* and the connection carries another */
+	visit("GET /plain\n", BODY_NONE, 0);
+	until(strstr(up.got, "GET /plain "));
+	up_say("HTTP/1.1 204 No Content\r\n\r\n");
+	until(guest->finished);
+	assert_int_equal(guest->status, 204);
+	assert_int_equal(up.accepted, 1);
+	kit_end();
+}
+
+static void test_post(void **state)
+{
+	(void)state;
+	for (int chunked = 0; chunked < 2; chunked++) {
+		begin();
+		visit("POST /both/x\n", chunked ? BODY_CHUNKED : BODY_LENGTH, chunked ? 0 : 10);
+		assert_true(guest->held); /* until there is somebody to take it */
+		visitor_say("01234", false);
+		until(strstr(up.got, "01234"));
+		visitor_say("56789", true);
+		until(strstr(up.got, "56789"));
+		if (chunked)
+			until(strstr(up.got, "\r\n0\r\n\r\n"));
+		up_say("HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+		       "X-Sum: 7\r\n\r\n");
+		assert_done(200, "");
+		assert_int_equal(guest->interims, 1);
+		assert_string_equal(guest->body, "ok");
+		assert_string_equal(guest->trailers, "X-Sum: 7\n");
+		kit_end();
+	}
+}
+
+/* What the client claims of itself is replaced by what is known. */
+static void test_fields(void **state)
+{
+	(void)state;
+	begin();
+	visit("GET /plain\nX-Forwarded-For: 10.0.0.1\nForwarded: for=10.0.0.1\nX-Forwarded-Proto: https\nX-Forwarded-Host: evil\n"
+	      "X-Request-ID: mine-1\nX-Request-ID: mine-2\nKeep-Alive: 5\nTE: gzip\nProxy-Connection: x\nVia: 1.0 other\n"
+	      "Expect: 100-continue\nX-Keep: me\n",
+	      BODY_NONE, 0);
+	until(up.got_len);
+	assert_has(up.got, "X-Forwarded-For: 192.0.2.9\r\n");
+	assert_has(up.got, "X-Forwarded-Proto: http\r\n");
+	assert_has(up.got, "X-Forwarded-Host: gate.example\r\n");
+	assert_has(up.got, "Forwarded: for=192.0.2.9;proto=http;host=\"gate.example\"\r\n");
+	assert_has(up.got, "Via: 1.0 other\r\n");
+	assert_has(up.got, "Via: 1.1 sluice\r\n");
+	assert_has(up.got, "X-Request-ID: mine-1\r\n");
+	assert_has(up.got, "X-Keep: me\r\n");
+	static const char *const gone[] = { "10.0.0.1", "evil", "mine-2", "Keep-Alive", "TE:", "Proxy-Connection", "Expect" };
+	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
+		assert_has_not(up.got, gone[i]);
+	up_say(hello);
+	until(guest->finished);
+	/* an id that is none is replaced */
+	visit("GET /plain\nX-Request-ID: two words\n", BODY_NONE, 0);
+	until(strstr(up.got, "X-Request-ID: 0000000000001234"));
+	assert_has_not(up.got, "two words");
+	up_say(hello);
+	until(guest->finished);
+	
+	kit_end();
+}
+
+static sluice_verdict identify(sluice_exchange *x, const void *c)
+{
+	(void)c;
+	sluice_field_set(x, SLUICE_REQUEST, SLUICE_STR("X-User"), SLUICE_STR("alice"));
+	return SLUICE_NEXT;
+}
+
+/* What a plugin states about a request a client cannot take away by calling it hop-by-hop. */
+static void test_client_names_a_plugins_field(void **state)
+{
+	(void)state;
+	begin();
+	request_deed = identify;
+	visit("GET /both/x\nConnection: close, X-User, X-Mine\nX-User: mallory\nX-Mine: 1\n", BODY_NONE, 0);
+	until(up.got_len);
+	assert_has(up.got, "X-User: alice\r\n");
+	assert_has_not(up.got, "mallory");
+	assert_has_not(up.got, "X-Mine");
+	up_say(hello);
+	assert_done(200, "");
+	kit_end();
+}
+
+/* ---- answers of our own ----------------------------------------------------------------------------------------------- */
+
+static void test_no_route(void **state)
+{
+	(void)state;
+	begin();
+	visit("GET /nowhere\n", BODY_NONE, 0);
+	assert_done(404, "no-route");
+	assert_has(guest->fields, "Content-Type: application/problem+json\n");
+	assert_has(guest->fields, "Server: sluice\n");
+	assert_has(guest->fields, "X-Request-ID: ");
+	assert_has(guest->fields, "Date: ");
+	assert_has(guest->body, "https://sluice.dev/problems/no-route");
+	kit_end();
+
+	begin();
+	visit("DELETE /both/x\n", BODY_NONE, 0);
+	assert_done(405, "method-not-allowed");
+	assert_has(guest->fields, "Allow: ");
+	kit_end();
+
+	begin();
+	visit("HEAD /nowhere\n", BODY_NONE, 0);
+	assert_done(404, "no-route");
+	assert_int_equal(guest->body_kind, BODY_NONE);
+	assert_int_equal(guest->body_len, 0);
+	kit_end();
+
+	for (int i = 0; i < 2; i++) {
+		begin();
+		visit(i ? "TRACE /plain\n" : "CONNECT /plain\n", BODY_NONE, 0);
+		assert_done(501, "method-not-supported");
+		kit_end();
+	}
+}
+
+static void test_respond(void **state)
+{
+	(void)state;
+	begin();
+	visit("GET /here\n", BODY_NONE, 0);
+	assert_done(201, "");
+	assert_string_equal(guest->body, "made");
+	assert_has(guest->fields, "X-Made: here\n");
+	assert_has(guest->fields, "Content-Type: text/plain; charset=utf-8\n");
+	assert_string_equal(trace, "qa sa ca ");
+	kit_end();
+
+	begin();
+	visit("POST /here\n", BODY_LENGTH, 5); /* whose body nobody wants */
+	assert_int_equal(guest->resumes, 0);
+	assert_done(201, "");
+	kit_end();
+
+	begin();
+	visit("GET /empty\n", BODY_NONE, 0);
+	assert_done(204, "");
+	assert_int_equal(guest->body_len, 0);
+	kit_end();
+}
+
+static void test_plugin_answers(void **state)
+{
+	(void)state;
+	begin();
+	request_deed = refuse;
+	visit("GET /both/x\n", BODY_NONE, 0);
+	assert_done(403, "no-entry");
+	assert_has(guest->body, "Not \\\"you\\\".");
+	assert_string_equal(trace, "qa sa ca ");
+	assert_int_equal(up.accepted, 0);
+	kit_end();
+
+	begin();
+	who = "b";
+	request_deed = reply;
+	visit("GET /both/x\n", BODY_NONE, 0);
+	assert_done(418, "");
+	assert_string_equal(guest->body, "short");
+	assert_string_equal(trace, "qa qb sb sa ca cb ");
+	kit_end();
+
+	begin();
+	request_deed = give_up;
+	visit("GET /both/x\n", BODY_NONE, 0);
+	assert_done(500, "plugin-failed");
+	kit_end();
+}
+
+static sluice_verdict refuse_at_length(sluice_exchange *x, const void *c)
+{
+	static char detail[3000];
+	(void)c;
+	memset(detail, '"', sizeof(detail) - 1);
+	return sluice_refuse(x, 400, "long-story", detail);
+}
+
+/* However much a plugin has to say: what the client gets is JSON. */
+static void test_long_detail(void **state)
+{
+	(void)state;
+	begin();
+	request_deed = refuse_at_length;
+	visit("GET /both/x\n", BODY_NONE, 0);
+	assert_done(400, "long-story");
+	assert_has(guest->body, "\"request_id\":\"");
+	assert_string_equal(guest->body + guest->body_len - 2, "\"}");
+	kit_end();
+}
+
+static sluice_verdict mark_response(sluice_exchange *x, const void *c)
+{
+	(void)c;
+	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("X-Limit"), SLUICE_STR("10"));
+	return SLUICE_NEXT;
+}
+
+/* A plugin puts its answer in the place of the upstream's: what others asked for holds for it as well. */
+static void test_response_replaced(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		begin();
+		request_deed = mark_response;
+		response_deed = i ? give_up : reply;
+		visit("GET /both/x\n", BODY_NONE, 0);
+		until(up.got_len);
+		up_say(hello);
+		assert_done(i ? 500 : 418, i ? "plugin-failed" : "");
+		assert_has(guest->fields, "X-Limit: 10\n");
+		assert_has_not(guest->fields, "X-Up");
+		assert_string_equal(trace, "qa qb sb sa ca cb ");
+		kit_end();
+	}
+}
+
+/* ---- waiting ---------------------------------------------------------------------------------------------------------- */
+
+static void test_hooks_wait(void **state)
+{
+	(void)state;
+	begin();
+	who = "b";
+	request_deed = response_deed = nap;
+	visit("POST /both/x\n", BODY_CHUNKED, 0);
+	visitor_say("body", true);
+	until(strstr(up.got, "body"));
+	up_say(hello);
+	assert_done(200, "");
+	assert_string_equal(guest->body, "hello");
+	assert_string_equal(trace, "qa qb sb sa ca cb ");
+	kit_end();
+}
+
+/* While a response hook waits, the upstream is through, or says more, or leaves: none of that is lost or taken amiss. */
+static void test_response_hook_waits_long(void **state)
+{
+	static const char *const said[] = {
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n",
+		"HTTP/1.1 200 OK\r\n\r\nhello",
+		"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+	};
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		begin();
+		response_deed = long_nap; /* longer than the upstream may be silent */
+		visit("GET /both/x\n", BODY_NONE, 0);
+		until(up.got_len);
+		up_say(said[i]);
+		turns_for(50);
+		up_close();
+		assert_done(200, "");
+		assert_int_equal(guest->body_len, i == 3 ? 0 : 5);
+		assert_string_equal(guest->trailers, i == 1 ? "X-Sum: 1\n" : "");
+		assert_true(guest->ended);
+		kit_end();
+	}
+}
+
+/* ---- upstreams that fail ---------------------------------------------------------------------------------------------- */
+
+static void test_nobody_there(void **state)
+{
+	(void)state;
+	begin();
+	visit("GET /down\n", BODY_NONE, 0);
+	assert_done(502, "connect-failed");
+	kit_end();
+}
+
+static void test_upstream_closes(void **state)
+{
+	(void)state;
+	begin();
+	visit("POST /both/x\n", BODY_LENGTH, 4);
+	visitor_say("body", true);
+	until(strstr(up.got, "body"));
+	up_close();
+	assert_done(502, "upstream-closed");
+	kit_end();
+
+	begin(); /* in the middle */
+	visit("GET /both/x\n", BODY_NONE, 0);
+	until(up.got_len);
+	up_say("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello");
+	until(guest->body_len == 5);
+	up_close();
+	until(guest->finished);
+	assert_true(guest->aborted);
+	assert_false(guest->ended);
+	assert_string_equal(done.code, "upstream-truncated");
+	assert_int_equal(done.status, 200);
+	kit_end();
+
+	begin(); /* silence */
+	visit("GET /both/x\n", BODY_NONE, 0);
+	assert_done(504, "upstream-timeout");
+	kit_end();
+
+	begin(); /* nonsense */
+	visit("GET /both/x\n", BODY_NONE, 0);
+	until(up.got_len);
+	up_say("SSH-2.0-OpenSSH\r\n\r\n");
+	assert_done(502, "upstream-bad-head");
+	kit_end();
+}
+
+/* A kept connection that the server closed meanwhile is not the request's fault: it goes to another. */
+static void test_stale_connection(void **state)
+{
+	(void)state;
+	begin();
+	visit("GET /plain\n", BODY_NONE, 0);
+	until(up.got_len);
+	up_say(hello);
+	until(guest->finished);
+	done.n = 0;
+	visit("GET /plain?again\n", BODY_NONE, 0);
+	until(strstr(up.got, "?again"));
+	up_close();
+	until(up.accepted == 2 && strstr(up.got, "?again"));
+	up_say(hello);
+	assert_done(200, "");
+	assert_true(done.retried);
+	kit_end();
+}
+
+/* The body of a request whose first server was lost goes to the next one, all of it. */
+static void test_body_after_a_retry(void **state)
+{
+	(void)state;
+	begin();
+	visit("GET /plain\n", BODY_NONE, 0);
+	until(up.got_len);
+	up_say(hello);
+	until(guest->finished);
+	done.n = 0;
+	visit("PUT /both/x\n", BODY_CHUNKED, 0);
+	until(strstr(up.got, "PUT "));
+	up_close();
+	visitor_say("precious", true); /* comes while there is no server */
+	until(up.accepted == 2 && strstr(up.got, "precious"));
+	until(strstr(up.got, "\r\n0\r\n\r\n"));
+	up_say(hello);
+	assert_done(200, "");
+	kit_end();
+}
+
+/* The answer is there before the request is through: the rest of it is not wanted. */
+static void test_early_answer(void **state)
+{
+	(void)state;
+	begin();
+	visit("POST /both/x\n", BODY_LENGTH, 100000);
+	visitor_say("start", false);
+	until(strstr(up.got, "start"));
+	up_say("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno");
+	assert_done(413, "");
+	assert_string_equal(guest->body, "no");
+	assert_true(guest->held);
+	until(up.eof);
+	kit_end();
+}
+
+/* ---- clients that leave ----------------------------------------------------------------------------------------------- */
+
+static void test_client_leaves(void **state)
+{
+	(void)state;
+	for (int when = 0; when < 6; when++) {
+		begin();
+		if (when == 0)
+			request_deed = nap;
+		if (when == 4)
+			response_deed = nap;
+		visit("POST /both/x\n", BODY_LENGTH, 4);
+		if (when == 2)
+			until(up.got_len);
+		if (when >= 3) {
+			visitor_say("body", true);
+			until(strstr(up.got, "body"));
+			up_say("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello");
+		}
+		if (when == 3)
+			turn();
+		if (when == 4)
+			until(strstr(trace, "sa"));
+		if (when == 5)
+			until(guest->body_len);
+		bool head = guest->heads;
+		visitor_gone(ERR_CLIENT_GONE, false);
+		assert_true(guest->finished);
+		assert_int_equal(done.n, 1);
+		assert_string_equal(done.code, "client-gone");
+		assert_int_equal(guest->heads, head);
+		assert_true(!head || guest->aborted);
+		char was[256];
+		memcpy(was, trace, sizeof(was));
+		turns_for(60);
+		assert_string_equal(trace, was); /* nothing comes for it any more */
+		assert_has(trace, "ca ");
+		kit_end();
+	}
+}
+
+/* It broke the rules, and can be told so. */
+static void test_client_is_told(void **state)
+{
+	(void)state;
+	for (int waiting = 0; waiting < 2; waiting++) {
+		begin();
+		if (waiting)
+			response_deed = nap;
+		visit("POST /both/x\n", BODY_CHUNKED, 0);
+		visitor_say("body", false);
+		until(strstr(up.got, "body"));
+		visitor_gone(ERR_BAD_CHUNK, true);
+		until(guest->finished);
+		assert_int_equal(guest->status, 400);
+		assert_string_equal(done.code, "bad-chunk");
+		assert_true(guest->ended);
+		turns_for(30);
+		kit_end();
+	}
+}
+
+static void test_bad_requests(void **state)
+{
+	(void)state;
+	begin();
+	visit_bad(ERR_BAD_FRAMING, 128 * 1024);
+	assert_done(400, "bad-framing");
+	kit_end();
+	/* also when what there is of it took all the memory */
+	for (size_t budget = 4096; budget <= 16 * 1024; budget += 1024) {
+		begin();
+		visit_bad(ERR_NO_MEMORY, budget);
+		assert_done(503, "no-memory");
+		kit_end();
+	}
+}
+
+/* ---- memory ----------------------------------------------------------------------------------------------------------- */
+
+static sluice_verdict eat(sluice_exchange *x, const void *c)
+{
+	(void)c;
+	for (int i = 0; i < 40; i++) {
+		sluice_field_add(x, SLUICE_REQUEST, SLUICE_STR("X-Add"), SLUICE_STR("0123456789012345678901234567890123456789"));
+		sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("X-Add"), SLUICE_STR("0123456789012345678901234567890123456789"));
+	}
+	return SLUICE_NEXT;
+}
+
+/* Whatever an exchange may use: it ends with the response, or with an answer that says why not. */
+static void test_each_budget(void **state)
+{
+	unsigned refused = 0, served = 0, aborted = 0;
+	(void)state;
+	begin();
+	request_deed = response_deed = eat;
+	for (size_t budget = 4096; budget < 64 * 1024; budget += 512) {
+		done.n = 0;
+		up.got_len = 0;
+		visit_with_budget("GET /both/x\nA: 1\nB: 2\nC: 3\n", BODY_NONE, 0, budget);
+		for (unsigned i = 0; i < 4000 && !guest->finished; i++) {
+			if (up.got_len && !guest->finished && strstr(up.got, "\r\n\r\n")) {
+				up.got_len = 0;
+				up_say(hello);
+			}
+			turn();
+		}
+		assert_true(guest->finished);
+		assert_int_equal(done.n, 1);
+		if (guest->status == 200) {
+			assert_string_equal(done.code, "");
+			assert_string_equal(guest->body, "hello");
+			served++;
+		} else if (guest->status) {
+			assert_int_equal(guest->status, 503);
+			assert_string_equal(done.code, "no-memory");
+			refused++;
+		} else {
+			aborted++;
+		}
+	}
+	assert_true(served > 10 && refused > 10);
+	assert_int_equal(aborted, 0);
+	kit_end();
+}
+
+static sluice_verdict eat_all_and_refuse(sluice_exchange *x, const void *c)
+{
+	while (sluice_alloc(x, 64))
+		;
+	return refuse(x, c);
+}
+
+static void test_plugin_answers_without_memory(void **state)
+{
+	(void)state;
+	begin();
+	request_deed = eat_all_and_refuse;
+	visit("GET /both/x\n", BODY_NONE, 0);
+	assert_done(503, "no-memory");
+	kit_end();
+
+	begin();
+	response_deed = eat_all_and_refuse;
+	visit("GET /both/x\n", BODY_NONE, 0);
+	until(up.got_len);
+	up_say(hello);
+	assert_done(503, "no-memory");
+	kit_end();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_get),
+		cmocka_unit_test(test_post),
+		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_client_names_a_plugins_field),
+		cmocka_unit_test(test_no_route),
+		cmocka_unit_test(test_respond),
+		cmocka_unit_test(test_plugin_answers),
+		cmocka_unit_test(test_long_detail),
+		cmocka_unit_test(test_response_replaced),
+		cmocka_unit_test(test_hooks_wait),
+		cmocka_unit_test(test_response_hook_waits_long),
+		cmocka_unit_test(test_nobody_there),
+		cmocka_unit_test(test_upstream_closes),
+		cmocka_unit_test(test_stale_connection),
+		cmocka_unit_test(test_body_after_a_retry),
+		cmocka_unit_test(test_early_answer),
+		cmocka_unit_test(test_client_leaves),
+		cmocka_unit_test(test_client_is_told),
+		cmocka_unit_test(test_bad_requests),
+		cmocka_unit_test(test_each_budget),
+		cmocka_unit_test(test_plugin_answers_without_memory),
+	};
+	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
+}
