@@ -141,6 +141,8 @@ static void build_target(struct build *b, struct route *r)
 			(void)bind_error(&b->bind, &c->respond, "headers", "\"%.*s\" is no field a response can be given",
 			                 STR_ARG(p->name));
 	}
+	if (!str_is_field_value(c->respond.content_type))
+		(void)bind_error(&b->bind, &c->respond, "content_type", "has control bytes");
 	if (responds)
 		return;
 	for (size_t i = 0; i < b->snap->n_upstreams; i++) {

@@ -1,0 +1,198 @@
+/* proxy/build: what a configuration file may say, what is wrong with it, and what the next one takes over. */
+#include "proxy_kit.h"
+
+#include "tls/server.h"
+
+#define HEAD "runtime: { workers: 1 }\nlisteners: [{ name: in, address: '127.0.0.1:1' }]\n"
+#define ROUTE "routes: [{ name: r, match: { path: /x }, respond: { status: 200 } }]\n"
+
+static void test_mistakes(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} v[] = {
+		{ "routes: []\n", "listeners" },
+		{ HEAD "nonsense: 1\n", "nonsense" },
+		{ "runtime: { workers: many }\nlisteners: [{ name: a, address: '127.0.0.1:1' }]\n", "neither auto nor a number" },
+		{ "runtime: { workers: 0 }\nlisteners: [{ name: a, address: '127.0.0.1:1' }]\n", "neither auto nor a number" },
+		{ "listeners: [{ name: a, address: nowhere }]\n", "is no address to listen on" },
+		{ "listeners: [{ name: a, address: '127.0.0.1:1' }, { name: a, address: '127.0.0.1:2' }]\n", "is there already" },
+		{ "listeners: [{ name: a, address: '127.0.0.1:1' }, { name: b, address: '127.0.0.1:1' }]\n", "has this address already" },
+		{ HEAD "routes: [{ name: r, match: { path: /x } }]\n", "needs an `upstream` or a `respond`" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, upstream: u, respond: {} }]\n", "and not both" },
+		{ HEAD "upstreams: { users: { servers: ['127.0.0.1:1'] } }\nroutes: [{ name: r, match: { path: /x }, upstream: user }]\n",
+		  "did you mean \"users\"?" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, upstream: u }]\n", "no upstream is declared" },
+		{ HEAD "routes: [{ name: r, match: { path: /x, listener: on }, respond: {} }]\n", "did you mean \"in\"?" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: {} }, { name: r, match: { path: /y }, respond: {} }]\n",
+		  "route \"r\" is there already, at" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: {} }, { name: q, match: { path: /x }, respond: {} }]\n",
+		  "cannot be told apart" },
+		{ HEAD "routes: [{ name: r, match: { path: 'regex:(' }, respond: {} }]\n", "at character" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { 'Content-Length': '5' } } }]\n", "is no field" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { Connection: close } } }]\n", "is no field" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { X: \"a\\nY: b\" } } }]\n", "is no field" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { content_type: \"text/plain\\r\\nX: y\" } }]\n", "content_type" },
+		{ HEAD "plugins: [script]\n" ROUTE, "expected a block of named instances" },
+		{ HEAD "plugins: { a: script }\n" ROUTE, "expected a block with `use`" },
+		{ HEAD "plugins: { a: { use: script, number: 1000 } }\n" ROUTE, "100" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, plugins: script, respond: {} }]\n", "expected a list" },
+		{ HEAD "plugins: { login: { use: script } }\nroutes: [{ name: r, match: { path: /x }, plugins: [logon], respond: {} }]\n",
+		  "did you mean \"login\"?" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, plugins: [[a]], respond: {} }]\n", "the name of an instance" },
+		{ HEAD "plugins: { a: { use: script, store: shared } }\n" ROUTE, "there is no store \"shared\"" },
+		{ HEAD "stores: { here: { memory: 1MiB } }\nplugins: { a: { use: script, store: hear } }\n" ROUTE, "did you mean \"here\"?" },
+	};
+	(void)state;
+	memset(script, 0, sizeof(*script));
+	size_t before = snapshot_count();
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct snapshot *s = kit_load(v[i].text, NULL);
+		if (s)
+			fail_msg("nothing is wrong with: %s", v[i].text);
+		if (!strstr(kit_report, v[i].says))
+			fail_msg("no \"%s\" in: %s", v[i].says, kit_report);
+		assert_non_null(strstr(kit_report, "conf.yaml:"));
+	}
+	assert_int_equal(snapshot_count(), before);
+}
+
+/* All mistakes are told at once. */
+static void test_many_mistakes(void **state)
+{
+	(void)state;
+	assert_null(kit_load("listeners: [{ name: a, address: nowhere }]\nplugins: { p: { use: nope } }\n"
+	                     "routes: [{ name: r, match: { path: /x }, plugins: [q], upstream: u }, { name: s }]\n",
+	                     NULL));
+	static const char *const says[] = { "is no address", "cannot be loaded", "no plugin instance \"q\"", "no upstream \"u\"",
+		                            "needs an `upstream`" };
+	for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++) {
+		if (!strstr(kit_report, says[i]))
+			fail_msg("no \"%s\" in: %s", says[i], kit_report);
+	}
+}
+
+static void test_routes(void **state)
+{
+	(void)state;
+	struct snapshot *s = kit_load(HEAD "plugins: { a: { use: script, label: a }, b: { use: script, label: b } }\n"
+	                                   "upstreams: { u: { servers: ['127.0.0.1:1'] }, w: { servers: ['127.0.0.1:2'] } }\n"
+	                                   "routes:\n"
+	                                   "  - { name: one, match: { path: /1 }, plugins: [b, { use: script, label: c }, a, b], upstream: w }\n"
+	                                   "  - { name: two, match: { path: /2 }, plugins: [], respond: {} }\n"
+	                                   "  - { name: three, match: { path: /3 }, plugins: ~, upstream: u }\n",
+	                              NULL);
+	if (!s)
+		fail_msg("%s", kit_report);
+	assert_int_equal(s->n_routes, 3);
+	assert_int_equal(s->n_instances, 3);
+	assert_int_equal(s->routes[0].upstream, 1);
+	assert_int_equal(s->routes[1].upstream, -1);
+	assert_int_equal(s->routes[2].upstream, 0);
+	const struct chain *c = &s->routes[0].chain;
+	static const char labels[] = "bcab";
+	assert_int_equal(c->n, 4);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_ptr_equal(c->v[i].inst, s->instances[c->v[i].slot]);
+		assert_int_equal(((const struct script_conf *)c->v[i].conf)->label.data[0], labels[i]);
+	}
+	assert_str(c->v[1].inst->name, "one/1");
+	assert_true(c->has_response);
+	assert_int_equal(s->routes[1].chain.n, 0);
+	snapshot_free(s);
+}
+
+/* ---- the next one ----------------------------------------------------------------------------------------------------- */
+
+static unsigned stopped;
+
+static void on_stop(sluice_instance *inst, void *conf)
+{
+	(void)inst, (void)conf;
+	stopped++;
+}
+
+static void test_taken_over(void **state)
+{
+	static const char old_text[] = HEAD
+		"stores: { here: { memory: 1MiB }, there: { memory: 1MiB } }\n"
+		"plugins:\n  same: { use: script, label: same, store: here }\n  changed: { use: script, label: old }\n"
+		"  lost: { use: script, store: there }\n  gone: { use: script }\n"
+		"routes: [{ name: r, match: { path: /x }, plugins: [same, { use: script, label: in-place }], respond: {} }]\n";
+	static const char new_text[] = HEAD
+		"stores: { here: { memory: 1MiB }, there: { memory: 2MiB } }\n"
+		"plugins:\n  changed: { use: script, label: new }\n  lost: { use: script, store: there }\n"
+		"  same: { label: same, use: script, store: here }\n"
+		"routes: [{ name: r, match: { path: /y }, plugins: [same, { use: script, label: in-place }], respond: {} }]\n";
+	(void)state;
+	memset(script, 0, sizeof(*script));
+	script->stop = on_stop;
+	stopped = 0;
+	struct snapshot *old = kit_load(old_text, NULL);
+	if (!old)
+		fail_msg("%s", kit_report);
+	/* one with a mistake takes nothing and lets nothing go */
+	assert_null(kit_load(HEAD "plugins: { same: { use: script, label: same } }\nroutes: [{ name: r }]\n", old));
+	assert_null(kit_load("stores: { here: { memory: 1MiB } }\nplugins: { same: { use: script, label: same, store: here } }\n", old));
+	assert_int_equal(old->instances[0]->refs, 1);
+	stopped = 0;
+	struct snapshot *s = kit_load(new_text, old);
+	if (!s)
+		fail_msg("%s", kit_report);
+	assert_ptr_equal(s->routes[0].chain.v[0].inst, old->routes[0].chain.v[0].inst);
+	assert_ptr_equal(s->routes[0].chain.v[1].inst, old->routes[0].chain.v[1].inst);
+	assert_int_equal(s->routes[0].chain.v[0].inst->refs, 2);
+	assert_ptr_equal(s->stores[0], old->stores[0]);
+	assert_ptr_not_equal(s->stores[1], old->stores[1]);
+	assert_ptr_not_equal(s->instances[0], old->instances[1]); /* another text */
+	assert_ptr_not_equal(s->instances[1], old->instances[2]); /* the same, on another store */
+	assert_int_equal(stopped, 0);
+	snapshot_free(old);
+	assert_int_equal(stopped, 3); /* changed, lost, gone */
+	snapshot_free(s);
+	assert_int_equal(stopped, 7);
+}
+
+/* ---- on a worker ------------------------------------------------------------------------------------------------------ */
+
+static unsigned views_freed;
+
+static void on_free(struct snapshot *s)
+{
+	views_freed++;
+	snapshot_free(s);
+}
+
+static void test_views(void **state)
+{
+	static const char text[] = HEAD "plugins: { a: { use: script } }\nupstreams: { u: { servers: ['127.0.0.1:1'] } }\n"
+	                                "routes: [{ name: r, match: { path: /x }, plugins: [a], upstream: u }]\n";
+	(void)state;
+	memset(script, 0, sizeof(*script));
+	views_freed = 0;
+	struct snapshot *old = kit_load(text, NULL);
+	struct view *a = view_new(&kit_worker, old, on_free);
+	struct snapshot *s = kit_load(text, old);
+	struct view *b = view_new(&kit_worker, s, on_free);
+	assert_ptr_equal(a->slots[0], b->slots[0]); /* the same instance, the same state */
+	assert_int_equal(a->slots[0]->refs, 2);
+	assert_ptr_equal(view_ref(a), a);
+	view_unref(a);
+	assert_int_equal(views_freed, 0);
+	view_unref(a);
+	assert_int_equal(views_freed, 1);
+	assert_int_equal(b->slots[0]->refs, 1);
+	view_unref(b);
+	assert_int_equal(views_freed, 2);
+	upstream_worker_fini(&kit_worker);
+	worker_turn(&kit_worker);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_mistakes),   cmocka_unit_test(test_many_mistakes), cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_taken_over), cmocka_unit_test(test_views),
+	};
+	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
+}
