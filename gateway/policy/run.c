@@ -88,6 +88,16 @@ enum run_result run_response(sluice_exchange *x)
 	return run_walk_response(x);
 }
 
+enum run_result run_hurry(sluice_exchange *x)
+{
+	enum run_result r = RUN_WAIT;
+	while (r == RUN_WAIT) {
+		wait_cancel(x);
+		r = run_walk_response(x);
+	}
+	return r;
+}
+
 void run_resume(sluice_exchange *x, sluice_verdict v)
 {
 	enum run_result r = run_settle(x, v);

@@ -73,6 +73,9 @@ void run_init(sluice_exchange *x);
 enum run_result run_request(sluice_exchange *x, const struct chain *chain);
 /* x->response is set: apply what was said before there was one, then run the response hooks in reverse. */
 enum run_result run_response(sluice_exchange *x);
+/* Parked in the response phase, by a client that cannot wait: its hook goes without the answer, and the others run. Never
+ * RUN_WAIT. */
+enum run_result run_hurry(sluice_exchange *x);
 /* The client is gone: give up what it waits for; on_resumed is not called. */
 void run_cancel(sluice_exchange *x);
 /* Completion hooks, then clean-ups. The last call. */

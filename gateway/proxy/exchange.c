@@ -128,7 +128,10 @@ static void exchange_after_response_hooks(struct exchange *x, enum run_result r)
 void exchange_run_response(struct exchange *x)
 {
 	exchange_set_state(x, EXCHANGE_RESPONSE_HOOKS);
-	exchange_after_response_hooks(x, run_response(&x->px));
+	enum run_result r = run_response(&x->px);
+	if (r == RUN_WAIT && x->gone) /* a connection that ends has no time, and nobody tells us when it is gone altogether */
+		r = run_hurry(&x->px);
+	exchange_after_response_hooks(x, r);
 }
 
 static void exchange_on_resumed(sluice_exchange *px, enum run_result r)

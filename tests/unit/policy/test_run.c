@@ -327,6 +327,21 @@ static void test_cancel(void **state)
 	assert_string_equal(trace, "q0 q1 s1 c0 c1 ");
 }
 
+static void test_hurry(void **state)
+{
+	(void)state;
+	walk_begin(4, "", 0);
+	parts[3].on_response = nap;
+	parts[1].on_response = nap_twice;
+	parts[0].on_response = refuse;
+	assert_int_equal(walk_request(), RUN_NEXT);
+	assert_int_equal(walk_response(400), RUN_WAIT);
+	assert_int_equal(run_hurry(walk), RUN_REPLY);
+	assert_string_equal(trace, "q0 q1 q2 q3 s3 s2 s1 s0 ");
+	walk_end();
+	assert_int_equal(resumed, 0);
+}
+
 static void test_completion_cannot_wait(void **state)
 {
 	(void)state;
@@ -495,6 +510,7 @@ int main(void)
 		cmocka_unit_test(test_wait_and_answer),
 		cmocka_unit_test(test_wait_after_wait),
 		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_hurry),
 		cmocka_unit_test(test_completion_cannot_wait),
 		cmocka_unit_test(test_cleanups),
 		cmocka_unit_test(test_without_memory),
