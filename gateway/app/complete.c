@@ -64,7 +64,8 @@ static void complete_log(struct access_log *log, struct exchange *x, uint64_t du
 		notes[i] = str_of(x->px.notes[i]);
 	struct access_record r = {
 		.request_id = x->px.request_id,
-		.client = str_n(c->conn->peer_ip, c->conn->peer_ip_len),
+		.client = x->px.client_ip,
+		.peer = str_n(c->conn->peer_ip, c->conn->peer_ip_len),
 		.listener = c->conn->listener,
 		.route = x->px.route_name,
 		.method = h->method_text,

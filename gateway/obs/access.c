@@ -199,6 +199,8 @@ static void access_json(struct json_out *o, const struct access_record *r, const
 	json_raw(o, str_n(ms, sizeof(ms)));
 	json_text_member(o, STR(",\"id\":"), r->request_id, cut->name);
 	json_text_member(o, STR(",\"client\":"), r->client, cut->name);
+	if (!str_eq(r->peer, r->client))
+		json_text_member(o, STR(",\"peer\":"), r->peer, cut->name);
 	json_text_member(o, STR(",\"method\":"), r->method, cut->name);
 	json_text_member(o, STR(",\"host\":"), r->host, cut->name);
 	json_text_member(o, STR(",\"path\":"), r->path, cut->path);

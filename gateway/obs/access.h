@@ -13,6 +13,7 @@
 struct access_record {
 	/* all strings borrowed; empty ones are left out */
 	sluice_str request_id, client, listener, route;
+	sluice_str peer;     /* who passed the request on for the client; left out when it is the client itself */
 	sluice_str method, host, path, query, user_agent, referer; /* as the request said */
 	sluice_str upstream, server;                               /* name; address of the server asked last */
 	sluice_str reason;   /* code of a refusal or failure */

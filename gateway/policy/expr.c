@@ -95,7 +95,7 @@ sluice_str expr_value(sluice_exchange *x, const sluice_expr *e)
 	struct field *f;
 	switch ((enum expr_kind)e->kind) {
 	case EXPR_IP:
-		return str_n(x->client->conn->peer_ip, x->client->conn->peer_ip_len);
+		return x->client_ip;
 	case EXPR_ROUTE:
 		return x->route_name;
 	case EXPR_HOST:

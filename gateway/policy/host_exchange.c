@@ -16,7 +16,7 @@ static sluice_str host_get(sluice_exchange *x, int info)
 	case SLUICE_I_METHOD:
 		return h->method_text;
 	case SLUICE_I_SCHEME:
-		return x->client->conn->tls_version ? STR("https") : STR("http");
+		return x->scheme;
 	case SLUICE_I_HOST:
 		return h->host;
 	case SLUICE_I_PATH:
@@ -28,7 +28,7 @@ static sluice_str host_get(sluice_exchange *x, int info)
 			return h->path;
 		return arena_printf(x->arena, "%.*s?%.*s", STR_ARG(h->path), STR_ARG(h->query));
 	case SLUICE_I_CLIENT_IP:
-		return str_n(x->client->conn->peer_ip, x->client->conn->peer_ip_len);
+		return x->client_ip;
 	case SLUICE_I_ROUTE:
 		return x->route_name;
 	case SLUICE_I_UPSTREAM:

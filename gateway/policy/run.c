@@ -11,7 +11,11 @@
 
 void run_init(sluice_exchange *x)
 {
+	const struct conn_info *conn = x->client->conn;
 	x->arena = &x->client->arena;
+	x->client_ip = str_n(conn->peer_ip, conn->peer_ip_len);
+	x->client_port = conn->peer_port;
+	x->scheme = conn->tls_version ? STR("https") : STR("http");
 	x->edits_end = &x->edits;
 }
 

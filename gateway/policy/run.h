@@ -50,6 +50,8 @@ struct sluice_exchange {
 	const struct chain *chain;       /* NULL: no plugins */
 	struct instance_worker *const *slots; /* of the view */
 	sluice_str route_name, upstream_name, request_id;
+	sluice_str client_ip, scheme;    /* the peer's address and how it connected, unless a trusted proxy told better */
+	uint16_t client_port;            /* 0: not known */
 	sluice_str asked_authority;      /* of the client's request, once a plugin has set another; data NULL before */
 	void (*on_resumed)(sluice_exchange *x, enum run_result r);
 

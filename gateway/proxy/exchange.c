@@ -161,6 +161,7 @@ static struct exchange *exchange_new(struct proxy *p, struct client *c)
 	x->view = view_ref(p->view);
 	x->px.slots = x->view->slots;
 	run_init(&x->px);
+	who_identify(x);
 	forward_init(x);
 	turn_hook_init(&x->end, exchange_on_turn_end);
 	c->events = &exchange_client_events;

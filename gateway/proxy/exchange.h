@@ -46,6 +46,7 @@ struct exchange {
 	struct origin *origin;      /* borrowed: until released; NULL: none */
 	sluice_str answer_body;     /* of an answer of our own */
 	sluice_str allow;           /* of a 405 */
+	sluice_str told_host;       /* what a trusted proxy says that the client asked for; empty: nothing */
 	struct buf body;            /* of the request: passed on once, and handed back */
 	const struct fields *request_trailers, *response_trailers;
 	struct tunnel *tunnel;      /* in the arena; NULL: none */
@@ -117,6 +118,9 @@ void respond_plugin(struct exchange *x);
 void respond_builtin(struct exchange *x);
 /* The response hooks are through: our own head and body go to the client. */
 void respond_send(struct exchange *x);
+
+/* who.c: find out who the client is and how it asked, where trusted proxies may tell. */
+void who_identify(struct exchange *x);
 
 /* fields.c */
 must_use int fields_for_upstream(struct exchange *x);

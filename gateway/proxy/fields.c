@@ -1,8 +1,8 @@
 /*
- * What is written into heads on their way through. Towards the upstream: who asked, by which scheme and host, which request
- * this is, and that Sluice handed it on. What a client claims about that is replaced: it may be anybody's invention.
+ * What is written into heads on their way through. Towards the upstream: who asked, by which scheme and host (who.c), which
+ * request this is, and that Sluice handed it on.
  */
-#include "proxy/exchange.h"
+#include "proxy/fields.h"
 
 #include <stdio.h>
 
@@ -48,28 +48,6 @@ sluice_str fields_request_id(struct proxy *p, struct client *c)
 
 /* ---- towards the upstream ----------------------------------------------------------------------------------------- */
 
-struct line_writer {
-	struct fields *fields;
-	char *at;
-};
-
-/* Write "name: value\r\n", value in three parts, and add it as a field; all lines stand behind one another. */
-static void fields_line(struct line_writer *w, enum token t, sluice_str name, sluice_str a, sluice_str b, sluice_str c)
-{
-	struct field *f = &w->fields->v[w->fields->n++];
-	f->name = w->at;
-	f->name_len = (uint32_t)name.len;
-	f->token = (uint16_t)t;
-	f->flags = FIELD_LINE;
-	w->at = mempcpy(mempcpy(w->at, name.data, name.len), ": ", 2);
-	f->value = w->at;
-	w->at = mempcpy(w->at, a.data, a.len);
-	w->at = b.len ? mempcpy(w->at, b.data, b.len) : w->at;
-	w->at = c.len ? mempcpy(w->at, c.data, c.len) : w->at;
-	f->value_len = (uint32_t)(w->at - f->value);
-	w->at = mempcpy(w->at, "\r\n", 2);
-}
-
 /* Make room for n more fields at once. */
 static int fields_room(struct fields *f, struct arena *a, uint32_t n)
 {
@@ -99,10 +77,6 @@ static bool fields_drop_ours(struct exchange *x, struct fields *f)
 			}
 			at->flags |= FIELD_DROP;
 			break;
-		case TOKEN_FORWARDED:
-		case TOKEN_X_FORWARDED_FOR:
-		case TOKEN_X_FORWARDED_PROTO:
-		case TOKEN_X_FORWARDED_HOST:
 		case TOKEN_EXPECT: /* the codec has met the expectation */
 			at->flags |= FIELD_DROP;
 			break;
@@ -116,40 +90,22 @@ static bool fields_drop_ours(struct exchange *x, struct fields *f)
 int fields_for_upstream(struct exchange *x)
 {
 	struct request_head *h = x->px.request;
-	const struct conn_info *conn = x->px.client->conn;
-	const sluice_str ip = str_n(conn->peer_ip, conn->peer_ip_len);
-	const sluice_str scheme = conn->tls_version ? STR("https") : STR("http"), none = STR("");
 	const sluice_str id = x->px.request_id;
-	/* what the client asked for, also where a plugin sends the request on to another host */
-	const sluice_str asked = x->px.asked_authority.data ? x->px.asked_authority : h->authority;
-	bool v6 = memchr(ip.data, ':', ip.len) != NULL;
 
 	/* what the route does not let through is not asked for either (RFC 9110 7.8) */
 	h->upgrade = x->upgrade = tunnel_is_allowed(x);
 	bool id_stays = fields_drop_ours(x, &h->fields);
-	size_t size = 256 + 2 * ip.len + 2 * asked.len + id.len;
+	size_t size = 64 + id.len + who_size(x);
 	char *room = arena_alloc(x->px.arena, size);
-	if (!room || fields_room(&h->fields, x->px.arena, 6) < 0)
+	if (!room || fields_room(&h->fields, x->px.arena, WHO_LINES + 2) < 0)
 		return ERR_NO_MEMORY;
 
 	struct line_writer w = { &h->fields, room };
-	fields_line(&w, TOKEN_X_FORWARDED_FOR, STR("X-Forwarded-For"), ip, none, none);
-	fields_line(&w, TOKEN_X_FORWARDED_PROTO, STR("X-Forwarded-Proto"), scheme, none, none);
-	if (asked.len)
-		fields_line(&w, TOKEN_X_FORWARDED_HOST, STR("X-Forwarded-Host"), asked, none, none);
-	/* RFC 7239 4: an IPv6 address stands in brackets and quotes */
-	fields_line(&w, TOKEN_FORWARDED, STR("Forwarded"), v6 ? STR("for=\"[") : STR("for="), ip, v6 ? STR("]\"") : none);
-	w.at -= 2;
-	struct field *forwarded = &h->fields.v[h->fields.n - 1];
-	w.at = mempcpy(mempcpy(w.at, ";proto=", 7), scheme.data, scheme.len);
-	if (asked.len)
-		w.at = mempcpy(mempcpy(mempcpy(w.at, ";host=\"", 7), asked.data, asked.len), "\"", 1);
-	forwarded->value_len = (uint32_t)(w.at - forwarded->value);
-	w.at = mempcpy(w.at, "\r\n", 2);
-	fields_line(&w, TOKEN_VIA, STR("Via"), h->version == 20 ? STR("2") : h->version == 10 ? STR("1.0") : STR("1.1"),
-	            STR(" sluice"), none);
+	who_write(x, &w);
+	fields_line(&w, TOKEN_VIA, STR("Via"),
+	            h->version == 20 ? STR("2 sluice") : h->version == 10 ? STR("1.0 sluice") : STR("1.1 sluice"));
 	if (!id_stays)
-		fields_line(&w, TOKEN_X_REQUEST_ID, STR("X-Request-ID"), id, none, none);
+		fields_line(&w, TOKEN_X_REQUEST_ID, STR("X-Request-ID"), id);
 	check((size_t)(w.at - room) <= size, "forwarding fields of %zu bytes in a room of %zu", (size_t)(w.at - room), size);
 	return 0;
 }

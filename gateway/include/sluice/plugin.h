@@ -183,12 +183,12 @@ typedef enum sluice_field_op { SLUICE_FIELD_SET = 0, SLUICE_FIELD_ADD, SLUICE_FI
 
 typedef enum sluice_info { /* facts of an exchange, by sluice_get() */
 	SLUICE_I_METHOD = 0,
-	SLUICE_I_SCHEME,     /* http, https: of the client's connection */
+	SLUICE_I_SCHEME,     /* http, https: as the client asked, also where a trusted proxy tells */
 	SLUICE_I_HOST,       /* lower case, without port */
 	SLUICE_I_PATH,       /* normalised: what was matched, and what is forwarded */
 	SLUICE_I_QUERY,      /* without '?' */
 	SLUICE_I_TARGET,     /* path and query */
-	SLUICE_I_CLIENT_IP,
+	SLUICE_I_CLIENT_IP,  /* of the client, also where a trusted proxy tells; "unix" at a unix socket */
 	SLUICE_I_ROUTE,      /* name of the route */
 	SLUICE_I_UPSTREAM,   /* name of the upstream, empty for built-in answers */
 	SLUICE_I_REQUEST_ID

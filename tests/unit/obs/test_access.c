@@ -56,6 +56,18 @@ static void test_formats(void **state)
 	                    "192.0.2.7 - alice [01/Jul/2024:12:00:00 +0000] \"GET /v1/orders/7 HTTP/1.1\" 504 4096");
 }
 
+/* Who passed the request on, unless it is the client itself. */
+static void test_peer(void **state)
+{
+	struct access_record r = sample();
+	(void)state;
+	r.peer = r.client;
+	assert_null(strstr(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r), "\"peer\""));
+	r.peer = STR("10.0.0.1");
+	assert_non_null(strstr(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r), "\"client\":\"192.0.2.7\",\"peer\":\"10.0.0.1\","));
+	assert_memory_equal(line(ACCESS_COMMON, ACCESS_QUERY_KEEP, &r), "192.0.2.7 - ", 12);
+}
+
 /* What a connection that never sent a whole head leaves. */
 static void test_nothing(void **state)
 {
@@ -157,9 +169,10 @@ static void test_huge(void **state)
 			notes[i] = s;
 			attrs[i] = (sluice_pair){ s, s };
 		}
-		struct access_record r = { s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, { notes, 1000 }, { attrs, 1000 },
+		struct access_record r = { s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, { notes, 1000 }, { attrs, 1000 },
 			                   .unix_ms = UINT64_MAX / 2, .duration_us = UINT64_MAX, .connect_us = UINT64_MAX,
 			                   .bytes_in = INT64_MAX, .bytes_out = INT64_MAX, .status = 999, .tries = 255 };
+		r.peer.len--; /* or it would be left out */
 		json_error_t e;
 		json_t *j = json_loads(line(ACCESS_JSON, 0, &r), 0, &e);
 		if (!j)
@@ -200,7 +213,7 @@ static void test_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_formats), cmocka_unit_test(test_nothing), cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_formats), cmocka_unit_test(test_peer), cmocka_unit_test(test_nothing), cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_secret_at_cut), cmocka_unit_test(test_hostile), cmocka_unit_test(test_huge),
 		cmocka_unit_test(test_room), cmocka_unit_test(test_cut),
 	};

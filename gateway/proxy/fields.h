@@ -1,0 +1,51 @@
+/* Writing fields into a head that passes through. Only for proxy/. */
+#ifndef PROXY_FIELDS_H
+#define PROXY_FIELDS_H
+
+#include "proxy/exchange.h"
+
+/* Lines "name: value\r\n" behind one another in one piece of memory, each a field. The room is the caller's to size, for the
+ * bytes and for the fields. */
+struct line_writer {
+	struct fields *fields;
+	char *at;
+};
+
+static inline void fields_put(struct line_writer *w, sluice_str s)
+{
+	if (s.len)
+		w->at = mempcpy(w->at, s.data, s.len);
+}
+
+static inline void fields_begin(struct line_writer *w, enum token t, sluice_str name)
+{
+	struct field *f = &w->fields->v[w->fields->n];
+	f->name = w->at;
+	f->name_len = (uint32_t)name.len;
+	f->token = (uint16_t)t;
+	f->flags = FIELD_LINE;
+	fields_put(w, name);
+	fields_put(w, STR(": "));
+	f->value = w->at;
+}
+
+static inline void fields_end(struct line_writer *w)
+{
+	struct field *f = &w->fields->v[w->fields->n++];
+	f->value_len = (uint32_t)(w->at - f->value);
+	fields_put(w, STR("\r\n"));
+}
+
+static inline void fields_line(struct line_writer *w, enum token t, sluice_str name, sluice_str value)
+{
+	fields_begin(w, t, name);
+	fields_put(w, value);
+	fields_end(w);
+}
+
+/* who.c: the lines that say who asked, at most WHO_LINES of them. What the head says of it by now is dropped or kept. */
+enum { WHO_LINES = 4 };
+size_t who_size(const struct exchange *x);
+void who_write(struct exchange *x, struct line_writer *w);
+
+#endif
