@@ -53,7 +53,7 @@ const sluice_option upstream_options[] = {
 	              .doc = "when a server that fails is left alone; judged by the requests it gets"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, retries, .def = "2", .max = "7",
 	              .doc = "how many other servers are asked after one failed"),
-	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, keepalive, .def = "128", .max = "100000",
+	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, keepalive, .def = "512", .max = "100000",
 	              .doc = "most idle connections each worker keeps to one server"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_connections, .def = "0", .max = "1000000",
 	              .doc = "most connections to one server, shared out among the workers, at least one each; 0: any number"),
