@@ -57,7 +57,7 @@ static sluice_verdict require_on_request(sluice_exchange *x, const void *conf)
 		return sluice_refuse(x, (int)r->status, "header-missing", "A header field that this service needs is missing.");
 	if (!is_allowed(r, value))
 		return sluice_refuse(x, (int)r->status, "header-value", "A header field has a value that is not accepted.");
-	sluice_attr_set(x, SLUICE_STR("required"), value); /* for logs, and for other plugins: `by: required` */
+	sluice_attr_set(x, SLUICE_STR("required"), value); /* for other plugins: `by: required` in a rate limit */
 	if (r->strip)
 		sluice_field_remove(x, SLUICE_REQUEST, r->header);
 	return SLUICE_NEXT;

@@ -444,8 +444,8 @@ static inline const void *sluice_published(sluice_exchange *x) { return sluice_h
 static inline void sluice_refresh(sluice_exchange *x) { sluice_host_table->refresh(x); }
 /* Value of a key expression; data is NULL when it has none (no such header, no such claim). Lives as long as x. */
 static inline sluice_str sluice_expr_value(sluice_exchange *x, const sluice_expr *e) { return sluice_host_table->expr(x, e); }
-/* Attributes: facts that one plugin states and others, log formats and key expressions read (`consumer`, `claim:sub`).
- * Set one by its full name (copied), or provide a namespace whose members are computed when asked for. */
+/* Attributes: facts that one plugin states, and other plugins and key expressions read (`claim:sub`); the access log has
+ * `consumer`. Set one by its full name (copied), or provide a namespace whose members are computed when asked for. */
 static inline void sluice_attr_set(sluice_exchange *x, sluice_str name, sluice_str value)
 {
 	sluice_host_table->attr_set(x, name, value);
