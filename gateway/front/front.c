@@ -77,8 +77,10 @@ void front_free(struct front **f)
 	struct front *it = *f;
 	*f = NULL;
 	check(it->n_conns == 0, "a worker ends with %u connections open", it->n_conns);
+	it->on_empty = NULL;
 	list_each_safe(e, &it->listeners)
 		listener_stop(container_of(e, struct front_listener, link));
+	front_abort(it); /* who connected this moment */
 	free(it);
 }
 

@@ -1,0 +1,386 @@
+/* front: listeners that come, change and go, and the connections that are theirs. */
+#include "front/front.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "front/count.h"
+#include "net/listener.h"
+#include "unit.h"
+
+static struct worker worker;
+static struct front *front;
+static struct counts *counts;
+static unsigned empties;
+
+/* ---- a handler that says where a request came in ---------------------------------------------------------------------- */
+
+static bool slow; /* does not answer */
+static struct client *waiting;
+static unsigned gone;
+
+static void on_sent(struct client *c)
+{
+	c->ops->finish(c);
+}
+
+static void on_gone(struct client *c, int err, bool can_answer)
+{
+	(void)err, (void)can_answer;
+	gone++;
+	if (c == waiting)
+		waiting = NULL;
+	c->ops->finish(c);
+}
+
+static const struct client_events events = { .on_sent = on_sent, .on_gone = on_gone };
+
+static void answer(struct client *c)
+{
+	struct response_head h = { .status = 200, .version = 11, .body = BODY_LENGTH, .keep_alive = true };
+	struct buf body;
+	h.body_length = c->conn->listener.len;
+	c->ops->head(c, &h);
+	buf_init(&body);
+	buf_append(&body, c->conn->listener.data, c->conn->listener.len);
+	(void)c->ops->body(c, &body);
+	c->ops->end(c, NULL);
+}
+
+static void on_request(void *ctx, struct client *c)
+{
+	(void)ctx;
+	c->events = &events;
+	if (slow)
+		waiting = c;
+	else
+		answer(c);
+}
+
+static void on_bad_request(void *ctx, struct client *c, int err)
+{
+	(void)err;
+	on_request(ctx, c);
+}
+
+/* ---- listeners -------------------------------------------------------------------------------------------------------- */
+
+struct place {
+	struct listener_conf conf;
+	struct addr addr;
+	int fd;
+};
+
+static struct place place(const char *name)
+{
+	struct place p = { .conf = { .name = str_of(name),
+		                     .protocols = FRONT_HTTP1,
+		                     .timeouts = { 10000, 10000, 10000 },
+		                     .max_head = 8192,
+		                     .max_target = 1024,
+		                     .max_fields = 20,
+		                     .max_memory = 128 * 1024 } };
+	p.addr.in.sin_family = AF_INET;
+	p.addr.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	p.addr.len = sizeof(p.addr.in);
+	assert_int_equal(listener_open(&p.addr, 1, 128, &p.fd), 0);
+	assert_int_equal(getsockname(p.fd, &p.addr.sa, &p.addr.len), 0);
+	return p;
+}
+
+static void apply(struct place *const *v, size_t n, uint64_t max)
+{
+	struct front_listener_args args[4];
+	memset(args, 0, sizeof(args));
+	for (size_t i = 0; i < n; i++) {
+		args[i].conf = &v[i]->conf;
+		args[i].addr = &v[i]->addr;
+		args[i].handler = (struct handler){ on_request, on_bad_request, NULL };
+		args[i].fd = v[i]->fd;
+		v[i]->fd = -1;
+	}
+	front_apply(front, args, n, max);
+}
+
+/* ---- clients ---------------------------------------------------------------------------------------------------------- */
+
+static int connect_to(const struct place *p)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_true(fd >= 0);
+	if (connect(fd, &p->addr.sa, p->addr.len) == 0)
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
+static void turns(unsigned n)
+{
+	while (n--)
+		worker_turn(&worker);
+}
+
+static void ask(int fd)
+{
+	static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+	assert_int_equal(send(fd, get, sizeof(get) - 1, MSG_NOSIGNAL), sizeof(get) - 1);
+}
+
+static const char *hear(int fd)
+{
+	static char text[1024];
+	size_t n = 0;
+	turns(3);
+	for (;;) {
+		ssize_t got = recv(fd, text + n, sizeof(text) - 1 - n, MSG_DONTWAIT);
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+	}
+	text[n] = 0;
+	return text;
+}
+
+static bool is_open(int fd)
+{
+	char c;
+	turns(3);
+	return recv(fd, &c, 1, MSG_DONTWAIT | MSG_PEEK) < 0 && errno == EAGAIN;
+}
+
+static void assert_answer(int fd, const char *says)
+{
+	ask(fd);
+	const char *text = hear(fd);
+	if (!strstr(text, says))
+		fail_msg("no \"%s\" in \"%s\"", says, text);
+}
+
+static void on_empty(void *ctx)
+{
+	(void)ctx;
+	empties++;
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	slow = false;
+	waiting = NULL;
+	gone = empties = 0;
+	counts = counts_new(100);
+	front = front_new(&worker, counts);
+	front_on_empty(front, on_empty, NULL);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	front_free(&front);
+	turns(1);
+	assert_int_equal(counts_total(counts), 0);
+	counts_free(&counts);
+	return 0;
+}
+
+/* ---- tests ------------------------------------------------------------------------------------------------------------ */
+
+static void test_listeners(void **state)
+{
+	struct place a = place("first"), b = place("second");
+	(void)state;
+	apply((struct place *[]){ &a, &b }, 2, 0);
+	int x = connect_to(&a), y = connect_to(&b);
+	assert_answer(x, "\r\n\r\nfirst");
+	assert_answer(y, "\r\n\r\nsecond");
+	assert_int_equal(front_connections(front), 2);
+	assert_int_equal(counts_total(counts), 2);
+	(void)close(x);
+	(void)close(y);
+	turns(3);
+	assert_int_equal(front_connections(front), 0);
+	assert_int_equal(empties, 0); /* it does not drain */
+}
+
+/* A reload: what stays keeps its socket, new connections get the new settings, old ones keep theirs. */
+static void test_reload(void **state)
+{
+	struct place a = place("old-name"), b = place("goes"), c = place("comes");
+	(void)state;
+	apply((struct place *[]){ &a, &b }, 2, 0);
+	int was = connect_to(&a), left = connect_to(&b), queued = connect_to(&b);
+	turns(2);
+	struct place again = a;
+	again.conf.name = STR("new-name");
+	apply((struct place *[]){ &again, &c }, 2, 0);
+	int is = connect_to(&a), third = connect_to(&c);
+	assert_answer(was, "\r\n\r\nold-name");
+	assert_answer(is, "\r\n\r\nnew-name");
+	assert_answer(third, "\r\n\r\ncomes");
+	assert_answer(left, "\r\n\r\ngoes"); /* its listener is gone, not it */
+	assert_answer(queued, "\r\n\r\ngoes");
+	assert_int_equal(connect_to(&b), -1);
+	assert_int_equal(front_connections(front), 5);
+	int fds[] = { was, is, left, queued, third };
+	for (int i = 0; i < 5; i++)
+		(void)close(fds[i]);
+	turns(3);
+	assert_int_equal(front_connections(front), 0);
+}
+
+/* A socket that is not needed, because the address is served already, is closed. */
+static void test_needless_socket(void **state)
+{
+	struct place a = place("one");
+	(void)state;
+	apply((struct place *[]){ &a }, 1, 0);
+	struct place again = a;
+	again.fd = socket(AF_INET, SOCK_STREAM, 0);
+	int needless = again.fd;
+	apply((struct place *[]){ &again }, 1, 0);
+	assert_int_equal(close(needless), -1);
+	int x = connect_to(&a);
+	assert_answer(x, "one");
+	(void)close(x);
+	turns(3);
+}
+
+static void test_bound(void **state)
+{
+	struct place a = place("full");
+	int x[3];
+	(void)state;
+	apply((struct place *[]){ &a }, 1, 2);
+	for (int i = 0; i < 3; i++)
+		x[i] = connect_to(&a);
+	assert_answer(x[0], "full");
+	assert_answer(x[1], "full");
+	assert_false(is_open(x[2]));
+	assert_int_equal(front_connections(front), 2);
+	(void)close(x[0]);
+	(void)close(x[2]);
+	turns(3);
+	x[0] = connect_to(&a); /* one may take the place of one that left */
+	assert_answer(x[0], "full");
+	(void)close(x[0]);
+	(void)close(x[1]);
+	turns(3);
+	assert_int_equal(front_connections(front), 0);
+}
+
+static void test_drain(void **state)
+{
+	struct place a = place("bye");
+	(void)state;
+	apply((struct place *[]){ &a }, 1, 0);
+	int idle = connect_to(&a), busy = connect_to(&a), queued;
+	turns(2);
+	slow = true;
+	ask(busy);
+	turns(2);
+	assert_non_null(waiting);
+	queued = connect_to(&a); /* not accepted yet when it begins */
+	front_drain(front, 20 * NS_PER_MS);
+	slow = false;
+	assert_int_equal(connect_to(&a), -1);
+	assert_int_equal(front_connections(front), 3);
+	ask(queued);
+	const char *text = hear(queued);
+	if (!strstr(text, "Connection: close\r\n") || !strstr(text, "bye"))
+		fail_msg("\"%s\"", text);
+	assert_int_equal(empties, 0);
+	uint64_t limit = clock_ns() + 2 * NS_PER_S;
+	while (is_open(idle) && clock_ns() < limit)
+		worker_turn(&worker); /* the idle one goes by itself */
+	assert_false(is_open(idle));
+	answer(waiting);
+	text = hear(busy);
+	assert_non_null(strstr(text, "Connection: close\r\n"));
+	(void)close(busy);
+	(void)close(queued);
+	(void)close(idle);
+	turns(3);
+	assert_int_equal(front_connections(front), 0);
+	assert_int_equal(empties, 1);
+}
+
+static void test_drain_without_connections(void **state)
+{
+	struct place a = place("nobody");
+	(void)state;
+	apply((struct place *[]){ &a }, 1, 0);
+	front_drain(front, NS_PER_S);
+	assert_int_equal(empties, 1);
+}
+
+static void test_abort(void **state)
+{
+	struct place a = place("cut");
+	(void)state;
+	apply((struct place *[]){ &a }, 1, 0);
+	int idle = connect_to(&a), busy = connect_to(&a), lingers = connect_to(&a);
+	turns(2);
+	assert_int_equal(send(lingers, "NONSENSE\r\n\r\n", 12, MSG_NOSIGNAL), 12);
+	turns(3);
+	slow = true;
+	ask(busy);
+	turns(2);
+	front_drain(front, NS_PER_S);
+	assert_int_equal(front_connections(front), 3);
+	front_abort(front);
+	assert_int_equal(front_connections(front), 0);
+	assert_int_equal(empties, 1);
+	assert_int_equal(gone, 1);
+	assert_false(is_open(idle));
+	assert_false(is_open(busy));
+	(void)close(idle);
+	(void)close(busy);
+	(void)close(lingers);
+}
+
+/* Who connects while it goes is not left behind. */
+static void test_free_with_a_queue(void **state)
+{
+	struct place a = place("late");
+	(void)state;
+	apply((struct place *[]){ &a }, 1, 0);
+	int x = connect_to(&a);
+	front_free(&front);
+	assert_false(is_open(x));
+	(void)close(x);
+	front = front_new(&worker, counts);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	hash_seed();
+	log_set_level(LOG_ERROR);
+	return worker_init(&worker, 0);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	worker_fini(&worker);
+	buf_thread_fini();
+	arena_thread_fini();
+	return 0;
+}
+
+#define test(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(test_listeners), test(test_reload), test(test_needless_socket),           test(test_bound),
+		test(test_drain),     test(test_abort),  test(test_drain_without_connections), test(test_free_with_a_queue),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
