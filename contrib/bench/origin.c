@@ -31,7 +31,7 @@ struct conn {
 	char in[HEAD_MAX];
 };
 
-static char filler[FILLER];
+static char filler[FILLER], dropped[FILLER];
 
 /* Returns false while the socket takes no more. */
 static bool conn_send(struct conn *c)
@@ -98,9 +98,12 @@ static void conn_work(struct conn *c)
 			conn_request(c, (size_t)(end - c->in) + 4);
 			continue;
 		}
-		size_t room = c->skip ? (size_t)c->skip : sizeof(c->in) - c->in_len;
-		/* TCP drops what is asked for with MSG_TRUNC: a body costs no copy. */
-		ssize_t n = room ? recv(c->fd, c->in + c->in_len, room, c->skip ? MSG_TRUNC : 0) : 0;
+		size_t room = sizeof(c->in) - c->in_len;
+		ssize_t n = 0;
+		if (c->skip) /* TCP drops what is asked for with MSG_TRUNC: a body costs no copy */
+			n = recv(c->fd, dropped, c->skip < sizeof(dropped) ? (size_t)c->skip : sizeof(dropped), MSG_TRUNC);
+		else if (room)
+			n = recv(c->fd, c->in + c->in_len, room, 0);
 		if (n <= 0) {
 			c->broken = n == 0 || errno != EAGAIN;
 			return;

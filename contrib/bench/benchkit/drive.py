@@ -5,6 +5,7 @@ import select
 import subprocess
 import time
 
+from . import machine
 from .process import Process
 
 SLACK = 40.0    # seconds that a load may take beyond its own time
@@ -22,10 +23,29 @@ def _line(process, seconds):
     return line
 
 
+class Meter:
+    """What the proxy costs from here on, and how much of its processor others take meanwhile."""
+
+    def __init__(self, running):
+        self.running, self.started = running, time.monotonic()
+        self.cpu, self.busy = running.process.cpu_seconds(), self._busy()
+
+    def _busy(self):
+        return machine.busy_seconds(self.running.process.cpu)
+
+    def add_to(self, result):
+        own = self.running.process.cpu_seconds() - self.cpu
+        elapsed = time.monotonic() - self.started
+        result["cpu_seconds"] = own
+        result["foreign"] = max(0.0, self._busy() - self.busy - own) / elapsed if elapsed > 0.5 else 0.0
+        return result
+
+
 class Gated:
     """A load that waits, once its connections are open, and again at its end, with all of them still open."""
 
     def __init__(self, argv, cpu, log):
+        log.unlink(missing_ok=True)
         self.process = Process([*argv[:-1], "--gate", argv[-1]], cpu=cpu, log=log, pipe=True)
         try:
             _line(self.process, SLACK)
@@ -48,11 +68,9 @@ def measured(argv, seconds, running, cpu, log):
     """The result of a gated load, with the processor time that `running` took for it."""
     load = Gated(argv, cpu, log)
     try:
-        before = running.process.cpu_seconds()
+        meter = Meter(running)
         load.go()
-        result = load.result(seconds)
-        result["cpu_seconds"] = running.process.cpu_seconds() - before
-        return result
+        return meter.add_to(load.result(seconds))
     finally:
         load.stop()
 
@@ -80,18 +98,15 @@ def parse_h2load(text):
 
 def h2load(argv, seconds, running, cpu, log):
     """The same for h2load; opening its few connections is part of it."""
+    log.unlink(missing_ok=True)
     process = Process(["h2load", *argv], cpu=cpu, log=log, pipe=True)
     try:
-        before = running.process.cpu_seconds()
-        started = time.monotonic()
+        meter = Meter(running)
         try:
             text, _ = process.proc.communicate(timeout=seconds + SLACK)
         except subprocess.TimeoutExpired:
             raise LoadFailed("h2load did not come to an end") from None
-        result = parse_h2load(text)
-        result["cpu_seconds"] = running.process.cpu_seconds() - before
-        result["elapsed"] = time.monotonic() - started
-        return result
+        return meter.add_to(parse_h2load(text))
     finally:
         process.stop()
 

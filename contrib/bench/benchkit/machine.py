@@ -35,7 +35,7 @@ def facts():
     siblings = _read("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list")
     return {
         "cpu": model[1] if model else platform.machine(),
-        "processors": len(processors()),
+        "processors": os.cpu_count(),
         "siblings_of_cpu0": siblings,
         "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "memory_mib": int(memory[1]) // 1024 if memory else None,
@@ -59,3 +59,12 @@ def libraries():
 
 def load():
     return os.getloadavg()[0]
+
+
+def busy_seconds(cpu):
+    """Time in which a processor was not idle since the machine started, time stolen by the host included."""
+    line = re.search(rf"^cpu{cpu} (.*)$", _read("/proc/stat") or "", re.M)
+    if not line:
+        return 0.0
+    ticks = [int(t) for t in line[1].split()]
+    return (sum(ticks[:8]) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")

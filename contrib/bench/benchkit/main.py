@@ -3,6 +3,7 @@ import argparse
 import dataclasses
 import fnmatch
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from . import chart, drive, machine, material, peers, process, programs, report,
 
 HERE = Path(__file__).resolve().parent.parent
 ROOT = HERE.parent.parent
-SERVERS_MOST = 1000
+SERVERS_MOST, BEHIND = 1000, 900     # servers, and how far their ports are from the proxies'
 TOOLS = "gcc libc6-dev libssl-dev libnghttp2-dev openssl nghttp2-client redis-server"
 DEFAULTS = {
     "tls": False, "h2": False, "h2c": False, "websocket": False, "jwt": False, "limit": "", "routes": 0, "reload": False,
@@ -54,7 +55,7 @@ class Bench:
         self.gateway, self.plugin_dirs = options.gateway, options.plugin_dir
         self.programs = programs.build(self.folder / "bin")
         self.material = material.Material(self.folder / "keys", self.programs["mint"])
-        self.ports, self.behind = {}, []
+        self.first_port, self.ports, self.behind = options.ports, {}, []
         self.work.mkdir(parents=True, exist_ok=True)
 
     def say(self, text):
@@ -64,18 +65,18 @@ class Bench:
         return self.work / f"{name}.log"
 
     def start_servers(self):
-        self._server("h1", lambda port: [self.programs["origin"], port, SERVERS_MOST], 19900)
-        self._server("h2c", lambda port: [self.programs["h2origin"], port], 19910)
-        self._server("websocket", lambda port: [self.programs["websocket"], "serve", port], 19920)
+        self._server("h1", lambda port: [self.programs["origin"], port, SERVERS_MOST])
+        self._server("h2c", lambda port: [self.programs["h2origin"], port])
+        self._server("websocket", lambda port: [self.programs["websocket"], "serve", port])
         self._server("redis", lambda port: ["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly",
-                                            "no", "--dir", self.work, "--daemonize", "no"], 19930)
+                                            "no", "--dir", self.work])
 
-    def _server(self, name, command, port):
-        port = peers.free_port(port)
+    def _server(self, name, command):
+        port = peers.free_port(self.first_port + BEHIND)
         server = process.Process(command(port), cpu=self.load_cpu, log=self.log(name))
         self.behind.append(server)
         if not peers.wait_for_port(port, server):
-            raise RuntimeError(f"{name} did not start: {server.log_tail()}")
+            raise SystemExit(f"bench: {name} did not start: {server.log_tail()}")
         self.ports[name] = port
 
     def values(self, what, settings, port):
@@ -91,7 +92,7 @@ class Bench:
         return own
 
     def start(self, p):
-        port = peers.free_port(18000)
+        port = peers.free_port(self.first_port)
         folder = self.work / f"{p.peer.name}{'-' + str(p.settings.get('routes') or p.settings.get('server_count') or '')}"
         p.running = peers.start(p.peer, folder, self.values(p.scenario, p.settings, port), self.proxy_cpu)
 
@@ -225,6 +226,7 @@ def parse(argv):
     a.add_argument("--plugin-dir", action="append", default=[], metavar="DIR", help="where its plugins are")
     a.add_argument("--out", default=str(ROOT / "build-bench"), metavar="DIR", help="results and work files (build-bench)")
     a.add_argument("--cpus", default="0,1", metavar="PROXY,LOAD", help="processors for the proxy, and for load and servers (0,1)")
+    a.add_argument("--ports", type=int, default=18000, metavar="PORT", help="first of the ports to use (18000)")
     a.add_argument("--no-install", action="store_true", help="install nothing; peers that are missing are left out")
     a.add_argument("--require", action="store_true", help="fail when sluice does not support a scenario")
     a.add_argument("--list", action="store_true", help="list scenarios and peers, and end")
@@ -247,16 +249,22 @@ def listing(scenarios):
         print(f"{s.name:18} {s.title} ({s.unit})\n{'':18}   {who}")
 
 
+def gateway_version(program):
+    """What it says of itself, and the commit when it stands in a checkout."""
+    said = re.search(r"\d+\.\d+[\w.]*", machine.output(program, "version") or "")
+    commit = machine.output("git", "-C", str(ROOT), "describe", "--always", "--dirty")
+    return (said[0] if said else "?") + (f" ({commit})" if commit and re.fullmatch(r"[\w.-]+", commit) else "")
+
+
 def measure(bench, options, scenarios, chosen, missing):
     idle = machine.load()
     result = {"format": report.FORMAT, "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": machine.facts(),
               "versions": {p.name: p.version_text() for p in chosen if p.name not in ("floor", "sluice")},
-              "libraries": machine.libraries(), "load_before": idle, "busy_machine": idle > 0.7,
+              "libraries": machine.libraries(), "load_before": idle,
               "options": {"rounds": options.rounds, "seconds": options.secs, "cpus": options.cpus, "quick": options.quick},
               "peers_missing": missing, "scenarios": [], "left_out": []}
     if "sluice" in [p.name for p in chosen]:
-        result["versions"] = {"sluice": (machine.output(options.gateway, "version") or "?").split("\n")[0].split()[-1],
-                              **result["versions"]}
+        result["versions"] = {"sluice": gateway_version(options.gateway), **result["versions"]}
     end = time.monotonic() + 60 * options.budget
     for what in scenarios:
         if time.monotonic() + estimate(what, chosen, options.rounds, options.secs) > end:

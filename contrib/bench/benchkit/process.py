@@ -80,7 +80,7 @@ class Process:
             if cpu is not None:
                 os.sched_setaffinity(0, {cpu})
 
-        self.argv = [str(a) for a in argv]
+        self.argv, self.cpu = [str(a) for a in argv], cpu
         self.log_path = Path(log) if log else None
         out = open(log, "ab") if log else subprocess.DEVNULL
         try:

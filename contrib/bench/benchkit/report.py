@@ -4,6 +4,7 @@ import os
 import statistics
 
 FORMAT = 1
+FOREIGN_MOST = 0.05     # of the proxy's processor: above this a run is not to be quoted
 UNITS = {"us": "us", "KiB": "KiB", "requests": "failed"}
 MEASURES = ("value", "rate", "busy", "p50", "p99", "p999", "failed", "raced")
 
@@ -118,14 +119,20 @@ def table(record):
     return lines
 
 
+def foreign(report):
+    """Share of the proxy's processor that others took, in the median of all samples."""
+    shares = [s["foreign"] for r in report["scenarios"] for p in r["participants"] for s in p["samples"] if "foreign" in s]
+    return statistics.median(shares) if shares else 0.0
+
+
 def text(report):
     """The whole report as text."""
     machine = report["machine"]
     lines = [f"{machine['cpu']}, {machine['processors']} processors, {machine['system']}, Linux {machine['kernel']}",
              ", ".join(f"{n} {v}" for n, v in report["versions"].items() if v),
              f"{report['options']['rounds']} rounds of {report['options']['seconds']} s, medians"]
-    if report["busy_machine"]:
-        lines.append("The machine was busy with other work: do not quote these numbers.")
+    if foreign(report) > FOREIGN_MOST:
+        lines.append(f"Others took {100 * foreign(report):.0f} % of the proxy's processor: do not quote these numbers.")
     for record in report["scenarios"]:
         lines += ["", *table(record)]
     if report["left_out"]:

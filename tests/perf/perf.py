@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+"""perf.py: does a request still cost what it did? Counts instructions and system calls of the real gateway under valgrind.
+
+Each scenario runs twice, with N requests and with 2N, and the difference is divided by N: what start, connections and the end
+cost drops out. Counts do not depend on how busy the machine is, so that a change of a few percent shows. They are compared with
+baseline.json; more by the tolerance is a failure, less is told, so that the baseline can be brought down by --update.
+"""
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(HERE.parent.parent / "contrib" / "bench"))
+
+from benchkit import drive, machine, material, peers, process, programs  # noqa: E402
+from benchkit.main import DEFAULTS  # noqa: E402
+
+BASELINE = HERE / "baseline.json"
+TOLERANCE = 0.03      # counts repeat within half of a percent; where the size of reads decides, within more
+START_SECONDS = 120
+WARM_UP = 20
+MEASURES = ("instructions", "syscalls")
+# Library code chosen by the processor's features would make counts of one machine useless on another.
+SAME_EVERYWHERE = {"OPENSSL_ia32cap": ":0"}
+
+
+@dataclass
+class Scenario:
+    name: str
+    title: str
+    requests: int
+    settings: dict = field(default_factory=dict)
+    target: str = "/1024"
+    options: tuple = ()
+    tokens: int = 0
+    h2: bool = False
+    origin: str = "h1"
+    redis: bool = False
+    tolerance: float = TOLERANCE
+
+
+MIB = 1 << 20
+TLS = {"tls": True}
+SCENARIOS = [
+    Scenario("plain", "GET of 1 KiB, kept connection", 4000),
+    Scenario("body", "GET of 1 MiB", 400, target=f"/{MIB}", tolerance=0.08),
+    Scenario("upload", "POST of 1 MiB", 400, options=("--upload", MIB), tolerance=0.08),
+    Scenario("tls", "GET of 1 KiB over TLS 1.3, kept connection", 3000, TLS),
+    Scenario("jwt", "the same, with 16 known tokens and a limit in memory", 2000, {**TLS, "jwt": True, "limit": "local"}, tokens=16),
+    Scenario("jwt-redis", "the same, with the limit in Redis", 2000, {**TLS, "jwt": True, "limit": "redis"}, tokens=16, redis=True),
+    Scenario("routes", "GET of 1 KiB, 10,000 routes", 4000, {"routes": 10000}),
+    Scenario("h2", "GET of 1 KiB, HTTP/2 over TLS 1.3", 3000, {**TLS, "h2": True}, h2=True),
+    Scenario("h2-h2c", "the same, HTTP/2 to the server as well", 3000, {**TLS, "h2": True, "h2c": True}, h2=True, origin="h2c"),
+]
+
+
+class NotSupported(Exception):
+    pass
+
+
+# ---- what valgrind says ----------------------------------------------------------------------------------------------
+
+def instructions(text):
+    """The total of a callgrind file."""
+    found = re.search(r"^totals: (\d+)", text, re.M) or re.search(r"^summary: (\d+)", text, re.M)
+    if not found:
+        raise ValueError("no total in what callgrind wrote")
+    return int(found[1])
+
+
+def system_calls(text):
+    """How many there were, by --trace-syscalls; clocks, which cost no system call outside of valgrind, left out."""
+    return sum(1 for m in re.finditer(r"^SYSCALL\[\d+,\d+\]\(\s*\d+\) sys_(\w+)", text, re.M) if m[1] != "clock_gettime")
+
+
+# ---- comparing -------------------------------------------------------------------------------------------------------
+
+def compare(measured, baseline):
+    """(lines to print, whether something got worse). measured: {name: {"instructions": ..} or {"not_supported": why}}"""
+    lines, worse = [], False
+    known = baseline.get("scenarios", {})
+    width = max(map(len, measured), default=0)
+    for name, now in measured.items():
+        before = known.get(name)
+        if "not_supported" in now:
+            lines.append(f"{name:{width}}  not supported: {now['not_supported']}" + ("; it was in the baseline" if before else ""))
+            worse = worse or before is not None
+            continue
+        cells, word = [], "" if before else "  new"
+        for key in MEASURES:
+            text = f"{now[key]:>12,.1f} {key}"
+            if before:
+                change = now[key] / before[key] - 1 if before[key] else 0.0
+                limit = before.get("tolerance", TOLERANCE)
+                text += f" {100 * change:+6.1f} %"
+                if change > limit:
+                    word, worse = f"  WORSE than {before[key]:,.1f} {key}, by more than {100 * limit:.0f} %", True
+                elif change < -limit and not word:
+                    word = f"  better than {before[key]:,.1f} {key}: make update-perf"
+            cells.append(text)
+        lines.append(f"{name:{width}}  {'   '.join(cells)}{word}")
+    return lines, worse
+
+
+def differences(old, new):
+    """What of the tools is not as it was when the baseline was made."""
+    return [f"{k} is {new.get(k)}, was {old.get(k)}" for k in sorted({*old, *new}) if old.get(k) != new.get(k)]
+
+
+# ---- measuring -------------------------------------------------------------------------------------------------------
+
+class Bed:
+    """The servers behind, and what the gateway's configuration needs."""
+
+    def __init__(self, options):
+        self.out = Path(options.out).resolve()
+        self.gateway, self.plugin_dir = str(Path(options.gateway).resolve()), options.plugin_dir
+        self.programs = programs.build(self.out / "bin")
+        self.material = material.Material(self.out / "keys", self.programs["mint"])
+        self.servers, self.ports = [], {}
+
+    def server(self, name, command):
+        """The port of a server, started when it is first asked for."""
+        if name not in self.ports:
+            port = peers.free_port(21000)
+            server = process.Process(command(port), log=self.out / f"{name}.log")
+            self.servers.append(server)
+            if not peers.wait_for_port(port, server):
+                raise RuntimeError(f"{name} did not start: {server.log_tail()}")
+            self.ports[name] = port
+        return self.ports[name]
+
+    def origin(self, kind):
+        program = {"h1": "origin", "h2c": "h2origin"}[kind]
+        return self.server(program, lambda port: [self.programs[program], port])
+
+    def redis(self):
+        if not shutil.which("redis-server"):
+            raise NotSupported("no redis-server here")
+        return self.server("redis", lambda port: ["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "",
+                                                  "--appendonly", "no", "--dir", self.out])
+
+    def stop(self):
+        for server in self.servers:
+            server.stop()
+
+
+def write_config(bed, s, folder, port):
+    m = bed.material
+    values = {**DEFAULTS, **s.settings, "port": port, "servers": [f"127.0.0.1:{bed.origin(s.origin)}"], "jwks": m.jwks,
+              "certificate": m.certificate, "key": m.key, "issuer": material.ISSUER, "audience": material.AUDIENCE,
+              "redis_port": bed.redis() if s.redis else 0, "gateway": bed.gateway, "plugin_dirs": ["--plugin-dir", bed.plugin_dir]}
+    command = peers.configure(peers.PEERS["sluice"], folder, values)
+    check = subprocess.run([command[0], "check", *command[2:]], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if check.returncode:
+        raise NotSupported(((check.stderr or check.stdout).strip().splitlines() or ["configuration refused"])[0])
+    return command
+
+
+def send(bed, s, port, n, strict=True):
+    """n requests, one at a time on one connection; all must succeed where it is strict."""
+    url = f"{'https' if s.settings.get('tls') else 'http'}://127.0.0.1:{port}{s.target}"
+    if s.h2:
+        argv = ["h2load", "-t1", "-c1", "-m1", f"-n{n}", "--tls13-ciphers=TLS_AES_128_GCM_SHA256", "--groups=X25519", url]
+    else:
+        argv = [bed.programs["load"], "--requests", n, *s.options]
+        if s.tokens:
+            argv += ["--tokens", bed.material.warm_tokens(s.tokens)]
+        if s.settings.get("routes"):
+            argv += ["--targets", bed.material.targets(s.settings["routes"])]
+        argv.append(url)
+    r = subprocess.run(list(map(str, argv)), capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=600)
+    if s.h2:
+        result = drive.parse_h2load(r.stdout)
+        if result["application"] != "h2":
+            raise NotSupported(f"speaks {result['application'] or 'no HTTP/2'}")
+    else:
+        result = json.loads(r.stdout.splitlines()[1])
+    if strict and (result["requests"] != n or drive.failures(result)):
+        kinds = ", ".join(f"{k}: {v}" for k, v in result["failed"].items() if v)
+        raise NotSupported(f"{n - result['requests']} of {n} requests failed ({kinds})")
+
+
+def count(bed, s, n):
+    """(instructions, system calls) of the gateway's whole life with n requests."""
+    folder = bed.out / s.name
+    shutil.rmtree(folder, ignore_errors=True)
+    port = peers.free_port(22000)
+    command = write_config(bed, s, folder, port)
+    total, trace = folder / "callgrind.out", folder / "trace.log"
+    valgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={total}", "--trace-syscalls=yes", f"--log-file={trace}", "--"]
+    gateway = process.Process([*valgrind, *command], log=folder / "output.log", cwd=folder, env=SAME_EVERYWHERE)
+    try:
+        if not peers.wait_for_port(port, gateway, START_SECONDS):
+            raise NotSupported(f"does not start: {gateway.log_tail(300).strip()}")
+        send(bed, s, port, WARM_UP, strict=False)   # connections behind open; under valgrind a deadline may pass meanwhile
+        send(bed, s, port, n)
+        gateway.signal(signal.SIGTERM)
+        if gateway.proc.wait(60) != 0:
+            raise RuntimeError(f"{s.name}: the gateway ended with {gateway.proc.returncode}: {gateway.log_tail(500)}")
+    finally:
+        gateway.stop()
+    return instructions(total.read_text()), system_calls(trace.read_text(errors="replace"))
+
+
+def measure(bed, s):
+    try:
+        once, twice = count(bed, s, s.requests), count(bed, s, 2 * s.requests)
+    except NotSupported as e:
+        return {"not_supported": str(e)}
+    return {"instructions": round((twice[0] - once[0]) / s.requests, 1), "syscalls": round((twice[1] - once[1]) / s.requests, 2)}
+
+
+def toolchain(options):
+    first = (machine.output(os.environ.get("CC", "cc").split()[0], "--version") or "?").splitlines()[0]
+    return {"compiler": first, "flags": options.flags, "valgrind": machine.output("valgrind", "--version"), **machine.libraries()}
+
+
+def parse(argv):
+    a = argparse.ArgumentParser(prog="perf.py", description=__doc__.splitlines()[0])
+    a.add_argument("--gateway", required=True)
+    a.add_argument("--plugin-dir", required=True)
+    a.add_argument("--out", default="perf.out", help="work files")
+    a.add_argument("--flags", default="", help="how the gateway was compiled, for the record")
+    a.add_argument("--only", help="scenarios, separated by commas")
+    a.add_argument("--update", action="store_true", help="write the baseline")
+    return a.parse_args(argv)
+
+
+def update(baseline, measured, options):
+    kept = baseline.get("scenarios", {}) if options.only else {}
+    limits = {s.name: s.tolerance for s in SCENARIOS}
+    for name, m in measured.items():
+        if "not_supported" not in m:
+            kept[name] = {**m, "tolerance": limits[name]}
+    order = [s.name for s in SCENARIOS if s.name in kept]
+    text = json.dumps({"toolchain": toolchain(options), "scenarios": {n: kept[n] for n in order}}, indent=1)
+    BASELINE.write_text(text + "\n")
+
+
+def main(argv=None):
+    options = parse(argv)
+    if not shutil.which("valgrind"):
+        print("perf: valgrind is missing (Debian: valgrind)", file=sys.stderr)
+        return 2
+    names = options.only.split(",") if options.only else [s.name for s in SCENARIOS]
+    unknown = set(names) - {s.name for s in SCENARIOS}
+    if unknown:
+        print(f"perf: no scenario {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 2
+    process.guard()
+    baseline = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
+    bed, measured = Bed(options), {}
+    try:
+        for s in [s for s in SCENARIOS if s.name in names]:
+            print(f"{s.name}: {s.title}", flush=True)
+            measured[s.name] = measure(bed, s)
+    finally:
+        bed.stop()
+    lines, worse = compare(measured, baseline)
+    print("\nfor a request, against the baseline:", *lines, sep="\n")
+    if options.update:
+        update(baseline, measured, options)
+        print(f"wrote {BASELINE}")
+        return 0
+    changed = differences(baseline.get("toolchain", {}), toolchain(options))
+    if changed:
+        print("\nother tools than the baseline's:", *changed, sep="\n  ")
+    if worse:
+        print(f"\nWhere it went: callgrind_annotate {bed.out}/NAME/callgrind.out", file=sys.stderr)
+    return 1 if worse else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
