@@ -67,7 +67,7 @@ def test_nobody_listens(gateway, free_port):
 
 def test_tries_are_counted(gateway, origin, free_port):
     up = origin()
-    g = gateway(proxy(servers=("@a@", "@b@")), a=free_port(), b=up.port)
+    g = gateway(proxy(servers=("@a@", "@b@")) + "runtime: { workers: 1, shutdown_grace: 1s }\n", a=free_port(), b=up.port)
     for _ in range(4):
         g.get()
     lines = g.access(4)
