@@ -1,6 +1,7 @@
 """Where jwt gets its keys, and what it does while it cannot get any."""
 import concurrent.futures
 import json
+import threading
 import time
 
 import pytest
@@ -251,13 +252,21 @@ def test_garbage_costs_no_wait_for_keys(gateway, jwks_server, rs256):
 
 
 def test_a_client_that_leaves_while_it_waits(gateway, jwks_server, rs256):
-    server = jwks_server(rs256)
-    server.behave(reply(200, jwks(rs256).encode(), delay=0.6))
-    g = start(gateway, jwks=server.url)
-    for _ in range(5):
-        c = g.connect()
+    server, let_go = jwks_server(rs256), threading.Event()
+
+    def when_told(peer, request):
+        assert let_go.wait(10)
+        reply(200, jwks(rs256).encode())(peer, request)
+    server.behave(when_told)
+    g = start(gateway, jwks=server.url, more="key_wait: 10s, fetch_timeout: 10s")
+    clients = [g.connect() for _ in range(5)]
+    for c in clients:
         c.request("GET", "/", [("Authorization", f"Bearer {rs256.mint()}")])
+    wait_for(lambda: g.metrics().get("sluice_requests_active") == 5, what="parked requests")
+    for c in clients:
         c.reset()
+    wait_for(lambda: g.metrics().get("sluice_requests_active") == 0, what="their end")
+    let_go.set()
     assert ask(g, rs256.mint()) == 200
     assert [line.get("reason") for line in g.access(6)].count("client-gone") == 5
 

@@ -14,7 +14,7 @@ CONFIG = """
 listeners:
   - { name: public, address: "127.0.0.1:@public@" }
 plugins:
-  login: { use: jwt, issuer: "https://idp.test/", audience: [api, other-api], jwks: "file:jwks.json", leeway: 5s, max_size: 4KiB }
+  login: { use: jwt, issuer: "https://idp.test/", audience: [api, other-api], jwks: "file:jwks.json", leeway: 30s, max_size: 4KiB }
 routes:
   - { name: all, match: { path: /* }, plugins: [login], respond: { status: 200, body: "in" } }
 """
@@ -96,9 +96,9 @@ def test_good_ones(login, rs256, es256):
         "application/at+JWT": (rs256.mint(header={"typ": "application/at+JWT"}), None),
         "no typ": (rs256.mint(header={"typ": None}), None),
         "no kid": (rs256.mint(header={"kid": None}), None),
-        "expired within the leeway": (rs256.mint(exp=now - 2), None),
-        "not yet, within the leeway": (rs256.mint(nbf=now + 2), None),
-        "issued just now by a fast clock": (rs256.mint(iat=now + 2), None),
+        "expired within the leeway": (rs256.mint(exp=now - 5), None),
+        "not yet, within the leeway": (rs256.mint(nbf=now + 20), None),
+        "issued just now by a fast clock": (rs256.mint(iat=now + 20), None),
         "fractions of seconds": (rs256.mint(exp=now + 60.5, nbf=now - 0.5), None),
         "no iat": (rs256.mint(iat=None), None),
         "own keys in the header are not looked at": (rs256.mint(header={"jwk": SigningKey().jwk(), "jku": "http://x/"}), None),
@@ -110,9 +110,9 @@ def test_dates(login, rs256):
     now = int(time.time())
     check(login, {
         "expired": (rs256.mint(exp=now - 60), "token-expired"),
-        "expired at the leeway's end": (rs256.mint(exp=now - 6), "token-expired"),
+        "expired at the leeway's end": (rs256.mint(exp=now - 31), "token-expired"),
         "expired in 1970": (rs256.mint(exp=0), "token-expired"),
-        "not before": (rs256.mint(nbf=now + 60), "token-not-yet-valid"),
+        "not before": (rs256.mint(nbf=now + 600), "token-not-yet-valid"),
         "issued tomorrow": (rs256.mint(iat=now + 86400), "token-not-yet-valid"),
         "without exp": (rs256.mint(exp=None), "token-claim"),
         "exp is text": (rs256.sign_raw({"alg": "RS256", "kid": rs256.kid}, {"iss": ISSUER, "aud": AUDIENCE, "exp": str(now + 60)}),
