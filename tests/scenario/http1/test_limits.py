@@ -6,6 +6,7 @@ import pytest
 
 from kit.configs import HELLO
 from kit.origin import echo, hang
+from kit.process import wait_for
 
 
 def code(r):
@@ -189,3 +190,19 @@ def test_slow_clients_do_not_disturb_others(gateway, raw):
     for c in slow:
         c.send("lo HTTP/1.1\r\nHost: a\r\n\r\n")
     assert all(c.response().body == b"hello\n" for c in slow)
+
+
+def test_most_connections(gateway, raw):
+    g = gateway(HELLO + "runtime: { workers: 1, shutdown_grace: 1s, max_connections: 2 }\n")
+    a, b = raw(g.port()), raw(g.port())
+    assert a.get("/hello").status == 200 and b.get("/hello").status == 200
+    raw(g.port()).assert_closed(2)
+    assert a.get("/hello").status == 200, "those that were there are not disturbed"
+    b.close()
+
+    def room():
+        try:
+            return raw(g.port()).get("/hello").status == 200
+        except (AssertionError, OSError):
+            return False
+    wait_for(room, 5, "room for another one")

@@ -78,3 +78,14 @@ def test_a_restart_is_survived(gateway, nginx):
         assert c.get().status == 502
         up.start()
         assert c.get().body == b"ok"
+
+
+def test_a_unix_socket(gateway, nginx, folder):
+    up = nginx(http=f'server {{ listen unix:{folder}/up; location / {{ return 200 "by socket: $http_host"; }} }}')
+    g = gateway(proxy(servers=[f'"unix:{folder}/up"']))
+    with g.connect() as c:
+        for _ in range(3):
+            assert c.get(host="shop.example").text == "by socket: shop.example"
+    up.stop()
+    r = g.get()
+    assert r.status == 502
