@@ -2,7 +2,8 @@
  * Whole connections: the server codec on a wire without a socket, before a handler that echoes. What a client gets does not
  * depend on the pieces in which its bytes arrive; every request is finished once, and every connection ends.
  *
- * The first three bytes of an input say how the handler behaves, how much a read brings, and where pieces end.
+ * The first three bytes of an input say how the handler behaves, how much a read brings, where pieces end, and whether
+ * requests have so little memory that some of what they need is not to be had.
  */
 #include <stdlib.h>
 
@@ -21,6 +22,8 @@ enum {
 	DRAIN = 1 << 6,
 	TIME = 1 << 7            /* passes between the pieces */
 };
+
+enum { LITTLE_MEMORY = 1 << 7 }; /* of the third byte */
 
 struct request {
 	struct client *c;
@@ -162,16 +165,17 @@ static void on_closed(void *owner)
 static const struct stream_user nobody = { 0 };
 
 /* What came out, for the caller to free. */
-static char *talk(const uint8_t *p, size_t n, unsigned mode, size_t read_max, unsigned pieces, size_t *out_len)
+static char *talk(const uint8_t *p, size_t n, unsigned mode, size_t budget, size_t read_max, unsigned pieces,
+                  size_t *out_len)
 {
-	static const struct http1_server_conf conf = { .head_ns = 10 * NS_PER_S,
+	const struct http1_server_conf conf = { .head_ns = 10 * NS_PER_S,
 		                                       .body_ns = 30 * NS_PER_S,
 		                                       .idle_ns = 60 * NS_PER_S,
 		                                       .max_body = 100000,
 		                                       .max_head = 2048,
 		                                       .max_fields = 30,
 		                                       .max_target = 500,
-		                                       .budget = 64 * 1024,
+		                                       .budget = budget,
 		                                       .handler = { on_request, on_bad_request, NULL } };
 	struct connection k = { .mode = mode };
 	const struct http1_server_owner owner = { .on_closed = on_closed, .owner = &k };
@@ -225,12 +229,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (!fakewire_worker.base)
 		fakewire_start();
-	unsigned mode = data[0], pieces = 1 + data[2];
+	bool little = data[2] & LITTLE_MEMORY;
+	unsigned mode = data[0], pieces = 1 + (data[2] & (LITTLE_MEMORY - 1u));
+	size_t budget = little ? 4096 + 64u * data[1] : 64 * 1024;
 	const uint8_t *p = data + 3;
 	size_t n = size - 3;
-	char *whole = talk(p, n, mode, 0, 0, &whole_len);
-	char *part = talk(p, n, mode, data[1], pieces, &part_len);
-	if (!(mode & (ANSWER_EARLY | LEAVE | DRAIN | TIME)) && !has_expectation(p, n))
+	char *whole = talk(p, n, mode, budget, 0, 0, &whole_len);
+	char *part = talk(p, n, mode, budget, data[1], pieces, &part_len);
+	if (!little && !(mode & (ANSWER_EARLY | LEAVE | DRAIN | TIME)) && !has_expectation(p, n))
 		check(whole_len == part_len && memcmp(whole, part, whole_len) == 0, "in pieces: %s\n--- at once: %s", part, whole);
 	free(whole);
 	free(part);

@@ -360,6 +360,119 @@ static void test_abort(void **state)
 	}
 }
 
+/* ---- tunnels ---------------------------------------------------------------------------------------------------------- */
+
+static void tunnel_say(struct call *k, const char *text)
+{
+	struct buf data;
+	buf_init(&data);
+	buf_append(&data, text, strlen(text));
+	(void)k->c->ops->body(k->c, &data);
+	fakewire_settle();
+}
+
+static struct call *tunnel_open(const char *ahead)
+{
+	begin();
+	plan.when = LATER;
+	plan.keep_when_sent = true;
+	fakewire_say_text(&conn->wire, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+	say(ahead);
+	struct client *c = calls[0].c;
+	struct response_head h = { .status = 101, .version = 11 };
+	c->ops->head(c, &h);
+	c->ops->tunnel(c);
+	calls[0].ended = false;
+	calls[0].answered = true;
+	c->ops->resume(c);
+	fakewire_settle();
+	assert_said("HTTP/1.1 101 Switching Protocols\r\n");
+	return &calls[0];
+}
+
+static void test_tunnel(void **state)
+{
+	(void)state;
+	for (size_t step = 0; step < 3; step++) {
+		struct call *k = tunnel_open("GET /ahead HTTP/1.1\r\n\r\n"); /* no request any more */
+		conn->wire.read_max = step;
+		say("5\r\nhello\r\n0\r\n\r\n");
+		assert_int_equal(n_calls, 1);
+		assert_int_equal(k->body_len, 23 + 15);
+		fakewire_clear(&conn->wire);
+		tunnel_say(k, "down");
+		assert_string_equal(conn->wire.out, "down");
+		fakewire_pass(1000 * NS_PER_S); /* how long it may be silent is the exchange's affair */
+		assert_false(k->gone);
+		/* it holds, and goes on */
+		k->c->ops->hold(k->c);
+		say("held");
+		assert_int_equal(k->body_len, 38);
+		k->c->ops->resume(k->c);
+		fakewire_settle();
+		assert_int_equal(k->body_len, 42);
+		/* one end ends, the other goes on */
+		fakewire_eof(&conn->wire);
+		fakewire_settle();
+		assert_true(k->ended);
+		assert_false(k->gone);
+		tunnel_say(k, " and out");
+		k->c->ops->end(k->c, NULL);
+		fakewire_settle();
+		assert_string_equal(conn->wire.out, "down and out");
+		assert_true(k->sent);
+		call_finish(k);
+		fakewire_settle();
+		assert_int_equal(conn->closed, 1);
+		end();
+	}
+}
+
+/* Our end first: what the client still says goes on arriving. */
+static void test_tunnel_ends_here_first(void **state)
+{
+	(void)state;
+	struct call *k = tunnel_open("");
+	tunnel_say(k, "bye");
+	k->c->ops->end(k->c, NULL);
+	fakewire_settle();
+	assert_true(k->sent);
+	assert_true(conn->s.flags & STREAM_SHUT);
+	assert_int_equal(conn->closed, 0);
+	say("not yet");
+	assert_int_equal(k->body_len, 7);
+	fakewire_eof(&conn->wire);
+	fakewire_settle();
+	assert_true(k->ended);
+	call_finish(k);
+	fakewire_settle();
+	assert_int_equal(conn->closed, 1);
+	end();
+}
+
+static void test_tunnel_breaks(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		struct call *k = tunnel_open("");
+		if (how == 0) {
+			fakewire_reset(&conn->wire);
+			fakewire_settle();
+		} else if (how == 1) {
+			http1_server_abort(conn->server);
+		} else { /* it takes nothing of the last that there is */
+			conn->wire.blocked = true;
+			tunnel_say(k, "bye");
+			k->c->ops->end(k->c, NULL);
+			fakewire_pass(70 * NS_PER_S);
+		}
+		assert_true(k->gone);
+		fakewire_pass(5 * NS_PER_S);
+		assert_int_equal(conn->closed, 1);
+		end();
+	}
+}
+
 /* ---- draining --------------------------------------------------------------------------------------------------------- */
 
 static void test_drain(void **state)
@@ -484,6 +597,9 @@ int main(void)
 		cmocka_unit_test(test_half_closed),
 		cmocka_unit_test(test_finish_from_within),
 		cmocka_unit_test(test_abort),
+		cmocka_unit_test(test_tunnel),
+		cmocka_unit_test(test_tunnel_ends_here_first),
+		cmocka_unit_test(test_tunnel_breaks),
 		cmocka_unit_test(test_drain),
 		cmocka_unit_test(test_abort_while_lingering),
 		cmocka_unit_test(test_each_operation_fails),

@@ -707,6 +707,66 @@ static void test_deadline(void **state)
 	probe_end(p);
 }
 
+/* ---- moving and shutting ------------------------------------------------------------------------------------------------ */
+
+/* Into another struct, with all that waits: bytes to read and to write, a deadline, what was promised. */
+static void test_move(void **state)
+{
+	char room[16];
+	int fds[2];
+	(void)state;
+	pair(fds, true);
+	struct probe *p = probe_on(fds[0]), *q = probe_new();
+	p->leave = true;
+	p->stop_on = HEARD_READABLE;
+	say(fds[1], "before");
+	assert_runs();
+	buf_append(&p->s.out, "answer", 6);
+	stream_tell_empty(&p->s);
+	stream_deadline(&p->s, 50 * NS_PER_MS);
+	say(fds[1], " after");
+	q->want = 12;
+	assert_int_equal(stream_move(&q->s, &p->s, &user, q), 0);
+	assert_runs();
+	assert_string_equal(q->first, "before after");
+	assert_int_equal(recv(fds[1], room, sizeof(room), 0), 6);
+	assert_int_equal(q->drained, 1);
+	q->stop_on = HEARD_TIMEOUT;
+	assert_runs();
+	assert_int_equal(p->readable, 1); /* the old one hears nothing any more */
+	assert_int_equal(p->drained + p->timed_out + p->failed, 0);
+	stream_close(&p->s); /* and can be closed without harm */
+	q->stop_on = 0;
+	say(fds[1], "more");
+	q->want = 16;
+	assert_runs();
+	(void)close(fds[1]);
+	probe_end(p);
+	probe_end(q);
+}
+
+static void test_shut(void **state)
+{
+	char room[16];
+	int fds[2];
+	(void)state;
+	pair(fds, true);
+	struct probe *p = probe_on(fds[0]);
+	buf_append(&p->s.out, "last", 4);
+	stream_kick(&p->s);
+	worker_turn(&worker);
+	stream_shut(&p->s);
+	stream_shut(&p->s);
+	assert_int_equal(recv(fds[1], room, sizeof(room), 0), 4);
+	assert_int_equal(recv(fds[1], room, sizeof(room), 0), 0);
+	say(fds[1], "still here");
+	p->want = 10;
+	assert_runs();
+	assert_string_equal(p->first, "still here");
+	(void)close(fds[1]);
+	probe_end(p);
+}
+
 /* ---- closing from within ---------------------------------------------------------------------------------------------- */
 
 static void test_close_in_callbacks(void **state)
@@ -808,6 +868,8 @@ int main(void)
 		cmocka_unit_test(test_connect_refused),
 		cmocka_unit_test(test_connect_timeout),
 		cmocka_unit_test(test_deadline),
+		cmocka_unit_test(test_move),
+		cmocka_unit_test(test_shut),
 		cmocka_unit_test(test_close_in_callbacks),
 		cmocka_unit_test(test_close_a_neighbour),
 	};
