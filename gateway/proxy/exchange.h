@@ -121,6 +121,8 @@ void respond_send(struct exchange *x);
 
 /* who.c: find out who the client is and how it asked, where trusted proxies may tell. */
 void who_identify(struct exchange *x);
+/* A PROXY header that names it, in the arena; empty when its budget is spent. */
+sluice_str who_proxy_header(struct exchange *x, int version);
 
 /* fields.c */
 must_use int fields_for_upstream(struct exchange *x);

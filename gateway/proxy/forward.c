@@ -201,6 +201,9 @@ void forward_init(struct exchange *x)
 
 void forward_start(struct exchange *x)
 {
+	int version = x->view->snap->upstreams[x->route->upstream].conf->proxy_protocol;
+	if (version)
+		x->call.proxy_header = who_proxy_header(x, version);
 	if (fields_for_upstream(x) < 0 || x->px.arena->failed) {
 		respond_error(x, ERR_NO_MEMORY);
 		return;

@@ -5,6 +5,7 @@
  * it lets through whatever the client put there.
  */
 #include "http/forwarded.h"
+#include "net/proxy_header.h"
 #include "proxy/fields.h"
 
 void who_identify(struct exchange *x)
@@ -25,6 +26,21 @@ void who_identify(struct exchange *x)
 		return; /* the budget is spent: the request will be refused */
 	x->px.client_ip = text;
 	x->px.client_port = addr_port(&told.client);
+}
+
+sluice_str who_proxy_header(struct exchange *x, int version)
+{
+	const struct conn_info *conn = x->px.client->conn;
+	struct addr source, target = *conn->local, own = { .len = sizeof(own) - offsetof(struct addr, sa) };
+	char *buf = arena_alloc(x->px.arena, PROXY_HEADER_WRITTEN);
+	if (!buf)
+		return STR_NONE;
+	if (!addr_from_ip(x->px.client_ip, x->px.client_port, &source))
+		source = (struct addr){ 0 }; /* it has none: it came by a unix socket */
+	/* a listener may be at all addresses of the machine: which of them was it? */
+	if (conn->fd >= 0 && getsockname(conn->fd, &own.sa, &own.len) == 0)
+		target = own;
+	return str_n(buf, proxy_header_write(version, &source, &target, buf));
 }
 
 /* ---- the pieces --------------------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@ static const sluice_option server_options[] = {
 	SLUICE_OPTIONS_END,
 };
 
+static const char *const proxy_protocol_choices[] = { "off", "v1", "v2", NULL }; /* 0, 1, 2 */
 static const char *const protocol_choices[] = { "http/1.1", "h2", "h2c", "auto", NULL };
 static const char *const balance_choices[] = { "round-robin", "least-requests", NULL };
 
@@ -45,6 +46,10 @@ const sluice_option upstream_options[] = {
 	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, protocol, .def = "http/1.1", .choices = protocol_choices,
 	              .flags = SLUICE_F_NEW,
 	              .doc = "what the servers speak; h2: HTTP/2 over TLS, h2c: HTTP/2 without, auto: over TLS what each chooses"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, proxy_protocol, .def = "off", .choices = proxy_protocol_choices,
+	              .flags = SLUICE_F_NEW,
+	              .doc = "the version of the PROXY header that connections begin with, to name the client; they are then "
+	                     "kept for that client alone"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, balance, .def = "round-robin", .choices = balance_choices,
 	              .doc = "how a server is chosen: each in turn, or the one with the fewest requests in progress"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, timeouts, .flags = SLUICE_F_SUBOBJECT | SLUICE_F_NEW,
@@ -155,6 +160,12 @@ static int check_protocol(struct bind *b, const struct upstream_conf *conf)
 	if (conf->protocol == PROTOCOL_H2 && !conf->use_tls) {
 		(void)bind_error(b, conf, "protocol", "h2 needs TLS");
 		diag_hint(b->diag, "add `tls: {}`; HTTP/2 without TLS is h2c");
+		return -1;
+	}
+	if (conf->proxy_protocol && conf->protocol != PROTOCOL_HTTP1) {
+		(void)bind_error(b, conf, "proxy_protocol",
+		                 "a connection with a PROXY header is one client's, and HTTP/2 would share it");
+		diag_hint(b->diag, "write protocol: http/1.1, or leave proxy_protocol out: X-Forwarded-For names the client too");
 		return -1;
 	}
 	if (conf->protocol == PROTOCOL_H2C && conf->use_tls) {

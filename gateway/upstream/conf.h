@@ -38,6 +38,7 @@ struct upstream_conf {
 	sluice_str name;
 	sluice_blocks servers; /* struct upstream_server */
 	int32_t protocol;      /* enum upstream_protocol */
+	int32_t proxy_protocol; /* the version of the PROXY header that connections begin with; 0: none */
 	int32_t balance;       /* enum upstream_balance */
 	struct upstream_timeouts timeouts;
 	struct upstream_health health;

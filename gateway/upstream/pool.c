@@ -4,10 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "base/stat.h"
+#include "net/proxy_transport.h"
 #include "tls/transport.h"
 
-enum { STREAMS_EXPECTED = 100 }; /* that a server takes at a time, as long as it has not said (RFC 9113 6.5.2) */
+enum {
+	STREAMS_EXPECTED = 100, /* that a server takes at a time, as long as it has not said (RFC 9113 6.5.2) */
+	LOOK_MAX = 256          /* other clients' connections that are looked at for one's own */
+};
 
 static void pool_on_http1_open(struct http1_conn *c);
 static void pool_on_http1_free(struct http1_conn *c);
@@ -326,6 +331,14 @@ static bool conf_eq(const struct link_conf *a, const struct link_conf *b)
 	       a->http1.max_fields == b->http1.max_fields && a->protocol == b->protocol && a->max_streams == b->max_streams;
 }
 
+/* Of no header: 0, 0. */
+static void header_hash(sluice_str header, uint64_t out[2])
+{
+	out[0] = out[1] = 0;
+	if (header.len)
+		hash_str128(header, out);
+}
+
 static bool link_is_stale(struct link *l)
 {
 	return l->h1 ? http1_conn_is_stale(l->h1) : http2_conn_is_stale(l->h2);
@@ -344,8 +357,11 @@ static struct link *pool_take_shared(struct endpoint *e, const struct link_conf 
 	return NULL;
 }
 
-struct link *pool_take(struct endpoint *e, const struct link_conf *conf)
+struct link *pool_take(struct endpoint *e, const struct link_conf *conf, sluice_str header)
 {
+	uint64_t own[2];
+	unsigned others = 0;
+	header_hash(header, own);
 	if (conf->protocol != LINK_HTTP1) {
 		struct link *l = pool_take_shared(e, conf);
 		if (l) {
@@ -356,6 +372,11 @@ struct link *pool_take(struct endpoint *e, const struct link_conf *conf)
 	}
 	list_each_safe(at, &e->idle) {
 		struct link *l = container_of(at, struct link, at);
+		if (l->header[0] != own[0] || l->header[1] != own[1]) {
+			if (++others == LOOK_MAX)
+				break;
+			continue;
+		}
 		if (!conf_eq(&l->conf, conf) || link_is_stale(l)) {
 			link_close(l);
 			continue;
@@ -395,7 +416,7 @@ static struct link *pool_join(struct endpoint *e, const struct link_conf *conf)
 	return NULL;
 }
 
-static int link_connect(struct link *l, struct tls_client *tls)
+static int link_connect(struct link *l, struct tls_client *tls, sluice_str header)
 {
 	struct endpoint *e = l->endpoint;
 	struct worker *w = e->part->worker;
@@ -406,6 +427,10 @@ static int link_connect(struct link *l, struct tls_client *tls)
 
 	if (tls && !session)
 		return ERR_UPSTREAM_TLS;
+	if (header.len) {
+		session = proxy_writer_new(header, t, session);
+		t = &transport_proxy_writer;
+	}
 	if (l->conf.protocol == LINK_HTTP1) {
 		l->h1 = http1_conn_open(w, &e->key.addr, t, session, conf, &http1_owner, l, &err);
 		return l->h1 ? 0 : err;
@@ -423,13 +448,15 @@ static int link_connect(struct link *l, struct tls_client *tls)
 	return l->h2 ? 0 : err;
 }
 
-static int pool_connect(struct endpoint *e, const struct link_conf *conf, struct tls_client *tls, struct link **out)
+static int pool_connect(struct endpoint *e, const struct link_conf *conf, struct tls_client *tls, sluice_str header,
+                        struct link **out)
 {
 	struct link *l = calloc(1, sizeof(*l));
 	check(l, "out of memory: %zu bytes", sizeof(*l));
 	l->endpoint = e;
 	l->conf = *conf;
-	int err = link_connect(l, tls);
+	header_hash(header, l->header);
+	int err = link_connect(l, tls, header);
 	if (err) {
 		free(l);
 		e->n_connect_failures++;
@@ -453,13 +480,15 @@ bool pool_may_open(const struct endpoint *e)
 	return e->bounds.max_links == 0 || e->n_links < e->bounds.max_links || e->n_idle;
 }
 
-int pool_open(struct endpoint *e, const struct link_conf *conf, struct tls_client *tls, struct pool_ask *ask)
+int pool_open(struct endpoint *e, const struct link_conf *conf, struct tls_client *tls, sluice_str header,
+              struct pool_ask *ask)
 {
 	struct link *l = pool_join(e, conf);
+	check(!header.len || conf->protocol == LINK_HTTP1, "a PROXY header of %zu bytes before HTTP/2", header.len);
 	if (!l) {
 		if (e->bounds.max_links && e->n_links >= e->bounds.max_links && e->n_idle)
 			pool_close_idle(e, e->n_idle - 1);
-		int err = pool_connect(e, conf, tls, &l);
+		int err = pool_connect(e, conf, tls, header, &l);
 		if (err)
 			return err;
 	}

@@ -37,6 +37,7 @@ struct link {
 	struct http1_conn *h1;     /* owned; NULL: HTTP/2, or not known yet */
 	struct http2_conn *h2;     /* owned; NULL: HTTP/1.1 */
 	struct link_conf conf;
+	uint64_t header[2];        /* hash of what it began with; 0, 0: nothing */
 	struct list asks;          /* who waits for it, the oldest first */
 	struct turn_hook hook;     /* looks at them */
 	struct grave grave;
@@ -47,13 +48,16 @@ struct link {
 	bool blamed;               /* that it was lost has been counted against the server */
 };
 
-/* An open connection with these settings and room for a request; NULL: none. */
-struct link *pool_take(struct endpoint *e, const struct link_conf *conf);
+/* An open connection with these settings and room for a request; NULL: none. header: what it must have begun with, before
+ * TLS; may be empty. A PROXY header names a client, so connections with one are taken for this client alone. */
+struct link *pool_take(struct endpoint *e, const struct link_conf *conf, sluice_str header);
 /* Begin a request on the connection that was taken, or that an ask was answered with. reused: it was taken. */
 struct origin *pool_begin(struct link *l, const struct origin_events *events, void *user, struct arena *arena, bool reused);
 /* Begin to make one, or wait for one that is being made. Room is made by closing an idle one where the bound asks for it.
- * tls may be NULL. 0: the ask is answered later; or an enum err. */
-must_use int pool_open(struct endpoint *e, const struct link_conf *conf, struct tls_client *tls, struct pool_ask *ask);
+ * tls may be NULL; header, of at most PROXY_HEADER_WRITTEN bytes, is not of HTTP/2. 0: the ask is answered later; or an enum
+ * err. */
+must_use int pool_open(struct endpoint *e, const struct link_conf *conf, struct tls_client *tls, sluice_str header,
+                       struct pool_ask *ask);
 /* Whether one more may be made. */
 bool pool_may_open(const struct endpoint *e);
 /* It waits no more. */

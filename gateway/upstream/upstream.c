@@ -159,11 +159,11 @@ static int call_go(struct upstream_call *c)
 		c->trial = endpoint_begin_trial(c->endpoint);
 		c->connect_ns = 0;
 		if (!c->fresh || !pool_may_open(c->endpoint))
-			l = pool_take(c->endpoint, &u->link_conf);
+			l = pool_take(c->endpoint, &u->link_conf, c->proxy_header);
 		c->reused = l != NULL;
 		if (l)
 			return call_ready(c, l);
-		int err = pool_open(c->endpoint, &u->link_conf, u->tls, &c->ask);
+		int err = pool_open(c->endpoint, &u->link_conf, u->tls, c->proxy_header, &c->ask);
 		if (!err) {
 			call_set_state(c, UPSTREAM_CALL_OPENING);
 			return 0;

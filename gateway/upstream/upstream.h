@@ -54,6 +54,9 @@ struct upstream_call {
 	void (*on_ready)(struct upstream_call *c);
 	void (*on_fail)(struct upstream_call *c, int err);
 
+	/* Set by the owner before it opens, where the upstream's connections begin with a PROXY header; lives as long. */
+	sluice_str proxy_header;
+
 	/* For the owner to read. */
 	struct origin *origin;       /* borrowed: when ready, until it is released */
 	struct endpoint *endpoint;   /* shared: ref; the server chosen last, for logs; until fini. NULL: none was */
