@@ -332,7 +332,7 @@ uint32_t http2_conn_limit(const struct http2_conn *c)
 
 uint32_t http2_conn_room(const struct http2_conn *c)
 {
-	uint32_t max = c->settled ? http2_conn_limit(c) : CONN_EARLY < c->conf.max_requests ? CONN_EARLY : c->conf.max_requests;
+	uint32_t max = c->settled ? http2_conn_limit(c) : c->conf.early;
 	return c->state == CONN_OPEN && !c->draining && c->n_requests < max ? max - c->n_requests : 0;
 }
 

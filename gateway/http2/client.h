@@ -33,6 +33,7 @@ struct http2_conn_conf {
 	size_t max_head;       /* bytes of a response head */
 	uint32_t max_fields;
 	uint32_t max_requests; /* at a time; the server may allow fewer */
+	uint32_t early;        /* of them before it has said how many */
 	bool may_http1;        /* over TLS: HTTP/1.1 will do as well */
 };
 

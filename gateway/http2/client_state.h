@@ -23,7 +23,6 @@ enum {
 	CONN_BODY_HIGH = 64 * 1024,       /* bytes of one request body that wait for the server: the writer stops */
 	CONN_BODY_LOW = 16 * 1024,        /* and goes on */
 	CONN_KEEP_MAX = 64 * 1024,        /* bytes of one request body that can be sent anew */
-	CONN_EARLY = 16,                  /* requests that begin before the server said how many it takes */
 	CONN_INTERIM_MAX = 16,            /* 1xx responses before the final one */
 	CONN_WHY = 160                    /* bytes of an explanation */
 };

@@ -442,6 +442,7 @@ static int link_connect(struct link *l, struct tls_client *tls, sluice_str heade
 		.max_head = conf->max_head,
 		.max_fields = conf->max_fields,
 		.max_requests = l->conf.max_streams,
+		.early = e->last_limit ? link_expects(l) : 1, /* one cannot be too many; the others learn soon */
 		.may_http1 = l->conf.protocol == LINK_EITHER,
 	};
 	l->h2 = http2_conn_open(w, &e->key.addr, t, session, &http2, &http2_owner, l, &err);

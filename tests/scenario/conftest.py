@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from kit import certs as kit_certs  # noqa: E402
-from kit import client, configs, h2client, origin as kit_origin, servers, tokens  # noqa: E402
+from kit import client, configs, h2client, h2origin as kit_h2origin, origin as kit_origin, servers, tokens  # noqa: E402
 from kit.gateway import Gateway  # noqa: E402
 from kit.ports import free_port as kit_free_port  # noqa: E402
 
@@ -65,6 +65,20 @@ def origin():
 
     def start(behaviours=None, port=None, **kw):
         o = kit_origin.Origin(behaviours or kit_origin.reply(200, b"ok"), port or kit_free_port(), **kw)
+        started.append(o)
+        return o
+    yield start
+    for o in started:
+        o.stop()
+
+
+@pytest.fixture
+def h2_origin():
+    """h2_origin(behaviours, tls=context): a scripted upstream that speaks HTTP/2; see kit/h2origin.py."""
+    started = []
+
+    def start(behaviours=None, **kw):
+        o = kit_h2origin.H2Origin(behaviours or kit_h2origin.answer(200, b"ok"), kit_free_port(), **kw)
         started.append(o)
         return o
     yield start

@@ -245,7 +245,8 @@ struct far *far_new(void)
 		                            .idle_ns = 2 * NS_PER_S,
 		                            .max_head = 16 * 1024,
 		                            .max_fields = 50,
-		                            .max_requests = 100 };
+		                            .max_requests = 100,
+		                            .early = 16 };
 	return f;
 }
 

@@ -520,10 +520,10 @@ static void test_room(void **state)
 	(void)state;
 	far_open(f); /* the server has not said how many it takes */
 	assert_int_equal(http2_conn_stage(f->conn), HTTP2_NEW);
-	assert_int_equal(http2_conn_room(f->conn), CONN_EARLY);
+	assert_int_equal(http2_conn_room(f->conn), 16);
 	assert_int_equal(http2_conn_limit(f->conn), 0);
 	way_get(f, "/");
-	assert_int_equal(http2_conn_room(f->conn), CONN_EARLY - 1);
+	assert_int_equal(http2_conn_room(f->conn), 15);
 	far_settings(f, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 3, 0);
 	far_run(f);
 	assert_int_equal(f->changes, 1);
