@@ -10,6 +10,8 @@
 #include "redis/script.h"
 #include "upstream/fetch.h"
 
+enum { TIMER_MAX_MS = INT32_MAX }; /* 24 days */
+
 /* How much of a path is one step: up to the next dot or bracket. */
 static size_t host_step(sluice_str path)
 {
@@ -127,7 +129,7 @@ void host_timer(sluice_instance *inst, uint64_t ms, sluice_main_timer_fn fn)
 	if (inst->policy->n_workers == 0)
 		return; /* only checking */
 	inst->on_timer = fn;
-	worker_timer(inst->policy->main, &inst->timer, ms * NS_PER_MS);
+	worker_timer(inst->policy->main, &inst->timer, (ms < TIMER_MAX_MS ? ms : TIMER_MAX_MS) * NS_PER_MS);
 }
 
 sluice_str host_ca_file(sluice_instance *inst, struct arena *a, sluice_str file)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/hash.h"
+#include "http/uri.h"
 
 enum { REQUEST_ID_MAX = 128 };
 
@@ -106,6 +107,10 @@ int fields_for_upstream(struct exchange *x)
 	            h->version == 20 ? STR("2 sluice") : h->version == 10 ? STR("1.0 sluice") : STR("1.1 sluice"));
 	if (!id_stays)
 		fields_line(&w, TOKEN_X_REQUEST_ID, STR("X-Request-ID"), id);
+	/* HTTP/1.0 may name no host, and an empty one (RFC 9112 3.2) is refused by many servers */
+	sluice_str host;
+	if (!h->authority.len && uri_parse_authority(x->px.upstream_name, x->px.arena, &host) == 0)
+		h->authority = x->px.upstream_name;
 	check((size_t)(w.at - room) <= size, "forwarding fields of %zu bytes in a room of %zu", (size_t)(w.at - room), size);
 	return 0;
 }

@@ -444,6 +444,9 @@ static void test_timer(void **state)
 	assert_int_equal(timers, 0);
 	fakewire_pass(200 * NS_PER_MS);
 	assert_int_equal(timers, 1);
+	sluice_timer(inst, UINT64_MAX, on_timer); /* as good as never, not now */
+	fakewire_pass(NS_PER_S);
+	assert_int_equal(timers, 1);
 	sluice_timer(inst, 500, on_timer);
 	instance_unref(inst);
 	fakewire_pass(NS_PER_S);

@@ -244,7 +244,7 @@ static void visitor_init(size_t budget)
 	arena_init(&guest->c.arena, budget);
 }
 
-void visit_with_budget(const char *head, uint8_t body, uint64_t len, size_t budget)
+static void visit_as(const char *head, uint8_t body, uint64_t len, size_t budget, unsigned version)
 {
 	visitor_init(budget);
 	struct request_head *h = &guest->head;
@@ -256,8 +256,8 @@ void visit_with_budget(const char *head, uint8_t body, uint64_t len, size_t budg
 	h->path = str_cut(&query, '?');
 	h->query = query.data ? query : STR("");
 	h->has_query = query.data != NULL;
-	h->authority = h->host = STR("gate.example");
-	h->version = 11;
+	h->authority = h->host = version > 10 ? STR("gate.example") : STR("");
+	h->version = (uint8_t)version;
 	h->keep_alive = true;
 	h->body = body;
 	h->body_length = len;
@@ -270,9 +270,19 @@ void visit_with_budget(const char *head, uint8_t body, uint64_t len, size_t budg
 	exchange_on_request(&kit_proxy, &guest->c);
 }
 
+void visit_with_budget(const char *head, uint8_t body, uint64_t len, size_t budget)
+{
+	visit_as(head, body, len, budget, 11);
+}
+
 void visit(const char *head, uint8_t body, uint64_t len)
 {
-	visit_with_budget(head, body, len, 128 * 1024);
+	visit_as(head, body, len, 128 * 1024, 11);
+}
+
+void visit_nameless(const char *head)
+{
+	visit_as(head, BODY_NONE, 0, 128 * 1024, 10);
 }
 
 void visit_bad(int err, size_t budget)

@@ -58,6 +58,7 @@ extern struct visitor *guest;
 /* A request head: "GET /path\nName: value\n...". body: enum body_kind. Told to the exchange. */
 void visit(const char *head, uint8_t body, uint64_t len);
 void visit_with_budget(const char *head, uint8_t body, uint64_t len, size_t budget);
+void visit_nameless(const char *head); /* HTTP/1.0 without a Host */
 void visit_bad(int err, size_t budget);
 void visitor_say(const char *bytes, bool last);
 void visitor_gone(int err, bool can_answer);

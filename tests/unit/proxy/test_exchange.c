@@ -203,6 +203,22 @@ static void test_fields(void **state)
 	kit_end();
 }
 
+/* A client of old names no host. Its server gets the name of the upstream: many refuse a Host that is empty. */
+static void test_no_host(void **state)
+{
+	(void)state;
+	begin();
+	visit_nameless("GET /plain\n");
+	until(up.got_len);
+	assert_has(up.got, "GET /plain HTTP/1.1\r\nHost: up\r\n");
+	assert_has_not(up.got, "X-Forwarded-Host");
+	assert_has_not(up.got, "host=");
+	assert_has(up.got, "Via: 1.0 sluice\r\n");
+	up_say(hello);
+	assert_done(200, "");
+	kit_end();
+}
+
 static sluice_verdict identify(sluice_exchange *x, const void *c)
 {
 	(void)c;
@@ -669,6 +685,7 @@ int main(void)
 		cmocka_unit_test(test_get),
 		cmocka_unit_test(test_post),
 		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_no_host),
 		cmocka_unit_test(test_client_names_a_plugins_field),
 		cmocka_unit_test(test_no_route),
 		cmocka_unit_test(test_respond),
