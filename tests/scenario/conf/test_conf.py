@@ -21,7 +21,7 @@ def own_ports(text):
 
 
 def test_there_are_some():
-    assert {"quickstart.yaml", "edge.yaml", "headers.yaml"} <= set(FILES)
+    assert {"quickstart.yaml", "edge.yaml", "headers.yaml", "behind-proxy.yaml"} <= set(FILES)
 
 
 @pytest.mark.parametrize("name", FILES)
