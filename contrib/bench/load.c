@@ -31,6 +31,7 @@ struct run {
 	struct conn *free_first, *free_last; /* wait for work, longest waiting first */
 	unsigned in_flight;
 	uint64_t begun;                      /* requests given out */
+	uint64_t events;                     /* on any connection */
 	uint64_t start, stop;                /* in ns; stop is 0 without a time */
 	int epoll;
 };
@@ -152,6 +153,7 @@ static void turn(struct run *r, int64_t wait_ns)
 		die("epoll");
 	for (int i = 0; i < n; i++) {
 		struct conn *c = ev[i].data.ptr;
+		r->events++;
 		if (c->fd >= 0)
 			work(r, c);
 	}
@@ -193,15 +195,16 @@ static void run_requests(struct run *r)
 {
 	r->start = now_ns();
 	r->stop = r->plan.seconds > 0 ? r->start + (uint64_t)(r->plan.seconds * 1e9) : 0;
-	uint64_t stuck = 0;
+	uint64_t stuck = 0, events = 0;
 	for (;;) {
 		int64_t wait = begin_due(r);
 		uint64_t now = now_ns();
 		bool more = next_due(r, now) != UINT64_MAX;
 		if (!more && !r->in_flight)
 			return;
-		if (!more && !stuck)
+		if (!more && (!stuck || events != r->events)) /* it counts from the last sign of life */
 			stuck = now + STUCK_SECONDS * 1000000000U;
+		events = r->events;
 		if (stuck && now > stuck) {
 			r->count.failed[FAIL_STUCK] += r->in_flight;
 			return;

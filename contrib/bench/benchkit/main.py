@@ -282,6 +282,7 @@ def save(bench, result):
 
 
 def on_signal(number, _):
+    print(f"bench: stopped by signal {number}", file=sys.stderr)
     raise SystemExit(128 + number)
 
 

@@ -77,7 +77,8 @@ def _notes(p, scenario):
     if p["refused"]:
         notes.append(f"not supported: {p['refused']}")
     if s.get("failed") and "failed" not in scenario["unit"]:
-        notes.append(f"{s['failed']:.0f} FAILED")
+        kinds = sorted({k for x in p["samples"] for k in x.get("failures", {})})
+        notes.append(f"{s['failed']:.0f} FAILED" + (f" ({', '.join(kinds)})" if kinds else ""))
     if s.get("raced"):
         total = sum(x["requests"] for x in p["samples"]) or 1
         notes.append(f"{s['raced']:.0f} raced ({100 * s['raced'] / total:.2g} % of requests)")
@@ -89,6 +90,8 @@ def _notes(p, scenario):
         opened = sum(x.get("connections", 0) for x in p["samples"]) or 1
         if resumed < 0.95 * opened:
             notes.append(f"resumed {100 * resumed / opened:.0f} %")
+    if any(x["rate"] < 0.98 * x["asked"] for x in p["samples"] if "asked" in x):
+        notes.append("did not keep up in every round")
     if "reloads" in (p["samples"] or [{}])[0]:
         notes.append(f"{sum(x['reloads'] for x in p['samples'])} reloads")
     return "; ".join(notes)

@@ -58,7 +58,7 @@ class Scenario:
             "requests": result["requests"],
             "rate": result["requests"] / result["seconds"] if result["seconds"] else 0.0,
             "busy": result["cpu_seconds"] / result["seconds"] if result["seconds"] else 0.0,
-            "failed": drive.failures(result), "foreign": result["foreign"],
+            "failed": drive.failures(result), "failures": {k: n for k, n in result["failed"].items() if n}, "foreign": result["foreign"],
             "p50": latency.get("p50"), "p99": latency.get("p99"),
             "tls": result.get("tls", ""),
             **({"resumed": result["resumed"], "connections": result["connections"]} if "resumed" in result else {}),
