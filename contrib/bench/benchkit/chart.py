@@ -6,20 +6,28 @@ from . import report as _report
 COLUMNS, WIDTH, GAP, MARGIN = 2, 470, 24, 20
 HEAD, BAR, STEP, NAME, VALUE = 44, 13, 19, 128, 74
 
-STYLE = """
-svg { --ground: #ffffff; --text: #1f2328; --dim: #59636e; --line: #d1d9e0; --own: #0969da; --peer: #8c959f; --floor: #d4a72c; }
-@media (prefers-color-scheme: dark) {
-svg { --ground: #0d1117; --text: #f0f6fc; --dim: #9198a1; --line: #3d444d; --own: #4493f8; --peer: #6e7681; --floor: #bb8009; }
-}
-text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: var(--text); }
-.title { font-weight: 600; font-size: 13px; }
-.dim { fill: var(--dim); font-size: 11px; }
-.ground { fill: var(--ground); }
-.rule { stroke: var(--line); stroke-width: 1; }
-.own { fill: var(--own); }
-.peer { fill: var(--peer); }
-.floor { fill: var(--floor); }
-.strong { font-weight: 600; }
+# Plain rules, no variables: what draws SVG outside of browsers often knows none.
+_COLOURS = """
+text {{ fill: {text}; }}
+.dim {{ fill: {dim}; }}
+.ground {{ fill: {ground}; }}
+.rule {{ stroke: {line}; }}
+.own {{ fill: {own}; }}
+.peer {{ fill: {peer}; }}
+.floor {{ fill: {floor}; }}
+"""
+LIGHT = _COLOURS.format(ground="#ffffff", text="#1f2328", dim="#59636e", line="#d1d9e0", own="#0969da", peer="#8c959f", floor="#d4a72c")
+DARK = _COLOURS.format(ground="#0d1117", text="#f0f6fc", dim="#9198a1", line="#3d444d", own="#4493f8", peer="#6e7681", floor="#bb8009")
+STYLE = f"""
+text {{ font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }}
+.title {{ font-weight: 600; font-size: 13px; }}
+.dim {{ font-size: 11px; }}
+.strong {{ font-weight: 600; }}
+.rule {{ stroke-width: 1; }}
+{LIGHT}
+@media (prefers-color-scheme: dark) {{
+{DARK}
+}}
 """
 
 
@@ -79,22 +87,28 @@ def _times(value, floor):
     return f" · {value / floor:.2f}x" if floor else ""
 
 
+def _facts(report):
+    """Three lines under the title."""
+    machine, busy = report["machine"], _report.foreign(report)
+    warning = f"measured while others took {100 * busy:.0f} % of the processor: not to be quoted; " if busy > _report.FOREIGN_MOST else ""
+    versions = ", ".join(f"{n} {v.split('-')[0].split('+')[0]}" for n, v in report["versions"].items() if v)
+    return (f"{warning}less is better; 1.20x is 1.2 times what the floor takes, a program that passes bytes on and reads nothing",
+            versions, f"{machine['cpu']}, {machine['system']}, Linux {machine['kernel']}")
+
+
 def svg(report, title="Cost of one request"):
     """The text of an SVG file."""
     records = [r for r in report["scenarios"] if _report.measured(r)]
     heights = [0.0] * COLUMNS
-    body, start = [], 64
+    body, start = [], 100
     for record in records:
         column = heights.index(min(heights))
         body += _panel(record, MARGIN + column * (WIDTH + GAP), start + heights[column])
         heights[column] += _panel_height(record)
     width = 2 * MARGIN + COLUMNS * WIDTH + (COLUMNS - 1) * GAP
     height = start + max(heights) + MARGIN
-    machine = report["machine"]
-    versions = ", ".join(f"{n} {v.split('-')[0]}" for n, v in report["versions"].items() if v)
-    head = [f'<rect class="ground" width="{width}" height="{height:.0f}"/>', _text(MARGIN, 28, title, "title"),
-            _text(MARGIN, 46, _shorten(f"less is better; x: against the floor; {versions}; {machine['cpu']}, Linux {machine['kernel']}", 160),
-                  "dim")]
+    head = [f'<rect class="ground" width="{width}" height="{height:.0f}"/>', _text(MARGIN, 28, title, "title")]
+    head += [_text(MARGIN, 46 + 15 * i, _shorten(line, 150), "dim") for i, line in enumerate(_facts(report))]
     return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:.0f}" width="{width}" '
                       f'height="{height:.0f}" role="img" aria-label="{escape(title)}">', f"<style>{STYLE}</style>", *head, *body,
                       "</svg>", ""])

@@ -126,7 +126,8 @@ def test_one_slow_bar_does_not_flatten_the_others():
 
 
 def test_an_empty_report_makes_a_chart_too():
-    xml.fromstring(chart.svg(whole()))
+    texts = ["".join(t.itertext()) for t in xml.fromstring(chart.svg(whole())).iter(SVG + "text")]
+    assert "sluice 0.1, nginx 1.22.1" in texts and "Test <CPU> & more, Debian, Linux 6.1" in texts
     assert "not run: h2 (time is up)" in report.text({**whole(), "left_out": ["h2 (time is up)"]})
 
 
