@@ -14,6 +14,7 @@
 #include "base/stat.h"
 #include "http2/client_state.h"
 #include "tls/info.h"
+#include "tls/transport.h"
 
 enum { READ_SHARE = 512 * 1024 }; /* bytes read before others get their turn */
 
@@ -289,7 +290,7 @@ struct http2_conn *http2_conn_open(struct worker *w, const struct addr *to, cons
 	c->limits = (struct head_limits){ .max_head = (uint32_t)conf->max_head, .max_fields = conf->max_fields };
 	c->owner = owner;
 	c->owner_data = owner_data;
-	c->https = tls != NULL;
+	c->https = t == &transport_tls;
 	list_init(&c->requests);
 	list_init(&c->news);
 	turn_hook_init(&c->turn, conn_on_turn);
