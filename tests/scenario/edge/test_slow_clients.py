@@ -1,4 +1,6 @@
 """What many slow clients cost: bounded while they are there, given back by the deadline, and nobody else notices."""
+import os
+
 import pytest
 
 from kit.bulk import BLOCK, Watch
@@ -18,6 +20,12 @@ routes:
   - { name: all, match: { path: /* }, upstream: app }
 """
 N, KIB, MIB = 200, 1024, 1 << 20
+sanitized = os.environ.get("SLUICE_SANITIZED") == "1"
+
+
+def bounded(watch, before, bound):
+    grown = watch.peak - before
+    assert sanitized or grown < bound, f"{grown / MIB:.0f} MiB more than at rest, {bound / MIB:.0f} at most"
 
 
 def start(gateway, app=1, head="20s", body="20s", options=""):
@@ -34,7 +42,7 @@ def test_heads_that_do_not_end(gateway, raw):
         wait_for(lambda: g.metrics()["sluice_connections_active"] == N)
         assert g.get("/hello").status == 200
         assert all(c.response().status == 408 for c in clients)
-    assert watch.peak - before < N * 96 * KIB + 8 * MIB
+    bounded(watch, before, N * 96 * KIB + 8 * MIB)
     assert g.metrics()['sluice_timeouts_total{of="head"}'] == N
     for c in clients:
         c.assert_closed()
@@ -50,7 +58,7 @@ def test_heads_that_are_too_large_are_not_kept(gateway, raw):
                     c.send(b"GET / HTTP/1.1\r\nX: " + BLOCK)
             except OSError:
                 pass
-    assert watch.peak - before < 16 * MIB
+    bounded(watch, before, 16 * MIB)
     wait_for(lambda: g.metrics()["sluice_connections_active"] == 0)
 
 
@@ -63,7 +71,7 @@ def test_bodies_that_stop(gateway, origin, raw):
         assert g.get("/hello").status == 200
         statuses = {c.response().status for c in clients}
     assert statuses == {408}
-    assert watch.peak - before < N * 128 * KIB + 8 * MIB
+    bounded(watch, before, N * 128 * KIB + 8 * MIB)
     assert g.metrics()['sluice_timeouts_total{of="body"}'] == N
 
 
@@ -85,7 +93,7 @@ def test_bodies_that_nobody_reads(gateway, origin, raw):
                 except BlockingIOError:
                     pass
         assert g.get("/hello").status == 200
-    assert watch.peak - before < 40 * 512 * KIB + 8 * MIB
+    bounded(watch, before, 40 * 512 * KIB + 8 * MIB)
 
 
 @pytest.mark.parametrize("begun", [b"", b"PROXY TCP4 192.0.2.1 ", b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x0f\xf0" + b"\0" * 4000])
@@ -100,5 +108,5 @@ def test_proxy_headers_that_do_not_come(gateway, raw, begun):
         assert c.get("/hello").status == 200
         for c in clients:
             c.assert_closed()
-    assert watch.peak - before < N * 8 * KIB + 4 * MIB
+    bounded(watch, before, N * 8 * KIB + 4 * MIB)
     assert g.metrics()['sluice_timeouts_total{of="proxy-header"}'] == N
