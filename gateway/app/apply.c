@@ -100,7 +100,7 @@ void apply_hint(struct diag *d, int err)
 /* fds[i * n_workers + w]: the socket of listener i for worker w, -1 where the address is served already. */
 static int *apply_open(struct process *p, const struct snapshot *s, struct diag *d)
 {
-	int *fds = malloc(sizeof(int) * (s->n_listeners * p->n_workers + 1));
+	int *fds = calloc(s->n_listeners * p->n_workers + 1, sizeof(*fds));
 	char text[ADDR_TEXT];
 	check(fds, "out of memory: sockets of %zu listeners", s->n_listeners);
 	for (size_t i = 0; i < s->n_listeners; i++) {

@@ -60,7 +60,7 @@ static const char *set_add(struct cidr_set *s, sluice_str text)
 {
 	sluice_str prefix_text = text, ip_text = str_cut(&prefix_text, '/');
 	struct addr a;
-	ip first;
+	ip first = 0;
 
 	if (!addr_from_ip(ip_text, 0, &a))
 		return "expected an address such as 192.0.2.1, a range such as 10.0.0.0/8 or 2001:db8::/32, or unix";

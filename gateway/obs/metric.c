@@ -114,10 +114,10 @@ static void metric_process(struct buf *out)
 		n_fds = n_fds > 3 ? n_fds - 3 : 0; /* ".", ".." and the one that looks */
 	}
 	(void)getrusage(RUSAGE_SELF, &u);
+	long us = u.ru_utime.tv_usec + u.ru_stime.tv_usec;
 	metric_printf(out, "# HELP process_cpu_seconds_total User and system time spent.\n"
-	                   "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total %lld.%06ld\n",
-	              (long long)(u.ru_utime.tv_sec + u.ru_stime.tv_sec + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000000),
-	              (long)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) % 1000000);
+	                   "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total %ld.%06ld\n",
+	              u.ru_utime.tv_sec + u.ru_stime.tv_sec + us / 1000000, us % 1000000);
 	metric_printf(out, "# HELP process_resident_memory_bytes Memory in use.\n"
 	                   "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes %llu\n",
 	              pages * (unsigned long long)sysconf(_SC_PAGESIZE));

@@ -21,7 +21,7 @@ struct tls_tickets {
 
 static void tickets_load(const struct tls_tickets *t, int which, struct ticket_key *out)
 {
-	uint64_t words[KEY_WORDS], before, after;
+	uint64_t words[KEY_WORDS] = { 0 }, before, after;
 	do {
 		before = atomic_load_explicit(&t->sequence, memory_order_acquire);
 		for (int i = 0; i < KEY_WORDS; i++)

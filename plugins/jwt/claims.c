@@ -100,14 +100,15 @@ void claim_text_write(const json_t *value, char *out)
 	}
 	size_t i;
 	const json_t *item;
+	char *at = out;
 	json_array_foreach(value, i, item)
 	{
 		sluice_str s = scalar_text(item, buf);
 		if (i > 0)
-			*out++ = ' ';
+			*at++ = ' ';
 		if (s.len)
-			memcpy(out, s.data, s.len);
-		out += s.len;
+			memcpy(at, s.data, s.len);
+		at += s.len;
 	}
 }
 

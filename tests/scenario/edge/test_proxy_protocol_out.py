@@ -111,7 +111,7 @@ def test_room_is_made_for_another_client(gateway, upstream):
     with RawClient(g.port(), source=("127.8.8.8", 0)) as c:
         for i in range(6):
             assert c.get("/", [("X-Forwarded-For", f"203.0.113.{i}")]).status == 200
-            assert up.open <= 3
+            wait_for(lambda: up.open <= 3, what="room to be made")
     wait_for(lambda: up.open <= 2)
     assert up.connections == 6
 

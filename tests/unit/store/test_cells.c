@@ -280,12 +280,15 @@ static void *churn_run(void *arg)
 		if (!cells_find(crowd.cells, key_of(buf, k), now, &cell))
 			continue;
 		for (int tries = 0; cell.slot && tries < 100; tries++) {
-			/* a key writes only times that leave k when divided by 1024: another's would be seen */
-			if (cell.value && cell.value % 1024 != k)
-				atomic_fetch_add(&churn_over, 1);
+			/* a key writes only times that leave k when divided by 1024. Another's may be read, if the place changed hands
+			 * twice between two looks at its key; but then it is not there any more, and cannot be built upon */
+			bool foreign = cell.value && cell.value % 1024 != k;
 			uint64_t next = ((cell.value ? cell.value : now) / 1024 + 1) * 1024 + k;
-			if (cells_swap(&cell, next))
-				break;
+			if (!cells_swap(&cell, next))
+				continue;
+			if (foreign)
+				atomic_fetch_add(&churn_over, 1);
+			break;
 		}
 	}
 	return NULL;
