@@ -37,7 +37,6 @@ struct process_options {
 /* An address that is served. */
 struct served {
 	struct addr addr;
-	bool keep;
 };
 
 struct process {

@@ -95,7 +95,6 @@ static void exchange_after_request_hooks(struct exchange *x, enum run_result r)
 {
 	if (r == RUN_WAIT)
 		return;
-	x->routed_ns = x->px.chain ? clock_ns() : worker_now(x->px.worker);
 	if (r == RUN_REPLY)
 		respond_plugin(x);
 	else if (r == RUN_FAIL)
@@ -186,7 +185,6 @@ static void exchange_route(struct exchange *x)
 		return;
 	}
 	x->route = rule->data;
-	x->captures = res.captures;
 	x->px.route_name = x->route->name;
 	if (x->route->upstream >= 0)
 		x->px.upstream_name = x->view->snap->upstreams[x->route->upstream].conf->name;

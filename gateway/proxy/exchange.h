@@ -40,7 +40,6 @@ struct exchange {
 	struct proxy *proxy;        /* borrowed */
 	struct view *view;          /* shared: ref */
 	const struct route *route;  /* borrowed: of the view's snapshot; NULL: none matched */
-	struct path_captures captures;
 	struct upstream_call call;
 	struct turn_hook end;       /* completes it where a callback still looks at it */
 	struct origin *origin;      /* borrowed: until released; NULL: none */
@@ -63,7 +62,6 @@ struct exchange {
 	bool tunnel_sent;           /* TUNNEL: the client has all that the upstream will ever send */
 	bool gone;                  /* no more events from the client */
 	bool retried;
-	uint64_t routed_ns;         /* the request hooks are through */
 	uint64_t sent_ns;           /* the request went to the server asked last */
 	uint64_t head_ns;           /* the final head arrived or was made */
 	uint64_t done_ns;
