@@ -18,7 +18,8 @@ class H2Response:
     trailers: list = field(default_factory=list)
     interim: list = field(default_factory=list)
     ended: bool = False
-    reset: int = None  # error code of RST_STREAM
+    whole: bool = False  # ended by END_STREAM
+    reset: int = None    # error code of RST_STREAM
 
     def header(self, name):
         return next((v for n, v in self.fields if n == name), None)
@@ -120,7 +121,7 @@ class H2Client:
         elif isinstance(event, h2.events.StreamReset):
             r.reset, r.ended = int(event.error_code), True
         elif isinstance(event, h2.events.StreamEnded):
-            r.ended = True
+            r.ended = r.whole = True
 
     def finish(self, stream, timeout=None):
         """The response of a stream, once it has ended or was reset."""

@@ -18,6 +18,7 @@ import h2.settings
 
 from .process import wait_for
 
+GONE = (h2.exceptions.ProtocolError, KeyError)  # the other side was faster; the library forgets streams that are closed
 
 @dataclass
 class H2Request:
@@ -62,6 +63,7 @@ class Stream:
     def __init__(self, connection, request):
         self.connection, self.request, self.id = connection, request, request.stream
         self.queue, self.ending, self.ended = bytearray(), None, False
+        self.gone = False    # it was reset, or its connection ended
         self.body = bytearray()
         self.untaken = 0     # bytes of the request body that were not acknowledged
 
@@ -103,7 +105,7 @@ class Connection:
 
     def __init__(self, origin, sock, number):
         self.origin, self.sock, self.number = origin, sock, number
-        self.lock = threading.RLock()
+        self.lock = threading.Condition(threading.RLock())  # notified whenever something was received
         self.streams = {}
         self.requests = 0
         config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8", validate_outbound_headers=False,
@@ -128,7 +130,7 @@ class Connection:
         with self.lock:
             try:
                 what(self.conn)
-            except (h2.exceptions.StreamClosedError, h2.exceptions.ProtocolError):
+            except GONE:
                 pass
             self.flush()
 
@@ -146,8 +148,9 @@ class Connection:
                     self.conn.send_headers(stream.id, stream.ending, end_stream=True)
                 else:
                     self.conn.end_stream(stream.id)
-        except (h2.exceptions.StreamClosedError, h2.exceptions.ProtocolError):
+        except GONE:
             stream.queue.clear()
+            stream.gone = True
         self.flush()
 
     def goaway(self, last=None, code=h2.errors.ErrorCodes.NO_ERROR):
@@ -186,11 +189,14 @@ class Connection:
                         if stream.queue:
                             self.pump(stream)
                     self.flush()
+                    self.lock.notify_all()
         except (OSError, h2.exceptions.ProtocolError) as e:
             if isinstance(e, h2.exceptions.ProtocolError):
                 self.origin.errors.append(e)
         finally:
             self.sock.close()
+            with self.lock:
+                self.lock.notify_all()
 
     def on_event(self, event):
         stream = self.streams.get(getattr(event, "stream_id", None))
