@@ -14,7 +14,7 @@ user root;
 pid {dir}/nginx.pid;
 error_log {dir}/error.log info;
 worker_rlimit_nofile 4096;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 3000; }}
 http {{
     access_log {dir}/access.log;
     client_body_temp_path {dir}/body;

@@ -1,0 +1,184 @@
+"""Chromium through the gateway, over HTTP/2: what a page of today does, and a WebSocket."""
+import asyncio
+import base64
+import hashlib
+import json
+import shutil
+import threading
+
+import pytest
+import websockets
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from kit.answering import Gone, echo
+from kit.process import Process, wait_for
+
+PROGRAM = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium"))), None)
+pytestmark = pytest.mark.skipif(not PROGRAM, reason="neither chromium-headless-shell nor chromium is installed")
+
+# All of it happens in the page; what came of it is sent as the last request.
+PAGE = """<!doctype html><link rel=stylesheet href=/style.css><script>
+const events = () => new Promise((done, fail) => {
+	const heard = [], source = new EventSource('/events');
+	source.onmessage = e => {
+		heard.push(e.data);
+		fetch('/heard', { method: 'POST', body: e.data });
+		if (heard.length == 3) { source.close(); done(heard); }
+	};
+	source.onerror = fail;
+});
+const socket = () => new Promise((done, fail) => {
+	const got = [], ws = new WebSocket(`wss://${location.host}/socket`);
+	ws.onopen = () => { ws.send('one'); ws.send(new Uint8Array(100000)); };
+	ws.onmessage = e => { got.push(e.data.length || e.data.size); if (got.length == 2) ws.close(1000); };
+	ws.onclose = e => done([got, e.code, e.wasClean]);
+	ws.onerror = () => fail('the socket failed');
+});
+const leave = async () => {
+	const abort = new AbortController();
+	const gone = fetch('/slow', { signal: abort.signal }).catch(e => e.name);
+	await fetch('/slow-is-there');
+	abort.abort();
+	return gone;
+};
+(async () => {
+	const out = {};
+	try {
+		out.many = await Promise.all([...Array(30).keys()].map(i => fetch(`/get/${i}`).then(r => r.text())));
+		out.post = await fetch('/echo', { method: 'POST', body: 'x'.repeat(300000) }).then(r => r.text()).then(t => t.length);
+		out.missing = await fetch('/missing').then(async r => [r.status, (await r.json()).title]);
+		out.head = await fetch('/head', { method: 'HEAD' }).then(async r => [r.headers.get('x-path'), await r.text()]);
+		out.events = await events();
+		out.aborted = await leave();
+		out.socket = await socket();
+		out.protocols = [...new Set(performance.getEntriesByType('resource').map(e => e.nextHopProtocol).filter(p => p))];
+	} catch (e) { out.error = String(e); }
+	await fetch('/report', { method: 'POST', body: JSON.stringify(out) });
+})();
+</script>"""
+
+
+class SocketServer:
+    """A WebSocket server that answers each message with itself."""
+
+    def __init__(self):
+        self.loop, self.port = asyncio.new_event_loop(), 0
+        threading.Thread(target=self.run, daemon=True).start()
+        wait_for(lambda: self.port, what="the WebSocket server")
+
+    def run(self):
+        async def answer(ws, _path=None):
+            async for message in ws:
+                await ws.send(message)
+
+        async def serve():
+            server = await websockets.serve(answer, "127.0.0.1", 0)
+            self.port = server.sockets[0].getsockname()[1]
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_until_complete(serve())
+        self.loop.run_forever()
+
+    def stop(self):
+        self.loop.call_soon_threadsafe(self.loop.stop)
+
+
+class Application:
+    """What the origin answers to the page."""
+
+    def __init__(self):
+        self.heard, self.slow, self.gone, self.report = [], threading.Event(), threading.Event(), None
+
+    def __call__(self, call):
+        path = call.path
+        if path == "/":
+            call.reply(200, PAGE.encode(), [("content-type", "text/html; charset=utf-8"), ("set-cookie", "a=1; Secure"),
+                                            ("set-cookie", "b=2; Secure")])
+        elif path == "/style.css":
+            call.reply(200, b"body { color: red }", [("content-type", "text/css")])
+        elif path.startswith("/get/"):
+            assert call.header("cookie") == "a=1; b=2"
+            call.reply(200, path[5:].encode(), length=False)
+        elif path == "/echo":
+            echo(call)
+        elif path == "/missing":
+            call.reply(404, b'{"title": "gone"}', [("content-type", "application/problem+json")])
+        elif path == "/head":
+            call.reply(200, b"none of it", [("x-path", path)])
+        elif path == "/events":
+            self.events(call)
+        elif path == "/heard":
+            self.heard.append(call.rest().decode())
+            call.reply(204)
+        elif path == "/slow":
+            self.slow.set()
+            call.gone()
+            self.gone.set()
+        elif path == "/slow-is-there":
+            assert self.slow.wait(20)
+            call.reply(204)
+        elif path == "/report":
+            self.report = json.loads(call.rest())
+            call.reply(204)
+        else:
+            call.reply(404)
+
+    def events(self, call):
+        """The next one once the page has told of the one before."""
+        call.head(200, [("content-type", "text/event-stream"), ("cache-control", "no-cache")])
+        try:
+            for i in range(3):
+                call.send(b"data: event %d\n\n" % i)
+                wait_for(lambda n=i: f"event {n}" in self.heard, 20, f"event {i} to be heard")
+            call.gone()
+        except Gone:
+            pass
+
+
+def fingerprint(path):
+    with open(path, "rb") as f:
+        key = x509.load_pem_x509_certificate(f.read()).public_key()
+    spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(spki).digest()).decode()
+
+
+@pytest.fixture
+def socket_server():
+    s = SocketServer()
+    yield s
+    s.stop()
+
+
+@pytest.fixture
+def browse(folder, server_cert):
+    """browse(url): a browser opens it, and lives as long as the test."""
+    started = []
+
+    def start(url):
+        args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
+                "--disable-component-update", "--no-proxy-server", "--headless", "--remote-debugging-port=0",
+                f"--user-data-dir={folder / 'browser'}", f"--ignore-certificate-errors-spki-list={fingerprint(server_cert.cert)}"]
+        started.append(Process([PROGRAM, *args, url], folder, folder / "browser.log", {"HOME": str(folder)}))
+        return started[-1]
+    yield start
+    for p in started:
+        p.kill()
+
+
+def test_a_page(site, kind, browse, socket_server):
+    app = Application()
+    s = site(app, kind=kind, upstreams=f'sockets: {{ servers: ["127.0.0.1:{socket_server.port}"] }}',
+             routes="- { name: socket, match: { path: /socket }, upstream: sockets, upgrade: [websocket] }")
+    browser = browse(s.tls + "/")
+    wait_for(lambda: app.report or not browser.running(), 50, f"the page's report:\n{browser.output()}")
+    out = app.report
+    assert out and "error" not in out, out
+    assert out["many"] == [str(i) for i in range(30)]
+    assert out["post"] == 300_000 and out["missing"] == [404, "gone"] and out["head"] == ["/head", ""]
+    assert out["events"] == ["event 0", "event 1", "event 2"]
+    assert out["aborted"] == "AbortError" and app.gone.wait(20), "the origin hears that the page does not wait any more"
+    assert out["socket"] == [[3, 100_000], 1000, True]
+    assert out["protocols"] == ["h2"]
+    lines = s.gateway.access()
+    assert {line["protocol"] for line in lines if line["path"].startswith("/get/")} == {"HTTP/2"}
+    assert {line.get("reason") for line in lines if line["path"] in ("/", "/echo") or line["path"].startswith("/get/")} == {None}
