@@ -179,6 +179,8 @@ def test_a_page(site, kind, browse, socket_server):
     assert out["aborted"] == "AbortError" and app.gone.wait(20), "the origin hears that the page does not wait any more"
     assert out["socket"] == [[3, 100_000], 1000, True]
     assert out["protocols"] == ["h2"]
-    lines = s.gateway.access()
-    assert {line["protocol"] for line in lines if line["path"].startswith("/get/")} == {"HTTP/2"}
-    assert {line.get("reason") for line in lines if line["path"] in ("/", "/echo") or line["path"].startswith("/get/")} == {None}
+
+    def of_page():
+        return [line for line in s.gateway.access() if line["path"] in ("/", "/echo") or line["path"].startswith("/get/")]
+    wait_for(lambda: len(of_page()) == 32, 20, "the access log")
+    assert {(line["protocol"], line["status"], line.get("reason")) for line in of_page()} == {("HTTP/2", 200, None)}
