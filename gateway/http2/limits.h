@@ -34,7 +34,8 @@ enum {
 	HTTP2_DRIBBLE_MAX = 256,            /* but not when it holds so few bytes for want of a window */
 	HTTP2_ACKS_MAX = 64,                /* answers to SETTINGS and PING that wait to be sent */
 	HTTP2_QUEUE_MAX = 8 * HTTP2_STREAMS_MAX, /* frames other than DATA that wait to be sent */
-	HTTP2_SETTINGS_MAX = 32             /* entries of one SETTINGS frame */
+	HTTP2_SETTINGS_MAX = 32,            /* entries of one SETTINGS frame */
+	HTTP2_REST_S = 1                    /* seconds without a request after which a connection's memory is put away */
 };
 
 enum { HTTP2_FRAME_HEAD = 9 };

@@ -1,11 +1,10 @@
 /*
- * Lists of free pieces, one for each size class. Before a piece stands its class:
- *
- *    | class, size | what the library sees ... |
- *    0            16
+ * Lists of free pieces, one for each size class. Nothing stands before a piece: what malloc() says that it has room for tells
+ * its class. So the sizes of classes are those that glibc wastes nothing of, 8 above a multiple of 16.
  */
 #include "http2/memory.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +12,14 @@
 #include "base/check.h"
 
 enum {
-	CLASSES = 13,       /* 64, 96, 128, 192 ... 3072, 4096 bytes */
-	CLASS_SHIFT = 6,
-	CLASS_NONE = 0xff,  /* larger ones are the system's */
-	SPARE_MAX = 1 << 20 /* bytes all lists of a thread keep */
+	FINE_MIN = 24, FINE_STEP = 16, FINE = 32, /* 24, 40, 56 ... 520 bytes */
+	COARSE = 6,
+	CLASSES = FINE + COARSE,
+	CLASS_NONE = CLASSES, /* larger ones are the system's */
+	SPARE_MAX = 1 << 20   /* bytes all lists of a thread keep */
 };
 
-struct piece {
-	size_t size; /* of what the library sees */
-	uint8_t class;
-} __attribute__((aligned(16)));
+static const uint16_t coarse[COARSE] = { 776, 1032, 1544, 2056, 3080, 4104 };
 
 struct spare {
 	struct spare *next;
@@ -33,44 +30,55 @@ static __thread struct {
 	size_t spare_bytes, in_use;
 } lists;
 
-static unsigned class_of(size_t size)
-{
-	if (size <= (size_t)1 << CLASS_SHIFT)
-		return 0;
-	unsigned half = 63u - (unsigned)__builtin_clzll(size - 1); /* 2^half < size <= 2^(half + 1) */
-	unsigned class = 2 * (half - CLASS_SHIFT) + (size <= (size_t)3 << (half - 1) ? 1 : 2);
-	return class < CLASSES ? class : CLASS_NONE;
-}
-
 static size_t class_size(unsigned class)
 {
-	return (class % 2 ? (size_t)3 : (size_t)2) << (CLASS_SHIFT - 1 + class / 2);
+	return class < FINE ? FINE_MIN + (size_t)FINE_STEP * class : coarse[class - FINE];
+}
+
+/* The smallest whose pieces hold so much. */
+static unsigned class_of(size_t size)
+{
+	if (size <= FINE_MIN)
+		return 0;
+	if (size <= FINE_MIN + FINE_STEP * (FINE - 1))
+		return (unsigned)(size - FINE_MIN + FINE_STEP - 1) / FINE_STEP;
+	unsigned class = FINE;
+	while (class < CLASSES && coarse[class - FINE] < size)
+		class++;
+	return class;
+}
+
+/* The largest whose pieces so much room would do for. */
+static unsigned class_for(size_t room)
+{
+	if (room < coarse[0])
+		return room < FINE_MIN + FINE_STEP * FINE ? (unsigned)(room - FINE_MIN) / FINE_STEP : FINE - 1;
+	if (room >= 2u * coarse[COARSE - 1])
+		return CLASS_NONE;
+	unsigned class = CLASSES - 1;
+	while (coarse[class - FINE] > room)
+		class--;
+	return class;
 }
 
 static void *memory_malloc(size_t size, void *user)
 {
-	unsigned class = class_of(size);
-	struct piece *p;
 	(void)user;
 	if (size > SIZE_MAX / 2)
 		return NULL;
-	if (class != CLASS_NONE) {
-		size = class_size(class);
-		struct spare *s = lists.free[class];
-		if (s) {
-			lists.free[class] = s->next;
-			lists.spare_bytes -= size;
-			lists.in_use += size;
-			return s;
-		}
+	unsigned class = class_of(size);
+	void *at = class < CLASSES ? lists.free[class] : NULL;
+	size_t room;
+	if (at) {
+		room = malloc_usable_size(at);
+		lists.free[class] = ((struct spare *)at)->next;
+		lists.spare_bytes -= room;
+	} else {
+		at = malloc(class < CLASSES ? class_size(class) : size);
+		room = malloc_usable_size(at);
 	}
-	p = malloc(sizeof(*p) + size);
-	if (!p)
-		return NULL;
-	p->size = size;
-	p->class = (uint8_t)class;
-	lists.in_use += size;
-	return p + 1;
+	lists.in_use += room;
+	return at;
 }
 
 static void memory_free(void *at, void *user)
@@ -78,16 +86,17 @@ static void memory_free(void *at, void *user)
 	(void)user;
 	if (!at)
 		return;
-	struct piece *p = (struct piece *)at - 1;
-	lists.in_use -= p->size;
-	if (p->class == CLASS_NONE || lists.spare_bytes + p->size > SPARE_MAX) {
-		free(p);
+	size_t room = malloc_usable_size(at);
+	unsigned class = class_for(room);
+	lists.in_use -= room;
+	if (class == CLASS_NONE || lists.spare_bytes + room > SPARE_MAX) {
+		free(at);
 		return;
 	}
 	struct spare *s = at;
-	s->next = lists.free[p->class];
-	lists.free[p->class] = s;
-	lists.spare_bytes += p->size;
+	s->next = lists.free[class];
+	lists.free[class] = s;
+	lists.spare_bytes += room;
 }
 
 static void *memory_calloc(size_t n, size_t size, void *user)
@@ -103,13 +112,13 @@ static void *memory_realloc(void *at, size_t size, void *user)
 {
 	if (!at)
 		return memory_malloc(size, user);
-	const struct piece *p = (const struct piece *)at - 1;
-	if (size <= p->size)
+	size_t room = malloc_usable_size(at);
+	if (size <= room)
 		return at;
 	void *grown = memory_malloc(size, user);
 	if (!grown)
 		return NULL;
-	memcpy(grown, at, p->size);
+	memcpy(grown, at, room);
 	memory_free(at, user);
 	return grown;
 }
@@ -133,7 +142,7 @@ void memory_thread_fini(void)
 		while (lists.free[i]) {
 			struct spare *s = lists.free[i];
 			lists.free[i] = s->next;
-			free((struct piece *)(void *)s - 1);
+			free(s);
 		}
 	}
 	lists.spare_bytes = 0;

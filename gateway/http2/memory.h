@@ -7,7 +7,7 @@
 
 #include <nghttp2/nghttp2.h>
 
-/* For nghttp2_session_server_new3(). */
+/* For nghttp2_session_client_new3(), and for what pages.h has no room for. */
 nghttp2_mem *memory_lists(void);
 /* Bytes that this thread's connections have taken and not given back. */
 size_t memory_in_use(void);

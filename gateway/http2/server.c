@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/stat.h"
 #include "http2/memory.h"
+#include "http2/pages.h"
 #include "http2/state.h"
 
 enum { READ_SHARE = 512 * 1024 }; /* bytes read before others get their turn */
@@ -118,16 +119,49 @@ void server_terminate(struct http2_server *c, uint32_t code)
 
 /* ---- what is due next --------------------------------------------------------------------------------------------- */
 
+static uint64_t server_idle_left(struct http2_server *c)
+{
+	uint64_t now = worker_now(c->s->worker);
+	return c->idle_until_ns > now ? c->idle_until_ns - now : 0;
+}
+
+/* Until it rests, or for ever. */
+static void server_watch_idle(struct http2_server *c)
+{
+	uint64_t left = server_idle_left(c), rest_ns = HTTP2_REST_S * NS_PER_S;
+	stream_deadline(c->s, left < rest_ns ? left : rest_ns);
+}
+
 static void server_watch(struct http2_server *c)
 {
 	enum watch want = c->meter.block_open && !c->deaf ? WATCH_HEAD : list_is_empty(&c->requests) ? WATCH_IDLE : WATCH_NONE;
 	if (want == c->watch)
 		return;
 	c->watch = (uint8_t)want;
-	if (want == WATCH_NONE)
+	if (want == WATCH_IDLE) {
+		c->idle_until_ns = worker_now(c->s->worker) + c->conf->idle_ns;
+		server_watch_idle(c);
+	} else if (want == WATCH_HEAD) {
+		stream_deadline(c->s, c->conf->head_ns);
+	} else {
 		stream_no_deadline(c->s);
-	else
-		stream_deadline(c->s, want == WATCH_HEAD ? c->conf->head_ns : c->conf->idle_ns);
+	}
+}
+
+void http2_server_rest(struct http2_server *c)
+{
+	if (!pages_are_resting(&c->pages) && session_may_rest(c))
+		(void)pages_rest(&c->pages);
+}
+
+/* Before anything is done with the session: first in whatever is called from outside. */
+static void server_rouse(struct http2_server *c)
+{
+	if (likely(!pages_are_resting(&c->pages)))
+		return;
+	pages_wake(&c->pages);
+	if (c->watch == WATCH_IDLE)
+		server_watch_idle(c);
 }
 
 /* After anything that happened: is it over, and what is waited for? */
@@ -154,6 +188,7 @@ static void server_settle(struct http2_server *c)
 static void server_on_turn_end(struct turn_hook *h)
 {
 	struct http2_server *c = container_of(h, struct http2_server, turn);
+	server_rouse(c);
 	requests_dispatch(c);
 	session_pump(c);
 	requests_dispatch(c);
@@ -172,6 +207,7 @@ static void server_on_readable(struct stream *s)
 	struct http2_server *c = s->data;
 	uint64_t start = s->bytes_in;
 
+	server_rouse(c);
 	for (;;) {
 		session_feed(c);
 		if (c->state != SERVER_OPEN)
@@ -196,6 +232,7 @@ static void server_on_readable(struct stream *s)
 static void server_on_drained(struct stream *s)
 {
 	struct http2_server *c = s->data;
+	server_rouse(c);
 	while (!list_is_empty(&c->sending)) {
 		struct http2_request *rq = container_of(c->sending.next, struct http2_request, sent_link);
 		if (rq->sent_at > s->bytes_out)
@@ -211,6 +248,7 @@ static void server_on_drained(struct stream *s)
 static void server_on_fail(struct stream *s, int error)
 {
 	(void)error;
+	server_rouse(s->data);
 	server_dead(s->data, ERR_CLIENT_GONE);
 }
 
@@ -237,6 +275,12 @@ static void server_on_timeout(struct stream *s)
 	struct http2_server *c = s->data;
 	if (c->state != SERVER_OPEN)
 		return;
+	if (c->watch == WATCH_IDLE && server_idle_left(c)) {
+		http2_server_rest(c);
+		stream_deadline(s, server_idle_left(c));
+		return;
+	}
+	server_rouse(c);
 	enum watch watch = c->watch;
 	c->watch = WATCH_NONE;
 	if (watch == WATCH_HEAD) {
@@ -295,6 +339,7 @@ void http2_server_drain(struct http2_server *c, uint64_t idle_ns)
 {
 	if (c->state != SERVER_OPEN || c->drain != DRAIN_NONE)
 		return;
+	server_rouse(c);
 	c->drain = DRAIN_NOTICE;
 	c->pinged = false;
 	(void)nghttp2_submit_shutdown_notice(c->h2);
@@ -314,6 +359,7 @@ void server_retire(struct http2_server *c)
 
 void http2_server_abort(struct http2_server *c)
 {
+	server_rouse(c);
 	if (c->state != SERVER_CLOSED)
 		server_dead(c, ERR_SHUTTING_DOWN);
 }
@@ -329,5 +375,6 @@ enum http2_preface http2_preface(const char *buf, size_t n)
 
 void http2_thread_fini(void)
 {
+	pages_thread_fini();
 	memory_thread_fini();
 }

@@ -46,6 +46,10 @@ enum { HTTP2_PREFACE_LEN = 24 };
 enum http2_preface { HTTP2_PREFACE_NO, HTTP2_PREFACE_YES, HTTP2_PREFACE_MORE };
 enum http2_preface http2_preface(const char *buf, size_t n);
 
+/* Put away the memory that it needs only while something happens, if nothing does. It does so by itself after a while; tests
+ * ask for it at any time. */
+void http2_server_rest(struct http2_server *c);
+
 /* At the end of a thread: memory that its connections left for others to use. */
 void http2_thread_fini(void);
 

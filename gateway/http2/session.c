@@ -7,7 +7,6 @@
  */
 #include <pthread.h>
 
-#include "http2/memory.h"
 #include "http2/receive.h"
 #include "http2/state.h"
 #include "http2/write.h"
@@ -177,7 +176,9 @@ void session_new(struct http2_server *c)
 	};
 	(void)pthread_once(&session_once, session_set_up);
 	meter_init(&c->meter, c->conf->max_head);
-	int rc = nghttp2_session_server_new3(&c->h2, callbacks, c, options, memory_lists());
+	nghttp2_mem mem = pages_open(&c->pages);
+	int rc = nghttp2_session_server_new3(&c->h2, callbacks, c, options, &mem);
+	pages_shut(&c->pages);
 	if (rc == 0)
 		rc = nghttp2_submit_settings(c->h2, NGHTTP2_FLAG_NONE, settings, sizeof(settings) / sizeof(settings[0]));
 	if (rc == 0)
@@ -187,8 +188,17 @@ void session_new(struct http2_server *c)
 
 void session_free(struct http2_server *c)
 {
+	pages_wake(&c->pages);
 	nghttp2_session_del(c->h2);
 	c->h2 = NULL;
+	pages_free(&c->pages);
+}
+
+/* What the library wants to write includes what is left of a frame: without that, its buffer for frames holds nothing. */
+bool session_may_rest(struct http2_server *c)
+{
+	return c->state == SERVER_OPEN && c->drain == DRAIN_NONE && !c->deaf && !c->trouble && list_is_empty(&c->requests) &&
+	       list_is_empty(&c->turn.link) && !nghttp2_session_want_write(c->h2);
 }
 
 bool session_is_over(struct http2_server *c)

@@ -13,6 +13,7 @@
 
 #include "http2/head.h"
 #include "http2/limits.h"
+#include "http2/pages.h"
 #include "http2/server.h"
 
 enum server_state {
@@ -86,6 +87,8 @@ struct http2_server {
 	const struct http2_server_conf *conf;
 	struct http2_server_owner owner;
 	nghttp2_session *h2;    /* owned */
+	struct pages pages;     /* owned: where it lies */
+	uint64_t idle_until_ns; /* while it is watched for being idle: when that has lasted too long */
 	struct list requests;   /* all that are not freed */
 	struct list news;       /* requests with something to tell */
 	struct list sending;    /* requests whose last bytes wait in the stream, in order */
@@ -112,6 +115,8 @@ struct http2_server {
 /* ---- session.c ---- */
 void session_new(struct http2_server *c);
 void session_free(struct http2_server *c);
+/* Whether nothing is under way, so that its memory can be put away. */
+bool session_may_rest(struct http2_server *c);
 /* The request of a stream, or NULL. */
 struct http2_request *session_request(struct http2_server *c, int32_t id);
 /* A request was dropped because of what the client did. */

@@ -15,7 +15,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum mode { MODE_ANSWER = 0, MODE_AT_END = 1, MODE_LATE = 2, MODE_NEVER = 3, MODE_MASK = 3, MODE_SHUT = 4, MODE_RAW = 8, MODE_DRAIN = 16 };
+enum mode { MODE_ANSWER = 0, MODE_AT_END = 1, MODE_LATE = 2, MODE_NEVER = 3, MODE_MASK = 3, MODE_SHUT = 4, MODE_RAW = 8, MODE_DRAIN = 16,
+	    MODE_REST = 32 };
 enum { CALLS = 300, STREAMS = 2048 };
 
 struct call {
@@ -252,6 +253,8 @@ static void turn(void)
 {
 	if (server && in_len)
 		stream_resume(&stream);
+	if (server && (mode & MODE_REST))
+		http2_server_rest(server);
 	worker_turn(&worker);
 }
 

@@ -413,6 +413,8 @@ static void sleep_ms(unsigned ms)
 void peer_run(struct peer *p)
 {
 	for (int idle = 0; idle < 3; idle++) {
+		if (p->server && !p->restless)
+			http2_server_rest(p->server);
 		worker_turn(&p->w);
 		if (peer_read(p))
 			idle = -1;

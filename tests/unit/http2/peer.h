@@ -59,6 +59,7 @@ struct peer {
 	struct http2_server *server; /* NULL: closed */
 	int fd;                      /* of the client */
 	bool eof;
+	bool restless;               /* peer_run() leaves it to the connection when it rests */
 	/* the handler */
 	void (*on_request)(struct call *call); /* NULL: "200 ok" */
 	void (*on_sent)(struct call *call);    /* NULL: finish */
@@ -87,7 +88,7 @@ void peer_open(struct peer *p);
 void peer_start(struct peer *p);
 void peer_free(struct peer **p);
 
-/* Turn the loop and read, until nothing moves any more. */
+/* Turn the loop and read, until nothing moves any more. Whenever the connection can rest, it does. */
 void peer_run(struct peer *p);
 /* Turn the loop for that long, at least. */
 void peer_wait(struct peer *p, unsigned ms);
