@@ -16,6 +16,7 @@
 #include "base/stat.h"
 #include "net/buf.h"
 #include "net/resolve.h"
+#include "net/splice.h"
 #include "store/store.h"
 #include "tls/tickets.h"
 #include "tls/transport.h"
@@ -253,6 +254,7 @@ static void process_fini(struct process *p)
 	free(p->served);
 	tls_thread_fini();
 	buf_thread_fini();
+	splice_thread_fini();
 	arena_thread_fini();
 }
 

@@ -13,6 +13,7 @@
 #include "http2/server.h"
 #include "net/buf.h"
 #include "net/resolve.h"
+#include "net/splice.h"
 #include "obs/access_log.h"
 #include "route/regex.h"
 #include "store/store.h"
@@ -45,6 +46,7 @@ static void worker_thread_fini(void)
 	http2_thread_fini();
 	regex_thread_fini();
 	buf_thread_fini();
+	splice_thread_fini();
 	arena_thread_fini();
 	stat_thread_fini();
 }

@@ -12,6 +12,7 @@
 #include "base/cidr.h"
 #include "http/head.h"
 #include "net/buf.h"
+#include "net/splice.h"
 
 struct client;
 struct origin;
@@ -26,6 +27,9 @@ struct client_ops {
 	void (*head)(struct client *c, const struct response_head *h);
 	/* Takes all of data, which is then empty. Returns true when full: push no more until on_drained. */
 	bool (*body)(struct client *c, struct buf *data);
+	/* Take at most `most` bytes of the body from the socket of `from`, where they wait unread; *n tells how many. After
+	 * SPLICE_FULL on_drained comes. NULL: not this codec. */
+	enum splice (*splice)(struct client *c, struct stream *from, uint64_t most, uint64_t *n);
 	/* The response is complete. trailers may be NULL; dropped where the protocol or the client cannot take them. */
 	void (*end)(struct client *c, const struct fields *trailers);
 	/* After a head of 101, which ends the request and the response as messages: from here on on_body() and on_end() are
@@ -127,6 +131,9 @@ struct origin_events {
 	/* Any number of 1xx, then one final head. h lies in the arena given at open. */
 	void (*on_head)(struct origin *o, struct response_head *h);
 	void (*on_body)(struct origin *o, struct buf *data); /* take what you want */
+	/* The body is long, and nothing of it was read that was not handed over: pass on at most `most` bytes from the socket of
+	 * `from`; *n tells how many. SPLICE_UNABLE: no, come with on_body(), and do not ask again for this response. */
+	enum splice (*on_waiting)(struct origin *o, struct stream *from, uint64_t most, uint64_t *n);
 	void (*on_end)(struct origin *o, const struct fields *trailers);
 	void (*on_drained)(struct origin *o);
 	/* No further event comes. */

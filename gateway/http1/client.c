@@ -18,6 +18,7 @@
 
 enum {
 	READ_SHARE = 512 * 1024, /* bytes read before others get their turn */
+	SPLICE_MIN = 256 * 1024, /* bytes of a body that are worth passing on unread */
 	INTERIM_MAX = 16,        /* 1xx responses before the final one */
 	WHY_TEXT = 160           /* bytes of an explanation */
 };
@@ -51,6 +52,7 @@ struct http1_conn {
 	bool tunnel;
 	bool body_whole;                      /* all of the response's body was decoded */
 	bool offer;                           /* what was not taken is to be handed over again */
+	bool splice;                          /* nobody said yet that the body must be read */
 	bool deaf;                            /* the server takes no more of the request */
 };
 
@@ -185,6 +187,7 @@ static int conn_head(struct http1_conn *c)
 		return ERR_UPSTREAM_BAD_FRAMING;
 	if (h->body == BODY_CHUNKED)
 		chunk_decoder_init(&c->chunks, c->o.arena, ERR_UPSTREAM_BAD_CHUNK);
+	c->splice = h->body == BODY_LENGTH && c->left >= SPLICE_MIN && c->o.events->on_waiting;
 	c->body_whole = h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0);
 	c->response = c->body_whole ? RESPONSE_DONE : RESPONSE_BODY;
 	c->o.events->on_head(&c->o, h);
@@ -286,6 +289,24 @@ static bool conn_eat(struct http1_conn *c)
 	return true;
 }
 
+/* Have the rest of a long body passed on without reading it. True: go on. */
+static bool conn_splice(struct http1_conn *c)
+{
+	uint64_t n = 0;
+	enum splice r = c->o.events->on_waiting(&c->o, &c->s, c->left < READ_SHARE ? c->left : READ_SHARE, &n);
+	c->left -= n;
+	c->body_whole = c->left == 0;
+	if (r == SPLICE_UNABLE)
+		c->splice = false;
+	else if (c->body_whole)
+		return conn_deliver(c);
+	else if (r == SPLICE_EOF)
+		conn_on_eof(c);
+	else if (r == SPLICE_FAIL)
+		conn_fail(c, ERR_UPSTREAM_RESET);
+	return r == SPLICE_OK || r == SPLICE_UNABLE;
+}
+
 static void conn_read(struct http1_conn *c)
 {
 	uint64_t start = c->s.bytes_in;
@@ -302,6 +323,11 @@ static void conn_read(struct http1_conn *c)
 		}
 		if (c->s.bytes_in - start > READ_SHARE) {
 			stream_resume(&c->s);
+			break;
+		}
+		if (c->splice && c->s.in.len == 0 && c->body.len == 0) {
+			if (conn_splice(c))
+				continue;
 			break;
 		}
 		enum io io = stream_fill(&c->s);
@@ -588,7 +614,7 @@ struct origin *http1_conn_begin(struct http1_conn *c, const struct origin_events
 	c->interim = 0;
 	c->searched = 0;
 	c->request_done = c->held = c->keep_alive = c->upgrade = c->tunnel = false;
-	c->body_whole = c->offer = c->deaf = false;
+	c->body_whole = c->offer = c->deaf = c->splice = false;
 	c->out_start = c->s.bytes_out;
 	c->in_start = c->s.bytes_in;
 	c->o.reused = c->serial > 0;

@@ -13,62 +13,14 @@
 #include "base/stat.h"
 #include "http1/chunk.h"
 #include "http1/parse.h"
+#include "http1/server_impl.h"
 #include "http1/write.h"
 
 enum {
 	READ_SHARE = 512 * 1024,      /* bytes read before others get their turn */
-	PIPELINE_MAX = 16 * 1024,     /* read ahead of a request that waits for its response */
-	DISCARD_MAX = 64 * 1024       /* rest of a refused body that is read to keep the connection */
+	PIPELINE_MAX = 16 * 1024      /* read ahead of a request that waits for its response */
 };
 #define LINGER_NS (2 * NS_PER_S)
-
-enum server_state { SERVER_IDLE, SERVER_HEAD, SERVER_BUSY, SERVER_DISCARD, SERVER_CLOSING };
-
-struct http1_request {
-	struct client c;
-	struct request_head head;
-	struct http1_server *server;
-	struct chunk_decoder chunks;
-	struct buf body;         /* decoded, not taken yet */
-	uint64_t left;           /* of a body with a length */
-	uint64_t in_start, out_start; /* the stream's counters when it began */
-	uint64_t body_bytes;
-	uint8_t response_framing; /* enum body_kind, as written */
-	bool body_whole;         /* all of the body was decoded */
-	bool request_done;       /* body and trailers were delivered */
-	bool held;
-	bool offer;              /* what was not taken is to be handed over again */
-	bool full;               /* the client takes less of the response than there is: on_drained is owed */
-	bool want_continue;      /* the client waits for 100 */
-	bool head_sent, response_done;
-	bool tunnel;             /* bytes without framing, both ways */
-	bool gone;               /* on_gone was called: no event any more */
-};
-
-struct http1_server {
-	struct stream *s;         /* borrowed: of the owner */
-	struct conn_info *info;   /* borrowed: of the owner */
-	const struct http1_server_conf *conf;
-	struct http1_server_owner owner;
-	struct http1_request *rq; /* in its own arena; NULL between requests */
-	struct grave grave;
-	uint64_t head_began_ns;
-	uint64_t discard;         /* bytes of a body nobody wants */
-	uint64_t stall_mark;      /* the stream's bytes_out when a write stall began to be watched */
-	uint32_t searched;        /* bytes of s->in that hold no end of a head */
-	uint8_t state;            /* enum server_state */
-	uint8_t empty_lines;
-	bool close;               /* after this response */
-	bool draining;
-};
-
-static const struct client_ops http1_client_ops;
-static void server_go_on(struct http1_server *c);
-
-static struct http1_request *request_of(struct client *c)
-{
-	return container_of(c, struct http1_request, c);
-}
 
 /* ---- ending ------------------------------------------------------------------------------------------------------- */
 
@@ -77,7 +29,7 @@ static void server_free(struct grave *g)
 	free(container_of(g, struct http1_server, grave));
 }
 
-static void server_closed(struct http1_server *c)
+void http1_server_closed(struct http1_server *c)
 {
 	check(!c->rq, "a connection ends with a request in state %d", c->state);
 	struct worker *w = c->s->worker;
@@ -86,15 +38,15 @@ static void server_closed(struct http1_server *c)
 	worker_bury(w, &c->grave, server_free);
 }
 
-static void server_linger(struct http1_server *c)
+void http1_server_linger(struct http1_server *c)
 {
 	c->state = SERVER_CLOSING;
 	stream_linger(c->s, LINGER_NS);
 	if (c->s->flags & (STREAM_FAILED | STREAM_CLOSED))
-		server_closed(c);
+		http1_server_closed(c);
 }
 
-static void request_count(struct http1_request *rq)
+void http1_request_count(struct http1_request *rq)
 {
 	const struct stream *s = rq->server->s;
 	rq->c.bytes_out = s->bytes_out - rq->out_start;
@@ -112,7 +64,7 @@ static void server_gone(struct http1_server *c, int err)
 	rq->gone = true;
 	c->close = true;
 	stream_no_deadline(c->s);
-	request_count(rq);
+	http1_request_count(rq);
 	rq->c.events->on_gone(&rq->c, err, can_answer);
 }
 
@@ -263,7 +215,7 @@ static int request_decode_chunks(struct http1_request *rq, struct buf *in)
 
 /* With a request in progress there is one deadline: for a client that does not take its response, else for one that does not
  * send its body. The former, once it runs, is moved only by bytes that leave. */
-static void server_watch(struct http1_server *c)
+void http1_server_watch(struct http1_server *c)
 {
 	const struct http1_request *rq = c->rq;
 	if (rq->full || rq->response_done)
@@ -309,7 +261,7 @@ static bool server_body(struct http1_server *c)
 	if (c->rq != rq || rq->gone)
 		return false;
 	rq->request_done = rq->body_whole && rq->body.len == 0;
-	server_watch(c);
+	http1_server_watch(c);
 	if (!rq->request_done)
 		return true;
 	rq->c.events->on_end(&rq->c, rq->head.body == BODY_CHUNKED ? &rq->chunks.trailers : NULL);
@@ -350,7 +302,7 @@ static bool server_eat(struct http1_server *c)
 			if (c->discard)
 				return true;
 			c->state = SERVER_IDLE;
-			server_go_on(c);
+			http1_server_go_on(c);
 			break;
 		}
 		default:
@@ -392,13 +344,13 @@ static void server_on_readable(struct stream *s)
 		if (c->rq)
 			server_gone(c, ERR_CLIENT_GONE);
 		else
-			server_closed(c);
+			http1_server_closed(c);
 		return;
 	}
 }
 
 /* Between requests. */
-static void server_go_on(struct http1_server *c)
+void http1_server_go_on(struct http1_server *c)
 {
 	c->empty_lines = 0;
 	c->searched = 0;
@@ -417,11 +369,11 @@ static void server_on_drained(struct stream *s)
 		return;
 	rq->full = false;
 	if (!rq->response_done) {
-		server_watch(c);
+		http1_server_watch(c);
 		rq->c.events->on_drained(&rq->c);
 	} else if (s->out.len == 0 && !(s->flags & STREAM_OWED)) { /* not when it was full and is now less so */
 		stream_no_deadline(s);
-		request_count(rq);
+		http1_request_count(rq);
 		if (rq->tunnel)
 			stream_shut(s);
 		rq->c.events->on_sent(&rq->c);
@@ -435,7 +387,7 @@ static void server_on_fail(struct stream *s, int error)
 	if (c->rq)
 		server_gone(c, ERR_CLIENT_GONE);
 	else
-		server_closed(c);
+		http1_server_closed(c);
 }
 
 static void server_on_timeout(struct stream *s)
@@ -448,7 +400,7 @@ static void server_on_timeout(struct stream *s)
 		server_refuse(c, rq, ERR_HEAD_TIMEOUT);
 	} else if (!rq) {
 		stat_inc(STAT_TIMEOUT_IDLE);
-		server_closed(c);
+		http1_server_closed(c);
 	} else if (rq->full || rq->response_done) {
 		if (s->bytes_out != c->stall_mark) {
 			c->stall_mark = s->bytes_out;
@@ -468,188 +420,6 @@ static const struct stream_user server_user = {
 	.on_drained = server_on_drained,
 	.on_fail = server_on_fail,
 	.on_timeout = server_on_timeout,
-};
-
-/* ---- what the exchange calls -------------------------------------------------------------------------------------- */
-
-static void server_watch_stall(struct http1_server *c)
-{
-	c->stall_mark = c->s->bytes_out;
-	stream_deadline(c->s, c->conf->body_ns);
-}
-
-static bool request_is_dead(const struct http1_request *rq)
-{
-	return rq->server->s->flags & (STREAM_FAILED | STREAM_CLOSED);
-}
-
-static void client_head(struct client *cl, const struct response_head *h)
-{
-	struct http1_request *rq = request_of(cl);
-	struct http1_server *c = rq->server;
-	struct stream *s = c->s;
-	bool final = h->status >= 200;
-
-	if (request_is_dead(rq) || (!final && rq->head.version < 11))
-		return;
-	if (final) {
-		bool unread = !rq->request_done;
-		bool small = rq->head.body == BODY_LENGTH && rq->left <= DISCARD_MAX && !rq->want_continue;
-		if (unread && !small)
-			c->close = true;
-		rq->response_framing = (uint8_t)http1_response_framing(h, (enum method)rq->head.method,
-		                                                       rq->head.version ? rq->head.version : 11);
-		if (rq->response_framing == BODY_CLOSE)
-			c->close = true;
-		rq->head_sent = true;
-		rq->want_continue = false;
-	}
-	size_t room, size = http1_response_head_size(h);
-	char *at = buf_reserve(&s->out, size, &room);
-	char *end = http1_write_response_head(at, h, (enum method)rq->head.method, rq->head.version ? rq->head.version : 11,
-	                                      !c->close);
-	check((size_t)(end - at) <= size, "a head of %zu bytes was sized %zu", (size_t)(end - at), size);
-	buf_commit(&s->out, (size_t)(end - at));
-	stream_kick(s);
-}
-
-static bool client_body(struct client *cl, struct buf *data)
-{
-	struct http1_request *rq = request_of(cl);
-	struct stream *s = rq->server->s;
-
-	if (request_is_dead(rq) || rq->response_framing == BODY_NONE) {
-		buf_drain(data, data->len);
-		return false;
-	}
-	if (data->len && rq->response_framing == BODY_CHUNKED) {
-		char line[CHUNK_HEAD_MAX];
-		buf_append(&s->out, line, chunk_head(line, data->len));
-		buf_move_all(&s->out, data);
-		buf_append(&s->out, "\r\n", 2);
-	} else {
-		buf_move_all(&s->out, data);
-	}
-	stream_kick(s);
-	if (!stream_is_full(s))
-		return false;
-	if (!rq->full)
-		server_watch_stall(rq->server);
-	rq->full = true;
-	return true;
-}
-
-static void client_end(struct client *cl, const struct fields *trailers)
-{
-	struct http1_request *rq = request_of(cl);
-	struct stream *s = rq->server->s;
-
-	rq->response_done = true;
-	if (request_is_dead(rq))
-		return;
-	if (rq->response_framing == BODY_CHUNKED) {
-		if (!rq->head.te_trailers)
-			trailers = NULL;
-		size_t room, size = chunk_tail_size(trailers);
-		char *at = buf_reserve(&s->out, size, &room);
-		buf_commit(&s->out, (size_t)(chunk_write_tail(at, trailers) - at));
-	}
-	if (!rq->gone)
-		server_watch_stall(rq->server);
-	stream_tell_empty(s);
-}
-
-static void client_tunnel(struct client *cl)
-{
-	struct http1_request *rq = request_of(cl);
-	rq->tunnel = true;
-	rq->head_sent = true;
-	rq->held = true;
-	rq->request_done = rq->body_whole = false;
-	rq->response_framing = BODY_CLOSE;
-	rq->server->close = true;
-}
-
-static void client_abort(struct client *cl)
-{
-	struct http1_request *rq = request_of(cl);
-	/* with a length or chunks, the missing end shows; a body that ends with the connection must end with a reset, and
-	 * without the farewell of TLS, which would vouch for it */
-	if (rq->head_sent && rq->response_framing == BODY_CLOSE && rq->server->s->fd >= 0) {
-		struct linger reset = { .l_onoff = 1, .l_linger = 0 };
-		(void)setsockopt(rq->server->s->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-		rq->server->s->flags |= STREAM_SHUT;
-	}
-	rq->server->close = true;
-	rq->response_done = false;
-}
-
-static void client_hold(struct client *cl)
-{
-	struct http1_request *rq = request_of(cl);
-	rq->held = true;
-	if (!rq->gone)
-		server_watch(rq->server);
-}
-
-static void client_resume(struct client *cl)
-{
-	struct http1_request *rq = request_of(cl);
-	struct http1_server *c = rq->server;
-
-	if (rq->gone || !rq->held)
-		return;
-	rq->held = false;
-	if (rq->request_done)
-		return;
-	if (rq->want_continue && c->s->in.len == 0) {
-		static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
-		buf_append(&c->s->out, interim, sizeof(interim) - 1);
-		stream_kick(c->s);
-	}
-	rq->want_continue = false;
-	rq->offer = rq->body.len || rq->body_whole;
-	server_watch(c);
-	if (c->s->in.len || rq->offer || stream_may_read(c->s))
-		stream_resume(c->s);
-}
-
-static void client_finish(struct client *cl)
-{
-	struct http1_request *rq = request_of(cl);
-	struct http1_server *c = rq->server;
-	struct stream *s = c->s;
-	bool whole = rq->response_done, unread = !rq->request_done;
-	uint64_t left = rq->head.body == BODY_LENGTH ? rq->left : UINT64_MAX;
-	bool failed = (s->flags & (STREAM_FAILED | STREAM_CLOSED)) != 0;
-	bool eof = (s->flags & STREAM_EOF) != 0;
-	/* the upstream failed, not the client: it gets what is there of the response, and sees that the end is missing */
-	bool cut = !whole && !rq->gone && rq->head_sent && rq->response_framing != BODY_CLOSE;
-
-	buf_fini(&rq->body);
-	struct arena a = rq->c.arena;
-	arena_fini(&a); /* rq dies here */
-	c->rq = NULL;
-	if (failed || (!whole && !cut) || eof) {
-		server_closed(c);
-	} else if (cut || c->close || c->draining || (unread && left > DISCARD_MAX)) {
-		server_linger(c);
-	} else {
-		c->discard = unread ? left : 0;
-		c->state = unread ? SERVER_DISCARD : SERVER_IDLE;
-		server_go_on(c);
-	}
-}
-
-static const struct client_ops http1_client_ops = {
-	.head = client_head,
-	.body = client_body,
-	.end = client_end,
-	.tunnel = client_tunnel,
-	.abort = client_abort,
-	.hold = client_hold,
-	.resume = client_resume,
-	.finish = client_finish,
 };
 
 /* ---- what the owner calls ----------------------------------------------------------------------------------------- */
@@ -681,11 +451,11 @@ void http1_server_drain(struct http1_server *c, uint64_t idle_ns)
 void http1_server_abort(struct http1_server *c)
 {
 	if (c->state == SERVER_CLOSING && c->rq == NULL) {
-		server_closed(c);
+		http1_server_closed(c);
 		return;
 	}
 	if (c->rq)
 		server_gone(c, ERR_SHUTTING_DOWN);
 	else
-		server_closed(c);
+		http1_server_closed(c);
 }

@@ -62,6 +62,18 @@ static void forward_on_body(struct origin *o, struct buf *data)
 		o->ops->hold(o);
 }
 
+static enum splice forward_on_waiting(struct origin *o, struct stream *from, uint64_t most, uint64_t *n)
+{
+	struct exchange *x = o->user;
+	struct client *c = x->px.client;
+	if (x->state != EXCHANGE_STREAM || !c->ops->splice)
+		return SPLICE_UNABLE;
+	enum splice r = c->ops->splice(c, from, most, n);
+	if (r == SPLICE_FULL)
+		o->ops->hold(o);
+	return r;
+}
+
 /* Both messages are through, or the rest of the request is not wanted any more. */
 static void forward_finish(struct exchange *x)
 {
@@ -147,6 +159,7 @@ static void forward_on_fail(struct origin *o, int err)
 static const struct origin_events forward_origin_events = {
 	.on_head = forward_on_head,
 	.on_body = forward_on_body,
+	.on_waiting = forward_on_waiting,
 	.on_end = forward_on_end,
 	.on_drained = forward_on_drained,
 	.on_fail = forward_on_fail,

@@ -1,0 +1,62 @@
+/* Shared by the two halves of http1/server: server.c reads, server_write.c is what the exchange calls. */
+#ifndef HTTP1_SERVER_IMPL_H
+#define HTTP1_SERVER_IMPL_H
+
+#include "http1/chunk.h"
+#include "http1/server.h"
+
+enum { DISCARD_MAX = 64 * 1024 }; /* rest of a refused body that is read to keep the connection */
+
+enum server_state { SERVER_IDLE, SERVER_HEAD, SERVER_BUSY, SERVER_DISCARD, SERVER_CLOSING };
+
+struct http1_request {
+	struct client c;
+	struct request_head head;
+	struct http1_server *server;
+	struct chunk_decoder chunks;
+	struct buf body;         /* decoded, not taken yet */
+	uint64_t left;           /* of a body with a length */
+	uint64_t in_start, out_start; /* the stream's counters when it began */
+	uint64_t body_bytes;
+	uint8_t response_framing; /* enum body_kind, as written */
+	bool body_whole;         /* all of the body was decoded */
+	bool request_done;       /* body and trailers were delivered */
+	bool held;
+	bool offer;              /* what was not taken is to be handed over again */
+	bool full;               /* the client takes less of the response than there is: on_drained is owed */
+	bool want_continue;      /* the client waits for 100 */
+	bool head_sent, response_done;
+	bool tunnel;             /* bytes without framing, both ways */
+	bool gone;               /* on_gone was called: no event any more */
+};
+
+struct http1_server {
+	struct stream *s;         /* borrowed: of the owner */
+	struct conn_info *info;   /* borrowed: of the owner */
+	const struct http1_server_conf *conf;
+	struct http1_server_owner owner;
+	struct http1_request *rq; /* in its own arena; NULL between requests */
+	struct grave grave;
+	uint64_t head_began_ns;
+	uint64_t discard;         /* bytes of a body nobody wants */
+	uint64_t stall_mark;      /* the stream's bytes_out when a write stall began to be watched */
+	uint32_t searched;        /* bytes of s->in that hold no end of a head */
+	uint8_t state;            /* enum server_state */
+	uint8_t empty_lines;
+	bool close;               /* after this response */
+	bool draining;
+};
+
+extern const struct client_ops http1_client_ops;
+
+/* The connection is over. */
+void http1_server_closed(struct http1_server *c);
+/* It is, once the client has what was written. */
+void http1_server_linger(struct http1_server *c);
+/* Between requests. */
+void http1_server_go_on(struct http1_server *c);
+/* Bound the wait for the body, if one is awaited. */
+void http1_server_watch(struct http1_server *c);
+void http1_request_count(struct http1_request *rq);
+
+#endif

@@ -1,0 +1,207 @@
+/* What an exchange calls of its client's connection: the response is written, the request held and let go on. */
+#include "http1/server_impl.h"
+
+#include "http1/write.h"
+
+static struct http1_request *request_of(struct client *c)
+{
+	return container_of(c, struct http1_request, c);
+}
+
+static void server_watch_stall(struct http1_server *c)
+{
+	c->stall_mark = c->s->bytes_out;
+	stream_deadline(c->s, c->conf->body_ns);
+}
+
+static bool request_is_dead(const struct http1_request *rq)
+{
+	return rq->server->s->flags & (STREAM_FAILED | STREAM_CLOSED);
+}
+
+static void client_head(struct client *cl, const struct response_head *h)
+{
+	struct http1_request *rq = request_of(cl);
+	struct http1_server *c = rq->server;
+	struct stream *s = c->s;
+	bool final = h->status >= 200;
+
+	if (request_is_dead(rq) || (!final && rq->head.version < 11))
+		return;
+	if (final) {
+		bool unread = !rq->request_done;
+		bool small = rq->head.body == BODY_LENGTH && rq->left <= DISCARD_MAX && !rq->want_continue;
+		if (unread && !small)
+			c->close = true;
+		rq->response_framing = (uint8_t)http1_response_framing(h, (enum method)rq->head.method,
+		                                                       rq->head.version ? rq->head.version : 11);
+		if (rq->response_framing == BODY_CLOSE)
+			c->close = true;
+		rq->head_sent = true;
+		rq->want_continue = false;
+	}
+	size_t room, size = http1_response_head_size(h);
+	char *at = buf_reserve(&s->out, size, &room);
+	char *end = http1_write_response_head(at, h, (enum method)rq->head.method, rq->head.version ? rq->head.version : 11,
+	                                      !c->close);
+	check((size_t)(end - at) <= size, "a head of %zu bytes was sized %zu", (size_t)(end - at), size);
+	buf_commit(&s->out, (size_t)(end - at));
+	stream_kick(s);
+}
+
+static bool request_is_full(struct http1_request *rq)
+{
+	if (!rq->full)
+		server_watch_stall(rq->server);
+	return rq->full = true;
+}
+
+static bool client_body(struct client *cl, struct buf *data)
+{
+	struct http1_request *rq = request_of(cl);
+	struct stream *s = rq->server->s;
+
+	if (request_is_dead(rq) || rq->response_framing == BODY_NONE) {
+		buf_drain(data, data->len);
+		return false;
+	}
+	if (data->len && rq->response_framing == BODY_CHUNKED) {
+		char line[CHUNK_HEAD_MAX];
+		buf_append(&s->out, line, chunk_head(line, data->len));
+		buf_move_all(&s->out, data);
+		buf_append(&s->out, "\r\n", 2);
+	} else {
+		buf_move_all(&s->out, data);
+	}
+	stream_kick(s);
+	return stream_is_full(s) && request_is_full(rq);
+}
+
+static enum splice client_splice(struct client *cl, struct stream *from, uint64_t most, uint64_t *n)
+{
+	struct http1_request *rq = request_of(cl);
+	struct stream *s = rq->server->s;
+
+	if (request_is_dead(rq) || rq->response_framing == BODY_NONE || rq->response_framing == BODY_CHUNKED)
+		return SPLICE_UNABLE;
+	enum splice r = stream_splice(s, from, most, n);
+	if (r == SPLICE_FULL) {
+		(void)request_is_full(rq);
+		stream_tell_empty(s);
+	}
+	return r;
+}
+
+static void client_end(struct client *cl, const struct fields *trailers)
+{
+	struct http1_request *rq = request_of(cl);
+	struct stream *s = rq->server->s;
+
+	rq->response_done = true;
+	if (request_is_dead(rq))
+		return;
+	if (rq->response_framing == BODY_CHUNKED) {
+		if (!rq->head.te_trailers)
+			trailers = NULL;
+		size_t room, size = chunk_tail_size(trailers);
+		char *at = buf_reserve(&s->out, size, &room);
+		buf_commit(&s->out, (size_t)(chunk_write_tail(at, trailers) - at));
+	}
+	if (!rq->gone)
+		server_watch_stall(rq->server);
+	stream_tell_empty(s);
+}
+
+static void client_tunnel(struct client *cl)
+{
+	struct http1_request *rq = request_of(cl);
+	rq->tunnel = true;
+	rq->head_sent = true;
+	rq->held = true;
+	rq->request_done = rq->body_whole = false;
+	rq->response_framing = BODY_CLOSE;
+	rq->server->close = true;
+}
+
+static void client_abort(struct client *cl)
+{
+	struct http1_request *rq = request_of(cl);
+	/* with a length or chunks, the missing end shows; a body that ends with the connection must end with a reset, and
+	 * without the farewell of TLS, which would vouch for it */
+	if (rq->head_sent && rq->response_framing == BODY_CLOSE && rq->server->s->fd >= 0) {
+		struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+		(void)setsockopt(rq->server->s->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		rq->server->s->flags |= STREAM_SHUT;
+	}
+	rq->server->close = true;
+	rq->response_done = false;
+}
+
+static void client_hold(struct client *cl)
+{
+	struct http1_request *rq = request_of(cl);
+	rq->held = true;
+	if (!rq->gone)
+		http1_server_watch(rq->server);
+}
+
+static void client_resume(struct client *cl)
+{
+	struct http1_request *rq = request_of(cl);
+	struct http1_server *c = rq->server;
+
+	if (rq->gone || !rq->held)
+		return;
+	rq->held = false;
+	if (rq->request_done)
+		return;
+	if (rq->want_continue && c->s->in.len == 0) {
+		static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+		buf_append(&c->s->out, interim, sizeof(interim) - 1);
+		stream_kick(c->s);
+	}
+	rq->want_continue = false;
+	rq->offer = rq->body.len || rq->body_whole;
+	http1_server_watch(c);
+	if (c->s->in.len || rq->offer || stream_may_read(c->s))
+		stream_resume(c->s);
+}
+
+static void client_finish(struct client *cl)
+{
+	struct http1_request *rq = request_of(cl);
+	struct http1_server *c = rq->server;
+	struct stream *s = c->s;
+	bool whole = rq->response_done, unread = !rq->request_done;
+	uint64_t left = rq->head.body == BODY_LENGTH ? rq->left : UINT64_MAX;
+	bool failed = (s->flags & (STREAM_FAILED | STREAM_CLOSED)) != 0;
+	bool eof = (s->flags & STREAM_EOF) != 0;
+	/* the upstream failed, not the client: it gets what is there of the response, and sees that the end is missing */
+	bool cut = !whole && !rq->gone && rq->head_sent && rq->response_framing != BODY_CLOSE;
+
+	buf_fini(&rq->body);
+	struct arena a = rq->c.arena;
+	arena_fini(&a); /* rq dies here */
+	c->rq = NULL;
+	if (failed || (!whole && !cut) || eof) {
+		http1_server_closed(c);
+	} else if (cut || c->close || c->draining || (unread && left > DISCARD_MAX)) {
+		http1_server_linger(c);
+	} else {
+		c->discard = unread ? left : 0;
+		c->state = unread ? SERVER_DISCARD : SERVER_IDLE;
+		http1_server_go_on(c);
+	}
+}
+
+const struct client_ops http1_client_ops = {
+	.head = client_head,
+	.body = client_body,
+	.splice = client_splice,
+	.end = client_end,
+	.tunnel = client_tunnel,
+	.abort = client_abort,
+	.hold = client_hold,
+	.resume = client_resume,
+	.finish = client_finish,
+};
