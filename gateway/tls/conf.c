@@ -1,7 +1,7 @@
 /* The tables of TLS options. Constants only. */
 #include "tls/conf.h"
 
-static const char *const tls_version_choices[] = { [TLS_MIN_1_2] = "1.2", [TLS_MIN_1_3] = "1.3", NULL };
+static const char *const tls_version_choices[] = { [TLS_1_2] = "1.2", [TLS_1_3] = "1.3", NULL };
 
 /* forward secrecy and authenticated encryption only */
 #define CIPHERS_12                                                           \
@@ -23,6 +23,8 @@ const sluice_option tls_server_options[] = {
 	              .doc = "certificates, chosen by the names in them; the first is for names that none has"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct tls_server_conf, min_version, .def = "1.2", .flags = SLUICE_F_NEW,
 	              .choices = tls_version_choices, .doc = "oldest protocol version that is spoken"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct tls_server_conf, max_version, .def = "1.3", .flags = SLUICE_F_NEW,
+	              .choices = tls_version_choices, .doc = "newest protocol version that is spoken"),
 	SLUICE_OPTION(SLUICE_T_STR, struct tls_server_conf, ciphers, .def = CIPHERS_12, .flags = SLUICE_F_NEW,
 	              .doc = "cipher suites of TLS 1.2, as an OpenSSL cipher list"),
 	SLUICE_OPTION(SLUICE_T_STR, struct tls_server_conf, ciphersuites, .flags = SLUICE_F_NEW,

@@ -7,7 +7,7 @@
 
 #include "base/str.h"
 
-enum tls_min_version { TLS_MIN_1_2 = 0, TLS_MIN_1_3 }; /* index of tls_version_choices */
+enum tls_version { TLS_1_2 = 0, TLS_1_3 }; /* index of tls_version_choices */
 
 struct tls_certificate_conf {
 	sluice_str certificate;
@@ -16,7 +16,7 @@ struct tls_certificate_conf {
 
 struct tls_server_conf {
 	sluice_blocks certificates; /* of struct tls_certificate_conf, at least one */
-	int32_t min_version;        /* enum tls_min_version */
+	int32_t min_version, max_version; /* enum tls_version */
 	sluice_str ciphers;
 	sluice_str ciphersuites;    /* empty: the library's */
 	sluice_str curves;          /* empty: the library's */
@@ -30,7 +30,7 @@ struct tls_client_conf {
 	sluice_str server_name; /* empty: the host that is connected to */
 	sluice_str certificate; /* empty: none */
 	sluice_str private_key; /* empty: in the file of the certificate */
-	int32_t min_version;    /* enum tls_min_version */
+	int32_t min_version;    /* enum tls_version */
 };
 
 extern const sluice_option tls_server_options[];

@@ -54,7 +54,7 @@ SSL_CTX *context_new(OSSL_LIB_CTX *lib, const SSL_METHOD *method, int min_versio
 {
 	SSL_CTX *ctx = SSL_CTX_new_ex(lib, NULL, method);
 	check(ctx, "out of memory: a TLS context: %s", openssl_reason());
-	(void)SSL_CTX_set_min_proto_version(ctx, min_version == TLS_MIN_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
+	(void)SSL_CTX_set_min_proto_version(ctx, min_version == TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
 	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	/* idle connections hold no record buffers; the chain that is sent is the one in the file, never searched for */
 	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |

@@ -156,6 +156,10 @@ static SSL_CTX *make_context(struct making *m, struct server_set *set)
 	const struct tls_server_conf *conf = m->args->conf;
 	struct served *v = m->served;
 	SSL_CTX *ctx = context_new(set->lib, TLS_server_method(), conf->min_version);
+	if (conf->max_version < conf->min_version)
+		complain(&m->complaints, -1, "max_version", "%s", "it is older than min_version");
+	if (conf->max_version == TLS_1_2)
+		(void)SSL_CTX_set_max_proto_version(ctx, TLS1_2_VERSION);
 	if (conf->ciphers.len && !SSL_CTX_set_cipher_list(ctx, conf->ciphers.data))
 		complain(&m->complaints, -1, "ciphers", "no usable cipher suite of TLS 1.2 in the list: %s", openssl_reason());
 	if (conf->ciphersuites.len && !SSL_CTX_set_ciphersuites(ctx, conf->ciphersuites.data))

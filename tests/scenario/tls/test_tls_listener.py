@@ -104,6 +104,16 @@ def test_old_protocols_are_refused(start):
     with pytest.raises(ssl.SSLError, match="(?i)protocol.version"):
         status(strict, tls_context(version=ssl.TLSVersion.TLSv1_2))
     assert status(strict) == 200
+    old = start(more="max_version: 1.2")
+    with old.connect(tls=tls_context()) as c:
+        assert c.sock.version() == "TLSv1.2" and c.get("/").status == 200
+    with pytest.raises(ssl.SSLError, match="(?i)protocol.version"):
+        status(old, tls_context(version=ssl.TLSVersion.TLSv1_3))
+
+
+def test_versions_in_the_wrong_order(start):
+    with pytest.raises(GatewayDied, match=r"listeners\[0\]\.tls\.max_version: it is older than min_version"):
+        start(more="min_version: 1.3\n      max_version: 1.2")
 
 
 def test_weak_ciphers_are_refused(start):

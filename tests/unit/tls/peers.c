@@ -42,7 +42,8 @@ struct tls_server *server_of(const char *stem, struct tls_tickets *tickets, cons
 	(void)snprintf(crt, sizeof(crt), "%s.crt", stem);
 	(void)snprintf(key, sizeof(key), "%s.key", stem);
 	struct tls_certificate_conf cert = { str_of(crt), str_of(key) };
-	struct tls_server_conf conf = { .certificates = { &cert, 1 }, .session_tickets = true, .session_timeout = 3600000 };
+	struct tls_server_conf conf = { .certificates = { &cert, 1 }, .max_version = TLS_1_3, .session_tickets = true,
+	                                .session_timeout = 3600000 };
 	struct tls_server *srv = server_with(&conf, tickets, 1, protocols, NULL);
 	assert_non_null(srv);
 	return srv;

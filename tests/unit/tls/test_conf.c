@@ -53,7 +53,8 @@ static void test_server(void **state)
 	assert_str(v[0].private_key, "a.key");
 	assert_str(v[1].certificate, "b.pem");
 	assert_int_equal(v[1].private_key.len, 0);
-	assert_int_equal(c.min_version, TLS_MIN_1_2);
+	assert_int_equal(c.min_version, TLS_1_2);
+	assert_int_equal(c.max_version, TLS_1_3);
 	assert_true(c.session_tickets);
 	assert_int_equal(c.session_timeout, 3600000);
 	assert_true(c.ciphers.len > 0);
@@ -66,7 +67,7 @@ static void test_server_mistakes(void **state)
 	struct tls_server_conf c = { 0 };
 	(void)state;
 	assert_int_equal(bind_text("min_version: 1.3\nsession_timeout: 13h\n", tls_server_options, &c), 2);
-	assert_int_equal(c.min_version, TLS_MIN_1_3);
+	assert_int_equal(c.min_version, TLS_1_3);
 	release();
 	c = (struct tls_server_conf){ 0 };
 	assert_int_equal(bind_text("certificates: []\nmin_version: 1.1\n", tls_server_options, &c), 2);

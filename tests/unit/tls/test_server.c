@@ -47,7 +47,8 @@ static int tear_down(void **state)
 
 static struct tls_server_conf conf_of(struct tls_certificate_conf *certs, size_t n)
 {
-	return (struct tls_server_conf){ .certificates = { certs, n }, .session_tickets = true, .session_timeout = 3600000 };
+	return (struct tls_server_conf){ .certificates = { certs, n }, .max_version = TLS_1_3, .session_tickets = true,
+	                                 .session_timeout = 3600000 };
 }
 
 /* ---- names ------------------------------------------------------------------------------------------------------ */
@@ -180,10 +181,10 @@ static void version(int32_t ours, const char *ciphers, int most, const char *wan
 static void test_versions(void **state)
 {
 	(void)state;
-	version(TLS_MIN_1_2, NULL, TLS1_3_VERSION, "TLSv1.3");
-	version(TLS_MIN_1_2, "ECDHE-ECDSA-AES128-GCM-SHA256", TLS1_2_VERSION, "TLSv1.2");
-	version(TLS_MIN_1_2, NULL, TLS1_1_VERSION, NULL);
-	version(TLS_MIN_1_3, NULL, TLS1_2_VERSION, NULL);
+	version(TLS_1_2, NULL, TLS1_3_VERSION, "TLSv1.3");
+	version(TLS_1_2, "ECDHE-ECDSA-AES128-GCM-SHA256", TLS1_2_VERSION, "TLSv1.2");
+	version(TLS_1_2, NULL, TLS1_1_VERSION, NULL);
+	version(TLS_1_3, NULL, TLS1_2_VERSION, NULL);
 }
 
 /* A client that asks for a new handshake within TLS 1.2 is refused. */

@@ -21,7 +21,8 @@ struct crew {
 static struct tls_server *make_server(void)
 {
 	struct tls_certificate_conf certs[] = { { STR("a.crt"), STR("a.key") }, { STR("b.crt"), STR("b.key") } };
-	struct tls_server_conf conf = { .certificates = { certs, 2 }, .session_tickets = true, .session_timeout = 3600000 };
+	struct tls_server_conf conf = { .certificates = { certs, 2 }, .max_version = TLS_1_3, .session_tickets = true,
+	                                .session_timeout = 3600000 };
 	struct tls_server *srv = server_with(&conf, tickets, WORKERS, NULL, NULL);
 	check(srv, "no server: %s", "see above");
 	return srv;
