@@ -109,6 +109,8 @@ static void client_end(struct client *cl, const struct fields *trailers)
 	}
 	if (!rq->gone)
 		server_watch_stall(rq->server);
+	if (rq->server->close && !rq->tunnel)
+		s->flags |= STREAM_LAST;
 	stream_tell_empty(s);
 }
 

@@ -63,7 +63,8 @@ enum stream_flags {
 	STREAM_LINGER = 1 << 11,    /* closing politely: flush, finish, discard what comes, then close */
 	STREAM_SHUT = 1 << 12,      /* our side of it is shut */
 	STREAM_HUP = 1 << 13,       /* the end was announced: a short read does not mean that nothing follows */
-	STREAM_OWED = 1 << 14       /* the transport holds bytes that are to be sent */
+	STREAM_OWED = 1 << 14,      /* the transport holds bytes that are to be sent */
+	STREAM_LAST = 1 << 15       /* nothing will follow what is in out: its end may be said together with it */
 };
 
 enum {

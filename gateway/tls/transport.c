@@ -381,6 +381,8 @@ static enum io tls_write(struct stream *s)
 	}
 	while (io == IO_OK && s->out.len) {
 		io = tls_seal(s, t);
+		if (io == IO_OK && !s->out.len && (s->flags & STREAM_LAST))
+			(void)SSL_shutdown(t->ssl); /* goes out in the same call */
 		enum io pushed = tls_push(s);
 		if (io == IO_OK || pushed == IO_FAIL)
 			io = pushed;

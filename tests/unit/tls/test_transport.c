@@ -156,6 +156,26 @@ static void test_close_notify(void **state)
 	pair_end(&p);
 }
 
+/* What is known to be the last takes the farewell along: the client hears of the end though nobody closes. */
+static void test_the_last_bytes(void **state)
+{
+	struct pair p;
+	(void)state;
+	assert_true(pair_greet(&p, &w, srv, cli, "a.test", NULL));
+	p.until_eof = true;
+	p.server.saw_eof = p.client.saw_eof = false;
+	p.server.failed = true; /* it is done for */
+	p.server.s.flags |= STREAM_LAST;
+	buf_append(&p.server.s.out, "bye", 3);
+	stream_kick(&p.server.s);
+	assert_true(pair_run(&p));
+	assert_true(p.client.saw_eof);
+	assert_false(p.client.was_truncated);
+	assert_int_equal(p.server.s.out.len, 0);
+	assert_false(p.server.s.flags & (STREAM_SHUT | STREAM_CLOSED));
+	pair_end(&p);
+}
+
 static void end_of_client(bool with_notify, struct pair *p)
 {
 	assert_true(pair_greet(p, &w, srv, cli, "a.test", NULL));
@@ -396,6 +416,7 @@ int main(void)
 		cmocka_unit_test(test_odd_lengths),
 		cmocka_unit_test(test_runs_of_all_sizes),
 		cmocka_unit_test(test_close_notify),
+		cmocka_unit_test(test_the_last_bytes),
 		cmocka_unit_test(test_truncation),
 		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_garbage_after_handshake),
