@@ -66,7 +66,7 @@ static void complete_log(struct access_log *log, struct exchange *x, uint64_t du
 		.request_id = x->px.request_id,
 		.client = x->px.client_ip,
 		.peer = str_n(c->conn->peer_ip, c->conn->peer_ip_len),
-		.listener = c->conn->listener,
+		.listener = c->conn->listener->name,
 		.route = x->px.route_name,
 		.method = h->method_text,
 		.host = h->host,

@@ -15,19 +15,23 @@
 #include "tls/server.h"
 #include "tls/transport.h"
 
+/* In one piece, and small: there are many that do nothing. */
 struct front_conn {
-	struct list link; /* front.conns */
-	struct front *front;
+	union {
+		struct list link;        /* front.conns, as long as it lives */
+		struct grave grave;
+	};
 	struct front_settings *settings; /* shared: ref */
-	struct http1_server *http1;      /* owned by itself; at most one of the two, and none until it is known */
-	struct http2_server *http2;
-	struct addr *local;              /* owned: the address that a PROXY header named; NULL: none did */
 	count_place counted;             /* owned: among the client's; NULL: it is not */
-	bool open;                       /* the handshake is through, or there is none */
-	bool refused;                    /* told already */
-	struct conn_info info;
+	union {
+		struct http1_server http1;
+		struct http2_server *http2; /* owned by itself */
+	};
 	struct stream s;
-	struct grave grave;
+	struct conn_info info;
+	uint8_t protocol;                /* enum front_protocol: which of the two it has; 0: not known yet */
+	bool refused;                    /* told already */
+	char peer_ip[];                  /* room for the peer's, or for any, where a PROXY header will name it */
 };
 
 struct front_conn *front_conn_of(struct list *link)
@@ -35,19 +39,28 @@ struct front_conn *front_conn_of(struct list *link)
 	return container_of(link, struct front_conn, link);
 }
 
+/* Whether a PROXY header named the local address: it is then the connection's own. */
+static bool conn_owns_local(const struct front_conn *c)
+{
+	return c->info.local != &c->settings->addr;
+}
+
+static const struct stream_user conn_undecided;
+
 /* ---- ending ------------------------------------------------------------------------------------------------------- */
 
 static void conn_free(struct grave *g)
 {
 	struct front_conn *c = container_of(g, struct front_conn, grave);
+	if (conn_owns_local(c))
+		free((struct addr *)(uintptr_t)c->info.local);
 	front_settings_unref(&c->settings);
-	free(c->local);
 	free(c);
 }
 
 static void conn_close(struct front_conn *c)
 {
-	struct front *f = c->front;
+	struct front *f = c->settings->front;
 	stream_close(&c->s);
 	list_del(&c->link);
 	counts_client_leave(c->counted);
@@ -61,27 +74,32 @@ static void conn_close(struct front_conn *c)
 		f->on_empty(f->on_empty_ctx);
 }
 
-static void conn_on_closed(void *owner)
+static void conn_on_http2_closed(void *owner)
 {
 	conn_close(owner);
 }
 
+void front_conn_on_http1_closed(struct http1_server *http1)
+{
+	conn_close(container_of(http1, struct front_conn, http1));
+}
+
 void front_conn_drain(struct front_conn *c)
 {
-	uint64_t idle_ns = c->front->drain_idle_ns;
-	if (c->http1)
-		http1_server_drain(c->http1, idle_ns);
-	else if (c->http2)
+	uint64_t idle_ns = c->settings->front->drain_idle_ns;
+	if (c->protocol == FRONT_HTTP1)
+		http1_server_drain(&c->http1, idle_ns);
+	else if (c->protocol == FRONT_H2)
 		http2_server_drain(c->http2, idle_ns);
-	else if (c->open)
+	else if (c->s.user == &conn_undecided)
 		stream_deadline(&c->s, idle_ns); /* nothing came yet */
 }
 
 void front_conn_abort(struct front_conn *c)
 {
-	if (c->http1)
-		http1_server_abort(c->http1);
-	else if (c->http2)
+	if (c->protocol == FRONT_HTTP1)
+		http1_server_abort(&c->http1);
+	else if (c->protocol == FRONT_H2)
 		http2_server_abort(c->http2);
 	else
 		conn_close(c);
@@ -92,16 +110,16 @@ void front_conn_abort(struct front_conn *c)
 /* The protocol is known: from here on the stream belongs to its codec. */
 static void conn_serve(struct front_conn *c, enum front_protocol p)
 {
+	c->protocol = (uint8_t)p;
 	if (p == FRONT_H2) {
-		const struct http2_server_owner owner = { .on_closed = conn_on_closed, .owner = c };
+		const struct http2_server_owner owner = { .on_closed = conn_on_http2_closed, .owner = c };
 		c->http2 = http2_server_new(&c->s, &c->info, &c->settings->http2, &owner);
 	} else {
-		const struct http1_server_owner owner = { .on_closed = conn_on_closed, .owner = c };
-		c->http1 = http1_server_new(&c->s, &c->info, &c->settings->http1, &owner);
+		http1_server_init(&c->http1, &c->s, &c->info, &c->settings->http1);
 	}
 	if (c->s.in.len)
 		stream_resume(&c->s);
-	if (c->front->draining)
+	if (c->settings->front->draining)
 		front_conn_drain(c);
 }
 
@@ -154,7 +172,6 @@ static const struct stream_user conn_undecided = {
 static void conn_choose(struct front_conn *c, sluice_str agreed)
 {
 	uint64_t p = c->settings->protocols;
-	c->open = true;
 	if (str_eq(agreed, STR("h2")) || p == FRONT_H2) {
 		conn_serve(c, FRONT_H2);
 	} else if (!(p & FRONT_H2) || c->info.tls_version) {
@@ -162,7 +179,7 @@ static void conn_choose(struct front_conn *c, sluice_str agreed)
 	} else {
 		c->s.user = &conn_undecided;
 		stream_deadline(&c->s, c->settings->http1.idle_ns);
-		if (c->front->draining)
+		if (c->settings->front->draining)
 			front_conn_drain(c);
 	}
 }
@@ -172,13 +189,14 @@ static void conn_choose(struct front_conn *c, sluice_str agreed)
 static void conn_set_peer(struct front_conn *c, const struct addr *peer)
 {
 	c->info.peer_port = addr_port(peer);
-	c->info.peer_ip_len = (uint8_t)addr_ip_text(peer, c->info.peer_ip);
-	c->info.trust = cidr_set_has(c->settings->trust.proxies, peer) ? &c->settings->trust : NULL;
+	c->info.peer_ip = c->peer_ip;
+	c->info.peer_ip_len = (uint8_t)addr_ip_text(peer, c->peer_ip);
+	c->info.peer_is_trusted = cidr_set_has(c->settings->shared.trust.proxies, peer);
 }
 
 static void conn_refuse(struct front_conn *c, enum refusal why, const char *detail)
 {
-	refusal_tell(&c->front->refusals, why, worker_now(c->front->worker), c->info.listener,
+	refusal_tell(&c->settings->front->refusals, why, worker_now(c->settings->front->worker), c->info.listener->name,
 	             str_n(c->info.peer_ip, c->info.peer_ip_len), detail);
 	c->refused = true;
 }
@@ -192,7 +210,7 @@ static bool conn_admit(struct front_conn *c, const struct addr *peer)
 	size_t n = strlen(c->settings->name) + 1;
 	int family = peer->sa.sa_family;
 
-	if (!c->settings->max_per_client || c->info.trust || (family != AF_INET && family != AF_INET6))
+	if (!c->settings->max_per_client || c->info.peer_is_trusted || (family != AF_INET && family != AF_INET6))
 		return true;
 	memcpy(key, c->settings->name, n);
 	if (family == AF_INET)
@@ -201,7 +219,7 @@ static bool conn_admit(struct front_conn *c, const struct addr *peer)
 		n = (size_t)((char *)mempcpy(key + n, &peer->in6.sin6_addr.s6_addr[12], 4) - key);
 	else
 		n = (size_t)((char *)mempcpy(key + n, &peer->in6.sin6_addr, V6_PREFIX) - key);
-	if (counts_client_enter(c->front->counts, str_n(key, n), c->settings->max_per_client, &c->counted))
+	if (counts_client_enter(c->settings->front->counts, str_n(key, n), c->settings->max_per_client, &c->counted))
 		return true;
 	conn_refuse(c, REFUSAL_MAX_PER_CLIENT, "");
 	return false;
@@ -214,10 +232,10 @@ static bool conn_on_proxy_header(struct stream *s, const struct proxy_header *h)
 	stream_deadline(s, c->settings->http1.head_ns); /* for the TLS handshake, if there is one */
 	if (!h->is_named)
 		return true; /* it is the balancer itself: looks whether we live, say */
-	c->local = malloc(sizeof(*c->local));
-	check(c->local, "out of memory: %zu bytes", sizeof(*c->local));
-	*c->local = h->target;
-	c->info.local = c->local;
+	struct addr *local = malloc(sizeof(*local));
+	check(local, "out of memory: %zu bytes", sizeof(*local));
+	*local = h->target;
+	c->info.local = local;
 	c->info.fd = -1;
 	conn_set_peer(c, &h->source);
 	return conn_admit(c, &h->source);
@@ -232,10 +250,7 @@ static void conn_on_open(struct stream *s)
 		conn_choose(c, STR_NONE);
 		return;
 	}
-	const char *sni = tls_sni(s);
 	c->info.tls_version = tls_version_name(s);
-	c->info.tls_cipher = tls_cipher_name(s);
-	c->info.sni = *sni ? sni : NULL;
 	stat_inc(STAT_TLS_HANDSHAKES);
 	if (tls_was_resumed(s))
 		stat_inc(STAT_TLS_RESUMED);
@@ -280,16 +295,17 @@ static bool front_enter(struct front *f, const struct front_listener *l, const s
 }
 
 /* It counts from here on. */
-static struct front_conn *conn_new(struct front_listener *l, int fd, const struct addr *peer)
+static struct front_conn *conn_new(struct front_listener *l, int fd, const struct addr *peer, bool header)
 {
-	struct front_conn *c = calloc(1, sizeof(*c));
+	char ip[ADDR_IP_TEXT];
+	size_t size = offsetof(struct front_conn, peer_ip) + (header ? ADDR_IP_TEXT : addr_ip_text(peer, ip) + 1);
+	struct front_conn *c = calloc(1, size < sizeof(*c) ? sizeof(*c) : size);
 	struct front *f = l->front;
-	check(c, "out of memory: a connection of %zu bytes", sizeof(*c));
-	c->front = f;
+	check(c, "out of memory: a connection of %zu bytes", size);
 	c->settings = front_settings_ref(l->settings);
 	c->info.local = &c->settings->addr;
 	c->info.fd = fd;
-	c->info.listener = str_of(c->settings->name);
+	c->info.listener = &c->settings->shared;
 	c->info.id = (uint64_t)f->worker->id << 48 | ++f->next_id;
 	conn_set_peer(c, peer);
 	list_push(&f->conns, &c->link);
@@ -313,8 +329,8 @@ void front_conn_on_accept(struct acceptor *a, int fd, const struct addr *peer)
 		(void)close(fd);
 		return;
 	}
-	struct front_conn *c = conn_new(l, fd, peer);
-	bool header = cidr_set_has(c->settings->balancers, peer);
+	bool header = cidr_set_has(l->settings->balancers, peer);
+	struct front_conn *c = conn_new(l, fd, peer, header);
 	if (!header && !conn_admit(c, peer)) {
 		c->s = (struct stream){ .fd = -1, .flags = STREAM_CLOSED };
 		(void)close(fd);

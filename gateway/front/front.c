@@ -37,7 +37,7 @@ void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
 			l = calloc(1, sizeof(*l));
 			check(l, "out of memory: a listener");
 			l->front = f;
-			l->settings = front_settings_new(&v[i], f->counts);
+			l->settings = front_settings_new(f, &v[i]);
 			l->tls = v[i].tls;
 			l->marked = true;
 			if (acceptor_start(&l->acceptor, f->worker, v[i].fd, front_conn_on_accept, l) < 0)
@@ -46,7 +46,7 @@ void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
 			continue;
 		}
 		front_settings_unref(&l->settings);
-		l->settings = front_settings_new(&v[i], f->counts);
+		l->settings = front_settings_new(f, &v[i]);
 		l->tls = v[i].tls;
 		l->marked = true;
 	}

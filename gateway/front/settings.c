@@ -3,14 +3,15 @@
 
 #include "front/state.h"
 
-struct front_settings *front_settings_new(const struct front_listener_args *a, bool counted)
+struct front_settings *front_settings_new(struct front *f, const struct front_listener_args *a)
 {
 	struct front_settings *s = calloc(1, sizeof(*s));
 	const struct listener_conf *c = a->conf;
 	check(s, "out of memory: the settings of a listener");
 	s->refs = 1;
+	s->front = f;
 	s->addr = *a->addr;
-	if (counted)
+	if (f->counts)
 		s->accepted = series_find(FAMILY_LISTENER_CONNECTIONS, c->name, STR(""));
 	memcpy(s->name, c->name.data, c->name.len < sizeof(s->name) ? c->name.len : sizeof(s->name) - 1);
 	s->http1 = (struct http1_server_conf){ .head_ns = c->timeouts.head * NS_PER_MS,
@@ -22,7 +23,8 @@ struct front_settings *front_settings_new(const struct front_listener_args *a, b
 		                               .max_fields = (uint32_t)c->max_fields,
 		                               .max_target = (uint32_t)c->max_target,
 		                               .budget = (size_t)c->max_memory,
-		                               .handler = a->handler };
+		                               .handler = a->handler,
+		                               .on_closed = front_conn_on_http1_closed };
 	s->http2 = (struct http2_server_conf){ .head_ns = s->http1.head_ns,
 		                               .body_ns = s->http1.body_ns,
 		                               .idle_ns = s->http1.idle_ns,
@@ -35,7 +37,10 @@ struct front_settings *front_settings_new(const struct front_listener_args *a, b
 		                               .handler = a->handler };
 	s->protocols = c->protocols;
 	s->balancers = cidr_set_ref(a->balancers);
-	s->trust = (struct client_trust){ cidr_set_ref(a->trusted_proxies), (enum client_ip_from)c->client_ip_from };
+	s->shared = (struct conn_listener){
+		.name = str_of(s->name),
+		.trust = { cidr_set_ref(a->trusted_proxies), (enum client_ip_from)c->client_ip_from },
+	};
 	s->proxy_header_ns = c->proxy_protocol.timeout * NS_PER_MS;
 	s->max_per_client = (unsigned)c->max_connections_per_client;
 	return s;
@@ -54,6 +59,6 @@ void front_settings_unref(struct front_settings **at)
 	if (--s->refs)
 		return;
 	cidr_set_unref(&s->balancers);
-	cidr_set_unref(&s->trust.proxies);
+	cidr_set_unref(&s->shared.trust.proxies);
 	free(s);
 }

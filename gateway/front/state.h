@@ -14,14 +14,17 @@
 #include "net/listener.h"
 #include "net/stream.h"
 
+struct front;
+
 /* The settings a connection began with; a reload makes new ones and leaves these to whoever still has them. */
 struct front_settings {
 	unsigned refs;
+	struct front *front; /* borrowed: outlives its connections */
 	struct http1_server_conf http1;
 	struct http2_server_conf http2;
 	uint64_t protocols; /* enum front_protocol */
 	struct cidr_set *balancers; /* shared: ref; whose connections begin with a PROXY header; NULL: nobody's */
-	struct client_trust trust;
+	struct conn_listener shared; /* its trusted proxies: shared: ref */
 	uint64_t proxy_header_ns;
 	unsigned max_per_client; /* connections; 0: no bound */
 	struct addr addr;
@@ -55,12 +58,13 @@ struct front {
 struct front_conn;
 
 /* settings.c */
-struct front_settings *front_settings_new(const struct front_listener_args *a, bool counted);
+struct front_settings *front_settings_new(struct front *f, const struct front_listener_args *a);
 struct front_settings *front_settings_ref(struct front_settings *s);
 void front_settings_unref(struct front_settings **s);
 
 /* conn.c: of the list front.conns */
 void front_conn_on_accept(struct acceptor *a, int fd, const struct addr *peer);
+void front_conn_on_http1_closed(struct http1_server *http1);
 struct front_conn *front_conn_of(struct list *link);
 void front_conn_drain(struct front_conn *c);
 void front_conn_abort(struct front_conn *c);

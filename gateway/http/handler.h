@@ -79,22 +79,32 @@ struct client_trust {
 	enum client_ip_from from;
 };
 
+/* What all connections of a listener have in common. */
+struct conn_listener {
+	sluice_str name;
+	struct client_trust trust;
+};
+
 /* Facts of the connection a request came over. The peer is who connected, or whom a PROXY header named. Kept small: an idle
  * connection has one. */
 struct conn_info {
 	const struct addr *local; /* borrowed: the listener's address, or the one that a PROXY header named */
-	const struct client_trust *trust; /* borrowed: lives as long; NULL: the peer is no trusted proxy */
-	sluice_str listener;      /* borrowed: its name */
+	const struct conn_listener *listener; /* borrowed: lives as long */
 	const char *tls_version;  /* "TLSv1.3"; NULL: plain */
-	const char *tls_cipher;
-	const char *sni;          /* borrowed: lives as long as the stream; NULL: none */
+	const char *peer_ip;      /* borrowed: lives as long; with a NUL */
 	uint64_t id;              /* of the connection, unique in the process */
-	uint64_t requests;        /* begun on this connection so far, this one included */
+	uint32_t requests;        /* begun on this connection so far, this one included */
 	int fd;                   /* borrowed: the socket, to ask the system about it; -1: nothing it says matters */
 	uint16_t peer_port;
 	uint8_t peer_ip_len;
-	char peer_ip[ADDR_IP_TEXT];
+	bool peer_is_trusted;     /* a proxy that is believed about its clients */
 };
+
+/* NULL: the peer is believed nothing. */
+static inline const struct client_trust *conn_trust(const struct conn_info *c)
+{
+	return c->peer_is_trusted ? &c->listener->trust : NULL;
+}
 
 /* Whoever answers requests: proxy/ and admin/. begin may answer before it returns. */
 struct handler {

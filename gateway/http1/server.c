@@ -8,7 +8,6 @@
 #include "http1/server.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include "base/stat.h"
 #include "http1/chunk.h"
@@ -24,18 +23,11 @@ enum {
 
 /* ---- ending ------------------------------------------------------------------------------------------------------- */
 
-static void server_free(struct grave *g)
-{
-	free(container_of(g, struct http1_server, grave));
-}
-
 void http1_server_closed(struct http1_server *c)
 {
 	check(!c->rq, "a connection ends with a request in state %d", c->state);
-	struct worker *w = c->s->worker;
 	c->state = SERVER_CLOSING;
-	c->owner.on_closed(c->owner.owner);
-	worker_bury(w, &c->grave, server_free);
+	c->conf->on_closed(c);
 }
 
 void http1_server_linger(struct http1_server *c)
@@ -402,8 +394,8 @@ static void server_on_timeout(struct stream *s)
 		stat_inc(STAT_TIMEOUT_IDLE);
 		http1_server_closed(c);
 	} else if (rq->full || rq->response_done) {
-		if (s->bytes_out != c->stall_mark) {
-			c->stall_mark = s->bytes_out;
+		if (s->bytes_out != rq->stall_mark) {
+			rq->stall_mark = s->bytes_out;
 			stream_deadline(s, c->conf->body_ns);
 		} else {
 			stat_inc(STAT_TIMEOUT_SEND);
@@ -424,19 +416,12 @@ static const struct stream_user server_user = {
 
 /* ---- what the owner calls ----------------------------------------------------------------------------------------- */
 
-struct http1_server *http1_server_new(struct stream *s, struct conn_info *info, const struct http1_server_conf *conf,
-                                      const struct http1_server_owner *owner)
+void http1_server_init(struct http1_server *c, struct stream *s, struct conn_info *info, const struct http1_server_conf *conf)
 {
-	struct http1_server *c = calloc(1, sizeof(*c));
-	check(c, "out of memory: a connection of %zu bytes", sizeof(*c));
-	c->s = s;
-	c->info = info;
-	c->conf = conf;
-	c->owner = *owner;
+	*c = (struct http1_server){ .s = s, .info = info, .conf = conf };
 	s->user = &server_user;
 	s->data = c;
 	stream_deadline(s, conf->idle_ns);
-	return c;
 }
 
 void http1_server_drain(struct http1_server *c, uint64_t idle_ns)

@@ -9,6 +9,7 @@
 #include "net/stream.h"
 
 struct http1_server;
+struct http1_request;
 
 /* Shared by all connections of a listener; immutable, outlives them. */
 struct http1_server_conf {
@@ -22,18 +23,29 @@ struct http1_server_conf {
 	uint32_t max_target;
 	size_t budget; /* memory of one exchange, bytes */
 	struct handler handler;
+	/* The connection is over: close the stream. c is not used any more, but must stay for the rest of the turn. */
+	void (*on_closed)(struct http1_server *c);
 };
 
-/* Whoever accepted the connection: it owns the stream and the info. */
-struct http1_server_owner {
-	/* The connection is over: close and free the stream, after this turn. The codec frees itself. */
-	void (*on_closed)(void *owner);
-	void *owner;
+/* Lies in the memory of whoever accepted the connection, beside stream and info; only the codec looks into it. */
+struct http1_server {
+	struct stream *s;         /* borrowed: of the owner */
+	struct conn_info *info;   /* borrowed: of the owner */
+	const struct http1_server_conf *conf;
+	struct http1_request *rq; /* in its own arena; NULL between requests */
+	union {
+		uint64_t head_began_ns; /* while a head is read */
+		uint64_t discard;       /* between requests: bytes of a body nobody wants */
+	};
+	uint32_t searched;        /* bytes of s->in that hold no end of a head */
+	uint8_t state;            /* enum server_state */
+	uint8_t empty_lines;
+	bool close;               /* after this response */
+	bool draining;
 };
 
 /* Take over an open stream: its user and data are the codec's from now on. Never fails. */
-struct http1_server *http1_server_new(struct stream *s, struct conn_info *info, const struct http1_server_conf *conf,
-                                      const struct http1_server_owner *owner);
+void http1_server_init(struct http1_server *c, struct stream *s, struct conn_info *info, const struct http1_server_conf *conf);
 /* From now on: answer with `Connection: close`; an idle connection closes when no request comes within idle_ns. */
 void http1_server_drain(struct http1_server *c, uint64_t idle_ns);
 /* Close at once; a request in progress hears on_gone(ERR_SHUTTING_DOWN, false). on_closed is called. */

@@ -18,6 +18,7 @@ struct http1_request {
 	uint64_t left;           /* of a body with a length */
 	uint64_t in_start, out_start; /* the stream's counters when it began */
 	uint64_t body_bytes;
+	uint64_t stall_mark;     /* the stream's bytes_out when a write stall began to be watched */
 	uint8_t response_framing; /* enum body_kind, as written */
 	bool body_whole;         /* all of the body was decoded */
 	bool request_done;       /* body and trailers were delivered */
@@ -28,23 +29,6 @@ struct http1_request {
 	bool head_sent, response_done;
 	bool tunnel;             /* bytes without framing, both ways */
 	bool gone;               /* on_gone was called: no event any more */
-};
-
-struct http1_server {
-	struct stream *s;         /* borrowed: of the owner */
-	struct conn_info *info;   /* borrowed: of the owner */
-	const struct http1_server_conf *conf;
-	struct http1_server_owner owner;
-	struct http1_request *rq; /* in its own arena; NULL between requests */
-	struct grave grave;
-	uint64_t head_began_ns;
-	uint64_t discard;         /* bytes of a body nobody wants */
-	uint64_t stall_mark;      /* the stream's bytes_out when a write stall began to be watched */
-	uint32_t searched;        /* bytes of s->in that hold no end of a head */
-	uint8_t state;            /* enum server_state */
-	uint8_t empty_lines;
-	bool close;               /* after this response */
-	bool draining;
 };
 
 extern const struct client_ops http1_client_ops;

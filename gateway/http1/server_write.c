@@ -10,7 +10,7 @@ static struct http1_request *request_of(struct client *c)
 
 static void server_watch_stall(struct http1_server *c)
 {
-	c->stall_mark = c->s->bytes_out;
+	c->rq->stall_mark = c->s->bytes_out;
 	stream_deadline(c->s, c->conf->body_ns);
 }
 

@@ -177,7 +177,7 @@ static void exchange_route(struct exchange *x)
 	struct route_result res;
 	/* now, not when it is passed on: a client that says `Connection: X-User` must not take away what a plugin will set */
 	fields_drop_hop_by_hop(&h->fields);
-	const struct route_rule *rule = route_find(x->view->snap->router, h, x->px.client->conn->listener, &res);
+	const struct route_rule *rule = route_find(x->view->snap->router, h, x->px.client->conn->listener->name, &res);
 	if (!rule) {
 		if (res.err == ERR_METHOD_NOT_ALLOWED)
 			x->allow = route_allow(x->view->snap->router, &res, x->px.arena);

@@ -10,7 +10,7 @@
 
 void who_identify(struct exchange *x)
 {
-	const struct client_trust *trust = x->px.client->conn->trust;
+	const struct client_trust *trust = conn_trust(x->px.client->conn);
 	char ip[ADDR_IP_TEXT];
 	struct forwarded told;
 	if (!trust)
@@ -68,7 +68,7 @@ static sluice_str who_asked(const struct exchange *x)
 /* The field that is believed, if any is. */
 static enum token who_field(const struct exchange *x)
 {
-	const struct client_trust *trust = x->px.client->conn->trust;
+	const struct client_trust *trust = conn_trust(x->px.client->conn);
 	return !trust ? TOKEN_OTHER : trust->from == CLIENT_IP_FORWARDED ? TOKEN_FORWARDED : TOKEN_X_FORWARDED_FOR;
 }
 

@@ -35,7 +35,7 @@ struct connection {
 	struct fakewire wire;
 	struct stream s;
 	struct conn_info info;
-	struct http1_server *server;
+	struct http1_server server;
 	struct request *rq;     /* in progress */
 	unsigned mode, closed, begun, finished;
 };
@@ -155,9 +155,9 @@ static void on_bad_request(void *ctx, struct client *c, int err)
 	answer(live, err_info(err)->status);
 }
 
-static void on_closed(void *owner)
+static void on_closed(struct http1_server *server)
 {
-	struct connection *k = owner;
+	struct connection *k = container_of(server, struct connection, server);
 	k->closed++;
 	stream_close(&k->s);
 }
@@ -176,13 +176,13 @@ static char *talk(const uint8_t *p, size_t n, unsigned mode, size_t budget, size
 		                                       .max_fields = 30,
 		                                       .max_target = 500,
 		                                       .budget = budget,
-		                                       .handler = { on_request, on_bad_request, NULL } };
+		                                       .handler = { on_request, on_bad_request, NULL },
+		                                       .on_closed = on_closed };
 	struct connection k = { .mode = mode };
-	const struct http1_server_owner owner = { .on_closed = on_closed, .owner = &k };
 	live = &k;
 	fakewire_open(&k.wire, &k.s, &nobody, NULL);
 	k.wire.read_max = read_max;
-	k.server = http1_server_new(&k.s, &k.info, &conf, &owner);
+	http1_server_init(&k.server, &k.s, &k.info, &conf);
 	for (size_t at = 0; at < n && !k.closed;) {
 		size_t len = pieces ? 1 + (at * 31 + pieces) % (pieces * 3) : n;
 		len = len < n - at ? len : n - at;
@@ -191,7 +191,7 @@ static char *talk(const uint8_t *p, size_t n, unsigned mode, size_t budget, size
 		if ((mode & TIME) && pieces && !k.closed)
 			fakewire_pass(len * 400 * NS_PER_MS);
 		if ((mode & DRAIN) && pieces && !k.closed && at > n / 2)
-			http1_server_drain(k.server, NS_PER_S);
+			http1_server_drain(&k.server, NS_PER_S);
 		at += len;
 	}
 	char *out = k.wire.out;

@@ -188,7 +188,7 @@ static struct memory_client *client_new(enum method m, const char *path, const c
 	c->c.head = &c->head;
 	c->c.conn = &c->conn;
 	arena_init(&c->c.arena, 32 << 10);
-	memcpy(c->conn.peer_ip, peer, strlen(peer) + 1);
+	c->conn.peer_ip = peer;
 	c->conn.peer_ip_len = (uint8_t)strlen(peer);
 	c->head = (struct request_head){ .method = (uint8_t)m, .path = str_of(path), .host = STR("localhost"), .version = 11 };
 	return c;

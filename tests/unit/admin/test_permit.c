@@ -23,8 +23,7 @@ static int teardown(void **state)
 static enum admin_problem ask(bool changes, const char *peer, const char *host, const char *name, const char *value)
 {
 	struct request_head h = { .host = str_of(host) };
-	struct conn_info conn = { .peer_ip_len = (uint8_t)strlen(peer) };
-	memcpy(conn.peer_ip, peer, strlen(peer));
+	struct conn_info conn = { .peer_ip = peer, .peer_ip_len = (uint8_t)strlen(peer) };
 	if (name)
 		assert_int_equal(fields_add(&h.fields, &arena, str_of(name), str_of(value)), 0);
 	return permit(changes, &h, &conn);

@@ -44,10 +44,10 @@ static void answer(struct client *c)
 {
 	struct response_head h = { .status = 200, .version = 11, .body = BODY_LENGTH, .keep_alive = true };
 	struct buf body;
-	h.body_length = c->conn->listener.len;
+	h.body_length = c->conn->listener->name.len;
 	c->ops->head(c, &h);
 	buf_init(&body);
-	buf_append(&body, c->conn->listener.data, c->conn->listener.len);
+	buf_append(&body, c->conn->listener->name.data, c->conn->listener->name.len);
 	(void)c->ops->body(c, &body);
 	c->ops->end(c, NULL);
 }

@@ -163,9 +163,9 @@ static void on_bad_request(void *ctx, struct client *c, int err)
 
 /* ---- a connection ----------------------------------------------------------------------------------------------------- */
 
-static void on_closed(void *owner)
+static void on_closed(struct http1_server *c)
 {
-	(void)owner;
+	assert_ptr_equal(c, &conn->server);
 	conn->closed++;
 	stream_close(&conn->s);
 }
@@ -174,7 +174,6 @@ static const struct stream_user nobody = { 0 };
 
 void begin(void)
 {
-	const struct http1_server_owner owner = { .on_closed = on_closed, .owner = NULL };
 	memset(&plan, 0, sizeof(plan));
 	plan.when = AT_END;
 	plan.status = 200;
@@ -186,18 +185,19 @@ void begin(void)
 		                           .max_fields = 50,
 		                           .max_target = 1024,
 		                           .budget = 128 * 1024,
-		                           .handler = { on_request, on_bad_request, &plan } };
+		                           .handler = { on_request, on_bad_request, &plan },
+		                           .on_closed = on_closed };
 	n_calls = finished = 0;
 	conn = calloc(1, sizeof(*conn));
 	assert_non_null(conn);
 	fakewire_open(&conn->wire, &conn->s, &nobody, NULL);
-	conn->server = http1_server_new(&conn->s, &conn->info, &conf, &owner);
+	http1_server_init(&conn->server, &conn->s, &conn->info, &conf);
 }
 
 void end(void)
 {
 	if (!conn->closed)
-		http1_server_abort(conn->server);
+		http1_server_abort(&conn->server);
 	for (unsigned i = 0; i < n_calls; i++) {
 		if (calls[i].c)
 			call_finish(&calls[i]);

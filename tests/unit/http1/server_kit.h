@@ -44,7 +44,7 @@ struct conn {
 	struct fakewire wire;
 	struct stream s;
 	struct conn_info info;
-	struct http1_server *server;
+	struct http1_server server;
 	unsigned closed;
 };
 

@@ -247,7 +247,7 @@ static void test_gone(void **state)
 			else if (how == 1)
 				fakewire_reset(&conn->wire);
 			else
-				http1_server_abort(conn->server);
+				http1_server_abort(&conn->server);
 			fakewire_settle();
 			assert_int_equal(n_calls, v[i].calls);
 			assert_int_equal(conn->closed, 1);
@@ -272,7 +272,7 @@ static void test_gone_and_finished_later(void **state)
 	fakewire_reset(&conn->wire);
 	fakewire_settle();
 	assert_true(calls[0].gone);
-	http1_server_abort(conn->server);
+	http1_server_abort(&conn->server);
 	fakewire_settle();
 	assert_int_equal(conn->closed, 0);
 	call_answer(&calls[0]); /* has no effect and does no harm */
@@ -459,7 +459,7 @@ static void test_tunnel_breaks(void **state)
 			fakewire_reset(&conn->wire);
 			fakewire_settle();
 		} else if (how == 1) {
-			http1_server_abort(conn->server);
+			http1_server_abort(&conn->server);
 		} else { /* it takes nothing of the last that there is */
 			conn->wire.blocked = true;
 			tunnel_say(k, "bye");
@@ -479,7 +479,7 @@ static void test_drain(void **state)
 {
 	(void)state;
 	begin(); /* idle: until the shorter time is up */
-	http1_server_drain(conn->server, 2 * NS_PER_S);
+	http1_server_drain(&conn->server, 2 * NS_PER_S);
 	fakewire_pass(NS_PER_S);
 	assert_open();
 	fakewire_pass(2 * NS_PER_S);
@@ -487,7 +487,7 @@ static void test_drain(void **state)
 	end();
 
 	begin(); /* a request that comes in time is the last */
-	http1_server_drain(conn->server, 2 * NS_PER_S);
+	http1_server_drain(&conn->server, 2 * NS_PER_S);
 	plan.body = "bye";
 	say("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
 	assert_said("Connection: close\r\n");
@@ -499,7 +499,7 @@ static void test_drain(void **state)
 	plan.when = LATER;
 	plan.body = "bye";
 	say("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-	http1_server_drain(conn->server, 2 * NS_PER_S);
+	http1_server_drain(&conn->server, 2 * NS_PER_S);
 	fakewire_pass(20 * NS_PER_S);
 	call_answer(&calls[0]);
 	fakewire_settle();
@@ -512,7 +512,7 @@ static void test_drain(void **state)
 	plan.body = "bye";
 	plan.keep_when_sent = true;
 	say("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-	http1_server_drain(conn->server, 2 * NS_PER_S);
+	http1_server_drain(&conn->server, 2 * NS_PER_S);
 	call_finish(&calls[0]);
 	fakewire_settle();
 	assert_not_said("Connection: close\r\n");
@@ -521,7 +521,7 @@ static void test_drain(void **state)
 
 	begin(); /* in the middle of a head, or behind an empty line */
 	say("\r\n");
-	http1_server_drain(conn->server, 2 * NS_PER_S);
+	http1_server_drain(&conn->server, 2 * NS_PER_S);
 	fakewire_pass(3 * NS_PER_S);
 	assert_int_equal(conn->closed, 1);
 	end();
@@ -533,7 +533,7 @@ static void test_abort_while_lingering(void **state)
 	begin();
 	say("GET / HTTP/1.0\r\n\r\n");
 	assert_lingers();
-	http1_server_abort(conn->server);
+	http1_server_abort(&conn->server);
 	fakewire_settle();
 	assert_int_equal(conn->closed, 1);
 	end();

@@ -235,12 +235,13 @@ static const struct client_ops ops = {
 static void visitor_init(size_t budget)
 {
 	static struct addr local;
+	static const struct conn_listener in = { .name = { "in", 2 } };
 	visitor_free();
 	guest = calloc(1, sizeof(*guest));
 	assert_non_null(guest);
 	guest->held = true;
 	guest->c = (struct client){ .ops = &ops, .head = &guest->head, .conn = &guest->conn };
-	guest->conn = (struct conn_info){ .local = &local, .listener = STR("in"), .peer_ip = "192.0.2.9", .peer_ip_len = 9, .requests = 1 };
+	guest->conn = (struct conn_info){ .local = &local, .listener = &in, .peer_ip = "192.0.2.9", .peer_ip_len = 9, .requests = 1 };
 	arena_init(&guest->c.arena, budget);
 }
 
