@@ -33,7 +33,8 @@ struct client_ops {
 	/* The response is complete. trailers may be NULL; dropped where the protocol or the client cannot take them. */
 	void (*end)(struct client *c, const struct fields *trailers);
 	/* After a head of 101, which ends the request and the response as messages: from here on on_body() and on_end() are
-	 * bytes of a tunnel and their end, body() and end() those in the other direction. NULL: this codec has no tunnels. */
+	 * bytes of a tunnel and their end, body() and end() those in the other direction. HTTP/2 says 200 for it, to a client
+	 * that it told of as one that asks by Upgrade (RFC 8441). NULL: this codec has no tunnels. */
 	void (*tunnel)(struct client *c);
 	/* The response cannot be completed: make sure that the client does not take it for whole. */
 	void (*abort)(struct client *c);
@@ -124,7 +125,7 @@ struct origin_ops {
 	void (*head)(struct origin *o, const struct request_head *h);
 	bool (*body)(struct origin *o, struct buf *data); /* true: full */
 	void (*end)(struct origin *o, const struct fields *trailers);
-	/* After a head of 101, as in client_ops. NULL: no tunnels. */
+	/* After a head of 101, as in client_ops. end() is of the tunnel only after this. NULL: no tunnels. */
 	void (*tunnel)(struct origin *o);
 	void (*hold)(struct origin *o); /* stop or go on delivering the response body */
 	void (*resume)(struct origin *o);
@@ -145,6 +146,7 @@ struct origin_events {
 	 * `from`; *n tells how many. SPLICE_UNABLE: no, come with on_body(), and do not ask again for this response. */
 	enum splice (*on_waiting)(struct origin *o, struct stream *from, uint64_t most, uint64_t *n);
 	void (*on_end)(struct origin *o, const struct fields *trailers);
+	/* After `full`: there is room again. In a tunnel after end(): all of it went out, or nothing will any more. */
 	void (*on_drained)(struct origin *o);
 	/* No further event comes. */
 	void (*on_fail)(struct origin *o, int err);

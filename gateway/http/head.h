@@ -106,6 +106,7 @@ struct request_head {
 	bool expect_continue; /* waits for 100 before it sends the body (RFC 9110 10.1.1) */
 	bool te_trailers;     /* said that it takes trailers */
 	bool upgrade;         /* asks for another protocol */
+	bool upgrade_only;    /* and nothing but that, or a refusal, is an answer: an extended CONNECT (RFC 8441) */
 };
 
 struct response_head {

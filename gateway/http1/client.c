@@ -372,8 +372,11 @@ static void conn_on_drained(struct stream *s)
 	struct http1_conn *c = s->data;
 	if (c->state != CONN_BUSY)
 		return;
-	if (c->tunnel && c->request_done && c->s.out.len == 0) {
+	if (c->tunnel && c->request_done) {
+		if (s->out.len || (s->flags & STREAM_OWED))
+			return; /* less full, but not empty */
 		stream_shut(s);
+		c->o.events->on_drained(&c->o);
 		return;
 	}
 	conn_await(c);
@@ -394,11 +397,13 @@ static void conn_on_fail(struct stream *s, int error)
 		c->why = NULL;
 	} else if (c->state == CONN_FREE) {
 		conn_gone(c, 0);
-	} else if (c->state == CONN_BUSY && c->response != RESPONSE_DONE) {
+	} else if (c->state == CONN_BUSY && (c->response != RESPONSE_DONE || c->tunnel)) {
 		/* the server may have answered before it stopped reading: that answer counts */
 		buf_fini(&s->out);
 		s->flags = (uint16_t)((s->flags & ~(STREAM_FAILED | STREAM_FULL | STREAM_TELL_EMPTY | STREAM_OWED)) | STREAM_RD);
 		c->deaf = true;
+		if (c->tunnel && c->request_done)
+			stream_tell_empty(s); /* there is nothing left to wait for */
 		conn_await(c);
 		conn_read(c);
 	}

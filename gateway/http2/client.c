@@ -53,7 +53,7 @@ static void conn_last_words(struct http2_conn *c)
 /* How a request fares whose connection breaks. */
 static int conn_lost_err(const struct conn_request *r, int err)
 {
-	if (r->phase == RESPONSE_BODY && (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET))
+	if (r->phase == RESPONSE_BODY && !r->tunnel && (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET))
 		return ERR_UPSTREAM_TRUNCATED;
 	return err;
 }

@@ -1,6 +1,8 @@
 /* Heads towards upstream servers and back. See the header. Any thread. */
 #include "http2/client_head.h"
 
+#include "http/upgrade.h"
+
 #define BIT(t) (UINT64_C(1) << (t))
 
 /* What does not exist in HTTP/2 (RFC 9113 8.2.2), and what is written from the head itself. */
@@ -14,7 +16,7 @@ static const uint64_t not_indexed = BIT(TOKEN_AUTHORIZATION) | BIT(TOKEN_COOKIE)
                                     BIT(TOKEN_X_FORWARDED_FOR) | BIT(TOKEN_FORWARDED) | BIT(TOKEN_TRACEPARENT);
 
 enum {
-	PAIRS_OWN = 6, /* pseudo-fields, te, content-length */
+	PAIRS_OWN = 7, /* pseudo-fields, te, content-length */
 	DIGITS_MAX = 20,
 	STATUS_DIGITS = 3
 };
@@ -36,12 +38,13 @@ static bool field_is_sent(const struct field *f)
 	return !(f->flags & FIELD_DROP) && !(not_sent >> f->token & 1);
 }
 
-static size_t put_fields(nghttp2_nv *v, const struct fields *f)
+/* but: bits of tokens that are left out as well. */
+static size_t put_fields(nghttp2_nv *v, const struct fields *f, uint64_t but)
 {
 	size_t n = 0;
 	for (uint32_t i = 0; i < f->n; i++) {
 		const struct field *e = &f->v[i];
-		if (!field_is_sent(e))
+		if (!field_is_sent(e) || (but >> e->token & 1))
 			continue;
 		v[n] = pair(field_name(e), field_value(e));
 		if (not_indexed >> e->token & 1)
@@ -97,12 +100,14 @@ int request_pairs(nghttp2_nv **out, size_t *n, const struct request_head *h, boo
 	if (!v || !path.len)
 		return ERR_NO_MEMORY;
 	*out = v;
-	*v++ = pair(STR(":method"), h->method_text);
+	*v++ = pair(STR(":method"), h->upgrade ? method_name(METHOD_CONNECT) : h->method_text);
+	if (h->upgrade)
+		*v++ = pair(STR(":protocol"), upgrade_protocol(&h->fields));
 	*v++ = pair(STR(":scheme"), https ? STR("https") : STR("http"));
 	if (h->authority.len)
 		*v++ = pair(STR(":authority"), h->authority);
 	*v++ = pair(STR(":path"), path);
-	v += put_fields(v, &h->fields);
+	v += put_fields(v, &h->fields, h->upgrade ? BIT(TOKEN_SEC_WEBSOCKET_KEY) : 0); /* RFC 8441 5 */
 	if (h->te_trailers)
 		*v++ = pair(STR("te"), STR("trailers"));
 	if (length_is_said(h)) {
@@ -121,7 +126,7 @@ int request_trailer_pairs(nghttp2_nv **out, size_t *n, const struct fields *f, s
 	if (!v)
 		return ERR_NO_MEMORY;
 	*out = v;
-	*n = put_fields(v, f);
+	*n = put_fields(v, f, 0);
 	for (size_t i = 0; i < *n; i++) {
 		sluice_str name = arena_str(a, str_n((const char *)v[i].name, v[i].namelen));
 		sluice_str value = arena_str(a, str_n((const char *)v[i].value, v[i].valuelen));
@@ -223,6 +228,23 @@ int response_end(struct response_builder *r, enum method m, bool end)
 	if (!r->has_status || r->h->status == 101 || (r->h->status < 200 && end))
 		return ERR_UPSTREAM_BAD_HEAD;
 	return response_framing(r, m, end);
+}
+
+int response_to_connect(struct response_head *h, const struct request_head *asked, struct arena *a)
+{
+	sluice_str key = upgrade_key(&asked->fields), protocol = upgrade_protocol(&asked->fields);
+	if (h->status >= 300)
+		return 0;
+	h->status = 101;
+	(void)fields_drop(&h->fields, token_name(TOKEN_SEC_WEBSOCKET_ACCEPT));
+	int err = fields_add(&h->fields, a, STR("Upgrade"), protocol);
+	if (err || !key.len || !upgrade_is_websocket(protocol))
+		return err;
+	char *accept = arena_alloc(a, UPGRADE_ACCEPT_LEN);
+	if (!accept)
+		return ERR_NO_MEMORY;
+	upgrade_make_accept(key, accept);
+	return fields_add(&h->fields, a, STR("Sec-WebSocket-Accept"), str_n(accept, UPGRADE_ACCEPT_LEN));
 }
 
 int response_end_trailers(struct head_builder *b)

@@ -9,7 +9,8 @@
 
 #include "http2/head.h"
 
-/* Pairs for the library, which copies what they point to, and makes names lower case. *v lies in the arena. ERR_NO_MEMORY. */
+/* Pairs for the library, which copies what they point to, and makes names lower case. *v lies in the arena. What asks for
+ * another protocol becomes an extended CONNECT (RFC 8441). ERR_NO_MEMORY. */
 must_use int request_pairs(nghttp2_nv **v, size_t *n, const struct request_head *h, bool https, struct arena *a);
 /* The same for trailers, whose text is copied into the arena as well; *n 0: none is left to send. */
 must_use int request_trailer_pairs(nghttp2_nv **v, size_t *n, const struct fields *f, struct arena *a);
@@ -27,7 +28,10 @@ void response_field(struct response_builder *r, sluice_str name, sluice_str valu
 /* The block is complete; end: and so is the response, which is one to m. 0, or ERR_UPSTREAM_BAD_HEAD,
  * ERR_UPSTREAM_BAD_FRAMING, ERR_UPSTREAM_HEAD_TOO_LARGE, ERR_NO_MEMORY. */
 must_use int response_end(struct response_builder *r, enum method m, bool end);
-/* The same for trailers that were built by head_begin_trailers(). */
+/* A final head answers an extended CONNECT: when it agrees, it becomes the 101 that answers `asked` in HTTP/1.1, with the
+ * accept for its key. ERR_NO_MEMORY. */
+must_use int response_to_connect(struct response_head *h, const struct request_head *asked, struct arena *a);
+/* The same as response_end() for trailers that were built by head_begin_trailers(). */
 must_use int response_end_trailers(struct head_builder *b);
 
 #endif

@@ -28,7 +28,8 @@ void conn_request_await(struct conn_request *r)
 	struct worker *w = r->conn->s.worker;
 	r->waits_since_ns = worker_now(w);
 	r->out_mark = r->conn->s.bytes_out;
-	if (!r->held && r->phase != RESPONSE_DONE && (r->request_done || r->o.answered || r->full))
+	bool due = r->asked ? !r->tunnel : r->request_done || r->o.answered || r->full;
+	if (due && !r->held && r->phase != RESPONSE_DONE)
 		worker_timer(w, &r->timer, r->conn->conf.response_ns);
 	else
 		timer_stop(&r->timer);
@@ -146,9 +147,10 @@ static void origin_head(struct origin *o, const struct request_head *h)
 	struct conn_request *r = request_of(o);
 	if (r->conn->state != CONN_OPEN || r->err)
 		return;
-	r->method = h->method;
-	r->request_done = h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0);
-	int err = conn_submit(r, h);
+	r->asked = h->upgrade ? h : NULL;
+	r->method = h->upgrade ? METHOD_CONNECT : h->method;
+	r->request_done = !r->asked && (h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0));
+	int err = conn_must_wait(r) ? 0 : conn_submit(r, h);
 	if (err)
 		conn_request_fail(r, err);
 }
@@ -189,8 +191,14 @@ static bool origin_body(struct origin *o, struct buf *data)
 static void origin_end(struct origin *o, const struct fields *trailers)
 {
 	struct conn_request *r = request_of(o);
+	if (r->tunnel && r->closed) /* nothing of it is left to wait for */
+		conn_request_news(r, NEWS_DRAINED);
 	if (!request_is_live(r))
 		return;
+	if (r->asked && !r->tunnel) { /* the head was all there is, unless the server agrees */
+		conn_request_await(r);
+		return;
+	}
 	if (!r->request_done && trailers && trailers->n) {
 		int err = request_trailer_pairs(&r->trailer_nv, &r->n_trailer_nv, trailers, o->arena);
 		if (err) {
@@ -202,6 +210,12 @@ static void origin_end(struct origin *o, const struct fields *trailers)
 	r->request_done = true;
 	conn_resume_body(r);
 	conn_request_await(r);
+}
+
+static void origin_tunnel(struct origin *o)
+{
+	const struct conn_request *r = request_of(o);
+	check(r->tunnel, "a tunnel that the server has not agreed to, in phase %u", r->phase);
 }
 
 static void origin_hold(struct origin *o)
@@ -262,6 +276,7 @@ static const struct origin_ops http2_origin_ops = {
 	.head = origin_head,
 	.body = origin_body,
 	.end = origin_end,
+	.tunnel = origin_tunnel,
 	.hold = origin_hold,
 	.resume = origin_resume,
 	.reclaim = origin_reclaim,

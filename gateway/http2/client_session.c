@@ -87,6 +87,19 @@ static void session_end_response(struct conn_request *r)
 	conn_request_news(r, 0);
 }
 
+/* The final head says whether there is a tunnel. */
+static int session_answer_connect(struct conn_request *r, struct response_head *h)
+{
+	int err = response_to_connect(h, r->asked, r->o.arena);
+	r->tunnel = !err && h->status == 101;
+	if (!err && !r->tunnel) { /* then our side has nothing more to say */
+		r->request_done = true;
+		conn_resume_body(r);
+	}
+	conn_request_await(r); /* a tunnel may be silent */
+	return err;
+}
+
 static void session_end_head(struct http2_conn *c, struct conn_request *r, bool end)
 {
 	struct response_head *h = r->head;
@@ -97,11 +110,17 @@ static void session_end_head(struct http2_conn *c, struct conn_request *r, bool 
 		session_refuse(r, err);
 		return;
 	}
+	if (r->asked && h->status >= 200)
+		err = session_answer_connect(r, h);
+	if (err) {
+		session_refuse(r, err);
+		return;
+	}
 	conn_request_news(r, NEWS_HEAD);
-	if (h->status < 200)
+	if (h->status < 200 && !r->tunnel)
 		return;
 	r->phase = RESPONSE_BODY;
-	r->left = h->body == BODY_LENGTH ? h->body_length : h->body == BODY_NONE ? 0 : LENGTH_UNKNOWN;
+	r->left = h->body == BODY_LENGTH ? h->body_length : h->body == BODY_NONE && !r->tunnel ? 0 : LENGTH_UNKNOWN;
 	if (end)
 		session_end_response(r);
 }
@@ -109,7 +128,8 @@ static void session_end_head(struct http2_conn *c, struct conn_request *r, bool 
 static void session_end_trailers(struct http2_conn *c, struct conn_request *r, bool end)
 {
 	int err = response_end_trailers(&c->builder.b);
-	if (!err && !end) /* RFC 9113 8.1: the second field section is the last */
+	/* RFC 9113 8.1: the second field section is the last; 8.5: and no such thing comes out of a tunnel */
+	if (!err && (!end || r->tunnel))
 		err = ERR_UPSTREAM_BAD_FRAMING;
 	if (err) {
 		session_refuse(r, err);
@@ -157,6 +177,19 @@ static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const u
 
 /* ---- the connection ----------------------------------------------------------------------------------------------- */
 
+/* Now it is known whether the server takes them. */
+static void session_submit_waiting(struct http2_conn *c)
+{
+	list_each(e, &c->requests) {
+		struct conn_request *r = container_of(e, struct conn_request, link);
+		int err = r->asked && !r->id && !r->err ? conn_submit(r, r->asked) : 0;
+		if (err)
+			conn_request_fail(r, err);
+		else if (r->asked)
+			conn_request_await(r);
+	}
+}
+
 static void session_on_settings(struct http2_conn *c)
 {
 	uint32_t max = nghttp2_session_get_remote_settings(c->h2, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
@@ -167,6 +200,7 @@ static void session_on_settings(struct http2_conn *c)
 			stream_no_deadline(&c->s);
 		else
 			stream_deadline(&c->s, c->conf.idle_ns);
+		session_submit_waiting(c);
 	}
 	c->changed = c->changed || max != c->peer_max;
 	c->peer_max = max;
@@ -206,7 +240,8 @@ static void session_on_reset(struct conn_request *r, uint32_t code)
 		r->o.untouched = true;
 		conn_request_fail(r, ERR_UPSTREAM_REFUSED);
 	} else {
-		conn_request_fail(r, r->phase == RESPONSE_BODY ? ERR_UPSTREAM_TRUNCATED : ERR_UPSTREAM_ABORTED);
+		int lost = r->tunnel ? ERR_UPSTREAM_RESET : ERR_UPSTREAM_TRUNCATED; /* RFC 8441 5: what it stands for */
+		conn_request_fail(r, r->phase == RESPONSE_BODY ? lost : ERR_UPSTREAM_ABORTED);
 	}
 }
 
@@ -218,7 +253,7 @@ static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void 
 		return 0;
 	r->closed = true;
 	buf_fini(&r->out);
-	if (r->full) { /* nobody takes it: what comes is thrown away */
+	if (r->full || (r->tunnel && r->request_done)) { /* nobody takes it: what comes is thrown away */
 		r->full = false;
 		conn_request_news(r, NEWS_DRAINED);
 	}
@@ -276,7 +311,8 @@ static int on_send_data(nghttp2_session *h2, nghttp2_frame *f, const uint8_t *he
 	conn_request_await(r);
 	if (r->full && r->out.len <= CONN_BODY_LOW) {
 		r->full = false;
-		conn_request_news(r, NEWS_DRAINED);
+		if (!(r->tunnel && r->request_done))
+			conn_request_news(r, NEWS_DRAINED);
 	}
 	return c->s.out.len >= STREAM_OUT_HIGH ? NGHTTP2_ERR_PAUSE : 0;
 }
@@ -295,6 +331,11 @@ static int on_frame_send(nghttp2_session *h2, const nghttp2_frame *f, void *user
 		if (r->out_start == OUT_UNKNOWN)
 			r->out_start = c->s.bytes_out + c->s.out.len;
 		r->o.bytes_out += HTTP2_FRAME_HEAD + f->hd.length;
+		break;
+	case NGHTTP2_DATA:
+		r = request_at(c, f->hd.stream_id);
+		if (r && r->tunnel && (f->hd.flags & NGHTTP2_FLAG_END_STREAM))
+			conn_request_news(r, NEWS_DRAINED);
 		break;
 	case NGHTTP2_GOAWAY:
 		if (f->goaway.error_code != NGHTTP2_NO_ERROR && !c->trouble) {
@@ -333,6 +374,8 @@ int conn_submit(struct conn_request *r, const struct request_head *h)
 	nghttp2_nv *v;
 	size_t n;
 
+	if (r->asked && !nghttp2_session_get_remote_settings(c->h2, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL))
+		return ERR_UPSTREAM_NO_TUNNEL;
 	int err = request_pairs(&v, &n, h, c->https, r->o.arena);
 	if (err)
 		return err;

@@ -50,6 +50,7 @@ struct conn_request {
 	struct grave grave;
 	struct timer timer;         /* the server's silence */
 	struct response_head *head; /* in the arena: being read, or to be told */
+	const struct request_head *asked; /* borrowed: of an extended CONNECT; NULL: it is none */
 	struct fields trailers;     /* of the response */
 	struct buf body;            /* arrived, not taken yet */
 	struct buf out;             /* of the request, not framed yet */
@@ -76,6 +77,7 @@ struct conn_request {
 	bool full;                  /* on_drained is owed */
 	bool deferred;              /* the library waits to be told that there is more to send */
 	bool keeping;               /* kept is complete */
+	bool tunnel;                /* the server has agreed: bytes without an end that is due */
 };
 
 struct http2_conn {
@@ -114,6 +116,11 @@ void conn_feed(struct http2_conn *c);
 void conn_pump(struct http2_conn *c);
 /* Hand a request to the library. 0, or why it does not take it. */
 must_use int conn_submit(struct conn_request *r, const struct request_head *h);
+/* Its head waits for the settings of the server, which say whether it takes an extended CONNECT. */
+static inline bool conn_must_wait(const struct conn_request *r)
+{
+	return r->asked && !r->conn->settled;
+}
 /* What the server sent for a request was taken: it may send that much more. */
 void conn_consume(struct conn_request *r, size_t n);
 void conn_resume_body(struct conn_request *r);

@@ -2,6 +2,7 @@
 #include "http2/head.h"
 
 #include "http/scan.h"
+#include "http/upgrade.h"
 #include "http/uri.h"
 
 #define BIT(t) (UINT64_C(1) << (t))
@@ -156,6 +157,14 @@ static void path_set(struct head_builder *b, sluice_str value)
 		b->h->target = text_copy(b, value);
 }
 
+static void protocol_set(struct head_builder *b, sluice_str value)
+{
+	if (str_is_token(value))
+		b->protocol = text_copy(b, value);
+	else
+		malformed(b, ERR_BAD_FIELD);
+}
+
 /* RFC 9113 8.3.1: each once, before all other fields, and no others. */
 static void pseudo_field(struct head_builder *b, sluice_str name, sluice_str value)
 {
@@ -185,6 +194,8 @@ static void pseudo_field(struct head_builder *b, sluice_str name, sluice_str val
 		b->known_scheme = str_ieq(value, STR("https")) || str_ieq(value, STR("http"));
 	else if (p == PSEUDO_AUTHORITY)
 		b->h->authority = text_copy(b, value);
+	else
+		protocol_set(b, value);
 }
 
 /* The first field that is no pseudo-field: the authority goes before it as Host, as everybody expects it. */
@@ -337,16 +348,36 @@ static int pseudo_check(struct head_builder *b)
 	unsigned has = b->pseudo;
 	if (!(has & PSEUDO_METHOD))
 		return ERR_BAD_REQUEST_LINE;
-	if (has & PSEUDO_PROTOCOL)
-		return h->method == METHOD_CONNECT && (has & both) == both ? 0 : ERR_BAD_FIELD;
+	if ((has & PSEUDO_PROTOCOL) && (h->method != METHOD_CONNECT || (has & both) != both))
+		return ERR_BAD_FIELD;
 	if (h->method == METHOD_CONNECT && !(has & PSEUDO_AUTHORITY))
 		return ERR_BAD_HOST;
-	if (h->method == METHOD_CONNECT)
+	if (h->method == METHOD_CONNECT && !(has & PSEUDO_PROTOCOL))
 		return has & both ? ERR_BAD_TARGET : 0;
 	if ((has & both) != both)
 		return ERR_BAD_TARGET;
 	/* origin form, or "*"; nothing that names a host a second time */
 	return h->target.len && (h->target.data[0] == '/' || str_eq(h->target, STR("*"))) ? 0 : ERR_BAD_TARGET;
+}
+
+/* What asks by Upgrade in HTTP/1.1. What follows the head is not its body, but what goes into the tunnel. */
+static int extended_connect(struct head_builder *b)
+{
+	struct request_head *h = b->h;
+	char key[UPGRADE_KEY_LEN];
+	if (seen_is(b, TOKEN_CONTENT_LENGTH))
+		return ERR_BAD_FRAMING;
+	h->method = METHOD_GET;
+	h->method_text = method_name(METHOD_GET);
+	h->body = BODY_NONE;
+	h->upgrade = h->upgrade_only = true;
+	line_add(b, TOKEN_UPGRADE, STR("upgrade"), b->protocol);
+	(void)fields_drop(&h->fields, token_name(TOKEN_SEC_WEBSOCKET_KEY)); /* has no meaning here: RFC 8441 5 */
+	if (upgrade_is_websocket(b->protocol)) {
+		upgrade_make_key(key);
+		line_add(b, TOKEN_SEC_WEBSOCKET_KEY, STR("sec-websocket-key"), str_n(key, sizeof(key)));
+	}
+	return b->err;
 }
 
 static int builder_malformed(struct head_builder *b, int err)
@@ -366,8 +397,8 @@ int head_end(struct head_builder *b, bool end)
 		return b->err;
 	if ((b->twice & single) && builder_malformed(b, ERR_BAD_FIELD))
 		return b->err;
-	if (b->pseudo & PSEUDO_PROTOCOL)
-		return ERR_UPGRADE_REFUSED;
+	if ((b->pseudo & PSEUDO_PROTOCOL) && builder_malformed(b, extended_connect(b)))
+		return b->err;
 	if (!b->known_scheme && h->method != METHOD_CONNECT)
 		return ERR_BAD_TARGET;
 	h->te_trailers = seen_is(b, TOKEN_TE);

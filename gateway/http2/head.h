@@ -3,7 +3,8 @@
  * rules as strict. docs/reference/http.md lists them. No I/O, no library. Any thread.
  *
  * What the rest of the gateway sees is as if the request had come by HTTP/1.1: :authority is a Host field as well, the
- * pieces of a cookie are one field, and names and values lie in the arena as "name: value\r\n" one behind the other.
+ * pieces of a cookie are one field, and names and values lie in the arena as "name: value\r\n" one behind the other. An
+ * extended CONNECT (RFC 8441) is a GET with an Upgrade field and, for WebSocket, a key of our own.
  */
 #ifndef HTTP2_HEAD_H
 #define HTTP2_HEAD_H
@@ -22,6 +23,7 @@ struct head_builder {
 	struct arena *arena;             /* borrowed */
 	const struct head_limits *limits; /* borrowed */
 	uint64_t once, twice;            /* bit for each enum token */
+	sluice_str protocol;             /* :protocol */
 	char *text, *text_end;           /* room for more lines, in the arena */
 	uint32_t size, n_fields, n_cookies;
 	int err;                         /* the first one; what follows is not looked at */
@@ -38,7 +40,7 @@ void head_field(struct head_builder *b, sluice_str name, sluice_str value);
 /*
  * The block is complete; end: and so is the request. 0, or the error, with h holding what was read so far, for the log:
  * ERR_BAD_REQUEST_LINE, ERR_BAD_FIELD, ERR_BAD_FRAMING, ERR_BAD_HOST, ERR_BAD_TARGET, ERR_BAD_EXPECTATION,
- * ERR_HEAD_TOO_LARGE, ERR_TOO_MANY_FIELDS, ERR_TARGET_TOO_LONG, ERR_UPGRADE_REFUSED (RFC 8441), ERR_NO_MEMORY.
+ * ERR_HEAD_TOO_LARGE, ERR_TOO_MANY_FIELDS, ERR_TARGET_TOO_LONG, ERR_NO_MEMORY.
  */
 must_use int head_end(struct head_builder *b, bool end);
 /* The same for trailers: those that must not be any are marked FIELD_DROP. ERR_BAD_FIELD, ERR_HEAD_TOO_LARGE,

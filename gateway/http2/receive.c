@@ -80,7 +80,8 @@ static void receive_head(struct http2_server *c, struct http2_request *rq, bool 
 		rq->reset_code = NGHTTP2_PROTOCOL_ERROR; /* RFC 9113 8.1.1 */
 	rq->bad = err;
 	rq->end_received = end;
-	rq->end_told = err || h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0);
+	rq->connect = !err && h->upgrade_only;
+	rq->end_told = err || (h->body == BODY_NONE && !rq->connect) || (h->body == BODY_LENGTH && h->body_length == 0);
 	rq->want_continue = !err && h->expect_continue && !rq->end_told;
 	if (!err)
 		receive_priority(c, rq);
@@ -103,7 +104,8 @@ static void receive_end(struct http2_request *rq)
 static void receive_trailers(struct http2_server *c, struct http2_request *rq, bool end)
 {
 	int err = head_end_trailers(&c->builder);
-	if (!end && !err) /* RFC 9113 8.1: the second field section is the last */
+	/* RFC 9113 8.1: the second field section is the last; 8.5: and no such thing goes into a tunnel */
+	if ((!end || rq->connect) && !err)
 		err = ERR_BAD_FRAMING;
 	if (err) {
 		request_fail(rq, err, NGHTTP2_PROTOCOL_ERROR);
@@ -193,12 +195,12 @@ static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const u
 	buf_append(&rq->body, (const char *)data, len);
 	if (rq->received > body_bound(rq)) /* RFC 9113 8.1.1 */
 		request_fail(rq, ERR_BAD_FRAMING, NGHTTP2_PROTOCOL_ERROR);
-	else if (c->conf->max_body && rq->received > c->conf->max_body)
+	else if (c->conf->max_body && rq->received > c->conf->max_body && !rq->connect)
 		request_fail(rq, ERR_BODY_TOO_LARGE, NGHTTP2_NO_ERROR);
 	else
 		request_tell(rq, TELL_BODY);
 	if (!rq->held)
-		request_watch(rq);
+		request_watch_body(rq);
 	return 0;
 }
 

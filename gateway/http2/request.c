@@ -20,10 +20,16 @@ static struct http2_request *request_of(struct client *c)
 
 static void request_on_due(struct timer *t);
 
-void request_watch(struct http2_request *rq)
+static void request_watch(struct http2_request *rq)
 {
 	struct http2_server *c = rq->server;
 	worker_timer(c->s->worker, &rq->timer, c->conf->body_ns);
+}
+
+void request_watch_body(struct http2_request *rq)
+{
+	if (!rq->tunnel) /* whose silence is the exchange's affair */
+		request_watch(rq);
 }
 
 struct http2_request *request_new(struct http2_server *c, int32_t id)
@@ -109,7 +115,8 @@ static uint64_t request_progress(const struct http2_request *rq)
 
 static bool request_has_unsent(const struct http2_request *rq)
 {
-	return rq->out.len || rq->response_done || rq->cut;
+	bool due = !rq->tunnel || rq->full; /* who opens no window for a little of a tunnel just says nothing yet */
+	return (rq->out.len && due) || rq->response_done || rq->cut;
 }
 
 static void request_watch_sending(struct http2_request *rq)
@@ -139,7 +146,7 @@ static void request_on_due(struct timer *t)
 			request_watch_sending(rq);
 		else
 			request_stalled(rq);
-	} else if (!rq->held && !rq->end_received && !rq->gone) {
+	} else if (!rq->held && !rq->end_received && !rq->gone && !rq->tunnel) {
 		stat_inc(STAT_TIMEOUT_BODY);
 		request_fail(rq, ERR_BODY_TIMEOUT, NGHTTP2_NO_ERROR);
 	}
@@ -169,6 +176,12 @@ void request_fail(struct http2_request *rq, int err, uint32_t code)
 	request_tell(rq, TELL_GONE);
 }
 
+/* The client may still send, though all of ours is said. */
+static bool request_is_half_open(const struct http2_request *rq)
+{
+	return rq->tunnel && !rq->end_received;
+}
+
 /* Both sides of a response's end: the exchange has said it, and the library has framed it. */
 static void request_check_sent(struct http2_request *rq)
 {
@@ -185,7 +198,7 @@ void request_framed(struct http2_request *rq)
 	rq->framed = true;
 	request_uncount(rq);
 	/* nobody wants the rest of the request (RFC 9113 8.1); and whoever was malformed shall hear it */
-	if (!rq->end_received || rq->reset_code != NGHTTP2_NO_ERROR) {
+	if ((!rq->end_received && !rq->tunnel) || rq->reset_code != NGHTTP2_NO_ERROR) {
 		rq->reset = true;
 		(void)nghttp2_submit_rst_stream(c->h2, NGHTTP2_FLAG_NONE, rq->id, rq->reset_code);
 	}
@@ -195,7 +208,7 @@ void request_framed(struct http2_request *rq)
 void request_closed(struct http2_request *rq)
 {
 	rq->closed = true;
-	if (rq->told && !rq->framed && !rq->reset)
+	if (rq->told && !rq->reset && (!rq->framed || request_is_half_open(rq)))
 		request_fail(rq, rq->client_reset ? ERR_CLIENT_GONE : ERR_CLIENT_PROTOCOL, NGHTTP2_NO_ERROR);
 	request_try_free(rq);
 }
@@ -252,7 +265,7 @@ static void request_dispatch(struct http2_request *rq)
 	}
 	if ((news & TELL_BODY) && !rq->finished && !rq->held && rq->body.len)
 		tell_body(rq);
-	if ((news & TELL_END) && !rq->finished && !rq->end_told && rq->body.len == 0)
+	if ((news & TELL_END) && !rq->finished && !rq->end_told && rq->body.len == 0 && (!rq->connect || rq->tunnel))
 		tell_end(rq);
 	if ((news & TELL_DRAINED) && !rq->finished)
 		rq->c.events->on_drained(&rq->c);
@@ -283,9 +296,16 @@ static void client_head(struct client *cl, const struct response_head *h)
 	enum method m = (enum method)rq->head.method;
 	nghttp2_nv stack[PAIRS_ON_STACK], *v = stack;
 	size_t n = write_pairs(h->fields.n);
+	struct response_head agreed;
 
-	if (request_is_dead(rq) || h->status == 101) /* RFC 9113 8.6: there is no such thing here */
+	if (request_is_dead(rq) || (h->status == 101 && !rq->connect)) /* RFC 9113 8.6: there is no such thing here */
 		return;
+	if (h->status == 101) { /* RFC 8441 5: said like this */
+		agreed = *h;
+		agreed.status = 200;
+		agreed.body = BODY_CHUNKED;
+		h = &agreed;
+	}
 	if (n > PAIRS_ON_STACK)
 		v = arena_alloc(&cl->arena, n * sizeof(*v));
 	if (!v || write_response(v, &n, h, m, &cl->arena) < 0) {
@@ -321,8 +341,8 @@ static void request_offer(struct http2_request *rq)
 static void request_cut(struct http2_request *rq)
 {
 	rq->response_done = false;
-	if (rq->reset_code == NGHTTP2_NO_ERROR)
-		rq->reset_code = NGHTTP2_INTERNAL_ERROR;
+	if (rq->reset_code == NGHTTP2_NO_ERROR) /* RFC 8441 5: the reset of a tunnel */
+		rq->reset_code = rq->tunnel ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR;
 	if (request_is_dead(rq) || !rq->has_body) {
 		request_reset(rq, rq->reset_code);
 		return;
@@ -378,6 +398,11 @@ static void client_end(struct client *cl, const struct fields *trailers)
 	request_watch_sending(rq);
 }
 
+static void client_tunnel(struct client *cl)
+{
+	request_of(cl)->tunnel = true;
+}
+
 static void client_abort(struct client *cl)
 {
 	struct http2_request *rq = request_of(cl);
@@ -409,7 +434,7 @@ static void client_resume(struct client *cl)
 	if (rq->body.len || rq->end_received)
 		request_tell(rq, TELL_BODY | (rq->end_received ? TELL_END : 0u));
 	if (!rq->end_received)
-		request_watch(rq);
+		request_watch_body(rq);
 }
 
 static void client_finish(struct client *cl)
@@ -424,6 +449,8 @@ static void client_finish(struct client *cl)
 	request_drop_body(rq);
 	if (!rq->response_done && !rq->cut)
 		request_cut(rq);
+	else if (rq->framed && request_is_half_open(rq))
+		request_reset(rq, NGHTTP2_CANCEL);
 	if (rq->closed || rq->reset)
 		request_uncount(rq);
 	server_wake(c);
@@ -434,6 +461,7 @@ static const struct client_ops http2_client_ops = {
 	.head = client_head,
 	.body = client_body,
 	.end = client_end,
+	.tunnel = client_tunnel,
 	.abort = client_abort,
 	.hold = client_hold,
 	.resume = client_resume,

@@ -57,7 +57,7 @@ static void server_cut(struct http2_server *c, enum server_state to, int err)
 	list_each_safe(e, &c->requests) {
 		struct http2_request *rq = container_of(e, struct http2_request, link);
 		rq->closed = true;
-		if (rq->told && (!rq->framed || to == SERVER_DEAD))
+		if (rq->told && (!rq->framed || to == SERVER_DEAD || (rq->tunnel && !rq->end_received)))
 			request_fail(rq, err, NGHTTP2_NO_ERROR);
 		request_try_free(rq);
 	}

@@ -94,7 +94,9 @@ static int on_frame_send(nghttp2_session *h2, const nghttp2_frame *f, void *user
 		}
 		break;
 	case NGHTTP2_RST_STREAM: /* what we do of our own accord is none of its doing */
-		if (f->rst_stream.error_code != NGHTTP2_NO_ERROR && f->rst_stream.error_code != NGHTTP2_INTERNAL_ERROR)
+		rq = session_request(c, f->hd.stream_id);
+		if (f->rst_stream.error_code != NGHTTP2_NO_ERROR && f->rst_stream.error_code != NGHTTP2_INTERNAL_ERROR &&
+		    !(rq && rq->tunnel && f->rst_stream.error_code == NGHTTP2_CANCEL))
 			session_count_reset(c);
 		break;
 	default:
@@ -173,6 +175,7 @@ void session_new(struct http2_server *c)
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP2_STREAM_WINDOW },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, c->conf->max_head },
 		{ NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
+		{ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 }, /* always: which tunnels there are is a matter of routes */
 	};
 	(void)pthread_once(&session_once, session_set_up);
 	meter_init(&c->meter, c->conf->max_head);

@@ -69,6 +69,8 @@ struct http2_request {
 	bool held;
 	bool gone;          /* on_gone was called: no event any more */
 	bool want_continue; /* the client waits for 100 */
+	bool connect;       /* an extended CONNECT: what follows the head is for the tunnel, if there will be one */
+	bool tunnel;        /* and there is */
 	bool end_received;  /* END_STREAM */
 	bool end_told;      /* on_end was called, or there is nothing to tell */
 	bool has_trailers;
@@ -145,7 +147,7 @@ void request_fail(struct http2_request *rq, int err, uint32_t code);
 void request_framed(struct http2_request *rq);
 /* The library forgets the stream. */
 void request_closed(struct http2_request *rq);
-void request_watch(struct http2_request *rq); /* the next sign of life is due in time */
+void request_watch_body(struct http2_request *rq); /* more of the body is due in time */
 void request_reset(struct http2_request *rq, uint32_t code);
 void request_try_free(struct http2_request *rq);
 void requests_dispatch(struct http2_server *c);

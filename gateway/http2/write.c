@@ -6,7 +6,7 @@
 /* What does not exist here, and what the codec says itself. */
 static const uint64_t not_sent = BIT(TOKEN_CONNECTION) | BIT(TOKEN_KEEP_ALIVE) | BIT(TOKEN_PROXY_CONNECTION) |
                                  BIT(TOKEN_TRANSFER_ENCODING) | BIT(TOKEN_UPGRADE) | BIT(TOKEN_TE) |
-                                 BIT(TOKEN_HTTP2_SETTINGS) | BIT(TOKEN_CONTENT_LENGTH);
+                                 BIT(TOKEN_HTTP2_SETTINGS) | BIT(TOKEN_CONTENT_LENGTH) | BIT(TOKEN_SEC_WEBSOCKET_ACCEPT);
 
 enum { DIGITS_MAX = 20, STATUS_DIGITS = 3 };
 

@@ -188,6 +188,10 @@ static void exchange_route(struct exchange *x)
 	x->px.route_name = x->route->name;
 	if (x->route->upstream >= 0)
 		x->px.upstream_name = x->view->snap->upstreams[x->route->upstream].conf->name;
+	if (h->upgrade_only && !tunnel_is_allowed(x)) { /* there is no other answer to it, RFC 9220 3 */
+		respond_error(x, ERR_UPGRADE_REFUSED);
+		return;
+	}
 	exchange_set_state(x, EXCHANGE_REQUEST_HOOKS);
 	exchange_after_request_hooks(x, run_request(&x->px, &x->route->chain));
 }

@@ -60,6 +60,7 @@ struct exchange {
 	bool own_answer;            /* the response is Sluice's, not the upstream's */
 	bool upgrade;               /* the request asks for a protocol that the route lets through */
 	bool tunnel_sent;           /* TUNNEL: the client has all that the upstream will ever send */
+	bool tunnel_passed;         /* TUNNEL: and the upstream all from the client */
 	bool gone;                  /* no more events from the client */
 	bool retried;
 	uint64_t sent_ns;           /* the request went to the server asked last */
@@ -96,6 +97,8 @@ void forward_response(struct exchange *x);
 /* tunnel.c */
 /* Whether the request may become a tunnel: its Upgrade field names one protocol, and the route lists it. */
 bool tunnel_is_allowed(const struct exchange *x);
+/* Whether the handshake is one: that of WebSocket has a key. */
+bool tunnel_is_well_asked(const struct exchange *x);
 /* Whether a 101 is the answer to what was asked. */
 bool tunnel_is_agreed(const struct exchange *x, const struct response_head *h);
 /* The response hooks are through: the 101 goes to the client, and bytes flow. */
@@ -105,6 +108,7 @@ void tunnel_from_upstream(struct exchange *x, struct buf *data);
 void tunnel_client_ended(struct exchange *x);
 void tunnel_upstream_ended(struct exchange *x);
 void tunnel_client_sent(struct exchange *x);
+void tunnel_upstream_sent(struct exchange *x);
 /* At the end, in any state. */
 void tunnel_fini(struct exchange *x);
 /* The gateway stops: say goodbye on every tunnel whose protocol has a word for it. */

@@ -19,12 +19,23 @@ static struct exchange *exchange_of_call(struct upstream_call *c)
 
 /* ---- events of the origin ----------------------------------------------------------------------------------------- */
 
+/* Why a head is not to be passed on; 0: it is. */
+static int forward_judge(const struct exchange *x, const struct response_head *h)
+{
+	if (h->status == 101)
+		return tunnel_is_agreed(x, h) ? 0 : ERR_UPSTREAM_BAD_HEAD;
+	/* to an extended CONNECT any 2xx says that there is a tunnel */
+	bool yes = h->status >= 200 && h->status < 300;
+	return yes && x->px.request->upgrade_only ? ERR_UPSTREAM_NO_TUNNEL : 0;
+}
+
 static void forward_on_head(struct origin *o, struct response_head *h)
 {
 	struct exchange *x = o->user;
-	if (h->status == 101 && !tunnel_is_agreed(x, h)) {
-		forward_stop(x, ERR_UPSTREAM_BAD_HEAD);
-		respond_error(x, ERR_UPSTREAM_BAD_HEAD);
+	int err = forward_judge(x, h);
+	if (err) {
+		forward_stop(x, err);
+		respond_error(x, err);
 		return;
 	}
 	if (h->status < 200 && h->status != 101) {
@@ -105,6 +116,8 @@ static void forward_on_drained(struct origin *o)
 	struct client *c = x->px.client;
 	if (!x->request_done && !x->gone)
 		c->ops->resume(c);
+	if (x->state == EXCHANGE_TUNNEL)
+		tunnel_upstream_sent(x); /* last: it may be over */
 }
 
 /* What was passed on of the body is kept for the next server. */
@@ -130,12 +143,14 @@ static void forward_on_fail(struct origin *o, int err)
 {
 	struct exchange *x = o->user;
 	bool again = x->state == EXCHANGE_FORWARD && forward_is_safe(x, err);
+	/* where the server chose HTTP/2 but has no tunnels there, HTTP/1.1 may have */
+	bool other = again && err == ERR_UPSTREAM_NO_TUNNEL && upstream_want_http1(&x->call);
 	/* not the server, the connection is at fault: a new one is another try */
 	bool lost = again && o->reused && (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET);
 	bool fresh = lost || (again && o->untouched);
 
 	forward_stop(x, err);
-	if (again && (lost || upstream_may_retry(&x->call))) {
+	if (again && (lost || other || upstream_may_retry(&x->call))) {
 		x->retried = true;
 		stat_inc(STAT_UPSTREAM_RETRIES);
 		if (!x->request_done)
@@ -219,6 +234,10 @@ void forward_start(struct exchange *x)
 		x->call.proxy_header = who_proxy_header(x, version);
 	if (fields_for_upstream(x) < 0 || x->px.arena->failed) {
 		respond_error(x, ERR_NO_MEMORY);
+		return;
+	}
+	if (x->upgrade && !tunnel_is_well_asked(x)) {
+		respond_error(x, ERR_BAD_FIELD);
 		return;
 	}
 	exchange_set_state(x, EXCHANGE_CONNECT);

@@ -98,6 +98,10 @@ void respond_plugin(struct exchange *x)
 {
 	const struct run_answer *a = &x->px.answer;
 	sluice_str body = a->body, type = a->content_type;
+	if (x->px.request->upgrade_only && a->status >= 200 && a->status < 300) { /* would say that there is a tunnel */
+		respond_error(x, ERR_UPGRADE_REFUSED);
+		return;
+	}
 	if (a->code) {
 		x->code = a->code;
 		/* the title says what kind of thing happened, the detail what happened this time (RFC 9457 3.1) */

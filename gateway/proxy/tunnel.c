@@ -4,6 +4,7 @@
  * WebSocket the gateway knows where frames end, so that it can say goodbye when it stops.
  */
 #include "base/log.h"
+#include "http/upgrade.h"
 #include "proxy/exchange.h"
 #include "proxy/websocket.h"
 
@@ -18,30 +19,13 @@ struct tunnel {
 	struct websocket from_client, from_upstream;
 };
 
-static sluice_str tunnel_protocol(const struct fields *f)
-{
-	const struct field *found = NULL;
-	/* Upgrade is hop-by-hop and therefore marked as dropped: look at it all the same */
-	for (uint32_t i = 0; i < f->n; i++) {
-		if (f->v[i].token != TOKEN_UPGRADE)
-			continue;
-		if (found)
-			return STR_NONE;
-		found = &f->v[i];
-	}
-	sluice_str rest = found ? field_value(found) : STR_NONE, item, more;
-	if (!str_list_next(&rest, &item) || str_list_next(&rest, &more))
-		return STR_NONE;
-	return item;
-}
-
 bool tunnel_is_allowed(const struct exchange *x)
 {
 	const struct request_head *h = x->px.request;
 	const sluice_strs *names = &x->route->conf->upgrade;
 	if (!h->upgrade || !x->request_done || names->n == 0 || !x->px.client->ops->tunnel)
 		return false;
-	sluice_str protocol = tunnel_protocol(&h->fields);
+	sluice_str protocol = upgrade_protocol(&h->fields);
 	for (size_t i = 0; i < names->n; i++) {
 		if (protocol.len && str_ieq(protocol, names->v[i]))
 			return true;
@@ -49,10 +33,25 @@ bool tunnel_is_allowed(const struct exchange *x)
 	return false;
 }
 
+bool tunnel_is_well_asked(const struct exchange *x)
+{
+	const struct fields *f = &x->px.request->fields;
+	return !upgrade_is_websocket(upgrade_protocol(f)) || upgrade_key(f).len;
+}
+
 bool tunnel_is_agreed(const struct exchange *x, const struct response_head *h)
 {
-	sluice_str asked = tunnel_protocol(&x->px.request->fields), got = tunnel_protocol(&h->fields);
-	return x->upgrade && got.len && str_ieq(asked, got);
+	const struct request_head *rh = x->px.request;
+	sluice_str asked = upgrade_protocol(&rh->fields), got = upgrade_protocol(&h->fields);
+	char accept[UPGRADE_ACCEPT_LEN];
+	if (!x->upgrade || !got.len || !str_ieq(asked, got))
+		return false;
+	if (!rh->upgrade_only || !upgrade_is_websocket(asked))
+		return true;
+	/* the key is our own: nobody else looks whether the answer fits (RFC 6455 4.1) */
+	const struct field *f = fields_find(&h->fields, TOKEN_SEC_WEBSOCKET_ACCEPT);
+	upgrade_make_accept(upgrade_key(&rh->fields), accept);
+	return f && str_eq(field_value(f), str_n(accept, sizeof(accept)));
 }
 
 static void tunnel_on_due(struct timer *t)
@@ -84,7 +83,7 @@ void tunnel_begin(struct exchange *x)
 	}
 	u->x = x;
 	u->idle_ns = upstream_conf_of(x->view->upstreams[x->route->upstream])->timeouts.tunnel * NS_PER_MS;
-	u->is_websocket = str_ieq(tunnel_protocol(&x->px.request->fields), STR("websocket"));
+	u->is_websocket = upgrade_is_websocket(upgrade_protocol(&x->px.request->fields));
 	timer_init(&u->timer, tunnel_on_due);
 	list_push(&x->proxy->tunnels, &u->link);
 	x->tunnel = u;
@@ -199,7 +198,7 @@ void tunnel_from_upstream(struct exchange *x, struct buf *data)
 
 static void tunnel_maybe_over(struct exchange *x)
 {
-	if (x->request_done && x->origin_done && x->tunnel_sent)
+	if (x->request_done && x->origin_done && x->tunnel_sent && x->tunnel_passed)
 		exchange_complete(x);
 }
 
@@ -228,6 +227,14 @@ void tunnel_upstream_ended(struct exchange *x)
 void tunnel_client_sent(struct exchange *x)
 {
 	x->tunnel_sent = true;
+	tunnel_maybe_over(x);
+}
+
+void tunnel_upstream_sent(struct exchange *x)
+{
+	if (!x->tunnel->left_upstream) /* there is room again, nothing more */
+		return;
+	x->tunnel_passed = true;
 	tunnel_maybe_over(x);
 }
 

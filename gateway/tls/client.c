@@ -269,3 +269,10 @@ void *tls_client_start(struct tls_client *c, unsigned worker, const char *host, 
 		slot->client = c->id;
 	return t;
 }
+
+void tls_client_offer_http1(void *state)
+{
+	static const unsigned char http1[] = "\x08http/1.1";
+	struct tls *t = state;
+	check(SSL_set_alpn_protos(t->ssl, http1, sizeof(http1) - 1) == 0, "out of memory: %s", "protocols");
+}

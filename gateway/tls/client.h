@@ -37,5 +37,7 @@ void tls_client_identity(const struct tls_client *c, uint64_t out[2]);
 /* The state of one more connection, for a stream with transport_tls. host: a name or an IP address, the one to verify unless
  * server_name is set; IP addresses are not sent as SNI. slot: NULL: no session is resumed or kept. Thread of that worker. */
 must_use void *tls_client_start(struct tls_client *c, unsigned worker, const char *host, struct tls_session_slot *slot);
+/* Before the stream begins: offer HTTP/1.1 alone by ALPN, whatever the client offers otherwise. */
+void tls_client_offer_http1(void *state);
 
 #endif

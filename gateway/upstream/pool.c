@@ -105,7 +105,7 @@ static uint32_t link_expects(const struct link *l)
 {
 	const struct endpoint *e = l->endpoint;
 	uint32_t n = e->last_limit ? e->last_limit : STREAMS_EXPECTED;
-	if (l->conf.protocol == LINK_HTTP1 || (l->conf.protocol == LINK_EITHER && e->chose_http1))
+	if (link_is_http1(l->conf.protocol) || (l->conf.protocol == LINK_EITHER && e->chose_http1))
 		return 1;
 	return n < l->conf.max_streams ? n : l->conf.max_streams;
 }
@@ -362,7 +362,7 @@ struct link *pool_take(struct endpoint *e, const struct link_conf *conf, sluice_
 	uint64_t own[2];
 	unsigned others = 0;
 	header_hash(header, own);
-	if (conf->protocol != LINK_HTTP1) {
+	if (!link_is_http1(conf->protocol)) {
 		struct link *l = pool_take_shared(e, conf);
 		if (l) {
 			e->n_reused++;
@@ -406,7 +406,7 @@ struct origin *pool_begin(struct link *l, const struct origin_events *events, vo
 /* One that is being made, and is good for one more. */
 static struct link *pool_join(struct endpoint *e, const struct link_conf *conf)
 {
-	if (conf->protocol == LINK_HTTP1)
+	if (link_is_http1(conf->protocol))
 		return NULL;
 	list_each(at, &e->opening) {
 		struct link *l = container_of(at, struct link, at);
@@ -427,11 +427,13 @@ static int link_connect(struct link *l, struct tls_client *tls, sluice_str heade
 
 	if (tls && !session)
 		return ERR_UPSTREAM_TLS;
+	if (tls && l->conf.protocol == LINK_HTTP1_CHOSEN)
+		tls_client_offer_http1(session);
 	if (header.len) {
 		session = proxy_writer_new(header, t, session);
 		t = &transport_proxy_writer;
 	}
-	if (l->conf.protocol == LINK_HTTP1) {
+	if (link_is_http1(l->conf.protocol)) {
 		l->h1 = http1_conn_open(w, &e->key.addr, t, session, conf, &http1_owner, l, &err);
 		return l->h1 ? 0 : err;
 	}

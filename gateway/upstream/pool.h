@@ -14,13 +14,23 @@
 #include "http2/client.h"
 #include "upstream/endpoint.h"
 
-enum link_protocol { LINK_HTTP1, LINK_HTTP2, LINK_EITHER /* the server chooses, by ALPN */ };
+enum link_protocol {
+	LINK_HTTP1,
+	LINK_HTTP2,
+	LINK_EITHER,      /* the server chooses, by ALPN */
+	LINK_HTTP1_CHOSEN /* it would, but we do */
+};
+
+static inline bool link_is_http1(enum link_protocol p)
+{
+	return p == LINK_HTTP1 || p == LINK_HTTP1_CHOSEN;
+}
 
 /* Connections are alike when this is the same. */
 struct link_conf {
 	struct http1_conn_conf http1;
 	uint32_t protocol;    /* enum link_protocol */
-	uint32_t max_streams; /* not HTTP1 */
+	uint32_t max_streams; /* not of HTTP/1.1 */
 };
 
 enum link_state {

@@ -147,7 +147,10 @@ static int call_without_server(struct upstream_call *c, enum balance_result r)
 static int call_go(struct upstream_call *c)
 {
 	struct upstream *u = c->upstream;
+	struct link_conf conf = u->link_conf;
 
+	if (c->http1)
+		conf.protocol = LINK_HTTP1_CHOSEN;
 	while (c->tries <= u->conf->retries) {
 		struct slot *slot = NULL;
 		struct link *l = NULL;
@@ -159,11 +162,11 @@ static int call_go(struct upstream_call *c)
 		c->trial = endpoint_begin_trial(c->endpoint);
 		c->connect_ns = 0;
 		if (!c->fresh || !pool_may_open(c->endpoint))
-			l = pool_take(c->endpoint, &u->link_conf, c->proxy_header);
+			l = pool_take(c->endpoint, &conf, c->proxy_header);
 		c->reused = l != NULL;
 		if (l)
 			return call_ready(c, l);
-		int err = pool_open(c->endpoint, &u->link_conf, u->tls, c->proxy_header, &c->ask);
+		int err = pool_open(c->endpoint, &conf, u->tls, c->proxy_header, &c->ask);
 		if (!err) {
 			call_set_state(c, UPSTREAM_CALL_OPENING);
 			return 0;
@@ -247,6 +250,14 @@ bool upstream_may_retry(const struct upstream_call *c)
 {
 	const struct upstream *u = c->upstream;
 	return u && c->tries <= u->conf->retries && balance_has_untried(&u->balance, c->tried, c->tries);
+}
+
+bool upstream_want_http1(struct upstream_call *c)
+{
+	if (c->upstream->link_conf.protocol != LINK_EITHER || c->http1)
+		return false;
+	c->origin->untouched = true;
+	return c->http1 = true;
 }
 
 /* Whether it says something about the server. */

@@ -68,6 +68,7 @@ struct upstream_call {
 	/* Of upstream/ alone. */
 	uint8_t state;               /* enum upstream_call_state */
 	bool fresh;
+	bool http1;                  /* over HTTP/1.1, though the server would choose */
 	bool trial;                  /* it is the one request that tries a server which was down */
 	int last_err;
 	struct upstream *upstream;   /* borrowed: lives as long as the snapshot the owner holds */
@@ -96,6 +97,9 @@ must_use int upstream_open(struct upstream_call *c, struct upstream *u, const st
                            struct arena *arena, bool fresh);
 /* Whether one more upstream_open() could reach a server not tried yet. */
 bool upstream_may_retry(const struct upstream_call *c);
+/* Before upstream_report(), of a request that only HTTP/1.1 can carry: if the server was asked over HTTP/2 because it chose
+ * so, the next upstream_open() asks it over HTTP/1.1, and this was no try. False: it cannot be helped. */
+bool upstream_want_http1(struct upstream_call *c);
 /*
  * How the request ended: 0, or what went wrong (enum err). Owed once for every time the call became ready, before
  * origin->ops->release(). Answers of any status are 0, and failures of the client's side are neither for nor against the

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
+#include "http/upgrade.h"
 #include "http2/limits.h"
 #include "http2/memory.h"
 #include "http2/server.h"
@@ -58,6 +59,22 @@ static void answer(struct call *call)
 	call->c->ops->end(call->c, NULL);
 }
 
+static void answer_tunnel(struct call *call)
+{
+	struct response_head h = { .status = 101, .body = BODY_NONE };
+	struct client *c = call->c;
+	struct buf b;
+	buf_init(&b);
+	buf_append(&b, "hello", 5);
+	call->answered = true;
+	c->ops->head(c, &h);
+	c->ops->tunnel(c);
+	c->ops->resume(c);
+	(void)c->ops->body(c, &b);
+	if (n_calls % 2)
+		c->ops->end(c, NULL);
+}
+
 static void finish(struct call *call)
 {
 	struct client *c = call->c;
@@ -81,6 +98,8 @@ static void on_end(struct client *c, const struct fields *trailers)
 		check(str_is_token(field_name(&trailers->v[i])) && str_is_field_value(field_value(&trailers->v[i])), "trailer %u", i);
 	if (!call->answered && (mode & MODE_MASK) == MODE_AT_END)
 		answer(call);
+	else if (c->head->upgrade && !call->sent)
+		c->ops->end(c, NULL);
 }
 
 static void on_drained(struct client *c)
@@ -127,15 +146,18 @@ static struct call *begin(struct client *c)
 static void check_head(const struct request_head *h)
 {
 	check(str_is_token(h->method_text) && h->version == 20 && h->host.len, "a head without method or host");
-	check(h->body != BODY_CLOSE && h->keep_alive && !h->upgrade, "body %u", h->body);
+	check(h->body != BODY_CLOSE && h->keep_alive && h->upgrade == h->upgrade_only, "body %u", h->body);
+	check(!h->upgrade || (h->method == METHOD_GET && h->body == BODY_NONE && upgrade_protocol(&h->fields).len), "no upgrade");
+	check(!h->upgrade || !upgrade_is_websocket(upgrade_protocol(&h->fields)) || upgrade_key(&h->fields).len, "no key");
 	for (uint32_t i = 0; i < h->fields.n; i++) {
 		const struct field *f = &h->fields.v[i];
 		check(str_is_token(field_name(f)) && str_is_field_value(field_value(f)), "field %u", i);
 		check(f->token == (uint16_t)token_find(f->name, f->name_len), "token of field %u", i);
-		check(f->flags == FIELD_LINE && f->value == f->name + f->name_len + 2 && memcmp(f->name + f->name_len, ": ", 2) == 0 &&
+		check((f->flags == FIELD_LINE || f->token == TOKEN_SEC_WEBSOCKET_KEY) && f->value == f->name + f->name_len + 2 && memcmp(f->name + f->name_len, ": ", 2) == 0 &&
 		              memcmp(f->value + f->value_len, "\r\n", 2) == 0,
 		      "field %u is no line", i);
 		check(f->token == TOKEN_OTHER || !(token_flags((enum token)f->token) & TOKEN_HOP) || f->token == TOKEN_TE ||
+		              (f->token == TOKEN_UPGRADE && h->upgrade) ||
 		              f->token == TOKEN_TRAILER || f->token == TOKEN_HTTP2_SETTINGS ||
 		              f->token == TOKEN_PROXY_AUTHENTICATE || f->token == TOKEN_PROXY_AUTHORIZATION,
 		      "field %u is of a connection", i);
@@ -148,7 +170,12 @@ static void on_request(void *ctx, struct client *c)
 	(void)ctx;
 	check_head(c->head);
 	bool whole = c->head->body == BODY_NONE || (c->head->body == BODY_LENGTH && c->head->body_length == 0);
-	call->ended = whole;
+	call->ended = whole && !c->head->upgrade;
+	if (c->head->upgrade) {
+		if ((mode & MODE_MASK) != MODE_LATE)
+			answer_tunnel(call);
+		return;
+	}
 	if ((mode & MODE_MASK) != MODE_NEVER)
 		c->ops->resume(c);
 	if ((mode & MODE_MASK) == MODE_ANSWER || ((mode & MODE_MASK) == MODE_AT_END && whole))

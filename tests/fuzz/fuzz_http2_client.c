@@ -21,13 +21,15 @@ enum mode {
 	MODE_LITTLE = 1 << 3,  /* and has little memory */
 	MODE_BLOCK = 1 << 4,   /* the server does not read */
 	MODE_RESET = 1 << 5,   /* the connection breaks instead of ending */
-	MODE_TIME = 1 << 6     /* passes */
+	MODE_TIME = 1 << 6,    /* passes */
+	MODE_TUNNEL = 1 << 7   /* some ask for another protocol */
 };
 enum { WAYS = 6, PREFACE = 24 };
 
 struct way {
 	struct origin *o;
 	struct arena arena;
+	bool asks, tunnel; /* for another protocol; and it is agreed to */
 	bool head, over;
 	uint64_t left; /* of a body whose length is known; UINT64_MAX: it is not */
 };
@@ -52,15 +54,39 @@ static void check_fields(const struct fields *f)
 		check(str_is_token(field_name(&f->v[i])) && str_is_field_value(field_value(&f->v[i])), "field %u", i);
 }
 
+static void push(struct way *v, size_t n)
+{
+	struct buf b;
+	buf_init(&b);
+	while (n) {
+		size_t room;
+		char *at = buf_reserve(&b, 1, &room);
+		size_t take = room < n ? room : n;
+		memset(at, 'x', take);
+		buf_commit(&b, take);
+		n -= take;
+	}
+	(void)v->o->ops->body(v->o, &b);
+	check(b.len == 0, "%zu bytes were not taken", b.len);
+}
+
 static void on_head(struct origin *o, struct response_head *h)
 {
 	struct way *v = o->user;
-	check(!v->over && !v->head && h->status >= 100 && h->status <= 599 && h->status != 101, "a head of %u", h->status);
+	v->tunnel = h->status == 101 && v->asks;
+	check(!v->over && !v->head && h->status >= 100 && h->status <= 599, "a head of %u", h->status);
+	check(h->status != 101 || v->tunnel, "a tunnel that nobody %s", "asked for");
+	check(!v->asks || h->status < 200 || h->status >= 300, "%u, and no tunnel", h->status);
 	check_fields(&h->fields);
-	if (h->status < 200)
+	if (h->status < 200 && !v->tunnel)
 		return;
 	v->head = true;
-	v->left = h->body == BODY_LENGTH ? h->body_length : h->body == BODY_NONE ? 0 : UINT64_MAX;
+	v->left = h->body == BODY_LENGTH ? h->body_length : h->body == BODY_NONE && !v->tunnel ? 0 : UINT64_MAX;
+	if (v->tunnel) {
+		o->ops->tunnel(o);
+		push(v, 100000);
+		o->ops->end(o, NULL);
+	}
 	if (mode & MODE_LEAVE)
 		way_release(v);
 	else if (mode & MODE_HOLD)
@@ -105,20 +131,16 @@ static const struct origin_events events = {
 	.on_head = on_head, .on_body = on_body, .on_end = on_end, .on_drained = on_drained, .on_fail = on_fail
 };
 
-static void push(struct way *v, size_t n)
+static struct request_head *upgrade_head(void)
 {
-	struct buf b;
-	buf_init(&b);
-	while (n) {
-		size_t room;
-		char *at = buf_reserve(&b, 1, &room);
-		size_t take = room < n ? room : n;
-		memset(at, 'x', take);
-		buf_commit(&b, take);
-		n -= take;
-	}
-	(void)v->o->ops->body(v->o, &b);
-	check(b.len == 0, "%zu bytes were not taken", b.len);
+	static struct field fields[] = {
+		{ .name = "Upgrade", .name_len = 7, .value = "websocket", .value_len = 9, .token = TOKEN_UPGRADE, .flags = FIELD_DROP },
+		{ .name = "Sec-WebSocket-Key", .name_len = 17, .value = "dGhlIHNhbXBsZSBub25jZQ==", .value_len = 24,
+		  .token = TOKEN_SEC_WEBSOCKET_KEY },
+	};
+	static struct request_head h = { .method_text = { "GET", 3 }, .method = METHOD_GET, .path = { "/", 1 },
+		                         .authority = { "a.test", 6 }, .upgrade = true, .fields = { fields, 2, 2 } };
+	return &h;
 }
 
 static void begin(unsigned i)
@@ -127,10 +149,10 @@ static void begin(unsigned i)
 	struct way *v = &ways[i];
 	struct request_head h = { .method_text = methods[i % 3], .method = (uint8_t)method_find(methods[i % 3]), .path = STR("/"),
 		                  .authority = STR("a.test"), .body = i % 3 == 1 ? BODY_CHUNKED : BODY_NONE };
-	*v = (struct way){ .left = UINT64_MAX };
+	*v = (struct way){ .left = UINT64_MAX, .asks = i % 3 == 0 && (mode & MODE_TUNNEL) };
 	arena_init(&v->arena, mode & MODE_LITTLE ? 4096 : 65536);
 	v->o = http2_conn_begin(conn, &events, v, &v->arena, i > 0);
-	v->o->ops->head(v->o, &h);
+	v->o->ops->head(v->o, v->asks ? upgrade_head() : &h);
 	if (h.body == BODY_CHUNKED)
 		push(v, 100000);
 	v->o->ops->end(v->o, NULL);

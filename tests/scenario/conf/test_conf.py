@@ -8,6 +8,7 @@ import pytest
 from kit.client import RawClient
 from kit.gateway import ROOT, find_program
 from kit.ports import free_port
+from kit.tunnels import Guest1, Guest2, echo_to_the_end, talking
 
 FILES = sorted(p.name for p in (ROOT / "conf").glob("*.yaml"))
 
@@ -18,6 +19,19 @@ def own_ports(text):
     ports = {}
     text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
     return re.sub(r"(?<!redis://)127\.0\.0\.1:(\d+)", lambda m: f"127.0.0.1:{ports.setdefault(m[1], free_port())}", text)
+
+
+@pytest.mark.parametrize("ask", [Guest1, Guest2])
+@pytest.mark.parametrize("path", ["/chat/room", "/stream/1"])
+def test_tunnels(gateway, origin, h2_origin, ask, path):
+    up = origin(talking(echo_to_the_end)) if path == "/chat/room" else h2_origin(talking(echo_to_the_end), connect=True)
+    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", (ROOT / "conf/websocket.yaml").read_text())
+    text = text.replace(":9000" if path == "/chat/room" else ":9001", f":{up.port}").replace(":8080", f":{free_port()}")
+    g = gateway(text)
+    c = ask(g.port(), path, "websocket")
+    c.send(b"hello")
+    assert c.agreed and c.recv(5) == b"hello"
+    c.close()
 
 
 def test_there_are_some():

@@ -20,6 +20,7 @@ class H2Response:
     ended: bool = False
     whole: bool = False  # ended by END_STREAM
     reset: int = None    # error code of RST_STREAM
+    tunnel: bool = False  # its end is not that of what is sent
 
     def header(self, name):
         return next((v for n, v in self.fields if n == name), None)
@@ -61,12 +62,14 @@ class H2Client:
         self.flush()
         self.sock.sendall(data)
 
-    def start(self, method="GET", path="/", headers=(), end=True, authority=None):
-        """Open a stream with its head; returns its id."""
+    def start(self, method="GET", path="/", headers=(), end=True, authority=None, protocol=None):
+        """Open a stream with its head; returns its id. protocol: of an extended CONNECT."""
         stream = self.conn.get_next_available_stream_id()
         pairs = list(headers.items() if isinstance(headers, dict) else headers)
         head = [(":method", method), (":scheme", self.scheme), (":authority", authority or self.authority), (":path", path)]
-        self.responses[stream] = H2Response()
+        if protocol:
+            head = [(":method", "CONNECT"), (":protocol", protocol)] + head[1:]
+        self.responses[stream] = H2Response(tunnel=protocol is not None)
         self.conn.send_headers(stream, head + pairs, end_stream=end)
         self.flush()
         return stream
@@ -77,7 +80,8 @@ class H2Client:
         while True:
             room = min(self.conn.local_flow_control_window(stream), self.conn.max_outbound_frame_size, len(body) - at)
             if at < len(body) and room <= 0:
-                if self.responses[stream].ended or self.responses[stream].reset is not None:
+                r = self.responses[stream]
+                if (r.ended and not r.tunnel) or r.reset is not None:
                     return
                 self.pump()
                 continue

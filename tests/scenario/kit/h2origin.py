@@ -113,7 +113,8 @@ class Connection:
         self.conn = h2.connection.H2Connection(config)
         self.conn.local_settings = h2.settings.Settings(client=False, initial_values={
             h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: origin.max_streams,
-            h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: origin.window})
+            h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: origin.window,
+            **({h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL: 1} if origin.connect else {})})
         self.conn.initiate_connection()
         self.flush()
 
@@ -232,12 +233,14 @@ class Connection:
 
 
 class H2Origin:
-    """requests: in order of arrival. streams: the same. connections: all there were. errors: what broke the protocol."""
+    """requests: in order of arrival. streams: the same. connections: all there were. errors: what broke the protocol.
+    connect: says that it takes extended CONNECT."""
 
-    def __init__(self, behaviours, port, tls=None, max_streams=100, window=65535, takes_bodies=True, on_accept=None):
+    def __init__(self, behaviours, port, tls=None, max_streams=100, window=65535, takes_bodies=True, on_accept=None,
+                 connect=False):
         self.script = list(behaviours) if isinstance(behaviours, (list, tuple)) else [behaviours]
         self.port, self.tls, self.max_streams, self.window = port, tls, max_streams, window
-        self.takes_bodies, self.on_accept = takes_bodies, on_accept
+        self.takes_bodies, self.on_accept, self.connect = takes_bodies, on_accept, connect
         self.requests, self.streams, self.connections, self.errors = [], [], [], []
         self.lock = threading.Lock()
         self.listener = None

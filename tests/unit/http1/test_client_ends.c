@@ -233,8 +233,10 @@ static void test_tunnel(void **state)
 	assert_string_equal(peer->wire.out, "up");
 	fakewire_pass(1000 * NS_PER_S);
 	assert_int_equal(ask.fails, 0);
+	assert_int_equal(ask.drained, 0);
 	ask.o->ops->end(ask.o, NULL); /* our end; the other goes on */
 	fakewire_settle();
+	assert_int_equal(ask.drained, 1); /* all of it is out */
 	assert_string_equal(peer->wire.out, "up");
 	assert_int_equal(peer->wire.finished, 1);
 	say("!");
@@ -257,6 +259,38 @@ static void test_tunnel_breaks(void **state)
 		fakewire_reset(&peer->wire);
 		fakewire_settle();
 		assert_int_equal(ask.fails, 1);
+		ask_release();
+		end();
+	}
+}
+
+/* The server has ended, and what is said after that is waited for: until it is out, or nothing of it will ever be. */
+static void test_tunnel_after_the_end(void **state)
+{
+	(void)state;
+	for (int way = 0; way < 3; way++) {
+		tunnel_open("bye");
+		fakewire_eof(&peer->wire);
+		fakewire_settle();
+		assert_int_equal(ask.ends, 1);
+		if (way == 2)
+			fakewire_reset(&peer->wire); /* it reads no more either */
+		peer->wire.blocked = way != 2;
+		send_body("late", 4, false);
+		ask.o->ops->end(ask.o, NULL);
+		fakewire_settle();
+		if (way == 0) {
+			assert_int_equal(ask.drained, 0);
+			fakewire_unblock(&peer->wire);
+			fakewire_settle();
+			assert_string_equal(peer->wire.out, "late");
+		} else if (way == 1) {
+			fakewire_reset(&peer->wire);
+			fakewire_unblock(&peer->wire);
+			fakewire_settle();
+		}
+		assert_int_equal(ask.drained, 1);
+		assert_int_equal(ask.fails, 0);
 		ask_release();
 		end();
 	}
@@ -328,7 +362,7 @@ int main(void)
 		cmocka_unit_test(test_release_in_each_state),
 		cmocka_unit_test(test_release_in_each_callback),
 		cmocka_unit_test(test_tunnel),
-		cmocka_unit_test(test_tunnel_breaks),
+		cmocka_unit_test(test_tunnel_breaks), cmocka_unit_test(test_tunnel_after_the_end),
 		cmocka_unit_test(test_unasked_tunnel),
 		cmocka_unit_test(test_each_operation_fails),
 	};

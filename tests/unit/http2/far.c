@@ -56,7 +56,7 @@ static void on_head(struct origin *o, struct response_head *h)
 	struct way *v = o->user;
 	check(!v->ended && !v->failed && !v->status, "a head of %d after the end", h->status);
 	v->heads++;
-	if (h->status < 200) {
+	if (h->status < 200 && h->status != 101) {
 		v->interim++;
 	} else {
 		v->status = h->status;
@@ -97,7 +97,7 @@ static void on_end(struct origin *o, const struct fields *trailers)
 static void on_drained(struct origin *o)
 {
 	struct way *v = o->user;
-	check(v->full && !v->failed, "drained is what was %s", "not full");
+	check((v->full || v->tunnel) && !v->failed, "drained is what was %s", "not full");
 	v->full = false;
 	v->drained++;
 }

@@ -35,6 +35,7 @@ struct way {
 	bool full;
 	bool keep;             /* is not released by itself when it ends or fails */
 	bool take_nothing;
+	bool tunnel;           /* on_drained also says that all is out */
 	void (*on_head)(struct way *v);
 	void (*on_fail)(struct way *v);
 	/* of the origin, when it failed or was released */

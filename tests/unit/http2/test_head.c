@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "http/upgrade.h"
 #include "http2/head.h"
 
 static const struct head_limits usual = { .max_head = 32768, .max_fields = 100, .max_target = 8192 };
@@ -110,12 +111,43 @@ static void test_connect(void **state)
 	assert_int_equal(head.method, METHOD_CONNECT);
 	assert_int_equal(head.form, TARGET_AUTHORITY);
 	assert_str(head.host, "h");
-	/* RFC 8441: not yet */
-	assert_int_equal(build(&usual, false,
-	                       PAIRS(":method", "CONNECT", ":protocol", "websocket", ":scheme", "https", ":path", "/chat",
-	                             ":authority", "h")),
-	                 ERR_UPGRADE_REFUSED);
-	assert_false(builder.malformed);
+}
+
+#define EXTENDED(protocol, path) \
+	":method", "CONNECT", ":protocol", protocol, ":scheme", "https", ":path", path, ":authority", "h:8443"
+
+/* RFC 8441: what HTTP/1.1 would have asked by Upgrade. */
+static void test_extended_connect(void **state)
+{
+	(void)state;
+	for (int end = 0; end < 2; end++) {
+		assert_int_equal(build(&usual, end, PAIRS(EXTENDED("websocket", "/chat?a=b"), "sec-websocket-version", "13",
+		                                          "sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA==")),
+		                 0);
+		assert_int_equal(head.method, METHOD_GET);
+		assert_str(head.method_text, "GET");
+		assert_int_equal(head.form, TARGET_ORIGIN);
+		assert_str(head.path, "/chat");
+		assert_str(head.query, "a=b");
+		assert_str(head.host, "h");
+		assert_true(head.upgrade && head.upgrade_only);
+		assert_int_equal(head.body, BODY_NONE);
+		assert_str(upgrade_protocol(&head.fields), "websocket");
+		assert_int_equal(upgrade_key(&head.fields).len, UPGRADE_KEY_LEN); /* one, and not the client's */
+		assert_false(str_eq(upgrade_key(&head.fields), STR("AAAAAAAAAAAAAAAAAAAAAA==")));
+		const struct field *f = fields_find(&head.fields, TOKEN_SEC_WEBSOCKET_KEY);
+		assert_int_equal(f->flags, FIELD_LINE);
+		assert_memory_equal(f->name, "sec-websocket-key: ", 19);
+		assert_memory_equal(f->value + f->value_len, "\r\n", 2);
+	}
+	char first[UPGRADE_KEY_LEN];
+	memcpy(first, upgrade_key(&head.fields).data, sizeof(first));
+	assert_int_equal(build(&usual, false, PAIRS(EXTENDED("websocket", "/"))), 0);
+	assert_memory_not_equal(first, upgrade_key(&head.fields).data, sizeof(first));
+	/* keys are of WebSocket alone */
+	assert_int_equal(build(&usual, false, PAIRS(EXTENDED("connect-udp", "/"))), 0);
+	assert_str(upgrade_protocol(&head.fields), "connect-udp");
+	assert_null(fields_find(&head.fields, TOKEN_SEC_WEBSOCKET_KEY));
 }
 
 static void test_unknown_method(void **state)
@@ -168,7 +200,7 @@ static void test_malformed(void **state)
 	static const struct {
 		int err;
 		bool open; /* END_STREAM is not set */
-		const char *pairs[16];
+		const char *pairs[20];
 	} rows[] = {
 		/* 8.2.1: names and values */
 		{ ERR_BAD_FIELD, 0, { GET, "X-Upper", "1" } },
@@ -225,6 +257,15 @@ static void test_malformed(void **state)
 		{ ERR_BAD_HOST, 1, { ":method", "CONNECT", "host", "h:1" } },
 		{ ERR_BAD_FIELD, 1, { GET, ":protocol", "websocket" } },
 		{ ERR_BAD_FIELD, 1, { ":method", "CONNECT", ":protocol", "websocket", ":authority", "h" } },
+		{ ERR_BAD_FIELD, 1, { EXTENDED("web socket", "/") } },
+		{ ERR_BAD_FIELD, 1, { EXTENDED("", "/") } },
+		{ ERR_BAD_FIELD, 1, { EXTENDED("websocket", "/"), ":protocol", "websocket" } },
+		{ ERR_BAD_FIELD, 1, { EXTENDED("websocket", "/"), "upgrade", "websocket" } },
+		{ ERR_BAD_HOST, 1, { ":method", "CONNECT", ":protocol", "websocket", ":scheme", "https", ":path", "/" } },
+		{ ERR_BAD_HOST, 1, { ":method", "CONNECT", ":protocol", "websocket", ":scheme", "https", ":path", "/", "host", "h" } },
+		{ ERR_BAD_TARGET, 1, { EXTENDED("websocket", "chat") } },
+		{ ERR_BAD_FRAMING, 1, { EXTENDED("websocket", "/"), "content-length", "0" } },
+		{ ERR_BAD_FRAMING, 1, { EXTENDED("websocket", "/"), "content-length", "5" } },
 		/* 8.1.1: the length of the body */
 		{ ERR_BAD_FRAMING, 0, { POST, "content-length", "1" } },
 		{ ERR_BAD_FRAMING, 1, { POST, "content-length", "1", "content-length", "1" } },
@@ -246,7 +287,7 @@ static void test_refused(void **state)
 {
 	static const struct {
 		int err;
-		const char *pairs[16];
+		const char *pairs[20];
 	} rows[] = {
 		{ ERR_BAD_TARGET, { ":method", "GET", ":scheme", "http", ":path", "/a#b", ":authority", "h" } },
 		{ ERR_BAD_TARGET, { ":method", "GET", ":scheme", "http", ":path", "/a b", ":authority", "h" } },
@@ -260,6 +301,7 @@ static void test_refused(void **state)
 		{ ERR_BAD_HOST, { ":method", "GET", ":scheme", "http", ":path", "/", ":authority", "a\r\nb: c" } },
 		{ ERR_BAD_HOST, { ":method", "GET", ":scheme", "http", ":path", "/", "host", "a b" } },
 		{ ERR_BAD_TARGET, { ":method", "CONNECT", ":authority", "h" } },
+		{ ERR_BAD_TARGET, { EXTENDED("websocket", "*") } },
 		{ ERR_BAD_EXPECTATION, { GET, "expect", "200-ok" } },
 		{ ERR_BAD_EXPECTATION, { GET, "expect", "100-continue", "expect", "100-continue" } },
 	};
@@ -366,7 +408,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_get),       cmocka_unit_test(test_lines),     cmocka_unit_test(test_host),
-		cmocka_unit_test(test_asterisk),  cmocka_unit_test(test_connect),   cmocka_unit_test(test_unknown_method),
+		cmocka_unit_test(test_asterisk),  cmocka_unit_test(test_connect), cmocka_unit_test(test_extended_connect),   cmocka_unit_test(test_unknown_method),
 		cmocka_unit_test(test_cookies),   cmocka_unit_test(test_bodies),    cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_refused),   cmocka_unit_test(test_limits),    cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_many),      cmocka_unit_test(test_trailers),

@@ -48,7 +48,7 @@ static void test_refused(void **state)
 	static const struct {
 		uint32_t id;
 		int status;
-	} rows[] = { { 1, 400 }, { 3, 414 }, { 5, 431 }, { 7, 417 }, { 9, 501 }, { 11, 413 } };
+	} rows[] = { { 1, 400 }, { 3, 414 }, { 5, 431 }, { 7, 417 }, { 11, 413 } };
 	struct peer *p = peer_new();
 	(void)state;
 	p->conf.max_target = 100;
@@ -66,8 +66,6 @@ static void test_refused(void **state)
 	peer_frame(p, FRAME_CONTINUATION, 0, 5, big + 16384, 16384);
 	peer_frame(p, FRAME_CONTINUATION, FRAME_END_HEADERS, 5, big + 32768, n - 32768);
 	peer_headers(p, 7, FRAME_END_STREAM, GET, "expect", "more", NULL);
-	peer_headers(p, 9, 0, ":method", "CONNECT", ":protocol", "websocket", ":scheme", "https", ":path", "/", ":authority",
-	             "h", NULL);
 	peer_headers(p, 11, 0, POST, "content-length", "10", NULL);
 	peer_run(p);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

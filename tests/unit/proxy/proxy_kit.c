@@ -162,7 +162,7 @@ static void op_head(struct client *c, const struct response_head *h)
 {
 	(void)c;
 	assert_int_equal(guest->heads, 0);
-	if (h->status < 200) {
+	if (h->status < 200 && h->status != 101) {
 		guest->interims++;
 		return;
 	}
@@ -202,6 +202,13 @@ static void op_abort(struct client *c)
 	guest->aborted = true;
 }
 
+static void op_tunnel(struct client *c)
+{
+	(void)c;
+	assert_int_equal(guest->status, 101);
+	guest->tunnel = guest->more = true;
+}
+
 static void op_hold(struct client *c)
 {
 	(void)c;
@@ -226,6 +233,7 @@ static const struct client_ops ops = {
 	.head = op_head,
 	.body = op_body,
 	.end = op_end,
+	.tunnel = op_tunnel,
 	.abort = op_abort,
 	.hold = op_hold,
 	.resume = op_resume,
@@ -245,7 +253,9 @@ static void visitor_init(size_t budget)
 	arena_init(&guest->c.arena, budget);
 }
 
-static void visit_as(const char *head, uint8_t body, uint64_t len, size_t budget, unsigned version)
+enum asking { ASKS_NOTHING, ASKS_ALSO, ASKS_ONLY };
+
+static void visit_as(const char *head, uint8_t body, uint64_t len, size_t budget, unsigned version, enum asking asking)
 {
 	visitor_init(budget);
 	struct request_head *h = &guest->head;
@@ -260,6 +270,8 @@ static void visit_as(const char *head, uint8_t body, uint64_t len, size_t budget
 	h->authority = h->host = version > 10 ? STR("gate.example") : STR("");
 	h->version = (uint8_t)version;
 	h->keep_alive = true;
+	h->upgrade = asking != ASKS_NOTHING;
+	h->upgrade_only = asking == ASKS_ONLY;
 	h->body = body;
 	h->body_length = len;
 	guest->more = body == BODY_CHUNKED || (body == BODY_LENGTH && len);
@@ -273,17 +285,22 @@ static void visit_as(const char *head, uint8_t body, uint64_t len, size_t budget
 
 void visit_with_budget(const char *head, uint8_t body, uint64_t len, size_t budget)
 {
-	visit_as(head, body, len, budget, 11);
+	visit_as(head, body, len, budget, 11, ASKS_NOTHING);
 }
 
 void visit(const char *head, uint8_t body, uint64_t len)
 {
-	visit_as(head, body, len, 128 * 1024, 11);
+	visit_as(head, body, len, 128 * 1024, 11, ASKS_NOTHING);
 }
 
 void visit_nameless(const char *head)
 {
-	visit_as(head, BODY_NONE, 0, 128 * 1024, 10);
+	visit_as(head, BODY_NONE, 0, 128 * 1024, 10, ASKS_NOTHING);
+}
+
+void visit_tunnel(const char *head, bool only)
+{
+	visit_as(head, BODY_NONE, 0, 128 * 1024, only ? 20 : 11, only ? ASKS_ONLY : ASKS_ALSO);
 }
 
 void visit_bad(int err, size_t budget)
@@ -311,7 +328,7 @@ static void visitor_turn(void)
 {
 	if (!guest || guest->finished || guest->told_gone)
 		return;
-	bool had_body = guest->head.body == BODY_CHUNKED || (guest->head.body == BODY_LENGTH && guest->head.body_length);
+	bool had_body = guest->tunnel || guest->head.body == BODY_CHUNKED || (guest->head.body == BODY_LENGTH && guest->head.body_length);
 	if (!guest->held && guest->pending.len) {
 		guest->c.events->on_body(&guest->c, &guest->pending);
 		assert_true(guest->finished || guest->pending.len == 0);

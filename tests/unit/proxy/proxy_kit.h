@@ -49,6 +49,7 @@ struct visitor {
 	char fields[16384], trailers[256];
 	char *body;
 	size_t body_len;
+	bool tunnel;
 	bool ended, aborted, sent, finished;
 };
 
@@ -59,6 +60,7 @@ extern struct visitor *guest;
 void visit(const char *head, uint8_t body, uint64_t len);
 void visit_with_budget(const char *head, uint8_t body, uint64_t len, size_t budget);
 void visit_nameless(const char *head); /* HTTP/1.0 without a Host */
+void visit_tunnel(const char *head, bool only); /* asks for another protocol; only: by extended CONNECT */
 void visit_bad(int err, size_t budget);
 void visitor_say(const char *bytes, bool last);
 void visitor_gone(int err, bool can_answer);
