@@ -3,7 +3,7 @@
 
 #include "base/series.h"
 #include "obs/access_log.h"
-#include "proxy/exchange.h"
+#include "proxy/grpc.h"
 
 static void complete_count(const struct exchange *x, uint64_t duration_ns)
 {
@@ -33,6 +33,13 @@ static void complete_count(const struct exchange *x, uint64_t duration_ns)
 		series_add(series_find(FAMILY_REFUSALS, r ? r->name : STR(""), str_of(x->code)), 1);
 	for (unsigned i = 0; i < x->px.n_notes; i++)
 		series_add(series_find(FAMILY_NOTES, STR(""), str_of(x->px.notes[i])), 1);
+}
+
+static void complete_count_call(const struct exchange *x)
+{
+	int status = grpc_status(x);
+	const char *code = status < 0 ? "none" : grpc_code_name((unsigned)status);
+	series_add(series_find(FAMILY_GRPC_CALLS, x->route ? x->route->name : STR(""), str_of(code)), 1);
 }
 
 /* 00-TRACEID-SPANID-FLAGS (W3C Trace Context 2.2) */
@@ -93,6 +100,11 @@ static void complete_log(struct access_log *log, struct exchange *x, uint64_t du
 		r.connect_us = x->call.connect_ns / 1000;
 		r.response_us = x->upstream_status ? (x->head_ns - x->sent_ns) / 1000 : 0;
 	}
+	int grpc = x->grpc ? grpc_status(x) : -1;
+	if (grpc >= 0) {
+		r.has_grpc_status = true;
+		r.grpc_status = (uint16_t)grpc;
+	}
 	access_log_write(log, conf, &r);
 }
 
@@ -100,6 +112,8 @@ void complete_exchange(struct proxy *p, const struct exchange *x)
 {
 	uint64_t duration_ns = x->done_ns > x->px.client->started_ns ? x->done_ns - x->px.client->started_ns : 0;
 	complete_count(x, duration_ns);
+	if (x->grpc)
+		complete_count_call(x);
 	if (p->data && x->view->snap->logs)
 		complete_log(p->data, (struct exchange *)(uintptr_t)x, duration_ns);
 }

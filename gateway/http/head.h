@@ -107,6 +107,7 @@ struct request_head {
 	bool te_trailers;     /* said that it takes trailers */
 	bool upgrade;         /* asks for another protocol */
 	bool upgrade_only;    /* and nothing but that, or a refusal, is an answer: an extended CONNECT (RFC 8441) */
+	bool call;            /* gRPC: trailers are metadata of any name, and silence is no fault while the connection lives */
 };
 
 struct response_head {

@@ -28,7 +28,8 @@ struct http2_conn_owner {
 
 struct http2_conn_conf {
 	uint64_t connect_ns;   /* to an open connection, TLS included; and from there to the server's settings */
-	uint64_t response_ns;  /* longest silence about a request while a response is due */
+	uint64_t response_ns;  /* longest silence about a request while a response is due; about a call, to the answer to a PING */
+	uint64_t ping_ns;      /* longest silence of the connection while it has calls, before a PING asks */
 	uint64_t idle_ns;      /* longest time without a request */
 	size_t max_head;       /* bytes of a response head */
 	uint32_t max_fields;

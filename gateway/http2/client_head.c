@@ -216,7 +216,8 @@ static int response_framing(struct response_builder *r, enum method m, bool end)
 	}
 	if (end && said && h->body_length)
 		return ERR_UPSTREAM_BAD_FRAMING;
-	h->body = said || end ? BODY_LENGTH : BODY_CHUNKED;
+	/* what was not said is not added: gRPC would take a length for metadata */
+	h->body = said ? BODY_LENGTH : end ? BODY_NONE : BODY_CHUNKED;
 	return 0;
 }
 
@@ -247,7 +248,7 @@ int response_to_connect(struct response_head *h, const struct request_head *aske
 	return fields_add(&h->fields, a, STR("Sec-WebSocket-Accept"), str_n(accept, UPGRADE_ACCEPT_LEN));
 }
 
-int response_end_trailers(struct head_builder *b)
+int response_end_trailers(struct head_builder *b, bool metadata)
 {
-	return response_error(head_end_trailers(b));
+	return response_error(metadata ? b->err : head_end_trailers(b));
 }

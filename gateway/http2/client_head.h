@@ -31,7 +31,8 @@ must_use int response_end(struct response_builder *r, enum method m, bool end);
 /* A final head answers an extended CONNECT: when it agrees, it becomes the 101 that answers `asked` in HTTP/1.1, with the
  * accept for its key. ERR_NO_MEMORY. */
 must_use int response_to_connect(struct response_head *h, const struct request_head *asked, struct arena *a);
-/* The same as response_end() for trailers that were built by head_begin_trailers(). */
-must_use int response_end_trailers(struct head_builder *b);
+/* The same as response_end() for trailers that were built by head_begin_trailers(). metadata: of a call, whose names are its
+ * own business. */
+must_use int response_end_trailers(struct head_builder *b, bool metadata);
 
 #endif

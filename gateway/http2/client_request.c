@@ -28,11 +28,31 @@ void conn_request_await(struct conn_request *r)
 	struct worker *w = r->conn->s.worker;
 	r->waits_since_ns = worker_now(w);
 	r->out_mark = r->conn->s.bytes_out;
-	bool due = r->asked ? !r->tunnel : r->request_done || r->o.answered || r->full;
+	bool due = r->asked ? !r->tunnel : r->request_done || r->o.answered || r->full || r->call;
 	if (due && !r->held && r->phase != RESPONSE_DONE)
-		worker_timer(w, &r->timer, r->conn->conf.response_ns);
+		worker_timer(w, &r->timer, r->call ? r->conn->conf.ping_ns : r->conn->conf.response_ns);
 	else
 		timer_stop(&r->timer);
+}
+
+/* Silence about a call may mean that there is nothing to say; but the connection has to live. Whether it may yet; then the
+ * timer runs. One PING asks for all calls, and not often: servers of gRPC end connections that ask every few seconds. */
+static bool request_is_quiet(struct conn_request *r)
+{
+	struct http2_conn *c = r->conn;
+	uint64_t now = worker_now(c->s.worker), due = c->ping_ns + c->conf.response_ns;
+	if (!r->call)
+		return false;
+	if (c->ping_ns <= c->heard_ns && now < c->heard_ns + c->conf.ping_ns) {
+		due = c->heard_ns + c->conf.ping_ns; /* it was heard of through another request */
+	} else if (c->ping_ns <= c->heard_ns) {
+		conn_ping(c);
+		due = now + c->conf.response_ns;
+	}
+	if (now >= due)
+		return false;
+	worker_timer(c->s.worker, &r->timer, due - now);
+	return true;
 }
 
 static void request_on_due(struct timer *t)
@@ -43,7 +63,9 @@ static void request_on_due(struct timer *t)
 		conn_request_await(r); /* slow to read the request, but not silent */
 		return;
 	}
-	if (c->heard_ns <= r->waits_since_ns) /* it says nothing about the others either: no more of them */
+	if (request_is_quiet(r))
+		return;
+	if (r->call || c->heard_ns <= r->waits_since_ns) /* it says nothing about the others either: no more of them */
 		conn_drain(c);
 	stat_inc(STAT_TIMEOUT_RESPONSE);
 	conn_request_fail(r, r->phase == RESPONSE_BODY ? ERR_UPSTREAM_STALLED : ERR_UPSTREAM_TIMEOUT);
@@ -149,10 +171,13 @@ static void origin_head(struct origin *o, const struct request_head *h)
 		return;
 	r->asked = h->upgrade ? h : NULL;
 	r->method = h->upgrade ? METHOD_CONNECT : h->method;
+	r->call = h->call;
 	r->request_done = !r->asked && (h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0));
 	int err = conn_must_wait(r) ? 0 : conn_submit(r, h);
 	if (err)
 		conn_request_fail(r, err);
+	else if (r->call)
+		conn_request_await(r);
 }
 
 /* A copy: the library's and the kernel's hands do not give back what they were given. */

@@ -127,7 +127,7 @@ static void session_end_head(struct http2_conn *c, struct conn_request *r, bool 
 
 static void session_end_trailers(struct http2_conn *c, struct conn_request *r, bool end)
 {
-	int err = response_end_trailers(&c->builder.b);
+	int err = response_end_trailers(&c->builder.b, r->call);
 	/* RFC 9113 8.1: the second field section is the last; 8.5: and no such thing comes out of a tunnel */
 	if (!err && (!end || r->tunnel))
 		err = ERR_UPSTREAM_BAD_FRAMING;
@@ -399,6 +399,13 @@ void conn_consume(struct conn_request *r, size_t n)
 	if (n == 0 || r->closed || r->phase == RESPONSE_DONE || c->state != CONN_OPEN)
 		return;
 	(void)nghttp2_session_consume_stream(c->h2, r->id, n);
+	conn_wake(c);
+}
+
+void conn_ping(struct http2_conn *c)
+{
+	(void)nghttp2_submit_ping(c->h2, NGHTTP2_FLAG_NONE, NULL);
+	c->ping_ns = worker_now(c->s.worker);
 	conn_wake(c);
 }
 

@@ -78,6 +78,7 @@ struct conn_request {
 	bool deferred;              /* the library waits to be told that there is more to send */
 	bool keeping;               /* kept is complete */
 	bool tunnel;                /* the server has agreed: bytes without an end that is due */
+	bool call;                  /* request_head.call */
 };
 
 struct http2_conn {
@@ -96,6 +97,7 @@ struct http2_conn {
 	struct head_limits limits;
 	struct meter meter;
 	uint64_t heard_ns;                    /* when bytes came last */
+	uint64_t ping_ns;                     /* when it was asked for some; later than heard_ns: there is no answer yet */
 	uint32_t n_requests;
 	uint32_t peer_max;                    /* requests at a time, says the server */
 	int trouble;                          /* the connection has to end; what its requests hear */
@@ -124,6 +126,8 @@ static inline bool conn_must_wait(const struct conn_request *r)
 /* What the server sent for a request was taken: it may send that much more. */
 void conn_consume(struct conn_request *r, size_t n);
 void conn_resume_body(struct conn_request *r);
+/* Ask the server for a sign of life. */
+void conn_ping(struct http2_conn *c);
 /* The library forgets the request, the server hears that it is off. */
 void conn_reset(struct conn_request *r, uint32_t code);
 

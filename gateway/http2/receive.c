@@ -159,7 +159,7 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *f, void *user
 		receive_reset(c, f->hd.stream_id);
 		break;
 	case NGHTTP2_PING:
-		if (f->hd.flags & NGHTTP2_FLAG_ACK)
+		if ((f->hd.flags & NGHTTP2_FLAG_ACK) && f->ping.opaque_data[0] == 0) /* the one behind a GOAWAY */
 			c->pinged = true;
 		break;
 	case NGHTTP2_PRIORITY_UPDATE: {

@@ -134,6 +134,22 @@ static void request_stalled(struct http2_request *rq)
 		request_fail(rq, ERR_CLIENT_STALLED, NGHTTP2_CANCEL);
 }
 
+/* The client of a call may have nothing to say, or take nothing for a while; but its connection has to live. Whether it may
+ * yet; then the timer runs. */
+static bool request_is_quiet(struct http2_request *rq)
+{
+	struct http2_server *c = rq->server;
+	uint64_t now = worker_now(c->s->worker);
+	if (!rq->head.call || rq->finished || rq->gone || c->state != SERVER_OPEN)
+		return false;
+	if (c->ping_ns > c->heard_ns && now - c->ping_ns >= c->conf->body_ns)
+		return false;
+	if (c->ping_ns <= c->heard_ns && now - c->heard_ns >= c->conf->body_ns)
+		session_ping(c);
+	request_watch(rq);
+	return true;
+}
+
 static void request_on_due(struct timer *t)
 {
 	struct http2_request *rq = container_of(t, struct http2_request, timer);
@@ -144,9 +160,9 @@ static void request_on_due(struct timer *t)
 	} else if (request_has_unsent(rq)) {
 		if (request_progress(rq) != rq->progress)
 			request_watch_sending(rq);
-		else
+		else if (!request_is_quiet(rq))
 			request_stalled(rq);
-	} else if (!rq->held && !rq->end_received && !rq->gone && !rq->tunnel) {
+	} else if (!rq->held && !rq->end_received && !rq->gone && !rq->tunnel && !request_is_quiet(rq)) {
 		stat_inc(STAT_TIMEOUT_BODY);
 		request_fail(rq, ERR_BODY_TIMEOUT, NGHTTP2_NO_ERROR);
 	}

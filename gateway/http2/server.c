@@ -225,6 +225,7 @@ static void server_on_readable(struct stream *s)
 			server_dead(c, ERR_CLIENT_GONE);
 			return;
 		}
+		c->heard_ns = worker_now(s->worker);
 	}
 	server_settle(c);
 }

@@ -227,6 +227,14 @@ void session_goaway(struct http2_server *c)
 	server_wake(c);
 }
 
+void session_ping(struct http2_server *c)
+{
+	static const uint8_t opaque[8] = "alive?"; /* not what asks whether a GOAWAY was seen */
+	(void)nghttp2_submit_ping(c->h2, NGHTTP2_FLAG_NONE, opaque);
+	c->ping_ns = worker_now(c->s->worker);
+	server_wake(c);
+}
+
 void session_last_words(struct http2_server *c, uint32_t code)
 {
 	uint32_t last = (uint32_t)nghttp2_session_get_last_proc_stream_id(c->h2);

@@ -103,6 +103,8 @@ struct http2_server {
 	struct meter meter;
 	int32_t early[4];       /* streams whose PRIORITY_UPDATE came before their request, the latest ones */
 	unsigned n_early;
+	uint64_t heard_ns;      /* when bytes came last */
+	uint64_t ping_ns;       /* when it was asked for some; later than heard_ns: there is no answer yet */
 	unsigned n_live;        /* requests that a handler has */
 	unsigned n_busy;        /* requests that cost something: not framed, or not finished */
 	uint32_t trouble;       /* an error code of HTTP/2: the connection has to end, for this reason */
@@ -130,6 +132,7 @@ void session_pump(struct http2_server *c);
 /* Whether the library is through with the connection. */
 bool session_is_over(struct http2_server *c);
 void session_goaway(struct http2_server *c); /* the final one, politely */
+void session_ping(struct http2_server *c); /* ask for a sign of life */
 /* The last words, whatever the library has in mind. */
 void session_last_words(struct http2_server *c, uint32_t code);
 /* A nghttp2_data_source_read_callback whose source is a request. */

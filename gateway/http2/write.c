@@ -95,7 +95,7 @@ static bool length_is_said(const struct response_head *h, enum method m, uint64_
 	case BODY_LENGTH:
 		if (h->body == BODY_NONE)
 			*length = 0;
-		return true;
+		return h->body == BODY_LENGTH || h->has_length; /* END_STREAM says it as well */
 	case BODY_NONE: {
 		bool may = h->status == 304 || (m == METHOD_HEAD && h->status >= 200 && h->status != 204);
 		return may && (h->has_length || h->body == BODY_LENGTH);

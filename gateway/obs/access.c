@@ -207,6 +207,8 @@ static void access_json(struct json_out *o, const struct access_record *r, const
 	json_text_member(o, STR(",\"query\":"), r->query, cut->query);
 	json_text_member(o, STR(",\"protocol\":"), protocol_name(r->version), cut->name);
 	json_uint_member(o, STR(",\"status\":"), r->status);
+	if (r->has_grpc_status)
+		json_uint_member(o, STR(",\"grpc_status\":"), r->grpc_status);
 	json_text_member(o, STR(",\"reason\":"), r->reason, cut->name);
 	json_uint_member(o, STR(",\"bytes_in\":"), r->bytes_in);
 	json_uint_member(o, STR(",\"bytes_out\":"), r->bytes_out);

@@ -27,6 +27,8 @@ struct access_record {
 	uint64_t connect_us, response_us; /* to a connection, to the response head; when tries is not 0 */
 	uint64_t bytes_in, bytes_out;
 	uint16_t status;     /* 0: none was sent */
+	uint16_t grpc_status; /* of a gRPC call */
+	bool has_grpc_status;
 	uint8_t version;     /* 10, 11, 20; 0: not known */
 	uint8_t tries;       /* servers asked */
 };

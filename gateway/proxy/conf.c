@@ -51,6 +51,14 @@ static const sluice_option respond_options[] = {
 	SLUICE_OPTIONS_END,
 };
 
+static const sluice_option grpc_options[] = {
+	SLUICE_OPTION(SLUICE_T_DURATION, struct grpc_conf, max_timeout, .def = "0s", .max = "365d",
+	              .doc = "longest deadline of a call: what clients ask for is cut to it, also when they ask for none; 0s: any"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct grpc_conf, idle, .def = "1h", .min = "10ms", .max = "365d",
+	              .doc = "longest silence of both sides of a call, between HTTP/2 and HTTP/2"),
+	SLUICE_OPTIONS_END,
+};
+
 static const sluice_option route_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct route_conf, name, .flags = SLUICE_F_REQUIRED, .min = "1", .max = "128",
 	              .doc = "what logs and metrics call it"),
@@ -63,6 +71,8 @@ static const sluice_option route_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct route_conf, upstream, .doc = "name of the upstream that answers"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, respond, .sub = respond_options,
 	              .sub_size = sizeof(struct respond_conf), .doc = "answer without an upstream"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, grpc, .sub = grpc_options, .sub_size = sizeof(struct grpc_conf),
+	              .flags = SLUICE_F_SUBOBJECT, .doc = "bounds on the gRPC calls among the requests"),
 	SLUICE_OPTIONS_END,
 };
 

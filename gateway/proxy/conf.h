@@ -36,12 +36,18 @@ struct respond_conf {
 	sluice_pairs headers;
 };
 
+struct grpc_conf { /* milliseconds */
+	uint64_t max_timeout; /* 0: no bound */
+	uint64_t idle;        /* longest silence of both sides */
+};
+
 struct route_conf {
 	sluice_str name, upstream;
 	struct match_conf match;
 	sluice_strs upgrade;        /* protocols a client may change to */
 	const struct node *plugins; /* a list of names and inline instances; NULL: none */
 	struct respond_conf respond;
+	struct grpc_conf grpc;
 };
 
 struct gateway_conf {

@@ -2,6 +2,7 @@
 #include "proxy/exchange.h"
 
 #include "proxy/forward.h"
+#include "proxy/grpc.h"
 
 static const struct {
 	const char *name;
@@ -168,6 +169,8 @@ static struct exchange *exchange_new(struct proxy *p, struct client *c)
 	p->active++;
 	stat_inc(STAT_REQUESTS_ACTIVE);
 	x->px.request_id = fields_request_id(p, c);
+	if (c->head->method == METHOD_POST)
+		grpc_begin(x);
 	return x;
 }
 
@@ -188,8 +191,11 @@ static void exchange_route(struct exchange *x)
 	x->px.route_name = x->route->name;
 	if (x->route->upstream >= 0)
 		x->px.upstream_name = x->view->snap->upstreams[x->route->upstream].conf->name;
-	if (h->upgrade_only && !tunnel_is_allowed(x)) { /* there is no other answer to it, RFC 9220 3 */
-		respond_error(x, ERR_UPGRADE_REFUSED);
+	int err = x->grpc ? grpc_start(x) : 0;
+	if (h->upgrade_only && !tunnel_is_allowed(x)) /* there is no other answer to it, RFC 9220 3 */
+		err = ERR_UPGRADE_REFUSED;
+	if (err) {
+		respond_error(x, err);
 		return;
 	}
 	exchange_set_state(x, EXCHANGE_REQUEST_HOOKS);
@@ -221,6 +227,7 @@ void exchange_complete(struct exchange *x)
 	struct view *v = x->view;
 	forward_stop(x, 0);
 	tunnel_fini(x);
+	grpc_fini(x);
 	list_del(&x->end.link);
 	exchange_set_state(x, EXCHANGE_DONE);
 	x->done_ns = clock_ns();

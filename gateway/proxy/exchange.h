@@ -6,7 +6,7 @@
  *   on_request -> route_find -> run_request -> upstream_open -> origin head, body -> run_response -> client head, body -> end
  *
  * exchange.c walks; forward.c is the upstream's side; respond.c the answers Sluice makes itself; fields.c what is written
- * into the heads on the way through.
+ * into the heads on the way through; grpc.c what a gRPC call has more of.
  */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
@@ -49,6 +49,7 @@ struct exchange {
 	struct buf body;            /* of the request: passed on once, and handed back */
 	const struct fields *request_trailers, *response_trailers;
 	struct tunnel *tunnel;      /* in the arena; NULL: none */
+	struct grpc_call *grpc;     /* in the arena; NULL: no gRPC call */
 	const char *code;           /* reason of a refusal or failure; NULL: none */
 	int err;                    /* enum err behind it; 0 when a plugin refused */
 	uint16_t status;            /* of the final head, 0 before */
@@ -93,6 +94,8 @@ void forward_end(struct exchange *x, const struct fields *trailers);
 void forward_stop(struct exchange *x, int err);
 /* The response hooks are through: the upstream's head goes to the client. */
 void forward_response(struct exchange *x);
+/* The response is under way and will not be complete: the client hears so. x may be gone. */
+void forward_break_off(struct exchange *x, int err);
 
 /* tunnel.c */
 /* Whether the request may become a tunnel: its Upgrade field names one protocol, and the route lists it. */

@@ -9,6 +9,7 @@
 #include "proxy/forward.h"
 
 #include "proxy/exchange.h"
+#include "proxy/grpc.h"
 
 static void forward_open(struct exchange *x, bool fresh);
 
@@ -165,10 +166,7 @@ static void forward_on_fail(struct origin *o, int err)
 		respond_error(x, err);
 		return;
 	}
-	x->err = err;
-	x->code = err_code(err);
-	x->px.client->ops->abort(x->px.client);
-	exchange_complete(x);
+	forward_break_off(x, err);
 }
 
 static const struct origin_events forward_origin_events = {
@@ -279,6 +277,18 @@ void forward_response(struct exchange *x)
 		forward_finish(x);
 	else
 		x->origin->ops->resume(x->origin); /* had the hooks waited, it was held */
+}
+
+void forward_break_off(struct exchange *x, int err)
+{
+	x->err = err;
+	x->code = err_code(err);
+	if (x->grpc && (x->response_trailers = grpc_farewell(x, err))) {
+		forward_finish(x);
+		return;
+	}
+	x->px.client->ops->abort(x->px.client);
+	exchange_complete(x);
 }
 
 void forward_stop(struct exchange *x, int err)

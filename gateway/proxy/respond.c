@@ -1,12 +1,13 @@
 /*
- * Answers that Sluice makes itself: problem documents (RFC 9457), what a plugin answers, and a route's `respond`. Each runs
- * the response hooks like any other response.
+ * Answers that Sluice makes itself: problem documents (RFC 9457) or errors of gRPC, what a plugin answers, and a route's
+ * `respond`. Each runs the response hooks like any other response.
  */
 #include "proxy/exchange.h"
 
 #include "base/json.h"
 #include "http1/write.h"
 #include "policy/edit.h"
+#include "proxy/grpc.h"
 
 enum { DETAIL_MAX = 500 }; /* bytes of what a plugin says to the client */
 
@@ -83,6 +84,18 @@ static sluice_str respond_problem(struct exchange *x, int status, const char *co
 	return arena_str(x->px.arena, json_text(&o));
 }
 
+/* An error of our own: a problem document, or what a gRPC call has instead. */
+static struct response_head *respond_refusal(struct exchange *x, int status, const char *code, sluice_str title,
+                                             sluice_str detail)
+{
+	if (x->grpc) {
+		struct response_head *h = respond_head(x, 200, STR("application/grpc"), STR_NONE);
+		return h && grpc_refuse(x, h, status, str_of(code), detail.len ? detail : title) == 0 ? h : NULL;
+	}
+	sluice_str body = respond_problem(x, status, code, title, detail);
+	return body.data ? respond_head(x, status, STR("application/problem+json"), body) : NULL;
+}
+
 void respond_error(struct exchange *x, int err)
 {
 	const struct err_info *info = err_info(err);
@@ -90,14 +103,13 @@ void respond_error(struct exchange *x, int err)
 	x->err = err;
 	x->code = info->code;
 	x->px.arena->budget += 16384; /* also who spent all memory gets an answer */
-	sluice_str body = respond_problem(x, status, info->code, str_of(info->text), STR_NONE);
-	respond_with(x, body.data ? respond_head(x, status, STR("application/problem+json"), body) : NULL);
+	respond_with(x, respond_refusal(x, status, info->code, str_of(info->text), STR_NONE));
 }
 
 void respond_plugin(struct exchange *x)
 {
 	const struct run_answer *a = &x->px.answer;
-	sluice_str body = a->body, type = a->content_type;
+	struct response_head *h = NULL;
 	if (x->px.request->upgrade_only && a->status >= 200 && a->status < 300) { /* would say that there is a tunnel */
 		respond_error(x, ERR_UPGRADE_REFUSED);
 		return;
@@ -106,10 +118,10 @@ void respond_plugin(struct exchange *x)
 		x->code = a->code;
 		/* the title says what kind of thing happened, the detail what happened this time (RFC 9457 3.1) */
 		sluice_str title = http1_reason(a->status);
-		body = respond_problem(x, a->status, a->code, title.len ? title : STR("Refused"), a->detail);
-		type = STR("application/problem+json");
+		h = respond_refusal(x, a->status, a->code, title.len ? title : STR("Refused"), a->detail);
+	} else if (a->body.data) {
+		h = respond_head(x, a->status, a->content_type, a->body);
 	}
-	struct response_head *h = body.data ? respond_head(x, a->status, type, body) : NULL;
 	if (h)
 		respond_with(x, h);
 	else

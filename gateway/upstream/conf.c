@@ -20,6 +20,9 @@ static const sluice_option timeout_options[] = {
 	              .doc = "longest silence of a server that owes a response or the rest of one"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, idle, .def = "60s", .min = "1ms", .max = "1d",
 	              .doc = "longest time a connection is kept without a request"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, ping, .def = "5m", .min = "10ms", .max = "1d",
+	              .doc = "longest silence of a connection with gRPC calls before a PING asks whether the server is there; many "
+	                     "put up with no more than one in 5m"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, queue, .def = "1s", .min = "1ms", .max = "5m",
 	              .doc = "longest wait for a connection when max_connections are in use"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, tunnel, .def = "1h", .min = "1ms", .max = "7d",

@@ -24,6 +24,7 @@ struct upstream_timeouts { /* milliseconds */
 	uint64_t connect;  /* to an open connection, TLS included, or to the first answer of the name service */
 	uint64_t response; /* longest silence of a server that owes an answer */
 	uint64_t idle;     /* of a kept connection */
+	uint64_t ping;     /* longest silence of a connection with gRPC calls, before it is asked */
 	uint64_t queue;    /* for a connection, where max_connections are busy */
 	uint64_t tunnel;   /* longest silence of both sides of a tunnel */
 };

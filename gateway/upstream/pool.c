@@ -328,7 +328,8 @@ static bool conf_eq(const struct link_conf *a, const struct link_conf *b)
 {
 	return a->http1.connect_ns == b->http1.connect_ns && a->http1.response_ns == b->http1.response_ns &&
 	       a->http1.idle_ns == b->http1.idle_ns && a->http1.max_head == b->http1.max_head &&
-	       a->http1.max_fields == b->http1.max_fields && a->protocol == b->protocol && a->max_streams == b->max_streams;
+	       a->http1.max_fields == b->http1.max_fields && a->protocol == b->protocol && a->max_streams == b->max_streams &&
+	       a->ping_ns == b->ping_ns;
 }
 
 /* Of no header: 0, 0. */
@@ -440,6 +441,7 @@ static int link_connect(struct link *l, struct tls_client *tls, sluice_str heade
 	struct http2_conn_conf http2 = {
 		.connect_ns = conf->connect_ns,
 		.response_ns = conf->response_ns,
+		.ping_ns = l->conf.ping_ns,
 		.idle_ns = conf->idle_ns,
 		.max_head = conf->max_head,
 		.max_fields = conf->max_fields,

@@ -31,6 +31,7 @@ struct link_conf {
 	struct http1_conn_conf http1;
 	uint32_t protocol;    /* enum link_protocol */
 	uint32_t max_streams; /* not of HTTP/1.1 */
+	uint64_t ping_ns;     /* not of HTTP/1.1 */
 };
 
 enum link_state {

@@ -401,6 +401,7 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 		           .max_fields = (uint32_t)conf->max_fields },
 		.protocol = upstream_link_protocol(conf),
 		.max_streams = (uint32_t)conf->max_streams,
+		.ping_ns = conf->timeouts.ping * NS_PER_MS,
 	};
 	u->setup = (struct server_setup){
 		.worker = w,

@@ -151,6 +151,8 @@ static struct way *way_send_list(struct far *f, const char *method, const char *
 		check(fields_add(&h.fields, &v->arena, str_of(name), str_of(va_arg(ap, const char *))) == 0, "no memory for %s",
 		      name);
 	h.te_trailers = fields_find(&h.fields, TOKEN_TE) != NULL;
+	const struct field *type = fields_find(&h.fields, TOKEN_CONTENT_TYPE);
+	h.call = type && str_eq(field_value(type), STR("application/grpc"));
 	v->o->ops->head(v->o, &h);
 	return v;
 }
@@ -242,6 +244,7 @@ struct far *far_new(void)
 	f->preface_left = sizeof(preface) - 1;
 	f->conf = (struct http2_conn_conf){ .connect_ns = 2 * NS_PER_S,
 		                            .response_ns = 2 * NS_PER_S,
+		                            .ping_ns = 60 * NS_PER_S,
 		                            .idle_ns = 2 * NS_PER_S,
 		                            .max_head = 16 * 1024,
 		                            .max_fields = 50,
@@ -403,8 +406,14 @@ static void got_frame(struct far *f, unsigned type, unsigned flags, uint32_t str
 		got_settings(f, flags, at, n);
 		return;
 	case FRAME_PING:
-		check(flags & FRAME_ACK, "a PING nobody %s", "expects");
-		f->n_ping_acks++;
+		if (flags & FRAME_ACK) {
+			f->n_ping_acks++;
+			return;
+		}
+		check(f->takes_pings, "a PING nobody %s", "expects");
+		f->n_pings++;
+		if (!f->quiet)
+			far_frame(f, FRAME_PING, FRAME_ACK, 0, at, n);
 		return;
 	case FRAME_GOAWAY:
 		f->n_goaway++;

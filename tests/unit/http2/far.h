@@ -77,7 +77,9 @@ struct far {
 	struct got gots[FAR_STREAMS];
 	unsigned n_gots;
 	uint32_t settings[16];
-	unsigned n_settings, n_settings_acks, n_ping_acks, n_goaway;
+	bool takes_pings;         /* the gateway may ask */
+	bool quiet;               /* and gets no answer */
+	unsigned n_settings, n_settings_acks, n_ping_acks, n_pings, n_goaway;
 	uint32_t goaway_code;
 	uint64_t credit;          /* of the connection */
 	uint64_t data;            /* bytes of DATA */
@@ -97,7 +99,7 @@ bool far_until(struct far *f, const unsigned *n, unsigned ms);
 
 /* ---- exchanges ---- */
 struct way *way_begin(struct far *f);
-/* Begin, and send a head: body_length -1: none; -2: of unknown length. The fields: "name", "value", ..., NULL. */
+/* Begin, and send a head; of a call, where content-type says so. body_length -1: none; -2: of unknown length. The fields: "name", "value", ..., NULL. */
 struct way *way_send(struct far *f, const char *method, const char *path, int64_t body_length, ...) __attribute__((sentinel));
 /* A GET, complete. */
 struct way *way_get(struct far *f, const char *path);

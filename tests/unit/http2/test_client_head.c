@@ -147,7 +147,7 @@ static void test_response_bodies(void **state)
 		bool has_length;
 	} cases[] = {
 		{ METHOD_GET, "200", NULL, false, BODY_CHUNKED, 0, false },
-		{ METHOD_GET, "200", NULL, true, BODY_LENGTH, 0, false },
+		{ METHOD_GET, "200", NULL, true, BODY_NONE, 0, false },
 		{ METHOD_GET, "200", "0", false, BODY_LENGTH, 0, false },
 		{ METHOD_GET, "200", "9223372036854775807", false, BODY_LENGTH, INT64_MAX, false },
 		{ METHOD_HEAD, "200", "12", true, BODY_NONE, 12, true },

@@ -99,7 +99,8 @@ static void test_framing(void **state)
 		const char *want;
 	} rows[] = {
 		{ 200, METHOD_GET, BODY_LENGTH, BODY_LENGTH, 5, false, ":status=200|content-length=5|" },
-		{ 200, METHOD_GET, BODY_NONE, BODY_LENGTH, 0, false, ":status=200|content-length=0|" },
+		{ 200, METHOD_GET, BODY_NONE, BODY_LENGTH, 0, false, ":status=200|" },
+		{ 200, METHOD_GET, BODY_NONE, BODY_LENGTH, 0, true, ":status=200|content-length=0|" },
 		{ 200, METHOD_GET, BODY_CHUNKED, BODY_CHUNKED, 0, false, ":status=200|" },
 		{ 200, METHOD_GET, BODY_CLOSE, BODY_CHUNKED, 0, false, ":status=200|" },
 		{ 200, METHOD_HEAD, BODY_NONE, BODY_NONE, 5, true, ":status=200|content-length=5|" },

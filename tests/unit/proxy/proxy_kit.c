@@ -248,7 +248,7 @@ static void visitor_init(size_t budget)
 	guest = calloc(1, sizeof(*guest));
 	assert_non_null(guest);
 	guest->held = true;
-	guest->c = (struct client){ .ops = &ops, .head = &guest->head, .conn = &guest->conn };
+	guest->c = (struct client){ .ops = &ops, .head = &guest->head, .conn = &guest->conn, .started_ns = clock_ns() };
 	guest->conn = (struct conn_info){ .local = &local, .listener = &in, .peer_ip = "192.0.2.9", .peer_ip_len = 9, .requests = 1 };
 	arena_init(&guest->c.arena, budget);
 }
@@ -286,6 +286,11 @@ static void visit_as(const char *head, uint8_t body, uint64_t len, size_t budget
 void visit_with_budget(const char *head, uint8_t body, uint64_t len, size_t budget)
 {
 	visit_as(head, body, len, budget, 11, ASKS_NOTHING);
+}
+
+void visit_by(unsigned version, const char *head, uint8_t body, uint64_t len)
+{
+	visit_as(head, body, len, 128 * 1024, version);
 }
 
 void visit(const char *head, uint8_t body, uint64_t len)

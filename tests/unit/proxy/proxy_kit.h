@@ -58,6 +58,7 @@ extern struct visitor *guest;
 
 /* A request head: "GET /path\nName: value\n...". body: enum body_kind. Told to the exchange. */
 void visit(const char *head, uint8_t body, uint64_t len);
+void visit_by(unsigned version, const char *head, uint8_t body, uint64_t len); /* 11, 20 */
 void visit_with_budget(const char *head, uint8_t body, uint64_t len, size_t budget);
 void visit_nameless(const char *head); /* HTTP/1.0 without a Host */
 void visit_tunnel(const char *head, bool only); /* asks for another protocol; only: by extended CONNECT */

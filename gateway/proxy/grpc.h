@@ -1,0 +1,35 @@
+/*
+ * What an exchange does otherwise when it is a gRPC call: it has a deadline, its errors are gRPC's, and neither side is late
+ * as long as the connection it is silent on lives. Costs other exchanges a look at the method. Worker's thread only.
+ */
+#ifndef PROXY_GRPC_H
+#define PROXY_GRPC_H
+
+#include "http/grpc.h"
+#include "proxy/exchange.h"
+
+struct grpc_call {
+	struct exchange *x;
+	struct timer timer;
+	uint64_t deadline_ns; /* TIMER_NEVER: none */
+	uint64_t idle_ns;     /* longest silence of both sides; TIMER_NEVER: not looked at here */
+	uint64_t seen;        /* bytes that had gone through at the last look */
+	bool quiet;           /* there was nothing new at the last look */
+};
+
+/* At the exchange's beginning: is it a call? */
+void grpc_begin(struct exchange *x);
+/* A call that has its route: its deadline begins. 0, or what is wrong with it (enum err). */
+must_use int grpc_start(struct exchange *x);
+/* At the end, in any state. */
+void grpc_fini(struct exchange *x);
+
+/* Make h, of a call's answer of our own, say what HTTP would say by status. ERR_NO_MEMORY. */
+must_use int grpc_refuse(struct exchange *x, struct response_head *h, int status, sluice_str code, sluice_str sentence);
+/* The trailers that end a call whose response is under way and will not be complete; NULL where the client cannot be told. */
+const struct fields *grpc_farewell(struct exchange *x, int err);
+
+/* Of a call that ended: what its client was told; -1: nothing. */
+int grpc_status(const struct exchange *x);
+
+#endif
