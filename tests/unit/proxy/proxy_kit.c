@@ -290,7 +290,7 @@ void visit_with_budget(const char *head, uint8_t body, uint64_t len, size_t budg
 
 void visit_by(unsigned version, const char *head, uint8_t body, uint64_t len)
 {
-	visit_as(head, body, len, 128 * 1024, version);
+	visit_as(head, body, len, 128 * 1024, version, ASKS_NOTHING);
 }
 
 void visit(const char *head, uint8_t body, uint64_t len)
