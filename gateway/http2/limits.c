@@ -32,7 +32,8 @@ void meter_init(struct meter *m, uint32_t max_head)
 {
 	*m = (struct meter){ .preface_left = HTTP2_PREFACE_LEN,
 		             .block_max = max_head + HTTP2_BLOCK_SLACK,
-		             .continuations_max = HTTP2_CONTINUATIONS_MIN + max_head / HTTP2_CONTINUATION_BYTES };
+		             .continuations_max = HTTP2_CONTINUATIONS_MIN + max_head / HTTP2_CONTINUATION_BYTES,
+		             .flood = FLOOD_ANSWERS };
 }
 
 static struct frame_head frame_head_parse(const uint8_t b[HTTP2_FRAME_HEAD])
@@ -121,15 +122,22 @@ static bool meter_block(struct meter *m, const struct frame_head *f)
 
 bool meter_frame(struct meter *m, const struct frame_head *f, uint64_t now_ns)
 {
-	if ((f->type == FRAME_HEADERS || f->type == FRAME_CONTINUATION) && !meter_block(m, f))
-		return false;
 	uint32_t price = frame_price(f);
-	return price == 0 || budget_spend(&m->control, &control_rule, now_ns, price);
+	if ((f->type == FRAME_HEADERS || f->type == FRAME_CONTINUATION) && !meter_block(m, f))
+		m->flood = FLOOD_BLOCK;
+	else if (price && !budget_spend(&m->control, &control_rule, now_ns, price))
+		m->flood = FLOOD_FRAMES;
+	else
+		return true;
+	return false;
 }
 
 bool meter_reset(struct meter *m, uint64_t now_ns)
 {
-	return budget_spend(&m->resets, &reset_rule, now_ns, 1);
+	if (budget_spend(&m->resets, &reset_rule, now_ns, 1))
+		return true;
+	m->flood = FLOOD_RESETS;
+	return false;
 }
 
 void meter_request(struct meter *m)

@@ -76,6 +76,15 @@ bool budget_spend(struct budget *b, const struct budget_rule *r, uint64_t now_ns
 /* Put n back, never above the burst. */
 void budget_earn(struct budget *b, const struct budget_rule *r, uint32_t n);
 
+/* What there was too much of. */
+enum flood {
+	FLOOD_FRAMES,  /* that are no work */
+	FLOOD_RESETS,  /* of requests */
+	FLOOD_BLOCK,   /* a header block: its bytes, or its CONTINUATION frames */
+	FLOOD_ANSWERS, /* to SETTINGS and PING that the client does not read; other limits of the library too */
+	FLOODS
+};
+
 struct meter {
 	struct budget control, resets;
 	uint32_t block_max;     /* bytes of a header block on the wire */
@@ -88,6 +97,7 @@ struct meter {
 	uint8_t head[HTTP2_FRAME_HEAD];
 	bool block_open;        /* HEADERS began, END_HEADERS was not seen yet */
 	bool block_last;        /* the frame that is coming in ends it */
+	uint8_t flood;          /* enum flood, once something was one too many */
 };
 
 /* max_head: bytes of the largest head. */

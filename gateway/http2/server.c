@@ -106,13 +106,28 @@ static int server_why(uint32_t code)
 	}
 }
 
+static void server_tell_flood(const struct http2_server *c)
+{
+	static const struct {
+		const char *what;
+		enum stat_id stat;
+	} floods[FLOODS] = {
+		[FLOOD_FRAMES] = { "too many frames that only cost", STAT_FLOOD_FRAMES },
+		[FLOOD_RESETS] = { "too many requests that were reset", STAT_FLOOD_RESETS },
+		[FLOOD_BLOCK] = { "a header block that is too long, or in too many frames", STAT_FLOOD_BLOCK },
+		[FLOOD_ANSWERS] = { "it asks for more than it reads", STAT_FLOOD_ANSWERS },
+	};
+	stat_inc(floods[c->meter.flood].stat);
+	log_info("http2", "client-flood: %.*s, connection %llu: %s", (int)c->info->peer_ip_len, c->info->peer_ip,
+	         (unsigned long long)c->info->id, floods[c->meter.flood].what);
+}
+
 void server_terminate(struct http2_server *c, uint32_t code)
 {
 	if (c->state != SERVER_OPEN)
 		return;
 	if (code == NGHTTP2_ENHANCE_YOUR_CALM)
-		log_info("http2", "%.*s, connection %llu: too many frames that only cost", (int)c->info->peer_ip_len,
-		         c->info->peer_ip, (unsigned long long)c->info->id);
+		server_tell_flood(c);
 	session_last_words(c, code);
 	server_cut(c, SERVER_ENDING, server_why(code));
 }

@@ -7,6 +7,7 @@
  */
 #include <pthread.h>
 
+#include "base/stat.h"
 #include "http2/receive.h"
 #include "http2/state.h"
 #include "http2/write.h"
@@ -93,7 +94,10 @@ static int on_frame_send(nghttp2_session *h2, const nghttp2_frame *f, void *user
 				request_framed(rq);
 		}
 		break;
-	case NGHTTP2_RST_STREAM: /* what we do of our own accord is none of its doing */
+	case NGHTTP2_RST_STREAM:
+		if (f->rst_stream.error_code == NGHTTP2_REFUSED_STREAM)
+			stat_inc(STAT_STREAMS_REFUSED);
+		/* what we do of our own accord is none of its doing */
 		rq = session_request(c, f->hd.stream_id);
 		if (f->rst_stream.error_code != NGHTTP2_NO_ERROR && f->rst_stream.error_code != NGHTTP2_INTERNAL_ERROR &&
 		    !(rq && rq->tunnel && f->rst_stream.error_code == NGHTTP2_CANCEL))
@@ -271,6 +275,8 @@ static void session_feed_frame(struct http2_server *c, struct buf *in)
 	}
 	ssize_t rc = nghttp2_session_mem_recv(c->h2, (const uint8_t *)run.data, n);
 	buf_drain(in, n);
+	if (rc >= 0 && nghttp2_session_get_outbound_queue_size(c->h2) >= HTTP2_ACKS_MAX / 2)
+		session_pump(c); /* answers wait for the socket, not for the end of what one read brought */
 	if (rc < 0)
 		c->trouble = session_error_code(rc);
 	else if (nghttp2_session_get_outbound_queue_size(c->h2) > HTTP2_QUEUE_MAX)

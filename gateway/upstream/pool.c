@@ -417,6 +417,26 @@ static struct link *pool_join(struct endpoint *e, const struct link_conf *conf)
 	return NULL;
 }
 
+/* One of HTTP/1.1 that is being made, and was forsaken: these stand first. Clients that ask and leave, over and over, would
+ * else have a connection made for every request. */
+static struct link *pool_inherit(struct endpoint *e, const struct link_conf *conf, sluice_str header)
+{
+	uint64_t own[2];
+	unsigned looked = 0;
+	header_hash(header, own);
+	list_each(at, &e->opening) {
+		struct link *l = container_of(at, struct link, at);
+		if (!l->h1 || l->n_asks || ++looked == LOOK_MAX)
+			return NULL;
+		if (l->header[0] == own[0] && l->header[1] == own[1] && conf_eq(&l->conf, conf)) {
+			list_del(&l->at);
+			list_push(&e->opening, &l->at);
+			return l;
+		}
+	}
+	return NULL;
+}
+
 static int link_connect(struct link *l, struct tls_client *tls, sluice_str header)
 {
 	struct endpoint *e = l->endpoint;
@@ -490,6 +510,8 @@ int pool_open(struct endpoint *e, const struct link_conf *conf, struct tls_clien
 {
 	struct link *l = pool_join(e, conf);
 	check(!header.len || conf->protocol == LINK_HTTP1, "a PROXY header of %zu bytes before HTTP/2", header.len);
+	if (!l)
+		l = pool_inherit(e, conf, header);
 	if (!l) {
 		if (e->bounds.max_links && e->n_links >= e->bounds.max_links && e->n_idle)
 			pool_close_idle(e, e->n_idle - 1);
@@ -520,6 +542,10 @@ void pool_forsake(struct pool_ask *ask)
 		link_close(l);
 	else if (l->h2)
 		link_update(l);
+	else {
+		list_del(&l->at);
+		list_push_front(&l->endpoint->opening, &l->at);
+	}
 }
 
 bool pool_blame(struct link *l)

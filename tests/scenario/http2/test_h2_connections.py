@@ -106,47 +106,6 @@ def test_client_leaves(proxied, h2):
     assert {line["reason"] for line in g.access(5)} == {"client-gone"}
 
 
-def test_rapid_reset(proxied, h2):
-    g, up = proxied(think, listener=H2)
-    c = h2(g.port(), tls=False)
-    try:
-        for _ in range(1000):
-            c.reset(c.start("GET", "/"))
-            assert up.open <= 130
-    except OSError:
-        pass
-    goaway = until_goaway(c)
-    assert goaway is not None and goaway.error_code == 11, "ENHANCE_YOUR_CALM"
-    assert h2(g.port(), tls=False), "others are served"
-    wait_for(lambda: "too many frames" in g.log(), 5, "a line of log")
-
-
-def test_ping_flood(gateway, h2):
-    g = gateway(PLAIN)
-    c = h2(g.port(), tls=False)
-    try:
-        for _ in range(100):
-            c.send_raw(frame(6, 0, 0, b"12345678") * 100)
-    except OSError:
-        pass
-    goaway = until_goaway(c)
-    assert goaway is not None and goaway.error_code == 11
-
-
-def test_continuation_flood(gateway, h2):
-    g = gateway(PLAIN)
-    c = h2(g.port(), tls=False)
-    assert c.get("/hello").status == 200
-    c.send_raw(frame(1, 1, 3, b"\x82"))
-    try:
-        for _ in range(1000):
-            c.send_raw(frame(9, 0, 3, b""))
-    except OSError:
-        pass
-    goaway = until_goaway(c)
-    assert goaway is not None and goaway.error_code == 11
-
-
 def test_idle(gateway, h2):
     g = gateway(PLAIN.replace("protocols", "timeouts: { idle: 200ms }, protocols"))
     c = h2(g.port(), tls=False)

@@ -295,6 +295,36 @@ static void test_retry_of_the_request(void **state)
 	server_down(&c);
 }
 
+/* Who asks and leaves before there is a connection, over and over, has one made, not one each time. */
+static void test_cancel_over_and_over(void **state)
+{
+	struct probe p, q;
+	(void)state;
+	server_up(&a, "a", 0);
+	struct upstream *u = attach((const char *[]){ a.address, NULL });
+	for (unsigned i = 0; i < 50; i++) {
+		probe_init(&p);
+		probe_open(&p, u, false);
+		assert_int_equal(p.call.state, UPSTREAM_CALL_OPENING);
+		assert_int_equal(kit_view(a.address).connections, 1);
+		probe_fini(&p);
+	}
+	/* the second of two that wait has one of its own */
+	probe_init(&p);
+	probe_open(&p, u, false);
+	probe_init(&q);
+	probe_open(&q, u, false);
+	assert_int_equal(kit_view(a.address).connections, 2);
+	assert_true(kit_run(&p.ready, 1000) && kit_run(&q.ready, 1000));
+	assert_ptr_not_equal(p.call.origin, q.call.origin);
+	probe_finish(&p, ERR_CLIENT_GONE);
+	probe_finish(&q, ERR_CLIENT_GONE);
+	probe_fini(&p);
+	probe_fini(&q);
+	upstream_detach(&u);
+	server_down(&a);
+}
+
 static void test_cancel_while_connecting(void **state)
 {
 	struct probe p;
@@ -621,6 +651,7 @@ int main(void)
 		cmocka_unit_test(test_bad_answers_count),
 		cmocka_unit_test(test_retry_of_the_request),
 		cmocka_unit_test(test_cancel_while_connecting),
+		cmocka_unit_test(test_cancel_over_and_over),
 		cmocka_unit_test(test_connection_bound_and_queue),
 		cmocka_unit_test(test_reload_carries_over),
 		cmocka_unit_test(test_other_settings_other_connection),
