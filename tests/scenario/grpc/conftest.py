@@ -1,8 +1,7 @@
 """Fixtures for gRPC: a server and a channel of the real library, and a gateway between them by any of the four ways."""
-import grpc
 import pytest
 
-from kit.calls import Channel, Process, Server
+from kit.calls import Channel, Process, Server, grpc
 from kit.configs import proxy
 
 

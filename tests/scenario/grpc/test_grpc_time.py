@@ -122,7 +122,7 @@ def test_deadlines_of_the_library(called):
         c.unary("Wait", timeout=1)
     assert e.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     wait_for(lambda: up.ended, what="the server to hear of it")
-    assert up.seen[0][2] <= 1
+    assert up.seen[0][2] < 2  # libraries round up
     assert c.unary("Unary", b"x", timeout=None) == b"x" and up.seen[1][2] is None
 
 

@@ -22,7 +22,8 @@ class Server:
 
     def __init__(self, credentials=None, address="127.0.0.1:0", workers=32, options=()):
         self.seen, self.ended, self.release = [], [], threading.Event()
-        self.server = grpc.server(ThreadPoolExecutor(workers), options=OPTIONS + list(options))
+        self.pool = ThreadPoolExecutor(workers)
+        self.server = grpc.server(self.pool, options=OPTIONS + list(options))
         handlers = {
             "Unary": grpc.unary_unary_rpc_method_handler(self.unary),
             "Collect": grpc.stream_unary_rpc_method_handler(self.collect),
@@ -43,6 +44,7 @@ class Server:
     def stop(self, grace=0):
         self.release.set()
         self.server.stop(grace).wait()
+        self.pool.shutdown()  # the library aborts when a call's last thread outlives its server
 
     def note(self, name, context):
         left = context.time_remaining()
