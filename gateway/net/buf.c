@@ -6,6 +6,7 @@
 enum {
 	SPARE_MAX = 128,    /* blocks a thread keeps for reuse: 2 MiB */
 	TAIL_MIN = 2048,    /* less room than this is not worth a read */
+	PULLUP_MORE = 1 << 20, /* most room that is made behind a large run */
 	COPY_MAX = 1024     /* a whole block with fewer bytes than this is copied into the tail's room instead */
 };
 
@@ -208,7 +209,18 @@ sluice_str buf_pullup(struct buf *b, size_t n)
 	sluice_str run = buf_peek(b);
 	if (run.len >= n)
 		return run;
-	struct block *whole = block_new(n);
+	struct block *at = b->first;
+	if (at->cap - at->end >= n - run.len) { /* behind what is there */
+		struct buf rest = { .first = at->next, .last = b->last, .len = b->len - run.len };
+		buf_copy(&rest, at->data + at->end, n - run.len);
+		buf_drain(&rest, n - run.len);
+		at->end += (uint32_t)(n - run.len);
+		at->next = rest.first;
+		b->last = rest.first ? rest.last : at;
+		return buf_peek(b);
+	}
+	/* with room for more: who joins again and again what is coming in does not copy it each time */
+	struct block *whole = block_new(n <= BUF_BLOCK ? n : n + (n < PULLUP_MORE ? n : PULLUP_MORE));
 	size_t total = b->len;
 	buf_copy(b, whole->data, n);
 	whole->end = (uint32_t)n;

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "http/uri.h"
+#include "policy/stage.h"
 #include "policy/walk.h"
 
 struct run_edit {
@@ -18,6 +19,10 @@ static const char *edit_name_refused(sluice_side side, sluice_field_op op, sluic
 	unsigned flags = token_flags(t);
 	if (!str_is_token(name))
 		return "is no name of a header field";
+	if (side == SLUICE_REQUEST_TRAILERS || side == SLUICE_RESPONSE_TRAILERS) {
+		const struct field f = { .name = name.data, .name_len = (uint32_t)name.len, .token = (uint16_t)t };
+		return field_is_no_trailer(&f) ? "cannot stand behind a body" : NULL;
+	}
 	if (flags & TOKEN_FRAMING)
 		return "frames the message";
 	if (flags & TOKEN_HOP)
@@ -42,8 +47,17 @@ static bool edit_is_authority(sluice_str value)
 	return is;
 }
 
+/* The one thing that belongs to the connection and is the plugins' to say: trailers are welcome. */
+static bool edit_is_te_trailers(sluice_side side, sluice_field_op op, sluice_str name, sluice_str value)
+{
+	return side == SLUICE_REQUEST && op == SLUICE_FIELD_SET && token_find(name.data, name.len) == TOKEN_TE &&
+	       str_ieq(value, STR("trailers"));
+}
+
 const char *edit_refused(sluice_side side, sluice_field_op op, sluice_str name, sluice_str value)
 {
+	if (edit_is_te_trailers(side, op, name, value))
+		return NULL;
 	const char *why = edit_name_refused(side, op, name);
 	if (why || op == SLUICE_FIELD_REMOVE)
 		return why;
@@ -92,6 +106,18 @@ void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice
 	value = arena_str(x->arena, str_trim(value));
 	if (!name.data || !value.data)
 		return;
+	if (edit_is_te_trailers(side, op, name, value)) {
+		x->te_trailers = true;
+		return;
+	}
+	if (side == SLUICE_REQUEST_TRAILERS || side == SLUICE_RESPONSE_TRAILERS) {
+		struct fields *f = stage_trailers(x, side);
+		if (f)
+			edit_do(x, f, op, name, value);
+		else
+			log_warn("plugin", "%s: there are no trailers yet to change", run_item(x)->plugin->name);
+		return;
+	}
 	if (side == SLUICE_REQUEST) {
 		if (token_find(name.data, name.len) == TOKEN_HOST)
 			edit_host(x, value);

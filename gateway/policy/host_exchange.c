@@ -6,6 +6,7 @@
 #include "policy/edit.h"
 #include "policy/expr.h"
 #include "policy/host.h"
+#include "policy/stage.h"
 #include "policy/walk.h"
 #include "store/store.h"
 
@@ -41,9 +42,14 @@ static sluice_str host_get(sluice_exchange *x, int info)
 
 static struct fields *host_fields(sluice_exchange *x, int side)
 {
-	if (side == SLUICE_REQUEST)
+	switch ((sluice_side)side) {
+	case SLUICE_REQUEST:
 		return &x->request->fields;
-	return x->response ? &x->response->fields : NULL;
+	case SLUICE_RESPONSE:
+		return x->response ? &x->response->fields : NULL;
+	default:
+		return stage_trailers(x, (sluice_side)side);
+	}
 }
 
 static sluice_str host_field(sluice_exchange *x, int side, sluice_str name)
@@ -166,7 +172,7 @@ sluice_str run_attr(sluice_exchange *x, sluice_str name)
 	return STR_NONE;
 }
 
-static void host_note(sluice_exchange *x, const char *code)
+void run_note(sluice_exchange *x, const char *code)
 {
 	for (unsigned i = 0; i < x->n_notes; i++) {
 		if (x->notes[i] == code)
@@ -246,7 +252,7 @@ const sluice_host host_table = {
 	.attr_set = host_attr_set,
 	.attr = run_attr,
 	.attr_provide = host_attr_provide,
-	.note = host_note,
+	.note = run_note,
 	.refuse = host_refuse,
 	.reply = host_reply,
 	.await_publish = host_await_publish,
@@ -261,4 +267,8 @@ const sluice_host host_table = {
 	.unix_ms = host_unix_ms,
 	.expr_compile = host_expr_compile,
 	.field_refused = host_field_refused,
+	.body_want = stage_want,
+	.body_pass = stage_pass,
+	.body_drop = stage_drop,
+	.body_write = stage_write,
 };

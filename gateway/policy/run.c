@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "policy/edit.h"
+#include "policy/stage.h"
 #include "policy/wait.h"
 #include "policy/walk.h"
 
@@ -17,6 +18,7 @@ void run_init(sluice_exchange *x)
 	x->client_port = conn->peer_port;
 	x->scheme = conn->tls_version ? STR("https") : STR("http");
 	x->edits_end = &x->edits;
+	x->below = UINT32_MAX;
 }
 
 const struct chain_item *run_item(const sluice_exchange *x)
@@ -24,8 +26,7 @@ const struct chain_item *run_item(const sluice_exchange *x)
 	return &x->chain->v[x->at];
 }
 
-/* What a hook's verdict means for the walk. */
-static enum run_result run_settle(sluice_exchange *x, sluice_verdict v)
+enum run_result run_settle(sluice_exchange *x, sluice_verdict v)
 {
 	if (v == SLUICE_WAIT && x->wait)
 		return RUN_WAIT;
@@ -87,7 +88,7 @@ enum run_result run_response(sluice_exchange *x)
 	if (!x->chain || !x->chain->has_response)
 		return RUN_NEXT;
 	x->phase = RUN_RESPONSE;
-	x->at = x->reached;
+	x->at = x->below < x->reached ? x->below : x->reached;
 	x->answer.status = 0;
 	return run_walk_response(x);
 }
@@ -112,6 +113,8 @@ void run_resume(sluice_exchange *x, sluice_verdict v)
 		r = run_walk_request(x);
 	} else if (r == RUN_NEXT && x->phase == RUN_RESPONSE) {
 		r = run_walk_response(x);
+	} else if (r == RUN_NEXT) {
+		r = stage_resumed(x);
 	}
 	if (r != RUN_WAIT)
 		x->on_resumed(x, r);
@@ -126,6 +129,7 @@ void run_cancel(sluice_exchange *x)
 void run_complete(sluice_exchange *x)
 {
 	run_cancel(x);
+	stages_fini(x);
 	x->phase = RUN_COMPLETE;
 	for (x->at = 0; x->at < x->reached; x->at++) {
 		const struct chain_item *item = run_item(x);

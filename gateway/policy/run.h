@@ -21,13 +21,14 @@ struct chain {
 	bool has_response; /* some plugin has on_response */
 };
 
-enum run_phase { RUN_NONE, RUN_REQUEST, RUN_RESPONSE, RUN_COMPLETE };
+enum run_phase { RUN_NONE, RUN_REQUEST, RUN_REQUEST_BODY, RUN_RESPONSE, RUN_RESPONSE_BODY, RUN_COMPLETE };
 
 enum run_result {
 	RUN_NEXT,  /* all hooks of the phase went on */
 	RUN_REPLY, /* x->answer is to be sent */
 	RUN_WAIT,  /* parked: on_resumed will tell */
-	RUN_FAIL   /* a plugin could not do its work */
+	RUN_FAIL,  /* a plugin could not do its work */
+	RUN_OVER   /* a body is longer than a plugin holds, and it will not have it pass unseen */
 };
 
 /* An answer a plugin gave. */
@@ -39,6 +40,8 @@ struct run_answer {
 };
 
 struct run_wait;
+struct stage;
+struct stages;
 enum { RUN_NOTES = 4 };
 
 struct sluice_exchange {
@@ -59,6 +62,11 @@ struct sluice_exchange {
 	uint8_t n_notes;
 	uint32_t at;                     /* the plugin that runs */
 	uint32_t reached;                /* plugins whose request phase began */
+	uint32_t below;                  /* response hooks of this plugin and of those behind it are through */
+	bool no_wait;                    /* the hook that runs cannot be parked */
+	bool te_trailers;                /* a plugin asks the upstream for trailers */
+	struct stages *stages[2];        /* by enum sluice_side: work on bodies; NULL: they pass untouched */
+	struct stage *stage;             /* whose body hook runs, or is parked; NULL: none */
 	struct run_wait *wait;           /* NULL: not parked */
 	struct run_wait *spare_wait;     /* of an earlier wait, for the next */
 	struct run_answer answer;
@@ -73,7 +81,8 @@ struct sluice_exchange {
 void run_init(sluice_exchange *x);
 /* Run all request hooks. */
 enum run_result run_request(sluice_exchange *x, const struct chain *chain);
-/* x->response is set: apply what was said before there was one, then run the response hooks in reverse. */
+/* x->response is set: apply what was said before there was one, then run the response hooks in reverse, those before x->below:
+ * a response that takes the place of another goes the rest of the way. */
 enum run_result run_response(sluice_exchange *x);
 /* Parked in the response phase, by a client that cannot wait: its hook goes without the answer, and the others run. Never
  * RUN_WAIT. */
@@ -83,6 +92,8 @@ void run_cancel(sluice_exchange *x);
 /* Completion hooks, then clean-ups. The last call. */
 void run_complete(sluice_exchange *x);
 
+/* A remark for the log and the metrics; code: a string constant. */
+void run_note(sluice_exchange *x, const char *code);
 /* For expressions and logs. */
 sluice_str run_attr(sluice_exchange *x, sluice_str name);
 

@@ -29,11 +29,11 @@ struct run_wait {
 
 static void wait_on_due(struct timer *t);
 
-/* NULL when x is parked already, has ended, or has no memory left. */
+/* NULL when x is parked already, cannot be, has ended, or has no memory left. */
 static struct run_wait *wait_new(sluice_exchange *x, enum wait_kind kind)
 {
 	struct run_wait *w = x->spare_wait;
-	if (x->wait || x->phase == RUN_COMPLETE)
+	if (x->wait || x->no_wait || x->phase == RUN_COMPLETE)
 		return NULL;
 	if (!w)
 		w = arena_alloc(x->arena, sizeof(*w));

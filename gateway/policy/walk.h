@@ -24,6 +24,8 @@ struct run_cleanup {
 
 /* The plugin that runs. */
 const struct chain_item *run_item(const sluice_exchange *x);
+/* What a hook's verdict means for the walk. */
+enum run_result run_settle(sluice_exchange *x, sluice_verdict v);
 /* What an exchange was parked for is here: go on with the verdict of its callback. */
 void run_resume(sluice_exchange *x, sluice_verdict v);
 

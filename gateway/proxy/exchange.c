@@ -1,6 +1,8 @@
 /* The walk of an exchange, and its client's side. See exchange.h for the path. */
 #include "proxy/exchange.h"
 
+#include "policy/stage.h"
+#include "proxy/body.h"
 #include "proxy/forward.h"
 #include "proxy/grpc.h"
 
@@ -50,7 +52,9 @@ static void exchange_on_end(struct client *c, const struct fields *trailers)
 static void exchange_on_drained(struct client *c)
 {
 	struct exchange *x = exchange_of_client(c);
-	if (x->origin && (x->state == EXCHANGE_STREAM || x->state == EXCHANGE_TUNNEL))
+	if (unlikely(x->px.stages[SLUICE_RESPONSE]) && x->state == EXCHANGE_STREAM)
+		body_client_drained(x);
+	else if (x->origin && (x->state == EXCHANGE_STREAM || x->state == EXCHANGE_TUNNEL))
 		x->origin->ops->resume(x->origin);
 }
 
@@ -100,7 +104,15 @@ static void exchange_after_request_hooks(struct exchange *x, enum run_result r)
 		respond_plugin(x);
 	else if (r == RUN_FAIL)
 		respond_error(x, ERR_PLUGIN_FAILED);
-	else if (x->px.arena->failed)
+	else if (unlikely(x->px.stages[SLUICE_REQUEST]))
+		body_begin_request(x);
+	else
+		exchange_go_on(x);
+}
+
+void exchange_go_on(struct exchange *x)
+{
+	if (x->px.arena->failed)
 		respond_error(x, ERR_NO_MEMORY);
 	else if (x->route->upstream < 0)
 		respond_builtin(x);
@@ -118,6 +130,8 @@ static void exchange_after_response_hooks(struct exchange *x, enum run_result r)
 	} else if (r == RUN_FAIL || x->px.arena->failed) {
 		forward_stop(x, 0);
 		respond_error(x, r == RUN_FAIL ? ERR_PLUGIN_FAILED : ERR_NO_MEMORY);
+	} else if (unlikely(x->px.stages[SLUICE_RESPONSE]) && body_begin_response(x)) {
+		return; /* plugins work on its body */
 	} else if (x->own_answer) {
 		respond_send(x);
 	} else {
@@ -128,6 +142,8 @@ static void exchange_after_response_hooks(struct exchange *x, enum run_result r)
 void exchange_run_response(struct exchange *x)
 {
 	exchange_set_state(x, EXCHANGE_RESPONSE_HOOKS);
+	if (unlikely(x->px.stages[SLUICE_RESPONSE]))
+		stages_reset(&x->px);
 	enum run_result r = run_response(&x->px);
 	if (r == RUN_WAIT && x->gone) /* a connection that ends has no time, and nobody tells us when it is gone altogether */
 		r = run_hurry(&x->px);
@@ -139,6 +155,10 @@ static void exchange_on_resumed(sluice_exchange *px, enum run_result r)
 	struct exchange *x = container_of(px, struct exchange, px);
 	if (x->state == EXCHANGE_REQUEST_HOOKS)
 		exchange_after_request_hooks(x, r);
+	else if (x->state == EXCHANGE_REQUEST_BODY)
+		body_request_resumed(x, r);
+	else if (x->state == EXCHANGE_RESPONSE_BODY)
+		body_response_resumed(x, r);
 	else
 		exchange_after_response_hooks(x, r);
 }

@@ -5,8 +5,8 @@
  *
  *   on_request -> route_find -> run_request -> upstream_open -> origin head, body -> run_response -> client head, body -> end
  *
- * exchange.c walks; forward.c is the upstream's side; respond.c the answers Sluice makes itself; fields.c what is written
- * into the heads on the way through; grpc.c what a gRPC call has more of.
+ * exchange.c walks; forward.c is the upstream's side; body.c the way of bodies that plugins work on; respond.c the answers
+ * Sluice makes itself; fields.c what is written into the heads on the way through; grpc.c what a gRPC call has more of.
  */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
@@ -46,7 +46,7 @@ struct exchange {
 	sluice_str answer_body;     /* of an answer of our own */
 	sluice_str allow;           /* of a 405 */
 	sluice_str told_host;       /* what a trusted proxy says that the client asked for; empty: nothing */
-	struct buf body;            /* of the request: passed on once, and handed back */
+	struct buf body;            /* of the request: passed on once, and handed back; or held until its head could go */
 	const struct fields *request_trailers, *response_trailers;
 	struct tunnel *tunnel;      /* in the arena; NULL: none */
 	struct grpc_call *grpc;     /* in the arena; NULL: no gRPC call */
@@ -57,6 +57,7 @@ struct exchange {
 	uint8_t state;              /* enum exchange_state */
 	bool request_done;          /* the request is complete on the client's side */
 	bool body_begun;            /* a byte of the request body was passed on */
+	bool request_passed;        /* with stages: and its end */
 	bool origin_done;           /* the response is complete on the upstream's side */
 	bool own_answer;            /* the response is Sluice's, not the upstream's */
 	bool upgrade;               /* the request asks for a protocol that the route lets through */
@@ -83,6 +84,8 @@ static inline struct exchange *exchange_of_client(struct client *c)
 /* The client has everything, or never will: hooks, log, memory. x is gone. */
 void exchange_complete(struct exchange *x);
 
+/* The request may go on: to an upstream, or to the route's own answer. */
+void exchange_go_on(struct exchange *x);
 /* The response head is in px.response: run its hooks, then send it. */
 void exchange_run_response(struct exchange *x);
 
@@ -96,6 +99,9 @@ void forward_stop(struct exchange *x, int err);
 void forward_response(struct exchange *x);
 /* The response is under way and will not be complete: the client hears so. x may be gone. */
 void forward_break_off(struct exchange *x, int err);
+/* In STREAM: all of the response was passed on, but for its trailers. Both messages are through, or the rest of the request is
+ * not wanted any more. */
+void forward_finish(struct exchange *x);
 
 /* tunnel.c */
 /* Whether the request may become a tunnel: its Upgrade field names one protocol, and the route lists it. */

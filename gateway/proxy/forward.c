@@ -8,7 +8,7 @@
  */
 #include "proxy/forward.h"
 
-#include "proxy/exchange.h"
+#include "proxy/body.h"
 #include "proxy/grpc.h"
 
 static void forward_open(struct exchange *x, bool fresh);
@@ -68,6 +68,10 @@ static void forward_on_body(struct origin *o, struct buf *data)
 		tunnel_from_upstream(x, data);
 		return;
 	}
+	if (unlikely(x->px.stages[SLUICE_RESPONSE])) {
+		body_from_upstream(x, data);
+		return;
+	}
 	if (x->state != EXCHANGE_STREAM)
 		return; /* held: it is offered again */
 	if (c->ops->body(c, data))
@@ -78,7 +82,7 @@ static enum splice forward_on_waiting(struct origin *o, struct stream *from, uin
 {
 	struct exchange *x = o->user;
 	struct client *c = x->px.client;
-	if (x->state != EXCHANGE_STREAM || !c->ops->splice)
+	if (x->state != EXCHANGE_STREAM || !c->ops->splice || x->px.stages[SLUICE_RESPONSE])
 		return SPLICE_UNABLE;
 	enum splice r = c->ops->splice(c, from, most, n);
 	if (r == SPLICE_FULL)
@@ -86,8 +90,7 @@ static enum splice forward_on_waiting(struct origin *o, struct stream *from, uin
 	return r;
 }
 
-/* Both messages are through, or the rest of the request is not wanted any more. */
-static void forward_finish(struct exchange *x)
+void forward_finish(struct exchange *x)
 {
 	struct client *c = x->px.client;
 	const struct fields *trailers = x->response_trailers;
@@ -105,7 +108,9 @@ static void forward_on_end(struct origin *o, const struct fields *trailers)
 	struct exchange *x = o->user;
 	x->origin_done = true;
 	x->response_trailers = trailers && trailers->n ? trailers : NULL;
-	if (x->state == EXCHANGE_STREAM)
+	if (unlikely(x->px.stages[SLUICE_RESPONSE]))
+		body_upstream_ended(x);
+	else if (x->state == EXCHANGE_STREAM)
 		forward_finish(x);
 	else if (x->state == EXCHANGE_TUNNEL)
 		tunnel_upstream_ended(x);
@@ -115,7 +120,9 @@ static void forward_on_drained(struct origin *o)
 {
 	struct exchange *x = o->user;
 	struct client *c = x->px.client;
-	if (!x->request_done && !x->gone)
+	if (unlikely(x->px.stages[SLUICE_REQUEST]) && !x->gone)
+		body_upstream_drained(x);
+	else if (!x->request_done && !x->gone)
 		c->ops->resume(c);
 	if (x->state == EXCHANGE_TUNNEL)
 		tunnel_upstream_sent(x); /* last: it may be over */
@@ -180,6 +187,18 @@ static const struct origin_events forward_origin_events = {
 
 /* ---- reaching a server -------------------------------------------------------------------------------------------- */
 
+static void forward_head(struct exchange *x)
+{
+	struct origin *o = x->origin;
+	if (likely(!x->px.stages[SLUICE_REQUEST] && !x->px.te_trailers)) {
+		o->ops->head(o, x->px.request);
+		return;
+	}
+	struct request_head h = *x->px.request; /* the client's codec goes by what the client said */
+	body_request_head(x, &h);
+	o->ops->head(o, &h);
+}
+
 static void forward_ready(struct exchange *x)
 {
 	struct origin *o = x->call.origin;
@@ -187,9 +206,12 @@ static void forward_ready(struct exchange *x)
 	x->origin = o;
 	x->sent_ns = clock_ns();
 	exchange_set_state(x, EXCHANGE_FORWARD);
-	o->ops->head(o, x->px.request);
-	bool full = x->body.len && o->ops->body(o, &x->body); /* what another server did not want */
-	if (x->request_done)
+	forward_head(x);
+	x->body_begun |= x->body.len > 0;
+	bool full = x->body.len && o->ops->body(o, &x->body); /* what another server did not want, or was held */
+	if (unlikely(x->px.stages[SLUICE_REQUEST]))
+		body_to_upstream(x, full);
+	else if (x->request_done)
 		o->ops->end(o, x->request_trailers);
 	else if (!full)
 		c->ops->resume(c);
@@ -247,6 +269,10 @@ void forward_start(struct exchange *x)
 void forward_body(struct exchange *x, struct buf *data)
 {
 	struct origin *o = x->origin;
+	if (unlikely(x->px.stages[SLUICE_REQUEST])) {
+		body_from_client(x, data);
+		return;
+	}
 	if (!o) { /* answered without it */
 		buf_drain(data, data->len);
 		return;
@@ -259,7 +285,9 @@ void forward_body(struct exchange *x, struct buf *data)
 void forward_end(struct exchange *x, const struct fields *trailers)
 {
 	x->request_trailers = trailers;
-	if (x->origin)
+	if (unlikely(x->px.stages[SLUICE_REQUEST]))
+		body_client_ended(x, trailers);
+	else if (x->origin)
 		x->origin->ops->end(x->origin, trailers);
 }
 

@@ -99,9 +99,11 @@ static void grpc_expire(struct exchange *x, int err)
 {
 	switch (x->state) {
 	case EXCHANGE_REQUEST_HOOKS:
+	case EXCHANGE_REQUEST_BODY:
 	case EXCHANGE_CONNECT:
 	case EXCHANGE_FORWARD:
 	case EXCHANGE_RESPONSE_HOOKS:
+	case EXCHANGE_RESPONSE_BODY:
 		run_cancel(&x->px);
 		forward_stop(x, err);
 		respond_error(x, err);

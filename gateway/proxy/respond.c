@@ -6,7 +6,6 @@
 
 #include "base/json.h"
 #include "http1/write.h"
-#include "policy/edit.h"
 #include "proxy/grpc.h"
 
 enum { DETAIL_MAX = 500 }; /* bytes of what a plugin says to the client */
@@ -44,7 +43,6 @@ static void respond_give_up(struct exchange *x)
 
 static void respond_with(struct exchange *x, struct response_head *h)
 {
-	bool from_response_hook = x->px.phase == RUN_RESPONSE;
 	if (!h) {
 		respond_give_up(x);
 		return;
@@ -54,12 +52,9 @@ static void respond_with(struct exchange *x, struct response_head *h)
 		x->head_ns = clock_ns();
 	x->px.response = h;
 	x->px.arena->failed = false; /* what failed was given up; the answer fitted */
-	if (from_response_hook) { /* it replaces a response whose hooks are running: they do not start over */
-		edit_apply(&x->px);
-		respond_send(x);
-	} else {
-		exchange_run_response(x);
-	}
+	if (x->px.phase == RUN_RESPONSE) /* it replaces a response whose hooks are running: they do not start over */
+		x->px.below = x->px.at;
+	exchange_run_response(x);
 }
 
 static sluice_str respond_problem(struct exchange *x, int status, const char *code, sluice_str title, sluice_str detail)

@@ -299,7 +299,7 @@ void fake_add_header(sluice_exchange *x, sluice_side side, const char *name, con
 	*at = f;
 }
 
-static sluice_verdict settle(sluice_exchange *x, sluice_verdict v)
+sluice_verdict fake_settle(sluice_exchange *x, sluice_verdict v)
 {
 	bool parked = false;
 	for (struct fake_event *e = fake_event_peek(); e; e = e->next)
@@ -326,8 +326,8 @@ static sluice_verdict run_hook(sluice_exchange *x, sluice_hook hook)
 sluice_verdict fake_run(sluice_exchange *x)
 {
 	x->ran = true;
-	return settle(x,
-		      x->inst->plugin->on_request ? run_hook(x, x->inst->plugin->on_request) : SLUICE_NEXT);
+	return fake_settle(x,
+			   x->inst->plugin->on_request ? run_hook(x, x->inst->plugin->on_request) : SLUICE_NEXT);
 }
 
 sluice_exchange *fake_request(sluice_instance *inst, const char *method, const char *target, ...)
@@ -349,13 +349,13 @@ sluice_verdict fake_response(sluice_exchange *x, int status)
 	x->status = status;
 	x->responding = true;
 	x->replied = false;
-	return settle(x,
-		      x->inst->plugin->on_response ? run_hook(x, x->inst->plugin->on_response) : SLUICE_NEXT);
+	return fake_settle(x,
+			   x->inst->plugin->on_response ? run_hook(x, x->inst->plugin->on_response) : SLUICE_NEXT);
 }
 
 void fake_resume(sluice_exchange *x, sluice_verdict v)
 {
-	settle(x, v);
+	fake_settle(x, v);
 }
 
 sluice_verdict fake_park(sluice_exchange *x, struct fake_event *e)
@@ -373,6 +373,7 @@ sluice_verdict fake_park(sluice_exchange *x, struct fake_event *e)
 
 void fake_end(sluice_exchange *x)
 {
+	fake_bodies_end(x);
 	fake_event_drop(NULL, x, NULL);
 	if (x->ran && x->inst->plugin->on_complete)
 		run_hook(x, x->inst->plugin->on_complete);

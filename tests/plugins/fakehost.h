@@ -72,6 +72,12 @@ void fake_set_info(sluice_exchange *x, sluice_info what, const char *value);
 void fake_set_budget(sluice_exchange *x, size_t bytes);
 /* The upstream answers: runs on_response with that status. */
 sluice_verdict fake_response(sluice_exchange *x, int status);
+/* Bytes of a body that the plugin asked for come in, and with end nothing behind them: runs its body hook with what it left
+ * before and these. A body that was not asked for passes. */
+sluice_verdict fake_body_in(sluice_exchange *x, sluice_side side, const char *bytes, size_t n, bool end);
+/* What has left so far, NUL-terminated; *n may be NULL. */
+const char *fake_body_out(sluice_exchange *x, sluice_side side, size_t *n);
+bool fake_body_wanted(sluice_exchange *x, sluice_side side);
 /* on_complete, clean-ups, free. A parked exchange is a client that left. */
 void fake_end(sluice_exchange *x);
 

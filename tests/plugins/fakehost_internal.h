@@ -90,7 +90,7 @@ struct sluice_exchange {
 	sluice_instance *inst;
 	struct fake_pool pool, host_pool; /* the plugin's memory, and ours */
 	size_t budget;
-	struct fake_field *fields[2];
+	struct fake_field *fields[4];
 	const char *info[SLUICE_I_REQUEST_ID + 1];
 	sluice_verdict verdict;
 	bool ran, replied, responding;
@@ -101,6 +101,15 @@ struct sluice_exchange {
 	struct fake_space *spaces;
 	const char *notes[16];
 	size_t n_notes;
+	struct fake_stage {
+		bool wanted, ended;
+		sluice_body_plan plan;
+		char *held, *out; /* what the hook left, and what left it; owned */
+		size_t n_held, n_out, taken;
+		const char *data; /* while its hook runs: what it is shown */
+		size_t shown;
+		bool ending;
+	} stages[2], *stage;
 };
 
 /* ---- what is going to happen ---- */
@@ -149,6 +158,15 @@ extern const sluice_host fake_host;
 void fake_services_reset(void);
 void fake_scratch_done(sluice_instance *inst);
 void fake_main_thread_only(const char *service);
+
+/* fakehost_body.c: rows of the table */
+bool fake_host_body_want(sluice_exchange *x, int side, const sluice_body_plan *plan);
+void fake_host_body_pass(sluice_exchange *x, size_t n);
+void fake_host_body_drop(sluice_exchange *x, size_t n);
+bool fake_host_body_write(sluice_exchange *x, sluice_str bytes);
+void fake_bodies_end(sluice_exchange *x);
+/* Let a hook run in x, and what it returned count. */
+sluice_verdict fake_settle(sluice_exchange *x, sluice_verdict v);
 
 /* fakehost_remote.c: rows of the table, and stores by name */
 void fake_remote_reset(void);

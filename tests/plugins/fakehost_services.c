@@ -233,7 +233,8 @@ static const char *host_field_refused(int side, int op, sluice_str name, sluice_
 		if (name.data[i] <= ' ' || name.data[i] >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", name.data[i]))
 			return "is no name of a header field";
 	}
-	if (name_among(framing, name))
+	bool te_trailers = side == SLUICE_REQUEST && op == SLUICE_FIELD_SET && name.len == 2 && value.len == 8;
+	if (name_among(framing, name) && !(te_trailers && memcmp(value.data, "trailers", 8) == 0))
 		return "frames the message";
 	if (name_among(host, name) && (op != SLUICE_FIELD_SET || side == SLUICE_RESPONSE))
 		return "can be set in a request, and nothing else";
@@ -489,4 +490,8 @@ const sluice_host fake_host = {
 	.unix_ms = host_unix_ms,
 	.expr_compile = host_expr_compile,
 	.field_refused = host_field_refused,
+	.body_want = fake_host_body_want,
+	.body_pass = fake_host_body_pass,
+	.body_drop = fake_host_body_drop,
+	.body_write = fake_host_body_write,
 };

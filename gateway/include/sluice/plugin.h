@@ -137,6 +137,10 @@ typedef struct sluice_option {
 /* A hook, and what a parked exchange resumes with. conf: the instance's bound struct, immutable while in force. */
 typedef sluice_verdict (*sluice_hook)(sluice_exchange *x, const void *conf);
 
+/* A hook that works on a body, see "bodies" below. data: what has come and was not taken off yet, in one piece, valid until
+ * the exchange goes on (over a wait, too); end: nothing comes behind it. Both may be: no data, and the end. */
+typedef sluice_verdict (*sluice_body_hook)(sluice_exchange *x, const void *conf, sluice_str data, bool end);
+
 typedef struct sluice_plugin {
 	uint32_t abi;  /* SLUICE_ABI */
 	uint32_t size; /* sizeof(sluice_plugin) the module was built with */
@@ -170,13 +174,23 @@ typedef struct sluice_plugin {
 	void (*on_refresh)(sluice_instance *inst, const void *conf);
 
 	uint32_t host_size; /* sizeof(sluice_host) the module was built with; SLUICE_PLUGIN() sets it */
+
+	/* Worker, for the bodies that the plugin asked for by sluice_body_want(), and for no others: request bodies in the order
+	 * of the route's list, response bodies in reverse. */
+	sluice_body_hook on_request_body;
+	sluice_body_hook on_response_body;
 } sluice_plugin;
 
 /* ---- services: arguments ---------------------------------------------------------------------------------------- */
 
 typedef enum sluice_side {
-	SLUICE_REQUEST = 0, /* what the client sent; changes apply to what goes upstream */
-	SLUICE_RESPONSE = 1 /* before on_response: changes wait for whatever final response the exchange gets */
+	SLUICE_REQUEST = 0,  /* what the client sent; changes apply to what goes upstream */
+	SLUICE_RESPONSE = 1, /* before on_response: changes wait for whatever final response the exchange gets */
+	/* Trailers, for the functions about fields: there only in a body hook of that side, when it is told the end. What is
+	 * not allowed behind a body (RFC 9110 6.5.1) was left out, and is left alone. Who sent no `TE: trailers` by HTTP/1.1
+	 * gets none. */
+	SLUICE_REQUEST_TRAILERS = 2,
+	SLUICE_RESPONSE_TRAILERS = 3
 } sluice_side;
 
 typedef enum sluice_field_op { SLUICE_FIELD_SET = 0, SLUICE_FIELD_ADD, SLUICE_FIELD_REMOVE } sluice_field_op;
@@ -193,6 +207,39 @@ typedef enum sluice_info { /* facts of an exchange, by sluice_get() */
 	SLUICE_I_UPSTREAM,   /* name of the upstream, empty for built-in answers */
 	SLUICE_I_REQUEST_ID
 } sluice_info;
+
+/*
+ * Bodies. A body passes untouched, and at no cost, unless a plugin asks for it: for the request's in on_request, for the
+ * response's in on_request (whatever response comes) or in on_response (this one). Its body hook is then called with the
+ * bytes, at least once, the last time with `end`; also for a message without a body, but not for a response that cannot have
+ * one (to HEAD, 204, 304), nor for a tunnel.
+ *
+ * The hook takes bytes off the front of data, by sluice_body_pass() and sluice_body_drop(), and puts others in their place
+ * by sluice_body_write(): what leaves, leaves in the order of these calls. What it leaves is held, and shown to it again with
+ * what has come behind it; more than `max` of that are a failure of the plugin. What is left at the end goes on as it is.
+ *
+ * The verdict: SLUICE_NEXT to go on. SLUICE_FAIL, or an answer (sluice_refuse(), sluice_reply()), ends the message: the client
+ * gets that answer as long as it was sent no response head, and what the upstream has of the request is given up; later the
+ * response is broken off, so that nobody takes it for whole. SLUICE_WAIT in a BUFFER hook only: in a STREAM hook the services
+ * that wait return SLUICE_FAIL.
+ */
+typedef enum sluice_body_mode {
+	SLUICE_BODY_STREAM = 0, /* as it comes: the head goes first, and what has left cannot be taken back */
+	SLUICE_BODY_BUFFER      /* whole, in one call: the head is held until the hook has decided, and may still be changed */
+} sluice_body_mode;
+
+typedef enum sluice_body_over { /* BUFFER: a body of more than max bytes */
+	SLUICE_BODY_REFUSE = 0, /* 413 for a request; a response is replaced by 502 */
+	SLUICE_BODY_PASS        /* goes on unseen: the hook is not called, and the request is noted `body-unseen` */
+} sluice_body_over;
+
+typedef struct sluice_body_plan {
+	size_t size;           /* sizeof(sluice_body_plan) */
+	sluice_body_mode mode;
+	sluice_body_over over; /* BUFFER */
+	uint64_t max;          /* bytes that may be held of one body at a time; 1 to 1 GiB */
+	bool read_only;        /* the hook only looks: all that it saw goes on by itself, and Content-Length stays */
+} sluice_body_plan;
 
 typedef enum sluice_status { /* how a service call ended */
 	SLUICE_OK = 0,
@@ -303,6 +350,10 @@ typedef struct sluice_host {
 	uint64_t (*unix_ms)(void);
 	const sluice_expr *(*expr_compile)(sluice_instance *, sluice_str text, const char **why);
 	const char *(*field_refused)(int side, int op, sluice_str name, sluice_str value);
+	bool (*body_want)(sluice_exchange *, int side, const sluice_body_plan *);
+	void (*body_pass)(sluice_exchange *, size_t n);
+	void (*body_drop)(sluice_exchange *, size_t n);
+	bool (*body_write)(sluice_exchange *, sluice_str bytes);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source files. */
@@ -417,7 +468,8 @@ static inline bool sluice_field_next(sluice_exchange *x, sluice_side side, size_
 }
 /* Set replaces every field of that name; add appends one; remove takes all away. name and value are copied. Fields that frame
  * the message, belong to the connection or (in a request) are written by the gateway are left alone, with a warning in the
- * log. So is a value with control bytes, except that set then removes: no old value may pass for the new. */
+ * log. So is a value with control bytes, except that set then removes: no old value may pass for the new. One exception:
+ * `te: trailers` may be set in a request, and asks the upstream for trailers. */
 static inline void sluice_field_set(sluice_exchange *x, sluice_side side, sluice_str name, sluice_str value)
 {
 	sluice_host_table->field_set(x, (int)side, name, value);
@@ -468,6 +520,26 @@ static inline sluice_verdict sluice_refuse(sluice_exchange *x, int status, const
 static inline sluice_verdict sluice_reply(sluice_exchange *x, int status, sluice_str content_type, sluice_str body)
 {
 	return sluice_host_table->reply(x, status, content_type, body);
+}
+
+/* Bodies: see sluice_body_mode. */
+
+/* Ask for the request's or the response's body. Asking again replaces the plan. False when it is too late, the plan or the
+ * record lacks something, or the exchange's memory is spent: return SLUICE_FAIL. */
+static inline bool sluice_body_want(sluice_exchange *x, sluice_side side, const sluice_body_plan *plan)
+{
+	return sluice_host_table->body_want(x, (int)side, plan);
+}
+/* In a body hook, or in the callback of its wait: the next n bytes of data go on, uncopied where they can; or go nowhere.
+ * More than there are means all of them. data itself stays valid. */
+static inline void sluice_body_pass(sluice_exchange *x, size_t n) { sluice_host_table->body_pass(x, n); }
+static inline void sluice_body_drop(sluice_exchange *x, size_t n) { sluice_host_table->body_drop(x, n); }
+/* There: other bytes go on, copied. False: they did, and it is enough, as the receiver is slow. Leave the rest of data where
+ * it is and return SLUICE_NEXT: if there is a rest, the hook is called with it again when there is room. A call that writes
+ * more than 1 MiB and the plan's max is a failure of the plugin. */
+static inline bool sluice_body_write(sluice_exchange *x, sluice_str bytes)
+{
+	return sluice_host_table->body_write(x, bytes);
 }
 
 /* The waiting services. Each returns what the hook must return: SLUICE_WAIT when parked, or the callback's own verdict

@@ -94,3 +94,30 @@ def test_deny_list_without_its_file(folder):
                           capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "sluice.yaml:8:11: error: plugins.gone.file: cannot read denied.txt: No such file or directory" in done.stderr
+
+
+def test_redact(folder, gateway, origin):
+    tree, _ = build(folder, "plugin-examples")
+
+    def dribble(peer, request):
+        peer.send(b"HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: %d\r\n\r\n" % len(text))
+        for i in range(len(text)):
+            peer.send(text[i:i + 1])
+    text = b"class classified classifclassified classifie"
+    up = origin(dribble)
+    g = gateway("""
+listeners:
+  - { name: public, address: "127.0.0.1:@public@" }
+upstreams:
+  app: { servers: ["127.0.0.1:@app@"] }
+routes:
+  - { name: all, match: { path: /* }, plugins: [{ use: redact, word: classified, max: 1KiB }], upstream: app }
+""", app=up.port, args=["--plugin-dir", tree])
+    r = g.get("/")
+    assert r.body == b"class ********** classif********** classifie" and "etag" not in r.fields
+    up.behave(reply(200, text * 1000))
+    assert g.get("/").body == b"class ********** classif********** classifie" * 1000
+    r = g.request("POST", body=b"a classified matter")
+    assert r.status == 422 and refusal(r) == "word-in-body"
+    assert g.request("POST", body=b"x" * 1025).status == 413
+    assert len(up.requests) == 2

@@ -56,11 +56,21 @@ static sluice_verdict part_on_complete(sluice_exchange *x, const void *conf)
 	return part_run(x, conf, 'c', ((const struct part *)conf)->on_complete);
 }
 
+static sluice_verdict part_on_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+{
+	const struct part *p = conf;
+	assert_ptr_equal(run_item(x)->conf, p);
+	return p->on_body ? p->on_body(x, conf, data, end) : SLUICE_NEXT;
+}
+
 static const sluice_plugin record = {
+	.size = sizeof(record),
 	.name = "part",
 	.on_request = part_on_request,
 	.on_response = part_on_response,
 	.on_complete = part_on_complete,
+	.on_request_body = part_on_body,
+	.on_response_body = part_on_body,
 };
 
 static void on_resumed(sluice_exchange *x, enum run_result r)

@@ -18,6 +18,7 @@ enum { PLUGINS = 4, TRACE = 256 };
 /* One plugin of the route. Each hook notes its letter (q, s or c) and number, then does what there is to do. */
 struct part {
 	sluice_hook on_request, on_response, on_complete; /* NULL: goes on */
+	sluice_body_hook on_body;                         /* of either side; NULL: leaves it; not noted */
 	unsigned n;                                       /* its number */
 };
 

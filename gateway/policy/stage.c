@@ -1,0 +1,421 @@
+/*
+ * The rows of stages. A hook sees one run of bytes that lies in one block; only what it leaves is ever joined with what comes
+ * behind. While it runs nothing is taken out of the stage's queue, so that what it was shown stays valid whatever it does: the
+ * bytes move when it has returned.
+ */
+#include "policy/stage.h"
+
+#include "base/log.h"
+#include "policy/wait.h"
+#include "policy/walk.h"
+
+/* ---- asking ------------------------------------------------------------------------------------------------------- */
+
+static sluice_body_hook stage_hook(const sluice_plugin *p, int side)
+{
+	/* the record may be older than these hooks */
+	if (p->size < offsetof(sluice_plugin, on_response_body) + sizeof(p->on_response_body))
+		return NULL;
+	return side == SLUICE_REQUEST ? p->on_request_body : p->on_response_body;
+}
+
+/* Whether the hook that runs may ask for it. */
+static bool stage_may_ask(const sluice_exchange *x, int side)
+{
+	if (x->phase == RUN_REQUEST)
+		return side == SLUICE_REQUEST || side == SLUICE_RESPONSE;
+	return x->phase == RUN_RESPONSE && side == SLUICE_RESPONSE;
+}
+
+static bool plan_is_sound(const sluice_body_plan *p)
+{
+	return p->size >= offsetof(sluice_body_plan, read_only) + sizeof(p->read_only) && p->max > 0 &&
+	       p->max <= STAGE_HELD_MAX && p->mode <= SLUICE_BODY_BUFFER && p->over <= SLUICE_BODY_PASS;
+}
+
+static struct stages *stages_of(sluice_exchange *x, int side)
+{
+	struct stages *row = x->stages[side];
+	if (!row)
+		row = arena_zalloc(x->arena, sizeof(*row));
+	if (row)
+		row->side = (uint8_t)side;
+	return row;
+}
+
+/* Whether bytes pass stage s before plugin `at`. */
+static bool stage_is_before(const struct stage *s, uint32_t at)
+{
+	return s->row->side == SLUICE_REQUEST ? s->at < at : s->at > at;
+}
+
+bool stage_want(sluice_exchange *x, int side, const sluice_body_plan *plan)
+{
+	if (!stage_may_ask(x, side) || !stage_hook(run_item(x)->plugin, side) || !plan_is_sound(plan)) {
+		log_error("plugin", "%s: asks for a body in a way that cannot be", run_item(x)->plugin->name);
+		return false;
+	}
+	struct stages *row = stages_of(x, side);
+	struct stage **at = row ? &row->first : NULL, *s = NULL;
+	while (row && *at && stage_is_before(*at, x->at))
+		at = &(*at)->next;
+	if (row && *at && (*at)->at == x->at)
+		s = *at;
+	else if (row)
+		s = arena_zalloc(x->arena, sizeof(*s));
+	if (!s)
+		return false;
+	if (s != *at) {
+		s->row = row;
+		s->at = x->at;
+		s->next = *at;
+		s->early = x->phase == RUN_REQUEST;
+		buf_init(&s->in);
+		*at = s;
+	}
+	s->mode = (uint8_t)plan->mode;
+	s->over = (uint8_t)plan->over;
+	s->max = plan->max;
+	s->read_only = plan->read_only;
+	x->stages[side] = row;
+	return true;
+}
+
+/* ---- what a hook does --------------------------------------------------------------------------------------------- */
+
+static struct buf *stage_out(struct stage *s)
+{
+	return s->next ? &s->next->in : &s->row->out;
+}
+
+/* Whether it takes more: what it holds does not count, as it waits for what comes behind. */
+static bool stage_takes_more(const struct stage *s)
+{
+	if (s->mode == SLUICE_BODY_BUFFER && !s->open)
+		return s->in.len <= s->max && !s->parked;
+	return s->in.len - s->left < STAGE_HIGH;
+}
+
+static bool stage_has_room(const struct stage *s)
+{
+	return s->next ? stage_takes_more(s->next) : s->row->out.len < STAGE_HIGH;
+}
+
+/* The stage whose hook runs and may change bytes; else the plugin is told off. */
+static struct stage *stage_at_work(sluice_exchange *x)
+{
+	struct stage *s = x->stage;
+	if (s && !s->read_only)
+		return s;
+	log_error("plugin", "%s: changes a body %s", run_item(x)->plugin->name,
+	          s ? "that it asked only to read" : "outside of a body hook");
+	return NULL;
+}
+
+static size_t stage_take(struct stage *s, size_t n)
+{
+	size_t rest = s->shown - s->taken;
+	n = n < rest ? n : rest;
+	s->taken += n;
+	return n;
+}
+
+/* Something else comes behind the bytes that pass: they are copied to where they go. */
+static void stage_flush(struct stage *s, size_t behind)
+{
+	if (s->pending)
+		buf_append(stage_out(s), s->data + s->taken - behind - s->pending, s->pending);
+	s->pending = 0;
+}
+
+void stage_pass(sluice_exchange *x, size_t n)
+{
+	struct stage *s = stage_at_work(x);
+	if (s)
+		s->pending += stage_take(s, n);
+}
+
+void stage_drop(sluice_exchange *x, size_t n)
+{
+	struct stage *s = stage_at_work(x);
+	if (s)
+		stage_flush(s, stage_take(s, n));
+}
+
+bool stage_write(sluice_exchange *x, sluice_str bytes)
+{
+	struct stage *s = stage_at_work(x);
+	if (!s)
+		return false;
+	s->written += bytes.len;
+	if (s->written > STAGE_WRITE_MAX + s->max) {
+		s->spilled = true;
+		return false;
+	}
+	stage_flush(s, 0);
+	buf_append(stage_out(s), bytes.data, bytes.len);
+	s->full = !stage_has_room(s);
+	return !s->full;
+}
+
+struct fields *stage_trailers(sluice_exchange *x, sluice_side side)
+{
+	int of = side == SLUICE_REQUEST_TRAILERS ? SLUICE_REQUEST : SLUICE_RESPONSE;
+	if (!x->stage || !x->stage->ending || x->stage->row->side != of)
+		return NULL;
+	return &x->stage->row->trailers;
+}
+
+/* ---- running one -------------------------------------------------------------------------------------------------- */
+
+static void stage_finish(struct stage *s)
+{
+	buf_move_all(stage_out(s), &s->in);
+	s->done = true;
+	if (s->next)
+		s->next->eof = true;
+	else
+		s->row->done = true;
+}
+
+/* A run of bytes that begins with what was left, and goes on behind it. */
+static sluice_str stage_window(struct stage *s)
+{
+	sluice_str run = buf_peek(&s->in);
+	size_t want = s->mode == SLUICE_BODY_BUFFER || s->in.len <= s->left ? s->in.len : s->left + 1;
+	if (run.len >= want)
+		return run;
+	if (want < s->in.len) /* no less than a block of news, lest joining them costs more and more */
+		want = s->in.len - s->left > BUF_BLOCK ? s->left + BUF_BLOCK : s->in.len;
+	return buf_pullup(&s->in, want);
+}
+
+/* The hook has gone on. */
+static enum run_result stage_called(sluice_exchange *x, struct stage *s)
+{
+	struct buf *out = stage_out(s);
+	const char *why = NULL;
+
+	s->parked = false;
+	s->data = NULL;
+	if (s->read_only)
+		s->pending = s->taken = s->shown;
+	s->left = s->shown - s->taken;
+	s->full = s->full && s->left; /* else there is nothing to show it again */
+	buf_drain(&s->in, s->taken - s->pending);
+	buf_move(out, &s->in, s->pending);
+	s->pending = 0;
+	if (s->spilled)
+		why = "writes too much at a time";
+	else if (s->ending && !s->full)
+		stage_finish(s);
+	else if (!s->ending && s->left > s->max)
+		why = "holds more than it asked for";
+	if (!why)
+		return RUN_NEXT;
+	log_error("plugin", "%s: a body hook %s", x->chain->v[s->at].plugin->name, why);
+	x->at = s->at;
+	return RUN_FAIL;
+}
+
+static enum run_result stage_call(sluice_exchange *x, struct stage *s)
+{
+	const struct chain_item *item = &x->chain->v[s->at];
+	sluice_body_hook hook = stage_hook(item->plugin, s->row->side);
+	struct run_wait *outer_wait = x->wait; /* a response hook may wait while a request's body goes on */
+	struct stage *outer = x->stage;
+	uint32_t at = x->at;
+	uint8_t phase = x->phase;
+	sluice_str data = stage_window(s);
+
+	s->data = data.data;
+	s->shown = data.len;
+	s->taken = s->pending = 0;
+	s->written = 0;
+	s->full = false;
+	s->ending = s->eof && data.len == s->in.len;
+	x->at = s->at;
+	x->phase = s->row->side == SLUICE_REQUEST ? RUN_REQUEST_BODY : RUN_RESPONSE_BODY;
+	x->stage = s;
+	x->wait = NULL;
+	x->no_wait = s->mode != SLUICE_BODY_BUFFER || s->left || outer_wait; /* what has begun to leave does not wait */
+	x->answer.status = 0;
+	enum run_result r = run_settle(x, hook(x, item->conf, data.len ? data : STR(""), s->ending));
+	x->no_wait = false;
+	if (r == RUN_WAIT) {
+		s->parked = true;
+		return r;
+	}
+	x->wait = outer_wait;
+	x->stage = outer;
+	if (r == RUN_NEXT)
+		r = stage_called(x, s);
+	if (r == RUN_NEXT) {
+		x->at = at;
+		x->phase = phase;
+	}
+	return r;
+}
+
+enum run_result stage_resumed(sluice_exchange *x)
+{
+	struct stage *s = x->stage;
+	x->stage = NULL;
+	return stage_called(x, s);
+}
+
+enum run_result stage_hurried(sluice_exchange *x)
+{
+	run_cancel(x);
+	return stage_resumed(x);
+}
+
+/* More came than the stage may hold. */
+static enum run_result stage_over(sluice_exchange *x, struct stage *s)
+{
+	if (s->over == SLUICE_BODY_REFUSE) {
+		x->at = s->at;
+		return RUN_OVER;
+	}
+	run_note(x, "body-unseen");
+	s->open = true;
+	s->left = 0;
+	return RUN_NEXT;
+}
+
+/* ---- running a row ------------------------------------------------------------------------------------------------ */
+
+static bool stage_can_run(const struct stage *s)
+{
+	if (s->done || s->parked || !stage_has_room(s))
+		return false;
+	if (s->eof)
+		return true;
+	if (s->open)
+		return s->in.len > 0;
+	if (s->mode == SLUICE_BODY_BUFFER)
+		return s->in.len > s->max;
+	return s->in.len > s->left || s->full;
+}
+
+static enum run_result stage_run(sluice_exchange *x, struct stage *s)
+{
+	if (!s->open && s->mode == SLUICE_BODY_BUFFER && s->in.len > s->max)
+		return stage_over(x, s);
+	if (!s->open)
+		return stage_call(x, s);
+	buf_move_all(stage_out(s), &s->in);
+	if (s->eof)
+		stage_finish(s);
+	return RUN_NEXT;
+}
+
+/* The one nearest to the receiver goes first, so that little lies between them. */
+static struct stage *stages_next(const struct stages *row)
+{
+	struct stage *best = NULL;
+	for (struct stage *s = row->first; s; s = s->next) {
+		if (stage_can_run(s))
+			best = s;
+	}
+	return best;
+}
+
+enum run_result stages_run(sluice_exchange *x, struct stages *row)
+{
+	enum run_result r = RUN_NEXT;
+	struct stage *s;
+	while (r == RUN_NEXT && (s = stages_next(row)))
+		r = stage_run(x, s);
+	return r;
+}
+
+enum run_result stages_expect(sluice_exchange *x, struct stages *row, uint64_t length)
+{
+	struct stage *s = row->first;
+	if (length == STAGE_LENGTH_UNKNOWN)
+		return RUN_NEXT;
+	for (; s; s = s->next) {
+		bool over = s->mode == SLUICE_BODY_BUFFER && length > s->max;
+		if (over && stage_over(x, s) == RUN_OVER)
+			return RUN_OVER;
+		if (!over && !s->read_only)
+			break; /* behind it the length is anybody's guess */
+	}
+	return RUN_NEXT;
+}
+
+void stages_feed(struct stages *row, struct buf *data)
+{
+	buf_move_all(&row->first->in, data);
+}
+
+void stages_end(struct stages *row, const struct fields *trailers)
+{
+	if (trailers)
+		row->trailers = *trailers;
+	row->first->eof = true;
+}
+
+bool stages_hold(const struct stages *row)
+{
+	for (const struct stage *s = row->first; s; s = s->next) {
+		if (s->mode == SLUICE_BODY_BUFFER && !s->done && !s->open && !s->full)
+			return true;
+	}
+	return false;
+}
+
+bool stages_change(const struct stages *row)
+{
+	for (const struct stage *s = row->first; s; s = s->next) {
+		if (!s->read_only && !s->open)
+			return true;
+	}
+	return false;
+}
+
+bool stages_are_full(const struct stages *row)
+{
+	return !stage_takes_more(row->first);
+}
+
+/* ---- ends --------------------------------------------------------------------------------------------------------- */
+
+void stages_forget(sluice_exchange *x, sluice_side side)
+{
+	struct stages *row = x->stages[side];
+	if (!row)
+		return;
+	for (struct stage *s = row->first; s; s = s->next)
+		buf_fini(&s->in);
+	buf_fini(&row->out);
+	x->stages[side] = NULL;
+}
+
+void stages_fini(sluice_exchange *x)
+{
+	stages_forget(x, SLUICE_REQUEST);
+	stages_forget(x, SLUICE_RESPONSE);
+}
+
+void stages_reset(sluice_exchange *x)
+{
+	struct stages *row = x->stages[SLUICE_RESPONSE];
+	stages_forget(x, SLUICE_RESPONSE);
+	x->stage = NULL;
+	row->done = false;
+	row->trailers = (struct fields){ 0 };
+	for (struct stage **at = &row->first; *at;) {
+		struct stage *s = *at;
+		if (!s->early || s->at >= x->below) {
+			*at = s->next;
+			continue;
+		}
+		s->left = 0;
+		s->eof = s->done = s->open = s->full = s->spilled = s->parked = false;
+		at = &s->next;
+	}
+	if (row->first)
+		x->stages[SLUICE_RESPONSE] = row;
+}
