@@ -8,17 +8,13 @@ import pytest
 
 from kit.bulk import Watch
 from kit.client import connect
+from kit.h2frames import PREFACE, block, frame, goaway
 from kit.process import wait_for
 
 MIB = 1 << 20
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-GET, POST = b"\x82\x86\x84\x41\x01h", b"\x83\x86\x84\x41\x01h"  # http://h/
+GET, POST = block("GET"), block("POST")
 ONE_BYTE = b"\x5c\x011"  # content-length: 1
 sanitized = os.environ.get("SLUICE_SANITIZED") == "1"
-
-
-def frame(kind, flags=0, stream=0, payload=b""):
-    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
 
 
 def many(*args):
@@ -56,17 +52,6 @@ def begin(g, settings=b""):
     sock = connect(g.port(), timeout=20)
     sock.sendall(PREFACE + frame(4, 0, 0, settings) + frame(1, 4, 1, POST))
     return sock
-
-
-def goaway(data):
-    """The code of the last GOAWAY among the frames of a connection."""
-    at, code = 0, None
-    while at + 9 <= len(data):
-        n = int.from_bytes(data[at:at + 3], "big")
-        if data[at + 3] == 7:
-            code = int.from_bytes(data[at + 13:at + 17], "big")
-        at += 9 + n
-    return code
 
 
 def pour(sock, build):
