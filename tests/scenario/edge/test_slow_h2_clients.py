@@ -1,4 +1,4 @@
-"""What many slow clients of HTTP/2 cost, and readers that stop, of either version: as in test_slow_clients.py."""
+"""What many slow clients of HTTP/2 and of TLS cost, and readers that stop: as in test_slow_clients.py."""
 import os
 
 import pytest
@@ -124,3 +124,18 @@ def test_connections_without_requests(gateway, raw, version):
     else:
         for c in idle:
             c.assert_closed()
+
+
+def test_handshakes_that_do_not_end(gateway, server_cert):
+    """The beginning of a ClientHello; timeouts.head bounds the handshake too."""
+    tls = f"tls: {{ certificates: [ {{ certificate: {server_cert.cert}, private_key: {server_cert.key} }} ] }}"
+    g = gateway(CONFIG.replace("protocols:", tls + "\n    protocols:"), app=1, head="1s", body="60s", idle="60s")
+    before = g.rss()
+    with Watch(g) as watch:
+        slow = [connect(g.port(), timeout=20) for _ in range(N)]
+        for c in slow:
+            c.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 200)
+        timed_out(g, "tls")
+    bounded(watch, before, 96 * KIB)
+    for c in slow:
+        assert not c.recv(1)

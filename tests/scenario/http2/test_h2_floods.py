@@ -8,7 +8,7 @@ import pytest
 
 from kit.bulk import Watch
 from kit.client import connect
-from kit.h2frames import PREFACE, block, frame, goaway
+from kit.h2frames import PREFACE, block, frame, frames, goaway
 from kit.process import wait_for
 
 MIB = 1 << 20
@@ -144,3 +144,17 @@ def test_too_many_requests_at_a_time(proxied, h2):
     assert g.metrics()["sluice_requests_active"] == 128
     sock.close()
     wait_for(lambda: up.open == 0, 20, "the upstream's connections to be closed")
+
+
+@pytest.mark.parametrize("entries, code", [(32, None), (33, 11)])
+def test_settings_with_many_entries(proxied, entries, code):
+    g, _ = proxied(think, listener="protocols: [h2, http/1.1]")
+    sock = connect(g.port(), timeout=20)
+    sock.sendall(PREFACE + frame(4) + frame(4, 0, 0, b"\0\4\0\1\0\0" * entries) + frame(6, 0, 0, b"12345678"))
+    got = b""
+    while goaway(got) is None and not any(kind == 6 for kind, *_ in frames(got)):
+        piece = sock.recv(65536)
+        assert piece, "it ended without a word"
+        got += piece
+    assert goaway(got) == code
+    sock.close()
