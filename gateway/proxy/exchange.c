@@ -71,6 +71,8 @@ static void exchange_on_gone(struct client *c, int err, bool can_answer)
 {
 	struct exchange *x = exchange_of_client(c);
 	x->gone = true;
+	if (tunnel_client_is_through(x))
+		return;
 	run_cancel(&x->px);
 	forward_stop(x, err);
 	if (can_answer && x->status == 0) {

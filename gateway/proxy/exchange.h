@@ -118,6 +118,8 @@ void tunnel_client_ended(struct exchange *x);
 void tunnel_upstream_ended(struct exchange *x);
 void tunnel_client_sent(struct exchange *x);
 void tunnel_upstream_sent(struct exchange *x);
+/* The client has said all and has all: that it goes is no news, what it said last still has to arrive. */
+bool tunnel_client_is_through(const struct exchange *x);
 /* At the end, in any state. */
 void tunnel_fini(struct exchange *x);
 /* The gateway stops: say goodbye on every tunnel whose protocol has a word for it. */

@@ -230,6 +230,11 @@ void tunnel_client_sent(struct exchange *x)
 	tunnel_maybe_over(x);
 }
 
+bool tunnel_client_is_through(const struct exchange *x)
+{
+	return x->state == EXCHANGE_TUNNEL && x->request_done && x->tunnel_sent;
+}
+
 void tunnel_upstream_sent(struct exchange *x)
 {
 	if (!x->tunnel->left_upstream) /* there is room again, nothing more */

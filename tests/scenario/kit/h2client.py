@@ -42,6 +42,7 @@ class H2Client:
         self.conn = h2.connection.H2Connection(config)
         self.responses, self.events = {}, []
         self.goaway, self.eof = None, False
+        self.outlives_goaway, self.raw = False, b""  # the library takes nothing any more once it has seen one
         self.auto_window = True
         self.conn.initiate_connection()
         self.flush()
@@ -99,10 +100,22 @@ class H2Client:
         if not data:
             self.eof = True
             return False
-        for event in self.conn.receive_data(data):
+        for event in self.conn.receive_data(self.without_goaway(data) if self.outlives_goaway else data):
             self.on_event(event)
         self.flush()
         return True
+
+    def without_goaway(self, data):
+        """Whole frames, but no GOAWAY: its payload is in self.goaway."""
+        self.raw += data
+        kept = []
+        while len(self.raw) >= 9 and len(self.raw) >= (n := 9 + int.from_bytes(self.raw[:3], "big")):
+            if self.raw[3] == 7:
+                self.goaway = self.raw[9:n]
+            else:
+                kept.append(self.raw[:n])
+            self.raw = self.raw[n:]
+        return b"".join(kept)
 
     def on_event(self, event):
         self.events.append(event)

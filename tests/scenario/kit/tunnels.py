@@ -19,6 +19,7 @@ from .process import wait_for
 
 PAIRS = ["h1-h1", "h1-h2", "h2-h1", "h2-h2"]
 LISTENER = "protocols: [h2, http/1.1]"
+opened = []  # guests, for whoever closes them
 SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -182,6 +183,7 @@ class Guest1:
 
     def __init__(self, address, path="/t", protocol="echo", headers=(), early=b""):
         self.raw = RawClient(address)
+        opened.append(self)
         pairs = [("Connection", "Upgrade"), ("Upgrade", protocol), *headers]
         self.key = base64.b64encode(os.urandom(16)).decode() if protocol == "websocket" else None
         if self.key:
@@ -232,6 +234,8 @@ class Guest2:
 
     def __init__(self, address, path="/t", protocol="echo", headers=(), early=b"", on=None):
         self.h2 = on.h2 if on else H2Client(address, tls=False)
+        self.h2.outlives_goaway = True
+        opened.append(self)
         if protocol == "websocket":
             headers = [*headers, ("sec-websocket-version", "13")]
         self.stream = self.h2.start("CONNECT", path, [(n.lower(), v) for n, v in headers], end=False, protocol=protocol)

@@ -1,4 +1,5 @@
-"""WebSockets through the gateway, with a real library on both sides."""
+"""WebSockets through the gateway with a real library on both sides: where a side speaks HTTP/1.1 it is websockets, on its own
+sockets; where it speaks HTTP/2, wsproto on a stream."""
 import asyncio
 import os
 import signal
@@ -9,8 +10,8 @@ import websockets
 
 from kit.configs import proxy
 from kit.process import wait_for
-
-CONFIG = proxy(route=", upgrade: [websocket]", upstream="timeouts: { tunnel: 10s }")
+from kit.tunnels import LISTENER, PAIRS, Guest2, talking, upstream_speaks
+from kit.websocket import Socket, echo
 
 
 class EchoServer:
@@ -44,59 +45,118 @@ class EchoServer:
         self.thread.join(5)
 
 
+class EchoServer2:
+    """The same on an origin of HTTP/2."""
+
+    def __init__(self, h2_origin):
+        self.logs = []
+        self.port = h2_origin(talking(echo(self.logs)), connect=True).port
+
+    @property
+    def codes(self):
+        return [log.code for log in self.logs if log.over]
+
+    def stop(self):
+        pass
+
+
+@pytest.fixture(params=PAIRS)
+def pair(request):
+    return request.param
+
+
 @pytest.fixture
-def echo_server():
-    s = EchoServer()
+def echo_server(pair, h2_origin):
+    s = EchoServer2(h2_origin) if pair.endswith("h2") else EchoServer()
     yield s
     s.stop()
 
 
-def test_thousands_of_frames(gateway, echo_server):
-    g = gateway(CONFIG, app=echo_server.port)
+@pytest.fixture
+def port(pair, gateway, echo_server):
+    """A gateway before the echo server; port.gateway is it."""
+    config = proxy(LISTENER, upstream_speaks(pair, "timeouts: { tunnel: 10s }"), route=", upgrade: [websocket]")
+    return gateway(config, app=echo_server.port)
 
-    async def talk(n):
-        async with websockets.connect(f"ws://127.0.0.1:{g.port()}/chat", max_size=None) as ws:
-            for i in range(n):
-                message = os.urandom((i * 37) % 3000) if i % 2 else "é" * ((i * 11) % 700)
-                await ws.send(message)
-                assert await ws.recv() == message
-            big = os.urandom(1 << 20)
-            await ws.send(big)
-            assert await ws.recv() == big
-            await (await ws.ping())
-        assert ws.close_code == 1000
 
+def messages(n):
+    return [os.urandom((i * 37) % 3000) if i % 2 else "é" * ((i * 11) % 700) for i in range(n)]
+
+
+async def talk(port, n):
+    async with websockets.connect(f"ws://127.0.0.1:{port}/chat", max_size=None) as ws:
+        for message in [*messages(n), os.urandom(1 << 20)]:
+            await ws.send(message)
+            assert await ws.recv() == message
+        await (await ws.ping())
+    assert ws.close_code == 1000
+
+
+def talk2(port, n):
+    s = Socket(Guest2(port, "/chat", "websocket"))
+    for message in [*messages(n), os.urandom(1 << 20)]:
+        s.send(message)
+        assert s.recv() == message
+    s.ping()
+    s.close()
+    assert s.code == 1000 and s.pongs == 1
+
+
+def test_thousands_of_frames(pair, port, echo_server):
     async def all_of_them():
-        await asyncio.gather(*(talk(500) for _ in range(4)))
-    asyncio.run(all_of_them())
+        await asyncio.gather(*(talk(port.port(), 400) for _ in range(4)))
+    if pair.startswith("h2"):
+        for _ in range(4):
+            talk2(port.port(), 200)
+    else:
+        asyncio.run(all_of_them())
     wait_for(lambda: echo_server.codes == [1000] * 4, what="four orderly ends")
-    assert [line["status"] for line in g.access(4)] == [101] * 4
+    lines = port.access(4)
+    assert [line["status"] for line in lines] == [101] * 4 and not any("reason" in line for line in lines)
 
 
-def test_fragmented_messages(gateway, echo_server):
-    g = gateway(CONFIG, app=echo_server.port)
+def test_fragmented_messages(pair, port):
+    parts = [f"part {i} " for i in range(50)]
 
-    async def talk():
-        async with websockets.connect(f"ws://127.0.0.1:{g.port()}/") as ws:
-            async def parts():
-                for i in range(50):
-                    yield f"part {i} "
-            await ws.send(parts())
-            assert await ws.recv() == "".join(f"part {i} " for i in range(50))
-    asyncio.run(talk())
+    async def one():
+        async def pieces():
+            for part in parts:
+                yield part
+        async with websockets.connect(f"ws://127.0.0.1:{port.port()}/") as ws:
+            await ws.send(pieces())
+            return await ws.recv()
+    if pair.startswith("h2"):
+        s = Socket(Guest2(port.port(), protocol="websocket"))
+        s.send(*parts)
+        got = s.recv()
+        s.close()
+    else:
+        got = asyncio.run(one())
+    assert got == "".join(parts)
 
 
-def test_a_stopping_gateway_says_goodbye(gateway, echo_server):
-    g = gateway(CONFIG, app=echo_server.port)
-
-    async def talk():
-        async with websockets.connect(f"ws://127.0.0.1:{g.port()}/") as ws:
+def test_a_stopping_gateway_says_goodbye(pair, port, echo_server):
+    async def one():
+        async with websockets.connect(f"ws://127.0.0.1:{port.port()}/") as ws:
             await ws.send("hello")
             assert await ws.recv() == "hello"
-            g.signal(signal.SIGTERM)
+            port.signal(signal.SIGTERM)
             with pytest.raises(websockets.ConnectionClosed) as end:
                 await ws.recv()
-            assert end.value.rcvd.code == 1001, "going away"
-    asyncio.run(talk())
+            return end.value.rcvd.code
+    if pair.startswith("h2"):
+        s = Socket(Guest2(port.port(), protocol="websocket"))
+        s.send("hello")
+        assert s.recv() == "hello"
+        port.signal(signal.SIGTERM)
+        while s.code is None:
+            assert s.pump(), "the end without goodbye"
+        code = s.code
+        assert s.guest.h2.goaway is not None
+        s.guest.shutdown()
+        s.guest.assert_closed()
+    else:
+        code = asyncio.run(one())
+    assert code == 1001, "going away"
     wait_for(lambda: echo_server.codes == [1001], what="the upstream heard it too")
-    g.stop()
+    port.stop()

@@ -169,6 +169,24 @@ static void test_bytes(void **state)
 	kit_end();
 }
 
+/* The client has said all, heard all, and closes its connection, while what it said last is on its way. */
+static void test_client_goes_last(void **state)
+{
+	(void)state;
+	tunnel_open("GET /chat\n" ASK);
+	assert_int_equal(shutdown(up.fd, SHUT_WR), 0);
+	until(guest->sent);
+	visitor_say("last", true);
+	guest->c.events->on_body(&guest->c, &guest->pending);
+	guest->c.events->on_end(&guest->c, NULL);
+	visitor_gone(ERR_CLIENT_GONE, false); /* and nothing was written since */
+	assert_false(guest->finished);
+	assert_over(101, "");
+	until(up.eof);
+	assert_string_equal(up.got, "last");
+	kit_end();
+}
+
 static void test_idle(void **state)
 {
 	(void)state;
@@ -205,7 +223,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),   cmocka_unit_test(test_no_key), cmocka_unit_test(test_plugin_answers),
 		cmocka_unit_test(test_agreement), cmocka_unit_test(test_bytes),  cmocka_unit_test(test_idle),
-		cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_drain),    cmocka_unit_test(test_client_goes_last),
 	};
 	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
 }
