@@ -164,18 +164,27 @@ void pages_free(struct pages *p)
 
 /* ---- resting ------------------------------------------------------------------------------------------------------ */
 
+/* How many zeros there are at the front, `most` at most. */
+static size_t count_zeros(const char *at, size_t most)
+{
+	size_t n = 0;
+	uint64_t word;
+	while (n + sizeof(word) <= most && (memcpy(&word, at + n, sizeof(word)), word == 0))
+		n += sizeof(word);
+	while (n < most && at[n] == 0)
+		n++;
+	return n;
+}
+
 /* As pairs of "so many zeros, then so many bytes", each followed by the bytes. 0: it does not fit. */
 static size_t pack(const char *from, size_t n, char to[PACKED_MAX])
 {
 	const char *end = from + n;
 	size_t out = 0;
 	while (from < end) {
-		size_t zeros = 0, bytes = 0;
-		size_t most = end - from < RUN_MAX ? (size_t)(end - from) : RUN_MAX;
-		while (zeros < most && from[zeros] == 0)
-			zeros++;
+		size_t zeros = count_zeros(from, end - from < RUN_MAX ? (size_t)(end - from) : RUN_MAX), bytes = 0;
 		from += zeros;
-		most = end - from < RUN_MAX ? (size_t)(end - from) : RUN_MAX;
+		size_t most = end - from < RUN_MAX ? (size_t)(end - from) : RUN_MAX;
 		while (bytes < most && from[bytes] != 0)
 			bytes++;
 		if (out + 2 + bytes > PACKED_MAX)
