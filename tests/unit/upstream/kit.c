@@ -216,9 +216,9 @@ void kit_stop(void)
 
 bool kit_run(const bool *flag, unsigned ms)
 {
-	kit_flag = flag;
 	if (*flag)
 		return true;
+	kit_flag = flag;
 	kit_worker.clock_is_fresh = false;
 	atomic_store(&kit_worker.stop, false);
 	worker_timer(&kit_worker, &kit_timer, ms * NS_PER_MS);
@@ -231,6 +231,14 @@ bool kit_run(const bool *flag, unsigned ms)
 void kit_pass(unsigned ms)
 {
 	(void)kit_run(&kit_never, ms);
+}
+
+void kit_sees(const _Atomic unsigned *n, unsigned want)
+{
+	kit_pass(20);
+	for (int i = 0; i < 500 && atomic_load(n) != want; i++)
+		kit_pass(10);
+	assert_int_equal(atomic_load(n), want);
 }
 
 /* ---- the probe ---------------------------------------------------------------------------------------------------- */

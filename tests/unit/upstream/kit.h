@@ -52,6 +52,8 @@ int kit_teardown(void **state);
 bool kit_run(const bool *flag, unsigned ms);
 void kit_stop(void); /* from a callback: look at the flag */
 void kit_pass(unsigned ms);
+/* What a server's thread counts comes to be that, however busy the machine. */
+void kit_sees(const _Atomic unsigned *n, unsigned want);
 
 struct probe {
 	struct upstream_call call;
