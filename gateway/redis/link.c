@@ -1,7 +1,6 @@
-/* Connections to Redis: opening, losing and watching them, and matching replies to calls. See link.h for the states. */
+/* Connections to Redis: losing and watching them, and matching replies to calls. See link.h for the states. */
 #include "redis/link.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,76 +8,125 @@
 #include "base/log.h"
 #include "base/stat.h"
 #include "redis/link_internal.h"
-#include "tls/info.h"
-#include "tls/transport.h"
 
 #define BACKOFF_FIRST_NS (50 * NS_PER_MS)
 #define BACKOFF_MAX_NS (2 * NS_PER_S)
+#define BACKOFF_CHOICE_NS (400 * NS_PER_MS) /* the same where there are several hosts: one may be the primary by now */
 #define OVERDUE_NS (200 * NS_PER_MS)  /* past its deadline: the server hangs */
 #define WATCH_NS (50 * NS_PER_MS)     /* the oldest command is another one by now */
 #define SETTLED_NS NS_PER_S           /* a connection that lived so long was a good one */
 #define READONLY_NS (5 * NS_PER_S)    /* least time between two connections given up for being to a replica */
-enum { REASON_TEXT = 256 };
-
-static void link_begin(struct redis_link *l);
 
 /* ---- losing a connection ---------------------------------------------------------------------------------------- */
 
-static void link_drop_stream(struct redis_link *l)
+void link_drop_stream(struct redis_link *l)
 {
+	sentinel_cancel(l);
 	resolve_cancel(&l->resolve);
 	if (l->has_stream)
 		stream_close(&l->stream);
 	l->has_stream = false;
 	l->begun = false;
+	l->to = NULL;
 	timer_stop(&l->timer);
-	buf_fini(&l->held);
 }
 
-static uint64_t link_backoff(unsigned failures)
+static uint64_t link_backoff(const struct redis_link *l)
 {
-	uint64_t ns = BACKOFF_FIRST_NS << (failures < 8 ? failures - 1 : 7), r;
-	if (ns > BACKOFF_MAX_NS)
-		ns = BACKOFF_MAX_NS;
+	uint64_t ns = BACKOFF_FIRST_NS << (l->failures < 8 ? l->failures - 1 : 7), r;
+	uint64_t most = l->wants_primary ? BACKOFF_CHOICE_NS : BACKOFF_MAX_NS;
+	if (ns > most)
+		ns = most;
 	random_bytes(&r, sizeof(r));
 	return ns - r % (ns / 2); /* workers and replicas must not come back in step */
 }
 
+static void link_next_host(struct redis_link *l)
+{
+	sentinel_cancel(l);
+	redis_link_free(&l->sentinel);
+	l->at_host = (l->at_host + 1) % l->conf.url.n_hosts;
+}
+
+static void link_set_down(struct redis_link *l, const char *why)
+{
+	if (l->is_down || l->conf.quiet) {
+		log_debug("redis", "%s: still down: %s", l->name, why);
+	} else {
+		log_warn("redis", "%s: unreachable: %s; calls fail at once until it answers again", l->name, why);
+		l->down_ns = worker_now(l->worker);
+	}
+	l->is_down = true;
+}
+
+/* Which of several hosts it was, to stand before the reason. */
+static void link_who(const struct redis_link *l, char *buf, size_t size)
+{
+	char host[REDIS_HOST_TEXT];
+	buf[0] = 0;
+	if (l->wants_primary)
+		(void)snprintf(buf, size, "%s: ", redis_host_text(l->to ? l->to : &l->conf.url.hosts[l->at_host], host));
+}
+
 void link_fail(struct redis_link *l, const char *fmt, ...)
 {
-	char why[REASON_TEXT];
+	char why[LINK_REASON], who[REDIS_HOST_TEXT + 2], text[sizeof(why) + sizeof(who)];
 	va_list ap;
 	if (l->state == REDIS_CLOSED || l->state == REDIS_WAITING)
 		return;
 	va_start(ap, fmt);
 	(void)vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
+	link_who(l, who, sizeof(who));
+	(void)snprintf(text, sizeof(text), "%s%s", who, why);
 	link_drop_stream(l);
-	if (l->is_down) {
-		log_debug("redis", "%s: still down: %s", l->name, why);
-	} else {
-		log_warn("redis", "%s: unreachable: %s; calls fail at once until it answers again", l->name, why);
-		l->is_down = true;
-		l->down_ns = worker_now(l->worker);
+	link_next_host(l);
+	if (l->state == REDIS_OPENING && ++l->tried < l->conf.url.n_hosts) {
+		log_debug("redis", "%s: %s", l->name, text);
+		worker_at_turn_end(l->worker, &l->at_turn_end);
+		return;
 	}
+	link_set_down(l, text);
 	l->state = REDIS_WAITING;
+	l->tried = 0;
 	l->failures++;
-	worker_timer(l->worker, &l->timer, link_backoff(l->failures));
+	worker_timer(l->worker, &l->timer, link_backoff(l));
+	buf_fini(&l->held);
 	call_end_all(l);
 }
 
-/* The other side ended the connection. One that was good is opened anew at once, without refusing calls meanwhile. */
-static void link_ended(struct redis_link *l, const char *why)
+static bool link_is_settled(const struct redis_link *l)
 {
-	if (l->state != REDIS_READY || worker_now(l->worker) - l->ready_ns < SETTLED_NS) {
+	return l->state == REDIS_READY && worker_now(l->worker) - l->ready_ns >= SETTLED_NS;
+}
+
+void link_ended(struct redis_link *l, const char *why)
+{
+	if (!link_is_settled(l)) {
 		link_fail(l, "%s", why);
 		return;
 	}
 	log_info("redis", "%s: connection ended: %s; opening another", l->name, why);
 	link_drop_stream(l);
 	l->state = REDIS_OPENING;
+	l->tried = 0;
 	worker_at_turn_end(l->worker, &l->at_turn_end);
 	call_end_all(l);
+}
+
+/* An attempt took too long. Whoever was held for it has waited enough, though there may be other hosts to try. */
+static void link_late(struct redis_link *l)
+{
+	const char *what = l->steps ? "answer to PING" : l->has_stream ? "connection" : l->to ? "address" : "answer of Sentinel";
+	if (l->tried + 1 < l->conf.url.n_hosts && !l->is_down) {
+		char who[REDIS_HOST_TEXT + 2], why[sizeof(who) + 64];
+		link_who(l, who, sizeof(who));
+		(void)snprintf(why, sizeof(why), "%sno %s in time", who, what);
+		link_set_down(l, why);
+		buf_fini(&l->held);
+		call_end_all(l);
+	}
+	link_fail(l, "no %s in time", what);
 }
 
 /* ---- watching it ------------------------------------------------------------------------------------------------ */
@@ -120,7 +168,7 @@ static void link_on_due(struct timer *t)
 	struct redis_link *l = container_of(t, struct redis_link, timer);
 	switch (l->state) {
 	case REDIS_OPENING:
-		link_fail(l, "no %s in time", l->steps ? "answer to PING" : l->has_stream ? "connection" : "address");
+		link_late(l);
 		break;
 	case REDIS_READY:
 		link_watch(l);
@@ -137,33 +185,45 @@ static void link_on_due(struct timer *t)
 
 /* ---- replies ---------------------------------------------------------------------------------------------------- */
 
-static void link_ready(struct redis_link *l)
+void link_ready(struct redis_link *l)
 {
+	char host[REDIS_HOST_TEXT];
 	uint64_t now = worker_now(l->worker);
 	if (l->is_down)
 		log_info("redis", "%s: answers again, after %llu ms", l->name,
 		         (unsigned long long)((now - l->down_ns) / NS_PER_MS));
 	else
 		log_debug("redis", "%s: connected", l->name);
+	if (l->wants_primary)
+		log_info("redis", "%s: the primary is %s", l->name, redis_host_text(l->to, host));
 	l->state = REDIS_READY;
 	l->is_down = false;
-	l->failures = l->given_up = 0;
+	l->failures = l->given_up = l->tried = 0;
 	l->ready_ns = now;
 	timer_stop(&l->timer);
 	buf_move_all(&l->stream.out, &l->held);
 	worker_at_turn_end(l->worker, &l->at_turn_end);
 	link_watch(l);
+	if (l->conf.url.kind == REDIS_SENTINEL)
+		sentinel_watch(l);
 }
 
-/* A reply to AUTH, SELECT or PING. */
-static void link_on_login(struct redis_link *l, const sluice_value *v, bool is_error)
+/* Before Redis 7 the error of a command is inside that of the script. */
+static bool says_readonly(sluice_str error)
 {
-	if (is_error)
-		link_fail(l, "it refused the login: %.*s", STR_ARG(v->s));
-	else if (--l->steps == 0 && (l->reader.done != l->reader.fed || l->stream.in.len))
-		link_fail(l, "it sent more than was asked for"); /* which must not be taken for replies to what is held */
-	else if (l->steps == 0)
-		link_ready(l);
+	return str_starts(error, STR("READONLY")) || memmem(error.data, error.len, "-READONLY ", 10);
+}
+
+/* The primary moved: another host is it, or the name of the only one leads to it by now. */
+static void link_on_replica(struct redis_link *l)
+{
+	if (l->wants_primary) {
+		if (link_is_settled(l)) /* else it counts as failed */
+			link_next_host(l);
+		link_ended(l, "the server is a replica now");
+	} else if (l->conf.url.hosts[0].addr.len == 0 && worker_now(l->worker) - l->ready_ns > READONLY_NS) {
+		link_ended(l, "the server is a replica now");
+	}
 }
 
 static void link_on_reply(struct redis_link *l, const sluice_value *v, bool is_error)
@@ -176,15 +236,13 @@ static void link_on_reply(struct redis_link *l, const sluice_value *v, bool is_e
 		link_fail(l, "it sent a reply that nobody asked for");
 		return;
 	}
-	bool replica = is_error && str_starts(v->s, STR("READONLY"));
+	bool replica = is_error && says_readonly(v->s);
 	call_on_reply(l, v, is_error);
-	/* the primary moved: its name may lead to the new one by now */
-	if (replica && l->state == REDIS_READY && l->conf.url.addr.len == 0 &&
-	    worker_now(l->worker) - l->ready_ns > READONLY_NS)
-		link_ended(l, "the server is a replica now");
+	if (replica && l->state == REDIS_READY)
+		link_on_replica(l);
 }
 
-static void link_on_readable(struct stream *s)
+void link_on_readable(struct stream *s)
 {
 	struct redis_link *l = s->data;
 	enum io io = IO_OK;
@@ -214,111 +272,12 @@ static void link_on_readable(struct stream *s)
 		link_ended(l, "reset");
 }
 
-/* ---- opening a connection --------------------------------------------------------------------------------------- */
-
-static void link_on_open(struct stream *s)
-{
-	struct redis_link *l = s->data;
-	const struct redis_url *u = &l->conf.url;
-	stat_inc(STAT_REDIS_CONNECTS);
-	char db[16];
-	int n = snprintf(db, sizeof(db), "%u", u->db), bad = 0;
-	sluice_str auth[] = { STR("AUTH"), u->user.len ? u->user : u->password, u->password };
-	sluice_str select[] = { STR("SELECT"), str_n(db, (size_t)n) };
-	sluice_str ping[] = { STR("PING") };
-
-	if (u->password.len) {
-		bad |= resp_command(&s->out, auth, u->user.len ? 3 : 2);
-		l->steps++;
-	}
-	if (u->db) {
-		bad |= resp_command(&s->out, select, 2);
-		l->steps++;
-	}
-	bad |= resp_command(&s->out, ping, 1);
-	l->steps++;
-	check(bad == 0, "a login of %u commands could not be formatted", l->steps);
-	if (l->is_down) /* as quick as a call must be, or it is of no use */
-		worker_timer(l->worker, &l->timer, l->conf.timeout_ns);
-	stream_kick(s);
-}
-
-static void link_on_fail(struct stream *s, int error)
-{
-	struct redis_link *l = s->data;
-	if (l->state == REDIS_OPENING && l->steps == 0 && l->at_addr < l->n_addrs) {
-		stream_close(s); /* the next address, when this stream has left the loop's hands */
-		l->has_stream = false;
-		worker_at_turn_end(l->worker, &l->at_turn_end);
-		return;
-	}
-	char tls[REASON_TEXT];
-	const char *why = strerror(error);
-	if (error < 0)
-		why = tls_error_text(s, tls, sizeof(tls)) ? tls : "TLS failed";
-	if (l->state == REDIS_READY)
-		link_ended(l, why);
-	else
-		link_fail(l, "%s", why);
-}
-
-static const struct stream_user link_stream = {
-	.on_open = link_on_open, .on_readable = link_on_readable, .on_fail = link_on_fail
-};
-
-static void link_connect(struct redis_link *l)
-{
-	int error = -EADDRNOTAVAIL;
-	resp_reset(&l->reader);
-	l->steps = 0;
-	while (l->at_addr < l->n_addrs) {
-		const struct transport *t = l->conf.tls ? &transport_tls : &transport_plain;
-		void *tls = NULL;
-		if (l->conf.tls)
-			tls = tls_client_start(l->conf.tls, l->worker->id, l->conf.url.host.data, &l->session);
-		error = stream_connect(&l->stream, l->worker, &l->addrs[l->at_addr++], t, tls, &link_stream, l);
-		if (error == 0) {
-			l->has_stream = true;
-			return;
-		}
-	}
-	link_fail(l, "%s", strerror(-error));
-}
-
-static void link_on_address(struct resolve_call *r, const struct resolve_answer *a)
-{
-	struct redis_link *l = container_of(r, struct redis_link, resolve);
-	if (a->error) {
-		link_fail(l, "%s", a->error);
-		return;
-	}
-	l->n_addrs = a->n;
-	l->at_addr = 0;
-	memcpy(l->addrs, a->addrs, a->n * sizeof(a->addrs[0]));
-	link_connect(l);
-}
-
-static void link_begin(struct redis_link *l)
-{
-	l->begun = true;
-	l->steps = 0;
-	worker_timer(l->worker, &l->timer, l->conf.connect_timeout_ns);
-	if (l->conf.url.addr.len == 0) {
-		resolve_start(l->worker, &l->resolve, l->conf.url.host, l->conf.url.port);
-		return;
-	}
-	l->addrs[0] = l->conf.url.addr;
-	l->n_addrs = 1;
-	l->at_addr = 0;
-	link_connect(l);
-}
-
 static void link_at_turn_end(struct turn_hook *h)
 {
 	struct redis_link *l = container_of(h, struct redis_link, at_turn_end);
 	if (l->state == REDIS_OPENING && !l->begun) {
 		link_begin(l);
-	} else if (l->state == REDIS_OPENING && !l->has_stream && !l->resolve.wait) {
+	} else if (l->state == REDIS_OPENING && l->to && !l->has_stream && !l->resolve.wait) {
 		link_connect(l);
 	} else if (l->state == REDIS_READY && l->stream.out.len) {
 		stat_inc(STAT_REDIS_WRITES);
@@ -330,23 +289,34 @@ static void link_at_turn_end(struct turn_hook *h)
 
 struct redis_link *redis_link_new(struct worker *w, const struct redis_conf *conf)
 {
+	char name[REDIS_URL_TEXT];
 	struct redis_link *l = calloc(1, sizeof(*l));
 	check(l, "out of memory: a link of %zu bytes", sizeof(*l));
 	l->worker = w;
 	l->conf = *conf;
 	arena_init(&l->mem, 0);
-	l->conf.url.user = arena_str(&l->mem, conf->url.user);
-	l->conf.url.password = arena_str(&l->mem, conf->url.password);
-	l->conf.url.host = arena_str(&l->mem, conf->url.host);
-	redis_url_text(&l->conf.url, l->name);
+	redis_url_copy(&l->mem, &conf->url, &l->conf.url);
+	l->conf.sentinel_user = arena_str(&l->mem, conf->sentinel_user);
+	l->conf.sentinel_password = arena_str(&l->mem, conf->sentinel_password);
+	l->wants_primary = conf->url.kind == REDIS_SENTINEL || conf->url.n_hosts > 1;
+	redis_url_text(&l->conf.url, name);
+	l->name = arena_str(&l->mem, str_of(name)).data;
 	l->used_ns = worker_now(w);
 	turn_hook_init(&l->at_turn_end, link_at_turn_end);
 	timer_init(&l->timer, link_on_due);
 	resolve_call_init(&l->resolve, link_on_address);
+	sentinel_init(l);
 	resp_init(&l->reader);
 	queue_init(&l->queue);
 	buf_init(&l->held);
 	return l;
+}
+
+void redis_conf_wipe(struct redis_conf *c)
+{
+	redis_url_wipe(&c->url);
+	if (c->sentinel_password.len)
+		explicit_bzero((char *)(uintptr_t)c->sentinel_password.data, c->sentinel_password.len);
 }
 
 static void link_bury(struct grave *g)
@@ -354,8 +324,7 @@ static void link_bury(struct grave *g)
 	struct redis_link *l = container_of(g, struct redis_link, grave);
 	resp_fini(&l->reader);
 	queue_fini(&l->queue);
-	if (l->conf.url.password.len)
-		explicit_bzero((char *)(uintptr_t)l->conf.url.password.data, l->conf.url.password.len);
+	redis_conf_wipe(&l->conf);
 	arena_fini(&l->mem);
 	tls_session_slot_fini(&l->session);
 	free(l);
@@ -368,6 +337,9 @@ void redis_link_free(struct redis_link **link)
 	if (!l)
 		return;
 	link_drop_stream(l);
+	redis_link_free(&l->sentinel);
+	timer_drop(&l->look);
+	buf_fini(&l->held);
 	l->state = REDIS_CLOSED;
 	timer_drop(&l->timer);
 	list_del(&l->at_turn_end.link);

@@ -11,6 +11,10 @@
  * A connection that simply ended (Redis restarted) is opened anew at once, and calls are held meanwhile, as at first. A
  * server that leaves a command unanswered well past its deadline, or lets all deadlines of a second pass, counts as failed;
  * a connection without traffic is tried with a PING now and then, so that this is found before somebody needs it.
+ *
+ * Of several hosts the link uses the first that says it is a primary (ROLE). An attempt goes through all of them before the
+ * link waits; it begins with the one that was good last. Sentinels are hosts of the same kind, but that each is asked first
+ * where the primary is, and once a second whether it still is. A server that turns out to be a replica is left at once.
  * Its worker's thread only.
  */
 #ifndef REDIS_LINK_H
@@ -35,12 +39,17 @@ struct worker;
 enum redis_state { REDIS_IDLE, REDIS_OPENING, REDIS_READY, REDIS_WAITING, REDIS_CLOSED };
 
 struct redis_conf {
-	struct redis_url url;
-	uint64_t connect_timeout_ns; /* from the name to the first PONG */
+	struct redis_url url;        /* not of a cluster */
+	sluice_str sentinel_user, sentinel_password; /* at sentinels; the password is secret */
+	uint64_t connect_timeout_ns; /* from the name of one host to its first PONG */
 	uint64_t timeout_ns;         /* in which a server that failed before must answer a PING to be trusted again */
 	uint64_t ping_ns;            /* of silence, after which the connection is tried; 0: never */
+	bool quiet;                  /* failures are told by somebody else: they are not worth a warning */
 	struct tls_client *tls;      /* borrowed: as long as the link; NULL: plain */
 };
+
+/* Overwrite what is secret. */
+void redis_conf_wipe(struct redis_conf *c);
 
 /* v is never NULL; SLUICE_ERROR with a string is Redis' own error. Both are borrowed until it returns. */
 typedef void (*redis_reply_fn)(struct redis_call *c, sluice_status st, const sluice_value *v);

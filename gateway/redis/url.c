@@ -3,7 +3,17 @@
 
 #include <stdio.h>
 
-enum { REDIS_PORT = 6379 };
+enum { REDIS_PORT = 6379, SENTINEL_PORT = 26379 };
+
+static const struct url_scheme {
+	const char *name;
+	enum redis_kind kind;
+	bool tls;
+} url_schemes[] = {
+	{ "redis", REDIS_SERVERS, false },           { "rediss", REDIS_SERVERS, true },
+	{ "redis+sentinel", REDIS_SENTINEL, false }, { "rediss+sentinel", REDIS_SENTINEL, true },
+	{ "redis+cluster", REDIS_CLUSTER, false },   { "rediss+cluster", REDIS_CLUSTER, true },
+};
 
 static int url_fail(const char **error, const char *sentence)
 {
@@ -65,19 +75,67 @@ static int url_login(struct arena *a, sluice_str login, struct redis_url *out, c
 
 static bool url_host_is_sane(sluice_str host)
 {
-	if (host.len == 0 || host.len > 253)
+	if (host.len == 0 || host.len > REDIS_HOST_MAX)
 		return false;
 	for (size_t i = 0; i < host.len; i++) {
 		unsigned char c = (unsigned char)host.data[i];
-		if (c <= ' ' || c >= 0x7f || strchr("@/?#%\\", c))
+		if (c <= ' ' || c >= 0x7f || strchr("@/?#%\\,", c))
 			return false;
 	}
 	return true;
 }
 
+static int url_hosts(struct arena *a, sluice_str rest, uint16_t port, struct redis_url *out, const char **error)
+{
+	do {
+		struct redis_host *h = &out->hosts[out->n_hosts];
+		sluice_str name, one = str_cut(&rest, ',');
+		if (out->n_hosts == REDIS_HOSTS_MAX)
+			return url_fail(error, "more than 16 hosts in the URL");
+		if (!addr_split(one, port, &name, &h->port) || !url_host_is_sane(name))
+			return url_fail(error, "no valid host[:port] in the URL");
+		h->name = arena_str(a, name);
+		if (!addr_from_ip(name, h->port, &h->addr))
+			h->addr.len = 0;
+		for (unsigned i = 0; i < out->n_hosts; i++) {
+			if (out->hosts[i].port == h->port && str_ieq(out->hosts[i].name, name))
+				return url_fail(error, "a host stands twice in the URL");
+		}
+		out->n_hosts++;
+	} while (rest.data);
+	return 0;
+}
+
+/* What names of primaries are made of, by Sentinel's own rule. */
+static bool url_master_is_sane(sluice_str name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char c = ascii_lower(name.data[i]);
+		if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_')
+			return false;
+	}
+	return name.len > 0 && name.len <= REDIS_MASTER_MAX;
+}
+
+/* What stands behind the hosts. */
+static int url_path(struct arena *a, sluice_str path, struct redis_url *out, const char **error)
+{
+	if (out->kind == REDIS_SENTINEL) {
+		sluice_str master = str_cut(&path, '/');
+		if (!url_master_is_sane(master))
+			return url_fail(error, "Sentinel needs the name of the primary, of letters, digits and . - _: "
+			                       "redis+sentinel://host:26379/NAME");
+		out->master = arena_str(a, master);
+	}
+	if (path.len && url_db(path, out, error) < 0)
+		return -1;
+	if (out->kind == REDIS_CLUSTER && out->db)
+		return url_fail(error, "a cluster has no database but 0");
+	return 0;
+}
+
 static int url_server(struct arena *a, sluice_str rest, struct redis_url *out, const char **error)
 {
-	sluice_str host;
 	if (rest.len && memchr(rest.data, '#', rest.len))
 		return url_fail(error, "a fragment (#) has no meaning here");
 	if (rest.len && memchr(rest.data, '?', rest.len))
@@ -91,15 +149,9 @@ static int url_server(struct arena *a, sluice_str rest, struct redis_url *out, c
 	if (at && url_login(a, str_n(authority.data, at - 1), out, error) < 0)
 		return -1;
 	authority = str_n(authority.data + at, authority.len - at);
-
-	if (authority.len && memchr(authority.data, ',', authority.len))
-		return url_fail(error, "several hosts are not supported yet: name one server");
-	if (!addr_split(authority, REDIS_PORT, &host, &out->port) || !url_host_is_sane(host))
-		return url_fail(error, "no valid host[:port] in the URL");
-	out->host = arena_str(a, host);
-	if (!addr_from_ip(host, out->port, &out->addr))
-		out->addr.len = 0;
-	return path.len ? url_db(path, out, error) : 0;
+	if (url_hosts(a, authority, out->kind == REDIS_SENTINEL ? SENTINEL_PORT : REDIS_PORT, out, error) < 0)
+		return -1;
+	return url_path(a, path, out, error);
 }
 
 static int url_unix(struct arena *a, sluice_str rest, struct redis_url *out, const char **error)
@@ -110,8 +162,9 @@ static int url_unix(struct arena *a, sluice_str rest, struct redis_url *out, con
 	if (path.len < 2 || path.data[0] != '/')
 		return url_fail(error, "the path of a unix socket must be absolute: unix:/run/redis.sock");
 	if (memchr(path.data, 0, path.len) ||
-	    !addr_parse(arena_printf(a, "unix:%.*s", STR_ARG(path)), &out->addr))
+	    !addr_parse(arena_printf(a, "unix:%.*s", STR_ARG(path)), &out->hosts[0].addr))
 		return url_fail(error, "the path of the unix socket is too long or not valid");
+	out->n_hosts = 1;
 	if (!query.data)
 		return 0;
 	if (!str_starts(query, STR("db=")))
@@ -122,32 +175,82 @@ static int url_unix(struct arena *a, sluice_str rest, struct redis_url *out, con
 int redis_url_parse(struct arena *a, sluice_str text, struct redis_url *out, const char **error)
 {
 	sluice_str rest = text, scheme = str_cut(&rest, ':');
-	*out = (struct redis_url){ .tls = false };
-	if (!rest.data)
-		return url_fail(error, "not a Redis URL: redis://host:6379, rediss://host:6379 or unix:/path");
-	if (str_ieq(scheme, STR("unix")))
+	memset(out, 0, sizeof(*out));
+	if (rest.data && str_ieq(scheme, STR("unix")))
 		return url_unix(a, rest, out, error);
-	if (str_ieq(scheme, STR("redis-sentinel")) || str_ieq(scheme, STR("rediss-sentinel")) ||
-	    str_ieq(scheme, STR("redis+sentinel")) || str_ieq(scheme, STR("sentinel")))
-		return url_fail(error, "Sentinel is not supported yet: name one server as redis://host:port");
-	if (str_ieq(scheme, STR("redis-cluster")) || str_ieq(scheme, STR("rediss-cluster")) ||
-	    str_ieq(scheme, STR("redis+cluster")) || str_ieq(scheme, STR("cluster")))
-		return url_fail(error, "Redis Cluster is not supported yet: name one server as redis://host:port");
-	out->tls = str_ieq(scheme, STR("rediss"));
-	if ((!out->tls && !str_ieq(scheme, STR("redis"))) || !str_starts(rest, STR("//")))
-		return url_fail(error, "not a Redis URL: redis://host:6379, rediss://host:6379 or unix:/path");
-	return url_server(a, str_n(rest.data + 2, rest.len - 2), out, error);
+	for (size_t i = 0; str_starts(rest, STR("//")) && i < sizeof(url_schemes) / sizeof(url_schemes[0]); i++) {
+		if (!str_ieq(scheme, str_of(url_schemes[i].name)))
+			continue;
+		out->kind = url_schemes[i].kind;
+		out->tls = url_schemes[i].tls;
+		return url_server(a, str_n(rest.data + 2, rest.len - 2), out, error);
+	}
+	/* other programs' words for the same */
+	if (rest.data && (str_ends(scheme, STR("-sentinel")) || str_ieq(scheme, STR("sentinel"))))
+		return url_fail(error, "Sentinel is written redis+sentinel://host:26379/NAME here");
+	if (rest.data && (str_ends(scheme, STR("-cluster")) || str_ieq(scheme, STR("cluster"))))
+		return url_fail(error, "a cluster is written redis+cluster://host:6379 here");
+	return url_fail(error, "not a Redis URL: redis://host:6379, redis+sentinel://, redis+cluster://, rediss... for TLS, or "
+	                       "unix:/path");
 }
 
 void redis_url_text(const struct redis_url *u, char *buf)
 {
-	char addr[ADDR_TEXT];
-	if (u->host.len == 0) {
-		(void)addr_text(&u->addr, addr);
+	char one[REDIS_HOST_TEXT];
+	size_t n = 0;
+	if (u->hosts[0].name.len == 0) {
+		char addr[ADDR_TEXT];
+		(void)addr_text(&u->hosts[0].addr, addr);
 		(void)snprintf(buf, REDIS_URL_TEXT, u->db ? "%s?db=%u" : "%s", addr, u->db);
 		return;
 	}
-	bool v6 = memchr(u->host.data, ':', u->host.len) != NULL;
-	(void)snprintf(buf, REDIS_URL_TEXT, "%s://%s%.*s%s:%u/%u", u->tls ? "rediss" : "redis", v6 ? "[" : "",
-	               STR_ARG(u->host), v6 ? "]" : "", u->port, u->db);
+	for (size_t i = 0; i < sizeof(url_schemes) / sizeof(url_schemes[0]); i++) {
+		if (url_schemes[i].kind == u->kind && url_schemes[i].tls == u->tls)
+			n = (size_t)snprintf(buf, REDIS_URL_TEXT, "%s://", url_schemes[i].name);
+	}
+	for (unsigned i = 0; i < u->n_hosts; i++)
+		n += (size_t)snprintf(buf + n, REDIS_URL_TEXT - n, "%s%s", i ? "," : "", redis_host_text(&u->hosts[i], one));
+	if (u->kind == REDIS_SENTINEL)
+		n += (size_t)snprintf(buf + n, REDIS_URL_TEXT - n, "/%.*s", STR_ARG(u->master));
+	if (u->kind != REDIS_CLUSTER)
+		(void)snprintf(buf + n, REDIS_URL_TEXT - n, "/%u", u->db);
+}
+
+void redis_url_copy(struct arena *a, const struct redis_url *from, struct redis_url *to)
+{
+	*to = *from;
+	to->user = arena_str(a, from->user);
+	to->password = arena_str(a, from->password);
+	to->master = arena_str(a, from->master);
+	for (unsigned i = 0; i < from->n_hosts; i++)
+		to->hosts[i].name = arena_str(a, from->hosts[i].name);
+}
+
+void redis_url_wipe(struct redis_url *u)
+{
+	if (u->password.len)
+		explicit_bzero((char *)(uintptr_t)u->password.data, u->password.len);
+}
+
+bool redis_host_set(struct redis_host *out, char *room, sluice_str name, uint64_t port)
+{
+	if (!url_host_is_sane(name) || port == 0 || port > UINT16_MAX)
+		return false;
+	memcpy(room, name.data, name.len);
+	room[name.len] = 0;
+	*out = (struct redis_host){ .name = str_n(room, name.len), .port = (uint16_t)port };
+	if (!addr_from_ip(out->name, out->port, &out->addr))
+		out->addr.len = 0;
+	return true;
+}
+
+const char *redis_host_text(const struct redis_host *h, char *buf)
+{
+	if (h->name.len == 0) {
+		(void)addr_text(&h->addr, buf);
+		return buf;
+	}
+	bool v6 = memchr(h->name.data, ':', h->name.len) != NULL;
+	(void)snprintf(buf, REDIS_HOST_TEXT, "%s%.*s%s:%u", v6 ? "[" : "", STR_ARG(h->name), v6 ? "]" : "", h->port);
+	return buf;
 }

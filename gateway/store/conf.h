@@ -14,6 +14,8 @@ struct store_conf {
 	uint64_t memory;          /* bytes; 0: a Redis store */
 	sluice_str user;          /* log in as; what the URL says counts otherwise */
 	sluice_str password;      /* secret */
+	sluice_str sentinel_user; /* the same at sentinels */
+	sluice_str sentinel_password;
 	uint64_t timeout;         /* ms; of one command, where a plugin does not say */
 	uint64_t connect_timeout; /* ms */
 	struct tls_client_conf tls;

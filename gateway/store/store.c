@@ -58,8 +58,7 @@ static void store_let_go(struct sluice_store *s)
 		return;
 	cells_free(&s->cells);
 	tls_client_free(&s->tls);
-	if (s->conf.url.password.len)
-		explicit_bzero((char *)(uintptr_t)s->conf.url.password.data, s->conf.url.password.len);
+	redis_conf_wipe(&s->conf);
 	arena_fini(&s->mem);
 	free(s);
 }
@@ -92,10 +91,11 @@ static void store_identity(struct arena *a, const struct store_args *args, const
 		redis_url_text(u, where);
 	if (u->tls)
 		tls = tls_identity(a, args->dir, &c->tls);
-	sluice_str text = arena_printf(a, "%zu:%.*s|%s|%ju|%zu:%.*s|%zu:%.*s|%ju|%ju|%u|%.*s", c->name.len, STR_ARG(c->name), where,
-	                               (uintmax_t)c->memory, u->user.len, STR_ARG(u->user), u->password.len,
-	                               STR_ARG(u->password), (uintmax_t)c->timeout, (uintmax_t)c->connect_timeout,
-	                               args->workers, STR_ARG(tls));
+	sluice_str text = arena_printf(a, "%zu:%.*s|%s|%ju|%zu:%.*s|%zu:%.*s|%zu:%.*s|%zu:%.*s|%ju|%ju|%u|%.*s", c->name.len,
+	                               STR_ARG(c->name), where, (uintmax_t)c->memory, u->user.len, STR_ARG(u->user),
+	                               u->password.len, STR_ARG(u->password), c->sentinel_user.len, STR_ARG(c->sentinel_user),
+	                               c->sentinel_password.len, STR_ARG(c->sentinel_password), (uintmax_t)c->timeout,
+	                               (uintmax_t)c->connect_timeout, args->workers, STR_ARG(tls));
 	hash_str128(text, out);
 	explicit_bzero((char *)(uintptr_t)text.data, text.len);
 }
@@ -129,13 +129,12 @@ static int store_equip(struct sluice_store *s, const struct store_args *args, co
 			args->report(args->report_ctx, false, "memory", "the system does not give that much memory");
 		return s->cells ? 0 : -1;
 	}
-	s->conf = (struct redis_conf){ .url = *u,
-		                       .connect_timeout_ns = c->connect_timeout * NS_PER_MS,
+	s->conf = (struct redis_conf){ .connect_timeout_ns = c->connect_timeout * NS_PER_MS,
 		                       .timeout_ns = c->timeout * NS_PER_MS,
 		                       .ping_ns = PING_NS };
-	s->conf.url.user = arena_str(&s->mem, u->user);
-	s->conf.url.password = arena_str(&s->mem, u->password);
-	s->conf.url.host = arena_str(&s->mem, u->host);
+	redis_url_copy(&s->mem, u, &s->conf.url);
+	s->conf.sentinel_user = arena_str(&s->mem, c->sentinel_user);
+	s->conf.sentinel_password = arena_str(&s->mem, c->sentinel_password);
 	if (!u->tls)
 		return 0;
 	struct tls_client_args tls = { .conf = &c->tls,
@@ -170,7 +169,7 @@ static struct sluice_store *store_make(const struct store_args *args, const stru
 struct sluice_store *store_new(const struct store_args *args)
 {
 	struct sluice_store *s = NULL;
-	struct redis_url url = { .port = 0 };
+	struct redis_url url = { .n_hosts = 0 };
 	uint64_t identity[2];
 	struct arena a;
 	arena_init(&a, 0);
@@ -185,8 +184,7 @@ struct sluice_store *store_new(const struct store_args *args)
 	memcpy(s->identity, identity, sizeof(identity));
 	s->taken++;
 out:
-	if (url.password.len)
-		explicit_bzero((char *)(uintptr_t)url.password.data, url.password.len);
+	redis_url_wipe(&url);
 	arena_fini(&a);
 	return s;
 }

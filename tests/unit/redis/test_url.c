@@ -33,6 +33,12 @@ static const struct good {
 	{ "redis://ann:s%3aec%2Fret%40@h:1/3", "redis://h:1/3", "ann", "s:ec/ret@", true },
 	{ "redis://ann:p@ss@h", "redis://h:6379/0", "ann", "p@ss", true },
 	{ "redis://ann:a:b@h", "redis://h:6379/0", "ann", "a:b", true },
+	{ "redis://a:1,b:2/3", "redis://a:1,b:2/3", NULL, NULL, true },
+	{ "redis://ann:pw@10.0.0.1,[::1]:7,c", "redis://10.0.0.1:6379,[::1]:7,c:6379/0", "ann", "pw", false },
+	{ "redis+sentinel://s1,s2:5000/my.master-1_/2", "redis+sentinel://s1:26379,s2:5000/my.master-1_/2", NULL, NULL, true },
+	{ "Rediss+Sentinel://:pw@s1/m", "rediss+sentinel://s1:26379/m/0", NULL, "pw", true },
+	{ "redis+cluster://a,b:2", "redis+cluster://a:6379,b:2", NULL, NULL, true },
+	{ "rediss+cluster://ann:pw@[::1]/0", "rediss+cluster://[::1]:6379", "ann", "pw", false },
 	{ "unix:/run/redis.sock", "unix:/run/redis.sock", NULL, NULL, false },
 	{ "unix:///run/redis.sock?db=4", "unix:/run/redis.sock?db=4", NULL, NULL, false },
 };
@@ -52,8 +58,8 @@ static void test_forms(void **state)
 		assert_str(u.user, g->user);
 		assert_str(u.password, g->password);
 		assert_int_equal(u.password.data != NULL, g->password != NULL);
-		if ((u.addr.len == 0) != g->is_name)
-			fail_msg("%s: address of %u bytes", g->text, (unsigned)u.addr.len);
+		if ((u.hosts[0].addr.len == 0) != g->is_name)
+			fail_msg("%s: address of %u bytes", g->text, (unsigned)u.hosts[0].addr.len);
 	}
 }
 
@@ -84,11 +90,22 @@ static const struct bad {
 	{ "redis://ann:%zz@h", "percent" },
 	{ "redis://ann:%4@h", "percent" },
 	{ "redis://ann:%00@h", "percent" },
-	{ "redis://a:1,b:2", "several hosts" },
-	{ "redis-sentinel://h", "Sentinel" },
-	{ "redis+sentinel://h", "Sentinel" },
-	{ "redis-cluster://h", "Cluster" },
-	{ "rediss-cluster://a:1,b:2", "Cluster" },
+	{ "redis://a:1,", "no valid host" },
+	{ "redis://a:1,,b:2", "no valid host" },
+	{ "redis://a:1,b:0", "no valid host" },
+	{ "redis://a,b,A", "twice" },
+	{ "redis://a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q", "more than 16" },
+	{ "redis-sentinel://h", "redis+sentinel://" },
+	{ "sentinel://h", "redis+sentinel://" },
+	{ "redis+sentinel:h/m", "not a Redis URL" },
+	{ "redis+sentinel://h", "name of the primary" },
+	{ "redis+sentinel://h/", "name of the primary" },
+	{ "redis+sentinel://h/a b", "name of the primary" },
+	{ "redis+sentinel://h/m/x", "database" },
+	{ "redis+sentinel:///m", "no valid host" },
+	{ "redis-cluster://h", "redis+cluster://" },
+	{ "rediss-cluster://a:1,b:2", "redis+cluster://" },
+	{ "redis+cluster://h/1", "no database but 0" },
 	{ "unix:run/redis.sock", "absolute" },
 	{ "unix:", "absolute" },
 	{ "unix:/run/r?x=1", "db=NUMBER" },

@@ -54,7 +54,7 @@ static void test_rules(void **state)
 	(void)state;
 	expect_refused(conf_new(NULL, 0), "-: says neither");
 	expect_refused(conf_new("redis://h", 1 << 20), "memory: ");
-	expect_refused(conf_new("redis://a:1,b:2", 0), "redis: several hosts");
+	expect_refused(conf_new("redis://a:1,b:0", 0), "redis: no valid host");
 	c = conf_new("redis://h", 0);
 	c.user = STR("ann");
 	expect_refused(c, "user: a user needs a password");
@@ -65,6 +65,15 @@ static void test_rules(void **state)
 	c.password = STR("secret");
 	expect_refused(c, "password: ");
 	assert_null(strstr(reports, "secret"));
+	c = conf_new(NULL, 1 << 20);
+	c.sentinel_password = STR("secret");
+	expect_refused(c, "sentinel_password: ");
+	c = conf_new("redis://h", 0);
+	c.sentinel_password = STR("secret");
+	expect_refused(c, "sentinel_password: is for redis+sentinel");
+	c = conf_new("redis+sentinel://h/m", 0);
+	c.sentinel_user = STR("ann");
+	expect_refused(c, "sentinel_user: a user needs a password");
 	c = conf_new("rediss://h", 0);
 	c.tls.ca = STR("/nowhere/ca.pem");
 	expect_refused(c, "tls.ca: ");
@@ -76,7 +85,8 @@ static void test_table(void **state)
 	for (const sluice_option *o = store_options; o->name; o++) {
 		assert_non_null(o->doc);
 		assert_true(o->offset < sizeof(struct store_conf));
-		bool secret = strcmp(o->name, "redis") == 0 || strcmp(o->name, "password") == 0;
+		bool secret = strcmp(o->name, "redis") == 0 || strcmp(o->name, "password") == 0 ||
+		              strcmp(o->name, "sentinel_password") == 0;
 		assert_int_equal((o->flags & SLUICE_F_SECRET) != 0, secret);
 	}
 }

@@ -1,0 +1,119 @@
+"""Real Redis in groups: a primary with its replica, sentinels that watch it."""
+import time
+
+import redis
+
+from .ports import is_listening
+from .process import Process, wait_for
+from .servers import Redis
+
+SENTINEL = """
+port {port}
+bind 127.0.0.1
+dir {dir}
+sentinel monitor mymaster 127.0.0.1 {primary} 1
+sentinel down-after-milliseconds mymaster 500
+sentinel failover-timeout mymaster 4000
+{more}
+"""
+
+FAILOVER, FAILOVER_BEGIN = 90, 15  # seconds, at most: for a failover, for one attempt at it
+
+
+def replicate(replica, primary):
+    """Make it a replica, and return once it has all that the primary has."""
+    replica.client.replicaof("127.0.0.1", primary.port)
+    wait_for(lambda: replica.client.info("replication").get("master_link_status") == "up", what="a replica in step")
+
+
+def promote(r):
+    r.client.replicaof("no", "one")
+
+
+def wait_copied(r):
+    """Until its replica has what was written so far. Counts of other clients go on meanwhile."""
+    offset = r.client.info("replication")["master_repl_offset"]
+    wait_for(lambda: r.client.info("replication")["slave0"]["offset"] >= offset, what="the replica's copy")
+
+
+class Sentinel:
+    """more: further lines of its configuration, e.g. "requirepass secret"."""
+
+    def __init__(self, folder, port, primary, more=""):
+        self.folder, self.port = folder, port
+        folder.mkdir(parents=True, exist_ok=True)
+        self.conf = folder / "sentinel.conf"
+        self.conf.write_text(SENTINEL.format(port=port, dir=folder, primary=primary.port, more=more))
+        self.password = more.split("requirepass ")[1].split()[0] if "requirepass " in more else None
+        self.process = Process(["redis-server", self.conf, "--sentinel"], folder, folder / "output")
+        wait_for(lambda: is_listening(port) or not self.process.running(), what="a sentinel")
+        assert self.process.running(), self.process.output()
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def client(self):
+        return redis.Redis(port=self.port, password=self.password, socket_timeout=5, decode_responses=True)
+
+    def primary_port(self):
+        return int(self.client.execute_command("SENTINEL", "get-master-addr-by-name", "mymaster")[1])
+
+    def wait_ready(self):
+        """Until it knows the replica well enough to promote it."""
+        def knows():
+            found = self.client.execute_command("SENTINEL", "replicas", "mymaster")
+            found = [dict(zip(f[::2], f[1::2])) if isinstance(f, list) else f for f in found]
+            return found and all(str(f.get("master-link-status")) == "ok" and "down" not in str(f.get("flags")) for f in found)
+        wait_for(knows, timeout=20, what="a replica that Sentinel knows")
+
+    def wait_primary(self, r):
+        """Sentinel stands still for half a minute when it finds that its own clock did (TILT), as on a very busy machine."""
+        wait_for(lambda: self.primary_port() == r.port, timeout=FAILOVER, what="the failover")
+
+    def failover(self, to):
+        """Promote the replica. Begun again when nothing came of it."""
+        begun = 0
+
+        def done():
+            nonlocal begun
+            if self.primary_port() == to.port:
+                return True
+            if time.monotonic() - begun > FAILOVER_BEGIN:
+                try:
+                    self.client.execute_command("SENTINEL", "failover", "mymaster")
+                    begun = time.monotonic()
+                except redis.ResponseError as e:
+                    assert "INPROG" in str(e) or "NOGOODSLAVE" in str(e), e
+            return False
+        wait_for(done, timeout=FAILOVER, what="the failover")
+
+    def stop(self):
+        self.process.kill()
+
+
+class Pair:
+    """A primary and its replica. args: options of both."""
+
+    def __init__(self, folder, ports, args=()):
+        args = ["--repl-diskless-sync-delay", "0", *args]
+        self.first = Redis(folder / "first", ports(), args)
+        self.second = Redis(folder / "second", ports(), args)
+        replicate(self.second, self.first)
+
+    @property
+    def both(self):
+        return self.first, self.second
+
+    @property
+    def primary(self):
+        """Of those that run and say that they are one."""
+        for r in self.both:
+            if r.process.running() and r.client.role()[0] in ("master", b"master"):
+                return r
+        return None
+
+    def stop(self):
+        for r in self.both:
+            r.stop()
