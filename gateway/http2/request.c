@@ -162,7 +162,11 @@ static void request_on_due(struct timer *t)
 			request_watch_sending(rq);
 		else if (!request_is_quiet(rq))
 			request_stalled(rq);
-	} else if (!rq->held && !rq->end_received && !rq->gone && !rq->tunnel && !request_is_quiet(rq)) {
+	} else if (rq->held || rq->gone || rq->tunnel || (rq->end_received && !rq->head.call) || request_is_quiet(rq)) {
+		return;
+	} else if (rq->end_received) { /* a call whose client waits for nothing any more */
+		request_stalled(rq);
+	} else {
 		stat_inc(STAT_TIMEOUT_BODY);
 		request_fail(rq, ERR_BODY_TIMEOUT, NGHTTP2_NO_ERROR);
 	}
@@ -449,7 +453,7 @@ static void client_resume(struct client *cl)
 	rq->want_continue = false;
 	if (rq->body.len || rq->end_received)
 		request_tell(rq, TELL_BODY | (rq->end_received ? TELL_END : 0u));
-	if (!rq->end_received)
+	if (!rq->end_received || rq->head.call)
 		request_watch_body(rq);
 }
 

@@ -57,6 +57,30 @@ static void test_a_dead_client(void **state)
 	peer_free(&p);
 }
 
+/* Its request was complete: nothing is waited for but the server, perhaps for hours. */
+static void test_a_client_that_died(void **state)
+{
+	struct peer *p = peer_of(begin_call);
+	(void)state;
+	for (uint32_t id = 1; id <= 3; id += 2) {
+		peer_call(p, id);
+		peer_data(p, id, "ask", true);
+	}
+	peer_run(p);
+	call_head(&p->calls[1], 200, -1);
+	(void)call_push(&p->calls[1], 100);
+	peer_wait(p, 1500);
+	assert_int_equal(p->calls[0].gone + p->calls[1].gone, 0);
+	p->quiet = true;
+	peer_wait(p, 1500);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(p->calls[i].gone, 1);
+		assert_int_equal(p->calls[i].gone_err, ERR_CLIENT_STALLED);
+		assert_false(p->calls[i].can_answer);
+	}
+	peer_free(&p);
+}
+
 /* A client that takes nothing for a while, but is there; and one that is not. */
 static void test_a_slow_reader(void **state)
 {
@@ -126,7 +150,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_silence), cmocka_unit_test(test_a_dead_client), cmocka_unit_test(test_a_slow_reader),
-		cmocka_unit_test(test_drain),   cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_a_client_that_died), cmocka_unit_test(test_drain),   cmocka_unit_test(test_lengths),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
