@@ -184,5 +184,5 @@ def test_a_page(site, kind, browse, socket_server):
         return [line for line in s.gateway.access() if line["path"] in ("/", "/echo") or line["path"].startswith("/get/")]
     wait_for(lambda: len(of_page()) == 32, 20, "the access log")
     assert {(line["protocol"], line["status"], line.get("reason")) for line in of_page()} == {("HTTP/2", 200, None)}
-    socket = next(line for line in s.gateway.access() if line["path"] == "/socket")
+    socket = wait_for(lambda: [line for line in s.gateway.access() if line["path"] == "/socket"], 20, "the socket's end")[0]
     assert (socket["protocol"], socket["status"]) == ("HTTP/2", 101), "the browser asks for it on the connection it has"
