@@ -272,24 +272,24 @@ static void test_deadlines(void **state)
 {
 	struct far *f = far_new();
 	(void)state;
-	f->conf.response_ns = 40 * NS_PER_MS;
+	f->conf.response_ns = 200 * NS_PER_MS;
 	far_open(f);
 	far_allow(f);
 	struct way *v = ask(f, "websocket");
-	far_wait(f, 100);
+	far_wait(f, 300);
 	assert_int_equal(v->err, ERR_UPSTREAM_TIMEOUT);
 	far_free(&f);
 	f = far_new();
-	f->conf.response_ns = 40 * NS_PER_MS;
+	f->conf.response_ns = 200 * NS_PER_MS;
 	v = tunnel_open(f);
-	far_wait(f, 100);
+	far_wait(f, 300);
 	(void)way_push_text(v, "x");
 	far_data(f, 1, "y", false);
-	far_wait(f, 100);
+	far_wait(f, 300);
 	f->no_read = f->no_updates = true;
 	while (!v->full)
 		(void)way_push(v, 16384);
-	far_wait(f, 100);
+	far_wait(f, 300);
 	assert_int_equal(v->failed, 0);
 	way_release(v);
 	f->no_read = false;
