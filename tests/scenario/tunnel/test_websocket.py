@@ -18,7 +18,7 @@ class EchoServer:
     """Answers every message with itself, on a thread with a loop of its own."""
 
     def __init__(self):
-        self.port, self.codes = 0, []
+        self.port, self.codes, self.server = 0, [], None
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
@@ -28,8 +28,8 @@ class EchoServer:
         asyncio.set_event_loop(self.loop)
 
         async def serve():
-            server = await websockets.serve(self._echo, "127.0.0.1", 0, max_size=None)
-            self.port = server.sockets[0].getsockname()[1]
+            self.server = await websockets.serve(self._echo, "127.0.0.1", 0, max_size=None, close_timeout=2)
+            self.port = self.server.sockets[0].getsockname()[1]
         self.loop.run_until_complete(serve())
         self.loop.run_forever()
 
@@ -41,6 +41,10 @@ class EchoServer:
             self.codes.append(ws.close_code)
 
     def stop(self):
+        async def close():
+            self.server.close()
+            await self.server.wait_closed()
+        asyncio.run_coroutine_threadsafe(close(), self.loop).result(10)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(5)
 
