@@ -35,8 +35,8 @@ static const struct part {
 	  "expected, a single one may stand alone." },
 	{ NULL,
 	  "A fact of a request (type `expression`) is one of `ip`, `route`, `host`, `path`, `method`, `scheme`, "
-	  "`upstream`, `request_id`, `header:NAME`, `query:NAME`, `cookie:NAME`, or what a plugin found out: "
-	  "`consumer`, `claim:sub`." },
+	  "`upstream`, `request_id`, `header:NAME`, `query:NAME`, `cookie:NAME`, `path:NAME` (what a route's path has "
+	  "in the place of `{NAME}`), or what a plugin found out: `consumer`, `claim:sub`." },
 	{ "Environment and secrets",
 	  "`${NAME}` in a text is replaced by a variable of the environment, `${NAME:-default}` also when it is "
 	  "empty or not there; `$${` is a plain `${`. What a variable holds is a text: it adds no keys." },

@@ -21,7 +21,7 @@ static const char *edit_name_refused(sluice_side side, sluice_field_op op, sluic
 		return "is no name of a header field";
 	if (side == SLUICE_REQUEST_TRAILERS || side == SLUICE_RESPONSE_TRAILERS) {
 		const struct field f = { .name = name.data, .name_len = (uint32_t)name.len, .token = (uint16_t)t };
-		return field_is_no_trailer(&f) ? "cannot stand behind a body" : NULL;
+		return op != SLUICE_FIELD_REMOVE && field_is_no_trailer(&f) ? "cannot stand behind a body" : NULL;
 	}
 	if (flags & TOKEN_FRAMING)
 		return "frames the message";

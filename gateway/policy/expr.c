@@ -58,7 +58,7 @@ const sluice_expr *expr_compile(struct arena *a, sluice_str text, const char **w
 	}
 	if (!expr_is_attr(text)) {
 		*why = "expected ip, route, host, path, method, scheme, upstream, request_id, header:NAME, query:NAME, "
-		       "cookie:NAME or an attribute such as claim:sub";
+		       "cookie:NAME, path:NAME or an attribute such as claim:sub";
 		return NULL;
 	}
 	return e;

@@ -1,6 +1,6 @@
 /*
  * Key expressions: what names one fact of a request in a configuration. `ip`, `route`, `host`, `path`, `method`, `scheme`,
- * `upstream`, `request_id`; `header:NAME`, `query:NAME`, `cookie:NAME`; and attributes that plugins state: `consumer`,
+ * `upstream`, `request_id`; `header:NAME`, `query:NAME`, `cookie:NAME`, `path:NAME`; and attributes that plugins state: `consumer`,
  * `claim:sub`. Compiled on the main thread, immutable, evaluated on any worker.
  */
 #ifndef POLICY_EXPR_H

@@ -103,6 +103,21 @@ static void *host_alloc(sluice_exchange *x, size_t n)
 	return arena_alloc(x->arena, n);
 }
 
+static void *host_state(sluice_exchange *x, size_t n)
+{
+	for (const struct run_state *s = x->states; s; s = s->next) {
+		if (s->at == x->at)
+			return s->data;
+	}
+	struct run_state *s = arena_alloc(x->arena, sizeof(*s));
+	void *data = s ? arena_zalloc(x->arena, n) : NULL;
+	if (!data)
+		return NULL;
+	*s = (struct run_state){ .next = x->states, .data = data, .at = x->at };
+	x->states = s;
+	return data;
+}
+
 static void host_cleanup(sluice_exchange *x, void (*fn)(void *), void *arg)
 {
 	struct run_cleanup *c = arena_alloc(x->arena, sizeof(*c));
@@ -155,9 +170,21 @@ static void host_attr_provide(sluice_exchange *x, const char *ns, sluice_attr_fn
 	x->namespaces = n;
 }
 
+/* path:NAME, what the route's path has in the place of {NAME}. */
+static sluice_str run_capture(const sluice_exchange *x, sluice_str name)
+{
+	for (unsigned i = 0; i < x->captures->n; i++) {
+		if (str_eq(x->captures->v[i].name, name))
+			return x->captures->v[i].value;
+	}
+	return STR_NONE;
+}
+
 sluice_str run_attr(sluice_exchange *x, sluice_str name)
 {
 	sluice_str rest = name;
+	if (str_starts(name, STR("path:")))
+		return x->captures ? run_capture(x, str_n(name.data + 5, name.len - 5)) : STR_NONE;
 	for (const struct run_attr *a = x->attrs; a; a = a->next) {
 		if (str_eq(a->name, name))
 			return a->value;
@@ -271,4 +298,5 @@ const sluice_host host_table = {
 	.body_pass = stage_pass,
 	.body_drop = stage_drop,
 	.body_write = stage_write,
+	.state = host_state,
 };

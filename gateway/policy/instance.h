@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/series.h"
 #include "config/bind.h"
 #include "net/worker.h"
 #include "policy/module.h"
@@ -68,6 +69,7 @@ struct sluice_instance {
 	pthread_mutex_t lock;          /* guards published: main writes, workers read at attach */
 	struct published *published;   /* shared: ref */
 	uint64_t n_published;
+	series_id calls, failures, time; /* its metrics; 0: not in force yet */
 	_Atomic bool refresh_asked;
 	struct timer timer;            /* main thread's */
 	sluice_main_timer_fn on_timer;
@@ -97,6 +99,7 @@ struct instance_worker {
 	void *state;                 /* owned: plugin->worker_size bytes */
 	struct published *published; /* shared: ref */
 	struct list waiters;         /* exchanges parked until the next publish */
+	uint64_t calls;              /* of its hooks, on this worker */
 };
 
 /* This worker's side of an instance, made at first use. */

@@ -39,7 +39,16 @@ enum run_result run_settle(sluice_exchange *x, sluice_verdict v)
 	if (v != SLUICE_FAIL)
 		log_error("plugin", "%s: a hook returned %d without what belongs to it", run_item(x)->plugin->name, (int)v);
 	x->answer.status = 0;
+	series_add(run_item(x)->inst->failures, 1);
 	return RUN_FAIL;
+}
+
+static sluice_verdict run_hook(sluice_exchange *x, const struct chain_item *item, sluice_hook hook)
+{
+	uint64_t entered = run_enter(x, item);
+	sluice_verdict v = hook(x, item->conf);
+	run_leave(x, item, entered);
+	return v;
 }
 
 static enum run_result run_walk_request(sluice_exchange *x)
@@ -48,7 +57,7 @@ static enum run_result run_walk_request(sluice_exchange *x)
 		const struct chain_item *item = run_item(x);
 		x->reached = x->at + 1;
 		if (item->plugin->on_request) {
-			enum run_result r = run_settle(x, item->plugin->on_request(x, item->conf));
+			enum run_result r = run_settle(x, run_hook(x, item, item->plugin->on_request));
 			if (r != RUN_NEXT)
 				return r;
 		}
@@ -64,7 +73,7 @@ static enum run_result run_walk_response(sluice_exchange *x)
 		x->at--;
 		const struct chain_item *item = run_item(x);
 		if (item->plugin->on_response) {
-			enum run_result r = run_settle(x, item->plugin->on_response(x, item->conf));
+			enum run_result r = run_settle(x, run_hook(x, item, item->plugin->on_response));
 			if (r != RUN_NEXT)
 				return r;
 		}
@@ -135,7 +144,7 @@ void run_complete(sluice_exchange *x)
 		const struct chain_item *item = run_item(x);
 		if (!item->plugin->on_complete)
 			continue;
-		(void)item->plugin->on_complete(x, item->conf);
+		(void)run_hook(x, item, item->plugin->on_complete);
 		if (x->wait)
 			wait_cancel(x);
 	}

@@ -7,6 +7,7 @@
 
 #include "http/handler.h"
 #include "policy/instance.h"
+#include "route/pattern.h"
 
 /* A route's plugins in order. Immutable, in the snapshot. */
 struct chain_item {
@@ -65,6 +66,7 @@ struct sluice_exchange {
 	uint32_t below;                  /* response hooks of this plugin and of those behind it are through */
 	bool no_wait;                    /* the hook that runs cannot be parked */
 	bool te_trailers;                /* a plugin asks the upstream for trailers */
+	const struct path_captures *captures; /* of the route's path; NULL: none */
 	struct stages *stages[2];        /* by enum sluice_side: work on bodies; NULL: they pass untouched */
 	struct stage *stage;             /* whose body hook runs, or is parked; NULL: none */
 	struct run_wait *wait;           /* NULL: not parked */
@@ -73,6 +75,7 @@ struct sluice_exchange {
 	struct run_attr *attrs;
 	struct run_namespace *namespaces;
 	struct run_cleanup *cleanups;
+	struct run_state *states;
 	struct run_edit *edits, **edits_end; /* of the response, before there is one */
 	const char *notes[RUN_NOTES];
 };

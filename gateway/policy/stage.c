@@ -215,6 +215,7 @@ static enum run_result stage_called(sluice_exchange *x, struct stage *s)
 		return RUN_NEXT;
 	log_error("plugin", "%s: a body hook %s", x->chain->v[s->at].plugin->name, why);
 	x->at = s->at;
+	series_add(run_item(x)->inst->failures, 1);
 	return RUN_FAIL;
 }
 
@@ -240,7 +241,10 @@ static enum run_result stage_call(sluice_exchange *x, struct stage *s)
 	x->wait = NULL;
 	x->no_wait = s->mode != SLUICE_BODY_BUFFER || s->left || outer_wait; /* what has begun to leave does not wait */
 	x->answer.status = 0;
-	enum run_result r = run_settle(x, hook(x, item->conf, data.len ? data : STR(""), s->ending));
+	uint64_t entered = run_enter(x, item);
+	sluice_verdict v = hook(x, item->conf, data.len ? data : STR(""), s->ending);
+	run_leave(x, item, entered);
+	enum run_result r = run_settle(x, v);
 	x->no_wait = false;
 	if (r == RUN_WAIT) {
 		s->parked = true;

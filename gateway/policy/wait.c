@@ -73,7 +73,10 @@ static void wait_resume_hook(struct run_wait *w)
 	sluice_exchange *x = w->x;
 	sluice_hook then = w->then.hook;
 	wait_end(w);
-	run_resume(x, then(x, run_item(x)->conf));
+	uint64_t entered = run_enter(x, run_item(x));
+	sluice_verdict v = then(x, run_item(x)->conf);
+	run_leave(x, run_item(x), entered);
+	run_resume(x, v);
 }
 
 static void wait_on_due(struct timer *t)
@@ -125,7 +128,10 @@ static void wait_on_fetch(void *ctx, const sluice_fetch_response *r)
 	sluice_fetch_fn then = w->then.fetch;
 	w->fetch = NULL;
 	wait_end(w);
-	run_resume(x, then(x, run_item(x)->conf, r));
+	uint64_t entered = run_enter(x, run_item(x));
+	sluice_verdict v = then(x, run_item(x)->conf, r);
+	run_leave(x, run_item(x), entered);
+	run_resume(x, v);
 }
 
 sluice_verdict host_fetch(sluice_exchange *x, const sluice_fetch_request *r, sluice_fetch_fn then)
@@ -160,7 +166,10 @@ static void wait_on_store(struct redis_call *c, sluice_status st, const sluice_v
 	sluice_exchange *x = w->x;
 	sluice_store_fn then = w->then.store;
 	wait_end(w);
-	run_resume(x, then(x, run_item(x)->conf, st, v));
+	uint64_t entered = run_enter(x, run_item(x));
+	sluice_verdict verdict = then(x, run_item(x)->conf, st, v);
+	run_leave(x, run_item(x), entered);
+	run_resume(x, verdict);
 }
 
 static struct run_wait *wait_new_store(sluice_exchange *x, sluice_store_fn then)

@@ -70,6 +70,12 @@ static void build_seal(struct snapshot *s)
 		s->upstreams[i].requests = series_find(FAMILY_UPSTREAM_REQUESTS, name, STR(""));
 		s->upstreams[i].time = series_find(FAMILY_UPSTREAM_TIME, name, STR(""));
 	}
+	for (size_t i = 0; i < s->n_instances; i++) {
+		sluice_instance *inst = s->instances[i];
+		inst->calls = series_find(FAMILY_PLUGIN_CALLS, inst->name, STR(""));
+		inst->failures = series_find(FAMILY_PLUGIN_FAILURES, inst->name, STR(""));
+		inst->time = series_find(FAMILY_PLUGIN_TIME, inst->name, STR(""));
+	}
 	s->logs = !str_eq(s->conf.log.access.path, STR("off"));
 }
 

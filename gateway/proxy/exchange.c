@@ -114,8 +114,15 @@ static void exchange_after_request_hooks(struct exchange *x, enum run_result r)
 
 void exchange_go_on(struct exchange *x)
 {
+	int err = 0;
+	if (unlikely(x->px.te_trailers) && !x->grpc) { /* a plugin may have made a gRPC call of it */
+		grpc_begin(x);
+		err = x->grpc ? grpc_start(x) : 0;
+	}
 	if (x->px.arena->failed)
-		respond_error(x, ERR_NO_MEMORY);
+		err = ERR_NO_MEMORY;
+	if (unlikely(err))
+		respond_error(x, err);
 	else if (x->route->upstream < 0)
 		respond_builtin(x);
 	else
@@ -196,6 +203,15 @@ static struct exchange *exchange_new(struct proxy *p, struct client *c)
 	return x;
 }
 
+/* For plugins and expressions: path:NAME. */
+static void exchange_keep_captures(struct exchange *x, const struct path_captures *found)
+{
+	struct path_captures *c = arena_alloc(x->px.arena, sizeof(*c));
+	if (c)
+		*c = *found;
+	x->px.captures = c;
+}
+
 static void exchange_route(struct exchange *x)
 {
 	struct request_head *h = x->px.request;
@@ -213,6 +229,8 @@ static void exchange_route(struct exchange *x)
 	x->px.route_name = x->route->name;
 	if (x->route->upstream >= 0)
 		x->px.upstream_name = x->view->snap->upstreams[x->route->upstream].conf->name;
+	if (res.captures.n)
+		exchange_keep_captures(x, &res.captures);
 	int err = x->grpc ? grpc_start(x) : 0;
 	if (h->upgrade_only && !tunnel_is_allowed(x)) /* there is no other answer to it, RFC 9220 3 */
 		err = ERR_UPGRADE_REFUSED;

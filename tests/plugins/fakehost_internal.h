@@ -110,6 +110,7 @@ struct sluice_exchange {
 		size_t shown;
 		bool ending;
 	} stages[2], *stage;
+	void *state;
 };
 
 /* ---- what is going to happen ---- */

@@ -444,6 +444,15 @@ void fake_set_unix_ms(uint64_t ms)
 	unix_offset_ms = ms - fake_mono_ms;
 }
 
+static void *host_state(sluice_exchange *x, size_t n)
+{
+	if (fake_in_hook != x)
+		fake_die("sluice_state() outside of a hook");
+	if (!x->state && (x->state = host_alloc(x, n)))
+		memset(x->state, 0, n);
+	return x->state;
+}
+
 const sluice_host fake_host = {
 	.abi = SLUICE_ABI,
 	.size = sizeof(sluice_host),
@@ -494,4 +503,5 @@ const sluice_host fake_host = {
 	.body_pass = fake_host_body_pass,
 	.body_drop = fake_host_body_drop,
 	.body_write = fake_host_body_write,
+	.state = host_state,
 };

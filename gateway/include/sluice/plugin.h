@@ -354,6 +354,7 @@ typedef struct sluice_host {
 	void (*body_pass)(sluice_exchange *, size_t n);
 	void (*body_drop)(sluice_exchange *, size_t n);
 	bool (*body_write)(sluice_exchange *, sluice_str bytes);
+	void *(*state)(sluice_exchange *, size_t);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source files. */
@@ -486,6 +487,9 @@ static inline void sluice_field_remove(sluice_exchange *x, sluice_side side, slu
 static inline int sluice_response_status(sluice_exchange *x) { return sluice_host_table->response_status(x); }
 /* Memory of the exchange, aligned for any type, not zeroed. NULL when the exchange's budget is spent: return SLUICE_FAIL. */
 static inline void *sluice_alloc(sluice_exchange *x, size_t n) { return sluice_host_table->alloc(x, n); }
+/* Memory of the exchange that is this plugin's, at its place in the route's list: zeroed at the first call, the same at each one
+ * after it, whatever hook asks. n is the same each time. NULL as for sluice_alloc(). */
+static inline void *sluice_state(sluice_exchange *x, size_t n) { return sluice_host_table->state(x, n); }
 /* Call fn(arg) when the exchange ends, after on_complete; last registered, first called. */
 static inline void sluice_cleanup(sluice_exchange *x, void (*fn)(void *), void *arg) { sluice_host_table->cleanup(x, fn, arg); }
 /* This worker's state of the running plugin instance. */
@@ -497,7 +501,8 @@ static inline void sluice_refresh(sluice_exchange *x) { sluice_host_table->refre
 /* Value of a key expression; data is NULL when it has none (no such header, no such claim). Lives as long as x. */
 static inline sluice_str sluice_expr_value(sluice_exchange *x, const sluice_expr *e) { return sluice_host_table->expr(x, e); }
 /* Attributes: facts that one plugin states, and other plugins and key expressions read (`claim:sub`); the access log has
- * `consumer`. Set one by its full name (copied), or provide a namespace whose members are computed when asked for. */
+ * `consumer`. Set one by its full name (copied), or provide a namespace whose members are computed when asked for. The gateway
+ * itself states `path:NAME`: what the path has where the route's pattern has {NAME}, not decoded. */
 static inline void sluice_attr_set(sluice_exchange *x, sluice_str name, sluice_str value)
 {
 	sluice_host_table->attr_set(x, name, value);

@@ -334,6 +334,7 @@ def test_more_is_held_than_was_asked_for(bodies):
 def test_what_is_written_is_bounded(bodies):
     s = bodies(probe(request="spill"))
     assert s.ask("POST", body=b"x")[0] == 500
+    assert s.g.metrics()['sluice_plugin_failures_total{plugin="all/0"}'] == 1
 
 
 @pytest.mark.parametrize("act", ["sleep", "sleep-refuse"])

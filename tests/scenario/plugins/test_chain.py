@@ -135,3 +135,41 @@ routes:
             c.result()
     assert {status for status, _ in seen} == {200}
     assert up.errors == []
+
+
+def test_captures_of_the_path(gateway, origin):
+    up = origin(echo)
+    g = gateway(HEAD + """
+plugins:
+  tell: { use: headers, request: { set: { X-User: "{path:user}/{path:item}", X-None: "{path:nothing}" } } }
+  each: { use: rate-limit, rate: 1/d, burst: 1, by: "path:user" }
+routes:
+  - { name: segments, match: { path: "/users/{user}/{item}" }, plugins: [tell, each], upstream: app }
+  - { name: regex, match: { path: "regex:/r/(?<user>[a-z]+)-(?<item>.*)" }, plugins: [tell], upstream: app }
+  - { name: plain, match: { path: /plain }, plugins: [tell], upstream: app }
+""", app=up.port)
+    assert g.get("/users/bob/a%2Fb").status == 200
+    assert g.get("/users/bob/2").status == 429 and g.get("/users/eve/2").status == 200
+    assert g.get("/r/bob-7").status == 200 and g.get("/plain").status == 200
+    assert [r.header("x-user") for r in up.requests] == ["bob/a%2Fb", "eve/2", "bob/7", up.requests[3].header("x-user")]
+
+
+def test_plugins_are_counted(gateway, origin):
+    up = origin(echo)
+    g = gateway(HEAD + """
+plugins:
+  mark: { use: headers, response: { set: { X-Marked: "yes" } } }
+  few: { use: rate-limit, rate: 1/d, burst: 1000 }
+routes:
+  - { name: all, match: { path: /* }, plugins: [mark, few], upstream: app }
+""", app=up.port)
+    for _ in range(50):
+        assert g.get("/").status == 200
+
+    def calls(name):
+        return g.metrics().get(f'sluice_plugin_calls_total{{plugin="{name}"}}', 0)
+    wait_for(lambda: calls("mark") >= 50 and calls("few") >= 50, what="the counts")
+    for name in ("mark", "few"):
+        assert calls(name) % 50 == 0, "each of its hooks, each time"
+        assert 0 < g.metrics()[f'sluice_plugin_busy_seconds_total{{plugin="{name}"}}'] < 10
+        assert g.metrics().get(f'sluice_plugin_failures_total{{plugin="{name}"}}', 0) == 0

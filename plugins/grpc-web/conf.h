@@ -1,0 +1,17 @@
+/* The options of the plugin grpc-web, as bound. Immutable while in force. */
+#ifndef GRPC_WEB_CONF_H
+#define GRPC_WEB_CONF_H
+
+#include <sluice/plugin.h>
+
+struct grpc_web {
+	sluice_strs origins;
+	sluice_strs headers;
+	sluice_strs expose;
+	bool credentials;
+	uint64_t max_age;     /* milliseconds */
+	bool any_origin;      /* made by check(), like the next */
+	sluice_str allow_headers, expose_headers, age;
+};
+
+#endif

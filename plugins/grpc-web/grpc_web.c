@@ -1,0 +1,351 @@
+/*
+ * grpc-web: lets browsers call gRPC services. A browser can neither read trailers nor choose HTTP/2, so gRPC-Web puts the
+ * trailers into the body, as a last frame, and everything into base64 where the client wants text. Here a call becomes one of
+ * gRPC on its way up, and its response one of gRPC-Web on its way down; wire.c knows the bytes, cors.c the pages.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+
+#include "cors.h"
+#include "wire.h"
+
+enum {
+	PIECE = 3 * 1024,  /* bytes that are coded at a time; a multiple of 3 */
+	GROUP = 4,         /* letters of base64 that are decoded together */
+	MESSAGE_MAX = 64
+};
+
+static const sluice_option grpc_web_options[] = {
+	SLUICE_OPTION(SLUICE_T_STRS, struct grpc_web, origins, .max = "64",
+	              .doc = "origins whose pages may call, as in https://app.example.com, or \"*\"; pages of the gateway's own "
+	                     "origin need none"),
+	SLUICE_OPTION(SLUICE_T_STRS, struct grpc_web, headers, .max = "64",
+	              .doc = "fields that such pages may send, beside those of gRPC-Web and authorization"),
+	SLUICE_OPTION(SLUICE_T_STRS, struct grpc_web, expose, .max = "64",
+	              .doc = "fields of responses that such pages may read, beside those of gRPC-Web"),
+	SLUICE_OPTION(SLUICE_T_BOOL, struct grpc_web, credentials, .def = "false",
+	              .doc = "whether such pages may send cookies; not with the origin \"*\""),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct grpc_web, max_age, .def = "1h", .max = "24h",
+	              .doc = "how long a browser may remember what it may send"),
+	SLUICE_OPTIONS_END
+};
+
+/* Of one call. */
+struct call {
+	bool is_web;
+	bool text;            /* the client wants base64 */
+	sluice_pair head[3];  /* of a response that has no body: what is a trailer in its head */
+	size_t n_head;
+};
+
+/* ---- configuration ---- */
+
+static sluice_str join(sluice_instance *inst, sluice_str text, sluice_strs more)
+{
+	size_t n = text.len;
+	for (size_t i = 0; i < more.n; i++)
+		n += more.v[i].len + 2;
+	char *at = sluice_conf_alloc(inst, n), *out = at;
+	memcpy(at, text.data, text.len);
+	at += text.len;
+	for (size_t i = 0; i < more.n; i++) {
+		memcpy(at, ", ", 2);
+		memcpy(at + 2, more.v[i].data, more.v[i].len);
+		at += more.v[i].len + 2;
+	}
+	return (sluice_str){ out, n };
+}
+
+static int check_names(sluice_instance *inst, const char *option, sluice_strs names)
+{
+	for (size_t i = 0; i < names.n; i++) {
+		if (!sluice_field_refused(SLUICE_RESPONSE, SLUICE_FIELD_REMOVE, names.v[i], SLUICE_STR("")))
+			continue;
+		sluice_conf_error(inst, option, "\"%.*s\" is no field that pages can send or read", (int)names.v[i].len,
+		                  names.v[i].data);
+		return -1;
+	}
+	return 0;
+}
+
+/* An origin as browsers write it: scheme, host, port if it is not the default one. */
+static bool is_origin(sluice_str s)
+{
+	sluice_str rest = s;
+	const char *sep = memmem(s.data, s.len, "://", 3);
+	if (!sep || sep == s.data)
+		return false;
+	rest.data = sep + 3;
+	rest.len = s.len - (size_t)(rest.data - s.data);
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.data[i] <= ' ' || s.data[i] >= 0x7f || (s.data[i] >= 'A' && s.data[i] <= 'Z'))
+			return false;
+	}
+	return rest.len && !memchr(rest.data, '/', rest.len) && !memchr(rest.data, '*', rest.len);
+}
+
+static int grpc_web_check(sluice_instance *inst, void *conf)
+{
+	struct grpc_web *w = conf;
+	char age[32];
+	for (size_t i = 0; i < w->origins.n; i++) {
+		sluice_str o = w->origins.v[i];
+		bool any = o.len == 1 && o.data[0] == '*';
+		w->any_origin |= any;
+		if (!any && !is_origin(o)) {
+			sluice_conf_error(inst, "origins", "\"%.*s\" is no origin: write scheme://host, in lower case, or \"*\"",
+			                  (int)o.len, o.data);
+			return -1;
+		}
+	}
+	if (w->credentials && w->any_origin) {
+		sluice_conf_error(inst, "credentials", "cookies are not for pages of any origin: name the origins");
+		return -1;
+	}
+	if (check_names(inst, "headers", w->headers) < 0 || check_names(inst, "expose", w->expose) < 0)
+		return -1;
+	w->allow_headers = join(inst, SLUICE_STR("authorization, content-type, grpc-timeout, x-grpc-web, x-user-agent"),
+	                        w->headers);
+	w->expose_headers = join(inst, SLUICE_STR("grpc-status, grpc-message, grpc-status-details-bin"), w->expose);
+	int n = snprintf(age, sizeof(age), "%llu", (unsigned long long)(w->max_age / 1000));
+	w->age = join(inst, (sluice_str){ age, (size_t)n }, (sluice_strs){ NULL, 0 });
+	return 0;
+}
+
+/* ---- the request ---- */
+
+/* "application/grpc" and the suffix. */
+static bool set_type(sluice_exchange *x, sluice_side side, sluice_str type, sluice_str suffix)
+{
+	char *at = sluice_alloc(x, type.len + suffix.len);
+	if (!at)
+		return false;
+	memcpy(at, type.data, type.len);
+	if (suffix.len)
+		memcpy(at + type.len, suffix.data, suffix.len);
+	sluice_field_set(x, side, SLUICE_STR("content-type"), (sluice_str){ at, type.len + suffix.len });
+	return true;
+}
+
+/* Whether the client wants text: by what it accepts, and if that says nothing, by what it sends. */
+static bool wants_text(sluice_exchange *x, bool sends_text)
+{
+	sluice_str accept = sluice_field(x, SLUICE_REQUEST, SLUICE_STR("accept")), suffix;
+	bool text;
+	while (accept.len) {
+		const char *comma = memchr(accept.data, ',', accept.len);
+		size_t n = comma ? (size_t)(comma - accept.data) : accept.len, blank = 0;
+		while (blank < n && accept.data[blank] == ' ')
+			blank++;
+		if (wire_is_web((sluice_str){ accept.data + blank, n - blank }, &text, &suffix))
+			return text;
+		n += comma ? 1 : 0;
+		accept = (sluice_str){ accept.data + n, accept.len - n };
+	}
+	return sends_text;
+}
+
+static sluice_verdict grpc_web_on_request(sluice_exchange *x, const void *conf)
+{
+	const sluice_body_plan plan = { .size = sizeof(plan), .mode = SLUICE_BODY_STREAM, .max = GROUP };
+	const struct grpc_web *w = conf;
+	sluice_str suffix, method = sluice_get(x, SLUICE_I_METHOD);
+	bool text;
+	if (w->origins.n && cors_is_preflight(x))
+		return cors_preflight(x, w);
+	if (method.len != 4 || memcmp(method.data, "POST", 4) != 0 ||
+	    !wire_is_web(sluice_field(x, SLUICE_REQUEST, SLUICE_STR("content-type")), &text, &suffix))
+		return SLUICE_NEXT;
+	struct call *c = sluice_state(x, sizeof(*c));
+	if (!c)
+		return SLUICE_FAIL;
+	c->is_web = true;
+	c->text = wants_text(x, text);
+	cors_allow(x, w);
+	if (!set_type(x, SLUICE_REQUEST, SLUICE_STR("application/grpc"), suffix))
+		return SLUICE_FAIL;
+	sluice_field_set(x, SLUICE_REQUEST, SLUICE_STR("te"), SLUICE_STR("trailers"));
+	sluice_field_remove(x, SLUICE_REQUEST, SLUICE_STR("accept"));
+	if (text && !sluice_body_want(x, SLUICE_REQUEST, &plan))
+		return SLUICE_FAIL;
+	return SLUICE_NEXT;
+}
+
+/* Base64, in segments that are padded or not. */
+static sluice_verdict grpc_web_on_request_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+{
+	char out[PIECE];
+	(void)conf;
+	while (data.len >= GROUP) {
+		size_t n = sizeof(out);
+		ptrdiff_t used = wire_decode(data, out, &n);
+		if (used < 0)
+			return sluice_refuse(x, 400, "grpc-web-text", "The body is not the base64 that it should be.");
+		sluice_body_drop(x, (size_t)used);
+		data = (sluice_str){ data.data + used, data.len - (size_t)used };
+		if (!sluice_body_write(x, (sluice_str){ out, n }))
+			return SLUICE_NEXT;
+	}
+	if (end && data.len)
+		return sluice_refuse(x, 400, "grpc-web-text", "The body ends within a group of base64.");
+	return SLUICE_NEXT;
+}
+
+/* ---- the response ---- */
+
+/* What HTTP says by a status, for responses that are none of gRPC ("HTTP to gRPC Status Code Mapping"). */
+static unsigned code_of(int status)
+{
+	switch (status) {
+	case 400:
+		return 13;
+	case 401:
+		return 16;
+	case 403:
+		return 7;
+	case 404:
+		return 12;
+	case 429:
+	case 502:
+	case 503:
+	case 504:
+		return 14;
+	default:
+		return 2;
+	}
+}
+
+/* A frame of trailers in the exchange's memory; data is NULL when that is spent. */
+static sluice_str frame_of(sluice_exchange *x, const sluice_pair *head, size_t n_head, sluice_side side, bool with_trailers)
+{
+	sluice_pair f;
+	size_t n = 0, i = 0;
+	for (size_t h = 0; h < n_head; h++)
+		n += wire_line_size(head[h]);
+	while (with_trailers && sluice_field_next(x, side, &i, &f))
+		n += wire_line_size(f);
+	char *frame = sluice_alloc(x, WIRE_FRAME_HEAD + n), *at = frame;
+	if (!frame)
+		return (sluice_str){ NULL, 0 };
+	wire_trailer_head(frame, n);
+	at += WIRE_FRAME_HEAD;
+	for (size_t h = 0; h < n_head; h++)
+		at = wire_line(at, head[h]);
+	for (i = 0; with_trailers && sluice_field_next(x, side, &i, &f);)
+		at = wire_line(at, f);
+	return (sluice_str){ frame, (size_t)(at - frame) };
+}
+
+static sluice_str as_text(sluice_exchange *x, sluice_str data)
+{
+	char *out = sluice_alloc(x, wire_encoded(data.len));
+	if (!out)
+		return (sluice_str){ NULL, 0 };
+	wire_encode(data, out);
+	return (sluice_str){ out, wire_encoded(data.len) };
+}
+
+/* A response of something that does not know gRPC: its status is all there is to tell. */
+static sluice_verdict not_grpc(sluice_exchange *x, const struct call *c)
+{
+	char code[16], message[MESSAGE_MAX];
+	int status = sluice_response_status(x);
+	int n = snprintf(code, sizeof(code), "%u", code_of(status));
+	int m = snprintf(message, sizeof(message), "HTTP status %d", status);
+	const sluice_pair head[] = { { SLUICE_STR("grpc-status"), { code, (size_t)n } },
+		                     { SLUICE_STR("grpc-message"), { message, (size_t)m } } };
+	sluice_str frame = frame_of(x, head, 2, SLUICE_RESPONSE_TRAILERS, false);
+	if (frame.data && c->text)
+		frame = as_text(x, frame);
+	if (!frame.data)
+		return SLUICE_FAIL;
+	return sluice_reply(x, 200,
+	                    c->text ? SLUICE_STR("application/grpc-web-text+proto") : SLUICE_STR("application/grpc-web+proto"),
+	                    frame);
+}
+
+/* A response without a body has in its head what else would be trailers. */
+static void take_from_head(sluice_exchange *x, struct call *c)
+{
+	static const sluice_str names[] = { { "grpc-status", 11 }, { "grpc-message", 12 }, { "grpc-status-details-bin", 23 } };
+	c->n_head = 0;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		sluice_str value = sluice_field(x, SLUICE_RESPONSE, names[i]);
+		if (!value.data)
+			continue;
+		c->head[c->n_head++] = (sluice_pair){ names[i], value };
+		sluice_field_remove(x, SLUICE_RESPONSE, names[i]);
+	}
+}
+
+static sluice_verdict grpc_web_on_response(sluice_exchange *x, const void *conf)
+{
+	const sluice_body_plan plan = { .size = sizeof(plan), .mode = SLUICE_BODY_STREAM, .max = 1 };
+	struct call *c = sluice_state(x, sizeof(*c));
+	sluice_str suffix;
+	(void)conf;
+	if (!c)
+		return SLUICE_FAIL;
+	if (!c->is_web)
+		return SLUICE_NEXT;
+	if (sluice_response_status(x) != 200 ||
+	    !wire_is_grpc(sluice_field(x, SLUICE_RESPONSE, SLUICE_STR("content-type")), &suffix))
+		return not_grpc(x, c);
+	take_from_head(x, c);
+	if (!suffix.len)
+		suffix = SLUICE_STR("+proto");
+	if (!set_type(x, SLUICE_RESPONSE, c->text ? SLUICE_STR("application/grpc-web-text") : SLUICE_STR("application/grpc-web"),
+	              suffix))
+		return SLUICE_FAIL;
+	return sluice_body_want(x, SLUICE_RESPONSE, &plan) ? SLUICE_NEXT : SLUICE_FAIL;
+}
+
+/* All of data goes on as text, now: the next message may be long in coming. False: there is no more room. */
+static bool write_text(sluice_exchange *x, sluice_str data)
+{
+	char out[PIECE / 3 * 4];
+	while (data.len) {
+		size_t n = data.len < PIECE ? data.len : PIECE;
+		wire_encode((sluice_str){ data.data, n }, out);
+		sluice_body_drop(x, n);
+		data = (sluice_str){ data.data + n, data.len - n };
+		if (!sluice_body_write(x, (sluice_str){ out, wire_encoded(n) }) && data.len)
+			return false;
+	}
+	return true;
+}
+
+/* Its trailers leave with the body. */
+static void remove_trailers(sluice_exchange *x)
+{
+	sluice_pair f;
+	for (size_t i = 0; sluice_field_next(x, SLUICE_RESPONSE_TRAILERS, &i, &f); i = 0)
+		sluice_field_remove(x, SLUICE_RESPONSE_TRAILERS, f.name);
+}
+
+static sluice_verdict grpc_web_on_response_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+{
+	const struct call *c = sluice_state(x, sizeof(*c));
+	(void)conf;
+	if (!c)
+		return SLUICE_FAIL;
+	if (!c->text)
+		sluice_body_pass(x, data.len);
+	else if (!write_text(x, data))
+		return SLUICE_NEXT; /* it comes again */
+	if (!end)
+		return SLUICE_NEXT;
+	sluice_str frame = frame_of(x, c->head, c->n_head, SLUICE_RESPONSE_TRAILERS, true);
+	if (frame.data && c->text)
+		frame = as_text(x, frame);
+	if (!frame.data)
+		return SLUICE_FAIL;
+	(void)sluice_body_write(x, frame);
+	remove_trailers(x);
+	return SLUICE_NEXT;
+}
+
+SLUICE_PLUGIN("grpc-web", .version = "1.0", .summary = "lets browsers call gRPC services", .options = grpc_web_options,
+              .conf_size = sizeof(struct grpc_web), .check = grpc_web_check, .on_request = grpc_web_on_request,
+              .on_request_body = grpc_web_on_request_body, .on_response = grpc_web_on_response,
+              .on_response_body = grpc_web_on_response_body);
