@@ -189,6 +189,8 @@ void request_fail(struct http2_request *rq, int err, uint32_t code)
 {
 	if (rq->finished || rq->gone || (rq->news & TELL_GONE))
 		return;
+	if (code == NGHTTP2_NO_ERROR && rq->head_sent && !rq->framed)
+		code = NGHTTP2_CANCEL; /* NO_ERROR would say that the response is whole (RFC 9113 8.1) */
 	rq->gone_err = err;
 	rq->reset_code = code;
 	if (rq->head_sent || err == ERR_CLIENT_STALLED)
