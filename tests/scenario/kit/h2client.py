@@ -14,13 +14,23 @@ from .client import TIMEOUT, connect, tls_context
 class H2Response:
     status: int = 0
     fields: list = field(default_factory=list)
-    body: bytes = b""
+    pieces: list = field(default_factory=list, repr=False)  # of the body, joined when it is asked for: it may be large
     trailers: list = field(default_factory=list)
     interim: list = field(default_factory=list)
     ended: bool = False
     whole: bool = False  # ended by END_STREAM
     reset: int = None    # error code of RST_STREAM
     tunnel: bool = False  # its end is not that of what is sent
+
+    @property
+    def body(self):
+        if len(self.pieces) != 1:
+            self.pieces = [b"".join(self.pieces)]
+        return self.pieces[0]
+
+    @body.setter
+    def body(self, data):
+        self.pieces = [data]
 
     def header(self, name):
         return next((v for n, v in self.fields if n == name), None)
@@ -130,7 +140,7 @@ class H2Client:
             r.status = int(dict(event.headers)[":status"])
             r.fields = [(n, v) for n, v in event.headers if not n.startswith(":")]
         elif isinstance(event, h2.events.DataReceived):
-            r.body += event.data
+            r.pieces.append(event.data)
             if self.auto_window and event.flow_controlled_length:
                 self.conn.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.TrailersReceived):
