@@ -21,6 +21,8 @@
 
 enum { EVENTS = 512, STUCK_SECONDS = 5, OPENING_MAX = 256, FAILED_MAX = 20000 };
 
+static volatile sig_atomic_t asked_to_end;
+
 static const char *const failure_names[FAILURES] = { "connect", "tls", "raced", "broken", "status", "stuck" };
 
 /* One run. */
@@ -191,12 +193,29 @@ static void gate(const struct run *r, const char *say)
 		exit(0);
 }
 
+static void on_term(int number)
+{
+	(void)number;
+	asked_to_end = 1;
+}
+
+/* Requests under way when the run was asked to end have not failed; what they brought so far counts. */
+static void count_unfinished(struct run *r)
+{
+	for (unsigned i = 0; i < r->plan.connections; i++)
+		r->count.bytes += r->conns[i].asked ? r->conns[i].got : 0;
+}
+
 static void run_requests(struct run *r)
 {
 	r->start = now_ns();
 	r->stop = r->plan.seconds > 0 ? r->start + (uint64_t)(r->plan.seconds * 1e9) : 0;
 	uint64_t stuck = 0, events = 0;
 	for (;;) {
+		if (asked_to_end) {
+			count_unfinished(r);
+			return;
+		}
 		int64_t wait = begin_due(r);
 		uint64_t now = now_ns();
 		bool more = next_due(r, now) != UINT64_MAX;
@@ -318,6 +337,7 @@ static const char usage[] =
 	"  -s, --skip N          leave out so many targets and tokens at first\n"
 	"  -f, --fresh           a connection for each request\n"
 	"  -R, --resume          with --fresh: TLS sessions continue earlier ones\n"
+	"      --until-term      TERM ends the run, and what came until then is told\n"
 	"      --tls12           TLS 1.2 instead of 1.3\n"
 	"  -l, --length          a body must have the length that the target names\n"
 	"  -g, --gate            say \"ready\" once connected, and \"}\" at the end, and wait for a line each time\n";
@@ -329,7 +349,8 @@ static const struct option options[] = {
 	{ "field", required_argument, NULL, 'H' },       { "targets", required_argument, NULL, 'p' },
 	{ "tokens", required_argument, NULL, 't' },      { "skip", required_argument, NULL, 's' },
 	{ "fresh", no_argument, NULL, 'f' },             { "resume", no_argument, NULL, 'R' },
-	{ "tls12", no_argument, NULL, '2' },             { "length", no_argument, NULL, 'l' },
+	{ "until-term", no_argument, NULL, 'T' },        { "tls12", no_argument, NULL, '2' },
+	{ "length", no_argument, NULL, 'l' },
 	{ "gate", no_argument, NULL, 'g' },              { "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -354,6 +375,7 @@ static void parse_options(struct plan *p, int argc, char **argv)
 		case 'R': p->resume = true; break;
 		case 'l': p->verify_length = true; break;
 		case 'g': p->gate = true; break;
+		case 'T': p->until_term = true; break;
 		case '2': version = TLS1_2_VERSION; break;
 		case 'h': (void)fputs(usage, stdout); exit(0);
 		default: (void)fputs(usage, stderr); exit(2);
@@ -371,11 +393,13 @@ static void parse_options(struct plan *p, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static struct run r;
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction ignore = { .sa_handler = SIG_IGN }, end = { .sa_handler = on_term };
 	struct rlimit files;
 
 	parse_options(&r.plan, argc, argv);
 	(void)sigaction(SIGPIPE, &ignore, NULL);
+	if (r.plan.until_term)
+		(void)sigaction(SIGTERM, &end, NULL);
 	(void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;

@@ -47,6 +47,7 @@ struct plan {
 	bool fresh;             /* a connection for each request */
 	bool resume;            /* its session continues an earlier one */
 	bool gate;              /* wait for a line on standard input before requests, and before the end */
+	bool until_term;        /* TERM ends the requests, not the program */
 	bool verify_length;     /* the body must have as many bytes as the target says: /N */
 	SSL_CTX *tls;           /* NULL: plain */
 };

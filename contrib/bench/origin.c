@@ -18,11 +18,13 @@
 #include <unistd.h>
 
 enum { EVENTS = 256, BACKLOG = 4096, HEAD_MAX = 16 * 1024, FILLER = 1024 * 1024, PER_NET = 250 };
+enum { SEND_SHARE = 4 * FILLER }; /* bytes sent before others get their turn */
 
 struct conn {
 	int fd;
 	bool listener;
 	bool broken;
+	bool unfinished; /* it gave others their turn, not because the socket was full */
 	bool answering; /* a head was read: the answer follows its body */
 	uint64_t skip;  /* bytes of a request body still to come */
 	uint64_t body;  /* bytes of the response's body still to send */
@@ -33,13 +35,18 @@ struct conn {
 
 static char filler[FILLER], dropped[FILLER];
 
-/* Returns false while the socket takes no more. */
+/* Returns false while the socket takes no more, or others are to have their turn. */
 static bool conn_send(struct conn *c)
 {
+	size_t sent = 0;
 	if (c->answering && c->skip)
 		return true;
 	c->answering = false;
 	while (c->head_sent < c->head_len || c->body) {
+		if (sent > SEND_SHARE) {
+			c->unfinished = true;
+			return false;
+		}
 		size_t part = c->body < sizeof(filler) ? (size_t)c->body : sizeof(filler);
 		struct iovec iov[2] = { { c->head + c->head_sent, c->head_len - c->head_sent }, { filler, part } };
 		ssize_t n = writev(c->fd, iov, 2);
@@ -47,6 +54,7 @@ static bool conn_send(struct conn *c)
 			c->broken = errno != EAGAIN;
 			return false;
 		}
+		sent += (size_t)n;
 		size_t of_head = (size_t)n < iov[0].iov_len ? (size_t)n : iov[0].iov_len;
 		c->head_sent += of_head;
 		c->body -= (size_t)n - of_head;
@@ -183,6 +191,10 @@ int main(int argc, char **argv)
 			if (c->broken) { /* one event for each socket and turn: nothing names it any more */
 				(void)close(c->fd);
 				free(c);
+			} else if (c->unfinished) { /* asked for anew, an edge that has passed is told again */
+				struct epoll_event again = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c };
+				c->unfinished = false;
+				(void)epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &again);
 			}
 		}
 	}

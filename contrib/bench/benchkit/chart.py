@@ -48,7 +48,7 @@ def _rows(record):
         if "summary" in p:
             rows.append((name, kind, p["summary"]["value"], ""))
         elif p["peer"] == "sluice":
-            rows.append((name, kind, None, "not supported"))
+            rows.append((name, kind, None, "failed" if p.get("failed") else "not supported"))
     return rows
 
 

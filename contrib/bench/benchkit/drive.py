@@ -1,7 +1,9 @@
 """Runs the programs that make load, and reads the processor time of the proxy at the moment when load begins and ends."""
 import json
+import math
 import re
 import select
+import signal
 import subprocess
 import time
 
@@ -24,20 +26,30 @@ def _line(process, seconds):
 
 
 class Meter:
-    """What the proxy costs from here on, and how much of its processor others take meanwhile."""
+    """
+    What the proxy costs from here on, which of its threads it costs, and how much of its processor others take meanwhile: not
+    told when it may use more than one, since the load has its place there.
+    """
 
     def __init__(self, running):
         self.running, self.started = running, time.monotonic()
+        self.threads = running.process.thread_seconds()
         self.cpu, self.busy = running.process.cpu_seconds(), self._busy()
 
     def _busy(self):
-        return machine.busy_seconds(self.running.process.cpu)
+        cpu = self.running.process.cpu
+        return machine.busy_seconds(cpu) if isinstance(cpu, int) else None
 
     def add_to(self, result):
         own = self.running.process.cpu_seconds() - self.cpu
         elapsed = time.monotonic() - self.started
+        if not self.running.process.running():
+            raise LoadFailed("the proxy ended")
         result["cpu_seconds"] = own
-        result["foreign"] = max(0.0, self._busy() - self.busy - own) / elapsed if elapsed > 0.5 else 0.0
+        if self.busy is not None:
+            result["foreign"] = max(0.0, self._busy() - self.busy - own) / elapsed if elapsed > 0.5 else 0.0
+        result["threads"] = sorted((s - self.threads.get(t, 0.0) for t, s in self.running.process.thread_seconds().items()),
+                                   reverse=True)
         return result
 
 
@@ -54,23 +66,33 @@ class Gated:
             raise
 
     def go(self):
-        self.process.proc.stdin.write("go\n")
-        self.process.proc.stdin.flush()
+        try:
+            self.process.proc.stdin.write("go\n")
+            self.process.proc.stdin.flush()
+        except OSError:
+            raise LoadFailed("the load ended early: " + self.process.log_tail(300).strip()) from None
 
     def result(self, seconds):
-        return json.loads(_line(self.process, seconds + SLACK))
+        line = _line(self.process, seconds + SLACK)
+        try:
+            return json.loads(line)
+        except ValueError:
+            raise LoadFailed(f"the load said: {line.strip()[:200]}") from None
 
     def stop(self):
         self.process.stop()
 
 
-def measured(argv, seconds, running, cpu, log):
-    """The result of a gated load, with the processor time that `running` took for it."""
+def measured(argv, seconds, running, cpu, log, at_end=None):
+    """The result of a gated load, with the processor time that `running` took for it. at_end(): while its connections are open."""
     load = Gated(argv, cpu, log)
     try:
         meter = Meter(running)
         load.go()
-        return meter.add_to(load.result(seconds))
+        result = meter.add_to(load.result(seconds))
+        if at_end:
+            at_end(result)
+        return result
     finally:
         load.stop()
 
@@ -109,6 +131,56 @@ def h2load(argv, seconds, running, cpu, log):
         return meter.add_to(parse_h2load(text))
     finally:
         process.stop()
+
+
+POLITE = ("nice", "-n", "10")    # what disturbs must not take the processor from what measures
+
+
+class Downloader:
+    """One connection that asks for a body again and again until it is stopped."""
+    unit = "MiB/s"
+
+    def __init__(self, program, url, seconds, cpu, log):
+        self.load = Gated([*POLITE, program, "--until-term", "--seconds", 3600, url], cpu, log)
+        self.load.go()
+
+    def stop(self):
+        """What it got in a second, or None."""
+        try:
+            self.load.process.signal(signal.SIGTERM)
+            result = self.load.result(0)
+            return result["bytes"] / result["seconds"] / (1 << 20)
+        except LoadFailed:
+            return None
+        finally:
+            self.load.stop()
+
+
+class Pipeliner:
+    """One connection that always has many small requests under way."""
+    unit = "requests/s"
+    MANY = 64
+
+    def __init__(self, program, url, seconds, cpu, log):
+        self.seconds = math.ceil(seconds) + 1
+        log.unlink(missing_ok=True)
+        self.process = Process([*POLITE, program, "--h1", "-t1", "-c1", f"-m{self.MANY}", f"-D{self.seconds}", url], cpu=cpu,
+                               log=log, pipe=True)
+        try:
+            _line(self.process, SLACK)
+        except LoadFailed:
+            self.process.stop()
+            raise
+
+    def stop(self):
+        """What it got in a second, or None."""
+        try:
+            result = parse_h2load(self.process.proc.communicate(timeout=self.seconds + SLACK)[0])
+            return result["requests"] / result["seconds"]
+        except (LoadFailed, subprocess.TimeoutExpired):
+            return None
+        finally:
+            self.process.stop()
 
 
 def failures(result):

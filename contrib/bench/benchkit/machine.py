@@ -18,7 +18,10 @@ def output(*argv):
     """What a command says on either stream, or None when it cannot be run."""
     if not shutil.which(argv[0]):
         return None
-    r = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL, timeout=20)
+    try:
+        r = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
     return r.stdout.strip()
 
 
@@ -59,6 +62,16 @@ def libraries():
 
 def load():
     return os.getloadavg()[0]
+
+
+def established(port):
+    """The inodes of sockets on a local port of IPv4 that have a peer."""
+    found = set()
+    for line in (_read("/proc/net/tcp") or "").splitlines()[1:]:
+        part = line.split()
+        if part[3] == "01" and int(part[1].split(":")[1], 16) == port:
+            found.add(part[9])
+    return found
 
 
 def busy_seconds(cpu):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from . import chart, drive, machine, material, peers, process, programs, report, scenario
@@ -18,7 +19,7 @@ SERVERS_MOST, BEHIND = 1000, 900     # servers, and how far their ports are from
 TOOLS = "gcc libc6-dev libssl-dev libnghttp2-dev openssl nghttp2-client redis-server"
 DEFAULTS = {
     "tls": False, "h2": False, "h2c": False, "websocket": False, "jwt": False, "limit": "", "routes": 0, "reload": False,
-    "server_count": 1,
+    "server_count": 1, "workers": 1, "status": False, "neighbour": "",
 }
 
 
@@ -32,11 +33,19 @@ class Participant:
 
     def __init__(self, peer, variant, what, settings):
         self.peer, self.variant, self.scenario, self.settings = peer, variant, what, settings
-        self.running, self.samples, self.refused, self.facts = None, [], None, {}
+        self.running, self.samples, self.refused, self.failed, self.facts = None, [], None, False, {}
 
     def reject(self, why):
+        """It does not do this."""
         self.refused = str(why)
         self.stop()
+
+    def fail(self, why):
+        """It was to do it, and something went wrong."""
+        died = self.running and not self.running.process.running()
+        said = self.running.process.log_tail(200).strip() if died else ""
+        self.failed = True
+        self.reject(f"FAILED: {why}" + (f"; it ended{': ' + said if said else ''}" if died else ""))
 
     def stop(self):
         if self.running:
@@ -55,11 +64,14 @@ class Bench:
         self.gateway, self.plugin_dirs = options.gateway, options.plugin_dir
         self.programs = programs.build(self.folder / "bin")
         self.material = material.Material(self.folder / "keys", self.programs["mint"])
-        self.first_port, self.ports, self.behind = options.ports, {}, []
+        self.first_port, self.ports, self.behind = options.ports, {}, {}
         self.work.mkdir(parents=True, exist_ok=True)
 
     def say(self, text):
-        print(text, flush=True)
+        try:
+            print(text, flush=True)
+        except OSError:
+            pass    # nobody reads any more; the files are written all the same
 
     def log(self, name):
         return self.work / f"{name}.log"
@@ -74,10 +86,18 @@ class Bench:
     def _server(self, name, command):
         port = peers.free_port(self.first_port + BEHIND)
         server = process.Process(command(port), cpu=self.load_cpu, log=self.log(name))
-        self.behind.append(server)
+        self.behind[name] = server, command
         if not peers.wait_for_port(port, server):
             raise SystemExit(f"bench: {name} did not start: {server.log_tail()}")
         self.ports[name] = port
+
+    def mend(self):
+        """Starts a server again that has ended: the scenarios to come need it."""
+        for name, (server, command) in list(self.behind.items()):
+            if not server.running():
+                self.say(f"bench: {name} had ended: {server.log_tail(200).strip()}")
+                server.stop()
+                self._server(name, command)
 
     def values(self, what, settings, port):
         """What the templates know."""
@@ -93,11 +113,12 @@ class Bench:
 
     def start(self, p):
         port = peers.free_port(self.first_port)
-        folder = self.work / f"{p.peer.name}{'-' + str(p.settings.get('routes') or p.settings.get('server_count') or '')}"
-        p.running = peers.start(p.peer, folder, self.values(p.scenario, p.settings, port), self.proxy_cpu)
+        folder = self.work / re.sub(r"\W+", "-", f"{p.peer.name} {p.variant}").strip("-")
+        values = self.values(p.scenario, p.settings, port)
+        p.running = peers.start(p.peer, folder, values, self.proxy_cpu if values["workers"] == 1 else {self.proxy_cpu, self.load_cpu})
 
     def stop(self):
-        for server in self.behind:
+        for server, _ in self.behind.values():
             server.stop()
 
 
@@ -117,13 +138,17 @@ def participants_of(what, chosen):
 
 
 def guarded(p, action):
-    """action(), or the participant is out."""
+    """action(), or the participant is out: whatever goes wrong with one ends its row and not the run."""
     try:
         return action()
-    except (peers.Unsupported, drive.LoadFailed) as e:
-        died = p.running and not p.running.process.running()
-        p.reject(f"{e}{'; it died: ' + p.running.process.log_tail(200).strip() if died else ''}")
-        return None
+    except peers.Unsupported as e:
+        p.reject(e)
+    except drive.LoadFailed as e:
+        p.fail(e)
+    except Exception as e:      # a peer that talks nonsense, a full disk, a mistake of ours
+        p.fail(f"{type(e).__name__}: {e}"[:300])
+        traceback.print_exc()
+    return None
 
 
 def sampled(bench, p, turn):
@@ -132,28 +157,37 @@ def sampled(bench, p, turn):
         if p.scenario.fresh_process:
             p.stop()
             bench.start(p)
-        return p.scenario.sample(bench, p.running, turn)
+        sample = p.scenario.sample(bench, p.running, turn)
+        if not p.running.process.running():
+            raise drive.LoadFailed("the proxy ended")
+        return sample
     finally:
         if p.scenario.fresh_process:
             p.stop()
 
 
 def run_scenario(bench, what, chosen):
-    participants = participants_of(what, chosen)
+    participants, begun = participants_of(what, chosen), time.monotonic()
     bench.say(f"\n{what.name}: {what.title}")
+    bench.mend()
     try:
         for p in participants:
-            p.scenario.prepare(bench)
-            guarded(p, lambda: bench.start(p))
+            guarded(p, lambda: p.scenario.prepare(bench))
+            if not p.refused:
+                guarded(p, lambda: bench.start(p))
         for p in participants:
             if p.running:
                 guarded(p, lambda: p.scenario.probe(bench, p.running))
             if p.scenario.fresh_process:
                 p.stop()
         able = [p for p in participants if not p.refused]
-        if able:
-            what.calibrate(bench, able)
-        for turn in range(bench.rounds):
+        try:
+            if able:
+                what.calibrate(bench, able)
+        except (drive.LoadFailed, OSError) as e:
+            for p in able:
+                p.fail(e)
+        for turn in range(what.rounds(bench.rounds)):
             for p in [p for p in able if not p.refused]:
                 sample = guarded(p, lambda: sampled(bench, p, turn))
                 if sample:
@@ -161,17 +195,38 @@ def run_scenario(bench, what, chosen):
     finally:
         for p in participants:
             p.stop()
-    record = report.scenario_record(what, participants)
+    record = {**report.scenario_record(what, participants), "took": round(time.monotonic() - begun, 1)}
     bench.say("\n".join(report.table(record)[1:]))
     return record
 
 
 # ---- the whole -------------------------------------------------------------------------------------------------------
 
+# What is measured first, so that it is there when the time is up.
+FIRST = """plain tls body body-tls jwt jwt-cold full h2 h2-h2c handshake handshake-resumed idle idle-tls routes download reload grpc
+           websocket""".split()
+START_SECONDS = 1.5     # a peer started and probed
+SECS_LEAST, SECS_MOST = 1.0, 3.0
+
+
+def by_weight(scenarios):
+    """Those that matter most first, the others as they come."""
+    return sorted(scenarios, key=lambda s: FIRST.index(s.name) if s.name in FIRST else len(FIRST))
+
+
 def estimate(what, chosen, rounds, secs):
     """Seconds that a scenario takes, roughly."""
-    n = len(participants_of(what, chosen))
-    return n * (1.5 + rounds * (secs + 0.4 + (1.5 if what.fresh_process else 0)))
+    per_round = what.sample_seconds(secs) + (1.5 if what.fresh_process else 0)
+    return len(participants_of(what, chosen)) * (START_SECONDS + what.rounds(rounds) * per_round)
+
+
+def fitting_secs(scenarios, chosen, rounds, minutes):
+    """The longest samples with which those that matter most are measured in the time, within reason."""
+    weighty = [s for s in scenarios if s.name in FIRST] or scenarios
+    secs = SECS_MOST
+    while secs > SECS_LEAST and sum(estimate(s, chosen, rounds, secs) for s in weighty) > 60 * minutes:
+        secs = round(secs - 0.1, 1)
+    return secs
 
 
 def select(names, patterns, kind):
@@ -200,6 +255,7 @@ def find_gateway(options):
     """The program that is measured: the one named, or one built here without debugging or sanitizers."""
     if options.gateway:
         options.gateway = str(Path(options.gateway).resolve())
+        options.plugin_dir = [str(Path(d).resolve()) for d in options.plugin_dir]
         beside = Path(options.gateway).parent.parent.parent / "plugins" / "modules"
         if not options.plugin_dir and beside.is_dir():
             options.plugin_dir = [str(beside)]
@@ -220,8 +276,8 @@ def parse(argv):
     a.add_argument("--only", metavar="PEERS", help="peers, separated by commas; * is a wildcard; floor is always there")
     a.add_argument("--scenario", metavar="NAMES", help="scenarios, separated by commas; * is a wildcard")
     a.add_argument("--rounds", type=int, help="interleaved rounds (5)")
-    a.add_argument("--secs", type=float, help="seconds of a sample (3)")
-    a.add_argument("--budget", type=float, default=90, metavar="MINUTES", help="begin no scenario that would end later (90)")
+    a.add_argument("--secs", type=float, help="seconds of a sample (3, or as the budget allows, but not below 1)")
+    a.add_argument("--budget", type=float, default=90, metavar="MINUTES", help="time for all: shorter samples, the scenarios that matter most first, and none begun that would end later (90)")
     a.add_argument("--gateway", metavar="PROGRAM", help="the sluice to measure; left out, one is built")
     a.add_argument("--plugin-dir", action="append", default=[], metavar="DIR", help="where its plugins are")
     a.add_argument("--out", default=str(ROOT / "build-bench"), metavar="DIR", help="results and work files (build-bench)")
@@ -232,7 +288,7 @@ def parse(argv):
     a.add_argument("--list", action="store_true", help="list scenarios and peers, and end")
     o = a.parse_args(argv)
     o.rounds = o.rounds or (2 if o.quick else 5)
-    o.secs = o.secs or (1.0 if o.quick else 3.0)
+    o.secs = o.secs or (1.0 if o.quick else None)
     try:
         o.cpus = tuple(int(c) for c in o.cpus.split(","))
         ok = len(o.cpus) == 2 and o.cpus[0] != o.cpus[1] and set(o.cpus) <= set(machine.processors())
@@ -266,11 +322,15 @@ def measure(bench, options, scenarios, chosen, missing):
     if "sluice" in [p.name for p in chosen]:
         result["versions"] = {"sluice": gateway_version(options.gateway), **result["versions"]}
     end = time.monotonic() + 60 * options.budget
+    expected = took = 0.0
     for what in scenarios:
-        if time.monotonic() + estimate(what, chosen, options.rounds, options.secs) > end:
+        guess = estimate(what, chosen, options.rounds, options.secs)
+        slower = max(1.0, took / expected) if expected else 1.0     # than was thought
+        if time.monotonic() + guess * slower > end:
             result["left_out"].append(f"{what.name} (time is up)")
             continue
         result["scenarios"].append(run_scenario(bench, what, chosen))
+        expected, took = expected + guess, took + result["scenarios"][-1]["took"]
         save(bench, result)
     return result
 
@@ -307,10 +367,12 @@ def main(argv=None):
     for s in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(s, on_signal)
     os.sched_setaffinity(0, {options.cpus[1]})
+    wanted = by_weight([scenarios[n] for n in names])
+    options.secs = options.secs or fitting_secs(wanted, chosen, options.rounds, options.budget)
     bench = Bench(options)
     try:
         bench.start_servers()
-        result = measure(bench, options, [scenarios[n] for n in names], chosen, missing)
+        result = measure(bench, options, wanted, chosen, missing)
     except KeyboardInterrupt:
         return 130
     finally:

@@ -1,4 +1,7 @@
 """The proxies that are measured: how each is installed, configured, started and told to reload."""
+import json
+import os
+import re
 import shutil
 import signal
 import socket
@@ -14,7 +17,7 @@ from .process import Process
 TEMPLATES = Path(__file__).resolve().parent.parent / "peers"
 
 # What a scenario may ask for.
-EVERYTHING = frozenset("plain tls upload h2 h2c websocket jwt shared-limit routes servers reload idle".split())
+EVERYTHING = frozenset("plain tls upload h2 h2c websocket jwt shared-limit routes servers reload idle workers".split())
 
 
 class Unsupported(Exception):
@@ -34,6 +37,7 @@ class Peer:
     folder_mode: int = 0o755
     reload: object = None        # function of a Running
     graceful: float = 5.0        # seconds it may take to stop
+    held: object = None          # function of a Running: connections of each worker, where it can be told
 
     @property
     def binary(self):
@@ -77,6 +81,37 @@ def _caddy_load(running):
     urllib.request.urlopen(request, timeout=10).close()
 
 
+def _held_by_status(running):
+    for _ in range(5):      # a worker that is busy for long says nothing
+        with urllib.request.urlopen(f"http://127.0.0.1:{running.values['admin_port']}/status", timeout=10) as answer:
+            workers = json.load(answer)["workers"]
+        if not any(w.get("silent") for w in workers):
+            return [w["connections"] for w in workers]
+    return []
+
+
+def _held_by_processes(running):
+    sockets, counts = machine.established(running.port), []
+    for pid in running.process.tree():
+        try:
+            links = [os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()]
+        except OSError:
+            continue
+        counts.append(sum(link[8:-1] in sockets for link in links if link.startswith("socket:[")))
+    return counts[1:]    # the master has none
+
+
+def _accepted_by_threads(running):
+    """Since it was started."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(10)
+        s.connect(str(running.folder / "haproxy.sock"))
+        s.sendall(b"show activity\n")
+        said = b"".join(iter(lambda: s.recv(65536), b"")).decode()
+    line = re.search(r"^accepted: (\d+)(?: \[([\d ]+)\])?", said, re.M)
+    return [int(n) for n in (line[2] or line[1]).split()] if line else []
+
+
 def _all_but(*names):
     return EVERYTHING - set(names)
 
@@ -84,11 +119,14 @@ def _all_but(*names):
 PEERS = {p.name: p for p in (
     Peer("floor", "bytes moved by epoll, recv and send", None, ("@programs['floor']@", "@port@", "@servers[0].split(':')[1]@"),
          frozenset(["plain", "upload", "websocket"])),
-    Peer("sluice", "this project", "sluice.yaml", ("@gateway@", "run", "@*plugin_dirs@", "-c", "@config@"), EVERYTHING, reload=_hup),
+    Peer("sluice", "this project", "sluice.yaml", ("@gateway@", "run", "@*plugin_dirs@", "-c", "@config@"), EVERYTHING, reload=_hup,
+         held=_held_by_status),
     Peer("nginx", "with Lua where tokens are verified", "nginx.conf", ("/usr/sbin/nginx", "-p", "@folder@", "-c", "@config@"),
-         EVERYTHING, ("nginx", "libnginx-mod-http-lua", "lua-cjson"), ("/usr/sbin/nginx", "-v"), reload=_hup),
+         EVERYTHING, ("nginx", "libnginx-mod-http-lua", "lua-cjson"), ("/usr/sbin/nginx", "-v"), reload=_hup,
+         held=_held_by_processes),
     Peer("haproxy", "", "haproxy.cfg", ("/usr/sbin/haproxy", "@'-W' if reload else '-db'@", "-f", "@config@"),
-         _all_but("shared-limit"), ("haproxy",), ("/usr/sbin/haproxy", "-v"), {"routes.map": "haproxy-routes.map"}, reload=_usr2),
+         _all_but("shared-limit"), ("haproxy",), ("/usr/sbin/haproxy", "-v"), {"routes.map": "haproxy-routes.map"}, reload=_usr2,
+         held=_accepted_by_threads),
     Peer("h2o", "", "h2o.conf", ("/usr/bin/h2o", "-c", "@config@"),
          _all_but("h2c", "jwt", "shared-limit", "routes", "servers", "reload"), ("h2o",), ("/usr/bin/h2o", "-v")),
     Peer("varnish", "passes, caches nothing", "varnish.vcl",
@@ -96,7 +134,7 @@ PEERS = {p.name: p for p in (
           "malloc,64m", "-p", "thread_pools=1", "-p", "timeout_idle=600", "-p", "vsl_mask=-ReqHeader,-RespHeader"),
          frozenset(["plain", "upload", "websocket"]), ("varnish",), ("/usr/sbin/varnishd", "-V")),
     Peer("caddy", "", "Caddyfile", ("/usr/bin/caddy", "run", "--adapter", "caddyfile", "--config", "@config@"),
-         _all_but("jwt", "shared-limit", "routes"), ("caddy",), ("/usr/bin/caddy", "version"), reload=_caddy_load),
+         _all_but("jwt", "shared-limit", "routes", "workers"), ("caddy",), ("/usr/bin/caddy", "version"), reload=_caddy_load),
     Peer("hitch", "a TLS tunnel, no HTTP", "hitch.conf", ("/usr/sbin/hitch", "--config=@config@"),
          frozenset(["tls", "upload", "idle"]), ("hitch",), ("/usr/sbin/hitch", "-V")),
 )}
@@ -147,7 +185,8 @@ def start(peer, folder, values, cpu):
     shutil.rmtree(folder, ignore_errors=True)
     command = configure(peer, folder, values)
     if peer.name == "sluice":
-        check = subprocess.run([command[0], "check", *command[2:]], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        check = subprocess.run([command[0], "check", *command[2:]], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                               timeout=60)
         if check.returncode:
             raise Unsupported("configuration refused: " + ((check.stderr or check.stdout).strip().splitlines() or ["?"])[0][-160:])
     env = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)}

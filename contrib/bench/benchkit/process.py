@@ -5,11 +5,13 @@ import re
 import resource
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 CPUCLOCK_SCHED = 2
+KILLED = 20.0    # seconds that a process may take to vanish once it was killed
 FILES = 65536    # descriptors, where one may have so many
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -43,7 +45,10 @@ class Guardian:
                 pass
 
     def tell(self, sign, group):
-        os.write(self._write, f"{sign}{group}\n".encode())
+        try:
+            os.write(self._write, f"{sign}{group}\n".encode())
+        except OSError:
+            pass    # somebody has killed it; this program still stops what it started
 
 
 _guardian = None
@@ -72,13 +77,13 @@ def _cpu_clock(pid):
 
 
 class Process:
-    """A command in a process group of its own. Its output goes to a log, or to pipes for pipe=True."""
+    """A command in a process group of its own, on one processor or on a set of them. Its output goes to a log, or to pipes for pipe=True."""
 
     def __init__(self, argv, cpu=None, log=None, cwd=None, env=None, pipe=False):
         def prepare():
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             if cpu is not None:
-                os.sched_setaffinity(0, {cpu})
+                os.sched_setaffinity(0, {cpu} if isinstance(cpu, int) else cpu)
 
         self.argv, self.cpu = [str(a) for a in argv], cpu
         self.log_path = Path(log) if log else None
@@ -119,6 +124,17 @@ class Process:
     def cpu_seconds(self):
         return sum(filter(None, (_cpu_clock(pid) for pid in self.tree())))
 
+    def thread_seconds(self):
+        """{thread: seconds that it has run} of all its processes."""
+        found = {}
+        for pid in self.tree():
+            for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+                try:
+                    found[int(path.parent.name)] = int(path.read_text().split()[0]) / 1e9
+                except (OSError, ValueError, IndexError):
+                    pass
+        return found
+
     def pss_kib(self):
         """Memory, each shared page counted in equal parts for those who share it."""
         total = 0
@@ -147,7 +163,10 @@ class Process:
             os.killpg(self.pid, signal.SIGKILL)
         except OSError:
             pass
-        self.proc.wait()
+        try:
+            self.proc.wait(KILLED)
+        except subprocess.TimeoutExpired:
+            print(f"bench: process {self.pid} ({self.argv[0]}) was killed and does not end", file=sys.stderr)
         for pipe in (self.proc.stdin, self.proc.stdout):
             if pipe:
                 try:

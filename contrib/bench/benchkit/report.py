@@ -6,7 +6,7 @@ import statistics
 FORMAT = 1
 FOREIGN_MOST = 0.05     # of the proxy's processor: above this a run is not to be quoted
 UNITS = {"us": "us", "KiB": "KiB", "requests": "failed"}
-MEASURES = ("value", "rate", "busy", "p50", "p99", "p999", "failed", "raced")
+MEASURES = ("value", "rate", "busy", "busiest", "fullest", "p50", "p99", "p999", "neighbour", "failed", "raced")
 
 
 def write_json(path, data):
@@ -35,8 +35,9 @@ def scenario_record(scenario, participants):
     """The part of the JSON for one scenario. Participants have peer, variant, samples, facts and refused."""
     return {
         "name": scenario.name, "title": scenario.title, "unit": scenario.unit, "what": scenario.what,
+        "compare_with": scenario.compare_with,
         "participants": [{
-            "peer": p.peer.name, "variant": p.variant, "refused": p.refused, "facts": p.facts, "samples": p.samples,
+            "peer": p.peer.name, "variant": p.variant, "refused": p.refused, "failed": p.failed, "facts": p.facts, "samples": p.samples,
             **({"summary": summary(p.samples)} if p.samples else {}),
         } for p in participants],
     }
@@ -48,10 +49,14 @@ def measured(record, variant=None):
             if "summary" in p and variant in (None, p["variant"])}
 
 
+def best_peer(record, variant=None):
+    """(value, name) of the smallest among the peers: neither this project nor what does no proxy's work. (None, "") without one."""
+    values = [(v, n) for n, v in measured(record, variant).items() if n not in ("sluice", "floor", "hitch")]
+    return min(values) if values else (None, "")
+
+
 def best_other(record, variant=None):
-    """The smallest value among the peers: neither this project's nor what does no proxy's work. None without one."""
-    values = [v for n, v in measured(record, variant).items() if n not in ("sluice", "floor", "hitch")]
-    return min(values) if values else None
+    return best_peer(record, variant)[0]
 
 
 def floor_of(record):
@@ -68,6 +73,10 @@ def number(value, digits=3):
     return f"{value:,.0f}"
 
 
+def percent(share):
+    return f"{100 * share:.0f} %" if share is not None else "-"
+
+
 def ratio(value, base):
     return f"{value / base:.2f}" if value is not None and base else "-"
 
@@ -75,7 +84,13 @@ def ratio(value, base):
 def _notes(p, scenario):
     notes, s = [], p.get("summary", {})
     if p["refused"]:
-        notes.append(f"not supported: {p['refused']}")
+        notes.append(p["refused"] if p.get("failed") else f"not supported: {p['refused']}")
+    same = [x["summary"]["value"] for x in scenario["participants"]
+            if x["peer"] == p["peer"] and x["variant"] == scenario["compare_with"] and "summary" in x]
+    if s and same and p["variant"] != scenario["compare_with"]:
+        notes.append(f"{ratio(s['value'], same[0])} x {scenario['compare_with']}")
+    if "neighbour" in s:
+        notes.append(f"the neighbour: {number(s['neighbour'])} {p['samples'][0]['neighbour_unit']}")
     if s.get("failed") and "failed" not in scenario["unit"]:
         kinds = sorted({k for x in p["samples"] for k in x.get("failures", {})})
         notes.append(f"{s['failed']:.0f} FAILED" + (f" ({', '.join(kinds)})" if kinds else ""))
@@ -100,26 +115,51 @@ def _notes(p, scenario):
 def table(record):
     """Lines of text for one scenario."""
     rows = [("", UNITS.get(record["unit"].split()[0], ""), "spread", "x floor", "x best", "per s",
-             "busy", "p50 us", "p99 us", "p99.9")]
+             "busy", "busiest", "fullest", "p50 us", "p99 us", "p99.9")]
     notes = [""]
     for p in record["participants"]:
         name = p["peer"] + (f", {p['variant']}" if p["variant"] else "")
         s = p.get("summary")
         if not s:
-            rows.append((name, *[""] * 9))
+            rows.append((name, *[""] * (len(rows[0]) - 1)))
         else:
             rows.append((name, number(s["value"]), f"{100 * s['spread']:.0f} %", ratio(s["value"], floor_of(record)),
                          "" if p["peer"] == "floor" else ratio(s["value"], best_other(record, p["variant"])),
-                         number(s.get("rate")), number(s.get("busy"), 2), number(s.get("p50")), number(s.get("p99")),
+                         number(s.get("rate")), number(s.get("busy"), 2), percent(s.get("busiest")), percent(s.get("fullest")), number(s.get("p50")), number(s.get("p99")),
                          number(s.get("p999"))))
         notes.append(_notes(p, record))
-    used = [i for i in range(10) if i == 0 or any(r[i] not in ("", "-") for r in rows[1:])]
+    used = [i for i in range(len(rows[0])) if i == 0 or any(r[i] not in ("", "-") for r in rows[1:])]
     widths = {i: max(len(r[i]) for r in rows) for i in used}
     lines = [f"{record['name']}: {record['title']} ({record['unit']})"]
     for row, note in zip(rows, notes):
         cells = [row[i].ljust(widths[i]) if i == 0 else row[i].rjust(widths[i]) for i in used]
         lines.append(("  " + "  ".join(cells) + (f"  {note}" if note else "")).rstrip())
     return lines
+
+
+def aligned(rows, left=1):
+    """Lines of text: so many columns to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))).rstrip() for row in rows]
+
+
+def overview(report):
+    """One row for what this project did in each scenario, or none at all."""
+    rows = []
+    for record in report["scenarios"]:
+        for p in record["participants"]:
+            if p["peer"] != "sluice":
+                continue
+            name = record["name"] + (f", {p['variant']}" if p["variant"] else "")
+            if "summary" not in p:
+                rows.append((name, "", "failed" if p.get("failed") else "not supported", "", "", "", ""))
+                continue
+            value, (best, who) = p["summary"]["value"], best_peer(record, p["variant"])
+            failed = p["summary"].get("failed") and "failed" not in record["unit"]
+            rows.append((name, record["unit"], number(value) + ("!" if failed else ""), number(best), who, ratio(value, best),
+                         ratio(value, floor_of(record))))
+    head = ("scenario", "unit", "sluice", "best peer", "", "x best", "x floor")
+    return aligned([head, *rows], 2) if rows else []
 
 
 def foreign(report):
@@ -136,10 +176,13 @@ def text(report):
              f"{report['options']['rounds']} rounds of {report['options']['seconds']} s, medians"]
     if foreign(report) > FOREIGN_MOST:
         lines.append(f"Others took {100 * foreign(report):.0f} % of the proxy's processor: do not quote these numbers.")
+    if report["left_out"]:
+        lines.append("not run: " + ", ".join(report["left_out"]))
+    summary = overview(report)
+    if summary:
+        lines += ["", *summary]
     for record in report["scenarios"]:
         lines += ["", *table(record)]
-    if report["left_out"]:
-        lines += ["", "not run: " + ", ".join(report["left_out"])]
     return "\n".join(lines) + "\n"
 
 
@@ -150,8 +193,8 @@ def verdict(report, required):
         for p in record["participants"]:
             if p["peer"] != "sluice":
                 continue
-            if p["refused"] and required:
-                bad.append(f"{record['name']}: not supported: {p['refused']}")
+            if p["refused"] and (required or p.get("failed")):
+                bad.append(f"{record['name']}: {'' if p.get('failed') else 'not supported: '}{p['refused']}")
             elif p.get("summary", {}).get("failed"):
                 bad.append(f"{record['name']}: {p['summary']['failed']:.0f} requests failed")
     return bad

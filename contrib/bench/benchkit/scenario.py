@@ -5,13 +5,14 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import drive
+from . import drive, machine, process
 from .peers import Unsupported
 
 FOLDER = Path(__file__).resolve().parent.parent / "scenarios"
 
 CPU = "us of CPU per request"
 PROBE_SECONDS = 0.3
+H2_CIPHERS = ("--tls13-ciphers=TLS_AES_128_GCM_SHA256", "--ciphers=ECDHE-ECDSA-AES128-GCM-SHA256", "--groups=X25519")
 
 
 @dataclass
@@ -26,6 +27,8 @@ class Scenario:
     unit: str = CPU
     what: str = "requests"                                  # what `requests` of a result counts
     fresh_process: bool = False                             # each sample starts the peer anew
+    rounds_most: int = 0                                    # where more rounds tell nothing more
+    compare_with: str = ""                                  # a variant that the others of the same peer are compared with
 
     def for_floor(self):
         """What the floor does in this scenario, or None: the same bytes over plain HTTP/1.1."""
@@ -33,6 +36,13 @@ class Scenario:
 
     def takes_part(self, peer):
         return (self.only is None or peer.name in self.only) and self.needs <= peer.can
+
+    def rounds(self, rounds):
+        return min(rounds, self.rounds_most or rounds)
+
+    def sample_seconds(self, seconds):
+        """About how long a sample takes."""
+        return seconds + 0.4
 
     def prepare(self, bench):
         """Called once, before peers start."""
@@ -58,9 +68,10 @@ class Scenario:
             "requests": result["requests"],
             "rate": result["requests"] / result["seconds"] if result["seconds"] else 0.0,
             "busy": result["cpu_seconds"] / result["seconds"] if result["seconds"] else 0.0,
-            "failed": drive.failures(result), "failures": {k: n for k, n in result["failed"].items() if n}, "foreign": result["foreign"],
+            "failed": drive.failures(result), "failures": {k: n for k, n in result["failed"].items() if n},
             "p50": latency.get("p50"), "p99": latency.get("p99"),
             "tls": result.get("tls", ""),
+            **({"foreign": result["foreign"]} if "foreign" in result else {}),
             **({"resumed": result["resumed"], "connections": result["connections"]} if "resumed" in result else {}),
         }
 
@@ -95,7 +106,7 @@ class Requests(Scenario):
             # One probe and one sample for each round; each peer sees every token once.
             self.token_file = bench.material.tokens(self.COLD_PROBE + self.count * bench.rounds)
 
-    def load(self, bench, running, seconds, turn, options=()):
+    def load(self, bench, running, seconds, turn, options=(), at_end=None):
         argv = [bench.programs["load"], "--connections", self.connections, *self.options, *options]
         probe = seconds <= PROBE_SECONDS
         if self.tokens == "cold":
@@ -107,7 +118,25 @@ class Requests(Scenario):
             argv += ["--targets", bench.material.targets(running.values["routes"])]
         if self.tokens != "cold":
             argv += ["--requests", self.count] if self.count and not probe else ["--seconds", seconds]
-        return drive.measured([*argv, _url(running, self.target)], seconds, running, bench.load_cpu, bench.log("load"))
+        return drive.measured([*argv, _url(running, self.target)], seconds, running, bench.load_cpu, bench.log("load"), at_end)
+
+
+@dataclass
+class Spread(Requests):
+    """Requests for several workers: what one costs, and how evenly work and connections are spread over the workers."""
+    compare_with: str = "1 worker"
+
+    def sample(self, bench, running, turn):
+        held = []
+        result = self.load(bench, running, bench.seconds, turn,
+                           at_end=lambda _: held.extend(running.peer.held(running) if running.peer.held else ()))
+        threads = [round(s, 6) for s in result["threads"] if s > 0]
+        return {**self.cpu_sample(result), "threads": threads, "held": held, "busiest": share_of_first(threads),
+                "fullest": share_of_first(sorted(held, reverse=True))}
+
+
+def share_of_first(counts):
+    return counts[0] / sum(counts) if counts and sum(counts) else None
 
 
 @dataclass
@@ -125,7 +154,7 @@ class H2(Scenario):
 
     def load(self, bench, running, seconds, turn):
         argv = ["-t1", f"-c{self.connections}", f"-m{self.streams}", f"-D{max(1, round(seconds))}",
-                "--tls13-ciphers=TLS_AES_128_GCM_SHA256", "--ciphers=ECDHE-ECDSA-AES128-GCM-SHA256", "--groups=X25519", *self.options]
+                *H2_CIPHERS, *self.options]
         if self.body:
             path = bench.folder / "body"
             path.write_bytes(self.body)
@@ -156,9 +185,13 @@ class Idle(Scenario):
     at_once: int = 16
     unit: str = "KiB for a connection"
     fresh_process: bool = True
+    rounds_most: int = 3
 
     def for_floor(self):
         return None
+
+    def sample_seconds(self, seconds):
+        return 4.0
 
     def probe(self, bench, running):
         self._hold(bench, running, 16)
@@ -186,18 +219,69 @@ class Idle(Scenario):
 
 
 @dataclass
+class IdleH2(Idle):
+    """
+    The same over HTTP/2, by h2load: the second of two requests for each connection is a long way off. h2load does not say when the
+    first ones are answered; they are once all connections stand and the proxy has nothing more to do.
+    """
+    a_second: int = 500
+    QUIET, PATIENCE = 0.5, 60.0
+
+    def sample_seconds(self, seconds):
+        return self.connections / self.a_second + 4.0
+
+    def _hold(self, bench, running, connections):
+        before = running.process.pss_kib()
+        argv = ["h2load", "-t1", f"-c{connections}", f"-n{2 * connections}", "-m1", f"-r{min(connections, self.a_second)}",
+                "--rps=0.005", *H2_CIPHERS, _url(running, "/1024")]
+        log = bench.log("load")
+        log.unlink(missing_ok=True)
+        load = process.Process(argv, cpu=bench.load_cpu, log=log)
+        try:
+            self._wait(running, load, connections)
+            return before, running.process.pss_kib(), {"requests": connections, "failed": {}, "tls": ""}
+        finally:
+            load.stop()
+
+    def _wait(self, running, load, connections):
+        end, quiet_since, spent = time.monotonic() + self.PATIENCE, time.monotonic(), -1.0
+        while time.monotonic() < end:
+            time.sleep(0.1)
+            now, cpu = time.monotonic(), running.process.cpu_seconds()
+            standing = len(machine.established(running.port))
+            if cpu > spent + 0.01 or standing < connections:
+                quiet_since, spent = now, cpu
+            elif now > quiet_since + self.QUIET:
+                return
+            if not load.running():
+                raise Unsupported(f"h2load ended: {load.log_tail(200).strip()}")
+        raise Unsupported(f"{standing} of {connections} connections stood at last")
+
+
+@dataclass
 class Latency(Requests):
     """Times of requests that leave at a fixed rate: half of what the slowest can that reaches half of the fastest."""
     unit: str = "us at the 99th percentile"
     rate: float = 0.0
 
+    def sample_seconds(self, seconds):
+        return seconds + 0.6
+
     def calibrate(self, bench, participants):
         capacity = dict.fromkeys(participants, 0.0)
         for p in participants * 2:      # the better of two, not next to each other
-            result = self.load(bench, p.running, max(0.5, bench.seconds / 3), 0)
-            capacity[p] = max(capacity[p], result["requests"] / result["seconds"])
-        proxies = [c for p, c in capacity.items() if p.peer.name != "floor"] or list(capacity.values())
-        usable = [c for c in proxies if c >= max(proxies) / 2]
+            if p.refused:
+                continue
+            try:
+                result = self.load(bench, p.running, max(0.5, bench.seconds / 3), 0)
+                capacity[p] = max(capacity[p], result["requests"] / result["seconds"])
+            except (drive.LoadFailed, OSError) as e:
+                p.fail(e)
+        participants = [p for p in participants if not p.refused]
+        proxies = [capacity[p] for p in participants if p.peer.name != "floor"] or [capacity[p] for p in participants]
+        usable = [c for c in proxies if c and c >= max(proxies) / 2]
+        if not usable:
+            raise drive.LoadFailed("nobody answered")
         for p in participants:
             p.scenario.rate = self.rate = min(usable) / 2
             p.facts["capacity"] = capacity[p]
@@ -211,6 +295,40 @@ class Latency(Requests):
         sample = self.cpu_sample(result)
         sample.update(value=latency["p99"], p50=latency["p50"], p99=latency["p99"], p999=latency["p999"], asked=self.rate)
         return sample
+
+
+@dataclass
+class Neighbour(Latency):
+    """Times of small requests at a modest rate, while another connection of the same worker has all it can get."""
+    only: frozenset = frozenset(["sluice", "nginx", "haproxy", "h2o"])
+    rate: float = 2000.0
+    compare_with: str = "alone"
+    disturbed_by: str = "/1073741824"     # what is downloaded
+
+    def for_floor(self):
+        return None
+
+    def sample_seconds(self, seconds):
+        return seconds + 1.5
+
+    def calibrate(self, bench, participants):
+        pass
+
+    def _neighbour(self, bench, running):
+        kind, log = running.values["neighbour"], bench.log("neighbour")
+        if kind == "download":
+            return drive.Downloader(bench.programs["load"], _url(running, self.disturbed_by), bench.seconds, bench.load_cpu, log)
+        return drive.Pipeliner("h2load", _url(running, self.target), bench.seconds, bench.load_cpu, log) if kind else None
+
+    def sample(self, bench, running, turn):
+        other = self._neighbour(bench, running)
+        try:
+            sample = super().sample(bench, running, turn)
+        finally:
+            got = other.stop() if other else None
+        if other and got is None:
+            raise drive.LoadFailed("its neighbour got nothing to the end")
+        return {**sample, "neighbour": got, "neighbour_unit": other.unit} if other else sample
 
 
 @dataclass

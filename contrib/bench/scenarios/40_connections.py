@@ -1,5 +1,5 @@
 """Connections that come, stay and change."""
-from benchkit.scenario import Idle, Messages, Requests
+from benchkit.scenario import Idle, IdleH2, Messages, Requests
 
 TLS = {"tls": True}
 
@@ -13,4 +13,5 @@ SCENARIOS = [
              {"websocket": True}, origin="websocket"),
     Idle("idle", "5,000 kept plain connections", frozenset(["plain", "idle"])),
     Idle("idle-tls", "5,000 kept TLS 1.3 connections", frozenset(["tls", "idle"]), TLS),
+    IdleH2("idle-h2", "5,000 kept connections of HTTP/2 over TLS 1.3", frozenset(["tls", "h2", "idle"]), {"tls": True, "h2": True}),
 ]

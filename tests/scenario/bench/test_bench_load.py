@@ -1,4 +1,5 @@
 """The load generator, the servers and the floor: they do what they say, and they notice what goes wrong."""
+import json
 import struct
 import subprocess
 import time
@@ -17,6 +18,33 @@ def test_through_the_floor(serve, load):
     assert (r["requests"], r["bytes"], r["connections"], failed(r)) == (400, 400 * 1024, 8, {})
     r = load("-c", 4, "-n", 12, "-l", f"http://127.0.0.1:{floor}/3000000")
     assert (r["requests"], r["bytes"], failed(r)) == (12, 36000000, {})
+
+
+def test_a_long_body_and_small_ones_share_the_origin(serve, load):
+    port = serve("origin")
+    r = load("-c", 2, "-n", 4, "-l", f"http://127.0.0.1:{port}/40000000")
+    assert (r["requests"], r["bytes"], failed(r)) == (4, 160000000, {})
+
+
+def test_a_run_that_is_asked_to_end_tells_what_came(serve, bench_programs):
+    url = f"http://127.0.0.1:{serve('origin')}/{1 << 40}"
+
+    def brought(seconds):
+        program = subprocess.Popen([bench_programs["load"], "--until-term", "--gate", "-d", "3600", url], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True)
+        try:
+            assert program.stdout.readline() == "ready\n"
+            program.stdin.write("go\n")
+            program.stdin.flush()
+            time.sleep(seconds)
+            program.terminate()
+            said = json.loads(program.stdout.readline())
+            assert said["requests"] == 0 and not failed(said)
+            return said["bytes"]
+        finally:
+            program.kill()
+            program.communicate()
+    assert any(brought(seconds) for seconds in (0.1, 1, 5, 15))
 
 
 def test_the_origin_listens_on_many_addresses(serve, load):

@@ -8,13 +8,14 @@ import pytest
 from benchkit import chart, drive, report, template
 
 
-def participant(peer, values, variant="", refused=None, **more):
+def participant(peer, values, variant="", refused=None, broke=False, **more):
     samples = [{"value": float(v), "requests": 1000, "rate": 5000.0, "busy": 1.0, "failed": 0, **more} for v in values]
-    return SimpleNamespace(peer=SimpleNamespace(name=peer), variant=variant, refused=refused, facts={}, samples=samples)
+    return SimpleNamespace(peer=SimpleNamespace(name=peer), variant=variant, refused=refused, failed=broke, facts={}, samples=samples)
 
 
-def record(*participants, name="plain", title="1 KiB, plain", unit="us of CPU per request"):
-    return report.scenario_record(SimpleNamespace(name=name, title=title, unit=unit, what="requests"), participants)
+def record(*participants, name="plain", title="1 KiB, plain", unit="us of CPU per request", compare_with=""):
+    what = SimpleNamespace(name=name, title=title, unit=unit, what="requests", compare_with=compare_with)
+    return report.scenario_record(what, participants)
 
 
 def whole(*records):
@@ -51,6 +52,39 @@ def test_variants_compare_with_their_like():
     text = "\n".join(report.table(r))
     assert re.search(r"sluice, 100 routes\s+13\.0\s+0 %\s+1\.30\s+0\.50", text)
     assert re.search(r"sluice, 1 route\s+12\.0\s+0 %\s+1\.20\s+0\.80", text)
+
+
+def test_variants_are_compared_with_the_first():
+    r = record(participant("sluice", [10], "1 worker", busiest=1.0, fullest=None),
+               participant("sluice", [11], "2 workers", busiest=0.54, fullest=0.5), compare_with="1 worker")
+    head, one, two = report.table(r)[1:]
+    assert "busiest  fullest" in head
+    assert "100 %        -" in one and " x 1 worker" not in one
+    assert re.search(r"54 %\s+50 %\s+1\.10 x 1 worker$", two)
+
+
+def test_what_a_neighbour_got_is_told():
+    r = record(participant("nginx", [900, 1100], neighbour=512.0, neighbour_unit="MiB/s"), unit="us at the 99th percentile")
+    assert report.table(r)[2].endswith("the neighbour: 512 MiB/s")
+
+
+def test_the_overview(plain):
+    alone = record(participant("sluice", [7]), name="alone")
+    refused = record(participant("sluice", [], refused="unknown key"), participant("nginx", [3]), name="none")
+    broken = record(participant("sluice", [], refused="FAILED: the proxy ended", broke=True), name="broken")
+    ill = record(participant("sluice", [5], failed=2), participant("h2o", [10]), name="ill")
+    lines = report.text(whole(plain, alone, refused, broken, ill)).split("\n\n")[1].splitlines()
+    assert [line.split()[0] for line in lines] == ["scenario", "plain", "alone", "none", "broken", "ill"]
+    assert re.search(r"^plain\s+us of CPU per request\s+12\.0\s+15\.0\s+nginx\s+0\.80\s+1\.20$", lines[1])
+    assert re.search(r"request\s+7\.00\s+-\s+-\s+-$", lines[2])
+    assert "not supported" in lines[3] and re.search(r"\sfailed$", lines[4]) and "5.00!" in lines[5]
+    assert report.overview(whole(record(participant("nginx", [1])))) == []
+
+
+def test_what_broke_fails_the_run_and_is_not_called_unsupported():
+    r = record(participant("sluice", [], refused="FAILED: the proxy ended", broke=True))
+    assert report.table(r)[2].endswith("sluice  FAILED: the proxy ended")
+    assert report.verdict(whole(r), False) == ["plain: FAILED: the proxy ended"]
 
 
 def test_columns_without_numbers_are_left_out(plain):

@@ -1,4 +1,5 @@
 """The benchmark as a whole, small: its configurations are valid, it runs, and it leaves nothing behind."""
+import dataclasses
 import json
 import os
 import signal
@@ -7,9 +8,10 @@ import sys
 import time
 import xml.etree.ElementTree as xml
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from benchkit import main, material, peers, scenario
+from benchkit import drive, main, material, peers, scenario
 
 from kit.gateway import find_program
 from kit.ports import free_port
@@ -29,7 +31,8 @@ def test_every_scenario_has_a_valid_configuration(tmp_path, bench_programs):
             if str(settings) in done:
                 continue
             done.add(str(settings))
-            values = {**settings, "port": 8080, "redis_port": 6379, "servers": main.server_addresses(9000, settings["server_count"]),
+            values = {**settings, "port": 8080, "admin_port": 8081, "redis_port": 6379,
+                      "servers": main.server_addresses(9000, settings["server_count"]),
                       "certificate": m.certificate, "key": m.key, "jwks": m.jwks, "issuer": material.ISSUER,
                       "audience": material.AUDIENCE, "gateway": GATEWAY,
                       "plugin_dirs": ["--plugin-dir", PLUGIN_DIR]}
@@ -58,6 +61,117 @@ def test_the_floor_is_asked_for_what_it_can(tmp_path):
         for p in main.participants_of(s, [floor]):
             assert not p.settings.get("tls") and not p.settings.get("routes"), s.name
             assert "--tls12" not in getattr(p.scenario, "options", ()), s.name
+
+
+def test_what_matters_most_comes_first():
+    everything = scenario.load_all()
+    order = [s.name for s in main.by_weight(everything)]
+    assert order[:len(main.FIRST)] == main.FIRST
+    assert sorted(order) == sorted(s.name for s in everything)
+
+
+def test_samples_are_as_long_as_the_budget_allows():
+    everything, all_peers = scenario.load_all(), list(peers.PEERS.values())
+    weighty = [s for s in everything if s.name in main.FIRST]
+    secs = main.fitting_secs(everything, all_peers, 5, 25)
+    assert main.SECS_LEAST < secs < main.SECS_MOST
+    assert sum(main.estimate(s, all_peers, 5, secs) for s in weighty) <= 25 * 60
+    assert main.fitting_secs(everything, all_peers, 5, 1000) == main.SECS_MOST
+    assert main.fitting_secs(everything, all_peers, 5, 1) == main.SECS_LEAST
+    idle = next(s for s in everything if s.name == "idle")
+    assert main.estimate(idle, all_peers, 50, 1) == main.estimate(idle, all_peers, 3, 1)
+
+
+class Fixture:
+    """A bench that starts nothing: peers are made of what start() says."""
+    rounds = 2
+
+    def __init__(self, start):
+        self.start, self.said = start, []
+
+    def say(self, text):
+        self.said.append(text)
+
+    def mend(self):
+        pass
+
+
+def running():
+    alive = SimpleNamespace(running=lambda: True, log_tail=lambda n: "")
+    return SimpleNamespace(process=alive, stop=lambda: None)
+
+
+@dataclasses.dataclass
+class Trouble(scenario.Scenario):
+    """Goes wrong for one peer, at one point."""
+    whose: str = ""
+    at: str = ""
+    error: Exception = None
+
+    def for_floor(self):
+        return None
+
+    def _point(self, at, who):
+        if (at, who) == (self.at, self.whose):
+            raise self.error
+
+    def probe(self, bench, r):
+        self._point("probe", r.name)
+
+    def calibrate(self, bench, participants):
+        self._point("calibrate", self.whose)
+
+    def sample(self, bench, r, turn):
+        self._point("sample", r.name)
+        return {"value": 1.0, "requests": 1, "failed": 0}
+
+
+@pytest.mark.parametrize("error", [drive.LoadFailed("no word"), ZeroDivisionError("division by zero"), OSError("pipe")])
+@pytest.mark.parametrize("at", ["start", "probe", "sample"])
+def test_what_goes_wrong_with_one_peer_ends_its_row_alone(at, error, capsys):
+    def start(p):
+        if at == "start" and p.peer.name == "caddy":
+            raise error
+        p.running = running()
+        p.running.name = p.peer.name
+    what = Trouble("t", "trouble", whose="caddy", at=at, error=error)
+    record = main.run_scenario(Fixture(start), what, [peers.PEERS["nginx"], peers.PEERS["caddy"], peers.PEERS["h2o"]])
+    by_name = {p["peer"]: p for p in record["participants"]}
+    assert len(by_name["nginx"]["samples"]) == len(by_name["h2o"]["samples"]) == 2
+    assert by_name["caddy"]["failed"] and str(error) in by_name["caddy"]["refused"] and not by_name["caddy"]["samples"]
+
+
+def test_a_scenario_that_cannot_be_calibrated_ends_alone():
+    def start(p):
+        p.running = running()
+        p.running.name = p.peer.name
+    what = Trouble("t", "trouble", whose="nginx", at="calibrate", error=drive.LoadFailed("nobody answered"))
+    record = main.run_scenario(Fixture(start), what, [peers.PEERS["nginx"], peers.PEERS["h2o"]])
+    assert [p["refused"] for p in record["participants"]] == ["FAILED: nobody answered"] * 2
+
+
+def test_a_peer_that_ends_during_its_sample_has_no_number():
+    def start(p):
+        p.running = running()
+        p.running.name = p.peer.name
+        p.running.process.running = lambda: p.peer.name != "h2o"
+        p.running.process.log_tail = lambda n: "out of memory"
+    record = main.run_scenario(Fixture(start), Trouble("t", "trouble"), [peers.PEERS["nginx"], peers.PEERS["h2o"]])
+    assert [len(p["samples"]) for p in record["participants"]] == [2, 0]
+    assert record["participants"][1]["refused"] == "FAILED: the proxy ended; it ended: out of memory"
+
+
+def test_paths_may_be_relative(tmp_path, monkeypatch):
+    (tmp_path / "b/gateway/app").mkdir(parents=True)
+    (tmp_path / "b/plugins/modules").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    o = main.parse(["--gateway", "b/gateway/app/sluice", "--plugin-dir", "b/plugins/modules", "--plugin-dir", "more"])
+    main.find_gateway(o)
+    assert o.gateway == str(tmp_path / "b/gateway/app/sluice")
+    assert o.plugin_dir == [str(tmp_path / "b/plugins/modules"), str(tmp_path / "more")]
+    o = main.parse(["--gateway", "b/gateway/app/sluice"])
+    main.find_gateway(o)
+    assert o.plugin_dir == [str(tmp_path / "b/plugins/modules")]
 
 
 def command(out, *more):
@@ -90,6 +204,35 @@ def test_a_run(tmp_path):
     assert result["scenarios"][2]["participants"][0]["samples"][0]["value"] > 0
     xml.fromstring((tmp_path / "result.svg").read_text())
     assert "x floor" in (tmp_path / "result.txt").read_text()
+    wait_for(lambda: not of_folder(tmp_path), what="its processes to end")
+
+
+def samples_of(folder, name):
+    """{variant: sample} of sluice in one scenario, measured once and shortly."""
+    r = subprocess.run(command(folder, "--scenario", name, "--rounds", "1", "--secs", "0.4"), text=True, capture_output=True,
+                       timeout=55)
+    assert r.returncode == 0, r.stdout + r.stderr
+    record = json.loads((folder / "result.json").read_text())["scenarios"][0]
+    return {p["variant"]: p["samples"][0] for p in record["participants"] if p["peer"] == "sluice"}
+
+
+@pytest.mark.slow
+@two_processors
+def test_how_work_is_spread_over_workers(tmp_path):
+    samples = samples_of(tmp_path, "scaling")
+    one, two = samples["1 worker"], samples["2 workers"]
+    assert one["held"] == [128] and one["fullest"] == 1
+    assert sum(two["held"]) == 128 and len(two["held"]) == 2 and 0.5 <= two["fullest"] <= 1
+    assert 0 < two["busiest"] <= 1 and "foreign" in one and "foreign" not in two
+
+
+@pytest.mark.slow
+@two_processors
+def test_what_a_busy_connection_does_to_its_neighbours(tmp_path):
+    samples = samples_of(tmp_path, "neighbour")
+    assert "neighbour" not in samples["alone"]
+    assert samples["with a download"]["neighbour"] > 0 and samples["with a pipeliner"]["neighbour"] > 0
+    assert all(s["requests"] > 100 and s["p999"] >= s["p50"] for s in samples.values())
     wait_for(lambda: not of_folder(tmp_path), what="its processes to end")
 
 
