@@ -107,6 +107,7 @@ class Connection:
         self.origin, self.sock, self.number = origin, sock, number
         self.lock = threading.Condition(threading.RLock())  # notified whenever something was received
         self.streams = {}
+        self.last = None     # after a GOAWAY: the last stream that is answered
         self.requests = 0
         config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8", validate_outbound_headers=False,
                                            normalize_outbound_headers=False)
@@ -155,13 +156,12 @@ class Connection:
         self.flush()
 
     def goaway(self, last=None, code=h2.errors.ErrorCodes.NO_ERROR):
-        """last: the last stream that is dealt with; None: the last there was."""
-        if last is None:
-            last = max(self.streams, default=0)
-        frame = b"\0\0\x08\x07\0\0\0\0\0" + last.to_bytes(4, "big") + int(code).to_bytes(4, "big")
+        """last: the last stream that is dealt with; None: the last there was, and later ones get no answer."""
         with self.lock:
+            if last is None:
+                last = self.last = max(self.streams, default=0)
             self.flush()
-            self.sock.sendall(frame)
+            self.sock.sendall(b"\0\0\x08\x07\0\0\0\0\0" + last.to_bytes(4, "big") + int(code).to_bytes(4, "big"))
 
     def send_raw(self, data):
         with self.lock:
@@ -225,7 +225,10 @@ class Connection:
     def begin(self, event):
         head = dict(event.headers)
         request = H2Request(head[":method"], head[":path"], event.headers, self.number, event.stream_id)
-        stream = self.streams[event.stream_id] = Stream(self, request)
+        with self.lock:
+            if self.last is not None and event.stream_id > self.last:
+                return
+            stream = self.streams[event.stream_id] = Stream(self, request)
         self.requests += 1
         stream.behave = self.origin.begin(stream, request)
         if getattr(stream.behave, "early", False):

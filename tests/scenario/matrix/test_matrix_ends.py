@@ -269,5 +269,5 @@ def test_goaway_under_load(pair):
     for batch in range(10):
         asks = [c.begin("POST", f"/{batch}/{i}") for i in range(20)]
         for i, a in enumerate(asks):
-            assert (a.finish().status, a.body) == (200, f"/{batch}/{i}".encode())
+            assert (a.finish().status, a.body, a.whole) == (200, f"/{batch}/{i}".encode(), True)
     wait_for(lambda: len(pair.far.calls) >= 200, 10)
