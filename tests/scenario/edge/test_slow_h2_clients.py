@@ -116,7 +116,6 @@ def test_connections_without_requests(gateway, raw, version):
     g, before = start(gateway, idle="1500ms")
     with Watch(g) as watch:
         idle = clients(g) if version == "h2" else [raw(g.port()) for _ in range(N)]
-        wait_for(lambda: g.metrics()["sluice_connections_active"] == N, 20, "all of them to be there")
         timed_out(g, "idle")
     bounded(watch, before, 64 * KIB)
     if version == "h2":

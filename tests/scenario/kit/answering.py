@@ -14,7 +14,7 @@ import threading
 
 import h2.errors
 
-from .asking import lower
+from .asking import ROOM, lower
 from .h2origin import H2Origin
 from .message import REQUEST_LINE, Fields, Malformed, content_length, is_chunked, parse_fields, split_head
 from .origin import Origin
@@ -245,6 +245,7 @@ class Far:
             self.server = Origin(None, port, tls=tls, on_accept=self.serve_h1)
         else:
             self.server = H2Origin(self.serve_h2, port, tls=tls, takes_bodies=False)
+        self.server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
 
     def behave(self, *behaviours):
         """One for each request, the last for all that follow; calls and failures are forgotten."""

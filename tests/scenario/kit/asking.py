@@ -5,6 +5,7 @@
 
 Fields are in lower case on both. A response that was cut short has `whole` False; it is no error here.
 """
+import socket
 import threading
 
 import h2.errors
@@ -14,6 +15,7 @@ from .client import RawClient, tls_context
 from .h2client import H2Client
 from .message import Fields, Malformed, content_length, is_chunked, parse_fields, read_head
 
+ROOM = 256 << 10  # what a socket takes for who does not read: the system's own limit may be tens of MiB
 LOST = (ConnectionResetError, BrokenPipeError)
 
 
@@ -255,6 +257,7 @@ class H1Caller:
 
     def connect(self):
         self.opened.append(RawClient(self.port, tls=self.context))
+        self.opened[-1].sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
         return self.opened[-1]
 
     def begin(self, method="GET", path="/", headers=(), body=None):
@@ -281,6 +284,7 @@ class H2Caller:
     def __init__(self, port, tls=False, authority="localhost"):
         self.c = H2Client(port, tls=None if tls else False, authority=authority)
         self.c.auto_window = False
+        self.c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
 
     def begin(self, method="GET", path="/", headers=(), body=None):
         pairs = [(n.lower(), v) for n, v in headers]

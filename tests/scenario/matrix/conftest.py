@@ -18,7 +18,7 @@ PAIRS = ["h1-h1", "h1-h2", "h2-h1", "h2-h2", "h1-h2c", "h2c-h1", "h2c-h2c"]
 UPSTREAM = """
   {kind}: {{ servers: ["127.0.0.1:@{kind}@"], protocol: {protocol}{tls}, health: {{ failures: 0 }} }}
   short-{kind}: {{ servers: ["127.0.0.1:@{kind}@"], protocol: {protocol}{tls}, health: {{ failures: 0 }}, retries: 0,
-    timeouts: {{ response: 300ms }} }}"""
+    timeouts: {{ response: 1s }} }}"""
 ROUTE = """
   - {{ name: {kind}, match: {{ host: {kind}.test, path: /* }}, upstream: {kind} }}
   - {{ name: short-{kind}, match: {{ host: short.{kind}.test, path: /* }}, upstream: short-{kind} }}
@@ -26,7 +26,7 @@ ROUTE = """
   - {{ name: spent-{kind}, match: {{ host: {kind}.test, path: /spent/* }}, plugins: [spent], upstream: {kind} }}"""
 LISTENER = """
   - {{ name: {name}, address: "127.0.0.1:@{name}@", protocols: [h2, http/1.1]{tls}{more} }}"""
-STRICT = ", timeouts: { head: 400ms, body: 400ms }, max_head: 4KiB, max_body: 100000"
+STRICT = ", timeouts: { head: 1s, body: 1s }, max_head: 4KiB, max_body: 100000"
 NAMES = ["h1.test", "h2.test", "h2c.test", "short.h1.test", "short.h2.test", "short.h2c.test"]
 
 
