@@ -5,6 +5,7 @@ import hashlib
 import json
 import shutil
 import threading
+import urllib.parse
 
 import pytest
 import websockets
@@ -12,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from kit.answering import Gone, echo
+from kit.calls import Server
 from kit.process import Process, wait_for
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium"))), None)
@@ -186,3 +188,60 @@ def test_a_page(site, kind, browse, socket_server):
     assert {(line["protocol"], line["status"], line.get("reason")) for line in of_page()} == {("HTTP/2", 200, None)}
     socket = wait_for(lambda: [line for line in s.gateway.access() if line["path"] == "/socket"], 20, "the socket's end")[0]
     assert (socket["protocol"], socket["status"]) == ("HTTP/2", 101), "the browser asks for it on the connection it has"
+
+
+CALLS = """
+listeners:
+  - { name: pages, address: "127.0.0.1:@pages@" }
+  - { name: calls, address: "127.0.0.1:@calls@" }
+upstreams:
+  app: { servers: ["127.0.0.1:@app@"], protocol: h2c }
+routes:
+  - name: page
+    match: { listener: pages, path: / }
+    respond:
+      content_type: text/html
+      body: |
+        <!doctype html><script>
+        const call = async (method, text) => {
+          const type = 'application/grpc-web' + (text ? '-text' : '+proto'), frame = '\\0\\0\\0\\0\\x03abc';
+          const r = await fetch('http://127.0.0.1:@calls@/test.Calls/' + method, { method: 'POST',
+            headers: { 'content-type': type, 'accept': type, 'x-grpc-web': '1' },
+            body: text ? btoa(frame) : Uint8Array.from(frame, c => c.charCodeAt(0)) });
+          const body = String.fromCharCode(...new Uint8Array(await r.arrayBuffer()));
+          return text ? body.match(/.{4}/g).map(atob).join('') : body;
+        };
+        (async () => {
+          let out;
+          try {
+            out = [await call('Unary', false), await call('Unary', true), await call('NoSuch', true)].join('|');
+          } catch (e) { out = String(e); }
+          await fetch('/report?' + encodeURIComponent(btoa(out)));
+        })();
+        </script>
+  - { name: report, match: { listener: pages, path: /report }, respond: { status: 204 } }
+  - name: calls
+    match: { listener: calls, path: /* }
+    plugins: [{ use: grpc-web, origins: ["http://127.0.0.1:@pages@"] }]
+    upstream: app
+"""
+
+
+def test_calls_of_a_page(gateway, browse):
+    """gRPC-Web from a page of another origin: the browser asks first, then calls."""
+    server = Server()
+    try:
+        g = gateway(CALLS, app=server.port)
+        browser = browse(f"http://127.0.0.1:{g.port('pages')}/")
+
+        def report():
+            return next((line["query"] for line in g.access() if line.get("path") == "/report"), None)
+        wait_for(lambda: report() or not browser.running(), 50, f"the page's report:\n{browser.output()}")
+        binary, text, missing = base64.b64decode(urllib.parse.unquote(report())).split(b"|")
+    finally:
+        server.stop()
+    assert binary.startswith(b"\0\0\0\0\3abc\x80\0\0\0") and b"grpc-status: 0\r\n" in binary
+    assert text == binary
+    assert missing.startswith(b"\x80\0\0\0") and b"grpc-status: 12\r\n" in missing
+    calls = [(line["method"], line["status"]) for line in g.access() if line["route"] == "calls"]
+    assert ("OPTIONS", 204) in calls and calls.count(("POST", 200)) == 3
