@@ -46,6 +46,10 @@ struct redis_conf {
 	uint64_t ping_ns;            /* of silence, after which the connection is tried; 0: never */
 	bool quiet;                  /* failures are told by somebody else: they are not worth a warning */
 	struct tls_client *tls;      /* borrowed: as long as the link; NULL: plain */
+	/* Asked about every error before the caller hears of it: true when it saw to the call. Commands are kept until then.
+	 * NULL: nobody is asked. */
+	bool (*on_error)(void *ctx, struct redis_link *l, struct redis_call *c, sluice_str error);
+	void *on_error_ctx;          /* borrowed: as long as the link */
 };
 
 /* Overwrite what is secret. */
@@ -60,8 +64,11 @@ struct redis_call {
 	struct redis_link *link;            /* borrowed: while under way, else NULL */
 	struct timer timer;
 	uint64_t slot;
-	const struct sluice_script *script; /* borrowed: may be sent once more, whole */
-	char *keep;                         /* owned if not keep_room: its key and arguments as bytes */
+	const struct sluice_script *script; /* borrowed; NULL: a command */
+	bool whole;                         /* the script was sent with its source */
+	bool asking;                        /* sent behind ASKING */
+	uint8_t hops;                       /* nodes that it was led on from */
+	char *keep;                         /* owned if not keep_room: a script's key and arguments, or a command, as bytes */
 	size_t keep_len;
 	unsigned keep_args;
 	char keep_room[REDIS_KEEP];

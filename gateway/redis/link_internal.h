@@ -92,6 +92,10 @@ void sentinel_cancel(struct redis_link *l);
 
 /* The call is over: it may be made anew, or its memory may go, from within on_reply. */
 void call_end(struct redis_call *c, sluice_status st, const sluice_value *v);
+extern const sluice_value call_nothing;
+/* Send a call whose reply has come once more, on another link; it keeps its deadline. It ends as SLUICE_UNREACHABLE, from within,
+ * when that link takes none. */
+void call_resend(struct redis_link *to, struct redis_call *c, bool asking);
 /* All calls made so far end as SLUICE_UNREACHABLE; those made from callbacks meanwhile stay. */
 void call_end_all(struct redis_link *l);
 /* The reply to the oldest command. */

@@ -8,7 +8,7 @@
 #define SLOW_NS NS_PER_S /* SLOW_CALLS in a row, over so long, without a reply in time: too slow to be of use */
 enum { SLOW_CALLS = 8 };
 
-static const sluice_value nothing = { .type = SLUICE_V_NIL };
+const sluice_value call_nothing = { .type = SLUICE_V_NIL };
 
 /* ---- ending ----------------------------------------------------------------------------------------------------- */
 
@@ -43,7 +43,7 @@ void call_end_all(struct redis_link *l)
 	for (uint64_t end = l->queue.tail; l->queue.head < end;) {
 		struct redis_call *c = queue_pop(&l->queue);
 		if (c)
-			call_end(c, SLUICE_UNREACHABLE, &nothing);
+			call_end(c, SLUICE_UNREACHABLE, &call_nothing);
 	}
 }
 
@@ -55,7 +55,7 @@ static void call_on_due(struct timer *t)
 	queue_give_up(&l->queue, c->slot);
 	if (l->given_up++ == 0)
 		l->slow_ns = now;
-	call_end(c, SLUICE_TIMEOUT, &nothing);
+	call_end(c, SLUICE_TIMEOUT, &call_nothing);
 	if (l->state == REDIS_READY && l->given_up >= SLOW_CALLS && now - l->slow_ns >= SLOW_NS)
 		link_fail(l, "the last %u calls were not answered in time", l->given_up);
 }
@@ -71,16 +71,22 @@ void redis_call_init(struct redis_call *c, redis_reply_fn on_reply)
 
 /* ---- replies ---------------------------------------------------------------------------------------------------- */
 
-/* Send what an unknown script's call asked for once more, with the source. */
-static void call_send_whole(struct redis_link *l, struct redis_call *c)
+/* Write what is kept of a call, the script in the form that is wanted. */
+static void call_put(struct redis_link *l, struct redis_call *c, struct buf *out)
 {
-	const struct sluice_script *script = c->script;
+	static const char asking[] = "*1\r\n$6\r\nASKING\r\n";
 	char head[RESP_HEAD_ROOM];
-	char *end = resp_head(head, c->keep_args + 3);
-	buf_append(&l->stream.out, head, (size_t)(end - head));
-	buf_append(&l->stream.out, script->eval.data, script->eval.len);
-	buf_append(&l->stream.out, c->keep, c->keep_len);
-	c->script = NULL; /* once */
+	if (c->asking) {
+		buf_append(out, asking, sizeof(asking) - 1);
+		(void)queue_push(&l->queue, NULL, c->timer.due_ns);
+	}
+	if (c->script) {
+		sluice_str prefix = c->whole ? c->script->eval : c->script->evalsha;
+		char *end = resp_head(head, c->keep_args + 3);
+		buf_append(out, head, (size_t)(end - head));
+		buf_append(out, prefix.data, prefix.len);
+	}
+	buf_append(out, c->keep, c->keep_len);
 	c->slot = queue_push(&l->queue, c, c->timer.due_ns);
 	worker_at_turn_end(l->worker, &l->at_turn_end);
 }
@@ -91,10 +97,12 @@ void call_on_reply(struct redis_link *l, const sluice_value *v, bool is_error)
 	if (!c)
 		return;
 	l->given_up = 0;
-	if (c->script && is_error && str_starts(v->s, STR("NOSCRIPT")))
-		call_send_whole(l, c);
-	else
+	if (is_error && c->script && !c->whole && str_starts(v->s, STR("NOSCRIPT"))) {
+		c->whole = true; /* once */
+		call_put(l, c, &l->stream.out);
+	} else if (!is_error || !l->conf.on_error || !l->conf.on_error(l->conf.on_error_ctx, l, c, v->s)) {
 		call_end(c, is_error ? SLUICE_ERROR : SLUICE_OK, v);
+	}
 }
 
 /* ---- sending ---------------------------------------------------------------------------------------------------- */
@@ -117,11 +125,44 @@ static void link_sent(struct redis_link *l, struct redis_call *c, uint64_t timeo
 	uint64_t due = worker_now(l->worker) + timeout_ns;
 	stat_inc(STAT_REDIS_COMMANDS);
 	c->link = l;
+	c->whole = c->asking = false;
+	c->hops = 0;
 	c->slot = queue_push(&l->queue, c, due);
 	timer_set(&l->worker->wheel, &c->timer, due);
 	worker_at_turn_end(l->worker, &l->at_turn_end);
 	if (l->state == REDIS_READY && queue_length(&l->queue) == 1)
 		link_watch(l);
+}
+
+void call_resend(struct redis_link *to, struct redis_call *c, bool asking)
+{
+	struct buf *out = link_admit(to);
+	if (!out) {
+		call_end(c, SLUICE_UNREACHABLE, &call_nothing);
+		return;
+	}
+	bool first = queue_length(&to->queue) == 0;
+	stat_inc(STAT_REDIS_COMMANDS);
+	c->link = to;
+	c->whole = false;
+	c->asking = asking;
+	call_put(to, c, out);
+	if (to->state == REDIS_READY && first)
+		link_watch(to);
+}
+
+/* Keep a command that may have to be sent elsewhere. */
+static void call_keep(struct redis_call *c, const sluice_str *argv, size_t argc)
+{
+	size_t room = RESP_HEAD_ROOM;
+	for (size_t i = 0; i < argc; i++)
+		room += resp_bulk_room(argv[i]);
+	c->keep = room <= sizeof(c->keep_room) ? c->keep_room : malloc(room);
+	check(c->keep, "out of memory: %zu bytes of a command", room);
+	char *at = resp_head(c->keep, argc);
+	for (size_t i = 0; i < argc; i++)
+		at = resp_bulk(at, argv[i]);
+	c->keep_len = (size_t)(at - c->keep);
 }
 
 /* Commands that would change the connection for everyone on it, or keep everyone waiting. */
@@ -150,6 +191,8 @@ sluice_status redis_send(struct redis_link *l, struct redis_call *c, const sluic
 		return SLUICE_UNREACHABLE;
 	if (resp_command(out, argv, argc) < 0)
 		return SLUICE_ERROR;
+	if (l->conf.on_error)
+		call_keep(c, argv, argc);
 	link_sent(l, c, timeout_ns);
 	return SLUICE_OK;
 }

@@ -8,8 +8,8 @@ const sluice_option store_options[] = {
 	              .doc = "name by which plugins use the store"),
 	SLUICE_OPTION(SLUICE_T_STR, struct store_conf, redis, .flags = SLUICE_F_SECRET, .max = "4096",
 	              .doc = "URL of Redis: redis://[[user]:password@]host[:port][/db], or several hosts with commas between, of "
-	                     "which the primary is used; redis+sentinel://host[:port],.../NAME[/db]; rediss in place of redis for "
-	                     "TLS; or unix:/path"),
+	                     "which the primary is used; redis+sentinel://host[:port],.../NAME[/db]; "
+	                     "redis+cluster://host[:port],...; rediss in place of redis for TLS; or unix:/path"),
 	SLUICE_OPTION(SLUICE_T_SIZE, struct store_conf, memory, .min = "4KiB", .max = "64GiB",
 	              .doc = "size of a store in the memory of this process, about 21 bytes for each key; the system gives "
 	                     "what is used"),
@@ -65,8 +65,6 @@ static void store_check_redis(struct store_check *c, const struct store_conf *co
 		            "is for redis+sentinel:// URLs, and this store's URL is not one");
 	if (conf->sentinel_user.len && !conf->sentinel_password.len)
 		store_wrong(c, "sentinel_user", "a user needs a password: sentinel_password");
-	if (url->kind == REDIS_CLUSTER)
-		store_wrong(c, "redis", "Redis Cluster is not supported yet: name one server, or sentinels");
 	if (tls_is_given(&conf->tls) && !url->tls)
 		store_wrong(c, "tls", "is for rediss:// URLs, and this store's URL is not one");
 }

@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "net/worker.h"
+#include "redis/cluster.h"
 #include "store/cells.h"
 #include "tls/client.h"
 
@@ -43,7 +44,8 @@ struct store_part {
 struct store_link {
 	struct list link;
 	struct sluice_store *store; /* shared: counted by holders */
-	struct redis_link *redis;   /* owned */
+	struct redis_link *redis;   /* owned; NULL: a cluster */
+	struct redis_cluster *cluster; /* owned */
 };
 
 static struct list stores = { &stores, &stores }; /* main thread */
@@ -228,8 +230,14 @@ static void store_link_close(struct store_link *k)
 {
 	list_del(&k->link);
 	redis_link_free(&k->redis);
+	cluster_free(&k->cluster);
 	store_let_go(k->store);
 	free(k);
+}
+
+static size_t store_link_waiting(const struct store_link *k)
+{
+	return k->cluster ? cluster_waiting(k->cluster) : redis_link_waiting(k->redis);
 }
 
 static void store_look_around(struct timer *t)
@@ -237,7 +245,7 @@ static void store_look_around(struct timer *t)
 	struct store_part *p = container_of(t, struct store_part, look_around);
 	list_each_safe(e, &p->links) {
 		struct store_link *k = container_of(e, struct store_link, link);
-		if (!atomic_load_explicit(&k->store->is_taken, memory_order_relaxed) && redis_link_waiting(k->redis) == 0)
+		if (!atomic_load_explicit(&k->store->is_taken, memory_order_relaxed) && store_link_waiting(k) == 0)
 			store_link_close(k);
 	}
 	worker_timer(p->worker, &p->look_around, LOOK_AROUND_NS);
@@ -257,35 +265,43 @@ static struct store_part *store_part(struct worker *w)
 	return p;
 }
 
-static struct redis_link *store_find_link(struct worker *w, const struct sluice_store *s)
+static struct store_link *store_find_link(struct worker *w, const struct sluice_store *s)
 {
 	struct store_part *p = store_part(w);
 	list_each(e, &p->links) {
 		struct store_link *k = container_of(e, struct store_link, link);
 		if (k->store == s)
-			return k->redis;
+			return k;
 	}
 	return NULL;
 }
 
-static struct redis_link *store_link(struct worker *w, const struct sluice_store *s)
+static struct store_link *store_link(struct worker *w, const struct sluice_store *s)
 {
-	struct redis_link *l = store_find_link(w, s);
-	if (likely(l))
-		return l;
-	struct store_link *k = calloc(1, sizeof(*k));
+	struct store_link *k = store_find_link(w, s);
+	if (likely(k))
+		return k;
+	k = calloc(1, sizeof(*k));
 	check(k, "out of memory: %zu bytes", sizeof(*k));
 	k->store = (struct sluice_store *)(uintptr_t)s;
 	atomic_fetch_add_explicit(&k->store->holders, 1, memory_order_relaxed);
-	k->redis = redis_link_new(w, &s->conf);
+	if (s->conf.url.kind == REDIS_CLUSTER)
+		k->cluster = cluster_new(w, &s->conf);
+	else
+		k->redis = redis_link_new(w, &s->conf);
 	list_push(&store_part(w)->links, &k->link);
-	return k->redis;
+	return k;
 }
 
 void store_warm(struct worker *w, const struct sluice_store *s)
 {
-	if (s->kind == SLUICE_STORE_REDIS)
-		redis_link_warm(store_link(w, s));
+	if (s->kind != SLUICE_STORE_REDIS)
+		return;
+	struct store_link *k = store_link(w, s);
+	if (k->cluster)
+		cluster_warm(k->cluster);
+	else
+		redis_link_warm(k->redis);
 }
 
 void store_worker_fini(struct worker *w)
@@ -302,8 +318,10 @@ void store_worker_fini(struct worker *w)
 
 enum redis_state store_state(struct worker *w, const struct sluice_store *s)
 {
-	struct redis_link *l = s->kind == SLUICE_STORE_REDIS ? store_find_link(w, s) : NULL;
-	return l ? redis_link_state(l) : REDIS_IDLE;
+	struct store_link *k = s->kind == SLUICE_STORE_REDIS ? store_find_link(w, s) : NULL;
+	if (!k)
+		return REDIS_IDLE;
+	return k->cluster ? cluster_state(k->cluster) : redis_link_state(k->redis);
 }
 
 /* ---- use -------------------------------------------------------------------------------------------------------- */
@@ -319,7 +337,10 @@ sluice_status store_eval(struct worker *w, const struct sluice_store *s, struct 
 {
 	if (s->kind != SLUICE_STORE_REDIS)
 		return SLUICE_ERROR;
-	return redis_eval(store_link(w, s), c, script, key, args, nargs, store_timeout(s, timeout_ms));
+	struct store_link *k = store_link(w, s);
+	if (k->cluster)
+		return cluster_eval(k->cluster, c, script, key, args, nargs, store_timeout(s, timeout_ms));
+	return redis_eval(k->redis, c, script, key, args, nargs, store_timeout(s, timeout_ms));
 }
 
 sluice_status store_command(struct worker *w, const struct sluice_store *s, struct redis_call *c, const sluice_str *argv,
@@ -327,7 +348,10 @@ sluice_status store_command(struct worker *w, const struct sluice_store *s, stru
 {
 	if (s->kind != SLUICE_STORE_REDIS)
 		return SLUICE_ERROR;
-	return redis_send(store_link(w, s), c, argv, argc, store_timeout(s, timeout_ms));
+	struct store_link *k = store_link(w, s);
+	if (k->cluster)
+		return cluster_send(k->cluster, c, argv, argc, store_timeout(s, timeout_ms));
+	return redis_send(k->redis, c, argv, argc, store_timeout(s, timeout_ms));
 }
 
 bool store_cell(const struct sluice_store *s, sluice_str key, uint64_t now_ns, sluice_cell *out)

@@ -1,4 +1,4 @@
-"""Real Redis in groups: a primary with its replica, sentinels that watch it."""
+"""Real Redis in groups: a primary with its replica, sentinels that watch it, a cluster."""
 import time
 
 import redis
@@ -117,3 +117,53 @@ class Pair:
     def stop(self):
         for r in self.both:
             r.stop()
+
+
+class Cluster:
+    """Three primaries, and a replica of the first one when asked for. Coverage need not be full."""
+
+    def __init__(self, folder, ports, replica=False):
+        self.nodes = []
+        for i in range(3 + replica):
+            args = ["--cluster-enabled", "yes", "--cluster-port", ports(), "--cluster-node-timeout", "2000",
+                    "--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0"]
+            self.nodes.append(Redis(folder / f"node{i}", ports(), args))
+        self.primaries = self.nodes[:3]
+        for i, n in enumerate(self.primaries):
+            n.client.execute_command("CLUSTER", "ADDSLOTSRANGE", i * 16384 // 3, (i + 1) * 16384 // 3 - 1)
+        for i, n in enumerate(self.nodes):
+            n.id = n.client.execute_command("CLUSTER", "MYID")
+            n.client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", i + 1)
+        for i, n in enumerate(self.nodes):
+            for other in self.nodes[i + 1:]:
+                n.client.execute_command("CLUSTER", "MEET", "127.0.0.1", other.port, other.args[other.args.index("--cluster-port") + 1])
+        wait_for(lambda: all(self.sees_all(n) for n in self.nodes), timeout=60, what="a cluster")
+        if replica:
+            self.nodes[3].client.execute_command("CLUSTER", "REPLICATE", self.nodes[0].id)
+            wait_for(lambda: self.nodes[3].client.info("replication").get("master_link_status") == "up", timeout=60,
+                     what="a replica in step")
+
+    def sees_all(self, node):
+        info = {k: v for k, v in (line.split(":") for line in self.info(node).split())}
+        return info["cluster_state"] == "ok" and info["cluster_slots_assigned"] == "16384" and info["cluster_size"] == "3" and \
+            int(info["cluster_known_nodes"]) == len(self.nodes)
+
+    @staticmethod
+    def info(node):
+        got = node.client.execute_command("CLUSTER INFO")
+        return got if isinstance(got, str) else "\n".join(f"{k}:{v}" for k, v in got.items())
+
+    @property
+    def url(self):
+        return "redis+cluster://" + ",".join(n.address for n in self.nodes)
+
+    def slot(self, key):
+        return int(self.nodes[0].client.execute_command("CLUSTER", "KEYSLOT", key))
+
+    def home(self, key):
+        """The node that got its slot at the start."""
+        return self.primaries[next(i for i in range(3) if self.slot(key) < (i + 1) * 16384 // 3)]
+
+    def stop(self):
+        for n in self.nodes:
+            n.stop()
