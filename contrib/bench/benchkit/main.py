@@ -205,7 +205,7 @@ def run_scenario(bench, what, chosen):
 # What is measured first, so that it is there when the time is up.
 FIRST = """plain tls body body-tls jwt jwt-cold full h2 h2-h2c handshake handshake-resumed idle idle-tls routes download reload grpc
            websocket""".split()
-START_SECONDS = 1.5     # a peer started and probed
+START_SECONDS = 0.8     # a peer started and probed
 SECS_LEAST, SECS_MOST = 1.0, 3.0
 
 
@@ -216,7 +216,7 @@ def by_weight(scenarios):
 
 def estimate(what, chosen, rounds, secs):
     """Seconds that a scenario takes, roughly."""
-    per_round = what.sample_seconds(secs) + (1.5 if what.fresh_process else 0)
+    per_round = what.sample_seconds(secs) + (0.5 if what.fresh_process else 0)
     return len(participants_of(what, chosen)) * (START_SECONDS + what.rounds(rounds) * per_round)
 
 
@@ -364,7 +364,7 @@ def main(argv=None):
     if "sluice" in [p.name for p in chosen]:
         find_gateway(options)
     process.guard()
-    for s in (signal.SIGTERM, signal.SIGHUP):
+    for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(s, on_signal)
     os.sched_setaffinity(0, {options.cpus[1]})
     wanted = by_weight([scenarios[n] for n in names])
@@ -373,8 +373,6 @@ def main(argv=None):
     try:
         bench.start_servers()
         result = measure(bench, options, wanted, chosen, missing)
-    except KeyboardInterrupt:
-        return 130
     finally:
         bench.stop()
     print(f"\n{bench.folder}/result.txt, result.json, result.svg")

@@ -42,7 +42,7 @@ class Scenario:
 
     def sample_seconds(self, seconds):
         """About how long a sample takes."""
-        return seconds + 0.4
+        return seconds + 0.2
 
     def prepare(self, bench):
         """Called once, before peers start."""
@@ -191,7 +191,7 @@ class Idle(Scenario):
         return None
 
     def sample_seconds(self, seconds):
-        return 4.0
+        return 5.0 if self.settings.get("tls") else 2.0
 
     def probe(self, bench, running):
         self._hold(bench, running, 16)
@@ -265,7 +265,7 @@ class Latency(Requests):
     rate: float = 0.0
 
     def sample_seconds(self, seconds):
-        return seconds + 0.6
+        return seconds + 0.4
 
     def calibrate(self, bench, participants):
         capacity = dict.fromkeys(participants, 0.0)
