@@ -105,6 +105,18 @@ def test_tls_both_ways(gateway, tls_redis, ca):
     assert ask(start(gateway, url, store)) == [200]
 
 
+def test_tls_in_a_cluster(gateway, tls_redis, ca):
+    """A node that does not know what it is called: the name it was reached by goes on to count, and is the one to verify."""
+    r = tls_redis("--tls-auth-clients", "no", "--cluster-enabled", "yes", "--tls-cluster", "yes")
+    admin = client.Redis(port=r.port, ssl=True, ssl_ca_certs=str(ca.path), decode_responses=True)
+    admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+    wait_for(lambda: "cluster_state:ok" in str(admin.execute_command("CLUSTER INFO")) or
+             dict(admin.execute_command("CLUSTER INFO")).get("cluster_state") == "ok", what="a cluster of one")
+    g = start(gateway, f"rediss+cluster://localhost:{r.port}", f'tls: {{ ca: "{ca.path}" }}')
+    g.wait_log("1 nodes have 16384 of 16384 slots")
+    assert ask(g, 3) == [200, 200, 429]
+
+
 def test_what_clients_are_told_holds(gateway, redis):
     """Whoever waits as long as Retry-After says is let through; until then nobody is."""
     r = redis()
