@@ -88,12 +88,13 @@ static struct buf *stage_out(struct stage *s)
 	return s->next ? &s->next->in : &s->row->out;
 }
 
-/* Whether it takes more: what it holds does not count, as it waits for what comes behind. */
+/* Whether it takes more: what it holds does not count, as it waits for what comes behind; what it left because there was no
+ * room does. */
 static bool stage_takes_more(const struct stage *s)
 {
 	if (s->mode == SLUICE_BODY_BUFFER && !s->open)
 		return s->in.len <= s->max && !s->parked;
-	return s->in.len - s->left < STAGE_HIGH;
+	return s->in.len - (s->full ? 0 : s->left) < STAGE_HIGH;
 }
 
 static bool stage_has_room(const struct stage *s)
@@ -178,14 +179,14 @@ static void stage_finish(struct stage *s)
 		s->row->done = true;
 }
 
-/* A run of bytes that begins with what was left, and goes on behind it. */
+/* A run of bytes that begins with what was left, and goes on behind it, unless it was left only for want of room. */
 static sluice_str stage_window(struct stage *s)
 {
 	sluice_str run = buf_peek(&s->in);
-	size_t want = s->mode == SLUICE_BODY_BUFFER || s->in.len <= s->left ? s->in.len : s->left + 1;
+	size_t want = s->mode == SLUICE_BODY_BUFFER || s->in.len <= s->left ? s->in.len : s->left + !s->full;
 	if (run.len >= want)
 		return run;
-	if (want < s->in.len) /* no less than a block of news, lest joining them costs more and more */
+	if (want < s->in.len && !s->full) /* no less than a block of news, lest joining them costs more and more */
 		want = s->in.len - s->left > BUF_BLOCK ? s->left + BUF_BLOCK : s->in.len;
 	return buf_pullup(&s->in, want);
 }
@@ -209,7 +210,7 @@ static enum run_result stage_called(sluice_exchange *x, struct stage *s)
 		why = "writes too much at a time";
 	else if (s->ending && !s->full)
 		stage_finish(s);
-	else if (!s->ending && s->left > s->max)
+	else if (!s->ending && !s->full && s->left > s->max)
 		why = "holds more than it asked for";
 	if (!why)
 		return RUN_NEXT;
@@ -401,6 +402,7 @@ void stages_fini(sluice_exchange *x)
 {
 	stages_forget(x, SLUICE_REQUEST);
 	stages_forget(x, SLUICE_RESPONSE);
+	x->stage = NULL; /* one that was parked when its exchange ended: its bytes are gone */
 }
 
 void stages_reset(sluice_exchange *x)

@@ -281,6 +281,53 @@ static void test_a_slow_receiver(void **state)
 	walk_end();
 }
 
+/* Each byte becomes 64, as long as there is room. What it holds is another matter: nothing. */
+static size_t most_shown;
+static sluice_verdict expand(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+{
+	static char much[64];
+	(void)conf, (void)end;
+	most_shown = data.len > most_shown ? data.len : most_shown;
+	for (size_t i = 0; i < data.len; i++) {
+		sluice_body_drop(x, 1);
+		if (!sluice_body_write(x, (sluice_str){ much, sizeof(much) }))
+			break;
+	}
+	return SLUICE_NEXT;
+}
+
+/* What is left only for want of room is no holding: it is no failure, and counts as what waits. */
+static void test_what_a_slow_receiver_leaves(void **state)
+{
+	enum { BLOCKS = 64 };
+	static char block[BUF_BLOCK];
+	size_t in = 0, got = 0;
+	struct buf data;
+	(void)state;
+	begin(1, SLUICE_REQUEST);
+	parts[0].on_body = expand;
+	plan[0].max = 1;
+	most_shown = 0;
+	assert_int_equal(walk_request(), RUN_NEXT);
+	struct stages *row = walk->stages[side];
+	while (!row->done) {
+		while (in < BLOCKS && !stages_are_full(row)) {
+			buf_init(&data);
+			buf_append(&data, block, sizeof(block));
+			stages_feed(row, &data);
+			if (++in == BLOCKS)
+				stages_end(row, NULL);
+		}
+		assert_in_range(row->first->in.len, 0, STAGE_HIGH + sizeof(block));
+		assert_int_equal(run(), RUN_NEXT);
+		got += row->out.len;
+		buf_fini(&row->out);
+	}
+	assert_int_equal(got, (size_t)BLOCKS * sizeof(block) * 64);
+	assert_in_range(most_shown, 1, sizeof(block));
+	walk_end();
+}
+
 static sluice_verdict trailers(sluice_exchange *x, const void *conf, sluice_str data, bool end)
 {
 	(void)conf;
@@ -369,6 +416,7 @@ int main(void)
 		cmocka_unit_test(test_buffers_wait),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_a_slow_receiver),
+		cmocka_unit_test(test_what_a_slow_receiver_leaves),
 		cmocka_unit_test(test_trailers),
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_plans_that_cannot_be),
