@@ -131,8 +131,11 @@ void exchange_go_on(struct exchange *x)
 
 static void exchange_after_response_hooks(struct exchange *x, enum run_result r)
 {
-	if (r == RUN_WAIT)
+	if (r == RUN_WAIT) {
+		if (x->origin)
+			x->origin->ops->hold(x->origin); /* until they are through */
 		return;
+	}
 	if (r == RUN_REPLY) {
 		forward_stop(x, 0);
 		respond_plugin(x);

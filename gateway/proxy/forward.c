@@ -55,9 +55,7 @@ static void forward_on_head(struct origin *o, struct response_head *h)
 		respond_error(x, ERR_NO_MEMORY);
 		return;
 	}
-	exchange_run_response(x);
-	if (x->state == EXCHANGE_RESPONSE_HOOKS && x->origin)
-		x->origin->ops->hold(x->origin); /* until the hooks are through */
+	exchange_run_response(x); /* which may end it */
 }
 
 static void forward_on_body(struct origin *o, struct buf *data)

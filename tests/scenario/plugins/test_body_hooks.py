@@ -281,6 +281,27 @@ def test_a_stream_that_has_begun_is_broken_off(bodies, act):
     assert ("answers (probe-body) when a response is under way" in s.g.log()) == (act == "refuse")
 
 
+@BOTH
+@pytest.mark.parametrize("upstream", ["h1", "h2", None])
+def test_an_answer_of_our_own_is_broken_off_at_once(bodies, client, upstream):
+    """All of it is there when its head leaves, and more than leaves at a time: its end comes from within the call that began
+    the request, or the response whose place it took."""
+    plugins = [probe(response="fail-last", early="true"), probe(response="grow", early="true")]
+    if upstream:
+        s = bodies(", ".join([*plugins, probe(reply=1500)]), answers(200, b"x"), client, upstream)
+    else:
+        s = bodies(", ".join(plugins), client=client, route=f"respond: {{ body: {'a' * 1500} }}")
+    for n in range(3):
+        if client == "h2":
+            assert s.h2(s.g.port("tls")).request("GET", "/").reset is not None
+        else:
+            with s.raw(s.g.port("public")) as c:
+                assert c.request().response_head().status == 200
+                with pytest.raises(Malformed):
+                    c.reader.take(100000)
+        assert s.g.access(n + 1)[n]["reason"] == "plugin-failed"
+
+
 def test_a_request_stream_is_refused(bodies):
     """Its head went to the upstream, which hears no end; but the client has heard nothing yet."""
     s = bodies(probe(request="refuse"), h1origin.hang, plain=True)

@@ -21,16 +21,18 @@ enum act {
 	ACT_SLEEP,    /* and then pass */
 	ACT_SLEEP_REFUSE,
 	ACT_HEAD,     /* tells the head how long the body is */
-	ACT_SPILL     /* writes without end */
+	ACT_SPILL,    /* writes without end */
+	ACT_FAIL_LAST /* pass, and fail at the end */
 };
 static const char *const acts[] = { "none", "pass",    "leave",    "upper",  "lines", "grow",  "swallow",      "replace",
-	                            "trailers", "refuse", "fail", "sleep", "sleep-refuse", "head", "spill", NULL };
+	                            "trailers", "refuse", "fail", "sleep", "sleep-refuse", "head", "spill", "fail-last",
+	                            NULL };
 static const char *const modes[] = { "stream", "buffer", NULL };
 static const char *const overs[] = { "refuse", "pass", NULL };
 
 struct probe {
 	int32_t request, response, mode, over;
-	uint64_t max, ms;
+	uint64_t max, ms, reply;
 	bool early, read_only;
 	sluice_str mark;
 };
@@ -42,6 +44,7 @@ static const sluice_option options[] = {
 	O(ENUM, mode, .def = "stream", .choices = modes, .doc = "how to take it"),
 	O(ENUM, over, .def = "refuse", .choices = overs, .doc = "what becomes of a longer one"),
 	O(SIZE, max, .def = "64KiB", .doc = "how much to hold"),
+	O(SIZE, reply, .def = "0", .doc = "how long an answer to put in the place of a response"),
 	O(DURATION, ms, .def = "20ms", .doc = "how long to sleep"),
 	O(BOOL, early, .def = "false", .doc = "whether to ask for responses before there is one"),
 	O(BOOL, read_only, .def = "false", .doc = "whether to promise not to change anything"),
@@ -71,7 +74,13 @@ static sluice_verdict probe_on_response(sluice_exchange *x, const void *conf)
 	const struct probe *p = conf;
 	if (p->response != ACT_NONE && !p->early && !want(x, p, SLUICE_RESPONSE))
 		return SLUICE_FAIL;
-	return SLUICE_NEXT;
+	if (!p->reply)
+		return SLUICE_NEXT;
+	char *text = sluice_alloc(x, p->reply);
+	if (!text)
+		return SLUICE_FAIL;
+	memset(text, 'a', p->reply);
+	return sluice_reply(x, 200, SLUICE_STR("text/plain"), (sluice_str){ text, p->reply });
 }
 
 static void upper(sluice_exchange *x, sluice_str data)
@@ -204,6 +213,9 @@ static sluice_verdict probe_body(sluice_exchange *x, const struct probe *p, enum
 			(void)sluice_body_write(x, (sluice_str){ "0123456789abcdef" "0123456789abcdef" "0123456789abcdef", 48 }),
 				(void)sluice_body_write(x, (sluice_str){ (const char *)options, sizeof(options) });
 		break;
+	case ACT_FAIL_LAST:
+		sluice_body_pass(x, data.len);
+		return end ? SLUICE_FAIL : SLUICE_NEXT;
 	case ACT_LEAVE:
 	case ACT_NONE:
 		break;
