@@ -112,7 +112,17 @@ static void grpc_expire(struct exchange *x, int err)
 		forward_stop(x, err);
 		forward_break_off(x, err);
 		break;
-	default: /* it has its answer, and only has to take it */
+	case EXCHANGE_SENT: /* it has its answer, and only has to take it; but not for as long as it likes to answer PINGs */
+		if (err == ERR_CALL_IDLE) {
+			if (!x->code) {
+				x->err = err;
+				x->code = err_code(err);
+			}
+			x->px.client->ops->abort(x->px.client);
+			exchange_complete(x);
+		}
+		break;
+	default:
 		break;
 	}
 }
@@ -123,17 +133,21 @@ static void grpc_on_due(struct timer *t)
 	const struct client *c = g->x->px.client;
 	uint64_t bytes = c->bytes_in + c->bytes_out;
 	bool quiet = bytes == g->seen && g->idle_ns != TIMER_NEVER;
+	int err = 0;
 
 	if (g->deadline_ns <= worker_now(g->x->px.worker)) {
-		stat_inc(STAT_TIMEOUT_DEADLINE);
-		grpc_expire(g->x, ERR_DEADLINE_EXCEEDED);
+		g->deadline_ns = TIMER_NEVER;
+		err = ERR_DEADLINE_EXCEEDED;
+		if (g->x->state != EXCHANGE_SENT)
+			stat_inc(STAT_TIMEOUT_DEADLINE);
 	} else if (quiet && g->quiet) {
-		grpc_expire(g->x, ERR_CALL_IDLE);
-	} else {
-		g->quiet = quiet;
-		g->seen = bytes;
-		grpc_watch(g);
+		err = ERR_CALL_IDLE;
 	}
+	g->quiet = quiet && !err;
+	g->seen = bytes;
+	grpc_watch(g); /* its client may not take what it is told; and this may be the end of g */
+	if (err)
+		grpc_expire(g->x, err);
 }
 
 /* ---- errors ------------------------------------------------------------------------------------------------------- */

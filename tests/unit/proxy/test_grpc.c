@@ -11,10 +11,12 @@ static const char conf[] =
 	"  a: { use: script, label: a }\n"
 	"upstreams:\n"
 	"  up: { servers: ['127.0.0.1:@port@'], timeouts: { connect: 5s, response: 30s } }\n"
+	"  new: { servers: ['127.0.0.1:@port@'], protocol: h2c }\n"
 	"routes:\n"
 	"  - { name: plain, match: { path: /plain }, upstream: up }\n"
 	"  - { name: bounded, match: { path: /bounded }, upstream: up, grpc: { max_timeout: 2s } }\n"
-	"  - { name: plugged, match: { path: /plugged }, plugins: [a], upstream: up }\n";
+	"  - { name: plugged, match: { path: /plugged }, plugins: [a], upstream: up }\n"
+	"  - { name: idle, match: { path: /idle }, plugins: [a], upstream: new, grpc: { idle: 200ms } }\n";
 
 #define CALL(path) "POST " path "\nContent-Type: application/grpc\nTE: trailers\n"
 #define HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -228,6 +230,22 @@ static void test_a_client_that_goes(void **state)
 	kit_end();
 }
 
+/* Who lives, says its connection, but takes no answer, has no more time than who says nothing: also behind its deadline. */
+static void test_an_answer_not_taken(void **state)
+{
+	static const char *const heads[] = { CALL("/idle"), CALL("/idle") "grpc-timeout: 50m\n" };
+	(void)state;
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		begin_plugged(refuse, NULL, heads[i]);
+		guest->sent = true; /* is never told */
+		until(guest->finished);
+		assert_int_equal(guest->heads, 1);
+		assert_true(guest->aborted);
+		assert_string_equal(done.code, "no-entry");
+		kit_end();
+	}
+}
+
 static void test_bounds(void **state)
 {
 	(void)state;
@@ -271,6 +289,7 @@ int main(void)
 		cmocka_unit_test(test_no_deadline_any_more),
 		cmocka_unit_test(test_a_server_that_dies),
 		cmocka_unit_test(test_a_client_that_goes),
+		cmocka_unit_test(test_an_answer_not_taken),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_little_memory),
 	};
