@@ -19,6 +19,16 @@ static bool role_will_do(const sluice_value *v, bool is_error)
 	return v->type == SLUICE_V_LIST && v->n && v->v[0].type == SLUICE_V_STR && str_eq(v->v[0].s, STR("master"));
 }
 
+/* What the server says of the login, without the login: one that does not know AUTH repeats what came with it. */
+static sluice_str login_error(const struct redis_link *l, sluice_str said)
+{
+	sluice_str secret = l->conf.url.password;
+	const char *args = memmem(said.data, said.len, ", with args", 11);
+	if (args)
+		said.len = (size_t)(args - said.data);
+	return secret.len && memmem(said.data, said.len, secret.data, secret.len) ? STR("it repeats the password") : said;
+}
+
 void link_on_login(struct redis_link *l, const sluice_value *v, bool is_error)
 {
 	if (l->wants_primary && l->steps == STEPS_AT_ROLE) {
@@ -31,9 +41,12 @@ void link_on_login(struct redis_link *l, const sluice_value *v, bool is_error)
 			link_fail(l, "it is no primary");
 		return;
 	}
-	if (is_error)
-		link_fail(l, "it refused the login: %.*s", STR_ARG(v->s));
-	else if (--l->steps == 0 && (l->reader.done != l->reader.fed || l->stream.in.len))
+	if (is_error) {
+		sluice_str why = login_error(l, v->s);
+		link_fail(l, "it refused the login: %.*s", STR_ARG(why));
+		return;
+	}
+	if (--l->steps == 0 && (l->reader.done != l->reader.fed || l->stream.in.len))
 		link_fail(l, "it sent more than was asked for"); /* which must not be taken for replies to what is held */
 	else if (l->steps == 0)
 		link_ready(l);

@@ -118,6 +118,16 @@ def test_scripts_flushed(gateway, redis):
     assert statuses(g, 4) == [200, 200, 429, 429]
 
 
+def test_a_password_that_is_repeated(gateway, redis):
+    """A server that does not know AUTH says what came with it."""
+    r = redis("--rename-command", "AUTH", "none")
+    config = CONFIG.replace('redis: "@redis@"', 'redis: "@redis@", password: "file:secret"')
+    g = gateway(config, files={"secret": "top-hidden-word"}, redis=f"redis://127.0.0.1:{r.port}", burst=2, failure="deny")
+    assert statuses(g, 1) == [503]
+    wait_for(lambda: "it refused the login: ERR unknown command" in g.log())
+    assert "hidden" not in g.log()
+
+
 def test_password_from_a_file(gateway, redis):
     r = redis("--requirepass", "first")
     config = CONFIG.replace('redis: "@redis@"', 'redis: "@redis@", password: "file:secret"')
