@@ -118,9 +118,11 @@ static void forward_on_drained(struct origin *o)
 {
 	struct exchange *x = o->user;
 	struct client *c = x->px.client;
-	if (unlikely(x->px.stages[SLUICE_REQUEST]) && !x->gone)
-		body_upstream_drained(x);
-	else if (!x->request_done && !x->gone)
+	if (unlikely(x->px.stages[SLUICE_REQUEST]) && !x->gone && x->state != EXCHANGE_TUNNEL) {
+		body_upstream_drained(x); /* last: it may be over */
+		return;
+	}
+	if (!x->request_done && !x->gone)
 		c->ops->resume(c);
 	if (x->state == EXCHANGE_TUNNEL)
 		tunnel_upstream_sent(x); /* last: it may be over */

@@ -226,6 +226,7 @@ static void op_finish(struct client *c)
 {
 	assert_false(guest->finished);
 	guest->finished = true;
+	memset(c->user, EXCHANGE_TUNNEL, sizeof(struct exchange)); /* whoever looks at it once more goes far astray */
 	arena_fini(&c->arena);
 }
 

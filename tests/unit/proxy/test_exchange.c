@@ -10,10 +10,12 @@ static const char conf[] =
 	"  b: { use: script, label: b }\n"
 	"upstreams:\n"
 	"  up: { servers: ['127.0.0.1:@port@'], timeouts: { connect: 1s, response: 300ms } }\n"
+	"  patient: { servers: ['127.0.0.1:@port@'] }\n"
 	"  down: { servers: ['127.0.0.1:1'] }\n"
 	"routes:\n"
 	"  - { name: plain, match: { path: /plain }, upstream: up }\n"
 	"  - { name: both, match: { path: '/both/*', methods: [GET, POST, PUT] }, plugins: [a, b], upstream: up }\n"
+	"  - { name: body, match: { path: /body }, plugins: [a], upstream: patient }\n"
 	"  - { name: down, match: { path: /down }, upstream: down }\n"
 	"  - { name: here, match: { path: /here }, plugins: [a], respond: { status: 201, body: made, headers: { X-Made: here } } }\n"
 	"  - { name: empty, match: { path: /empty }, respond: { status: 204 } }\n";
@@ -679,6 +681,52 @@ static void test_plugin_answers_without_memory(void **state)
 	kit_end();
 }
 
+/* ---- bodies ----------------------------------------------------------------------------------------------------------- */
+
+static bool body_fails;
+
+static sluice_verdict want_body(sluice_exchange *x, const void *c)
+{
+	static const sluice_body_plan plan = { .size = sizeof(plan), .mode = SLUICE_BODY_STREAM, .max = 1 };
+	(void)c;
+	return sluice_body_want(x, SLUICE_REQUEST, &plan) ? SLUICE_NEXT : SLUICE_FAIL;
+}
+
+static sluice_verdict pass_body(sluice_exchange *x, const void *c, sluice_str data, bool end)
+{
+	(void)c, (void)end;
+	sluice_body_pass(x, data.len);
+	return body_fails ? SLUICE_FAIL : SLUICE_NEXT;
+}
+
+/* What waited for the upstream goes on when it takes more; and that is the end of an exchange whose answer has begun. */
+static void test_a_body_hook_fails_late(void **state)
+{
+	enum { LONG = 24 << 20 }; /* more than sockets hold */
+	char *text = malloc(LONG + 1);
+	(void)state;
+	assert_non_null(text);
+	memset(text, 'x', LONG);
+	text[LONG] = 0;
+	begin();
+	script->on_request = want_body;
+	script->on_request_body = pass_body;
+	visit("POST /body\n", BODY_CHUNKED, 0);
+	until(!guest->held);
+	visitor_say(text, false);
+	until(guest->held);
+	up_say("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello");
+	until(guest->body_len == 5);
+	assert_false(guest->finished);
+	body_fails = true;
+	until((up.got_len = 0, guest->finished));
+	assert_true(guest->aborted);
+	assert_string_equal(done.code, "plugin-failed");
+	body_fails = false;
+	kit_end();
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -704,6 +752,7 @@ int main(void)
 		cmocka_unit_test(test_bad_requests),
 		cmocka_unit_test(test_each_budget),
 		cmocka_unit_test(test_plugin_answers_without_memory),
+		cmocka_unit_test(test_a_body_hook_fails_late),
 	};
 	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
 }
