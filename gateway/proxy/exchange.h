@@ -48,6 +48,7 @@ struct exchange {
 	sluice_str told_host;       /* what a trusted proxy says that the client asked for; empty: nothing */
 	struct buf body;            /* of the request: passed on once, and handed back; or held until its head could go */
 	const struct fields *request_trailers, *response_trailers;
+	struct fields upstream_trailers; /* the origin's, which is gone when the client has taken all */
 	struct tunnel *tunnel;      /* in the arena; NULL: none */
 	struct grpc_call *grpc;     /* in the arena; NULL: no gRPC call */
 	const char *code;           /* reason of a refusal or failure; NULL: none */

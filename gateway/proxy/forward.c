@@ -105,7 +105,10 @@ static void forward_on_end(struct origin *o, const struct fields *trailers)
 {
 	struct exchange *x = o->user;
 	x->origin_done = true;
-	x->response_trailers = trailers && trailers->n ? trailers : NULL;
+	if (trailers && trailers->n) {
+		x->upstream_trailers = *trailers;
+		x->response_trailers = &x->upstream_trailers;
+	}
 	if (unlikely(x->px.stages[SLUICE_RESPONSE]))
 		body_upstream_ended(x);
 	else if (x->state == EXCHANGE_STREAM)
