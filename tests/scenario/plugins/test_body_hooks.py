@@ -213,6 +213,16 @@ def test_trailers_become_body(bodies, client, upstream):
     assert trailers == {"x-a": "1", "x-probe": "seen"}
 
 
+@pytest.mark.parametrize("act", ["none", "pass"])
+def test_trailers_behind_what_waits(bodies, act):
+    """The upstream is done with a call while its client's window is shut: what it ended with goes behind what waits."""
+    s = bodies(probe(response=act), answers(200, b"x" * 100000, [("content-type", "application/grpc")], [("grpc-status", "5")]),
+               "h2", "h2")
+    for _ in range(3):
+        status, body, _, trailers = s.ask("POST", "/a.B/C", [("content-type", "application/grpc"), ("te", "trailers")], b"")
+        assert (status, len(body), trailers) == (200, 100000, {"grpc-status": "5"})
+
+
 @SIDES
 def test_trailers_where_there_were_none(bodies, client, upstream):
     s = bodies(probe(request="trailers", response="trailers"), answers(200, b"body"), client, upstream)
