@@ -505,6 +505,7 @@ def test_a_slow_upstream(bodies):
     t.join(10)
 
 
+@pytest.mark.timeout(180)
 def test_a_large_download_passes(bodies):
     size = 64 * MIB
     s = bodies(probe(response="pass"), large(size), plain=True)
