@@ -99,7 +99,7 @@ static void cluster_on_sweep(struct timer *t)
 
 static void cluster_apply(struct redis_cluster *c, const struct slots_map *m)
 {
-	uint8_t place[SLOTS_NODES_MAX];
+	uint8_t place[SLOTS_NODES_MAX] = { 0 }; /* what the map calls a node: where it is here */
 	bool changed = !c->has_map;
 	unsigned n_slots = 0;
 	for (unsigned i = 0; i < SLOTS_NODES_MAX; i++)
