@@ -72,6 +72,8 @@ static void build_seal(struct snapshot *s)
 	}
 	for (size_t i = 0; i < s->n_instances; i++) {
 		sluice_instance *inst = s->instances[i];
+		if (inst->calls) /* it is in force already, and workers read these */
+			continue;
 		inst->calls = series_find(FAMILY_PLUGIN_CALLS, inst->name, STR(""));
 		inst->failures = series_find(FAMILY_PLUGIN_FAILURES, inst->name, STR(""));
 		inst->time = series_find(FAMILY_PLUGIN_TIME, inst->name, STR(""));
