@@ -18,7 +18,7 @@
 
 enum {
 	READ_SHARE = 512 * 1024, /* bytes read before others get their turn */
-	SPLICE_MIN = 256 * 1024, /* bytes of a body that are worth passing on unread */
+	SPLICE_MIN = 2 * 1024 * 1024, /* bytes of a body that are worth passing on unread */
 	INTERIM_MAX = 16,        /* 1xx responses before the final one */
 	WHY_TEXT = 160           /* bytes of an explanation */
 };
