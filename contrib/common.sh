@@ -43,17 +43,26 @@ need() {
 	[ "$status" = 0 ] || die "apt-get could not install:$missing"
 }
 
-# build FOLDER [configure options]: configure there, unless that was done with the same options, and make.
+# The packages that configure may have looked for, with their versions: what it found changes when they do.
+found() {
+	command -v dpkg-query >/dev/null || return 0
+	# shellcheck disable=SC2086
+	dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\n' $build_packages $test_packages 2>/dev/null | cksum
+}
+
+# build FOLDER [configure options]: configure there, unless that was done with the same options and packages, and make.
 build() {
 	folder=$1
 	shift
 	[ -x "$root/configure" ] && [ "$root/configure" -nt "$root/configure.ac" ] || (cd "$root" && autoreconf -fi >/dev/null 2>&1) ||
 		(cd "$root" && autoreconf -fi)
 	mkdir -p "$folder"
-	if [ ! -f "$folder/Makefile" ] || [ "$(cat "$folder/.options" 2>/dev/null)" != "$*" ]; then
+	before=$(cat "$folder/.options" 2>/dev/null) packages=$(found)
+	if [ ! -f "$folder/Makefile" ] || [ "$before" != "$* [$packages]" ]; then
 		(cd "$folder" && "$root/configure" -q "$@")
-		make -s -C "$folder" clean
-		printf '%s' "$*" >"$folder/.options"
+		# Other packages alone do not change how sources are compiled, but what is built and run.
+		case $before in "$* ["*) ;; *) make -s -C "$folder" clean ;; esac
+		printf '%s' "$* [$packages]" >"$folder/.options"
 	fi
 	make -s -C "$folder" -j "$jobs"
 }

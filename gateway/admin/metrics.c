@@ -12,7 +12,7 @@ static const struct {
 	const char *name, *help;
 	enum metric_type type;
 } numbers[SERVER_NUMBERS] = {
-	[SERVER_UP] = { "upstream_server_up", "Workers that send requests to the server.", METRIC_GAUGE },
+	[SERVER_UP] = { "upstream_server_up", "1: the server gets requests; 0: no worker sends it any.", METRIC_GAUGE },
 	[SERVER_IN_FLIGHT] = { "upstream_server_in_flight", "Requests the server has not answered yet.", METRIC_GAUGE },
 	[SERVER_REQUESTS] = { "upstream_server_requests", "Requests sent to the server.", METRIC_COUNTER },
 	[SERVER_FAILURES] = { "upstream_server_failures", "Requests and connections the server failed.", METRIC_COUNTER },
@@ -21,7 +21,7 @@ static const struct {
 static uint64_t server_value(const struct server_sum *s, enum server_number number)
 {
 	switch (number) {
-	case SERVER_UP: return s->in_state[ENDPOINT_UP];
+	case SERVER_UP: return s->in_state[ENDPOINT_UP] > 0;
 	case SERVER_IN_FLIGHT: return s->sum.in_flight;
 	case SERVER_REQUESTS: return s->sum.requests;
 	case SERVER_FAILURES: return s->sum.failures;

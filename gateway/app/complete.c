@@ -5,13 +5,43 @@
 #include "obs/access_log.h"
 #include "proxy/grpc.h"
 
+/* Whether the exchange went wrong through its upstream: also when that broke off a response it had begun, and not when the
+ * client left before there was one. */
+static bool complete_is_upstream_failure(const struct exchange *x)
+{
+	switch (x->err) {
+	case 0:
+		return false;
+	case ERR_NO_SERVER:
+	case ERR_NOT_RESOLVED:
+	case ERR_UPSTREAM_HEAD_TOO_LARGE:
+	case ERR_UPSTREAM_NO_TUNNEL:
+		return true;
+	case ERR_DEADLINE_EXCEEDED: /* of the call: the server had the time in between */
+		return x->upstream_status == 0 && x->call.tries;
+	default:
+		return upstream_is_at_fault(x->err);
+	}
+}
+
+static void complete_count_upstream(const struct exchange *x, const struct snapshot_upstream *u)
+{
+	if (x->call.tries) {
+		series_count_status(u->requests, x->upstream_status);
+		if (x->upstream_status)
+			series_observe(u->time, x->head_ns - x->sent_ns);
+	}
+	if (unlikely(complete_is_upstream_failure(x)))
+		series_add(series_find(FAMILY_UPSTREAM_FAILURES, u->conf->name, str_of(err_code(x->err))), 1);
+}
+
 static void complete_count(const struct exchange *x, uint64_t duration_ns)
 {
 	static const enum stat_id by_class[] = { STAT_REQUESTS_NONE, STAT_REQUESTS_1XX, STAT_REQUESTS_2XX,
 		                                 STAT_REQUESTS_3XX,  STAT_REQUESTS_4XX, STAT_REQUESTS_5XX };
 	const struct client *c = x->px.client;
 	const struct route *r = x->route;
-	stat_inc(by_class[x->status / 100 <= 5 ? x->status / 100 : 0]);
+	stat_inc(by_class[x->status / 100 <= 5 ? x->status / 100 : 5]);
 	stat_inc(x->px.request->version == 20 ? STAT_PROTOCOL_HTTP2 : STAT_PROTOCOL_HTTP1);
 	stat_dec(STAT_REQUESTS_ACTIVE);
 	stat_add(STAT_CLIENT_BYTES_IN, c->bytes_in);
@@ -20,19 +50,14 @@ static void complete_count(const struct exchange *x, uint64_t duration_ns)
 		series_count_status(r->requests, x->status);
 		series_observe(r->time, duration_ns);
 	}
-	if (r && r->upstream >= 0 && x->call.tries) {
-		const struct snapshot_upstream *u = &x->view->snap->upstreams[r->upstream];
-		bool answered = x->upstream_status != 0;
-		series_count_status(u->requests, x->upstream_status);
-		if (answered)
-			series_observe(u->time, x->head_ns - x->sent_ns);
-		else if (x->code)
-			(void)series_add(series_find(FAMILY_UPSTREAM_FAILURES, u->conf->name, str_of(x->code)), 1);
-	}
+	if (r && r->upstream >= 0)
+		complete_count_upstream(x, &x->view->snap->upstreams[r->upstream]);
 	if (x->code)
 		series_add(series_find(FAMILY_REFUSALS, r ? r->name : STR(""), str_of(x->code)), 1);
-	for (unsigned i = 0; i < x->px.n_notes; i++)
-		series_add(series_find(FAMILY_NOTES, STR(""), str_of(x->px.notes[i])), 1);
+	for (unsigned i = 0; i < x->px.n_notes; i++) {
+		const struct run_note *note = &x->px.notes[i];
+		series_add(series_find(FAMILY_NOTES, note->inst ? note->inst->name : STR(""), str_of(note->code)), 1);
+	}
 }
 
 static void complete_count_call(const struct exchange *x)
@@ -61,6 +86,12 @@ static sluice_str complete_field(const struct fields *f, enum token t)
 	return STR_NONE;
 }
 
+/* What the log says where no head went out: the status that stands for the reason (499: the client left). */
+static uint16_t complete_status(const struct exchange *x)
+{
+	return x->status || !x->err ? x->status : (uint16_t)err_info(x->err)->status;
+}
+
 static void complete_log(struct access_log *log, struct exchange *x, uint64_t duration_ns)
 {
 	const struct access_conf *conf = &x->view->snap->conf.log.access;
@@ -68,7 +99,7 @@ static void complete_log(struct access_log *log, struct exchange *x, uint64_t du
 	const struct request_head *h = x->px.request;
 	sluice_str notes[RUN_NOTES];
 	for (unsigned i = 0; i < x->px.n_notes; i++)
-		notes[i] = str_of(x->px.notes[i]);
+		notes[i] = str_of(x->px.notes[i].code);
 	struct access_record r = {
 		.request_id = x->px.request_id,
 		.client = x->px.client_ip,
@@ -84,6 +115,7 @@ static void complete_log(struct access_log *log, struct exchange *x, uint64_t du
 		.upstream = x->px.upstream_name,
 		.server = x->call.endpoint ? endpoint_address(x->call.endpoint) : STR_NONE,
 		.reason = x->code ? str_of(x->code) : STR_NONE,
+		.detail = x->code ? x->detail : STR_NONE,
 		.consumer = run_attr(&x->px, STR("consumer")),
 		.tls = c->conn->tls_version ? str_of(c->conn->tls_version) : STR_NONE,
 		.trace_id = complete_trace_id(&h->fields),
@@ -92,7 +124,7 @@ static void complete_log(struct access_log *log, struct exchange *x, uint64_t du
 		.duration_us = duration_ns / 1000,
 		.bytes_in = c->bytes_in,
 		.bytes_out = c->bytes_out,
-		.status = x->status,
+		.status = complete_status(x),
 		.version = h->version,
 		.tries = (uint8_t)x->call.tries,
 	};

@@ -30,7 +30,7 @@ static const struct family_info rows[FAMILY_COUNT] = {
 #define MS(n) ((n) * 1000000ull)
 const uint64_t series_bounds_ns[SERIES_BUCKETS] = {
 	MS(1) / 2, MS(1),   MS(2),   MS(5),    MS(10),   MS(20),   MS(50),    MS(100),
-	MS(200),   MS(500), MS(1000), MS(2000), MS(5000), MS(10000), MS(30000), MS(60000),
+	MS(200),   MS(500), MS(1000), MS(2000), MS(5000), MS(10000), MS(15000), MS(30000), MS(60000),
 };
 
 static _Atomic(struct series *) table[TABLE_SIZE];

@@ -27,7 +27,7 @@ const struct family_info *family_info(enum family f);
 
 enum {
 	SERIES_CLASS_COUNT = 6,       /* none, 1xx .. 5xx */
-	SERIES_BUCKETS = 16,          /* bounds of a histogram; one more bucket has no bound */
+	SERIES_BUCKETS = 17,          /* bounds of a histogram; one more bucket has no bound */
 	SERIES_LABEL_BYTES = 128,     /* longer values are cut */
 	SERIES_CELLS_MAX = SERIES_BUCKETS + 2
 };
@@ -55,11 +55,11 @@ static inline void series_add(series_id id, uint64_t n)
 {
 	series_cell_add(id, n);
 }
-/* CLASSES; status 0: none. */
+/* CLASSES; status 0: none. One above 599 counts as 5xx (RFC 9110 15). */
 static inline void series_count_status(series_id id, unsigned status)
 {
 	unsigned class = status / 100;
-	series_cell_add(id ? id + (class < SERIES_CLASS_COUNT ? class : 0) : 0, 1);
+	series_cell_add(id ? id + (class < SERIES_CLASS_COUNT ? class : SERIES_CLASS_COUNT - 1) : 0, 1);
 }
 /* HISTOGRAM. */
 void series_observe(series_id id, uint64_t ns);

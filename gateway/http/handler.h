@@ -162,6 +162,7 @@ struct origin {
 	bool answered;       /* at least one byte of the response arrived */
 	bool untouched;      /* the server has said that it did nothing about the request: it may be sent to another */
 	uint64_t bytes_in, bytes_out;
+	sluice_str detail;   /* at on_fail: which line, field or byte was refused, in memory of the thread; empty: nothing to add */
 };
 
 #endif

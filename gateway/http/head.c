@@ -104,6 +104,33 @@ void fields_drop_hop_by_hop(struct fields *f)
 	}
 }
 
+struct field *fields_join_lengths(struct fields *f)
+{
+	sluice_str length = STR_NONE;
+	struct field *first = NULL;
+	for (uint32_t i = 0; i < f->n; i++) {
+		sluice_str rest = field_value(&f->v[i]);
+		if (f->v[i].token != TOKEN_CONTENT_LENGTH)
+			continue;
+		do {
+			sluice_str item = str_trim(str_cut(&rest, ','));
+			if (item.len == 0 || (length.data && !str_eq(item, length)))
+				return NULL;
+			length = item;
+		} while (rest.data);
+		if (!first)
+			first = &f->v[i];
+		else
+			f->v[i].flags |= FIELD_DROP;
+	}
+	if (!first)
+		return NULL;
+	first->value = length.data;
+	first->value_len = (uint32_t)length.len;
+	first->flags &= (uint16_t)~FIELD_LINE;
+	return first;
+}
+
 /* What the gateway knows by token is of that kind, but for the validators. */
 bool field_is_no_trailer(const struct field *f)
 {

@@ -128,6 +128,11 @@ bool response_may_have_body(enum method m, int status);
  * `te: trailers` survives as request_head.te_trailers. */
 void fields_drop_hop_by_hop(struct fields *f);
 
+/* The Content-Length of a response that says it more than once, in one field or in several, where all are the same (RFC 9110
+ * 8.6): the first field, which then has the one value; the others are marked FIELD_DROP. NULL: they differ, one is empty, or
+ * there is none. */
+struct field *fields_join_lengths(struct fields *f);
+
 /* Whether this must have been known before the content, and so is not forwarded as a trailer: what frames, routes,
  * authorises or describes the content (RFC 9110 6.5.1). */
 bool field_is_no_trailer(const struct field *f);

@@ -33,8 +33,22 @@ void chunk_decoder_init(struct chunk_decoder *d, struct arena *a, int err)
 	*d = (struct chunk_decoder){ .arena = a, .err = err, .state = STATE_SIZE };
 }
 
+const char *chunk_where(const struct chunk_decoder *d)
+{
+	static const char *const names[] = {
+		[STATE_SIZE] = "the size of a chunk", [STATE_BLANK] = "behind the size of a chunk",
+		[STATE_EXT] = "the extension of a chunk", [STATE_SIZE_LF] = "behind the CR of a chunk's size",
+		[STATE_DATA] = "the data of a chunk", [STATE_DATA_CR] = "behind the data of a chunk, where CRLF must stand",
+		[STATE_DATA_LF] = "behind the CR that ends a chunk", [STATE_TRAILER] = "the trailers",
+		[STATE_LINE] = "a trailer line", [STATE_LINE_LF] = "behind the CR of a trailer line",
+		[STATE_END_LF] = "behind the last CR", [STATE_DONE] = "the trailers",
+	};
+	return names[d->failed_in];
+}
+
 static int chunk_fail(struct chunk_decoder *d, int err)
 {
+	d->failed_in = d->state;
 	d->state = STATE_BAD;
 	d->err = err;
 	return err;
@@ -88,6 +102,31 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* A size line that ends with LF alone. */
+static bool size_line_feed(struct chunk_decoder *d, const char **p)
+{
+	if (!(d->accept & CHUNK_LF))
+		return false;
+	d->state = d->left ? STATE_DATA : STATE_TRAILER;
+	(*p)++;
+	return true;
+}
+
+/* A size line that ends behind blanks. Servers that pad their sizes do so in every chunk: those are no extensions. */
+static bool size_line_end(struct chunk_decoder *d, const char **p)
+{
+	if (!(d->accept & CHUNK_BLANKS))
+		return false;
+	d->ext = 0;
+	if (**p == '\n')
+		return size_line_feed(d, p);
+	if (**p != '\r')
+		return false;
+	d->state = STATE_SIZE_LF;
+	(*p)++;
+	return true;
+}
+
 /* The digits of a size; false when what stands at *p is none of the size line. */
 static bool size_digits(struct chunk_decoder *d, const char **p, const char *end)
 {
@@ -109,6 +148,8 @@ static bool size_digits(struct chunk_decoder *d, const char **p, const char *end
 		d->state = STATE_SIZE_LF;
 		(*p)++;
 		return true;
+	case '\n':
+		return size_line_feed(d, p);
 	case ';':
 	case ' ':
 	case '\t':
@@ -126,11 +167,10 @@ static bool extensions(struct chunk_decoder *d, const char **p, const char *end)
 	if (d->state == STATE_BLANK) {
 		while (*p < end && (**p == ' ' || **p == '\t'))
 			(*p)++;
-		if (*p < end) {
-			if (**p != ';')
-				return false;
+		if (*p < end && **p != ';')
+			return size_line_end(d, p);
+		if (*p < end)
 			d->state = STATE_EXT;
-		}
 	}
 	if (d->state == STATE_EXT)
 		*p = scan_value(*p, end);
@@ -152,6 +192,12 @@ static int trailer_line(struct chunk_decoder *d, const char **p, const char *end
 	const char *from = *p;
 	*p = scan_value(from, end);
 	if (*p < end) {
+		if (**p == '\n' && (d->accept & CHUNK_LF)) {
+			int rc = trailer_append(d, from, (size_t)(*p - from));
+			(*p)++;
+			d->state = STATE_TRAILER;
+			return rc ? rc : trailer_append(d, "\r\n", 2);
+		}
 		if (**p != '\r')
 			return chunk_fail(d, d->err);
 		d->state = STATE_LINE_LF;
@@ -185,6 +231,10 @@ static int chunk_step(struct chunk_decoder *d, const char **p, const char *end)
 		ok = expect(d, p, '\n', d->left ? STATE_DATA : STATE_TRAILER);
 		break;
 	case STATE_DATA_CR:
+		if (**p == '\n' && (d->accept & CHUNK_LF)) {
+			d->digits = 0;
+			return expect(d, p, '\n', STATE_SIZE) ? 0 : d->err;
+		}
 		ok = expect(d, p, '\r', STATE_DATA_LF);
 		break;
 	case STATE_DATA_LF:
@@ -194,6 +244,8 @@ static int chunk_step(struct chunk_decoder *d, const char **p, const char *end)
 	case STATE_TRAILER:
 		if (**p == '\r')
 			return expect(d, p, '\r', STATE_END_LF) ? 0 : d->err;
+		if (**p == '\n' && (d->accept & CHUNK_LF))
+			return expect(d, p, '\n', STATE_DONE) ? trailers_parse(d) : d->err;
 		d->state = STATE_LINE;
 		return 0;
 	case STATE_LINE:

@@ -13,6 +13,13 @@
 
 enum { CHUNK_EXT_MAX = 4096, CHUNK_TRAILER_MAX = 8192, CHUNK_TRAILER_FIELDS = 64 };
 
+/* What is taken beside the standard's form, of responses alone: none of it can be read in two ways. */
+enum chunk_accept {
+	CHUNK_STRICT = 0,
+	CHUNK_BLANKS = 1, /* blanks between a size and the end of its line */
+	CHUNK_LF = 2      /* LF for CRLF; in a size line only where no extension stands before it, which could contain it */
+};
+
 enum chunk_result {
 	CHUNK_MORE = 0, /* everything was eaten: come again with more */
 	CHUNK_DATA,     /* a run of data; call again for what follows */
@@ -28,10 +35,14 @@ struct chunk_decoder {
 	int err;       /* what a violation is called */
 	uint8_t state; /* enum chunk_state */
 	uint8_t digits;
+	uint8_t failed_in; /* enum chunk_state, after a violation */
+	uint8_t accept; /* bits of enum chunk_accept */
 };
 
 /* err: ERR_BAD_CHUNK or ERR_UPSTREAM_BAD_CHUNK. */
 void chunk_decoder_init(struct chunk_decoder *d, struct arena *a, int err);
+/* After a violation: where it was, for an explanation: "a chunk's size". A string constant. */
+const char *chunk_where(const struct chunk_decoder *d);
 
 /*
  * Eat from [p, p + n). The first *skip bytes are framing and have served; the *data bytes behind them are body, to be taken

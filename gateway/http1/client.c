@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "base/stat.h"
 #include "http1/chunk.h"
+#include "http1/explain.h"
+#include "http1/lenient.h"
 #include "http1/parse.h"
 #include "http1/write.h"
 #include "tls/info.h"
@@ -44,9 +46,11 @@ struct http1_conn {
 	uint8_t state;                        /* enum conn_state */
 	uint8_t response;                     /* enum response_state */
 	uint8_t framing;                      /* enum body_kind of the response */
+	uint16_t status;                      /* of it */
 	uint8_t request_framing;
 	uint8_t method;
 	uint8_t interim;
+	uint8_t empty_lines;                  /* before this head */
 	bool request_done, held, keep_alive;
 	bool upgrade;                         /* the request asks for another protocol */
 	bool tunnel;
@@ -123,14 +127,38 @@ static void conn_await(struct http1_conn *c)
 
 /* ---- reading the response ----------------------------------------------------------------------------------------- */
 
+static int conn_parse_head(struct http1_conn *c, struct response_head *h, const char *head, size_t len)
+{
+	const struct http1_limits lim = { .max_fields = c->conf.max_fields, .lenient = c->conf.lenient };
+	int err = http1_parse_response(h, head, len, c->o.arena, (enum method)c->method, &lim);
+	if (unlikely(err == ERR_UPSTREAM_BAD_HEAD) && lim.lenient)
+		err = http1_lenient_parse(h, &head, &len, c->o.arena, (enum method)c->method, &lim);
+	if (unlikely(err))
+		c->o.detail = http1_explain_head(head, len, err, &lim);
+	return err;
+}
+
+/* More arrived than belongs to the response. A lenient reader throws it away, together with the connection. */
+static int conn_surplus(struct http1_conn *c, size_t n)
+{
+	c->keep_alive = false;
+	if (c->conf.lenient) {
+		http1_lenient_cut(&c->s.in, n);
+		return 0;
+	}
+	c->o.detail = http1_explain_surplus((enum body_kind)c->framing, c->status, n);
+	return ERR_UPSTREAM_BAD_FRAMING;
+}
+
 /* A head in s.in: 1 when there was one, 0 when more is needed, else the failure. */
 static int conn_take_head(struct http1_conn *c, struct response_head **out)
 {
-	const struct http1_limits lim = { .max_fields = c->conf.max_fields, .max_target = 0 };
 	struct buf *in = &c->s.in;
-	sluice_str run = buf_peek(in);
 	size_t len;
 
+	if (unlikely(c->conf.lenient) && http1_lenient_skip(in, &c->empty_lines))
+		c->searched = 0;
+	sluice_str run = buf_peek(in);
 	bool whole = http1_find_head_end(run.data, run.len, c->searched, &len);
 	/* What lies behind the first block is most often body, and stays where it is. */
 	if (!whole && run.len < in->len) {
@@ -139,10 +167,14 @@ static int conn_take_head(struct http1_conn *c, struct response_head **out)
 	}
 	if (!whole) {
 		c->searched = run.len;
-		return run.len >= c->conf.max_head ? ERR_UPSTREAM_HEAD_TOO_LARGE : 0;
+		len = run.len + 1; /* at least */
 	}
-	if (len > c->conf.max_head)
+	if (len > c->conf.max_head) {
+		c->o.detail = http1_explain_start(run);
 		return ERR_UPSTREAM_HEAD_TOO_LARGE;
+	}
+	if (!whole)
+		return 0;
 	char *head = arena_alloc(c->o.arena, len);
 	struct response_head *h = arena_alloc(c->o.arena, sizeof(*h));
 	if (!head || !h)
@@ -150,11 +182,9 @@ static int conn_take_head(struct http1_conn *c, struct response_head **out)
 	memcpy(head, run.data, len);
 	buf_drain(in, len);
 	c->searched = 0;
-	int err = http1_parse_response(h, head, len, c->o.arena, (enum method)c->method, &lim);
-	if (err)
-		return err;
 	*out = h;
-	return 1;
+	int err = conn_parse_head(c, h, head, len);
+	return err ? err : 1;
 }
 
 static int conn_head(struct http1_conn *c)
@@ -181,12 +211,16 @@ static int conn_head(struct http1_conn *c)
 	c->framing = h->body;
 	c->left = h->body == BODY_LENGTH ? h->body_length : 0;
 	c->keep_alive = h->keep_alive;
+	c->status = h->status;
 	/* a body where none may be, or more of it than was said: the message could be read in two ways */
-	bool surplus = (h->body == BODY_NONE && c->s.in.len) || (h->body == BODY_LENGTH && c->s.in.len > h->body_length);
-	if (surplus)
-		return ERR_UPSTREAM_BAD_FRAMING;
-	if (h->body == BODY_CHUNKED)
+	bool sized = h->body == BODY_NONE || h->body == BODY_LENGTH;
+	int err = sized && unlikely(c->s.in.len > c->left) ? conn_surplus(c, (size_t)(c->s.in.len - c->left)) : 0;
+	if (err)
+		return err;
+	if (h->body == BODY_CHUNKED) {
 		chunk_decoder_init(&c->chunks, c->o.arena, ERR_UPSTREAM_BAD_CHUNK);
+		c->chunks.accept = c->conf.lenient ? CHUNK_BLANKS | CHUNK_LF : CHUNK_BLANKS;
+	}
 	c->splice = h->body == BODY_LENGTH && c->left >= SPLICE_MIN && c->o.events->on_waiting;
 	c->body_whole = h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0);
 	c->response = c->body_whole ? RESPONSE_DONE : RESPONSE_BODY;
@@ -221,14 +255,16 @@ static int conn_body_chunked(struct http1_conn *c)
 		sluice_str run = buf_peek(in);
 		size_t skip, data;
 		int r = chunk_decode(&c->chunks, run.data, run.len, &skip, &data);
-		if (r < 0)
+		if (r < 0) {
+			c->o.detail = http1_explain_chunk(&c->chunks, run.data + skip, run.len - skip);
 			return r;
+		}
 		buf_drain(in, skip);
 		if (data)
 			buf_move(&c->body, in, data);
 		if (r == CHUNK_DONE) {
 			c->body_whole = true;
-			return in->len ? ERR_UPSTREAM_BAD_FRAMING : 0;
+			return in->len ? conn_surplus(c, in->len) : 0;
 		}
 	}
 	return 0;
@@ -243,8 +279,8 @@ static int conn_body(struct http1_conn *c)
 	if (c->framing == BODY_CHUNKED) {
 		err = conn_body_chunked(c);
 	} else if (c->framing == BODY_LENGTH) {
-		if (in->len > c->left)
-			return ERR_UPSTREAM_BAD_FRAMING;
+		if (unlikely(in->len > c->left) && (err = conn_surplus(c, (size_t)(in->len - c->left))))
+			return err;
 		c->left -= in->len;
 		buf_move_all(&c->body, in);
 		c->body_whole = c->left == 0;
@@ -265,6 +301,11 @@ static void conn_on_eof(struct http1_conn *c)
 		c->keep_alive = false;
 		(void)conn_deliver(c);
 		return;
+	}
+	if (c->response == RESPONSE_HEAD) {
+		c->o.detail = http1_explain_start(buf_peek(&c->s.in));
+	} else if (c->framing == BODY_LENGTH) {
+		c->o.detail = http1_explain_missing(c->left);
 	}
 	conn_fail(c, c->response == RESPONSE_BODY ? ERR_UPSTREAM_TRUNCATED : ERR_UPSTREAM_CLOSED);
 }
@@ -616,7 +657,7 @@ struct origin *http1_conn_begin(struct http1_conn *c, const struct origin_events
 	c->response = RESPONSE_HEAD;
 	c->framing = BODY_NONE;
 	c->request_framing = BODY_NONE;
-	c->interim = 0;
+	c->interim = c->empty_lines = 0;
 	c->searched = 0;
 	c->request_done = c->held = c->keep_alive = c->upgrade = c->tunnel = false;
 	c->body_whole = c->offer = c->deaf = c->splice = false;
@@ -628,6 +669,7 @@ struct origin *http1_conn_begin(struct http1_conn *c, const struct origin_events
 	c->o.user = user;
 	c->o.arena = arena;
 	c->o.bytes_in = c->o.bytes_out = 0;
+	c->o.detail = STR_NONE;
 	stream_no_deadline(&c->s);
 	return &c->o;
 }

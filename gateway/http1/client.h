@@ -28,6 +28,7 @@ struct http1_conn_conf {
 	uint64_t idle_ns;     /* longest time between requests */
 	size_t max_head;      /* bytes of a response head */
 	uint32_t max_fields;
+	bool lenient;         /* takes responses that depart from the standard in a harmless way */
 };
 
 /* Begin to connect. conf is copied. NULL when not even begun (*err: an enum err). */

@@ -313,7 +313,7 @@ int http1_parse_request(struct request_head *h, const char *head, size_t len, st
 /* ---- responses ---------------------------------------------------------------------------------------------------- */
 
 /* RFC 9112 4: HTTP-version SP status-code SP [reason] CRLF; the second SP is often forgotten. */
-static bool status_line_parse(struct response_head *h, const char **at, const char *end)
+static bool status_line_parse(struct response_head *h, const char **at, const char *end, const struct http1_limits *lim)
 {
 	const char *p = *at;
 	int version = version_parse(p, end);
@@ -325,7 +325,7 @@ static bool status_line_parse(struct response_head *h, const char **at, const ch
 			return false;
 		status = status * 10 + (unsigned)(*p - '0');
 	}
-	if (status < 100 || status > 599)
+	if (status < 100 || (status > 599 && !lim->lenient))
 		return false;
 	if (*p == ' ') {
 		const char *stop = scan_value(++p, end);
@@ -340,13 +340,31 @@ static bool status_line_parse(struct response_head *h, const char **at, const ch
 	return true;
 }
 
+bool http1_status_line_is_valid(const char *p, const char *end, const struct http1_limits *lim)
+{
+	struct response_head h;
+	return status_line_parse(&h, &p, end, lim) && p == end;
+}
+
+/* RFC 9110 8.6: one length said several times is that length. */
+static bool lengths_are_one(struct seen *seen, struct fields *f)
+{
+	const struct field *length = fields_join_lengths(f);
+	if (!length)
+		return false;
+	seen->at[TOKEN_CONTENT_LENGTH] = (uint32_t)(length - f->v);
+	seen->twice &= ~BIT(TOKEN_CONTENT_LENGTH);
+	return true;
+}
+
 /* RFC 9112 6.3 */
-static int response_meaning(struct response_head *h, const struct seen *seen, enum method m)
+static int response_meaning(struct response_head *h, struct seen *seen, enum method m)
 {
 	struct connection c;
 	enum body_kind body;
 
-	if (framing_parse(seen, &h->fields, h->version, &body, &h->body_length))
+	if (unlikely(framing_parse(seen, &h->fields, h->version, &body, &h->body_length)) &&
+	    (!lengths_are_one(seen, &h->fields) || framing_parse(seen, &h->fields, h->version, &body, &h->body_length)))
 		return ERR_UPSTREAM_BAD_FRAMING;
 	connection_parse(&c, seen, &h->fields);
 	h->keep_alive = connection_lives(&c, h->version);
@@ -371,7 +389,7 @@ int http1_parse_response(struct response_head *h, const char *head, size_t len, 
 	const char *p = head, *end = head_body_end(head, len);
 
 	*h = (struct response_head){ 0 };
-	if (!end || !status_line_parse(h, &p, end))
+	if (!end || !status_line_parse(h, &p, end, lim))
 		return ERR_UPSTREAM_BAD_HEAD;
 	int rc = fields_parse(&h->fields, &seen, p, end, a, lim->max_fields);
 	if (rc == ERR_TOO_MANY_FIELDS)

@@ -10,6 +10,7 @@
 struct http1_limits {
 	uint32_t max_fields; /* of one head */
 	uint32_t max_target; /* bytes */
+	bool lenient;        /* responses: a status up to 999 is one */
 };
 
 #define HTTP1_LIMITS_DEFAULT ((struct http1_limits){ .max_fields = 100, .max_target = 8192 })
@@ -45,11 +46,15 @@ must_use int http1_parse_request(struct request_head *h, const char *head, size_
 /*
  * The same for a response to a request of method m. h->body says by what the body ends (RFC 9112 6.3); BODY_CLOSE implies
  * that keep_alive is false. Responses that cannot have a body are BODY_NONE, with has_length when Content-Length was given.
- * A 101, or a 2xx to CONNECT, is nothing special here: see h->status.
+ * A 101, or a 2xx to CONNECT, is nothing special here: see h->status. Content-Length may be repeated when all say the same
+ * (RFC 9110 8.6); the copies are marked FIELD_DROP.
  * ERR_UPSTREAM_BAD_HEAD, ERR_UPSTREAM_BAD_FRAMING, ERR_UPSTREAM_HEAD_TOO_LARGE, ERR_NO_MEMORY.
  */
 must_use int http1_parse_response(struct response_head *h, const char *head, size_t len, struct arena *a, enum method m,
                                   const struct http1_limits *lim);
+
+/* Whether [p, end), which ends with CRLF, is a status line. */
+bool http1_status_line_is_valid(const char *p, const char *end, const struct http1_limits *lim);
 
 /*
  * Field lines alone: [p, end) is any number of lines, each ended by CRLF, without the empty line. Appended to f. For

@@ -35,6 +35,7 @@ struct http2_conn_conf {
 	uint32_t max_fields;
 	uint32_t max_requests; /* at a time; the server may allow fewer */
 	uint32_t early;        /* of them before it has said how many */
+	bool lenient;          /* takes control bytes in values, and any status of three digits from 100 */
 	bool may_http1;        /* over TLS: HTTP/1.1 will do as well */
 };
 

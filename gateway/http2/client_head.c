@@ -1,6 +1,9 @@
 /* Heads towards upstream servers and back. See the header. Any thread. */
 #include "http2/client_head.h"
 
+#include <stdio.h>
+
+#include "http/scan.h"
 #include "http/upgrade.h"
 
 #define BIT(t) (UINT64_C(1) << (t))
@@ -140,11 +143,63 @@ int request_trailer_pairs(nghttp2_nv **out, size_t *n, const struct fields *f, s
 
 /* ---- responses ---------------------------------------------------------------------------------------------------- */
 
-void response_begin(struct response_builder *r, struct response_head *h, struct arena *a, const struct head_limits *limits)
+static void builder_begin(struct response_builder *r, struct fields *f, struct arena *a, const struct head_limits *limits,
+                          bool lenient)
+{
+	r->has_status = false;
+	r->lenient = lenient;
+	r->fault[0] = 0;
+	head_begin_trailers(&r->b, f, a, limits);
+	r->b.accept = lenient ? HEAD_BLANKS | HEAD_CONTROLS : HEAD_BLANKS;
+}
+
+void response_begin(struct response_builder *r, struct response_head *h, struct arena *a, const struct head_limits *limits,
+                    bool lenient)
 {
 	*h = (struct response_head){ .version = 20, .keep_alive = true };
-	*r = (struct response_builder){ .h = h };
-	head_begin_trailers(&r->b, &h->fields, a, limits);
+	r->h = h;
+	builder_begin(r, &h->fields, a, limits, lenient);
+}
+
+void response_begin_trailers(struct response_builder *r, struct fields *f, struct arena *a, const struct head_limits *limits,
+                             bool lenient)
+{
+	r->h = NULL;
+	builder_begin(r, f, a, limits, lenient);
+}
+
+/* Why the field that was just looked at is refused. Field values may be secrets: only what they must not contain is told. */
+static void response_explain(struct response_builder *r, sluice_str name, sluice_str value)
+{
+	const char *end = name.data + name.len, *bad = name.len ? scan_while_scalar(name.data, end, SCAN_TOKEN) : end;
+	int shown = (int)(name.len < 48 ? name.len : 48);
+	size_t n = sizeof(r->fault);
+
+	if (r->b.err == ERR_HEAD_TOO_LARGE)
+		(void)snprintf(r->fault, n, "more than %u bytes (max_head)", (unsigned)r->b.limits->max_head);
+	else if (r->b.err == ERR_TOO_MANY_FIELDS)
+		(void)snprintf(r->fault, n, "more than %u fields (max_fields)", (unsigned)r->b.limits->max_fields);
+	else if (name.len == 0)
+		(void)snprintf(r->fault, n, "a field without a name");
+	else if (name.data[0] == ':' && str_is_token(str_n(name.data + 1, name.len - 1)))
+		(void)snprintf(r->fault, n, "the pseudo-field %.*s, here or with this value", shown, name.data);
+	else if (bad != end)
+		(void)snprintf(r->fault, n, "byte 0x%02x in the name of a field", (unsigned char)*bad);
+	else if ((bad = scan_value(value.data, value.data + value.len)) != value.data + value.len)
+		(void)snprintf(r->fault, n, "field %.*s: byte 0x%02x at %zu%s", shown, name.data, (unsigned char)*bad,
+		               (size_t)(bad - value.data) + 1,
+		               *bad && *bad != '\r' && *bad != '\n' ? " (`parsing: lenient` takes it)" : "");
+	else
+		(void)snprintf(r->fault, n, "field %.*s: upper case, or of HTTP/1.1 connections alone", shown, name.data);
+}
+
+const char *response_fault(const struct response_builder *r, int err)
+{
+	if (r->fault[0])
+		return r->fault;
+	if (err == ERR_UPSTREAM_BAD_FRAMING)
+		return "Content-Length is no number, or differs from what was sent";
+	return r->h && !r->has_status ? "there is no :status" : "";
 }
 
 /* RFC 9113 8.3.2: :status, once, before everything else. The first digit is a class that there is (RFC 9110 15). */
@@ -159,18 +214,22 @@ static bool status_parse(const struct response_builder *r, sluice_str value, uin
 		s = s * 10 + (unsigned)(value.data[i] - '0');
 	}
 	*status = (uint16_t)s;
-	return s >= 100 && s <= 599;
+	return s >= 100 && (s <= 599 || r->lenient);
 }
 
 void response_field(struct response_builder *r, sluice_str name, sluice_str value)
 {
-	if (!str_eq(name, STR(":status"))) {
+	if (unlikely(r->b.err))
+		return;
+	if (!r->h || !str_eq(name, STR(":status"))) {
 		head_field(&r->b, name, value);
-	} else if (!r->b.err) {
+	} else {
 		if (!status_parse(r, value, &r->h->status))
 			r->b.err = ERR_UPSTREAM_BAD_HEAD;
 		r->has_status = true;
 	}
+	if (unlikely(r->b.err))
+		response_explain(r, name, value);
 }
 
 static int response_error(int err)
@@ -189,14 +248,20 @@ static int response_error(int err)
 	}
 }
 
-/* Content-Length: once, digits alone, as in HTTP/1.1. */
+/* Content-Length: one value, digits alone, as in HTTP/1.1. */
 static int response_length(const struct response_builder *r, bool *said)
 {
 	*said = r->b.once >> TOKEN_CONTENT_LENGTH & 1;
 	if (!*said)
 		return 0;
-	sluice_str v = field_value(fields_find(&r->h->fields, TOKEN_CONTENT_LENGTH));
-	bool good = !(r->b.twice >> TOKEN_CONTENT_LENGTH & 1) && v.len <= DIGITS_MAX - 1 && str_u64(v, &r->h->body_length) &&
+	const struct field *f = fields_find(&r->h->fields, TOKEN_CONTENT_LENGTH);
+	if (unlikely((r->b.twice >> TOKEN_CONTENT_LENGTH & 1) || (f->value_len && memchr(f->value, ',', f->value_len)))) {
+		f = fields_join_lengths(&r->h->fields);
+		if (!f)
+			return ERR_UPSTREAM_BAD_FRAMING;
+	}
+	sluice_str v = field_value(f);
+	bool good = v.len <= DIGITS_MAX - 1 && str_u64(v, &r->h->body_length) &&
 	            r->h->body_length <= INT64_MAX;
 	return good ? 0 : ERR_UPSTREAM_BAD_FRAMING;
 }
@@ -248,7 +313,7 @@ int response_to_connect(struct response_head *h, const struct request_head *aske
 	return fields_add(&h->fields, a, STR("Sec-WebSocket-Accept"), str_n(accept, UPGRADE_ACCEPT_LEN));
 }
 
-int response_end_trailers(struct head_builder *b, bool metadata)
+int response_end_trailers(struct response_builder *r, bool metadata)
 {
-	return response_error(metadata ? b->err : head_end_trailers(b));
+	return response_error(metadata ? r->b.err : head_end_trailers(&r->b));
 }

@@ -2,6 +2,7 @@
  * One request on a connection to an upstream server, between the library and the exchange: implements origin_ops. Whatever
  * event the exchange gets, it may release the origin from within; the memory stays until the turn is over.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/stat.h"
@@ -109,6 +110,12 @@ void conn_request_news(struct conn_request *r, unsigned news)
 	conn_wake(r->conn);
 }
 
+void conn_request_explain(struct conn_request *r, const char *why)
+{
+	if (!r->detail[0])
+		(void)snprintf(r->detail, sizeof(r->detail), "%s", why);
+}
+
 void conn_request_fail(struct conn_request *r, int err)
 {
 	if (r->err || r->fail_told)
@@ -130,6 +137,7 @@ static void request_tell_fail(struct conn_request *r)
 	struct http2_conn *c = r->conn;
 	r->fail_told = true;
 	r->o.sent = r->out_start != OUT_UNKNOWN && c->s.bytes_out > r->out_start;
+	r->o.detail = str_of(r->detail);
 	timer_stop(&r->timer);
 	r->o.events->on_fail(&r->o, r->err);
 }

@@ -26,8 +26,9 @@ static struct conn_request *request_at(struct http2_conn *c, int32_t id)
 }
 
 /* What the server did is not to be understood as a response: nobody waits for the rest. */
-static void session_refuse(struct conn_request *r, int err)
+static void session_refuse(struct conn_request *r, int err, const char *why)
 {
+	conn_request_explain(r, why);
 	conn_request_fail(r, err);
 	conn_reset(r, err == ERR_NO_MEMORY ? NGHTTP2_CANCEL : NGHTTP2_PROTOCOL_ERROR);
 }
@@ -46,17 +47,17 @@ static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *f, void *u
 	buf_fini(&r->kept);
 	r->keeping = false;
 	if (r->phase == RESPONSE_BODY) {
-		head_begin_trailers(&c->builder.b, &r->trailers, r->o.arena, &trailer_limits);
+		response_begin_trailers(&c->builder, &r->trailers, r->o.arena, &trailer_limits, c->conf.lenient);
 		c->building = r;
 		return 0;
 	}
 	struct response_head *h = arena_alloc(r->o.arena, sizeof(*h));
 	if (!h) {
-		session_refuse(r, ERR_NO_MEMORY);
+		session_refuse(r, ERR_NO_MEMORY, "");
 		return 0;
 	}
 	r->head = h;
-	response_begin(&c->builder, h, r->o.arena, &c->limits);
+	response_begin(&c->builder, h, r->o.arena, &c->limits, c->conf.lenient);
 	c->building = r;
 	return 0;
 }
@@ -69,10 +70,7 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t 
 	(void)h2, (void)f, (void)flags;
 	if (!c->building)
 		return 0;
-	if (c->building->phase == RESPONSE_BODY)
-		head_field(&c->builder.b, n, v);
-	else
-		response_field(&c->builder, n, v);
+	response_field(&c->builder, n, v);
 	return 0;
 }
 
@@ -80,7 +78,7 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t 
 static void session_end_response(struct conn_request *r)
 {
 	if (r->left != LENGTH_UNKNOWN && r->left > 0) {
-		session_refuse(r, ERR_UPSTREAM_BAD_FRAMING);
+		session_refuse(r, ERR_UPSTREAM_BAD_FRAMING, "the body is shorter than its Content-Length");
 		return;
 	}
 	r->phase = RESPONSE_DONE;
@@ -104,16 +102,19 @@ static void session_end_head(struct http2_conn *c, struct conn_request *r, bool 
 {
 	struct response_head *h = r->head;
 	int err = response_end(&c->builder, (enum method)r->method, end);
-	if (!err && h->status < 200 && ++r->interim > CONN_INTERIM_MAX)
+	const char *why = err ? response_fault(&c->builder, err) : "";
+	if (!err && h->status < 200 && ++r->interim > CONN_INTERIM_MAX) {
 		err = ERR_UPSTREAM_BAD_HEAD;
+		why = "too many interim responses";
+	}
 	if (err) {
-		session_refuse(r, err);
+		session_refuse(r, err, why);
 		return;
 	}
 	if (r->asked && h->status >= 200)
 		err = session_answer_connect(r, h);
 	if (err) {
-		session_refuse(r, err);
+		session_refuse(r, err, "");
 		return;
 	}
 	conn_request_news(r, NEWS_HEAD);
@@ -127,12 +128,15 @@ static void session_end_head(struct http2_conn *c, struct conn_request *r, bool 
 
 static void session_end_trailers(struct http2_conn *c, struct conn_request *r, bool end)
 {
-	int err = response_end_trailers(&c->builder.b, r->call);
+	int err = response_end_trailers(&c->builder, r->call);
+	const char *why = err ? response_fault(&c->builder, err) : "";
 	/* RFC 9113 8.1: the second field section is the last; 8.5: and no such thing comes out of a tunnel */
-	if (!err && (!end || r->tunnel))
+	if (!err && (!end || r->tunnel)) {
 		err = ERR_UPSTREAM_BAD_FRAMING;
+		why = "a second header block that does not end the response";
+	}
 	if (err) {
-		session_refuse(r, err);
+		session_refuse(r, err, why);
 		return;
 	}
 	r->has_trailers = true;
@@ -164,7 +168,8 @@ static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const u
 	r->o.answered = true;
 	r->o.bytes_in += len;
 	if (r->phase != RESPONSE_BODY || (r->left != LENGTH_UNKNOWN && len > r->left)) { /* RFC 9113 8.1, 8.1.1 */
-		session_refuse(r, ERR_UPSTREAM_BAD_FRAMING);
+		session_refuse(r, ERR_UPSTREAM_BAD_FRAMING,
+		               r->phase == RESPONSE_BODY ? "the body is longer than its Content-Length" : "DATA before HEADERS");
 		return 0;
 	}
 	if (r->left != LENGTH_UNKNOWN)
@@ -490,6 +495,17 @@ static void session_give_up(struct http2_conn *c, ssize_t rc)
 		c->trouble = rc == NGHTTP2_ERR_NOMEM ? ERR_NO_MEMORY : ERR_UPSTREAM_PROTOCOL;
 }
 
+/* The first frame must be SETTINGS (RFC 9113 3.4). What else comes is most often another protocol. */
+static void session_look_at_start(struct http2_conn *c, sluice_str start)
+{
+	bool http1 = str_starts(start, STR("HTTP/"));
+	list_each(e, &c->requests) {
+		struct conn_request *r = container_of(e, struct conn_request, link);
+		if (http1)
+			conn_request_explain(r, "the server answers in HTTP/1: write `protocol: http/1.1`");
+	}
+}
+
 void conn_feed(struct http2_conn *c)
 {
 	struct buf *in = &c->s.in;
@@ -498,6 +514,8 @@ void conn_feed(struct http2_conn *c)
 	bool begun;
 	size_t n = meter_cut(&c->meter, run.data, run.len, &f, &begun);
 	ssize_t rc = NGHTTP2_ERR_FLOODED;
+	if (unlikely(!c->settled))
+		session_look_at_start(c, run);
 	if (!begun || meter_frame(&c->meter, &f, worker_now(c->s.worker)))
 		rc = nghttp2_session_mem_recv(c->h2, (const uint8_t *)run.data, n);
 	buf_drain(in, n);

@@ -24,7 +24,8 @@ enum {
 	CONN_BODY_LOW = 16 * 1024,        /* and goes on */
 	CONN_KEEP_MAX = 64 * 1024,        /* bytes of one request body that can be sent anew */
 	CONN_INTERIM_MAX = 16,            /* 1xx responses before the final one */
-	CONN_WHY = 160                    /* bytes of an explanation */
+	CONN_WHY = 160,                   /* bytes of an explanation why it did not open */
+	CONN_DETAIL = RESPONSE_FAULT      /* and of one why a response was refused */
 };
 
 enum conn_state {
@@ -62,6 +63,7 @@ struct conn_request {
 	uint64_t out_end;           /* the stream's byte behind the last of it that was framed */
 	uint64_t out_mark;          /* the stream's bytes_out when the silence began to be watched */
 	uint64_t waits_since_ns;    /* when the server was heard of last, or something became due */
+	char detail[CONN_DETAIL];   /* origin.detail */
 	int32_t id;                 /* 0: the library has not heard of it */
 	int err;                    /* to be told */
 	uint8_t phase;              /* enum response_phase */
@@ -135,6 +137,8 @@ void conn_reset(struct conn_request *r, uint32_t code);
 struct conn_request *conn_request_new(struct http2_conn *c, const struct origin_events *events, void *user,
                                       struct arena *arena, bool reused);
 void conn_request_news(struct conn_request *r, unsigned news);
+/* What is wrong with the response, before conn_request_fail(); the first explanation counts. */
+void conn_request_explain(struct conn_request *r, const char *why);
 /* It goes wrong; the first reason counts. */
 void conn_request_fail(struct conn_request *r, int err);
 /* The server was heard of, or something became due: how long may it be silent now? */

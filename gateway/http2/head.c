@@ -130,6 +130,23 @@ static bool value_is_valid(sluice_str v)
 	return !is_blank(v.data[0]) && !is_blank(end[-1]) && scan_value(v.data, end) == end;
 }
 
+/* A value that is not valid as it stands, as far as the builder puts up with that. Control bytes are replaced in a copy; data
+ * NULL: nothing makes it valid, or there is no memory. */
+static sluice_str value_accept(struct head_builder *b, sluice_str v)
+{
+	if (b->accept & HEAD_BLANKS)
+		v = str_trim(v);
+	if (!(b->accept & HEAD_CONTROLS) || value_is_valid(v))
+		return value_is_valid(v) ? v : STR_NONE;
+	char *at = arena_alloc(b->arena, v.len);
+	for (size_t i = 0; at && i < v.len; i++) {
+		if (v.data[i] == 0 || v.data[i] == '\r' || v.data[i] == '\n')
+			return STR_NONE;
+		at[i] = scan_is(v.data[i], SCAN_VALUE) ? v.data[i] : ' ';
+	}
+	return at ? str_trim(str_n(at, v.len)) : STR_NONE;
+}
+
 static bool name_is_valid(sluice_str n)
 {
 	for (size_t i = 0; i < n.len; i++) {
@@ -232,6 +249,13 @@ static void plain_field(struct head_builder *b, sluice_str name, sluice_str valu
 	enum token t = name.len ? token_find(name.data, name.len) : TOKEN_OTHER;
 	if (!(b->pseudo & PSEUDO_OVER))
 		pseudo_over(b);
+	if (unlikely(!value_is_valid(value)) && b->accept) {
+		value = value_accept(b, value);
+		if (!value.data) {
+			malformed(b, ERR_BAD_FIELD);
+			return;
+		}
+	}
 	if (!name_is_valid(name) || !value_is_valid(value) || (of_connection >> t & 1) ||
 	    (t == TOKEN_TE && !str_ieq(value, STR("trailers")))) {
 		malformed(b, t == TOKEN_TRANSFER_ENCODING ? ERR_BAD_FRAMING : ERR_BAD_FIELD);

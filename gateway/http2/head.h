@@ -17,6 +17,13 @@ struct head_limits {
 	uint32_t max_target; /* bytes */
 };
 
+/* What a builder takes beside the standard's form, of responses alone: none of it can be read in two ways. */
+enum head_accept {
+	HEAD_STRICT = 0,
+	HEAD_BLANKS = 1,  /* around values: they are cut off */
+	HEAD_CONTROLS = 2 /* bytes in values, but NUL, CR and LF: they become blanks */
+};
+
 struct head_builder {
 	struct request_head *h;          /* borrowed; NULL: a trailer section */
 	struct fields *fields;           /* borrowed: of h, or the trailers */
@@ -28,6 +35,7 @@ struct head_builder {
 	uint32_t size, n_fields, n_cookies;
 	int err;                         /* the first one; what follows is not looked at */
 	uint8_t pseudo;                  /* which were seen */
+	uint8_t accept;                  /* bits of enum head_accept; HEAD_STRICT after head_begin() */
 	bool known_scheme;               /* http or https */
 	bool malformed;                  /* err is one that HTTP/2 itself calls malformed (RFC 9113 8.1.1) */
 };

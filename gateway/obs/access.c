@@ -210,6 +210,7 @@ static void access_json(struct json_out *o, const struct access_record *r, const
 	if (r->has_grpc_status)
 		json_uint_member(o, STR(",\"grpc_status\":"), r->grpc_status);
 	json_text_member(o, STR(",\"reason\":"), r->reason, cut->name);
+	json_text_member(o, STR(",\"detail\":"), r->detail, cut->name);
 	json_uint_member(o, STR(",\"bytes_in\":"), r->bytes_in);
 	json_uint_member(o, STR(",\"bytes_out\":"), r->bytes_out);
 	json_ms_member(o, STR(",\"duration_ms\":"), r->duration_us);

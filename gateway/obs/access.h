@@ -17,6 +17,7 @@ struct access_record {
 	sluice_str method, host, path, query, user_agent, referer; /* as the request said */
 	sluice_str upstream, server;                               /* name; address of the server asked last */
 	sluice_str reason;   /* code of a refusal or failure */
+	sluice_str detail;   /* more about it, in words */
 	sluice_str consumer; /* who the client turned out to be */
 	sluice_str tls;      /* version: TLSv1.3 */
 	sluice_str trace_id;

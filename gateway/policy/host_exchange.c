@@ -201,12 +201,13 @@ sluice_str run_attr(sluice_exchange *x, sluice_str name)
 
 void run_note(sluice_exchange *x, const char *code)
 {
+	const sluice_instance *inst = x->chain && x->at < x->chain->n ? run_item(x)->inst : NULL;
 	for (unsigned i = 0; i < x->n_notes; i++) {
-		if (x->notes[i] == code)
+		if (x->notes[i].code == code && x->notes[i].inst == inst)
 			return;
 	}
 	if (x->n_notes < RUN_NOTES)
-		x->notes[x->n_notes++] = code;
+		x->notes[x->n_notes++] = (struct run_note){ code, inst };
 }
 
 static sluice_verdict host_refuse(sluice_exchange *x, int status, const char *code, const char *detail)

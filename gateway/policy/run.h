@@ -45,6 +45,12 @@ struct stage;
 struct stages;
 enum { RUN_NOTES = 4 };
 
+/* A remark of a plugin on a request that it let pass. */
+struct run_note {
+	const char *code;            /* borrowed: a string constant */
+	const sluice_instance *inst; /* borrowed: of the chain; who said it. NULL: no hook ran */
+};
+
 struct sluice_exchange {
 	struct client *client;
 	struct arena *arena;             /* borrowed: client->arena */
@@ -77,7 +83,7 @@ struct sluice_exchange {
 	struct run_cleanup *cleanups;
 	struct run_state *states;
 	struct run_edit *edits, **edits_end; /* of the response, before there is one */
-	const char *notes[RUN_NOTES];
+	struct run_note notes[RUN_NOTES];
 };
 
 /* x is zeroed; client, request, worker, slots and on_resumed are set by the caller, then this. */
@@ -95,7 +101,8 @@ void run_cancel(sluice_exchange *x);
 /* Completion hooks, then clean-ups. The last call. */
 void run_complete(sluice_exchange *x);
 
-/* A remark for the log and the metrics; code: a string constant. */
+/* A remark of the plugin that runs, for the log and the metrics; code: a string constant. Said twice it is kept once; more
+ * than RUN_NOTES are not kept. */
 void run_note(sluice_exchange *x, const char *code);
 /* For expressions and logs. */
 sluice_str run_attr(sluice_exchange *x, sluice_str name);

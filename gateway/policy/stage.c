@@ -278,11 +278,12 @@ enum run_result stage_hurried(sluice_exchange *x)
 /* More came than the stage may hold. */
 static enum run_result stage_over(sluice_exchange *x, struct stage *s)
 {
-	if (s->over == SLUICE_BODY_REFUSE) {
-		x->at = s->at;
+	uint32_t at = x->at;
+	x->at = s->at;
+	if (s->over == SLUICE_BODY_REFUSE)
 		return RUN_OVER;
-	}
 	run_note(x, "body-unseen");
+	x->at = at;
 	s->open = true;
 	s->left = 0;
 	return RUN_NEXT;

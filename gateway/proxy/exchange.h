@@ -51,6 +51,7 @@ struct exchange {
 	struct fields upstream_trailers; /* the origin's, which is gone when the client has taken all */
 	struct tunnel *tunnel;      /* in the arena; NULL: none */
 	struct grpc_call *grpc;     /* in the arena; NULL: no gRPC call */
+	sluice_str detail;          /* of the failure, for the log: which line, field or byte of the response was refused */
 	const char *code;           /* reason of a refusal or failure; NULL: none */
 	int err;                    /* enum err behind it; 0 when a plugin refused */
 	uint16_t status;            /* of the final head, 0 before */

@@ -150,9 +150,17 @@ static bool forward_is_safe(struct exchange *x, int err)
 	return forward_has_body(x);
 }
 
+/* The codec's explanation is copied; it may take a little more than the exchange's budget. */
+static void forward_keep_detail(struct exchange *x, sluice_str detail)
+{
+	x->px.arena->budget += detail.len + 1;
+	x->detail = detail.len ? arena_str(x->px.arena, detail) : STR_NONE;
+}
+
 static void forward_on_fail(struct origin *o, int err)
 {
 	struct exchange *x = o->user;
+	forward_keep_detail(x, o->detail);
 	bool again = x->state == EXCHANGE_FORWARD && forward_is_safe(x, err);
 	/* where the server chose HTTP/2 but has no tunnels there, HTTP/1.1 may have */
 	bool other = again && err == ERR_UPSTREAM_NO_TUNNEL && upstream_want_http1(&x->call);
@@ -222,6 +230,9 @@ static void forward_ready(struct exchange *x)
 
 static void forward_failed(struct exchange *x, int err)
 {
+	bool connecting = err == ERR_CONNECT_FAILED || err == ERR_UPSTREAM_TLS || err == ERR_UPSTREAM_PROTOCOL;
+	if (connecting && x->call.endpoint)
+		forward_keep_detail(x, str_of(endpoint_why(x->call.endpoint)));
 	respond_error(x, err);
 }
 

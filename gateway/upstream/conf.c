@@ -11,6 +11,7 @@ static const sluice_option server_options[] = {
 
 static const char *const proxy_protocol_choices[] = { "off", "v1", "v2", NULL }; /* 0, 1, 2 */
 static const char *const protocol_choices[] = { "http/1.1", "h2", "h2c", "auto", NULL };
+static const char *const parsing_choices[] = { "strict", "lenient", NULL };
 static const char *const balance_choices[] = { "round-robin", "least-requests", NULL };
 
 static const sluice_option timeout_options[] = {
@@ -55,6 +56,11 @@ const sluice_option upstream_options[] = {
 	                     "kept for that client alone"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, balance, .def = "round-robin", .choices = balance_choices,
 	              .doc = "how a server is chosen: each in turn, or the one with the fewest requests in progress"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, parsing, .def = "strict", .choices = parsing_choices,
+	              .flags = SLUICE_F_NEW,
+	              .doc = "lenient: also take responses with lines that end with LF alone, empty lines before the status line, "
+	                     "control bytes in values (they become blanks), a status above 599, and bytes behind the end (they "
+	                     "are thrown away)"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, timeouts, .flags = SLUICE_F_SUBOBJECT | SLUICE_F_NEW,
 	              .sub = timeout_options, .doc = "limits on waiting for the servers"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, health, .flags = SLUICE_F_SUBOBJECT, .sub = health_options,

@@ -13,6 +13,8 @@ enum { UPSTREAM_RETRIES_MAX = 7 };
 
 enum upstream_protocol { PROTOCOL_HTTP1, PROTOCOL_H2, PROTOCOL_H2C, PROTOCOL_AUTO };
 
+enum upstream_parsing { PARSING_STRICT, PARSING_LENIENT };
+
 enum upstream_balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_REQUESTS };
 
 struct upstream_server {
@@ -41,6 +43,7 @@ struct upstream_conf {
 	int32_t protocol;      /* enum upstream_protocol */
 	int32_t proxy_protocol; /* the version of the PROXY header that connections begin with; 0: none */
 	int32_t balance;       /* enum upstream_balance */
+	int32_t parsing;       /* enum upstream_parsing */
 	struct upstream_timeouts timeouts;
 	struct upstream_health health;
 	uint64_t retries;          /* further servers asked, at most UPSTREAM_RETRIES_MAX */

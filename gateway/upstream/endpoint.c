@@ -240,6 +240,11 @@ void endpoint_failed(struct endpoint *e, bool trial, int err)
 	/* else an older request of a server known to be down: nothing new */
 }
 
+const char *endpoint_why(const struct endpoint *e)
+{
+	return e->why;
+}
+
 void endpoint_view(const struct endpoint *e, struct endpoint_view *v)
 {
 	uint64_t now = worker_now(e->part->worker);

@@ -328,7 +328,8 @@ static bool conf_eq(const struct link_conf *a, const struct link_conf *b)
 {
 	return a->http1.connect_ns == b->http1.connect_ns && a->http1.response_ns == b->http1.response_ns &&
 	       a->http1.idle_ns == b->http1.idle_ns && a->http1.max_head == b->http1.max_head &&
-	       a->http1.max_fields == b->http1.max_fields && a->protocol == b->protocol && a->max_streams == b->max_streams &&
+	       a->http1.max_fields == b->http1.max_fields && a->http1.lenient == b->http1.lenient &&
+	       a->protocol == b->protocol && a->max_streams == b->max_streams &&
 	       a->ping_ns == b->ping_ns;
 }
 
@@ -467,6 +468,7 @@ static int link_connect(struct link *l, struct tls_client *tls, sluice_str heade
 		.max_fields = conf->max_fields,
 		.max_requests = l->conf.max_streams,
 		.early = e->last_limit ? link_expects(l) : 1, /* one cannot be too many; the others learn soon */
+		.lenient = conf->lenient,
 		.may_http1 = l->conf.protocol == LINK_EITHER,
 	};
 	l->h2 = http2_conn_open(w, &e->key.addr, t, session, &http2, &http2_owner, l, &err);

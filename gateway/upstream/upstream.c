@@ -89,6 +89,13 @@ static void call_end_trial(struct upstream_call *c)
 	c->trial = false;
 }
 
+/* The try does not count against `retries`, and its server may be chosen again. */
+static void call_give_back(struct upstream_call *c)
+{
+	c->spent--;
+	c->free_tries++;
+}
+
 /* blame: others that waited for the same connection have not said so yet. */
 static void call_failed_to_open(struct upstream_call *c, int err, bool blame)
 {
@@ -151,14 +158,15 @@ static int call_go(struct upstream_call *c)
 
 	if (c->http1)
 		conf.protocol = LINK_HTTP1_CHOSEN;
-	while (c->tries <= u->conf->retries) {
+	while (c->spent <= u->conf->retries) {
 		struct slot *slot = NULL;
 		struct link *l = NULL;
-		enum balance_result r = balance_choose(&u->balance, c->tried, c->tries, &slot);
+		enum balance_result r = balance_choose(&u->balance, c->tried, c->spent, &slot);
 		if (r != BALANCE_CHOSEN)
 			return call_without_server(c, r);
 		call_set_endpoint(c, slot->endpoint);
-		c->tried[c->tries++] = c->endpoint->id;
+		c->tried[c->spent++] = c->endpoint->id;
+		c->tries++;
 		c->trial = endpoint_begin_trial(c->endpoint);
 		c->connect_ns = 0;
 		if (!c->fresh || !pool_may_open(c->endpoint))
@@ -200,7 +208,7 @@ static void call_on_link(struct pool_ask *ask, struct link *l, int err)
 	} else { /* there was no room for all: nobody was asked */
 		call_end_trial(c);
 		c->tries--;
-		c->free_tries++;
+		call_give_back(c);
 	}
 	call_tell(c, call_go(c));
 }
@@ -239,7 +247,7 @@ int upstream_open(struct upstream_call *c, struct upstream *u, const struct orig
 	c->since_ns = worker_now(u->worker);
 	if (u->n_waiting == 0)
 		return call_go(c);
-	if (c->tries > u->conf->retries)
+	if (c->spent > u->conf->retries)
 		return c->last_err;
 	if (u->balance.n_heap) /* there is room, for those who came first */
 		upstream_wake(u);
@@ -249,7 +257,7 @@ int upstream_open(struct upstream_call *c, struct upstream *u, const struct orig
 bool upstream_may_retry(const struct upstream_call *c)
 {
 	const struct upstream *u = c->upstream;
-	return u && c->tries <= u->conf->retries && balance_has_untried(&u->balance, c->tried, c->tries);
+	return u && c->spent <= u->conf->retries && balance_has_untried(&u->balance, c->tried, c->spent);
 }
 
 bool upstream_want_http1(struct upstream_call *c)
@@ -257,11 +265,11 @@ bool upstream_want_http1(struct upstream_call *c)
 	if (c->upstream->link_conf.protocol != LINK_EITHER || c->http1)
 		return false;
 	c->origin->untouched = true;
+	c->tries--; /* the request was not sent */
 	return c->http1 = true;
 }
 
-/* Whether it says something about the server. */
-static bool err_is_of_server(int err)
+bool upstream_is_at_fault(int err)
 {
 	switch (err) {
 	case ERR_CONNECT_FAILED:
@@ -291,12 +299,11 @@ void upstream_report(struct upstream_call *c, int err)
 
 	if ((stale || c->origin->untouched) && c->free_tries < UPSTREAM_FREE_TRIES) {
 		/* the server was about to close it: no verdict, and it may be asked again */
-		c->tries--;
-		c->free_tries++;
+		call_give_back(c);
 		call_end_trial(c);
 	} else if (err == 0) {
 		endpoint_succeeded(c->endpoint);
-	} else if (err_is_of_server(err) && pool_blame(c->link)) {
+	} else if (upstream_is_at_fault(err) && pool_blame(c->link)) {
 		endpoint_failed(c->endpoint, c->trial, err);
 	} else {
 		call_end_trial(c);
@@ -398,7 +405,8 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 		           .response_ns = conf->timeouts.response * NS_PER_MS,
 		           .idle_ns = conf->timeouts.idle * NS_PER_MS,
 		           .max_head = conf->max_head,
-		           .max_fields = (uint32_t)conf->max_fields },
+		           .max_fields = (uint32_t)conf->max_fields,
+		           .lenient = conf->parsing == PARSING_LENIENT },
 		.protocol = upstream_link_protocol(conf),
 		.max_streams = (uint32_t)conf->max_streams,
 		.ping_ns = conf->timeouts.ping * NS_PER_MS,

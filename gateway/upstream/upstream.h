@@ -60,7 +60,7 @@ struct upstream_call {
 	/* For the owner to read. */
 	struct origin *origin;       /* borrowed: when ready, until it is released */
 	struct endpoint *endpoint;   /* shared: ref; the server chosen last, for logs; until fini. NULL: none was */
-	unsigned tries;              /* servers asked so far, stale connections not counted */
+	unsigned tries;              /* how often a server was asked so far, over stale connections too: for logs and counts */
 	bool reused;                 /* the connection was an idle one */
 	uint64_t connect_ns;         /* what the last connection took to open; 0 for an idle one */
 	uint64_t wait_ns;            /* all time between open and ready or fail, added up */
@@ -74,6 +74,7 @@ struct upstream_call {
 	struct upstream *upstream;   /* borrowed: lives as long as the snapshot the owner holds */
 	struct link *link;           /* borrowed: READY */
 	struct pool_ask ask;         /* OPENING */
+	uint8_t spent;               /* of 1 + `retries`: servers in tried[]; what counts as no try is given back */
 	uint8_t free_tries;          /* had so far */
 	const struct origin_events *events;
 	void *user;
@@ -95,6 +96,8 @@ void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstrea
  */
 must_use int upstream_open(struct upstream_call *c, struct upstream *u, const struct origin_events *events, void *user,
                            struct arena *arena, bool fresh);
+/* Whether the error says that the server did not do its part. False for what the client or the gateway caused. */
+bool upstream_is_at_fault(int err);
 /* Whether one more upstream_open() could reach a server not tried yet. */
 bool upstream_may_retry(const struct upstream_call *c);
 /* Before upstream_report(), of a request that only HTTP/1.1 can carry: if the server was asked over HTTP/2 because it chose
@@ -141,6 +144,8 @@ struct endpoint_view {
 };
 void upstream_each_endpoint(struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v), void *ctx);
 
+/* What the system or TLS said of the connection that failed last; "": nothing. Borrowed: until the endpoint fails again. */
+const char *endpoint_why(const struct endpoint *e);
 /* "10.0.0.5:9000"; NUL-terminated; borrowed: lives as long as the endpoint. */
 sluice_str endpoint_address(const struct endpoint *e);
 

@@ -273,7 +273,7 @@ def find_gateway(options):
 def parse(argv):
     a = argparse.ArgumentParser(prog="bench", description="Measures Sluice beside other proxies on this machine.")
     a.add_argument("--quick", action="store_true", help="2 rounds of 1 second: to see that it works, not to quote")
-    a.add_argument("--only", metavar="PEERS", help="peers, separated by commas; * is a wildcard; floor is always there")
+    a.add_argument("--only", metavar="PEERS", help="peers, separated by commas; * is a wildcard; floor and sluice are always there")
     a.add_argument("--scenario", metavar="NAMES", help="scenarios, separated by commas; * is a wildcard")
     a.add_argument("--rounds", type=int, help="interleaved rounds (5)")
     a.add_argument("--secs", type=float, help="seconds of a sample (3, or as the budget allows, but not below 1)")
@@ -319,8 +319,7 @@ def measure(bench, options, scenarios, chosen, missing):
               "libraries": machine.libraries(), "load_before": idle,
               "options": {"rounds": options.rounds, "seconds": options.secs, "cpus": options.cpus, "quick": options.quick},
               "peers_missing": missing, "scenarios": [], "left_out": []}
-    if "sluice" in [p.name for p in chosen]:
-        result["versions"] = {"sluice": gateway_version(options.gateway), **result["versions"]}
+    result["versions"] = {"sluice": gateway_version(options.gateway), **result["versions"]}
     end = time.monotonic() + 60 * options.budget
     expected = took = 0.0
     for what in scenarios:
@@ -353,16 +352,15 @@ def main(argv=None):
     if options.list:
         listing([scenarios[n] for n in names])
         return 0
-    chosen = [peers.PEERS[n] for n in select(peers.PEERS, options.only, "peer")]
-    if peers.PEERS["floor"] not in chosen:
-        chosen.insert(0, peers.PEERS["floor"])
+    # Whoever is named is compared with these two.
+    wanted = {"floor", "sluice", *select(peers.PEERS, options.only, "peer")}
+    chosen = [p for name, p in peers.PEERS.items() if name in wanted]
     install(chosen, options.no_install)
     missing = [p.name for p in chosen if p.packages and not p.installed()]
     chosen = [p for p in chosen if p.name not in missing]
     if missing:
         print(f"left out, not installed: {', '.join(missing)}", flush=True)
-    if "sluice" in [p.name for p in chosen]:
-        find_gateway(options)
+    find_gateway(options)
     process.guard()
     for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(s, on_signal)

@@ -167,7 +167,7 @@ def test_metrics(gateway, origin):
     r = g.admin("/metrics")
     assert r.header("content-type") == "text/plain; version=0.0.4; charset=utf-8"
     server = f'{{upstream="app",server="127.0.0.1:{up.port}"}}'
-    assert g.metrics()[f"sluice_upstream_server_up{server}"] == 2
+    assert g.metrics()[f"sluice_upstream_server_up{server}"] == 1, "0 or 1, however many workers there are"
     for _ in range(7):
         g.get("/app/x")
     assert g.metrics()[f"sluice_upstream_server_requests_total{server}"] == 7

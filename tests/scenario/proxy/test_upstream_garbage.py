@@ -26,8 +26,7 @@ HEADS = {
 FRAMINGS = {
     "length-and-chunked": b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
     "two-lengths": b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
-    "two-equal-lengths": b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
-    "list-of-lengths": b"Content-Length: 3, 3\r\n\r\nabc",
+    "list-of-lengths": b"Content-Length: 3, 4\r\n\r\nabc",
     "negative": b"Content-Length: -1\r\n\r\nabc",
     "gzip-chunked": b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     "identity": b"Transfer-Encoding: identity\r\n\r\nabc",
@@ -60,7 +59,7 @@ def test_chunked_from_http_1_0(proxied):
     assert (r.status, code(r)) == (502, "upstream-bad-framing")
 
 
-@pytest.mark.parametrize("chunks", [b"x\r\n", b"3\r\nabcd\r\n", b"3 \r\nabc\r\n", b"3\nabc\n", b"-1\r\n", b"3\r\nabc\r\n0\r\nBad Name: x\r\n\r\n"])
+@pytest.mark.parametrize("chunks", [b"x\r\n", b"3\r\nabcd\r\n", b"3 3\r\nabc\r\n", b"3\nabc\n", b"-1\r\n", b"3\r\nabc\r\n0\r\nBad Name: x\r\n\r\n"])
 def test_chunks(proxied, raw, chunks):
     g, _ = proxied(raw_bytes(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks), upstream=ALONE)
     c = raw(g.port()).request("GET", "/")

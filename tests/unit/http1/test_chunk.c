@@ -53,9 +53,12 @@ static void feed(struct outcome *o, const char *p, size_t n)
 	free(piece);
 }
 
+static enum chunk_accept accept_beside = CHUNK_STRICT;
+
 static void begin(struct outcome *o)
 {
 	chunk_decoder_init(&o->d, &arena, ERR_BAD_CHUNK);
+	o->d.accept = accept_beside;
 	o->n_data = o->used = 0;
 	o->rc = CHUNK_MORE;
 }
@@ -387,6 +390,55 @@ static void test_encoder(void **state)
 	assert_str(str_n(tail, (size_t)(chunk_write_tail(tail, &f) - tail)), "0\r\nX: y\r\n\r\n");
 }
 
+/* What responses may have: the same text must be refused where it is not accepted. */
+static void accepted_beside(enum chunk_accept accept, const char *text, const char *data)
+{
+	for (unsigned a = CHUNK_STRICT; a <= (CHUNK_BLANKS | CHUNK_LF); a++) {
+		accept_beside = (enum chunk_accept)a;
+		decode(text);
+		bool takes = (a & (unsigned)accept) == (unsigned)accept;
+		if (takes != (whole.rc == CHUNK_DONE))
+			fail_msg("\"%s\" gave %d where %u is accepted", text, whole.rc, a);
+		if (takes)
+			assert_str(str_n(whole.data, whole.n_data), data);
+	}
+	accept_beside = CHUNK_STRICT;
+}
+
+static void test_blanks_behind_a_size(void **state)
+{
+	char padded[10000];
+	size_t n = 0;
+	(void)state;
+	accepted_beside(CHUNK_BLANKS, "5  \r\nhello\r\n0 \t\r\n\r\n", "hello");
+	/* a server that pads its sizes does so in every chunk: that adds up to no extension */
+	for (int i = 0; i < 800; i++, n += 12)
+		memcpy(padded + n, "1      \r\na\r\n", 12);
+	memcpy(padded + n, "0\r\n\r\n", 5);
+	accept_beside = CHUNK_BLANKS;
+	begin(&whole);
+	feed(&whole, padded, n + 5);
+	accept_beside = CHUNK_STRICT;
+	assert_int_equal(whole.rc, CHUNK_DONE);
+	assert_int_equal(whole.n_data, 800);
+}
+
+static void test_lines_that_end_with_lf(void **state)
+{
+	(void)state;
+	accepted_beside(CHUNK_LF, "5\nhello\n0\n\n", "hello");
+	accepted_beside(CHUNK_LF, "5\r\nhello\n1\nx\r\n0\r\nA: b\nC: d\r\n\n", "hellox");
+	accepted_beside(CHUNK_LF | CHUNK_BLANKS, "5 \nhello\n0\n\n", "hello");
+	/* an extension could contain the LF: two readers, two bodies */
+	accept_beside = CHUNK_LF | CHUNK_BLANKS;
+	decode("5;a\nhello\r\n0\r\n\r\n");
+	assert_int_equal(whole.rc, ERR_BAD_CHUNK);
+	assert_string_equal(chunk_where(&whole.d), "the extension of a chunk");
+	decode("5;a=\"\n\"\r\nhello\r\n0\r\n\r\n");
+	assert_int_equal(whole.rc, ERR_BAD_CHUNK);
+	accept_beside = CHUNK_STRICT;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -395,7 +447,8 @@ int main(void)
 		cmocka_unit_test(test_in_place),         cmocka_unit_test(test_extension_limit),
 		cmocka_unit_test(test_trailers),         cmocka_unit_test(test_trailers_forbidden),
 		cmocka_unit_test(test_trailer_limits),   cmocka_unit_test(test_trailer_budget),
-		cmocka_unit_test(test_encoder),
+		cmocka_unit_test(test_encoder),          cmocka_unit_test(test_blanks_behind_a_size),
+		cmocka_unit_test(test_lines_that_end_with_lf),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

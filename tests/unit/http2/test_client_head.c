@@ -119,7 +119,7 @@ static void test_no_memory(void **state)
 		;
 	assert_int_equal(request_pairs(&v, &n, &h, true, &arena), ERR_NO_MEMORY);
 	assert_int_equal(request_trailer_pairs(&v, &n, &f, &arena), ERR_NO_MEMORY);
-	response_begin(&r, &rh, &arena, &limits);
+	response_begin(&r, &rh, &arena, &limits, false);
 	response_field(&r, STR(":status"), STR("200"));
 	response_field(&r, STR("a"), str_n(value, sizeof(value)));
 	assert_int_equal(response_end(&r, METHOD_GET, false), ERR_NO_MEMORY);
@@ -129,7 +129,7 @@ static int respond(struct response_head *h, enum method m, bool end, const char 
 {
 	static const struct head_limits limits = { .max_head = 1000, .max_fields = 10 };
 	struct response_builder r;
-	response_begin(&r, h, &arena, &limits);
+	response_begin(&r, h, &arena, &limits, false);
 	response_field(&r, STR(":status"), str_of(status));
 	if (length)
 		response_field(&r, STR("content-length"), str_of(length));
@@ -178,7 +178,7 @@ static void test_fields_are_lines(void **state)
 	struct response_builder r;
 	struct response_head h;
 	(void)state;
-	response_begin(&r, &h, &arena, &limits);
+	response_begin(&r, &h, &arena, &limits, false);
 	response_field(&r, STR(":status"), STR("200"));
 	response_field(&r, STR("x-a"), STR("b"));
 	response_field(&r, STR("set-cookie"), STR("c"));
@@ -189,6 +189,78 @@ static void test_fields_are_lines(void **state)
 	assert_int_equal(h.fields.v[1].token, TOKEN_SET_COOKIE);
 }
 
+static int respond_field(struct response_builder *r, struct response_head *h, bool lenient, const char *status,
+                         sluice_str name, sluice_str value)
+{
+	static const struct head_limits limits = { .max_head = 1000, .max_fields = 10 };
+	response_begin(r, h, &arena, &limits, lenient);
+	response_field(r, STR(":status"), str_of(status));
+	response_field(r, name, value);
+	return response_end(r, METHOD_GET, true);
+}
+
+static void test_blanks_around_values_of_responses_are_harmless(void **state)
+{
+	struct response_builder r;
+	struct response_head h;
+	(void)state;
+	assert_int_equal(respond_field(&r, &h, false, "200", STR("x-a"), STR(" \tb c\t ")), 0);
+	assert_int_equal(h.fields.n, 1);
+	assert_str(field_value(&h.fields.v[0]), "b c");
+	assert_int_equal(respond_field(&r, &h, false, "200", STR("x-a"), STR("  ")), 0);
+	assert_int_equal(h.fields.v[0].value_len, 0);
+}
+
+static void test_equal_lengths_are_one(void **state)
+{
+	static const struct head_limits limits = { .max_head = 1000, .max_fields = 10 };
+	struct response_builder r;
+	struct response_head h;
+	(void)state;
+	for (int differ = 0; differ < 2; differ++) {
+		response_begin(&r, &h, &arena, &limits, false);
+		response_field(&r, STR(":status"), STR("200"));
+		response_field(&r, STR("content-length"), STR("5"));
+		response_field(&r, STR("content-length"), differ ? STR("6") : STR("5, 5"));
+		int rc = response_end(&r, METHOD_GET, false);
+		assert_int_equal(rc, differ ? ERR_UPSTREAM_BAD_FRAMING : 0);
+		assert_int_equal(h.body_length, differ ? 0 : 5);
+	}
+	assert_non_null(strstr(response_fault(&r, ERR_UPSTREAM_BAD_FRAMING), "Content-Length"));
+}
+
+static void test_lenient_takes_control_bytes_and_high_statuses(void **state)
+{
+	struct response_builder r;
+	struct response_head h;
+	(void)state;
+	assert_int_equal(respond_field(&r, &h, false, "200", STR("x-a"), STR("b\1c")), ERR_UPSTREAM_BAD_HEAD);
+	assert_string_equal(response_fault(&r, ERR_UPSTREAM_BAD_HEAD), "field x-a: byte 0x01 at 2 (`parsing: lenient` takes it)");
+	assert_int_equal(respond_field(&r, &h, true, "200", STR("x-a"), STR("b\1c\x7f")), 0);
+	assert_str(field_value(&h.fields.v[0]), "b c");
+	assert_int_equal(respond_field(&r, &h, false, "999", STR("x-a"), STR("b")), ERR_UPSTREAM_BAD_HEAD);
+	assert_int_equal(respond_field(&r, &h, true, "999", STR("x-a"), STR("b")), 0);
+	assert_int_equal(h.status, 999);
+	/* what ends lines elsewhere is never taken */
+	assert_int_equal(respond_field(&r, &h, true, "200", STR("x-a"), STR("b\rc")), ERR_UPSTREAM_BAD_HEAD);
+	assert_int_equal(respond_field(&r, &h, true, "200", STR("x-a"), STR("b\nc")), ERR_UPSTREAM_BAD_HEAD);
+	assert_int_equal(respond_field(&r, &h, true, "200", STR("x-a"), ((sluice_str){ "b\0c", 3 })), ERR_UPSTREAM_BAD_HEAD);
+}
+
+static void test_a_refused_field_is_named_without_its_value(void **state)
+{
+	struct response_builder r;
+	struct response_head h;
+	(void)state;
+	assert_int_equal(respond_field(&r, &h, false, "200", STR("Set-Cookie"), STR("secret")), ERR_UPSTREAM_BAD_HEAD);
+	assert_string_equal(response_fault(&r, ERR_UPSTREAM_BAD_HEAD),
+	                    "field Set-Cookie: upper case, or of HTTP/1.1 connections alone");
+	assert_int_equal(respond_field(&r, &h, false, "20x", STR("a"), STR("b")), ERR_UPSTREAM_BAD_HEAD);
+	assert_string_equal(response_fault(&r, ERR_UPSTREAM_BAD_HEAD), "the pseudo-field :status, here or with this value");
+	assert_int_equal(respond_field(&r, &h, false, "200", STR("a b"), STR("c")), ERR_UPSTREAM_BAD_HEAD);
+	assert_string_equal(response_fault(&r, ERR_UPSTREAM_BAD_HEAD), "byte 0x20 in the name of a field");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +269,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_response_bodies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fields_are_lines, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_blanks_around_values_of_responses_are_harmless, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_equal_lengths_are_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lenient_takes_control_bytes_and_high_statuses, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_refused_field_is_named_without_its_value, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -169,7 +169,7 @@ static void test_huge(void **state)
 			notes[i] = s;
 			attrs[i] = (sluice_pair){ s, s };
 		}
-		struct access_record r = { s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, { notes, 1000 }, { attrs, 1000 },
+		struct access_record r = { s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, { notes, 1000 }, { attrs, 1000 },
 			                   .unix_ms = UINT64_MAX / 2, .duration_us = UINT64_MAX, .connect_us = UINT64_MAX,
 			                   .bytes_in = INT64_MAX, .bytes_out = INT64_MAX, .status = 999, .tries = 255 };
 		r.peer.len--; /* or it would be left out */

@@ -455,7 +455,7 @@ static void test_notes(void **state)
 	for (int i = 0; i < 5; i++)
 		sluice_note(walk, codes[i]);
 	assert_int_equal(walk->n_notes, RUN_NOTES);
-	assert_string_equal(walk->notes[3], "d");
+	assert_string_equal(walk->notes[3].code, "d");
 	walk_end();
 }
 

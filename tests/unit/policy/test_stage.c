@@ -243,7 +243,7 @@ static void test_too_long(void **state)
 		feed("0123456789abcdefg");
 		assert_int_equal(run(), RUN_NEXT);
 		assert_string_equal(out(), "0123456789abcdefg");
-		assert_string_equal(walk->notes[0], "body-unseen");
+		assert_string_equal(walk->notes[0].code, "body-unseen");
 		walk_end();
 	}
 }
