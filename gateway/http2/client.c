@@ -73,6 +73,8 @@ static void conn_lose(struct http2_conn *c, int err)
 	list_each(e, &c->requests) {
 		struct conn_request *r = container_of(e, struct conn_request, link);
 		r->closed = true;
+		if (!c->settled)
+			conn_request_explain(r, "the connection ended before the SETTINGS of HTTP/2: does the server speak it?");
 		if (r->phase != RESPONSE_DONE)
 			conn_request_fail(r, conn_lost_err(r, err));
 	}

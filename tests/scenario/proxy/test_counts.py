@@ -81,8 +81,7 @@ def test_requests_that_outlive_the_shutdown_are_503_in_the_log(proxied, raw):
     g, up = proxied(hang, listener="timeouts: { idle: 5s }")
     raw(g.port()).request("GET", "/")
     up.wait(1)
-    g.process.terminate()
-    g.process.wait(20)
+    g.stop()
     line = g.access(1)[0]
     assert (line["status"], line["reason"]) == (503, "shutting-down")
 
