@@ -77,7 +77,7 @@ static void metrics_on_workers(struct gather_wait *w, const struct gather_answer
 		return;
 	}
 	buf_init(&page);
-	metrics_write(&page, v, n);
+	metrics_write(&page, call_facts(c).snap, v, n);
 	call_answer_buf(c, 200, STR(METRIC_CONTENT_TYPE), &page);
 }
 

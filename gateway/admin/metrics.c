@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "admin/servers.h"
+#include "base/clock.h"
 #include "obs/metric.h"
+#include "tls/server.h"
 
 enum server_number { SERVER_UP, SERVER_IN_FLIGHT, SERVER_REQUESTS, SERVER_FAILURES, SERVER_NUMBERS };
 
@@ -29,7 +31,40 @@ static uint64_t server_value(const struct server_sum *s, enum server_number numb
 	}
 }
 
-void metrics_write(struct buf *out, const struct gather_answer *v, unsigned n)
+enum { SECONDS_OF_DAY = 86400 };
+
+static void metrics_certificate(struct buf *out, sluice_str listener, const struct tls_certificate_facts *f, bool days)
+{
+	const sluice_pair labels[] = { { STR("listener"), listener }, { STR("certificate"), str_of(f->path) } };
+	int64_t now = (int64_t)(clock_unix_ms() / 1000), left = f->expires_s - now;
+	if (days)
+		metric_sample(out, "certificate_days_left", METRIC_GAUGE, labels, 2, left > 0 ? (uint64_t)(left / SECONDS_OF_DAY) : 0);
+	else
+		metric_sample(out, "certificate_expiry_timestamp_seconds", METRIC_GAUGE, labels, 2,
+		              f->expires_s > 0 ? (uint64_t)f->expires_s : 0);
+}
+
+/* Those of the configuration in force. */
+static void metrics_certificates(struct buf *out, const struct snapshot *snap)
+{
+	for (int days = 0; days < 2; days++) {
+		bool begun = false;
+		for (size_t i = 0; snap && i < snap->n_listeners; i++) {
+			const struct snapshot_listener *l = &snap->listeners[i];
+			const struct tls_certificate_facts *v;
+			size_t n = l->tls ? tls_server_certificates(l->tls, &v) : 0;
+			if (n && !begun)
+				metric_family(out, days ? "certificate_days_left" : "certificate_expiry_timestamp_seconds", METRIC_GAUGE,
+				              days ? "Whole days until a listener's certificate is valid no more; 0: less than one, or expired."
+				                   : "When a listener's certificate is valid no more.");
+			begun = begun || n;
+			for (size_t k = 0; k < n; k++)
+				metrics_certificate(out, l->conf->name, &v[k], days);
+		}
+	}
+}
+
+void metrics_write(struct buf *out, const struct snapshot *snap, const struct gather_answer *v, unsigned n)
 {
 	size_t total;
 	unsigned silent = 0;
@@ -50,4 +85,5 @@ void metrics_write(struct buf *out, const struct gather_answer *v, unsigned n)
 		}
 	}
 	free(all);
+	metrics_certificates(out, snap);
 }

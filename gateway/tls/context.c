@@ -237,6 +237,14 @@ void certificate_check_dates(const struct certificate *cert, const struct pem *p
 		complain_mildly(c, index, "certificate", "the certificate in %s is not valid yet", p->certificate_path);
 }
 
+int64_t certificate_expires(const struct certificate *cert)
+{
+	struct tm tm = { 0 };
+	if (!ASN1_TIME_to_tm(X509_get0_notAfter(cert->leaf), &tm))
+		return 0;
+	return (int64_t)timegm(&tm);
+}
+
 void certificate_free(struct certificate *cert)
 {
 	X509_free(cert->leaf);

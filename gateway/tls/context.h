@@ -52,6 +52,8 @@ must_use bool certificate_parse(struct certificate *cert, const struct pem *p, O
                                 int index);
 /* Warns of one that is not valid now. */
 void certificate_check_dates(const struct certificate *cert, const struct pem *p, struct complaints *c, int index);
+/* Seconds since 1970 at which it is valid no more. */
+int64_t certificate_expires(const struct certificate *cert);
 void certificate_free(struct certificate *cert);
 /* Show it: false when the library refuses it (a key too short for its security level). */
 must_use bool certificate_use(const struct certificate *cert, SSL_CTX *ctx);

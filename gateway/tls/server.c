@@ -41,6 +41,8 @@ struct tls_server {
 	SSL_CTX **first; /* owned: one for each worker */
 	unsigned workers;
 	unsigned start_flags;
+	struct tls_certificate_facts *certificates; /* owned, and their paths */
+	size_t n_certificates;
 };
 
 /* ---- life of a set ---------------------------------------------------------------------------------------------- */
@@ -149,6 +151,7 @@ struct making {
 	struct pem *pem; /* owned: one for each certificate */
 	int n;
 	struct served *served;
+	struct tls_certificate_facts *facts; /* owned until there is a server */
 };
 
 static SSL_CTX *make_context(struct making *m, struct server_set *set)
@@ -235,6 +238,9 @@ static void make_names(struct making *m)
 		    !certificate_parse(&cert, &m->pem[i], tls_worker_libctx(0), &m->complaints, i))
 			continue;
 		certificate_check_dates(&cert, &m->pem[i], &m->complaints, i);
+		m->facts[i] = (struct tls_certificate_facts){ .path = strdup(m->pem[i].certificate_path),
+			                                      .expires_s = certificate_expires(&cert) };
+		check(m->facts[i].path, "out of memory: %s", "the path of a certificate");
 		names_add(&m->served->names, &cert, &m->complaints, i);
 		certificate_free(&cert);
 	}
@@ -257,11 +263,21 @@ static void make_alpn(struct making *m)
 	check(!*p && m->served->alpn_len, "protocols that ALPN cannot carry: %s", with_10[0]);
 }
 
+static void facts_free(struct tls_certificate_facts *v, size_t n)
+{
+	for (size_t i = 0; v && i < n; i++)
+		free((char *)(uintptr_t)v[i].path);
+	free(v);
+}
+
 static struct tls_server *make_server(struct making *m)
 {
 	struct tls_server *srv = calloc(1, sizeof(*srv));
 	unsigned n = m->args->workers;
 	check(srv && (srv->first = calloc(n, sizeof(SSL_CTX *))), "out of memory: %s", "TLS contexts");
+	srv->certificates = m->facts;
+	srv->n_certificates = (size_t)m->n;
+	m->facts = NULL;
 	srv->start_flags = TLS_STARVED | (m->args->conf->session_tickets ? TLS_TICKET_DUE : 0);
 	for (; srv->workers < n; srv->workers++) {
 		srv->first[srv->workers] = make_set(m, srv->workers);
@@ -283,7 +299,8 @@ struct tls_server *tls_server_new(const struct tls_server_args *args)
 	(void)pthread_once(&set_once, set_index_once);
 	m.pem = calloc((size_t)m.n, sizeof(*m.pem));
 	m.served = calloc(1, sizeof(*m.served));
-	check(m.pem && m.served, "out of memory: %s", "certificates");
+	m.facts = calloc((size_t)m.n, sizeof(*m.facts));
+	check(m.pem && m.served && m.facts, "out of memory: %s", "certificates");
 	atomic_init(&m.served->refs, 1);
 	m.served->tickets = tls_tickets_ref(args->tickets);
 	make_alpn(&m);
@@ -295,6 +312,7 @@ struct tls_server *tls_server_new(const struct tls_server_args *args)
 	for (int i = 0; i < m.n; i++)
 		pem_free(&m.pem[i]);
 	free(m.pem);
+	facts_free(m.facts, (size_t)m.n);
 	served_unref(m.served);
 	return srv;
 }
@@ -308,7 +326,14 @@ void tls_server_free(struct tls_server **at)
 	for (unsigned i = 0; i < srv->workers; i++)
 		SSL_CTX_free(srv->first[i]);
 	free(srv->first);
+	facts_free(srv->certificates, srv->n_certificates);
 	free(srv);
+}
+
+size_t tls_server_certificates(const struct tls_server *srv, const struct tls_certificate_facts **v)
+{
+	*v = srv->certificates;
+	return srv->n_certificates;
 }
 
 void *tls_server_start(struct tls_server *srv, unsigned worker)

@@ -25,6 +25,13 @@ struct tls_server_args {
 must_use struct tls_server *tls_server_new(const struct tls_server_args *args);
 void tls_server_free(struct tls_server **srv);
 
+/* What there is to know of a server's certificates, without their keys. Any thread, while srv lives. */
+struct tls_certificate_facts {
+	const char *path;   /* borrowed: lives as long as srv; of its file */
+	int64_t expires_s;  /* seconds since 1970 at which it is valid no more */
+};
+size_t tls_server_certificates(const struct tls_server *srv, const struct tls_certificate_facts **v);
+
 /* The state of one more connection, for a stream with transport_tls. Thread of that worker. */
 must_use void *tls_server_start(struct tls_server *srv, unsigned worker);
 

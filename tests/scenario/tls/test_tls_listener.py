@@ -1,5 +1,6 @@
 """TLS towards clients: which certificate, which version, resumption, and clients that do not play by the rules."""
 import concurrent.futures
+import datetime
 import hashlib
 import os
 import re
@@ -8,6 +9,7 @@ import ssl
 import time
 
 import pytest
+from cryptography import x509
 
 from kit.client import connect, s_client, tls_context
 from kit.gateway import GatewayDied
@@ -486,3 +488,20 @@ def test_an_upload_cut_off_is_not_passed_off_as_whole(start, origin):
     assert g.access(1)[0]["reason"] == "client-gone"
     wait_for(lambda: up.open == 0 or up.errors, what="the end at the upstream")
     assert up.requests == []
+
+
+# ---- what operators watch ----
+
+def test_days_until_certificates_end_are_metrics(start, ca):
+    first, second = ca.issue("first.test"), ca.issue("second.test")
+    g = start(first, second)
+    metrics = g.metrics()
+    for cert in (first, second):
+        labels = f'{{listener="public",certificate="{cert.cert}"}}'
+        end = not_after(cert)
+        assert metrics[f"sluice_certificate_expiry_timestamp_seconds{labels}"] == end
+        assert abs(metrics[f"sluice_certificate_days_left{labels}"] - (end - time.time()) // 86400) <= 1
+
+
+def not_after(cert):
+    return x509.load_der_x509_certificate(der(cert)).not_valid_after.replace(tzinfo=datetime.timezone.utc).timestamp()
