@@ -38,7 +38,8 @@ static void metrics_certificate(struct buf *out, sluice_str listener, const stru
 	const sluice_pair labels[] = { { STR("listener"), listener }, { STR("certificate"), str_of(f->path) } };
 	int64_t now = (int64_t)(clock_unix_ms() / 1000), left = f->expires_s - now;
 	if (days)
-		metric_sample(out, "certificate_days_left", METRIC_GAUGE, labels, 2, left > 0 ? (uint64_t)(left / SECONDS_OF_DAY) : 0);
+		metric_sample(out, "certificate_days_left", METRIC_GAUGE, labels, 2,
+		              left > 0 ? (uint64_t)(left / SECONDS_OF_DAY) : 0);
 	else
 		metric_sample(out, "certificate_expiry_timestamp_seconds", METRIC_GAUGE, labels, 2,
 		              f->expires_s > 0 ? (uint64_t)f->expires_s : 0);
@@ -47,6 +48,13 @@ static void metrics_certificate(struct buf *out, sluice_str listener, const stru
 /* Those of the configuration in force. */
 static void metrics_certificates(struct buf *out, const struct snapshot *snap)
 {
+	static const struct {
+		const char *name, *help;
+	} families[] = {
+		{ "certificate_expiry_timestamp_seconds", "When a listener's certificate is valid no more." },
+		{ "certificate_days_left",
+		  "Whole days until a listener's certificate is valid no more; 0: less than one, or expired." },
+	};
 	for (int days = 0; days < 2; days++) {
 		bool begun = false;
 		for (size_t i = 0; snap && i < snap->n_listeners; i++) {
@@ -54,9 +62,7 @@ static void metrics_certificates(struct buf *out, const struct snapshot *snap)
 			const struct tls_certificate_facts *v;
 			size_t n = l->tls ? tls_server_certificates(l->tls, &v) : 0;
 			if (n && !begun)
-				metric_family(out, days ? "certificate_days_left" : "certificate_expiry_timestamp_seconds", METRIC_GAUGE,
-				              days ? "Whole days until a listener's certificate is valid no more; 0: less than one, or expired."
-				                   : "When a listener's certificate is valid no more.");
+				metric_family(out, families[days].name, METRIC_GAUGE, families[days].help);
 			begun = begun || n;
 			for (size_t k = 0; k < n; k++)
 				metrics_certificate(out, l->conf->name, &v[k], days);
