@@ -20,7 +20,8 @@ static const sluice_option timeout_options[] = {
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, response, .def = "15s", .min = "1ms", .max = "1d",
 	              .doc = "longest silence of a server that owes a response or the rest of one"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, idle, .def = "60s", .min = "1ms", .max = "1d",
-	              .doc = "longest time a connection is kept without a request"),
+	              .doc = "longest time a connection is kept without a request; set it below the service's own keep-alive timeout "
+	                     "(Node.js 5s, gunicorn 2s), or some requests meet a connection that is just being closed"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, ping, .def = "5m", .min = "10ms", .max = "1d",
 	              .doc = "longest silence of a connection with gRPC calls before a PING asks whether the server is there; many "
 	                     "put up with no more than one in 5m"),
@@ -66,7 +67,8 @@ const sluice_option upstream_options[] = {
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, health, .flags = SLUICE_F_SUBOBJECT, .sub = health_options,
 	              .doc = "when a server that fails is left alone; judged by the requests it gets"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, retries, .def = "2", .max = "7",
-	              .doc = "how many other servers are asked after one failed"),
+	              .doc = "further tries on another server, after a connection could not be made or, of idempotent methods, was "
+	                     "lost before a response; never after a timeout or a 5xx"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, keepalive, .def = "512", .max = "100000",
 	              .doc = "most idle connections each worker keeps to one server"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_connections, .def = "0", .max = "1000000",
