@@ -20,8 +20,8 @@ static const sluice_option timeout_options[] = {
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, response, .def = "15s", .min = "1ms", .max = "1d",
 	              .doc = "longest silence of a server that owes a response or the rest of one"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, idle, .def = "60s", .min = "1ms", .max = "1d",
-	              .doc = "longest time a connection is kept without a request; set it below the service's own keep-alive timeout "
-	                     "(Node.js 5s, gunicorn 2s), or some requests meet a connection that is just being closed"),
+	              .doc = "longest time a connection is kept without a request; set it below the service's own keep-alive "
+	                     "timeout (Node.js 5s, gunicorn 2s), or some requests meet a connection that is just being closed"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, ping, .def = "5m", .min = "10ms", .max = "1d",
 	              .doc = "longest silence of a connection with gRPC calls before a PING asks whether the server is there; many "
 	                     "put up with no more than one in 5m"),
