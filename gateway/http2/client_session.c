@@ -486,13 +486,35 @@ void conn_session_free(struct http2_conn *c)
 	c->building = NULL;
 }
 
+/* The connection ends, and the server hears why. */
+static void session_give_up(struct http2_conn *c, uint32_t code, int err)
+{
+	(void)nghttp2_session_terminate_session(c->h2, code);
+	if (!c->trouble)
+		c->trouble = err;
+}
+
 /* The library gives up: it says so itself, unless it is about limits or memory. */
-static void session_give_up(struct http2_conn *c, ssize_t rc)
+static void session_gave_up(struct http2_conn *c, ssize_t rc)
 {
 	bool ours = rc == NGHTTP2_ERR_NOMEM || rc == NGHTTP2_ERR_CALLBACK_FAILURE;
-	(void)nghttp2_session_terminate_session(c->h2, ours ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_ENHANCE_YOUR_CALM);
-	if (!c->trouble)
-		c->trouble = rc == NGHTTP2_ERR_NOMEM ? ERR_NO_MEMORY : ERR_UPSTREAM_PROTOCOL;
+	session_give_up(c, ours ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_ENHANCE_YOUR_CALM,
+	                rc == NGHTTP2_ERR_NOMEM ? ERR_NO_MEMORY : ERR_UPSTREAM_PROTOCOL);
+}
+
+/* Whether the frame that begins is for the library. */
+static bool session_admits(struct http2_conn *c, const struct frame_head *f)
+{
+	if (!meter_frame(&c->meter, f, worker_now(c->s.worker))) {
+		session_gave_up(c, NGHTTP2_ERR_FLOODED);
+		return false;
+	}
+	if (f->type == FRAME_PRIORITY_UPDATE) { /* RFC 9218 7.1: only clients send it. The library would pass it over. */
+		log_debug("http2", "a server broke the protocol: %s", "it sent PRIORITY_UPDATE");
+		session_give_up(c, NGHTTP2_PROTOCOL_ERROR, ERR_UPSTREAM_PROTOCOL);
+		return false;
+	}
+	return true;
 }
 
 /* The first frame must be SETTINGS (RFC 9113 3.4). What else comes is most often another protocol. */
@@ -512,15 +534,15 @@ void conn_feed(struct http2_conn *c)
 	sluice_str run = buf_peek(in);
 	struct frame_head f;
 	bool begun;
+	ssize_t rc = 0;
 	size_t n = meter_cut(&c->meter, run.data, run.len, &f, &begun);
-	ssize_t rc = NGHTTP2_ERR_FLOODED;
 	if (unlikely(!c->settled))
 		session_look_at_start(c, run);
-	if (!begun || meter_frame(&c->meter, &f, worker_now(c->s.worker)))
+	if (!begun || session_admits(c, &f))
 		rc = nghttp2_session_mem_recv(c->h2, (const uint8_t *)run.data, n);
 	buf_drain(in, n);
 	if (rc >= 0 && nghttp2_session_get_outbound_queue_size(c->h2) > HTTP2_QUEUE_MAX + 2 * (size_t)c->conf.max_requests)
 		rc = NGHTTP2_ERR_FLOODED;
 	if (rc < 0)
-		session_give_up(c, rc);
+		session_gave_up(c, rc);
 }

@@ -29,6 +29,7 @@ static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *f, void *u
 	(void)h2;
 	c->building = NULL;
 	if (f->headers.cat == NGHTTP2_HCAT_REQUEST) {
+		c->last_id = (uint32_t)f->hd.stream_id;
 		receive_request(c, f->hd.stream_id);
 		return 0;
 	}
@@ -50,24 +51,20 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t 
 	return 0;
 }
 
-static bool early_priority(struct http2_server *c, int32_t id)
+/* RFC 9218: in which order responses are sent. */
+static void receive_set_priority(struct http2_server *c, int32_t id, const struct priority *p)
 {
-	for (unsigned i = 0; i < sizeof(c->early) / sizeof(c->early[0]); i++) {
-		if (c->early[i] == id)
-			return true;
-	}
-	return false;
+	nghttp2_extpri pri = { .urgency = p->urgency, .inc = p->incremental };
+	(void)nghttp2_session_change_extpri_stream_priority(c->h2, id, &pri, 0);
 }
 
-/* RFC 9218: in which order responses are sent. A PRIORITY_UPDATE is newer than the field, also when it came first (7). */
+/* A PRIORITY_UPDATE is newer than the field, also when it came first (RFC 9218 7). */
 static void receive_priority(struct http2_server *c, struct http2_request *rq)
 {
 	struct priority p;
 	const struct field *f = c->builder.once >> TOKEN_PRIORITY & 1 ? fields_find(&rq->head.fields, TOKEN_PRIORITY) : NULL;
-	if (!f || !priority_parse(field_value(f), &p) || early_priority(c, rq->id))
-		return;
-	nghttp2_extpri pri = { .urgency = p.urgency, .inc = p.incremental };
-	(void)nghttp2_session_change_extpri_stream_priority(c->h2, rq->id, &pri, 0);
+	if (updates_take(&c->updates, (uint32_t)rq->id, &p) || (f && priority_parse(field_value(f), &p)))
+		receive_set_priority(c, rq->id, &p);
 }
 
 static void receive_head(struct http2_server *c, struct http2_request *rq, bool end)
@@ -139,6 +136,59 @@ static void receive_reset(struct http2_server *c, int32_t id)
 		session_count_reset(c);
 }
 
+/* ---- PRIORITY_UPDATE: to the library it is an extension that it knows nothing of ------------------------------------- */
+
+/* Streams that are open or half-closed. */
+static unsigned receive_open_streams(const struct http2_server *c)
+{
+	unsigned n = 0;
+	list_each(e, &c->requests)
+		n += !container_of(e, struct http2_request, link)->closed;
+	return n;
+}
+
+/* RFC 9218 7.1: of a stream that the client has not opened yet. With those that are open they are as many as may be open. */
+static bool receive_early_update(struct http2_server *c, const struct update *u)
+{
+	return updates_keep(&c->updates, u) &&
+	       updates_kept(c->updates) + receive_open_streams(c) <= (unsigned)HTTP2_STREAMS_MAX;
+}
+
+/* The frame is whole. Even numbers are of pushed streams: there are none, so all of them are idle. */
+static void receive_update(struct http2_server *c, int32_t on_stream)
+{
+	struct update u;
+	enum update_kind kind = updates_end(&c->updates, &u);
+	if (kind == UPDATE_TOO_SHORT)
+		c->trouble = NGHTTP2_FRAME_SIZE_ERROR;
+	else if (on_stream != 0 || u.id % 2 == 0)
+		c->trouble = NGHTTP2_PROTOCOL_ERROR;
+	else if (kind == UPDATE_SAYS_NONE)
+		return;
+	else if (u.id > c->last_id && !receive_early_update(c, &u))
+		c->trouble = NGHTTP2_PROTOCOL_ERROR;
+	else if (u.id <= c->last_id && session_request(c, (int32_t)u.id))
+		receive_set_priority(c, (int32_t)u.id, &u.priority);
+}
+
+static int on_extension_chunk(nghttp2_session *h2, const nghttp2_frame_hd *hd, const uint8_t *data, size_t len, void *user)
+{
+	struct http2_server *c = user;
+	(void)h2, (void)hd;
+	updates_add(&c->updates, data, len);
+	return 0;
+}
+
+/* Without it the library passes the frame over. */
+static int on_unpack_extension(nghttp2_session *h2, void **payload, const nghttp2_frame_hd *hd, void *user)
+{
+	(void)h2, (void)hd, (void)user;
+	*payload = NULL;
+	return 0;
+}
+
+/* ---- frames ---------------------------------------------------------------------------------------------------------- */
+
 static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *f, void *user)
 {
 	struct http2_server *c = user;
@@ -162,12 +212,9 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *f, void *user
 		if ((f->hd.flags & NGHTTP2_FLAG_ACK) && f->ping.opaque_data[0] == 0) /* the one behind a GOAWAY */
 			c->pinged = true;
 		break;
-	case NGHTTP2_PRIORITY_UPDATE: {
-		const nghttp2_ext_priority_update *u = f->ext.payload;
-		if (!session_request(c, u->stream_id))
-			c->early[c->n_early++ % (sizeof(c->early) / sizeof(c->early[0]))] = u->stream_id;
+	case FRAME_PRIORITY_UPDATE:
+		receive_update(c, f->hd.stream_id);
 		break;
-	}
 	default:
 		break;
 	}
@@ -228,4 +275,6 @@ void receive_callbacks(nghttp2_session_callbacks *to)
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(to, on_data_chunk);
 	nghttp2_session_callbacks_set_on_stream_close_callback(to, on_stream_close);
 	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(to, on_invalid_frame);
+	nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(to, on_extension_chunk);
+	nghttp2_session_callbacks_set_unpack_extension_callback(to, on_unpack_extension);
 }

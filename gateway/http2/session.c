@@ -160,7 +160,7 @@ static void session_set_up(void)
 	nghttp2_option_set_no_closed_streams(options, 1);
 	nghttp2_option_set_max_outbound_ack(options, HTTP2_ACKS_MAX);
 	nghttp2_option_set_max_settings(options, HTTP2_SETTINGS_MAX);
-	nghttp2_option_set_builtin_recv_extension_type(options, NGHTTP2_PRIORITY_UPDATE);
+	nghttp2_option_set_user_recv_extension_type(options, FRAME_PRIORITY_UPDATE); /* see priority_update.h */
 	/* what the meter counts the library need not: it would say INTERNAL_ERROR, and takes a header that comes in pieces
 	 * for several frames */
 #ifdef HAVE_NGHTTP2_OPTION_SET_MAX_CONTINUATIONS
@@ -198,6 +198,7 @@ void session_free(struct http2_server *c)
 	pages_wake(&c->pages);
 	nghttp2_session_del(c->h2);
 	c->h2 = NULL;
+	updates_free(&c->updates);
 	pages_free(&c->pages);
 }
 

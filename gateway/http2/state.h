@@ -14,6 +14,7 @@
 #include "http2/head.h"
 #include "http2/limits.h"
 #include "http2/pages.h"
+#include "http2/priority_update.h"
 #include "http2/server.h"
 
 enum server_state {
@@ -101,8 +102,8 @@ struct http2_server {
 	struct head_builder builder;
 	struct head_limits limits;
 	struct meter meter;
-	int32_t early[4];       /* streams whose PRIORITY_UPDATE came before their request, the latest ones */
-	unsigned n_early;
+	struct updates *updates; /* owned: PRIORITY_UPDATEs of requests to come; NULL: none */
+	uint32_t last_id;       /* the latest request's stream: those above it are idle */
 	uint64_t heard_ns;      /* when bytes came last */
 	uint64_t ping_ns;       /* when it was asked for some; later than heard_ns: there is no answer yet */
 	unsigned n_live;        /* requests that a handler has */

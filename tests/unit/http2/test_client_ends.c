@@ -623,6 +623,11 @@ static void flood_interim(struct far *f)
 		far_headers(f, 1, 0, ":status", "103", NULL);
 }
 
+static void bad_priority_update(struct far *f) /* RFC 9218 7.1: only clients send it */
+{
+	far_frame(f, FRAME_PRIORITY_UPDATE, 0, 0, "\0\0\0\1u=1", 7);
+}
+
 /* All requests fail, none as untouched, and the server is told why. */
 static void test_rules(void **state)
 {
@@ -642,6 +647,7 @@ static void test_rules(void **state)
 		{ "continuation", bad_continuation, NGHTTP2_PROTOCOL_ERROR },
 		{ "ack", bad_ack, NGHTTP2_PROTOCOL_ERROR },
 		{ "window", bad_window, NGHTTP2_FLOW_CONTROL_ERROR },
+		{ "priority update", bad_priority_update, NGHTTP2_PROTOCOL_ERROR },
 		{ "ping flood", flood_ping, NGHTTP2_ENHANCE_YOUR_CALM },
 		{ "settings flood", flood_settings, NGHTTP2_ENHANCE_YOUR_CALM },
 		{ "empty data flood", flood_empty_data, NGHTTP2_ENHANCE_YOUR_CALM },
