@@ -21,7 +21,7 @@ void arena_init(struct arena *a, size_t budget)
 
 static void arena_release(struct arena_block *b)
 {
-	if (b->size == ARENA_BLOCK && n_spare < SPARE_MAX) {
+	if (b->size == ARENA_BLOCK && n_spare < SPARE_MAX && !MEMORY_IS_WATCHED) {
 		b->next = spare;
 		spare = b;
 		n_spare++;
@@ -58,18 +58,21 @@ static struct arena_block *arena_block_new(size_t size)
 		b = spare;
 		spare = b->next;
 		n_spare--;
-		return b;
+	} else {
+		b = malloc(size);
 	}
-	b = malloc(size);
-	if (b)
-		b->size = size;
+	if (!b)
+		return NULL;
+	b->size = size;
+	memory_fill(b + 1, size - sizeof(*b));
+	memory_close(b + 1, size - sizeof(*b));
 	return b;
 }
 
 void *arena_alloc_slow(struct arena *a, size_t n)
 {
 	size_t head = sizeof(struct arena_block);
-	size_t want = (n + !n + 15) & ~(size_t)15;
+	size_t want = arena_round(n);
 	bool large = want > (ARENA_BLOCK - head) / 2 && a->top != NULL;
 	size_t size = want + head > ARENA_BLOCK || large ? want + head : ARENA_BLOCK;
 
@@ -85,6 +88,7 @@ void *arena_alloc_slow(struct arena *a, size_t n)
 		return NULL;
 	}
 	a->used += size;
+	memory_open((char *)b + head, n);
 	if (size != ARENA_BLOCK && a->top) { /* keep filling the block in use */
 		b->next = a->top->next;
 		a->top->next = b;

@@ -1,10 +1,12 @@
 /*
  * Bump allocation that is freed all at once: one arena for each exchange, one for each snapshot. Not thread-safe.
- * Standard blocks come from a per-thread free list, so that the steady state allocates nothing.
+ * Standard blocks come from a per-thread free list, so that the steady state allocates nothing. Where memory is watched
+ * (base/sanitize.h) there is no such list, fresh memory holds a pattern, and pieces do not touch each other.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
+#include "base/sanitize.h"
 #include "base/str.h"
 
 enum { ARENA_BLOCK = 4096 }; /* bytes of a standard block, its header included */
@@ -32,12 +34,19 @@ __attribute__((format(printf, 2, 3))) sluice_str arena_printf(struct arena *a, c
 /* At program end (leak checkers): free this thread's list of blocks. */
 void arena_thread_fini(void);
 
+/* What a piece takes of a block; 0: n is so large that it overflows. */
+static inline size_t arena_round(size_t n)
+{
+	return (n + !n + MEMORY_GAP + 15) & ~(size_t)15;
+}
+
 static inline void *arena_alloc(struct arena *a, size_t n)
 {
-	size_t want = (n + !n + 15) & ~(size_t)15; /* 0 when n + 15 overflows */
+	size_t want = arena_round(n);
 	if (likely(want - 1 < (size_t)(a->end - a->at))) {
 		void *p = a->at;
 		a->at += want;
+		memory_open(p, n);
 		return p;
 	}
 	return arena_alloc_slow(a, n);

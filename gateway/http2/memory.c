@@ -1,6 +1,7 @@
 /*
  * Lists of free pieces, one for each size class. Nothing stands before a piece: what malloc() says that it has room for tells
- * its class. So the sizes of classes are those that glibc wastes nothing of, 8 above a multiple of 16.
+ * its class. So the sizes of classes are those that glibc wastes nothing of, 8 above a multiple of 16. Where memory is
+ * watched (base/sanitize.h) every piece is as large as was asked for, and goes back at once.
  */
 #include "http2/memory.h"
 
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/sanitize.h"
 
 enum {
 	FINE_MIN = 24, FINE_STEP = 16, FINE = 32, /* 24, 40, 56 ... 520 bytes */
@@ -38,6 +40,8 @@ static size_t class_size(unsigned class)
 /* The smallest whose pieces hold so much. */
 static unsigned class_of(size_t size)
 {
+	if (MEMORY_IS_WATCHED)
+		return CLASS_NONE;
 	if (size <= FINE_MIN)
 		return 0;
 	if (size <= FINE_MIN + FINE_STEP * (FINE - 1))
@@ -51,6 +55,8 @@ static unsigned class_of(size_t size)
 /* The largest whose pieces so much room would do for. */
 static unsigned class_for(size_t room)
 {
+	if (MEMORY_IS_WATCHED)
+		return CLASS_NONE;
 	if (room < coarse[0])
 		return room < FINE_MIN + FINE_STEP * FINE ? (unsigned)(room - FINE_MIN) / FINE_STEP : FINE - 1;
 	if (room >= 2u * coarse[COARSE - 1])
@@ -113,12 +119,12 @@ static void *memory_realloc(void *at, size_t size, void *user)
 	if (!at)
 		return memory_malloc(size, user);
 	size_t room = malloc_usable_size(at);
-	if (size <= room)
+	if (size <= room && !MEMORY_IS_WATCHED)
 		return at;
 	void *grown = memory_malloc(size, user);
 	if (!grown)
 		return NULL;
-	memcpy(grown, at, room);
+	memcpy(grown, at, size < room ? size : room);
 	memory_free(at, user);
 	return grown;
 }

@@ -4,6 +4,8 @@
  *      | session | tables | ...     | buffer for frames      |
  *      0                            used                  set_size
  *
+ * Where memory is watched (base/sanitize.h) there are no sets: every piece is a piece of memory_lists(), and nothing rests.
+ *
  * Sets that nobody has are cold, their pages the system's; or, a few of them, still warm, for the next connection.
  */
 #include "http2/pages.h"
@@ -14,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/sanitize.h"
 #include "http2/memory.h"
 
 enum {
@@ -91,7 +94,7 @@ void pages_thread_fini(void)
 
 static bool pages_have(const struct pages *p, const void *at)
 {
-	return (uintptr_t)at - (uintptr_t)p->at < store.set_size;
+	return p->at && (uintptr_t)at - (uintptr_t)p->at < store.set_size;
 }
 
 /* NULL: it has to come from elsewhere. What is kept is all zeros. */
@@ -142,7 +145,7 @@ static void *pages_realloc(void *at, size_t size, void *user)
 
 nghttp2_mem pages_open(struct pages *p)
 {
-	*p = (struct pages){ .at = set_take() };
+	*p = MEMORY_IS_WATCHED ? (struct pages){ .shut = true } : (struct pages){ .at = set_take() };
 	return (nghttp2_mem){ .mem_user_data = p,
 		              .malloc = pages_malloc,
 		              .free = pages_release,
@@ -158,7 +161,8 @@ void pages_shut(struct pages *p)
 void pages_free(struct pages *p)
 {
 	pages_wake(p);
-	set_give(p->at, p->used);
+	if (p->at)
+		set_give(p->at, p->used);
 	p->at = NULL;
 }
 
@@ -214,7 +218,7 @@ static void unpack(const char *from, char *to, size_t n)
 bool pages_rest(struct pages *p)
 {
 	char buf[PACKED_MAX];
-	size_t n = pack(p->at, p->used, buf);
+	size_t n = p->at ? pack(p->at, p->used, buf) : 0;
 	if (n == 0)
 		return false;
 	char *packed = malloc(n);

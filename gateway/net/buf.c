@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/sanitize.h"
+
 enum {
 	SPARE_MAX = 128,    /* blocks a thread keeps for reuse: 2 MiB */
 	TAIL_MIN = 2048,    /* less room than this is not worth a read */
@@ -27,6 +29,7 @@ static struct block *block_new(size_t cap)
 		check(b && cap <= UINT32_MAX, "out of memory: a block of %zu bytes", cap);
 		b->cap = (uint32_t)cap;
 	}
+	memory_fill(b->data, b->cap);
 	b->next = NULL;
 	b->off = b->end = 0;
 	return b;
@@ -34,7 +37,7 @@ static struct block *block_new(size_t cap)
 
 static void block_free(struct block *b)
 {
-	if (b->cap == BUF_BLOCK && n_spare < SPARE_MAX) {
+	if (b->cap == BUF_BLOCK && n_spare < SPARE_MAX && !MEMORY_IS_WATCHED) {
 		b->next = spare;
 		spare = b;
 		n_spare++;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/sanitize.h"
+
 enum {
 	PIPE_BYTES = 1024 * 1024, /* asked for; the system may grant less */
 	SPARE_MAX = 16            /* empty pipes a thread keeps for reuse */
@@ -50,7 +52,7 @@ static void pipe_close(struct pipe *p)
 
 static void pipe_give_back(struct pipe *p)
 {
-	if (p->len || n_spare >= SPARE_MAX) {
+	if (p->len || n_spare >= SPARE_MAX || MEMORY_IS_WATCHED) {
 		pipe_close(p);
 		return;
 	}

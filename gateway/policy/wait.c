@@ -4,6 +4,7 @@
  */
 #include "policy/wait.h"
 
+#include "base/sanitize.h"
 #include "base/stat.h"
 #include "policy/host.h"
 #include "policy/walk.h"
@@ -49,13 +50,17 @@ static struct run_wait *wait_new(sluice_exchange *x, enum wait_kind kind)
 	return w;
 }
 
-/* No longer parked; the struct can serve again. */
+/* No longer parked; the struct can serve again, unless its memory is watched. */
 static void wait_end(struct run_wait *w)
 {
+	sluice_exchange *x = w->x;
 	timer_drop(&w->timer);
 	list_del(&w->link);
-	w->x->wait = NULL;
-	w->x->spare_wait = w;
+	x->wait = NULL;
+	if (!MEMORY_IS_WATCHED)
+		x->spare_wait = w;
+	else
+		memory_close(w, sizeof(*w));
 }
 
 void wait_cancel(sluice_exchange *x)
@@ -186,10 +191,11 @@ static sluice_verdict wait_sent(struct run_wait *w, sluice_status st)
 {
 	static const sluice_value none = { .type = SLUICE_V_NIL };
 	sluice_exchange *x = w->x;
+	sluice_store_fn then = w->then.store;
 	if (st == SLUICE_OK)
 		return SLUICE_WAIT;
 	wait_end(w);
-	return w->then.store(x, run_item(x)->conf, st, &none);
+	return then(x, run_item(x)->conf, st, &none);
 }
 
 sluice_verdict host_store_eval(sluice_exchange *x, const sluice_store *s, const sluice_script *script, sluice_str key,

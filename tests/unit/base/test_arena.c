@@ -48,7 +48,7 @@ static void test_large_keeps_block(void **state)
 	char *first = arena_alloc(&a, 16);
 	(void)arena_alloc(&a, 50000);
 	char *second = arena_alloc(&a, 16);
-	assert_ptr_equal(second, first + 16); /* a large block does not end the one being filled */
+	assert_ptr_equal(second, first + arena_round(16)); /* a large block does not end the one being filled */
 	arena_fini(&a);
 }
 
@@ -125,6 +125,8 @@ static void test_reuse(void **state)
 {
 	struct arena a;
 	(void)state;
+	if (MEMORY_IS_WATCHED)
+		skip(); /* see test_watched_memory */
 	arena_thread_fini();
 	arena_init(&a, 0);
 	void *first = arena_alloc(&a, 8);
@@ -135,12 +137,57 @@ static void test_reuse(void **state)
 	arena_thread_fini();
 }
 
+/* Where memory is watched: what was never written does not look like anything that was, also in a block that a thread has
+ * used before. */
+static void test_fresh_memory_holds_a_pattern(void **state)
+{
+	struct arena a;
+	(void)state;
+	if (!MEMORY_IS_FILLED)
+		skip();
+	for (int round = 0; round < 3; round++) {
+		arena_init(&a, 0);
+		const size_t sizes[] = { 1, 100, 3000, 2000, 50000, 7 };
+		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+			unsigned char *p = arena_alloc(&a, sizes[i]);
+			for (size_t k = 0; k < sizes[i]; k++)
+				assert_int_equal(p[k], MEMORY_PATTERN);
+			memset(p, 'u', sizes[i]);
+		}
+		arena_fini(&a);
+	}
+	arena_thread_fini();
+}
+
+/* Where single bytes can be out of bounds: everything of a block is, but the pieces that were given out. */
+static void test_what_is_not_given_out_is_out_of_bounds(void **state)
+{
+	(void)state;
+#if SANITIZE_BOUNDS
+	struct arena a;
+	arena_init(&a, 0);
+	const size_t sizes[] = { 1, 16, 31, 32, 1000, 3500, 5000, 16 };
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		char *p = arena_alloc(&a, sizes[i]);
+		assert_null(__asan_region_is_poisoned(p, sizes[i]));
+		assert_true(__asan_address_is_poisoned(p + sizes[i]));
+	}
+	char *p = arena_alloc(&a, 10);
+	arena_fini(&a);
+	assert_true(__asan_address_is_poisoned(p)); /* and nobody else has it */
+#else
+	skip();
+#endif
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_alignment), cmocka_unit_test(test_no_overlap), cmocka_unit_test(test_large_keeps_block),
 		cmocka_unit_test(test_budget),    cmocka_unit_test(test_overflow),   cmocka_unit_test(test_strings),
-		cmocka_unit_test(test_reuse),     cmocka_unit_test(test_zeroed_after_reuse),
+		cmocka_unit_test(test_reuse),
+		cmocka_unit_test(test_fresh_memory_holds_a_pattern),
+		cmocka_unit_test(test_what_is_not_given_out_is_out_of_bounds),     cmocka_unit_test(test_zeroed_after_reuse),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
