@@ -1,14 +1,16 @@
 /*
- * A connection whose client sends any bytes: nothing is told twice or too late, whatever is sent consists of whole frames
- * that a client can read, and nothing is left.
+ * A connection whose client does anything, at any time: nothing is told twice or too late, whatever is sent consists of whole
+ * frames that a client can read, and nothing is left.
  *
- * The first byte of an input chooses what the handler does, the second in what steps the bytes come; preface and SETTINGS
- * are put before them, unless the first byte says not to.
+ * An input is a script (h2script.h). Its first byte says how the client and the handler behave where no act says otherwise.
  */
 #include <nghttp2/nghttp2.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 
+#include "fakewire.h"
+#include "h2script.h"
+
+#include "base/stat.h"
 #include "http/upgrade.h"
 #include "http2/limits.h"
 #include "http2/memory.h"
@@ -16,70 +18,135 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum mode { MODE_ANSWER = 0, MODE_AT_END = 1, MODE_LATE = 2, MODE_NEVER = 3, MODE_MASK = 3, MODE_SHUT = 4, MODE_RAW = 8, MODE_DRAIN = 16,
-	    MODE_REST = 32 };
-enum { CALLS = 300, STREAMS = 2048 };
+enum mode {
+	MODE_ANSWER = 0,      /* at once */
+	MODE_AT_END = 1,      /* of the request */
+	MODE_SCRIPT = 2,      /* when an act says so */
+	MODE_HELD = 3,        /* and so with the body */
+	MODE_MASK = 3,
+	MODE_SILENT = 4,      /* the client answers neither SETTINGS nor PING, */
+	MODE_WINDOWS = 8,     /* and makes room for what it gets */
+	MODE_RAW = 16,        /* no preface is put before the script */
+	MODE_KEEP = 32,       /* who is told that the client left is slow to leave as well */
+	MODE_REST = 64,
+	MODE_LITTLE = 128     /* memory */
+};
+
+enum act {
+	ACT_TURN, ACT_PASS, ACT_BLOCK, ACT_UNBLOCK, ACT_WRITE_MAX, ACT_READ_MAX, ACT_ANSWER, ACT_PUSH, ACT_END, ACT_ABORT,
+	ACT_LEAVE, ACT_HOLD, ACT_RESUME, ACT_INTERIM, ACT_DRAIN, ACT_REST, ACT_EOF, ACT_BREAK, ACTS
+};
+
+/* Of ACT_ANSWER. */
+enum { ANSWER_CHUNKED = 1, ANSWER_OPEN = 2, ANSWER_SHORT = 4, ANSWER_TRAILERS = 8, ANSWER_EMPTY = 16 };
+
+enum { CALLS = 4096, STREAMS = 20000, SCRIPT_MAX = 8192, ACTS_MAX = 4000, TURNS_MAX = 400 };
 
 struct call {
 	struct client *c;
-	bool gone, ended, answered, sent;
+	bool gone, ended, answered, done, sent, full, trailers;
 };
 
-static struct worker worker;
+/* What a run over the corpus has to have seen. */
+enum reach {
+	SEEN_SENT, SEEN_FULL, SEEN_DRAINED, SEEN_TRAILERS_IN, SEEN_TRAILERS_OUT, SEEN_INTERIM, SEEN_TUNNEL, SEEN_CLIENT_RESET,
+	SEEN_RESET, SEEN_CANCEL, SEEN_REFUSED, SEEN_GOAWAY, SEEN_GOAWAY_ERROR, SEEN_PING, SEEN_PING_ACK, SEEN_BAD_HEAD,
+	SEEN_HEAD_TIMEOUT, SEEN_BODY_TIMEOUT, SEEN_STALLED, SEEN_TOO_LARGE, SEEN_BAD_FRAMING, SEEN_FINISHED, SEEN_IDLE, SEEN_RETIRED,
+	SEEN_FLOOD_FRAMES, SEEN_FLOOD_RESETS, SEEN_FLOOD_BLOCK, SEEN_FLOOD_ANSWERS, SEEN_TIMEOUT_SEND, SEEN_WHAT
+};
+static struct reached reached[SEEN_WHAT] = {
+	[SEEN_SENT] = { "response-sent", 0 }, [SEEN_FULL] = { "response-waits-for-window", 0 },
+	[SEEN_DRAINED] = { "room-again", 0 }, [SEEN_TRAILERS_IN] = { "request-trailers", 0 },
+	[SEEN_TRAILERS_OUT] = { "response-trailers", 0 }, [SEEN_INTERIM] = { "interim-response", 0 },
+	[SEEN_TUNNEL] = { "tunnel", 0 }, [SEEN_CLIENT_RESET] = { "client-gone", 0 }, [SEEN_RESET] = { "rst-stream-sent", 0 },
+	[SEEN_CANCEL] = { "response-cancelled", 0 }, [SEEN_REFUSED] = { "stream-refused", 0 },
+	[SEEN_GOAWAY] = { "goaway-sent", 0 }, [SEEN_GOAWAY_ERROR] = { "goaway-for-an-error", 0 },
+	[SEEN_PING] = { "ping-sent", 0 }, [SEEN_PING_ACK] = { "ping-answered", 0 }, [SEEN_BAD_HEAD] = { "bad-request", 0 },
+	[SEEN_HEAD_TIMEOUT] = { "head-timeout", 0 }, [SEEN_BODY_TIMEOUT] = { "body-timeout", 0 },
+	[SEEN_STALLED] = { "client-stalled", 0 }, [SEEN_TOO_LARGE] = { "body-too-large", 0 },
+	[SEEN_BAD_FRAMING] = { "bad-framing", 0 }, [SEEN_FINISHED] = { "closed-politely", 0 },
+	[SEEN_IDLE] = { "idle-timeout", 0 }, [SEEN_RETIRED] = { "retired", 0 }, [SEEN_FLOOD_FRAMES] = { "flood-of-frames", 0 },
+	[SEEN_FLOOD_RESETS] = { "flood-of-resets", 0 }, [SEEN_FLOOD_BLOCK] = { "flood-of-a-header-block", 0 },
+	[SEEN_FLOOD_ANSWERS] = { "flood-of-answers", 0 }, [SEEN_TIMEOUT_SEND] = { "send-timeout", 0 },
+};
+
+static struct fakewire wire;
 static struct stream stream;
 static struct conn_info info;
 static struct http2_server *server;
 static struct call calls[CALLS];
-static unsigned n_calls, mode;
-static const char *in;
-static size_t in_len, step;
-static struct buf out;
+static unsigned n_calls, mode, turns;
+static struct h2script script;
+static size_t seen;   /* of what came out */
+static bool cut;      /* what came out may end within a frame */
 static bool ended[STREAMS], has_reset[STREAMS];
 static nghttp2_hd_inflater *inflater;
 
 /* ---- the handler -------------------------------------------------------------------------------------------------- */
-
-static void answer(struct call *call)
-{
-	struct response_head h = { .status = 200, .body = n_calls % 2 ? BODY_LENGTH : BODY_CHUNKED, .body_length = 70000 };
-	struct buf b;
-	buf_init(&b);
-	call->answered = true;
-	call->c->ops->head(call->c, &h);
-	for (unsigned left = 70000; left;) {
-		size_t room;
-		char *at = buf_reserve(&b, 1, &room);
-		size_t n = room < left ? room : left;
-		memset(at, 'x', n);
-		buf_commit(&b, n);
-		left -= (unsigned)n;
-	}
-	(void)call->c->ops->body(call->c, &b);
-	check(b.len == 0, "%zu bytes were not taken", b.len);
-	call->c->ops->end(call->c, NULL);
-}
-
-static void answer_tunnel(struct call *call)
-{
-	struct response_head h = { .status = 101, .body = BODY_NONE };
-	struct client *c = call->c;
-	struct buf b;
-	buf_init(&b);
-	buf_append(&b, "hello", 5);
-	call->answered = true;
-	c->ops->head(c, &h);
-	c->ops->tunnel(c);
-	c->ops->resume(c);
-	(void)c->ops->body(c, &b);
-	if (n_calls % 2)
-		c->ops->end(c, NULL);
-}
 
 static void finish(struct call *call)
 {
 	struct client *c = call->c;
 	call->c = NULL;
 	c->ops->finish(c);
+}
+
+static bool call_is_live(const struct call *call)
+{
+	return call->c && !call->gone;
+}
+
+static void push(struct call *call, size_t n)
+{
+	struct buf b;
+	buf_init(&b);
+	while (n) {
+		size_t room;
+		char *at = buf_reserve(&b, 1, &room);
+		size_t take = room < n ? room : n;
+		memset(at, 'x', take);
+		buf_commit(&b, take);
+		n -= take;
+	}
+	call->full = call->c->ops->body(call->c, &b);
+	check(b.len == 0, "%zu bytes were not taken", b.len);
+	reached[SEEN_FULL].n += call->full;
+}
+
+static void end_response(struct call *call, bool trailers)
+{
+	static struct field fields[] = { { .name = "X-Sum", .name_len = 5, .value = "6", .value_len = 1 } };
+	static const struct fields f = { fields, 1, 1 };
+	call->done = true;
+	call->trailers = trailers;
+	call->c->ops->end(call->c, trailers ? &f : NULL);
+}
+
+static void answer(struct call *call, unsigned how, size_t n)
+{
+	struct response_head h = { .status = how & ANSWER_EMPTY ? 204 : 200, .body = how & ANSWER_CHUNKED ? BODY_CHUNKED : BODY_LENGTH,
+		                   .body_length = n + (how & ANSWER_SHORT ? 10u : 0u) };
+	if (how & ANSWER_EMPTY)
+		h.body = BODY_NONE;
+	call->answered = true;
+	call->c->ops->head(call->c, &h);
+	push(call, n);
+	if (!(how & ANSWER_OPEN))
+		end_response(call, (how & ANSWER_TRAILERS) != 0);
+}
+
+static void answer_tunnel(struct call *call)
+{
+	struct response_head h = { .status = 101, .body = BODY_NONE };
+	struct client *c = call->c;
+	call->answered = true;
+	reached[SEEN_TUNNEL].n++;
+	c->ops->head(c, &h);
+	c->ops->tunnel(c);
+	c->ops->resume(c);
+	push(call, 5);
+	if (n_calls % 2)
+		end_response(call, false);
 }
 
 static void on_body(struct client *c, struct buf *data)
@@ -94,26 +161,41 @@ static void on_end(struct client *c, const struct fields *trailers)
 	struct call *call = c->user;
 	check(call->c == c && !call->gone && !call->ended, "an end that nobody expects");
 	call->ended = true;
+	reached[SEEN_TRAILERS_IN].n += trailers != NULL;
 	for (uint32_t i = 0; trailers && i < trailers->n; i++)
 		check(str_is_token(field_name(&trailers->v[i])) && str_is_field_value(field_value(&trailers->v[i])), "trailer %u", i);
 	if (!call->answered && (mode & MODE_MASK) == MODE_AT_END)
-		answer(call);
-	else if (c->head->upgrade && !call->sent)
-		c->ops->end(c, NULL);
+		answer(call, ANSWER_TRAILERS | (n_calls % 2 ? ANSWER_CHUNKED : 0), 70000);
+	else if (c->head->upgrade && !call->done)
+		end_response(call, false);
 }
 
 static void on_drained(struct client *c)
 {
 	struct call *call = c->user;
-	check(call->c == c && !call->gone, "room that nobody asked for");
+	check(call->c == c && !call->gone && call->full, "room that nobody asked for");
+	call->full = false;
+	reached[SEEN_DRAINED].n++;
 }
 
 static void on_sent(struct client *c)
 {
 	struct call *call = c->user;
-	check(call->c == c && call->answered && !call->sent && !call->gone, "sent, though not answered");
+	check(call->c == c && call->done && !call->sent && !call->gone, "sent, though not answered");
 	call->sent = true;
+	reached[SEEN_SENT].n++;
+	reached[SEEN_TRAILERS_OUT].n += call->trailers;
 	finish(call);
+}
+
+static void count_gone(int err)
+{
+	reached[SEEN_CLIENT_RESET].n += err == ERR_CLIENT_GONE;
+	reached[SEEN_HEAD_TIMEOUT].n += err == ERR_HEAD_TIMEOUT;
+	reached[SEEN_BODY_TIMEOUT].n += err == ERR_BODY_TIMEOUT;
+	reached[SEEN_STALLED].n += err == ERR_CLIENT_STALLED;
+	reached[SEEN_TOO_LARGE].n += err == ERR_BODY_TOO_LARGE;
+	reached[SEEN_BAD_FRAMING].n += err == ERR_BAD_FRAMING;
 }
 
 static void on_gone(struct client *c, int err, bool can_answer)
@@ -121,13 +203,14 @@ static void on_gone(struct client *c, int err, bool can_answer)
 	struct call *call = c->user;
 	check(call->c == c && !call->gone && err < 0, "gone twice");
 	call->gone = true;
+	count_gone(err);
 	if (can_answer) {
 		check(!call->answered, "an answer after the answer");
-		answer(call);
+		answer(call, 0, 100);
 	} else if (call->answered) {
 		c->ops->abort(c);
 	}
-	if ((mode & MODE_MASK) != MODE_LATE)
+	if (!(mode & MODE_KEEP))
 		finish(call);
 }
 
@@ -172,55 +255,32 @@ static void on_request(void *ctx, struct client *c)
 	bool whole = c->head->body == BODY_NONE || (c->head->body == BODY_LENGTH && c->head->body_length == 0);
 	call->ended = whole && !c->head->upgrade;
 	if (c->head->upgrade) {
-		if ((mode & MODE_MASK) != MODE_LATE)
+		if ((mode & MODE_MASK) < MODE_SCRIPT)
 			answer_tunnel(call);
 		return;
 	}
-	if ((mode & MODE_MASK) != MODE_NEVER)
+	if ((mode & MODE_MASK) != MODE_HELD)
 		c->ops->resume(c);
 	if ((mode & MODE_MASK) == MODE_ANSWER || ((mode & MODE_MASK) == MODE_AT_END && whole))
-		answer(call);
+		answer(call, ANSWER_TRAILERS | (n_calls % 2 ? ANSWER_CHUNKED : 0), 100);
 }
 
 static void on_bad_request(void *ctx, struct client *c, int err)
 {
 	(void)ctx;
 	check(err < 0, "a bad request with nothing wrong");
-	answer(begin(c));
+	reached[SEEN_BAD_HEAD].n++;
+	reached[SEEN_HEAD_TIMEOUT].n += err == ERR_HEAD_TIMEOUT;
+	answer(begin(c), 0, 100);
 }
 
-/* ---- the wire ----------------------------------------------------------------------------------------------------- */
+/* ---- what comes out ----------------------------------------------------------------------------------------------- */
 
-static enum io wire_read(struct stream *s, size_t want)
+static void say(const char *bytes, size_t n)
 {
-	size_t n = step && step < in_len ? step : in_len;
-	if (n > want)
-		n = want;
-	if (n == 0)
-		return IO_AGAIN;
-	buf_append(&s->in, in, n);
-	in += n;
-	in_len -= n;
-	s->bytes_in += n;
-	return IO_OK;
+	if (server && n)
+		fakewire_say(&wire, bytes, n);
 }
-
-static enum io wire_write(struct stream *s)
-{
-	if (mode & MODE_SHUT)
-		return IO_AGAIN;
-	s->bytes_out += s->out.len;
-	buf_move_all(&out, &s->out);
-	return IO_OK;
-}
-
-static bool wire_pending(struct stream *s)
-{
-	(void)s;
-	return in_len > 0;
-}
-
-static const struct transport wire = { .read = wire_read, .write = wire_write, .pending = wire_pending };
 
 static void check_block(const char *p, size_t n)
 {
@@ -237,15 +297,45 @@ static void check_block(const char *p, size_t n)
 	(void)nghttp2_hd_inflate_end_headers(inflater);
 }
 
-static void check_frame(unsigned type, unsigned flags, uint32_t id, sluice_str p)
+static uint32_t get32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void count_frame(unsigned type, unsigned flags, const uint8_t *payload)
+{
+	reached[SEEN_PING].n += type == FRAME_PING && !(flags & FRAME_ACK);
+	reached[SEEN_PING_ACK].n += type == FRAME_PING && (flags & FRAME_ACK);
+	reached[SEEN_GOAWAY].n += type == FRAME_GOAWAY;
+	reached[SEEN_GOAWAY_ERROR].n += type == FRAME_GOAWAY && get32(payload + 4) != NGHTTP2_NO_ERROR;
+	reached[SEEN_RESET].n += type == FRAME_RST_STREAM;
+	reached[SEEN_CANCEL].n += type == FRAME_RST_STREAM && get32(payload) == NGHTTP2_CANCEL;
+	reached[SEEN_REFUSED].n += type == FRAME_RST_STREAM && get32(payload) == NGHTTP2_REFUSED_STREAM;
+}
+
+/* What a client does that keeps to the protocol. */
+static void react(unsigned type, unsigned flags, uint32_t id, const uint8_t *payload, size_t n)
+{
+	char room[4] = { (char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n };
+	if (type == FRAME_SETTINGS && !(flags & FRAME_ACK) && !(mode & MODE_SILENT))
+		script_frame(&script, FRAME_SETTINGS, FRAME_ACK, 0, NULL, 0);
+	if (type == FRAME_PING && !(flags & FRAME_ACK) && !(mode & MODE_SILENT))
+		script_frame(&script, FRAME_PING, FRAME_ACK, 0, (const char *)payload, n);
+	if (type == FRAME_DATA && n && (mode & MODE_WINDOWS)) {
+		script_frame(&script, FRAME_WINDOW_UPDATE, 0, 0, room, sizeof(room));
+		script_frame(&script, FRAME_WINDOW_UPDATE, 0, id, room, sizeof(room));
+	}
+}
+
+static void check_frame(unsigned type, unsigned flags, uint32_t id, const uint8_t *payload, size_t n)
 {
 	bool of_stream = type == FRAME_DATA || type == FRAME_HEADERS;
-	check(p.len <= 16384 || type == FRAME_DATA, "a frame of %zu bytes", p.len);
+	check(n <= 16384 || type == FRAME_DATA, "a frame of %zu bytes", n);
 	check(of_stream || type == FRAME_RST_STREAM || type == FRAME_WINDOW_UPDATE || id == 0, "frame %u on stream %u", type, id);
 	check(id < STREAMS || id % 2 == 1, "a stream of ours");
 	if (type == FRAME_HEADERS) {
 		check(flags & FRAME_END_HEADERS, "a head in pieces");
-		check_block(p.data, p.len);
+		check_block((const char *)payload, n);
 	}
 	if (id == 0 || id >= STREAMS)
 		return;
@@ -254,20 +344,193 @@ static void check_frame(unsigned type, unsigned flags, uint32_t id, sluice_str p
 	has_reset[id] |= type == FRAME_RST_STREAM;
 }
 
-static void check_out(void)
+static void read_out(void)
 {
-	while (out.len >= HTTP2_FRAME_HEAD) {
-		uint8_t h[HTTP2_FRAME_HEAD];
-		buf_copy(&out, (char *)h, sizeof(h));
-		size_t len = (size_t)h[0] << 16 | (size_t)h[1] << 8 | h[2];
-		check(out.len >= sizeof(h) + len, "%zu bytes of a frame of %zu", out.len - sizeof(h), len);
-		buf_drain(&out, sizeof(h));
-		check_frame(h[3], h[4], (uint32_t)(h[5] & 0x7f) << 24 | (uint32_t)h[6] << 16 | (uint32_t)h[7] << 8 | h[8],
-		            len ? str_n(buf_pullup(&out, len).data, len) : STR_NONE);
-		buf_drain(&out, len);
+	while (wire.out_len - seen >= HTTP2_FRAME_HEAD) {
+		const uint8_t *h = (const uint8_t *)wire.out + seen;
+		size_t n = (size_t)h[0] << 16 | (size_t)h[1] << 8 | h[2];
+		if (wire.out_len - seen < HTTP2_FRAME_HEAD + n)
+			break;
+		seen += HTTP2_FRAME_HEAD + n;
+		uint32_t id = get32(h + 5) & 0x7fffffff;
+		check_frame(h[3], h[4], id, h + HTTP2_FRAME_HEAD, n);
+		count_frame(h[3], h[4], h + HTTP2_FRAME_HEAD);
+		react(h[3], h[4], id, h + HTTP2_FRAME_HEAD, n);
 	}
-	check(out.len == 0, "%zu bytes of a frame", out.len);
+	check(cut || seen == wire.out_len, "%zu bytes of a frame", wire.out_len - seen);
+	if (seen == wire.out_len) {
+		fakewire_clear(&wire);
+		seen = 0;
+	}
 }
+
+static void turn(void)
+{
+	if (turns++ >= TURNS_MAX)
+		return;
+	if (server && (mode & MODE_REST))
+		http2_server_rest(server);
+	fakewire_turn();
+	read_out();
+}
+
+/* ---- the script --------------------------------------------------------------------------------------------------- */
+
+static const sluice_str heads[] = {
+#define COMMON "\x82\x86\x41\1a"
+	BLOCK(COMMON "\x84"),                                                     /* GET / */
+	BLOCK("\x83\x86\x41\1a\x84"),                                            /* POST */
+	BLOCK(COMMON "\x04\x04/a?b"),
+	BLOCK("\x83\x86\x41\1a\x84\x0f\x0d\x03" "100"),                        /* content-length: 100 */
+	BLOCK("\x83\x86\x41\1a\x84\0\6expect\x0c" "100-continue"),
+	BLOCK(COMMON "\x84\0\10priority\5u=1,i"),
+	BLOCK("\x02\7CONNECT\x86\x41\1a\x84\0\11:protocol\x09websocket\0\x15sec-websocket-version\2" "13"),
+	BLOCK("\x83\x86\x41\1a\x84\0\x0c" "content-type\x10" "application/grpc\0\2te\x08trailers"),
+	BLOCK(COMMON "\x84\x40\1x\x10" "0123456789abcdef"),                      /* is put into the table, */
+	BLOCK(COMMON "\x84\xbe\xbe\xbe\xbe"),                                   /* and named */
+	BLOCK("\x82\x82\x84\x86\x41\1a"),                                        /* malformed */
+	BLOCK(COMMON "\x84\0\1X\1y"),
+	BLOCK(COMMON "\x84\0\x0atransfer-e"),                                    /* does not decode */
+	BLOCK("\x3f\xe1\x1f" COMMON "\x84"),                                      /* the table changes its size */
+	BLOCK("\x83\x86\x41\1a\x84\x0f\x0d\x06" "200000"),
+	BLOCK("\x83\x86\x41\1a\x84\0\7trailer\x05x-sum"),
+};
+
+/* The k-th latest that still has a client; NULL: there is none. */
+static struct call *pick_call(void)
+{
+	unsigned k = script_byte(&script) % 8;
+	for (unsigned i = n_calls; i > 0; i--) {
+		if (call_is_live(&calls[i - 1]) && k-- == 0)
+			return &calls[i - 1];
+	}
+	return NULL;
+}
+
+static void act_answer(struct call *call)
+{
+	unsigned how = script_byte(&script);
+	size_t n = script_length(&script);
+	if (!call || call->answered)
+		return;
+	if (call->c->head->upgrade)
+		answer_tunnel(call);
+	else
+		answer(call, how, how & ANSWER_EMPTY ? 0 : n);
+}
+
+static void act_interim(struct call *call)
+{
+	const struct response_head h = { .status = 103, .body = BODY_NONE };
+	if (!call || call->answered)
+		return;
+	reached[SEEN_INTERIM].n++;
+	call->c->ops->head(call->c, &h);
+}
+
+static void act_on_call(enum act act)
+{
+	struct call *call = pick_call();
+	size_t n = act == ACT_PUSH ? script_length(&script) : 0;
+	bool answering = call && call->answered && !call->done;
+	if (act == ACT_ANSWER)
+		act_answer(call);
+	else if (act == ACT_INTERIM)
+		act_interim(call);
+	else if (act == ACT_PUSH && answering && !call->full)
+		push(call, n);
+	else if (act == ACT_END && answering)
+		end_response(call, n_calls % 2);
+	else if (act == ACT_ABORT && answering)
+		call->c->ops->abort(call->c), finish(call);
+	else if (act == ACT_LEAVE && call)
+		finish(call);
+	else if (act == ACT_HOLD && call)
+		call->c->ops->hold(call->c);
+	else if (act == ACT_RESUME && call)
+		call->c->ops->resume(call->c);
+}
+
+static void act_pass(void)
+{
+	static const uint64_t spans[] = { 1, 100, 500, 1100, 2100, 4100, 10000 };
+	uint64_t ms = script_pick(&script, spans);
+	if (turns++ < TURNS_MAX)
+		fakewire_pass(ms * NS_PER_MS);
+	read_out();
+}
+
+static void act_on_wire(enum act act)
+{
+	switch (act) {
+	case ACT_BLOCK:
+		wire.blocked = cut = true;
+		break;
+	case ACT_UNBLOCK:
+		fakewire_unblock(&wire);
+		break;
+	case ACT_WRITE_MAX:
+		wire.write_max = script_length(&script) * 16u;
+		cut = true;
+		break;
+	case ACT_READ_MAX:
+		wire.read_max = script_byte(&script);
+		break;
+	case ACT_EOF:
+		fakewire_eof(&wire);
+		break;
+	default:
+		cut = true;
+		fakewire_reset(&wire);
+		break;
+	}
+}
+
+static void perform(unsigned act)
+{
+	switch (act) {
+	case ACT_TURN:
+		turn();
+		break;
+	case ACT_PASS:
+		act_pass();
+		break;
+	case ACT_BLOCK:
+	case ACT_UNBLOCK:
+	case ACT_WRITE_MAX:
+	case ACT_READ_MAX:
+	case ACT_EOF:
+	case ACT_BREAK:
+		if (wire.s)
+			act_on_wire(act);
+		break;
+	case ACT_DRAIN:
+		if (server)
+			http2_server_drain(server, script_byte(&script) * NS_PER_MS);
+		break;
+	case ACT_REST:
+		if (server)
+			http2_server_rest(server);
+		break;
+	default:
+		act_on_call(act);
+		break;
+	}
+}
+
+static void run(void)
+{
+	for (unsigned i = 0; i < ACTS_MAX && script_more(&script); i++) {
+		unsigned act = script_byte(&script);
+		if (act >= SAY)
+			script_say(&script, SAY + (act - SAY) % (SAY_END - SAY));
+		else
+			perform(act % ACTS);
+	}
+	turn();
+}
+
+/* ---- from beginning to end ---------------------------------------------------------------------------------------- */
 
 static void on_closed(void *owner)
 {
@@ -276,69 +539,71 @@ static void on_closed(void *owner)
 	stream_close(&stream);
 }
 
-static void turn(void)
+static void count_stats(void)
 {
-	if (server && in_len)
-		stream_resume(&stream);
-	if (server && (mode & MODE_REST))
-		http2_server_rest(server);
-	worker_turn(&worker);
+	static const struct {
+		enum reach reach;
+		enum stat_id stat;
+	} rows[] = { { SEEN_IDLE, STAT_TIMEOUT_IDLE }, { SEEN_RETIRED, STAT_CONNECTIONS_RETIRED },
+		     { SEEN_FLOOD_FRAMES, STAT_FLOOD_FRAMES }, { SEEN_FLOOD_RESETS, STAT_FLOOD_RESETS },
+		     { SEEN_FLOOD_BLOCK, STAT_FLOOD_BLOCK }, { SEEN_FLOOD_ANSWERS, STAT_FLOOD_ANSWERS },
+		     { SEEN_TIMEOUT_SEND, STAT_TIMEOUT_SEND } };
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		reached[rows[i].reach].n = stat_self->fixed[rows[i].stat];
+	reached[SEEN_FINISHED].n += wire.finished > 0;
+}
+
+static void end(void)
+{
+	fakewire_settle();
+	for (unsigned i = 0; i < n_calls; i++) {
+		if (calls[i].c && calls[i].gone)
+			finish(&calls[i]);
+	}
+	mode = mode & ~(unsigned)MODE_KEEP; /* whoever is told now is through */
+	if (server)
+		http2_server_abort(server);
+	fakewire_settle();
+	count_stats();
+	check(!server && memory_in_use() == 0, "%zu bytes are left", memory_in_use());
+	for (unsigned i = 0; i < n_calls; i++)
+		check(!calls[i].c, "request %u is left", i);
+	fakewire_fini(&wire);
+	nghttp2_hd_inflate_del(inflater);
+	fakewire_end();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
-	static const struct http2_server_conf conf = { .head_ns = 3600 * NS_PER_S, .body_ns = 3600 * NS_PER_S,
-		                                       .idle_ns = 3600 * NS_PER_S, .max_body = 100000, .max_head = 4096,
-		                                       .max_fields = 20, .max_target = 500, .budget = 65536,
-		                                       .handler = { on_request, on_bad_request, NULL } };
+	static struct http2_server_conf conf = { .head_ns = NS_PER_S, .body_ns = 2 * NS_PER_S, .idle_ns = 4 * NS_PER_S,
+		                                 .max_body = 100000, .max_requests = 40, .max_head = 4096, .max_fields = 20,
+		                                 .max_target = 500, .handler = { on_request, on_bad_request, NULL } };
 	static const struct http2_server_owner owner = { on_closed, NULL };
-	static bool ready;
 
-	if (size < 2 || size > 65536)
+	if (size < 1 || size > SCRIPT_MAX)
 		return 0;
-	if (!ready)
-		check(worker_init(&worker, 0) == 0, "no event loop");
-	ready = true;
-	n_calls = 0;
+	if (!stat_self)
+		stat_thread_init();
+	reached_tell(reached, SEEN_WHAT);
+	n_calls = turns = 0;
+	seen = 0;
+	cut = false;
 	mode = data[0];
-	step = data[1];
+	conf.budget = mode & MODE_LITTLE ? 8192 : 65536;
+	script = (struct h2script){ .at = data + 1, .end = data + size, .heads = heads,
+		                    .n_heads = sizeof(heads) / sizeof(heads[0]), .opens = true, .say = say };
 	memset(ended, 0, sizeof(ended));
 	memset(has_reset, 0, sizeof(has_reset));
 	check(nghttp2_hd_inflate_new(&inflater) == 0, "no memory");
-	int fd = eventfd(0, EFD_NONBLOCK);
-	check(fd >= 0 && stream_init(&stream, &worker, fd, &wire, NULL, NULL, NULL) == 0, "no stream");
+	info = (struct conn_info){ .peer_ip = "::1", .peer_ip_len = 3 };
+	fakewire_start();
+	fakewire_open(&wire, &stream, NULL, NULL);
 	server = http2_server_new(&stream, &info, &conf, &owner);
-	if (!(mode & MODE_RAW)) {
-		in = preface;
-		in_len = sizeof(preface) - 1;
-		turn();
-	}
-	in = (const char *)data + 2;
-	in_len = size - 2;
-	for (unsigned i = 0; i < 4 || (server && in_len && i < 70000); i++)
-		turn();
-	if (server && (mode & MODE_DRAIN))
-		http2_server_drain(server, 0);
-	for (unsigned i = 0; i < n_calls; i++) {
-		if (calls[i].c && !calls[i].answered && (mode & MODE_MASK) == MODE_LATE)
-			answer(&calls[i]);
-	}
+	if (!(mode & MODE_RAW))
+		say(preface, sizeof(preface) - 1);
 	turn();
-	if (!(mode & MODE_SHUT))
-		check_out();
-	for (unsigned i = 0; i < n_calls; i++) {
-		if (calls[i].c && calls[i].gone)
-			finish(&calls[i]);
-	}
-	mode = mode & ~(unsigned)MODE_MASK; /* whoever is told now is through */
-	if (server)
-		http2_server_abort(server);
-	turn();
-	check(!server && memory_in_use() == 0, "%zu bytes are left", memory_in_use());
-	for (unsigned i = 0; i < n_calls; i++)
-		check(!calls[i].c, "request %u is left", i);
-	buf_fini(&out);
-	nghttp2_hd_inflate_del(inflater);
+	run();
+	end();
 	return 0;
 }
