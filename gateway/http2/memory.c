@@ -81,6 +81,7 @@ static void *memory_malloc(size_t size, void *user)
 		lists.spare_bytes -= room;
 	} else {
 		at = malloc(class < CLASSES ? class_size(class) : size);
+		check(at, "out of memory: %zu bytes for HTTP/2", size); /* libnghttp2 is not sound where it gets none */
 		room = malloc_usable_size(at);
 	}
 	lists.in_use += room;

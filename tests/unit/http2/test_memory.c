@@ -1,4 +1,9 @@
 /* The library's memory: sizes, reuse, and what is left. */
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "unit.h"
 
 #include "base/sanitize.h"
@@ -91,10 +96,37 @@ static void test_nothing_is_kept_where_memory_is_watched(void **state)
 #endif
 }
 
+/* The library frees what it still uses, or nothing, when it is told that there is no memory (nghttp2 9277c1ab, ce385d3f). So it
+ * never is: the process says what is missing, and stops. */
+static void test_without_memory_the_process_stops(void **state)
+{
+	int status = 0;
+	(void)state;
+	if (MEMORY_IS_WATCHED) /* needs more address space than there is */
+		skip();
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		const struct rlimit little = { 1 << 20, 1 << 20 }, no_core = { 0, 0 };
+		(void)close(STDERR_FILENO);
+		(void)signal(SIGABRT, SIG_DFL);
+		(void)setrlimit(RLIMIT_CORE, &no_core);
+		(void)setrlimit(RLIMIT_AS, &little);
+		for (size_t n = 1; n; n *= 2) {
+			if (!memory_lists()->malloc(n < 100 << 20 ? n : 4000, NULL))
+				_exit(3);
+		}
+		_exit(4);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_sizes), cmocka_unit_test(test_reuse),
 		                            cmocka_unit_test(test_bound),
+		                            cmocka_unit_test(test_without_memory_the_process_stops),
 		                            cmocka_unit_test(test_nothing_is_kept_where_memory_is_watched) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
