@@ -29,7 +29,6 @@ static struct block *block_new(size_t cap)
 		check(b && cap <= UINT32_MAX, "out of memory: a block of %zu bytes", cap);
 		b->cap = (uint32_t)cap;
 	}
-	memory_fill(b->data, b->cap);
 	b->next = NULL;
 	b->off = b->end = 0;
 	return b;
