@@ -510,7 +510,9 @@ static bool session_admits(struct http2_conn *c, const struct frame_head *f)
 		return false;
 	}
 	if (f->type == FRAME_PRIORITY_UPDATE) { /* RFC 9218 7.1: only clients send it. The library would pass it over. */
-		log_debug("http2", "a server broke the protocol: %s", "it sent PRIORITY_UPDATE");
+		list_each(e, &c->requests)
+			conn_request_explain(container_of(e, struct conn_request, link),
+			                     "the server sent PRIORITY_UPDATE, which is for clients");
 		session_give_up(c, NGHTTP2_PROTOCOL_ERROR, ERR_UPSTREAM_PROTOCOL);
 		return false;
 	}
