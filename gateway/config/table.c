@@ -343,6 +343,8 @@ static int row_check(const struct verdict *v, const sluice_option *table, const 
 		return unsound(v, "option %s: a key is a text", o->name);
 	if ((o->flags & SLUICE_F_SCALAR) && (o->type >= SLUICE_T_BLOCK || o->type == SLUICE_T_PAIRS))
 		return unsound(v, "option %s: a scalar is no %s", o->name, option_type(o));
+	if ((o->flags & SLUICE_F_MULTI) && o->type != SLUICE_T_PAIRS)
+		return unsound(v, "option %s: no lists of values in a %s", o->name, option_type(o));
 	if ((o->flags & SLUICE_F_REQUIRED) && o->def)
 		return unsound(v, "option %s: what is required needs no default", o->name);
 	return bounds_check(v, o);
