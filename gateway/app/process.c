@@ -216,8 +216,8 @@ static bool process_start(struct process *p)
 	for (size_t i = 0; i < s->n_listeners; i++)
 		log_info("listener", "%.*s on %.*s%s", STR_ARG(s->listeners[i].conf->name),
 		         STR_ARG(s->listeners[i].conf->address), s->listeners[i].tls ? " (TLS)" : "");
-	log_info("process", "sluice %s, %u worker%s, %zu route%s", SLUICE_VERSION, p->n_workers, str_plural(p->n_workers), s->n_routes,
-	         str_plural(s->n_routes));
+	log_info("process", "sluice %s, %u worker%s, %zu route%s", SLUICE_VERSION, p->n_workers, str_plural(p->n_workers),
+	         s->n_routes, str_plural(s->n_routes));
 	notify_send("READY=1");
 	return true;
 }

@@ -124,19 +124,21 @@ static void warn_route(void *ctx, const struct route_warning *w)
 	switch (w->trouble) {
 	case ROUTE_NEVER_MATCHES:
 		bind_warn(&b->bind, &c->match, "path",
-		          "route \"%.*s\" takes no request: an expression must match the whole path, which begins with /", STR_ARG(c->name));
+		          "route \"%.*s\" takes no request: an expression must match the whole path, which begins with /",
+		          STR_ARG(c->name));
 		break;
 	case ROUTE_UNREACHABLE:
-		bind_warn(&b->bind, c, NULL, "no request reaches route \"%.*s\": route \"%.*s\" (%s:%u:%u) takes all that it matches",
+		bind_warn(&b->bind, c, NULL,
+		          "no request reaches route \"%.*s\": route \"%.*s\" (%s:%u:%u) takes all that it matches",
 		          STR_ARG(c->name), STR_ARG(other->name), at.file, at.line, at.col);
-		diag_hint(b->diag, "paths are compared first, expressions behind patterns: give this route a longer path or a host");
+		diag_hint(b->diag, "an expression is asked after the patterns: give this route a longer path, or a host");
 		break;
 	case ROUTE_CLEAR:
 		if (((const struct route *)w->rule->data)->upstream < 0)
 			break; /* an answer of our own is not what TLS was for */
 		bind_warn(&b->bind, c, NULL,
-		          "route \"%.*s\" is served without TLS on listener \"%.*s\", ahead of route \"%.*s\" (%s:%u:%u) which is bound to it: "
-		          "routes are compared by host and path first, `listener` is only a condition",
+		          "route \"%.*s\" is served without TLS on listener \"%.*s\", ahead of route \"%.*s\" (%s:%u:%u) "
+		          "which is bound to it: routes are compared by host and path first, `listener` is only a condition",
 		          STR_ARG(c->name), STR_ARG(other->match.listener), STR_ARG(other->name), at.file, at.line, at.col);
 		diag_hint(b->diag, "say where this route is served: match: { listener: NAME }");
 		break;

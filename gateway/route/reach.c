@@ -78,7 +78,8 @@ size_t regex_prefix(sluice_str e, char *out, size_t cap, bool *whole)
 /* Whether it matches every path. */
 static bool regex_is_any(sluice_str e)
 {
-	static const sluice_str any[] = { STR(".*"), STR("/.*"), STR(".+"), STR("(.*)"), STR("/(.*)"), STR("(/.*)") };
+	static const sluice_str any[] = { STR(".*"),   STR("/.*"),   STR(".+"),
+		                          STR("(.*)"), STR("/(.*)"), STR("(/.*)") };
 	if (str_starts(e, STR("^")))
 		e = str_n(e.data + 1, e.len - 1);
 	if (str_ends(e, STR("$")))
@@ -114,7 +115,10 @@ static const struct route_rule *pattern_cover(const struct route_group *g, sluic
 			return NULL;
 		prefix.len--;
 	}
-	for (uint32_t after = 0; !other && (leaf = trie_find(&g->trie, prefix, after)) && leaf != g->trie.tail; after = leaf->rank) {
+	for (uint32_t after = 0; !other; after = leaf->rank) {
+		leaf = trie_find(&g->trie, prefix, after);
+		if (!leaf || leaf == g->trie.tail)
+			break;
 		if (whole || leaf->first->path.tail)
 			other = leaf_cover(leaf, rule);
 	}

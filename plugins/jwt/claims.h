@@ -17,8 +17,9 @@ json_t *claim_find(const json_t *claims, sluice_str path);
 bool claim_says(const json_t *value, sluice_str text);
 
 /*
- * A value as text: strings as they are, numbers and booleans as JSON writes them (the shortest digits that say the same),
- * arrays of those joined by a blank; null in an array is passed over. Objects, null and arrays of anything else have none. claim_text_len(): its length, or -1. claim_text_write(): fills that many bytes.
+ * A value as text: strings as they are, numbers and booleans as JSON writes them (the shortest digits that say the same), arrays
+ * of those joined by a blank; null in an array is passed over. Objects, null and arrays of anything else have none.
+ * claim_text_len(): its length, or -1. claim_text_write(): fills that many bytes.
  */
 ptrdiff_t claim_text_len(const json_t *value);
 void claim_text_write(const json_t *value, char *out);
