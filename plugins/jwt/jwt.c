@@ -77,7 +77,8 @@ static const sluice_option jwt_options[] = {
 };
 
 struct worker { /* what a worker has for each instance */
-	struct verifier verifier;
+	struct verifier *verifiers; /* owned: one for each issuer */
+	size_t n_verifiers;
 	struct cache cache;
 };
 
@@ -167,7 +168,10 @@ static void jwt_on_refresh(sluice_instance *inst, const void *arg)
 static void worker_fini(struct worker *w)
 {
 	cache_fini(&w->cache);
-	verifier_fini(&w->verifier);
+	for (size_t i = 0; i < w->n_verifiers; i++)
+		verifier_fini(&w->verifiers[i]);
+	free(w->verifiers);
+	*w = (struct worker){ .n_verifiers = 0 };
 }
 
 static int jwt_worker_start(sluice_instance *inst, const void *arg, void *state)
@@ -175,7 +179,11 @@ static int jwt_worker_start(sluice_instance *inst, const void *arg, void *state)
 	(void)inst;
 	const struct jwt_conf *conf = arg;
 	struct worker *w = state;
-	if (verifier_init(&w->verifier) == 0 && cache_init(&w->cache, conf->cache) == 0)
+	int rc = cache_init(&w->cache, conf->cache);
+	w->verifiers = calloc(conf->n_trusted, sizeof *w->verifiers);
+	for (; rc == 0 && w->verifiers && w->n_verifiers < conf->n_trusted; w->n_verifiers++)
+		rc = verifier_init(&w->verifiers[w->n_verifiers]);
+	if (rc == 0 && w->verifiers)
 		return 0;
 	worker_fini(w);
 	return -1;
@@ -349,16 +357,18 @@ static enum reason choose_issuer(const struct jwt_conf *conf, const struct token
 }
 
 /* The signature, unless the same keys did not verify it before the wait. */
-static enum reason check_signature(sluice_exchange *x, const struct jwt_conf *conf, const struct token *t,
+static enum reason check_signature(sluice_exchange *x, const struct jwt_conf *conf, const struct token *t, size_t issuer,
 				   const struct keyset *keys)
 {
-	struct worker *w = sluice_worker_state(x);
+	const struct worker *w = sluice_worker_state(x);
 	const struct patience *p = sluice_state(x, sizeof *p);
+	if (!w->verifiers)
+		return REASON_NO_MEMORY; /* the worker could not start */
 	if (!keys)
 		return REASON_JWKS_UNAVAILABLE;
 	if (p && p->since_ns && p->generation == keys->generation)
 		return p->why;
-	return verifier_check(&w->verifier, keys, t, conf->algorithms);
+	return verifier_check(&w->verifiers[issuer], keys, t, conf->algorithms);
 }
 
 /* What the claims say. Takes them over. On REASON_NONE *out is an entry with one reference. */
@@ -394,7 +404,7 @@ static sluice_verdict jwt_verify(sluice_exchange *x, const struct jwt_conf *conf
 	if (why == REASON_NONE)
 		why = choose_issuer(conf, &t, &issuer, &claims);
 	if (why == REASON_NONE) {
-		why = check_signature(x, conf, &t, keys[issuer].keys);
+		why = check_signature(x, conf, &t, issuer, keys[issuer].keys);
 		if (new_keys_might_help(why)) {
 			json_decref(claims);
 			return wait_or_refuse(x, conf, issuer, &keys[issuer], why);

@@ -305,7 +305,7 @@ plugins:
     jwks: "file:jwks.json"
     realm: Shop "one"
     resource_metadata: https://api.test/.well-known/oauth-protected-resource
-    claims: { tenant: acme, realm_access.roles: editor, verified: "true" }
+    claims: { tenant: [acme, globex], realm_access.roles: editor, verified: "true" }
     required: [jti]
     max_age: 1h
 routes:
@@ -336,6 +336,7 @@ def test_claims(gateway, origin, rs256):
     good = {"tenant": "acme", "realm_access": {"roles": ["viewer", "editor"]}, "verified": True, "jti": "1"}
     assert g.get("/claims", bearer(rs256.mint(**good))).status == 200
     assert g.get("/claims", bearer(rs256.mint(**{**good, "tenant": ["x", "acme"]}))).status == 200
+    assert g.get("/claims", bearer(rs256.mint(**{**good, "tenant": "globex"}))).status == 200, "one of several values"
     now = int(time.time())
     for change, name in (({"tenant": "acme2"}, "tenant"), ({"tenant": None}, "tenant"), ({"realm_access": {"roles": ["viewer"]}}, "realm_access"),
                          ({"realm_access": {"roles": "editors"}}, "realm_access"), ({"verified": False}, "verified"),
