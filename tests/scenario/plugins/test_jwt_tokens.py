@@ -349,7 +349,7 @@ def test_claims(gateway, origin, rs256):
         assert parameters["resource_metadata"] == "https://api.test/.well-known/oauth-protected-resource"
     r = g.get("/claims", bearer(rs256.mint(**good, iat=now - 3700, expires_in=9999)))
     assert (r.status, refusal(r)) == (401, "token-too-old")
-    assert len(up.requests) == 2
+    assert len(up.requests) == 3
 
 
 def test_tokens_do_not_reach_the_log(gateway, rs256):
