@@ -69,8 +69,9 @@ int command_check(struct command *c)
 	} else {
 		diag_print(&d, stderr);
 		if (s)
-			(void)printf("%s: %zu routes, %zu upstreams, %zu listeners, %zu plugin instances: good\n", c->file,
-			             s->n_routes, s->n_upstreams, s->n_listeners, s->n_instances);
+			(void)printf("%s: %zu route%s, %zu upstream%s, %zu listener%s, %zu plugin instance%s: good\n", c->file,
+			             s->n_routes, str_plural(s->n_routes), s->n_upstreams, str_plural(s->n_upstreams),
+			             s->n_listeners, str_plural(s->n_listeners), s->n_instances, str_plural(s->n_instances));
 	}
 	int code = s ? 0 : 1;
 	if (s)

@@ -40,7 +40,7 @@ static const struct {
 	{ "stop", command_ctl, CTL_USAGE " [--json]", "have it end at once",
 	  CTL_ABOUT "\nThe same as QUIT: requests under way are cut off. To let them finish, use drain.\n" },
 	{ "token", command_token, "mint|inspect|jwks ...", "tokens for demos and tests", NULL },
-	{ "version", command_version, "", "which version this is", NULL },
+	{ "version", command_version, "", "which version this is (also -V, --version)", NULL },
 	{ "reference", command_reference, "--man|--markdown [--plugin-dir DIR]...", NULL, DIR_ABOUT },
 };
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -52,7 +52,7 @@ static int usage(FILE *to, int code)
 		if (commands[i].help)
 			(void)fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
 	}
-	(void)fprintf(to, "  %-10s %s\n", "help", "this list, or the options of one: sluice help COMMAND");
+	(void)fprintf(to, "  %-10s %s\n", "help", "this list (also -h, --help), or the options of one: sluice help COMMAND");
 	return code;
 }
 
@@ -92,7 +92,7 @@ int main(int argc, char **argv)
 		return usage(stderr, 2);
 	if (is_help(argv[1]) || strcmp(argv[1], "help") == 0)
 		return argc > 2 ? help(argv[2]) : usage(stdout, 0);
-	if (strcmp(argv[1], "--version") == 0)
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
 		return command_version(&c);
 	if (argc > 2 && is_help(argv[2]))
 		return help(argv[1]);

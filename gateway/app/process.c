@@ -65,8 +65,9 @@ enum admin_reload process_load_again(struct process *p, struct diag *d)
 	p->reloads++;
 	stat_inc(STAT_RELOADS_OK);
 	process_settle(p);
-	log_info("process", "configuration %llu is in force: %zu routes, %zu upstreams, %zu listeners",
-	         (unsigned long long)s->id, s->n_routes, s->n_upstreams, s->n_listeners);
+	log_info("process", "configuration %llu is in force: %zu route%s, %zu upstream%s, %zu listener%s",
+	         (unsigned long long)s->id, s->n_routes, str_plural(s->n_routes), s->n_upstreams, str_plural(s->n_upstreams),
+	         s->n_listeners, str_plural(s->n_listeners));
 	return ADMIN_RELOADED;
 }
 
@@ -215,7 +216,8 @@ static bool process_start(struct process *p)
 	for (size_t i = 0; i < s->n_listeners; i++)
 		log_info("listener", "%.*s on %.*s%s", STR_ARG(s->listeners[i].conf->name),
 		         STR_ARG(s->listeners[i].conf->address), s->listeners[i].tls ? " (TLS)" : "");
-	log_info("process", "sluice %s, %u workers, %zu routes", SLUICE_VERSION, p->n_workers, s->n_routes);
+	log_info("process", "sluice %s, %u worker%s, %zu route%s", SLUICE_VERSION, p->n_workers, str_plural(p->n_workers),
+	         s->n_routes, str_plural(s->n_routes));
 	notify_send("READY=1");
 	return true;
 }

@@ -58,4 +58,10 @@ bool str_is_token(sluice_str s);
 /* A legal field value: no CR, LF, NUL or other control byte but HTAB (RFC 9110 5.5). */
 bool str_is_field_value(sluice_str s);
 
+/* The end of a noun that is counted: "" for one, else "s". */
+static inline const char *str_plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 #endif

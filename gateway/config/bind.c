@@ -182,31 +182,38 @@ static void unknown_list(struct bind *b, struct bind_block *const *k, size_t n)
 		diag_hint(b->diag, "there are no options here");
 }
 
-static void unknown_key(struct bind *b, const struct node *n, struct bind_block *const *k, size_t n_blocks)
+/* The known key that is most like this one. */
+static const char *unknown_near(struct bind_block *const *k, size_t n_blocks, sluice_str key, unsigned *best)
 {
-	struct quoted q;
-	struct mark at = node_key_mark(n);
 	const char *near = NULL;
-	unsigned best = ~0u, distance;
-
-	at.node = n->parent; /* the path of where it stands: the key itself is in the sentence */
-	(void)diag_error(b->diag, &at, "unknown key %s", quote_str(&q, n->key));
+	unsigned distance;
+	*best = ~0u;
 	for (size_t t = 0; t < n_blocks; t++) {
-		const char *inner = block_with(k[t]->table, n->key);
-		if (inner) {
-			diag_hint(b->diag, "it belongs inside the block %s", inner);
-			return;
-		}
 		for (const sluice_option *o = k[t]->table; o && o->name; o++) {
-			if (!(o->flags & SLUICE_F_KEY) && value_is_near(str_of(o->name), n->key, &distance) &&
-			    distance < best) {
-				best = distance;
+			if (!(o->flags & SLUICE_F_KEY) && value_is_near(str_of(o->name), key, &distance) && distance < *best) {
+				*best = distance;
 				near = o->name;
 			}
 		}
 	}
-	if (near)
+	return near;
+}
+
+static void unknown_key(struct bind *b, const struct node *n, struct bind_block *const *k, size_t n_blocks)
+{
+	struct quoted q;
+	struct mark at = node_key_mark(n);
+	unsigned distance;
+	const char *near = unknown_near(k, n_blocks, n->key, &distance), *inner = NULL;
+
+	at.node = n->parent; /* the path of where it stands: the key itself is in the sentence */
+	(void)diag_error(b->diag, &at, "unknown key %s", quote_str(&q, n->key));
+	for (size_t t = 0; t < n_blocks && !inner; t++)
+		inner = block_with(k[t]->table, n->key);
+	if (near && (!inner || distance <= 1)) /* a slip of one letter is likelier than a wrong block */
 		diag_hint(b->diag, "did you mean %s?", near);
+	else if (inner)
+		diag_hint(b->diag, "it belongs inside the block %s", inner);
 	else
 		unknown_list(b, k, n_blocks);
 }
@@ -272,7 +279,8 @@ static int row_missing(struct bind *b, const struct bind_block *k, const sluice_
 	char example[OPTION_TEXT];
 	struct mark at = node_key_mark(k->node);
 	(void)diag_error(b->diag, &at, "%s is required: %s", o->name, o->doc);
-	diag_hint(b->diag, "for example %s: %s", o->name, option_example(o, example));
+	if (option_has_example(o))
+		diag_hint(b->diag, "for example %s: %s", o->name, option_example(o, example));
 	return -1;
 }
 

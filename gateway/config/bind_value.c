@@ -346,6 +346,36 @@ static int bind_exprs(struct bind *b, const sluice_option *o, const struct node 
 	return rc;
 }
 
+/* How many pairs the map makes: each value of it, or each member of a value that is a list. */
+static size_t pairs_count(const sluice_option *o, const struct node *n)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < n->n; i++)
+		count += (o->flags & SLUICE_F_MULTI) && n->v[i]->kind == NODE_LIST ? n->v[i]->n : 1;
+	return count;
+}
+
+/* The pairs of one name. */
+static int bind_pair(struct bind *b, const sluice_option *o, const struct node *const *n, sluice_pairs *map, sluice_pair *out)
+{
+	const struct node *const *v = n;
+	size_t count = 1;
+	int rc = 0;
+	if ((o->flags & SLUICE_F_MULTI) && (*n)->kind == NODE_LIST) {
+		v = (*n)->v;
+		count = (*n)->n;
+		if (count == 0)
+			return diag_error_node(b->diag, *n, "must have at least 1 member, not 0");
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (value_str(b, o, v[i], &out[map->n].value) < 0)
+			rc = -1;
+		else
+			out[map->n++].name = arena_str(b->arena, (*n)->key);
+	}
+	return rc;
+}
+
 static int bind_pairs(struct bind *b, const sluice_option *o, const struct node *n, void *at)
 {
 	int rc = 0;
@@ -359,13 +389,11 @@ static int bind_pairs(struct bind *b, const sluice_option *o, const struct node 
 	}
 	if (count_check(b, o, n, n->n) < 0)
 		return -1;
-	sluice_pair *out = arena_alloc(b->arena, n->n * sizeof(*out) + 1);
+	sluice_pair *out = arena_alloc(b->arena, pairs_count(o, n) * sizeof(*out) + 1);
 	sluice_pairs map = { .v = out };
 	for (size_t i = 0; i < n->n; i++) {
-		if (value_str(b, o, n->v[i], &out[map.n].value) < 0)
+		if (bind_pair(b, o, (const struct node *const *)&n->v[i], &map, out) < 0)
 			rc = -1;
-		else
-			out[map.n++].name = arena_str(b->arena, n->v[i]->key);
 	}
 	memcpy(at, &map, sizeof(map));
 	return rc;

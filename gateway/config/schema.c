@@ -162,6 +162,24 @@ static void scalar_or_list(struct json_out *o, const sluice_option *row)
 	json_close(o, ']');
 }
 
+/* A text, or a list of them that is not empty. */
+static void text_or_list(struct json_out *o, const sluice_option *row)
+{
+	member_open(o, "anyOf", '[');
+	json_open(o, '{');
+	text(o, row);
+	json_close(o, '}');
+	json_open(o, '{');
+	member_type(o, "array");
+	member_open(o, "items", '{');
+	text(o, row);
+	json_close(o, '}');
+	json_key(o, STR("minItems"));
+	json_uint(o, 1);
+	json_close(o, '}');
+	json_close(o, ']');
+}
+
 /* ---- blocks ---- */
 
 static void property(struct json_out *o, const struct schema *s, const sluice_option *row, unsigned depth);
@@ -237,7 +255,10 @@ static void value(struct json_out *o, const struct schema *s, const sluice_optio
 	case SLUICE_T_PAIRS:
 		member_type(o, "object");
 		member_open(o, "additionalProperties", '{');
-		text(o, row);
+		if (row->flags & SLUICE_F_MULTI)
+			text_or_list(o, row);
+		else
+			text(o, row);
 		json_close(o, '}');
 		member_bounds(o, "minProperties", "maxProperties", row);
 		break;

@@ -116,6 +116,13 @@ static void block_example_add(char *buf, size_t *at, const sluice_option *table,
 	text_add(buf, at, " }");
 }
 
+/* What is to be put in the place of a text: the option's name in capitals. */
+static void placeholder_add(char *buf, size_t *at, const char *name)
+{
+	for (; *name; name++)
+		text_add(buf, at, "%c", *name >= 'a' && *name <= 'z' ? *name - 'a' + 'A' : *name);
+}
+
 static void example_add(char *buf, size_t *at, const sluice_option *o, unsigned depth)
 {
 	if (!type_is_known(o->type) || depth > 3)
@@ -132,11 +139,19 @@ static void example_add(char *buf, size_t *at, const sluice_option *o, unsigned 
 		text_add(buf, at, o->type == SLUICE_T_MAP ? "{ name: " : "[");
 		block_example_add(buf, at, o->sub, depth);
 		text_add(buf, at, o->type == SLUICE_T_MAP ? " }" : "]");
+	} else if (o->type == SLUICE_T_STR) {
+		placeholder_add(buf, at, o->name);
 	} else if (o->type >= SLUICE_T_INT && o->type <= SLUICE_T_RATE && (o->min || o->max)) {
 		text_add(buf, at, "%s", o->min ? o->min : o->max); /* whatever it is, it is allowed */
 	} else {
 		text_add(buf, at, "%s", type_texts[o->type].example);
 	}
+}
+
+bool option_has_example(const sluice_option *o)
+{
+	bool is_text = o->type == SLUICE_T_STR || o->type == SLUICE_T_STRS || o->type == SLUICE_T_PAIRS;
+	return !is_text || (o->def && *o->def) || (o->flags & SLUICE_F_SECRET);
 }
 
 const char *option_example(const sluice_option *o, char *buf)
@@ -343,6 +358,8 @@ static int row_check(const struct verdict *v, const sluice_option *table, const 
 		return unsound(v, "option %s: a key is a text", o->name);
 	if ((o->flags & SLUICE_F_SCALAR) && (o->type >= SLUICE_T_BLOCK || o->type == SLUICE_T_PAIRS))
 		return unsound(v, "option %s: a scalar is no %s", o->name, option_type(o));
+	if ((o->flags & SLUICE_F_MULTI) && o->type != SLUICE_T_PAIRS)
+		return unsound(v, "option %s: no lists of values in a %s", o->name, option_type(o));
 	if ((o->flags & SLUICE_F_REQUIRED) && o->def)
 		return unsound(v, "option %s: what is required needs no default", o->name);
 	return bounds_check(v, o);

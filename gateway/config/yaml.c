@@ -244,6 +244,30 @@ static int loader_scalar(struct loader *l, const yaml_event_t *e)
 	return 0;
 }
 
+/* The text from a mark to the end of its line. */
+static sluice_str text_at(sluice_str text, yaml_mark_t m)
+{
+	for (size_t line = 0; line < m.line && text.len; line++)
+		(void)str_cut(&text, '\n');
+	text = str_cut(&text, '\n');
+	for (size_t col = 0; col < m.column && text.len; col++) {
+		size_t len = utf8_len(text.data, text.len); /* never 0: the text was checked */
+		text = str_n(text.data + len, text.len - len);
+	}
+	return text;
+}
+
+/* A text that begins with a star is an alias to YAML: show it as it must be written. */
+static void hint_quotes(struct loader *l, yaml_mark_t star, const char *before)
+{
+	enum { SHOWN_MAX = 64 };
+	sluice_str text = text_at(l->text, star);
+	size_t n = 0;
+	while (n < text.len && n < SHOWN_MAX && !strchr(" \t\r,]}#\"'", text.data[n]))
+		n++;
+	diag_hint(l->diag, "%sa text that begins with * needs quotes: \"%.*s\"", before, (int)n, text.data);
+}
+
 static int loader_alias(struct loader *l, const yaml_event_t *e)
 {
 	bool dropped;
@@ -258,7 +282,7 @@ static int loader_alias(struct loader *l, const yaml_event_t *e)
 	n->broken = true;
 	if (!dropped) {
 		(void)diag_error_node(l->diag, n, "aliases (*name) are not supported");
-		diag_hint(l->diag, "write the value out; a text that begins with * needs quotes");
+		hint_quotes(l, e->start_mark, "write the value out; ");
 	}
 	return 0;
 }
@@ -319,19 +343,6 @@ static int loader_event(struct loader *l, const yaml_event_t *e)
 	}
 }
 
-/* The text from a mark to the end of its line. */
-static sluice_str text_at(sluice_str text, yaml_mark_t m)
-{
-	for (size_t line = 0; line < m.line && text.len; line++)
-		(void)str_cut(&text, '\n');
-	text = str_cut(&text, '\n');
-	for (size_t col = 0; col < m.column && text.len; col++) {
-		size_t len = utf8_len(text.data, text.len); /* never 0: the text was checked */
-		text = str_n(text.data + len, text.len - len);
-	}
-	return text;
-}
-
 /* libyaml's words, and what is usually behind them. */
 static void loader_syntax_error(struct loader *l, const yaml_parser_t *p)
 {
@@ -350,6 +361,8 @@ static void loader_syntax_error(struct loader *l, const yaml_parser_t *p)
 		diag_hint(l->diag, "indent with spaces: YAML does not take tabs");
 	else if (c == '@' || c == '`' || c == '%')
 		diag_hint(l->diag, "a text that begins with %c needs quotes", c);
+	else if (p->context && strstr(p->context, "an alias"))
+		hint_quotes(l, p->context_mark, "");
 	else if (line.len > 1 && memmem(line.data, line.len, "${", 2))
 		diag_hint(l->diag, "within { } and [ ] a reference needs quotes: \"${NAME}\"");
 	else if (p->context && p->context_mark.line != p->problem_mark.line)

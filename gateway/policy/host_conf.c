@@ -141,8 +141,10 @@ static void host_on_fetch(void *ctx, const sluice_fetch_response *r)
 {
 	struct instance_fetch *f = ctx;
 	sluice_main_fetch_fn fn = f->fn;
+	sluice_fetch_response given = *r;
+	given.user = f->user;
 	f->fetch = NULL;
-	fn(f->inst, f->inst->conf, r);
+	fn(f->inst, f->inst->conf, &given);
 	instance_returned(f->inst);
 }
 
@@ -158,6 +160,7 @@ int host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, sluice
 			continue;
 		f->inst = inst;
 		f->fn = fn;
+		f->user = r->size >= offsetof(sluice_fetch_request, user) + sizeof(r->user) ? r->user : NULL;
 		tls = inst->policy->fetch_tls(host_ca_file(inst, &inst->scratch, r->ca_file), &why);
 		if (!why)
 			f->fetch = fetch_start(inst->policy->main, r, tls, host_on_fetch, f, &why);

@@ -39,7 +39,7 @@ struct published {
 /* The rows that every instance has, whatever its plugin: `use`. */
 extern const sluice_option instance_options[];
 
-enum { INSTANCE_FILES = 16, INSTANCE_FETCHES = 4, INSTANCE_STORES = 8 };
+enum { INSTANCE_FILES = 16, INSTANCE_FETCHES = 16, INSTANCE_STORES = 8 };
 
 struct instance_file { /* read at configuration: a change of it is a change of the configuration */
 	const char *path;
@@ -77,6 +77,7 @@ struct sluice_instance {
 		sluice_instance *inst;
 		struct fetch *fetch;   /* owned; NULL: free */
 		sluice_main_fetch_fn fn;
+		void *user;            /* borrowed: the plugin's */
 	} fetches[INSTANCE_FETCHES];
 };
 

@@ -133,8 +133,10 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 		build_routes(&b);
 	}
 	bool ok = err == 0 && d->n_errors == 0 && s->router;
-	if (ok)
+	if (ok) {
+		build_warnings(&b);
 		build_seal(s);
+	}
 	bind_fini(&b.bind);
 	if (!ok) {
 		snapshot_free(s);

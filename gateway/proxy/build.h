@@ -28,6 +28,9 @@ void build_upstreams(struct build *b);
 void build_plugins(struct build *b);
 void build_routes(struct build *b);
 
+/* build_warn.c: of a configuration without mistakes. */
+void build_warnings(struct build *b);
+
 /* Stores by name, for bind.store. */
 int build_find_store(void *ctx, const struct node *n, const sluice_store **out);
 

@@ -54,6 +54,10 @@ int build_find_store(void *ctx, const struct node *n, const sluice_store **out)
 			return 0;
 		}
 	}
+	for (size_t i = 0; i < b->snap->conf.stores.n; i++) {
+		if (str_eq(build_store_name(b, i), n->text))
+			return -1; /* it has a mistake of its own, which was reported */
+	}
 	(void)diag_error_node(b->diag, n, "there is no store \"%.*s\"", STR_ARG(n->text));
 	build_hint_names(b, n->text, b->snap->conf.stores.n, build_store_name, "store");
 	return -1;

@@ -2,6 +2,11 @@
 #include "route/match.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+/* Longer values that must be joined or decoded for an expression are put on the heap: a head as large as the listener permits
+ * is no reason to refuse a request. */
+enum { VALUE_ON_STACK = 4096 };
 
 static int condition_fail(struct pattern_error *e, size_t offset, const char *text)
 {
@@ -130,14 +135,30 @@ enum match header_value(const struct fields *f, sluice_str name, char *buf, size
 	return MATCH_YES;
 }
 
-static enum match header_regex(const struct condition *c, const struct fields *f)
+/* Bytes of all lines of the field with what joins them. at: the first. */
+static size_t header_value_len(const struct fields *f, sluice_str name, uint32_t at)
 {
-	char joined[CONDITION_VALUE_BYTES];
-	sluice_str value;
-	enum match m = header_value(f, c->name, joined, sizeof(joined), &value);
-	if (m != MATCH_YES)
-		return m;
-	return value.len > sizeof(joined) ? MATCH_LIMIT : regex_match(c->regex, value, NULL);
+	size_t len = 0;
+	for (; at < f->n; at = header_find(f, name, at + 1))
+		len += field_value(&f->v[at]).len + field_joint(name).len;
+	return len;
+}
+
+static enum match header_regex(const struct condition *c, const struct fields *f, uint32_t at)
+{
+	char few[VALUE_ON_STACK], *joined = few;
+	sluice_str value = field_value(&f->v[at]);
+	if (header_find(f, c->name, at + 1) == f->n)
+		return regex_match(c->regex, value, NULL);
+	size_t cap = header_value_len(f, c->name, at);
+	if (cap > sizeof(few) && !(joined = malloc(cap)))
+		return MATCH_LIMIT;
+	enum match m = header_value(f, c->name, joined, cap, &value);
+	if (m == MATCH_YES)
+		m = regex_match(c->regex, value, NULL);
+	if (joined != few)
+		free(joined);
+	return m;
 }
 
 enum match header_condition_match(const struct condition *c, const struct fields *f)
@@ -151,7 +172,7 @@ enum match header_condition_match(const struct condition *c, const struct fields
 	case CONDITION_PRESENT:
 		return MATCH_YES;
 	case CONDITION_REGEX:
-		return header_regex(c, f);
+		return header_regex(c, f, at);
 	}
 	return MATCH_NO;
 }
@@ -194,14 +215,18 @@ static bool query_equals(sluice_str encoded, sluice_str plain)
 
 static enum match query_regex(const struct condition *c, sluice_str encoded)
 {
-	char plain[CONDITION_VALUE_BYTES];
+	char few[VALUE_ON_STACK], *plain = few;
 	size_t at = 0, n = 0;
-	while (at < encoded.len) {
-		if (n == sizeof(plain))
-			return MATCH_LIMIT;
+	if (!encoded.len || (!memchr(encoded.data, '%', encoded.len) && !memchr(encoded.data, '+', encoded.len)))
+		return regex_match(c->regex, encoded, NULL);
+	if (encoded.len > sizeof(few) && !(plain = malloc(encoded.len)))
+		return MATCH_LIMIT;
+	while (at < encoded.len)
 		plain[n++] = query_byte(encoded, &at);
-	}
-	return regex_match(c->regex, str_n(plain, n), NULL);
+	enum match m = regex_match(c->regex, str_n(plain, n), NULL);
+	if (plain != few)
+		free(plain);
+	return m;
 }
 
 bool query_value(sluice_str query, sluice_str name, sluice_str *encoded)
@@ -231,6 +256,15 @@ enum match query_condition_match(const struct condition *c, sluice_str query)
 }
 
 /* ---- pairs ---- */
+
+bool condition_implies(const struct condition *a, const struct condition *b)
+{
+	if (!str_eq(a->name, b->name))
+		return false;
+	if (b->kind == CONDITION_PRESENT || (a->kind == b->kind && str_eq(a->value, b->value)))
+		return true;
+	return a->kind == CONDITION_EQUALS && b->kind == CONDITION_REGEX && regex_match(b->regex, a->value, NULL) == MATCH_YES;
+}
 
 bool condition_excludes(const struct condition *a, const struct condition *b)
 {

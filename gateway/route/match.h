@@ -13,8 +13,6 @@
 #include "http/head.h"
 #include "route/pattern.h"
 
-enum { CONDITION_VALUE_BYTES = 4096 }; /* longest value an expression looks at; a longer one is MATCH_LIMIT */
-
 enum condition_kind { CONDITION_EQUALS, CONDITION_PRESENT, CONDITION_REGEX };
 
 struct condition {
@@ -31,6 +29,7 @@ must_use int query_condition_parse(struct arena *a, sluice_pair text, struct con
                                    struct pattern_error *e);
 void condition_free(struct condition *c);
 
+/* LIMIT: the expression needs more work than one match may take (regex.h), however long the value is. */
 enum match header_condition_match(const struct condition *c, const struct fields *f);
 enum match query_condition_match(const struct condition *c, sluice_str query);
 
@@ -39,6 +38,8 @@ enum match header_value(const struct fields *f, sluice_str name, char *buf, size
 /* The value of the first parameter of that name, as it stands in the query. */
 bool query_value(sluice_str query, sluice_str name, sluice_str *encoded);
 
+/* Whether each request that meets a meets b. False when that cannot be told. */
+bool condition_implies(const struct condition *a, const struct condition *b);
 /* Whether no request meets both. False when that cannot be told. */
 bool condition_excludes(const struct condition *a, const struct condition *b);
 

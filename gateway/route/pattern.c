@@ -354,10 +354,16 @@ static int path_kind_at(const struct path_pattern *p, unsigned i)
 	return p->tail ? 3 : 2;
 }
 
+/* Which kind is the more specific. */
+static int path_rank(const struct path_pattern *p)
+{
+	return path_is_any(p) ? PATH_REGEX + 1 : p->kind;
+}
+
 int path_compare(const struct path_pattern *a, const struct path_pattern *b)
 {
-	if (a->kind != b->kind)
-		return a->kind < b->kind ? -1 : 1;
+	if (path_rank(a) != path_rank(b))
+		return path_rank(a) < path_rank(b) ? -1 : 1;
 	if (a->kind == PATH_REGEX)
 		return 0;
 	if (a->n_literals != b->n_literals)

@@ -35,7 +35,7 @@ struct host_pattern {
 	uint8_t kind;    /* enum host_kind */
 };
 
-enum path_kind { PATH_EXACT, PATH_SEGMENTS, PATH_REGEX }; /* the more specific first */
+enum path_kind { PATH_EXACT, PATH_SEGMENTS, PATH_REGEX }; /* the more specific first; path_is_any() comes behind them all */
 
 struct path_segment {
 	sluice_str text; /* the bytes of a literal; empty for a capture */
@@ -56,6 +56,12 @@ struct path_pattern {
 	uint8_t kind; /* enum path_kind */
 	bool tail;    /* SEGMENTS: the last one is "*" */
 };
+
+/* Whether it is the pattern of every path: left out, or a slash and a star. */
+static inline bool path_is_any(const struct path_pattern *p)
+{
+	return p->kind == PATH_SEGMENTS && p->tail && p->n_segments == 0;
+}
 
 struct path_capture {
 	sluice_str name, value; /* the value as it stands in the path, not decoded */

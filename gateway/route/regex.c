@@ -14,9 +14,14 @@ struct regex {
 	PCRE2_SPTR names;
 };
 
-/* Bounds of one match. An innocent expression on a path of some KiB stays far below; an evil one stops after about a
- * millisecond. Bytes: the stack of compiled code; KiB: the heap of interpreted code. */
-enum { WORK_MAX = 100000, DEPTH_MAX = 2000, HEAP_MAX_KIB = 512, STACK_MIN = 32 << 10, STACK_MAX = 512 << 10 };
+/*
+ * Bounds of one match. An innocent expression on a path of some KiB stays far below; an evil one stops after about a
+ * millisecond. A long subject may take proportionally more, as whoever sent it has paid for it: what is permitted as input must
+ * not fail for its length. Bytes: the stack of compiled code, which is only reserved, and used by expressions that remember
+ * something for each byte of a long subject; KiB: the heap of interpreted code.
+ */
+enum { WORK_MAX = 100000, WORK_BYTES = 4096 };
+enum { DEPTH_MAX = 1 << 20, HEAP_MAX_KIB = 16 << 10, STACK_MIN = 32 << 10, STACK_MAX = 16 << 20 };
 
 /* What a thread matches with. */
 static __thread pcre2_match_data *work_data;
@@ -28,7 +33,6 @@ static void regex_thread_init(void)
 	work_data = pcre2_match_data_create(REGEX_GROUPS + 1, NULL);
 	work_context = pcre2_match_context_create(NULL);
 	check(work_data && work_context, "out of memory for regular expressions");
-	(void)pcre2_set_match_limit(work_context, WORK_MAX);
 	(void)pcre2_set_depth_limit(work_context, DEPTH_MAX);
 	(void)pcre2_set_heap_limit(work_context, HEAP_MAX_KIB);
 	work_stack = pcre2_jit_stack_create(STACK_MIN, STACK_MAX, NULL); /* NULL: matches do with the library's 32 KiB */
@@ -119,6 +123,8 @@ enum match regex_match(const struct regex *r, sluice_str subject, sluice_str *sp
 	if (unlikely(!work_data))
 		regex_thread_init();
 	const char *text = subject.len ? subject.data : "";
+	size_t pieces = subject.len / WORK_BYTES + 1;
+	(void)pcre2_set_match_limit(work_context, pieces < UINT32_MAX / WORK_MAX ? (uint32_t)pieces * WORK_MAX : UINT32_MAX);
 	int n = pcre2_match(r->code, (PCRE2_SPTR)text, subject.len, 0, 0, work_data, work_context);
 	if (n == PCRE2_ERROR_NOMATCH)
 		return MATCH_NO;

@@ -4,31 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "route/table.h"
-#include "route/trie.h"
-
-struct regex_leaf {
-	struct route_leaf leaf;
-	const struct path_pattern *path;
-};
-
-/* All rules of one host pattern. */
-struct route_group {
-	struct table exact; /* path -> route_leaf */
-	struct trie_node trie;
-	struct regex_leaf *regexes; /* in the order of the file */
-	size_t n_regexes;
-};
-
-struct router {
-	struct route_rule *rules; /* in the order of the specs */
-	size_t n_rules;
-	struct method_set methods;
-	struct table hosts;     /* name -> route_group */
-	struct table wildcards; /* name below which -> route_group */
-	size_t wildcard_min, wildcard_max; /* bytes of their names */
-	struct route_group *any;           /* NULL: no rule without host */
-};
+#include "route/groups.h"
 
 /* ---- building ---- */
 
@@ -261,12 +237,18 @@ static const struct route_rule *search_group(struct route_search *s, const struc
 {
 	sluice_str path = s->query.head->path;
 	const struct route_rule *rule = NULL;
-	const struct route_leaf *leaf = g->exact.n ? table_find(&g->exact, path) : NULL;
+	const struct route_leaf *leaf = g->exact.n ? table_find(&g->exact, path) : NULL, *any = g->trie.tail;
 	if (leaf)
 		rule = search_leaf(s, leaf);
-	for (uint32_t after = 0; !rule && !s->gave_up && (leaf = trie_find(&g->trie, path, after)); after = leaf->rank)
+	for (uint32_t after = 0; !rule && !s->gave_up; after = leaf->rank) {
+		leaf = trie_find(&g->trie, path, after);
+		if (!leaf || leaf == any)
+			break;
 		rule = search_leaf(s, leaf);
-	return rule || s->gave_up ? rule : search_regexes(s, g);
+	}
+	if (!rule && g->n_regexes && !s->gave_up)
+		rule = search_regexes(s, g);
+	return rule || s->gave_up || !any ? rule : search_leaf(s, any);
 }
 
 static const struct route_rule *search_wildcards(struct route_search *s, const struct router *r)

@@ -5,7 +5,8 @@
  * The most specific route wins; where it stands in the file does not matter, but for expressions:
  *  1. host: exact, then wildcards from the longest to the shortest, then any;
  *  2. path: exact; then patterns, those with more literal segments first; of equally many, at the first segment at which
- *     they differ, a literal before {name} before the end before "*"; then expressions in the order of the file;
+ *     they differ, a literal before {name} before the end before "*"; then expressions in the order of the file; then routes
+ *     for every path (none given, or a slash and a star);
  *  3. conditions: the route that has more (methods, listener, each header, each query parameter count one each).
  * When the most specific one's conditions are not met, the next is tried, down to less specific hosts. Two routes with one
  * host and one path and equally many conditions, all of which one request could meet, are a mistake.

@@ -198,3 +198,26 @@ bool rule_overlaps(const struct route_rule *a, const struct route_rule *b)
 	return !conditions_exclude(a->headers, a->n_headers, b->headers, b->n_headers) &&
 	       !conditions_exclude(a->query, a->n_query, b->query, b->n_query);
 }
+
+/* Whether each condition of a is met by whatever meets those of b. */
+static bool conditions_cover(const struct condition *a, unsigned na, const struct condition *b, unsigned nb)
+{
+	for (unsigned i = 0; i < na; i++) {
+		unsigned k = 0;
+		while (k < nb && !condition_implies(&b[k], &a[i]))
+			k++;
+		if (k == nb)
+			return false;
+	}
+	return true;
+}
+
+bool rule_covers(const struct route_rule *a, const struct route_rule *b)
+{
+	if (a->methods != METHODS_ANY && (b->methods & ~a->methods))
+		return false;
+	if (a->listener.len && !str_eq(a->listener, b->listener))
+		return false;
+	return conditions_cover(a->headers, a->n_headers, b->headers, b->n_headers) &&
+	       conditions_cover(a->query, a->n_query, b->query, b->n_query);
+}

@@ -86,6 +86,10 @@ static inline bool rule_takes_method(const struct route_rule *r, uint64_t method
 enum match rule_match_conditions(const struct route_rule *r, const struct route_query *q, enum route_part *part,
                                  size_t *index);
 
+/* Whether each request that meets the conditions of b, its method and listener included, meets those of a. False when that
+ * cannot be told. Host and path do not count. */
+bool rule_covers(const struct route_rule *a, const struct route_rule *b);
+
 /* Of two rules of the same host and path and with as many conditions: whether a request could meet both. */
 bool rule_overlaps(const struct route_rule *a, const struct route_rule *b);
 

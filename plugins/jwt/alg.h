@@ -1,5 +1,5 @@
 /*
- * The signature algorithms of RFC 7518 and RFC 8037 that a key of a key set can verify. There are no shared secrets among
+ * The signature algorithms of RFC 7518, RFC 8037 and RFC 9864 that a key of a key set can verify. There are no shared secrets among
  * them: a public key that were taken for an HMAC secret would let anybody sign.
  */
 #ifndef JWT_ALG_H
@@ -17,11 +17,13 @@ enum alg {
 	ALG_ES256,
 	ALG_ES384,
 	ALG_ES512,
-	ALG_EDDSA, /* Ed25519 */
+	ALG_EDDSA, /* the older name of both that follow: the key's curve tells which is meant (RFC 9864 2.2) */
+	ALG_ED25519,
+	ALG_ED448,
 	ALG_COUNT
 };
 
-enum key_type { KEY_RSA, KEY_EC, KEY_ED25519 };
+enum key_type { KEY_RSA, KEY_EC, KEY_ED25519, KEY_ED448 };
 
 enum digest { DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512, DIGEST_COUNT, DIGEST_NONE = DIGEST_COUNT };
 
@@ -31,10 +33,18 @@ struct alg_info {
 	bool pss;
 	const char *
 		curve; /* `crv` of the one curve it goes with, which is OpenSSL's name for it too; NULL for RSA */
-	size_t coordinate; /* bytes of a coordinate, and of half a signature; EC alone */
+	size_t coordinate; /* bytes of a coordinate, and of half a signature; of the public key of Ed25519 and Ed448; 0 for RSA */
+	size_t signature;  /* bytes of a signature; Ed25519 and Ed448 alone */
 };
 
 #define ALG_BIT(alg) (UINT32_C(1) << (alg))
+
+/* A set of ALG_BIT()s with EdDSA spelled out as the two algorithms that it stands for. Keys and options are compared so. */
+static inline uint32_t alg_exact(uint64_t algs)
+{
+	uint64_t both = ALG_BIT(ALG_ED25519) | ALG_BIT(ALG_ED448);
+	return (uint32_t)(algs & ALG_BIT(ALG_EDDSA) ? (algs & ~(uint64_t)ALG_BIT(ALG_EDDSA)) | both : algs);
+}
 
 /* Their names in order, NULL at the end: the choices of the option. */
 extern const char *const alg_names[ALG_COUNT + 1];

@@ -130,12 +130,13 @@ static uint32_t tag_of(uint64_t hash)
 	return (uint32_t)(hash >> 32);
 }
 
-static bool is_valid(const struct entry *e, uint64_t generation, uint64_t now_ms)
+static bool is_valid(const struct entry *e, const struct issuer_keys *keys, uint64_t now_ms)
 {
-	return e->generation == generation && now_ms >= e->when.from && now_ms < e->when.until;
+	const struct keyset *set = keys[e->issuer].keys;
+	return set && e->generation == set->generation && now_ms >= e->when.from && now_ms < e->when.until;
 }
 
-struct entry *cache_find(struct cache *c, sluice_str token, uint64_t hash, uint64_t generation,
+struct entry *cache_find(struct cache *c, sluice_str token, uint64_t hash, const struct issuer_keys *keys,
 			 uint64_t now_ms)
 {
 	if (!c->sets)
@@ -146,7 +147,7 @@ struct entry *cache_find(struct cache *c, sluice_str token, uint64_t hash, uint6
 		if (s->tags[w] != tag_of(hash) || !e || e->hash != hash || e->token.len != token.len ||
 		    memcmp(e->token.data, token.data, token.len) != 0)
 			continue;
-		if (!is_valid(e, generation, now_ms))
+		if (!is_valid(e, keys, now_ms))
 			return NULL;
 		s->used |= (uint8_t)(1u << w);
 		return e;
@@ -161,14 +162,15 @@ static bool is_same_token(const struct entry *a, const struct entry *b)
 }
 
 /* The token's own old place, a free one, one that is no longer valid, or the next that has not served lately. */
-static unsigned choose_way(struct cache_set *s, const struct entry *e, uint64_t now_ms)
+static unsigned choose_way(struct cache_set *s, const struct entry *e, const struct issuer_keys *keys,
+			   uint64_t now_ms)
 {
 	unsigned spare = CACHE_WAYS;
 	for (unsigned w = 0; w < CACHE_WAYS; w++) {
 		const struct entry *old = s->ways[w];
 		if (old && is_same_token(old, e))
 			return w;
-		if (!old || !is_valid(old, e->generation, now_ms))
+		if (!old || !is_valid(old, keys, now_ms))
 			spare = w;
 	}
 	while (spare == CACHE_WAYS) {
@@ -182,12 +184,12 @@ static unsigned choose_way(struct cache_set *s, const struct entry *e, uint64_t 
 	return spare;
 }
 
-void cache_put(struct cache *c, struct entry *e, uint64_t now_ms)
+void cache_put(struct cache *c, struct entry *e, const struct issuer_keys *keys, uint64_t now_ms)
 {
 	if (!c->sets)
 		return;
 	struct cache_set *s = set_of(c, e->hash);
-	unsigned w = choose_way(s, e, now_ms);
+	unsigned w = choose_way(s, e, keys, now_ms);
 	entry_unref(s->ways[w]);
 	e->refs++;
 	s->ways[w] = e;

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <sluice/plugin.h>
 
+#include "keys.h"
 #include "rules.h"
 
 enum { CACHE_WAYS = 8 };
@@ -15,7 +16,9 @@ enum { CACHE_WAYS = 8 };
 /* A verified token. Counted, as an exchange that uses it may outlive its place in the cache. One thread. */
 struct entry {
 	uint32_t refs;
-	uint64_t hash, generation;
+	uint64_t hash;
+	size_t issuer;       /* which of the instance's */
+	uint64_t generation; /* of the keys that verified it */
 	struct validity when;
 	json_t *claims; /* owned */
 	sluice_str token;
@@ -40,10 +43,10 @@ void entry_unref(void *entry);
 int cache_init(struct cache *c, size_t n);
 void cache_fini(struct cache *c);
 uint64_t cache_hash(const struct cache *c, sluice_str token);
-/* The token's entry, if it was verified with the keys of that generation and is valid now; borrowed. */
-struct entry *cache_find(struct cache *c, sluice_str token, uint64_t hash, uint64_t generation,
+/* The token's entry, if it was verified with the keys that its issuer has and is valid now; borrowed. keys: of each issuer. */
+struct entry *cache_find(struct cache *c, sluice_str token, uint64_t hash, const struct issuer_keys *keys,
 			 uint64_t now_ms);
-/* Remember an entry whose hash, generation and when are set; takes a reference of its own. */
-void cache_put(struct cache *c, struct entry *e, uint64_t now_ms);
+/* Remember an entry whose hash, issuer, generation and when are set; takes a reference of its own. */
+void cache_put(struct cache *c, struct entry *e, const struct issuer_keys *keys, uint64_t now_ms);
 
 #endif

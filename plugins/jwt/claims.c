@@ -2,16 +2,17 @@
 #include "claims.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "strict.h"
 
 /* path is NUL-terminated and is put back as it was. */
 static json_t *find_in(const json_t *object, char *path)
 {
-	json_t *v = json_object_get(object, path);
+	json_t *v = json_member(object, path);
 	for (char *dot = strchr(path, '.'); !v && dot; dot = strchr(dot + 1, '.')) {
 		*dot = '\0';
-		const json_t *inner = json_object_get(object, path);
+		const json_t *inner = json_member(object, path);
 		*dot = '.';
 		if (json_is_object(inner))
 			v = find_in(inner, dot + 1);
@@ -29,6 +30,18 @@ json_t *claim_find(const json_t *claims, sluice_str path)
 	return find_in(claims, buf);
 }
 
+/* The shortest digits that are read back as the same number: 1.1, and not 1.1000000000000001. */
+static size_t real_text(double d, char buf[static 32])
+{
+	int n = 0;
+	for (int digits = 15; digits <= 17; digits++) {
+		n = snprintf(buf, 32, "%.*g", digits, d);
+		if (strtod(buf, NULL) == d)
+			break;
+	}
+	return (size_t)n;
+}
+
 /* A string, number or boolean. Those that are no string are written to buf. */
 static sluice_str scalar_text(const json_t *v, char buf[static 32])
 {
@@ -44,8 +57,7 @@ static sluice_str scalar_text(const json_t *v, char buf[static 32])
 		n = snprintf(buf, 32, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
 		return (sluice_str){ buf, (size_t)n };
 	case JSON_REAL:
-		n = snprintf(buf, 32, "%.17g", json_real_value(v));
-		return (sluice_str){ buf, (size_t)n };
+		return (sluice_str){ buf, real_text(json_real_value(v), buf) };
 	default:
 		return (sluice_str){ NULL, 0 };
 	}
@@ -76,15 +88,17 @@ ptrdiff_t claim_text_len(const json_t *value)
 		sluice_str s = scalar_text(value, buf);
 		return s.data ? (ptrdiff_t)s.len : -1;
 	}
-	size_t i;
+	size_t i, n = 0;
 	const json_t *item;
 	ptrdiff_t total = 0;
 	json_array_foreach(value, i, item)
 	{
 		sluice_str s = scalar_text(item, buf);
+		if (json_is_null(item))
+			continue;
 		if (!s.data)
 			return -1;
-		total += (ptrdiff_t)s.len + (i > 0);
+		total += (ptrdiff_t)s.len + (n++ > 0);
 	}
 	return total;
 }
@@ -98,13 +112,15 @@ void claim_text_write(const json_t *value, char *out)
 			memcpy(out, s.data, s.len);
 		return;
 	}
-	size_t i;
+	size_t i, n = 0;
 	const json_t *item;
 	char *at = out;
 	json_array_foreach(value, i, item)
 	{
 		sluice_str s = scalar_text(item, buf);
-		if (i > 0)
+		if (json_is_null(item))
+			continue;
+		if (n++ > 0)
 			*at++ = ' ';
 		if (s.len)
 			memcpy(at, s.data, s.len);

@@ -7,7 +7,8 @@
 #include "reason.h"
 
 struct jwt_conf {
-	sluice_str issuer;
+	sluice_strs issuer;
+	sluice_pairs issuers;
 	sluice_strs audience;
 	sluice_str jwks;
 	uint64_t algorithms; /* ALG_BIT()s */
@@ -21,11 +22,12 @@ struct jwt_conf {
 	bool forward_token, optional;
 	sluice_str realm, resource_metadata;
 	uint64_t cache;
-	uint64_t refresh, min_refresh, key_wait, fetch_timeout; /* ms */
+	uint64_t refresh, min_refresh, max_stale, key_wait, fetch_timeout; /* ms */
 	sluice_str ca_file;
 
 	/* Made by check(). */
-	struct source *source;               /* shared by all threads, see source.h */
+	struct issuer *trusted;              /* shared by all threads, see issuers.h */
+	size_t n_trusted;
 	sluice_str challenges[REASON_COUNT]; /* WWW-Authenticate of each reason, data NULL: none */
 };
 

@@ -1,18 +1,20 @@
 /*
  * jwt: lets a request through when it carries a token that a trusted issuer signed (RFC 7519, RFC 9068), and tells the plugins
- * and services behind it what the token says. This file has the record, the options, and the path of a request; what a token
- * is stands in token.c, what it must say in rules.c, the keys in keys.c and source.c, signatures in verify.c.
+ * and services behind it what the token says. This file has the record, the options, and the path of a request; where a
+ * token stands is in bearer.c, what it is in token.c, what it must say in rules.c; the keys are in issuers.c, source.c and
+ * keys.c, signatures in verify.c.
  */
 #include <sluice/plugin.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bearer.h"
 #include "cache.h"
 #include "challenge.h"
 #include "claims.h"
 #include "conf.h"
-#include "source.h"
+#include "issuers.h"
 #include "strict.h"
 #include "token.h"
 #include "verify.h"
@@ -20,17 +22,22 @@
 #define OPT(type, field, ...) SLUICE_OPTION(SLUICE_T_##type, struct jwt_conf, field, __VA_ARGS__)
 
 static const sluice_option jwt_options[] = {
-	OPT(STR, issuer, .flags = SLUICE_F_REQUIRED, .min = "1",
-	    .doc = "what the claim iss must be, exactly; also where the keys are discovered when jwks is "
-		   "left out"),
+	OPT(STRS, issuer, .max = "16",
+	    .doc = "who may sign tokens: what the claim iss must be, exactly; also where the keys of each are "
+		   "discovered when jwks is left out"),
+	OPT(PAIRS, issuers, .max = "16",
+	    .doc = "in place of issuer and jwks, where issuers have keys of their own: each with an http(s) URL, "
+		   "file:PATH, or discover"),
 	OPT(STRS, audience, .doc = "one of these must be in the claim aud; left out: any audience will do"),
 	OPT(STR, jwks,
-	    .doc = "the keys: an http(s) URL or file:PATH; left out: found by OpenID Connect Discovery"),
+	    .doc = "the keys of every issuer: an http(s) URL or file:PATH; left out: found by OpenID Connect "
+		   "Discovery"),
 	OPT(FLAGS, algorithms, .def = "[RS256, ES256]", .min = "1", .choices = alg_names,
 	    .doc = "signature algorithms that are accepted"),
 	OPT(STRS, scopes, .doc = "scopes that must all be granted, in the claim scope or scp; else 403"),
-	OPT(PAIRS, claims,
-	    .doc = "claims and the value each must have, or must have among the members of an array"),
+	OPT(PAIRS, claims, .flags = SLUICE_F_MULTI,
+	    .doc = "claims and the value, or a list of values of which one, each must have or must have among the "
+		   "members of an array"),
 	OPT(STRS, required, .doc = "claims that must be there, whatever their value"),
 	OPT(DURATION, leeway, .def = "5s", .max = "10m", .doc = "how far the issuer's clock may be off"),
 	OPT(DURATION, max_age, .max = "365d",
@@ -42,9 +49,11 @@ static const sluice_option jwt_options[] = {
 		   "removed"),
 	OPT(STR, consumer, .def = "sub",
 	    .doc = "the claim that names the consumer to other plugins and the log"),
-	OPT(BOOL, forward_token, .def = "true", .doc = "whether the upstream is given the token as well"),
+	OPT(BOOL, forward_token, .def = "true",
+	    .doc = "whether the upstream is given the field Authorization, whatever it holds"),
 	OPT(BOOL, optional, .def = "false",
-	    .doc = "let requests without a token through; a bad token is refused all the same"),
+	    .doc = "let requests without a token through; a bad token, and what may be meant as one, is refused all "
+		   "the same"),
 	OPT(STR, realm, .doc = "the realm in WWW-Authenticate; left out: the name of the instance"),
 	OPT(STR, resource_metadata,
 	    .doc = "URL of the protected resource metadata (RFC 9728) to name in WWW-Authenticate"),
@@ -53,8 +62,11 @@ static const sluice_option jwt_options[] = {
 	OPT(DURATION, refresh, .def = "5m", .min = "10s", .max = "7d",
 	    .doc = "how often the keys are fetched anew"),
 	OPT(DURATION, min_refresh, .def = "10s", .min = "1s", .max = "1h",
-	    .doc = "a token signed with an unknown key has the keys fetched early, but not sooner after the "
-		   "last time"),
+	    .doc = "a token that no known key verifies has the keys fetched early, but not sooner after the last "
+		   "time"),
+	OPT(DURATION, max_stale, .def = "24h", .max = "365d",
+	    .doc = "for how long keys that cannot be fetched anew are still believed; left out: a day, or twice "
+		   "refresh if that is longer; 0: for ever"),
 	OPT(DURATION, key_wait, .def = "3s", .min = "100ms", .max = "30s",
 	    .doc = "how long a request waits for keys"),
 	OPT(DURATION, fetch_timeout, .def = "5s", .min = "100ms", .max = "1m",
@@ -65,7 +77,8 @@ static const sluice_option jwt_options[] = {
 };
 
 struct worker { /* what a worker has for each instance */
-	struct verifier verifier;
+	struct verifier *verifiers; /* owned: one for each issuer */
+	size_t n_verifiers;
 	struct cache cache;
 };
 
@@ -75,9 +88,7 @@ struct worker { /* what a worker has for each instance */
 static bool is_field_name(sluice_str s)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		char c = s.data[i];
-		bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-		if (!alnum && (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c)))
+		if (!is_token_char(s.data[i]))
 			return false;
 	}
 	return s.len > 0;
@@ -131,7 +142,7 @@ static int jwt_check(sluice_instance *inst, void *arg)
 		sluice_conf_error(inst, "min_refresh", "is longer than refresh");
 		rc = -1;
 	}
-	if (source_check(inst, conf) < 0)
+	if (issuers_check(inst, conf) < 0)
 		rc = -1;
 	return rc;
 }
@@ -139,26 +150,28 @@ static int jwt_check(sluice_instance *inst, void *arg)
 static int jwt_start(sluice_instance *inst, void *arg)
 {
 	(void)inst;
-	source_start(((struct jwt_conf *)arg)->source);
+	issuers_start(arg);
 	return 0;
 }
 
 static void jwt_stop(sluice_instance *inst, void *arg)
 {
 	(void)inst;
-	source_stop(((struct jwt_conf *)arg)->source);
+	issuers_stop(arg);
 }
 
 static void jwt_on_refresh(sluice_instance *inst, const void *arg)
 {
-	(void)inst;
-	source_refresh(((const struct jwt_conf *)arg)->source);
+	issuers_refresh(inst, arg);
 }
 
 static void worker_fini(struct worker *w)
 {
 	cache_fini(&w->cache);
-	verifier_fini(&w->verifier);
+	for (size_t i = 0; i < w->n_verifiers; i++)
+		verifier_fini(&w->verifiers[i]);
+	free(w->verifiers);
+	*w = (struct worker){ .n_verifiers = 0 };
 }
 
 static int jwt_worker_start(sluice_instance *inst, const void *arg, void *state)
@@ -166,7 +179,11 @@ static int jwt_worker_start(sluice_instance *inst, const void *arg, void *state)
 	(void)inst;
 	const struct jwt_conf *conf = arg;
 	struct worker *w = state;
-	if (verifier_init(&w->verifier) == 0 && cache_init(&w->cache, conf->cache) == 0)
+	int rc = cache_init(&w->cache, conf->cache);
+	w->verifiers = calloc(conf->n_trusted, sizeof *w->verifiers);
+	for (; rc == 0 && w->verifiers && w->n_verifiers < conf->n_trusted; w->n_verifiers++)
+		rc = verifier_init(&w->verifiers[w->n_verifiers]);
+	if (rc == 0 && w->verifiers)
 		return 0;
 	worker_fini(w);
 	return -1;
@@ -211,6 +228,14 @@ static sluice_str claim_attr(sluice_exchange *x, void *ctx, sluice_str name)
 	return (sluice_str){ text, (size_t)len };
 }
 
+/* The request goes on, with a good token or without any. */
+static sluice_verdict pass(sluice_exchange *x, const struct jwt_conf *conf)
+{
+	if (!conf->forward_token)
+		sluice_field_remove(x, SLUICE_REQUEST, SLUICE_STR("authorization"));
+	return SLUICE_NEXT;
+}
+
 /* The token is good. texts of the entry: the consumer, then one for each row of claims_to_headers. */
 static sluice_verdict admit(sluice_exchange *x, const struct jwt_conf *conf, struct entry *e)
 {
@@ -222,9 +247,7 @@ static sluice_verdict admit(sluice_exchange *x, const struct jwt_conf *conf, str
 			sluice_field_set(x, SLUICE_REQUEST, conf->claims_to_headers.v[i].value,
 					 e->texts[i + 1]);
 	}
-	if (!conf->forward_token)
-		sluice_field_remove(x, SLUICE_REQUEST, SLUICE_STR("authorization"));
-	return SLUICE_NEXT;
+	return pass(x, conf);
 }
 
 /* ---- the request ---- */
@@ -257,39 +280,49 @@ static void remove_forgeries(sluice_exchange *x, const struct jwt_conf *conf)
 	}
 }
 
-/* The credentials of RFC 6750 2.1; data NULL: none of that scheme. */
-static enum reason find_token(sluice_exchange *x, sluice_str *token)
+/* What a request remembers while it waits for keys. */
+struct patience {
+	uint64_t since_ns;   /* when it began to wait; 0: it did not */
+	uint64_t generation; /* of the keys by which it was found wanting; 0: there were none */
+	enum reason why;     /* it was */
+};
+
+static sluice_verdict jwt_on_request(sluice_exchange *x, const void *arg);
+
+/* How much longer it may wait, in ms. */
+static uint64_t time_left(const struct jwt_conf *conf, const struct patience *p)
 {
-	const sluice_str scheme = SLUICE_STR("bearer ");
-	sluice_pair f;
-	sluice_str value = { NULL, 0 };
-	*token = value;
-	for (size_t at = 0; sluice_field_next(x, SLUICE_REQUEST, &at, &f);) {
-		if (!str_same_ci(f.name, SLUICE_STR("authorization")))
-			continue;
-		if (value.data)
-			return REASON_TOKEN_AMBIGUOUS; /* the upstream might read the other one */
-		value = f.value;
-	}
-	if (value.data && str_same_ci(value, SLUICE_STR("bearer")))
-		return REASON_TOKEN_MALFORMED;
-	if (!value.data || value.len < scheme.len ||
-	    !str_same_ci((sluice_str){ value.data, scheme.len }, scheme))
-		return REASON_NONE;
-	*token = (sluice_str){ value.data + scheme.len, value.len - scheme.len };
-	while (token->len && token->data[0] == ' ')
-		token->data++, token->len--;
-	if (token->len && (memchr(token->data, ' ', token->len) || memchr(token->data, ',', token->len)))
-		return REASON_TOKEN_AMBIGUOUS;
-	return token->len ? REASON_NONE : REASON_TOKEN_MALFORMED;
+	uint64_t waited = (sluice_now_ns() - p->since_ns) / 1000000;
+	return waited < conf->key_wait ? conf->key_wait - waited : 0;
 }
 
-static sluice_verdict jwt_look(sluice_exchange *x, const struct jwt_conf *conf, bool waited);
-
-/* The same hook again, from the start: all it needs is in the exchange. */
-static sluice_verdict jwt_waited(sluice_exchange *x, const void *conf)
+/* Whether other keys might verify the token: its name is of no key; or the key of its name is another than that it was signed
+ * with, as issuers now and then give an old name to a new key. */
+static bool new_keys_might_help(enum reason why)
 {
-	return jwt_look(x, conf, true);
+	return why == REASON_JWKS_UNAVAILABLE || why == REASON_TOKEN_KEY_UNKNOWN || why == REASON_TOKEN_SIGNATURE ||
+	       why == REASON_TOKEN_KEY_ALGORITHM;
+}
+
+/* The keys at hand do not verify the token. Wait for others as long as there is time and hope, then refuse. What runs after the
+ * wait is the same hook from the start. */
+static sluice_verdict wait_or_refuse(sluice_exchange *x, const struct jwt_conf *conf, size_t issuer,
+				     const struct issuer_keys *seen, enum reason why)
+{
+	const sluice_str none = { NULL, 0 };
+	struct issuer *i = &conf->trusted[issuer];
+	struct patience *p = sluice_state(x, sizeof *p);
+	if (!p)
+		return SLUICE_FAIL;
+	if (!p->since_ns)
+		p->since_ns = sluice_now_ns();
+	p->why = why;
+	p->generation = seen->keys ? seen->keys->generation : 0;
+	uint64_t left = time_left(conf, p);
+	if (left > 0 && (seen->keys ? issuer_seeks_keys(x, conf, i, seen, p->since_ns, left) :
+				      issuer_expects_keys(i, seen, left)))
+		return sluice_await_publish(x, left, jwt_on_request);
+	return refuse(x, conf, why, none);
 }
 
 static struct entry *make_entry(const struct jwt_conf *conf, sluice_str token, json_t *claims)
@@ -308,19 +341,42 @@ static struct entry *make_entry(const struct jwt_conf *conf, sluice_str token, j
 	return e;
 }
 
-/* Verify all of it. On REASON_NONE *out is an entry with one reference. */
-static enum reason verify_token(struct worker *w, const struct jwt_conf *conf, const struct keyset *keys,
-				struct token *t, sluice_str text, struct entry **out, sluice_str *which)
+/* Whose token it is. One issuer needs no look at the claims: they are read once the signature holds. With several, `iss` chooses
+ * whose keys verify it, and is no more than a claim until they did. */
+static enum reason choose_issuer(const struct jwt_conf *conf, const struct token *t, size_t *issuer, json_t **claims)
 {
-	json_t *claims;
-	struct validity when;
-	uint64_t now = sluice_unix_ms();
-	enum reason why = verifier_check(&w->verifier, keys, t, conf->algorithms);
-	if (why == REASON_NONE)
-		why = token_read_claims(t, &claims);
+	*issuer = 0;
+	*claims = NULL;
+	if (conf->n_trusted == 1)
+		return REASON_NONE;
+	enum reason why = token_read_claims(t, claims);
 	if (why != REASON_NONE)
 		return why;
-	why = rules_check(conf, claims, now, &when, which);
+	*issuer = issuers_find(conf, *claims);
+	return *issuer < conf->n_trusted ? REASON_NONE : REASON_TOKEN_ISSUER;
+}
+
+/* The signature, unless the same keys did not verify it before the wait. */
+static enum reason check_signature(sluice_exchange *x, const struct jwt_conf *conf, const struct token *t, size_t issuer,
+				   const struct keyset *keys)
+{
+	const struct worker *w = sluice_worker_state(x);
+	const struct patience *p = sluice_state(x, sizeof *p);
+	if (!w->verifiers)
+		return REASON_NO_MEMORY; /* the worker could not start */
+	if (!keys)
+		return REASON_JWKS_UNAVAILABLE;
+	if (p && p->since_ns && p->generation == keys->generation)
+		return p->why;
+	return verifier_check(&w->verifiers[issuer], keys, t, conf->algorithms);
+}
+
+/* What the claims say. Takes them over. On REASON_NONE *out is an entry with one reference. */
+static enum reason accept_claims(const struct jwt_conf *conf, size_t issuer, sluice_str text, json_t *claims,
+				 struct entry **out, sluice_str *which)
+{
+	struct validity when;
+	enum reason why = rules_check(conf, conf->trusted[issuer].name, claims, sluice_unix_ms(), &when, which);
 	if (why != REASON_NONE) {
 		json_decref(claims);
 		return why;
@@ -329,82 +385,75 @@ static enum reason verify_token(struct worker *w, const struct jwt_conf *conf, c
 	if (!e)
 		return REASON_NO_MEMORY;
 	e->when = when;
-	e->generation = keys->generation;
+	e->issuer = issuer;
 	*out = e;
 	return REASON_NONE;
 }
 
-/* Nobody we know has signed it: perhaps the issuer has new keys. One look at them, for all who come with such tokens. Another
- * worker may have the answer already, and the client may have heard of it: what is on its way to this one is waited for. */
-static bool wait_for_new_keys(sluice_exchange *x, const struct jwt_conf *conf, const struct keyset *keys)
-{
-	if (source_fetching(conf->source) || source_is_ahead(conf->source, keys))
-		return true;
-	if (!source_may_refresh(conf->source))
-		return false;
-	sluice_refresh(x);
-	return true;
-}
-
 /* A token that is not remembered. */
-static sluice_verdict jwt_verify(sluice_exchange *x, const struct jwt_conf *conf, sluice_str text,
-				 uint64_t hash, bool waited)
+static sluice_verdict jwt_verify(sluice_exchange *x, const struct jwt_conf *conf, sluice_str text, uint64_t hash,
+				 const struct issuer_keys *keys)
 {
 	struct worker *w = sluice_worker_state(x);
-	const struct keyset *keys = source_keys(sluice_published(x));
 	struct token t;
-	struct entry *e = NULL;
+	struct entry *e;
+	json_t *claims = NULL;
+	size_t issuer = 0;
 	sluice_str which = { NULL, 0 };
 	enum reason why = token_open(&t, text);
-	if (why != REASON_NONE)
-		return refuse(x, conf, why, which);
-	if (!keys) {
-		if (!waited && (source_expects(conf->source, conf->key_wait) || source_is_ahead(conf->source, NULL)))
-			return sluice_await_publish(x, conf->key_wait, jwt_waited);
-		return refuse(x, conf, REASON_JWKS_UNAVAILABLE, which);
+	if (why == REASON_NONE)
+		why = choose_issuer(conf, &t, &issuer, &claims);
+	if (why == REASON_NONE) {
+		why = check_signature(x, conf, &t, issuer, keys[issuer].keys);
+		if (new_keys_might_help(why)) {
+			json_decref(claims);
+			return wait_or_refuse(x, conf, issuer, &keys[issuer], why);
+		}
 	}
-	why = verify_token(w, conf, keys, &t, text, &e, &which);
-	if (!waited && (why == REASON_TOKEN_KEY_UNKNOWN || (why == REASON_TOKEN_SIGNATURE && !t.has_kid)) &&
-	    wait_for_new_keys(x, conf, keys))
-		return sluice_await_publish(x, conf->key_wait, jwt_waited);
+	if (why == REASON_NONE && !claims)
+		why = token_read_claims(&t, &claims);
+	if (why != REASON_NONE) {
+		json_decref(claims);
+		return refuse(x, conf, why, which);
+	}
+	why = accept_claims(conf, issuer, text, claims, &e, &which);
 	if (why != REASON_NONE)
 		return refuse(x, conf, why, which);
+	e->generation = keys[issuer].keys->generation;
 	e->hash = hash;
-	cache_put(&w->cache, e, sluice_unix_ms());
+	cache_put(&w->cache, e, keys, sluice_unix_ms());
 	sluice_cleanup(x, entry_unref, e);
 	return admit(x, conf, e);
 }
 
-static sluice_verdict jwt_look(sluice_exchange *x, const struct jwt_conf *conf, bool waited)
+static sluice_verdict jwt_on_request(sluice_exchange *x, const void *arg)
 {
+	const struct jwt_conf *conf = arg;
 	const sluice_str none = { NULL, 0 };
 	sluice_str text;
 	remove_forgeries(x, conf);
-	enum reason why = find_token(x, &text);
+	enum reason why = bearer_find(x, &text);
 	if (why == REASON_NONE && !text.data) {
 		if (conf->optional)
-			return SLUICE_NEXT;
+			return pass(x, conf);
 		why = REASON_TOKEN_MISSING;
 	}
 	if (why == REASON_NONE && text.len > conf->max_size)
 		why = REASON_TOKEN_TOO_LARGE;
+	const struct issuer_keys *keys = issuers_keys(sluice_published(x));
+	if (why == REASON_NONE && !keys)
+		why = REASON_NO_MEMORY; /* the check publishes: it had none */
 	if (why != REASON_NONE)
 		return refuse(x, conf, why, none);
 
 	struct worker *w = sluice_worker_state(x);
-	const struct keyset *keys = source_keys(sluice_published(x));
 	uint64_t hash = cache_hash(&w->cache, text);
-	struct entry *e = keys ? cache_find(&w->cache, text, hash, keys->generation, sluice_unix_ms()) : NULL;
+	struct entry *e = cache_find(&w->cache, text, hash, keys, sluice_unix_ms());
 	if (!e)
-		return jwt_verify(x, conf, text, hash, waited);
+		return jwt_verify(x, conf, text, hash, keys);
 	e->refs++;
 	sluice_cleanup(x, entry_unref, e);
 	return admit(x, conf, e);
-}
-
-static sluice_verdict jwt_on_request(sluice_exchange *x, const void *conf)
-{
-	return jwt_look(x, conf, false);
 }
 
 SLUICE_PLUGIN("jwt", .version = "1.0",

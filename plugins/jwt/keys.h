@@ -23,7 +23,7 @@ struct key {
 	char *kid;      /* owned; NULL: the key has none */
 	size_t kid_len;
 	enum key_type type;
-	uint32_t algs; /* ALG_BIT()s: what it may verify, from its type, its curve, and its own `alg` */
+	uint32_t algs; /* what it may verify, from its type, its curve, and its own `alg`: ALG_BIT()s, exact ones */
 };
 
 struct keyset {
@@ -34,10 +34,16 @@ struct keyset {
 	struct key v[];
 };
 
+struct issuer_keys { /* what workers are given of one issuer */
+	struct keyset *keys; /* shared: ref; NULL: none, or too old to be believed */
+	uint64_t current_ns; /* when they were last known to be current, in terms of sluice_now_ns(); 0: never */
+};
+
 /*
  * Read a document. Keys that are of no use here (other types, encryption, too short) are passed over, as RFC 7517 section 5
- * asks. The set has one reference, the caller's. NULL when the document is malformed or has no key of use; why then says so.
- * When there is a set, why tells of the last key passed over, or is empty.
+ * asks. So a set may be without any key: the issuer has none that it signs with, and what was signed with older ones is no
+ * longer good. The set has one reference, the caller's. NULL when the document is no key set; why then says so. When there is
+ * a set, why tells of the last key passed over, or is empty.
  */
 struct keyset *keys_read(sluice_str document, char *why, size_t why_size);
 /* Whether the set was read from the same document. */

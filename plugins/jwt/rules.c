@@ -10,7 +10,7 @@
 /* RFC 7519 2: a NumericDate is a number, with or without a fraction. False when the claim is there and no such date. */
 static bool numeric_date(const json_t *claims, const char *name, bool *found, uint64_t *ms)
 {
-	const json_t *v = json_object_get(claims, name);
+	const json_t *v = json_member(claims, name);
 	*found = v != NULL;
 	if (!v)
 		return true;
@@ -69,7 +69,7 @@ static enum reason check_dates(const struct jwt_conf *conf, const json_t *claims
 
 static bool audience_fits(const struct jwt_conf *conf, const json_t *claims)
 {
-	const json_t *aud = json_object_get(claims, "aud");
+	const json_t *aud = json_member(claims, "aud");
 	if (conf->audience.n == 0)
 		return true;
 	for (size_t i = 0; aud && i < conf->audience.n; i++) {
@@ -86,9 +86,9 @@ static bool scopes_granted(const struct jwt_conf *conf, const json_t *claims)
 {
 	if (conf->scopes.n == 0)
 		return true;
-	const json_t *v = json_object_get(claims, "scope");
+	const json_t *v = json_member(claims, "scope");
 	if (!v)
-		v = json_object_get(claims, "scp");
+		v = json_member(claims, "scp");
 	if (!v)
 		return false;
 	for (size_t i = 0; i < conf->scopes.n; i++) {
@@ -103,18 +103,27 @@ static bool scopes_granted(const struct jwt_conf *conf, const json_t *claims)
 	return true;
 }
 
+/* The option has a row for each value that a claim may have. */
+static bool claim_fits(const struct jwt_conf *conf, const json_t *claims, sluice_str name)
+{
+	const json_t *v = claim_find(claims, name);
+	for (size_t i = 0; v && i < conf->claims.n; i++) {
+		if (str_same(conf->claims.v[i].name, name) && claim_says(v, conf->claims.v[i].value))
+			return true;
+	}
+	return false;
+}
+
 static enum reason check_claims(const struct jwt_conf *conf, const json_t *claims, sluice_str *which)
 {
 	for (size_t i = 0; i < conf->required.n; i++) {
-		const json_t *v = claim_find(claims, conf->required.v[i]);
-		if (!v || json_is_null(v)) {
+		if (!claim_find(claims, conf->required.v[i])) {
 			*which = conf->required.v[i];
 			return REASON_TOKEN_CLAIM;
 		}
 	}
 	for (size_t i = 0; i < conf->claims.n; i++) {
-		const json_t *v = claim_find(claims, conf->claims.v[i].name);
-		if (!v || !claim_says(v, conf->claims.v[i].value)) {
+		if (!claim_fits(conf, claims, conf->claims.v[i].name)) {
 			*which = conf->claims.v[i].name;
 			return REASON_TOKEN_CLAIM;
 		}
@@ -122,11 +131,11 @@ static enum reason check_claims(const struct jwt_conf *conf, const json_t *claim
 	return REASON_NONE;
 }
 
-enum reason rules_check(const struct jwt_conf *conf, const json_t *claims, uint64_t now_ms,
+enum reason rules_check(const struct jwt_conf *conf, sluice_str issuer, const json_t *claims, uint64_t now_ms,
 			struct validity *when, sluice_str *which)
 {
-	const json_t *iss = json_object_get(claims, "iss");
-	if (!json_is_string(iss) || !claim_says(iss, conf->issuer))
+	sluice_str iss;
+	if (!json_member_str(claims, "iss", &iss) || !iss.data || !str_same(iss, issuer))
 		return REASON_TOKEN_ISSUER;
 	if (!audience_fits(conf, claims))
 		return REASON_TOKEN_AUDIENCE;

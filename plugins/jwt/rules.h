@@ -11,10 +11,11 @@ struct validity { /* milliseconds since 1970, the leeway counted in: from <= now
 };
 
 /*
- * Check all claims against the options. On REASON_NONE, *when tells for how long the answer holds, which is what another look
- * at the same token needs to ask. On REASON_TOKEN_CLAIM, *which names the claim.
+ * Check all claims against the options, and that issuer is who signed the token. A claim that is null is missing. On REASON_NONE,
+ * *when tells for how long the answer holds, which is what another look at the same token needs to ask. On REASON_TOKEN_CLAIM,
+ * *which names the claim.
  */
-enum reason rules_check(const struct jwt_conf *conf, const json_t *claims, uint64_t now_ms,
+enum reason rules_check(const struct jwt_conf *conf, sluice_str issuer, const json_t *claims, uint64_t now_ms,
 			struct validity *when, sluice_str *which);
 
 #endif

@@ -7,42 +7,32 @@
 #include <sys/random.h>
 
 #include "strict.h"
+#include "url.h"
 
-enum { MAX_URL = 2048, MAX_DISCOVERY = 256 * 1024, DISCOVERY_DEPTH = 16 };
+enum { MAX_DISCOVERY = 256 * 1024, DISCOVERY_DEPTH = 16 };
 
 #define FIRST_PAUSE_MS UINT64_C(250)     /* after a first failure */
-#define LONGEST_PAUSE_MS UINT64_C(30000) /* while there are no keys */
+#define LONGEST_PAUSE_MS UINT64_C(30000) /* while somebody has no keys to go on with */
 
-enum source_kind { SOURCE_FILE, SOURCE_URL, SOURCE_DISCOVERY };
+enum phase { PHASE_IDLE, PHASE_DISCOVERING, PHASE_FETCHING };
 
 struct source {
-	sluice_instance *inst;       /* borrowed: outlives it */
-	const struct jwt_conf *conf; /* borrowed: outlives it */
-	enum source_kind kind;
-	sluice_str where;    /* path, URL of the keys, or URL of the discovery document */
-	char *found_url;     /* owned; the keys' URL that discovery gave */
+	struct source_id id; /* its strings are owned */
+	char *found_url;     /* owned; the keys' URL that discovery gave last, NULL: none yet */
 	struct keyset *keys; /* shared: ref; NULL while there are none */
-	uint64_t fetched_ns; /* when keys was last known to be current */
-	unsigned failures;   /* in a row */
-	bool discovering;    /* the fetch under way is that of the discovery document */
+	struct subscription *subs;
+	struct subscription *fetcher; /* borrowed; whose instance fetches, NULL: nobody's */
 	/* Read by workers. */
-	_Atomic bool fetching;
-	_Atomic uint64_t begun_ns;   /* when the last fetch began; 0: none did */
+	_Atomic int phase;
+	_Atomic unsigned failures;   /* in a row */
+	_Atomic uint64_t begun_ns;   /* when the last round began; 0: none did */
 	_Atomic uint64_t next_ns;    /* when the next is planned */
-	_Atomic uint64_t generation; /* of the keys last published, 0: none were */
+	_Atomic uint64_t current_ns; /* when keys was last known to be current; 0: never */
 	struct source *next;
 };
 
-/* What workers are given. */
-struct published {
-	struct keyset *keys; /* shared: ref; or NULL */
-};
-
-/*
- * All sources that are in force, for one purpose: after a reload, the new instance of the same source begins with the keys of
- * the old one. Main thread alone.
- */
-static struct source *running;
+/* All of them. Main thread alone. */
+static struct source *sources;
 
 /* ---- small helpers ---- */
 
@@ -61,89 +51,62 @@ static uint64_t jittered(uint64_t ms, uint64_t percent)
 	return low + (ms - low) * (r >> 8) / (UINT32_MAX >> 8);
 }
 
-static bool starts_with(sluice_str s, const char *prefix)
+static sluice_str str_copy(sluice_str s)
 {
-	size_t n = strlen(prefix);
-	return s.len > n && memcmp(s.data, prefix, n) == 0;
+	char *copy = s.len ? strndup(s.data, s.len) : NULL;
+	return (sluice_str){ copy, copy ? s.len : 0 };
 }
 
-static bool is_http_url(sluice_str s)
+static sluice_str str_of_z(const char *z)
 {
-	if (s.len > MAX_URL || (!starts_with(s, "https://") && !starts_with(s, "http://")))
-		return false;
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.data[i] <= ' ' || s.data[i] == 0x7f)
-			return false;
+	return (sluice_str){ z, strlen(z) };
+}
+
+/* ---- one round: how it ends ---- */
+
+/* How often the most demanding subscriber wants the keys fetched. */
+static uint64_t refresh_of(const struct source *s)
+{
+	uint64_t ms = UINT64_MAX;
+	for (const struct subscription *sub = s->subs; sub; sub = sub->next)
+		ms = sub->conf->refresh < ms ? sub->conf->refresh : ms;
+	return ms;
+}
+
+/* Whether a subscriber has no keys, or only such as it no longer believes. */
+static bool somebody_is_without(const struct source *s)
+{
+	uint64_t age = sluice_now_ns() - atomic_load(&s->current_ns);
+	for (const struct subscription *sub = s->subs; sub; sub = sub->next) {
+		if (sub->conf->max_stale && age >= ms_to_ns(sub->conf->max_stale))
+			return true;
 	}
-	return true;
-}
-
-/* ---- publishing ---- */
-
-static void published_free(void *value)
-{
-	struct published *p = value;
-	keys_unref(p->keys);
-	free(p);
-}
-
-/* Also without new keys: it wakes those who wait, and what they see tells them to give up. */
-static void publish(struct source *s)
-{
-	struct published *p = malloc(sizeof *p);
-	if (!p)
-		return; /* those who wait have a deadline */
-	p->keys = s->keys ? keys_ref(s->keys) : NULL;
-	atomic_store(&s->generation, s->keys ? s->keys->generation : 0);
-	sluice_publish(s->inst, p, published_free);
-}
-
-const struct keyset *source_keys(const void *published)
-{
-	return published ? ((const struct published *)published)->keys : NULL;
-}
-
-/* ---- one round: begin, and how it ends ---- */
-
-static void begin(struct source *s);
-
-static void on_timer(sluice_instance *inst, void *conf)
-{
-	(void)inst;
-	struct source *s = ((struct jwt_conf *)conf)->source;
-	if (!source_fetching(s)) /* else a worker was quicker, and the end of that round plans the next */
-		begin(s);
+	return !s->keys;
 }
 
 static void plan(struct source *s, uint64_t in_ms)
 {
-	atomic_store_explicit(&s->next_ns, sluice_now_ns() + ms_to_ns(in_ms), memory_order_relaxed);
-	sluice_timer(s->inst, in_ms, on_timer);
+	atomic_store(&s->next_ns, sluice_now_ns() + ms_to_ns(in_ms));
 }
 
-/* In this order: a worker that sees the fetch over sees that there is something new, and nobody begins to wait for what has
- * been published already. */
+/* A worker that sees the round over must see what it brought: the phase changes last. */
 static void end(struct source *s)
 {
-	atomic_store(&s->generation, s->keys ? s->keys->generation : 0);
-	atomic_store(&s->fetching, false);
-	publish(s);
+	s->fetcher = NULL;
+	atomic_store(&s->phase, PHASE_IDLE);
+	for (const struct subscription *sub = s->subs; sub; sub = sub->next)
+		sub->changed(sub);
 }
 
-static void failed(struct source *s, const char *what, const char *why)
+static void failed(struct source *s, const char *what, sluice_str where, const char *why)
 {
-	uint64_t longest = s->keys ? s->conf->refresh : LONGEST_PAUSE_MS;
-	uint64_t pause = FIRST_PAUSE_MS << (s->failures < 16 ? s->failures : 16);
-	s->failures++;
-	if (s->kind == SOURCE_DISCOVERY) { /* perhaps the keys have moved */
-		free(s->found_url);
-		s->found_url = NULL;
-	}
+	unsigned failures = atomic_fetch_add(&s->failures, 1);
+	uint64_t longest = somebody_is_without(s) ? LONGEST_PAUSE_MS : refresh_of(s);
+	uint64_t pause = FIRST_PAUSE_MS << (failures < 16 ? failures : 16);
 	pause = jittered(pause < longest ? pause : longest, 50);
-	sluice_log(s->inst, s->keys ? SLUICE_LOG_WARN : SLUICE_LOG_ERROR,
-		   "%s %.*s: %s; %s, next try in %llu ms", what, (int)s->where.len, s->where.data, why,
-		   s->keys ? "the old keys stay in force" : "there are no keys yet",
-		   (unsigned long long)pause);
+	sluice_log(s->fetcher->inst, s->keys ? SLUICE_LOG_WARN : SLUICE_LOG_ERROR,
+		   "%s %.*s: %s; %s, next try in %llu ms", what, (int)where.len, where.data, why,
+		   s->keys ? "the old keys stay in force" : "there are no keys yet", (unsigned long long)pause);
 	plan(s, pause);
 	end(s);
 }
@@ -154,13 +117,13 @@ static void succeeded(struct source *s, struct keyset *keys)
 		keys_unref(s->keys);
 		s->keys = keys;
 	}
-	s->failures = 0;
-	s->fetched_ns = sluice_now_ns();
-	plan(s, jittered(s->conf->refresh, 80));
+	atomic_store(&s->failures, 0);
+	atomic_store(&s->current_ns, sluice_now_ns());
+	plan(s, jittered(refresh_of(s), 80));
 	end(s);
 }
 
-static void take_document(struct source *s, sluice_str document)
+static void take_document(struct source *s, sluice_str where, sluice_str document)
 {
 	char why[320] = "";
 	if (s->keys && keys_same(s->keys, document)) {
@@ -169,11 +132,12 @@ static void take_document(struct source *s, sluice_str document)
 	}
 	struct keyset *keys = keys_read(document, why, sizeof why);
 	if (!keys) {
-		failed(s, "keys from", why);
+		failed(s, "keys from", where, why);
 		return;
 	}
-	sluice_log(s->inst, SLUICE_LOG_INFO, "%zu keys from %.*s%s%s", keys->n, (int)s->where.len,
-		   s->where.data, why[0] ? "; " : "", why);
+	sluice_log(s->fetcher->inst, keys->n ? SLUICE_LOG_INFO : SLUICE_LOG_WARN, "%zu keys from %.*s%s%s%s", keys->n,
+		   (int)where.len, where.data, keys->n ? "" : ": no token can be verified",
+		   why[0] ? "; " : "", why);
 	succeeded(s, keys);
 }
 
@@ -181,66 +145,82 @@ static void take_document(struct source *s, sluice_str document)
 
 static void on_fetched(sluice_instance *inst, void *conf, const sluice_fetch_response *r);
 
-static void fetch(struct source *s, sluice_str url, size_t max_body)
+static void fetch(struct source *s, enum phase phase, sluice_str url)
 {
 	static const sluice_pair accept = { SLUICE_STR("accept"),
 					    SLUICE_STR("application/jwk-set+json, application/json") };
 	sluice_fetch_request r = { .size = sizeof r,
 				   .url = url,
 				   .headers = { &accept, 1 },
-				   .timeout_ms = s->conf->fetch_timeout,
-				   .max_body = max_body,
-				   .ca_file = s->conf->ca_file };
-	if (sluice_main_fetch(s->inst, &r, on_fetched) != 0)
-		failed(s, "keys from", "the URL is malformed");
+				   .timeout_ms = s->fetcher->conf->fetch_timeout,
+				   .max_body = phase == PHASE_DISCOVERING ? MAX_DISCOVERY : KEYS_MAX_DOCUMENT,
+				   .ca_file = s->id.ca_file,
+				   .user = s->fetcher };
+	atomic_store(&s->phase, phase);
+	if (sluice_main_fetch(s->fetcher->inst, &r, on_fetched) != 0)
+		failed(s, "keys from", url, "the fetch could not begin");
 }
 
 /* OpenID Connect Discovery 1.0 section 4.3: the document must name the issuer it was asked of. */
 static const char *read_discovery(struct source *s, sluice_str document)
 {
 	sluice_str issuer, uri;
+	char *url = NULL;
 	const char *wrong = NULL;
 	json_t *root = json_read_object(document.data, document.len, DISCOVERY_DEPTH);
 	if (!root || !json_member_str(root, "issuer", &issuer) || !json_member_str(root, "jwks_uri", &uri))
 		wrong = "it is no discovery document";
-	else if (!issuer.data || !str_same(issuer, s->conf->issuer))
+	else if (!issuer.data || !str_same(issuer, s->id.issuer))
 		wrong = "it names another issuer";
-	else if (!is_http_url(uri))
+	else if (!url_is_http(uri))
 		wrong = "its jwks_uri is missing or no URL";
-	else if (starts_with(s->where, "https://") && !starts_with(uri, "https://"))
+	else if (url_is_https(s->id.where) && !url_is_https(uri))
 		wrong = "its jwks_uri is not https";
-	else if (!(s->found_url = strdup(uri.data)))
+	else if (!(url = strndup(uri.data, uri.len)))
 		wrong = "no memory";
 	json_decref(root);
+	if (url) {
+		free(s->found_url);
+		s->found_url = url;
+	}
 	return wrong;
+}
+
+/* The keys' URL that discovery gave before is as good as it was, also while the discovery document cannot be had. */
+static void discovered(struct source *s, const char *wrong)
+{
+	if (wrong && !s->found_url) {
+		failed(s, "discovery at", s->id.where, wrong);
+		return;
+	}
+	if (wrong)
+		sluice_log(s->fetcher->inst, SLUICE_LOG_WARN, "discovery at %.*s: %s; the keys are fetched from where they were",
+			   (int)s->id.where.len, s->id.where.data, wrong);
+	fetch(s, PHASE_FETCHING, str_of_z(s->found_url));
 }
 
 static void on_fetched(sluice_instance *inst, void *conf, const sluice_fetch_response *r)
 {
-	(void)inst;
-	struct source *s = ((struct jwt_conf *)conf)->source;
-	bool discovering = s->discovering;
-	const char *what = discovering ? "discovery at" : "keys from";
+	(void)inst, (void)conf;
+	struct subscription *sub = r->user;
+	struct source *s = sub->source;
 	char status[48];
-	s->discovering = false;
+	const char *wrong = NULL;
 	if (r->status != SLUICE_OK) {
-		failed(s, what, r->error ? r->error : "the fetch failed");
-		return;
-	}
-	if (r->code != 200) {
+		wrong = r->error ? r->error : "the fetch failed";
+	} else if (r->code != 200) {
 		(void)snprintf(status, sizeof status, "it answered with status %d", r->code);
-		failed(s, what, status);
+		wrong = status;
+	}
+	if (atomic_load(&s->phase) == PHASE_DISCOVERING) {
+		discovered(s, wrong ? wrong : read_discovery(s, r->body));
 		return;
 	}
-	if (!discovering) {
-		take_document(s, r->body);
-		return;
-	}
-	const char *wrong = read_discovery(s, r->body);
+	sluice_str url = s->found_url ? str_of_z(s->found_url) : s->id.where;
 	if (wrong)
-		failed(s, what, wrong);
+		failed(s, "keys from", url, wrong);
 	else
-		fetch(s, (sluice_str){ s->found_url, strlen(s->found_url) }, KEYS_MAX_DOCUMENT);
+		take_document(s, url, r->body);
 }
 
 /* ---- a round begins ---- */
@@ -248,178 +228,88 @@ static void on_fetched(sluice_instance *inst, void *conf, const sluice_fetch_res
 static void read_key_file(struct source *s)
 {
 	sluice_str document;
-	int rc = sluice_read_file(s->inst, s->where, KEYS_MAX_DOCUMENT, &document);
+	int rc = sluice_read_file(s->fetcher->inst, s->id.where, KEYS_MAX_DOCUMENT, &document);
 	if (rc < 0)
-		failed(s, "key file", strerror(-rc));
+		failed(s, "key file", s->id.where, strerror(-rc));
 	else
-		take_document(s, document);
+		take_document(s, s->id.where, document);
 }
 
-static void begin(struct source *s)
+void source_begin(struct subscription *sub)
 {
-	atomic_store_explicit(&s->begun_ns, sluice_now_ns(), memory_order_relaxed);
-	if (s->kind == SOURCE_FILE) {
-		read_key_file(s);
+	struct source *s = sub->source;
+	if (source_is_busy(s) || sub->state != SUBSCRIPTION_IN_FORCE)
 		return;
-	}
-	atomic_store_explicit(&s->fetching, true, memory_order_relaxed);
-	s->discovering = s->kind == SOURCE_DISCOVERY && !s->found_url;
-	if (s->discovering)
-		fetch(s, s->where, MAX_DISCOVERY);
+	s->fetcher = sub;
+	atomic_store(&s->begun_ns, sluice_now_ns());
+	if (s->id.kind == SOURCE_FILE)
+		read_key_file(s);
 	else
-		fetch(s, s->found_url ? (sluice_str){ s->found_url, strlen(s->found_url) } : s->where,
-		      KEYS_MAX_DOCUMENT);
+		fetch(s, s->id.kind == SOURCE_DISCOVERY ? PHASE_DISCOVERING : PHASE_FETCHING, s->id.where);
 }
 
-void source_refresh(struct source *s)
+void source_tick(struct subscription *sub)
 {
-	if (source_fetching(s))
-		return; /* its end wakes everybody */
-	if (source_may_refresh(s))
-		begin(s);
-	else
-		publish(s);
+	if (source_next_at(sub->source) <= sluice_now_ns())
+		source_begin(sub);
 }
 
-/* ---- from the workers ---- */
+/* ---- what others may ask ---- */
 
-bool source_fetching(const struct source *s)
+struct keyset *source_keys(const struct source *s)
 {
-	return atomic_load(&s->fetching);
+	return s->keys;
 }
 
-bool source_is_ahead(const struct source *s, const struct keyset *seen)
+bool source_is_busy(const struct source *s)
 {
-	return atomic_load(&s->generation) != (seen ? seen->generation : 0);
+	return atomic_load(&s->phase) != PHASE_IDLE;
 }
 
-bool source_expects(const struct source *s, uint64_t within_ms)
+uint64_t source_current_at(const struct source *s)
 {
-	return source_fetching(s) || atomic_load_explicit(&s->next_ns, memory_order_relaxed) <=
-					     sluice_now_ns() + ms_to_ns(within_ms);
+	return atomic_load(&s->current_ns);
 }
 
-bool source_may_refresh(const struct source *s)
+uint64_t source_next_at(const struct source *s)
 {
-	uint64_t begun = atomic_load_explicit(&s->begun_ns, memory_order_relaxed);
-	return begun == 0 || sluice_now_ns() >= begun + ms_to_ns(s->conf->min_refresh);
+	return atomic_load(&s->next_ns);
+}
+
+bool source_is_failing(const struct source *s)
+{
+	return atomic_load(&s->failures) > 0;
+}
+
+bool source_may_begin(const struct source *s, uint64_t min_refresh_ms)
+{
+	uint64_t begun = atomic_load(&s->begun_ns);
+	return begun == 0 || sluice_now_ns() >= begun + ms_to_ns(min_refresh_ms);
 }
 
 /* ---- life ---- */
 
-static sluice_str discovery_url(sluice_instance *inst, sluice_str issuer)
+/* Whether two uses of a source are of one and the same. Files are never: see source_join(). */
+static bool is_same(const struct source_id *a, const struct source_id *b)
 {
-	static const char suffix[] = "/.well-known/openid-configuration";
-	size_t n = issuer.len - (issuer.data[issuer.len - 1] == '/');
-	char *url = sluice_conf_alloc(inst, n + sizeof suffix);
-	memcpy(url, issuer.data, n);
-	memcpy(url + n, suffix, sizeof suffix);
-	return (sluice_str){ url, n + sizeof suffix - 1 };
+	return a->kind == b->kind && a->kind != SOURCE_FILE && str_same(a->where, b->where) &&
+	       str_same(a->issuer, b->issuer) && str_same(a->ca_file, b->ca_file);
 }
 
-static int choose_kind(sluice_instance *inst, struct jwt_conf *conf, struct source *s)
+static struct source *source_new(const struct source_id *id)
 {
-	if (starts_with(conf->jwks, "file:")) {
-		s->kind = SOURCE_FILE;
-		s->where = (sluice_str){ conf->jwks.data + 5, conf->jwks.len - 5 };
-		return 0;
-	}
-	if (conf->jwks.len > 0) {
-		s->kind = SOURCE_URL;
-		s->where = conf->jwks;
-		if (is_http_url(conf->jwks))
-			return 0;
-		sluice_conf_error(inst, "jwks", "expected an http:// or https:// URL, or file:PATH");
-		return -1;
-	}
-	if (!is_http_url(conf->issuer) || memchr(conf->issuer.data, '?', conf->issuer.len) ||
-	    memchr(conf->issuer.data, '#', conf->issuer.len)) {
-		sluice_conf_error(inst, "jwks", "is needed: the issuer is no URL to discover it from");
-		return -1;
-	}
-	s->kind = SOURCE_DISCOVERY;
-	s->where = discovery_url(inst, conf->issuer);
-	return 0;
-}
-
-/* Not by the timer's path: on the first reading, a bad file is the configuration's mistake. */
-static int check_file(struct source *s)
-{
-	sluice_str document;
-	char why[320];
-	int rc = sluice_read_file(s->inst, s->where, KEYS_MAX_DOCUMENT, &document);
-	if (rc < 0) {
-		sluice_conf_error(s->inst, "jwks", "cannot read %.*s: %s", (int)s->where.len, s->where.data,
-				  strerror(-rc));
-		return -1;
-	}
-	s->keys = keys_read(document, why, sizeof why);
-	if (!s->keys) {
-		sluice_conf_error(s->inst, "jwks", "%.*s: %s", (int)s->where.len, s->where.data, why);
-		return -1;
-	}
-	if (why[0])
-		sluice_log(s->inst, SLUICE_LOG_WARN, "%.*s: %s", (int)s->where.len, s->where.data, why);
-	s->fetched_ns = sluice_now_ns();
-	return 0;
-}
-
-static void inherit(struct source *s)
-{
-	for (const struct source *old = running; old; old = old->next) {
-		if (!old->keys || old->kind != s->kind || !str_same(old->where, s->where) ||
-		    !str_same(old->conf->ca_file, s->conf->ca_file) ||
-		    (s->keys && old->fetched_ns <= s->fetched_ns))
-			continue;
-		keys_unref(s->keys);
-		free(s->found_url);
-		s->keys = keys_ref(old->keys);
-		s->fetched_ns = old->fetched_ns;
-		atomic_store_explicit(&s->begun_ns,
-				      atomic_load_explicit(&old->begun_ns, memory_order_relaxed),
-				      memory_order_relaxed);
-		s->found_url = old->found_url ? strdup(old->found_url) : NULL;
-	}
-}
-
-int source_check(sluice_instance *inst, struct jwt_conf *conf)
-{
-	struct source *s = sluice_conf_alloc(inst, sizeof *s);
-	s->inst = inst;
-	s->conf = conf;
-	conf->source = s;
-	if (choose_kind(inst, conf, s) < 0)
-		return -1;
-	if (s->kind == SOURCE_FILE && check_file(s) < 0)
-		return -1;
-	if (s->kind != SOURCE_FILE)
-		inherit(s);
-	if (s->keys)
-		publish(s);
-	return 0;
-}
-
-void source_start(struct source *s)
-{
-	uint64_t refresh = ms_to_ns(s->conf->refresh), age = sluice_now_ns() - s->fetched_ns;
-	s->next = running;
-	running = s;
-	if (s->kind != SOURCE_FILE && !starts_with(s->where, "https://"))
-		sluice_log(s->inst, SLUICE_LOG_WARN,
-			   "keys are fetched without TLS from %.*s: whoever can change them on the way "
-			   "can sign tokens",
-			   (int)s->where.len, s->where.data);
-	if (s->keys && age < refresh)
-		plan(s, jittered((refresh - age) / 1000000, 80));
-	else
-		begin(s);
-}
-
-void source_stop(struct source *s)
-{
+	struct source *s = calloc(1, sizeof *s);
 	if (!s)
-		return; /* check() failed before */
-	for (struct source **at = &running; *at; at = &(*at)->next) {
+		return NULL;
+	s->id = (struct source_id){ id->kind, str_copy(id->where), str_copy(id->issuer), str_copy(id->ca_file) };
+	s->next = sources;
+	sources = s;
+	return s;
+}
+
+static void source_free(struct source *s)
+{
+	for (struct source **at = &sources; *at; at = &(*at)->next) {
 		if (*at == s) {
 			*at = s->next;
 			break;
@@ -427,4 +317,96 @@ void source_stop(struct source *s)
 	}
 	keys_unref(s->keys);
 	free(s->found_url);
+	free((char *)(uintptr_t)s->id.where.data);
+	free((char *)(uintptr_t)s->id.issuer.data);
+	free((char *)(uintptr_t)s->id.ca_file.data);
+	free(s);
+}
+
+/* On the first reading, a bad file is the configuration's mistake, and so is one without a key that is of use. */
+static int read_first(struct subscription *sub, char *why, size_t why_size)
+{
+	struct source *s = sub->source;
+	sluice_str document;
+	int rc = sluice_read_file(sub->inst, s->id.where, KEYS_MAX_DOCUMENT, &document);
+	if (rc < 0) {
+		(void)snprintf(why, why_size, "cannot read %.*s: %s", (int)s->id.where.len, s->id.where.data, strerror(-rc));
+		return -1;
+	}
+	char wrong[320];
+	s->keys = keys_read(document, wrong, sizeof wrong);
+	if (!s->keys || s->keys->n == 0) {
+		(void)snprintf(why, why_size, "%.*s: %s%s%s", (int)s->id.where.len, s->id.where.data,
+			       s->keys ? "the key set has no key that verifies signatures" : wrong,
+			       s->keys && wrong[0] ? ": " : "", s->keys ? wrong : "");
+		return -1;
+	}
+	if (wrong[0])
+		sluice_log(sub->inst, SLUICE_LOG_WARN, "%.*s: %s", (int)s->id.where.len, s->id.where.data, wrong);
+	atomic_store(&s->current_ns, sluice_now_ns());
+	plan(s, jittered(sub->conf->refresh, 80));
+	return 0;
+}
+
+int source_join(struct subscription *sub, const struct source_id *id, char *why, size_t why_size)
+{
+	struct source *s = sources;
+	while (s && !is_same(&s->id, id))
+		s = s->next;
+	if (!s)
+		s = source_new(id);
+	if (!s) {
+		(void)snprintf(why, why_size, "no memory");
+		return -1;
+	}
+	sub->source = s;
+	sub->state = SUBSCRIPTION_MADE;
+	sub->next = s->subs;
+	s->subs = sub;
+	return id->kind == SOURCE_FILE ? read_first(sub, why, why_size) : 0;
+}
+
+void source_start(struct subscription *sub)
+{
+	struct source *s = sub->source;
+	uint64_t age = (sluice_now_ns() - source_current_at(s)) / 1000000, refresh = sub->conf->refresh;
+	sub->state = SUBSCRIPTION_IN_FORCE;
+	if (s->id.kind != SOURCE_FILE && !url_is_https(s->id.where))
+		sluice_log(sub->inst, SLUICE_LOG_WARN,
+			   "keys are fetched without TLS from %.*s: whoever can change them on the way can sign tokens",
+			   (int)s->id.where.len, s->id.where.data);
+	if (source_is_busy(s))
+		return;
+	if (s->keys && source_next_at(s) > source_current_at(s) + ms_to_ns(refresh)) /* wants them more often */
+		plan(s, age < refresh ? jittered(refresh - age, 80) : 0);
+	source_tick(sub);
+}
+
+void source_leave(struct subscription *sub)
+{
+	struct source *s = sub->source;
+	if (!s)
+		return;
+	for (struct subscription **at = &s->subs; *at; at = &(*at)->next) {
+		if (*at == sub) {
+			*at = sub->next;
+			break;
+		}
+	}
+	sub->source = NULL;
+	sub->state = SUBSCRIPTION_NONE;
+	if (!s->subs) {
+		source_free(s);
+		return;
+	}
+	if (s->fetcher != sub)
+		return;
+	s->fetcher = NULL; /* its fetch is dropped with its instance */
+	plan(s, 0);
+	atomic_store(&s->phase, PHASE_IDLE);
+	struct subscription *other = s->subs;
+	while (other && other->state != SUBSCRIPTION_IN_FORCE)
+		other = other->next;
+	if (other)
+		source_begin(other);
 }

@@ -1,6 +1,11 @@
 /* base64url and JSON, read strictly. */
 #include "strict.h"
 
+#include <errno.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
 #define BAD 0xff
 
 /* Value of each character of the URL-safe alphabet (RFC 4648 section 5), 1 added so that 0 means none. */
@@ -85,12 +90,93 @@ static bool depth_within(const char *text, size_t len, unsigned max_depth)
 	return true;
 }
 
+/* ---- numbers that are too large ---- */
+
+/* RFC 8259 section 6: how many characters of a number stand here, 0 when it is none. */
+static size_t number_len(const char *p, size_t len, bool *is_integer)
+{
+	size_t i = len > 0 && p[0] == '-', digits = i;
+	*is_integer = true;
+	while (i < len && p[i] >= '0' && p[i] <= '9')
+		i++;
+	if (i == digits || (p[digits] == '0' && i > digits + 1))
+		return 0;
+	if (i + 1 < len && p[i] == '.' && p[i + 1] >= '0' && p[i + 1] <= '9') {
+		*is_integer = false;
+		for (i++; i < len && p[i] >= '0' && p[i] <= '9';)
+			i++;
+	}
+	if (i < len && (p[i] == 'e' || p[i] == 'E')) {
+		size_t e = i + 1 + (i + 1 < len && (p[i + 1] == '+' || p[i + 1] == '-'));
+		if (e >= len || p[e] < '0' || p[e] > '9')
+			return 0;
+		*is_integer = false;
+		for (i = e; i < len && p[i] >= '0' && p[i] <= '9';)
+			i++;
+	}
+	return i;
+}
+
+/* Whether neither an int64_t nor a double can hold the number. A number of fewer than four characters always fits; a longer
+ * one is read from the text itself, behind which stands at least the end of the object. */
+static bool is_huge(const char *p, bool is_integer)
+{
+	errno = 0;
+	if (is_integer)
+		(void)strtoll(p, NULL, 10);
+	else if (fabs(strtod(p, NULL)) <= DBL_MAX)
+		return false; /* too small a number is 0, as for any reader */
+	return errno == ERANGE;
+}
+
+/*
+ * The text with each number that is too large made a string of its own characters. The caller frees it; *len becomes its
+ * length. NULL without memory. A name of a member is no number: what stands before a colon is left to the parser to refuse.
+ */
+static char *quote_huge_numbers(const char *text, size_t *len)
+{
+	size_t n = *len, at = 0;
+	char *out = malloc(2 * n + 1), *copy = strndup(text, n); /* NUL-terminated for strtoll() */
+	bool quoted = false;
+	for (size_t i = 0; out && copy && i < n;) {
+		char c = copy[i];
+		bool is_integer, starts = !quoted && (c == '-' || (c >= '0' && c <= '9'));
+		size_t number = starts ? number_len(copy + i, n - i, &is_integer) : 0;
+		size_t behind = i + number;
+		while (behind < n && strchr(" \t\r\n", copy[behind]))
+			behind++;
+		bool wrap = number && !(behind < n && copy[behind] == ':') && is_huge(copy + i, is_integer);
+		size_t take = number ? number : quoted && c == '\\' && i + 1 < n ? 2 : 1;
+		quoted ^= c == '"';
+		if (wrap)
+			out[at++] = '"';
+		memcpy(out + at, copy + i, take);
+		at += take;
+		if (wrap)
+			out[at++] = '"';
+		i += take;
+	}
+	if (!copy) {
+		free(out);
+		out = NULL;
+	}
+	free(copy);
+	*len = at;
+	return out;
+}
+
 json_t *json_read_object(const char *text, size_t len, unsigned max_depth)
 {
 	if (len == 0 || memchr(text, '\0', len) || !depth_within(text, len, max_depth))
 		return NULL;
-	json_error_t unused;
-	json_t *v = json_loadb(text, len, JSON_REJECT_DUPLICATES, &unused);
+	json_error_t error;
+	json_t *v = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+	if (!v && json_error_code(&error) == json_error_numeric_overflow) {
+		char *quoted = quote_huge_numbers(text, &len);
+		if (quoted)
+			v = json_loadb(quoted, len, JSON_REJECT_DUPLICATES, &error);
+		free(quoted);
+	}
 	if (v && !json_is_object(v)) {
 		json_decref(v);
 		v = NULL;
@@ -98,9 +184,15 @@ json_t *json_read_object(const char *text, size_t len, unsigned max_depth)
 	return v;
 }
 
+json_t *json_member(const json_t *object, const char *name)
+{
+	json_t *v = json_object_get(object, name);
+	return json_is_null(v) ? NULL : v;
+}
+
 bool json_member_str(const json_t *object, const char *name, sluice_str *out)
 {
-	const json_t *v = json_object_get(object, name);
+	const json_t *v = json_member(object, name);
 	*out = (sluice_str){ NULL, 0 };
 	if (!v)
 		return true;

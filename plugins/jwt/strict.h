@@ -15,11 +15,17 @@
  * B64URL_MAX(in.len). False when it is anything else. */
 bool b64url_decode(sluice_str in, uint8_t *out, size_t *n);
 
-/* One JSON object and nothing behind it: valid UTF-8, no member named twice, no NUL, nested at most max_depth deep (the
- * object itself counts). NULL when it is anything else. The caller releases it. */
+/*
+ * One JSON object and nothing behind it: valid UTF-8, no member named twice, no NUL, nested at most max_depth deep (the
+ * object itself counts). NULL when it is anything else. The caller releases it. A number beyond what 64 bits or a double can
+ * hold is a string of the characters it is written with: it must neither be rounded nor make the rest unreadable.
+ */
 json_t *json_read_object(const char *text, size_t len, unsigned max_depth);
 
-/* The member as a string, data NULL when it is missing; false when it is there and no string. */
+/* The member, NULL when it is missing or null: the two say the same. */
+json_t *json_member(const json_t *object, const char *name);
+
+/* The member as a string, data NULL when it is missing or null; false when it is there and no string. */
 bool json_member_str(const json_t *object, const char *name, sluice_str *out);
 
 static inline bool str_is(sluice_str s, const char *z)
@@ -30,6 +36,13 @@ static inline bool str_is(sluice_str s, const char *z)
 static inline bool str_same(sluice_str a, sluice_str b)
 {
 	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+/* RFC 9110 5.6.2: what names of fields and of schemes are made of. */
+static inline bool is_token_char(char c)
+{
+	bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+	return alnum || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 static inline unsigned char lower(char c)

@@ -8,7 +8,7 @@
 
 struct prepared_key {
 	EVP_PKEY *pkey;    /* owned; NULL: not met yet */
-	EVP_PKEY_CTX *ctx; /* owned; set up to verify alg again and again; NULL for Ed25519 */
+	EVP_PKEY_CTX *ctx; /* owned; set up to verify alg again and again; NULL for Ed25519 and Ed448 */
 	enum alg alg;
 };
 
@@ -59,6 +59,11 @@ static bool turn_to(struct verifier *v, const struct keyset *set)
 	return true;
 }
 
+static bool is_edwards(const struct key *key)
+{
+	return key->type == KEY_ED25519 || key->type == KEY_ED448;
+}
+
 static bool prepare(struct verifier *v, struct prepared_key *p, const struct key *key, enum alg alg)
 {
 	const struct alg_info *info = alg_info(alg);
@@ -69,7 +74,7 @@ static bool prepare(struct verifier *v, struct prepared_key *p, const struct key
 	p->alg = alg;
 	if (!p->pkey)
 		p->pkey = EVP_PKEY_dup(key->pkey);
-	if (!p->pkey || info->type == KEY_ED25519)
+	if (!p->pkey || is_edwards(key))
 		return p->pkey != NULL;
 	p->ctx = EVP_PKEY_CTX_new_from_pkey(NULL, p->pkey, NULL);
 	if (p->ctx && EVP_PKEY_verify_init(p->ctx) == 1 &&
@@ -115,9 +120,10 @@ static size_t ecdsa_der(const uint8_t *raw, size_t half, uint8_t out[static 160]
 }
 
 /* In a context of its own: one that has verified with a key does not go back to plain digests. */
-static bool verify_ed25519(const struct prepared_key *p, const struct token *t)
+static bool verify_edwards(const struct prepared_key *p, enum key_type type, const struct token *t)
 {
-	EVP_MD_CTX *ctx = t->signature_len == 64 ? EVP_MD_CTX_new() : NULL;
+	size_t len = alg_info(type == KEY_ED448 ? ALG_ED448 : ALG_ED25519)->signature;
+	EVP_MD_CTX *ctx = t->signature_len == len ? EVP_MD_CTX_new() : NULL;
 	bool good = ctx && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, p->pkey) == 1 &&
 		    EVP_DigestVerify(ctx, t->signature, t->signature_len,
 				     (const uint8_t *)t->signed_text.data, t->signed_text.len) == 1;
@@ -150,7 +156,7 @@ static bool verify_with(struct verifier *v, struct prepared_key *p, const struct
 			const struct token *t)
 {
 	bool good = prepare(v, p, key, t->alg) &&
-		    (key->type == KEY_ED25519 ? verify_ed25519(p, t) : verify_digest(v, p, t));
+		    (is_edwards(key) ? verify_edwards(p, key->type, t) : verify_digest(v, p, t));
 	if (!good)
 		ERR_clear_error(); /* this thread's TLS must not find it */
 	return good;
@@ -168,20 +174,21 @@ enum reason verifier_check(struct verifier *v, const struct keyset *set, const s
 {
 	size_t candidates[VERIFY_MAX_TRIES], n = 0;
 	bool kid_known = false;
-	if (!(allowed & ALG_BIT(t->alg)))
+	uint32_t algs = alg_exact(ALG_BIT(t->alg)) & alg_exact(allowed);
+	if (!algs)
 		return REASON_TOKEN_ALGORITHM;
 	for (size_t i = 0; i < set->n; i++) {
 		if (!kid_fits(&set->v[i], t))
 			continue;
 		kid_known = true;
-		if (!(set->v[i].algs & ALG_BIT(t->alg)))
+		if (!(set->v[i].algs & algs))
 			continue;
 		if (n == VERIFY_MAX_TRIES)
 			return REASON_TOKEN_KEY_UNKNOWN; /* guessing on would make garbage dear */
 		candidates[n++] = i;
 	}
 	if (n == 0)
-		return kid_known && t->has_kid ? REASON_TOKEN_ALGORITHM : REASON_TOKEN_KEY_UNKNOWN;
+		return kid_known && t->has_kid ? REASON_TOKEN_KEY_ALGORITHM : REASON_TOKEN_KEY_UNKNOWN;
 	if (!turn_to(v, set))
 		return REASON_NO_MEMORY;
 	for (size_t i = 0; i < n; i++) {

@@ -28,8 +28,7 @@ static void check_claims(const json_t *claims)
 {
 	static const sluice_str list[] = { SLUICE_STR("a"), SLUICE_STR("b.c") };
 	static const sluice_pair pairs[] = { { SLUICE_STR("a"), SLUICE_STR("b") } };
-	const struct jwt_conf conf = { .issuer = SLUICE_STR("i"),
-				       .audience = { list, 1 },
+	const struct jwt_conf conf = { .audience = { list, 1 },
 				       .scopes = { list, 1 },
 				       .claims = { pairs, 1 },
 				       .required = { list, 2 },
@@ -39,7 +38,7 @@ static void check_claims(const json_t *claims)
 	sluice_str which;
 	const char *name;
 	json_t *v;
-	(void)rules_check(&conf, claims, UINT64_C(1700000000000), &when, &which);
+	(void)rules_check(&conf, SLUICE_STR("i"), claims, UINT64_C(1700000000000), &when, &which);
 	json_object_foreach((json_t *)claims, name, v)
 	{
 		ptrdiff_t n = claim_text_len(v);

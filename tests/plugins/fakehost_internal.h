@@ -129,6 +129,7 @@ struct fake_event {
 	} fn;
 	sluice_store *st;
 	char *url;
+	void *user;
 	uint64_t timeout_ms;
 	size_t max_body;
 	fake_call call; /* deep copy in the exchange's memory */

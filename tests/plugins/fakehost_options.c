@@ -96,15 +96,21 @@ static sluice_strs list(sluice_instance *inst, sluice_str text)
 static sluice_pairs pairs(sluice_instance *inst, const sluice_option *o, sluice_str text)
 {
 	sluice_strs items = list(inst, text);
-	sluice_pair *v = fake_pool_alloc(&inst->pool, items.n * sizeof *v);
+	sluice_pair *v = fake_pool_alloc(&inst->pool, (text.len + 1) * sizeof *v);
+	size_t n = 0;
 	for (size_t i = 0; i < items.n; i++) {
 		const char *s = items.v[i].data, *colon = strstr(s, ": ");
 		if (!colon)
 			fake_die("%s: \"%s\" is no `name: value`", o->name, s);
-		v[i].name = trimmed((sluice_str){ s, (size_t)(colon - s) });
-		v[i].value = trimmed((sluice_str){ colon + 2, strlen(colon + 2) });
+		sluice_str name = trimmed((sluice_str){ s, (size_t)(colon - s) });
+		sluice_str value = trimmed((sluice_str){ colon + 2, strlen(colon + 2) });
+		sluice_strs values = { &value, 1 };
+		if ((o->flags & SLUICE_F_MULTI) && value.len && value.data[0] == '[')
+			values = list(inst, value);
+		for (size_t j = 0; j < values.n; j++)
+			v[n++] = (sluice_pair){ name, values.v[j] };
 	}
-	return (sluice_pairs){ v, items.n };
+	return (sluice_pairs){ v, n };
 }
 
 static int32_t choice(const sluice_option *o, sluice_str text)

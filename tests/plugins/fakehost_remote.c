@@ -110,6 +110,7 @@ static sluice_fetch_response fetch_end(const struct fake_event *e)
 static void run_main_fetch(struct fake_event *e)
 {
 	sluice_fetch_response r = fetch_end(e);
+	r.user = e->user;
 	e->fn.main_fetch(e->inst, e->inst->conf, &r);
 	fake_scratch_done(e->inst);
 }
@@ -123,6 +124,7 @@ int fake_host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, s
 	if (!e)
 		return -1;
 	e->inst = inst;
+	e->user = r->user;
 	e->fn.main_fetch = fn;
 	return 0;
 }

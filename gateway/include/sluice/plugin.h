@@ -110,7 +110,8 @@ enum sluice_opt_flags {
 	SLUICE_F_KEY = 1u << 3,      /* takes the key of a SLUICE_T_MAP entry; not an option of its own */
 	SLUICE_F_NEW = 1u << 4,      /* on reload: in force for new connections */
 	SLUICE_F_RESTART = 1u << 5,  /* on reload: a change needs a restart and is reported */
-	SLUICE_F_SUBOBJECT = 1u << 6 /* SLUICE_T_BLOCK left out still binds the sub-table's defaults */
+	SLUICE_F_SUBOBJECT = 1u << 6, /* SLUICE_T_BLOCK left out still binds the sub-table's defaults */
+	SLUICE_F_MULTI = 1u << 7     /* SLUICE_T_PAIRS: a value may be a list; each of its members is a pair of that name */
 };
 
 /* One row declares an option once: parsing, checks, `sluice schema`, `sluice plugins NAME` and the reference page come
@@ -271,6 +272,7 @@ typedef struct sluice_fetch_request {
 	uint64_t timeout_ms;   /* whole fetch; 0: 5 s */
 	size_t max_body;       /* bytes; more is SLUICE_ERROR; 0: 1 MiB */
 	sluice_str ca_file;    /* PEM file of authorities, relative to the configuration file; empty: the system's */
+	void *user;            /* of sluice_main_fetch(): handed back with the response, tells one fetch from another */
 } sluice_fetch_request;
 
 typedef struct sluice_fetch_response {
@@ -281,6 +283,7 @@ typedef struct sluice_fetch_response {
 	size_t n_headers;
 	sluice_str body;
 	const char *error;     /* a sentence, when status is not SLUICE_OK */
+	void *user;            /* of the request; NULL for sluice_fetch() */
 } sluice_fetch_response;
 
 typedef sluice_verdict (*sluice_fetch_fn)(sluice_exchange *x, const void *conf, const sluice_fetch_response *r);
@@ -433,8 +436,8 @@ static inline void sluice_timer(sluice_instance *inst, uint64_t ms, sluice_main_
 {
 	sluice_host_table->timer(inst, ms, fn);
 }
-/* Main thread: fetch over HTTP; fn runs later on the main thread, exactly once unless the instance stops first.
- * 0, or -1 when the request is malformed (fn is not called). */
+/* Main thread: fetch over HTTP; fn runs later on the main thread, exactly once unless the instance stops first. An instance may
+ * have 16 under way. 0, or -1 when the request is malformed or there are too many (fn is not called). */
 static inline int sluice_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, sluice_main_fetch_fn fn)
 {
 	return sluice_host_table->main_fetch(inst, r, fn);

@@ -68,6 +68,9 @@ EVP_PKEY *mint_key(enum mint_kind kind)
 	case MINT_ED25519:
 		keys[kind] = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 		break;
+	case MINT_ED448:
+		keys[kind] = EVP_PKEY_Q_keygen(NULL, NULL, "ED448");
+		break;
 	default:
 		keys[kind] = EVP_RSA_gen(2048);
 		break;
@@ -124,12 +127,12 @@ char *mint_jwk(enum mint_kind kind, const char *kid, const char *extra)
 	EVP_PKEY *key = mint_key(kind);
 	char *tail = mint_text("%s%s%s%s%s", kid ? ",\"kid\":\"" : "", kid ? kid : "", kid ? "\"" : "",
 			       extra ? "," : "", extra ? extra : "");
-	if (kind == MINT_ED25519) {
-		uint8_t raw[32];
+	if (kind == MINT_ED25519 || kind == MINT_ED448) {
+		uint8_t raw[57];
 		size_t n = sizeof raw;
 		must(EVP_PKEY_get_raw_public_key(key, raw, &n) == 1, "raw key");
-		return mint_text("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"%s\"%s}", mint_b64(raw, n),
-				 tail);
+		return mint_text("{\"kty\":\"OKP\",\"crv\":\"%s\",\"x\":\"%s\"%s}",
+				 kind == MINT_ED448 ? "Ed448" : "Ed25519", mint_b64(raw, n), tail);
 	}
 	if (curves[kind].crv) {
 		size_t w = curves[kind].width;
@@ -184,7 +187,7 @@ static char *sign(EVP_PKEY *key, const char *alg, const char *text)
 		return mint_text("%s", "");
 	if (strcmp(alg, "HS256") == 0)
 		return hmac_with_public_key(key, text);
-	const char *digest = strcmp(alg, "EdDSA") == 0 ? NULL
+	const char *digest = alg[0] == 'E' && alg[1] == 'd' ? NULL
 			     : strstr(alg, "512")      ? "SHA512"
 			     : strstr(alg, "384")      ? "SHA384"
 						       : "SHA256";

@@ -15,6 +15,7 @@ enum mint_kind {
 	MINT_P384,
 	MINT_P521,
 	MINT_ED25519,
+	MINT_ED448,
 	MINT_KINDS
 };
 

@@ -18,6 +18,15 @@ static sluice_str token_no(unsigned i)
 	return (sluice_str){ text, (size_t)snprintf(text, sizeof text, "header.claims.signature-%u", i) };
 }
 
+/* What an instance with one issuer has: a key set of that generation. */
+static const struct issuer_keys *by_generation(uint64_t generation)
+{
+	static struct keyset set;
+	static const struct issuer_keys keys = { .keys = &set };
+	set.generation = generation;
+	return &keys;
+}
+
 static struct entry *remember(sluice_str token, uint64_t generation, uint64_t until)
 {
 	json_t *claims = json_pack("{s:s, s:[s,s]}", "sub", "user", "roles", "a", "b");
@@ -26,14 +35,14 @@ static struct entry *remember(sluice_str token, uint64_t generation, uint64_t un
 	e->hash = cache_hash(&c, token);
 	e->generation = generation;
 	e->when = (struct validity){ .from = NOW, .until = until };
-	cache_put(&c, e, NOW);
+	cache_put(&c, e, by_generation(generation), NOW);
 	entry_unref(e);
 	return e;
 }
 
 static struct entry *find(sluice_str token, uint64_t generation, uint64_t now)
 {
-	return cache_find(&c, token, cache_hash(&c, token), generation, now);
+	return cache_find(&c, token, cache_hash(&c, token), by_generation(generation), now);
 }
 
 static void gives_back_what_it_was_given(void **state)
@@ -67,11 +76,31 @@ static void compares_the_whole_token(void **state)
 	memcpy(other, e->token.data, e->token.len);
 	for (size_t i = 0; i < e->token.len; i++) {
 		other[i] ^= 1;
-		assert_null(cache_find(&c, (sluice_str){ other, e->token.len }, e->hash, 1, NOW));
+		assert_null(cache_find(&c, (sluice_str){ other, e->token.len }, e->hash, by_generation(1), NOW));
 		other[i] ^= 1;
 	}
-	assert_null(cache_find(&c, (sluice_str){ other, e->token.len - 1 }, e->hash, 1, NOW));
-	assert_ptr_equal(cache_find(&c, (sluice_str){ other, e->token.len }, e->hash, 1, NOW), e);
+	assert_null(cache_find(&c, (sluice_str){ other, e->token.len - 1 }, e->hash, by_generation(1), NOW));
+	assert_ptr_equal(cache_find(&c, (sluice_str){ other, e->token.len }, e->hash, by_generation(1), NOW), e);
+	cache_fini(&c);
+}
+
+/* An entry is good by the keys of its own issuer, whatever the others have; and not at all while that one has none. */
+static void goes_by_the_keys_of_its_issuer(void **state)
+{
+	(void)state;
+	struct keyset one = { .generation = 1 }, two = { .generation = 2 };
+	struct issuer_keys keys[] = { { .keys = &one }, { .keys = &two } };
+	assert_int_equal(cache_init(&c, 16), 0);
+	struct entry *e = remember(token_no(1), 2, NOW + 10);
+	uint64_t hash = cache_hash(&c, token_no(1));
+	e->issuer = 1;
+	assert_ptr_equal(cache_find(&c, token_no(1), hash, keys, NOW), e);
+	one.generation = 7;
+	assert_ptr_equal(cache_find(&c, token_no(1), hash, keys, NOW), e);
+	keys[1].keys = NULL;
+	assert_null(cache_find(&c, token_no(1), hash, keys, NOW));
+	keys[1].keys = &one;
+	assert_null(cache_find(&c, token_no(1), hash, keys, NOW));
 	cache_fini(&c);
 }
 
@@ -171,6 +200,7 @@ int main(void)
 		cmocka_unit_test(gives_back_what_it_was_given), cmocka_unit_test(compares_the_whole_token),
 		cmocka_unit_test(stays_within_its_size),        cmocka_unit_test(keeps_what_is_used),
 		cmocka_unit_test(gives_up_the_invalid_first),   cmocka_unit_test(entries_outlive_their_place),
+		cmocka_unit_test(goes_by_the_keys_of_its_issuer),
 		cmocka_unit_test(remembers_nothing_when_told),  cmocka_unit_test(hashes_by_its_own_key),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -142,8 +143,8 @@ static void asks_for_a_token(void **state)
 	expect(fake_request(i, "GET", "/a", "Authorization", "Basic YTpi", NULL), 401, "token-missing",
 	       "Bearer");
 	expect(fake_request(i, "GET", "/a", "Authorization", "", NULL), 401, "token-missing", "Bearer");
-	expect(fake_request(i, "GET", "/a", "Authorization", "Bearerx", NULL), 401, "token-missing",
-	       "Bearer");
+	expect(fake_request(i, "GET", "/a", "Authorization", "Bearerx", NULL), 401, "token-malformed",
+	       "invalid_token");
 	expect(fake_request(i, "GET", "/a?access_token=x", NULL), 401, "token-missing", "Bearer");
 	fake_stop(i);
 	i = file_instance("resource_metadata", "https://api.example/.well-known/oauth-protected-resource");
@@ -210,9 +211,10 @@ static void refuses_bad_tokens(void **state)
 	       "token-algorithm", "invalid_token");
 	expect(request(i, mint_token(MINT_P256, "HS256", "{\"alg\":\"HS256\",\"kid\":\"a\"}", "{" GOOD "}")),
 	       401, "token-algorithm", "invalid_token");
-	expect(request(i, mint_parts("{\"alg\":\"ES256\",\"kid\":\"a\"}", "{" GOOD "}",
-				     mint_b64("0123456789", 10))),
-	       401, "token-signature", "invalid_token");
+	sluice_exchange *x =
+		request(i, mint_parts("{\"alg\":\"ES256\",\"kid\":\"a\"}", "{" GOOD "}", mint_b64("0123456789", 10)));
+	fake_advance(1); /* the keys are looked at once more */
+	expect(x, 401, "token-signature", "invalid_token");
 	expect(request(i, mint_token(MINT_P256, "ES256", "{\"alg\":\"ES256\",\"kid\":\"a\",\"crit\":[\"x\"]}",
 				     "{" GOOD "}")),
 	       401, "token-critical", "invalid_token");
@@ -256,6 +258,40 @@ static void lets_strangers_through_when_told(void **state)
 	expect(request(i, "x.y.z"), 401, "token-malformed", "invalid_token");
 	expect(fake_request(i, "GET", "/", "Authorization", "Bearer", NULL), 401, "token-malformed",
 	       "invalid_token");
+	fake_stop(i);
+}
+
+static void optional_lets_no_forged_token_through(void **state)
+{
+	(void)state;
+	static const char *const forms[] = { "Bearer\t%s",   "Bearer,%s", "Bearer=%s",	    "Bearer%s",	 "Bearer\x80%s",
+					     "\"Bearer %s\"", " Bearer %s", "Basic a, Bearer %s", "JWT %s",	 "%s",
+					     "bearer\t%s",   "DPoP %s",   "Bearer:%s",	    "Bearer %s," };
+	sluice_instance *i = file_instance("optional", "true");
+	for (size_t n = 0; n < sizeof forms / sizeof *forms; n++) {
+		char value[1024];
+		(void)snprintf(value, sizeof value, forms[n], token);
+		sluice_exchange *x = fake_request(i, "GET", "/", "Authorization", value, NULL);
+		if (fake_verdict(x) != SLUICE_REPLY)
+			fail_msg("\"%s\" went on to the service", forms[n]);
+		fake_end(x);
+	}
+	fake_stop(i);
+}
+
+static void forward_token_false_drops_every_authorization(void **state)
+{
+	(void)state;
+	static const char *const values[] = { "Basic YTpi", "secret-api-key", "" };
+	fake_file("keys.json", keys_a);
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", "file:keys.json",
+					   "optional", "true", "forward_token", "false", NULL);
+	fake_start(i);
+	for (size_t n = 0; n < sizeof values / sizeof *values; n++) {
+		sluice_exchange *x = fake_request(i, "GET", "/", "AUTHORIZATION", values[n], NULL);
+		assert_null(fake_header(x, SLUICE_REQUEST, "Authorization"));
+		admit(x);
+	}
 	fake_stop(i);
 }
 
@@ -357,9 +393,6 @@ static void gives_up_without_keys(void **state)
 	assert_int_equal(fake_verdict(x), SLUICE_WAIT);
 	fake_advance(1);
 	expect(x, 503, "jwks-unavailable", NULL);
-	x = request(i, token);
-	fake_advance(1000);
-	expect(x, 503, "jwks-unavailable", NULL); /* the fetch failed: no use in waiting on */
 	fake_advance(100000);
 	/* between tries that are far apart, the answer is there at once */
 	uint64_t pause;
@@ -434,8 +467,8 @@ static void bounds_the_wait_for_unknown_keys(void **state)
 	fake_advance(20000);
 	fake_fetch_fail(KEYS_URL, SLUICE_UNREACHABLE);
 	sluice_exchange *x = request(i, token_b);
-	fake_advance(5);
-	expect(x, 401, "token-key-unknown", "invalid_token"); /* the failure wakes it */
+	fake_advance(3000); /* key_wait, at most */
+	expect(x, 401, "token-key-unknown", "invalid_token");
 	fake_advance(20000);
 	fake_fetch_delay(4500);
 	x = request(i, token_b);
@@ -443,6 +476,146 @@ static void bounds_the_wait_for_unknown_keys(void **state)
 		fake_advance(3000);
 	expect(x, 401, "token-key-unknown", "invalid_token");
 	admit(request(i, token));
+	fake_stop(i);
+}
+
+static void the_first_failed_fetch_does_not_end_the_wait(void **state)
+{
+	(void)state;
+	sluice_instance *i = url_instance(); /* nobody answers */
+	sluice_exchange *x = request(i, token);
+	fake_advance(600);
+	assert_true(fake_fetches(NULL) >= 2);
+	assert_int_equal(fake_verdict(x), SLUICE_WAIT);
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	fake_advance(1500);
+	admit(x);
+	/* the same for a key that is not known yet */
+	fake_advance(20000);
+	fake_fetch_answer(KEYS_URL, 500, "");
+	x = request(i, token_b);
+	fake_advance(100);
+	assert_int_equal(fake_verdict(x), SLUICE_WAIT);
+	fake_fetch_answer(KEYS_URL, 200, keys_ab);
+	fake_advance(300);
+	admit(x);
+	fake_stop(i);
+}
+
+static void a_new_key_under_an_old_name_is_accepted_soon(void **state)
+{
+	(void)state;
+	const char *claims = "{\"iss\":\"" IDP "\",\"exp\":1800000000}", *text = mint(MINT_RSA, "RS256", "b", claims);
+	fake_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_RSA_OTHER, "b", NULL), NULL));
+	sluice_instance *i = url_instance();
+	fake_advance(20000);
+	fake_fetch_answer(KEYS_URL, 200, keys_ab); /* the same name, another key */
+	sluice_exchange *x = request(i, text);
+	assert_int_equal(fake_verdict(x), SLUICE_WAIT);
+	fake_advance(10);
+	admit(x);
+	fake_advance(20000);
+	fake_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_P256, "b", NULL), NULL)); /* of another type even */
+	fake_advance(300000);
+	fake_fetch_answer(KEYS_URL, 200, keys_ab);
+	x = request(i, text);
+	fake_advance(10);
+	admit(x);
+	/* a flood of forged signatures costs one fetch in ten seconds, and what is refused by configuration costs none */
+	unsigned before = fake_fetches(NULL);
+	for (int n = 0; n < 600; n++) {
+		x = request(i, mint(MINT_RSA_OTHER, "RS256", "b", claims));
+		fake_advance(100);
+		expect(x, 401, "token-signature", "invalid_token");
+		expect(request(i, mint(MINT_RSA, "RS512", "b", claims)), 401, "token-algorithm", "invalid_token");
+	}
+	assert_in_range(fake_fetches(NULL) - before, 5, 8);
+	fake_stop(i);
+}
+
+static void an_issuer_without_keys_refuses_all_tokens(void **state)
+{
+	(void)state;
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	sluice_instance *i = url_instance();
+	fake_advance(10);
+	const char *text = mint(MINT_P256, "ES256", "a", "{\"iss\":\"" IDP "\",\"exp\":1800000000}");
+	admit(request(i, text));
+	fake_fetch_answer(KEYS_URL, 200, "{\"keys\":[]}");
+	fake_advance(300000);
+	sluice_exchange *x = request(i, text);
+	fake_advance(10);
+	expect(x, 401, "token-key-unknown", "invalid_token");
+	fake_stop(i);
+}
+
+static void keys_beyond_their_maximum_age_verify_nothing(void **state)
+{
+	(void)state;
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	sluice_instance *i =
+		fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "max_stale", "10m", NULL);
+	fake_start(i);
+	fake_advance(5);
+	const char *text = mint(MINT_P256, "ES256", "a", "{\"iss\":\"" IDP "\",\"exp\":1800000000}");
+	admit(request(i, text));
+	fake_fetch_fail(KEYS_URL, SLUICE_UNREACHABLE);
+	fake_advance(599990);
+	admit(request(i, text));
+	fake_advance(20);
+	sluice_exchange *x = request(i, text); /* remembered or not */
+	fake_advance(3000);
+	expect(x, 503, "jwks-unavailable", NULL);
+	fake_stop(i);
+}
+
+/* Two issuers whose keys have the same name: neither may sign for the other, and nobody else at all. */
+static void iss_chooses_among_the_configured_issuers_only(void **state)
+{
+	(void)state;
+	fake_file("one.json", mint_jwks(mint_jwk(MINT_P256, "k", NULL), NULL));
+	fake_file("two.json", mint_jwks(mint_jwk(MINT_RSA, "k", NULL), NULL));
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuers", "{one: file:one.json, two: file:two.json}", NULL);
+	fake_start(i);
+	const char *form = "{\"iss\":\"%s\",\"exp\":1700000100,\"sub\":\"%s\"}";
+	for (int again = 0; again < 2; again++) {
+		admit(request(i, mint(MINT_P256, "ES256", "k", mint_text(form, "one", "a"))));
+		admit(request(i, mint(MINT_RSA, "RS256", "k", mint_text(form, "two", "a"))));
+		sluice_exchange *x = request(i, mint(MINT_P256, "ES256", "k", mint_text(form, "two", "a")));
+		fake_advance(5);
+		expect(x, 401, "token-algorithm", "invalid_token");
+		x = request(i, mint(MINT_RSA, "RS256", "k", mint_text(form, "one", "a")));
+		fake_advance(5);
+		expect(x, 401, "token-algorithm", "invalid_token");
+		x = request(i, mint(MINT_RSA_OTHER, "RS256", "k", mint_text(form, "two", "a")));
+		fake_advance(5);
+		expect(x, 401, "token-signature", "invalid_token");
+		expect(request(i, mint(MINT_P256, "ES256", "k", mint_text(form, "three", "a"))), 401, "token-issuer",
+		       "invalid_token");
+		expect(request(i, mint(MINT_P256, "ES256", "k", mint_text(form, "One", "a"))), 401, "token-issuer",
+		       "invalid_token");
+		expect(request(i, mint(MINT_P256, "ES256", "k", "{\"iss\":[\"one\"],\"exp\":1700000100}")), 401,
+		       "token-issuer", "invalid_token");
+		expect(request(i, mint(MINT_P256, "ES256", "k", "{\"iss\":null,\"exp\":1700000100}")), 401,
+		       "token-issuer", "invalid_token");
+	}
+	/* new keys of one leave the tokens of the other remembered */
+	sluice_exchange *held = request(i, mint(MINT_RSA, "RS256", "k", mint_text(form, "two", "bob")));
+	assert_string_equal(fake_attr(held, "consumer"), "bob");
+	fake_end(held);
+	fake_stop(i);
+}
+
+static void several_names_may_share_their_keys(void **state)
+{
+	(void)state;
+	fake_file("keys.json", keys_a);
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", "[one, " IDP "]", "jwks", "file:keys.json", NULL);
+	fake_start(i);
+	admit(request(i, token));
+	admit(request(i, mint(MINT_P256, "ES256", "a", "{\"iss\":\"one\",\"exp\":1700000100}")));
+	expect(request(i, mint(MINT_P256, "ES256", "a", "{\"iss\":\"two\",\"exp\":1700000100}")), 401, "token-issuer",
+	       "invalid_token");
 	fake_stop(i);
 }
 
@@ -500,6 +673,8 @@ int main(void)
 		TEST(refuses_bad_tokens),
 		TEST(names_the_missing_scope_and_claim),
 		TEST(lets_strangers_through_when_told),
+		TEST(optional_lets_no_forged_token_through),
+		TEST(forward_token_false_drops_every_authorization),
 		TEST(writes_claims_to_headers),
 		TEST(checks_options),
 		TEST(waits_for_the_first_keys),
@@ -507,6 +682,12 @@ int main(void)
 		TEST(fetches_early_for_unknown_keys),
 		TEST(fetches_early_for_nameless_keys),
 		TEST(bounds_the_wait_for_unknown_keys),
+		TEST(the_first_failed_fetch_does_not_end_the_wait),
+		TEST(a_new_key_under_an_old_name_is_accepted_soon),
+		TEST(an_issuer_without_keys_refuses_all_tokens),
+		TEST(keys_beyond_their_maximum_age_verify_nothing),
+		TEST(iss_chooses_among_the_configured_issuers_only),
+		TEST(several_names_may_share_their_keys),
 		TEST(survives_a_spent_budget),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -9,6 +9,7 @@
 
 #include "claims.h"
 #include "mint.h"
+#include "strict.h"
 
 #define NOW UINT64_C(1700000000000)
 #define ISS "\"iss\":\"https://idp.example/\""
@@ -17,13 +18,14 @@
 static struct jwt_conf conf;
 static struct validity when;
 static sluice_str which;
+static const sluice_str issuer = { "https://idp.example/", 20 };
 
 static enum reason check_at(uint64_t now, const char *claims)
 {
-	json_t *c = json_loads(claims, 0, NULL);
+	json_t *c = json_read_object(claims, strlen(claims), 16);
 	assert_non_null(c);
 	which = (sluice_str){ NULL, 0 };
-	enum reason why = rules_check(&conf, c, now, &when, &which);
+	enum reason why = rules_check(&conf, issuer, c, now, &when, &which);
 	json_decref(c);
 	return why;
 }
@@ -35,7 +37,7 @@ static enum reason check(const char *members)
 
 static void reset(void)
 {
-	conf = (struct jwt_conf){ .issuer = SLUICE_STR("https://idp.example/"), .leeway = 5000 };
+	conf = (struct jwt_conf){ .leeway = 5000 };
 }
 
 static void checks_the_issuer(void **state)
@@ -77,7 +79,7 @@ static void checks_the_dates(void **state)
 	reset();
 	assert_int_equal(check_at(NOW, "{" ISS "}"), REASON_TOKEN_CLAIM);
 	assert_memory_equal(which.data, "exp", which.len);
-	static const char *const bad[] = { "\"1700000100\"", "null",  "-1", "true",
+	static const char *const bad[] = { "\"1700000100\"", "99999999999999999999",  "-1", "true",
 					   "1700000100000",  "1e300", "[]", "-0.5" };
 	static const char *const names[] = { "exp", "nbf", "iat" };
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -140,6 +142,9 @@ static void checks_scopes(void **state)
 	assert_int_equal(check(",\"scope\":\"orders:read,orders:write\""), REASON_TOKEN_SCOPE);
 	assert_int_equal(check(",\"scope\":[\"orders:read orders:write\"]"), REASON_TOKEN_SCOPE);
 	assert_int_equal(check(",\"scope\":{\"orders:read\":1,\"orders:write\":1}"), REASON_TOKEN_SCOPE);
+	/* null is no scope, so that scp counts */
+	assert_int_equal(check(",\"scope\":null,\"scp\":\"orders:read orders:write\""), REASON_NONE);
+	assert_int_equal(check(",\"scope\":null,\"scp\":null"), REASON_TOKEN_SCOPE);
 	/* scp does not fill what scope leaves out */
 	assert_int_equal(check(",\"scope\":\"\",\"scp\":\"orders:read orders:write\""), REASON_TOKEN_SCOPE);
 }
@@ -176,6 +181,82 @@ static void checks_required_claims(void **state)
 			 REASON_TOKEN_CLAIM);
 }
 
+static void null_is_absent_everywhere(void **state)
+{
+	(void)state;
+	static const sluice_str list[] = { SLUICE_STR("orders") };
+	static const sluice_pair pairs[] = { { SLUICE_STR("a.b"), SLUICE_STR("x") } };
+	reset();
+	assert_int_equal(check(",\"nbf\":null,\"iat\":null,\"aud\":null"), REASON_NONE);
+	assert_int_equal(check_at(NOW, "{" ISS ",\"exp\":null}"), REASON_TOKEN_CLAIM);
+	assert_int_equal(check_at(NOW, "{\"iss\":null,\"exp\":1700000100}"), REASON_TOKEN_ISSUER);
+	conf.audience = (sluice_strs){ list, 1 };
+	assert_int_equal(check(",\"aud\":null"), REASON_TOKEN_AUDIENCE);
+	assert_int_equal(check(",\"aud\":[null,\"orders\"]"), REASON_NONE);
+	reset();
+	conf.max_age = 60000;
+	assert_int_equal(check(",\"iat\":null"), REASON_TOKEN_CLAIM);
+	reset();
+	conf.claims = (sluice_pairs){ pairs, 1 };
+	assert_int_equal(check(",\"a.b\":null,\"a\":{\"b\":\"x\"}"), REASON_NONE);
+	assert_int_equal(check(",\"a.b\":null"), REASON_TOKEN_CLAIM);
+	conf.claims.n = 0;
+	conf.required = (sluice_strs){ list, 1 };
+	assert_int_equal(check(",\"orders\":null"), REASON_TOKEN_CLAIM);
+	assert_int_equal(check(",\"orders\":0"), REASON_NONE);
+}
+
+static void a_claim_may_have_one_of_several_values(void **state)
+{
+	(void)state;
+	static const sluice_pair pairs[] = { { SLUICE_STR("tenant"), SLUICE_STR("acme") },
+					     { SLUICE_STR("tenant"), SLUICE_STR("globex") },
+					     { SLUICE_STR("plan"), SLUICE_STR("gold") } };
+	reset();
+	conf.claims = (sluice_pairs){ pairs, 3 };
+	assert_int_equal(check(",\"tenant\":\"acme\",\"plan\":\"gold\""), REASON_NONE);
+	assert_int_equal(check(",\"tenant\":[\"x\",\"globex\"],\"plan\":\"gold\""), REASON_NONE);
+	assert_int_equal(check(",\"tenant\":\"gold\",\"plan\":\"gold\""), REASON_TOKEN_CLAIM);
+	assert_memory_equal(which.data, "tenant", 6);
+	assert_int_equal(check(",\"tenant\":\"acme\",\"plan\":\"globex\""), REASON_TOKEN_CLAIM);
+	assert_memory_equal(which.data, "plan", 4);
+}
+
+/* A number that no integer type holds is neither rounded, which would make two users one, nor makes the token unreadable. */
+static void numbers_beyond_64_bits_keep_their_digits(void **state)
+{
+	(void)state;
+	static const sluice_pair pairs[] = { { SLUICE_STR("id"), SLUICE_STR("18446744073709551616") } };
+	reset();
+	conf.claims = (sluice_pairs){ pairs, 1 };
+	assert_int_equal(check(",\"id\":18446744073709551616"), REASON_NONE);
+	assert_int_equal(check(",\"id\":18446744073709551617"), REASON_TOKEN_CLAIM);
+	assert_int_equal(check(",\"id\":[1,-99999999999999999999 , 18446744073709551616]"), REASON_NONE);
+	assert_int_equal(check(",\"x\":1e999,\"id\":18446744073709551616"), REASON_NONE);
+	/* as a date it is none */
+	static const char *const names[] = { "exp", "nbf", "iat" };
+	for (size_t i = 0; i < 3; i++) {
+		conf.claims.n = 0;
+		assert_int_equal(check_at(NOW, mint_text("{" ISS ",\"exp\":1700000100,\"%s\":9223372036854775808}",
+							 i ? names[i] : "iat")),
+				 REASON_TOKEN_CLAIM);
+		assert_memory_equal(which.data, i ? names[i] : "iat", 3);
+	}
+	assert_int_equal(check_at(NOW, "{" ISS ",\"exp\":9223372036854775808}"), REASON_TOKEN_CLAIM);
+	/* what is no JSON stays none */
+	static const char *const bad[] = { "{99999999999999999999:1}",   "{\"a\":099999999999999999999}",
+					   "{\"a\":1 99999999999999999999}", "{\"a\":99999999999999999999,}",
+					   "{\"a\":99999999999999999999x}",   "{\"a\":99999999999999999999,\"a\":1}" };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		if (json_read_object(bad[i], strlen(bad[i]), 8))
+			fail_msg("%s is read", bad[i]);
+	}
+	const char *odd = "{\"99999999999999999999\":\"\\\"99999999999999999999\",\"n\":-9223372036854775808,\"m\":99999999999999999999}";
+	json_t *v = json_read_object(odd, strlen(odd), 8);
+	assert_non_null(v);
+	json_decref(v);
+}
+
 static const char *found(const json_t *claims, const char *path)
 {
 	static char text[256];
@@ -193,7 +274,7 @@ static void finds_claims(void **state)
 	(void)state;
 	json_t *c = json_loads("{\"a\":{\"b\":\"ab\",\"c\":{\"d\":1}},\"a.b\":\"plain\",\"x\":{\"y.z\":{"
 			       "\"w\":true}},\"n\":-7,"
-			       "\"r\":1.5,\"l\":[\"p\",2,false],\"e\":[],\"m\":[{}],\"z\":null,\"s\":\"\","
+			       "\"price\":1.1,\"third\":0.3333333333333333,\"half\":[0.1,1e21,null,1e5,\"p\"],\"r\":1.5,\"l\":[\"p\",2,false],\"e\":[],\"m\":[{}],\"z\":null,\"s\":\"\","
 			       "\"https://e.example/roles\":[\"r\"],\"\":\"none\"}",
 			       0, NULL);
 	assert_string_equal(found(c, "a.b"), "plain");
@@ -201,6 +282,9 @@ static void finds_claims(void **state)
 	assert_string_equal(found(c, "x.y.z.w"), "true");
 	assert_string_equal(found(c, "n"), "-7");
 	assert_string_equal(found(c, "r"), "1.5");
+	assert_string_equal(found(c, "price"), "1.1");
+	assert_string_equal(found(c, "third"), "0.3333333333333333");
+	assert_string_equal(found(c, "half"), "0.1 1e+21 100000 p");
 	assert_string_equal(found(c, "l"), "p 2 false");
 	assert_string_equal(found(c, "e"), "");
 	assert_string_equal(found(c, "s"), "");
@@ -230,6 +314,9 @@ int main(void)
 		cmocka_unit_test(checks_the_issuer), cmocka_unit_test(checks_the_audience),
 		cmocka_unit_test(checks_the_dates),  cmocka_unit_test(checks_the_age),
 		cmocka_unit_test(checks_scopes),     cmocka_unit_test(checks_required_claims),
+		cmocka_unit_test(null_is_absent_everywhere),
+		cmocka_unit_test(a_claim_may_have_one_of_several_values),
+		cmocka_unit_test(numbers_beyond_64_bits_keep_their_digits),
 		cmocka_unit_test(finds_claims),
 	};
 	return cmocka_run_group_tests(tests, NULL, teardown);

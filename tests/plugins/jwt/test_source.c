@@ -1,5 +1,5 @@
 /* Where keys come from: fetching, failing, coming back, reloading. Through the plugin's record, on the fake host. */
-#include "source.h"
+#include "issuers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,8 @@ static const char *keys_a, *keys_b;
 
 static const struct keyset *keys_of(sluice_instance *i)
 {
-	return source_keys(fake_published(i));
+	const struct issuer_keys *keys = issuers_keys(fake_published(i));
+	return keys ? keys[0].keys : NULL;
 }
 
 static const char *kid_of(sluice_instance *i)
@@ -90,10 +91,8 @@ static void keeps_good_keys(void **state)
 		    { 404, "" },
 		    { 200, "" },
 		    { 200, "<html>" },
-		    { 200, "{\"keys\":[]}" },
 		    { 204, "" },
-		    { 302, "" },
-		    { 200, "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\"}]}" } };
+		    { 302, "" } };
 	uint64_t pause;
 	fake_fetch_answer(KEYS_URL, 200, keys_a);
 	sluice_instance *i = by_url();
@@ -133,16 +132,175 @@ static void discovers(void **state)
 	fake_start(i);
 	fake_advance(10);
 	assert_string_equal(kid_of(i), "a");
-	fake_advance(300000);
-	assert_int_equal(fake_fetches(DISCOVERY), 1); /* asked again only when something fails */
-	assert_int_equal(fake_fetches(KEYS_URL), 2);
-	fake_fetch_answer(KEYS_URL, 410, "moved");
+	fake_stop(i);
+}
+
+/* The old URL still answers, as one that nobody looks after any more. */
+static void discovery_is_read_again_with_the_keys(void **state)
+{
+	(void)state;
+	fake_fetch_answer(DISCOVERY, 200, "{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" KEYS_URL "\"}");
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, NULL);
+	fake_start(i);
+	fake_advance(10);
 	fake_fetch_answer(DISCOVERY, 200,
 			  "{\"issuer\":\"" IDP "\",\"jwks_uri\":\"https://keys.example/new\"}");
 	fake_fetch_answer("https://keys.example/new", 200, keys_b);
-	fake_advance(302000);
+	fake_advance(300000);
 	assert_string_equal(kid_of(i), "b");
 	assert_int_equal(fake_fetches(DISCOVERY), 2);
+	assert_int_equal(fake_fetches(KEYS_URL), 1);
+	/* while the document cannot be had, the keys still are, from where they were */
+	fake_fetch_answer(DISCOVERY, 500, "");
+	fake_fetch_answer("https://keys.example/new", 200, keys_a);
+	fake_log();
+	fake_advance(300000);
+	assert_string_equal(kid_of(i), "a");
+	assert_non_null(strstr(fake_log(), "discovery at " DISCOVERY ": it answered with status 500; the keys are fetched"));
+	/* and a document of somebody else's changes nothing */
+	fake_fetch_answer(DISCOVERY, 200, "{\"issuer\":\"https://evil.example/\",\"jwks_uri\":\"" KEYS_URL "\"}");
+	fake_fetch_answer(KEYS_URL, 200, keys_b);
+	fake_advance(300000);
+	assert_string_equal(kid_of(i), "a");
+	fake_stop(i);
+}
+
+static void an_issuer_that_says_it_has_no_keys_is_believed(void **state)
+{
+	(void)state;
+	static const char *const none[] = { "{\"keys\":[]}", "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\"}]}" };
+	for (size_t n = 0; n < 2; n++) {
+		fake_fetch_answer(KEYS_URL, 200, keys_a);
+		sluice_instance *i = by_url();
+		fake_start(i);
+		fake_advance(10);
+		assert_string_equal(kid_of(i), "a");
+		fake_fetch_answer(KEYS_URL, 200, none[n]);
+		fake_log();
+		fake_advance(300000);
+		assert_non_null(keys_of(i));
+		assert_int_equal(keys_of(i)->n, 0);
+		assert_non_null(strstr(fake_log(), "warn: 0 keys from " KEYS_URL ": no token can be verified"));
+		fake_fetch_answer(KEYS_URL, 200, keys_b);
+		fake_advance(300000);
+		assert_string_equal(kid_of(i), "b");
+		fake_stop(i);
+	}
+}
+
+static void keys_that_cannot_be_refreshed_have_a_maximum_age(void **state)
+{
+	(void)state;
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "max_stale", "1h", NULL);
+	sluice_instance *patient =
+		fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "max_stale", "0", NULL);
+	fake_start(i);
+	fake_start(patient);
+	fake_advance(5);
+	assert_string_equal(kid_of(i), "a");
+	fake_fetch_fail(KEYS_URL, SLUICE_UNREACHABLE);
+	fake_advance(3599990);
+	assert_string_equal(kid_of(i), "a");
+	fake_log();
+	fake_advance(20);
+	assert_null(keys_of(i));
+	assert_non_null(strstr(fake_log(), "error: the keys of " IDP " could not be fetched anew for longer than max_stale"));
+	assert_string_equal(kid_of(patient), "a"); /* it was told to */
+	fake_advance(3600000);
+	assert_null(strstr(fake_log(), "max_stale")); /* said once */
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	fake_advance(30000); /* tried often, as somebody has no keys to go on with */
+	assert_string_equal(kid_of(i), "a");
+	fake_stop(i);
+	fake_stop(patient);
+}
+
+/* A reload after that must not bring old keys back to life. */
+static void a_reload_does_not_revive_old_keys(void **state)
+{
+	(void)state;
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	sluice_instance *old = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "max_stale", "10m", NULL);
+	fake_start(old);
+	fake_advance(5);
+	fake_fetch_fail(KEYS_URL, SLUICE_UNREACHABLE);
+	fake_advance(600100);
+	sluice_instance *new =
+		fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "max_stale", "10m", NULL);
+	assert_int_equal(fake_check(new), 0);
+	assert_null(keys_of(new));
+	fake_start(new);
+	fake_stop(old);
+	assert_null(keys_of(new));
+	fake_stop(new);
+}
+
+static void instances_of_one_issuer_share_one_fetch(void **state)
+{
+	(void)state;
+	sluice_instance *i[10];
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	for (size_t n = 0; n < 10; n++) {
+		i[n] = by_url();
+		fake_start(i[n]);
+	}
+	fake_advance(10);
+	assert_int_equal(fake_fetches(KEYS_URL), 1);
+	for (size_t n = 0; n < 10; n++)
+		assert_string_equal(kid_of(i[n]), "a");
+	fake_fetch_answer(KEYS_URL, 200, keys_b);
+	fake_advance(300000);
+	assert_int_equal(fake_fetches(KEYS_URL), 2);
+	for (size_t n = 0; n < 10; n++)
+		assert_string_equal(kid_of(i[n]), "b");
+	/* the one that fetches leaves in the midst of it: another goes on */
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	fake_fetch_delay(1000);
+	fake_advance(300500);
+	for (size_t n = 0; n < 9; n++)
+		fake_stop(i[n]);
+	fake_advance(1000);
+	assert_string_equal(kid_of(i[9]), "a");
+	fake_stop(i[9]);
+}
+
+static void the_most_demanding_instance_sets_the_pace(void **state)
+{
+	(void)state;
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	sluice_instance *slow = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "refresh", "1h", NULL);
+	fake_start(slow);
+	fake_advance(10);
+	sluice_instance *fast = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "refresh", "1m", NULL);
+	fake_start(fast);
+	fake_fetch_answer(KEYS_URL, 200, keys_b);
+	fake_advance(60010);
+	assert_string_equal(kid_of(fast), "b");
+	assert_string_equal(kid_of(slow), "b");
+	fake_stop(fast);
+	fake_stop(slow);
+}
+
+static void each_issuer_has_keys_of_its_own(void **state)
+{
+	(void)state;
+	fake_fetch_answer(DISCOVERY, 200, "{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" KEYS_URL "\"}");
+	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	fake_fetch_answer("https://b.example/keys", 200, keys_b);
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuers",
+					   "{" IDP ": discover, https://b.example/: https://b.example/keys, c: https://c.example/k}",
+					   NULL);
+	fake_start(i);
+	fake_advance(10);
+	const struct issuer_keys *keys = issuers_keys(fake_published(i));
+	assert_string_equal(keys[0].keys->v[0].kid, "a");
+	assert_string_equal(keys[1].keys->v[0].kid, "b");
+	assert_null(keys[2].keys); /* it cannot be reached, which is no fault of the others */
+	fake_fetch_answer("https://c.example/k", 200, keys_a);
+	fake_advance(60000);
+	assert_non_null(issuers_keys(fake_published(i))[2].keys);
 	fake_stop(i);
 }
 
@@ -213,6 +371,9 @@ static void reports_bad_options(void **state)
 		{ "x", "https://idp.example/a b", "jwks: expected an http" },
 		{ "idp.example", "", "jwks: is needed" },
 		{ "https://idp.example/?a", "", "jwks: is needed" },
+		{ "[x, y, x]", "https://idp.example/keys", "issuer: x stands twice" },
+		{ "[https://idp.example/, y]", "", "jwks: is needed: the issuer y is no URL" },
+		{ "[]", "https://idp.example/keys", "issuer is required" },
 	};
 	fake_file("bad.json", "keys");
 	fake_file("empty.json", "{\"keys\":[]}");
@@ -220,6 +381,25 @@ static void reports_bad_options(void **state)
 		sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", bad[n].issuer, "jwks",
 						   bad[n].jwks, NULL);
 		if (fake_check(i) == 0 || !strstr(fake_errors(i), bad[n].words))
+			fail_msg("row %zu: %s", n, fake_errors(i));
+		fake_stop(i);
+	}
+}
+
+static void reports_bad_lists_of_issuers(void **state)
+{
+	(void)state;
+	static const char *const bad[][3] = {
+		{ "issuer", IDP, "issuers: stands beside issuer" },
+		{ "jwks", KEYS_URL, "jwks: stands beside issuers" },
+		{ "issuers", "{x: discover}", "issuers: is needed: the issuer x is no URL" },
+		{ "issuers", "{x: keys.json}", "issuers: expected an http" },
+		{ "max_stale", "1m", "max_stale: is shorter than refresh" },
+	};
+	for (size_t n = 0; n < sizeof bad / sizeof *bad; n++) {
+		sluice_instance *i = fake_instance(&sluice_plugin_record, "issuers", "{" IDP ": discover}", bad[n][0], bad[n][1],
+						   NULL);
+		if (fake_check(i) == 0 || !strstr(fake_errors(i), bad[n][2]))
 			fail_msg("row %zu: %s", n, fake_errors(i));
 		fake_stop(i);
 	}
@@ -301,6 +481,14 @@ int main(void)
 		cmocka_unit_test_setup(retries_with_growing_pauses, each),
 		cmocka_unit_test_setup(keeps_good_keys, each),
 		cmocka_unit_test_setup(discovers, each),
+		cmocka_unit_test_setup(discovery_is_read_again_with_the_keys, each),
+		cmocka_unit_test_setup(an_issuer_that_says_it_has_no_keys_is_believed, each),
+		cmocka_unit_test_setup(keys_that_cannot_be_refreshed_have_a_maximum_age, each),
+		cmocka_unit_test_setup(a_reload_does_not_revive_old_keys, each),
+		cmocka_unit_test_setup(instances_of_one_issuer_share_one_fetch, each),
+		cmocka_unit_test_setup(the_most_demanding_instance_sets_the_pace, each),
+		cmocka_unit_test_setup(each_issuer_has_keys_of_its_own, each),
+		cmocka_unit_test_setup(reports_bad_lists_of_issuers, each),
 		cmocka_unit_test_setup(distrusts_discovery, each),
 		cmocka_unit_test_setup(reads_files, each),
 		cmocka_unit_test_setup(reports_bad_options, each),

@@ -44,7 +44,8 @@ static const char *every_key(void)
 {
 	return mint_jwks(mint_jwk(MINT_RSA, "rsa", NULL), mint_jwk(MINT_RSA_3072, "rsa3", NULL),
 			 mint_jwk(MINT_P256, "p256", NULL), mint_jwk(MINT_P384, "p384", NULL),
-			 mint_jwk(MINT_P521, "p521", NULL), mint_jwk(MINT_ED25519, "ed", NULL), NULL);
+			 mint_jwk(MINT_P521, "p521", NULL), mint_jwk(MINT_ED25519, "ed", NULL),
+			 mint_jwk(MINT_ED448, "ed448", NULL), NULL);
 }
 
 static const struct {
@@ -55,6 +56,7 @@ static const struct {
 	{ MINT_RSA, "PS256", "rsa" },   { MINT_RSA, "PS384", "rsa" },    { MINT_RSA_3072, "PS512", "rsa3" },
 	{ MINT_P256, "ES256", "p256" }, { MINT_P384, "ES384", "p384" },  { MINT_P521, "ES512", "p521" },
 	{ MINT_RSA, "RS256", "rsa" },   { MINT_ED25519, "EdDSA", "ed" }, { MINT_RSA_3072, "RS256", "rsa3" },
+	{ MINT_ED25519, "Ed25519", "ed" }, { MINT_ED448, "EdDSA", "ed448" }, { MINT_ED448, "Ed448", "ed448" },
 };
 
 #define N_GOOD (sizeof good / sizeof *good)
@@ -197,10 +199,12 @@ static void refuses_confusions(void **state)
 			enum reason r = check(jwks, mint_token(good[i].kind, good[i].alg, header, CLAIMS));
 			if (good[i].kind == good[k].kind)
 				assert_int_equal(r, REASON_NONE);
+			else if (strcmp(good[i].alg, "EdDSA") == 0 && strncmp(good[k].kid, "ed", 2) == 0)
+				assert_int_equal(r, REASON_TOKEN_SIGNATURE); /* either curve has that name */
 			else if (good[i].kind <= MINT_RSA_3072 && good[k].kind <= MINT_RSA_3072)
 				assert_int_equal(r, REASON_TOKEN_SIGNATURE);
 			else
-				assert_int_equal(r, REASON_TOKEN_ALGORITHM);
+				assert_int_equal(r, REASON_TOKEN_KEY_ALGORITHM);
 		}
 	}
 	/* a signature of one padding or digest under the name of another */
@@ -219,8 +223,8 @@ static void obeys_the_keys_own_algorithm(void **state)
 	(void)state;
 	const char *jwks = mint_jwks(mint_jwk(MINT_RSA, "a", "\"alg\":\"RS256\""), NULL);
 	assert_int_equal(check(jwks, mint(MINT_RSA, "RS256", "a", CLAIMS)), REASON_NONE);
-	assert_int_equal(check(jwks, mint(MINT_RSA, "RS512", "a", CLAIMS)), REASON_TOKEN_ALGORITHM);
-	assert_int_equal(check(jwks, mint(MINT_RSA, "PS256", "a", CLAIMS)), REASON_TOKEN_ALGORITHM);
+	assert_int_equal(check(jwks, mint(MINT_RSA, "RS512", "a", CLAIMS)), REASON_TOKEN_KEY_ALGORITHM);
+	assert_int_equal(check(jwks, mint(MINT_RSA, "PS256", "a", CLAIMS)), REASON_TOKEN_KEY_ALGORITHM);
 	assert_int_equal(check(jwks, mint(MINT_RSA, "PS256", NULL, CLAIMS)), REASON_TOKEN_KEY_UNKNOWN);
 }
 
@@ -234,7 +238,37 @@ static void obeys_the_configuration(void **state)
 		assert_true(alg_find((sluice_str){ good[i].alg, strlen(good[i].alg) }, &alg));
 		assert_int_equal(
 			check_allowing(jwks, mint(good[i].kind, good[i].alg, good[i].kid, CLAIMS), allowed),
-			allowed & ALG_BIT(alg) ? REASON_NONE : REASON_TOKEN_ALGORITHM);
+			alg_exact(allowed) & alg_exact(ALG_BIT(alg)) ? REASON_NONE : REASON_TOKEN_ALGORITHM);
+	}
+}
+
+/* RFC 9864: EdDSA means either curve, in the options as in tokens; the names of one curve mean that alone. */
+static void tells_the_names_of_eddsa_apart(void **state)
+{
+	(void)state;
+	const char *jwks = every_key();
+	const struct {
+		enum alg allowed;
+		enum mint_kind kind;
+		const char *alg;
+		enum reason why;
+	} rows[] = {
+		{ ALG_EDDSA, MINT_ED25519, "Ed25519", REASON_NONE },
+		{ ALG_EDDSA, MINT_ED448, "Ed448", REASON_NONE },
+		{ ALG_EDDSA, MINT_ED448, "EdDSA", REASON_NONE },
+		{ ALG_ED25519, MINT_ED25519, "EdDSA", REASON_NONE },
+		{ ALG_ED25519, MINT_ED25519, "Ed25519", REASON_NONE },
+		{ ALG_ED25519, MINT_ED448, "EdDSA", REASON_TOKEN_KEY_ALGORITHM },
+		{ ALG_ED25519, MINT_ED448, "Ed448", REASON_TOKEN_ALGORITHM },
+		{ ALG_ED448, MINT_ED448, "EdDSA", REASON_NONE },
+		{ ALG_ED448, MINT_ED25519, "Ed25519", REASON_TOKEN_ALGORITHM },
+		{ ALG_RS256, MINT_ED25519, "EdDSA", REASON_TOKEN_ALGORITHM },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const char *kid = rows[i].kind == MINT_ED448 ? "ed448" : "ed";
+		enum reason why = check_allowing(jwks, mint(rows[i].kind, rows[i].alg, kid, CLAIMS), ALG_BIT(rows[i].allowed));
+		if (why != rows[i].why)
+			fail_msg("row %zu: reason %d", i, (int)why);
 	}
 }
 
@@ -339,6 +373,7 @@ int main(void)
 		cmocka_unit_test(refuses_confusions),
 		cmocka_unit_test(obeys_the_keys_own_algorithm),
 		cmocka_unit_test(obeys_the_configuration),
+		cmocka_unit_test(tells_the_names_of_eddsa_apart),
 		cmocka_unit_test(finds_keys_by_kid),
 		cmocka_unit_test(refuses_odd_signatures),
 		cmocka_unit_test(converts_all_ecdsa_numbers),

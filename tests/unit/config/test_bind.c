@@ -297,10 +297,10 @@ static void test_values_refused(void **state)
 	        "t.yaml:1:7: error: text: must be at most 10 bytes long, not \"much too long\"\n");
 	refused("headers: [a]\n",
 	        "t.yaml:1:10: error: headers: expected a block of texts such as { name: text }, not a list\n");
-	refused("servers: { a: b }\n", "t.yaml:1:10: error: servers: expected a list of blocks such as [text], not a block\n");
+	refused("servers: { a: b }\n", "t.yaml:1:10: error: servers: expected a list of blocks such as [NAME], not a block\n");
 	refused("limits: [1]\n", "t.yaml:1:9: error: limits: expected a block such as { idle: 60s }, not a list\n");
 	refused("servers:\n  - weight: 3\n  - ''\n",
-	        "t.yaml:2:5: error: servers[0]: name is required: where it is\n    hint: for example name: text\n"
+	        "t.yaml:2:5: error: servers[0]: name is required: where it is\n"
 	        "t.yaml:3:5: error: servers[1]: must not be empty\n");
 	refused("key: bad\n", "t.yaml:1:6: error: key: no such expression\n");
 	refused("secret: [hush]\n", "t.yaml:1:9: error: secret: expected a text, not a list\n");
@@ -311,6 +311,7 @@ static void test_unknown_keys(void **state)
 	(void)state;
 	refused("cuont: 1\n", "t.yaml:1:1: error: unknown key \"cuont\"\n    hint: did you mean count?\n");
 	refused("limits:\n  idel: 5s\n", "t.yaml:2:3: error: limits: unknown key \"idel\"\n    hint: did you mean idle?\n");
+	refused("limit: 5s\n", "t.yaml:1:1: error: unknown key \"limit\"\n    hint: did you mean limits?\n");
 	refused("head: 5s\n", "t.yaml:1:1: error: unknown key \"head\"\n    hint: it belongs inside the block limits\n");
 	refused("limits: { connections: 1 }\n",
 	        "t.yaml:1:11: error: limits: unknown key \"connections\"\n    hint: known keys are idle, head\n");
@@ -357,7 +358,7 @@ static void test_multi(void **state)
 	void *dsts[] = { &in, &li, NULL };
 	assert_int_equal(bind_map_multi(&f->bind, f->config.root, tables, dsts, 3), -1);
 	report(f);
-	assert_string_equal(f->report, "t.yaml:1:1: error: name is required: where it is\n    hint: for example name: text\n"
+	assert_string_equal(f->report, "t.yaml:1:1: error: name is required: where it is\n"
 	                               "t.yaml:3:1: error: unknown key \"nmae\"\n    hint: did you mean name?\n");
 	assert_int_equal(in.weight, 4);
 	assert_int_equal(li.idle, 1000);

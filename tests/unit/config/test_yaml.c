@@ -84,7 +84,12 @@ static void test_not_supported(void **state)
 	refused("a: &x 1\nb: *x\n", "t.yaml:1:4: error: anchors (&name) are not supported\n"
 	                            "    hint: remove it; a text that begins with & needs quotes\n"
 	                            "t.yaml:2:4: error: b: aliases (*name) are not supported\n"
-	                            "    hint: write the value out; a text that begins with * needs quotes\n");
+	                            "    hint: write the value out; a text that begins with * needs quotes: \"*x\"\n");
+	hopeless("host: *.example.com\n", "t.yaml:1:8: error: not YAML: did not find expected alphabetic or numeric character while "
+	                                 "scanning an alias\n    hint: a text that begins with * needs quotes: \"*.example.com\"\n");
+	hopeless("m: { host: *.example.com, b: 1 }\n",
+	        "t.yaml:1:13: error: not YAML: did not find expected alphabetic or numeric character while scanning an alias\n"
+	        "    hint: a text that begins with * needs quotes: \"*.example.com\"\n");
 	refused("a: !!str 1\nb: !x [1]\nc: !y {}\n", "t.yaml:1:4: error: tags (!name) are not supported\n"
 	                                             "    hint: remove it; a text that begins with ! needs quotes\n"
 	                                             "t.yaml:2:4: error: tags (!name) are not supported\n"

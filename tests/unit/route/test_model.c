@@ -182,8 +182,10 @@ static void model_key(const struct row *rows, const struct row *r, char key[256]
 		while (strcmp(first->path, r->path) != 0)
 			first++;
 		n += (size_t)snprintf(key + n, 256 - n, "2%05td", first - rows);
+	} else if (*r->path == 0 || strcmp(r->path, "/*") == 0) {
+		n += (size_t)snprintf(key + n, 256 - n, "3");
 	} else {
-		const char *path = *r->path ? r->path : "/*";
+		const char *path = r->path;
 		bool exact = !strpbrk(path, "{*");
 		unsigned literals = 0;
 		char kinds[32] = "";

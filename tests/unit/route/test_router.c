@@ -96,12 +96,33 @@ static void test_paths(void **state)
 	assert_finds(r, "GET a/users/me/orders", "", "", "me-any"); /* as many literals; the first is further left */
 	assert_finds(r, "GET a/users//x", "", "", "users-all");
 	assert_finds(r, "GET a/other", "", "", "all");
-	assert_finds(r, "GET a/api/v1/x", "", "", "all"); /* any pattern before any expression */
+	assert_finds(r, "GET a/api/v1/x", "", "", "regex-2"); /* an expression before what takes every path */
 	router_free(&r);
 
 	r = router_of(rows, 2);
 	assert_finds(r, "GET a/api/v1/x", "", "", "regex-2");
 	assert_finds(r, "GET a/api/v1", "", "", "no-route");
+	router_free(&r);
+}
+
+/* Patterns with a literal come before expressions, and those before routes for every path, whichever way these are written. */
+static void an_expression_wins_against_a_catch_all(void **state)
+{
+	static const struct row rows[] = {
+		{ "all" },
+		{ "re", .path = "regex:/[a-z]+/[0-9]+" },
+		{ "lit", .path = "/users/*" },
+		{ "host-all", "a.test", "/*" },
+		{ "host-re", "a.test", "regex:.*[.]png", .methods = "GET" },
+	};
+	struct router *r = router_of(rows, N(rows));
+	(void)state;
+	assert_finds(r, "GET b.test/x/7", "", "", "re");
+	assert_finds(r, "GET b.test/users/7", "", "", "lit");
+	assert_finds(r, "GET b.test/x", "", "", "all");
+	assert_finds(r, "GET a.test/x/a.png", "", "", "host-re");
+	assert_finds(r, "POST a.test/x/a.png", "", "", "host-all"); /* its conditions are not met: on to the next */
+	assert_finds(r, "GET a.test/x/7", "", "", "host-all"); /* the host counts first */
 	router_free(&r);
 }
 
@@ -445,7 +466,7 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing),   cmocka_unit_test(test_hosts),        cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_nothing),   cmocka_unit_test(test_hosts),        cmocka_unit_test(test_paths), cmocka_unit_test(an_expression_wins_against_a_catch_all),
 		cmocka_unit_test(test_asterisk),  cmocka_unit_test(test_conditions),   cmocka_unit_test(test_backtracking),
 		cmocka_unit_test(test_methods),   cmocka_unit_test(test_captures),     cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_conflicts), cmocka_unit_test(test_mistakes),     cmocka_unit_test(test_many_methods),

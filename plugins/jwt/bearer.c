@@ -1,0 +1,117 @@
+/*
+ * Finding the bearer token. What is no token by our reading may be one by the reading of the service behind: servers cut seven
+ * bytes off the front, split at any blank, search a list, or take a value without a scheme. So whatever could be meant as a
+ * token, and is not written as RFC 6750 writes one, is refused instead of being passed over.
+ */
+#include "bearer.h"
+
+#include "strict.h"
+
+enum { SCHEME_LEN = sizeof "bearer" - 1 };
+
+static bool is_bearer(const char *p, size_t len)
+{
+	return len >= SCHEME_LEN && str_same_ci((sluice_str){ p, SCHEME_LEN }, SLUICE_STR("bearer"));
+}
+
+/* What ends one item of a list, or one word, for one reader or another. */
+static bool is_separator(char c)
+{
+	unsigned char u = (unsigned char)c;
+	return u <= ' ' || u >= 0x7f || u == ',' || u == ';' || u == '"' || u == '\'';
+}
+
+/* Whether a word of the value begins with the name of our scheme. */
+static bool mentions_bearer(sluice_str value)
+{
+	for (size_t i = 0; i + SCHEME_LEN <= value.len; i++) {
+		if ((i == 0 || is_separator(value.data[i - 1])) && is_bearer(value.data + i, value.len - i))
+			return true;
+	}
+	return false;
+}
+
+/* The compact form of a JWS or JWE (RFC 7515 3.1, RFC 7516 3.1): three or five parts of base64url. */
+static bool looks_like_token(sluice_str s)
+{
+	size_t dots = 0;
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.data[i];
+		bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		if (c == '.')
+			dots++;
+		else if (!alnum && c != '-' && c != '_' && c != '=')
+			return false;
+	}
+	return dots == 2 || dots == 4;
+}
+
+/* Whether a word of the value is a token by its looks and begins as a JOSE header does, with `{` and a quote or a blank. */
+static bool mentions_token(sluice_str value)
+{
+	for (size_t i = 0, end; i < value.len; i = end + 1) {
+		for (end = i; end < value.len && !is_separator(value.data[end]);)
+			end++;
+		sluice_str word = { value.data + i, end - i };
+		if (word.len > 2 && word.data[0] == 'e' && (word.data[1] == 'y' || word.data[1] == 'w') &&
+		    looks_like_token(word))
+			return true;
+	}
+	return false;
+}
+
+/* RFC 9110 11.4: a scheme, and behind it nothing, or blanks and credentials. */
+static enum reason read_other(sluice_str value, size_t scheme_len)
+{
+	sluice_str rest = { value.data + scheme_len, value.len - scheme_len };
+	if (scheme_len == 0 || (rest.len > 0 && rest.data[0] != ' '))
+		return REASON_TOKEN_MALFORMED;
+	if (mentions_bearer(value))
+		return REASON_TOKEN_AMBIGUOUS;
+	while (rest.len > 0 && rest.data[0] == ' ')
+		rest.data++, rest.len--;
+	if (looks_like_token(rest.len ? rest : value) || mentions_token(value))
+		return REASON_TOKEN_SCHEME;
+	return REASON_NONE;
+}
+
+enum reason bearer_read(sluice_str value, sluice_str *token)
+{
+	size_t scheme_len = 0;
+	*token = (sluice_str){ NULL, 0 };
+	if (value.len == 0)
+		return REASON_NONE;
+	if (!is_bearer(value.data, value.len)) {
+		while (scheme_len < value.len && is_token_char(value.data[scheme_len]))
+			scheme_len++;
+		return read_other(value, scheme_len);
+	}
+	sluice_str rest = { value.data + SCHEME_LEN, value.len - SCHEME_LEN };
+	if (rest.len == 0 || rest.data[0] != ' ')
+		return REASON_TOKEN_MALFORMED;
+	while (rest.len > 0 && rest.data[0] == ' ')
+		rest.data++, rest.len--;
+	if (rest.len == 0)
+		return REASON_TOKEN_MALFORMED;
+	if (memchr(rest.data, ' ', rest.len) || memchr(rest.data, ',', rest.len))
+		return REASON_TOKEN_AMBIGUOUS;
+	*token = rest;
+	return REASON_NONE;
+}
+
+enum reason bearer_find(sluice_exchange *x, sluice_str *token)
+{
+	sluice_pair f;
+	sluice_str value = { NULL, 0 };
+	bool found = false;
+	*token = value;
+	for (size_t at = 0; sluice_field_next(x, SLUICE_REQUEST, &at, &f);) {
+		if (!str_same_ci(f.name, SLUICE_STR("authorization")))
+			continue;
+		if (found)
+			return REASON_TOKEN_AMBIGUOUS; /* the service might read the other one */
+		found = true;
+		value = f.value;
+	}
+	return found ? bearer_read(value, token) : REASON_NONE;
+}

@@ -1,0 +1,20 @@
+/* The bearer token of a request (RFC 6750 section 2.1). */
+#ifndef JWT_BEARER_H
+#define JWT_BEARER_H
+
+#include <sluice/plugin.h>
+
+#include "reason.h"
+
+/*
+ * Read one value of Authorization. REASON_NONE with token->data set: a token, borrowed from value, whose form token_open()
+ * checks. REASON_NONE with token->data NULL: the value is empty, or it is of another scheme, which is the service's business.
+ * Any other reason: the value is neither of these, and some service might find a token in it. It must never pass for a
+ * request without one.
+ */
+enum reason bearer_read(sluice_str value, sluice_str *token);
+
+/* The same for all Authorization fields of a request: more than one are REASON_TOKEN_AMBIGUOUS. */
+enum reason bearer_find(sluice_exchange *x, sluice_str *token);
+
+#endif
