@@ -24,9 +24,9 @@ const char *option_type(const sluice_option *o);
  * buf. */
 enum { OPTION_TEXT = 256 };
 const char *option_expected(const sluice_option *o, char *buf);
-/* A value as it might be written: the default, the first choice, or one typical of the type. */
 /* Whether an example says more than that a text is a text. */
 bool option_has_example(const sluice_option *o);
+/* A value as it might be written: the default, the first choice, or one typical of the type. */
 const char *option_example(const sluice_option *o, char *buf);
 /* "between 1 and 10", "at least 1s", "" when there is no bound; with what is counted: "between 1 and 8 members". */
 const char *option_range(const sluice_option *o, char *buf);
