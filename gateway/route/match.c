@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "http/query.h"
+
 static int condition_fail(struct pattern_error *e, size_t offset, const char *text)
 {
 	e->offset = offset;
@@ -158,74 +160,82 @@ enum match header_condition_match(const struct condition *c, const struct fields
 
 /* ---- query parameters ---- */
 
-static int hex_digit(char c)
+/* Whether the values of all parameters of that name, joined, are the value that is wanted. */
+static bool query_equals_all(const struct condition *c, sluice_str query)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The next byte of what stands encoded in s, from *at, which moves on. s is not at its end. */
-static char query_byte(sluice_str s, size_t *at)
-{
-	char c = s.data[(*at)++];
-	if (c == '+')
-		return ' ';
-	if (c == '%' && s.len - *at >= 2) {
-		int high = hex_digit(s.data[*at]), low = hex_digit(s.data[*at + 1]);
-		if (high >= 0 && low >= 0) {
-			*at += 2;
-			return (char)(high << 4 | low);
+	sluice_str want = c->value, joint = STR(", "), value;
+	for (bool is_first = true; query_find(&query, c->name, &value); is_first = false) {
+		if (!is_first) {
+			if (!str_starts(want, joint))
+				return false;
+			want = str_n(want.data + joint.len, want.len - joint.len);
 		}
-	}
-	return c;
-}
-
-static bool query_equals(sluice_str encoded, sluice_str plain)
-{
-	size_t at = 0, i = 0;
-	while (at < encoded.len && i < plain.len) {
-		if (query_byte(encoded, &at) != plain.data[i++])
+		if (!query_take(value, &want))
 			return false;
 	}
-	return at == encoded.len && i == plain.len;
+	return want.len == 0;
 }
 
-static enum match query_regex(const struct condition *c, sluice_str encoded)
+/* Decoded behind what is in buf already. */
+static bool query_put(sluice_str encoded, char *buf, size_t cap, size_t *n)
+{
+	char room[CONDITION_VALUE_BYTES * 3];
+	if (encoded.len <= cap - *n) {
+		*n += query_decode(encoded, QUERY_PLUS_IS_SPACE, buf + *n);
+		return true;
+	}
+	if (encoded.len > sizeof(room)) /* escapes make it three times as long at most */
+		return false;
+	size_t len = query_decode(encoded, QUERY_PLUS_IS_SPACE, room);
+	if (len > cap - *n)
+		return false;
+	memcpy(buf + *n, room, len);
+	*n += len;
+	return true;
+}
+
+enum match query_value(sluice_str query, sluice_str name, char *buf, size_t cap, sluice_str *out)
+{
+	sluice_str value, joint = STR(", ");
+	size_t n = 0;
+	*out = STR_NONE;
+	if (!query_find(&query, name, &value))
+		return MATCH_NO;
+	do {
+		if (out->data) {
+			if (joint.len > cap - n)
+				return MATCH_LIMIT;
+			memcpy(buf + n, joint.data, joint.len);
+			n += joint.len;
+		}
+		if (!query_put(value, buf, cap, &n))
+			return MATCH_LIMIT;
+		out->data = buf;
+	} while (query_find(&query, name, &value));
+	*out = str_n(buf, n);
+	return MATCH_YES;
+}
+
+static enum match query_regex(const struct condition *c, sluice_str query)
 {
 	char plain[CONDITION_VALUE_BYTES];
-	size_t at = 0, n = 0;
-	while (at < encoded.len) {
-		if (n == sizeof(plain))
-			return MATCH_LIMIT;
-		plain[n++] = query_byte(encoded, &at);
-	}
-	return regex_match(c->regex, str_n(plain, n), NULL);
-}
-
-bool query_value(sluice_str query, sluice_str name, sluice_str *encoded)
-{
-	while (query.len) {
-		*encoded = str_cut(&query, '&');
-		if (query_equals(str_cut(encoded, '='), name))
-			return true;
-	}
-	return false;
+	sluice_str value;
+	enum match m = query_value(query, c->name, plain, sizeof(plain), &value);
+	return m == MATCH_YES ? regex_match(c->regex, value, NULL) : m;
 }
 
 enum match query_condition_match(const struct condition *c, sluice_str query)
 {
-	sluice_str value;
-	if (!query_value(query, c->name, &value))
+	sluice_str value, rest = query;
+	if (!query_find(&rest, c->name, &value))
 		return MATCH_NO;
 	switch ((enum condition_kind)c->kind) {
 	case CONDITION_EQUALS:
-		return query_equals(value, c->value) ? MATCH_YES : MATCH_NO;
+		return query_equals_all(c, query) ? MATCH_YES : MATCH_NO;
 	case CONDITION_PRESENT:
 		return MATCH_YES;
 	case CONDITION_REGEX:
-		return query_regex(c, value);
+		return query_regex(c, query);
 	}
 	return MATCH_NO;
 }
