@@ -74,20 +74,26 @@ static sluice_str build_listener_name(struct build *b, size_t i)
 	return b->snap->listeners[i].conf->name;
 }
 
+/* The name stands for the instance in stores, logs and metrics: nothing else may have it. */
+static bool build_name_is_free(struct build *b, const struct node *n, sluice_str name)
+{
+	for (size_t i = 0; i < b->n_named; i++) {
+		if (!str_eq(b->named[i].name, name))
+			continue;
+		(void)diag_error_node(b->diag, n, "an instance in `plugins` is called \"%.*s\", as this one would be", STR_ARG(name));
+		return false;
+	}
+	return true;
+}
+
 static bool build_link(struct build *b, const struct route_conf *conf, const struct node *n, uint32_t at,
                        struct chain_item *item)
 {
 	sluice_instance *inst = NULL;
 	if (n->kind == NODE_MAP) {
 		sluice_str name = arena_printf(&b->snap->arena, "%.*s/%u", STR_ARG(conf->name), at);
-		/* the name stands for the instance in stores, logs and metrics */
-		for (size_t i = 0; i < b->n_named; i++) {
-			if (str_eq(b->named[i].name, name)) {
-				(void)diag_error_node(b->diag, n, "an instance in `plugins` is called \"%.*s\", as this one would be",
-				                      STR_ARG(name));
-				return false;
-			}
-		}
+		if (!build_name_is_free(b, n, name))
+			return false;
 		inst = build_instance(b, name, n, &item->slot);
 	} else if (n->kind == NODE_SCALAR) {
 		size_t i = 0;

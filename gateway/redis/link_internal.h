@@ -16,7 +16,8 @@
 /* Whether the one server of a link was found unable to serve. */
 enum link_fitness {
 	LINK_FIT,  /* or nothing is known about it */
-	LINK_UNFIT /* it said so, and no command succeeded since: it is asked whether it is a primary, and each attempt waits longer */
+	/* It said so, and no command succeeded since: it is asked whether it is a primary, and each attempt waits longer. */
+	LINK_UNFIT
 };
 
 struct redis_link {
