@@ -80,7 +80,8 @@ static bool build_name_is_free(struct build *b, const struct node *n, sluice_str
 	for (size_t i = 0; i < b->n_named; i++) {
 		if (!str_eq(b->named[i].name, name))
 			continue;
-		(void)diag_error_node(b->diag, n, "an instance in `plugins` is called \"%.*s\", as this one would be", STR_ARG(name));
+		(void)diag_error_node(b->diag, n, "an instance in `plugins` is called \"%.*s\", as this one would be",
+		                      STR_ARG(name));
 		return false;
 	}
 	return true;
