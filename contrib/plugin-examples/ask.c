@@ -90,6 +90,9 @@ static sluice_verdict ask_on_request(sluice_exchange *x, const void *conf)
 	return sluice_fetch(x, &r, ask_answered); /* copies what it is given, and parks the exchange */
 }
 
+static const char *const provides[] = { "consumer", NULL };
+
 SLUICE_PLUGIN("ask", .version = "1.0", .summary = "let another service decide", .options = options,
               .conf_size = sizeof(struct ask), .check = ask_check, .worker_size = sizeof(struct ask_worker),
-              .on_request = ask_on_request);
+              .on_request = ask_on_request,
+              .provides = provides);

@@ -112,7 +112,12 @@ static sluice_verdict deny_list_on_request(sluice_exchange *x, const void *conf)
 {
 	const struct deny_list *d = conf;
 	const struct list *l = sluice_published(x);
-	sluice_str who = sluice_expr_value(x, d->by);
+	sluice_str who;
+	sluice_reading r = sluice_expr_read(x, d->by, &who);
+	if (r == SLUICE_READ_FAIL)
+		return SLUICE_FAIL;
+	if (r == SLUICE_READ_MANY) /* the service may take another one than we would look up */
+		return sluice_refuse(x, 400, "repeated", "The request says several times who it is.");
 	if (who.data && l && bsearch(&who, l->v, l->n, sizeof(*l->v), compare))
 		return sluice_refuse(x, 403, "denied", "You are not welcome here.");
 	return SLUICE_NEXT;

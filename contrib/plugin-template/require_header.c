@@ -63,5 +63,8 @@ static sluice_verdict require_on_request(sluice_exchange *x, const void *conf)
 	return SLUICE_NEXT;
 }
 
+static const char *const provides[] = { "required", NULL };
+
 SLUICE_PLUGIN("require-header", .version = "1.0", .summary = "refuse requests that lack a header field", .options = options,
-              .conf_size = sizeof(struct require), .check = require_check, .on_request = require_on_request);
+              .conf_size = sizeof(struct require), .check = require_check, .on_request = require_on_request,
+              .provides = provides);

@@ -8,6 +8,7 @@
 
 #include "app/command.h"
 #include "config/reference.h"
+#include "policy/fact.h"
 #include "policy/instance.h"
 #include "policy/module.h"
 #include "proxy/conf.h"
@@ -34,9 +35,7 @@ static const struct part {
 	  "`1MiB`, `1MB`. Rates are `100/s`, `100/min`, `5000/h`, `1/d` or `10/30s`. Where a list of texts is "
 	  "expected, a single one may stand alone." },
 	{ NULL,
-	  "A fact of a request (type `expression`) is one of `ip`, `route`, `host`, `path`, `method`, `scheme`, "
-	  "`upstream`, `request_id`, `header:NAME`, `query:NAME`, `cookie:NAME`, `path:NAME` (what a route's path has "
-	  "in the place of `{NAME}`), or what a plugin found out: `consumer`, `claim:sub`." },
+	  "A fact of a request (type `expression`) is named by one of the words under Facts, at the end of this page." },
 	{ "Environment and secrets",
 	  "`${NAME}` in a text is replaced by a variable of the environment, `${NAME:-default}` also when it is "
 	  "empty or not there; `$${` is a plain `${`. What a variable holds is a text: it adds no keys." },
@@ -54,11 +53,29 @@ enum { N_PARTS = sizeof(parts) / sizeof(parts[0]) };
 static const char options_text[] =
 	"What may stand in the file, block by block. A block or list is described under the path that leads to it; "
 	"NAME stands for a name of your choice.";
+static const char facts_text[] =
+	"What an expression, and a placeholder in braces, may name. Each is read in one way by routes, plugins, keys and texts. A "
+	"fact that nobody states is a mistake; one that no plugin states before it is used is a warning.";
 static const char plugins_text[] =
 	"An instance of a plugin stands under a name in `plugins`, or in a route's `plugins` itself. It has `use`, the "
 	"name of the plugin, and the options of that plugin:";
 
+/* As it is written; a name follows the colon. */
+static const char *fact_word(const struct fact_info *f, char buf[64])
+{
+	(void)snprintf(buf, 64, "%.*s%s", STR_ARG(f->text), f->named == FACT_NAMED ? "NAME" : "");
+	return buf;
+}
+
 /* ---- Markdown ----------------------------------------------------------------------------------------------------- */
+
+static void facts_markdown(FILE *to)
+{
+	char word[64];
+	(void)fprintf(to, "## Facts\n\n%s\n\n| fact | is |\n| --- | --- |\n", facts_text);
+	for (unsigned i = 0; i < FACT_COUNT; i++)
+		(void)fprintf(to, "| `%s` | %s |\n", fact_word(&fact_table[i], word), fact_table[i].help);
+}
 
 static void page_markdown(FILE *to, const struct module *const *modules, size_t n)
 {
@@ -78,6 +95,7 @@ static void page_markdown(FILE *to, const struct module *const *modules, size_t 
 		if (p->options)
 			reference_markdown(to, p->options, NULL, "", 3);
 	}
+	facts_markdown(to);
 }
 
 /* ---- a manual page ------------------------------------------------------------------------------------------------ */
@@ -94,6 +112,17 @@ static void man_paragraph(FILE *to, const char *text)
 {
 	reference_man_text(to, text);
 	(void)fputc('\n', to);
+}
+
+static void facts_man(FILE *to)
+{
+	char word[64];
+	man_heading(to, ".SH", "Facts");
+	man_paragraph(to, facts_text);
+	for (unsigned i = 0; i < FACT_COUNT; i++) {
+		(void)fprintf(to, ".TP\n.B %s\n", fact_word(&fact_table[i], word));
+		man_paragraph(to, fact_table[i].help);
+	}
 }
 
 static void page_man(FILE *to, const struct module *const *modules, size_t n)
@@ -122,6 +151,7 @@ static void page_man(FILE *to, const struct module *const *modules, size_t n)
 		if (p->options)
 			reference_man(to, p->options, "");
 	}
+	facts_man(to);
 	(void)fputs(".SH \"SEE ALSO\"\n.BR sluice (1)\n", to);
 }
 

@@ -109,6 +109,49 @@ size_t addr_text(const struct addr *a, char *buf)
 	return n < 0 ? 0 : n >= ADDR_TEXT ? ADDR_TEXT - 1 : (size_t)n;
 }
 
+/* Clear the bits behind the prefix. */
+static void bits_keep(uint8_t *p, unsigned size, unsigned prefix)
+{
+	for (unsigned i = 0; i < size; i++) {
+		unsigned kept = prefix > 8 * i ? prefix - 8 * i : 0;
+		if (kept < 8)
+			p[i] &= (uint8_t)(0xff00u >> kept);
+	}
+}
+
+struct addr addr_network(const struct addr *a, unsigned v4_prefix, unsigned v6_prefix)
+{
+	struct addr out = { 0 };
+	if (a->sa.sa_family == AF_INET || (a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))) {
+		const void *ip = a->sa.sa_family == AF_INET ? (const void *)&a->in.sin_addr : &a->in6.sin6_addr.s6_addr[12];
+		out.len = sizeof(out.in);
+		out.in.sin_family = AF_INET;
+		memcpy(&out.in.sin_addr, ip, sizeof(out.in.sin_addr));
+		bits_keep((uint8_t *)&out.in.sin_addr, sizeof(out.in.sin_addr), v4_prefix);
+	} else if (a->sa.sa_family == AF_INET6) {
+		out.len = sizeof(out.in6);
+		out.in6.sin6_family = AF_INET6;
+		out.in6.sin6_addr = a->in6.sin6_addr;
+		bits_keep(out.in6.sin6_addr.s6_addr, sizeof(out.in6.sin6_addr), v6_prefix);
+	} else {
+		out = *a;
+	}
+	return out;
+}
+
+size_t addr_network_text(sluice_str ip, unsigned v4_prefix, unsigned v6_prefix, char *buf)
+{
+	struct addr a;
+	bool v6 = ip.len && memchr(ip.data, ':', ip.len);
+	unsigned prefix = v6 ? v6_prefix : v4_prefix;
+	if (prefix >= (v6 ? 128u : 32u) || !addr_from_ip(ip, 0, &a))
+		return 0;
+	a = addr_network(&a, v4_prefix, v6_prefix);
+	prefix = a.sa.sa_family == AF_INET ? v4_prefix : v6_prefix;
+	size_t n = addr_ip_text(&a, buf);
+	return n + (size_t)snprintf(buf + n, ADDR_NETWORK_TEXT - n, "/%u", prefix % 1000);
+}
+
 bool addr_eq(const struct addr *a, const struct addr *b)
 {
 	return a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;

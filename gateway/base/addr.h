@@ -18,7 +18,7 @@ struct addr {
 	};
 };
 
-enum { ADDR_TEXT = 128, ADDR_IP_TEXT = 46 };
+enum { ADDR_TEXT = 128, ADDR_IP_TEXT = 46, ADDR_NETWORK_TEXT = ADDR_IP_TEXT + 4 };
 
 /* "127.0.0.1:80", "[::1]:80", "unix:/path". false for anything else, names included. */
 must_use bool addr_parse(sluice_str text, struct addr *out);
@@ -31,6 +31,13 @@ must_use bool addr_from_ip(sluice_str ip, uint16_t port, struct addr *out);
 size_t addr_text(const struct addr *a, char *buf);
 /* The IP alone, IPv4-mapped IPv6 as IPv4; "unix" for unix sockets. buf of ADDR_IP_TEXT bytes. */
 size_t addr_ip_text(const struct addr *a, char *buf);
+/* The network that an address belongs to, for whoever counts clients: one of IPv6 has a /64 to itself (RFC 6177), and no more
+ * than a /64 is one client's for sure. Bits behind the prefix (at most 32 and 128) and the port become 0; an IPv4-mapped address
+ * is the IPv4 address. Addresses that are not IP's stay as they are. */
+struct addr addr_network(const struct addr *a, unsigned v4_prefix, unsigned v6_prefix);
+/* The same as text, "2001:db8:1:2::/64"; buf of ADDR_NETWORK_TEXT bytes. 0: it stays as it is, since the prefix is all of the
+ * address, or the text is no IP address. */
+size_t addr_network_text(sluice_str ip, unsigned v4_prefix, unsigned v6_prefix, char *buf);
 bool addr_eq(const struct addr *a, const struct addr *b);
 uint16_t addr_port(const struct addr *a); /* 0 for unix sockets */
 

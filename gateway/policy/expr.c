@@ -3,28 +3,12 @@
 
 #include "policy/run.h"
 
-static const struct {
-	sluice_str text;
-	enum expr_kind kind;
-	bool prefix;
-} words[] = {
-	{ STR("ip"), EXPR_IP, false },
-	{ STR("route"), EXPR_ROUTE, false },
-	{ STR("host"), EXPR_HOST, false },
-	{ STR("path"), EXPR_PATH, false },
-	{ STR("method"), EXPR_METHOD, false },
-	{ STR("scheme"), EXPR_SCHEME, false },
-	{ STR("upstream"), EXPR_UPSTREAM, false },
-	{ STR("request_id"), EXPR_REQUEST_ID, false },
-	{ STR("header:"), EXPR_HEADER, true },
-	{ STR("query:"), EXPR_QUERY, true },
-	{ STR("cookie:"), EXPR_COOKIE, true },
-};
+enum { EXPR_ATTR_MAX = 128 };
 
 /* consumer, claim:sub, claim:realm.roles */
 static bool expr_is_attr(sluice_str s)
 {
-	if (s.len == 0 || s.len > 128 || s.data[0] == ':' || s.data[s.len - 1] == ':')
+	if (s.len == 0 || s.len > EXPR_ATTR_MAX || s.data[0] == ':' || s.data[s.len - 1] == ':')
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.data[i];
@@ -34,91 +18,92 @@ static bool expr_is_attr(sluice_str s)
 	return true;
 }
 
-const sluice_expr *expr_compile(struct arena *a, sluice_str text, const char **why)
+static const sluice_expr *expr_refuse(struct expr_wrong *wrong, const char *why)
+{
+	*wrong = (struct expr_wrong){ .why = why, .hint = STR("") };
+	return NULL;
+}
+
+static const sluice_expr *expr_unknown(struct arena *a, sluice_str text, const struct stated *names,
+                                       struct expr_wrong *wrong)
+{
+	*wrong = (struct expr_wrong){ .hint = stated_nearest(names, a, text) };
+	wrong->why = arena_printf(a, "there is no fact \"%.*s\"", STR_ARG(text)).data;
+	return NULL;
+}
+
+const sluice_expr *expr_compile(struct arena *a, sluice_str text, const struct stated *names, struct expr_wrong *wrong)
 {
 	struct sluice_expr *e = arena_new(a, struct sluice_expr);
-	e->kind = EXPR_ATTR;
-	e->text = e->name = arena_str(a, text);
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (words[i].prefix ? !str_starts(text, words[i].text) : !str_eq(text, words[i].text))
-			continue;
-		e->kind = (uint8_t)words[i].kind;
-		e->name = str_n(e->text.data + words[i].text.len, text.len - words[i].text.len);
-		if (words[i].prefix && e->name.len == 0) {
-			*why = "a name must follow the colon";
-			return NULL;
-		}
-		if (e->kind == EXPR_HEADER && !str_is_token(e->name)) {
-			*why = "that is no header name";
-			return NULL;
-		}
-		if (e->kind == EXPR_HEADER)
-			e->token = token_find(e->name.data, e->name.len);
+	e->text = arena_str(a, text);
+	e->fact = (uint8_t)fact_find(e->text, &e->name);
+	if (e->fact != FACT_ATTR && fact_table[e->fact].named == FACT_NAMED && e->name.len == 0)
+		return expr_refuse(wrong, "a name must follow the colon");
+	switch ((enum fact)e->fact) {
+	case FACT_HEADER:
+		if (!str_is_token(e->name))
+			return expr_refuse(wrong, "that is no header name");
+		e->token = token_find(e->name.data, e->name.len);
+		return e;
+	case FACT_CLAIM:
+	case FACT_ATTR:
+		e->name = e->text;
+		if (!expr_is_attr(text))
+			return expr_refuse(wrong, "expected ip, route, host, path, method, scheme, header:NAME, query:NAME, "
+			                          "cookie:NAME, path:NAME, or a fact that a plugin states, such as claim:sub");
+		if (e->fact == FACT_ATTR && names && !stated_have(names, text))
+			return expr_unknown(a, text, names, wrong);
+		return e;
+	default:
 		return e;
 	}
-	if (!expr_is_attr(text)) {
-		*why = "expected ip, route, host, path, method, scheme, upstream, request_id, header:NAME, query:NAME, "
-		       "cookie:NAME, path:NAME or an attribute such as claim:sub";
-		return NULL;
-	}
-	return e;
 }
 
-static sluice_str expr_query(sluice_str query, sluice_str name)
+const char *expr_wrong_text(struct arena *a, const struct expr_wrong *wrong)
 {
-	while (query.len) {
-		sluice_str pair = str_cut(&query, '&');
-		sluice_str value = pair, key = str_cut(&value, '=');
-		if (str_eq(key, name))
-			return value.data ? value : STR("");
-	}
-	return STR_NONE;
+	if (wrong->hint.len == 0)
+		return wrong->why;
+	return arena_printf(a, "%s; did you mean \"%.*s\"?", wrong->why, STR_ARG(wrong->hint)).data;
 }
 
-static sluice_str expr_cookie(const struct fields *f, sluice_str name)
+bool expr_is_stated(const sluice_expr *e)
 {
-	for (uint32_t i = 0; i < f->n; i++) {
-		if (f->v[i].token != TOKEN_COOKIE || (f->v[i].flags & FIELD_DROP))
-			continue;
-		sluice_str rest = field_value(&f->v[i]);
-		while (rest.len) {
-			sluice_str value = str_trim(str_cut(&rest, ';')), key = str_cut(&value, '=');
-			if (str_eq(key, name))
-				return value.data ? value : STR("");
-		}
+	return e->fact == FACT_ATTR || fact_table[e->fact].how == FACT_STATED;
+}
+
+sluice_str expr_text(const sluice_expr *e)
+{
+	return e->text;
+}
+
+static enum sluice_reading expr_found(sluice_str value, sluice_str *out)
+{
+	*out = value;
+	return value.data ? SLUICE_READ_ONE : SLUICE_READ_NONE;
+}
+
+enum sluice_reading expr_read(sluice_exchange *x, const sluice_expr *e, sluice_str *out)
+{
+	switch ((enum fact)e->fact) {
+	case FACT_HEADER:
+		return fact_header(x, e->token, e->name, out);
+	case FACT_PARAMETER:
+		return fact_parameter(x, e->name, out);
+	case FACT_COOKIE:
+		return fact_cookie(x, e->name, out);
+	case FACT_CAPTURE:
+		return expr_found(fact_capture(x, e->name), out);
+	case FACT_CLAIM:
+	case FACT_ATTR:
+		return expr_found(run_attr(x, e->name), out);
+	default:
+		return expr_found(fact_plain(x, (enum fact)e->fact), out);
 	}
-	return STR_NONE;
 }
 
 sluice_str expr_value(sluice_exchange *x, const sluice_expr *e)
 {
-	struct field *f;
-	switch ((enum expr_kind)e->kind) {
-	case EXPR_IP:
-		return x->client_ip;
-	case EXPR_ROUTE:
-		return x->route_name;
-	case EXPR_HOST:
-		return x->request->host;
-	case EXPR_PATH:
-		return x->request->path;
-	case EXPR_METHOD:
-		return x->request->method_text;
-	case EXPR_SCHEME:
-		return x->client->conn->tls_version ? STR("https") : STR("http");
-	case EXPR_UPSTREAM:
-		return x->upstream_name.len ? x->upstream_name : STR_NONE;
-	case EXPR_REQUEST_ID:
-		return x->request_id;
-	case EXPR_HEADER:
-		f = e->token ? fields_find(&x->request->fields, e->token) : fields_find_name(&x->request->fields, e->name);
-		return f ? field_value(f) : STR_NONE;
-	case EXPR_QUERY:
-		return expr_query(x->request->query, e->name);
-	case EXPR_COOKIE:
-		return expr_cookie(&x->request->fields, e->name);
-	case EXPR_ATTR:
-		return run_attr(x, e->name);
-	}
-	return STR_NONE;
+	sluice_str value;
+	(void)expr_read(x, e, &value);
+	return value;
 }

@@ -1,39 +1,37 @@
 /*
- * Key expressions: what names one fact of a request in a configuration. `ip`, `route`, `host`, `path`, `method`, `scheme`,
- * `upstream`, `request_id`; `header:NAME`, `query:NAME`, `cookie:NAME`, `path:NAME`; and attributes that plugins state: `consumer`,
- * `claim:sub`. Compiled on the main thread, immutable, evaluated on any worker.
+ * Key expressions: what names one fact of a request in a configuration. The facts of fact.def, and attributes that plugins
+ * state. Compiled on the main thread, immutable, evaluated on any worker.
  */
 #ifndef POLICY_EXPR_H
 #define POLICY_EXPR_H
 
-#include "base/arena.h"
-#include "http/head.h"
-
-enum expr_kind {
-	EXPR_IP,
-	EXPR_ROUTE,
-	EXPR_HOST,
-	EXPR_PATH,
-	EXPR_METHOD,
-	EXPR_SCHEME,
-	EXPR_UPSTREAM,
-	EXPR_REQUEST_ID,
-	EXPR_HEADER,
-	EXPR_QUERY,
-	EXPR_COOKIE,
-	EXPR_ATTR
-};
+#include "policy/fact.h"
+#include "policy/stated.h"
 
 struct sluice_expr {
-	uint8_t kind; /* enum expr_kind */
+	uint8_t fact;     /* enum fact */
 	enum token token; /* HEADER */
-	sluice_str name;  /* HEADER, QUERY, COOKIE; ATTR: the full name */
+	sluice_str name;  /* of what is behind the colon; ATTR, CLAIM: the full name */
 	sluice_str text;  /* as written */
 };
 
-/* NULL and a sentence in *why when text is none. */
-const sluice_expr *expr_compile(struct arena *a, sluice_str text, const char **why);
+/* Why a text is no key expression. */
+struct expr_wrong {
+	const char *why;  /* a sentence without a full stop */
+	sluice_str hint;  /* what may have been meant, or empty */
+};
+
+/* names: what plugins state; NULL when nothing is known about that. NULL and *wrong filled when text is no expression. Both
+ * live in a. */
+const sluice_expr *expr_compile(struct arena *a, sluice_str text, const struct stated *names, struct expr_wrong *wrong);
+/* What is wrong and what may have been meant, in one sentence; in a's memory. */
+const char *expr_wrong_text(struct arena *a, const struct expr_wrong *wrong);
+/* Whether its value comes from a plugin. */
+bool expr_is_stated(const sluice_expr *e);
+sluice_str expr_text(const sluice_expr *e);
 /* data is NULL when the request has no such fact. */
 sluice_str expr_value(sluice_exchange *x, const sluice_expr *e);
+/* The same, telling whether the request has it once, or several times: then *out is all of them, joined. */
+enum sluice_reading expr_read(sluice_exchange *x, const sluice_expr *e, sluice_str *out);
 
 #endif

@@ -17,6 +17,9 @@ void host_timer(sluice_instance *inst, uint64_t ms, sluice_main_timer_fn fn);
 int host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, sluice_main_fetch_fn fn);
 const sluice_script *host_script(sluice_instance *inst, const char *source);
 const sluice_expr *host_expr_compile(sluice_instance *inst, sluice_str text, const char **why);
+const sluice_template *host_template_compile(sluice_instance *inst, const char *option, int side, sluice_str field,
+                                             sluice_str text);
+const sluice_store *host_store_table(sluice_instance *inst, const sluice_store *s, sluice_str name);
 
 /* The absolute path of what a plugin names, relative to the configuration file; in a. NULL when its budget is spent. */
 struct arena;

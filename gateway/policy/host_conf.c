@@ -6,8 +6,10 @@
 #include "policy/expr.h"
 #include "policy/host.h"
 #include "policy/instance.h"
+#include "policy/template.h"
 #include "policy/walk.h"
 #include "redis/script.h"
+#include "store/store.h"
 #include "upstream/fetch.h"
 
 enum { TIMER_MAX_MS = INT32_MAX }; /* 24 days */
@@ -182,6 +184,52 @@ const sluice_script *host_script(sluice_instance *inst, const char *source)
 
 const sluice_expr *host_expr_compile(sluice_instance *inst, sluice_str text, const char **why)
 {
-	const char *unused;
-	return expr_compile(&inst->arena, text, why ? why : &unused);
+	struct expr_wrong wrong = { .why = NULL };
+	const sluice_expr *e = expr_compile(&inst->arena, text, inst->policy->names, &wrong);
+	if (e)
+		instance_add_fact(inst, e, SLUICE_REQUEST);
+	else if (why)
+		*why = expr_wrong_text(&inst->arena, &wrong);
+	return e;
+}
+
+/* Reported where the option stands. */
+__attribute__((format(printf, 3, 4))) static void host_error(sluice_instance *inst, const char *option, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	host_conf_error(inst, option, fmt, ap);
+	va_end(ap);
+}
+
+const sluice_template *host_template_compile(sluice_instance *inst, const char *option, int side, sluice_str field,
+                                             sluice_str text)
+{
+	struct expr_wrong wrong = { .why = NULL };
+	const struct sluice_template *t =
+		template_read(&inst->arena, template_kind_of_field(field), text, inst->policy->names, &wrong);
+	if (!t)
+		host_error(inst, option, "%s", wrong.why);
+	if (!t && wrong.hint.len && inst->bind)
+		diag_hint(inst->bind->diag, "did you mean {%.*s}?", STR_ARG(wrong.hint));
+	for (size_t i = 0; t && i < t->n; i++) {
+		if (t->v[i].expr)
+			instance_add_fact(inst, t->v[i].expr, (sluice_side)side);
+	}
+	return t;
+}
+
+const sluice_store *host_store_table(sluice_instance *inst, const sluice_store *s, sluice_str name)
+{
+	for (unsigned i = 0; i < inst->n_tables; i++) {
+		if (inst->tables[i].of == s && str_eq(inst->tables[i].name, name))
+			return inst->tables[i].table;
+	}
+	if (inst->n_tables == INSTANCE_TABLES) {
+		host_error(inst, NULL, "an instance can use %d tables", INSTANCE_TABLES);
+		return s;
+	}
+	struct instance_table *t = &inst->tables[inst->n_tables++];
+	*t = (struct instance_table){ .of = s, .name = arena_str(&inst->arena, name), .table = store_table(s, name) };
+	return t->table;
 }

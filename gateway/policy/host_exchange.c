@@ -1,43 +1,26 @@
 /* Services about an exchange that need no wait, and the table of them all. Worker's thread. */
 #include <stdio.h>
 
+#include "base/addr.h"
 #include "base/log.h"
 #include "net/worker.h"
 #include "policy/edit.h"
 #include "policy/expr.h"
 #include "policy/host.h"
 #include "policy/stage.h"
+#include "policy/template.h"
 #include "policy/walk.h"
 #include "store/store.h"
 
 static sluice_str host_get(sluice_exchange *x, int info)
 {
-	const struct request_head *h = x->request;
-	switch ((sluice_info)info) {
-	case SLUICE_I_METHOD:
-		return h->method_text;
-	case SLUICE_I_SCHEME:
-		return x->scheme;
-	case SLUICE_I_HOST:
-		return h->host;
-	case SLUICE_I_PATH:
-		return h->path;
-	case SLUICE_I_QUERY:
-		return h->query;
-	case SLUICE_I_TARGET:
-		if (!h->has_query)
-			return h->path;
-		return arena_printf(x->arena, "%.*s?%.*s", STR_ARG(h->path), STR_ARG(h->query));
-	case SLUICE_I_CLIENT_IP:
-		return x->client_ip;
-	case SLUICE_I_ROUTE:
-		return x->route_name;
-	case SLUICE_I_UPSTREAM:
-		return x->upstream_name;
-	case SLUICE_I_REQUEST_ID:
-		return x->request_id;
-	}
-	return STR_NONE;
+	static const uint8_t facts[] = {
+		[SLUICE_I_METHOD] = FACT_METHOD,     [SLUICE_I_SCHEME] = FACT_SCHEME,     [SLUICE_I_HOST] = FACT_HOST,
+		[SLUICE_I_PATH] = FACT_PATH,         [SLUICE_I_QUERY] = FACT_QUERY,       [SLUICE_I_TARGET] = FACT_TARGET,
+		[SLUICE_I_CLIENT_IP] = FACT_IP,      [SLUICE_I_ROUTE] = FACT_ROUTE,       [SLUICE_I_UPSTREAM] = FACT_UPSTREAM,
+		[SLUICE_I_REQUEST_ID] = FACT_REQUEST_ID,
+	};
+	return info >= 0 && (size_t)info < sizeof(facts) ? fact_plain(x, (enum fact)facts[info]) : STR_NONE;
 }
 
 static struct fields *host_fields(sluice_exchange *x, int side)
@@ -170,21 +153,11 @@ static void host_attr_provide(sluice_exchange *x, const char *ns, sluice_attr_fn
 	x->namespaces = n;
 }
 
-/* path:NAME, what the route's path has in the place of {NAME}. */
-static sluice_str run_capture(const sluice_exchange *x, sluice_str name)
-{
-	for (unsigned i = 0; i < x->captures->n; i++) {
-		if (str_eq(x->captures->v[i].name, name))
-			return x->captures->v[i].value;
-	}
-	return STR_NONE;
-}
-
 sluice_str run_attr(sluice_exchange *x, sluice_str name)
 {
 	sluice_str rest = name;
 	if (str_starts(name, STR("path:")))
-		return x->captures ? run_capture(x, str_n(name.data + 5, name.len - 5)) : STR_NONE;
+		return fact_capture(x, str_n(name.data + 5, name.len - 5));
 	for (const struct run_attr *a = x->attrs; a; a = a->next) {
 		if (str_eq(a->name, name))
 			return a->value;
@@ -237,6 +210,12 @@ static const sluice_store *host_store_local(sluice_instance *inst)
 {
 	(void)inst;
 	return store_local();
+}
+
+static size_t host_ip_network(sluice_str ip, unsigned v4_prefix, unsigned v6_prefix, char *buf)
+{
+	_Static_assert((int)SLUICE_IP_NETWORK >= (int)ADDR_NETWORK_TEXT, "room for the text of a network");
+	return addr_network_text(ip, v4_prefix, v6_prefix, buf);
 }
 
 static uint64_t host_unix_ms(void)
@@ -300,4 +279,11 @@ const sluice_host host_table = {
 	.body_drop = stage_drop,
 	.body_write = stage_write,
 	.state = host_state,
+	.expr_read = expr_read,
+	.expr_text = expr_text,
+	.template_compile = host_template_compile,
+	.template_fixed = template_is_fixed,
+	.template_write = template_write,
+	.store_table = host_store_table,
+	.ip_network = host_ip_network,
 };

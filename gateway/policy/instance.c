@@ -12,6 +12,7 @@
 #include "policy/expr.h"
 #include "policy/text.h"
 #include "policy/wait.h"
+#include "store/store.h"
 #include "upstream/fetch.h"
 
 struct instance_common { /* what every instance has, whatever its plugin */
@@ -52,14 +53,28 @@ static void published_unref(struct published **slot)
 
 /* ---- making one --------------------------------------------------------------------------------------------------- */
 
+void instance_add_fact(sluice_instance *inst, const sluice_expr *e, sluice_side side)
+{
+	if (!expr_is_stated(e) && e->fact != FACT_CAPTURE)
+		return;
+	struct instance_fact *f = arena_new(&inst->arena, struct instance_fact);
+	*f = (struct instance_fact){ .next = inst->facts, .text = e->text, .side = side };
+	inst->facts = f;
+}
+
 static int instance_expr(void *ctx, const struct node *n, const sluice_expr **out)
 {
 	sluice_instance *inst = ctx;
-	const char *why = NULL;
-	*out = expr_compile(&inst->arena, n->text, &why);
-	if (*out)
+	struct expr_wrong wrong = { .why = NULL };
+	*out = expr_compile(&inst->arena, n->text, inst->policy->names, &wrong);
+	if (*out) {
+		instance_add_fact(inst, *out, SLUICE_REQUEST);
 		return 0;
-	return diag_error_node(inst->outer->diag, n, "%s", why);
+	}
+	(void)diag_error_node(inst->outer->diag, n, "%s", wrong.why);
+	if (wrong.hint.len)
+		diag_hint(inst->outer->diag, "did you mean %.*s?", STR_ARG(wrong.hint));
+	return -1;
 }
 
 static int instance_store(void *ctx, const struct node *n, const sluice_store **out)
@@ -102,6 +117,8 @@ static void instance_free(sluice_instance *inst)
 			fetch_cancel(inst->fetches[i].fetch);
 	}
 	published_unref(&inst->published);
+	for (unsigned i = 0; i < inst->n_tables; i++)
+		store_table_free(&inst->tables[i].table);
 	pthread_mutex_destroy(&inst->lock);
 	arena_fini(&inst->arena);
 	arena_fini(&inst->scratch);

@@ -14,6 +14,7 @@
 #include "net/worker.h"
 #include "policy/module.h"
 
+struct stated;
 struct fetch;
 struct tls_client;
 struct sluice_store;
@@ -24,6 +25,7 @@ struct policy {
 	struct worker *main;           /* borrowed */
 	struct worker *const *workers; /* borrowed */
 	unsigned n_workers;            /* 0: only checking, nothing starts */
+	const struct stated *names; /* borrowed: while a configuration is being made; NULL: nothing is known */
 	/* How a fetch secures its connection; NULL with a sentence when the authorities cannot be read. */
 	struct tls_client *(*fetch_tls)(sluice_str ca_file, const char **why);
 };
@@ -39,7 +41,19 @@ struct published {
 /* The rows that every instance has, whatever its plugin: `use`. */
 extern const sluice_option instance_options[];
 
-enum { INSTANCE_FILES = 16, INSTANCE_FETCHES = 16, INSTANCE_STORES = 8 };
+enum { INSTANCE_FILES = 16, INSTANCE_FETCHES = 16, INSTANCE_STORES = 8, INSTANCE_TABLES = 8 };
+
+/* A fact that its options name and the gateway does not know by itself: a plugin's, or of the route's path. */
+struct instance_fact {
+	struct instance_fact *next;
+	sluice_str text;
+	sluice_side side; /* whose hooks ask for it */
+};
+
+struct instance_table { /* of a memory store */
+	const sluice_store *of, *table; /* table: taken */
+	sluice_str name;
+};
 
 struct instance_file { /* read at configuration: a change of it is a change of the configuration */
 	const char *path;
@@ -66,6 +80,9 @@ struct sluice_instance {
 	unsigned n_files;              /* above INSTANCE_FILES: more than are known, so that it is never the same */
 	const sluice_store *stores[INSTANCE_STORES]; /* borrowed: snapshots that hold the instance hold them */
 	unsigned n_stores;
+	struct instance_table tables[INSTANCE_TABLES];
+	unsigned n_tables;
+	struct instance_fact *facts;   /* in the arena */
 	pthread_mutex_t lock;          /* guards published: main writes, workers read at attach */
 	struct published *published;   /* shared: ref */
 	uint64_t n_published;
@@ -112,6 +129,9 @@ void instance_returned(sluice_instance *inst);
 
 /* A file was read at configuration; err as of file_read(). path lives as long as the instance. */
 void instance_add_file(sluice_instance *inst, const char *path, int err, sluice_str bytes);
+
+/* Its options name this fact, for the hooks of that side. */
+void instance_add_fact(sluice_instance *inst, const sluice_expr *e, sluice_side side);
 
 /* For the host table. */
 void instance_publish(sluice_instance *inst, void *value, void (*free_value)(void *));

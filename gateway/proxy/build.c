@@ -79,6 +79,7 @@ static void build_seal(struct snapshot *s)
 		inst->time = series_find(FAMILY_PLUGIN_TIME, inst->name, STR(""));
 	}
 	s->logs = !str_eq(s->conf.log.access.path, STR("off"));
+	store_settle();
 }
 
 /* One event loop for each processor we may use, or as many as the file says; those that run already stay as they are. */
@@ -128,10 +129,13 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 		build_listeners(&b);
 		build_admin(&b);
 		build_upstreams(&b);
+		build_stated(&b);
+		env->policy->names = &b.names;
 		build_plugins(&b);
 		build_check_route_names(&b);
 		build_routes(&b);
 	}
+	env->policy->names = NULL;
 	bool ok = err == 0 && d->n_errors == 0 && s->router;
 	if (ok) {
 		build_warnings(&b);

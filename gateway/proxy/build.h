@@ -2,6 +2,7 @@
 #ifndef PROXY_BUILD_H
 #define PROXY_BUILD_H
 
+#include "policy/stated.h"
 #include "proxy/snapshot.h"
 
 struct build {
@@ -16,6 +17,7 @@ struct build {
 		uint32_t slot;
 	} *named;
 	size_t n_named;
+	struct stated names; /* that plugins state */
 };
 
 /* build_blocks.c: each reports its mistakes and goes on. */
@@ -30,6 +32,18 @@ void build_routes(struct build *b);
 
 /* build_warn.c: of a configuration without mistakes. */
 void build_warnings(struct build *b);
+
+/* build_facts.c */
+
+/* Gather what the plugins of the file state, before any key expression is compiled. */
+void build_stated(struct build *b);
+/* Warn of facts that nothing states before a plugin of the route's chain uses them. */
+void build_check_facts(struct build *b, const struct route *r);
+/* The same for a fact of the route's own answer, which is made behind all of the chain. */
+void build_check_answer_fact(struct build *b, const struct route *r, const struct node *at, const sluice_expr *e);
+
+/* build_respond.c: the route's own answer. */
+void build_respond(struct build *b, struct route *r);
 
 /* Stores by name, for bind.store. */
 int build_find_store(void *ctx, const struct node *n, const sluice_store **out);

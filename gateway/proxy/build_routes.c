@@ -74,12 +74,27 @@ static sluice_str build_listener_name(struct build *b, size_t i)
 	return b->snap->listeners[i].conf->name;
 }
 
+/* The name stands for the instance in stores, logs and metrics: nothing else may have it. */
+static bool build_name_is_free(struct build *b, const struct node *n, sluice_str name)
+{
+	for (size_t i = 0; i < b->n_named; i++) {
+		if (!str_eq(b->named[i].name, name))
+			continue;
+		(void)diag_error_node(b->diag, n, "an instance in `plugins` is called \"%.*s\", as this one would be",
+		                      STR_ARG(name));
+		return false;
+	}
+	return true;
+}
+
 static bool build_link(struct build *b, const struct route_conf *conf, const struct node *n, uint32_t at,
                        struct chain_item *item)
 {
 	sluice_instance *inst = NULL;
 	if (n->kind == NODE_MAP) {
 		sluice_str name = arena_printf(&b->snap->arena, "%.*s/%u", STR_ARG(conf->name), at);
+		if (!build_name_is_free(b, n, name))
+			return false;
 		inst = build_instance(b, name, n, &item->slot);
 	} else if (n->kind == NODE_SCALAR) {
 		size_t i = 0;
@@ -122,6 +137,8 @@ static void build_chain(struct build *b, struct route *r)
 		r->chain.n++;
 	}
 	r->chain.v = v;
+	if (r->chain.n == n->n) /* else places would not be those of the file */
+		build_check_facts(b, r);
 }
 
 static void build_target(struct build *b, struct route *r)
@@ -134,17 +151,10 @@ static void build_target(struct build *b, struct route *r)
 		                 "a route needs an `upstream` or a `respond`, and not both");
 		return;
 	}
-	for (size_t i = 0; i < c->respond.headers.n; i++) {
-		const sluice_pair *p = &c->respond.headers.v[i];
-		unsigned flags = token_flags(token_find(p->name.data, p->name.len));
-		if (!str_is_token(p->name) || !str_is_field_value(p->value) || (flags & (TOKEN_FRAMING | TOKEN_HOP)))
-			(void)bind_error(&b->bind, &c->respond, "headers", "\"%.*s\" is no field a response can be given",
-			                 STR_ARG(p->name));
-	}
-	if (!str_is_field_value(c->respond.content_type))
-		(void)bind_error(&b->bind, &c->respond, "content_type", "has control bytes");
-	if (responds)
+	if (responds) {
+		build_respond(b, r);
 		return;
+	}
 	for (size_t i = 0; i < b->snap->n_upstreams; i++) {
 		if (str_eq(b->snap->upstreams[i].conf->name, c->upstream))
 			r->upstream = (int)i;

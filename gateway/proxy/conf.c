@@ -44,10 +44,13 @@ static const sluice_option match_options[] = {
 static const sluice_option respond_options[] = {
 	SLUICE_OPTION(SLUICE_T_UINT, struct respond_conf, status, .def = "200", .min = "200", .max = "599",
 	              .doc = "status code"),
-	SLUICE_OPTION(SLUICE_T_STR, struct respond_conf, body, .max = "1048576", .doc = "the body"),
+	SLUICE_OPTION(SLUICE_T_STR, struct respond_conf, body, .max = "1048576",
+	              .doc = "the body, in which {FACT} stands for a fact of the request; or file:PATH, which is sent as it is"),
 	SLUICE_OPTION(SLUICE_T_STR, struct respond_conf, content_type, .def = "text/plain; charset=utf-8",
 	              .doc = "media type of the body"),
-	SLUICE_OPTION(SLUICE_T_PAIRS, struct respond_conf, headers, .max = "32", .doc = "further header fields"),
+	SLUICE_OPTION(SLUICE_T_PAIRS, struct respond_conf, headers, .max = "32",
+	              .doc = "further header fields; {FACT} in a value stands for a fact of the request, and a field without it is "
+	                     "left out; a brace that is meant is written twice"),
 	SLUICE_OPTIONS_END,
 };
 

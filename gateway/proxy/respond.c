@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "http1/write.h"
+#include "policy/template.h"
 #include "proxy/grpc.h"
 
 enum { DETAIL_MAX = 500 }; /* bytes of what a plugin says to the client */
@@ -125,12 +126,33 @@ void respond_plugin(struct exchange *x)
 		respond_error(x, ERR_NO_MEMORY);
 }
 
+/* A field of the route's answer; one whose value is missing, or could be none of a field, is left out. */
+static int respond_field(struct exchange *x, struct response_head *h, size_t i)
+{
+	sluice_str value;
+	switch (template_write(&x->px, x->route->answer.headers[i], &value)) {
+	case SLUICE_TEMPLATE_OK:
+		return fields_set(&h->fields, x->px.arena, x->route->conf->respond.headers.v[i].name, value);
+	case SLUICE_TEMPLATE_MISSING:
+		return 0;
+	case SLUICE_TEMPLATE_FAIL:
+		break;
+	}
+	return ERR_NO_MEMORY;
+}
+
 void respond_builtin(struct exchange *x)
 {
 	const struct respond_conf *r = &x->route->conf->respond;
-	struct response_head *h = respond_head(x, (int)r->status, r->body.len ? r->content_type : STR_NONE, r->body);
+	const struct route_answer *a = &x->route->answer;
+	sluice_str body = a->body_text;
+	if (a->body && template_write(&x->px, a->body, &body) != SLUICE_TEMPLATE_OK) {
+		respond_error(x, ERR_NO_MEMORY);
+		return;
+	}
+	struct response_head *h = respond_head(x, (int)r->status, body.len ? r->content_type : STR_NONE, body);
 	for (size_t i = 0; h && i < r->headers.n; i++) {
-		if (fields_set(&h->fields, x->px.arena, r->headers.v[i].name, r->headers.v[i].value))
+		if (respond_field(x, h, i))
 			h = NULL;
 	}
 	if (h)

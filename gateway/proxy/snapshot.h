@@ -19,12 +19,22 @@ struct tls_client;
 struct tls_server;
 struct tls_tickets;
 
+struct sluice_template;
+
+/* What a route answers by itself. */
+struct route_answer {
+	const struct sluice_template **headers; /* one for each of respond.headers */
+	const struct sluice_template *body;     /* NULL: body_text, whatever the request */
+	sluice_str body_text;
+};
+
 /* What a route leads to: the `data` of its rule. */
 struct route {
 	sluice_str name;
 	const struct route_conf *conf;
 	struct chain chain;
 	int upstream;   /* index; -1: answers by itself */
+	struct route_answer answer;
 	unsigned index; /* among the routes */
 	series_id requests, time; /* its metrics */
 };

@@ -217,7 +217,7 @@ static bool cluster_on_error(void *ctx, struct redis_link *l, struct redis_call 
 	struct redis_cluster *c = ctx;
 	struct slots_node to;
 	unsigned slot;
-	if (str_starts(error, STR("CLUSTERDOWN")) || str_starts(error, STR("TRYAGAIN"))) {
+	if (str_starts(error, STR("CLUSTERDOWN")) || str_starts(error, STR("TRYAGAIN")) || trouble_is_unfit(error)) {
 		cluster_refresh(c);
 		call_end(call, SLUICE_UNREACHABLE, &call_nothing);
 		return true;

@@ -15,7 +15,6 @@
 #define OVERDUE_NS (200 * NS_PER_MS)  /* past its deadline: the server hangs */
 #define WATCH_NS (50 * NS_PER_MS)     /* the oldest command is another one by now */
 #define SETTLED_NS NS_PER_S           /* a connection that lived so long was a good one */
-#define READONLY_NS (5 * NS_PER_S)    /* least time between two connections given up for being to a replica */
 
 /* ---- losing a connection ---------------------------------------------------------------------------------------- */
 
@@ -50,7 +49,7 @@ static void link_next_host(struct redis_link *l)
 
 static void link_set_down(struct redis_link *l, const char *why)
 {
-	if (l->is_down || l->conf.quiet) {
+	if (l->is_down || l->conf.quiet || l->fitness == LINK_UNFIT) { /* of what is unfit its error was told */
 		log_debug("redis", "%s: still down: %s", l->name, why);
 	} else {
 		log_warn("redis", "%s: unreachable: %s; calls fail at once until it answers again", l->name, why);
@@ -189,7 +188,7 @@ void link_ready(struct redis_link *l)
 {
 	char host[REDIS_HOST_TEXT];
 	uint64_t now = worker_now(l->worker);
-	if (l->is_down)
+	if (l->is_down && l->fitness == LINK_FIT)
 		log_info("redis", "%s: answers again, after %llu ms", l->name,
 		         (unsigned long long)((now - l->down_ns) / NS_PER_MS));
 	else
@@ -198,7 +197,9 @@ void link_ready(struct redis_link *l)
 		log_info("redis", "%s: the primary is %s", l->name, redis_host_text(l->to, host));
 	l->state = REDIS_READY;
 	l->is_down = false;
-	l->failures = l->given_up = l->tried = 0;
+	l->given_up = l->tried = 0;
+	if (l->fitness == LINK_FIT)
+		l->failures = 0;
 	l->ready_ns = now;
 	timer_stop(&l->timer);
 	buf_move_all(&l->stream.out, &l->held);
@@ -208,22 +209,18 @@ void link_ready(struct redis_link *l)
 		sentinel_watch(l);
 }
 
-/* Before Redis 7 the error of a command is inside that of the script. */
-static bool says_readonly(sluice_str error)
+/* The server is a replica now, or has no data. Another host is the primary; or the only address there is leads to it by now, since
+ * it is a name, or that of a proxy. */
+static void link_on_unfit(struct redis_link *l)
 {
-	return str_starts(error, STR("READONLY")) || memmem(error.data, error.len, "-READONLY ", 10);
-}
-
-/* The primary moved: another host is it, or the name of the only one leads to it by now. */
-static void link_on_replica(struct redis_link *l)
-{
+	static const char why[] = "the server is a replica now, or not ready";
 	if (l->wants_primary) {
 		if (link_is_settled(l)) /* else it counts as failed */
 			link_next_host(l);
-		link_ended(l, "the server is a replica now");
-	} else if (l->conf.url.hosts[0].addr.len == 0 && worker_now(l->worker) - l->ready_ns > READONLY_NS) {
-		link_ended(l, "the server is a replica now");
+	} else {
+		l->fitness = LINK_UNFIT;
 	}
+	link_ended(l, why);
 }
 
 static void link_on_reply(struct redis_link *l, const sluice_value *v, bool is_error)
@@ -236,10 +233,10 @@ static void link_on_reply(struct redis_link *l, const sluice_value *v, bool is_e
 		link_fail(l, "it sent a reply that nobody asked for");
 		return;
 	}
-	bool replica = is_error && says_readonly(v->s);
+	bool unfit = is_error && trouble_is_unfit(v->s);
 	call_on_reply(l, v, is_error);
-	if (replica && l->state == REDIS_READY)
-		link_on_replica(l);
+	if (unfit && l->state == REDIS_READY)
+		link_on_unfit(l);
 }
 
 void link_on_readable(struct stream *s)

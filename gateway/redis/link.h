@@ -14,7 +14,9 @@
  *
  * Of several hosts the link uses the first that says it is a primary (ROLE). An attempt goes through all of them before the
  * link waits; it begins with the one that was good last. Sentinels are hosts of the same kind, but that each is asked first
- * where the primary is, and once a second whether it still is. A server that turns out to be a replica is left at once.
+ * where the primary is, and once a second whether it still is. A server that turns out to be a replica is left at once, also the
+ * only one there is, by name or by address: a name may lead elsewhere by then, and so may a proxy's address. It is then asked what
+ * it is (ROLE), and the attempts grow rarer until a command succeeds.
  * Its worker's thread only.
  */
 #ifndef REDIS_LINK_H

@@ -10,7 +10,15 @@
 #include "redis/link.h"
 #include "redis/queue.h"
 #include "redis/resp.h"
+#include "redis/trouble.h"
 #include "tls/client.h"
+
+/* Whether the one server of a link was found unable to serve. */
+enum link_fitness {
+	LINK_FIT,  /* or nothing is known about it */
+	/* It said so, and no command succeeded since: it is asked whether it is a primary, and each attempt waits longer. */
+	LINK_UNFIT
+};
 
 struct redis_link {
 	struct worker *worker; /* borrowed */
@@ -21,6 +29,8 @@ struct redis_link {
 	bool begun;            /* OPENING: an attempt runs, rather than being due at the turn's end */
 	bool is_down;          /* failed, and no PONG since: calls are refused */
 	bool wants_primary;    /* there is a choice: what is no primary will not do */
+	enum link_fitness fitness;
+	struct trouble trouble;
 	struct turn_hook at_turn_end;
 	struct timer timer;    /* OPENING: end of the attempt; READY: oldest call overdue; WAITING: next attempt */
 	unsigned at_host;      /* of conf.url.hosts: the one in use, or to be tried */

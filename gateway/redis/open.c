@@ -19,31 +19,27 @@ static bool role_will_do(const sluice_value *v, bool is_error)
 	return v->type == SLUICE_V_LIST && v->n && v->v[0].type == SLUICE_V_STR && str_eq(v->v[0].s, STR("master"));
 }
 
-/* What the server says of the login, without the login: one that does not know AUTH repeats what came with it. */
-static sluice_str login_error(const struct redis_link *l, sluice_str said)
+/* Where there is a choice, or the only server was found to be a replica. */
+static bool link_asks_role(const struct redis_link *l)
 {
-	sluice_str secret = l->conf.url.password;
-	const char *args = memmem(said.data, said.len, ", with args", 11);
-	if (args)
-		said.len = (size_t)(args - said.data);
-	return secret.len && memmem(said.data, said.len, secret.data, secret.len) ? STR("it repeats the password") : said;
+	return l->wants_primary || l->fitness == LINK_UNFIT;
 }
 
 void link_on_login(struct redis_link *l, const sluice_value *v, bool is_error)
 {
-	if (l->wants_primary && l->steps == STEPS_AT_ROLE) {
+	char text[TROUBLE_TEXT];
+	if (link_asks_role(l) && l->steps == STEPS_AT_ROLE) {
 		l->steps--;
 		if (role_will_do(v, is_error))
 			return;
 		if (is_error)
-			link_fail(l, "it does not say what it is: %.*s", STR_ARG(v->s));
+			link_fail(l, "it does not say what it is: %s", trouble_text(l, v->s, text));
 		else
 			link_fail(l, "it is no primary");
 		return;
 	}
 	if (is_error) {
-		sluice_str why = login_error(l, v->s);
-		link_fail(l, "it refused the login: %.*s", STR_ARG(why));
+		link_fail(l, "it refused the login: %s", trouble_text(l, v->s, text));
 		return;
 	}
 	if (--l->steps == 0 && (l->reader.done != l->reader.fed || l->stream.in.len))
@@ -74,7 +70,7 @@ static void link_on_open(struct stream *s)
 		bad |= resp_command(&s->out, select, 2);
 		l->steps++;
 	}
-	if (l->wants_primary) {
+	if (link_asks_role(l)) {
 		bad |= resp_command(&s->out, role, 1);
 		l->steps++;
 	}

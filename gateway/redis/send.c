@@ -91,6 +91,13 @@ static void call_put(struct redis_link *l, struct redis_call *c, struct buf *out
 	worker_at_turn_end(l->worker, &l->at_turn_end);
 }
 
+/* The way of a call through a cluster is no trouble. */
+static bool call_is_led_on(const struct redis_link *l, sluice_str error)
+{
+	return l->conf.on_error && (str_starts(error, STR("MOVED ")) || str_starts(error, STR("ASK ")) ||
+	                            str_starts(error, STR("TRYAGAIN")));
+}
+
 void call_on_reply(struct redis_link *l, const sluice_value *v, bool is_error)
 {
 	struct redis_call *c = queue_pop(&l->queue);
@@ -100,7 +107,17 @@ void call_on_reply(struct redis_link *l, const sluice_value *v, bool is_error)
 	if (is_error && c->script && !c->whole && str_starts(v->s, STR("NOSCRIPT"))) {
 		c->whole = true; /* once */
 		call_put(l, c, &l->stream.out);
-	} else if (!is_error || !l->conf.on_error || !l->conf.on_error(l->conf.on_error_ctx, l, c, v->s)) {
+		return;
+	}
+	if (unlikely(is_error && !call_is_led_on(l, v->s)))
+		trouble_error(l, v->s);
+	else if (unlikely(l->trouble.code[0]) && !is_error)
+		trouble_answer(l);
+	if (unlikely(l->fitness == LINK_UNFIT) && !is_error) {
+		l->fitness = LINK_FIT;
+		l->failures = 0;
+	}
+	if (!is_error || !l->conf.on_error || !l->conf.on_error(l->conf.on_error_ctx, l, c, v->s)) {
 		call_end(c, is_error ? SLUICE_ERROR : SLUICE_OK, v);
 	}
 }

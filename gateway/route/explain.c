@@ -52,8 +52,9 @@ static void explain_query(struct route_explanation *e, const struct request_head
 	sluice_str have;
 	e->name = c->name;
 	e->wanted = c->value;
-	if (query_value(h->query, c->name, &have))
-		e->have = have.data ? have : STR("");
+	enum match m = query_value(h->query, c->name, e->buf, sizeof(e->buf), &have);
+	if (m != MATCH_NO)
+		e->have = m == MATCH_YES ? have : STR("(too long to show)");
 }
 
 /* What the part e->part asks for, and what it got. */

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "http/query.h"
+
 /* Longer values that must be joined or decoded for an expression are put on the heap: a head as large as the listener permits
  * is no reason to refuse a request. */
 enum { VALUE_ON_STACK = 4096 };
@@ -179,78 +181,72 @@ enum match header_condition_match(const struct condition *c, const struct fields
 
 /* ---- query parameters ---- */
 
-static int hex_digit(char c)
+/* Whether the values of all parameters of that name, joined, are the value that is wanted. */
+static bool query_equals_all(const struct condition *c, sluice_str query)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The next byte of what stands encoded in s, from *at, which moves on. s is not at its end. */
-static char query_byte(sluice_str s, size_t *at)
-{
-	char c = s.data[(*at)++];
-	if (c == '+')
-		return ' ';
-	if (c == '%' && s.len - *at >= 2) {
-		int high = hex_digit(s.data[*at]), low = hex_digit(s.data[*at + 1]);
-		if (high >= 0 && low >= 0) {
-			*at += 2;
-			return (char)(high << 4 | low);
+	sluice_str want = c->value, joint = STR(", "), value;
+	for (bool is_first = true; query_find(&query, c->name, &value); is_first = false) {
+		if (!is_first) {
+			if (!str_starts(want, joint))
+				return false;
+			want = str_n(want.data + joint.len, want.len - joint.len);
 		}
-	}
-	return c;
-}
-
-static bool query_equals(sluice_str encoded, sluice_str plain)
-{
-	size_t at = 0, i = 0;
-	while (at < encoded.len && i < plain.len) {
-		if (query_byte(encoded, &at) != plain.data[i++])
+		if (!query_take(value, &want))
 			return false;
 	}
-	return at == encoded.len && i == plain.len;
+	return want.len == 0;
 }
 
-static enum match query_regex(const struct condition *c, sluice_str encoded)
+enum match query_value(sluice_str query, sluice_str name, char *buf, size_t cap, sluice_str *out)
+{
+	sluice_str value, joint = STR(", ");
+	size_t n = 0;
+	*out = STR_NONE;
+	if (!query_find(&query, name, &value))
+		return MATCH_NO;
+	do {
+		if (out->data) {
+			if (joint.len > cap - n)
+				return MATCH_LIMIT;
+			memcpy(buf + n, joint.data, joint.len);
+			n += joint.len;
+		}
+		if (value.len > cap - n)
+			return MATCH_LIMIT;
+		n += query_decode(value, QUERY_PLUS_IS_SPACE, buf + n);
+		out->data = buf;
+	} while (query_find(&query, name, &value));
+	*out = str_n(buf, n);
+	return MATCH_YES;
+}
+
+static enum match query_regex(const struct condition *c, sluice_str query)
 {
 	char few[VALUE_ON_STACK], *plain = few;
-	size_t at = 0, n = 0;
-	if (!encoded.len || (!memchr(encoded.data, '%', encoded.len) && !memchr(encoded.data, '+', encoded.len)))
-		return regex_match(c->regex, encoded, NULL);
-	if (encoded.len > sizeof(few) && !(plain = malloc(encoded.len)))
+	size_t cap = query.len + 2; /* what joins two values is no longer than what separates them, "&" and a name */
+	sluice_str value;
+	if (cap > sizeof(few) && !(plain = malloc(cap)))
 		return MATCH_LIMIT;
-	while (at < encoded.len)
-		plain[n++] = query_byte(encoded, &at);
-	enum match m = regex_match(c->regex, str_n(plain, n), NULL);
+	enum match m = query_value(query, c->name, plain, cap, &value);
+	if (m == MATCH_YES)
+		m = regex_match(c->regex, value, NULL);
 	if (plain != few)
 		free(plain);
 	return m;
 }
 
-bool query_value(sluice_str query, sluice_str name, sluice_str *encoded)
-{
-	while (query.len) {
-		*encoded = str_cut(&query, '&');
-		if (query_equals(str_cut(encoded, '='), name))
-			return true;
-	}
-	return false;
-}
-
 enum match query_condition_match(const struct condition *c, sluice_str query)
 {
-	sluice_str value;
-	if (!query_value(query, c->name, &value))
+	sluice_str value, rest = query;
+	if (!query_find(&rest, c->name, &value))
 		return MATCH_NO;
 	switch ((enum condition_kind)c->kind) {
 	case CONDITION_EQUALS:
-		return query_equals(value, c->value) ? MATCH_YES : MATCH_NO;
+		return query_equals_all(c, query) ? MATCH_YES : MATCH_NO;
 	case CONDITION_PRESENT:
 		return MATCH_YES;
 	case CONDITION_REGEX:
-		return query_regex(c, value);
+		return query_regex(c, query);
 	}
 	return MATCH_NO;
 }

@@ -3,9 +3,9 @@
  * whole value, by PCRE2). Immutable: any thread.
  *
  * A field that came in several lines has one value, the lines joined by ", " (RFC 9110 5.3; cookies by "; ", RFC 9113
- * 8.2.3). Names are compared without case, values exactly. Of a parameter that came several times the first counts; names
- * and values are compared decoded, with "+" for a space; an escape that is none stands for itself. What has one value
- * cannot equal two, so conditions that ask for different values exclude each other.
+ * 8.2.3). Names are compared without case, values exactly. A parameter that came several times has one value too, its copies
+ * joined by ", "; names and values are compared decoded (http/query.h). What has one value cannot equal two, so conditions
+ * that ask for different values exclude each other.
  */
 #ifndef ROUTE_MATCH_H
 #define ROUTE_MATCH_H
@@ -35,8 +35,8 @@ enum match query_condition_match(const struct condition *c, sluice_str query);
 
 /* The value of a field: of its one line, or of all of them joined in buf. NO: there is none; LIMIT: cap bytes are too few. */
 enum match header_value(const struct fields *f, sluice_str name, char *buf, size_t cap, sluice_str *out);
-/* The value of the first parameter of that name, as it stands in the query. */
-bool query_value(sluice_str query, sluice_str name, sluice_str *encoded);
+/* The same for a parameter of the query, always decoded in buf. */
+enum match query_value(sluice_str query, sluice_str name, char *buf, size_t cap, sluice_str *out);
 
 /* Whether each request that meets a meets b. False when that cannot be told. */
 bool condition_implies(const struct condition *a, const struct condition *b);

@@ -10,10 +10,10 @@
  *
  * What a swap must never do is write into a place that became another key's since it was read. Its compare-and-swap fails
  * when the value has changed meanwhile; so no place may ever show the same value twice for different keys. Values are of
- * two kinds. A time that matters: a claim does not touch it before it has passed, and whoever writes to the place
- * afterwards writes a later one. And a turn: what a claim publishes, and what a swap to a passed time becomes. Turns are
- * counted for each bucket, never repeat, and are small (one a claim), so that as times they have passed long ago, and read
- * as 0. That leaves two threads whose clocks were read in different milliseconds and who write the same nanosecond.
+ * two kinds. A turn: what a claim publishes, and what a swap to a passed time becomes. Turns are counted for each bucket,
+ * never repeat, and are small (one a claim), so that as times they have passed long ago, and read as 0. And a time that
+ * matters, to the nanosecond: for another key to show the same one in the same place within the few instructions between a
+ * find and its swap, both would have to be written for it; and then that key counts one request of the other.
  *
  * The lock of a key's first bucket is held by the one who makes a cell for it: two makers of one key meet there. Makers of
  * different keys may still want the same place of a shared second bucket; between those the compare-and-swap decides.
@@ -42,6 +42,7 @@ _Static_assert(sizeof(struct bucket) == CELLS_BUCKET, "a bucket is a cache line"
 struct cells {
 	struct bucket *buckets; /* owned: mapped */
 	uint64_t n;
+	series_id evictions;
 };
 
 /* What sluice_cell.host holds. */
@@ -55,6 +56,7 @@ struct cells *cells_new(uint64_t bytes)
 	if (!c)
 		return NULL;
 	c->n = bytes / CELLS_BUCKET;
+	c->evictions = 0;
 	void *p = mmap(NULL, c->n * CELLS_BUCKET, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED) {
 		free(c);
@@ -77,6 +79,11 @@ void cells_free(struct cells **cells)
 uint64_t cells_capacity(const struct cells *c)
 {
 	return c->n * CELLS_IN_BUCKET;
+}
+
+void cells_count_evictions(struct cells *c, series_id counter)
+{
+	c->evictions = counter;
 }
 
 /* ---- waiting ---------------------------------------------------------------------------------------------------- */
@@ -169,21 +176,27 @@ static unsigned bucket_free(const struct bucket *b, uint64_t now_ns)
 	return n;
 }
 
+/* Take the place that shows raw. */
+static bool place_claim(struct bucket *b, int i, uint64_t raw, sluice_cell *cell)
+{
+	_Atomic uint64_t *slot = &b->value[i];
+	if (!atomic_compare_exchange_strong_explicit(slot, &raw, BUSY, memory_order_acq_rel, memory_order_relaxed))
+		return false;
+	uint64_t turn = bucket_turn(b);
+	atomic_store_explicit(&b->key[i], cell->host[H_KEY], memory_order_release);
+	atomic_store_explicit(slot, turn, memory_order_release);
+	cell_is_at(cell, slot, turn);
+	cell->value = 0;
+	return true;
+}
+
 /* Take a place that does not matter. */
 static bool bucket_claim(struct bucket *b, sluice_cell *cell)
 {
 	for (int i = 0; i < CELLS_IN_BUCKET; i++) {
-		_Atomic uint64_t *slot = &b->value[i];
-		uint64_t raw = atomic_load_explicit(slot, memory_order_relaxed);
-		if (raw > cell->host[H_NOW] ||
-		    !atomic_compare_exchange_strong_explicit(slot, &raw, BUSY, memory_order_acq_rel, memory_order_relaxed))
-			continue;
-		uint64_t turn = bucket_turn(b);
-		atomic_store_explicit(&b->key[i], cell->host[H_KEY], memory_order_release);
-		atomic_store_explicit(slot, turn, memory_order_release);
-		cell_is_at(cell, slot, turn);
-		cell->value = 0;
-		return true;
+		uint64_t raw = atomic_load_explicit(&b->value[i], memory_order_relaxed);
+		if (raw <= cell->host[H_NOW] && place_claim(b, i, raw, cell))
+			return true;
 	}
 	return false;
 }
@@ -197,22 +210,46 @@ static bool cells_claim(sluice_cell *cell, struct bucket *two[2])
 	return bucket_claim(two[other], cell) || bucket_claim(two[!other], cell);
 }
 
-/* Look, then make. */
-static bool cells_look_or_make(sluice_cell *cell)
+/* All places matter: take the one whose time ends soonest. False when somebody else was there first. */
+static bool cells_evict(sluice_cell *cell, struct bucket *two[2])
 {
-	struct bucket *two[2];
-	if (likely(cells_look(cell)))
-		return true;
-	cells_buckets(cell, two);
-	bucket_lock(two[0]);
-	bool found = cells_look(cell) || cells_claim(cell, two);
-	bucket_unlock(two[0]);
-	if (!found)
-		cell->slot = NULL;
-	return found;
+	struct bucket *from = NULL;
+	uint64_t soonest = BUSY;
+	int at = 0;
+	for (int i = 0; i < 2 * CELLS_IN_BUCKET; i++) {
+		struct bucket *b = two[i / CELLS_IN_BUCKET];
+		uint64_t raw = atomic_load_explicit(&b->value[i % CELLS_IN_BUCKET], memory_order_relaxed);
+		if (raw >= soonest)
+			continue;
+		soonest = raw;
+		from = b;
+		at = i % CELLS_IN_BUCKET;
+	}
+	return from && place_claim(from, at, soonest, cell);
 }
 
-bool cells_find(struct cells *c, sluice_str key, uint64_t now_ns, sluice_cell *out)
+/* A cell for a key that has none. */
+static void cells_make(sluice_cell *cell)
+{
+	struct bucket *two[2];
+	unsigned spins = 0;
+	bool evicted = false;
+	cells_buckets(cell, two);
+	bucket_lock(two[0]);
+	while (!cells_look(cell) && !cells_claim(cell, two) && !(evicted = cells_evict(cell, two)))
+		cells_pause(&spins); /* others move on: each failure is the success of one of them */
+	bucket_unlock(two[0]);
+	if (evicted)
+		series_add(((const struct cells *)(uintptr_t)cell->host[H_CELLS])->evictions, 1);
+}
+
+static void cells_look_or_make(sluice_cell *cell)
+{
+	if (unlikely(!cells_look(cell)))
+		cells_make(cell);
+}
+
+void cells_find(struct cells *c, sluice_str key, uint64_t now_ns, sluice_cell *out)
 {
 	uint64_t hash[2];
 	hash_str128(key, hash);
@@ -221,7 +258,7 @@ bool cells_find(struct cells *c, sluice_str key, uint64_t now_ns, sluice_cell *o
 	out->host[H_BUCKETS] = hash[0];
 	out->host[H_KEY] = hash[1] ? hash[1] : 1;
 	out->host[H_NOW] = now_ns;
-	return cells_look_or_make(out);
+	cells_look_or_make(out);
 }
 
 bool cells_swap(sluice_cell *cell, uint64_t desired)
@@ -239,6 +276,6 @@ bool cells_swap(sluice_cell *cell, uint64_t desired)
 			return true;
 		}
 	}
-	(void)cells_look_or_make(cell);
+	cells_look_or_make(cell);
 	return false;
 }

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "net/worker.h"
 #include "redis/cluster.h"
 #include "store/cells.h"
@@ -28,7 +29,11 @@ struct sluice_store {
 	unsigned taken;           /* main thread: as often as store_new() gave it out */
 	_Atomic bool is_taken;    /* for the workers */
 	_Atomic unsigned holders; /* links, and 1 while it is taken */
-	struct cells *cells;      /* owned; NULL: Redis */
+	struct cells *cells;      /* owned; NULL: Redis, or a table that has no memory yet */
+	uint64_t bytes;           /* of cells; of a store that has tables: of all of them together */
+	struct list tables;       /* of a memory store; main thread, like all that follows about them */
+	struct sluice_store *of;  /* a table: its store; borrowed, held by holders */
+	sluice_str table_name;    /* in mem */
 	uint64_t timeout_ns;
 	struct arena mem;         /* owned: strings of conf */
 	struct redis_conf conf;
@@ -50,7 +55,11 @@ struct store_link {
 
 static struct list stores = { &stores, &stores }; /* main thread */
 static pthread_once_t local_once = PTHREAD_ONCE_INIT;
-static struct sluice_store local = { .kind = SLUICE_STORE_MEMORY, .name = "local" };
+static struct sluice_store local = { .kind = SLUICE_STORE_MEMORY,
+	                             .name = "local",
+	                             .bytes = STORE_LOCAL_BYTES,
+	                             .tables = { &local.tables, &local.tables },
+	                             .holders = 1 };
 
 /* ---- finding and making ----------------------------------------------------------------------------------------- */
 
@@ -79,9 +88,11 @@ static sluice_str file_version(struct arena *a, const char *dir, sluice_str path
 
 static sluice_str tls_identity(struct arena *a, const char *dir, const struct tls_client_conf *t)
 {
-	return arena_printf(a, "%d|%d|%zu:%.*s|%s|%s|%s", t->verify, t->min_version, t->server_name.len, STR_ARG(t->server_name),
-	                    file_version(a, dir, t->ca).data, file_version(a, dir, t->certificate).data,
-	                    file_version(a, dir, t->private_key).data);
+	sluice_str ca = file_version(a, dir, t->ca), certificate = file_version(a, dir, t->certificate),
+		   key = file_version(a, dir, t->private_key);
+	return arena_printf(a, "%d|%d|%zu:%.*s|%zu:%.*s|%zu:%.*s|%zu:%.*s", t->verify, t->min_version, t->server_name.len,
+	                    STR_ARG(t->server_name), ca.len, STR_ARG(ca), certificate.len, STR_ARG(certificate), key.len,
+	                    STR_ARG(key));
 }
 
 static void store_identity(struct arena *a, const struct store_args *args, const struct redis_url *u, uint64_t out[2])
@@ -93,8 +104,8 @@ static void store_identity(struct arena *a, const struct store_args *args, const
 		redis_url_text(u, where);
 	if (u->tls)
 		tls = tls_identity(a, args->dir, &c->tls);
-	sluice_str text = arena_printf(a, "%zu:%.*s|%s|%ju|%zu:%.*s|%zu:%.*s|%zu:%.*s|%zu:%.*s|%ju|%ju|%u|%.*s", c->name.len,
-	                               STR_ARG(c->name), where, (uintmax_t)c->memory, u->user.len, STR_ARG(u->user),
+	sluice_str text = arena_printf(a, "%zu:%.*s|%zu:%s|%ju|%zu:%.*s|%zu:%.*s|%zu:%.*s|%zu:%.*s|%ju|%ju|%u|%.*s", c->name.len,
+	                               STR_ARG(c->name), strlen(where), where, (uintmax_t)c->memory, u->user.len, STR_ARG(u->user),
 	                               u->password.len, STR_ARG(u->password), c->sentinel_user.len, STR_ARG(c->sentinel_user),
 	                               c->sentinel_password.len, STR_ARG(c->sentinel_password), (uintmax_t)c->timeout,
 	                               (uintmax_t)c->connect_timeout, args->workers, STR_ARG(tls));
@@ -126,6 +137,7 @@ static int store_equip(struct sluice_store *s, const struct store_args *args, co
 {
 	const struct store_conf *c = args->conf;
 	if (c->memory) {
+		s->bytes = c->memory;
 		s->cells = cells_new(c->memory);
 		if (!s->cells)
 			args->report(args->report_ctx, false, "memory", "the system does not give that much memory");
@@ -154,6 +166,7 @@ static struct sluice_store *store_make(const struct store_args *args, const stru
 	struct sluice_store *s = calloc(1, sizeof(*s));
 	check(s, "out of memory: a store of %zu bytes", sizeof(*s));
 	list_init(&s->link);
+	list_init(&s->tables);
 	arena_init(&s->mem, 0);
 	atomic_init(&s->holders, 1);
 	atomic_init(&s->is_taken, true);
@@ -222,6 +235,92 @@ sluice_store_kind store_kind(const struct sluice_store *s)
 const char *store_name(const struct sluice_store *s)
 {
 	return s->name;
+}
+
+/* ---- tables ----------------------------------------------------------------------------------------------------- */
+
+static struct sluice_store *table_of(struct list *e)
+{
+	return container_of(e, struct sluice_store, link);
+}
+
+const struct sluice_store *store_table(const struct sluice_store *store, sluice_str name)
+{
+	struct sluice_store *s = (struct sluice_store *)(uintptr_t)store;
+	if (s->kind != SLUICE_STORE_MEMORY)
+		return s;
+	list_each(e, &s->tables) {
+		struct sluice_store *t = table_of(e);
+		if (!str_eq(t->table_name, name))
+			continue;
+		t->taken++;
+		return t;
+	}
+	struct sluice_store *t = calloc(1, sizeof(*t));
+	check(t, "out of memory: a table of %zu bytes", sizeof(*t));
+	arena_init(&t->mem, 0);
+	list_init(&t->tables);
+	atomic_init(&t->holders, 1);
+	t->kind = SLUICE_STORE_MEMORY;
+	memcpy(t->name, s->name, sizeof(t->name));
+	t->table_name = arena_str(&t->mem, name);
+	t->of = s;
+	t->taken = 1;
+	atomic_fetch_add_explicit(&s->holders, 1, memory_order_relaxed);
+	list_push(&s->tables, &t->link);
+	return t;
+}
+
+void store_table_free(const struct sluice_store **table)
+{
+	struct sluice_store *t = (struct sluice_store *)(uintptr_t)*table;
+	*table = NULL;
+	if (!t || !t->of || --t->taken)
+		return;
+	struct sluice_store *s = t->of;
+	list_del(&t->link);
+	store_let_go(t);
+	store_let_go(s);
+}
+
+/* The new tables of a store share what the others have left. */
+static void store_settle_one(struct sluice_store *s)
+{
+	uint64_t used = 0, n = 0;
+	list_each(e, &s->tables) {
+		used += table_of(e)->bytes;
+		n += !table_of(e)->cells;
+	}
+	if (n == 0)
+		return;
+	uint64_t each = used < s->bytes ? (s->bytes - used) / n : 0;
+	if (each < STORE_TABLE_MIN)
+		each = STORE_TABLE_MIN < s->bytes ? STORE_TABLE_MIN : s->bytes;
+	list_each(e, &s->tables) {
+		struct sluice_store *t = table_of(e);
+		if (t->cells)
+			continue;
+		t->cells = cells_new(each);
+		if (!t->cells) { /* what is counted there fails, as in a store that is down */
+			log_error("store", "%s: the system does not give %llu bytes for a table", s->name,
+			          (unsigned long long)each);
+			continue;
+		}
+		t->bytes = each;
+		cells_count_evictions(t->cells, series_find(FAMILY_STORE_EVICTIONS, str_of(s->name), t->table_name));
+	}
+}
+
+void store_settle(void)
+{
+	store_settle_one(&local);
+	list_each(e, &stores)
+		store_settle_one(container_of(e, struct sluice_store, link));
+}
+
+uint64_t store_table_bytes(const struct sluice_store *t)
+{
+	return t->bytes;
 }
 
 /* ---- a worker's links ------------------------------------------------------------------------------------------- */
@@ -357,7 +456,10 @@ sluice_status store_command(struct worker *w, const struct sluice_store *s, stru
 bool store_cell(const struct sluice_store *s, sluice_str key, uint64_t now_ns, sluice_cell *out)
 {
 	out->slot = NULL;
-	return s->cells && cells_find(s->cells, key, now_ns, out);
+	if (unlikely(!s->cells))
+		return false;
+	cells_find(s->cells, key, now_ns, out);
+	return true;
 }
 
 bool store_cell_swap(sluice_cell *c, uint64_t desired)

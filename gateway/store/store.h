@@ -2,6 +2,10 @@
  * What the `stores` block declares, and what plugins reach through the host table: memory stores that hold cells, Redis
  * stores that run scripts and commands. A store that the next snapshot declares the same way, secrets and the files of TLS
  * included, is the same object, so that counts and connections survive reloads.
+ *
+ * A memory store has tables: stores of their own for plugins, which share its memory. What fills one takes no place in another.
+ * A table gets its memory when the configuration that first names it is whole, and keeps that size and what it counted as long
+ * as some instance has it: the new ones of a reload share what the others left, and get STORE_TABLE_MIN at least.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -11,6 +15,7 @@
 
 enum { STORE_NAME_MAX = 64 };
 #define STORE_LOCAL_BYTES (32ull << 20)
+#define STORE_TABLE_MIN (64ull << 10)
 
 struct store_args {
 	const struct store_conf *conf;
@@ -27,6 +32,15 @@ must_use struct sluice_store *store_new(const struct store_args *args);
 void store_free(struct sluice_store **s);
 /* Any thread: the memory store that is there without configuration. Lives as long as the process. */
 const struct sluice_store *store_local(void);
+
+/* Main thread: the store's table of that name, or a new one. A Redis store itself has none, and is given back. */
+const struct sluice_store *store_table(const struct sluice_store *s, sluice_str name);
+/* Main thread, as often as store_table() gave it out, each time when no worker can reach it through that one any more. */
+void store_table_free(const struct sluice_store **t);
+/* Main thread, before workers see the new ones: give memory to tables that have none. */
+void store_settle(void);
+/* Bytes that a table has. */
+uint64_t store_table_bytes(const struct sluice_store *t);
 
 sluice_store_kind store_kind(const struct sluice_store *s);
 const char *store_name(const struct sluice_store *s);

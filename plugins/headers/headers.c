@@ -1,17 +1,15 @@
 /*
  * headers: changes the header fields of what goes to the upstream and of what goes to the client. Values may be put together
- * from facts of the request: template.c. Here are the options, their checks, and what is done to a message.
+ * from facts of the request.
  */
 #include <sluice/plugin.h>
 
 #include <stdio.h>
 
-#include "template.h"
-
 /* A field to set or to add. */
 struct rule {
 	sluice_str name;
-	struct template value;
+	const sluice_template *value;
 };
 
 /* What is done to one side's message. */
@@ -76,17 +74,14 @@ static bool same_name(sluice_str a, sluice_str b, bool loosely)
 static int check_rule(sluice_instance *inst, sluice_side which, sluice_field_op op, const sluice_pair *p, const char *path,
                       struct rule *out)
 {
-	char why[TEMPLATE_WHY];
+	sluice_str fixed;
 	out->name = p->name;
-	if (template_read(inst, p->value, &out->value, why) < 0) {
-		sluice_conf_error(inst, path, "%s", why);
+	out->value = sluice_template_compile(inst, path, which, p->name, p->value);
+	if (!out->value)
 		return -1;
-	}
-	/* of a value with placeholders only the name and the fixed text can be judged */
-	bool fixed = out->value.n == 0 || (out->value.n == 1 && !out->value.v[0].expr);
-	const char *wrong = sluice_field_refused(which, op, p->name, fixed ? p->value : SLUICE_STR(""));
-	if (!wrong && !fixed)
-		wrong = sluice_field_refused(which, SLUICE_FIELD_ADD, SLUICE_STR("x"), template_literal(inst, &out->value));
+	if (!sluice_template_fixed(out->value, &fixed)) /* then its name is all that can be judged */
+		fixed = SLUICE_STR("");
+	const char *wrong = sluice_field_refused(which, op, p->name, fixed);
 	if (!wrong)
 		return 0;
 	sluice_conf_error(inst, path, "field \"%.*s\" %s", (int)p->name.len, p->name.data, wrong);
@@ -184,10 +179,10 @@ static sluice_verdict change(sluice_exchange *x, sluice_side which, const struct
 	if (n && !values)
 		return SLUICE_FAIL;
 	for (size_t i = 0; i < n; i++) {
-		enum template_result r = template_write(x, &s->rules[i].value, &values[i]);
-		if (r == TEMPLATE_FAIL)
+		sluice_template_result r = sluice_template_write(x, s->rules[i].value, &values[i]);
+		if (r == SLUICE_TEMPLATE_FAIL)
 			return SLUICE_FAIL;
-		if (r == TEMPLATE_MISSING)
+		if (r == SLUICE_TEMPLATE_MISSING)
 			values[i].data = NULL;
 	}
 	for (size_t i = 0; i < s->remove.n; i++)

@@ -456,9 +456,11 @@ static sluice_verdict jwt_on_request(sluice_exchange *x, const void *arg)
 	return admit(x, conf, e);
 }
 
+static const char *const jwt_provides[] = { "consumer", "claim:", NULL };
+
 SLUICE_PLUGIN("jwt", .version = "1.0",
 	      .summary = "lets requests through that carry a token of a trusted issuer",
 	      .options = jwt_options, .conf_size = sizeof(struct jwt_conf), .check = jwt_check,
 	      .start = jwt_start, .stop = jwt_stop, .worker_size = sizeof(struct worker),
 	      .worker_start = jwt_worker_start, .worker_stop = jwt_worker_stop, .on_request = jwt_on_request,
-	      .on_refresh = jwt_on_refresh);
+	      .on_refresh = jwt_on_refresh, .provides = jwt_provides);

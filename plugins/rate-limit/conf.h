@@ -22,9 +22,11 @@ struct rate_limit {
 	bool headers;
 	sluice_str name;
 	sluice_str prefix;
+	uint64_t ipv4_prefix, ipv6_prefix; /* bits of an address that tell clients apart */
 
 	sluice_instance *inst;
 	const sluice_store *local;   /* where requests are counted when the store fails */
+	size_t by_ip;                /* which of by is the address; by.n: none */
 	struct gcra gcra;
 	const sluice_script *script; /* NULL: a memory store */
 	sluice_str args[3];          /* of the script */

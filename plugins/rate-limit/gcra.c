@@ -13,16 +13,19 @@ bool gcra_init(struct gcra *g, uint64_t count, uint64_t period_ns, uint64_t burs
 struct gcra_take gcra_take(const struct gcra *g, uint64_t tat, uint64_t now)
 {
 	struct gcra_take t = { .allowed = true };
-	if (tat < now)
+	if (tat < now) {
 		tat = now;
-	else if (tat - now > g->depth) /* kept when the burst was larger */
+	} else if (tat - now > g->depth) {
 		tat = now + g->depth;
+		t.keep = true;
+	}
 	uint64_t taken = tat - now;
 	if (g->cost > g->depth - taken) {
 		t.allowed = false;
 		t.retry_ns = g->cost - (g->depth - taken);
 	} else {
 		taken += g->cost;
+		t.keep = true;
 	}
 	t.tat = now + taken;
 	t.remaining = (g->depth - taken) / g->interval;

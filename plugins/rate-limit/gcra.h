@@ -6,7 +6,9 @@
  *	now            tat                    now + depth
  *	 |--- taken ----|------ remaining ------|
  *
- * Pure arithmetic in nanoseconds; the time until which the number matters is the number itself.
+ * Pure arithmetic in nanoseconds; the time until which the number matters is the number itself. One that is later than a burst
+ * used up (the limit was stricter when it was written, the clock was set back) counts as that, from now on: it is written
+ * again, or each request would find the old one until that has passed.
  */
 #ifndef GCRA_H
 #define GCRA_H
@@ -24,7 +26,8 @@ struct gcra {
 
 struct gcra_take {
 	bool allowed;
-	uint64_t tat;       /* to be kept when allowed */
+	bool keep;          /* tat is to be kept: the request was allowed, or what was kept is later than the limit can reach */
+	uint64_t tat;
 	uint64_t remaining; /* whole permits left now */
 	uint64_t retry_ns;  /* when refused: until the same request would pass */
 	uint64_t reset_ns;  /* until all permits are there again */

@@ -2,9 +2,10 @@
 #include "key.h"
 
 #include <openssl/evp.h>
-#include <stdio.h>
 
-enum { LENGTH_TEXT = 24, DIGEST_BYTES = 32 };
+enum { DIGEST_BYTES = 32, ESCAPED = 3 };
+
+/* ---- text ------------------------------------------------------------------------------------------------------- */
 
 static char *key_put(char *at, sluice_str s)
 {
@@ -13,78 +14,125 @@ static char *key_put(char *at, sluice_str s)
 	return at + s.len;
 }
 
-static bool key_digest(sluice_exchange *x, sluice_str value, unsigned char out[DIGEST_BYTES])
+static bool key_escapes(char c)
+{
+	return c == ':' || c == ',' || c == '%' || c == '{' || c == '}';
+}
+
+static char *key_put_hex(char *at, unsigned char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	*at++ = digits[c >> 4];
+	*at++ = digits[c & 15];
+	return at;
+}
+
+static char *key_put_escaped(char *at, sluice_str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (key_escapes(s.data[i])) {
+			*at++ = '%';
+			at = key_put_hex(at, (unsigned char)s.data[i]);
+		} else {
+			*at++ = s.data[i];
+		}
+	}
+	return at;
+}
+
+sluice_str key_start(sluice_instance *inst, sluice_str prefix, sluice_str name)
+{
+	char *start = sluice_conf_alloc(inst, prefix.len + ESCAPED * name.len + 2), *at = key_put(start, prefix);
+	if (prefix.len && at[-1] != ':') /* where the name begins can be told */
+		*at++ = ':';
+	at = key_put_escaped(at, name);
+	*at++ = ':';
+	return (sluice_str){ start, (size_t)(at - start) };
+}
+
+/* ---- joining ---------------------------------------------------------------------------------------------------- */
+
+static bool key_digest(sluice_exchange *x, sluice_str text, unsigned char out[DIGEST_BYTES])
 {
 	struct rate_limit_worker *w = sluice_worker_state(x);
 	unsigned n = DIGEST_BYTES;
-	return EVP_DigestInit_ex2(w->digest, NULL, NULL) == 1 && EVP_DigestUpdate(w->digest, value.data, value.len) == 1 &&
+	return EVP_DigestInit_ex2(w->digest, NULL, NULL) == 1 && EVP_DigestUpdate(w->digest, text.data, text.len) == 1 &&
 	       EVP_DigestFinal_ex(w->digest, out, &n) == 1 && n == DIGEST_BYTES;
 }
 
-/* start, kind, value; a long value by its digest */
-static enum key_result key_join(sluice_exchange *x, sluice_str start, sluice_str kind, sluice_str value, sluice_str *key)
+/* start, kind, values; what is long by its digest, which takes less room */
+static enum key_result key_join(sluice_exchange *x, const struct rate_limit *r, sluice_str kind, const sluice_str *values,
+                                size_t n, sluice_str *key)
 {
-	static const char digits[] = "0123456789abcdef";
 	unsigned char digest[DIGEST_BYTES];
-	bool is_long = value.len > KEY_VALUE_MAX;
-	char *at = sluice_alloc(x, start.len + kind.len + (is_long ? 2 + 2 * DIGEST_BYTES : value.len));
-	if (!at || (is_long && !key_digest(x, value, digest)))
+	size_t room = r->key_start.len + kind.len + n;
+	for (size_t i = 0; i < n; i++)
+		room += ESCAPED * values[i].len;
+	char *start = sluice_alloc(x, room);
+	if (!start)
 		return KEY_FAIL;
-	key->data = at;
-	at = key_put(at, start);
-	if (is_long) {
-		at = key_put(at, SLUICE_STR("h:"));
-		for (size_t i = 0; i < DIGEST_BYTES; i++) {
-			*at++ = digits[digest[i] >> 4];
-			*at++ = digits[digest[i] & 15];
-		}
-	} else {
-		at = key_put(key_put(at, kind), value);
+	char *own = key_put(start, r->key_start), *at = key_put(own, kind);
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			*at++ = ',';
+		at = key_put_escaped(at, values[i]);
 	}
-	key->len = (size_t)(at - key->data);
+	if ((size_t)(at - own) > KEY_VALUE_MAX + kind.len) {
+		if (!key_digest(x, (sluice_str){ own, (size_t)(at - own) }, digest))
+			return KEY_FAIL;
+		at = key_put(own, SLUICE_STR("h:"));
+		for (size_t i = 0; i < DIGEST_BYTES; i++)
+			at = key_put_hex(at, digest[i]);
+	}
+	*key = (sluice_str){ start, (size_t)(at - start) };
 	return KEY_OK;
+}
+
+/* The network that counts as one client; most addresses of IPv4 are one by themselves. */
+static sluice_str key_network(const struct rate_limit *r, sluice_str ip, char buf[SLUICE_IP_NETWORK])
+{
+	if (r->ipv4_prefix == 32 && !(ip.len && memchr(ip.data, ':', ip.len)))
+		return ip;
+	return sluice_ip_network(ip, (unsigned)r->ipv4_prefix, (unsigned)r->ipv6_prefix, buf);
 }
 
 static enum key_result key_missing(sluice_exchange *x, const struct rate_limit *r, sluice_str *key)
 {
+	char buf[SLUICE_IP_NETWORK];
+	sluice_str ip;
 	switch ((enum missing)r->missing) {
 	case MISSING_SKIP:
 		return KEY_SKIP;
 	case MISSING_SHARE:
-		return key_join(x, r->key_start, SLUICE_STR("all"), (sluice_str){ NULL, 0 }, key);
+		return key_join(x, r, SLUICE_STR("all:"), NULL, 0, key);
 	case MISSING_IP:
 		break;
 	}
-	return key_join(x, r->key_start, SLUICE_STR("ip:"), sluice_get(x, SLUICE_I_CLIENT_IP), key);
-}
-
-/* Several values, each with its length before it. */
-static enum key_result key_list(sluice_exchange *x, const struct rate_limit *r, const sluice_str *values, size_t n,
-                                sluice_str *key)
-{
-	size_t room = 0;
-	for (size_t i = 0; i < n; i++)
-		room += LENGTH_TEXT + values[i].len;
-	char *list = sluice_alloc(x, room), *at = list;
-	if (!list)
-		return KEY_FAIL;
-	for (size_t i = 0; i < n; i++) {
-		at += snprintf(at, LENGTH_TEXT, "%zu:", values[i].len);
-		at = key_put(at, values[i]);
-		*at++ = ',';
-	}
-	return key_join(x, r->key_start, SLUICE_STR("l:"), (sluice_str){ list, (size_t)(at - list) }, key);
+	ip = key_network(r, sluice_get(x, SLUICE_I_CLIENT_IP), buf);
+	return key_join(x, r, SLUICE_STR("ip:"), &ip, 1, key);
 }
 
 enum key_result key_make(sluice_exchange *x, const struct rate_limit *r, sluice_str *key)
 {
+	char buf[SLUICE_IP_NETWORK];
 	sluice_str values[KEY_PARTS_MAX];
+	bool missing = false;
 	for (size_t i = 0; i < r->by.n; i++) {
-		values[i] = sluice_expr_value(x, r->by.v[i]);
-		if (!values[i].data)
-			return key_missing(x, r, key);
+		switch (sluice_expr_read(x, r->by.v[i], &values[i])) {
+		case SLUICE_READ_NONE:
+			missing = true;
+			break;
+		case SLUICE_READ_ONE:
+			break;
+		case SLUICE_READ_MANY:
+			return KEY_MANY;
+		case SLUICE_READ_FAIL:
+			return KEY_FAIL;
+		}
+		if (i == r->by_ip)
+			values[i] = key_network(r, values[i], buf);
 	}
-	if (r->by.n == 1)
-		return key_join(x, r->key_start, SLUICE_STR("v:"), values[0], key);
-	return key_list(x, r, values, r->by.n, key);
+	if (missing)
+		return key_missing(x, r, key);
+	return key_join(x, r, r->by.n == 1 ? SLUICE_STR("v:") : SLUICE_STR("l:"), values, r->by.n, key);
 }

@@ -46,7 +46,11 @@ static const sluice_option rate_limit_options[] = {
 	              .doc = "name of the limit in these fields and in the store's keys; left out: the instance's; limits of "
 	                     "one name and prefix count together"),
 	SLUICE_OPTION(SLUICE_T_STR, struct rate_limit, prefix, .def = "sluice:rl:", .max = "64",
-	              .doc = "what the keys in the store begin with"),
+	              .doc = "what the keys in the store begin with; a colon follows unless it ends in one"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct rate_limit, ipv4_prefix, .def = "32", .min = "1", .max = "32",
+	              .doc = "how many bits of an IPv4 address tell clients apart, where they are counted by ip"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct rate_limit, ipv6_prefix, .def = "64", .min = "1", .max = "128",
+	              .doc = "how many bits of an IPv6 address do; one client usually has all addresses of a /64"),
 	SLUICE_OPTIONS_END
 };
 
@@ -92,17 +96,19 @@ static int rate_limit_check(sluice_instance *inst, void *conf)
 		sluice_conf_error(inst, "name", "must be at most %d printable ASCII characters", NAME_MAX_LEN);
 		return -1;
 	}
-	r->local = sluice_store_local(inst);
-	if (!r->store)
-		r->store = r->local;
+	for (r->by_ip = 0; r->by_ip < r->by.n; r->by_ip++) {
+		sluice_str text = sluice_expr_text(r->by.v[r->by_ip]);
+		if (text.len == 2 && memcmp(text.data, "ip", 2) == 0)
+			break;
+	}
+	/* a table of its own: who fills it with keys takes nothing from other limits */
+	r->key_start = key_start(inst, r->prefix, r->name);
+	r->local = sluice_store_table(inst, sluice_store_local(inst), r->key_start);
+	r->store = r->store ? sluice_store_table(inst, r->store, r->key_start) : r->local;
 	if (sluice_store_kind_of(r->store) == SLUICE_STORE_REDIS) {
 		r->script = sluice_script_register(inst, script_source);
 		script_args(inst, r);
 	}
-	size_t room = r->prefix.len + r->name.len + 2;
-	char *start = sluice_conf_alloc(inst, room);
-	int n = snprintf(start, room, "%.*s%.*s:", (int)r->prefix.len, r->prefix.data, (int)r->name.len, r->name.data);
-	r->key_start = (sluice_str){ start, (size_t)n };
 	return 0;
 }
 
@@ -137,7 +143,7 @@ static sluice_verdict answer(sluice_exchange *x, const struct rate_limit *r, con
 	return sluice_refuse(x, (int)r->status, "rate-limited", detail);
 }
 
-/* Count in a memory store. false when it has no room for the key. */
+/* Count in a memory store. false when that cannot be done. */
 static bool take_in_memory(const struct rate_limit *r, const sluice_store *s, sluice_str key, struct gcra_take *t)
 {
 	uint64_t now = sluice_now_ns();
@@ -147,7 +153,7 @@ static bool take_in_memory(const struct rate_limit *r, const sluice_store *s, sl
 	/* another worker may come between, but hardly that often */
 	for (int i = 0; i < SWAPS_MAX; i++) {
 		*t = gcra_take(&r->gcra, cell.value, now);
-		if (!t->allowed || sluice_store_cell_swap(&cell, t->tat))
+		if (!t->keep || sluice_store_cell_swap(&cell, t->tat))
 			return true;
 		if (!cell.slot)
 			return false;
@@ -199,7 +205,7 @@ static sluice_verdict without_store(sluice_exchange *x, const struct rate_limit 
 	case ON_FAILURE_LOCAL:
 		break;
 	}
-	/* when the local store is full as well, or was the one that failed, there is nowhere left to count */
+	/* when the local store was the one that failed there is nowhere left to count */
 	if (r->store == r->local || key_make(x, r, &key) != KEY_OK || !take_in_memory(r, r->local, key, &t))
 		return SLUICE_NEXT;
 	return answer(x, r, &t);
@@ -240,6 +246,8 @@ static sluice_verdict rate_limit_on_request(sluice_exchange *x, const void *conf
 	switch (key_make(x, r, &key)) {
 	case KEY_SKIP:
 		return SLUICE_NEXT;
+	case KEY_MANY:
+		return sluice_refuse(x, 400, "repeated-key", "The request says several times what it is counted by.");
 	case KEY_FAIL:
 		return SLUICE_FAIL;
 	case KEY_OK:
@@ -248,7 +256,7 @@ static sluice_verdict rate_limit_on_request(sluice_exchange *x, const void *conf
 	if (r->script)
 		return sluice_store_eval(x, r->store, r->script, key, r->args, 3, r->timeout, on_reply);
 	if (!take_in_memory(r, r->store, key, &t))
-		return without_store(x, r, "the store is full");
+		return without_store(x, r, "the store has no memory");
 	store_is_up(x, r);
 	return answer(x, r, &t);
 }

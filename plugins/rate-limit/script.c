@@ -7,7 +7,7 @@
 /*
  * Times are microseconds since 2024, as doubles: exact to 1/16 of one for decades, and the interval is a multiple of that,
  * rounded up, so that sums are exact and no more passes than the rate says. A time further ahead than the burst reaches
- * (the clock was set back, the burst made smaller) counts as a burst used up.
+ * (the clock was set back, the limit made looser) counts as a burst used up from now on, and is written as such.
  */
 const char script_source[] =
 	"local t = redis.call('TIME')\n"
@@ -15,11 +15,12 @@ const char script_source[] =
 	"local interval, burst, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])\n"
 	"local depth = interval * burst\n"
 	"local tat = tonumber(redis.call('GET', KEYS[1])) or now\n"
-	"if tat < now then tat = now elseif tat > now + depth then tat = now + depth end\n"
+	"local keep = tat > now + depth\n"
+	"if keep then tat = now + depth elseif not (tat >= now) then tat = now end\n"
 	"local after = tat + interval * cost\n"
 	"local allowed, retry = 0, math.ceil((after - depth - now) / 1000)\n"
-	"if after - now <= depth then\n"
-	"  allowed, retry, tat = 1, 0, after\n"
+	"if after - now <= depth then allowed, retry, tat, keep = 1, 0, after, true end\n"
+	"if keep then\n"
 	"  redis.call('SET', KEYS[1], string.format('%.4f', tat), 'PX', math.ceil((tat - now) / 1000))\n"
 	"end\n"
 	"return {allowed, math.floor((depth - (tat - now)) / interval), retry, math.ceil((tat - now) / 1000)}\n";

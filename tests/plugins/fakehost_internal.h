@@ -185,4 +185,14 @@ const sluice_store *fake_host_store_local(sluice_instance *inst);
 bool fake_host_store_cell(const sluice_store *s, sluice_str key, uint64_t now_ns, sluice_cell *out);
 bool fake_host_store_cell_swap(sluice_cell *c, uint64_t desired);
 
+/* fakehost_facts.c: rows of the table */
+sluice_reading fake_host_expr_read(sluice_exchange *x, const sluice_expr *e, sluice_str *out);
+sluice_str fake_host_expr_text(const sluice_expr *e);
+const sluice_template *fake_host_template_compile(sluice_instance *inst, const char *option, int side, sluice_str field,
+						  sluice_str text);
+bool fake_host_template_fixed(const sluice_template *t, sluice_str *text);
+sluice_template_result fake_host_template_write(sluice_exchange *x, const sluice_template *t, sluice_str *out);
+size_t fake_host_ip_network(sluice_str ip, unsigned v4_prefix, unsigned v6_prefix, char *buf);
+const sluice_store *fake_host_store_table(sluice_instance *inst, const sluice_store *s, sluice_str name);
+
 #endif

@@ -504,4 +504,11 @@ const sluice_host fake_host = {
 	.body_drop = fake_host_body_drop,
 	.body_write = fake_host_body_write,
 	.state = host_state,
+	.expr_read = fake_host_expr_read,
+	.expr_text = fake_host_expr_text,
+	.template_compile = fake_host_template_compile,
+	.template_fixed = fake_host_template_fixed,
+	.template_write = fake_host_template_write,
+	.store_table = fake_host_store_table,
+	.ip_network = fake_host_ip_network,
 };

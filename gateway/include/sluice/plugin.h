@@ -66,6 +66,7 @@ typedef struct sluice_instance sluice_instance; /* one configured use of a plugi
 typedef struct sluice_store sluice_store;       /* a store of the `stores` block */
 typedef struct sluice_script sluice_script;     /* a script registered for Redis stores */
 typedef struct sluice_expr sluice_expr;         /* a compiled key expression, e.g. claim:sub */
+typedef struct sluice_template sluice_template; /* a compiled text with placeholders, e.g. "user {claim:sub}" */
 
 typedef struct sluice_exprs {
 	const sluice_expr *const *v;
@@ -180,6 +181,10 @@ typedef struct sluice_plugin {
 	 * of the route's list, response bodies in reverse. */
 	sluice_body_hook on_request_body;
 	sluice_body_hook on_response_body;
+
+	/* The attributes that the plugin states, NULL-terminated: "tenant", or "geo:" for all of a namespace. NULL: none. A
+	 * configuration that names any other fact is refused; one that uses a fact before a plugin states it is warned. */
+	const char *const *provides;
 } sluice_plugin;
 
 /* ---- services: arguments ---------------------------------------------------------------------------------------- */
@@ -260,6 +265,21 @@ typedef struct sluice_value {
 } sluice_value;
 
 typedef sluice_verdict (*sluice_store_fn)(sluice_exchange *x, const void *conf, sluice_status st, const sluice_value *v);
+
+typedef enum sluice_reading { /* what a request says of a fact, by sluice_expr_read() */
+	SLUICE_READ_NONE = 0, /* nothing */
+	SLUICE_READ_ONE,      /* one value */
+	SLUICE_READ_MANY,     /* several: a repeated header field, parameter or cookie. Services differ in which they take */
+	SLUICE_READ_FAIL      /* the exchange's budget is spent: return SLUICE_FAIL */
+} sluice_reading;
+
+typedef enum sluice_template_result {
+	SLUICE_TEMPLATE_OK = 0,
+	SLUICE_TEMPLATE_MISSING, /* a placeholder has no value in this request, or one that no field can have */
+	SLUICE_TEMPLATE_FAIL     /* the exchange's budget is spent: return SLUICE_FAIL */
+} sluice_template_result;
+
+enum { SLUICE_IP_NETWORK = 64 }; /* bytes for sluice_ip_network() */
 
 typedef enum sluice_store_kind { SLUICE_STORE_MEMORY = 0, SLUICE_STORE_REDIS } sluice_store_kind;
 
@@ -358,6 +378,14 @@ typedef struct sluice_host {
 	void (*body_drop)(sluice_exchange *, size_t n);
 	bool (*body_write)(sluice_exchange *, sluice_str bytes);
 	void *(*state)(sluice_exchange *, size_t);
+	sluice_reading (*expr_read)(sluice_exchange *, const sluice_expr *, sluice_str *out);
+	sluice_str (*expr_text)(const sluice_expr *);
+	const sluice_template *(*template_compile)(sluice_instance *, const char *option, int side, sluice_str field,
+	                                           sluice_str text);
+	bool (*template_fixed)(const sluice_template *, sluice_str *text);
+	sluice_template_result (*template_write)(sluice_exchange *, const sluice_template *, sluice_str *out);
+	const sluice_store *(*store_table)(sluice_instance *, const sluice_store *, sluice_str name);
+	size_t (*ip_network)(sluice_str ip, unsigned v4_prefix, unsigned v6_prefix, char *buf);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source files. */
@@ -411,6 +439,29 @@ static inline int sluice_read_file(sluice_instance *inst, sluice_str path, size_
 static inline const sluice_expr *sluice_expr_compile(sluice_instance *inst, sluice_str text, const char **why)
 {
 	return sluice_host_table->expr_compile(inst, text, why);
+}
+/* A key expression as it was written. Any thread; lives as long as e. */
+static inline sluice_str sluice_expr_text(const sluice_expr *e) { return sluice_host_table->expr_text(e); }
+/* In check(): compile the value of a header field that may have placeholders: "user {claim:sub} from {ip}"; a brace that is
+ * meant is written twice. field: its name: values that go into Location are escaped, and cannot lead to another host by
+ * themselves. side: in which message it will stand. NULL when it is wrong: that was reported at the option, which is named as
+ * for sluice_conf_error(). Lives as long as the instance. */
+static inline const sluice_template *sluice_template_compile(sluice_instance *inst, const char *option, sluice_side side,
+                                                             sluice_str field, sluice_str text)
+{
+	return sluice_host_table->template_compile(inst, option, (int)side, field, text);
+}
+/* Whether it has no placeholder: then *text is what it always is. Any thread. */
+static inline bool sluice_template_fixed(const sluice_template *t, sluice_str *text)
+{
+	return sluice_host_table->template_fixed(t, text);
+}
+/* In check(): the table of that name in a memory store, as a store of its own: only keys of this table take places in it. It is
+ * made at its first mention, and is there with what it holds as long as some instance names it, over reloads too. The tables of
+ * a store share its memory. Another kind of store is given back as it is. Never NULL. */
+static inline const sluice_store *sluice_store_table(sluice_instance *inst, const sluice_store *s, sluice_str name)
+{
+	return sluice_host_table->store_table(inst, s, name);
 }
 /* Why sluice_field_set(), _add() or _remove() would leave a field of that name alone, or one of that value: the rest of a
  * sentence ("is no name of a header field"). NULL: they would not. Any thread. */
@@ -503,9 +554,27 @@ static inline const void *sluice_published(sluice_exchange *x) { return sluice_h
 static inline void sluice_refresh(sluice_exchange *x) { sluice_host_table->refresh(x); }
 /* Value of a key expression; data is NULL when it has none (no such header, no such claim). Lives as long as x. */
 static inline sluice_str sluice_expr_value(sluice_exchange *x, const sluice_expr *e) { return sluice_host_table->expr(x, e); }
+/* The same, telling whether the request says it once. Of something repeated *out is all values, joined, in an order that the
+ * client chose: who decides by it should refuse the request. */
+static inline sluice_reading sluice_expr_read(sluice_exchange *x, const sluice_expr *e, sluice_str *out)
+{
+	return sluice_host_table->expr_read(x, e, out);
+}
+/* Put a text together; it lives as long as x. */
+static inline sluice_template_result sluice_template_write(sluice_exchange *x, const sluice_template *t, sluice_str *out)
+{
+	return sluice_host_table->template_write(x, t, out);
+}
+/* The network that an address belongs to: "2001:db8:1:2::/64", or the address itself where the prefix is all of it; what is no
+ * IP address stays as it is. Prefixes in bits, at most 32 and 128. Any thread. */
+static inline sluice_str sluice_ip_network(sluice_str ip, unsigned v4_prefix, unsigned v6_prefix, char buf[SLUICE_IP_NETWORK])
+{
+	size_t n = sluice_host_table->ip_network(ip, v4_prefix, v6_prefix, buf);
+	return n ? (sluice_str){ buf, n } : ip;
+}
 /* Attributes: facts that one plugin states, and other plugins and key expressions read (`claim:sub`); the access log has
- * `consumer`. Set one by its full name (copied), or provide a namespace whose members are computed when asked for. The gateway
- * itself states `path:NAME`: what the path has where the route's pattern has {NAME}, not decoded. */
+ * `consumer`. Set one by its full name (copied), or provide a namespace whose members are computed when asked for; the record's
+ * `provides` declares them. The gateway itself states `path:NAME`: what the path has where the route's pattern has {NAME}. */
 static inline void sluice_attr_set(sluice_exchange *x, sluice_str name, sluice_str value)
 {
 	sluice_host_table->attr_set(x, name, value);
@@ -581,14 +650,14 @@ static inline sluice_verdict sluice_store_command(sluice_exchange *x, const slui
 }
 /* Memory stores hold 64-bit cells, one for each key, shared by all workers without a lock. A cell's value is the time, in
  * sluice_now_ns() terms, until which it matters: a cell whose value is not after now reads as 0 and may be given to another
- * key. Find or make the key's cell and read it; false when the store is full of cells that matter (count it as a failure
- * of the store). */
+ * key. In a store that is full of cells that matter, the one whose time ends soonest is given away: it reads as 0 when its
+ * key comes again. Find or make the key's cell and read it; false when the store holds no cells. */
 static inline bool sluice_store_cell(const sluice_store *s, sluice_str key, uint64_t now_ns, sluice_cell *out)
 {
 	return sluice_host_table->store_cell(s, key, now_ns, out);
 }
-/* Write desired if the cell still holds c->value; else false, with c->value read anew: decide again. c->slot is NULL then if
- * the cell was lost and the store is full: as when sluice_store_cell() says false. */
+/* Write desired if the cell still holds c->value; else false, with c->value read anew, 0 if the cell was lost meanwhile: decide
+ * again. c->slot is NULL then when sluice_store_cell() would say false. */
 static inline bool sluice_store_cell_swap(sluice_cell *c, uint64_t desired)
 {
 	return sluice_host_table->store_cell_swap(c, desired);

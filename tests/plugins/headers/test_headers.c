@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "fakehost.h"
-#include "template.h"
 
 extern const sluice_plugin sluice_plugin_record;
 
@@ -192,12 +191,12 @@ static void mistakes(void **state)
 	assert_refused("request.set", "{X-Forwarded-For: {ip}}", "is written by the gateway itself");
 	assert_refused("request.add", "{Host: a}", "can be set in a request, and nothing else");
 	assert_refused("request.add", "{Authorization: x}", "stands in a request once at most");
-	assert_refused("response.set", "{X-A: a\1b}", "response.set.X-A: field \"X-A\" has a value with control bytes");
-	assert_refused("response.set", "{X-A: a\1b {ip}}", "response.set.X-A: field \"X-A\" has a value with control bytes");
+	assert_refused("response.set", "{X-A: a\1b}", "response.set.X-A: has a value with control bytes");
+	assert_refused("response.set", "{X-A: a\1b {ip}}", "response.set.X-A: has a value with control bytes");
 	assert_refused("response.add", "{X-A: {ip}", "response.add.X-A: has a { that nothing closes");
 	assert_refused("response.set", "{X-A: a } b}", "has a } that nothing opened");
-	assert_refused("response.set", "{X-A: x{}}", "has the placeholder {}");
-	assert_refused("response.set", "{X-A: x{client ip}}", "has the placeholder {client ip}: that is no expression");
+	assert_refused("response.set", "{X-A: x{}}", "has a placeholder that is no expression: ");
+	assert_refused("response.set", "{X-A: x{client ip}}", "has a placeholder that is no expression: client ip");
 	assert_refused("response.remove", "[X-A, Transfer-Encoding]", "response.remove[1]: field \"Transfer-Encoding\"");
 	assert_refused("request.set", "{X-A: 1, x-a: 2}", "request.set.x-a: is set already, as X-A");
 	sluice_instance *i = fake_instance(&sluice_plugin_record, NULL);

@@ -34,6 +34,28 @@ static void test_init(void **state)
 	assert_int_equal(g.interval, 1);
 }
 
+/* 1/h used up, then 100/s: who asks on is let in as soon as the new limit says so, and not when the old one would have. */
+static void test_a_loosened_limit_forgets_the_old_time(void **state)
+{
+	struct gcra strict, loose;
+	uint64_t now = NOW;
+	(void)state;
+	assert_true(gcra_init(&strict, 1, 3600 * S, 1, 1));
+	assert_true(gcra_init(&loose, 100, S, 100, 1));
+	struct gcra_take t = gcra_take(&strict, 0, now);
+	assert_true(t.allowed && t.keep);
+	assert_false(gcra_take(&strict, t.tat, now).keep); /* a plain refusal changes nothing */
+	t = gcra_take(&loose, t.tat, now);
+	assert_false(t.allowed);
+	assert_true(t.keep);
+	assert_int_equal(t.tat, now + S);
+	assert_int_equal(t.retry_ns, S / 100);
+	now += t.retry_ns;
+	t = gcra_take(&loose, t.tat, now);
+	assert_true(t.allowed);
+	assert_int_equal(gcra_take(&loose, t.tat, now + S).remaining, 99);
+}
+
 static void test_burst_then_rate(void **state)
 {
 	struct gcra g;
@@ -172,7 +194,7 @@ static void test_against_model(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_init),     cmocka_unit_test(test_burst_then_rate), cmocka_unit_test(test_cost),
+		cmocka_unit_test(test_a_loosened_limit_forgets_the_old_time), cmocka_unit_test(test_init),     cmocka_unit_test(test_burst_then_rate), cmocka_unit_test(test_cost),
 		cmocka_unit_test(test_extremes), cmocka_unit_test(test_against_model),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,6 +206,68 @@ static void test_long_keys(void **state)
 	fake_stop(i);
 }
 
+static sluice_verdict ask_from(sluice_instance *i, const char *ip)
+{
+	sluice_exchange *x = fake_exchange(i, "GET", "/");
+	fake_set_info(x, SLUICE_I_CLIENT_IP, ip);
+	sluice_verdict v = fake_run(x);
+	fake_end(x);
+	return v;
+}
+
+static void test_all_addresses_of_a_slash_64_are_one_client(void **state)
+{
+	sluice_instance *i = INSTANCE("rate", "1/h");
+	(void)state;
+	fake_start(i);
+	assert_int_equal(ask_from(i, "2001:db8:1:2::1"), SLUICE_NEXT);
+	assert_int_equal(ask_from(i, "2001:db8:1:2:ffff:ffff:ffff:ffff"), SLUICE_REPLY);
+	assert_int_equal(ask_from(i, "2001:db8:1:3::1"), SLUICE_NEXT);
+	assert_int_equal(ask_from(i, "192.0.2.1"), SLUICE_NEXT);
+	assert_int_equal(ask_from(i, "192.0.2.2"), SLUICE_NEXT);
+	assert_int_equal(ask_from(i, "192.0.2.2"), SLUICE_REPLY);
+	assert_int_equal(ask_from(i, "unix"), SLUICE_NEXT);
+	fake_stop(i);
+
+	fake_reset();
+	i = INSTANCE("rate", "1/h", "by", "[route, ip]", "ipv4_prefix", "24", "ipv6_prefix", "128");
+	fake_start(i);
+	assert_int_equal(ask_from(i, "192.0.2.1"), SLUICE_NEXT);
+	assert_int_equal(ask_from(i, "192.0.2.200"), SLUICE_REPLY);
+	assert_int_equal(ask_from(i, "192.0.3.1"), SLUICE_NEXT);
+	assert_int_equal(ask_from(i, "2001:db8:1:2::1"), SLUICE_NEXT);
+	assert_int_equal(ask_from(i, "2001:db8:1:2::2"), SLUICE_NEXT);
+	fake_stop(i);
+}
+
+static void test_an_address_in_place_of_a_missing_key_is_a_slash_64_too(void **state)
+{
+	sluice_instance *i = INSTANCE("rate", "1/h", "by", "header:x-key");
+	(void)state;
+	fake_start(i);
+	assert_int_equal(ask_from(i, "2001:db8:1:2::1"), SLUICE_NEXT);
+	assert_int_equal(ask_from(i, "2001:db8:1:2::2"), SLUICE_REPLY);
+	fake_stop(i);
+}
+
+/* Whichever copy the service takes: one of them would be fresh for each request. */
+static void test_a_repeated_key_is_refused(void **state)
+{
+	static const char *const missing[] = { "ip", "share", "skip" };
+	(void)state;
+	for (size_t k = 0; k < sizeof(missing) / sizeof(missing[0]); k++) {
+		fake_reset();
+		sluice_instance *i = INSTANCE("rate", "1/h", "by", "[header:x-none, header:x-key]", "missing", missing[k]);
+		fake_start(i);
+		sluice_exchange *x = fake_request(i, "GET", "/", "x-key", "fresh", "X-Key", "secret", NULL);
+		assert_int_equal(fake_verdict(x), SLUICE_REPLY);
+		assert_int_equal(fake_status(x), 400);
+		assert_string_equal(fake_code(x), "repeated-key");
+		fake_end(x);
+		fake_stop(i);
+	}
+}
+
 static void test_no_memory(void **state)
 {
 	sluice_instance *i = INSTANCE("rate", "1/h");
@@ -377,11 +439,59 @@ static void test_redis_long_key(void **state)
 	server_says(1, 1, 0, 1);
 	sluice_exchange *x = fake_request(i, "GET", "/", "x-key", value, NULL);
 	fake_advance(10);
-	/* printf 'a%.0s' $(seq 1000) | sha256sum */
+	/* (printf v:; printf 'a%.0s' $(seq 1000)) | sha256sum */
 	assert_string_equal(server.key, "sluice:rl:instance:h:"
-	                                "41edece42d63e8d9bf515a9ba6932e1c20cbc9f5a5d134645adb5db1b9737ea3");
+	                                "672d1a6b4f3c668f4917c44fad0f30dd9e3229a1661af742a53fb68e0b18af6b");
 	fake_end(x);
 	fake_stop(i);
+}
+
+static const char *key_of(const char *prefix, const char *name, const char *by, const char *a, const char *b)
+{
+	static char key[512];
+	fake_reset();
+	fake_store_handle(fake_store("shared", SLUICE_STORE_REDIS), server_answers, NULL);
+	sluice_instance *i = INSTANCE("rate", "1/h", "store", "shared", "prefix", prefix, "name", name, "by", by);
+	fake_start(i);
+	server_says(1, 1, 0, 1);
+	sluice_exchange *x = fake_request(i, "GET", "/", "x-a", a, b ? "x-b" : NULL, b, NULL);
+	fake_advance(10);
+	fake_end(x);
+	fake_stop(i);
+	(void)snprintf(key, sizeof(key), "%s", server.key);
+	return key;
+}
+
+/* Different requests at different limits: no two keys are alike, however their parts are chosen. */
+static void test_keys_are_unambiguous_whatever_the_parts_hold(void **state)
+{
+	static const struct { const char *prefix, *name, *by, *a, *b; } rows[] = {
+		{ "p:", "x", "header:x-a", "v:abc", NULL },
+		{ "p:", "x:v", "header:x-a", "abc", NULL },
+		{ "p:x:", "v", "header:x-a", "abc", NULL },
+		{ "p:x:v:", "abc", "header:x-a", "z", NULL },
+		{ "p:", "x", "header:x-a", "v:abc:v:z", NULL },
+		{ "p:", "x", "header:x-a", "a%3Ab", NULL },
+		{ "p:", "x", "header:x-a", "a:b", NULL },
+		{ "p:", "x", "header:x-a", "a,b", NULL },
+		{ "p:", "x", "[header:x-a, header:x-b]", "a", "b" },
+		{ "p:", "x", "[header:x-a, header:x-b]", "a,b", "" },
+		{ "p:", "x", "[header:x-a, header:x-b]", "", "a,b" },
+		{ "p:", "x", "header:x-none", "a", NULL },
+		{ "p:", "x", "header:x-a", "203.0.113.7", NULL },
+		{ "p", "qx", "header:x-a", "a", NULL },
+		{ "pq", "x", "header:x-a", "a", NULL },
+	};
+	enum { N = sizeof(rows) / sizeof(rows[0]) };
+	char keys[N][512];
+	(void)state;
+	for (size_t i = 0; i < N; i++) {
+		(void)snprintf(keys[i], sizeof(keys[i]), "%s", key_of(rows[i].prefix, rows[i].name, rows[i].by, rows[i].a, rows[i].b));
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(keys[i], keys[j]);
+	}
+	/* braces would choose the node of a cluster */
+	assert_string_equal(key_of("p:", "x", "header:x-a", "{n}", NULL), "p:x:v:%7bn%7d");
 }
 
 /* Every way in which a store can fail, with each of the three answers to it. */
@@ -582,7 +692,9 @@ int main(void)
 		T(test_options), T(test_every_row_is_documented), T(test_burst_then_rate), T(test_default_burst), T(test_cost),
 		T(test_other_workers), T(test_keys), T(test_combined_keys), T(test_long_keys), T(test_no_memory),
 		T(test_answers), T(test_redis), T(test_redis_interval), T(test_redis_long_key), T(test_store_failures),
-		T(test_bad_numbers), T(test_log_of_failures), T(test_slow_store), T(test_answer_at_once), T(test_full_store),
+		T(test_all_addresses_of_a_slash_64_are_one_client),
+		T(test_an_address_in_place_of_a_missing_key_is_a_slash_64_too), T(test_a_repeated_key_is_refused),
+		T(test_keys_are_unambiguous_whatever_the_parts_hold), T(test_bad_numbers), T(test_log_of_failures), T(test_slow_store), T(test_answer_at_once), T(test_full_store),
 		T(test_lost_cell),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

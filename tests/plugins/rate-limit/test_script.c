@@ -198,6 +198,39 @@ static void test_strange_values(void **state)
 	(void)close(c.fd);
 }
 
+/* What was too far ahead is written anew, by a refusal as well: so it ends when the limit says, not when the old time would. */
+static void test_a_loosened_limit_or_a_clock_set_back_keeps_nobody_out(void **state)
+{
+	static const char *const kept[] = { "9007199254740991", "inf", "1e300" };
+	struct client c;
+	int64_t r[4];
+	(void)state;
+	client_open(&c);
+	assert_int_equal(take(&c, "loose", HOUR_US, "1", "1", r), 0);
+	assert_int_equal(r[0], 1);
+	assert_int_equal(take(&c, "loose", "10000.0000", "10", "1", r), 0);
+	assert_int_equal(r[0], 0);
+	assert_int_equal(r[2], 10);
+	assert_in_range(server_number(&server, "PTTL loose", ":"), 1, 100);
+	(void)nanosleep(&(struct timespec){ 0, 30000000 }, NULL);
+	assert_int_equal(take(&c, "loose", "10000.0000", "10", "1", r), 0);
+	assert_int_equal(r[0], 1);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		char text[64];
+		(void)snprintf(text, sizeof(text), "SET back %s", kept[i]);
+		(void)server_command(&server, text);
+		assert_int_equal(take(&c, "back", "10000.0000", "10", "1", r), 0);
+		assert_int_equal(r[0], 0);
+		(void)nanosleep(&(struct timespec){ 0, 30000000 }, NULL);
+		assert_int_equal(take(&c, "back", "10000.0000", "10", "1", r), 0);
+		assert_int_equal(r[0], 1);
+	}
+	(void)server_command(&server, "SET nan nan"); /* is neither before nor after anything */
+	assert_int_equal(take(&c, "nan", HOUR_US, "5", "1", r), 0);
+	assert_int_equal(r[1], 4);
+	(void)close(c.fd);
+}
+
 enum { CLIENTS = 4 };
 
 static void *crowd_run(void *arg)
@@ -293,7 +326,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_burst),          cmocka_unit_test(test_rate),          cmocka_unit_test(test_expiry),
-		cmocka_unit_test(test_strange_values), cmocka_unit_test(test_many_gateways), cmocka_unit_test(test_plugin),
+		cmocka_unit_test(test_strange_values), cmocka_unit_test(test_a_loosened_limit_or_a_clock_set_back_keeps_nobody_out), cmocka_unit_test(test_many_gateways), cmocka_unit_test(test_plugin),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

@@ -46,6 +46,13 @@ def test_every_option_is_in_the_manual():
         assert option in text, f"{option} of token"
 
 
+def test_every_fact_is_in_its_page():
+    """The page says of each fact what the table says of it."""
+    rows = [line for line in reference("--markdown").partition("## Facts")[2].splitlines() if line.startswith("| `")]
+    page = (ROOT / "docs/reference/facts.md").read_text().splitlines()
+    assert len(rows) >= 16 and [row for row in rows if row not in page] == []
+
+
 def test_every_signal_and_exit_status_is_in_the_manual():
     text = MANUAL.read_text()
     for word in ("HUP", "TERM", "INT", "QUIT", "USR1"):

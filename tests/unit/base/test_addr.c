@@ -77,6 +77,37 @@ static void test_ip_text(void **state)
 	assert_int_equal(addr_port(&a), 0);
 }
 
+static void test_a_client_of_ipv6_is_its_slash_64(void **state)
+{
+	static const struct { const char *ip; unsigned v4, v6; const char *want; } rows[] = {
+		{ "2001:db8:1:2:3:4:5:6", 32, 64, "2001:db8:1:2::/64" }, { "2001:db8:1:2::", 32, 64, "2001:db8:1:2::/64" },
+		{ "2001:db8:1:2:3:4:5:6", 32, 61, "2001:db8:1::/61" },   { "2001:db8:1:2:3:4:5:6", 32, 128, NULL },
+		{ "ffff::1", 32, 1, "8000::/1" },                        { "::1", 32, 64, "::/64" },
+		{ "192.0.2.77", 32, 64, NULL },                          { "192.0.2.77", 24, 64, "192.0.2.0/24" },
+		{ "192.0.2.77", 1, 64, "128.0.0.0/1" },                  { "::ffff:192.0.2.77", 24, 64, "192.0.2.0/24" },
+		{ "unix", 24, 64, NULL },                                { "", 24, 64, NULL },
+		{ "no:address", 24, 64, NULL },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[ADDR_NETWORK_TEXT];
+		size_t n = addr_network_text(str_of(rows[i].ip), rows[i].v4, rows[i].v6, text);
+		if (!rows[i].want && n)
+			fail_msg("%s is %.*s", rows[i].ip, (int)n, text);
+		if (rows[i].want && !str_eq(str_n(text, n), str_of(rows[i].want)))
+			fail_msg("%s is %.*s, not %s", rows[i].ip, (int)n, text, rows[i].want);
+	}
+	struct addr a, b;
+	assert_true(addr_from_ip(STR("2001:db8::1"), 80, &a));
+	assert_true(addr_from_ip(STR("2001:db8::2"), 81, &b));
+	a = addr_network(&a, 32, 64);
+	b = addr_network(&b, 32, 64);
+	assert_true(addr_eq(&a, &b));
+	assert_true(addr_parse(STR("unix:/a"), &a));
+	b = addr_network(&a, 32, 64);
+	assert_true(addr_eq(&a, &b));
+}
+
 static void test_eq(void **state)
 {
 	struct addr a, b;
@@ -95,7 +126,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused), cmocka_unit_test(test_split),
-		cmocka_unit_test(test_ip_text),    cmocka_unit_test(test_eq),
+		cmocka_unit_test(test_a_client_of_ipv6_is_its_slash_64), cmocka_unit_test(test_ip_text),    cmocka_unit_test(test_eq),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,10 +7,10 @@ static struct arena arena;
 
 static void assert_value(const char *text, const char *want)
 {
-	const char *why = NULL;
-	const sluice_expr *e = expr_compile(&arena, str_of(text), &why);
+	struct expr_wrong wrong = { .why = NULL };
+	const sluice_expr *e = expr_compile(&arena, str_of(text), NULL, &wrong);
 	if (!e)
-		fail_msg("\"%s\": %s", text, why);
+		fail_msg("\"%s\": %s", text, wrong.why);
 	sluice_str got = expr_value(walk, e);
 	if (!want && got.data)
 		fail_msg("\"%s\" is \"%.*s\"", text, STR_ARG(got));
@@ -30,12 +30,14 @@ static void test_values(void **state)
 	assert_value("scheme", "http");
 	assert_value("upstream", "the-upstream");
 	assert_value("request_id", "id-1");
-	assert_value("header:X-Key", "k");
-	assert_value("header:x-key", "k");
+	assert_value("header:X-Key", "k, second");
+	assert_value("header:x-key", "k, second");
+	assert_value("query", "x=1&y=&x=2&z");
+	assert_value("target", "/a/b?x=1&y=&x=2&z");
 	assert_value("header:host", "h");
 	assert_value("header:empty", "");
 	assert_value("header:none", NULL);
-	assert_value("query:x", "1");
+	assert_value("query:x", "1, 2");
 	assert_value("query:y", "");
 	assert_value("query:z", "");
 	assert_value("query:X", NULL);
@@ -76,17 +78,133 @@ static void test_what_is_none(void **state)
 		"umlaut\xc3\xa4",
 	};
 	char large[200];
-	const char *why;
+	struct expr_wrong wrong;
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		why = NULL;
-		if (expr_compile(&arena, str_of(bad[i]), &why))
+		wrong.why = NULL;
+		if (expr_compile(&arena, str_of(bad[i]), NULL, &wrong))
 			fail_msg("\"%s\" is taken", bad[i]);
-		assert_non_null(why);
+		assert_non_null(wrong.why);
 	}
 	memset(large, 'a', sizeof(large));
-	assert_non_null(expr_compile(&arena, str_n(large, 128), &why));
-	assert_null(expr_compile(&arena, str_n(large, 129), &why));
+	assert_non_null(expr_compile(&arena, str_n(large, 128), NULL, &wrong));
+	assert_null(expr_compile(&arena, str_n(large, 129), NULL, &wrong));
+}
+
+/* ---- one reading ------------------------------------------------------------------------------------------------ */
+
+static void assert_reading(const char *text, enum sluice_reading want, const char *value)
+{
+	struct expr_wrong wrong;
+	const sluice_expr *e = expr_compile(&arena, str_of(text), NULL, &wrong);
+	sluice_str got;
+	enum sluice_reading r = expr_read(walk, e, &got);
+	if (r != want || (value ? !got.data || !str_eq(got, str_of(value)) : got.data != NULL))
+		fail_msg("\"%s\" reads %d \"%.*s\", not %d \"%s\"", text, r, STR_ARG(got), want, value);
+}
+
+static void test_an_escaped_parameter_is_the_same_parameter(void **state)
+{
+	static const char *const queries[] = { "key=secret", "key=%73ecret", "k%65y=secret", "%6B%65%79=%73%65%63%72%65%74", "a&key=secret&b" };
+	(void)state;
+	walk_begin(1, "", 0);
+	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+		walk->request->query = str_of(queries[i]);
+		assert_reading("query:key", SLUICE_READ_ONE, "secret");
+	}
+	walk->request->query = STR("key=a+b%2Bc%zz%4");
+	assert_reading("query:key", SLUICE_READ_ONE, "a b+c%zz%4");
+	walk_end();
+}
+
+static void test_a_repeated_fact_is_told_to_be_one(void **state)
+{
+	(void)state;
+	walk_begin(1, "X-One: 1\nX-Two: a\nX-Two: b\nCookie: s=1; t=2\nCookie: s=3; u\nX-Gone: 1\nX-Gone: 2\n", 0);
+	walk->request->query = STR("key=fresh&one=1&k%65y=s%65cret&key");
+	assert_reading("query:key", SLUICE_READ_MANY, "fresh, secret, ");
+	assert_reading("query:one", SLUICE_READ_ONE, "1");
+	assert_reading("query:none", SLUICE_READ_NONE, NULL);
+	assert_reading("header:x-two", SLUICE_READ_MANY, "a, b");
+	assert_reading("header:x-one", SLUICE_READ_ONE, "1");
+	assert_reading("cookie:s", SLUICE_READ_MANY, "1, 3");
+	assert_reading("cookie:t", SLUICE_READ_ONE, "2");
+	assert_reading("header:cookie", SLUICE_READ_ONE, "s=1; t=2; s=3; u"); /* pieces of one list: RFC 9113 8.2.3 */
+	walk->request->query = STR("key=same&key=same"); /* each further copy would be another value */
+	assert_reading("query:key", SLUICE_READ_MANY, "same, same");
+	sluice_field_remove(walk, SLUICE_REQUEST, SLUICE_STR("X-Gone"));
+	(void)walk_request();
+	walk_end();
+}
+
+static void test_a_part_of_the_path_is_decoded(void **state)
+{
+	struct path_captures captures = { .n = 2, .v = { { STR("user"), STR("%40lice+1") }, { STR("plain"), STR("bob") } } };
+	(void)state;
+	walk_begin(1, "", 0);
+	assert_value("path:user", NULL);
+	walk->captures = &captures;
+	assert_value("path:user", "@lice+1");
+	assert_value("path:plain", "bob");
+	assert_value("path:other", NULL);
+	assert_true(str_eq(run_attr(walk, STR("path:user")), STR("@lice+1")));
+	walk->captures = NULL;
+	walk_end();
+}
+
+static void test_scheme_is_what_a_trusted_proxy_told(void **state)
+{
+	(void)state;
+	walk_begin(1, "", 0);
+	walk->scheme = STR("https");
+	assert_value("scheme", "https");
+	assert_true(str_eq(sluice_get(walk, SLUICE_I_SCHEME), STR("https")));
+	walk_end();
+}
+
+/* What sluice_get() tells is what an expression of that name tells. */
+static void test_plugins_and_expressions_read_the_same(void **state)
+{
+	static const struct { sluice_info info; const char *text; } both[] = {
+		{ SLUICE_I_METHOD, "method" },     { SLUICE_I_SCHEME, "scheme" },   { SLUICE_I_HOST, "host" },
+		{ SLUICE_I_PATH, "path" },         { SLUICE_I_QUERY, "query" },     { SLUICE_I_TARGET, "target" },
+		{ SLUICE_I_CLIENT_IP, "ip" },      { SLUICE_I_ROUTE, "route" },     { SLUICE_I_UPSTREAM, "upstream" },
+		{ SLUICE_I_REQUEST_ID, "request_id" },
+	};
+	struct expr_wrong wrong;
+	(void)state;
+	walk_begin(1, "", 0);
+	for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++) {
+		const sluice_expr *e = expr_compile(&arena, str_of(both[i].text), NULL, &wrong);
+		sluice_str got = sluice_get(walk, both[i].info);
+		assert_true(got.len > 0);
+		assert_true(str_eq(got, expr_value(walk, e)));
+	}
+	walk_end();
+}
+
+static void test_a_fact_that_nobody_states_is_unknown(void **state)
+{
+	static const struct { const char *text, *hint; } unknown[] = {
+		{ "sub", "claim:sub" },  { "clientip", "ip" },      { "heder:X", "header:X" }, { "client_ip", "ip" },
+		{ "hots", "host" },      { "cokie:a", "cookie:a" }, { "tenent", "tenant" },    { "gep:city", "geo:city" },
+		{ "hostname", "host" },  { "quite-another", "" },
+	};
+	struct stated stated = { .v = { STR("tenant"), STR("geo:") }, .n = 2, .extent = STATED_ALL };
+	struct expr_wrong wrong;
+	(void)state;
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+		if (expr_compile(&arena, str_of(unknown[i].text), &stated, &wrong))
+			fail_msg("\"%s\" is known", unknown[i].text);
+		if (!str_eq(wrong.hint, str_of(unknown[i].hint)))
+			fail_msg("for \"%s\" the hint is \"%.*s\"", unknown[i].text, STR_ARG(wrong.hint));
+		assert_non_null(strstr(wrong.why, unknown[i].text));
+	}
+	assert_non_null(expr_compile(&arena, STR("tenant"), &stated, &wrong));
+	assert_non_null(expr_compile(&arena, STR("geo:city"), &stated, &wrong));
+	assert_non_null(expr_compile(&arena, STR("claim:anything"), &stated, &wrong));
+	stated.extent = STATED_SOME;
+	assert_non_null(expr_compile(&arena, STR("heder:X"), &stated, &wrong));
 }
 
 static int teardown(void **state)
@@ -101,6 +219,12 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_no_query),
 		cmocka_unit_test(test_what_is_none),
+		cmocka_unit_test(test_an_escaped_parameter_is_the_same_parameter),
+		cmocka_unit_test(test_a_repeated_fact_is_told_to_be_one),
+		cmocka_unit_test(test_a_part_of_the_path_is_decoded),
+		cmocka_unit_test(test_scheme_is_what_a_trusted_proxy_told),
+		cmocka_unit_test(test_plugins_and_expressions_read_the_same),
+		cmocka_unit_test(test_a_fact_that_nobody_states_is_unknown),
 	};
 	arena_init(&arena, 0);
 	return cmocka_run_group_tests(tests, walk_setup, teardown);

@@ -31,7 +31,7 @@ static void test_mistakes(void **state)
 		{ HEAD "routes: [{ name: r, match: { path: 'regex:(' }, respond: {} }]\n", "at character" },
 		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { 'Content-Length': '5' } } }]\n", "is no field" },
 		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { Connection: close } } }]\n", "is no field" },
-		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { X: \"a\\nY: b\" } } }]\n", "is no field" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { X: \"a\\nY: b\" } } }]\n", "control bytes" },
 		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { content_type: \"text/plain\\r\\nX: y\" } }]\n", "content_type" },
 		{ HEAD "plugins: [script]\n" ROUTE, "expected a block of named instances" },
 		{ HEAD "plugins: { a: script }\n" ROUTE, "expected a block with `use`" },
@@ -41,6 +41,16 @@ static void test_mistakes(void **state)
 		  "did you mean \"login\"?" },
 		{ HEAD "routes: [{ name: r, match: { path: /x }, plugins: [[a]], respond: {} }]\n", "the name of an instance" },
 		{ HEAD "plugins: { a: { use: script, store: shared } }\n" ROUTE, "there is no store \"shared\"" },
+		{ HEAD "plugins: { a: { use: script, by: sub } }\n" ROUTE, "conf.yaml:3:34: error: plugins.a.by: there is no fact \"sub\"" },
+		{ HEAD "plugins: { a: { use: script, by: sub } }\n" ROUTE, "did you mean claim:sub?" },
+		{ HEAD "plugins: { a: { use: script, by: clientip } }\n" ROUTE, "did you mean ip?" },
+		{ HEAD "plugins: { 'r/0': { use: script } }\n"
+		       "routes: [{ name: r, match: { path: /x }, plugins: [{ use: script }], respond: {} }]\n",
+		  "an instance in `plugins` is called \"r/0\"" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { X: '{heder:Y}' } } }]\n", "did you mean {header:Y}?" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { body: '{clientip}' } }]\n", "there is no fact \"clientip\"" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { X: 'a}' } } }]\n", "write }} for a brace" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { body: 'file:none.txt' } }]\n", "cannot read none.txt: No such" },
 		{ HEAD "stores: { here: { memory: 1MiB } }\nplugins: { a: { use: script, store: hear } }\n" ROUTE, "did you mean \"here\"?" },
 	};
 	(void)state;

@@ -121,8 +121,14 @@ static void test_query(void **state)
 	assert_int_equal(query("a", "12", "a=1"), MATCH_NO);
 	assert_int_equal(query("a", "1", ""), MATCH_NO);
 	assert_int_equal(query("a", "1", "&&&"), MATCH_NO);
-	assert_int_equal(query("a", "1", "a=2&a=1"), MATCH_NO); /* the first counts */
-	assert_int_equal(query("a", "2", "a=2&a=1"), MATCH_YES);
+	assert_int_equal(query("a", "1", "a=2&a=1"), MATCH_NO); /* neither the first nor the last: all of them */
+	assert_int_equal(query("a", "2", "a=2&a=1"), MATCH_NO);
+	assert_int_equal(query("a", "2, 1", "a=2&b&%61=1"), MATCH_YES);
+	assert_int_equal(query("a", "2, ", "a=2&a"), MATCH_YES);
+	assert_int_equal(query("a", "2", "a=2&a"), MATCH_NO);
+	assert_int_equal(query("a", "regex:2, 1", "a=2&a=1"), MATCH_YES);
+	assert_int_equal(query("a", "regex:2", "a=2&a=1"), MATCH_NO);
+	assert_int_equal(query("secret", "1", "%73ecret=1"), MATCH_YES);
 	assert_int_equal(query("a", "", "a"), MATCH_YES);
 	assert_int_equal(query("a", "", "a="), MATCH_YES);
 	assert_int_equal(query("a", "*", "a"), MATCH_YES);

@@ -188,6 +188,102 @@ static sluice_status ping(const struct sluice_store *s)
 	return last;
 }
 
+/* ---- tables ----------------------------------------------------------------------------------------------------- */
+
+static bool table_has(const struct sluice_store *t, unsigned n, uint64_t value)
+{
+	char key[32];
+	sluice_cell c;
+	int len = snprintf(key, sizeof(key), "key-%u", n);
+	return store_cell(t, str_n(key, (size_t)len), NS_PER_S, &c) && c.value == value;
+}
+
+static void table_put(const struct sluice_store *t, unsigned n, uint64_t value)
+{
+	char key[32];
+	sluice_cell c;
+	int len = snprintf(key, sizeof(key), "key-%u", n);
+	assert_true(store_cell(t, str_n(key, (size_t)len), NS_PER_S, &c));
+	assert_true(store_cell_swap(&c, value));
+}
+
+/* One limit's callers, as many as they like to be, take no place from another limit in the same store. */
+static void test_who_fills_one_table_takes_nothing_from_another(void **state)
+{
+	struct store_conf conf = conf_new(NULL, 256 << 10);
+	(void)state;
+	struct sluice_store *s = make(&conf);
+	const struct sluice_store *flooded = store_table(s, STR("flooded")), *quiet = store_table(s, STR("quiet"));
+	assert_ptr_not_equal(flooded, quiet);
+	assert_int_equal(store_kind(quiet), SLUICE_STORE_MEMORY);
+	store_settle();
+	assert_int_equal(store_table_bytes(flooded), 128 << 10); /* together they are what the file says */
+	assert_int_equal(store_table_bytes(quiet), 128 << 10);
+	for (unsigned i = 0; i < 100; i++)
+		table_put(quiet, i, 100 * NS_PER_S);
+	for (unsigned i = 0; i < 50000; i++)
+		table_put(flooded, i, 200 * NS_PER_S + i);
+	for (unsigned i = 0; i < 100; i++)
+		assert_true(table_has(quiet, i, 100 * NS_PER_S));
+	store_table_free(&flooded);
+	store_table_free(&quiet);
+	assert_null(quiet);
+	store_free(&s);
+}
+
+static void test_a_table_keeps_its_counts_over_reloads(void **state)
+{
+	struct store_conf conf = conf_new(NULL, 256 << 10);
+	(void)state;
+	struct sluice_store *s = make(&conf);
+	const struct sluice_store *a = store_table(s, STR("a"));
+	store_settle();
+	table_put(a, 1, 7 * NS_PER_S);
+	/* the next configuration names it, and another one */
+	const struct sluice_store *again = store_table(s, STR("a")), *b = store_table(s, STR("b"));
+	assert_ptr_equal(again, a);
+	store_settle();
+	assert_int_equal(store_table_bytes(b), STORE_TABLE_MIN); /* nothing is left, and it is of use all the same */
+	store_table_free(&a);
+	assert_true(table_has(again, 1, 7 * NS_PER_S));
+	/* gone with the last that names it */
+	store_table_free(&again);
+	a = store_table(s, STR("a"));
+	store_settle();
+	assert_true(table_has(a, 1, 0));
+	/* a table outlives the taking of its store */
+	store_free(&s);
+	table_put(b, 1, 7 * NS_PER_S);
+	store_table_free(&a);
+	store_table_free(&b);
+}
+
+static void test_the_store_without_configuration_has_tables_too(void **state)
+{
+	(void)state;
+	const struct sluice_store *a = store_table(store_local(), STR("a"));
+	store_settle();
+	assert_int_equal(store_table_bytes(a), STORE_LOCAL_BYTES);
+	table_put(a, 1, 7 * NS_PER_S);
+	store_table_free(&a);
+}
+
+/* Options that differ are another store, whatever is in the names of its files. */
+static void test_identities_are_unambiguous(void **state)
+{
+	struct store_conf a = conf_new("rediss://h", 0), b = a;
+	(void)state;
+	a.tls.verify = b.tls.verify = false;
+	a.tls.server_name = STR("a|3:b");
+	b.tls.server_name = STR("a");
+	struct sluice_store *first = make(&a), *second = make(&b);
+	assert_non_null(first);
+	assert_non_null(second);
+	assert_ptr_not_equal(first, second);
+	store_free(&first);
+	store_free(&second);
+}
+
 static void test_redis(void **state)
 {
 	struct redis_server server;
@@ -260,6 +356,10 @@ static int group_teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rules), cmocka_unit_test(test_table),
-		                            cmocka_unit_test(test_memory), cmocka_unit_test(test_redis) };
+		                            cmocka_unit_test(test_memory),
+		                            cmocka_unit_test(test_who_fills_one_table_takes_nothing_from_another),
+		                            cmocka_unit_test(test_a_table_keeps_its_counts_over_reloads),
+		                            cmocka_unit_test(test_the_store_without_configuration_has_tables_too),
+		                            cmocka_unit_test(test_identities_are_unambiguous), cmocka_unit_test(test_redis) };
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

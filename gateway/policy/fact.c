@@ -1,0 +1,214 @@
+/* Facts of a request. Worker's thread, but for the table. */
+#include "policy/fact.h"
+
+#include "http/query.h"
+#include "policy/run.h"
+
+const struct fact_info fact_table[FACT_COUNT] = {
+#define F(name, text, named, how, help) { { text, sizeof(text) - 1 }, FACT_##named, FACT_##how, help },
+#include "policy/fact.def"
+#undef F
+};
+
+enum fact fact_find(sluice_str text, sluice_str *name)
+{
+	*name = STR_NONE;
+	for (unsigned f = 0; f < FACT_COUNT; f++) {
+		sluice_str t = fact_table[f].text;
+		if (fact_table[f].named == FACT_PLAIN ? !str_eq(text, t) : !str_starts(text, t))
+			continue;
+		*name = str_n(text.data + t.len, text.len - t.len);
+		return (enum fact)f;
+	}
+	return FACT_ATTR;
+}
+
+sluice_str fact_plain(sluice_exchange *x, enum fact f)
+{
+	const struct request_head *h = x->request;
+	switch (f) {
+	case FACT_IP:
+		return x->client_ip;
+	case FACT_METHOD:
+		return h->method_text;
+	case FACT_SCHEME:
+		return x->scheme;
+	case FACT_HOST:
+		return h->host;
+	case FACT_PATH:
+		return h->path;
+	case FACT_QUERY:
+		return h->query;
+	case FACT_TARGET:
+		if (!h->has_query)
+			return h->path;
+		return arena_printf(x->arena, "%.*s?%.*s", STR_ARG(h->path), STR_ARG(h->query));
+	case FACT_REQUEST_ID:
+		return x->request_id;
+	case FACT_ROUTE:
+		return x->route_name;
+	case FACT_UPSTREAM:
+		return x->upstream_name.len ? x->upstream_name : STR_NONE;
+	case FACT_CONSUMER:
+		return run_attr(x, fact_table[FACT_CONSUMER].text);
+	default:
+		return STR_NONE;
+	}
+}
+
+/* ---- several of one name ---------------------------------------------------------------------------------------- */
+
+/* Values that are put together, each decoded where that is asked for. */
+struct fact_join {
+	char *data; /* NULL: one value so far, which stays where it is */
+	sluice_str value;
+	size_t n;
+};
+
+/* Another one; room: what all of them can take at most. */
+static bool join_add(sluice_exchange *x, struct fact_join *j, sluice_str value, sluice_str joint, size_t room)
+{
+	if (j->n++ == 0) {
+		j->value = value;
+		return true;
+	}
+	if (!j->data) {
+		j->data = arena_alloc(x->arena, room);
+		if (!j->data)
+			return false;
+		if (j->value.len)
+			memcpy(j->data, j->value.data, j->value.len);
+		j->value.data = j->data;
+	}
+	memcpy(j->data + j->value.len, joint.data, joint.len);
+	if (value.len)
+		memcpy(j->data + j->value.len + joint.len, value.data, value.len);
+	j->value.len += joint.len + value.len;
+	return true;
+}
+
+static enum sluice_reading join_end(const struct fact_join *j, sluice_str *out)
+{
+	*out = j->n ? j->value : STR_NONE;
+	return j->n == 0 ? SLUICE_READ_NONE : j->n == 1 ? SLUICE_READ_ONE : SLUICE_READ_MANY;
+}
+
+static enum sluice_reading fact_fail(sluice_str *out)
+{
+	*out = STR_NONE; /* the budget is spent, which the arena remembers */
+	return SLUICE_READ_FAIL;
+}
+
+/* ---- header fields ---------------------------------------------------------------------------------------------- */
+
+static bool header_is(const struct field *f, enum token t, sluice_str name)
+{
+	return f->token == t && !(f->flags & FIELD_DROP) &&
+	       (t != TOKEN_OTHER || (f->name_len == name.len && str_ieq(field_name(f), name)));
+}
+
+/* From the first line of that name, f->v[at], which is not the only one. */
+static enum sluice_reading header_join(sluice_exchange *x, enum token t, sluice_str name, uint32_t at, sluice_str *out)
+{
+	const struct fields *f = &x->request->fields;
+	sluice_str joint = t == TOKEN_COOKIE ? STR("; ") : STR(", ");
+	struct fact_join j = { .n = 0 };
+	size_t room = 0;
+	for (uint32_t i = at; i < f->n; i++)
+		room += header_is(&f->v[i], t, name) ? f->v[i].value_len + joint.len : 0;
+	for (uint32_t i = at; i < f->n; i++) {
+		if (header_is(&f->v[i], t, name) && !join_add(x, &j, field_value(&f->v[i]), joint, room))
+			return fact_fail(out);
+	}
+	enum sluice_reading r = join_end(&j, out);
+	return t == TOKEN_COOKIE ? SLUICE_READ_ONE : r;
+}
+
+enum sluice_reading fact_header(sluice_exchange *x, enum token t, sluice_str name, sluice_str *out)
+{
+	const struct fields *f = &x->request->fields;
+	uint32_t first = UINT32_MAX;
+	*out = STR_NONE;
+	for (uint32_t i = 0; i < f->n; i++) {
+		if (!header_is(&f->v[i], t, name))
+			continue;
+		if (first != UINT32_MAX)
+			return header_join(x, t, name, first, out);
+		first = i;
+		*out = field_value(&f->v[i]);
+	}
+	return first == UINT32_MAX ? SLUICE_READ_NONE : SLUICE_READ_ONE;
+}
+
+/* ---- cookies ---------------------------------------------------------------------------------------------------- */
+
+static bool cookie_next(sluice_str *rest, sluice_str name, sluice_str *out)
+{
+	while (rest->len) {
+		sluice_str value = str_trim(str_cut(rest, ';')), key = str_cut(&value, '=');
+		if (!str_eq(key, name))
+			continue;
+		*out = value.data ? value : STR("");
+		return true;
+	}
+	return false;
+}
+
+enum sluice_reading fact_cookie(sluice_exchange *x, sluice_str name, sluice_str *out)
+{
+	const struct fields *f = &x->request->fields;
+	struct fact_join j = { .n = 0 };
+	size_t room = 0;
+	sluice_str value;
+	for (uint32_t i = 0; i < f->n; i++)
+		room += f->v[i].token == TOKEN_COOKIE ? 2 * (size_t)f->v[i].value_len + 2 : 0;
+	for (uint32_t i = 0; room && i < f->n; i++) {
+		sluice_str rest = field_value(&f->v[i]);
+		if (f->v[i].token != TOKEN_COOKIE || (f->v[i].flags & FIELD_DROP))
+			continue;
+		while (cookie_next(&rest, name, &value)) {
+			if (!join_add(x, &j, value, STR(", "), room))
+				return fact_fail(out);
+		}
+	}
+	return join_end(&j, out);
+}
+
+/* ---- query and path --------------------------------------------------------------------------------------------- */
+
+static bool fact_decode(sluice_exchange *x, enum query_plus plus, sluice_str *s)
+{
+	if (!query_is_encoded(*s, plus))
+		return true;
+	char *text = arena_alloc(x->arena, s->len);
+	if (text)
+		*s = str_n(text, query_decode(*s, plus, text));
+	return text != NULL;
+}
+
+enum sluice_reading fact_parameter(sluice_exchange *x, sluice_str name, sluice_str *out)
+{
+	sluice_str query = x->request->query, rest = query, value;
+	struct fact_join j = { .n = 0 };
+	while (query_find(&rest, name, &value)) {
+		/* each value had its name, "=" and "&" beside it, or is empty: the joints take no more than twice that */
+		if (!fact_decode(x, QUERY_PLUS_IS_SPACE, &value) || !join_add(x, &j, value, STR(", "), 2 * query.len + 2))
+			return fact_fail(out);
+	}
+	return join_end(&j, out);
+}
+
+sluice_str fact_capture_raw(const sluice_exchange *x, sluice_str name)
+{
+	for (unsigned i = 0; x->captures && i < x->captures->n; i++) {
+		if (str_eq(x->captures->v[i].name, name))
+			return x->captures->v[i].value;
+	}
+	return STR_NONE;
+}
+
+sluice_str fact_capture(sluice_exchange *x, sluice_str name)
+{
+	sluice_str value = fact_capture_raw(x, name);
+	return fact_decode(x, QUERY_PLUS_IS_PLUS, &value) ? value : STR_NONE;
+}
