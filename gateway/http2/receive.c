@@ -63,7 +63,8 @@ static void receive_priority(struct http2_server *c, struct http2_request *rq)
 {
 	struct priority p;
 	const struct field *f = c->builder.once >> TOKEN_PRIORITY & 1 ? fields_find(&rq->head.fields, TOKEN_PRIORITY) : NULL;
-	if (updates_take(&c->updates, (uint32_t)rq->id, &p) || (f && priority_parse(field_value(f), &p)))
+	bool early = c->updates && updates_take(&c->updates, (uint32_t)rq->id, &p);
+	if (early || (f && priority_parse(field_value(f), &p)))
 		receive_set_priority(c, rq->id, &p);
 }
 
