@@ -316,7 +316,7 @@ def test_failures_while_there_are_keys(gateway, jwks_server, rs256):
     time.sleep(1.1)
     answers = at_once(g, FAILURES, lambda: stranger(rs256))
     assert {n: a for n, (a, _) in answers.items() if a != (401, "token-key-unknown")} == {}
-    assert {n: t for n, (_, t) in answers.items() if t > 1.5} == {}, "none waits longer than key_wait"
+    assert {n: t for n, (_, t) in answers.items() if t > 4} == {}, "none waits much longer than key_wait, however busy the machine is"
     assert {n: s.hits for n, s in servers.items() if s.hits < 2} == {}, "all were asked again"
     answers = at_once(g, FAILURES, rs256.mint)
     assert {n: a for n, (a, _) in answers.items() if a != 200} == {}, "the old keys stay in force"
@@ -336,11 +336,11 @@ def test_failures_before_there_are_keys(gateway, jwks_server, rs256):
     g = gateway(several(FAILURES, {n: s.url for n, s in servers.items()}, "key_wait: 500ms, fetch_timeout: 400ms"))
     answers = at_once(g, FAILURES, rs256.mint)
     assert {n: a for n, (a, _) in answers.items() if a != (503, "jwks-unavailable")} == {}
-    assert {n: t for n, (_, t) in answers.items() if t > 1.5} == {}, "none waits longer than key_wait"
+    assert {n: t for n, (_, t) in answers.items() if t > 4} == {}, "none waits much longer than key_wait, however busy the machine is"
     for n, s in servers.items():
         s.behave(reply(200, jwks(rs256).encode()))
     for n in FAILURES:
-        wait_for(lambda n=n: ask(g, rs256.mint(), f"/{n}") == 200, 5, what=f"keys of {n} after it recovered")
+        wait_for(lambda n=n: ask(g, rs256.mint(), f"/{n}") == 200, 15, what=f"keys of {n} after it recovered")
 
 
 def test_a_slow_first_answer_is_waited_for(gateway, jwks_server, rs256):
