@@ -140,7 +140,9 @@ def test_a_node_of_a_cluster_says_how_to_name_it(gateway, redis):
     r = redis("--cluster-enabled", "yes")
     r.client.config_set("cluster-require-full-coverage", "no")
     r.client.execute_command("CLUSTER", "ADDSLOTS", 0)
+    wait_for(lambda: r.client.execute_command("CLUSTER", "INFO")["cluster_state"] == "ok", what="the cluster")
     g = gateway(CONFIG, redis=r.url)
+    wait_for(lambda: ask(g) == 503 and lines(g, "commands fail"), what="the error in the log")
     for n in range(5):
         assert ask(g, f"k{n}") == 503
     told = lines(g, "commands fail")
