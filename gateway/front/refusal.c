@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define QUIET_NS (10 * NS_PER_S) /* between two lines of one reason, on one worker */
+#define QUIET_NS NS_PER_S /* between two lines of one reason, on one worker */
 
 static const struct {
 	const char *code; /* as the metric calls it */
@@ -15,6 +15,8 @@ static const struct {
 	[REFUSAL_MAX_CONNECTIONS] = { "max-connections", STAT_REFUSED_MAX_CONNECTIONS },
 	[REFUSAL_MAX_PER_CLIENT] = { "max-connections-per-client", STAT_REFUSED_MAX_PER_CLIENT },
 	[REFUSAL_PROXY_HEADER] = { "bad-proxy-header", STAT_REFUSED_PROXY_HEADER },
+	[REFUSAL_TLS] = { "tls-handshake", STAT_REFUSED_TLS },
+	[REFUSAL_PLAIN_HTTP] = { "plain-http", STAT_REFUSED_PLAIN_HTTP },
 };
 
 void refusal_tell(struct refusals *r, enum refusal why, uint64_t now_ns, sluice_str listener, sluice_str peer,
