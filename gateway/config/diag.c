@@ -173,7 +173,8 @@ void diag_log(const struct diag *d)
 	for (unsigned i = 0; i < d->n_items; i++) {
 		const struct diag_item *it = d->items[i];
 		(void)snprintf(place, sizeof(place), ":%u:%u", it->line, it->col);
-		log_write(it->warning ? LOG_WARN : LOG_ERROR, "config", "%s%s: %s%s%s%s%s", it->file, it->line ? place : "", it->path,
+		log_write(it->warning ? LOG_WARN : LOG_ERROR, "config", "%s%s: %s: %s%s%s%s%s", it->file,
+		          it->line ? place : "", it->warning ? "warning" : "error", it->path,
 		          *it->path ? ": " : "", it->text, it->hint ? "; hint: " : "", it->hint ? it->hint : "");
 	}
 	if (d->n_errors > DIAG_KEPT)
