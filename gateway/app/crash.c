@@ -169,7 +169,8 @@ static void crash_on_signal(int sig, siginfo_t *info, void *context)
 	(void)log_drain(QUEUE_MS);
 	crash_say(sig, info);
 	crash_say_where();
-	(void)signal(sig, SIG_DFL);
+	const struct sigaction by_default = { .sa_handler = SIG_DFL };
+	(void)sigaction(sig, &by_default, NULL);
 	(void)raise(sig); /* is delivered when this returns */
 }
 

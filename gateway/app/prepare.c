@@ -127,8 +127,8 @@ static unsigned round_wait(struct round *r)
 
 static void prepare_say_failed(const struct snapshot *s, struct diag *d, const sluice_instance *inst)
 {
-	(void)diag_error(d, &(struct mark){ .file = s->file }, "plugin instance \"%.*s\" (%s) could not start", STR_ARG(inst->name),
-	                 inst->plugin->name);
+	(void)diag_error(d, &(struct mark){ .file = s->file }, "plugin instance \"%.*s\" (%s) could not start",
+	                 STR_ARG(inst->name), inst->plugin->name);
 	diag_hint(d, "lines of the log from %s/%.*s say why", inst->plugin->name, STR_ARG(inst->name));
 }
 
@@ -158,10 +158,12 @@ static bool prepare_on_workers(struct process *p, struct snapshot *s, struct dia
 	(void)pthread_mutex_unlock(&r->lock);
 	round_unref(r);
 	if (failed) {
-		log_error("plugin", "%.*s (%s): worker_start failed on worker %u", STR_ARG(failed->name), failed->plugin->name, on);
+		log_error("plugin", "%.*s (%s): worker_start failed on worker %u", STR_ARG(failed->name),
+		          failed->plugin->name, on);
 		prepare_say_failed(s, d, failed);
 	} else if (missing) {
-		(void)diag_error(d, &(struct mark){ .file = s->file }, "%u workers did not take the configuration in time", missing);
+		(void)diag_error(d, &(struct mark){ .file = s->file }, "%u workers did not take the configuration in time",
+		                 missing);
 	} else {
 		return true;
 	}

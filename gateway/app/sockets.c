@@ -83,7 +83,8 @@ int *sockets_open(struct process *p, const struct snapshot *s, struct diag *d)
 		fds[i] = -1;
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		const struct snapshot_listener *l = &s->listeners[i];
-		const struct listener_how how = { p->n_workers, (int)l->conf->backlog, sockets_claim(p, s, &l->addr, i), l->access };
+		const struct listener_how how = { p->n_workers, (int)l->conf->backlog, sockets_claim(p, s, &l->addr, i),
+		                                  l->access };
 		int err = 0;
 		if (!sockets_served(p, &l->addr))
 			err = listener_open_how(&l->addr, &how, fds + i * p->n_workers);

@@ -58,15 +58,17 @@ bool log_is_on(enum log_level level)
 bool log_is_journal(void)
 {
 	static _Atomic int known; /* 0: not looked yet; 1: no; 2: yes */
-	unsigned long long dev, ino;
-	struct stat st;
 	int k = atomic_load_explicit(&known, memory_order_relaxed);
 	if (!k) {
-		const char *stream = getenv("JOURNAL_STREAM");
-		k = stream && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
-		                    st.st_dev == dev && st.st_ino == ino ?
-		            2 :
-		            1;
+		struct stat st;
+		char here[64];
+		const char *stream = getenv("JOURNAL_STREAM"); /* DEVICE:INODE */
+		bool is = stream && fstat(STDERR_FILENO, &st) == 0;
+		if (is) {
+			(void)snprintf(here, sizeof(here), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+			is = strcmp(stream, here) == 0;
+		}
+		k = is ? 2 : 1;
 		atomic_store_explicit(&known, k, memory_order_relaxed);
 	}
 	return k == 2;

@@ -33,8 +33,8 @@ struct run_cleanup {
 
 /* The plugin that runs. */
 const struct chain_item *run_item(const sluice_exchange *x);
-/* Around every call of a plugin's code in an exchange: says what runs, counts it, and measures the time of the first RUN_SAMPLE calls and of
- * one in RUN_SAMPLE after that, which then stands for all of them. */
+/* Around every call of a plugin's code in an exchange: says what runs, counts it, and measures the time of the first RUN_SAMPLE
+ * calls and of one in RUN_SAMPLE after that, which then stands for all of them. */
 enum { RUN_SAMPLE = 16 };
 static inline uint64_t run_enter(const sluice_exchange *x, const struct chain_item *item)
 {

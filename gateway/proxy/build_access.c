@@ -29,11 +29,12 @@ static bool access_mode(sluice_str text, int *out)
 	return mode <= MODE_BITS;
 }
 
+/* The main thread reads configurations, and nobody else asks for users. NOLINTBEGIN(concurrency-mt-unsafe) */
 static bool access_user(sluice_str name, int64_t *out)
 {
 	char text[64];
 	(void)snprintf(text, sizeof(text), "%.*s", STR_ARG(name));
-	const struct passwd *p = access_is_number(name, out) ? NULL : getpwnam(text); /* NOLINT(concurrency-mt-unsafe) main thread */
+	const struct passwd *p = access_is_number(name, out) ? NULL : getpwnam(text);
 	if (p)
 		*out = p->pw_uid;
 	return *out >= 0;
@@ -43,11 +44,12 @@ static bool access_group(sluice_str name, int64_t *out)
 {
 	char text[64];
 	(void)snprintf(text, sizeof(text), "%.*s", STR_ARG(name));
-	const struct group *g = access_is_number(name, out) ? NULL : getgrnam(text); /* NOLINT(concurrency-mt-unsafe) main thread */
+	const struct group *g = access_is_number(name, out) ? NULL : getgrnam(text);
 	if (g)
 		*out = g->gr_gid;
 	return *out >= 0;
 }
+/* NOLINTEND(concurrency-mt-unsafe) */
 
 void build_access(struct build *b, const struct listener_conf *c, struct snapshot_listener *l)
 {
@@ -57,7 +59,8 @@ void build_access(struct build *b, const struct listener_conf *c, struct snapsho
 		return;
 	if (l->addr.len && l->addr.sa.sa_family != AF_UNIX) {
 		const char *option = c->mode.len ? "mode" : c->user.len ? "user" : "group";
-		(void)bind_error(&b->bind, c, option, "only unix sockets have files, this listener is on %.*s", STR_ARG(c->address));
+		(void)bind_error(&b->bind, c, option, "only unix sockets have files, this listener is on %.*s",
+		                 STR_ARG(c->address));
 		return;
 	}
 	if (c->mode.len && !access_mode(c->mode, &a->mode)) {

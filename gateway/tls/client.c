@@ -95,7 +95,8 @@ static bool store_add_pem(X509_STORE *store, const struct loaded *l)
 	for (int i = 0; ok && i < sk_X509_INFO_num(all); i++) {
 		const X509_INFO *it = sk_X509_INFO_value(all, i);
 		n += it->x509 || it->crl;
-		ok = (!it->x509 || X509_STORE_add_cert(store, it->x509) == 1) && (!it->crl || X509_STORE_add_crl(store, it->crl) == 1);
+		ok = (!it->x509 || X509_STORE_add_cert(store, it->x509) == 1) &&
+		     (!it->crl || X509_STORE_add_crl(store, it->crl) == 1);
 	}
 	if (ok && !n)
 		ERR_raise(ERR_LIB_PEM, PEM_R_NO_START_LINE);
