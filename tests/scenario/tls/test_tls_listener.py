@@ -505,6 +505,8 @@ def test_days_until_certificates_end_are_metrics(start, ca):
 
 def not_after(cert):
     return x509.load_der_x509_certificate(der(cert)).not_valid_after.replace(tzinfo=datetime.timezone.utc).timestamp()
+
+
 # ---- handshakes that fail ----
 
 def test_plain_http_on_a_tls_port_is_answered_and_told(start):
