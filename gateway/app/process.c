@@ -57,6 +57,17 @@ static void process_settle(struct process *p)
 	module_each(process_tell_changed, p);
 }
 
+/* Whoever is refused leaves everything as it was: the access log, too. */
+static bool process_take_over(struct process *p, struct snapshot *s, struct diag *d)
+{
+	if (!logs_open(p, s, d))
+		return false;
+	if (apply_snapshot(p, s, d))
+		return true;
+	(void)logs_open(p, p->snap, d);
+	return false;
+}
+
 enum admin_reload process_load_again(struct process *p, struct diag *d)
 {
 	if (p->phase != PROCESS_SERVING)
@@ -65,7 +76,7 @@ enum admin_reload process_load_again(struct process *p, struct diag *d)
 		return ADMIN_RELOAD_BUSY;
 	notify_send("RELOADING=1");
 	struct snapshot *s = process_load(p, d);
-	if (s && (!logs_open(p, s, d) || !apply_snapshot(p, s, d))) {
+	if (s && !process_take_over(p, s, d)) {
 		apply_unref(p, s);
 		s = NULL;
 	}
@@ -102,6 +113,7 @@ void process_quit(struct process *p)
 	if (p->phase == PROCESS_STOPPING)
 		return;
 	p->phase = PROCESS_STOPPING;
+	warden_limit(ENDING_NS);
 	worker_stop(&p->main);
 }
 

@@ -34,9 +34,10 @@ struct gateway_worker {
 	bool started;
 	struct access_log *access; /* owned; NULL: no access log */
 	struct prepared prepared;
-	struct {                   /* main thread's: app/watch.c */
-		uint64_t asked_ns; /* 0: it has answered */
-		bool told;
+	struct {                   /* app/watch.c */
+		uint64_t asked_ns; /* main thread's; 0: not yet */
+		_Atomic uint64_t answered_ns; /* the worker's */
+		bool told;         /* main thread's: that it is silent */
 	} watch;
 };
 

@@ -9,7 +9,7 @@
 #include "base/threads.h"
 #include "policy/running.h"
 
-#define QUIT_NS (8 * NS_PER_S) /* a process that is told to end at once, and can */
+#define QUIT_NS (10 * NS_PER_S) /* a process that is told to end at once, and can */
 #define SILENT_NS (5 * NS_PER_S)
 enum { LAST_LINES_MS = 500, FORCED_STATUS = 1 };
 

@@ -10,28 +10,23 @@
 #define WATCH_TICK_NS NS_PER_S
 #define WATCH_SILENT_NS (3 * NS_PER_S)
 
-static void watch_back(struct worker *w, void *arg)
-{
-	struct gateway_worker *g = arg;
-	uint64_t took = clock_ns() - g->watch.asked_ns;
-	(void)w;
-	g->watch.asked_ns = 0;
-	if (g->watch.told)
-		log_warn("process", "worker %u answers again, after %llu s", g->w.id, (unsigned long long)(took / NS_PER_S));
-	g->watch.told = false;
-}
-
 static void watch_on_worker(struct worker *w, void *arg)
 {
 	struct gateway_worker *g = arg;
 	(void)w;
-	worker_post(&g->process->main, watch_back, g);
+	atomic_store(&g->watch.answered_ns, clock_ns());
+}
+
+/* The worker says when it answered, so that a main thread that was busy itself blames nobody. */
+static bool watch_is_waiting(const struct gateway_worker *g)
+{
+	return g->watch.asked_ns > atomic_load(&g->watch.answered_ns);
 }
 
 bool watch_is_silent(const struct process *p, unsigned worker)
 {
 	const struct gateway_worker *g = &p->workers[worker];
-	return g->watch.asked_ns && clock_ns() - g->watch.asked_ns >= WATCH_SILENT_NS;
+	return watch_is_waiting(g) && clock_ns() - g->watch.asked_ns >= WATCH_SILENT_NS;
 }
 
 void watch_text(const struct process *p, unsigned worker, char out[WATCH_TEXT])
@@ -39,7 +34,7 @@ void watch_text(const struct process *p, unsigned worker, char out[WATCH_TEXT])
 	const struct gateway_worker *g = &p->workers[worker];
 	char what[WATCH_TEXT - 80];
 	bool plugin = running_text(&g->w, what, sizeof(what));
-	uint64_t s = g->watch.asked_ns ? (clock_ns() - g->watch.asked_ns) / NS_PER_S : 0;
+	uint64_t s = watch_is_waiting(g) ? (clock_ns() - g->watch.asked_ns) / NS_PER_S : 0;
 	(void)snprintf(out, WATCH_TEXT, "worker %u has not answered for %llu s%s%s", worker, (unsigned long long)s,
 	               plugin ? ": " : "", what);
 }
@@ -50,7 +45,10 @@ static void watch_on_tick(struct timer *t)
 	char text[WATCH_TEXT];
 	for (unsigned i = 0; i < p->n_workers; i++) {
 		struct gateway_worker *g = &p->workers[i];
-		if (!g->watch.asked_ns) {
+		if (!watch_is_waiting(g)) {
+			if (g->watch.told)
+				log_warn("process", "worker %u answers again", i);
+			g->watch.told = false;
 			g->watch.asked_ns = clock_ns();
 			worker_post(&g->w, watch_on_worker, g);
 		} else if (watch_is_silent(p, i) && !g->watch.told) {
