@@ -148,9 +148,13 @@ static void admin_on_request(void *ctx, struct client *cl)
 {
 	struct admin *a = ctx;
 	struct admin_call *c = call_new(a, cl);
+	static const sluice_strs nobody = { 0 };
+	struct admin_facts facts = { 0 };
 	bool known;
+	a->env.facts(a->env.ctx, &facts);
 	c->command = admin_table_find((enum method)cl->head->method, cl->head->path, &known);
-	enum admin_problem p = permit(c->command && c->command->changes, cl->head, cl->conn);
+	enum admin_problem p = permit(c->command && c->command->changes, cl->head, cl->conn,
+	                              facts.snap ? &facts.snap->conf.admin.hosts : &nobody);
 	if (p == PROBLEM_COUNT && !c->command)
 		p = known ? PROBLEM_METHOD_NOT_ALLOWED : PROBLEM_NOT_FOUND;
 	if (p != PROBLEM_COUNT) {
@@ -212,7 +216,7 @@ int admin_open(struct admin *a, const struct addr *at)
 		                                  .handler = admin_handler(a),
 		                                  .fd = fd };
 	a->front = front_new(a->main, NULL);
-	front_apply(a->front, &args, 1, ADMIN_CONNECTIONS);
+	front_apply(a->front, &args, 1, ADMIN_CONNECTIONS, 0);
 	log_info("admin", "on %s", a->address);
 	return 0;
 }

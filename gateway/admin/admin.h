@@ -11,6 +11,13 @@
 
 enum admin_phase { ADMIN_STARTING, ADMIN_SERVING, ADMIN_DRAINING };
 
+/* A worker that stands still. */
+enum { ADMIN_SILENT = 16, ADMIN_TEXT = 256 };
+struct admin_silent {
+	unsigned worker;
+	char text[ADMIN_TEXT]; /* for people: how long, and in what */
+};
+
 struct admin_facts {
 	enum admin_phase phase;
 	unsigned waiting;             /* STARTING: workers that have no configuration yet */
@@ -18,6 +25,8 @@ struct admin_facts {
 	const struct snapshot *snap;  /* borrowed for the call: the configuration in force; NULL: none yet */
 	size_t snapshots;             /* configurations that requests still use, this one included */
 	uint64_t reloads, reloads_failed;
+	struct admin_silent silent[ADMIN_SILENT]; /* the first of them */
+	unsigned n_silent;
 };
 
 enum admin_reload {

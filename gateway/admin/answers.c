@@ -53,7 +53,7 @@ void answer_readyz(struct admin_call *c)
 {
 	struct admin_facts f = call_facts(c);
 	struct json_out o;
-	if (f.phase == ADMIN_SERVING) {
+	if (f.phase == ADMIN_SERVING && !f.n_silent) {
 		call_answer(c, 200, STR("text/plain; charset=utf-8"), STR("ready\n"));
 		return;
 	}
@@ -62,8 +62,10 @@ void answer_readyz(struct admin_call *c)
 	json_open(&o, '[');
 	if (f.phase == ADMIN_DRAINING)
 		json_str(&o, STR("draining: the gateway takes no new connections and ends when requests are done"));
-	else
+	else if (f.phase == ADMIN_STARTING)
 		json_strf(&o, "starting: %u workers have no configuration yet", f.waiting);
+	for (unsigned i = 0; i < f.n_silent; i++)
+		json_str(&o, str_of(f.silent[i].text));
 	json_close(&o, ']');
 	call_problem_end(c, PROBLEM_NOT_READY, &o);
 }

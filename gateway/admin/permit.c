@@ -29,6 +29,22 @@ static bool host_is_ours(sluice_str host, bool changes)
 	return !changes && !memchr(host.data, '.', host.len);
 }
 
+/* The host came in lower case; the operator may have written it otherwise. */
+static bool host_is_listed(sluice_str host, const sluice_strs *hosts)
+{
+	for (size_t i = 0; i < hosts->n; i++) {
+		sluice_str name = hosts->v[i];
+		if (str_starts(name, STR("*."))) {
+			name = str_n(name.data + 1, name.len - 1);
+			if (host.len > name.len && str_ieq(str_n(host.data + host.len - name.len, name.len), name))
+				return true;
+		} else if (str_ieq(host, name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool head_has(const struct request_head *h, const char *name)
 {
 	return fields_find_name(&h->fields, str_of(name)) != NULL;
@@ -46,10 +62,10 @@ static bool head_is_from_page(const struct request_head *h)
 	return head_has(h, "origin") || head_has(h, "referer") || head_has(h, "sec-fetch-site");
 }
 
-enum admin_problem permit(bool changes, const struct request_head *h, const struct conn_info *conn)
+enum admin_problem permit(bool changes, const struct request_head *h, const struct conn_info *conn, const sluice_strs *hosts)
 {
 	bool is_unix = conn_is_unix(conn);
-	if (!is_unix && !host_is_ours(h->host, changes))
+	if (!is_unix && !host_is_ours(h->host, changes) && !host_is_listed(h->host, hosts))
 		return PROBLEM_FOREIGN_HOST;
 	if (!changes)
 		return PROBLEM_COUNT;

@@ -63,7 +63,7 @@ void status_write_config(struct json_out *o, const struct snapshot *s)
 	json_close(o, '}');
 }
 
-static void status_workers(struct json_out *o, const struct gather_answer *v, unsigned n)
+static void status_workers(struct json_out *o, const struct admin_facts *f, const struct gather_answer *v, unsigned n)
 {
 	uint64_t connections = 0, requests = 0;
 	for (unsigned i = 0; i < n; i++) {
@@ -83,6 +83,10 @@ static void status_workers(struct json_out *o, const struct gather_answer *v, un
 			put_uint(o, "config", v[i].config_id);
 			put_uint(o, "connections", v[i].connections);
 			put_uint(o, "requests", v[i].requests);
+		}
+		for (unsigned k = 0; k < f->n_silent; k++) {
+			if (f->silent[k].worker == i)
+				put_str(o, "reason", str_of(f->silent[k].text));
 		}
 		json_close(o, '}');
 	}
@@ -160,7 +164,7 @@ void status_write(struct json_out *o, const struct admin_facts *f, const struct 
 	put_uint(o, "snapshots", f->snapshots);
 	put_uint(o, "reloads", f->reloads);
 	put_uint(o, "reloads_failed", f->reloads_failed);
-	status_workers(o, v, n);
+	status_workers(o, f, v, n);
 	status_upstreams(o, f->snap, v, n);
 	if (left_out)
 		put_uint(o, "servers_left_out", left_out);

@@ -4,12 +4,7 @@
  */
 #include "app/process.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-#include "base/log.h"
-#include "net/listener.h"
 
 struct apply_mail {
 	struct process *process;
@@ -28,6 +23,12 @@ static void apply_free_snapshot(struct worker *w, void *arg)
 static void apply_on_free(struct snapshot *s)
 {
 	worker_post(s->main, apply_free_snapshot, s);
+}
+
+void apply_unref_anywhere(struct snapshot *s)
+{
+	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
+		apply_on_free(s);
 }
 
 void apply_unref(struct process *p, struct snapshot *s)
@@ -72,82 +73,29 @@ static void apply_on_worker(struct worker *w, void *arg)
 			                             .fd = m->fds[i] };
 	}
 	if (!g->proxy.draining)
-		front_apply(g->front, v, s->n_listeners, limits_connections(m->process, s));
+		front_apply(g->front, v, s->n_listeners, limits_connections(m->process, s),
+		            s->conf.runtime.shutdown_grace * NS_PER_MS);
 	free(v);
+	prepared_drop(g);
 	if (old)
 		view_unref(old);
 	worker_post(&m->process->main, apply_done, m->process);
 	free(m);
 }
 
-static struct served *apply_served(struct process *p, const struct addr *a)
-{
-	for (size_t i = 0; i < p->n_served; i++) {
-		if (addr_eq(&p->served[i].addr, a))
-			return &p->served[i];
-	}
-	return NULL;
-}
-
-void apply_hint(struct diag *d, int err)
-{
-	if (err == -EADDRINUSE)
-		diag_hint(d, "another program has this address; `ss -ltnp` tells which");
-	else if (err == -EACCES)
-		diag_hint(d, "ports below 1024 need root or CAP_NET_BIND_SERVICE; for a unix socket, the folder must be writable");
-}
-
-/* fds[i * n_workers + w]: the socket of listener i for worker w, -1 where the address is served already. */
-static int *apply_open(struct process *p, const struct snapshot *s, struct diag *d)
-{
-	int *fds = calloc(s->n_listeners * p->n_workers + 1, sizeof(*fds));
-	char text[ADDR_TEXT];
-	check(fds, "out of memory: sockets of %zu listeners", s->n_listeners);
-	for (size_t i = 0; i < s->n_listeners; i++) {
-		const struct snapshot_listener *l = &s->listeners[i];
-		int *at = fds + i * p->n_workers;
-		int err = 0;
-		for (unsigned w = 0; w < p->n_workers; w++)
-			at[w] = -1;
-		if (!apply_served(p, &l->addr))
-			err = listener_open(&l->addr, p->n_workers, (int)l->conf->backlog, at);
-		if (err == 0)
-			continue;
-		(void)addr_text(&l->addr, text);
-		(void)diag_error(d, &(struct mark){ .file = s->file }, "listener %.*s cannot listen on %s: %s",
-		                 STR_ARG(l->conf->name), text, strerror(-err));
-		apply_hint(d, err);
-		for (size_t j = 0; j < i * p->n_workers; j++) {
-			if (fds[j] >= 0)
-				(void)close(fds[j]);
-		}
-		free(fds);
-		return NULL;
-	}
-	return fds;
-}
-
-static void apply_remember(struct process *p, const struct snapshot *s)
-{
-	free(p->served);
-	p->served = calloc(s->n_listeners + 1, sizeof(*p->served));
-	check(p->served, "out of memory: %zu addresses", s->n_listeners);
-	p->n_served = s->n_listeners;
-	for (size_t i = 0; i < s->n_listeners; i++)
-		p->served[i].addr = s->listeners[i].addr;
-}
-
 bool apply_snapshot(struct process *p, struct snapshot *s, struct diag *d)
 {
 	struct snapshot *old = p->snap;
-	int *fds = apply_open(p, s, d);
+	int *fds = sockets_open(p, s, d);
 	if (!fds)
 		return false;
 	s->main = &p->main;
+	if (!prepare_snapshot(p, s, d)) {
+		sockets_close(p, s, fds);
+		return false;
+	}
 	p->snap = s;
 	p->applied = 0;
-	for (size_t i = 0; i < s->n_instances; i++)
-		instance_start(s->instances[i]);
 	for (unsigned w = 0; w < p->n_workers; w++) {
 		struct apply_mail *m = malloc(sizeof(*m) + sizeof(int) * s->n_listeners);
 		check(m, "out of memory: a message");
@@ -160,7 +108,7 @@ bool apply_snapshot(struct process *p, struct snapshot *s, struct diag *d)
 		worker_post(&p->workers[w].w, apply_on_worker, m);
 	}
 	free(fds);
-	apply_remember(p, s);
+	sockets_settle(p, s);
 	apply_unref(p, old);
 	return true;
 }

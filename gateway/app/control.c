@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/watch.h"
 #include "base/log.h"
 
 static void control_facts(void *ctx, struct admin_facts *f)
@@ -27,6 +28,13 @@ static void control_facts(void *ctx, struct admin_facts *f)
 		                   .reloads_failed = p->reloads_failed };
 	if (f->phase == ADMIN_SERVING && !p->ready)
 		f->phase = ADMIN_STARTING;
+	for (unsigned i = 0; p->workers && i < p->n_workers && f->n_silent < ADMIN_SILENT; i++) {
+		if (!watch_is_silent(p, i))
+			continue;
+		struct admin_silent *s = &f->silent[f->n_silent++];
+		s->worker = i;
+		watch_text(p, i, s->text);
+	}
 }
 
 static enum admin_reload control_reload(void *ctx, struct diag *d)

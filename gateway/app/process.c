@@ -9,8 +9,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "app/crash.h"
 #include "app/fetch_tls.h"
 #include "app/notify.h"
+#include "app/warden.h"
+#include "app/watch.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/stat.h"
@@ -21,8 +24,9 @@
 #include "tls/tickets.h"
 #include "tls/transport.h"
 
-enum { MALLOC_KEEP = 32 << 20 };
+enum { MALLOC_KEEP = 32 << 20, LOG_GRACE_MS = 2000 };
 #define TICK_NS (10 * NS_PER_S)
+#define ENDING_NS (10 * NS_PER_S) /* all there is to do once the grace is over */
 #define DRAIN_IDLE_NS NS_PER_S /* of a kept connection, once the gateway is stopping */
 
 /* ---- configuration ------------------------------------------------------------------------------------------------ */
@@ -33,6 +37,15 @@ static struct snapshot *process_load(struct process *p, struct diag *d)
 	return snapshot_load(p->options.file, &env, d);
 }
 
+/* A module stays as it was loaded: a new file takes effect with a new process. */
+static void process_tell_changed(void *ctx, const struct module *m)
+{
+	const struct process *p = ctx;
+	const char *how = module_changed(&p->policy.dirs, m);
+	if (how)
+		log_warn("plugin", "%s %s since it was loaded: the gateway runs the old code until it is restarted", m->path, how);
+}
+
 static void process_settle(struct process *p)
 {
 	log_set_level((enum log_level)p->snap->conf.log.level);
@@ -40,6 +53,19 @@ static void process_settle(struct process *p)
 	stat_set(STAT_WORKERS, p->n_workers);
 	control_settle(p);
 	limits_settle(p);
+	secure_settle(p);
+	module_each(process_tell_changed, p);
+}
+
+/* Whoever is refused leaves everything as it was: the access log, too. */
+static bool process_take_over(struct process *p, struct snapshot *s, struct diag *d)
+{
+	if (!logs_open(p, s, d))
+		return false;
+	if (apply_snapshot(p, s, d))
+		return true;
+	(void)logs_open(p, p->snap, d);
+	return false;
 }
 
 enum admin_reload process_load_again(struct process *p, struct diag *d)
@@ -50,12 +76,12 @@ enum admin_reload process_load_again(struct process *p, struct diag *d)
 		return ADMIN_RELOAD_BUSY;
 	notify_send("RELOADING=1");
 	struct snapshot *s = process_load(p, d);
-	if (s && (!logs_open(p, s, d) || !apply_snapshot(p, s, d))) {
+	if (s && !process_take_over(p, s, d)) {
 		apply_unref(p, s);
 		s = NULL;
 	}
 	notify_send("READY=1");
-	diag_print(d, stderr);
+	diag_log(d);
 	if (!s) {
 		p->reloads_failed++;
 		stat_inc(STAT_RELOADS_FAILED);
@@ -87,6 +113,7 @@ void process_quit(struct process *p)
 	if (p->phase == PROCESS_STOPPING)
 		return;
 	p->phase = PROCESS_STOPPING;
+	warden_limit(ENDING_NS);
 	worker_stop(&p->main);
 }
 
@@ -109,7 +136,14 @@ void process_drain(struct process *p)
 	log_info("process", "stopping: no new connections, requests in progress have %llu ms",
 	         (unsigned long long)(grace / NS_PER_MS));
 	worker_timer(&p->main, &p->grace, grace);
+	warden_limit(grace + ENDING_NS);
 	workers_drain(p, DRAIN_IDLE_NS < grace ? DRAIN_IDLE_NS : grace);
+}
+
+static void process_on_quit(struct worker *w, void *arg)
+{
+	(void)w;
+	process_quit(arg);
 }
 
 static void process_on_signal(void *ctx, int sig)
@@ -125,9 +159,6 @@ static void process_on_signal(void *ctx, int sig)
 		break;
 	case SIGUSR1:
 		logs_reopen(p);
-		break;
-	case SIGQUIT:
-		process_quit(p);
 		break;
 	default:
 		break;
@@ -155,7 +186,7 @@ static void process_raise_descriptors(void)
 
 static bool process_add_signals(struct process *p)
 {
-	static const int sigs[PROCESS_SIGNALS] = { SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1 };
+	static const int sigs[PROCESS_SIGNALS] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1 };
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	int err = sigaction(SIGPIPE, &ignore, NULL);
 	for (int i = 0; i < PROCESS_SIGNALS && err == 0; i++)
@@ -173,6 +204,7 @@ static bool process_begin(struct process *p, struct diag *d)
 	fetch_tls_init(p->n_workers);
 	bool ok = control_open(p, s, d) && process_add_signals(p) && workers_start(p);
 	if (ok) {
+		watch_start(p);
 		p->policy.workers = p->worker_list;
 		control_workers(p);
 		ok = logs_open(p, s, d) && apply_snapshot(p, s, d);
@@ -180,6 +212,19 @@ static bool process_begin(struct process *p, struct diag *d)
 	if (!ok)
 		apply_unref(p, s);
 	return ok;
+}
+
+/* What is to be said of the file at the start, as `sluice check` says it. */
+static void process_report(const struct diag *d)
+{
+	char *text = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&text, &n);
+	check(f, "out of memory: the mistakes of a configuration");
+	diag_print(d, f);
+	check(fclose(f) == 0, "out of memory: the mistakes of a configuration");
+	log_lines(d->n_errors ? LOG_ERROR : LOG_WARN, str_n(text, n));
+	free(text);
 }
 
 static bool process_start(struct process *p)
@@ -196,6 +241,10 @@ static bool process_start(struct process *p)
 		return false;
 	}
 	worker_self = &p->main;
+	if (!warden_start(&p->main, process_on_quit, p)) {
+		log_error("process", "a thread cannot start: %s", strerror(errno));
+		return false;
+	}
 	timer_init(&p->grace, process_on_grace);
 	timer_init(&p->tick, process_on_tick);
 	p->tickets = tls_tickets_new();
@@ -205,7 +254,7 @@ static bool process_start(struct process *p)
 		                     .fetch_tls = fetch_tls };
 	diag_init(&d);
 	bool ok = process_begin(p, &d);
-	diag_print(&d, stderr);
+	process_report(&d);
 	diag_fini(&d);
 	if (!ok)
 		return false;
@@ -235,9 +284,13 @@ static void process_stop_signals(struct process *p)
 static void process_fini(struct process *p)
 {
 	control_close(p);
+	watch_stop(p);
 	workers_abort(p);
-	workers_stop(p);
+	bool ended = workers_stop(p);
 	logs_close(p);
+	sockets_unlink(p);
+	if (!ended)
+		warden_end(); /* what the thread that runs on still uses cannot be taken down */
 	apply_unref(p, p->snap);
 	p->snap = NULL;
 	if (p->main.base)
@@ -250,6 +303,7 @@ static void process_fini(struct process *p)
 	upstream_worker_fini(&p->main);
 	resolve_worker_fini(&p->main);
 	resolve_fini();
+	warden_stop();
 	worker_fini(&p->main);
 	free(p->workers);
 	free(p->worker_list);
@@ -264,6 +318,9 @@ int process_run(const struct process_options *o)
 {
 	struct process *p = calloc(1, sizeof(*p));
 	check(p, "out of memory: the process");
+	secure_start();
+	crash_init();
+	log_start();
 	p->options = *o;
 	if (process_start(p))
 		worker_run(&p->main);
@@ -272,5 +329,7 @@ int process_run(const struct process_options *o)
 	process_fini(p);
 	int code = p->exit_code;
 	free(p);
+	log_stop(LOG_GRACE_MS);
+	crash_thread_fini();
 	return code;
 }

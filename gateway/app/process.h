@@ -11,12 +11,19 @@
 #include "net/signals.h"
 #include "proxy/exchange.h"
 
-enum { PROCESS_SIGNALS = 5 };
+enum { PROCESS_SIGNALS = 4 };
 enum process_phase { PROCESS_STARTING, PROCESS_SERVING, PROCESS_DRAINING, PROCESS_STOPPING };
 
 struct logger;
 struct access_log;
 struct process;
+
+/* A worker's hold on the instances of a snapshot that is not in force yet. */
+struct prepared {
+	struct snapshot *snap;      /* shared: ref; NULL: nothing is held */
+	struct instance_worker **v; /* owned; shared: ref each */
+	size_t n;
+};
 
 /* One worker and what hangs on it. Its thread's own once it runs. */
 struct gateway_worker {
@@ -26,6 +33,12 @@ struct gateway_worker {
 	struct process *process;
 	bool started;
 	struct access_log *access; /* owned; NULL: no access log */
+	struct prepared prepared;
+	struct {                   /* app/watch.c */
+		uint64_t asked_ns; /* main thread's; 0: not yet */
+		_Atomic uint64_t answered_ns; /* the worker's */
+		bool told;         /* main thread's: that it is silent */
+	} watch;
 };
 
 struct process_options {
@@ -37,6 +50,8 @@ struct process_options {
 /* An address that is served. */
 struct served {
 	struct addr addr;
+	dev_t dev;  /* of a unix socket's file, as we made it */
+	ino_t ino;
 };
 
 struct process {
@@ -60,7 +75,7 @@ struct process {
 	struct addr admin_addr;          /* where it is served */
 	uint64_t started_ns;
 	uint64_t reloads, reloads_failed;
-	struct timer grace, tick;
+	struct timer grace, tick, watch;
 	struct signal_watch signals[PROCESS_SIGNALS];
 	int exit_code;
 };
@@ -83,8 +98,37 @@ void process_quit(struct process *p);
  * says which. */
 bool apply_snapshot(struct process *p, struct snapshot *s, struct diag *d);
 void apply_unref(struct process *p, struct snapshot *s);
+/* The same on any thread: the main thread frees it. */
+void apply_unref_anywhere(struct snapshot *s);
+
+/* ---- sockets.c: listening ------------------------------------------------------------------------------------------ */
+
+/* Sockets for the addresses of s that are not served yet: fds[i * n_workers + w] is that of listener i for worker w, -1 where the
+ * address is served. NULL, with nothing opened: d says which could not be had. */
+int *sockets_open(struct process *p, const struct snapshot *s, struct diag *d);
+/* Close those again, and free fds: s is not put in force. */
+void sockets_close(const struct process *p, const struct snapshot *s, int *fds);
+/* s is in force: its addresses are served, and the files of those that are not any more go. */
+void sockets_settle(struct process *p, const struct snapshot *s);
+/* The process ends: the files of the unix sockets go, unless somebody else has put others in their place. */
+void sockets_unlink(struct process *p);
 /* Why an address could not be had: a hint for the diagnostic just made. */
 void apply_hint(struct diag *d, int err);
+
+/* ---- prepare.c: starting the plugins of a snapshot ------------------------------------------------------------------- */
+
+/* Start what is new in s, on the main thread and on every worker. False, with nothing kept: d says who could not. The workers
+ * hold on to what started until apply_snapshot() has handed s out. */
+must_use bool prepare_snapshot(struct process *p, struct snapshot *s, struct diag *d);
+/* The worker's thread: let go of what was prepared. */
+void prepared_drop(struct gateway_worker *g);
+
+/* ---- secure.c: what nobody else gets to see -------------------------------------------------------------------------- */
+
+/* Before any key is read. */
+void secure_start(void);
+/* A configuration is in force: does it want core dumps? */
+void secure_settle(const struct process *p);
 
 /* ---- limits.c: how much it takes on --------------------------------------------------------------------------------- */
 
@@ -120,7 +164,7 @@ void control_free(struct process *p);
 bool workers_start(struct process *p);
 void workers_drain(struct process *p, uint64_t idle_ns);
 void workers_abort(struct process *p);
-/* Stop and join; all connections are closed. */
-void workers_stop(struct process *p);
+/* Stop and join; all connections are closed. False: some worker did not end in time, the log says which. */
+must_use bool workers_stop(struct process *p);
 
 #endif

@@ -14,6 +14,7 @@
 #include "app/command.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/load.h"
 
 enum { TOKEN_KEY_MAX = 65536, TOKEN_PART_MAX = 65536, TOKEN_CLAIMS = 32 };
 
@@ -71,17 +72,16 @@ static bool token_options_read(int argc, char **argv, struct token_options *o)
 
 static char *token_read_key(const char *path, size_t *len)
 {
-	FILE *f = fopen(path, "re");
-	char *text = f ? malloc(TOKEN_KEY_MAX) : NULL;
-	if (!text) {
-		(void)fprintf(stderr, "sluice token: %s cannot be read\n", path);
-		if (f)
-			(void)fclose(f);
+	struct loaded l;
+	int err = load_file(&l, path, LOAD_OR_PIPE, TOKEN_KEY_MAX);
+	if (err) {
+		(void)fprintf(stderr, "sluice token: %s cannot be read: %s\n", path, load_error(err));
 		return NULL;
 	}
-	*len = fread(text, 1, TOKEN_KEY_MAX - 1, f);
-	text[*len] = 0;
-	(void)fclose(f);
+	char *text = strndup(l.data, l.len);
+	check(text, "out of memory: a key of %zu bytes", l.len);
+	*len = strlen(text);
+	load_free(&l);
 	return text;
 }
 

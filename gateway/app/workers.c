@@ -1,15 +1,16 @@
 /* The worker threads: starting, draining, ending them. */
 #include "app/process.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "app/complete.h"
+#include "app/crash.h"
+#include "app/watch.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/stat.h"
+#include "base/threads.h"
 #include "http2/server.h"
 #include "net/buf.h"
 #include "net/resolve.h"
@@ -19,6 +20,8 @@
 #include "store/store.h"
 #include "tls/transport.h"
 
+enum { END_S = 3 };
+
 static void *worker_thread(void *arg)
 {
 	struct gateway_worker *g = arg;
@@ -26,11 +29,13 @@ static void *worker_thread(void *arg)
 	(void)snprintf(name, sizeof(name), "sluice-%u", g->w.id);
 	(void)pthread_setname_np(pthread_self(), name);
 	stat_thread_init();
+	crash_thread_init();
 	worker_run(&g->w);
 	/* what is left of the configuration goes on the thread that used it */
 	if (g->proxy.view)
 		view_unref(g->proxy.view);
 	g->proxy.view = NULL;
+	prepared_drop(g);
 	front_free(&g->front);
 	if (g->access)
 		access_log_free(&g->access);
@@ -48,6 +53,7 @@ static void worker_thread_fini(void)
 	buf_thread_fini();
 	splice_thread_fini();
 	arena_thread_fini();
+	crash_thread_fini();
 	stat_thread_fini();
 }
 
@@ -62,8 +68,7 @@ static void *worker_thread_whole(void *arg)
 
 bool workers_start(struct process *p)
 {
-	sigset_t all, before;
-	(void)sigfillset(&all);
+	sigset_t before;
 	p->workers = calloc(p->n_workers, sizeof(*p->workers));
 	p->worker_list = calloc(p->n_workers, sizeof(*p->worker_list));
 	check(p->workers && p->worker_list, "out of memory: %u workers", p->n_workers);
@@ -83,17 +88,17 @@ bool workers_start(struct process *p)
 		g->front = front_new(&g->w, p->counts);
 		p->worker_list[i] = &g->w;
 	}
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
+	threads_begin(&before);
 	for (unsigned i = 0; i < p->n_workers; i++) {
 		int err = pthread_create(&p->workers[i].w.thread, NULL, worker_thread_whole, &p->workers[i]);
 		if (err) {
 			log_error("process", "worker %u cannot start: %s", i, strerror(err));
-			(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+			threads_end(&before);
 			return false;
 		}
 		p->workers[i].started = true;
 	}
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	threads_end(&before);
 	return true;
 }
 
@@ -157,10 +162,20 @@ void workers_abort(struct process *p)
 	}
 }
 
-void workers_stop(struct process *p)
+/* A worker ends within a few milliseconds, unless something of a plugin's holds it. */
+bool workers_stop(struct process *p)
 {
+	struct timespec until;
+	bool all = true;
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += END_S;
 	for (unsigned i = 0; p->workers && i < p->n_workers; i++) {
-		if (p->workers[i].started)
-			(void)pthread_join(p->workers[i].w.thread, NULL);
+		char text[WATCH_TEXT];
+		if (!p->workers[i].started || pthread_timedjoin_np(p->workers[i].w.thread, NULL, &until) == 0)
+			continue;
+		watch_text(p, i, text);
+		log_error("process", "%s: the process ends without it", text);
+		all = false;
 	}
+	return all;
 }

@@ -1,6 +1,7 @@
 /* Collected mistakes. Main thread. */
 #include "config/diag.h"
 
+#include "base/log.h"
 #include "base/utf8.h"
 
 enum { TEXT_MAX = 1024 };
@@ -164,6 +165,22 @@ void diag_print(const struct diag *d, FILE *to)
 	}
 	diag_print_rest(to, d->n_errors, "error");
 	diag_print_rest(to, d->n_warnings, "warning");
+}
+
+void diag_log(const struct diag *d)
+{
+	char place[32];
+	for (unsigned i = 0; i < d->n_items; i++) {
+		const struct diag_item *it = d->items[i];
+		(void)snprintf(place, sizeof(place), ":%u:%u", it->line, it->col);
+		log_write(it->warning ? LOG_WARN : LOG_ERROR, "config", "%s%s: %s: %s%s%s%s%s", it->file,
+		          it->line ? place : "", it->warning ? "warning" : "error", it->path,
+		          *it->path ? ": " : "", it->text, it->hint ? "; hint: " : "", it->hint ? it->hint : "");
+	}
+	if (d->n_errors > DIAG_KEPT)
+		log_error("config", "and %u more errors", d->n_errors - DIAG_KEPT);
+	if (d->n_warnings > DIAG_KEPT)
+		log_warn("config", "and %u more warnings", d->n_warnings - DIAG_KEPT);
 }
 
 static void diag_json_item(const struct diag_item *it, struct json_out *o)

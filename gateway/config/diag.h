@@ -49,6 +49,8 @@ void diag_add(struct diag *d, bool warning, const struct mark *at, const char *f
 __attribute__((format(printf, 2, 3))) void diag_hint(struct diag *d, const char *fmt, ...);
 
 void diag_print(const struct diag *d, FILE *to);
+/* One line of the error log for each. */
+void diag_log(const struct diag *d);
 /* {"errors": 2, "warnings": 0, "items": [{"severity", "file", "line", "column", "path", "message", "hint"}]} */
 void diag_json(const struct diag *d, struct json_out *o);
 

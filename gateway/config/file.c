@@ -2,94 +2,35 @@
 #include "config/file.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/load.h"
 #include "config/yaml.h"
-
-enum { PIPE_WAIT_MS = 5000 };
 
 void config_init(struct config *c, struct arena *a, struct diag *d)
 {
 	*c = (struct config){ .arena = a, .diag = d, .env = &env_process, .file = "configuration", .dir = "/" };
 }
 
-/* Up to n bytes, fewer only at the end. Descriptors do not block: a pipe nobody writes to must not stop the main thread. */
-static ssize_t file_fill(int fd, char *buf, size_t n)
+static int file_read_kind(struct arena *a, const char *path, enum load_kind kind, size_t max, sluice_str *out)
 {
-	size_t at = 0;
-	while (at < n) {
-		ssize_t got = read(fd, buf + at, n - at);
-		if (got == 0)
-			break;
-		if (got > 0) {
-			at += (size_t)got;
-		} else if (errno == EAGAIN) {
-			struct pollfd p = { .fd = fd, .events = POLLIN };
-			if (poll(&p, 1, PIPE_WAIT_MS) == 0)
-				return -ETIMEDOUT;
-		} else if (errno != EINTR) {
-			return -errno;
-		}
-	}
-	return (ssize_t)at;
-}
-
-/* Doubles the buffer until the end of the file is seen. *buf is the caller's to free, also after a failure. */
-static ssize_t file_slurp(int fd, size_t size, size_t max, char **buf, size_t *cap)
-{
-	size_t n = 0;
-	*cap = size < max ? size + 1 : max + 1; /* one byte more shows that there is no more */
-	*buf = malloc(*cap);
-	if (!*buf)
-		return -ENOMEM;
-	for (;;) {
-		ssize_t got = file_fill(fd, *buf + n, *cap - n);
-		if (got < 0)
-			return got;
-		n += (size_t)got;
-		if (n > max)
-			return -EFBIG;
-		if (n < *cap)
-			return (ssize_t)n;
-		size_t grown = *cap < (max + 1) / 2 ? 2 * *cap : max + 1;
-		char *p = malloc(grown); /* not realloc(): what is outgrown may be a secret, and is wiped */
-		if (!p)
-			return -ENOMEM;
-		memcpy(p, *buf, n);
-		explicit_bzero(*buf, *cap);
-		free(*buf);
-		*buf = p;
-		*cap = grown;
-	}
+	struct loaded l;
+	int err = load_file(&l, path, kind, max);
+	if (err)
+		return err;
+	*out = arena_str(a, str_n(l.data, l.len));
+	load_free(&l);
+	return out->data ? 0 : -ENOMEM;
 }
 
 int file_read(struct arena *a, const char *path, size_t max, sluice_str *out)
 {
-	struct stat st;
-	char *buf = NULL;
-	size_t cap = 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return -errno;
-	ssize_t n = fstat(fd, &st) < 0 ? -errno : S_ISDIR(st.st_mode) ? -EISDIR : 0;
-	if (n == 0)
-		n = file_slurp(fd, st.st_size > 0 ? (size_t)st.st_size : 4095, max, &buf, &cap);
-	(void)close(fd);
-	if (n >= 0)
-		*out = arena_str(a, str_n(buf, (size_t)n));
-	if (buf)
-		explicit_bzero(buf, cap);
-	free(buf);
-	return n < 0 ? (int)n : out->data ? 0 : -ENOMEM;
+	return file_read_kind(a, path, LOAD_REGULAR, max, out);
 }
 
 const char *file_error(int negative_errno)
 {
-	return negative_errno == -EFBIG ? "it is too large" : strerror(-negative_errno);
+	return load_error(negative_errno);
 }
 
 /* The folder of a file, absolute. */
@@ -120,7 +61,7 @@ int config_load(struct config *c, const char *file)
 	struct arena scratch;
 	sluice_str text;
 	arena_init(&scratch, 0);
-	int rc = file_read(&scratch, file, YAML_SIZE_MAX, &text);
+	int rc = file_read_kind(&scratch, file, LOAD_OR_PIPE, YAML_SIZE_MAX, &text);
 	if (rc < 0)
 		rc = diag_error(c->diag, &(struct mark){ .file = file }, "cannot read the file: %s", file_error(rc));
 	else

@@ -30,8 +30,8 @@ sluice_str config_address(const struct config *c, sluice_str address);
  * errno: -EFBIG when it is larger. */
 must_use int config_read_file(const struct config *c, sluice_str path, size_t max, sluice_str *out);
 
-/* Read a whole file of at most max bytes into the arena, NUL-terminated. Pipes are read to their end, with a deadline
- * between bytes. 0 or a negative errno: -EFBIG when it is larger, -EISDIR for a folder, -ETIMEDOUT. */
+/* Read a whole file of at most max bytes into the arena, NUL-terminated. 0 or a negative errno, as of load_file(): only regular
+ * files are read. (The configuration itself may also come from a pipe.) */
 must_use int file_read(struct arena *a, const char *path, size_t max, sluice_str *out);
 /* What went wrong, for people. */
 const char *file_error(int negative_errno);

@@ -59,6 +59,13 @@ const sluice_option listener_options[] = {
 	                     "all at a unix socket"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct listener_conf, client_ip_from, .def = "x-forwarded-for", .choices = client_ip_fields,
 	              .flags = SLUICE_F_NEW, .doc = "the field in which trusted proxies say it"),
+	SLUICE_OPTION(SLUICE_T_STR, struct listener_conf, mode,
+	              .doc = "of a unix socket: permissions of its file as octal digits such as \"0660\"; who may write to it may "
+	                     "connect"),
+	SLUICE_OPTION(SLUICE_T_STR, struct listener_conf, user,
+	              .doc = "of a unix socket: owner of its file, a name or a number; needs the right to give files away"),
+	SLUICE_OPTION(SLUICE_T_STR, struct listener_conf, group,
+	              .doc = "of a unix socket: group of its file, a name or a number"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct listener_conf, backlog, .def = "4096", .min = "1", .max = "65535",
 	              .flags = SLUICE_F_RESTART, .doc = "connections the system keeps waiting to be accepted"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct listener_conf, tls, .sub = tls_server_options,

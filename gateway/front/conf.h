@@ -28,6 +28,7 @@ struct listener_conf {
 	uint64_t max_connections_per_client;  /* 0: no bound */
 	uint64_t max_requests_per_connection; /* 0: no bound */
 	uint64_t backlog;
+	sluice_str mode, user, group; /* of a unix socket's file; empty: as the system makes it */
 	struct listener_proxy_protocol proxy_protocol; /* empty `from`: none are read */
 	sluice_strs trusted_proxies;                   /* as in base/cidr */
 	int32_t client_ip_from;                        /* enum client_ip_from */

@@ -7,6 +7,7 @@
  * The client is known before anything is done for it: from the start, or from the PROXY header on.
  */
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "front/state.h"
@@ -84,9 +85,22 @@ void front_conn_on_http1_closed(struct http1_server *http1)
 	conn_close(container_of(http1, struct front_conn, http1));
 }
 
-void front_conn_drain(struct front_conn *c)
+const struct front_place *front_conn_place(const struct front_conn *c)
 {
-	uint64_t idle_ns = c->settings->front->drain_idle_ns;
+	return c->settings->place;
+}
+
+/* Who came while its listener, or the gateway, was already to go. */
+static void conn_drain_late(struct front_conn *c)
+{
+	if (c->settings->front->draining)
+		front_conn_drain(c, c->settings->front->drain_idle_ns);
+	else if (front_place_is_removed(c->settings->place))
+		front_conn_drain(c, c->settings->place->drain_idle_ns);
+}
+
+void front_conn_drain(struct front_conn *c, uint64_t idle_ns)
+{
 	if (c->protocol == FRONT_HTTP1)
 		http1_server_drain(&c->http1, idle_ns);
 	else if (c->protocol == FRONT_H2)
@@ -119,8 +133,7 @@ static void conn_serve(struct front_conn *c, enum front_protocol p)
 	}
 	if (c->s.in.len)
 		stream_resume(&c->s);
-	if (c->settings->front->draining)
-		front_conn_drain(c);
+	conn_drain_late(c);
 }
 
 /* Plain, with a choice of protocols: the first bytes tell (RFC 9113 3.3). */
@@ -179,8 +192,7 @@ static void conn_choose(struct front_conn *c, sluice_str agreed)
 	} else {
 		c->s.user = &conn_undecided;
 		stream_deadline(&c->s, c->settings->http1.idle_ns);
-		if (c->settings->front->draining)
-			front_conn_drain(c);
+		conn_drain_late(c);
 	}
 }
 
@@ -257,12 +269,38 @@ static void conn_on_open(struct stream *s)
 	conn_choose(c, tls_alpn(s));
 }
 
+/* Somebody speaks plain HTTP to a TLS port: what it asks for cannot be read, but it can read an answer. Best effort: the socket of
+ * a new connection has room for it. */
+static void conn_answer_plain(const struct front_conn *c)
+{
+	static const char answer[] =
+		"HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: 144\r\n"
+		"Connection: close\r\n\r\n"
+		"{\"type\":\"urn:sluice:problem:plain-http\",\"title\":\"Plain HTTP on a TLS port\",\"status\":400,"
+		"\"detail\":\"This port speaks TLS: use https:// instead.\"}\n";
+	_Static_assert(sizeof(answer) > 144, "the body");
+	(void)send(c->s.fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void conn_tls_failed(struct front_conn *c)
+{
+	char why[160];
+	stat_inc(STAT_TLS_FAILURES);
+	if (tls_is_plain_http(&c->s)) {
+		conn_answer_plain(c);
+		conn_refuse(c, REFUSAL_PLAIN_HTTP, "");
+		return;
+	}
+	(void)tls_error_text(&c->s, why, sizeof(why));
+	conn_refuse(c, REFUSAL_TLS, *why ? why : "the client left during the handshake");
+}
+
 static void conn_on_fail(struct stream *s, int error)
 {
 	struct front_conn *c = s->data;
 	(void)error;
 	if (s->transport == &transport_tls)
-		stat_inc(STAT_TLS_FAILURES);
+		conn_tls_failed(c);
 	else if (!c->refused)
 		conn_refuse(c, REFUSAL_PROXY_HEADER, proxy_reader_why(s));
 	conn_close(c);

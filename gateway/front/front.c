@@ -6,6 +6,8 @@
 
 #include "front/state.h"
 
+#define REMOVED_IDLE_NS NS_PER_S /* of a kept connection whose listener is gone */
+
 /* ---- listeners ---------------------------------------------------------------------------------------------------- */
 
 static struct front_listener *front_find(struct front *f, const struct addr *a)
@@ -22,11 +24,21 @@ static void listener_stop(struct front_listener *l)
 {
 	acceptor_stop(&l->acceptor);
 	list_del(&l->link);
+	front_place_unref(&l->place);
 	front_settings_unref(&l->settings);
 	free(l);
 }
 
-void front_apply(struct front *f, const struct front_listener_args *v, size_t n, uint64_t max_connections)
+/* Whoever is connected has the answer to what it asked, and is told to go. */
+static void listener_remove(struct front_listener *l, uint64_t grace_ns)
+{
+	struct front_place *place = front_place_ref(l->place);
+	listener_stop(l);
+	front_place_remove(place, REMOVED_IDLE_NS, grace_ns);
+	front_place_unref(&place);
+}
+
+void front_apply(struct front *f, const struct front_listener_args *v, size_t n, uint64_t max_connections, uint64_t grace_ns)
 {
 	f->max_conns = max_connections;
 	for (size_t i = 0; i < n; i++) {
@@ -37,7 +49,8 @@ void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
 			l = calloc(1, sizeof(*l));
 			check(l, "out of memory: a listener");
 			l->front = f;
-			l->settings = front_settings_new(f, &v[i]);
+			l->place = front_place_new(f);
+			l->settings = front_settings_new(f, &v[i], l->place);
 			l->tls = v[i].tls;
 			l->marked = true;
 			if (acceptor_start(&l->acceptor, f->worker, v[i].fd, front_conn_on_accept, l) < 0)
@@ -46,14 +59,14 @@ void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
 			continue;
 		}
 		front_settings_unref(&l->settings);
-		l->settings = front_settings_new(f, &v[i]);
+		l->settings = front_settings_new(f, &v[i], l->place);
 		l->tls = v[i].tls;
 		l->marked = true;
 	}
 	list_each_safe(e, &f->listeners) {
 		struct front_listener *l = container_of(e, struct front_listener, link);
 		if (!l->marked)
-			listener_stop(l);
+			listener_remove(l, grace_ns);
 		else
 			l->marked = false;
 	}
@@ -91,7 +104,7 @@ void front_drain(struct front *f, uint64_t idle_ns)
 		listener_stop(container_of(e, struct front_listener, link));
 	f->draining = true;
 	list_each_safe(e2, &f->conns)
-		front_conn_drain(front_conn_of(e2));
+		front_conn_drain(front_conn_of(e2), idle_ns);
 	if (f->n_conns == 0 && f->on_empty)
 		f->on_empty(f->on_empty_ctx);
 }

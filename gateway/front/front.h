@@ -29,8 +29,9 @@ struct front_listener_args {
 struct front *front_new(struct worker *w, struct counts *counts);
 /* No connection is left, no listener accepts. Clears *f. */
 void front_free(struct front **f);
-/* These listeners from now on, and no others. max_connections: of all that count in `counts`, 0 for no bound. */
-void front_apply(struct front *f, const struct front_listener_args *v, size_t n, uint64_t max_connections);
+/* These listeners from now on, and no others. max_connections: of all that count in `counts`, 0 for no bound. Connections of
+ * listeners that are gone are drained; those that are still there after grace_ns are closed. */
+void front_apply(struct front *f, const struct front_listener_args *v, size_t n, uint64_t max_connections, uint64_t grace_ns);
 /* Accept no more; tell clients to go; idle connections close after idle_ns. */
 void front_drain(struct front *f, uint64_t idle_ns);
 /* Close every connection at once. */

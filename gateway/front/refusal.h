@@ -8,7 +8,7 @@
 #include "base/stat.h"
 #include "base/str.h"
 
-enum refusal { REFUSAL_MAX_CONNECTIONS, REFUSAL_MAX_PER_CLIENT, REFUSAL_PROXY_HEADER, REFUSALS };
+enum refusal { REFUSAL_MAX_CONNECTIONS, REFUSAL_MAX_PER_CLIENT, REFUSAL_PROXY_HEADER, REFUSAL_TLS, REFUSAL_PLAIN_HTTP, REFUSALS };
 
 struct refusals {
 	struct {

@@ -3,13 +3,14 @@
 
 #include "front/state.h"
 
-struct front_settings *front_settings_new(struct front *f, const struct front_listener_args *a)
+struct front_settings *front_settings_new(struct front *f, const struct front_listener_args *a, struct front_place *place)
 {
 	struct front_settings *s = calloc(1, sizeof(*s));
 	const struct listener_conf *c = a->conf;
 	check(s, "out of memory: the settings of a listener");
 	s->refs = 1;
 	s->front = f;
+	s->place = front_place_ref(place);
 	s->addr = *a->addr;
 	if (f->counts)
 		s->accepted = series_find(FAMILY_LISTENER_CONNECTIONS, c->name, STR(""));
@@ -58,6 +59,7 @@ void front_settings_unref(struct front_settings **at)
 	*at = NULL;
 	if (--s->refs)
 		return;
+	front_place_unref(&s->place);
 	cidr_set_unref(&s->balancers);
 	cidr_set_unref(&s->shared.trust.proxies);
 	free(s);

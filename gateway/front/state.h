@@ -16,10 +16,19 @@
 
 struct front;
 
+/* The address of a listener, shared by all settings it ever had. Once the listener is gone its connections are drained. */
+struct front_place {
+	unsigned refs;
+	struct front *front;  /* borrowed */
+	struct timer timer;   /* once the listener is gone: when what is left is closed */
+	uint64_t drain_idle_ns; /* 0: the listener is there */
+};
+
 /* The settings a connection began with; a reload makes new ones and leaves these to whoever still has them. */
 struct front_settings {
 	unsigned refs;
 	struct front *front; /* borrowed: outlives its connections */
+	struct front_place *place; /* shared: ref */
 	struct http1_server_conf http1;
 	struct http2_server_conf http2;
 	uint64_t protocols; /* enum front_protocol */
@@ -37,6 +46,7 @@ struct front_listener {
 	struct front *front;
 	struct acceptor acceptor;
 	struct front_settings *settings; /* shared: ref */
+	struct front_place *place;       /* shared: ref */
 	struct tls_server *tls;          /* borrowed: of the snapshot in force */
 	bool marked;                     /* front_apply: it stays */
 };
@@ -58,15 +68,27 @@ struct front {
 struct front_conn;
 
 /* settings.c */
-struct front_settings *front_settings_new(struct front *f, const struct front_listener_args *a);
+struct front_settings *front_settings_new(struct front *f, const struct front_listener_args *a, struct front_place *place);
 struct front_settings *front_settings_ref(struct front_settings *s);
 void front_settings_unref(struct front_settings **s);
+
+/* place.c */
+struct front_place *front_place_new(struct front *f);
+struct front_place *front_place_ref(struct front_place *p);
+void front_place_unref(struct front_place **p);
+/* Its listener is gone: its connections are told to go, and closed when the grace is over. */
+void front_place_remove(struct front_place *p, uint64_t idle_ns, uint64_t grace_ns);
+static inline bool front_place_is_removed(const struct front_place *p)
+{
+	return p->drain_idle_ns != 0;
+}
 
 /* conn.c: of the list front.conns */
 void front_conn_on_accept(struct acceptor *a, int fd, const struct addr *peer);
 void front_conn_on_http1_closed(struct http1_server *http1);
 struct front_conn *front_conn_of(struct list *link);
-void front_conn_drain(struct front_conn *c);
+void front_conn_drain(struct front_conn *c, uint64_t idle_ns);
+const struct front_place *front_conn_place(const struct front_conn *c);
 void front_conn_abort(struct front_conn *c);
 
 #endif

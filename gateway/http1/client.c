@@ -6,6 +6,7 @@
  */
 #include "http1/client.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -620,6 +621,7 @@ struct http1_conn *http1_conn_open(struct worker *w, const struct addr *to, cons
 		(void)addr_text(to, text);
 		log_debug("upstream", "cannot begin to connect to %s: %s", text, strerror(-error));
 		free(c);
+		errno = -error;
 		*err = ERR_CONNECT_FAILED;
 		return NULL;
 	}

@@ -31,7 +31,7 @@ struct http1_conn_conf {
 	bool lenient;         /* takes responses that depart from the standard in a harmless way */
 };
 
-/* Begin to connect. conf is copied. NULL when not even begun (*err: an enum err). */
+/* Begin to connect. conf is copied. NULL when not even begun (*err: an enum err; errno: why the system refused). */
 struct http1_conn *http1_conn_open(struct worker *w, const struct addr *to, const struct transport *t, void *tls,
                                    const struct http1_conn_conf *conf, const struct http1_conn_owner *owner,
                                    void *owner_data, int *err);

@@ -7,6 +7,7 @@
  */
 #include "http2/client.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -302,6 +303,7 @@ struct http2_conn *http2_conn_open(struct worker *w, const struct addr *to, cons
 		(void)addr_text(to, text);
 		log_debug("upstream", "cannot begin to connect to %s: %s", text, strerror(-error));
 		free(c);
+		errno = -error;
 		*err = ERR_CONNECT_FAILED;
 		return NULL;
 	}

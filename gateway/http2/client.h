@@ -39,7 +39,7 @@ struct http2_conn_conf {
 	bool may_http1;        /* over TLS: HTTP/1.1 will do as well */
 };
 
-/* Begin to connect. conf is copied. NULL when not even begun (*err: an enum err). */
+/* Begin to connect. conf is copied. NULL when not even begun (*err: an enum err; errno: why the system refused). */
 struct http2_conn *http2_conn_open(struct worker *w, const struct addr *to, const struct transport *t, void *tls,
                                    const struct http2_conn_conf *conf, const struct http2_conn_owner *owner,
                                    void *owner_data, int *err);

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 enum {
 	ACCEPT_BATCH = 64,            /* accepted before others get their turn */
 	STOP_BATCHES = 1024,          /* a backlog of 65535: who stops accepts what waits, not what goes on coming */
+	STOP_WAIT_MS = 1,
 	RETRY_NS = 100 * NS_PER_MS
 };
 
@@ -29,9 +32,32 @@ static bool listener_unix_is_stale(const struct addr *a)
 	return refused;
 }
 
-static int listener_open_one(const struct addr *a, int backlog)
+int listener_set_access(const struct addr *a, const struct listener_access *access)
 {
-	int one = 1, error;
+	const char *path = a->un.sun_path;
+	uid_t uid = access->uid < 0 ? (uid_t)-1 : (uid_t)access->uid;
+	gid_t gid = access->gid < 0 ? (gid_t)-1 : (gid_t)access->gid;
+	if ((access->uid >= 0 || access->gid >= 0) && lchown(path, uid, gid) < 0)
+		return -errno;
+	return access->mode >= 0 && chmod(path, (mode_t)access->mode) < 0 ? -errno : 0;
+}
+
+/* Nobody can connect before it listens: by then its file is as it should be. */
+static int listener_bind(int fd, const struct addr *a, const struct listener_how *how)
+{
+	if (bind(fd, &a->sa, a->len) < 0)
+		return -errno;
+	int err = a->sa.sa_family == AF_UNIX ? listener_set_access(a, &how->access) : 0;
+	if (!err && listen(fd, how->backlog) < 0)
+		err = -errno;
+	if (err && a->sa.sa_family == AF_UNIX)
+		(void)unlink(a->un.sun_path);
+	return err;
+}
+
+static int listener_open_one(const struct addr *a, const struct listener_how *how)
+{
+	int one = 1;
 	int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
@@ -44,11 +70,11 @@ static int listener_open_one(const struct addr *a, int backlog)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 	if (a->sa.sa_family == AF_UNIX && listener_unix_is_stale(a))
 		(void)unlink(a->un.sun_path);
-	if (bind(fd, &a->sa, a->len) == 0 && listen(fd, backlog) == 0)
+	int error = listener_bind(fd, a, how);
+	if (error == 0)
 		return fd;
-	error = errno;
 	(void)close(fd);
-	return -error;
+	return error;
 }
 
 /* SO_REUSEPORT lets a second gateway of the same user share the port in silence: look for it first without. */
@@ -67,17 +93,18 @@ static int listener_is_free(const struct addr *a)
 	return error;
 }
 
-int listener_open(const struct addr *a, unsigned n, int backlog, int *fds)
+int listener_open_how(const struct addr *a, const struct listener_how *how, int *fds)
 {
-	int error = a->sa.sa_family == AF_UNIX ? 0 : listener_is_free(a);
+	bool is_unix = a->sa.sa_family == AF_UNIX;
+	int error = is_unix || how->claim == LISTENER_BESIDE_OURS ? 0 : listener_is_free(a);
 	unsigned i = 0;
-	for (; error == 0 && i < n; i++) {
-		if (i > 0 && a->sa.sa_family == AF_UNIX)
+	for (; error == 0 && i < how->n; i++) {
+		if (i > 0 && is_unix)
 			fds[i] = fcntl(fds[0], F_DUPFD_CLOEXEC, 0);
 		else
-			fds[i] = listener_open_one(a, backlog);
+			fds[i] = listener_open_one(a, how);
 		if (fds[i] < 0) {
-			error = i > 0 && a->sa.sa_family == AF_UNIX ? -errno : fds[i];
+			error = i > 0 && is_unix ? -errno : fds[i];
 			break;
 		}
 	}
@@ -86,6 +113,12 @@ int listener_open(const struct addr *a, unsigned n, int backlog, int *fds)
 			(void)close(fds[i]);
 	}
 	return error;
+}
+
+int listener_open(const struct addr *a, unsigned n, int backlog, int *fds)
+{
+	const struct listener_how how = { n, backlog, LISTENER_ALONE, { LISTENER_AS_IS, LISTENER_AS_IS, LISTENER_AS_IS } };
+	return listener_open_how(a, &how, fds);
 }
 
 static void acceptor_pause(struct acceptor *a, int error)
@@ -143,12 +176,33 @@ int acceptor_start(struct acceptor *a, struct worker *w, int fd,
 	return 0;
 }
 
+/* Drop new SYNs at this socket (SYN without ACK in byte 13 of the TCP header): between the last accept() and close() no
+ * connection can come in that close() would reset. */
+static void acceptor_refuse_new(int fd)
+{
+	static struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+	};
+	static const struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+	int type;
+	socklen_t len = sizeof(type);
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &type, &len) == 0 && type != AF_UNIX)
+		(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
 void acceptor_stop(struct acceptor *a)
 {
+	struct pollfd more = { .fd = a->fd, .events = POLLIN };
 	if (!a->paused)
 		(void)event_del(&a->ev);
 	timer_drop(&a->retry);
-	for (int i = 0; i < STOP_BATCHES && acceptor_take(a); i++)
+	acceptor_refuse_new(a->fd);
+	/* a handshake that another processor is just completing is seen by the short wait */
+	for (int i = 0; i < STOP_BATCHES && (acceptor_take(a) || (!a->paused && poll(&more, 1, STOP_WAIT_MS) > 0)); i++)
 		;
 	timer_drop(&a->retry);
 	(void)close(a->fd);

@@ -11,9 +11,34 @@
 #include "base/addr.h"
 #include "net/worker.h"
 
+enum listener_claim {
+	LISTENER_ALONE,      /* nobody else may have the address: a second gateway of the same user would share it in silence */
+	LISTENER_BESIDE_OURS /* this process has a socket on an address that covers this one, or is covered by it */
+};
+
+enum { LISTENER_AS_IS = -1 };
+
+/* Who may connect to a unix socket: those who may write to its file. LISTENER_AS_IS leaves what the system gives. */
+struct listener_access {
+	int mode;          /* permission bits */
+	int64_t uid, gid;
+};
+
+struct listener_how {
+	unsigned n; /* sockets: one for each worker */
+	int backlog;
+	enum listener_claim claim;
+	struct listener_access access; /* of a unix socket */
+};
+
 /* Open n listening sockets on a. Unix sockets cannot share an address: all n are then duplicates of one, and a stale
  * socket file nobody listens on is replaced. 0, or a negative errno with nothing left open. Main thread. */
+must_use int listener_open_how(const struct addr *a, const struct listener_how *how, int *fds);
+/* The same for an address of its own, whose file is as the system makes it. */
 must_use int listener_open(const struct addr *a, unsigned n, int backlog, int *fds);
+
+/* Give a unix socket's file its mode and owners. 0, or a negative errno. */
+must_use int listener_set_access(const struct addr *a, const struct listener_access *access);
 
 struct acceptor {
 	struct event ev;
@@ -29,7 +54,8 @@ struct acceptor {
 /* Worker's thread. Takes fd. */
 must_use int acceptor_start(struct acceptor *a, struct worker *w, int fd,
                             void (*on_accept)(struct acceptor *, int, const struct addr *), void *data);
-/* Accept what already waits in the queue, then close: connections the kernel completed are not lost. */
+/* Take no new connection, accept what already waits in the queue, then close: none that the kernel completed is lost. Who comes
+ * meanwhile asks again by itself a second later (TCP), and finds whoever has the address then. */
 void acceptor_stop(struct acceptor *a);
 
 #endif

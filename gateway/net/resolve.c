@@ -6,12 +6,11 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/stat.h"
+#include "base/threads.h"
 #include "net/worker.h"
 
 enum {
@@ -167,10 +166,10 @@ static void *resolver_run(void *arg)
 	return NULL;
 }
 
-/* One more thread, when there is work that no resting one will take. Signals are for the main thread. */
+/* One more thread, when there is work that no resting one will take. */
 static void resolver_wake(void)
 {
-	sigset_t all, old;
+	sigset_t before;
 	pthread_attr_t attr;
 	pthread_t t;
 
@@ -178,14 +177,13 @@ static void resolver_wake(void)
 		pthread_cond_signal(&resolver.work);
 		return;
 	}
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	threads_begin(&before);
 	(void)pthread_attr_init(&attr);
 	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	if (pthread_create(&t, &attr, resolver_run, NULL) == 0)
 		resolver.n_threads++;
 	(void)pthread_attr_destroy(&attr);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	threads_end(&before);
 }
 
 /* ---- the workers' side --------------------------------------------------------------------------------------------- */

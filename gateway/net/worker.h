@@ -39,6 +39,8 @@ struct worker {
 	bool clock_is_fresh;
 	_Atomic bool stop;
 	uint64_t now_ns;         /* of this turn */
+	_Atomic uintptr_t running; /* the call of the floors above that runs now; 0: none. policy/running.h knows what it means */
+	const void *running_for; /* this thread's: the exchange it runs for; true only beside `running` */
 	struct wheel wheel;
 	struct event *wake;      /* owned: the wheel's next slot */
 	uint64_t wake_ns;

@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#include "base/stat.h"
-
 struct access_log {
 	struct worker *worker;     /* borrowed */
 	struct log_source *source; /* owned */
@@ -53,7 +51,7 @@ void access_log_write(struct access_log *a, const struct access_conf *conf, cons
 		if (!a->batch) {
 			a->batch = log_source_take(a->source);
 			if (!a->batch) {
-				stat_inc(STAT_LOG_DROPPED);
+				log_source_drop(a->source);
 				return;
 			}
 			worker_timer(a->worker, &a->timer, NS_PER_S);

@@ -2,25 +2,21 @@
 #include "obs/logger.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/sink.h"
 #include "base/stat.h"
+#include "base/threads.h"
 
-enum { WAIT_MS = 100, COMPLAIN_S = 60 };
+enum { WAIT_MS = 100, COMPLAIN_S = 60, JOIN_MORE_MS = 1000 };
 
 struct log_output {
-	int fd;       /* owned, unless it is stderr or stdout */
-	bool is_file; /* a regular file: writes end soon, whatever their size */
+	struct sink sink; /* owned */
 	char path[PATH_MAX];
 };
 
@@ -32,6 +28,7 @@ struct logger {
 	_Atomic(struct log_output *) move_to; /* owned: to be used from here on */
 	_Atomic bool reopen;
 	_Atomic bool stop;
+	_Atomic uint64_t dropped;    /* lines, since it was last told */
 	_Atomic uint64_t deadline_ns; /* after stop */
 	/* of the thread alone */
 	struct log_output *out; /* owned */
@@ -50,24 +47,16 @@ struct log_source {
 
 static int output_open(sluice_str path, struct log_output **out)
 {
-	struct stat st;
 	if (path.len == 0 || path.len >= PATH_MAX)
 		return -ENAMETOOLONG;
 	struct log_output *o = calloc(1, sizeof(*o));
 	check(o, "out of memory for a log");
 	memcpy(o->path, path.data, path.len);
-	if (str_eq(path, STR("stderr")))
-		o->fd = STDERR_FILENO;
-	else if (str_eq(path, STR("stdout")))
-		o->fd = STDOUT_FILENO;
-	else
-		o->fd = open(o->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-	if (o->fd < 0) {
-		int err = -errno;
+	int err = sink_open(&o->sink, o->path);
+	if (err) {
 		free(o);
 		return err;
 	}
-	o->is_file = fstat(o->fd, &st) == 0 && S_ISREG(st.st_mode);
 	*out = o;
 	return 0;
 }
@@ -76,8 +65,7 @@ static void output_close(struct log_output *o)
 {
 	if (!o)
 		return;
-	if (o->fd != STDERR_FILENO && o->fd != STDOUT_FILENO)
-		(void)close(o->fd);
+	sink_close(&o->sink);
 	free(o);
 }
 
@@ -141,6 +129,18 @@ struct log_batch *log_source_take(struct log_source *s)
 	return b;
 }
 
+static void logger_count_dropped(struct logger *l, uint64_t lines)
+{
+	stat_add(STAT_LOG_DROPPED, lines);
+	stat_add(STAT_LOG_DROPPED_ACCESS, lines);
+	(void)atomic_fetch_add_explicit(&l->dropped, lines, memory_order_relaxed);
+}
+
+void log_source_drop(struct log_source *s)
+{
+	logger_count_dropped(s->logger, 1);
+}
+
 static void logger_wake(struct logger *l)
 {
 	uint64_t one = 1;
@@ -178,54 +178,44 @@ static bool logger_is_late(const struct logger *l)
 	return atomic_load(&l->stop) && clock_ns() >= atomic_load(&l->deadline_ns);
 }
 
-/* How much to write at once. A pipe takes PIPE_BUF bytes without blocking once it says that it can be written to; that cut
- * back to whole lines also keeps the lines of others who write to it in one piece. */
-static size_t logger_portion(const struct logger *l, sluice_str left)
-{
-	if (l->out->is_file || left.len <= PIPE_BUF)
-		return left.len;
-	size_t n = PIPE_BUF;
-	while (n && left.data[n - 1] != '\n')
-		n--;
-	if (n)
-		return n;
-	const char *end = memchr(left.data, '\n', left.len);
-	return end ? (size_t)(end + 1 - left.data) : left.len;
-}
-
 /* false: it cannot be written, or there is no more time. */
 static bool logger_write(struct logger *l, sluice_str left)
 {
 	while (left.len) {
-		struct pollfd p = { .fd = l->out->fd, .events = POLLOUT };
-		int ready = l->out->is_file ? 1 : poll(&p, 1, WAIT_MS);
-		if (ready == 0 || (ready < 0 && errno == EINTR)) {
-			if (logger_is_late(l))
-				return false;
-			continue;
-		}
-		ssize_t n = write(l->out->fd, left.data, logger_portion(l, left));
-		if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
-			if (errno == EAGAIN && logger_is_late(l))
-				return false;
-			continue;
-		}
-		if (n < 0) {
+		size_t n;
+		enum io how = sink_write(&l->out->sink, left, &n);
+		left = str_n(left.data + n, left.len - n);
+		if (how == IO_FAIL) {
 			logger_complain(l, "lines are lost", errno);
 			return false;
 		}
-		left = str_n(left.data + n, left.len - (size_t)n);
+		if (how == IO_AGAIN && !sink_wait(&l->out->sink, WAIT_MS) && logger_is_late(l))
+			return false;
 	}
 	return true;
 }
 
-static void logger_write_batch(struct logger *l, struct log_batch *b)
+/* Lines were dropped because this log stood still, and now it flows: say so, once. */
+static void logger_tell_dropped(struct logger *l)
+{
+	uint64_t n = atomic_exchange_explicit(&l->dropped, 0, memory_order_relaxed);
+	if (n)
+		log_warn("access-log", "%s: %llu lines were dropped: it could not be written for a while", l->out->path,
+		         (unsigned long long)n);
+}
+
+/* Whether it was written. */
+static bool logger_write_batch(struct logger *l, struct log_batch *b)
 {
 	struct log_source *home = b->home;
 	bool ok = !logger_is_late(l) && logger_write(l, str_n(b->data, b->len));
-	stat_add(ok ? STAT_LOG_LINES : STAT_LOG_DROPPED, b->lines);
+	if (ok)
+		stat_add(STAT_LOG_LINES, b->lines);
+	else
+		logger_count_dropped(l, b->lines);
 	batches_push(&home->returned, b);
 	source_unref(home);
+	return ok;
 }
 
 static void logger_turn_output(struct logger *l)
@@ -263,7 +253,8 @@ static void *logger_run(void *arg)
 		logger_turn_output(l);
 		for (b = oldest; b; b = oldest) {
 			oldest = b->next;
-			logger_write_batch(l, b);
+			if (logger_write_batch(l, b))
+				logger_tell_dropped(l);
 		}
 		if (stop)
 			break;
@@ -279,16 +270,15 @@ static void *logger_run(void *arg)
 
 struct logger *logger_new(sluice_str path)
 {
-	sigset_t all, before;
+	sigset_t before;
 	struct logger *l = calloc(1, sizeof(*l));
 	check(l, "out of memory for a log");
 	l->wake_fd = eventfd(0, EFD_CLOEXEC);
 	int err = l->wake_fd < 0 ? -errno : output_open(path, &l->out);
 	if (!err) {
-		(void)sigfillset(&all); /* signals are the main thread's */
-		(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+		threads_begin(&before);
 		err = -pthread_create(&l->thread, NULL, logger_run, l);
-		(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+		threads_end(&before);
 	}
 	if (err) {
 		output_close(l->out);
@@ -318,6 +308,16 @@ void logger_reopen(struct logger *l)
 	logger_wake(l);
 }
 
+static bool logger_join(struct logger *l, unsigned grace_ms)
+{
+	struct timespec until;
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	uint64_t ns = (uint64_t)until.tv_nsec + (grace_ms + JOIN_MORE_MS) * NS_PER_MS;
+	until.tv_sec += (time_t)(ns / NS_PER_S);
+	until.tv_nsec = (long)(ns % NS_PER_S);
+	return pthread_timedjoin_np(l->thread, NULL, &until) == 0;
+}
+
 void logger_free(struct logger **at, unsigned grace_ms)
 {
 	struct logger *l = *at;
@@ -327,7 +327,8 @@ void logger_free(struct logger **at, unsigned grace_ms)
 	atomic_store(&l->deadline_ns, clock_ns() + grace_ms * NS_PER_MS);
 	atomic_store(&l->stop, true);
 	logger_wake(l);
-	(void)pthread_join(l->thread, NULL);
+	if (!logger_join(l, grace_ms))
+		return; /* it stays in a write of the system's, as on a lost file system, and ends with the process */
 	output_close(l->out);
 	output_close(atomic_load(&l->move_to));
 	(void)close(l->wake_fd);

@@ -6,6 +6,7 @@
 #include "policy/expr.h"
 #include "policy/host.h"
 #include "policy/instance.h"
+#include "policy/running.h"
 #include "policy/template.h"
 #include "policy/walk.h"
 #include "redis/script.h"
@@ -98,7 +99,7 @@ const char *host_path(sluice_instance *inst, struct arena *a, sluice_str path)
 
 int host_read_file(sluice_instance *inst, sluice_str path, size_t max, sluice_str *out)
 {
-	if (!inst->bind && !inst->starting) { /* read again and again: it must not pile up */
+	if (!inst->bind && inst->state != INSTANCE_STARTING) { /* read again and again: it must not pile up */
 		const char *full = host_path(inst, &inst->scratch, path);
 		return file_read(&inst->scratch, full, max, out);
 	}
@@ -146,7 +147,9 @@ static void host_on_fetch(void *ctx, const sluice_fetch_response *r)
 	sluice_fetch_response given = *r;
 	given.user = f->user;
 	f->fetch = NULL;
+	running_set_main(f->inst, RUNNING_FETCH);
 	fn(f->inst, f->inst->conf, &given);
+	running_clear_main(f->inst);
 	instance_returned(f->inst);
 }
 

@@ -108,7 +108,7 @@ static void host_cleanup(sluice_exchange *x, void (*fn)(void *), void *arg)
 		fn(arg); /* nobody would later; the sticky failure ends the exchange */
 		return;
 	}
-	*c = (struct run_cleanup){ .next = x->cleanups, .fn = fn, .arg = arg };
+	*c = (struct run_cleanup){ .next = x->cleanups, .fn = fn, .arg = arg, .inst = run_item(x)->inst };
 	x->cleanups = c;
 }
 

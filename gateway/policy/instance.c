@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "policy/expr.h"
+#include "policy/running.h"
 #include "policy/text.h"
 #include "policy/wait.h"
 #include "store/store.h"
@@ -108,8 +109,11 @@ static void instance_secret(void *ctx, const char *path, sluice_str bytes)
 static void instance_free(sluice_instance *inst)
 {
 	list_del(&inst->live);
-	if (inst->plugin->stop && inst->conf)
+	if (inst->plugin->stop && inst->conf) {
+		running_set_main(inst, RUNNING_STOP);
 		inst->plugin->stop(inst, inst->conf);
+		running_clear_main(inst);
+	}
 	if (inst->policy->main)
 		timer_drop(&inst->timer);
 	for (int i = 0; i < INSTANCE_FETCHES; i++) {
@@ -133,7 +137,9 @@ void instance_returned(sluice_instance *inst)
 static void instance_on_due(struct timer *t)
 {
 	sluice_instance *inst = container_of(t, sluice_instance, timer);
+	running_set_main(inst, RUNNING_TIMER);
 	inst->on_timer(inst, inst->conf);
+	running_clear_main(inst);
 	instance_returned(inst);
 }
 
@@ -153,6 +159,16 @@ static const struct module *instance_module(struct policy *p, const struct node 
 	return m;
 }
 
+static bool instance_check(sluice_instance *inst)
+{
+	if (!inst->plugin->check)
+		return true;
+	running_set_main(inst, RUNNING_CHECK);
+	int err = (inst->plugin->check)(inst, inst->conf);
+	running_clear_main(inst);
+	return err >= 0 && !inst->failed;
+}
+
 sluice_instance *instance_new(struct policy *p, sluice_str name, const struct node *n, struct bind *b)
 {
 	struct instance_common common = { 0 };
@@ -161,7 +177,7 @@ sluice_instance *instance_new(struct policy *p, sluice_str name, const struct no
 	if (!m)
 		return NULL;
 	sluice_instance *inst = calloc(1, sizeof(*inst));
-	check(inst, "out of memory: an instance of %zu bytes", sizeof(*inst));
+	check(inst && (uintptr_t)inst % RUNNING_ALIGN == 0, "out of memory: an instance of %zu bytes", sizeof(*inst));
 	inst->policy = p;
 	inst->module = m;
 	inst->plugin = m->record;
@@ -188,7 +204,7 @@ sluice_instance *instance_new(struct policy *p, sluice_str name, const struct no
 	void *const dsts[] = { &common, conf };
 	bool ok = bind_map_multi(&own, n, tables, dsts, 2) == 0;
 	inst->conf = ok ? conf : NULL; /* what was not bound is not shown to the plugin, nor stopped */
-	if (ok && inst->plugin->check && ((inst->plugin->check)(inst, conf) < 0 || inst->failed)) {
+	if (ok && !instance_check(inst)) {
 		if (!inst->failed)
 			(void)diag_error_node(b->diag, n, "plugin \"%s\" refuses its options", inst->plugin->name);
 		ok = false;
@@ -244,14 +260,16 @@ bool instance_is_same(const sluice_instance *old, sluice_str name, const struct 
 	return same;
 }
 
-void instance_start(sluice_instance *inst)
+bool instance_start(sluice_instance *inst)
 {
-	if (inst->started)
-		return;
-	inst->started = inst->starting = true;
-	if (inst->plugin->start && inst->plugin->start(inst, inst->conf) < 0)
-		log_error("plugin", "%.*s (%s) could not start", STR_ARG(inst->name), inst->plugin->name);
-	inst->starting = false;
+	if (inst->state != INSTANCE_NEW)
+		return inst->state == INSTANCE_STARTED;
+	inst->state = INSTANCE_STARTING;
+	running_set_main(inst, RUNNING_START);
+	bool ok = !inst->plugin->start || inst->plugin->start(inst, inst->conf) >= 0;
+	running_clear_main(inst);
+	inst->state = ok ? INSTANCE_STARTED : INSTANCE_FAILED;
+	return ok;
 }
 
 void instance_unref(sluice_instance *inst)
@@ -287,6 +305,24 @@ static struct instance_worker *instance_find(struct worker *w, uint64_t id)
 	return NULL;
 }
 
+static bool instance_worker_start(struct worker *w, struct instance_worker *iw)
+{
+	sluice_instance *inst = iw->inst;
+	if (!inst->plugin->worker_start)
+		return true;
+	running_set(w, inst, RUNNING_WORKER_START, NULL);
+	int err = inst->plugin->worker_start(inst, inst->conf, iw->state);
+	running_clear(w);
+	return err >= 0;
+}
+
+static void instance_worker_free(struct instance_worker *iw)
+{
+	published_unref(&iw->published);
+	free(iw->state);
+	free(iw);
+}
+
 struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst)
 {
 	struct instance_worker *iw = instance_find(w, inst->id);
@@ -307,8 +343,10 @@ struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst)
 	pthread_mutex_lock(&inst->lock);
 	iw->published = published_ref(inst->published);
 	pthread_mutex_unlock(&inst->lock);
-	if (inst->plugin->worker_start && inst->plugin->worker_start(inst, inst->conf, iw->state) < 0)
-		log_error("plugin", "%.*s (%s) could not start on worker %u", STR_ARG(inst->name), inst->plugin->name, w->id);
+	if (!instance_worker_start(w, iw)) {
+		instance_worker_free(iw);
+		return NULL;
+	}
 	list_push(instance_list(w), &iw->link);
 	return iw;
 }
@@ -319,11 +357,12 @@ void instance_detach(struct worker *w, struct instance_worker *iw)
 		return;
 	check(list_is_empty(&iw->waiters), "an instance goes with exchanges waiting for it");
 	list_del(&iw->link);
-	if (iw->inst->plugin->worker_stop)
+	if (iw->inst->plugin->worker_stop) {
+		running_set(w, iw->inst, RUNNING_WORKER_STOP, NULL);
 		iw->inst->plugin->worker_stop(iw->inst, iw->inst->conf, iw->state);
-	published_unref(&iw->published);
-	free(iw->state);
-	free(iw);
+		running_clear(w);
+	}
+	instance_worker_free(iw);
 	if (list_is_empty(instance_list(w))) {
 		free(w->part[PART_POLICY]);
 		w->part[PART_POLICY] = NULL;
@@ -363,7 +402,7 @@ void instance_publish(sluice_instance *inst, void *value, void (*free_value)(voi
 	inst->published = p;
 	pthread_mutex_unlock(&inst->lock);
 	published_unref(&old);
-	if (!inst->started)
+	if (inst->state == INSTANCE_NEW)
 		return; /* no worker has it yet; each takes what is there when it attaches */
 	for (unsigned i = 0; i < inst->policy->n_workers; i++) {
 		struct publish_mail *m = malloc(sizeof(*m));
@@ -386,8 +425,11 @@ static void instance_on_refresh(struct worker *w, void *arg)
 		if (inst->id != *id)
 			continue;
 		atomic_store(&inst->refresh_asked, false);
-		if (inst->plugin->on_refresh)
+		if (inst->plugin->on_refresh) {
+			running_set_main(inst, RUNNING_REFRESH);
 			inst->plugin->on_refresh(inst, inst->conf);
+			running_clear_main(inst);
+		}
 		instance_returned(inst);
 		break;
 	}

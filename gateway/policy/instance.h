@@ -55,6 +55,8 @@ struct instance_table { /* of a memory store */
 	sluice_str name;
 };
 
+enum instance_state { INSTANCE_NEW, INSTANCE_STARTING, INSTANCE_STARTED, INSTANCE_FAILED };
+
 struct instance_file { /* read at configuration: a change of it is a change of the configuration */
 	const char *path;
 	uint64_t hash[2];
@@ -75,7 +77,7 @@ struct sluice_instance {
 	const char *dir;               /* of the configuration file */
 	struct bind *bind, *outer;     /* borrowed: its own and the caller's, only while it is being configured */
 	bool failed;                   /* reported a mistake */
-	bool starting, started;
+	uint8_t state;                 /* enum instance_state */
 	struct instance_file files[INSTANCE_FILES];
 	unsigned n_files;              /* above INSTANCE_FILES: more than are known, so that it is never the same */
 	const sluice_store *stores[INSTANCE_STORES]; /* borrowed: snapshots that hold the instance hold them */
@@ -103,8 +105,8 @@ sluice_instance *instance_new(struct policy *p, sluice_str name, const struct no
 /* Whether old was made from the same text and files, and of stores that are among these. */
 bool instance_is_same(const sluice_instance *old, sluice_str name, const struct node *n, const sluice_store *const *stores,
                       size_t n_stores);
-/* Start it, once. */
-void instance_start(sluice_instance *inst);
+/* Start it, once. False, each time, when the plugin could not: a configuration with it cannot be in force. */
+must_use bool instance_start(sluice_instance *inst);
 void instance_unref(sluice_instance *inst);
 
 /* ---- on a worker -------------------------------------------------------------------------------------------------- */
@@ -120,8 +122,8 @@ struct instance_worker {
 	uint64_t calls;              /* of its hooks, on this worker */
 };
 
-/* This worker's side of an instance, made at first use. */
-struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst);
+/* This worker's side of an instance, made at first use. NULL when the plugin could not start on this worker. */
+must_use struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst);
 void instance_detach(struct worker *w, struct instance_worker *iw);
 
 /* A callback of the plugin on the main thread has returned: what it read for itself goes. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "config/table.h"
+#include "policy/elf.h"
 #include "policy/host.h"
 
 static struct list modules = { &modules, &modules };
@@ -51,6 +52,12 @@ static bool module_is_wrong(const sluice_plugin *r, sluice_str name, char why[MO
 static struct module *module_open(const char *path, sluice_str name, char why[MODULE_WHY])
 {
 	char text[MODULE_WHY] = "";
+	struct stat st;
+	const char *wrong = elf_look(path, &st);
+	if (wrong) {
+		(void)snprintf(why, MODULE_WHY, "%.400s: %s", path, wrong);
+		return NULL;
+	}
 	void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (!so) {
 		(void)snprintf(why, MODULE_WHY, "%s", dlerror());
@@ -73,8 +80,41 @@ static struct module *module_open(const char *path, sluice_str name, char why[MO
 	check(m, "out of memory: a module of %zu bytes", sizeof(*m));
 	m->record = record;
 	m->path = strdup(path);
+	m->loaded = st;
 	list_push(&modules, &m->link);
 	return m;
+}
+
+/* Where a module of that name is now. */
+static bool module_find(const struct module_dirs *dirs, sluice_str name, char *path, size_t cap)
+{
+	for (size_t i = 0; i < dirs->n; i++) {
+		int n = snprintf(path, cap, "%s/%.*s.so", dirs->v[i], STR_ARG(name));
+		if (n > 0 && (size_t)n < cap && access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+const char *module_changed(const struct module_dirs *dirs, const struct module *m)
+{
+	char path[4096];
+	struct stat now;
+	const struct stat *then = &m->loaded;
+	if (!module_find(dirs, str_of(m->record->name), path, sizeof(path)) || stat(path, &now) < 0)
+		return "was removed";
+	if (now.st_dev != then->st_dev || now.st_ino != then->st_ino)
+		return "was replaced";
+	if (now.st_size != then->st_size || now.st_mtim.tv_sec != then->st_mtim.tv_sec ||
+	    now.st_mtim.tv_nsec != then->st_mtim.tv_nsec)
+		return "was written to";
+	return NULL;
+}
+
+void module_each(void (*fn)(void *ctx, const struct module *m), void *ctx)
+{
+	list_each(e, &modules)
+		fn(ctx, container_of(e, struct module, link));
 }
 
 struct module *module_get(const struct module_dirs *dirs, sluice_str name, char why[MODULE_WHY])
@@ -89,11 +129,8 @@ struct module *module_get(const struct module_dirs *dirs, sluice_str name, char 
 		if (str_eq(str_of(m->record->name), name))
 			return m;
 	}
-	for (size_t i = 0; i < dirs->n; i++) {
-		int n = snprintf(path, sizeof(path), "%s/%.*s.so", dirs->v[i], STR_ARG(name));
-		if (n > 0 && (size_t)n < sizeof(path) && access(path, F_OK) == 0)
-			return module_open(path, name, why);
-	}
+	if (module_find(dirs, name, path, sizeof(path)))
+		return module_open(path, name, why);
 	size_t at = (size_t)snprintf(why, MODULE_WHY, "no %.*s.so in ", STR_ARG(name));
 	for (size_t i = 0; i < dirs->n && at < MODULE_WHY; i++)
 		at += (size_t)snprintf(why + at, MODULE_WHY - at, "%s%s", i ? ", " : "", dirs->v[i]);

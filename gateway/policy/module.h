@@ -5,6 +5,8 @@
 #ifndef POLICY_MODULE_H
 #define POLICY_MODULE_H
 
+#include <sys/stat.h>
+
 #include "base/list.h"
 #include "base/str.h"
 
@@ -12,6 +14,7 @@ struct module {
 	struct list link;
 	const sluice_plugin *record; /* borrowed: of the shared object */
 	char *path;                  /* owned */
+	struct stat loaded;          /* the file as it was when it was loaded */
 };
 
 struct module_dirs {
@@ -23,6 +26,10 @@ enum { MODULE_WHY = 512 };
 
 /* The module of that name, loaded at its first use. NULL and a sentence in why when it cannot be used. */
 struct module *module_get(const struct module_dirs *dirs, sluice_str name, char why[MODULE_WHY]);
+/* What became of the file since the module was loaded: NULL when nothing did, else a few words such as "was replaced". The code
+ * that runs is the old one for the life of the process. */
+const char *module_changed(const struct module_dirs *dirs, const struct module *m);
+void module_each(void (*fn)(void *ctx, const struct module *m), void *ctx);
 /* All names found in the dirs, sorted, each once. Returns how many; *out is the caller's to free, with each name. */
 size_t module_names(const struct module_dirs *dirs, char ***out);
 

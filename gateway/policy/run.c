@@ -148,7 +148,10 @@ void run_complete(sluice_exchange *x)
 		if (x->wait)
 			wait_cancel(x);
 	}
-	for (struct run_cleanup *c = x->cleanups; c; c = c->next)
+	for (struct run_cleanup *c = x->cleanups; c; c = c->next) {
+		running_set(x->worker, c->inst, RUNNING_CLEANUP, x);
 		c->fn(c->arg);
+		running_clear(x->worker);
+	}
 	x->cleanups = NULL;
 }

@@ -26,6 +26,9 @@ void build_listeners(struct build *b);
 void build_admin(struct build *b);
 void build_upstreams(struct build *b);
 
+/* build_access.c */
+void build_access(struct build *b, const struct listener_conf *c, struct snapshot_listener *l);
+
 /* build_routes.c */
 void build_plugins(struct build *b);
 void build_routes(struct build *b);

@@ -121,6 +121,7 @@ void build_listeners(struct build *b)
 			(void)bind_error(&b->bind, &v[i], "address", "\"%.*s\" is no address to listen on", STR_ARG(v[i].address));
 			diag_hint(b->diag, "write ADDRESS:PORT such as 0.0.0.0:8080 or [::]:8080, or unix:PATH");
 		}
+		build_access(b, &v[i], l);
 		for (size_t j = 0; j < i; j++) {
 			if (str_eq(v[i].name, v[j].name))
 				(void)bind_error(&b->bind, &v[i], "name", "listener \"%.*s\" is there already", STR_ARG(v[i].name));

@@ -8,12 +8,17 @@ static const sluice_option runtime_options[] = {
 	              .doc = "how long a stopping gateway lets requests in progress finish"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct runtime_conf, max_connections, .def = "0", .max = "10000000",
 	              .doc = "most connections from clients, all listeners together; 0 for as many as there are descriptors"),
+	SLUICE_OPTION(SLUICE_T_BOOL, struct runtime_conf, core_dumps, .def = "false",
+	              .doc = "allow core dumps and debuggers, for looking into a fault; they see keys and tokens"),
 	SLUICE_OPTIONS_END,
 };
 
 static const sluice_option admin_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct admin_conf, address, .flags = SLUICE_F_RESTART | SLUICE_F_SCALAR,
 	              .doc = "where health, metrics and commands are served: ADDRESS:PORT or unix:PATH"),
+	SLUICE_OPTION(SLUICE_T_STRS, struct admin_conf, hosts, .max = "64",
+	              .doc = "names with dots by which the admin address may be asked, besides IP addresses, localhost and names "
+	                     "without dots; *.NAME for every name below one"),
 	SLUICE_OPTIONS_END,
 };
 

@@ -13,10 +13,12 @@ struct runtime_conf {
 	sluice_str workers; /* "auto" or a number */
 	uint64_t shutdown_grace; /* ms */
 	uint64_t max_connections;
+	bool core_dumps;
 };
 
 struct admin_conf {
 	sluice_str address; /* empty: no admin listener */
+	sluice_strs hosts;  /* names it may be asked by */
 };
 
 struct log_conf {

@@ -10,6 +10,7 @@
 
 #include "base/cidr.h"
 #include "base/series.h"
+#include "net/listener.h"
 #include "policy/run.h"
 #include "proxy/conf.h"
 #include "route/router.h"
@@ -48,6 +49,7 @@ struct snapshot_upstream {
 struct snapshot_listener {
 	const struct listener_conf *conf;
 	struct addr addr;
+	struct listener_access access; /* of a unix socket's file */
 	struct tls_server *tls; /* owned; NULL: plain */
 	struct cidr_set *balancers, *trusted_proxies; /* shared: ref; NULL: none */
 };

@@ -4,6 +4,14 @@
 #include "proxy/snapshot.h"
 #include "store/store.h"
 
+/* Whoever puts a snapshot in force has seen to it that its plugins could start on this worker. */
+static struct instance_worker *view_attach(struct worker *w, sluice_instance *inst)
+{
+	struct instance_worker *iw = instance_attach(w, inst);
+	check(iw, "plugin instance %.*s did not start on worker %u", STR_ARG(inst->name), w->id);
+	return iw;
+}
+
 struct view *view_new(struct worker *w, struct snapshot *s, void (*on_free)(struct snapshot *s))
 {
 	struct view *v = calloc(1, sizeof(*v));
@@ -20,7 +28,7 @@ struct view *view_new(struct worker *w, struct snapshot *s, void (*on_free)(stru
 		v->upstreams[i] = upstream_attach(w, u->conf, u->client, s->n_workers);
 	}
 	for (size_t i = 0; i < s->n_instances; i++)
-		v->slots[i] = instance_attach(w, s->instances[i]);
+		v->slots[i] = view_attach(w, s->instances[i]);
 	for (size_t i = 0; i < s->n_stores; i++)
 		store_warm(w, s->stores[i]);
 	return v;

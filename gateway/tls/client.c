@@ -2,6 +2,7 @@
 #include "tls/client.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 #include "tls/libctx.h"
 #include "tls/state.h"
 
-enum { ALPN_MAX = 256 };
+enum { ALPN_MAX = 256, AUTHORITIES_MAX = 16 << 20 /* bytes of a file */ };
 
 struct tls_client {
 	uint64_t id;       /* never used again in this process */
@@ -83,6 +84,38 @@ static void make_system_store(X509_STORE *store)
 	(void)X509_LOOKUP_add_dir(dir, NULL, X509_FILETYPE_DEFAULT);
 }
 
+/* The authorities and revocation lists of a file: false when there are none, openssl_reason() says why. */
+static bool store_add_pem(X509_STORE *store, const struct loaded *l)
+{
+	BIO *b = BIO_new_mem_buf(l->data, (int)l->len);
+	check(b, "out of memory: %s", "certificates of authorities");
+	STACK_OF(X509_INFO) *all = PEM_X509_INFO_read_bio(b, NULL, NULL, (void *)(uintptr_t)""); /* asks for no password */
+	int n = 0;
+	bool ok = all != NULL;
+	for (int i = 0; ok && i < sk_X509_INFO_num(all); i++) {
+		const X509_INFO *it = sk_X509_INFO_value(all, i);
+		n += it->x509 || it->crl;
+		ok = (!it->x509 || X509_STORE_add_cert(store, it->x509) == 1) &&
+		     (!it->crl || X509_STORE_add_crl(store, it->crl) == 1);
+	}
+	if (ok && !n)
+		ERR_raise(ERR_LIB_PEM, PEM_R_NO_START_LINE);
+	sk_X509_INFO_pop_free(all, X509_INFO_free);
+	BIO_free(b);
+	return ok && n;
+}
+
+static void store_load(struct making *m, const char *path)
+{
+	struct loaded l;
+	int err = load_file(&l, path, LOAD_REGULAR, AUTHORITIES_MAX);
+	ERR_clear_error();
+	if (err || !store_add_pem(m->store, &l))
+		complain(&m->complaints, -1, "ca", "no authorities can be read from %s: %s", path,
+		         err ? load_error(err) : openssl_reason());
+	load_free(&l);
+}
+
 static void make_store(struct making *m)
 {
 	const struct tls_client_conf *conf = m->args->conf;
@@ -92,9 +125,7 @@ static void make_store(struct making *m)
 		make_system_store(m->store);
 	} else if (conf->ca.len) {
 		char *path = path_in(m->args->dir, conf->ca);
-		ERR_clear_error();
-		if (X509_STORE_load_file(m->store, path) != 1)
-			complain(&m->complaints, -1, "ca", "no authorities can be read from %s: %s", path, openssl_reason());
+		store_load(m, path);
 		/* who names the server's own certificate, or one in the middle of its chain, trusts that */
 		(void)X509_STORE_set_flags(m->store, X509_V_FLAG_PARTIAL_CHAIN);
 		free(path);
@@ -158,7 +189,7 @@ static void make_identity(struct making *m, uint64_t out[2])
 	identity_add(md, conf->ca.data, conf->ca.len);
 	identity_add_authorities(md, m->store);
 	identity_add(md, m->alpn, m->alpn_len);
-	identity_add(md, m->pem.certificate, m->pem.certificate_len);
+	identity_add(md, m->pem.certificate.data, m->pem.certificate.len);
 	check(EVP_DigestFinal_ex(md, digest, NULL), "cannot hash: %s", openssl_reason());
 	memcpy(out, digest, 2 * sizeof(*out));
 	EVP_MD_CTX_free(md);

@@ -1,14 +1,11 @@
 /* Contexts, and the files they are made of. See context.h. */
 #include "tls/context.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum { PEM_MAX = 1024 * 1024 }; /* bytes of a file */
 
@@ -88,47 +85,12 @@ char *path_in(const char *dir, sluice_str path)
 	return full;
 }
 
-static void secret_free(char *text, size_t len)
+/* Whoever reads a private key can be the gateway. */
+static void pem_check_mode(const struct loaded *l, const char *path, struct complaints *c, int index, const char *option)
 {
-	if (text)
-		OPENSSL_cleanse(text, len);
-	free(text);
-}
-
-/* Errno, or 0. */
-static int file_slurp(int fd, char **out, size_t *len)
-{
-	struct stat st;
-	if (fstat(fd, &st) < 0)
-		return errno;
-	if (S_ISDIR(st.st_mode))
-		return EISDIR;
-	size_t cap = S_ISREG(st.st_mode) ? (size_t)st.st_size : PEM_MAX, size = 0;
-	if (cap > PEM_MAX)
-		return EFBIG;
-	char *text = malloc(cap + 1);
-	check(text, "out of memory: a file of %zu bytes", cap);
-	ssize_t n;
-	while ((n = read(fd, text + size, cap + 1 - size)) > 0)
-		size += (size_t)n;
-	if (n < 0 || size > cap) {
-		int error = n < 0 ? errno : EFBIG;
-		secret_free(text, size);
-		return error;
-	}
-	*out = text;
-	*len = size;
-	return 0;
-}
-
-static int file_read(const char *path, char **out, size_t *len)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return errno;
-	int error = file_slurp(fd, out, len);
-	(void)close(fd);
-	return error;
+	if ((l->mode & (S_IRGRP | S_IROTH)) && strstr(l->data, "PRIVATE KEY-----"))
+		complain_mildly(c, index, option, "the private key in %s can be read by %s (mode %03o): chmod 600 it", path,
+		                l->mode & S_IROTH ? "everybody" : "its group", (unsigned)(l->mode & 0777));
 }
 
 bool pem_read(struct pem *p, const char *dir, sluice_str certificate, sluice_str key, struct complaints *c, int index)
@@ -137,17 +99,21 @@ bool pem_read(struct pem *p, const char *dir, sluice_str certificate, sluice_str
 	int error;
 	*p = (struct pem){ .certificate_path = path_in(dir, certificate) };
 	p->key_path = path_in(dir, key.len ? key : certificate);
-	if ((error = file_read(p->certificate_path, &p->certificate, &p->certificate_len)))
-		complain(c, index, "certificate", "cannot read %s: %s", p->certificate_path, strerror(error));
-	if (key.len && (error = file_read(p->key_path, &p->key, &p->key_len)))
-		complain(c, index, "private_key", "cannot read %s: %s", p->key_path, strerror(error));
+	if ((error = load_file(&p->certificate, p->certificate_path, LOAD_REGULAR, PEM_MAX)))
+		complain(c, index, "certificate", "cannot read %s: %s", p->certificate_path, load_error(error));
+	else
+		pem_check_mode(&p->certificate, p->certificate_path, c, index, "certificate");
+	if (key.len && (error = load_file(&p->key, p->key_path, LOAD_REGULAR, PEM_MAX)))
+		complain(c, index, "private_key", "cannot read %s: %s", p->key_path, load_error(error));
+	else if (key.len)
+		pem_check_mode(&p->key, p->key_path, c, index, "private_key");
 	return c->n_errors == before;
 }
 
 void pem_free(struct pem *p)
 {
-	secret_free(p->certificate, p->certificate_len);
-	secret_free(p->key, p->key_len);
+	load_free(&p->certificate);
+	load_free(&p->key);
 	free((char *)(uintptr_t)p->certificate_path);
 	free((char *)(uintptr_t)p->key_path);
 	*p = (struct pem){ 0 };
@@ -193,10 +159,10 @@ static bool parse_chain(struct certificate *cert, BIO *b, OSSL_LIB_CTX *lib)
 
 bool certificate_parse(struct certificate *cert, const struct pem *p, OSSL_LIB_CTX *lib, struct complaints *c, int index)
 {
-	const char *key_option = p->key ? "private_key" : "certificate", *key_text = p->key ? p->key : p->certificate;
-	size_t key_len = p->key ? p->key_len : p->certificate_len;
+	const char *key_option = p->key.data ? "private_key" : "certificate";
+	const struct loaded *key = p->key.data ? &p->key : &p->certificate;
 	bool asked = false, good = false;
-	BIO *b = BIO_new_mem_buf(p->certificate, (int)p->certificate_len), *k = BIO_new_mem_buf(key_text, (int)key_len);
+	BIO *b = BIO_new_mem_buf(p->certificate.data, (int)p->certificate.len), *k = BIO_new_mem_buf(key->data, (int)key->len);
 	*cert = (struct certificate){ .chain = sk_X509_new_null() };
 	check(b && k && cert->chain, "out of memory: %s", "a certificate");
 	ERR_clear_error();

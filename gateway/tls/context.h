@@ -7,6 +7,7 @@
 
 #include <openssl/ssl.h>
 
+#include "base/load.h"
 #include "tls/conf.h"
 
 struct complaints {
@@ -30,11 +31,10 @@ size_t alpn_wire(const char *const *protocols, unsigned char *out, size_t cap);
 
 /* The texts of a certificate's and a key's file. */
 struct pem {
-	char *certificate, *key;     /* owned, wiped when freed; key NULL: with the certificate */
-	size_t certificate_len, key_len;
+	struct loaded certificate, key; /* owned; key.data NULL: with the certificate */
 	const char *certificate_path, *key_path; /* owned: absolute if dir was given */
 };
-/* False when a file cannot be read. */
+/* False when a file cannot be read. Warns of a private key that others can read. */
 must_use bool pem_read(struct pem *p, const char *dir, sluice_str certificate, sluice_str key, struct complaints *c,
                        int index);
 void pem_free(struct pem *p);

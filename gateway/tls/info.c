@@ -42,6 +42,13 @@ static int tls_verify_text(SSL *ssl, char *buf, size_t n)
 	return snprintf(buf, n, "certificate verify failed: %s", text);
 }
 
+bool tls_is_plain_http(const struct stream *s)
+{
+	const struct tls *t = tls_of(s);
+	int reason = t && ERR_GET_LIB(t->error) == ERR_LIB_SSL ? ERR_GET_REASON(t->error) : 0;
+	return reason == SSL_R_HTTP_REQUEST || reason == SSL_R_HTTPS_PROXY_REQUEST;
+}
+
 size_t tls_error_text(const struct stream *s, char *buf, size_t n)
 {
 	struct tls *t = tls_of(s);

@@ -12,6 +12,8 @@ bool tls_was_truncated(const struct stream *s);
 /* What went wrong, for logs: "certificate verify failed: self-signed certificate". Fills buf, NUL-terminated and cut to n
  * bytes (n not 0), with "" when nothing did; returns its length. */
 size_t tls_error_text(const struct stream *s, char *buf, size_t n);
+/* Whether the handshake failed because a client sent a request of HTTP/1.x in clear text. */
+bool tls_is_plain_http(const struct stream *s);
 /* The protocol agreed on by ALPN, as registered: "h2", "http/1.1"; "http/1.0" where http/1.1 is served. */
 sluice_str tls_alpn(const struct stream *s);
 const char *tls_version_name(const struct stream *s); /* "TLSv1.3" */

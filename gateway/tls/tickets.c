@@ -7,7 +7,8 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <stdatomic.h>
-#include <stdlib.h>
+
+#include "base/secret.h"
 
 enum { KEYS = 2, KEY_WORDS = sizeof(struct ticket_key) / sizeof(uint64_t) };
 _Static_assert(sizeof(struct ticket_key) % sizeof(uint64_t) == 0, "a key is whole words");
@@ -48,7 +49,7 @@ void tls_tickets_rotate(struct tls_tickets *t)
 
 struct tls_tickets *tls_tickets_new(void)
 {
-	struct tls_tickets *t = calloc(1, sizeof(*t));
+	struct tls_tickets *t = secret_alloc(sizeof(*t));
 	check(t, "out of memory: %s", "ticket keys");
 	atomic_init(&t->refs, 1);
 	/* twice: a previous key of zeroes would open what anyone can forge */
@@ -68,10 +69,8 @@ void tls_tickets_unref(struct tls_tickets **at)
 {
 	struct tls_tickets *t = *at;
 	*at = NULL;
-	if (t && atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) == 1) {
-		OPENSSL_cleanse(t, sizeof(*t));
-		free(t);
-	}
+	if (t && atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) == 1)
+		secret_free(t, sizeof(*t));
 }
 
 void tls_tickets_tick(struct tls_tickets *t, uint64_t now_ns)

@@ -1,6 +1,7 @@
 /* Connections to an endpoint. */
 #include "upstream/pool.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -483,12 +484,11 @@ static int pool_connect(struct endpoint *e, const struct link_conf *conf, struct
 	l->endpoint = e;
 	l->conf = *conf;
 	header_hash(header, l->header);
-	int err = link_connect(l, tls, header);
+	int err = link_connect(l, tls, header), system = errno;
 	if (err) {
+		/* a unix socket that is not there, or is not ours to use, says so at once */
+		link_count_failure(l, err == ERR_CONNECT_FAILED ? strerror(system) : "");
 		free(l);
-		e->n_connect_failures++;
-		stat_inc(STAT_UPSTREAM_CONNECT_FAILURES);
-		e->why[0] = 0;
 		return err;
 	}
 	l->since_ns = worker_now(e->part->worker);

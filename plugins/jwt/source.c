@@ -330,7 +330,8 @@ static int read_first(struct subscription *sub, char *why, size_t why_size)
 	sluice_str document;
 	int rc = sluice_read_file(sub->inst, s->id.where, KEYS_MAX_DOCUMENT, &document);
 	if (rc < 0) {
-		(void)snprintf(why, why_size, "cannot read %.*s: %s", (int)s->id.where.len, s->id.where.data, strerror(-rc));
+		(void)snprintf(why, why_size, "cannot read %.*s: %s", (int)s->id.where.len, s->id.where.data,
+			       rc == -ENODEV ? "it is no regular file" : strerror(-rc));
 		return -1;
 	}
 	char wrong[320];

@@ -155,14 +155,14 @@ typedef struct sluice_plugin {
 	/* Main thread, on `sluice check` too: cross-option rules and derived values, no network. Report what is wrong with
 	 * sluice_conf_error() and return -1. */
 	int (*check)(sluice_instance *inst, void *conf);
-	/* Main thread, once the configuration is in force: timers, first fetch. */
+	/* Main thread, before the configuration is in force: timers, first fetch. Negative: it cannot, and none of it is taken. */
 	int (*start)(sluice_instance *inst, void *conf);
 	/* Main thread, after the last worker let go of the instance, also when check failed: release what check and start made. */
 	void (*stop)(sluice_instance *inst, void *conf);
 
 	/* Per-worker state: zeroed memory of worker_size bytes for each worker, reached by sluice_worker_state(). */
 	size_t worker_size;
-	int (*worker_start)(sluice_instance *inst, const void *conf, void *state);
+	int (*worker_start)(sluice_instance *inst, const void *conf, void *state); /* negative: as of start() */
 	void (*worker_stop)(sluice_instance *inst, const void *conf, void *state);
 
 	/* Worker. The request head is complete and routed; may answer, wait, change the request that goes upstream. */

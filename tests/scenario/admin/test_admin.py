@@ -228,6 +228,18 @@ def test_names_that_a_page_could_have(gateway, host):
     assert g.admin("/healthz").status == 200
 
 
+def test_a_probe_by_a_listed_host_name_is_answered(gateway):
+    listed = 'admin: { address: "127.0.0.1:@admin@", hosts: [gateway.example.com, "*.pods.example"] }\n'
+    g = gateway(ALONE + listed)
+    for host, status in (("gateway.example.com", 200), ("Gateway.Example.com:9180", 200), ("a.pods.example", 200),
+                         ("evil.example.com", 421), ("pods.example", 421)):
+        with RawClient(g.port("admin")) as c:
+            assert c.request("GET", "/metrics", host=host).response().status == status, host
+    g.reload(ALONE + listed.replace("gateway.example.com, ", ""), expect="is in force")
+    with RawClient(g.port("admin")) as c:
+        assert c.request("GET", "/metrics", host="gateway.example.com").response().status == 421, "and follows a reload"
+
+
 @pytest.mark.parametrize("field, code", [
     (("Origin", "http://localhost"), "from-browser"), (("Sec-Fetch-Site", "cross-site"), "from-browser"),
     (("Referer", "http://127.0.0.1/"), "from-browser"), (("X-Forwarded-For", "127.0.0.1"), "passed-on"),

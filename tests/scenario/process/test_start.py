@@ -1,5 +1,6 @@
 """Starting, and refusing to."""
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -63,7 +64,7 @@ def test_workers(gateway, workers):
     g = gateway(HELLO + f"runtime: {{ workers: {workers}, shutdown_grace: 1s }}\n")
     n = len(os.sched_getaffinity(0)) if workers == "auto" else int(workers)
     names = [open(f"/proc/{g.pid}/task/{t}/comm").read().strip() for t in os.listdir(f"/proc/{g.pid}/task")]
-    assert len([n for n in names if n.startswith("sluice-")]) == n
+    assert len([n for n in names if re.fullmatch(r"sluice-\d+", n)]) == n
     assert all(g.get("/hello").status == 200 for _ in range(8))
 
 

@@ -163,3 +163,21 @@ def test_secrets_stay_out(proxied, raw):
     raw(g.port()).get("/", [("Authorization", "Bearer s3cr3t"), ("Cookie", "session=s3cr3t"), ("X-Api-Key", "s3cr3t")])
     g.access(1)
     assert "s3cr3t" not in g.access_path.read_text() + g.log()
+
+
+@pytest.mark.parametrize("why", ["No such file or directory", "Connection refused", "Permission denied"])
+def test_a_unix_socket_says_why_it_cannot_be_reached(gateway, folder, why):
+    import os
+    import socket
+    path = folder / "up"
+    if why == "Connection refused":
+        with socket.socket(socket.AF_UNIX) as s:
+            s.bind(str(path))
+    elif why == "Permission denied":
+        if os.getuid() == 0:
+            pytest.skip("nothing is denied to root")
+        path.mkdir(mode=0)
+        path /= "s"
+    g = gateway(proxy(servers=[f'"unix:{path}"']))
+    assert g.get("/").status in (502, 503)
+    g.wait_log(rf"warn  upstream: app: server unix:{path}\S* .*{why}")

@@ -505,3 +505,52 @@ def test_days_until_certificates_end_are_metrics(start, ca):
 
 def not_after(cert):
     return x509.load_der_x509_certificate(der(cert)).not_valid_after.replace(tzinfo=datetime.timezone.utc).timestamp()
+
+
+# ---- handshakes that fail ----
+
+def test_plain_http_on_a_tls_port_is_answered_and_told(start):
+    g = start()
+    for _ in range(5):
+        with g.connect() as c:  # in clear text
+            r = c.request("GET", "/").response()
+            assert r.status == 400 and r.header("Connection") == "close"
+            assert r.header("Content-Type") == "application/problem+json" and "use https://" in r.text
+            c.assert_closed()
+    said = re.findall(r"warn  listener: public: a connection from 127\.0\.0\.1 is refused: plain-http", g.log())
+    assert 1 <= len(said) < 5, "not so often that whoever provokes it fills the log"
+    assert g.metrics()['sluice_connections_refused_total{reason="plain-http"}'] == 5
+    time.sleep(1.1)
+    with g.connect() as c:
+        assert c.request("GET", "/").response().status == 400
+    g.wait_log(r"plain-http; \d more since the last line")
+    assert status(g) == 200
+
+
+def test_a_handshake_that_fails_is_told_with_its_reason(start):
+    g = start(more="min_version: 1.3")
+    with pytest.raises(ssl.SSLError):
+        status(g, tls_context(version=ssl.TLSVersion.TLSv1_2))
+    g.wait_log(r"warn  listener: public: a connection from 127\.0\.0\.1 is refused: tls-handshake: .*unsupported protocol")
+    assert g.metrics()['sluice_connections_refused_total{reason="tls-handshake"}'] == 1
+    assert g.metrics()["sluice_tls_handshake_failures_total"] == 1
+
+
+def test_a_client_that_leaves_during_the_handshake_is_told(start):
+    g = start()
+    with g.connect() as c:
+        c.send(b"\x16\x03\x01")
+    g.wait_log(r"is refused: tls-handshake: ")
+    assert status(g) == 200
+
+
+# ---- keys that others can read ----
+
+@pytest.mark.parametrize("mode, who", [(0o644, "everybody"), (0o640, "its group"), (0o600, None), (0o400, None)])
+def test_a_private_key_that_others_can_read_is_warned_of(start, ca, mode, who):
+    cert = ca.issue("mode.test")
+    os.chmod(cert.key, mode)
+    g = start(cert)
+    said = re.search(rf"warning: .*private_key: the private key in \S+ can be read by (.*) \(mode {mode:o}\): chmod 600 it", g.log())
+    assert (said and said[1]) == who, g.log()
+    assert status(g, sni="mode.test") == 200

@@ -19,6 +19,8 @@ static int teardown(void **state)
 	return 0;
 }
 
+static sluice_strs hosts; /* admin.hosts */
+
 /* The verdict for a request with that host from that peer, with one more field unless name is NULL. */
 static enum admin_problem ask(bool changes, const char *peer, const char *host, const char *name, const char *value)
 {
@@ -26,7 +28,7 @@ static enum admin_problem ask(bool changes, const char *peer, const char *host, 
 	struct conn_info conn = { .peer_ip = peer, .peer_ip_len = (uint8_t)strlen(peer) };
 	if (name)
 		assert_int_equal(fields_add(&h.fields, &arena, str_of(name), str_of(value)), 0);
-	return permit(changes, &h, &conn);
+	return permit(changes, &h, &conn, &hosts);
 }
 
 static void test_hosts_for_looking(void **state)
@@ -48,6 +50,22 @@ static void test_hosts_for_looking(void **state)
 		if (ask(false, "unix", bad[i], NULL, NULL) != PROBLEM_COUNT)
 			fail_msg("%s is refused over a unix socket", bad[i]);
 	}
+}
+
+static void test_listed_hosts_are_ours(void **state)
+{
+	sluice_str names[] = { STR("Gateway.Example.com"), STR("*.pods.local") };
+	(void)state;
+	hosts = (sluice_strs){ .v = names, .n = 2 };
+	assert_int_equal(ask(false, "10.0.0.1", "gateway.example.com", NULL, NULL), PROBLEM_COUNT);
+	assert_int_equal(ask(false, "10.0.0.1", "a.pods.local", NULL, NULL), PROBLEM_COUNT);
+	assert_int_equal(ask(true, "127.0.0.1", "gateway.example.com", NULL, NULL), PROBLEM_COUNT);
+	assert_int_equal(ask(true, "10.0.0.1", "gateway.example.com", NULL, NULL), PROBLEM_NOT_LOCAL);
+	assert_int_equal(ask(false, "10.0.0.1", ".pods.local", NULL, NULL), PROBLEM_FOREIGN_HOST);
+	assert_int_equal(ask(false, "10.0.0.1", "pods.local.evil.example", NULL, NULL), PROBLEM_FOREIGN_HOST);
+	assert_int_equal(ask(false, "10.0.0.1", "other.example.com", NULL, NULL), PROBLEM_FOREIGN_HOST);
+	hosts = (sluice_strs){ 0 };
+	assert_int_equal(ask(false, "10.0.0.1", "gateway.example.com", NULL, NULL), PROBLEM_FOREIGN_HOST);
 }
 
 static void test_a_bare_name_changes_nothing(void **state)
@@ -101,6 +119,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hosts_for_looking),
+		cmocka_unit_test(test_listed_hosts_are_ours),
 		cmocka_unit_test(test_a_bare_name_changes_nothing),
 		cmocka_unit_test(test_peers),
 		cmocka_unit_test(test_fields),

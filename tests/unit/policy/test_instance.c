@@ -186,8 +186,8 @@ static void test_made(void **state)
 	assert_non_null(seen.by);
 	assert_ptr_equal(seen.store, store_local());
 	assert_int_equal(started, 0);
-	instance_start(inst);
-	instance_start(inst);
+	assert_true(instance_start(inst));
+	assert_true(instance_start(inst));
 	assert_int_equal(started, 1);
 	inst->refs++; /* the next snapshot takes it over */
 	instance_unref(inst);
@@ -410,7 +410,7 @@ static void test_read_at_start(void **state)
 	script->start = start_that_reads;
 	put("keys", "now");
 	sluice_instance *inst = make("{ use: script }");
-	instance_start(inst);
+	assert_true(instance_start(inst));
 	put("keys", "later");
 	size_t used = inst->arena.used;
 	for (int i = 0; i < 5; i++) {
@@ -506,7 +506,7 @@ static void test_publish(void **state)
 	sluice_publish(inst, value("early"), free_value); /* as in check() */
 	struct instance_worker *iw = instance_attach(&fakewire_worker, inst);
 	assert_string_equal(iw->published->value, "early"); /* there from the first request */
-	instance_start(inst);
+	assert_true(instance_start(inst));
 	sluice_publish(inst, value("second"), free_value);
 	assert_string_equal(iw->published->value, "early"); /* until the worker hears of it */
 	assert_int_equal(freed, 0);
@@ -531,7 +531,7 @@ static void test_refresh(void **state)
 	(void)state;
 	sluice_instance *inst = make("{ use: script }");
 	struct instance_worker *iw = instance_attach(&fakewire_worker, inst);
-	instance_start(inst);
+	assert_true(instance_start(inst));
 	for (int i = 0; i < 5; i++)
 		instance_refresh(iw);
 	assert_int_equal(refreshed, 0);

@@ -135,7 +135,7 @@ static void test_values_reach_all_workers(void **state)
 		if (round % 2)
 			publish(inst, ++n);
 		post_all(attach, inst);
-		instance_start(inst);
+		assert_true(instance_start(inst));
 		for (unsigned i = 0; i < VALUES / ROUNDS; i++) {
 			publish(inst, ++n);
 			post_all(look, NULL);

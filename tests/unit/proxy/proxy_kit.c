@@ -110,7 +110,7 @@ void kit_begin(const char *text)
 	if (!s)
 		fail_msg("%s", kit_report);
 	for (size_t i = 0; i < s->n_instances; i++)
-		instance_start(s->instances[i]);
+		assert_true(instance_start(s->instances[i]));
 	kit_proxy.worker = &kit_worker;
 	list_init(&kit_proxy.tunnels);
 	kit_proxy.on_complete = on_complete;

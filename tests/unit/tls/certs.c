@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../unit.h"
@@ -56,7 +57,7 @@ static FILE *open_pem(const char *stem, const char *suffix, const char *mode)
 	char name[128];
 	(void)snprintf(name, sizeof(name), "%s.%s", stem, suffix);
 	FILE *f = fopen(cert_path(name), mode);
-	check(f, "cannot open %s", name);
+	check(f && fchmod(fileno(f), 0600) == 0, "cannot open %s", name); /* as a private key should be */
 	return f;
 }
 

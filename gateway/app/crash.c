@@ -1,0 +1,214 @@
+/* What a crash says. See crash.h. All in a signal handler: nothing here allocates, locks or formats by stdio. */
+#include "app/crash.h"
+
+#include <execinfo.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/sink.h"
+#include "net/worker.h"
+#include "policy/run.h"
+#include "policy/running.h"
+
+enum {
+	STACK_BYTES = 64 << 10,
+	FRAMES = 48,
+	NAME_MAX_BYTES = 128,
+	QUEUE_MS = 200, /* for the lines logged before, to stand before this one */
+	ALARM_S = 5     /* whatever happens in here, the process ends */
+};
+
+static const struct {
+	int sig;
+	const char *name;
+} signals[] = { { SIGSEGV, "SIGSEGV" }, { SIGBUS, "SIGBUS" }, { SIGABRT, "SIGABRT" }, { SIGFPE, "SIGFPE" }, { SIGILL, "SIGILL" } };
+enum { N_SIGNALS = sizeof(signals) / sizeof(signals[0]) };
+
+static bool is_journal;
+static __thread void *own_stack;
+
+/* ---- a line ------------------------------------------------------------------------------------------------------- */
+
+struct line {
+	size_t n;
+	char text[1024];
+};
+
+static void line_add_n(struct line *l, const char *s, size_t n)
+{
+	for (size_t i = 0; i < n && l->n < sizeof(l->text) - 1; i++) {
+		unsigned char c = (unsigned char)s[i];
+		l->text[l->n++] = c < 0x20 || c >= 0x7f ? '?' : (char)c;
+	}
+}
+
+static void line_add(struct line *l, const char *s)
+{
+	line_add_n(l, s, strlen(s));
+}
+
+static void line_add_uint(struct line *l, uint64_t v, unsigned base)
+{
+	char digits[24];
+	size_t at = sizeof(digits);
+	do {
+		digits[--at] = "0123456789abcdef"[v % base];
+		v /= base;
+	} while (v);
+	line_add_n(l, digits + at, sizeof(digits) - at);
+}
+
+/* Memory that may be broken is read by the system, which says so instead of crashing once more. */
+static bool crash_peek(void *to, const void *from, size_t n)
+{
+	struct iovec here = { to, n }, there = { (void *)(uintptr_t)from, n };
+	return process_vm_readv(getpid(), &here, 1, &there, 1, 0) == (ssize_t)n;
+}
+
+static void line_add_str(struct line *l, const char *before, sluice_str s)
+{
+	char text[NAME_MAX_BYTES];
+	size_t n = s.len < sizeof(text) ? s.len : sizeof(text);
+	if (!n || !crash_peek(text, s.data, n))
+		return;
+	line_add(l, before);
+	line_add_n(l, text, n);
+}
+
+static void line_add_c_str(struct line *l, const char *before, const char *s)
+{
+	char text[NAME_MAX_BYTES];
+	size_t n = 0;
+	while (n < sizeof(text) && crash_peek(text + n, s + n, 1) && text[n])
+		n++;
+	line_add(l, before);
+	line_add_n(l, text, n);
+}
+
+/* ---- what ran ----------------------------------------------------------------------------------------------------- */
+
+static void line_add_thread(struct line *l)
+{
+	if (!worker_self) {
+		line_add(l, " on a thread of its own");
+	} else if (worker_self->id == WORKER_MAIN) {
+		line_add(l, " on the main thread");
+	} else {
+		line_add(l, " on worker ");
+		line_add_uint(l, worker_self->id, 10);
+	}
+}
+
+static void line_add_plugin(struct line *l)
+{
+	static sluice_instance inst; /* static: they are large, and only one thread comes here */
+	static sluice_exchange x;
+	static sluice_plugin plugin;
+	uintptr_t word = worker_self ? atomic_load_explicit(&worker_self->running, memory_order_relaxed) : 0;
+	if (!word || !crash_peek(&inst, running_instance(word), sizeof(inst)))
+		return;
+	line_add_str(l, ", plugin instance ", inst.name);
+	if (crash_peek(&plugin, inst.plugin, offsetof(sluice_plugin, name) + sizeof(plugin.name)))
+		line_add_c_str(l, ", plugin ", plugin.name);
+	line_add(l, ", in ");
+	line_add(l, running_call_name(word));
+	if (!worker_self->running_for || !crash_peek(&x, worker_self->running_for, sizeof(x)))
+		return;
+	line_add_str(l, ", route ", x.route_name);
+	line_add_str(l, ", request ", x.request_id);
+}
+
+static void crash_say(int sig, const siginfo_t *info)
+{
+	struct line l = { 0 };
+	line_add(&l, is_journal ? "<2>" : "");
+	line_add(&l, "sluice: crash: ");
+	for (int i = 0; i < N_SIGNALS; i++) {
+		if (signals[i].sig == sig)
+			line_add(&l, signals[i].name);
+	}
+	if (info->si_code <= 0) { /* it was sent, by ourselves or by somebody */
+		line_add(&l, " sent by process ");
+		line_add_uint(&l, (uint64_t)info->si_pid, 10);
+	} else {
+		line_add(&l, " at address 0x");
+		line_add_uint(&l, (uintptr_t)info->si_addr, 16);
+	}
+	line_add_thread(&l);
+	line_add_plugin(&l);
+	l.text[l.n++] = '\n';
+	sink_last_words(l.text, l.n);
+}
+
+static void crash_say_where(void)
+{
+	void *frames[FRAMES];
+	struct sink s;
+	int n = backtrace(frames, FRAMES);
+	sink_borrow(&s, STDERR_FILENO);
+	if (s.kind != SINK_NONE)
+		backtrace_symbols_fd(frames, n, s.fd);
+	sink_close(&s);
+}
+
+static void crash_on_signal(int sig, siginfo_t *info, void *context)
+{
+	static _Atomic bool first = false;
+	(void)context;
+	if (atomic_exchange(&first, true)) {
+		for (;;) /* another thread is at it, and will end the process */
+			(void)pause();
+	}
+	(void)alarm(ALARM_S);
+	(void)log_drain(QUEUE_MS);
+	crash_say(sig, info);
+	crash_say_where();
+	const struct sigaction by_default = { .sa_handler = SIG_DFL };
+	(void)sigaction(sig, &by_default, NULL);
+	(void)raise(sig); /* is delivered when this returns */
+}
+
+/* ---- setting up --------------------------------------------------------------------------------------------------- */
+
+void crash_thread_init(void)
+{
+	stack_t s = { .ss_size = STACK_BYTES };
+	s.ss_sp = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (s.ss_sp == MAP_FAILED)
+		return;
+	own_stack = s.ss_sp;
+	(void)sigaltstack(&s, NULL);
+}
+
+void crash_thread_fini(void)
+{
+	const stack_t none = { .ss_flags = SS_DISABLE };
+	if (!own_stack)
+		return;
+	(void)sigaltstack(&none, NULL);
+	(void)munmap(own_stack, STACK_BYTES);
+	own_stack = NULL;
+}
+
+void crash_init(void)
+{
+	struct sigaction a = { .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	void *frame;
+	a.sa_sigaction = crash_on_signal;
+	(void)sigemptyset(&a.sa_mask);
+	is_journal = log_is_journal();
+	(void)backtrace(&frame, 1); /* its first call loads a library: not in the handler */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	return; /* the sanitizer's own report says more */
+#else
+	crash_thread_init();
+	for (int i = 0; i < N_SIGNALS; i++)
+		(void)sigaction(signals[i].sig, &a, NULL);
+#endif
+}

@@ -1,0 +1,184 @@
+/*
+ * Before a snapshot is put in force, its plugins start: on the main thread, then on every worker. Whoever cannot start refuses
+ * the whole configuration, and what started is let go of again. The main thread waits for the workers, for a bounded time: a
+ * configuration that one of them cannot take is not taken by any.
+ */
+#include "app/process.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "app/watch.h"
+#include "base/log.h"
+#include "policy/running.h"
+
+#define PREPARE_NS (5 * NS_PER_S)
+
+/* One question to all workers. It outlives the main thread's patience. */
+struct round {
+	pthread_mutex_t lock;
+	pthread_cond_t heard;
+	unsigned refs, missing;              /* under lock */
+	const sluice_instance *failed;       /* under lock: the first that could not start; NULL: none */
+	unsigned failed_on;                  /* under lock */
+};
+
+struct prepare_mail {
+	struct round *round; /* shared: ref */
+	struct gateway_worker *to;
+	struct snapshot *snap; /* shared: a ref */
+};
+
+static void round_unref(struct round *r)
+{
+	(void)pthread_mutex_lock(&r->lock);
+	bool last = --r->refs == 0;
+	(void)pthread_mutex_unlock(&r->lock);
+	if (!last)
+		return;
+	(void)pthread_cond_destroy(&r->heard);
+	(void)pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+/* ---- on a worker -------------------------------------------------------------------------------------------------- */
+
+static void prepare_on_worker(struct worker *w, void *arg)
+{
+	struct prepare_mail *m = arg;
+	struct prepared *g = &m->to->prepared;
+	const sluice_instance *failed = NULL;
+	*g = (struct prepared){ .snap = m->snap, .v = calloc(m->snap->n_instances + 1, sizeof(*g->v)) };
+	check(g->v, "out of memory: %zu instances", m->snap->n_instances);
+	for (; g->n < m->snap->n_instances && !failed; g->n++) {
+		g->v[g->n] = instance_attach(w, m->snap->instances[g->n]);
+		failed = g->v[g->n] ? NULL : m->snap->instances[g->n];
+	}
+	(void)pthread_mutex_lock(&m->round->lock);
+	if (failed && !m->round->failed) {
+		m->round->failed = failed;
+		m->round->failed_on = w->id;
+	}
+	m->round->missing--;
+	(void)pthread_cond_signal(&m->round->heard);
+	(void)pthread_mutex_unlock(&m->round->lock);
+	round_unref(m->round);
+	free(m);
+}
+
+void prepared_drop(struct gateway_worker *to)
+{
+	struct prepared *g = &to->prepared;
+	struct snapshot *s = g->snap;
+	if (!s)
+		return;
+	for (size_t i = 0; i < g->n; i++) {
+		if (g->v[i])
+			instance_detach(&to->w, g->v[i]);
+	}
+	free(g->v);
+	*g = (struct prepared){ 0 };
+	apply_unref_anywhere(s);
+}
+
+static void prepare_undo(struct worker *w, void *arg)
+{
+	(void)w;
+	prepared_drop(arg);
+}
+
+/* ---- main thread -------------------------------------------------------------------------------------------------- */
+
+static struct round *round_begin(struct process *p, struct snapshot *s)
+{
+	pthread_condattr_t attr;
+	struct round *r = calloc(1, sizeof(*r));
+	check(r, "out of memory: a question to %u workers", p->n_workers);
+	(void)pthread_mutex_init(&r->lock, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&r->heard, &attr);
+	(void)pthread_condattr_destroy(&attr);
+	r->missing = p->n_workers;
+	r->refs = p->n_workers + 1;
+	for (unsigned i = 0; i < p->n_workers; i++) {
+		struct prepare_mail *m = malloc(sizeof(*m));
+		check(m, "out of memory: a message");
+		*m = (struct prepare_mail){ r, &p->workers[i], s };
+		atomic_fetch_add(&s->refs, 1);
+		worker_post(&p->workers[i].w, prepare_on_worker, m);
+	}
+	return r;
+}
+
+/* How many have not answered in time. */
+static unsigned round_wait(struct round *r)
+{
+	uint64_t until = clock_ns() + PREPARE_NS;
+	const struct timespec at = { (time_t)(until / NS_PER_S), (long)(until % NS_PER_S) };
+	int err = 0;
+	(void)pthread_mutex_lock(&r->lock);
+	while (r->missing && err == 0)
+		err = pthread_cond_timedwait(&r->heard, &r->lock, &at);
+	unsigned missing = r->missing;
+	(void)pthread_mutex_unlock(&r->lock);
+	return missing;
+}
+
+static void prepare_say_failed(const struct snapshot *s, struct diag *d, const sluice_instance *inst)
+{
+	(void)diag_error(d, &(struct mark){ .file = s->file }, "plugin instance \"%.*s\" (%s) could not start",
+	                 STR_ARG(inst->name), inst->plugin->name);
+	diag_hint(d, "lines of the log from %s/%.*s say why", inst->plugin->name, STR_ARG(inst->name));
+}
+
+/* A worker that stands still cannot take anything. */
+static bool prepare_workers_answer(struct process *p, const struct snapshot *s, struct diag *d)
+{
+	char what[WATCH_TEXT];
+	for (unsigned i = 0; i < p->n_workers; i++) {
+		if (!watch_is_silent(p, i))
+			continue;
+		watch_text(p, i, what);
+		(void)diag_error(d, &(struct mark){ .file = s->file }, "no configuration can be put in force: %s", what);
+		return false;
+	}
+	return true;
+}
+
+static bool prepare_on_workers(struct process *p, struct snapshot *s, struct diag *d)
+{
+	if (!prepare_workers_answer(p, s, d))
+		return false;
+	struct round *r = round_begin(p, s);
+	unsigned missing = round_wait(r);
+	(void)pthread_mutex_lock(&r->lock);
+	const sluice_instance *failed = r->failed;
+	unsigned on = r->failed_on;
+	(void)pthread_mutex_unlock(&r->lock);
+	round_unref(r);
+	if (failed) {
+		log_error("plugin", "%.*s (%s): worker_start failed on worker %u", STR_ARG(failed->name),
+		          failed->plugin->name, on);
+		prepare_say_failed(s, d, failed);
+	} else if (missing) {
+		(void)diag_error(d, &(struct mark){ .file = s->file }, "%u workers did not take the configuration in time",
+		                 missing);
+	} else {
+		return true;
+	}
+	for (unsigned i = 0; i < p->n_workers; i++) /* those that come later find it behind the question */
+		worker_post(&p->workers[i].w, prepare_undo, &p->workers[i]);
+	return false;
+}
+
+bool prepare_snapshot(struct process *p, struct snapshot *s, struct diag *d)
+{
+	for (size_t i = 0; i < s->n_instances; i++) {
+		if (instance_start(s->instances[i]))
+			continue;
+		prepare_say_failed(s, d, s->instances[i]);
+		return false;
+	}
+	return prepare_on_workers(p, s, d);
+}

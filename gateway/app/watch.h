@@ -1,0 +1,23 @@
+/*
+ * Watching the workers: each is asked every second whether its loop still turns. One that does not answer is told of in the log,
+ * with what it runs, and makes the gateway not ready. Main thread.
+ */
+#ifndef APP_WATCH_H
+#define APP_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct process;
+
+enum { WATCH_TEXT = 256 };
+
+/* The workers run. */
+void watch_start(struct process *p);
+void watch_stop(struct process *p);
+/* Whether a worker has not answered for three seconds. */
+bool watch_is_silent(const struct process *p, unsigned worker);
+/* How long, and in what, for people: `worker 1 has not answered for 12 s: plugin instance "NAME" (PLUGIN) in on_request`. */
+void watch_text(const struct process *p, unsigned worker, char out[WATCH_TEXT]);
+
+#endif
