@@ -143,7 +143,8 @@ void names_finish(struct names *t)
 	}
 	for (size_t i = 0; i < t->n; i++)
 		t->v[i].group = group_of(t, &t->v[i].choice);
-	qsort(t->v, t->n, sizeof(*t->v), by_text);
+	if (t->n) /* certificates for addresses alone have no names */
+		qsort(t->v, t->n, sizeof(*t->v), by_text);
 }
 
 void names_fini(struct names *t)

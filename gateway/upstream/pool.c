@@ -138,9 +138,14 @@ static void link_move(struct link *l, enum link_state to)
 /* What it carries, what it takes, or who waits for it has changed. It may be closed afterwards, where it carries nothing. */
 static void link_update(struct link *l)
 {
-	enum link_state to = http2_conn_stage(l->h2) == HTTP2_CONNECTING ? LINK_OPENING : link_where(l);
+	enum http2_stage stage = http2_conn_stage(l->h2);
+	enum link_state to = stage == HTTP2_CONNECTING ? LINK_OPENING : link_where(l);
 	uint32_t load = link_load(l), room = http2_conn_room(l->h2);
 
+	if (stage == HTTP2_OPEN && load == 0 && http2_conn_limit(l->h2) == 0) { /* of no use, and yet counted as in use */
+		link_close(l);
+		return;
+	}
 	if (to == LINK_IDLE) {
 		link_count(l, 0, 0);
 		if (l->state != LINK_IDLE)

@@ -1,7 +1,8 @@
 /*
  * Runs a fuzz target on files, without a fuzzer: every argument is a file, or a folder whose files are run in order of
  * name. Arguments that start with '-' are libFuzzer's and mean nothing here. One input at a time is in memory, in a heap
- * block of its exact size, so that a sanitizer sees a read past its end.
+ * block of its exact size, so that a sanitizer sees a read past its end. At the end every state that the target marked must
+ * have been reached (reach.h).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -11,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include "reach.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -77,6 +80,19 @@ static int replay_folder(const char *path)
 	return result;
 }
 
+/* How many marks nobody passed. */
+static unsigned replay_missed(void)
+{
+	unsigned n = 0;
+	for (struct reach **r = __start_reach; r != __stop_reach; r++) {
+		if ((*r)->n == 0) {
+			(void)fprintf(stderr, "replay: no input reaches: %s\n", (*r)->what);
+			n++;
+		}
+	}
+	return n;
+}
+
 int main(int argc, char **argv)
 {
 	int result = 0;
@@ -88,6 +104,8 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "replay: no input\n");
 		return 1;
 	}
+	if (replay_missed())
+		result = 1;
 	(void)printf("replayed %u inputs\n", n_run);
 	return result;
 }

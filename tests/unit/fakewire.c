@@ -71,7 +71,9 @@ static enum io fake_write(struct stream *s)
 
 static bool fake_pending(struct stream *s)
 {
-	const struct fakewire *f = s->tls;
+	struct fakewire *f = s->tls;
+	if (f)
+		f->s = s; /* it may have moved */
 	return f && (f->in_at < f->in_len || ((f->eof || f->reset) && !(s->flags & STREAM_EOF)));
 }
 
@@ -121,17 +123,22 @@ const struct addr *fakewire_address(void)
 		return &a;
 	a.un.sun_family = AF_UNIX;
 	a.len = sizeof(sa_family_t); /* a name of the system's choice that is nowhere in the file system */
-	listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	listening = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	check(listening >= 0 && bind(listening, &a.sa, a.len) == 0 && listen(listening, 16) == 0, "no %s", "socket");
 	a.len = sizeof(a.un);
 	check(getsockname(listening, &a.sa, &a.len) == 0, "no %s", "name");
 	return &a;
 }
 
-void fakewire_connect(void)
+void fakewire_poll(void)
 {
 	(void)event_base_loop(fakewire_worker.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 	fakewire_settle();
+}
+
+void fakewire_connect(void)
+{
+	fakewire_poll();
 }
 
 void fakewire_start(void)
@@ -163,9 +170,12 @@ void fakewire_open(struct fakewire *f, struct stream *s, const struct stream_use
 void fakewire_fini(struct fakewire *f)
 {
 	check(f->closed, "a wire goes before its %s", "stream");
+	if (f->out) /* it was opened */
+		(void)close(f->other_end);
+	else if ((f->other_end = accept4(listening, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		(void)close(f->other_end); /* whoever asked for it gave up: its place in the queue is free again */
 	free(f->in);
 	free(f->out);
-	(void)close(f->other_end);
 	*f = (struct fakewire){ .closed = true };
 }
 
@@ -253,6 +263,15 @@ void fakewire_settle(void)
 	for (int i = 0; i < 10000 && !settled(); i++)
 		fakewire_turn();
 	check(settled(), "the loop turns round for %s", "ever");
+}
+
+bool fakewire_has_no_timer(void)
+{
+	for (unsigned i = 0; i < TIMER_SLOTS; i++) {
+		if (!list_is_empty(&fakewire_worker.wheel.slots[i]))
+			return false;
+	}
+	return true;
 }
 
 void fakewire_pass(uint64_t ns)

@@ -40,6 +40,8 @@ void fakewire_open(struct fakewire *f, struct stream *s, const struct stream_use
 /* Where transport_fake_connecting connects to. The connection opens in fakewire_connect(). */
 const struct addr *fakewire_address(void);
 void fakewire_connect(void);
+/* What the system has to tell of sockets that are real, and all that comes of it. */
+void fakewire_poll(void);
 /* Free what the wire holds. s is closed. */
 void fakewire_fini(struct fakewire *f);
 
@@ -56,6 +58,8 @@ void fakewire_unblock(struct fakewire *f);
 /* One turn of the loop; several, until nothing moves. */
 void fakewire_turn(void);
 void fakewire_settle(void);
+/* Nobody has a deadline any more. */
+bool fakewire_has_no_timer(void);
 /* Let time pass; what is due happens. */
 void fakewire_pass(uint64_t ns);
 

@@ -84,6 +84,16 @@ static void test_common_name_only_without_alternatives(void **state)
 	assert_serves("address.test", -1, 0);
 }
 
+static void test_certificates_without_any_name(void **state)
+{
+	(void)state;
+	add(NULL, "IP:127.0.0.1", CERT_EC);
+	names_finish(&names);
+	assert_int_equal(names.n, 0);
+	assert_serves("any.test", -1, 0);
+	assert_serves("", -1, 0);
+}
+
 static void test_two_kinds_of_key(void **state)
 {
 	(void)state;
@@ -158,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_exact_before_wildcard_before_first, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_common_name_only_without_alternatives, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_certificates_without_any_name, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_two_kinds_of_key, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_name_twice, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_strange_names, set_up, tear_down),

@@ -176,6 +176,21 @@ static void test_a_server_that_takes_none(void **state)
 	h2_server_down(&a);
 }
 
+/* It would count as a connection in use until its idle time is over, and outlive its configuration. */
+static void test_a_connection_that_takes_no_request_is_let_go(void **state)
+{
+	(void)state;
+	h2_server_up(&a, "a", 0, NULL);
+	struct upstream *u = attach(a.address, 100);
+	open_many(u, 0, 1);
+	assert_true(all_done(0, 1));
+	probe_fini(&probes[0]);
+	assert_int_equal(kit_view(a.address).connections, 0);
+	kit_sees(&a.open, 0);
+	upstream_detach(&u);
+	h2_server_down(&a);
+}
+
 static void test_max_connections(void **state)
 {
 	(void)state;
@@ -621,6 +636,7 @@ int main(void)
 		cmocka_unit_test(test_another_when_full),
 		cmocka_unit_test(test_the_limit_of_the_server),
 		cmocka_unit_test(test_a_server_that_takes_none),
+		cmocka_unit_test(test_a_connection_that_takes_no_request_is_let_go),
 		cmocka_unit_test(test_max_connections),
 		cmocka_unit_test(test_least_requests),
 		cmocka_unit_test(test_goaway_under_load),

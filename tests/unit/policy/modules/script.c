@@ -69,8 +69,16 @@ static sluice_verdict on_request_body(sluice_exchange *x, const void *conf, slui
 	return SLUICE_NEXT;
 }
 
+static sluice_verdict on_response_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+{
+	if (script.on_response_body)
+		return script.on_response_body(x, conf, data, end);
+	sluice_body_pass(x, data.len);
+	return SLUICE_NEXT;
+}
+
 SLUICE_PLUGIN("script", .version = "1", .summary = "does what the test says", .options = options,
               .conf_size = sizeof(struct script_conf), .check = check, .start = start, .stop = stop,
               .worker_size = SCRIPT_STATE, .worker_start = worker_start, .worker_stop = worker_stop,
               .on_request = on_request, .on_response = on_response, .on_complete = on_complete, .on_refresh = on_refresh,
-              .on_request_body = on_request_body);
+              .on_request_body = on_request_body, .on_response_body = on_response_body);

@@ -20,7 +20,7 @@ struct script {
 	void (*worker_stop)(sluice_instance *inst, const void *conf, void *state);
 	void (*on_refresh)(sluice_instance *inst, const void *conf);
 	sluice_hook on_request, on_response, on_complete;
-	sluice_body_hook on_request_body;
+	sluice_body_hook on_request_body, on_response_body;
 };
 
 enum { SCRIPT_STATE = 64 };
