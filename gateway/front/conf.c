@@ -49,8 +49,8 @@ const sluice_option listener_options[] = {
 	              .sub_size = sizeof(struct listener_timeouts), .flags = SLUICE_F_SUBOBJECT | SLUICE_F_NEW,
 	              .doc = "how long it waits for clients"),
 	SLUICE_OPTION(SLUICE_T_SIZE, struct listener_conf, min_rate, .def = "0", .max = "1GiB", .flags = SLUICE_F_NEW,
-	              .doc = "bytes a second, over five seconds, that clients must send of a body and take of a response that waits "
-	                     "for them; tunnels and gRPC calls may be slower; 0: any"),
+	              .doc = "bytes a second, over five seconds, that clients must send of a body and take of a response that "
+	                     "waits for them; tunnels and gRPC calls may be slower; 0: any"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct listener_conf, linger, .sub = linger_options,
 	              .sub_size = sizeof(struct listener_linger), .flags = SLUICE_F_SUBOBJECT | SLUICE_F_NEW,
 	              .doc = "for how long the rest of a request body is read and thrown away once the request is answered, so "
