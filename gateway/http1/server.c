@@ -212,8 +212,11 @@ static int request_decode_chunks(struct http1_request *rq, struct buf *in)
 static void server_watch_stall(struct http1_server *c)
 {
 	struct http1_request *rq = c->rq;
+	uint64_t wait = c->conf->body_ns;
+	if (unlikely(c->conf->pace.min_rate != 0))
+		wait = pace_window_ns(&rq->out, &c->conf->pace, worker_now(c->s->worker), wait);
 	rq->stall_mark = c->s->bytes_out;
-	stream_deadline(c->s, pace_window_ns(&rq->out, &c->conf->pace, worker_now(c->s->worker), c->conf->body_ns));
+	stream_deadline(c->s, wait);
 }
 
 /* How long its body is waited for, where more than its silence counts. */
@@ -248,7 +251,7 @@ void http1_server_watch(struct http1_server *c)
 /* From now on the client is to take what waits for it. */
 void http1_server_watch_stall(struct http1_server *c)
 {
-	if (c->conf->pace.min_rate)
+	if (unlikely(c->conf->pace.min_rate != 0))
 		pace_start(&c->rq->out, worker_now(c->s->worker), stream_taken(c->s));
 	server_watch_stall(c);
 }

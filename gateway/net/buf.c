@@ -19,17 +19,37 @@ struct spares {
 
 static __thread struct spares standard, small;
 
-static struct block *block_new_sized(struct spares *from, size_t cap)
+static struct block *block_make(size_t cap)
 {
-	struct block *b = from->first;
-	if (b) {
-		from->first = b->next;
-		from->n--;
-	} else {
-		b = malloc(sizeof(*b) + cap);
-		check(b && cap <= UINT32_MAX, "out of memory: a block of %zu bytes", cap);
-		b->cap = (uint32_t)cap;
+	struct block *b = malloc(sizeof(*b) + cap);
+	check(b && cap <= UINT32_MAX, "out of memory: a block of %zu bytes", cap);
+	b->cap = (uint32_t)cap;
+	return b;
+}
+
+/* NULL: there is none. */
+static inline struct block *spares_take(struct spares *s)
+{
+	struct block *b = s->first;
+	if (likely(b != NULL)) {
+		s->first = b->next;
+		s->n--;
 	}
+	return b;
+}
+
+static inline bool spares_give(struct spares *s, struct block *b)
+{
+	if (unlikely(s->n >= SPARE_MAX || MEMORY_IS_WATCHED))
+		return false;
+	b->next = s->first;
+	s->first = b;
+	s->n++;
+	return true;
+}
+
+static inline struct block *block_clear(struct block *b)
+{
 	b->next = NULL;
 	b->off = b->end = 0;
 	return b;
@@ -38,20 +58,23 @@ static struct block *block_new_sized(struct spares *from, size_t cap)
 /* At least the standard size. */
 static struct block *block_new(size_t cap)
 {
-	struct spares none = { NULL, 0 };
-	return likely(cap <= BUF_BLOCK) ? block_new_sized(&standard, BUF_BLOCK) : block_new_sized(&none, cap);
+	struct block *b = likely(cap <= BUF_BLOCK) ? spares_take(&standard) : NULL;
+	if (unlikely(!b))
+		b = block_make(cap < BUF_BLOCK ? BUF_BLOCK : cap);
+	return block_clear(b);
+}
+
+static struct block *block_new_small(void)
+{
+	struct block *b = spares_take(&small);
+	return block_clear(b ? b : block_make(BUF_SMALL));
 }
 
 static void block_free(struct block *b)
 {
-	struct spares *to = likely(b->cap == BUF_BLOCK) ? &standard : &small;
-	if (b->cap > BUF_BLOCK || to->n >= SPARE_MAX || MEMORY_IS_WATCHED) {
+	bool kept = likely(b->cap == BUF_BLOCK) ? spares_give(&standard, b) : b->cap == BUF_SMALL && spares_give(&small, b);
+	if (unlikely(!kept))
 		free(b);
-		return;
-	}
-	b->next = to->first;
-	to->first = b;
-	to->n++;
 }
 
 static void spares_fini(struct spares *s)
@@ -185,7 +208,7 @@ void buf_append(struct buf *b, const char *p, size_t n)
 void buf_keep(struct buf *b, const char *p, size_t n)
 {
 	if (!b->last && n <= BUF_SMALL)
-		buf_push(b, block_new_sized(&small, BUF_SMALL));
+		buf_push(b, block_new_small());
 	buf_append(b, p, n);
 }
 
