@@ -147,9 +147,22 @@ static void connection_option(struct connection *c, sluice_str option)
 }
 
 /* What all fields of that name say together. ERR_BAD_FIELD when that is more than anybody has reason to. */
-static int connection_parse(struct connection *c, const struct seen *seen, const struct fields *f)
+static __attribute__((noinline)) int connection_read(struct connection *c, const struct fields *f)
 {
 	unsigned options = 0;
+	for (uint32_t i = 0; i < f->n; i++) {
+		sluice_str rest = f->v[i].token == TOKEN_CONNECTION ? field_value(&f->v[i]) : STR_NONE, option;
+		while (str_list_next(&rest, &option)) {
+			if (++options > HTTP1_CONNECTION_OPTIONS || option.len > HTTP1_OPTION_MAX)
+				return ERR_BAD_FIELD;
+			connection_option(c, option);
+		}
+	}
+	return 0;
+}
+
+static inline int connection_parse(struct connection *c, const struct seen *seen, const struct fields *f)
+{
 	*c = (struct connection){ 0 };
 	if (!seen_is(seen, TOKEN_CONNECTION))
 		return 0;
@@ -160,15 +173,7 @@ static int connection_parse(struct connection *c, const struct seen *seen, const
 		if (c->keep_alive || c->close)
 			return 0;
 	}
-	for (uint32_t i = 0; i < f->n; i++) {
-		sluice_str rest = f->v[i].token == TOKEN_CONNECTION ? field_value(&f->v[i]) : STR_NONE, option;
-		while (str_list_next(&rest, &option)) {
-			if (++options > HTTP1_CONNECTION_OPTIONS || option.len > HTTP1_OPTION_MAX)
-				return ERR_BAD_FIELD;
-			connection_option(c, option);
-		}
-	}
-	return 0;
+	return connection_read(c, f);
 }
 
 /* RFC 9112 9.3 */

@@ -219,40 +219,45 @@ static void server_watch_stall(struct http1_server *c)
 	stream_deadline(c->s, wait);
 }
 
-/* How long its body is waited for, where more than its silence counts. */
-static uint64_t request_wait_ns(struct http1_request *rq)
+/* Where more than silence counts. */
+static __attribute__((noinline)) void server_watch_pace(struct http1_server *c)
 {
-	struct http1_server *c = rq->server;
-	uint64_t now = worker_now(c->s->worker);
+	struct http1_request *rq = c->rq;
+	const struct pace_rule *rule = &c->conf->pace;
+	uint64_t now = worker_now(c->s->worker), wait = TIMER_NEVER;
 	if (rq->held)
 		pace_stop(&rq->in);
 	else if (!rq->in.since_ns)
 		pace_start(&rq->in, now, rq->body_bytes);
-	uint64_t wait = rq->held ? TIMER_NEVER : pace_window_ns(&rq->in, &c->conf->pace, now, c->conf->body_ns);
-	return pace_request_ns(&c->conf->pace, rq->c.started_ns, now, wait);
+	if (!rq->held)
+		wait = pace_window_ns(&rq->in, rule, now, c->conf->body_ns);
+	wait = pace_request_ns(rule, rq->c.started_ns, now, wait);
+	if (wait == TIMER_NEVER)
+		stream_no_deadline(c->s);
+	else
+		stream_deadline(c->s, wait);
 }
 
 /* With a request in progress there is one deadline: for a client that does not take its response, else for one that does not
  * send its body. The former, once it runs, is moved only by bytes that leave. */
 void http1_server_watch(struct http1_server *c)
 {
-	struct http1_request *rq = c->rq;
-	uint64_t wait = rq->held ? TIMER_NEVER : c->conf->body_ns;
+	const struct http1_request *rq = c->rq;
 	if (rq->full || rq->response_done)
 		return;
-	if (unlikely(pace_is_asked(&c->conf->pace)) && !rq->request_done && !rq->tunnel)
-		wait = request_wait_ns(rq);
-	if (rq->request_done || rq->tunnel || wait == TIMER_NEVER)
+	if (rq->request_done || rq->tunnel)
+		stream_no_deadline(c->s);
+	else if (unlikely(pace_is_asked(&c->conf->pace)))
+		server_watch_pace(c);
+	else if (rq->held)
 		stream_no_deadline(c->s);
 	else
-		stream_deadline(c->s, wait);
+		stream_deadline(c->s, c->conf->body_ns);
 }
 
-/* From now on the client is to take what waits for it. */
-void http1_server_watch_stall(struct http1_server *c)
+void http1_server_watch_rate(struct http1_server *c)
 {
-	if (unlikely(c->conf->pace.min_rate != 0))
-		pace_start(&c->rq->out, worker_now(c->s->worker), stream_taken(c->s));
+	pace_start(&c->rq->out, worker_now(c->s->worker), stream_taken(c->s));
 	server_watch_stall(c);
 }
 

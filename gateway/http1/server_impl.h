@@ -44,7 +44,15 @@ void http1_server_go_on(struct http1_server *c);
 /* Bound the wait for the body, if one is awaited. */
 void http1_server_watch(struct http1_server *c);
 /* And that for a client to take what waits for it, from now on. */
-void http1_server_watch_stall(struct http1_server *c);
+void http1_server_watch_rate(struct http1_server *c);
+static inline void http1_server_watch_stall(struct http1_server *c)
+{
+	c->rq->stall_mark = c->s->bytes_out;
+	if (unlikely(c->conf->pace.min_rate != 0))
+		http1_server_watch_rate(c);
+	else
+		stream_deadline(c->s, c->conf->body_ns);
+}
 void http1_request_count(struct http1_request *rq);
 
 #endif

@@ -240,11 +240,12 @@ static bool block_is_emptied(const struct block *at, const struct buf *dst)
 	return (dst->last && dst->last->cap - dst->last->end >= have) || (at->cap > BUF_BLOCK && have <= BUF_BLOCK);
 }
 
-/* A block changes hands. What it had in front was used up: that becomes room for what comes, where it is most of it. */
+/* A block changes hands. What it had in front was used up: behind others that becomes room for what comes, where it is most of
+ * the block. */
 static void block_give(struct buf *dst, struct block *at)
 {
 	size_t have = at->end - at->off;
-	if (at->off && have <= at->cap / 2) {
+	if (unlikely(dst->last && at->off && have <= at->cap / 2)) {
 		memmove(at->data, at->data + at->off, have);
 		at->off = 0;
 		at->end = (uint32_t)have;
