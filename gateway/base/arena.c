@@ -33,6 +33,8 @@ static void arena_release(struct arena_block *b)
 void arena_fini(struct arena *a)
 {
 	struct arena_block *b = a->top;
+	if (a->account)
+		a->account->used -= a->used;
 	while (b) {
 		struct arena_block *next = b->next;
 		arena_release(b);
@@ -69,6 +71,17 @@ static struct arena_block *arena_block_new(size_t size)
 	return b;
 }
 
+static bool fits(size_t size, size_t used, size_t budget)
+{
+	return size <= budget && used <= budget - size;
+}
+
+static bool arena_may_take(const struct arena *a, size_t size)
+{
+	return !a->budget || (fits(size, a->used, a->budget) &&
+	                      (!a->account || fits(size, a->account->used, a->account->budget)));
+}
+
 void *arena_alloc_slow(struct arena *a, size_t n)
 {
 	size_t head = sizeof(struct arena_block);
@@ -76,7 +89,7 @@ void *arena_alloc_slow(struct arena *a, size_t n)
 	bool large = want > (ARENA_BLOCK - head) / 2 && a->top != NULL;
 	size_t size = want + head > ARENA_BLOCK || large ? want + head : ARENA_BLOCK;
 
-	if (want < n || size < want || (a->budget && (size > a->budget || a->used > a->budget - size))) {
+	if (want < n || size < want || !arena_may_take(a, size)) {
 		check(a->budget, "allocation of %zu bytes overflows", n);
 		a->failed = true;
 		return NULL;
@@ -89,6 +102,8 @@ void *arena_alloc_slow(struct arena *a, size_t n)
 	}
 	a->used += size;
 	memory_open((char *)b + head, n);
+	if (a->account)
+		a->account->used += size;
 	if (size != ARENA_BLOCK && a->top) { /* keep filling the block in use */
 		b->next = a->top->next;
 		a->top->next = b;

@@ -13,19 +13,26 @@ enum { ARENA_BLOCK = 4096 }; /* bytes of a standard block, its header included *
 
 struct arena_block;
 
+/* What several arenas of one thread may take together, beside the budget of each. */
+struct arena_account {
+	size_t used;   /* bytes all of them have taken, whole blocks */
+	size_t budget; /* most that `used` may reach */
+};
+
 struct arena {
 	struct arena_block *top; /* owned: newest first */
 	char *at, *end;          /* free part of top */
 	size_t used;             /* bytes taken from the system or the free list */
 	size_t budget;           /* most that `used` may reach; 0: no bound, and exhaustion aborts */
-	bool failed;             /* a request went over the budget; sticky */
+	struct arena_account *account; /* borrowed: outlives it; NULL: none. Set after arena_init(), only with a budget */
+	bool failed;             /* a request went over the budget, its own or the account's; sticky */
 };
 
 void arena_init(struct arena *a, size_t budget);
-/* Give everything back. The arena is then as after arena_init(). */
+/* Give everything back. The arena is then as after arena_init(), without an account. */
 void arena_fini(struct arena *a);
-/* Aligned for any type, not zeroed; 0 bytes have an address of their own too. NULL when the budget is spent (never for an
- * arena without one). */
+/* Aligned for any type, not zeroed; 0 bytes have an address of their own too. NULL when the budget is spent, or that of the
+ * account (never for an arena without one). */
 void *arena_alloc_slow(struct arena *a, size_t n);
 void *arena_zalloc(struct arena *a, size_t n);
 /* Copies, NUL-terminated; data is NULL when the budget is spent. */

@@ -9,8 +9,21 @@ static const sluice_option timeout_options[] = {
 	              .flags = SLUICE_F_NEW, .doc = "time for a whole request head, from its first byte"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct listener_timeouts, body, .def = "30s", .min = "1ms", .max = "1h",
 	              .flags = SLUICE_F_NEW, .doc = "time between two reads of a request body, or two writes of a response"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct listener_timeouts, request, .def = "0s", .max = "7d", .flags = SLUICE_F_NEW,
+	              .doc = "time for a whole request, head and body, from its first byte; tunnels and gRPC calls have none; 0: "
+	                     "no bound"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct listener_timeouts, idle, .def = "60s", .min = "1ms", .max = "1d",
 	              .flags = SLUICE_F_NEW, .doc = "time a connection may wait for its next request"),
+	SLUICE_OPTIONS_END,
+};
+
+static const sluice_option linger_options[] = {
+	SLUICE_OPTION(SLUICE_T_DURATION, struct listener_linger, silence, .def = "5s", .min = "1ms", .max = "1h",
+	              .flags = SLUICE_F_NEW, .doc = "time without a byte after which it ends"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct listener_linger, time, .def = "30s", .min = "1ms", .max = "1h",
+	              .flags = SLUICE_F_NEW, .doc = "time after which it ends in any case"),
+	SLUICE_OPTION(SLUICE_T_SIZE, struct listener_linger, size, .def = "64MiB", .max = "1TiB", .flags = SLUICE_F_NEW,
+	              .doc = "most bytes that are thrown away"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -35,6 +48,13 @@ const sluice_option listener_options[] = {
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct listener_conf, timeouts, .sub = timeout_options,
 	              .sub_size = sizeof(struct listener_timeouts), .flags = SLUICE_F_SUBOBJECT | SLUICE_F_NEW,
 	              .doc = "how long it waits for clients"),
+	SLUICE_OPTION(SLUICE_T_SIZE, struct listener_conf, min_rate, .def = "0", .max = "1GiB", .flags = SLUICE_F_NEW,
+	              .doc = "bytes a second, over five seconds, that clients must send of a body and take of a response that "
+	                     "waits for them; tunnels and gRPC calls may be slower; 0: any"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct listener_conf, linger, .sub = linger_options,
+	              .sub_size = sizeof(struct listener_linger), .flags = SLUICE_F_SUBOBJECT | SLUICE_F_NEW,
+	              .doc = "for how long the rest of a request body is read and thrown away once the request is answered, so "
+	                     "that the client gets the answer and no reset"),
 	SLUICE_OPTION(SLUICE_T_SIZE, struct listener_conf, max_head, .def = "32KiB", .min = "1KiB", .max = "1MiB",
 	              .flags = SLUICE_F_NEW, .doc = "largest request head"),
 	SLUICE_OPTION(SLUICE_T_SIZE, struct listener_conf, max_target, .def = "8KiB", .min = "256", .max = "1MiB",

@@ -9,6 +9,13 @@ enum front_protocol { FRONT_H2 = 1 << 0, FRONT_HTTP1 = 1 << 1 };
 
 struct listener_timeouts { /* milliseconds */
 	uint64_t head, body, idle;
+	uint64_t request; /* 0: no bound */
+};
+
+/* What a client goes on sending of a request that is answered already. */
+struct listener_linger {
+	uint64_t silence, time; /* ms */
+	uint64_t size;          /* bytes */
 };
 
 /* Whose PROXY headers are read. */
@@ -21,6 +28,8 @@ struct listener_conf {
 	sluice_str name, address;
 	uint64_t protocols; /* enum front_protocol */
 	struct listener_timeouts timeouts;
+	struct listener_linger linger;
+	uint64_t min_rate; /* bytes a second; 0: any */
 	uint64_t max_head, max_target; /* bytes */
 	uint64_t max_fields;
 	uint64_t max_body;   /* bytes; 0: no bound */

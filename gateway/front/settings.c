@@ -3,6 +3,8 @@
 
 #include "front/state.h"
 
+#define PACE_WINDOW_NS (5 * NS_PER_S)
+
 struct front_settings *front_settings_new(struct front *f, const struct front_listener_args *a, struct front_place *place)
 {
 	struct front_settings *s = calloc(1, sizeof(*s));
@@ -24,6 +26,12 @@ struct front_settings *front_settings_new(struct front *f, const struct front_li
 		                               .max_fields = (uint32_t)c->max_fields,
 		                               .max_target = (uint32_t)c->max_target,
 		                               .budget = (size_t)c->max_memory,
+		                               .pace = { .request_ns = c->timeouts.request * NS_PER_MS,
+		                                         .min_rate = c->min_rate,
+		                                         .window_ns = PACE_WINDOW_NS },
+		                               .linger = { .silence_ns = c->linger.silence * NS_PER_MS,
+		                                           .total_ns = c->linger.time * NS_PER_MS,
+		                                           .bytes = c->linger.size },
 		                               .handler = a->handler,
 		                               .on_closed = front_conn_on_http1_closed };
 	s->http2 = (struct http2_server_conf){ .head_ns = s->http1.head_ns,
@@ -35,6 +43,8 @@ struct front_settings *front_settings_new(struct front *f, const struct front_li
 		                               .max_fields = s->http1.max_fields,
 		                               .max_target = s->http1.max_target,
 		                               .budget = s->http1.budget,
+		                               .pace = s->http1.pace,
+		                               .linger = s->http1.linger,
 		                               .handler = a->handler };
 	s->protocols = c->protocols;
 	s->balancers = cidr_set_ref(a->balancers);

@@ -1,6 +1,8 @@
 /* Fields, methods, and what HTTP says of them whatever the version. Any thread. */
 #include "http/head.h"
 
+#include "base/hash.h"
+
 enum { FIELDS_FIRST = 24 };
 
 #define T(name, text, flags) | ((flags) & TOKEN_HOP ? UINT64_C(1) << TOKEN_##name : 0)
@@ -86,22 +88,85 @@ int fields_set(struct fields *f, struct arena *a, sluice_str name, sluice_str va
 	return fields_add(f, a, name, value);
 }
 
+/* ---- hop-by-hop fields -------------------------------------------------------------------------------------------- */
+
+enum { NAMED_MAX = 64, NAMED_SLOTS = 128 }; /* at most half full */
+
+/* Names that Connection lists, to be looked for all at once. Nobody outside can make two of them collide (base/hash.h). */
+struct named {
+	uint64_t tokens;         /* bit for each enum token */
+	uint32_t n;              /* in slot */
+	sluice_str slot[NAMED_SLOTS]; /* others; linear probing, empty ones have no data */
+};
+
+/* Where a name is, or would be put. */
+static sluice_str *named_find(struct named *s, sluice_str name)
+{
+	size_t at = hash_str_ci(name) % NAMED_SLOTS;
+	while (s->slot[at].data && !str_ieq(s->slot[at], name))
+		at = (at + 1) % NAMED_SLOTS;
+	return &s->slot[at];
+}
+
+static void named_add(struct named *s, sluice_str name)
+{
+	enum token t = token_find(name.data, name.len);
+	if (t != TOKEN_OTHER) {
+		s->tokens |= UINT64_C(1) << t;
+		return;
+	}
+	if (s->n == 0)
+		memset(s->slot, 0, sizeof(s->slot));
+	sluice_str *at = named_find(s, name);
+	s->n += at->data == NULL;
+	*at = name;
+}
+
+/* One look at each field, however many names there are; the set is empty afterwards. */
+static void named_drop(struct named *s, struct fields *f)
+{
+	for (uint32_t i = 0; i < f->n; i++) {
+		struct field *v = &f->v[i];
+		bool is_named = v->token == TOKEN_OTHER ? s->n && named_find(s, field_name(v))->data
+		                                        : (s->tokens >> v->token & 1) != 0;
+		if (is_named)
+			v->flags |= FIELD_DROP;
+	}
+	s->tokens = 0;
+	s->n = 0;
+}
+
+/* Only where Connection says more than what concerns itself: the fields it names go as well. */
+static void fields_drop_named(struct fields *f)
+{
+	struct named s; /* its slots are cleared with the first name */
+	s.tokens = 0;
+	s.n = 0;
+	for (uint32_t i = 0; i < f->n; i++) {
+		sluice_str rest = f->v[i].token == TOKEN_CONNECTION ? field_value(&f->v[i]) : STR_NONE, item;
+		while (str_list_next(&rest, &item)) {
+			named_add(&s, item);
+			if (s.n == NAMED_MAX)
+				named_drop(&s, f);
+		}
+	}
+	named_drop(&s, f);
+}
+
 void fields_drop_hop_by_hop(struct fields *f)
 {
+	bool names = false;
 	for (uint32_t i = 0; i < f->n; i++) {
 		struct field *v = &f->v[i];
 		if (!(hop_by_hop >> v->token & 1))
 			continue;
 		v->flags |= FIELD_DROP;
-		if (v->token != TOKEN_CONNECTION)
-			continue;
-		sluice_str rest = field_value(v), item;
-		while (str_list_next(&rest, &item)) {
-			/* no field of these names can be left, and they are nearly all that is ever there */
-			if (!str_ieq(item, STR("keep-alive")) && !str_ieq(item, STR("close")))
-				(void)fields_drop(f, item);
-		}
+		/* what nearly all say names no field */
+		names |= v->token == TOKEN_CONNECTION && !str_ieq(field_value(v), STR("keep-alive")) &&
+		         !str_ieq(field_value(v), STR("close"));
 	}
+	if (unlikely(names))
+		fields_drop_named(f);
 }
 
 struct field *fields_join_lengths(struct fields *f)

@@ -139,21 +139,41 @@ struct connection {
 	bool close, keep_alive, upgrade;
 };
 
-static void connection_parse(struct connection *c, const struct seen *seen, const struct fields *f)
+static void connection_option(struct connection *c, sluice_str option)
+{
+	c->close |= str_ieq(option, STR("close"));
+	c->keep_alive |= str_ieq(option, STR("keep-alive"));
+	c->upgrade |= str_ieq(option, STR("upgrade"));
+}
+
+/* What all fields of that name say together. ERR_BAD_FIELD when that is more than anybody has reason to. */
+static __attribute__((noinline)) int connection_read(struct connection *c, const struct fields *f)
+{
+	unsigned options = 0;
+	for (uint32_t i = 0; i < f->n; i++) {
+		sluice_str rest = f->v[i].token == TOKEN_CONNECTION ? field_value(&f->v[i]) : STR_NONE, option;
+		while (str_list_next(&rest, &option)) {
+			if (++options > HTTP1_CONNECTION_OPTIONS || option.len > HTTP1_OPTION_MAX)
+				return ERR_BAD_FIELD;
+			connection_option(c, option);
+		}
+	}
+	return 0;
+}
+
+static inline int connection_parse(struct connection *c, const struct seen *seen, const struct fields *f)
 {
 	*c = (struct connection){ 0 };
 	if (!seen_is(seen, TOKEN_CONNECTION))
-		return;
+		return 0;
 	if (!(seen->twice & BIT(TOKEN_CONNECTION))) { /* what nearly all say */
 		sluice_str v = seen_value(seen, f, TOKEN_CONNECTION);
 		c->keep_alive = str_ieq(v, STR("keep-alive"));
 		c->close = str_ieq(v, STR("close"));
 		if (c->keep_alive || c->close)
-			return;
+			return 0;
 	}
-	c->close = fields_list_has(f, TOKEN_CONNECTION, STR("close"));
-	c->keep_alive = fields_list_has(f, TOKEN_CONNECTION, STR("keep-alive"));
-	c->upgrade = fields_list_has(f, TOKEN_CONNECTION, STR("upgrade"));
+	return connection_read(c, f);
 }
 
 /* RFC 9112 9.3 */
@@ -278,7 +298,9 @@ static int request_meaning(struct request_head *h, const struct seen *seen)
 		return rc;
 	if (seen->twice & single)
 		return ERR_BAD_FIELD;
-	connection_parse(&c, seen, &h->fields);
+	rc = connection_parse(&c, seen, &h->fields);
+	if (rc)
+		return rc;
 	h->keep_alive = connection_lives(&c, h->version);
 	if (h->version >= 11) {
 		h->upgrade = c.upgrade && seen_is(seen, TOKEN_UPGRADE); /* RFC 9110 7.8 */
@@ -366,7 +388,8 @@ static int response_meaning(struct response_head *h, struct seen *seen, enum met
 	if (unlikely(framing_parse(seen, &h->fields, h->version, &body, &h->body_length)) &&
 	    (!lengths_are_one(seen, &h->fields) || framing_parse(seen, &h->fields, h->version, &body, &h->body_length)))
 		return ERR_UPSTREAM_BAD_FRAMING;
-	connection_parse(&c, seen, &h->fields);
+	if (connection_parse(&c, seen, &h->fields))
+		return ERR_UPSTREAM_BAD_HEAD;
 	h->keep_alive = connection_lives(&c, h->version);
 	if (response_may_have_body(m, h->status)) {
 		h->body = (uint8_t)body;

@@ -15,7 +15,11 @@ struct http1_limits {
 
 #define HTTP1_LIMITS_DEFAULT ((struct http1_limits){ .max_fields = 100, .max_target = 8192 })
 
-enum { HTTP1_EMPTY_LINES = 4 }; /* tolerated before one request line */
+enum {
+	HTTP1_EMPTY_LINES = 4,         /* tolerated before one request line */
+	HTTP1_CONNECTION_OPTIONS = 64, /* most that the Connection fields of a head list; no known program needs ten */
+	HTTP1_OPTION_MAX = 256         /* bytes of one; they are field names, and hashed as far as that */
+};
 
 /*
  * The empty lines (CRLF) before a request line, which RFC 9112 2.2 asks to ignore: how many bytes of buf they take, to be

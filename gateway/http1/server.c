@@ -19,7 +19,6 @@ enum {
 	READ_SHARE = 512 * 1024,      /* bytes read before others get their turn */
 	PIPELINE_MAX = 16 * 1024      /* read ahead of a request that waits for its response */
 };
-#define LINGER_NS (2 * NS_PER_S)
 
 /* ---- ending ------------------------------------------------------------------------------------------------------- */
 
@@ -30,10 +29,12 @@ void http1_server_closed(struct http1_server *c)
 	c->conf->on_closed(c);
 }
 
-void http1_server_linger(struct http1_server *c)
+void http1_server_linger(struct http1_server *c, bool unread)
 {
 	c->state = SERVER_CLOSING;
-	stream_linger(c->s, LINGER_NS);
+	stream_linger(c->s, &c->conf->linger);
+	if (c->draining || !unread)
+		stream_linger_hurry(c->s);
 	if (c->s->flags & (STREAM_FAILED | STREAM_CLOSED))
 		http1_server_closed(c);
 }
@@ -90,6 +91,7 @@ static void server_refuse(struct http1_server *c, struct http1_request *rq, int 
 	buf_drain(&c->s->in, c->s->in.len); /* nothing of it will be read as a request */
 	c->close = true;
 	rq->request_done = true;
+	rq->refused = true;
 	c->conf->handler.on_bad_request(c->conf->handler.ctx, &rq->c, err);
 }
 
@@ -180,8 +182,10 @@ static bool server_head(struct http1_server *c)
 		server_refuse(c, request_new(c), ERR_HEAD_TOO_LARGE);
 		return true;
 	}
-	if (c->searched == 0)
+	if (c->searched == 0) {
 		stream_deadline(c->s, c->conf->head_ns);
+		buf_settle(in);
+	}
 	c->searched = (uint32_t)run.len;
 	return false;
 }
@@ -205,6 +209,35 @@ static int request_decode_chunks(struct http1_request *rq, struct buf *in)
 	return 0;
 }
 
+static void server_watch_stall(struct http1_server *c)
+{
+	struct http1_request *rq = c->rq;
+	uint64_t wait = c->conf->body_ns;
+	if (unlikely(c->conf->pace.min_rate != 0))
+		wait = pace_window_ns(&rq->out, &c->conf->pace, worker_now(c->s->worker), wait);
+	rq->stall_mark = c->s->bytes_out;
+	stream_deadline(c->s, wait);
+}
+
+/* Where more than silence counts. */
+static __attribute__((noinline)) void server_watch_pace(struct http1_server *c)
+{
+	struct http1_request *rq = c->rq;
+	const struct pace_rule *rule = &c->conf->pace;
+	uint64_t now = worker_now(c->s->worker), wait = TIMER_NEVER;
+	if (rq->held)
+		pace_stop(&rq->in);
+	else if (!rq->in.since_ns)
+		pace_start(&rq->in, now, rq->body_bytes);
+	if (!rq->held)
+		wait = pace_window_ns(&rq->in, rule, now, c->conf->body_ns);
+	wait = pace_request_ns(rule, rq->c.started_ns, now, wait);
+	if (wait == TIMER_NEVER)
+		stream_no_deadline(c->s);
+	else
+		stream_deadline(c->s, wait);
+}
+
 /* With a request in progress there is one deadline: for a client that does not take its response, else for one that does not
  * send its body. The former, once it runs, is moved only by bytes that leave. */
 void http1_server_watch(struct http1_server *c)
@@ -212,10 +245,20 @@ void http1_server_watch(struct http1_server *c)
 	const struct http1_request *rq = c->rq;
 	if (rq->full || rq->response_done)
 		return;
-	if (rq->request_done || rq->held || rq->tunnel)
+	if (rq->request_done || rq->tunnel)
+		stream_no_deadline(c->s);
+	else if (unlikely(pace_is_asked(&c->conf->pace)))
+		server_watch_pace(c);
+	else if (rq->held)
 		stream_no_deadline(c->s);
 	else
 		stream_deadline(c->s, c->conf->body_ns);
+}
+
+void http1_server_watch_rate(struct http1_server *c)
+{
+	pace_start(&c->rq->out, worker_now(c->s->worker), stream_taken(c->s));
+	server_watch_stall(c);
 }
 
 /* From s->in to rq->body. */
@@ -253,6 +296,8 @@ static bool server_body(struct http1_server *c)
 	if (c->rq != rq || rq->gone)
 		return false;
 	rq->request_done = rq->body_whole && rq->body.len == 0;
+	if (rq->held)
+		buf_settle(&rq->body);
 	http1_server_watch(c);
 	if (!rq->request_done)
 		return true;
@@ -382,6 +427,40 @@ static void server_on_fail(struct stream *s, int error)
 		http1_server_closed(c);
 }
 
+static void server_late(struct http1_server *c, enum stat_id stat, int err)
+{
+	stat_inc(stat);
+	server_gone(c, err);
+}
+
+/* A deadline of the response has passed: which of them? */
+static void server_stall_is_due(struct http1_server *c)
+{
+	struct http1_request *rq = c->rq;
+	uint64_t now = worker_now(c->s->worker);
+	if (c->conf->pace.min_rate && pace_judge(&rq->out, &c->conf->pace, now, stream_taken(c->s)))
+		server_late(c, STAT_TIMEOUT_RATE, ERR_CLIENT_TOO_SLOW);
+	else if (c->s->bytes_out != rq->stall_mark || rq->out.since_ns == now)
+		server_watch_stall(c);
+	else
+		server_late(c, STAT_TIMEOUT_SEND, ERR_CLIENT_STALLED);
+}
+
+/* The same of its body. */
+static void server_body_is_due(struct http1_server *c)
+{
+	struct http1_request *rq = c->rq;
+	uint64_t now = worker_now(c->s->worker);
+	if (pace_is_over(&c->conf->pace, rq->c.started_ns, now))
+		server_late(c, STAT_TIMEOUT_REQUEST, ERR_REQUEST_TIMEOUT);
+	else if (pace_judge(&rq->in, &c->conf->pace, now, rq->body_bytes))
+		server_late(c, STAT_TIMEOUT_RATE, ERR_BODY_TOO_SLOW);
+	else if (rq->held || rq->in.since_ns == now)
+		http1_server_watch(c); /* for another window */
+	else
+		server_late(c, STAT_TIMEOUT_BODY, ERR_BODY_TIMEOUT);
+}
+
 static void server_on_timeout(struct stream *s)
 {
 	struct http1_server *c = s->data;
@@ -394,16 +473,9 @@ static void server_on_timeout(struct stream *s)
 		stat_inc(STAT_TIMEOUT_IDLE);
 		http1_server_closed(c);
 	} else if (rq->full || rq->response_done) {
-		if (s->bytes_out != rq->stall_mark) {
-			rq->stall_mark = s->bytes_out;
-			stream_deadline(s, c->conf->body_ns);
-		} else {
-			stat_inc(STAT_TIMEOUT_SEND);
-			server_gone(c, ERR_CLIENT_STALLED);
-		}
-	} else if (!rq->request_done && !rq->held) {
-		stat_inc(STAT_TIMEOUT_BODY);
-		server_gone(c, ERR_BODY_TIMEOUT);
+		server_stall_is_due(c);
+	} else if (!rq->request_done && !rq->tunnel) {
+		server_body_is_due(c);
 	}
 }
 
@@ -427,6 +499,7 @@ void http1_server_init(struct http1_server *c, struct stream *s, struct conn_inf
 void http1_server_drain(struct http1_server *c, uint64_t idle_ns)
 {
 	c->draining = true;
+	stream_linger_hurry(c->s);
 	if (c->state == SERVER_IDLE || c->state == SERVER_DISCARD)
 		stream_deadline(c->s, idle_ns);
 	else if (c->rq && !c->rq->head_sent)

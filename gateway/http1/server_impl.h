@@ -19,9 +19,11 @@ struct http1_request {
 	uint64_t in_start, out_start; /* the stream's counters when it began */
 	uint64_t body_bytes;
 	uint64_t stall_mark;     /* the stream's bytes_out when a write stall began to be watched */
+	struct pace in, out;     /* of the body, and of the response while it waits for the client */
 	uint8_t response_framing; /* enum body_kind, as written */
 	bool body_whole;         /* all of the body was decoded */
 	bool request_done;       /* body and trailers were delivered */
+	bool refused;            /* its head was: what follows may be a body, or anything */
 	bool held;
 	bool offer;              /* what was not taken is to be handed over again */
 	bool full;               /* the client takes less of the response than there is: on_drained is owed */
@@ -35,12 +37,22 @@ extern const struct client_ops http1_client_ops;
 
 /* The connection is over. */
 void http1_server_closed(struct http1_server *c);
-/* It is, once the client has what was written. */
-void http1_server_linger(struct http1_server *c);
+/* It is, once the client has what was written. unread: and may be in the middle of a request. */
+void http1_server_linger(struct http1_server *c, bool unread);
 /* Between requests. */
 void http1_server_go_on(struct http1_server *c);
 /* Bound the wait for the body, if one is awaited. */
 void http1_server_watch(struct http1_server *c);
+/* And that for a client to take what waits for it, from now on. */
+void http1_server_watch_rate(struct http1_server *c);
+static inline void http1_server_watch_stall(struct http1_server *c)
+{
+	c->rq->stall_mark = c->s->bytes_out;
+	if (unlikely(c->conf->pace.min_rate != 0))
+		http1_server_watch_rate(c);
+	else
+		stream_deadline(c->s, c->conf->body_ns);
+}
 void http1_request_count(struct http1_request *rq);
 
 #endif

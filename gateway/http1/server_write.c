@@ -8,12 +8,6 @@ static struct http1_request *request_of(struct client *c)
 	return container_of(c, struct http1_request, c);
 }
 
-static void server_watch_stall(struct http1_server *c)
-{
-	c->rq->stall_mark = c->s->bytes_out;
-	stream_deadline(c->s, c->conf->body_ns);
-}
-
 static bool request_is_dead(const struct http1_request *rq)
 {
 	return rq->server->s->flags & (STREAM_FAILED | STREAM_CLOSED);
@@ -52,7 +46,7 @@ static void client_head(struct client *cl, const struct response_head *h)
 static bool request_is_full(struct http1_request *rq)
 {
 	if (!rq->full)
-		server_watch_stall(rq->server);
+		http1_server_watch_stall(rq->server);
 	return rq->full = true;
 }
 
@@ -108,7 +102,7 @@ static void client_end(struct client *cl, const struct fields *trailers)
 		buf_commit(&s->out, (size_t)(chunk_write_tail(at, trailers) - at));
 	}
 	if (!rq->gone)
-		server_watch_stall(rq->server);
+		http1_server_watch_stall(rq->server);
 	if (rq->server->close && !rq->tunnel)
 		s->flags |= STREAM_LAST;
 	stream_tell_empty(s);
@@ -174,7 +168,7 @@ static void client_finish(struct client *cl)
 	struct http1_request *rq = request_of(cl);
 	struct http1_server *c = rq->server;
 	struct stream *s = c->s;
-	bool whole = rq->response_done, unread = !rq->request_done;
+	bool whole = rq->response_done, unread = !rq->request_done, rest = unread || rq->refused;
 	uint64_t left = rq->head.body == BODY_LENGTH ? rq->left : UINT64_MAX;
 	bool failed = (s->flags & (STREAM_FAILED | STREAM_CLOSED)) != 0;
 	bool eof = (s->flags & STREAM_EOF) != 0;
@@ -188,7 +182,7 @@ static void client_finish(struct client *cl)
 	if (failed || (!whole && !cut) || eof) {
 		http1_server_closed(c);
 	} else if (cut || c->close || c->draining || (unread && left > DISCARD_MAX)) {
-		http1_server_linger(c);
+		http1_server_linger(c, rest);
 	} else {
 		c->discard = unread ? left : 0;
 		c->state = unread ? SERVER_DISCARD : SERVER_IDLE;

@@ -199,7 +199,7 @@ static void request_keep(struct conn_request *r, const struct buf *data)
 		return;
 	}
 	for (const struct block *b = data->first; b; b = b->next)
-		buf_append(&r->kept, b->data + b->off, b->end - b->off);
+		buf_keep(&r->kept, b->data + b->off, b->end - b->off);
 }
 
 static bool origin_body(struct origin *o, struct buf *data)
@@ -212,7 +212,7 @@ static bool origin_body(struct origin *o, struct buf *data)
 	}
 	buf_move_all(&r->out, data);
 	conn_resume_body(r);
-	if (r->out.len < CONN_BODY_HIGH)
+	if (!buf_holds(&r->out, CONN_BODY_HIGH))
 		return false;
 	if (!r->full) {
 		r->full = true;

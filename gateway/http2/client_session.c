@@ -174,7 +174,7 @@ static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const u
 	}
 	if (r->left != LENGTH_UNKNOWN)
 		r->left -= len;
-	buf_append(&r->body, (const char *)data, len);
+	buf_keep(&r->body, (const char *)data, len);
 	conn_request_await(r);
 	conn_request_news(r, 0);
 	return 0;

@@ -11,12 +11,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "http2/server.h"
 
 enum {
 	HTTP2_STREAMS_MAX = 128,            /* requests in progress at a time: SETTINGS_MAX_CONCURRENT_STREAMS */
 	HTTP2_STREAM_WINDOW = 128 * 1024,   /* bytes of one request body that may wait here */
 	HTTP2_CONNECTION_WINDOW = 2 << 20,  /* bytes of all of them together */
+	HTTP2_HEADS_MAX = 1 << 20,          /* bytes that the heads of all requests of a connection take; twice the memory of one */
+	                                    /* request, where that is more */
+	HTTP2_ARENAS_FACTOR = 4,            /* and how much more all that they need may take */
+	HTTP2_ARENA_MIN = 4 * ARENA_BLOCK,  /* bytes without which no request begins */
 	HTTP2_RESPONSE_HIGH = 64 * 1024,    /* bytes of one response body that wait for the client: the writer stops */
 	HTTP2_RESPONSE_LOW = 16 * 1024,     /* and goes on */
 	HTTP2_TRAILER_MAX = 8 * 1024,       /* bytes of a trailer section */

@@ -13,8 +13,12 @@ static void receive_request(struct http2_server *c, int32_t id)
 {
 	struct http2_request *rq;
 	if (c->n_busy >= HTTP2_STREAMS_MAX) {
-		/* streams that were reset count until their exchange is through: CVE-2023-44487 */
-		(void)nghttp2_submit_rst_stream(c->h2, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
+		session_refuse(c, id); /* streams that were reset count until their exchange is through: CVE-2023-44487 */
+		return;
+	}
+	if (!server_has_memory(c)) {
+		server_crowded(c);
+		session_refuse(c, id);
 		return;
 	}
 	rq = request_new(c, id);
@@ -68,10 +72,22 @@ static void receive_priority(struct http2_server *c, struct http2_request *rq)
 		receive_set_priority(c, rq->id, &p);
 }
 
+/* A few bytes of the wire may stand for a large head (RFC 7541 7.3): what it takes here is what counts. */
+static void receive_count_head(struct http2_server *c, struct http2_request *rq)
+{
+	rq->head_size = (uint32_t)rq->c.arena.used;
+	c->heads += rq->head_size;
+}
+
 static void receive_head(struct http2_server *c, struct http2_request *rq, bool end)
 {
 	const struct request_head *h = &rq->head;
 	int err = head_end(&c->builder, end);
+	receive_count_head(c, rq);
+	if (!server_has_memory(c)) {
+		request_refuse(rq);
+		return;
+	}
 	if (!err && h->body == BODY_LENGTH && c->conf->max_body && h->body_length > c->conf->max_body)
 		err = ERR_BODY_TOO_LARGE;
 	if (err && c->builder.malformed)
@@ -90,10 +106,15 @@ static void receive_head(struct http2_server *c, struct http2_request *rq, bool 
 /* The request is complete: is it as long as it said? */
 static void receive_end(struct http2_request *rq)
 {
+	bool is_short = rq->head.body == BODY_LENGTH && rq->received != rq->head.body_length;
 	rq->end_received = true;
 	if (!rq->told || rq->bad)
 		return;
-	if (rq->head.body == BODY_LENGTH && rq->received != rq->head.body_length)
+	/* A client that hears a refusal may give its body up by ending it too early: curl does. It gets the rest of the answer;
+	 * nobody is told that the request is complete. */
+	if (is_short && rq->refused)
+		rq->end_told = true;
+	else if (is_short)
 		request_fail(rq, ERR_BAD_FRAMING, NGHTTP2_PROTOCOL_ERROR);
 	else
 		request_tell(rq, TELL_END);
@@ -233,14 +254,17 @@ static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const u
 	struct http2_server *c = user;
 	struct http2_request *rq = session_request(c, id);
 	(void)flags;
-	if (!rq || !rq->told || rq->bad || rq->finished || rq->gone || rq->reset) {
-		/* not for the stream: nobody wants more of it */
-		(void)nghttp2_session_consume_connection(h2, len);
+	if (!rq || !rq->told || rq->reset) {
+		(void)nghttp2_session_consume_connection(h2, len); /* not for the stream: it is over */
+		return 0;
+	}
+	if (rq->bad || rq->finished || rq->gone) {
+		request_throw_away(rq, len);
 		return 0;
 	}
 	rq->received += len;
 	rq->want_continue = false;
-	buf_append(&rq->body, (const char *)data, len);
+	buf_keep(&rq->body, (const char *)data, len);
 	if (rq->received > body_bound(rq)) /* RFC 9113 8.1.1 */
 		request_fail(rq, ERR_BAD_FRAMING, NGHTTP2_PROTOCOL_ERROR);
 	else if (c->conf->max_body && rq->received > c->conf->max_body && !rq->connect)

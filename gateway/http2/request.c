@@ -18,24 +18,11 @@ static struct http2_request *request_of(struct client *c)
 
 /* ---- from beginning to end ---------------------------------------------------------------------------------------- */
 
-static void request_on_due(struct timer *t);
-
-static void request_watch(struct http2_request *rq)
-{
-	struct http2_server *c = rq->server;
-	worker_timer(c->s->worker, &rq->timer, c->conf->body_ns);
-}
-
-void request_watch_body(struct http2_request *rq)
-{
-	if (!rq->tunnel) /* whose silence is the exchange's affair */
-		request_watch(rq);
-}
-
 struct http2_request *request_new(struct http2_server *c, int32_t id)
 {
 	struct arena a;
 	arena_init(&a, c->conf->budget);
+	a.account = &c->memory;
 	struct http2_request *rq = arena_zalloc(&a, sizeof(*rq));
 	check(rq, "a budget of %zu bytes holds no request", c->conf->budget);
 	rq->c.ops = &http2_client_ops;
@@ -79,6 +66,7 @@ void request_try_free(struct http2_request *rq)
 	request_uncount(rq);
 	request_drop_body(rq);
 	buf_fini(&rq->out);
+	rq->server->heads -= rq->head_size;
 	list_del(&rq->link);
 	list_del(&rq->news_link);
 	list_del(&rq->sent_link);
@@ -100,76 +88,21 @@ void request_reset(struct http2_request *rq, uint32_t code)
 	server_wake(rq->server);
 }
 
+void request_refuse(struct http2_request *rq)
+{
+	struct http2_server *c = rq->server;
+	server_crowded(c);
+	if (!rq->closed && c->state == SERVER_OPEN) {
+		(void)nghttp2_session_set_stream_user_data(c->h2, rq->id, NULL);
+		session_refuse(c, rq->id);
+	}
+	rq->closed = true;
+	request_try_free(rq);
+}
+
 static bool request_is_dead(const struct http2_request *rq)
 {
 	return rq->closed || rq->reset || rq->server->state != SERVER_OPEN;
-}
-
-/* ---- deadlines ---------------------------------------------------------------------------------------------------- */
-
-/* What grows while the client takes the response. */
-static uint64_t request_progress(const struct http2_request *rq)
-{
-	return rq->framed ? rq->server->s->bytes_out : rq->moved;
-}
-
-static bool request_has_unsent(const struct http2_request *rq)
-{
-	bool due = !rq->tunnel || rq->full; /* who opens no window for a little of a tunnel just says nothing yet */
-	return (rq->out.len && due) || rq->response_done || rq->cut;
-}
-
-static void request_watch_sending(struct http2_request *rq)
-{
-	rq->progress = request_progress(rq);
-	request_watch(rq);
-}
-
-static void request_stalled(struct http2_request *rq)
-{
-	stat_inc(STAT_TIMEOUT_SEND);
-	if (rq->finished)
-		request_reset(rq, NGHTTP2_CANCEL);
-	else
-		request_fail(rq, ERR_CLIENT_STALLED, NGHTTP2_CANCEL);
-}
-
-/* The client of a call may have nothing to say, or take nothing for a while; but its connection has to live. Whether it may
- * yet; then the timer runs. */
-static bool request_is_quiet(struct http2_request *rq)
-{
-	struct http2_server *c = rq->server;
-	uint64_t now = worker_now(c->s->worker);
-	if (!rq->head.call || rq->finished || rq->gone || c->state != SERVER_OPEN)
-		return false;
-	if (c->ping_ns > c->heard_ns && now - c->ping_ns >= c->conf->body_ns)
-		return false;
-	if (c->ping_ns <= c->heard_ns && now - c->heard_ns >= c->conf->body_ns)
-		session_ping(c);
-	request_watch(rq);
-	return true;
-}
-
-static void request_on_due(struct timer *t)
-{
-	struct http2_request *rq = container_of(t, struct http2_request, timer);
-	if (rq->closed)
-		return;
-	if (rq->reset && !rq->framed) {
-		server_stalled(rq->server); /* not even these few bytes went out */
-	} else if (request_has_unsent(rq)) {
-		if (request_progress(rq) != rq->progress)
-			request_watch_sending(rq);
-		else if (!request_is_quiet(rq))
-			request_stalled(rq);
-	} else if (rq->held || rq->gone || rq->tunnel || (rq->end_received && !rq->head.call) || request_is_quiet(rq)) {
-		return;
-	} else if (rq->end_received) { /* a call whose client waits for nothing any more */
-		request_stalled(rq);
-	} else {
-		stat_inc(STAT_TIMEOUT_BODY);
-		request_fail(rq, ERR_BODY_TIMEOUT, NGHTTP2_NO_ERROR);
-	}
 }
 
 /* ---- news for the exchange ---------------------------------------------------------------------------------------- */
@@ -193,7 +126,7 @@ void request_fail(struct http2_request *rq, int err, uint32_t code)
 		code = NGHTTP2_CANCEL; /* NO_ERROR would say that the response is whole (RFC 9113 8.1) */
 	rq->gone_err = err;
 	rq->reset_code = code;
-	if (rq->head_sent || err == ERR_CLIENT_STALLED)
+	if (rq->head_sent || err == ERR_CLIENT_STALLED || err == ERR_CLIENT_TOO_SLOW)
 		request_reset(rq, code);
 	request_tell(rq, TELL_GONE);
 }
@@ -219,11 +152,12 @@ void request_framed(struct http2_request *rq)
 	struct http2_server *c = rq->server;
 	rq->framed = true;
 	request_uncount(rq);
-	/* nobody wants the rest of the request (RFC 9113 8.1); and whoever was malformed shall hear it */
-	if ((!rq->end_received && !rq->tunnel) || rq->reset_code != NGHTTP2_NO_ERROR) {
+	/* whoever was malformed shall hear it; and where no body was to come, nothing is thrown away */
+	if (rq->reset_code != NGHTTP2_NO_ERROR || (!rq->end_received && !rq->tunnel && !request_has_rest(rq))) {
 		rq->reset = true;
 		(void)nghttp2_submit_rst_stream(c->h2, NGHTTP2_FLAG_NONE, rq->id, rq->reset_code);
 	}
+	request_linger(rq);
 	request_check_sent(rq);
 }
 
@@ -275,8 +209,12 @@ static void request_dispatch(struct http2_request *rq)
 	unsigned news = rq->news;
 	rq->news = 0;
 	rq->at_work = true;
-	if (news & TELL_HEAD)
+	if ((news & TELL_HEAD) && server_has_memory(rq->server)) {
 		tell_head(rq);
+	} else if (news & TELL_HEAD) {
+		request_refuse(rq);
+		news = 0;
+	}
 	if ((news & TELL_SENT) && !rq->finished) {
 		timer_stop(&rq->timer);
 		rq->c.events->on_sent(&rq->c);
@@ -343,6 +281,7 @@ static void client_head(struct client *cl, const struct response_head *h)
 	rq->declared = framing == BODY_LENGTH ? (h->body == BODY_LENGTH ? h->body_length : 0) : UINT64_MAX;
 	rq->has_body = framing == BODY_CHUNKED || (framing == BODY_LENGTH && rq->declared > 0);
 	rq->head_sent = true;
+	rq->refused = h->status >= 400;
 	rq->want_continue = false;
 	nghttp2_data_provider body = { .source.ptr = rq, .read_callback = session_read };
 	(void)nghttp2_submit_response(c->h2, rq->id, v, n, rq->has_body ? &body : NULL);
@@ -387,8 +326,10 @@ static bool client_body(struct client *cl, struct buf *data)
 	rq->pushed += data->len;
 	buf_move_all(&rq->out, data);
 	request_offer(rq);
-	if (rq->out.len < HTTP2_RESPONSE_HIGH)
+	if (!buf_holds(&rq->out, HTTP2_RESPONSE_HIGH))
 		return false;
+	if (!rq->full)
+		request_begin_sending(rq);
 	rq->full = true;
 	request_watch_sending(rq);
 	return true;
@@ -417,7 +358,7 @@ static void client_end(struct client *cl, const struct fields *trailers)
 		request_take_trailers(rq, trailers);
 	if (rq->has_body)
 		request_offer(rq);
-	request_watch_sending(rq);
+	request_begin_sending(rq);
 }
 
 static void client_tunnel(struct client *cl)
@@ -434,7 +375,9 @@ static void client_abort(struct client *cl)
 
 static void client_hold(struct client *cl)
 {
-	request_of(cl)->held = true;
+	struct http2_request *rq = request_of(cl);
+	rq->held = true;
+	pace_stop(&rq->pace_in);
 }
 
 static void client_resume(struct client *cl)
@@ -475,6 +418,7 @@ static void client_finish(struct client *cl)
 		request_reset(rq, NGHTTP2_CANCEL);
 	if (rq->closed || rq->reset)
 		request_uncount(rq);
+	request_linger(rq);
 	server_wake(c);
 	request_try_free(rq);
 }

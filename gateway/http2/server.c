@@ -15,7 +15,8 @@
 #include "http2/state.h"
 
 enum { READ_SHARE = 512 * 1024 }; /* bytes read before others get their turn */
-#define LINGER_NS (2 * NS_PER_S)
+/* A connection that ends has no request left that lingers: its client has only to read the farewell. */
+static const struct lingering farewell = { .silence_ns = LINGER_HURRY_NS, .total_ns = LINGER_HURRY_NS, .bytes = 1 << 20 };
 /* A client that does not answer a PING has heard our GOAWAY after as long as it may be idle, but at least and at most: */
 #define NOTICE_MIN_NS (100 * NS_PER_MS)
 #define NOTICE_MAX_NS (1 * NS_PER_S)
@@ -86,7 +87,7 @@ void server_stalled(struct http2_server *c)
 static void server_linger(struct http2_server *c)
 {
 	c->state = SERVER_LINGER;
-	stream_linger(c->s, LINGER_NS);
+	stream_linger(c->s, &farewell);
 	if (c->s->flags & (STREAM_FAILED | STREAM_CLOSED))
 		server_dead(c, ERR_CLIENT_GONE);
 }
@@ -130,6 +131,32 @@ void server_terminate(struct http2_server *c, uint32_t code)
 		server_tell_flood(c);
 	session_last_words(c, code);
 	server_cut(c, SERVER_ENDING, server_why(code));
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------------- */
+
+static void server_set_memory(struct http2_server *c)
+{
+	size_t heads = 2 * c->conf->budget;
+	if (heads < HTTP2_HEADS_MAX)
+		heads = HTTP2_HEADS_MAX;
+	c->heads_max = heads;
+	c->memory.budget = HTTP2_ARENAS_FACTOR * heads;
+}
+
+bool server_has_memory(const struct http2_server *c)
+{
+	return c->heads <= c->heads_max && c->memory.budget - c->memory.used >= HTTP2_ARENA_MIN;
+}
+
+void server_crowded(struct http2_server *c)
+{
+	stat_inc(STAT_STREAMS_REFUSED_MEMORY);
+	if (c->crowded)
+		return;
+	c->crowded = true;
+	log_info("http2", "%.*s, connection %llu: requests are refused: those in progress take too much memory, %zu bytes",
+	         (int)c->info->peer_ip_len, c->info->peer_ip, (unsigned long long)c->info->id, c->memory.used);
 }
 
 /* ---- what is due next --------------------------------------------------------------------------------------------- */
@@ -336,6 +363,7 @@ struct http2_server *http2_server_new(struct stream *s, struct conn_info *info, 
 	c->limits = (struct head_limits){ .max_head = conf->max_head,
 		                          .max_fields = conf->max_fields,
 		                          .max_target = conf->max_target };
+	server_set_memory(c);
 	list_init(&c->requests);
 	list_init(&c->news);
 	list_init(&c->sending);
@@ -358,6 +386,7 @@ void http2_server_drain(struct http2_server *c, uint64_t idle_ns)
 	server_rouse(c);
 	c->drain = DRAIN_NOTICE;
 	c->pinged = false;
+	requests_hurry(c);
 	(void)nghttp2_submit_shutdown_notice(c->h2);
 	(void)nghttp2_submit_ping(c->h2, NGHTTP2_FLAG_NONE, NULL);
 	uint64_t notice_ns = idle_ns < NOTICE_MIN_NS ? NOTICE_MIN_NS : idle_ns > NOTICE_MAX_NS ? NOTICE_MAX_NS : idle_ns;

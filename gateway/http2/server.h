@@ -7,6 +7,7 @@
 #define HTTP2_SERVER_H
 
 #include "http/handler.h"
+#include "http/pace.h"
 #include "net/stream.h"
 
 struct http2_server;
@@ -22,6 +23,8 @@ struct http2_server_conf {
 	uint32_t max_fields;
 	uint32_t max_target;
 	size_t budget; /* memory of one exchange, bytes */
+	struct pace_rule pace; /* of bodies, both ways */
+	struct lingering linger; /* for the rest of a request whose answer is complete */
 	struct handler handler;
 };
 

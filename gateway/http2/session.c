@@ -27,6 +27,12 @@ void session_count_reset(struct http2_server *c)
 		c->trouble = NGHTTP2_ENHANCE_YOUR_CALM;
 }
 
+void session_refuse(struct http2_server *c, int32_t id)
+{
+	(void)nghttp2_submit_rst_stream(c->h2, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
+	server_wake(c);
+}
+
 /* ---- what is sent ------------------------------------------------------------------------------------------------- */
 
 ssize_t session_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t max, uint32_t *flags, nghttp2_data_source *source,
@@ -218,7 +224,7 @@ void session_consume(struct http2_server *c, struct http2_request *rq, size_t n)
 {
 	if (c->state != SERVER_OPEN || n == 0)
 		return;
-	if (rq->closed || rq->finished)
+	if (rq->closed || rq->reset)
 		(void)nghttp2_session_consume_connection(c->h2, n);
 	else
 		(void)nghttp2_session_consume(c->h2, rq->id, n);

@@ -1,6 +1,7 @@
 /*
  * A connection and its requests, as the files of this folder share them. session.c talks to the library, receive.c hears
- * from it; request.c is the exchange's side; server.c is the stream's side, and decides when a connection ends.
+ * from it; request.c is the exchange's side, and request_due.c its deadlines; server.c is the stream's side, and decides when
+ * a connection ends.
  *
  * The library's callbacks only note what happened (request_tell); handlers are called when it has returned, by
  * requests_dispatch(). What exchanges do ends in the library's queues, and leaves when the turn of the loop ends
@@ -56,7 +57,11 @@ struct http2_request {
 	uint64_t declared, pushed;   /* of the response body; declared UINT64_MAX: it ends when it ends */
 	uint64_t moved;              /* bytes of the response body that were framed */
 	uint64_t progress;           /* of the response when it was last looked at */
+	struct pace pace_in, pace_out; /* of the body, and of the response while it waits for the client */
 	uint64_t sent_at;            /* the stream's bytes_out when all of it is out; SENT_AT_UNKNOWN: not framed */
+	uint64_t thrown;             /* bytes of the body that nobody wanted */
+	uint64_t linger_until_ns;    /* LINGER: when the stream is reset at the latest */
+	uint32_t head_size;          /* bytes its head takes, counted in server.heads */
 	int32_t id;
 	int bad;                     /* what is wrong with the head */
 	int gone_err;
@@ -76,6 +81,7 @@ struct http2_request {
 	bool end_told;      /* on_end was called, or there is nothing to tell */
 	bool has_trailers;
 	bool head_sent, has_body, response_done;
+	bool refused;       /* the head that was sent says so: 4xx or 5xx */
 	bool full;          /* on_drained is owed */
 	bool deferred;      /* the library waits to be told that there is more to send */
 	bool framed;        /* all of the response went to the stream */
@@ -102,6 +108,8 @@ struct http2_server {
 	struct head_builder builder;
 	struct head_limits limits;
 	struct meter meter;
+	struct arena_account memory; /* of all requests */
+	size_t heads, heads_max; /* bytes of it that their heads take, and above which no request begins */
 	struct updates *updates; /* owned: PRIORITY_UPDATEs of requests to come; NULL: none */
 	uint32_t last_id;       /* the latest request's stream: those above it are idle */
 	uint64_t heard_ns;      /* when bytes came last */
@@ -115,6 +123,7 @@ struct http2_server {
 	bool invalid;           /* the library refused a frame */
 	bool deaf;              /* what comes in is thrown away; requests in progress finish */
 	bool pinged;            /* the client has seen our GOAWAY */
+	bool crowded;           /* a request was refused for want of memory, and the log says so */
 };
 
 /* ---- session.c ---- */
@@ -126,6 +135,8 @@ bool session_may_rest(struct http2_server *c);
 struct http2_request *session_request(struct http2_server *c, int32_t id);
 /* A request was dropped because of what the client did. */
 void session_count_reset(struct http2_server *c);
+/* A request is not even begun: the client may send it again. */
+void session_refuse(struct http2_server *c, int32_t id);
 /* Use up s->in. */
 void session_feed(struct http2_server *c);
 /* Frame what there is to send, as much as the stream wants. */
@@ -151,10 +162,28 @@ void request_fail(struct http2_request *rq, int err, uint32_t code);
 void request_framed(struct http2_request *rq);
 /* The library forgets the stream. */
 void request_closed(struct http2_request *rq);
-void request_watch_body(struct http2_request *rq); /* more of the body is due in time */
 void request_reset(struct http2_request *rq, uint32_t code);
 void request_try_free(struct http2_request *rq);
+/* Before the handler hears of it: the requests of the connection take too much memory for this one as well. rq may be gone. */
+void request_refuse(struct http2_request *rq);
 void requests_dispatch(struct http2_server *c);
+
+/* ---- request_due.c ---- */
+void request_on_due(struct timer *t);
+/* Something is due in time: whatever it is, request_on_due() knows. */
+void request_watch(struct http2_request *rq);
+void request_watch_body(struct http2_request *rq); /* more of the body */
+/* The client is to take the response: from now on; and further on. */
+void request_begin_sending(struct http2_request *rq);
+void request_watch_sending(struct http2_request *rq);
+/* Whether its client may be in the middle of the body. */
+bool request_has_rest(const struct http2_request *rq);
+/* Once the exchange is done, and all of the answer framed; whichever comes last begins it. */
+void request_linger(struct http2_request *rq);
+/* Bytes of a body came that nobody wants any more. */
+void request_throw_away(struct http2_request *rq, size_t n);
+/* The connection is to end soon: its client may not go on sending what nobody wants. */
+void requests_hurry(struct http2_server *c);
 
 /* ---- server.c ---- */
 /* Something waits to be framed or told: at the end of the turn. */
@@ -163,6 +192,10 @@ void server_wake(struct http2_server *c);
 void server_terminate(struct http2_server *c, uint32_t code);
 /* The client takes nothing any more. */
 void server_stalled(struct http2_server *c);
+/* Whether there is memory for one more request. */
+bool server_has_memory(const struct http2_server *c);
+/* There is not: counted, and told in the log once. */
+void server_crowded(struct http2_server *c);
 /* It has carried as many requests as it may: have the client go on elsewhere. */
 void server_retire(struct http2_server *c);
 

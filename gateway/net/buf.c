@@ -6,53 +6,91 @@
 #include "base/sanitize.h"
 
 enum {
-	SPARE_MAX = 128,    /* blocks a thread keeps for reuse: 2 MiB */
+	SPARE_MAX = 128,    /* blocks of each size a thread keeps for reuse: 2 MiB, and 128 KiB */
 	TAIL_MIN = 2048,    /* less room than this is not worth a read */
-	PULLUP_MORE = 1 << 20, /* most room that is made behind a large run */
-	COPY_MAX = 1024     /* a whole block with fewer bytes than this is copied into the tail's room instead */
+	PULLUP_MORE = 1 << 20 /* most room that is made behind a large run */
 };
 
-static __thread struct block *spare;
-static __thread unsigned n_spare;
+/* Blocks of one size that a thread keeps for reuse. */
+struct spares {
+	struct block *first;
+	unsigned n;
+};
 
-static struct block *block_new(size_t cap)
+static __thread struct spares standard, small;
+
+static struct block *block_make(size_t cap)
 {
-	struct block *b;
-	if (cap <= BUF_BLOCK && spare) {
-		b = spare;
-		spare = b->next;
-		n_spare--;
-	} else {
-		if (cap < BUF_BLOCK)
-			cap = BUF_BLOCK;
-		b = malloc(sizeof(*b) + cap);
-		check(b && cap <= UINT32_MAX, "out of memory: a block of %zu bytes", cap);
-		b->cap = (uint32_t)cap;
+	struct block *b = malloc(sizeof(*b) + cap);
+	check(b && cap <= UINT32_MAX, "out of memory: a block of %zu bytes", cap);
+	b->cap = (uint32_t)cap;
+	return b;
+}
+
+/* NULL: there is none. */
+static inline struct block *spares_take(struct spares *s)
+{
+	struct block *b = s->first;
+	if (likely(b != NULL)) {
+		s->first = b->next;
+		s->n--;
 	}
+	return b;
+}
+
+static inline bool spares_give(struct spares *s, struct block *b)
+{
+	if (unlikely(s->n >= SPARE_MAX || MEMORY_IS_WATCHED))
+		return false;
+	b->next = s->first;
+	s->first = b;
+	s->n++;
+	return true;
+}
+
+static inline struct block *block_clear(struct block *b)
+{
 	b->next = NULL;
 	b->off = b->end = 0;
 	return b;
 }
 
+/* At least the standard size. */
+static struct block *block_new(size_t cap)
+{
+	struct block *b = likely(cap <= BUF_BLOCK) ? spares_take(&standard) : NULL;
+	if (unlikely(!b))
+		b = block_make(cap < BUF_BLOCK ? BUF_BLOCK : cap);
+	return block_clear(b);
+}
+
+static struct block *block_new_small(void)
+{
+	struct block *b = spares_take(&small);
+	return block_clear(b ? b : block_make(BUF_SMALL));
+}
+
 static void block_free(struct block *b)
 {
-	if (b->cap == BUF_BLOCK && n_spare < SPARE_MAX && !MEMORY_IS_WATCHED) {
-		b->next = spare;
-		spare = b;
-		n_spare++;
-	} else {
+	bool kept = likely(b->cap == BUF_BLOCK) ? spares_give(&standard, b) : b->cap == BUF_SMALL && spares_give(&small, b);
+	if (unlikely(!kept))
 		free(b);
+}
+
+static void spares_fini(struct spares *s)
+{
+	while (s->first) {
+		struct block *next = s->first->next;
+		free(s->first);
+		s->first = next;
 	}
+	s->n = 0;
 }
 
 void buf_thread_fini(void)
 {
-	while (spare) {
-		struct block *next = spare->next;
-		free(spare);
-		spare = next;
-	}
-	n_spare = 0;
+	spares_fini(&standard);
+	spares_fini(&small);
 }
 
 void buf_fini(struct buf *b)
@@ -167,6 +205,56 @@ void buf_append(struct buf *b, const char *p, size_t n)
 	}
 }
 
+void buf_keep(struct buf *b, const char *p, size_t n)
+{
+	if (!b->last && n <= BUF_SMALL)
+		buf_push(b, block_new_small());
+	buf_append(b, p, n);
+}
+
+void buf_settle(struct buf *b)
+{
+	struct block *at = b->first;
+	if (!at || at != b->last || at->cap == BUF_SMALL || b->len > BUF_SMALL)
+		return;
+	buf_init(b);
+	buf_keep(b, at->data + at->off, at->end - at->off);
+	block_free(at);
+}
+
+bool buf_blocks_hold(const struct buf *b, size_t n)
+{
+	size_t held = 0;
+	for (const struct block *at = b->first; at && held < n; at = at->next)
+		held += at->cap;
+	return held >= n;
+}
+
+/*
+ * Whether the bytes of a block are copied behind those of dst, rather than the block handed over: whenever they fit into
+ * the room there, so that what comes in small pieces lies close together, and out of blocks that are much larger than they.
+ */
+static bool block_is_emptied(const struct block *at, const struct buf *dst)
+{
+	size_t have = at->end - at->off;
+	return (dst->last && dst->last->cap - dst->last->end >= have) || (at->cap > BUF_BLOCK && have <= BUF_BLOCK);
+}
+
+/* A block changes hands. What it had in front was used up: behind others that becomes room for what comes, where it is most of
+ * the block. */
+static void block_give(struct buf *dst, struct block *at)
+{
+	size_t have = at->end - at->off;
+	if (unlikely(dst->last && at->off && have <= at->cap / 2)) {
+		memmove(at->data, at->data + at->off, have);
+		at->off = 0;
+		at->end = (uint32_t)have;
+	}
+	at->next = NULL;
+	buf_push(dst, at);
+	dst->len += have;
+}
+
 void buf_move(struct buf *dst, struct buf *src, size_t n)
 {
 	check(n <= src->len, "moving %zu of %zu bytes", n, src->len);
@@ -174,8 +262,7 @@ void buf_move(struct buf *dst, struct buf *src, size_t n)
 		buf_skip_empty(src);
 		struct block *at = src->first;
 		size_t have = at->end - at->off;
-		bool fits = dst->last && dst->last->cap - dst->last->end >= have;
-		if (n < have || (have <= COPY_MAX && fits)) {
+		if (n < have || block_is_emptied(at, dst)) {
 			size_t take = n < have ? n : have;
 			buf_append(dst, at->data + at->off, take);
 			buf_drain(src, take);
@@ -185,10 +272,8 @@ void buf_move(struct buf *dst, struct buf *src, size_t n)
 		src->first = at->next;
 		if (!src->first)
 			src->last = NULL;
-		at->next = NULL;
-		buf_push(dst, at);
+		block_give(dst, at);
 		src->len -= have;
-		dst->len += have;
 		n -= have;
 	}
 	buf_skip_empty(src);

@@ -8,8 +8,11 @@
  *     0   off      end    cap  0=off           end       cap
  *
  * A block belongs to exactly one buf. An empty buf holds no block, so idle connections cost nothing. Blocks of the
- * standard size come from a per-thread list. A buf has one owner who drains it; pointers into it are not kept across a
- * return to the loop. Not thread-safe; blocks may be freed on another thread than they came from.
+ * standard size, and small ones, come from per-thread lists. A buf has one owner who drains it; pointers into it are not kept
+ * across a return to the loop. Not thread-safe; blocks may be freed on another thread than they came from.
+ *
+ * What waits in a queue takes at most twice its bytes and two blocks, however small the pieces were in which it came: bytes
+ * that fit into the room of the last block are copied there.
  */
 #ifndef NET_BUF_H
 #define NET_BUF_H
@@ -20,6 +23,7 @@
 
 enum {
 	BUF_BLOCK = 16384,  /* bytes a standard block holds: one TLS record */
+	BUF_SMALL = 1024,   /* and a small one, for a little that may wait for long */
 	BUF_IOV_MAX = 16    /* most runs one writev takes */
 };
 
@@ -74,7 +78,21 @@ void buf_room(struct buf *b, size_t want, struct buf_room *room);
 void buf_room_take(struct buf *b, struct buf_room *room, size_t got);
 
 void buf_append(struct buf *b, const char *p, size_t n);
-/* Move the first n bytes (n at most src->len) to the end of dst: whole blocks change hands, the last part is copied. */
+/* The same for bytes that may wait for long, one queue for each of many requests: a little in an empty queue takes a small
+ * block. */
+void buf_keep(struct buf *b, const char *p, size_t n);
+/* What is in b will wait: a little of it moves from a standard block into a small one. */
+void buf_settle(struct buf *b);
+/* Whether the blocks of b take at least n bytes of memory. */
+bool buf_blocks_hold(const struct buf *b, size_t n);
+/* Whether b has n bytes, or takes the memory of more: what flow control goes by. n: at least 64 KiB. */
+static inline bool buf_holds(const struct buf *b, size_t n)
+{
+	/* below half of n, twice the bytes and two blocks are hardly more than that */
+	return b->len >= n / 2 && (b->len >= n || buf_blocks_hold(b, n + BUF_BLOCK));
+}
+/* Move the first n bytes (n at most src->len) to the end of dst: whole blocks change hands; what fits into the room of the last
+ * block, and the last part, is copied. */
 void buf_move(struct buf *dst, struct buf *src, size_t n);
 static inline void buf_move_all(struct buf *dst, struct buf *src)
 {

@@ -2,7 +2,9 @@
 #include "net/stream.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { LINGER_READS = 16 }; /* thrown away in one go while lingering, before others get their turn */
@@ -102,6 +104,14 @@ static enum io plain_write(struct stream *s)
 }
 
 const struct transport transport_plain = { .read = plain_read, .write = plain_write };
+
+uint64_t stream_taken(const struct stream *s)
+{
+	int kept = 0;
+	if (s->fd < 0 || ioctl(s->fd, SIOCOUTQ, &kept) < 0 || kept < 0 || (uint64_t)kept > s->bytes_out)
+		kept = 0;
+	return s->bytes_out - (uint64_t)kept;
+}
 
 /* ---- reading and writing ---------------------------------------------------------------------------------------- */
 
@@ -403,10 +413,19 @@ void stream_shut(struct stream *s)
 	(void)shutdown(s->fd, SHUT_WR);
 }
 
+/* Until when it may be silent. */
+static void stream_linger_watch(struct stream *s)
+{
+	uint64_t now = worker_now(s->worker), silence = s->linger->silence_ns;
+	uint64_t left = s->linger_until_ns > now ? s->linger_until_ns - now : 0;
+	stream_deadline(s, left < silence ? left : silence);
+}
+
 static void stream_linger_on(struct stream *s)
 {
 	char waste[16384];
 	struct iovec iov = { waste, sizeof(waste) };
+	uint64_t before = s->bytes_in;
 	enum io io = IO_OK;
 	size_t n;
 	if (stream_has_unsent(s))
@@ -419,19 +438,33 @@ static void stream_linger_on(struct stream *s)
 		s->flags |= STREAM_RD;
 		io = stream_raw_read(s, &iov, 1, sizeof(waste), &n);
 	}
-	if (io == IO_EOF || io == IO_FAIL)
+	if (s->bytes_in != before)
+		stream_linger_watch(s);
+	if (io == IO_EOF || io == IO_FAIL || s->bytes_in > s->linger_most)
 		stream_fail(s, 0);
 	else if (io == IO_OK)
 		stream_resume(s); /* more waits, for which no new event comes */
 }
 
-void stream_linger(struct stream *s, uint64_t for_ns)
+void stream_linger(struct stream *s, const struct lingering *how)
 {
 	if (s->flags & (STREAM_CLOSED | STREAM_FAILED | STREAM_LINGER))
 		return;
 	s->flags |= STREAM_LINGER;
 	s->flags &= (uint16_t) ~(STREAM_FULL | STREAM_TELL_EMPTY);
 	buf_fini(&s->in);
-	stream_deadline(s, for_ns);
+	s->linger = how;
+	s->linger_until_ns = worker_now(s->worker) + how->total_ns;
+	s->linger_most = s->bytes_in + how->bytes;
+	stream_linger_watch(s);
 	stream_kick(s);
+}
+
+void stream_linger_hurry(struct stream *s)
+{
+	uint64_t until = worker_now(s->worker) + LINGER_HURRY_NS;
+	if (!(s->flags & STREAM_LINGER) || (s->flags & (STREAM_CLOSED | STREAM_FAILED)) || s->linger_until_ns <= until)
+		return;
+	s->linger_until_ns = until;
+	stream_linger_watch(s);
 }

@@ -68,11 +68,21 @@ enum stream_flags {
 };
 
 enum {
-	STREAM_OUT_HIGH = 128 * 1024, /* bytes in out from which a writer is told that it is full */
+	STREAM_OUT_HIGH = 128 * 1024, /* bytes that out takes from which a writer is told that it is full */
 	STREAM_OUT_LOW = 32 * 1024,
 	STREAM_READ_MIN = BUF_BLOCK,  /* first read of a stream */
 	STREAM_READ_MAX = BUF_BLOCK * BUF_ROOM_MAX
 };
+
+/* For how long what still arrives is thrown away, so that the other side sees the answer rather than a reset: while bytes come,
+ * but within bounds. */
+struct lingering {
+	uint64_t silence_ns; /* without a byte */
+	uint64_t total_ns;
+	uint64_t bytes;
+};
+/* When everything is to end soon. */
+#define LINGER_HURRY_NS (2 * NS_PER_S)
 
 struct stream {
 	struct event ev;
@@ -88,6 +98,9 @@ struct stream {
 	uint16_t flags;                     /* enum stream_flags */
 	uint8_t read_growth;                /* reads grow while they come back full */
 	uint64_t bytes_in, bytes_out;       /* through the socket, TLS overhead not counted */
+	const struct lingering *linger;        /* borrowed; LINGER only, and the next two */
+	uint64_t linger_until_ns;
+	uint64_t linger_most;               /* of bytes_in */
 };
 
 /* Take over a connected, non-blocking socket, and tls. 0, or a negative errno (both are gone then). With handshake set,
@@ -108,8 +121,10 @@ void stream_close(struct stream *s);
 /* End our side once out is empty, and go on reading. Call it from on_drained. */
 void stream_shut(struct stream *s);
 /* Close politely: what is in out goes out, then our side ends, and what still arrives is thrown away, so that the other side
- * sees all of it rather than a reset; at most for_ns. No further callback but on_fail(s, 0), once, when it is closed. */
-void stream_linger(struct stream *s, uint64_t for_ns);
+ * sees all of it rather than a reset; how lives as long as s. No further callback but on_fail(s, 0), once, when it is closed. */
+void stream_linger(struct stream *s, const struct lingering *how);
+/* Lingering ends within LINGER_HURRY_NS. Nothing, when s does not linger. */
+void stream_linger_hurry(struct stream *s);
 
 /* Read once into s->in. IO_OK: at least one byte came. IO_FAIL: on_fail is not called: the caller knows. */
 enum io stream_fill(struct stream *s);
@@ -131,7 +146,7 @@ void stream_kick(struct stream *s);
 /* Whether a writer should stop; if so on_drained comes later. */
 static inline bool stream_is_full(struct stream *s)
 {
-	if (s->out.len < STREAM_OUT_HIGH)
+	if (!buf_holds(&s->out, STREAM_OUT_HIGH))
 		return false;
 	s->flags |= STREAM_FULL;
 	return true;
@@ -151,6 +166,9 @@ static inline void stream_no_deadline(struct stream *s)
 {
 	timer_stop(&s->timer);
 }
+
+/* How many bytes the other side has taken: those that the system still keeps for it do not count. A system call. */
+uint64_t stream_taken(const struct stream *s);
 
 /* For transports: move bytes over the socket and keep STREAM_RD and STREAM_WR true. *n: bytes moved. */
 enum io stream_raw_read(struct stream *s, struct iovec *iov, int n_iov, size_t room, size_t *n);

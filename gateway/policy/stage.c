@@ -99,7 +99,7 @@ static bool stage_takes_more(const struct stage *s)
 
 static bool stage_has_room(const struct stage *s)
 {
-	return s->next ? stage_takes_more(s->next) : s->row->out.len < STAGE_HIGH;
+	return s->next ? stage_takes_more(s->next) : !buf_holds(&s->row->out, STAGE_HIGH);
 }
 
 /* The stage whose hook runs and may change bytes; else the plugin is told off. */

@@ -168,7 +168,8 @@ static const struct stream_user nobody = { 0 };
 static char *talk(const uint8_t *p, size_t n, unsigned mode, size_t budget, size_t read_max, unsigned pieces,
                   size_t *out_len)
 {
-	const struct http1_server_conf conf = { .head_ns = 10 * NS_PER_S,
+	const struct http1_server_conf conf = { .linger = { 5 * NS_PER_S, 30 * NS_PER_S, 64 << 20 },
+		                                .head_ns = 10 * NS_PER_S,
 		                                       .body_ns = 30 * NS_PER_S,
 		                                       .idle_ns = 60 * NS_PER_S,
 		                                       .max_body = 100000,

@@ -578,7 +578,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
 	static struct http2_server_conf conf = { .head_ns = NS_PER_S, .body_ns = 2 * NS_PER_S, .idle_ns = 4 * NS_PER_S,
 		                                 .max_body = 100000, .max_requests = 40, .max_head = 4096, .max_fields = 20,
-		                                 .max_target = 500, .handler = { on_request, on_bad_request, NULL } };
+		                                 .max_target = 500, .linger = { NS_PER_S, 3 * NS_PER_S, 20000 },
+		                                 .handler = { on_request, on_bad_request, NULL } };
 	static const struct http2_server_owner owner = { on_closed, NULL };
 
 	if (size < 1 || size > SCRIPT_MAX)

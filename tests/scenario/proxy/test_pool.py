@@ -30,6 +30,24 @@ def test_none_is_kept(proxied, raw):
     wait_for(lambda: up.open == 0, 5, "all to be closed")
 
 
+def test_a_stray_late_answer_is_nobodys_with_keepalive_0(proxied, raw):
+    """A server that answers once more, late: on a kept connection nobody could tell that from the answer to the next request."""
+    def stray(peer):
+        peer.reader.take_until(b"\r\n\r\n")
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nown")
+        peer.stopped.wait(0.2)
+        try:
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray")
+        except OSError:
+            pass
+    g, up = proxied(upstream="keepalive: 0")
+    up.on_accept = stray
+    c = raw(g.port())
+    for _ in range(4):
+        assert c.get().body == b"own"
+    assert up.connections == 4
+
+
 def test_so_many_are_kept(gateway, origin):
     up = origin(reply(200, b"x", delay=0.1))
     g = gateway(proxy(upstream="keepalive: 2") + ONE_WORKER, app=up.port)

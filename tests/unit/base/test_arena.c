@@ -180,9 +180,38 @@ static void test_what_is_not_given_out_is_out_of_bounds(void **state)
 #endif
 }
 
+/* Several arenas, each within its own budget, may together take no more than their account has. */
+static void test_an_account_bounds_arenas_together(void **state)
+{
+	struct arena_account account = { .budget = 10 * ARENA_BLOCK };
+	struct arena a[8];
+	unsigned n = 0;
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		arena_init(&a[i], 4 * ARENA_BLOCK);
+		a[i].account = &account;
+	}
+	for (unsigned i = 0; i < 8; i++) {
+		while (arena_alloc(&a[i], ARENA_BLOCK - 16)) /* a whole block */
+			n++;
+		assert_true(a[i].failed);
+		assert_true(account.used <= account.budget);
+	}
+	/* whole blocks, not what was asked for; where memory is watched, a little more than one for each */
+	assert_true(n <= 10 && account.used > account.budget - 2 * ARENA_BLOCK);
+	size_t before = account.used, of_one = a[0].used;
+	arena_fini(&a[0]);
+	assert_int_equal(account.used, before - of_one);
+	assert_non_null(arena_alloc(&a[7], 10)); /* there is room again */
+	for (unsigned i = 1; i < 8; i++)
+		arena_fini(&a[i]);
+	assert_int_equal(account.used, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_an_account_bounds_arenas_together),
 		cmocka_unit_test(test_alignment), cmocka_unit_test(test_no_overlap), cmocka_unit_test(test_large_keeps_block),
 		cmocka_unit_test(test_budget),    cmocka_unit_test(test_overflow),   cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_reuse),

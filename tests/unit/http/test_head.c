@@ -134,6 +134,35 @@ static void test_hop_by_hop(void **state)
 	assert_string_equal(value_of(&f, "X-Stays"), "1");
 }
 
+/* More names than are looked for at a time, known ones and others among them, in two fields. */
+static void test_hop_by_hop_many_names(void **state)
+{
+	enum { NAMES = 300 };
+	static char text[2][NAMES * 16];
+	struct fields f = { 0 };
+	size_t at[2] = { 0, 0 };
+	(void)state;
+	for (unsigned i = 0; i < NAMES; i++) {
+		char name[16];
+		(void)snprintf(name, sizeof(name), "X-Name-%u", i);
+		add(&f, arena_str(&arena, str_of(name)).data, "gone");
+		char *list = text[i % 2];
+		at[i % 2] += (size_t)snprintf(list + at[i % 2], sizeof(text[0]) - at[i % 2], "x-nAME-%u, ", i);
+	}
+	add(&f, "Connection", text[0]);
+	add(&f, "Accept", "gone");
+	add(&f, "X-Name-", "stays");
+	add(&f, "X-Name-300", "stays");
+	add(&f, "Connection", text[1]);
+	add(&f, "Connection", "close, accept, x-name-1");
+	add(&f, "Accept-Language", "stays");
+	fields_drop_hop_by_hop(&f);
+	for (unsigned i = 0; i < f.n; i++) {
+		bool stays = str_eq(field_value(&f.v[i]), STR("stays"));
+		assert_int_equal(!(f.v[i].flags & FIELD_DROP), stays);
+	}
+}
+
 static void test_methods(void **state)
 {
 	static const char *const others[] = { "", "get", "GE", "GETS", "Get", "BREW", "OPTION", "CONNECTS", "PURGE" };
@@ -174,7 +203,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_add_find), cmocka_unit_test(test_drop_set),   cmocka_unit_test(test_growth),
-		cmocka_unit_test(test_budget),   cmocka_unit_test(test_hop_by_hop), cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_budget),   cmocka_unit_test(test_hop_by_hop), cmocka_unit_test(test_hop_by_hop_many_names),
+		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_may_have_body),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

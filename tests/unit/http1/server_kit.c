@@ -178,7 +178,7 @@ void begin(void)
 	plan.when = AT_END;
 	plan.status = 200;
 	plan.body_kind = BODY_LENGTH;
-	conf = (struct http1_server_conf){ .head_ns = 10 * NS_PER_S,
+	conf = (struct http1_server_conf){ .linger = { 5 * NS_PER_S, 30 * NS_PER_S, 64 << 20 }, .head_ns = 10 * NS_PER_S,
 		                           .body_ns = 30 * NS_PER_S,
 		                           .idle_ns = 60 * NS_PER_S,
 		                           .max_head = 4096,

@@ -389,6 +389,39 @@ static void test_framing_refused(void **state)
 
 /* ---- what else is refused ------------------------------------------------------------------------------------------ */
 
+/* A Connection field with n options. */
+static int parse_options(struct request_head *h, unsigned n, const char *option)
+{
+	static char text[80000];
+	size_t at = (size_t)snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: a\r\nConnection: x");
+	for (unsigned i = 1; i < n; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, ",%s", option);
+	(void)snprintf(text + at, sizeof(text) - at, "\r\n\r\n");
+	return parse(h, text);
+}
+
+/* What Connection lists is looked at for each field of a head: its number is bounded, and so is the length of each. */
+static void test_connection_options_are_bounded(void **state)
+{
+	struct request_head h;
+	char name[HTTP1_OPTION_MAX + 2];
+	(void)state;
+	assert_int_equal(parse_options(&h, HTTP1_CONNECTION_OPTIONS, "close"), 0);
+	assert_false(h.keep_alive);
+	assert_int_equal(parse_options(&h, HTTP1_CONNECTION_OPTIONS + 1, "close"), ERR_BAD_FIELD);
+	assert_int_equal(parse_options(&h, 1000, "x-a"), ERR_BAD_FIELD);
+	assert_int_equal(parse_options(&h, 1000, ""), 0); /* empty members are none */
+	memset(name, 'a', sizeof(name));
+	name[HTTP1_OPTION_MAX] = 0;
+	assert_int_equal(parse_options(&h, 2, name), 0);
+	name[HTTP1_OPTION_MAX] = 'a';
+	name[HTTP1_OPTION_MAX + 1] = 0;
+	assert_int_equal(parse_options(&h, 2, name), ERR_BAD_FIELD);
+	/* over several fields */
+	assert_int_equal(parse(&h, "GET / HTTP/1.1\r\nHost: a\r\nConnection: x-a\r\nConnection: upgrade\r\nUpgrade: b\r\n\r\n"), 0);
+	assert_true(h.upgrade && h.keep_alive);
+}
+
 static void test_refused(void **state)
 {
 	static const struct {
@@ -633,6 +666,7 @@ int main(void)
 		cmocka_unit_test(test_upgrade_te_expect),
 		cmocka_unit_test(test_framing_accepted),
 		cmocka_unit_test(test_framing_refused),
+		cmocka_unit_test(test_connection_options_are_bounded),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_truncated),

@@ -183,7 +183,7 @@ struct peer *peer_new(void)
 {
 	struct peer *p = calloc(1, sizeof(*p));
 	check(p && worker_init(&p->w, 0) == 0 && nghttp2_hd_inflate_new(&p->inflater) == 0, "no memory for %s", "a peer");
-	p->conf = (struct http2_server_conf){ .head_ns = 5 * NS_PER_S,
+	p->conf = (struct http2_server_conf){ .linger = { 5 * NS_PER_S, 30 * NS_PER_S, 64 << 20 }, .head_ns = 5 * NS_PER_S,
 		                              .body_ns = 5 * NS_PER_S,
 		                              .idle_ns = 5 * NS_PER_S,
 		                              .max_head = 32 * 1024,

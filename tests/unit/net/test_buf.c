@@ -321,9 +321,114 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* Memory of the blocks of b. */
+static size_t held_by(const struct buf *b)
+{
+	size_t n = 0;
+	for (const struct block *at = b->first; at; at = at->next)
+		n += at->cap;
+	return n;
+}
+
+/* However small the pieces are that come in, each in a block of its own, what waits takes at most twice its bytes and two blocks. */
+static void test_small_pieces_do_not_hold_a_block_each(void **state)
+{
+	static const size_t pieces[] = { 1, 100, 1023, 1024, 1025, 2000, 5000, 8191, 8192, 8193, 12000, 16383, 16384 };
+	static char bytes[BUF_BLOCK];
+	(void)state;
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		struct buf queue, piece;
+		buf_init(&queue);
+		for (int n = 0; n < 200; n++) {
+			buf_init(&piece);
+			/* half of the time behind a head, which was used up */
+			buf_append(&piece, bytes, n % 2 ? BUF_BLOCK - pieces[i] : 0);
+			buf_append(&piece, bytes, pieces[i]);
+			buf_drain(&piece, n % 2 ? BUF_BLOCK - pieces[i] : 0);
+			buf_move_all(&queue, &piece);
+			assert_true(held_by(&queue) <= 2 * queue.len + 2 * BUF_BLOCK);
+		}
+		assert_int_equal(queue.len, 200 * pieces[i]);
+		buf_fini(&queue);
+	}
+}
+
+/* A block that was made large for something else is not held by the few bytes behind that. */
+static void test_a_large_block_is_not_held_by_a_few_bytes(void **state)
+{
+	static char bytes[200000];
+	struct buf in, queue;
+	size_t room;
+	(void)state;
+	buf_init(&in);
+	buf_init(&queue);
+	memset(buf_reserve(&in, sizeof(bytes), &room), 'x', sizeof(bytes));
+	buf_commit(&in, sizeof(bytes));
+	buf_drain(&in, sizeof(bytes) - 10);
+	buf_move_all(&queue, &in);
+	assert_int_equal(queue.len, 10);
+	assert_int_equal(held_by(&queue), BUF_BLOCK);
+	buf_fini(&queue);
+}
+
+static void test_a_little_that_waits_takes_a_small_block(void **state)
+{
+	struct buf b;
+	(void)state;
+	buf_init(&b);
+	buf_keep(&b, "1", 1);
+	assert_int_equal(held_by(&b), BUF_SMALL);
+	for (int i = 0; i < 5000; i++)
+		buf_keep(&b, "2345", 4);
+	assert_int_equal(b.len, 20001);
+	assert_true(held_by(&b) <= 2 * BUF_BLOCK + BUF_SMALL);
+	buf_fini(&b);
+	buf_append(&b, "head", 4);
+	assert_int_equal(held_by(&b), BUF_BLOCK);
+	buf_drain(&b, 1);
+	buf_settle(&b);
+	assert_int_equal(held_by(&b), BUF_SMALL);
+	assert_str(buf_peek(&b), "ead");
+	buf_settle(&b);
+	for (int i = 0; i < 500; i++)
+		buf_append(&b, "more", 4);
+	buf_settle(&b); /* no longer a little */
+	assert_int_equal(b.len, 2003);
+	buf_fini(&b);
+	buf_settle(&b);
+	assert_null(b.first);
+}
+
+/* Flow control goes by the memory, where that is more than the bytes. */
+static void test_what_is_held_counts(void **state)
+{
+	static char bytes[BUF_BLOCK];
+	struct buf b, piece;
+	(void)state;
+	buf_init(&b);
+	buf_append(&b, bytes, BUF_BLOCK);
+	assert_false(buf_holds(&b, 65536));
+	for (int i = 0; i < 3; i++)
+		buf_append(&b, bytes, BUF_BLOCK);
+	assert_true(buf_holds(&b, 65536));
+	buf_fini(&b);
+	for (int i = 0; i < 5; i++) { /* little more than half of each block */
+		buf_init(&piece);
+		buf_append(&piece, bytes, BUF_BLOCK / 2 + 1);
+		buf_move_all(&b, &piece);
+		assert_int_equal(buf_holds(&b, 65536), i == 4);
+	}
+	assert_true(b.len < 65536);
+	buf_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_small_pieces_do_not_hold_a_block_each),
+		cmocka_unit_test(test_a_large_block_is_not_held_by_a_few_bytes),
+		cmocka_unit_test(test_a_little_that_waits_takes_a_small_block),
+		cmocka_unit_test(test_what_is_held_counts),
 		cmocka_unit_test(test_model),
 		cmocka_unit_test(test_whole_blocks_change_hands),
 		cmocka_unit_test(test_small_moves_share_a_block),

@@ -9,6 +9,16 @@
 
 #include "unit.h"
 
+/* Lingering that is bounded by time alone. The second of two calls does not change the first. */
+static const struct lingering *linger_for(uint64_t ns)
+{
+	static struct lingering v[8];
+	static unsigned n;
+	struct lingering *l = &v[n++ % 8];
+	*l = (struct lingering){ .silence_ns = ns, .total_ns = ns, .bytes = UINT64_MAX / 2 };
+	return l;
+}
+
 enum { LIMIT_MS = 5000, BIG = 3 * 1024 * 1024 };
 
 static struct worker worker;
@@ -558,8 +568,8 @@ static void test_linger(void **state)
 	struct probe *p = probe_on(fds[0]);
 	say(fds[1], "never read");
 	fill_out(p, BIG);
-	stream_linger(&p->s, 10 * NS_PER_S);
-	stream_linger(&p->s, 1); /* it goes on as it began */
+	stream_linger(&p->s, linger_for(10 * NS_PER_S));
+	stream_linger(&p->s, linger_for(1)); /* it goes on as it began */
 	p->stop_on = HEARD_FAIL;
 	r.fd = fds[1];
 	assert_int_equal(pthread_create(&r.thread, NULL, reader_run, &r), 0);
@@ -588,7 +598,7 @@ static void test_linger_has_an_end(void **state)
 		fill_out(p, flood ? 10 : BIG); /* nobody reads it; or it is gone at once */
 		if (flood)
 			say_n(fds[1], 500 * 1024);
-		stream_linger(&p->s, 30 * NS_PER_MS);
+		stream_linger(&p->s, linger_for(30 * NS_PER_MS));
 		p->stop_on = HEARD_FAIL;
 		uint64_t before = clock_ns();
 		assert_runs();
@@ -608,7 +618,7 @@ static void test_linger_after_the_end(void **state)
 	(void)close(fds[1]);
 	assert_runs();
 	assert_true(p->eof);
-	stream_linger(&p->s, 10 * NS_PER_S);
+	stream_linger(&p->s, linger_for(10 * NS_PER_S));
 	p->stop_on = HEARD_FAIL;
 	assert_runs(); /* nobody to wait for */
 	probe_end(p);
@@ -800,7 +810,7 @@ static void test_close_in_callbacks(void **state)
 		unsigned heard = p->readable + p->drained + p->failed + p->timed_out;
 		stream_kick(&p->s); /* has no effect any more */
 		stream_resume(&p->s);
-		stream_linger(&p->s, NS_PER_S);
+		stream_linger(&p->s, linger_for(NS_PER_S));
 		worker_turn(&worker);
 		pass(5);
 		assert_int_equal(p->readable + p->drained + p->failed + p->timed_out, heard);

@@ -6,6 +6,16 @@
 
 #include "../unit.h"
 
+/* Lingering that is bounded by time alone. The second of two calls does not change the first. */
+static const struct lingering *linger_for(uint64_t ns)
+{
+	static struct lingering v[8];
+	static unsigned n;
+	struct lingering *l = &v[n++ % 8];
+	*l = (struct lingering){ .silence_ns = ns, .total_ns = ns, .bytes = UINT64_MAX / 2 };
+	return l;
+}
+
 static struct worker w;
 
 struct seen {
@@ -90,7 +100,7 @@ static void test_linger_delivers_all(void **state)
 	int fd = other_end(&e);
 	for (int i = 0; i < 3; i++)
 		buf_append(&e.s.out, sink, 100000);
-	stream_linger(&e.s, 5 * NS_PER_S);
+	stream_linger(&e.s, linger_for(5 * NS_PER_S));
 	while (e.failed_with == -2 && !e.timed_out) {
 		/* the reader takes a little at a time, and leaves once it has seen the end */
 		atomic_store(&w.stop, true);
@@ -109,11 +119,66 @@ static void test_linger_delivers_all(void **state)
 	assert_int_equal(e.failed_with, 0);
 }
 
+struct talk {
+	struct timer timer;
+	int fd;
+	size_t n;
+};
+
+static void talk_on(struct timer *t)
+{
+	static char words[1000];
+	struct talk *k = container_of(t, struct talk, timer);
+	if (write(k->fd, words, k->n) < 0)
+		k->n = 0; /* the other side is gone */
+	worker_timer(&w, &k->timer, 20 * NS_PER_MS);
+}
+
+/* How many milliseconds a stream lingers whose other side says n bytes every 20 ms; 0: nothing. */
+static uint64_t linger_while(const struct lingering *how, size_t n, bool hurry)
+{
+	struct seen e;
+	struct talk k = { .fd = other_end(&e), .n = n };
+	timer_init(&k.timer, talk_on);
+	if (n)
+		worker_timer(&w, &k.timer, 0);
+	uint64_t before = clock_ns();
+	stream_linger(&e.s, how);
+	if (hurry)
+		stream_linger_hurry(&e.s);
+	run();
+	assert_false(e.timed_out);
+	assert_int_equal(e.failed_with, 0);
+	timer_drop(&k.timer);
+	close(k.fd);
+	return (clock_ns() - before) / NS_PER_MS;
+}
+
+static void test_lingering_goes_on_while_bytes_come(void **state)
+{
+	const uint64_t ms = NS_PER_MS;
+	const struct lingering silence = { 150 * ms, 600 * ms, 1 << 30 }, bytes = { 10000 * ms, 10000 * ms, 5000 };
+	(void)state;
+	uint64_t quiet = linger_while(&silence, 0, false);
+	assert_true(quiet >= 145 && quiet < 550); /* silence ends it */
+	assert_true(linger_while(&silence, 10, false) >= 595); /* bytes do not; the total time does */
+	assert_true(linger_while(&bytes, 1000, false) < 5000); /* or their number */
+}
+
+static void test_lingering_can_be_hurried(void **state)
+{
+	const struct lingering long_one = { 60 * NS_PER_S, 60 * NS_PER_S, 1 << 30 };
+	(void)state;
+	assert_true(linger_while(&long_one, 10, true) < 4 * LINGER_HURRY_NS / NS_PER_MS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_end_with_the_last_bytes),
 		cmocka_unit_test(test_linger_delivers_all),
+		cmocka_unit_test(test_lingering_goes_on_while_bytes_come),
+		cmocka_unit_test(test_lingering_can_be_hurried),
 	};
 	if (worker_init(&w, 0) < 0)
 		return 1;
