@@ -21,6 +21,7 @@ struct http1_server_conf {
 	uint32_t max_head; /* bytes */
 	uint32_t max_fields;
 	uint32_t max_target;
+	enum slashes slashes; /* of paths that are sent on */
 	size_t budget; /* memory of one exchange, bytes */
 	struct handler handler;
 	/* The connection is over: close the stream. c is not used any more, but must stay for the rest of the turn. */

@@ -21,6 +21,7 @@ struct http2_server_conf {
 	uint32_t max_head; /* bytes */
 	uint32_t max_fields;
 	uint32_t max_target;
+	enum slashes slashes; /* of paths that are sent on */
 	size_t budget; /* memory of one exchange, bytes */
 	struct handler handler;
 };

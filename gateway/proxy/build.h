@@ -29,6 +29,8 @@ void build_upstreams(struct build *b);
 /* build_routes.c */
 void build_plugins(struct build *b);
 void build_routes(struct build *b);
+/* Of all instances: after build_routes(). */
+void build_secrets(struct build *b);
 
 /* build_warn.c: of a configuration without mistakes. */
 void build_warnings(struct build *b);
