@@ -94,7 +94,7 @@ static void problem_begin(struct json_out *o, int status, const char *code, cons
 	o->pretty = true;
 	json_open(o, '{');
 	json_key(o, STR("type"));
-	json_strf(o, "https://sluice.dev/problems/%s", code);
+	json_strf(o, "urn:sluice:problem:%s", code);
 	json_key(o, STR("title"));
 	json_str(o, str_of(text));
 	json_key(o, STR("status"));

@@ -121,7 +121,7 @@ int command_schema(struct command *c)
 	for (size_t i = 0; i < n; i++)
 		plugins[i] = (struct schema_plugin){ modules[i]->record->name, modules[i]->record->summary,
 			                             modules[i]->record->options };
-	const struct schema s = { .id = "https://sluice.dev/schema/gateway.json",
+	const struct schema s = { .id = "urn:sluice:schema:gateway",
 		                  .title = "Configuration of Sluice " SLUICE_VERSION,
 		                  .root = gateway_options,
 		                  .instance = instance_options,

@@ -69,6 +69,8 @@ static void *worker_thread_whole(void *arg)
 bool workers_start(struct process *p)
 {
 	sigset_t before;
+	uint64_t key[2];
+	random_bytes(key, sizeof(key));
 	p->workers = calloc(p->n_workers, sizeof(*p->workers));
 	p->worker_list = calloc(p->n_workers, sizeof(*p->worker_list));
 	check(p->workers && p->worker_list, "out of memory: %u workers", p->n_workers);
@@ -83,8 +85,7 @@ bool workers_start(struct process *p)
 		g->proxy.worker = &g->w;
 		list_init(&g->proxy.tunnels);
 		g->proxy.on_complete = complete_exchange;
-		random_bytes(&g->proxy.id_prefix, sizeof(g->proxy.id_prefix));
-		random_bytes(&g->proxy.id_next, sizeof(g->proxy.id_next));
+		permute_init(&g->proxy.ids, key); /* one for all: then no two workers make the same id */
 		g->front = front_new(&g->w, p->counts);
 		p->worker_list[i] = &g->w;
 	}

@@ -6,31 +6,32 @@
 
 bool addr_split(sluice_str text, uint16_t default_port, sluice_str *host, uint16_t *port)
 {
-	sluice_str rest = text;
+	sluice_str rest = text, name;
 	uint64_t v = 0;
 	if (rest.len && rest.data[0] == '[') {
 		const char *close = memchr(rest.data, ']', rest.len);
 		if (!close)
 			return false;
-		*host = str_n(rest.data + 1, (size_t)(close - rest.data - 1));
+		name = str_n(rest.data + 1, (size_t)(close - rest.data - 1));
 		size_t used = (size_t)(close + 1 - rest.data);
 		rest = str_n(rest.data + used, rest.len - used);
-		if (memchr(host->data, ':', host->len) == NULL)
+		if (memchr(name.data, ':', name.len) == NULL)
 			return false;
 	} else {
 		const char *colon = rest.len ? memchr(rest.data, ':', rest.len) : NULL;
 		size_t n = colon ? (size_t)(colon - rest.data) : rest.len;
-		*host = str_n(rest.data, n);
+		name = str_n(rest.data, n);
 		rest = str_n(rest.data + n, rest.len - n);
 	}
-	if (host->len == 0)
+	if (name.len == 0)
 		return false;
-	if (rest.len == 0) {
-		*port = default_port;
-		return default_port != 0;
-	}
-	if (rest.data[0] != ':' || rest.len > 6 || !str_u64(str_n(rest.data + 1, rest.len - 1), &v) || v == 0 || v > 65535)
+	if (rest.len == 0)
+		v = default_port;
+	else if (rest.data[0] != ':' || rest.len > 6 || !str_u64(str_n(rest.data + 1, rest.len - 1), &v) || v > 65535)
 		return false;
+	if (v == 0)
+		return false;
+	*host = name;
 	*port = (uint16_t)v;
 	return true;
 }
@@ -38,37 +39,37 @@ bool addr_split(sluice_str text, uint16_t default_port, sluice_str *host, uint16
 bool addr_from_ip(sluice_str ip, uint16_t port, struct addr *out)
 {
 	char z[INET6_ADDRSTRLEN];
-	*out = (struct addr){ 0 };
+	struct addr a = { 0 };
 	if (ip.len == 0 || ip.len >= sizeof(z))
 		return false;
 	memcpy(z, ip.data, ip.len);
 	z[ip.len] = 0;
 	if (strlen(z) != ip.len)
 		return false;
-	if (inet_pton(AF_INET, z, &out->in.sin_addr) == 1) {
-		out->in.sin_family = AF_INET;
-		out->in.sin_port = htons(port);
-		out->len = sizeof(out->in);
-		return true;
+	if (inet_pton(AF_INET, z, &a.in.sin_addr) == 1) {
+		a.in.sin_family = AF_INET;
+		a.in.sin_port = htons(port);
+		a.len = sizeof(a.in);
+	} else if (inet_pton(AF_INET6, z, &a.in6.sin6_addr) == 1) {
+		a.in6.sin6_family = AF_INET6;
+		a.in6.sin6_port = htons(port);
+		a.len = sizeof(a.in6);
+	} else {
+		return false;
 	}
-	if (inet_pton(AF_INET6, z, &out->in6.sin6_addr) == 1) {
-		out->in6.sin6_family = AF_INET6;
-		out->in6.sin6_port = htons(port);
-		out->len = sizeof(out->in6);
-		return true;
-	}
-	return false;
+	*out = a;
+	return true;
 }
 
 bool addr_parse(sluice_str text, struct addr *out)
 {
 	sluice_str host;
 	uint16_t port;
-	*out = (struct addr){ 0 };
 	if (str_starts(text, STR("unix:"))) {
 		size_t n = text.len - 5;
 		if (n == 0 || n >= sizeof(out->un.sun_path) || memchr(text.data + 5, 0, n))
 			return false;
+		*out = (struct addr){ 0 };
 		out->un.sun_family = AF_UNIX;
 		memcpy(out->un.sun_path, text.data + 5, n);
 		out->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + 1);

@@ -20,6 +20,7 @@ struct addr {
 
 enum { ADDR_TEXT = 128, ADDR_IP_TEXT = 46, ADDR_NETWORK_TEXT = ADDR_IP_TEXT + 4 };
 
+/* Outputs of all of these are set on success only. */
 /* "127.0.0.1:80", "[::1]:80", "unix:/path". false for anything else, names included. */
 must_use bool addr_parse(sluice_str text, struct addr *out);
 /* Split "host:port" or "[v6]:port": host (brackets taken off) and port 1..65535; port is default_port when left out and

@@ -37,6 +37,12 @@ static const sluice_option proxy_protocol_options[] = {
 	SLUICE_OPTIONS_END,
 };
 
+static const sluice_option forwarded_options[] = {
+	SLUICE_OPTION(SLUICE_T_STRS, struct listener_forwarded, keep, .max = "64", .flags = SLUICE_F_NEW,
+	              .doc = "names of these fields that pass from anybody, such as x-forwarded-port; nothing here believes them"),
+	SLUICE_OPTIONS_END,
+};
+
 const sluice_option listener_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct listener_conf, name, .flags = SLUICE_F_REQUIRED, .min = "1", .max = "64",
 	              .doc = "what routes and logs call it"),
@@ -86,6 +92,14 @@ const sluice_option listener_options[] = {
 	              .doc = "of a unix socket: owner of its file, a name or a number; needs the right to give files away"),
 	SLUICE_OPTION(SLUICE_T_STR, struct listener_conf, group,
 	              .doc = "of a unix socket: group of its file, a name or a number"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct listener_conf, forwarded, .sub = forwarded_options,
+	              .sub_size = sizeof(struct listener_forwarded), .flags = SLUICE_F_SUBOBJECT | SLUICE_F_NEW,
+	              .doc = "fields by which proxies tell whom a request is from (X-Forwarded-*, X-Real-IP, X-Original-* and "
+	                     "the like): those of strangers are taken away"),
+	SLUICE_OPTION(SLUICE_T_BOOL, struct listener_conf, via, .def = "true", .flags = SLUICE_F_NEW,
+	              .doc = "whether upstreams are told by Via that the request came through Sluice; some do not compress then"),
+	SLUICE_OPTION(SLUICE_T_BOOL, struct listener_conf, merge_slashes, .def = "true", .flags = SLUICE_F_NEW,
+	              .doc = "whether // in a path is sent on as /; routes and plugins see / in any case"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct listener_conf, backlog, .def = "4096", .min = "1", .max = "65535",
 	              .flags = SLUICE_F_RESTART, .doc = "connections the system keeps waiting to be accepted"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct listener_conf, tls, .sub = tls_server_options,

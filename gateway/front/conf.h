@@ -24,6 +24,11 @@ struct listener_proxy_protocol {
 	uint64_t timeout; /* ms */
 };
 
+/* What is made of the family of X-Forwarded-For. */
+struct listener_forwarded {
+	sluice_strs keep; /* names */
+};
+
 struct listener_conf {
 	sluice_str name, address;
 	uint64_t protocols; /* enum front_protocol */
@@ -41,6 +46,9 @@ struct listener_conf {
 	struct listener_proxy_protocol proxy_protocol; /* empty `from`: none are read */
 	sluice_strs trusted_proxies;                   /* as in base/cidr */
 	int32_t client_ip_from;                        /* enum client_ip_from */
+	struct listener_forwarded forwarded;
+	bool via;            /* upstreams hear of Sluice */
+	bool merge_slashes;  /* "//" is "/" also in what is sent on */
 	struct tls_server_conf tls;
 };
 

@@ -53,6 +53,7 @@ static const struct stream_user conn_undecided;
 static void conn_free(struct grave *g)
 {
 	struct front_conn *c = container_of(g, struct front_conn, grave);
+	free((char *)(uintptr_t)c->info.host);
 	if (conn_owns_local(c))
 		free((struct addr *)(uintptr_t)c->info.local);
 	front_settings_unref(&c->settings);
@@ -253,6 +254,49 @@ static bool conn_on_proxy_header(struct stream *s, const struct proxy_header *h)
 	return conn_admit(c, &h->source);
 }
 
+/* ---- for which host ----------------------------------------------------------------------------------------------- */
+
+/* Whether the host is the address that the client connected to: it had no name to ask for, as a health check has none. */
+static bool conn_is_at(const struct front_conn *c, sluice_str host)
+{
+	struct addr own = { .len = sizeof(own) - offsetof(struct addr, sa) };
+	char ip[ADDR_IP_TEXT];
+	if (host.data[0] == '[')
+		host = str_n(host.data + 1, host.len - 2);
+	if (c->info.fd < 0 || getsockname(c->info.fd, &own.sa, &own.len) < 0)
+		return false;
+	struct addr asked;
+	if (!addr_from_ip(host, 0, &asked))
+		return false;
+	size_t n = addr_ip_text(&asked, ip);
+	char own_ip[ADDR_IP_TEXT];
+	return addr_ip_text(&own, own_ip) == n && memcmp(ip, own_ip, n) == 0;
+}
+
+static bool sni_is(sluice_str sni, sluice_str host)
+{
+	if (sni.len && sni.data[sni.len - 1] == '.')
+		sni.len--;
+	return sni.len && str_ieq(sni, host);
+}
+
+/* By the name it asked for, or by the certificate that it was shown (RFC 9110 4.3.4, RFC 9113 9.1.1). */
+static bool conn_is_for(struct conn_info *info, sluice_str host)
+{
+	struct front_conn *c = container_of(info, struct front_conn, info);
+	sluice_str sni = str_of(tls_sni(&c->s));
+	if (!sni_is(sni, host) && !tls_certificate_covers(&c->s, host) && (sni.len || !conn_is_at(c, host)))
+		return false;
+	char *copy = malloc(host.len);
+	if (copy) { /* else it is asked again */
+		memcpy(copy, host.data, host.len);
+		free((char *)(uintptr_t)info->host);
+		info->host = copy;
+		info->host_len = host.len;
+	}
+	return true;
+}
+
 /* ---- opening ------------------------------------------------------------------------------------------------------ */
 
 static void conn_on_open(struct stream *s)
@@ -263,6 +307,8 @@ static void conn_on_open(struct stream *s)
 		return;
 	}
 	c->info.tls_version = tls_version_name(s);
+	if (c->settings->match_host && !c->info.peer_is_trusted)
+		c->info.is_for = conn_is_for;
 	stat_inc(STAT_TLS_HANDSHAKES);
 	if (tls_was_resumed(s))
 		stat_inc(STAT_TLS_RESUMED);

@@ -5,6 +5,24 @@
 
 #define PACE_WINDOW_NS (5 * NS_PER_S)
 
+/* Strings of the configuration, which may go before the connections do. One block: free v. */
+static sluice_strs settings_copy(sluice_strs from)
+{
+	size_t size = from.n * sizeof(sluice_str);
+	for (size_t i = 0; i < from.n; i++)
+		size += from.v[i].len;
+	if (from.n == 0)
+		return (sluice_strs){ 0 };
+	sluice_str *v = malloc(size);
+	check(v, "out of memory: %zu bytes", size);
+	char *at = (char *)(v + from.n);
+	for (size_t i = 0; i < from.n; i++) {
+		v[i] = str_n(at, from.v[i].len);
+		at = mempcpy(at, from.v[i].data, from.v[i].len);
+	}
+	return (sluice_strs){ v, from.n };
+}
+
 struct front_settings *front_settings_new(struct front *f, const struct front_listener_args *a, struct front_place *place)
 {
 	struct front_settings *s = calloc(1, sizeof(*s));
@@ -25,6 +43,7 @@ struct front_settings *front_settings_new(struct front *f, const struct front_li
 		                               .max_head = (uint32_t)c->max_head,
 		                               .max_fields = (uint32_t)c->max_fields,
 		                               .max_target = (uint32_t)c->max_target,
+		                               .slashes = c->merge_slashes ? SLASHES_MERGED : SLASHES_KEPT,
 		                               .budget = (size_t)c->max_memory,
 		                               .pace = { .request_ns = c->timeouts.request * NS_PER_MS,
 		                                         .min_rate = c->min_rate,
@@ -42,6 +61,7 @@ struct front_settings *front_settings_new(struct front *f, const struct front_li
 		                               .max_head = s->http1.max_head,
 		                               .max_fields = s->http1.max_fields,
 		                               .max_target = s->http1.max_target,
+		                               .slashes = s->http1.slashes,
 		                               .budget = s->http1.budget,
 		                               .pace = s->http1.pace,
 		                               .linger = s->http1.linger,
@@ -51,8 +71,11 @@ struct front_settings *front_settings_new(struct front *f, const struct front_li
 	s->shared = (struct conn_listener){
 		.name = str_of(s->name),
 		.trust = { cidr_set_ref(a->trusted_proxies), (enum client_ip_from)c->client_ip_from },
+		.kept = settings_copy(c->forwarded.keep),
+		.via = c->via ? VIA_WRITTEN : VIA_SILENT,
 	};
 	s->proxy_header_ns = c->proxy_protocol.timeout * NS_PER_MS;
+	s->match_host = c->tls.match_host;
 	s->max_per_client = (unsigned)c->max_connections_per_client;
 	return s;
 }
@@ -72,5 +95,6 @@ void front_settings_unref(struct front_settings **at)
 	front_place_unref(&s->place);
 	cidr_set_unref(&s->balancers);
 	cidr_set_unref(&s->shared.trust.proxies);
+	free((void *)(uintptr_t)s->shared.kept.v);
 	free(s);
 }

@@ -36,6 +36,7 @@ struct front_settings {
 	struct conn_listener shared; /* its trusted proxies: shared: ref */
 	uint64_t proxy_header_ns;
 	unsigned max_per_client; /* connections; 0: no bound */
+	bool match_host;         /* of TLS connections */
 	struct addr addr;
 	series_id accepted; /* its metric */
 	char name[64 + 1];

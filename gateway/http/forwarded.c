@@ -83,13 +83,16 @@ static bool node_parse(sluice_str text, struct addr *out)
 static bool pair_value(sluice_str text, sluice_str *out)
 {
 	bool quoted = text.len >= 2 && text.data[0] == '"' && text.data[text.len - 1] == '"';
-	*out = quoted ? str_n(text.data + 1, text.len - 2) : text;
-	for (size_t i = 0; i < out->len; i++) {
-		char c = out->data[i];
+	sluice_str value = quoted ? str_n(text.data + 1, text.len - 2) : text;
+	for (size_t i = 0; i < value.len; i++) {
+		char c = value.data[i];
 		if (c == '"' || c == '\\' || c == ' ' || c == '\t')
 			return false;
 	}
-	return out->len != 0;
+	if (value.len == 0)
+		return false;
+	*out = value;
+	return true;
 }
 
 static sluice_str scheme_of(sluice_str text)

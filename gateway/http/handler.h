@@ -80,10 +80,15 @@ struct client_trust {
 	enum client_ip_from from;
 };
 
+/* Whether Sluice tells upstreams of itself (RFC 9110 7.6.3). */
+enum conn_via { VIA_WRITTEN, VIA_SILENT };
+
 /* What all connections of a listener have in common. */
 struct conn_listener {
 	sluice_str name;
 	struct client_trust trust;
+	sluice_strs kept;  /* names of edge fields that pass from anybody */
+	enum conn_via via;
 };
 
 /* Facts of the connection a request came over. The peer is who connected, or whom a PROXY header named. Kept small: an idle
@@ -93,6 +98,10 @@ struct conn_info {
 	const struct conn_listener *listener; /* borrowed: lives as long */
 	const char *tls_version;  /* "TLSv1.3"; NULL: plain */
 	const char *peer_ip;      /* borrowed: lives as long; with a NUL */
+	/* Whether the connection was made for this host, which it then remembers. NULL: it may have been made for any. */
+	bool (*is_for)(struct conn_info *c, sluice_str host);
+	const char *host;         /* the last one it was; owned by whoever set is_for; NULL: none yet */
+	size_t host_len;
 	uint64_t id;              /* of the connection, unique in the process */
 	uint32_t requests;        /* begun on this connection so far, this one included */
 	int fd;                   /* borrowed: the socket, to ask the system about it; -1: nothing it says matters */
@@ -100,6 +109,14 @@ struct conn_info {
 	uint8_t peer_ip_len;
 	bool peer_is_trusted;     /* a proxy that is believed about its clients */
 };
+
+/* Whether a request for this host may come by the connection (RFC 9110 7.4). */
+static inline bool conn_takes(const struct conn_info *c, sluice_str host)
+{
+	if (likely(!c->is_for || (c->host && host.len == c->host_len && memcmp(host.data, c->host, host.len) == 0)))
+		return true;
+	return host.len == 0 || c->is_for((struct conn_info *)(uintptr_t)c, host);
+}
 
 /* NULL: the peer is believed nothing. */
 static inline const struct client_trust *conn_trust(const struct conn_info *c)

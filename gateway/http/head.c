@@ -5,11 +5,25 @@
 
 enum { FIELDS_FIRST = 24 };
 
-#define T(name, text, flags) | ((flags) & TOKEN_HOP ? UINT64_C(1) << TOKEN_##name : 0)
-static const uint64_t hop_by_hop = UINT64_C(0)
+#define T(name, text, flags) | ((flags) & TOKEN_HOP ? TOKEN_BIT(TOKEN_##name) : 0)
+const uint64_t tokens_hop_by_hop = UINT64_C(0)
 #include "http/token.def"
 	;
 #undef T
+
+uint64_t fields_classify(struct fields *f)
+{
+	uint64_t seen = 0;
+	for (uint32_t i = 0; i < f->n; i++) {
+		struct field *v = &f->v[i];
+		unsigned code = token_read(v->name, v->name_len);
+		v->token = (uint16_t)(code & TOKEN_CODE);
+		v->flags |= (uint16_t)(code & ~(unsigned)TOKEN_CODE);
+		seen |= TOKEN_BIT(v->token) | (code & TOKEN_IS_EDGE ? TOKEN_BIT(TOKEN_SEEN_EDGE) : 0) |
+		        (code & TOKEN_IS_TWIN ? TOKEN_BIT(TOKEN_SEEN_TWIN) : 0);
+	}
+	return seen;
+}
 
 struct field *fields_find(const struct fields *f, enum token t)
 {
@@ -80,6 +94,14 @@ unsigned fields_drop(struct fields *f, sluice_str name)
 		}
 	}
 	return dropped;
+}
+
+void fields_drop_alike(struct fields *f, sluice_str name)
+{
+	for (uint32_t i = 0; i < f->n; i++) {
+		if (f->v[i].name_len == name.len && field_names_alike(field_name(&f->v[i]), name))
+			f->v[i].flags |= FIELD_DROP;
+	}
 }
 
 int fields_set(struct fields *f, struct arena *a, sluice_str name, sluice_str value)
@@ -153,12 +175,17 @@ static void fields_drop_named(struct fields *f)
 	named_drop(&s, f);
 }
 
-void fields_drop_hop_by_hop(struct fields *f)
+bool field_is_hop_by_hop(const struct field *f)
+{
+	return (tokens_hop_by_hop >> f->token & 1) != 0;
+}
+
+bool fields_drop_hop_by_hop(struct fields *f)
 {
 	bool names = false;
 	for (uint32_t i = 0; i < f->n; i++) {
 		struct field *v = &f->v[i];
-		if (!(hop_by_hop >> v->token & 1))
+		if (!(tokens_hop_by_hop >> v->token & 1))
 			continue;
 		v->flags |= FIELD_DROP;
 		/* what nearly all say names no field */
@@ -167,6 +194,7 @@ void fields_drop_hop_by_hop(struct fields *f)
 	}
 	if (unlikely(names))
 		fields_drop_named(f);
+	return names;
 }
 
 struct field *fields_join_lengths(struct fields *f)
@@ -195,6 +223,64 @@ struct field *fields_join_lengths(struct fields *f)
 	first->flags &= (uint16_t)~FIELD_LINE;
 	return first;
 }
+
+/* ---- repeated fields ---------------------------------------------------------------------------------------------- */
+
+enum repeat { REPEAT_REFUSED = 1, REPEAT_EQUAL, REPEAT_NEITHER };
+
+#define R(name, rule, why) | TOKEN_BIT(TOKEN_##name)
+const uint64_t tokens_once = UINT64_C(0)
+#include "http/repeat.def"
+	;
+#undef R
+
+#define R(name, rule, why) [TOKEN_##name] = REPEAT_##rule,
+static const uint8_t repeats[TOKEN_COUNT] = {
+#include "http/repeat.def"
+};
+#undef R
+
+/* Take the token's fields out, but for the first `keep` of them. */
+static void repeat_remove(struct fields *f, enum token t, uint32_t keep)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < f->n; i++) {
+		if (f->v[i].token == t) {
+			if (keep == 0)
+				continue;
+			keep--;
+		}
+		f->v[kept++] = f->v[i];
+	}
+	f->n = kept;
+}
+
+static int repeat_settle(struct fields *f, enum token t)
+{
+	const struct field *first = NULL;
+	bool differ = false;
+	for (uint32_t i = 0; i < f->n; i++) {
+		if (f->v[i].token != t)
+			continue;
+		if (!first)
+			first = &f->v[i];
+		differ |= !str_eq(field_value(first), field_value(&f->v[i]));
+	}
+	if (repeats[t] == REPEAT_REFUSED || (differ && repeats[t] == REPEAT_EQUAL))
+		return ERR_BAD_FIELD;
+	repeat_remove(f, t, differ ? 0 : 1);
+	return 0;
+}
+
+int fields_settle_repeats(struct fields *f, uint64_t twice)
+{
+	int rc = 0;
+	for (uint64_t left = twice & tokens_once; left && !rc; left &= left - 1)
+		rc = repeat_settle(f, (enum token)__builtin_ctzll(left));
+	return rc;
+}
+
+/* ---- trailers ----------------------------------------------------------------------------------------------------- */
 
 /* What the gateway knows by token is of that kind, but for the validators. */
 bool field_is_no_trailer(const struct field *f)

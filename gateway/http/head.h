@@ -21,10 +21,26 @@ enum token {
 
 /* The token of a field name, compared without case; TOKEN_OTHER for names not in the table. A few nanoseconds. */
 enum token token_find(const char *name, size_t len);
+/*
+ * The same, and what else there is to know of the name: the token, or'ed with
+ *  TOKEN_IS_EDGE  one by which proxies tell what they know of the client (edge.def), and no token
+ *  TOKEN_IS_TWIN  with '-' for every '_' it would be a token or one of those: many programs cannot tell the two apart
+ */
+enum token_code { TOKEN_CODE = 0xff, TOKEN_IS_EDGE = 0x100, TOKEN_IS_TWIN = 0x200 };
+unsigned token_read(const char *name, size_t len);
+/* Whether two field names are one to programs that cannot tell '_' from '-': equal but for these and for case. */
+bool field_names_alike(sluice_str a, sluice_str b);
+
+/* A set of tokens is a word with a bit for each; two more bits stand for the fields of no token that are TOKEN_IS_... */
+enum { TOKEN_SEEN_EDGE = 62, TOKEN_SEEN_TWIN = 63 };
+#define TOKEN_BIT(t) (UINT64_C(1) << (t))
+
 unsigned token_flags(enum token t);
 sluice_str token_name(enum token t); /* lower case */
 
 enum field_flags {
+	FIELD_EDGE = TOKEN_IS_EDGE,
+	FIELD_TWIN = TOKEN_IS_TWIN,
 	FIELD_LINE = 1, /* the bytes from name to value + value_len + 2 are a whole valid "name: value\r\n" on one line */
 	FIELD_DROP = 2  /* is not forwarded */
 };
@@ -50,6 +66,8 @@ struct fields {
 	uint32_t n, cap;
 };
 
+/* Say of each field what token_read() knows of its name, for fields that no codec read. Returns the set. */
+uint64_t fields_classify(struct fields *f);
 /* First field of that name that is not dropped, or NULL. By token for known names, by name (without case) for others. */
 struct field *fields_find(const struct fields *f, enum token t);
 struct field *fields_find_name(const struct fields *f, sluice_str name);
@@ -59,6 +77,8 @@ must_use int fields_add(struct fields *f, struct arena *a, sluice_str name, slui
 must_use int fields_reserve(struct fields *f, struct arena *a);
 /* Drop every field of that name: how many there were. */
 unsigned fields_drop(struct fields *f, sluice_str name);
+/* The same, and those that many programs would take for it: field_names_alike(). */
+void fields_drop_alike(struct fields *f, sluice_str name);
 /* Drop all, then add. */
 must_use int fields_set(struct fields *f, struct arena *a, sluice_str name, sluice_str value);
 
@@ -88,17 +108,23 @@ enum body_kind {
 
 enum target_form { TARGET_ORIGIN, TARGET_ABSOLUTE, TARGET_AUTHORITY, TARGET_ASTERISK }; /* RFC 9112 3.2 */
 
+/* What becomes of empty segments of a path ("//") on its way to the upstream. Everybody else sees it without them. */
+enum slashes { SLASHES_MERGED, SLASHES_KEPT };
+
 struct request_head {
 	sluice_str method_text;
 	sluice_str target;    /* as received */
 	sluice_str path;      /* normalised: http/uri.h */
+	sluice_str sent_path; /* SLASHES_KEPT: what is sent on where that is not path; else empty */
 	sluice_str query;     /* after '?', as received, without it */
 	sluice_str authority; /* as received: Host, or of the absolute target (which wins, RFC 9112 3.2.2); may be empty in 1.0 */
 	sluice_str host;      /* authority without port, lower case, no trailing dot */
 	struct fields fields;
 	uint64_t body_length; /* BODY_LENGTH */
+	uint64_t seen;        /* which tokens the fields have that arrived: a set */
 	uint8_t method;       /* enum method */
 	uint8_t form;         /* enum target_form */
+	uint8_t slashes;      /* enum slashes: set before the target is parsed */
 	uint8_t version;      /* 10, 11, 20 */
 	uint8_t body;         /* enum body_kind, never BODY_CLOSE */
 	bool has_query;       /* "/p?" has an empty one */
@@ -124,9 +150,18 @@ struct response_head {
 /* Whether a response of this status to this method can have a body at all (RFC 9110 6.4.1). */
 bool response_may_have_body(enum method m, int status);
 
-/* Mark with FIELD_DROP what must not be forwarded: hop-by-hop fields and those that Connection names (RFC 9110 7.6.1).
- * `te: trailers` survives as request_head.te_trailers. */
-void fields_drop_hop_by_hop(struct fields *f);
+/* Mark with FIELD_DROP what must not be forwarded: hop-by-hop fields and those that Connection names (RFC 9110 7.6.1). True
+ * when it named any. `te: trailers` survives as request_head.te_trailers. */
+bool fields_drop_hop_by_hop(struct fields *f);
+extern const uint64_t tokens_hop_by_hop;
+/* Whether the field is one by its own name, whatever Connection says. */
+bool field_is_hop_by_hop(const struct field *f);
+
+/* The tokens that a request has once at most (repeat.def). */
+extern const uint64_t tokens_once;
+/* A request's fields of some of these, `twice`, stand there more than once: equal ones become one. ERR_BAD_FIELD when it could
+ * be read in two ways. Fields move. */
+must_use int fields_settle_repeats(struct fields *f, uint64_t twice);
 
 /* The Content-Length of a response that says it more than once, in one field or in several, where all are the same (RFC 9110
  * 8.6): the first field, which then has the one value; the others are marked FIELD_DROP. NULL: they differ, one is empty, or

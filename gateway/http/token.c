@@ -1,6 +1,8 @@
 /*
  * Known field names. Names are compared as two or three overlapping words whose letters are folded in place, after one
- * look into a small hash table that is built from the list when the program starts. Any thread.
+ * look into a small hash table that is built from the lists when the program starts. The same look finds the fields of the
+ * edge (edge.def), and names that differ from a known one in '_' for '-': programs behind CGI, WSGI and the like cannot tell
+ * them apart. Any thread.
  */
 #include "http/head.h"
 
@@ -18,15 +20,40 @@ static const struct token_row rows[TOKEN_COUNT] = {
 #undef T
 };
 
-enum { TOKEN_NAME_MAX = 24, SLOTS = 512, HASH_BITS = 9 };
+/* Names of the family that are no tokens. */
+static const sluice_str edge_names[] = {
+#define E(text) { text, sizeof(text) - 1 },
+#define P(text)
+#include "http/edge.def"
+#undef E
+#undef P
+};
+static const sluice_str edge_prefixes[] = {
+#define E(text)
+#define P(text) { text, sizeof(text) - 1 },
+#include "http/edge.def"
+#undef E
+#undef P
+};
+enum { EDGE_NAMES = sizeof(edge_names) / sizeof(edge_names[0]), EDGE_PREFIXES = sizeof(edge_prefixes) / sizeof(edge_prefixes[0]) };
+
+enum { TOKEN_NAME_MAX = 24, SLOTS = 1024, HASH_BITS = 10, KEYS = TOKEN_COUNT + EDGE_NAMES };
 
 /* Three words hold any name of up to 24 bytes; parts that overlap do no harm. */
 struct token_words {
 	uint64_t first, last, middle, len;
 };
 
-static uint8_t slots[SLOTS];                 /* enum token; linear probing */
-static struct token_words keys[TOKEN_COUNT]; /* of the names in lower case */
+struct token_key {
+	struct token_words words; /* of the name in lower case */
+	struct token_words same;  /* bits that may differ: of case */
+	struct token_words loose; /* and of '_' for '-' */
+	sluice_str name;
+	unsigned code;
+};
+
+static uint8_t slots[SLOTS];        /* index of keys; 0: none; linear probing */
+static struct token_key keys[KEYS]; /* the first is none */
 
 static inline uint64_t load64(const char *p)
 {
@@ -61,50 +88,113 @@ static inline struct token_words words_of(const char *p, size_t len)
 	return w;
 }
 
-/* Blind to case; that it also takes '_' for DEL and such does not matter here. */
+/* Blind to case, and to '_' for '-', which differ in the bits 0x72; what else it takes for the same does not matter here. */
 static inline unsigned words_hash(const struct token_words *w)
 {
-	const uint64_t fold = 0x2020202020202020u;
-	uint64_t h = (w->first | fold) * 0x9e3779b97f4a7c15u + (w->last | fold) * 0xc2b2ae3d27d4eb4fu + w->len;
+	const uint64_t fold = 0x7272727272727272u;
+	uint64_t h = (w->first | fold) * 0x9e3779b97f4a7c15u + (w->last | fold) * 0xc2b2ae3d27d4eb4fu +
+	             w->len * 0xff51afd7ed558ccdu;
 	return (unsigned)((h * 0x9e3779b97f4a7c15u) >> (64 - HASH_BITS));
 }
 
-/* Bits in which got differs from key, when only the 0x20 of the key's letters may differ. Letters are what has 0x40 in a
- * lower-case name: digits and '-' have not. */
-static inline uint64_t word_differs(uint64_t got, uint64_t key)
+/* The bits that may differ from a lower-case name: letters are what has 0x40, digits and '-' have not. */
+static uint64_t word_same(uint64_t w)
 {
-	return (got ^ key) & ~((key & 0x4040404040404040u) >> 1);
+	return (w & 0x4040404040404040u) >> 1;
+}
+
+static uint64_t word_loose(uint64_t w)
+{
+	uint64_t mask = word_same(w);
+	for (unsigned i = 0; i < 64; i += 8)
+		mask |= ((w >> i & 0xff) == '-' ? UINT64_C(0x72) : 0) << i;
+	return mask;
+}
+
+static void key_add(unsigned at, sluice_str name, unsigned code)
+{
+	struct token_key *k = &keys[at];
+	check(name.len > 0 && name.len <= TOKEN_NAME_MAX, "field name %s is too long for the table", name.data);
+	*k = (struct token_key){ .words = words_of(name.data, name.len), .name = name, .code = code };
+	k->same = (struct token_words){ .first = word_same(k->words.first),
+		                        .last = word_same(k->words.last),
+		                        .middle = word_same(k->words.middle) };
+	k->loose = (struct token_words){ .first = word_loose(k->words.first),
+		                         .last = word_loose(k->words.last),
+		                         .middle = word_loose(k->words.middle) };
+	unsigned slot = words_hash(&k->words);
+	while (slots[slot])
+		slot = (slot + 1) % SLOTS;
+	slots[slot] = (uint8_t)at;
 }
 
 __attribute__((constructor)) static void token_init(void)
 {
-	for (unsigned t = 1; t < TOKEN_COUNT; t++) {
-		size_t len = rows[t].len;
-		check(len > 0 && len <= TOKEN_NAME_MAX, "field name %s is too long for the table", rows[t].text);
-		keys[t] = words_of(rows[t].text, len);
-		unsigned at = words_hash(&keys[t]);
-		while (slots[at] != TOKEN_OTHER)
-			at = (at + 1) % SLOTS;
-		slots[at] = (uint8_t)t;
+	for (unsigned t = 1; t < TOKEN_COUNT; t++)
+		key_add(t, str_n(rows[t].text, rows[t].len), t);
+	for (unsigned i = 0; i < EDGE_NAMES; i++)
+		key_add(TOKEN_COUNT + i, edge_names[i], TOKEN_IS_EDGE);
+}
+
+_Static_assert((int)TOKEN_COUNT <= (int)TOKEN_SEEN_EDGE, "parsers keep sets of tokens in one word");
+_Static_assert(KEYS < 256, "the hash table has bytes, and wants to be sparse");
+
+bool field_names_alike(sluice_str a, sluice_str b)
+{
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++) {
+		char p = a.data[i] == '_' ? '-' : ascii_lower(a.data[i]);
+		if (p != (b.data[i] == '_' ? '-' : ascii_lower(b.data[i])))
+			return false;
+	}
+	return true;
+}
+
+static inline uint64_t words_differ(const struct token_words *a, const struct token_words *b, const struct token_words *may)
+{
+	return (a->len ^ b->len) | ((a->first ^ b->first) & ~may->first) | ((a->last ^ b->last) & ~may->last) |
+	       ((a->middle ^ b->middle) & ~may->middle);
+}
+
+/* Names that are in no table but begin as the family does. */
+static unsigned code_by_prefix(const char *name, size_t len)
+{
+	for (unsigned i = 0; i < EDGE_PREFIXES; i++) {
+		size_t n = edge_prefixes[i].len;
+		if (len > n && field_names_alike(str_n(name, n), edge_prefixes[i]))
+			return TOKEN_IS_EDGE | (memchr(name, '_', len) ? TOKEN_IS_TWIN : 0);
+	}
+	return TOKEN_OTHER;
+}
+
+/* All prefixes begin with "x-", and then with one of f o r e s a. */
+static inline unsigned code_of_other(const char *name, size_t len)
+{
+	if (likely((name[0] | 0x20) != 'x') || len < 4 || (name[1] != '-' && name[1] != '_'))
+		return TOKEN_OTHER;
+	return memchr("foresa", name[2] | 0x20, 6) ? code_by_prefix(name, len) : TOKEN_OTHER;
+}
+
+unsigned token_read(const char *name, size_t len)
+{
+	if (unlikely(len - 1 >= TOKEN_NAME_MAX))
+		return len ? code_of_other(name, len) : TOKEN_OTHER;
+	struct token_words w = words_of(name, len);
+	for (unsigned at = words_hash(&w);; at = (at + 1) % SLOTS) {
+		const struct token_key *k = &keys[slots[at]];
+		if (slots[at] == 0)
+			return code_of_other(name, len);
+		if (likely(!words_differ(&w, &k->words, &k->same)))
+			return k->code;
+		if (!words_differ(&w, &k->words, &k->loose) && field_names_alike(str_n(name, len), k->name))
+			return (k->code & TOKEN_IS_EDGE) | TOKEN_IS_TWIN;
 	}
 }
 
-_Static_assert(TOKEN_COUNT <= 64, "parsers keep sets of tokens in one word; the hash table wants to be sparse");
-
 enum token token_find(const char *name, size_t len)
 {
-	if (len - 1 >= TOKEN_NAME_MAX)
-		return TOKEN_OTHER;
-	struct token_words w = words_of(name, len);
-	for (unsigned at = words_hash(&w);; at = (at + 1) % SLOTS) {
-		unsigned t = slots[at];
-		if (t == TOKEN_OTHER)
-			return TOKEN_OTHER;
-		const struct token_words *k = &keys[t];
-		if (((w.len ^ k->len) | word_differs(w.first, k->first) | word_differs(w.last, k->last) |
-		     word_differs(w.middle, k->middle)) == 0)
-			return (enum token)t;
-	}
+	return (enum token)(token_read(name, len) & TOKEN_CODE);
 }
 
 unsigned token_flags(enum token t)

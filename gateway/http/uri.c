@@ -79,7 +79,7 @@ static char *segment_copy(char *out, const char *p, const char *end)
 }
 
 /* out has room for as many bytes as raw; the result is never longer. Between segments, out[0, at) starts and ends with '/'. */
-static int path_rewrite(sluice_str raw, char *out, size_t *len)
+static int path_rewrite(sluice_str raw, enum slashes slashes, char *out, size_t *len)
 {
 	const char *p = raw.data + 1, *end = raw.data + raw.len;
 	char *at = out;
@@ -97,13 +97,15 @@ static int path_rewrite(sluice_str raw, char *out, size_t *len)
 			if (at == out + 1)
 				return ERR_BAD_TARGET;
 			at--;
+			if (at[-1] == '/') /* does "//../" go up one segment, or none? */
+				return ERR_BAD_TARGET;
 			while (at[-1] != '/')
 				at--;
 			break;
 		case DOTS_STAY:
 			break;
 		case DOTS_NONE:
-			if (to == at)
+			if (to == at && slashes == SLASHES_MERGED)
 				break;
 			at = to;
 			if (stop)
@@ -118,13 +120,16 @@ static int path_rewrite(sluice_str raw, char *out, size_t *len)
 	return 0;
 }
 
-static int path_normalise_slow(sluice_str raw, struct arena *a, sluice_str *out)
+static int path_normalise_slow(sluice_str raw, enum slashes slashes, struct arena *a, sluice_str *out)
 {
 	char *buf = arena_alloc(a, raw.len);
 	if (!buf)
 		return ERR_NO_MEMORY;
-	out->data = buf;
-	return path_rewrite(raw, buf, &out->len);
+	size_t len;
+	int rc = path_rewrite(raw, slashes, buf, &len);
+	if (!rc)
+		*out = str_n(buf, len); /* not before: the buffer holds what was left of another request */
+	return rc;
 }
 
 int uri_normalise_path(sluice_str raw, struct arena *a, sluice_str *out)
@@ -139,7 +144,21 @@ int uri_normalise_path(sluice_str raw, struct arena *a, sluice_str *out)
 	}
 	if (*stop == '?')
 		return ERR_BAD_TARGET;
-	return path_normalise_slow(raw, a, out);
+	return path_normalise_slow(raw, SLASHES_MERGED, a, out);
+}
+
+/* The path as it is sent on, where empty segments are to stay; nothing where it has none. */
+static int path_sent(const struct request_head *h, sluice_str raw, struct arena *a, sluice_str *out)
+{
+	if (h->slashes == SLASHES_MERGED || !memmem(raw.data, raw.len, "//", 2))
+		return 0;
+	return path_normalise_slow(raw, SLASHES_KEPT, a, out);
+}
+
+static bool query_is_valid(sluice_str s)
+{
+	const char *end = s.data + s.len;
+	return scan_visible(s.data, end) == end && !memchr(s.data, '#', s.len);
 }
 
 /* "/path?query" to h. */
@@ -149,16 +168,26 @@ static int target_split(struct request_head *h, sluice_str s, struct arena *a)
 	const char *mark = stop;
 	if (stop < end && *stop != '?')
 		mark = memchr(stop, '?', (size_t)(end - stop));
-	if (mark && mark < end) {
-		h->has_query = true;
-		h->query = str_n(mark + 1, (size_t)(end - mark - 1));
-		if (scan_visible(mark + 1, end) != end || memchr(mark + 1, '#', h->query.len))
-			return ERR_BAD_TARGET;
-	} else {
+	if (!mark)
 		mark = end;
+	sluice_str path = str_n(s.data, (size_t)(mark - s.data)), sent = STR_NONE;
+	if (unlikely(stop != mark)) {
+		int rc = path_sent(h, path, a, &sent);
+		if (!rc)
+			rc = path_normalise_slow(path, SLASHES_MERGED, a, &path);
+		if (rc)
+			return rc;
 	}
-	h->path = str_n(s.data, (size_t)(mark - s.data));
-	return stop == mark ? 0 : path_normalise_slow(h->path, a, &h->path);
+	if (mark < end) {
+		sluice_str query = str_n(mark + 1, (size_t)(end - mark - 1));
+		if (!query_is_valid(query))
+			return ERR_BAD_TARGET;
+		h->has_query = true;
+		h->query = query;
+	}
+	h->path = path;
+	h->sent_path = sent;
+	return 0;
 }
 
 /* ---- authority ---------------------------------------------------------------------------------------------------- */
@@ -243,61 +272,73 @@ int uri_parse_authority(sluice_str authority, struct arena *a, sluice_str *host)
 
 /* ---- the four forms ----------------------------------------------------------------------------------------------- */
 
-static int host_parse(struct request_head *h, struct arena *a)
+/* The Host field must be well-formed also where the target wins over it. */
+static int host_parse(const struct request_head *h, struct arena *a, sluice_str *host)
 {
 	if (h->authority.len == 0)
 		return h->version == 10 ? 0 : ERR_BAD_HOST;
-	return uri_parse_authority(h->authority, a, &h->host);
+	return uri_parse_authority(h->authority, a, host);
 }
 
 /* RFC 9112 3.2.3: "host:port", and nothing may be left out. */
 static int authority_form(struct request_head *h, struct arena *a)
 {
 	size_t digits = 0, len = h->target.len;
+	sluice_str host = STR_NONE;
 	h->form = TARGET_AUTHORITY;
 	while (digits < len && h->target.data[len - 1 - digits] >= '0' && h->target.data[len - 1 - digits] <= '9')
 		digits++;
 	if (digits == 0 || digits == len || h->target.data[len - 1 - digits] != ':')
 		return ERR_BAD_TARGET;
-	int rc = host_parse(h, a);
+	int rc = host_parse(h, a, &host);
 	if (rc)
 		return rc;
+	rc = uri_parse_authority(h->target, a, &host);
+	if (rc)
+		return rc == ERR_BAD_HOST ? ERR_BAD_TARGET : rc;
 	h->authority = h->target;
-	rc = uri_parse_authority(h->authority, a, &h->host);
-	return rc == ERR_BAD_HOST ? ERR_BAD_TARGET : rc;
+	h->host = host;
+	return 0;
+}
+
+/* What stands behind the authority of an absolute target: RFC 9112 3.2.1, 3.2.4. */
+static int absolute_rest(struct request_head *h, sluice_str rest, struct arena *a)
+{
+	if (rest.len == 0 && h->method == METHOD_OPTIONS) {
+		h->form = TARGET_ASTERISK;
+		h->path = STR("*");
+		return 0;
+	}
+	if (rest.len && rest.data[0] == '/')
+		return target_split(h, rest, a);
+	if (rest.len) {
+		sluice_str query = str_n(rest.data + 1, rest.len - 1);
+		if (rest.data[0] != '?' || !query_is_valid(query))
+			return ERR_BAD_TARGET;
+		h->has_query = true;
+		h->query = query;
+	}
+	h->path = STR("/");
+	return 0;
 }
 
 /* RFC 9112 3.2.2. rest: what stands behind "://" */
 static int absolute_form(struct request_head *h, sluice_str rest, struct arena *a)
 {
 	size_t n = 0;
+	sluice_str host = STR_NONE;
 	h->form = TARGET_ABSOLUTE;
 	while (n < rest.len && rest.data[n] != '/' && rest.data[n] != '?' && rest.data[n] != '#')
 		n++;
-	int rc = host_parse(h, a);
+	int rc = host_parse(h, a, &host);
+	if (rc)
+		return rc;
+	rc = uri_parse_authority(str_n(rest.data, n), a, &host);
 	if (rc)
 		return rc;
 	h->authority = str_n(rest.data, n);
-	rc = uri_parse_authority(h->authority, a, &h->host);
-	if (rc)
-		return rc;
-	rest = str_n(rest.data + n, rest.len - n);
-	if (rest.len == 0 && h->method == METHOD_OPTIONS) {
-		h->form = TARGET_ASTERISK; /* RFC 9112 3.2.4 */
-		h->path = STR("*");
-		return 0;
-	}
-	if (rest.len && rest.data[0] == '/')
-		return target_split(h, rest, a);
-	h->path = STR("/");
-	if (rest.len == 0)
-		return 0;
-	if (rest.data[0] != '?' || scan_visible(rest.data, rest.data + rest.len) != rest.data + rest.len ||
-	    memchr(rest.data, '#', rest.len))
-		return ERR_BAD_TARGET;
-	h->has_query = true;
-	h->query = str_n(rest.data + 1, rest.len - 1);
-	return 0;
+	h->host = host;
+	return absolute_rest(h, str_n(rest.data + n, rest.len - n), a);
 }
 
 static bool cut_scheme(sluice_str *s, sluice_str scheme)
@@ -311,8 +352,9 @@ static bool cut_scheme(sluice_str *s, sluice_str scheme)
 int uri_parse_target(struct request_head *h, struct arena *a)
 {
 	sluice_str t = h->target;
+	int rc;
 
-	h->host = h->path = h->query = STR_NONE;
+	h->host = h->path = h->sent_path = h->query = STR_NONE;
 	h->has_query = false;
 	if (t.len == 0)
 		return ERR_BAD_TARGET;
@@ -320,13 +362,17 @@ int uri_parse_target(struct request_head *h, struct arena *a)
 		return authority_form(h, a);
 	if (t.data[0] == '/') {
 		h->form = TARGET_ORIGIN;
-		int rc = host_parse(h, a);
+		rc = host_parse(h, a, &h->host);
 		return rc ? rc : target_split(h, t, a);
 	}
 	if (t.len == 1 && t.data[0] == '*') {
 		h->form = TARGET_ASTERISK;
-		h->path = STR("*");
-		return h->method == METHOD_OPTIONS ? host_parse(h, a) : ERR_BAD_TARGET;
+		if (h->method != METHOD_OPTIONS)
+			return ERR_BAD_TARGET;
+		rc = host_parse(h, a, &h->host);
+		if (!rc)
+			h->path = STR("*");
+		return rc;
 	}
 	if (cut_scheme(&t, STR("http://")) || cut_scheme(&t, STR("https://")))
 		return absolute_form(h, t, a);

@@ -17,6 +17,10 @@
  * The result is a fixed point: normalising it again changes nothing. A path without escapes, empty segments and segments that
  * start with a dot is normal, and is not copied.
  *
+ * With SLASHES_KEPT the upstream gets the path with its empty segments, and everybody else sees it without: a route for /admin
+ * also takes //admin, whatever the upstream makes of it. A ".." behind an empty segment is refused then, since it can be read in
+ * two ways. Merged, what is sent is the path that was matched.
+ *
  * Query: what stands after the first '?', as received; its bytes are checked, its escapes are not touched.
  *
  * Host: a name of letters, digits, '-', '_', '~' and single dots, of at most 255 bytes, an IPv4 address, or an IPv6 address
@@ -29,21 +33,24 @@
 #include "http/head.h"
 
 /*
- * From h->method, h->version, h->target and the Host field's value in h->authority to form, path, query, has_query, host
+ * From h->method, h->version, h->slashes, h->target and the Host field's value in h->authority to form, path, sent_path, query,
+ * has_query, host
  * and, for absolute and authority targets, which win over Host, authority (RFC 9112 3.2). The results are slices of the
  * target and of the authority, or of the arena.
  *  - authority form ("host:port"): for CONNECT, and only there; path is empty. The port is required.
  *  - asterisk form: for OPTIONS only; path is "*". "OPTIONS http://host" is the same (RFC 9112 3.2.4).
  *  - absolute form: http and https; an empty path becomes "/". The Host field must still be well-formed.
  *  - origin form: anything else that starts with '/'.
- * An empty authority is ERR_BAD_HOST unless the version is 10. Else ERR_BAD_TARGET or ERR_NO_MEMORY.
+ * An empty authority is ERR_BAD_HOST unless the version is 10. Else ERR_BAD_TARGET or ERR_NO_MEMORY. After an error path and
+ * query are empty and has_query is false; host and authority are as they would be without the fault, or host is empty.
  */
 must_use int uri_parse_target(struct request_head *h, struct arena *a);
 
-/* Normalise a path that starts with '/' and has no query. out may be raw itself. ERR_BAD_TARGET, ERR_NO_MEMORY. */
+/* Normalise a path that starts with '/' and has no query. *out is set on success only, and may be raw itself.
+ * ERR_BAD_TARGET, ERR_NO_MEMORY. */
 must_use int uri_normalise_path(sluice_str raw, struct arena *a, sluice_str *out);
 
-/* The host of an authority that is not empty. ERR_BAD_HOST, ERR_NO_MEMORY. */
+/* The host of an authority that is not empty. *host is set on success only. ERR_BAD_HOST, ERR_NO_MEMORY. */
 must_use int uri_parse_authority(sluice_str authority, struct arena *a, sluice_str *host);
 
 #endif

@@ -4,12 +4,7 @@
 #include "http/scan.h"
 #include "http/uri.h"
 
-#define BIT(t) (UINT64_C(1) << (t))
-#define T(name, text, flags) | ((flags) & TOKEN_SINGLE ? BIT(TOKEN_##name) : 0)
-static const uint64_t single = UINT64_C(0)
-#include "http/token.def"
-	;
-#undef T
+#define BIT TOKEN_BIT
 
 int http1_skip_empty_lines(const char *buf, size_t len, unsigned *lines, size_t *skip)
 {
@@ -67,8 +62,8 @@ static inline const char *field_parse(struct field *f, const char *p, const char
 	const char *colon = scan_name(p, end);
 	if (unlikely(colon == p || colon == end || *colon != ':'))
 		return NULL;
-	enum token t = token_find(p, (size_t)(colon - p));
-	if (t == TOKEN_OTHER && unlikely(!name_is_token(p, colon)))
+	unsigned t = token_read(p, (size_t)(colon - p));
+	if ((t & TOKEN_CODE) == TOKEN_OTHER && unlikely(!name_is_token(p, colon)))
 		return NULL;
 
 	const char *value = colon + 1;
@@ -88,8 +83,8 @@ static inline const char *field_parse(struct field *f, const char *p, const char
 		.value = value,
 		.name_len = (uint32_t)(colon - p),
 		.value_len = (uint32_t)(last - value),
-		.token = (uint16_t)t,
-		.flags = plain ? FIELD_LINE : 0,
+		.token = (uint16_t)(t & TOKEN_CODE),
+		.flags = (uint16_t)((t & ~(unsigned)TOKEN_CODE) | (plain ? FIELD_LINE : 0)),
 	};
 	return stop + 2;
 }
@@ -98,6 +93,7 @@ static inline int fields_parse(struct fields *f, struct seen *seen, const char *
                                uint32_t max_fields)
 {
 	uint64_t once = 0, twice = 0;
+	unsigned odd = 0;
 	while (p < end) {
 		if (unlikely(f->n >= max_fields))
 			return ERR_TOO_MANY_FIELDS;
@@ -112,8 +108,11 @@ static inline int fields_parse(struct fields *f, struct seen *seen, const char *
 			return ERR_BAD_FIELD;
 		twice |= once & BIT(v->token);
 		once |= BIT(v->token);
+		odd |= v->flags;
 		seen->at[v->token] = f->n++;
 	}
+	once |= odd & FIELD_EDGE ? BIT(TOKEN_SEEN_EDGE) : 0;
+	once |= odd & FIELD_TWIN ? BIT(TOKEN_SEEN_TWIN) : 0;
 	seen->once = once;
 	seen->twice = twice;
 	return 0;
@@ -197,9 +196,11 @@ static inline int framing_parse(const struct seen *seen, const struct fields *f,
 		return ERR_BAD_FRAMING;
 	if (seen_is(seen, TOKEN_CONTENT_LENGTH)) {
 		sluice_str v = seen_value(seen, f, TOKEN_CONTENT_LENGTH);
+		uint64_t n;
 		/* at most 2^63 - 1, so that nobody's signed arithmetic is surprised */
-		if (v.len > 19 || !str_u64(v, length) || *length > INT64_MAX)
+		if (v.len > 19 || !str_u64(v, &n) || n > INT64_MAX)
 			return ERR_BAD_FRAMING;
+		*length = n;
 		*body = BODY_LENGTH;
 		return 0;
 	}
@@ -231,6 +232,15 @@ static const char *head_body_end(const char *head, size_t len)
 
 /* ---- requests ----------------------------------------------------------------------------------------------------- */
 
+/* What there is before the next blank or end of line: whatever it is, the log shows it. */
+static sluice_str line_word(const char *p, const char *end)
+{
+	const char *at = p;
+	while (at < end && *at != ' ' && *at != '\r' && *at != '\n')
+		at++;
+	return str_n(p, (size_t)(at - p));
+}
+
 /* RFC 9112 3: method SP request-target SP HTTP-version CRLF. */
 static int request_line_parse(struct request_head *h, const char **at, const char *end, uint32_t max_target)
 {
@@ -240,15 +250,18 @@ static int request_line_parse(struct request_head *h, const char **at, const cha
 		return ERR_BAD_REQUEST_LINE;
 	const char *target = method_end + 1;
 	const char *target_end = scan_visible(target, end);
-	if (target_end - target > max_target)
+	h->method_text = str_n(p, (size_t)(method_end - p));
+	h->method = (uint8_t)method_find(h->method_text);
+	if (target_end - target > max_target) {
+		h->target = str_n(target, max_target);
 		return ERR_TARGET_TOO_LONG;
+	}
 	if (target_end == end || *target_end != ' ' || target_end == target) {
 		/* a stray byte in the target deserves the better answer; CR, LF and SP have to do with the line */
 		bool stray = target_end < end && (unsigned char)*target_end > 0x20;
+		h->target = line_word(target, end);
 		return stray ? ERR_BAD_TARGET : ERR_BAD_REQUEST_LINE;
 	}
-	h->method_text = str_n(p, (size_t)(method_end - p));
-	h->method = (uint8_t)method_find(h->method_text);
 	h->target = str_n(target, (size_t)(target_end - target));
 
 	int version = version_parse(target_end + 1, end);
@@ -296,8 +309,6 @@ static int request_meaning(struct request_head *h, const struct seen *seen)
 	rc = request_host(h, seen);
 	if (rc)
 		return rc;
-	if (seen->twice & single)
-		return ERR_BAD_FIELD;
 	rc = connection_parse(&c, seen, &h->fields);
 	if (rc)
 		return rc;
@@ -306,7 +317,11 @@ static int request_meaning(struct request_head *h, const struct seen *seen)
 		h->upgrade = c.upgrade && seen_is(seen, TOKEN_UPGRADE); /* RFC 9110 7.8 */
 		h->te_trailers = seen_is(seen, TOKEN_TE) && fields_list_has(&h->fields, TOKEN_TE, STR("trailers"));
 	}
-	return request_expect(h, seen);
+	rc = request_expect(h, seen);
+	if (rc)
+		return rc;
+	h->seen = seen->once;
+	return unlikely(seen->twice & tokens_once) ? fields_settle_repeats(&h->fields, seen->twice) : 0;
 }
 
 int http1_parse_request(struct request_head *h, const char *head, size_t len, struct arena *a, const struct http1_limits *lim)
@@ -314,7 +329,7 @@ int http1_parse_request(struct request_head *h, const char *head, size_t len, st
 	struct seen seen;
 	const char *p = head, *end = head_body_end(head, len);
 
-	*h = (struct request_head){ 0 };
+	*h = (struct request_head){ .slashes = (uint8_t)lim->slashes };
 	if (!end) {
 		/* it ends with a bare LF; read on for the log's sake */
 		int rc = request_line_parse(h, &p, head + len, lim->max_target);

@@ -11,6 +11,7 @@ struct http1_limits {
 	uint32_t max_fields; /* of one head */
 	uint32_t max_target; /* bytes */
 	bool lenient;        /* responses: a status up to 999 is one */
+	enum slashes slashes;
 };
 
 #define HTTP1_LIMITS_DEFAULT ((struct http1_limits){ .max_fields = 100, .max_target = 8192 })
@@ -38,9 +39,10 @@ bool http1_find_head_end(const char *buf, size_t len, size_t from, size_t *head_
 /*
  * Parse one whole request head, as http1_find_head_end() measured it. The strings of h are slices of head (or of the
  * arena where normalisation had to change them), which must live as long as they do: pass a copy that lies in the arena.
- * h is overwritten. Fields stay in the order of arrival, Host and the framing fields among them; none is marked dropped.
+ * h is overwritten. Fields stay in the order of arrival, Host and the framing fields among them; none is marked dropped,
+ * and of equal ones that may stand there once the first is left (repeat.def).
  * `Content-Length: 0` is BODY_LENGTH with body_length 0; neither Content-Length nor Transfer-Encoding is BODY_NONE.
- * On failure h holds what was read so far (method_text and target when the request line was well-formed), for the log.
+ * On failure h holds what was read so far, for the log: method_text, and of the target what there was of it, as it was.
  * ERR_BAD_REQUEST_LINE, ERR_BAD_VERSION, ERR_TARGET_TOO_LONG, ERR_BAD_TARGET, ERR_BAD_FIELD, ERR_TOO_MANY_FIELDS,
  * ERR_BAD_FRAMING, ERR_BAD_HOST, ERR_BAD_EXPECTATION, ERR_NO_MEMORY.
  */

@@ -104,14 +104,15 @@ char *http1_write_fields(char *at, const struct fields *f)
 
 size_t http1_request_head_size(const struct request_head *h)
 {
-	return FIXED_MAX + h->method_text.len + h->path.len + h->query.len + 2 * h->authority.len + http1_fields_size(&h->fields);
+	return FIXED_MAX + h->method_text.len + h->path.len + h->sent_path.len + h->query.len + 2 * h->authority.len +
+	       http1_fields_size(&h->fields);
 }
 
 static char *put_target(char *at, const struct request_head *h)
 {
 	if (h->form == TARGET_AUTHORITY)
 		return put_str(at, h->authority);
-	at = put_str(at, h->path);
+	at = put_str(at, unlikely(h->sent_path.len) ? h->sent_path : h->path);
 	if (h->has_query) {
 		*at++ = '?';
 		at = put_str(at, h->query);

@@ -60,19 +60,20 @@ static size_t put_fields(nghttp2_nv *v, const struct fields *f, uint64_t but)
 /* They still stand side by side in the target, unless the path was normalised or changed. */
 static sluice_str path_and_query(const struct request_head *h, struct arena *a)
 {
-	const char *end = h->path.data + h->path.len;
+	sluice_str path = unlikely(h->sent_path.len) ? h->sent_path : h->path;
+	const char *end = path.data + path.len;
 	if (!h->has_query)
-		return h->path;
+		return path;
 	if (h->query.data == end + 1 && *end == '?')
-		return str_n(h->path.data, h->path.len + 1 + h->query.len);
-	char *at = arena_alloc(a, h->path.len + 1 + h->query.len);
+		return str_n(path.data, path.len + 1 + h->query.len);
+	char *at = arena_alloc(a, path.len + 1 + h->query.len);
 	if (!at)
 		return STR_NONE;
-	memcpy(at, h->path.data, h->path.len);
-	at[h->path.len] = '?';
+	memcpy(at, path.data, path.len);
+	at[path.len] = '?';
 	if (h->query.len)
-		memcpy(at + h->path.len + 1, h->query.data, h->query.len);
-	return str_n(at, h->path.len + 1 + h->query.len);
+		memcpy(at + path.len + 1, h->query.data, h->query.len);
+	return str_n(at, path.len + 1 + h->query.len);
 }
 
 static sluice_str digits(uint64_t v, struct arena *a)

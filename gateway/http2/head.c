@@ -5,12 +5,7 @@
 #include "http/upgrade.h"
 #include "http/uri.h"
 
-#define BIT(t) (UINT64_C(1) << (t))
-#define T(name, text, flags) | ((flags) & TOKEN_SINGLE ? BIT(TOKEN_##name) : 0)
-static const uint64_t single = UINT64_C(0)
-#include "http/token.def"
-	;
-#undef T
+#define BIT TOKEN_BIT
 
 /* Fields about an HTTP/1.1 connection: there is no such thing here (RFC 9113 8.2.2). */
 static const uint64_t of_connection = BIT(TOKEN_CONNECTION) | BIT(TOKEN_PROXY_CONNECTION) | BIT(TOKEN_KEEP_ALIVE) |
@@ -36,7 +31,7 @@ static void builder_init(struct head_builder *b, struct request_head *h, struct 
 
 void head_begin(struct head_builder *b, struct request_head *h, struct arena *a, const struct head_limits *limits)
 {
-	*h = (struct request_head){ .version = 20, .keep_alive = true };
+	*h = (struct request_head){ .version = 20, .keep_alive = true, .slashes = (uint8_t)limits->slashes };
 	builder_init(b, h, &h->fields, a, limits);
 }
 
@@ -89,7 +84,8 @@ static sluice_str text_copy(struct head_builder *b, sluice_str s)
 	return str_n(at, s.len);
 }
 
-static void line_add(struct head_builder *b, enum token t, sluice_str name, sluice_str value)
+/* code: of token_read() */
+static void line_add(struct head_builder *b, unsigned code, sluice_str name, sluice_str value)
 {
 	size_t len = name.len + value.len + 4;
 	if (fields_reserve(b->fields, b->arena) < 0) {
@@ -104,8 +100,8 @@ static void line_add(struct head_builder *b, enum token t, sluice_str name, slui
 		             .value = at + name.len + 2,
 		             .name_len = (uint32_t)name.len,
 		             .value_len = (uint32_t)value.len,
-		             .token = (uint16_t)t,
-		             .flags = FIELD_LINE };
+		             .token = (uint16_t)(code & TOKEN_CODE),
+		             .flags = (uint16_t)(FIELD_LINE | (code & ~(unsigned)TOKEN_CODE)) };
 	memcpy(at, name.data, name.len);
 	memcpy(at + name.len, ": ", 2);
 	if (value.len)
@@ -168,10 +164,12 @@ static void method_set(struct head_builder *b, sluice_str value)
 
 static void path_set(struct head_builder *b, sluice_str value)
 {
-	if (value.len > b->limits->max_target)
+	if (value.len > b->limits->max_target) {
+		b->h->target = text_copy(b, str_n(value.data, b->limits->max_target)); /* for the log */
 		fail(b, ERR_TARGET_TOO_LONG);
-	else
+	} else {
 		b->h->target = text_copy(b, value);
+	}
 }
 
 static void protocol_set(struct head_builder *b, sluice_str value)
@@ -246,7 +244,8 @@ static bool field_counts(struct head_builder *b, enum token t)
 
 static void plain_field(struct head_builder *b, sluice_str name, sluice_str value)
 {
-	enum token t = name.len ? token_find(name.data, name.len) : TOKEN_OTHER;
+	unsigned code = name.len ? token_read(name.data, name.len) : TOKEN_OTHER;
+	enum token t = (enum token)(code & TOKEN_CODE);
 	if (!(b->pseudo & PSEUDO_OVER))
 		pseudo_over(b);
 	if (unlikely(!value_is_valid(value)) && b->accept) {
@@ -266,9 +265,11 @@ static void plain_field(struct head_builder *b, sluice_str name, sluice_str valu
 	if (t == TOKEN_HOST && b->h)
 		host_field(b, value);
 	else
-		line_add(b, t, name, value);
+		line_add(b, code, name, value);
 	b->twice |= b->once & BIT(t);
 	b->once |= BIT(t);
+	b->once |= code & TOKEN_IS_EDGE ? BIT(TOKEN_SEEN_EDGE) : 0;
+	b->once |= code & TOKEN_IS_TWIN ? BIT(TOKEN_SEEN_TWIN) : 0;
 }
 
 void head_field(struct head_builder *b, sluice_str name, sluice_str value)
@@ -342,13 +343,12 @@ static int framing(struct head_builder *b, bool end)
 		return 0;
 	}
 	sluice_str v = field_value(fields_find(&h->fields, TOKEN_CONTENT_LENGTH));
+	uint64_t n;
 	/* as in HTTP/1.1: once, digits alone, at most 2^63 - 1 */
-	if ((b->twice & BIT(TOKEN_CONTENT_LENGTH)) || v.len > 19 || !str_u64(v, &h->body_length) ||
-	    h->body_length > INT64_MAX || (end && h->body_length > 0)) {
-		h->body_length = 0;
+	if ((b->twice & BIT(TOKEN_CONTENT_LENGTH)) || v.len > 19 || !str_u64(v, &n) || n > INT64_MAX || (end && n > 0))
 		return ERR_BAD_FRAMING;
-	}
 	h->body = BODY_LENGTH;
+	h->body_length = n;
 	return 0;
 }
 
@@ -395,6 +395,7 @@ static int extended_connect(struct head_builder *b)
 	h->method_text = method_name(METHOD_GET);
 	h->body = BODY_NONE;
 	h->upgrade = h->upgrade_only = true;
+	b->once |= BIT(TOKEN_UPGRADE);
 	line_add(b, TOKEN_UPGRADE, STR("upgrade"), b->protocol);
 	(void)fields_drop(&h->fields, token_name(TOKEN_SEC_WEBSOCKET_KEY)); /* has no meaning here: RFC 8441 5 */
 	if (upgrade_is_websocket(b->protocol)) {
@@ -419,13 +420,12 @@ int head_end(struct head_builder *b, bool end)
 		pseudo_over(b);
 	if (b->err || builder_malformed(b, pseudo_check(b)) || builder_malformed(b, framing(b, end)))
 		return b->err;
-	if ((b->twice & single) && builder_malformed(b, ERR_BAD_FIELD))
-		return b->err;
 	if ((b->pseudo & PSEUDO_PROTOCOL) && builder_malformed(b, extended_connect(b)))
 		return b->err;
 	if (!b->known_scheme && h->method != METHOD_CONNECT)
 		return ERR_BAD_TARGET;
 	h->te_trailers = seen_is(b, TOKEN_TE);
+	h->seen = b->once;
 	if (b->twice & BIT(TOKEN_COOKIE)) {
 		int rc = cookie_join(b);
 		if (rc)
@@ -434,7 +434,11 @@ int head_end(struct head_builder *b, bool end)
 	if (h->method == METHOD_CONNECT)
 		h->target = h->authority;
 	int rc = uri_parse_target(h, b->arena);
-	return rc ? rc : expectation(b);
+	if (!rc)
+		rc = expectation(b);
+	if (!rc && unlikely(b->twice & tokens_once))
+		rc = builder_malformed(b, fields_settle_repeats(&h->fields, b->twice));
+	return rc;
 }
 
 int head_end_trailers(struct head_builder *b)

@@ -15,6 +15,7 @@ struct head_limits {
 	uint32_t max_head;   /* bytes: names, values and 4 for each field, as HTTP/1.1 would have them */
 	uint32_t max_fields; /* pieces of a cookie are counted for themselves */
 	uint32_t max_target; /* bytes */
+	enum slashes slashes;
 };
 
 /* What a builder takes beside the standard's form, of responses alone: none of it can be read in two ways. */

@@ -362,7 +362,8 @@ struct http2_server *http2_server_new(struct stream *s, struct conn_info *info, 
 	c->owner = *owner;
 	c->limits = (struct head_limits){ .max_head = conf->max_head,
 		                          .max_fields = conf->max_fields,
-		                          .max_target = conf->max_target };
+		                          .max_target = conf->max_target,
+		                          .slashes = conf->slashes };
 	server_set_memory(c);
 	list_init(&c->requests);
 	list_init(&c->news);

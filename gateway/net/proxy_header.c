@@ -181,14 +181,19 @@ static bool begins(const char *p, size_t n, const char *with, size_t len)
 
 int proxy_header_parse(const char *p, size_t n, struct proxy_header *out, const char **why)
 {
-	*out = (struct proxy_header){ 0 };
+	struct proxy_header h = { 0 };
+	int used;
 	if (n == 0)
 		return 0;
 	if (begins(p, n, v1_word, sizeof(v1_word) - 1))
-		return v1_parse(p, n, out, why);
-	if (begins(p, n, v2_signature, V2_SIGNATURE))
-		return v2_parse((const uint8_t *)p, n, out, why);
-	return refuse(why, "the connection does not begin with a PROXY header");
+		used = v1_parse(p, n, &h, why);
+	else if (begins(p, n, v2_signature, V2_SIGNATURE))
+		used = v2_parse((const uint8_t *)p, n, &h, why);
+	else
+		used = refuse(why, "the connection does not begin with a PROXY header");
+	if (used > 0)
+		*out = h;
+	return used;
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------ */

@@ -55,50 +55,67 @@ static void access_second(uint64_t unix_ms)
 	memcpy(now_text.clf + 12, now_text.iso + 11, 8);
 }
 
-/* ---- credentials in queries ---- */
+/* ---- secrets ---- */
 
-static bool name_is_secret(sluice_str name)
+enum { URL_ROOM = 4096, REFERER_ROOM = 1024 };
+
+/* What a line shows of the request's texts; the buffers are for those that must change. */
+struct access_safe {
+	char path[URL_ROOM], query[2048], referer[REFERER_ROOM];
+};
+
+/* Up to the first '?' or '#', escaped or not: it is not known how far the target can be trusted to be one. */
+static sluice_str access_page(sluice_str url)
 {
-#define N(text) { (text), sizeof(text) - 1 }
-	static const sluice_str names[] = {
-		N("access_token"), N("refresh_token"), N("id_token"),  N("id_token_hint"), N("token"),     N("client_secret"),
-		N("assertion"),    N("client_assertion"), N("code"),   N("code_verifier"), N("password"),  N("passwd"),
-		N("secret"),       N("api_key"),       N("apikey"),    N("api-key"),       N("key"),       N("jwt"),
-		N("sig"),          N("signature"),     N("session"),   N("sessionid"),
-	};
-#undef N
-	if (name.len < 3 || name.len > 16)
-		return false;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (names[i].len == name.len && names[i].data[0] == ascii_lower(name.data[0]) && str_ieq(name, names[i]))
-			return true;
+	static const sluice_str marks[] = { { "?", 1 }, { "#", 1 }, { "%3f", 3 }, { "%3F", 3 }, { "%23", 3 } };
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+		const char *p = url.len ? memmem(url.data, url.len, marks[i].data, marks[i].len) : NULL;
+		if (p)
+			url = str_n(url.data, (size_t)(p - url.data));
 	}
-	return false;
+	return url;
 }
 
-/* The query with secrets masked: itself when it has none and fits, else a copy in buf, cut between parameters. */
-static sluice_str access_query(sluice_str query, char *buf, size_t room)
+/* The target of a request that was refused before it had a path. */
+static void access_target(struct access_record *r, struct access_safe *room, bool drop)
 {
-	static const char dots[3] = "...";
-	size_t n = 0;
-	bool masked = false;
-	for (sluice_str rest = query; rest.len;) {
-		sluice_str all = str_cut(&rest, '&'), value = all, name = str_cut(&value, '=');
-		bool secret = value.len && name_is_secret(name);
-		const char *p = secret ? "=***" : all.data + name.len;
-		size_t len = secret ? 4 : all.len - name.len;
-		masked |= secret;
-		if (n + name.len + len + 1 + sizeof(dots) > room) {
-			memcpy(buf + n, dots, sizeof(dots));
-			return str_n(buf, n + sizeof(dots));
-		}
-		memcpy(buf + n, name.data, name.len);
-		memcpy(buf + n + name.len, p, len);
-		n += name.len + len;
-		if (rest.data)
-			buf[n++] = '&';
+	sluice_str url = secret_mask(r->secrets, SECRET_URL, r->target, room->path, sizeof(room->path));
+	r->path = drop ? access_page(url) : str_cut(&url, '?');
+	r->query = drop ? STR_NONE : url;
+}
+
+static void access_request(struct access_record *r, struct access_safe *room, bool drop)
+{
+	if (!r->path.len && r->target.len) {
+		access_target(r, room, drop);
+		return;
 	}
-	return masked ? str_n(buf, n) : query;
+	if (memchr(r->path.data, '=', r->path.len) || memchr(r->path.data, '%', r->path.len))
+		r->path = secret_mask(r->secrets, SECRET_PATH, r->path, room->path, sizeof(room->path));
+	r->query = drop ? STR_NONE : secret_mask(r->secrets, SECRET_QUERY, r->query, room->query, sizeof(room->query));
+}
+
+static void access_referer(struct access_record *r, struct access_safe *room, bool drop)
+{
+	sluice_str url = secret_mask(r->secrets, SECRET_URL, r->referer, room->referer, sizeof(room->referer) / 2);
+	sluice_str page = drop ? access_page(url) : url;
+	if (page.len != url.len) {
+		if (url.data != room->referer)
+			memcpy(room->referer, page.data, page.len);
+		memcpy(room->referer + page.len, "?...", 4);
+		page = str_n(room->referer, page.len + 4);
+	}
+	r->referer = page;
+}
+
+static void access_fields(struct access_record *r)
+{
+	if (likely(!r->secrets || !r->secrets->n_field))
+		return;
+	if (r->user_agent.len && secret_is_field(r->secrets, STR("user-agent")))
+		r->user_agent = STR("***");
+	if (r->referer.len && secret_is_field(r->secrets, STR("referer")))
+		r->referer = STR("***");
 }
 
 /* ---- JSON ---- */
@@ -347,21 +364,15 @@ static size_t access_write(const struct access_conf *conf, const struct access_r
 
 size_t access_line(const struct access_conf *conf, const struct access_record *r, char *buf, size_t room)
 {
-	char query[2048], referer[1024];
 	struct access_record safe = *r;
-	sluice_str rest = access_cut(r->referer, sizeof(referer) / 2);
+	struct access_safe texts;
+	bool drop = conf->query == ACCESS_QUERY_DROP;
 
 	access_second(r->unix_ms);
-	safe.query = conf->query == ACCESS_QUERY_DROP ? STR_NONE : access_query(r->query, query, sizeof(query));
-	sluice_str page = str_cut(&rest, '?');
-	if (rest.len) {
-		size_t n = page.len + 1;
-		memcpy(referer, r->referer.data, n);
-		sluice_str q = conf->query == ACCESS_QUERY_DROP ? STR("...") : access_query(rest, referer + n, sizeof(referer) - n);
-		if (q.data != referer + n)
-			memcpy(referer + n, q.data, q.len);
-		safe.referer = str_n(referer, n + q.len);
-	}
+	access_request(&safe, &texts, drop);
+	if (r->referer.len)
+		access_referer(&safe, &texts, drop);
+	access_fields(&safe);
 	size_t n = access_write(conf, &safe, &cuts[0], buf, room);
 	return n || room < ACCESS_LINE_MAX ? n : access_write(conf, &safe, &cuts[1], buf, room);
 }

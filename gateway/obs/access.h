@@ -2,13 +2,14 @@
  * One line of the access log, from facts to bytes. No I/O. Any thread.
  *
  * Whatever a stranger sent, a line is one line: control bytes are escaped in every format, JSON is JSON, and long texts are
- * cut. Authorization and cookies are never among the facts; the values of query parameters that carry credentials by their
- * name (RFC 6749, RFC 6750 and common habit) are replaced by "***".
+ * cut. Authorization and cookies are never among the facts; values that are secret by their name (obs/secret.h) and the user
+ * information of URLs are replaced by "***", in accepted and in refused requests alike.
  */
 #ifndef OBS_ACCESS_H
 #define OBS_ACCESS_H
 
 #include "obs/conf.h"
+#include "obs/secret.h"
 
 struct access_record {
 	/* all strings borrowed; empty ones are left out */
@@ -23,6 +24,8 @@ struct access_record {
 	sluice_str trace_id;
 	sluice_strs notes;   /* codes that plugins left */
 	sluice_pairs attrs;  /* further facts that plugins state */
+	sluice_str target;   /* as received, where there is no path since the request was refused */
+	const struct secrets *secrets; /* that plugins declared; NULL: none */
 	uint64_t unix_ms;    /* when the request came in */
 	uint64_t duration_us; /* until its response was out */
 	uint64_t connect_us, response_us; /* to a connection, to the response head; when tries is not 0 */

@@ -6,16 +6,33 @@
 #include "policy/stage.h"
 #include "policy/walk.h"
 
+struct run_name {
+	struct run_name *next;
+	sluice_str name;
+};
+
 struct run_edit {
 	struct run_edit *next;
 	sluice_field_op op;
 	sluice_str name, value;
 };
 
+/* The token of a name that goes to the upstream, also where it is spelled with '_': it would be read as that. */
+static enum token edit_token(sluice_side side, sluice_str name)
+{
+	char dashed[64];
+	unsigned code = token_read(name.data, name.len);
+	if (likely(!(code & TOKEN_IS_TWIN)) || side != SLUICE_REQUEST || name.len > sizeof(dashed))
+		return (enum token)(code & TOKEN_CODE);
+	for (size_t i = 0; i < name.len; i++)
+		dashed[i] = name.data[i] == '_' ? '-' : name.data[i];
+	return token_find(dashed, name.len);
+}
+
 /* Why a field of that name is not the plugins'. */
 static const char *edit_name_refused(sluice_side side, sluice_field_op op, sluice_str name)
 {
-	enum token t = token_find(name.data, name.len);
+	enum token t = edit_token(side, name);
 	unsigned flags = token_flags(t);
 	if (!str_is_token(name))
 		return "is no name of a header field";
@@ -71,14 +88,43 @@ const char *edit_refused(sluice_side side, sluice_field_op op, sluice_str name, 
 /* A failure is the arena's, and sticky: the exchange sees it before it uses the head. */
 static void edit_do(sluice_exchange *x, struct fields *f, sluice_field_op op, sluice_str name, sluice_str value)
 {
-	int err;
 	if (op == SLUICE_FIELD_REMOVE) {
 		(void)fields_drop(f, name);
 		return;
 	}
-	err = op == SLUICE_FIELD_SET ? fields_set(f, x->arena, name, value) : fields_add(f, x->arena, name, value);
+	int err = op == SLUICE_FIELD_SET ? fields_set(f, x->arena, name, value) : fields_add(f, x->arena, name, value);
 	if (err)
 		x->arena->failed = true;
+}
+
+/* What a plugin says of a request holds for all that could be read as that field: `X_User` for X-User, in many programs, and
+ * trailers, which some join with the head (RFC 9110 6.5.1). */
+static void edit_request(sluice_exchange *x, sluice_field_op op, sluice_str name, sluice_str value)
+{
+	if (op != SLUICE_FIELD_ADD) {
+		fields_drop_alike(&x->request->fields, name);
+		if (x->request->body != BODY_NONE) {
+			struct run_name *n = arena_alloc(x->arena, sizeof(*n));
+			if (!n)
+				return; /* sticky: the request is refused */
+			*n = (struct run_name){ .next = x->edited, .name = name };
+			x->edited = n;
+		}
+		struct fields *trailers = stage_request_trailers(x);
+		if (unlikely(trailers))
+			fields_drop_alike(trailers, name);
+	}
+	if (op != SLUICE_FIELD_REMOVE && fields_add(&x->request->fields, x->arena, name, value))
+		x->arena->failed = true;
+}
+
+bool run_has_edited(const sluice_exchange *x, sluice_str name)
+{
+	for (const struct run_name *n = x->edited; n; n = n->next) {
+		if (field_names_alike(n->name, name))
+			return true;
+	}
+	return false;
 }
 
 static void edit_host(sluice_exchange *x, sluice_str value)
@@ -122,7 +168,7 @@ void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice
 		if (token_find(name.data, name.len) == TOKEN_HOST)
 			edit_host(x, value);
 		else
-			edit_do(x, &x->request->fields, op, name, value);
+			edit_request(x, op, name, value);
 		return;
 	}
 	if (x->response) {

@@ -75,6 +75,29 @@ void host_conf_error(sluice_instance *inst, const char *option, const char *fmt,
 	}
 }
 
+static void host_report(sluice_instance *inst, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	host_conf_error(inst, NULL, fmt, ap);
+	va_end(ap);
+}
+
+void host_secret(sluice_instance *inst, int kind, sluice_str name)
+{
+	struct secrets probe = { 0 };
+	struct instance_secret *s = arena_zalloc(&inst->arena, sizeof(*s));
+	if (!secrets_add_query(&probe, &inst->arena, name)) {
+		host_report(inst, "\"%.*s\" cannot be the name of a secret: it has no letter or digit, or more than %d bytes",
+		            STR_ARG(name), SECRET_NAME_BYTES);
+		return;
+	}
+	*s = (struct instance_secret){ .next = inst->secrets,
+		                       .name = probe.query[0],
+		                       .is_field = kind == SLUICE_SECRET_FIELD };
+	inst->secrets = s;
+}
+
 void *host_conf_alloc(sluice_instance *inst, size_t n)
 {
 	return arena_zalloc(&inst->arena, n ? n : 1);

@@ -286,4 +286,6 @@ const sluice_host host_table = {
 	.template_write = template_write,
 	.store_table = host_store_table,
 	.ip_network = host_ip_network,
+	.secret = host_secret,
+	.names_alike = field_names_alike,
 };

@@ -12,6 +12,7 @@
 #include "base/series.h"
 #include "config/bind.h"
 #include "net/worker.h"
+#include "obs/secret.h"
 #include "policy/module.h"
 
 struct stated;
@@ -57,6 +58,12 @@ struct instance_table { /* of a memory store */
 
 enum instance_state { INSTANCE_NEW, INSTANCE_STARTING, INSTANCE_STARTED, INSTANCE_FAILED };
 
+struct instance_secret { /* a name that its plugin declared secret */
+	struct instance_secret *next;
+	sluice_str name; /* plain: obs/secret.h */
+	bool is_field;
+};
+
 struct instance_file { /* read at configuration: a change of it is a change of the configuration */
 	const char *path;
 	uint64_t hash[2];
@@ -79,6 +86,7 @@ struct sluice_instance {
 	bool failed;                   /* reported a mistake */
 	uint8_t state;                 /* enum instance_state */
 	struct instance_file files[INSTANCE_FILES];
+	struct instance_secret *secrets; /* in the arena */
 	unsigned n_files;              /* above INSTANCE_FILES: more than are known, so that it is never the same */
 	const sluice_store *stores[INSTANCE_STORES]; /* borrowed: snapshots that hold the instance hold them */
 	unsigned n_stores;

@@ -84,6 +84,7 @@ struct sluice_exchange {
 	struct run_state *states;
 	struct run_edit *edits, **edits_end; /* of the response, before there is one */
 	struct run_note notes[RUN_NOTES];
+	struct run_name *edited;         /* of the request: fields that plugins set or removed, where trailers may come */
 };
 
 /* x is zeroed; client, request, worker, slots and on_resumed are set by the caller, then this. */
@@ -104,6 +105,8 @@ void run_complete(sluice_exchange *x);
 /* A remark of the plugin that runs, for the log and the metrics; code: a string constant. Said twice it is kept once; more
  * than RUN_NOTES are not kept. */
 void run_note(sluice_exchange *x, const char *code);
+/* Whether a plugin set or removed a field of that name, or one that many take for it, in the request. */
+bool run_has_edited(const sluice_exchange *x, sluice_str name);
 /* For expressions and logs. */
 sluice_str run_attr(sluice_exchange *x, sluice_str name);
 

@@ -167,6 +167,11 @@ struct fields *stage_trailers(sluice_exchange *x, sluice_side side)
 	return &x->stage->row->trailers;
 }
 
+struct fields *stage_request_trailers(sluice_exchange *x)
+{
+	return x->stages[SLUICE_REQUEST] ? &x->stages[SLUICE_REQUEST]->trailers : NULL;
+}
+
 /* ---- running one -------------------------------------------------------------------------------------------------- */
 
 static void stage_finish(struct stage *s)

@@ -76,6 +76,8 @@ enum run_result stage_hurried(sluice_exchange *x);
 
 /* Trailers that the hook that runs may see and change, NULL: none. */
 struct fields *stage_trailers(sluice_exchange *x, sluice_side side);
+/* The request's trailers as far as the row has them; NULL: nobody works on its body. */
+struct fields *stage_request_trailers(sluice_exchange *x);
 
 /* For the host table. */
 bool stage_want(sluice_exchange *x, int side, const sluice_body_plan *plan);

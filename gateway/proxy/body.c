@@ -177,7 +177,7 @@ void body_from_client(struct exchange *x, struct buf *data)
 
 void body_client_ended(struct exchange *x, const struct fields *trailers)
 {
-	stages_end(request_row(x), trailers);
+	stages_end(request_row(x), fields_request_trailers(x, trailers));
 	if (x->state == EXCHANGE_REQUEST_BODY)
 		request_gather(x);
 	else if (x->origin)

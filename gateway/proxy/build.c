@@ -134,6 +134,7 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 		build_plugins(&b);
 		build_check_route_names(&b);
 		build_routes(&b);
+		build_secrets(&b);
 	}
 	env->policy->names = NULL;
 	bool ok = err == 0 && d->n_errors == 0 && s->router;

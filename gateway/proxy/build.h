@@ -32,6 +32,8 @@ void build_access(struct build *b, const struct listener_conf *c, struct snapsho
 /* build_routes.c */
 void build_plugins(struct build *b);
 void build_routes(struct build *b);
+/* Of all instances: after build_routes(). */
+void build_secrets(struct build *b);
 
 /* build_warn.c: of a configuration without mistakes. */
 void build_warnings(struct build *b);

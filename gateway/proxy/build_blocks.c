@@ -108,6 +108,25 @@ static struct cidr_set *build_cidr_set(struct build *b, const void *dst, const c
 	return set;
 }
 
+static void build_kept_fields(struct build *b, const struct listener_conf *l)
+{
+	for (size_t i = 0; i < l->forwarded.keep.n; i++) {
+		sluice_str name = l->forwarded.keep.v[i];
+		unsigned code = token_read(name.data, name.len);
+		enum token t = (enum token)(code & TOKEN_CODE);
+		if (code & TOKEN_IS_TWIN) {
+			(void)bind_error(&b->bind, &l->forwarded, "keep", "\"%.*s\": a name with _ in place of - never passes",
+			                 STR_ARG(name));
+			diag_hint(b->diag, "many programs cannot tell them apart: write the name with -");
+		} else if (!(code & TOKEN_IS_EDGE) &&
+		           (!(token_flags(t) & TOKEN_OURS) || t == TOKEN_VIA || t == TOKEN_X_REQUEST_ID)) {
+			(void)bind_error(&b->bind, &l->forwarded, "keep", "\"%.*s\" is none of the fields that are taken away",
+			                 STR_ARG(name));
+			diag_hint(b->diag, "these are X-Forwarded-*, Forwarded, X-Real-IP, X-Original-* and their like");
+		}
+	}
+}
+
 void build_listeners(struct build *b)
 {
 	struct snapshot *s = b->snap;
@@ -133,6 +152,7 @@ void build_listeners(struct build *b)
 			l->tls = build_tls_server(b, &v[i]);
 		l->balancers = build_cidr_set(b, &v[i].proxy_protocol, "from", v[i].proxy_protocol.from);
 		l->trusted_proxies = build_cidr_set(b, &v[i], "trusted_proxies", v[i].trusted_proxies);
+		build_kept_fields(b, &v[i]);
 		if (!v[i].trusted_proxies.n && bind_given(&b->bind, &v[i], "client_ip_from"))
 			bind_warn(&b->bind, &v[i], "client_ip_from", "nobody is believed: trusted_proxies is empty");
 	}

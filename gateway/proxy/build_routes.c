@@ -57,6 +57,24 @@ void build_plugins(struct build *b)
 	}
 }
 
+void build_secrets(struct build *b)
+{
+	struct snapshot *s = b->snap;
+	for (size_t i = 0; i < s->n_instances; i++) {
+		for (const struct instance_secret *n = s->instances[i]->secrets; n; n = n->next) {
+			if (!s->secrets)
+				s->secrets = arena_zalloc(&s->arena, sizeof(*s->secrets));
+			bool ok = n->is_field ? secrets_add_field(s->secrets, &s->arena, n->name) :
+			                        secrets_add_query(s->secrets, &s->arena, n->name);
+			if (ok)
+				continue;
+			(void)bind_error(&b->bind, &s->conf, "plugins", "plugins declare more than %d names of secrets",
+			                 SECRET_NAMES_MAX);
+			return;
+		}
+	}
+}
+
 /* ---- routes ------------------------------------------------------------------------------------------------------- */
 
 static sluice_str build_named(struct build *b, size_t i)
@@ -165,6 +183,19 @@ static void build_target(struct build *b, struct route *r)
 	}
 }
 
+static void build_trailers(struct build *b, const struct route_conf *c)
+{
+	for (size_t i = 0; i < c->request_trailers.n; i++) {
+		sluice_str name = c->request_trailers.v[i];
+		unsigned code = token_read(name.data, name.len);
+		const struct field f = { .name = name.data,
+			                 .name_len = (uint32_t)name.len,
+			                 .token = (uint16_t)(code & TOKEN_CODE) };
+		if (!str_is_token(name) || field_is_no_trailer(&f) || (code & ~(unsigned)TOKEN_CODE))
+			(void)bind_error(&b->bind, c, "request_trailers", "\"%.*s\" cannot stand behind a body", STR_ARG(name));
+	}
+}
+
 static void build_spec(struct build *b, struct route *r, struct route_spec *spec)
 {
 	const struct match_conf *m = &r->conf->match;
@@ -217,6 +248,7 @@ void build_routes(struct build *b)
 		r->index = (unsigned)i;
 		build_chain(b, r);
 		build_target(b, r);
+		build_trailers(b, &v[i]);
 		build_spec(b, r, &specs[i]);
 	}
 	s->router = router_new(&s->arena, specs, n, build_on_route_error, b);

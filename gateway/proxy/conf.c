@@ -76,11 +76,19 @@ static const sluice_option route_options[] = {
 	              .doc = "what runs before the request is passed on, in this order: names of `plugins`, or instances in place"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct route_conf, upgrade, .max = "8",
 	              .doc = "protocols a client may change to on this route, such as websocket: the connection becomes a tunnel"),
+	SLUICE_OPTION(SLUICE_T_STRS, struct route_conf, request_trailers, .max = "32",
+	              .doc = "trailers of requests that the upstream gets; left out, none but those of gRPC calls"),
 	SLUICE_OPTION(SLUICE_T_STR, struct route_conf, upstream, .doc = "name of the upstream that answers"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, respond, .sub = respond_options,
 	              .sub_size = sizeof(struct respond_conf), .doc = "answer without an upstream"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, grpc, .sub = grpc_options, .sub_size = sizeof(struct grpc_conf),
 	              .flags = SLUICE_F_SUBOBJECT, .doc = "bounds on the gRPC calls among the requests"),
+	SLUICE_OPTIONS_END,
+};
+
+static const sluice_option problems_options[] = {
+	SLUICE_OPTION(SLUICE_T_STR, struct problems_conf, type, .def = "urn:sluice:problem:", .min = "1", .max = "256",
+	              .doc = "what the type of a problem document (RFC 9457) begins with; its code follows"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -91,6 +99,9 @@ const sluice_option gateway_options[] = {
 	              .flags = SLUICE_F_SUBOBJECT, .doc = "health, metrics and commands"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct gateway_conf, log, .sub = log_options, .sub_size = sizeof(struct log_conf),
 	              .flags = SLUICE_F_SUBOBJECT, .doc = "what is written down"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct gateway_conf, problems, .sub = problems_options,
+	              .sub_size = sizeof(struct problems_conf), .flags = SLUICE_F_SUBOBJECT,
+	              .doc = "how refusals are told to clients"),
 	SLUICE_OPTION(SLUICE_T_LIST, struct gateway_conf, listeners, .sub = listener_options,
 	              .sub_size = sizeof(struct listener_conf), .flags = SLUICE_F_REQUIRED, .min = "1", .max = "64",
 	              .doc = "where clients connect"),

@@ -47,15 +47,21 @@ struct route_conf {
 	sluice_str name, upstream;
 	struct match_conf match;
 	sluice_strs upgrade;        /* protocols a client may change to */
+	sluice_strs request_trailers; /* names that pass */
 	const struct node *plugins; /* a list of names and inline instances; NULL: none */
 	struct respond_conf respond;
 	struct grpc_conf grpc;
+};
+
+struct problems_conf {
+	sluice_str type; /* what the type of a problem document begins with */
 };
 
 struct gateway_conf {
 	struct runtime_conf runtime;
 	struct admin_conf admin;
 	struct log_conf log;
+	struct problems_conf problems;
 	sluice_blocks listeners;    /* struct listener_conf */
 	sluice_blocks stores;       /* struct store_conf */
 	const struct node *plugins; /* a map of instances; NULL: none */

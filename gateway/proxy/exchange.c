@@ -193,6 +193,7 @@ static struct exchange *exchange_new(struct proxy *p, struct client *c)
 	x->view = view_ref(p->view);
 	x->px.slots = x->view->slots;
 	run_init(&x->px);
+	who_begin(x); /* now: a client that says `Connection: X-User` must not take away what a plugin will set */
 	who_identify(x);
 	forward_init(x);
 	turn_hook_init(&x->end, exchange_on_turn_end);
@@ -219,8 +220,6 @@ static void exchange_route(struct exchange *x)
 {
 	struct request_head *h = x->px.request;
 	struct route_result res;
-	/* now, not when it is passed on: a client that says `Connection: X-User` must not take away what a plugin will set */
-	fields_drop_hop_by_hop(&h->fields);
 	const struct route_rule *rule = route_find(x->view->snap->router, h, x->px.client->conn->listener->name, &res);
 	if (!rule) {
 		if (res.err == ERR_METHOD_NOT_ALLOWED)
@@ -252,6 +251,8 @@ void exchange_on_request(void *ctx, struct client *c)
 	x->request_done = h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0);
 	if (h->method == METHOD_CONNECT || h->method == METHOD_TRACE)
 		respond_error(x, ERR_METHOD_NOT_SUPPORTED);
+	else if (unlikely(!conn_takes(c->conn, h->host)))
+		respond_error(x, ERR_MISDIRECTED);
 	else
 		exchange_route(x);
 }

@@ -11,6 +11,7 @@
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
 
+#include "base/permute.h"
 #include "proxy/snapshot.h"
 
 enum exchange_state {
@@ -26,7 +27,8 @@ struct exchange;
 struct proxy {
 	struct worker *worker;      /* borrowed */
 	struct view *view;          /* shared: ref; the configuration for new requests; NULL before the first */
-	uint64_t id_prefix, id_next; /* of request ids */
+	struct permutation ids;     /* makes request ids of worker and count */
+	uint64_t id_next;
 	unsigned active;            /* exchanges under way */
 	bool draining;
 	struct list tunnels;        /* exchanges in state TUNNEL */
@@ -134,12 +136,20 @@ void respond_builtin(struct exchange *x);
 /* The response hooks are through: our own head and body go to the client. */
 void respond_send(struct exchange *x);
 
-/* who.c: find out who the client is and how it asked, where trusted proxies may tell. */
+/*
+ * who.c: the first look at a request. Fields that nobody is to see go: what Connection names, what only a trusted proxy may say
+ * and a stranger says, and what could be taken for it. Hop-by-hop fields are marked as dropped.
+ */
+void who_begin(struct exchange *x);
+/* Find out who the client is and how it asked, where trusted proxies may tell. */
 void who_identify(struct exchange *x);
 /* A PROXY header that names it, in the arena; empty when its budget is spent. */
 sluice_str who_proxy_header(struct exchange *x, int version);
 
 /* fields.c */
+/* Of the trailers of the request those that the upstream gets: a gRPC call's, or what the route lets through; never what a
+ * plugin set or removed in the head, nor what only proxies may say. Others are marked as dropped. NULL: none is left. */
+const struct fields *fields_request_trailers(const struct exchange *x, const struct fields *trailers);
 must_use int fields_for_upstream(struct exchange *x);
 must_use int fields_for_client(struct exchange *x, struct response_head *h);
 /* The client's X-Request-Id if it is one, else a new one. */

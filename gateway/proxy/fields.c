@@ -4,6 +4,9 @@
  */
 #include "proxy/fields.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 #include <stdio.h>
 
 #include "base/hash.h"
@@ -26,24 +29,43 @@ static bool fields_is_request_id(sluice_str s)
 	return true;
 }
 
-static void fields_hex(char *at, uint64_t v)
+/* 16 bytes as 32 digits. */
+static void fields_hex(char *at, const uint64_t block[2])
 {
+#ifdef __SSE2__
+	const __m128i low = _mm_set1_epi8(0x0f), nine = _mm_set1_epi8(9), zero = _mm_set1_epi8('0');
+	const __m128i letter = _mm_set1_epi8('a' - '0' - 10);
+	__m128i b = _mm_loadu_si128((const __m128i *)(const void *)block);
+	__m128i second = _mm_and_si128(b, low), first = _mm_and_si128(_mm_srli_epi16(b, 4), low);
+	__m128i half[2] = { _mm_unpacklo_epi8(first, second), _mm_unpackhi_epi8(first, second) };
+	for (int i = 0; i < 2; i++) {
+		__m128i more = _mm_and_si128(_mm_cmpgt_epi8(half[i], nine), letter);
+		_mm_storeu_si128((__m128i *)(void *)(at + 16 * i), _mm_add_epi8(_mm_add_epi8(half[i], zero), more));
+	}
+#else
 	static const char digits[] = "0123456789abcdef";
-	for (int i = 15; i >= 0; i--, v >>= 4)
-		at[i] = digits[v & 15];
+	unsigned char b[16];
+	memcpy(b, block, sizeof(b));
+	for (int i = 0; i < 16; i++) {
+		at[2 * i] = digits[b[i] >> 4];
+		at[2 * i + 1] = digits[b[i] & 15];
+	}
+#endif
 }
 
 sluice_str fields_request_id(struct proxy *p, struct client *c)
 {
-	const struct field *f = fields_find(&c->head->fields, TOKEN_X_REQUEST_ID);
+	const struct request_head *h = c->head;
+	const struct field *f = h->seen & TOKEN_BIT(TOKEN_X_REQUEST_ID) ? fields_find(&h->fields, TOKEN_X_REQUEST_ID) : NULL;
 	if (f && fields_is_request_id(field_value(f)))
 		return field_value(f);
 	char *at = arena_alloc(&c->arena, 32);
 	if (!at)
 		return STR("");
-	/* a prefix nobody can guess, and a multiplier that spreads the count over all digits */
-	fields_hex(at, p->id_prefix);
-	fields_hex(at + 16, (p->id_next++ * 0x9e3779b97f4a7c15ull) ^ p->id_prefix);
+	/* whoever sees one cannot tell the next, and so not look for what belongs to others */
+	uint64_t block[2] = { p->id_next++, p->worker->id };
+	permute(&p->ids, block);
+	fields_hex(at, block);
 	return str_n(at, 32);
 }
 
@@ -68,6 +90,8 @@ static int fields_room(struct fields *f, struct arena *a, uint32_t n)
 static bool fields_drop_ours(struct exchange *x, struct fields *f)
 {
 	bool kept = false;
+	if (likely(!(x->px.request->seen & (TOKEN_BIT(TOKEN_X_REQUEST_ID) | TOKEN_BIT(TOKEN_EXPECT)))))
+		return false;
 	for (uint32_t i = 0; i < f->n; i++) {
 		struct field *at = &f->v[i];
 		switch (at->token) {
@@ -88,6 +112,15 @@ static bool fields_drop_ours(struct exchange *x, struct fields *f)
 	return kept;
 }
 
+static void fields_via(struct line_writer *w, unsigned version)
+{
+	static const char v1[] = "Via: 1.1 sluice\r\n", v0[] = "Via: 1.0 sluice\r\n", v2[] = "Via: 2 sluice\r\n";
+	if (version == 20)
+		fields_constant(w, TOKEN_VIA, v2, 3, sizeof(v2) - 1);
+	else
+		fields_constant(w, TOKEN_VIA, version == 10 ? v0 : v1, 3, sizeof(v1) - 1);
+}
+
 int fields_for_upstream(struct exchange *x)
 {
 	struct request_head *h = x->px.request;
@@ -103,16 +136,46 @@ int fields_for_upstream(struct exchange *x)
 
 	struct line_writer w = { &h->fields, room };
 	who_write(x, &w);
-	fields_line(&w, TOKEN_VIA, STR("Via"),
-	            h->version == 20 ? STR("2 sluice") : h->version == 10 ? STR("1.0 sluice") : STR("1.1 sluice"));
 	if (!id_stays)
 		fields_line(&w, TOKEN_X_REQUEST_ID, STR("X-Request-ID"), id);
+	if (likely(x->px.client->conn->listener->via != VIA_SILENT))
+		fields_via(&w, h->version);
 	/* HTTP/1.0 may name no host, and an empty one (RFC 9112 3.2) is refused by many servers */
 	sluice_str host;
 	if (!h->authority.len && uri_parse_authority(x->px.upstream_name, x->px.arena, &host) == 0)
 		h->authority = x->px.upstream_name;
 	check((size_t)(w.at - room) <= size, "forwarding fields of %zu bytes in a room of %zu", (size_t)(w.at - room), size);
 	return 0;
+}
+
+/* ---- trailers ----------------------------------------------------------------------------------------------------- */
+
+static bool trailer_is_listed(sluice_strs names, sluice_str name)
+{
+	for (size_t i = 0; i < names.n; i++) {
+		if (str_ieq(names.v[i], name))
+			return true;
+	}
+	return false;
+}
+
+static bool trailer_passes(const struct exchange *x, const struct field *f)
+{
+	if ((f->flags & (FIELD_DROP | FIELD_EDGE | FIELD_TWIN)) || run_has_edited(&x->px, field_name(f)))
+		return false;
+	return x->grpc || trailer_is_listed(x->route->conf->request_trailers, field_name(f));
+}
+
+const struct fields *fields_request_trailers(const struct exchange *x, const struct fields *trailers)
+{
+	bool left = false;
+	for (uint32_t i = 0; trailers && i < trailers->n; i++) {
+		if (trailer_passes(x, &trailers->v[i]))
+			left = true;
+		else
+			trailers->v[i].flags |= FIELD_DROP;
+	}
+	return left ? trailers : NULL;
 }
 
 /* ---- towards the client ------------------------------------------------------------------------------------------- */

@@ -43,8 +43,19 @@ static inline void fields_line(struct line_writer *w, enum token t, sluice_str n
 	fields_end(w);
 }
 
+/* A line that is a constant, "name: value\r\n": it costs no copy here. The whole text's length is len. */
+static inline void fields_constant(struct line_writer *w, enum token t, const char *line, size_t name_len, size_t len)
+{
+	w->fields->v[w->fields->n++] = (struct field){ .name = line,
+		                                       .value = line + name_len + 2,
+		                                       .name_len = (uint32_t)name_len,
+		                                       .value_len = (uint32_t)(len - name_len - 4),
+		                                       .token = (uint16_t)t,
+		                                       .flags = FIELD_LINE };
+}
+
 /* who.c: the lines that say who asked, at most WHO_LINES of them. What the head says of it by now is dropped or kept. */
-enum { WHO_LINES = 4 };
+enum { WHO_LINES = 5 };
 size_t who_size(const struct exchange *x);
 void who_write(struct exchange *x, struct line_writer *w);
 

@@ -223,7 +223,7 @@ static void forward_ready(struct exchange *x)
 	if (unlikely(x->px.stages[SLUICE_REQUEST]))
 		body_to_upstream(x, full);
 	else if (x->request_done)
-		o->ops->end(o, x->request_trailers);
+		o->ops->end(o, x->request_trailers ? fields_request_trailers(x, x->request_trailers) : NULL);
 	else if (!full)
 		c->ops->resume(c);
 }
@@ -302,7 +302,7 @@ void forward_end(struct exchange *x, const struct fields *trailers)
 	if (unlikely(x->px.stages[SLUICE_REQUEST]))
 		body_client_ended(x, trailers);
 	else if (x->origin)
-		x->origin->ops->end(x->origin, trailers);
+		x->origin->ops->end(x->origin, fields_request_trailers(x, trailers));
 }
 
 void forward_response(struct exchange *x)

@@ -65,7 +65,7 @@ static sluice_str respond_problem(struct exchange *x, int status, const char *co
 	json_init(&o, room, sizeof(room));
 	json_open(&o, '{');
 	json_key(&o, STR("type"));
-	json_str(&o, arena_printf(x->px.arena, "https://sluice.dev/problems/%s", code));
+	json_strf(&o, "%.*s%s", STR_ARG(x->view->snap->conf.problems.type), code);
 	json_key(&o, STR("title"));
 	json_str(&o, title);
 	json_key(&o, STR("status"));

@@ -61,6 +61,7 @@ struct snapshot {
 	struct arena arena;      /* owned */
 	struct gateway_conf conf;
 	bool logs;               /* there is an access log */
+	struct secrets *secrets; /* in the arena: what plugins declared; NULL: nothing */
 	const char *file;
 	struct addr admin;       /* len 0: no admin address */
 	struct router *router;   /* owned */

@@ -1,12 +1,77 @@
 /*
- * Who asked. A client's word about that counts for nothing: what it says is replaced. A trusted proxy (trusted_proxies of the
- * listener) is believed about the client, in the one field that it is known to write (client_ip_from); that field goes on
- * with the proxy's own address added, and the other is written anew from what was believed, since a proxy that does not know
- * it lets through whatever the client put there.
+ * Who asked. A client's word about that counts for nothing: what it says is taken away before anybody looks, and Sluice writes
+ * its own. A trusted proxy (trusted_proxies of the listener) is believed about the client, in the one field that it is known to
+ * write (client_ip_from); that field goes on with the proxy's own address added, and the other is written anew from what was
+ * believed, since a proxy that does not know it lets through whatever the client put there. Fields that the listener keeps
+ * (forwarded.keep) pass from anybody, and are believed by nobody here.
  */
 #include "http/forwarded.h"
 #include "net/proxy_header.h"
 #include "proxy/fields.h"
+
+/* ---- the first look ----------------------------------------------------------------------------------------------- */
+
+/* What Sluice writes of the family, and what else of it trusted proxies may say. */
+static const uint64_t who_written = TOKEN_BIT(TOKEN_FORWARDED) | TOKEN_BIT(TOKEN_X_FORWARDED_FOR) |
+                                    TOKEN_BIT(TOKEN_X_FORWARDED_PROTO) | TOKEN_BIT(TOKEN_X_FORWARDED_HOST) |
+                                    TOKEN_BIT(TOKEN_X_FORWARDED_PORT);
+static const uint64_t who_edge = TOKEN_BIT(TOKEN_SEEN_EDGE);
+static const uint64_t who_twin = TOKEN_BIT(TOKEN_SEEN_TWIN);
+
+/* The fields of the family that this peer is not to say. */
+static uint64_t who_forbidden(const struct conn_info *conn)
+{
+	const struct client_trust *trust = conn_trust(conn);
+	if (!trust)
+		return who_written | who_edge;
+	if (trust->from == CLIENT_IP_X_FORWARDED_FOR)
+		return TOKEN_BIT(TOKEN_FORWARDED);
+	return who_written & ~TOKEN_BIT(TOKEN_FORWARDED);
+}
+
+static bool who_keeps(const struct conn_listener *l, const struct field *f)
+{
+	for (size_t i = 0; i < l->kept.n; i++) {
+		if (str_ieq(l->kept.v[i], field_name(f)))
+			return true;
+	}
+	return false;
+}
+
+/* Whether nobody is to see the field. Connection takes away what it names, but not what proxies say of its sender. */
+static bool who_hides(const struct field *f, uint64_t forbidden, const struct conn_listener *l)
+{
+	uint64_t family = f->flags & FIELD_EDGE ? who_edge : TOKEN_BIT(f->token) & who_written;
+	if (f->flags & FIELD_TWIN)
+		return true;
+	if (!family)
+		return (f->flags & FIELD_DROP) && !field_is_hop_by_hop(f);
+	return (family & forbidden) && !who_keeps(l, f);
+}
+
+void who_begin(struct exchange *x)
+{
+	struct request_head *h = x->px.request;
+	const struct conn_info *conn = x->px.client->conn;
+	struct fields *f = &h->fields;
+	uint64_t forbidden = who_forbidden(conn), left = 0;
+	bool named = (h->seen & tokens_hop_by_hop) && fields_drop_hop_by_hop(f);
+	uint32_t n = 0;
+
+	if (likely(!named && !(h->seen & (forbidden | who_twin))))
+		return;
+	for (uint32_t i = 0; i < f->n; i++) {
+		struct field *v = &f->v[i];
+		if (who_hides(v, forbidden, conn->listener))
+			continue;
+		if ((TOKEN_BIT(v->token) & who_written) || (v->flags & FIELD_EDGE))
+			v->flags &= (uint16_t)~FIELD_DROP;
+		left |= TOKEN_BIT(v->token) | (v->flags & FIELD_EDGE ? who_edge : 0);
+		f->v[n++] = *v;
+	}
+	f->n = n;
+	h->seen = left;
+}
 
 void who_identify(struct exchange *x)
 {
@@ -79,6 +144,12 @@ static void who_next(struct line_writer *w, const char *start)
 		fields_put(w, STR(", "));
 }
 
+/* Whether the request has such fields: what nobody may say is gone by now. */
+static bool who_has(const struct exchange *x, enum token t)
+{
+	return (x->px.request->seen & TOKEN_BIT(t)) != 0;
+}
+
 /* What the fields of that name say, as one list; they are dropped. */
 static void who_take_over(struct exchange *x, struct line_writer *w, enum token name)
 {
@@ -109,7 +180,7 @@ static void who_write_list(struct exchange *x, struct line_writer *w)
 	sluice_str peer = who_peer(x);
 	fields_begin(w, TOKEN_X_FORWARDED_FOR, STR("X-Forwarded-For"));
 	const char *start = w->at;
-	if (who_field(x) == TOKEN_X_FORWARDED_FOR)
+	if (who_has(x, TOKEN_X_FORWARDED_FOR))
 		who_take_over(x, w, TOKEN_X_FORWARDED_FOR);
 	else if (who_is_told(x))
 		fields_put(w, x->px.client_ip);
@@ -125,7 +196,7 @@ static void who_write_standard(struct exchange *x, struct line_writer *w)
 	sluice_str asked = who_asked(x);
 	fields_begin(w, TOKEN_FORWARDED, STR("Forwarded"));
 	const char *start = w->at;
-	if (who_field(x) == TOKEN_FORWARDED) {
+	if (who_has(x, TOKEN_FORWARDED)) {
 		who_take_over(x, w, TOKEN_FORWARDED);
 	} else if (who_is_told(x)) {
 		who_node(w, x->px.client_ip);
@@ -154,32 +225,65 @@ static void who_drop(struct fields *f, enum token name)
 size_t who_size(const struct exchange *x)
 {
 	const struct fields *f = &x->px.request->fields;
-	enum token believed = who_field(x);
-	size_t n = 320 + 4 * ADDR_IP_TEXT + 2 * who_asked(x).len + x->told_host.len;
+	size_t n = 360 + 4 * ADDR_IP_TEXT + 2 * who_asked(x).len + x->told_host.len;
+	if (likely(!who_has(x, TOKEN_X_FORWARDED_FOR) && !who_has(x, TOKEN_FORWARDED)))
+		return n;
 	for (uint32_t i = 0; i < f->n; i++) {
-		if (f->v[i].token == believed && believed != TOKEN_OTHER)
+		if (f->v[i].token == TOKEN_X_FORWARDED_FOR || f->v[i].token == TOKEN_FORWARDED)
 			n += f->v[i].value_len + 2;
 	}
 	return n;
 }
 
+/* The port of an authority; empty: it has none. */
+static sluice_str who_port(sluice_str authority)
+{
+	size_t n = 0;
+	while (n < authority.len && authority.data[authority.len - 1 - n] >= '0' && authority.data[authority.len - 1 - n] <= '9')
+		n++;
+	if (n && n < authority.len && authority.data[authority.len - 1 - n] == ':')
+		return str_n(authority.data + authority.len - n, n);
+	return STR_NONE;
+}
+
+/* Scheme and port, where the port is the scheme's: nearly always. */
+static void who_write_usual(struct line_writer *w, bool https)
+{
+	static const char plain[] = "X-Forwarded-Proto: http\r\nX-Forwarded-Port: 80\r\n";
+	static const char tls[] = "X-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n";
+	enum { NAME = sizeof("X-Forwarded-Proto") - 1, PLAIN = sizeof("X-Forwarded-Proto: http\r\n") - 1 };
+	const char *text = https ? tls : plain;
+	size_t first = PLAIN + https, all = https ? sizeof(tls) - 1 : sizeof(plain) - 1;
+	fields_constant(w, TOKEN_X_FORWARDED_PROTO, text, NAME, first);
+	fields_constant(w, TOKEN_X_FORWARDED_PORT, text + first, NAME - 1, all - first);
+}
+
+static void who_write_scheme(struct exchange *x, struct line_writer *w, sluice_str host)
+{
+	bool proxies_say = who_field(x) == TOKEN_X_FORWARDED_FOR, https = x->px.scheme.len == 5;
+	bool proto_stays = who_has(x, TOKEN_X_FORWARDED_PROTO) && !proxies_say; /* else it is known better: who_identify() */
+	bool port_stays = who_has(x, TOKEN_X_FORWARDED_PORT);
+	sluice_str port = port_stays ? STR_NONE : who_port(host);
+
+	if (who_has(x, TOKEN_X_FORWARDED_PROTO) && !proto_stays)
+		who_drop(&x->px.request->fields, TOKEN_X_FORWARDED_PROTO);
+	if (likely(!proto_stays && !port_stays && !port.len)) {
+		who_write_usual(w, https);
+		return;
+	}
+	if (!proto_stays)
+		fields_line(w, TOKEN_X_FORWARDED_PROTO, STR("X-Forwarded-Proto"), x->px.scheme);
+	if (!port_stays)
+		fields_line(w, TOKEN_X_FORWARDED_PORT, STR("X-Forwarded-Port"), port.len ? port : https ? STR("443") : STR("80"));
+}
+
 void who_write(struct exchange *x, struct line_writer *w)
 {
-	struct fields *f = &x->px.request->fields;
-	enum token believed = who_field(x);
-	sluice_str host = believed == TOKEN_FORWARDED && x->told_host.len ? x->told_host : who_asked(x);
-	bool host_stays = believed == TOKEN_X_FORWARDED_FOR && fields_find(f, TOKEN_X_FORWARDED_HOST);
+	sluice_str host = x->told_host.len ? x->told_host : who_asked(x);
 
-	who_drop(f, TOKEN_X_FORWARDED_PROTO);
-	if (!host_stays)
-		who_drop(f, TOKEN_X_FORWARDED_HOST);
-	if (believed != TOKEN_X_FORWARDED_FOR)
-		who_drop(f, TOKEN_X_FORWARDED_FOR);
-	if (believed != TOKEN_FORWARDED)
-		who_drop(f, TOKEN_FORWARDED);
 	who_write_list(x, w);
-	fields_line(w, TOKEN_X_FORWARDED_PROTO, STR("X-Forwarded-Proto"), x->px.scheme);
-	if (!host_stays && host.len)
+	if (!who_has(x, TOKEN_X_FORWARDED_HOST) && host.len)
 		fields_line(w, TOKEN_X_FORWARDED_HOST, STR("X-Forwarded-Host"), host);
 	who_write_standard(x, w);
+	who_write_scheme(x, w, host);
 }

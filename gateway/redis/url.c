@@ -172,10 +172,10 @@ static int url_unix(struct arena *a, sluice_str rest, struct redis_url *out, con
 	return url_db(str_n(query.data + 3, query.len - 3), out, error);
 }
 
-int redis_url_parse(struct arena *a, sluice_str text, struct redis_url *out, const char **error)
+/* out is filled also when something is wrong. */
+static int url_read(struct arena *a, sluice_str text, struct redis_url *out, const char **error)
 {
 	sluice_str rest = text, scheme = str_cut(&rest, ':');
-	memset(out, 0, sizeof(*out));
 	if (rest.data && str_ieq(scheme, STR("unix")))
 		return url_unix(a, rest, out, error);
 	for (size_t i = 0; str_starts(rest, STR("//")) && i < sizeof(url_schemes) / sizeof(url_schemes[0]); i++) {
@@ -192,6 +192,18 @@ int redis_url_parse(struct arena *a, sluice_str text, struct redis_url *out, con
 		return url_fail(error, "a cluster is written redis+cluster://host:6379 here");
 	return url_fail(error, "not a Redis URL: redis://host:6379, redis+sentinel://, redis+cluster://, rediss... for TLS, or "
 	                       "unix:/path");
+}
+
+int redis_url_parse(struct arena *a, sluice_str text, struct redis_url *out, const char **error)
+{
+	struct redis_url u;
+	memset(&u, 0, sizeof(u));
+	int rc = url_read(a, text, &u, error);
+	if (rc == 0)
+		*out = u;
+	else
+		redis_url_wipe(&u);
+	return rc;
 }
 
 void redis_url_text(const struct redis_url *u, char *buf)

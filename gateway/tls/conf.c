@@ -35,6 +35,9 @@ const sluice_option tls_server_options[] = {
 	              .doc = "whether clients may resume sessions by tickets"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct tls_server_conf, session_timeout, .def = "1h", .min = "1m", .max = "12h",
 	              .flags = SLUICE_F_NEW, .doc = "how long a session may be resumed"),
+	SLUICE_OPTION(SLUICE_T_BOOL, struct tls_server_conf, match_host, .def = "true", .flags = SLUICE_F_NEW,
+	              .doc = "whether requests for a host that is neither the name the client asked for by SNI nor in the "
+	                     "certificate are refused (421); trusted proxies may ask for any"),
 	SLUICE_OPTIONS_END
 };
 

@@ -22,6 +22,7 @@ struct tls_server_conf {
 	sluice_str curves;          /* empty: the library's */
 	bool session_tickets;
 	uint64_t session_timeout;   /* ms */
+	bool match_host;            /* requests must be for the host that the connection was made for */
 };
 
 struct tls_client_conf {

@@ -107,3 +107,19 @@ bool tls_was_resumed(const struct stream *s)
 	struct tls *t = tls_open(s);
 	return t && SSL_session_reused(t->ssl);
 }
+
+bool tls_certificate_covers(const struct stream *s, sluice_str host)
+{
+	struct tls *t = tls_open(s);
+	X509 *cert = t ? SSL_get_certificate(t->ssl) : NULL;
+	char text[256];
+	if (!cert || host.len == 0 || host.len >= sizeof(text))
+		return false;
+	bool brackets = host.data[0] == '[';
+	sluice_str name = brackets ? str_n(host.data + 1, host.len - 2) : host;
+	memcpy(text, name.data, name.len);
+	text[name.len] = 0;
+	if (brackets || text[strspn(text, "0123456789.")] == 0)
+		return X509_check_ip_asc(cert, text, 0) == 1;
+	return X509_check_host(cert, text, name.len, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
+}

@@ -21,5 +21,8 @@ const char *tls_cipher_name(const struct stream *s);  /* "TLS_AES_256_GCM_SHA384
 /* The name the client asked for, as it wrote it. It goes with the stream; the other texts are constants. */
 const char *tls_sni(const struct stream *s);
 bool tls_was_resumed(const struct stream *s);
+/* Of a server: whether the certificate it showed is for this host: a name in lower case or an IP address, IPv6 in brackets.
+ * Looks into the certificate each time. */
+bool tls_certificate_covers(const struct stream *s, sluice_str host);
 
 #endif

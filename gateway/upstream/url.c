@@ -58,12 +58,12 @@ static bool host_is_valid(sluice_str host, bool bracketed)
 	return true;
 }
 
-const char *url_parse(sluice_str text, struct url *out)
+/* out is filled also when something is wrong. */
+static const char *url_read(sluice_str text, struct url *out)
 {
 	sluice_str rest = text;
 	size_t n = 0;
 
-	*out = (struct url){ .path = STR("/") };
 	if (text.len > URL_MAX)
 		return "the URL is too long";
 	if (text.len >= 8 && str_ieq(str_n(text.data, 8), STR("https://"))) {
@@ -94,4 +94,13 @@ const char *url_parse(sluice_str text, struct url *out)
 	if (out->has_query)
 		out->query = rest;
 	return NULL;
+}
+
+const char *url_parse(sluice_str text, struct url *out)
+{
+	struct url u = { .path = STR("/") };
+	const char *wrong = url_read(text, &u);
+	if (!wrong)
+		*out = u;
+	return wrong;
 }

@@ -51,23 +51,6 @@ static const sluice_option headers_options[] = {
 	SLUICE_OPTIONS_END
 };
 
-/* ---- names ---- */
-
-/* Equal but for case and, if told so, for `-` and `_`, which servers that speak CGI's dialect cannot tell apart. */
-static bool same_name(sluice_str a, sluice_str b, bool loosely)
-{
-	if (a.len != b.len)
-		return false;
-	for (size_t i = 0; i < a.len; i++) {
-		unsigned char p = (unsigned char)a.data[i], q = (unsigned char)b.data[i];
-		p = p >= 'A' && p <= 'Z' ? p | 0x20 : loosely && p == '_' ? '-' : p;
-		q = q >= 'A' && q <= 'Z' ? q | 0x20 : loosely && q == '_' ? '-' : q;
-		if (p != q)
-			return false;
-	}
-	return true;
-}
-
 /* ---- configuration ---- */
 
 /* One row of set or add, reported under the path where it stands. */
@@ -100,7 +83,7 @@ static int check_rules(sluice_instance *inst, const char *block, sluice_side whi
 		if (check_rule(inst, which, op, p, path, &out[i]) < 0)
 			rc = -1;
 		for (size_t j = 0; op == SLUICE_FIELD_SET && j < i; j++) {
-			if (!same_name(p->name, map->v[j].name, false))
+			if (!sluice_names_alike(p->name, map->v[j].name))
 				continue;
 			sluice_conf_error(inst, path, "is set already, as %.*s", (int)map->v[j].name.len, map->v[j].name.data);
 			rc = -1;
@@ -145,32 +128,6 @@ static int headers_check(sluice_instance *inst, void *conf)
 
 /* ---- messages ---- */
 
-/* Whether the client's field could pass at the upstream for one that is set or removed here. */
-static bool is_forgery(const struct side *s, sluice_str name)
-{
-	for (size_t i = 0; i < s->set.n; i++) {
-		if (same_name(name, s->set.v[i].name, true))
-			return true;
-	}
-	for (size_t i = 0; i < s->remove.n; i++) {
-		if (same_name(name, s->remove.v[i], true))
-			return true;
-	}
-	return false;
-}
-
-static void remove_forgeries(sluice_exchange *x, const struct side *s)
-{
-	static const sluice_str host = { "host", 4 }; /* the gateway's; it is replaced where it is set */
-	sluice_pair f;
-	for (size_t at = 0; sluice_field_next(x, SLUICE_REQUEST, &at, &f);) {
-		if (!is_forgery(s, f.name) || same_name(f.name, host, false))
-			continue;
-		sluice_field_remove(x, SLUICE_REQUEST, f.name);
-		at = 0; /* the fields have moved */
-	}
-}
-
 /* All values are taken from the message as it was found; then it is changed. */
 static sluice_verdict change(sluice_exchange *x, sluice_side which, const struct side *s)
 {
@@ -187,8 +144,6 @@ static sluice_verdict change(sluice_exchange *x, sluice_side which, const struct
 	}
 	for (size_t i = 0; i < s->remove.n; i++)
 		sluice_field_remove(x, which, s->remove.v[i]);
-	if (which == SLUICE_REQUEST && s->set.n + s->remove.n)
-		remove_forgeries(x, s);
 	for (size_t i = 0; i < n; i++) {
 		if (i >= s->set.n && values[i].data)
 			sluice_field_add(x, which, s->rules[i].name, values[i]);

@@ -120,7 +120,7 @@ static int check_headers(sluice_instance *inst, const struct jwt_conf *conf)
 		sluice_str name = map->v[i].value;
 		bool twice = false;
 		for (size_t j = 0; j < i; j++)
-			twice |= str_same_ci(name, map->v[j].value);
+			twice |= sluice_names_alike(name, map->v[j].value);
 		if (!is_field_name(name) || is_taken(name) || twice) {
 			sluice_conf_error(inst, "claims_to_headers", "\"%.*s\" %s", (int)name.len, name.data,
 					  !is_field_name(name) ? "is no name of a header field"
@@ -252,32 +252,11 @@ static sluice_verdict admit(sluice_exchange *x, const struct jwt_conf *conf, str
 
 /* ---- the request ---- */
 
-/* Equal but for case, and for `-` and `_`, which servers that speak CGI's dialect cannot tell apart. */
-static bool reads_the_same(sluice_str a, sluice_str b)
-{
-	if (a.len != b.len)
-		return false;
-	for (size_t i = 0; i < a.len; i++) {
-		unsigned char p = a.data[i] == '_' ? '-' : lower(a.data[i]);
-		if (p != (b.data[i] == '_' ? '-' : lower(b.data[i])))
-			return false;
-	}
-	return true;
-}
-
-/* Whatever the upstream would take for the word of this gateway must not come from the client. */
+/* Whatever the upstream would take for the word of this gateway must not come from the client, in its head or its trailers. */
 static void remove_forgeries(sluice_exchange *x, const struct jwt_conf *conf)
 {
-	sluice_pair f;
-	for (size_t i = 0; i < conf->claims_to_headers.n; i++) {
-		sluice_str ours = conf->claims_to_headers.v[i].value;
-		for (size_t at = 0; sluice_field_next(x, SLUICE_REQUEST, &at, &f);) {
-			if (!reads_the_same(f.name, ours))
-				continue;
-			sluice_field_remove(x, SLUICE_REQUEST, f.name);
-			at = 0; /* the fields have moved */
-		}
-	}
+	for (size_t i = 0; i < conf->claims_to_headers.n; i++)
+		sluice_field_remove(x, SLUICE_REQUEST, conf->claims_to_headers.v[i].value);
 }
 
 /* What a request remembers while it waits for keys. */

@@ -62,8 +62,10 @@ bool b64url_decode(sluice_str in, uint8_t *out, size_t *n)
 	default:
 		break;
 	}
+	if ((bad & 0x80) || spare)
+		return false;
 	*n = (size_t)(o - out);
-	return !(bad & 0x80) && !spare;
+	return true;
 }
 
 /* Whether brackets outside strings nest no deeper; whether they match is the parser's to say. */

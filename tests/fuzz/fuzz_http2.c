@@ -236,7 +236,7 @@ static void check_head(const struct request_head *h)
 		const struct field *f = &h->fields.v[i];
 		check(str_is_token(field_name(f)) && str_is_field_value(field_value(f)), "field %u", i);
 		check(f->token == (uint16_t)token_find(f->name, f->name_len), "token of field %u", i);
-		check((f->flags == FIELD_LINE || f->token == TOKEN_SEC_WEBSOCKET_KEY) && f->value == f->name + f->name_len + 2 && memcmp(f->name + f->name_len, ": ", 2) == 0 &&
+		check(((f->flags & ~(FIELD_EDGE | FIELD_TWIN)) == FIELD_LINE || f->token == TOKEN_SEC_WEBSOCKET_KEY) && f->value == f->name + f->name_len + 2 && memcmp(f->name + f->name_len, ": ", 2) == 0 &&
 		              memcmp(f->value + f->value_len, "\r\n", 2) == 0,
 		      "field %u is no line", i);
 		check(f->token == TOKEN_OTHER || !(token_flags((enum token)f->token) & TOKEN_HOP) || f->token == TOKEN_TE ||

@@ -44,8 +44,18 @@ static void check_authority(sluice_str authority, struct arena *a)
 static void check_target(enum method m, sluice_str authority, sluice_str target, struct arena *a)
 {
 	struct request_head h = { .method = (uint8_t)m, .version = 11, .authority = authority, .target = target };
-	if (uri_parse_target(&h, a))
+	if (uri_parse_target(&h, a)) {
+		check(h.path.len == 0 && h.sent_path.len == 0 && h.query.len == 0 && !h.has_query, "a refused target leaves a path: \"%.*s\"",
+		      STR_ARG(target));
 		return;
+	}
+	struct request_head kept = { .method = (uint8_t)m, .version = 11, .authority = authority, .target = target, .slashes = SLASHES_KEPT };
+	sluice_str merged;
+	if (uri_parse_target(&kept, a) == 0) {
+		check(str_eq(kept.path, h.path), "kept slashes of \"%.*s\" are matched otherwise", STR_ARG(target));
+		check(kept.sent_path.len == 0 || (uri_normalise_path(kept.sent_path, a, &merged) == 0 && str_eq(merged, h.path)),
+		      "\"%.*s\" is sent, and is not what was matched", STR_ARG(kept.sent_path));
+	}
 	check(h.host.len > 0, "a target without host: \"%.*s\"", STR_ARG(target));
 	for (size_t i = 0; i < h.query.len; i++)
 		check(scan_is(h.query.data[i], SCAN_VISIBLE) && h.query.data[i] != '#', "query \"%.*s\"", STR_ARG(h.query));

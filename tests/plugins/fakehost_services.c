@@ -249,10 +249,31 @@ static const char *host_field_refused(int side, int op, sluice_str name, sluice_
 	return NULL;
 }
 
+static char folded(char c)
+{
+	return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c == '_' ? '-' : c);
+}
+
+static bool host_names_alike(sluice_str a, sluice_str b)
+{
+	size_t i = 0;
+	while (i < a.len && i < b.len && folded(a.data[i]) == folded(b.data[i]))
+		i++;
+	return a.len == b.len && i == a.len;
+}
+
+static void host_secret(sluice_instance *inst, int kind, sluice_str name)
+{
+	(void)inst, (void)kind;
+	if (name.len == 0)
+		fake_die("a secret without a name");
+}
+
 static void host_field_remove(sluice_exchange *x, int side, sluice_str name)
 {
 	for (struct fake_field **at = &x->fields[side]; *at;) {
-		if (name_is(*at, name))
+		bool alike = host_names_alike((sluice_str){ (*at)->name, strlen((*at)->name) }, name);
+		if (name_is(*at, name) || (side == SLUICE_REQUEST && alike))
 			*at = (*at)->next;
 		else
 			at = &(*at)->next;
@@ -511,4 +532,6 @@ const sluice_host fake_host = {
 	.template_write = fake_host_template_write,
 	.store_table = fake_host_store_table,
 	.ip_network = fake_host_ip_network,
+	.secret = host_secret,
+	.names_alike = host_names_alike,
 };

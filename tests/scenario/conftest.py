@@ -90,9 +90,9 @@ def h2_origin():
 def proxied(gateway, origin):
     """proxied(behaviours, listener="max_head: 4KiB", upstream="retries: 0"): (gateway, origin), where the gateway passes
     everything on to that one scripted origin. More keywords go to the gateway."""
-    def start(behaviours=None, listener="", upstream="", plugins="", up=None, **kw):
+    def start(behaviours=None, listener="", upstream="", plugins="", route="", up=None, **kw):
         up = up or origin(behaviours)
-        return gateway(configs.proxy(listener, upstream, plugins), app=up.port, **kw), up
+        return gateway(configs.proxy(listener, upstream, plugins, route=route), app=up.port, **kw), up
     return start
 
 

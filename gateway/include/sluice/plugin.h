@@ -313,6 +313,11 @@ typedef sluice_str (*sluice_attr_fn)(sluice_exchange *x, void *ctx, sluice_str n
 
 typedef enum sluice_log_level { SLUICE_LOG_ERROR = 0, SLUICE_LOG_WARN, SLUICE_LOG_INFO, SLUICE_LOG_DEBUG } sluice_log_level;
 
+typedef enum sluice_secret_kind {
+	SLUICE_SECRET_PARAMETER = 0, /* a parameter of the query */
+	SLUICE_SECRET_FIELD          /* a header field */
+} sluice_secret_kind;
+
 /* A 64-bit cell of a memory store. */
 typedef struct sluice_cell {
 	void *slot;       /* NULL: there is none */
@@ -386,6 +391,8 @@ typedef struct sluice_host {
 	sluice_template_result (*template_write)(sluice_exchange *, const sluice_template *, sluice_str *out);
 	const sluice_store *(*store_table)(sluice_instance *, const sluice_store *, sluice_str name);
 	size_t (*ip_network)(sluice_str ip, unsigned v4_prefix, unsigned v6_prefix, char *buf);
+	void (*secret)(sluice_instance *, int kind, sluice_str name);
+	bool (*names_alike)(sluice_str a, sluice_str b);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source files. */
@@ -482,6 +489,20 @@ __attribute__((format(printf, 3, 4))) static inline void sluice_log(sluice_insta
 	sluice_host_table->log(inst, NULL, (int)level, fmt, ap);
 	va_end(ap);
 }
+/* In check(): what requests carry under this name is a secret, and the access log shows "***" in its place, whatever becomes of
+ * the request. Names are compared decoded, without case, and without what is no letter or digit. Common names (access_token,
+ * X-Amz-Signature, sig ...) need not be declared. A name without letters or digits, or of more than 128 bytes, is reported as a
+ * mistake of the configuration. */
+static inline void sluice_secret(sluice_instance *inst, sluice_secret_kind kind, sluice_str name)
+{
+	sluice_host_table->secret(inst, (int)kind, name);
+}
+/* Whether two names of fields are one to programs that cannot tell '_' from '-' (CGI, WSGI and their kin): equal but for these
+ * and for case. Any thread. */
+static inline bool sluice_names_alike(sluice_str a, sluice_str b)
+{
+	return sluice_host_table->names_alike(a, b);
+}
 /* Main thread: call fn once after ms milliseconds. Replaces the instance's timer; dropped when the instance stops. */
 static inline void sluice_timer(sluice_instance *inst, uint64_t ms, sluice_main_timer_fn fn)
 {
@@ -521,7 +542,8 @@ static inline bool sluice_field_next(sluice_exchange *x, sluice_side side, size_
 {
 	return sluice_host_table->field_next(x, (int)side, iter, out);
 }
-/* Set replaces every field of that name; add appends one; remove takes all away. name and value are copied. Fields that frame
+/* Set replaces every field of that name; add appends one; remove takes all away. name and value are copied. In a request, set and
+ * remove go by sluice_names_alike(), and hold for the trailers that come behind its body as well. Fields that frame
  * the message, belong to the connection or (in a request) are written by the gateway are left alone, with a warning in the
  * log. So is a value with control bytes, except that set then removes: no old value may pass for the new. One exception:
  * `te: trailers` may be set in a request, and asks the upstream for trailers. */

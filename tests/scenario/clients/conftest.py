@@ -15,7 +15,7 @@ upstreams:
   app: {{ servers: ["127.0.0.1:@app@"], protocol: {protocol} }}
   {upstreams}
 routes:
-  - {{ name: all, match: {{ path: /* }}, upstream: app }}
+  - {{ name: all, match: {{ path: /* }}, upstream: app, request_trailers: [x-sum] }}
   {routes}
 """
 

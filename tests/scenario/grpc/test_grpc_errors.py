@@ -47,7 +47,7 @@ def test_which_are_not(gateway, h2, method, kind):
     g = gateway(proxy("protocols: [h2]").replace("/*", "/here"), app=free_port())
     r = h2(g.port(), tls=False).request(method, "/", [("content-type", kind)], b"")
     assert r.status == 404 and r.header("content-type") == "application/problem+json"
-    assert json.loads(r.body)["type"].endswith("/no-route") and r.header("grpc-status") is None
+    assert json.loads(r.body)["type"].endswith(":no-route") and r.header("grpc-status") is None
     assert "grpc_status" not in g.access(1)[0]
 
 

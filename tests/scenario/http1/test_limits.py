@@ -10,7 +10,7 @@ from kit.process import wait_for
 
 
 def code(r):
-    return json.loads(r.body)["type"].rpartition("/")[2]
+    return json.loads(r.body)["type"].rpartition(":")[2]
 
 
 def padded(total):

@@ -101,7 +101,7 @@ def refused(g, raw, data, codes):
     assert r.status == 400, "refused, never repaired"
     assert r.header("Content-Type") == "application/problem+json"
     document = json.loads(r.body)
-    assert document["type"].removeprefix("https://sluice.dev/problems/") in codes, document
+    assert document["type"].removeprefix("urn:sluice:problem:") in codes, document
     assert r.header("Connection") == "close"
     c.assert_closed()
 

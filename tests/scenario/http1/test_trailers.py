@@ -7,7 +7,7 @@ CHUNKED = [("Transfer-Encoding", "chunked")]
 
 
 def test_of_a_request(proxied, raw):
-    g, up = proxied(echo)
+    g, up = proxied(echo, route=", request_trailers: [X-Sum]")
     c = raw(g.port()).request("POST", "/", CHUNKED + [("Trailer", "X-Sum")])
     assert c.send("3\r\nabc\r\n0\r\nX-Sum: 99\r\n\r\n").response().status == 200
     assert up.requests[0].trailers == [("X-Sum", "99")]
@@ -34,7 +34,7 @@ def test_te_is_said_again(proxied, raw):
 @pytest.mark.parametrize("name", ["Content-Length", "Transfer-Encoding", "Host", "Authorization", "Set-Cookie",
                                   "Content-Type", "Content-Encoding", "Connection", "Trailer", "Cookie", "Cache-Control"])
 def test_fields_that_must_not_be_trailers(proxied, raw, name):
-    g, up = proxied(reply(200, [b"abc"], trailers=[(name, "1"), ("X-Ok", "1")]))
+    g, up = proxied(reply(200, [b"abc"], trailers=[(name, "1"), ("X-Ok", "1")]), route=", request_trailers: [x-ok]")
     c = raw(g.port()).request("POST", "/", CHUNKED + [("TE", "trailers"), ("Connection", "TE")])
     r = c.send(f"3\r\nabc\r\n0\r\n{name}: 1\r\nX-Ok: 1\r\n\r\n").response()
     assert up.requests[0].trailers == [("X-Ok", "1")], "dropped from the request"
@@ -64,3 +64,11 @@ def test_of_a_request_too_long(proxied, raw):
     r = c.send("3\r\nabc\r\n0\r\nX: " + "x" * 9000 + "\r\n\r\n").response()
     assert r.status == 400
     c.assert_closed()
+
+
+@pytest.mark.parametrize("name", ["Host", "Content-Length", "X-Real-IP", "X_Forwarded_For", "Authorization", "no name"])
+def test_a_route_cannot_let_these_through(gateway, name):
+    from kit.gateway import GatewayDied
+    from kit import configs
+    with pytest.raises(GatewayDied, match="cannot stand behind a body"):
+        gateway(configs.proxy(route=f', request_trailers: ["{name}"]'), app=1)

@@ -47,7 +47,8 @@ def h2_behind(proxied, h2_origin):
     """(gateway, origin): everything goes to one origin, by prior knowledge unless upstream says otherwise."""
     def start(behaviours=None, upstream="protocol: h2c", listener="", **kw):
         up = h2_origin(behaviours, **kw)
-        g, _ = proxied(up=up, listener=H2 + (", " + listener if listener else ""), upstream=upstream)
+        g, _ = proxied(up=up, listener=H2 + (", " + listener if listener else ""), upstream=upstream,
+                       route=", request_trailers: [x-sum]")
         return g, up
     return start
 

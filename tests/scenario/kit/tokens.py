@@ -109,6 +109,6 @@ def refusal(response):
         return None
     document = json.loads(response.body)
     assert document["status"] == response.status and document["title"] and document["request_id"], document
-    base, _, code = document["type"].rpartition("/")
-    assert base == "https://sluice.dev/problems", document
+    base, _, code = document["type"].rpartition(":")
+    assert base == "urn:sluice:problem", document
     return code

@@ -32,7 +32,7 @@ def test_local_limit(gateway):
     assert r.header("ratelimit-policy") == '"limit";q=10;w=3600'
     assert r.header("ratelimit") == '"limit";r=0;t=360'
     assert r.header("retry-after") == "360"
-    assert json.loads(r.body)["type"].endswith("/rate-limited")
+    assert json.loads(r.body)["type"].endswith(":rate-limited")
 
 
 def test_all_workers_count_together(gateway):

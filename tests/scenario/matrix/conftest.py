@@ -20,7 +20,9 @@ UPSTREAM = """
   short-{kind}: {{ servers: ["127.0.0.1:@{kind}@"], protocol: {protocol}{tls}, health: {{ failures: 0 }}, retries: 0,
     timeouts: {{ response: 1s }} }}"""
 ROUTE = """
-  - {{ name: {kind}, match: {{ host: {kind}.test, path: /* }}, upstream: {kind} }}
+  - {{ name: {kind}, match: {{ host: {kind}.test, path: /* }}, upstream: {kind}, request_trailers: [x-sum] }}
+  - {{ name: ident-{kind}, match: {{ host: {kind}.test, path: /ident/* }}, plugins: [ident], upstream: {kind},
+      request_trailers: [x-sum, x-user-id, x_user_id, x-gone, x-tag] }}
   - {{ name: short-{kind}, match: {{ host: short.{kind}.test, path: /* }}, upstream: short-{kind} }}
   - {{ name: login-{kind}, match: {{ host: {kind}.test, path: /login/* }}, plugins: [login], upstream: {kind} }}
   - {{ name: spent-{kind}, match: {{ host: {kind}.test, path: /spent/* }}, plugins: [spent], upstream: {kind} }}"""
@@ -42,6 +44,7 @@ def config(cert, jwks):
 listeners:{listeners}
 plugins:
   login: {{ use: jwt, issuer: "https://idp.test/", audience: api, jwks: "file:{jwks}", algorithms: [RS256] }}
+  ident: {{ use: headers, request: {{ set: {{ X-User-Id: nobody }}, remove: [X-Gone], add: {{ X-Tag: ours }} }} }}
   spent: {{ use: rate-limit, rate: 1/h, by: "header:X-Who" }}
 upstreams:{upstreams}
 routes:{routes}

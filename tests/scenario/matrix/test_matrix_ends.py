@@ -19,7 +19,7 @@ over_http2 = pytest.mark.parametrize("pair", HTTP2_BEHIND, indirect=True)
 
 def code(r):
     assert r.header("content-type") == "application/problem+json"
-    return json.loads(r.body)["type"].rpartition("/")[2]
+    return json.loads(r.body)["type"].rpartition(":")[2]
 
 
 def marked(pair):

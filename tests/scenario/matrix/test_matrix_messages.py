@@ -98,6 +98,33 @@ def test_request_trailers(pair):
     assert pair.far.done().trailers == [("x-sum", "3")], "and those that must not be trailers are dropped"
 
 
+FORGED = [("X-User-Id", "admin"), ("x_user_id", "admin"), ("X-Gone", "1"), ("X-Real-IP", "6.6.6.6"), ("X-Forwarded-For", "6.6.6.6"),
+          ("x_forwarded_for", "6.6.6.6"), ("X-Forwarded-User", "admin"), ("X-Request-ID", "forged")]
+
+
+def test_identity_in_trailers(pair):
+    """What a plugin says of the caller cannot be said again behind the body, whatever the route lets through there."""
+    r = pair.caller().begin("POST", "/ident/x", body=True).send(b"abc").end(FORGED + [("X-Sum", "3"), ("X-Other", "4"), ("X-Tag", "5")])
+    assert r.finish().body == b"abc"
+    got = pair.far.done()
+    assert got.trailers == [("x-sum", "3"), ("x-tag", "5")]
+    assert got.header("x-user-id") == "nobody"
+
+
+def test_identity_in_trailers_of_a_call(pair):
+    """gRPC's trailers are metadata of any name, but for the same ones."""
+    r = pair.caller().begin("POST", "/ident/x", te(pair) + [("Content-Type", "application/grpc")], body=True).send(b"abc")
+    r = r.end(FORGED + [("X-Any", "4")])
+    assert r.finish().body == b"abc"
+    assert pair.far.done().trailers == [("x-any", "4")]
+
+
+def test_trailers_that_no_route_lets_through(pair):
+    r = pair.caller().begin("POST", "/", body=True).send(b"abc").end([("X-Other", "4"), ("X-Summary", "5")])
+    assert r.finish().body == b"abc"
+    assert pair.far.done().trailers == []
+
+
 def test_response_trailers(pair):
     pair.behave(answering(200, b"abc", length=False, trailers=[("X-Sum", "3"), ("Set-Cookie", "a=b"), ("Content-Length", "9")]))
     r = pair.ask("GET", "/", te(pair))

@@ -279,7 +279,7 @@ def test_an_answer_that_begins_early_and_goes_on(pair):
 
 def code(r):
     assert r.header("content-type") == "application/problem+json"
-    return json.loads(r.body)["type"].rpartition("/")[2]
+    return json.loads(r.body)["type"].rpartition(":")[2]
 
 
 def test_refused_by_a_plugin(pair, rs256):

@@ -106,7 +106,7 @@ def test_schema_accepts_the_configurations_and_no_others():
 def test_schema_is_json_and_knows_the_plugins():
     schema = sluice("schema").stdout
     json.loads(schema)
-    assert "jwt" in schema and "listeners" in schema and "https://sluice.dev/schema" in schema
+    assert "jwt" in schema and "listeners" in schema and "urn:sluice:schema" in schema
 
 
 # ---- plugins ----

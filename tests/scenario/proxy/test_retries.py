@@ -13,7 +13,7 @@ TWO = dict(servers=("@a@", "@b@"))
 
 
 def code(r):
-    return json.loads(r.body)["type"].rpartition("/")[2]
+    return json.loads(r.body)["type"].rpartition(":")[2]
 
 
 def stale(behaviour):

@@ -14,7 +14,7 @@ ALONE = "retries: 0"
 
 
 def code(r):
-    return json.loads(r.body)["type"].rpartition("/")[2]
+    return json.loads(r.body)["type"].rpartition(":")[2]
 
 
 def failed(g, status, want, method="GET"):

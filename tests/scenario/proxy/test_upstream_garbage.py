@@ -36,7 +36,7 @@ FRAMINGS = {
 
 
 def code(r):
-    return json.loads(r.body)["type"].rpartition("/")[2]
+    return json.loads(r.body)["type"].rpartition(":")[2]
 
 
 @pytest.mark.parametrize("name", HEADS)

@@ -8,7 +8,7 @@ from kit.origin import echo
 
 
 def code(r):
-    return json.loads(r.body)["type"].rpartition("/")[2]
+    return json.loads(r.body)["type"].rpartition(":")[2]
 
 
 def start(gateway, up, tls, host="localhost"):

@@ -122,11 +122,34 @@ static void test_eq(void **state)
 	assert_false(addr_eq(&a, &b));
 }
 
+/* What failed leaves what was there: half an address, or one of zeros, must not pass for one. */
+static void test_outputs_are_set_on_success_only(void **state)
+{
+	static const char *const bad[] = { "", "127.0.0.256:80", "localhost:80", "unix:", "[::g]:1", "127.0.0.1:0" };
+	struct addr before, a;
+	(void)state;
+	assert_true(addr_parse(STR("192.0.2.1:7"), &before));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		a = before;
+		assert_false(addr_parse(str_of(bad[i]), &a));
+		assert_true(addr_eq(&a, &before));
+	}
+	assert_false(addr_from_ip(STR("1.2.3"), 1, &a));
+	assert_true(addr_eq(&a, &before));
+	sluice_str host = STR("before");
+	uint16_t port = 7;
+	assert_false(addr_split(STR("name:0"), 0, &host, &port));
+	assert_false(addr_split(STR("[::1]:x"), 0, &host, &port));
+	assert_false(addr_split(STR("name"), 0, &host, &port));
+	assert_true(str_eq(host, STR("before")) && port == 7);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused), cmocka_unit_test(test_split),
 		cmocka_unit_test(test_a_client_of_ipv6_is_its_slash_64), cmocka_unit_test(test_ip_text),    cmocka_unit_test(test_eq),
+		cmocka_unit_test(test_outputs_are_set_on_success_only),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

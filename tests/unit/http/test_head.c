@@ -199,10 +199,49 @@ static void test_may_have_body(void **state)
 	assert_true(response_may_have_body(METHOD_CONNECT, 403));
 }
 
+/* repeat.def: equal ones are one; what could be read in two ways is refused. */
+static void test_repeated_fields(void **state)
+{
+	struct fields f = { 0 };
+	(void)state;
+	assert_int_equal(fields_add(&f, &arena, STR("Content-Type"), STR("a")), 0);
+	assert_int_equal(fields_add(&f, &arena, STR("X"), STR("1")), 0);
+	assert_int_equal(fields_add(&f, &arena, STR("content-type"), STR("a")), 0);
+	assert_int_equal(fields_settle_repeats(&f, TOKEN_BIT(TOKEN_CONTENT_TYPE)), 0);
+	assert_int_equal(f.n, 2);
+	assert_int_equal(fields_add(&f, &arena, STR("content-type"), STR("A")), 0);
+	assert_int_equal(fields_settle_repeats(&f, TOKEN_BIT(TOKEN_CONTENT_TYPE)), ERR_BAD_FIELD);
+	f.n = 0;
+	assert_int_equal(fields_add(&f, &arena, STR("traceparent"), STR("a")), 0);
+	assert_int_equal(fields_add(&f, &arena, STR("X"), STR("1")), 0);
+	assert_int_equal(fields_add(&f, &arena, STR("traceparent"), STR("b")), 0);
+	assert_int_equal(fields_settle_repeats(&f, TOKEN_BIT(TOKEN_TRACEPARENT)), 0);
+	assert_int_equal(f.n, 1);
+	assert_int_equal(fields_add(&f, &arena, STR("Host"), STR("a")), 0);
+	assert_int_equal(fields_add(&f, &arena, STR("Host"), STR("a")), 0);
+	assert_int_equal(fields_settle_repeats(&f, TOKEN_BIT(TOKEN_HOST)), ERR_BAD_FIELD);
+}
+
+/* What a codec did not read is known by its names. */
+static void test_fields_are_classified(void **state)
+{
+	struct fields f = { 0 };
+	(void)state;
+	assert_int_equal(fields_add(&f, &arena, STR("X-Real-IP"), STR("1")), 0);
+	assert_int_equal(fields_add(&f, &arena, STR("Via"), STR("1")), 0);
+	assert_int_equal(fields_add(&f, &arena, STR("x_forwarded_for"), STR("1")), 0);
+	assert_true(fields_classify(&f) == (TOKEN_BIT(TOKEN_OTHER) | TOKEN_BIT(TOKEN_VIA) | TOKEN_BIT(TOKEN_SEEN_EDGE) |
+	                                    TOKEN_BIT(TOKEN_SEEN_TWIN)));
+	assert_int_equal(f.v[0].flags, FIELD_EDGE);
+	assert_int_equal(f.v[2].flags, FIELD_TWIN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_add_find), cmocka_unit_test(test_drop_set),   cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_add_find),
+		cmocka_unit_test(test_repeated_fields),
+		cmocka_unit_test(test_fields_are_classified), cmocka_unit_test(test_drop_set),   cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_budget),   cmocka_unit_test(test_hop_by_hop), cmocka_unit_test(test_hop_by_hop_many_names),
 		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_may_have_body),

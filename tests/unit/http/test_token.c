@@ -58,6 +58,69 @@ static void test_others(void **state)
 	assert_int_equal(token_find("content\rlength", 14), TOKEN_OTHER);
 }
 
+static unsigned read_name(const char *name)
+{
+	return token_read(name, strlen(name));
+}
+
+/* Programs behind CGI and WSGI cannot tell '_' from '-': such a name is no token, and known all the same. */
+static void test_twins_are_known_whatever_is_spelled_with_an_underscore(void **state)
+{
+	(void)state;
+	for (unsigned t = 1; t < TOKEN_COUNT; t++) {
+		sluice_str name = token_name((enum token)t);
+		char buf[64];
+		for (size_t i = 0; i < name.len; i++) {
+			memcpy(buf, name.data, name.len);
+			if (buf[i] != '-')
+				continue;
+			buf[i] = '_';
+			assert_int_equal(token_read(buf, name.len), TOKEN_IS_TWIN);
+			assert_int_equal(token_find(buf, name.len), TOKEN_OTHER);
+		}
+	}
+	assert_int_equal(read_name("X_FORWARDED_FOR"), TOKEN_IS_TWIN);
+	assert_int_equal(read_name("X_Forwarded-Proto"), TOKEN_IS_TWIN);
+	assert_int_equal(read_name("x_request_id"), TOKEN_IS_TWIN);
+	assert_int_equal(read_name("content_length"), TOKEN_IS_TWIN);
+	assert_int_equal(read_name("X_Real_IP"), TOKEN_IS_EDGE | TOKEN_IS_TWIN);
+	assert_int_equal(read_name("x_forwarded_anything_of_any_length_at_all"), TOKEN_IS_EDGE | TOKEN_IS_TWIN);
+	assert_int_equal(read_name("x_custom"), TOKEN_OTHER);
+	assert_int_equal(read_name("user-agent_"), TOKEN_OTHER);
+	assert_int_equal(read_name("contentolength"), TOKEN_OTHER); /* differs from '-' in the same bits as '_' does */
+}
+
+static void test_the_family_of_the_edge(void **state)
+{
+	static const char *const members[] = {
+		"X-Real-IP", "x-forwarded-prefix", "X-Forwarded-Ssl", "X-Forwarded-Server", "X-Forwarded-Client-Cert",
+		"X-Forwarded-Scheme", "X-Original-URL", "X-Original-Host", "X-Rewrite-URL", "X-Client-IP",
+		"X-Cluster-Client-IP", "True-Client-IP", "CF-Connecting-IP", "X-Envoy-Internal", "X-Envoy-External-Address",
+		"Front-End-Https", "X-SSL-Client-Verify", "Client-Cert", "Remote-User", "Proxy", "Fastly-Client-IP",
+	};
+	static const char *const others[] = { "x-forwarded", "x-forwarded-", "x-custom", "x-for", "x-real-ipx", "forwarded-for",
+		                              "x-api-key", "x-correlation-id", "x-http-method-override", "x-requested-with" };
+	(void)state;
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		if (read_name(members[i]) != TOKEN_IS_EDGE)
+			fail_msg("%s is %#x", members[i], read_name(members[i]));
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (read_name(others[i]) != TOKEN_OTHER)
+			fail_msg("%s is %#x", others[i], read_name(others[i]));
+	}
+	assert_int_equal(read_name("x-forwarded-port"), TOKEN_X_FORWARDED_PORT); /* Sluice writes it */
+}
+
+static void test_names_that_are_alike(void **state)
+{
+	(void)state;
+	assert_true(field_names_alike(STR("X-User-Id"), STR("x_USER-id")));
+	assert_false(field_names_alike(STR("X-User-Id"), STR("X-User-Ie")));
+	assert_false(field_names_alike(STR("X-User"), STR("X-User-")));
+	assert_true(field_names_alike(STR(""), STR("")));
+}
+
 static void test_flags(void **state)
 {
 	(void)state;
@@ -73,6 +136,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_row),
 		cmocka_unit_test(test_near_misses),
+		cmocka_unit_test(test_twins_are_known_whatever_is_spelled_with_an_underscore),
+		cmocka_unit_test(test_the_family_of_the_edge),
+		cmocka_unit_test(test_names_that_are_alike),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_flags),
 	};

@@ -364,6 +364,83 @@ static void test_targets(void **state)
 	}
 }
 
+/* What a refused target leaves is written to the log: it must not be memory that another request used before. */
+static void test_nothing_of_the_arena_is_left_by_a_refused_target(void **state)
+{
+	static const char *const refused[] = { "/../etc/passwd", "/abc/%zz/ddd", "/a/..;x/b", "/a/./%00", "/x/../y?a#b",
+		                               "http://b/../x",  "http://b/%",   "/%",        "http://u@b/x", "b:443x" };
+	struct arena a;
+	arena_init(&a, 1 << 16);
+	char *secret = arena_alloc(&a, 3000);
+	assert_non_null(secret);
+	memset(secret, 'S', 3000);
+	(void)state;
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		struct request_head h = { .method = METHOD_GET, .version = 11, .authority = STR("a"), .target = str_of(refused[i]),
+			                  .path = STR("before"), .query = STR("before"), .has_query = true };
+		assert_int_not_equal(uri_parse_target(&h, &a), 0);
+		assert_int_equal(h.path.len, 0);
+		assert_int_equal(h.sent_path.len, 0);
+		assert_int_equal(h.query.len, 0);
+		assert_false(h.has_query);
+		sluice_str out = STR("before");
+		if (refused[i][0] == '/' && !strchr(refused[i], '?')) {
+			assert_int_equal(uri_normalise_path(str_of(refused[i]), &a, &out), ERR_BAD_TARGET);
+			assert_str(out, "before");
+		}
+	}
+	sluice_str host = STR("before");
+	assert_int_equal(uri_parse_authority(STR("a..b"), &a, &host), ERR_BAD_HOST);
+	assert_int_equal(uri_parse_authority(STR("A:99999"), &a, &host), ERR_BAD_HOST);
+	assert_str(host, "before");
+	arena_fini(&a);
+}
+
+static const struct {
+	const char *raw, *path, *sent; /* sent NULL: the same; path NULL: refused */
+} kept_slashes[] = {
+	{ "/a/b", "/a/b", NULL },
+	{ "/a/./b", "/a/b", NULL },
+	{ "/a//b", "/a/b", "/a//b" },
+	{ "//a", "/a", "//a" },
+	{ "///", "/", "///" },
+	{ "/unsafe/https://img.test//x.png", "/unsafe/https:/img.test/x.png", "/unsafe/https://img.test//x.png" },
+	{ "/bucket//%41//", "/bucket/A/", "/bucket//A//" },
+	{ "//admin/./x", "/admin/x", "//admin/x" },
+	{ "/a/b/..//c", "/a/c", "/a//c" },
+	{ "/x/..//b", "/b", "//b" },
+	{ "//a/../b", "/b", "//b" },
+	{ "/a//../b", NULL, NULL }, /* /a/b, or /b once somebody merged them */
+	{ "//..", NULL, NULL },
+	{ "/a//%2e%2e/b", NULL, NULL },
+	{ "/a//..%2fb", NULL, NULL },
+	{ "//../b", NULL, NULL },
+	{ "/..//b", NULL, NULL },
+};
+
+/* Routes and plugins see one path whatever the number of slashes; what is sent on has them, and merges to that path. */
+static void test_kept_slashes_are_sent_and_not_matched(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(kept_slashes) / sizeof(kept_slashes[0]); i++) {
+		const char *sent = kept_slashes[i].sent;
+		struct request_head h = { .method = METHOD_GET, .version = 11, .authority = STR("a"), .slashes = SLASHES_KEPT,
+			                  .target = str_of(kept_slashes[i].raw) };
+		int rc = uri_parse_target(&h, &arena);
+		if (!kept_slashes[i].path) {
+			if (rc != ERR_BAD_TARGET)
+				fail_msg("\"%s\" was accepted as \"%.*s\"", kept_slashes[i].raw, STR_ARG(h.sent_path));
+			continue;
+		}
+		assert_int_equal(rc, 0);
+		assert_str(h.path, kept_slashes[i].path);
+		assert_str(h.sent_path, sent ? sent : "");
+		sluice_str merged;
+		assert_int_equal(uri_normalise_path(h.sent_path.len ? h.sent_path : h.path, &arena, &merged), 0);
+		assert_str(merged, kept_slashes[i].path);
+	}
+}
+
 static void test_budget(void **state)
 {
 	struct arena small;
@@ -384,6 +461,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths),      cmocka_unit_test(test_paths_shifted), cmocka_unit_test(test_path_not_copied),
 		cmocka_unit_test(test_hosts),      cmocka_unit_test(test_host_length),   cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_nothing_of_the_arena_is_left_by_a_refused_target),
+		cmocka_unit_test(test_kept_slashes_are_sent_and_not_matched),
 		cmocka_unit_test(test_budget),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -329,7 +329,7 @@ static void test_limits(void **state)
 	assert_int_equal(build(&few, true, PAIRS(GET, "a", "1", "b", "2", "cookie", "3", "cookie", "4")), 0);
 	assert_int_equal(build(&few, true, PAIRS(GET, "cookie", "2", "cookie", "3", "cookie", "4")), ERR_TOO_MANY_FIELDS);
 	assert_int_equal(build(&few, true, PAIRS(":method", "GET", ":path", "/12345")), ERR_TARGET_TOO_LONG);
-	assert_str(head.target, "");
+	assert_str(head.target, "/1234"); /* for the log, as far as it may go */
 }
 
 static void test_no_memory(void **state)

@@ -98,8 +98,11 @@ static void test_version_1_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		const char *why = NULL;
+		h = (struct proxy_header){ .version = 77 };
 		if (proxy_header_parse(bad[i], strlen(bad[i]), &h, &why) >= 0)
 			fail_msg("\"%s\" was not refused", bad[i]);
+		assert_int_equal(h.version, 77); /* nothing of it is taken */
+		assert_false(h.is_named);
 		assert_non_null(why);
 	}
 }

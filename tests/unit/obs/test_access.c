@@ -99,7 +99,7 @@ static void test_secrets(void **state)
 	assert_string_equal(query_of("Access_Token=abc", 0), "Access_Token=***");
 	assert_string_equal(query_of("code=abc&state=x&code=", 0), "code=***&state=x&code=");
 	assert_string_equal(query_of("token=a=b", 0), "token=***");
-	assert_string_equal(query_of("tokens=a&mytoken=b&password", 0), "tokens=a&mytoken=b&password");
+	assert_string_equal(query_of("tokens=a&mytoken=b&password", 0), "tokens=a&mytoken=***&password");
 	assert_string_equal(query_of("api_key=x&", 0), "api_key=***&");
 	assert_string_equal(query_of("a=1&access_token=abc", 1), "(none)");
 
@@ -108,6 +108,54 @@ static void test_secrets(void **state)
 	assert_non_null(strstr(line(ACCESS_COMBINED, 1, &r), "\"https://a.test/cb?...\""));
 	r.referer = STR("https://a.test/cb?x=1");
 	assert_non_null(strstr(line(ACCESS_COMBINED, 0, &r), "\"https://a.test/cb?x=1\""));
+}
+
+/* A request that was refused before it had a path: its target is what it was, and as harmless as a path. */
+static void test_a_refused_target_is_logged_without_its_secrets(void **state)
+{
+	static const struct {
+		const char *target, *keep, *drop;
+	} rows[] = {
+		{ "/x?access_token=S&a=1", "\"path\":\"/x\",\"query\":\"access_token=***&a=1\"", "\"path\":\"/x\",\"status\"" },
+		{ "/../x?access%5Ftoken=S", "\"path\":\"/../x\",\"query\":\"access%5Ftoken=***\"", "\"path\":\"/../x\",\"status\"" },
+		{ "http://user:S@h/p?b=2", "\"path\":\"http://***@h/p\",\"query\":\"b=2\"", "\"path\":\"http://***@h/p\",\"status\"" },
+		{ "/x#id_token=S", "\"path\":\"/x#id_token=***\"", "\"path\":\"/x\",\"status\"" },
+		{ "/x%3Fcode%3DS", "\"path\":\"/x%3Fcode%3D***\"", "\"path\":\"/x\",\"status\"" },
+		{ "/%zz/dd", "\"path\":\"/%zz/dd\"", "\"path\":\"/%zz/dd\"" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct access_record r = { .method = STR("GET"), .target = str_of(rows[i].target), .reason = STR("bad-target") };
+		const char *got = line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r);
+		if (!strstr(got, rows[i].keep) || strchr(got, 'S'))
+			fail_msg("%s: %s", rows[i].target, got);
+		got = line(ACCESS_JSON, ACCESS_QUERY_DROP, &r);
+		if (!strstr(got, rows[i].drop) || strchr(got, 'S'))
+			fail_msg("%s: %s", rows[i].target, got);
+		assert_null(strchr(line(ACCESS_COMBINED, ACCESS_QUERY_KEEP, &r), 'S'));
+		assert_null(strchr(line(ACCESS_COMMON, ACCESS_QUERY_DROP, &r), 'S'));
+	}
+}
+
+static void test_what_a_plugin_declares_secret_is_not_logged(void **state)
+{
+	struct arena a;
+	struct secrets s = { 0 };
+	struct access_record r = sample();
+	(void)state;
+	arena_init(&a, 1 << 16);
+	assert_true(secrets_add_query(&s, &a, STR("member")));
+	assert_true(secrets_add_field(&s, &a, STR("User-Agent")));
+	r.query = STR("member=SSSS&x=1");
+	r.user_agent = STR("SSSS");
+	r.secrets = &s;
+	assert_null(strstr(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r), "SSSS"));
+	assert_non_null(strstr(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r), "\"query\":\"member=***&x=1\""));
+	assert_non_null(strstr(line(ACCESS_COMBINED, ACCESS_QUERY_KEEP, &r), "\"***\""));
+	r.path = STR("");
+	r.target = STR("/?member=SSSS");
+	assert_null(strstr(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r), "SSSS"));
+	arena_fini(&a);
 }
 
 /* A secret that starts before the place at which a long query is cut. */
@@ -214,7 +262,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_formats), cmocka_unit_test(test_peer), cmocka_unit_test(test_nothing), cmocka_unit_test(test_secrets),
-		cmocka_unit_test(test_secret_at_cut), cmocka_unit_test(test_hostile), cmocka_unit_test(test_huge),
+		cmocka_unit_test(test_secret_at_cut),
+		cmocka_unit_test(test_a_refused_target_is_logged_without_its_secrets),
+		cmocka_unit_test(test_what_a_plugin_declares_secret_is_not_logged), cmocka_unit_test(test_hostile), cmocka_unit_test(test_huge),
 		cmocka_unit_test(test_room), cmocka_unit_test(test_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,29 @@ static void test_values(void **state)
 	}
 }
 
+/* Many programs read `X_User` as X-User: whoever sets or removes the one does so with the other. */
+static void test_set_and_remove_hold_for_every_spelling(void **state)
+{
+	(void)state;
+	walk_begin(1, "x_user-ID: a\nX-User-Id: b\nX_USER_ID: c\nX-UserId: d\nX-Tag: e\n", 0);
+	(void)walk_request();
+	walk->request->body = BODY_CHUNKED;
+	sluice_field_set(walk, SLUICE_REQUEST, SLUICE_STR("X-User-Id"), SLUICE_STR("new"));
+	assert_string_equal(fields_text(&walk->request->fields), "X-UserId=d,X-Tag=e,X-User-Id=new,");
+	sluice_field_remove(walk, SLUICE_REQUEST, SLUICE_STR("x_user_id"));
+	sluice_field_add(walk, SLUICE_REQUEST, SLUICE_STR("x_tag"), SLUICE_STR("f"));
+	assert_string_equal(fields_text(&walk->request->fields), "X-UserId=d,X-Tag=e,x_tag=f,");
+	/* for trailers, which come later */
+	assert_true(run_has_edited(walk, SLUICE_STR("X_User-ID")));
+	assert_false(run_has_edited(walk, SLUICE_STR("X-Tag")));
+	assert_false(run_has_edited(walk, SLUICE_STR("X-UserId")));
+	/* a second spelling of what the gateway writes */
+	assert_non_null(sluice_field_refused(SLUICE_REQUEST, SLUICE_FIELD_SET, SLUICE_STR("X_Forwarded_For"), SLUICE_STR("x")));
+	assert_non_null(sluice_field_refused(SLUICE_REQUEST, SLUICE_FIELD_SET, SLUICE_STR("content_length"), SLUICE_STR("1")));
+	assert_null(sluice_field_refused(SLUICE_REQUEST, SLUICE_FIELD_SET, SLUICE_STR("X-Real-IP"), SLUICE_STR("x")));
+	walk_end();
+}
+
 static void test_host(void **state)
 {
 	static const char *const bad[] = { "", "a b", "a/b", "a\"b", "a@b", "a:99999", "[::1" };
@@ -109,6 +132,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_set_add_remove),
+		cmocka_unit_test(test_set_and_remove_hold_for_every_spelling),
 		cmocka_unit_test(test_what_is_not_theirs),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_host),

@@ -114,7 +114,7 @@ void kit_begin(const char *text)
 	kit_proxy.worker = &kit_worker;
 	list_init(&kit_proxy.tunnels);
 	kit_proxy.on_complete = on_complete;
-	kit_proxy.id_prefix = 0x1234;
+	permute_init(&kit_proxy.ids, (const uint64_t[2]){ 0x1234, 0x5678 });
 	kit_proxy.view = view_new(&kit_worker, s, on_free);
 }
 
@@ -281,6 +281,7 @@ static void visit_as(const char *head, uint8_t body, uint64_t len, size_t budget
 		if (fields_add(&h->fields, &guest->c.arena, name, str_trim(value)) < 0)
 			break;
 	}
+	h->seen = fields_classify(&h->fields);
 	exchange_on_request(&kit_proxy, &guest->c);
 }
 

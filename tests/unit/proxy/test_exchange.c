@@ -197,11 +197,38 @@ static void test_fields(void **state)
 	until(guest->finished);
 	/* an id that is none is replaced */
 	visit("GET /plain\nX-Request-ID: two words\n", BODY_NONE, 0);
-	until(strstr(up.got, "X-Request-ID: 0000000000001234"));
+	until(strstr(up.got, "X-Request-ID: "));
 	assert_has_not(up.got, "two words");
 	up_say(hello);
 	until(guest->finished);
-	
+	kit_end();
+}
+
+static void id_of(char id[33], const char *head)
+{
+	up.got_len = 0;
+	up.got[0] = 0;
+	visit(head, BODY_NONE, 0);
+	until(up.got_len && strstr(up.got, "X-Request-ID: "));
+	memcpy(id, strstr(up.got, "X-Request-ID: ") + 14, 32);
+	id[32] = 0;
+	up_say(hello);
+	until(guest->finished);
+}
+
+/* Who sees the id of his own request, in a problem document, must not find those of others. */
+static void test_request_ids_do_not_tell_the_next_one(void **state)
+{
+	char a[33], b[33];
+	unsigned same = 0;
+	(void)state;
+	begin();
+	id_of(a, "GET /plain\n");
+	id_of(b, "GET /plain\n");
+	for (size_t i = 0; i < 32; i++)
+		same += a[i] == b[i];
+	assert_true(same < 12); /* two of 32 by chance; a prefix in common would be 16 */
+	assert_true(strspn(a, "0123456789abcdef") == 32 && strspn(b, "0123456789abcdef") == 32);
 	kit_end();
 }
 
@@ -256,7 +283,7 @@ static void test_no_route(void **state)
 	assert_has(guest->fields, "Server: sluice\n");
 	assert_has(guest->fields, "X-Request-ID: ");
 	assert_has(guest->fields, "Date: ");
-	assert_has(guest->body, "https://sluice.dev/problems/no-route");
+	assert_has(guest->body, "urn:sluice:problem:no-route");
 	kit_end();
 
 	begin();
@@ -733,6 +760,7 @@ int main(void)
 		cmocka_unit_test(test_get),
 		cmocka_unit_test(test_post),
 		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_request_ids_do_not_tell_the_next_one),
 		cmocka_unit_test(test_no_host),
 		cmocka_unit_test(test_client_names_a_plugins_field),
 		cmocka_unit_test(test_no_route),

@@ -116,10 +116,12 @@ static void test_refusals(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct redis_url u;
+		struct redis_url u = { .db = 77 };
 		const char *error = "";
 		if (redis_url_parse(&arena, str_of(bad[i].text), &u, &error) == 0)
 			fail_msg("%s: taken", bad[i].text);
+		if (u.db != 77 || u.password.len || u.n_hosts)
+			fail_msg("%s: something was taken of it", bad[i].text);
 		if (!strstr(error, bad[i].why))
 			fail_msg("%s: %s", bad[i].text, error);
 	}

@@ -50,11 +50,13 @@ static void test_refused(void **state)
 		"http://a/\r\nHost:b",
 	};
 	char text[URL_MAX + 2] = "http://a/";
-	struct url u;
+	struct url u = { .port = 77 };
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		if (!url_parse(str_of(bad[i]), &u))
 			fail_msg("\"%s\" was taken for a URL", bad[i]);
+		if (u.port != 77 || u.host.len || u.https)
+			fail_msg("\"%s\": something was taken of it", bad[i]);
 	}
 	assert_non_null(url_parse(str_n("http://a/\0b", 11), &u));
 	assert_non_null(url_parse(str_n("http://a\0b/", 11), &u));
