@@ -212,7 +212,7 @@ int admin_open(struct admin *a, const struct addr *at)
 		                                  .handler = admin_handler(a),
 		                                  .fd = fd };
 	a->front = front_new(a->main, NULL);
-	front_apply(a->front, &args, 1, ADMIN_CONNECTIONS);
+	front_apply(a->front, &args, 1, &(struct front_bounds){ .connections = ADMIN_CONNECTIONS });
 	log_info("admin", "on %s", a->address);
 	return 0;
 }

@@ -11,6 +11,21 @@
 
 enum admin_phase { ADMIN_STARTING, ADMIN_SERVING, ADMIN_DRAINING };
 
+enum { ADMIN_RESOURCES = 2 };
+
+/* What the process may run short of. */
+struct admin_resource {
+	const char *name;
+	uint64_t used, limit; /* limit 0: not known */
+	uint64_t mark;        /* from here on new requests are refused; 0: never */
+	bool is_short;
+};
+
+struct admin_overload {
+	const char *state;
+	struct admin_resource resources[ADMIN_RESOURCES];
+};
+
 struct admin_facts {
 	enum admin_phase phase;
 	unsigned waiting;             /* STARTING: workers that have no configuration yet */
@@ -18,6 +33,7 @@ struct admin_facts {
 	const struct snapshot *snap;  /* borrowed for the call: the configuration in force; NULL: none yet */
 	size_t snapshots;             /* configurations that requests still use, this one included */
 	uint64_t reloads, reloads_failed;
+	struct admin_overload overload; /* state NULL: not known */
 };
 
 enum admin_reload {

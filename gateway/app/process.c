@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -212,6 +213,7 @@ static bool process_start(struct process *p)
 	const struct snapshot *s = p->snap;
 	process_settle(p);
 	p->phase = PROCESS_SERVING;
+	overload_start(p);
 	worker_timer(&p->main, &p->tick, TICK_NS);
 	for (size_t i = 0; i < s->n_listeners; i++)
 		log_info("listener", "%.*s on %.*s%s", STR_ARG(s->listeners[i].conf->name),
@@ -234,6 +236,7 @@ static void process_stop_signals(struct process *p)
 
 static void process_fini(struct process *p)
 {
+	overload_stop(p);
 	control_close(p);
 	workers_abort(p);
 	workers_stop(p);
@@ -262,8 +265,9 @@ static void process_fini(struct process *p)
 
 int process_run(const struct process_options *o)
 {
-	struct process *p = calloc(1, sizeof(*p));
+	struct process *p = aligned_alloc(_Alignof(struct process), sizeof(*p)); /* calloc() knows nothing of cache lines */
 	check(p, "out of memory: the process");
+	memset(p, 0, sizeof(*p));
 	p->options = *o;
 	if (process_start(p))
 		worker_run(&p->main);

@@ -75,7 +75,9 @@ bool workers_start(struct process *p)
 			return false;
 		}
 		g->process = p;
+		g->w.shares = &p->shares;
 		g->proxy.worker = &g->w;
+		g->proxy.counts = p->counts;
 		list_init(&g->proxy.tunnels);
 		g->proxy.on_complete = complete_exchange;
 		random_bytes(&g->proxy.id_prefix, sizeof(g->proxy.id_prefix));

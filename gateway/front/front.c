@@ -26,9 +26,9 @@ static void listener_stop(struct front_listener *l)
 	free(l);
 }
 
-void front_apply(struct front *f, const struct front_listener_args *v, size_t n, uint64_t max_connections)
+void front_apply(struct front *f, const struct front_listener_args *v, size_t n, const struct front_bounds *bounds)
 {
-	f->max_conns = max_connections;
+	f->bounds = *bounds;
 	for (size_t i = 0; i < n; i++) {
 		struct front_listener *l = front_find(f, v[i].addr);
 		if (l && v[i].fd >= 0)
@@ -42,6 +42,8 @@ void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
 			l->marked = true;
 			if (acceptor_start(&l->acceptor, f->worker, v[i].fd, front_conn_on_accept, l) < 0)
 				check(false, "a listening socket cannot join the event loop");
+			if (f->paused)
+				acceptor_pause(&l->acceptor);
 			list_push(&f->listeners, &l->link);
 			continue;
 		}
@@ -57,6 +59,20 @@ void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
 		else
 			l->marked = false;
 	}
+}
+
+void front_pause(struct front *f)
+{
+	f->paused = true;
+	list_each(e, &f->listeners)
+		acceptor_pause(&container_of(e, struct front_listener, link)->acceptor);
+}
+
+void front_go_on(struct front *f)
+{
+	f->paused = false;
+	list_each(e, &f->listeners)
+		acceptor_go_on(&container_of(e, struct front_listener, link)->acceptor);
 }
 
 /* ---- the whole ---------------------------------------------------------------------------------------------------- */

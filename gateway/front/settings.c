@@ -3,6 +3,11 @@
 
 #include "front/state.h"
 
+static uint32_t settings_bound(uint32_t wanted, uint32_t automatic)
+{
+	return wanted == CLIENT_AUTO ? automatic : wanted;
+}
+
 struct front_settings *front_settings_new(struct front *f, const struct front_listener_args *a)
 {
 	struct front_settings *s = calloc(1, sizeof(*s));
@@ -39,10 +44,12 @@ struct front_settings *front_settings_new(struct front *f, const struct front_li
 	s->balancers = cidr_set_ref(a->balancers);
 	s->shared = (struct conn_listener){
 		.name = str_of(s->name),
+		.max_client_requests = settings_bound(a->client.requests, f->bounds.client.requests),
 		.trust = { cidr_set_ref(a->trusted_proxies), (enum client_ip_from)c->client_ip_from },
 	};
 	s->proxy_header_ns = c->proxy_protocol.timeout * NS_PER_MS;
-	s->max_per_client = (unsigned)c->max_connections_per_client;
+	s->max_per_client = settings_bound(a->client.connections, f->bounds.client.connections);
+	s->counts_alone = a->client.connections != CLIENT_AUTO;
 	return s;
 }
 

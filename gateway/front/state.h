@@ -27,6 +27,7 @@ struct front_settings {
 	struct conn_listener shared; /* its trusted proxies: shared: ref */
 	uint64_t proxy_header_ns;
 	unsigned max_per_client; /* connections; 0: no bound */
+	bool counts_alone;       /* its clients are counted for this listener, not for all that say auto */
 	struct addr addr;
 	series_id accepted; /* its metric */
 	char name[64 + 1];
@@ -46,10 +47,10 @@ struct front {
 	struct counts *counts;   /* borrowed; NULL: what connects here is no client of the gateway */
 	struct list listeners, conns;
 	unsigned n_conns;        /* of this worker */
-	uint64_t max_conns;      /* of the process; without counts, of this front. 0: no bound */
+	struct front_bounds bounds; /* connections: of the process; without counts, of this front */
 	uint64_t next_id;
 	struct refusals refusals;
-	bool draining;
+	bool draining, paused;
 	uint64_t drain_idle_ns;
 	void (*on_empty)(void *ctx);
 	void *on_empty_ctx;

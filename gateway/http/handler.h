@@ -15,6 +15,7 @@
 #include "net/splice.h"
 
 struct client;
+struct count_client;
 struct origin;
 struct stream;
 
@@ -84,6 +85,7 @@ struct client_trust {
 struct conn_listener {
 	sluice_str name;
 	struct client_trust trust;
+	uint32_t max_client_requests; /* of one client to upstreams, in progress; 0: no bound */
 };
 
 /* Facts of the connection a request came over. The peer is who connected, or whom a PROXY header named. Kept small: an idle
@@ -93,6 +95,7 @@ struct conn_info {
 	const struct conn_listener *listener; /* borrowed: lives as long */
 	const char *tls_version;  /* "TLSv1.3"; NULL: plain */
 	const char *peer_ip;      /* borrowed: lives as long; with a NUL */
+	struct count_client *client; /* where its connections and requests are counted (front/count); NULL: they are not */
 	uint64_t id;              /* of the connection, unique in the process */
 	uint32_t requests;        /* begun on this connection so far, this one included */
 	int fd;                   /* borrowed: the socket, to ask the system about it; -1: nothing it says matters */

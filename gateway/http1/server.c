@@ -112,7 +112,7 @@ static void server_begin(struct http1_server *c, const char *bytes, size_t len)
 		server_refuse(c, rq, err);
 		return;
 	}
-	c->close = !rq->head.keep_alive || c->draining;
+	c->close = !rq->head.keep_alive || c->draining || unlikely(worker_overload(c->s->worker));
 	if (!c->close && c->conf->max_requests && c->info->requests >= c->conf->max_requests) {
 		c->close = true;
 		stat_inc(STAT_CONNECTIONS_RETIRED);

@@ -9,10 +9,15 @@
 
 struct node;
 
+struct overload_conf {
+	sluice_str memory, descriptors; /* "90%", a size (of memory alone), or "off" */
+};
+
 struct runtime_conf {
 	sluice_str workers; /* "auto" or a number */
 	uint64_t shutdown_grace; /* ms */
 	uint64_t max_connections;
+	struct overload_conf overload;
 };
 
 struct admin_conf {

@@ -250,10 +250,15 @@ void exchange_on_request(void *ctx, struct client *c)
 	struct exchange *x = exchange_new(ctx, c);
 	const struct request_head *h = c->head;
 	x->request_done = h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0);
-	if (h->method == METHOD_CONNECT || h->method == METHOD_TRACE)
+	int overload = worker_overload(x->px.worker);
+	if (unlikely(overload)) {
+		stat_inc(STAT_OVERLOAD_REQUESTS);
+		respond_error(x, overload);
+	} else if (h->method == METHOD_CONNECT || h->method == METHOD_TRACE) {
 		respond_error(x, ERR_METHOD_NOT_SUPPORTED);
-	else
+	} else {
 		exchange_route(x);
+	}
 }
 
 void exchange_on_bad_request(void *ctx, struct client *c, int err)
@@ -271,6 +276,7 @@ void exchange_complete(struct exchange *x)
 	forward_stop(x, 0);
 	tunnel_fini(x);
 	grpc_fini(x);
+	admit_leave(x);
 	list_del(&x->end.link);
 	exchange_set_state(x, EXCHANGE_DONE);
 	x->done_ns = clock_ns();

@@ -26,6 +26,7 @@ struct exchange;
 struct proxy {
 	struct worker *worker;      /* borrowed */
 	struct view *view;          /* shared: ref; the configuration for new requests; NULL before the first */
+	struct counts *counts;      /* borrowed: of the clients; NULL: those that proxies name are not counted */
 	uint64_t id_prefix, id_next; /* of request ids */
 	unsigned active;            /* exchanges under way */
 	bool draining;
@@ -50,6 +51,7 @@ struct exchange {
 	const struct fields *request_trailers, *response_trailers;
 	struct fields upstream_trailers; /* the origin's, which is gone when the client has taken all */
 	struct tunnel *tunnel;      /* in the arena; NULL: none */
+	struct count_client *counted; /* borrowed: where it counts among its client's requests; NULL: nowhere */
 	struct grpc_call *grpc;     /* in the arena; NULL: no gRPC call */
 	sluice_str detail;          /* of the failure, for the log: which line, field or byte of the response was refused */
 	const char *code;           /* reason of a refusal or failure; NULL: none */
@@ -134,8 +136,15 @@ void respond_builtin(struct exchange *x);
 /* The response hooks are through: our own head and body go to the client. */
 void respond_send(struct exchange *x);
 
+/* admit.c */
+/* Before the request goes to an upstream: 0, or ERR_CLIENT_LIMIT. What was admitted leaves at the end. */
+must_use int admit_request(struct exchange *x);
+void admit_leave(struct exchange *x);
+
 /* who.c: find out who the client is and how it asked, where trusted proxies may tell. */
 void who_identify(struct exchange *x);
+/* Whether a proxy spoke for the client. */
+bool who_is_told(const struct exchange *x);
 /* A PROXY header that names it, in the arena; empty when its budget is spent. */
 sluice_str who_proxy_header(struct exchange *x, int version);
 

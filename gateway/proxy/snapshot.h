@@ -10,6 +10,7 @@
 
 #include "base/cidr.h"
 #include "base/series.h"
+#include "net/overload.h"
 #include "policy/run.h"
 #include "proxy/conf.h"
 #include "route/router.h"
@@ -50,6 +51,7 @@ struct snapshot_listener {
 	struct addr addr;
 	struct tls_server *tls; /* owned; NULL: plain */
 	struct cidr_set *balancers, *trusted_proxies; /* shared: ref; NULL: none */
+	struct client_bounds client;
 };
 
 struct snapshot {
@@ -71,6 +73,7 @@ struct snapshot {
 	struct sluice_store **stores; /* shared: taken */
 	size_t n_stores;
 	unsigned n_workers;
+	struct overload_mark memory, descriptors; /* of runtime.overload */
 	struct worker *main;     /* borrowed: frees it */
 	sluice_instance **instances; /* shared: ref */
 	size_t n_instances;

@@ -104,7 +104,7 @@ static void apply(struct place *const *v, size_t n, uint64_t max)
 		args[i].fd = v[i]->fd;
 		v[i]->fd = -1;
 	}
-	front_apply(front, args, n, max);
+	front_apply(front, args, n, &(struct front_bounds){ .connections = max });
 }
 
 /* ---- clients ---------------------------------------------------------------------------------------------------------- */
