@@ -13,7 +13,7 @@ from kit.origin import reply
 from kit.process import wait_for
 
 CONFIG = """
-runtime: { workers: 2, shutdown_grace: 2s, overload: { memory: off, descriptors: @mark@ } }
+runtime: { workers: 2, shutdown_grace: 2s, max_connections: 700, overload: { memory: off, descriptors: @mark@ } }
 listeners:
   - { name: public, address: "127.0.0.1:@public@", protocols: [h2, http/1.1], max_connections_per_client: 0 }
 upstreams:
