@@ -78,8 +78,8 @@ void limits_settle(struct process *p)
 	limits_set(&p->shares.quota[SHARE_FETCHES], l.fetches);
 	if (p->snap->conf.runtime.max_connections > l.served)
 		log_warn("process",
-		         "runtime.max_connections is %llu, but there are descriptors for %llu clients and their upstreams; %llu are "
-		         "let in, and raising the limit (LimitNOFILE, ulimit -n) makes room for more",
+		         "runtime.max_connections is %llu, but there are descriptors for %llu clients and their upstreams; %llu "
+		         "are let in, and raising the limit (LimitNOFILE, ulimit -n) makes room for more",
 		         (unsigned long long)p->snap->conf.runtime.max_connections, (unsigned long long)l.served,
 		         (unsigned long long)l.front.connections);
 	log_info("process", "at most %llu connections from clients, %llu to upstreams; of one client, unless a listener says more, "

@@ -91,13 +91,14 @@ void usage_memory_init(struct usage_memory *m, const char *root)
 	m->limit = usage_field(text, "MemTotal:") * 1024;
 	(void)snprintf(path, sizeof(path), "%s/proc/self/cgroup", root);
 	usage_read(path, text);
-	char *save = NULL;
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char *group = strrchr(line, ':'); /* "0::/path", or "7:memory:/path" */
+	for (char *line = text, *end; *line; line = end) { /* "0::/path", or "7:memory:/path" */
+		end = strchrnul(line, '\n');
+		if (*end)
+			*end++ = 0;
 		if (strncmp(line, "0::", 3) == 0)
-			usage_find_limit(m, root, 2, group + 1);
+			usage_find_limit(m, root, 2, line + 3);
 		else if (strstr(line, ":memory:"))
-			usage_find_limit(m, root, 1, group + 1);
+			usage_find_limit(m, root, 1, strstr(line, ":memory:") + strlen(":memory:"));
 	}
 }
 

@@ -61,11 +61,11 @@ const sluice_option listener_options[] = {
 	SLUICE_OPTION(SLUICE_T_SIZE, struct listener_conf, max_memory, .def = "512KiB", .min = "128KiB", .max = "64MiB",
 	              .flags = SLUICE_F_NEW, .doc = "most memory for the heads and the plugins of one request"),
 	SLUICE_OPTION(SLUICE_T_STR, struct listener_conf, max_connections_per_client, .def = "auto", .flags = SLUICE_F_NEW,
-	              .doc = "most connections of one client address (of one /64 in IPv6), trusted proxies excepted: a number up to "
-	                     "65535, 0 for no bound, or auto: a quarter of all, over all listeners that say auto"),
+	              .doc = "most connections of one client address (of one /64 in IPv6), trusted proxies excepted: a number up "
+	                     "to 65535, 0 for no bound, or auto: a quarter of all, over all listeners that say auto"),
 	SLUICE_OPTION(SLUICE_T_STR, struct listener_conf, max_requests_per_client, .def = "auto", .flags = SLUICE_F_NEW,
-	              .doc = "most requests of one client to upstreams that are in progress at a time, over all its connections: a "
-	                     "number up to 65535, 0 for no bound, or auto: a quarter of the connections to upstreams"),
+	              .doc = "most requests of one client to upstreams that are in progress at a time, over all its connections: "
+	                     "a number up to 65535, 0 for no bound, or auto: a quarter of the connections to upstreams"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct listener_conf, max_requests_per_connection, .def = "0", .max = "4294967295",
 	              .flags = SLUICE_F_NEW,
 	              .doc = "requests after which a connection is closed politely; 0 for no bound"),

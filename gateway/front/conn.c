@@ -209,7 +209,7 @@ static bool conn_admit(struct front_conn *c, const struct addr *peer)
 	char key[sizeof(s->name) + ADDR_CLIENT];
 	size_t n = s->counts_alone ? strlen(s->name) + 1 : 1, client;
 
-	if (!s->front->counts || (!most && !s->shared.max_client_requests) || c->info.peer_is_trusted)
+	if (!s->front->counts || (!most && s->shared.max_client_requests == UINT32_MAX) || c->info.peer_is_trusted)
 		return true;
 	memcpy(key, s->counts_alone ? s->name : "", n);
 	client = addr_client(peer, key + n);

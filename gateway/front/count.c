@@ -118,8 +118,9 @@ static count_place bucket_claim(struct bucket *b, uint64_t who)
 {
 	for (int i = 0; i < PLACES; i++) {
 		uint64_t word = atomic_load_explicit(&b->place[i].word, memory_order_relaxed);
-		if (word_count(word) == 0 && atomic_compare_exchange_strong_explicit(&b->place[i].word, &word, who << COUNT_BITS | 1,
-		                                                                     memory_order_acquire, memory_order_relaxed))
+		if (word_count(word) == 0 &&
+		    atomic_compare_exchange_strong_explicit(&b->place[i].word, &word, who << COUNT_BITS | 1, memory_order_acquire,
+		                                            memory_order_relaxed))
 			return &b->place[i];
 	}
 	return NULL;

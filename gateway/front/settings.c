@@ -12,6 +12,7 @@ struct front_settings *front_settings_new(struct front *f, const struct front_li
 {
 	struct front_settings *s = calloc(1, sizeof(*s));
 	const struct listener_conf *c = a->conf;
+	uint32_t requests = settings_bound(a->client.requests, f->bounds.client.requests);
 	check(s, "out of memory: the settings of a listener");
 	s->refs = 1;
 	s->front = f;
@@ -44,7 +45,7 @@ struct front_settings *front_settings_new(struct front *f, const struct front_li
 	s->balancers = cidr_set_ref(a->balancers);
 	s->shared = (struct conn_listener){
 		.name = str_of(s->name),
-		.max_client_requests = settings_bound(a->client.requests, f->bounds.client.requests),
+		.max_client_requests = requests ? requests : UINT32_MAX,
 		.trust = { cidr_set_ref(a->trusted_proxies), (enum client_ip_from)c->client_ip_from },
 	};
 	s->proxy_header_ns = c->proxy_protocol.timeout * NS_PER_MS;

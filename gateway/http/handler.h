@@ -85,7 +85,7 @@ struct client_trust {
 struct conn_listener {
 	sluice_str name;
 	struct client_trust trust;
-	uint32_t max_client_requests; /* of one client to upstreams, in progress; 0: no bound */
+	uint32_t max_client_requests; /* of one client to upstreams, in progress; UINT32_MAX: no bound */
 };
 
 /* Facts of the connection a request came over. The peer is who connected, or whom a PROXY header named. Kept small: an idle
@@ -114,8 +114,9 @@ static inline const struct client_trust *conn_trust(const struct conn_info *c)
 struct handler {
 	/* A request head is complete and valid. Must set c->events (and c->user). The body is held until resume(). */
 	void (*on_request)(void *ctx, struct client *c);
-	/* A head could not be read: the codec has an answer to give (err_info(err)->status), and wants it counted and logged.
-	 * c->head may be incomplete (fields n may be 0, strings empty). The handler answers as for a request. */
+	/* A head could not be read, or the process takes on no more: the codec has an answer to give (err_info(err)->status), and
+	 * wants it counted and logged. c->head may be incomplete (fields n may be 0, strings empty). The handler answers as for
+	 * a request. */
 	void (*on_bad_request)(void *ctx, struct client *c, int err);
 	void *ctx;
 };

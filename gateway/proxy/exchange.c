@@ -2,6 +2,7 @@
 #include "proxy/exchange.h"
 
 #include "policy/stage.h"
+#include "proxy/admit.h"
 #include "proxy/body.h"
 #include "proxy/forward.h"
 #include "proxy/grpc.h"
@@ -250,15 +251,10 @@ void exchange_on_request(void *ctx, struct client *c)
 	struct exchange *x = exchange_new(ctx, c);
 	const struct request_head *h = c->head;
 	x->request_done = h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0);
-	int overload = worker_overload(x->px.worker);
-	if (unlikely(overload)) {
-		stat_inc(STAT_OVERLOAD_REQUESTS);
-		respond_error(x, overload);
-	} else if (h->method == METHOD_CONNECT || h->method == METHOD_TRACE) {
+	if (h->method == METHOD_CONNECT || h->method == METHOD_TRACE)
 		respond_error(x, ERR_METHOD_NOT_SUPPORTED);
-	} else {
+	else
 		exchange_route(x);
-	}
 }
 
 void exchange_on_bad_request(void *ctx, struct client *c, int err)

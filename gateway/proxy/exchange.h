@@ -136,11 +136,6 @@ void respond_builtin(struct exchange *x);
 /* The response hooks are through: our own head and body go to the client. */
 void respond_send(struct exchange *x);
 
-/* admit.c */
-/* Before the request goes to an upstream: 0, or ERR_CLIENT_LIMIT. What was admitted leaves at the end. */
-must_use int admit_request(struct exchange *x);
-void admit_leave(struct exchange *x);
-
 /* who.c: find out who the client is and how it asked, where trusted proxies may tell. */
 void who_identify(struct exchange *x);
 /* Whether a proxy spoke for the client. */

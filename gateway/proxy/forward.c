@@ -8,6 +8,7 @@
  */
 #include "proxy/forward.h"
 
+#include "proxy/admit.h"
 #include "proxy/body.h"
 #include "proxy/grpc.h"
 
