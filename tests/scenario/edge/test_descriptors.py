@@ -8,7 +8,7 @@ import pytest
 from kit.client import RawClient
 from kit.gateway import find_program
 from kit.h2client import H2Client
-from kit.origin import hang, reply
+from kit.origin import hang, raw, reply
 from kit.process import wait_for
 
 CONFIG = """
@@ -209,18 +209,33 @@ def test_idle_connections_make_room_for_others(gateway, origin, folder):
     nobody_is_blamed(g)
 
 
-BODY = b"x" * (24 << 20)
+def test_a_bound_beyond_the_descriptors_leaves_the_reserve_alone(gateway, folder):
+    """Whatever the file asks for: connections are refused before descriptors run out, and the admin address answers."""
+    g = limited(gateway, folder, 300, options=NO_BOUNDS, runtime=", max_connections: 100000")
+    most = int(g.wait_log(r"at most (\d+) connections")[1])
+    assert most < 300 - 128
+    held = [RawClient(g.port(), source=(f"127.0.0.{2 + i % 50}", 0)) for i in range(300)]
+    wait_for(lambda: g.metrics()['sluice_connections_refused_total{reason="max-connections"}'] == 300 - most, 10)
+    m = g.metrics()
+    assert m["sluice_connections_active"] == most and m["sluice_accept_shortages_total"] == 0
+    assert g.admin("/healthz").status == 200
+    for c in held:
+        c.close()
+
+
+BODY = b"x" * (8 << 20)  # more than the sockets take
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
 
 
 def test_slow_readers_of_long_bodies_share_the_pipes(gateway, origin, folder):
     """A reader that stops holds a pipe at most as long as there are some; later ones are served without."""
-    app = origin(reply(200, BODY))
-    g = limited(gateway, folder, 400, options=NO_BOUNDS, app=app.port, other=app.port)
-    readers = [RawClient(g.port()).request("GET", "/app") for _ in range(30)]
+    app = origin(raw(WHOLE))
+    g = limited(gateway, folder, 400, options=NO_BOUNDS + ", timeouts: { body: 5m }", app=app.port, other=app.port)
+    readers = [RawClient(g.port(), timeout=60).request("GET", "/app") for _ in range(16)]
     for c in readers:
         assert c.response_head().status == 200
-    wait_for(lambda: g.metrics()["sluice_pipes"] >= 5, 10, "pipes in use")
-    m = wait_for(lambda: (m := g.metrics())["sluice_pipes_denied_total"] > 0 and m, 10, "a body without a pipe")
+    wait_for(lambda: g.metrics()["sluice_pipes"] >= 5, 30, "pipes in use")
+    m = wait_for(lambda: (m := g.metrics())["sluice_pipes_denied_total"] > 0 and m, 30, "a body without a pipe")
     assert m["sluice_pipes"] <= (400 - 128 - 34) // 32
     assert g.get("/other").body == BODY
     assert g.admin("/healthz").status == 200
