@@ -1,5 +1,5 @@
 /*
- * The overload manager: looks twice a second at the memory and the descriptors in use, and has the workers take on less while
+ * The overload manager: looks once a second at the memory and the descriptors in use, and has the workers take on less while
  * they are short. What it decides is net/overload; what new requests are refused with is one number that workers read
  * (net/shares); that new connections wait is told to them by message. Main thread.
  */
@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/stat.h"
 
-#define LOOK_NS (500 * NS_PER_MS)
+#define LOOK_NS NS_PER_S
 #define TRIM_NS (10 * NS_PER_S) /* between two tries to give free memory back to the system */
 
 static const struct {
@@ -44,7 +44,7 @@ static void overload_measure(struct process *p)
 	struct overload *o = &p->overload;
 	uint64_t known = o->own_descriptors + counts_total(p->counts) + overload_quota(p, SHARE_UPSTREAM) +
 	                 2 * overload_quota(p, SHARE_PIPES) + overload_quota(p, SHARE_FETCHES);
-	o->seen[RESOURCE_MEMORY].usage = usage_memory(&o->memory, "");
+	o->seen[RESOURCE_MEMORY].usage = usage_memory(&o->memory);
 	o->seen[RESOURCE_DESCRIPTORS].usage = usage_descriptors(known);
 	stat_set(STAT_MEMORY_USED, o->seen[RESOURCE_MEMORY].usage.used);
 	stat_set(STAT_MEMORY_LIMIT, o->seen[RESOURCE_MEMORY].usage.limit);

@@ -86,6 +86,7 @@ void usage_memory_init(struct usage_memory *m, const char *root)
 {
 	char path[USAGE_PATH], text[FILE_MAX];
 	*m = (struct usage_memory){ 0 };
+	(void)snprintf(m->own, sizeof(m->own), "%s/proc/self/statm", root);
 	(void)snprintf(path, sizeof(path), "%s/proc/meminfo", root);
 	usage_read(path, text);
 	m->limit = usage_field(text, "MemTotal:") * 1024;
@@ -102,11 +103,10 @@ void usage_memory_init(struct usage_memory *m, const char *root)
 	}
 }
 
-static uint64_t usage_resident(const char *root)
+static uint64_t usage_resident(const struct usage_memory *m)
 {
-	char path[USAGE_PATH], text[FILE_MAX], *end;
-	(void)snprintf(path, sizeof(path), "%s/proc/self/statm", root);
-	usage_read(path, text);
+	char text[FILE_MAX], *end;
+	usage_read(m->own, text);
 	(void)strtoull(text, &end, 10);
 	return strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
@@ -122,10 +122,10 @@ static uint64_t usage_of_group(const struct usage_memory *m)
 	return current > droppable ? current - droppable : 0;
 }
 
-struct usage usage_memory(const struct usage_memory *m, const char *root)
+struct usage usage_memory(const struct usage_memory *m)
 {
-	uint64_t resident = usage_resident(root), group = m->group[0] ? usage_of_group(m) : 0;
-	return (struct usage){ .used = group ? group : resident, .limit = m->limit };
+	uint64_t group = m->group[0] ? usage_of_group(m) : 0;
+	return (struct usage){ .used = group ? group : usage_resident(m), .limit = m->limit };
 }
 
 /* ---- descriptors -------------------------------------------------------------------------------------------------- */

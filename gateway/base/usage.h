@@ -16,6 +16,7 @@ struct usage {
 /* Which files tell of memory. */
 struct usage_memory {
 	char group[USAGE_PATH]; /* folder of the control group whose limit is the smallest; "": none has one */
+	char own[USAGE_PATH];   /* file that tells what this process has */
 	uint64_t limit;         /* bytes */
 	int version;            /* of control groups: 1 or 2 */
 };
@@ -25,7 +26,7 @@ struct usage_memory {
 void usage_memory_init(struct usage_memory *m, const char *root);
 /* Of a control group with a limit: what all its processes hold that cannot be dropped, sockets included. Else what this
  * process has in memory. */
-struct usage usage_memory(const struct usage_memory *m, const char *root);
+struct usage usage_memory(const struct usage_memory *m);
 
 /* Descriptors that are open, and the soft limit. known: those that the caller can account for, used where the system does not
  * count them (before Linux 6.2). */

@@ -11,7 +11,7 @@
 
 enum { DETAIL_MAX = 500 }; /* bytes of what a plugin says to the client */
 
-/* When to ask again, in seconds; empty: there is nothing to say about it. What runs short is looked at every half second. */
+/* When to ask again, in seconds; empty: there is nothing to say about it. What runs short is looked at every second. */
 static sluice_str respond_retry_after(const struct exchange *x)
 {
 	switch (x->err) {

@@ -55,7 +55,7 @@ static void test_without_control_groups(void **state)
 	struct usage_memory m;
 	(void)state;
 	usage_memory_init(&m, root);
-	struct usage u = usage_memory(&m, root);
+	struct usage u = usage_memory(&m);
 	assert_int_equal(u.limit, 1000 * 1024);
 	assert_int_equal(u.used, 10 * page());
 }
@@ -74,7 +74,7 @@ static void test_version_2(void **state)
 	                                        "inactive_file 40000\nactive_file 10000\nsock 3\n");
 	put("/sys/fs/cgroup/memory.max", "800000\n");
 	usage_memory_init(&m, root);
-	struct usage u = usage_memory(&m, root);
+	struct usage u = usage_memory(&m);
 	assert_int_equal(u.limit, 500000);
 	assert_int_equal(u.used, 250000); /* what is read again from disk is not held */
 }
@@ -88,8 +88,8 @@ static void test_version_2_in_a_container(void **state)
 	put("/sys/fs/cgroup/memory.max", "600000\n");
 	put("/sys/fs/cgroup/memory.current", "100\n");
 	usage_memory_init(&m, root);
-	assert_int_equal(usage_memory(&m, root).limit, 600000);
-	assert_int_equal(usage_memory(&m, root).used, 100);
+	assert_int_equal(usage_memory(&m).limit, 600000);
+	assert_int_equal(usage_memory(&m).used, 100);
 }
 
 static void test_version_1(void **state)
@@ -102,7 +102,7 @@ static void test_version_1(void **state)
 	put("/sys/fs/cgroup/memory/docker/abc/memory.stat", "cache 1\ntotal_inactive_file 20000\ntotal_active_file 10000\n");
 	put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
 	usage_memory_init(&m, root);
-	struct usage u = usage_memory(&m, root);
+	struct usage u = usage_memory(&m);
 	assert_int_equal(u.limit, 700000);
 	assert_int_equal(u.used, 60000);
 }
@@ -115,7 +115,7 @@ static void test_the_machine_may_have_less(void **state)
 	put("/proc/self/cgroup", "0::/unit\n");
 	put("/sys/fs/cgroup/unit/memory.max", "5000000\n");
 	usage_memory_init(&m, root);
-	struct usage u = usage_memory(&m, root);
+	struct usage u = usage_memory(&m);
 	assert_int_equal(u.limit, 1000 * 1024);
 	assert_int_equal(u.used, 10 * page());
 }
@@ -127,7 +127,7 @@ static void test_this_process(void **state)
 	int fds[20];
 	(void)state;
 	usage_memory_init(&m, "");
-	struct usage u = usage_memory(&m, "");
+	struct usage u = usage_memory(&m);
 	assert_true(u.limit > 1 << 20 && u.used > 100 * 1024);
 	uint64_t before = usage_count_descriptors();
 	for (int i = 0; i < 20; i++)
