@@ -5,8 +5,9 @@
  *
  *   on_request -> route_find -> run_request -> upstream_open -> origin head, body -> run_response -> client head, body -> end
  *
- * exchange.c walks; admit.h bounds what one client has in progress; forward.c is the upstream's side; body.c the way of bodies that plugins work on; respond.c the answers
- * Sluice makes itself; fields.c what is written into the heads on the way through; grpc.c what a gRPC call has more of.
+ * exchange.c walks; admit.c bounds what one client has in progress; forward.c is the upstream's side; body.c the way of bodies
+ * that plugins work on; respond.c the answers Sluice makes itself; fields.c what is written into the heads on the way through;
+ * grpc.c what a gRPC call has more of.
  */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
