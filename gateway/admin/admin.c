@@ -216,7 +216,7 @@ int admin_open(struct admin *a, const struct addr *at)
 		                                  .handler = admin_handler(a),
 		                                  .fd = fd };
 	a->front = front_new(a->main, NULL);
-	front_apply(a->front, &args, 1, ADMIN_CONNECTIONS, 0);
+	front_apply(a->front, &args, 1, &(struct front_bounds){ .connections = ADMIN_CONNECTIONS }, 0);
 	log_info("admin", "on %s", a->address);
 	return 0;
 }

@@ -18,6 +18,21 @@ struct admin_silent {
 	char text[ADMIN_TEXT]; /* for people: how long, and in what */
 };
 
+enum { ADMIN_RESOURCES = 2 };
+
+/* What the process may run short of. */
+struct admin_resource {
+	const char *name;
+	uint64_t used, limit; /* limit 0: not known */
+	uint64_t mark;        /* from here on new requests are refused; 0: never */
+	bool is_short;
+};
+
+struct admin_overload {
+	const char *state;
+	struct admin_resource resources[ADMIN_RESOURCES];
+};
+
 struct admin_facts {
 	enum admin_phase phase;
 	unsigned waiting;             /* STARTING: workers that have no configuration yet */
@@ -27,6 +42,7 @@ struct admin_facts {
 	uint64_t reloads, reloads_failed;
 	struct admin_silent silent[ADMIN_SILENT]; /* the first of them */
 	unsigned n_silent;
+	struct admin_overload overload; /* state NULL: not known */
 };
 
 enum admin_reload {

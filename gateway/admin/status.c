@@ -63,6 +63,25 @@ void status_write_config(struct json_out *o, const struct snapshot *s)
 	json_close(o, '}');
 }
 
+static void status_overload(struct json_out *o, const struct admin_overload *v)
+{
+	json_key(o, STR("overload"));
+	json_open(o, '{');
+	put_str(o, "state", str_of(v->state));
+	for (unsigned i = 0; i < ADMIN_RESOURCES; i++) {
+		const struct admin_resource *r = &v->resources[i];
+		json_key(o, str_of(r->name));
+		json_open(o, '{');
+		put_uint(o, "used", r->used);
+		put_uint(o, "limit", r->limit);
+		put_uint(o, "mark", r->mark);
+		json_key(o, STR("short"));
+		json_bool(o, r->is_short);
+		json_close(o, '}');
+	}
+	json_close(o, '}');
+}
+
 static void status_workers(struct json_out *o, const struct admin_facts *f, const struct gather_answer *v, unsigned n)
 {
 	uint64_t connections = 0, requests = 0;
@@ -164,6 +183,8 @@ void status_write(struct json_out *o, const struct admin_facts *f, const struct 
 	put_uint(o, "snapshots", f->snapshots);
 	put_uint(o, "reloads", f->reloads);
 	put_uint(o, "reloads_failed", f->reloads_failed);
+	if (f->overload.state)
+		status_overload(o, &f->overload);
 	status_workers(o, f, v, n);
 	status_upstreams(o, f->snap, v, n);
 	if (left_out)

@@ -70,11 +70,13 @@ static void apply_on_worker(struct worker *w, void *arg)
 			                             .balancers = l->balancers,
 			                             .trusted_proxies = l->trusted_proxies,
 			                             .handler = handler,
+			                             .client = l->client,
 			                             .fd = m->fds[i] };
 	}
+	struct limits limits;
+	limits_of(m->process, s, &limits);
 	if (!g->proxy.draining)
-		front_apply(g->front, v, s->n_listeners, limits_connections(m->process, s),
-		            s->conf.runtime.shutdown_grace * NS_PER_MS);
+		front_apply(g->front, v, s->n_listeners, &limits.front, s->conf.runtime.shutdown_grace * NS_PER_MS);
 	free(v);
 	prepared_drop(g);
 	if (old)

@@ -101,13 +101,16 @@ size_t command_modules(struct command *c, const struct module ***out)
 	return kept;
 }
 
+/* `plugins` is a map of instances at the top of the file, and a list of them elsewhere. */
 static enum schema_node command_schema_node(const sluice_option *row)
 {
-	if (row->sub == NULL && strcmp(row->name, "plugins") == 0)
-		return row->flags & SLUICE_F_SCALAR ? SCHEMA_ANY : row->offset == offsetof(struct gateway_conf, plugins) ?
-		                                      SCHEMA_INSTANCE_MAP :
-		                                      SCHEMA_INSTANCE_LIST;
-	return SCHEMA_ANY;
+	if (row->sub || strcmp(row->name, "plugins") != 0 || (row->flags & SLUICE_F_SCALAR))
+		return SCHEMA_ANY;
+	for (const sluice_option *top = gateway_options; top->name; top++) {
+		if (top == row)
+			return SCHEMA_INSTANCE_MAP;
+	}
+	return SCHEMA_INSTANCE_LIST;
 }
 
 int command_schema(struct command *c)

@@ -26,6 +26,7 @@ static void control_facts(void *ctx, struct admin_facts *f)
 		                   .snapshots = snapshot_count(),
 		                   .reloads = p->reloads,
 		                   .reloads_failed = p->reloads_failed };
+	overload_facts(p, &f->overload);
 	if (f->phase == ADMIN_SERVING && !p->ready)
 		f->phase = ADMIN_STARTING;
 	for (unsigned i = 0; p->workers && i < p->n_workers && f->n_silent < ADMIN_SILENT; i++) {

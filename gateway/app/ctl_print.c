@@ -2,7 +2,9 @@
 #include "app/ctl.h"
 
 #include <jansson.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Texts come over a socket: no control byte of theirs reaches the terminal. */
 static void put_text(FILE *to, const char *s)
@@ -79,6 +81,26 @@ static void put_config(FILE *to, const json_t *c)
 	}
 }
 
+/* Only what is out of the ordinary. */
+static void put_overload(FILE *to, const json_t *o)
+{
+	const char *name;
+	json_t *r;
+	if (!o || strcmp(text_of(o, "state"), "normal") == 0)
+		return;
+	(void)fputs("overloaded: ", to);
+	put_text(to, text_of(o, "state"));
+	(void)fputc('\n', to);
+	json_object_foreach((json_t *)(uintptr_t)o, name, r) {
+		if (!json_is_true(json_object_get(r, "short")))
+			continue;
+		(void)fputs("  ", to);
+		put_text(to, name);
+		(void)fprintf(to, ": %llu of %llu in use, mark %llu\n", number_of(r, "used"), number_of(r, "limit"),
+		              number_of(r, "mark"));
+	}
+}
+
 static void put_workers(FILE *to, const json_t *doc)
 {
 	size_t i;
@@ -149,6 +171,7 @@ bool ctl_print_status(FILE *to, sluice_str body)
 	(void)fputs("  ", to);
 	put_count(to, number_of(doc, "reloads"), "reload");
 	(void)fprintf(to, ", %llu refused\n", number_of(doc, "reloads_failed"));
+	put_overload(to, json_object_get(doc, "overload"));
 	put_workers(to, doc);
 	json_array_foreach(json_object_get(doc, "upstreams"), i, u) {
 		(void)fputs("upstream ", to);

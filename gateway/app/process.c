@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -261,6 +262,7 @@ static bool process_start(struct process *p)
 	const struct snapshot *s = p->snap;
 	process_settle(p);
 	p->phase = PROCESS_SERVING;
+	overload_start(p);
 	worker_timer(&p->main, &p->tick, TICK_NS);
 	for (size_t i = 0; i < s->n_listeners; i++)
 		log_info("listener", "%.*s on %.*s%s", STR_ARG(s->listeners[i].conf->name),
@@ -283,6 +285,7 @@ static void process_stop_signals(struct process *p)
 
 static void process_fini(struct process *p)
 {
+	overload_stop(p);
 	control_close(p);
 	watch_stop(p);
 	workers_abort(p);
@@ -316,8 +319,9 @@ static void process_fini(struct process *p)
 
 int process_run(const struct process_options *o)
 {
-	struct process *p = calloc(1, sizeof(*p));
+	struct process *p = aligned_alloc(_Alignof(struct process), sizeof(*p)); /* calloc() knows nothing of cache lines */
 	check(p, "out of memory: the process");
+	memset(p, 0, sizeof(*p));
 	secure_start();
 	crash_init();
 	log_start();

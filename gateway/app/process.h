@@ -6,8 +6,10 @@
 #define APP_PROCESS_H
 
 #include "admin/admin.h"
+#include "base/usage.h"
 #include "front/count.h"
 #include "front/front.h"
+#include "net/overload.h"
 #include "net/signals.h"
 #include "proxy/exchange.h"
 
@@ -41,6 +43,25 @@ struct gateway_worker {
 	} watch;
 };
 
+enum resource { RESOURCE_MEMORY, RESOURCE_DESCRIPTORS, RESOURCES = ADMIN_RESOURCES };
+
+/* How one resource was found last. */
+struct overload_seen {
+	struct usage usage;
+	uint64_t first;            /* from here on new requests are refused; 0: it is not watched */
+	enum overload_level level;
+};
+
+struct overload {
+	struct timer timer;
+	struct usage_memory memory;
+	uint64_t own_descriptors;  /* open at start: neither a client's nor an upstream's */
+	uint64_t denied;           /* connections to upstreams that the quota had refused by then */
+	uint64_t trim_ns;          /* when memory may be given back next */
+	struct overload_seen seen[RESOURCES];
+	enum overload_level level; /* the worst of them */
+};
+
 struct process_options {
 	const char *file;             /* of the configuration */
 	const char *const *plugin_dirs;
@@ -64,6 +85,8 @@ struct process {
 	struct snapshot *snap;          /* shared: ref */
 	struct tls_tickets *tickets;    /* owned */
 	struct counts *counts;          /* owned: of connections, shared by the workers */
+	struct shares shares;           /* of the workers */
+	struct overload overload;
 	struct served *served;          /* owned */
 	size_t n_served;
 	enum process_phase phase;
@@ -133,10 +156,26 @@ void secure_settle(const struct process *p);
 /* ---- limits.c: how much it takes on --------------------------------------------------------------------------------- */
 
 enum { COUNTS_CLIENTS = 1 << 20 }; /* told apart at a time, and connections where descriptors set no bound */
-/* Connections from clients, all workers together. Any thread. */
-uint64_t limits_connections(const struct process *p, const struct snapshot *s);
-/* A configuration is in force: is it more than the system allows? */
-void limits_settle(const struct process *p);
+
+/* All workers together. */
+struct limits {
+	uint64_t served;          /* clients there are descriptors for, each with a connection to an upstream */
+	struct front_bounds front;
+	uint64_t upstream, pipes, fetches;
+};
+/* Any thread. */
+void limits_of(const struct process *p, const struct snapshot *s, struct limits *out);
+/* A configuration is in force: its shares hold from now on. Is it more than the system allows? */
+void limits_settle(struct process *p);
+
+/* ---- overload.c: taking on less while memory or descriptors are short ----------------------------------------------- */
+
+/* A configuration is in force, and the workers run. */
+void overload_start(struct process *p);
+/* Before the workers end. */
+void overload_stop(struct process *p);
+/* For the admin address. */
+void overload_facts(const struct process *p, struct admin_overload *f);
 
 /* ---- logs.c: the access log ----------------------------------------------------------------------------------------- */
 

@@ -82,7 +82,9 @@ bool workers_start(struct process *p)
 			return false;
 		}
 		g->process = p;
+		g->w.shares = &p->shares;
 		g->proxy.worker = &g->w;
+		g->proxy.counts = p->counts;
 		list_init(&g->proxy.tunnels);
 		g->proxy.on_complete = complete_exchange;
 		permute_init(&g->proxy.ids, key); /* one for all: then no two workers make the same id */

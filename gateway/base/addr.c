@@ -78,6 +78,23 @@ bool addr_parse(sluice_str text, struct addr *out)
 	return addr_split(text, 0, &host, &port) && addr_from_ip(host, port, out);
 }
 
+size_t addr_client(const struct addr *a, char *out)
+{
+	const char *ip = NULL;
+	size_t n = 0;
+	if (a->sa.sa_family == AF_INET) {
+		ip = (const char *)&a->in.sin_addr;
+		n = 4;
+	} else if (a->sa.sa_family == AF_INET6) {
+		bool mapped = IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr);
+		ip = (const char *)&a->in6.sin6_addr.s6_addr[mapped ? 12 : 0];
+		n = mapped ? 4 : 8;
+	}
+	if (ip)
+		memcpy(out, ip, n);
+	return n;
+}
+
 size_t addr_ip_text(const struct addr *a, char *buf)
 {
 	const void *ip = NULL;

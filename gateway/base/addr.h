@@ -18,7 +18,7 @@ struct addr {
 	};
 };
 
-enum { ADDR_TEXT = 128, ADDR_IP_TEXT = 46, ADDR_NETWORK_TEXT = ADDR_IP_TEXT + 4 };
+enum { ADDR_TEXT = 128, ADDR_IP_TEXT = 46, ADDR_NETWORK_TEXT = ADDR_IP_TEXT + 4, ADDR_CLIENT = 8 };
 
 /* Outputs of all of these are set on success only. */
 /* "127.0.0.1:80", "[::1]:80", "unix:/path". false for anything else, names included. */
@@ -39,6 +39,9 @@ struct addr addr_network(const struct addr *a, unsigned v4_prefix, unsigned v6_p
 /* The same as text, "2001:db8:1:2::/64"; buf of ADDR_NETWORK_TEXT bytes. 0: it stays as it is, since the prefix is all of the
  * address, or the text is no IP address. */
 size_t addr_network_text(sluice_str ip, unsigned v4_prefix, unsigned v6_prefix, char *buf);
+/* What tells one client from another: an IPv4 address, 4 bytes, also where IPv6 maps it; or the first 64 bits of IPv6, since
+ * who has one address of a /64 has the rest too. out of ADDR_CLIENT bytes; returns how many, 0 for unix sockets. */
+size_t addr_client(const struct addr *a, char *out);
 bool addr_eq(const struct addr *a, const struct addr *b);
 uint16_t addr_port(const struct addr *a); /* 0 for unix sockets */
 

@@ -1,6 +1,21 @@
 /* The option table of listeners. */
 #include "front/conf.h"
 
+#include "front/count.h"
+
+bool client_bound_parse(sluice_str text, uint32_t *out)
+{
+	uint64_t n = 0;
+	if (str_eq(text, STR("auto"))) {
+		*out = CLIENT_AUTO;
+		return true;
+	}
+	if (text.len == 0 || !str_u64(text, &n) || n > COUNT_MOST)
+		return false;
+	*out = (uint32_t)n;
+	return true;
+}
+
 static const char *const protocols[] = { "h2", "http/1.1", NULL };
 static const char *const client_ip_fields[] = { "x-forwarded-for", "forwarded", NULL }; /* enum client_ip_from */
 
@@ -71,9 +86,12 @@ const sluice_option listener_options[] = {
 	              .doc = "largest request body, 0 for no bound; bodies are streamed, so a bound saves no memory"),
 	SLUICE_OPTION(SLUICE_T_SIZE, struct listener_conf, max_memory, .def = "512KiB", .min = "128KiB", .max = "64MiB",
 	              .flags = SLUICE_F_NEW, .doc = "most memory for the heads and the plugins of one request"),
-	SLUICE_OPTION(SLUICE_T_UINT, struct listener_conf, max_connections_per_client, .def = "0", .max = "65535",
-	              .flags = SLUICE_F_NEW,
-	              .doc = "most connections of one client address (of one /64 in IPv6), trusted proxies excepted; 0: no bound"),
+	SLUICE_OPTION(SLUICE_T_STR, struct listener_conf, max_connections_per_client, .def = "auto", .flags = SLUICE_F_NEW,
+	              .doc = "most connections of one client address (of one /64 in IPv6), trusted proxies excepted: a number up "
+	                     "to 65535, 0 for no bound, or auto: a quarter of all, over all listeners that say auto"),
+	SLUICE_OPTION(SLUICE_T_STR, struct listener_conf, max_requests_per_client, .def = "auto", .flags = SLUICE_F_NEW,
+	              .doc = "most requests of one client to upstreams that are in progress at a time, over all its connections: "
+	                     "a number up to 65535, 0 for no bound, or auto: a quarter of the connections to upstreams"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct listener_conf, max_requests_per_connection, .def = "0", .max = "4294967295",
 	              .flags = SLUICE_F_NEW,
 	              .doc = "requests after which a connection is closed politely; 0 for no bound"),

@@ -2,6 +2,7 @@
 #ifndef FRONT_CONF_H
 #define FRONT_CONF_H
 
+#include "base/check.h"
 #include "base/str.h"
 #include "tls/conf.h"
 
@@ -39,7 +40,7 @@ struct listener_conf {
 	uint64_t max_fields;
 	uint64_t max_body;   /* bytes; 0: no bound */
 	uint64_t max_memory; /* bytes of one exchange, bodies in flight not counted */
-	uint64_t max_connections_per_client;  /* 0: no bound */
+	sluice_str max_connections_per_client, max_requests_per_client; /* "auto" or a number: client_bound_parse() */
 	uint64_t max_requests_per_connection; /* 0: no bound */
 	uint64_t backlog;
 	sluice_str mode, user, group; /* of a unix socket's file; empty: as the system makes it */
@@ -51,6 +52,14 @@ struct listener_conf {
 	bool merge_slashes;  /* "//" is "/" also in what is sent on */
 	struct tls_server_conf tls;
 };
+
+/* Bounds on one client, as a listener names them: a number, 0 for no bound, or CLIENT_AUTO: a share of what the gateway takes. */
+#define CLIENT_AUTO UINT32_MAX
+struct client_bounds {
+	uint32_t connections, requests;
+};
+/* False: neither auto nor a number that can be counted. */
+must_use bool client_bound_parse(sluice_str text, uint32_t *out);
 
 extern const sluice_option listener_options[];
 

@@ -23,7 +23,6 @@ struct front_conn {
 		struct grave grave;
 	};
 	struct front_settings *settings; /* shared: ref */
-	count_place counted;             /* owned: among the client's; NULL: it is not */
 	union {
 		struct http1_server http1;
 		struct http2_server *http2; /* owned by itself */
@@ -65,7 +64,7 @@ static void conn_close(struct front_conn *c)
 	struct front *f = c->settings->front;
 	stream_close(&c->s);
 	list_del(&c->link);
-	counts_client_leave(c->counted);
+	counts_client_leave(c->info.client);
 	f->n_conns--;
 	if (f->counts) {
 		counts_leave(f->counts);
@@ -214,25 +213,22 @@ static void conn_refuse(struct front_conn *c, enum refusal why, const char *deta
 	c->refused = true;
 }
 
-/* Count it among its client's connections to this listener. False, and refused, when there are too many. A proxy brings as
- * many clients as it likes, and a unix socket tells nobody apart. */
+/* Count it among its client's connections: to this listener, or to all that leave the bound to us. False, and refused, when
+ * there are too many. A proxy brings as many clients as it likes, and a unix socket tells nobody apart. */
 static bool conn_admit(struct front_conn *c, const struct addr *peer)
 {
-	enum { V6_PREFIX = 8 }; /* who has one address of IPv6 has the rest of the /64 too */
-	char key[sizeof(c->settings->name) + 16];
-	size_t n = strlen(c->settings->name) + 1;
-	int family = peer->sa.sa_family;
+	const struct front_settings *s = c->settings;
+	unsigned most = s->max_per_client;
+	char key[sizeof(s->name) + ADDR_CLIENT];
+	size_t n = s->counts_alone ? strlen(s->name) + 1 : 1, client;
 
-	if (!c->settings->max_per_client || c->info.peer_is_trusted || (family != AF_INET && family != AF_INET6))
+	if (!s->front->counts || (!most && s->shared.max_client_requests == UINT32_MAX) || c->info.peer_is_trusted)
 		return true;
-	memcpy(key, c->settings->name, n);
-	if (family == AF_INET)
-		n = (size_t)((char *)mempcpy(key + n, &peer->in.sin_addr, 4) - key);
-	else if (IN6_IS_ADDR_V4MAPPED(&peer->in6.sin6_addr))
-		n = (size_t)((char *)mempcpy(key + n, &peer->in6.sin6_addr.s6_addr[12], 4) - key);
-	else
-		n = (size_t)((char *)mempcpy(key + n, &peer->in6.sin6_addr, V6_PREFIX) - key);
-	if (counts_client_enter(c->settings->front->counts, str_n(key, n), c->settings->max_per_client, &c->counted))
+	memcpy(key, s->counts_alone ? s->name : "", n);
+	client = addr_client(peer, key + n);
+	if (client == 0)
+		return true;
+	if (counts_client_enter(s->front->counts, str_n(key, n + client), most ? most : COUNT_MOST, &c->info.client) || !most)
 		return true;
 	conn_refuse(c, REFUSAL_MAX_PER_CLIENT, "");
 	return false;
@@ -370,7 +366,8 @@ static const struct stream_user conn_user = {
 static bool front_enter(struct front *f, const struct front_listener *l, const struct addr *peer)
 {
 	char ip[ADDR_IP_TEXT];
-	if (f->counts ? counts_enter(f->counts, f->max_conns) : !f->max_conns || f->n_conns < f->max_conns)
+	uint64_t most = f->bounds.connections;
+	if (f->counts ? counts_enter(f->counts, most) : !most || f->n_conns < most)
 		return true;
 	if (f->counts)
 		refusal_tell(&f->refusals, REFUSAL_MAX_CONNECTIONS, worker_now(f->worker), str_of(l->settings->name),

@@ -1,5 +1,5 @@
 /*
- * Counting connections. A bucket of the table is a cache line; each of its places is one word:
+ * Counting connections. A bucket of the table is two cache lines; each of its places begins with one word:
  *
  *	 63                         16 15        0
  *	+-----------------------------+-----------+
@@ -13,7 +13,6 @@
 #include "front/count.h"
 
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -29,10 +28,10 @@ enum {
 
 struct bucket {
 	_Atomic uint32_t lock;
-	uint32_t unused;
-	_Atomic uint64_t place[PLACES];
+	uint32_t unused[3];
+	struct count_client place[PLACES];
 };
-_Static_assert(sizeof(struct bucket) == 64, "a bucket is a cache line");
+_Static_assert(sizeof(struct bucket) == 128, "a bucket is two cache lines");
 
 struct counts {
 	_Atomic uint64_t total;
@@ -108,7 +107,7 @@ static void bucket_unlock(struct bucket *b)
 static count_place bucket_find(struct bucket *b, uint64_t who)
 {
 	for (int i = 0; i < PLACES; i++) {
-		uint64_t word = atomic_load_explicit(&b->place[i], memory_order_relaxed);
+		uint64_t word = atomic_load_explicit(&b->place[i].word, memory_order_relaxed);
 		if (word >> COUNT_BITS == who && word_count(word))
 			return &b->place[i];
 	}
@@ -118,9 +117,10 @@ static count_place bucket_find(struct bucket *b, uint64_t who)
 static count_place bucket_claim(struct bucket *b, uint64_t who)
 {
 	for (int i = 0; i < PLACES; i++) {
-		uint64_t word = atomic_load_explicit(&b->place[i], memory_order_relaxed);
-		if (word_count(word) == 0 && atomic_compare_exchange_strong_explicit(&b->place[i], &word, who << COUNT_BITS | 1,
-		                                                                     memory_order_acquire, memory_order_relaxed))
+		uint64_t word = atomic_load_explicit(&b->place[i].word, memory_order_relaxed);
+		if (word_count(word) == 0 &&
+		    atomic_compare_exchange_strong_explicit(&b->place[i].word, &word, who << COUNT_BITS | 1, memory_order_acquire,
+		                                            memory_order_relaxed))
 			return &b->place[i];
 	}
 	return NULL;
@@ -131,13 +131,13 @@ enum raised { RAISED, RAISED_NOT, RAISED_LOST };
 /* One more, where the client stood a moment ago. */
 static enum raised place_raise(count_place at, uint64_t who, unsigned most)
 {
-	uint64_t word = atomic_load_explicit(at, memory_order_relaxed);
+	uint64_t word = atomic_load_explicit(&at->word, memory_order_relaxed);
 	do {
 		if (word >> COUNT_BITS != who || word_count(word) == 0)
 			return RAISED_LOST;
 		if (word_count(word) >= most)
 			return RAISED_NOT;
-	} while (!atomic_compare_exchange_weak_explicit(at, &word, word + 1, memory_order_acquire, memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(&at->word, &word, word + 1, memory_order_acquire, memory_order_relaxed));
 	return RAISED;
 }
 
@@ -175,5 +175,5 @@ bool counts_client_enter(struct counts *c, sluice_str client, unsigned most, cou
 void counts_client_leave(count_place at)
 {
 	if (at)
-		(void)atomic_fetch_sub_explicit(at, 1, memory_order_release);
+		(void)atomic_fetch_sub_explicit(&at->word, 1, memory_order_release);
 }

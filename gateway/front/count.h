@@ -1,13 +1,16 @@
 /*
- * How many connections there are from clients, in the whole process: all together, and of each client. Shared by all workers
- * without a lock on the way of those that are known already; a connection that was counted is taken off by whoever closes it,
- * in one atomic step that cannot fail, so no count is ever left behind. Any thread.
+ * How many connections there are from clients, in the whole process: all together, and of each client; and how many requests
+ * of each client are in progress. Shared by all workers without a lock on the way of those that are known already; what was
+ * counted is taken off in one atomic step that cannot fail, so no count is ever left behind. A request costs two additions
+ * where its connection has a place already. Any thread.
  *
  * Clients are told apart by 48 bits of a keyed hash, in a table of fixed size. Should the places of a client be taken, which
  * needs more clients at a time than the table was made for, its connections are not counted.
  */
 #ifndef FRONT_COUNT_H
 #define FRONT_COUNT_H
+
+#include <stdatomic.h>
 
 #include "base/str.h"
 
@@ -25,11 +28,30 @@ must_use bool counts_enter(struct counts *c, uint64_t most);
 void counts_leave(struct counts *c);
 uint64_t counts_total(const struct counts *c);
 
+/* A client's place, while one of its connections is counted. */
+struct count_client {
+	_Atomic uint64_t word;     /* who it is, and how many connections */
+	_Atomic uint32_t requests; /* in progress */
+	uint32_t unused;
+};
 /* Where a client's connection was counted; NULL: nowhere. */
-typedef _Atomic uint64_t *count_place;
+typedef struct count_client *count_place;
 
 /* One more of this client, unless it has `most`, 1 to COUNT_MOST. True sets *at, which is given back once. */
 must_use bool counts_client_enter(struct counts *c, sluice_str client, unsigned most, count_place *at);
 void counts_client_leave(count_place at);
+
+/* One more request of the client, unless it has `most`. True: it is given back once, before the connection is. */
+static inline must_use bool count_request_enter(count_place at, uint32_t most)
+{
+	if (likely(atomic_fetch_add_explicit(&at->requests, 1, memory_order_relaxed) < most))
+		return true;
+	(void)atomic_fetch_sub_explicit(&at->requests, 1, memory_order_relaxed);
+	return false;
+}
+static inline void count_request_leave(count_place at)
+{
+	(void)atomic_fetch_sub_explicit(&at->requests, 1, memory_order_relaxed);
+}
 
 #endif

@@ -38,9 +38,10 @@ static void listener_remove(struct front_listener *l, uint64_t grace_ns)
 	front_place_unref(&place);
 }
 
-void front_apply(struct front *f, const struct front_listener_args *v, size_t n, uint64_t max_connections, uint64_t grace_ns)
+void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
+                 const struct front_bounds *bounds, uint64_t grace_ns)
 {
-	f->max_conns = max_connections;
+	f->bounds = *bounds;
 	for (size_t i = 0; i < n; i++) {
 		struct front_listener *l = front_find(f, v[i].addr);
 		if (l && v[i].fd >= 0)
@@ -55,6 +56,8 @@ void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
 			l->marked = true;
 			if (acceptor_start(&l->acceptor, f->worker, v[i].fd, front_conn_on_accept, l) < 0)
 				check(false, "a listening socket cannot join the event loop");
+			if (f->paused)
+				acceptor_pause(&l->acceptor);
 			list_push(&f->listeners, &l->link);
 			continue;
 		}
@@ -70,6 +73,20 @@ void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
 		else
 			l->marked = false;
 	}
+}
+
+void front_pause(struct front *f)
+{
+	f->paused = true;
+	list_each(e, &f->listeners)
+		acceptor_pause(&container_of(e, struct front_listener, link)->acceptor);
+}
+
+void front_go_on(struct front *f)
+{
+	f->paused = false;
+	list_each(e, &f->listeners)
+		acceptor_go_on(&container_of(e, struct front_listener, link)->acceptor);
 }
 
 /* ---- the whole ---------------------------------------------------------------------------------------------------- */

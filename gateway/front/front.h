@@ -21,6 +21,7 @@ struct front_listener_args {
 	struct cidr_set *balancers;       /* whose PROXY headers are read; a reference is taken, as below. NULL: nobody's */
 	struct cidr_set *trusted_proxies; /* NULL: none */
 	struct handler handler;
+	struct client_bounds client; /* CLIENT_AUTO is for front_auto to say */
 	int fd;                 /* listening socket, the front's from now on; -1: the address is served already */
 };
 
@@ -29,9 +30,18 @@ struct front_listener_args {
 struct front *front_new(struct worker *w, struct counts *counts);
 /* No connection is left, no listener accepts. Clears *f. */
 void front_free(struct front **f);
-/* These listeners from now on, and no others. max_connections: of all that count in `counts`, 0 for no bound. Connections of
- * listeners that are gone are drained; those that are still there after grace_ns are closed. */
-void front_apply(struct front *f, const struct front_listener_args *v, size_t n, uint64_t max_connections, uint64_t grace_ns);
+/* What the whole gateway takes. */
+struct front_bounds {
+	uint64_t connections;       /* of all that count in `counts`; 0: no bound */
+	struct client_bounds client; /* what CLIENT_AUTO stands for; 0: no bound */
+};
+/* These listeners from now on, and no others. Connections of listeners that are gone are drained; those that are still there after
+ * grace_ns are closed. */
+void front_apply(struct front *f, const struct front_listener_args *v, size_t n, const struct front_bounds *bounds,
+                 uint64_t grace_ns);
+/* Accept no new connections until front_go_on(): they wait in the queues of the system, and none is lost. */
+void front_pause(struct front *f);
+void front_go_on(struct front *f);
 /* Accept no more; tell clients to go; idle connections close after idle_ns. */
 void front_drain(struct front *f, uint64_t idle_ns);
 /* Close every connection at once. */

@@ -23,10 +23,16 @@ static sluice_strs settings_copy(sluice_strs from)
 	return (sluice_strs){ v, from.n };
 }
 
+static uint32_t settings_bound(uint32_t wanted, uint32_t automatic)
+{
+	return wanted == CLIENT_AUTO ? automatic : wanted;
+}
+
 struct front_settings *front_settings_new(struct front *f, const struct front_listener_args *a, struct front_place *place)
 {
 	struct front_settings *s = calloc(1, sizeof(*s));
 	const struct listener_conf *c = a->conf;
+	uint32_t requests = settings_bound(a->client.requests, f->bounds.client.requests);
 	check(s, "out of memory: the settings of a listener");
 	s->refs = 1;
 	s->front = f;
@@ -70,13 +76,15 @@ struct front_settings *front_settings_new(struct front *f, const struct front_li
 	s->balancers = cidr_set_ref(a->balancers);
 	s->shared = (struct conn_listener){
 		.name = str_of(s->name),
+		.max_client_requests = requests ? requests : UINT32_MAX,
 		.trust = { cidr_set_ref(a->trusted_proxies), (enum client_ip_from)c->client_ip_from },
 		.kept = settings_copy(c->forwarded.keep),
 		.via = c->via ? VIA_WRITTEN : VIA_SILENT,
 	};
 	s->proxy_header_ns = c->proxy_protocol.timeout * NS_PER_MS;
 	s->match_host = c->tls.match_host;
-	s->max_per_client = (unsigned)c->max_connections_per_client;
+	s->max_per_client = settings_bound(a->client.connections, f->bounds.client.connections);
+	s->counts_alone = a->client.connections != CLIENT_AUTO;
 	return s;
 }
 

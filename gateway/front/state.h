@@ -37,6 +37,7 @@ struct front_settings {
 	uint64_t proxy_header_ns;
 	unsigned max_per_client; /* connections; 0: no bound */
 	bool match_host;         /* of TLS connections */
+	bool counts_alone;       /* its clients are counted for this listener, not for all that say auto */
 	struct addr addr;
 	series_id accepted; /* its metric */
 	char name[64 + 1];
@@ -57,10 +58,10 @@ struct front {
 	struct counts *counts;   /* borrowed; NULL: what connects here is no client of the gateway */
 	struct list listeners, conns;
 	unsigned n_conns;        /* of this worker */
-	uint64_t max_conns;      /* of the process; without counts, of this front. 0: no bound */
+	struct front_bounds bounds; /* connections: of the process; without counts, of this front */
 	uint64_t next_id;
 	struct refusals refusals;
-	bool draining;
+	bool draining, paused;
 	uint64_t drain_idle_ns;
 	void (*on_empty)(void *ctx);
 	void *on_empty_ctx;

@@ -15,6 +15,7 @@
 #include "net/splice.h"
 
 struct client;
+struct count_client;
 struct origin;
 struct stream;
 
@@ -89,6 +90,7 @@ struct conn_listener {
 	struct client_trust trust;
 	sluice_strs kept;  /* names of edge fields that pass from anybody */
 	enum conn_via via;
+	uint32_t max_client_requests; /* of one client to upstreams, in progress; UINT32_MAX: no bound */
 };
 
 /* Facts of the connection a request came over. The peer is who connected, or whom a PROXY header named. Kept small: an idle
@@ -102,6 +104,7 @@ struct conn_info {
 	bool (*is_for)(struct conn_info *c, sluice_str host);
 	const char *host;         /* the last one it was; owned by whoever set is_for; NULL: none yet */
 	size_t host_len;
+	struct count_client *client; /* where its connections and requests are counted (front/count); NULL: they are not */
 	uint64_t id;              /* of the connection, unique in the process */
 	uint32_t requests;        /* begun on this connection so far, this one included */
 	int fd;                   /* borrowed: the socket, to ask the system about it; -1: nothing it says matters */
@@ -128,8 +131,9 @@ static inline const struct client_trust *conn_trust(const struct conn_info *c)
 struct handler {
 	/* A request head is complete and valid. Must set c->events (and c->user). The body is held until resume(). */
 	void (*on_request)(void *ctx, struct client *c);
-	/* A head could not be read: the codec has an answer to give (err_info(err)->status), and wants it counted and logged.
-	 * c->head may be incomplete (fields n may be 0, strings empty). The handler answers as for a request. */
+	/* A head could not be read, or the process takes on no more: the codec has an answer to give (err_info(err)->status), and
+	 * wants it counted and logged. c->head may be incomplete (fields n may be 0, strings empty). The handler answers as for
+	 * a request. */
 	void (*on_bad_request)(void *ctx, struct client *c, int err);
 	void *ctx;
 };

@@ -10,13 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "base/stat.h"
 #include "http1/chunk.h"
 #include "http1/explain.h"
 #include "http1/lenient.h"
 #include "http1/parse.h"
 #include "http1/write.h"
+#include "net/shortage.h"
 #include "tls/info.h"
 
 enum {
@@ -435,7 +435,7 @@ static void conn_on_fail(struct stream *s, int error)
 		else
 			(void)snprintf(why, sizeof(why), "%s", strerror(error));
 		c->why = why;
-		conn_gone(c, error == -1 ? ERR_UPSTREAM_TLS : ERR_CONNECT_FAILED);
+		conn_gone(c, error == -1 ? ERR_UPSTREAM_TLS : shortage_of(error));
 		c->why = NULL;
 	} else if (c->state == CONN_FREE) {
 		conn_gone(c, 0);
@@ -617,12 +617,9 @@ struct http1_conn *http1_conn_open(struct worker *w, const struct addr *to, cons
 	struct http1_conn *c = conn_new(conf, owner, owner_data);
 	int error = stream_connect(&c->s, w, to, t, tls, &conn_user, c);
 	if (error) {
-		char text[ADDR_TEXT];
-		(void)addr_text(to, text);
-		log_debug("upstream", "cannot begin to connect to %s: %s", text, strerror(-error));
 		free(c);
-		errno = -error;
-		*err = ERR_CONNECT_FAILED;
+		*err = shortage_tell(-error, to, worker_now(w));
+		errno = -error; /* for the pool, which tells why */
 		return NULL;
 	}
 	stream_deadline(&c->s, conf->connect_ns);

@@ -95,6 +95,14 @@ static void server_refuse(struct http1_server *c, struct http1_request *rq, int 
 	c->conf->handler.on_bad_request(c->conf->handler.ctx, &rq->c, err);
 }
 
+/* Nothing is wrong with it, but the process takes on no more for the moment. */
+static void server_refuse_overload(struct http1_server *c, struct http1_request *rq)
+{
+	stat_inc(STAT_OVERLOAD_REQUESTS);
+	c->close = true;
+	c->conf->handler.on_bad_request(c->conf->handler.ctx, &rq->c, worker_overload(c->s->worker));
+}
+
 static void server_begin(struct http1_server *c, const char *bytes, size_t len)
 {
 	const struct http1_limits lim = { .max_fields = c->conf->max_fields, .max_target = c->conf->max_target,
@@ -125,7 +133,10 @@ static void server_begin(struct http1_server *c, const char *bytes, size_t len)
 		chunk_decoder_init(&rq->chunks, &rq->c.arena, ERR_BAD_CHUNK);
 	rq->request_done = rq->head.body == BODY_NONE || (rq->head.body == BODY_LENGTH && rq->left == 0);
 	rq->want_continue = rq->head.expect_continue && !rq->request_done && c->s->in.len == 0;
-	c->conf->handler.on_request(c->conf->handler.ctx, &rq->c);
+	if (unlikely(worker_overload(c->s->worker)))
+		server_refuse_overload(c, rq);
+	else
+		c->conf->handler.on_request(c->conf->handler.ctx, &rq->c);
 }
 
 /* Empty lines are no request yet: the connection stays idle (RFC 9112 2.2). */

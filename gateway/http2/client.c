@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "base/stat.h"
 #include "http2/client_state.h"
+#include "net/shortage.h"
 #include "tls/info.h"
 #include "tls/transport.h"
 
@@ -243,7 +243,7 @@ static void conn_on_fail(struct stream *s, int error)
 			(void)tls_error_text(s, why, sizeof(why));
 		else
 			(void)snprintf(why, sizeof(why), "%s", strerror(error));
-		conn_not_opened(c, error == -1 ? ERR_UPSTREAM_TLS : ERR_CONNECT_FAILED, why);
+		conn_not_opened(c, error == -1 ? ERR_UPSTREAM_TLS : shortage_of(error), why);
 		return;
 	}
 	if (c->state != CONN_OPEN)
@@ -299,12 +299,9 @@ struct http2_conn *http2_conn_open(struct worker *w, const struct addr *to, cons
 	turn_hook_init(&c->turn, conn_on_turn);
 	int error = stream_connect(&c->s, w, to, t, tls, &conn_user, c);
 	if (error) {
-		char text[ADDR_TEXT];
-		(void)addr_text(to, text);
-		log_debug("upstream", "cannot begin to connect to %s: %s", text, strerror(-error));
 		free(c);
-		errno = -error;
-		*err = ERR_CONNECT_FAILED;
+		*err = shortage_tell(-error, to, worker_now(w));
+		errno = -error; /* for the pool, which tells why */
 		return NULL;
 	}
 	stream_deadline(&c->s, conf->connect_ns);

@@ -4,6 +4,7 @@
  */
 #include "http2/receive.h"
 
+#include "base/stat.h"
 #include "http2/priority.h"
 #include "http2/state.h"
 
@@ -12,7 +13,10 @@ static const struct head_limits trailer_limits = { .max_head = HTTP2_TRAILER_MAX
 static void receive_request(struct http2_server *c, int32_t id)
 {
 	struct http2_request *rq;
-	if (c->n_busy >= HTTP2_STREAMS_MAX) {
+	bool overload = worker_overload(c->s->worker);
+	if (overload)
+		stat_inc(STAT_OVERLOAD_STREAMS);
+	if (c->n_busy >= HTTP2_STREAMS_MAX || unlikely(overload)) {
 		session_refuse(c, id); /* streams that were reset count until their exchange is through: CVE-2023-44487 */
 		return;
 	}

@@ -103,7 +103,9 @@ static int on_frame_send(nghttp2_session *h2, const nghttp2_frame *f, void *user
 	case NGHTTP2_RST_STREAM:
 		if (f->rst_stream.error_code == NGHTTP2_REFUSED_STREAM)
 			stat_inc(STAT_STREAMS_REFUSED);
-		/* what we do of our own accord is none of its doing */
+		/* what we do of our own accord is none of its doing; HEADERS have their price (limits.c) */
+		if (f->rst_stream.error_code == NGHTTP2_REFUSED_STREAM && worker_overload(c->s->worker))
+			break;
 		rq = session_request(c, f->hd.stream_id);
 		if (f->rst_stream.error_code != NGHTTP2_NO_ERROR && f->rst_stream.error_code != NGHTTP2_INTERNAL_ERROR &&
 		    !(rq && rq->tunnel && f->rst_stream.error_code == NGHTTP2_CANCEL))

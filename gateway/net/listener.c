@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/stat.h"
 
 enum {
 	ACCEPT_BATCH = 64,            /* accepted before others get their turn */
@@ -17,6 +18,7 @@ enum {
 	STOP_WAIT_MS = 1,
 	RETRY_NS = 100 * NS_PER_MS
 };
+#define QUIET_NS (10 * NS_PER_S) /* between two lines about a shortage */
 
 /* Whether the path is a socket nobody answers on. */
 static bool listener_unix_is_stale(const struct addr *a)
@@ -121,19 +123,51 @@ int listener_open(const struct addr *a, unsigned n, int backlog, int *fds)
 	return listener_open_how(a, &how, fds);
 }
 
-static void acceptor_pause(struct acceptor *a, int error)
+static void acceptor_hold(struct acceptor *a, enum acceptor_hold why)
 {
-	log_warn("listener", "cannot accept: %s; trying again in 100 ms", strerror(error));
-	(void)event_del(&a->ev);
-	a->paused = true;
+	if (!a->held)
+		(void)event_del(&a->ev);
+	a->held |= why;
+}
+
+static void acceptor_release(struct acceptor *a, enum acceptor_hold why)
+{
+	bool was_held = a->held;
+	a->held &= ~(unsigned)why;
+	if (was_held && !a->held)
+		(void)event_add(&a->ev, NULL);
+}
+
+/* Told once in ten seconds, however many acceptors try. */
+static void acceptor_tell(uint64_t now_ns, int error)
+{
+	static _Atomic uint64_t next_ns;
+	uint64_t next = atomic_load_explicit(&next_ns, memory_order_relaxed);
+	stat_inc(STAT_ACCEPT_SHORTAGES);
+	if (now_ns >= next && atomic_compare_exchange_strong(&next_ns, &next, now_ns + QUIET_NS))
+		log_warn("listener", "cannot accept: %s; trying again every 100 ms", strerror(error));
+}
+
+static void acceptor_run_short(struct acceptor *a, int error)
+{
+	acceptor_tell(worker_now(a->worker), error);
+	acceptor_hold(a, ACCEPTOR_SHORTAGE);
 	worker_timer(a->worker, &a->retry, RETRY_NS);
 }
 
 static void acceptor_on_retry(struct timer *t)
 {
-	struct acceptor *a = container_of(t, struct acceptor, retry);
-	a->paused = false;
-	(void)event_add(&a->ev, NULL);
+	acceptor_release(container_of(t, struct acceptor, retry), ACCEPTOR_SHORTAGE);
+}
+
+void acceptor_pause(struct acceptor *a)
+{
+	acceptor_hold(a, ACCEPTOR_PAUSED);
+}
+
+void acceptor_go_on(struct acceptor *a)
+{
+	acceptor_release(a, ACCEPTOR_PAUSED);
 }
 
 /* Accept a few. False: there are no more, or it does not go on now. */
@@ -147,7 +181,7 @@ static bool acceptor_take(struct acceptor *a)
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			acceptor_pause(a, errno);
+			acceptor_run_short(a, errno);
 		else if (errno == EINTR || errno == ECONNABORTED)
 			continue;
 		else if (errno != EAGAIN)
@@ -197,12 +231,12 @@ static void acceptor_refuse_new(int fd)
 void acceptor_stop(struct acceptor *a)
 {
 	struct pollfd more = { .fd = a->fd, .events = POLLIN };
-	if (!a->paused)
+	if (!a->held)
 		(void)event_del(&a->ev);
 	timer_drop(&a->retry);
 	acceptor_refuse_new(a->fd);
 	/* a handshake that another processor is just completing is seen by the short wait */
-	for (int i = 0; i < STOP_BATCHES && (acceptor_take(a) || (!a->paused && poll(&more, 1, STOP_WAIT_MS) > 0)); i++)
+	for (int i = 0; i < STOP_BATCHES && (acceptor_take(a) || (!a->held && poll(&more, 1, STOP_WAIT_MS) > 0)); i++)
 		;
 	timer_drop(&a->retry);
 	(void)close(a->fd);

@@ -40,11 +40,13 @@ must_use int listener_open(const struct addr *a, unsigned n, int backlog, int *f
 /* Give a unix socket's file its mode and owners. 0, or a negative errno. */
 must_use int listener_set_access(const struct addr *a, const struct listener_access *access);
 
+enum acceptor_hold { ACCEPTOR_SHORTAGE = 1, ACCEPTOR_PAUSED = 2 };
+
 struct acceptor {
 	struct event ev;
 	struct worker *worker; /* borrowed */
 	int fd;                /* owned */
-	bool paused;
+	unsigned held;         /* enum acceptor_hold: it accepts when there is no reason not to */
 	struct timer retry;    /* after a shortage of descriptors */
 	/* fd: a connected, non-blocking, close-on-exec socket that now is the callee's. */
 	void (*on_accept)(struct acceptor *a, int fd, const struct addr *peer);
@@ -54,6 +56,9 @@ struct acceptor {
 /* Worker's thread. Takes fd. */
 must_use int acceptor_start(struct acceptor *a, struct worker *w, int fd,
                             void (*on_accept)(struct acceptor *, int, const struct addr *), void *data);
+/* Accept nothing until acceptor_go_on(). */
+void acceptor_pause(struct acceptor *a);
+void acceptor_go_on(struct acceptor *a);
 /* Take no new connection, accept what already waits in the queue, then close: none that the kernel completed is lost. Who comes
  * meanwhile asks again by itself a second later (TCP), and finds whoever has the address then. */
 void acceptor_stop(struct acceptor *a);

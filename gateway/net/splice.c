@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/sanitize.h"
+#include "base/stat.h"
 
 enum {
 	PIPE_BYTES = 1024 * 1024, /* asked for; the system may grant less */
@@ -16,6 +17,7 @@ enum {
 /* Stands in stream.tls while it holds bytes for that stream. */
 struct pipe {
 	struct pipe *next;
+	struct quota *quota; /* borrowed: what it was taken from */
 	size_t len; /* bytes in it */
 	int out, in; /* owned: the ends to read from and to write to */
 };
@@ -25,7 +27,8 @@ static __thread unsigned n_spare;
 
 /* ---- pipes -------------------------------------------------------------------------------------------------------- */
 
-static struct pipe *pipe_new(void)
+/* NULL: there is none left, and the bytes are to be read and written instead. */
+static struct pipe *pipe_new(struct quota *quota)
 {
 	struct pipe *p = spare;
 	int ends[2];
@@ -34,12 +37,20 @@ static struct pipe *pipe_new(void)
 		n_spare--;
 		return p;
 	}
-	if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0)
+	if (!quota_take(quota)) {
+		stat_inc(STAT_PIPES_DENIED);
 		return NULL;
+	}
+	if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0) {
+		stat_inc(STAT_PIPES_DENIED);
+		quota_give(quota);
+		return NULL;
+	}
 	p = malloc(sizeof(*p));
 	check(p, "out of memory: %zu bytes", sizeof(*p));
-	*p = (struct pipe){ .out = ends[0], .in = ends[1] };
+	*p = (struct pipe){ .quota = quota, .out = ends[0], .in = ends[1] };
 	(void)fcntl(p->in, F_SETPIPE_SZ, PIPE_BYTES);
+	stat_inc(STAT_PIPES);
 	return p;
 }
 
@@ -47,12 +58,14 @@ static void pipe_close(struct pipe *p)
 {
 	(void)close(p->out);
 	(void)close(p->in);
+	quota_give(p->quota);
+	stat_dec(STAT_PIPES);
 	free(p);
 }
 
 static void pipe_give_back(struct pipe *p)
 {
-	if (p->len || n_spare >= SPARE_MAX || MEMORY_IS_WATCHED) {
+	if (p->len || n_spare >= SPARE_MAX || quota_is_tight(p->quota) || MEMORY_IS_WATCHED) {
 		pipe_close(p);
 		return;
 	}
@@ -171,7 +184,7 @@ enum splice stream_splice(struct stream *to, struct stream *from, uint64_t most,
 		return SPLICE_UNABLE;
 	if (to->out.len)
 		return SPLICE_FULL;
-	struct pipe *p = pipe_new();
+	struct pipe *p = pipe_new(&to->worker->shares->quota[SHARE_PIPES]);
 	if (!p)
 		return SPLICE_UNABLE;
 	while (*n < most && r == SPLICE_OK) {

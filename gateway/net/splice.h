@@ -16,7 +16,7 @@ enum splice {
 	SPLICE_FULL,  /* `to` takes no more before it is empty: stream_tell_empty() */
 	SPLICE_EOF,   /* `from` is done sending */
 	SPLICE_FAIL,  /* `from` is broken */
-	SPLICE_UNABLE /* not these two, or not on this system: nothing moved; read and write instead */
+	SPLICE_UNABLE /* not these two, not on this system, or no pipe is left: nothing moved; read and write instead */
 };
 
 /* Move at most `most` bytes from one socket to the other; *n bytes left `from`, of which `to` may still have to send some.

@@ -18,6 +18,8 @@ struct mail {
 
 __thread struct worker *worker_self;
 
+static struct shares unbounded; /* of workers that were given none */
+
 static void worker_on_mail(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *w = arg;
@@ -47,7 +49,7 @@ static void worker_on_wake(evutil_socket_t fd, short what, void *arg)
 
 int worker_init(struct worker *w, unsigned id)
 {
-	*w = (struct worker){ .id = id, .mail_fd = -1, .wake_ns = TIMER_NEVER };
+	*w = (struct worker){ .id = id, .mail_fd = -1, .wake_ns = TIMER_NEVER, .shares = &unbounded };
 	list_init(&w->dirty);
 	list_init(&w->ready);
 	list_init(&w->hooks);

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "net/shares.h"
 #include "net/timer.h"
 
 struct event;
@@ -52,13 +53,14 @@ struct worker {
 	int mail_fd;             /* owned: eventfd */
 	pthread_mutex_t mail_lock;
 	struct list mails;       /* under mail_lock */
+	struct shares *shares;   /* borrowed: of all workers */
 	void *part[PART_COUNT];  /* of the floors above */
 	pthread_t thread;        /* of whoever created it, for joining it */
 };
 
 enum { WORKER_MAIN = 0xffff };
 
-/* 0, or a negative errno. */
+/* 0, or a negative errno. Its shares have no bounds until it is given others, before it runs. */
 int worker_init(struct worker *w, unsigned id);
 void worker_fini(struct worker *w);
 /* Run on the calling thread until worker_stop(). */
@@ -78,6 +80,12 @@ static inline uint64_t worker_now(struct worker *w)
 		w->clock_is_fresh = true;
 	}
 	return w->now_ns;
+}
+
+/* 0, or the enum err with which new requests are refused for the moment. */
+static inline int worker_overload(const struct worker *w)
+{
+	return atomic_load_explicit(&w->shares->overload, memory_order_relaxed);
 }
 
 static inline void turn_hook_init(struct turn_hook *h, void (*run)(struct turn_hook *h))

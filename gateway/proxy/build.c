@@ -125,6 +125,7 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 	if (b.config.root) {
 		err |= bind_map(&b.bind, b.config.root, gateway_options, &s->conf);
 		build_workers(&b);
+		build_overload(&b);
 		build_stores(&b);
 		build_listeners(&b);
 		build_admin(&b);

@@ -24,6 +24,7 @@ struct build {
 void build_stores(struct build *b);
 void build_listeners(struct build *b);
 void build_admin(struct build *b);
+void build_overload(struct build *b);
 void build_upstreams(struct build *b);
 
 /* build_access.c */

@@ -1,9 +1,12 @@
 /* Stores, listeners and upstreams of a snapshot being built. Main thread. */
+#include "config/value.h"
 #include "proxy/build.h"
 #include "store/store.h"
 #include "tls/client.h"
 #include "tls/server.h"
 #include "tls/transport.h"
+
+enum { OVERLOAD_BYTES_MIN = 16 << 20 }; /* less memory than that does not even start */
 
 /* Where a mistake of one block's own check belongs. */
 struct report {
@@ -127,6 +130,14 @@ static void build_kept_fields(struct build *b, const struct listener_conf *l)
 	}
 }
 
+static uint32_t build_client_bound(struct build *b, const struct listener_conf *l, const char *option, sluice_str text)
+{
+	uint32_t n = 0;
+	if (!client_bound_parse(text, &n))
+		(void)bind_error(&b->bind, l, option, "\"%.*s\" is neither auto nor a number from 0 to 65535", STR_ARG(text));
+	return n;
+}
+
 void build_listeners(struct build *b)
 {
 	struct snapshot *s = b->snap;
@@ -153,9 +164,39 @@ void build_listeners(struct build *b)
 		l->balancers = build_cidr_set(b, &v[i].proxy_protocol, "from", v[i].proxy_protocol.from);
 		l->trusted_proxies = build_cidr_set(b, &v[i], "trusted_proxies", v[i].trusted_proxies);
 		build_kept_fields(b, &v[i]);
+		l->client.connections =
+			build_client_bound(b, &v[i], "max_connections_per_client", v[i].max_connections_per_client);
+		l->client.requests = build_client_bound(b, &v[i], "max_requests_per_client", v[i].max_requests_per_client);
 		if (!v[i].trusted_proxies.n && bind_given(&b->bind, &v[i], "client_ip_from"))
 			bind_warn(&b->bind, &v[i], "client_ip_from", "nobody is believed: trusted_proxies is empty");
 	}
+}
+
+/* ---- overload ----------------------------------------------------------------------------------------------------- */
+
+/* A share, an amount where the resource has a unit, or off. */
+static void build_mark(struct build *b, const char *option, sluice_str text, bool may_size, struct overload_mark *out)
+{
+	const struct overload_conf *c = &b->snap->conf.runtime.overload;
+	uint64_t n = 0;
+	*out = (struct overload_mark){ 0 };
+	if (str_eq(text, STR("off")))
+		return;
+	if (str_ends(text, STR("%")) && value_uint(str_n(text.data, text.len - 1), &n) == VALUE_OK && n >= 1 && n <= 100) {
+		out->percent = n;
+	} else if (may_size && !str_ends(text, STR("%")) && value_size(text, &n) == VALUE_OK && n >= OVERLOAD_BYTES_MIN) {
+		out->amount = n;
+	} else {
+		(void)bind_error(&b->bind, c, option, "\"%.*s\" is no share from 1%% to 100%%", STR_ARG(text));
+		diag_hint(b->diag, may_size ? "write 90%%, a size of 16MiB or more such as 2GiB, or off" : "write 90%%, or off");
+	}
+}
+
+void build_overload(struct build *b)
+{
+	const struct overload_conf *c = &b->snap->conf.runtime.overload;
+	build_mark(b, "memory", c->memory, true, &b->snap->memory);
+	build_mark(b, "descriptors", c->descriptors, false, &b->snap->descriptors);
 }
 
 /* ---- admin -------------------------------------------------------------------------------------------------------- */

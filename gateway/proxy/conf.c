@@ -1,6 +1,15 @@
 /* The option table of the configuration file. Blocks whose options belong to a lower floor have their tables there. */
 #include "proxy/conf.h"
 
+static const sluice_option overload_options[] = {
+	SLUICE_OPTION(SLUICE_T_STR, struct overload_conf, memory, .def = "90%",
+	              .doc = "memory in use from which new requests are refused, and halfway from there to all of it new "
+	                     "connections wait: a share of what there is, such as 90%, a size, or off"),
+	SLUICE_OPTION(SLUICE_T_STR, struct overload_conf, descriptors, .def = "90%",
+	              .doc = "the same for descriptors: a share of those the process may open, or off"),
+	SLUICE_OPTIONS_END,
+};
+
 static const sluice_option runtime_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct runtime_conf, workers, .def = "auto", .flags = SLUICE_F_RESTART,
 	              .doc = "event loops: auto for one on each processor, or a number"),
@@ -10,6 +19,9 @@ static const sluice_option runtime_options[] = {
 	              .doc = "most connections from clients, all listeners together; 0 for as many as there are descriptors"),
 	SLUICE_OPTION(SLUICE_T_BOOL, struct runtime_conf, core_dumps, .def = "false",
 	              .doc = "allow core dumps and debuggers, for looking into a fault; they see keys and tokens"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct runtime_conf, overload, .sub = overload_options,
+	              .sub_size = sizeof(struct overload_conf), .flags = SLUICE_F_SUBOBJECT,
+	              .doc = "when the gateway takes on less, to keep what it has taken on"),
 	SLUICE_OPTIONS_END,
 };
 

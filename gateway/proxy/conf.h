@@ -9,11 +9,16 @@
 
 struct node;
 
+struct overload_conf {
+	sluice_str memory, descriptors; /* "90%", a size (of memory alone), or "off" */
+};
+
 struct runtime_conf {
 	sluice_str workers; /* "auto" or a number */
 	uint64_t shutdown_grace; /* ms */
 	uint64_t max_connections;
 	bool core_dumps;
+	struct overload_conf overload;
 };
 
 struct admin_conf {

@@ -2,6 +2,7 @@
 #include "proxy/exchange.h"
 
 #include "policy/stage.h"
+#include "proxy/admit.h"
 #include "proxy/body.h"
 #include "proxy/forward.h"
 #include "proxy/grpc.h"
@@ -272,6 +273,7 @@ void exchange_complete(struct exchange *x)
 	forward_stop(x, 0);
 	tunnel_fini(x);
 	grpc_fini(x);
+	admit_leave(x);
 	list_del(&x->end.link);
 	exchange_set_state(x, EXCHANGE_DONE);
 	x->done_ns = clock_ns();

@@ -5,8 +5,9 @@
  *
  *   on_request -> route_find -> run_request -> upstream_open -> origin head, body -> run_response -> client head, body -> end
  *
- * exchange.c walks; forward.c is the upstream's side; body.c the way of bodies that plugins work on; respond.c the answers
- * Sluice makes itself; fields.c what is written into the heads on the way through; grpc.c what a gRPC call has more of.
+ * exchange.c walks; admit.c bounds what one client has in progress; forward.c is the upstream's side; body.c the way of bodies
+ * that plugins work on; respond.c the answers Sluice makes itself; fields.c what is written into the heads on the way through;
+ * grpc.c what a gRPC call has more of.
  */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
@@ -27,6 +28,7 @@ struct exchange;
 struct proxy {
 	struct worker *worker;      /* borrowed */
 	struct view *view;          /* shared: ref; the configuration for new requests; NULL before the first */
+	struct counts *counts;      /* borrowed: of the clients; NULL: those that proxies name are not counted */
 	struct permutation ids;     /* makes request ids of worker and count */
 	uint64_t id_next;
 	unsigned active;            /* exchanges under way */
@@ -52,6 +54,7 @@ struct exchange {
 	const struct fields *request_trailers, *response_trailers;
 	struct fields upstream_trailers; /* the origin's, which is gone when the client has taken all */
 	struct tunnel *tunnel;      /* in the arena; NULL: none */
+	struct count_client *counted; /* borrowed: where it counts among its client's requests; NULL: nowhere */
 	struct grpc_call *grpc;     /* in the arena; NULL: no gRPC call */
 	sluice_str detail;          /* of the failure, for the log: which line, field or byte of the response was refused */
 	const char *code;           /* reason of a refusal or failure; NULL: none */
@@ -143,6 +146,8 @@ void respond_send(struct exchange *x);
 void who_begin(struct exchange *x);
 /* Find out who the client is and how it asked, where trusted proxies may tell. */
 void who_identify(struct exchange *x);
+/* Whether a proxy spoke for the client. */
+bool who_is_told(const struct exchange *x);
 /* A PROXY header that names it, in the arena; empty when its budget is spent. */
 sluice_str who_proxy_header(struct exchange *x, int version);
 

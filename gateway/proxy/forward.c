@@ -8,6 +8,7 @@
  */
 #include "proxy/forward.h"
 
+#include "proxy/admit.h"
 #include "proxy/body.h"
 #include "proxy/grpc.h"
 
@@ -263,6 +264,11 @@ void forward_init(struct exchange *x)
 
 void forward_start(struct exchange *x)
 {
+	int refused = admit_request(x);
+	if (unlikely(refused)) {
+		respond_error(x, refused);
+		return;
+	}
 	int version = x->view->snap->upstreams[x->route->upstream].conf->proxy_protocol;
 	if (version)
 		x->call.proxy_header = who_proxy_header(x, version);

@@ -11,6 +11,22 @@
 
 enum { DETAIL_MAX = 500 }; /* bytes of what a plugin says to the client */
 
+/* When to ask again, in seconds; empty: there is nothing to say about it. What runs short is looked at every second. */
+static sluice_str respond_retry_after(const struct exchange *x)
+{
+	switch (x->err) {
+	case ERR_LOW_MEMORY:
+	case ERR_LOW_DESCRIPTORS:
+		return STR("2");
+	case ERR_CLIENT_LIMIT:
+	case ERR_NO_DESCRIPTORS:
+	case ERR_NO_LOCAL_PORT:
+		return STR("1");
+	default:
+		return STR_NONE;
+	}
+}
+
 /* A head for a body of our own. NULL when the exchange's memory is spent. */
 static struct response_head *respond_head(struct exchange *x, int status, sluice_str type, sluice_str body)
 {
@@ -27,6 +43,9 @@ static struct response_head *respond_head(struct exchange *x, int status, sluice
 	int err = type.len ? fields_add(&h->fields, a, STR("Content-Type"), type) : 0;
 	if (!err && x->allow.len)
 		err = fields_add(&h->fields, a, STR("Allow"), x->allow);
+	sluice_str retry_after = respond_retry_after(x);
+	if (!err && retry_after.len)
+		err = fields_add(&h->fields, a, STR("Retry-After"), retry_after);
 	if (!err)
 		err = fields_for_client(x, h);
 	x->answer_body = body;

@@ -11,6 +11,7 @@
 #include "base/cidr.h"
 #include "base/series.h"
 #include "net/listener.h"
+#include "net/overload.h"
 #include "policy/run.h"
 #include "proxy/conf.h"
 #include "route/router.h"
@@ -52,6 +53,7 @@ struct snapshot_listener {
 	struct listener_access access; /* of a unix socket's file */
 	struct tls_server *tls; /* owned; NULL: plain */
 	struct cidr_set *balancers, *trusted_proxies; /* shared: ref; NULL: none */
+	struct client_bounds client;
 };
 
 struct snapshot {
@@ -74,6 +76,7 @@ struct snapshot {
 	struct sluice_store **stores; /* shared: taken */
 	size_t n_stores;
 	unsigned n_workers;
+	struct overload_mark memory, descriptors; /* of runtime.overload */
 	struct worker *main;     /* borrowed: frees it */
 	sluice_instance **instances; /* shared: ref */
 	size_t n_instances;

@@ -118,8 +118,7 @@ static sluice_str who_peer(const struct exchange *x)
 	return str_eq(ip, STR("unix")) ? STR("") : ip;
 }
 
-/* Whether a proxy spoke for the client. */
-static bool who_is_told(const struct exchange *x)
+bool who_is_told(const struct exchange *x)
 {
 	return x->px.client_ip.data != x->px.client->conn->peer_ip;
 }

@@ -26,6 +26,8 @@ struct upstream_part {
 	struct worker *worker;   /* borrowed */
 	struct list endpoints[ENDPOINT_BUCKETS];
 	struct list upstreams;   /* youngest first */
+	uint32_t n_idle;         /* connections of all endpoints */
+	uint32_t evict_at;       /* bucket where room was made last */
 	uint64_t last_id, last_serial;
 	uint64_t random;         /* state of a generator: for rests, not for secrets */
 };
@@ -89,6 +91,11 @@ struct endpoint *endpoint_get(struct worker *w, const struct endpoint_key *key);
 void endpoint_ref(struct endpoint *e);
 void endpoint_unref(struct endpoint **e);
 
+static inline void endpoint_count_idle(struct endpoint *e, int n)
+{
+	e->n_idle += (uint32_t)n;
+	e->part->n_idle += (uint32_t)n;
+}
 /* Requests in progress, those that wait for a connection being made included. */
 static inline uint32_t endpoint_load(const struct endpoint *e)
 {

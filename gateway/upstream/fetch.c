@@ -10,6 +10,7 @@
 #include "base/stat.h"
 #include "http1/client.h"
 #include "net/resolve.h"
+#include "net/shortage.h"
 #include "tls/client.h"
 #include "tls/transport.h"
 #include "upstream/url.h"
@@ -51,6 +52,12 @@ struct fetch {
 
 /* ---- the end ------------------------------------------------------------------------------------------------------- */
 
+/* It holds one of the connections that fetches may have as long as it has one. */
+static void fetch_give(struct fetch *f)
+{
+	quota_give(&f->worker->shares->quota[SHARE_FETCHES]);
+}
+
 /* From here on nothing of the network calls back. */
 static void fetch_hang_up(struct fetch *f)
 {
@@ -61,6 +68,8 @@ static void fetch_hang_up(struct fetch *f)
 	timer_drop(&f->timer);
 	f->conn = NULL;
 	f->origin = NULL;
+	if (conn)
+		fetch_give(f);
 	if (o)
 		o->ops->release(o); /* on_free or on_gone follow within: there is nothing left for them to do but close */
 	else if (conn)
@@ -99,7 +108,8 @@ static void fetch_fail_by(struct fetch *f, int err)
 	sluice_status status = SLUICE_ERROR;
 	if (err == ERR_UPSTREAM_TIMEOUT || err == ERR_UPSTREAM_STALLED || err == ERR_CONNECT_TIMEOUT)
 		status = SLUICE_TIMEOUT;
-	else if (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET || err == ERR_CONNECT_FAILED || err == ERR_UPSTREAM_TLS)
+	else if (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET || err == ERR_CONNECT_FAILED || err == ERR_UPSTREAM_TLS ||
+	         shortage_is(err))
 		status = SLUICE_UNREACHABLE;
 	fetch_fail(f, status, "%s: %s%s%s", f->host, err_info(err)->text, f->why[0] ? " " : "", f->why);
 }
@@ -211,6 +221,7 @@ static void fetch_conn_on_gone(struct http1_conn *c, int err)
 	if (f->conn != c)
 		return; /* we hung up */
 	f->conn = NULL;
+	fetch_give(f);
 	(void)snprintf(f->why, sizeof(f->why), "%s", http1_conn_why(c));
 	fetch_connect(f, err);
 }
@@ -227,6 +238,11 @@ static void fetch_connect(struct fetch *f, int err)
 	uint64_t now = worker_now(f->worker), left = f->due_ns > now ? f->due_ns - now : 1;
 
 	f->stage = "a connection";
+	if (!quota_take(&f->worker->shares->quota[SHARE_FETCHES])) {
+		stat_inc(STAT_SHORTAGE_FETCHES);
+		fetch_fail_by(f, ERR_NO_DESCRIPTORS);
+		return;
+	}
 	while (f->at < f->n_addrs) {
 		struct http1_conn_conf conf = {
 			.connect_ns = left / (f->n_addrs - f->at),
@@ -244,6 +260,7 @@ static void fetch_connect(struct fetch *f, int err)
 		if (f->conn)
 			return;
 	}
+	fetch_give(f);
 	fetch_fail_by(f, err ? err : ERR_UPSTREAM_TLS);
 }
 

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/stat.h"
 #include "net/proxy_transport.h"
+#include "net/shortage.h"
 #include "tls/transport.h"
 
 enum {
@@ -59,9 +60,10 @@ static void link_free(struct link *l)
 	struct endpoint *e = l->endpoint;
 	check(l->n_asks == 0, "a connection goes that %u requests wait for", (unsigned)l->n_asks);
 	if (l->state == LINK_IDLE)
-		e->n_idle--;
+		endpoint_count_idle(e, -1);
 	e->n_links--;
 	stat_dec(STAT_UPSTREAM_CONNECTIONS);
+	quota_give(&e->part->worker->shares->quota[SHARE_UPSTREAM]);
 	link_count(l, 0, 0);
 	list_del(&l->at);
 	list_del(&l->hook.link);
@@ -87,7 +89,7 @@ static void link_set_idle(struct link *l)
 	l->state = LINK_IDLE;
 	list_del(&l->at);
 	list_push_front(&e->idle, &l->at);
-	e->n_idle++;
+	endpoint_count_idle(e, 1);
 	endpoint_ref(e); /* what follows may close the last connection */
 	pool_close_idle(e, list_is_empty(&e->slots) ? 0 : e->bounds.max_idle);
 	endpoint_changed(e);
@@ -126,7 +128,7 @@ static void link_move(struct link *l, enum link_state to)
 	if (l->state == (uint8_t)to)
 		return;
 	if (l->state == LINK_IDLE)
-		e->n_idle--;
+		endpoint_count_idle(e, -1);
 	list_del(&l->at);
 	if (to == LINK_SHARED)
 		list_push(&e->shared, &l->at);
@@ -227,9 +229,11 @@ static void link_count_open(struct link *l)
 	stat_inc(STAT_UPSTREAM_CONNECTS);
 }
 
-static void link_count_failure(struct link *l, const char *why)
+static void link_count_failure(struct link *l, int err, const char *why)
 {
 	struct endpoint *e = l->endpoint;
+	if (shortage_is(err))
+		return; /* ours, not the server's */
 	e->n_connect_failures++;
 	stat_inc(STAT_UPSTREAM_CONNECT_FAILURES);
 	(void)snprintf(e->why, sizeof(e->why), "%s", why);
@@ -264,7 +268,7 @@ static void pool_on_http1_gone(struct http1_conn *c, int err)
 {
 	struct link *l = http1_conn_owner_data(c);
 	if (l->state == LINK_OPENING)
-		link_count_failure(l, http1_conn_why(c));
+		link_count_failure(l, err, http1_conn_why(c));
 	link_fail(l, err);
 }
 
@@ -293,7 +297,7 @@ static void pool_on_http2_chose_http1(struct http2_conn *c, struct stream *s)
 	l->h2 = NULL; /* frees itself */
 	l->h1 = http1_conn_adopt(s, &l->conf.http1, &http1_owner, l);
 	if (!l->h1) {
-		link_count_failure(l, "");
+		link_count_failure(l, ERR_CONNECT_FAILED, "");
 		link_free(l);
 		asks_answer(&asks, ERR_CONNECT_FAILED, true);
 		return;
@@ -324,7 +328,7 @@ static void pool_on_http2_gone(struct http2_conn *c, int err)
 {
 	struct link *l = http2_conn_owner_data(c);
 	if (err)
-		link_count_failure(l, http2_conn_why(c));
+		link_count_failure(l, err, http2_conn_why(c));
 	link_fail(l, err); /* 0: whoever still waits looks elsewhere */
 }
 
@@ -394,7 +398,7 @@ struct link *pool_take(struct endpoint *e, const struct link_conf *conf, sluice_
 		if (l->h2)
 			return l;
 		list_del(&l->at);
-		e->n_idle--;
+		endpoint_count_idle(e, -1);
 		l->state = LINK_BUSY;
 		endpoint_changed(e);
 		return l;
@@ -481,6 +485,43 @@ static int link_connect(struct link *l, struct tls_client *tls, sluice_str heade
 	return l->h2 ? 0 : err;
 }
 
+/* ---- room among all connections ------------------------------------------------------------------------------------ */
+
+/* Close an idle connection of whichever endpoint, each in turn. False: this worker has none. */
+static bool room_make(struct upstream_part *p)
+{
+	for (unsigned i = 0; p->n_idle && i < ENDPOINT_BUCKETS; i++) {
+		struct list *bucket = &p->endpoints[(p->evict_at + i) % ENDPOINT_BUCKETS];
+		list_each(at, bucket) {
+			struct endpoint *e = container_of(at, struct endpoint, at);
+			if (e->n_idle == 0)
+				continue;
+			p->evict_at = (p->evict_at + i + 1) % ENDPOINT_BUCKETS;
+			stat_inc(STAT_UPSTREAM_EVICTED);
+			link_close(container_of(e->idle.prev, struct link, at));
+			return true;
+		}
+	}
+	return false;
+}
+
+/* One more of the connections that all workers may have. */
+static int room_take(struct upstream_part *p)
+{
+	struct quota *q = &p->worker->shares->quota[SHARE_UPSTREAM];
+	if (likely(quota_take(q)) || (room_make(p) && quota_take(q)))
+		return 0;
+	stat_inc(STAT_SHORTAGE_QUOTA);
+	return ERR_NO_DESCRIPTORS;
+}
+
+void upstream_close_idle(struct worker *w)
+{
+	struct upstream_part *p = upstream_part_of(w);
+	while (room_make(p))
+		;
+}
+
 static int pool_connect(struct endpoint *e, const struct link_conf *conf, struct tls_client *tls, sluice_str header,
                         struct link **out)
 {
@@ -489,10 +530,18 @@ static int pool_connect(struct endpoint *e, const struct link_conf *conf, struct
 	l->endpoint = e;
 	l->conf = *conf;
 	header_hash(header, l->header);
-	int err = link_connect(l, tls, header), system = errno;
+	int err = room_take(e->part), system = 0;
+	if (!err) {
+		err = link_connect(l, tls, header);
+		system = errno;
+		if (err == ERR_NO_DESCRIPTORS && room_make(e->part)) /* others have taken more than we know of */
+			err = link_connect(l, tls, header);
+		if (err)
+			quota_give(&e->part->worker->shares->quota[SHARE_UPSTREAM]);
+	}
 	if (err) {
 		/* a unix socket that is not there, or is not ours to use, says so at once */
-		link_count_failure(l, err == ERR_CONNECT_FAILED ? strerror(system) : "");
+		link_count_failure(l, err, err == ERR_CONNECT_FAILED ? strerror(system) : "");
 		free(l);
 		return err;
 	}

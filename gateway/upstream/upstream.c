@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/stat.h"
+#include "net/shortage.h"
 #include "upstream/pool.h"
 #include "upstream/server.h"
 
@@ -100,7 +101,7 @@ static void call_give_back(struct upstream_call *c)
 static void call_failed_to_open(struct upstream_call *c, int err, bool blame)
 {
 	c->last_err = err;
-	if (blame)
+	if (blame && !shortage_is(err))
 		endpoint_failed(c->endpoint, c->trial, err);
 	else
 		call_end_trial(c);
@@ -180,6 +181,11 @@ static int call_go(struct upstream_call *c)
 			return 0;
 		}
 		call_failed_to_open(c, err, true);
+		if (err == ERR_NO_DESCRIPTORS) { /* nor would there be for another server, and this one was not asked */
+			c->spent--;
+			c->tries--;
+			return err;
+		}
 	}
 	return c->last_err ? c->last_err : ERR_NO_SERVER;
 }

@@ -92,7 +92,8 @@ void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstrea
  * called, once. Negative: failed at once (enum err), none is called. Opened again, a call goes on to servers it has not
  * tried, within `retries`; when none is left the error is that of the last try. fresh: take no connection that is there
  * already (after one turned out to be stale), unless no more may be made.
- * ERR_NO_SERVER, ERR_NOT_RESOLVED, ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT, ERR_UPSTREAM_TLS, ERR_OVERLOADED.
+ * ERR_NO_SERVER, ERR_NOT_RESOLVED, ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT, ERR_UPSTREAM_TLS, ERR_OVERLOADED; and what is
+ * nobody's fault but ours, ERR_NO_DESCRIPTORS, ERR_NO_LOCAL_PORT, ERR_CONNECT_FORBIDDEN: no server is blamed for it.
  */
 must_use int upstream_open(struct upstream_call *c, struct upstream *u, const struct origin_events *events, void *user,
                            struct arena *arena, bool fresh);
@@ -126,6 +127,9 @@ void upstream_detach(struct upstream **u);
 const struct upstream_conf *upstream_conf_of(const struct upstream *u);
 /* At the end of a worker, after the last detach: close what still idles. */
 void upstream_worker_fini(struct worker *w);
+
+/* Close every connection that carries no request: other workers want for descriptors. */
+void upstream_close_idle(struct worker *w);
 
 /* ---- for the admin ------------------------------------------------------------------------------------------------ */
 

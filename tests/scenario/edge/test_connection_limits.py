@@ -199,7 +199,7 @@ def test_the_log_is_not_filled(gateway):
 LITTLE = """
 runtime: { workers: 2, shutdown_grace: 2s }
 listeners:
-  - { name: public, address: "127.0.0.1:@public@" }
+  - { name: public, address: "127.0.0.1:@public@", max_connections_per_client: 0, max_requests_per_client: 0 }
 upstreams:
   app: { servers: ["127.0.0.1:@app@"], keepalive: 0 }
 routes:

@@ -144,12 +144,36 @@ static void test_outputs_are_set_on_success_only(void **state)
 	assert_true(str_eq(host, STR("before")) && port == 7);
 }
 
+/* An IPv4 address however it is written; a /64 of IPv6; nothing for unix sockets. */
+static void test_what_is_one_client(void **state)
+{
+	static const char *const rows[][2] = { { "192.0.2.1", "192.0.2.1" },
+		                               { "192.0.2.1", "::ffff:192.0.2.1" },
+		                               { "2001:db8:0:1::1", "2001:db8:0:1:ffff::2" } };
+	char x[ADDR_CLIENT], y[ADDR_CLIENT];
+	struct addr a, b;
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_true(addr_from_ip(str_of(rows[i][0]), 1, &a) && addr_from_ip(str_of(rows[i][1]), 2, &b));
+		size_t n = addr_client(&a, x);
+		assert_int_equal(addr_client(&b, y), n);
+		assert_int_equal(n, i < 2 ? 4 : 8);
+		assert_memory_equal(x, y, n);
+	}
+	assert_true(addr_from_ip(STR("2001:db8:0:2::1"), 1, &b));
+	assert_int_equal(addr_client(&b, y), 8);
+	assert_memory_not_equal(x, y, 8);
+	assert_true(addr_parse(STR("unix:/a"), &a));
+	assert_int_equal(addr_client(&a, x), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused), cmocka_unit_test(test_split),
 		cmocka_unit_test(test_a_client_of_ipv6_is_its_slash_64), cmocka_unit_test(test_ip_text),    cmocka_unit_test(test_eq),
 		cmocka_unit_test(test_outputs_are_set_on_success_only),
+		cmocka_unit_test(test_what_is_one_client),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,38 @@ static void test_of_a_client(void **state)
 	counts_free(&c);
 }
 
+/* Requests count over all connections of a client, which have one place. */
+static void test_requests_of_a_client(void **state)
+{
+	struct counts *c = counts_new(10);
+	count_place a[2], b;
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		assert_true(counts_client_enter(c, STR("a"), 9, &a[i]));
+	assert_true(counts_client_enter(c, STR("b"), 9, &b));
+	for (int i = 0; i < 3; i++)
+		assert_true(count_request_enter(a[i % 2], 3));
+	for (int i = 0; i < 5; i++)
+		assert_false(count_request_enter(a[i % 2], 3));
+	assert_true(count_request_enter(b, 3));
+	assert_true(count_request_enter(a[1], 4)); /* a bound that was raised */
+	count_request_leave(a[0]);
+	count_request_leave(a[1]);
+	assert_true(count_request_enter(a[0], 3));
+	for (int i = 0; i < 3; i++)
+		count_request_leave(a[0]);
+	count_request_leave(b);
+	for (int i = 0; i < 2; i++)
+		counts_client_leave(a[i]);
+	counts_client_leave(b);
+	/* the next who has the place begins at nothing */
+	assert_true(counts_client_enter(c, STR("a"), 9, &a[0]));
+	assert_true(count_request_enter(a[0], 1));
+	count_request_leave(a[0]);
+	counts_client_leave(a[0]);
+	counts_free(&c);
+}
+
 static void test_most(void **state)
 {
 	struct counts *c = counts_new(10);
@@ -195,7 +227,7 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_total), cmocka_unit_test(test_of_a_client),  cmocka_unit_test(test_most),
+		cmocka_unit_test(test_total), cmocka_unit_test(test_of_a_client), cmocka_unit_test(test_requests_of_a_client),  cmocka_unit_test(test_most),
 		cmocka_unit_test(test_many_clients), cmocka_unit_test(test_crowd), cmocka_unit_test(test_threads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

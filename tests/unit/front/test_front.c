@@ -104,7 +104,7 @@ static void apply(struct place *const *v, size_t n, uint64_t max)
 		args[i].fd = v[i]->fd;
 		v[i]->fd = -1;
 	}
-	front_apply(front, args, n, max, 300 * NS_PER_MS);
+	front_apply(front, args, n, &(struct front_bounds){ .connections = max }, 300 * NS_PER_MS);
 }
 
 /* ---- clients ---------------------------------------------------------------------------------------------------------- */
@@ -251,6 +251,33 @@ static void test_needless_socket(void **state)
 	turns(3);
 }
 
+/* Paused: connections wait, also at listeners that come meanwhile; those that are there go on. */
+static void test_paused(void **state)
+{
+	struct place a = place("there"), b = place("later");
+	(void)state;
+	apply((struct place *[]){ &a }, 1, 0);
+	int was = connect_to(&a);
+	assert_answer(was, "there");
+	front_pause(front);
+	apply((struct place *[]){ &a, &b }, 2, 0);
+	int x = connect_to(&a), y = connect_to(&b);
+	ask(x);
+	assert_true(is_open(x));
+	assert_true(is_open(y));
+	assert_int_equal(front_connections(front), 1);
+	assert_answer(was, "there");
+	front_go_on(front);
+	if (!strstr(hear(x), "there"))
+		fail_msg("%s", "what waited is not answered");
+	assert_answer(y, "later");
+	(void)close(was);
+	(void)close(x);
+	(void)close(y);
+	turns(3);
+	assert_int_equal(front_connections(front), 0);
+}
+
 static void test_bound(void **state)
 {
 	struct place a = place("full");
@@ -379,7 +406,7 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(test_listeners), test(test_reload), test(test_needless_socket),           test(test_bound),
+		test(test_listeners), test(test_reload), test(test_needless_socket),           test(test_paused), test(test_bound),
 		test(test_drain),     test(test_abort),  test(test_drain_without_connections), test(test_free_with_a_queue),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

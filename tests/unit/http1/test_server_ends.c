@@ -527,6 +527,32 @@ static void test_drain(void **state)
 	end();
 }
 
+/* While the process is overloaded a connection ends with its response: the one in progress is finished first. */
+static void test_overload(void **state)
+{
+	static struct shares shares;
+	struct shares *before = fakewire_worker.shares;
+	(void)state;
+	fakewire_worker.shares = &shares;
+	begin();
+	plan.when = LATER;
+	say("GET /under-way HTTP/1.1\r\nHost: a\r\n\r\n");
+	atomic_store(&shares.overload, ERR_LOW_MEMORY);
+	plan.body = "whole";
+	call_answer(&calls[0]);
+	fakewire_settle();
+	assert_said("whole");
+	assert_not_said("Connection: close");
+	assert_open();
+	plan.when = NOW;
+	say("GET /next HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_said("Connection: close");
+	assert_lingers();
+	end();
+	fakewire_worker.shares = before;
+	atomic_store(&shares.overload, 0);
+}
+
 static void test_abort_while_lingering(void **state)
 {
 	(void)state;
@@ -601,6 +627,7 @@ int main(void)
 		cmocka_unit_test(test_tunnel_ends_here_first),
 		cmocka_unit_test(test_tunnel_breaks),
 		cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_overload),
 		cmocka_unit_test(test_abort_while_lingering),
 		cmocka_unit_test(test_each_operation_fails),
 	};

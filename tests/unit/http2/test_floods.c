@@ -343,6 +343,37 @@ static void test_window_of_nothing(void **state)
 	peer_free(&p);
 }
 
+/* While the process is overloaded new requests are refused so that they may be sent again, and that is none of the client's
+ * doing: its connection stays, and what is in progress goes on. */
+static void test_overload(void **state)
+{
+	static struct shares shares;
+	struct peer *p = peer_new();
+	uint32_t id = 3;
+	(void)state;
+	p->w.shares = &shares;
+	p->on_request = begin_nothing;
+	peer_start(p);
+	peer_get(p, 1, "/");
+	peer_run(p);
+	assert_int_equal(p->n_calls, 1);
+	atomic_store(&shares.overload, ERR_LOW_MEMORY);
+	for (unsigned i = 0; i < 2 * HTTP2_RESET_BURST; i++, id += 2) {
+		peer_get(p, id, "/");
+		peer_run(p);
+		assert_true(peer_reply(p, id)->reset);
+		assert_int_equal(peer_reply(p, id)->reset_code, NGHTTP2_REFUSED_STREAM);
+	}
+	assert_int_equal(p->n_calls, 1);
+	assert_int_equal(p->n_goaway, 0);
+	assert_int_equal(p->calls[0].gone, 0);
+	atomic_store(&shares.overload, 0);
+	peer_get(p, id, "/");
+	peer_run(p);
+	assert_int_equal(p->n_calls, 2);
+	peer_free(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -351,7 +382,7 @@ int main(void)
 		cmocka_unit_test(test_made_you_reset),         cmocka_unit_test(test_too_many_streams),
 		cmocka_unit_test(test_continuations),          cmocka_unit_test(test_continuations_allowed),
 		cmocka_unit_test(test_header_bomb),            cmocka_unit_test(test_empty_names),
-		cmocka_unit_test(test_window_of_nothing),
+		cmocka_unit_test(test_window_of_nothing),       cmocka_unit_test(test_overload),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -250,6 +250,32 @@ static void test_many(void **state)
 }
 
 
+/* Paused: what connects waits in the system's queue, and comes when it goes on, however often it was paused. */
+static void test_paused(void **state)
+{
+	struct door d;
+	(void)state;
+	door_open(&d, 8);
+	acceptor_pause(&d.acceptor);
+	acceptor_pause(&d.acceptor);
+	int client = connect_to(&d.at);
+	assert_true(client >= 0);
+	turns(3);
+	assert_int_equal(d.accepted, 0);
+	acceptor_go_on(&d.acceptor);
+	turns(2);
+	assert_int_equal(d.accepted, 1);
+	acceptor_go_on(&d.acceptor);
+	/* stopped while paused: what waits is accepted, and not lost */
+	acceptor_pause(&d.acceptor);
+	int second = connect_to(&d.at);
+	acceptor_stop(&d.acceptor);
+	assert_int_equal(d.accepted, 2);
+	(void)close(client);
+	(void)close(second);
+	door_forget(&d);
+}
+
 /* Out of descriptors: it waits a little instead of turning the loop round in vain, then goes on. */
 static void test_no_descriptors(void **state)
 {
@@ -265,18 +291,18 @@ static void test_no_descriptors(void **state)
 	turns(2);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
 	assert_int_equal(d.accepted, 0);
-	assert_true(d.acceptor.paused);
+	assert_true(d.acceptor.held);
 	turns(2);
 	assert_int_equal(d.accepted, 0);
 	wheel_advance(&worker.wheel, clock_ns() + NS_PER_S); /* as if that long had passed */
 	turns(2);
-	assert_false(d.acceptor.paused);
+	assert_false(d.acceptor.held);
 	assert_int_equal(d.accepted, 1);
 	/* stopped while it waits */
 	int second = connect_to(&d.at);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 	turns(1);
-	assert_true(d.acceptor.paused);
+	assert_true(d.acceptor.held);
 	acceptor_stop(&d.acceptor);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
 	wheel_advance(&worker.wheel, clock_ns() + 2 * NS_PER_S);
@@ -309,7 +335,7 @@ int main(void)
 		cmocka_unit_test(test_unix),
 		cmocka_unit_test(test_unix_with_a_full_queue),
 		cmocka_unit_test(test_accept),
-		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_many), cmocka_unit_test(test_paused),
 		cmocka_unit_test(test_no_descriptors),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

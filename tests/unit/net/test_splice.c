@@ -268,6 +268,34 @@ static void test_no_pipe(void **state)
 	assert_int_equal(from.s.in.len, 1000);
 }
 
+/* The same when the quota is used up; and pipes are given back to it when they are closed. */
+static void test_the_quota_of_pipes(void **state)
+{
+	static struct shares shares;
+	struct quota *q = &shares.quota[SHARE_PIPES];
+	uint64_t n;
+	(void)state;
+	splice_thread_fini();
+	worker.shares = &shares;
+	q->most = 4;
+	server_sends(1000);
+	assert_int_equal(moves(1000, &n), SPLICE_OK);
+	assert_int_equal(q->used, 1); /* kept for the next */
+	splice_thread_fini();
+	assert_int_equal(q->used, 0);
+	q->most = 1; /* more than half of it is in use: nothing is kept */
+	server_sends(2000);
+	assert_int_equal(moves(1000, &n), SPLICE_OK);
+	assert_int_equal(q->used, 0);
+	assert_true(quota_take(q)); /* somebody else's */
+	server_sends(3000);
+	assert_int_equal(moves(1000, &n), SPLICE_UNABLE);
+	assert_int_equal(n, 0);
+	assert_int_equal(q->used, 1);
+	client_reads();
+	assert_arrived(2000);
+}
+
 static int few_descriptors(void)
 {
 	struct rlimit r;
@@ -283,6 +311,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		over_new(test_through), over_new(test_full),  over_new(test_order),   over_new(test_unable),
 		over_new(test_client_leaves), over_new(test_close), over_new(test_no_pipe),
+		over_new(test_the_quota_of_pipes),
 	};
 	bytes = malloc(BIG);
 	arrived = malloc(BIG + 16);
