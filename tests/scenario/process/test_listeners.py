@@ -83,7 +83,7 @@ def test_connections_of_a_removed_listener_are_drained(gateway, origin, folder, 
         if busy:
             c.request("GET", "/slow")
             up.wait(1)
-        g.reload(ONE, expect="1 listeners")
+        g.reload(ONE, expect="1 listener")
         if busy:
             r = c.response()
             assert r.status == 200 and r.header("Connection") == "close", "the answer under way is given"
@@ -103,7 +103,7 @@ def test_what_is_left_of_a_removed_listener_is_closed_with_the_grace(gateway, or
         c.request("GET", "/slow")
         up.wait(1)
         began = time.monotonic()
-        g.reload(ONE, expect="1 listeners")
+        g.reload(ONE, expect="1 listener")
         c.assert_closed(timeout=10)
         assert 1.5 < time.monotonic() - began < 6
     assert g.get("/hello").status == 200
@@ -113,7 +113,7 @@ def test_the_file_of_a_removed_unix_listener_goes(gateway, folder):
     path = folder / "s"
     g = gateway(both(f"unix:{path}"), app=1)
     assert stat.S_ISSOCK(os.stat(path).st_mode)
-    g.reload(ONE, expect="1 listeners")
+    g.reload(ONE, expect="1 listener")
     wait_for(lambda: not path.exists(), 5, "the file to go")
     g.reload(both(f"unix:{path}"), expect="2 listeners")
     assert path.exists()
@@ -127,7 +127,7 @@ def test_a_file_that_somebody_else_put_there_stays(gateway, folder):
     path.unlink()
     with socket.socket(socket.AF_UNIX) as s:
         s.bind(str(path))
-        g.reload(ONE, expect="1 listeners")
+        g.reload(ONE, expect="1 listener")
         g.stop()
         assert path.exists()
 

@@ -93,7 +93,7 @@ def test_listeners_come_and_go(gateway, raw):
     kept = raw(g.port("more"))
     assert kept.get("/a").body == b"two"
     for i in range(3):
-        g.reload(ANSWER.format("three"), expect="1 listeners")
+        g.reload(ANSWER.format("three"), expect="1 listener")
         wait_for(lambda: not is_listening(g.port("more")), 3, "the listener to close")
         if i == 0:
             kept.assert_closed(5)  # connections it had are drained
