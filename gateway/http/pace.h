@@ -25,7 +25,7 @@ struct pace {
 
 static inline bool pace_is_asked(const struct pace_rule *r)
 {
-	return r->request_ns || r->min_rate;
+	return (r->request_ns | r->min_rate) != 0;
 }
 
 /* Nobody waits for the client for now. */

@@ -88,8 +88,8 @@ bool buf_blocks_hold(const struct buf *b, size_t n);
 /* Whether b has n bytes, or takes the memory of more: what flow control goes by. n: at least 64 KiB. */
 static inline bool buf_holds(const struct buf *b, size_t n)
 {
-	/* below half of n, twice the bytes and two blocks are hardly more than that */
-	return b->len >= n / 2 && (b->len >= n || buf_blocks_hold(b, n + BUF_BLOCK));
+	/* below three quarters of n, twice the bytes and two blocks are not much more than that */
+	return b->len >= n / 4 * 3 && (b->len >= n || buf_blocks_hold(b, n + BUF_BLOCK));
 }
 /* Move the first n bytes (n at most src->len) to the end of dst: whole blocks change hands; what fits into the room of the last
  * block, and the last part, is copied. */
