@@ -44,7 +44,7 @@ static struct snapshot *load(const char *folder, const char *address)
 	diag_fini(&d);
 	(void)unlink(path);
 	for (size_t i = 0; i < snapshot->n_instances; i++)
-		instance_start(snapshot->instances[i]);
+		check(instance_start(snapshot->instances[i]), "instance %zu does not start", i);
 	return snapshot;
 }
 

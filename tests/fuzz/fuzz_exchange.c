@@ -679,7 +679,8 @@ static void run(const uint8_t *data, size_t size)
 	struct input in = { data, data + size };
 	if (!snapshot)
 		snapshot = exchange_gateway(&hooks);
-	proxy = (struct proxy){ .worker = &fakewire_worker, .on_complete = on_done, .id_prefix = 1 };
+	proxy = (struct proxy){ .worker = &fakewire_worker, .on_complete = on_done };
+	permute_init(&proxy.ids, (const uint64_t[2]){ 1, 2 });
 	list_init(&proxy.tunnels);
 	wild = false;
 	completed = begun = 0;
