@@ -7,7 +7,7 @@ const struct admin_command admin_table[] = {
 	{ METHOD_GET, SLUICE_STR("/"), false, answer_list, "this list" },
 	{ METHOD_GET, SLUICE_STR("/healthz"), false, answer_healthz, "200 while the process lives" },
 	{ METHOD_GET, SLUICE_STR("/readyz"), false, answer_readyz,
-	  "200 while requests are taken; 503 with the reasons while the gateway starts or drains" },
+	  "200 while requests are taken; 503 with the reasons while the gateway starts or drains, or a worker stands still" },
 	{ METHOD_GET, SLUICE_STR("/metrics"), false, answer_metrics, "everything that is counted, as Prometheus reads it" },
 	{ METHOD_GET, SLUICE_STR("/status"), false, answer_status,
 	  "version, configuration in force, workers, and every upstream server, as JSON" },

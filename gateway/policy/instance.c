@@ -106,6 +106,21 @@ static void instance_secret(void *ctx, const char *path, sluice_str bytes)
 	instance_add_file(ctx, path, 0, bytes);
 }
 
+/* The metric is the name's: who publishes takes it over from an instance whose place it takes. at_s 0: no value any more. */
+static void instance_count_published(sluice_instance *inst, uint64_t at_s)
+{
+	list_each(e, &live) {
+		sluice_instance *other = container_of(e, sluice_instance, live);
+		if (at_s == 0 || other == inst || !other->published_s || !str_eq(other->name, inst->name))
+			continue;
+		inst->published_s += other->published_s;
+		other->published_s = 0;
+	}
+	if (inst->published_s != at_s)
+		series_add(series_find(FAMILY_PLUGIN_PUBLISHED, inst->name, STR("")), at_s - inst->published_s);
+	inst->published_s = at_s;
+}
+
 static void instance_free(sluice_instance *inst)
 {
 	list_del(&inst->live);
@@ -121,6 +136,7 @@ static void instance_free(sluice_instance *inst)
 			fetch_cancel(inst->fetches[i].fetch);
 	}
 	published_unref(&inst->published);
+	instance_count_published(inst, 0);
 	for (unsigned i = 0; i < inst->n_tables; i++)
 		store_table_free(&inst->tables[i].table);
 	pthread_mutex_destroy(&inst->lock);
@@ -397,6 +413,7 @@ void instance_publish(sluice_instance *inst, void *value, void (*free_value)(voi
 	p->n = ++inst->n_published;
 	p->value = value;
 	p->free_value = free_value;
+	instance_count_published(inst, clock_unix_ms() / 1000);
 	pthread_mutex_lock(&inst->lock);
 	old = inst->published;
 	inst->published = p;

@@ -96,6 +96,7 @@ struct sluice_instance {
 	pthread_mutex_t lock;          /* guards published: main writes, workers read at attach */
 	struct published *published;   /* shared: ref */
 	uint64_t n_published;
+	uint64_t published_s;          /* when it last did, seconds since 1970; as its metric says */
 	series_id calls, failures, time; /* its metrics; 0: not in force yet */
 	_Atomic bool refresh_asked;
 	struct timer timer;            /* main thread's */

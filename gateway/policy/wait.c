@@ -26,6 +26,7 @@ struct run_wait {
 	struct list link;       /* PUBLISH: on the instance's waiters */
 	struct fetch *fetch;    /* owned, while under way */
 	struct redis_call call; /* STORE */
+	const sluice_store *store; /* borrowed: of the instance; STORE */
 };
 
 static void wait_on_due(struct timer *t);
@@ -170,6 +171,7 @@ static void wait_on_store(struct redis_call *c, sluice_status st, const sluice_v
 	struct run_wait *w = container_of(c, struct run_wait, call);
 	sluice_exchange *x = w->x;
 	sluice_store_fn then = w->then.store;
+	store_count(w->store, st);
 	wait_end(w);
 	uint64_t entered = run_enter(x, run_item(x));
 	sluice_verdict verdict = then(x, run_item(x)->conf, st, v);
@@ -177,10 +179,11 @@ static void wait_on_store(struct redis_call *c, sluice_status st, const sluice_v
 	run_resume(x, verdict);
 }
 
-static struct run_wait *wait_new_store(sluice_exchange *x, sluice_store_fn then)
+static struct run_wait *wait_new_store(sluice_exchange *x, const sluice_store *s, sluice_store_fn then)
 {
 	struct run_wait *w = wait_new(x, WAIT_STORE);
 	if (w) {
+		w->store = s;
 		w->then.store = then;
 		redis_call_init(&w->call, wait_on_store);
 	}
@@ -194,6 +197,7 @@ static sluice_verdict wait_sent(struct run_wait *w, sluice_status st)
 	sluice_store_fn then = w->then.store;
 	if (st == SLUICE_OK)
 		return SLUICE_WAIT;
+	store_count(w->store, st);
 	wait_end(w);
 	return then(x, run_item(x)->conf, st, &none);
 }
@@ -201,7 +205,7 @@ static sluice_verdict wait_sent(struct run_wait *w, sluice_status st)
 sluice_verdict host_store_eval(sluice_exchange *x, const sluice_store *s, const sluice_script *script, sluice_str key,
                                const sluice_str *args, size_t nargs, uint64_t timeout_ms, sluice_store_fn then)
 {
-	struct run_wait *w = wait_new_store(x, then);
+	struct run_wait *w = wait_new_store(x, s, then);
 	if (!w)
 		return SLUICE_FAIL;
 	return wait_sent(w, store_eval(x->worker, s, &w->call, script, key, args, nargs, timeout_ms));
@@ -210,7 +214,7 @@ sluice_verdict host_store_eval(sluice_exchange *x, const sluice_store *s, const 
 sluice_verdict host_store_command(sluice_exchange *x, const sluice_store *s, const sluice_str *argv, size_t argc,
                                   uint64_t timeout_ms, sluice_store_fn then)
 {
-	struct run_wait *w = wait_new_store(x, then);
+	struct run_wait *w = wait_new_store(x, s, then);
 	if (!w)
 		return SLUICE_FAIL;
 	return wait_sent(w, store_command(x->worker, s, &w->call, argv, argc, timeout_ms));

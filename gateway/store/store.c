@@ -21,6 +21,14 @@
 #define LOOK_AROUND_NS NS_PER_S
 #define PING_NS (5 * NS_PER_S)
 
+enum { STORE_RESULTS = SLUICE_ERROR + 1 };
+static const char *const results[STORE_RESULTS] = {
+	[SLUICE_OK] = "ok",
+	[SLUICE_TIMEOUT] = "timeout",
+	[SLUICE_UNREACHABLE] = "unreachable",
+	[SLUICE_ERROR] = "error",
+};
+
 struct sluice_store {
 	sluice_store_kind kind;
 	char name[STORE_NAME_MAX + 1];
@@ -35,6 +43,7 @@ struct sluice_store {
 	struct sluice_store *of;  /* a table: its store; borrowed, held by holders */
 	sluice_str table_name;    /* in mem */
 	uint64_t timeout_ns;
+	series_id results[STORE_RESULTS]; /* Redis: its metrics, by sluice_status */
 	struct arena mem;         /* owned: strings of conf */
 	struct redis_conf conf;
 	struct tls_client *tls;   /* owned */
@@ -160,6 +169,12 @@ static int store_equip(struct sluice_store *s, const struct store_args *args, co
 	return s->tls ? 0 : -1;
 }
 
+void store_count(const struct sluice_store *s, sluice_status st)
+{
+	if ((unsigned)st < STORE_RESULTS)
+		series_add(s->results[st], 1);
+}
+
 static struct sluice_store *store_make(const struct store_args *args, const struct redis_url *u)
 {
 	const struct store_conf *c = args->conf;
@@ -173,6 +188,8 @@ static struct sluice_store *store_make(const struct store_args *args, const stru
 	s->kind = c->memory ? SLUICE_STORE_MEMORY : SLUICE_STORE_REDIS;
 	(void)snprintf(s->name, sizeof(s->name), "%.*s", STR_ARG(c->name));
 	s->timeout_ns = c->timeout * NS_PER_MS;
+	for (int i = 0; s->kind == SLUICE_STORE_REDIS && i < STORE_RESULTS; i++)
+		s->results[i] = series_find(FAMILY_STORE_COMMANDS, str_of(s->name), str_of(results[i]));
 	if (store_equip(s, args, u) < 0) {
 		store_let_go(s);
 		return NULL;

@@ -59,6 +59,9 @@ must_use sluice_status store_eval(struct worker *w, const struct sluice_store *s
 must_use sluice_status store_command(struct worker *w, const struct sluice_store *s, struct redis_call *c,
                                      const sluice_str *argv, size_t argc, uint64_t timeout_ms);
 
+/* Count how a call of a plugin to a Redis store ended, or that it could not begin. */
+void store_count(const struct sluice_store *s, sluice_status st);
+
 /* Any thread; the contract is that of sluice_store_cell() and sluice_store_cell_swap(). false for a Redis store. */
 must_use bool store_cell(const struct sluice_store *s, sluice_str key, uint64_t now_ns, sluice_cell *out);
 must_use bool store_cell_swap(sluice_cell *c, uint64_t desired);

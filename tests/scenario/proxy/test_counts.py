@@ -100,6 +100,8 @@ routes:
     assert g.get("/hello").status == 200, "the store is down: let through, with a note"
     note = g.access(1)[0]["notes"][0]
     assert g.metrics()[f'sluice_notes_total{{plugin="per-client",code="{note}"}}'] == 1
+    results = {k: v for k, v in g.metrics().items() if k.startswith("sluice_store_commands_total") and v}
+    assert results == {'sluice_store_commands_total{store="far",result="unreachable"}': 1}, "counted by the name of the store"
 
 
 def test_times_have_a_bound_at_the_default_timeout(proxied):

@@ -260,10 +260,10 @@ static void test_dispatch(void **state)
 	struct memory_client *c = ask(METHOD_POST, "/status");
 	(void)state;
 	assert_string_equal(c->allow, "GET, HEAD");
-	expect(c, 405, PROBLEM, "/method-not-allowed\"");
+	expect(c, 405, PROBLEM, ":method-not-allowed\"");
 	expect(ask(METHOD_GET, "/"), 200, TEXT, "POST /stop");
-	expect(ask(METHOD_GET, "/x"), 404, PROBLEM, "/not-found\"");
-	expect(ask(METHOD_OTHER, "/x"), 404, PROBLEM, "/not-found\"");
+	expect(ask(METHOD_GET, "/x"), 404, PROBLEM, ":not-found\"");
+	expect(ask(METHOD_OTHER, "/x"), 404, PROBLEM, ":not-found\"");
 }
 
 static void test_permissions_come_first(void **state)
@@ -272,14 +272,14 @@ static void test_permissions_come_first(void **state)
 	struct memory_client *c = client_new(METHOD_POST, "/stop", "192.0.2.1");
 	(void)state;
 	h.on_request(h.ctx, &c->c);
-	expect(finish(c), 403, PROBLEM, "/not-local\"");
+	expect(finish(c), 403, PROBLEM, ":not-local\"");
 	worker_turn(&main_worker);
 	assert_int_equal(process.stops, 0);
 	/* who may not know what is there is not told */
 	c = client_new(METHOD_GET, "/nothing", "127.0.0.1");
 	c->head.host = STR("evil.example");
 	h.on_request(h.ctx, &c->c);
-	expect(finish(c), 421, PROBLEM, "/foreign-host\"");
+	expect(finish(c), 421, PROBLEM, ":foreign-host\"");
 }
 
 static void test_status(void **state)
@@ -307,7 +307,7 @@ static void test_reload(void **state)
 	process.reload = ADMIN_RELOADED;
 	expect(ask(METHOD_POST, "/reload"), 200, JSON, "\"in-force\"");
 	process.reload = ADMIN_RELOAD_ENDING;
-	expect(ask(METHOD_POST, "/reload"), 409, PROBLEM, "/ending\"");
+	expect(ask(METHOD_POST, "/reload"), 409, PROBLEM, ":ending\"");
 	process.reload = ADMIN_RELOAD_BAD;
 	struct memory_client *c = ask(METHOD_POST, "/reload");
 	assert_non_null(strstr(c->body, "\"line\": 3"));
@@ -324,7 +324,7 @@ static void test_reload_waits_for_another(void **state)
 	expect(ask(METHOD_POST, "/reload"), 200, JSON, "\"in-force\"");
 	assert_int_equal(process.reloads, 3);
 	process.busy_for = 100;
-	expect(ask(METHOD_POST, "/reload"), 503, PROBLEM, "/busy\"");
+	expect(ask(METHOD_POST, "/reload"), 503, PROBLEM, ":busy\"");
 	assert_true(process.reloads < 10);
 }
 
@@ -370,7 +370,7 @@ static void test_bad_requests(void **state)
 	struct memory_client *c = client_new(METHOD_OTHER, "", "127.0.0.1");
 	(void)state;
 	h.on_bad_request(h.ctx, &c->c, ERR_HEAD_TOO_LARGE);
-	expect(finish(c), 431, PROBLEM, "/head-too-large\"");
+	expect(finish(c), 431, PROBLEM, ":head-too-large\"");
 	c = begin(METHOD_POST, "/reload");
 	c->c.events->on_gone(&c->c, ERR_BODY_TIMEOUT, true);
 	assert_int_equal(c->response.status, 408);
