@@ -455,14 +455,13 @@ static size_t check_request(const struct fakepeer *p)
 	struct visitor *v = request_on(p, &at);
 	if (p->eof || !v || !v->busy || v->tunnel || v->in.loose)
 		return 0;
-	const char *bytes = p->got + at;
+	const char *bytes = p->got + at, *end = p->got + p->got_len;
 	size_t n = p->got_len - at;
 	const struct lane_part *last = lane_before(&v->in, PLUGINS);
 	uint64_t total = last ? last->n : v->said;
 	bool over = last ? last->over : !v->more;
 	if (memmem(p->got, at, "ransfer-", 8) || memmem(p->got, at, "RANSFER-", 8)) {
 		uint64_t got;
-		const char *end = bytes + n;
 		bool whole = lane_check_chunks(&v->in, &bytes, end, &got);
 		check(!whole || (over && got == total && bytes == end), "%llu bytes of %llu went on", (unsigned long long)got,
 		      (unsigned long long)total);

@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define SENTINEL 0
 #endif
 
-enum { SERVERS = 4, CALLS = 8, STEPS = 300, WORDS = 8 };
+enum { SERVERS = 4, CALLS = 8, STEPS = 300, WORDS = 8, ROUNDS = 16 };
 
 enum reaction { NOTHING, AGAIN, CANCEL_NEXT, FREE_LINK, N_REACTIONS };
 
@@ -200,7 +200,7 @@ static bool peer_answer(struct fakepeer *p, unsigned how, bool in_part)
 static void serve(struct fakeserver *s, unsigned how)
 {
 	bool some = true;
-	while (some) {
+	for (unsigned rounds = 0; some && rounds < ROUNDS; rounds++) { /* a reply may be what a next call comes of */
 		fakewire_poll();
 		fakeserver_accept(s);
 		fakeserver_read(s);
