@@ -162,7 +162,7 @@ def test_over_tls(gateway, server_cert, ca):
                     sock.sendall(first + outgoing.read())
                     first = b""
                     incoming.write(sock.recv(65536))
-            tls.write(GET)
+            tls.write(GET.replace(b"Host: h", b"Host: localhost"))
             sock.sendall(outgoing.read())
             got = b""
             while b"hello" not in got:

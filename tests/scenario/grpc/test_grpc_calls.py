@@ -162,7 +162,7 @@ def test_a_client_that_cancels(any_way):
     call.cancel()
     wait_for(lambda: up.ended == ["Wait"], what="the server to hear of it")
     line = g.access(1)[0]
-    assert (line["reason"], line["grpc_status"], line["status"]) == ("client-gone", 1, 0)
+    assert (line["reason"], line["grpc_status"], line["status"]) == ("client-gone", 1, 499)
     assert g.metrics()['sluice_grpc_calls_total{route="all",code="CANCELLED"}'] == 1
     assert c.unary("Unary", b"and on") == b"and on"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.gateway import find_program
+from kit.gateway import GatewayDied, find_program
 from kit.modules import build_module
 from kit.origin import echo, hang, reply
 from kit.process import wait_for
@@ -257,10 +257,9 @@ def test_waits_end_with_the_gateway(probed):
 
 
 @pytest.mark.parametrize("option", ["start_fails", "worker_fails"])
-def test_instances_that_cannot_start(probed, option):
-    g = probed({"a": (f"{option}: true", True)})
-    assert "could not start" in g.log()
-    assert g.get("/a").status in (200, 500, 503)
+def test_an_instance_that_cannot_start_refuses_the_configuration(probed, option):
+    with pytest.raises(GatewayDied, match='plugin instance "a/0" .probe. could not start'):
+        probed({"a": (f"{option}: true", True)})
 
 
 def test_an_instance_stops_after_its_last_request(probed, gateway):

@@ -553,4 +553,5 @@ def test_a_private_key_that_others_can_read_is_warned_of(start, ca, mode, who):
     g = start(cert)
     said = re.search(rf"warning: .*private_key: the private key in \S+ can be read by (.*) \(mode {mode:o}\): chmod 600 it", g.log())
     assert (said and said[1]) == who, g.log()
-    assert status(g, sni="mode.test") == 200
+    with g.connect(tls=tls_context(), sni="mode.test") as c:
+        assert c.get("/", host="mode.test").status == 200
