@@ -100,7 +100,7 @@ void fakeserver_accept(struct fakeserver *s)
 static void peer_read(struct fakepeer *p)
 {
 	char bytes[4096];
-	ssize_t n;
+	ssize_t n = -1;
 	while (p->fd >= 0 && (n = recv(p->fd, bytes, sizeof(bytes), 0)) > 0) {
 		if (p->got_len + (size_t)n + 1 > p->got_cap) {
 			p->got_cap = (p->got_len + (size_t)n + 1) * 2;
