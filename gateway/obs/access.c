@@ -90,7 +90,7 @@ static void access_request(struct access_record *r, struct access_safe *room, bo
 		access_target(r, room, drop);
 		return;
 	}
-	if (memchr(r->path.data, '=', r->path.len) || memchr(r->path.data, '%', r->path.len))
+	if (r->path.len && (memchr(r->path.data, '=', r->path.len) || memchr(r->path.data, '%', r->path.len)))
 		r->path = secret_mask(r->secrets, SECRET_PATH, r->path, room->path, sizeof(room->path));
 	r->query = drop ? STR_NONE : secret_mask(r->secrets, SECRET_QUERY, r->query, room->query, sizeof(room->query));
 }

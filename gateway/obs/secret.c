@@ -126,7 +126,7 @@ bool secret_is_parameter(const struct secrets *s, sluice_str name)
 	size_t n = name_plain(name, buf);
 	if (n == 0 || plain_is_secret(s, str_n(buf, n)))
 		return n != 0;
-	if (!memchr(name.data, '[', name.len) && !memchr(name.data, '%', name.len))
+	if (name.len == 0 || (!memchr(name.data, '[', name.len) && !memchr(name.data, '%', name.len)))
 		return false;
 	for (const char *p = name.data, *end = p + name.len, *part = p; p < end;) {
 		struct unit u = unit_at(p, end);

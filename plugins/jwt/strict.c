@@ -138,8 +138,12 @@ static bool is_huge(const char *p, bool is_integer)
 static char *quote_huge_numbers(const char *text, size_t *len)
 {
 	size_t n = *len, at = 0;
-	char *out = malloc(2 * n + 1), *copy = strndup(text, n); /* NUL-terminated for strtoll() */
+	char *out = malloc(2 * n + 1), *copy = malloc(n + 1); /* NUL-terminated for strtoll() */
 	bool quoted = false;
+	if (copy) {
+		memcpy(copy, text, n);
+		copy[n] = '\0';
+	}
 	for (size_t i = 0; out && copy && i < n;) {
 		char c = copy[i];
 		bool is_integer, starts = !quoted && (c == '-' || (c >= '0' && c <= '9'));

@@ -598,9 +598,9 @@ static void test_linger_has_an_end(void **state)
 		fill_out(p, flood ? 10 : BIG); /* nobody reads it; or it is gone at once */
 		if (flood)
 			say_n(fds[1], 500 * 1024);
+		uint64_t before = clock_ns();
 		stream_linger(&p->s, linger_for(30 * NS_PER_MS));
 		p->stop_on = HEARD_FAIL;
-		uint64_t before = clock_ns();
 		assert_runs();
 		assert_true(clock_ns() - before >= 25 * NS_PER_MS);
 		assert_int_equal(p->error, 0);
