@@ -145,7 +145,9 @@ static void *pages_realloc(void *at, size_t size, void *user)
 
 nghttp2_mem pages_open(struct pages *p)
 {
-	*p = MEMORY_IS_WATCHED ? (struct pages){ .shut = true } : (struct pages){ .at = set_take() };
+	*p = (struct pages){ .shut = MEMORY_IS_WATCHED };
+	if (!MEMORY_IS_WATCHED)
+		p->at = set_take();
 	return (nghttp2_mem){ .mem_user_data = p,
 		              .malloc = pages_malloc,
 		              .free = pages_release,

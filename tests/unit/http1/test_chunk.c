@@ -58,7 +58,7 @@ static enum chunk_accept accept_beside = CHUNK_STRICT;
 static void begin(struct outcome *o)
 {
 	chunk_decoder_init(&o->d, &arena, ERR_BAD_CHUNK);
-	o->d.accept = accept_beside;
+	o->d.accept = (uint8_t)accept_beside;
 	o->n_data = o->used = 0;
 	o->rc = CHUNK_MORE;
 }
