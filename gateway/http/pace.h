@@ -28,7 +28,7 @@ static inline bool pace_is_asked(const struct pace_rule *r)
 	return (r->request_ns | r->min_rate) != 0;
 }
 
-/* Nobody waits for the client for now. */
+/* Stop judging the pace: the client is not the one who is waited for. */
 static inline void pace_stop(struct pace *p)
 {
 	p->since_ns = 0;
