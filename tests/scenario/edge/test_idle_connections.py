@@ -1,6 +1,5 @@
 """What a connection costs that has had its answer and waits for the next request: docs/design/performance.md has the figures.
 The bounds lie some 10 % above what it takes with the libraries of Debian 12."""
-import os
 import re
 import resource
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kit.client import tls_context
+from kit.memory import SANITIZED
 from kit.process import wait_for
 
 CONFIG = """
@@ -19,8 +19,7 @@ routes:
 """
 TLS = ", tls: { certificates: [{ certificate: %s, private_key: %s }] }"
 N, WARM_UP = 1500, 50
-sanitized = os.environ.get("SLUICE_SANITIZED") == "1"
-pytestmark = pytest.mark.skipif(sanitized, reason="a sanitizer's memory is not the gateway's")
+pytestmark = pytest.mark.skipif(SANITIZED, reason="a sanitizer's memory is not the gateway's")
 
 
 @pytest.fixture(autouse=True)

@@ -72,7 +72,8 @@ def test_from_the_first_mark_on_new_requests_are_refused(gateway, folder):
     assert m['sluice_overload_total{action="refuse-request"}'] == 1
     assert m['sluice_overload_total{action="refuse-stream"}'] == 1
     assert m["sluice_descriptors_limit"] == DESCRIPTORS and m["sluice_descriptors_used"] >= 150
-    assert g.access(12)[-1]["reason"] == "low-descriptors"
+    reasons = [r["reason"] for r in g.access(12) if "reason" in r]
+    assert reasons == ["low-descriptors"]  # each worker writes its own lines, in an order of its own
     g.wait_log(r"warn +overload: descriptors: \d+ of 1000 in use: new requests are refused\n")
     close(crowd)
     becomes(g, "normal")

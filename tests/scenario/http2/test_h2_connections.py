@@ -9,6 +9,7 @@ import pytest
 from kit.bulk import Watch, large
 from kit.client import connect
 from kit.configs import HELLO, proxy
+from kit.memory import assert_below
 from kit.origin import echo, hang, reply
 from kit.process import wait_for
 
@@ -41,7 +42,7 @@ def test_large_answer(proxied, h2, size):
     with Watch(g) as watch:
         r = c.get("/")
     assert len(r.body) == size and r.reset is None
-    assert watch.peak < 128 * MIB
+    assert_below(watch.peak, 128 * MIB)
 
 
 def test_a_reader_that_does_not_read(proxied, h2):

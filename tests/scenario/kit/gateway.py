@@ -90,22 +90,26 @@ class Gateway:
         """The port @name@ stands for; without a name, that of the first listener."""
         return int(self.values[name]) if name else self.listeners()[0]
 
-    def listeners(self):
-        """Ports of the listeners, in order."""
+    def _addresses(self):
+        """Those of the listeners, in order: a port, or the path of a socket."""
         blocks = (yaml.safe_load(self.config_path.read_text()) or {}).get("listeners") or []
         addresses = [str(b.get("address", "")) for b in blocks if isinstance(b, dict)]
-        return [int(a.rpartition(":")[2]) for a in addresses if not a.startswith("unix:")]
+        return [a[5:] if a.startswith("unix:") else int(a.rpartition(":")[2]) for a in addresses]
+
+    def listeners(self):
+        """Ports of the listeners, in order."""
+        return [a for a in self._addresses() if isinstance(a, int)]
 
     # ---- life ----
 
     def wait_ready(self, timeout=30.0):
-        ports = self.listeners() + ([int(self.values["admin"])] if "admin" in self.values else [])
+        wanted = self._addresses() + ([int(self.values["admin"])] if "admin" in self.values else [])
 
         def ready():
             if not self.process.running():
                 raise GatewayDied(f"the gateway ended with status {self.process.proc.returncode}:\n{self.log()}")
-            return all(is_listening(p) for p in ports)
-        wait_for(ready, timeout, f"ports {ports}")
+            return all(is_listening(a) for a in wanted)
+        wait_for(ready, timeout, f"listeners on {wanted}")
 
     @property
     def pid(self):

@@ -108,10 +108,15 @@ class Reader:
 
     def rest(self):
         """All that still comes, to the end of the connection."""
-        while self.fill():
-            pass
-        data, self.buffer = self.buffer, b""
-        return data
+        parts, self.buffer = [self.buffer], b""
+        try:
+            while self.fill():
+                parts.append(self.buffer)
+                self.buffer = b""
+        except OSError:
+            self.buffer = b"".join(parts)  # what came so far is still to be read
+            raise
+        return b"".join(parts)
 
 
 def parse_fields(lines):
@@ -138,6 +143,7 @@ def split_head(head):
 
 
 def read_chunked(reader, message):
+    parts = []  # joined once: bodies may be large
     while True:
         line = reader.take_until(b"\r\n")[:-2]
         size = line.split(b";")[0]
@@ -147,9 +153,10 @@ def read_chunked(reader, message):
         if n == 0:
             break
         message.chunks.append(n)
-        message.body += reader.take(n)
+        parts.append(reader.take(n))
         if reader.take(2) != b"\r\n":
             raise Malformed("a chunk does not end in CRLF")
+    message.body = b"".join(parts)
     lines = []
     while True:
         line = reader.take_until(b"\r\n")[:-2]

@@ -61,9 +61,12 @@ def free_port():
     raise RuntimeError("no free port")
 
 
-def is_listening(port):
-    """Whether a socket of this machine listens on the port; asks the kernel and connects to nothing."""
-    want = f":{port:04X}"
+def is_listening(address):
+    """Whether a socket of this machine listens on the port, or on the path; asks the kernel and connects to nothing."""
+    if isinstance(address, str):  # flags 0x10000: it listens
+        rows = (r.split() for r in Path("/proc/net/unix").read_text().splitlines()[1:])
+        return any(r[3] == "00010000" and r[7:] == [address] for r in rows)
+    want = f":{address:04X}"
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             rows = Path(table).read_text().splitlines()[1:]

@@ -10,6 +10,7 @@ from signal import SIGABRT, SIGFPE, SIGQUIT, SIGSEGV, SIGTERM
 import pytest
 
 from kit.gateway import Gateway
+from kit.memory import SANITIZED
 from kit.modules import build_module
 from kit.process import wait_for
 
@@ -63,7 +64,6 @@ static sluice_verdict on_complete(sluice_exchange *x, const void *c) { (void)x; 
 SLUICE_PLUGIN("harm", .summary = "harm", .options = options, .conf_size = sizeof(struct harm), .check = on_check, .start = on_start,
 	.worker_start = on_worker, .on_request = on_request, .on_complete = on_complete);
 """
-SANITIZED = os.environ.get("SLUICE_SANITIZED") == "1"
 
 
 @pytest.fixture(scope="module")

@@ -1,27 +1,21 @@
 """A slow reader slows the writer, and memory stays flat."""
-import os
 import threading
 import time
 
 import pytest
 
 from kit.bulk import Watch, large, send_block, take
+from kit.memory import SANITIZED, assert_below
 from kit.process import wait_for
 
 GIB = 1 << 30
 MIB = 1 << 20
-# Sanitizers have shadow memory and a quarantine of their own; there the tests prove correctness, not size.
 BOUND = 64 * MIB
-sanitized = os.environ.get("SLUICE_SANITIZED") == "1"
-
-
-def bounded(watch, bound=BOUND):
-    assert sanitized or watch.peak < bound, f"{watch.peak / MIB:.0f} MiB resident"
 
 
 @pytest.mark.slow
 def test_a_large_download_by_a_slow_reader(proxied, raw):
-    size = 2 * GIB if not sanitized else 256 * MIB
+    size = 2 * GIB if not SANITIZED else 256 * MIB
     sent = []
 
     def behave(peer, _request):
@@ -42,12 +36,12 @@ def test_a_large_download_by_a_slow_reader(proxied, raw):
             time.sleep(0.01)
         got += take(c.sock, size - got)
     assert got == size
-    bounded(watch)
+    assert_below(watch.peak, BOUND)
 
 
 @pytest.mark.slow
 def test_a_large_upload_to_a_slow_upstream(proxied, raw):
-    size = 2 * GIB if not sanitized else 256 * MIB
+    size = 2 * GIB if not SANITIZED else 256 * MIB
     got, go, sent = [], threading.Event(), []
 
     def slow(peer):
@@ -79,7 +73,7 @@ def test_a_large_upload_to_a_slow_upstream(proxied, raw):
         c.sock.settimeout(50)
         assert c.response().status == 200
     assert got == [size]
-    bounded(watch)
+    assert_below(watch.peak, BOUND)
 
 
 def test_many_slow_readers(proxied, raw):
@@ -95,7 +89,7 @@ def test_many_slow_readers(proxied, raw):
             assert take(c.sock, left) == left, "readers that wake up get all of it"
         for c in clients:
             c.close()
-    bounded(watch, 128 * MIB)
+    assert_below(watch.peak, 128 * MIB)
     wait_for(lambda: up.open == 0, 10, "upstream connections of clients that left to be closed")
 
 
@@ -113,7 +107,7 @@ def test_chunked_download_in_tiny_chunks(proxied, raw):
         time.sleep(0.2)
         r = c.response()
     assert len(r.body) == 500_000
-    bounded(watch)
+    assert_below(watch.peak, BOUND)
 
 
 def test_pipelined_requests_do_not_pile_up(proxied, raw):
@@ -130,5 +124,5 @@ def test_pipelined_requests_do_not_pile_up(proxied, raw):
         except TimeoutError:
             pass
     assert sent < 64 * MIB
-    bounded(watch)
+    assert_below(watch.peak, BOUND)
     c.reset()

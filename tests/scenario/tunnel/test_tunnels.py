@@ -3,6 +3,7 @@ of HTTP either side speaks: with HTTP/2 a stream is the tunnel (RFC 8441)."""
 import pytest
 
 from kit.configs import proxy
+from kit.memory import assert_below
 from kit.origin import reply
 from kit.process import wait_for
 from kit.tunnels import LISTENER, PAIRS, echo_to_the_end, guest, talking, upstream_speaks
@@ -177,7 +178,7 @@ def test_a_slow_reader_slows_the_writer(tunnel):
     g, _, _, _ = tunnel(flood)
     wait_for(lambda: done, what="the writer to be stopped", timeout=30)
     assert sum(sent) < 32 << 20, "what nobody reads is not taken in"
-    assert g.rss() < 64 << 20
+    assert_below(g.rss(), 64 << 20)
 
 
 def test_a_slow_upstream_slows_the_client(pair, gateway, origin, h2_origin):
@@ -202,7 +203,7 @@ def test_a_slow_upstream_slows_the_client(pair, gateway, origin, h2_origin):
             except TimeoutError:
                 stuck = True
     assert stuck and sent < 32 << 20
-    assert g.rss() < 64 << 20
+    assert_below(g.rss(), 64 << 20)
     c.close()
 
 

@@ -143,7 +143,7 @@ static uint64_t linger_while(const struct lingering *how, size_t n, bool hurry)
 	timer_init(&k.timer, talk_on);
 	if (n)
 		worker_timer(&w, &k.timer, 0);
-	uint64_t before = clock_ns();
+	uint64_t before = worker_now(&w); /* from which lingering counts */
 	stream_linger(&e.s, how);
 	if (hurry)
 		stream_linger_hurry(&e.s);
