@@ -1,6 +1,6 @@
 /*
- * floor: the least that a proxy in user space can do. Bytes go from a client to one server and back by epoll, recv and
- * send, and nobody looks at them. What a proxy costs is told as a ratio to this.
+ * floor: the least that a proxy in user space can do. Bytes go from a client to one server and back
+ * by epoll, recv and send, and nobody looks at them. What a proxy costs is told as a ratio to this.
  *   floor PORT SERVER_PORT
  */
 #define _GNU_SOURCE
@@ -34,7 +34,8 @@ static int epoll;
 
 static void end_watch(struct end *e)
 {
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = e };
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		.data.ptr = e };
 	(void)epoll_ctl(epoll, EPOLL_CTL_ADD, e->fd, &ev);
 }
 
@@ -61,7 +62,8 @@ static void bury(void)
 	}
 }
 
-/* Sends, and returns what went out; -1 for a broken pair. A socket that is not connected yet takes nothing. */
+/* Sends, and returns what went out; -1 for a broken pair. A socket that is not connected yet takes
+ * nothing. */
 static ssize_t end_send(struct end *e, const char *data, size_t n)
 {
 	ssize_t sent = send(e->fd, data, n, MSG_NOSIGNAL);
@@ -134,7 +136,9 @@ static void accept_all(int listener, const struct sockaddr_in *server)
 	int fd;
 	while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 		int up = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		if (up < 0 || (connect(up, (const void *)server, sizeof(*server)) && errno != EINPROGRESS)) {
+		if (up < 0 ||
+			(connect(up, (const void *)server, sizeof(*server)) &&
+				errno != EINPROGRESS)) {
 			(void)close(fd);
 			if (up >= 0)
 				(void)close(up);
@@ -164,8 +168,9 @@ static void end_on_event(struct end *e, unsigned events)
 
 static struct sockaddr_in loopback(const char *port)
 {
-	return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
-		                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	return (struct sockaddr_in){ .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 }
 
 int main(int argc, char **argv)

@@ -1,9 +1,8 @@
 /*
- * h2origin: a cheap HTTP/2 server without TLS (h2c, prior knowledge), for gateways that speak it to their servers.
- *   h2origin PORT
- * GET /N                      N bytes
- * POST /stream/COUNT/SIZE     a gRPC stream: COUNT messages of SIZE bytes, each in a DATA frame of its own, then trailers
- * POST of anything else       a gRPC call that answers with the message it got
+ * h2origin: a cheap HTTP/2 server without TLS (h2c, prior knowledge), for gateways that speak it to
+ * their servers. h2origin PORT GET /N                      N bytes POST /stream/COUNT/SIZE     a
+ * gRPC stream: COUNT messages of SIZE bytes, each in a DATA frame of its own, then trailers POST of
+ * anything else       a gRPC call that answers with the message it got
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -19,8 +18,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { EVENTS = 256, BACKLOG = 4096, READ = 64 * 1024, OUT = 256 * 1024, FILLER = 64 * 1024, MESSAGE_MAX = 4096, PREFIX = 5,
-       STREAMS = 1000, FRAME_MAX = 16384 };
+enum {
+	EVENTS = 256,
+	BACKLOG = 4096,
+	READ = 64 * 1024,
+	OUT = 256 * 1024,
+	FILLER = 64 * 1024,
+	MESSAGE_MAX = 4096,
+	PREFIX = 5,
+	STREAMS = 1000,
+	FRAME_MAX = 16384
+};
 
 struct conn {
 	int fd;
@@ -33,10 +41,10 @@ struct conn {
 /* A request, and the answer that comes out of it. */
 struct exchange {
 	bool grpc;
-	bool echo;          /* the message is what the request had */
-	uint64_t left;      /* messages of a stream, or bytes of a body */
-	size_t size, sent;  /* of a message with its prefix; 0: a plain body */
-	size_t got;         /* of the request's message */
+	bool echo;                   /* the message is what the request had */
+	uint64_t left;               /* messages of a stream, or bytes of a body */
+	size_t size, sent;           /* of a message with its prefix; 0: a plain body */
+	size_t got;                  /* of the request's message */
 	struct exchange *next, **at; /* all of a connection */
 	char path[128];
 	uint8_t message[MESSAGE_MAX];
@@ -45,7 +53,11 @@ struct exchange {
 static uint8_t filler[FILLER];
 static nghttp2_session_callbacks *callbacks;
 
-#define FIELD(name, value) { (uint8_t *)(name), (uint8_t *)(value), sizeof(name) - 1, strlen(value), NGHTTP2_NV_FLAG_NONE }
+#define FIELD(name, value)                                                              \
+	{                                                                               \
+		(uint8_t *)(name), (uint8_t *)(value), sizeof(name) - 1, strlen(value), \
+			NGHTTP2_NV_FLAG_NONE                                            \
+	}
 
 static int exchange_open(nghttp2_session *s, const nghttp2_frame *frame, void *ctx)
 {
@@ -60,7 +72,9 @@ static int exchange_open(nghttp2_session *s, const nghttp2_frame *frame, void *c
 	if (x->next)
 		x->next->at = &x->next;
 	c->exchanges = x;
-	return nghttp2_session_set_stream_user_data(s, frame->hd.stream_id, x) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+	return nghttp2_session_set_stream_user_data(s, frame->hd.stream_id, x)
+		? NGHTTP2_ERR_CALLBACK_FAILURE
+		: 0;
 }
 
 static void exchange_free(struct exchange *x)
@@ -80,8 +94,8 @@ static int exchange_close(nghttp2_session *s, int32_t id, uint32_t error, void *
 	return 0;
 }
 
-static int exchange_field(nghttp2_session *s, const nghttp2_frame *frame, const uint8_t *name, size_t name_len, const uint8_t *value,
-                          size_t value_len, uint8_t flags, void *ctx)
+static int exchange_field(nghttp2_session *s, const nghttp2_frame *frame, const uint8_t *name,
+	size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *ctx)
 {
 	struct exchange *x = nghttp2_session_get_stream_user_data(s, frame->hd.stream_id);
 	(void)flags, (void)ctx;
@@ -94,7 +108,8 @@ static int exchange_field(nghttp2_session *s, const nghttp2_frame *frame, const 
 	return 0;
 }
 
-static int exchange_data(nghttp2_session *s, uint8_t flags, int32_t id, const uint8_t *data, size_t n, void *ctx)
+static int exchange_data(nghttp2_session *s, uint8_t flags, int32_t id, const uint8_t *data,
+	size_t n, void *ctx)
 {
 	struct exchange *x = nghttp2_session_get_stream_user_data(s, id);
 	(void)flags, (void)ctx;
@@ -137,8 +152,8 @@ static ssize_t next_bytes(struct exchange *x, uint8_t *to, size_t room)
 	return (ssize_t)n;
 }
 
-static ssize_t exchange_read(nghttp2_session *s, int32_t id, uint8_t *to, size_t room, uint32_t *flags,
-                             nghttp2_data_source *source, void *ctx)
+static ssize_t exchange_read(nghttp2_session *s, int32_t id, uint8_t *to, size_t room,
+	uint32_t *flags, nghttp2_data_source *source, void *ctx)
 {
 	struct exchange *x = source->ptr;
 	(void)ctx;
@@ -174,9 +189,10 @@ static void exchange_answer(nghttp2_session *s, int32_t id, struct exchange *x)
 	if (x->size > FRAME_MAX)
 		x->size = FRAME_MAX;
 	(void)snprintf(length, sizeof(length), "%llu", (unsigned long long)x->left);
-	nghttp2_nv plain[] = { FIELD(":status", "200"), FIELD("server", "origin"), FIELD("content-type", "text/plain"),
-		               FIELD("content-length", length) };
-	nghttp2_nv grpc[] = { FIELD(":status", "200"), FIELD("server", "origin"), FIELD("content-type", "application/grpc") };
+	nghttp2_nv plain[] = { FIELD(":status", "200"), FIELD("server", "origin"),
+		FIELD("content-type", "text/plain"), FIELD("content-length", length) };
+	nghttp2_nv grpc[] = { FIELD(":status", "200"), FIELD("server", "origin"),
+		FIELD("content-type", "application/grpc") };
 	(void)nghttp2_submit_response(s, id, x->grpc ? grpc : plain, x->grpc ? 3 : 4, &provider);
 }
 
@@ -192,7 +208,7 @@ static int exchange_frame(nghttp2_session *s, const nghttp2_frame *frame, void *
 	return 0;
 }
 
-/* ---- connections --------------------------------------------------------------------------------------------------- */
+/* ---- connections --------------------------------------------------------------------------- */
 
 static void conn_free(struct conn *c)
 {
@@ -203,14 +219,16 @@ static void conn_free(struct conn *c)
 	free(c);
 }
 
-/* Frames are gathered, so that many answers leave in one write. Returns false for a broken connection. */
+/* Frames are gathered, so that many answers leave in one write. Returns false for a broken
+ * connection. */
 static bool conn_send(struct conn *c)
 {
 	for (;;) {
 		const uint8_t *data;
 		ssize_t n = 0;
 		/* A call gives a frame or so; there is always room for the largest. */
-		while (c->out_len < sizeof(c->out) - 2 * FRAME_MAX && (n = nghttp2_session_mem_send(c->session, &data)) > 0) {
+		while (c->out_len < sizeof(c->out) - 2 * FRAME_MAX &&
+			(n = nghttp2_session_mem_send(c->session, &data)) > 0) {
 			memcpy(c->out + c->out_len, data, (size_t)n);
 			c->out_len += (size_t)n;
 		}
@@ -235,7 +253,8 @@ static bool conn_work(struct conn *c)
 			return false;
 		ssize_t n = recv(c->fd, in, sizeof(in), 0);
 		if (n < 0 && errno == EAGAIN)
-			return nghttp2_session_want_read(c->session) || nghttp2_session_want_write(c->session);
+			return nghttp2_session_want_read(c->session) ||
+				nghttp2_session_want_write(c->session);
 		if (n <= 0 || nghttp2_session_mem_recv(c->session, in, (size_t)n) < 0)
 			return false;
 	}
@@ -245,15 +264,17 @@ static void accept_all(int epoll, int listener)
 {
 	int fd, on = 1;
 	while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-		nghttp2_settings_entry settings[] = { { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, STREAMS },
-			                              { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1 << 20 } };
+		nghttp2_settings_entry settings[] = { { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
+							      STREAMS },
+			{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1 << 20 } };
 		struct conn *c = calloc(1, sizeof(*c));
 		if (!c || nghttp2_session_server_new(&c->session, callbacks, c))
 			abort();
 		c->fd = fd;
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		(void)nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings, 2);
-		(void)nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0, 16 << 20);
+		(void)nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0,
+			16 << 20);
 		struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c };
 		(void)epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev);
 	}
@@ -274,7 +295,8 @@ int main(int argc, char **argv)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct epoll_event ev[EVENTS] = { { .events = EPOLLIN, .data.ptr = NULL } };
-	int on = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), epoll = epoll_create1(EPOLL_CLOEXEC);
+	int on = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+	    epoll = epoll_create1(EPOLL_CLOEXEC);
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
 	if (argc != 2) {

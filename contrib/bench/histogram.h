@@ -1,4 +1,5 @@
-/* Times in microseconds, counted in cells that are at most 1/64 wide: what a percentile needs, in a few KiB. */
+/* Times in microseconds, counted in cells that are at most 1/64 wide: what a percentile needs, in a
+ * few KiB. */
 #ifndef HISTOGRAM_H
 #define HISTOGRAM_H
 
@@ -53,10 +54,13 @@ static inline uint64_t histogram_at(const struct histogram *h, double share)
 /* A JSON object. */
 static inline void histogram_print(const struct histogram *h, FILE *to)
 {
-	(void)fprintf(to, "{\"mean\": %.1f, \"p50\": %llu, \"p90\": %llu, \"p99\": %llu, \"p999\": %llu, \"max\": %llu}",
-	              h->count ? h->sum / (double)h->count : 0.0, (unsigned long long)histogram_at(h, 0.5),
-	              (unsigned long long)histogram_at(h, 0.9), (unsigned long long)histogram_at(h, 0.99),
-	              (unsigned long long)histogram_at(h, 0.999), (unsigned long long)h->max);
+	(void)fprintf(to,
+		"{\"mean\": %.1f, \"p50\": %llu, \"p90\": %llu, \"p99\": %llu, \"p999\": %llu, "
+		"\"max\": %llu}",
+		h->count ? h->sum / (double)h->count : 0.0,
+		(unsigned long long)histogram_at(h, 0.5), (unsigned long long)histogram_at(h, 0.9),
+		(unsigned long long)histogram_at(h, 0.99),
+		(unsigned long long)histogram_at(h, 0.999), (unsigned long long)h->max);
 }
 
 #endif

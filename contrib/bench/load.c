@@ -1,8 +1,9 @@
 /*
- * load: sends HTTP/1.1 requests and says how they went, as one line of JSON. Each connection has one request at a time.
- * Without --rate the next request leaves when one is answered. With it requests leave at fixed moments, and a time counts from the
- * moment at which the request was to leave: a server that stalls is charged for every request that it kept waiting.
- *   load [OPTION]... http[s]://ADDRESS:PORT/TARGET        load --help tells the options
+ * load: sends HTTP/1.1 requests and says how they went, as one line of JSON. Each connection has
+ * one request at a time. Without --rate the next request leaves when one is answered. With it
+ * requests leave at fixed moments, and a time counts from the moment at which the request was to
+ * leave: a server that stalls is charged for every request that it kept waiting. load [OPTION]...
+ * http[s]://ADDRESS:PORT/TARGET        load --help tells the options
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -23,7 +24,8 @@ enum { EVENTS = 512, STUCK_SECONDS = 5, OPENING_MAX = 256, FAILED_MAX = 20000 };
 
 static volatile sig_atomic_t asked_to_end;
 
-static const char *const failure_names[FAILURES] = { "connect", "tls", "raced", "broken", "status", "stuck" };
+static const char *const failure_names[FAILURES] = { "connect", "tls", "raced", "broken", "status",
+	"stuck" };
 
 /* One run. */
 struct run {
@@ -32,9 +34,9 @@ struct run {
 	struct conn *conns;
 	struct conn *free_first, *free_last; /* wait for work, longest waiting first */
 	unsigned in_flight;
-	uint64_t begun;                      /* requests given out */
-	uint64_t events;                     /* on any connection */
-	uint64_t start, stop;                /* in ns; stop is 0 without a time */
+	uint64_t begun;       /* requests given out */
+	uint64_t events;      /* on any connection */
+	uint64_t start, stop; /* in ns; stop is 0 without a time */
 	int epoll;
 };
 
@@ -51,7 +53,7 @@ static void die(const char *what)
 	exit(2);
 }
 
-/* ---- the queue of connections without work ------------------------------------------------------------------------- */
+/* ---- the queue of connections without work ------------------------------------------------- */
 
 static void free_push(struct run *r, struct conn *c)
 {
@@ -70,7 +72,7 @@ static struct conn *free_pop(struct run *r)
 	return c;
 }
 
-/* ---- requests ------------------------------------------------------------------------------------------------------ */
+/* ---- requests ------------------------------------------------------------------------------ */
 
 static uint64_t all_failed(const struct count *n)
 {
@@ -133,7 +135,8 @@ static void begin(struct run *r, struct conn *c, uint64_t due)
 		work(r, c);
 }
 
-/* Gives out what is due. Returns how long nothing more will be, in ns; -1: until an answer comes. */
+/* Gives out what is due. Returns how long nothing more will be, in ns; -1: until an answer
+ * comes. */
 static int64_t begin_due(struct run *r)
 {
 	for (;;) {
@@ -161,7 +164,7 @@ static void turn(struct run *r, int64_t wait_ns)
 	}
 }
 
-/* ---- the run ------------------------------------------------------------------------------------------------------- */
+/* ---- the run ------------------------------------------------------------------------------- */
 
 /* Opens all connections, some at a time. */
 static void open_all(struct run *r)
@@ -177,7 +180,8 @@ static void open_all(struct run *r)
 		}
 		turn(r, 100000000);
 		for (done = 0; done < opened && r->conns[done].state != CONN_CONNECTING &&
-		     r->conns[done].state != CONN_SHAKING; done++) {
+			r->conns[done].state != CONN_SHAKING;
+			done++) {
 			if (r->conns[done].state == CONN_CLOSED)
 				die("a connection does not open");
 		}
@@ -199,7 +203,8 @@ static void on_term(int number)
 	asked_to_end = 1;
 }
 
-/* Requests under way when the run was asked to end have not failed; what they brought so far counts. */
+/* Requests under way when the run was asked to end have not failed; what they brought so far
+ * counts. */
 static void count_unfinished(struct run *r)
 {
 	for (unsigned i = 0; i < r->plan.connections; i++)
@@ -221,7 +226,8 @@ static void run_requests(struct run *r)
 		bool more = next_due(r, now) != UINT64_MAX;
 		if (!more && !r->in_flight)
 			return;
-		if (!more && (!stuck || events != r->events)) /* it counts from the last sign of life */
+		/* it counts from the last sign of life */
+		if (!more && (!stuck || events != r->events))
 			stuck = now + STUCK_SECONDS * 1000000000U;
 		events = r->events;
 		if (stuck && now > stuck) {
@@ -235,18 +241,21 @@ static void run_requests(struct run *r)
 static void report(const struct run *r, double seconds)
 {
 	const struct count *n = &r->count;
-	(void)printf("{\"requests\": %llu, \"seconds\": %.6f, \"failed\": {", (unsigned long long)n->done, seconds);
+	(void)printf("{\"requests\": %llu, \"seconds\": %.6f, \"failed\": {",
+		(unsigned long long)n->done, seconds);
 	for (int i = 0; i < FAILURES; i++)
-		(void)printf("%s\"%s\": %llu", i ? ", " : "", failure_names[i], (unsigned long long)n->failed[i]);
-	(void)printf("}, \"bytes\": %llu, \"connections\": %llu, \"handshakes\": %llu, \"resumed\": %llu, \"tls\": \"%s\", ",
-	             (unsigned long long)n->bytes, (unsigned long long)n->connections, (unsigned long long)n->handshakes,
-	             (unsigned long long)n->resumed, n->tls);
+		(void)printf("%s\"%s\": %llu", i ? ", " : "", failure_names[i],
+			(unsigned long long)n->failed[i]);
+	(void)printf("}, \"bytes\": %llu, \"connections\": %llu, \"handshakes\": %llu, "
+		     "\"resumed\": %llu, \"tls\": \"%s\", ",
+		(unsigned long long)n->bytes, (unsigned long long)n->connections,
+		(unsigned long long)n->handshakes, (unsigned long long)n->resumed, n->tls);
 	(void)printf("\"latency_us\": ");
 	histogram_print(&n->took, stdout);
 	gate(r, "}");
 }
 
-/* ---- options ------------------------------------------------------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------------------------- */
 
 static struct lines read_lines(const char *path)
 {
@@ -286,28 +295,33 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
 }
 
 /*
- * One suite and one group, so that every server does the same work (in TLS 1.2 the curve of the certificate is among the
- * groups). Certificates are not verified: that is a client's cost.
+ * One suite and one group, so that every server does the same work (in TLS 1.2 the curve of the
+ * certificate is among the groups). Certificates are not verified: that is a client's cost.
  */
 static SSL_CTX *tls_context(int version)
 {
 	const char *groups = version == TLS1_3_VERSION ? "X25519" : "X25519:P-256";
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-	if (!ctx || SSL_CTX_set_min_proto_version(ctx, version) != 1 || SSL_CTX_set_max_proto_version(ctx, version) != 1 ||
-	    SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256") != 1 ||
-	    SSL_CTX_set_cipher_list(ctx, "ECDHE-ECDSA-AES128-GCM-SHA256") != 1 || SSL_CTX_set1_groups_list(ctx, groups) != 1)
+	if (!ctx || SSL_CTX_set_min_proto_version(ctx, version) != 1 ||
+		SSL_CTX_set_max_proto_version(ctx, version) != 1 ||
+		SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256") != 1 ||
+		SSL_CTX_set_cipher_list(ctx, "ECDHE-ECDSA-AES128-GCM-SHA256") != 1 ||
+		SSL_CTX_set1_groups_list(ctx, groups) != 1)
 		die("TLS");
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
-	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	(void)SSL_CTX_set_session_cache_mode(ctx,
+		SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(ctx, keep_session);
-	(void)SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	(void)SSL_CTX_set_mode(ctx,
+		SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	return ctx;
 }
 
 static void parse_url(struct plan *p, char *url, int version)
 {
 	bool https = strncmp(url, "https://", 8) == 0;
-	char *host = url + (https ? 8 : 7), *path = strncmp(url, "http", 4) == 0 ? strchr(host, '/') : NULL;
+	char *host = url + (https ? 8 : 7),
+	     *path = strncmp(url, "http", 4) == 0 ? strchr(host, '/') : NULL;
 	if (!path)
 		die("the URL is http://ADDRESS:PORT/TARGET or https://...");
 	p->target = (struct text){ strdup(path), strlen(path) };
@@ -317,8 +331,10 @@ static void parse_url(struct plan *p, char *url, int version)
 	if (!port)
 		die("the URL has no port");
 	*port++ = '\0';
-	p->server = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)strtoul(port, NULL, 10)) };
-	if (inet_pton(AF_INET, host, &p->server.sin_addr) != 1 || p->target.len > 2048 || p->host.len > 64)
+	p->server = (struct sockaddr_in){ .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)strtoul(port, NULL, 10)) };
+	if (inet_pton(AF_INET, host, &p->server.sin_addr) != 1 || p->target.len > 2048 ||
+		p->host.len > 64)
 		die("the host of the URL is no IPv4 address, or the target is too long");
 	p->tls = https ? tls_context(version) : NULL;
 }
@@ -340,18 +356,27 @@ static const char usage[] =
 	"      --until-term      TERM ends the run, and what came until then is told\n"
 	"      --tls12           TLS 1.2 instead of 1.3\n"
 	"  -l, --length          a body must have the length that the target names\n"
-	"  -g, --gate            say \"ready\" once connected, and \"}\" at the end, and wait for a line each time\n";
+	"  -g, --gate            say \"ready\" once connected, and \"}\" at the end, and wait for "
+	"a line each time\n";
 
 static const struct option options[] = {
-	{ "connections", required_argument, NULL, 'c' }, { "requests", required_argument, NULL, 'n' },
-	{ "seconds", required_argument, NULL, 'd' },     { "rate", required_argument, NULL, 'r' },
-	{ "in-flight", required_argument, NULL, 'i' },   { "upload", required_argument, NULL, 'u' },
-	{ "field", required_argument, NULL, 'H' },       { "targets", required_argument, NULL, 'p' },
-	{ "tokens", required_argument, NULL, 't' },      { "skip", required_argument, NULL, 's' },
-	{ "fresh", no_argument, NULL, 'f' },             { "resume", no_argument, NULL, 'R' },
-	{ "until-term", no_argument, NULL, 'T' },        { "tls12", no_argument, NULL, '2' },
+	{ "connections", required_argument, NULL, 'c' },
+	{ "requests", required_argument, NULL, 'n' },
+	{ "seconds", required_argument, NULL, 'd' },
+	{ "rate", required_argument, NULL, 'r' },
+	{ "in-flight", required_argument, NULL, 'i' },
+	{ "upload", required_argument, NULL, 'u' },
+	{ "field", required_argument, NULL, 'H' },
+	{ "targets", required_argument, NULL, 'p' },
+	{ "tokens", required_argument, NULL, 't' },
+	{ "skip", required_argument, NULL, 's' },
+	{ "fresh", no_argument, NULL, 'f' },
+	{ "resume", no_argument, NULL, 'R' },
+	{ "until-term", no_argument, NULL, 'T' },
+	{ "tls12", no_argument, NULL, '2' },
 	{ "length", no_argument, NULL, 'l' },
-	{ "gate", no_argument, NULL, 'g' },              { "help", no_argument, NULL, 'h' },
+	{ "gate", no_argument, NULL, 'g' },
+	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -361,24 +386,60 @@ static void parse_options(struct plan *p, int argc, char **argv)
 	p->connections = 1;
 	while ((o = getopt_long(argc, argv, "c:n:d:r:i:u:H:p:t:s:fRlgh", options, NULL)) != -1) {
 		switch (o) {
-		case 'c': p->connections = (unsigned)strtoul(optarg, NULL, 10); break;
-		case 'n': p->requests = strtoull(optarg, NULL, 10); break;
-		case 'd': p->seconds = strtod(optarg, NULL); break;
-		case 'r': p->rate = strtod(optarg, NULL); break;
-		case 'i': p->in_flight = (unsigned)strtoul(optarg, NULL, 10); break;
-		case 'u': p->upload = strtoull(optarg, NULL, 10); break;
-		case 'H': p->field = (struct text){ optarg, strlen(optarg) }; break;
-		case 'p': p->targets = read_lines(optarg); break;
-		case 't': p->tokens = read_lines(optarg); break;
-		case 's': p->skip = strtoull(optarg, NULL, 10); break;
-		case 'f': p->fresh = true; break;
-		case 'R': p->resume = true; break;
-		case 'l': p->verify_length = true; break;
-		case 'g': p->gate = true; break;
-		case 'T': p->until_term = true; break;
-		case '2': version = TLS1_2_VERSION; break;
-		case 'h': (void)fputs(usage, stdout); exit(0);
-		default: (void)fputs(usage, stderr); exit(2);
+		case 'c':
+			p->connections = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'n':
+			p->requests = strtoull(optarg, NULL, 10);
+			break;
+		case 'd':
+			p->seconds = strtod(optarg, NULL);
+			break;
+		case 'r':
+			p->rate = strtod(optarg, NULL);
+			break;
+		case 'i':
+			p->in_flight = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'u':
+			p->upload = strtoull(optarg, NULL, 10);
+			break;
+		case 'H':
+			p->field = (struct text){ optarg, strlen(optarg) };
+			break;
+		case 'p':
+			p->targets = read_lines(optarg);
+			break;
+		case 't':
+			p->tokens = read_lines(optarg);
+			break;
+		case 's':
+			p->skip = strtoull(optarg, NULL, 10);
+			break;
+		case 'f':
+			p->fresh = true;
+			break;
+		case 'R':
+			p->resume = true;
+			break;
+		case 'l':
+			p->verify_length = true;
+			break;
+		case 'g':
+			p->gate = true;
+			break;
+		case 'T':
+			p->until_term = true;
+			break;
+		case '2':
+			version = TLS1_2_VERSION;
+			break;
+		case 'h':
+			(void)fputs(usage, stdout);
+			exit(0);
+		default:
+			(void)fputs(usage, stderr);
+			exit(2);
 		}
 	}
 	if (optind != argc - 1 || !p->connections || p->field.len > 512)

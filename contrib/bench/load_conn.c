@@ -1,4 +1,5 @@
-/* One connection of the load generator: opened, a request out, its response in, by HTTP/1.1 and strictly. */
+/* One connection of the load generator: opened, a request out, its response in, by HTTP/1.1 and
+ * strictly. */
 #define _GNU_SOURCE
 #include "load.h"
 
@@ -15,11 +16,13 @@ enum { PER_NET = 250, UPLOAD_PART = 64 * 1024, DROP = 256 * 1024 };
 
 static char filler[UPLOAD_PART], dropped[DROP];
 
-/* Clients that open connections all the time have many addresses: one has too few ports for them. */
+/* Clients that open connections all the time have many addresses: one has too few ports for
+ * them. */
 static void bind_to_own_address(int fd, unsigned id)
 {
 	int on = 1;
-	uint32_t address = (127U << 24) + (2U << 16) + id / PER_NET % PER_NET * 256 + id % PER_NET + 1;
+	uint32_t address = (127U << 24) + (2U << 16) + id / PER_NET % PER_NET * 256 + id % PER_NET +
+		1;
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(address) };
 	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
 	(void)bind(fd, (const void *)&a, sizeof(a));
@@ -28,7 +31,8 @@ static void bind_to_own_address(int fd, unsigned id)
 bool conn_open(struct conn *c, const struct plan *p, int epoll)
 {
 	int on = 1;
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c };
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		.data.ptr = c };
 
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (c->fd < 0)
@@ -40,7 +44,7 @@ bool conn_open(struct conn *c, const struct plan *p, int epoll)
 	c->in_len = 0;
 	c->state = CONN_CONNECTING;
 	if ((connect(c->fd, (const void *)&p->server, sizeof(p->server)) && errno != EINPROGRESS) ||
-	    epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &ev)) {
+		epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &ev)) {
 		conn_close(c);
 		return false;
 	}
@@ -106,7 +110,7 @@ void conn_compose(struct conn *c, const struct plan *p, uint64_t serial)
 	c->in_len = 0;
 }
 
-/* ---- the socket ---------------------------------------------------------------------------------------------------- */
+/* ---- the socket ---------------------------------------------------------------------------- */
 
 static ssize_t tls_result(struct conn *c, int n)
 {
@@ -141,17 +145,19 @@ static ssize_t conn_write(struct conn *c, const char *from, size_t n, bool more)
 	return errno == EAGAIN ? READ_AGAIN : READ_FAIL;
 }
 
-/* ---- the request --------------------------------------------------------------------------------------------------- */
+/* ---- the request --------------------------------------------------------------------------- */
 
 static void conn_send(struct conn *c)
 {
 	while (c->out_sent < c->out_len || c->upload_left) {
 		bool head = c->out_sent < c->out_len;
 		size_t part = c->upload_left < sizeof(filler) ? c->upload_left : sizeof(filler);
-		ssize_t n = head ? conn_write(c, c->out + c->out_sent, c->out_len - c->out_sent, c->upload_left)
-		                 : conn_write(c, filler, part, false);
+		ssize_t n = head ? conn_write(c, c->out + c->out_sent, c->out_len - c->out_sent,
+					   c->upload_left)
+				 : conn_write(c, filler, part, false);
 		if (n < 0) {
-			/* A server may answer and close before it has read all: what it said is read first. */
+			/* A server may answer and close before it has read all: what it said is
+			 * read first. */
 			c->upload_left = n == READ_FAIL ? 0 : c->upload_left;
 			c->out_sent = n == READ_FAIL ? c->out_len : c->out_sent;
 			c->close = c->close || n == READ_FAIL;
@@ -164,7 +170,7 @@ static void conn_send(struct conn *c)
 	}
 }
 
-/* ---- the response -------------------------------------------------------------------------------------------------- */
+/* ---- the response -------------------------------------------------------------------------- */
 
 static void in_take(struct conn *c, size_t n)
 {
@@ -188,10 +194,13 @@ static bool head_read(struct conn *c)
 	}
 	size_t len = (size_t)(end - c->in) + 4;
 	c->in[len - 1] = '\0';
-	const char *length = field(c->in, "\ncontent-length:"), *coding = field(c->in, "\ntransfer-encoding:");
+	const char *length = field(c->in, "\ncontent-length:"),
+		   *coding = field(c->in, "\ntransfer-encoding:");
 	const char *connection = field(c->in, "\nconnection:");
-	c->status = len > 12 && memcmp(c->in, "HTTP/1.", 7) == 0 ? (int)strtol(c->in + 9, NULL, 10) : 0;
-	c->close = c->close || (connection && strncasecmp(connection, "close", 5) == 0) || c->in[7] == '0';
+	c->status = len > 12 && memcmp(c->in, "HTTP/1.", 7) == 0 ? (int)strtol(c->in + 9, NULL, 10)
+								 : 0;
+	c->close = c->close || (connection && strncasecmp(connection, "close", 5) == 0) ||
+		c->in[7] == '0';
 	if (coding) {
 		c->part = PART_CHUNK;
 	} else if (length) {
@@ -274,14 +283,16 @@ static bool response_parse(struct conn *c)
 	}
 }
 
-/* Reads until the response is whole (true), or the socket is empty or broken (false; error says which). */
+/* Reads until the response is whole (true), or the socket is empty or broken (false; error says
+ * which). */
 static bool conn_receive(struct conn *c)
 {
 	for (;;) {
 		bool drop = c->left > 0 && (c->part == PART_BODY || c->part == PART_CHUNK_DATA);
 		size_t room = sizeof(c->in) - c->in_len;
-		ssize_t n = drop ? conn_read(c, dropped, c->left < DROP ? (size_t)c->left : DROP, true)
-		                 : conn_read(c, c->in + c->in_len, room, false);
+		ssize_t n = drop
+			? conn_read(c, dropped, c->left < DROP ? (size_t)c->left : DROP, true)
+			: conn_read(c, c->in + c->in_len, room, false);
 		if (n == READ_AGAIN)
 			return false;
 		if (n < 0) {
@@ -300,7 +311,7 @@ static bool conn_receive(struct conn *c)
 	}
 }
 
-/* ---- events -------------------------------------------------------------------------------------------------------- */
+/* ---- events -------------------------------------------------------------------------------- */
 
 static bool conn_shake(struct conn *c, const struct plan *p, struct count *n)
 {
@@ -312,7 +323,8 @@ static bool conn_shake(struct conn *c, const struct plan *p, struct count *n)
 	n->handshakes++;
 	n->resumed += (uint64_t)SSL_session_reused(c->ssl);
 	if (!n->tls[0] || p->fresh)
-		(void)snprintf(n->tls, sizeof(n->tls), "%s %s", SSL_get_version(c->ssl), SSL_get_cipher_name(c->ssl));
+		(void)snprintf(n->tls, sizeof(n->tls), "%s %s", SSL_get_version(c->ssl),
+			SSL_get_cipher_name(c->ssl));
 	return true;
 }
 

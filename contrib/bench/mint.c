@@ -1,6 +1,7 @@
 /*
  * mint: access tokens (RFC 9068) signed with RS256, one a line: what a gateway under test is shown.
- *   mint KEY.PEM COUNT SUBJECTS     subjects go round; every token differs from all others by its jti
+ *   mint KEY.PEM COUNT SUBJECTS     subjects go round; every token differs from all others by its
+ *                                   jti
  */
 #define _GNU_SOURCE
 #include <openssl/evp.h>
@@ -28,7 +29,7 @@ static size_t sign(EVP_PKEY *key, const char *text, size_t n, unsigned char *sig
 	size_t len = SIGNATURE_MAX;
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	if (!ctx || EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) != 1 ||
-	    EVP_DigestSign(ctx, signature, &len, (const unsigned char *)text, n) != 1)
+		EVP_DigestSign(ctx, signature, &len, (const unsigned char *)text, n) != 1)
 		abort();
 	EVP_MD_CTX_free(ctx);
 	return len;
@@ -50,9 +51,10 @@ int main(int argc, char **argv)
 	long now = (long)time(NULL);
 	for (unsigned long i = 0; i < count; i++) {
 		int n = snprintf(claims, sizeof(claims),
-		                 "{\"iss\":\"https://issuer.example/\",\"aud\":\"bench\",\"sub\":\"user-%lu\",\"client_id\":\"load\","
-		                 "\"scope\":\"read write\",\"jti\":\"%lu\",\"iat\":%ld,\"exp\":%ld}",
-		                 subjects ? i % subjects : i, i, now, now + VALID_SECONDS);
+			"{\"iss\":\"https://issuer.example/"
+			"\",\"aud\":\"bench\",\"sub\":\"user-%lu\",\"client_id\":\"load\","
+			"\"scope\":\"read write\",\"jti\":\"%lu\",\"iat\":%ld,\"exp\":%ld}",
+			subjects ? i % subjects : i, i, now, now + VALID_SECONDS);
 		size_t len = encode(token, head, sizeof(head) - 1);
 		token[len++] = '.';
 		len += encode(token + len, claims, (size_t)n);

@@ -1,7 +1,8 @@
 /*
- * origin: a cheap HTTP/1.1 server, so that what stands before it is measured and not this. GET /N answers with N bytes (none
- * given: 1024); a request body is read and dropped. Connections are kept.
- *   origin PORT [ADDRESSES]    on 127.0.0.1, and with ADDRESSES on as many less one of 127.1.0.1, 127.1.0.2 ... 127.1.1.1 ...
+ * origin: a cheap HTTP/1.1 server, so that what stands before it is measured and not this. GET /N
+ * answers with N bytes (none given: 1024); a request body is read and dropped. Connections are
+ * kept. origin PORT [ADDRESSES]    on 127.0.0.1, and with ADDRESSES on as many less one of
+ * 127.1.0.1, 127.1.0.2 ... 127.1.1.1 ...
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,9 +26,9 @@ struct conn {
 	bool listener;
 	bool broken;
 	bool unfinished; /* it gave others their turn, not because the socket was full */
-	bool answering; /* a head was read: the answer follows its body */
-	uint64_t skip;  /* bytes of a request body still to come */
-	uint64_t body;  /* bytes of the response's body still to send */
+	bool answering;  /* a head was read: the answer follows its body */
+	uint64_t skip;   /* bytes of a request body still to come */
+	uint64_t body;   /* bytes of the response's body still to send */
 	size_t head_len, head_sent, in_len;
 	char head[192];
 	char in[HEAD_MAX];
@@ -48,7 +49,8 @@ static bool conn_send(struct conn *c)
 			return false;
 		}
 		size_t part = c->body < sizeof(filler) ? (size_t)c->body : sizeof(filler);
-		struct iovec iov[2] = { { c->head + c->head_sent, c->head_len - c->head_sent }, { filler, part } };
+		struct iovec iov[2] = { { c->head + c->head_sent, c->head_len - c->head_sent },
+			{ filler, part } };
 		ssize_t n = writev(c->fd, iov, 2);
 		if (n < 0) {
 			c->broken = errno != EAGAIN;
@@ -71,8 +73,9 @@ static void conn_take(struct conn *c, size_t n)
 static void conn_answer(struct conn *c, const char *status, uint64_t n)
 {
 	c->head_len = (size_t)snprintf(c->head, sizeof(c->head),
-	                               "HTTP/1.1 %s\r\nServer: origin\r\nContent-Type: text/plain\r\nContent-Length: %llu\r\n\r\n",
-	                               status, (unsigned long long)n);
+		"HTTP/1.1 %s\r\nServer: origin\r\nContent-Type: text/plain\r\nContent-Length: "
+		"%llu\r\n\r\n",
+		status, (unsigned long long)n);
 	c->head_sent = 0;
 	c->body = n;
 	c->answering = true;
@@ -109,7 +112,9 @@ static void conn_work(struct conn *c)
 		size_t room = sizeof(c->in) - c->in_len;
 		ssize_t n = 0;
 		if (c->skip) /* TCP drops what is asked for with MSG_TRUNC: a body costs no copy */
-			n = recv(c->fd, dropped, c->skip < sizeof(dropped) ? (size_t)c->skip : sizeof(dropped), MSG_TRUNC);
+			n = recv(c->fd, dropped,
+				c->skip < sizeof(dropped) ? (size_t)c->skip : sizeof(dropped),
+				MSG_TRUNC);
 		else if (room)
 			n = recv(c->fd, c->in + c->in_len, room, 0);
 		if (n <= 0) {
@@ -153,8 +158,11 @@ static void listen_at(int epoll, uint16_t port, unsigned long i)
 	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	uint32_t address = INADDR_LOOPBACK;
 	if (i)
-		address = (127U << 24) + (1U << 16) + (uint32_t)((i - 1) / PER_NET * 256 + (i - 1) % PER_NET + 1);
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(address) };
+		address = (127U << 24) + (1U << 16) +
+			(uint32_t)((i - 1) / PER_NET * 256 + (i - 1) % PER_NET + 1);
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(address) };
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(fd, (const void *)&a, sizeof(a)) || listen(fd, BACKLOG)) {
 		perror("origin");
@@ -188,11 +196,14 @@ int main(int argc, char **argv)
 				continue;
 			}
 			conn_work(c);
-			if (c->broken) { /* one event for each socket and turn: nothing names it any more */
+			/* one event for each socket and turn: nothing names it any more */
+			if (c->broken) {
 				(void)close(c->fd);
 				free(c);
-			} else if (c->unfinished) { /* asked for anew, an edge that has passed is told again */
-				struct epoll_event again = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c };
+			} else if (c->unfinished) { /* asked for anew, an edge that has passed is
+						       told again */
+				struct epoll_event again = { .events = EPOLLIN | EPOLLOUT | EPOLLET,
+					.data.ptr = c };
 				c->unfinished = false;
 				(void)epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &again);
 			}

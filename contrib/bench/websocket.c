@@ -2,8 +2,10 @@
  * websocket: messages through a gateway, there and back.
  *   websocket serve PORT                                      answers each message with itself
  *   websocket load CONNECTIONS SECONDS SIZE [--gate] ADDRESS:PORT/PATH
- *                                                             each connection sends the next message when the last came back;
- *                                                             says how it went as one line of JSON (see load.c for --gate)
+ *                                                             each connection sends the next
+ *                                                             message when the last came back; says
+ *                                                             how it went as one line of JSON (see
+ *                                                             load.c for --gate)
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -27,7 +29,7 @@ enum { EVENTS = 256, BACKLOG = 4096, BUFFER = 64 * 1024, MESSAGE_MAX = 32 * 1024
 
 struct conn {
 	int fd;
-	bool open;    /* the upgrade is done */
+	bool open; /* the upgrade is done */
 	bool broken;
 	uint64_t sent_at;
 	size_t in_len, out_len;
@@ -103,7 +105,8 @@ static void frame_add(struct conn *c, const char *data, size_t n, bool mask)
 	c->out_len += at + n;
 }
 
-/* Cuts one message out of what came in. Returns its length, unmasked at c->in + *at; -1: not whole yet. */
+/* Cuts one message out of what came in. Returns its length, unmasked at c->in + *at; -1: not whole
+ * yet. */
 static ssize_t frame_cut(struct conn *c, size_t *at, size_t *end)
 {
 	uint8_t *in = (uint8_t *)c->in;
@@ -135,7 +138,8 @@ static void accept_value(const char *key, char out[64])
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	char text[KEY + 40];
 	unsigned n;
-	int len = snprintf(text, sizeof(text), "%.*s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", KEY, key);
+	int len =
+		snprintf(text, sizeof(text), "%.*s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", KEY, key);
 	if (EVP_Digest(text, (size_t)len, digest, &n, EVP_sha1(), NULL) != 1)
 		abort();
 	(void)EVP_EncodeBlock((uint8_t *)out, digest, (int)n);
@@ -171,8 +175,10 @@ static void upgrade(struct conn *c)
 		}
 		key += strlen("\nsec-websocket-key:");
 		accept_value(key + strspn(key, " "), value);
-		c->out_len = (size_t)snprintf(c->out, sizeof(c->out), "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-		                              "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", value);
+		c->out_len = (size_t)snprintf(c->out, sizeof(c->out),
+			"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+			"Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+			value);
 	} else {
 		accept_value(client_key, value);
 		if (strncmp(c->in, "HTTP/1.1 101 ", 13) != 0 || !strstr(c->in, value)) {
@@ -241,7 +247,8 @@ static void turn(int epoll, int listener, int timeout)
 	int n = epoll_wait(epoll, ev, EVENTS, timeout), fd;
 	for (int i = 0; i < n; i++) {
 		struct conn *c = ev[i].data.ptr;
-		while (!c && (fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+		while (!c &&
+			(fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
 			(void)conn_new(fd, epoll);
 		if (!c || c->fd < 0)
 			continue;
@@ -259,7 +266,9 @@ static void turn(int epoll, int listener, int timeout)
 static _Noreturn void serve(int epoll, uint16_t port)
 {
 	int on = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL };
 	serving = true;
 	(void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -290,13 +299,15 @@ static struct conn *client_open(int epoll)
 	address[colon - host_and_path] = '\0';
 	a.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (inet_pton(AF_INET, address, &a.sin_addr) != 1 || connect(fd, (const void *)&a, sizeof(a)))
+	if (inet_pton(AF_INET, address, &a.sin_addr) != 1 ||
+		connect(fd, (const void *)&a, sizeof(a)))
 		die("cannot connect");
 	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
 	struct conn *c = conn_new(fd, epoll);
-	c->out_len = (size_t)snprintf(c->out, sizeof(c->out), "GET %s HTTP/1.1\r\nHost: %.*s\r\nUpgrade: websocket\r\n"
-	                              "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n", slash,
-	                              (int)(slash - host_and_path), host_and_path, client_key);
+	c->out_len = (size_t)snprintf(c->out, sizeof(c->out),
+		"GET %s HTTP/1.1\r\nHost: %.*s\r\nUpgrade: websocket\r\n"
+		"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n",
+		slash, (int)(slash - host_and_path), host_and_path, client_key);
 	conn_work(c);
 	return c;
 }
@@ -322,8 +333,9 @@ static int load(int epoll, unsigned connections, double seconds, bool wait)
 	}
 	while (now_ns() < stop + 50000000U)
 		turn(epoll, -1, 20);
-	(void)printf("{\"requests\": %llu, \"seconds\": %.6f, \"failed\": {\"broken\": %llu}, \"latency_us\": ", (unsigned long long)messages,
-	             seconds, (unsigned long long)failed);
+	(void)printf("{\"requests\": %llu, \"seconds\": %.6f, \"failed\": {\"broken\": %llu}, "
+		     "\"latency_us\": ",
+		(unsigned long long)messages, seconds, (unsigned long long)failed);
 	histogram_print(&took, stdout);
 	gate(wait, "}");
 	for (unsigned i = 0; i < connections; i++) {

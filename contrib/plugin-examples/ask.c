@@ -1,7 +1,8 @@
 /*
- * ask: let another service decide. It is sent the request's Authorization, method and target; 2xx lets the request through,
- * 401 and 403 are passed on, and everything else is a failure of the service.
- * Shows a wait (an HTTP fetch), state of a worker, attributes, and what a plugin does when what it depends on fails.
+ * ask: let another service decide. It is sent the request's Authorization, method and target; 2xx
+ * lets the request through, 401 and 403 are passed on, and everything else is a failure of the
+ * service. Shows a wait (an HTTP fetch), state of a worker, attributes, and what a plugin does when
+ * what it depends on fails.
  */
 #include <sluice/plugin.h>
 
@@ -16,13 +17,17 @@ struct ask {
 
 #define A struct ask
 static const sluice_option options[] = {
-	SLUICE_OPTION(SLUICE_T_STR, A, url, .flags = SLUICE_F_REQUIRED, .doc = "http(s) URL of the service that decides"),
-	SLUICE_OPTION(SLUICE_T_DURATION, A, timeout, .def = "500ms", .min = "10ms", .max = "10s", .doc = "how long it may take"),
-	SLUICE_OPTION(SLUICE_T_BOOL, A, fail_open, .def = "false", .doc = "whether requests pass when it does not answer"),
-	SLUICE_OPTIONS_END
+	SLUICE_OPTION(SLUICE_T_STR, A, url, .flags = SLUICE_F_REQUIRED,
+		.doc = "http(s) URL of the service that decides"),
+	SLUICE_OPTION(SLUICE_T_DURATION, A, timeout, .def = "500ms", .min = "10ms", .max = "10s",
+		.doc = "how long it may take"),
+	SLUICE_OPTION(SLUICE_T_BOOL, A, fail_open, .def = "false",
+		.doc = "whether requests pass when it does not answer"),
+	SLUICE_OPTIONS_END,
 };
 
-struct ask_worker { /* of each worker: no other thread sees it */
+/* of each worker: no other thread sees it */
+struct ask_worker {
 	bool is_down;
 };
 
@@ -33,7 +38,7 @@ static int ask_check(sluice_instance *inst, void *conf)
 	return 0;
 }
 
-/* ---- the answer ---- */
+/* ---- the answer ---------------------------------------------------------------------------- */
 
 static sluice_str header_of(const sluice_fetch_response *r, sluice_str name)
 {
@@ -49,50 +54,60 @@ static sluice_verdict ask_failed(sluice_exchange *x, const struct ask *a, const 
 {
 	struct ask_worker *w = sluice_worker_state(x);
 	if (!w->is_down)
-		sluice_log(a->inst, SLUICE_LOG_WARN, "%s: requests %s", why, a->fail_open ? "pass unasked" : "are refused");
+		sluice_log(a->inst, SLUICE_LOG_WARN, "%s: requests %s", why,
+			a->fail_open ? "pass unasked" : "are refused");
 	w->is_down = true;
 	if (!a->fail_open)
-		return sluice_refuse(x, 503, "ask-down", "Whether this is allowed cannot be found out at present.");
+		return sluice_refuse(x, 503, "ask-down",
+			"Whether this is allowed cannot be found out at present.");
 	sluice_note(x, "ask-down"); /* for the access log and the metrics */
 	return SLUICE_NEXT;
 }
 
 /* Has the shape of a hook: it may go on, answer, or wait again. */
-static sluice_verdict ask_answered(sluice_exchange *x, const void *conf, const sluice_fetch_response *r)
+static sluice_verdict ask_answered(sluice_exchange *x, const void *conf,
+	const sluice_fetch_response *r)
 {
 	const struct ask *a = conf;
 	struct ask_worker *w = sluice_worker_state(x);
 	if (r->status != SLUICE_OK)
 		return ask_failed(x, a, r->error);
 	if (r->code == 401 || r->code == 403)
-		return sluice_refuse(x, r->code, "ask-refused", "The service that decides has refused this.");
+		return sluice_refuse(x, r->code, "ask-refused",
+			"The service that decides has refused this.");
 	if (r->code < 200 || r->code > 299)
 		return ask_failed(x, a, "it answers with another status than 2xx, 401 and 403");
 	w->is_down = false;
 	sluice_str user = header_of(r, SLUICE_STR("x-user"));
 	if (user.data)
-		sluice_attr_set(x, SLUICE_STR("consumer"), user); /* `by: consumer` in a rate limit behind this one */
+		/* `by: consumer` in a rate limit behind this one */
+		sluice_attr_set(x, SLUICE_STR("consumer"), user);
 	return SLUICE_NEXT;
 }
 
-/* ---- the question ---- */
+/* ---- the question -------------------------------------------------------------------------- */
 
 static sluice_verdict ask_on_request(sluice_exchange *x, const void *conf)
 {
 	const struct ask *a = conf;
-	sluice_pair headers[3] = { { SLUICE_STR("x-original-method"), sluice_get(x, SLUICE_I_METHOD) },
-		                   { SLUICE_STR("x-original-target"), sluice_get(x, SLUICE_I_TARGET) } };
+	sluice_pair headers[3] = { { SLUICE_STR("x-original-method"),
+					   sluice_get(x, SLUICE_I_METHOD) },
+		{ SLUICE_STR("x-original-target"), sluice_get(x, SLUICE_I_TARGET) } };
 	sluice_str credentials = sluice_field(x, SLUICE_REQUEST, SLUICE_STR("authorization"));
 	size_t n = 2;
 	if (credentials.data)
 		headers[n++] = (sluice_pair){ SLUICE_STR("authorization"), credentials };
-	sluice_fetch_request r = { .size = sizeof(r), .url = a->url, .headers = { headers, n }, .timeout_ms = a->timeout };
-	return sluice_fetch(x, &r, ask_answered); /* copies what it is given, and parks the exchange */
+	sluice_fetch_request r = { .size = sizeof(r),
+		.url = a->url,
+		.headers = { headers, n },
+		.timeout_ms = a->timeout };
+	/* copies what it is given, and parks the exchange */
+	return sluice_fetch(x, &r, ask_answered);
 }
 
 static const char *const provides[] = { "consumer", NULL };
 
 SLUICE_PLUGIN("ask", .version = "1.0", .summary = "let another service decide", .options = options,
-              .conf_size = sizeof(struct ask), .check = ask_check, .worker_size = sizeof(struct ask_worker),
-              .on_request = ask_on_request,
-              .provides = provides);
+	.conf_size = sizeof(struct ask), .check = ask_check,
+	.worker_size = sizeof(struct ask_worker), .on_request = ask_on_request,
+	.provides = provides);

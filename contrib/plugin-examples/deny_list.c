@@ -1,6 +1,7 @@
 /*
- * deny-list: refuse callers that a file lists, one on each line. The file is read again now and then, without a reload.
- * Shows a key expression as an option, files and timers on the main thread, and publishing to the workers.
+ * deny-list: refuse callers that a file lists, one on each line. The file is read again now and
+ * then, without a reload. Shows a key expression as an option, files and timers on the main thread,
+ * and publishing to the workers.
  */
 #include <sluice/plugin.h>
 
@@ -17,13 +18,16 @@ struct deny_list {
 
 #define D struct deny_list
 static const sluice_option options[] = {
-	SLUICE_OPTION(SLUICE_T_STR, D, file, .flags = SLUICE_F_REQUIRED, .doc = "file of those to refuse, one on each line"),
-	SLUICE_OPTION(SLUICE_T_EXPR, D, by, .def = "ip", .doc = "what the lines of the file are: ip, consumer, claim:sub ..."),
-	SLUICE_OPTION(SLUICE_T_DURATION, D, every, .def = "30s", .min = "1s", .doc = "how often the file is read again"),
-	SLUICE_OPTIONS_END
+	SLUICE_OPTION(SLUICE_T_STR, D, file, .flags = SLUICE_F_REQUIRED,
+		.doc = "file of those to refuse, one on each line"),
+	SLUICE_OPTION(SLUICE_T_EXPR, D, by, .def = "ip",
+		.doc = "what the lines of the file are: ip, consumer, claim:sub ..."),
+	SLUICE_OPTION(SLUICE_T_DURATION, D, every, .def = "30s", .min = "1s",
+		.doc = "how often the file is read again"),
+	SLUICE_OPTIONS_END,
 };
 
-/* ---- the list: made on the main thread, then only read ---- */
+/* ---- the list: made on the main thread, then only read ------------------------------------- */
 
 struct list {
 	size_t n;
@@ -67,7 +71,7 @@ static void list_free(void *value)
 	free(l);
 }
 
-/* ---- main thread ---- */
+/* ---- main thread --------------------------------------------------------------------------- */
 
 /* 0, or a negative errno and nothing has changed. */
 static int deny_list_load(sluice_instance *inst, const struct deny_list *d)
@@ -85,8 +89,8 @@ static void deny_list_again(sluice_instance *inst, void *conf)
 	const struct deny_list *d = conf;
 	int rc = deny_list_load(inst, d);
 	if (rc < 0)
-		sluice_log(inst, SLUICE_LOG_WARN, "cannot read %.*s: %s; the list stays as it was", (int)d->file.len, d->file.data,
-		           strerror(-rc));
+		sluice_log(inst, SLUICE_LOG_WARN, "cannot read %.*s: %s; the list stays as it was",
+			(int)d->file.len, d->file.data, strerror(-rc));
 	sluice_timer(inst, d->every, deny_list_again);
 }
 
@@ -95,7 +99,8 @@ static int deny_list_check(sluice_instance *inst, void *conf)
 	const struct deny_list *d = conf;
 	int rc = deny_list_load(inst, d);
 	if (rc < 0)
-		sluice_conf_error(inst, "file", "cannot read %.*s: %s", (int)d->file.len, d->file.data, strerror(-rc));
+		sluice_conf_error(inst, "file", "cannot read %.*s: %s", (int)d->file.len,
+			d->file.data, strerror(-rc));
 	return rc < 0 ? -1 : 0;
 }
 
@@ -106,7 +111,7 @@ static int deny_list_start(sluice_instance *inst, void *conf)
 	return 0;
 }
 
-/* ---- worker ---- */
+/* ---- worker -------------------------------------------------------------------------------- */
 
 static sluice_verdict deny_list_on_request(sluice_exchange *x, const void *conf)
 {
@@ -117,12 +122,13 @@ static sluice_verdict deny_list_on_request(sluice_exchange *x, const void *conf)
 	if (r == SLUICE_READ_FAIL)
 		return SLUICE_FAIL;
 	if (r == SLUICE_READ_MANY) /* the service may take another one than we would look up */
-		return sluice_refuse(x, 400, "repeated", "The request says several times who it is.");
+		return sluice_refuse(x, 400, "repeated",
+			"The request says several times who it is.");
 	if (who.data && l && bsearch(&who, l->v, l->n, sizeof(*l->v), compare))
 		return sluice_refuse(x, 403, "denied", "You are not welcome here.");
 	return SLUICE_NEXT;
 }
 
-SLUICE_PLUGIN("deny-list", .version = "1.0", .summary = "refuse callers that a file lists", .options = options,
-              .conf_size = sizeof(struct deny_list), .check = deny_list_check, .start = deny_list_start,
-              .on_request = deny_list_on_request);
+SLUICE_PLUGIN("deny-list", .version = "1.0", .summary = "refuse callers that a file lists",
+	.options = options, .conf_size = sizeof(struct deny_list), .check = deny_list_check,
+	.start = deny_list_start, .on_request = deny_list_on_request);

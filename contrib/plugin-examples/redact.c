@@ -1,6 +1,7 @@
 /*
- * redact: write asterisks over a word wherever a response has it, and refuse requests whose body has it.
- * Shows a body as a stream, which holds back what may be the beginning of the word, and a body as a whole.
+ * redact: write asterisks over a word wherever a response has it, and refuse requests whose body
+ * has it. Shows a body as a stream, which holds back what may be the beginning of the word, and a
+ * body as a whole.
  */
 #define _GNU_SOURCE
 #include <sluice/plugin.h>
@@ -13,9 +14,11 @@ struct redact {
 
 #define R struct redact
 static const sluice_option options[] = {
-	SLUICE_OPTION(SLUICE_T_STR, R, word, .flags = SLUICE_F_REQUIRED, .min = "1", .max = "64", .doc = "word nobody may see"),
-	SLUICE_OPTION(SLUICE_T_SIZE, R, max, .def = "64KiB", .min = "1", .max = "16MiB", .doc = "largest request body that is let in"),
-	SLUICE_OPTIONS_END
+	SLUICE_OPTION(SLUICE_T_STR, R, word, .flags = SLUICE_F_REQUIRED, .min = "1", .max = "64",
+		.doc = "word nobody may see"),
+	SLUICE_OPTION(SLUICE_T_SIZE, R, max, .def = "64KiB", .min = "1", .max = "16MiB",
+		.doc = "largest request body that is let in"),
+	SLUICE_OPTIONS_END,
 };
 
 static int redact_check(sluice_instance *inst, void *conf)
@@ -30,24 +33,31 @@ static int redact_check(sluice_instance *inst, void *conf)
 static sluice_verdict redact_on_request(sluice_exchange *x, const void *conf)
 {
 	const struct redact *r = conf;
-	const sluice_body_plan plan = { .size = sizeof(plan), .mode = SLUICE_BODY_BUFFER, .max = r->max, .read_only = true };
+	const sluice_body_plan plan = { .size = sizeof(plan),
+		.mode = SLUICE_BODY_BUFFER,
+		.max = r->max,
+		.read_only = true };
 	return sluice_body_want(x, SLUICE_REQUEST, &plan) ? SLUICE_NEXT : SLUICE_FAIL;
 }
 
 /* All of it at once: nothing of the request has gone to the upstream. */
-static sluice_verdict redact_on_request_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+static sluice_verdict redact_on_request_body(sluice_exchange *x, const void *conf, sluice_str data,
+	bool end)
 {
 	const struct redact *r = conf;
 	(void)end;
 	if (memmem(data.data, data.len, r->word.data, r->word.len))
-		return sluice_refuse(x, 422, "word-in-body", "The body has a word that must not be passed on.");
+		return sluice_refuse(x, 422, "word-in-body",
+			"The body has a word that must not be passed on.");
 	return SLUICE_NEXT;
 }
 
 static sluice_verdict redact_on_response(sluice_exchange *x, const void *conf)
 {
 	const struct redact *r = conf;
-	const sluice_body_plan plan = { .size = sizeof(plan), .mode = SLUICE_BODY_STREAM, .max = r->word.len };
+	const sluice_body_plan plan = { .size = sizeof(plan),
+		.mode = SLUICE_BODY_STREAM,
+		.max = r->word.len };
 	if (sluice_field(x, SLUICE_RESPONSE, SLUICE_STR("content-encoding")).data)
 		return SLUICE_NEXT; /* compressed: the gateway does not look inside */
 	sluice_field_remove(x, SLUICE_RESPONSE, SLUICE_STR("etag")); /* it is another text now */
@@ -63,7 +73,8 @@ static size_t begun(const struct redact *r, sluice_str data)
 	return n;
 }
 
-static sluice_verdict redact_on_response_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+static sluice_verdict redact_on_response_body(sluice_exchange *x, const void *conf, sluice_str data,
+	bool end)
 {
 	const struct redact *r = conf;
 	const char *at;
@@ -75,11 +86,12 @@ static sluice_verdict redact_on_response_body(sluice_exchange *x, const void *co
 		if (!sluice_body_write(x, r->stars))
 			return SLUICE_NEXT; /* the client is slow: the rest comes again */
 	}
-	sluice_body_pass(x, data.len - (end ? 0 : begun(r, data))); /* what is left is shown again, with more behind it */
+	/* what is left is shown again, with more behind it */
+	sluice_body_pass(x, data.len - (end ? 0 : begun(r, data)));
 	return SLUICE_NEXT;
 }
 
-SLUICE_PLUGIN("redact", .version = "1.0", .summary = "keep a word out of bodies", .options = options,
-              .conf_size = sizeof(struct redact), .check = redact_check, .on_request = redact_on_request,
-              .on_request_body = redact_on_request_body, .on_response = redact_on_response,
-              .on_response_body = redact_on_response_body);
+SLUICE_PLUGIN("redact", .version = "1.0", .summary = "keep a word out of bodies",
+	.options = options, .conf_size = sizeof(struct redact), .check = redact_check,
+	.on_request = redact_on_request, .on_request_body = redact_on_request_body,
+	.on_response = redact_on_response, .on_response_body = redact_on_response_body);

@@ -1,4 +1,5 @@
-/* Tests of require-header in the fake host, without a gateway: make check SLUICE_SRC=/path/to/sluice */
+/* Tests of require-header in the fake host, without a gateway: make check
+ * SLUICE_SRC=/path/to/sluice */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +16,8 @@ static void refuses_and_passes(void **state)
 {
 	(void)state;
 	fake_reset();
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "header", "X-Tenant", "values", "[blue, green]", "strip", "true", NULL);
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "header", "X-Tenant", "values",
+		"[blue, green]", "strip", "true", NULL);
 	fake_start(i);
 
 	sluice_exchange *x = fake_request(i, "GET", "/", NULL);
@@ -38,12 +40,14 @@ static void mistakes(void **state)
 	fake_reset();
 	sluice_instance *i = fake_instance(&sluice_plugin_record, "header", "X-Tenant:", NULL);
 	assert_int_not_equal(fake_check(i), 0);
-	assert_string_equal(fake_errors(i), "header: write the name of the field without a colon\n");
+	assert_string_equal(fake_errors(i),
+		"header: write the name of the field without a colon\n");
 	fake_stop(i);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(refuses_and_passes), cmocka_unit_test(mistakes) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(refuses_and_passes),
+		cmocka_unit_test(mistakes) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

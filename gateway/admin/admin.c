@@ -17,19 +17,20 @@ enum {
 	ADMIN_TARGET = 4 << 10,
 	ADMIN_FIELDS = 100,
 	ADMIN_MEMORY = 128 << 10, /* of one call, its answer not counted */
-	ADMIN_UNREAD = 64 << 20  /* bytes of answers that wait to be read, beyond which no large one is made */
+	/* bytes of answers that wait to be read, beyond which no large one is made */
+	ADMIN_UNREAD = 64 << 20,
 };
 #define REFUSALS_NS NS_PER_S /* between two lines of log that tell of them */
 
 struct admin {
-	struct worker *main;     /* borrowed */
-	struct front *front;     /* owned; NULL: not open, or closed again */
-	struct gather *gather;   /* owned */
+	struct worker *main;   /* borrowed */
+	struct front *front;   /* owned; NULL: not open, or closed again */
+	struct gather *gather; /* owned */
 	struct admin_env env;
-	struct list calls;       /* struct admin_call */
+	struct list calls; /* struct admin_call */
 	struct turn_hook stop;
-	size_t unread;           /* bytes of answers under way */
-	uint64_t refused_ns;     /* when a refusal was logged last */
+	size_t unread;       /* bytes of answers under way */
+	uint64_t refused_ns; /* when a refusal was logged last */
 	struct addr addr;
 	char address[ADDR_TEXT];
 };
@@ -70,7 +71,7 @@ void admin_stop_soon(struct admin *a)
 	worker_at_turn_end(a->main, &a->stop);
 }
 
-/* ---- calls -------------------------------------------------------------------------------------------------------- */
+/* ---- calls --------------------------------------------------------------------------------- */
 
 void call_finish(struct admin_call *c)
 {
@@ -140,8 +141,9 @@ static void admin_log_refusal(struct admin *a, const struct client *cl, enum adm
 	if (a->refused_ns && now - a->refused_ns < REFUSALS_NS)
 		return;
 	a->refused_ns = now;
-	log_warn("admin", "%.*s %.*s from %s refused: %s", STR_ARG(method_name((enum method)cl->head->method)),
-	         STR_ARG(cl->head->path), cl->conn->peer_ip, admin_problem_info(p)->code);
+	log_warn("admin", "%.*s %.*s from %s refused: %s",
+		STR_ARG(method_name((enum method)cl->head->method)), STR_ARG(cl->head->path),
+		cl->conn->peer_ip, admin_problem_info(p)->code);
 }
 
 static void admin_on_request(void *ctx, struct client *cl)
@@ -154,7 +156,7 @@ static void admin_on_request(void *ctx, struct client *cl)
 	a->env.facts(a->env.ctx, &facts);
 	c->command = admin_table_find((enum method)cl->head->method, cl->head->path, &known);
 	enum admin_problem p = permit(c->command && c->command->changes, cl->head, cl->conn,
-	                              facts.snap ? &facts.snap->conf.admin.hosts : &nobody);
+		facts.snap ? &facts.snap->conf.admin.hosts : &nobody);
 	if (p == PROBLEM_COUNT && !c->command)
 		p = known ? PROBLEM_METHOD_NOT_ALLOWED : PROBLEM_NOT_FOUND;
 	if (p != PROBLEM_COUNT) {
@@ -173,7 +175,7 @@ static void admin_on_bad_request(void *ctx, struct client *cl, int err)
 	call_refuse(call_new(ctx, cl), err);
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 struct admin *admin_new(struct worker *main, const struct admin_env *env)
 {
@@ -212,11 +214,12 @@ int admin_open(struct admin *a, const struct addr *at)
 	a->addr = *at;
 	(void)addr_text(at, a->address);
 	const struct front_listener_args args = { .conf = &conf,
-		                                  .addr = &a->addr,
-		                                  .handler = admin_handler(a),
-		                                  .fd = fd };
+		.addr = &a->addr,
+		.handler = admin_handler(a),
+		.fd = fd };
 	a->front = front_new(a->main, NULL);
-	front_apply(a->front, &args, 1, &(struct front_bounds){ .connections = ADMIN_CONNECTIONS }, 0);
+	front_apply(a->front, &args, 1, &(struct front_bounds){ .connections = ADMIN_CONNECTIONS },
+		0);
 	log_info("admin", "on %s", a->address);
 	return 0;
 }

@@ -1,7 +1,8 @@
 /*
- * The admin address: health, status and commands over HTTP/1.1. A listener and connections of its own, on the main thread's
- * loop, so that nothing asked here can hold up a request, and so that it answers as long as the process lives. It knows
- * nothing of app/: what only the process can do comes in as callbacks. Main thread.
+ * The admin address: health, status and commands over HTTP/1.1. A listener and connections of its
+ * own, on the main thread's loop, so that nothing asked here can hold up a request, and so that it
+ * answers as long as the process lives. It knows nothing of app/: what only the process can do
+ * comes in as callbacks. Main thread.
  */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
@@ -35,10 +36,12 @@ struct admin_overload {
 
 struct admin_facts {
 	enum admin_phase phase;
-	unsigned waiting;             /* STARTING: workers that have no configuration yet */
-	uint64_t started_ns;          /* monotonic */
-	const struct snapshot *snap;  /* borrowed for the call: the configuration in force; NULL: none yet */
-	size_t snapshots;             /* configurations that requests still use, this one included */
+	unsigned waiting;    /* STARTING: workers that have no configuration yet */
+	uint64_t started_ns; /* monotonic */
+	/* borrowed for the call: the configuration in force; NULL: none yet */
+	const struct snapshot *snap;
+	/* configurations that requests still use, this one included */
+	size_t snapshots;
 	uint64_t reloads, reloads_failed;
 	struct admin_silent silent[ADMIN_SILENT]; /* the first of them */
 	unsigned n_silent;
@@ -49,7 +52,7 @@ enum admin_reload {
 	ADMIN_RELOADED,    /* it is on its way to the workers */
 	ADMIN_RELOAD_BAD,  /* the diagnostics say why; nothing changed */
 	ADMIN_RELOAD_BUSY, /* the one before has not reached every worker */
-	ADMIN_RELOAD_ENDING
+	ADMIN_RELOAD_ENDING,
 };
 
 /* What only the process can do. ctx is passed back. */
@@ -58,7 +61,7 @@ struct admin_env {
 	void (*facts)(void *ctx, struct admin_facts *f);
 	enum admin_reload (*reload)(void *ctx, struct diag *d);
 	void (*reopen)(void *ctx); /* log files, soon */
-	void (*drain)(void *ctx); /* does nothing when it drains already */
+	void (*drain)(void *ctx);  /* does nothing when it drains already */
 	void (*stop)(void *ctx);
 };
 

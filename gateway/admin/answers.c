@@ -34,7 +34,7 @@ static void call_say(struct admin_call *c, int status, const char *state)
 	call_answer_json(c, status, &o);
 }
 
-/* ---- looking ------------------------------------------------------------------------------------------------------ */
+/* ---- looking ------------------------------------------------------------------------------- */
 
 void answer_list(struct admin_call *c)
 {
@@ -61,7 +61,9 @@ void answer_readyz(struct admin_call *c)
 	json_key(&o, STR("reasons"));
 	json_open(&o, '[');
 	if (f.phase == ADMIN_DRAINING)
-		json_str(&o, STR("draining: the gateway takes no new connections and ends when requests are done"));
+		json_str(&o,
+			STR("draining: the gateway takes no new connections and ends when requests "
+			    "are done"));
 	else if (f.phase == ADMIN_STARTING)
 		json_strf(&o, "starting: %u workers have no configuration yet", f.waiting);
 	for (unsigned i = 0; i < f.n_silent; i++)
@@ -110,7 +112,7 @@ void answer_status(struct admin_call *c)
 	admin_ask_workers(c->admin, &c->wait);
 }
 
-/* ---- changing ----------------------------------------------------------------------------------------------------- */
+/* ---- changing ------------------------------------------------------------------------------ */
 
 static void reload_answer_bad(struct admin_call *c, const struct diag *d)
 {

@@ -6,12 +6,13 @@
 #include "admin/admin.h"
 #include "admin/table.h"
 
-enum { ANSWER_BUDGET = 16384 }; /* beyond what the request may take: who spent all of it gets an answer too */
+/* beyond what the request may take: who spent all of it gets an answer too */
+enum { ANSWER_BUDGET = 16384 };
 
 static const struct admin_problem_info problems[PROBLEM_COUNT] = {
 #define P(name, status, code, text) { status, code, text },
 #include "admin/problem.def"
-#undef P
+#undef P,
 };
 
 const struct admin_problem_info *admin_problem_info(enum admin_problem p)
@@ -26,12 +27,15 @@ static sluice_str call_date(struct arena *a)
 	struct tm tm;
 	time_t now = time(NULL);
 	(void)gmtime_r(&now, &tm);
-	return arena_str(a, str_n(text, strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm)));
+	return arena_str(a,
+		str_n(text, strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm)));
 }
 
-static void call_field(struct admin_call *c, struct response_head *h, sluice_str name, sluice_str value)
+static void call_field(struct admin_call *c, struct response_head *h, sluice_str name,
+	sluice_str value)
 {
-	int err = fields_add(&h->fields, &c->client->arena, name, arena_str(&c->client->arena, value));
+	int err = fields_add(&h->fields, &c->client->arena, name,
+		arena_str(&c->client->arena, value));
 	check(err == 0, "no memory for an answer of the admin address");
 }
 
@@ -60,7 +64,8 @@ void call_answer_buf(struct admin_call *c, int status, sluice_str type, struct b
 	if (h.body == BODY_LENGTH) {
 		c->owed = data->len;
 		admin_owe(c->admin, c->owed);
-		(void)cl->ops->body(cl, data); /* all at once: answers are bounded, and so is what of them waits */
+		/* all at once: answers are bounded, and so is what of them waits */
+		(void)cl->ops->body(cl, data);
 	}
 	buf_fini(data);
 	cl->ops->end(cl, NULL);
@@ -82,11 +87,13 @@ void call_answer_json(struct admin_call *c, int status, struct json_out *o)
 	if (o->full)
 		call_problem(c, PROBLEM_TOO_LARGE, STR_NONE);
 	else
-		call_answer(c, status, status < 400 ? STR("application/json") : STR("application/problem+json"), json_text(o));
+		call_answer(c, status,
+			status < 400 ? STR("application/json") : STR("application/problem+json"),
+			json_text(o));
 	json_fini(o);
 }
 
-/* ---- problem documents -------------------------------------------------------------------------------------------- */
+/* ---- problem documents --------------------------------------------------------------------- */
 
 static void problem_begin(struct json_out *o, int status, const char *code, const char *text)
 {

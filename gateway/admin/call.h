@@ -1,6 +1,6 @@
 /*
- * One request on the admin address and its one answer. Lives in its client's arena; the codec's events end in admin.c.
- * Main thread.
+ * One request on the admin address and its one answer. Lives in its client's arena; the codec's
+ * events end in admin.c. Main thread.
  */
 #ifndef ADMIN_CALL_H
 #define ADMIN_CALL_H
@@ -15,7 +15,7 @@ enum admin_problem {
 #define P(name, status, code, text) PROBLEM_##name,
 #include "admin/problem.def"
 #undef P
-	PROBLEM_COUNT
+	PROBLEM_COUNT,
 };
 
 struct admin_problem_info {
@@ -27,18 +27,20 @@ const struct admin_problem_info *admin_problem_info(enum admin_problem p);
 enum { CALL_JSON_MAX = 4 << 20 }; /* bytes of the largest document */
 
 struct admin_call {
-	struct list link;                    /* admin.calls */
-	struct admin *admin;                 /* borrowed: outlives its calls */
-	struct client *client;               /* borrowed: until call_finish() */
-	const struct admin_command *command; /* borrowed: a row of the table; NULL: none was found */
+	struct list link;      /* admin.calls */
+	struct admin *admin;   /* borrowed: outlives its calls */
+	struct client *client; /* borrowed: until call_finish() */
+	/* borrowed: a row of the table; NULL: none was found */
+	const struct admin_command *command;
 	struct gather_wait wait;
-	unsigned tries;                      /* of a reload that had to wait for another */
-	size_t owed;                         /* bytes of the answer's body */
+	unsigned tries; /* of a reload that had to wait for another */
+	size_t owed;    /* bytes of the answer's body */
 	bool answered;
-	bool gone;                           /* no event comes from the client any more */
+	bool gone; /* no event comes from the client any more */
 };
 
-/* The whole answer; the texts are copied. Once. The call may be gone afterwards. type is not needed with an empty body. */
+/* The whole answer; the texts are copied. Once. The call may be gone afterwards. type is not needed
+ * with an empty body. */
 void call_answer(struct admin_call *c, int status, sluice_str type, sluice_str body);
 /* The same with a body that is taken from data. */
 void call_answer_buf(struct admin_call *c, int status, sluice_str type, struct buf *data);

@@ -1,6 +1,7 @@
 /*
- * Questions to all workers. One round at a time: who asks while one is under way waits for the next, so that every answer is
- * younger than its question. Each worker has one part for ever, which is either with the worker or with the main thread:
+ * Questions to all workers. One round at a time: who asks while one is under way waits for the
+ * next, so that every answer is younger than its question. Each worker has one part for ever, which
+ * is either with the worker or with the main thread:
  *
  *     main: part_send ---message---> worker: part_fill ---message---> main: part_back
  */
@@ -9,13 +10,14 @@
 #include <stdlib.h>
 
 struct gather_part {
-	struct gather *gather;    /* borrowed */
+	struct gather *gather; /* borrowed */
 	struct gather_worker at;
-	bool out;                 /* with the worker: the main thread touches only what stands above, and `round` */
-	uint64_t round;           /* it was sent out in */
+	/* with the worker: the main thread touches only what stands above, and `round` */
+	bool out;
+	uint64_t round; /* it was sent out in */
 	/* filled by the worker */
 	struct gather_answer answer;
-	struct arena arena;       /* owned: the endpoints and their texts */
+	struct arena arena; /* owned: the endpoints and their texts */
 	struct endpoint_view *views;
 };
 
@@ -24,15 +26,15 @@ struct gather {
 	struct gather_part *parts;    /* owned */
 	struct gather_answer *result; /* owned: of the round that ends */
 	unsigned n;
-	unsigned missing;             /* of this round */
+	unsigned missing; /* of this round */
 	uint64_t round;
 	bool under_way;
-	struct list asking, next;     /* gather_wait: for this round, for the one after it */
+	struct list asking, next; /* gather_wait: for this round, for the one after it */
 	struct timer timer;
-	struct turn_hook hook;        /* begins a round */
+	struct turn_hook hook; /* begins a round */
 };
 
-/* ---- on the worker ------------------------------------------------------------------------------------------------ */
+/* ---- on the worker ------------------------------------------------------------------------- */
 
 static sluice_str part_copy(struct gather_part *p, sluice_str s)
 {
@@ -68,17 +70,20 @@ static void part_fill(struct worker *w, void *arg)
 	const struct view *v = p->at.proxy->view;
 	arena_fini(&p->arena);
 	arena_init(&p->arena, 0);
-	upstream_each_endpoint(w, part_count, &n);
-	p->views = arena_alloc(&p->arena, sizeof(*p->views) * (n < GATHER_ENDPOINTS ? n : GATHER_ENDPOINTS));
+	upstream_each_endpoint (w, part_count, &n)
+		;
+	p->views = arena_alloc(&p->arena,
+		sizeof(*p->views) * (n < GATHER_ENDPOINTS ? n : GATHER_ENDPOINTS));
 	p->answer = (struct gather_answer){ .config_id = v ? v->snap->id : 0,
-		                            .connections = front_connections(p->at.front),
-		                            .requests = p->at.proxy->active,
-		                            .endpoints = p->views };
-	upstream_each_endpoint(w, part_add, p);
+		.connections = front_connections(p->at.front),
+		.requests = p->at.proxy->active,
+		.endpoints = p->views };
+	upstream_each_endpoint (w, part_add, p)
+		;
 	worker_post(p->gather->main, part_back, p);
 }
 
-/* ---- rounds ------------------------------------------------------------------------------------------------------- */
+/* ---- rounds -------------------------------------------------------------------------------- */
 
 static void part_send(struct gather_part *p)
 {
@@ -95,7 +100,8 @@ static void gather_end_round(struct gather *g)
 	g->under_way = false;
 	for (unsigned i = 0; i < g->n; i++)
 		g->result[i] = g->parts[i].out ? silent : g->parts[i].answer;
-	/* who asks again from within waits for another round; who is cancelled from within leaves the batch */
+	/* who asks again from within waits for another round; who is cancelled from within leaves
+	 * the batch */
 	list_init(&batch);
 	while ((e = list_pop(&g->asking)))
 		list_push(&batch, e);
@@ -147,7 +153,7 @@ static void gather_begin_round(struct turn_hook *h)
 		gather_end_round(g);
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 struct gather *gather_new(struct worker *main)
 {
@@ -177,7 +183,8 @@ void gather_set_workers(struct gather *g, const struct gather_worker *v, unsigne
 
 void gather_stop(struct gather *g)
 {
-	check(list_is_empty(&g->asking) && list_is_empty(&g->next), "somebody still waits for the workers");
+	check(list_is_empty(&g->asking) && list_is_empty(&g->next),
+		"somebody still waits for the workers");
 	g->under_way = false;
 	timer_drop(&g->timer);
 	list_del(&g->hook.link);

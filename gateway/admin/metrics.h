@@ -1,12 +1,14 @@
-/* GET /metrics: what obs/metric tells; what only the workers know, their view of every server; and when certificates end. Main
- * thread. */
+/* GET /metrics: what obs/metric tells; what only the workers know, their view of every server; and
+ * when certificates end. Main thread. */
 #ifndef ADMIN_METRICS_H
 #define ADMIN_METRICS_H
 
 #include "admin/gather.h"
 #include "proxy/snapshot.h"
 
-/* The whole page, appended to out. snap: the configuration in force; NULL: none yet. v: the answers of n workers. */
-void metrics_write(struct buf *out, const struct snapshot *snap, const struct gather_answer *v, unsigned n);
+/* The whole page, appended to out. snap: the configuration in force; NULL: none yet. v: the answers
+ * of n workers. */
+void metrics_write(struct buf *out, const struct snapshot *snap, const struct gather_answer *v,
+	unsigned n);
 
 #endif

@@ -23,7 +23,8 @@ static bool host_is_ip(sluice_str host)
 static bool host_is_ours(sluice_str host, bool changes)
 {
 	/* HTTP/1.0 may leave it out, browsers never do */
-	if (host.len == 0 || host_is_ip(host) || str_eq(host, STR("localhost")) || str_ends(host, STR(".localhost")))
+	if (host.len == 0 || host_is_ip(host) || str_eq(host, STR("localhost")) ||
+		str_ends(host, STR(".localhost")))
 		return true;
 	/* a name of a local network, such as a container's: no page of the Internet has one */
 	return !changes && !memchr(host.data, '.', host.len);
@@ -36,7 +37,8 @@ static bool host_is_listed(sluice_str host, const sluice_strs *hosts)
 		sluice_str name = hosts->v[i];
 		if (str_starts(name, STR("*."))) {
 			name = str_n(name.data + 1, name.len - 1);
-			if (host.len > name.len && str_ieq(str_n(host.data + host.len - name.len, name.len), name))
+			if (host.len > name.len &&
+				str_ieq(str_n(host.data + host.len - name.len, name.len), name))
 				return true;
 		} else if (str_ieq(host, name)) {
 			return true;
@@ -53,7 +55,8 @@ static bool head_has(const struct request_head *h, const char *name)
 /* Whatever a proxy adds: then the peer's address says nothing about who asks. */
 static bool head_is_passed_on(const struct request_head *h)
 {
-	return head_has(h, "forwarded") || head_has(h, "x-forwarded-for") || head_has(h, "x-real-ip") || head_has(h, "via");
+	return head_has(h, "forwarded") || head_has(h, "x-forwarded-for") ||
+		head_has(h, "x-real-ip") || head_has(h, "via");
 }
 
 /* Browsers tell of the page with every POST it makes them send; it cannot stop them. */
@@ -62,7 +65,8 @@ static bool head_is_from_page(const struct request_head *h)
 	return head_has(h, "origin") || head_has(h, "referer") || head_has(h, "sec-fetch-site");
 }
 
-enum admin_problem permit(bool changes, const struct request_head *h, const struct conn_info *conn, const sluice_strs *hosts)
+enum admin_problem permit(bool changes, const struct request_head *h, const struct conn_info *conn,
+	const sluice_strs *hosts)
 {
 	bool is_unix = conn_is_unix(conn);
 	if (!is_unix && !host_is_ours(h->host, changes) && !host_is_listed(h->host, hosts))

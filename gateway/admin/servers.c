@@ -12,7 +12,8 @@ static int str_order(sluice_str a, sluice_str b)
 
 static int sum_order(const void *a, const void *b)
 {
-	const struct endpoint_view *x = &((const struct server_sum *)a)->sum, *y = &((const struct server_sum *)b)->sum;
+	const struct endpoint_view *x = &((const struct server_sum *)a)->sum,
+				   *y = &((const struct server_sum *)b)->sum;
 	int r = str_order(x->upstream, y->upstream);
 	if (r == 0)
 		r = str_order(x->address, y->address);
@@ -76,7 +77,8 @@ static size_t servers_bound(const struct server_sum *v, size_t n, sluice_str ups
 	return low;
 }
 
-const struct server_sum *servers_of(const struct server_sum *v, size_t n, sluice_str upstream, size_t *count)
+const struct server_sum *servers_of(const struct server_sum *v, size_t n, sluice_str upstream,
+	size_t *count)
 {
 	size_t first = servers_bound(v, n, upstream, false);
 	*count = servers_bound(v, n, upstream, true) - first;

@@ -7,13 +7,16 @@
 enum { SERVER_STATES = ENDPOINT_TRIAL + 1 };
 
 struct server_sum {
-	struct endpoint_view sum;         /* counts added up; down_for_ns is the longest; state means nothing */
+	/* counts added up; down_for_ns is the longest; state means nothing */
+	struct endpoint_view sum;
 	unsigned in_state[SERVER_STATES]; /* how many workers see it so */
 };
 
-/* One member for each server, in the order of upstream, address and host; the caller frees them. Texts are those of v. */
+/* One member for each server, in the order of upstream, address and host; the caller frees them.
+ * Texts are those of v. */
 struct server_sum *servers_merge(const struct gather_answer *v, unsigned n, size_t *count);
 /* The servers of one upstream among n merged ones: the first, and how many in *count. */
-const struct server_sum *servers_of(const struct server_sum *v, size_t n, sluice_str upstream, size_t *count);
+const struct server_sum *servers_of(const struct server_sum *v, size_t n, sluice_str upstream,
+	size_t *count);
 
 #endif

@@ -21,7 +21,7 @@ static void put_str(struct json_out *o, const char *name, sluice_str v)
 	json_str(o, v);
 }
 
-/* ---- the process -------------------------------------------------------------------------------------------------- */
+/* ---- the process --------------------------------------------------------------------------- */
 
 /* RFC 3339 */
 static void put_time(struct json_out *o, const char *name, uint64_t unix_ms)
@@ -82,7 +82,8 @@ static void status_overload(struct json_out *o, const struct admin_overload *v)
 	json_close(o, '}');
 }
 
-static void status_workers(struct json_out *o, const struct admin_facts *f, const struct gather_answer *v, unsigned n)
+static void status_workers(struct json_out *o, const struct admin_facts *f,
+	const struct gather_answer *v, unsigned n)
 {
 	uint64_t connections = 0, requests = 0;
 	for (unsigned i = 0; i < n; i++) {
@@ -112,11 +113,12 @@ static void status_workers(struct json_out *o, const struct admin_facts *f, cons
 	json_close(o, ']');
 }
 
-/* ---- servers ------------------------------------------------------------------------------------------------------ */
+/* ---- servers ------------------------------------------------------------------------------- */
 
 static void status_server(struct json_out *o, const struct server_sum *s)
 {
-	unsigned up = s->in_state[ENDPOINT_UP], others = s->in_state[ENDPOINT_DOWN] + s->in_state[ENDPOINT_TRIAL];
+	unsigned up = s->in_state[ENDPOINT_UP],
+		 others = s->in_state[ENDPOINT_DOWN] + s->in_state[ENDPOINT_TRIAL];
 	json_open(o, '{');
 	put_str(o, "address", s->sum.address);
 	if (s->sum.host.len)
@@ -143,9 +145,10 @@ static void status_server(struct json_out *o, const struct server_sum *s)
 	json_close(o, '}');
 }
 
-/* The upstreams of the configuration in force, in the order of the file. Servers that only older configurations want are
- * not told of: they go when the last request that uses them does. */
-static void status_upstreams(struct json_out *o, const struct snapshot *s, const struct gather_answer *v, unsigned n)
+/* The upstreams of the configuration in force, in the order of the file. Servers that only older
+ * configurations want are not told of: they go when the last request that uses them does. */
+static void status_upstreams(struct json_out *o, const struct snapshot *s,
+	const struct gather_answer *v, unsigned n)
 {
 	size_t total, count;
 	struct server_sum *all = servers_merge(v, n, &total);
@@ -167,7 +170,8 @@ static void status_upstreams(struct json_out *o, const struct snapshot *s, const
 	free(all);
 }
 
-void status_write(struct json_out *o, const struct admin_facts *f, const struct gather_answer *v, unsigned n)
+void status_write(struct json_out *o, const struct admin_facts *f, const struct gather_answer *v,
+	unsigned n)
 {
 	uint64_t left_out = 0;
 	for (unsigned i = 0; i < n; i++)

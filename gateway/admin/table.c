@@ -5,18 +5,24 @@
 
 const struct admin_command admin_table[] = {
 	{ METHOD_GET, SLUICE_STR("/"), false, answer_list, "this list" },
-	{ METHOD_GET, SLUICE_STR("/healthz"), false, answer_healthz, "200 while the process lives" },
+	{ METHOD_GET, SLUICE_STR("/healthz"), false, answer_healthz,
+		"200 while the process lives" },
 	{ METHOD_GET, SLUICE_STR("/readyz"), false, answer_readyz,
-	  "200 while requests are taken; 503 with the reasons while the gateway starts or drains, or a worker stands still" },
-	{ METHOD_GET, SLUICE_STR("/metrics"), false, answer_metrics, "everything that is counted, as Prometheus reads it" },
+		"200 while requests are taken; 503 with the reasons while the gateway starts or "
+		"drains, or a worker stands still" },
+	{ METHOD_GET, SLUICE_STR("/metrics"), false, answer_metrics,
+		"everything that is counted, as Prometheus reads it" },
 	{ METHOD_GET, SLUICE_STR("/status"), false, answer_status,
-	  "version, configuration in force, workers, and every upstream server, as JSON" },
+		"version, configuration in force, workers, and every upstream server, as JSON" },
 	{ METHOD_POST, SLUICE_STR("/reload"), true, answer_reload,
-	  "load the configuration again: 200 once every worker uses it, 422 with its mistakes" },
-	{ METHOD_POST, SLUICE_STR("/reopen"), true, answer_reopen, "open log files again, after they were moved away" },
+		"load the configuration again: 200 once every worker uses it, 422 with its "
+		"mistakes" },
+	{ METHOD_POST, SLUICE_STR("/reopen"), true, answer_reopen,
+		"open log files again, after they were moved away" },
 	{ METHOD_POST, SLUICE_STR("/drain"), true, answer_drain,
-	  "take no new connections, let requests under way finish, then end" },
-	{ METHOD_POST, SLUICE_STR("/stop"), true, answer_stop, "end at once; requests under way are cut off" },
+		"take no new connections, let requests under way finish, then end" },
+	{ METHOD_POST, SLUICE_STR("/stop"), true, answer_stop,
+		"end at once; requests under way are cut off" },
 };
 const size_t admin_table_rows = sizeof(admin_table) / sizeof(admin_table[0]);
 
@@ -41,8 +47,8 @@ sluice_str admin_table_allow(sluice_str path, struct arena *a)
 		const struct admin_command *c = &admin_table[i];
 		if (!str_eq(c->path, path))
 			continue;
-		list = arena_printf(a, "%.*s%s%.*s%s", STR_ARG(list), list.len ? ", " : "", STR_ARG(method_name(c->method)),
-		                    c->method == METHOD_GET ? ", HEAD" : "");
+		list = arena_printf(a, "%.*s%s%.*s%s", STR_ARG(list), list.len ? ", " : "",
+			STR_ARG(method_name(c->method)), c->method == METHOD_GET ? ", HEAD" : "");
 	}
 	return list;
 }
@@ -52,8 +58,9 @@ sluice_str admin_table_text(struct arena *a)
 	sluice_str text = STR("");
 	for (size_t i = 0; i < admin_table_rows; i++) {
 		const struct admin_command *c = &admin_table[i];
-		text = arena_printf(a, "%.*s%-4.*s %-10.*s %s%s\n", STR_ARG(text), STR_ARG(method_name(c->method)),
-		                    STR_ARG(c->path), c->help, c->changes ? " (from this machine only)" : "");
+		text = arena_printf(a, "%.*s%-4.*s %-10.*s %s%s\n", STR_ARG(text),
+			STR_ARG(method_name(c->method)), STR_ARG(c->path), c->help,
+			c->changes ? " (from this machine only)" : "");
 	}
 	return text;
 }

@@ -1,6 +1,6 @@
 /*
- * What the admin address can do: one row for each method and path. Dispatch, permissions, `GET /` and the manual all come
- * from here. Any thread.
+ * What the admin address can do: one row for each method and path. Dispatch, permissions, `GET /`
+ * and the manual all come from here. Any thread.
  */
 #ifndef ADMIN_TABLE_H
 #define ADMIN_TABLE_H
@@ -10,9 +10,9 @@
 struct admin_call;
 
 struct admin_command {
-	enum method method;        /* GET answers HEAD as well */
+	enum method method; /* GET answers HEAD as well */
 	sluice_str path;
-	bool changes;              /* something in the gateway: taken from this machine only */
+	bool changes; /* something in the gateway: taken from this machine only */
 	/* Answers the call, now or later. */
 	void (*run)(struct admin_call *c);
 	const char *help;

@@ -1,6 +1,7 @@
 /*
- * Putting a snapshot in force: sockets first, because only they can still fail; then every worker gets it by message, and
- * goes over to it between two events. Exchanges in progress keep the one they began with.
+ * Putting a snapshot in force: sockets first, because only they can still fail; then every worker
+ * gets it by message, and goes over to it between two events. Exchanges in progress keep the one
+ * they began with.
  */
 #include "app/process.h"
 
@@ -65,18 +66,19 @@ static void apply_on_worker(struct worker *w, void *arg)
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		const struct snapshot_listener *l = &s->listeners[i];
 		v[i] = (struct front_listener_args){ .conf = l->conf,
-			                             .addr = &l->addr,
-			                             .tls = l->tls,
-			                             .balancers = l->balancers,
-			                             .trusted_proxies = l->trusted_proxies,
-			                             .handler = handler,
-			                             .client = l->client,
-			                             .fd = m->fds[i] };
+			.addr = &l->addr,
+			.tls = l->tls,
+			.balancers = l->balancers,
+			.trusted_proxies = l->trusted_proxies,
+			.handler = handler,
+			.client = l->client,
+			.fd = m->fds[i] };
 	}
 	struct limits limits;
 	limits_of(m->process, s, &limits);
 	if (!g->proxy.draining)
-		front_apply(g->front, v, s->n_listeners, &limits.front, s->conf.runtime.shutdown_grace * NS_PER_MS);
+		front_apply(g->front, v, s->n_listeners, &limits.front,
+			s->conf.runtime.shutdown_grace * NS_PER_MS);
 	free(v);
 	prepared_drop(g);
 	if (old)

@@ -14,10 +14,9 @@
 bool command_options(struct command *c, bool needs_file)
 {
 	static const struct option longs[] = { { "config", required_argument, NULL, 'c' },
-		                               { "plugin-dir", required_argument, NULL, 'p' },
-		                               { "admin", required_argument, NULL, 'a' },
-		                               { "json", no_argument, NULL, 'j' },
-		                               { NULL, 0, NULL, 0 } };
+		{ "plugin-dir", required_argument, NULL, 'p' },
+		{ "admin", required_argument, NULL, 'a' }, { "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 } };
 	int opt;
 	optind = 1;
 	while ((opt = getopt_long(c->argc, c->argv, "c:", longs, NULL)) != -1) {
@@ -69,9 +68,12 @@ int command_check(struct command *c)
 	} else {
 		diag_print(&d, stderr);
 		if (s)
-			(void)printf("%s: %zu route%s, %zu upstream%s, %zu listener%s, %zu plugin instance%s: good\n", c->file,
-			             s->n_routes, str_plural(s->n_routes), s->n_upstreams, str_plural(s->n_upstreams),
-			             s->n_listeners, str_plural(s->n_listeners), s->n_instances, str_plural(s->n_instances));
+			(void)printf("%s: %zu route%s, %zu upstream%s, %zu listener%s, %zu plugin "
+				     "instance%s: good\n",
+				c->file, s->n_routes, str_plural(s->n_routes), s->n_upstreams,
+				str_plural(s->n_upstreams), s->n_listeners,
+				str_plural(s->n_listeners), s->n_instances,
+				str_plural(s->n_instances));
 	}
 	int code = s ? 0 : 1;
 	if (s)
@@ -93,7 +95,8 @@ size_t command_modules(struct command *c, const struct module ***out)
 		if (m)
 			v[kept++] = m;
 		else
-			(void)fprintf(stderr, "sluice: plugin %s cannot be loaded: %s\n", names[i], why);
+			(void)fprintf(stderr, "sluice: plugin %s cannot be loaded: %s\n", names[i],
+				why);
 		free(names[i]);
 	}
 	free(names);
@@ -122,15 +125,15 @@ int command_schema(struct command *c)
 	struct schema_plugin *plugins = calloc(n + 1, sizeof(*plugins));
 	check(plugins, "out of memory: %zu plugins", n);
 	for (size_t i = 0; i < n; i++)
-		plugins[i] = (struct schema_plugin){ modules[i]->record->name, modules[i]->record->summary,
-			                             modules[i]->record->options };
+		plugins[i] = (struct schema_plugin){ modules[i]->record->name,
+			modules[i]->record->summary, modules[i]->record->options };
 	const struct schema s = { .id = "urn:sluice:schema:gateway",
-		                  .title = "Configuration of Sluice " SLUICE_VERSION,
-		                  .root = gateway_options,
-		                  .instance = instance_options,
-		                  .plugins = plugins,
-		                  .n_plugins = n,
-		                  .node = command_schema_node };
+		.title = "Configuration of Sluice " SLUICE_VERSION,
+		.root = gateway_options,
+		.instance = instance_options,
+		.plugins = plugins,
+		.n_plugins = n,
+		.node = command_schema_node };
 	struct json_out o;
 	json_init_heap(&o, 16 << 20);
 	o.pretty = true;
@@ -153,11 +156,13 @@ int command_plugins(struct command *c)
 		char why[MODULE_WHY];
 		const struct module *m = module_get(&dirs, str_of(name), why);
 		if (!m) {
-			(void)fprintf(stderr, "sluice: plugin %s cannot be loaded: %s\n", name, why);
+			(void)fprintf(stderr, "sluice: plugin %s cannot be loaded: %s\n", name,
+				why);
 			return 1;
 		}
-		(void)printf("%s %s: %s\n%s\n\n", m->record->name, m->record->version ? m->record->version : "",
-		             m->record->summary ? m->record->summary : "", m->path);
+		(void)printf("%s %s: %s\n%s\n\n", m->record->name,
+			m->record->version ? m->record->version : "",
+			m->record->summary ? m->record->summary : "", m->path);
 		if (m->record->options)
 			reference_text(stdout, m->record->options, 100);
 		return 0;
@@ -165,8 +170,8 @@ int command_plugins(struct command *c)
 	size_t n = command_modules(c, &modules);
 	for (size_t i = 0; i < n; i++)
 		(void)printf("%-16s %-8s %s\n", modules[i]->record->name,
-		             modules[i]->record->version ? modules[i]->record->version : "",
-		             modules[i]->record->summary ? modules[i]->record->summary : "");
+			modules[i]->record->version ? modules[i]->record->version : "",
+			modules[i]->record->summary ? modules[i]->record->summary : "");
 	free(modules);
 	return 0;
 }

@@ -12,9 +12,9 @@ struct command {
 	const char *file;                      /* -c FILE */
 	const char *plugin_dirs[COMMAND_DIRS]; /* --plugin-dir, then the installed one */
 	size_t n_plugin_dirs;
-	const char *admin;                     /* --admin ADDRESS */
-	bool json; /* --json */
-	int first; /* index of the first argument that is no option */
+	const char *admin; /* --admin ADDRESS */
+	bool json;         /* --json */
+	int first;         /* index of the first argument that is no option */
 };
 
 /* Read the options that all commands share. false: usage was printed. */
@@ -22,7 +22,8 @@ must_use bool command_options(struct command *c, bool needs_file);
 
 struct module;
 
-/* Every plugin that can be loaded, by name; those that cannot are told of on standard error. The caller frees *out. */
+/* Every plugin that can be loaded, by name; those that cannot are told of on standard error. The
+ * caller frees *out. */
 size_t command_modules(struct command *c, const struct module ***out);
 
 int command_run(struct command *c);

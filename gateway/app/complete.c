@@ -5,8 +5,8 @@
 #include "obs/access_log.h"
 #include "proxy/grpc.h"
 
-/* Whether the exchange went wrong through its upstream: also when that broke off a response it had begun, and not when the
- * client left before there was one. */
+/* Whether the exchange went wrong through its upstream: also when that broke off a response it had
+ * begun, and not when the client left before there was one. */
 static bool complete_is_upstream_failure(const struct exchange *x)
 {
 	switch (x->err) {
@@ -32,13 +32,15 @@ static void complete_count_upstream(const struct exchange *x, const struct snaps
 			series_observe(u->time, x->head_ns - x->sent_ns);
 	}
 	if (unlikely(complete_is_upstream_failure(x)))
-		series_add(series_find(FAMILY_UPSTREAM_FAILURES, u->conf->name, str_of(err_code(x->err))), 1);
+		series_add(series_find(FAMILY_UPSTREAM_FAILURES, u->conf->name,
+				   str_of(err_code(x->err))),
+			1);
 }
 
 static void complete_count(const struct exchange *x, uint64_t duration_ns)
 {
-	static const enum stat_id by_class[] = { STAT_REQUESTS_NONE, STAT_REQUESTS_1XX, STAT_REQUESTS_2XX,
-		                                 STAT_REQUESTS_3XX,  STAT_REQUESTS_4XX, STAT_REQUESTS_5XX };
+	static const enum stat_id by_class[] = { STAT_REQUESTS_NONE, STAT_REQUESTS_1XX,
+		STAT_REQUESTS_2XX, STAT_REQUESTS_3XX, STAT_REQUESTS_4XX, STAT_REQUESTS_5XX };
 	const struct client *c = x->px.client;
 	const struct route *r = x->route;
 	stat_inc(by_class[x->status / 100 <= 5 ? x->status / 100 : 5]);
@@ -56,7 +58,9 @@ static void complete_count(const struct exchange *x, uint64_t duration_ns)
 		series_add(series_find(FAMILY_REFUSALS, r ? r->name : STR(""), str_of(x->code)), 1);
 	for (unsigned i = 0; i < x->px.n_notes; i++) {
 		const struct run_note *note = &x->px.notes[i];
-		series_add(series_find(FAMILY_NOTES, note->inst ? note->inst->name : STR(""), str_of(note->code)), 1);
+		series_add(series_find(FAMILY_NOTES, note->inst ? note->inst->name : STR(""),
+				   str_of(note->code)),
+			1);
 	}
 }
 
@@ -64,14 +68,17 @@ static void complete_count_call(const struct exchange *x)
 {
 	int status = grpc_status(x);
 	const char *code = status < 0 ? "none" : grpc_code_name((unsigned)status);
-	series_add(series_find(FAMILY_GRPC_CALLS, x->route ? x->route->name : STR(""), str_of(code)), 1);
+	series_add(series_find(FAMILY_GRPC_CALLS, x->route ? x->route->name : STR(""),
+			   str_of(code)),
+		1);
 }
 
 /* 00-TRACEID-SPANID-FLAGS (W3C Trace Context 2.2) */
 static sluice_str complete_trace_id(const struct fields *f)
 {
 	const struct field *parent = fields_find(f, TOKEN_TRACEPARENT);
-	if (!parent || parent->value_len < 55 || parent->value[2] != '-' || parent->value[35] != '-')
+	if (!parent || parent->value_len < 55 || parent->value[2] != '-' ||
+		parent->value[35] != '-')
 		return STR_NONE;
 	return str_n(parent->value + 3, 32);
 }
@@ -86,7 +93,8 @@ static sluice_str complete_field(const struct fields *f, enum token t)
 	return STR_NONE;
 }
 
-/* What the log says where no head went out: the status that stands for the reason (499: the client left). */
+/* What the log says where no head went out: the status that stands for the reason (499: the client
+ * left). */
 static uint16_t complete_status(const struct exchange *x)
 {
 	return x->status || !x->err ? x->status : (uint16_t)err_info(x->err)->status;
@@ -144,7 +152,8 @@ static void complete_log(struct access_log *log, struct exchange *x, uint64_t du
 
 void complete_exchange(struct proxy *p, const struct exchange *x)
 {
-	uint64_t duration_ns = x->done_ns > x->px.client->started_ns ? x->done_ns - x->px.client->started_ns : 0;
+	uint64_t duration_ns =
+		x->done_ns > x->px.client->started_ns ? x->done_ns - x->px.client->started_ns : 0;
 	complete_count(x, duration_ns);
 	if (x->grpc)
 		complete_count_call(x);

@@ -1,6 +1,7 @@
 /*
- * The admin address of the process: what it can tell and what it can be told, for admin/ to serve. Opened before any worker
- * runs and closed before they end, so that it answers all the while. Main thread.
+ * The admin address of the process: what it can tell and what it can be told, for admin/ to serve.
+ * Opened before any worker runs and closed before they end, so that it answers all the while. Main
+ * thread.
  */
 #include "app/process.h"
 
@@ -20,12 +21,12 @@ static void control_facts(void *ctx, struct admin_facts *f)
 	};
 	const struct process *p = ctx;
 	*f = (struct admin_facts){ .phase = phases[p->phase],
-		                   .waiting = p->n_workers - p->applied,
-		                   .started_ns = p->started_ns,
-		                   .snap = p->snap,
-		                   .snapshots = snapshot_count(),
-		                   .reloads = p->reloads,
-		                   .reloads_failed = p->reloads_failed };
+		.waiting = p->n_workers - p->applied,
+		.started_ns = p->started_ns,
+		.snap = p->snap,
+		.snapshots = snapshot_count(),
+		.reloads = p->reloads,
+		.reloads_failed = p->reloads_failed };
 	overload_facts(p, &f->overload);
 	if (f->phase == ADMIN_SERVING && !p->ready)
 		f->phase = ADMIN_STARTING;
@@ -63,11 +64,11 @@ static void control_stop(void *ctx)
 bool control_open(struct process *p, const struct snapshot *s, struct diag *d)
 {
 	const struct admin_env env = { .ctx = p,
-		                       .facts = control_facts,
-		                       .reload = control_reload,
-		                       .reopen = control_reopen,
-		                       .drain = control_drain,
-		                       .stop = control_stop };
+		.facts = control_facts,
+		.reload = control_reload,
+		.reopen = control_reopen,
+		.drain = control_drain,
+		.stop = control_stop };
 	if (s->admin.len == 0)
 		return true;
 	p->admin = admin_new(&p->main, &env);
@@ -75,8 +76,9 @@ bool control_open(struct process *p, const struct snapshot *s, struct diag *d)
 	int err = admin_open(p->admin, &s->admin);
 	if (err == 0)
 		return true;
-	(void)diag_error(d, &(struct mark){ .file = s->file }, "admin.address: cannot listen on %.*s: %s",
-	                 STR_ARG(s->conf.admin.address), strerror(-err));
+	(void)diag_error(d, &(struct mark){ .file = s->file },
+		"admin.address: cannot listen on %.*s: %s", STR_ARG(s->conf.admin.address),
+		strerror(-err));
 	apply_hint(d, err);
 	return false;
 }
@@ -86,7 +88,8 @@ void control_workers(struct process *p)
 	struct gather_worker *v = calloc(p->n_workers, sizeof(*v));
 	check(v, "out of memory: %u workers", p->n_workers);
 	for (unsigned i = 0; i < p->n_workers; i++)
-		v[i] = (struct gather_worker){ &p->workers[i].w, &p->workers[i].proxy, p->workers[i].front };
+		v[i] = (struct gather_worker){ &p->workers[i].w, &p->workers[i].proxy,
+			p->workers[i].front };
 	if (p->admin)
 		admin_set_workers(p->admin, v, p->n_workers);
 	free(v);
@@ -100,7 +103,8 @@ void control_settle(const struct process *p)
 		return;
 	if (p->admin)
 		(void)addr_text(&p->admin_addr, text);
-	log_warn("admin", "admin.address has changed: %s is served until the gateway is restarted", text);
+	log_warn("admin", "admin.address has changed: %s is served until the gateway is restarted",
+		text);
 }
 
 void control_close(struct process *p)

@@ -1,4 +1,5 @@
-/* What a crash says. See crash.h. All in a signal handler: nothing here allocates, locks or formats by stdio. */
+/* What a crash says. See crash.h. All in a signal handler: nothing here allocates, locks or formats
+ * by stdio. */
 #include "app/crash.h"
 
 #include <execinfo.h>
@@ -21,19 +22,20 @@ enum {
 	FRAMES = 48,
 	NAME_MAX_BYTES = 128,
 	QUEUE_MS = 200, /* for the lines logged before, to stand before this one */
-	ALARM_S = 5     /* whatever happens in here, the process ends */
+	ALARM_S = 5,    /* whatever happens in here, the process ends */
 };
 
 static const struct {
 	int sig;
 	const char *name;
-} signals[] = { { SIGSEGV, "SIGSEGV" }, { SIGBUS, "SIGBUS" }, { SIGABRT, "SIGABRT" }, { SIGFPE, "SIGFPE" }, { SIGILL, "SIGILL" } };
+} signals[] = { { SIGSEGV, "SIGSEGV" }, { SIGBUS, "SIGBUS" }, { SIGABRT, "SIGABRT" },
+	{ SIGFPE, "SIGFPE" }, { SIGILL, "SIGILL" } };
 enum { N_SIGNALS = sizeof(signals) / sizeof(signals[0]) };
 
 static bool is_journal;
 static __thread void *own_stack;
 
-/* ---- a line ------------------------------------------------------------------------------------------------------- */
+/* ---- a line -------------------------------------------------------------------------------- */
 
 struct line {
 	size_t n;
@@ -91,7 +93,7 @@ static void line_add_c_str(struct line *l, const char *before, const char *s)
 	line_add_n(l, text, n);
 }
 
-/* ---- what ran ----------------------------------------------------------------------------------------------------- */
+/* ---- what ran ------------------------------------------------------------------------------ */
 
 static void line_add_thread(struct line *l)
 {
@@ -110,7 +112,8 @@ static void line_add_plugin(struct line *l)
 	static sluice_instance inst; /* static: they are large, and only one thread comes here */
 	static sluice_exchange x;
 	static sluice_plugin plugin;
-	uintptr_t word = worker_self ? atomic_load_explicit(&worker_self->running, memory_order_relaxed) : 0;
+	uintptr_t word =
+		worker_self ? atomic_load_explicit(&worker_self->running, memory_order_relaxed) : 0;
 	if (!word || !crash_peek(&inst, running_instance(word), sizeof(inst)))
 		return;
 	line_add_str(l, ", plugin instance ", inst.name);
@@ -174,12 +177,13 @@ static void crash_on_signal(int sig, siginfo_t *info, void *context)
 	(void)raise(sig); /* is delivered when this returns */
 }
 
-/* ---- setting up --------------------------------------------------------------------------------------------------- */
+/* ---- setting up ---------------------------------------------------------------------------- */
 
 void crash_thread_init(void)
 {
 	stack_t s = { .ss_size = STACK_BYTES };
-	s.ss_sp = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	s.ss_sp =
+		mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (s.ss_sp == MAP_FAILED)
 		return;
 	own_stack = s.ss_sp;

@@ -26,7 +26,8 @@ static const struct ctl_action *ctl_action(const char *name)
 	check(false, "the command %s asks nothing of a gateway", name);
 }
 
-/* The admin address that a file names. It need not be free of mistakes: one may be about to hear of them. */
+/* The admin address that a file names. It need not be free of mistakes: one may be about to hear of
+ * them. */
 static sluice_str ctl_address_in(struct arena *a, const char *file)
 {
 	struct diag d;
@@ -43,7 +44,10 @@ static sluice_str ctl_address_in(struct arena *a, const char *file)
 	if (text.len == 0 && !ok)
 		diag_print(&d, stderr);
 	else if (text.len == 0)
-		(void)fprintf(stderr, "sluice: %s has no admin address; add: admin: { address: 127.0.0.1:9180 }\n", file);
+		(void)fprintf(stderr,
+			"sluice: %s has no admin address; add: admin: { address: 127.0.0.1:9180 "
+			"}\n",
+			file);
 	diag_fini(&d);
 	return text;
 }
@@ -67,7 +71,8 @@ static int ctl_show(const struct ctl_action *action, const struct ctl_reply *r, 
 	if (done && action->print(stdout, r->body))
 		return 0;
 	if (done)
-		(void)fprintf(stderr, "sluice: what answers there is not a gateway's admin address\n");
+		(void)fprintf(stderr,
+			"sluice: what answers there is not a gateway's admin address\n");
 	else
 		ctl_print_problem(stderr, r->body);
 	return done ? EXIT_NOBODY : EXIT_REFUSED;
@@ -83,7 +88,9 @@ static int ctl_run(struct arena *a, const struct command *c)
 	if (text.len == 0)
 		return EXIT_REFUSED;
 	if (!addr_parse(text, &to)) {
-		(void)fprintf(stderr, "sluice: \"%.*s\" is no address; write 127.0.0.1:9180 or unix:PATH\n", STR_ARG(text));
+		(void)fprintf(stderr,
+			"sluice: \"%.*s\" is no address; write 127.0.0.1:9180 or unix:PATH\n",
+			STR_ARG(text));
 		return c->admin ? EXIT_USAGE : EXIT_REFUSED;
 	}
 	ctl_from_here(&to);
@@ -100,11 +107,13 @@ int command_ctl(struct command *c)
 	if (!command_options(c, false))
 		return EXIT_USAGE;
 	if (c->first < c->argc) {
-		(void)fprintf(stderr, "sluice %s: \"%s\" is too much\n", c->argv[0], c->argv[c->first]);
+		(void)fprintf(stderr, "sluice %s: \"%s\" is too much\n", c->argv[0],
+			c->argv[c->first]);
 		return EXIT_USAGE;
 	}
 	if (!c->file == !c->admin) {
-		(void)fprintf(stderr, "sluice %s: which gateway? Say -c FILE, or --admin ADDRESS\n", c->argv[0]);
+		(void)fprintf(stderr, "sluice %s: which gateway? Say -c FILE, or --admin ADDRESS\n",
+			c->argv[0]);
 		return EXIT_USAGE;
 	}
 	arena_init(&a, 0);

@@ -1,6 +1,7 @@
 /*
- * The commands that talk to a running gateway: ctl.c finds its admin address and chooses the exit code, ctl_ask.c moves the
- * bytes, ctl_print.c makes JSON readable. One thread, blocking, every wait bounded.
+ * The commands that talk to a running gateway: ctl.c finds its admin address and chooses the exit
+ * code, ctl_ask.c moves the bytes, ctl_print.c makes JSON readable. One thread, blocking, every
+ * wait bounded.
  */
 #ifndef APP_CTL_H
 #define APP_CTL_H
@@ -20,12 +21,12 @@ struct ctl_reply {
 enum ctl_result {
 	CTL_ANSWERED,
 	CTL_NOBODY, /* nothing listens there, or it does not answer */
-	CTL_BROKEN  /* what answers there is no gateway's admin address */
+	CTL_BROKEN, /* what answers there is no gateway's admin address */
 };
 
 /* One request without a body. Unless answered, why says what went wrong (CTL_WHY bytes). */
-must_use enum ctl_result ctl_ask(struct arena *a, const struct addr *to, const char *method, const char *path,
-                                 struct ctl_reply *out, char *why);
+must_use enum ctl_result ctl_ask(struct arena *a, const struct addr *to, const char *method,
+	const char *path, struct ctl_reply *out, char *why);
 
 /* Print what /status, or another command, answered. false: it is no such document. */
 must_use bool ctl_print_status(FILE *to, sluice_str body);

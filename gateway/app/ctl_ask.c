@@ -11,7 +11,8 @@
 
 enum { CONNECT_S = 5, ANSWER_S = 60, HEAD_MAX = 32 << 10 };
 
-/* Every single wait on the socket ends after that long; the whole is bounded by the caller's clock. */
+/* Every single wait on the socket ends after that long; the whole is bounded by the caller's
+ * clock. */
 static int ask_connect(const struct addr *to)
 {
 	struct timeval connect_in = { .tv_sec = CONNECT_S }, read_in = { .tv_sec = ANSWER_S };
@@ -19,7 +20,8 @@ static int ask_connect(const struct addr *to)
 	if (fd < 0)
 		return -errno;
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &connect_in, sizeof(connect_in)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &read_in, sizeof(read_in)) < 0 || connect(fd, &to->sa, to->len) < 0) {
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &read_in, sizeof(read_in)) < 0 ||
+		connect(fd, &to->sa, to->len) < 0) {
 		int error = errno == EINPROGRESS ? ETIMEDOUT : errno;
 		(void)close(fd);
 		return -error;
@@ -33,8 +35,9 @@ static int ask_send(int fd, const struct addr *to, const char *method, const cha
 	if (to->sa.sa_family != AF_UNIX)
 		(void)addr_text(to, host);
 	int n = snprintf(head, sizeof(head),
-	                 "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: sluice/" SLUICE_VERSION "\r\nConnection: close\r\n%s\r\n",
-	                 method, path, host, strcmp(method, "POST") == 0 ? "Content-Length: 0\r\n" : "");
+		"%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: sluice/" SLUICE_VERSION
+		"\r\nConnection: close\r\n%s\r\n",
+		method, path, host, strcmp(method, "POST") == 0 ? "Content-Length: 0\r\n" : "");
 	check(n > 0 && (size_t)n < sizeof(head), "a request for %s does not fit", path);
 	for (int at = 0; at < n;) {
 		ssize_t sent = send(fd, head + at, (size_t)(n - at), MSG_NOSIGNAL);
@@ -64,7 +67,9 @@ static int ask_fill(struct ask_reader *r)
 		check(r->buf, "out of memory: an answer of %zu bytes", r->cap);
 	}
 	for (;;) {
-		ssize_t n = clock_ns() < r->until_ns ? recv(r->fd, r->buf + r->len, r->cap - r->len, 0) : (errno = ETIMEDOUT, -1);
+		ssize_t n = clock_ns() < r->until_ns
+			? recv(r->fd, r->buf + r->len, r->cap - r->len, 0)
+			: (errno = ETIMEDOUT, -1);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -91,18 +96,22 @@ static ssize_t ask_head(struct ask_reader *r)
 	}
 }
 
-static int ask_read(struct ask_reader *r, struct arena *a, const char *method, struct ctl_reply *out)
+static int ask_read(struct ask_reader *r, struct arena *a, const char *method,
+	struct ctl_reply *out)
 {
 	struct response_head h;
 	ssize_t head = ask_head(r);
 	if (head < 0)
 		return (int)head;
 	sluice_str text = arena_str(a, str_n(r->buf, (size_t)head));
-	if (http1_parse_response(&h, text.data, text.len, a, method_find(str_of(method)), &HTTP1_LIMITS_DEFAULT) < 0)
+	if (http1_parse_response(&h, text.data, text.len, a, method_find(str_of(method)),
+		    &HTTP1_LIMITS_DEFAULT) < 0)
 		return -EPROTO;
 	if (h.body == BODY_CHUNKED || (h.body == BODY_LENGTH && h.body_length > CTL_BODY_MAX))
 		return -EPROTO;
-	size_t want = h.body == BODY_LENGTH ? (size_t)h.body_length : h.body == BODY_CLOSE ? SIZE_MAX : 0;
+	size_t want = h.body == BODY_LENGTH ? (size_t)h.body_length
+		: h.body == BODY_CLOSE      ? SIZE_MAX
+					    : 0;
 	while (!r->eof && r->len - (size_t)head < want) {
 		int err = ask_fill(r);
 		if (err)
@@ -118,8 +127,8 @@ static int ask_read(struct ask_reader *r, struct arena *a, const char *method, s
 	return 0;
 }
 
-enum ctl_result ctl_ask(struct arena *a, const struct addr *to, const char *method, const char *path,
-                        struct ctl_reply *out, char *why)
+enum ctl_result ctl_ask(struct arena *a, const struct addr *to, const char *method,
+	const char *path, struct ctl_reply *out, char *why)
 {
 	struct ask_reader r = { .until_ns = clock_ns() + (CONNECT_S + ANSWER_S) * NS_PER_S };
 	r.fd = ask_connect(to);
@@ -134,6 +143,7 @@ enum ctl_result ctl_ask(struct arena *a, const struct addr *to, const char *meth
 	free(r.buf);
 	if (err)
 		(void)snprintf(why, CTL_WHY, "%s",
-		               err == -EPROTO ? "what answers there is not a gateway's admin address" : strerror(-err));
+			err == -EPROTO ? "what answers there is not a gateway's admin address"
+				       : strerror(-err));
 	return !err ? CTL_ANSWERED : err == -EPROTO ? CTL_BROKEN : CTL_NOBODY;
 }

@@ -37,7 +37,7 @@ static json_t *ctl_parse(sluice_str body)
 	return doc;
 }
 
-/* ---- status ------------------------------------------------------------------------------------------------------- */
+/* ---- status -------------------------------------------------------------------------------- */
 
 static void put_duration(FILE *to, double seconds)
 {
@@ -72,7 +72,7 @@ static void put_config(FILE *to, const json_t *c)
 	(void)fputs(", ", to);
 	put_count(to, number_of(c, "plugins"), "plugin instance");
 	(void)fputc('\n', to);
-	json_array_foreach(json_object_get(c, "listeners"), i, l) {
+	json_array_foreach (json_object_get(c, "listeners"), i, l) {
 		(void)fputs("  listener ", to);
 		put_text(to, text_of(l, "name"));
 		(void)fputs(" on ", to);
@@ -91,13 +91,13 @@ static void put_overload(FILE *to, const json_t *o)
 	(void)fputs("overloaded: ", to);
 	put_text(to, text_of(o, "state"));
 	(void)fputc('\n', to);
-	json_object_foreach((json_t *)(uintptr_t)o, name, r) {
+	json_object_foreach ((json_t *)(uintptr_t)o, name, r) {
 		if (!json_is_true(json_object_get(r, "short")))
 			continue;
 		(void)fputs("  ", to);
 		put_text(to, name);
-		(void)fprintf(to, ": %llu of %llu in use, mark %llu\n", number_of(r, "used"), number_of(r, "limit"),
-		              number_of(r, "mark"));
+		(void)fprintf(to, ": %llu of %llu in use, mark %llu\n", number_of(r, "used"),
+			number_of(r, "limit"), number_of(r, "mark"));
 	}
 }
 
@@ -111,7 +111,7 @@ static void put_workers(FILE *to, const json_t *doc)
 	(void)fputs(", ", to);
 	put_count(to, number_of(doc, "requests"), "request");
 	(void)fputs(" under way\n", to);
-	json_array_foreach(json_object_get(doc, "workers"), i, w) {
+	json_array_foreach (json_object_get(doc, "workers"), i, w) {
 		(void)fprintf(to, "  worker %llu: ", number_of(w, "id"));
 		if (json_is_true(json_object_get(w, "silent"))) {
 			(void)fputs("does not answer\n", to);
@@ -143,7 +143,8 @@ static void put_server(FILE *to, const json_t *s)
 	}
 	(void)fputs(", ", to);
 	put_count(to, number_of(s, "requests"), "request");
-	(void)fprintf(to, ", %llu failed, %llu under way, ", number_of(s, "failures"), number_of(s, "in_flight"));
+	(void)fprintf(to, ", %llu failed, %llu under way, ", number_of(s, "failures"),
+		number_of(s, "in_flight"));
 	put_count(to, number_of(s, "connections"), "connection");
 	(void)fprintf(to, " (%llu idle)\n", number_of(s, "idle"));
 }
@@ -167,17 +168,19 @@ bool ctl_print_status(FILE *to, sluice_str body)
 	if (json_is_object(config))
 		put_config(to, config);
 	if (number_of(doc, "snapshots") > 1)
-		(void)fprintf(to, "  requests still use %llu earlier ones\n", number_of(doc, "snapshots") - 1);
+		(void)fprintf(to, "  requests still use %llu earlier ones\n",
+			number_of(doc, "snapshots") - 1);
 	(void)fputs("  ", to);
 	put_count(to, number_of(doc, "reloads"), "reload");
 	(void)fprintf(to, ", %llu refused\n", number_of(doc, "reloads_failed"));
 	put_overload(to, json_object_get(doc, "overload"));
 	put_workers(to, doc);
-	json_array_foreach(json_object_get(doc, "upstreams"), i, u) {
+	json_array_foreach (json_object_get(doc, "upstreams"), i, u) {
 		(void)fputs("upstream ", to);
 		put_text(to, text_of(u, "name"));
-		(void)fputs(json_array_size(json_object_get(u, "servers")) ? "\n" : ": no server\n", to);
-		json_array_foreach(json_object_get(u, "servers"), j, s) {
+		(void)fputs(json_array_size(json_object_get(u, "servers")) ? "\n" : ": no server\n",
+			to);
+		json_array_foreach (json_object_get(u, "servers"), j, s) {
 			put_server(to, s);
 		}
 	}
@@ -185,7 +188,7 @@ bool ctl_print_status(FILE *to, sluice_str body)
 	return true;
 }
 
-/* ---- the others --------------------------------------------------------------------------------------------------- */
+/* ---- the others ---------------------------------------------------------------------------- */
 
 bool ctl_print_done(FILE *to, sluice_str body)
 {
@@ -196,8 +199,9 @@ bool ctl_print_done(FILE *to, sluice_str body)
 	if (json_is_object(config)) {
 		(void)fprintf(to, "configuration %llu ", number_of(config, "id"));
 		if (number_of(doc, "silent_workers"))
-			(void)fprintf(to, "is loaded, but %llu workers do not answer: see `sluice status`\n",
-			              number_of(doc, "silent_workers"));
+			(void)fprintf(to,
+				"is loaded, but %llu workers do not answer: see `sluice status`\n",
+				number_of(doc, "silent_workers"));
 		else
 			(void)fputs("is in force\n", to);
 	} else if (ok) {

@@ -52,7 +52,7 @@ struct tls_client *fetch_tls(sluice_str ca_file, const char **why)
 {
 	struct tls_client *found = NULL;
 	pthread_mutex_lock(&lock);
-	list_each(e, &entries) {
+	list_each (e, &entries) {
 		struct entry *it = container_of(e, struct entry, link);
 		if (str_eq(str_of(it->ca), ca_file))
 			found = it->client;

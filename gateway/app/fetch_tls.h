@@ -8,7 +8,8 @@ struct tls_client;
 
 void fetch_tls_init(unsigned workers);
 void fetch_tls_fini(void);
-/* ca_file: PEM; empty: the system's authorities. NULL, and a sentence in *why, when it cannot be read. */
+/* ca_file: PEM; empty: the system's authorities. NULL, and a sentence in *why, when it cannot be
+ * read. */
 struct tls_client *fetch_tls(sluice_str ca_file, const char **why);
 
 #endif

@@ -1,12 +1,14 @@
 /*
- * How the descriptors of the process are divided: sixteenths of what is left when a reserve is set aside.
+ * How the descriptors of the process are divided: sixteenths of what is left when a reserve is set
+ * aside.
  *
  *   7  connections from clients
  *   7  connections to upstreams: each client that is let in can be served
  *   1  pipes for long bodies, two descriptors each
  *   1  connections of the gateway's own requests
  *
- * The reserve is for what must go on when all that is taken: admin connections, log files, reloads, the resolver, Redis.
+ * The reserve is for what must go on when all that is taken: admin connections, log files, reloads,
+ * the resolver, Redis.
  */
 #include "app/process.h"
 
@@ -15,14 +17,16 @@
 #include "base/log.h"
 
 enum {
-	RESERVE = 128,           /* admin connections, log files, resolver, Redis, the loops of the main thread */
-	RESERVE_FOR_WORKER = 16, /* its loop, its connections to Redis, sockets being taken over on reload */
+	/* admin connections, log files, resolver, Redis, the loops of the main thread */
+	RESERVE = 128,
+	/* its loop, its connections to Redis, sockets being taken over on reload */
+	RESERVE_FOR_WORKER = 16,
 	PARTS = 16,
 	FOR_CLIENTS = 7,
 	AT_MOST_FOR_CLIENTS = 12, /* where the file asks for more */
 	LEAST = 16,
-	SHARE_OF_CLIENT = 4,      /* auto: one client takes no more than one part of so many */
-	CLIENT_LEAST = 16
+	SHARE_OF_CLIENT = 4, /* auto: one client takes no more than one part of so many */
+	CLIENT_LEAST = 16,
 };
 
 static uint64_t at_least(uint64_t n, uint64_t least)
@@ -56,12 +60,15 @@ void limits_of(const struct process *p, const struct snapshot *s, struct limits 
 {
 	uint64_t wanted = s->conf.runtime.max_connections, n = limits_descriptors(p, s);
 	out->served = at_least(n * FOR_CLIENTS / PARTS, LEAST);
-	out->front.connections = wanted ? at_most(wanted, at_least(n * AT_MOST_FOR_CLIENTS / PARTS, LEAST)) : out->served;
+	out->front.connections = wanted
+		? at_most(wanted, at_least(n * AT_MOST_FOR_CLIENTS / PARTS, LEAST))
+		: out->served;
 	out->fetches = at_least(n / PARTS, LEAST);
 	out->pipes = at_least(n / PARTS / 2, 1);
 	uint64_t others = out->front.connections + n / PARTS * 2;
 	out->upstream = at_least(n > others ? n - others : 0, LEAST);
-	out->front.client = (struct client_bounds){ limits_of_client(out->front.connections), limits_of_client(out->upstream) };
+	out->front.client = (struct client_bounds){ limits_of_client(out->front.connections),
+		limits_of_client(out->upstream) };
 }
 
 static void limits_set(struct quota *q, uint64_t most)
@@ -78,12 +85,16 @@ void limits_settle(struct process *p)
 	limits_set(&p->shares.quota[SHARE_FETCHES], l.fetches);
 	if (p->snap->conf.runtime.max_connections > l.served)
 		log_warn("process",
-		         "runtime.max_connections is %llu, but there are descriptors for %llu clients and their upstreams; %llu "
-		         "are let in, and raising the limit (LimitNOFILE, ulimit -n) makes room for more",
-		         (unsigned long long)p->snap->conf.runtime.max_connections, (unsigned long long)l.served,
-		         (unsigned long long)l.front.connections);
-	log_info("process", "at most %llu connections from clients, %llu to upstreams; of one client, unless a listener says more, "
-	         "%u connections and %u requests to upstreams",
-	         (unsigned long long)l.front.connections, (unsigned long long)l.upstream, l.front.client.connections,
-	         l.front.client.requests);
+			"runtime.max_connections is %llu, but there are descriptors for %llu "
+			"clients and their upstreams; %llu "
+			"are let in, and raising the limit (LimitNOFILE, ulimit -n) makes room for "
+			"more",
+			(unsigned long long)p->snap->conf.runtime.max_connections,
+			(unsigned long long)l.served, (unsigned long long)l.front.connections);
+	log_info("process",
+		"at most %llu connections from clients, %llu to upstreams; of one client, unless a "
+		"listener says more, "
+		"%u connections and %u requests to upstreams",
+		(unsigned long long)l.front.connections, (unsigned long long)l.upstream,
+		l.front.client.connections, l.front.client.requests);
 }

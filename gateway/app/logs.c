@@ -1,4 +1,5 @@
-/* The access log of the process: one file, one thread that writes it, one end of it on every worker. Main thread. */
+/* The access log of the process: one file, one thread that writes it, one end of it on every
+ * worker. Main thread. */
 #include <errno.h>
 
 #include "app/process.h"
@@ -25,8 +26,9 @@ bool logs_open(struct process *p, const struct snapshot *s, struct diag *d)
 		err = p->logger ? 0 : -errno;
 	}
 	if (err) {
-		(void)diag_error(d, &(struct mark){ .file = s->file }, "log.access.path: %.*s cannot be opened: %s",
-		                 STR_ARG(c->path), strerror(-err));
+		(void)diag_error(d, &(struct mark){ .file = s->file },
+			"log.access.path: %.*s cannot be opened: %s", STR_ARG(c->path),
+			strerror(-err));
 		return false;
 	}
 	for (unsigned i = 0; i < p->n_workers; i++)

@@ -6,10 +6,11 @@
 #include "app/command.h"
 
 #define CTL_USAGE "-c FILE | --admin ADDRESS"
-#define CTL_ABOUT                                                                                     \
-	"  -c FILE           its configuration, which names the admin address; the file may have mistakes\n" \
-	"  --admin ADDRESS   that address: 127.0.0.1:9180 or unix:PATH\n"                                   \
-	"  --json            what it answers, as it is\n"                                                   \
+#define CTL_ABOUT                                                                                  \
+	"  -c FILE           its configuration, which names the admin address; the file may have " \
+	"mistakes\n"                                                                               \
+	"  --admin ADDRESS   that address: 127.0.0.1:9180 or unix:PATH\n"                          \
+	"  --json            what it answers, as it is\n"                                          \
 	"\nExit status: 0 done; 1 refused; 2 wrong usage; 3 no gateway there.\n"
 #define DIR_ABOUT "  --plugin-dir DIR  look for plugins there first; may be given several times\n"
 
@@ -21,27 +22,38 @@ static const struct {
 	const char *about; /* options and what else there is to say; NULL: nothing */
 } commands[] = {
 	{ "run", command_run, "-c FILE [--plugin-dir DIR]...", "start in the foreground",
-	  "  -c FILE           the configuration\n" DIR_ABOUT
-	  "\nLogs to standard error. HUP reloads the configuration, TERM and INT end it once the requests under way are\n"
-	  "done (a second one at once), QUIT ends it at once, USR1 opens log files again.\n" },
-	{ "check", command_check, "-c FILE [--json] [--plugin-dir DIR]...", "find every mistake in a configuration",
-	  "  -c FILE           the configuration\n"
-	  "  --json            mistakes as JSON, on standard output\n" DIR_ABOUT
-	  "\nExit status: 0 when it can be run; 1 with its mistakes on standard error; 2 wrong usage.\n" },
-	{ "schema", command_schema, "[--plugin-dir DIR]...", "the JSON Schema of the configuration, plugins included", DIR_ABOUT },
-	{ "plugins", command_plugins, "[NAME] [--plugin-dir DIR]...", "what is installed, and the options of one", DIR_ABOUT },
+		"  -c FILE           the configuration\n" DIR_ABOUT
+		"\nLogs to standard error. HUP reloads the configuration, TERM and INT end it once "
+		"the requests under way are\n"
+		"done (a second one at once), QUIT ends it at once, USR1 opens log files "
+		"again.\n" },
+	{ "check", command_check, "-c FILE [--json] [--plugin-dir DIR]...",
+		"find every mistake in a configuration",
+		"  -c FILE           the configuration\n"
+		"  --json            mistakes as JSON, on standard output\n" DIR_ABOUT
+		"\nExit status: 0 when it can be run; 1 with its mistakes on standard error; 2 "
+		"wrong usage.\n" },
+	{ "schema", command_schema, "[--plugin-dir DIR]...",
+		"the JSON Schema of the configuration, plugins included", DIR_ABOUT },
+	{ "plugins", command_plugins, "[NAME] [--plugin-dir DIR]...",
+		"what is installed, and the options of one", DIR_ABOUT },
 	{ "status", command_ctl, CTL_USAGE " [--json]", "how a running gateway is", CTL_ABOUT },
 	{ "reload", command_ctl, CTL_USAGE " [--json]", "have it load its configuration again",
-	  CTL_ABOUT "\nReturns when every worker uses the new configuration. Mistakes are shown, and change nothing.\n" },
+		CTL_ABOUT "\nReturns when every worker uses the new configuration. Mistakes are "
+			  "shown, and change nothing.\n" },
 	{ "reopen", command_ctl, CTL_USAGE " [--json]", "have it open its log files again",
-	  CTL_ABOUT "\nThe same as USR1: after log files were moved away.\n" },
-	{ "drain", command_ctl, CTL_USAGE " [--json]", "have it finish the requests under way, then end",
-	  CTL_ABOUT "\nThe same as TERM. Returns at once; runtime.shutdown_grace bounds how long it takes.\n" },
+		CTL_ABOUT "\nThe same as USR1: after log files were moved away.\n" },
+	{ "drain", command_ctl, CTL_USAGE " [--json]",
+		"have it finish the requests under way, then end",
+		CTL_ABOUT "\nThe same as TERM. Returns at once; runtime.shutdown_grace bounds how "
+			  "long it takes.\n" },
 	{ "stop", command_ctl, CTL_USAGE " [--json]", "have it end at once",
-	  CTL_ABOUT "\nThe same as QUIT: requests under way are cut off. To let them finish, use drain.\n" },
+		CTL_ABOUT "\nThe same as QUIT: requests under way are cut off. To let them finish, "
+			  "use drain.\n" },
 	{ "token", command_token, "mint|inspect|jwks ...", "tokens for demos and tests", NULL },
 	{ "version", command_version, "", "which version this is (also -V, --version)", NULL },
-	{ "reference", command_reference, "--man|--markdown [--plugin-dir DIR]...", NULL, DIR_ABOUT },
+	{ "reference", command_reference, "--man|--markdown [--plugin-dir DIR]...", NULL,
+		DIR_ABOUT },
 };
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
@@ -52,7 +64,8 @@ static int usage(FILE *to, int code)
 		if (commands[i].help)
 			(void)fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
 	}
-	(void)fprintf(to, "  %-10s %s\n", "help", "this list (also -h, --help), or the options of one: sluice help COMMAND");
+	(void)fprintf(to, "  %-10s %s\n", "help",
+		"this list (also -h, --help), or the options of one: sluice help COMMAND");
 	return code;
 }
 

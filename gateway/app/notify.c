@@ -23,11 +23,12 @@ void notify_send(const char *state)
 	if (path[0] == '@') /* an abstract address */
 		to.sun_path[0] = 0;
 	/* RELOADING must come with the time (systemd 253) */
-	int len = snprintf(text, sizeof(text), "%s\nMONOTONIC_USEC=%llu", state, (unsigned long long)(clock_ns() / 1000));
+	int len = snprintf(text, sizeof(text), "%s\nMONOTONIC_USEC=%llu", state,
+		(unsigned long long)(clock_ns() / 1000));
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
 	(void)sendto(fd, text, (size_t)len, MSG_NOSIGNAL, (struct sockaddr *)&to,
-	             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
 	(void)close(fd);
 }

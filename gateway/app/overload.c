@@ -1,7 +1,8 @@
 /*
- * The overload manager: looks once a second at the memory and the descriptors in use, and has the workers take on less while
- * they are short. What it decides is net/overload; what new requests are refused with is one number that workers read
- * (net/shares); that new connections wait is told to them by message. Main thread.
+ * The overload manager: looks once a second at the memory and the descriptors in use, and has the
+ * workers take on less while they are short. What it decides is net/overload; what new requests are
+ * refused with is one number that workers read (net/shares); that new connections wait is told to
+ * them by message. Main thread.
  */
 #include "app/process.h"
 
@@ -23,16 +24,17 @@ static const struct {
 
 void overload_facts(const struct process *p, struct admin_overload *f)
 {
-	static const char *const levels[] = { "normal", "refusing-requests", "refusing-connections" };
+	static const char *const levels[] = { "normal", "refusing-requests",
+		"refusing-connections" };
 	f->state = levels[p->overload.level];
 	for (int r = 0; r < RESOURCES; r++) {
 		const struct overload_seen *s = &p->overload.seen[r];
-		f->resources[r] = (struct admin_resource){ resources[r].name, s->usage.used, s->usage.limit, s->first,
-			                                   s->level != OVERLOAD_NONE };
+		f->resources[r] = (struct admin_resource){ resources[r].name, s->usage.used,
+			s->usage.limit, s->first, s->level != OVERLOAD_NONE };
 	}
 }
 
-/* ---- measuring ---------------------------------------------------------------------------------------------------- */
+/* ---- measuring ----------------------------------------------------------------------------- */
 
 static uint64_t overload_quota(const struct process *p, enum share s)
 {
@@ -42,8 +44,9 @@ static uint64_t overload_quota(const struct process *p, enum share s)
 static void overload_measure(struct process *p)
 {
 	struct overload *o = &p->overload;
-	uint64_t known = o->own_descriptors + counts_total(p->counts) + overload_quota(p, SHARE_UPSTREAM) +
-	                 2 * overload_quota(p, SHARE_PIPES) + overload_quota(p, SHARE_FETCHES);
+	uint64_t known = o->own_descriptors + counts_total(p->counts) +
+		overload_quota(p, SHARE_UPSTREAM) + 2 * overload_quota(p, SHARE_PIPES) +
+		overload_quota(p, SHARE_FETCHES);
 	o->seen[RESOURCE_MEMORY].usage = usage_memory(&o->memory);
 	o->seen[RESOURCE_DESCRIPTORS].usage = usage_descriptors(known);
 	stat_set(STAT_MEMORY_USED, o->seen[RESOURCE_MEMORY].usage.used);
@@ -52,7 +55,7 @@ static void overload_measure(struct process *p)
 	stat_set(STAT_DESCRIPTORS_LIMIT, o->seen[RESOURCE_DESCRIPTORS].usage.limit);
 }
 
-/* ---- acting ------------------------------------------------------------------------------------------------------- */
+/* ---- acting -------------------------------------------------------------------------------- */
 
 static void overload_pause(struct worker *w, void *arg)
 {
@@ -81,15 +84,18 @@ static void overload_tell_workers(struct process *p, void (*fn)(struct worker *w
 static void overload_log(const struct overload_seen *s, enum resource r, enum overload_level level)
 {
 	unsigned long long used = s->usage.used, limit = s->usage.limit;
-	static const char *const what[] = { "new requests are taken on again", "new requests are refused",
-		                            "new requests are refused, and new connections wait" };
+	static const char *const what[] = { "new requests are taken on again",
+		"new requests are refused", "new requests are refused, and new connections wait" };
 	if (level == OVERLOAD_NONE)
-		log_info("overload", "%s: %llu of %llu in use: %s", resources[r].name, used, limit, what[level]);
+		log_info("overload", "%s: %llu of %llu in use: %s", resources[r].name, used, limit,
+			what[level]);
 	else
-		log_warn("overload", "%s: %llu of %llu in use: %s", resources[r].name, used, limit, what[level]);
+		log_warn("overload", "%s: %llu of %llu in use: %s", resources[r].name, used, limit,
+			what[level]);
 }
 
-/* What the process does is the worst of what its resources ask for; the reason is the first of those. */
+/* What the process does is the worst of what its resources ask for; the reason is the first of
+ * those. */
 static void overload_act(struct process *p)
 {
 	struct overload *o = &p->overload;
@@ -117,13 +123,15 @@ static void overload_act(struct process *p)
 /* One worker asked for a connection in vain while another may keep some that are idle. */
 static void overload_see_to_idle(struct process *p)
 {
-	uint64_t denied = atomic_load_explicit(&p->shares.quota[SHARE_UPSTREAM].denied, memory_order_relaxed);
+	uint64_t denied =
+		atomic_load_explicit(&p->shares.quota[SHARE_UPSTREAM].denied, memory_order_relaxed);
 	if (denied != p->overload.denied)
 		overload_tell_workers(p, overload_close_idle);
 	p->overload.denied = denied;
 }
 
-/* The allocator keeps what was freed: without this, memory could stay above its mark after the load is gone. */
+/* The allocator keeps what was freed: without this, memory could stay above its mark after the load
+ * is gone. */
 static void overload_trim(struct overload *o, uint64_t now_ns)
 {
 	if (o->seen[RESOURCE_MEMORY].level == OVERLOAD_NONE || now_ns < o->trim_ns)
@@ -137,11 +145,12 @@ static void overload_look(struct timer *t)
 	struct overload *o = container_of(t, struct overload, timer);
 	struct process *p = container_of(o, struct process, overload);
 	const struct overload_mark *marks[RESOURCES] = { [RESOURCE_MEMORY] = &p->snap->memory,
-		                                         [RESOURCE_DESCRIPTORS] = &p->snap->descriptors };
+		[RESOURCE_DESCRIPTORS] = &p->snap->descriptors };
 	overload_measure(p);
 	for (enum resource r = 0; r < RESOURCES; r++) {
 		struct overload_seen *s = &o->seen[r];
-		enum overload_level level = overload_level(s->level, s->usage.used, s->usage.limit, marks[r]);
+		enum overload_level level =
+			overload_level(s->level, s->usage.used, s->usage.limit, marks[r]);
 		s->first = overload_first(s->usage.limit, marks[r]);
 		if (level != s->level)
 			overload_log(s, r, level);
@@ -153,7 +162,7 @@ static void overload_look(struct timer *t)
 	worker_timer(&p->main, &o->timer, LOOK_NS);
 }
 
-/* ---- beginning and ending ----------------------------------------------------------------------------------------- */
+/* ---- beginning and ending ------------------------------------------------------------------ */
 
 void overload_start(struct process *p)
 {

@@ -1,7 +1,8 @@
 /*
- * Before a snapshot is put in force, its plugins start: on the main thread, then on every worker. Whoever cannot start refuses
- * the whole configuration, and what started is let go of again. The main thread waits for the workers, for a bounded time: a
- * configuration that one of them cannot take is not taken by any.
+ * Before a snapshot is put in force, its plugins start: on the main thread, then on every worker.
+ * Whoever cannot start refuses the whole configuration, and what started is let go of again. The
+ * main thread waits for the workers, for a bounded time: a configuration that one of them cannot
+ * take is not taken by any.
  */
 #include "app/process.h"
 
@@ -18,9 +19,10 @@
 struct round {
 	pthread_mutex_t lock;
 	pthread_cond_t heard;
-	unsigned refs, missing;              /* under lock */
-	const sluice_instance *failed;       /* under lock: the first that could not start; NULL: none */
-	unsigned failed_on;                  /* under lock */
+	unsigned refs, missing; /* under lock */
+	/* under lock: the first that could not start; NULL: none */
+	const sluice_instance *failed;
+	unsigned failed_on; /* under lock */
 };
 
 struct prepare_mail {
@@ -41,14 +43,15 @@ static void round_unref(struct round *r)
 	free(r);
 }
 
-/* ---- on a worker -------------------------------------------------------------------------------------------------- */
+/* ---- on a worker --------------------------------------------------------------------------- */
 
 static void prepare_on_worker(struct worker *w, void *arg)
 {
 	struct prepare_mail *m = arg;
 	struct prepared *g = &m->to->prepared;
 	const sluice_instance *failed = NULL;
-	*g = (struct prepared){ .snap = m->snap, .v = calloc(m->snap->n_instances + 1, sizeof(*g->v)) };
+	*g = (struct prepared){ .snap = m->snap,
+		.v = calloc(m->snap->n_instances + 1, sizeof(*g->v)) };
 	check(g->v, "out of memory: %zu instances", m->snap->n_instances);
 	for (; g->n < m->snap->n_instances && !failed; g->n++) {
 		g->v[g->n] = instance_attach(w, m->snap->instances[g->n]);
@@ -87,7 +90,7 @@ static void prepare_undo(struct worker *w, void *arg)
 	prepared_drop(arg);
 }
 
-/* ---- main thread -------------------------------------------------------------------------------------------------- */
+/* ---- main thread --------------------------------------------------------------------------- */
 
 static struct round *round_begin(struct process *p, struct snapshot *s)
 {
@@ -125,11 +128,14 @@ static unsigned round_wait(struct round *r)
 	return missing;
 }
 
-static void prepare_say_failed(const struct snapshot *s, struct diag *d, const sluice_instance *inst)
+static void prepare_say_failed(const struct snapshot *s, struct diag *d,
+	const sluice_instance *inst)
 {
-	(void)diag_error(d, &(struct mark){ .file = s->file }, "plugin instance \"%.*s\" (%s) could not start",
-	                 STR_ARG(inst->name), inst->plugin->name);
-	diag_hint(d, "lines of the log from %s/%.*s say why", inst->plugin->name, STR_ARG(inst->name));
+	(void)diag_error(d, &(struct mark){ .file = s->file },
+		"plugin instance \"%.*s\" (%s) could not start", STR_ARG(inst->name),
+		inst->plugin->name);
+	diag_hint(d, "lines of the log from %s/%.*s say why", inst->plugin->name,
+		STR_ARG(inst->name));
 }
 
 /* A worker that stands still cannot take anything. */
@@ -140,7 +146,8 @@ static bool prepare_workers_answer(struct process *p, const struct snapshot *s, 
 		if (!watch_is_silent(p, i))
 			continue;
 		watch_text(p, i, what);
-		(void)diag_error(d, &(struct mark){ .file = s->file }, "no configuration can be put in force: %s", what);
+		(void)diag_error(d, &(struct mark){ .file = s->file },
+			"no configuration can be put in force: %s", what);
 		return false;
 	}
 	return true;
@@ -158,16 +165,17 @@ static bool prepare_on_workers(struct process *p, struct snapshot *s, struct dia
 	(void)pthread_mutex_unlock(&r->lock);
 	round_unref(r);
 	if (failed) {
-		log_error("plugin", "%.*s (%s): worker_start failed on worker %u", STR_ARG(failed->name),
-		          failed->plugin->name, on);
+		log_error("plugin", "%.*s (%s): worker_start failed on worker %u",
+			STR_ARG(failed->name), failed->plugin->name, on);
 		prepare_say_failed(s, d, failed);
 	} else if (missing) {
-		(void)diag_error(d, &(struct mark){ .file = s->file }, "%u workers did not take the configuration in time",
-		                 missing);
+		(void)diag_error(d, &(struct mark){ .file = s->file },
+			"%u workers did not take the configuration in time", missing);
 	} else {
 		return true;
 	}
-	for (unsigned i = 0; i < p->n_workers; i++) /* those that come later find it behind the question */
+	/* those that come later find it behind the question */
+	for (unsigned i = 0; i < p->n_workers; i++)
 		worker_post(&p->workers[i].w, prepare_undo, &p->workers[i]);
 	return false;
 }

@@ -28,9 +28,9 @@
 enum { MALLOC_KEEP = 32 << 20, LOG_GRACE_MS = 2000 };
 #define TICK_NS (10 * NS_PER_S)
 #define ENDING_NS (10 * NS_PER_S) /* all there is to do once the grace is over */
-#define DRAIN_IDLE_NS NS_PER_S /* of a kept connection, once the gateway is stopping */
+#define DRAIN_IDLE_NS NS_PER_S    /* of a kept connection, once the gateway is stopping */
 
-/* ---- configuration ------------------------------------------------------------------------------------------------ */
+/* ---- configuration ------------------------------------------------------------------------- */
 
 static struct snapshot *process_load(struct process *p, struct diag *d)
 {
@@ -44,7 +44,10 @@ static void process_tell_changed(void *ctx, const struct module *m)
 	const struct process *p = ctx;
 	const char *how = module_changed(&p->policy.dirs, m);
 	if (how)
-		log_warn("plugin", "%s %s since it was loaded: the gateway runs the old code until it is restarted", m->path, how);
+		log_warn("plugin",
+			"%s %s since it was loaded: the gateway runs the old code until it is "
+			"restarted",
+			m->path, how);
 }
 
 static void process_settle(struct process *p)
@@ -86,15 +89,17 @@ enum admin_reload process_load_again(struct process *p, struct diag *d)
 	if (!s) {
 		p->reloads_failed++;
 		stat_inc(STAT_RELOADS_FAILED);
-		log_error("process", "%s was not taken over: the configuration in force stays", p->options.file);
+		log_error("process", "%s was not taken over: the configuration in force stays",
+			p->options.file);
 		return ADMIN_RELOAD_BAD;
 	}
 	p->reloads++;
 	stat_inc(STAT_RELOADS_OK);
 	process_settle(p);
-	log_info("process", "configuration %llu is in force: %zu route%s, %zu upstream%s, %zu listener%s",
-	         (unsigned long long)s->id, s->n_routes, str_plural(s->n_routes), s->n_upstreams, str_plural(s->n_upstreams),
-	         s->n_listeners, str_plural(s->n_listeners));
+	log_info("process",
+		"configuration %llu is in force: %zu route%s, %zu upstream%s, %zu listener%s",
+		(unsigned long long)s->id, s->n_routes, str_plural(s->n_routes), s->n_upstreams,
+		str_plural(s->n_upstreams), s->n_listeners, str_plural(s->n_listeners));
 	return ADMIN_RELOADED;
 }
 
@@ -107,7 +112,7 @@ void process_reload(struct process *p)
 	diag_fini(&d);
 }
 
-/* ---- ending ------------------------------------------------------------------------------------------------------- */
+/* ---- ending -------------------------------------------------------------------------------- */
 
 void process_quit(struct process *p)
 {
@@ -135,7 +140,7 @@ void process_drain(struct process *p)
 	p->phase = PROCESS_DRAINING;
 	notify_send("STOPPING=1");
 	log_info("process", "stopping: no new connections, requests in progress have %llu ms",
-	         (unsigned long long)(grace / NS_PER_MS));
+		(unsigned long long)(grace / NS_PER_MS));
 	worker_timer(&p->main, &p->grace, grace);
 	warden_limit(grace + ENDING_NS);
 	workers_drain(p, DRAIN_IDLE_NS < grace ? DRAIN_IDLE_NS : grace);
@@ -173,7 +178,7 @@ static void process_on_tick(struct timer *t)
 	worker_timer(&p->main, &p->tick, TICK_NS);
 }
 
-/* ---- starting ----------------------------------------------------------------------------------------------------- */
+/* ---- starting ------------------------------------------------------------------------------ */
 
 static void process_raise_descriptors(void)
 {
@@ -232,7 +237,8 @@ static bool process_start(struct process *p)
 {
 	struct diag d;
 	p->started_ns = clock_ns();
-	/* connections come and go: memory given back to the system with one is asked for again with the next */
+	/* connections come and go: memory given back to the system with one is asked for again with
+	 * the next */
 	(void)mallopt(M_TRIM_THRESHOLD, MALLOC_KEEP);
 	hash_seed();
 	process_raise_descriptors();
@@ -251,8 +257,8 @@ static bool process_start(struct process *p)
 	p->tickets = tls_tickets_new();
 	p->counts = counts_new(COUNTS_CLIENTS);
 	p->policy = (struct policy){ .dirs = { p->options.plugin_dirs, p->options.n_plugin_dirs },
-		                     .main = &p->main,
-		                     .fetch_tls = fetch_tls };
+		.main = &p->main,
+		.fetch_tls = fetch_tls };
 	diag_init(&d);
 	bool ok = process_begin(p, &d);
 	process_report(&d);
@@ -266,14 +272,16 @@ static bool process_start(struct process *p)
 	worker_timer(&p->main, &p->tick, TICK_NS);
 	for (size_t i = 0; i < s->n_listeners; i++)
 		log_info("listener", "%.*s on %.*s%s", STR_ARG(s->listeners[i].conf->name),
-		         STR_ARG(s->listeners[i].conf->address), s->listeners[i].tls ? " (TLS)" : "");
-	log_info("process", "sluice %s, %u worker%s, %zu route%s", SLUICE_VERSION, p->n_workers, str_plural(p->n_workers),
-	         s->n_routes, str_plural(s->n_routes));
+			STR_ARG(s->listeners[i].conf->address),
+			s->listeners[i].tls ? " (TLS)" : "");
+	log_info("process", "sluice %s, %u worker%s, %zu route%s", SLUICE_VERSION, p->n_workers,
+		str_plural(p->n_workers), s->n_routes, str_plural(s->n_routes));
 	notify_send("READY=1");
 	return true;
 }
 
-/* Whoever asks once more now must not make it look as if the gateway had not ended well: it stays blocked to the end. */
+/* Whoever asks once more now must not make it look as if the gateway had not ended well: it stays
+ * blocked to the end. */
 static void process_stop_signals(struct process *p)
 {
 	sigset_t all;
@@ -319,7 +327,8 @@ static void process_fini(struct process *p)
 
 int process_run(const struct process_options *o)
 {
-	struct process *p = aligned_alloc(_Alignof(struct process), sizeof(*p)); /* calloc() knows nothing of cache lines */
+	/* calloc() knows nothing of cache lines */
+	struct process *p = aligned_alloc(_Alignof(struct process), sizeof(*p));
 	check(p, "out of memory: the process");
 	memset(p, 0, sizeof(*p));
 	secure_start();

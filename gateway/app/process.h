@@ -1,6 +1,6 @@
 /*
- * The running gateway: the main thread with its loop (signals, configuration, admin), the workers, and the configuration in
- * force. Everything here is the main thread's unless it says otherwise.
+ * The running gateway: the main thread with its loop (signals, configuration, admin), the workers,
+ * and the configuration in force. Everything here is the main thread's unless it says otherwise.
  */
 #ifndef APP_PROCESS_H
 #define APP_PROCESS_H
@@ -36,10 +36,10 @@ struct gateway_worker {
 	bool started;
 	struct access_log *access; /* owned; NULL: no access log */
 	struct prepared prepared;
-	struct {                   /* app/watch.c */
-		uint64_t asked_ns; /* main thread's; 0: not yet */
+	struct {                              /* app/watch.c */
+		uint64_t asked_ns;            /* main thread's; 0: not yet */
 		_Atomic uint64_t answered_ns; /* the worker's */
-		bool told;         /* main thread's: that it is silent */
+		bool told;                    /* main thread's: that it is silent */
 	} watch;
 };
 
@@ -48,22 +48,22 @@ enum resource { RESOURCE_MEMORY, RESOURCE_DESCRIPTORS, RESOURCES = ADMIN_RESOURC
 /* How one resource was found last. */
 struct overload_seen {
 	struct usage usage;
-	uint64_t first;            /* from here on new requests are refused; 0: it is not watched */
+	uint64_t first; /* from here on new requests are refused; 0: it is not watched */
 	enum overload_level level;
 };
 
 struct overload {
 	struct timer timer;
 	struct usage_memory memory;
-	uint64_t own_descriptors;  /* open at start: neither a client's nor an upstream's */
-	uint64_t denied;           /* connections to upstreams that the quota had refused by then */
-	uint64_t trim_ns;          /* when memory may be given back next */
+	uint64_t own_descriptors; /* open at start: neither a client's nor an upstream's */
+	uint64_t denied;          /* connections to upstreams that the quota had refused by then */
+	uint64_t trim_ns;         /* when memory may be given back next */
 	struct overload_seen seen[RESOURCES];
 	enum overload_level level; /* the worst of them */
 };
 
 struct process_options {
-	const char *file;             /* of the configuration */
+	const char *file; /* of the configuration */
 	const char *const *plugin_dirs;
 	size_t n_plugin_dirs;
 };
@@ -71,7 +71,7 @@ struct process_options {
 /* An address that is served. */
 struct served {
 	struct addr addr;
-	dev_t dev;  /* of a unix socket's file, as we made it */
+	dev_t dev; /* of a unix socket's file, as we made it */
 	ino_t ino;
 };
 
@@ -82,20 +82,21 @@ struct process {
 	struct worker **worker_list;    /* owned: the same as pointers */
 	unsigned n_workers;
 	struct policy policy;
-	struct snapshot *snap;          /* shared: ref */
-	struct tls_tickets *tickets;    /* owned */
-	struct counts *counts;          /* owned: of connections, shared by the workers */
-	struct shares shares;           /* of the workers */
+	struct snapshot *snap;       /* shared: ref */
+	struct tls_tickets *tickets; /* owned */
+	struct counts *counts;       /* owned: of connections, shared by the workers */
+	struct shares shares;        /* of the workers */
 	struct overload overload;
-	struct served *served;          /* owned */
+	struct served *served; /* owned */
 	size_t n_served;
 	enum process_phase phase;
-	unsigned applied, reload_wanted; /* workers that have the newest snapshot; a reload asked for meanwhile */
-	unsigned empty;                  /* workers that have drained */
-	bool ready;                      /* every worker has had a configuration */
-	struct logger *logger;           /* owned; NULL: no access log yet */
-	struct admin *admin;             /* owned; NULL: no admin address is configured */
-	struct addr admin_addr;          /* where it is served */
+	/* workers that have the newest snapshot; a reload asked for meanwhile */
+	unsigned applied, reload_wanted;
+	unsigned empty;         /* workers that have drained */
+	bool ready;             /* every worker has had a configuration */
+	struct logger *logger;  /* owned; NULL: no access log yet */
+	struct admin *admin;    /* owned; NULL: no admin address is configured */
+	struct addr admin_addr; /* where it is served */
 	uint64_t started_ns;
 	uint64_t reloads, reloads_failed;
 	struct timer grace, tick, watch;
@@ -106,7 +107,8 @@ struct process {
 /* Run until a signal ends it; the program's exit code. */
 int process_run(const struct process_options *o);
 
-/* Load the file again and put it in force, or say in d (and on stderr) why not; then nothing changed. */
+/* Load the file again and put it in force, or say in d (and on stderr) why not; then nothing
+ * changed. */
 enum admin_reload process_load_again(struct process *p, struct diag *d);
 /* The same, and once more if it is asked for while a reload is under way. */
 void process_reload(struct process *p);
@@ -115,51 +117,55 @@ void process_drain(struct process *p);
 /* End at once. */
 void process_quit(struct process *p);
 
-/* ---- apply.c: putting a snapshot in force -------------------------------------------------------------------------- */
+/* ---- apply.c: putting a snapshot in force -------------------------------------------------- */
 
-/* Open sockets for new addresses and hand s to every worker. false, with nothing changed, when a socket cannot be had: d
- * says which. */
+/* Open sockets for new addresses and hand s to every worker. false, with nothing changed, when a
+ * socket cannot be had: d says which. */
 bool apply_snapshot(struct process *p, struct snapshot *s, struct diag *d);
 void apply_unref(struct process *p, struct snapshot *s);
 /* The same on any thread: the main thread frees it. */
 void apply_unref_anywhere(struct snapshot *s);
 
-/* ---- sockets.c: listening ------------------------------------------------------------------------------------------ */
+/* ---- sockets.c: listening ------------------------------------------------------------------ */
 
-/* Sockets for the addresses of s that are not served yet: fds[i * n_workers + w] is that of listener i for worker w, -1 where the
- * address is served. NULL, with nothing opened: d says which could not be had. */
+/* Sockets for the addresses of s that are not served yet: fds[i * n_workers + w] is that of
+ * listener i for worker w, -1 where the address is served. NULL, with nothing opened: d says which
+ * could not be had. */
 int *sockets_open(struct process *p, const struct snapshot *s, struct diag *d);
 /* Close those again, and free fds: s is not put in force. */
 void sockets_close(const struct process *p, const struct snapshot *s, int *fds);
 /* s is in force: its addresses are served, and the files of those that are not any more go. */
 void sockets_settle(struct process *p, const struct snapshot *s);
-/* The process ends: the files of the unix sockets go, unless somebody else has put others in their place. */
+/* The process ends: the files of the unix sockets go, unless somebody else has put others in their
+ * place. */
 void sockets_unlink(struct process *p);
 /* Why an address could not be had: a hint for the diagnostic just made. */
 void apply_hint(struct diag *d, int err);
 
-/* ---- prepare.c: starting the plugins of a snapshot ------------------------------------------------------------------- */
+/* ---- prepare.c: starting the plugins of a snapshot ----------------------------------------- */
 
-/* Start what is new in s, on the main thread and on every worker. False, with nothing kept: d says who could not. The workers
- * hold on to what started until apply_snapshot() has handed s out. */
+/* Start what is new in s, on the main thread and on every worker. False, with nothing kept: d says
+ * who could not. The workers hold on to what started until apply_snapshot() has handed s out. */
 must_use bool prepare_snapshot(struct process *p, struct snapshot *s, struct diag *d);
 /* The worker's thread: let go of what was prepared. */
 void prepared_drop(struct gateway_worker *g);
 
-/* ---- secure.c: what nobody else gets to see -------------------------------------------------------------------------- */
+/* ---- secure.c: what nobody else gets to see ------------------------------------------------ */
 
 /* Before any key is read. */
 void secure_start(void);
 /* A configuration is in force: does it want core dumps? */
 void secure_settle(const struct process *p);
 
-/* ---- limits.c: how much it takes on --------------------------------------------------------------------------------- */
+/* ---- limits.c: how much it takes on -------------------------------------------------------- */
 
-enum { COUNTS_CLIENTS = 1 << 20 }; /* told apart at a time, and connections where descriptors set no bound */
+/* told apart at a time, and connections where descriptors set no bound */
+enum { COUNTS_CLIENTS = 1 << 20 };
 
 /* All workers together. */
 struct limits {
-	uint64_t served;          /* clients there are descriptors for, each with a connection to an upstream */
+	/* clients there are descriptors for, each with a connection to an upstream */
+	uint64_t served;
 	struct front_bounds front;
 	uint64_t upstream, pipes, fetches;
 };
@@ -168,7 +174,7 @@ void limits_of(const struct process *p, const struct snapshot *s, struct limits 
 /* A configuration is in force: its shares hold from now on. Is it more than the system allows? */
 void limits_settle(struct process *p);
 
-/* ---- overload.c: taking on less while memory or descriptors are short ----------------------------------------------- */
+/* ---- overload.c: taking on less while memory or descriptors are short ---------------------- */
 
 /* A configuration is in force, and the workers run. */
 void overload_start(struct process *p);
@@ -177,7 +183,7 @@ void overload_stop(struct process *p);
 /* For the admin address. */
 void overload_facts(const struct process *p, struct admin_overload *f);
 
-/* ---- logs.c: the access log ----------------------------------------------------------------------------------------- */
+/* ---- logs.c: the access log ---------------------------------------------------------------- */
 
 /* Begin to write where s says, or move there. false: the file cannot be had, d says why. */
 bool logs_open(struct process *p, const struct snapshot *s, struct diag *d);
@@ -186,7 +192,7 @@ void logs_reopen(struct process *p);
 /* All workers ended: write what is left. */
 void logs_close(struct process *p);
 
-/* ---- control.c: the admin address ---------------------------------------------------------------------------------- */
+/* ---- control.c: the admin address ---------------------------------------------------------- */
 
 /* Serve it, where s says so. false: it cannot be had, d says why. */
 bool control_open(struct process *p, const struct snapshot *s, struct diag *d);
@@ -198,12 +204,13 @@ void control_settle(const struct process *p);
 void control_close(struct process *p);
 void control_free(struct process *p);
 
-/* ---- workers.c: the other threads ----------------------------------------------------------------------------------- */
+/* ---- workers.c: the other threads ---------------------------------------------------------- */
 
 bool workers_start(struct process *p);
 void workers_drain(struct process *p, uint64_t idle_ns);
 void workers_abort(struct process *p);
-/* Stop and join; all connections are closed. False: some worker did not end in time, the log says which. */
+/* Stop and join; all connections are closed. False: some worker did not end in time, the log says
+ * which. */
 must_use bool workers_stop(struct process *p);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * sluice reference: the page about the configuration file, as Markdown or as a manual page (sluice.yaml(5)), from the option
- * tables of the core and of every plugin that is found. The build makes both with it.
+ * sluice reference: the page about the configuration file, as Markdown or as a manual page
+ * (sluice.yaml(5)), from the option tables of the core and of every plugin that is found. The build
+ * makes both with it.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -21,44 +22,60 @@ static const struct part {
 	const char *text;
 } parts[] = {
 	{ "The file",
-	  "One YAML file says everything: plain maps, lists and texts, without anchors, tags or further "
-	  "documents. A key that is not known is a mistake, and so is one that stands twice. `sluice check` "
-	  "finds all mistakes at once, each with its place in the file and, where there is one, the remedy." },
+		"One YAML file says everything: plain maps, lists and texts, without anchors, tags "
+		"or further "
+		"documents. A key that is not known is a mistake, and so is one that stands twice. "
+		"`sluice check` "
+		"finds all mistakes at once, each with its place in the file and, where there is "
+		"one, the remedy." },
 	{ NULL,
-	  "Paths in the file are relative to the folder of the file, those of unix sockets too." },
+		"Paths in the file are relative to the folder of the file, those of unix sockets "
+		"too." },
 	{ NULL,
-	  "The most specific route takes a request, wherever it stands in the file: an exact host before a "
-	  "wildcard before none, an exact path before the longest pattern before an expression, then more "
-	  "conditions before fewer. Two routes that cannot be told apart are a mistake." },
+		"The most specific route takes a request, wherever it stands in the file: an exact "
+		"host before a "
+		"wildcard before none, an exact path before the longest pattern before an "
+		"expression, then more "
+		"conditions before fewer. Two routes that cannot be told apart are a mistake." },
 	{ "Values",
-	  "Durations have a unit: `250ms`, `30s`, `5m`, `1h`, `7d`, or `0`. Sizes are bytes, or `16KiB`, "
-	  "`1MiB`, `1MB`. Rates are `100/s`, `100/min`, `5000/h`, `1/d` or `10/30s`. Where a list of texts is "
-	  "expected, a single one may stand alone." },
+		"Durations have a unit: `250ms`, `30s`, `5m`, `1h`, `7d`, or `0`. Sizes are bytes, "
+		"or `16KiB`, "
+		"`1MiB`, `1MB`. Rates are `100/s`, `100/min`, `5000/h`, `1/d` or `10/30s`. Where a "
+		"list of texts is "
+		"expected, a single one may stand alone." },
 	{ NULL,
-	  "A fact of a request (type `expression`) is named by one of the words under Facts, at the end of this page." },
+		"A fact of a request (type `expression`) is named by one of the words under Facts, "
+		"at the end of this page." },
 	{ "Environment and secrets",
-	  "`${NAME}` in a text is replaced by a variable of the environment, `${NAME:-default}` also when it is "
-	  "empty or not there; `$${` is a plain `${`. What a variable holds is a text: it adds no keys." },
+		"`${NAME}` in a text is replaced by a variable of the environment, "
+		"`${NAME:-default}` also when it is "
+		"empty or not there; `$${` is a plain `${`. What a variable holds is a text: it "
+		"adds no keys." },
 	{ NULL,
-	  "Options that hold a secret also take `file:PATH`: the text of a file, without the newline at its "
-	  "end. Secrets are never logged or shown." },
+		"Options that hold a secret also take `file:PATH`: the text of a file, without the "
+		"newline at its "
+		"end. Secrets are never logged or shown." },
 	{ "Reload",
-	  "On HUP, `sluice reload` or `POST /reload` the file is read again, checked and built whole; only then "
-	  "does it come into force, and a file with mistakes changes nothing. Requests in progress finish under "
-	  "the configuration they began with. Some options are in force for new connections, a few after a "
-	  "restart: these say so." },
+		"On HUP, `sluice reload` or `POST /reload` the file is read again, checked and "
+		"built whole; only then "
+		"does it come into force, and a file with mistakes changes nothing. Requests in "
+		"progress finish under "
+		"the configuration they began with. Some options are in force for new connections, "
+		"a few after a "
+		"restart: these say so." },
 };
 enum { N_PARTS = sizeof(parts) / sizeof(parts[0]) };
 
-static const char options_text[] =
-	"What may stand in the file, block by block. A block or list is described under the path that leads to it; "
-	"NAME stands for a name of your choice.";
-static const char facts_text[] =
-	"What an expression, and a placeholder in braces, may name. Each is read in one way by routes, plugins, keys and texts. A "
-	"fact that nobody states is a mistake; one that no plugin states before it is used is a warning.";
-static const char plugins_text[] =
-	"An instance of a plugin stands under a name in `plugins`, or in a route's `plugins` itself. It has `use`, the "
-	"name of the plugin, and the options of that plugin:";
+static const char options_text[] = "What may stand in the file, block by block. A block or list is "
+				   "described under the path that leads to it; "
+				   "NAME stands for a name of your choice.";
+static const char facts_text[] = "What an expression, and a placeholder in braces, may name. Each "
+				 "is read in one way by routes, plugins, keys and texts. A "
+				 "fact that nobody states is a mistake; one that no plugin states "
+				 "before it is used is a warning.";
+static const char plugins_text[] = "An instance of a plugin stands under a name in `plugins`, or "
+				   "in a route's `plugins` itself. It has `use`, the "
+				   "name of the plugin, and the options of that plugin:";
 
 /* As it is written; a name follows the colon. */
 static const char *fact_word(const struct fact_info *f, char buf[64])
@@ -67,19 +84,22 @@ static const char *fact_word(const struct fact_info *f, char buf[64])
 	return buf;
 }
 
-/* ---- Markdown ----------------------------------------------------------------------------------------------------- */
+/* ---- Markdown ------------------------------------------------------------------------------ */
 
 static void facts_markdown(FILE *to)
 {
 	char word[64];
 	(void)fprintf(to, "## Facts\n\n%s\n\n| fact | is |\n| --- | --- |\n", facts_text);
 	for (unsigned i = 0; i < FACT_COUNT; i++)
-		(void)fprintf(to, "| `%s` | %s |\n", fact_word(&fact_table[i], word), fact_table[i].help);
+		(void)fprintf(to, "| `%s` | %s |\n", fact_word(&fact_table[i], word),
+			fact_table[i].help);
 }
 
 static void page_markdown(FILE *to, const struct module *const *modules, size_t n)
 {
-	(void)fputs("# The configuration file\n\nMade from the option tables of the program and its plugins.\n", to);
+	(void)fputs("# The configuration file\n\nMade from the option tables of the program and "
+		    "its plugins.\n",
+		to);
 	for (int i = 0; i < N_PARTS; i++) {
 		if (parts[i].heading)
 			(void)fprintf(to, "\n## %s\n", parts[i].heading);
@@ -98,13 +118,16 @@ static void page_markdown(FILE *to, const struct module *const *modules, size_t 
 	facts_markdown(to);
 }
 
-/* ---- a manual page ------------------------------------------------------------------------------------------------ */
+/* ---- a manual page ------------------------------------------------------------------------- */
 
 static void man_heading(FILE *to, const char *macro, const char *text)
 {
 	(void)fprintf(to, "%s \"", macro);
 	for (; *text; text++)
-		(void)fputc(strcmp(macro, ".SH") == 0 && *text >= 'a' && *text <= 'z' ? *text - 'a' + 'A' : *text, to);
+		(void)fputc(strcmp(macro, ".SH") == 0 && *text >= 'a' && *text <= 'z'
+				? *text - 'a' + 'A'
+				: *text,
+			to);
 	(void)fputs("\"\n", to);
 }
 
@@ -128,9 +151,10 @@ static void facts_man(FILE *to)
 static void page_man(FILE *to, const struct module *const *modules, size_t n)
 {
 	(void)fputs(".\\\" Made by `sluice reference --man` from the option tables.\n"
-	            ".TH SLUICE.YAML 5 " MANUAL_DATE " \"sluice " SLUICE_VERSION "\" \"Sluice manual\"\n"
-	            ".SH NAME\nsluice.yaml \\- the configuration of the API gateway Sluice\n",
-	            to);
+		    ".TH SLUICE.YAML 5 " MANUAL_DATE " \"sluice " SLUICE_VERSION
+		    "\" \"Sluice manual\"\n"
+		    ".SH NAME\nsluice.yaml \\- the configuration of the API gateway Sluice\n",
+		to);
 	for (int i = 0; i < N_PARTS; i++) {
 		if (parts[i].heading)
 			man_heading(to, ".SH", parts[i].heading);
@@ -167,7 +191,8 @@ int command_reference(struct command *c)
 	c->argc--;
 	if (!command_options(c, false))
 		return 2;
-	if (c->n_plugin_dirs > 1) /* of the plugins that were named, not of those that happen to be installed */
+	/* of the plugins that were named, not of those that happen to be installed */
+	if (c->n_plugin_dirs > 1)
 		c->n_plugin_dirs--;
 	size_t n = command_modules(c, &modules);
 	if (man)

@@ -1,4 +1,5 @@
-/* What the process keeps to itself: no core dump, and no other process of the same user, gets to see its keys. Main thread. */
+/* What the process keeps to itself: no core dump, and no other process of the same user, gets to
+ * see its keys. Main thread. */
 #include "app/process.h"
 
 #include <errno.h>
@@ -9,7 +10,8 @@
 void secure_start(void)
 {
 	if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
-		log_warn("process", "memory can be read by other processes of this user: %s", strerror(errno));
+		log_warn("process", "memory can be read by other processes of this user: %s",
+			strerror(errno));
 }
 
 void secure_settle(const struct process *p)
@@ -19,5 +21,7 @@ void secure_settle(const struct process *p)
 		return;
 	(void)prctl(PR_SET_DUMPABLE, wanted, 0L, 0L, 0L);
 	if (wanted)
-		log_warn("process", "runtime.core_dumps is on: a core dump has the private keys and the tokens of requests in it");
+		log_warn("process",
+			"runtime.core_dumps is on: a core dump has the private keys and the tokens "
+			"of requests in it");
 }

@@ -1,6 +1,6 @@
 /*
- * The listening sockets of the process: opened before a configuration is put in force, because that can fail; the files of unix
- * sockets, which go with their listener. Main thread.
+ * The listening sockets of the process: opened before a configuration is put in force, because that
+ * can fail; the files of unix sockets, which go with their listener. Main thread.
  */
 #include "app/process.h"
 
@@ -22,21 +22,23 @@ static struct served *sockets_served(struct process *p, const struct addr *a)
 
 static bool addr_is_any(const struct addr *a)
 {
-	return a->sa.sa_family == AF_INET ? a->in.sin_addr.s_addr == htonl(INADDR_ANY) :
-	                                    IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr) != 0;
+	return a->sa.sa_family == AF_INET ? a->in.sin_addr.s_addr == htonl(INADDR_ANY)
+					  : IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr) != 0;
 }
 
 /* Whether one covers the other: 0.0.0.0:80 and 127.0.0.1:80. Sockets of IPv6 take no IPv4. */
 static bool addr_overlaps(const struct addr *a, const struct addr *b)
 {
-	if (a->sa.sa_family != b->sa.sa_family || a->sa.sa_family == AF_UNIX || addr_port(a) != addr_port(b))
+	if (a->sa.sa_family != b->sa.sa_family || a->sa.sa_family == AF_UNIX ||
+		addr_port(a) != addr_port(b))
 		return false;
 	return addr_is_any(a) || addr_is_any(b);
 }
 
-/* While we have a socket on 127.0.0.1:80 nobody else can have taken 0.0.0.0:80, unless before us and with our consent: our own
- * is then no reason to refuse. */
-static enum listener_claim sockets_claim(const struct process *p, const struct snapshot *s, const struct addr *a, size_t before)
+/* While we have a socket on 127.0.0.1:80 nobody else can have taken 0.0.0.0:80, unless before us
+ * and with our consent: our own is then no reason to refuse. */
+static enum listener_claim sockets_claim(const struct process *p, const struct snapshot *s,
+	const struct addr *a, size_t before)
 {
 	for (size_t i = 0; i < p->n_served; i++) {
 		if (addr_overlaps(&p->served[i].addr, a))
@@ -54,9 +56,13 @@ void apply_hint(struct diag *d, int err)
 	if (err == -EADDRINUSE)
 		diag_hint(d, "another program has this address; `ss -ltnp` tells which");
 	else if (err == -EACCES)
-		diag_hint(d, "ports below 1024 need root or CAP_NET_BIND_SERVICE; for a unix socket, the folder must be writable");
+		diag_hint(d,
+			"ports below 1024 need root or CAP_NET_BIND_SERVICE; for a unix socket, "
+			"the folder must be writable");
 	else if (err == -EPERM)
-		diag_hint(d, "giving a socket file to another user or group needs CAP_CHOWN, or membership in the group");
+		diag_hint(d,
+			"giving a socket file to another user or group needs CAP_CHOWN, or "
+			"membership in the group");
 }
 
 void sockets_close(const struct process *p, const struct snapshot *s, int *fds)
@@ -83,8 +89,8 @@ int *sockets_open(struct process *p, const struct snapshot *s, struct diag *d)
 		fds[i] = -1;
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		const struct snapshot_listener *l = &s->listeners[i];
-		const struct listener_how how = { p->n_workers, (int)l->conf->backlog, sockets_claim(p, s, &l->addr, i),
-		                                  l->access };
+		const struct listener_how how = { p->n_workers, (int)l->conf->backlog,
+			sockets_claim(p, s, &l->addr, i), l->access };
 		int err = 0;
 		if (!sockets_served(p, &l->addr))
 			err = listener_open_how(&l->addr, &how, fds + i * p->n_workers);
@@ -92,8 +98,9 @@ int *sockets_open(struct process *p, const struct snapshot *s, struct diag *d)
 			continue;
 		fds[i * p->n_workers] = -1;
 		(void)addr_text(&l->addr, text);
-		(void)diag_error(d, &(struct mark){ .file = s->file }, "listener %.*s cannot listen on %s: %s",
-		                 STR_ARG(l->conf->name), text, strerror(-err));
+		(void)diag_error(d, &(struct mark){ .file = s->file },
+			"listener %.*s cannot listen on %s: %s", STR_ARG(l->conf->name), text,
+			strerror(-err));
 		apply_hint(d, err);
 		sockets_close(p, s, fds);
 		return NULL;
@@ -101,13 +108,13 @@ int *sockets_open(struct process *p, const struct snapshot *s, struct diag *d)
 	return fds;
 }
 
-/* ---- files of unix sockets ---------------------------------------------------------------------------------------- */
+/* ---- files of unix sockets ----------------------------------------------------------------- */
 
 static bool served_is_ours(const struct served *v)
 {
 	struct stat st;
-	return v->addr.sa.sa_family == AF_UNIX && lstat(v->addr.un.sun_path, &st) == 0 && S_ISSOCK(st.st_mode) &&
-	       st.st_dev == v->dev && st.st_ino == v->ino;
+	return v->addr.sa.sa_family == AF_UNIX && lstat(v->addr.un.sun_path, &st) == 0 &&
+		S_ISSOCK(st.st_mode) && st.st_dev == v->dev && st.st_ino == v->ino;
 }
 
 static void served_unlink(const struct served *v)
@@ -127,13 +134,14 @@ static void served_begin(struct served *v, const struct snapshot_listener *l)
 }
 
 /* The address was served before; mode and owners may be others now. */
-static void served_go_on(struct served *v, const struct served *old, const struct snapshot_listener *l)
+static void served_go_on(struct served *v, const struct served *old,
+	const struct snapshot_listener *l)
 {
 	*v = *old;
 	int err = served_is_ours(v) ? listener_set_access(&v->addr, &l->access) : 0;
 	if (err)
-		log_error("listener", "%.*s: the mode or owner of %s stays: %s", STR_ARG(l->conf->name), v->addr.un.sun_path,
-		          strerror(-err));
+		log_error("listener", "%.*s: the mode or owner of %s stays: %s",
+			STR_ARG(l->conf->name), v->addr.un.sun_path, strerror(-err));
 }
 
 static bool snapshot_serves(const struct snapshot *s, const struct addr *a)

@@ -1,6 +1,6 @@
 /*
- * sluice token: tokens for demos and tests from a key at hand (libjwt signs), what a token says, and the key set that
- * verifies it. Nothing here runs in a gateway.
+ * sluice token: tokens for demos and tests from a key at hand (libjwt signs), what a token says,
+ * and the key set that verifies it. Nothing here runs in a gateway.
  */
 #include <getopt.h>
 #include <jansson.h>
@@ -28,30 +28,47 @@ struct token_options {
 static int token_usage(void)
 {
 	(void)fprintf(stderr,
-	              "usage: sluice token mint --key FILE [--sub S] [--iss I] [--aud A] [--scope 'S ...'] [--expires SECONDS]\n"
-	              "                         [--claim NAME=VALUE]... [--kid K]\n"
-	              "       sluice token inspect TOKEN       what it says; nothing is verified (- reads it from standard input)\n"
-	              "       sluice token jwks --key FILE [--kid K]   the key set that verifies what FILE signs\n");
+		"usage: sluice token mint --key FILE [--sub S] [--iss I] [--aud A] [--scope 'S "
+		"...'] [--expires SECONDS]\n"
+		"                         [--claim NAME=VALUE]... [--kid K]\n"
+		"       sluice token inspect TOKEN       what it says; nothing is verified (- "
+		"reads it from standard input)\n"
+		"       sluice token jwks --key FILE [--kid K]   the key set that verifies what "
+		"FILE signs\n");
 	return 2;
 }
 
 static bool token_options_read(int argc, char **argv, struct token_options *o)
 {
-	static const struct option longs[] = { { "key", 1, NULL, 'k' },     { "kid", 1, NULL, 'i' },   { "iss", 1, NULL, 'I' },
-		                               { "aud", 1, NULL, 'a' },     { "sub", 1, NULL, 's' },   { "scope", 1, NULL, 'S' },
-		                               { "expires", 1, NULL, 'e' }, { "claim", 1, NULL, 'c' },
-		                               { NULL, 0, NULL, 0 } };
+	static const struct option longs[] = { { "key", 1, NULL, 'k' }, { "kid", 1, NULL, 'i' },
+		{ "iss", 1, NULL, 'I' }, { "aud", 1, NULL, 'a' }, { "sub", 1, NULL, 's' },
+		{ "scope", 1, NULL, 'S' }, { "expires", 1, NULL, 'e' }, { "claim", 1, NULL, 'c' },
+		{ NULL, 0, NULL, 0 } };
 	int opt;
-	*o = (struct token_options){ .iss = "https://issuer.example/", .aud = "demo", .expires_s = 3600 };
+	*o = (struct token_options){ .iss = "https://issuer.example/",
+		.aud = "demo",
+		.expires_s = 3600 };
 	optind = 1;
 	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (opt) {
-		case 'k': o->key = optarg; break;
-		case 'i': o->kid = optarg; break;
-		case 'I': o->iss = optarg; break;
-		case 'a': o->aud = optarg; break;
-		case 's': o->sub = optarg; break;
-		case 'S': o->scope = optarg; break;
+		case 'k':
+			o->key = optarg;
+			break;
+		case 'i':
+			o->kid = optarg;
+			break;
+		case 'I':
+			o->iss = optarg;
+			break;
+		case 'a':
+			o->aud = optarg;
+			break;
+		case 's':
+			o->sub = optarg;
+			break;
+		case 'S':
+			o->scope = optarg;
+			break;
 		case 'e':
 			if (!str_u64(str_of(optarg), &o->expires_s) || o->expires_s > 1u << 30)
 				return false;
@@ -68,14 +85,15 @@ static bool token_options_read(int argc, char **argv, struct token_options *o)
 	return o->key && optind == argc;
 }
 
-/* ---- keys --------------------------------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------------------------- */
 
 static char *token_read_key(const char *path, size_t *len)
 {
 	struct loaded l;
 	int err = load_file(&l, path, LOAD_OR_PIPE, TOKEN_KEY_MAX);
 	if (err) {
-		(void)fprintf(stderr, "sluice token: %s cannot be read: %s\n", path, load_error(err));
+		(void)fprintf(stderr, "sluice token: %s cannot be read: %s\n", path,
+			load_error(err));
 		return NULL;
 	}
 	char *text = strndup(l.data, l.len);
@@ -85,9 +103,11 @@ static char *token_read_key(const char *path, size_t *len)
 	return text;
 }
 
-static void token_b64(const unsigned char *p, size_t n, char *out) /* base64url without padding, RFC 7515 */
+/* base64url without padding, RFC 7515 */
+static void token_b64(const unsigned char *p, size_t n, char *out)
 {
-	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	static const char set[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	unsigned bits = 0, v = 0;
 	for (size_t i = 0; i < n; i++) {
 		v = v << 8 | p[i];
@@ -99,7 +119,8 @@ static void token_b64(const unsigned char *p, size_t n, char *out) /* base64url 
 	*out = 0;
 }
 
-static bool token_add_number(json_t *jwk, const char *name, const EVP_PKEY *key, const char *param, int size)
+static bool token_add_number(json_t *jwk, const char *name, const EVP_PKEY *key, const char *param,
+	int size)
 {
 	BIGNUM *bn = NULL;
 	unsigned char bytes[1024];
@@ -119,8 +140,13 @@ static bool token_add_number(json_t *jwk, const char *name, const EVP_PKEY *key,
 /* The public half as a JWK's required members, in the order of RFC 7638; and what it signs with. */
 static json_t *token_jwk(const EVP_PKEY *key, const char **alg)
 {
-	static const struct { const char *group, *crv, *alg; int size; } curves[] = {
-		{ "prime256v1", "P-256", "ES256", 32 }, { "secp384r1", "P-384", "ES384", 48 }, { "secp521r1", "P-521", "ES512", 66 }
+	static const struct {
+		const char *group, *crv, *alg;
+		int size;
+	} curves[] = {
+		{ "prime256v1", "P-256", "ES256", 32 },
+		{ "secp384r1", "P-384", "ES384", 48 },
+		{ "secp521r1", "P-521", "ES512", 66 },
 	};
 	json_t *jwk = json_object();
 	char group[64];
@@ -132,15 +158,18 @@ static json_t *token_jwk(const EVP_PKEY *key, const char **alg)
 		if (ok && token_add_number(jwk, "n", key, OSSL_PKEY_PARAM_RSA_N, 0))
 			return jwk;
 	} else if (EVP_PKEY_is_a(key, "EC") &&
-	           EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof(group), &n)) {
+		EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, group,
+			sizeof(group), &n)) {
 		for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
 			if (strcmp(group, curves[i].group) != 0)
 				continue;
 			*alg = curves[i].alg;
 			(void)json_object_set_new(jwk, "crv", json_string(curves[i].crv));
 			(void)json_object_set_new(jwk, "kty", json_string("EC"));
-			if (token_add_number(jwk, "x", key, OSSL_PKEY_PARAM_EC_PUB_X, curves[i].size) &&
-			    token_add_number(jwk, "y", key, OSSL_PKEY_PARAM_EC_PUB_Y, curves[i].size))
+			if (token_add_number(jwk, "x", key, OSSL_PKEY_PARAM_EC_PUB_X,
+				    curves[i].size) &&
+				token_add_number(jwk, "y", key, OSSL_PKEY_PARAM_EC_PUB_Y,
+					curves[i].size))
 				return jwk;
 		}
 	}
@@ -159,7 +188,8 @@ static void token_thumbprint(const json_t *jwk, char out[64])
 	free(text);
 }
 
-static json_t *token_load(const struct token_options *o, char **pem, size_t *len, const char **alg, char kid[64])
+static json_t *token_load(const struct token_options *o, char **pem, size_t *len, const char **alg,
+	char kid[64])
 {
 	*pem = token_read_key(o->key, len);
 	if (!*pem)
@@ -170,7 +200,8 @@ static json_t *token_load(const struct token_options *o, char **pem, size_t *len
 	EVP_PKEY_free(key);
 	BIO_free(bio);
 	if (!jwk) {
-		(void)fprintf(stderr, "sluice token: %s holds no private RSA or EC key in PEM\n", o->key);
+		(void)fprintf(stderr, "sluice token: %s holds no private RSA or EC key in PEM\n",
+			o->key);
 		free(*pem);
 		return NULL;
 	}
@@ -178,7 +209,7 @@ static json_t *token_load(const struct token_options *o, char **pem, size_t *len
 	return jwk;
 }
 
-/* ---- commands ----------------------------------------------------------------------------------------------------- */
+/* ---- commands ------------------------------------------------------------------------------ */
 
 static int token_jwks(int argc, char **argv)
 {
@@ -207,18 +238,23 @@ static json_t *token_claims(const struct token_options *o)
 {
 	json_int_t now = (json_int_t)(clock_unix_ms() / 1000);
 	json_t *claims = json_object();
-	const struct { const char *name, *value; } texts[] = { { "iss", o->iss }, { "aud", o->aud }, { "sub", o->sub },
-		                                               { "scope", o->scope } };
+	const struct {
+		const char *name, *value;
+	} texts[] = { { "iss", o->iss }, { "aud", o->aud }, { "sub", o->sub },
+		{ "scope", o->scope } };
 	(void)json_object_set_new(claims, "iat", json_integer(now));
 	(void)json_object_set_new(claims, "exp", json_integer(now + (json_int_t)o->expires_s));
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		if (texts[i].value && texts[i].value[0])
-			(void)json_object_set_new(claims, texts[i].name, json_string(texts[i].value));
+			(void)json_object_set_new(claims, texts[i].name,
+				json_string(texts[i].value));
 	}
 	for (size_t i = 0; i < o->n_claims; i++) {
 		sluice_str rest = str_of(o->claims[i]), name = str_cut(&rest, '=');
-		json_t *v = json_loads(rest.data, JSON_DECODE_ANY, NULL); /* a JSON value, or else a text */
-		(void)json_object_setn_new(claims, name.data, name.len, v ? v : json_string(rest.data));
+		/* a JSON value, or else a text */
+		json_t *v = json_loads(rest.data, JSON_DECODE_ANY, NULL);
+		(void)json_object_setn_new(claims, name.data, name.len,
+			v ? v : json_string(rest.data));
 	}
 	return claims;
 }
@@ -237,8 +273,10 @@ static int token_mint(int argc, char **argv)
 	json_t *claims = token_claims(&o);
 	char *text = json_dumps(claims, JSON_COMPACT);
 	jwt_t *jwt = NULL;
-	if (jwt_new(&jwt) == 0 && jwt_set_alg(jwt, jwt_str_alg(alg), (unsigned char *)pem, (int)len) == 0 &&
-	    jwt_add_header(jwt, "kid", o.kid ? o.kid : kid) == 0 && jwt_add_grants_json(jwt, text) == 0)
+	if (jwt_new(&jwt) == 0 &&
+		jwt_set_alg(jwt, jwt_str_alg(alg), (unsigned char *)pem, (int)len) == 0 &&
+		jwt_add_header(jwt, "kid", o.kid ? o.kid : kid) == 0 &&
+		jwt_add_grants_json(jwt, text) == 0)
 		token = jwt_encode_str(jwt);
 	if (token)
 		(void)printf("%s\n", token);
@@ -294,7 +332,8 @@ static int token_inspect(int argc, char **argv)
 	}
 	/* libjwt shows no signed token without its key: the parts are decoded one by one */
 	sluice_str rest = str_of(text);
-	json_t *header = token_decode(str_cut(&rest, '.')), *claims = token_decode(str_cut(&rest, '.'));
+	json_t *header = token_decode(str_cut(&rest, '.')),
+	       *claims = token_decode(str_cut(&rest, '.'));
 	bool ok = header && claims;
 	if (ok) {
 		json_int_t exp = json_integer_value(json_object_get(claims, "exp"));
@@ -302,7 +341,8 @@ static int token_inspect(int argc, char **argv)
 		token_show("header", header);
 		token_show("claims", claims);
 		if (exp)
-			(void)printf("%s %lld s\n", left > 0 ? "expires in" : "expired since", left > 0 ? left : -left);
+			(void)printf("%s %lld s\n", left > 0 ? "expires in" : "expired since",
+				left > 0 ? left : -left);
 	} else {
 		(void)fprintf(stderr, "sluice token: that is no signed JWT\n");
 	}

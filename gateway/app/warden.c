@@ -33,7 +33,8 @@ void warden_end(void)
 void warden_limit(uint64_t ns)
 {
 	uint64_t now = clock_ns(), until = now + ns, old = atomic_load(&warden.deadline_ns);
-	while ((!old || until < old) && !atomic_compare_exchange_weak(&warden.deadline_ns, &old, until))
+	while ((!old || until < old) &&
+		!atomic_compare_exchange_weak(&warden.deadline_ns, &old, until))
 		;
 }
 
@@ -41,7 +42,8 @@ static void warden_say_main(const char *what)
 {
 	char text[192];
 	bool plugin = running_text(warden.main, text, sizeof(text));
-	log_error("process", "the main thread does not answer%s%s%s", plugin ? ": " : "", text, what);
+	log_error("process", "the main thread does not answer%s%s%s", plugin ? ": " : "", text,
+		what);
 }
 
 static void warden_on_main(struct worker *w, void *arg)

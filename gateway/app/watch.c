@@ -35,8 +35,8 @@ void watch_text(const struct process *p, unsigned worker, char out[WATCH_TEXT])
 	char what[WATCH_TEXT - 80];
 	bool plugin = running_text(&g->w, what, sizeof(what));
 	uint64_t s = watch_is_waiting(g) ? (clock_ns() - g->watch.asked_ns) / NS_PER_S : 0;
-	(void)snprintf(out, WATCH_TEXT, "worker %u has not answered for %llu s%s%s", worker, (unsigned long long)s,
-	               plugin ? ": " : "", what);
+	(void)snprintf(out, WATCH_TEXT, "worker %u has not answered for %llu s%s%s", worker,
+		(unsigned long long)s, plugin ? ": " : "", what);
 }
 
 static void watch_on_tick(struct timer *t)

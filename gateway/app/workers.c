@@ -87,13 +87,15 @@ bool workers_start(struct process *p)
 		g->proxy.counts = p->counts;
 		list_init(&g->proxy.tunnels);
 		g->proxy.on_complete = complete_exchange;
-		permute_init(&g->proxy.ids, key); /* one for all: then no two workers make the same id */
+		/* one for all: then no two workers make the same id */
+		permute_init(&g->proxy.ids, key);
 		g->front = front_new(&g->w, p->counts);
 		p->worker_list[i] = &g->w;
 	}
 	threads_begin(&before);
 	for (unsigned i = 0; i < p->n_workers; i++) {
-		int err = pthread_create(&p->workers[i].w.thread, NULL, worker_thread_whole, &p->workers[i]);
+		int err = pthread_create(&p->workers[i].w.thread, NULL, worker_thread_whole,
+			&p->workers[i]);
 		if (err) {
 			log_error("process", "worker %u cannot start: %s", i, strerror(err));
 			threads_end(&before);
@@ -105,7 +107,7 @@ bool workers_start(struct process *p)
 	return true;
 }
 
-/* ---- draining ----------------------------------------------------------------------------------------------------- */
+/* ---- draining ------------------------------------------------------------------------------ */
 
 static void worker_is_empty(struct worker *w, void *arg)
 {
@@ -174,7 +176,8 @@ bool workers_stop(struct process *p)
 	until.tv_sec += END_S;
 	for (unsigned i = 0; p->workers && i < p->n_workers; i++) {
 		char text[WATCH_TEXT];
-		if (!p->workers[i].started || pthread_timedjoin_np(p->workers[i].w.thread, NULL, &until) == 0)
+		if (!p->workers[i].started ||
+			pthread_timedjoin_np(p->workers[i].w.thread, NULL, &until) == 0)
 			continue;
 		watch_text(p, i, text);
 		log_error("process", "%s: the process ends without it", text);

@@ -27,7 +27,8 @@ bool addr_split(sluice_str text, uint16_t default_port, sluice_str *host, uint16
 		return false;
 	if (rest.len == 0)
 		v = default_port;
-	else if (rest.data[0] != ':' || rest.len > 6 || !str_u64(str_n(rest.data + 1, rest.len - 1), &v) || v > 65535)
+	else if (rest.data[0] != ':' || rest.len > 6 ||
+		!str_u64(str_n(rest.data + 1, rest.len - 1), &v) || v > 65535)
 		return false;
 	if (v == 0)
 		return false;
@@ -140,8 +141,10 @@ static void bits_keep(uint8_t *p, unsigned size, unsigned prefix)
 struct addr addr_network(const struct addr *a, unsigned v4_prefix, unsigned v6_prefix)
 {
 	struct addr out = { 0 };
-	if (a->sa.sa_family == AF_INET || (a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))) {
-		const void *ip = a->sa.sa_family == AF_INET ? (const void *)&a->in.sin_addr : &a->in6.sin6_addr.s6_addr[12];
+	if (a->sa.sa_family == AF_INET ||
+		(a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))) {
+		const void *ip = a->sa.sa_family == AF_INET ? (const void *)&a->in.sin_addr
+							    : &a->in6.sin6_addr.s6_addr[12];
 		out.len = sizeof(out.in);
 		out.in.sin_family = AF_INET;
 		memcpy(&out.in.sin_addr, ip, sizeof(out.in.sin_addr));

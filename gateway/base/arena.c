@@ -78,8 +78,9 @@ static bool fits(size_t size, size_t used, size_t budget)
 
 static bool arena_may_take(const struct arena *a, size_t size)
 {
-	return !a->budget || (fits(size, a->used, a->budget) &&
-	                      (!a->account || fits(size, a->account->used, a->account->budget)));
+	return !a->budget ||
+		(fits(size, a->used, a->budget) &&
+			(!a->account || fits(size, a->account->used, a->account->budget)));
 }
 
 void *arena_alloc_slow(struct arena *a, size_t n)

@@ -1,12 +1,12 @@
 /*
- * Assertions about our own code. Input from the network never reaches a check: a failed one is a bug of ours, and the
- * process says what it found and stops.
+ * Assertions about our own code. Input from the network never reaches a check: a failed one is a
+ * bug of ours, and the process says what it found and stops.
  */
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H
 
-__attribute__((noreturn, cold, format(printf, 4, 5))) void check_failed(const char *file, int line, const char *cond,
-                                                                        const char *fmt, ...);
+__attribute__((noreturn, cold, format(printf, 4, 5))) void check_failed(const char *file, int line,
+	const char *cond, const char *fmt, ...);
 
 /* check(cond, "what is wrong, with %d values", v) */
 #define check(cond, ...)                                                      \
@@ -18,6 +18,6 @@ __attribute__((noreturn, cold, format(printf, 4, 5))) void check_failed(const ch
 #define must_use __attribute__((warn_unused_result))
 #define likely(c) __builtin_expect(!!(c), 1)
 #define unlikely(c) __builtin_expect(!!(c), 0)
-#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #endif

@@ -44,12 +44,13 @@ static unsigned ip_of(const struct addr *a, ip *out)
 	return 32;
 }
 
-/* ---- making ------------------------------------------------------------------------------------------------------- */
+/* ---- making -------------------------------------------------------------------------------- */
 
 static bool prefix_parse(sluice_str text, unsigned most, unsigned *out)
 {
 	uint64_t n;
-	if (text.len == 0 || text.len > 3 || (text.len > 1 && text.data[0] == '0') || !str_u64(text, &n) || n > most)
+	if (text.len == 0 || text.len > 3 || (text.len > 1 && text.data[0] == '0') ||
+		!str_u64(text, &n) || n > most)
 		return false;
 	*out = (unsigned)n;
 	return true;
@@ -63,12 +64,16 @@ static const char *set_add(struct cidr_set *s, sluice_str text)
 	ip first = 0;
 
 	if (!addr_from_ip(ip_text, 0, &a))
-		return "expected an address such as 192.0.2.1, a range such as 10.0.0.0/8 or 2001:db8::/32, or unix";
-	unsigned bits = ip_of(&a, &first), written = a.sa.sa_family == AF_INET ? 32 : 128, prefix = written;
+		return "expected an address such as 192.0.2.1, a range such as 10.0.0.0/8 or "
+		       "2001:db8::/32, or unix";
+	unsigned bits = ip_of(&a, &first), written = a.sa.sa_family == AF_INET ? 32 : 128,
+		 prefix = written;
 	if (prefix_text.data && !prefix_parse(prefix_text, written, &prefix))
-		return written == 32 ? "the prefix is a number from 0 to 32" : "the prefix is a number from 0 to 128";
+		return written == 32 ? "the prefix is a number from 0 to 32"
+				     : "the prefix is a number from 0 to 128";
 	if (bits != written && prefix < 96)
-		return "a range that is more than the mapped IPv4 addresses cannot begin among them";
+		return "a range that is more than the mapped IPv4 addresses cannot begin among "
+		       "them";
 	prefix -= written - bits;
 	ip wild = prefix == 0 ? (bits == 32 ? UINT32_MAX : ~(ip)0) : ((ip)1 << (bits - prefix)) - 1;
 	if (first & wild)
@@ -141,7 +146,7 @@ void cidr_set_unref(struct cidr_set **at)
 	free(s);
 }
 
-/* ---- looking up --------------------------------------------------------------------------------------------------- */
+/* ---- looking up ---------------------------------------------------------------------------- */
 
 static bool ranges_have(const struct ranges *r, ip v)
 {

@@ -1,10 +1,12 @@
-/* Keyed hashing after Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012), with 1 and 3 rounds. Any thread. */
+/* Keyed hashing after Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012), with 1 and
+ * 3 rounds. Any thread. */
 #include "base/hash.h"
 
 #include <errno.h>
 #include <sys/random.h>
 
-static uint64_t keys[4] = { 0x736c756963650001ull, 0x9e3779b97f4a7c15ull, 0xbf58476d1ce4e5b9ull, 0x94d049bb133111ebull };
+static uint64_t keys[4] = { 0x736c756963650001ull, 0x9e3779b97f4a7c15ull, 0xbf58476d1ce4e5b9ull,
+	0x94d049bb133111ebull };
 
 void random_bytes(void *p, size_t n)
 {
@@ -25,12 +27,22 @@ void hash_seed(void)
 }
 
 #define ROTL(x, b) (((x) << (b)) | ((x) >> (64 - (b))))
-#define ROUND                                                                                \
-	do {                                                                                 \
-		v0 += v1; v1 = ROTL(v1, 13); v1 ^= v0; v0 = ROTL(v0, 32);                    \
-		v2 += v3; v3 = ROTL(v3, 16); v3 ^= v2;                                       \
-		v0 += v3; v3 = ROTL(v3, 21); v3 ^= v0;                                       \
-		v2 += v1; v1 = ROTL(v1, 17); v1 ^= v2; v2 = ROTL(v2, 32);                    \
+#define ROUND                      \
+	do {                       \
+		v0 += v1;          \
+		v1 = ROTL(v1, 13); \
+		v1 ^= v0;          \
+		v0 = ROTL(v0, 32); \
+		v2 += v3;          \
+		v3 = ROTL(v3, 16); \
+		v3 ^= v2;          \
+		v0 += v3;          \
+		v3 = ROTL(v3, 21); \
+		v3 ^= v0;          \
+		v2 += v1;          \
+		v1 = ROTL(v1, 17); \
+		v1 ^= v2;          \
+		v2 = ROTL(v2, 32); \
 	} while (0)
 
 static uint64_t sip13(const uint64_t key[2], const char *p, size_t n)

@@ -1,6 +1,7 @@
 /*
- * Writing JSON. Whether a comma is due is read off the last byte written: none after '{', '[', ':' and ',', nor at the
- * start of a line. A string cannot be mistaken for one of these, because it ends with its quote.
+ * Writing JSON. Whether a comma is due is read off the last byte written: none after '{', '[', ':'
+ * and ',', nor at the start of a line. A string cannot be mistaken for one of these, because it
+ * ends with its quote.
  */
 #include "base/json.h"
 
@@ -36,7 +37,8 @@ void json_reset(struct json_out *o)
 	o->depth = 0;
 }
 
-/* Room for n more bytes, or false for ever after: a document with a hole in it would be worse than one cut short. */
+/* Room for n more bytes, or false for ever after: a document with a hole in it would be worse than
+ * one cut short. */
 static bool json_room(struct json_out *o, size_t n)
 {
 	if (likely(!o->full && n <= (size_t)(o->end - o->at)))
@@ -125,8 +127,9 @@ static size_t json_plain(const char *p, size_t n)
 		uint64_t w;
 		memcpy(&w, p + i, 8);
 		uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-		/* a top bit is set for each byte below 0x20, each quote and backslash, and each byte that is not ASCII; it
-		 * may be set above such a byte too, which only sends us to the exact loop */
+		/* a top bit is set for each byte below 0x20, each quote and backslash, and each
+		 * byte that is not ASCII; it may be set above such a byte too, which only sends us
+		 * to the exact loop */
 		if (((w - ones * 0x20) | (quote - ones) | (slash - ones) | w) & tops)
 			break;
 	}
@@ -141,7 +144,8 @@ static size_t json_plain(const char *p, size_t n)
 static void json_escape(struct json_out *o, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
-	static const char brief[32] = { ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r' };
+	static const char brief
+		[32] = { ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r' };
 	char e[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
 
 	if (c == '"' || c == '\\')

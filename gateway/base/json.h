@@ -1,8 +1,8 @@
 /*
- * Writing JSON (RFC 8259): access log lines, problem documents, status pages, the configuration's schema. Commas are put
- * where they belong, strings are escaped, and bytes that are not UTF-8 become U+FFFD, so that the output is JSON whatever
- * the input was. A writer never fails halfway: when the room is gone it stays as it is and `full` is set.
- * One thread at a time for each writer.
+ * Writing JSON (RFC 8259): access log lines, problem documents, status pages, the configuration's
+ * schema. Commas are put where they belong, strings are escaped, and bytes that are not UTF-8
+ * become U+FFFD, so that the output is JSON whatever the input was. A writer never fails halfway:
+ * when the room is gone it stays as it is and `full` is set. One thread at a time for each writer.
  */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
@@ -11,9 +11,11 @@
 
 struct json_out {
 	char *start, *at, *end; /* what is written, where the next byte goes, where the room ends */
-	size_t max;             /* most bytes a growing buffer may take; 0: the buffer is the caller's and does not grow */
-	bool full;              /* something did not fit, and what was written is not a whole document; sticky */
-	bool pretty;            /* one member a line, indented; set it before the first byte */
+	/* most bytes a growing buffer may take; 0: the buffer is the caller's and does not grow */
+	size_t max;
+	/* something did not fit, and what was written is not a whole document; sticky */
+	bool full;
+	bool pretty; /* one member a line, indented; set it before the first byte */
 	unsigned depth;
 };
 
@@ -38,15 +40,18 @@ void json_key(struct json_out *o, sluice_str name);
 void json_str(struct json_out *o, sluice_str s); /* data NULL: "" */
 /* At most max bytes of s, cut between characters, and then an ellipsis. */
 void json_str_cut(struct json_out *o, sluice_str s, size_t max);
-void json_strf(struct json_out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* at most 1 KiB */
+/* at most 1 KiB */
+void json_strf(struct json_out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void json_int(struct json_out *o, int64_t v);
 void json_uint(struct json_out *o, uint64_t v);
-/* v / 10^decimals, e.g. nanoseconds as milliseconds: json_fixed(o, ns, 6) writes 1.25 for 1250000. decimals <= 18. */
+/* v / 10^decimals, e.g. nanoseconds as milliseconds: json_fixed(o, ns, 6) writes 1.25 for 1250000.
+ * decimals <= 18. */
 void json_fixed(struct json_out *o, uint64_t v, unsigned decimals);
 void json_bool(struct json_out *o, bool v);
 void json_null(struct json_out *o);
 
-/* Bytes as they are, without a comma before: parts rendered beforehand, the newline after a document. */
+/* Bytes as they are, without a comma before: parts rendered beforehand, the newline after a
+ * document. */
 void json_raw_slow(struct json_out *o, const char *p, size_t n);
 static inline void json_raw(struct json_out *o, sluice_str s)
 {

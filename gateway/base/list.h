@@ -1,4 +1,5 @@
-/* Intrusive doubly linked lists: the head is a node of its own, and an element can leave without knowing its list. */
+/* Intrusive doubly linked lists: the head is a node of its own, and an element can leave without
+ * knowing its list. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 
@@ -51,7 +52,8 @@ static inline struct list *list_pop(struct list *head) /* the first, or NULL */
 }
 
 #define list_each(e, head) for (struct list *e = (head)->next; e != (head); e = e->next)
-#define list_each_safe(e, head) \
-	for (struct list *e = (head)->next, *e##_next = e->next; e != (head); e = e##_next, e##_next = e->next)
+#define list_each_safe(e, head)                                               \
+	for (struct list *e = (head)->next, *e##_next = e->next; e != (head); \
+		e = e##_next, e##_next = e->next)
 
 #endif

@@ -31,7 +31,8 @@ static ssize_t load_fill(int fd, char *buf, size_t n, uint64_t deadline_ns)
 			return -errno;
 		uint64_t now = clock_ns();
 		struct pollfd p = { .fd = fd, .events = POLLIN };
-		if (now >= deadline_ns || poll(&p, 1, (int)((deadline_ns - now) / NS_PER_MS) + 1) == 0)
+		if (now >= deadline_ns ||
+			poll(&p, 1, (int)((deadline_ns - now) / NS_PER_MS) + 1) == 0)
 			return -ETIMEDOUT;
 	}
 	return (ssize_t)at;

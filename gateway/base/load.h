@@ -1,7 +1,8 @@
 /*
- * Reading a file whole: configurations, certificates, keys, secrets. All such reads of the gateway come through here, because
- * three things can go wrong with a path that somebody wrote down: it names a pipe or a device, on which open() or read() waits
- * for ever; it names something without end; it names something that others can read although it is a secret. Any thread.
+ * Reading a file whole: configurations, certificates, keys, secrets. All such reads of the gateway
+ * come through here, because three things can go wrong with a path that somebody wrote down: it
+ * names a pipe or a device, on which open() or read() waits for ever; it names something without
+ * end; it names something that others can read although it is a secret. Any thread.
  */
 #ifndef BASE_LOAD_H
 #define BASE_LOAD_H
@@ -14,18 +15,20 @@
 
 enum load_kind {
 	LOAD_REGULAR, /* a regular file */
-	LOAD_OR_PIPE  /* or a pipe, such as a shell's <(command), which is read to its end within LOAD_PIPE_S */
+	/* or a pipe, such as a shell's <(command), which is read to its end within LOAD_PIPE_S */
+	LOAD_OR_PIPE,
 };
 enum { LOAD_PIPE_S = 5 };
 
 struct loaded {
-	char *data;   /* owned: memory for secrets, NUL-terminated */
+	char *data; /* owned: memory for secrets, NUL-terminated */
 	size_t len, cap;
-	mode_t mode;  /* of the file */
+	mode_t mode; /* of the file */
 };
 
-/* Read at most max bytes. 0 or a negative errno, with nothing to free: -EFBIG when it is larger, -EISDIR for a folder, -ENODEV
- * when it is no regular file, -ETIMEDOUT for a pipe whose writer takes too long. */
+/* Read at most max bytes. 0 or a negative errno, with nothing to free: -EFBIG when it is larger,
+ * -EISDIR for a folder, -ENODEV when it is no regular file, -ETIMEDOUT for a pipe whose writer
+ * takes too long. */
 must_use int load_file(struct loaded *l, const char *path, enum load_kind kind, size_t max);
 void load_free(struct loaded *l);
 /* What went wrong, for people. */

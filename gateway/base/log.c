@@ -1,6 +1,7 @@
 /*
- * The error log. A gateway hands its lines to a thread of their own through a bounded queue, so that a reader of standard
- * error who stops reading stops nobody else. Without log_start(), in tools and tests, a line is one write(2).
+ * The error log. A gateway hands its lines to a thread of their own through a bounded queue, so
+ * that a reader of standard error who stops reading stops nobody else. Without log_start(), in
+ * tools and tests, a line is one write(2).
  */
 #include "base/log.h"
 
@@ -19,12 +20,18 @@
 #include "base/stat.h"
 #include "base/threads.h"
 
-enum { LINE_MAX_BYTES = 2048, QUEUE_BYTES = 256 << 10, TAKE_BYTES = 16 << 10, WAIT_MS = 100, JOIN_MORE_MS = 500 };
+enum {
+	LINE_MAX_BYTES = 2048,
+	QUEUE_BYTES = 256 << 10,
+	TAKE_BYTES = 16 << 10,
+	WAIT_MS = 100,
+	JOIN_MORE_MS = 500
+};
 
 enum log_mode {
-	LOG_DIRECT,  /* whoever logs writes, and may wait */
-	LOG_QUEUED,  /* the thread writes */
-	LOG_STOPPING /* the thread writes what is left until the deadline, then ends */
+	LOG_DIRECT,   /* whoever logs writes, and may wait */
+	LOG_QUEUED,   /* the thread writes */
+	LOG_STOPPING, /* the thread writes what is left until the deadline, then ends */
 };
 
 static _Atomic int threshold = LOG_INFO;
@@ -33,11 +40,11 @@ static struct {
 	pthread_mutex_t lock; /* held for the copy of a line, never over a write */
 	pthread_cond_t more;
 	pthread_t thread;
-	enum log_mode mode;          /* under lock */
-	char bytes[QUEUE_BYTES];     /* under lock: a ring */
-	size_t at, len;              /* under lock: its first byte, how many */
-	uint64_t dropped;            /* under lock: lines, since it was last told */
-	_Atomic size_t pending;      /* bytes that are not written yet */
+	enum log_mode mode;      /* under lock */
+	char bytes[QUEUE_BYTES]; /* under lock: a ring */
+	size_t at, len;          /* under lock: its first byte, how many */
+	uint64_t dropped;        /* under lock: lines, since it was last told */
+	_Atomic size_t pending;  /* bytes that are not written yet */
 	_Atomic uint64_t deadline_ns;
 } queue = { .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER };
 
@@ -51,10 +58,10 @@ bool log_is_on(enum log_level level)
 	return (int)level <= atomic_load_explicit(&threshold, memory_order_relaxed);
 }
 
-/* ---- lines -------------------------------------------------------------------------------------------------------- */
+/* ---- lines --------------------------------------------------------------------------------- */
 
-/* Whether standard error is the journal, which reads a priority in front of a line: systemd says which socket that is
- * (sd-daemon(3)). */
+/* Whether standard error is the journal, which reads a priority in front of a line: systemd says
+ * which socket that is (sd-daemon(3)). */
 bool log_is_journal(void)
 {
 	static _Atomic int known; /* 0: not looked yet; 1: no; 2: yes */
@@ -65,7 +72,8 @@ bool log_is_journal(void)
 		const char *stream = getenv("JOURNAL_STREAM"); /* DEVICE:INODE */
 		bool is = stream && fstat(STDERR_FILENO, &st) == 0;
 		if (is) {
-			(void)snprintf(here, sizeof(here), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+			(void)snprintf(here, sizeof(here), "%ju:%ju", (uintmax_t)st.st_dev,
+				(uintmax_t)st.st_ino);
 			is = strcmp(stream, here) == 0;
 		}
 		k = is ? 2 : 1;
@@ -76,7 +84,8 @@ bool log_is_journal(void)
 
 static size_t log_priority(char *out, enum log_level level)
 {
-	static const char priorities[] = { [LOG_ERROR] = '3', [LOG_WARN] = '4', [LOG_INFO] = '6', [LOG_DEBUG] = '7' };
+	static const char priorities
+		[] = { [LOG_ERROR] = '3', [LOG_WARN] = '4', [LOG_INFO] = '6', [LOG_DEBUG] = '7' };
 	if (!log_is_journal())
 		return 0;
 	out[0] = '<';
@@ -86,7 +95,8 @@ static size_t log_priority(char *out, enum log_level level)
 }
 
 /* text: one line of any bytes; control bytes are escaped. */
-static size_t log_format(char *line, size_t cap, enum log_level level, const char *tag, const char *text)
+static size_t log_format(char *line, size_t cap, enum log_level level, const char *tag,
+	const char *text)
 {
 	static const char *const names[] = { "error", "warn", "info", "debug" };
 	struct timespec now;
@@ -94,8 +104,10 @@ static size_t log_format(char *line, size_t cap, enum log_level level, const cha
 	size_t at = log_priority(line, level);
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	(void)gmtime_r(&now.tv_sec, &tm);
-	int n = snprintf(line + at, cap - at, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %-5s %s: ", tm.tm_year + 1900, tm.tm_mon + 1,
-	                 tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000, names[level], tag);
+	int n = snprintf(line + at, cap - at,
+		"%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %-5s %s: ", tm.tm_year + 1900, tm.tm_mon + 1,
+		tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000, names[level],
+		tag);
 	at += n < 0 ? 0 : (size_t)n;
 	for (const char *p = text; *p && at + 6 < cap; p++) {
 		unsigned char c = (unsigned char)*p;
@@ -108,11 +120,12 @@ static size_t log_format(char *line, size_t cap, enum log_level level, const cha
 	return at;
 }
 
-/* ---- the queue ---------------------------------------------------------------------------------------------------- */
+/* ---- the queue ----------------------------------------------------------------------------- */
 
 static void queue_copy_in(const char *line, size_t n)
 {
-	size_t end = (queue.at + queue.len) % QUEUE_BYTES, first = QUEUE_BYTES - end < n ? QUEUE_BYTES - end : n;
+	size_t end = (queue.at + queue.len) % QUEUE_BYTES,
+	       first = QUEUE_BYTES - end < n ? QUEUE_BYTES - end : n;
 	memcpy(queue.bytes + end, line, first);
 	memcpy(queue.bytes, line + first, n - first);
 	queue.len += n;
@@ -172,7 +185,8 @@ void log_lines(enum log_level level, sluice_str text)
 	char line[LINE_MAX_BYTES * 2];
 	while (text.len) {
 		const char *end = memchr(text.data, '\n', text.len);
-		size_t n = end ? (size_t)(end - text.data) : text.len, at = log_priority(line, level);
+		size_t n = end ? (size_t)(end - text.data) : text.len,
+		       at = log_priority(line, level);
 		size_t kept = n < sizeof(line) - at - 1 ? n : sizeof(line) - at - 1;
 		memcpy(line + at, text.data, kept);
 		line[at + kept] = '\n';
@@ -189,7 +203,7 @@ void log_write(enum log_level level, const char *tag, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* ---- the thread --------------------------------------------------------------------------------------------------- */
+/* ---- the thread ---------------------------------------------------------------------------- */
 
 static bool log_is_late(void)
 {
@@ -219,8 +233,9 @@ static void log_tell_dropped(struct sink *s, uint64_t n)
 {
 	char text[128], line[256];
 	uint64_t lost;
-	(void)snprintf(text, sizeof(text), "%llu lines of this log were dropped: standard error was not read for a while",
-	               (unsigned long long)n);
+	(void)snprintf(text, sizeof(text),
+		"%llu lines of this log were dropped: standard error was not read for a while",
+		(unsigned long long)n);
 	(void)log_write_out(s, line, log_format(line, sizeof(line), LOG_WARN, "log", text), &lost);
 }
 
@@ -237,7 +252,8 @@ static void *log_run(void *arg)
 			(void)pthread_cond_wait(&queue.more, &queue.lock);
 		size_t n = queue_copy_out(taken, sizeof(taken));
 		queue.dropped += lost;
-		uint64_t dropped = queue.len ? 0 : queue.dropped; /* told behind the lines that were kept */
+		/* told behind the lines that were kept */
+		uint64_t dropped = queue.len ? 0 : queue.dropped;
 		if (dropped)
 			queue.dropped = 0;
 		bool over = queue.mode == LOG_STOPPING && (!n || log_is_late());
@@ -293,6 +309,7 @@ void log_stop(unsigned grace_ms)
 	uint64_t ns = (uint64_t)until.tv_nsec + (grace_ms + JOIN_MORE_MS) * NS_PER_MS;
 	until.tv_sec += (time_t)(ns / NS_PER_S);
 	until.tv_nsec = (long)(ns % NS_PER_S);
-	/* a thread that stays in a write of the system's, as on a lost file system, ends with the process */
+	/* a thread that stays in a write of the system's, as on a lost file system, ends with the
+	 * process */
 	(void)pthread_timedjoin_np(queue.thread, NULL, &until);
 }

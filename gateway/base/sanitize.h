@@ -1,7 +1,8 @@
 /*
- * Builds whose memory is watched, by a sanitizer or a fuzzer. In them nothing that was given back is kept for reuse, so that
- * whoever still uses it is caught; memory that nobody has written yet holds a pattern; and what lies between two pieces is
- * out of bounds. In other builds all of this is nothing. Any thread.
+ * Builds whose memory is watched, by a sanitizer or a fuzzer. In them nothing that was given back
+ * is kept for reuse, so that whoever still uses it is caught; memory that nobody has written yet
+ * holds a pattern; and what lies between two pieces is out of bounds. In other builds all of this
+ * is nothing. Any thread.
  */
 #ifndef BASE_SANITIZE_H
 #define BASE_SANITIZE_H
@@ -39,7 +40,7 @@
 
 enum {
 	MEMORY_PATTERN = 0xa5,
-	MEMORY_GAP = SANITIZE_BOUNDS /* bytes, at least, between two pieces of one block */
+	MEMORY_GAP = SANITIZE_BOUNDS, /* bytes, at least, between two pieces of one block */
 };
 
 /* n bytes that were never written, for whoever takes them for something. */

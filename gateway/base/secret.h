@@ -1,6 +1,6 @@
 /*
- * Memory for keys and passwords: pages of their own that no core dump has and that no forked child sees, wiped before they go
- * back to the system. Any thread; each call is a call of the system.
+ * Memory for keys and passwords: pages of their own that no core dump has and that no forked child
+ * sees, wiped before they go back to the system. Any thread; each call is a call of the system.
  */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H

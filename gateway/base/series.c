@@ -1,6 +1,6 @@
 /*
- * Counting by label. Series stand in one table of fixed size that is read without a lock: a slot goes from empty to full
- * once and then stays. Only making a series takes the lock.
+ * Counting by label. Series stand in one table of fixed size that is read without a lock: a slot
+ * goes from empty to full once and then stays. Only making a series takes the lock.
  */
 #include "base/series.h"
 
@@ -24,13 +24,28 @@ struct series {
 static const struct family_info rows[FAMILY_COUNT] = {
 #define F(name, kind, metric, a, b, most, help) { metric, { a, b }, help, SERIES_##kind, most },
 #include "base/series.def"
-#undef F
+#undef F,
 };
 
-#define MS(n) ((n) * 1000000ull)
+#define MS(n) ((n)*1000000ull)
 const uint64_t series_bounds_ns[SERIES_BUCKETS] = {
-	MS(1) / 2, MS(1),   MS(2),   MS(5),    MS(10),   MS(20),   MS(50),    MS(100),
-	MS(200),   MS(500), MS(1000), MS(2000), MS(5000), MS(10000), MS(15000), MS(30000), MS(60000),
+	MS(1) / 2,
+	MS(1),
+	MS(2),
+	MS(5),
+	MS(10),
+	MS(20),
+	MS(50),
+	MS(100),
+	MS(200),
+	MS(500),
+	MS(1000),
+	MS(2000),
+	MS(5000),
+	MS(10000),
+	MS(15000),
+	MS(30000),
+	MS(60000),
 };
 
 static _Atomic(struct series *) table[TABLE_SIZE];
@@ -69,14 +84,16 @@ static uint64_t series_hash(enum family f, sluice_str a, sluice_str b)
 	return (hash_str(a) * 3 + hash_str(b)) ^ ((uint64_t)f * 0x9e3779b97f4a7c15ull);
 }
 
-static bool series_is(const struct series *s, uint64_t hash, enum family f, sluice_str a, sluice_str b)
+static bool series_is(const struct series *s, uint64_t hash, enum family f, sluice_str a,
+	sluice_str b)
 {
 	return s->hash == hash && s->family == f && str_eq(str_n(s->text, s->len[0]), a) &&
-	       str_eq(str_n(s->text + s->len[0], s->len[1]), b);
+		str_eq(str_n(s->text + s->len[0], s->len[1]), b);
 }
 
 /* The series, or NULL with *slot where it belongs. */
-static struct series *series_look(uint64_t hash, enum family f, sluice_str a, sluice_str b, unsigned *slot)
+static struct series *series_look(uint64_t hash, enum family f, sluice_str a, sluice_str b,
+	unsigned *slot)
 {
 	for (unsigned i = (unsigned)hash & (TABLE_SIZE - 1);; i = (i + 1) & (TABLE_SIZE - 1)) {
 		struct series *s = atomic_load_explicit(&table[i], memory_order_acquire);
@@ -86,7 +103,8 @@ static struct series *series_look(uint64_t hash, enum family f, sluice_str a, sl
 	}
 }
 
-/* Cells for one more series, all in one chunk; 0 when there are no more, which the rows of series.def do not let happen. */
+/* Cells for one more series, all in one chunk; 0 when there are no more, which the rows of
+ * series.def do not let happen. */
 static series_id series_cells(unsigned width)
 {
 	uint32_t at = n_cells;
@@ -103,7 +121,9 @@ static struct series *series_new(enum family f, sluice_str a, sluice_str b, seri
 {
 	struct series *s = malloc(sizeof(*s) + a.len + b.len);
 	check(s, "out of memory for a series");
-	*s = (struct series){ .id = id, .family = (uint16_t)f, .len = { (uint16_t)a.len, (uint16_t)b.len } };
+	*s = (struct series){ .id = id,
+		.family = (uint16_t)f,
+		.len = { (uint16_t)a.len, (uint16_t)b.len } };
 	if (a.len)
 		memcpy(s->text, a.data, a.len);
 	if (b.len)
@@ -117,7 +137,8 @@ static series_id series_other(enum family f)
 	struct family_list *list = &families[f];
 	series_id id = series_cells(series_width(f));
 	if (id) {
-		list->other = series_new(f, STR("other"), rows[f].labels[1][0] ? STR("other") : STR(""), id);
+		list->other = series_new(f, STR("other"),
+			rows[f].labels[1][0] ? STR("other") : STR(""), id);
 		atomic_store_explicit(&list->full, id, memory_order_release);
 	}
 	return id;
@@ -181,15 +202,17 @@ void series_observe(series_id id, uint64_t ns)
 	series_cell_add(id + SERIES_BUCKETS + 1, ns);
 }
 
-static void series_show(const struct series *s, unsigned width, void (*fn)(void *ctx, const struct series_view *v), void *ctx)
+static void series_show(const struct series *s, unsigned width,
+	void (*fn)(void *ctx, const struct series_view *v), void *ctx)
 {
-	struct series_view v = { .values = { str_n(s->text, s->len[0]), str_n(s->text + s->len[0], s->len[1]) } };
+	struct series_view v = { .values = { str_n(s->text, s->len[0]),
+					 str_n(s->text + s->len[0], s->len[1]) } };
 	for (unsigned i = 0; i < width; i++)
 		v.cells[i] = stat_chunk_read(s->id + i);
 	fn(ctx, &v);
 }
 
-void series_each(enum family f, void (*fn)(void *ctx, const struct series_view *v), void *ctx)
+void series_each (enum family f, void (*fn)(void *ctx, const struct series_view *v), void *ctx)
 {
 	unsigned width = series_width(f);
 	(void)pthread_mutex_lock(&lock);

@@ -1,7 +1,8 @@
 /*
- * Counting by label: numbers for each route, upstream, plugin or reason. A series is found by its family and labels once,
- * usually while a snapshot is compiled, and then counted by its id at the price of base/stat. Series are never taken back,
- * so that counts go on across reloads; their number is bounded, and what exceeds the bound counts under "other".
+ * Counting by label: numbers for each route, upstream, plugin or reason. A series is found by its
+ * family and labels once, usually while a snapshot is compiled, and then counted by its id at the
+ * price of base/stat. Series are never taken back, so that counts go on across reloads; their
+ * number is bounded, and what exceeds the bound counts under "other".
  */
 #ifndef BASE_SERIES_H
 #define BASE_SERIES_H
@@ -13,7 +14,7 @@ enum family {
 #define F(name, kind, metric, a, b, most, help) FAMILY_##name,
 #include "base/series.def"
 #undef F
-	FAMILY_COUNT
+	FAMILY_COUNT,
 };
 
 enum series_kind { SERIES_COUNTER, SERIES_TIME, SERIES_GAUGE, SERIES_CLASSES, SERIES_HISTOGRAM };
@@ -26,17 +27,17 @@ struct family_info {
 const struct family_info *family_info(enum family f);
 
 enum {
-	SERIES_CLASS_COUNT = 6,       /* none, 1xx .. 5xx */
-	SERIES_BUCKETS = 17,          /* bounds of a histogram; one more bucket has no bound */
-	SERIES_LABEL_BYTES = 128,     /* longer values are cut */
-	SERIES_CELLS_MAX = SERIES_BUCKETS + 2
+	SERIES_CLASS_COUNT = 6,   /* none, 1xx .. 5xx */
+	SERIES_BUCKETS = 17,      /* bounds of a histogram; one more bucket has no bound */
+	SERIES_LABEL_BYTES = 128, /* longer values are cut */
+	SERIES_CELLS_MAX = SERIES_BUCKETS + 2,
 };
 extern const uint64_t series_bounds_ns[SERIES_BUCKETS];
 
 typedef uint32_t series_id; /* 0: counts nothing */
 
-/* The series of these labels, made when it is new; b is ignored in families of one label. Any thread; takes a lock only to
- * make one. Values may be of any bytes and are copied. */
+/* The series of these labels, made when it is new; b is ignored in families of one label. Any
+ * thread; takes a lock only to make one. Values may be of any bytes and are copied. */
 series_id series_find(enum family f, sluice_str a, sluice_str b);
 
 static inline void series_cell_add(uint32_t cell, uint64_t n)
@@ -44,7 +45,8 @@ static inline void series_cell_add(uint32_t cell, uint64_t n)
 	struct stat_cells *self = stat_self;
 	_Atomic uint64_t *v = NULL;
 	if (likely(self))
-		v = atomic_load_explicit(&self->chunk[cell >> STAT_CHUNK_SHIFT], memory_order_acquire);
+		v = atomic_load_explicit(&self->chunk[cell >> STAT_CHUNK_SHIFT],
+			memory_order_acquire);
 	if (likely(v))
 		stat_bump(&v[cell & (STAT_CHUNK - 1)], n);
 	else
@@ -59,18 +61,21 @@ static inline void series_add(series_id id, uint64_t n)
 static inline void series_count_status(series_id id, unsigned status)
 {
 	unsigned class = status / 100;
-	series_cell_add(id ? id + (class < SERIES_CLASS_COUNT ? class : SERIES_CLASS_COUNT - 1) : 0, 1);
+	series_cell_add(id ? id + (class < SERIES_CLASS_COUNT ? class : SERIES_CLASS_COUNT - 1) : 0,
+		1);
 }
 /* HISTOGRAM. */
 void series_observe(series_id id, uint64_t ns);
 
-/* What a reader sees of a series: labels (values[1] is empty in families of one) and the sum of each cell: COUNTER, GAUGE,
- * TIME one; CLASSES none, 1xx ..; HISTOGRAM SERIES_BUCKETS + 1 buckets, each for itself, and the sum in nanoseconds. */
+/* What a reader sees of a series: labels (values[1] is empty in families of one) and the sum of
+ * each cell: COUNTER, GAUGE, TIME one; CLASSES none, 1xx ..; HISTOGRAM SERIES_BUCKETS + 1 buckets,
+ * each for itself, and the sum in nanoseconds. */
 struct series_view {
 	sluice_str values[2];
 	uint64_t cells[SERIES_CELLS_MAX];
 };
-/* All series of a family, in the order in which they came up; `other` last, if it was needed. fn must not call series_find(). */
-void series_each(enum family f, void (*fn)(void *ctx, const struct series_view *v), void *ctx);
+/* All series of a family, in the order in which they came up; `other` last, if it was needed. fn
+ * must not call series_find(). */
+void series_each (enum family f, void (*fn)(void *ctx, const struct series_view *v), void *ctx);
 
 #endif

@@ -11,8 +11,8 @@
 
 enum { LAST_WORDS_MS = 1000, LAST_WORDS_STEP_MS = 100 };
 
-/* O_NONBLOCK belongs to the open file, which programs started from one shell share. /proc opens the same pipe or terminal
- * anew, with flags of our own. */
+/* O_NONBLOCK belongs to the open file, which programs started from one shell share. /proc opens the
+ * same pipe or terminal anew, with flags of our own. */
 static int sink_reopen(int fd)
 {
 	char path[] = "/proc/self/fd/0"; /* no printf: this runs in signal handlers, too */
@@ -39,8 +39,8 @@ void sink_borrow(struct sink *s, int fd)
 	}
 }
 
-/* A named pipe is held open for reading as well: otherwise it could not be opened before its reader is there, and would be
- * lost with it. */
+/* A named pipe is held open for reading as well: otherwise it could not be opened before its reader
+ * is there, and would be lost with it. */
 static int sink_open_path(const char *path)
 {
 	const int flags = O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
@@ -61,7 +61,9 @@ int sink_open(struct sink *s, const char *path)
 	int fd = sink_open_path(path);
 	if (fd < 0)
 		return errno == ENXIO ? -EINVAL : -errno;
-	int err = fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode) ? 0 : -EINVAL;
+	int err = fstat(fd, &st) < 0                                                 ? -errno
+		: S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode) ? 0
+										     : -EINVAL;
 	if (err) {
 		(void)close(fd);
 		return err;
@@ -77,8 +79,8 @@ void sink_close(struct sink *s)
 	*s = (struct sink){ .fd = -1, .kind = SINK_NONE };
 }
 
-/* How much to write at once. A pipe takes PIPE_BUF bytes in one piece or not at all; that cut back to whole lines keeps them
- * whole among those of others who write to it. */
+/* How much to write at once. A pipe takes PIPE_BUF bytes in one piece or not at all; that cut back
+ * to whole lines keeps them whole among those of others who write to it. */
 static size_t sink_portion(const struct sink *s, sluice_str text)
 {
 	if (s->kind == SINK_FILE || text.len <= PIPE_BUF)

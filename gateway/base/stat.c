@@ -8,7 +8,7 @@
 static const struct stat_info rows[STAT_COUNT] = {
 #define S(name, kind, metric, label, value, help) { metric, label, value, help, STAT_##kind },
 #include "base/stat.def"
-#undef S
+#undef S,
 };
 
 __thread struct stat_cells *stat_self;
@@ -16,7 +16,8 @@ __thread struct stat_cells *stat_self;
 /* Of threads that have none of their own, or had. Many writers. */
 static struct stat_cells shared;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over the list and who has which chunks, never over numbers */
+/* over the list and who has which chunks, never over numbers */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct stat_cells *threads;
 static unsigned n_chunks; /* those that everyone has: 0 .. n_chunks - 1 */
 
@@ -37,7 +38,8 @@ static void *stat_alloc(size_t size)
 static void stat_chunk_give(struct stat_cells *c, unsigned chunk)
 {
 	if (!atomic_load_explicit(&c->chunk[chunk], memory_order_relaxed))
-		atomic_store_explicit(&c->chunk[chunk], stat_alloc(STAT_CHUNK * sizeof(_Atomic uint64_t)), memory_order_release);
+		atomic_store_explicit(&c->chunk[chunk],
+			stat_alloc(STAT_CHUNK * sizeof(_Atomic uint64_t)), memory_order_release);
 }
 
 void stat_thread_init(void)
@@ -66,11 +68,13 @@ void stat_thread_fini(void)
 		at = &(*at)->next;
 	*at = c->next;
 	for (unsigned i = 0; i < STAT_COUNT; i++)
-		stat_add_shared((enum stat_id)i, atomic_load_explicit(&c->fixed[i], memory_order_relaxed));
+		stat_add_shared((enum stat_id)i,
+			atomic_load_explicit(&c->fixed[i], memory_order_relaxed));
 	for (unsigned i = 0; i < n_chunks; i++) {
 		_Atomic uint64_t *v = c->chunk[i];
 		for (unsigned k = 0; k < STAT_CHUNK; k++)
-			stat_chunk_add_shared(i << STAT_CHUNK_SHIFT | k, atomic_load_explicit(&v[k], memory_order_relaxed));
+			stat_chunk_add_shared(i << STAT_CHUNK_SHIFT | k,
+				atomic_load_explicit(&v[k], memory_order_relaxed));
 		free((void *)v);
 	}
 	(void)pthread_mutex_unlock(&lock);
@@ -113,7 +117,8 @@ void stat_chunk_add(unsigned chunk)
 
 static uint64_t stat_chunk_cell(const struct stat_cells *c, uint32_t cell)
 {
-	_Atomic uint64_t *v = atomic_load_explicit(&c->chunk[cell >> STAT_CHUNK_SHIFT], memory_order_acquire);
+	_Atomic uint64_t *v =
+		atomic_load_explicit(&c->chunk[cell >> STAT_CHUNK_SHIFT], memory_order_acquire);
 	return atomic_load_explicit(&v[cell & (STAT_CHUNK - 1)], memory_order_relaxed);
 }
 
@@ -129,7 +134,9 @@ uint64_t stat_chunk_read(uint32_t cell)
 
 void stat_chunk_add_shared(uint32_t cell, uint64_t n)
 {
-	_Atomic uint64_t *v = atomic_load_explicit(&shared.chunk[cell >> STAT_CHUNK_SHIFT], memory_order_acquire);
+	_Atomic uint64_t *v =
+		atomic_load_explicit(&shared.chunk[cell >> STAT_CHUNK_SHIFT], memory_order_acquire);
 	if (v && n)
-		(void)atomic_fetch_add_explicit(&v[cell & (STAT_CHUNK - 1)], n, memory_order_relaxed);
+		(void)atomic_fetch_add_explicit(&v[cell & (STAT_CHUNK - 1)], n,
+			memory_order_relaxed);
 }

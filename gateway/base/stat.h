@@ -1,6 +1,7 @@
 /*
- * Counting, the write side: numbers of the process as a whole. Each worker counts in cells of its own, so that a count is
- * one addition without a lock; whoever reads sums them up (obs/metric). Counts of threads that ended are kept.
+ * Counting, the write side: numbers of the process as a whole. Each worker counts in cells of its
+ * own, so that a count is one addition without a lock; whoever reads sums them up (obs/metric).
+ * Counts of threads that ended are kept.
  */
 #ifndef BASE_STAT_H
 #define BASE_STAT_H
@@ -14,7 +15,7 @@ enum stat_id {
 #define S(name, kind, metric, label, value, help) STAT_##name,
 #include "base/stat.def"
 #undef S
-	STAT_COUNT
+	STAT_COUNT,
 };
 
 enum stat_kind { STAT_COUNTER, STAT_GAUGE, STAT_LEVEL };
@@ -34,7 +35,8 @@ struct stat_cells {
 	struct stat_cells *next;                        /* under the lock of stat.c */
 };
 
-/* This thread's; NULL on threads that never called stat_thread_init(): their counts go to shared cells, by slower means. */
+/* This thread's; NULL on threads that never called stat_thread_init(): their counts go to shared
+ * cells, by slower means. */
 extern __thread struct stat_cells *stat_self;
 
 /* A thread that counts much: at its start and at its end. */
@@ -46,7 +48,8 @@ void stat_add_shared(enum stat_id s, uint64_t n);
 static inline void stat_bump(_Atomic uint64_t *cell, uint64_t n)
 {
 	/* one writer: no need to lock the bus */
-	atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + n,
+		memory_order_relaxed);
 }
 static inline void stat_add(enum stat_id s, uint64_t n)
 {
@@ -70,7 +73,7 @@ void stat_set(enum stat_id s, uint64_t v);
 /* The sum over all threads. Gauges are never below zero, though parts of them may be. */
 uint64_t stat_read(enum stat_id s);
 
-/* ---- for base/series ---- */
+/* ---- for base/series ----------------------------------------------------------------------- */
 
 /* Make sure that every thread, now and later, has the chunk. */
 void stat_chunk_add(unsigned chunk);

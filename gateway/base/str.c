@@ -14,13 +14,15 @@ bool str_ieq(sluice_str a, sluice_str b)
 
 bool str_starts(sluice_str s, sluice_str prefix)
 {
-	return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.data, prefix.data, prefix.len) == 0);
+	return s.len >= prefix.len &&
+		(prefix.len == 0 || memcmp(s.data, prefix.data, prefix.len) == 0);
 }
 
 bool str_ends(sluice_str s, sluice_str suffix)
 {
 	return s.len >= suffix.len &&
-	       (suffix.len == 0 || memcmp(s.data + s.len - suffix.len, suffix.data, suffix.len) == 0);
+		(suffix.len == 0 ||
+			memcmp(s.data + s.len - suffix.len, suffix.data, suffix.len) == 0);
 }
 
 sluice_str str_trim(sluice_str s)
@@ -54,7 +56,8 @@ bool str_u64(sluice_str s, uint64_t *out)
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned d = (unsigned)(unsigned char)s.data[i] - '0';
-		if (d > 9 || __builtin_mul_overflow(v, (uint64_t)10, &v) || __builtin_add_overflow(v, (uint64_t)d, &v))
+		if (d > 9 || __builtin_mul_overflow(v, (uint64_t)10, &v) ||
+			__builtin_add_overflow(v, (uint64_t)d, &v))
 			return false;
 	}
 	*out = v;
@@ -126,7 +129,8 @@ bool str_is_token(sluice_str s)
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.data[i];
-		bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+			(c >= 'A' && c <= 'Z');
 		if (!alnum && (c == 0 || !strchr("!#$%&'*+-.^_`|~", c)))
 			return false;
 	}

@@ -1,6 +1,6 @@
 /*
- * Borrowed strings: a pointer and a length, never NUL-terminated unless said so. The type is the public one, so that
- * nothing is converted at the plugin boundary.
+ * Borrowed strings: a pointer and a length, never NUL-terminated unless said so. The type is the
+ * public one, so that nothing is converted at the plugin boundary.
  */
 #ifndef BASE_STR_H
 #define BASE_STR_H
@@ -40,13 +40,13 @@ bool str_starts(sluice_str s, sluice_str prefix);
 bool str_ends(sluice_str s, sluice_str suffix);
 /* Without leading and trailing SP and HTAB (OWS of RFC 9110 5.6.3). */
 sluice_str str_trim(sluice_str s);
-/* Cut at the first sep: returns what stands before it and moves *rest behind it; all of it when there is none, and *rest
- * is then empty with data NULL. */
+/* Cut at the first sep: returns what stands before it and moves *rest behind it; all of it when
+ * there is none, and *rest is then empty with data NULL. */
 sluice_str str_cut(sluice_str *rest, char sep);
 /* Decimal digits only, no sign, no blanks; false on overflow or anything else. */
 must_use bool str_u64(sluice_str s, uint64_t *out);
-/* Next member of a comma-separated list field (RFC 9110 5.6.1), trimmed, empty ones skipped; false at the end. Commas in
- * quoted strings do not separate. */
+/* Next member of a comma-separated list field (RFC 9110 5.6.1), trimmed, empty ones skipped; false
+ * at the end. Commas in quoted strings do not separate. */
 bool str_list_next(sluice_str *rest, sluice_str *item);
 /* Whether the list has the token, without regard to case. */
 bool str_list_has(sluice_str list, sluice_str token);

@@ -13,7 +13,7 @@
 
 enum { FILE_MAX = 16384 };
 
-/* ---- files -------------------------------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------- */
 
 /* The whole of a small file as text; "" when it cannot be read. */
 static void usage_read(const char *path, char out[FILE_MAX])
@@ -50,18 +50,21 @@ static uint64_t usage_field(const char *text, const char *name)
 	return 0;
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *limit, *current, *inactive, *active, *mount;
 } files[] = {
-	[1] = { "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file ", "total_active_file ",
-	        "/sys/fs/cgroup/memory" },
-	[2] = { "memory.max", "memory.current", "inactive_file ", "active_file ", "/sys/fs/cgroup" },
+	[1] = { "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file ",
+		"total_active_file ", "/sys/fs/cgroup/memory" },
+	[2] = { "memory.max", "memory.current", "inactive_file ", "active_file ",
+		"/sys/fs/cgroup" },
 };
 
-/* The limits of a group and of all groups above it. A container often sees its own group as the root. */
-static void usage_find_limit(struct usage_memory *m, const char *root, int version, const char *group)
+/* The limits of a group and of all groups above it. A container often sees its own group as the
+ * root. */
+static void usage_find_limit(struct usage_memory *m, const char *root, int version,
+	const char *group)
 {
 	char folder[USAGE_PATH];
 	int base = snprintf(folder, sizeof(folder), "%s%s", root, files[version].mount);
@@ -111,14 +114,16 @@ static uint64_t usage_resident(const struct usage_memory *m)
 	return strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* What is held of a group's memory: all but pages of files, which the kernel drops before anything breaks. */
+/* What is held of a group's memory: all but pages of files, which the kernel drops before anything
+ * breaks. */
 static uint64_t usage_of_group(const struct usage_memory *m)
 {
 	char path[USAGE_PATH + 64], text[FILE_MAX];
 	uint64_t current = usage_number(m->group, files[m->version].current);
 	(void)snprintf(path, sizeof(path), "%s/memory.stat", m->group);
 	usage_read(path, text);
-	uint64_t droppable = usage_field(text, files[m->version].inactive) + usage_field(text, files[m->version].active);
+	uint64_t droppable = usage_field(text, files[m->version].inactive) +
+		usage_field(text, files[m->version].active);
 	return current > droppable ? current - droppable : 0;
 }
 
@@ -128,7 +133,7 @@ struct usage usage_memory(const struct usage_memory *m)
 	return (struct usage){ .used = group ? group : usage_resident(m), .limit = m->limit };
 }
 
-/* ---- descriptors -------------------------------------------------------------------------------------------------- */
+/* ---- descriptors --------------------------------------------------------------------------- */
 
 uint64_t usage_count_descriptors(void)
 {

@@ -1,10 +1,12 @@
-/* Well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. Any thread. */
+/* Well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. Any
+ * thread. */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 
 #include <stddef.h>
 
-/* Bytes of the well-formed sequence that starts at s, of which n > 0 bytes can be read; 0 when it is none. */
+/* Bytes of the well-formed sequence that starts at s, of which n > 0 bytes can be read; 0 when it
+ * is none. */
 static inline size_t utf8_len(const char *s, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)s;
@@ -43,7 +45,8 @@ static inline size_t utf8_cut(const char *s, size_t n, size_t max)
 	size_t cut = max;
 	while (cut > 0 && max - cut < 3 && ((unsigned char)s[cut] & 0xc0) == 0x80)
 		cut--;
-	return ((unsigned char)s[cut] & 0xc0) == 0x80 ? max : cut; /* no sequence is that long: not UTF-8 */
+	/* no sequence is that long: not UTF-8 */
+	return ((unsigned char)s[cut] & 0xc0) == 0x80 ? max : cut;
 }
 
 #endif

@@ -18,8 +18,9 @@ struct bind_block {
 	const void *dst;
 	const sluice_option *table;
 	const struct node *node;
-	struct bind_block *next; /* with the same address: an inner block that comes first in its struct */
-	bool absent;             /* left out: node is the block around it */
+	/* with the same address: an inner block that comes first in its struct */
+	struct bind_block *next;
+	bool absent; /* left out: node is the block around it */
 	struct bind_row rows[];
 };
 
@@ -36,7 +37,7 @@ void bind_fini(struct bind *b)
 	*b = (struct bind){ .n_blocks = 0 };
 }
 
-/* ---- what was bound where ---- */
+/* ---- what was bound where ------------------------------------------------------------------ */
 
 static size_t slot_of(const struct bind *b, const void *dst)
 {
@@ -66,7 +67,8 @@ static struct bind_block *block_find(const struct bind *b, const void *dst)
 	return b->n_slots ? b->blocks[slot_of(b, dst)] : NULL;
 }
 
-static struct bind_block *block_add(struct bind *b, const struct node *n, const sluice_option *table, const void *dst)
+static struct bind_block *block_add(struct bind *b, const struct node *n,
+	const sluice_option *table, const void *dst)
 {
 	size_t rows = table_rows(table);
 	struct bind_block *k = arena_zalloc(&b->records, sizeof(*k) + rows * sizeof(k->rows[0]));
@@ -83,7 +85,7 @@ static struct bind_block *block_add(struct bind *b, const struct node *n, const 
 
 /* The row of that name in any of the tables bound to dst. */
 static const struct bind_row *row_find(const struct bind *b, const void *dst, const char *option,
-                                       const struct bind_block **block)
+	const struct bind_block **block)
 {
 	for (const struct bind_block *k = block_find(b, dst); k; k = k->next) {
 		for (size_t i = 0; k->table && k->table[i].name; i++) {
@@ -114,7 +116,8 @@ bool bind_given(const struct bind *b, const void *dst, const char *option)
 	return bind_option(b, dst, option) != NULL;
 }
 
-void bind_report(struct bind *b, bool warning, const void *dst, const char *option, const char *fmt, va_list ap)
+void bind_report(struct bind *b, bool warning, const void *dst, const char *option, const char *fmt,
+	va_list ap)
 {
 	const struct bind_block *k = block_find(b, dst);
 	const struct bind_row *r = option ? row_find(b, dst, option, &k) : NULL;
@@ -148,7 +151,7 @@ void bind_warn(struct bind *b, const void *dst, const char *option, const char *
 	va_end(ap);
 }
 
-/* ---- unknown keys ---- */
+/* ---- unknown keys -------------------------------------------------------------------------- */
 
 /* The block of a table that has the option, when it was written one level too high. */
 static const char *block_with(const sluice_option *table, sluice_str name)
@@ -168,7 +171,8 @@ static void unknown_list(struct bind *b, struct bind_block *const *k, size_t n)
 		for (const sluice_option *o = k[t]->table; o && o->name; o++) {
 			if (o->flags & SLUICE_F_KEY)
 				continue;
-			int len = snprintf(text + at, sizeof(text) - at, "%s%s", at ? ", " : "", o->name);
+			int len = snprintf(text + at, sizeof(text) - at, "%s%s", at ? ", " : "",
+				o->name);
 			if (len < 0 || (size_t)len >= sizeof(text) - at) {
 				diag_hint(b->diag, "known keys are %.*s, ...", (int)at, text);
 				return;
@@ -183,14 +187,17 @@ static void unknown_list(struct bind *b, struct bind_block *const *k, size_t n)
 }
 
 /* The known key that is most like this one. */
-static const char *unknown_near(struct bind_block *const *k, size_t n_blocks, sluice_str key, unsigned *best)
+static const char *unknown_near(struct bind_block *const *k, size_t n_blocks, sluice_str key,
+	unsigned *best)
 {
 	const char *near = NULL;
 	unsigned distance;
 	*best = ~0u;
 	for (size_t t = 0; t < n_blocks; t++) {
 		for (const sluice_option *o = k[t]->table; o && o->name; o++) {
-			if (!(o->flags & SLUICE_F_KEY) && value_is_near(str_of(o->name), key, &distance) && distance < *best) {
+			if (!(o->flags & SLUICE_F_KEY) &&
+				value_is_near(str_of(o->name), key, &distance) &&
+				distance < *best) {
 				*best = distance;
 				near = o->name;
 			}
@@ -199,7 +206,8 @@ static const char *unknown_near(struct bind_block *const *k, size_t n_blocks, sl
 	return near;
 }
 
-static void unknown_key(struct bind *b, const struct node *n, struct bind_block *const *k, size_t n_blocks)
+static void unknown_key(struct bind *b, const struct node *n, struct bind_block *const *k,
+	size_t n_blocks)
 {
 	struct quoted q;
 	struct mark at = node_key_mark(n);
@@ -210,7 +218,8 @@ static void unknown_key(struct bind *b, const struct node *n, struct bind_block 
 	(void)diag_error(b->diag, &at, "unknown key %s", quote_str(&q, n->key));
 	for (size_t t = 0; t < n_blocks && !inner; t++)
 		inner = block_with(k[t]->table, n->key);
-	if (near && (!inner || distance <= 1)) /* a slip of one letter is likelier than a wrong block */
+	/* a slip of one letter is likelier than a wrong block */
+	if (near && (!inner || distance <= 1))
 		diag_hint(b->diag, "did you mean %s?", near);
 	else if (inner)
 		diag_hint(b->diag, "it belongs inside the block %s", inner);
@@ -218,7 +227,7 @@ static void unknown_key(struct bind *b, const struct node *n, struct bind_block 
 		unknown_list(b, k, n_blocks);
 }
 
-/* ---- blocks ---- */
+/* ---- blocks -------------------------------------------------------------------------------- */
 
 /* Which table takes the key. */
 static struct bind_row *row_for(struct bind_block *const *k, size_t n, sluice_str key)
@@ -232,7 +241,8 @@ static struct bind_row *row_for(struct bind_block *const *k, size_t n, sluice_st
 }
 
 /* Hand the members of a map to the rows that take them. */
-static int rows_match(struct bind *b, const struct node *n, struct bind_block *const *k, size_t n_blocks)
+static int rows_match(struct bind *b, const struct node *n, struct bind_block *const *k,
+	size_t n_blocks)
 {
 	int rc = 0;
 	for (size_t i = 0; i < n->n; i++) {
@@ -248,7 +258,8 @@ static int rows_match(struct bind *b, const struct node *n, struct bind_block *c
 }
 
 /* A scalar in place of the block. */
-static int rows_match_scalar(struct bind *b, const struct node *n, struct bind_block *const *k, size_t n_blocks)
+static int rows_match_scalar(struct bind *b, const struct node *n, struct bind_block *const *k,
+	size_t n_blocks)
 {
 	struct quoted q;
 	char expected[OPTION_TEXT];
@@ -260,7 +271,8 @@ static int rows_match_scalar(struct bind *b, const struct node *n, struct bind_b
 		}
 	}
 	sluice_option block = { .name = "", .type = SLUICE_T_BLOCK, .sub = k[0]->table };
-	return diag_error_node(b->diag, n, "expected %s, not %s", option_expected(&block, expected), quote_node(&q, n));
+	return diag_error_node(b->diag, n, "expected %s, not %s", option_expected(&block, expected),
+		quote_node(&q, n));
 }
 
 /* The structs of a block that was left out are known all the same, so that checks can name them. */
@@ -285,17 +297,25 @@ static int row_missing(struct bind *b, const struct bind_block *k, const sluice_
 }
 
 /* A block that was left out, but whose defaults are wanted. */
-static int bind_subobject(struct bind *b, const struct bind_block *k, const sluice_option *o, void *at)
+static int bind_subobject(struct bind *b, const struct bind_block *k, const sluice_option *o,
+	void *at)
 {
 	struct mark m = node_key_mark(k->node);
 	struct node *n = arena_new(&b->records, struct node);
-	*n = (struct node){ .kind = NODE_MAP, .line = m.line, .col = m.col, .key_line = m.line, .key_col = m.col,
-		            .file = m.file, .parent = k->node, .key = str_of(o->name) };
+	*n = (struct node){ .kind = NODE_MAP,
+		.line = m.line,
+		.col = m.col,
+		.key_line = m.line,
+		.key_col = m.col,
+		.file = m.file,
+		.parent = k->node,
+		.key = str_of(o->name) };
 	return bind_map(b, n, o->sub, at);
 }
 
 /* quiet: the block is refused as a whole, and what it lacks is not the user's next question. */
-static int bind_left_out(struct bind *b, const struct bind_block *k, const sluice_option *o, char *dst, bool quiet)
+static int bind_left_out(struct bind *b, const struct bind_block *k, const sluice_option *o,
+	char *dst, bool quiet)
 {
 	char *at = dst + o->offset;
 	int rc = (o->flags & SLUICE_F_REQUIRED) && !quiet ? row_missing(b, k, o) : 0;
@@ -314,8 +334,14 @@ static int bind_key(struct bind *b, const struct node *n, const sluice_option *o
 	if (!n->key.data)
 		return 0;
 	struct mark m = node_key_mark(n);
-	struct node key = { .kind = NODE_SCALAR, .quoted = true, .line = m.line, .col = m.col, .file = m.file,
-		            .parent = n->parent, .key = n->key, .text = n->key };
+	struct node key = { .kind = NODE_SCALAR,
+		.quoted = true,
+		.line = m.line,
+		.col = m.col,
+		.file = m.file,
+		.parent = n->parent,
+		.key = n->key,
+		.text = n->key };
 	return bind_value(b, o, &key, at);
 }
 
@@ -323,12 +349,14 @@ static int bind_key(struct bind *b, const struct node *n, const sluice_option *o
 static void row_refused(struct bind *b, struct bind_block *k, size_t i)
 {
 	const sluice_option *o = &k->table[i];
-	k->rows[i].refused = o->type != SLUICE_T_BLOCK; /* a block's own rows know what was refused */
+	/* a block's own rows know what was refused */
+	k->rows[i].refused = o->type != SLUICE_T_BLOCK;
 	if (!o->def)
 		return;
 	int rc = bind_default(b, o, k->node, (char *)(uintptr_t)k->dst + o->offset);
-	check(rc == 0 || o->type == SLUICE_T_EXPR || o->type == SLUICE_T_EXPRS || o->type == SLUICE_T_STORE,
-	      "the default of %s is refused", o->name);
+	check(rc == 0 || o->type == SLUICE_T_EXPR || o->type == SLUICE_T_EXPRS ||
+			o->type == SLUICE_T_STORE,
+		"the default of %s is refused", o->name);
 }
 
 static int bind_rows(struct bind *b, struct bind_block *k, bool quiet)
@@ -352,8 +380,8 @@ static int bind_rows(struct bind *b, struct bind_block *k, bool quiet)
 	return rc;
 }
 
-int bind_map_multi(struct bind *b, const struct node *map, const sluice_option *const *tables, void *const *dsts,
-                   size_t n)
+int bind_map_multi(struct bind *b, const struct node *map, const sluice_option *const *tables,
+	void *const *dsts, size_t n)
 {
 	struct bind_block *k[BIND_TABLES_MAX];
 	int rc = 0;

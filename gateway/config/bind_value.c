@@ -6,7 +6,7 @@
 
 enum { DEFAULTS_MAX = 32 };
 
-/* ---- messages ---- */
+/* ---- messages ------------------------------------------------------------------------------ */
 
 static const char *value_shown(struct quoted *q, const sluice_option *o, const struct node *n)
 {
@@ -19,42 +19,55 @@ static int value_mismatch(struct bind *b, const sluice_option *o, const struct n
 {
 	char expected[OPTION_TEXT];
 	struct quoted q;
-	return diag_error_node(b->diag, n, "expected %s, not %s", option_expected(o, expected), value_shown(&q, o, n));
+	return diag_error_node(b->diag, n, "expected %s, not %s", option_expected(o, expected),
+		value_shown(&q, o, n));
 }
 
 static int value_out_of_range(struct bind *b, const sluice_option *o, const struct node *n)
 {
 	char range[OPTION_TEXT];
 	struct quoted q;
-	return diag_error_node(b->diag, n, "must be %s, not %s", option_range(o, range), value_shown(&q, o, n));
+	return diag_error_node(b->diag, n, "must be %s, not %s", option_range(o, range),
+		value_shown(&q, o, n));
 }
 
 /* How the notation of a type is written, for those who nearly wrote it. */
-static void value_hint(struct bind *b, const sluice_option *o, const struct node *n, enum value_result r)
+static void value_hint(struct bind *b, const sluice_option *o, const struct node *n,
+	enum value_result r)
 {
 	bool secret = o->flags & SLUICE_F_SECRET;
 	sluice_str s = n->raw || secret ? STR_NONE : n->text;
 	switch (o->type) {
 	case SLUICE_T_BOOL:
-		if (str_ieq(s, STR("true")) || str_ieq(s, STR("yes")) || str_ieq(s, STR("on")) || str_eq(s, STR("1")))
+		if (str_ieq(s, STR("true")) || str_ieq(s, STR("yes")) || str_ieq(s, STR("on")) ||
+			str_eq(s, STR("1")))
 			diag_hint(b->diag, "write true");
-		else if (str_ieq(s, STR("false")) || str_ieq(s, STR("no")) || str_ieq(s, STR("off")) || str_eq(s, STR("0")))
+		else if (str_ieq(s, STR("false")) || str_ieq(s, STR("no")) ||
+			str_ieq(s, STR("off")) || str_eq(s, STR("0")))
 			diag_hint(b->diag, "write false");
 		break;
 	case SLUICE_T_SIZE:
-		diag_hint(b->diag, "units are KiB, MiB, GiB (powers of 1024) and KB, MB, GB (powers of 1000), without a blank");
+		diag_hint(b->diag,
+			"units are KiB, MiB, GiB (powers of 1024) and KB, MB, GB (powers of 1000), "
+			"without a blank");
 		break;
 	case SLUICE_T_DURATION:
 		if (r == VALUE_NO_UNIT && s.len)
-			diag_hint(b->diag, "a duration needs its unit: write %.*ss or %.*sms", STR_ARG(s), STR_ARG(s));
+			diag_hint(b->diag, "a duration needs its unit: write %.*ss or %.*sms",
+				STR_ARG(s), STR_ARG(s));
 		else
-			diag_hint(b->diag, "a whole number and one of the units ms, s, m, h, d, without a blank");
+			diag_hint(b->diag,
+				"a whole number and one of the units ms, s, m, h, d, without a "
+				"blank");
 		break;
 	case SLUICE_T_RATE:
 		if (r == VALUE_NO_UNIT && s.len)
-			diag_hint(b->diag, "a rate needs its period: write %.*s/s or %.*s/min", STR_ARG(s), STR_ARG(s));
+			diag_hint(b->diag, "a rate needs its period: write %.*s/s or %.*s/min",
+				STR_ARG(s), STR_ARG(s));
 		else
-			diag_hint(b->diag, "a whole number, /, and s, min, h, d or a duration: 100/s, 100/min, 10/30s");
+			diag_hint(b->diag,
+				"a whole number, /, and s, min, h, d or a duration: 100/s, "
+				"100/min, 10/30s");
 		break;
 	default:
 		break;
@@ -78,7 +91,7 @@ static int value_text(struct bind *b, const sluice_option *o, const struct node 
 	return rc;
 }
 
-/* ---- single values ---- */
+/* ---- single values ------------------------------------------------------------------------- */
 
 static enum value_result uint_parse(const sluice_option *o, sluice_str s, uint64_t *out)
 {
@@ -87,11 +100,13 @@ static enum value_result uint_parse(const sluice_option *o, sluice_str s, uint64
 	return o->type == SLUICE_T_DURATION ? value_duration(s, out) : value_uint(s, out);
 }
 
-static int value_refused(struct bind *b, const sluice_option *o, const struct node *n, enum value_result r)
+static int value_refused(struct bind *b, const sluice_option *o, const struct node *n,
+	enum value_result r)
 {
 	struct quoted q;
 	if (r == VALUE_TOO_LARGE)
-		return diag_error_node(b->diag, n, "%s is more than can be counted", value_shown(&q, o, n));
+		return diag_error_node(b->diag, n, "%s is more than can be counted",
+			value_shown(&q, o, n));
 	int rc = value_mismatch(b, o, n);
 	value_hint(b, o, n, r);
 	return rc;
@@ -116,7 +131,7 @@ static int bind_int(struct bind *b, const sluice_option *o, const struct node *n
 	if (r != VALUE_OK)
 		return value_refused(b, o, n, r);
 	if ((o->min && value_int(str_of(o->min), &min) == VALUE_OK && v < min) ||
-	    (o->max && value_int(str_of(o->max), &max) == VALUE_OK && v > max))
+		(o->max && value_int(str_of(o->max), &max) == VALUE_OK && v > max))
 		return value_out_of_range(b, o, n);
 	memcpy(at, &v, sizeof(v));
 	return 0;
@@ -132,7 +147,7 @@ static int bind_uint(struct bind *b, const sluice_option *o, const struct node *
 	if (r != VALUE_OK)
 		return value_refused(b, o, n, r);
 	if ((o->min && uint_parse(o, str_of(o->min), &min) == VALUE_OK && v < min) ||
-	    (o->max && uint_parse(o, str_of(o->max), &max) == VALUE_OK && v > max))
+		(o->max && uint_parse(o, str_of(o->max), &max) == VALUE_OK && v > max))
 		return value_out_of_range(b, o, n);
 	memcpy(at, &v, sizeof(v));
 	return 0;
@@ -147,8 +162,10 @@ static int bind_rate(struct bind *b, const sluice_option *o, const struct node *
 	enum value_result r = value_rate(s, &v);
 	if (r != VALUE_OK)
 		return value_refused(b, o, n, r);
-	if ((o->min && value_rate(str_of(o->min), &min) == VALUE_OK && value_rate_compare(&v, &min) < 0) ||
-	    (o->max && value_rate(str_of(o->max), &max) == VALUE_OK && value_rate_compare(&v, &max) > 0))
+	if ((o->min && value_rate(str_of(o->min), &min) == VALUE_OK &&
+		    value_rate_compare(&v, &min) < 0) ||
+		(o->max && value_rate(str_of(o->max), &max) == VALUE_OK &&
+			value_rate_compare(&v, &max) > 0))
 		return value_out_of_range(b, o, n);
 	memcpy(at, &v, sizeof(v));
 	return 0;
@@ -179,7 +196,7 @@ static int bind_enum(struct bind *b, const sluice_option *o, const struct node *
 	return 0;
 }
 
-/* ---- texts and secrets ---- */
+/* ---- texts and secrets --------------------------------------------------------------------- */
 
 /* The secret that file:PATH names. */
 static int secret_read(struct bind *b, const struct node *n, sluice_str path, sluice_str *out)
@@ -190,7 +207,8 @@ static int secret_read(struct bind *b, const struct node *n, sluice_str path, sl
 	const char *full = config_path(&here, path);
 	int rc = file_read(b->arena, full, BIND_SECRET_MAX, out);
 	if (rc < 0)
-		return diag_error_node(b->diag, n, "cannot read the secret from %s: %s", full, file_error(rc));
+		return diag_error_node(b->diag, n, "cannot read the secret from %s: %s", full,
+			file_error(rc));
 	if (b->secret)
 		b->secret(b->ctx, full, *out);
 	if (str_ends(*out, STR("\n")))
@@ -230,7 +248,8 @@ static int bind_str(struct bind *b, const sluice_option *o, const struct node *n
 	if (value_str(b, o, n, &s) < 0)
 		return -1;
 	if (!count_is_in_range(o, s.len))
-		return s.len ? value_out_of_range(b, o, n) : diag_error_node(b->diag, n, "must not be empty");
+		return s.len ? value_out_of_range(b, o, n)
+			     : diag_error_node(b->diag, n, "must not be empty");
 	memcpy(at, &s, sizeof(s));
 	return 0;
 }
@@ -261,7 +280,7 @@ static int bind_store(struct bind *b, const sluice_option *o, const struct node 
 	return 0;
 }
 
-/* ---- collections of values ---- */
+/* ---- collections of values ----------------------------------------------------------------- */
 
 static int count_check(struct bind *b, const sluice_option *o, const struct node *n, size_t count)
 {
@@ -273,7 +292,7 @@ static int count_check(struct bind *b, const sluice_option *o, const struct node
 
 /* The members of a list of scalars; a scalar alone is a list of one. */
 static int value_members(struct bind *b, const sluice_option *o, const struct node *const *n,
-                         const struct node *const **v, size_t *count)
+	const struct node *const **v, size_t *count)
 {
 	const struct node *list = *n;
 	if (list->broken)
@@ -281,7 +300,8 @@ static int value_members(struct bind *b, const sluice_option *o, const struct no
 	if (list->kind == NODE_MAP || node_is_null(list)) {
 		(void)value_mismatch(b, o, list);
 		if (list->kind != NODE_MAP)
-			diag_hint(b->diag, "write [] for none, or leave the key out to have the default");
+			diag_hint(b->diag,
+				"write [] for none, or leave the key out to have the default");
 		return -1;
 	}
 	*v = list->kind == NODE_LIST ? list->v : n;
@@ -356,7 +376,8 @@ static size_t pairs_count(const sluice_option *o, const struct node *n)
 }
 
 /* The pairs of one name. */
-static int bind_pair(struct bind *b, const sluice_option *o, const struct node *const *n, sluice_pairs *map, sluice_pair *out)
+static int bind_pair(struct bind *b, const sluice_option *o, const struct node *const *n,
+	sluice_pairs *map, sluice_pair *out)
 {
 	const struct node *const *v = n;
 	size_t count = 1;
@@ -384,7 +405,8 @@ static int bind_pairs(struct bind *b, const sluice_option *o, const struct node 
 	if (n->kind != NODE_MAP) {
 		(void)value_mismatch(b, o, n);
 		if (node_is_null(n))
-			diag_hint(b->diag, "write {} for none, or leave the key out to have the default");
+			diag_hint(b->diag,
+				"write {} for none, or leave the key out to have the default");
 		return -1;
 	}
 	if (count_check(b, o, n, n->n) < 0)
@@ -399,7 +421,7 @@ static int bind_pairs(struct bind *b, const sluice_option *o, const struct node 
 	return rc;
 }
 
-/* ---- blocks ---- */
+/* ---- blocks -------------------------------------------------------------------------------- */
 
 static int bind_list(struct bind *b, const sluice_option *o, const struct node *n, void *at)
 {
@@ -469,12 +491,21 @@ int bind_value(struct bind *b, const sluice_option *o, const struct node *n, voi
 static struct node default_node(const sluice_option *o, const struct node *block, sluice_str text)
 {
 	struct mark at = node_key_mark(block);
-	return (struct node){ .kind = NODE_SCALAR, .quoted = true, .line = at.line, .col = at.col, .key_line = at.line,
-		              .key_col = at.col, .file = at.file, .parent = block, .key = str_of(o->name), .text = text };
+	return (struct node){ .kind = NODE_SCALAR,
+		.quoted = true,
+		.line = at.line,
+		.col = at.col,
+		.key_line = at.line,
+		.key_col = at.col,
+		.file = at.file,
+		.parent = block,
+		.key = str_of(o->name),
+		.text = text };
 }
 
 /* [a, b] of a list's default. */
-static int bind_default_list(struct bind *b, const sluice_option *o, const struct node *block, void *at)
+static int bind_default_list(struct bind *b, const sluice_option *o, const struct node *block,
+	void *at)
 {
 	struct node items[DEFAULTS_MAX], list = default_node(o, block, STR(""));
 	const struct node *v[DEFAULTS_MAX];

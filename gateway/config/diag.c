@@ -18,8 +18,8 @@ void diag_fini(struct diag *d)
 	*d = (struct diag){ .n_items = 0 };
 }
 
-/* Whether the bytes at p may be shown as they are: whole characters that are no controls (C1 controls included: terminals
- * obey them). */
+/* Whether the bytes at p may be shown as they are: whole characters that are no controls (C1
+ * controls included: terminals obey them). */
 static size_t shown_len(const char *p, size_t n)
 {
 	unsigned char c = (unsigned char)*p;
@@ -148,7 +148,8 @@ void diag_hint(struct diag *d, const char *fmt, ...)
 static void diag_print_rest(FILE *to, unsigned count, const char *what)
 {
 	if (count > DIAG_KEPT)
-		(void)fprintf(to, "and %u more %s%s\n", count - DIAG_KEPT, what, count - DIAG_KEPT == 1 ? "" : "s");
+		(void)fprintf(to, "and %u more %s%s\n", count - DIAG_KEPT, what,
+			count - DIAG_KEPT == 1 ? "" : "s");
 }
 
 void diag_print(const struct diag *d, FILE *to)
@@ -158,8 +159,8 @@ void diag_print(const struct diag *d, FILE *to)
 		(void)fputs(it->file, to);
 		if (it->line)
 			(void)fprintf(to, ":%u:%u", it->line, it->col);
-		(void)fprintf(to, ": %s: %s%s%s\n", it->warning ? "warning" : "error", it->path, *it->path ? ": " : "",
-		              it->text);
+		(void)fprintf(to, ": %s: %s%s%s\n", it->warning ? "warning" : "error", it->path,
+			*it->path ? ": " : "", it->text);
 		if (it->hint)
 			(void)fprintf(to, "    hint: %s\n", it->hint);
 	}
@@ -173,9 +174,10 @@ void diag_log(const struct diag *d)
 	for (unsigned i = 0; i < d->n_items; i++) {
 		const struct diag_item *it = d->items[i];
 		(void)snprintf(place, sizeof(place), ":%u:%u", it->line, it->col);
-		log_write(it->warning ? LOG_WARN : LOG_ERROR, "config", "%s%s: %s: %s%s%s%s%s", it->file,
-		          it->line ? place : "", it->warning ? "warning" : "error", it->path,
-		          *it->path ? ": " : "", it->text, it->hint ? "; hint: " : "", it->hint ? it->hint : "");
+		log_write(it->warning ? LOG_WARN : LOG_ERROR, "config", "%s%s: %s: %s%s%s%s%s",
+			it->file, it->line ? place : "", it->warning ? "warning" : "error",
+			it->path, *it->path ? ": " : "", it->text, it->hint ? "; hint: " : "",
+			it->hint ? it->hint : "");
 	}
 	if (d->n_errors > DIAG_KEPT)
 		log_error("config", "and %u more errors", d->n_errors - DIAG_KEPT);
@@ -226,7 +228,8 @@ const char *quote_str(struct quoted *q, sluice_str s)
 {
 	enum { SHOWN = 64 };
 	size_t n = utf8_cut(s.data, s.len, SHOWN);
-	(void)snprintf(q->s, sizeof(q->s), "\"%.*s%s\"", STR_ARG(str_n(s.data, n)), n < s.len ? "..." : "");
+	(void)snprintf(q->s, sizeof(q->s), "\"%.*s%s\"", STR_ARG(str_n(s.data, n)),
+		n < s.len ? "..." : "");
 	return q->s;
 }
 

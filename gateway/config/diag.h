@@ -4,8 +4,8 @@
  *     gateway.yaml:12:5: error: routes[0].match.path: must begin with "/", not "v1"
  *         hint: write path: /v1
  *
- * in the order of the file. Control bytes are escaped, texts and number are bounded. Never quote a secret in a message.
- * Main thread.
+ * in the order of the file. Control bytes are escaped, texts and number are bounded. Never quote a
+ * secret in a message. Main thread.
  */
 #ifndef CONFIG_DIAG_H
 #define CONFIG_DIAG_H
@@ -39,11 +39,15 @@ void diag_init(struct diag *d);
 void diag_fini(struct diag *d);
 
 /* Report a mistake; returns -1, so that a check can end with `return diag_error(...)`. */
-__attribute__((format(printf, 3, 4))) int diag_error(struct diag *d, const struct mark *at, const char *fmt, ...);
-__attribute__((format(printf, 3, 4))) void diag_warn(struct diag *d, const struct mark *at, const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) int diag_error(struct diag *d, const struct mark *at,
+	const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) void diag_warn(struct diag *d, const struct mark *at,
+	const char *fmt, ...);
 /* The same at a node's value. */
-__attribute__((format(printf, 3, 4))) int diag_error_node(struct diag *d, const struct node *n, const char *fmt, ...);
-__attribute__((format(printf, 3, 4))) void diag_warn_node(struct diag *d, const struct node *n, const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) int diag_error_node(struct diag *d, const struct node *n,
+	const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) void diag_warn_node(struct diag *d, const struct node *n,
+	const char *fmt, ...);
 void diag_add(struct diag *d, bool warning, const struct mark *at, const char *fmt, va_list ap);
 /* How to put right what was reported last. */
 __attribute__((format(printf, 2, 3))) void diag_hint(struct diag *d, const char *fmt, ...);
@@ -51,10 +55,12 @@ __attribute__((format(printf, 2, 3))) void diag_hint(struct diag *d, const char 
 void diag_print(const struct diag *d, FILE *to);
 /* One line of the error log for each. */
 void diag_log(const struct diag *d);
-/* {"errors": 2, "warnings": 0, "items": [{"severity", "file", "line", "column", "path", "message", "hint"}]} */
+/* {"errors": 2, "warnings": 0, "items": [{"severity", "file", "line", "column", "path", "message",
+ * "hint"}]} */
 void diag_json(const struct diag *d, struct json_out *o);
 
-/* A value in a message: quoted and cut to a readable length; "the value of ${NAME}" when it came from the environment. */
+/* A value in a message: quoted and cut to a readable length; "the value of ${NAME}" when it came
+ * from the environment. */
 struct quoted {
 	char s[128];
 };

@@ -42,7 +42,8 @@ static bool value_is_text(const char *s)
 }
 
 /* The value of one reference: what stands between ${ and }. */
-static int env_reference(const struct env *env, struct diag *d, const struct mark *at, sluice_str inner, sluice_str *out)
+static int env_reference(const struct env *env, struct diag *d, const struct mark *at,
+	sluice_str inner, sluice_str *out)
 {
 	sluice_str rest = inner, name = inner;
 	const char *colon = memchr(inner.data, ':', inner.len);
@@ -54,7 +55,9 @@ static int env_reference(const struct env *env, struct diag *d, const struct mar
 	if (!name_is_valid(name) || (colon && !str_starts(rest, STR(":-")))) {
 		struct quoted q;
 		(void)diag_error(d, at, "%s is not the name of a variable", quote_str(&q, inner));
-		diag_hint(d, "write ${NAME} or ${NAME:-default}, or $${ for these characters themselves");
+		diag_hint(d,
+			"write ${NAME} or ${NAME:-default}, or $${ for these characters "
+			"themselves");
 		return -1;
 	}
 	char z[NAME_MAX_LEN + 1];
@@ -76,9 +79,10 @@ static int env_reference(const struct env *env, struct diag *d, const struct mar
 	return 0;
 }
 
-/* Cut text at the next reference: *plain is what stands before it, *inner what is between ${ and }, or none for $${. 1, 0
- * when no reference is left, -1 when a mistake was reported. */
-static int env_next(struct diag *d, const struct mark *at, sluice_str *text, sluice_str *plain, sluice_str *inner)
+/* Cut text at the next reference: *plain is what stands before it, *inner what is between ${ and },
+ * or none for $${. 1, 0 when no reference is left, -1 when a mistake was reported. */
+static int env_next(struct diag *d, const struct mark *at, sluice_str *text, sluice_str *plain,
+	sluice_str *inner)
 {
 	for (size_t i = 0; i + 1 < text->len; i++) {
 		if (text->data[i] != '$' || text->data[i + 1] != '{')
@@ -100,7 +104,8 @@ static int env_next(struct diag *d, const struct mark *at, sluice_str *text, slu
 			return -1;
 		}
 		if (body.len > 1 && memmem(body.data, body.len, "${", 2)) {
-			(void)diag_error(d, at, "a reference to the environment cannot stand within another");
+			(void)diag_error(d, at,
+				"a reference to the environment cannot stand within another");
 			return -1;
 		}
 		*inner = body;
@@ -110,8 +115,8 @@ static int env_next(struct diag *d, const struct mark *at, sluice_str *text, slu
 	return 0;
 }
 
-int env_expand(const struct env *env, struct arena *a, struct diag *d, const struct mark *at, sluice_str text,
-               sluice_str *out)
+int env_expand(const struct env *env, struct arena *a, struct diag *d, const struct mark *at,
+	sluice_str text, sluice_str *out)
 {
 	*out = text;
 	if (text.len < 2 || !memmem(text.data, text.len, "${", 2))

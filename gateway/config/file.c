@@ -9,10 +9,15 @@
 
 void config_init(struct config *c, struct arena *a, struct diag *d)
 {
-	*c = (struct config){ .arena = a, .diag = d, .env = &env_process, .file = "configuration", .dir = "/" };
+	*c = (struct config){ .arena = a,
+		.diag = d,
+		.env = &env_process,
+		.file = "configuration",
+		.dir = "/" };
 }
 
-static int file_read_kind(struct arena *a, const char *path, enum load_kind kind, size_t max, sluice_str *out)
+static int file_read_kind(struct arena *a, const char *path, enum load_kind kind, size_t max,
+	sluice_str *out)
 {
 	struct loaded l;
 	int err = load_file(&l, path, kind, max);
@@ -63,7 +68,8 @@ int config_load(struct config *c, const char *file)
 	arena_init(&scratch, 0);
 	int rc = file_read_kind(&scratch, file, LOAD_OR_PIPE, YAML_SIZE_MAX, &text);
 	if (rc < 0)
-		rc = diag_error(c->diag, &(struct mark){ .file = file }, "cannot read the file: %s", file_error(rc));
+		rc = diag_error(c->diag, &(struct mark){ .file = file }, "cannot read the file: %s",
+			file_error(rc));
 	else
 		rc = config_load_text(c, file, folder_of(c->arena, file), text);
 	arena_fini(&scratch);
@@ -76,14 +82,17 @@ const char *config_path(const struct config *c, sluice_str path)
 		return arena_str(c->arena, path).data;
 	while (str_starts(path, STR("./")))
 		path = str_n(path.data + 2, path.len - 2);
-	return arena_printf(c->arena, "%s%s%.*s", c->dir, strcmp(c->dir, "/") == 0 ? "" : "/", STR_ARG(path)).data;
+	return arena_printf(c->arena, "%s%s%.*s", c->dir, strcmp(c->dir, "/") == 0 ? "" : "/",
+		STR_ARG(path))
+		.data;
 }
 
 sluice_str config_address(const struct config *c, sluice_str address)
 {
 	if (!str_starts(address, STR("unix:")) || address.len == 5)
 		return address;
-	return arena_printf(c->arena, "unix:%s", config_path(c, str_n(address.data + 5, address.len - 5)));
+	return arena_printf(c->arena, "unix:%s",
+		config_path(c, str_n(address.data + 5, address.len - 5)));
 }
 
 int config_read_file(const struct config *c, sluice_str path, size_t max, sluice_str *out)

@@ -10,7 +10,9 @@ enum { PATH_MAX_LEN = 256 };
 /* How a block is reached: listeners[].tls, upstreams.NAME. buf of PATH_MAX_LEN bytes. */
 static const char *block_path(char *buf, const char *path, const sluice_option *o)
 {
-	const char *suffix = o->type == SLUICE_T_LIST ? "[]" : o->type == SLUICE_T_MAP ? ".NAME" : "";
+	const char *suffix = o->type == SLUICE_T_LIST ? "[]"
+		: o->type == SLUICE_T_MAP             ? ".NAME"
+						      : "";
 	(void)snprintf(buf, PATH_MAX_LEN, "%s%s%s%s", path, *path ? "." : "", o->name, suffix);
 	return buf;
 }
@@ -18,10 +20,10 @@ static const char *block_path(char *buf, const char *path, const sluice_option *
 static bool is_block(const sluice_option *o)
 {
 	return o->sub && !(o->flags & SLUICE_F_KEY) &&
-	       (o->type == SLUICE_T_BLOCK || o->type == SLUICE_T_LIST || o->type == SLUICE_T_MAP);
+		(o->type == SLUICE_T_BLOCK || o->type == SLUICE_T_LIST || o->type == SLUICE_T_MAP);
 }
 
-/* ---- what is said of a row, in both forms ---- */
+/* ---- what is said of a row, in both forms -------------------------------------------------- */
 
 /* The type, and the choices where there are some. buf of OPTION_TEXT bytes. */
 static const char *row_type(const sluice_option *o, char *buf)
@@ -55,10 +57,11 @@ static void row_notes(FILE *to, const sluice_option *o)
 		(void)fputs("; a secret: file:PATH reads it from a file", to);
 	const sluice_option *scalar = is_block(o) ? table_flagged(o->sub, SLUICE_F_SCALAR) : NULL;
 	if (scalar)
-		(void)fprintf(to, "; %smay be written as its %s alone", o->type == SLUICE_T_BLOCK ? "" : "a member ", scalar->name);
+		(void)fprintf(to, "; %smay be written as its %s alone",
+			o->type == SLUICE_T_BLOCK ? "" : "a member ", scalar->name);
 }
 
-/* ---- Markdown ---- */
+/* ---- Markdown ------------------------------------------------------------------------------ */
 
 /* A cell must not end its table's row or column, nor start markup. */
 static void cell(FILE *to, const char *s)
@@ -101,13 +104,16 @@ static void markdown_row(FILE *to, const sluice_option *o)
 	(void)fprintf(to, " | %s |\n", option_reload(o));
 }
 
-static void markdown_section(FILE *to, const sluice_option *table, const char *path, unsigned level, unsigned depth)
+static void markdown_section(FILE *to, const sluice_option *table, const char *path, unsigned level,
+	unsigned depth)
 {
 	char inner[PATH_MAX_LEN];
 	const sluice_option *key = table_flagged(table, SLUICE_F_KEY);
 	if (key)
 		(void)fprintf(to, "NAME: %s\n\n", key->doc ? key->doc : "");
-	(void)fputs("| option | type | default | what it is | a change is in force |\n|---|---|---|---|---|\n", to);
+	(void)fputs("| option | type | default | what it is | a change is in force "
+		    "|\n|---|---|---|---|---|\n",
+		to);
 	for (const sluice_option *o = table; o && o->name; o++) {
 		if (!(o->flags & SLUICE_F_KEY))
 			markdown_row(to, o);
@@ -121,7 +127,9 @@ static void markdown_section(FILE *to, const sluice_option *table, const char *p
 			(void)fputc('#', to);
 		(void)fprintf(to, " %s\n\n", inner);
 		if (o->doc && *o->doc) {
-			(void)fputc(o->doc[0] >= 'a' && o->doc[0] <= 'z' ? o->doc[0] - 'a' + 'A' : o->doc[0], to);
+			(void)fputc(o->doc[0] >= 'a' && o->doc[0] <= 'z' ? o->doc[0] - 'a' + 'A'
+									 : o->doc[0],
+				to);
 			cell(to, o->doc + 1);
 			(void)fputs(".\n\n", to);
 		}
@@ -129,7 +137,8 @@ static void markdown_section(FILE *to, const sluice_option *table, const char *p
 	}
 }
 
-void reference_markdown(FILE *to, const sluice_option *table, const char *title, const char *path, unsigned level)
+void reference_markdown(FILE *to, const sluice_option *table, const char *title, const char *path,
+	unsigned level)
 {
 	if (title) {
 		for (unsigned i = 0; i < level && i < 6; i++)
@@ -139,7 +148,7 @@ void reference_markdown(FILE *to, const sluice_option *table, const char *title,
 	markdown_section(to, table, path, level, 0);
 }
 
-/* ---- man(7) ---- */
+/* ---- man(7) -------------------------------------------------------------------------------- */
 
 void reference_man_text(FILE *to, const char *s)
 {
@@ -153,13 +162,27 @@ void reference_man_text(FILE *to, const char *s)
 			bold = !bold;
 			(void)fputs(bold ? "\\fB" : "\\fP", to);
 			break;
-		case '\\': (void)fputs("\\e", to); break;
-		case '-': (void)fputs("\\-", to); break;
-		case '\'': (void)fputs("\\(aq", to); break;
-		case '"': (void)fputs("\\(dq", to); break;
-		case '~': (void)fputs("\\(ti", to); break;
-		case '^': (void)fputs("\\(ha", to); break;
-		default: (void)fputc(*s, to); break;
+		case '\\':
+			(void)fputs("\\e", to);
+			break;
+		case '-':
+			(void)fputs("\\-", to);
+			break;
+		case '\'':
+			(void)fputs("\\(aq", to);
+			break;
+		case '"':
+			(void)fputs("\\(dq", to);
+			break;
+		case '~':
+			(void)fputs("\\(ti", to);
+			break;
+		case '^':
+			(void)fputs("\\(ha", to);
+			break;
+		default:
+			(void)fputc(*s, to);
+			break;
 		}
 	}
 }
@@ -216,7 +239,7 @@ void reference_man(FILE *to, const sluice_option *table, const char *path)
 	man_rows(to, table, path, 0);
 }
 
-/* ---- a terminal ---- */
+/* ---- a terminal ---------------------------------------------------------------------------- */
 
 /* Words of a sentence, broken at the right edge and indented. */
 static void wrapped(FILE *to, const char *s, unsigned indent, unsigned columns)
@@ -249,13 +272,15 @@ static void text_row(FILE *to, const sluice_option *o, const char *path, unsigne
 		(void)fprintf(f, "; a change is in force %s", option_reload(o));
 	check(fclose(f) == 0, "out of memory for the text of %s", o->name);
 
-	(void)fprintf(to, "  %s%s%s  (%s%s%s)\n", path, *path ? "." : "", o->name, row_type(o, type),
-	              *def ? (o->flags & SLUICE_F_REQUIRED ? ", " : ", default ") : "", def);
+	(void)fprintf(to, "  %s%s%s  (%s%s%s)\n", path, *path ? "." : "", o->name,
+		row_type(o, type), *def ? (o->flags & SLUICE_F_REQUIRED ? ", " : ", default ") : "",
+		def);
 	wrapped(to, sentence, 6, columns);
 	free(sentence);
 }
 
-static void text_rows(FILE *to, const sluice_option *table, const char *path, unsigned columns, unsigned depth)
+static void text_rows(FILE *to, const sluice_option *table, const char *path, unsigned columns,
+	unsigned depth)
 {
 	char inner[PATH_MAX_LEN];
 	for (const sluice_option *o = table; o && o->name; o++) {

@@ -1,4 +1,5 @@
-/* JSON Schema from option tables. Functions write the members of a schema; who calls them opens and closes it. Main thread. */
+/* JSON Schema from option tables. Functions write the members of a schema; who calls them opens and
+ * closes it. Main thread. */
 #include "config/schema.h"
 
 #include <stdio.h>
@@ -9,7 +10,7 @@
 /* A value that is known only when the gateway starts. */
 #define ENV_PATTERN "\\$\\{"
 
-/* ---- writing ---- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 static void member_str(struct json_out *o, const char *name, const char *value)
 {
@@ -41,7 +42,9 @@ static void member_bound(struct json_out *o, const char *name, const char *bound
 {
 	int64_t i = 0;
 	uint64_t u = 0;
-	if (!bound || (is_signed ? value_int(str_of(bound), &i) : value_uint(str_of(bound), &u)) != VALUE_OK)
+	if (!bound ||
+		(is_signed ? value_int(str_of(bound), &i) : value_uint(str_of(bound), &u)) !=
+			VALUE_OK)
 		return;
 	json_key(o, str_of(name));
 	if (is_signed)
@@ -50,15 +53,17 @@ static void member_bound(struct json_out *o, const char *name, const char *bound
 		json_uint(o, u);
 }
 
-static void member_bounds(struct json_out *o, const char *min, const char *max, const sluice_option *row)
+static void member_bounds(struct json_out *o, const char *min, const char *max,
+	const sluice_option *row)
 {
 	member_bound(o, min, row->min, false);
 	member_bound(o, max, row->max, false);
 }
 
-/* ---- single values ---- */
+/* ---- single values ------------------------------------------------------------------------- */
 
-/* A choice such as 1.2 or true is no text to a YAML reader unless it is quoted, and both are right. */
+/* A choice such as 1.2 or true is no text to a YAML reader unless it is quoted, and both are
+ * right. */
 static bool choice_is_literal(sluice_str s)
 {
 	bool digit = false;
@@ -106,7 +111,8 @@ static void number(struct json_out *o, const sluice_option *row)
 static void text(struct json_out *o, const sluice_option *row)
 {
 	member_type(o, "string number boolean");
-	/* bounds count bytes of what the environment or a file may still put here: only emptiness can be told */
+	/* bounds count bytes of what the environment or a file may still put here: only emptiness
+	 * can be told */
 	if (row->type == SLUICE_T_STR && row->min && !str_eq(str_of(row->min), STR("0")))
 		member_bound(o, "minLength", "1", false);
 }
@@ -180,16 +186,18 @@ static void text_or_list(struct json_out *o, const sluice_option *row)
 	json_close(o, ']');
 }
 
-/* ---- blocks ---- */
+/* ---- blocks -------------------------------------------------------------------------------- */
 
-static void property(struct json_out *o, const struct schema *s, const sluice_option *row, unsigned depth);
+static void property(struct json_out *o, const struct schema *s, const sluice_option *row,
+	unsigned depth);
 
 static bool row_is_due(const sluice_option *row)
 {
 	return (row->flags & SLUICE_F_REQUIRED) && !(row->flags & SLUICE_F_KEY);
 }
 
-static void block(struct json_out *o, const struct schema *s, const sluice_option *table, unsigned depth)
+static void block(struct json_out *o, const struct schema *s, const sluice_option *table,
+	unsigned depth)
 {
 	bool due = false;
 	if (depth >= TABLE_DEPTH_MAX) /* a table that contains itself: say no more */
@@ -214,7 +222,8 @@ static void block(struct json_out *o, const struct schema *s, const sluice_optio
 }
 
 /* A block, or the scalar that may stand for it. */
-static void block_or_scalar(struct json_out *o, const struct schema *s, const sluice_option *table, unsigned depth)
+static void block_or_scalar(struct json_out *o, const struct schema *s, const sluice_option *table,
+	unsigned depth)
 {
 	const sluice_option *row = table_flagged(table, SLUICE_F_SCALAR);
 	if (!row) {
@@ -244,7 +253,8 @@ static void node(struct json_out *o, const struct schema *s, const sluice_option
 }
 
 /* What a row takes. */
-static void value(struct json_out *o, const struct schema *s, const sluice_option *row, unsigned depth)
+static void value(struct json_out *o, const struct schema *s, const sluice_option *row,
+	unsigned depth)
 {
 	switch (row->type) {
 	case SLUICE_T_FLAGS:
@@ -317,7 +327,8 @@ static void member_default(struct json_out *o, const sluice_option *row)
 	}
 }
 
-static void property(struct json_out *o, const struct schema *s, const sluice_option *row, unsigned depth)
+static void property(struct json_out *o, const struct schema *s, const sluice_option *row,
+	unsigned depth)
 {
 	char range[OPTION_TEXT];
 	bool late = row->flags & (SLUICE_F_NEW | SLUICE_F_RESTART);
@@ -327,7 +338,7 @@ static void property(struct json_out *o, const struct schema *s, const sluice_op
 	member_open(o, row->name, '{');
 	json_key(o, STR("description"));
 	json_strf(o, "%s%s%s%s%s", row->doc ? row->doc : "", *range ? "; " : "", range,
-	          late ? "; on reload, a change is in force " : "", late ? option_reload(row) : "");
+		late ? "; on reload, a change is in force " : "", late ? option_reload(row) : "");
 	member_default(o, row);
 	if (row->flags & SLUICE_F_SECRET) {
 		json_key(o, STR("writeOnly"));
@@ -337,7 +348,7 @@ static void property(struct json_out *o, const struct schema *s, const sluice_op
 	json_close(o, '}');
 }
 
-/* ---- instances of plugins ---- */
+/* ---- instances of plugins ------------------------------------------------------------------ */
 
 static bool row_is_use(const sluice_option *row)
 {

@@ -1,7 +1,8 @@
 /*
- * The JSON Schema (2020-12) of a configuration, from its option tables: for editors, and for checks before a file reaches
- * a gateway. It accepts what config/bind accepts, as far as a schema can say it: a text may also stand as a number or a
- * boolean, every value may be a ${NAME}, and durations are not compared with their bounds. Main thread.
+ * The JSON Schema (2020-12) of a configuration, from its option tables: for editors, and for checks
+ * before a file reaches a gateway. It accepts what config/bind accepts, as far as a schema can say
+ * it: a text may also stand as a number or a boolean, every value may be a ${NAME}, and durations
+ * are not compared with their bounds. Main thread.
  */
 #ifndef CONFIG_SCHEMA_H
 #define CONFIG_SCHEMA_H
@@ -23,12 +24,14 @@ struct schema_plugin {
 };
 
 struct schema {
-	const char *id, *title;        /* id: a URL, or NULL */
-	const sluice_option *root;     /* rows of the whole file */
-	const sluice_option *instance; /* rows that every instance has, beside the plugin's own; the row `use` among them */
+	const char *id, *title;    /* id: a URL, or NULL */
+	const sluice_option *root; /* rows of the whole file */
+	/* rows that every instance has, beside the plugin's own; the row `use` among them */
+	const sluice_option *instance;
 	const struct schema_plugin *plugins;
 	size_t n_plugins;
-	enum schema_node (*node)(const sluice_option *row); /* NULL: every such row takes anything */
+	/* NULL: every such row takes anything */
+	enum schema_node (*node)(const sluice_option *row);
 };
 
 /* One JSON document. Set o->pretty to have it readable. */

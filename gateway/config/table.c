@@ -5,7 +5,7 @@
 
 #include "config/value.h"
 
-/* ---- rows ---- */
+/* ---- rows ---------------------------------------------------------------------------------- */
 
 size_t table_rows(const sluice_option *table)
 {
@@ -33,7 +33,7 @@ const sluice_option *table_flagged(const sluice_option *table, uint32_t flag)
 	return NULL;
 }
 
-/* ---- words ---- */
+/* ---- words --------------------------------------------------------------------------------- */
 
 /* What is said of each type: its name, how a sentence calls its value, an example. */
 static const struct type_text {
@@ -49,11 +49,16 @@ static const struct type_text {
 	[SLUICE_T_RATE] = { "rate", "a rate", "100/min", sizeof(sluice_rate) },
 	[SLUICE_T_ENUM] = { "one of", "one of", "", sizeof(int32_t) },
 	[SLUICE_T_FLAGS] = { "list of", "a list of", "", sizeof(uint64_t) },
-	[SLUICE_T_STRS] = { "list of texts", "a text or a list of texts", "[a, b]", sizeof(sluice_strs) },
-	[SLUICE_T_PAIRS] = { "map of texts", "a block of texts", "{ name: text }", sizeof(sluice_pairs) },
-	[SLUICE_T_EXPR] = { "expression", "an expression", "header:x-tenant", sizeof(const sluice_expr *) },
-	[SLUICE_T_EXPRS] = { "list of expressions", "an expression or a list of them", "[route, ip]", sizeof(sluice_exprs) },
-	[SLUICE_T_STORE] = { "store", "the name of a store", "shared", sizeof(const sluice_store *) },
+	[SLUICE_T_STRS] = { "list of texts", "a text or a list of texts", "[a, b]",
+		sizeof(sluice_strs) },
+	[SLUICE_T_PAIRS] = { "map of texts", "a block of texts", "{ name: text }",
+		sizeof(sluice_pairs) },
+	[SLUICE_T_EXPR] = { "expression", "an expression", "header:x-tenant",
+		sizeof(const sluice_expr *) },
+	[SLUICE_T_EXPRS] = { "list of expressions", "an expression or a list of them",
+		"[route, ip]", sizeof(sluice_exprs) },
+	[SLUICE_T_STORE] = { "store", "the name of a store", "shared",
+		sizeof(const sluice_store *) },
 	[SLUICE_T_BLOCK] = { "block", "a block", "", 0 },
 	[SLUICE_T_LIST] = { "list of blocks", "a list of blocks", "", sizeof(sluice_blocks) },
 	[SLUICE_T_MAP] = { "map of blocks", "a map of blocks", "", sizeof(sluice_blocks) },
@@ -71,7 +76,8 @@ const char *option_type(const sluice_option *o)
 }
 
 /* Append to the OPTION_TEXT bytes at buf. What does not fit is cut. */
-__attribute__((format(printf, 3, 4))) static void text_add(char *buf, size_t *at, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void text_add(char *buf, size_t *at, const char *fmt,
+	...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -142,7 +148,8 @@ static void example_add(char *buf, size_t *at, const sluice_option *o, unsigned 
 	} else if (o->type == SLUICE_T_STR) {
 		placeholder_add(buf, at, o->name);
 	} else if (o->type >= SLUICE_T_INT && o->type <= SLUICE_T_RATE && (o->min || o->max)) {
-		text_add(buf, at, "%s", o->min ? o->min : o->max); /* whatever it is, it is allowed */
+		/* whatever it is, it is allowed */
+		text_add(buf, at, "%s", o->min ? o->min : o->max);
 	} else {
 		text_add(buf, at, "%s", type_texts[o->type].example);
 	}
@@ -150,7 +157,8 @@ static void example_add(char *buf, size_t *at, const sluice_option *o, unsigned 
 
 bool option_has_example(const sluice_option *o)
 {
-	bool is_text = o->type == SLUICE_T_STR || o->type == SLUICE_T_STRS || o->type == SLUICE_T_PAIRS;
+	bool is_text = o->type == SLUICE_T_STR || o->type == SLUICE_T_STRS ||
+		o->type == SLUICE_T_PAIRS;
 	return !is_text || (o->def && *o->def) || (o->flags & SLUICE_F_SECRET);
 }
 
@@ -173,7 +181,8 @@ const char *option_expected(const sluice_option *o, char *buf)
 		return buf;
 	}
 	text_add(buf, &at, "%s", type_is_known(o->type) ? type_texts[o->type].article : "a value");
-	if (o->type == SLUICE_T_BOOL || o->type == SLUICE_T_NODE || (o->type == SLUICE_T_STR && !(o->def && *o->def)))
+	if (o->type == SLUICE_T_BOOL || o->type == SLUICE_T_NODE ||
+		(o->type == SLUICE_T_STR && !(o->def && *o->def)))
 		return buf;
 	text_add(buf, &at, " such as ");
 	example_add(buf, &at, o, 0);
@@ -196,7 +205,8 @@ const char *option_range(const sluice_option *o, char *buf)
 	else if (o->min && o->max)
 		text_add(buf, &at, "between %s and %s%s", o->min, o->max, of);
 	else if (o->min || o->max)
-		text_add(buf, &at, "at %s %s%s", o->min ? "least" : "most", o->min ? o->min : o->max, of);
+		text_add(buf, &at, "at %s %s%s", o->min ? "least" : "most",
+			o->min ? o->min : o->max, of);
 	return buf;
 }
 
@@ -217,14 +227,15 @@ bool option_def_next(sluice_str *rest, sluice_str *item)
 	return true;
 }
 
-/* ---- is a table sound? ---- */
+/* ---- is a table sound? --------------------------------------------------------------------- */
 
 struct verdict {
 	char *why;
 	size_t size;
 };
 
-__attribute__((format(printf, 2, 3))) static int unsound(const struct verdict *v, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static int unsound(const struct verdict *v, const char *fmt,
+	...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -236,7 +247,8 @@ __attribute__((format(printf, 2, 3))) static int unsound(const struct verdict *v
 static bool name_is_sound(const char *name)
 {
 	for (const char *p = name; *p; p++) {
-		if (!((*p >= 'a' && *p <= 'z') || (p > name && ((*p >= '0' && *p <= '9') || *p == '_'))))
+		if (!((*p >= 'a' && *p <= 'z') ||
+			    (p > name && ((*p >= '0' && *p <= '9') || *p == '_'))))
 			return false;
 	}
 	return *name != 0;
@@ -303,8 +315,8 @@ static bool default_read(const sluice_option *o, sluice_rate *out)
 
 static bool type_has_bounds(uint32_t type)
 {
-	return type != SLUICE_T_BOOL && type != SLUICE_T_ENUM && type != SLUICE_T_EXPR && type != SLUICE_T_STORE &&
-	       type != SLUICE_T_BLOCK && type != SLUICE_T_NODE;
+	return type != SLUICE_T_BOOL && type != SLUICE_T_ENUM && type != SLUICE_T_EXPR &&
+		type != SLUICE_T_STORE && type != SLUICE_T_BLOCK && type != SLUICE_T_NODE;
 }
 
 static int bounds_check(const struct verdict *v, const sluice_option *o)
@@ -322,22 +334,27 @@ static int bounds_check(const struct verdict *v, const sluice_option *o)
 		return 0;
 	if (!default_read(o, &def))
 		return unsound(v, "option %s: the default %s cannot be read", o->name, o->def);
-	if ((o->min && value_rate_compare(&def, &min) < 0) || (o->max && value_rate_compare(&def, &max) > 0))
+	if ((o->min && value_rate_compare(&def, &min) < 0) ||
+		(o->max && value_rate_compare(&def, &max) > 0))
 		return unsound(v, "option %s: the default %s is out of bounds", o->name, o->def);
 	return 0;
 }
 
-static int row_check(const struct verdict *v, const sluice_option *table, const sluice_option *o, size_t size, bool core)
+static int row_check(const struct verdict *v, const sluice_option *table, const sluice_option *o,
+	size_t size, bool core)
 {
 	size_t choices = 0;
 	if (!name_is_sound(o->name))
-		return unsound(v, "option %.64s: names are lower case letters, digits and underscores", o->name);
+		return unsound(v,
+			"option %.64s: names are lower case letters, digits and underscores",
+			o->name);
 	if (!type_is_known(o->type) || (o->type == SLUICE_T_NODE && !core))
 		return unsound(v, "option %s: unknown type %u", o->name, o->type);
 	if (!o->doc || !*o->doc)
 		return unsound(v, "option %s: no sentence says what it is", o->name);
 	if (o->offset > size || type_texts[o->type].size > size - o->offset)
-		return unsound(v, "option %s: its field lies outside the struct of %zu bytes", o->name, size);
+		return unsound(v, "option %s: its field lies outside the struct of %zu bytes",
+			o->name, size);
 	for (const sluice_option *p = table; p < o; p++) {
 		if (strcmp(p->name, o->name) == 0)
 			return unsound(v, "option %s: declared twice", o->name);
@@ -346,9 +363,11 @@ static int row_check(const struct verdict *v, const sluice_option *table, const 
 	}
 	while (o->choices && o->choices[choices])
 		choices++;
-	if ((o->type == SLUICE_T_ENUM || o->type == SLUICE_T_FLAGS) && (choices == 0 || choices > 64))
+	if ((o->type == SLUICE_T_ENUM || o->type == SLUICE_T_FLAGS) &&
+		(choices == 0 || choices > 64))
 		return unsound(v, "option %s: %zu choices", o->name, choices);
-	if ((o->type == SLUICE_T_BLOCK || o->type == SLUICE_T_LIST || o->type == SLUICE_T_MAP) && !o->sub)
+	if ((o->type == SLUICE_T_BLOCK || o->type == SLUICE_T_LIST || o->type == SLUICE_T_MAP) &&
+		!o->sub)
 		return unsound(v, "option %s: no table for its block", o->name);
 	if ((o->type == SLUICE_T_LIST || o->type == SLUICE_T_MAP) && !o->sub_size)
 		return unsound(v, "option %s: the size of its struct is not given", o->name);
@@ -356,7 +375,8 @@ static int row_check(const struct verdict *v, const sluice_option *table, const 
 		return unsound(v, "option %s: no row of its table takes the key", o->name);
 	if ((o->flags & SLUICE_F_KEY) && o->type != SLUICE_T_STR)
 		return unsound(v, "option %s: a key is a text", o->name);
-	if ((o->flags & SLUICE_F_SCALAR) && (o->type >= SLUICE_T_BLOCK || o->type == SLUICE_T_PAIRS))
+	if ((o->flags & SLUICE_F_SCALAR) &&
+		(o->type >= SLUICE_T_BLOCK || o->type == SLUICE_T_PAIRS))
 		return unsound(v, "option %s: a scalar is no %s", o->name, option_type(o));
 	if ((o->flags & SLUICE_F_MULTI) && o->type != SLUICE_T_PAIRS)
 		return unsound(v, "option %s: no lists of values in a %s", o->name, option_type(o));
@@ -365,7 +385,8 @@ static int row_check(const struct verdict *v, const sluice_option *table, const 
 	return bounds_check(v, o);
 }
 
-static int table_walk(const struct verdict *v, const sluice_option *table, size_t size, bool core, unsigned depth)
+static int table_walk(const struct verdict *v, const sluice_option *table, size_t size, bool core,
+	unsigned depth)
 {
 	size_t rows = table_rows(table);
 	if (rows > TABLE_ROWS_MAX)
@@ -378,10 +399,14 @@ static int table_walk(const struct verdict *v, const sluice_option *table, size_
 		size_t inner = o->type == SLUICE_T_BLOCK ? size - o->offset : o->sub_size;
 		if (table_walk(v, o->sub, inner, core, depth + 1) < 0)
 			return -1;
-		/* options are named by struct and name: at one address a name must mean one option */
-		for (const sluice_option *p = o->sub; o->type == SLUICE_T_BLOCK && o->offset == 0 && p->name; p++) {
+		/* options are named by struct and name: at one address a name must mean one
+		 * option */
+		for (const sluice_option *p = o->sub;
+			o->type == SLUICE_T_BLOCK && o->offset == 0 && p->name; p++) {
 			if (table_find(table, str_of(p->name)))
-				return unsound(v, "option %s: its struct comes first and has a field %s too", o->name, p->name);
+				return unsound(v,
+					"option %s: its struct comes first and has a field %s too",
+					o->name, p->name);
 		}
 	}
 	return 0;

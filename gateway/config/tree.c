@@ -70,7 +70,8 @@ static bool key_is_word(sluice_str key)
 }
 
 /* Append to the NODE_PATH bytes at buf. What does not fit is cut. */
-__attribute__((format(printf, 3, 4))) static void path_add(char *buf, size_t *at, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void path_add(char *buf, size_t *at, const char *fmt,
+	...)
 {
 	va_list ap;
 	va_start(ap, fmt);

@@ -1,6 +1,6 @@
 /*
- * A configuration file as a tree of nodes, each of which knows where it stands. Built by config/yaml and immutable from then
- * on; a tree lives in one arena and dies with it. Main thread.
+ * A configuration file as a tree of nodes, each of which knows where it stands. Built by
+ * config/yaml and immutable from then on; a tree lives in one arena and dies with it. Main thread.
  */
 #ifndef CONFIG_TREE_H
 #define CONFIG_TREE_H
@@ -10,21 +10,25 @@
 enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
 
 struct node {
-	uint8_t kind;                 /* enum node_kind */
-	bool quoted;                  /* SCALAR: written in quotes or as a block of text */
-	bool broken;                  /* a mistake here is already reported: whoever meets the node keeps quiet */
-	uint32_t line, col;           /* where the value begins, 1-based; columns count characters */
-	uint32_t key_line, key_col;   /* where its key begins; 0 when it has none */
-	uint32_t index;               /* place among its parent's members */
-	uint32_t n;                   /* LIST, MAP: number of members */
-	const char *file;             /* as the user named it */
-	const struct node *parent;    /* NULL: the root */
-	sluice_str key;               /* of a map's member, NUL-terminated; data NULL for others */
-	const char *raw;              /* SCALAR: as written, when a ${NAME} in it was replaced; else NULL */
+	uint8_t kind; /* enum node_kind */
+	bool quoted;  /* SCALAR: written in quotes or as a block of text */
+	/* a mistake here is already reported: whoever meets the node keeps quiet */
+	bool broken;
+	/* where the value begins, 1-based; columns count characters */
+	uint32_t line, col;
+	uint32_t key_line, key_col; /* where its key begins; 0 when it has none */
+	uint32_t index;             /* place among its parent's members */
+	uint32_t n;                 /* LIST, MAP: number of members */
+	const char *file;           /* as the user named it */
+	const struct node *parent;  /* NULL: the root */
+	sluice_str key;             /* of a map's member, NUL-terminated; data NULL for others */
+	/* SCALAR: as written, when a ${NAME} in it was replaced; else NULL */
+	const char *raw;
 	union {
 		sluice_str text; /* SCALAR: NUL-terminated, no NUL within */
 		struct {
-			const struct node *const *v;      /* LIST, MAP: the members as in the file */
+			/* LIST, MAP: the members as in the file */
+			const struct node *const *v;
 			const struct node *const *sorted; /* MAP: the same by key */
 		};
 	};
@@ -37,7 +41,8 @@ struct mark {
 	const struct node *node; /* whose path to show; may be NULL */
 };
 
-/* Where the value stands; where its key stands (or the value, if it has no key): for what is wrong with a whole block. */
+/* Where the value stands; where its key stands (or the value, if it has no key): for what is wrong
+ * with a whole block. */
 struct mark node_mark(const struct node *n);
 struct mark node_key_mark(const struct node *n);
 /* The member of that key, or NULL; also NULL when n is no map. */
@@ -48,8 +53,8 @@ bool node_is_null(const struct node *n);
 const char *node_kind_text(const struct node *n);
 
 enum { NODE_PATH = 256 };
-/* The key path, e.g. routes[0].match.path, cut to fit; "" for the root. buf of NODE_PATH bytes is NUL-terminated; returns
- * buf. */
+/* The key path, e.g. routes[0].match.path, cut to fit; "" for the root. buf of NODE_PATH bytes is
+ * NUL-terminated; returns buf. */
 const char *node_path(const struct node *n, char *buf);
 
 #endif

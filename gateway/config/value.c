@@ -20,11 +20,20 @@ static const struct unit size_units[] = {
 };
 
 static const struct unit time_units[] = {
-	{ "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 }, { NULL, 0 },
+	{ "ms", 1 },
+	{ "s", 1000 },
+	{ "m", 60000 },
+	{ "h", 3600000 },
+	{ "d", 86400000 },
+	{ NULL, 0 },
 };
 
 static const struct unit period_units[] = {
-	{ "s", 1000 }, { "min", 60000 }, { "h", 3600000 }, { "d", 86400000 }, { NULL, 0 },
+	{ "s", 1000 },
+	{ "min", 60000 },
+	{ "h", 3600000 },
+	{ "d", 86400000 },
+	{ NULL, 0 },
 };
 
 static const struct unit *unit_find(const struct unit *u, sluice_str s)
@@ -61,7 +70,8 @@ enum value_result value_bool(sluice_str s, bool *out)
 enum value_result value_uint(sluice_str s, uint64_t *out)
 {
 	sluice_str digits = digits_of(s);
-	if (digits.len == 0 || digits.len != s.len || (s.len > 1 && s.data[0] == '0')) /* 010: eight or ten? */
+	/* 010: eight or ten? */
+	if (digits.len == 0 || digits.len != s.len || (s.len > 1 && s.data[0] == '0'))
 		return VALUE_MALFORMED;
 	return str_u64(s, out) ? VALUE_OK : VALUE_TOO_LARGE;
 }

@@ -1,6 +1,6 @@
 /*
- * The notations of single values: numbers, sizes, durations, rates. Parsing only: bounds and messages are config/bind.
- * Any thread.
+ * The notations of single values: numbers, sizes, durations, rates. Parsing only: bounds and
+ * messages are config/bind. Any thread.
  */
 #ifndef CONFIG_VALUE_H
 #define CONFIG_VALUE_H
@@ -11,15 +11,19 @@ enum value_result {
 	VALUE_OK = 0,
 	VALUE_MALFORMED, /* not in this notation */
 	VALUE_NO_UNIT,   /* a number alone where a unit is needed */
-	VALUE_TOO_LARGE  /* does not fit the type */
+	VALUE_TOO_LARGE, /* does not fit the type */
 };
 
-must_use enum value_result value_bool(sluice_str s, bool *out);             /* true, false */
-must_use enum value_result value_int(sluice_str s, int64_t *out);           /* decimal, no leading zeros */
+must_use enum value_result value_bool(sluice_str s, bool *out); /* true, false */
+/* decimal, no leading zeros */
+must_use enum value_result value_int(sluice_str s, int64_t *out);
 must_use enum value_result value_uint(sluice_str s, uint64_t *out);
-must_use enum value_result value_size(sluice_str s, uint64_t *out);         /* 4096, 16KiB, 1MB: bytes */
-must_use enum value_result value_duration(sluice_str s, uint64_t *out);     /* 250ms, 30s, 5m, 1h, 7d, 0: milliseconds */
-must_use enum value_result value_rate(sluice_str s, sluice_rate *out);      /* 100/s, 100/min, 5000/h, 1/d, 10/30s */
+/* 4096, 16KiB, 1MB: bytes */
+must_use enum value_result value_size(sluice_str s, uint64_t *out);
+/* 250ms, 30s, 5m, 1h, 7d, 0: milliseconds */
+must_use enum value_result value_duration(sluice_str s, uint64_t *out);
+/* 100/s, 100/min, 5000/h, 1/d, 10/30s */
+must_use enum value_result value_rate(sluice_str s, sluice_rate *out);
 /* Index of s among the choices, or -1. */
 int value_choice(const char *const *choices, sluice_str s);
 /* Less, equal or more: -1, 0, 1, in events a time. */

@@ -9,10 +9,11 @@
 /* A collection whose end has not come yet. */
 struct level {
 	struct node *node;
-	size_t first;          /* its members begin here in loader.members */
-	bool dropped;          /* not part of the tree: a key that is no text, or what follows one */
-	bool has_key;          /* MAP: the key came, the value is due */
-	bool key_dropped;      /* that key is refused, and its value goes with it */
+	size_t first; /* its members begin here in loader.members */
+	/* not part of the tree: a key that is no text, or what follows one */
+	bool dropped;
+	bool has_key;     /* MAP: the key came, the value is due */
+	bool key_dropped; /* that key is refused, and its value goes with it */
 	sluice_str key;
 	uint32_t key_line, key_col;
 };
@@ -35,7 +36,9 @@ struct loader {
 
 static struct mark loader_mark(const struct loader *l, yaml_mark_t m)
 {
-	return (struct mark){ .file = l->file, .line = (uint32_t)m.line + 1, .col = (uint32_t)m.column + 1 };
+	return (struct mark){ .file = l->file,
+		.line = (uint32_t)m.line + 1,
+		.col = (uint32_t)m.column + 1 };
 }
 
 static struct level *loader_top(struct loader *l)
@@ -43,11 +46,12 @@ static struct level *loader_top(struct loader *l)
 	return l->depth ? &l->levels[l->depth - 1] : NULL;
 }
 
-/* ---- duplicate keys ---- */
+/* ---- duplicate keys ------------------------------------------------------------------------ */
 
 static int node_by_key(const void *pa, const void *pb)
 {
-	const struct node *a = *(const struct node *const *)pa, *b = *(const struct node *const *)pb;
+	const struct node *a = *(const struct node *const *)pa,
+			  *b = *(const struct node *const *)pb;
 	size_t len = a->key.len < b->key.len ? a->key.len : b->key.len;
 	int c = len ? memcmp(a->key.data, b->key.data, len) : 0;
 	if (c == 0)
@@ -55,7 +59,8 @@ static int node_by_key(const void *pa, const void *pb)
 	return c ? c : (a->index > b->index) - (a->index < b->index);
 }
 
-/* Sort the members, report keys given twice and keep the first of them. Returns how many are left. */
+/* Sort the members, report keys given twice and keep the first of them. Returns how many are
+ * left. */
 static uint32_t map_sort(struct loader *l, const struct node **v, uint32_t n)
 {
 	uint32_t kept = 0;
@@ -67,8 +72,10 @@ static uint32_t map_sort(struct loader *l, const struct node **v, uint32_t n)
 		}
 		struct quoted q;
 		struct mark at = node_key_mark(v[i]);
-		(void)diag_error(l->diag, &at, "the key %s is given twice", quote_str(&q, v[i]->key));
-		diag_hint(l->diag, "it was first given at %s:%u:%u", l->file, v[kept - 1]->key_line, v[kept - 1]->key_col);
+		(void)diag_error(l->diag, &at, "the key %s is given twice",
+			quote_str(&q, v[i]->key));
+		diag_hint(l->diag, "it was first given at %s:%u:%u", l->file, v[kept - 1]->key_line,
+			v[kept - 1]->key_col);
 	}
 	return kept;
 }
@@ -91,13 +98,14 @@ static void loader_close(struct loader *l)
 	memcpy(sorted, v, n * sizeof(*sorted));
 	node->n = map_sort(l, sorted, n);
 	node->sorted = sorted;
-	for (uint32_t i = 0; i < n && node->n < n; i++) { /* in the order of the file too, only the first of each key */
+	/* in the order of the file too, only the first of each key */
+	for (uint32_t i = 0; i < n && node->n < n; i++) {
 		if (node_find(node, v[i]->key) == v[i])
 			v[kept++] = v[i];
 	}
 }
 
-/* ---- nodes ---- */
+/* ---- nodes --------------------------------------------------------------------------------- */
 
 static void members_add(struct loader *l, struct node *n)
 {
@@ -111,7 +119,8 @@ static void members_add(struct loader *l, struct node *n)
 	l->members[l->n_members++] = n;
 }
 
-/* A new node in its place: the root, the next of a list, or the value of the key that came last. NULL: too many. */
+/* A new node in its place: the root, the next of a list, or the value of the key that came last.
+ * NULL: too many. */
 static struct node *loader_node(struct loader *l, enum node_kind kind, yaml_mark_t m, bool *dropped)
 {
 	struct level *top = loader_top(l);
@@ -172,13 +181,15 @@ static void loader_key(struct loader *l, const yaml_event_t *e)
 	top->key_line = (uint32_t)e->start_mark.line + 1;
 	top->key_col = (uint32_t)e->start_mark.column + 1;
 	if (plain && str_eq(key, STR("<<")))
-		loader_refuse_key(l, e->start_mark, "merge keys (<<) are not supported: write the keys out");
+		loader_refuse_key(l, e->start_mark,
+			"merge keys (<<) are not supported: write the keys out");
 	else if (key.len > YAML_KEY_MAX)
 		loader_refuse_key(l, e->start_mark, "the key is too long");
 	else if (key.len && memchr(key.data, 0, key.len))
 		loader_refuse_key(l, e->start_mark, "the key contains a NUL byte");
 	else if (key.len > 1 && memmem(key.data, key.len, "${", 2))
-		loader_refuse_key(l, e->start_mark, "the environment can be referred to in values, not in keys");
+		loader_refuse_key(l, e->start_mark,
+			"the environment can be referred to in values, not in keys");
 }
 
 static int loader_open(struct loader *l, const yaml_event_t *e, enum node_kind kind)
@@ -189,7 +200,8 @@ static int loader_open(struct loader *l, const yaml_event_t *e, enum node_kind k
 		loader_refuse_key(l, e->start_mark, "a key must be a text, not a list or a block");
 	if (l->depth == YAML_DEPTH_MAX) {
 		struct mark at = loader_mark(l, e->start_mark);
-		return diag_error(l->diag, &at, "lists and blocks are nested more than %d deep", YAML_DEPTH_MAX);
+		return diag_error(l->diag, &at, "lists and blocks are nested more than %d deep",
+			YAML_DEPTH_MAX);
 	}
 	struct level *top = loader_top(l);
 	struct node *n = loader_node(l, kind, e->start_mark, &dropped);
@@ -197,7 +209,8 @@ static int loader_open(struct loader *l, const yaml_event_t *e, enum node_kind k
 		return -1;
 	if (is_key)
 		top->has_key = true; /* its value is still to come, and goes the same way */
-	l->levels[l->depth++] = (struct level){ .node = n, .first = l->n_members, .dropped = dropped };
+	l->levels[l->depth++] =
+		(struct level){ .node = n, .first = l->n_members, .dropped = dropped };
 	return 0;
 }
 
@@ -211,15 +224,18 @@ static void loader_text(struct loader *l, struct node *n, sluice_str text)
 		(void)diag_error_node(l->diag, n, "the text contains a NUL byte");
 		return;
 	}
-	if (l->expanded > YAML_SIZE_MAX || env_expand(l->env, l->arena, l->diag, &at, text, &out) < 0)
+	if (l->expanded > YAML_SIZE_MAX ||
+		env_expand(l->env, l->arena, l->diag, &at, text, &out) < 0)
 		return;
 	if (out.data == text.data) {
 		n->text = arena_str(l->arena, text);
 	} else {
-		l->expanded += out.len; /* few bytes of file can ask for many: what they ask for is bounded like the file */
+		/* few bytes of file can ask for many: what they ask for is bounded like the file */
+		l->expanded += out.len;
 		if (l->expanded > YAML_SIZE_MAX) {
-			(void)diag_error_node(l->diag, n, "the environment's values make the file larger than %d MiB",
-			                      YAML_SIZE_MAX >> 20);
+			(void)diag_error_node(l->diag, n,
+				"the environment's values make the file larger than %d MiB",
+				YAML_SIZE_MAX >> 20);
 			return;
 		}
 		n->text = out;
@@ -265,14 +281,16 @@ static void hint_quotes(struct loader *l, yaml_mark_t star, const char *before)
 	size_t n = 0;
 	while (n < text.len && n < SHOWN_MAX && !strchr(" \t\r,]}#\"'", text.data[n]))
 		n++;
-	diag_hint(l->diag, "%sa text that begins with * needs quotes: \"%.*s\"", before, (int)n, text.data);
+	diag_hint(l->diag, "%sa text that begins with * needs quotes: \"%.*s\"", before, (int)n,
+		text.data);
 }
 
 static int loader_alias(struct loader *l, const yaml_event_t *e)
 {
 	bool dropped;
 	if (loader_key_is_due(l)) {
-		loader_refuse_key(l, e->start_mark, "aliases (*name) are not supported: write the key out");
+		loader_refuse_key(l, e->start_mark,
+			"aliases (*name) are not supported: write the key out");
 		return 0;
 	}
 	struct node *n = loader_node(l, NODE_SCALAR, e->start_mark, &dropped);
@@ -287,9 +305,10 @@ static int loader_alias(struct loader *l, const yaml_event_t *e)
 	return 0;
 }
 
-/* ---- events ---- */
+/* ---- events -------------------------------------------------------------------------------- */
 
-static void loader_refuse_property(struct loader *l, const yaml_event_t *e, const yaml_char_t *anchor, const yaml_char_t *tag)
+static void loader_refuse_property(struct loader *l, const yaml_event_t *e,
+	const yaml_char_t *anchor, const yaml_char_t *tag)
 {
 	struct mark at = loader_mark(l, e->start_mark);
 	if (anchor) {
@@ -310,7 +329,8 @@ static int loader_document(struct loader *l, const yaml_event_t *e)
 		diag_hint(l->diag, "a configuration is one document: remove the --- line");
 		return -1;
 	}
-	if (e->data.document_start.tag_directives.start != e->data.document_start.tag_directives.end)
+	if (e->data.document_start.tag_directives.start !=
+		e->data.document_start.tag_directives.end)
 		(void)diag_error(l->diag, &at, "tags are not supported: remove the %%TAG line");
 	return 0;
 }
@@ -329,10 +349,12 @@ static int loader_event(struct loader *l, const yaml_event_t *e)
 		loader_refuse_property(l, e, e->data.scalar.anchor, e->data.scalar.tag);
 		return loader_scalar(l, e) < 0 ? -1 : 1;
 	case YAML_SEQUENCE_START_EVENT:
-		loader_refuse_property(l, e, e->data.sequence_start.anchor, e->data.sequence_start.tag);
+		loader_refuse_property(l, e, e->data.sequence_start.anchor,
+			e->data.sequence_start.tag);
 		return loader_open(l, e, NODE_LIST) < 0 ? -1 : 1;
 	case YAML_MAPPING_START_EVENT:
-		loader_refuse_property(l, e, e->data.mapping_start.anchor, e->data.mapping_start.tag);
+		loader_refuse_property(l, e, e->data.mapping_start.anchor,
+			e->data.mapping_start.tag);
 		return loader_open(l, e, NODE_MAP) < 0 ? -1 : 1;
 	case YAML_SEQUENCE_END_EVENT:
 	case YAML_MAPPING_END_EVENT:
@@ -355,8 +377,8 @@ static void loader_syntax_error(struct loader *l, const yaml_parser_t *p)
 		(void)diag_error(l->diag, &(struct mark){ .file = l->file }, "out of memory");
 		return;
 	}
-	(void)diag_error(l->diag, &at, "not YAML: %s%s%s", p->problem ? p->problem : "malformed", p->context ? " " : "",
-	                 p->context ? p->context : "");
+	(void)diag_error(l->diag, &at, "not YAML: %s%s%s", p->problem ? p->problem : "malformed",
+		p->context ? " " : "", p->context ? p->context : "");
 	if (c == '\t')
 		diag_hint(l->diag, "indent with spaces: YAML does not take tabs");
 	else if (c == '@' || c == '`' || c == '%')
@@ -366,11 +388,12 @@ static void loader_syntax_error(struct loader *l, const yaml_parser_t *p)
 	else if (line.len > 1 && memmem(line.data, line.len, "${", 2))
 		diag_hint(l->diag, "within { } and [ ] a reference needs quotes: \"${NAME}\"");
 	else if (p->context && p->context_mark.line != p->problem_mark.line)
-		diag_hint(l->diag, "what is read here began at %s:%zu:%zu: compare the indentation", l->file,
-		          p->context_mark.line + 1, p->context_mark.column + 1);
+		diag_hint(l->diag, "what is read here began at %s:%zu:%zu: compare the indentation",
+			l->file, p->context_mark.line + 1, p->context_mark.column + 1);
 }
 
-/* Position and sort of the first byte that no configuration may have. Lines and columns as libyaml counts them. */
+/* Position and sort of the first byte that no configuration may have. Lines and columns as libyaml
+ * counts them. */
 static int text_check(struct loader *l)
 {
 	uint32_t line = 1, col = 1;
@@ -384,7 +407,8 @@ static int text_check(struct loader *l)
 			return -1;
 		}
 		if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
-			return diag_error(l->diag, &at, "the control byte 0x%02x cannot stand in a configuration", c);
+			return diag_error(l->diag, &at,
+				"the control byte 0x%02x cannot stand in a configuration", c);
 		i += len;
 		col++;
 		if (c == '\n' || (c == '\r' && !(i < l->text.len && l->text.data[i] == '\n'))) {
@@ -416,9 +440,14 @@ static int loader_run(struct loader *l)
 	return more;
 }
 
-const struct node *yaml_parse(struct arena *a, struct diag *d, const struct env *env, const char *name, sluice_str text)
+const struct node *yaml_parse(struct arena *a, struct diag *d, const struct env *env,
+	const char *name, sluice_str text)
 {
-	struct loader l = { .arena = a, .diag = d, .env = env, .file = arena_str(a, str_of(name)).data, .text = text };
+	struct loader l = { .arena = a,
+		.diag = d,
+		.env = env,
+		.file = arena_str(a, str_of(name)).data,
+		.text = text };
 	struct mark whole = { .file = l.file };
 
 	if (str_starts(text, STR("\xef\xbb\xbf"))) /* a byte order mark: of no meaning in UTF-8 */

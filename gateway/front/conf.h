@@ -1,4 +1,5 @@
-/* The `listeners:` block: one entry of it, as its option table binds it. Immutable while in force. */
+/* The `listeners:` block: one entry of it, as its option table binds it. Immutable while in
+ * force. */
 #ifndef FRONT_CONF_H
 #define FRONT_CONF_H
 
@@ -8,7 +9,8 @@
 
 enum front_protocol { FRONT_H2 = 1 << 0, FRONT_HTTP1 = 1 << 1 };
 
-struct listener_timeouts { /* milliseconds */
+/* milliseconds */
+struct listener_timeouts {
 	uint64_t head, body, idle;
 	uint64_t request; /* 0: no bound */
 };
@@ -35,12 +37,13 @@ struct listener_conf {
 	uint64_t protocols; /* enum front_protocol */
 	struct listener_timeouts timeouts;
 	struct listener_linger linger;
-	uint64_t min_rate; /* bytes a second; 0: any */
+	uint64_t min_rate;             /* bytes a second; 0: any */
 	uint64_t max_head, max_target; /* bytes */
 	uint64_t max_fields;
 	uint64_t max_body;   /* bytes; 0: no bound */
 	uint64_t max_memory; /* bytes of one exchange, bodies in flight not counted */
-	sluice_str max_connections_per_client, max_requests_per_client; /* "auto" or a number: client_bound_parse() */
+	/* "auto" or a number: client_bound_parse() */
+	sluice_str max_connections_per_client, max_requests_per_client;
 	uint64_t max_requests_per_connection; /* 0: no bound */
 	uint64_t backlog;
 	sluice_str mode, user, group; /* of a unix socket's file; empty: as the system makes it */
@@ -48,12 +51,13 @@ struct listener_conf {
 	sluice_strs trusted_proxies;                   /* as in base/cidr */
 	int32_t client_ip_from;                        /* enum client_ip_from */
 	struct listener_forwarded forwarded;
-	bool via;            /* upstreams hear of Sluice */
-	bool merge_slashes;  /* "//" is "/" also in what is sent on */
+	bool via;           /* upstreams hear of Sluice */
+	bool merge_slashes; /* "//" is "/" also in what is sent on */
 	struct tls_server_conf tls;
 };
 
-/* Bounds on one client, as a listener names them: a number, 0 for no bound, or CLIENT_AUTO: a share of what the gateway takes. */
+/* Bounds on one client, as a listener names them: a number, 0 for no bound, or CLIENT_AUTO: a share
+ * of what the gateway takes. */
 #define CLIENT_AUTO UINT32_MAX
 struct client_bounds {
 	uint32_t connections, requests;

@@ -1,8 +1,9 @@
 /*
- * One connection, from accept to the codec that serves it. What has to come first comes in this order; each step may be
- * the last:
+ * One connection, from accept to the codec that serves it. What has to come first comes in this
+ * order; each step may be the last:
  *
- *   accepted --PROXY header, from balancers--> --TLS handshake--> --first bytes, where they tell the protocol--> served
+ *   accepted --PROXY header, from balancers--> --TLS handshake--> --first bytes, where they tell
+ * the protocol--> served
  *
  * The client is known before anything is done for it: from the start, or from the PROXY header on.
  */
@@ -19,7 +20,7 @@
 /* In one piece, and small: there are many that do nothing. */
 struct front_conn {
 	union {
-		struct list link;        /* front.conns, as long as it lives */
+		struct list link; /* front.conns, as long as it lives */
 		struct grave grave;
 	};
 	struct front_settings *settings; /* shared: ref */
@@ -29,9 +30,11 @@ struct front_conn {
 	};
 	struct stream s;
 	struct conn_info info;
-	uint8_t protocol;                /* enum front_protocol: which of the two it has; 0: not known yet */
-	bool refused;                    /* told already */
-	char peer_ip[];                  /* room for the peer's, or for any, where a PROXY header will name it */
+	/* enum front_protocol: which of the two it has; 0: not known yet */
+	uint8_t protocol;
+	bool refused; /* told already */
+	/* room for the peer's, or for any, where a PROXY header will name it */
+	char peer_ip[];
 };
 
 struct front_conn *front_conn_of(struct list *link)
@@ -47,7 +50,7 @@ static bool conn_owns_local(const struct front_conn *c)
 
 static const struct stream_user conn_undecided;
 
-/* ---- ending ------------------------------------------------------------------------------------------------------- */
+/* ---- ending -------------------------------------------------------------------------------- */
 
 static void conn_free(struct grave *g)
 {
@@ -119,14 +122,15 @@ void front_conn_abort(struct front_conn *c)
 		conn_close(c);
 }
 
-/* ---- the protocol ------------------------------------------------------------------------------------------------- */
+/* ---- the protocol -------------------------------------------------------------------------- */
 
 /* The protocol is known: from here on the stream belongs to its codec. */
 static void conn_serve(struct front_conn *c, enum front_protocol p)
 {
 	c->protocol = (uint8_t)p;
 	if (p == FRONT_H2) {
-		const struct http2_server_owner owner = { .on_closed = conn_on_http2_closed, .owner = c };
+		const struct http2_server_owner owner = { .on_closed = conn_on_http2_closed,
+			.owner = c };
 		c->http2 = http2_server_new(&c->s, &c->info, &c->settings->http2, &owner);
 	} else {
 		http1_server_init(&c->http1, &c->s, &c->info, &c->settings->http1);
@@ -148,7 +152,8 @@ static void conn_on_first_bytes(struct stream *s)
 		conn_close(c);
 		return;
 	}
-	sluice_str bytes = buf_pullup(&s->in, s->in.len < HTTP2_PREFACE_LEN ? s->in.len : HTTP2_PREFACE_LEN);
+	sluice_str bytes =
+		buf_pullup(&s->in, s->in.len < HTTP2_PREFACE_LEN ? s->in.len : HTTP2_PREFACE_LEN);
 	enum http2_preface is = http2_preface(bytes.data, bytes.len);
 	if (is != HTTP2_PREFACE_MORE)
 		conn_serve(c, is == HTTP2_PREFACE_YES ? FRONT_H2 : FRONT_HTTP1);
@@ -196,7 +201,7 @@ static void conn_choose(struct front_conn *c, sluice_str agreed)
 	}
 }
 
-/* ---- who it is ---------------------------------------------------------------------------------------------------- */
+/* ---- who it is ----------------------------------------------------------------------------- */
 
 static void conn_set_peer(struct front_conn *c, const struct addr *peer)
 {
@@ -208,13 +213,14 @@ static void conn_set_peer(struct front_conn *c, const struct addr *peer)
 
 static void conn_refuse(struct front_conn *c, enum refusal why, const char *detail)
 {
-	refusal_tell(&c->settings->front->refusals, why, worker_now(c->settings->front->worker), c->info.listener->name,
-	             str_n(c->info.peer_ip, c->info.peer_ip_len), detail);
+	refusal_tell(&c->settings->front->refusals, why, worker_now(c->settings->front->worker),
+		c->info.listener->name, str_n(c->info.peer_ip, c->info.peer_ip_len), detail);
 	c->refused = true;
 }
 
-/* Count it among its client's connections: to this listener, or to all that leave the bound to us. False, and refused, when
- * there are too many. A proxy brings as many clients as it likes, and a unix socket tells nobody apart. */
+/* Count it among its client's connections: to this listener, or to all that leave the bound to us.
+ * False, and refused, when there are too many. A proxy brings as many clients as it likes, and a
+ * unix socket tells nobody apart. */
 static bool conn_admit(struct front_conn *c, const struct addr *peer)
 {
 	const struct front_settings *s = c->settings;
@@ -222,13 +228,16 @@ static bool conn_admit(struct front_conn *c, const struct addr *peer)
 	char key[sizeof(s->name) + ADDR_CLIENT];
 	size_t n = s->counts_alone ? strlen(s->name) + 1 : 1, client;
 
-	if (!s->front->counts || (!most && s->shared.max_client_requests == UINT32_MAX) || c->info.peer_is_trusted)
+	if (!s->front->counts || (!most && s->shared.max_client_requests == UINT32_MAX) ||
+		c->info.peer_is_trusted)
 		return true;
 	memcpy(key, s->counts_alone ? s->name : "", n);
 	client = addr_client(peer, key + n);
 	if (client == 0)
 		return true;
-	if (counts_client_enter(s->front->counts, str_n(key, n + client), most ? most : COUNT_MOST, &c->info.client) || !most)
+	if (counts_client_enter(s->front->counts, str_n(key, n + client), most ? most : COUNT_MOST,
+		    &c->info.client) ||
+		!most)
 		return true;
 	conn_refuse(c, REFUSAL_MAX_PER_CLIENT, "");
 	return false;
@@ -250,9 +259,10 @@ static bool conn_on_proxy_header(struct stream *s, const struct proxy_header *h)
 	return conn_admit(c, &h->source);
 }
 
-/* ---- for which host ----------------------------------------------------------------------------------------------- */
+/* ---- for which host ------------------------------------------------------------------------ */
 
-/* Whether the host is the address that the client connected to: it had no name to ask for, as a health check has none. */
+/* Whether the host is the address that the client connected to: it had no name to ask for, as a
+ * health check has none. */
 static bool conn_is_at(const struct front_conn *c, sluice_str host)
 {
 	struct addr own = { .len = sizeof(own) - offsetof(struct addr, sa) };
@@ -276,12 +286,14 @@ static bool sni_is(sluice_str sni, sluice_str host)
 	return sni.len && str_ieq(sni, host);
 }
 
-/* By the name it asked for, or by the certificate that it was shown (RFC 9110 4.3.4, RFC 9113 9.1.1). */
+/* By the name it asked for, or by the certificate that it was shown (RFC 9110 4.3.4, RFC
+ * 9113 9.1.1). */
 static bool conn_is_for(struct conn_info *info, sluice_str host)
 {
 	struct front_conn *c = container_of(info, struct front_conn, info);
 	sluice_str sni = str_of(tls_sni(&c->s));
-	if (!sni_is(sni, host) && !tls_certificate_covers(&c->s, host) && (sni.len || !conn_is_at(c, host)))
+	if (!sni_is(sni, host) && !tls_certificate_covers(&c->s, host) &&
+		(sni.len || !conn_is_at(c, host)))
 		return false;
 	char *copy = malloc(host.len);
 	if (copy) { /* else it is asked again */
@@ -293,7 +305,7 @@ static bool conn_is_for(struct conn_info *info, sluice_str host)
 	return true;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------------------------- */
 
 static void conn_on_open(struct stream *s)
 {
@@ -311,14 +323,16 @@ static void conn_on_open(struct stream *s)
 	conn_choose(c, tls_alpn(s));
 }
 
-/* Somebody speaks plain HTTP to a TLS port: what it asks for cannot be read, but it can read an answer. Best effort: the socket of
- * a new connection has room for it. */
+/* Somebody speaks plain HTTP to a TLS port: what it asks for cannot be read, but it can read an
+ * answer. Best effort: the socket of a new connection has room for it. */
 static void conn_answer_plain(const struct front_conn *c)
 {
 	static const char answer[] =
-		"HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: 144\r\n"
+		"HTTP/1.1 400 Bad Request\r\nContent-Type: "
+		"application/problem+json\r\nContent-Length: 144\r\n"
 		"Connection: close\r\n\r\n"
-		"{\"type\":\"urn:sluice:problem:plain-http\",\"title\":\"Plain HTTP on a TLS port\",\"status\":400,"
+		"{\"type\":\"urn:sluice:problem:plain-http\",\"title\":\"Plain HTTP on a TLS "
+		"port\",\"status\":400,"
 		"\"detail\":\"This port speaks TLS: use https:// instead.\"}\n";
 	_Static_assert(sizeof(answer) > 144, "the body");
 	(void)send(c->s.fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -370,16 +384,18 @@ static bool front_enter(struct front *f, const struct front_listener *l, const s
 	if (f->counts ? counts_enter(f->counts, most) : !most || f->n_conns < most)
 		return true;
 	if (f->counts)
-		refusal_tell(&f->refusals, REFUSAL_MAX_CONNECTIONS, worker_now(f->worker), str_of(l->settings->name),
-		             str_n(ip, addr_ip_text(peer, ip)), "");
+		refusal_tell(&f->refusals, REFUSAL_MAX_CONNECTIONS, worker_now(f->worker),
+			str_of(l->settings->name), str_n(ip, addr_ip_text(peer, ip)), "");
 	return false;
 }
 
 /* It counts from here on. */
-static struct front_conn *conn_new(struct front_listener *l, int fd, const struct addr *peer, bool header)
+static struct front_conn *conn_new(struct front_listener *l, int fd, const struct addr *peer,
+	bool header)
 {
 	char ip[ADDR_IP_TEXT];
-	size_t size = offsetof(struct front_conn, peer_ip) + (header ? ADDR_IP_TEXT : addr_ip_text(peer, ip) + 1);
+	size_t size = offsetof(struct front_conn, peer_ip) +
+		(header ? ADDR_IP_TEXT : addr_ip_text(peer, ip) + 1);
 	struct front_conn *c = calloc(1, size < sizeof(*c) ? sizeof(*c) : size);
 	struct front *f = l->front;
 	check(c, "out of memory: a connection of %zu bytes", size);
@@ -431,5 +447,6 @@ void front_conn_on_accept(struct acceptor *a, int fd, const struct addr *peer)
 	else if (t == &transport_plain)
 		conn_choose(c, STR_NONE);
 	else
-		stream_deadline(&c->s, header ? c->settings->proxy_header_ns : c->settings->http1.head_ns);
+		stream_deadline(&c->s,
+			header ? c->settings->proxy_header_ns : c->settings->http1.head_ns);
 }

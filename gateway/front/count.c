@@ -1,14 +1,17 @@
 /*
- * Counting connections. A bucket of the table is two cache lines; each of its places begins with one word:
+ * Counting connections. A bucket of the table is two cache lines; each of its places begins with
+ * one word:
  *
- *	 63                         16 15        0
- *	+-----------------------------+-----------+
- *	| which client (hash)         | how many  |        how many 0: the place is free, whatever stands before it
- *	+-----------------------------+-----------+
+ *       63                         16 15        0
+ *      +-----------------------------+-----------+
+ *      | which client (hash)         | how many  |        how many 0: the place is free, whatever
+ * stands before it
+ *      +-----------------------------+-----------+
  *
- * A client may stand in two buckets. Its count goes up by compare-and-swap where it stands, never from 0, and down by one
- * subtraction. From 0 it goes up under the lock of the client's first bucket alone, after another look, so that one client
- * never has two places. Two clients that want the same free place meet in a compare-and-swap.
+ * A client may stand in two buckets. Its count goes up by compare-and-swap where it stands, never
+ * from 0, and down by one subtraction. From 0 it goes up under the lock of the client's first
+ * bucket alone, after another look, so that one client never has two places. Two clients that want
+ * the same free place meet in a compare-and-swap.
  */
 #include "front/count.h"
 
@@ -21,7 +24,7 @@
 enum {
 	PLACES = 7,
 	COUNT_BITS = 16,
-	SPINS = 200 /* before the processor is given away: the other one was interrupted */
+	SPINS = 200, /* before the processor is given away: the other one was interrupted */
 };
 #define CLIENTS_MIN 1024ull
 #define CLIENTS_MAX (1ull << 24)
@@ -43,11 +46,14 @@ struct counts *counts_new(uint64_t clients)
 {
 	struct counts *c = calloc(1, sizeof(*c));
 	check(c, "out of memory: %zu bytes", sizeof(*c));
-	clients = clients < CLIENTS_MIN ? CLIENTS_MIN : clients > CLIENTS_MAX ? CLIENTS_MAX : clients;
+	clients = clients < CLIENTS_MIN ? CLIENTS_MIN
+		: clients > CLIENTS_MAX ? CLIENTS_MAX
+					: clients;
 	c->n = clients * 2 / PLACES; /* half full: then hardly ever are both buckets of a client */
 	void *p = mmap(NULL, c->n * sizeof(struct bucket), PROT_READ | PROT_WRITE,
-	               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	check(p != MAP_FAILED, "out of memory: a table of %llu clients", (unsigned long long)clients);
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	check(p != MAP_FAILED, "out of memory: a table of %llu clients",
+		(unsigned long long)clients);
 	c->buckets = p;
 	return c;
 }
@@ -58,12 +64,13 @@ void counts_free(struct counts **at)
 	*at = NULL;
 	if (!c)
 		return;
-	check(counts_total(c) == 0, "%llu connections are counted and gone", (unsigned long long)counts_total(c));
+	check(counts_total(c) == 0, "%llu connections are counted and gone",
+		(unsigned long long)counts_total(c));
 	(void)munmap(c->buckets, c->n * sizeof(struct bucket));
 	free(c);
 }
 
-/* ---- all together ------------------------------------------------------------------------------------------------- */
+/* ---- all together -------------------------------------------------------------------------- */
 
 bool counts_enter(struct counts *c, uint64_t most)
 {
@@ -84,7 +91,7 @@ uint64_t counts_total(const struct counts *c)
 	return atomic_load_explicit(&c->total, memory_order_relaxed);
 }
 
-/* ---- of each client ----------------------------------------------------------------------------------------------- */
+/* ---- of each client ------------------------------------------------------------------------ */
 
 static unsigned word_count(uint64_t word)
 {
@@ -93,7 +100,8 @@ static unsigned word_count(uint64_t word)
 
 static void bucket_lock(struct bucket *b)
 {
-	for (unsigned spins = 0; atomic_exchange_explicit(&b->lock, 1, memory_order_acquire); spins++) {
+	for (unsigned spins = 0; atomic_exchange_explicit(&b->lock, 1, memory_order_acquire);
+		spins++) {
 		if (spins >= SPINS)
 			(void)sched_yield();
 	}
@@ -119,8 +127,8 @@ static count_place bucket_claim(struct bucket *b, uint64_t who)
 	for (int i = 0; i < PLACES; i++) {
 		uint64_t word = atomic_load_explicit(&b->place[i].word, memory_order_relaxed);
 		if (word_count(word) == 0 &&
-		    atomic_compare_exchange_strong_explicit(&b->place[i].word, &word, who << COUNT_BITS | 1, memory_order_acquire,
-		                                            memory_order_relaxed))
+			atomic_compare_exchange_strong_explicit(&b->place[i].word, &word,
+				who << COUNT_BITS | 1, memory_order_acquire, memory_order_relaxed))
 			return &b->place[i];
 	}
 	return NULL;
@@ -137,7 +145,8 @@ static enum raised place_raise(count_place at, uint64_t who, unsigned most)
 			return RAISED_LOST;
 		if (word_count(word) >= most)
 			return RAISED_NOT;
-	} while (!atomic_compare_exchange_weak_explicit(&at->word, &word, word + 1, memory_order_acquire, memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(&at->word, &word, word + 1,
+		memory_order_acquire, memory_order_relaxed));
 	return RAISED;
 }
 
@@ -147,7 +156,8 @@ bool counts_client_enter(struct counts *c, sluice_str client, unsigned most, cou
 	check(most >= 1 && most <= COUNT_MOST, "%u connections of a client", most);
 	hash_str128(client, hash);
 	struct bucket *first = &c->buckets[(uint64_t)((unsigned __int128)hash[0] * c->n >> 64)];
-	struct bucket *other = &c->buckets[(uint64_t)((unsigned __int128)(hash[0] << 32 | hash[0] >> 32) * c->n >> 64)];
+	struct bucket *other = &c->buckets[(
+		uint64_t)((unsigned __int128)(hash[0] << 32 | hash[0] >> 32) * c->n >> 64)];
 	uint64_t who = hash[1] >> COUNT_BITS;
 
 	for (bool locked = false;; locked = true) {
@@ -155,7 +165,8 @@ bool counts_client_enter(struct counts *c, sluice_str client, unsigned most, cou
 		if (!*at)
 			*at = bucket_find(other, who);
 		enum raised r = *at ? place_raise(*at, who, most) : RAISED_LOST;
-		if (r == RAISED_LOST && !locked) { /* once more, with nobody else to make it a place meanwhile */
+		/* once more, with nobody else to make it a place meanwhile */
+		if (r == RAISED_LOST && !locked) {
 			bucket_lock(first);
 			continue;
 		}

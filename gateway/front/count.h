@@ -1,11 +1,13 @@
 /*
- * How many connections there are from clients, in the whole process: all together, and of each client; and how many requests
- * of each client are in progress. Shared by all workers without a lock on the way of those that are known already; what was
- * counted is taken off in one atomic step that cannot fail, so no count is ever left behind. A request costs two additions
- * where its connection has a place already. Any thread.
+ * How many connections there are from clients, in the whole process: all together, and of each
+ * client; and how many requests of each client are in progress. Shared by all workers without a
+ * lock on the way of those that are known already; what was counted is taken off in one atomic step
+ * that cannot fail, so no count is ever left behind. A request costs two additions where its
+ * connection has a place already. Any thread.
  *
- * Clients are told apart by 48 bits of a keyed hash, in a table of fixed size. Should the places of a client be taken, which
- * needs more clients at a time than the table was made for, its connections are not counted.
+ * Clients are told apart by 48 bits of a keyed hash, in a table of fixed size. Should the places of
+ * a client be taken, which needs more clients at a time than the table was made for, its
+ * connections are not counted.
  */
 #ifndef FRONT_COUNT_H
 #define FRONT_COUNT_H
@@ -37,11 +39,14 @@ struct count_client {
 /* Where a client's connection was counted; NULL: nowhere. */
 typedef struct count_client *count_place;
 
-/* One more of this client, unless it has `most`, 1 to COUNT_MOST. True sets *at, which is given back once. */
-must_use bool counts_client_enter(struct counts *c, sluice_str client, unsigned most, count_place *at);
+/* One more of this client, unless it has `most`, 1 to COUNT_MOST. True sets *at, which is given
+ * back once. */
+must_use bool counts_client_enter(struct counts *c, sluice_str client, unsigned most,
+	count_place *at);
 void counts_client_leave(count_place at);
 
-/* One more request of the client, unless it has `most`. True: it is given back once, before the connection is. */
+/* One more request of the client, unless it has `most`. True: it is given back once, before the
+ * connection is. */
 static inline must_use bool count_request_enter(count_place at, uint32_t most)
 {
 	if (likely(atomic_fetch_add_explicit(&at->requests, 1, memory_order_relaxed) < most))

@@ -8,11 +8,11 @@
 
 #define REMOVED_IDLE_NS NS_PER_S /* of a kept connection whose listener is gone */
 
-/* ---- listeners ---------------------------------------------------------------------------------------------------- */
+/* ---- listeners ----------------------------------------------------------------------------- */
 
 static struct front_listener *front_find(struct front *f, const struct addr *a)
 {
-	list_each(e, &f->listeners) {
+	list_each (e, &f->listeners) {
 		struct front_listener *l = container_of(e, struct front_listener, link);
 		if (addr_eq(&l->settings->addr, a))
 			return l;
@@ -39,7 +39,7 @@ static void listener_remove(struct front_listener *l, uint64_t grace_ns)
 }
 
 void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
-                 const struct front_bounds *bounds, uint64_t grace_ns)
+	const struct front_bounds *bounds, uint64_t grace_ns)
 {
 	f->bounds = *bounds;
 	for (size_t i = 0; i < n; i++) {
@@ -54,7 +54,8 @@ void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
 			l->settings = front_settings_new(f, &v[i], l->place);
 			l->tls = v[i].tls;
 			l->marked = true;
-			if (acceptor_start(&l->acceptor, f->worker, v[i].fd, front_conn_on_accept, l) < 0)
+			if (acceptor_start(&l->acceptor, f->worker, v[i].fd, front_conn_on_accept,
+				    l) < 0)
 				check(false, "a listening socket cannot join the event loop");
 			if (f->paused)
 				acceptor_pause(&l->acceptor);
@@ -66,7 +67,7 @@ void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
 		l->tls = v[i].tls;
 		l->marked = true;
 	}
-	list_each_safe(e, &f->listeners) {
+	list_each_safe (e, &f->listeners) {
 		struct front_listener *l = container_of(e, struct front_listener, link);
 		if (!l->marked)
 			listener_remove(l, grace_ns);
@@ -78,18 +79,18 @@ void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
 void front_pause(struct front *f)
 {
 	f->paused = true;
-	list_each(e, &f->listeners)
+	list_each (e, &f->listeners)
 		acceptor_pause(&container_of(e, struct front_listener, link)->acceptor);
 }
 
 void front_go_on(struct front *f)
 {
 	f->paused = false;
-	list_each(e, &f->listeners)
+	list_each (e, &f->listeners)
 		acceptor_go_on(&container_of(e, struct front_listener, link)->acceptor);
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 struct front *front_new(struct worker *w, struct counts *counts)
 {
@@ -108,7 +109,7 @@ void front_free(struct front **f)
 	*f = NULL;
 	check(it->n_conns == 0, "a worker ends with %u connections open", it->n_conns);
 	it->on_empty = NULL;
-	list_each_safe(e, &it->listeners)
+	list_each_safe (e, &it->listeners)
 		listener_stop(container_of(e, struct front_listener, link));
 	front_abort(it); /* who connected this moment */
 	free(it);
@@ -117,10 +118,10 @@ void front_free(struct front **f)
 void front_drain(struct front *f, uint64_t idle_ns)
 {
 	f->drain_idle_ns = idle_ns;
-	list_each_safe(e, &f->listeners)
+	list_each_safe (e, &f->listeners)
 		listener_stop(container_of(e, struct front_listener, link));
 	f->draining = true;
-	list_each_safe(e2, &f->conns)
+	list_each_safe (e2, &f->conns)
 		front_conn_drain(front_conn_of(e2), idle_ns);
 	if (f->n_conns == 0 && f->on_empty)
 		f->on_empty(f->on_empty_ctx);
@@ -128,7 +129,7 @@ void front_drain(struct front *f, uint64_t idle_ns)
 
 void front_abort(struct front *f)
 {
-	list_each_safe(e, &f->conns)
+	list_each_safe (e, &f->conns)
 		front_conn_abort(front_conn_of(e));
 }
 

@@ -1,6 +1,7 @@
 /*
- * Where clients come in, on one worker: accepts on every listener, counts connections, hands each to the codec of its
- * protocol, and on reload keeps the listeners whose address stayed. A connection keeps the settings it began with.
+ * Where clients come in, on one worker: accepts on every listener, counts connections, hands each
+ * to the codec of its protocol, and on reload keeps the listeners whose address stayed. A
+ * connection keeps the settings it began with.
  */
 #ifndef FRONT_FRONT_H
 #define FRONT_FRONT_H
@@ -17,29 +18,33 @@ struct tls_server;
 struct front_listener_args {
 	const struct listener_conf *conf; /* copied where connections outlive the call */
 	const struct addr *addr;
-	struct tls_server *tls; /* shared: borrowed until replaced by the next front_apply(); NULL: plain */
-	struct cidr_set *balancers;       /* whose PROXY headers are read; a reference is taken, as below. NULL: nobody's */
+	/* shared: borrowed until replaced by the next front_apply(); NULL: plain */
+	struct tls_server *tls;
+	/* whose PROXY headers are read; a reference is taken, as below. NULL: nobody's */
+	struct cidr_set *balancers;
 	struct cidr_set *trusted_proxies; /* NULL: none */
 	struct handler handler;
 	struct client_bounds client; /* CLIENT_AUTO is for front_auto to say */
-	int fd;                 /* listening socket, the front's from now on; -1: the address is served already */
+	/* listening socket, the front's from now on; -1: the address is served already */
+	int fd;
 };
 
-/* counts: shared by the workers, outlives them; NULL: what connects here is no client of the gateway, and is not counted
- * among them. */
+/* counts: shared by the workers, outlives them; NULL: what connects here is no client of the
+ * gateway, and is not counted among them. */
 struct front *front_new(struct worker *w, struct counts *counts);
 /* No connection is left, no listener accepts. Clears *f. */
 void front_free(struct front **f);
 /* What the whole gateway takes. */
 struct front_bounds {
-	uint64_t connections;       /* of all that count in `counts`; 0: no bound */
+	uint64_t connections;        /* of all that count in `counts`; 0: no bound */
 	struct client_bounds client; /* what CLIENT_AUTO stands for; 0: no bound */
 };
-/* These listeners from now on, and no others. Connections of listeners that are gone are drained; those that are still there after
- * grace_ns are closed. */
-void front_apply(struct front *f, const struct front_listener_args *v, size_t n, const struct front_bounds *bounds,
-                 uint64_t grace_ns);
-/* Accept no new connections until front_go_on(): they wait in the queues of the system, and none is lost. */
+/* These listeners from now on, and no others. Connections of listeners that are gone are drained;
+ * those that are still there after grace_ns are closed. */
+void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
+	const struct front_bounds *bounds, uint64_t grace_ns);
+/* Accept no new connections until front_go_on(): they wait in the queues of the system, and none is
+ * lost. */
 void front_pause(struct front *f);
 void front_go_on(struct front *f);
 /* Accept no more; tell clients to go; idle connections close after idle_ns. */

@@ -5,8 +5,9 @@
 
 static void place_on_due(struct timer *t)
 {
-	struct front_place *p = container_of(t, struct front_place, timer), *held = front_place_ref(p);
-	list_each_safe(e, &p->front->conns) {
+	struct front_place *p = container_of(t, struct front_place, timer),
+			   *held = front_place_ref(p);
+	list_each_safe (e, &p->front->conns) {
 		struct front_conn *c = front_conn_of(e);
 		if (front_conn_place(c) == p)
 			front_conn_abort(c);
@@ -46,7 +47,7 @@ void front_place_remove(struct front_place *p, uint64_t idle_ns, uint64_t grace_
 	if (!p->drain_idle_ns)
 		p->drain_idle_ns = 1;
 	worker_timer(p->front->worker, &p->timer, grace_ns);
-	list_each_safe(e, &p->front->conns) {
+	list_each_safe (e, &p->front->conns) {
 		struct front_conn *c = front_conn_of(e);
 		if (front_conn_place(c) == p)
 			front_conn_drain(c, p->drain_idle_ns);

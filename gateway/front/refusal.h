@@ -1,6 +1,6 @@
 /*
- * Connections that are turned away before a request was read: counted each, and told in the error log, but not so often that
- * whoever provokes them fills it. Each worker has its own. Its thread.
+ * Connections that are turned away before a request was read: counted each, and told in the error
+ * log, but not so often that whoever provokes them fills it. Each worker has its own. Its thread.
  */
 #ifndef FRONT_REFUSAL_H
 #define FRONT_REFUSAL_H
@@ -8,7 +8,14 @@
 #include "base/stat.h"
 #include "base/str.h"
 
-enum refusal { REFUSAL_MAX_CONNECTIONS, REFUSAL_MAX_PER_CLIENT, REFUSAL_PROXY_HEADER, REFUSAL_TLS, REFUSAL_PLAIN_HTTP, REFUSALS };
+enum refusal {
+	REFUSAL_MAX_CONNECTIONS,
+	REFUSAL_MAX_PER_CLIENT,
+	REFUSAL_PROXY_HEADER,
+	REFUSAL_TLS,
+	REFUSAL_PLAIN_HTTP,
+	REFUSALS
+};
 
 struct refusals {
 	struct {
@@ -18,7 +25,7 @@ struct refusals {
 };
 
 /* peer: who connected. detail: a few words more, or "". */
-void refusal_tell(struct refusals *r, enum refusal why, uint64_t now_ns, sluice_str listener, sluice_str peer,
-                  const char *detail);
+void refusal_tell(struct refusals *r, enum refusal why, uint64_t now_ns, sluice_str listener,
+	sluice_str peer, const char *detail);
 
 #endif

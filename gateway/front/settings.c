@@ -28,7 +28,8 @@ static uint32_t settings_bound(uint32_t wanted, uint32_t automatic)
 	return wanted == CLIENT_AUTO ? automatic : wanted;
 }
 
-struct front_settings *front_settings_new(struct front *f, const struct front_listener_args *a, struct front_place *place)
+struct front_settings *front_settings_new(struct front *f, const struct front_listener_args *a,
+	struct front_place *place)
 {
 	struct front_settings *s = calloc(1, sizeof(*s));
 	const struct listener_conf *c = a->conf;
@@ -40,44 +41,46 @@ struct front_settings *front_settings_new(struct front *f, const struct front_li
 	s->addr = *a->addr;
 	if (f->counts)
 		s->accepted = series_find(FAMILY_LISTENER_CONNECTIONS, c->name, STR(""));
-	memcpy(s->name, c->name.data, c->name.len < sizeof(s->name) ? c->name.len : sizeof(s->name) - 1);
+	memcpy(s->name, c->name.data,
+		c->name.len < sizeof(s->name) ? c->name.len : sizeof(s->name) - 1);
 	s->http1 = (struct http1_server_conf){ .head_ns = c->timeouts.head * NS_PER_MS,
-		                               .body_ns = c->timeouts.body * NS_PER_MS,
-		                               .idle_ns = c->timeouts.idle * NS_PER_MS,
-		                               .max_body = c->max_body,
-		                               .max_requests = c->max_requests_per_connection,
-		                               .max_head = (uint32_t)c->max_head,
-		                               .max_fields = (uint32_t)c->max_fields,
-		                               .max_target = (uint32_t)c->max_target,
-		                               .slashes = c->merge_slashes ? SLASHES_MERGED : SLASHES_KEPT,
-		                               .budget = (size_t)c->max_memory,
-		                               .pace = { .request_ns = c->timeouts.request * NS_PER_MS,
-		                                         .min_rate = c->min_rate,
-		                                         .window_ns = PACE_WINDOW_NS },
-		                               .linger = { .silence_ns = c->linger.silence * NS_PER_MS,
-		                                           .total_ns = c->linger.time * NS_PER_MS,
-		                                           .bytes = c->linger.size },
-		                               .handler = a->handler,
-		                               .on_closed = front_conn_on_http1_closed };
+		.body_ns = c->timeouts.body * NS_PER_MS,
+		.idle_ns = c->timeouts.idle * NS_PER_MS,
+		.max_body = c->max_body,
+		.max_requests = c->max_requests_per_connection,
+		.max_head = (uint32_t)c->max_head,
+		.max_fields = (uint32_t)c->max_fields,
+		.max_target = (uint32_t)c->max_target,
+		.slashes = c->merge_slashes ? SLASHES_MERGED : SLASHES_KEPT,
+		.budget = (size_t)c->max_memory,
+		.pace = { .request_ns = c->timeouts.request * NS_PER_MS,
+			.min_rate = c->min_rate,
+			.window_ns = PACE_WINDOW_NS },
+		.linger = { .silence_ns = c->linger.silence * NS_PER_MS,
+			.total_ns = c->linger.time * NS_PER_MS,
+			.bytes = c->linger.size },
+		.handler = a->handler,
+		.on_closed = front_conn_on_http1_closed };
 	s->http2 = (struct http2_server_conf){ .head_ns = s->http1.head_ns,
-		                               .body_ns = s->http1.body_ns,
-		                               .idle_ns = s->http1.idle_ns,
-		                               .max_body = s->http1.max_body,
-		                               .max_requests = s->http1.max_requests,
-		                               .max_head = s->http1.max_head,
-		                               .max_fields = s->http1.max_fields,
-		                               .max_target = s->http1.max_target,
-		                               .slashes = s->http1.slashes,
-		                               .budget = s->http1.budget,
-		                               .pace = s->http1.pace,
-		                               .linger = s->http1.linger,
-		                               .handler = a->handler };
+		.body_ns = s->http1.body_ns,
+		.idle_ns = s->http1.idle_ns,
+		.max_body = s->http1.max_body,
+		.max_requests = s->http1.max_requests,
+		.max_head = s->http1.max_head,
+		.max_fields = s->http1.max_fields,
+		.max_target = s->http1.max_target,
+		.slashes = s->http1.slashes,
+		.budget = s->http1.budget,
+		.pace = s->http1.pace,
+		.linger = s->http1.linger,
+		.handler = a->handler };
 	s->protocols = c->protocols;
 	s->balancers = cidr_set_ref(a->balancers);
 	s->shared = (struct conn_listener){
 		.name = str_of(s->name),
 		.max_client_requests = requests ? requests : UINT32_MAX,
-		.trust = { cidr_set_ref(a->trusted_proxies), (enum client_ip_from)c->client_ip_from },
+		.trust = { cidr_set_ref(a->trusted_proxies),
+			(enum client_ip_from)c->client_ip_from },
 		.kept = settings_copy(c->forwarded.keep),
 		.via = c->via ? VIA_WRITTEN : VIA_SILENT,
 	};

@@ -1,6 +1,6 @@
 /*
- * What the files of front/ share: the listeners and connections of one worker, and the settings of a listener. Only for
- * front/. Its worker's thread.
+ * What the files of front/ share: the listeners and connections of one worker, and the settings of
+ * a listener. Only for front/. Its worker's thread.
  */
 #ifndef FRONT_STATE_H
 #define FRONT_STATE_H
@@ -16,28 +16,32 @@
 
 struct front;
 
-/* The address of a listener, shared by all settings it ever had. Once the listener is gone its connections are drained. */
+/* The address of a listener, shared by all settings it ever had. Once the listener is gone its
+ * connections are drained. */
 struct front_place {
 	unsigned refs;
-	struct front *front;  /* borrowed */
-	struct timer timer;   /* once the listener is gone: when what is left is closed */
+	struct front *front;    /* borrowed */
+	struct timer timer;     /* once the listener is gone: when what is left is closed */
 	uint64_t drain_idle_ns; /* 0: the listener is there */
 };
 
-/* The settings a connection began with; a reload makes new ones and leaves these to whoever still has them. */
+/* The settings a connection began with; a reload makes new ones and leaves these to whoever still
+ * has them. */
 struct front_settings {
 	unsigned refs;
-	struct front *front; /* borrowed: outlives its connections */
+	struct front *front;       /* borrowed: outlives its connections */
 	struct front_place *place; /* shared: ref */
 	struct http1_server_conf http1;
 	struct http2_server_conf http2;
 	uint64_t protocols; /* enum front_protocol */
-	struct cidr_set *balancers; /* shared: ref; whose connections begin with a PROXY header; NULL: nobody's */
+	/* shared: ref; whose connections begin with a PROXY header; NULL: nobody's */
+	struct cidr_set *balancers;
 	struct conn_listener shared; /* its trusted proxies: shared: ref */
 	uint64_t proxy_header_ns;
 	unsigned max_per_client; /* connections; 0: no bound */
 	bool match_host;         /* of TLS connections */
-	bool counts_alone;       /* its clients are counted for this listener, not for all that say auto */
+	/* its clients are counted for this listener, not for all that say auto */
+	bool counts_alone;
 	struct addr addr;
 	series_id accepted; /* its metric */
 	char name[64 + 1];
@@ -55,9 +59,10 @@ struct front_listener {
 
 struct front {
 	struct worker *worker;
-	struct counts *counts;   /* borrowed; NULL: what connects here is no client of the gateway */
+	/* borrowed; NULL: what connects here is no client of the gateway */
+	struct counts *counts;
 	struct list listeners, conns;
-	unsigned n_conns;        /* of this worker */
+	unsigned n_conns;           /* of this worker */
 	struct front_bounds bounds; /* connections: of the process; without counts, of this front */
 	uint64_t next_id;
 	struct refusals refusals;
@@ -70,7 +75,8 @@ struct front {
 struct front_conn;
 
 /* settings.c */
-struct front_settings *front_settings_new(struct front *f, const struct front_listener_args *a, struct front_place *place);
+struct front_settings *front_settings_new(struct front *f, const struct front_listener_args *a,
+	struct front_place *place);
 struct front_settings *front_settings_ref(struct front_settings *s);
 void front_settings_unref(struct front_settings **s);
 

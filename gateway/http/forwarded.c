@@ -1,10 +1,10 @@
 /*
- * Reading X-Forwarded-For and Forwarded. Lists are taken apart from behind, so that nothing a client wrote, quotes without
- * an end for one, can hide what proxies wrote after it.
+ * Reading X-Forwarded-For and Forwarded. Lists are taken apart from behind, so that nothing a
+ * client wrote, quotes without an end for one, can hide what proxies wrote after it.
  */
 #include "http/forwarded.h"
 
-/* ---- lists -------------------------------------------------------------------------------------------------------- */
+/* ---- lists --------------------------------------------------------------------------------- */
 
 /* Whether the quote at p[i] is one that a backslash before it takes the meaning from. */
 static bool is_escaped(const char *p, size_t i)
@@ -30,12 +30,13 @@ static sluice_str list_take_last(sluice_str *list, bool with_quotes)
 	return str_trim(last);
 }
 
-/* The members of all fields of one name, from the last to the first; empty ones are none (RFC 9110 5.6.1). */
+/* The members of all fields of one name, from the last to the first; empty ones are none (RFC
+ * 9110 5.6.1). */
 struct walk {
 	const struct fields *fields;
 	enum token name;
-	uint32_t before;  /* fields in front of this one are left */
-	sluice_str rest;  /* of this one */
+	uint32_t before; /* fields in front of this one are left */
+	sluice_str rest; /* of this one */
 };
 
 static bool walk_back(struct walk *w, sluice_str *member)
@@ -50,7 +51,8 @@ static bool walk_back(struct walk *w, sluice_str *member)
 			if (w->before == 0)
 				return false;
 			w->before--;
-		} while (w->fields->v[w->before].token != w->name || (w->fields->v[w->before].flags & FIELD_DROP));
+		} while (w->fields->v[w->before].token != w->name ||
+			(w->fields->v[w->before].flags & FIELD_DROP));
 		w->rest = field_value(&w->fields->v[w->before]);
 	}
 }
@@ -60,7 +62,7 @@ static struct walk walk_from_end(const struct fields *f, enum token name)
 	return (struct walk){ .fields = f, .name = name, .before = f->n, .rest = STR_NONE };
 }
 
-/* ---- one member --------------------------------------------------------------------------------------------------- */
+/* ---- one member ---------------------------------------------------------------------------- */
 
 /* 192.0.2.1, 192.0.2.1:80, 2001:db8::1, [2001:db8::1], [2001:db8::1]:80 */
 static bool node_parse(sluice_str text, struct addr *out)
@@ -71,7 +73,8 @@ static bool node_parse(sluice_str text, struct addr *out)
 	uint16_t port;
 	if (text.len && text.data[0] == '[') {
 		if (text.data[text.len - 1] == ']')
-			return memchr(text.data, ':', text.len) && addr_from_ip(str_n(text.data + 1, text.len - 2), 0, out);
+			return memchr(text.data, ':', text.len) &&
+				addr_from_ip(str_n(text.data + 1, text.len - 2), 0, out);
 		return addr_split(text, 0, &host, &port) && addr_from_ip(host, port, out);
 	}
 	if (colon && !memchr(colon + 1, ':', behind)) /* one colon: a port */
@@ -79,7 +82,8 @@ static bool node_parse(sluice_str text, struct addr *out)
 	return addr_from_ip(text, 0, out);
 }
 
-/* With or without quotes: addresses that should have some are often written without. No escapes: nobody needs them here. */
+/* With or without quotes: addresses that should have some are often written without. No escapes:
+ * nobody needs them here. */
 static bool pair_value(sluice_str text, sluice_str *out)
 {
 	bool quoted = text.len >= 2 && text.data[0] == '"' && text.data[text.len - 1] == '"';
@@ -97,7 +101,9 @@ static bool pair_value(sluice_str text, sluice_str *out)
 
 static sluice_str scheme_of(sluice_str text)
 {
-	return str_ieq(text, STR("https")) ? STR("https") : str_ieq(text, STR("http")) ? STR("http") : STR_NONE;
+	return str_ieq(text, STR("https"))   ? STR("https")
+		: str_ieq(text, STR("http")) ? STR("http")
+					     : STR_NONE;
 }
 
 /* Up to the next ';' that is not quoted. */
@@ -114,7 +120,8 @@ static sluice_str element_pair(sluice_str *rest)
 	return pair;
 }
 
-/* for=192.0.2.1;proto=https;host=example.com (RFC 7239 4). False when it does not tell the address. */
+/* for=192.0.2.1;proto=https;host=example.com (RFC 7239 4). False when it does not tell the
+ * address. */
 static bool element_parse(sluice_str element, struct forwarded *out)
 {
 	bool told = false;
@@ -138,7 +145,7 @@ static bool element_parse(sluice_str element, struct forwarded *out)
 	return told;
 }
 
-/* ---- all of it ---------------------------------------------------------------------------------------------------- */
+/* ---- all of it ----------------------------------------------------------------------------- */
 
 static bool member_parse(sluice_str member, enum client_ip_from from, struct forwarded *out)
 {

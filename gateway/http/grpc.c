@@ -40,10 +40,11 @@ static const struct {
 enum { UNITS = sizeof(units) / sizeof(units[0]) };
 
 /*
- * gRPC has a table for clients that get an answer without a grpc-status, "HTTP to gRPC Status Code Mapping"; this one keeps to
- * it where it decides (400, 401, 403, 404, 502, 503, 504), so that a refusal reads the same whoever translates it. It differs
- * for 429, which there is UNAVAILABLE: the code that clients try again at once, when they were told to slow down. For the
- * rest it leaves UNKNOWN, and Sluice knows better.
+ * gRPC has a table for clients that get an answer without a grpc-status, "HTTP to gRPC Status Code
+ * Mapping"; this one keeps to it where it decides (400, 401, 403, 404, 502, 503, 504), so that a
+ * refusal reads the same whoever translates it. It differs for 429, which there is UNAVAILABLE: the
+ * code that clients try again at once, when they were told to slow down. For the rest it leaves
+ * UNKNOWN, and Sluice knows better.
  */
 static const struct {
 	uint16_t status;
@@ -88,7 +89,8 @@ bool grpc_is_content_type(sluice_str value)
 bool grpc_timeout_parse(sluice_str value, uint64_t *ns)
 {
 	uint64_t n;
-	if (value.len < 2 || value.len > TIMEOUT_DIGITS + 1 || !str_u64(str_n(value.data, value.len - 1), &n))
+	if (value.len < 2 || value.len > TIMEOUT_DIGITS + 1 ||
+		!str_u64(str_n(value.data, value.len - 1), &n))
 		return false;
 	for (size_t i = 0; i < UNITS; i++) {
 		if (units[i].unit != value.data[value.len - 1])
@@ -119,7 +121,8 @@ size_t grpc_timeout_write(uint64_t ns, char buf[GRPC_TIMEOUT_TEXT])
 int grpc_status_parse(sluice_str value)
 {
 	uint64_t n;
-	if (value.len == 0 || value.len > STATUS_DIGITS || !str_u64(value, &n) || (value.data[0] == '0' && value.len > 1))
+	if (value.len == 0 || value.len > STATUS_DIGITS || !str_u64(value, &n) ||
+		(value.data[0] == '0' && value.len > 1))
 		return -1;
 	return (int)n;
 }

@@ -1,6 +1,7 @@
 /*
- * What a gateway has to know of gRPC over HTTP/2 ("PROTOCOL-HTTP2" of the gRPC project): which requests are calls, deadlines,
- * status codes, and messages as fields carry them. No I/O. Any thread.
+ * What a gateway has to know of gRPC over HTTP/2 ("PROTOCOL-HTTP2" of the gRPC project): which
+ * requests are calls, deadlines, status codes, and messages as fields carry them. No I/O. Any
+ * thread.
  */
 #ifndef HTTP_GRPC_H
 #define HTTP_GRPC_H
@@ -26,24 +27,27 @@ enum grpc_code {
 	GRPC_UNAVAILABLE,
 	GRPC_DATA_LOSS,
 	GRPC_UNAUTHENTICATED,
-	GRPC_CODES
+	GRPC_CODES,
 };
 
 #define GRPC_NO_TIMEOUT UINT64_MAX
 
 enum {
 	GRPC_TIMEOUT_TEXT = 9, /* eight digits and a unit */
-	GRPC_STATUS_MAX = 999  /* of the statuses that servers send; those above GRPC_CODES are nobody's yet */
+	/* of the statuses that servers send; those above GRPC_CODES are nobody's yet */
+	GRPC_STATUS_MAX = 999,
 };
 
 /* "UNAVAILABLE"; "other" for what is not in the table. */
 const char *grpc_code_name(unsigned code);
 
-/* Whether a Content-Type says that the request is a call, or the response one's: application/grpc, whatever the encoding of its
- * messages and the parameters. application/grpc-web is another protocol. */
+/* Whether a Content-Type says that the request is a call, or the response one's: application/grpc,
+ * whatever the encoding of its messages and the parameters. application/grpc-web is another
+ * protocol. */
 bool grpc_is_content_type(sluice_str value);
 
-/* grpc-timeout: 1 to 8 digits and one of H M S m u n. GRPC_NO_TIMEOUT for what is longer than 584 years. False: malformed. */
+/* grpc-timeout: 1 to 8 digits and one of H M S m u n. GRPC_NO_TIMEOUT for what is longer than 584
+ * years. False: malformed. */
 must_use bool grpc_timeout_parse(sluice_str value, uint64_t *ns);
 /* The same in the finest unit that holds it, rounded down. Bytes written. */
 size_t grpc_timeout_write(uint64_t ns, char buf[GRPC_TIMEOUT_TEXT]);
@@ -52,8 +56,9 @@ size_t grpc_timeout_write(uint64_t ns, char buf[GRPC_TIMEOUT_TEXT]);
 int grpc_status_parse(sluice_str value);
 
 /*
- * grpc-message: text, which should be UTF-8, with everything but printable ASCII percent-encoded, and blanks at its ends. At
- * most max bytes are written to out: what does not fit is left out, by whole characters. What is not UTF-8 becomes "?".
+ * grpc-message: text, which should be UTF-8, with everything but printable ASCII percent-encoded,
+ * and blanks at its ends. At most max bytes are written to out: what does not fit is left out, by
+ * whole characters. What is not UTF-8 becomes "?".
  */
 size_t grpc_message_write(sluice_str text, char *out, size_t max);
 

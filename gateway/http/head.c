@@ -5,7 +5,7 @@
 
 enum { FIELDS_FIRST = 24 };
 
-#define T(name, text, flags) | ((flags) & TOKEN_HOP ? TOKEN_BIT(TOKEN_##name) : 0)
+#define T(name, text, flags) | ((flags)&TOKEN_HOP ? TOKEN_BIT(TOKEN_##name) : 0)
 const uint64_t tokens_hop_by_hop = UINT64_C(0)
 #include "http/token.def"
 	;
@@ -19,8 +19,9 @@ uint64_t fields_classify(struct fields *f)
 		unsigned code = token_read(v->name, v->name_len);
 		v->token = (uint16_t)(code & TOKEN_CODE);
 		v->flags |= (uint16_t)(code & ~(unsigned)TOKEN_CODE);
-		seen |= TOKEN_BIT(v->token) | (code & TOKEN_IS_EDGE ? TOKEN_BIT(TOKEN_SEEN_EDGE) : 0) |
-		        (code & TOKEN_IS_TWIN ? TOKEN_BIT(TOKEN_SEEN_TWIN) : 0);
+		seen |= TOKEN_BIT(v->token) |
+			(code & TOKEN_IS_EDGE ? TOKEN_BIT(TOKEN_SEEN_EDGE) : 0) |
+			(code & TOKEN_IS_TWIN ? TOKEN_BIT(TOKEN_SEEN_TWIN) : 0);
 	}
 	return seen;
 }
@@ -110,14 +111,15 @@ int fields_set(struct fields *f, struct arena *a, sluice_str name, sluice_str va
 	return fields_add(f, a, name, value);
 }
 
-/* ---- hop-by-hop fields -------------------------------------------------------------------------------------------- */
+/* ---- hop-by-hop fields --------------------------------------------------------------------- */
 
 enum { NAMED_MAX = 64, NAMED_SLOTS = 128 }; /* at most half full */
 
-/* Names that Connection lists, to be looked for all at once. Nobody outside can make two of them collide (base/hash.h). */
+/* Names that Connection lists, to be looked for all at once. Nobody outside can make two of them
+ * collide (base/hash.h). */
 struct named {
-	uint64_t tokens;         /* bit for each enum token */
-	uint32_t n;              /* in slot */
+	uint64_t tokens;              /* bit for each enum token */
+	uint32_t n;                   /* in slot */
 	sluice_str slot[NAMED_SLOTS]; /* others; linear probing, empty ones have no data */
 };
 
@@ -150,7 +152,7 @@ static void named_drop(struct named *s, struct fields *f)
 	for (uint32_t i = 0; i < f->n; i++) {
 		struct field *v = &f->v[i];
 		bool is_named = v->token == TOKEN_OTHER ? s->n && named_find(s, field_name(v))->data
-		                                        : (s->tokens >> v->token & 1) != 0;
+							: (s->tokens >> v->token & 1) != 0;
 		if (is_named)
 			v->flags |= FIELD_DROP;
 	}
@@ -165,7 +167,9 @@ static void fields_drop_named(struct fields *f)
 	s.tokens = 0;
 	s.n = 0;
 	for (uint32_t i = 0; i < f->n; i++) {
-		sluice_str rest = f->v[i].token == TOKEN_CONNECTION ? field_value(&f->v[i]) : STR_NONE, item;
+		sluice_str rest = f->v[i].token == TOKEN_CONNECTION ? field_value(&f->v[i])
+								    : STR_NONE,
+			   item;
 		while (str_list_next(&rest, &item)) {
 			named_add(&s, item);
 			if (s.n == NAMED_MAX)
@@ -189,8 +193,9 @@ bool fields_drop_hop_by_hop(struct fields *f)
 			continue;
 		v->flags |= FIELD_DROP;
 		/* what nearly all say names no field */
-		names |= v->token == TOKEN_CONNECTION && !str_ieq(field_value(v), STR("keep-alive")) &&
-		         !str_ieq(field_value(v), STR("close"));
+		names |= v->token == TOKEN_CONNECTION &&
+			!str_ieq(field_value(v), STR("keep-alive")) &&
+			!str_ieq(field_value(v), STR("close"));
 	}
 	if (unlikely(names))
 		fields_drop_named(f);
@@ -224,7 +229,7 @@ struct field *fields_join_lengths(struct fields *f)
 	return first;
 }
 
-/* ---- repeated fields ---------------------------------------------------------------------------------------------- */
+/* ---- repeated fields ----------------------------------------------------------------------- */
 
 enum repeat { REPEAT_REFUSED = 1, REPEAT_EQUAL, REPEAT_NEITHER };
 
@@ -236,7 +241,7 @@ const uint64_t tokens_once = UINT64_C(0)
 
 #define R(name, rule, why) [TOKEN_##name] = REPEAT_##rule,
 static const uint8_t repeats[TOKEN_COUNT] = {
-#include "http/repeat.def"
+#include "http/repeat.def",
 };
 #undef R
 
@@ -280,19 +285,20 @@ int fields_settle_repeats(struct fields *f, uint64_t twice)
 	return rc;
 }
 
-/* ---- trailers ----------------------------------------------------------------------------------------------------- */
+/* ---- trailers ------------------------------------------------------------------------------ */
 
 /* What the gateway knows by token is of that kind, but for the validators. */
 bool field_is_no_trailer(const struct field *f)
 {
-	static const sluice_str names[] = { { "age", 3 },    { "expires", 7 },      { "pragma", 6 },  { "max-forwards", 12 },
-		                            { "cookie2", 7 }, { "set-cookie2", 11 }, { "warning", 7 }, { "accept-charset", 14 } };
+	static const sluice_str names[] = { { "age", 3 }, { "expires", 7 }, { "pragma", 6 },
+		{ "max-forwards", 12 }, { "cookie2", 7 }, { "set-cookie2", 11 }, { "warning", 7 },
+		{ "accept-charset", 14 } };
 	sluice_str name = field_name(f);
 	if (f->token != TOKEN_OTHER)
 		return f->token != TOKEN_ETAG && f->token != TOKEN_LAST_MODIFIED;
 	if ((name.len > 8 && str_ieq(str_n(name.data, 8), STR("content-"))) ||
-	    (name.len > 3 && str_ieq(str_n(name.data, 3), STR("if-"))) ||
-	    (name.len > 6 && str_ieq(str_n(name.data, 6), STR("proxy-"))))
+		(name.len > 3 && str_ieq(str_n(name.data, 3), STR("if-"))) ||
+		(name.len > 6 && str_ieq(str_n(name.data, 6), STR("proxy-"))))
 		return true;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (str_ieq(name, names[i]))
@@ -317,7 +323,8 @@ static const sluice_str methods[METHOD_COUNT] = {
 enum method method_find(sluice_str s)
 {
 	for (unsigned m = METHOD_GET; m < METHOD_COUNT; m++) {
-		if (methods[m].len == s.len && methods[m].data[0] == s.data[0] && memcmp(methods[m].data, s.data, s.len) == 0)
+		if (methods[m].len == s.len && methods[m].data[0] == s.data[0] &&
+			memcmp(methods[m].data, s.data, s.len) == 0)
 			return (enum method)m;
 	}
 	return METHOD_OTHER;

@@ -1,6 +1,7 @@
 /*
- * One HTTP message head, whatever version carried it: what codecs read into and write from, and what routes, plugins and
- * the exchange look at. All strings are slices of the exchange's arena. No I/O here.
+ * One HTTP message head, whatever version carried it: what codecs read into and write from, and
+ * what routes, plugins and the exchange look at. All strings are slices of the exchange's arena. No
+ * I/O here.
  */
 #ifndef HTTP_HEAD_H
 #define HTTP_HEAD_H
@@ -16,22 +17,26 @@ enum token {
 #define T(name, text, flags) TOKEN_##name,
 #include "http/token.def"
 #undef T
-	TOKEN_COUNT
+	TOKEN_COUNT,
 };
 
-/* The token of a field name, compared without case; TOKEN_OTHER for names not in the table. A few nanoseconds. */
+/* The token of a field name, compared without case; TOKEN_OTHER for names not in the table. A few
+ * nanoseconds. */
 enum token token_find(const char *name, size_t len);
 /*
  * The same, and what else there is to know of the name: the token, or'ed with
  *  TOKEN_IS_EDGE  one by which proxies tell what they know of the client (edge.def), and no token
- *  TOKEN_IS_TWIN  with '-' for every '_' it would be a token or one of those: many programs cannot tell the two apart
+ *  TOKEN_IS_TWIN  with '-' for every '_' it would be a token or one of those: many programs cannot
+ *                 tell the two apart
  */
 enum token_code { TOKEN_CODE = 0xff, TOKEN_IS_EDGE = 0x100, TOKEN_IS_TWIN = 0x200 };
 unsigned token_read(const char *name, size_t len);
-/* Whether two field names are one to programs that cannot tell '_' from '-': equal but for these and for case. */
+/* Whether two field names are one to programs that cannot tell '_' from '-': equal but for these
+ * and for case. */
 bool field_names_alike(sluice_str a, sluice_str b);
 
-/* A set of tokens is a word with a bit for each; two more bits stand for the fields of no token that are TOKEN_IS_... */
+/* A set of tokens is a word with a bit for each; two more bits stand for the fields of no token
+ * that are TOKEN_IS_... */
 enum { TOKEN_SEEN_EDGE = 62, TOKEN_SEEN_TWIN = 63 };
 #define TOKEN_BIT(t) (UINT64_C(1) << (t))
 
@@ -41,8 +46,10 @@ sluice_str token_name(enum token t); /* lower case */
 enum field_flags {
 	FIELD_EDGE = TOKEN_IS_EDGE,
 	FIELD_TWIN = TOKEN_IS_TWIN,
-	FIELD_LINE = 1, /* the bytes from name to value + value_len + 2 are a whole valid "name: value\r\n" on one line */
-	FIELD_DROP = 2  /* is not forwarded */
+	/* the bytes from name to value + value_len + 2 are a whole valid "name: value\r\n" on one
+	   line */
+	FIELD_LINE = 1,
+	FIELD_DROP = 2, /* is not forwarded */
 };
 
 struct field {
@@ -66,12 +73,15 @@ struct fields {
 	uint32_t n, cap;
 };
 
-/* Say of each field what token_read() knows of its name, for fields that no codec read. Returns the set. */
+/* Say of each field what token_read() knows of its name, for fields that no codec read. Returns the
+ * set. */
 uint64_t fields_classify(struct fields *f);
-/* First field of that name that is not dropped, or NULL. By token for known names, by name (without case) for others. */
+/* First field of that name that is not dropped, or NULL. By token for known names, by name (without
+ * case) for others. */
 struct field *fields_find(const struct fields *f, enum token t);
 struct field *fields_find_name(const struct fields *f, sluice_str name);
-/* Append; the strings are borrowed and must live as long as the arena. ERR_NO_MEMORY when its budget is spent. */
+/* Append; the strings are borrowed and must live as long as the arena. ERR_NO_MEMORY when its
+ * budget is spent. */
 must_use int fields_add(struct fields *f, struct arena *a, sluice_str name, sluice_str value);
 /* Make sure that there is room for one more at v[n]. ERR_NO_MEMORY. */
 must_use int fields_reserve(struct fields *f, struct arena *a);
@@ -93,7 +103,7 @@ enum method {
 	METHOD_OPTIONS,
 	METHOD_CONNECT,
 	METHOD_TRACE,
-	METHOD_COUNT
+	METHOD_COUNT,
 };
 enum method method_find(sluice_str s); /* case-sensitive, RFC 9110 9.1 */
 sluice_str method_name(enum method m);
@@ -103,12 +113,14 @@ enum body_kind {
 	BODY_NONE = 0, /* no body follows */
 	BODY_LENGTH,   /* exactly body_length bytes */
 	BODY_CHUNKED,  /* until it says so: chunked in HTTP/1.1, END_STREAM in HTTP/2 */
-	BODY_CLOSE     /* responses in HTTP/1 only: until the connection closes */
+	BODY_CLOSE,    /* responses in HTTP/1 only: until the connection closes */
 };
 
-enum target_form { TARGET_ORIGIN, TARGET_ABSOLUTE, TARGET_AUTHORITY, TARGET_ASTERISK }; /* RFC 9112 3.2 */
+/* RFC 9112 3.2 */
+enum target_form { TARGET_ORIGIN, TARGET_ABSOLUTE, TARGET_AUTHORITY, TARGET_ASTERISK };
 
-/* What becomes of empty segments of a path ("//") on its way to the upstream. Everybody else sees it without them. */
+/* What becomes of empty segments of a path ("//") on its way to the upstream. Everybody else sees
+ * it without them. */
 enum slashes { SLASHES_MERGED, SLASHES_KEPT };
 
 struct request_head {
@@ -117,8 +129,10 @@ struct request_head {
 	sluice_str path;      /* normalised: http/uri.h */
 	sluice_str sent_path; /* SLASHES_KEPT: what is sent on where that is not path; else empty */
 	sluice_str query;     /* after '?', as received, without it */
-	sluice_str authority; /* as received: Host, or of the absolute target (which wins, RFC 9112 3.2.2); may be empty in 1.0 */
-	sluice_str host;      /* authority without port, lower case, no trailing dot */
+	/* as received: Host, or of the absolute target (which wins, RFC 9112 3.2.2); may be empty
+	 * in 1.0 */
+	sluice_str authority;
+	sluice_str host; /* authority without port, lower case, no trailing dot */
 	struct fields fields;
 	uint64_t body_length; /* BODY_LENGTH */
 	uint64_t seen;        /* which tokens the fields have that arrived: a set */
@@ -132,8 +146,11 @@ struct request_head {
 	bool expect_continue; /* waits for 100 before it sends the body (RFC 9110 10.1.1) */
 	bool te_trailers;     /* said that it takes trailers */
 	bool upgrade;         /* asks for another protocol */
-	bool upgrade_only;    /* and nothing but that, or a refusal, is an answer: an extended CONNECT (RFC 8441) */
-	bool call;            /* gRPC: trailers are metadata of any name, and silence is no fault while the connection lives */
+	/* and nothing but that, or a refusal, is an answer: an extended CONNECT (RFC 8441) */
+	bool upgrade_only;
+	/* gRPC: trailers are metadata of any name, and silence is no fault while the connection
+	 * lives */
+	bool call;
 };
 
 struct response_head {
@@ -144,14 +161,16 @@ struct response_head {
 	bool has_length; /* BODY_NONE: body_length is known all the same (HEAD, 304) */
 	sluice_str reason;
 	struct fields fields;
-	uint64_t body_length; /* BODY_LENGTH; for HEAD and 304 what the field said, with body BODY_NONE */
+	/* BODY_LENGTH; for HEAD and 304 what the field said, with body BODY_NONE */
+	uint64_t body_length;
 };
 
 /* Whether a response of this status to this method can have a body at all (RFC 9110 6.4.1). */
 bool response_may_have_body(enum method m, int status);
 
-/* Mark with FIELD_DROP what must not be forwarded: hop-by-hop fields and those that Connection names (RFC 9110 7.6.1). True
- * when it named any. `te: trailers` survives as request_head.te_trailers. */
+/* Mark with FIELD_DROP what must not be forwarded: hop-by-hop fields and those that Connection
+ * names (RFC 9110 7.6.1). True when it named any. `te: trailers` survives as
+ * request_head.te_trailers. */
 bool fields_drop_hop_by_hop(struct fields *f);
 extern const uint64_t tokens_hop_by_hop;
 /* Whether the field is one by its own name, whatever Connection says. */
@@ -159,17 +178,17 @@ bool field_is_hop_by_hop(const struct field *f);
 
 /* The tokens that a request has once at most (repeat.def). */
 extern const uint64_t tokens_once;
-/* A request's fields of some of these, `twice`, stand there more than once: equal ones become one. ERR_BAD_FIELD when it could
- * be read in two ways. Fields move. */
+/* A request's fields of some of these, `twice`, stand there more than once: equal ones become one.
+ * ERR_BAD_FIELD when it could be read in two ways. Fields move. */
 must_use int fields_settle_repeats(struct fields *f, uint64_t twice);
 
-/* The Content-Length of a response that says it more than once, in one field or in several, where all are the same (RFC 9110
- * 8.6): the first field, which then has the one value; the others are marked FIELD_DROP. NULL: they differ, one is empty, or
- * there is none. */
+/* The Content-Length of a response that says it more than once, in one field or in several, where
+ * all are the same (RFC 9110 8.6): the first field, which then has the one value; the others are
+ * marked FIELD_DROP. NULL: they differ, one is empty, or there is none. */
 struct field *fields_join_lengths(struct fields *f);
 
-/* Whether this must have been known before the content, and so is not forwarded as a trailer: what frames, routes,
- * authorises or describes the content (RFC 9110 6.5.1). */
+/* Whether this must have been known before the content, and so is not forwarded as a trailer: what
+ * frames, routes, authorises or describes the content (RFC 9110 6.5.1). */
 bool field_is_no_trailer(const struct field *f);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * How fast a body has to move, for codecs: at least so many bytes a second, judged over windows of time, and only while it is
- * the client that is waited for. All of it is off unless the configuration asks for it. Inline, no I/O. Any thread.
+ * How fast a body has to move, for codecs: at least so many bytes a second, judged over windows of
+ * time, and only while it is the client that is waited for. All of it is off unless the
+ * configuration asks for it. Inline, no I/O. Any thread.
  */
 #ifndef HTTP_PACE_H
 #define HTTP_PACE_H
@@ -39,12 +40,15 @@ static inline void pace_start(struct pace *p, uint64_t now_ns, uint64_t bytes)
 	*p = (struct pace){ .since_ns = now_ns, .mark = bytes };
 }
 
-/* Judge the window that is open, if it is over; the next one begins. True: too few bytes came in it. */
-static inline bool pace_judge(struct pace *p, const struct pace_rule *r, uint64_t now_ns, uint64_t bytes)
+/* Judge the window that is open, if it is over; the next one begins. True: too few bytes came in
+ * it. */
+static inline bool pace_judge(struct pace *p, const struct pace_rule *r, uint64_t now_ns,
+	uint64_t bytes)
 {
 	if (!r->min_rate || !p->since_ns || now_ns - p->since_ns < r->window_ns)
 		return false;
-	uint64_t due = (uint64_t)((unsigned __int128)r->min_rate * (now_ns - p->since_ns) / NS_PER_S);
+	uint64_t due =
+		(uint64_t)((unsigned __int128)r->min_rate * (now_ns - p->since_ns) / NS_PER_S);
 	bool missed = bytes - p->mark < due;
 	pace_start(p, now_ns, bytes);
 	return missed;
@@ -63,12 +67,15 @@ static inline uint64_t pace_until(uint64_t end_ns, uint64_t now_ns, uint64_t wai
 }
 
 /* How long may be waited until the first is to be asked again, or the second: at most wait_ns. */
-static inline uint64_t pace_window_ns(const struct pace *p, const struct pace_rule *r, uint64_t now_ns, uint64_t wait_ns)
+static inline uint64_t pace_window_ns(const struct pace *p, const struct pace_rule *r,
+	uint64_t now_ns, uint64_t wait_ns)
 {
-	return r->min_rate && p->since_ns ? pace_until(p->since_ns + r->window_ns, now_ns, wait_ns) : wait_ns;
+	return r->min_rate && p->since_ns ? pace_until(p->since_ns + r->window_ns, now_ns, wait_ns)
+					  : wait_ns;
 }
 
-static inline uint64_t pace_request_ns(const struct pace_rule *r, uint64_t began_ns, uint64_t now_ns, uint64_t wait_ns)
+static inline uint64_t pace_request_ns(const struct pace_rule *r, uint64_t began_ns,
+	uint64_t now_ns, uint64_t wait_ns)
 {
 	return r->request_ns ? pace_until(began_ns + r->request_ns, now_ns, wait_ns) : wait_ns;
 }

@@ -29,7 +29,8 @@ bool query_take(sluice_str encoded, sluice_str *plain)
 {
 	size_t at = 0, i = 0;
 	while (at < encoded.len) {
-		if (i == plain->len || query_byte(encoded, QUERY_PLUS_IS_SPACE, &at) != plain->data[i++])
+		if (i == plain->len ||
+			query_byte(encoded, QUERY_PLUS_IS_SPACE, &at) != plain->data[i++])
 			return false;
 	}
 	*plain = str_n(plain->data + i, plain->len - i);
@@ -56,7 +57,9 @@ bool query_find(sluice_str *rest, sluice_str name, sluice_str *encoded)
 
 bool query_is_encoded(sluice_str s, enum query_plus plus)
 {
-	return s.len && (memchr(s.data, '%', s.len) || (plus == QUERY_PLUS_IS_SPACE && memchr(s.data, '+', s.len)));
+	return s.len &&
+		(memchr(s.data, '%', s.len) ||
+			(plus == QUERY_PLUS_IS_SPACE && memchr(s.data, '+', s.len)));
 }
 
 size_t query_decode(sluice_str s, enum query_plus plus, char *out)

@@ -1,7 +1,8 @@
 /*
- * The parameters of a query: how their names and values are read, the same for routes, key expressions and plugins. Names and
- * values are compared and shown decoded: %XX is a byte, "+" is a space, and an escape that is none stands for itself.
- * Parameters stand between "&"; one without "=" has the empty value. No I/O. Any thread.
+ * The parameters of a query: how their names and values are read, the same for routes, key
+ * expressions and plugins. Names and values are compared and shown decoded: %XX is a byte, "+" is a
+ * space, and an escape that is none stands for itself. Parameters stand between "&"; one without
+ * "=" has the empty value. No I/O. Any thread.
  */
 #ifndef HTTP_QUERY_H
 #define HTTP_QUERY_H
@@ -10,8 +11,8 @@
 
 enum query_plus { QUERY_PLUS_IS_PLUS, QUERY_PLUS_IS_SPACE };
 
-/* The next parameter of that (plain) name in *rest, which moves behind it; *encoded is its value as it stands there, its data
- * never NULL. false: there is none. */
+/* The next parameter of that (plain) name in *rest, which moves behind it; *encoded is its value as
+ * it stands there, its data never NULL. false: there is none. */
 bool query_find(sluice_str *rest, sluice_str name, sluice_str *encoded);
 /* Whether encoded, decoded, is plain. */
 bool query_equals(sluice_str encoded, sluice_str plain);
@@ -19,7 +20,8 @@ bool query_equals(sluice_str encoded, sluice_str plain);
 bool query_take(sluice_str encoded, sluice_str *plain);
 /* Whether decoding changes it. */
 bool query_is_encoded(sluice_str s, enum query_plus plus);
-/* Decode into out, which has room for s.len bytes: how many there are. The result may hold any byte. */
+/* Decode into out, which has room for s.len bytes: how many there are. The result may hold any
+ * byte. */
 size_t query_decode(sluice_str s, enum query_plus plus, char *out);
 
 #endif

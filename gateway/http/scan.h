@@ -1,7 +1,8 @@
 /*
- * Finding the first byte that matters: the inner loops of the HTTP parsers. Each exists twice, byte by byte and sixteen
- * bytes at a time (SSE2), with the same answer for the same input; tests compare them. The plain name is the faster one
- * that this machine has. Inline, because the strings of a head are short. No byte outside [p, end) is read.
+ * Finding the first byte that matters: the inner loops of the HTTP parsers. Each exists twice, byte
+ * by byte and sixteen bytes at a time (SSE2), with the same answer for the same input; tests
+ * compare them. The plain name is the faster one that this machine has. Inline, because the strings
+ * of a head are short. No byte outside [p, end) is read.
  */
 #ifndef HTTP_SCAN_H
 #define HTTP_SCAN_H
@@ -21,13 +22,15 @@
 
 /* What a byte may be part of. */
 enum scan_class {
-	SCAN_TOKEN = 1,      /* tchar, RFC 9110 5.6.2 */
-	SCAN_VALUE = 2,      /* a field value with its inner blanks: VCHAR, obs-text, SP, HTAB (RFC 9110 5.5) */
-	SCAN_VISIBLE = 4,    /* VCHAR: 0x21 to 0x7e */
-	SCAN_PATH = 8,       /* VCHAR that ends no path and needs no normalisation, whatever stands before it */
+	SCAN_TOKEN = 1, /* tchar, RFC 9110 5.6.2 */
+	/* a field value with its inner blanks: VCHAR, obs-text, SP, HTAB (RFC 9110 5.5) */
+	SCAN_VALUE = 2,
+	SCAN_VISIBLE = 4, /* VCHAR: 0x21 to 0x7e */
+	/* VCHAR that ends no path and needs no normalisation, whatever stands before it */
+	SCAN_PATH = 8,
 	SCAN_UNRESERVED = 16, /* RFC 3986 2.3 */
-	SCAN_HOST = 32,      /* unreserved, but no upper case */
-	SCAN_NAME = 64       /* VCHAR but ':' */
+	SCAN_HOST = 32,       /* unreserved, but no upper case */
+	SCAN_NAME = 64,       /* VCHAR but ':' */
 };
 extern const uint8_t scan_class[256];
 
@@ -58,7 +61,8 @@ static inline const char *scan_name_scalar(const char *p, const char *end)
 {
 	return scan_while_scalar(p, end, SCAN_NAME);
 }
-/* The first byte that ends a path or keeps it from being normal: not visible, one of # % ? \, or '/' or '.' behind a '/'. */
+/* The first byte that ends a path or keeps it from being normal: not visible, one of # % ? \, or
+ * '/' or '.' behind a '/'. */
 static inline const char *scan_path_scalar(const char *p, const char *end)
 {
 	bool slash = false;
@@ -73,7 +77,8 @@ static inline const char *scan_path_scalar(const char *p, const char *end)
 static inline const char *scan_empty_line_scalar(const char *p, const char *end)
 {
 	for (; end - p >= 2; p++) {
-		if (p[0] == '\n' && (p[1] == '\n' || (end - p >= 3 && p[1] == '\r' && p[2] == '\n')))
+		if (p[0] == '\n' &&
+			(p[1] == '\n' || (end - p >= 3 && p[1] == '\r' && p[2] == '\n')))
 			return p;
 	}
 	return NULL;
@@ -103,7 +108,8 @@ static inline const char *scan_value_simd(const char *p, const char *end)
 	for (; end - p >= 16; p += 16) {
 		__m128i b = scan_load(p);
 		__m128i ctl = _mm_cmpeq_epi8(_mm_min_epu8(b, _mm_set1_epi8(0x1f)), b);
-		unsigned bad = scan_mask(_mm_or_si128(_mm_andnot_si128(scan_eq(b, '\t'), ctl), scan_eq(b, 0x7f)));
+		unsigned bad = scan_mask(
+			_mm_or_si128(_mm_andnot_si128(scan_eq(b, '\t'), ctl), scan_eq(b, 0x7f)));
 		if (bad)
 			return p + __builtin_ctz(bad);
 	}
@@ -138,9 +144,11 @@ static inline const char *scan_path_simd(const char *p, const char *end)
 		__m128i b = scan_load(p);
 		__m128i slash = scan_eq(b, '/');
 		__m128i bad = _mm_or_si128(_mm_or_si128(scan_invisible(b), scan_eq(b, '%')),
-		                           _mm_or_si128(_mm_or_si128(scan_eq(b, '?'), scan_eq(b, '#')), scan_eq(b, '\\')));
+			_mm_or_si128(_mm_or_si128(scan_eq(b, '?'), scan_eq(b, '#')),
+				scan_eq(b, '\\')));
 		unsigned slashes = scan_mask(slash);
-		unsigned segment = scan_mask(_mm_or_si128(slash, scan_eq(b, '.'))) & (slashes << 1 | behind);
+		unsigned segment = scan_mask(_mm_or_si128(slash, scan_eq(b, '.'))) &
+			(slashes << 1 | behind);
 		unsigned stop = scan_mask(bad) | segment;
 		if (stop)
 			return p + __builtin_ctz(stop);

@@ -1,8 +1,8 @@
 /*
- * Known field names. Names are compared as two or three overlapping words whose letters are folded in place, after one
- * look into a small hash table that is built from the lists when the program starts. The same look finds the fields of the
- * edge (edge.def), and names that differ from a known one in '_' for '-': programs behind CGI, WSGI and the like cannot tell
- * them apart. Any thread.
+ * Known field names. Names are compared as two or three overlapping words whose letters are folded
+ * in place, after one look into a small hash table that is built from the lists when the program
+ * starts. The same look finds the fields of the edge (edge.def), and names that differ from a known
+ * one in '_' for '-': programs behind CGI, WSGI and the like cannot tell them apart. Any thread.
  */
 #include "http/head.h"
 
@@ -17,7 +17,7 @@ static const struct token_row rows[TOKEN_COUNT] = {
 	[TOKEN_OTHER] = { "", 0, 0 },
 #define T(name, text, flags) [TOKEN_##name] = { text, sizeof(text) - 1, flags },
 #include "http/token.def"
-#undef T
+#undef T,
 };
 
 /* Names of the family that are no tokens. */
@@ -26,16 +26,19 @@ static const sluice_str edge_names[] = {
 #define P(text)
 #include "http/edge.def"
 #undef E
-#undef P
+#undef P,
 };
 static const sluice_str edge_prefixes[] = {
 #define E(text)
 #define P(text) { text, sizeof(text) - 1 },
 #include "http/edge.def"
 #undef E
-#undef P
+#undef P,
 };
-enum { EDGE_NAMES = sizeof(edge_names) / sizeof(edge_names[0]), EDGE_PREFIXES = sizeof(edge_prefixes) / sizeof(edge_prefixes[0]) };
+enum {
+	EDGE_NAMES = sizeof(edge_names) / sizeof(edge_names[0]),
+	EDGE_PREFIXES = sizeof(edge_prefixes) / sizeof(edge_prefixes[0])
+};
 
 enum { TOKEN_NAME_MAX = 24, SLOTS = 1024, HASH_BITS = 10, KEYS = TOKEN_COUNT + EDGE_NAMES };
 
@@ -88,16 +91,18 @@ static inline struct token_words words_of(const char *p, size_t len)
 	return w;
 }
 
-/* Blind to case, and to '_' for '-', which differ in the bits 0x72; what else it takes for the same does not matter here. */
+/* Blind to case, and to '_' for '-', which differ in the bits 0x72; what else it takes for the same
+ * does not matter here. */
 static inline unsigned words_hash(const struct token_words *w)
 {
 	const uint64_t fold = 0x7272727272727272u;
-	uint64_t h = (w->first | fold) * 0x9e3779b97f4a7c15u + (w->last | fold) * 0xc2b2ae3d27d4eb4fu +
-	             w->len * 0xff51afd7ed558ccdu;
+	uint64_t h = (w->first | fold) * 0x9e3779b97f4a7c15u +
+		(w->last | fold) * 0xc2b2ae3d27d4eb4fu + w->len * 0xff51afd7ed558ccdu;
 	return (unsigned)((h * 0x9e3779b97f4a7c15u) >> (64 - HASH_BITS));
 }
 
-/* The bits that may differ from a lower-case name: letters are what has 0x40, digits and '-' have not. */
+/* The bits that may differ from a lower-case name: letters are what has 0x40, digits and '-' have
+ * not. */
 static uint64_t word_same(uint64_t w)
 {
 	return (w & 0x4040404040404040u) >> 1;
@@ -114,14 +119,17 @@ static uint64_t word_loose(uint64_t w)
 static void key_add(unsigned at, sluice_str name, unsigned code)
 {
 	struct token_key *k = &keys[at];
-	check(name.len > 0 && name.len <= TOKEN_NAME_MAX, "field name %s is too long for the table", name.data);
-	*k = (struct token_key){ .words = words_of(name.data, name.len), .name = name, .code = code };
+	check(name.len > 0 && name.len <= TOKEN_NAME_MAX, "field name %s is too long for the table",
+		name.data);
+	*k = (struct token_key){ .words = words_of(name.data, name.len),
+		.name = name,
+		.code = code };
 	k->same = (struct token_words){ .first = word_same(k->words.first),
-		                        .last = word_same(k->words.last),
-		                        .middle = word_same(k->words.middle) };
+		.last = word_same(k->words.last),
+		.middle = word_same(k->words.middle) };
 	k->loose = (struct token_words){ .first = word_loose(k->words.first),
-		                         .last = word_loose(k->words.last),
-		                         .middle = word_loose(k->words.middle) };
+		.last = word_loose(k->words.last),
+		.middle = word_loose(k->words.middle) };
 	unsigned slot = words_hash(&k->words);
 	while (slots[slot])
 		slot = (slot + 1) % SLOTS;
@@ -151,10 +159,11 @@ bool field_names_alike(sluice_str a, sluice_str b)
 	return true;
 }
 
-static inline uint64_t words_differ(const struct token_words *a, const struct token_words *b, const struct token_words *may)
+static inline uint64_t words_differ(const struct token_words *a, const struct token_words *b,
+	const struct token_words *may)
 {
-	return (a->len ^ b->len) | ((a->first ^ b->first) & ~may->first) | ((a->last ^ b->last) & ~may->last) |
-	       ((a->middle ^ b->middle) & ~may->middle);
+	return (a->len ^ b->len) | ((a->first ^ b->first) & ~may->first) |
+		((a->last ^ b->last) & ~may->last) | ((a->middle ^ b->middle) & ~may->middle);
 }
 
 /* Names that are in no table but begin as the family does. */
@@ -187,7 +196,8 @@ unsigned token_read(const char *name, size_t len)
 			return code_of_other(name, len);
 		if (likely(!words_differ(&w, &k->words, &k->same)))
 			return k->code;
-		if (!words_differ(&w, &k->words, &k->loose) && field_names_alike(str_n(name, len), k->name))
+		if (!words_differ(&w, &k->words, &k->loose) &&
+			field_names_alike(str_n(name, len), k->name))
 			return (k->code & TOKEN_IS_EDGE) | TOKEN_IS_TWIN;
 	}
 }

@@ -42,7 +42,8 @@ void upgrade_make_key(char out[UPGRADE_KEY_LEN])
 
 static bool is_base64(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' || c == '/';
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		c == '+' || c == '/';
 }
 
 sluice_str upgrade_key(const struct fields *f)
@@ -74,6 +75,7 @@ void upgrade_make_accept(sluice_str key, char out[UPGRADE_ACCEPT_LEN])
 	check(key.len == UPGRADE_KEY_LEN, "a key of %zu bytes", key.len);
 	memcpy(text, key.data, UPGRADE_KEY_LEN);
 	memcpy(text + UPGRADE_KEY_LEN, suffix, sizeof(suffix));
-	check(EVP_Digest(text, sizeof(text) - 1, digest, NULL, EVP_sha1(), NULL) == 1, "cannot hash: %s", "SHA-1");
+	check(EVP_Digest(text, sizeof(text) - 1, digest, NULL, EVP_sha1(), NULL) == 1,
+		"cannot hash: %s", "SHA-1");
 	base64(out, UPGRADE_ACCEPT_LEN, digest, sizeof(digest));
 }

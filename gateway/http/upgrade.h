@@ -1,7 +1,8 @@
 /*
- * Changing to another protocol as HTTP/1.1 says it (RFC 9110 7.8), and the handshake of WebSocket (RFC 6455 4) as far as the
- * gateway has a part in it: where one side of a tunnel speaks HTTP/2, which has neither key nor accept (RFC 8441 5), the
- * codec of that side makes one or answers one. No I/O. Any thread.
+ * Changing to another protocol as HTTP/1.1 says it (RFC 9110 7.8), and the handshake of WebSocket
+ * (RFC 6455 4) as far as the gateway has a part in it: where one side of a tunnel speaks HTTP/2,
+ * which has neither key nor accept (RFC 8441 5), the codec of that side makes one or answers one.
+ * No I/O. Any thread.
  */
 #ifndef HTTP_UPGRADE_H
 #define HTTP_UPGRADE_H
@@ -10,7 +11,8 @@
 
 enum { UPGRADE_KEY_LEN = 24, UPGRADE_ACCEPT_LEN = 28 };
 
-/* The one protocol that Upgrade names, also where the field is marked as dropped; empty: there is none, or a choice. */
+/* The one protocol that Upgrade names, also where the field is marked as dropped; empty: there is
+ * none, or a choice. */
 sluice_str upgrade_protocol(const struct fields *f);
 static inline bool upgrade_is_websocket(sluice_str protocol)
 {
@@ -18,7 +20,8 @@ static inline bool upgrade_is_websocket(sluice_str protocol)
 }
 /* A new Sec-WebSocket-Key. */
 void upgrade_make_key(char out[UPGRADE_KEY_LEN]);
-/* The Sec-WebSocket-Key, when it is there once and is base64 of 16 bytes (RFC 6455 4.2.1); else empty. */
+/* The Sec-WebSocket-Key, when it is there once and is base64 of 16 bytes (RFC 6455 4.2.1); else
+ * empty. */
 sluice_str upgrade_key(const struct fields *f);
 /* The Sec-WebSocket-Accept for a key. */
 void upgrade_make_accept(sluice_str key, char out[UPGRADE_ACCEPT_LEN]);

@@ -23,7 +23,7 @@ static int escape_value(const char *p, const char *end)
 	return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
-/* ---- path --------------------------------------------------------------------------------------------------------- */
+/* ---- path ---------------------------------------------------------------------------------- */
 
 enum dots { DOTS_NONE, DOTS_STAY, DOTS_UP, DOTS_REFUSED };
 
@@ -32,7 +32,8 @@ static bool is_escaped_separator(const char *p)
 	return p[0] == '%' && ((p[1] == '2' && p[2] == 'F') || (p[1] == '5' && p[2] == 'C'));
 }
 
-/* What a segment means, its escapes already normal: they are whole, and %2F and %5C have upper-case digits. */
+/* What a segment means, its escapes already normal: they are whole, and %2F and %5C have upper-case
+ * digits. */
 static enum dots segment_dots(const char *p, const char *end)
 {
 	const char *part = p; /* between separators of any kind */
@@ -78,7 +79,8 @@ static char *segment_copy(char *out, const char *p, const char *end)
 	return out;
 }
 
-/* out has room for as many bytes as raw; the result is never longer. Between segments, out[0, at) starts and ends with '/'. */
+/* out has room for as many bytes as raw; the result is never longer. Between segments, out[0, at)
+ * starts and ends with '/'. */
 static int path_rewrite(sluice_str raw, enum slashes slashes, char *out, size_t *len)
 {
 	const char *p = raw.data + 1, *end = raw.data + raw.len;
@@ -120,7 +122,8 @@ static int path_rewrite(sluice_str raw, enum slashes slashes, char *out, size_t 
 	return 0;
 }
 
-static int path_normalise_slow(sluice_str raw, enum slashes slashes, struct arena *a, sluice_str *out)
+static int path_normalise_slow(sluice_str raw, enum slashes slashes, struct arena *a,
+	sluice_str *out)
 {
 	char *buf = arena_alloc(a, raw.len);
 	if (!buf)
@@ -128,7 +131,8 @@ static int path_normalise_slow(sluice_str raw, enum slashes slashes, struct aren
 	size_t len;
 	int rc = path_rewrite(raw, slashes, buf, &len);
 	if (!rc)
-		*out = str_n(buf, len); /* not before: the buffer holds what was left of another request */
+		*out = str_n(buf,
+			len); /* not before: the buffer holds what was left of another request */
 	return rc;
 }
 
@@ -190,7 +194,7 @@ static int target_split(struct request_head *h, sluice_str s, struct arena *a)
 	return 0;
 }
 
-/* ---- authority ---------------------------------------------------------------------------------------------------- */
+/* ---- authority ----------------------------------------------------------------------------- */
 
 static bool port_is_valid(const char *p, const char *end)
 {
@@ -243,7 +247,8 @@ int uri_parse_authority(sluice_str authority, struct arena *a, sluice_str *host)
 		return ERR_BAD_HOST;
 	if (*p == '[') {
 		const char *close = memchr(p, ']', authority.len);
-		if (!close || close - p > HOST_MAX || !ip6_is_valid(str_n(p + 1, (size_t)(close - p - 1))))
+		if (!close || close - p > HOST_MAX ||
+			!ip6_is_valid(str_n(p + 1, (size_t)(close - p - 1))))
 			return ERR_BAD_HOST;
 		s = str_n(p, (size_t)(close + 1 - p));
 		p = close + 1;
@@ -270,7 +275,7 @@ int uri_parse_authority(sluice_str authority, struct arena *a, sluice_str *host)
 	return 0;
 }
 
-/* ---- the four forms ----------------------------------------------------------------------------------------------- */
+/* ---- the four forms ------------------------------------------------------------------------ */
 
 /* The Host field must be well-formed also where the target wins over it. */
 static int host_parse(const struct request_head *h, struct arena *a, sluice_str *host)
@@ -286,7 +291,8 @@ static int authority_form(struct request_head *h, struct arena *a)
 	size_t digits = 0, len = h->target.len;
 	sluice_str host = STR_NONE;
 	h->form = TARGET_AUTHORITY;
-	while (digits < len && h->target.data[len - 1 - digits] >= '0' && h->target.data[len - 1 - digits] <= '9')
+	while (digits < len && h->target.data[len - 1 - digits] >= '0' &&
+		h->target.data[len - 1 - digits] <= '9')
 		digits++;
 	if (digits == 0 || digits == len || h->target.data[len - 1 - digits] != ':')
 		return ERR_BAD_TARGET;

@@ -23,7 +23,7 @@ enum chunk_state {
 	STATE_LINE_LF,
 	STATE_END_LF,
 	STATE_DONE,
-	STATE_BAD
+	STATE_BAD,
 };
 
 enum { DIGITS_MAX = 16, TEXT_FIRST = 256 };
@@ -36,12 +36,18 @@ void chunk_decoder_init(struct chunk_decoder *d, struct arena *a, int err)
 const char *chunk_where(const struct chunk_decoder *d)
 {
 	static const char *const names[] = {
-		[STATE_SIZE] = "the size of a chunk", [STATE_BLANK] = "behind the size of a chunk",
-		[STATE_EXT] = "the extension of a chunk", [STATE_SIZE_LF] = "behind the CR of a chunk's size",
-		[STATE_DATA] = "the data of a chunk", [STATE_DATA_CR] = "behind the data of a chunk, where CRLF must stand",
-		[STATE_DATA_LF] = "behind the CR that ends a chunk", [STATE_TRAILER] = "the trailers",
-		[STATE_LINE] = "a trailer line", [STATE_LINE_LF] = "behind the CR of a trailer line",
-		[STATE_END_LF] = "behind the last CR", [STATE_DONE] = "the trailers",
+		[STATE_SIZE] = "the size of a chunk",
+		[STATE_BLANK] = "behind the size of a chunk",
+		[STATE_EXT] = "the extension of a chunk",
+		[STATE_SIZE_LF] = "behind the CR of a chunk's size",
+		[STATE_DATA] = "the data of a chunk",
+		[STATE_DATA_CR] = "behind the data of a chunk, where CRLF must stand",
+		[STATE_DATA_LF] = "behind the CR that ends a chunk",
+		[STATE_TRAILER] = "the trailers",
+		[STATE_LINE] = "a trailer line",
+		[STATE_LINE_LF] = "behind the CR of a trailer line",
+		[STATE_END_LF] = "behind the last CR",
+		[STATE_DONE] = "the trailers",
 	};
 	return names[d->failed_in];
 }
@@ -54,13 +60,14 @@ static int chunk_fail(struct chunk_decoder *d, int err)
 	return err;
 }
 
-/* ---- trailers ----------------------------------------------------------------------------------------------------- */
+/* ---- trailers ------------------------------------------------------------------------------ */
 
 static int trailers_parse(struct chunk_decoder *d)
 {
 	if (d->text_len == 0)
 		return 0;
-	int rc = http1_parse_fields(&d->trailers, d->text, d->text + d->text_len, d->arena, CHUNK_TRAILER_FIELDS);
+	int rc = http1_parse_fields(&d->trailers, d->text, d->text + d->text_len, d->arena,
+		CHUNK_TRAILER_FIELDS);
 	if (rc)
 		return chunk_fail(d, rc == ERR_NO_MEMORY ? rc : d->err);
 	for (uint32_t i = 0; i < d->trailers.n; i++) {
@@ -92,7 +99,7 @@ static int trailer_append(struct chunk_decoder *d, const char *p, size_t n)
 	return 0;
 }
 
-/* ---- decoding ----------------------------------------------------------------------------------------------------- */
+/* ---- decoding ------------------------------------------------------------------------------ */
 
 static int hex_digit(char c)
 {
@@ -112,7 +119,8 @@ static bool size_line_feed(struct chunk_decoder *d, const char **p)
 	return true;
 }
 
-/* A size line that ends behind blanks. Servers that pad their sizes do so in every chunk: those are no extensions. */
+/* A size line that ends behind blanks. Servers that pad their sizes do so in every chunk: those are
+ * no extensions. */
 static bool size_line_end(struct chunk_decoder *d, const char **p)
 {
 	if (!(d->accept & CHUNK_BLANKS))
@@ -215,7 +223,8 @@ static bool expect(struct chunk_decoder *d, const char **p, char c, enum chunk_s
 	return true;
 }
 
-/* One step from a state that is neither DATA nor final, with at least one byte to eat. 0, or the error. */
+/* One step from a state that is neither DATA nor final, with at least one byte to eat. 0, or the
+ * error. */
 static int chunk_step(struct chunk_decoder *d, const char **p, const char *end)
 {
 	bool ok = true;
@@ -275,7 +284,8 @@ int chunk_decode(struct chunk_decoder *d, const char *p, size_t n, size_t *skip,
 	*data = 0;
 	while (at < end && d->state < STATE_DONE) {
 		if (d->state == STATE_DATA) {
-			size_t run = (size_t)(end - at) < d->left ? (size_t)(end - at) : (size_t)d->left;
+			size_t run = (size_t)(end - at) < d->left ? (size_t)(end - at)
+								  : (size_t)d->left;
 			*skip = (size_t)(at - p);
 			*data = run;
 			d->left -= run;
@@ -295,7 +305,7 @@ int chunk_decode(struct chunk_decoder *d, const char *p, size_t n, size_t *skip,
 	return d->state == STATE_DONE ? CHUNK_DONE : CHUNK_MORE;
 }
 
-/* ---- encoding ----------------------------------------------------------------------------------------------------- */
+/* ---- encoding ------------------------------------------------------------------------------ */
 
 size_t chunk_head(char out[CHUNK_HEAD_MAX], uint64_t n)
 {

@@ -1,8 +1,10 @@
 /*
- * One connection to an upstream server. An answer is trusted no more than a request: what is malformed, framed in two ways,
- * or followed by bytes nobody asked for is a failure, and its connection is never used again.
+ * One connection to an upstream server. An answer is trusted no more than a request: what is
+ * malformed, framed in two ways, or followed by bytes nobody asked for is a failure, and its
+ * connection is never used again.
  *
- * Whatever event the exchange gets, it may release the origin from within; `serial` tells whether it did.
+ * Whatever event the exchange gets, it may release the origin from within; `serial` tells whether
+ * it did.
  */
 #include "http1/client.h"
 
@@ -20,10 +22,10 @@
 #include "tls/info.h"
 
 enum {
-	READ_SHARE = 512 * 1024, /* bytes read before others get their turn */
+	READ_SHARE = 512 * 1024,      /* bytes read before others get their turn */
 	SPLICE_MIN = 2 * 1024 * 1024, /* bytes of a body that are worth passing on unread */
-	INTERIM_MAX = 16,        /* 1xx responses before the final one */
-	WHY_TEXT = 160           /* bytes of an explanation */
+	INTERIM_MAX = 16,             /* 1xx responses before the final one */
+	WHY_TEXT = 160,               /* bytes of an explanation */
 };
 
 enum conn_state { CONN_OPENING, CONN_FREE, CONN_BUSY, CONN_FAILED, CONN_GONE };
@@ -36,29 +38,31 @@ struct http1_conn {
 	struct http1_conn_conf conf;
 	const struct http1_conn_owner *owner; /* borrowed: const table */
 	void *owner_data;                     /* borrowed */
-	const char *why;                      /* borrowed: while on_gone tells of a connection that did not open */
-	struct buf body;                      /* decoded, not taken yet */
+	/* borrowed: while on_gone tells of a connection that did not open */
+	const char *why;
+	struct buf body; /* decoded, not taken yet */
 	struct chunk_decoder chunks;
-	uint64_t left;                        /* of a body with a length */
-	uint64_t out_start, in_start;         /* the stream's counters when the request began */
-	uint64_t out_mark;                    /* the stream's bytes_out when its silence began to be watched */
-	size_t searched;                      /* bytes of s.in that hold no end of a head */
-	uint32_t serial;                      /* counts requests */
-	uint8_t state;                        /* enum conn_state */
-	uint8_t response;                     /* enum response_state */
-	uint8_t framing;                      /* enum body_kind of the response */
-	uint16_t status;                      /* of it */
+	uint64_t left;                /* of a body with a length */
+	uint64_t out_start, in_start; /* the stream's counters when the request began */
+	/* the stream's bytes_out when its silence began to be watched */
+	uint64_t out_mark;
+	size_t searched;  /* bytes of s.in that hold no end of a head */
+	uint32_t serial;  /* counts requests */
+	uint8_t state;    /* enum conn_state */
+	uint8_t response; /* enum response_state */
+	uint8_t framing;  /* enum body_kind of the response */
+	uint16_t status;  /* of it */
 	uint8_t request_framing;
 	uint8_t method;
 	uint8_t interim;
-	uint8_t empty_lines;                  /* before this head */
+	uint8_t empty_lines; /* before this head */
 	bool request_done, held, keep_alive;
-	bool upgrade;                         /* the request asks for another protocol */
+	bool upgrade; /* the request asks for another protocol */
 	bool tunnel;
-	bool body_whole;                      /* all of the response's body was decoded */
-	bool offer;                           /* what was not taken is to be handed over again */
-	bool splice;                          /* nobody said yet that the body must be read */
-	bool deaf;                            /* the server takes no more of the request */
+	bool body_whole; /* all of the response's body was decoded */
+	bool offer;      /* what was not taken is to be handed over again */
+	bool splice;     /* nobody said yet that the body must be read */
+	bool deaf;       /* the server takes no more of the request */
 };
 
 static const struct origin_ops http1_origin_ops;
@@ -112,8 +116,8 @@ static bool conn_is_due(struct http1_conn *c)
 {
 	if (c->state != CONN_BUSY || c->held || c->body_whole || c->tunnel)
 		return false;
-	return c->request_done || c->deaf || c->response == RESPONSE_BODY || c->s.in.len || (c->s.flags & STREAM_FULL) ||
-	       stream_is_full(&c->s);
+	return c->request_done || c->deaf || c->response == RESPONSE_BODY || c->s.in.len ||
+		(c->s.flags & STREAM_FULL) || stream_is_full(&c->s);
 }
 
 /* While it does, its silence is bounded. */
@@ -126,11 +130,13 @@ static void conn_await(struct http1_conn *c)
 		stream_no_deadline(&c->s);
 }
 
-/* ---- reading the response ----------------------------------------------------------------------------------------- */
+/* ---- reading the response ------------------------------------------------------------------ */
 
-static int conn_parse_head(struct http1_conn *c, struct response_head *h, const char *head, size_t len)
+static int conn_parse_head(struct http1_conn *c, struct response_head *h, const char *head,
+	size_t len)
 {
-	const struct http1_limits lim = { .max_fields = c->conf.max_fields, .lenient = c->conf.lenient };
+	const struct http1_limits lim = { .max_fields = c->conf.max_fields,
+		.lenient = c->conf.lenient };
 	int err = http1_parse_response(h, head, len, c->o.arena, (enum method)c->method, &lim);
 	if (unlikely(err == ERR_UPSTREAM_BAD_HEAD) && lim.lenient)
 		err = http1_lenient_parse(h, &head, &len, c->o.arena, (enum method)c->method, &lim);
@@ -139,7 +145,8 @@ static int conn_parse_head(struct http1_conn *c, struct response_head *h, const 
 	return err;
 }
 
-/* More arrived than belongs to the response. A lenient reader throws it away, together with the connection. */
+/* More arrived than belongs to the response. A lenient reader throws it away, together with the
+ * connection. */
 static int conn_surplus(struct http1_conn *c, size_t n)
 {
 	c->keep_alive = false;
@@ -213,9 +220,12 @@ static int conn_head(struct http1_conn *c)
 	c->left = h->body == BODY_LENGTH ? h->body_length : 0;
 	c->keep_alive = h->keep_alive;
 	c->status = h->status;
-	/* a body where none may be, or more of it than was said: the message could be read in two ways */
+	/* a body where none may be, or more of it than was said: the message could be read in two
+	 * ways */
 	bool sized = h->body == BODY_NONE || h->body == BODY_LENGTH;
-	int err = sized && unlikely(c->s.in.len > c->left) ? conn_surplus(c, (size_t)(c->s.in.len - c->left)) : 0;
+	int err = sized && unlikely(c->s.in.len > c->left)
+		? conn_surplus(c, (size_t)(c->s.in.len - c->left))
+		: 0;
 	if (err)
 		return err;
 	if (h->body == BODY_CHUNKED) {
@@ -233,7 +243,8 @@ static int conn_head(struct http1_conn *c)
 	return !c->body_whole;
 }
 
-/* Hand over what was decoded, and behind all of it the end. False when the exchange is done with us. */
+/* Hand over what was decoded, and behind all of it the end. False when the exchange is done with
+ * us. */
 static bool conn_deliver(struct http1_conn *c)
 {
 	uint32_t serial = c->serial;
@@ -257,7 +268,8 @@ static int conn_body_chunked(struct http1_conn *c)
 		size_t skip, data;
 		int r = chunk_decode(&c->chunks, run.data, run.len, &skip, &data);
 		if (r < 0) {
-			c->o.detail = http1_explain_chunk(&c->chunks, run.data + skip, run.len - skip);
+			c->o.detail =
+				http1_explain_chunk(&c->chunks, run.data + skip, run.len - skip);
 			return r;
 		}
 		buf_drain(in, skip);
@@ -280,7 +292,8 @@ static int conn_body(struct http1_conn *c)
 	if (c->framing == BODY_CHUNKED) {
 		err = conn_body_chunked(c);
 	} else if (c->framing == BODY_LENGTH) {
-		if (unlikely(in->len > c->left) && (err = conn_surplus(c, (size_t)(in->len - c->left))))
+		if (unlikely(in->len > c->left) &&
+			(err = conn_surplus(c, (size_t)(in->len - c->left))))
 			return err;
 		c->left -= in->len;
 		buf_move_all(&c->body, in);
@@ -335,7 +348,8 @@ static bool conn_eat(struct http1_conn *c)
 static bool conn_splice(struct http1_conn *c)
 {
 	uint64_t n = 0;
-	enum splice r = c->o.events->on_waiting(&c->o, &c->s, c->left < READ_SHARE ? c->left : READ_SHARE, &n);
+	enum splice r = c->o.events->on_waiting(&c->o, &c->s,
+		c->left < READ_SHARE ? c->left : READ_SHARE, &n);
 	c->left -= n;
 	c->body_whole = c->left == 0;
 	if (r == SPLICE_UNABLE)
@@ -394,12 +408,13 @@ static void conn_on_readable(struct stream *s)
 	struct http1_conn *c = s->data;
 	if (c->state == CONN_BUSY && c->response != RESPONSE_DONE)
 		conn_read(c);
-	else if (c->state == CONN_FREE && stream_fill(s) != IO_AGAIN) /* the end, or bytes nobody asked for */
+	/* the end, or bytes nobody asked for */
+	else if (c->state == CONN_FREE && stream_fill(s) != IO_AGAIN)
 		conn_gone(c, 0);
 	/* BUSY and DONE: what comes now shows at release */
 }
 
-/* ---- the other events of the stream ------------------------------------------------------------------------------- */
+/* ---- the other events of the stream -------------------------------------------------------- */
 
 static void conn_on_open(struct stream *s)
 {
@@ -442,7 +457,10 @@ static void conn_on_fail(struct stream *s, int error)
 	} else if (c->state == CONN_BUSY && (c->response != RESPONSE_DONE || c->tunnel)) {
 		/* the server may have answered before it stopped reading: that answer counts */
 		buf_fini(&s->out);
-		s->flags = (uint16_t)((s->flags & ~(STREAM_FAILED | STREAM_FULL | STREAM_TELL_EMPTY | STREAM_OWED)) | STREAM_RD);
+		s->flags = (uint16_t)((s->flags &
+					      ~(STREAM_FAILED | STREAM_FULL | STREAM_TELL_EMPTY |
+						      STREAM_OWED)) |
+			STREAM_RD);
 		c->deaf = true;
 		if (c->tunnel && c->request_done)
 			stream_tell_empty(s); /* there is nothing left to wait for */
@@ -463,7 +481,8 @@ static void conn_on_timeout(struct stream *s)
 		conn_await(c); /* slow to read the request, but not silent */
 	} else if (c->state == CONN_BUSY) {
 		stat_inc(STAT_TIMEOUT_RESPONSE);
-		conn_fail(c, c->response == RESPONSE_BODY ? ERR_UPSTREAM_STALLED : ERR_UPSTREAM_TIMEOUT);
+		conn_fail(c,
+			c->response == RESPONSE_BODY ? ERR_UPSTREAM_STALLED : ERR_UPSTREAM_TIMEOUT);
 	}
 }
 
@@ -475,7 +494,7 @@ static const struct stream_user conn_user = {
 	.on_timeout = conn_on_timeout,
 };
 
-/* ---- what the exchange calls -------------------------------------------------------------------------------------- */
+/* ---- what the exchange calls --------------------------------------------------------------- */
 
 static void origin_head(struct origin *o, const struct request_head *h)
 {
@@ -485,7 +504,8 @@ static void origin_head(struct origin *o, const struct request_head *h)
 	size_t room, size = http1_request_head_size(h);
 	char *at = buf_reserve(&c->s.out, size, &room);
 	char *end = http1_write_request_head(at, h, true);
-	check((size_t)(end - at) <= size, "a head of %zu bytes was sized %zu", (size_t)(end - at), size);
+	check((size_t)(end - at) <= size, "a head of %zu bytes was sized %zu", (size_t)(end - at),
+		size);
 	buf_commit(&c->s.out, (size_t)(end - at));
 	c->method = h->method;
 	c->upgrade = h->upgrade;
@@ -531,7 +551,8 @@ static void origin_end(struct origin *o, const struct fields *trailers)
 	}
 	conn_await(c);
 	if (c->s.out.len > STREAM_OUT_LOW)
-		stream_tell_empty(&c->s); /* the wait for a response begins when the request has left */
+		/* the wait for a response begins when the request has left */
+		stream_tell_empty(&c->s);
 }
 
 static void origin_tunnel(struct origin *o)
@@ -568,9 +589,9 @@ static void origin_resume(struct origin *o)
 static void origin_release(struct origin *o)
 {
 	struct http1_conn *c = conn_of(o);
-	bool clean = c->state == CONN_BUSY && c->request_done && c->response == RESPONSE_DONE && c->keep_alive &&
-	             !c->deaf && c->s.in.len == 0 && c->s.out.len == 0 && c->body.len == 0 &&
-	             !(c->s.flags & (STREAM_EOF | STREAM_FAILED));
+	bool clean = c->state == CONN_BUSY && c->request_done && c->response == RESPONSE_DONE &&
+		c->keep_alive && !c->deaf && c->s.in.len == 0 && c->s.out.len == 0 &&
+		c->body.len == 0 && !(c->s.flags & (STREAM_EOF | STREAM_FAILED));
 	conn_count(c);
 	stat_add(STAT_UPSTREAM_BYTES_OUT, c->o.bytes_out);
 	stat_add(STAT_UPSTREAM_BYTES_IN, c->o.bytes_in);
@@ -597,9 +618,10 @@ static const struct origin_ops http1_origin_ops = {
 	.release = origin_release,
 };
 
-/* ---- what the owner calls ----------------------------------------------------------------------------------------- */
+/* ---- what the owner calls ------------------------------------------------------------------ */
 
-static struct http1_conn *conn_new(const struct http1_conn_conf *conf, const struct http1_conn_owner *owner, void *owner_data)
+static struct http1_conn *conn_new(const struct http1_conn_conf *conf,
+	const struct http1_conn_owner *owner, void *owner_data)
 {
 	struct http1_conn *c = calloc(1, sizeof(*c));
 	check(c, "out of memory: a connection of %zu bytes", sizeof(*c));
@@ -610,9 +632,9 @@ static struct http1_conn *conn_new(const struct http1_conn_conf *conf, const str
 	return c;
 }
 
-struct http1_conn *http1_conn_open(struct worker *w, const struct addr *to, const struct transport *t, void *tls,
-                                   const struct http1_conn_conf *conf, const struct http1_conn_owner *owner,
-                                   void *owner_data, int *err)
+struct http1_conn *http1_conn_open(struct worker *w, const struct addr *to,
+	const struct transport *t, void *tls, const struct http1_conn_conf *conf,
+	const struct http1_conn_owner *owner, void *owner_data, int *err)
 {
 	struct http1_conn *c = conn_new(conf, owner, owner_data);
 	int error = stream_connect(&c->s, w, to, t, tls, &conn_user, c);
@@ -627,7 +649,7 @@ struct http1_conn *http1_conn_open(struct worker *w, const struct addr *to, cons
 }
 
 struct http1_conn *http1_conn_adopt(struct stream *s, const struct http1_conn_conf *conf,
-                                    const struct http1_conn_owner *owner, void *owner_data)
+	const struct http1_conn_owner *owner, void *owner_data)
 {
 	struct http1_conn *c = conn_new(conf, owner, owner_data);
 	if (stream_move(&c->s, s, &conn_user, c) < 0) {
@@ -649,7 +671,8 @@ const char *http1_conn_why(const struct http1_conn *c)
 	return c->why ? c->why : "";
 }
 
-struct origin *http1_conn_begin(struct http1_conn *c, const struct origin_events *events, void *user, struct arena *arena)
+struct origin *http1_conn_begin(struct http1_conn *c, const struct origin_events *events,
+	void *user, struct arena *arena)
 {
 	check(c->state == CONN_FREE, "beginning on a connection in state %d", c->state);
 	c->state = CONN_BUSY;
@@ -682,6 +705,7 @@ bool http1_conn_is_stale(struct http1_conn *c)
 
 void http1_conn_close(struct http1_conn *c)
 {
-	check(c->state == CONN_FREE || c->state == CONN_OPENING, "closing a connection in state %d", c->state);
+	check(c->state == CONN_FREE || c->state == CONN_OPENING, "closing a connection in state %d",
+		c->state);
 	conn_end(c);
 }

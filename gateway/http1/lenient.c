@@ -30,8 +30,8 @@ static sluice_str lenient_copy(const char *head, size_t len, struct arena *a)
 	return str_n(start, (size_t)(out - start));
 }
 
-int http1_lenient_parse(struct response_head *h, const char **head, size_t *len, struct arena *a, enum method m,
-                        const struct http1_limits *lim)
+int http1_lenient_parse(struct response_head *h, const char **head, size_t *len, struct arena *a,
+	enum method m, const struct http1_limits *lim)
 {
 	sluice_str copy = lenient_copy(*head, *len, a);
 	if (!copy.data)
@@ -46,7 +46,9 @@ bool http1_lenient_skip(struct buf *in, uint8_t *lines)
 	uint8_t before = *lines;
 	while (*lines < LENIENT_EMPTY_LINES && in->len) {
 		sluice_str run = buf_pullup(in, in->len < 2 ? in->len : 2);
-		size_t line = run.data[0] == '\n' ? 1 : run.len >= 2 && run.data[0] == '\r' && run.data[1] == '\n' ? 2 : 0;
+		size_t line = run.data[0] == '\n'                                    ? 1
+			: run.len >= 2 && run.data[0] == '\r' && run.data[1] == '\n' ? 2
+										     : 0;
 		if (!line)
 			break;
 		buf_drain(in, line);

@@ -27,7 +27,7 @@ bool http1_find_head_end(const char *buf, size_t len, size_t from, size_t *head_
 	return true;
 }
 
-/* ---- fields ------------------------------------------------------------------------------------------------------- */
+/* ---- fields -------------------------------------------------------------------------------- */
 
 /* Which known fields a head has, and where. */
 struct seen {
@@ -55,8 +55,9 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* One line (RFC 9112 5): name ":" OWS value OWS CRLF. Returns what follows it, or NULL. A line that starts with a blank
- * (obs-fold) or has one before the colon has no name here; a bare CR or LF ends a value too early. */
+/* One line (RFC 9112 5): name ":" OWS value OWS CRLF. Returns what follows it, or NULL. A line that
+ * starts with a blank (obs-fold) or has one before the colon has no name here; a bare CR or LF ends
+ * a value too early. */
 static inline const char *field_parse(struct field *f, const char *p, const char *end)
 {
 	const char *colon = scan_name(p, end);
@@ -89,8 +90,8 @@ static inline const char *field_parse(struct field *f, const char *p, const char
 	return stop + 2;
 }
 
-static inline int fields_parse(struct fields *f, struct seen *seen, const char *p, const char *end, struct arena *a,
-                               uint32_t max_fields)
+static inline int fields_parse(struct fields *f, struct seen *seen, const char *p, const char *end,
+	struct arena *a, uint32_t max_fields)
 {
 	uint64_t once = 0, twice = 0;
 	unsigned odd = 0;
@@ -118,7 +119,8 @@ static inline int fields_parse(struct fields *f, struct seen *seen, const char *
 	return 0;
 }
 
-int http1_parse_fields(struct fields *f, const char *p, const char *end, struct arena *a, uint32_t max_fields)
+int http1_parse_fields(struct fields *f, const char *p, const char *end, struct arena *a,
+	uint32_t max_fields)
 {
 	struct seen seen;
 	return fields_parse(f, &seen, p, end, a, max_fields);
@@ -145,12 +147,15 @@ static void connection_option(struct connection *c, sluice_str option)
 	c->upgrade |= str_ieq(option, STR("upgrade"));
 }
 
-/* What all fields of that name say together. ERR_BAD_FIELD when that is more than anybody has reason to. */
+/* What all fields of that name say together. ERR_BAD_FIELD when that is more than anybody has
+ * reason to. */
 static __attribute__((noinline)) int connection_read(struct connection *c, const struct fields *f)
 {
 	unsigned options = 0;
 	for (uint32_t i = 0; i < f->n; i++) {
-		sluice_str rest = f->v[i].token == TOKEN_CONNECTION ? field_value(&f->v[i]) : STR_NONE, option;
+		sluice_str rest = f->v[i].token == TOKEN_CONNECTION ? field_value(&f->v[i])
+								    : STR_NONE,
+			   option;
 		while (str_list_next(&rest, &option)) {
 			if (++options > HTTP1_CONNECTION_OPTIONS || option.len > HTTP1_OPTION_MAX)
 				return ERR_BAD_FIELD;
@@ -160,7 +165,8 @@ static __attribute__((noinline)) int connection_read(struct connection *c, const
 	return 0;
 }
 
-static inline int connection_parse(struct connection *c, const struct seen *seen, const struct fields *f)
+static inline int connection_parse(struct connection *c, const struct seen *seen,
+	const struct fields *f)
 {
 	*c = (struct connection){ 0 };
 	if (!seen_is(seen, TOKEN_CONNECTION))
@@ -182,11 +188,12 @@ static bool connection_lives(const struct connection *c, unsigned version)
 }
 
 /*
- * How the fields frame the body (RFC 9112 6), strictly: one Transfer-Encoding that is `chunked`, or one Content-Length of
- * digits, not both, and no Transfer-Encoding in HTTP/1.0, where it cannot be relied upon. BODY_CLOSE: neither.
+ * How the fields frame the body (RFC 9112 6), strictly: one Transfer-Encoding that is `chunked`, or
+ * one Content-Length of digits, not both, and no Transfer-Encoding in HTTP/1.0, where it cannot be
+ * relied upon. BODY_CLOSE: neither.
  */
-static inline int framing_parse(const struct seen *seen, const struct fields *f, unsigned version, enum body_kind *body,
-                                uint64_t *length)
+static inline int framing_parse(const struct seen *seen, const struct fields *f, unsigned version,
+	enum body_kind *body, uint64_t *length)
 {
 	const uint64_t both = BIT(TOKEN_TRANSFER_ENCODING) | BIT(TOKEN_CONTENT_LENGTH);
 	*body = BODY_CLOSE;
@@ -210,7 +217,7 @@ static inline int framing_parse(const struct seen *seen, const struct fields *f,
 	return 0;
 }
 
-/* ---- versions ----------------------------------------------------------------------------------------------------- */
+/* ---- versions ------------------------------------------------------------------------------ */
 
 /* HTTP-version at p: 10, 11, ERR_BAD_VERSION for others that are well-formed, or 0. */
 static int version_parse(const char *p, const char *end)
@@ -230,7 +237,7 @@ static const char *head_body_end(const char *head, size_t len)
 	return len >= 4 && memcmp(end - 4, "\r\n\r\n", 4) == 0 ? end - 2 : NULL;
 }
 
-/* ---- requests ----------------------------------------------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------------------------ */
 
 /* What there is before the next blank or end of line: whatever it is, the log shows it. */
 static sluice_str line_word(const char *p, const char *end)
@@ -242,7 +249,8 @@ static sluice_str line_word(const char *p, const char *end)
 }
 
 /* RFC 9112 3: method SP request-target SP HTTP-version CRLF. */
-static int request_line_parse(struct request_head *h, const char **at, const char *end, uint32_t max_target)
+static int request_line_parse(struct request_head *h, const char **at, const char *end,
+	uint32_t max_target)
 {
 	const char *p = *at;
 	const char *method_end = scan_while_scalar(p, end, SCAN_TOKEN);
@@ -257,7 +265,8 @@ static int request_line_parse(struct request_head *h, const char **at, const cha
 		return ERR_TARGET_TOO_LONG;
 	}
 	if (target_end == end || *target_end != ' ' || target_end == target) {
-		/* a stray byte in the target deserves the better answer; CR, LF and SP have to do with the line */
+		/* a stray byte in the target deserves the better answer; CR, LF and SP have to do
+		 * with the line */
 		bool stray = target_end < end && (unsigned char)*target_end > 0x20;
 		h->target = line_word(target, end);
 		return stray ? ERR_BAD_TARGET : ERR_BAD_REQUEST_LINE;
@@ -291,9 +300,11 @@ static int request_expect(struct request_head *h, const struct seen *seen)
 {
 	if (!seen_is(seen, TOKEN_EXPECT))
 		return 0;
-	if ((seen->twice & BIT(TOKEN_EXPECT)) || !str_ieq(seen_value(seen, &h->fields, TOKEN_EXPECT), STR("100-continue")))
+	if ((seen->twice & BIT(TOKEN_EXPECT)) ||
+		!str_ieq(seen_value(seen, &h->fields, TOKEN_EXPECT), STR("100-continue")))
 		return ERR_BAD_EXPECTATION;
-	h->expect_continue = h->version >= 11 && (h->body == BODY_CHUNKED || (h->body == BODY_LENGTH && h->body_length > 0));
+	h->expect_continue = h->version >= 11 &&
+		(h->body == BODY_CHUNKED || (h->body == BODY_LENGTH && h->body_length > 0));
 	return 0;
 }
 
@@ -315,16 +326,19 @@ static int request_meaning(struct request_head *h, const struct seen *seen)
 	h->keep_alive = connection_lives(&c, h->version);
 	if (h->version >= 11) {
 		h->upgrade = c.upgrade && seen_is(seen, TOKEN_UPGRADE); /* RFC 9110 7.8 */
-		h->te_trailers = seen_is(seen, TOKEN_TE) && fields_list_has(&h->fields, TOKEN_TE, STR("trailers"));
+		h->te_trailers = seen_is(seen, TOKEN_TE) &&
+			fields_list_has(&h->fields, TOKEN_TE, STR("trailers"));
 	}
 	rc = request_expect(h, seen);
 	if (rc)
 		return rc;
 	h->seen = seen->once;
-	return unlikely(seen->twice & tokens_once) ? fields_settle_repeats(&h->fields, seen->twice) : 0;
+	return unlikely(seen->twice & tokens_once) ? fields_settle_repeats(&h->fields, seen->twice)
+						   : 0;
 }
 
-int http1_parse_request(struct request_head *h, const char *head, size_t len, struct arena *a, const struct http1_limits *lim)
+int http1_parse_request(struct request_head *h, const char *head, size_t len, struct arena *a,
+	const struct http1_limits *lim)
 {
 	struct seen seen;
 	const char *p = head, *end = head_body_end(head, len);
@@ -347,10 +361,11 @@ int http1_parse_request(struct request_head *h, const char *head, size_t len, st
 	return uri_parse_target(h, a);
 }
 
-/* ---- responses ---------------------------------------------------------------------------------------------------- */
+/* ---- responses ----------------------------------------------------------------------------- */
 
 /* RFC 9112 4: HTTP-version SP status-code SP [reason] CRLF; the second SP is often forgotten. */
-static bool status_line_parse(struct response_head *h, const char **at, const char *end, const struct http1_limits *lim)
+static bool status_line_parse(struct response_head *h, const char **at, const char *end,
+	const struct http1_limits *lim)
 {
 	const char *p = *at;
 	int version = version_parse(p, end);
@@ -401,7 +416,8 @@ static int response_meaning(struct response_head *h, struct seen *seen, enum met
 	enum body_kind body;
 
 	if (unlikely(framing_parse(seen, &h->fields, h->version, &body, &h->body_length)) &&
-	    (!lengths_are_one(seen, &h->fields) || framing_parse(seen, &h->fields, h->version, &body, &h->body_length)))
+		(!lengths_are_one(seen, &h->fields) ||
+			framing_parse(seen, &h->fields, h->version, &body, &h->body_length)))
 		return ERR_UPSTREAM_BAD_FRAMING;
 	if (connection_parse(&c, seen, &h->fields))
 		return ERR_UPSTREAM_BAD_HEAD;
@@ -413,15 +429,16 @@ static int response_meaning(struct response_head *h, struct seen *seen, enum met
 	}
 	h->body = BODY_NONE;
 	h->has_length = body == BODY_LENGTH;
-	/* 1xx and 204 must not be framed (RFC 9112 6.1, RFC 9110 8.6): who does it may well send the body, too */
+	/* 1xx and 204 must not be framed (RFC 9112 6.1, RFC 9110 8.6): who does it may well send
+	 * the body, too */
 	bool never = h->status < 200 || h->status == 204;
 	if (never && (body == BODY_CHUNKED || (body == BODY_LENGTH && h->body_length > 0)))
 		h->keep_alive = false;
 	return 0;
 }
 
-int http1_parse_response(struct response_head *h, const char *head, size_t len, struct arena *a, enum method m,
-                         const struct http1_limits *lim)
+int http1_parse_response(struct response_head *h, const char *head, size_t len, struct arena *a,
+	enum method m, const struct http1_limits *lim)
 {
 	struct seen seen;
 	const char *p = head, *end = head_body_end(head, len);

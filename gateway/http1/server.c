@@ -1,9 +1,11 @@
 /*
- * One connection from a client. At most one request is in progress; what a client sends ahead waits in the stream, at most
- * PIPELINE_MAX bytes of it. A request lives in its own arena, which dies when the exchange says finish().
+ * One connection from a client. At most one request is in progress; what a client sends ahead waits
+ * in the stream, at most PIPELINE_MAX bytes of it. A request lives in its own arena, which dies
+ * when the exchange says finish().
  *
- *   IDLE --first byte--> HEAD --head complete--> BUSY --finish--> IDLE (or DISCARD, the rest of a small body, then IDLE)
- *   any --> CLOSING: nothing is read any more; the stream lingers or closes, then the owner is told
+ *   IDLE --first byte--> HEAD --head complete--> BUSY --finish--> IDLE (or DISCARD, the rest of a
+ * small body, then IDLE) any --> CLOSING: nothing is read any more; the stream lingers or closes,
+ * then the owner is told
  */
 #include "http1/server.h"
 
@@ -16,11 +18,11 @@
 #include "http1/write.h"
 
 enum {
-	READ_SHARE = 512 * 1024,      /* bytes read before others get their turn */
-	PIPELINE_MAX = 16 * 1024      /* read ahead of a request that waits for its response */
+	READ_SHARE = 512 * 1024,  /* bytes read before others get their turn */
+	PIPELINE_MAX = 16 * 1024, /* read ahead of a request that waits for its response */
 };
 
-/* ---- ending ------------------------------------------------------------------------------------------------------- */
+/* ---- ending -------------------------------------------------------------------------------- */
 
 void http1_server_closed(struct http1_server *c)
 {
@@ -52,8 +54,8 @@ static void server_gone(struct http1_server *c, int err)
 	struct http1_request *rq = c->rq;
 	if (rq->gone)
 		return;
-	bool can_answer = !rq->head_sent && !(c->s->flags & STREAM_FAILED) && err != ERR_CLIENT_GONE &&
-	                  err != ERR_SHUTTING_DOWN;
+	bool can_answer = !rq->head_sent && !(c->s->flags & STREAM_FAILED) &&
+		err != ERR_CLIENT_GONE && err != ERR_SHUTTING_DOWN;
 	rq->gone = true;
 	c->close = true;
 	stream_no_deadline(c->s);
@@ -61,7 +63,7 @@ static void server_gone(struct http1_server *c, int err)
 	rq->c.events->on_gone(&rq->c, err, can_answer);
 }
 
-/* ---- reading a head ----------------------------------------------------------------------------------------------- */
+/* ---- reading a head ------------------------------------------------------------------------ */
 
 static struct http1_request *request_new(struct http1_server *c)
 {
@@ -100,13 +102,15 @@ static void server_refuse_overload(struct http1_server *c, struct http1_request 
 {
 	stat_inc(STAT_OVERLOAD_REQUESTS);
 	c->close = true;
-	c->conf->handler.on_bad_request(c->conf->handler.ctx, &rq->c, worker_overload(c->s->worker));
+	c->conf->handler.on_bad_request(c->conf->handler.ctx, &rq->c,
+		worker_overload(c->s->worker));
 }
 
 static void server_begin(struct http1_server *c, const char *bytes, size_t len)
 {
-	const struct http1_limits lim = { .max_fields = c->conf->max_fields, .max_target = c->conf->max_target,
-		                          .slashes = c->conf->slashes };
+	const struct http1_limits lim = { .max_fields = c->conf->max_fields,
+		.max_target = c->conf->max_target,
+		.slashes = c->conf->slashes };
 	struct http1_request *rq = request_new(c);
 	char *head = arena_alloc(&rq->c.arena, len);
 	int err = head ? 0 : ERR_NO_MEMORY;
@@ -117,7 +121,8 @@ static void server_begin(struct http1_server *c, const char *bytes, size_t len)
 		buf_drain(&c->s->in, len);
 		err = http1_parse_request(&rq->head, head, len, &rq->c.arena, &lim);
 	}
-	if (!err && rq->head.body == BODY_LENGTH && c->conf->max_body && rq->head.body_length > c->conf->max_body)
+	if (!err && rq->head.body == BODY_LENGTH && c->conf->max_body &&
+		rq->head.body_length > c->conf->max_body)
 		err = ERR_BODY_TOO_LARGE;
 	if (err) {
 		server_refuse(c, rq, err);
@@ -131,7 +136,8 @@ static void server_begin(struct http1_server *c, const char *bytes, size_t len)
 	rq->left = rq->head.body == BODY_LENGTH ? rq->head.body_length : 0;
 	if (rq->head.body == BODY_CHUNKED)
 		chunk_decoder_init(&rq->chunks, &rq->c.arena, ERR_BAD_CHUNK);
-	rq->request_done = rq->head.body == BODY_NONE || (rq->head.body == BODY_LENGTH && rq->left == 0);
+	rq->request_done = rq->head.body == BODY_NONE ||
+		(rq->head.body == BODY_LENGTH && rq->left == 0);
 	rq->want_continue = rq->head.expect_continue && !rq->request_done && c->s->in.len == 0;
 	if (unlikely(worker_overload(c->s->worker)))
 		server_refuse_overload(c, rq);
@@ -202,7 +208,7 @@ static bool server_head(struct http1_server *c)
 	return false;
 }
 
-/* ---- reading a body ----------------------------------------------------------------------------------------------- */
+/* ---- reading a body ------------------------------------------------------------------------ */
 
 static int request_decode_chunks(struct http1_request *rq, struct buf *in)
 {
@@ -250,8 +256,9 @@ static __attribute__((noinline)) void server_watch_pace(struct http1_server *c)
 		stream_deadline(c->s, wait);
 }
 
-/* With a request in progress there is one deadline: for a client that does not take its response, else for one that does not
- * send its body. The former, once it runs, is moved only by bytes that leave. */
+/* With a request in progress there is one deadline: for a client that does not take its response,
+ * else for one that does not send its body. The former, once it runs, is moved only by bytes that
+ * leave. */
 void http1_server_watch(struct http1_server *c)
 {
 	const struct http1_request *rq = c->rq;
@@ -317,7 +324,7 @@ static bool server_body(struct http1_server *c)
 	return c->rq == rq && !rq->gone;
 }
 
-/* ---- the reading loop --------------------------------------------------------------------------------------------- */
+/* ---- the reading loop ---------------------------------------------------------------------- */
 
 /* Use what is in s->in. True: more bytes are welcome. */
 static bool server_eat(struct http1_server *c)
@@ -368,7 +375,8 @@ static void server_on_readable(struct stream *s)
 
 	while (server_eat(c)) {
 		if (!stream_may_read(s) && !(s->flags & STREAM_EOF)) {
-			bool waits = c->state == SERVER_HEAD || (c->state == SERVER_BUSY && !c->rq->request_done);
+			bool waits = c->state == SERVER_HEAD ||
+				(c->state == SERVER_BUSY && !c->rq->request_done);
 			if (looked || !waits)
 				return;
 			looked = true;
@@ -408,7 +416,7 @@ void http1_server_go_on(struct http1_server *c)
 	stream_deadline(c->s, c->conf->idle_ns);
 }
 
-/* ---- the other events of the stream ------------------------------------------------------------------------------- */
+/* ---- the other events of the stream -------------------------------------------------------- */
 
 static void server_on_drained(struct stream *s)
 {
@@ -420,7 +428,8 @@ static void server_on_drained(struct stream *s)
 	if (!rq->response_done) {
 		http1_server_watch(c);
 		rq->c.events->on_drained(&rq->c);
-	} else if (s->out.len == 0 && !(s->flags & STREAM_OWED)) { /* not when it was full and is now less so */
+	} else if (s->out.len == 0 &&
+		!(s->flags & STREAM_OWED)) { /* not when it was full and is now less so */
 		stream_no_deadline(s);
 		http1_request_count(rq);
 		if (rq->tunnel)
@@ -498,9 +507,10 @@ static const struct stream_user server_user = {
 	.on_timeout = server_on_timeout,
 };
 
-/* ---- what the owner calls ----------------------------------------------------------------------------------------- */
+/* ---- what the owner calls ------------------------------------------------------------------ */
 
-void http1_server_init(struct http1_server *c, struct stream *s, struct conn_info *info, const struct http1_server_conf *conf)
+void http1_server_init(struct http1_server *c, struct stream *s, struct conn_info *info,
+	const struct http1_server_conf *conf)
 {
 	*c = (struct http1_server){ .s = s, .info = info, .conf = conf };
 	s->user = &server_user;

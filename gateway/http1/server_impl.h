@@ -1,4 +1,5 @@
-/* Shared by the two halves of http1/server: server.c reads, server_write.c is what the exchange calls. */
+/* Shared by the two halves of http1/server: server.c reads, server_write.c is what the exchange
+ * calls. */
 #ifndef HTTP1_SERVER_IMPL_H
 #define HTTP1_SERVER_IMPL_H
 
@@ -14,23 +15,25 @@ struct http1_request {
 	struct request_head head;
 	struct http1_server *server;
 	struct chunk_decoder chunks;
-	struct buf body;         /* decoded, not taken yet */
-	uint64_t left;           /* of a body with a length */
+	struct buf body;              /* decoded, not taken yet */
+	uint64_t left;                /* of a body with a length */
 	uint64_t in_start, out_start; /* the stream's counters when it began */
 	uint64_t body_bytes;
-	uint64_t stall_mark;     /* the stream's bytes_out when a write stall began to be watched */
-	struct pace in, out;     /* of the body, and of the response while it waits for the client */
+	uint64_t stall_mark; /* the stream's bytes_out when a write stall began to be watched */
+	/* of the body, and of the response while it waits for the client */
+	struct pace in, out;
 	uint8_t response_framing; /* enum body_kind, as written */
-	bool body_whole;         /* all of the body was decoded */
-	bool request_done;       /* body and trailers were delivered */
-	bool refused;            /* its head was: what follows may be a body, or anything */
+	bool body_whole;          /* all of the body was decoded */
+	bool request_done;        /* body and trailers were delivered */
+	bool refused;             /* its head was: what follows may be a body, or anything */
 	bool held;
-	bool offer;              /* what was not taken is to be handed over again */
-	bool full;               /* the client takes less of the response than there is: on_drained is owed */
-	bool want_continue;      /* the client waits for 100 */
+	bool offer; /* what was not taken is to be handed over again */
+	/* the client takes less of the response than there is: on_drained is owed */
+	bool full;
+	bool want_continue; /* the client waits for 100 */
 	bool head_sent, response_done;
-	bool tunnel;             /* bytes without framing, both ways */
-	bool gone;               /* on_gone was called: no event any more */
+	bool tunnel; /* bytes without framing, both ways */
+	bool gone;   /* on_gone was called: no event any more */
 };
 
 extern const struct client_ops http1_client_ops;

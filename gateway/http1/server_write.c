@@ -1,4 +1,5 @@
-/* What an exchange calls of its client's connection: the response is written, the request held and let go on. */
+/* What an exchange calls of its client's connection: the response is written, the request held and
+ * let go on. */
 #include "http1/server_impl.h"
 
 #include "http1/write.h"
@@ -24,11 +25,12 @@ static void client_head(struct client *cl, const struct response_head *h)
 		return;
 	if (final) {
 		bool unread = !rq->request_done;
-		bool small = rq->head.body == BODY_LENGTH && rq->left <= DISCARD_MAX && !rq->want_continue;
+		bool small = rq->head.body == BODY_LENGTH && rq->left <= DISCARD_MAX &&
+			!rq->want_continue;
 		if (unread && !small)
 			c->close = true;
-		rq->response_framing = (uint8_t)http1_response_framing(h, (enum method)rq->head.method,
-		                                                       rq->head.version ? rq->head.version : 11);
+		rq->response_framing = (uint8_t)http1_response_framing(h,
+			(enum method)rq->head.method, rq->head.version ? rq->head.version : 11);
 		if (rq->response_framing == BODY_CLOSE)
 			c->close = true;
 		rq->head_sent = true;
@@ -36,9 +38,10 @@ static void client_head(struct client *cl, const struct response_head *h)
 	}
 	size_t room, size = http1_response_head_size(h);
 	char *at = buf_reserve(&s->out, size, &room);
-	char *end = http1_write_response_head(at, h, (enum method)rq->head.method, rq->head.version ? rq->head.version : 11,
-	                                      !c->close);
-	check((size_t)(end - at) <= size, "a head of %zu bytes was sized %zu", (size_t)(end - at), size);
+	char *end = http1_write_response_head(at, h, (enum method)rq->head.method,
+		rq->head.version ? rq->head.version : 11, !c->close);
+	check((size_t)(end - at) <= size, "a head of %zu bytes was sized %zu", (size_t)(end - at),
+		size);
 	buf_commit(&s->out, (size_t)(end - at));
 	stream_kick(s);
 }
@@ -76,7 +79,8 @@ static enum splice client_splice(struct client *cl, struct stream *from, uint64_
 	struct http1_request *rq = request_of(cl);
 	struct stream *s = rq->server->s;
 
-	if (request_is_dead(rq) || rq->response_framing == BODY_NONE || rq->response_framing == BODY_CHUNKED)
+	if (request_is_dead(rq) || rq->response_framing == BODY_NONE ||
+		rq->response_framing == BODY_CHUNKED)
 		return SPLICE_UNABLE;
 	enum splice r = stream_splice(s, from, most, n);
 	if (r == SPLICE_FULL) {
@@ -122,8 +126,8 @@ static void client_tunnel(struct client *cl)
 static void client_abort(struct client *cl)
 {
 	struct http1_request *rq = request_of(cl);
-	/* with a length or chunks, the missing end shows; a body that ends with the connection must end with a reset, and
-	 * without the farewell of TLS, which would vouch for it */
+	/* with a length or chunks, the missing end shows; a body that ends with the connection must
+	 * end with a reset, and without the farewell of TLS, which would vouch for it */
 	if (rq->head_sent && rq->response_framing == BODY_CLOSE && rq->server->s->fd >= 0) {
 		struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 		(void)setsockopt(rq->server->s->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
@@ -172,7 +176,8 @@ static void client_finish(struct client *cl)
 	uint64_t left = rq->head.body == BODY_LENGTH ? rq->left : UINT64_MAX;
 	bool failed = (s->flags & (STREAM_FAILED | STREAM_CLOSED)) != 0;
 	bool eof = (s->flags & STREAM_EOF) != 0;
-	/* the upstream failed, not the client: it gets what is there of the response, and sees that the end is missing */
+	/* the upstream failed, not the client: it gets what is there of the response, and sees that
+	 * the end is missing */
 	bool cut = !whole && !rq->gone && rq->head_sent && rq->response_framing != BODY_CLOSE;
 
 	buf_fini(&rq->body);

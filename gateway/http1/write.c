@@ -4,15 +4,16 @@
 #define BIT(t) (UINT64_C(1) << (t))
 
 /* What the writer says itself, and says only when it is so. */
-static const uint64_t response_own = BIT(TOKEN_CONNECTION) | BIT(TOKEN_KEEP_ALIVE) | BIT(TOKEN_CONTENT_LENGTH) |
-                                     BIT(TOKEN_TRANSFER_ENCODING) | BIT(TOKEN_UPGRADE);
-static const uint64_t request_own = BIT(TOKEN_CONNECTION) | BIT(TOKEN_KEEP_ALIVE) | BIT(TOKEN_CONTENT_LENGTH) |
-                                    BIT(TOKEN_TRANSFER_ENCODING) | BIT(TOKEN_UPGRADE) | BIT(TOKEN_HOST) | BIT(TOKEN_TE);
+static const uint64_t response_own = BIT(TOKEN_CONNECTION) | BIT(TOKEN_KEEP_ALIVE) |
+	BIT(TOKEN_CONTENT_LENGTH) | BIT(TOKEN_TRANSFER_ENCODING) | BIT(TOKEN_UPGRADE);
+static const uint64_t request_own = BIT(TOKEN_CONNECTION) | BIT(TOKEN_KEEP_ALIVE) |
+	BIT(TOKEN_CONTENT_LENGTH) | BIT(TOKEN_TRANSFER_ENCODING) | BIT(TOKEN_UPGRADE) |
+	BIT(TOKEN_HOST) | BIT(TOKEN_TE);
 
 /* Room for the start line's fixed parts, framing, TE, Connection and the empty line. */
 enum { FIXED_MAX = 256, DIGITS_MAX = 20 };
 
-/* ---- pieces ------------------------------------------------------------------------------------------------------- */
+/* ---- pieces -------------------------------------------------------------------------------- */
 
 static inline char *put(char *at, const char *p, size_t n)
 {
@@ -51,8 +52,8 @@ static char *put_field(char *at, const struct field *f)
 	return put_text(at, "\r\n");
 }
 
-/* All fields that are not dropped and whose token is not in `own`; those that still lie one behind the other, as lines, go
- * in one copy. */
+/* All fields that are not dropped and whose token is not in `own`; those that still lie one behind
+ * the other, as lines, go in one copy. */
 static char *put_fields(char *at, const struct fields *f, uint64_t own)
 {
 	const char *run = NULL, *run_end = NULL;
@@ -100,12 +101,12 @@ char *http1_write_fields(char *at, const struct fields *f)
 	return put_fields(at, f, 0);
 }
 
-/* ---- requests ----------------------------------------------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------------------------ */
 
 size_t http1_request_head_size(const struct request_head *h)
 {
-	return FIXED_MAX + h->method_text.len + h->path.len + h->sent_path.len + h->query.len + 2 * h->authority.len +
-	       http1_fields_size(&h->fields);
+	return FIXED_MAX + h->method_text.len + h->path.len + h->sent_path.len + h->query.len +
+		2 * h->authority.len + http1_fields_size(&h->fields);
 }
 
 static char *put_target(char *at, const struct request_head *h)
@@ -126,7 +127,8 @@ static char *put_request_framing(char *at, const struct request_head *h)
 	case BODY_LENGTH:
 		return put_length(at, h->body_length);
 	case BODY_NONE:
-		if (h->method == METHOD_POST || h->method == METHOD_PUT || h->method == METHOD_PATCH)
+		if (h->method == METHOD_POST || h->method == METHOD_PUT ||
+			h->method == METHOD_PATCH)
 			return put_length(at, 0);
 		return at;
 	default:
@@ -166,9 +168,10 @@ char *http1_write_request_head(char *at, const struct request_head *h, bool keep
 	return put_text(at, "\r\n");
 }
 
-/* ---- responses ---------------------------------------------------------------------------------------------------- */
+/* ---- responses ----------------------------------------------------------------------------- */
 
-enum body_kind http1_response_framing(const struct response_head *h, enum method m, unsigned client_version)
+enum body_kind http1_response_framing(const struct response_head *h, enum method m,
+	unsigned client_version)
 {
 	if (!response_may_have_body(m, h->status))
 		return BODY_NONE;
@@ -195,7 +198,8 @@ static char *put_status_line(char *at, const struct response_head *h)
 	return put_text(at, "\r\n");
 }
 
-static char *put_response_framing(char *at, const struct response_head *h, enum method m, enum body_kind framing)
+static char *put_response_framing(char *at, const struct response_head *h, enum method m,
+	enum body_kind framing)
 {
 	switch (framing) {
 	case BODY_LENGTH:
@@ -207,15 +211,17 @@ static char *put_response_framing(char *at, const struct response_head *h, enum 
 	case BODY_NONE:
 		break;
 	}
-	/* RFC 9110 8.6: the length that would have been, but never in 1xx, 204 and 2xx to CONNECT */
-	bool may_say = h->status == 304 || (m == METHOD_HEAD && h->status >= 200 && h->status != 204);
+	/* RFC 9110 8.6: the length that would have been, but never in 1xx, 204 and 2xx to
+	 * CONNECT */
+	bool may_say = h->status == 304 ||
+		(m == METHOD_HEAD && h->status >= 200 && h->status != 204);
 	if (may_say && (h->has_length || h->body == BODY_LENGTH))
 		return put_length(at, h->body_length);
 	return at;
 }
 
-char *http1_write_response_head(char *at, const struct response_head *h, enum method m, unsigned client_version,
-                                bool keep_alive)
+char *http1_write_response_head(char *at, const struct response_head *h, enum method m,
+	unsigned client_version, bool keep_alive)
 {
 	at = put_status_line(at, h);
 	at = put_fields(at, &h->fields, response_own);
@@ -235,7 +241,7 @@ char *http1_write_response_head(char *at, const struct response_head *h, enum me
 	return put_text(at, "\r\n");
 }
 
-/* ---- reason phrases ----------------------------------------------------------------------------------------------- */
+/* ---- reason phrases ------------------------------------------------------------------------ */
 
 #define R(status, text) [(status) % 100] = { text, sizeof(text) - 1 }
 static const sluice_str reasons_1xx[] = {
@@ -303,9 +309,12 @@ static const sluice_str reasons_5xx[] = {
 };
 #undef R
 
-#define CLASS(a) { (a), sizeof(a) / sizeof((a)[0]) }
-static const sluice_strs reasons[] = { CLASS(reasons_1xx), CLASS(reasons_2xx), CLASS(reasons_3xx), CLASS(reasons_4xx),
-	                               CLASS(reasons_5xx) };
+#define CLASS(a)                                \
+	{                                       \
+		(a), sizeof(a) / sizeof((a)[0]) \
+	}
+static const sluice_strs reasons[] = { CLASS(reasons_1xx), CLASS(reasons_2xx), CLASS(reasons_3xx),
+	CLASS(reasons_4xx), CLASS(reasons_5xx) };
 #undef CLASS
 
 sluice_str http1_reason(int status)

@@ -1,6 +1,6 @@
 /*
- * One connection to an upstream server, from the stream's side: when to read, when to write, how long to wait, and when it is
- * over. See client_state.h for how the files share the work.
+ * One connection to an upstream server, from the stream's side: when to read, when to write, how
+ * long to wait, and when it is over. See client_state.h for how the files share the work.
  *
  *   OPENING --connected--> OPEN --broken--> LOST --last origin released--> GONE
  *       \--failed--> GONE   \--draining, or idle for too long; no request--> GONE
@@ -19,7 +19,7 @@
 
 enum { READ_SHARE = 512 * 1024 }; /* bytes read before others get their turn */
 
-/* ---- ending ------------------------------------------------------------------------------------------------------- */
+/* ---- ending -------------------------------------------------------------------------------- */
 
 static void conn_free(struct grave *g)
 {
@@ -54,7 +54,8 @@ static void conn_last_words(struct http2_conn *c)
 /* How a request fares whose connection breaks. */
 static int conn_lost_err(const struct conn_request *r, int err)
 {
-	if (r->phase == RESPONSE_BODY && !r->tunnel && (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET))
+	if (r->phase == RESPONSE_BODY && !r->tunnel &&
+		(err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET))
 		return ERR_UPSTREAM_TRUNCATED;
 	return err;
 }
@@ -71,11 +72,13 @@ static void conn_lose(struct http2_conn *c, int err)
 	c->changed = false;
 	conn_session_free(c);
 	stream_close(&c->s);
-	list_each(e, &c->requests) {
+	list_each (e, &c->requests) {
 		struct conn_request *r = container_of(e, struct conn_request, link);
 		r->closed = true;
 		if (!c->settled)
-			conn_request_explain(r, "the connection ended before the SETTINGS of HTTP/2: does the server speak it?");
+			conn_request_explain(r,
+				"the connection ended before the SETTINGS of HTTP/2: does the "
+				"server speak it?");
 		if (r->phase != RESPONSE_DONE)
 			conn_request_fail(r, conn_lost_err(r, err));
 	}
@@ -83,7 +86,7 @@ static void conn_lose(struct http2_conn *c, int err)
 	conn_tell(c);
 }
 
-/* ---- what changes ------------------------------------------------------------------------------------------------- */
+/* ---- what changes -------------------------------------------------------------------------- */
 
 void conn_wake(struct http2_conn *c)
 {
@@ -97,7 +100,8 @@ void conn_drain(struct http2_conn *c)
 	c->draining = true;
 }
 
-/* Between two frames, when no function of the library is on the stack: tell whom it concerns. False: c is over. */
+/* Between two frames, when no function of the library is on the stack: tell whom it concerns.
+ * False: c is over. */
 static bool conn_settle(struct http2_conn *c)
 {
 	if (c->trouble) {
@@ -118,7 +122,8 @@ static bool conn_settle(struct http2_conn *c)
 void conn_released(struct http2_conn *c)
 {
 	c->n_requests--;
-	if (c->n_requests == 0 && (c->state == CONN_LOST || (c->state == CONN_OPEN && c->draining))) {
+	if (c->n_requests == 0 &&
+		(c->state == CONN_LOST || (c->state == CONN_OPEN && c->draining))) {
 		conn_gone(c, 0);
 	} else if (c->state == CONN_OPEN) {
 		if (c->n_requests == 0 && c->settled)
@@ -128,7 +133,7 @@ void conn_released(struct http2_conn *c)
 	}
 }
 
-/* ---- the stream --------------------------------------------------------------------------------------------------- */
+/* ---- the stream ---------------------------------------------------------------------------- */
 
 static void conn_on_turn(struct turn_hook *h)
 {
@@ -146,7 +151,8 @@ static bool conn_use(struct http2_conn *c)
 {
 	while (c->s.in.len) {
 		conn_feed(c);
-		if (c->invalid) { /* should the library have given up, its last words are noticed now */
+		/* should the library have given up, its last words are noticed now */
+		if (c->invalid) {
 			c->invalid = false;
 			conn_pump(c);
 		}
@@ -204,11 +210,13 @@ static void conn_not_opened(struct http2_conn *c, int err, const char *why)
 	c->why = NULL;
 }
 
-/* The server chose, by ALPN, what the connection speaks; without a choice it is what it always was. True: HTTP/2. */
+/* The server chose, by ALPN, what the connection speaks; without a choice it is what it always was.
+ * True: HTTP/2. */
 static bool conn_agree(struct http2_conn *c)
 {
 	char why[CONN_WHY];
-	sluice_str alpn = c->https ? tls_alpn(&c->s) : STR("h2"); /* prior knowledge, RFC 9113 3.3 */
+	/* prior knowledge, RFC 9113 3.3 */
+	sluice_str alpn = c->https ? tls_alpn(&c->s) : STR("h2");
 	if (str_eq(alpn, STR("h2")))
 		return true;
 	if (c->conf.may_http1 && (alpn.len == 0 || str_eq(alpn, STR("http/1.1")))) {
@@ -216,7 +224,8 @@ static bool conn_agree(struct http2_conn *c)
 		conn_end(c);
 		return false;
 	}
-	(void)snprintf(why, sizeof(why), "ALPN: the server does not choose h2%s%.*s", alpn.len ? " but " : "", STR_ARG(alpn));
+	(void)snprintf(why, sizeof(why), "ALPN: the server does not choose h2%s%.*s",
+		alpn.len ? " but " : "", STR_ARG(alpn));
 	conn_not_opened(c, ERR_UPSTREAM_PROTOCOL, why);
 	return false;
 }
@@ -280,17 +289,19 @@ static const struct stream_user conn_user = {
 	.on_timeout = conn_on_timeout,
 };
 
-/* ---- what the owner calls ----------------------------------------------------------------------------------------- */
+/* ---- what the owner calls ------------------------------------------------------------------ */
 
-struct http2_conn *http2_conn_open(struct worker *w, const struct addr *to, const struct transport *t, void *tls,
-                                   const struct http2_conn_conf *conf, const struct http2_conn_owner *owner,
-                                   void *owner_data, int *err)
+struct http2_conn *http2_conn_open(struct worker *w, const struct addr *to,
+	const struct transport *t, void *tls, const struct http2_conn_conf *conf,
+	const struct http2_conn_owner *owner, void *owner_data, int *err)
 {
 	struct http2_conn *c = calloc(1, sizeof(*c));
 	check(c, "out of memory: a connection of %zu bytes", sizeof(*c));
-	check(!conf->may_http1 || owner->on_http1, "nobody takes a connection that speaks %s", "HTTP/1.1");
+	check(!conf->may_http1 || owner->on_http1, "nobody takes a connection that speaks %s",
+		"HTTP/1.1");
 	c->conf = *conf;
-	c->limits = (struct head_limits){ .max_head = (uint32_t)conf->max_head, .max_fields = conf->max_fields };
+	c->limits = (struct head_limits){ .max_head = (uint32_t)conf->max_head,
+		.max_fields = conf->max_fields };
 	c->owner = owner;
 	c->owner_data = owner_data;
 	c->https = t == &transport_tls;
@@ -335,7 +346,8 @@ uint32_t http2_conn_limit(const struct http2_conn *c)
 uint32_t http2_conn_room(const struct http2_conn *c)
 {
 	uint32_t max = c->settled ? http2_conn_limit(c) : c->conf.early;
-	return c->state == CONN_OPEN && !c->draining && c->n_requests < max ? max - c->n_requests : 0;
+	return c->state == CONN_OPEN && !c->draining && c->n_requests < max ? max - c->n_requests
+									    : 0;
 }
 
 uint32_t http2_conn_load(const struct http2_conn *c)
@@ -353,11 +365,11 @@ void http2_conn_retire(struct http2_conn *c)
 	conn_wake(c);
 }
 
-struct origin *http2_conn_begin(struct http2_conn *c, const struct origin_events *events, void *user, struct arena *arena,
-                                bool reused)
+struct origin *http2_conn_begin(struct http2_conn *c, const struct origin_events *events,
+	void *user, struct arena *arena, bool reused)
 {
-	check(http2_conn_room(c) > 0, "beginning on a connection in state %d with %u requests", c->state,
-	      (unsigned)c->n_requests);
+	check(http2_conn_room(c) > 0, "beginning on a connection in state %d with %u requests",
+		c->state, (unsigned)c->n_requests);
 	c->n_requests++;
 	if (c->settled)
 		stream_no_deadline(&c->s);
@@ -378,8 +390,9 @@ bool http2_conn_is_stale(struct http2_conn *c)
 
 void http2_conn_close(struct http2_conn *c)
 {
-	check(c->n_requests == 0 && c->state != CONN_GONE, "closing a connection in state %d with %u requests", c->state,
-	      (unsigned)c->n_requests);
+	check(c->n_requests == 0 && c->state != CONN_GONE,
+		"closing a connection in state %d with %u requests", c->state,
+		(unsigned)c->n_requests);
 	if (c->h2) {
 		(void)nghttp2_session_terminate_session(c->h2, NGHTTP2_NO_ERROR);
 		conn_last_words(c);

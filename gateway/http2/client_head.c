@@ -9,22 +9,24 @@
 #define BIT(t) (UINT64_C(1) << (t))
 
 /* What does not exist in HTTP/2 (RFC 9113 8.2.2), and what is written from the head itself. */
-static const uint64_t not_sent = BIT(TOKEN_CONNECTION) | BIT(TOKEN_KEEP_ALIVE) | BIT(TOKEN_PROXY_CONNECTION) |
-                                 BIT(TOKEN_TRANSFER_ENCODING) | BIT(TOKEN_UPGRADE) | BIT(TOKEN_HTTP2_SETTINGS) |
-                                 BIT(TOKEN_TE) | BIT(TOKEN_CONTENT_LENGTH) | BIT(TOKEN_HOST);
+static const uint64_t not_sent = BIT(TOKEN_CONNECTION) | BIT(TOKEN_KEEP_ALIVE) |
+	BIT(TOKEN_PROXY_CONNECTION) | BIT(TOKEN_TRANSFER_ENCODING) | BIT(TOKEN_UPGRADE) |
+	BIT(TOKEN_HTTP2_SETTINGS) | BIT(TOKEN_TE) | BIT(TOKEN_CONTENT_LENGTH) | BIT(TOKEN_HOST);
 
-/* Never in the table of the compression, which all clients share that come by this connection: secrets, whose guesses would
- * show by their length (RFC 7541 7.1), and what differs from one request to the next. */
-static const uint64_t not_indexed = BIT(TOKEN_AUTHORIZATION) | BIT(TOKEN_COOKIE) | BIT(TOKEN_X_REQUEST_ID) |
-                                    BIT(TOKEN_X_FORWARDED_FOR) | BIT(TOKEN_FORWARDED) | BIT(TOKEN_TRACEPARENT);
+/* Never in the table of the compression, which all clients share that come by this connection:
+ * secrets, whose guesses would show by their length (RFC 7541 7.1), and what differs from one
+ * request to the next. */
+static const uint64_t not_indexed = BIT(TOKEN_AUTHORIZATION) | BIT(TOKEN_COOKIE) |
+	BIT(TOKEN_X_REQUEST_ID) | BIT(TOKEN_X_FORWARDED_FOR) | BIT(TOKEN_FORWARDED) |
+	BIT(TOKEN_TRACEPARENT);
 
 enum {
 	PAIRS_OWN = 7, /* pseudo-fields, te, content-length */
 	DIGITS_MAX = 20,
-	STATUS_DIGITS = 3
+	STATUS_DIGITS = 3,
 };
 
-/* ---- requests ----------------------------------------------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------------------------ */
 
 static nghttp2_nv pair(sluice_str name, sluice_str value)
 {
@@ -94,10 +96,12 @@ static bool length_is_said(const struct request_head *h)
 	if (h->body == BODY_LENGTH)
 		return true;
 	/* RFC 9110 8.6: these have a meaning for a body, so its absence is said */
-	return h->body == BODY_NONE && (h->method == METHOD_POST || h->method == METHOD_PUT || h->method == METHOD_PATCH);
+	return h->body == BODY_NONE &&
+		(h->method == METHOD_POST || h->method == METHOD_PUT || h->method == METHOD_PATCH);
 }
 
-int request_pairs(nghttp2_nv **out, size_t *n, const struct request_head *h, bool https, struct arena *a)
+int request_pairs(nghttp2_nv **out, size_t *n, const struct request_head *h, bool https,
+	struct arena *a)
 {
 	nghttp2_nv *v = arena_alloc(a, ((size_t)h->fields.n + PAIRS_OWN) * sizeof(*v));
 	sluice_str path = path_and_query(h, a);
@@ -111,7 +115,8 @@ int request_pairs(nghttp2_nv **out, size_t *n, const struct request_head *h, boo
 	if (h->authority.len)
 		*v++ = pair(STR(":authority"), h->authority);
 	*v++ = pair(STR(":path"), path);
-	v += put_fields(v, &h->fields, h->upgrade ? BIT(TOKEN_SEC_WEBSOCKET_KEY) : 0); /* RFC 8441 5 */
+	/* RFC 8441 5 */
+	v += put_fields(v, &h->fields, h->upgrade ? BIT(TOKEN_SEC_WEBSOCKET_KEY) : 0);
 	if (h->te_trailers)
 		*v++ = pair(STR("te"), STR("trailers"));
 	if (length_is_said(h)) {
@@ -142,10 +147,10 @@ int request_trailer_pairs(nghttp2_nv **out, size_t *n, const struct fields *f, s
 	return 0;
 }
 
-/* ---- responses ---------------------------------------------------------------------------------------------------- */
+/* ---- responses ----------------------------------------------------------------------------- */
 
-static void builder_begin(struct response_builder *r, struct fields *f, struct arena *a, const struct head_limits *limits,
-                          bool lenient)
+static void builder_begin(struct response_builder *r, struct fields *f, struct arena *a,
+	const struct head_limits *limits, bool lenient)
 {
 	r->has_status = false;
 	r->lenient = lenient;
@@ -154,44 +159,53 @@ static void builder_begin(struct response_builder *r, struct fields *f, struct a
 	r->b.accept = lenient ? HEAD_BLANKS | HEAD_CONTROLS : HEAD_BLANKS;
 }
 
-void response_begin(struct response_builder *r, struct response_head *h, struct arena *a, const struct head_limits *limits,
-                    bool lenient)
+void response_begin(struct response_builder *r, struct response_head *h, struct arena *a,
+	const struct head_limits *limits, bool lenient)
 {
 	*h = (struct response_head){ .version = 20, .keep_alive = true };
 	r->h = h;
 	builder_begin(r, &h->fields, a, limits, lenient);
 }
 
-void response_begin_trailers(struct response_builder *r, struct fields *f, struct arena *a, const struct head_limits *limits,
-                             bool lenient)
+void response_begin_trailers(struct response_builder *r, struct fields *f, struct arena *a,
+	const struct head_limits *limits, bool lenient)
 {
 	r->h = NULL;
 	builder_begin(r, f, a, limits, lenient);
 }
 
-/* Why the field that was just looked at is refused. Field values may be secrets: only what they must not contain is told. */
+/* Why the field that was just looked at is refused. Field values may be secrets: only what they
+ * must not contain is told. */
 static void response_explain(struct response_builder *r, sluice_str name, sluice_str value)
 {
-	const char *end = name.data + name.len, *bad = name.len ? scan_while_scalar(name.data, end, SCAN_TOKEN) : end;
+	const char *end = name.data + name.len,
+		   *bad = name.len ? scan_while_scalar(name.data, end, SCAN_TOKEN) : end;
 	int shown = (int)(name.len < 48 ? name.len : 48);
 	size_t n = sizeof(r->fault);
 
 	if (r->b.err == ERR_HEAD_TOO_LARGE)
-		(void)snprintf(r->fault, n, "more than %u bytes (max_head)", (unsigned)r->b.limits->max_head);
+		(void)snprintf(r->fault, n, "more than %u bytes (max_head)",
+			(unsigned)r->b.limits->max_head);
 	else if (r->b.err == ERR_TOO_MANY_FIELDS)
-		(void)snprintf(r->fault, n, "more than %u fields (max_fields)", (unsigned)r->b.limits->max_fields);
+		(void)snprintf(r->fault, n, "more than %u fields (max_fields)",
+			(unsigned)r->b.limits->max_fields);
 	else if (name.len == 0)
 		(void)snprintf(r->fault, n, "a field without a name");
 	else if (name.data[0] == ':' && str_is_token(str_n(name.data + 1, name.len - 1)))
-		(void)snprintf(r->fault, n, "the pseudo-field %.*s, here or with this value", shown, name.data);
+		(void)snprintf(r->fault, n, "the pseudo-field %.*s, here or with this value", shown,
+			name.data);
 	else if (bad != end)
-		(void)snprintf(r->fault, n, "byte 0x%02x in the name of a field", (unsigned char)*bad);
+		(void)snprintf(r->fault, n, "byte 0x%02x in the name of a field",
+			(unsigned char)*bad);
 	else if ((bad = scan_value(value.data, value.data + value.len)) != value.data + value.len)
-		(void)snprintf(r->fault, n, "field %.*s: byte 0x%02x at %zu%s", shown, name.data, (unsigned char)*bad,
-		               (size_t)(bad - value.data) + 1,
-		               *bad && *bad != '\r' && *bad != '\n' ? " (`parsing: lenient` takes it)" : "");
+		(void)snprintf(r->fault, n, "field %.*s: byte 0x%02x at %zu%s", shown, name.data,
+			(unsigned char)*bad, (size_t)(bad - value.data) + 1,
+			*bad && *bad != '\r' && *bad != '\n' ? " (`parsing: lenient` takes it)"
+							     : "");
 	else
-		(void)snprintf(r->fault, n, "field %.*s: upper case, or of HTTP/1.1 connections alone", shown, name.data);
+		(void)snprintf(r->fault, n,
+			"field %.*s: upper case, or of HTTP/1.1 connections alone", shown,
+			name.data);
 }
 
 const char *response_fault(const struct response_builder *r, int err)
@@ -203,7 +217,8 @@ const char *response_fault(const struct response_builder *r, int err)
 	return r->h && !r->has_status ? "there is no :status" : "";
 }
 
-/* RFC 9113 8.3.2: :status, once, before everything else. The first digit is a class that there is (RFC 9110 15). */
+/* RFC 9113 8.3.2: :status, once, before everything else. The first digit is a class that there is
+ * (RFC 9110 15). */
 static bool status_parse(const struct response_builder *r, sluice_str value, uint16_t *status)
 {
 	unsigned s = 0;
@@ -256,14 +271,15 @@ static int response_length(const struct response_builder *r, bool *said)
 	if (!*said)
 		return 0;
 	const struct field *f = fields_find(&r->h->fields, TOKEN_CONTENT_LENGTH);
-	if (unlikely((r->b.twice >> TOKEN_CONTENT_LENGTH & 1) || (f->value_len && memchr(f->value, ',', f->value_len)))) {
+	if (unlikely((r->b.twice >> TOKEN_CONTENT_LENGTH & 1) ||
+		    (f->value_len && memchr(f->value, ',', f->value_len)))) {
 		f = fields_join_lengths(&r->h->fields);
 		if (!f)
 			return ERR_UPSTREAM_BAD_FRAMING;
 	}
 	sluice_str v = field_value(f);
 	bool good = v.len <= DIGITS_MAX - 1 && str_u64(v, &r->h->body_length) &&
-	            r->h->body_length <= INT64_MAX;
+		r->h->body_length <= INT64_MAX;
 	return good ? 0 : ERR_UPSTREAM_BAD_FRAMING;
 }
 
@@ -311,7 +327,8 @@ int response_to_connect(struct response_head *h, const struct request_head *aske
 	if (!accept)
 		return ERR_NO_MEMORY;
 	upgrade_make_accept(key, accept);
-	return fields_add(&h->fields, a, STR("Sec-WebSocket-Accept"), str_n(accept, UPGRADE_ACCEPT_LEN));
+	return fields_add(&h->fields, a, STR("Sec-WebSocket-Accept"),
+		str_n(accept, UPGRADE_ACCEPT_LEN));
 }
 
 int response_end_trailers(struct response_builder *r, bool metadata)

@@ -1,6 +1,7 @@
 /*
- * One request on a connection to an upstream server, between the library and the exchange: implements origin_ops. Whatever
- * event the exchange gets, it may release the origin from within; the memory stays until the turn is over.
+ * One request on a connection to an upstream server, between the library and the exchange:
+ * implements origin_ops. Whatever event the exchange gets, it may release the origin from within;
+ * the memory stays until the turn is over.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ static bool request_is_live(const struct conn_request *r)
 	return r->conn->state == CONN_OPEN && r->id && !r->closed && !r->err;
 }
 
-/* ---- deadlines ---------------------------------------------------------------------------------------------------- */
+/* ---- deadlines ----------------------------------------------------------------------------- */
 
 /* While the server owes us something, its silence is bounded. */
 void conn_request_await(struct conn_request *r)
@@ -31,13 +32,15 @@ void conn_request_await(struct conn_request *r)
 	r->out_mark = r->conn->s.bytes_out;
 	bool due = r->asked ? !r->tunnel : r->request_done || r->o.answered || r->full || r->call;
 	if (due && !r->held && r->phase != RESPONSE_DONE)
-		worker_timer(w, &r->timer, r->call ? r->conn->conf.ping_ns : r->conn->conf.response_ns);
+		worker_timer(w, &r->timer,
+			r->call ? r->conn->conf.ping_ns : r->conn->conf.response_ns);
 	else
 		timer_stop(&r->timer);
 }
 
-/* Silence about a call may mean that there is nothing to say; but the connection has to live. Whether it may yet; then the
- * timer runs. One PING asks for all calls, and not often: servers of gRPC end connections that ask every few seconds. */
+/* Silence about a call may mean that there is nothing to say; but the connection has to live.
+ * Whether it may yet; then the timer runs. One PING asks for all calls, and not often: servers of
+ * gRPC end connections that ask every few seconds. */
 static bool request_is_quiet(struct conn_request *r)
 {
 	struct http2_conn *c = r->conn;
@@ -66,17 +69,19 @@ static void request_on_due(struct timer *t)
 	}
 	if (request_is_quiet(r))
 		return;
-	if (r->call || c->heard_ns <= r->waits_since_ns) /* it says nothing about the others either: no more of them */
+	/* it says nothing about the others either: no more of them */
+	if (r->call || c->heard_ns <= r->waits_since_ns)
 		conn_drain(c);
 	stat_inc(STAT_TIMEOUT_RESPONSE);
-	conn_request_fail(r, r->phase == RESPONSE_BODY ? ERR_UPSTREAM_STALLED : ERR_UPSTREAM_TIMEOUT);
+	conn_request_fail(r,
+		r->phase == RESPONSE_BODY ? ERR_UPSTREAM_STALLED : ERR_UPSTREAM_TIMEOUT);
 	conn_reset(r, NGHTTP2_CANCEL);
 }
 
-/* ---- from beginning to end ---------------------------------------------------------------------------------------- */
+/* ---- from beginning to end ----------------------------------------------------------------- */
 
-struct conn_request *conn_request_new(struct http2_conn *c, const struct origin_events *events, void *user,
-                                      struct arena *arena, bool reused)
+struct conn_request *conn_request_new(struct http2_conn *c, const struct origin_events *events,
+	void *user, struct arena *arena, bool reused)
 {
 	struct conn_request *r = calloc(1, sizeof(*r));
 	check(r, "out of memory: a request of %zu bytes", sizeof(*r));
@@ -100,7 +105,7 @@ static void request_free(struct grave *g)
 	free(container_of(g, struct conn_request, grave));
 }
 
-/* ---- news for the exchange ---------------------------------------------------------------------------------------- */
+/* ---- news for the exchange ----------------------------------------------------------------- */
 
 void conn_request_news(struct conn_request *r, unsigned news)
 {
@@ -170,7 +175,7 @@ void conn_tell(struct http2_conn *c)
 		request_tell(container_of(e, struct conn_request, news_link));
 }
 
-/* ---- what the exchange calls -------------------------------------------------------------------------------------- */
+/* ---- what the exchange calls --------------------------------------------------------------- */
 
 static void origin_head(struct origin *o, const struct request_head *h)
 {
@@ -180,7 +185,8 @@ static void origin_head(struct origin *o, const struct request_head *h)
 	r->asked = h->upgrade ? h : NULL;
 	r->method = h->upgrade ? METHOD_CONNECT : h->method;
 	r->call = h->call;
-	r->request_done = !r->asked && (h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0));
+	r->request_done = !r->asked &&
+		(h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0));
 	int err = conn_must_wait(r) ? 0 : conn_submit(r, h);
 	if (err)
 		conn_request_fail(r, err);
@@ -233,7 +239,8 @@ static void origin_end(struct origin *o, const struct fields *trailers)
 		return;
 	}
 	if (!r->request_done && trailers && trailers->n) {
-		int err = request_trailer_pairs(&r->trailer_nv, &r->n_trailer_nv, trailers, o->arena);
+		int err =
+			request_trailer_pairs(&r->trailer_nv, &r->n_trailer_nv, trailers, o->arena);
 		if (err) {
 			conn_request_fail(r, err);
 			conn_reset(r, NGHTTP2_CANCEL);

@@ -1,9 +1,10 @@
 /*
- * The library's side of a connection to an upstream server: what it calls, what it is fed, and what it has to send. Its checks
- * of messages are off, ours are stricter; its limits stand, and behind the meter.
+ * The library's side of a connection to an upstream server: what it calls, what it is fed, and what
+ * it has to send. Its checks of messages are off, ours are stricter; its limits stand, and behind
+ * the meter.
  *
- * It is fed frame by frame, so that the meter judges a frame before the library sees it, and nothing is fed to it once it has
- * given up.
+ * It is fed frame by frame, so that the meter judges a frame before the library sees it, and
+ * nothing is fed to it once it has given up.
  */
 #include <pthread.h>
 
@@ -14,10 +15,11 @@
 
 enum {
 	SEND_HEAD_MAX = 4 << 20, /* bytes of a request head: what listeners take is far less */
-	ID_LAST = INT32_MAX - 2  /* of a stream that one more may follow */
+	ID_LAST = INT32_MAX - 2, /* of a stream that one more may follow */
 };
 
-static const struct head_limits trailer_limits = { .max_head = HTTP2_TRAILER_MAX, .max_fields = HTTP2_TRAILER_FIELDS };
+static const struct head_limits trailer_limits = { .max_head = HTTP2_TRAILER_MAX,
+	.max_fields = HTTP2_TRAILER_FIELDS };
 
 /* NULL: it was released, or never was. */
 static struct conn_request *request_at(struct http2_conn *c, int32_t id)
@@ -33,7 +35,7 @@ static void session_refuse(struct conn_request *r, int err, const char *why)
 	conn_reset(r, err == ERR_NO_MEMORY ? NGHTTP2_CANCEL : NGHTTP2_PROTOCOL_ERROR);
 }
 
-/* ---- responses ---------------------------------------------------------------------------------------------------- */
+/* ---- responses ----------------------------------------------------------------------------- */
 
 static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *f, void *user)
 {
@@ -47,7 +49,8 @@ static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *f, void *u
 	buf_fini(&r->kept);
 	r->keeping = false;
 	if (r->phase == RESPONSE_BODY) {
-		response_begin_trailers(&c->builder, &r->trailers, r->o.arena, &trailer_limits, c->conf.lenient);
+		response_begin_trailers(&c->builder, &r->trailers, r->o.arena, &trailer_limits,
+			c->conf.lenient);
 		c->building = r;
 		return 0;
 	}
@@ -62,11 +65,12 @@ static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *f, void *u
 	return 0;
 }
 
-static int on_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t *name, size_t name_len, const uint8_t *value,
-                     size_t value_len, uint8_t flags, void *user)
+static int on_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t *name,
+	size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *user)
 {
 	struct http2_conn *c = user;
-	sluice_str n = str_n((const char *)name, name_len), v = str_n((const char *)value, value_len);
+	sluice_str n = str_n((const char *)name, name_len),
+		   v = str_n((const char *)value, value_len);
 	(void)h2, (void)f, (void)flags;
 	if (!c->building)
 		return 0;
@@ -78,7 +82,8 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t 
 static void session_end_response(struct conn_request *r)
 {
 	if (r->left != LENGTH_UNKNOWN && r->left > 0) {
-		session_refuse(r, ERR_UPSTREAM_BAD_FRAMING, "the body is shorter than its Content-Length");
+		session_refuse(r, ERR_UPSTREAM_BAD_FRAMING,
+			"the body is shorter than its Content-Length");
 		return;
 	}
 	r->phase = RESPONSE_DONE;
@@ -121,7 +126,9 @@ static void session_end_head(struct http2_conn *c, struct conn_request *r, bool 
 	if (h->status < 200 && !r->tunnel)
 		return;
 	r->phase = RESPONSE_BODY;
-	r->left = h->body == BODY_LENGTH ? h->body_length : h->body == BODY_NONE && !r->tunnel ? 0 : LENGTH_UNKNOWN;
+	r->left = h->body == BODY_LENGTH             ? h->body_length
+		: h->body == BODY_NONE && !r->tunnel ? 0
+						     : LENGTH_UNKNOWN;
 	if (end)
 		session_end_response(r);
 }
@@ -130,7 +137,8 @@ static void session_end_trailers(struct http2_conn *c, struct conn_request *r, b
 {
 	int err = response_end_trailers(&c->builder, r->call);
 	const char *why = err ? response_fault(&c->builder, err) : "";
-	/* RFC 9113 8.1: the second field section is the last; 8.5: and no such thing comes out of a tunnel */
+	/* RFC 9113 8.1: the second field section is the last; 8.5: and no such thing comes out of a
+	 * tunnel */
 	if (!err && (!end || r->tunnel)) {
 		err = ERR_UPSTREAM_BAD_FRAMING;
 		why = "a second header block that does not end the response";
@@ -158,7 +166,8 @@ static void session_on_headers(struct http2_conn *c, const nghttp2_frame *f)
 		session_end_trailers(c, r, end);
 }
 
-static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data, size_t len, void *user)
+static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data,
+	size_t len, void *user)
 {
 	struct conn_request *r = request_at(user, id);
 	(void)flags;
@@ -167,9 +176,11 @@ static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const u
 		return 0;
 	r->o.answered = true;
 	r->o.bytes_in += len;
-	if (r->phase != RESPONSE_BODY || (r->left != LENGTH_UNKNOWN && len > r->left)) { /* RFC 9113 8.1, 8.1.1 */
+	/* RFC 9113 8.1, 8.1.1 */
+	if (r->phase != RESPONSE_BODY || (r->left != LENGTH_UNKNOWN && len > r->left)) {
 		session_refuse(r, ERR_UPSTREAM_BAD_FRAMING,
-		               r->phase == RESPONSE_BODY ? "the body is longer than its Content-Length" : "DATA before HEADERS");
+			r->phase == RESPONSE_BODY ? "the body is longer than its Content-Length"
+						  : "DATA before HEADERS");
 		return 0;
 	}
 	if (r->left != LENGTH_UNKNOWN)
@@ -180,12 +191,12 @@ static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const u
 	return 0;
 }
 
-/* ---- the connection ----------------------------------------------------------------------------------------------- */
+/* ---- the connection ------------------------------------------------------------------------ */
 
 /* Now it is known whether the server takes them. */
 static void session_submit_waiting(struct http2_conn *c)
 {
-	list_each(e, &c->requests) {
+	list_each (e, &c->requests) {
 		struct conn_request *r = container_of(e, struct conn_request, link);
 		int err = r->asked && !r->id && !r->err ? conn_submit(r, r->asked) : 0;
 		if (err)
@@ -197,7 +208,8 @@ static void session_submit_waiting(struct http2_conn *c)
 
 static void session_on_settings(struct http2_conn *c)
 {
-	uint32_t max = nghttp2_session_get_remote_settings(c->h2, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+	uint32_t max =
+		nghttp2_session_get_remote_settings(c->h2, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 	if (!c->settled) {
 		c->settled = true;
 		c->changed = true;
@@ -222,7 +234,8 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *f, void *user
 		break;
 	case NGHTTP2_DATA:
 		r = request_at(c, f->hd.stream_id);
-		if (r && !r->err && r->phase == RESPONSE_BODY && (f->hd.flags & NGHTTP2_FLAG_END_STREAM))
+		if (r && !r->err && r->phase == RESPONSE_BODY &&
+			(f->hd.flags & NGHTTP2_FLAG_END_STREAM))
 			session_end_response(r);
 		break;
 	case NGHTTP2_SETTINGS:
@@ -238,14 +251,16 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *f, void *user
 	return 0;
 }
 
-/* What it means that a stream ended before the response did. Refused: the server has not begun, RFC 9113 8.7. */
+/* What it means that a stream ended before the response did. Refused: the server has not begun, RFC
+ * 9113 8.7. */
 static void session_on_reset(struct conn_request *r, uint32_t code)
 {
 	if (code == NGHTTP2_REFUSED_STREAM && !r->o.answered) {
 		r->o.untouched = true;
 		conn_request_fail(r, ERR_UPSTREAM_REFUSED);
 	} else {
-		int lost = r->tunnel ? ERR_UPSTREAM_RESET : ERR_UPSTREAM_TRUNCATED; /* RFC 8441 5: what it stands for */
+		/* RFC 8441 5: what it stands for */
+		int lost = r->tunnel ? ERR_UPSTREAM_RESET : ERR_UPSTREAM_TRUNCATED;
 		conn_request_fail(r, r->phase == RESPONSE_BODY ? lost : ERR_UPSTREAM_ABORTED);
 	}
 }
@@ -258,7 +273,8 @@ static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void 
 		return 0;
 	r->closed = true;
 	buf_fini(&r->out);
-	if (r->full || (r->tunnel && r->request_done)) { /* nobody takes it: what comes is thrown away */
+	/* nobody takes it: what comes is thrown away */
+	if (r->full || (r->tunnel && r->request_done)) {
 		r->full = false;
 		conn_request_news(r, NEWS_DRAINED);
 	}
@@ -270,15 +286,16 @@ static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void 
 static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *f, int code, void *user)
 {
 	(void)h2;
-	log_debug("http2", "a server sent an invalid frame of type %d: %s", f->hd.type, nghttp2_strerror(code));
+	log_debug("http2", "a server sent an invalid frame of type %d: %s", f->hd.type,
+		nghttp2_strerror(code));
 	((struct http2_conn *)user)->invalid = true;
 	return 0;
 }
 
-/* ---- what is sent ------------------------------------------------------------------------------------------------- */
+/* ---- what is sent -------------------------------------------------------------------------- */
 
-static ssize_t session_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t max, uint32_t *flags,
-                            nghttp2_data_source *source, void *user)
+static ssize_t session_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t max,
+	uint32_t *flags, nghttp2_data_source *source, void *user)
 {
 	struct conn_request *r = request_at(user, id);
 	(void)buf, (void)source;
@@ -301,8 +318,8 @@ static ssize_t session_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_
 	return (ssize_t)n;
 }
 
-static int on_send_data(nghttp2_session *h2, nghttp2_frame *f, const uint8_t *head, size_t len, nghttp2_data_source *source,
-                        void *user)
+static int on_send_data(nghttp2_session *h2, nghttp2_frame *f, const uint8_t *head, size_t len,
+	nghttp2_data_source *source, void *user)
 {
 	struct http2_conn *c = user;
 	struct conn_request *r = request_at(c, f->hd.stream_id);
@@ -344,7 +361,8 @@ static int on_frame_send(nghttp2_session *h2, const nghttp2_frame *f, void *user
 		break;
 	case NGHTTP2_GOAWAY:
 		if (f->goaway.error_code != NGHTTP2_NO_ERROR && !c->trouble) {
-			log_debug("http2", "a server broke the protocol: %s", nghttp2_http2_strerror(f->goaway.error_code));
+			log_debug("http2", "a server broke the protocol: %s",
+				nghttp2_http2_strerror(f->goaway.error_code));
 			c->trouble = ERR_UPSTREAM_PROTOCOL;
 		}
 		break;
@@ -379,7 +397,9 @@ int conn_submit(struct conn_request *r, const struct request_head *h)
 	nghttp2_nv *v;
 	size_t n;
 
-	if (r->asked && !nghttp2_session_get_remote_settings(c->h2, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL))
+	if (r->asked &&
+		!nghttp2_session_get_remote_settings(c->h2,
+			NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL))
 		return ERR_UPSTREAM_NO_TUNNEL;
 	int err = request_pairs(&v, &n, h, c->https, r->o.arena);
 	if (err)
@@ -432,7 +452,7 @@ void conn_reset(struct conn_request *r, uint32_t code)
 	conn_wake(c);
 }
 
-/* ---- the session -------------------------------------------------------------------------------------------------- */
+/* ---- the session --------------------------------------------------------------------------- */
 
 static nghttp2_session_callbacks *callbacks;
 static nghttp2_option *options;
@@ -440,8 +460,8 @@ static pthread_once_t session_once = PTHREAD_ONCE_INIT;
 
 static void session_set_up(void)
 {
-	check(nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&options) == 0, "out of memory: %s",
-	      "the tables of HTTP/2");
+	check(nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&options) == 0,
+		"out of memory: %s", "the tables of HTTP/2");
 	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
@@ -473,9 +493,11 @@ void conn_session_new(struct http2_conn *c)
 	c->meter.preface_left = 0; /* a server's is its SETTINGS */
 	int rc = nghttp2_session_client_new3(&c->h2, callbacks, c, options, memory_lists());
 	if (rc == 0)
-		rc = nghttp2_submit_settings(c->h2, NGHTTP2_FLAG_NONE, settings, sizeof(settings) / sizeof(settings[0]));
+		rc = nghttp2_submit_settings(c->h2, NGHTTP2_FLAG_NONE, settings,
+			sizeof(settings) / sizeof(settings[0]));
 	if (rc == 0)
-		rc = nghttp2_session_set_local_window_size(c->h2, NGHTTP2_FLAG_NONE, 0, CONN_WINDOW);
+		rc = nghttp2_session_set_local_window_size(c->h2, NGHTTP2_FLAG_NONE, 0,
+			CONN_WINDOW);
 	check(rc == 0, "an HTTP/2 connection does not begin: %s", nghttp2_strerror(rc));
 }
 
@@ -499,7 +521,7 @@ static void session_gave_up(struct http2_conn *c, ssize_t rc)
 {
 	bool ours = rc == NGHTTP2_ERR_NOMEM || rc == NGHTTP2_ERR_CALLBACK_FAILURE;
 	session_give_up(c, ours ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_ENHANCE_YOUR_CALM,
-	                rc == NGHTTP2_ERR_NOMEM ? ERR_NO_MEMORY : ERR_UPSTREAM_PROTOCOL);
+		rc == NGHTTP2_ERR_NOMEM ? ERR_NO_MEMORY : ERR_UPSTREAM_PROTOCOL);
 }
 
 /* Whether the frame that begins is for the library. */
@@ -509,24 +531,27 @@ static bool session_admits(struct http2_conn *c, const struct frame_head *f)
 		session_gave_up(c, NGHTTP2_ERR_FLOODED);
 		return false;
 	}
-	if (f->type == FRAME_PRIORITY_UPDATE) { /* RFC 9218 7.1: only clients send it. The library would pass it over. */
-		list_each(e, &c->requests)
+	/* RFC 9218 7.1: only clients send it. The library would pass it over. */
+	if (f->type == FRAME_PRIORITY_UPDATE) {
+		list_each (e, &c->requests)
 			conn_request_explain(container_of(e, struct conn_request, link),
-			                     "the server sent PRIORITY_UPDATE, which is for clients");
+				"the server sent PRIORITY_UPDATE, which is for clients");
 		session_give_up(c, NGHTTP2_PROTOCOL_ERROR, ERR_UPSTREAM_PROTOCOL);
 		return false;
 	}
 	return true;
 }
 
-/* The first frame must be SETTINGS (RFC 9113 3.4). What else comes is most often another protocol. */
+/* The first frame must be SETTINGS (RFC 9113 3.4). What else comes is most often another
+ * protocol. */
 static void session_look_at_start(struct http2_conn *c, sluice_str start)
 {
 	bool http1 = str_starts(start, STR("HTTP/"));
-	list_each(e, &c->requests) {
+	list_each (e, &c->requests) {
 		struct conn_request *r = container_of(e, struct conn_request, link);
 		if (http1)
-			conn_request_explain(r, "the server answers in HTTP/1: write `protocol: http/1.1`");
+			conn_request_explain(r,
+				"the server answers in HTTP/1: write `protocol: http/1.1`");
 	}
 }
 
@@ -543,7 +568,9 @@ void conn_feed(struct http2_conn *c)
 	if (!begun || session_admits(c, &f))
 		rc = nghttp2_session_mem_recv(c->h2, (const uint8_t *)run.data, n);
 	buf_drain(in, n);
-	if (rc >= 0 && nghttp2_session_get_outbound_queue_size(c->h2) > HTTP2_QUEUE_MAX + 2 * (size_t)c->conf.max_requests)
+	if (rc >= 0 &&
+		nghttp2_session_get_outbound_queue_size(c->h2) >
+			HTTP2_QUEUE_MAX + 2 * (size_t)c->conf.max_requests)
 		rc = NGHTTP2_ERR_FLOODED;
 	if (rc < 0)
 		session_gave_up(c, rc);

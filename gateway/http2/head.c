@@ -8,8 +8,8 @@
 #define BIT TOKEN_BIT
 
 /* Fields about an HTTP/1.1 connection: there is no such thing here (RFC 9113 8.2.2). */
-static const uint64_t of_connection = BIT(TOKEN_CONNECTION) | BIT(TOKEN_PROXY_CONNECTION) | BIT(TOKEN_KEEP_ALIVE) |
-                                      BIT(TOKEN_TRANSFER_ENCODING) | BIT(TOKEN_UPGRADE);
+static const uint64_t of_connection = BIT(TOKEN_CONNECTION) | BIT(TOKEN_PROXY_CONNECTION) |
+	BIT(TOKEN_KEEP_ALIVE) | BIT(TOKEN_TRANSFER_ENCODING) | BIT(TOKEN_UPGRADE);
 
 enum pseudo {
 	PSEUDO_METHOD = 1,
@@ -17,25 +17,29 @@ enum pseudo {
 	PSEUDO_AUTHORITY = 4,
 	PSEUDO_PATH = 8,
 	PSEUDO_PROTOCOL = 16,
-	PSEUDO_OVER = 32 /* a field that is none was seen */
+	PSEUDO_OVER = 32, /* a field that is none was seen */
 };
 
 enum { TEXT_FIRST = 1024, TEXT_MORE = 2048 };
 
-static void builder_init(struct head_builder *b, struct request_head *h, struct fields *f, struct arena *a,
-                         const struct head_limits *limits)
+static void builder_init(struct head_builder *b, struct request_head *h, struct fields *f,
+	struct arena *a, const struct head_limits *limits)
 {
 	*b = (struct head_builder){ .h = h, .fields = f, .arena = a, .limits = limits };
 	*f = (struct fields){ 0 };
 }
 
-void head_begin(struct head_builder *b, struct request_head *h, struct arena *a, const struct head_limits *limits)
+void head_begin(struct head_builder *b, struct request_head *h, struct arena *a,
+	const struct head_limits *limits)
 {
-	*h = (struct request_head){ .version = 20, .keep_alive = true, .slashes = (uint8_t)limits->slashes };
+	*h = (struct request_head){ .version = 20,
+		.keep_alive = true,
+		.slashes = (uint8_t)limits->slashes };
 	builder_init(b, h, &h->fields, a, limits);
 }
 
-void head_begin_trailers(struct head_builder *b, struct fields *trailers, struct arena *a, const struct head_limits *limits)
+void head_begin_trailers(struct head_builder *b, struct fields *trailers, struct arena *a,
+	const struct head_limits *limits)
 {
 	builder_init(b, NULL, trailers, a, limits);
 }
@@ -53,7 +57,7 @@ static void malformed(struct head_builder *b, int err)
 	fail(b, err);
 }
 
-/* ---- copying ------------------------------------------------------------------------------------------------------ */
+/* ---- copying ------------------------------------------------------------------------------- */
 
 /* Room for n bytes behind the text so far, or somewhere else. NULL: the budget is spent. */
 static char *text_room(struct head_builder *b, size_t n)
@@ -97,11 +101,11 @@ static void line_add(struct head_builder *b, unsigned code, sluice_str name, slu
 		return;
 	struct field *f = &b->fields->v[b->fields->n++];
 	*f = (struct field){ .name = at,
-		             .value = at + name.len + 2,
-		             .name_len = (uint32_t)name.len,
-		             .value_len = (uint32_t)value.len,
-		             .token = (uint16_t)(code & TOKEN_CODE),
-		             .flags = (uint16_t)(FIELD_LINE | (code & ~(unsigned)TOKEN_CODE)) };
+		.value = at + name.len + 2,
+		.name_len = (uint32_t)name.len,
+		.value_len = (uint32_t)value.len,
+		.token = (uint16_t)(code & TOKEN_CODE),
+		.flags = (uint16_t)(FIELD_LINE | (code & ~(unsigned)TOKEN_CODE)) };
 	memcpy(at, name.data, name.len);
 	memcpy(at + name.len, ": ", 2);
 	if (value.len)
@@ -110,7 +114,7 @@ static void line_add(struct head_builder *b, unsigned code, sluice_str name, slu
 	b->text = at + len;
 }
 
-/* ---- one field ---------------------------------------------------------------------------------------------------- */
+/* ---- one field ----------------------------------------------------------------------------- */
 
 static bool is_blank(char c)
 {
@@ -126,8 +130,8 @@ static bool value_is_valid(sluice_str v)
 	return !is_blank(v.data[0]) && !is_blank(end[-1]) && scan_value(v.data, end) == end;
 }
 
-/* A value that is not valid as it stands, as far as the builder puts up with that. Control bytes are replaced in a copy; data
- * NULL: nothing makes it valid, or there is no memory. */
+/* A value that is not valid as it stands, as far as the builder puts up with that. Control bytes
+ * are replaced in a copy; data NULL: nothing makes it valid, or there is no memory. */
 static sluice_str value_accept(struct head_builder *b, sluice_str v)
 {
 	if (b->accept & HEAD_BLANKS)
@@ -159,13 +163,15 @@ static void method_set(struct head_builder *b, sluice_str value)
 		return;
 	}
 	b->h->method = (uint8_t)method_find(value);
-	b->h->method_text = b->h->method == METHOD_OTHER ? text_copy(b, value) : method_name((enum method)b->h->method);
+	b->h->method_text = b->h->method == METHOD_OTHER ? text_copy(b, value)
+							 : method_name((enum method)b->h->method);
 }
 
 static void path_set(struct head_builder *b, sluice_str value)
 {
 	if (value.len > b->limits->max_target) {
-		b->h->target = text_copy(b, str_n(value.data, b->limits->max_target)); /* for the log */
+		/* for the log */
+		b->h->target = text_copy(b, str_n(value.data, b->limits->max_target));
 		fail(b, ERR_TARGET_TOO_LONG);
 	} else {
 		b->h->target = text_copy(b, value);
@@ -213,7 +219,8 @@ static void pseudo_field(struct head_builder *b, sluice_str name, sluice_str val
 		protocol_set(b, value);
 }
 
-/* The first field that is no pseudo-field: the authority goes before it as Host, as everybody expects it. */
+/* The first field that is no pseudo-field: the authority goes before it as Host, as everybody
+ * expects it. */
 static void pseudo_over(struct head_builder *b)
 {
 	b->pseudo |= PSEUDO_OVER;
@@ -221,7 +228,8 @@ static void pseudo_over(struct head_builder *b)
 		line_add(b, TOKEN_HOST, STR("host"), b->h->authority);
 }
 
-/* RFC 9113 8.3.1: a Host of its own says the same, or is all there is; it came from HTTP/1.1 then. */
+/* RFC 9113 8.3.1: a Host of its own says the same, or is all there is; it came from HTTP/1.1
+ * then. */
 static void host_field(struct head_builder *b, sluice_str value)
 {
 	if (b->once & BIT(TOKEN_HOST))
@@ -256,7 +264,7 @@ static void plain_field(struct head_builder *b, sluice_str name, sluice_str valu
 		}
 	}
 	if (!name_is_valid(name) || !value_is_valid(value) || (of_connection >> t & 1) ||
-	    (t == TOKEN_TE && !str_ieq(value, STR("trailers")))) {
+		(t == TOKEN_TE && !str_ieq(value, STR("trailers")))) {
 		malformed(b, t == TOKEN_TRANSFER_ENCODING ? ERR_BAD_FRAMING : ERR_BAD_FIELD);
 		return;
 	}
@@ -287,14 +295,15 @@ void head_field(struct head_builder *b, sluice_str name, sluice_str value)
 		plain_field(b, name, value);
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 static bool seen_is(const struct head_builder *b, enum token t)
 {
 	return (b->once & BIT(t)) != 0;
 }
 
-/* Clients may cut a cookie in pieces, for the sake of compression; nobody else knows of that (RFC 9113 8.2.3). */
+/* Clients may cut a cookie in pieces, for the sake of compression; nobody else knows of that (RFC
+ * 9113 8.2.3). */
 static int cookie_join(struct head_builder *b)
 {
 	struct fields *f = b->fields;
@@ -334,7 +343,8 @@ static int cookie_join(struct head_builder *b)
 	return 0;
 }
 
-/* How long the body is: by content-length, by END_STREAM, or by both, which must then agree (RFC 9113 8.1.1). */
+/* How long the body is: by content-length, by END_STREAM, or by both, which must then agree (RFC
+ * 9113 8.1.1). */
 static int framing(struct head_builder *b, bool end)
 {
 	struct request_head *h = b->h;
@@ -345,7 +355,8 @@ static int framing(struct head_builder *b, bool end)
 	sluice_str v = field_value(fields_find(&h->fields, TOKEN_CONTENT_LENGTH));
 	uint64_t n;
 	/* as in HTTP/1.1: once, digits alone, at most 2^63 - 1 */
-	if ((b->twice & BIT(TOKEN_CONTENT_LENGTH)) || v.len > 19 || !str_u64(v, &n) || n > INT64_MAX || (end && n > 0))
+	if ((b->twice & BIT(TOKEN_CONTENT_LENGTH)) || v.len > 19 || !str_u64(v, &n) ||
+		n > INT64_MAX || (end && n > 0))
 		return ERR_BAD_FRAMING;
 	h->body = BODY_LENGTH;
 	h->body_length = n;
@@ -358,9 +369,10 @@ static int expectation(struct head_builder *b)
 	if (!seen_is(b, TOKEN_EXPECT))
 		return 0;
 	if ((b->twice & BIT(TOKEN_EXPECT)) ||
-	    !str_ieq(field_value(fields_find(&h->fields, TOKEN_EXPECT)), STR("100-continue")))
+		!str_ieq(field_value(fields_find(&h->fields, TOKEN_EXPECT)), STR("100-continue")))
 		return ERR_BAD_EXPECTATION;
-	h->expect_continue = h->body == BODY_CHUNKED || (h->body == BODY_LENGTH && h->body_length > 0);
+	h->expect_continue = h->body == BODY_CHUNKED ||
+		(h->body == BODY_LENGTH && h->body_length > 0);
 	return 0;
 }
 
@@ -381,10 +393,13 @@ static int pseudo_check(struct head_builder *b)
 	if ((has & both) != both)
 		return ERR_BAD_TARGET;
 	/* origin form, or "*"; nothing that names a host a second time */
-	return h->target.len && (h->target.data[0] == '/' || str_eq(h->target, STR("*"))) ? 0 : ERR_BAD_TARGET;
+	return h->target.len && (h->target.data[0] == '/' || str_eq(h->target, STR("*")))
+		? 0
+		: ERR_BAD_TARGET;
 }
 
-/* What asks by Upgrade in HTTP/1.1. What follows the head is not its body, but what goes into the tunnel. */
+/* What asks by Upgrade in HTTP/1.1. What follows the head is not its body, but what goes into the
+ * tunnel. */
 static int extended_connect(struct head_builder *b)
 {
 	struct request_head *h = b->h;
@@ -397,10 +412,12 @@ static int extended_connect(struct head_builder *b)
 	h->upgrade = h->upgrade_only = true;
 	b->once |= BIT(TOKEN_UPGRADE);
 	line_add(b, TOKEN_UPGRADE, STR("upgrade"), b->protocol);
-	(void)fields_drop(&h->fields, token_name(TOKEN_SEC_WEBSOCKET_KEY)); /* has no meaning here: RFC 8441 5 */
+	/* has no meaning here: RFC 8441 5 */
+	(void)fields_drop(&h->fields, token_name(TOKEN_SEC_WEBSOCKET_KEY));
 	if (upgrade_is_websocket(b->protocol)) {
 		upgrade_make_key(key);
-		line_add(b, TOKEN_SEC_WEBSOCKET_KEY, STR("sec-websocket-key"), str_n(key, sizeof(key)));
+		line_add(b, TOKEN_SEC_WEBSOCKET_KEY, STR("sec-websocket-key"),
+			str_n(key, sizeof(key)));
 	}
 	return b->err;
 }
@@ -418,7 +435,8 @@ int head_end(struct head_builder *b, bool end)
 
 	if (!b->err && !(b->pseudo & PSEUDO_OVER))
 		pseudo_over(b);
-	if (b->err || builder_malformed(b, pseudo_check(b)) || builder_malformed(b, framing(b, end)))
+	if (b->err || builder_malformed(b, pseudo_check(b)) ||
+		builder_malformed(b, framing(b, end)))
 		return b->err;
 	if ((b->pseudo & PSEUDO_PROTOCOL) && builder_malformed(b, extended_connect(b)))
 		return b->err;

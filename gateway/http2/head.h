@@ -1,10 +1,12 @@
 /*
- * Request heads and trailers from the fields of HTTP/2 (RFC 9113 8): the same struct request_head that HTTP/1.1 gives, by
- * rules as strict. docs/reference/http.md lists them. No I/O, no library. Any thread.
+ * Request heads and trailers from the fields of HTTP/2 (RFC 9113 8): the same struct request_head
+ * that HTTP/1.1 gives, by rules as strict. docs/reference/http.md lists them. No I/O, no library.
+ * Any thread.
  *
- * What the rest of the gateway sees is as if the request had come by HTTP/1.1: :authority is a Host field as well, the
- * pieces of a cookie are one field, and names and values lie in the arena as "name: value\r\n" one behind the other. An
- * extended CONNECT (RFC 8441) is a GET with an Upgrade field and, for WebSocket, a key of our own.
+ * What the rest of the gateway sees is as if the request had come by HTTP/1.1: :authority is a Host
+ * field as well, the pieces of a cookie are one field, and names and values lie in the arena as
+ * "name: value\r\n" one behind the other. An extended CONNECT (RFC 8441) is a GET with an Upgrade
+ * field and, for WebSocket, a key of our own.
  */
 #ifndef HTTP2_HEAD_H
 #define HTTP2_HEAD_H
@@ -12,48 +14,55 @@
 #include "http/head.h"
 
 struct head_limits {
-	uint32_t max_head;   /* bytes: names, values and 4 for each field, as HTTP/1.1 would have them */
+	/* bytes: names, values and 4 for each field, as HTTP/1.1 would have them */
+	uint32_t max_head;
 	uint32_t max_fields; /* pieces of a cookie are counted for themselves */
 	uint32_t max_target; /* bytes */
 	enum slashes slashes;
 };
 
-/* What a builder takes beside the standard's form, of responses alone: none of it can be read in two ways. */
+/* What a builder takes beside the standard's form, of responses alone: none of it can be read in
+ * two ways. */
 enum head_accept {
 	HEAD_STRICT = 0,
-	HEAD_BLANKS = 1,  /* around values: they are cut off */
-	HEAD_CONTROLS = 2 /* bytes in values, but NUL, CR and LF: they become blanks */
+	HEAD_BLANKS = 1,   /* around values: they are cut off */
+	HEAD_CONTROLS = 2, /* bytes in values, but NUL, CR and LF: they become blanks */
 };
 
 struct head_builder {
-	struct request_head *h;          /* borrowed; NULL: a trailer section */
-	struct fields *fields;           /* borrowed: of h, or the trailers */
-	struct arena *arena;             /* borrowed */
+	struct request_head *h;           /* borrowed; NULL: a trailer section */
+	struct fields *fields;            /* borrowed: of h, or the trailers */
+	struct arena *arena;              /* borrowed */
 	const struct head_limits *limits; /* borrowed */
-	uint64_t once, twice;            /* bit for each enum token */
-	sluice_str protocol;             /* :protocol */
-	char *text, *text_end;           /* room for more lines, in the arena */
+	uint64_t once, twice;             /* bit for each enum token */
+	sluice_str protocol;              /* :protocol */
+	char *text, *text_end;            /* room for more lines, in the arena */
 	uint32_t size, n_fields, n_cookies;
-	int err;                         /* the first one; what follows is not looked at */
-	uint8_t pseudo;                  /* which were seen */
-	uint8_t accept;                  /* bits of enum head_accept; HEAD_STRICT after head_begin() */
-	bool known_scheme;               /* http or https */
-	bool malformed;                  /* err is one that HTTP/2 itself calls malformed (RFC 9113 8.1.1) */
+	int err;        /* the first one; what follows is not looked at */
+	uint8_t pseudo; /* which were seen */
+	/* bits of enum head_accept; HEAD_STRICT after head_begin() */
+	uint8_t accept;
+	bool known_scheme; /* http or https */
+	/* err is one that HTTP/2 itself calls malformed (RFC 9113 8.1.1) */
+	bool malformed;
 };
 
 /* h is overwritten. */
-void head_begin(struct head_builder *b, struct request_head *h, struct arena *a, const struct head_limits *limits);
-void head_begin_trailers(struct head_builder *b, struct fields *trailers, struct arena *a, const struct head_limits *limits);
+void head_begin(struct head_builder *b, struct request_head *h, struct arena *a,
+	const struct head_limits *limits);
+void head_begin_trailers(struct head_builder *b, struct fields *trailers, struct arena *a,
+	const struct head_limits *limits);
 /* The next field of the block, which is copied. */
 void head_field(struct head_builder *b, sluice_str name, sluice_str value);
 /*
- * The block is complete; end: and so is the request. 0, or the error, with h holding what was read so far, for the log:
- * ERR_BAD_REQUEST_LINE, ERR_BAD_FIELD, ERR_BAD_FRAMING, ERR_BAD_HOST, ERR_BAD_TARGET, ERR_BAD_EXPECTATION,
- * ERR_HEAD_TOO_LARGE, ERR_TOO_MANY_FIELDS, ERR_TARGET_TOO_LONG, ERR_NO_MEMORY.
+ * The block is complete; end: and so is the request. 0, or the error, with h holding what was read
+ * so far, for the log: ERR_BAD_REQUEST_LINE, ERR_BAD_FIELD, ERR_BAD_FRAMING, ERR_BAD_HOST,
+ * ERR_BAD_TARGET, ERR_BAD_EXPECTATION, ERR_HEAD_TOO_LARGE, ERR_TOO_MANY_FIELDS,
+ * ERR_TARGET_TOO_LONG, ERR_NO_MEMORY.
  */
 must_use int head_end(struct head_builder *b, bool end);
-/* The same for trailers: those that must not be any are marked FIELD_DROP. ERR_BAD_FIELD, ERR_HEAD_TOO_LARGE,
- * ERR_TOO_MANY_FIELDS, ERR_NO_MEMORY. */
+/* The same for trailers: those that must not be any are marked FIELD_DROP. ERR_BAD_FIELD,
+ * ERR_HEAD_TOO_LARGE, ERR_TOO_MANY_FIELDS, ERR_NO_MEMORY. */
 must_use int head_end_trailers(struct head_builder *b);
 
 #endif

@@ -8,7 +8,7 @@
 static const struct budget_rule control_rule = { HTTP2_CONTROL_BURST, HTTP2_CONTROL_PER_S };
 static const struct budget_rule reset_rule = { HTTP2_RESET_BURST, HTTP2_RESETS_PER_S };
 
-/* ---- budgets ------------------------------------------------------------------------------------------------------ */
+/* ---- budgets ------------------------------------------------------------------------------- */
 
 bool budget_spend(struct budget *b, const struct budget_rule *r, uint64_t now_ns, uint32_t n)
 {
@@ -26,14 +26,14 @@ void budget_earn(struct budget *b, const struct budget_rule *r, uint32_t n)
 	b->full_ns = b->full_ns > back ? b->full_ns - back : 0;
 }
 
-/* ---- frames ------------------------------------------------------------------------------------------------------- */
+/* ---- frames -------------------------------------------------------------------------------- */
 
 void meter_init(struct meter *m, uint32_t max_head)
 {
 	*m = (struct meter){ .preface_left = HTTP2_PREFACE_LEN,
-		             .block_max = max_head + HTTP2_BLOCK_SLACK,
-		             .continuations_max = HTTP2_CONTINUATIONS_MIN + max_head / HTTP2_CONTINUATION_BYTES,
-		             .flood = FLOOD_ANSWERS };
+		.block_max = max_head + HTTP2_BLOCK_SLACK,
+		.continuations_max = HTTP2_CONTINUATIONS_MIN + max_head / HTTP2_CONTINUATION_BYTES,
+		.flood = FLOOD_ANSWERS };
 }
 
 static struct frame_head frame_head_parse(const uint8_t b[HTTP2_FRAME_HEAD])
@@ -42,7 +42,8 @@ static struct frame_head frame_head_parse(const uint8_t b[HTTP2_FRAME_HEAD])
 		.length = (uint32_t)b[0] << 16 | (uint32_t)b[1] << 8 | b[2],
 		.type = b[3],
 		.flags = b[4],
-		.stream = ((uint32_t)b[5] & 0x7f) << 24 | (uint32_t)b[6] << 16 | (uint32_t)b[7] << 8 | b[8],
+		.stream = ((uint32_t)b[5] & 0x7f) << 24 | (uint32_t)b[6] << 16 |
+			(uint32_t)b[7] << 8 | b[8],
 	};
 }
 
@@ -64,7 +65,9 @@ size_t meter_cut(struct meter *m, const char *p, size_t n, struct frame_head *f,
 		return at;
 	}
 	if (m->have < HTTP2_FRAME_HEAD) {
-		at = n < (size_t)(HTTP2_FRAME_HEAD - m->have) ? n : (size_t)(HTTP2_FRAME_HEAD - m->have);
+		at = n < (size_t)(HTTP2_FRAME_HEAD - m->have)
+			? n
+			: (size_t)(HTTP2_FRAME_HEAD - m->have);
 		memcpy(m->head + m->have, p, at);
 		m->have = (uint8_t)(m->have + at);
 		if (m->have < HTTP2_FRAME_HEAD)
@@ -109,7 +112,8 @@ static uint32_t frame_price(const struct frame_head *f)
 	}
 }
 
-/* A header block is held together by the connection alone, and nobody knows its size before its end (CVE-2024-27316). */
+/* A header block is held together by the connection alone, and nobody knows its size before its end
+ * (CVE-2024-27316). */
 static bool meter_block(struct meter *m, const struct frame_head *f)
 {
 	if (f->type == FRAME_HEADERS)
@@ -148,5 +152,6 @@ void meter_request(struct meter *m)
 void meter_sent(struct meter *m, uint32_t bytes, bool more)
 {
 	if (!more || bytes > HTTP2_DRIBBLE_MAX) /* CVE-2019-9511 */
-		budget_earn(&m->control, &control_rule, HTTP2_DATA_CREDIT + (bytes >> HTTP2_DATA_CREDIT_SHIFT));
+		budget_earn(&m->control, &control_rule,
+			HTTP2_DATA_CREDIT + (bytes >> HTTP2_DATA_CREDIT_SHIFT));
 }

@@ -1,7 +1,8 @@
 /*
- * Lists of free pieces, one for each size class. Nothing stands before a piece: what malloc() says that it has room for tells
- * its class. So the sizes of classes are those that glibc wastes nothing of, 8 above a multiple of 16. Where memory is
- * watched (base/sanitize.h) every piece is as large as was asked for, and goes back at once.
+ * Lists of free pieces, one for each size class. Nothing stands before a piece: what malloc() says
+ * that it has room for tells its class. So the sizes of classes are those that glibc wastes nothing
+ * of, 8 above a multiple of 16. Where memory is watched (base/sanitize.h) every piece is as large
+ * as was asked for, and goes back at once.
  */
 #include "http2/memory.h"
 
@@ -14,11 +15,13 @@
 #include "base/sanitize.h"
 
 enum {
-	FINE_MIN = 24, FINE_STEP = 16, FINE = 32, /* 24, 40, 56 ... 520 bytes */
+	FINE_MIN = 24,
+	FINE_STEP = 16,
+	FINE = 32, /* 24, 40, 56 ... 520 bytes */
 	COARSE = 6,
 	CLASSES = FINE + COARSE,
 	CLASS_NONE = CLASSES, /* larger ones are the system's */
-	SPARE_MAX = 1 << 20   /* bytes all lists of a thread keep */
+	SPARE_MAX = 1 << 20,  /* bytes all lists of a thread keep */
 };
 
 static const uint16_t coarse[COARSE] = { 776, 1032, 1544, 2056, 3080, 4104 };
@@ -48,7 +51,7 @@ static unsigned class_of(size_t size)
 		return (unsigned)(size - FINE_MIN + FINE_STEP - 1) / FINE_STEP;
 	unsigned class = FINE;
 	while (class < CLASSES && coarse[class - FINE] < size)
-		class++;
+		class ++;
 	return class;
 }
 
@@ -58,12 +61,13 @@ static unsigned class_for(size_t room)
 	if (MEMORY_IS_WATCHED)
 		return CLASS_NONE;
 	if (room < coarse[0])
-		return room < FINE_MIN + FINE_STEP * FINE ? (unsigned)(room - FINE_MIN) / FINE_STEP : FINE - 1;
+		return room < FINE_MIN + FINE_STEP * FINE ? (unsigned)(room - FINE_MIN) / FINE_STEP
+							  : FINE - 1;
 	if (room >= 2u * coarse[COARSE - 1])
 		return CLASS_NONE;
 	unsigned class = CLASSES - 1;
 	while (coarse[class - FINE] > room)
-		class--;
+		class --;
 	return class;
 }
 
@@ -81,7 +85,8 @@ static void *memory_malloc(size_t size, void *user)
 		lists.spare_bytes -= room;
 	} else {
 		at = malloc(class < CLASSES ? class_size(class) : size);
-		check(at, "out of memory: %zu bytes for HTTP/2", size); /* libnghttp2 is not sound where it gets none */
+		/* libnghttp2 is not sound where it gets none */
+		check(at, "out of memory: %zu bytes for HTTP/2", size);
 		room = malloc_usable_size(at);
 	}
 	lists.in_use += room;
@@ -133,7 +138,10 @@ static void *memory_realloc(void *at, size_t size, void *user)
 nghttp2_mem *memory_lists(void)
 {
 	static nghttp2_mem mem = {
-		.malloc = memory_malloc, .free = memory_free, .calloc = memory_calloc, .realloc = memory_realloc
+		.malloc = memory_malloc,
+		.free = memory_free,
+		.calloc = memory_calloc,
+		.realloc = memory_realloc,
 	};
 	return &mem;
 }

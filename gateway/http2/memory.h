@@ -1,6 +1,6 @@
 /*
- * Where the HTTP/2 library gets its memory: small pieces come from lists of the thread by size, so that a request costs no
- * malloc in the steady state. The thread's own connections only.
+ * Where the HTTP/2 library gets its memory: small pieces come from lists of the thread by size, so
+ * that a request costs no malloc in the steady state. The thread's own connections only.
  */
 #ifndef HTTP2_MEMORY_H
 #define HTTP2_MEMORY_H

@@ -1,12 +1,15 @@
 /*
- * Sets of pages, all of one size, cut from large pieces of the system's memory that live as long as the thread.
+ * Sets of pages, all of one size, cut from large pieces of the system's memory that live as long as
+ * the thread.
  *
  *      | session | tables | ...     | buffer for frames      |
  *      0                            used                  set_size
  *
- * Where memory is watched (base/sanitize.h) there are no sets: every piece is a piece of memory_lists(), and nothing rests.
+ * Where memory is watched (base/sanitize.h) there are no sets: every piece is a piece of
+ * memory_lists(), and nothing rests.
  *
- * Sets that nobody has are cold, their pages the system's; or, a few of them, still warm, for the next connection.
+ * Sets that nobody has are cold, their pages the system's; or, a few of them, still warm, for the
+ * next connection.
  */
 #include "http2/pages.h"
 
@@ -21,12 +24,12 @@
 
 enum {
 	SET = 28 * 1024,
-	CHUNK = 64,               /* sets cut from one piece */
+	CHUNK = 64, /* sets cut from one piece */
 	WARM = 32,
 	ALIGN = 16,
-	FRAMES_MIN = 16 * 1024,   /* what is as large as a frame is the buffer for them */
+	FRAMES_MIN = 16 * 1024, /* what is as large as a frame is the buffer for them */
 	PACKED_MAX = 4 * 1024,
-	RUN_MAX = UINT8_MAX
+	RUN_MAX = UINT8_MAX,
 };
 
 static __thread struct {
@@ -37,7 +40,7 @@ static __thread struct {
 	unsigned n_chunks, n_cold, n_warm;
 } store;
 
-/* ---- sets --------------------------------------------------------------------------------------------------------- */
+/* ---- sets ---------------------------------------------------------------------------------- */
 
 static void store_grow(void)
 {
@@ -46,7 +49,8 @@ static void store_grow(void)
 		store.set_size = (SET + page - 1) / page * page;
 	}
 	size_t size = CHUNK * store.set_size;
-	char *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	check(at != MAP_FAILED, "out of memory: %zu bytes for HTTP/2", size);
 	(void)madvise(at, size, MADV_NOHUGEPAGE); /* one huge page would keep all of them */
 	unsigned n = store.n_chunks + 1;
@@ -81,8 +85,9 @@ static void set_give(char *at, size_t used)
 
 void pages_thread_fini(void)
 {
-	check(store.n_cold + store.n_warm == CHUNK * store.n_chunks, "%u of %u sets of pages came back",
-	      store.n_cold + store.n_warm, CHUNK * store.n_chunks);
+	check(store.n_cold + store.n_warm == CHUNK * store.n_chunks,
+		"%u of %u sets of pages came back", store.n_cold + store.n_warm,
+		CHUNK * store.n_chunks);
 	for (unsigned i = 0; i < store.n_chunks; i++)
 		(void)munmap(store.chunks[i], CHUNK * store.set_size);
 	free(store.chunks);
@@ -90,7 +95,7 @@ void pages_thread_fini(void)
 	memset(&store, 0, sizeof(store));
 }
 
-/* ---- what the library asks for ------------------------------------------------------------------------------------ */
+/* ---- what the library asks for ------------------------------------------------------------- */
 
 static bool pages_have(const struct pages *p, const void *at)
 {
@@ -149,10 +154,10 @@ nghttp2_mem pages_open(struct pages *p)
 	if (!MEMORY_IS_WATCHED)
 		p->at = set_take();
 	return (nghttp2_mem){ .mem_user_data = p,
-		              .malloc = pages_malloc,
-		              .free = pages_release,
-		              .calloc = pages_calloc,
-		              .realloc = pages_realloc };
+		.malloc = pages_malloc,
+		.free = pages_release,
+		.calloc = pages_calloc,
+		.realloc = pages_realloc };
 }
 
 void pages_shut(struct pages *p)
@@ -168,7 +173,7 @@ void pages_free(struct pages *p)
 	p->at = NULL;
 }
 
-/* ---- resting ------------------------------------------------------------------------------------------------------ */
+/* ---- resting ------------------------------------------------------------------------------- */
 
 /* How many zeros there are at the front, `most` at most. */
 static size_t count_zeros(const char *at, size_t most)
@@ -182,13 +187,16 @@ static size_t count_zeros(const char *at, size_t most)
 	return n;
 }
 
-/* As pairs of "so many zeros, then so many bytes", each followed by the bytes. 0: it does not fit. */
+/* As pairs of "so many zeros, then so many bytes", each followed by the bytes. 0: it does not
+ * fit. */
 static size_t pack(const char *from, size_t n, char to[PACKED_MAX])
 {
 	const char *end = from + n;
 	size_t out = 0;
 	while (from < end) {
-		size_t zeros = count_zeros(from, end - from < RUN_MAX ? (size_t)(end - from) : RUN_MAX), bytes = 0;
+		size_t zeros = count_zeros(from,
+			       end - from < RUN_MAX ? (size_t)(end - from) : RUN_MAX),
+		       bytes = 0;
 		from += zeros;
 		size_t most = end - from < RUN_MAX ? (size_t)(end - from) : RUN_MAX;
 		while (bytes < most && from[bytes] != 0)

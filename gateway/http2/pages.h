@@ -1,8 +1,9 @@
 /*
- * What the library takes when a connection begins and keeps to its end: its session, its tables, its buffer for frames, about
- * 25 KiB. All of that lies in pages of the connection's own, so that they can go back to the system while the connection
- * rests. What is in them is nearly all zeros; the few hundred bytes that are not are put aside, and put back at the same
- * addresses before the library is called again. Worker's thread only.
+ * What the library takes when a connection begins and keeps to its end: its session, its tables,
+ * its buffer for frames, about 25 KiB. All of that lies in pages of the connection's own, so that
+ * they can go back to the system while the connection rests. What is in them is nearly all zeros;
+ * the few hundred bytes that are not are put aside, and put back at the same addresses before the
+ * library is called again. Worker's thread only.
  */
 #ifndef HTTP2_PAGES_H
 #define HTTP2_PAGES_H
@@ -18,12 +19,13 @@ struct pages {
 	bool shut;     /* nothing more is given out */
 };
 
-/* For nghttp2_session_server_new3(), which copies it: what is asked for comes from the pages until pages_shut(), and from
- * memory_lists() afterwards. p must outlive the session. */
+/* For nghttp2_session_server_new3(), which copies it: what is asked for comes from the pages until
+ * pages_shut(), and from memory_lists() afterwards. p must outlive the session. */
 nghttp2_mem pages_open(struct pages *p);
 void pages_shut(struct pages *p);
-/* Put all aside but the buffer for frames: to be called between two frames, and then nothing of the library before
- * pages_wake(). False: there is too much to be worth it, or the system does not take pages back. */
+/* Put all aside but the buffer for frames: to be called between two frames, and then nothing of the
+ * library before pages_wake(). False: there is too much to be worth it, or the system does not take
+ * pages back. */
 bool pages_rest(struct pages *p);
 static inline bool pages_are_resting(const struct pages *p)
 {

@@ -1,4 +1,5 @@
-/* Priority fields. As much of structured fields (RFC 8941) as is needed to skip what is not ours. Any thread. */
+/* Priority fields. As much of structured fields (RFC 8941) as is needed to skip what is not ours.
+ * Any thread. */
 #include "http2/priority.h"
 
 struct cursor {
@@ -65,12 +66,13 @@ static bool skip_string(struct cursor *c)
 	return false;
 }
 
-/* Numbers, tokens, byte sequences and booleans, as one run of the bytes that such have; their grammar is nobody's
- * business here. */
+/* Numbers, tokens, byte sequences and booleans, as one run of the bytes that such have; their
+ * grammar is nobody's business here. */
 static bool skip_word(struct cursor *c)
 {
 	const char *from = c->at;
-	while (is_lower(ascii_lower(peek(c))) || is_digit(peek(c)) || is_one_of(peek(c), "!#$%&'*+-.^_`|~:/=?"))
+	while (is_lower(ascii_lower(peek(c))) || is_digit(peek(c)) ||
+		is_one_of(peek(c), "!#$%&'*+-.^_`|~:/=?"))
 		c->at++;
 	return c->at > from;
 }
@@ -123,7 +125,8 @@ static void priority_set(struct priority *p, sluice_str key, sluice_str value)
 		if (value.len == 1 && value.data[0] >= '0' && value.data[0] <= '7')
 			p->urgency = (uint8_t)(value.data[0] - '0');
 	} else if (str_eq(key, STR("i"))) {
-		if (value.len == 2 && value.data[0] == '?' && (value.data[1] == '0' || value.data[1] == '1'))
+		if (value.len == 2 && value.data[0] == '?' &&
+			(value.data[1] == '0' || value.data[1] == '1'))
 			p->incremental = value.data[1] == '1';
 	}
 }

@@ -1,4 +1,5 @@
-/* PRIORITY_UPDATE: one frame that is coming in, and the table. See the header. Worker's thread only. */
+/* PRIORITY_UPDATE: one frame that is coming in, and the table. See the header. Worker's thread
+ * only. */
 #include "http2/priority_update.h"
 
 #include <stdint.h>
@@ -9,8 +10,8 @@
 enum { PAYLOAD_MAX = UPDATE_ID_LEN + UPDATE_VALUE_MAX };
 
 struct updates {
-	unsigned n;                /* of kept */
-	uint32_t len;              /* of payload; PAYLOAD_MAX + 1: there was more than it holds */
+	unsigned n;   /* of kept */
+	uint32_t len; /* of payload; PAYLOAD_MAX + 1: there was more than it holds */
 	uint8_t payload[PAYLOAD_MAX];
 	struct update kept[UPDATES_MAX]; /* in no order */
 };
@@ -41,7 +42,7 @@ unsigned updates_kept(const struct updates *u)
 	return u ? u->n : 0;
 }
 
-/* ---- the frame ---------------------------------------------------------------------------------------------------- */
+/* ---- the frame ----------------------------------------------------------------------------- */
 
 void updates_add(struct updates **u, const void *bytes, size_t n)
 {
@@ -63,8 +64,11 @@ enum update_kind updates_end(struct updates **u, struct update *out)
 	if (t && t->len >= UPDATE_ID_LEN) {
 		const uint8_t *p = t->payload;
 		sluice_str value = str_n((const char *)p + UPDATE_ID_LEN, t->len - UPDATE_ID_LEN);
-		out->id = ((uint32_t)p[0] & 0x7f) << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-		kind = t->len <= PAYLOAD_MAX && priority_parse(value, &out->priority) ? UPDATE_SAYS : UPDATE_SAYS_NONE;
+		out->id = ((uint32_t)p[0] & 0x7f) << 24 | (uint32_t)p[1] << 16 |
+			(uint32_t)p[2] << 8 | p[3];
+		kind = t->len <= PAYLOAD_MAX && priority_parse(value, &out->priority)
+			? UPDATE_SAYS
+			: UPDATE_SAYS_NONE;
 	}
 	if (t)
 		t->len = 0;
@@ -72,7 +76,7 @@ enum update_kind updates_end(struct updates **u, struct update *out)
 	return kind;
 }
 
-/* ---- the table ---------------------------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------- */
 
 bool updates_keep(struct updates **u, const struct update *it)
 {

@@ -1,6 +1,7 @@
 /*
- * What a client sends, as the library tells it: heads, bodies, resets. Called from within session_feed(); what the handler
- * has to know is noted here and told by requests_dispatch() when the library has returned.
+ * What a client sends, as the library tells it: heads, bodies, resets. Called from within
+ * session_feed(); what the handler has to know is noted here and told by requests_dispatch() when
+ * the library has returned.
  */
 #include "http2/receive.h"
 
@@ -8,7 +9,8 @@
 #include "http2/priority.h"
 #include "http2/state.h"
 
-static const struct head_limits trailer_limits = { .max_head = HTTP2_TRAILER_MAX, .max_fields = HTTP2_TRAILER_FIELDS };
+static const struct head_limits trailer_limits = { .max_head = HTTP2_TRAILER_MAX,
+	.max_fields = HTTP2_TRAILER_FIELDS };
 
 static void receive_request(struct http2_server *c, int32_t id)
 {
@@ -17,7 +19,8 @@ static void receive_request(struct http2_server *c, int32_t id)
 	if (overload)
 		stat_inc(STAT_OVERLOAD_STREAMS);
 	if (c->n_busy >= HTTP2_STREAMS_MAX || unlikely(overload)) {
-		session_refuse(c, id); /* streams that were reset count until their exchange is through: CVE-2023-44487 */
+		/* streams that were reset count until their exchange is through: CVE-2023-44487 */
+		session_refuse(c, id);
 		return;
 	}
 	if (!server_has_memory(c)) {
@@ -49,13 +52,14 @@ static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *f, void *u
 	return 0;
 }
 
-static int on_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t *name, size_t name_len, const uint8_t *value,
-                     size_t value_len, uint8_t flags, void *user)
+static int on_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t *name,
+	size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *user)
 {
 	struct http2_server *c = user;
 	(void)h2, (void)f, (void)flags;
 	if (c->building)
-		head_field(&c->builder, str_n((const char *)name, name_len), str_n((const char *)value, value_len));
+		head_field(&c->builder, str_n((const char *)name, name_len),
+			str_n((const char *)value, value_len));
 	return 0;
 }
 
@@ -70,13 +74,16 @@ static void receive_set_priority(struct http2_server *c, int32_t id, const struc
 static void receive_priority(struct http2_server *c, struct http2_request *rq)
 {
 	struct priority p;
-	const struct field *f = c->builder.once >> TOKEN_PRIORITY & 1 ? fields_find(&rq->head.fields, TOKEN_PRIORITY) : NULL;
+	const struct field *f = c->builder.once >> TOKEN_PRIORITY & 1
+		? fields_find(&rq->head.fields, TOKEN_PRIORITY)
+		: NULL;
 	bool early = c->updates && updates_take(&c->updates, (uint32_t)rq->id, &p);
 	if (early || (f && priority_parse(field_value(f), &p)))
 		receive_set_priority(c, rq->id, &p);
 }
 
-/* A few bytes of the wire may stand for a large head (RFC 7541 7.3): what it takes here is what counts. */
+/* A few bytes of the wire may stand for a large head (RFC 7541 7.3): what it takes here is what
+ * counts. */
 static void receive_count_head(struct http2_server *c, struct http2_request *rq)
 {
 	rq->head_size = (uint32_t)rq->c.arena.used;
@@ -92,14 +99,16 @@ static void receive_head(struct http2_server *c, struct http2_request *rq, bool 
 		request_refuse(rq);
 		return;
 	}
-	if (!err && h->body == BODY_LENGTH && c->conf->max_body && h->body_length > c->conf->max_body)
+	if (!err && h->body == BODY_LENGTH && c->conf->max_body &&
+		h->body_length > c->conf->max_body)
 		err = ERR_BODY_TOO_LARGE;
 	if (err && c->builder.malformed)
 		rq->reset_code = NGHTTP2_PROTOCOL_ERROR; /* RFC 9113 8.1.1 */
 	rq->bad = err;
 	rq->end_received = end;
 	rq->connect = !err && h->upgrade_only;
-	rq->end_told = err || (h->body == BODY_NONE && !rq->connect) || (h->body == BODY_LENGTH && h->body_length == 0);
+	rq->end_told = err || (h->body == BODY_NONE && !rq->connect) ||
+		(h->body == BODY_LENGTH && h->body_length == 0);
 	rq->want_continue = !err && h->expect_continue && !rq->end_told;
 	if (!err)
 		receive_priority(c, rq);
@@ -114,8 +123,8 @@ static void receive_end(struct http2_request *rq)
 	rq->end_received = true;
 	if (!rq->told || rq->bad)
 		return;
-	/* A client that hears a refusal may give its body up by ending it too early: curl does. It gets the rest of the answer;
-	 * nobody is told that the request is complete. */
+	/* A client that hears a refusal may give its body up by ending it too early: curl does. It
+	 * gets the rest of the answer; nobody is told that the request is complete. */
 	if (is_short && rq->refused)
 		rq->end_told = true;
 	else if (is_short)
@@ -127,7 +136,8 @@ static void receive_end(struct http2_request *rq)
 static void receive_trailers(struct http2_server *c, struct http2_request *rq, bool end)
 {
 	int err = head_end_trailers(&c->builder);
-	/* RFC 9113 8.1: the second field section is the last; 8.5: and no such thing goes into a tunnel */
+	/* RFC 9113 8.1: the second field section is the last; 8.5: and no such thing goes into a
+	 * tunnel */
 	if ((!end || rq->connect) && !err)
 		err = ERR_BAD_FRAMING;
 	if (err) {
@@ -162,25 +172,27 @@ static void receive_reset(struct http2_server *c, int32_t id)
 		session_count_reset(c);
 }
 
-/* ---- PRIORITY_UPDATE: to the library it is an extension that it knows nothing of ------------------------------------- */
+/* ---- PRIORITY_UPDATE: to the library it is an extension that it knows nothing of ----------- */
 
 /* Streams that are open or half-closed. */
 static unsigned receive_open_streams(const struct http2_server *c)
 {
 	unsigned n = 0;
-	list_each(e, &c->requests)
+	list_each (e, &c->requests)
 		n += !container_of(e, struct http2_request, link)->closed;
 	return n;
 }
 
-/* RFC 9218 7.1: of a stream that the client has not opened yet. With those that are open they are as many as may be open. */
+/* RFC 9218 7.1: of a stream that the client has not opened yet. With those that are open they are
+ * as many as may be open. */
 static bool receive_early_update(struct http2_server *c, const struct update *u)
 {
 	return updates_keep(&c->updates, u) &&
-	       updates_kept(c->updates) + receive_open_streams(c) <= (unsigned)HTTP2_STREAMS_MAX;
+		updates_kept(c->updates) + receive_open_streams(c) <= (unsigned)HTTP2_STREAMS_MAX;
 }
 
-/* The frame is whole. Even numbers are of pushed streams: there are none, so all of them are idle. */
+/* The frame is whole. Even numbers are of pushed streams: there are none, so all of them are
+ * idle. */
 static void receive_update(struct http2_server *c, int32_t on_stream)
 {
 	struct update u;
@@ -197,7 +209,8 @@ static void receive_update(struct http2_server *c, int32_t on_stream)
 		receive_set_priority(c, (int32_t)u.id, &u.priority);
 }
 
-static int on_extension_chunk(nghttp2_session *h2, const nghttp2_frame_hd *hd, const uint8_t *data, size_t len, void *user)
+static int on_extension_chunk(nghttp2_session *h2, const nghttp2_frame_hd *hd, const uint8_t *data,
+	size_t len, void *user)
 {
 	struct http2_server *c = user;
 	(void)h2, (void)hd;
@@ -206,14 +219,15 @@ static int on_extension_chunk(nghttp2_session *h2, const nghttp2_frame_hd *hd, c
 }
 
 /* Without it the library passes the frame over. */
-static int on_unpack_extension(nghttp2_session *h2, void **payload, const nghttp2_frame_hd *hd, void *user)
+static int on_unpack_extension(nghttp2_session *h2, void **payload, const nghttp2_frame_hd *hd,
+	void *user)
 {
 	(void)h2, (void)hd, (void)user;
 	*payload = NULL;
 	return 0;
 }
 
-/* ---- frames ---------------------------------------------------------------------------------------------------------- */
+/* ---- frames -------------------------------------------------------------------------------- */
 
 static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *f, void *user)
 {
@@ -235,7 +249,8 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *f, void *user
 		receive_reset(c, f->hd.stream_id);
 		break;
 	case NGHTTP2_PING:
-		if ((f->hd.flags & NGHTTP2_FLAG_ACK) && f->ping.opaque_data[0] == 0) /* the one behind a GOAWAY */
+		/* the one behind a GOAWAY */
+		if ((f->hd.flags & NGHTTP2_FLAG_ACK) && f->ping.opaque_data[0] == 0)
 			c->pinged = true;
 		break;
 	case FRAME_PRIORITY_UPDATE:
@@ -253,13 +268,15 @@ static uint64_t body_bound(const struct http2_request *rq)
 	return rq->head.body == BODY_LENGTH ? rq->head.body_length : UINT64_MAX;
 }
 
-static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data, size_t len, void *user)
+static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data,
+	size_t len, void *user)
 {
 	struct http2_server *c = user;
 	struct http2_request *rq = session_request(c, id);
 	(void)flags;
 	if (!rq || !rq->told || rq->reset) {
-		(void)nghttp2_session_consume_connection(h2, len); /* not for the stream: it is over */
+		/* not for the stream: it is over */
+		(void)nghttp2_session_consume_connection(h2, len);
 		return 0;
 	}
 	if (rq->bad || rq->finished || rq->gone) {

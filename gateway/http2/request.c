@@ -1,7 +1,7 @@
 /*
- * One request and its response, between the library and the exchange. It lies in its own arena and is freed when two have
- * let go of it: the exchange, by finish(), and the library, by closing the stream. Whichever is first, the other finds it
- * alive and idle.
+ * One request and its response, between the library and the exchange. It lies in its own arena and
+ * is freed when two have let go of it: the exchange, by finish(), and the library, by closing the
+ * stream. Whichever is first, the other finds it alive and idle.
  */
 #include "base/stat.h"
 #include "http2/state.h"
@@ -16,7 +16,7 @@ static struct http2_request *request_of(struct client *c)
 	return container_of(c, struct http2_request, c);
 }
 
-/* ---- from beginning to end ---------------------------------------------------------------------------------------- */
+/* ---- from beginning to end ----------------------------------------------------------------- */
 
 struct http2_request *request_new(struct http2_server *c, int32_t id)
 {
@@ -105,7 +105,7 @@ static bool request_is_dead(const struct http2_request *rq)
 	return rq->closed || rq->reset || rq->server->state != SERVER_OPEN;
 }
 
-/* ---- news for the exchange ---------------------------------------------------------------------------------------- */
+/* ---- news for the exchange ----------------------------------------------------------------- */
 
 void request_tell(struct http2_request *rq, unsigned news)
 {
@@ -123,7 +123,8 @@ void request_fail(struct http2_request *rq, int err, uint32_t code)
 	if (rq->finished || rq->gone || (rq->news & TELL_GONE))
 		return;
 	if (code == NGHTTP2_NO_ERROR && rq->head_sent && !rq->framed)
-		code = NGHTTP2_CANCEL; /* NO_ERROR would say that the response is whole (RFC 9113 8.1) */
+		/* NO_ERROR would say that the response is whole (RFC 9113 8.1) */
+		code = NGHTTP2_CANCEL;
 	rq->gone_err = err;
 	rq->reset_code = code;
 	if (rq->head_sent || err == ERR_CLIENT_STALLED || err == ERR_CLIENT_TOO_SLOW)
@@ -152,8 +153,10 @@ void request_framed(struct http2_request *rq)
 	struct http2_server *c = rq->server;
 	rq->framed = true;
 	request_uncount(rq);
-	/* whoever was malformed shall hear it; and where no body was to come, nothing is thrown away */
-	if (rq->reset_code != NGHTTP2_NO_ERROR || (!rq->end_received && !rq->tunnel && !request_has_rest(rq))) {
+	/* whoever was malformed shall hear it; and where no body was to come, nothing is thrown
+	 * away */
+	if (rq->reset_code != NGHTTP2_NO_ERROR ||
+		(!rq->end_received && !rq->tunnel && !request_has_rest(rq))) {
 		rq->reset = true;
 		(void)nghttp2_submit_rst_stream(c->h2, NGHTTP2_FLAG_NONE, rq->id, rq->reset_code);
 	}
@@ -165,7 +168,8 @@ void request_closed(struct http2_request *rq)
 {
 	rq->closed = true;
 	if (rq->told && !rq->reset && (!rq->framed || request_is_half_open(rq)))
-		request_fail(rq, rq->client_reset ? ERR_CLIENT_GONE : ERR_CLIENT_PROTOCOL, NGHTTP2_NO_ERROR);
+		request_fail(rq, rq->client_reset ? ERR_CLIENT_GONE : ERR_CLIENT_PROTOCOL,
+			NGHTTP2_NO_ERROR);
 	request_try_free(rq);
 }
 
@@ -225,7 +229,8 @@ static void request_dispatch(struct http2_request *rq)
 	}
 	if ((news & TELL_BODY) && !rq->finished && !rq->held && rq->body.len)
 		tell_body(rq);
-	if ((news & TELL_END) && !rq->finished && !rq->end_told && rq->body.len == 0 && (!rq->connect || rq->tunnel))
+	if ((news & TELL_END) && !rq->finished && !rq->end_told && rq->body.len == 0 &&
+		(!rq->connect || rq->tunnel))
 		tell_end(rq);
 	if ((news & TELL_DRAINED) && !rq->finished)
 		rq->c.events->on_drained(&rq->c);
@@ -240,7 +245,7 @@ void requests_dispatch(struct http2_server *c)
 		request_dispatch(container_of(e, struct http2_request, news_link));
 }
 
-/* ---- what the exchange calls -------------------------------------------------------------------------------------- */
+/* ---- what the exchange calls --------------------------------------------------------------- */
 
 /* There is no room for the response's head or trailers. */
 static void request_no_memory(struct http2_request *rq)
@@ -258,7 +263,8 @@ static void client_head(struct client *cl, const struct response_head *h)
 	size_t n = write_pairs(h->fields.n);
 	struct response_head agreed;
 
-	if (request_is_dead(rq) || (h->status == 101 && !rq->connect)) /* RFC 9113 8.6: there is no such thing here */
+	/* RFC 9113 8.6: there is no such thing here */
+	if (request_is_dead(rq) || (h->status == 101 && !rq->connect))
 		return;
 	if (h->status == 101) { /* RFC 8441 5: said like this */
 		agreed = *h;
@@ -278,7 +284,8 @@ static void client_head(struct client *cl, const struct response_head *h)
 		return;
 	}
 	enum body_kind framing = write_framing(h, m);
-	rq->declared = framing == BODY_LENGTH ? (h->body == BODY_LENGTH ? h->body_length : 0) : UINT64_MAX;
+	rq->declared = framing == BODY_LENGTH ? (h->body == BODY_LENGTH ? h->body_length : 0)
+					      : UINT64_MAX;
 	rq->has_body = framing == BODY_CHUNKED || (framing == BODY_LENGTH && rq->declared > 0);
 	rq->head_sent = true;
 	rq->refused = h->status >= 400;
@@ -338,7 +345,8 @@ static bool client_body(struct client *cl, struct buf *data)
 static void request_take_trailers(struct http2_request *rq, const struct fields *f)
 {
 	rq->trailer_nv = arena_alloc(&rq->c.arena, write_pairs(f->n) * sizeof(*rq->trailer_nv));
-	if (!rq->trailer_nv || write_trailers(rq->trailer_nv, &rq->n_trailer_nv, f, &rq->c.arena) < 0)
+	if (!rq->trailer_nv ||
+		write_trailers(rq->trailer_nv, &rq->n_trailer_nv, f, &rq->c.arena) < 0)
 		request_no_memory(rq);
 }
 
@@ -390,9 +398,13 @@ static void client_resume(struct client *cl)
 	if (rq->end_told)
 		return;
 	if (rq->want_continue && !request_is_dead(rq)) {
-		nghttp2_nv status = { .name = (uint8_t *)":status", .namelen = 7, .value = (uint8_t *)"100", .valuelen = 3,
-			              .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE };
-		(void)nghttp2_submit_headers(rq->server->h2, NGHTTP2_FLAG_NONE, rq->id, NULL, &status, 1, NULL);
+		nghttp2_nv status = { .name = (uint8_t *)":status",
+			.namelen = 7,
+			.value = (uint8_t *)"100",
+			.valuelen = 3,
+			.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE };
+		(void)nghttp2_submit_headers(rq->server->h2, NGHTTP2_FLAG_NONE, rq->id, NULL,
+			&status, 1, NULL);
 		server_wake(rq->server);
 	}
 	rq->want_continue = false;

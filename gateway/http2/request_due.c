@@ -1,6 +1,7 @@
 /*
- * What is waited for on behalf of one request, and for how long: its body, its client to take the response, and, once it is
- * answered, the rest of a body that nobody wants. One timer serves all of them.
+ * What is waited for on behalf of one request, and for how long: its body, its client to take the
+ * response, and, once it is answered, the rest of a body that nobody wants. One timer serves all of
+ * them.
  */
 #include "base/stat.h"
 #include "http2/state.h"
@@ -17,13 +18,13 @@ static bool request_lingers(const struct http2_request *rq)
 	return rq->framed && rq->finished && request_has_rest(rq) && !rq->reset && !rq->closed;
 }
 
-/* ---- for how long -------------------------------------------------------------------------------------------------- */
+/* ---- for how long -------------------------------------------------------------------------- */
 
 /* Whether more of its body is due, and in time. */
 static bool request_is_paced(const struct http2_request *rq)
 {
-	return pace_is_asked(&rq->server->conf->pace) && !rq->end_received && !rq->tunnel && !rq->connect && !rq->head.call &&
-	       !rq->gone && !rq->finished && !rq->reset;
+	return pace_is_asked(&rq->server->conf->pace) && !rq->end_received && !rq->tunnel &&
+		!rq->connect && !rq->head.call && !rq->gone && !rq->finished && !rq->reset;
 }
 
 /* How long may be waited at most, where more than silence counts. */
@@ -58,7 +59,7 @@ void request_watch_body(struct http2_request *rq)
 		request_watch(rq);
 }
 
-/* ---- what is due -------------------------------------------------------------------------------------------------- */
+/* ---- what is due --------------------------------------------------------------------------- */
 
 /* What grows while the client takes the response. */
 static uint64_t request_progress(const struct http2_request *rq)
@@ -68,7 +69,8 @@ static uint64_t request_progress(const struct http2_request *rq)
 
 static bool request_has_unsent(const struct http2_request *rq)
 {
-	bool due = !rq->tunnel || rq->full; /* who opens no window for a little of a tunnel just says nothing yet */
+	/* who opens no window for a little of a tunnel just says nothing yet */
+	bool due = !rq->tunnel || rq->full;
 	return (rq->out.len && due) || rq->response_done || rq->cut;
 }
 
@@ -78,7 +80,8 @@ void request_watch_sending(struct http2_request *rq)
 	request_watch(rq);
 }
 
-/* The requests of a connection share its bandwidth: it is the connection that has to be fast enough. */
+/* The requests of a connection share its bandwidth: it is the connection that has to be fast
+ * enough. */
 void request_begin_sending(struct http2_request *rq)
 {
 	struct http2_server *c = rq->server;
@@ -104,9 +107,11 @@ static bool request_judge_pace(struct http2_request *rq)
 	uint64_t now = worker_now(c->s->worker);
 	if (request_is_paced(rq) && pace_is_over(rule, rq->c.started_ns, now))
 		request_late(rq, STAT_TIMEOUT_REQUEST, ERR_REQUEST_TIMEOUT, NGHTTP2_NO_ERROR);
-	else if (request_is_paced(rq) && !rq->held && pace_judge(&rq->pace_in, rule, now, rq->received))
+	else if (request_is_paced(rq) && !rq->held &&
+		pace_judge(&rq->pace_in, rule, now, rq->received))
 		request_late(rq, STAT_TIMEOUT_RATE, ERR_BODY_TOO_SLOW, NGHTTP2_NO_ERROR);
-	else if (rule->min_rate && request_has_unsent(rq) && pace_judge(&rq->pace_out, rule, now, stream_taken(c->s)))
+	else if (rule->min_rate && request_has_unsent(rq) &&
+		pace_judge(&rq->pace_out, rule, now, stream_taken(c->s)))
 		request_late(rq, STAT_TIMEOUT_RATE, ERR_CLIENT_TOO_SLOW, NGHTTP2_CANCEL);
 	else
 		return false;
@@ -118,7 +123,7 @@ static bool request_is_watched_on(const struct http2_request *rq)
 {
 	uint64_t now = worker_now(rq->server->s->worker);
 	return rq->pace_in.since_ns == now || rq->pace_out.since_ns == now ||
-	       (rq->held && request_is_paced(rq) && !request_has_unsent(rq));
+		(rq->held && request_is_paced(rq) && !request_has_unsent(rq));
 }
 
 static void request_stalled(struct http2_request *rq)
@@ -126,8 +131,8 @@ static void request_stalled(struct http2_request *rq)
 	request_late(rq, STAT_TIMEOUT_SEND, ERR_CLIENT_STALLED, NGHTTP2_CANCEL);
 }
 
-/* The client of a call may have nothing to say, or take nothing for a while; but its connection has to live. Whether it may
- * yet; then the timer runs. */
+/* The client of a call may have nothing to say, or take nothing for a while; but its connection has
+ * to live. Whether it may yet; then the timer runs. */
 static bool request_is_quiet(struct http2_request *rq)
 {
 	struct http2_server *c = rq->server;
@@ -160,7 +165,8 @@ void request_on_due(struct timer *t)
 			request_watch_sending(rq);
 		else if (!request_is_quiet(rq))
 			request_stalled(rq);
-	} else if (rq->held || rq->gone || rq->tunnel || (rq->end_received && !rq->head.call) || request_is_quiet(rq)) {
+	} else if (rq->held || rq->gone || rq->tunnel || (rq->end_received && !rq->head.call) ||
+		request_is_quiet(rq)) {
 		return;
 	} else if (rq->end_received) { /* a call whose client waits for nothing any more */
 		request_stalled(rq);
@@ -170,12 +176,13 @@ void request_on_due(struct timer *t)
 	}
 }
 
-/* ---- lingering ---------------------------------------------------------------------------------------------------- */
+/* ---- lingering ----------------------------------------------------------------------------- */
 
 /*
- * An answer may be complete before its request is. The client is then let go on for a while, and what it sends is thrown away:
- * many clients take a RST_STREAM that comes together with the answer, though it says NO_ERROR (RFC 9113 8.1), for a failure,
- * and those that do not look for an answer before they have sent all would wait for the window for ever.
+ * An answer may be complete before its request is. The client is then let go on for a while, and
+ * what it sends is thrown away: many clients take a RST_STREAM that comes together with the answer,
+ * though it says NO_ERROR (RFC 9113 8.1), for a failure, and those that do not look for an answer
+ * before they have sent all would wait for the window for ever.
  */
 static void request_watch_linger(struct http2_request *rq)
 {
@@ -217,7 +224,7 @@ void request_throw_away(struct http2_request *rq, size_t n)
 void requests_hurry(struct http2_server *c)
 {
 	uint64_t until = worker_now(c->s->worker) + LINGER_HURRY_NS;
-	list_each(e, &c->requests) {
+	list_each (e, &c->requests) {
 		struct http2_request *rq = container_of(e, struct http2_request, link);
 		if (!request_lingers(rq) || rq->linger_until_ns <= until)
 			continue;

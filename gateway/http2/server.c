@@ -1,5 +1,6 @@
 /*
- * One connection from a client, from the stream's side: when to read, when to write, how long to wait, and when it is over.
+ * One connection from a client, from the stream's side: when to read, when to write, how long to
+ * wait, and when it is over.
  *
  *   OPEN --GOAWAY, theirs or ours--> ENDING --no request left--> LINGER --flushed--> CLOSED
  *     \--stream broken--> DEAD --no request left--> CLOSED
@@ -15,16 +16,20 @@
 #include "http2/state.h"
 
 enum { READ_SHARE = 512 * 1024 }; /* bytes read before others get their turn */
-/* A connection that ends has no request left that lingers: its client has only to read the farewell. */
-static const struct lingering farewell = { .silence_ns = LINGER_HURRY_NS, .total_ns = LINGER_HURRY_NS, .bytes = 1 << 20 };
-/* A client that does not answer a PING has heard our GOAWAY after as long as it may be idle, but at least and at most: */
+/* A connection that ends has no request left that lingers: its client has only to read the
+ * farewell. */
+static const struct lingering farewell = { .silence_ns = LINGER_HURRY_NS,
+	.total_ns = LINGER_HURRY_NS,
+	.bytes = 1 << 20 };
+/* A client that does not answer a PING has heard our GOAWAY after as long as it may be idle, but at
+ * least and at most: */
 #define NOTICE_MIN_NS (100 * NS_PER_MS)
 #define NOTICE_MAX_NS (1 * NS_PER_S)
 
 /* What the stream's deadline is for. */
 enum watch { WATCH_NONE, WATCH_IDLE, WATCH_HEAD };
 
-/* ---- ending ------------------------------------------------------------------------------------------------------- */
+/* ---- ending -------------------------------------------------------------------------------- */
 
 static void server_free(struct grave *g)
 {
@@ -38,7 +43,7 @@ static void server_closed(struct http2_server *c)
 	if (c->state == SERVER_CLOSED)
 		return;
 	c->state = SERVER_CLOSED;
-	list_each_safe(e, &c->requests) {
+	list_each_safe (e, &c->requests) {
 		struct http2_request *rq = container_of(e, struct http2_request, link);
 		rq->closed = true;
 		request_try_free(rq);
@@ -55,10 +60,11 @@ static void server_cut(struct http2_server *c, enum server_state to, int err)
 {
 	c->state = (uint8_t)to;
 	c->building = NULL;
-	list_each_safe(e, &c->requests) {
+	list_each_safe (e, &c->requests) {
 		struct http2_request *rq = container_of(e, struct http2_request, link);
 		rq->closed = true;
-		if (rq->told && (!rq->framed || to == SERVER_DEAD || (rq->tunnel && !rq->end_received)))
+		if (rq->told &&
+			(!rq->framed || to == SERVER_DEAD || (rq->tunnel && !rq->end_received)))
 			request_fail(rq, err, NGHTTP2_NO_ERROR);
 		request_try_free(rq);
 	}
@@ -115,12 +121,13 @@ static void server_tell_flood(const struct http2_server *c)
 	} floods[FLOODS] = {
 		[FLOOD_FRAMES] = { "too many frames that only cost", STAT_FLOOD_FRAMES },
 		[FLOOD_RESETS] = { "too many requests that were reset", STAT_FLOOD_RESETS },
-		[FLOOD_BLOCK] = { "a header block that is too long, or in too many frames", STAT_FLOOD_BLOCK },
+		[FLOOD_BLOCK] = { "a header block that is too long, or in too many frames",
+			STAT_FLOOD_BLOCK },
 		[FLOOD_ANSWERS] = { "it asks for more than it reads", STAT_FLOOD_ANSWERS },
 	};
 	stat_inc(floods[c->meter.flood].stat);
-	log_info("http2", "client-flood: %.*s, connection %llu: %s", (int)c->info->peer_ip_len, c->info->peer_ip,
-	         (unsigned long long)c->info->id, floods[c->meter.flood].what);
+	log_info("http2", "client-flood: %.*s, connection %llu: %s", (int)c->info->peer_ip_len,
+		c->info->peer_ip, (unsigned long long)c->info->id, floods[c->meter.flood].what);
 }
 
 void server_terminate(struct http2_server *c, uint32_t code)
@@ -133,7 +140,7 @@ void server_terminate(struct http2_server *c, uint32_t code)
 	server_cut(c, SERVER_ENDING, server_why(code));
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------------------------- */
 
 static void server_set_memory(struct http2_server *c)
 {
@@ -155,11 +162,14 @@ void server_crowded(struct http2_server *c)
 	if (c->crowded)
 		return;
 	c->crowded = true;
-	log_info("http2", "%.*s, connection %llu: requests are refused: those in progress take too much memory, %zu bytes",
-	         (int)c->info->peer_ip_len, c->info->peer_ip, (unsigned long long)c->info->id, c->memory.used);
+	log_info("http2",
+		"%.*s, connection %llu: requests are refused: those in progress take too much "
+		"memory, %zu bytes",
+		(int)c->info->peer_ip_len, c->info->peer_ip, (unsigned long long)c->info->id,
+		c->memory.used);
 }
 
-/* ---- what is due next --------------------------------------------------------------------------------------------- */
+/* ---- what is due next ---------------------------------------------------------------------- */
 
 static uint64_t server_idle_left(struct http2_server *c)
 {
@@ -176,7 +186,9 @@ static void server_watch_idle(struct http2_server *c)
 
 static void server_watch(struct http2_server *c)
 {
-	enum watch want = c->meter.block_open && !c->deaf ? WATCH_HEAD : list_is_empty(&c->requests) ? WATCH_IDLE : WATCH_NONE;
+	enum watch want = c->meter.block_open && !c->deaf ? WATCH_HEAD
+		: list_is_empty(&c->requests)             ? WATCH_IDLE
+							  : WATCH_NONE;
 	if (want == c->watch)
 		return;
 	c->watch = (uint8_t)want;
@@ -242,7 +254,7 @@ void server_wake(struct http2_server *c)
 	worker_at_turn_end(c->s->worker, &c->turn);
 }
 
-/* ---- the events of the stream ------------------------------------------------------------------------------------- */
+/* ---- the events of the stream -------------------------------------------------------------- */
 
 static void server_on_readable(struct stream *s)
 {
@@ -277,7 +289,8 @@ static void server_on_drained(struct stream *s)
 	struct http2_server *c = s->data;
 	server_rouse(c);
 	while (!list_is_empty(&c->sending)) {
-		struct http2_request *rq = container_of(c->sending.next, struct http2_request, sent_link);
+		struct http2_request *rq =
+			container_of(c->sending.next, struct http2_request, sent_link);
 		if (rq->sent_at > s->bytes_out)
 			break;
 		list_del(&rq->sent_link);
@@ -295,8 +308,8 @@ static void server_on_fail(struct stream *s, int error)
 	server_dead(s->data, ERR_CLIENT_GONE);
 }
 
-/* A header block does not end, and nothing else can come before its end. Its request is answered, those in progress are
- * finished; what still comes in is not looked at. */
+/* A header block does not end, and nothing else can come before its end. Its request is answered,
+ * those in progress are finished; what still comes in is not looked at. */
 static void server_head_timeout(struct http2_server *c)
 {
 	struct http2_request *rq = c->building;
@@ -342,7 +355,7 @@ static const struct stream_user server_user = {
 	.on_timeout = server_on_timeout,
 };
 
-/* ---- what the owner calls ----------------------------------------------------------------------------------------- */
+/* ---- what the owner calls ------------------------------------------------------------------ */
 
 static void server_on_noticed(struct timer *t)
 {
@@ -351,8 +364,8 @@ static void server_on_noticed(struct timer *t)
 	server_wake(c);
 }
 
-struct http2_server *http2_server_new(struct stream *s, struct conn_info *info, const struct http2_server_conf *conf,
-                                      const struct http2_server_owner *owner)
+struct http2_server *http2_server_new(struct stream *s, struct conn_info *info,
+	const struct http2_server_conf *conf, const struct http2_server_owner *owner)
 {
 	struct http2_server *c = calloc(1, sizeof(*c));
 	check(c, "out of memory: a connection of %zu bytes", sizeof(*c));
@@ -361,9 +374,9 @@ struct http2_server *http2_server_new(struct stream *s, struct conn_info *info, 
 	c->conf = conf;
 	c->owner = *owner;
 	c->limits = (struct head_limits){ .max_head = conf->max_head,
-		                          .max_fields = conf->max_fields,
-		                          .max_target = conf->max_target,
-		                          .slashes = conf->slashes };
+		.max_fields = conf->max_fields,
+		.max_target = conf->max_target,
+		.slashes = conf->slashes };
 	server_set_memory(c);
 	list_init(&c->requests);
 	list_init(&c->news);
@@ -378,8 +391,9 @@ struct http2_server *http2_server_new(struct stream *s, struct conn_info *info, 
 	return c;
 }
 
-/* In two steps, so that no request is lost on its way (RFC 9113 6.8): tell the client to stop, and only when it must have
- * heard it, which the answer to a PING shows, say which request was the last. */
+/* In two steps, so that no request is lost on its way (RFC 9113 6.8): tell the client to stop, and
+ * only when it must have heard it, which the answer to a PING shows, say which request was the
+ * last. */
 void http2_server_drain(struct http2_server *c, uint64_t idle_ns)
 {
 	if (c->state != SERVER_OPEN || c->drain != DRAIN_NONE)
@@ -390,7 +404,9 @@ void http2_server_drain(struct http2_server *c, uint64_t idle_ns)
 	requests_hurry(c);
 	(void)nghttp2_submit_shutdown_notice(c->h2);
 	(void)nghttp2_submit_ping(c->h2, NGHTTP2_FLAG_NONE, NULL);
-	uint64_t notice_ns = idle_ns < NOTICE_MIN_NS ? NOTICE_MIN_NS : idle_ns > NOTICE_MAX_NS ? NOTICE_MAX_NS : idle_ns;
+	uint64_t notice_ns = idle_ns < NOTICE_MIN_NS ? NOTICE_MIN_NS
+		: idle_ns > NOTICE_MAX_NS            ? NOTICE_MAX_NS
+						     : idle_ns;
 	worker_timer(c->s->worker, &c->drain_timer, notice_ns);
 	server_wake(c);
 }

@@ -1,9 +1,11 @@
 /*
- * The library's side of a connection: what it is fed, and what it has to send (receive.c has what it tells). Its checks of
- * messages are off, ours (head.c) are stricter and answer with a reason; its limits stand, and behind the meter.
+ * The library's side of a connection: what it is fed, and what it has to send (receive.c has what
+ * it tells). Its checks of messages are off, ours (head.c) are stricter and answer with a reason;
+ * its limits stand, and behind the meter.
  *
- * It is fed frame by frame. So the meter judges a frame before the library sees it, requests are handed over between two
- * frames, when no function of the library is on the stack, and nothing is fed to it once it has given up.
+ * It is fed frame by frame. So the meter judges a frame before the library sees it, requests are
+ * handed over between two frames, when no function of the library is on the stack, and nothing is
+ * fed to it once it has given up.
  */
 #include <pthread.h>
 
@@ -19,8 +21,8 @@ struct http2_request *session_request(struct http2_server *c, int32_t id)
 	return nghttp2_session_get_stream_user_data(c->h2, id);
 }
 
-/* Requests that are reset are work for nothing, and so is any other way to make us drop them (CVE-2023-44487,
- * CVE-2025-8671). */
+/* Requests that are reset are work for nothing, and so is any other way to make us drop them
+ * (CVE-2023-44487, CVE-2025-8671). */
 void session_count_reset(struct http2_server *c)
 {
 	if (!meter_reset(&c->meter, worker_now(c->s->worker)) && !c->trouble)
@@ -33,10 +35,10 @@ void session_refuse(struct http2_server *c, int32_t id)
 	server_wake(c);
 }
 
-/* ---- what is sent ------------------------------------------------------------------------------------------------- */
+/* ---- what is sent -------------------------------------------------------------------------- */
 
-ssize_t session_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t max, uint32_t *flags, nghttp2_data_source *source,
-                     void *user)
+ssize_t session_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t max, uint32_t *flags,
+	nghttp2_data_source *source, void *user)
 {
 	struct http2_request *rq = source->ptr;
 	size_t n = write_frame_size(&rq->out, max);
@@ -62,8 +64,8 @@ ssize_t session_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t max, 
 	return (ssize_t)n;
 }
 
-static int on_send_data(nghttp2_session *h2, nghttp2_frame *f, const uint8_t *head, size_t len, nghttp2_data_source *source,
-                        void *user)
+static int on_send_data(nghttp2_session *h2, nghttp2_frame *f, const uint8_t *head, size_t len,
+	nghttp2_data_source *source, void *user)
 {
 	struct http2_server *c = user;
 	struct http2_request *rq = source->ptr;
@@ -103,12 +105,15 @@ static int on_frame_send(nghttp2_session *h2, const nghttp2_frame *f, void *user
 	case NGHTTP2_RST_STREAM:
 		if (f->rst_stream.error_code == NGHTTP2_REFUSED_STREAM)
 			stat_inc(STAT_STREAMS_REFUSED);
-		/* what we do of our own accord is none of its doing; HEADERS have their price (limits.c) */
-		if (f->rst_stream.error_code == NGHTTP2_REFUSED_STREAM && worker_overload(c->s->worker))
+		/* what we do of our own accord is none of its doing; HEADERS have their price
+		 * (limits.c) */
+		if (f->rst_stream.error_code == NGHTTP2_REFUSED_STREAM &&
+			worker_overload(c->s->worker))
 			break;
 		rq = session_request(c, f->hd.stream_id);
-		if (f->rst_stream.error_code != NGHTTP2_NO_ERROR && f->rst_stream.error_code != NGHTTP2_INTERNAL_ERROR &&
-		    !(rq && rq->tunnel && f->rst_stream.error_code == NGHTTP2_CANCEL))
+		if (f->rst_stream.error_code != NGHTTP2_NO_ERROR &&
+			f->rst_stream.error_code != NGHTTP2_INTERNAL_ERROR &&
+			!(rq && rq->tunnel && f->rst_stream.error_code == NGHTTP2_CANCEL))
 			session_count_reset(c);
 		break;
 	default:
@@ -150,7 +155,7 @@ void session_pump(struct http2_server *c)
 		stream_kick(s);
 }
 
-/* ---- the session -------------------------------------------------------------------------------------------------- */
+/* ---- the session --------------------------------------------------------------------------- */
 
 static nghttp2_session_callbacks *callbacks;
 static nghttp2_option *options;
@@ -158,8 +163,8 @@ static pthread_once_t session_once = PTHREAD_ONCE_INIT;
 
 static void session_set_up(void)
 {
-	check(nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&options) == 0, "out of memory: %s",
-	      "the tables of HTTP/2");
+	check(nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&options) == 0,
+		"out of memory: %s", "the tables of HTTP/2");
 	receive_callbacks(callbacks);
 	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
 	nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
@@ -168,9 +173,10 @@ static void session_set_up(void)
 	nghttp2_option_set_no_closed_streams(options, 1);
 	nghttp2_option_set_max_outbound_ack(options, HTTP2_ACKS_MAX);
 	nghttp2_option_set_max_settings(options, HTTP2_SETTINGS_MAX);
-	nghttp2_option_set_user_recv_extension_type(options, FRAME_PRIORITY_UPDATE); /* see priority_update.h */
-	/* what the meter counts the library need not: it would say INTERNAL_ERROR, and takes a header that comes in pieces
-	 * for several frames */
+	/* see priority_update.h */
+	nghttp2_option_set_user_recv_extension_type(options, FRAME_PRIORITY_UPDATE);
+	/* what the meter counts the library need not: it would say INTERNAL_ERROR, and takes a
+	 * header that comes in pieces for several frames */
 #ifdef HAVE_NGHTTP2_OPTION_SET_MAX_CONTINUATIONS
 	nghttp2_option_set_max_continuations(options, SIZE_MAX / 2);
 #endif
@@ -187,7 +193,8 @@ void session_new(struct http2_server *c)
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP2_STREAM_WINDOW },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, c->conf->max_head },
 		{ NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
-		{ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 }, /* always: which tunnels there are is a matter of routes */
+		/* always: which tunnels there are is a matter of routes */
+		{ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 },
 	};
 	(void)pthread_once(&session_once, session_set_up);
 	meter_init(&c->meter, c->conf->max_head);
@@ -195,9 +202,11 @@ void session_new(struct http2_server *c)
 	int rc = nghttp2_session_server_new3(&c->h2, callbacks, c, options, &mem);
 	pages_shut(&c->pages);
 	if (rc == 0)
-		rc = nghttp2_submit_settings(c->h2, NGHTTP2_FLAG_NONE, settings, sizeof(settings) / sizeof(settings[0]));
+		rc = nghttp2_submit_settings(c->h2, NGHTTP2_FLAG_NONE, settings,
+			sizeof(settings) / sizeof(settings[0]));
 	if (rc == 0)
-		rc = nghttp2_session_set_local_window_size(c->h2, NGHTTP2_FLAG_NONE, 0, HTTP2_CONNECTION_WINDOW);
+		rc = nghttp2_session_set_local_window_size(c->h2, NGHTTP2_FLAG_NONE, 0,
+			HTTP2_CONNECTION_WINDOW);
 	check(rc == 0, "an HTTP/2 connection does not begin: %s", nghttp2_strerror(rc));
 }
 
@@ -210,11 +219,13 @@ void session_free(struct http2_server *c)
 	pages_free(&c->pages);
 }
 
-/* What the library wants to write includes what is left of a frame: without that, its buffer for frames holds nothing. */
+/* What the library wants to write includes what is left of a frame: without that, its buffer for
+ * frames holds nothing. */
 bool session_may_rest(struct http2_server *c)
 {
-	return c->state == SERVER_OPEN && c->drain == DRAIN_NONE && !c->deaf && !c->trouble && list_is_empty(&c->requests) &&
-	       list_is_empty(&c->turn.link) && !nghttp2_session_want_write(c->h2);
+	return c->state == SERVER_OPEN && c->drain == DRAIN_NONE && !c->deaf && !c->trouble &&
+		list_is_empty(&c->requests) && list_is_empty(&c->turn.link) &&
+		!nghttp2_session_want_write(c->h2);
 }
 
 bool session_is_over(struct http2_server *c)
@@ -235,8 +246,8 @@ void session_consume(struct http2_server *c, struct http2_request *rq, size_t n)
 
 void session_goaway(struct http2_server *c)
 {
-	(void)nghttp2_submit_goaway(c->h2, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(c->h2), NGHTTP2_NO_ERROR,
-	                            NULL, 0);
+	(void)nghttp2_submit_goaway(c->h2, NGHTTP2_FLAG_NONE,
+		nghttp2_session_get_last_proc_stream_id(c->h2), NGHTTP2_NO_ERROR, NULL, 0);
 	server_wake(c);
 }
 
@@ -251,9 +262,9 @@ void session_ping(struct http2_server *c)
 void session_last_words(struct http2_server *c, uint32_t code)
 {
 	uint32_t last = (uint32_t)nghttp2_session_get_last_proc_stream_id(c->h2);
-	const char frame[GOAWAY_LEN] = { 0, 0, 8, NGHTTP2_GOAWAY, 0, 0, 0, 0, 0,
-		                         (char)(last >> 24), (char)(last >> 16), (char)(last >> 8), (char)last,
-		                         (char)(code >> 24), (char)(code >> 16), (char)(code >> 8), (char)code };
+	const char frame[GOAWAY_LEN] = { 0, 0, 8, NGHTTP2_GOAWAY, 0, 0, 0, 0, 0, (char)(last >> 24),
+		(char)(last >> 16), (char)(last >> 8), (char)last, (char)(code >> 24),
+		(char)(code >> 16), (char)(code >> 8), (char)code };
 	buf_append(&c->s->out, frame, sizeof(frame));
 	stream_kick(c->s);
 }
@@ -285,7 +296,8 @@ static void session_feed_frame(struct http2_server *c, struct buf *in)
 	ssize_t rc = nghttp2_session_mem_recv(c->h2, (const uint8_t *)run.data, n);
 	buf_drain(in, n);
 	if (rc >= 0 && nghttp2_session_get_outbound_queue_size(c->h2) >= HTTP2_ACKS_MAX / 2)
-		session_pump(c); /* answers wait for the socket, not for the end of what one read brought */
+		/* answers wait for the socket, not for the end of what one read brought */
+		session_pump(c);
 	if (rc < 0)
 		c->trouble = session_error_code(rc);
 	else if (nghttp2_session_get_outbound_queue_size(c->h2) > HTTP2_QUEUE_MAX)
@@ -307,7 +319,8 @@ void session_feed(struct http2_server *c)
 		}
 		if (!list_is_empty(&c->news))
 			requests_dispatch(c);
-		if (c->invalid) { /* should it have given up: then its last words leave now, and nothing follows */
+		/* should it have given up: then its last words leave now, and nothing follows */
+		if (c->invalid) {
 			c->invalid = false;
 			session_pump(c);
 			if (c->state == SERVER_OPEN && !nghttp2_session_want_read(c->h2))

@@ -1,11 +1,11 @@
 /*
- * A connection and its requests, as the files of this folder share them. session.c talks to the library, receive.c hears
- * from it; request.c is the exchange's side, and request_due.c its deadlines; server.c is the stream's side, and decides when
- * a connection ends.
+ * A connection and its requests, as the files of this folder share them. session.c talks to the
+ * library, receive.c hears from it; request.c is the exchange's side, and request_due.c its
+ * deadlines; server.c is the stream's side, and decides when a connection ends.
  *
- * The library's callbacks only note what happened (request_tell); handlers are called when it has returned, by
- * requests_dispatch(). What exchanges do ends in the library's queues, and leaves when the turn of the loop ends
- * (server_wake): one write for all of a connection's requests.
+ * The library's callbacks only note what happened (request_tell); handlers are called when it has
+ * returned, by requests_dispatch(). What exchanges do ends in the library's queues, and leaves when
+ * the turn of the loop ends (server_wake): one write for all of a connection's requests.
  */
 #ifndef HTTP2_STATE_H
 #define HTTP2_STATE_H
@@ -23,7 +23,7 @@ enum server_state {
 	SERVER_ENDING, /* nothing is read or framed any more; requests in progress finish */
 	SERVER_LINGER, /* none is left; the stream closes politely */
 	SERVER_DEAD,   /* the stream is broken; requests in progress finish */
-	SERVER_CLOSED
+	SERVER_CLOSED,
 };
 
 enum drain_state { DRAIN_NONE, DRAIN_NOTICE, DRAIN_FINAL };
@@ -35,7 +35,7 @@ enum tell {
 	TELL_END = 4,
 	TELL_DRAINED = 8,
 	TELL_SENT = 16,
-	TELL_GONE = 32
+	TELL_GONE = 32,
 };
 
 #define SENT_AT_UNKNOWN UINT64_MAX
@@ -47,46 +47,51 @@ struct http2_request {
 	struct list link;            /* server.requests */
 	struct list news_link;       /* server.news, while tell is not 0 */
 	struct list sent_link;       /* server.sending, while its last bytes wait in the stream */
-	struct timer timer;          /* for its next DATA, and for the client to take the response */
-	struct buf body;             /* received, not taken yet */
-	struct buf out;              /* of the response, not framed yet */
+	/* for its next DATA, and for the client to take the response */
+	struct timer timer;
+	struct buf body; /* received, not taken yet */
+	struct buf out;  /* of the response, not framed yet */
 	struct fields trailers;
-	nghttp2_nv *trailer_nv;      /* of the response; in the arena */
+	nghttp2_nv *trailer_nv; /* of the response; in the arena */
 	size_t n_trailer_nv;
-	uint64_t received;           /* bytes of the body */
-	uint64_t declared, pushed;   /* of the response body; declared UINT64_MAX: it ends when it ends */
-	uint64_t moved;              /* bytes of the response body that were framed */
-	uint64_t progress;           /* of the response when it was last looked at */
-	struct pace pace_in, pace_out; /* of the body, and of the response while it waits for the client */
-	uint64_t sent_at;            /* the stream's bytes_out when all of it is out; SENT_AT_UNKNOWN: not framed */
-	uint64_t thrown;             /* bytes of the body that nobody wanted */
-	uint64_t linger_until_ns;    /* LINGER: when the stream is reset at the latest */
-	uint32_t head_size;          /* bytes its head takes, counted in server.heads */
+	uint64_t received; /* bytes of the body */
+	/* of the response body; declared UINT64_MAX: it ends when it ends */
+	uint64_t declared, pushed;
+	uint64_t moved;    /* bytes of the response body that were framed */
+	uint64_t progress; /* of the response when it was last looked at */
+	/* of the body, and of the response while it waits for the client */
+	struct pace pace_in, pace_out;
+	/* the stream's bytes_out when all of it is out; SENT_AT_UNKNOWN: not framed */
+	uint64_t sent_at;
+	uint64_t thrown;          /* bytes of the body that nobody wanted */
+	uint64_t linger_until_ns; /* LINGER: when the stream is reset at the latest */
+	uint32_t head_size;       /* bytes its head takes, counted in server.heads */
 	int32_t id;
-	int bad;                     /* what is wrong with the head */
+	int bad; /* what is wrong with the head */
 	int gone_err;
-	uint32_t reset_code;         /* for RST_STREAM behind the response, or instead of it */
-	uint8_t news;                /* enum tell */
-	bool told;          /* the handler has it */
-	bool finished;      /* and is done with it */
-	bool closed;        /* the library has no such stream any more */
-	bool counted;       /* in server.n_busy */
-	bool at_work;       /* the handler is being told: it may not be freed */
+	uint32_t reset_code; /* for RST_STREAM behind the response, or instead of it */
+	uint8_t news;        /* enum tell */
+	bool told;           /* the handler has it */
+	bool finished;       /* and is done with it */
+	bool closed;         /* the library has no such stream any more */
+	bool counted;        /* in server.n_busy */
+	bool at_work;        /* the handler is being told: it may not be freed */
 	bool held;
 	bool gone;          /* on_gone was called: no event any more */
 	bool want_continue; /* the client waits for 100 */
-	bool connect;       /* an extended CONNECT: what follows the head is for the tunnel, if there will be one */
-	bool tunnel;        /* and there is */
-	bool end_received;  /* END_STREAM */
-	bool end_told;      /* on_end was called, or there is nothing to tell */
+	/* an extended CONNECT: what follows the head is for the tunnel, if there will be one */
+	bool connect;
+	bool tunnel;       /* and there is */
+	bool end_received; /* END_STREAM */
+	bool end_told;     /* on_end was called, or there is nothing to tell */
 	bool has_trailers;
 	bool head_sent, has_body, response_done;
-	bool refused;       /* the head that was sent says so: 4xx or 5xx */
-	bool full;          /* on_drained is owed */
-	bool deferred;      /* the library waits to be told that there is more to send */
-	bool framed;        /* all of the response went to the stream */
-	bool cut;           /* the response ends with RST_STREAM, behind what there is of it */
-	bool reset;         /* RST_STREAM is on its way */
+	bool refused;  /* the head that was sent says so: 4xx or 5xx */
+	bool full;     /* on_drained is owed */
+	bool deferred; /* the library waits to be told that there is more to send */
+	bool framed;   /* all of the response went to the stream */
+	bool cut;      /* the response ends with RST_STREAM, behind what there is of it */
+	bool reset;    /* RST_STREAM is on its way */
 	bool client_reset;
 };
 
@@ -95,38 +100,43 @@ struct http2_server {
 	struct conn_info *info; /* borrowed: of the owner */
 	const struct http2_server_conf *conf;
 	struct http2_server_owner owner;
-	nghttp2_session *h2;    /* owned */
-	struct pages pages;     /* owned: where it lies */
-	uint64_t idle_until_ns; /* while it is watched for being idle: when that has lasted too long */
-	struct list requests;   /* all that are not freed */
-	struct list news;       /* requests with something to tell */
-	struct list sending;    /* requests whose last bytes wait in the stream, in order */
+	nghttp2_session *h2; /* owned */
+	struct pages pages;  /* owned: where it lies */
+	/* while it is watched for being idle: when that has lasted too long */
+	uint64_t idle_until_ns;
+	struct list requests; /* all that are not freed */
+	struct list news;     /* requests with something to tell */
+	struct list sending;  /* requests whose last bytes wait in the stream, in order */
 	struct turn_hook turn;
 	struct timer drain_timer;
 	struct grave grave;
-	struct http2_request *building; /* whose header block comes in; NULL: nobody's that counts */
+	/* whose header block comes in; NULL: nobody's that counts */
+	struct http2_request *building;
 	struct head_builder builder;
 	struct head_limits limits;
 	struct meter meter;
 	struct arena_account memory; /* of all requests */
-	size_t heads, heads_max; /* bytes of it that their heads take, and above which no request begins */
+	/* bytes of it that their heads take, and above which no request begins */
+	size_t heads, heads_max;
 	struct updates *updates; /* owned: PRIORITY_UPDATEs of requests to come; NULL: none */
-	uint32_t last_id;       /* the latest request's stream: those above it are idle */
-	uint64_t heard_ns;      /* when bytes came last */
-	uint64_t ping_ns;       /* when it was asked for some; later than heard_ns: there is no answer yet */
-	unsigned n_live;        /* requests that a handler has */
-	unsigned n_busy;        /* requests that cost something: not framed, or not finished */
-	uint32_t trouble;       /* an error code of HTTP/2: the connection has to end, for this reason */
-	uint8_t state;          /* enum server_state */
-	uint8_t drain;          /* enum drain_state */
-	uint8_t watch;          /* enum watch, of server.c */
-	bool invalid;           /* the library refused a frame */
-	bool deaf;              /* what comes in is thrown away; requests in progress finish */
-	bool pinged;            /* the client has seen our GOAWAY */
-	bool crowded;           /* a request was refused for want of memory, and the log says so */
+	uint32_t last_id;        /* the latest request's stream: those above it are idle */
+	uint64_t heard_ns;       /* when bytes came last */
+	/* when it was asked for some; later than heard_ns: there is no answer yet */
+	uint64_t ping_ns;
+	unsigned n_live; /* requests that a handler has */
+	unsigned n_busy; /* requests that cost something: not framed, or not finished */
+	/* an error code of HTTP/2: the connection has to end, for this reason */
+	uint32_t trouble;
+	uint8_t state; /* enum server_state */
+	uint8_t drain; /* enum drain_state */
+	uint8_t watch; /* enum watch, of server.c */
+	bool invalid;  /* the library refused a frame */
+	bool deaf;     /* what comes in is thrown away; requests in progress finish */
+	bool pinged;   /* the client has seen our GOAWAY */
+	bool crowded;  /* a request was refused for want of memory, and the log says so */
 };
 
-/* ---- session.c ---- */
+/* ---- session.c ----------------------------------------------------------------------------- */
 void session_new(struct http2_server *c);
 void session_free(struct http2_server *c);
 /* Whether nothing is under way, so that its memory can be put away. */
@@ -144,16 +154,16 @@ void session_pump(struct http2_server *c);
 /* Whether the library is through with the connection. */
 bool session_is_over(struct http2_server *c);
 void session_goaway(struct http2_server *c); /* the final one, politely */
-void session_ping(struct http2_server *c); /* ask for a sign of life */
+void session_ping(struct http2_server *c);   /* ask for a sign of life */
 /* The last words, whatever the library has in mind. */
 void session_last_words(struct http2_server *c, uint32_t code);
 /* A nghttp2_data_source_read_callback whose source is a request. */
-ssize_t session_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t max, uint32_t *flags, nghttp2_data_source *source,
-                     void *user);
+ssize_t session_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t max, uint32_t *flags,
+	nghttp2_data_source *source, void *user);
 /* The client may send that much more. */
 void session_consume(struct http2_server *c, struct http2_request *rq, size_t n);
 
-/* ---- request.c ---- */
+/* ---- request.c ----------------------------------------------------------------------------- */
 struct http2_request *request_new(struct http2_server *c, int32_t id);
 void request_tell(struct http2_request *rq, unsigned news);
 /* Tell that the client is lost. code: for RST_STREAM, once the exchange has answered or cannot. */
@@ -164,11 +174,12 @@ void request_framed(struct http2_request *rq);
 void request_closed(struct http2_request *rq);
 void request_reset(struct http2_request *rq, uint32_t code);
 void request_try_free(struct http2_request *rq);
-/* Before the handler hears of it: the requests of the connection take too much memory for this one as well. rq may be gone. */
+/* Before the handler hears of it: the requests of the connection take too much memory for this one
+ * as well. rq may be gone. */
 void request_refuse(struct http2_request *rq);
 void requests_dispatch(struct http2_server *c);
 
-/* ---- request_due.c ---- */
+/* ---- request_due.c ------------------------------------------------------------------------- */
 void request_on_due(struct timer *t);
 /* Something is due in time: whatever it is, request_on_due() knows. */
 void request_watch(struct http2_request *rq);
@@ -185,7 +196,7 @@ void request_throw_away(struct http2_request *rq, size_t n);
 /* The connection is to end soon: its client may not go on sending what nobody wants. */
 void requests_hurry(struct http2_server *c);
 
-/* ---- server.c ---- */
+/* ---- server.c ------------------------------------------------------------------------------ */
 /* Something waits to be framed or told: at the end of the turn. */
 void server_wake(struct http2_server *c);
 /* The connection ends with GOAWAY, and so do its requests. */

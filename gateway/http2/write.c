@@ -4,9 +4,10 @@
 #define BIT(t) (UINT64_C(1) << (t))
 
 /* What does not exist here, and what the codec says itself. */
-static const uint64_t not_sent = BIT(TOKEN_CONNECTION) | BIT(TOKEN_KEEP_ALIVE) | BIT(TOKEN_PROXY_CONNECTION) |
-                                 BIT(TOKEN_TRANSFER_ENCODING) | BIT(TOKEN_UPGRADE) | BIT(TOKEN_TE) |
-                                 BIT(TOKEN_HTTP2_SETTINGS) | BIT(TOKEN_CONTENT_LENGTH) | BIT(TOKEN_SEC_WEBSOCKET_ACCEPT);
+static const uint64_t not_sent = BIT(TOKEN_CONNECTION) | BIT(TOKEN_KEEP_ALIVE) |
+	BIT(TOKEN_PROXY_CONNECTION) | BIT(TOKEN_TRANSFER_ENCODING) | BIT(TOKEN_UPGRADE) |
+	BIT(TOKEN_TE) | BIT(TOKEN_HTTP2_SETTINGS) | BIT(TOKEN_CONTENT_LENGTH) |
+	BIT(TOKEN_SEC_WEBSOCKET_ACCEPT);
 
 enum { DIGITS_MAX = 20, STATUS_DIGITS = 3 };
 
@@ -39,7 +40,8 @@ static size_t fields_size(const struct fields *f)
 	size_t n = 0;
 	for (uint32_t i = 0; i < f->n; i++) {
 		if (field_is_sent(&f->v[i]))
-			n += f->v[i].value_len + (f->v[i].token == TOKEN_OTHER ? f->v[i].name_len : 0u);
+			n += f->v[i].value_len +
+				(f->v[i].token == TOKEN_OTHER ? f->v[i].name_len : 0u);
 	}
 	return n;
 }
@@ -61,7 +63,8 @@ static size_t put_fields(nghttp2_nv *v, const struct fields *f, char *at)
 			at = put_lower(at, field_name(e));
 		}
 		v[n] = pair(name, value);
-		if (e->token == TOKEN_X_REQUEST_ID) /* never said again: it would only push others out of the table */
+		/* never said again: it would only push others out of the table */
+		if (e->token == TOKEN_X_REQUEST_ID)
 			v[n].flags |= NGHTTP2_NV_FLAG_NO_INDEX;
 		n++;
 	}
@@ -97,7 +100,8 @@ static bool length_is_said(const struct response_head *h, enum method m, uint64_
 			*length = 0;
 		return h->body == BODY_LENGTH || h->has_length; /* END_STREAM says it as well */
 	case BODY_NONE: {
-		bool may = h->status == 304 || (m == METHOD_HEAD && h->status >= 200 && h->status != 204);
+		bool may = h->status == 304 ||
+			(m == METHOD_HEAD && h->status >= 200 && h->status != 204);
 		return may && (h->has_length || h->body == BODY_LENGTH);
 	}
 	default:
@@ -105,7 +109,8 @@ static bool length_is_said(const struct response_head *h, enum method m, uint64_
 	}
 }
 
-int write_response(nghttp2_nv *v, size_t *n, const struct response_head *h, enum method m, struct arena *a)
+int write_response(nghttp2_nv *v, size_t *n, const struct response_head *h, enum method m,
+	struct arena *a)
 {
 	uint64_t length;
 	char *at = arena_alloc(a, fields_size(&h->fields) + STATUS_DIGITS + DIGITS_MAX);

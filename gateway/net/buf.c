@@ -6,9 +6,9 @@
 #include "base/sanitize.h"
 
 enum {
-	SPARE_MAX = 128,    /* blocks of each size a thread keeps for reuse: 2 MiB, and 128 KiB */
-	TAIL_MIN = 2048,    /* less room than this is not worth a read */
-	PULLUP_MORE = 1 << 20 /* most room that is made behind a large run */
+	SPARE_MAX = 128, /* blocks of each size a thread keeps for reuse: 2 MiB, and 128 KiB */
+	TAIL_MIN = 2048, /* less room than this is not worth a read */
+	PULLUP_MORE = 1 << 20, /* most room that is made behind a large run */
 };
 
 /* Blocks of one size that a thread keeps for reuse. */
@@ -72,7 +72,8 @@ static struct block *block_new_small(void)
 
 static void block_free(struct block *b)
 {
-	bool kept = likely(b->cap == BUF_BLOCK) ? spares_give(&standard, b) : b->cap == BUF_SMALL && spares_give(&small, b);
+	bool kept = likely(b->cap == BUF_BLOCK) ? spares_give(&standard, b)
+						: b->cap == BUF_SMALL && spares_give(&small, b);
 	if (unlikely(!kept))
 		free(b);
 }
@@ -113,8 +114,8 @@ static void buf_push(struct buf *b, struct block *at)
 	b->last = at;
 }
 
-/* Blocks at the front that hold nothing, because it was drained or because room was reserved and not used: they go, so
- * that the first run of a queue is empty only when the queue is. */
+/* Blocks at the front that hold nothing, because it was drained or because room was reserved and
+ * not used: they go, so that the first run of a queue is empty only when the queue is. */
 static void buf_skip_empty(struct buf *b)
 {
 	while (b->first && b->first->off == b->first->end) {
@@ -152,7 +153,8 @@ char *buf_reserve(struct buf *b, size_t min, size_t *room)
 
 void buf_commit(struct buf *b, size_t n)
 {
-	check(b->last && n <= b->last->cap - b->last->end, "committing %zu bytes more than there is room", n);
+	check(b->last && n <= b->last->cap - b->last->end,
+		"committing %zu bytes more than there is room", n);
 	b->last->end += (uint32_t)n;
 	b->len += n;
 	if (n == 0)
@@ -231,17 +233,19 @@ bool buf_blocks_hold(const struct buf *b, size_t n)
 }
 
 /*
- * Whether the bytes of a block are copied behind those of dst, rather than the block handed over: whenever they fit into
- * the room there, so that what comes in small pieces lies close together, and out of blocks that are much larger than they.
+ * Whether the bytes of a block are copied behind those of dst, rather than the block handed over:
+ * whenever they fit into the room there, so that what comes in small pieces lies close together,
+ * and out of blocks that are much larger than they.
  */
 static bool block_is_emptied(const struct block *at, const struct buf *dst)
 {
 	size_t have = at->end - at->off;
-	return (dst->last && dst->last->cap - dst->last->end >= have) || (at->cap > BUF_BLOCK && have <= BUF_BLOCK);
+	return (dst->last && dst->last->cap - dst->last->end >= have) ||
+		(at->cap > BUF_BLOCK && have <= BUF_BLOCK);
 }
 
-/* A block changes hands. What it had in front was used up: behind others that becomes room for what comes, where it is most of
- * the block. */
+/* A block changes hands. What it had in front was used up: behind others that becomes room for what
+ * comes, where it is most of the block. */
 static void block_give(struct buf *dst, struct block *at)
 {
 	size_t have = at->end - at->off;
@@ -306,8 +310,10 @@ sluice_str buf_pullup(struct buf *b, size_t n)
 		b->last = rest.first ? rest.last : at;
 		return buf_peek(b);
 	}
-	/* with room for more: who joins again and again what is coming in does not copy it each time */
-	struct block *whole = block_new(n <= BUF_BLOCK ? n : n + (n < PULLUP_MORE ? n : PULLUP_MORE));
+	/* with room for more: who joins again and again what is coming in does not copy it each
+	 * time */
+	struct block *whole = block_new(
+		n <= BUF_BLOCK ? n : n + (n < PULLUP_MORE ? n : PULLUP_MORE));
 	size_t total = b->len;
 	buf_copy(b, whole->data, n);
 	whole->end = (uint32_t)n;

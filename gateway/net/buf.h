@@ -7,12 +7,13 @@
  *     +----+--------+------+   +----+-----------+---------+
  *     0   off      end    cap  0=off           end       cap
  *
- * A block belongs to exactly one buf. An empty buf holds no block, so idle connections cost nothing. Blocks of the
- * standard size, and small ones, come from per-thread lists. A buf has one owner who drains it; pointers into it are not kept
- * across a return to the loop. Not thread-safe; blocks may be freed on another thread than they came from.
+ * A block belongs to exactly one buf. An empty buf holds no block, so idle connections cost
+ * nothing. Blocks of the standard size, and small ones, come from per-thread lists. A buf has one
+ * owner who drains it; pointers into it are not kept across a return to the loop. Not thread-safe;
+ * blocks may be freed on another thread than they came from.
  *
- * What waits in a queue takes at most twice its bytes and two blocks, however small the pieces were in which it came: bytes
- * that fit into the room of the last block are copied there.
+ * What waits in a queue takes at most twice its bytes and two blocks, however small the pieces were
+ * in which it came: bytes that fit into the room of the last block are copied there.
  */
 #ifndef NET_BUF_H
 #define NET_BUF_H
@@ -22,9 +23,9 @@
 #include "base/str.h"
 
 enum {
-	BUF_BLOCK = 16384,  /* bytes a standard block holds: one TLS record */
-	BUF_SMALL = 1024,   /* and a small one, for a little that may wait for long */
-	BUF_IOV_MAX = 16    /* most runs one writev takes */
+	BUF_BLOCK = 16384, /* bytes a standard block holds: one TLS record */
+	BUF_SMALL = 1024,  /* and a small one, for a little that may wait for long */
+	BUF_IOV_MAX = 16,  /* most runs one writev takes */
 };
 
 struct block {
@@ -49,7 +50,8 @@ void buf_fini(struct buf *b);
 /* The first contiguous run; empty when b is. */
 static inline sluice_str buf_peek(const struct buf *b)
 {
-	return b->first ? str_n(b->first->data + b->first->off, b->first->end - b->first->off) : STR_NONE;
+	return b->first ? str_n(b->first->data + b->first->off, b->first->end - b->first->off)
+			: STR_NONE;
 }
 /* Make the first n bytes contiguous (n at most b->len) and return them. */
 sluice_str buf_pullup(struct buf *b, size_t n);
@@ -57,8 +59,8 @@ sluice_str buf_pullup(struct buf *b, size_t n);
 void buf_copy(const struct buf *b, char *dst, size_t n);
 void buf_drain(struct buf *b, size_t n);
 
-/* Contiguous room of at least min bytes at the end (more than BUF_BLOCK is a block of its own); *room tells how much there
- * is. What was written there counts after buf_commit(). */
+/* Contiguous room of at least min bytes at the end (more than BUF_BLOCK is a block of its own);
+ * *room tells how much there is. What was written there counts after buf_commit(). */
 char *buf_reserve(struct buf *b, size_t min, size_t *room);
 /* n bytes of the room were filled. */
 void buf_commit(struct buf *b, size_t n);
@@ -67,38 +69,42 @@ void buf_commit(struct buf *b, size_t n);
 enum { BUF_ROOM_MAX = 4 };
 struct buf_room {
 	struct iovec iov[BUF_ROOM_MAX];
-	struct block *block[BUF_ROOM_MAX]; /* owned until given back, but for the first when `tail` */
+	/* owned until given back, but for the first when `tail` */
+	struct block *block[BUF_ROOM_MAX];
 	int n;
 	bool tail; /* the first run is the last block's rest */
 	size_t total;
 };
-/* At least want bytes, when BUF_ROOM_MAX blocks can hold them. b must not change until buf_room_take(). */
+/* At least want bytes, when BUF_ROOM_MAX blocks can hold them. b must not change until
+ * buf_room_take(). */
 void buf_room(struct buf *b, size_t want, struct buf_room *room);
 /* got bytes of the room were filled: they join b, the blocks not needed are given back. */
 void buf_room_take(struct buf *b, struct buf_room *room, size_t got);
 
 void buf_append(struct buf *b, const char *p, size_t n);
-/* The same for bytes that may wait for long, one queue for each of many requests: a little in an empty queue takes a small
- * block. */
+/* The same for bytes that may wait for long, one queue for each of many requests: a little in an
+ * empty queue takes a small block. */
 void buf_keep(struct buf *b, const char *p, size_t n);
 /* What is in b will wait: a little of it moves from a standard block into a small one. */
 void buf_settle(struct buf *b);
 /* Whether the blocks of b take at least n bytes of memory. */
 bool buf_blocks_hold(const struct buf *b, size_t n);
-/* Whether b has n bytes, or takes the memory of more: what flow control goes by. n: at least 64 KiB. */
+/* Whether b has n bytes, or takes the memory of more: what flow control goes by. n: at least 64
+ * KiB. */
 static inline bool buf_holds(const struct buf *b, size_t n)
 {
 	/* below three quarters of n, twice the bytes and two blocks are not much more than that */
 	return b->len >= n / 4 * 3 && (b->len >= n || buf_blocks_hold(b, n + BUF_BLOCK));
 }
-/* Move the first n bytes (n at most src->len) to the end of dst: whole blocks change hands; what fits into the room of the last
- * block, and the last part, is copied. */
+/* Move the first n bytes (n at most src->len) to the end of dst: whole blocks change hands; what
+ * fits into the room of the last block, and the last part, is copied. */
 void buf_move(struct buf *dst, struct buf *src, size_t n);
 static inline void buf_move_all(struct buf *dst, struct buf *src)
 {
 	buf_move(dst, src, src->len);
 }
-/* The queued bytes as runs, from the front: how many runs (at most max), and their bytes in *total. */
+/* The queued bytes as runs, from the front: how many runs (at most max), and their bytes in
+ * *total. */
 int buf_iov(const struct buf *b, struct iovec *iov, int max, size_t *total);
 
 /* At program end, for leak checkers: free this thread's list. */

@@ -13,10 +13,11 @@
 #include "base/stat.h"
 
 enum {
-	ACCEPT_BATCH = 64,            /* accepted before others get their turn */
-	STOP_BATCHES = 1024,          /* a backlog of 65535: who stops accepts what waits, not what goes on coming */
+	ACCEPT_BATCH = 64, /* accepted before others get their turn */
+	/* a backlog of 65535: who stops accepts what waits, not what goes on coming */
+	STOP_BATCHES = 1024,
 	STOP_WAIT_MS = 1,
-	RETRY_NS = 100 * NS_PER_MS
+	RETRY_NS = 100 * NS_PER_MS,
 };
 #define QUIET_NS (10 * NS_PER_S) /* between two lines about a shortage */
 
@@ -26,7 +27,8 @@ static bool listener_unix_is_stale(const struct addr *a)
 	struct stat st;
 	if (stat(a->un.sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return false;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); /* a full queue is an answer too */
+	/* a full queue is an answer too */
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
 	bool refused = connect(fd, &a->sa, a->len) < 0 && errno == ECONNREFUSED;
@@ -66,7 +68,8 @@ static int listener_open_one(const struct addr *a, const struct listener_how *ho
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (a->sa.sa_family != AF_UNIX) {
 		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* accepted ones inherit it */
+		/* accepted ones inherit it */
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	}
 	if (a->sa.sa_family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
@@ -79,7 +82,8 @@ static int listener_open_one(const struct addr *a, const struct listener_how *ho
 	return error;
 }
 
-/* SO_REUSEPORT lets a second gateway of the same user share the port in silence: look for it first without. */
+/* SO_REUSEPORT lets a second gateway of the same user share the port in silence: look for it first
+ * without. */
 static int listener_is_free(const struct addr *a)
 {
 	int one = 1, error = 0;
@@ -119,7 +123,8 @@ int listener_open_how(const struct addr *a, const struct listener_how *how, int 
 
 int listener_open(const struct addr *a, unsigned n, int backlog, int *fds)
 {
-	const struct listener_how how = { n, backlog, LISTENER_ALONE, { LISTENER_AS_IS, LISTENER_AS_IS, LISTENER_AS_IS } };
+	const struct listener_how how = { n, backlog, LISTENER_ALONE,
+		{ LISTENER_AS_IS, LISTENER_AS_IS, LISTENER_AS_IS } };
 	return listener_open_how(a, &how, fds);
 }
 
@@ -145,7 +150,8 @@ static void acceptor_tell(uint64_t now_ns, int error)
 	uint64_t next = atomic_load_explicit(&next_ns, memory_order_relaxed);
 	stat_inc(STAT_ACCEPT_SHORTAGES);
 	if (now_ns >= next && atomic_compare_exchange_strong(&next_ns, &next, now_ns + QUIET_NS))
-		log_warn("listener", "cannot accept: %s; trying again every 100 ms", strerror(error));
+		log_warn("listener", "cannot accept: %s; trying again every 100 ms",
+			strerror(error));
 }
 
 static void acceptor_run_short(struct acceptor *a, int error)
@@ -198,20 +204,20 @@ static void acceptor_on_event(evutil_socket_t fd, short what, void *arg)
 }
 
 int acceptor_start(struct acceptor *a, struct worker *w, int fd,
-                   void (*on_accept)(struct acceptor *, int, const struct addr *), void *data)
+	void (*on_accept)(struct acceptor *, int, const struct addr *), void *data)
 {
 	*a = (struct acceptor){ .worker = w, .fd = fd, .on_accept = on_accept, .data = data };
 	timer_init(&a->retry, acceptor_on_retry);
 	if (event_assign(&a->ev, w->base, fd, EV_READ | EV_PERSIST, acceptor_on_event, a) < 0 ||
-	    event_add(&a->ev, NULL) < 0) {
+		event_add(&a->ev, NULL) < 0) {
 		(void)close(fd);
 		return -ENOMEM;
 	}
 	return 0;
 }
 
-/* Drop new SYNs at this socket (SYN without ACK in byte 13 of the TCP header): between the last accept() and close() no
- * connection can come in that close() would reset. */
+/* Drop new SYNs at this socket (SYN without ACK in byte 13 of the TCP header): between the last
+ * accept() and close() no connection can come in that close() would reset. */
 static void acceptor_refuse_new(int fd)
 {
 	static struct sock_filter code[] = {
@@ -236,7 +242,9 @@ void acceptor_stop(struct acceptor *a)
 	timer_drop(&a->retry);
 	acceptor_refuse_new(a->fd);
 	/* a handshake that another processor is just completing is seen by the short wait */
-	for (int i = 0; i < STOP_BATCHES && (acceptor_take(a) || (!a->held && poll(&more, 1, STOP_WAIT_MS) > 0)); i++)
+	for (int i = 0; i < STOP_BATCHES &&
+		(acceptor_take(a) || (!a->held && poll(&more, 1, STOP_WAIT_MS) > 0));
+		i++)
 		;
 	timer_drop(&a->retry);
 	(void)close(a->fd);

@@ -1,6 +1,7 @@
 /*
- * Listening sockets and accepting from them. The main thread opens one socket for each worker on the same address
- * (SO_REUSEPORT), so that a port that is taken is found before anything changes; each worker accepts from its own.
+ * Listening sockets and accepting from them. The main thread opens one socket for each worker on
+ * the same address (SO_REUSEPORT), so that a port that is taken is found before anything changes;
+ * each worker accepts from its own.
  */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
@@ -12,15 +13,19 @@
 #include "net/worker.h"
 
 enum listener_claim {
-	LISTENER_ALONE,      /* nobody else may have the address: a second gateway of the same user would share it in silence */
-	LISTENER_BESIDE_OURS /* this process has a socket on an address that covers this one, or is covered by it */
+	/* nobody else may have the address: a second gateway of the same user would share it in
+	   silence */
+	LISTENER_ALONE,
+	/* this process has a socket on an address that covers this one, or is covered by it */
+	LISTENER_BESIDE_OURS,
 };
 
 enum { LISTENER_AS_IS = -1 };
 
-/* Who may connect to a unix socket: those who may write to its file. LISTENER_AS_IS leaves what the system gives. */
+/* Who may connect to a unix socket: those who may write to its file. LISTENER_AS_IS leaves what the
+ * system gives. */
 struct listener_access {
-	int mode;          /* permission bits */
+	int mode; /* permission bits */
 	int64_t uid, gid;
 };
 
@@ -31,8 +36,9 @@ struct listener_how {
 	struct listener_access access; /* of a unix socket */
 };
 
-/* Open n listening sockets on a. Unix sockets cannot share an address: all n are then duplicates of one, and a stale
- * socket file nobody listens on is replaced. 0, or a negative errno with nothing left open. Main thread. */
+/* Open n listening sockets on a. Unix sockets cannot share an address: all n are then duplicates of
+ * one, and a stale socket file nobody listens on is replaced. 0, or a negative errno with nothing
+ * left open. Main thread. */
 must_use int listener_open_how(const struct addr *a, const struct listener_how *how, int *fds);
 /* The same for an address of its own, whose file is as the system makes it. */
 must_use int listener_open(const struct addr *a, unsigned n, int backlog, int *fds);
@@ -50,17 +56,18 @@ struct acceptor {
 	struct timer retry;    /* after a shortage of descriptors */
 	/* fd: a connected, non-blocking, close-on-exec socket that now is the callee's. */
 	void (*on_accept)(struct acceptor *a, int fd, const struct addr *peer);
-	void *data;            /* of the owner */
+	void *data; /* of the owner */
 };
 
 /* Worker's thread. Takes fd. */
 must_use int acceptor_start(struct acceptor *a, struct worker *w, int fd,
-                            void (*on_accept)(struct acceptor *, int, const struct addr *), void *data);
+	void (*on_accept)(struct acceptor *, int, const struct addr *), void *data);
 /* Accept nothing until acceptor_go_on(). */
 void acceptor_pause(struct acceptor *a);
 void acceptor_go_on(struct acceptor *a);
-/* Take no new connection, accept what already waits in the queue, then close: none that the kernel completed is lost. Who comes
- * meanwhile asks again by itself a second later (TCP), and finds whoever has the address then. */
+/* Take no new connection, accept what already waits in the queue, then close: none that the kernel
+ * completed is lost. Who comes meanwhile asks again by itself a second later (TCP), and finds
+ * whoever has the address then. */
 void acceptor_stop(struct acceptor *a);
 
 #endif

@@ -19,7 +19,8 @@ static int is_above(uint64_t used, uint64_t mark, int lasts)
 	return used >= (lasts ? mark - mark / 16 : mark);
 }
 
-enum overload_level overload_level(enum overload_level before, uint64_t used, uint64_t limit, const struct overload_mark *mark)
+enum overload_level overload_level(enum overload_level before, uint64_t used, uint64_t limit,
+	const struct overload_mark *mark)
 {
 	uint64_t first = overload_first(limit, mark);
 	if (first == 0)

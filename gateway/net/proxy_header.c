@@ -1,4 +1,5 @@
-/* The header of the PROXY protocol. Sections are those of its specification, which is named in the header file. */
+/* The header of the PROXY protocol. Sections are those of its specification, which is named in the
+ * header file. */
 #include "net/proxy_header.h"
 
 #include <arpa/inet.h>
@@ -8,8 +9,12 @@ enum {
 	V1_MAX = 107, /* 2.1: the longest line, CRLF included */
 	V2_SIGNATURE = 12,
 	V2_FIXED = 16, /* up to and with the length */
-	V2_INET = 12, V2_INET6 = 36, V2_UNIX = 216, /* 2.2: bytes of both addresses and ports */
-	TLV_HEAD = 3, TLV_CRC32C = 0x03, CRC32C_SIZE = 4
+	V2_INET = 12,
+	V2_INET6 = 36,
+	V2_UNIX = 216, /* 2.2: bytes of both addresses and ports */
+	TLV_HEAD = 3,
+	TLV_CRC32C = 0x03,
+	CRC32C_SIZE = 4,
 };
 
 static const char v1_word[] = "PROXY ";
@@ -21,13 +26,14 @@ static int refuse(const char **why, const char *text)
 	return -1;
 }
 
-/* ---- version 1: a line -------------------------------------------------------------------------------------------- */
+/* ---- version 1: a line --------------------------------------------------------------------- */
 
 /* "192.0.2.1 198.51.100.7 56324 443": one space between, no other form of the same number. */
 static bool v1_port(sluice_str text, uint16_t *out)
 {
 	uint64_t v;
-	if (text.len == 0 || (text.len > 1 && text.data[0] == '0') || !str_u64(text, &v) || v > 65535)
+	if (text.len == 0 || (text.len > 1 && text.data[0] == '0') || !str_u64(text, &v) ||
+		v > 65535)
 		return false;
 	*out = (uint16_t)v;
 	return true;
@@ -35,10 +41,12 @@ static bool v1_port(sluice_str text, uint16_t *out)
 
 static bool v1_addresses(sluice_str rest, int family, struct proxy_header *h)
 {
-	sluice_str source = str_cut(&rest, ' '), target = str_cut(&rest, ' '), source_port = str_cut(&rest, ' ');
+	sluice_str source = str_cut(&rest, ' '), target = str_cut(&rest, ' '),
+		   source_port = str_cut(&rest, ' ');
 	uint16_t from, to;
-	return rest.data && v1_port(source_port, &from) && v1_port(rest, &to) && addr_from_ip(source, from, &h->source) &&
-	       addr_from_ip(target, to, &h->target) && h->source.sa.sa_family == family && h->target.sa.sa_family == family;
+	return rest.data && v1_port(source_port, &from) && v1_port(rest, &to) &&
+		addr_from_ip(source, from, &h->source) && addr_from_ip(target, to, &h->target) &&
+		h->source.sa.sa_family == family && h->target.sa.sa_family == family;
 }
 
 static int v1_parse(const char *p, size_t n, struct proxy_header *h, const char **why)
@@ -50,18 +58,20 @@ static int v1_parse(const char *p, size_t n, struct proxy_header *h, const char 
 	size_t len = (size_t)(end - p) + 1;
 	if (memchr(p, '\r', len) != end - 1 || memchr(p, 0, len))
 		return refuse(why, "the line does not end with CRLF");
-	sluice_str rest = str_n(p + sizeof(v1_word) - 1, len - 2 - (sizeof(v1_word) - 1)), family = str_cut(&rest, ' ');
+	sluice_str rest = str_n(p + sizeof(v1_word) - 1, len - 2 - (sizeof(v1_word) - 1)),
+		   family = str_cut(&rest, ' ');
 	h->version = 1;
 	if (str_eq(family, STR("UNKNOWN"))) /* 2.1: whatever follows is to be ignored */
 		return (int)len;
 	h->is_named = true;
-	if (str_eq(family, STR("TCP4")) ? v1_addresses(rest, AF_INET, h) :
-	                                  str_eq(family, STR("TCP6")) && v1_addresses(rest, AF_INET6, h))
+	if (str_eq(family, STR("TCP4"))
+			? v1_addresses(rest, AF_INET, h)
+			: str_eq(family, STR("TCP6")) && v1_addresses(rest, AF_INET6, h))
 		return (int)len;
 	return refuse(why, "the line is malformed");
 }
 
-/* ---- version 2: binary -------------------------------------------------------------------------------------------- */
+/* ---- version 2: binary --------------------------------------------------------------------- */
 
 static unsigned get16(const uint8_t *p)
 {
@@ -80,8 +90,8 @@ static uint32_t crc32c(const uint8_t *p, size_t n, const uint8_t *zero)
 	return ~crc;
 }
 
-/* 2.2: extensions, each with a type and a length, from `at` to the end of the header. None is of use to us but the checksum,
- * which is to be verified where it is. */
+/* 2.2: extensions, each with a type and a length, from `at` to the end of the header. None is of
+ * use to us but the checksum, which is to be verified where it is. */
 static int v2_extensions(const uint8_t *p, size_t at, size_t len, const char **why)
 {
 	bool sealed = false;
@@ -93,7 +103,8 @@ static int v2_extensions(const uint8_t *p, size_t at, size_t len, const char **w
 		if (p[at] == TLV_CRC32C) {
 			if (size != CRC32C_SIZE || sealed)
 				return refuse(why, "the checksum is malformed");
-			if (crc32c(p, len, value) != ((uint32_t)get16(value) << 16 | get16(value + 2)))
+			if (crc32c(p, len, value) !=
+				((uint32_t)get16(value) << 16 | get16(value + 2)))
 				return refuse(why, "the checksum is wrong");
 			sealed = true;
 		}
@@ -172,7 +183,7 @@ static int v2_parse(const uint8_t *p, size_t n, struct proxy_header *h, const ch
 	return v2_content(p, len, h, why) < 0 ? -1 : (int)len;
 }
 
-/* ---- either ------------------------------------------------------------------------------------------------------- */
+/* ---- either -------------------------------------------------------------------------------- */
 
 static bool begins(const char *p, size_t n, const char *with, size_t len)
 {
@@ -196,10 +207,11 @@ int proxy_header_parse(const char *p, size_t n, struct proxy_header *out, const 
 	return used;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------ */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 /* Both addresses as they are written: of one family. False: there is nothing to tell. */
-static bool written_pair(const struct addr *source, const struct addr *target, sluice_str *ips, uint8_t raw[2][16])
+static bool written_pair(const struct addr *source, const struct addr *target, sluice_str *ips,
+	uint8_t raw[2][16])
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
 	const struct addr *pair[2] = { source, target };
@@ -218,7 +230,8 @@ static bool written_pair(const struct addr *source, const struct addr *target, s
 	}
 	bool all6 = v6[0] || v6[1];
 	for (int i = 0; i < 2; i++)
-		ips[i] = all6 ? str_n((const char *)raw[i], 16) : str_n((const char *)raw[i] + 12, 4);
+		ips[i] = all6 ? str_n((const char *)raw[i], 16)
+			      : str_n((const char *)raw[i] + 12, 4);
 	return known[0];
 }
 
@@ -227,10 +240,11 @@ static size_t v1_write(const sluice_str *ips, uint16_t from, uint16_t to, char *
 	char text[2][ADDR_IP_TEXT], line[PROXY_HEADER_WRITTEN + 1];
 	int n;
 	for (int i = 0; i < 2; i++)
-		check(inet_ntop(ips[i].len == 4 ? AF_INET : AF_INET6, ips[i].data, text[i], ADDR_IP_TEXT), "no text for %zu bytes",
-		      ips[i].len);
-	n = snprintf(line, sizeof(line), "PROXY %s %s %s %u %u\r\n", ips[0].len == 4 ? "TCP4" : "TCP6", text[0], text[1],
-	             (unsigned)from, (unsigned)to);
+		check(inet_ntop(ips[i].len == 4 ? AF_INET : AF_INET6, ips[i].data, text[i],
+			      ADDR_IP_TEXT),
+			"no text for %zu bytes", ips[i].len);
+	n = snprintf(line, sizeof(line), "PROXY %s %s %s %u %u\r\n",
+		ips[0].len == 4 ? "TCP4" : "TCP6", text[0], text[1], (unsigned)from, (unsigned)to);
 	check(n > 0 && n < (int)sizeof(line), "a PROXY header of %d bytes", n);
 	memcpy(buf, line, (size_t)n);
 	return (size_t)n;
@@ -249,9 +263,11 @@ static size_t v2_write(const sluice_str *ips, uint16_t from, uint16_t to, char *
 	return (size_t)(at - buf);
 }
 
-size_t proxy_header_write(int version, const struct addr *source, const struct addr *target, char *buf)
+size_t proxy_header_write(int version, const struct addr *source, const struct addr *target,
+	char *buf)
 {
-	static const char v1_unknown[] = "PROXY UNKNOWN\r\n", v2_unspecified[] = { 0x21, 0x00, 0, 0 };
+	static const char v1_unknown[] = "PROXY UNKNOWN\r\n",
+			  v2_unspecified[] = { 0x21, 0x00, 0, 0 };
 	sluice_str ips[2];
 	uint8_t raw[2][16];
 	bool known = written_pair(source, target, ips, raw);
@@ -261,5 +277,7 @@ size_t proxy_header_write(int version, const struct addr *source, const struct a
 		return version == 1 ? v1_write(ips, from, to, buf) : v2_write(ips, from, to, buf);
 	if (version == 1)
 		return (size_t)((char *)mempcpy(buf, v1_unknown, sizeof(v1_unknown) - 1) - buf);
-	return (size_t)((char *)mempcpy(mempcpy(buf, v2_signature, V2_SIGNATURE), v2_unspecified, sizeof(v2_unspecified)) - buf);
+	return (size_t)((char *)mempcpy(mempcpy(buf, v2_signature, V2_SIGNATURE), v2_unspecified,
+				sizeof(v2_unspecified)) -
+		buf);
 }

@@ -59,7 +59,7 @@ static enum io nothing_to_write(struct stream *s)
 	return IO_AGAIN;
 }
 
-/* ---- reading one -------------------------------------------------------------------------------------------------- */
+/* ---- reading one --------------------------------------------------------------------------- */
 
 static enum io reader_fail(struct reader *r, const char *why)
 {
@@ -67,7 +67,8 @@ static enum io reader_fail(struct reader *r, const char *why)
 	return IO_FAIL;
 }
 
-/* The header is looked at where it waits, and taken when it is whole: what follows it is the next transport's to read. */
+/* The header is looked at where it waits, and taken when it is whole: what follows it is the next
+ * transport's to read. */
 static enum io reader_handshake(struct stream *s)
 {
 	struct reader *r = s->tls;
@@ -121,7 +122,7 @@ const struct transport transport_proxy_reader = {
 	.free = behind_free,
 };
 
-/* ---- sending one -------------------------------------------------------------------------------------------------- */
+/* ---- sending one --------------------------------------------------------------------------- */
 
 static enum io writer_handshake(struct stream *s)
 {

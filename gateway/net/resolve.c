@@ -1,6 +1,7 @@
 /*
- * Name look-ups on threads of their own. Threads are made when questions wait and end in resolve_fini(); what they share
- * with the workers lies behind one lock, which nobody holds for longer than it takes to move a few list nodes.
+ * Name look-ups on threads of their own. Threads are made when questions wait and end in
+ * resolve_fini(); what they share with the workers lies behind one lock, which nobody holds for
+ * longer than it takes to move a few list nodes.
  */
 #include "net/resolve.h"
 
@@ -14,8 +15,9 @@
 #include "net/worker.h"
 
 enum {
-	RESOLVE_THREADS = 4,     /* a name whose servers are silent must not keep the others waiting */
-	RESOLVE_NAMES_MAX = 1024 /* names that wait or are looked up */
+	/* a name whose servers are silent must not keep the others waiting */
+	RESOLVE_THREADS = 4,
+	RESOLVE_NAMES_MAX = 1024, /* names that wait or are looked up */
 };
 
 /* A name to be looked up, for all who asked for it. */
@@ -25,14 +27,15 @@ struct resolve_name {
 	char host[RESOLVE_HOST_MAX + 1];
 };
 
-struct resolve_part { /* of a worker */
+/* of a worker */
+struct resolve_part {
 	struct list all;  /* the worker's thread alone */
 	struct list done; /* under the lock: answered, and the worker was told */
 };
 
 struct resolve_wait {
-	struct list at_part; /* the worker's thread alone */
-	struct list at_name; /* under the lock: in name.waits, then in part.done */
+	struct list at_part;       /* the worker's thread alone */
+	struct list at_name;       /* under the lock: in name.waits, then in part.done */
 	struct resolve_call *call; /* borrowed; the worker's thread alone */
 	struct worker *worker;
 	struct resolve_part *part;
@@ -55,7 +58,7 @@ static struct {
 	.running = { &resolver.running, &resolver.running },
 };
 
-/* ---- the threads ------------------------------------------------------------------------------------------------- */
+/* ---- the threads --------------------------------------------------------------------------- */
 
 static bool answer_has(const struct resolve_answer *a, const struct addr *addr)
 {
@@ -70,7 +73,8 @@ static void answer_take(struct resolve_answer *a, const struct addrinfo *list)
 {
 	for (const struct addrinfo *ai = list; ai && a->n < RESOLVE_ADDRS_MAX; ai = ai->ai_next) {
 		struct addr addr = { .len = ai->ai_addrlen };
-		if ((ai->ai_family != AF_INET && ai->ai_family != AF_INET6) || ai->ai_addrlen > sizeof(addr.in6))
+		if ((ai->ai_family != AF_INET && ai->ai_family != AF_INET6) ||
+			ai->ai_addrlen > sizeof(addr.in6))
 			continue;
 		memcpy(&addr.sa, ai->ai_addr, ai->ai_addrlen);
 		if (!answer_has(a, &addr))
@@ -98,9 +102,11 @@ static void resolver_ask(const char *host, struct resolve_answer *a, char *error
 	a->error = error;
 	stat_inc(STAT_RESOLVE_FAILURES);
 	if (code == EAI_SYSTEM)
-		(void)snprintf(error, RESOLVE_ERROR_TEXT, "the resolver failed with errno %d", system);
+		(void)snprintf(error, RESOLVE_ERROR_TEXT, "the resolver failed with errno %d",
+			system);
 	else
-		(void)snprintf(error, RESOLVE_ERROR_TEXT, "%s", code ? gai_strerror(code) : "the name has no address");
+		(void)snprintf(error, RESOLVE_ERROR_TEXT, "%s",
+			code ? gai_strerror(code) : "the name has no address");
 }
 
 static void addr_set_port(struct addr *a, uint16_t port)
@@ -149,7 +155,8 @@ static void *resolver_run(void *arg)
 			resolver.n_resting--;
 			continue;
 		}
-		struct resolve_name *n = container_of(list_pop(&resolver.queue), struct resolve_name, at);
+		struct resolve_name *n =
+			container_of(list_pop(&resolver.queue), struct resolve_name, at);
 		list_push(&resolver.running, &n->at);
 		pthread_mutex_unlock(&resolver.lock);
 		resolver_ask(n->host, &answer, error);
@@ -186,7 +193,7 @@ static void resolver_wake(void)
 	threads_end(&before);
 }
 
-/* ---- the workers' side --------------------------------------------------------------------------------------------- */
+/* ---- the workers' side --------------------------------------------------------------------- */
 
 static void resolve_on_mail(struct worker *w, void *arg)
 {
@@ -225,7 +232,7 @@ static struct resolve_part *resolve_part_of(struct worker *w)
 
 static struct resolve_name *name_find(const struct list *in, sluice_str host)
 {
-	list_each(e, in) {
+	list_each (e, in) {
 		struct resolve_name *n = container_of(e, struct resolve_name, at);
 		if (str_ieq(str_of(n->host), host))
 			return n;
@@ -267,7 +274,8 @@ static void wait_start(struct resolve_wait *v, sluice_str host)
 			list_push(&n->waits, &v->at_name);
 			return;
 		}
-		v->answer.error = n ? "no thread could be made for look-ups" : "too many look-ups are waiting";
+		v->answer.error = n ? "no thread could be made for look-ups"
+				    : "too many look-ups are waiting";
 	}
 	wait_is_done(v);
 }
@@ -294,7 +302,8 @@ void resolve_cancel(struct resolve_call *c)
 	if (!v)
 		return;
 	pthread_mutex_lock(&resolver.lock);
-	list_del(&v->at_name); /* wherever it waits; a look-up that runs goes on for others, or for nobody */
+	/* wherever it waits; a look-up that runs goes on for others, or for nobody */
+	list_del(&v->at_name);
 	pthread_mutex_unlock(&resolver.lock);
 	list_del(&v->at_part);
 	c->wait = NULL;
@@ -322,7 +331,8 @@ void resolve_fini(void)
 	pthread_mutex_lock(&resolver.lock);
 	resolver.stop = true;
 	pthread_cond_broadcast(&resolver.work);
-	while (resolver.n_threads && pthread_cond_timedwait(&resolver.ended, &resolver.lock, &until) == 0)
+	while (resolver.n_threads &&
+		pthread_cond_timedwait(&resolver.ended, &resolver.lock, &until) == 0)
 		;
 	while ((e = list_pop(&resolver.queue))) {
 		resolver.n_names--;

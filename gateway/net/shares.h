@@ -1,11 +1,14 @@
 /*
- * What all workers share, and what bounds it: quotas of descriptors, and whether the process is overloaded. Every field is
- * read and changed by atomics alone. A quota is taken and given back where a descriptor is opened and closed, never on the
- * way of a request over a connection that is there already. Any thread.
+ * What all workers share, and what bounds it: quotas of descriptors, and whether the process is
+ * overloaded. Every field is read and changed by atomics alone. A quota is taken and given back
+ * where a descriptor is opened and closed, never on the way of a request over a connection that is
+ * there already. Any thread.
  *
- *   descriptors of the process = clients + upstreams + 2 x pipes + fetches + a reserve that nobody takes
+ *   descriptors of the process = clients + upstreams + 2 x pipes + fetches + a reserve that nobody
+ *   takes
  *
- * The reserve is for what must go on when all else is taken: the admin address, log files, reloads, names, Redis.
+ * The reserve is for what must go on when all else is taken: the admin address, log files, reloads,
+ * names, Redis.
  */
 #ifndef NET_SHARES_H
 #define NET_SHARES_H
@@ -18,9 +21,10 @@
 
 enum share {
 	SHARE_UPSTREAM, /* connections to servers of upstreams */
-	SHARE_PIPES,    /* pipes for bodies on their way from socket to socket: two descriptors each */
-	SHARE_FETCHES,  /* connections of the gateway's own requests, such as for keys */
-	SHARE_COUNT
+	/* pipes for bodies on their way from socket to socket: two descriptors each */
+	SHARE_PIPES,
+	SHARE_FETCHES, /* connections of the gateway's own requests, such as for keys */
+	SHARE_COUNT,
 };
 
 /* A cache line each: workers write to them. */
@@ -32,7 +36,8 @@ struct quota {
 
 struct shares {
 	struct quota quota[SHARE_COUNT];
-	/* 0, or the failure (enum err) with which new requests are refused. Written by the main thread. */
+	/* 0, or the failure (enum err) with which new requests are refused. Written by the main
+	 * thread. */
 	_Alignas(64) _Atomic int overload;
 };
 

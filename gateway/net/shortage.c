@@ -17,16 +17,20 @@ static const struct {
 	enum stat_id stat;
 	const char *hint;
 } kinds[KINDS] = {
-	[KIND_DESCRIPTORS] = { ERR_NO_DESCRIPTORS, STAT_SHORTAGE_DESCRIPTORS, "raise LimitNOFILE (ulimit -n), or fs.file-max" },
-	[KIND_MEMORY] = { ERR_NO_DESCRIPTORS, STAT_SHORTAGE_MEMORY, "the kernel has no memory left for sockets" },
+	[KIND_DESCRIPTORS] = { ERR_NO_DESCRIPTORS, STAT_SHORTAGE_DESCRIPTORS,
+		"raise LimitNOFILE (ulimit -n), or fs.file-max" },
+	[KIND_MEMORY] = { ERR_NO_DESCRIPTORS, STAT_SHORTAGE_MEMORY,
+		"the kernel has no memory left for sockets" },
 	[KIND_PORTS] = { ERR_NO_LOCAL_PORT, STAT_SHORTAGE_PORTS,
-	                 "widen net.ipv4.ip_local_port_range, or keep more connections open (keepalive)" },
+		"widen net.ipv4.ip_local_port_range, or keep more connections open (keepalive)" },
 	[KIND_PERMISSION] = { ERR_CONNECT_FORBIDDEN, STAT_SHORTAGE_PERMISSION,
-	                      "a packet filter of this machine, a security module, or the mode of a unix socket" },
+		"a packet filter of this machine, a security module, or the mode of a unix "
+		"socket" },
 };
 
-/* EACCES and EPERM come from this machine alone: packet filters on the way out, security modules, the mode of a unix socket. A
- * network that cannot be reached (ENETUNREACH, EHOSTUNREACH) may be anybody's, and another server may still be reached. */
+/* EACCES and EPERM come from this machine alone: packet filters on the way out, security modules,
+ * the mode of a unix socket. A network that cannot be reached (ENETUNREACH, EHOSTUNREACH) may be
+ * anybody's, and another server may still be reached. */
 static enum kind kind_of(int error)
 {
 	switch (error) {
@@ -54,12 +58,14 @@ int shortage_of(int error)
 
 bool shortage_is(int err)
 {
-	return err == ERR_NO_DESCRIPTORS || err == ERR_NO_LOCAL_PORT || err == ERR_CONNECT_FORBIDDEN;
+	return err == ERR_NO_DESCRIPTORS || err == ERR_NO_LOCAL_PORT ||
+		err == ERR_CONNECT_FORBIDDEN;
 }
 
 int shortage_tell(int error, const struct addr *to, uint64_t now_ns)
 {
-	static _Atomic uint64_t next_ns[KINDS]; /* of the process: what runs short is the process's */
+	/* of the process: what runs short is the process's */
+	static _Atomic uint64_t next_ns[KINDS];
 	enum kind k = kind_of(error);
 	char text[ADDR_TEXT];
 
@@ -71,7 +77,7 @@ int shortage_tell(int error, const struct addr *to, uint64_t now_ns)
 	stat_inc(kinds[k].stat);
 	uint64_t next = atomic_load_explicit(&next_ns[k], memory_order_relaxed);
 	if (now_ns >= next && atomic_compare_exchange_strong(&next_ns[k], &next, now_ns + QUIET_NS))
-		log_warn("upstream", "no connection to %s, and not for want of the server: %s; %s", text, strerror(error),
-		         kinds[k].hint);
+		log_warn("upstream", "no connection to %s, and not for want of the server: %s; %s",
+			text, strerror(error), kinds[k].hint);
 	return kinds[k].err;
 }

@@ -13,7 +13,8 @@ static void signal_on_event(evutil_socket_t sig, short what, void *arg)
 	s->on_signal(s->ctx, (int)sig);
 }
 
-int signal_watch_start(struct signal_watch *s, struct worker *w, int sig, void (*on_signal)(void *ctx, int sig), void *ctx)
+int signal_watch_start(struct signal_watch *s, struct worker *w, int sig,
+	void (*on_signal)(void *ctx, int sig), void *ctx)
 {
 	s->on_signal = on_signal;
 	s->ctx = ctx;

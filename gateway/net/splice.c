@@ -11,21 +11,21 @@
 
 enum {
 	PIPE_BYTES = 1024 * 1024, /* asked for; the system may grant less */
-	SPARE_MAX = 16            /* empty pipes a thread keeps for reuse */
+	SPARE_MAX = 16,           /* empty pipes a thread keeps for reuse */
 };
 
 /* Stands in stream.tls while it holds bytes for that stream. */
 struct pipe {
 	struct pipe *next;
 	struct quota *quota; /* borrowed: what it was taken from */
-	size_t len; /* bytes in it */
-	int out, in; /* owned: the ends to read from and to write to */
+	size_t len;          /* bytes in it */
+	int out, in;         /* owned: the ends to read from and to write to */
 };
 
 static __thread struct pipe *spare;
 static __thread unsigned n_spare;
 
-/* ---- pipes -------------------------------------------------------------------------------------------------------- */
+/* ---- pipes --------------------------------------------------------------------------------- */
 
 /* NULL: there is none left, and the bytes are to be read and written instead. */
 static struct pipe *pipe_new(struct quota *quota)
@@ -84,7 +84,7 @@ void splice_thread_fini(void)
 	n_spare = 0;
 }
 
-/* ---- out of the pipe ---------------------------------------------------------------------------------------------- */
+/* ---- out of the pipe ----------------------------------------------------------------------- */
 
 /* IO_OK: the pipe is empty. */
 static enum io pipe_empty_into(struct stream *to, struct pipe *p)
@@ -94,7 +94,8 @@ static enum io pipe_empty_into(struct stream *to, struct pipe *p)
 		if (!(to->flags & STREAM_WR))
 			return IO_AGAIN;
 		do {
-			r = splice(p->out, NULL, to->fd, NULL, p->len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+			r = splice(p->out, NULL, to->fd, NULL, p->len,
+				SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 		} while (r < 0 && errno == EINTR);
 		if (r < 0 && errno == EAGAIN) {
 			to->flags &= (uint16_t)~STREAM_WR;
@@ -130,7 +131,9 @@ static enum io piped_write(struct stream *s)
 	return transport_plain.write(s);
 }
 
-static const struct transport transport_piped = { .read = piped_read, .write = piped_write, .free = piped_free };
+static const struct transport transport_piped = { .read = piped_read,
+	.write = piped_write,
+	.free = piped_free };
 
 /* What does not go now waits in the pipe, which `to` owns from here on. */
 static void pipe_stay(struct stream *to, struct pipe *p)
@@ -141,7 +144,7 @@ static void pipe_stay(struct stream *to, struct pipe *p)
 	stream_kick(to);
 }
 
-/* ---- into the pipe ------------------------------------------------------------------------------------------------ */
+/* ---- into the pipe ------------------------------------------------------------------------- */
 
 static enum splice pipe_fill_from(struct stream *from, struct pipe *p, uint64_t most)
 {
@@ -149,8 +152,9 @@ static enum splice pipe_fill_from(struct stream *from, struct pipe *p, uint64_t 
 	if (!(from->flags & STREAM_RD))
 		return from->flags & STREAM_EOF ? SPLICE_EOF : SPLICE_DRY;
 	do {
-		r = splice(from->fd, NULL, p->in, NULL, most < PIPE_BYTES ? (size_t)most : PIPE_BYTES,
-		           SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+		r = splice(from->fd, NULL, p->in, NULL,
+			most < PIPE_BYTES ? (size_t)most : PIPE_BYTES,
+			SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	} while (r < 0 && errno == EINTR);
 	if (r > 0) {
 		p->len = (size_t)r;
@@ -161,7 +165,8 @@ static enum splice pipe_fill_from(struct stream *from, struct pipe *p, uint64_t 
 		return SPLICE_UNABLE;
 	if (r < 0 && errno != EAGAIN)
 		return SPLICE_FAIL;
-	from->flags &= (uint16_t)~STREAM_RD; /* an empty pipe has room: what would block is the socket */
+	/* an empty pipe has room: what would block is the socket */
+	from->flags &= (uint16_t)~STREAM_RD;
 	if (r < 0)
 		return SPLICE_DRY;
 	from->flags |= STREAM_EOF;
@@ -170,7 +175,8 @@ static enum splice pipe_fill_from(struct stream *from, struct pipe *p, uint64_t 
 
 static bool is_plain(const struct stream *s)
 {
-	return s->transport == &transport_plain && !(s->flags & (STREAM_CONNECTING | STREAM_FAILED | STREAM_CLOSED));
+	return s->transport == &transport_plain &&
+		!(s->flags & (STREAM_CONNECTING | STREAM_FAILED | STREAM_CLOSED));
 }
 
 enum splice stream_splice(struct stream *to, struct stream *from, uint64_t most, uint64_t *n)
@@ -190,7 +196,8 @@ enum splice stream_splice(struct stream *to, struct stream *from, uint64_t most,
 	while (*n < most && r == SPLICE_OK) {
 		r = pipe_fill_from(from, p, most - *n);
 		*n += p->len;
-		if (pipe_empty_into(to, p) != IO_OK) { /* a failure shows again when the loop flushes `to` */
+		/* a failure shows again when the loop flushes `to` */
+		if (pipe_empty_into(to, p) != IO_OK) {
 			pipe_stay(to, p);
 			return SPLICE_FULL;
 		}

@@ -7,7 +7,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { LINGER_READS = 16 }; /* thrown away in one go while lingering, before others get their turn */
+/* thrown away in one go while lingering, before others get their turn */
+enum { LINGER_READS = 16 };
 
 static bool stream_has_unsent(const struct stream *s)
 {
@@ -22,7 +23,7 @@ static void stream_fail(struct stream *s, int error)
 	s->user->on_fail(s, error);
 }
 
-/* ---- the socket ------------------------------------------------------------------------------------------------- */
+/* ---- the socket ---------------------------------------------------------------------------- */
 
 enum io stream_raw_read(struct stream *s, struct iovec *iov, int n_iov, size_t room, size_t *n)
 {
@@ -31,11 +32,13 @@ enum io stream_raw_read(struct stream *s, struct iovec *iov, int n_iov, size_t r
 	if (!(s->flags & STREAM_RD))
 		return s->flags & STREAM_EOF ? IO_EOF : IO_AGAIN;
 	do {
-		r = n_iov == 1 ? recv(s->fd, iov->iov_base, iov->iov_len, 0) : readv(s->fd, iov, n_iov);
+		r = n_iov == 1 ? recv(s->fd, iov->iov_base, iov->iov_len, 0)
+			       : readv(s->fd, iov, n_iov);
 	} while (r < 0 && errno == EINTR);
 	if (r > 0) {
-		/* a short read has emptied the socket: new bytes, or the end, come with a new event; but an end that came
-		 * before this read was already told by the event of the bytes */
+		/* a short read has emptied the socket: new bytes, or the end, come with a new
+		 * event; but an end that came before this read was already told by the event of the
+		 * bytes */
 		if ((size_t)r < room && !(s->flags & STREAM_HUP))
 			s->flags &= (uint16_t)~STREAM_RD;
 		*n = (size_t)r;
@@ -62,7 +65,8 @@ enum io stream_raw_write(struct stream *s, struct iovec *iov, int n_iov, size_t 
 		return IO_AGAIN;
 	do {
 		struct msghdr m = { .msg_iov = iov, .msg_iovlen = (size_t)n_iov };
-		r = n_iov == 1 ? send(s->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL) : sendmsg(s->fd, &m, MSG_NOSIGNAL);
+		r = n_iov == 1 ? send(s->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+			       : sendmsg(s->fd, &m, MSG_NOSIGNAL);
 	} while (r < 0 && errno == EINTR);
 	if (r < 0 && errno == EAGAIN) {
 		s->flags &= (uint16_t)~STREAM_WR;
@@ -108,12 +112,13 @@ const struct transport transport_plain = { .read = plain_read, .write = plain_wr
 uint64_t stream_taken(const struct stream *s)
 {
 	int kept = 0;
-	if (s->fd < 0 || ioctl(s->fd, SIOCOUTQ, &kept) < 0 || kept < 0 || (uint64_t)kept > s->bytes_out)
+	if (s->fd < 0 || ioctl(s->fd, SIOCOUTQ, &kept) < 0 || kept < 0 ||
+		(uint64_t)kept > s->bytes_out)
 		kept = 0;
 	return s->bytes_out - (uint64_t)kept;
 }
 
-/* ---- reading and writing ---------------------------------------------------------------------------------------- */
+/* ---- reading and writing ------------------------------------------------------------------- */
 
 enum io stream_fill(struct stream *s)
 {
@@ -200,7 +205,7 @@ void streams_run_ready(struct worker *w)
 	}
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------- */
 
 static void stream_handshake(struct stream *s)
 {
@@ -212,8 +217,9 @@ static void stream_handshake(struct stream *s)
 		stream_fail(s, -1);
 		return;
 	}
-	/* in TLS 1.3 the client spoke last, and one that leaves Nagle's algorithm on sends nothing more before that is
-	 * acknowledged, which we, with nothing to say yet, would put off for 40 ms */
+	/* in TLS 1.3 the client spoke last, and one that leaves Nagle's algorithm on sends nothing
+	 * more before that is acknowledged, which we, with nothing to say yet, would put off for 40
+	 * ms */
 	int one = 1;
 	if (!(s->flags & STREAM_RD))
 		(void)setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
@@ -255,13 +261,16 @@ static void stream_on_event(evutil_socket_t fd, short what, void *arg)
 		s->flags |= STREAM_WR;
 	if ((s->flags & STREAM_CONNECTING) && (what & (EV_WRITE | EV_READ)))
 		stream_connected(s);
-	if ((s->flags & STREAM_HANDSHAKE) && !(s->flags & (STREAM_CONNECTING | STREAM_FAILED | STREAM_CLOSED)))
+	if ((s->flags & STREAM_HANDSHAKE) &&
+		!(s->flags & (STREAM_CONNECTING | STREAM_FAILED | STREAM_CLOSED)))
 		stream_handshake(s);
 	if (s->flags & (STREAM_CONNECTING | STREAM_HANDSHAKE | STREAM_FAILED | STREAM_CLOSED)) {
 		streams_flush(w);
 		return;
 	}
-	if ((what & EV_WRITE) && (stream_has_unsent(s) || (s->flags & (STREAM_FULL | STREAM_TELL_EMPTY | STREAM_LINGER))))
+	if ((what & EV_WRITE) &&
+		(stream_has_unsent(s) ||
+			(s->flags & (STREAM_FULL | STREAM_TELL_EMPTY | STREAM_LINGER))))
 		stream_kick(s);
 	if (s->flags & STREAM_LINGER)
 		stream_linger_on(s);
@@ -280,8 +289,8 @@ static void stream_on_due(struct timer *t)
 	streams_flush(s->worker);
 }
 
-static int stream_start(struct stream *s, struct worker *w, int fd, const struct transport *t, void *tls,
-                        const struct stream_user *user, void *data, unsigned flags)
+static int stream_start(struct stream *s, struct worker *w, int fd, const struct transport *t,
+	void *tls, const struct stream_user *user, void *data, unsigned flags)
 {
 	memset(s, 0, sizeof(*s));
 	s->user = user;
@@ -294,8 +303,9 @@ static int stream_start(struct stream *s, struct worker *w, int fd, const struct
 	list_init(&s->dirty_link);
 	list_init(&s->ready_link);
 	timer_init(&s->timer, stream_on_due);
-	if (event_assign(&s->ev, w->base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, stream_on_event, s) < 0 ||
-	    event_add(&s->ev, NULL) < 0) {
+	if (event_assign(&s->ev, w->base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
+		    stream_on_event, s) < 0 ||
+		event_add(&s->ev, NULL) < 0) {
 		if (t->free)
 			t->free(s);
 		s->tls = NULL;
@@ -315,14 +325,14 @@ static void stream_no_delay(int fd, int family)
 }
 
 int stream_init(struct stream *s, struct worker *w, int fd, const struct transport *t, void *tls,
-                const struct stream_user *user, void *data)
+	const struct stream_user *user, void *data)
 {
 	/* a fresh socket takes bytes; whether it has any, its first event tells */
 	return stream_start(s, w, fd, t, tls, user, data, STREAM_WR);
 }
 
-int stream_connect(struct stream *s, struct worker *w, const struct addr *to, const struct transport *t, void *tls,
-                   const struct stream_user *user, void *data)
+int stream_connect(struct stream *s, struct worker *w, const struct addr *to,
+	const struct transport *t, void *tls, const struct stream_user *user, void *data)
 {
 	int error = 0, fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd >= 0)
@@ -363,10 +373,11 @@ int stream_move(struct stream *to, struct stream *from, const struct stream_user
 	list_init(&to->dirty_link);
 	list_init(&to->ready_link);
 	timer_init(&to->timer, stream_on_due);
-	/* the kernel tells a socket that is added anew how it stands: no event is lost between the two */
-	if (event_assign(&to->ev, to->worker->base, to->fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, stream_on_event,
-	                 to) < 0 ||
-	    event_add(&to->ev, NULL) < 0) {
+	/* the kernel tells a socket that is added anew how it stands: no event is lost between the
+	 * two */
+	if (event_assign(&to->ev, to->worker->base, to->fd,
+		    EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, stream_on_event, to) < 0 ||
+		event_add(&to->ev, NULL) < 0) {
 		stream_close(to);
 		return -ENOMEM;
 	}
@@ -379,13 +390,14 @@ int stream_move(struct stream *to, struct stream *from, const struct stream_user
 	return 0;
 }
 
-/* ---- closing ---------------------------------------------------------------------------------------------------- */
+/* ---- closing ------------------------------------------------------------------------------- */
 
 void stream_close(struct stream *s)
 {
 	if (s->flags & STREAM_CLOSED)
 		return;
-	if (s->transport->finish && !(s->flags & (STREAM_FAILED | STREAM_CONNECTING | STREAM_HANDSHAKE | STREAM_SHUT)))
+	if (s->transport->finish &&
+		!(s->flags & (STREAM_FAILED | STREAM_CONNECTING | STREAM_HANDSHAKE | STREAM_SHUT)))
 		s->transport->finish(s);
 	s->flags |= STREAM_CLOSED;
 	(void)event_del(&s->ev);
@@ -463,7 +475,8 @@ void stream_linger(struct stream *s, const struct lingering *how)
 void stream_linger_hurry(struct stream *s)
 {
 	uint64_t until = worker_now(s->worker) + LINGER_HURRY_NS;
-	if (!(s->flags & STREAM_LINGER) || (s->flags & (STREAM_CLOSED | STREAM_FAILED)) || s->linger_until_ns <= until)
+	if (!(s->flags & STREAM_LINGER) || (s->flags & (STREAM_CLOSED | STREAM_FAILED)) ||
+		s->linger_until_ns <= until)
 		return;
 	s->linger_until_ns = until;
 	stream_linger_watch(s);

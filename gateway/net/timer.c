@@ -62,7 +62,8 @@ uint64_t wheel_next_ns(const struct wheel *w)
 	enum { WORDS = TIMER_SLOTS / 64 };
 	unsigned from = (unsigned)(w->tick % TIMER_SLOTS);
 
-	/* Every turn of the loop asks, so whole words are looked at. The first comes twice: from its slot on, and up to there. */
+	/* Every turn of the loop asks, so whole words are looked at. The first comes twice: from
+	 * its slot on, and up to there. */
 	for (unsigned i = 0; i <= WORDS; i++) {
 		unsigned word = (from / 64 + i) % WORDS;
 		uint64_t bits = w->bits[word], later = ~0ull << (from % 64);

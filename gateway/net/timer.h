@@ -1,7 +1,7 @@
 /*
- * Deadlines, thousands of them, that are set far more often than they pass. A wheel of slots 16.8 ms wide; setting a
- * deadline later than the slot a timer already sits in only writes a number, and the timer moves on when its slot comes
- * round. One wheel for each worker; its thread only.
+ * Deadlines, thousands of them, that are set far more often than they pass. A wheel of slots 16.8
+ * ms wide; setting a deadline later than the slot a timer already sits in only writes a number, and
+ * the timer moves on when its slot comes round. One wheel for each worker; its thread only.
  */
 #ifndef NET_TIMER_H
 #define NET_TIMER_H
@@ -41,7 +41,8 @@ static inline void timer_init(struct timer *t, void (*on_due)(struct timer *t))
 }
 void timer_move(struct wheel *w, struct timer *t);
 
-/* Fire once, not before due_ns and about a tick after at the latest. Replaces an earlier deadline. */
+/* Fire once, not before due_ns and about a tick after at the latest. Replaces an earlier
+ * deadline. */
 static inline void timer_set(struct wheel *w, struct timer *t, uint64_t due_ns)
 {
 	t->due_ns = due_ns;

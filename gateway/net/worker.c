@@ -49,7 +49,10 @@ static void worker_on_wake(evutil_socket_t fd, short what, void *arg)
 
 int worker_init(struct worker *w, unsigned id)
 {
-	*w = (struct worker){ .id = id, .mail_fd = -1, .wake_ns = TIMER_NEVER, .shares = &unbounded };
+	*w = (struct worker){ .id = id,
+		.mail_fd = -1,
+		.wake_ns = TIMER_NEVER,
+		.shares = &unbounded };
 	list_init(&w->dirty);
 	list_init(&w->ready);
 	list_init(&w->hooks);

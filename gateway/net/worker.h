@@ -1,9 +1,10 @@
 /*
- * One thread's event loop and what hangs on it: deadlines, a mailbox, the list of streams with something to write, the
- * grave. Workers share nothing; other threads reach one only by worker_post(). The main thread has one as well.
+ * One thread's event loop and what hangs on it: deadlines, a mailbox, the list of streams with
+ * something to write, the grave. Workers share nothing; other threads reach one only by
+ * worker_post(). The main thread has one as well.
  *
- * A turn of the loop: wait for events; run their callbacks (after each, streams that were written to are flushed); fire
- * deadlines; go on with what was put off; run the turn hooks; bury the dead.
+ * A turn of the loop: wait for events; run their callbacks (after each, streams that were written
+ * to are flushed); fire deadlines; go on with what was put off; run the turn hooks; bury the dead.
  */
 #ifndef NET_WORKER_H
 #define NET_WORKER_H
@@ -20,7 +21,16 @@ struct event;
 struct event_base;
 
 /* What the floors above keep on a worker. One owner each. */
-enum worker_part { PART_VIEW, PART_UPSTREAM, PART_REDIS, PART_POLICY, PART_LOG, PART_FRONT, PART_RESOLVE, PART_COUNT };
+enum worker_part {
+	PART_VIEW,
+	PART_UPSTREAM,
+	PART_REDIS,
+	PART_POLICY,
+	PART_LOG,
+	PART_FRONT,
+	PART_RESOLVE,
+	PART_COUNT
+};
 
 /* Runs on the worker at the end of each turn in which it was asked for. */
 struct turn_hook {
@@ -39,23 +49,26 @@ struct worker {
 	unsigned id;             /* 0 .. n-1; the main thread is WORKER_MAIN */
 	bool clock_is_fresh;
 	_Atomic bool stop;
-	uint64_t now_ns;         /* of this turn */
-	_Atomic uintptr_t running; /* the call of the floors above that runs now; 0: none. policy/running.h knows what it means */
-	const void *running_for; /* this thread's: the exchange it runs for; true only beside `running` */
+	uint64_t now_ns; /* of this turn */
+	/* the call of the floors above that runs now; 0: none. policy/running.h knows what it
+	 * means */
+	_Atomic uintptr_t running;
+	/* this thread's: the exchange it runs for; true only beside `running` */
+	const void *running_for;
 	struct wheel wheel;
-	struct event *wake;      /* owned: the wheel's next slot */
+	struct event *wake; /* owned: the wheel's next slot */
 	uint64_t wake_ns;
-	struct list dirty;       /* streams with bytes to flush */
-	struct list ready;       /* streams to be read again without an event */
-	struct list hooks;       /* turn hooks asked for */
+	struct list dirty; /* streams with bytes to flush */
+	struct list ready; /* streams to be read again without an event */
+	struct list hooks; /* turn hooks asked for */
 	struct list graves;
-	struct event *mail;      /* owned */
-	int mail_fd;             /* owned: eventfd */
+	struct event *mail; /* owned */
+	int mail_fd;        /* owned: eventfd */
 	pthread_mutex_t mail_lock;
-	struct list mails;       /* under mail_lock */
-	struct shares *shares;   /* borrowed: of all workers */
-	void *part[PART_COUNT];  /* of the floors above */
-	pthread_t thread;        /* of whoever created it, for joining it */
+	struct list mails;      /* under mail_lock */
+	struct shares *shares;  /* borrowed: of all workers */
+	void *part[PART_COUNT]; /* of the floors above */
+	pthread_t thread;       /* of whoever created it, for joining it */
 };
 
 enum { WORKER_MAIN = 0xffff };
@@ -69,7 +82,8 @@ void worker_run(struct worker *w);
 void worker_turn(struct worker *w);
 /* Any thread. */
 void worker_stop(struct worker *w);
-/* Any thread: run fn(w, arg) on w's thread soon, in order of posting. Control only, not for the request path: takes a lock. */
+/* Any thread: run fn(w, arg) on w's thread soon, in order of posting. Control only, not for the
+ * request path: takes a lock. */
 void worker_post(struct worker *w, void (*fn)(struct worker *w, void *arg), void *arg);
 
 /* The turn's time: read once a turn. */

@@ -5,7 +5,8 @@
 
 #include "base/json.h"
 
-/* How long texts may be; the second row is for lines that would not fit otherwise, however much escaping they need. */
+/* How long texts may be; the second row is for lines that would not fit otherwise, however much
+ * escaping they need. */
 struct access_cut {
 	size_t path, query, agent, name;
 	size_t list; /* of notes, and of attributes */
@@ -17,13 +18,13 @@ static sluice_str access_cut(sluice_str s, size_t max)
 	return str_n(s.data, s.len < max ? s.len : max);
 }
 
-/* ---- time ---- */
+/* ---- time ---------------------------------------------------------------------------------- */
 
 /* The texts of the second that was written last. */
 static __thread struct access_second {
 	int64_t second;
-	char iso[20];  /* 2024-07-01T12:00:00. */
-	char clf[26];  /* 01/Jul/2024:12:00:00 +0000 */
+	char iso[20]; /* 2024-07-01T12:00:00. */
+	char clf[26]; /* 01/Jul/2024:12:00:00 +0000 */
 } now_text = { .second = -1 };
 
 static void put2(char *p, int v)
@@ -55,7 +56,7 @@ static void access_second(uint64_t unix_ms)
 	memcpy(now_text.clf + 12, now_text.iso + 11, 8);
 }
 
-/* ---- secrets ---- */
+/* ---- secrets ------------------------------------------------------------------------------- */
 
 enum { URL_ROOM = 4096, REFERER_ROOM = 1024 };
 
@@ -64,12 +65,15 @@ struct access_safe {
 	char path[URL_ROOM], query[2048], referer[REFERER_ROOM];
 };
 
-/* Up to the first '?' or '#', escaped or not: it is not known how far the target can be trusted to be one. */
+/* Up to the first '?' or '#', escaped or not: it is not known how far the target can be trusted to
+ * be one. */
 static sluice_str access_page(sluice_str url)
 {
-	static const sluice_str marks[] = { { "?", 1 }, { "#", 1 }, { "%3f", 3 }, { "%3F", 3 }, { "%23", 3 } };
+	static const sluice_str marks[] = { { "?", 1 }, { "#", 1 }, { "%3f", 3 }, { "%3F", 3 },
+		{ "%23", 3 } };
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
-		const char *p = url.len ? memmem(url.data, url.len, marks[i].data, marks[i].len) : NULL;
+		const char *p = url.len ? memmem(url.data, url.len, marks[i].data, marks[i].len)
+					: NULL;
 		if (p)
 			url = str_n(url.data, (size_t)(p - url.data));
 	}
@@ -79,7 +83,8 @@ static sluice_str access_page(sluice_str url)
 /* The target of a request that was refused before it had a path. */
 static void access_target(struct access_record *r, struct access_safe *room, bool drop)
 {
-	sluice_str url = secret_mask(r->secrets, SECRET_URL, r->target, room->path, sizeof(room->path));
+	sluice_str url =
+		secret_mask(r->secrets, SECRET_URL, r->target, room->path, sizeof(room->path));
 	r->path = drop ? access_page(url) : str_cut(&url, '?');
 	r->query = drop ? STR_NONE : url;
 }
@@ -90,14 +95,19 @@ static void access_request(struct access_record *r, struct access_safe *room, bo
 		access_target(r, room, drop);
 		return;
 	}
-	if (r->path.len && (memchr(r->path.data, '=', r->path.len) || memchr(r->path.data, '%', r->path.len)))
-		r->path = secret_mask(r->secrets, SECRET_PATH, r->path, room->path, sizeof(room->path));
-	r->query = drop ? STR_NONE : secret_mask(r->secrets, SECRET_QUERY, r->query, room->query, sizeof(room->query));
+	if (r->path.len &&
+		(memchr(r->path.data, '=', r->path.len) || memchr(r->path.data, '%', r->path.len)))
+		r->path = secret_mask(r->secrets, SECRET_PATH, r->path, room->path,
+			sizeof(room->path));
+	r->query = drop
+		? STR_NONE
+		: secret_mask(r->secrets, SECRET_QUERY, r->query, room->query, sizeof(room->query));
 }
 
 static void access_referer(struct access_record *r, struct access_safe *room, bool drop)
 {
-	sluice_str url = secret_mask(r->secrets, SECRET_URL, r->referer, room->referer, sizeof(room->referer) / 2);
+	sluice_str url = secret_mask(r->secrets, SECRET_URL, r->referer, room->referer,
+		sizeof(room->referer) / 2);
 	sluice_str page = drop ? access_page(url) : url;
 	if (page.len != url.len) {
 		if (url.data != room->referer)
@@ -118,16 +128,18 @@ static void access_fields(struct access_record *r)
 		r->referer = STR("***");
 }
 
-/* ---- JSON ---- */
+/* ---- JSON ---------------------------------------------------------------------------------- */
 
-/* DEL, and the C1 controls U+0080 to U+009F, which JSON does not mind but a terminal does, become "?". */
+/* DEL, and the C1 controls U+0080 to U+009F, which JSON does not mind but a terminal does, become
+ * "?". */
 static sluice_str access_tame(sluice_str s, char *buf)
 {
 	if (s.len == 0 || (!memchr(s.data, 0x7f, s.len) && !memchr(s.data, 0xc2, s.len)))
 		return s;
 	size_t n = 0;
 	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.data[i], next = i + 1 < s.len ? (unsigned char)s.data[i + 1] : 0;
+		unsigned char c = (unsigned char)s.data[i],
+			      next = i + 1 < s.len ? (unsigned char)s.data[i + 1] : 0;
 		bool c1 = c == 0xc2 && next >= 0x80 && next < 0xa0;
 		buf[n++] = c == 0x7f || c1 ? '?' : (char)c;
 		i += c1;
@@ -139,7 +151,8 @@ static void json_text_value(struct json_out *o, sluice_str s, size_t max)
 {
 	char buf[4096];
 	bool is_cut = s.len > max;
-	s = access_tame(access_cut(s, max + 4), buf); /* the cut is json_str_cut's, between characters */
+	/* the cut is json_str_cut's, between characters */
+	s = access_tame(access_cut(s, max + 4), buf);
 	if (is_cut)
 		json_str_cut(o, s, max);
 	else
@@ -167,7 +180,8 @@ static void json_ms_member(struct json_out *o, sluice_str key, uint64_t us)
 	json_fixed(o, us, 3);
 }
 
-static void json_upstream(struct json_out *o, const struct access_record *r, const struct access_cut *cut)
+static void json_upstream(struct json_out *o, const struct access_record *r,
+	const struct access_cut *cut)
 {
 	json_text_member(o, STR(",\"upstream\":"), r->upstream, cut->name);
 	json_text_member(o, STR(",\"server\":"), r->server, cut->name);
@@ -178,7 +192,8 @@ static void json_upstream(struct json_out *o, const struct access_record *r, con
 	json_ms_member(o, STR(",\"response_ms\":"), r->response_us);
 }
 
-static void json_plugins(struct json_out *o, const struct access_record *r, const struct access_cut *cut)
+static void json_plugins(struct json_out *o, const struct access_record *r,
+	const struct access_cut *cut)
 {
 	if (r->notes.n) {
 		json_raw(o, STR(",\"notes\":"));
@@ -202,10 +217,14 @@ static void json_plugins(struct json_out *o, const struct access_record *r, cons
 
 static sluice_str protocol_name(uint8_t version)
 {
-	return version == 11 ? STR("HTTP/1.1") : version == 20 ? STR("HTTP/2") : version == 10 ? STR("HTTP/1.0") : STR("");
+	return version == 11    ? STR("HTTP/1.1")
+		: version == 20 ? STR("HTTP/2")
+		: version == 10 ? STR("HTTP/1.0")
+				: STR("");
 }
 
-static void access_json(struct json_out *o, const struct access_record *r, const struct access_cut *cut)
+static void access_json(struct json_out *o, const struct access_record *r,
+	const struct access_cut *cut)
 {
 	char ms[5] = { '0', '0', '0', 'Z', '"' };
 	unsigned rest = (unsigned)(r->unix_ms % 1000);
@@ -242,7 +261,7 @@ static void access_json(struct json_out *o, const struct access_record *r, const
 	json_raw(o, STR("}\n"));
 }
 
-/* ---- the common log format, and what is called combined ---- */
+/* ---- the common log format, and what is called combined ------------------------------------ */
 
 static bool clf_is_plain(unsigned char c)
 {
@@ -258,7 +277,8 @@ static size_t clf_plain(const char *p, size_t n)
 		uint64_t w;
 		memcpy(&w, p + i, 8);
 		uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-		/* a top bit for each byte that is no plain one; and maybe for one above it, which the exact loop sorts out */
+		/* a top bit for each byte that is no plain one; and maybe for one above it, which
+		 * the exact loop sorts out */
 		if (((w - ones * 0x20) | (quote - ones) | (slash - ones) | (w + ones) | w) & tops)
 			break;
 	}
@@ -316,7 +336,8 @@ static void clf_uint(struct json_out *o, uint64_t v)
 	json_raw(o, str_n(p, (size_t)(buf + sizeof(buf) - p)));
 }
 
-static void access_clf(struct json_out *o, const struct access_record *r, const struct access_cut *cut, bool combined)
+static void access_clf(struct json_out *o, const struct access_record *r,
+	const struct access_cut *cut, bool combined)
 {
 	clf_word(o, r->client, cut->name);
 	json_raw(o, STR(" - "));
@@ -348,10 +369,10 @@ static void access_clf(struct json_out *o, const struct access_record *r, const 
 	json_raw(o, STR("\n"));
 }
 
-/* ---- lines ---- */
+/* ---- lines --------------------------------------------------------------------------------- */
 
-static size_t access_write(const struct access_conf *conf, const struct access_record *r, const struct access_cut *cut,
-                           char *buf, size_t room)
+static size_t access_write(const struct access_conf *conf, const struct access_record *r,
+	const struct access_cut *cut, char *buf, size_t room)
 {
 	struct json_out o;
 	json_init(&o, buf, room);
@@ -362,7 +383,8 @@ static size_t access_write(const struct access_conf *conf, const struct access_r
 	return o.full ? 0 : json_text(&o).len;
 }
 
-size_t access_line(const struct access_conf *conf, const struct access_record *r, char *buf, size_t room)
+size_t access_line(const struct access_conf *conf, const struct access_record *r, char *buf,
+	size_t room)
 {
 	struct access_record safe = *r;
 	struct access_safe texts;

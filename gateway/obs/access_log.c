@@ -45,7 +45,8 @@ void access_log_flush(struct access_log *a)
 	a->batch = NULL;
 }
 
-void access_log_write(struct access_log *a, const struct access_conf *conf, const struct access_record *r)
+void access_log_write(struct access_log *a, const struct access_conf *conf,
+	const struct access_record *r)
 {
 	for (;;) {
 		if (!a->batch) {

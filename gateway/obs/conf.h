@@ -1,4 +1,5 @@
-/* The `access:` block of the file: what the access log looks like and where it goes. Immutable while in force. */
+/* The `access:` block of the file: what the access log looks like and where it goes. Immutable
+ * while in force. */
 #ifndef OBS_CONF_H
 #define OBS_CONF_H
 

@@ -22,13 +22,13 @@ struct log_output {
 
 struct logger {
 	pthread_t thread;
-	int wake_fd; /* owned: eventfd */
-	_Atomic bool awake; /* the thread was told, or is looking anyway */
-	_Atomic(struct log_batch *) inbox; /* owned: the newest first */
+	int wake_fd;                          /* owned: eventfd */
+	_Atomic bool awake;                   /* the thread was told, or is looking anyway */
+	_Atomic(struct log_batch *) inbox;    /* owned: the newest first */
 	_Atomic(struct log_output *) move_to; /* owned: to be used from here on */
 	_Atomic bool reopen;
 	_Atomic bool stop;
-	_Atomic uint64_t dropped;    /* lines, since it was last told */
+	_Atomic uint64_t dropped;     /* lines, since it was last told */
 	_Atomic uint64_t deadline_ns; /* after stop */
 	/* of the thread alone */
 	struct log_output *out; /* owned */
@@ -36,14 +36,14 @@ struct logger {
 };
 
 struct log_source {
-	struct logger *logger; /* borrowed: lives longer */
+	struct logger *logger;   /* borrowed: lives longer */
 	struct log_batch *empty; /* owned */
 	unsigned n_made;
-	_Atomic unsigned refs; /* the worker, and each batch on its way */
+	_Atomic unsigned refs;                /* the worker, and each batch on its way */
 	_Atomic(struct log_batch *) returned; /* owned: from the logger */
 };
 
-/* ---- outputs ---- */
+/* ---- outputs ------------------------------------------------------------------------------- */
 
 static int output_open(sluice_str path, struct log_output **out)
 {
@@ -69,7 +69,7 @@ static void output_close(struct log_output *o)
 	free(o);
 }
 
-/* ---- batches ---- */
+/* ---- batches ------------------------------------------------------------------------------- */
 
 static void batches_push(_Atomic(struct log_batch *) *list, struct log_batch *b)
 {
@@ -162,7 +162,7 @@ void log_source_give(struct log_source *s, struct log_batch *b)
 	logger_wake(s->logger);
 }
 
-/* ---- the thread ---- */
+/* ---- the thread ---------------------------------------------------------------------------- */
 
 static void logger_complain(struct logger *l, const char *what, int err)
 {
@@ -200,8 +200,9 @@ static void logger_tell_dropped(struct logger *l)
 {
 	uint64_t n = atomic_exchange_explicit(&l->dropped, 0, memory_order_relaxed);
 	if (n)
-		log_warn("access-log", "%s: %llu lines were dropped: it could not be written for a while", l->out->path,
-		         (unsigned long long)n);
+		log_warn("access-log",
+			"%s: %llu lines were dropped: it could not be written for a while",
+			l->out->path, (unsigned long long)n);
 }
 
 /* Whether it was written. */
@@ -266,7 +267,7 @@ static void *logger_run(void *arg)
 	return NULL;
 }
 
-/* ---- the main thread ---- */
+/* ---- the main thread ----------------------------------------------------------------------- */
 
 struct logger *logger_new(sluice_str path)
 {
@@ -328,7 +329,9 @@ void logger_free(struct logger **at, unsigned grace_ms)
 	atomic_store(&l->stop, true);
 	logger_wake(l);
 	if (!logger_join(l, grace_ms))
-		return; /* it stays in a write of the system's, as on a lost file system, and ends with the process */
+		/* it stays in a write of the system's, as on a lost file system, and ends with the
+		 * process */
+		return;
 	output_close(l->out);
 	output_close(atomic_load(&l->move_to));
 	(void)close(l->wake_fd);

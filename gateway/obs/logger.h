@@ -1,7 +1,8 @@
 /*
- * The one thread that writes access logs, so that no worker ever waits for a disk or a pipe. Workers fill batches of lines
- * and hand them over without a lock; each has a bounded number of batches, and when all of them are on their way, because
- * the file is slower than the traffic, it drops lines, counts them (STAT_LOG_DROPPED) and says so when they flow again.
+ * The one thread that writes access logs, so that no worker ever waits for a disk or a pipe.
+ * Workers fill batches of lines and hand them over without a lock; each has a bounded number of
+ * batches, and when all of them are on their way, because the file is slower than the traffic, it
+ * drops lines, counts them (STAT_LOG_DROPPED) and says so when they flow again.
  *
  *   source (a worker) -- log_source_give --> inbox --> logger thread --> write(2)
  *          ^------------------ batch, empty again --------'
@@ -15,7 +16,7 @@
 
 enum {
 	LOG_BATCH_BYTES = 32 << 10,
-	LOG_BATCHES = 16 /* of one source: half a MiB of lines may wait */
+	LOG_BATCHES = 16, /* of one source: half a MiB of lines may wait */
 };
 
 struct logger;
@@ -28,10 +29,11 @@ struct log_batch {
 	char data[LOG_BATCH_BYTES];
 };
 
-/* Open the file, appending, and start the thread. path: a file, a named pipe, a device, "stderr" or "stdout". NULL with errno
- * set. Main thread. */
+/* Open the file, appending, and start the thread. path: a file, a named pipe, a device, "stderr" or
+ * "stdout". NULL with errno set. Main thread. */
 struct logger *logger_new(sluice_str path);
-/* Another path from here on, for instance after a reload: 0, or a negative errno with the old one kept. Main thread. */
+/* Another path from here on, for instance after a reload: 0, or a negative errno with the old one
+ * kept. Main thread. */
 must_use int logger_move(struct logger *l, sluice_str path);
 /* Open the same path again, soon: whoever rotates logs renamed the file. Any thread. */
 void logger_reopen(struct logger *l);

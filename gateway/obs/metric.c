@@ -12,7 +12,8 @@
 
 enum { LINE_BYTES = 2048, LABELS_MAX = 4 };
 
-__attribute__((format(printf, 2, 3))) static void metric_printf(struct buf *out, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void metric_printf(struct buf *out, const char *fmt,
+	...)
 {
 	char line[LINE_BYTES];
 	va_list ap;
@@ -23,7 +24,8 @@ __attribute__((format(printf, 2, 3))) static void metric_printf(struct buf *out,
 	buf_append(out, line, (size_t)n);
 }
 
-/* A label's value: UTF-8 with backslash, quote and newline escaped; other control bytes and what is no UTF-8 become "?". */
+/* A label's value: UTF-8 with backslash, quote and newline escaped; other control bytes and what is
+ * no UTF-8 become "?". */
 static void metric_label_value(struct buf *out, sluice_str s)
 {
 	while (s.len) {
@@ -43,7 +45,8 @@ static void metric_label_value(struct buf *out, sluice_str s)
 }
 
 /* The start of a sample: name and labels, a blank behind. */
-static void metric_start(struct buf *out, const char *name, const char *suffix, const sluice_pair *labels, size_t n)
+static void metric_start(struct buf *out, const char *name, const char *suffix,
+	const sluice_pair *labels, size_t n)
 {
 	metric_printf(out, "sluice_%s%s", name, suffix);
 	for (size_t i = 0; i < n; i++) {
@@ -59,23 +62,27 @@ static const char *metric_suffix(enum metric_type type)
 	return type == METRIC_COUNTER ? "_total" : "";
 }
 
-static void metric_head(struct buf *out, const char *name, const char *suffix, const char *type, const char *help)
+static void metric_head(struct buf *out, const char *name, const char *suffix, const char *type,
+	const char *help)
 {
-	metric_printf(out, "# HELP sluice_%s%s %s\n# TYPE sluice_%s%s %s\n", name, suffix, help, name, suffix, type);
+	metric_printf(out, "# HELP sluice_%s%s %s\n# TYPE sluice_%s%s %s\n", name, suffix, help,
+		name, suffix, type);
 }
 
 void metric_family(struct buf *out, const char *name, enum metric_type type, const char *help)
 {
-	metric_head(out, name, metric_suffix(type), type == METRIC_COUNTER ? "counter" : "gauge", help);
+	metric_head(out, name, metric_suffix(type), type == METRIC_COUNTER ? "counter" : "gauge",
+		help);
 }
 
-void metric_sample(struct buf *out, const char *name, enum metric_type type, const sluice_pair *labels, size_t n, uint64_t v)
+void metric_sample(struct buf *out, const char *name, enum metric_type type,
+	const sluice_pair *labels, size_t n, uint64_t v)
 {
 	metric_start(out, name, metric_suffix(type), labels, n);
 	metric_printf(out, "%llu\n", (unsigned long long)v);
 }
 
-/* ---- numbers of the process ---- */
+/* ---- numbers of the process ---------------------------------------------------------------- */
 
 static void metric_stats(struct buf *out)
 {
@@ -87,7 +94,8 @@ static void metric_stats(struct buf *out)
 		if (strcmp(last, s->name) != 0)
 			metric_family(out, s->name, type, s->help);
 		last = s->name;
-		metric_sample(out, s->name, type, &label, label.name.len != 0, stat_read((enum stat_id)i));
+		metric_sample(out, s->name, type, &label, label.name.len != 0,
+			stat_read((enum stat_id)i));
 	}
 }
 
@@ -115,19 +123,25 @@ static void metric_process(struct buf *out)
 	}
 	(void)getrusage(RUSAGE_SELF, &u);
 	long us = u.ru_utime.tv_usec + u.ru_stime.tv_usec;
-	metric_printf(out, "# HELP process_cpu_seconds_total User and system time spent.\n"
-	                   "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total %ld.%06ld\n",
-	              u.ru_utime.tv_sec + u.ru_stime.tv_sec + us / 1000000, us % 1000000);
-	metric_printf(out, "# HELP process_resident_memory_bytes Memory in use.\n"
-	                   "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes %llu\n",
-	              pages * (unsigned long long)sysconf(_SC_PAGESIZE));
-	metric_printf(out, "# HELP process_open_fds Open descriptors.\n"
-	                   "# TYPE process_open_fds gauge\nprocess_open_fds %u\n", n_fds);
-	metric_printf(out, "# HELP sluice_build_info The version of the gateway.\n"
-	                   "# TYPE sluice_build_info gauge\nsluice_build_info{version=\"%s\"} 1\n", SLUICE_VERSION);
+	metric_printf(out,
+		"# HELP process_cpu_seconds_total User and system time spent.\n"
+		"# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total %ld.%06ld\n",
+		u.ru_utime.tv_sec + u.ru_stime.tv_sec + us / 1000000, us % 1000000);
+	metric_printf(out,
+		"# HELP process_resident_memory_bytes Memory in use.\n"
+		"# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes %llu\n",
+		pages * (unsigned long long)sysconf(_SC_PAGESIZE));
+	metric_printf(out,
+		"# HELP process_open_fds Open descriptors.\n"
+		"# TYPE process_open_fds gauge\nprocess_open_fds %u\n",
+		n_fds);
+	metric_printf(out,
+		"# HELP sluice_build_info The version of the gateway.\n"
+		"# TYPE sluice_build_info gauge\nsluice_build_info{version=\"%s\"} 1\n",
+		SLUICE_VERSION);
 }
 
-/* ---- series ---- */
+/* ---- series -------------------------------------------------------------------------------- */
 
 struct metric_series {
 	struct buf *out;
@@ -135,9 +149,11 @@ struct metric_series {
 	bool begun; /* a family without series is left out */
 };
 
-static const char *const classes[SERIES_CLASS_COUNT] = { "none", "1xx", "2xx", "3xx", "4xx", "5xx" };
+static const char *const classes[SERIES_CLASS_COUNT] = { "none", "1xx", "2xx", "3xx", "4xx",
+	"5xx" };
 
-static void metric_histogram(struct buf *out, const char *name, const struct series_view *v, sluice_pair *labels, size_t n)
+static void metric_histogram(struct buf *out, const char *name, const struct series_view *v,
+	sluice_pair *labels, size_t n)
 {
 	char bound[32];
 	uint64_t count = 0;
@@ -145,22 +161,27 @@ static void metric_histogram(struct buf *out, const char *name, const struct ser
 	for (unsigned i = 0; i <= SERIES_BUCKETS; i++) {
 		count += v->cells[i];
 		if (i < SERIES_BUCKETS)
-			(void)snprintf(bound, sizeof(bound), "%.10g", (double)series_bounds_ns[i] / 1e9);
+			(void)snprintf(bound, sizeof(bound), "%.10g",
+				(double)series_bounds_ns[i] / 1e9);
 		labels[n].value = i < SERIES_BUCKETS ? str_of(bound) : STR("+Inf");
 		metric_start(out, name, "_bucket", labels, n + 1);
 		metric_printf(out, "%llu\n", (unsigned long long)count);
 	}
 	uint64_t ns = v->cells[SERIES_BUCKETS + 1];
 	metric_start(out, name, "_sum", labels, n);
-	metric_printf(out, "%llu.%09llu\n", (unsigned long long)(ns / 1000000000), (unsigned long long)(ns % 1000000000));
+	metric_printf(out, "%llu.%09llu\n", (unsigned long long)(ns / 1000000000),
+		(unsigned long long)(ns % 1000000000));
 	metric_start(out, name, "_count", labels, n);
 	metric_printf(out, "%llu\n", (unsigned long long)count);
 }
 
 static void metric_one_series(void *ctx, const struct series_view *v)
 {
-	static const char *const types[] = { [SERIES_COUNTER] = "counter", [SERIES_TIME] = "counter", [SERIES_GAUGE] = "gauge",
-		                             [SERIES_CLASSES] = "counter", [SERIES_HISTOGRAM] = "histogram" };
+	static const char *const types[] = { [SERIES_COUNTER] = "counter",
+		[SERIES_TIME] = "counter",
+		[SERIES_GAUGE] = "gauge",
+		[SERIES_CLASSES] = "counter",
+		[SERIES_HISTOGRAM] = "histogram" };
 	struct metric_series *m = ctx;
 	const struct family_info *f = m->family;
 	const char *suffix = strcmp(types[f->kind], "counter") == 0 ? "_total" : "";
@@ -180,8 +201,9 @@ static void metric_one_series(void *ctx, const struct series_view *v)
 		break;
 	case SERIES_TIME:
 		metric_start(m->out, f->name, suffix, labels, n);
-		metric_printf(m->out, "%llu.%09llu\n", (unsigned long long)(v->cells[0] / 1000000000),
-		              (unsigned long long)(v->cells[0] % 1000000000));
+		metric_printf(m->out, "%llu.%09llu\n",
+			(unsigned long long)(v->cells[0] / 1000000000),
+			(unsigned long long)(v->cells[0] % 1000000000));
 		break;
 	case SERIES_CLASSES:
 		labels[n].name = STR("status");
@@ -203,6 +225,7 @@ void metric_write(struct buf *out)
 	metric_stats(out);
 	for (unsigned f = 0; f < FAMILY_COUNT; f++) {
 		struct metric_series m = { .out = out, .family = family_info((enum family)f) };
-		series_each((enum family)f, metric_one_series, &m);
+		series_each ((enum family)f, metric_one_series, &m)
+			;
 	}
 }

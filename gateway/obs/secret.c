@@ -1,26 +1,64 @@
 /*
- * Secrets in URLs. A text is gone through once, from separator to separator. Every '=' gives the bytes before it a chance to be
- * a secret name; what follows is then left out, up to the next '&'. Escaped characters count too, however often they are
- * escaped: a URL within a URL (`next=%2Fcb%3Fcode%3D...`) hides nothing. Its value ends at an '&' that is escaped no more often
+ * Secrets in URLs. A text is gone through once, from separator to separator. Every '=' gives the
+ * bytes before it a chance to be a secret name; what follows is then left out, up to the next '&'.
+ * Escaped characters count too, however often they are escaped: a URL within a URL
+ * (`next=%2Fcb%3Fcode%3D...`) hides nothing. Its value ends at an '&' that is escaped no more often
  * than its '='.
  */
 #include "obs/secret.h"
 
-#define N(text) { text, sizeof(text) - 1 }
+#define N(text)                        \
+	{                              \
+		text, sizeof(text) - 1 \
+	}
 /* Both in their plain form. */
 static const sluice_str secret_words[] = {
-	N("assertion"), N("auth"), N("authorization"), N("awsaccesskeyid"), N("bearer"), N("clientassertion"),
-	N("code"), N("codeverifier"), N("hmac"), N("idtokenhint"), N("jsessionid"), N("jwt"), N("key"),
-	N("ossaccesskeyid"), N("otp"), N("pass"), N("passphrase"), N("phpsessid"), N("pin"), N("pwd"), N("samlart"),
-	N("samlrequest"), N("samlresponse"), N("session"), N("sid"), N("sig"), N("ticket"), N("totp"),
+	N("assertion"),
+	N("auth"),
+	N("authorization"),
+	N("awsaccesskeyid"),
+	N("bearer"),
+	N("clientassertion"),
+	N("code"),
+	N("codeverifier"),
+	N("hmac"),
+	N("idtokenhint"),
+	N("jsessionid"),
+	N("jwt"),
+	N("key"),
+	N("ossaccesskeyid"),
+	N("otp"),
+	N("pass"),
+	N("passphrase"),
+	N("phpsessid"),
+	N("pin"),
+	N("pwd"),
+	N("samlart"),
+	N("samlrequest"),
+	N("samlresponse"),
+	N("session"),
+	N("sid"),
+	N("sig"),
+	N("ticket"),
+	N("totp"),
 };
 static const sluice_str secret_ends[] = {
-	N("token"), N("secret"), N("password"), N("passwd"), N("signature"), N("credential"), N("credentials"),
-	N("apikey"), N("accesskey"), N("privatekey"), N("subscriptionkey"), N("sessionid"),
+	N("token"),
+	N("secret"),
+	N("password"),
+	N("passwd"),
+	N("signature"),
+	N("credential"),
+	N("credentials"),
+	N("apikey"),
+	N("accesskey"),
+	N("privatekey"),
+	N("subscriptionkey"),
+	N("sessionid"),
 };
 #undef N
 
-/* ---- names -------------------------------------------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------------------------- */
 
 static int hex_value(char c)
 {
@@ -30,7 +68,8 @@ static int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* A character as it may stand in a URL: itself, or escaped `depth` times ("%2526" is '&', twice). */
+/* A character as it may stand in a URL: itself, or escaped `depth` times ("%2526" is '&',
+ * twice). */
 struct unit {
 	char c;
 	uint8_t len;
@@ -45,8 +84,8 @@ static struct unit unit_at(const char *p, const char *end)
 	const char *at = p + 1;
 	if (*p != '%')
 		return u;
-	while (end - at >= 4 && at[0] == '2' && at[1] == '5' && (at - p) / 2 < UNIT_DEPTH && hex_value(at[2]) >= 0 &&
-	       hex_value(at[3]) >= 0)
+	while (end - at >= 4 && at[0] == '2' && at[1] == '5' && (at - p) / 2 < UNIT_DEPTH &&
+		hex_value(at[2]) >= 0 && hex_value(at[3]) >= 0)
 		at += 2;
 	int high = end - at >= 2 ? hex_value(at[0]) : -1, low = high >= 0 ? hex_value(at[1]) : -1;
 	if (low < 0)
@@ -126,7 +165,8 @@ bool secret_is_parameter(const struct secrets *s, sluice_str name)
 	size_t n = name_plain(name, buf);
 	if (n == 0 || plain_is_secret(s, str_n(buf, n)))
 		return n != 0;
-	if (name.len == 0 || (!memchr(name.data, '[', name.len) && !memchr(name.data, '%', name.len)))
+	if (name.len == 0 ||
+		(!memchr(name.data, '[', name.len) && !memchr(name.data, '%', name.len)))
 		return false;
 	for (const char *p = name.data, *end = p + name.len, *part = p; p < end;) {
 		struct unit u = unit_at(p, end);
@@ -149,10 +189,10 @@ bool secret_is_field(const struct secrets *s, sluice_str name)
 	return list_has(s->field, s->n_field, str_n(buf, name_plain(name, buf)));
 }
 
-/* ---- texts -------------------------------------------------------------------------------------------------------- */
+/* ---- texts --------------------------------------------------------------------------------- */
 
 struct mask {
-	char *at, *end; /* room that is left, without that for the dots */
+	char *at, *end;     /* room that is left, without that for the dots */
 	const char *copied; /* of the text, up to here */
 	bool hidden, full;
 };
@@ -192,7 +232,8 @@ static const char *value_end(const char *p, const char *end, unsigned depth, boo
 	return end;
 }
 
-/* The end of the user information of a URL, behind its '@'; NULL: it has none. text begins with no '/', or with two. */
+/* The end of the user information of a URL, behind its '@'; NULL: it has none. text begins with no
+ * '/', or with two. */
 static const char *userinfo_end(const char *p, const char *end)
 {
 	const char *found = NULL;
@@ -210,7 +251,8 @@ static const char *userinfo_end(const char *p, const char *end)
 /* Where an authority may begin: behind "scheme:" and slashes. */
 static const char *authority_begin(const char *p, const char *end)
 {
-	const char *colon = memchr(p, ':', (size_t)(end - p)), *slash = memchr(p, '/', (size_t)(end - p));
+	const char *colon = memchr(p, ':', (size_t)(end - p)),
+		   *slash = memchr(p, '/', (size_t)(end - p));
 	if (*p != '/' && colon && slash == colon + 1)
 		p = slash;
 	while (p < end && *p == '/')
@@ -243,7 +285,8 @@ static bool separates(char c)
 	return c == '&' || c == ';' || c == '?' || c == '#' || c == '/' || c == '=' || c == ',';
 }
 
-static void mask_values(const struct secrets *s, struct mask *m, const char *p, const char *end, bool in_path)
+static void mask_values(const struct secrets *s, struct mask *m, const char *p, const char *end,
+	bool in_path)
 {
 	const char *name = p;
 	while (p < end && !m->full) {
@@ -253,7 +296,8 @@ static void mask_values(const struct secrets *s, struct mask *m, const char *p, 
 			continue;
 		}
 		const char *value = p + u.len;
-		if (u.c == '=' && p > name && value < end && secret_is_parameter(s, str_n(name, (size_t)(p - name)))) {
+		if (u.c == '=' && p > name && value < end &&
+			secret_is_parameter(s, str_n(name, (size_t)(p - name)))) {
 			p = value_end(value, end, u.depth, in_path);
 			if (p > value)
 				mask_hide(m, value, p);
@@ -265,7 +309,8 @@ static void mask_values(const struct secrets *s, struct mask *m, const char *p, 
 	}
 }
 
-sluice_str secret_mask(const struct secrets *s, enum secret_url kind, sluice_str text, char *buf, size_t room)
+sluice_str secret_mask(const struct secrets *s, enum secret_url kind, sluice_str text, char *buf,
+	size_t room)
 {
 	struct mask m = { .at = buf, .end = buf + room - 3, .copied = text.data };
 	if (text.len == 0)

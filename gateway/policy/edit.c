@@ -17,7 +17,8 @@ struct run_edit {
 	sluice_str name, value;
 };
 
-/* The token of a name that goes to the upstream, also where it is spelled with '_': it would be read as that. */
+/* The token of a name that goes to the upstream, also where it is spelled with '_': it would be
+ * read as that. */
 static enum token edit_token(sluice_side side, sluice_str name)
 {
 	char dashed[64];
@@ -37,8 +38,12 @@ static const char *edit_name_refused(sluice_side side, sluice_field_op op, sluic
 	if (!str_is_token(name))
 		return "is no name of a header field";
 	if (side == SLUICE_REQUEST_TRAILERS || side == SLUICE_RESPONSE_TRAILERS) {
-		const struct field f = { .name = name.data, .name_len = (uint32_t)name.len, .token = (uint16_t)t };
-		return op != SLUICE_FIELD_REMOVE && field_is_no_trailer(&f) ? "cannot stand behind a body" : NULL;
+		const struct field f = { .name = name.data,
+			.name_len = (uint32_t)name.len,
+			.token = (uint16_t)t };
+		return op != SLUICE_FIELD_REMOVE && field_is_no_trailer(&f)
+			? "cannot stand behind a body"
+			: NULL;
 	}
 	if (flags & TOKEN_FRAMING)
 		return "frames the message";
@@ -65,10 +70,11 @@ static bool edit_is_authority(sluice_str value)
 }
 
 /* The one thing that belongs to the connection and is the plugins' to say: trailers are welcome. */
-static bool edit_is_te_trailers(sluice_side side, sluice_field_op op, sluice_str name, sluice_str value)
+static bool edit_is_te_trailers(sluice_side side, sluice_field_op op, sluice_str name,
+	sluice_str value)
 {
-	return side == SLUICE_REQUEST && op == SLUICE_FIELD_SET && token_find(name.data, name.len) == TOKEN_TE &&
-	       str_ieq(value, STR("trailers"));
+	return side == SLUICE_REQUEST && op == SLUICE_FIELD_SET &&
+		token_find(name.data, name.len) == TOKEN_TE && str_ieq(value, STR("trailers"));
 }
 
 const char *edit_refused(sluice_side side, sluice_field_op op, sluice_str name, sluice_str value)
@@ -86,19 +92,21 @@ const char *edit_refused(sluice_side side, sluice_field_op op, sluice_str name, 
 }
 
 /* A failure is the arena's, and sticky: the exchange sees it before it uses the head. */
-static void edit_do(sluice_exchange *x, struct fields *f, sluice_field_op op, sluice_str name, sluice_str value)
+static void edit_do(sluice_exchange *x, struct fields *f, sluice_field_op op, sluice_str name,
+	sluice_str value)
 {
 	if (op == SLUICE_FIELD_REMOVE) {
 		(void)fields_drop(f, name);
 		return;
 	}
-	int err = op == SLUICE_FIELD_SET ? fields_set(f, x->arena, name, value) : fields_add(f, x->arena, name, value);
+	int err = op == SLUICE_FIELD_SET ? fields_set(f, x->arena, name, value)
+					 : fields_add(f, x->arena, name, value);
 	if (err)
 		x->arena->failed = true;
 }
 
-/* What a plugin says of a request holds for all that could be read as that field: `X_User` for X-User, in many programs, and
- * trailers, which some join with the head (RFC 9110 6.5.1). */
+/* What a plugin says of a request holds for all that could be read as that field: `X_User` for
+ * X-User, in many programs, and trailers, which some join with the head (RFC 9110 6.5.1). */
 static void edit_request(sluice_exchange *x, sluice_field_op op, sluice_str name, sluice_str value)
 {
 	if (op != SLUICE_FIELD_ADD) {
@@ -130,7 +138,8 @@ bool run_has_edited(const sluice_exchange *x, sluice_str name)
 static void edit_host(sluice_exchange *x, sluice_str value)
 {
 	if (!value.len) {
-		log_warn("plugin", "%s: an empty host: field host is left alone", run_item(x)->plugin->name);
+		log_warn("plugin", "%s: an empty host: field host is left alone",
+			run_item(x)->plugin->name);
 		return;
 	}
 	if (!x->asked_authority.data)
@@ -138,11 +147,13 @@ static void edit_host(sluice_exchange *x, sluice_str value)
 	x->request->authority = value;
 }
 
-void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice_str name, sluice_str value)
+void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice_str name,
+	sluice_str value)
 {
 	const char *why = edit_refused(side, op, name, value);
 	if (why) {
-		log_warn("plugin", "%s: field %.*s %s, and is left alone", run_item(x)->plugin->name, STR_ARG(name), why);
+		log_warn("plugin", "%s: field %.*s %s, and is left alone",
+			run_item(x)->plugin->name, STR_ARG(name), why);
 		if (op != SLUICE_FIELD_SET || edit_name_refused(side, SLUICE_FIELD_REMOVE, name))
 			return;
 		op = SLUICE_FIELD_REMOVE;
@@ -161,7 +172,8 @@ void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice
 		if (f)
 			edit_do(x, f, op, name, value);
 		else
-			log_warn("plugin", "%s: there are no trailers yet to change", run_item(x)->plugin->name);
+			log_warn("plugin", "%s: there are no trailers yet to change",
+				run_item(x)->plugin->name);
 		return;
 	}
 	if (side == SLUICE_REQUEST) {

@@ -1,6 +1,6 @@
 /*
- * Changes to header fields that plugins ask for, checked before they are believed. Changes to a response that is not there
- * yet are kept and made when it is.
+ * Changes to header fields that plugins ask for, checked before they are believed. Changes to a
+ * response that is not there yet are kept and made when it is.
  */
 #ifndef POLICY_EDIT_H
 #define POLICY_EDIT_H
@@ -9,8 +9,10 @@
 
 /* Why a change is not made: the rest of a sentence; NULL: it is. Any thread. */
 const char *edit_refused(sluice_side side, sluice_field_op op, sluice_str name, sluice_str value);
-void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice_str name, sluice_str value);
-/* A response is there: make what was asked for before there was one. Again for each that takes its place. */
+void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice_str name,
+	sluice_str value);
+/* A response is there: make what was asked for before there was one. Again for each that takes its
+ * place. */
 void edit_apply(sluice_exchange *x);
 
 #endif

@@ -31,27 +31,30 @@ static bool elf_has(uint64_t file, uint64_t offset, uint64_t n, uint64_t size)
 	return offset <= file && (!n || size <= (file - offset) / n);
 }
 
-static const char *elf_look_header(const ElfW(Ehdr) *h, uint64_t size)
+static const char *elf_look_header(const ElfW(Ehdr) * h, uint64_t size)
 {
 	if (memcmp(h->e_ident, ELFMAG, SELFMAG) != 0)
 		return "it is no shared object";
 	if (h->e_ident[EI_CLASS] != CLASS || h->e_ident[EI_DATA] != __ehdr_start.e_ident[EI_DATA] ||
-	    h->e_machine != __ehdr_start.e_machine)
+		h->e_machine != __ehdr_start.e_machine)
 		return "it was built for another kind of machine";
-	if (h->e_type != ET_DYN || h->e_phentsize != sizeof(ElfW(Phdr)) || h->e_phnum == 0 || h->e_phnum > SEGMENTS_MAX)
+	if (h->e_type != ET_DYN || h->e_phentsize != sizeof(ElfW(Phdr)) || h->e_phnum == 0 ||
+		h->e_phnum > SEGMENTS_MAX)
 		return "it is no shared object";
-	if (!elf_has(size, h->e_phoff, h->e_phnum, h->e_phentsize) || !elf_has(size, h->e_shoff, h->e_shnum, h->e_shentsize))
+	if (!elf_has(size, h->e_phoff, h->e_phnum, h->e_phentsize) ||
+		!elf_has(size, h->e_shoff, h->e_shnum, h->e_shentsize))
 		return "the file is cut short";
 	return NULL;
 }
 
-static const char *elf_look_segments(int fd, const ElfW(Ehdr) *h, uint64_t size)
+static const char *elf_look_segments(int fd, const ElfW(Ehdr) * h, uint64_t size)
 {
 	ElfW(Phdr) v[SEGMENTS_MAX];
 	if (!elf_reads(fd, v, h->e_phnum * sizeof(v[0]), h->e_phoff))
 		return "the file is cut short";
 	for (unsigned i = 0; i < h->e_phnum; i++) {
-		bool mapped = v[i].p_type == PT_LOAD || v[i].p_type == PT_DYNAMIC || v[i].p_type == PT_TLS;
+		bool mapped = v[i].p_type == PT_LOAD || v[i].p_type == PT_DYNAMIC ||
+			v[i].p_type == PT_TLS;
 		if (mapped && !elf_has(size, v[i].p_offset, 1, v[i].p_filesz))
 			return "the file is cut short";
 		if (v[i].p_type == PT_LOAD && v[i].p_filesz > v[i].p_memsz)

@@ -25,14 +25,15 @@ static const sluice_expr *expr_refuse(struct expr_wrong *wrong, const char *why)
 }
 
 static const sluice_expr *expr_unknown(struct arena *a, sluice_str text, const struct stated *names,
-                                       struct expr_wrong *wrong)
+	struct expr_wrong *wrong)
 {
 	*wrong = (struct expr_wrong){ .hint = stated_nearest(names, a, text) };
 	wrong->why = arena_printf(a, "there is no fact \"%.*s\"", STR_ARG(text)).data;
 	return NULL;
 }
 
-const sluice_expr *expr_compile(struct arena *a, sluice_str text, const struct stated *names, struct expr_wrong *wrong)
+const sluice_expr *expr_compile(struct arena *a, sluice_str text, const struct stated *names,
+	struct expr_wrong *wrong)
 {
 	struct sluice_expr *e = arena_new(a, struct sluice_expr);
 	e->text = arena_str(a, text);
@@ -49,8 +50,11 @@ const sluice_expr *expr_compile(struct arena *a, sluice_str text, const struct s
 	case FACT_ATTR:
 		e->name = e->text;
 		if (!expr_is_attr(text))
-			return expr_refuse(wrong, "expected ip, route, host, path, method, scheme, header:NAME, query:NAME, "
-			                          "cookie:NAME, path:NAME, or a fact that a plugin states, such as claim:sub");
+			return expr_refuse(wrong,
+				"expected ip, route, host, path, method, scheme, header:NAME, "
+				"query:NAME, "
+				"cookie:NAME, path:NAME, or a fact that a plugin states, such as "
+				"claim:sub");
 		if (e->fact == FACT_ATTR && names && !stated_have(names, text))
 			return expr_unknown(a, text, names, wrong);
 		return e;

@@ -5,9 +5,10 @@
 #include "policy/run.h"
 
 const struct fact_info fact_table[FACT_COUNT] = {
-#define F(name, text, named, how, help) { { text, sizeof(text) - 1 }, FACT_##named, FACT_##how, help },
+#define F(name, text, named, how, help) \
+	{ { text, sizeof(text) - 1 }, FACT_##named, FACT_##how, help },
 #include "policy/fact.def"
-#undef F
+#undef F,
 };
 
 enum fact fact_find(sluice_str text, sluice_str *name)
@@ -56,7 +57,7 @@ sluice_str fact_plain(sluice_exchange *x, enum fact f)
 	}
 }
 
-/* ---- several of one name ---------------------------------------------------------------------------------------- */
+/* ---- several of one name ------------------------------------------------------------------- */
 
 /* Values that are put together, each decoded where that is asked for. */
 struct fact_join {
@@ -66,7 +67,8 @@ struct fact_join {
 };
 
 /* Another one; room: what all of them can take at most. */
-static bool join_add(sluice_exchange *x, struct fact_join *j, sluice_str value, sluice_str joint, size_t room)
+static bool join_add(sluice_exchange *x, struct fact_join *j, sluice_str value, sluice_str joint,
+	size_t room)
 {
 	if (j->n++ == 0) {
 		j->value = value;
@@ -99,16 +101,17 @@ static enum sluice_reading fact_fail(sluice_str *out)
 	return SLUICE_READ_FAIL;
 }
 
-/* ---- header fields ---------------------------------------------------------------------------------------------- */
+/* ---- header fields ------------------------------------------------------------------------- */
 
 static bool header_is(const struct field *f, enum token t, sluice_str name)
 {
 	return f->token == t && !(f->flags & FIELD_DROP) &&
-	       (t != TOKEN_OTHER || (f->name_len == name.len && str_ieq(field_name(f), name)));
+		(t != TOKEN_OTHER || (f->name_len == name.len && str_ieq(field_name(f), name)));
 }
 
 /* From the first line of that name, f->v[at], which is not the only one. */
-static enum sluice_reading header_join(sluice_exchange *x, enum token t, sluice_str name, uint32_t at, sluice_str *out)
+static enum sluice_reading header_join(sluice_exchange *x, enum token t, sluice_str name,
+	uint32_t at, sluice_str *out)
 {
 	const struct fields *f = &x->request->fields;
 	sluice_str joint = t == TOKEN_COOKIE ? STR("; ") : STR(", ");
@@ -117,7 +120,8 @@ static enum sluice_reading header_join(sluice_exchange *x, enum token t, sluice_
 	for (uint32_t i = at; i < f->n; i++)
 		room += header_is(&f->v[i], t, name) ? f->v[i].value_len + joint.len : 0;
 	for (uint32_t i = at; i < f->n; i++) {
-		if (header_is(&f->v[i], t, name) && !join_add(x, &j, field_value(&f->v[i]), joint, room))
+		if (header_is(&f->v[i], t, name) &&
+			!join_add(x, &j, field_value(&f->v[i]), joint, room))
 			return fact_fail(out);
 	}
 	enum sluice_reading r = join_end(&j, out);
@@ -140,7 +144,7 @@ enum sluice_reading fact_header(sluice_exchange *x, enum token t, sluice_str nam
 	return first == UINT32_MAX ? SLUICE_READ_NONE : SLUICE_READ_ONE;
 }
 
-/* ---- cookies ---------------------------------------------------------------------------------------------------- */
+/* ---- cookies ------------------------------------------------------------------------------- */
 
 static bool cookie_next(sluice_str *rest, sluice_str name, sluice_str *out)
 {
@@ -174,7 +178,7 @@ enum sluice_reading fact_cookie(sluice_exchange *x, sluice_str name, sluice_str 
 	return join_end(&j, out);
 }
 
-/* ---- query and path --------------------------------------------------------------------------------------------- */
+/* ---- query and path ------------------------------------------------------------------------ */
 
 static bool fact_decode(sluice_exchange *x, enum query_plus plus, sluice_str *s)
 {
@@ -191,8 +195,10 @@ enum sluice_reading fact_parameter(sluice_exchange *x, sluice_str name, sluice_s
 	sluice_str query = x->request->query, rest = query, value;
 	struct fact_join j = { .n = 0 };
 	while (query_find(&rest, name, &value)) {
-		/* each value had its name, "=" and "&" beside it, or is empty: the joints take no more than twice that */
-		if (!fact_decode(x, QUERY_PLUS_IS_SPACE, &value) || !join_add(x, &j, value, STR(", "), 2 * query.len + 2))
+		/* each value had its name, "=" and "&" beside it, or is empty: the joints take no
+		 * more than twice that */
+		if (!fact_decode(x, QUERY_PLUS_IS_SPACE, &value) ||
+			!join_add(x, &j, value, STR(", "), 2 * query.len + 2))
 			return fact_fail(out);
 	}
 	return join_end(&j, out);

@@ -1,6 +1,7 @@
 /*
- * Facts: what a configuration, a plugin or a log may ask of a request, each read in one way whoever asks. The table is
- * fact.def. What plugins state (attributes) is found here too, by the names that they declare.
+ * Facts: what a configuration, a plugin or a log may ask of a request, each read in one way whoever
+ * asks. The table is fact.def. What plugins state (attributes) is found here too, by the names that
+ * they declare.
  */
 #ifndef POLICY_FACT_H
 #define POLICY_FACT_H
@@ -12,7 +13,7 @@ enum fact {
 #include "policy/fact.def"
 #undef F
 	FACT_ATTR, /* of a plugin, by its whole name */
-	FACT_COUNT = FACT_ATTR
+	FACT_COUNT = FACT_ATTR,
 };
 
 enum fact_named { FACT_PLAIN, FACT_NAMED };
@@ -26,14 +27,17 @@ struct fact_info {
 };
 extern const struct fact_info fact_table[FACT_COUNT];
 
-/* The fact that text asks for, and the name behind its colon. FACT_ATTR: none of the table. Main thread. */
+/* The fact that text asks for, and the name behind its colon. FACT_ATTR: none of the table. Main
+ * thread. */
 enum fact fact_find(sluice_str text, sluice_str *name);
 
-/* The value of a plain fact; data is NULL when the request has none. A worker's thread, as below. */
+/* The value of a plain fact; data is NULL when the request has none. A worker's thread, as
+ * below. */
 sluice_str fact_plain(sluice_exchange *x, enum fact f);
 
-/* Those with a name. The value of something that the request has several times is all of them, joined; it lives as long as
- * x. MANY is said of these, but not of the lines of a field that is one list by its nature: Cookie (RFC 9113 8.2.3). */
+/* Those with a name. The value of something that the request has several times is all of them,
+ * joined; it lives as long as x. MANY is said of these, but not of the lines of a field that is one
+ * list by its nature: Cookie (RFC 9113 8.2.3). */
 enum sluice_reading fact_header(sluice_exchange *x, enum token t, sluice_str name, sluice_str *out);
 enum sluice_reading fact_parameter(sluice_exchange *x, sluice_str name, sluice_str *out);
 enum sluice_reading fact_cookie(sluice_exchange *x, sluice_str name, sluice_str *out);

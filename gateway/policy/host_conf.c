@@ -25,8 +25,9 @@ static size_t host_step(sluice_str path)
 }
 
 /*
- * The node that a path such as request.set.X-User or servers[2].address leads to, or the last one on the way there that
- * exists, and whether it is all the way. Keys of maps may have dots: what is left of the path is tried whole first.
+ * The node that a path such as request.set.X-User or servers[2].address leads to, or the last one
+ * on the way there that exists, and whether it is all the way. Keys of maps may have dots: what is
+ * left of the path is tried whole first.
  */
 static const struct node *host_walk(const struct node *n, sluice_str path, bool *found)
 {
@@ -38,7 +39,8 @@ static const struct node *host_walk(const struct node *n, sluice_str path, bool 
 		if (path.data[0] == '[') {
 			const char *end = memchr(path.data, ']', path.len);
 			step = end ? (size_t)(end - path.data) + 1 : path.len;
-			if (end && n->kind == NODE_LIST && str_u64(str_n(path.data + 1, step - 2), &i) && i < n->n)
+			if (end && n->kind == NODE_LIST &&
+				str_u64(str_n(path.data + 1, step - 2), &i) && i < n->n)
 				next = n->v[i];
 		} else {
 			next = node_find(n, path);
@@ -88,13 +90,15 @@ void host_secret(sluice_instance *inst, int kind, sluice_str name)
 	struct secrets probe = { 0 };
 	struct instance_secret *s = arena_zalloc(&inst->arena, sizeof(*s));
 	if (!secrets_add_query(&probe, &inst->arena, name)) {
-		host_report(inst, "\"%.*s\" cannot be the name of a secret: it has no letter or digit, or more than %d bytes",
-		            STR_ARG(name), SECRET_NAME_BYTES);
+		host_report(inst,
+			"\"%.*s\" cannot be the name of a secret: it has no letter or digit, or "
+			"more than %d bytes",
+			STR_ARG(name), SECRET_NAME_BYTES);
 		return;
 	}
 	*s = (struct instance_secret){ .next = inst->secrets,
-		                       .name = probe.query[0],
-		                       .is_field = kind == SLUICE_SECRET_FIELD };
+		.name = probe.query[0],
+		.is_field = kind == SLUICE_SECRET_FIELD };
 	inst->secrets = s;
 }
 
@@ -122,7 +126,8 @@ const char *host_path(sluice_instance *inst, struct arena *a, sluice_str path)
 
 int host_read_file(sluice_instance *inst, sluice_str path, size_t max, sluice_str *out)
 {
-	if (!inst->bind && inst->state != INSTANCE_STARTING) { /* read again and again: it must not pile up */
+	/* read again and again: it must not pile up */
+	if (!inst->bind && inst->state != INSTANCE_STARTING) {
 		const char *full = host_path(inst, &inst->scratch, path);
 		return file_read(&inst->scratch, full, max, out);
 	}
@@ -145,8 +150,8 @@ void host_log(sluice_instance *inst, sluice_exchange *x, int level, const char *
 		return;
 	if (!inst && x && x->chain)
 		inst = run_item(x)->inst;
-	(void)snprintf(tag, sizeof(tag), "%s/%.*s", inst ? inst->plugin->name : "plugin", inst ? (int)inst->name.len : 0,
-	               inst ? inst->name.data : "");
+	(void)snprintf(tag, sizeof(tag), "%s/%.*s", inst ? inst->plugin->name : "plugin",
+		inst ? (int)inst->name.len : 0, inst ? inst->name.data : "");
 	log_vwrite((enum log_level)level, tag, fmt, ap);
 }
 
@@ -155,7 +160,8 @@ void host_timer(sluice_instance *inst, uint64_t ms, sluice_main_timer_fn fn)
 	if (inst->policy->n_workers == 0)
 		return; /* only checking */
 	inst->on_timer = fn;
-	worker_timer(inst->policy->main, &inst->timer, (ms < TIMER_MAX_MS ? ms : TIMER_MAX_MS) * NS_PER_MS);
+	worker_timer(inst->policy->main, &inst->timer,
+		(ms < TIMER_MAX_MS ? ms : TIMER_MAX_MS) * NS_PER_MS);
 }
 
 sluice_str host_ca_file(sluice_instance *inst, struct arena *a, sluice_str file)
@@ -171,7 +177,9 @@ static void host_on_fetch(void *ctx, const sluice_fetch_response *r)
 	given.user = f->user;
 	f->fetch = NULL;
 	bool ok = r->status == SLUICE_OK && r->code >= 200 && r->code < 300;
-	series_add(series_find(FAMILY_PLUGIN_FETCHES, f->inst->name, ok ? STR("ok") : STR("failed")), 1);
+	series_add(series_find(FAMILY_PLUGIN_FETCHES, f->inst->name,
+			   ok ? STR("ok") : STR("failed")),
+		1);
 	running_set_main(f->inst, RUNNING_FETCH);
 	fn(f->inst, f->inst->conf, &given);
 	running_clear_main(f->inst);
@@ -190,16 +198,20 @@ int host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, sluice
 			continue;
 		f->inst = inst;
 		f->fn = fn;
-		f->user = r->size >= offsetof(sluice_fetch_request, user) + sizeof(r->user) ? r->user : NULL;
+		f->user = r->size >= offsetof(sluice_fetch_request, user) + sizeof(r->user)
+			? r->user
+			: NULL;
 		tls = inst->policy->fetch_tls(host_ca_file(inst, &inst->scratch, r->ca_file), &why);
 		if (!why)
 			f->fetch = fetch_start(inst->policy->main, r, tls, host_on_fetch, f, &why);
 		if (f->fetch)
 			return 0;
-		log_error("plugin", "%.*s: cannot fetch %.*s: %s", STR_ARG(inst->name), STR_ARG(r->url), why);
+		log_error("plugin", "%.*s: cannot fetch %.*s: %s", STR_ARG(inst->name),
+			STR_ARG(r->url), why);
 		return -1;
 	}
-	log_error("plugin", "%.*s: more than %d fetches at once", STR_ARG(inst->name), INSTANCE_FETCHES);
+	log_error("plugin", "%.*s: more than %d fetches at once", STR_ARG(inst->name),
+		INSTANCE_FETCHES);
 	return -1;
 }
 
@@ -222,7 +234,8 @@ const sluice_expr *host_expr_compile(sluice_instance *inst, sluice_str text, con
 }
 
 /* Reported where the option stands. */
-__attribute__((format(printf, 3, 4))) static void host_error(sluice_instance *inst, const char *option, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void host_error(sluice_instance *inst,
+	const char *option, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -230,12 +243,12 @@ __attribute__((format(printf, 3, 4))) static void host_error(sluice_instance *in
 	va_end(ap);
 }
 
-const sluice_template *host_template_compile(sluice_instance *inst, const char *option, int side, sluice_str field,
-                                             sluice_str text)
+const sluice_template *host_template_compile(sluice_instance *inst, const char *option, int side,
+	sluice_str field, sluice_str text)
 {
 	struct expr_wrong wrong = { .why = NULL };
-	const struct sluice_template *t =
-		template_read(&inst->arena, template_kind_of_field(field), text, inst->policy->names, &wrong);
+	const struct sluice_template *t = template_read(&inst->arena, template_kind_of_field(field),
+		text, inst->policy->names, &wrong);
 	if (!t)
 		host_error(inst, option, "%s", wrong.why);
 	if (!t && wrong.hint.len && inst->bind)
@@ -258,6 +271,8 @@ const sluice_store *host_store_table(sluice_instance *inst, const sluice_store *
 		return s;
 	}
 	struct instance_table *t = &inst->tables[inst->n_tables++];
-	*t = (struct instance_table){ .of = s, .name = arena_str(&inst->arena, name), .table = store_table(s, name) };
+	*t = (struct instance_table){ .of = s,
+		.name = arena_str(&inst->arena, name),
+		.table = store_table(s, name) };
 	return t->table;
 }

@@ -15,12 +15,19 @@
 static sluice_str host_get(sluice_exchange *x, int info)
 {
 	static const uint8_t facts[] = {
-		[SLUICE_I_METHOD] = FACT_METHOD,     [SLUICE_I_SCHEME] = FACT_SCHEME,     [SLUICE_I_HOST] = FACT_HOST,
-		[SLUICE_I_PATH] = FACT_PATH,         [SLUICE_I_QUERY] = FACT_QUERY,       [SLUICE_I_TARGET] = FACT_TARGET,
-		[SLUICE_I_CLIENT_IP] = FACT_IP,      [SLUICE_I_ROUTE] = FACT_ROUTE,       [SLUICE_I_UPSTREAM] = FACT_UPSTREAM,
+		[SLUICE_I_METHOD] = FACT_METHOD,
+		[SLUICE_I_SCHEME] = FACT_SCHEME,
+		[SLUICE_I_HOST] = FACT_HOST,
+		[SLUICE_I_PATH] = FACT_PATH,
+		[SLUICE_I_QUERY] = FACT_QUERY,
+		[SLUICE_I_TARGET] = FACT_TARGET,
+		[SLUICE_I_CLIENT_IP] = FACT_IP,
+		[SLUICE_I_ROUTE] = FACT_ROUTE,
+		[SLUICE_I_UPSTREAM] = FACT_UPSTREAM,
 		[SLUICE_I_REQUEST_ID] = FACT_REQUEST_ID,
 	};
-	return info >= 0 && (size_t)info < sizeof(facts) ? fact_plain(x, (enum fact)facts[info]) : STR_NONE;
+	return info >= 0 && (size_t)info < sizeof(facts) ? fact_plain(x, (enum fact)facts[info])
+							 : STR_NONE;
 }
 
 static struct fields *host_fields(sluice_exchange *x, int side)
@@ -108,7 +115,10 @@ static void host_cleanup(sluice_exchange *x, void (*fn)(void *), void *arg)
 		fn(arg); /* nobody would later; the sticky failure ends the exchange */
 		return;
 	}
-	*c = (struct run_cleanup){ .next = x->cleanups, .fn = fn, .arg = arg, .inst = run_item(x)->inst };
+	*c = (struct run_cleanup){ .next = x->cleanups,
+		.fn = fn,
+		.arg = arg,
+		.inst = run_item(x)->inst };
 	x->cleanups = c;
 }
 
@@ -149,7 +159,10 @@ static void host_attr_provide(sluice_exchange *x, const char *ns, sluice_attr_fn
 	struct run_namespace *n = arena_alloc(x->arena, sizeof(*n));
 	if (!n)
 		return;
-	*n = (struct run_namespace){ .next = x->namespaces, .name = str_of(ns), .fn = fn, .ctx = ctx };
+	*n = (struct run_namespace){ .next = x->namespaces,
+		.name = str_of(ns),
+		.fn = fn,
+		.ctx = ctx };
 	x->namespaces = n;
 }
 
@@ -183,21 +196,25 @@ void run_note(sluice_exchange *x, const char *code)
 		x->notes[x->n_notes++] = (struct run_note){ code, inst };
 }
 
-static sluice_verdict host_refuse(sluice_exchange *x, int status, const char *code, const char *detail)
+static sluice_verdict host_refuse(sluice_exchange *x, int status, const char *code,
+	const char *detail)
 {
 	if (status < 400 || status > 599 || !code)
 		return SLUICE_FAIL;
-	x->answer = (struct run_answer){ .status = status, .code = code, .detail = arena_str(x->arena, str_of(detail)) };
+	x->answer = (struct run_answer){ .status = status,
+		.code = code,
+		.detail = arena_str(x->arena, str_of(detail)) };
 	return SLUICE_REPLY;
 }
 
-static sluice_verdict host_reply(sluice_exchange *x, int status, sluice_str content_type, sluice_str body)
+static sluice_verdict host_reply(sluice_exchange *x, int status, sluice_str content_type,
+	sluice_str body)
 {
 	if (status < 200 || status > 599 || !str_is_field_value(content_type))
 		return SLUICE_FAIL;
 	x->answer = (struct run_answer){ .status = status,
-		                         .content_type = arena_str(x->arena, content_type),
-		                         .body = arena_str(x->arena, body) };
+		.content_type = arena_str(x->arena, content_type),
+		.body = arena_str(x->arena, body) };
 	return x->answer.body.data ? SLUICE_REPLY : SLUICE_FAIL;
 }
 
@@ -214,7 +231,8 @@ static const sluice_store *host_store_local(sluice_instance *inst)
 
 static size_t host_ip_network(sluice_str ip, unsigned v4_prefix, unsigned v6_prefix, char *buf)
 {
-	_Static_assert((int)SLUICE_IP_NETWORK >= (int)ADDR_NETWORK_TEXT, "room for the text of a network");
+	_Static_assert((int)SLUICE_IP_NETWORK >= (int)ADDR_NETWORK_TEXT,
+		"room for the text of a network");
 	return addr_network_text(ip, v4_prefix, v6_prefix, buf);
 }
 

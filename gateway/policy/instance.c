@@ -1,6 +1,6 @@
 /*
- * Instances of plugins. The main thread makes, starts and stops them; workers hold their own side, found by id, so that a
- * message about an instance that is gone finds nothing.
+ * Instances of plugins. The main thread makes, starts and stops them; workers hold their own side,
+ * found by id, so that a message about an instance that is gone finds nothing.
  */
 #include "policy/instance.h"
 
@@ -16,23 +16,26 @@
 #include "store/store.h"
 #include "upstream/fetch.h"
 
-struct instance_common { /* what every instance has, whatever its plugin */
+/* what every instance has, whatever its plugin */
+struct instance_common {
 	sluice_str use;
 };
 
 const sluice_option instance_options[] = {
-	SLUICE_OPTION(SLUICE_T_STR, struct instance_common, use, .flags = SLUICE_F_REQUIRED, .doc = "name of the plugin"),
+	SLUICE_OPTION(SLUICE_T_STR, struct instance_common, use, .flags = SLUICE_F_REQUIRED,
+		.doc = "name of the plugin"),
 	SLUICE_OPTIONS_END,
 };
 
-struct policy_part { /* of a worker */
+/* of a worker */
+struct policy_part {
 	struct list instances;
 };
 
 static uint64_t next_id;                    /* main thread, like the next */
 static struct list live = { &live, &live }; /* all instances */
 
-/* ---- published values --------------------------------------------------------------------------------------------- */
+/* ---- published values ---------------------------------------------------------------------- */
 
 static struct published *published_ref(struct published *p)
 {
@@ -52,7 +55,7 @@ static void published_unref(struct published **slot)
 	}
 }
 
-/* ---- making one --------------------------------------------------------------------------------------------------- */
+/* ---- making one ---------------------------------------------------------------------------- */
 
 void instance_add_fact(sluice_instance *inst, const sluice_expr *e, sluice_side side)
 {
@@ -83,7 +86,8 @@ static int instance_store(void *ctx, const struct node *n, const sluice_store **
 	sluice_instance *inst = ctx;
 	int err = inst->outer->store(inst->outer->ctx, n, out);
 	if (!err && inst->n_stores == INSTANCE_STORES)
-		return diag_error_node(inst->outer->diag, n, "an instance can use %d stores", INSTANCE_STORES);
+		return diag_error_node(inst->outer->diag, n, "an instance can use %d stores",
+			INSTANCE_STORES);
 	if (!err)
 		inst->stores[inst->n_stores++] = *out;
 	return err;
@@ -106,18 +110,21 @@ static void instance_secret(void *ctx, const char *path, sluice_str bytes)
 	instance_add_file(ctx, path, 0, bytes);
 }
 
-/* The metric is the name's: who publishes takes it over from an instance whose place it takes. at_s 0: no value any more. */
+/* The metric is the name's: who publishes takes it over from an instance whose place it takes. at_s
+ * 0: no value any more. */
 static void instance_count_published(sluice_instance *inst, uint64_t at_s)
 {
-	list_each(e, &live) {
+	list_each (e, &live) {
 		sluice_instance *other = container_of(e, sluice_instance, live);
-		if (at_s == 0 || other == inst || !other->published_s || !str_eq(other->name, inst->name))
+		if (at_s == 0 || other == inst || !other->published_s ||
+			!str_eq(other->name, inst->name))
 			continue;
 		inst->published_s += other->published_s;
 		other->published_s = 0;
 	}
 	if (inst->published_s != at_s)
-		series_add(series_find(FAMILY_PLUGIN_PUBLISHED, inst->name, STR("")), at_s - inst->published_s);
+		series_add(series_find(FAMILY_PLUGIN_PUBLISHED, inst->name, STR("")),
+			at_s - inst->published_s);
 	inst->published_s = at_s;
 }
 
@@ -164,13 +171,17 @@ static const struct module *instance_module(struct policy *p, const struct node 
 	char why[MODULE_WHY];
 	const struct node *use = node_find(n, STR("use"));
 	if (!use || use->kind != NODE_SCALAR || use->text.len == 0) {
-		(void)diag_error_node(b->diag, use ? use : n, "say which plugin this is: use: NAME");
+		(void)diag_error_node(b->diag, use ? use : n,
+			"say which plugin this is: use: NAME");
 		return NULL;
 	}
 	const struct module *m = module_get(&p->dirs, use->text, why);
 	if (!m) {
-		(void)diag_error_node(b->diag, use, "plugin \"%.*s\" cannot be loaded: %s", STR_ARG(use->text), why);
-		diag_hint(b->diag, "`sluice plugins` lists what is installed; --plugin-dir DIR adds a place to look");
+		(void)diag_error_node(b->diag, use, "plugin \"%.*s\" cannot be loaded: %s",
+			STR_ARG(use->text), why);
+		diag_hint(b->diag,
+			"`sluice plugins` lists what is installed; --plugin-dir DIR adds a place "
+			"to look");
 	}
 	return m;
 }
@@ -185,7 +196,8 @@ static bool instance_check(sluice_instance *inst)
 	return err >= 0 && !inst->failed;
 }
 
-sluice_instance *instance_new(struct policy *p, sluice_str name, const struct node *n, struct bind *b)
+sluice_instance *instance_new(struct policy *p, sluice_str name, const struct node *n,
+	struct bind *b)
 {
 	struct instance_common common = { 0 };
 	struct bind own;
@@ -193,7 +205,8 @@ sluice_instance *instance_new(struct policy *p, sluice_str name, const struct no
 	if (!m)
 		return NULL;
 	sluice_instance *inst = calloc(1, sizeof(*inst));
-	check(inst && (uintptr_t)inst % RUNNING_ALIGN == 0, "out of memory: an instance of %zu bytes", sizeof(*inst));
+	check(inst && (uintptr_t)inst % RUNNING_ALIGN == 0,
+		"out of memory: an instance of %zu bytes", sizeof(*inst));
 	inst->policy = p;
 	inst->module = m;
 	inst->plugin = m->record;
@@ -207,7 +220,8 @@ sluice_instance *instance_new(struct policy *p, sluice_str name, const struct no
 	inst->name = arena_str(&inst->arena, name);
 	inst->text = node_text(n, &inst->arena);
 	inst->dir = arena_str(&inst->arena, str_of(b->config->dir)).data;
-	void *conf = arena_zalloc(&inst->arena, inst->plugin->conf_size ? inst->plugin->conf_size : 1);
+	void *conf =
+		arena_zalloc(&inst->arena, inst->plugin->conf_size ? inst->plugin->conf_size : 1);
 
 	bind_init(&own, &inst->arena, b->diag, b->config);
 	own.expr = instance_expr;
@@ -219,10 +233,12 @@ sluice_instance *instance_new(struct policy *p, sluice_str name, const struct no
 	const sluice_option *const tables[] = { instance_options, inst->plugin->options };
 	void *const dsts[] = { &common, conf };
 	bool ok = bind_map_multi(&own, n, tables, dsts, 2) == 0;
-	inst->conf = ok ? conf : NULL; /* what was not bound is not shown to the plugin, nor stopped */
+	/* what was not bound is not shown to the plugin, nor stopped */
+	inst->conf = ok ? conf : NULL;
 	if (ok && !instance_check(inst)) {
 		if (!inst->failed)
-			(void)diag_error_node(b->diag, n, "plugin \"%s\" refuses its options", inst->plugin->name);
+			(void)diag_error_node(b->diag, n, "plugin \"%s\" refuses its options",
+				inst->plugin->name);
 		ok = false;
 	}
 	inst->bind = NULL;
@@ -253,7 +269,8 @@ static bool instance_files_are_same(const sluice_instance *old)
 	return true;
 }
 
-static bool instance_stores_are_there(const sluice_instance *old, const sluice_store *const *stores, size_t n)
+static bool instance_stores_are_there(const sluice_instance *old, const sluice_store *const *stores,
+	size_t n)
 {
 	for (unsigned i = 0; i < old->n_stores; i++) {
 		size_t at = 0;
@@ -265,13 +282,13 @@ static bool instance_stores_are_there(const sluice_instance *old, const sluice_s
 	return true;
 }
 
-bool instance_is_same(const sluice_instance *old, sluice_str name, const struct node *n, const sluice_store *const *stores,
-                      size_t n_stores)
+bool instance_is_same(const sluice_instance *old, sluice_str name, const struct node *n,
+	const sluice_store *const *stores, size_t n_stores)
 {
 	struct arena a;
 	arena_init(&a, 0);
 	bool same = str_eq(old->name, name) && str_eq(old->text, node_text(n, &a)) &&
-	            instance_stores_are_there(old, stores, n_stores) && instance_files_are_same(old);
+		instance_stores_are_there(old, stores, n_stores) && instance_files_are_same(old);
 	arena_fini(&a);
 	return same;
 }
@@ -295,7 +312,7 @@ void instance_unref(sluice_instance *inst)
 		instance_free(inst);
 }
 
-/* ---- on a worker -------------------------------------------------------------------------------------------------- */
+/* ---- on a worker --------------------------------------------------------------------------- */
 
 static struct list *instance_list(struct worker *w)
 {
@@ -312,8 +329,9 @@ static struct list *instance_list(struct worker *w)
 static struct instance_worker *instance_find(struct worker *w, uint64_t id)
 {
 	if (!w->part[PART_POLICY])
-		return NULL; /* it goes with the last of them: a message about one must not bring it back */
-	list_each(e, instance_list(w)) {
+		/* it goes with the last of them: a message about one must not bring it back */
+		return NULL;
+	list_each (e, instance_list(w)) {
 		struct instance_worker *iw = container_of(e, struct instance_worker, link);
 		if (iw->id == id)
 			return iw;
@@ -354,7 +372,8 @@ struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst)
 	list_init(&iw->waiters);
 	if (inst->plugin->worker_size) {
 		iw->state = calloc(1, inst->plugin->worker_size);
-		check(iw->state, "out of memory: %zu bytes for plugin %s", inst->plugin->worker_size, inst->plugin->name);
+		check(iw->state, "out of memory: %zu bytes for plugin %s",
+			inst->plugin->worker_size, inst->plugin->name);
 	}
 	pthread_mutex_lock(&inst->lock);
 	iw->published = published_ref(inst->published);
@@ -430,14 +449,15 @@ void instance_publish(sluice_instance *inst, void *value, void (*free_value)(voi
 	}
 }
 
-/* ---- asking for a refresh ----------------------------------------------------------------------------------------- */
+/* ---- asking for a refresh ------------------------------------------------------------------ */
 
-/* By the time the main thread hears, a reload may have let the instance go: it is found by id among those that live. */
+/* By the time the main thread hears, a reload may have let the instance go: it is found by id among
+ * those that live. */
 static void instance_on_refresh(struct worker *w, void *arg)
 {
 	uint64_t *id = arg;
 	(void)w;
-	list_each(e, &live) {
+	list_each (e, &live) {
 		sluice_instance *inst = container_of(e, sluice_instance, live);
 		if (inst->id != *id)
 			continue;

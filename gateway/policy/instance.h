@@ -1,7 +1,8 @@
 /*
- * A configured use of a plugin, in its three places: the instance itself on the main thread (its bound options, timer,
- * fetches), what it published for all workers to read, and its state on each worker. An instance lives as long as a snapshot
- * names it; one that did not change is taken over by the next snapshot, with what it has learned.
+ * A configured use of a plugin, in its three places: the instance itself on the main thread (its
+ * bound options, timer, fetches), what it published for all workers to read, and its state on each
+ * worker. An instance lives as long as a snapshot names it; one that did not change is taken over
+ * by the next snapshot, with what it has learned.
  */
 #ifndef POLICY_INSTANCE_H
 #define POLICY_INSTANCE_H
@@ -26,8 +27,10 @@ struct policy {
 	struct worker *main;           /* borrowed */
 	struct worker *const *workers; /* borrowed */
 	unsigned n_workers;            /* 0: only checking, nothing starts */
-	const struct stated *names; /* borrowed: while a configuration is being made; NULL: nothing is known */
-	/* How a fetch secures its connection; NULL with a sentence when the authorities cannot be read. */
+	/* borrowed: while a configuration is being made; NULL: nothing is known */
+	const struct stated *names;
+	/* How a fetch secures its connection; NULL with a sentence when the authorities cannot be
+	 * read. */
 	struct tls_client *(*fetch_tls)(sluice_str ca_file, const char **why);
 };
 
@@ -44,85 +47,97 @@ extern const sluice_option instance_options[];
 
 enum { INSTANCE_FILES = 16, INSTANCE_FETCHES = 16, INSTANCE_STORES = 8, INSTANCE_TABLES = 8 };
 
-/* A fact that its options name and the gateway does not know by itself: a plugin's, or of the route's path. */
+/* A fact that its options name and the gateway does not know by itself: a plugin's, or of the
+ * route's path. */
 struct instance_fact {
 	struct instance_fact *next;
 	sluice_str text;
 	sluice_side side; /* whose hooks ask for it */
 };
 
-struct instance_table { /* of a memory store */
+/* of a memory store */
+struct instance_table {
 	const sluice_store *of, *table; /* table: taken */
 	sluice_str name;
 };
 
 enum instance_state { INSTANCE_NEW, INSTANCE_STARTING, INSTANCE_STARTED, INSTANCE_FAILED };
 
-struct instance_secret { /* a name that its plugin declared secret */
+/* a name that its plugin declared secret */
+struct instance_secret {
 	struct instance_secret *next;
 	sluice_str name; /* plain: obs/secret.h */
 	bool is_field;
 };
 
-struct instance_file { /* read at configuration: a change of it is a change of the configuration */
+/* read at configuration: a change of it is a change of the configuration */
+struct instance_file {
 	const char *path;
 	uint64_t hash[2];
 };
 
 struct sluice_instance {
-	struct list live;              /* main thread: all of them */
-	struct policy *policy;         /* borrowed */
-	const struct module *module;   /* borrowed */
-	const sluice_plugin *plugin;   /* borrowed: module->record */
+	struct list live;            /* main thread: all of them */
+	struct policy *policy;       /* borrowed */
+	const struct module *module; /* borrowed */
+	const sluice_plugin *plugin; /* borrowed: module->record */
 	sluice_str name;
-	sluice_str text;               /* its options, canonical: equal texts are equal configurations */
-	uint64_t id;                   /* unique in the process */
-	unsigned refs;                 /* snapshots; main thread */
-	struct arena arena;            /* owned */
-	struct arena scratch;          /* owned: until a main-thread callback returns */
-	void *conf;                    /* in the arena */
-	const char *dir;               /* of the configuration file */
-	struct bind *bind, *outer;     /* borrowed: its own and the caller's, only while it is being configured */
-	bool failed;                   /* reported a mistake */
-	uint8_t state;                 /* enum instance_state */
+	/* its options, canonical: equal texts are equal configurations */
+	sluice_str text;
+	uint64_t id;          /* unique in the process */
+	unsigned refs;        /* snapshots; main thread */
+	struct arena arena;   /* owned */
+	struct arena scratch; /* owned: until a main-thread callback returns */
+	void *conf;           /* in the arena */
+	const char *dir;      /* of the configuration file */
+	/* borrowed: its own and the caller's, only while it is being configured */
+	struct bind *bind, *outer;
+	bool failed;   /* reported a mistake */
+	uint8_t state; /* enum instance_state */
 	struct instance_file files[INSTANCE_FILES];
 	struct instance_secret *secrets; /* in the arena */
-	unsigned n_files;              /* above INSTANCE_FILES: more than are known, so that it is never the same */
-	const sluice_store *stores[INSTANCE_STORES]; /* borrowed: snapshots that hold the instance hold them */
+	/* above INSTANCE_FILES: more than are known, so that it is never the same */
+	unsigned n_files;
+	/* borrowed: snapshots that hold the instance hold them */
+	const sluice_store *stores[INSTANCE_STORES];
 	unsigned n_stores;
 	struct instance_table tables[INSTANCE_TABLES];
 	unsigned n_tables;
-	struct instance_fact *facts;   /* in the arena */
-	pthread_mutex_t lock;          /* guards published: main writes, workers read at attach */
-	struct published *published;   /* shared: ref */
+	struct instance_fact *facts; /* in the arena */
+	pthread_mutex_t lock;        /* guards published: main writes, workers read at attach */
+	struct published *published; /* shared: ref */
 	uint64_t n_published;
-	uint64_t published_s;          /* when it last did, seconds since 1970; as its metric says */
+	/* when it last did, seconds since 1970; as its metric says */
+	uint64_t published_s;
 	series_id calls, failures, time; /* its metrics; 0: not in force yet */
 	_Atomic bool refresh_asked;
-	struct timer timer;            /* main thread's */
+	struct timer timer; /* main thread's */
 	sluice_main_timer_fn on_timer;
 	struct instance_fetch {
 		sluice_instance *inst;
-		struct fetch *fetch;   /* owned; NULL: free */
+		struct fetch *fetch; /* owned; NULL: free */
 		sluice_main_fetch_fn fn;
-		void *user;            /* borrowed: the plugin's */
+		void *user; /* borrowed: the plugin's */
 	} fetches[INSTANCE_FETCHES];
 };
 
-/* Bind and check one instance from its node; the node's `use` names the plugin. NULL when a mistake was reported. refs is 1. */
-sluice_instance *instance_new(struct policy *p, sluice_str name, const struct node *n, struct bind *b);
+/* Bind and check one instance from its node; the node's `use` names the plugin. NULL when a mistake
+ * was reported. refs is 1. */
+sluice_instance *instance_new(struct policy *p, sluice_str name, const struct node *n,
+	struct bind *b);
 /* Whether old was made from the same text and files, and of stores that are among these. */
-bool instance_is_same(const sluice_instance *old, sluice_str name, const struct node *n, const sluice_store *const *stores,
-                      size_t n_stores);
-/* Start it, once. False, each time, when the plugin could not: a configuration with it cannot be in force. */
+bool instance_is_same(const sluice_instance *old, sluice_str name, const struct node *n,
+	const sluice_store *const *stores, size_t n_stores);
+/* Start it, once. False, each time, when the plugin could not: a configuration with it cannot be in
+ * force. */
 must_use bool instance_start(sluice_instance *inst);
 void instance_unref(sluice_instance *inst);
 
-/* ---- on a worker -------------------------------------------------------------------------------------------------- */
+/* ---- on a worker --------------------------------------------------------------------------- */
 
 struct instance_worker {
-	struct list link;            /* policy's part of the worker */
-	sluice_instance *inst;       /* borrowed: lives as long as the view that attached it */
+	struct list link;      /* policy's part of the worker */
+	sluice_instance *inst; /* borrowed: lives as long as the view that attached it */
 	uint64_t id;
 	unsigned refs;               /* views */
 	void *state;                 /* owned: plugin->worker_size bytes */
@@ -131,7 +146,8 @@ struct instance_worker {
 	uint64_t calls;              /* of its hooks, on this worker */
 };
 
-/* This worker's side of an instance, made at first use. NULL when the plugin could not start on this worker. */
+/* This worker's side of an instance, made at first use. NULL when the plugin could not start on
+ * this worker. */
 must_use struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst);
 void instance_detach(struct worker *w, struct instance_worker *iw);
 

@@ -28,18 +28,23 @@ static bool module_name_is_sound(sluice_str name)
 /* The oldest record this host can read ends with on_refresh. */
 enum { RECORD_MIN = offsetof(sluice_plugin, on_refresh) + sizeof(void (*)(void)) };
 
-/* What is wrong with a record; false when nothing is. Fields are read only where its size says that they are. */
+/* What is wrong with a record; false when nothing is. Fields are read only where its size says that
+ * they are. */
 static bool module_is_wrong(const sluice_plugin *r, sluice_str name, char why[MODULE_WHY])
 {
 	char text[256];
 	bool tells_host_size = r->size >= offsetof(sluice_plugin, host_size) + sizeof(r->host_size);
 	int n = 0;
 	if (r->abi != SLUICE_ABI)
-		n = snprintf(why, MODULE_WHY, "it was built for plugin ABI %u, this is %u: rebuild it", r->abi, SLUICE_ABI);
+		n = snprintf(why, MODULE_WHY,
+			"it was built for plugin ABI %u, this is %u: rebuild it", r->abi,
+			SLUICE_ABI);
 	else if (r->size < RECORD_MIN)
-		n = snprintf(why, MODULE_WHY, "its record is %u bytes short: rebuild it", (unsigned)(RECORD_MIN - r->size));
+		n = snprintf(why, MODULE_WHY, "its record is %u bytes short: rebuild it",
+			(unsigned)(RECORD_MIN - r->size));
 	else if (r->size > sizeof(*r) || (tells_host_size && r->host_size > sizeof(sluice_host)))
-		n = snprintf(why, MODULE_WHY, "it was built with a newer header: upgrade the gateway, or rebuild it");
+		n = snprintf(why, MODULE_WHY,
+			"it was built with a newer header: upgrade the gateway, or rebuild it");
 	else if (!r->name || !str_eq(str_of(r->name), name))
 		n = snprintf(why, MODULE_WHY, "it calls itself \"%s\"", r->name ? r->name : "");
 	else if (r->options && table_check(r->options, r->conf_size, false, text, sizeof(text)) < 0)
@@ -66,7 +71,8 @@ static struct module *module_open(const char *path, sluice_str name, char why[MO
 	const sluice_plugin *record = dlsym(so, "sluice_plugin_record");
 	const sluice_host ***host = dlsym(so, "sluice_plugin_host");
 	if (!record || !host) {
-		(void)snprintf(why, MODULE_WHY, "%.400s is no Sluice plugin: it exports no sluice_plugin_record", path);
+		(void)snprintf(why, MODULE_WHY,
+			"%.400s is no Sluice plugin: it exports no sluice_plugin_record", path);
 		(void)dlclose(so);
 		return NULL;
 	}
@@ -106,14 +112,14 @@ const char *module_changed(const struct module_dirs *dirs, const struct module *
 	if (now.st_dev != then->st_dev || now.st_ino != then->st_ino)
 		return "was replaced";
 	if (now.st_size != then->st_size || now.st_mtim.tv_sec != then->st_mtim.tv_sec ||
-	    now.st_mtim.tv_nsec != then->st_mtim.tv_nsec)
+		now.st_mtim.tv_nsec != then->st_mtim.tv_nsec)
 		return "was written to";
 	return NULL;
 }
 
 void module_each(void (*fn)(void *ctx, const struct module *m), void *ctx)
 {
-	list_each(e, &modules)
+	list_each (e, &modules)
 		fn(ctx, container_of(e, struct module, link));
 }
 
@@ -121,10 +127,11 @@ struct module *module_get(const struct module_dirs *dirs, sluice_str name, char 
 {
 	char path[4096];
 	if (!module_name_is_sound(name)) {
-		(void)snprintf(why, MODULE_WHY, "names of plugins are lower-case letters, digits, - and _");
+		(void)snprintf(why, MODULE_WHY,
+			"names of plugins are lower-case letters, digits, - and _");
 		return NULL;
 	}
-	list_each(e, &modules) {
+	list_each (e, &modules) {
 		struct module *m = container_of(e, struct module, link);
 		if (str_eq(str_of(m->record->name), name))
 			return m;
@@ -133,7 +140,8 @@ struct module *module_get(const struct module_dirs *dirs, sluice_str name, char 
 		return module_open(path, name, why);
 	size_t at = (size_t)snprintf(why, MODULE_WHY, "no %.*s.so in ", STR_ARG(name));
 	for (size_t i = 0; i < dirs->n && at < MODULE_WHY; i++)
-		at += (size_t)snprintf(why + at, MODULE_WHY - at, "%s%s", i ? ", " : "", dirs->v[i]);
+		at += (size_t)snprintf(why + at, MODULE_WHY - at, "%s%s", i ? ", " : "",
+			dirs->v[i]);
 	return NULL;
 }
 
@@ -151,7 +159,8 @@ size_t module_names(const struct module_dirs *dirs, char ***out)
 		struct dirent *e;
 		while (d && (e = readdir(d))) {
 			sluice_str file = str_of(e->d_name);
-			if (!str_ends(file, STR(".so")) || !module_name_is_sound(str_n(file.data, file.len - 3)))
+			if (!str_ends(file, STR(".so")) ||
+				!module_name_is_sound(str_n(file.data, file.len - 3)))
 				continue;
 			char **more = realloc(v, (n + 1) * sizeof(*v));
 			check(more, "out of memory: %zu names", n);

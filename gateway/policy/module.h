@@ -1,6 +1,7 @@
 /*
- * Loadable modules: finding NAME.so, opening it, and believing its record only after a look. A module stays loaded for the
- * life of the process: code that a connection may still return into is never unmapped. Main thread.
+ * Loadable modules: finding NAME.so, opening it, and believing its record only after a look. A
+ * module stays loaded for the life of the process: code that a connection may still return into is
+ * never unmapped. Main thread.
  */
 #ifndef POLICY_MODULE_H
 #define POLICY_MODULE_H
@@ -24,13 +25,15 @@ struct module_dirs {
 
 enum { MODULE_WHY = 512 };
 
-/* The module of that name, loaded at its first use. NULL and a sentence in why when it cannot be used. */
+/* The module of that name, loaded at its first use. NULL and a sentence in why when it cannot be
+ * used. */
 struct module *module_get(const struct module_dirs *dirs, sluice_str name, char why[MODULE_WHY]);
-/* What became of the file since the module was loaded: NULL when nothing did, else a few words such as "was replaced". The code
- * that runs is the old one for the life of the process. */
+/* What became of the file since the module was loaded: NULL when nothing did, else a few words such
+ * as "was replaced". The code that runs is the old one for the life of the process. */
 const char *module_changed(const struct module_dirs *dirs, const struct module *m);
 void module_each(void (*fn)(void *ctx, const struct module *m), void *ctx);
-/* All names found in the dirs, sorted, each once. Returns how many; *out is the caller's to free, with each name. */
+/* All names found in the dirs, sorted, each once. Returns how many; *out is the caller's to free,
+ * with each name. */
 size_t module_names(const struct module_dirs *dirs, char ***out);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Walking a route's plugins: forth for the request, back for the response, once more at the end. A hook that waits returns
- * out of the walk; the answer comes in through run_resume() and the walk goes on behind it.
+ * Walking a route's plugins: forth for the request, back for the response, once more at the end. A
+ * hook that waits returns out of the walk; the answer comes in through run_resume() and the walk
+ * goes on behind it.
  */
 #include "policy/run.h"
 
@@ -37,7 +38,8 @@ enum run_result run_settle(sluice_exchange *x, sluice_verdict v)
 	if (v == SLUICE_REPLY && x->answer.status)
 		return RUN_REPLY;
 	if (v != SLUICE_FAIL)
-		log_error("plugin", "%s: a hook returned %d without what belongs to it", run_item(x)->plugin->name, (int)v);
+		log_error("plugin", "%s: a hook returned %d without what belongs to it",
+			run_item(x)->plugin->name, (int)v);
 	x->answer.status = 0;
 	series_add(run_item(x)->inst->failures, 1);
 	return RUN_FAIL;
@@ -57,7 +59,8 @@ static enum run_result run_walk_request(sluice_exchange *x)
 		const struct chain_item *item = run_item(x);
 		x->reached = x->at + 1;
 		if (item->plugin->on_request) {
-			enum run_result r = run_settle(x, run_hook(x, item, item->plugin->on_request));
+			enum run_result r =
+				run_settle(x, run_hook(x, item, item->plugin->on_request));
 			if (r != RUN_NEXT)
 				return r;
 		}
@@ -73,7 +76,8 @@ static enum run_result run_walk_response(sluice_exchange *x)
 		x->at--;
 		const struct chain_item *item = run_item(x);
 		if (item->plugin->on_response) {
-			enum run_result r = run_settle(x, run_hook(x, item, item->plugin->on_response));
+			enum run_result r =
+				run_settle(x, run_hook(x, item, item->plugin->on_response));
 			if (r != RUN_NEXT)
 				return r;
 		}

@@ -36,7 +36,7 @@ bool running_text(const struct worker *w, char *out, size_t cap)
 	*out = 0;
 	if (!inst)
 		return false;
-	(void)snprintf(out, cap, "plugin instance \"%.*s\" (%s) in %s", STR_ARG(inst->name), inst->plugin->name,
-	               running_call_name(word));
+	(void)snprintf(out, cap, "plugin instance \"%.*s\" (%s) in %s", STR_ARG(inst->name),
+		inst->plugin->name, running_call_name(word));
 	return true;
 }

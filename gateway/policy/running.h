@@ -1,9 +1,10 @@
 /*
- * What of the plugins' code runs now, on each thread: said by two stores around every call, read when a thread stands still or
- * crashes. The word holds the instance, and in its lowest bits which call it is.
+ * What of the plugins' code runs now, on each thread: said by two stores around every call, read
+ * when a thread stands still or crashes. The word holds the instance, and in its lowest bits which
+ * call it is.
  *
- * The main thread may follow the word of another thread to the instance: instances are freed on the main thread, and only after
- * the worker that ran one has said that it is done with it.
+ * The main thread may follow the word of another thread to the instance: instances are freed on the
+ * main thread, and only after the worker that ran one has said that it is done with it.
  */
 #ifndef POLICY_RUNNING_H
 #define POLICY_RUNNING_H
@@ -21,12 +22,13 @@ enum running_call {
 	RUNNING_TIMER,
 	RUNNING_FETCH,
 	RUNNING_REFRESH,
-	RUNNING_CALLS
+	RUNNING_CALLS,
 };
 enum { RUNNING_ALIGN = 16 }; /* of instances */
 _Static_assert((int)RUNNING_CALLS <= (int)RUNNING_ALIGN, "the call fits into the lowest bits");
 
-static inline void running_set(struct worker *w, const sluice_instance *inst, unsigned call, const sluice_exchange *x)
+static inline void running_set(struct worker *w, const sluice_instance *inst, unsigned call,
+	const sluice_exchange *x)
 {
 	w->running_for = x;
 	atomic_store_explicit(&w->running, (uintptr_t)inst | call, memory_order_relaxed);
@@ -47,14 +49,15 @@ static inline void running_clear_main(const sluice_instance *inst)
 		running_clear(inst->policy->main);
 }
 
-/* What runs on a worker, for people: `plugin instance "NAME" (PLUGIN) in on_request`. False, and "", when it is no plugin's code.
- * Main thread. */
+/* What runs on a worker, for people: `plugin instance "NAME" (PLUGIN) in on_request`. False, and
+ * "", when it is no plugin's code. Main thread. */
 bool running_text(const struct worker *w, char *out, size_t cap);
 /* The name of a call, and the instance, of such a word. Async-signal-safe. */
 const char *running_call_name(uintptr_t word);
 static inline const sluice_instance *running_instance(uintptr_t word)
 {
-	return (const sluice_instance *)(word & ~(uintptr_t)(RUNNING_ALIGN - 1)); /* NOLINT(performance-no-int-to-ptr) */
+	/* NOLINT(performance-no-int-to-ptr) */
+	return (const sluice_instance *)(word & ~(uintptr_t)(RUNNING_ALIGN - 1));
 }
 
 #endif

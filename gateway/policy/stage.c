@@ -1,7 +1,7 @@
 /*
- * The rows of stages. A hook sees one run of bytes that lies in one block; only what it leaves is ever joined with what comes
- * behind. While it runs nothing is taken out of the stage's queue, so that what it was shown stays valid whatever it does: the
- * bytes move when it has returned.
+ * The rows of stages. A hook sees one run of bytes that lies in one block; only what it leaves is
+ * ever joined with what comes behind. While it runs nothing is taken out of the stage's queue, so
+ * that what it was shown stays valid whatever it does: the bytes move when it has returned.
  */
 #include "policy/stage.h"
 
@@ -9,7 +9,7 @@
 #include "policy/wait.h"
 #include "policy/walk.h"
 
-/* ---- asking ------------------------------------------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------------------------- */
 
 static sluice_body_hook stage_hook(const sluice_plugin *p, int side)
 {
@@ -29,8 +29,9 @@ static bool stage_may_ask(const sluice_exchange *x, int side)
 
 static bool plan_is_sound(const sluice_body_plan *p)
 {
-	return p->size >= offsetof(sluice_body_plan, read_only) + sizeof(p->read_only) && p->max > 0 &&
-	       p->max <= STAGE_HELD_MAX && p->mode <= SLUICE_BODY_BUFFER && p->over <= SLUICE_BODY_PASS;
+	return p->size >= offsetof(sluice_body_plan, read_only) + sizeof(p->read_only) &&
+		p->max > 0 && p->max <= STAGE_HELD_MAX && p->mode <= SLUICE_BODY_BUFFER &&
+		p->over <= SLUICE_BODY_PASS;
 }
 
 static struct stages *stages_of(sluice_exchange *x, int side)
@@ -51,8 +52,10 @@ static bool stage_is_before(const struct stage *s, uint32_t at)
 
 bool stage_want(sluice_exchange *x, int side, const sluice_body_plan *plan)
 {
-	if (!stage_may_ask(x, side) || !stage_hook(run_item(x)->plugin, side) || !plan_is_sound(plan)) {
-		log_error("plugin", "%s: asks for a body in a way that cannot be", run_item(x)->plugin->name);
+	if (!stage_may_ask(x, side) || !stage_hook(run_item(x)->plugin, side) ||
+		!plan_is_sound(plan)) {
+		log_error("plugin", "%s: asks for a body in a way that cannot be",
+			run_item(x)->plugin->name);
 		return false;
 	}
 	struct stages *row = stages_of(x, side);
@@ -81,15 +84,15 @@ bool stage_want(sluice_exchange *x, int side, const sluice_body_plan *plan)
 	return true;
 }
 
-/* ---- what a hook does --------------------------------------------------------------------------------------------- */
+/* ---- what a hook does ---------------------------------------------------------------------- */
 
 static struct buf *stage_out(struct stage *s)
 {
 	return s->next ? &s->next->in : &s->row->out;
 }
 
-/* Whether it takes more: what it holds does not count, as it waits for what comes behind; what it left because there was no
- * room does. */
+/* Whether it takes more: what it holds does not count, as it waits for what comes behind; what it
+ * left because there was no room does. */
 static bool stage_takes_more(const struct stage *s)
 {
 	if (s->mode == SLUICE_BODY_BUFFER && !s->open)
@@ -109,7 +112,7 @@ static struct stage *stage_at_work(sluice_exchange *x)
 	if (s && !s->read_only)
 		return s;
 	log_error("plugin", "%s: changes a body %s", run_item(x)->plugin->name,
-	          s ? "that it asked only to read" : "outside of a body hook");
+		s ? "that it asked only to read" : "outside of a body hook");
 	return NULL;
 }
 
@@ -172,7 +175,7 @@ struct fields *stage_request_trailers(sluice_exchange *x)
 	return x->stages[SLUICE_REQUEST] ? &x->stages[SLUICE_REQUEST]->trailers : NULL;
 }
 
-/* ---- running one -------------------------------------------------------------------------------------------------- */
+/* ---- running one --------------------------------------------------------------------------- */
 
 static void stage_finish(struct stage *s)
 {
@@ -184,14 +187,17 @@ static void stage_finish(struct stage *s)
 		s->row->done = true;
 }
 
-/* A run of bytes that begins with what was left, and goes on behind it, unless it was left only for want of room. */
+/* A run of bytes that begins with what was left, and goes on behind it, unless it was left only for
+ * want of room. */
 static sluice_str stage_window(struct stage *s)
 {
 	sluice_str run = buf_peek(&s->in);
-	size_t want = s->mode == SLUICE_BODY_BUFFER || s->in.len <= s->left ? s->in.len : s->left + !s->full;
+	size_t want = s->mode == SLUICE_BODY_BUFFER || s->in.len <= s->left ? s->in.len
+									    : s->left + !s->full;
 	if (run.len >= want)
 		return run;
-	if (want < s->in.len && !s->full) /* no less than a block of news, lest joining them costs more and more */
+	/* no less than a block of news, lest joining them costs more and more */
+	if (want < s->in.len && !s->full)
 		want = s->in.len - s->left > BUF_BLOCK ? s->left + BUF_BLOCK : s->in.len;
 	return buf_pullup(&s->in, want);
 }
@@ -229,7 +235,8 @@ static enum run_result stage_call(sluice_exchange *x, struct stage *s)
 {
 	const struct chain_item *item = &x->chain->v[s->at];
 	sluice_body_hook hook = stage_hook(item->plugin, s->row->side);
-	struct run_wait *outer_wait = x->wait; /* a response hook may wait while a request's body goes on */
+	/* a response hook may wait while a request's body goes on */
+	struct run_wait *outer_wait = x->wait;
 	struct stage *outer = x->stage;
 	uint32_t at = x->at;
 	uint8_t phase = x->phase;
@@ -245,7 +252,8 @@ static enum run_result stage_call(sluice_exchange *x, struct stage *s)
 	x->phase = s->row->side == SLUICE_REQUEST ? RUN_REQUEST_BODY : RUN_RESPONSE_BODY;
 	x->stage = s;
 	x->wait = NULL;
-	x->no_wait = s->mode != SLUICE_BODY_BUFFER || s->left || outer_wait; /* what has begun to leave does not wait */
+	/* what has begun to leave does not wait */
+	x->no_wait = s->mode != SLUICE_BODY_BUFFER || s->left || outer_wait;
 	x->answer.status = 0;
 	uint64_t entered = run_enter(x, item);
 	sluice_verdict v = hook(x, item->conf, data.len ? data : STR(""), s->ending);
@@ -294,7 +302,7 @@ static enum run_result stage_over(sluice_exchange *x, struct stage *s)
 	return RUN_NEXT;
 }
 
-/* ---- running a row ------------------------------------------------------------------------------------------------ */
+/* ---- running a row ------------------------------------------------------------------------- */
 
 static bool stage_can_run(const struct stage *s)
 {
@@ -391,7 +399,7 @@ bool stages_are_full(const struct stages *row)
 	return !stage_takes_more(row->first);
 }
 
-/* ---- ends --------------------------------------------------------------------------------------------------------- */
+/* ---- ends ---------------------------------------------------------------------------------- */
 
 void stages_forget(sluice_exchange *x, sluice_side side)
 {

@@ -1,10 +1,12 @@
 /*
- * Plugins' work on bodies: for each direction a row of stages, one for each plugin that asked, in the order in which bytes
- * pass them. The proxy puts bytes into the first stage, runs the row, and takes away what left the last. Worker's thread.
+ * Plugins' work on bodies: for each direction a row of stages, one for each plugin that asked, in
+ * the order in which bytes pass them. The proxy puts bytes into the first stage, runs the row, and
+ * takes away what left the last. Worker's thread.
  *
  *   codec -> first.in -> hook -> next.in -> hook -> stages.out -> codec
  *
- * A stage runs only while there is room behind it, so that a slow receiver stops the row, and the row its sender.
+ * A stage runs only while there is room behind it, so that a slow receiver stops the row, and the
+ * row its sender.
  */
 #ifndef POLICY_STAGE_H
 #define POLICY_STAGE_H
@@ -12,32 +14,32 @@
 #include "policy/run.h"
 
 enum {
-	STAGE_HIGH = 64 * 1024,     /* bytes that wait behind a stage: it is not run */
-	STAGE_WRITE_MAX = 1 << 20,  /* that one call may write, beside the plan's max */
-	STAGE_HELD_MAX = 1 << 30    /* largest max of a plan */
+	STAGE_HIGH = 64 * 1024,    /* bytes that wait behind a stage: it is not run */
+	STAGE_WRITE_MAX = 1 << 20, /* that one call may write, beside the plan's max */
+	STAGE_HELD_MAX = 1 << 30,  /* largest max of a plan */
 };
 
 struct stage {
-	struct stage *next;   /* towards the receiver; NULL: the last */
+	struct stage *next; /* towards the receiver; NULL: the last */
 	struct stages *row;
-	struct buf in;        /* owned: has come, was not taken off yet */
+	struct buf in; /* owned: has come, was not taken off yet */
 	uint64_t max;
-	const char *data;     /* while its hook runs or is parked: what it was shown */
-	size_t shown;         /* how much of it */
-	size_t taken;         /* by the hook, so far */
-	size_t pending;       /* the last of these, which pass and were not moved yet */
-	size_t left;          /* what an earlier call was shown, and left */
-	uint64_t written;     /* by this call */
-	uint32_t at;          /* the plugin */
+	const char *data; /* while its hook runs or is parked: what it was shown */
+	size_t shown;     /* how much of it */
+	size_t taken;     /* by the hook, so far */
+	size_t pending;   /* the last of these, which pass and were not moved yet */
+	size_t left;      /* what an earlier call was shown, and left */
+	uint64_t written; /* by this call */
+	uint32_t at;      /* the plugin */
 	uint8_t mode, over;
 	bool read_only;
-	bool early;           /* asked before there was a response: for whatever response comes */
-	bool ending;          /* the hook is told the end */
-	bool eof;             /* nothing comes any more */
-	bool done;            /* nothing leaves any more */
-	bool open;            /* passes unseen */
-	bool full;            /* the hook was told that it is enough */
-	bool spilled;         /* and wrote on all the same */
+	bool early;   /* asked before there was a response: for whatever response comes */
+	bool ending;  /* the hook is told the end */
+	bool eof;     /* nothing comes any more */
+	bool done;    /* nothing leaves any more */
+	bool open;    /* passes unseen */
+	bool full;    /* the hook was told that it is enough */
+	bool spilled; /* and wrote on all the same */
 	bool parked;
 };
 
@@ -51,13 +53,15 @@ struct stages {
 
 #define STAGE_LENGTH_UNKNOWN UINT64_MAX
 
-/* length of the body that comes: what a stage would not take is known before it is held. RUN_NEXT or RUN_OVER. */
+/* length of the body that comes: what a stage would not take is known before it is held. RUN_NEXT
+ * or RUN_OVER. */
 enum run_result stages_expect(sluice_exchange *x, struct stages *row, uint64_t length);
 /* More bytes; data is then empty. */
 void stages_feed(struct stages *row, struct buf *data);
 /* Nothing comes any more. trailers may be NULL. */
 void stages_end(struct stages *row, const struct fields *trailers);
-/* Run whatever can: RUN_NEXT when nothing more can for now, RUN_WAIT when a stage is parked, else x->at says whose verdict. */
+/* Run whatever can: RUN_NEXT when nothing more can for now, RUN_WAIT when a stage is parked, else
+ * x->at says whose verdict. */
 enum run_result stages_run(sluice_exchange *x, struct stages *row);
 /* A stage has not decided yet: the head is held. */
 bool stages_hold(const struct stages *row);
@@ -65,8 +69,8 @@ bool stages_hold(const struct stages *row);
 bool stages_change(const struct stages *row);
 /* The first stage takes no more for now. */
 bool stages_are_full(const struct stages *row);
-/* A response takes the place of another: what was asked for it alone is forgotten, and so is what plugins from x->below on
- * asked for. */
+/* A response takes the place of another: what was asked for it alone is forgotten, and so is what
+ * plugins from x->below on asked for. */
 void stages_reset(sluice_exchange *x);
 void stages_forget(sluice_exchange *x, sluice_side side);
 void stages_fini(sluice_exchange *x);

@@ -12,7 +12,8 @@ static const char *const *plugin_provides(const sluice_plugin *p, bool *known)
 
 static bool name_covers(sluice_str name, sluice_str fact)
 {
-	return str_ends(name, STR(":")) ? str_starts(fact, name) && fact.len > name.len : str_eq(name, fact);
+	return str_ends(name, STR(":")) ? str_starts(fact, name) && fact.len > name.len
+					: str_eq(name, fact);
 }
 
 void stated_add(struct stated *names, const sluice_plugin *p)
@@ -52,7 +53,7 @@ bool stated_have(const struct stated *names, sluice_str fact)
 	return names->extent != STATED_ALL;
 }
 
-/* ---- which one was meant ---------------------------------------------------------------------------------------- */
+/* ---- which one was meant ------------------------------------------------------------------- */
 
 /* The best of the candidates seen so far. */
 struct nearest {
@@ -73,7 +74,8 @@ static void nearest_try(struct nearest *best, sluice_str text, sluice_str candid
 		return;
 	unsigned limit = text.len < 4 ? 1 : 2;
 	unsigned d = str_distance(text, candidate, limit);
-	bool part = candidate.len >= 2 && text.len > candidate.len && (str_ends(text, candidate) || str_starts(text, candidate));
+	bool part = candidate.len >= 2 && text.len > candidate.len &&
+		(str_ends(text, candidate) || str_starts(text, candidate));
 	if (d > limit)
 		d = part ? limit + 1 : limit + 2;
 	if (d < best->distance && d <= limit + 1) {
@@ -85,8 +87,8 @@ static void nearest_try(struct nearest *best, sluice_str text, sluice_str candid
 /* Claims that are often written by their name alone (RFC 7519 4.1, RFC 8693 4, RFC 9068 2.2). */
 static bool is_claim(sluice_str text)
 {
-	static const sluice_str claims[] = { { "sub", 3 },   { "iss", 3 },       { "aud", 3 },   { "azp", 3 },
-		                             { "scope", 5 }, { "client_id", 9 }, { "email", 5 }, { "jti", 3 } };
+	static const sluice_str claims[] = { { "sub", 3 }, { "iss", 3 }, { "aud", 3 }, { "azp", 3 },
+		{ "scope", 5 }, { "client_id", 9 }, { "email", 5 }, { "jti", 3 } };
 	for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
 		if (str_eq(text, claims[i]))
 			return true;
@@ -96,7 +98,8 @@ static bool is_claim(sluice_str text)
 
 sluice_str stated_nearest(const struct stated *names, struct arena *a, sluice_str text)
 {
-	sluice_str start = name_start(text), name = str_n(text.data + start.len, text.len - start.len);
+	sluice_str start = name_start(text),
+		   name = str_n(text.data + start.len, text.len - start.len);
 	struct nearest best = { .text = STR_NONE, .distance = UINT32_MAX };
 	if (is_claim(text))
 		return arena_printf(a, "claim:%.*s", STR_ARG(text));
@@ -104,5 +107,6 @@ sluice_str stated_nearest(const struct stated *names, struct arena *a, sluice_st
 		nearest_try(&best, start, fact_table[f].text);
 	for (unsigned i = 0; names && i < names->n; i++)
 		nearest_try(&best, start, names->v[i]);
-	return best.text.len ? arena_printf(a, "%.*s%.*s", STR_ARG(best.text), STR_ARG(name)) : STR("");
+	return best.text.len ? arena_printf(a, "%.*s%.*s", STR_ARG(best.text), STR_ARG(name))
+			     : STR("");
 }

@@ -1,6 +1,7 @@
 /*
- * The facts that the plugins of a configuration declare to state (sluice_plugin.provides): what a key expression may name
- * beyond the table of facts. Gathered on the main thread before anything is compiled.
+ * The facts that the plugins of a configuration declare to state (sluice_plugin.provides): what a
+ * key expression may name beyond the table of facts. Gathered on the main thread before anything is
+ * compiled.
  */
 #ifndef POLICY_STATED_H
 #define POLICY_STATED_H
@@ -14,11 +15,12 @@ enum { STATED_MAX = 64 };
 enum stated_extent {
 	STATED_ALL,  /* what is not in it, nobody states */
 	STATED_SOME, /* a plugin was built before plugins declared such things, and may state any */
-	STATED_ANY   /* nothing is known */
+	STATED_ANY,  /* nothing is known */
 };
 
 struct stated {
-	sluice_str v[STATED_MAX]; /* borrowed: of the modules, which stay; "tenant", or "geo:" for all that begin so */
+	/* borrowed: of the modules, which stay; "tenant", or "geo:" for all that begin so */
+	sluice_str v[STATED_MAX];
 	unsigned n;
 	enum stated_extent extent;
 };
@@ -29,7 +31,8 @@ void stated_add(struct stated *names, const sluice_plugin *p);
 bool plugin_states(const sluice_plugin *p, sluice_str fact);
 /* Whether somebody may state it. */
 bool stated_have(const struct stated *names, sluice_str fact);
-/* The known fact that is most like text: from the table or the list, in a's memory; empty when none is. */
+/* The known fact that is most like text: from the table or the list, in a's memory; empty when none
+ * is. */
 sluice_str stated_nearest(const struct stated *names, struct arena *a, sluice_str text);
 
 #endif

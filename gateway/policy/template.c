@@ -5,7 +5,7 @@
 #include "http/scan.h"
 #include "policy/run.h"
 
-/* ---- kinds ------------------------------------------------------------------------------------------------------ */
+/* ---- kinds --------------------------------------------------------------------------------- */
 
 static bool template_is_body(enum template_kind k)
 {
@@ -14,7 +14,9 @@ static bool template_is_body(enum template_kind k)
 
 enum template_kind template_kind_of_field(sluice_str name)
 {
-	return str_ieq(name, STR("location")) || str_ieq(name, STR("content-location")) ? TEMPLATE_LOCATION : TEMPLATE_FIELD;
+	return str_ieq(name, STR("location")) || str_ieq(name, STR("content-location"))
+		? TEMPLATE_LOCATION
+		: TEMPLATE_FIELD;
 }
 
 static bool type_has(sluice_str type, sluice_str word)
@@ -30,10 +32,12 @@ enum template_kind template_kind_of_body(sluice_str content_type)
 {
 	if (type_has(content_type, STR("json")))
 		return TEMPLATE_JSON;
-	return type_has(content_type, STR("html")) || type_has(content_type, STR("xml")) ? TEMPLATE_HTML : TEMPLATE_TEXT;
+	return type_has(content_type, STR("html")) || type_has(content_type, STR("xml"))
+		? TEMPLATE_HTML
+		: TEMPLATE_TEXT;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 struct reader {
 	struct arena *a;
@@ -53,7 +57,8 @@ static int reader_refuse(struct reader *r, const char *why)
 static void reader_text(struct reader *r, const char *p, size_t len)
 {
 	struct template_part *last = r->n ? &r->v[r->n - 1] : NULL;
-	if (last && !last->expr && last->text.data + last->text.len == p) /* they stand side by side */
+	/* they stand side by side */
+	if (last && !last->expr && last->text.data + last->text.len == p)
 		last->text.len += len;
 	else if (len)
 		r->v[r->n++].text = str_n(p, len);
@@ -63,9 +68,10 @@ static int reader_fact(struct reader *r, sluice_str text)
 {
 	const sluice_expr *e = expr_compile(r->a, text, r->names, r->wrong);
 	if (!e) {
-		r->wrong->why = arena_printf(r->a, "has the placeholder {%.*s}: %s; write {{ for a brace",
-		                             text.len < 64 ? (int)text.len : 64, text.data, r->wrong->why)
-		                        .data;
+		r->wrong->why = arena_printf(r->a,
+			"has the placeholder {%.*s}: %s; write {{ for a brace",
+			text.len < 64 ? (int)text.len : 64, text.data, r->wrong->why)
+					.data;
 		return -1;
 	}
 	r->v[r->n++].expr = e;
@@ -95,13 +101,14 @@ static int reader_brace(struct reader *r)
 static size_t fact_length(const char *p, const char *end)
 {
 	const char *start = p;
-	while (p < end && ((*p >= 'a' && *p <= 'z') || *p == '_' || (p > start && *p >= '0' && *p <= '9')))
+	while (p < end &&
+		((*p >= 'a' && *p <= 'z') || *p == '_' || (p > start && *p >= '0' && *p <= '9')))
 		p++;
 	if (p == start)
 		return 0;
 	if (p < end && *p == ':') {
 		const char *name = ++p;
-		while (p < end && *p > ' ' && *p < 0x7f && !strchr("{}\"';", *p))
+		while (p<end && * p> ' ' && *p < 0x7f && !strchr("{}\"';", *p))
 			p++;
 		if (p == name)
 			return 0;
@@ -137,19 +144,24 @@ static size_t brace_count(sluice_str s)
 	return n;
 }
 
-const struct sluice_template *template_read(struct arena *a, enum template_kind kind, sluice_str text,
-                                            const struct stated *names, struct expr_wrong *wrong)
+const struct sluice_template *template_read(struct arena *a, enum template_kind kind,
+	sluice_str text, const struct stated *names, struct expr_wrong *wrong)
 {
 	struct sluice_template *t = arena_new(a, struct sluice_template);
 	sluice_str copy = arena_str(a, text);
-	struct reader r = { .a = a, .names = names, .wrong = wrong, .p = copy.data, .end = copy.data + copy.len };
+	struct reader r = { .a = a,
+		.names = names,
+		.wrong = wrong,
+		.p = copy.data,
+		.end = copy.data + copy.len };
 	r.v = arena_zalloc(a, (2 * brace_count(copy) + 1) * sizeof(*r.v));
 	while (r.p < r.end) {
 		const char *start = r.p;
 		while (r.p < r.end && *r.p != '{' && *r.p != '}')
 			r.p++;
 		reader_text(&r, start, (size_t)(r.p - start));
-		if (r.p < r.end && (template_is_body(kind) ? reader_body_brace(&r) : reader_brace(&r)) < 0)
+		if (r.p < r.end &&
+			(template_is_body(kind) ? reader_body_brace(&r) : reader_brace(&r)) < 0)
 			return NULL;
 	}
 	*t = (struct sluice_template){ .v = r.v, .n = r.n, .kind = kind };
@@ -168,7 +180,7 @@ bool template_is_fixed(const struct sluice_template *t, sluice_str *text)
 	return t->n == 0 || (t->n == 1 && !t->v[0].expr);
 }
 
-/* ---- escaping --------------------------------------------------------------------------------------------------- */
+/* ---- escaping ------------------------------------------------------------------------------ */
 
 /* How a value goes into a URI. */
 enum uri_escape { URI_AS_IT_IS, URI_PART };
@@ -286,14 +298,15 @@ static char *value_put(char *at, enum template_kind kind, const sluice_expr *e, 
 	return at + value.len;
 }
 
-/* ---- where it leads --------------------------------------------------------------------------------------------- */
+/* ---- where it leads ------------------------------------------------------------------------ */
 
 enum { GUARD = 2 }; /* bytes that may have to go in front */
 
 /*
- * What must stand before a reference so that it stays on this host. "//host" and, to browsers, "/\host" name a host, and
- * "word:" a scheme; a path that merely looks like one is written "/.//host" and "./word:" (RFC 3986 4.2). Only what the
- * operator wrote, {scheme} and {host} say where to.
+ * What must stand before a reference so that it stays on this host. "//host" and, to browsers,
+ * "/\host" name a host, and "word:" a scheme; a path that merely looks like one is written
+ * "/.//host" and "./word:" (RFC 3986 4.2). Only what the operator wrote, {scheme} and {host} say
+ * where to.
  */
 static sluice_str location_guard(const struct sluice_template *t, sluice_str s)
 {
@@ -309,16 +322,19 @@ static sluice_str location_guard(const struct sluice_template *t, sluice_str s)
 	return STR("");
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
-static sluice_str template_value(sluice_exchange *x, const struct sluice_template *t, const sluice_expr *e)
+static sluice_str template_value(sluice_exchange *x, const struct sluice_template *t,
+	const sluice_expr *e)
 {
 	if (t->kind == TEMPLATE_LOCATION && e->fact == FACT_CAPTURE)
-		return fact_capture_raw(x, e->name); /* as it stands in the path, so in the reference */
+		/* as it stands in the path, so in the reference */
+		return fact_capture_raw(x, e->name);
 	return expr_value(x, e);
 }
 
-static sluice_str template_join(const struct sluice_template *t, const sluice_str *values, char *text)
+static sluice_str template_join(const struct sluice_template *t, const sluice_str *values,
+	char *text)
 {
 	char *start = text + GUARD, *at = start;
 	for (size_t i = 0; i < t->n; i++) {
@@ -338,7 +354,8 @@ static sluice_str template_join(const struct sluice_template *t, const sluice_st
 	return out;
 }
 
-enum sluice_template_result template_write(sluice_exchange *x, const struct sluice_template *t, sluice_str *out)
+enum sluice_template_result template_write(sluice_exchange *x, const struct sluice_template *t,
+	sluice_str *out)
 {
 	if (template_is_fixed(t, out))
 		return SLUICE_TEMPLATE_OK;

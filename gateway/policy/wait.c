@@ -1,6 +1,7 @@
 /*
- * Parking exchanges. Each service either parks x and returns SLUICE_WAIT, or, when the answer is there at once, runs the
- * callback and returns its verdict. Nobody waits without a deadline: stores and fetches bring their own.
+ * Parking exchanges. Each service either parks x and returns SLUICE_WAIT, or, when the answer is
+ * there at once, runs the callback and returns its verdict. Nobody waits without a deadline: stores
+ * and fetches bring their own.
  */
 #include "policy/wait.h"
 
@@ -23,9 +24,9 @@ struct run_wait {
 		sluice_store_fn store;
 	} then;
 	struct timer timer;
-	struct list link;       /* PUBLISH: on the instance's waiters */
-	struct fetch *fetch;    /* owned, while under way */
-	struct redis_call call; /* STORE */
+	struct list link;          /* PUBLISH: on the instance's waiters */
+	struct fetch *fetch;       /* owned, while under way */
+	struct redis_call call;    /* STORE */
 	const sluice_store *store; /* borrowed: of the instance; STORE */
 };
 
@@ -103,7 +104,8 @@ void wait_resume_all(struct list *waiters)
 		wait_resume_hook(container_of(e, struct run_wait, link));
 }
 
-static sluice_verdict wait_until(sluice_exchange *x, enum wait_kind kind, uint64_t ms, sluice_hook then)
+static sluice_verdict wait_until(sluice_exchange *x, enum wait_kind kind, uint64_t ms,
+	sluice_hook then)
 {
 	struct run_wait *w = wait_new(x, kind);
 	if (!w)
@@ -125,7 +127,7 @@ sluice_verdict host_sleep(sluice_exchange *x, uint64_t ms, sluice_hook then)
 	return wait_until(x, WAIT_SLEEP, ms, then);
 }
 
-/* ---- fetch -------------------------------------------------------------------------------------------------------- */
+/* ---- fetch --------------------------------------------------------------------------------- */
 
 static void wait_on_fetch(void *ctx, const sluice_fetch_response *r)
 {
@@ -164,7 +166,7 @@ sluice_verdict host_fetch(sluice_exchange *x, const sluice_fetch_request *r, slu
 	return then(x, run_item(x)->conf, &failed);
 }
 
-/* ---- store -------------------------------------------------------------------------------------------------------- */
+/* ---- store --------------------------------------------------------------------------------- */
 
 static void wait_on_store(struct redis_call *c, sluice_status st, const sluice_value *v)
 {
@@ -179,7 +181,8 @@ static void wait_on_store(struct redis_call *c, sluice_status st, const sluice_v
 	run_resume(x, verdict);
 }
 
-static struct run_wait *wait_new_store(sluice_exchange *x, const sluice_store *s, sluice_store_fn then)
+static struct run_wait *wait_new_store(sluice_exchange *x, const sluice_store *s,
+	sluice_store_fn then)
 {
 	struct run_wait *w = wait_new(x, WAIT_STORE);
 	if (w) {
@@ -202,17 +205,19 @@ static sluice_verdict wait_sent(struct run_wait *w, sluice_status st)
 	return then(x, run_item(x)->conf, st, &none);
 }
 
-sluice_verdict host_store_eval(sluice_exchange *x, const sluice_store *s, const sluice_script *script, sluice_str key,
-                               const sluice_str *args, size_t nargs, uint64_t timeout_ms, sluice_store_fn then)
+sluice_verdict host_store_eval(sluice_exchange *x, const sluice_store *s,
+	const sluice_script *script, sluice_str key, const sluice_str *args, size_t nargs,
+	uint64_t timeout_ms, sluice_store_fn then)
 {
 	struct run_wait *w = wait_new_store(x, s, then);
 	if (!w)
 		return SLUICE_FAIL;
-	return wait_sent(w, store_eval(x->worker, s, &w->call, script, key, args, nargs, timeout_ms));
+	return wait_sent(w,
+		store_eval(x->worker, s, &w->call, script, key, args, nargs, timeout_ms));
 }
 
-sluice_verdict host_store_command(sluice_exchange *x, const sluice_store *s, const sluice_str *argv, size_t argc,
-                                  uint64_t timeout_ms, sluice_store_fn then)
+sluice_verdict host_store_command(sluice_exchange *x, const sluice_store *s, const sluice_str *argv,
+	size_t argc, uint64_t timeout_ms, sluice_store_fn then)
 {
 	struct run_wait *w = wait_new_store(x, s, then);
 	if (!w)

@@ -1,4 +1,5 @@
-/* Parking an exchange and waking it: sleep, publish, fetch, store. One wait at a time. Its worker's thread only. */
+/* Parking an exchange and waking it: sleep, publish, fetch, store. One wait at a time. Its worker's
+ * thread only. */
 #ifndef POLICY_WAIT_H
 #define POLICY_WAIT_H
 

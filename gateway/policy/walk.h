@@ -33,8 +33,9 @@ struct run_cleanup {
 
 /* The plugin that runs. */
 const struct chain_item *run_item(const sluice_exchange *x);
-/* Around every call of a plugin's code in an exchange: says what runs, counts it, and measures the time of the first RUN_SAMPLE
- * calls and of one in RUN_SAMPLE after that, which then stands for all of them. */
+/* Around every call of a plugin's code in an exchange: says what runs, counts it, and measures the
+ * time of the first RUN_SAMPLE calls and of one in RUN_SAMPLE after that, which then stands for all
+ * of them. */
 enum { RUN_SAMPLE = 16 };
 static inline uint64_t run_enter(const sluice_exchange *x, const struct chain_item *item)
 {
@@ -43,11 +44,14 @@ static inline uint64_t run_enter(const sluice_exchange *x, const struct chain_it
 	series_add(item->inst->calls, 1);
 	return likely(n >= RUN_SAMPLE && n % RUN_SAMPLE) ? 0 : clock_ns();
 }
-static inline void run_leave(const sluice_exchange *x, const struct chain_item *item, uint64_t entered)
+static inline void run_leave(const sluice_exchange *x, const struct chain_item *item,
+	uint64_t entered)
 {
 	running_clear(x->worker);
 	if (unlikely(entered))
-		series_add(item->inst->time, (clock_ns() - entered) * (x->slots[item->slot]->calls > RUN_SAMPLE ? RUN_SAMPLE : 1));
+		series_add(item->inst->time,
+			(clock_ns() - entered) *
+				(x->slots[item->slot]->calls > RUN_SAMPLE ? RUN_SAMPLE : 1));
 }
 
 /* What a hook's verdict means for the walk. */

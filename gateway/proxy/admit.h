@@ -1,4 +1,5 @@
-/* Whether a request may go to an upstream, and the place that it has among its client's. Its worker's thread. */
+/* Whether a request may go to an upstream, and the place that it has among its client's. Its
+ * worker's thread. */
 #ifndef PROXY_ADMIT_H
 #define PROXY_ADMIT_H
 
@@ -16,7 +17,9 @@ static inline must_use int admit_request(struct exchange *x)
 	if (unlikely(!conn->client))
 		return conn->peer_is_trusted ? admit_told(x) : 0;
 	x->counted = conn->client;
-	return likely(count_request_enter(conn->client, conn->listener->max_client_requests)) ? 0 : admit_refuse(x);
+	return likely(count_request_enter(conn->client, conn->listener->max_client_requests))
+		? 0
+		: admit_refuse(x);
 }
 
 static inline void admit_leave(struct exchange *x)

@@ -1,9 +1,11 @@
 /*
- * Bodies that plugins work on: between the codecs and the rows of stages of policy/stage.h. Only exchanges for which a plugin
- * asked come here; all others go by, at the price of one look at a pointer.
+ * Bodies that plugins work on: between the codecs and the rows of stages of policy/stage.h. Only
+ * exchanges for which a plugin asked come here; all others go by, at the price of one look at a
+ * pointer.
  *
- * REQUEST_BODY is the state of a request, RESPONSE_BODY of a response whose head is held until its buffering stages have
- * decided. Whoever has no room stops its sender: the client or the upstream is held, not what is in between emptied.
+ * REQUEST_BODY is the state of a request, RESPONSE_BODY of a response whose head is held until its
+ * buffering stages have decided. Whoever has no room stops its sender: the client or the upstream
+ * is held, not what is in between emptied.
  */
 #include "proxy/body.h"
 
@@ -20,8 +22,9 @@ static struct stages *response_row(const struct exchange *x)
 	return x->px.stages[SLUICE_RESPONSE];
 }
 
-/* A stage has ended what it worked on: with an answer, or because it could not go on. The message that it is part of cannot be
- * completed; the client hears why, unless it is in the middle of a response. */
+/* A stage has ended what it worked on: with an answer, or because it could not go on. The message
+ * that it is part of cannot be completed; the client hears why, unless it is in the middle of a
+ * response. */
 static void body_failed(struct exchange *x, enum run_result r, int err_over)
 {
 	int err = r == RUN_OVER ? err_over : ERR_PLUGIN_FAILED;
@@ -37,12 +40,14 @@ static void body_failed(struct exchange *x, enum run_result r, int err_over)
 		return;
 	}
 	if (r == RUN_REPLY)
-		log_warn("plugin", "%s: answers (%s) when a response is under way: it is broken off",
-		         x->px.chain->v[x->px.at].plugin->name, x->px.answer.code ? x->px.answer.code : "with a body");
+		log_warn("plugin",
+			"%s: answers (%s) when a response is under way: it is broken off",
+			x->px.chain->v[x->px.at].plugin->name,
+			x->px.answer.code ? x->px.answer.code : "with a body");
 	forward_break_off(x, err);
 }
 
-/* ---- the request -------------------------------------------------------------------------------------------------- */
+/* ---- the request --------------------------------------------------------------------------- */
 
 static void request_failed(struct exchange *x, enum run_result r)
 {
@@ -78,7 +83,9 @@ void body_begin_request(struct exchange *x)
 {
 	const struct request_head *h = x->px.request;
 	struct stages *row = request_row(x);
-	uint64_t length = h->body == BODY_CHUNKED ? STAGE_LENGTH_UNKNOWN : h->body == BODY_LENGTH ? h->body_length : 0;
+	uint64_t length = h->body == BODY_CHUNKED ? STAGE_LENGTH_UNKNOWN
+		: h->body == BODY_LENGTH          ? h->body_length
+						  : 0;
 
 	exchange_set_state(x, EXCHANGE_REQUEST_BODY);
 	if (x->route->upstream < 0 && !stages_hold(row)) { /* nobody reads it */
@@ -192,7 +199,7 @@ void body_request_resumed(struct exchange *x, enum run_result r)
 		request_failed(x, r);
 }
 
-/* ---- the response ------------------------------------------------------------------------------------------------- */
+/* ---- the response -------------------------------------------------------------------------- */
 
 static void response_failed(struct exchange *x, enum run_result r)
 {
@@ -294,9 +301,11 @@ bool body_begin_response(struct exchange *x)
 {
 	struct response_head *h = x->px.response;
 	struct stages *row = response_row(x);
-	if (h->status == 101 || !response_may_have_body((enum method)x->px.request->method, h->status)) {
+	if (h->status == 101 ||
+		!response_may_have_body((enum method)x->px.request->method, h->status)) {
 		if (stages_change(row))
-			h->has_length = false; /* of what a GET would get, nobody knows the length */
+			/* of what a GET would get, nobody knows the length */
+			h->has_length = false;
 		stages_forget(&x->px, SLUICE_RESPONSE);
 		return false;
 	}

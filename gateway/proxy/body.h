@@ -1,4 +1,5 @@
-/* Bodies that plugins work on, for exchange.c and forward.c: called only where px.stages of that side is there. */
+/* Bodies that plugins work on, for exchange.c and forward.c: called only where px.stages of that
+ * side is there. */
 #ifndef PROXY_BODY_H
 #define PROXY_BODY_H
 
@@ -6,9 +7,11 @@
 
 /* The request hooks are through: the request goes on when its head may. */
 void body_begin_request(struct exchange *x);
-/* Say in the head how the body is framed now; also without stages, what plugins ask of the upstream beside it. */
+/* Say in the head how the body is framed now; also without stages, what plugins ask of the upstream
+ * beside it. */
 void body_request_head(struct exchange *x, struct request_head *h);
-/* The head went to the upstream, and behind it what there was of the body: it takes more, or is full. */
+/* The head went to the upstream, and behind it what there was of the body: it takes more, or is
+ * full. */
 void body_to_upstream(struct exchange *x, bool full);
 void body_upstream_drained(struct exchange *x);
 void body_from_client(struct exchange *x, struct buf *data);

@@ -1,4 +1,5 @@
-/* From a file to a snapshot: read, bind, build each block, and only then believe it. Main thread. */
+/* From a file to a snapshot: read, bind, build each block, and only then believe it. Main
+ * thread. */
 #include "proxy/build.h"
 
 #include <sched.h>
@@ -14,8 +15,8 @@ enum { WORKERS_MAX = 256 };
 static uint64_t next_id; /* main thread, like n_snapshots */
 static size_t n_snapshots;
 
-void build_hint_names(struct build *b, sluice_str name, size_t n, sluice_str (*at)(struct build *b, size_t i),
-                      const char *what)
+void build_hint_names(struct build *b, sluice_str name, size_t n,
+	sluice_str (*at)(struct build *b, size_t i), const char *what)
 {
 	size_t best = n;
 	unsigned distance = 4;
@@ -37,7 +38,10 @@ static void build_check_route_names(struct build *b)
 {
 	const struct route_conf *v = b->snap->conf.routes.v;
 	size_t n = b->snap->conf.routes.n;
-	struct hashed { sluice_str name; size_t i; };
+	struct hashed {
+		sluice_str name;
+		size_t i;
+	};
 	size_t cap = 16;
 	while (cap < n * 2)
 		cap *= 2;
@@ -49,8 +53,9 @@ static void build_check_route_names(struct build *b)
 			at = (at + 1) & (cap - 1);
 		if (table[at].name.data) {
 			struct mark m = node_mark(bind_node(&b->bind, &v[table[at].i]));
-			(void)bind_error(&b->bind, &v[i], "name", "route \"%.*s\" is there already, at %s:%u:%u",
-			                 STR_ARG(v[i].name), m.file, m.line, m.col);
+			(void)bind_error(&b->bind, &v[i], "name",
+				"route \"%.*s\" is there already, at %s:%u:%u", STR_ARG(v[i].name),
+				m.file, m.line, m.col);
 		} else if (v[i].name.len) {
 			table[at] = (struct hashed){ v[i].name, i };
 		}
@@ -62,7 +67,8 @@ static void build_check_route_names(struct build *b)
 static void build_seal(struct snapshot *s)
 {
 	for (size_t i = 0; i < s->n_routes; i++) {
-		s->routes[i].requests = series_find(FAMILY_ROUTE_REQUESTS, s->routes[i].name, STR(""));
+		s->routes[i].requests =
+			series_find(FAMILY_ROUTE_REQUESTS, s->routes[i].name, STR(""));
 		s->routes[i].time = series_find(FAMILY_ROUTE_TIME, s->routes[i].name, STR(""));
 	}
 	for (size_t i = 0; i < s->n_upstreams; i++) {
@@ -82,7 +88,8 @@ static void build_seal(struct snapshot *s)
 	store_settle();
 }
 
-/* One event loop for each processor we may use, or as many as the file says; those that run already stay as they are. */
+/* One event loop for each processor we may use, or as many as the file says; those that run already
+ * stay as they are. */
 static void build_workers(struct build *b)
 {
 	struct snapshot *s = b->snap;
@@ -93,13 +100,15 @@ static void build_workers(struct build *b)
 		n = sched_getaffinity(0, sizeof(set), &set) == 0 ? (uint64_t)CPU_COUNT(&set) : 1;
 		n = n > WORKERS_MAX ? WORKERS_MAX : n;
 	} else if (!str_u64(r->workers, &n) || n < 1 || n > WORKERS_MAX) {
-		(void)bind_error(&b->bind, r, "workers", "\"%.*s\" is neither auto nor a number from 1 to %d", STR_ARG(r->workers),
-		                 WORKERS_MAX);
+		(void)bind_error(&b->bind, r, "workers",
+			"\"%.*s\" is neither auto nor a number from 1 to %d", STR_ARG(r->workers),
+			WORKERS_MAX);
 		n = 1;
 	}
 	s->n_workers = b->env->workers ? b->env->workers : (unsigned)n;
 	if (n != s->n_workers)
-		bind_warn(&b->bind, r, "workers", "%u workers run; another number needs a restart", s->n_workers);
+		bind_warn(&b->bind, r, "workers", "%u workers run; another number needs a restart",
+			s->n_workers);
 }
 
 struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env, struct diag *d)

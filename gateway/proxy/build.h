@@ -1,4 +1,5 @@
-/* A snapshot while it is being built. build.c is the order of things; the other files each build one block. Main thread. */
+/* A snapshot while it is being built. build.c is the order of things; the other files each build
+ * one block. Main thread. */
 #ifndef PROXY_BUILD_H
 #define PROXY_BUILD_H
 
@@ -15,7 +16,7 @@ struct build {
 		sluice_str name;
 		sluice_instance *inst; /* NULL: its mistake is reported */
 		uint32_t slot;
-	} *named;
+	} * named;
 	size_t n_named;
 	struct stated names; /* that plugins state */
 };
@@ -46,7 +47,8 @@ void build_stated(struct build *b);
 /* Warn of facts that nothing states before a plugin of the route's chain uses them. */
 void build_check_facts(struct build *b, const struct route *r);
 /* The same for a fact of the route's own answer, which is made behind all of the chain. */
-void build_check_answer_fact(struct build *b, const struct route *r, const struct node *at, const sluice_expr *e);
+void build_check_answer_fact(struct build *b, const struct route *r, const struct node *at,
+	const sluice_expr *e);
 
 /* build_respond.c: the route's own answer. */
 void build_respond(struct build *b, struct route *r);
@@ -55,6 +57,7 @@ void build_respond(struct build *b, struct route *r);
 int build_find_store(void *ctx, const struct node *n, const sluice_store **out);
 
 /* "did you mean", or what there is: a hint for a name that is not among n names. */
-void build_hint_names(struct build *b, sluice_str name, size_t n, sluice_str (*at)(struct build *b, size_t i), const char *what);
+void build_hint_names(struct build *b, sluice_str name, size_t n,
+	sluice_str (*at)(struct build *b, size_t i), const char *what);
 
 #endif

@@ -29,7 +29,8 @@ static bool access_mode(sluice_str text, int *out)
 	return mode <= MODE_BITS;
 }
 
-/* The main thread reads configurations, and nobody else asks for users. NOLINTBEGIN(concurrency-mt-unsafe) */
+/* The main thread reads configurations, and nobody else asks for users.
+ * NOLINTBEGIN(concurrency-mt-unsafe) */
 static bool access_user(sluice_str name, int64_t *out)
 {
 	char text[64];
@@ -59,16 +60,22 @@ void build_access(struct build *b, const struct listener_conf *c, struct snapsho
 		return;
 	if (l->addr.len && l->addr.sa.sa_family != AF_UNIX) {
 		const char *option = c->mode.len ? "mode" : c->user.len ? "user" : "group";
-		(void)bind_error(&b->bind, c, option, "only unix sockets have files, this listener is on %.*s",
-		                 STR_ARG(c->address));
+		(void)bind_error(&b->bind, c, option,
+			"only unix sockets have files, this listener is on %.*s",
+			STR_ARG(c->address));
 		return;
 	}
 	if (c->mode.len && !access_mode(c->mode, &a->mode)) {
-		(void)bind_error(&b->bind, c, "mode", "\"%.*s\" are no permissions", STR_ARG(c->mode));
-		diag_hint(b->diag, "write three octal digits for owner, group and others, such as mode: \"0660\"");
+		(void)bind_error(&b->bind, c, "mode", "\"%.*s\" are no permissions",
+			STR_ARG(c->mode));
+		diag_hint(b->diag,
+			"write three octal digits for owner, group and others, such as mode: "
+			"\"0660\"");
 	}
 	if (c->user.len && !access_user(c->user, &a->uid))
-		(void)bind_error(&b->bind, c, "user", "there is no user \"%.*s\"", STR_ARG(c->user));
+		(void)bind_error(&b->bind, c, "user", "there is no user \"%.*s\"",
+			STR_ARG(c->user));
 	if (c->group.len && !access_group(c->group, &a->gid))
-		(void)bind_error(&b->bind, c, "group", "there is no group \"%.*s\"", STR_ARG(c->group));
+		(void)bind_error(&b->bind, c, "group", "there is no group \"%.*s\"",
+			STR_ARG(c->group));
 }

@@ -14,7 +14,7 @@ struct report {
 	const void *dst; /* the bound struct */
 };
 
-/* ---- stores ------------------------------------------------------------------------------------------------------- */
+/* ---- stores -------------------------------------------------------------------------------- */
 
 static void report_store(void *ctx, bool is_warning, const char *option, const char *text)
 {
@@ -33,10 +33,10 @@ void build_stores(struct build *b)
 	for (size_t i = 0; i < s->conf.stores.n; i++) {
 		struct report r = { b, &v[i] };
 		const struct store_args args = { .conf = &v[i],
-			                         .dir = b->config.dir,
-			                         .workers = b->snap->n_workers,
-			                         .report = report_store,
-			                         .report_ctx = &r };
+			.dir = b->config.dir,
+			.workers = b->snap->n_workers,
+			.report = report_store,
+			.report_ctx = &r };
 		struct sluice_store *st = store_new(&args);
 		if (st)
 			s->stores[s->n_stores++] = st;
@@ -66,7 +66,7 @@ int build_find_store(void *ctx, const struct node *n, const sluice_store **out)
 	return -1;
 }
 
-/* ---- listeners ---------------------------------------------------------------------------------------------------- */
+/* ---- listeners ----------------------------------------------------------------------------- */
 
 static void report_tls(void *ctx, bool is_warning, int index, const char *option, const char *text)
 {
@@ -91,17 +91,18 @@ static struct tls_server *build_tls_server(struct build *b, const struct listene
 	if (l->protocols & FRONT_HTTP1)
 		protocols[n++] = "http/1.1";
 	const struct tls_server_args args = { .conf = &l->tls,
-		                              .dir = b->config.dir,
-		                              .protocols = protocols,
-		                              .workers = b->snap->n_workers,
-		                              .tickets = b->env->tickets,
-		                              .report = report_tls,
-		                              .report_ctx = &r };
+		.dir = b->config.dir,
+		.protocols = protocols,
+		.workers = b->snap->n_workers,
+		.tickets = b->env->tickets,
+		.report = report_tls,
+		.report_ctx = &r };
 	return tls_server_new(&args);
 }
 
 /* The addresses that an option lists. */
-static struct cidr_set *build_cidr_set(struct build *b, const void *dst, const char *option, sluice_strs texts)
+static struct cidr_set *build_cidr_set(struct build *b, const void *dst, const char *option,
+	sluice_strs texts)
 {
 	const char *why = "";
 	size_t bad = 0;
@@ -118,23 +119,31 @@ static void build_kept_fields(struct build *b, const struct listener_conf *l)
 		unsigned code = token_read(name.data, name.len);
 		enum token t = (enum token)(code & TOKEN_CODE);
 		if (code & TOKEN_IS_TWIN) {
-			(void)bind_error(&b->bind, &l->forwarded, "keep", "\"%.*s\": a name with _ in place of - never passes",
-			                 STR_ARG(name));
-			diag_hint(b->diag, "many programs cannot tell them apart: write the name with -");
+			(void)bind_error(&b->bind, &l->forwarded, "keep",
+				"\"%.*s\": a name with _ in place of - never passes",
+				STR_ARG(name));
+			diag_hint(b->diag,
+				"many programs cannot tell them apart: write the name with -");
 		} else if (!(code & TOKEN_IS_EDGE) &&
-		           (!(token_flags(t) & TOKEN_OURS) || t == TOKEN_VIA || t == TOKEN_X_REQUEST_ID)) {
-			(void)bind_error(&b->bind, &l->forwarded, "keep", "\"%.*s\" is none of the fields that are taken away",
-			                 STR_ARG(name));
-			diag_hint(b->diag, "these are X-Forwarded-*, Forwarded, X-Real-IP, X-Original-* and their like");
+			(!(token_flags(t) & TOKEN_OURS) || t == TOKEN_VIA ||
+				t == TOKEN_X_REQUEST_ID)) {
+			(void)bind_error(&b->bind, &l->forwarded, "keep",
+				"\"%.*s\" is none of the fields that are taken away",
+				STR_ARG(name));
+			diag_hint(b->diag,
+				"these are X-Forwarded-*, Forwarded, X-Real-IP, X-Original-* and "
+				"their like");
 		}
 	}
 }
 
-static uint32_t build_client_bound(struct build *b, const struct listener_conf *l, const char *option, sluice_str text)
+static uint32_t build_client_bound(struct build *b, const struct listener_conf *l,
+	const char *option, sluice_str text)
 {
 	uint32_t n = 0;
 	if (!client_bound_parse(text, &n))
-		(void)bind_error(&b->bind, l, option, "\"%.*s\" is neither auto nor a number from 0 to 65535", STR_ARG(text));
+		(void)bind_error(&b->bind, l, option,
+			"\"%.*s\" is neither auto nor a number from 0 to 65535", STR_ARG(text));
 	return n;
 }
 
@@ -147,48 +156,64 @@ void build_listeners(struct build *b)
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		struct snapshot_listener *l = &s->listeners[i];
 		l->conf = &v[i];
-		if (v[i].address.len && !addr_parse(config_address(&b->config, v[i].address), &l->addr)) {
-			(void)bind_error(&b->bind, &v[i], "address", "\"%.*s\" is no address to listen on", STR_ARG(v[i].address));
-			diag_hint(b->diag, "write ADDRESS:PORT such as 0.0.0.0:8080 or [::]:8080, or unix:PATH");
+		if (v[i].address.len &&
+			!addr_parse(config_address(&b->config, v[i].address), &l->addr)) {
+			(void)bind_error(&b->bind, &v[i], "address",
+				"\"%.*s\" is no address to listen on", STR_ARG(v[i].address));
+			diag_hint(b->diag,
+				"write ADDRESS:PORT such as 0.0.0.0:8080 or [::]:8080, or "
+				"unix:PATH");
 		}
 		build_access(b, &v[i], l);
 		for (size_t j = 0; j < i; j++) {
 			if (str_eq(v[i].name, v[j].name))
-				(void)bind_error(&b->bind, &v[i], "name", "listener \"%.*s\" is there already", STR_ARG(v[i].name));
+				(void)bind_error(&b->bind, &v[i], "name",
+					"listener \"%.*s\" is there already", STR_ARG(v[i].name));
 			if (l->addr.len && addr_eq(&l->addr, &s->listeners[j].addr))
-				(void)bind_error(&b->bind, &v[i], "address", "listener \"%.*s\" has this address already",
-				                 STR_ARG(v[j].name));
+				(void)bind_error(&b->bind, &v[i], "address",
+					"listener \"%.*s\" has this address already",
+					STR_ARG(v[j].name));
 		}
 		if (bind_given(&b->bind, &v[i], "tls"))
 			l->tls = build_tls_server(b, &v[i]);
-		l->balancers = build_cidr_set(b, &v[i].proxy_protocol, "from", v[i].proxy_protocol.from);
-		l->trusted_proxies = build_cidr_set(b, &v[i], "trusted_proxies", v[i].trusted_proxies);
+		l->balancers =
+			build_cidr_set(b, &v[i].proxy_protocol, "from", v[i].proxy_protocol.from);
+		l->trusted_proxies =
+			build_cidr_set(b, &v[i], "trusted_proxies", v[i].trusted_proxies);
 		build_kept_fields(b, &v[i]);
-		l->client.connections =
-			build_client_bound(b, &v[i], "max_connections_per_client", v[i].max_connections_per_client);
-		l->client.requests = build_client_bound(b, &v[i], "max_requests_per_client", v[i].max_requests_per_client);
+		l->client.connections = build_client_bound(b, &v[i], "max_connections_per_client",
+			v[i].max_connections_per_client);
+		l->client.requests = build_client_bound(b, &v[i], "max_requests_per_client",
+			v[i].max_requests_per_client);
 		if (!v[i].trusted_proxies.n && bind_given(&b->bind, &v[i], "client_ip_from"))
-			bind_warn(&b->bind, &v[i], "client_ip_from", "nobody is believed: trusted_proxies is empty");
+			bind_warn(&b->bind, &v[i], "client_ip_from",
+				"nobody is believed: trusted_proxies is empty");
 	}
 }
 
-/* ---- overload ----------------------------------------------------------------------------------------------------- */
+/* ---- overload ------------------------------------------------------------------------------ */
 
 /* A share, an amount where the resource has a unit, or off. */
-static void build_mark(struct build *b, const char *option, sluice_str text, bool may_size, struct overload_mark *out)
+static void build_mark(struct build *b, const char *option, sluice_str text, bool may_size,
+	struct overload_mark *out)
 {
 	const struct overload_conf *c = &b->snap->conf.runtime.overload;
 	uint64_t n = 0;
 	*out = (struct overload_mark){ 0 };
 	if (str_eq(text, STR("off")))
 		return;
-	if (str_ends(text, STR("%")) && value_uint(str_n(text.data, text.len - 1), &n) == VALUE_OK && n >= 1 && n <= 100) {
+	if (str_ends(text, STR("%")) &&
+		value_uint(str_n(text.data, text.len - 1), &n) == VALUE_OK && n >= 1 && n <= 100) {
 		out->percent = n;
-	} else if (may_size && !str_ends(text, STR("%")) && value_size(text, &n) == VALUE_OK && n >= OVERLOAD_BYTES_MIN) {
+	} else if (may_size && !str_ends(text, STR("%")) && value_size(text, &n) == VALUE_OK &&
+		n >= OVERLOAD_BYTES_MIN) {
 		out->amount = n;
 	} else {
-		(void)bind_error(&b->bind, c, option, "\"%.*s\" is no share from 1%% to 100%%", STR_ARG(text));
-		diag_hint(b->diag, may_size ? "write 90%%, a size of 16MiB or more such as 2GiB, or off" : "write 90%%, or off");
+		(void)bind_error(&b->bind, c, option, "\"%.*s\" is no share from 1%% to 100%%",
+			STR_ARG(text));
+		diag_hint(b->diag,
+			may_size ? "write 90%%, a size of 16MiB or more such as 2GiB, or off"
+				 : "write 90%%, or off");
 	}
 }
 
@@ -199,26 +224,29 @@ void build_overload(struct build *b)
 	build_mark(b, "descriptors", c->descriptors, false, &b->snap->descriptors);
 }
 
-/* ---- admin -------------------------------------------------------------------------------------------------------- */
+/* ---- admin --------------------------------------------------------------------------------- */
 
 void build_admin(struct build *b)
 {
 	struct snapshot *s = b->snap;
 	const struct admin_conf *c = &s->conf.admin;
 	if (c->address.len && !addr_parse(config_address(&b->config, c->address), &s->admin)) {
-		(void)bind_error(&b->bind, c, "address", "\"%.*s\" is no address to listen on", STR_ARG(c->address));
+		(void)bind_error(&b->bind, c, "address", "\"%.*s\" is no address to listen on",
+			STR_ARG(c->address));
 		diag_hint(b->diag, "write ADDRESS:PORT such as 127.0.0.1:9180, or unix:PATH");
 	}
 	for (size_t i = 0; s->admin.len && i < s->n_listeners; i++) {
 		if (addr_eq(&s->admin, &s->listeners[i].addr))
-			(void)bind_error(&b->bind, c, "address", "listener \"%.*s\" has this address already",
-			                 STR_ARG(s->listeners[i].conf->name));
+			(void)bind_error(&b->bind, c, "address",
+				"listener \"%.*s\" has this address already",
+				STR_ARG(s->listeners[i].conf->name));
 	}
 }
 
-/* ---- upstreams ---------------------------------------------------------------------------------------------------- */
+/* ---- upstreams ----------------------------------------------------------------------------- */
 
-static void report_upstream_tls(void *ctx, bool is_warning, int index, const char *option, const char *text)
+static void report_upstream_tls(void *ctx, bool is_warning, int index, const char *option,
+	const char *text)
 {
 	struct report *r = ctx;
 	const struct upstream_conf *u = r->dst;
@@ -242,11 +270,11 @@ void build_upstreams(struct build *b)
 		if (upstream_conf_check(&b->bind, &v[i]) < 0 || !v[i].use_tls)
 			continue;
 		const struct tls_client_args args = { .conf = &v[i].tls,
-			                              .dir = b->config.dir,
-			                              .protocols = upstream_alpn(&v[i]),
-			                              .workers = b->snap->n_workers,
-			                              .report = report_upstream_tls,
-			                              .report_ctx = &r };
+			.dir = b->config.dir,
+			.protocols = upstream_alpn(&v[i]),
+			.workers = b->snap->n_workers,
+			.report = report_upstream_tls,
+			.report_ctx = &r };
 		u->client = tls_client_new(&args);
 	}
 }

@@ -1,9 +1,10 @@
-/* Facts that plugins state: which there are, and whether they are stated before somebody uses them. Main thread. */
+/* Facts that plugins state: which there are, and whether they are stated before somebody uses them.
+ * Main thread. */
 #include "proxy/build.h"
 
 #include "policy/expr.h"
 
-/* ---- what is stated ----------------------------------------------------------------------------------------------- */
+/* ---- what is stated ------------------------------------------------------------------------ */
 
 static void stated_of_node(struct build *b, const struct node *n)
 {
@@ -34,9 +35,10 @@ void build_stated(struct build *b)
 		stated_of_nodes(b, routes[i].plugins);
 }
 
-/* ---- whether in time ---------------------------------------------------------------------------------------------- */
+/* ---- whether in time ----------------------------------------------------------------------- */
 
-static bool path_has(sluice_str path, sluice_str name, const char *open, const char *close, struct arena *a)
+static bool path_has(sluice_str path, sluice_str name, const char *open, const char *close,
+	struct arena *a)
 {
 	sluice_str word = arena_printf(a, "%s%.*s%s", open, STR_ARG(name), close);
 	return path.len && memmem(path.data, path.len, word.data, word.len) != NULL;
@@ -47,7 +49,8 @@ static bool route_captures(struct build *b, const struct route *r, sluice_str na
 {
 	sluice_str path = r->conf->match.path;
 	struct arena *a = &b->bind.records;
-	return path_has(path, name, "{", "}", a) || path_has(path, name, "<", ">", a) || path_has(path, name, "'", "'", a);
+	return path_has(path, name, "{", "}", a) || path_has(path, name, "<", ">", a) ||
+		path_has(path, name, "'", "'", a);
 }
 
 static bool chain_states(const struct chain *c, uint32_t end, sluice_str fact)
@@ -60,20 +63,24 @@ static bool chain_states(const struct chain *c, uint32_t end, sluice_str fact)
 }
 
 /* A fact that is asked for where the first n of the chain have run. */
-static void check_fact(struct build *b, const struct route *r, const struct mark *at, uint32_t n, sluice_str fact)
+static void check_fact(struct build *b, const struct route *r, const struct mark *at, uint32_t n,
+	sluice_str fact)
 {
 	sluice_str name = fact;
 	(void)str_cut(&name, ':');
 	if (str_starts(fact, fact_table[FACT_CAPTURE].text)) {
 		if (!route_captures(b, r, name))
-			diag_warn(b->diag, at, "\"%.*s\" has no value here: the path of route \"%.*s\" has no {%.*s}",
-			          STR_ARG(fact), STR_ARG(r->name), STR_ARG(name));
+			diag_warn(b->diag, at,
+				"\"%.*s\" has no value here: the path of route \"%.*s\" has no "
+				"{%.*s}",
+				STR_ARG(fact), STR_ARG(r->name), STR_ARG(name));
 		return;
 	}
 	if (chain_states(&r->chain, n, fact))
 		return;
-	diag_warn(b->diag, at, "\"%.*s\" has no value here: no plugin before it states it on route \"%.*s\"", STR_ARG(fact),
-	          STR_ARG(r->name));
+	diag_warn(b->diag, at,
+		"\"%.*s\" has no value here: no plugin before it states it on route \"%.*s\"",
+		STR_ARG(fact), STR_ARG(r->name));
 	if (chain_states(&r->chain, r->chain.n, fact))
 		diag_hint(b->diag, "put the plugin that states it first");
 }
@@ -88,7 +95,8 @@ void build_check_facts(struct build *b, const struct route *r)
 	}
 }
 
-void build_check_answer_fact(struct build *b, const struct route *r, const struct node *node, const sluice_expr *e)
+void build_check_answer_fact(struct build *b, const struct route *r, const struct node *node,
+	const sluice_expr *e)
 {
 	struct mark at = node_mark(node);
 	if (expr_is_stated(e) || e->fact == FACT_CAPTURE)

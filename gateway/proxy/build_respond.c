@@ -7,18 +7,20 @@
 
 enum { BODY_FILE_MAX = 1 << 20 }; /* bytes; as much as the option takes in place */
 
-static void respond_wrong(struct build *b, const struct node *at, const struct expr_wrong *wrong, sluice_str what)
+static void respond_wrong(struct build *b, const struct node *at, const struct expr_wrong *wrong,
+	sluice_str what)
 {
 	(void)diag_error_node(b->diag, at, "%.*s %s", STR_ARG(what), wrong->why);
 	if (wrong->hint.len)
 		diag_hint(b->diag, "did you mean {%.*s}?", STR_ARG(wrong->hint));
 }
 
-static const struct sluice_template *respond_template(struct build *b, const struct route *r, const struct node *at,
-                                                      enum template_kind kind, sluice_str text, sluice_str what)
+static const struct sluice_template *respond_template(struct build *b, const struct route *r,
+	const struct node *at, enum template_kind kind, sluice_str text, sluice_str what)
 {
 	struct expr_wrong wrong = { .why = NULL };
-	const struct sluice_template *t = template_read(&b->snap->arena, kind, text, &b->names, &wrong);
+	const struct sluice_template *t =
+		template_read(&b->snap->arena, kind, text, &b->names, &wrong);
 	if (!t)
 		respond_wrong(b, at, &wrong, what);
 	for (size_t i = 0; t && i < t->n; i++) {
@@ -32,17 +34,20 @@ static void respond_headers(struct build *b, struct route *r)
 {
 	const struct respond_conf *c = &r->conf->respond;
 	const struct node *map = bind_option(&b->bind, c, "headers");
-	r->answer.headers = arena_zalloc(&b->snap->arena, (c->headers.n + 1) * sizeof(struct sluice_template *));
+	r->answer.headers = arena_zalloc(&b->snap->arena,
+		(c->headers.n + 1) * sizeof(struct sluice_template *));
 	for (size_t i = 0; i < c->headers.n; i++) {
 		const sluice_pair *p = &c->headers.v[i];
 		const struct node *at = node_find(map, p->name);
 		unsigned flags = token_flags(token_find(p->name.data, p->name.len));
-		sluice_str what = arena_printf(&b->bind.records, "field \"%.*s\"", STR_ARG(p->name));
+		sluice_str what =
+			arena_printf(&b->bind.records, "field \"%.*s\"", STR_ARG(p->name));
 		if (!str_is_token(p->name) || (flags & (TOKEN_FRAMING | TOKEN_HOP)))
-			(void)bind_error(&b->bind, c, "headers", "\"%.*s\" is no field a response can be given", STR_ARG(p->name));
+			(void)bind_error(&b->bind, c, "headers",
+				"\"%.*s\" is no field a response can be given", STR_ARG(p->name));
 		else
-			r->answer.headers[i] =
-				respond_template(b, r, at ? at : map, template_kind_of_field(p->name), p->value, what);
+			r->answer.headers[i] = respond_template(b, r, at ? at : map,
+				template_kind_of_field(p->name), p->value, what);
 	}
 }
 
@@ -55,10 +60,11 @@ static void respond_body(struct build *b, struct route *r)
 		int err = config_read_file(&b->config, path, BODY_FILE_MAX, &r->answer.body_text);
 		if (err < 0)
 			(void)bind_error(&b->bind, c, "body", "cannot read %.*s: %s", STR_ARG(path),
-			                 err == -EFBIG ? "it is longer than 1 MiB" : strerror(-err));
+				err == -EFBIG ? "it is longer than 1 MiB" : strerror(-err));
 		return;
 	}
-	r->answer.body = respond_template(b, r, at, template_kind_of_body(c->content_type), c->body, STR("the body"));
+	r->answer.body = respond_template(b, r, at, template_kind_of_body(c->content_type), c->body,
+		STR("the body"));
 	if (r->answer.body && template_is_fixed(r->answer.body, &r->answer.body_text))
 		r->answer.body = NULL;
 }

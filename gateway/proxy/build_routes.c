@@ -1,10 +1,12 @@
 /* Plugin instances and routes of a snapshot being built. Main thread. */
 #include "proxy/build.h"
 
-/* ---- instances ---------------------------------------------------------------------------------------------------- */
+/* ---- instances ----------------------------------------------------------------------------- */
 
-/* The instance a node asks for: the one of the old snapshot when nothing about it changed, else a new one. */
-static sluice_instance *build_instance(struct build *b, sluice_str name, const struct node *n, uint32_t *slot)
+/* The instance a node asks for: the one of the old snapshot when nothing about it changed, else a
+ * new one. */
+static sluice_instance *build_instance(struct build *b, sluice_str name, const struct node *n,
+	uint32_t *slot)
 {
 	struct snapshot *s = b->snap;
 	const struct snapshot *old = b->env->old;
@@ -13,7 +15,8 @@ static sluice_instance *build_instance(struct build *b, sluice_str name, const s
 	size_t n_stores = 0;
 
 	if (n->kind != NODE_MAP) {
-		(void)diag_error_node(b->diag, n, "expected a block with `use`, not %s", node_kind_text(n));
+		(void)diag_error_node(b->diag, n, "expected a block with `use`, not %s",
+			node_kind_text(n));
 		return NULL;
 	}
 	for (; n_stores < s->n_stores && n_stores < 16; n_stores++)
@@ -46,7 +49,8 @@ void build_plugins(struct build *b)
 	if (!n || node_is_null(n))
 		return;
 	if (n->kind != NODE_MAP) {
-		(void)diag_error_node(b->diag, n, "expected a block of named instances, not %s", node_kind_text(n));
+		(void)diag_error_node(b->diag, n, "expected a block of named instances, not %s",
+			node_kind_text(n));
 		return;
 	}
 	b->named = arena_zalloc(&b->snap->arena, n->n * sizeof(*b->named) + 1);
@@ -64,18 +68,18 @@ void build_secrets(struct build *b)
 		for (const struct instance_secret *n = s->instances[i]->secrets; n; n = n->next) {
 			if (!s->secrets)
 				s->secrets = arena_zalloc(&s->arena, sizeof(*s->secrets));
-			bool ok = n->is_field ? secrets_add_field(s->secrets, &s->arena, n->name) :
-			                        secrets_add_query(s->secrets, &s->arena, n->name);
+			bool ok = n->is_field ? secrets_add_field(s->secrets, &s->arena, n->name)
+					      : secrets_add_query(s->secrets, &s->arena, n->name);
 			if (ok)
 				continue;
-			(void)bind_error(&b->bind, &s->conf, "plugins", "plugins declare more than %d names of secrets",
-			                 SECRET_NAMES_MAX);
+			(void)bind_error(&b->bind, &s->conf, "plugins",
+				"plugins declare more than %d names of secrets", SECRET_NAMES_MAX);
 			return;
 		}
 	}
 }
 
-/* ---- routes ------------------------------------------------------------------------------------------------------- */
+/* ---- routes -------------------------------------------------------------------------------- */
 
 static sluice_str build_named(struct build *b, size_t i)
 {
@@ -98,15 +102,16 @@ static bool build_name_is_free(struct build *b, const struct node *n, sluice_str
 	for (size_t i = 0; i < b->n_named; i++) {
 		if (!str_eq(b->named[i].name, name))
 			continue;
-		(void)diag_error_node(b->diag, n, "an instance in `plugins` is called \"%.*s\", as this one would be",
-		                      STR_ARG(name));
+		(void)diag_error_node(b->diag, n,
+			"an instance in `plugins` is called \"%.*s\", as this one would be",
+			STR_ARG(name));
 		return false;
 	}
 	return true;
 }
 
-static bool build_link(struct build *b, const struct route_conf *conf, const struct node *n, uint32_t at,
-                       struct chain_item *item)
+static bool build_link(struct build *b, const struct route_conf *conf, const struct node *n,
+	uint32_t at, struct chain_item *item)
 {
 	sluice_instance *inst = NULL;
 	if (n->kind == NODE_MAP) {
@@ -119,14 +124,16 @@ static bool build_link(struct build *b, const struct route_conf *conf, const str
 		while (i < b->n_named && !str_eq(b->named[i].name, n->text))
 			i++;
 		if (i == b->n_named) {
-			(void)diag_error_node(b->diag, n, "there is no plugin instance \"%.*s\"", STR_ARG(n->text));
+			(void)diag_error_node(b->diag, n, "there is no plugin instance \"%.*s\"",
+				STR_ARG(n->text));
 			build_hint_names(b, n->text, b->n_named, build_named, "instance");
 			return false;
 		}
 		inst = b->named[i].inst;
 		item->slot = b->named[i].slot;
 	} else {
-		(void)diag_error_node(b->diag, n, "expected the name of an instance, or a block with `use`");
+		(void)diag_error_node(b->diag, n,
+			"expected the name of an instance, or a block with `use`");
 	}
 	if (!inst)
 		return false;
@@ -143,7 +150,8 @@ static void build_chain(struct build *b, struct route *r)
 	if (!n || node_is_null(n))
 		return;
 	if (n->kind != NODE_LIST || n->n > CHAIN_MAX) {
-		(void)diag_error_node(b->diag, n, "expected a list of at most %d plugins, not %s", CHAIN_MAX, node_kind_text(n));
+		(void)diag_error_node(b->diag, n, "expected a list of at most %d plugins, not %s",
+			CHAIN_MAX, node_kind_text(n));
 		diag_hint(b->diag, "write plugins: [NAME, NAME]");
 		return;
 	}
@@ -166,7 +174,7 @@ static void build_target(struct build *b, struct route *r)
 	r->upstream = -1;
 	if (responds == (c->upstream.len > 0)) {
 		(void)bind_error(&b->bind, c, responds ? "respond" : NULL,
-		                 "a route needs an `upstream` or a `respond`, and not both");
+			"a route needs an `upstream` or a `respond`, and not both");
 		return;
 	}
 	if (responds) {
@@ -178,8 +186,10 @@ static void build_target(struct build *b, struct route *r)
 			r->upstream = (int)i;
 	}
 	if (r->upstream < 0) {
-		(void)bind_error(&b->bind, c, "upstream", "there is no upstream \"%.*s\"", STR_ARG(c->upstream));
-		build_hint_names(b, c->upstream, b->snap->n_upstreams, build_upstream_name, "upstream");
+		(void)bind_error(&b->bind, c, "upstream", "there is no upstream \"%.*s\"",
+			STR_ARG(c->upstream));
+		build_hint_names(b, c->upstream, b->snap->n_upstreams, build_upstream_name,
+			"upstream");
 	}
 }
 
@@ -189,10 +199,12 @@ static void build_trailers(struct build *b, const struct route_conf *c)
 		sluice_str name = c->request_trailers.v[i];
 		unsigned code = token_read(name.data, name.len);
 		const struct field f = { .name = name.data,
-			                 .name_len = (uint32_t)name.len,
-			                 .token = (uint16_t)(code & TOKEN_CODE) };
-		if (!str_is_token(name) || field_is_no_trailer(&f) || (code & ~(unsigned)TOKEN_CODE))
-			(void)bind_error(&b->bind, c, "request_trailers", "\"%.*s\" cannot stand behind a body", STR_ARG(name));
+			.name_len = (uint32_t)name.len,
+			.token = (uint16_t)(code & TOKEN_CODE) };
+		if (!str_is_token(name) || field_is_no_trailer(&f) ||
+			(code & ~(unsigned)TOKEN_CODE))
+			(void)bind_error(&b->bind, c, "request_trailers",
+				"\"%.*s\" cannot stand behind a body", STR_ARG(name));
 	}
 }
 
@@ -200,37 +212,41 @@ static void build_spec(struct build *b, struct route *r, struct route_spec *spec
 {
 	const struct match_conf *m = &r->conf->match;
 	*spec = (struct route_spec){ .name = r->name,
-		                     .mark = r->conf,
-		                     .data = r,
-		                     .host = m->host,
-		                     .path = m->path,
-		                     .methods = m->methods,
-		                     .headers = m->headers,
-		                     .query = m->query,
-		                     .listener = m->listener };
+		.mark = r->conf,
+		.data = r,
+		.host = m->host,
+		.path = m->path,
+		.methods = m->methods,
+		.headers = m->headers,
+		.query = m->query,
+		.listener = m->listener };
 	if (m->listener.len == 0)
 		return;
 	for (size_t i = 0; i < b->snap->n_listeners; i++) {
 		if (str_eq(b->snap->listeners[i].conf->name, m->listener))
 			return;
 	}
-	(void)bind_error(&b->bind, m, "listener", "there is no listener \"%.*s\"", STR_ARG(m->listener));
+	(void)bind_error(&b->bind, m, "listener", "there is no listener \"%.*s\"",
+		STR_ARG(m->listener));
 	build_hint_names(b, m->listener, b->snap->n_listeners, build_listener_name, "listener");
 }
 
 static void build_on_route_error(void *ctx, const struct route_error *e)
 {
-	static const char *const options[] = { "host", "path", "listener", "methods", "headers", "query" };
+	static const char *const options[] = { "host", "path", "listener", "methods", "headers",
+		"query" };
 	struct build *b = ctx;
 	const struct route_conf *c = e->spec->mark, *other = e->other ? e->other->mark : NULL;
 	if (other) {
 		struct mark at = node_mark(bind_node(&b->bind, other));
-		(void)bind_error(&b->bind, c, NULL, "route \"%.*s\" and route \"%.*s\" (%s:%u:%u) cannot be told apart: %s",
-		                 STR_ARG(c->name), STR_ARG(other->name), at.file, at.line, at.col, e->text);
+		(void)bind_error(&b->bind, c, NULL,
+			"route \"%.*s\" and route \"%.*s\" (%s:%u:%u) cannot be told apart: %s",
+			STR_ARG(c->name), STR_ARG(other->name), at.file, at.line, at.col, e->text);
 		diag_hint(b->diag, "give one of them a condition the other does not have");
 		return;
 	}
-	(void)bind_error(&b->bind, &c->match, options[e->part], "%s (at character %zu)", e->text, e->offset + 1);
+	(void)bind_error(&b->bind, &c->match, options[e->part], "%s (at character %zu)", e->text,
+		e->offset + 1);
 }
 
 void build_routes(struct build *b)

@@ -1,6 +1,6 @@
 /*
- * What is no mistake in a configuration, and yet hardly what was meant: things that nothing uses, routes that no request reaches,
- * clear text where TLS is usual. Main thread.
+ * What is no mistake in a configuration, and yet hardly what was meant: things that nothing uses,
+ * routes that no request reaches, clear text where TLS is usual. Main thread.
  */
 #include <errno.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 #include "route/reach.h"
 #include "store/store.h"
 
-/* ---- what nothing uses ---- */
+/* ---- what nothing uses --------------------------------------------------------------------- */
 
 static void warn_unused_upstreams(struct build *b)
 {
@@ -20,8 +20,9 @@ static void warn_unused_upstreams(struct build *b)
 		for (size_t k = 0; k < s->n_routes && !used; k++)
 			used = s->routes[k].upstream == (int)i;
 		if (!used)
-			bind_warn(&b->bind, s->upstreams[i].conf, NULL, "no route leads to upstream \"%.*s\"",
-			          STR_ARG(s->upstreams[i].conf->name));
+			bind_warn(&b->bind, s->upstreams[i].conf, NULL,
+				"no route leads to upstream \"%.*s\"",
+				STR_ARG(s->upstreams[i].conf->name));
 	}
 }
 
@@ -41,7 +42,9 @@ static void warn_unused_instances(struct build *b)
 	const struct node *n = b->snap->conf.plugins;
 	for (size_t i = 0; i < b->n_named; i++) {
 		if (b->named[i].inst && !instance_is_used(b->snap, b->named[i].inst))
-			diag_warn_node(b->diag, n->v[i], "no route uses the plugin instance \"%.*s\"", STR_ARG(b->named[i].name));
+			diag_warn_node(b->diag, n->v[i],
+				"no route uses the plugin instance \"%.*s\"",
+				STR_ARG(b->named[i].name));
 	}
 }
 
@@ -65,12 +68,13 @@ static void warn_unused_stores(struct build *b)
 			continue;
 		for (size_t k = 0; k < s->conf.stores.n; k++) {
 			if (str_eq(v[k].name, str_of(store_name(s->stores[i]))))
-				bind_warn(&b->bind, &v[k], NULL, "no plugin uses the store \"%.*s\"", STR_ARG(v[k].name));
+				bind_warn(&b->bind, &v[k], NULL,
+					"no plugin uses the store \"%.*s\"", STR_ARG(v[k].name));
 		}
 	}
 }
 
-/* ---- listeners and logs ---- */
+/* ---- listeners and logs -------------------------------------------------------------------- */
 
 static void warn_clear_443(struct build *b)
 {
@@ -79,9 +83,11 @@ static void warn_clear_443(struct build *b)
 		const struct snapshot_listener *l = &b->snap->listeners[i];
 		if (l->tls || !l->addr.len || addr_port(&l->addr) != HTTPS_PORT)
 			continue;
-		bind_warn(&b->bind, l->conf, "address", "listener \"%.*s\" speaks without TLS on port 443, where clients expect it",
-		          STR_ARG(l->conf->name));
-		diag_hint(b->diag, "add tls: { certificates: [{ certificate: FILE, private_key: FILE }] }");
+		bind_warn(&b->bind, l->conf, "address",
+			"listener \"%.*s\" speaks without TLS on port 443, where clients expect it",
+			STR_ARG(l->conf->name));
+		diag_hint(b->diag,
+			"add tls: { certificates: [{ certificate: FILE, private_key: FILE }] }");
 	}
 }
 
@@ -90,19 +96,21 @@ static void warn_log_folder(struct build *b)
 {
 	const struct access_conf *c = &b->snap->conf.log.access;
 	struct stat st;
-	if (str_eq(c->path, STR("off")) || str_eq(c->path, STR("stderr")) || str_eq(c->path, STR("stdout")) || !c->path.len)
+	if (str_eq(c->path, STR("off")) || str_eq(c->path, STR("stderr")) ||
+		str_eq(c->path, STR("stdout")) || !c->path.len)
 		return;
 	sluice_str folder = arena_str(&b->bind.records, str_of(config_path(&b->config, c->path)));
 	while (folder.len && folder.data[folder.len - 1] != '/')
 		folder.len--;
 	const char *name = folder.len ? arena_str(&b->bind.records, folder).data : ".";
 	if (stat(name, &st) < 0)
-		bind_warn(&b->bind, c, "path", "the folder %s cannot be reached: %s", name, strerror(errno));
+		bind_warn(&b->bind, c, "path", "the folder %s cannot be reached: %s", name,
+			strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
 		bind_warn(&b->bind, c, "path", "%s is no folder", name);
 }
 
-/* ---- routes ---- */
+/* ---- routes -------------------------------------------------------------------------------- */
 
 static bool listener_is_plain(void *ctx, sluice_str name)
 {
@@ -124,22 +132,29 @@ static void warn_route(void *ctx, const struct route_warning *w)
 	switch (w->trouble) {
 	case ROUTE_NEVER_MATCHES:
 		bind_warn(&b->bind, &c->match, "path",
-		          "route \"%.*s\" takes no request: an expression must match the whole path, which begins with /",
-		          STR_ARG(c->name));
+			"route \"%.*s\" takes no request: an expression must match the whole path, "
+			"which begins with /",
+			STR_ARG(c->name));
 		break;
 	case ROUTE_UNREACHABLE:
 		bind_warn(&b->bind, c, NULL,
-		          "no request reaches route \"%.*s\": route \"%.*s\" (%s:%u:%u) takes all that it matches",
-		          STR_ARG(c->name), STR_ARG(other->name), at.file, at.line, at.col);
-		diag_hint(b->diag, "an expression is asked after the patterns: give this route a longer path, or a host");
+			"no request reaches route \"%.*s\": route \"%.*s\" (%s:%u:%u) takes all "
+			"that it matches",
+			STR_ARG(c->name), STR_ARG(other->name), at.file, at.line, at.col);
+		diag_hint(b->diag,
+			"an expression is asked after the patterns: give this route a longer path, "
+			"or a host");
 		break;
 	case ROUTE_CLEAR:
 		if (((const struct route *)w->rule->data)->upstream < 0)
 			break; /* an answer of our own is not what TLS was for */
 		bind_warn(&b->bind, c, NULL,
-		          "route \"%.*s\" is served without TLS on listener \"%.*s\", ahead of route \"%.*s\" (%s:%u:%u) "
-		          "which is bound to it: routes are compared by host and path first, `listener` is only a condition",
-		          STR_ARG(c->name), STR_ARG(other->match.listener), STR_ARG(other->name), at.file, at.line, at.col);
+			"route \"%.*s\" is served without TLS on listener \"%.*s\", ahead of route "
+			"\"%.*s\" (%s:%u:%u) "
+			"which is bound to it: routes are compared by host and path first, "
+			"`listener` is only a condition",
+			STR_ARG(c->name), STR_ARG(other->match.listener), STR_ARG(other->name),
+			at.file, at.line, at.col);
 		diag_hint(b->diag, "say where this route is served: match: { listener: NAME }");
 		break;
 	}

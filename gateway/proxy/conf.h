@@ -14,7 +14,7 @@ struct overload_conf {
 };
 
 struct runtime_conf {
-	sluice_str workers; /* "auto" or a number */
+	sluice_str workers;      /* "auto" or a number */
 	uint64_t shutdown_grace; /* ms */
 	uint64_t max_connections;
 	bool core_dumps;
@@ -43,7 +43,8 @@ struct respond_conf {
 	sluice_pairs headers;
 };
 
-struct grpc_conf { /* milliseconds */
+/* milliseconds */
+struct grpc_conf {
 	uint64_t max_timeout; /* 0: no bound */
 	uint64_t idle;        /* longest silence of both sides */
 };
@@ -51,9 +52,9 @@ struct grpc_conf { /* milliseconds */
 struct route_conf {
 	sluice_str name, upstream;
 	struct match_conf match;
-	sluice_strs upgrade;        /* protocols a client may change to */
+	sluice_strs upgrade;          /* protocols a client may change to */
 	sluice_strs request_trailers; /* names that pass */
-	const struct node *plugins; /* a list of names and inline instances; NULL: none */
+	const struct node *plugins;   /* a list of names and inline instances; NULL: none */
 	struct respond_conf respond;
 	struct grpc_conf grpc;
 };

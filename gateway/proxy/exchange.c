@@ -15,7 +15,7 @@ static const struct {
 #define S(name, text, next) { text, next },
 #include "proxy/exchange_state.def"
 #undef S
-#undef TO
+#undef TO,
 };
 
 const char *exchange_state_name(enum exchange_state s)
@@ -25,11 +25,12 @@ const char *exchange_state_name(enum exchange_state s)
 
 void exchange_set_state(struct exchange *x, enum exchange_state to)
 {
-	check(states[x->state].next & (1u << to), "an exchange goes from %s to %s", states[x->state].name, states[to].name);
+	check(states[x->state].next & (1u << to), "an exchange goes from %s to %s",
+		states[x->state].name, states[to].name);
 	x->state = (uint8_t)to;
 }
 
-/* ---- the client's side -------------------------------------------------------------------------------------------- */
+/* ---- the client's side --------------------------------------------------------------------- */
 
 static void exchange_on_body(struct client *c, struct buf *data)
 {
@@ -97,7 +98,7 @@ static const struct client_events exchange_client_events = {
 	.on_gone = exchange_on_gone,
 };
 
-/* ---- the walk ----------------------------------------------------------------------------------------------------- */
+/* ---- the walk ------------------------------------------------------------------------------ */
 
 static void exchange_after_request_hooks(struct exchange *x, enum run_result r)
 {
@@ -116,7 +117,8 @@ static void exchange_after_request_hooks(struct exchange *x, enum run_result r)
 void exchange_go_on(struct exchange *x)
 {
 	int err = 0;
-	if (unlikely(x->px.te_trailers) && !x->grpc) { /* a plugin may have made a gRPC call of it */
+	/* a plugin may have made a gRPC call of it */
+	if (unlikely(x->px.te_trailers) && !x->grpc) {
 		grpc_begin(x);
 		err = x->grpc ? grpc_start(x) : 0;
 	}
@@ -158,7 +160,8 @@ void exchange_run_response(struct exchange *x)
 	if (unlikely(x->px.stages[SLUICE_RESPONSE]))
 		stages_reset(&x->px);
 	enum run_result r = run_response(&x->px);
-	if (r == RUN_WAIT && x->gone) /* a connection that ends has no time, and nobody tells us when it is gone altogether */
+	/* a connection that ends has no time, and nobody tells us when it is gone altogether */
+	if (r == RUN_WAIT && x->gone)
 		r = run_hurry(&x->px);
 	exchange_after_response_hooks(x, r);
 }
@@ -183,7 +186,8 @@ static void exchange_on_turn_end(struct turn_hook *h)
 
 static struct exchange *exchange_new(struct proxy *p, struct client *c)
 {
-	c->arena.budget += 2 * ARENA_BLOCK; /* a head that took all there is must still be answered */
+	/* a head that took all there is must still be answered */
+	c->arena.budget += 2 * ARENA_BLOCK;
 	struct exchange *x = arena_zalloc(&c->arena, sizeof(*x));
 	check(x, "a request's arena is too small for its exchange");
 	x->px.client = c;
@@ -194,7 +198,8 @@ static struct exchange *exchange_new(struct proxy *p, struct client *c)
 	x->view = view_ref(p->view);
 	x->px.slots = x->view->slots;
 	run_init(&x->px);
-	who_begin(x); /* now: a client that says `Connection: X-User` must not take away what a plugin will set */
+	/* now: a client that says `Connection: X-User` must not take away what a plugin will set */
+	who_begin(x);
 	who_identify(x);
 	forward_init(x);
 	turn_hook_init(&x->end, exchange_on_turn_end);
@@ -221,7 +226,8 @@ static void exchange_route(struct exchange *x)
 {
 	struct request_head *h = x->px.request;
 	struct route_result res;
-	const struct route_rule *rule = route_find(x->view->snap->router, h, x->px.client->conn->listener->name, &res);
+	const struct route_rule *rule =
+		route_find(x->view->snap->router, h, x->px.client->conn->listener->name, &res);
 	if (!rule) {
 		if (res.err == ERR_METHOD_NOT_ALLOWED)
 			x->allow = route_allow(x->view->snap->router, &res, x->px.arena);
@@ -235,7 +241,8 @@ static void exchange_route(struct exchange *x)
 	if (res.captures.n)
 		exchange_keep_captures(x, &res.captures);
 	int err = x->grpc ? grpc_start(x) : 0;
-	if (h->upgrade_only && !tunnel_is_allowed(x)) /* there is no other answer to it, RFC 9220 3 */
+	/* there is no other answer to it, RFC 9220 3 */
+	if (h->upgrade_only && !tunnel_is_allowed(x))
 		err = ERR_UPGRADE_REFUSED;
 	if (err) {
 		respond_error(x, err);

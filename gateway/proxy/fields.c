@@ -1,6 +1,6 @@
 /*
- * What is written into heads on their way through. Towards the upstream: who asked, by which scheme and host (who.c), which
- * request this is, and that Sluice handed it on.
+ * What is written into heads on their way through. Towards the upstream: who asked, by which scheme
+ * and host (who.c), which request this is, and that Sluice handed it on.
  */
 #include "proxy/fields.h"
 
@@ -14,7 +14,7 @@
 
 enum { REQUEST_ID_MAX = 128 };
 
-/* ---- request ids -------------------------------------------------------------------------------------------------- */
+/* ---- request ids --------------------------------------------------------------------------- */
 
 static bool fields_is_request_id(sluice_str s)
 {
@@ -22,7 +22,8 @@ static bool fields_is_request_id(sluice_str s)
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.data[i];
-		bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+			(c >= 'A' && c <= 'Z');
 		if (!alnum && (c == 0 || !strchr("-._~+/=:", c)))
 			return false;
 	}
@@ -40,7 +41,8 @@ static void fields_hex(char *at, const uint64_t block[2])
 	__m128i half[2] = { _mm_unpacklo_epi8(first, second), _mm_unpackhi_epi8(first, second) };
 	for (int i = 0; i < 2; i++) {
 		__m128i more = _mm_and_si128(_mm_cmpgt_epi8(half[i], nine), letter);
-		_mm_storeu_si128((__m128i *)(void *)(at + 16 * i), _mm_add_epi8(_mm_add_epi8(half[i], zero), more));
+		_mm_storeu_si128((__m128i *)(void *)(at + 16 * i),
+			_mm_add_epi8(_mm_add_epi8(half[i], zero), more));
 	}
 #else
 	static const char digits[] = "0123456789abcdef";
@@ -56,7 +58,9 @@ static void fields_hex(char *at, const uint64_t block[2])
 sluice_str fields_request_id(struct proxy *p, struct client *c)
 {
 	const struct request_head *h = c->head;
-	const struct field *f = h->seen & TOKEN_BIT(TOKEN_X_REQUEST_ID) ? fields_find(&h->fields, TOKEN_X_REQUEST_ID) : NULL;
+	const struct field *f = h->seen & TOKEN_BIT(TOKEN_X_REQUEST_ID)
+		? fields_find(&h->fields, TOKEN_X_REQUEST_ID)
+		: NULL;
 	if (f && fields_is_request_id(field_value(f)))
 		return field_value(f);
 	char *at = arena_alloc(&c->arena, 32);
@@ -69,7 +73,7 @@ sluice_str fields_request_id(struct proxy *p, struct client *c)
 	return str_n(at, 32);
 }
 
-/* ---- towards the upstream ----------------------------------------------------------------------------------------- */
+/* ---- towards the upstream ------------------------------------------------------------------ */
 
 /* Make room for n more fields at once. */
 static int fields_room(struct fields *f, struct arena *a, uint32_t n)
@@ -90,7 +94,8 @@ static int fields_room(struct fields *f, struct arena *a, uint32_t n)
 static bool fields_drop_ours(struct exchange *x, struct fields *f)
 {
 	bool kept = false;
-	if (likely(!(x->px.request->seen & (TOKEN_BIT(TOKEN_X_REQUEST_ID) | TOKEN_BIT(TOKEN_EXPECT)))))
+	if (likely(!(x->px.request->seen &
+		    (TOKEN_BIT(TOKEN_X_REQUEST_ID) | TOKEN_BIT(TOKEN_EXPECT)))))
 		return false;
 	for (uint32_t i = 0; i < f->n; i++) {
 		struct field *at = &f->v[i];
@@ -114,7 +119,8 @@ static bool fields_drop_ours(struct exchange *x, struct fields *f)
 
 static void fields_via(struct line_writer *w, unsigned version)
 {
-	static const char v1[] = "Via: 1.1 sluice\r\n", v0[] = "Via: 1.0 sluice\r\n", v2[] = "Via: 2 sluice\r\n";
+	static const char v1[] = "Via: 1.1 sluice\r\n", v0[] = "Via: 1.0 sluice\r\n",
+			  v2[] = "Via: 2 sluice\r\n";
 	if (version == 20)
 		fields_constant(w, TOKEN_VIA, v2, 3, sizeof(v2) - 1);
 	else
@@ -144,11 +150,12 @@ int fields_for_upstream(struct exchange *x)
 	sluice_str host;
 	if (!h->authority.len && uri_parse_authority(x->px.upstream_name, x->px.arena, &host) == 0)
 		h->authority = x->px.upstream_name;
-	check((size_t)(w.at - room) <= size, "forwarding fields of %zu bytes in a room of %zu", (size_t)(w.at - room), size);
+	check((size_t)(w.at - room) <= size, "forwarding fields of %zu bytes in a room of %zu",
+		(size_t)(w.at - room), size);
 	return 0;
 }
 
-/* ---- trailers ----------------------------------------------------------------------------------------------------- */
+/* ---- trailers ------------------------------------------------------------------------------ */
 
 static bool trailer_is_listed(sluice_strs names, sluice_str name)
 {
@@ -161,12 +168,14 @@ static bool trailer_is_listed(sluice_strs names, sluice_str name)
 
 static bool trailer_passes(const struct exchange *x, const struct field *f)
 {
-	if ((f->flags & (FIELD_DROP | FIELD_EDGE | FIELD_TWIN)) || run_has_edited(&x->px, field_name(f)))
+	if ((f->flags & (FIELD_DROP | FIELD_EDGE | FIELD_TWIN)) ||
+		run_has_edited(&x->px, field_name(f)))
 		return false;
 	return x->grpc || trailer_is_listed(x->route->conf->request_trailers, field_name(f));
 }
 
-const struct fields *fields_request_trailers(const struct exchange *x, const struct fields *trailers)
+const struct fields *fields_request_trailers(const struct exchange *x,
+	const struct fields *trailers)
 {
 	bool left = false;
 	for (uint32_t i = 0; trailers && i < trailers->n; i++) {
@@ -178,12 +187,13 @@ const struct fields *fields_request_trailers(const struct exchange *x, const str
 	return left ? trailers : NULL;
 }
 
-/* ---- towards the client ------------------------------------------------------------------------------------------- */
+/* ---- towards the client -------------------------------------------------------------------- */
 
 /* IMF-fixdate (RFC 9110 5.6.7), made once a second. */
 static sluice_str fields_date(void)
 {
-	static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	static const char days[] = "SunMonTueWedThuFriSat",
+			  months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	static __thread char text[32];
 	static __thread time_t made;
 	struct timespec now;
@@ -192,9 +202,10 @@ static sluice_str fields_date(void)
 	if (now.tv_sec != made) {
 		made = now.tv_sec;
 		(void)gmtime_r(&made, &tm);
-		(void)snprintf(text, sizeof(text), "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", days + 3 * tm.tm_wday,
-		               (unsigned)tm.tm_mday % 100, months + 3 * tm.tm_mon, (unsigned)(tm.tm_year + 1900) % 10000,
-		               (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+		(void)snprintf(text, sizeof(text), "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
+			days + 3 * tm.tm_wday, (unsigned)tm.tm_mday % 100, months + 3 * tm.tm_mon,
+			(unsigned)(tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour % 100,
+			(unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
 	}
 	return str_n(text, 29);
 }
@@ -210,7 +221,8 @@ int fields_for_client(struct exchange *x, struct response_head *h)
 	struct arena *a = x->px.arena;
 	if (x->origin) {
 		fields_drop_hop_by_hop(&h->fields);
-		return fields_find(&h->fields, TOKEN_DATE) ? 0 : fields_add_date(&h->fields, a); /* RFC 9110 6.6.1 */
+		/* RFC 9110 6.6.1 */
+		return fields_find(&h->fields, TOKEN_DATE) ? 0 : fields_add_date(&h->fields, a);
 	}
 	int err = fields_add_date(&h->fields, a);
 	if (!err)

@@ -4,8 +4,8 @@
 
 #include "proxy/exchange.h"
 
-/* Lines "name: value\r\n" behind one another in one piece of memory, each a field. The room is the caller's to size, for the
- * bytes and for the fields. */
+/* Lines "name: value\r\n" behind one another in one piece of memory, each a field. The room is the
+ * caller's to size, for the bytes and for the fields. */
 struct line_writer {
 	struct fields *fields;
 	char *at;
@@ -36,25 +36,29 @@ static inline void fields_end(struct line_writer *w)
 	fields_put(w, STR("\r\n"));
 }
 
-static inline void fields_line(struct line_writer *w, enum token t, sluice_str name, sluice_str value)
+static inline void fields_line(struct line_writer *w, enum token t, sluice_str name,
+	sluice_str value)
 {
 	fields_begin(w, t, name);
 	fields_put(w, value);
 	fields_end(w);
 }
 
-/* A line that is a constant, "name: value\r\n": it costs no copy here. The whole text's length is len. */
-static inline void fields_constant(struct line_writer *w, enum token t, const char *line, size_t name_len, size_t len)
+/* A line that is a constant, "name: value\r\n": it costs no copy here. The whole text's length is
+ * len. */
+static inline void fields_constant(struct line_writer *w, enum token t, const char *line,
+	size_t name_len, size_t len)
 {
 	w->fields->v[w->fields->n++] = (struct field){ .name = line,
-		                                       .value = line + name_len + 2,
-		                                       .name_len = (uint32_t)name_len,
-		                                       .value_len = (uint32_t)(len - name_len - 4),
-		                                       .token = (uint16_t)t,
-		                                       .flags = FIELD_LINE };
+		.value = line + name_len + 2,
+		.name_len = (uint32_t)name_len,
+		.value_len = (uint32_t)(len - name_len - 4),
+		.token = (uint16_t)t,
+		.flags = FIELD_LINE };
 }
 
-/* who.c: the lines that say who asked, at most WHO_LINES of them. What the head says of it by now is dropped or kept. */
+/* who.c: the lines that say who asked, at most WHO_LINES of them. What the head says of it by now
+ * is dropped or kept. */
 enum { WHO_LINES = 5 };
 size_t who_size(const struct exchange *x);
 void who_write(struct exchange *x, struct line_writer *w);

@@ -1,10 +1,10 @@
 /*
- * The upstream's side of an exchange: choose and reach a server, pass the request on, take the response in, and try another
- * server where that is safe.
+ * The upstream's side of an exchange: choose and reach a server, pass the request on, take the
+ * response in, and try another server where that is safe.
  *
- * Safe means (RFC 9110 9.2.2): no byte of the request body was passed on, or all of it is there to be sent anew; nothing of a
- * response arrived; and no byte of the request left for the server, or the server said that it did nothing about it, or the
- * method is idempotent.
+ * Safe means (RFC 9110 9.2.2): no byte of the request body was passed on, or all of it is there to
+ * be sent anew; nothing of a response arrived; and no byte of the request left for the server, or
+ * the server said that it did nothing about it, or the method is idempotent.
  */
 #include "proxy/forward.h"
 
@@ -19,7 +19,7 @@ static struct exchange *exchange_of_call(struct upstream_call *c)
 	return container_of(c, struct exchange, call);
 }
 
-/* ---- events of the origin ----------------------------------------------------------------------------------------- */
+/* ---- events of the origin ------------------------------------------------------------------ */
 
 /* Why a head is not to be passed on; 0: it is. */
 static int forward_judge(const struct exchange *x, const struct response_head *h)
@@ -41,7 +41,8 @@ static void forward_on_head(struct origin *o, struct response_head *h)
 		return;
 	}
 	if (h->status < 200 && h->status != 101) {
-		/* 100 was answered by the codec, 101 needs a tunnel; the others are news for the client (RFC 9110 15.2) */
+		/* 100 was answered by the codec, 101 needs a tunnel; the others are news for the
+		 * client (RFC 9110 15.2) */
 		if (h->status > 101 && x->px.request->version >= 11) {
 			fields_drop_hop_by_hop(&h->fields);
 			x->px.client->ops->head(x->px.client, h);
@@ -77,7 +78,8 @@ static void forward_on_body(struct origin *o, struct buf *data)
 		o->ops->hold(o);
 }
 
-static enum splice forward_on_waiting(struct origin *o, struct stream *from, uint64_t most, uint64_t *n)
+static enum splice forward_on_waiting(struct origin *o, struct stream *from, uint64_t most,
+	uint64_t *n)
 {
 	struct exchange *x = o->user;
 	struct client *c = x->px.client;
@@ -142,11 +144,12 @@ static bool forward_has_body(struct exchange *x)
 static bool forward_is_safe(struct exchange *x, int err)
 {
 	const struct origin *o = x->origin;
-	bool lost = err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET || err == ERR_UPSTREAM_ABORTED ||
-	            err == ERR_UPSTREAM_PROTOCOL;
+	bool lost = err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET ||
+		err == ERR_UPSTREAM_ABORTED || err == ERR_UPSTREAM_PROTOCOL;
 	if (o->answered || x->gone || x->status)
 		return false;
-	if (o->sent && !o->untouched && !(lost && method_is_idempotent((enum method)x->px.request->method)))
+	if (o->sent && !o->untouched &&
+		!(lost && method_is_idempotent((enum method)x->px.request->method)))
 		return false;
 	return forward_has_body(x);
 }
@@ -174,7 +177,8 @@ static void forward_on_fail(struct origin *o, int err)
 		x->retried = true;
 		stat_inc(STAT_UPSTREAM_RETRIES);
 		if (!x->request_done)
-			x->px.client->ops->hold(x->px.client); /* until there is somebody to take it */
+			/* until there is somebody to take it */
+			x->px.client->ops->hold(x->px.client);
 		exchange_set_state(x, EXCHANGE_CONNECT);
 		forward_open(x, fresh);
 		return;
@@ -197,7 +201,7 @@ static const struct origin_events forward_origin_events = {
 	.on_fail = forward_on_fail,
 };
 
-/* ---- reaching a server -------------------------------------------------------------------------------------------- */
+/* ---- reaching a server --------------------------------------------------------------------- */
 
 static void forward_head(struct exchange *x)
 {
@@ -206,7 +210,8 @@ static void forward_head(struct exchange *x)
 		o->ops->head(o, x->px.request);
 		return;
 	}
-	struct request_head h = *x->px.request; /* the client's codec goes by what the client said */
+	/* the client's codec goes by what the client said */
+	struct request_head h = *x->px.request;
 	body_request_head(x, &h);
 	o->ops->head(o, &h);
 }
@@ -220,18 +225,22 @@ static void forward_ready(struct exchange *x)
 	exchange_set_state(x, EXCHANGE_FORWARD);
 	forward_head(x);
 	x->body_begun |= x->body.len > 0;
-	bool full = x->body.len && o->ops->body(o, &x->body); /* what another server did not want, or was held */
+	/* what another server did not want, or was held */
+	bool full = x->body.len && o->ops->body(o, &x->body);
 	if (unlikely(x->px.stages[SLUICE_REQUEST]))
 		body_to_upstream(x, full);
 	else if (x->request_done)
-		o->ops->end(o, x->request_trailers ? fields_request_trailers(x, x->request_trailers) : NULL);
+		o->ops->end(o,
+			x->request_trailers ? fields_request_trailers(x, x->request_trailers)
+					    : NULL);
 	else if (!full)
 		c->ops->resume(c);
 }
 
 static void forward_failed(struct exchange *x, int err)
 {
-	bool connecting = err == ERR_CONNECT_FAILED || err == ERR_UPSTREAM_TLS || err == ERR_UPSTREAM_PROTOCOL;
+	bool connecting = err == ERR_CONNECT_FAILED || err == ERR_UPSTREAM_TLS ||
+		err == ERR_UPSTREAM_PROTOCOL;
 	if (connecting && x->call.endpoint)
 		forward_keep_detail(x, str_of(endpoint_why(x->call.endpoint)));
 	respond_error(x, err);
@@ -284,7 +293,7 @@ void forward_start(struct exchange *x)
 	forward_open(x, false);
 }
 
-/* ---- passing on --------------------------------------------------------------------------------------------------- */
+/* ---- passing on ---------------------------------------------------------------------------- */
 
 void forward_body(struct exchange *x, struct buf *data)
 {

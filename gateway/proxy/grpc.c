@@ -5,10 +5,10 @@
 
 enum {
 	MESSAGE_MAX = 1024, /* bytes of a grpc-message of our own */
-	LOOKS = 2           /* at a silent call before it ends: one in each half of the time */
+	LOOKS = 2,          /* at a silent call before it ends: one in each half of the time */
 };
 
-/* ---- which exchanges are calls ------------------------------------------------------------------------------------ */
+/* ---- which exchanges are calls ------------------------------------------------------------- */
 
 static bool grpc_is_said(const struct fields *f)
 {
@@ -37,7 +37,7 @@ void grpc_fini(struct exchange *x)
 		timer_drop(&x->grpc->timer);
 }
 
-/* ---- time --------------------------------------------------------------------------------------------------------- */
+/* ---- time ---------------------------------------------------------------------------------- */
 
 /* What the client gives the call; GRPC_NO_TIMEOUT where it says nothing. */
 static int grpc_read_timeout(const struct fields *f, uint64_t *ns)
@@ -45,7 +45,8 @@ static int grpc_read_timeout(const struct fields *f, uint64_t *ns)
 	bool said = false;
 	*ns = GRPC_NO_TIMEOUT;
 	for (uint32_t i = 0; i < f->n; i++) {
-		if ((f->v[i].flags & FIELD_DROP) || !str_ieq(field_name(&f->v[i]), STR("grpc-timeout")))
+		if ((f->v[i].flags & FIELD_DROP) ||
+			!str_ieq(field_name(&f->v[i]), STR("grpc-timeout")))
 			continue;
 		if (said || !grpc_timeout_parse(field_value(&f->v[i]), ns))
 			return ERR_GRPC_TIMEOUT;
@@ -60,12 +61,14 @@ static int grpc_write_timeout(struct exchange *x, uint64_t ns)
 	char *at = arena_alloc(x->px.arena, GRPC_TIMEOUT_TEXT);
 	if (!at)
 		return ERR_NO_MEMORY;
-	return fields_set(&x->px.request->fields, x->px.arena, STR("grpc-timeout"), str_n(at, grpc_timeout_write(ns, at)));
+	return fields_set(&x->px.request->fields, x->px.arena, STR("grpc-timeout"),
+		str_n(at, grpc_timeout_write(ns, at)));
 }
 
 static void grpc_watch(struct grpc_call *g)
 {
-	uint64_t now = worker_now(g->x->px.worker), left = g->deadline_ns > now ? g->deadline_ns - now : 0;
+	uint64_t now = worker_now(g->x->px.worker),
+		 left = g->deadline_ns > now ? g->deadline_ns - now : 0;
 	uint64_t look = g->idle_ns / LOOKS;
 	if (g->deadline_ns != TIMER_NEVER || g->idle_ns != TIMER_NEVER)
 		worker_timer(g->x->px.worker, &g->timer, left < look ? left : look);
@@ -88,7 +91,7 @@ int grpc_start(struct exchange *x)
 		g->deadline_ns = x->px.client->started_ns + ns;
 	/* Elsewhere the timeouts of HTTP/1.1 hold: there is nothing to ask its connections by. */
 	x->px.request->call = x->px.request->version == 20 && x->route->upstream >= 0 &&
-	                      x->view->snap->upstreams[x->route->upstream].conf->protocol != PROTOCOL_HTTP1;
+		x->view->snap->upstreams[x->route->upstream].conf->protocol != PROTOCOL_HTTP1;
 	if (x->px.request->call)
 		g->idle_ns = conf->idle * NS_PER_MS;
 	grpc_watch(g);
@@ -112,7 +115,9 @@ static void grpc_expire(struct exchange *x, int err)
 		forward_stop(x, err);
 		forward_break_off(x, err);
 		break;
-	case EXCHANGE_SENT: /* it has its answer, and only has to take it; but not for as long as it likes to answer PINGs */
+	/* it has its answer, and only has to take it; but not for as long as it likes to answer
+	 * PINGs */
+	case EXCHANGE_SENT:
 		if (err == ERR_CALL_IDLE) {
 			if (!x->code) {
 				x->err = err;
@@ -150,10 +155,11 @@ static void grpc_on_due(struct timer *t)
 		grpc_expire(g->x, err);
 }
 
-/* ---- errors ------------------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------- */
 
 /* "CODE: sentence" */
-static int grpc_put_status(struct exchange *x, struct fields *f, enum grpc_code status, sluice_str code, sluice_str sentence)
+static int grpc_put_status(struct exchange *x, struct fields *f, enum grpc_code status,
+	sluice_str code, sluice_str sentence)
 {
 	struct arena *a = x->px.arena;
 	char message[MESSAGE_MAX];
@@ -169,12 +175,15 @@ static int grpc_put_status(struct exchange *x, struct fields *f, enum grpc_code 
 /* By its status; but a deadline has a code of its own. */
 static enum grpc_code grpc_code_of_err(int err)
 {
-	return err == ERR_DEADLINE_EXCEEDED ? GRPC_DEADLINE_EXCEEDED : grpc_code_of(err_info(err)->status);
+	return err == ERR_DEADLINE_EXCEEDED ? GRPC_DEADLINE_EXCEEDED
+					    : grpc_code_of(err_info(err)->status);
 }
 
-int grpc_refuse(struct exchange *x, struct response_head *h, int status, sluice_str code, sluice_str sentence)
+int grpc_refuse(struct exchange *x, struct response_head *h, int status, sluice_str code,
+	sluice_str sentence)
 {
-	enum grpc_code number = x->err == ERR_DEADLINE_EXCEEDED ? GRPC_DEADLINE_EXCEEDED : grpc_code_of(status);
+	enum grpc_code number = x->err == ERR_DEADLINE_EXCEEDED ? GRPC_DEADLINE_EXCEEDED
+								: grpc_code_of(status);
 	h->body = BODY_NONE; /* "Trailers-Only": what would end the response is its head */
 	h->has_length = false;
 	return grpc_put_status(x, &h->fields, number, code, sentence);
@@ -183,21 +192,29 @@ int grpc_refuse(struct exchange *x, struct response_head *h, int status, sluice_
 const struct fields *grpc_farewell(struct exchange *x, int err)
 {
 	const struct response_head *h = x->px.response;
-	/* a body of known length would be malformed, and only HTTP/2 has trailers that every client reads */
+	/* a body of known length would be malformed, and only HTTP/2 has trailers that every client
+	 * reads */
 	if (x->px.request->version != 20 || h->body != BODY_CHUNKED || !grpc_is_said(&h->fields))
 		return NULL;
 	struct fields *f = arena_zalloc(x->px.arena, sizeof(*f));
 	const struct err_info *info = err_info(err);
-	return f && grpc_put_status(x, f, grpc_code_of_err(err), str_of(info->code), str_of(info->text)) == 0 ? f : NULL;
+	return f &&
+			grpc_put_status(x, f, grpc_code_of_err(err), str_of(info->code),
+				str_of(info->text)) == 0
+		? f
+		: NULL;
 }
 
 int grpc_status(const struct exchange *x)
 {
-	const struct fields *places[] = { x->response_trailers, x->px.response ? &x->px.response->fields : NULL };
+	const struct fields *places[] = { x->response_trailers,
+		x->px.response ? &x->px.response->fields : NULL };
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		const struct field *f = places[i] ? fields_find_name(places[i], STR("grpc-status")) : NULL;
+		const struct field *f = places[i] ? fields_find_name(places[i], STR("grpc-status"))
+						  : NULL;
 		if (f)
 			return grpc_status_parse(field_value(f));
 	}
-	return x->err ? (int)grpc_code_of_err(x->err) : -1; /* what a client makes of it that is not told */
+	/* what a client makes of it that is not told */
+	return x->err ? (int)grpc_code_of_err(x->err) : -1;
 }

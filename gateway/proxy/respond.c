@@ -1,6 +1,6 @@
 /*
- * Answers that Sluice makes itself: problem documents (RFC 9457) or errors of gRPC, what a plugin answers, and a route's
- * `respond`. Each runs the response hooks like any other response.
+ * Answers that Sluice makes itself: problem documents (RFC 9457) or errors of gRPC, what a plugin
+ * answers, and a route's `respond`. Each runs the response hooks like any other response.
  */
 #include "proxy/exchange.h"
 
@@ -11,7 +11,8 @@
 
 enum { DETAIL_MAX = 500 }; /* bytes of what a plugin says to the client */
 
-/* When to ask again, in seconds; empty: there is nothing to say about it. What runs short is looked at every second. */
+/* When to ask again, in seconds; empty: there is nothing to say about it. What runs short is looked
+ * at every second. */
 static sluice_str respond_retry_after(const struct exchange *x)
 {
 	switch (x->err) {
@@ -28,7 +29,8 @@ static sluice_str respond_retry_after(const struct exchange *x)
 }
 
 /* A head for a body of our own. NULL when the exchange's memory is spent. */
-static struct response_head *respond_head(struct exchange *x, int status, sluice_str type, sluice_str body)
+static struct response_head *respond_head(struct exchange *x, int status, sluice_str type,
+	sluice_str body)
 {
 	struct arena *a = x->px.arena;
 	struct response_head *h = arena_zalloc(a, sizeof(*h));
@@ -39,7 +41,8 @@ static struct response_head *respond_head(struct exchange *x, int status, sluice
 	h->keep_alive = true;
 	h->body_length = body.len;
 	h->has_length = response_may_have_body(METHOD_GET, status);
-	h->body = response_may_have_body((enum method)x->px.request->method, status) ? BODY_LENGTH : BODY_NONE;
+	h->body = response_may_have_body((enum method)x->px.request->method, status) ? BODY_LENGTH
+										     : BODY_NONE;
 	int err = type.len ? fields_add(&h->fields, a, STR("Content-Type"), type) : 0;
 	if (!err && x->allow.len)
 		err = fields_add(&h->fields, a, STR("Allow"), x->allow);
@@ -72,12 +75,14 @@ static void respond_with(struct exchange *x, struct response_head *h)
 		x->head_ns = clock_ns();
 	x->px.response = h;
 	x->px.arena->failed = false; /* what failed was given up; the answer fitted */
-	if (x->px.phase == RUN_RESPONSE) /* it replaces a response whose hooks are running: they do not start over */
+	/* it replaces a response whose hooks are running: they do not start over */
+	if (x->px.phase == RUN_RESPONSE)
 		x->px.below = x->px.at;
 	exchange_run_response(x);
 }
 
-static sluice_str respond_problem(struct exchange *x, int status, const char *code, sluice_str title, sluice_str detail)
+static sluice_str respond_problem(struct exchange *x, int status, const char *code,
+	sluice_str title, sluice_str detail)
 {
 	struct json_out o;
 	char room[4096]; /* every byte of the detail may take six */
@@ -100,14 +105,18 @@ static sluice_str respond_problem(struct exchange *x, int status, const char *co
 }
 
 /* An error of our own: a problem document, or what a gRPC call has instead. */
-static struct response_head *respond_refusal(struct exchange *x, int status, const char *code, sluice_str title,
-                                             sluice_str detail)
+static struct response_head *respond_refusal(struct exchange *x, int status, const char *code,
+	sluice_str title, sluice_str detail)
 {
 	if (x->px.te_trailers && !x->grpc) /* a plugin may have made a call of it */
 		grpc_begin(x);
 	if (x->grpc) {
 		struct response_head *h = respond_head(x, 200, STR("application/grpc"), STR_NONE);
-		return h && grpc_refuse(x, h, status, str_of(code), detail.len ? detail : title) == 0 ? h : NULL;
+		return h &&
+				grpc_refuse(x, h, status, str_of(code),
+					detail.len ? detail : title) == 0
+			? h
+			: NULL;
 	}
 	sluice_str body = respond_problem(x, status, code, title, detail);
 	return body.data ? respond_head(x, status, STR("application/problem+json"), body) : NULL;
@@ -127,15 +136,18 @@ void respond_plugin(struct exchange *x)
 {
 	const struct run_answer *a = &x->px.answer;
 	struct response_head *h = NULL;
-	if (x->px.request->upgrade_only && a->status >= 200 && a->status < 300) { /* would say that there is a tunnel */
+	/* would say that there is a tunnel */
+	if (x->px.request->upgrade_only && a->status >= 200 && a->status < 300) {
 		respond_error(x, ERR_UPGRADE_REFUSED);
 		return;
 	}
 	if (a->code) {
 		x->code = a->code;
-		/* the title says what kind of thing happened, the detail what happened this time (RFC 9457 3.1) */
+		/* the title says what kind of thing happened, the detail what happened this time
+		 * (RFC 9457 3.1) */
 		sluice_str title = http1_reason(a->status);
-		h = respond_refusal(x, a->status, a->code, title.len ? title : STR("Refused"), a->detail);
+		h = respond_refusal(x, a->status, a->code, title.len ? title : STR("Refused"),
+			a->detail);
 	} else if (a->body.data) {
 		h = respond_head(x, a->status, a->content_type, a->body);
 	}
@@ -145,13 +157,15 @@ void respond_plugin(struct exchange *x)
 		respond_error(x, ERR_NO_MEMORY);
 }
 
-/* A field of the route's answer; one whose value is missing, or could be none of a field, is left out. */
+/* A field of the route's answer; one whose value is missing, or could be none of a field, is left
+ * out. */
 static int respond_field(struct exchange *x, struct response_head *h, size_t i)
 {
 	sluice_str value;
 	switch (template_write(&x->px, x->route->answer.headers[i], &value)) {
 	case SLUICE_TEMPLATE_OK:
-		return fields_set(&h->fields, x->px.arena, x->route->conf->respond.headers.v[i].name, value);
+		return fields_set(&h->fields, x->px.arena,
+			x->route->conf->respond.headers.v[i].name, value);
 	case SLUICE_TEMPLATE_MISSING:
 		return 0;
 	case SLUICE_TEMPLATE_FAIL:
@@ -169,7 +183,8 @@ void respond_builtin(struct exchange *x)
 		respond_error(x, ERR_NO_MEMORY);
 		return;
 	}
-	struct response_head *h = respond_head(x, (int)r->status, body.len ? r->content_type : STR_NONE, body);
+	struct response_head *h =
+		respond_head(x, (int)r->status, body.len ? r->content_type : STR_NONE, body);
 	for (size_t i = 0; h && i < r->headers.n; i++) {
 		if (respond_field(x, h, i))
 			h = NULL;

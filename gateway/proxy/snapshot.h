@@ -1,7 +1,8 @@
 /*
- * A configuration in force: everything a file says, checked, compiled and immutable. Built whole on the main thread before
- * any worker hears of it; each worker looks at it through a view of its own (its pools, its plugins' state), and every
- * exchange holds the view it began with. When the last view goes, the main thread frees the snapshot.
+ * A configuration in force: everything a file says, checked, compiled and immutable. Built whole on
+ * the main thread before any worker hears of it; each worker looks at it through a view of its own
+ * (its pools, its plugins' state), and every exchange holds the view it began with. When the last
+ * view goes, the main thread frees the snapshot.
  */
 #ifndef PROXY_SNAPSHOT_H
 #define PROXY_SNAPSHOT_H
@@ -35,38 +36,38 @@ struct route {
 	sluice_str name;
 	const struct route_conf *conf;
 	struct chain chain;
-	int upstream;   /* index; -1: answers by itself */
+	int upstream; /* index; -1: answers by itself */
 	struct route_answer answer;
-	unsigned index; /* among the routes */
+	unsigned index;           /* among the routes */
 	series_id requests, time; /* its metrics */
 };
 
 struct snapshot_upstream {
 	const struct upstream_conf *conf;
 	struct tls_client *client; /* owned; NULL: plain */
-	series_id requests, time; /* its metrics */
+	series_id requests, time;  /* its metrics */
 };
 
 struct snapshot_listener {
 	const struct listener_conf *conf;
 	struct addr addr;
-	struct listener_access access; /* of a unix socket's file */
-	struct tls_server *tls; /* owned; NULL: plain */
+	struct listener_access access;                /* of a unix socket's file */
+	struct tls_server *tls;                       /* owned; NULL: plain */
 	struct cidr_set *balancers, *trusted_proxies; /* shared: ref; NULL: none */
 	struct client_bounds client;
 };
 
 struct snapshot {
-	_Atomic unsigned refs;   /* views, and the main thread's own */
-	uint64_t id;             /* counts up from 1 */
-	uint64_t loaded_ms;      /* wall clock */
-	struct arena arena;      /* owned */
+	_Atomic unsigned refs; /* views, and the main thread's own */
+	uint64_t id;           /* counts up from 1 */
+	uint64_t loaded_ms;    /* wall clock */
+	struct arena arena;    /* owned */
 	struct gateway_conf conf;
 	bool logs;               /* there is an access log */
 	struct secrets *secrets; /* in the arena: what plugins declared; NULL: nothing */
 	const char *file;
-	struct addr admin;       /* len 0: no admin address */
-	struct router *router;   /* owned */
+	struct addr admin;     /* len 0: no admin address */
+	struct router *router; /* owned */
 	struct route *routes;
 	size_t n_routes;
 	struct snapshot_upstream *upstreams;
@@ -77,8 +78,8 @@ struct snapshot {
 	size_t n_stores;
 	unsigned n_workers;
 	struct overload_mark memory, descriptors; /* of runtime.overload */
-	struct worker *main;     /* borrowed: frees it */
-	sluice_instance **instances; /* shared: ref */
+	struct worker *main;                      /* borrowed: frees it */
+	sluice_instance **instances;              /* shared: ref */
 	size_t n_instances;
 };
 
@@ -87,8 +88,9 @@ struct snapshot_env {
 	struct policy *policy;
 	struct tls_tickets *tickets; /* shared */
 	unsigned workers;            /* that run already; 0: as many as the file says */
-	const struct snapshot *old;  /* in force now; NULL at start: what did not change is taken over */
-	const struct env *env;       /* NULL: the process's */
+	/* in force now; NULL at start: what did not change is taken over */
+	const struct snapshot *old;
+	const struct env *env; /* NULL: the process's */
 };
 
 /* NULL when there are mistakes; diag has them all. refs is 1. */
@@ -98,14 +100,14 @@ void snapshot_free(struct snapshot *s);
 /* How many there are: more than one while requests still use an older one. Main thread. */
 size_t snapshot_count(void);
 
-/* ---- on a worker -------------------------------------------------------------------------------------------------- */
+/* ---- on a worker --------------------------------------------------------------------------- */
 
 struct view {
-	struct snapshot *snap; /* shared: ref */
-	struct worker *worker; /* borrowed */
-	unsigned refs;         /* exchanges, and `current` of the proxy */
-	struct upstream **upstreams;     /* owned */
-	struct instance_worker **slots;  /* shared: ref each */
+	struct snapshot *snap;               /* shared: ref */
+	struct worker *worker;               /* borrowed */
+	unsigned refs;                       /* exchanges, and `current` of the proxy */
+	struct upstream **upstreams;         /* owned */
+	struct instance_worker **slots;      /* shared: ref each */
 	void (*on_free)(struct snapshot *s); /* any thread: the last view let go of s */
 };
 

@@ -1,7 +1,8 @@
 /*
- * Tunnels: after a 101 an exchange is two streams of bytes that know nothing of messages (RFC 9110 7.8). Each side may end
- * its own; the exchange ends when both have, when one fails, or when neither says anything for `timeouts.tunnel`. On a
- * WebSocket the gateway knows where frames end, so that it can say goodbye when it stops.
+ * Tunnels: after a 101 an exchange is two streams of bytes that know nothing of messages (RFC
+ * 9110 7.8). Each side may end its own; the exchange ends when both have, when one fails, or when
+ * neither says anything for `timeouts.tunnel`. On a WebSocket the gateway knows where frames end,
+ * so that it can say goodbye when it stops.
  */
 #include "base/log.h"
 #include "http/upgrade.h"
@@ -9,12 +10,12 @@
 #include "proxy/websocket.h"
 
 struct tunnel {
-	struct list link;  /* proxy.tunnels */
+	struct list link; /* proxy.tunnels */
 	struct exchange *x;
 	struct timer timer;
 	uint64_t idle_ns;
 	bool is_websocket;
-	bool leaving;      /* a close frame is to be said on both sides */
+	bool leaving;                    /* a close frame is to be said on both sides */
 	bool left_client, left_upstream; /* it was */
 	struct websocket from_client, from_upstream;
 };
@@ -82,7 +83,8 @@ void tunnel_begin(struct exchange *x)
 		return;
 	}
 	u->x = x;
-	u->idle_ns = upstream_conf_of(x->view->upstreams[x->route->upstream])->timeouts.tunnel * NS_PER_MS;
+	u->idle_ns = upstream_conf_of(x->view->upstreams[x->route->upstream])->timeouts.tunnel *
+		NS_PER_MS;
 	u->is_websocket = upgrade_is_websocket(upgrade_protocol(&x->px.request->fields));
 	timer_init(&u->timer, tunnel_on_due);
 	list_push(&x->proxy->tunnels, &u->link);
@@ -97,9 +99,10 @@ void tunnel_begin(struct exchange *x)
 	o->ops->resume(o);
 }
 
-/* ---- leaving ------------------------------------------------------------------------------------------------------ */
+/* ---- leaving ------------------------------------------------------------------------------- */
 
-/* What one side sent until now ended with a frame: a close frame fits in behind it, and our side of it ends. */
+/* What one side sent until now ended with a frame: a close frame fits in behind it, and our side of
+ * it ends. */
 static void tunnel_leave_client(struct tunnel *u)
 {
 	struct client *c = u->x->px.client;
@@ -130,7 +133,7 @@ static void tunnel_leave_upstream(struct tunnel *u)
 
 void tunnels_drain(struct proxy *p)
 {
-	list_each_safe(e, &p->tunnels) {
+	list_each_safe (e, &p->tunnels) {
 		struct tunnel *u = container_of(e, struct tunnel, link);
 		if (!u->is_websocket || u->leaving)
 			continue;
@@ -142,9 +145,10 @@ void tunnels_drain(struct proxy *p)
 	}
 }
 
-/* ---- bytes -------------------------------------------------------------------------------------------------------- */
+/* ---- bytes --------------------------------------------------------------------------------- */
 
-/* Look at what passes, and cut it behind the last whole frame when we are leaving. True: leave now. */
+/* Look at what passes, and cut it behind the last whole frame when we are leaving. True: leave
+ * now. */
 static bool tunnel_look(struct tunnel *u, struct websocket *w, struct buf *data)
 {
 	if (!u->is_websocket)
@@ -194,7 +198,7 @@ void tunnel_from_upstream(struct exchange *x, struct buf *data)
 		tunnel_leave_client(u);
 }
 
-/* ---- ends --------------------------------------------------------------------------------------------------------- */
+/* ---- ends ---------------------------------------------------------------------------------- */
 
 static void tunnel_maybe_over(struct exchange *x)
 {

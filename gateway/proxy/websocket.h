@@ -1,6 +1,6 @@
 /*
- * Just enough of RFC 6455 to know where one frame of a WebSocket ends and the next begins, so that a close frame can be put
- * between them. One reader for each direction. No I/O.
+ * Just enough of RFC 6455 to know where one frame of a WebSocket ends and the next begins, so that
+ * a close frame can be put between them. One reader for each direction. No I/O.
  */
 #ifndef PROXY_WEBSOCKET_H
 #define PROXY_WEBSOCKET_H
@@ -11,10 +11,11 @@ struct websocket {
 	uint64_t left;    /* bytes of the frame in progress, behind its head */
 	uint8_t head[14]; /* of the frame, as far as it came */
 	uint8_t n_head;
-	bool closed;      /* a close frame went by: nothing may follow */
+	bool closed; /* a close frame went by: nothing may follow */
 };
 
-/* Bytes pass. How many of them belong to whole frames, counted up to the end of the last one that ends among them. */
+/* Bytes pass. How many of them belong to whole frames, counted up to the end of the last one that
+ * ends among them. */
 size_t websocket_pass(struct websocket *w, const struct buf *data);
 /* Between two frames, or before the first. */
 static inline bool websocket_is_between(const struct websocket *w)

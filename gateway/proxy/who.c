@@ -1,20 +1,21 @@
 /*
- * Who asked. A client's word about that counts for nothing: what it says is taken away before anybody looks, and Sluice writes
- * its own. A trusted proxy (trusted_proxies of the listener) is believed about the client, in the one field that it is known to
- * write (client_ip_from); that field goes on with the proxy's own address added, and the other is written anew from what was
- * believed, since a proxy that does not know it lets through whatever the client put there. Fields that the listener keeps
- * (forwarded.keep) pass from anybody, and are believed by nobody here.
+ * Who asked. A client's word about that counts for nothing: what it says is taken away before
+ * anybody looks, and Sluice writes its own. A trusted proxy (trusted_proxies of the listener) is
+ * believed about the client, in the one field that it is known to write (client_ip_from); that
+ * field goes on with the proxy's own address added, and the other is written anew from what was
+ * believed, since a proxy that does not know it lets through whatever the client put there. Fields
+ * that the listener keeps (forwarded.keep) pass from anybody, and are believed by nobody here.
  */
 #include "http/forwarded.h"
 #include "net/proxy_header.h"
 #include "proxy/fields.h"
 
-/* ---- the first look ----------------------------------------------------------------------------------------------- */
+/* ---- the first look ------------------------------------------------------------------------ */
 
 /* What Sluice writes of the family, and what else of it trusted proxies may say. */
 static const uint64_t who_written = TOKEN_BIT(TOKEN_FORWARDED) | TOKEN_BIT(TOKEN_X_FORWARDED_FOR) |
-                                    TOKEN_BIT(TOKEN_X_FORWARDED_PROTO) | TOKEN_BIT(TOKEN_X_FORWARDED_HOST) |
-                                    TOKEN_BIT(TOKEN_X_FORWARDED_PORT);
+	TOKEN_BIT(TOKEN_X_FORWARDED_PROTO) | TOKEN_BIT(TOKEN_X_FORWARDED_HOST) |
+	TOKEN_BIT(TOKEN_X_FORWARDED_PORT);
 static const uint64_t who_edge = TOKEN_BIT(TOKEN_SEEN_EDGE);
 static const uint64_t who_twin = TOKEN_BIT(TOKEN_SEEN_TWIN);
 
@@ -38,7 +39,8 @@ static bool who_keeps(const struct conn_listener *l, const struct field *f)
 	return false;
 }
 
-/* Whether nobody is to see the field. Connection takes away what it names, but not what proxies say of its sender. */
+/* Whether nobody is to see the field. Connection takes away what it names, but not what proxies say
+ * of its sender. */
 static bool who_hides(const struct field *f, uint64_t forbidden, const struct conn_listener *l)
 {
 	uint64_t family = f->flags & FIELD_EDGE ? who_edge : TOKEN_BIT(f->token) & who_written;
@@ -96,7 +98,8 @@ void who_identify(struct exchange *x)
 sluice_str who_proxy_header(struct exchange *x, int version)
 {
 	const struct conn_info *conn = x->px.client->conn;
-	struct addr source, target = *conn->local, own = { .len = sizeof(own) - offsetof(struct addr, sa) };
+	struct addr source, target = *conn->local,
+			    own = { .len = sizeof(own) - offsetof(struct addr, sa) };
 	char *buf = arena_alloc(x->px.arena, PROXY_HEADER_WRITTEN);
 	if (!buf)
 		return STR_NONE;
@@ -108,7 +111,7 @@ sluice_str who_proxy_header(struct exchange *x, int version)
 	return str_n(buf, proxy_header_write(version, &source, &target, buf));
 }
 
-/* ---- the pieces --------------------------------------------------------------------------------------------------- */
+/* ---- the pieces ---------------------------------------------------------------------------- */
 
 /* The peer of the connection; empty when it has no address. */
 static sluice_str who_peer(const struct exchange *x)
@@ -133,7 +136,9 @@ static sluice_str who_asked(const struct exchange *x)
 static enum token who_field(const struct exchange *x)
 {
 	const struct client_trust *trust = conn_trust(x->px.client->conn);
-	return !trust ? TOKEN_OTHER : trust->from == CLIENT_IP_FORWARDED ? TOKEN_FORWARDED : TOKEN_X_FORWARDED_FOR;
+	return !trust                                ? TOKEN_OTHER
+		: trust->from == CLIENT_IP_FORWARDED ? TOKEN_FORWARDED
+						     : TOKEN_X_FORWARDED_FOR;
 }
 
 /* A member of a list behind those that stand there. */
@@ -172,7 +177,7 @@ static void who_node(struct line_writer *w, sluice_str ip)
 	fields_put(w, v6 ? STR("]\"") : STR(""));
 }
 
-/* ---- the lines ---------------------------------------------------------------------------------------------------- */
+/* ---- the lines ----------------------------------------------------------------------------- */
 
 static void who_write_list(struct exchange *x, struct line_writer *w)
 {
@@ -238,7 +243,8 @@ size_t who_size(const struct exchange *x)
 static sluice_str who_port(sluice_str authority)
 {
 	size_t n = 0;
-	while (n < authority.len && authority.data[authority.len - 1 - n] >= '0' && authority.data[authority.len - 1 - n] <= '9')
+	while (n < authority.len && authority.data[authority.len - 1 - n] >= '0' &&
+		authority.data[authority.len - 1 - n] <= '9')
 		n++;
 	if (n && n < authority.len && authority.data[authority.len - 1 - n] == ':')
 		return str_n(authority.data + authority.len - n, n);
@@ -250,7 +256,10 @@ static void who_write_usual(struct line_writer *w, bool https)
 {
 	static const char plain[] = "X-Forwarded-Proto: http\r\nX-Forwarded-Port: 80\r\n";
 	static const char tls[] = "X-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n";
-	enum { NAME = sizeof("X-Forwarded-Proto") - 1, PLAIN = sizeof("X-Forwarded-Proto: http\r\n") - 1 };
+	enum {
+		NAME = sizeof("X-Forwarded-Proto") - 1,
+		PLAIN = sizeof("X-Forwarded-Proto: http\r\n") - 1
+	};
 	const char *text = https ? tls : plain;
 	size_t first = PLAIN + https, all = https ? sizeof(tls) - 1 : sizeof(plain) - 1;
 	fields_constant(w, TOKEN_X_FORWARDED_PROTO, text, NAME, first);
@@ -260,7 +269,8 @@ static void who_write_usual(struct line_writer *w, bool https)
 static void who_write_scheme(struct exchange *x, struct line_writer *w, sluice_str host)
 {
 	bool proxies_say = who_field(x) == TOKEN_X_FORWARDED_FOR, https = x->px.scheme.len == 5;
-	bool proto_stays = who_has(x, TOKEN_X_FORWARDED_PROTO) && !proxies_say; /* else it is known better: who_identify() */
+	/* else it is known better: who_identify() */
+	bool proto_stays = who_has(x, TOKEN_X_FORWARDED_PROTO) && !proxies_say;
 	bool port_stays = who_has(x, TOKEN_X_FORWARDED_PORT);
 	sluice_str port = port_stays ? STR_NONE : who_port(host);
 
@@ -273,7 +283,10 @@ static void who_write_scheme(struct exchange *x, struct line_writer *w, sluice_s
 	if (!proto_stays)
 		fields_line(w, TOKEN_X_FORWARDED_PROTO, STR("X-Forwarded-Proto"), x->px.scheme);
 	if (!port_stays)
-		fields_line(w, TOKEN_X_FORWARDED_PORT, STR("X-Forwarded-Port"), port.len ? port : https ? STR("443") : STR("80"));
+		fields_line(w, TOKEN_X_FORWARDED_PORT, STR("X-Forwarded-Port"),
+			port.len        ? port
+				: https ? STR("443")
+					: STR("80"));
 }
 
 void who_write(struct exchange *x, struct line_writer *w)

@@ -15,31 +15,32 @@ enum { HOPS_MAX = 2 };
 struct cluster_node {
 	struct redis_link *link; /* owned; NULL: the place is free */
 	struct slots_node at;
-	bool in_map;             /* has slots, or was named by a redirection since */
+	bool in_map; /* has slots, or was named by a redirection since */
 };
 
 struct redis_cluster {
-	struct worker *worker;   /* borrowed */
+	struct worker *worker; /* borrowed */
 	struct redis_conf conf;
-	struct arena mem;        /* owned: strings of conf */
-	const char *name;        /* borrowed: from mem; for the log */
+	struct arena mem; /* owned: strings of conf */
+	const char *name; /* borrowed: from mem; for the log */
 	bool has_map, is_warm;
 	bool told;               /* that there is something else than a cluster */
 	unsigned at_seed, tried; /* hosts of the URL: the next to ask; how many failed in a row */
 	unsigned at_node;        /* the next to ask when there is a map */
 	unsigned asked;          /* node: while ask is under way */
 	struct redis_call ask;
-	struct timer timer;      /* time to ask */
+	struct timer timer; /* time to ask */
 	struct timer sweep;
 	uint64_t asked_ns, wait_ns;
-	uint8_t owner[SLOTS];    /* of nodes, or SLOTS_NONE */
+	uint8_t owner[SLOTS]; /* of nodes, or SLOTS_NONE */
 	struct cluster_node nodes[SLOTS_NODES_MAX];
 	struct grave grave;
 };
 
-/* ---- nodes ------------------------------------------------------------------------------------------------------ */
+/* ---- nodes --------------------------------------------------------------------------------- */
 
-static bool cluster_on_error(void *ctx, struct redis_link *l, struct redis_call *call, sluice_str error);
+static bool cluster_on_error(void *ctx, struct redis_link *l, struct redis_call *call,
+	sluice_str error);
 
 static void node_open(struct redis_cluster *c, struct cluster_node *n, const struct redis_host *h)
 {
@@ -55,7 +56,8 @@ static void node_open(struct redis_cluster *c, struct cluster_node *n, const str
 	n->in_map = false;
 }
 
-/* The place of the node there, which is entered when it is new. SLOTS_NONE when there is no room. */
+/* The place of the node there, which is entered when it is new. SLOTS_NONE when there is no
+ * room. */
 static unsigned cluster_node(struct redis_cluster *c, const struct redis_host *h)
 {
 	unsigned room = SLOTS_NONE;
@@ -95,7 +97,7 @@ static void cluster_on_sweep(struct timer *t)
 		cluster_sweep(c);
 }
 
-/* ---- the map ---------------------------------------------------------------------------------------------------- */
+/* ---- the map ------------------------------------------------------------------------------- */
 
 static void cluster_apply(struct redis_cluster *c, const struct slots_map *m)
 {
@@ -120,7 +122,8 @@ static void cluster_apply(struct redis_cluster *c, const struct slots_map *m)
 	c->has_map = true;
 	if (changed) {
 		c->wait_ns = ASK_FIRST_NS;
-		log_info("redis", "%s: %u nodes have %u of %u slots", c->name, m->n, n_slots, (unsigned)SLOTS);
+		log_info("redis", "%s: %u nodes have %u of %u slots", c->name, m->n, n_slots,
+			(unsigned)SLOTS);
 	}
 	cluster_sweep(c);
 }
@@ -134,15 +137,16 @@ static void cluster_refresh(struct redis_cluster *c)
 	if (now - c->asked_ns > 2 * ASK_MAX_NS)
 		c->wait_ns = ASK_FIRST_NS;
 	uint64_t due = c->asked_ns + c->wait_ns;
-	timer_set(&c->worker->wheel, &c->timer, due > now ? due : now); /* never from within a call */
+	/* never from within a call */
+	timer_set(&c->worker->wheel, &c->timer, due > now ? due : now);
 }
 
 static void cluster_on_map(struct redis_call *call, sluice_status st, const sluice_value *v)
 {
 	struct redis_cluster *c = container_of(call, struct redis_cluster, ask);
-	const char *wrong = st == SLUICE_OK      ? NULL
-	                    : st == SLUICE_ERROR ? "it is no node of a cluster, or the user may not ask"
-	                                         : "it does not answer";
+	const char *wrong = st == SLUICE_OK ? NULL
+		: st == SLUICE_ERROR        ? "it is no node of a cluster, or the user may not ask"
+					    : "it does not answer";
 	struct slots_map *m = wrong ? NULL : malloc(sizeof(*m));
 	if (!wrong) {
 		check(m, "out of memory: a map of %zu bytes", sizeof(*m));
@@ -174,7 +178,8 @@ static unsigned cluster_whom(struct redis_cluster *c)
 {
 	for (unsigned i = 1; c->has_map && i <= SLOTS_NODES_MAX; i++) {
 		unsigned at = (c->at_node + i) % SLOTS_NODES_MAX;
-		if (c->nodes[at].link && c->nodes[at].in_map && redis_link_state(c->nodes[at].link) == REDIS_READY)
+		if (c->nodes[at].link && c->nodes[at].in_map &&
+			redis_link_state(c->nodes[at].link) == REDIS_READY)
 			return c->at_node = at;
 	}
 	unsigned at = c->at_seed;
@@ -201,7 +206,7 @@ static void cluster_on_due(struct timer *t)
 	cluster_ask(container_of(t, struct redis_cluster, timer));
 }
 
-/* ---- redirections ----------------------------------------------------------------------------------------------- */
+/* ---- redirections -------------------------------------------------------------------------- */
 
 static sluice_str cluster_name_of(const struct redis_cluster *c, const struct redis_link *l)
 {
@@ -212,12 +217,14 @@ static sluice_str cluster_name_of(const struct redis_cluster *c, const struct re
 	return STR_NONE;
 }
 
-static bool cluster_on_error(void *ctx, struct redis_link *l, struct redis_call *call, sluice_str error)
+static bool cluster_on_error(void *ctx, struct redis_link *l, struct redis_call *call,
+	sluice_str error)
 {
 	struct redis_cluster *c = ctx;
 	struct slots_node to;
 	unsigned slot;
-	if (str_starts(error, STR("CLUSTERDOWN")) || str_starts(error, STR("TRYAGAIN")) || trouble_is_unfit(error)) {
+	if (str_starts(error, STR("CLUSTERDOWN")) || str_starts(error, STR("TRYAGAIN")) ||
+		trouble_is_unfit(error)) {
 		cluster_refresh(c);
 		call_end(call, SLUICE_UNREACHABLE, &call_nothing);
 		return true;
@@ -240,7 +247,7 @@ static bool cluster_on_error(void *ctx, struct redis_link *l, struct redis_call 
 	return true;
 }
 
-/* ---- calls ------------------------------------------------------------------------------------------------------ */
+/* ---- calls --------------------------------------------------------------------------------- */
 
 /* Until there is a map any node will do: it says who has the slot. NULL: nobody has it. */
 static struct redis_link *cluster_link(struct redis_cluster *c, unsigned slot)
@@ -258,30 +265,34 @@ static sluice_status cluster_sent(struct redis_cluster *c, sluice_status st)
 	return st;
 }
 
-sluice_status cluster_eval(struct redis_cluster *c, struct redis_call *call, const struct sluice_script *script, sluice_str key,
-                           const sluice_str *args, size_t nargs, uint64_t timeout_ns)
+sluice_status cluster_eval(struct redis_cluster *c, struct redis_call *call,
+	const struct sluice_script *script, sluice_str key, const sluice_str *args, size_t nargs,
+	uint64_t timeout_ns)
 {
 	struct redis_link *l = cluster_link(c, slots_of_key(key));
-	return cluster_sent(c, l ? redis_eval(l, call, script, key, args, nargs, timeout_ns) : SLUICE_UNREACHABLE);
+	return cluster_sent(c,
+		l ? redis_eval(l, call, script, key, args, nargs, timeout_ns) : SLUICE_UNREACHABLE);
 }
 
 static sluice_str command_key(const sluice_str *argv, size_t argc)
 {
-	bool script = str_ieq(argv[0], STR("EVAL")) || str_ieq(argv[0], STR("EVALSHA")) || str_ieq(argv[0], STR("FCALL"));
+	bool script = str_ieq(argv[0], STR("EVAL")) || str_ieq(argv[0], STR("EVALSHA")) ||
+		str_ieq(argv[0], STR("FCALL"));
 	size_t at = script ? 3 : 1;
 	return at < argc ? argv[at] : STR_NONE;
 }
 
-sluice_status cluster_send(struct redis_cluster *c, struct redis_call *call, const sluice_str *argv, size_t argc,
-                           uint64_t timeout_ns)
+sluice_status cluster_send(struct redis_cluster *c, struct redis_call *call, const sluice_str *argv,
+	size_t argc, uint64_t timeout_ns)
 {
 	if (argc == 0)
 		return SLUICE_ERROR;
 	struct redis_link *l = cluster_link(c, slots_of_key(command_key(argv, argc)));
-	return cluster_sent(c, l ? redis_send(l, call, argv, argc, timeout_ns) : SLUICE_UNREACHABLE);
+	return cluster_sent(c,
+		l ? redis_send(l, call, argv, argc, timeout_ns) : SLUICE_UNREACHABLE);
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------------------------- */
 
 struct redis_cluster *cluster_new(struct worker *w, const struct redis_conf *conf)
 {

@@ -1,4 +1,5 @@
-/* Connections to Redis: losing and watching them, and matching replies to calls. See link.h for the states. */
+/* Connections to Redis: losing and watching them, and matching replies to calls. See link.h for the
+ * states. */
 #include "redis/link.h"
 
 #include <stdio.h>
@@ -11,12 +12,13 @@
 
 #define BACKOFF_FIRST_NS (50 * NS_PER_MS)
 #define BACKOFF_MAX_NS (2 * NS_PER_S)
-#define BACKOFF_CHOICE_NS (400 * NS_PER_MS) /* the same where there are several hosts: one may be the primary by now */
-#define OVERDUE_NS (200 * NS_PER_MS)  /* past its deadline: the server hangs */
-#define WATCH_NS (50 * NS_PER_MS)     /* the oldest command is another one by now */
-#define SETTLED_NS NS_PER_S           /* a connection that lived so long was a good one */
+/* the same where there are several hosts: one may be the primary by now */
+#define BACKOFF_CHOICE_NS (400 * NS_PER_MS)
+#define OVERDUE_NS (200 * NS_PER_MS) /* past its deadline: the server hangs */
+#define WATCH_NS (50 * NS_PER_MS)    /* the oldest command is another one by now */
+#define SETTLED_NS NS_PER_S          /* a connection that lived so long was a good one */
 
-/* ---- losing a connection ---------------------------------------------------------------------------------------- */
+/* ---- losing a connection ------------------------------------------------------------------- */
 
 void link_drop_stream(struct redis_link *l)
 {
@@ -49,10 +51,12 @@ static void link_next_host(struct redis_link *l)
 
 static void link_set_down(struct redis_link *l, const char *why)
 {
-	if (l->is_down || l->conf.quiet || l->fitness == LINK_UNFIT) { /* of what is unfit its error was told */
+	/* of what is unfit its error was told */
+	if (l->is_down || l->conf.quiet || l->fitness == LINK_UNFIT) {
 		log_debug("redis", "%s: still down: %s", l->name, why);
 	} else {
-		log_warn("redis", "%s: unreachable: %s; calls fail at once until it answers again", l->name, why);
+		log_warn("redis", "%s: unreachable: %s; calls fail at once until it answers again",
+			l->name, why);
 		l->down_ns = worker_now(l->worker);
 	}
 	l->is_down = true;
@@ -64,7 +68,8 @@ static void link_who(const struct redis_link *l, char *buf, size_t size)
 	char host[REDIS_HOST_TEXT];
 	buf[0] = 0;
 	if (l->wants_primary)
-		(void)snprintf(buf, size, "%s: ", redis_host_text(l->to ? l->to : &l->conf.url.hosts[l->at_host], host));
+		(void)snprintf(buf, size, "%s: ",
+			redis_host_text(l->to ? l->to : &l->conf.url.hosts[l->at_host], host));
 }
 
 void link_fail(struct redis_link *l, const char *fmt, ...)
@@ -113,10 +118,14 @@ void link_ended(struct redis_link *l, const char *why)
 	call_end_all(l);
 }
 
-/* An attempt took too long. Whoever was held for it has waited enough, though there may be other hosts to try. */
+/* An attempt took too long. Whoever was held for it has waited enough, though there may be other
+ * hosts to try. */
 static void link_late(struct redis_link *l)
 {
-	const char *what = l->steps ? "answer to PING" : l->has_stream ? "connection" : l->to ? "address" : "answer of Sentinel";
+	const char *what = l->steps ? "answer to PING"
+		: l->has_stream     ? "connection"
+		: l->to             ? "address"
+				    : "answer of Sentinel";
 	if (l->tried + 1 < l->conf.url.n_hosts && !l->is_down) {
 		char who[REDIS_HOST_TEXT + 2], why[sizeof(who) + 64];
 		link_who(l, who, sizeof(who));
@@ -128,7 +137,7 @@ static void link_late(struct redis_link *l)
 	link_fail(l, "no %s in time", what);
 }
 
-/* ---- watching it ------------------------------------------------------------------------------------------------ */
+/* ---- watching it --------------------------------------------------------------------------- */
 
 /* Nothing is under way: try the connection if it has been so for long. */
 static void link_watch_idle(struct redis_link *l, uint64_t now)
@@ -159,7 +168,8 @@ void link_watch(struct redis_link *l)
 	if (due > now)
 		worker_timer(l->worker, &l->timer, due - now < WATCH_NS ? due - now : WATCH_NS);
 	else
-		link_fail(l, "it does not answer: %llu commands wait", (unsigned long long)queue_length(&l->queue));
+		link_fail(l, "it does not answer: %llu commands wait",
+			(unsigned long long)queue_length(&l->queue));
 }
 
 static void link_on_due(struct timer *t)
@@ -182,7 +192,7 @@ static void link_on_due(struct timer *t)
 	}
 }
 
-/* ---- replies ---------------------------------------------------------------------------------------------------- */
+/* ---- replies ------------------------------------------------------------------------------- */
 
 void link_ready(struct redis_link *l)
 {
@@ -190,7 +200,7 @@ void link_ready(struct redis_link *l)
 	uint64_t now = worker_now(l->worker);
 	if (l->is_down && l->fitness == LINK_FIT)
 		log_info("redis", "%s: answers again, after %llu ms", l->name,
-		         (unsigned long long)((now - l->down_ns) / NS_PER_MS));
+			(unsigned long long)((now - l->down_ns) / NS_PER_MS));
 	else
 		log_debug("redis", "%s: connected", l->name);
 	if (l->wants_primary)
@@ -209,8 +219,8 @@ void link_ready(struct redis_link *l)
 		sentinel_watch(l);
 }
 
-/* The server is a replica now, or has no data. Another host is the primary; or the only address there is leads to it by now, since
- * it is a name, or that of a proxy. */
+/* The server is a replica now, or has no data. Another host is the primary; or the only address
+ * there is leads to it by now, since it is a name, or that of a proxy. */
 static void link_on_unfit(struct redis_link *l)
 {
 	static const char why[] = "the server is a replica now, or not ready";
@@ -282,7 +292,7 @@ static void link_at_turn_end(struct turn_hook *h)
 	}
 }
 
-/* ---- links ------------------------------------------------------------------------------------------------------ */
+/* ---- links --------------------------------------------------------------------------------- */
 
 struct redis_link *redis_link_new(struct worker *w, const struct redis_conf *conf)
 {
@@ -313,7 +323,8 @@ void redis_conf_wipe(struct redis_conf *c)
 {
 	redis_url_wipe(&c->url);
 	if (c->sentinel_password.len)
-		explicit_bzero((char *)(uintptr_t)c->sentinel_password.data, c->sentinel_password.len);
+		explicit_bzero((char *)(uintptr_t)c->sentinel_password.data,
+			c->sentinel_password.len);
 }
 
 static void link_bury(struct grave *g)

@@ -7,7 +7,7 @@
 #include "tls/info.h"
 #include "tls/transport.h"
 
-/* ---- logging in ------------------------------------------------------------------------------------------------- */
+/* ---- logging in ---------------------------------------------------------------------------- */
 
 enum { STEPS_AT_ROLE = 2 }; /* replies still to come when that to ROLE comes: it and PONG */
 
@@ -16,7 +16,8 @@ static bool role_will_do(const sluice_value *v, bool is_error)
 {
 	if (is_error)
 		return str_starts(v->s, STR("NOPERM"));
-	return v->type == SLUICE_V_LIST && v->n && v->v[0].type == SLUICE_V_STR && str_eq(v->v[0].s, STR("master"));
+	return v->type == SLUICE_V_LIST && v->n && v->v[0].type == SLUICE_V_STR &&
+		str_eq(v->v[0].s, STR("master"));
 }
 
 /* Where there is a choice, or the only server was found to be a replica. */
@@ -43,12 +44,13 @@ void link_on_login(struct redis_link *l, const sluice_value *v, bool is_error)
 		return;
 	}
 	if (--l->steps == 0 && (l->reader.done != l->reader.fed || l->stream.in.len))
-		link_fail(l, "it sent more than was asked for"); /* which must not be taken for replies to what is held */
+		/* which must not be taken for replies to what is held */
+		link_fail(l, "it sent more than was asked for");
 	else if (l->steps == 0)
 		link_ready(l);
 }
 
-/* ---- opening a connection --------------------------------------------------------------------------------------- */
+/* ---- opening a connection ------------------------------------------------------------------ */
 
 static void link_on_open(struct stream *s)
 {
@@ -102,7 +104,9 @@ static void link_on_fail(struct stream *s, int error)
 }
 
 static const struct stream_user link_stream = {
-	.on_open = link_on_open, .on_readable = link_on_readable, .on_fail = link_on_fail
+	.on_open = link_on_open,
+	.on_readable = link_on_readable,
+	.on_fail = link_on_fail,
 };
 
 void link_connect(struct redis_link *l)
@@ -114,8 +118,10 @@ void link_connect(struct redis_link *l)
 		const struct transport *t = l->conf.tls ? &transport_tls : &transport_plain;
 		void *tls = NULL;
 		if (l->conf.tls)
-			tls = tls_client_start(l->conf.tls, l->worker->id, l->to->name.data, &l->session);
-		error = stream_connect(&l->stream, l->worker, &l->addrs[l->at_addr++], t, tls, &link_stream, l);
+			tls = tls_client_start(l->conf.tls, l->worker->id, l->to->name.data,
+				&l->session);
+		error = stream_connect(&l->stream, l->worker, &l->addrs[l->at_addr++], t, tls,
+			&link_stream, l);
 		if (error == 0) {
 			l->has_stream = true;
 			return;

@@ -1,6 +1,7 @@
 /*
- * Commands on their way, in the order in which their replies will come. A command that is given up keeps its place, so
- * that its reply, when it comes after all, is not taken for another's. A ring that grows up to a bound.
+ * Commands on their way, in the order in which their replies will come. A command that is given up
+ * keeps its place, so that its reply, when it comes after all, is not taken for another's. A ring
+ * that grows up to a bound.
  */
 #ifndef REDIS_QUEUE_H
 #define REDIS_QUEUE_H

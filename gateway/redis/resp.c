@@ -4,7 +4,7 @@
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
-/* ---- commands --------------------------------------------------------------------------------------------------- */
+/* ---- commands ------------------------------------------------------------------------------ */
 
 static char *resp_number(char *at, char kind, size_t n)
 {
@@ -59,9 +59,10 @@ int resp_command(struct buf *out, const sluice_str *argv, size_t argc)
 	return 0;
 }
 
-/* ---- replies ---------------------------------------------------------------------------------------------------- */
+/* ---- replies ------------------------------------------------------------------------------- */
 
-/* Where the value of a task goes: into its list, or a place of its own. NULL when a bound is passed. */
+/* Where the value of a task goes: into its list, or a place of its own. NULL when a bound is
+ * passed. */
 static sluice_value *resp_place(const redisReadTask *task)
 {
 	struct resp_reader *r = task->privdata;
@@ -151,7 +152,7 @@ static redisReplyObjectFunctions resp_functions = {
 	.createBool = resp_bool,
 #endif
 	.createNil = resp_nil,
-	.freeObject = resp_free
+	.freeObject = resp_free,
 };
 
 static void resp_begin(struct resp_reader *r)
@@ -204,7 +205,8 @@ int resp_next(struct resp_reader *r, const sluice_value **v, bool *is_error)
 	if (end == r->done) /* not in the middle of one */
 		resp_begin(r);
 	if (redisReaderGetReply(r->reader, &reply) != REDIS_OK) {
-		r->error = r->reader->err == REDIS_ERR_OOM ? "a reply has too many elements" : r->reader->errstr;
+		r->error = r->reader->err == REDIS_ERR_OOM ? "a reply has too many elements"
+							   : r->reader->errstr;
 		return -1;
 	}
 	end = r->fed - (r->reader->len - r->reader->pos);

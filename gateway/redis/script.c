@@ -7,7 +7,8 @@
 
 static sluice_str script_prefix(struct arena *a, sluice_str command, sluice_str what)
 {
-	char *room = arena_alloc(a, resp_bulk_room(command) + resp_bulk_room(what) + resp_bulk_room(STR("1")));
+	char *room = arena_alloc(a,
+		resp_bulk_room(command) + resp_bulk_room(what) + resp_bulk_room(STR("1")));
 	check(room, "a script's arena has a budget: %zu bytes", a->budget);
 	char *at = resp_bulk(room, command);
 	at = resp_bulk(at, what);

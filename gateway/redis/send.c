@@ -5,12 +5,13 @@
 
 #include "base/stat.h"
 
-#define SLOW_NS NS_PER_S /* SLOW_CALLS in a row, over so long, without a reply in time: too slow to be of use */
+/* SLOW_CALLS in a row, over so long, without a reply in time: too slow to be of use */
+#define SLOW_NS NS_PER_S
 enum { SLOW_CALLS = 8 };
 
 const sluice_value call_nothing = { .type = SLUICE_V_NIL };
 
-/* ---- ending ----------------------------------------------------------------------------------------------------- */
+/* ---- ending -------------------------------------------------------------------------------- */
 
 static void call_rest(struct redis_call *c)
 {
@@ -69,7 +70,7 @@ void redis_call_init(struct redis_call *c, redis_reply_fn on_reply)
 	timer_init(&c->timer, call_on_due);
 }
 
-/* ---- replies ---------------------------------------------------------------------------------------------------- */
+/* ---- replies ------------------------------------------------------------------------------- */
 
 /* Write what is kept of a call, the script in the form that is wanted. */
 static void call_put(struct redis_link *l, struct redis_call *c, struct buf *out)
@@ -94,8 +95,9 @@ static void call_put(struct redis_link *l, struct redis_call *c, struct buf *out
 /* The way of a call through a cluster is no trouble. */
 static bool call_is_led_on(const struct redis_link *l, sluice_str error)
 {
-	return l->conf.on_error && (str_starts(error, STR("MOVED ")) || str_starts(error, STR("ASK ")) ||
-	                            str_starts(error, STR("TRYAGAIN")));
+	return l->conf.on_error &&
+		(str_starts(error, STR("MOVED ")) || str_starts(error, STR("ASK ")) ||
+			str_starts(error, STR("TRYAGAIN")));
 }
 
 void call_on_reply(struct redis_link *l, const sluice_value *v, bool is_error)
@@ -122,7 +124,7 @@ void call_on_reply(struct redis_link *l, const sluice_value *v, bool is_error)
 	}
 }
 
-/* ---- sending ---------------------------------------------------------------------------------------------------- */
+/* ---- sending ------------------------------------------------------------------------------- */
 
 /* Where a command goes now; NULL when there is no sense in sending one. */
 static struct buf *link_admit(struct redis_link *l)
@@ -131,7 +133,9 @@ static struct buf *link_admit(struct redis_link *l)
 	l->used_ns = worker_now(l->worker);
 	redis_link_warm(l);
 	if (l->state == REDIS_READY)
-		return length < REDIS_IN_FLIGHT_MAX && l->stream.out.len < REDIS_QUEUE_MAX ? &l->stream.out : NULL;
+		return length < REDIS_IN_FLIGHT_MAX && l->stream.out.len < REDIS_QUEUE_MAX
+			? &l->stream.out
+			: NULL;
 	if (l->state == REDIS_OPENING && !l->is_down)
 		return length < REDIS_HELD_MAX && l->held.len < REDIS_QUEUE_MAX ? &l->held : NULL;
 	return NULL;
@@ -185,12 +189,11 @@ static void call_keep(struct redis_call *c, const sluice_str *argv, size_t argc)
 /* Commands that would change the connection for everyone on it, or keep everyone waiting. */
 static bool command_is_alone(sluice_str name)
 {
-	static const char *const names[] = { "AUTH",    "BLMOVE",     "BLMPOP",     "BLPOP",     "BRPOP",      "BRPOPLPUSH",
-		                             "BZMPOP",  "BZPOPMAX",   "BZPOPMIN",   "CLIENT",    "DISCARD",    "EXEC",
-		                             "HELLO",   "MONITOR",    "MULTI",      "PSUBSCRIBE", "PSYNC",     "PUNSUBSCRIBE",
-		                             "QUIT",    "RESET",      "SELECT",     "SHUTDOWN",  "SSUBSCRIBE", "SUBSCRIBE",
-		                             "SUNSUBSCRIBE", "SYNC",  "UNSUBSCRIBE", "UNWATCH",  "WAIT",       "WATCH",
-		                             "XREAD",   "XREADGROUP" };
+	static const char *const names[] = { "AUTH", "BLMOVE", "BLMPOP", "BLPOP", "BRPOP",
+		"BRPOPLPUSH", "BZMPOP", "BZPOPMAX", "BZPOPMIN", "CLIENT", "DISCARD", "EXEC",
+		"HELLO", "MONITOR", "MULTI", "PSUBSCRIBE", "PSYNC", "PUNSUBSCRIBE", "QUIT", "RESET",
+		"SELECT", "SHUTDOWN", "SSUBSCRIBE", "SUBSCRIBE", "SUNSUBSCRIBE", "SYNC",
+		"UNSUBSCRIBE", "UNWATCH", "WAIT", "WATCH", "XREAD", "XREADGROUP" };
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (str_ieq(name, str_of(names[i])))
 			return true;
@@ -198,9 +201,11 @@ static bool command_is_alone(sluice_str name)
 	return false;
 }
 
-sluice_status redis_send(struct redis_link *l, struct redis_call *c, const sluice_str *argv, size_t argc, uint64_t timeout_ns)
+sluice_status redis_send(struct redis_link *l, struct redis_call *c, const sluice_str *argv,
+	size_t argc, uint64_t timeout_ns)
 {
-	check(!c->link, "a call is made while it is under way, in place %llu", (unsigned long long)c->slot);
+	check(!c->link, "a call is made while it is under way, in place %llu",
+		(unsigned long long)c->slot);
 	if (argc == 0 || command_is_alone(argv[0]))
 		return SLUICE_ERROR;
 	struct buf *out = link_admit(l);
@@ -214,16 +219,19 @@ sluice_status redis_send(struct redis_link *l, struct redis_call *c, const sluic
 	return SLUICE_OK;
 }
 
-sluice_status redis_eval(struct redis_link *l, struct redis_call *c, const struct sluice_script *script, sluice_str key,
-                         const sluice_str *args, size_t nargs, uint64_t timeout_ns)
+sluice_status redis_eval(struct redis_link *l, struct redis_call *c,
+	const struct sluice_script *script, sluice_str key, const sluice_str *args, size_t nargs,
+	uint64_t timeout_ns)
 {
 	size_t room = resp_bulk_room(key);
 	char head[RESP_HEAD_ROOM];
-	check(!c->link, "a call is made while it is under way, in place %llu", (unsigned long long)c->slot);
+	check(!c->link, "a call is made while it is under way, in place %llu",
+		(unsigned long long)c->slot);
 	if (nargs > SCRIPT_ARGS_MAX || key.len > RESP_COMMAND_MAX)
 		return SLUICE_ERROR;
 	for (size_t i = 0; i < nargs; i++) {
-		if (args[i].len > RESP_COMMAND_MAX - (room < RESP_COMMAND_MAX ? room : RESP_COMMAND_MAX))
+		if (args[i].len >
+			RESP_COMMAND_MAX - (room < RESP_COMMAND_MAX ? room : RESP_COMMAND_MAX))
 			return SLUICE_ERROR;
 		room += resp_bulk_room(args[i]);
 	}

@@ -1,6 +1,7 @@
 /*
- * Where the primary is, by asking a sentinel: before each attempt to connect, and once a second while the link is ready, for a
- * primary that was replaced may live on for a while and take writes that are lost. See link.h.
+ * Where the primary is, by asking a sentinel: before each attempt to connect, and once a second
+ * while the link is ready, for a primary that was replaced may live on for a while and take writes
+ * that are lost. See link.h.
  */
 #include "redis/link_internal.h"
 
@@ -9,26 +10,27 @@
 #define LOOK_NS NS_PER_S
 enum { SENTINEL_REPLY = 2 }; /* host, port */
 
-/* ---- asking ----------------------------------------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------------------------- */
 
 static void sentinel_connect(struct redis_link *l, uint64_t most)
 {
 	struct redis_conf conf = { .connect_timeout_ns = most,
-		                   .timeout_ns = most,
-		                   .quiet = true,
-		                   .tls = l->conf.tls,
-		                   .url = { .tls = l->conf.url.tls,
-		                            .user = l->conf.sentinel_user,
-		                            .password = l->conf.sentinel_password,
-		                            .n_hosts = 1,
-		                            .hosts = { l->conf.url.hosts[l->at_host] } } };
+		.timeout_ns = most,
+		.quiet = true,
+		.tls = l->conf.tls,
+		.url = { .tls = l->conf.url.tls,
+			.user = l->conf.sentinel_user,
+			.password = l->conf.sentinel_password,
+			.n_hosts = 1,
+			.hosts = { l->conf.url.hosts[l->at_host] } } };
 	l->sentinel = redis_link_new(l->worker, &conf);
 }
 
 void sentinel_ask(struct redis_link *l)
 {
 	sluice_str argv[] = { STR("SENTINEL"), STR("get-master-addr-by-name"), l->conf.url.master };
-	uint64_t most = l->conf.connect_timeout_ns / 2; /* so that there is time to connect to whom it names */
+	/* so that there is time to connect to whom it names */
+	uint64_t most = l->conf.connect_timeout_ns / 2;
 	if (l->sentinel && redis_link_state(l->sentinel) != REDIS_READY)
 		redis_link_free(&l->sentinel);
 	if (!l->sentinel)
@@ -43,13 +45,14 @@ void sentinel_cancel(struct redis_link *l)
 	timer_stop(&l->look);
 }
 
-/* ---- answers ---------------------------------------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------------------------- */
 
 static bool sentinel_read(const sluice_value *v, struct redis_host *out, char *room)
 {
 	uint64_t port;
-	return v->type == SLUICE_V_LIST && v->n == SENTINEL_REPLY && v->v[0].type == SLUICE_V_STR && v->v[1].type == SLUICE_V_STR &&
-	       str_u64(v->v[1].s, &port) && redis_host_set(out, room, v->v[0].s, port);
+	return v->type == SLUICE_V_LIST && v->n == SENTINEL_REPLY && v->v[0].type == SLUICE_V_STR &&
+		v->v[1].type == SLUICE_V_STR && str_u64(v->v[1].s, &port) &&
+		redis_host_set(out, room, v->v[0].s, port);
 }
 
 static void sentinel_on_first(struct redis_link *l, sluice_status st, const sluice_value *v)
@@ -61,7 +64,9 @@ static void sentinel_on_first(struct redis_link *l, sluice_status st, const slui
 	else if (st == SLUICE_OK && v->type == SLUICE_V_NIL)
 		link_fail(l, "Sentinel knows no primary of that name");
 	else
-		link_fail(l, st == SLUICE_OK ? "Sentinel's answer is no address" : "Sentinel does not answer");
+		link_fail(l,
+			st == SLUICE_OK ? "Sentinel's answer is no address"
+					: "Sentinel does not answer");
 }
 
 /* One that does not answer says nothing about the primary: another is asked next. */

@@ -1,12 +1,12 @@
 /* Hash slots. Any thread. See slots.h. */
 #include "redis/slots.h"
 
-/* ---- keys ------------------------------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------------------------- */
 
 uint16_t slots_crc16(sluice_str s)
 {
-	static const uint16_t of_nibble[16] = { 0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50a5, 0x60c6, 0x70e7,
-		                                0x8108, 0x9129, 0xa14a, 0xb16b, 0xc18c, 0xd1ad, 0xe1ce, 0xf1ef };
+	static const uint16_t of_nibble[16] = { 0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50a5,
+		0x60c6, 0x70e7, 0x8108, 0x9129, 0xa14a, 0xb16b, 0xc18c, 0xd1ad, 0xe1ce, 0xf1ef };
 	uint16_t crc = 0;
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned c = (unsigned char)s.data[i];
@@ -28,7 +28,7 @@ unsigned slots_of_key(sluice_str key)
 	return slots_crc16(key) % SLOTS;
 }
 
-/* ---- the map ---------------------------------------------------------------------------------------------------- */
+/* ---- the map ------------------------------------------------------------------------------- */
 
 /* A node that does not know how it is called leaves its name out. */
 static bool slots_node_set(struct slots_node *n, sluice_str name, sluice_str asked, uint64_t port)
@@ -37,20 +37,24 @@ static bool slots_node_set(struct slots_node *n, sluice_str name, sluice_str ask
 }
 
 /* The place of a node, which is entered when it is new; *wrong says why there is none. */
-static unsigned slots_enter(struct slots_map *m, const sluice_value *v, sluice_str asked, const char **wrong)
+static unsigned slots_enter(struct slots_map *m, const sluice_value *v, sluice_str asked,
+	const char **wrong)
 {
 	struct slots_node n;
 	*wrong = "a node has no valid address";
 	if (v->type != SLUICE_V_LIST || v->n < 2 || v->v[1].type != SLUICE_V_INT || v->v[1].i < 0 ||
-	    (v->v[0].type != SLUICE_V_STR && v->v[0].type != SLUICE_V_NIL) ||
-	    !slots_node_set(&n, v->v[0].type == SLUICE_V_STR ? v->v[0].s : STR_NONE, asked, (uint64_t)v->v[1].i))
+		(v->v[0].type != SLUICE_V_STR && v->v[0].type != SLUICE_V_NIL) ||
+		!slots_node_set(&n, v->v[0].type == SLUICE_V_STR ? v->v[0].s : STR_NONE, asked,
+			(uint64_t)v->v[1].i))
 		return SLOTS_NONE;
 	*wrong = NULL;
 	for (unsigned i = 0; i < m->n; i++) {
-		if (m->nodes[i].host.port == n.host.port && str_ieq(m->nodes[i].host.name, n.host.name))
+		if (m->nodes[i].host.port == n.host.port &&
+			str_ieq(m->nodes[i].host.name, n.host.name))
 			return i;
 	}
-	if (m->n == SLOTS_NODES_MAX || !slots_node_set(&m->nodes[m->n], n.host.name, asked, n.host.port)) {
+	if (m->n == SLOTS_NODES_MAX ||
+		!slots_node_set(&m->nodes[m->n], n.host.name, asked, n.host.port)) {
 		*wrong = "there are more than 128 nodes";
 		return SLOTS_NONE;
 	}
@@ -59,7 +63,8 @@ static unsigned slots_enter(struct slots_map *m, const sluice_value *v, sluice_s
 
 static const char *slots_read_range(const sluice_value *v, sluice_str asked, struct slots_map *m)
 {
-	if (v->type != SLUICE_V_LIST || v->n < 3 || v->v[0].type != SLUICE_V_INT || v->v[1].type != SLUICE_V_INT)
+	if (v->type != SLUICE_V_LIST || v->n < 3 || v->v[0].type != SLUICE_V_INT ||
+		v->v[1].type != SLUICE_V_INT)
 		return "a range is not written as one";
 	long long first = v->v[0].i, last = v->v[1].i;
 	if (first < 0 || first > last || last >= SLOTS)
@@ -90,10 +95,11 @@ const char *slots_read(const sluice_value *v, sluice_str asked, struct slots_map
 	return wrong;
 }
 
-/* ---- redirections ----------------------------------------------------------------------------------------------- */
+/* ---- redirections -------------------------------------------------------------------------- */
 
 /* "MOVED 3999 127.0.0.1:6381"; IPv6 stands without brackets, so the last colon counts. */
-enum slots_redirect slots_redirect_read(sluice_str error, sluice_str asked, unsigned *slot, struct slots_node *to)
+enum slots_redirect slots_redirect_read(sluice_str error, sluice_str asked, unsigned *slot,
+	struct slots_node *to)
 {
 	sluice_str rest = error, kind = str_cut(&rest, ' '), number = str_cut(&rest, ' ');
 	bool moved = str_eq(kind, STR("MOVED"));
@@ -103,8 +109,9 @@ enum slots_redirect slots_redirect_read(sluice_str error, sluice_str asked, unsi
 	size_t colon = rest.len;
 	while (colon && rest.data[colon - 1] != ':')
 		colon--;
-	if (colon == 0 || !str_u64(number, &n) || n >= SLOTS || !str_u64(str_n(rest.data + colon, rest.len - colon), &port) ||
-	    !slots_node_set(to, str_n(rest.data, colon - 1), asked, port))
+	if (colon == 0 || !str_u64(number, &n) || n >= SLOTS ||
+		!str_u64(str_n(rest.data + colon, rest.len - colon), &port) ||
+		!slots_node_set(to, str_n(rest.data, colon - 1), asked, port))
 		return SLOTS_STAY;
 	*slot = (unsigned)n;
 	return moved ? SLOTS_MOVED : SLOTS_ASK;

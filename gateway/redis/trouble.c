@@ -7,7 +7,8 @@
 #include "base/log.h"
 #include "redis/link_internal.h"
 
-#define TOLD_NS NS_PER_S /* least time between two lines, and the time without errors after which all is well */
+/* least time between two lines, and the time without errors after which all is well */
+#define TOLD_NS NS_PER_S
 enum { SAID_MAX = 128 }; /* bytes of what the server says */
 
 static const struct {
@@ -30,7 +31,7 @@ static const struct {
 	{ STR("BUSY"), "a script runs there for too long" },
 };
 
-/* ---- reading ---------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 static sluice_str first_word(sluice_str s)
 {
@@ -45,7 +46,8 @@ static sluice_str trouble_code(sluice_str error)
 {
 	const char *inner = error.len ? memmem(error.data, error.len, ": -", 3) : NULL;
 	if (str_starts(error, STR("ERR ")) && inner) {
-		sluice_str code = first_word(str_n(inner + 3, error.len - (size_t)(inner + 3 - error.data)));
+		sluice_str code = first_word(
+			str_n(inner + 3, error.len - (size_t)(inner + 3 - error.data)));
 		if (code.len)
 			return code;
 	}
@@ -55,10 +57,11 @@ static sluice_str trouble_code(sluice_str error)
 bool trouble_is_unfit(sluice_str error)
 {
 	sluice_str code = trouble_code(error);
-	return str_eq(code, STR("READONLY")) || str_eq(code, STR("MASTERDOWN")) || str_eq(code, STR("LOADING"));
+	return str_eq(code, STR("READONLY")) || str_eq(code, STR("MASTERDOWN")) ||
+		str_eq(code, STR("LOADING"));
 }
 
-/* ---- telling ---------------------------------------------------------------------------------------------------- */
+/* ---- telling ------------------------------------------------------------------------------- */
 
 static bool repeats(sluice_str said, sluice_str secret)
 {
@@ -84,7 +87,8 @@ const char *trouble_text(const struct redis_link *l, sluice_str error, char buf[
 		if (str_eq(code, hints[i].code))
 			hint = hints[i].hint;
 	}
-	(void)snprintf(buf, TROUBLE_TEXT, "%.*s%s%s%s", STR_ARG(said), hint ? " (" : "", hint ? hint : "", hint ? ")" : "");
+	(void)snprintf(buf, TROUBLE_TEXT, "%.*s%s%s%s", STR_ARG(said), hint ? " (" : "",
+		hint ? hint : "", hint ? ")" : "");
 	for (char *p = buf; *p; p++) {
 		if ((unsigned char)*p < ' ' || (unsigned char)*p >= 0x7f)
 			*p = '?';
@@ -118,7 +122,8 @@ void trouble_answer(struct redis_link *l)
 	if (worker_now(l->worker) - t->error_ns < TOLD_NS)
 		return;
 	if (!l->conf.quiet)
-		log_info("redis", "%s: commands succeed again; %llu failed with %s", l->name, (unsigned long long)t->n, t->code);
+		log_info("redis", "%s: commands succeed again; %llu failed with %s", l->name,
+			(unsigned long long)t->n, t->code);
 	t->code[0] = 0;
 	t->n = 0;
 }

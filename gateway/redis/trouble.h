@@ -1,7 +1,8 @@
 /*
- * What a server's errors say of it: whether it is the wrong server to talk to, and what the operator is told. A kind of error
- * (its first word) is told once, with its text and what to do about it, and its end is told once: after a second of
- * answers without errors. No line repeats a secret. Its worker's thread only.
+ * What a server's errors say of it: whether it is the wrong server to talk to, and what the
+ * operator is told. A kind of error (its first word) is told once, with its text and what to do
+ * about it, and its end is told once: after a second of answers without errors. No line repeats a
+ * secret. Its worker's thread only.
  */
 #ifndef REDIS_TROUBLE_H
 #define REDIS_TROUBLE_H
@@ -26,7 +27,8 @@ void trouble_answer(struct redis_link *l);
 
 /* Whether another server has to be found: this one is a replica, or has no data now. */
 bool trouble_is_unfit(sluice_str error);
-/* The text of an error as it may stand in a log, and a hint behind it where there is one. NUL-terminated. */
+/* The text of an error as it may stand in a log, and a hint behind it where there is one.
+ * NUL-terminated. */
 const char *trouble_text(const struct redis_link *l, sluice_str error, char buf[TROUBLE_TEXT]);
 
 #endif

@@ -10,9 +10,12 @@ static const struct url_scheme {
 	enum redis_kind kind;
 	bool tls;
 } url_schemes[] = {
-	{ "redis", REDIS_SERVERS, false },           { "rediss", REDIS_SERVERS, true },
-	{ "redis+sentinel", REDIS_SENTINEL, false }, { "rediss+sentinel", REDIS_SENTINEL, true },
-	{ "redis+cluster", REDIS_CLUSTER, false },   { "rediss+cluster", REDIS_CLUSTER, true },
+	{ "redis", REDIS_SERVERS, false },
+	{ "rediss", REDIS_SERVERS, true },
+	{ "redis+sentinel", REDIS_SENTINEL, false },
+	{ "rediss+sentinel", REDIS_SENTINEL, true },
+	{ "redis+cluster", REDIS_CLUSTER, false },
+	{ "rediss+cluster", REDIS_CLUSTER, true },
 };
 
 static int url_fail(const char **error, const char *sentence)
@@ -65,9 +68,11 @@ static int url_login(struct arena *a, sluice_str login, struct redis_url *out, c
 {
 	sluice_str rest = login, user = str_cut(&rest, ':');
 	if (!rest.data)
-		return url_fail(error, "a user needs a password: write user:password@ or :password@");
+		return url_fail(error,
+			"a user needs a password: write user:password@ or :password@");
 	if (!url_decode(a, user, &out->user) || !url_decode(a, rest, &out->password))
-		return url_fail(error, "user or password are badly percent-encoded, or longer than 1024 bytes");
+		return url_fail(error,
+			"user or password are badly percent-encoded, or longer than 1024 bytes");
 	if (out->password.len == 0)
 		return url_fail(error, "the password is empty");
 	return 0;
@@ -85,7 +90,8 @@ static bool url_host_is_sane(sluice_str host)
 	return true;
 }
 
-static int url_hosts(struct arena *a, sluice_str rest, uint16_t port, struct redis_url *out, const char **error)
+static int url_hosts(struct arena *a, sluice_str rest, uint16_t port, struct redis_url *out,
+	const char **error)
 {
 	do {
 		struct redis_host *h = &out->hosts[out->n_hosts];
@@ -111,7 +117,8 @@ static bool url_master_is_sane(sluice_str name)
 {
 	for (size_t i = 0; i < name.len; i++) {
 		char c = ascii_lower(name.data[i]);
-		if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_')
+		if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' &&
+			c != '_')
 			return false;
 	}
 	return name.len > 0 && name.len <= REDIS_MASTER_MAX;
@@ -123,8 +130,10 @@ static int url_path(struct arena *a, sluice_str path, struct redis_url *out, con
 	if (out->kind == REDIS_SENTINEL) {
 		sluice_str master = str_cut(&path, '/');
 		if (!url_master_is_sane(master))
-			return url_fail(error, "Sentinel needs the name of the primary, of letters, digits and . - _: "
-			                       "redis+sentinel://host:26379/NAME");
+			return url_fail(error,
+				"Sentinel needs the name of the primary, of letters, digits and . "
+				"- _: "
+				"redis+sentinel://host:26379/NAME");
 		out->master = arena_str(a, master);
 	}
 	if (path.len && url_db(path, out, error) < 0)
@@ -139,7 +148,8 @@ static int url_server(struct arena *a, sluice_str rest, struct redis_url *out, c
 	if (rest.len && memchr(rest.data, '#', rest.len))
 		return url_fail(error, "a fragment (#) has no meaning here");
 	if (rest.len && memchr(rest.data, '?', rest.len))
-		return url_fail(error, "options after ? are not known here: they are keys of the store");
+		return url_fail(error,
+			"options after ? are not known here: they are keys of the store");
 	sluice_str path = rest, authority = str_cut(&path, '/');
 
 	/* the last @ ends the login: a password may hold one that nobody encoded */
@@ -149,7 +159,8 @@ static int url_server(struct arena *a, sluice_str rest, struct redis_url *out, c
 	if (at && url_login(a, str_n(authority.data, at - 1), out, error) < 0)
 		return -1;
 	authority = str_n(authority.data + at, authority.len - at);
-	if (url_hosts(a, authority, out->kind == REDIS_SENTINEL ? SENTINEL_PORT : REDIS_PORT, out, error) < 0)
+	if (url_hosts(a, authority, out->kind == REDIS_SENTINEL ? SENTINEL_PORT : REDIS_PORT, out,
+		    error) < 0)
 		return -1;
 	return url_path(a, path, out, error);
 }
@@ -160,9 +171,10 @@ static int url_unix(struct arena *a, sluice_str rest, struct redis_url *out, con
 	while (str_starts(path, STR("//"))) /* unix:///path is unix:/path with an empty authority */
 		path = str_n(path.data + 1, path.len - 1);
 	if (path.len < 2 || path.data[0] != '/')
-		return url_fail(error, "the path of a unix socket must be absolute: unix:/run/redis.sock");
+		return url_fail(error,
+			"the path of a unix socket must be absolute: unix:/run/redis.sock");
 	if (memchr(path.data, 0, path.len) ||
-	    !addr_parse(arena_printf(a, "unix:%.*s", STR_ARG(path)), &out->hosts[0].addr))
+		!addr_parse(arena_printf(a, "unix:%.*s", STR_ARG(path)), &out->hosts[0].addr))
 		return url_fail(error, "the path of the unix socket is too long or not valid");
 	out->n_hosts = 1;
 	if (!query.data)
@@ -178,7 +190,9 @@ static int url_read(struct arena *a, sluice_str text, struct redis_url *out, con
 	sluice_str rest = text, scheme = str_cut(&rest, ':');
 	if (rest.data && str_ieq(scheme, STR("unix")))
 		return url_unix(a, rest, out, error);
-	for (size_t i = 0; str_starts(rest, STR("//")) && i < sizeof(url_schemes) / sizeof(url_schemes[0]); i++) {
+	for (size_t i = 0;
+		str_starts(rest, STR("//")) && i < sizeof(url_schemes) / sizeof(url_schemes[0]);
+		i++) {
 		if (!str_ieq(scheme, str_of(url_schemes[i].name)))
 			continue;
 		out->kind = url_schemes[i].kind;
@@ -190,8 +204,10 @@ static int url_read(struct arena *a, sluice_str text, struct redis_url *out, con
 		return url_fail(error, "Sentinel is written redis+sentinel://host:26379/NAME here");
 	if (rest.data && (str_ends(scheme, STR("-cluster")) || str_ieq(scheme, STR("cluster"))))
 		return url_fail(error, "a cluster is written redis+cluster://host:6379 here");
-	return url_fail(error, "not a Redis URL: redis://host:6379, redis+sentinel://, redis+cluster://, rediss... for TLS, or "
-	                       "unix:/path");
+	return url_fail(error,
+		"not a Redis URL: redis://host:6379, redis+sentinel://, redis+cluster://, "
+		"rediss... for TLS, or "
+		"unix:/path");
 }
 
 int redis_url_parse(struct arena *a, sluice_str text, struct redis_url *out, const char **error)
@@ -221,7 +237,8 @@ void redis_url_text(const struct redis_url *u, char *buf)
 			n = (size_t)snprintf(buf, REDIS_URL_TEXT, "%s://", url_schemes[i].name);
 	}
 	for (unsigned i = 0; i < u->n_hosts; i++)
-		n += (size_t)snprintf(buf + n, REDIS_URL_TEXT - n, "%s%s", i ? "," : "", redis_host_text(&u->hosts[i], one));
+		n += (size_t)snprintf(buf + n, REDIS_URL_TEXT - n, "%s%s", i ? "," : "",
+			redis_host_text(&u->hosts[i], one));
 	if (u->kind == REDIS_SENTINEL)
 		n += (size_t)snprintf(buf + n, REDIS_URL_TEXT - n, "/%.*s", STR_ARG(u->master));
 	if (u->kind != REDIS_CLUSTER)
@@ -263,6 +280,7 @@ const char *redis_host_text(const struct redis_host *h, char *buf)
 		return buf;
 	}
 	bool v6 = memchr(h->name.data, ':', h->name.len) != NULL;
-	(void)snprintf(buf, REDIS_HOST_TEXT, "%s%.*s%s:%u", v6 ? "[" : "", STR_ARG(h->name), v6 ? "]" : "", h->port);
+	(void)snprintf(buf, REDIS_HOST_TEXT, "%s%.*s%s:%u", v6 ? "[" : "", STR_ARG(h->name),
+		v6 ? "]" : "", h->port);
 	return buf;
 }

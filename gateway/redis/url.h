@@ -1,11 +1,12 @@
 /*
  * Where a Redis store is and how to log in there, read from one URL:
  *
- *	redis://[[user]:password@]HOSTS[/db]		port 6379, db 0 when left out
- *	redis+sentinel://[[user]:password@]HOSTS/NAME[/db]	port 26379; the hosts are sentinels, which know the primary NAME
- *	redis+cluster://[[user]:password@]HOSTS		port 6379; some nodes, which know the others
- *	rediss://, rediss+sentinel://, rediss+cluster://	the same over TLS
- *	unix:/path/to.sock[?db=N]
+ *      redis://[[user]:password@]HOSTS[/db]                port 6379, db 0 when left out
+ *      redis+sentinel://[[user]:password@]HOSTS/NAME[/db]  port 26379; the hosts are sentinels,
+ *                                                          which know the primary NAME
+ *      redis+cluster://[[user]:password@]HOSTS             port 6379; some nodes
+ *      rediss://, rediss+sentinel://, rediss+cluster://    the same over TLS
+ *      unix:/path/to.sock[?db=N]
  *
  * HOSTS is host[:port], or several with commas between. User and password are percent-decoded.
  */
@@ -21,17 +22,18 @@ enum {
 	REDIS_HOSTS_MAX = 16,
 	REDIS_HOST_MAX = 253,
 	REDIS_MASTER_MAX = 64,
-	REDIS_URL_TEXT = 64 + REDIS_MASTER_MAX + REDIS_HOSTS_MAX * (REDIS_HOST_MAX + 9)
+	REDIS_URL_TEXT = 64 + REDIS_MASTER_MAX + REDIS_HOSTS_MAX * (REDIS_HOST_MAX + 9),
 };
 
 enum redis_kind {
 	REDIS_SERVERS, /* one server, or several of which one is the primary */
 	REDIS_SENTINEL,
-	REDIS_CLUSTER
+	REDIS_CLUSTER,
 };
 
 struct redis_host {
-	sluice_str name;  /* name or IP literal without brackets; empty: a unix socket. NUL-terminated */
+	/* name or IP literal without brackets; empty: a unix socket. NUL-terminated */
+	sluice_str name;
 	uint16_t port;
 	struct addr addr; /* of an IP literal or a unix socket; len 0: a name to look up */
 };
@@ -47,8 +49,10 @@ struct redis_url {
 	struct redis_host hosts[REDIS_HOSTS_MAX];
 };
 
-/* Strings are copied to a. 0, or -1 with *error set to a sentence that holds nothing of the text. */
-must_use int redis_url_parse(struct arena *a, sluice_str text, struct redis_url *out, const char **error);
+/* Strings are copied to a. 0, or -1 with *error set to a sentence that holds nothing of the
+ * text. */
+must_use int redis_url_parse(struct arena *a, sluice_str text, struct redis_url *out,
+	const char **error);
 /* The URL for the log: no user, no password. buf of REDIS_URL_TEXT bytes is NUL-terminated. */
 void redis_url_text(const struct redis_url *u, char *buf);
 /* A copy whose strings are in a. */
@@ -56,8 +60,8 @@ void redis_url_copy(struct arena *a, const struct redis_url *from, struct redis_
 /* Overwrite the password. */
 void redis_url_wipe(struct redis_url *u);
 
-/* A host of the network: a name or an IP literal that is sane, and a port of 1..65535. name is copied to room, of
- * REDIS_HOST_MAX + 1 bytes, which must stay as long as *out. */
+/* A host of the network: a name or an IP literal that is sane, and a port of 1..65535. name is
+ * copied to room, of REDIS_HOST_MAX + 1 bytes, which must stay as long as *out. */
 must_use bool redis_host_set(struct redis_host *out, char *room, sluice_str name, uint64_t port);
 /* "host:port" for the log, or the path of a socket; buf of REDIS_HOST_TEXT bytes. */
 enum { REDIS_HOST_TEXT = REDIS_HOST_MAX + 10 };

@@ -30,10 +30,12 @@ static sluice_str explain_methods(const struct router *r, uint64_t methods, char
 
 static bool header_is_secret(sluice_str name)
 {
-	return str_eq(name, STR("authorization")) || str_eq(name, STR("proxy-authorization")) || str_eq(name, STR("cookie"));
+	return str_eq(name, STR("authorization")) || str_eq(name, STR("proxy-authorization")) ||
+		str_eq(name, STR("cookie"));
 }
 
-static void explain_header(struct route_explanation *e, const struct request_head *h, const struct condition *c)
+static void explain_header(struct route_explanation *e, const struct request_head *h,
+	const struct condition *c)
 {
 	sluice_str have;
 	enum match m = header_value(&h->fields, c->name, e->buf, sizeof(e->buf), &have);
@@ -47,7 +49,8 @@ static void explain_header(struct route_explanation *e, const struct request_hea
 		e->have = m == MATCH_YES ? have : STR("(too long to show)");
 }
 
-static void explain_query(struct route_explanation *e, const struct request_head *h, const struct condition *c)
+static void explain_query(struct route_explanation *e, const struct request_head *h,
+	const struct condition *c)
 {
 	sluice_str have;
 	e->name = c->name;
@@ -88,8 +91,8 @@ static void explain_part(struct route_explanation *e, const struct explain_case 
 }
 
 /* Whether the rule takes the request; if not, part and index say where it fails. */
-static enum match explain_match(const struct route_rule *rule, const struct explain_case *x, enum route_part *part,
-                                size_t *index)
+static enum match explain_match(const struct route_rule *rule, const struct explain_case *x,
+	enum route_part *part, size_t *index)
 {
 	*part = ROUTE_HOST;
 	*index = 0;
@@ -110,11 +113,14 @@ static enum route_part explain_rank(const struct route_rule *winner, const struc
 {
 	if (host_compare(&winner->host, &rule->host))
 		return ROUTE_HOST;
-	bool same_expression = winner->path.kind != PATH_REGEX || str_eq(winner->path.text, rule->path.text);
-	return path_compare(&winner->path, &rule->path) || !same_expression ? ROUTE_PATH : ROUTE_METHODS;
+	bool same_expression = winner->path.kind != PATH_REGEX ||
+		str_eq(winner->path.text, rule->path.text);
+	return path_compare(&winner->path, &rule->path) || !same_expression ? ROUTE_PATH
+									    : ROUTE_METHODS;
 }
 
-static void explain_rule(const struct explain_case *x, const struct route_rule *rule, struct route_explanation *e)
+static void explain_rule(const struct explain_case *x, const struct route_rule *rule,
+	struct route_explanation *e)
 {
 	size_t index = 0;
 	e->rule = rule;
@@ -142,13 +148,14 @@ static void explain_rule(const struct explain_case *x, const struct route_rule *
 	}
 }
 
-const struct route_rule *route_explain(const struct router *r, const struct request_head *h, sluice_str listener,
-                                       struct route_result *res, route_explain_fn fn, void *ctx)
+const struct route_rule *route_explain(const struct router *r, const struct request_head *h,
+	sluice_str listener, struct route_result *res, route_explain_fn fn, void *ctx)
 {
 	struct route_explanation e;
 	struct explain_case x = {
 		.router = r,
-		.query = { h, listener, method_bit(router_methods(r), (enum method)h->method, h->method_text) },
+		.query = { h, listener,
+			method_bit(router_methods(r), (enum method)h->method, h->method_text) },
 		.winner = route_find(r, h, listener, res),
 		.gave_up = res->err == ERR_PATTERN_LIMIT,
 	};
@@ -159,48 +166,58 @@ const struct route_rule *route_explain(const struct router *r, const struct requ
 	return x.winner;
 }
 
-/* ---- as a sentence ---- */
+/* ---- as a sentence ------------------------------------------------------------------------- */
 
 static int explain_text_fails(const struct route_explanation *e, char *buf, size_t cap)
 {
 	const char *what = e->part == ROUTE_HEADERS ? "header" : "parameter";
 	switch (e->part) {
 	case ROUTE_HOST:
-		return snprintf(buf, cap, "host is \"%.*s\", not \"%.*s\"", STR_ARG(e->have), STR_ARG(e->wanted));
+		return snprintf(buf, cap, "host is \"%.*s\", not \"%.*s\"", STR_ARG(e->have),
+			STR_ARG(e->wanted));
 	case ROUTE_PATH:
-		return snprintf(buf, cap, "path is \"%.*s\", which \"%.*s\" does not match", STR_ARG(e->have),
-		                STR_ARG(e->wanted));
+		return snprintf(buf, cap, "path is \"%.*s\", which \"%.*s\" does not match",
+			STR_ARG(e->have), STR_ARG(e->wanted));
 	case ROUTE_LISTENER:
-		return snprintf(buf, cap, "listener is \"%.*s\", not \"%.*s\"", STR_ARG(e->have), STR_ARG(e->wanted));
+		return snprintf(buf, cap, "listener is \"%.*s\", not \"%.*s\"", STR_ARG(e->have),
+			STR_ARG(e->wanted));
 	case ROUTE_METHODS:
-		return snprintf(buf, cap, "method is %.*s, not one of %.*s", STR_ARG(e->have), STR_ARG(e->wanted));
+		return snprintf(buf, cap, "method is %.*s, not one of %.*s", STR_ARG(e->have),
+			STR_ARG(e->wanted));
 	case ROUTE_HEADERS:
 	case ROUTE_QUERY:
 		if (!e->have.data)
 			return snprintf(buf, cap, "%s `%.*s` is missing", what, STR_ARG(e->name));
-		return snprintf(buf, cap, "%s `%.*s` is \"%.*s\", not \"%.*s\"", what, STR_ARG(e->name), STR_ARG(e->have),
-		                STR_ARG(e->wanted));
+		return snprintf(buf, cap, "%s `%.*s` is \"%.*s\", not \"%.*s\"", what,
+			STR_ARG(e->name), STR_ARG(e->have), STR_ARG(e->wanted));
 	}
 	return 0;
 }
 
 static int explain_text(const struct route_explanation *e, char *buf, size_t cap)
 {
-	static const char *const parts[] = { "host", "path", "listener", "methods", "headers", "query" };
+	static const char *const parts[] = { "host", "path", "listener", "methods", "headers",
+		"query" };
 	sluice_str winner = e->winner ? e->winner->name : STR("");
 	switch (e->verdict) {
 	case ROUTE_WINS:
 		return snprintf(buf, cap, "takes the request");
 	case ROUTE_OUTRANKED:
 		if (e->part == ROUTE_METHODS)
-			return snprintf(buf, cap, "matches, but `%.*s` has more conditions", STR_ARG(winner));
-		return snprintf(buf, cap, "matches, but the %s of `%.*s` is more specific", parts[e->part], STR_ARG(winner));
+			return snprintf(buf, cap, "matches, but `%.*s` has more conditions",
+				STR_ARG(winner));
+		return snprintf(buf, cap, "matches, but the %s of `%.*s` is more specific",
+			parts[e->part], STR_ARG(winner));
 	case ROUTE_FAILS:
 		return explain_text_fails(e, buf, cap);
 	case ROUTE_GIVES_UP:
-		return snprintf(buf, cap, "the expression in its %s needs too much work for this request", parts[e->part]);
+		return snprintf(buf, cap,
+			"the expression in its %s needs too much work for this request",
+			parts[e->part]);
 	case ROUTE_NOT_REACHED:
-		return snprintf(buf, cap, "matches, but the search ended before at an expression that needs too much work");
+		return snprintf(buf, cap,
+			"matches, but the search ended before at an expression that needs too much "
+			"work");
 	}
 	return 0;
 }

@@ -13,8 +13,8 @@ struct regex_leaf {
 
 /* All rules of one host pattern. */
 struct route_group {
-	struct table exact; /* path -> route_leaf */
-	struct trie_node trie; /* its tail: the routes for every path */
+	struct table exact;         /* path -> route_leaf */
+	struct trie_node trie;      /* its tail: the routes for every path */
 	struct regex_leaf *regexes; /* in the order of the file */
 	size_t n_regexes;
 };
@@ -23,8 +23,8 @@ struct router {
 	struct route_rule *rules; /* in the order of the specs */
 	size_t n_rules;
 	struct method_set methods;
-	struct table hosts;     /* name -> route_group */
-	struct table wildcards; /* name below which -> route_group */
+	struct table hosts;                /* name -> route_group */
+	struct table wildcards;            /* name below which -> route_group */
 	size_t wildcard_min, wildcard_max; /* bytes of their names */
 	struct route_group *any;           /* NULL: no rule without host */
 };

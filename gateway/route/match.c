@@ -6,8 +6,8 @@
 
 #include "http/query.h"
 
-/* Longer values that must be joined or decoded for an expression are put on the heap: a head as large as the listener permits
- * is no reason to refuse a request. */
+/* Longer values that must be joined or decoded for an expression are put on the heap: a head as
+ * large as the listener permits is no reason to refuse a request. */
 enum { VALUE_ON_STACK = 4096 };
 
 static int condition_fail(struct pattern_error *e, size_t offset, const char *text)
@@ -17,9 +17,10 @@ static int condition_fail(struct pattern_error *e, size_t offset, const char *te
 	return -1;
 }
 
-/* ---- parsing ---- */
+/* ---- parsing ------------------------------------------------------------------------------- */
 
-static int condition_parse_value(struct arena *a, sluice_str value, struct condition *out, struct pattern_error *e)
+static int condition_parse_value(struct arena *a, sluice_str value, struct condition *out,
+	struct pattern_error *e)
 {
 	sluice_str prefix = STR("regex:");
 	struct regex_error why;
@@ -29,7 +30,8 @@ static int condition_parse_value(struct arena *a, sluice_str value, struct condi
 		out->kind = CONDITION_PRESENT;
 	} else if (str_starts(value, prefix)) {
 		out->kind = CONDITION_REGEX;
-		out->regex = regex_new(str_n(value.data + prefix.len, value.len - prefix.len), &why);
+		out->regex =
+			regex_new(str_n(value.data + prefix.len, value.len - prefix.len), &why);
 		if (!out->regex)
 			return condition_fail(e, prefix.len + why.offset, why.text);
 	} else {
@@ -38,7 +40,8 @@ static int condition_parse_value(struct arena *a, sluice_str value, struct condi
 	return 0;
 }
 
-int header_condition_parse(struct arena *a, sluice_pair text, struct condition *out, bool *in_name, struct pattern_error *e)
+int header_condition_parse(struct arena *a, sluice_pair text, struct condition *out, bool *in_name,
+	struct pattern_error *e)
 {
 	*out = (struct condition){ .kind = CONDITION_EQUALS };
 	*in_name = true;
@@ -54,13 +57,16 @@ int header_condition_parse(struct arena *a, sluice_pair text, struct condition *
 	*in_name = false;
 	sluice_str trimmed = str_trim(text.value);
 	if (trimmed.len != text.value.len && !str_starts(text.value, STR("regex:")))
-		return condition_fail(e, 0, "a field's value neither starts nor ends with a blank: this never matches");
+		return condition_fail(e, 0,
+			"a field's value neither starts nor ends with a blank: this never matches");
 	if (!str_is_field_value(text.value) && !str_starts(text.value, STR("regex:")))
-		return condition_fail(e, 0, "a field's value has no control characters: this never matches");
+		return condition_fail(e, 0,
+			"a field's value has no control characters: this never matches");
 	return condition_parse_value(a, text.value, out, e);
 }
 
-int query_condition_parse(struct arena *a, sluice_pair text, struct condition *out, bool *in_name, struct pattern_error *e)
+int query_condition_parse(struct arena *a, sluice_pair text, struct condition *out, bool *in_name,
+	struct pattern_error *e)
 {
 	*out = (struct condition){ .kind = CONDITION_EQUALS };
 	*in_name = true;
@@ -76,7 +82,7 @@ void condition_free(struct condition *c)
 	regex_free(&c->regex);
 }
 
-/* ---- header fields ---- */
+/* ---- header fields ------------------------------------------------------------------------- */
 
 static bool field_is(const struct field *f, sluice_str name)
 {
@@ -116,7 +122,8 @@ static bool header_equals(const struct condition *c, const struct fields *f, uin
 	return want.len == 0;
 }
 
-enum match header_value(const struct fields *f, sluice_str name, char *buf, size_t cap, sluice_str *out)
+enum match header_value(const struct fields *f, sluice_str name, char *buf, size_t cap,
+	sluice_str *out)
 {
 	sluice_str joint = field_joint(name);
 	uint32_t at = header_find(f, name, 0);
@@ -179,7 +186,7 @@ enum match header_condition_match(const struct condition *c, const struct fields
 	return MATCH_NO;
 }
 
-/* ---- query parameters ---- */
+/* ---- query parameters ---------------------------------------------------------------------- */
 
 /* Whether the values of all parameters of that name, joined, are the value that is wanted. */
 static bool query_equals_all(const struct condition *c, sluice_str query)
@@ -223,7 +230,8 @@ enum match query_value(sluice_str query, sluice_str name, char *buf, size_t cap,
 static enum match query_regex(const struct condition *c, sluice_str query)
 {
 	char few[VALUE_ON_STACK], *plain = few;
-	size_t cap = query.len + 2; /* what joins two values is no longer than what separates them, "&" and a name */
+	/* what joins two values is no longer than what separates them, "&" and a name */
+	size_t cap = query.len + 2;
 	sluice_str value;
 	if (cap > sizeof(few) && !(plain = malloc(cap)))
 		return MATCH_LIMIT;
@@ -251,7 +259,7 @@ enum match query_condition_match(const struct condition *c, sluice_str query)
 	return MATCH_NO;
 }
 
-/* ---- pairs ---- */
+/* ---- pairs --------------------------------------------------------------------------------- */
 
 bool condition_implies(const struct condition *a, const struct condition *b)
 {
@@ -259,7 +267,8 @@ bool condition_implies(const struct condition *a, const struct condition *b)
 		return false;
 	if (b->kind == CONDITION_PRESENT || (a->kind == b->kind && str_eq(a->value, b->value)))
 		return true;
-	return a->kind == CONDITION_EQUALS && b->kind == CONDITION_REGEX && regex_match(b->regex, a->value, NULL) == MATCH_YES;
+	return a->kind == CONDITION_EQUALS && b->kind == CONDITION_REGEX &&
+		regex_match(b->regex, a->value, NULL) == MATCH_YES;
 }
 
 bool condition_excludes(const struct condition *a, const struct condition *b)

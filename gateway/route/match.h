@@ -1,11 +1,12 @@
 /*
- * Conditions on header fields and query parameters: `name: value`, `name: "*"` (it is there), `name: "regex:..."` (the
- * whole value, by PCRE2). Immutable: any thread.
+ * Conditions on header fields and query parameters: `name: value`, `name: "*"` (it is there),
+ * `name: "regex:..."` (the whole value, by PCRE2). Immutable: any thread.
  *
- * A field that came in several lines has one value, the lines joined by ", " (RFC 9110 5.3; cookies by "; ", RFC 9113
- * 8.2.3). Names are compared without case, values exactly. A parameter that came several times has one value too, its copies
- * joined by ", "; names and values are compared decoded (http/query.h). What has one value cannot equal two, so conditions
- * that ask for different values exclude each other.
+ * A field that came in several lines has one value, the lines joined by ", " (RFC 9110 5.3; cookies
+ * by "; ", RFC 9113 8.2.3). Names are compared without case, values exactly. A parameter that came
+ * several times has one value too, its copies joined by ", "; names and values are compared decoded
+ * (http/query.h). What has one value cannot equal two, so conditions that ask for different values
+ * exclude each other.
  */
 #ifndef ROUTE_MATCH_H
 #define ROUTE_MATCH_H
@@ -23,18 +24,21 @@ struct condition {
 };
 
 /* 0, or -1 with e filled: its offset counts in the name when *in_name is set, else in the value. */
-must_use int header_condition_parse(struct arena *a, sluice_pair text, struct condition *out, bool *in_name,
-                                    struct pattern_error *e);
-must_use int query_condition_parse(struct arena *a, sluice_pair text, struct condition *out, bool *in_name,
-                                   struct pattern_error *e);
+must_use int header_condition_parse(struct arena *a, sluice_pair text, struct condition *out,
+	bool *in_name, struct pattern_error *e);
+must_use int query_condition_parse(struct arena *a, sluice_pair text, struct condition *out,
+	bool *in_name, struct pattern_error *e);
 void condition_free(struct condition *c);
 
-/* LIMIT: the expression needs more work than one match may take (regex.h), however long the value is. */
+/* LIMIT: the expression needs more work than one match may take (regex.h), however long the value
+ * is. */
 enum match header_condition_match(const struct condition *c, const struct fields *f);
 enum match query_condition_match(const struct condition *c, sluice_str query);
 
-/* The value of a field: of its one line, or of all of them joined in buf. NO: there is none; LIMIT: cap bytes are too few. */
-enum match header_value(const struct fields *f, sluice_str name, char *buf, size_t cap, sluice_str *out);
+/* The value of a field: of its one line, or of all of them joined in buf. NO: there is none; LIMIT:
+ * cap bytes are too few. */
+enum match header_value(const struct fields *f, sluice_str name, char *buf, size_t cap,
+	sluice_str *out);
 /* The same for a parameter of the query, always decoded in buf. */
 enum match query_value(sluice_str query, sluice_str name, char *buf, size_t cap, sluice_str *out);
 

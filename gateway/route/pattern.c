@@ -7,7 +7,8 @@
 
 enum { HOST_BYTES = 253, LABEL_BYTES = 63 };
 
-__attribute__((format(printf, 3, 4))) static int pattern_fail(struct pattern_error *e, size_t offset, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static int pattern_fail(struct pattern_error *e,
+	size_t offset, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -22,7 +23,7 @@ static bool is_alnum(char c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* ---- hosts ---- */
+/* ---- hosts --------------------------------------------------------------------------------- */
 
 static bool host_is_ipv6(sluice_str s)
 {
@@ -36,8 +37,8 @@ static bool host_is_ipv6(sluice_str s)
 	return true;
 }
 
-/* Labels of letters, digits, hyphens and underscores (RFC 9110 4.2.3 lets more pass, but no name in use has it). base is
- * where name stands in the pattern. */
+/* Labels of letters, digits, hyphens and underscores (RFC 9110 4.2.3 lets more pass, but no name in
+ * use has it). base is where name stands in the pattern. */
 static int host_check(sluice_str name, size_t base, struct pattern_error *e)
 {
 	size_t label = 0;
@@ -47,14 +48,18 @@ static int host_check(sluice_str name, size_t base, struct pattern_error *e)
 			if (i == label)
 				return pattern_fail(e, base + i, "a label of the host is empty");
 			if (i - label > LABEL_BYTES)
-				return pattern_fail(e, base + label, "a label of the host is longer than %d bytes", LABEL_BYTES);
+				return pattern_fail(e, base + label,
+					"a label of the host is longer than %d bytes", LABEL_BYTES);
 			label = i + 1;
 		} else if (c == ':') {
-			return pattern_fail(e, base + i, "a host has no port here; to tell ports apart use `listener`");
+			return pattern_fail(e, base + i,
+				"a host has no port here; to tell ports apart use `listener`");
 		} else if (c == '*') {
-			return pattern_fail(e, base + i, "`*` may only stand as the whole first label, as in *.example.com");
+			return pattern_fail(e, base + i,
+				"`*` may only stand as the whole first label, as in *.example.com");
 		} else if ((unsigned char)c >= 0x80) {
-			return pattern_fail(e, base + i, "write an international host in its xn-- form");
+			return pattern_fail(e, base + i,
+				"write an international host in its xn-- form");
 		} else if (!is_alnum(c) && c != '-' && c != '_') {
 			return pattern_fail(e, base + i, "a host cannot have this character");
 		}
@@ -96,7 +101,7 @@ bool host_match(const struct host_pattern *p, sluice_str host)
 		return str_eq(p->name, host);
 	case HOST_WILDCARD:
 		return host.len > p->name.len + 1 && str_ends(host, p->name) &&
-		       host.data[host.len - p->name.len - 1] == '.';
+			host.data[host.len - p->name.len - 1] == '.';
 	case HOST_ANY:
 		return true;
 	}
@@ -112,7 +117,7 @@ int host_compare(const struct host_pattern *a, const struct host_pattern *b)
 	return a->name.len > b->name.len ? -1 : 1;
 }
 
-/* ---- paths ---- */
+/* ---- paths --------------------------------------------------------------------------------- */
 
 /* What path_parse() collects before it knows how much there is. */
 struct path_draft {
@@ -122,69 +127,83 @@ struct path_draft {
 	bool tail;
 };
 
-static int path_add_name(struct path_draft *d, sluice_str name, unsigned at, size_t offset, struct pattern_error *e)
+static int path_add_name(struct path_draft *d, sluice_str name, unsigned at, size_t offset,
+	struct pattern_error *e)
 {
 	if (d->n_names == PATTERN_CAPTURES)
 		return pattern_fail(e, offset, "a path has at most %d captures", PATTERN_CAPTURES);
 	for (unsigned i = 0; i < d->n_names; i++) {
 		if (str_eq(d->names[i].name, name))
-			return pattern_fail(e, offset, "the path captures `%.*s` twice", STR_ARG(name));
+			return pattern_fail(e, offset, "the path captures `%.*s` twice",
+				STR_ARG(name));
 	}
 	d->names[d->n_names++] = (struct path_name){ name, (uint16_t)at };
 	return 0;
 }
 
 /* A segment with a brace in it: {name} and nothing else. */
-static int path_add_capture(struct path_draft *d, sluice_str text, size_t base, struct pattern_error *e)
+static int path_add_capture(struct path_draft *d, sluice_str text, size_t base,
+	struct pattern_error *e)
 {
-	const char *open = memchr(text.data, '{', text.len), *close = memchr(text.data, '}', text.len);
+	const char *open = memchr(text.data, '{', text.len),
+		   *close = memchr(text.data, '}', text.len);
 	if (!open || (close && close < open))
 		return pattern_fail(e, base + (size_t)(close - text.data), "`}` closes nothing");
 	if (!close)
 		return pattern_fail(e, base + (size_t)(open - text.data), "`{` is not closed");
 	if (open != text.data || close != text.data + text.len - 1)
-		return pattern_fail(e, base, "`{name}` stands for a whole segment; for parts of one use regex:");
+		return pattern_fail(e, base,
+			"`{name}` stands for a whole segment; for parts of one use regex:");
 	sluice_str name = str_n(text.data + 1, text.len - 2);
 	if (name.len == 0 || name.len > PATTERN_NAME_BYTES)
-		return pattern_fail(e, base + 1, "the name of a capture has 1 to %d characters", PATTERN_NAME_BYTES);
+		return pattern_fail(e, base + 1, "the name of a capture has 1 to %d characters",
+			PATTERN_NAME_BYTES);
 	for (size_t i = 0; i < name.len; i++) {
 		char c = name.data[i];
 		if (!is_alnum(c) && c != '_' && (c != '-' || i == 0))
-			return pattern_fail(e, base + 1 + i, "the name of a capture has letters, digits, `_` and `-` only");
+			return pattern_fail(e, base + 1 + i,
+				"the name of a capture has letters, digits, `_` and `-` only");
 	}
 	d->segments[d->n_segments++] = (struct path_segment){ STR(""), true };
 	return path_add_name(d, name, d->n_segments - 1, base, e);
 }
 
 /* A literal, brought into the form in which request paths arrive. */
-static int path_add_literal(struct arena *a, struct path_draft *d, sluice_str text, size_t base, struct pattern_error *e)
+static int path_add_literal(struct arena *a, struct path_draft *d, sluice_str text, size_t base,
+	struct pattern_error *e)
 {
 	char raw[PATTERN_BYTES + 1];
 	sluice_str whole;
 	const char *star = memchr(text.data, '*', text.len);
 	if (star)
 		return pattern_fail(e, base + (size_t)(star - text.data),
-		                    "`*` may only stand as the whole last segment; for anything else use regex:");
+			"`*` may only stand as the whole last segment; for anything else use "
+			"regex:");
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.data[i];
 		if (c == '?' || c == '#')
-			return pattern_fail(e, base + i, "a path ends before `%c`; to match on the query use `query`", c);
+			return pattern_fail(e, base + i,
+				"a path ends before `%c`; to match on the query use `query`", c);
 		if (c <= 0x20 || c >= 0x7f)
 			return pattern_fail(e, base + i, "this character must be percent-encoded");
 	}
 	raw[0] = '/';
 	memcpy(raw + 1, text.data, text.len);
 	if (str_eq(text, STR("..")) || uri_normalise_path(str_n(raw, text.len + 1), a, &whole))
-		return pattern_fail(e, base, "no request path that the gateway accepts has this segment");
+		return pattern_fail(e, base,
+			"no request path that the gateway accepts has this segment");
 	if (whole.len == 1)
-		return pattern_fail(e, base, "requests are matched after `.` and `..` are resolved: no path has this segment");
+		return pattern_fail(e, base,
+			"requests are matched after `.` and `..` are resolved: no path has this "
+			"segment");
 	whole = arena_str(a, str_n(whole.data + 1, whole.len - 1)); /* it may lie in raw */
 	d->segments[d->n_segments++] = (struct path_segment){ whole, false };
 	d->n_literals++;
 	return 0;
 }
 
-static int path_parse_segments(struct arena *a, sluice_str text, struct path_draft *d, struct pattern_error *e)
+static int path_parse_segments(struct arena *a, sluice_str text, struct path_draft *d,
+	struct pattern_error *e)
 {
 	sluice_str s;
 	size_t at = 1;
@@ -196,9 +215,12 @@ static int path_parse_segments(struct arena *a, sluice_str text, struct path_dra
 			break;
 		}
 		if (d->n_segments == PATTERN_SEGMENTS)
-			return pattern_fail(e, base, "a path pattern has at most %d segments", PATTERN_SEGMENTS);
+			return pattern_fail(e, base, "a path pattern has at most %d segments",
+				PATTERN_SEGMENTS);
 		if (s.len == 0 && !is_last)
-			return pattern_fail(e, base, "an empty segment: requests with `//` in their path are matched without it");
+			return pattern_fail(e, base,
+				"an empty segment: requests with `//` in their path are matched "
+				"without it");
 		if (s.len == 0) { /* the trailing slash */
 			d->segments[d->n_segments++] = (struct path_segment){ STR(""), false };
 			d->n_literals++;
@@ -214,8 +236,8 @@ static int path_parse_segments(struct arena *a, sluice_str text, struct path_dra
 	return 0;
 }
 
-static int path_parse_regex(sluice_str text, size_t base, struct path_pattern *out, struct path_draft *d,
-                            struct pattern_error *e)
+static int path_parse_regex(sluice_str text, size_t base, struct path_pattern *out,
+	struct path_draft *d, struct pattern_error *e)
 {
 	struct regex_error why;
 	struct regex_group g;
@@ -265,7 +287,8 @@ int path_parse(struct arena *a, sluice_str text, struct path_pattern *out, struc
 		if (text.data[0] != '/')
 			return pattern_fail(e, 0, "a path starts with `/` (or with regex:)");
 		if (text.len > PATTERN_BYTES)
-			return pattern_fail(e, PATTERN_BYTES, "a path pattern is at most %d bytes long", PATTERN_BYTES);
+			return pattern_fail(e, PATTERN_BYTES,
+				"a path pattern is at most %d bytes long", PATTERN_BYTES);
 		if (path_parse_segments(a, text, &d, e))
 			return -1;
 		if (!d.tail && d.n_names == 0) {
@@ -292,7 +315,8 @@ void path_free(struct path_pattern *p)
 	regex_free(&p->regex);
 }
 
-static enum match path_match_segments(const struct path_pattern *p, sluice_str path, struct path_captures *c)
+static enum match path_match_segments(const struct path_pattern *p, sluice_str path,
+	struct path_captures *c)
 {
 	sluice_str s;
 	size_t at = 1;
@@ -314,7 +338,8 @@ static enum match path_match_segments(const struct path_pattern *p, sluice_str p
 	if (c) {
 		size_t from = at - 1;
 		c->n = n_names;
-		c->rest = p->tail && from < path.len ? str_n(path.data + from, path.len - from) : STR("");
+		c->rest = p->tail && from < path.len ? str_n(path.data + from, path.len - from)
+						     : STR("");
 	}
 	return MATCH_YES;
 }
@@ -340,7 +365,8 @@ enum match path_match(const struct path_pattern *p, sluice_str path, struct path
 		c->rest = STR("");
 		for (unsigned i = 0; i < p->n_names; i++) {
 			if (spans[p->names[i].at].data)
-				c->v[c->n++] = (struct path_capture){ p->names[i].name, spans[p->names[i].at] };
+				c->v[c->n++] = (struct path_capture){ p->names[i].name,
+					spans[p->names[i].at] };
 		}
 	}
 	return m;

@@ -1,6 +1,7 @@
 /*
- * Patterns for hosts and paths as they are written in a route's `match`: parsing, what one of them matches, and which of
- * two is the more specific. No table here: that is trie.h and router.h. Patterns are immutable: any thread.
+ * Patterns for hosts and paths as they are written in a route's `match`: parsing, what one of them
+ * matches, and which of two is the more specific. No table here: that is trie.h and router.h.
+ * Patterns are immutable: any thread.
  */
 //  host  api.example.com     that name
 //        *.example.com       any name below it, one label or more; not example.com itself
@@ -17,10 +18,10 @@
 #include "route/regex.h"
 
 enum {
-	PATTERN_BYTES = 2048,   /* longest path pattern but for expressions */
-	PATTERN_SEGMENTS = 64,  /* of one path pattern */
-	PATTERN_CAPTURES = 16,  /* of one path pattern */
-	PATTERN_NAME_BYTES = 64 /* longest name of a capture */
+	PATTERN_BYTES = 2048,    /* longest path pattern but for expressions */
+	PATTERN_SEGMENTS = 64,   /* of one path pattern */
+	PATTERN_CAPTURES = 16,   /* of one path pattern */
+	PATTERN_NAME_BYTES = 64, /* longest name of a capture */
 };
 
 struct pattern_error {
@@ -35,7 +36,8 @@ struct host_pattern {
 	uint8_t kind;    /* enum host_kind */
 };
 
-enum path_kind { PATH_EXACT, PATH_SEGMENTS, PATH_REGEX }; /* the more specific first; path_is_any() comes behind them all */
+/* the more specific first; path_is_any() comes behind them all */
+enum path_kind { PATH_EXACT, PATH_SEGMENTS, PATH_REGEX };
 
 struct path_segment {
 	sluice_str text; /* the bytes of a literal; empty for a capture */
@@ -74,20 +76,23 @@ struct path_captures {
 };
 
 /* 0, or -1 with e filled. Texts are borrowed during the call; results are copied into the arena. */
-must_use int host_parse(struct arena *a, sluice_str text, struct host_pattern *out, struct pattern_error *e);
-must_use int path_parse(struct arena *a, sluice_str text, struct path_pattern *out, struct pattern_error *e);
+must_use int host_parse(struct arena *a, sluice_str text, struct host_pattern *out,
+	struct pattern_error *e);
+must_use int path_parse(struct arena *a, sluice_str text, struct path_pattern *out,
+	struct pattern_error *e);
 void path_free(struct path_pattern *p); /* the expression; the rest is the arena's */
 
 bool host_match(const struct host_pattern *p, sluice_str host);
 /* The path is normalised (http/uri.h). captures may be NULL. */
-enum match path_match(const struct path_pattern *p, sluice_str path, struct path_captures *captures);
+enum match path_match(const struct path_pattern *p, sluice_str path,
+	struct path_captures *captures);
 
-/* Negative when a is the more specific, positive when b is, 0 when the order does not tell them apart: the same host, or
- * two that no host has in common. */
+/* Negative when a is the more specific, positive when b is, 0 when the order does not tell them
+ * apart: the same host, or two that no host has in common. */
 int host_compare(const struct host_pattern *a, const struct host_pattern *b);
-/* For paths: 0 when they match the same paths and are of the same shape; patterns that differ in the text of a literal
- * have an order too, which means nothing, since no path is matched by both. All expressions are equal: the file orders
- * them. */
+/* For paths: 0 when they match the same paths and are of the same shape; patterns that differ in
+ * the text of a literal have an order too, which means nothing, since no path is matched by both.
+ * All expressions are equal: the file orders them. */
 int path_compare(const struct path_pattern *a, const struct path_pattern *b);
 
 /* Walk the segments of a path: *at starts behind the first slash. false when there are no more. */

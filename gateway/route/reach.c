@@ -8,21 +8,22 @@ struct reach {
 	void *ctx;
 };
 
-static void reach_tell(const struct reach *c, const struct route_rule *rule, const struct route_rule *other,
-                       enum route_trouble trouble)
+static void reach_tell(const struct reach *c, const struct route_rule *rule,
+	const struct route_rule *other, enum route_trouble trouble)
 {
 	struct route_warning w = { rule, other, trouble };
 	c->fn(c->ctx, &w);
 }
 
-/* ---- what an expression begins with ---- */
+/* ---- what an expression begins with -------------------------------------------------------- */
 
 static bool is_alnum(char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Whether an alternative may stand outside of all groups: then nothing is certain of the beginning. */
+/* Whether an alternative may stand outside of all groups: then nothing is certain of the
+ * beginning. */
 static bool has_alternatives(sluice_str e)
 {
 	unsigned depth = 0;
@@ -37,7 +38,8 @@ static bool has_alternatives(sluice_str e)
 			depth++;
 		else if (c == ')' && depth > 0)
 			depth--;
-		else if (c == '|' && (depth == 0 || has_class)) /* brackets within a class do not count */
+		/* brackets within a class do not count */
+		else if (c == '|' && (depth == 0 || has_class))
 			return true;
 	}
 	return false;
@@ -78,8 +80,8 @@ size_t regex_prefix(sluice_str e, char *out, size_t cap, bool *whole)
 /* Whether it matches every path. */
 static bool regex_is_any(sluice_str e)
 {
-	static const sluice_str any[] = { STR(".*"),   STR("/.*"),   STR(".+"),
-		                          STR("(.*)"), STR("/(.*)"), STR("(/.*)") };
+	static const sluice_str any[] = { STR(".*"), STR("/.*"), STR(".+"), STR("(.*)"),
+		STR("/(.*)"), STR("(/.*)") };
 	if (str_starts(e, STR("^")))
 		e = str_n(e.data + 1, e.len - 1);
 	if (str_ends(e, STR("$")))
@@ -91,10 +93,11 @@ static bool regex_is_any(sluice_str e)
 	return false;
 }
 
-/* ---- routes that are in the way of others ---- */
+/* ---- routes that are in the way of others -------------------------------------------------- */
 
 /* The first of a leaf's rules that takes all that rule takes. */
-static const struct route_rule *leaf_cover(const struct route_leaf *leaf, const struct route_rule *rule)
+static const struct route_rule *leaf_cover(const struct route_leaf *leaf,
+	const struct route_rule *rule)
 {
 	const struct route_rule *r = leaf ? leaf->first : NULL;
 	while (r && !rule_covers(r, rule))
@@ -103,10 +106,11 @@ static const struct route_rule *leaf_cover(const struct route_leaf *leaf, const 
 }
 
 /* A rule of a pattern that every path takes which begins with prefix; whole: which is it. */
-static const struct route_rule *pattern_cover(const struct route_group *g, sluice_str prefix, bool whole,
-                                              const struct route_rule *rule)
+static const struct route_rule *pattern_cover(const struct route_group *g, sluice_str prefix,
+	bool whole, const struct route_rule *rule)
 {
-	const struct route_rule *other = whole && g->exact.n ? leaf_cover(table_find(&g->exact, prefix), rule) : NULL;
+	const struct route_rule *other =
+		whole && g->exact.n ? leaf_cover(table_find(&g->exact, prefix), rule) : NULL;
 	const struct route_leaf *leaf;
 	if (!whole) { /* to the end of its last whole segment */
 		while (prefix.len && prefix.data[prefix.len - 1] != '/')
@@ -125,7 +129,8 @@ static const struct route_rule *pattern_cover(const struct route_group *g, sluic
 	return other;
 }
 
-static const struct route_rule *regexes_cover(const struct route_group *g, size_t n, const struct route_rule *rule)
+static const struct route_rule *regexes_cover(const struct route_group *g, size_t n,
+	const struct route_rule *rule)
 {
 	const struct route_rule *other = NULL;
 	for (size_t i = 0; i < n && !other; i++) {
@@ -139,7 +144,8 @@ static void reach_regex(const struct reach *c, const struct route_group *g, size
 {
 	char buf[REGEX_BYTES];
 	bool whole;
-	sluice_str prefix = str_n(buf, regex_prefix(g->regexes[at].path->text, buf, sizeof(buf), &whole));
+	sluice_str prefix =
+		str_n(buf, regex_prefix(g->regexes[at].path->text, buf, sizeof(buf), &whole));
 	bool never = prefix.len && buf[0] != '/' && !(whole && str_eq(prefix, STR("*")));
 	for (const struct route_rule *rule = g->regexes[at].leaf.first; rule; rule = rule->next) {
 		const struct route_rule *other = never ? NULL : regexes_cover(g, at, rule);
@@ -154,7 +160,8 @@ static void reach_group(const struct reach *c, const struct route_group *g)
 {
 	for (size_t i = 0; i < g->n_regexes; i++)
 		reach_regex(c, g, i);
-	for (const struct route_rule *rule = g->trie.tail ? g->trie.tail->first : NULL; rule; rule = rule->next) {
+	for (const struct route_rule *rule = g->trie.tail ? g->trie.tail->first : NULL; rule;
+		rule = rule->next) {
 		const struct route_rule *other = regexes_cover(g, g->n_regexes, rule);
 		if (other)
 			reach_tell(c, rule, other, ROUTE_UNREACHABLE);
@@ -178,7 +185,7 @@ void reach_check(const struct router *r, route_warning_fn fn, void *ctx)
 		reach_group(&c, r->any);
 }
 
-/* ---- routes that are served in clear text ---- */
+/* ---- routes that are served in clear text -------------------------------------------------- */
 
 /* Whether each host that b matches is one of a. */
 static bool host_covers(const struct host_pattern *a, const struct host_pattern *b)
@@ -188,7 +195,7 @@ static bool host_covers(const struct host_pattern *a, const struct host_pattern 
 	if (b->kind == HOST_EXACT)
 		return host_match(a, b->name);
 	return a->kind == HOST_WILDCARD && b->kind == HOST_WILDCARD &&
-	       (str_eq(a->name, b->name) || host_match(a, b->name));
+		(str_eq(a->name, b->name) || host_match(a, b->name));
 }
 
 /* Whether each path that b matches is one of a. Only what is easily told. */
@@ -198,7 +205,8 @@ static bool path_covers(const struct path_pattern *a, const struct path_pattern 
 		return true;
 	if (b->kind == PATH_EXACT)
 		return a->kind != PATH_REGEX && path_match(a, b->text, NULL) == MATCH_YES;
-	if (a->kind != PATH_SEGMENTS || b->kind != PATH_SEGMENTS || !a->tail || a->n_segments > b->n_segments)
+	if (a->kind != PATH_SEGMENTS || b->kind != PATH_SEGMENTS || !a->tail ||
+		a->n_segments > b->n_segments)
 		return false;
 	for (unsigned i = 0; i < a->n_segments; i++) {
 		const struct path_segment *x = &a->segments[i], *y = &b->segments[i];
@@ -215,14 +223,17 @@ static bool rule_outranks(const struct route_rule *rule, const struct route_rule
 	return d < 0 || (d == 0 && path_compare(&rule->path, &other->path) < 0);
 }
 
-/* Whether other would answer for all that rule takes on other's listener, if it were asked first. */
+/* Whether other would answer for all that rule takes on other's listener, if it were asked
+ * first. */
 static bool rule_is_meant_to_guard(const struct route_rule *other, const struct route_rule *rule)
 {
-	return other->n_headers + other->n_query == 0 && !(rule->methods & ~other->methods) && rule_outranks(rule, other) &&
-	       host_covers(&other->host, &rule->host) && path_covers(&other->path, &rule->path);
+	return other->n_headers + other->n_query == 0 && !(rule->methods & ~other->methods) &&
+		rule_outranks(rule, other) && host_covers(&other->host, &rule->host) &&
+		path_covers(&other->path, &rule->path);
 }
 
-void reach_check_clear(const struct router *r, bool (*is_plain)(void *ctx, sluice_str listener), route_warning_fn fn, void *ctx)
+void reach_check_clear(const struct router *r, bool (*is_plain)(void *ctx, sluice_str listener),
+	route_warning_fn fn, void *ctx)
 {
 	const struct reach c = { fn, ctx };
 	for (size_t i = 0; i < r->n_rules; i++) {

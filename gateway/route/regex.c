@@ -15,10 +15,11 @@ struct regex {
 };
 
 /*
- * Bounds of one match. An innocent expression on a path of some KiB stays far below; an evil one stops after about a
- * millisecond. A long subject may take proportionally more, as whoever sent it has paid for it: what is permitted as input must
- * not fail for its length. Bytes: the stack of compiled code, which is only reserved, and used by expressions that remember
- * something for each byte of a long subject; KiB: the heap of interpreted code.
+ * Bounds of one match. An innocent expression on a path of some KiB stays far below; an evil one
+ * stops after about a millisecond. A long subject may take proportionally more, as whoever sent it
+ * has paid for it: what is permitted as input must not fail for its length. Bytes: the stack of
+ * compiled code, which is only reserved, and used by expressions that remember something for each
+ * byte of a long subject; KiB: the heap of interpreted code.
  */
 enum { WORK_MAX = 100000, WORK_BYTES = 4096 };
 enum { DEPTH_MAX = 1 << 20, HEAP_MAX_KIB = 16 << 10, STACK_MIN = 32 << 10, STACK_MAX = 16 << 20 };
@@ -35,7 +36,8 @@ static void regex_thread_init(void)
 	check(work_data && work_context, "out of memory for regular expressions");
 	(void)pcre2_set_depth_limit(work_context, DEPTH_MAX);
 	(void)pcre2_set_heap_limit(work_context, HEAP_MAX_KIB);
-	work_stack = pcre2_jit_stack_create(STACK_MIN, STACK_MAX, NULL); /* NULL: matches do with the library's 32 KiB */
+	/* NULL: matches do with the library's 32 KiB */
+	work_stack = pcre2_jit_stack_create(STACK_MIN, STACK_MAX, NULL);
 	if (work_stack)
 		pcre2_jit_stack_assign(work_context, NULL, work_stack);
 }
@@ -64,22 +66,24 @@ static void regex_describe(struct regex *r)
 
 struct regex *regex_new(sluice_str expression, struct regex_error *e)
 {
-	/* Neither UTF-8 nor \C: subjects are bytes of any value. No option at match time, which would leave the compiled
-	 * code unused. */
-	uint32_t options = PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP |
-	                   PCRE2_NEVER_BACKSLASH_C;
+	/* Neither UTF-8 nor \C: subjects are bytes of any value. No option at match time, which
+	 * would leave the compiled code unused. */
+	uint32_t options = PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOLLAR_ENDONLY |
+		PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C;
 	int code = 0;
 	PCRE2_SIZE at = 0;
 
 	*e = (struct regex_error){ 0 };
 	if (expression.len > REGEX_BYTES) {
 		e->offset = REGEX_BYTES;
-		(void)snprintf(e->text, sizeof(e->text), "the expression is longer than %d bytes", REGEX_BYTES);
+		(void)snprintf(e->text, sizeof(e->text), "the expression is longer than %d bytes",
+			REGEX_BYTES);
 		return NULL;
 	}
 	struct regex *r = calloc(1, sizeof(*r));
 	check(r, "out of memory for a regular expression");
-	r->code = pcre2_compile((PCRE2_SPTR)(expression.len ? expression.data : ""), expression.len, options, &code, &at, NULL);
+	r->code = pcre2_compile((PCRE2_SPTR)(expression.len ? expression.data : ""), expression.len,
+		options, &code, &at, NULL);
 	if (!r->code) {
 		char why[160];
 		(void)pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof(why));
@@ -89,10 +93,12 @@ struct regex *regex_new(sluice_str expression, struct regex_error *e)
 	}
 	regex_describe(r);
 	if (r->n_groups > REGEX_GROUPS) {
-		(void)snprintf(e->text, sizeof(e->text), "the expression has more than %d groups", REGEX_GROUPS);
+		(void)snprintf(e->text, sizeof(e->text), "the expression has more than %d groups",
+			REGEX_GROUPS);
 		goto fail;
 	}
-	(void)pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE); /* refused: the same matches, interpreted */
+	/* refused: the same matches, interpreted */
+	(void)pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE);
 	return r;
 fail:
 	regex_free(&r);
@@ -124,7 +130,8 @@ enum match regex_match(const struct regex *r, sluice_str subject, sluice_str *sp
 		regex_thread_init();
 	const char *text = subject.len ? subject.data : "";
 	size_t pieces = subject.len / WORK_BYTES + 1;
-	(void)pcre2_set_match_limit(work_context, pieces < UINT32_MAX / WORK_MAX ? (uint32_t)pieces * WORK_MAX : UINT32_MAX);
+	(void)pcre2_set_match_limit(work_context,
+		pieces < UINT32_MAX / WORK_MAX ? (uint32_t)pieces * WORK_MAX : UINT32_MAX);
 	int n = pcre2_match(r->code, (PCRE2_SPTR)text, subject.len, 0, 0, work_data, work_context);
 	if (n == PCRE2_ERROR_NOMATCH)
 		return MATCH_NO;
@@ -133,8 +140,10 @@ enum match regex_match(const struct regex *r, sluice_str subject, sluice_str *sp
 	if (spans) {
 		const PCRE2_SIZE *v = pcre2_get_ovector_pointer(work_data);
 		for (unsigned i = 0; i <= r->n_groups; i++) {
-			bool is_set = i < (unsigned)n && v[2 * i] != PCRE2_UNSET && v[2 * i] <= v[2 * i + 1];
-			spans[i] = is_set ? str_n(text + v[2 * i], v[2 * i + 1] - v[2 * i]) : STR_NONE;
+			bool is_set = i < (unsigned)n && v[2 * i] != PCRE2_UNSET &&
+				v[2 * i] <= v[2 * i + 1];
+			spans[i] = is_set ? str_n(text + v[2 * i], v[2 * i + 1] - v[2 * i])
+					  : STR_NONE;
 		}
 	}
 	return MATCH_YES;

@@ -1,7 +1,8 @@
 /*
- * Regular expressions that meet strangers' input: compiled to machine code where the system lets us, always matched
- * against the whole subject, byte by byte, and stopped when a match takes too much work. Matching allocates only at a
- * thread's first match. Compiled expressions are immutable: any thread may match them.
+ * Regular expressions that meet strangers' input: compiled to machine code where the system lets
+ * us, always matched against the whole subject, byte by byte, and stopped when a match takes too
+ * much work. Matching allocates only at a thread's first match. Compiled expressions are immutable:
+ * any thread may match them.
  */
 #ifndef ROUTE_REGEX_H
 #define ROUTE_REGEX_H
@@ -10,7 +11,7 @@
 
 enum {
 	REGEX_BYTES = 4096, /* longest expression */
-	REGEX_GROUPS = 63   /* capture groups of one expression */
+	REGEX_GROUPS = 63,  /* capture groups of one expression */
 };
 
 struct regex;
@@ -20,12 +21,17 @@ struct regex_error {
 	char text[200];
 };
 
-struct regex_group { /* a named one */
+/* a named one */
+struct regex_group {
 	sluice_str name; /* borrowed: lives as long as the regex */
 	unsigned number;
 };
 
-enum match { MATCH_NO = 0, MATCH_YES, MATCH_LIMIT /* more work than one match may take: neither yes nor no */ };
+enum match {
+	MATCH_NO = 0,
+	MATCH_YES,
+	MATCH_LIMIT /* more work than one match may take: neither yes nor no */
+};
 
 /* NULL when the expression is malformed; e then says why. */
 struct regex *regex_new(sluice_str expression, struct regex_error *e);
@@ -33,8 +39,8 @@ void regex_free(struct regex **r); /* also of NULL */
 /* The i-th named group, from 0; false past the last. */
 bool regex_group_at(const struct regex *r, unsigned i, struct regex_group *out);
 
-/* spans, when not NULL, has room for REGEX_GROUPS + 1 slices and gets the whole match and the groups, by number; those that
- * took no part are empty with data NULL. */
+/* spans, when not NULL, has room for REGEX_GROUPS + 1 slices and gets the whole match and the
+ * groups, by number; those that took no part are empty with data NULL. */
 enum match regex_match(const struct regex *r, sluice_str subject, sluice_str *spans);
 /* At the end of a thread that matched: free what its matches worked with. */
 void regex_thread_fini(void);

@@ -6,10 +6,10 @@
 
 #include "route/groups.h"
 
-/* ---- building ---- */
+/* ---- building ------------------------------------------------------------------------------ */
 
-/* Rules of one group next to one another, the most specific first. Within a group hosts are equal. Equal expressions count
- * as one path, which stands where the first of them stands. */
+/* Rules of one group next to one another, the most specific first. Within a group hosts are equal.
+ * Equal expressions count as one path, which stands where the first of them stands. */
 struct build_entry {
 	struct route_rule *rule;
 	uint32_t regex_order;
@@ -40,12 +40,14 @@ static int build_compare(const void *x, const void *y)
 
 static bool build_same_host(const struct build_entry *a, const struct build_entry *b)
 {
-	return a->rule->host.kind == b->rule->host.kind && str_eq(a->rule->host.name, b->rule->host.name);
+	return a->rule->host.kind == b->rule->host.kind &&
+		str_eq(a->rule->host.name, b->rule->host.name);
 }
 
 static bool build_same_leaf(const struct build_entry *a, const struct build_entry *b)
 {
-	return build_same_host(a, b) && path_compare(&a->rule->path, &b->rule->path) == 0 && a->regex_order == b->regex_order;
+	return build_same_host(a, b) && path_compare(&a->rule->path, &b->rule->path) == 0 &&
+		a->regex_order == b->regex_order;
 }
 
 /* Each expression's number: the place of the first rule that has it. */
@@ -66,7 +68,8 @@ static void build_regex_orders(struct build_entry *v, size_t n)
 	arena_fini(&scratch);
 }
 
-static struct route_group *build_group(struct router *r, struct arena *a, const struct host_pattern *host)
+static struct route_group *build_group(struct router *r, struct arena *a,
+	const struct host_pattern *host)
 {
 	struct route_group *g = arena_new(a, struct route_group);
 	switch ((enum host_kind)host->kind) {
@@ -88,7 +91,8 @@ static struct route_group *build_group(struct router *r, struct arena *a, const 
 }
 
 /* One path of a group: n rules. */
-static void build_leaf(struct route_group *g, struct arena *a, struct build_entry *v, size_t n, uint32_t rank)
+static void build_leaf(struct route_group *g, struct arena *a, struct build_entry *v, size_t n,
+	uint32_t rank)
 {
 	const struct path_pattern *path = &v[0].rule->path;
 	struct route_leaf *leaf;
@@ -109,7 +113,8 @@ static void build_leaf(struct route_group *g, struct arena *a, struct build_entr
 }
 
 /* Report each rule that cannot be told apart from one before it. v: the n rules of a leaf. */
-static int build_conflicts(const struct route_spec *specs, struct build_entry *v, size_t n, route_error_fn fn, void *ctx)
+static int build_conflicts(const struct route_spec *specs, struct build_entry *v, size_t n,
+	route_error_fn fn, void *ctx)
 {
 	int result = 0;
 	for (size_t i = 1; i < n; i++) {
@@ -120,10 +125,13 @@ static int build_conflicts(const struct route_spec *specs, struct build_entry *v
 				continue;
 			char text[400];
 			(void)snprintf(text, sizeof(text),
-			               "routes `%.100s` and `%.100s` cannot be told apart: same host, same path, equally many "
-			               "conditions, and one request can meet both",
-			               rule->name.data, other->name.data);
-			struct route_error e = { .spec = &specs[rule->order], .other = &specs[other->order], .text = text };
+				"routes `%.100s` and `%.100s` cannot be told apart: same host, "
+				"same path, equally many "
+				"conditions, and one request can meet both",
+				rule->name.data, other->name.data);
+			struct route_error e = { .spec = &specs[rule->order],
+				.other = &specs[other->order],
+				.text = text };
 			fn(ctx, &e);
 			result = -1;
 			break;
@@ -132,7 +140,8 @@ static int build_conflicts(const struct route_spec *specs, struct build_entry *v
 	return result;
 }
 
-static int router_build(struct router *r, struct arena *a, const struct route_spec *specs, route_error_fn fn, void *ctx)
+static int router_build(struct router *r, struct arena *a, const struct route_spec *specs,
+	route_error_fn fn, void *ctx)
 {
 	int result = 0;
 	struct route_group *g = NULL;
@@ -162,7 +171,8 @@ static int router_build(struct router *r, struct arena *a, const struct route_sp
 	return result;
 }
 
-struct router *router_new(struct arena *a, const struct route_spec *specs, size_t n, route_error_fn fn, void *ctx)
+struct router *router_new(struct arena *a, const struct route_spec *specs, size_t n,
+	route_error_fn fn, void *ctx)
 {
 	struct router *r = arena_new(a, struct router);
 	int result = 0;
@@ -190,7 +200,7 @@ void router_free(struct router **r)
 	*r = NULL;
 }
 
-/* ---- finding ---- */
+/* ---- finding ------------------------------------------------------------------------------- */
 
 /* What one search carries along. */
 struct route_search {
@@ -205,7 +215,9 @@ static const struct route_rule *search_leaf(struct route_search *s, const struct
 		bool takes_method = rule_takes_method(rule, s->query.method);
 		if (!takes_method && !(rule->methods & ~s->allowed))
 			continue;
-		enum match m = rule->n_conditions ? rule_match_conditions(rule, &s->query, NULL, NULL) : MATCH_YES;
+		enum match m = rule->n_conditions
+			? rule_match_conditions(rule, &s->query, NULL, NULL)
+			: MATCH_YES;
 		if (m == MATCH_YES && takes_method)
 			return rule;
 		if (m == MATCH_YES)
@@ -226,7 +238,8 @@ static const struct route_rule *search_regexes(struct route_search *s, const str
 			s->gave_up = true;
 			return NULL;
 		}
-		const struct route_rule *rule = m == MATCH_YES ? search_leaf(s, &g->regexes[i].leaf) : NULL;
+		const struct route_rule *rule = m == MATCH_YES ? search_leaf(s, &g->regexes[i].leaf)
+							       : NULL;
 		if (rule)
 			return rule;
 	}
@@ -237,7 +250,8 @@ static const struct route_rule *search_group(struct route_search *s, const struc
 {
 	sluice_str path = s->query.head->path;
 	const struct route_rule *rule = NULL;
-	const struct route_leaf *leaf = g->exact.n ? table_find(&g->exact, path) : NULL, *any = g->trie.tail;
+	const struct route_leaf *leaf = g->exact.n ? table_find(&g->exact, path) : NULL,
+				*any = g->trie.tail;
 	if (leaf)
 		rule = search_leaf(s, leaf);
 	for (uint32_t after = 0; !rule && !s->gave_up; after = leaf->rank) {
@@ -257,7 +271,8 @@ static const struct route_rule *search_wildcards(struct route_search *s, const s
 	const struct route_rule *rule = NULL;
 	while (!rule && !s->gave_up && below.len > r->wildcard_min) {
 		(void)str_cut(&below, '.');
-		if (below.len < r->wildcard_min || below.len > r->wildcard_max || host.len - below.len < 2)
+		if (below.len < r->wildcard_min || below.len > r->wildcard_max ||
+			host.len - below.len < 2)
 			continue;
 		const struct route_group *g = table_find(&r->wildcards, below);
 		if (g)
@@ -266,11 +281,12 @@ static const struct route_rule *search_wildcards(struct route_search *s, const s
 	return rule;
 }
 
-const struct route_rule *route_find(const struct router *r, const struct request_head *h, sluice_str listener,
-                                    struct route_result *res)
+const struct route_rule *route_find(const struct router *r, const struct request_head *h,
+	sluice_str listener, struct route_result *res)
 {
 	struct route_search s = {
-		.query = { h, listener, method_bit(&r->methods, (enum method)h->method, h->method_text) },
+		.query = { h, listener,
+			method_bit(&r->methods, (enum method)h->method, h->method_text) },
 	};
 	const struct route_rule *rule = NULL;
 	const struct route_group *g = r->hosts.n ? table_find(&r->hosts, h->host) : NULL;
@@ -282,7 +298,10 @@ const struct route_rule *route_find(const struct router *r, const struct request
 		rule = search_group(&s, r->any);
 	res->allowed = s.allowed;
 	res->captures.n = 0;
-	res->err = rule ? 0 : s.gave_up ? ERR_PATTERN_LIMIT : s.allowed ? ERR_METHOD_NOT_ALLOWED : ERR_NO_ROUTE;
+	res->err = rule     ? 0
+		: s.gave_up ? ERR_PATTERN_LIMIT
+		: s.allowed ? ERR_METHOD_NOT_ALLOWED
+			    : ERR_NO_ROUTE;
 	if (rule)
 		(void)path_match(&rule->path, h->path, &res->captures);
 	return rule;
@@ -313,7 +332,7 @@ sluice_str route_allow(const struct router *r, const struct route_result *res, s
 	return str_n(p, (size_t)(at - p));
 }
 
-/* ---- looking at rules ---- */
+/* ---- looking at rules ---------------------------------------------------------------------- */
 
 size_t router_count(const struct router *r)
 {

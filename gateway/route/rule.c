@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-/* ---- methods ---- */
+/* ---- methods ------------------------------------------------------------------------------- */
 
 uint64_t method_bit(const struct method_set *s, enum method m, sluice_str text)
 {
@@ -20,7 +20,8 @@ sluice_str method_bit_name(const struct method_set *s, unsigned bit)
 {
 	if (bit > METHOD_OTHER && bit < METHOD_COUNT)
 		return method_name((enum method)bit);
-	return bit >= METHOD_COUNT && bit - METHOD_COUNT < s->n_other ? s->other[bit - METHOD_COUNT] : STR("");
+	return bit >= METHOD_COUNT && bit - METHOD_COUNT < s->n_other ? s->other[bit - METHOD_COUNT]
+								      : STR("");
 }
 
 static uint64_t method_set_add(struct method_set *s, struct arena *a, sluice_str text)
@@ -33,7 +34,7 @@ static uint64_t method_set_add(struct method_set *s, struct arena *a, sluice_str
 	return 1ull << (METHOD_COUNT + s->n_other - 1);
 }
 
-/* ---- compiling ---- */
+/* ---- compiling ----------------------------------------------------------------------------- */
 
 /* Where mistakes are reported while one rule is compiled. */
 struct rule_report {
@@ -43,11 +44,16 @@ struct rule_report {
 	int result;
 };
 
-static void rule_complain(struct rule_report *to, enum route_part part, size_t index, bool in_name, size_t offset,
-                          const char *text)
+static void rule_complain(struct rule_report *to, enum route_part part, size_t index, bool in_name,
+	size_t offset, const char *text)
 {
 	struct route_error e = {
-		.spec = to->spec, .part = part, .index = index, .in_name = in_name, .offset = offset, .text = text,
+		.spec = to->spec,
+		.part = part,
+		.index = index,
+		.in_name = in_name,
+		.offset = offset,
+		.text = text,
 	};
 	to->fn(to->ctx, &e);
 	to->result = -1;
@@ -57,11 +63,13 @@ static sluice_str method_upper(sluice_str s, char *buf, size_t cap)
 {
 	size_t n = s.len < cap ? s.len : cap;
 	for (size_t i = 0; i < n; i++)
-		buf[i] = (char)(s.data[i] >= 'a' && s.data[i] <= 'z' ? s.data[i] & ~0x20 : s.data[i]);
+		buf[i] = (char)(s.data[i] >= 'a' && s.data[i] <= 'z' ? s.data[i] & ~0x20
+								     : s.data[i]);
 	return str_n(buf, n);
 }
 
-static void rule_init_methods(struct route_rule *r, struct method_set *set, struct arena *a, struct rule_report *to)
+static void rule_init_methods(struct route_rule *r, struct method_set *set, struct arena *a,
+	struct rule_report *to)
 {
 	sluice_strs list = to->spec->methods;
 	r->methods = list.n ? 0 : METHODS_ANY;
@@ -72,23 +80,27 @@ static void rule_init_methods(struct route_rule *r, struct method_set *set, stru
 			rule_complain(to, ROUTE_METHODS, i, false, 0, "not a method");
 			continue;
 		}
-		if (method_find(m) == METHOD_OTHER && upper.len == m.len && method_find(upper) != METHOD_OTHER) {
-			(void)snprintf(text, sizeof(text), "methods are written in capitals: did you mean %.*s?", STR_ARG(upper));
+		if (method_find(m) == METHOD_OTHER && upper.len == m.len &&
+			method_find(upper) != METHOD_OTHER) {
+			(void)snprintf(text, sizeof(text),
+				"methods are written in capitals: did you mean %.*s?",
+				STR_ARG(upper));
 			rule_complain(to, ROUTE_METHODS, i, false, 0, text);
 			continue;
 		}
 		uint64_t bit = method_set_add(set, a, m);
 		if (!bit) {
-			(void)snprintf(text, sizeof(text), "all routes together name more than %d methods of their own",
-			               METHODS_OTHER_MAX);
+			(void)snprintf(text, sizeof(text),
+				"all routes together name more than %d methods of their own",
+				METHODS_OTHER_MAX);
 			rule_complain(to, ROUTE_METHODS, i, false, 0, text);
 		}
 		r->methods |= bit;
 	}
 }
 
-static struct condition *rule_init_pairs(sluice_pairs pairs, enum route_part part, uint16_t *n, struct arena *a,
-                                         struct rule_report *to)
+static struct condition *rule_init_pairs(sluice_pairs pairs, enum route_part part, uint16_t *n,
+	struct arena *a, struct rule_report *to)
 {
 	enum { PAIRS_MAX = 64 };
 	struct condition *v = arena_zalloc(a, (pairs.n ? pairs.n : 1) * sizeof(*v));
@@ -97,12 +109,14 @@ static struct condition *rule_init_pairs(sluice_pairs pairs, enum route_part par
 
 	*n = 0;
 	if (pairs.n > PAIRS_MAX) {
-		rule_complain(to, part, PAIRS_MAX, true, 0, "a route has at most 64 of these conditions");
+		rule_complain(to, part, PAIRS_MAX, true, 0,
+			"a route has at most 64 of these conditions");
 		return v;
 	}
 	for (size_t i = 0; i < pairs.n; i++) {
-		int bad = part == ROUTE_HEADERS ? header_condition_parse(a, pairs.v[i], &v[i], &in_name, &e) :
-						  query_condition_parse(a, pairs.v[i], &v[i], &in_name, &e);
+		int bad = part == ROUTE_HEADERS
+			? header_condition_parse(a, pairs.v[i], &v[i], &in_name, &e)
+			: query_condition_parse(a, pairs.v[i], &v[i], &in_name, &e);
 		*n = (uint16_t)(i + 1);
 		if (bad) {
 			rule_complain(to, part, i, in_name, e.offset, e.text);
@@ -110,25 +124,26 @@ static struct condition *rule_init_pairs(sluice_pairs pairs, enum route_part par
 		}
 		for (size_t k = 0; k < i; k++) {
 			if (str_eq(v[k].name, v[i].name))
-				rule_complain(to, part, i, true, 0, "this name has a condition already");
+				rule_complain(to, part, i, true, 0,
+					"this name has a condition already");
 		}
 	}
 	return v;
 }
 
-int rule_init(struct route_rule *r, const struct route_spec *spec, uint32_t order, struct method_set *methods,
-              struct arena *a, route_error_fn fn, void *ctx)
+int rule_init(struct route_rule *r, const struct route_spec *spec, uint32_t order,
+	struct method_set *methods, struct arena *a, route_error_fn fn, void *ctx)
 {
 	struct rule_report to = { .spec = spec, .fn = fn, .ctx = ctx };
 	struct pattern_error e;
 
 	*r = (struct route_rule){ .name = arena_str(a, spec->name),
-		                  .mark = spec->mark,
-		                  .data = spec->data,
-		                  .host_text = arena_str(a, spec->host),
-		                  .path_text = arena_str(a, spec->path),
-		                  .listener = arena_str(a, spec->listener),
-		                  .order = order };
+		.mark = spec->mark,
+		.data = spec->data,
+		.host_text = arena_str(a, spec->host),
+		.path_text = arena_str(a, spec->path),
+		.listener = arena_str(a, spec->listener),
+		.order = order };
 	if (host_parse(a, spec->host, &r->host, &e))
 		rule_complain(&to, ROUTE_HOST, 0, false, e.offset, e.text);
 	if (path_parse(a, spec->path, &r->path, &e))
@@ -136,7 +151,8 @@ int rule_init(struct route_rule *r, const struct route_spec *spec, uint32_t orde
 	rule_init_methods(r, methods, a, &to);
 	r->headers = rule_init_pairs(spec->headers, ROUTE_HEADERS, &r->n_headers, a, &to);
 	r->query = rule_init_pairs(spec->query, ROUTE_QUERY, &r->n_query, a, &to);
-	r->n_conditions = (uint16_t)((r->methods != METHODS_ANY) + r->n_headers + r->n_query + (r->listener.len != 0));
+	r->n_conditions = (uint16_t)((r->methods != METHODS_ANY) + r->n_headers + r->n_query +
+		(r->listener.len != 0));
 	return to.result;
 }
 
@@ -149,9 +165,10 @@ void rule_fini(struct route_rule *r)
 		condition_free(&r->query[i]);
 }
 
-/* ---- matching ---- */
+/* ---- matching ------------------------------------------------------------------------------ */
 
-static enum match rule_answer(enum match m, enum route_part at, size_t i, enum route_part *part, size_t *index)
+static enum match rule_answer(enum match m, enum route_part at, size_t i, enum route_part *part,
+	size_t *index)
 {
 	if (part)
 		*part = at;
@@ -160,8 +177,8 @@ static enum match rule_answer(enum match m, enum route_part at, size_t i, enum r
 	return m;
 }
 
-enum match rule_match_conditions(const struct route_rule *r, const struct route_query *q, enum route_part *part,
-                                 size_t *index)
+enum match rule_match_conditions(const struct route_rule *r, const struct route_query *q,
+	enum route_part *part, size_t *index)
 {
 	if (r->listener.len && !str_eq(r->listener, q->listener))
 		return rule_answer(MATCH_NO, ROUTE_LISTENER, 0, part, index);
@@ -178,7 +195,8 @@ enum match rule_match_conditions(const struct route_rule *r, const struct route_
 	return MATCH_YES;
 }
 
-static bool conditions_exclude(const struct condition *a, unsigned na, const struct condition *b, unsigned nb)
+static bool conditions_exclude(const struct condition *a, unsigned na, const struct condition *b,
+	unsigned nb)
 {
 	for (unsigned i = 0; i < na; i++) {
 		for (unsigned k = 0; k < nb; k++) {
@@ -196,11 +214,12 @@ bool rule_overlaps(const struct route_rule *a, const struct route_rule *b)
 	if (a->listener.len && b->listener.len && !str_eq(a->listener, b->listener))
 		return false;
 	return !conditions_exclude(a->headers, a->n_headers, b->headers, b->n_headers) &&
-	       !conditions_exclude(a->query, a->n_query, b->query, b->n_query);
+		!conditions_exclude(a->query, a->n_query, b->query, b->n_query);
 }
 
 /* Whether each condition of a is met by whatever meets those of b. */
-static bool conditions_cover(const struct condition *a, unsigned na, const struct condition *b, unsigned nb)
+static bool conditions_cover(const struct condition *a, unsigned na, const struct condition *b,
+	unsigned nb)
 {
 	for (unsigned i = 0; i < na; i++) {
 		unsigned k = 0;
@@ -219,5 +238,5 @@ bool rule_covers(const struct route_rule *a, const struct route_rule *b)
 	if (a->listener.len && !str_eq(a->listener, b->listener))
 		return false;
 	return conditions_cover(a->headers, a->n_headers, b->headers, b->n_headers) &&
-	       conditions_cover(a->query, a->n_query, b->query, b->n_query);
+		conditions_cover(a->query, a->n_query, b->query, b->n_query);
 }

@@ -1,6 +1,6 @@
 /*
- * One route's `match`: from the texts of the file to a rule that can be tested against a request. Rules are immutable once
- * compiled: any thread.
+ * One route's `match`: from the texts of the file to a rule that can be tested against a request.
+ * Rules are immutable once compiled: any thread.
  */
 #ifndef ROUTE_RULE_H
 #define ROUTE_RULE_H
@@ -9,28 +9,37 @@
 
 /* What a route asks for, as written. Everything is borrowed while the router is built. */
 struct route_spec {
-	sluice_str name;     /* of the route */
-	const void *mark;    /* the caller's: its place in the file; comes back in errors and in the rule */
+	sluice_str name; /* of the route */
+	/* the caller's: its place in the file; comes back in errors and in the rule */
+	const void *mark;
 	void *data;          /* the caller's: what the route leads to; comes back in the rule */
 	sluice_str host;     /* pattern.h; empty: any */
 	sluice_str path;     /* pattern.h; empty: any */
 	sluice_strs methods; /* none: any */
 	sluice_pairs headers, query; /* match.h */
-	sluice_str listener; /* empty: any */
+	sluice_str listener;         /* empty: any */
 };
 
 /* The parts of a `match`. */
-enum route_part { ROUTE_HOST, ROUTE_PATH, ROUTE_LISTENER, ROUTE_METHODS, ROUTE_HEADERS, ROUTE_QUERY };
+enum route_part {
+	ROUTE_HOST,
+	ROUTE_PATH,
+	ROUTE_LISTENER,
+	ROUTE_METHODS,
+	ROUTE_HEADERS,
+	ROUTE_QUERY
+};
 
 /* A mistake in a spec. */
 struct route_error {
 	const struct route_spec *spec;
-	const struct route_spec *other; /* the route that it cannot be told apart from; NULL for any other mistake */
-	enum route_part part;           /* without other: where the mistake is */
-	size_t index;                   /* METHODS, HEADERS, QUERY: of the element */
-	bool in_name;                   /* HEADERS, QUERY: in its name, not in its value */
-	size_t offset;                  /* in that text */
-	const char *text;               /* a sentence without full stop; borrowed during the call */
+	/* the route that it cannot be told apart from; NULL for any other mistake */
+	const struct route_spec *other;
+	enum route_part part; /* without other: where the mistake is */
+	size_t index;         /* METHODS, HEADERS, QUERY: of the element */
+	bool in_name;         /* HEADERS, QUERY: in its name, not in its value */
+	size_t offset;        /* in that text */
+	const char *text;     /* a sentence without full stop; borrowed during the call */
 };
 typedef void (*route_error_fn)(void *ctx, const struct route_error *e);
 
@@ -47,9 +56,10 @@ struct route_rule {
 	sluice_str listener;
 	struct condition *headers, *query;
 	uint16_t n_headers, n_query;
-	uint16_t n_conditions;         /* how much it asks for beyond host and path */
-	uint32_t order;                /* place among all routes */
-	const struct route_rule *next; /* of the same host and path: asks for no more than this one */
+	uint16_t n_conditions; /* how much it asks for beyond host and path */
+	uint32_t order;        /* place among all routes */
+	/* of the same host and path: asks for no more than this one */
+	const struct route_rule *next;
 };
 
 #define METHODS_ANY UINT64_MAX
@@ -72,8 +82,8 @@ struct route_query {
 };
 
 /* 0, or -1 after fn was told of every mistake; r is then to be finished all the same. */
-must_use int rule_init(struct route_rule *r, const struct route_spec *spec, uint32_t order, struct method_set *methods,
-                       struct arena *a, route_error_fn fn, void *ctx);
+must_use int rule_init(struct route_rule *r, const struct route_spec *spec, uint32_t order,
+	struct method_set *methods, struct arena *a, route_error_fn fn, void *ctx);
 void rule_fini(struct route_rule *r); /* expressions; the rest is the arena's */
 
 static inline bool rule_takes_method(const struct route_rule *r, uint64_t method)
@@ -81,16 +91,17 @@ static inline bool rule_takes_method(const struct route_rule *r, uint64_t method
 	return r->methods == METHODS_ANY || (r->methods & method);
 }
 
-/* The first condition beyond host, path and method that q does not meet: MATCH_NO or MATCH_LIMIT with *part and *index
- * (either may be NULL) filled, or MATCH_YES. */
-enum match rule_match_conditions(const struct route_rule *r, const struct route_query *q, enum route_part *part,
-                                 size_t *index);
+/* The first condition beyond host, path and method that q does not meet: MATCH_NO or MATCH_LIMIT
+ * with *part and *index (either may be NULL) filled, or MATCH_YES. */
+enum match rule_match_conditions(const struct route_rule *r, const struct route_query *q,
+	enum route_part *part, size_t *index);
 
-/* Whether each request that meets the conditions of b, its method and listener included, meets those of a. False when that
- * cannot be told. Host and path do not count. */
+/* Whether each request that meets the conditions of b, its method and listener included, meets
+ * those of a. False when that cannot be told. Host and path do not count. */
 bool rule_covers(const struct route_rule *a, const struct route_rule *b);
 
-/* Of two rules of the same host and path and with as many conditions: whether a request could meet both. */
+/* Of two rules of the same host and path and with as many conditions: whether a request could meet
+ * both. */
 bool rule_overlaps(const struct route_rule *a, const struct route_rule *b);
 
 #endif

@@ -32,7 +32,9 @@ static void table_grow(struct table *t, struct arena *a)
 void table_put(struct table *t, struct arena *a, sluice_str key, void *value)
 {
 	check(value && key.len <= UINT32_MAX, "no entry for a table: key of %zu bytes", key.len);
-	struct table_slot s = { .key = key.len ? key.data : "", .len = (uint32_t)key.len, .value = value };
+	struct table_slot s = { .key = key.len ? key.data : "",
+		.len = (uint32_t)key.len,
+		.value = value };
 	if (t->cap <= TABLE_FEW ? t->n == t->cap : t->n >= t->cap / 2)
 		table_grow(t, a);
 	if (t->cap > TABLE_FEW) {

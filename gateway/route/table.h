@@ -1,6 +1,7 @@
 /*
- * A table keyed by strings, built once in an arena and only read afterwards. Few keys are compared one by one, many are
- * hashed, so that a look-up costs the same whatever their number. Not thread-safe while it is built.
+ * A table keyed by strings, built once in an arena and only read afterwards. Few keys are compared
+ * one by one, many are hashed, so that a look-up costs the same whatever their number. Not
+ * thread-safe while it is built.
  */
 #ifndef ROUTE_TABLE_H
 #define ROUTE_TABLE_H
@@ -17,7 +18,8 @@ struct table_slot {
 	void *value;   /* NULL: the slot is free */
 };
 
-struct table { /* all zero: empty */
+/* all zero: empty */
+struct table {
 	struct table_slot *v; /* in the arena */
 	uint32_t n, cap;      /* cap: 0, TABLE_FEW, or a power of two that is at least twice n */
 };

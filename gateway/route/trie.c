@@ -1,7 +1,8 @@
 /* The tree of path patterns. Built by one thread, read by any. */
 #include "route/trie.h"
 
-static struct trie_node *trie_child(struct trie_node *node, struct arena *a, const struct path_segment *s)
+static struct trie_node *trie_child(struct trie_node *node, struct arena *a,
+	const struct path_segment *s)
 {
 	if (s->capture) {
 		if (!node->any)
@@ -22,7 +23,8 @@ static void trie_note(struct trie_node *node, uint32_t rank)
 		node->best = rank;
 }
 
-void trie_put(struct trie_node *root, struct arena *a, const struct path_pattern *p, const struct route_leaf *leaf)
+void trie_put(struct trie_node *root, struct arena *a, const struct path_pattern *p,
+	const struct route_leaf *leaf)
 {
 	struct trie_node *node = root;
 	check(leaf->rank, "a leaf without rank");

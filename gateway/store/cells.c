@@ -2,21 +2,26 @@
  * Cells shared by all threads.
  *
  * Words of a place and who writes them:
- *   value  is written by swaps, and by a claim (a place given to another key), always by compare-and-swap from what was
- *          read: so of a swap and a claim that meet, one loses and looks again.
- *   key    is written by a claim alone, between value = BUSY and the value that publishes the claim. Who finds its key
- *          sees BUSY or what came after (the key is written with release, read with acquire); who then reads a value and,
- *          after it, still its key, knows that the value was that key's.
+ *   value  is written by swaps, and by a claim (a place given to another key), always by
+ *          compare-and-swap from what was read: so of a swap and a claim that meet, one loses and
+ *          looks again.
+ *   key    is written by a claim alone, between value = BUSY and the value that publishes the
+ *          claim. Who finds its key sees BUSY or what came after (the key is written with release,
+ *          read with acquire); who then reads a value and, after it, still its key, knows that the
+ *          value was that key's.
  *
- * What a swap must never do is write into a place that became another key's since it was read. Its compare-and-swap fails
- * when the value has changed meanwhile; so no place may ever show the same value twice for different keys. Values are of
- * two kinds. A turn: what a claim publishes, and what a swap to a passed time becomes. Turns are counted for each bucket,
- * never repeat, and are small (one a claim), so that as times they have passed long ago, and read as 0. And a time that
- * matters, to the nanosecond: for another key to show the same one in the same place within the few instructions between a
- * find and its swap, both would have to be written for it; and then that key counts one request of the other.
+ * What a swap must never do is write into a place that became another key's since it was read. Its
+ * compare-and-swap fails when the value has changed meanwhile; so no place may ever show the same
+ * value twice for different keys. Values are of two kinds. A turn: what a claim publishes, and what
+ * a swap to a passed time becomes. Turns are counted for each bucket, never repeat, and are small
+ * (one a claim), so that as times they have passed long ago, and read as 0. And a time that
+ * matters, to the nanosecond: for another key to show the same one in the same place within the few
+ * instructions between a find and its swap, both would have to be written for it; and then that key
+ * counts one request of the other.
  *
- * The lock of a key's first bucket is held by the one who makes a cell for it: two makers of one key meet there. Makers of
- * different keys may still want the same place of a shared second bucket; between those the compare-and-swap decides.
+ * The lock of a key's first bucket is held by the one who makes a cell for it: two makers of one
+ * key meet there. Makers of different keys may still want the same place of a shared second bucket;
+ * between those the compare-and-swap decides.
  */
 #include "store/cells.h"
 
@@ -57,7 +62,8 @@ struct cells *cells_new(uint64_t bytes)
 		return NULL;
 	c->n = bytes / CELLS_BUCKET;
 	c->evictions = 0;
-	void *p = mmap(NULL, c->n * CELLS_BUCKET, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p = mmap(NULL, c->n * CELLS_BUCKET, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED) {
 		free(c);
 		return NULL;
@@ -86,7 +92,7 @@ void cells_count_evictions(struct cells *c, series_id counter)
 	c->evictions = counter;
 }
 
-/* ---- waiting ---------------------------------------------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------------------------- */
 
 static void cells_pause(unsigned *spins)
 {
@@ -103,7 +109,8 @@ static void bucket_lock(struct bucket *b)
 {
 	unsigned spins = 0;
 	uint32_t free_lock = 0;
-	while (!atomic_compare_exchange_weak_explicit(&b->lock, &free_lock, 1, memory_order_acquire, memory_order_relaxed)) {
+	while (!atomic_compare_exchange_weak_explicit(&b->lock, &free_lock, 1, memory_order_acquire,
+		memory_order_relaxed)) {
 		free_lock = 0;
 		cells_pause(&spins);
 	}
@@ -114,7 +121,7 @@ static void bucket_unlock(struct bucket *b)
 	atomic_store_explicit(&b->lock, 0, memory_order_release);
 }
 
-/* ---- finding ---------------------------------------------------------------------------------------------------- */
+/* ---- finding ------------------------------------------------------------------------------- */
 
 static struct bucket *cells_bucket(const struct cells *c, uint64_t hash)
 {
@@ -147,12 +154,14 @@ static bool cells_look(sluice_cell *cell)
 		for (int i = 0; i < CELLS_IN_BUCKET; i++) {
 			_Atomic uint64_t *slot = &two[b]->value[i];
 			unsigned spins = 0;
-			/* a place that is being claimed shows its old key, or the new one without a value: wait and see */
+			/* a place that is being claimed shows its old key, or the new one without a
+			 * value: wait and see */
 			while (atomic_load_explicit(&two[b]->key[i], memory_order_acquire) == key) {
 				uint64_t raw = atomic_load_explicit(slot, memory_order_acquire);
 				if (raw == BUSY) {
 					cells_pause(&spins);
-				} else if (atomic_load_explicit(&two[b]->key[i], memory_order_relaxed) == key) {
+				} else if (atomic_load_explicit(&two[b]->key[i],
+						   memory_order_relaxed) == key) {
 					cell_is_at(cell, slot, raw);
 					return true;
 				}
@@ -164,7 +173,8 @@ static bool cells_look(sluice_cell *cell)
 
 static uint64_t bucket_turn(struct bucket *b)
 {
-	/* past 2^32 it starts again: a thread would have to sleep through them all with a cell in its hand */
+	/* past 2^32 it starts again: a thread would have to sleep through them all with a cell in
+	 * its hand */
 	return (uint64_t)atomic_fetch_add_explicit(&b->turn, 1, memory_order_relaxed) + 1;
 }
 
@@ -180,7 +190,8 @@ static unsigned bucket_free(const struct bucket *b, uint64_t now_ns)
 static bool place_claim(struct bucket *b, int i, uint64_t raw, sluice_cell *cell)
 {
 	_Atomic uint64_t *slot = &b->value[i];
-	if (!atomic_compare_exchange_strong_explicit(slot, &raw, BUSY, memory_order_acq_rel, memory_order_relaxed))
+	if (!atomic_compare_exchange_strong_explicit(slot, &raw, BUSY, memory_order_acq_rel,
+		    memory_order_relaxed))
 		return false;
 	uint64_t turn = bucket_turn(b);
 	atomic_store_explicit(&b->key[i], cell->host[H_KEY], memory_order_release);
@@ -201,8 +212,8 @@ static bool bucket_claim(struct bucket *b, sluice_cell *cell)
 	return false;
 }
 
-/* The lock of the first bucket is held. The first is looked at first, so it is better to be in; but not to the last place,
- * or too many keys would find both of theirs full while others are empty. */
+/* The lock of the first bucket is held. The first is looked at first, so it is better to be in; but
+ * not to the last place, or too many keys would find both of theirs full while others are empty. */
 static bool cells_claim(sluice_cell *cell, struct bucket *two[2])
 {
 	unsigned first = bucket_free(two[0], cell->host[H_NOW]);
@@ -210,7 +221,8 @@ static bool cells_claim(sluice_cell *cell, struct bucket *two[2])
 	return bucket_claim(two[other], cell) || bucket_claim(two[!other], cell);
 }
 
-/* All places matter: take the one whose time ends soonest. False when somebody else was there first. */
+/* All places matter: take the one whose time ends soonest. False when somebody else was there
+ * first. */
 static bool cells_evict(sluice_cell *cell, struct bucket *two[2])
 {
 	struct bucket *from = NULL;
@@ -218,7 +230,8 @@ static bool cells_evict(sluice_cell *cell, struct bucket *two[2])
 	int at = 0;
 	for (int i = 0; i < 2 * CELLS_IN_BUCKET; i++) {
 		struct bucket *b = two[i / CELLS_IN_BUCKET];
-		uint64_t raw = atomic_load_explicit(&b->value[i % CELLS_IN_BUCKET], memory_order_relaxed);
+		uint64_t raw =
+			atomic_load_explicit(&b->value[i % CELLS_IN_BUCKET], memory_order_relaxed);
 		if (raw >= soonest)
 			continue;
 		soonest = raw;
@@ -237,7 +250,8 @@ static void cells_make(sluice_cell *cell)
 	cells_buckets(cell, two);
 	bucket_lock(two[0]);
 	while (!cells_look(cell) && !cells_claim(cell, two) && !(evicted = cells_evict(cell, two)))
-		cells_pause(&spins); /* others move on: each failure is the success of one of them */
+		/* others move on: each failure is the success of one of them */
+		cells_pause(&spins);
 	bucket_unlock(two[0]);
 	if (evicted)
 		series_add(((const struct cells *)(uintptr_t)cell->host[H_CELLS])->evictions, 1);
@@ -268,9 +282,12 @@ bool cells_swap(sluice_cell *cell, uint64_t desired)
 	if (slot) {
 		if (desired == BUSY)
 			desired--;
-		if (desired <= cell->host[H_NOW]) /* a bucket is a cache line, so its turns are found from the slot */
-			desired = bucket_turn((struct bucket *)((uintptr_t)slot & ~(uintptr_t)(CELLS_BUCKET - 1)));
-		if (atomic_compare_exchange_strong_explicit(slot, &raw, desired, memory_order_acq_rel, memory_order_relaxed)) {
+		/* a bucket is a cache line, so its turns are found from the slot */
+		if (desired <= cell->host[H_NOW])
+			desired = bucket_turn((
+				struct bucket *)((uintptr_t)slot & ~(uintptr_t)(CELLS_BUCKET - 1)));
+		if (atomic_compare_exchange_strong_explicit(slot, &raw, desired,
+			    memory_order_acq_rel, memory_order_relaxed)) {
 			cell->host[H_RAW] = desired;
 			cell->value = desired > cell->host[H_NOW] ? desired : 0;
 			return true;

@@ -1,6 +1,6 @@
 /*
- * The `stores:` block: what one store is made of, as its option table binds it. Rules that concern more than one option are
- * store_conf_check().
+ * The `stores:` block: what one store is made of, as its option table binds it. Rules that concern
+ * more than one option are store_conf_check().
  */
 #ifndef STORE_CONF_H
 #define STORE_CONF_H
@@ -27,9 +27,9 @@ extern const sluice_option store_options[];
 /* Told of every mistake. option: the option concerned, NULL: the entry as a whole. */
 typedef void (*store_report_fn)(void *ctx, bool is_warning, const char *option, const char *text);
 
-/* The rules between options, and what the URL says (strings in a); *url is filled for a Redis store. 0, or -1 when an error
- * was reported. */
-must_use int store_conf_check(const struct store_conf *conf, struct arena *a, struct redis_url *url, store_report_fn report,
-                              void *ctx);
+/* The rules between options, and what the URL says (strings in a); *url is filled for a Redis
+ * store. 0, or -1 when an error was reported. */
+must_use int store_conf_check(const struct store_conf *conf, struct arena *a, struct redis_url *url,
+	store_report_fn report, void *ctx);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * Stores. The main thread knows all of them in one list and counts who took each. A worker keeps a link for each Redis store
- * it used, and holds the store while it has the link: so the last of main thread and workers to let go frees it. Links to a
- * store that nobody has taken any more are closed by a look around every second.
+ * Stores. The main thread knows all of them in one list and counts who took each. A worker keeps a
+ * link for each Redis store it used, and holds the store while it has the link: so the last of main
+ * thread and workers to let go frees it. Links to a store that nobody has taken any more are closed
+ * by a look around every second.
  */
 #include "store/store.h"
 
@@ -38,15 +39,17 @@ struct sluice_store {
 	_Atomic bool is_taken;    /* for the workers */
 	_Atomic unsigned holders; /* links, and 1 while it is taken */
 	struct cells *cells;      /* owned; NULL: Redis, or a table that has no memory yet */
-	uint64_t bytes;           /* of cells; of a store that has tables: of all of them together */
-	struct list tables;       /* of a memory store; main thread, like all that follows about them */
-	struct sluice_store *of;  /* a table: its store; borrowed, held by holders */
-	sluice_str table_name;    /* in mem */
+	/* of cells; of a store that has tables: of all of them together */
+	uint64_t bytes;
+	/* of a memory store; main thread, like all that follows about them */
+	struct list tables;
+	struct sluice_store *of; /* a table: its store; borrowed, held by holders */
+	sluice_str table_name;   /* in mem */
 	uint64_t timeout_ns;
 	series_id results[STORE_RESULTS]; /* Redis: its metrics, by sluice_status */
-	struct arena mem;         /* owned: strings of conf */
+	struct arena mem;                 /* owned: strings of conf */
 	struct redis_conf conf;
-	struct tls_client *tls;   /* owned */
+	struct tls_client *tls; /* owned */
 };
 
 /* A worker's. */
@@ -57,20 +60,20 @@ struct store_part {
 };
 struct store_link {
 	struct list link;
-	struct sluice_store *store; /* shared: counted by holders */
-	struct redis_link *redis;   /* owned; NULL: a cluster */
+	struct sluice_store *store;    /* shared: counted by holders */
+	struct redis_link *redis;      /* owned; NULL: a cluster */
 	struct redis_cluster *cluster; /* owned */
 };
 
 static struct list stores = { &stores, &stores }; /* main thread */
 static pthread_once_t local_once = PTHREAD_ONCE_INIT;
 static struct sluice_store local = { .kind = SLUICE_STORE_MEMORY,
-	                             .name = "local",
-	                             .bytes = STORE_LOCAL_BYTES,
-	                             .tables = { &local.tables, &local.tables },
-	                             .holders = 1 };
+	.name = "local",
+	.bytes = STORE_LOCAL_BYTES,
+	.tables = { &local.tables, &local.tables },
+	.holders = 1 };
 
-/* ---- finding and making ----------------------------------------------------------------------------------------- */
+/* ---- finding and making -------------------------------------------------------------------- */
 
 static void store_let_go(struct sluice_store *s)
 {
@@ -88,23 +91,27 @@ static sluice_str file_version(struct arena *a, const char *dir, sluice_str path
 {
 	struct stat st;
 	bool relative = path.len && path.data[0] != '/' && dir;
-	sluice_str full = arena_printf(a, "%s%s%.*s", relative ? dir : "", relative ? "/" : "", STR_ARG(path));
+	sluice_str full = arena_printf(a, "%s%s%.*s", relative ? dir : "", relative ? "/" : "",
+		STR_ARG(path));
 	if (path.len == 0 || stat(full.data, &st) < 0)
 		return full;
-	return arena_printf(a, "%s:%ju:%ju:%jd:%jd.%ld", full.data, (uintmax_t)st.st_dev, (uintmax_t)st.st_ino,
-	                    (intmax_t)st.st_size, (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	return arena_printf(a, "%s:%ju:%ju:%jd:%jd.%ld", full.data, (uintmax_t)st.st_dev,
+		(uintmax_t)st.st_ino, (intmax_t)st.st_size, (intmax_t)st.st_mtim.tv_sec,
+		st.st_mtim.tv_nsec);
 }
 
 static sluice_str tls_identity(struct arena *a, const char *dir, const struct tls_client_conf *t)
 {
-	sluice_str ca = file_version(a, dir, t->ca), certificate = file_version(a, dir, t->certificate),
+	sluice_str ca = file_version(a, dir, t->ca),
+		   certificate = file_version(a, dir, t->certificate),
 		   key = file_version(a, dir, t->private_key);
-	return arena_printf(a, "%d|%d|%zu:%.*s|%zu:%.*s|%zu:%.*s|%zu:%.*s", t->verify, t->min_version, t->server_name.len,
-	                    STR_ARG(t->server_name), ca.len, STR_ARG(ca), certificate.len, STR_ARG(certificate), key.len,
-	                    STR_ARG(key));
+	return arena_printf(a, "%d|%d|%zu:%.*s|%zu:%.*s|%zu:%.*s|%zu:%.*s", t->verify,
+		t->min_version, t->server_name.len, STR_ARG(t->server_name), ca.len, STR_ARG(ca),
+		certificate.len, STR_ARG(certificate), key.len, STR_ARG(key));
 }
 
-static void store_identity(struct arena *a, const struct store_args *args, const struct redis_url *u, uint64_t out[2])
+static void store_identity(struct arena *a, const struct store_args *args,
+	const struct redis_url *u, uint64_t out[2])
 {
 	const struct store_conf *c = args->conf;
 	char where[REDIS_URL_TEXT] = "memory";
@@ -113,18 +120,20 @@ static void store_identity(struct arena *a, const struct store_args *args, const
 		redis_url_text(u, where);
 	if (u->tls)
 		tls = tls_identity(a, args->dir, &c->tls);
-	sluice_str text = arena_printf(a, "%zu:%.*s|%zu:%s|%ju|%zu:%.*s|%zu:%.*s|%zu:%.*s|%zu:%.*s|%ju|%ju|%u|%.*s", c->name.len,
-	                               STR_ARG(c->name), strlen(where), where, (uintmax_t)c->memory, u->user.len, STR_ARG(u->user),
-	                               u->password.len, STR_ARG(u->password), c->sentinel_user.len, STR_ARG(c->sentinel_user),
-	                               c->sentinel_password.len, STR_ARG(c->sentinel_password), (uintmax_t)c->timeout,
-	                               (uintmax_t)c->connect_timeout, args->workers, STR_ARG(tls));
+	sluice_str text = arena_printf(a,
+		"%zu:%.*s|%zu:%s|%ju|%zu:%.*s|%zu:%.*s|%zu:%.*s|%zu:%.*s|%ju|%ju|%u|%.*s",
+		c->name.len, STR_ARG(c->name), strlen(where), where, (uintmax_t)c->memory,
+		u->user.len, STR_ARG(u->user), u->password.len, STR_ARG(u->password),
+		c->sentinel_user.len, STR_ARG(c->sentinel_user), c->sentinel_password.len,
+		STR_ARG(c->sentinel_password), (uintmax_t)c->timeout, (uintmax_t)c->connect_timeout,
+		args->workers, STR_ARG(tls));
 	hash_str128(text, out);
 	explicit_bzero((char *)(uintptr_t)text.data, text.len);
 }
 
 static struct sluice_store *store_find(const uint64_t identity[2])
 {
-	list_each(e, &stores) {
+	list_each (e, &stores) {
 		struct sluice_store *s = container_of(e, struct sluice_store, link);
 		if (s->identity[0] == identity[0] && s->identity[1] == identity[1])
 			return s;
@@ -132,7 +141,8 @@ static struct sluice_store *store_find(const uint64_t identity[2])
 	return NULL;
 }
 
-static void store_on_tls_report(void *ctx, bool is_warning, int index, const char *option, const char *text)
+static void store_on_tls_report(void *ctx, bool is_warning, int index, const char *option,
+	const char *text)
 {
 	const struct store_args *args = ctx;
 	char path[64];
@@ -142,29 +152,31 @@ static void store_on_tls_report(void *ctx, bool is_warning, int index, const cha
 }
 
 /* What takes more than memory of its own: cells, TLS. */
-static int store_equip(struct sluice_store *s, const struct store_args *args, const struct redis_url *u)
+static int store_equip(struct sluice_store *s, const struct store_args *args,
+	const struct redis_url *u)
 {
 	const struct store_conf *c = args->conf;
 	if (c->memory) {
 		s->bytes = c->memory;
 		s->cells = cells_new(c->memory);
 		if (!s->cells)
-			args->report(args->report_ctx, false, "memory", "the system does not give that much memory");
+			args->report(args->report_ctx, false, "memory",
+				"the system does not give that much memory");
 		return s->cells ? 0 : -1;
 	}
 	s->conf = (struct redis_conf){ .connect_timeout_ns = c->connect_timeout * NS_PER_MS,
-		                       .timeout_ns = c->timeout * NS_PER_MS,
-		                       .ping_ns = PING_NS };
+		.timeout_ns = c->timeout * NS_PER_MS,
+		.ping_ns = PING_NS };
 	redis_url_copy(&s->mem, u, &s->conf.url);
 	s->conf.sentinel_user = arena_str(&s->mem, c->sentinel_user);
 	s->conf.sentinel_password = arena_str(&s->mem, c->sentinel_password);
 	if (!u->tls)
 		return 0;
 	struct tls_client_args tls = { .conf = &c->tls,
-		                       .dir = args->dir,
-		                       .workers = args->workers,
-		                       .report = store_on_tls_report,
-		                       .report_ctx = (void *)(uintptr_t)args };
+		.dir = args->dir,
+		.workers = args->workers,
+		.report = store_on_tls_report,
+		.report_ctx = (void *)(uintptr_t)args };
 	s->conf.tls = s->tls = tls_client_new(&tls);
 	return s->tls ? 0 : -1;
 }
@@ -189,7 +201,8 @@ static struct sluice_store *store_make(const struct store_args *args, const stru
 	(void)snprintf(s->name, sizeof(s->name), "%.*s", STR_ARG(c->name));
 	s->timeout_ns = c->timeout * NS_PER_MS;
 	for (int i = 0; s->kind == SLUICE_STORE_REDIS && i < STORE_RESULTS; i++)
-		s->results[i] = series_find(FAMILY_STORE_COMMANDS, str_of(s->name), str_of(results[i]));
+		s->results[i] =
+			series_find(FAMILY_STORE_COMMANDS, str_of(s->name), str_of(results[i]));
 	if (store_equip(s, args, u) < 0) {
 		store_let_go(s);
 		return NULL;
@@ -254,7 +267,7 @@ const char *store_name(const struct sluice_store *s)
 	return s->name;
 }
 
-/* ---- tables ----------------------------------------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------------------------- */
 
 static struct sluice_store *table_of(struct list *e)
 {
@@ -266,7 +279,7 @@ const struct sluice_store *store_table(const struct sluice_store *store, sluice_
 	struct sluice_store *s = (struct sluice_store *)(uintptr_t)store;
 	if (s->kind != SLUICE_STORE_MEMORY)
 		return s;
-	list_each(e, &s->tables) {
+	list_each (e, &s->tables) {
 		struct sluice_store *t = table_of(e);
 		if (!str_eq(t->table_name, name))
 			continue;
@@ -304,7 +317,7 @@ void store_table_free(const struct sluice_store **table)
 static void store_settle_one(struct sluice_store *s)
 {
 	uint64_t used = 0, n = 0;
-	list_each(e, &s->tables) {
+	list_each (e, &s->tables) {
 		used += table_of(e)->bytes;
 		n += !table_of(e)->cells;
 	}
@@ -313,25 +326,26 @@ static void store_settle_one(struct sluice_store *s)
 	uint64_t each = used < s->bytes ? (s->bytes - used) / n : 0;
 	if (each < STORE_TABLE_MIN)
 		each = STORE_TABLE_MIN < s->bytes ? STORE_TABLE_MIN : s->bytes;
-	list_each(e, &s->tables) {
+	list_each (e, &s->tables) {
 		struct sluice_store *t = table_of(e);
 		if (t->cells)
 			continue;
 		t->cells = cells_new(each);
 		if (!t->cells) { /* what is counted there fails, as in a store that is down */
-			log_error("store", "%s: the system does not give %llu bytes for a table", s->name,
-			          (unsigned long long)each);
+			log_error("store", "%s: the system does not give %llu bytes for a table",
+				s->name, (unsigned long long)each);
 			continue;
 		}
 		t->bytes = each;
-		cells_count_evictions(t->cells, series_find(FAMILY_STORE_EVICTIONS, str_of(s->name), t->table_name));
+		cells_count_evictions(t->cells,
+			series_find(FAMILY_STORE_EVICTIONS, str_of(s->name), t->table_name));
 	}
 }
 
 void store_settle(void)
 {
 	store_settle_one(&local);
-	list_each(e, &stores)
+	list_each (e, &stores)
 		store_settle_one(container_of(e, struct sluice_store, link));
 }
 
@@ -340,7 +354,7 @@ uint64_t store_table_bytes(const struct sluice_store *t)
 	return t->bytes;
 }
 
-/* ---- a worker's links ------------------------------------------------------------------------------------------- */
+/* ---- a worker's links ---------------------------------------------------------------------- */
 
 static void store_link_close(struct store_link *k)
 {
@@ -359,9 +373,10 @@ static size_t store_link_waiting(const struct store_link *k)
 static void store_look_around(struct timer *t)
 {
 	struct store_part *p = container_of(t, struct store_part, look_around);
-	list_each_safe(e, &p->links) {
+	list_each_safe (e, &p->links) {
 		struct store_link *k = container_of(e, struct store_link, link);
-		if (!atomic_load_explicit(&k->store->is_taken, memory_order_relaxed) && store_link_waiting(k) == 0)
+		if (!atomic_load_explicit(&k->store->is_taken, memory_order_relaxed) &&
+			store_link_waiting(k) == 0)
 			store_link_close(k);
 	}
 	worker_timer(p->worker, &p->look_around, LOOK_AROUND_NS);
@@ -384,7 +399,7 @@ static struct store_part *store_part(struct worker *w)
 static struct store_link *store_find_link(struct worker *w, const struct sluice_store *s)
 {
 	struct store_part *p = store_part(w);
-	list_each(e, &p->links) {
+	list_each (e, &p->links) {
 		struct store_link *k = container_of(e, struct store_link, link);
 		if (k->store == s)
 			return k;
@@ -426,7 +441,7 @@ void store_worker_fini(struct worker *w)
 	if (!p)
 		return;
 	timer_drop(&p->look_around);
-	list_each_safe(e, &p->links)
+	list_each_safe (e, &p->links)
 		store_link_close(container_of(e, struct store_link, link));
 	w->part[PART_REDIS] = NULL;
 	free(p);
@@ -440,7 +455,7 @@ enum redis_state store_state(struct worker *w, const struct sluice_store *s)
 	return k->cluster ? cluster_state(k->cluster) : redis_link_state(k->redis);
 }
 
-/* ---- use -------------------------------------------------------------------------------------------------------- */
+/* ---- use ----------------------------------------------------------------------------------- */
 
 static uint64_t store_timeout(const struct sluice_store *s, uint64_t timeout_ms)
 {
@@ -448,19 +463,20 @@ static uint64_t store_timeout(const struct sluice_store *s, uint64_t timeout_ms)
 }
 
 sluice_status store_eval(struct worker *w, const struct sluice_store *s, struct redis_call *c,
-                         const struct sluice_script *script, sluice_str key, const sluice_str *args, size_t nargs,
-                         uint64_t timeout_ms)
+	const struct sluice_script *script, sluice_str key, const sluice_str *args, size_t nargs,
+	uint64_t timeout_ms)
 {
 	if (s->kind != SLUICE_STORE_REDIS)
 		return SLUICE_ERROR;
 	struct store_link *k = store_link(w, s);
 	if (k->cluster)
-		return cluster_eval(k->cluster, c, script, key, args, nargs, store_timeout(s, timeout_ms));
+		return cluster_eval(k->cluster, c, script, key, args, nargs,
+			store_timeout(s, timeout_ms));
 	return redis_eval(k->redis, c, script, key, args, nargs, store_timeout(s, timeout_ms));
 }
 
-sluice_status store_command(struct worker *w, const struct sluice_store *s, struct redis_call *c, const sluice_str *argv,
-                            size_t argc, uint64_t timeout_ms)
+sluice_status store_command(struct worker *w, const struct sluice_store *s, struct redis_call *c,
+	const sluice_str *argv, size_t argc, uint64_t timeout_ms)
 {
 	if (s->kind != SLUICE_STORE_REDIS)
 		return SLUICE_ERROR;

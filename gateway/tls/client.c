@@ -16,15 +16,15 @@
 enum { ALPN_MAX = 256, AUTHORITIES_MAX = 16 << 20 /* bytes of a file */ };
 
 struct tls_client {
-	uint64_t id;       /* never used again in this process */
+	uint64_t id; /* never used again in this process */
 	uint64_t identity[2];
 	bool verify;
 	char *server_name; /* owned; NULL: the host's */
 	unsigned workers;
-	SSL_CTX **ctx;     /* owned: one for each worker, the last for the main thread */
+	SSL_CTX **ctx; /* owned: one for each worker, the last for the main thread */
 };
 
-/* ---- sessions --------------------------------------------------------------------------------------------------- */
+/* ---- sessions ------------------------------------------------------------------------------ */
 
 void tls_session_slot_fini(struct tls_session_slot *slot)
 {
@@ -32,7 +32,8 @@ void tls_session_slot_fini(struct tls_session_slot *slot)
 	slot->session = NULL;
 }
 
-/* OpenSSL has a session that can be resumed: after the handshake, or with a ticket that comes later. 1: we keep it. */
+/* OpenSSL has a session that can be resumed: after the handshake, or with a ticket that comes
+ * later. 1: we keep it. */
 static int client_on_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct tls_session_slot *slot = tls_at_work()->slot;
@@ -44,11 +45,13 @@ static int client_on_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
-/* A server of TLS 1.2 may replace the ticket of a session it resumes, and that is not told by the callback. */
+/* A server of TLS 1.2 may replace the ticket of a session it resumes, and that is not told by the
+ * callback. */
 void tls_client_opened(struct tls *t)
 {
 	SSL_SESSION *now = SSL_get0_session(t->ssl);
-	if (!SSL_session_reused(t->ssl) || SSL_version(t->ssl) >= TLS1_3_VERSION || now == t->slot->session)
+	if (!SSL_session_reused(t->ssl) || SSL_version(t->ssl) >= TLS1_3_VERSION ||
+		now == t->slot->session)
 		return;
 	SSL_SESSION_free(t->slot->session);
 	t->slot->session = SSL_get1_session(t->ssl);
@@ -61,20 +64,22 @@ static int client_accept_any(X509_STORE_CTX *chain, void *arg)
 	return 1;
 }
 
-/* ---- making ----------------------------------------------------------------------------------------------------- */
+/* ---- making -------------------------------------------------------------------------------- */
 
 struct making {
 	const struct tls_client_args *args;
 	struct complaints complaints;
 	struct pem pem;
 	bool has_certificate;
-	X509_STORE *store; /* shared by all contexts: authorities are looked at in full handshakes only */
+	/* shared by all contexts: authorities are looked at in full handshakes only */
+	X509_STORE *store;
 	unsigned char alpn[ALPN_MAX];
 	unsigned alpn_len;
 };
 
-/* The system's file and folder of authorities; or those that SSL_CERT_FILE and SSL_CERT_DIR name. Not by
- * X509_STORE_set_default_paths(): that one also reads the whole folder anew for every certificate it does not find. */
+/* The system's file and folder of authorities; or those that SSL_CERT_FILE and SSL_CERT_DIR name.
+ * Not by X509_STORE_set_default_paths(): that one also reads the whole folder anew for every
+ * certificate it does not find. */
 static void make_system_store(X509_STORE *store)
 {
 	X509_LOOKUP *file = X509_STORE_add_lookup(store, X509_LOOKUP_file());
@@ -84,19 +89,21 @@ static void make_system_store(X509_STORE *store)
 	(void)X509_LOOKUP_add_dir(dir, NULL, X509_FILETYPE_DEFAULT);
 }
 
-/* The authorities and revocation lists of a file: false when there are none, openssl_reason() says why. */
+/* The authorities and revocation lists of a file: false when there are none, openssl_reason() says
+ * why. */
 static bool store_add_pem(X509_STORE *store, const struct loaded *l)
 {
 	BIO *b = BIO_new_mem_buf(l->data, (int)l->len);
 	check(b, "out of memory: %s", "certificates of authorities");
-	STACK_OF(X509_INFO) *all = PEM_X509_INFO_read_bio(b, NULL, NULL, (void *)(uintptr_t)""); /* asks for no password */
+	/* asks for no password */
+	STACK_OF(X509_INFO) *all = PEM_X509_INFO_read_bio(b, NULL, NULL, (void *)(uintptr_t) "");
 	int n = 0;
 	bool ok = all != NULL;
 	for (int i = 0; ok && i < sk_X509_INFO_num(all); i++) {
 		const X509_INFO *it = sk_X509_INFO_value(all, i);
 		n += it->x509 || it->crl;
 		ok = (!it->x509 || X509_STORE_add_cert(store, it->x509) == 1) &&
-		     (!it->crl || X509_STORE_add_crl(store, it->crl) == 1);
+			(!it->crl || X509_STORE_add_crl(store, it->crl) == 1);
 	}
 	if (ok && !n)
 		ERR_raise(ERR_LIB_PEM, PEM_R_NO_START_LINE);
@@ -112,7 +119,7 @@ static void store_load(struct making *m, const char *path)
 	ERR_clear_error();
 	if (err || !store_add_pem(m->store, &l))
 		complain(&m->complaints, -1, "ca", "no authorities can be read from %s: %s", path,
-		         err ? load_error(err) : openssl_reason());
+			err ? load_error(err) : openssl_reason());
 	load_free(&l);
 }
 
@@ -126,7 +133,8 @@ static void make_store(struct making *m)
 	} else if (conf->ca.len) {
 		char *path = path_in(m->args->dir, conf->ca);
 		store_load(m, path);
-		/* who names the server's own certificate, or one in the middle of its chain, trusts that */
+		/* who names the server's own certificate, or one in the middle of its chain, trusts
+		 * that */
 		(void)X509_STORE_set_flags(m->store, X509_V_FLAG_PARTIAL_CHAIN);
 		free(path);
 	}
@@ -143,24 +151,28 @@ static SSL_CTX *make_context(struct making *m, unsigned worker)
 	if (!conf->verify)
 		SSL_CTX_set_cert_verify_callback(ctx, client_accept_any, NULL);
 	SSL_CTX_set1_cert_store(ctx, m->store);
-	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	(void)SSL_CTX_set_session_cache_mode(ctx,
+		SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(ctx, client_on_session);
 	if (m->alpn_len)
-		check(SSL_CTX_set_alpn_protos(ctx, m->alpn, m->alpn_len) == 0, "out of memory: %s", "protocols");
+		check(SSL_CTX_set_alpn_protos(ctx, m->alpn, m->alpn_len) == 0, "out of memory: %s",
+			"protocols");
 	if (!m->has_certificate || !certificate_parse(&cert, &m->pem, lib, &m->complaints, -1))
 		return ctx;
 	if (worker == WORKER_MAIN)
 		certificate_check_dates(&cert, &m->pem, &m->complaints, -1);
 	if (!certificate_use(&cert, ctx))
-		complain(&m->complaints, -1, "certificate", "the certificate in %s cannot be used: %s", m->pem.certificate_path,
-		         openssl_reason());
+		complain(&m->complaints, -1, "certificate",
+			"the certificate in %s cannot be used: %s", m->pem.certificate_path,
+			openssl_reason());
 	certificate_free(&cert);
 	return ctx;
 }
 
 static void identity_add(EVP_MD_CTX *md, const void *p, size_t len)
 {
-	check(EVP_DigestUpdate(md, &len, sizeof(len)) && EVP_DigestUpdate(md, p, len), "cannot hash: %s", openssl_reason());
+	check(EVP_DigestUpdate(md, &len, sizeof(len)) && EVP_DigestUpdate(md, p, len),
+		"cannot hash: %s", openssl_reason());
 }
 
 static void identity_add_authorities(EVP_MD_CTX *md, X509_STORE *store)
@@ -170,9 +182,11 @@ static void identity_add_authorities(EVP_MD_CTX *md, X509_STORE *store)
 	unsigned len;
 	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
 		X509_OBJECT *o = sk_X509_OBJECT_value(all, i);
-		if (X509_OBJECT_get0_X509(o) && X509_digest(X509_OBJECT_get0_X509(o), EVP_sha256(), digest, &len))
+		if (X509_OBJECT_get0_X509(o) &&
+			X509_digest(X509_OBJECT_get0_X509(o), EVP_sha256(), digest, &len))
 			identity_add(md, digest, len);
-		else if (X509_OBJECT_get0_X509_CRL(o) && X509_CRL_digest(X509_OBJECT_get0_X509_CRL(o), EVP_sha256(), digest, &len))
+		else if (X509_OBJECT_get0_X509_CRL(o) &&
+			X509_CRL_digest(X509_OBJECT_get0_X509_CRL(o), EVP_sha256(), digest, &len))
 			identity_add(md, digest, len);
 	}
 }
@@ -181,7 +195,8 @@ static void identity_add_authorities(EVP_MD_CTX *md, X509_STORE *store)
 static void make_identity(struct making *m, uint64_t out[2])
 {
 	const struct tls_client_conf *conf = m->args->conf;
-	unsigned char digest[EVP_MAX_MD_SIZE], facts[2] = { conf->verify, (unsigned char)conf->min_version };
+	unsigned char digest[EVP_MAX_MD_SIZE],
+		facts[2] = { conf->verify, (unsigned char)conf->min_version };
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	check(md && EVP_DigestInit_ex(md, EVP_sha256(), NULL), "cannot hash: %s", openssl_reason());
 	identity_add(md, facts, sizeof(facts));
@@ -200,7 +215,8 @@ static struct tls_client *make_client(struct making *m)
 	static _Atomic uint64_t last_id;
 	const struct tls_client_conf *conf = m->args->conf;
 	struct tls_client *c = calloc(1, sizeof(*c));
-	check(c && (c->ctx = calloc(m->args->workers + 1, sizeof(SSL_CTX *))), "out of memory: %s", "TLS contexts");
+	check(c && (c->ctx = calloc(m->args->workers + 1, sizeof(SSL_CTX *))), "out of memory: %s",
+		"TLS contexts");
 	c->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
 	make_identity(m, c->identity);
 	c->verify = conf->verify;
@@ -217,18 +233,20 @@ struct tls_client *tls_client_new(const struct tls_client_args *args)
 {
 	const struct tls_client_conf *conf = args->conf;
 	struct making m = { .args = args,
-		            .complaints = { args->report, args->report_ctx, 0 },
-		            .has_certificate = conf->certificate.len != 0 };
+		.complaints = { args->report, args->report_ctx, 0 },
+		.has_certificate = conf->certificate.len != 0 };
 	struct tls_client *c = NULL;
 	if (conf->private_key.len && !m.has_certificate)
-		complain(&m.complaints, -1, "private_key", "there is a private key without a certificate");
+		complain(&m.complaints, -1, "private_key",
+			"there is a private key without a certificate");
 	if (args->protocols && *args->protocols) {
 		m.alpn_len = (unsigned)alpn_wire(args->protocols, m.alpn, ALPN_MAX);
 		check(m.alpn_len, "protocols that ALPN cannot carry: %s", args->protocols[0]);
 	}
 	make_store(&m);
 	if (!m.has_certificate ||
-	    pem_read(&m.pem, args->dir, conf->certificate, conf->private_key, &m.complaints, -1))
+		pem_read(&m.pem, args->dir, conf->certificate, conf->private_key, &m.complaints,
+			-1))
 		c = make_client(&m);
 	if (m.complaints.n_errors)
 		tls_client_free(&c);
@@ -255,7 +273,7 @@ void tls_client_identity(const struct tls_client *c, uint64_t out[2])
 	memcpy(out, c->identity, sizeof(c->identity));
 }
 
-/* ---- connections ------------------------------------------------------------------------------------------------ */
+/* ---- connections --------------------------------------------------------------------------- */
 
 /* What is wrong with the name, or NULL. */
 static const char *client_name(const struct tls_client *c, SSL *ssl, const char *host)
@@ -274,14 +292,18 @@ static const char *client_name(const struct tls_client *c, SSL *ssl, const char 
 	memcpy(text, name.data, name.len);
 	text[name.len] = '\0';
 	if (addr_from_ip(name, 0, &ip))
-		return X509_VERIFY_PARAM_set1_ip_asc(want, text) ? NULL : "the server's address cannot be verified";
+		return X509_VERIFY_PARAM_set1_ip_asc(want, text)
+			? NULL
+			: "the server's address cannot be verified";
 	X509_VERIFY_PARAM_set_hostflags(want, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	return SSL_set_tlsext_host_name(ssl, text) && X509_VERIFY_PARAM_set1_host(want, text, name.len) ?
-	               NULL :
-	               "the server's name cannot be verified";
+	return SSL_set_tlsext_host_name(ssl, text) &&
+			X509_VERIFY_PARAM_set1_host(want, text, name.len)
+		? NULL
+		: "the server's name cannot be verified";
 }
 
-void *tls_client_start(struct tls_client *c, unsigned worker, const char *host, struct tls_session_slot *slot)
+void *tls_client_start(struct tls_client *c, unsigned worker, const char *host,
+	struct tls_session_slot *slot)
 {
 	unsigned i = worker == WORKER_MAIN ? c->workers : worker;
 	check(i <= c->workers, "worker %u of %u", worker, c->workers);
@@ -305,5 +327,6 @@ void tls_client_offer_http1(void *state)
 {
 	static const unsigned char http1[] = "\x08http/1.1";
 	struct tls *t = state;
-	check(SSL_set_alpn_protos(t->ssl, http1, sizeof(http1) - 1) == 0, "out of memory: %s", "protocols");
+	check(SSL_set_alpn_protos(t->ssl, http1, sizeof(http1) - 1) == 0, "out of memory: %s",
+		"protocols");
 }

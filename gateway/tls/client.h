@@ -1,6 +1,7 @@
 /*
- * The client's side of TLS: to upstream servers, to Redis, for fetches. A tls_client is immutable, made by the main thread
- * with a context for each worker and one for the main thread. Verifies the chain and the name unless told otherwise.
+ * The client's side of TLS: to upstream servers, to Redis, for fetches. A tls_client is immutable,
+ * made by the main thread with a context for each worker and one for the main thread. Verifies the
+ * chain and the name unless told otherwise.
  */
 #ifndef TLS_CLIENT_H
 #define TLS_CLIENT_H
@@ -10,33 +11,38 @@
 struct tls_client;
 struct ssl_session_st;
 
-/* The last session with one endpoint, for the next connection to it. One for each endpoint and worker, zeroed at first; must
- * outlive the streams started with it. Thread of that worker. */
+/* The last session with one endpoint, for the next connection to it. One for each endpoint and
+ * worker, zeroed at first; must outlive the streams started with it. Thread of that worker. */
 struct tls_session_slot {
 	struct ssl_session_st *session; /* owned */
-	uint64_t client;                /* which tls_client verified it: another one does not take it over */
+	/* which tls_client verified it: another one does not take it over */
+	uint64_t client;
 };
 void tls_session_slot_fini(struct tls_session_slot *slot);
 
 struct tls_client_args {
 	const struct tls_client_conf *conf;
-	const char *dir;              /* where relative paths start; NULL: the working directory */
-	const char *const *protocols; /* for ALPN, best first, NULL-terminated; NULL: none is offered */
-	unsigned workers;             /* ids 0 .. workers-1, and WORKER_MAIN */
-	tls_report_fn report;         /* may be NULL */
+	const char *dir; /* where relative paths start; NULL: the working directory */
+	/* for ALPN, best first, NULL-terminated; NULL: none is offered */
+	const char *const *protocols;
+	unsigned workers;     /* ids 0 .. workers-1, and WORKER_MAIN */
+	tls_report_fn report; /* may be NULL */
 	void *report_ctx;
 };
 
-/* NULL when something is wrong, which report has then heard. Reads files: main thread. args are read before it returns. */
+/* NULL when something is wrong, which report has then heard. Reads files: main thread. args are
+ * read before it returns. */
 must_use struct tls_client *tls_client_new(const struct tls_client_args *args);
 void tls_client_free(struct tls_client **c);
-/* The same for two clients only if a connection that one verified is as good for the other: same options, same contents of
- * the files they name. */
+/* The same for two clients only if a connection that one verified is as good for the other: same
+ * options, same contents of the files they name. */
 void tls_client_identity(const struct tls_client *c, uint64_t out[2]);
 
-/* The state of one more connection, for a stream with transport_tls. host: a name or an IP address, the one to verify unless
- * server_name is set; IP addresses are not sent as SNI. slot: NULL: no session is resumed or kept. Thread of that worker. */
-must_use void *tls_client_start(struct tls_client *c, unsigned worker, const char *host, struct tls_session_slot *slot);
+/* The state of one more connection, for a stream with transport_tls. host: a name or an IP address,
+ * the one to verify unless server_name is set; IP addresses are not sent as SNI. slot: NULL: no
+ * session is resumed or kept. Thread of that worker. */
+must_use void *tls_client_start(struct tls_client *c, unsigned worker, const char *host,
+	struct tls_session_slot *slot);
 /* Before the stream begins: offer HTTP/1.1 alone by ALPN, whatever the client offers otherwise. */
 void tls_client_offer_http1(void *state);
 

@@ -1,6 +1,7 @@
 /*
- * The options of TLS, towards clients and towards servers: the rows of the `tls` blocks and the structs they bind to.
- * Paths are as written in the file; server.h and client.h take the folder that relative ones start from.
+ * The options of TLS, towards clients and towards servers: the rows of the `tls` blocks and the
+ * structs they bind to. Paths are as written in the file; server.h and client.h take the folder
+ * that relative ones start from.
  */
 #ifndef TLS_CONF_H
 #define TLS_CONF_H
@@ -15,14 +16,15 @@ struct tls_certificate_conf {
 };
 
 struct tls_server_conf {
-	sluice_blocks certificates; /* of struct tls_certificate_conf, at least one */
+	sluice_blocks certificates;       /* of struct tls_certificate_conf, at least one */
 	int32_t min_version, max_version; /* enum tls_version */
 	sluice_str ciphers;
-	sluice_str ciphersuites;    /* empty: the library's */
-	sluice_str curves;          /* empty: the library's */
+	sluice_str ciphersuites; /* empty: the library's */
+	sluice_str curves;       /* empty: the library's */
 	bool session_tickets;
-	uint64_t session_timeout;   /* ms */
-	bool match_host;            /* requests must be for the host that the connection was made for */
+	uint64_t session_timeout; /* ms */
+	/* requests must be for the host that the connection was made for */
+	bool match_host;
 };
 
 struct tls_client_conf {
@@ -38,9 +40,11 @@ extern const sluice_option tls_server_options[];
 extern const sluice_option tls_client_options[];
 
 /*
- * Hears what is wrong with a block, as often as there is something. option: the row concerned; index: the place in
- * `certificates`, or -1; text: a sentence that names the file, without a full stop. Warnings do not stop anything.
+ * Hears what is wrong with a block, as often as there is something. option: the row concerned;
+ * index: the place in `certificates`, or -1; text: a sentence that names the file, without a full
+ * stop. Warnings do not stop anything.
  */
-typedef void (*tls_report_fn)(void *ctx, bool is_warning, int index, const char *option, const char *text);
+typedef void (*tls_report_fn)(void *ctx, bool is_warning, int index, const char *option,
+	const char *text);
 
 #endif

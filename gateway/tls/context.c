@@ -9,9 +9,10 @@
 
 enum { PEM_MAX = 1024 * 1024 }; /* bytes of a file */
 
-/* ---- complaints ------------------------------------------------------------------------------------------------- */
+/* ---- complaints ---------------------------------------------------------------------------- */
 
-static void complain_v(struct complaints *c, bool mild, int index, const char *option, const char *fmt, va_list ap)
+static void complain_v(struct complaints *c, bool mild, int index, const char *option,
+	const char *fmt, va_list ap)
 {
 	char text[1024];
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
@@ -40,22 +41,27 @@ void complain_mildly(struct complaints *c, int index, const char *option, const 
 const char *openssl_reason(void)
 {
 	unsigned long e = ERR_get_error();
-	const char *reason = ERR_SYSTEM_ERROR(e) ? strerror(ERR_GET_REASON(e)) : e ? ERR_reason_error_string(e) : NULL;
+	const char *reason = ERR_SYSTEM_ERROR(e) ? strerror(ERR_GET_REASON(e))
+		: e                              ? ERR_reason_error_string(e)
+						 : NULL;
 	ERR_clear_error();
 	return reason ? reason : "unknown reason";
 }
 
-/* ---- contexts --------------------------------------------------------------------------------------------------- */
+/* ---- contexts ------------------------------------------------------------------------------ */
 
 SSL_CTX *context_new(OSSL_LIB_CTX *lib, const SSL_METHOD *method, int min_version)
 {
 	SSL_CTX *ctx = SSL_CTX_new_ex(lib, NULL, method);
 	check(ctx, "out of memory: a TLS context: %s", openssl_reason());
-	(void)SSL_CTX_set_min_proto_version(ctx, min_version == TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
+	(void)SSL_CTX_set_min_proto_version(ctx,
+		min_version == TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
 	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-	/* idle connections hold no record buffers; the chain that is sent is the one in the file, never searched for */
-	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-	                                    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
+	/* idle connections hold no record buffers; the chain that is sent is the one in the file,
+	 * never searched for */
+	(void)SSL_CTX_set_mode(ctx,
+		SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+			SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_set_read_ahead(ctx, 1); /* one recv takes a whole record and what follows it */
 	return ctx;
 }
@@ -74,37 +80,43 @@ size_t alpn_wire(const char *const *protocols, unsigned char *out, size_t cap)
 	return at;
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------ */
+/* ---- files --------------------------------------------------------------------------------- */
 
 char *path_in(const char *dir, sluice_str path)
 {
 	char *full = NULL;
-	int n = !dir || (path.len && path.data[0] == '/') ? asprintf(&full, "%.*s", STR_ARG(path)) :
-	                                                    asprintf(&full, "%s/%.*s", dir, STR_ARG(path));
+	int n = !dir || (path.len && path.data[0] == '/')
+		? asprintf(&full, "%.*s", STR_ARG(path))
+		: asprintf(&full, "%s/%.*s", dir, STR_ARG(path));
 	check(n >= 0, "out of memory: %s", "a path");
 	return full;
 }
 
 /* Whoever reads a private key can be the gateway. */
-static void pem_check_mode(const struct loaded *l, const char *path, struct complaints *c, int index, const char *option)
+static void pem_check_mode(const struct loaded *l, const char *path, struct complaints *c,
+	int index, const char *option)
 {
 	if ((l->mode & (S_IRGRP | S_IROTH)) && strstr(l->data, "PRIVATE KEY-----"))
-		complain_mildly(c, index, option, "the private key in %s can be read by %s (mode %03o): chmod 600 it", path,
-		                l->mode & S_IROTH ? "everybody" : "its group", (unsigned)(l->mode & 0777));
+		complain_mildly(c, index, option,
+			"the private key in %s can be read by %s (mode %03o): chmod 600 it", path,
+			l->mode & S_IROTH ? "everybody" : "its group", (unsigned)(l->mode & 0777));
 }
 
-bool pem_read(struct pem *p, const char *dir, sluice_str certificate, sluice_str key, struct complaints *c, int index)
+bool pem_read(struct pem *p, const char *dir, sluice_str certificate, sluice_str key,
+	struct complaints *c, int index)
 {
 	unsigned before = c->n_errors;
 	int error;
 	*p = (struct pem){ .certificate_path = path_in(dir, certificate) };
 	p->key_path = path_in(dir, key.len ? key : certificate);
 	if ((error = load_file(&p->certificate, p->certificate_path, LOAD_REGULAR, PEM_MAX)))
-		complain(c, index, "certificate", "cannot read %s: %s", p->certificate_path, load_error(error));
+		complain(c, index, "certificate", "cannot read %s: %s", p->certificate_path,
+			load_error(error));
 	else
 		pem_check_mode(&p->certificate, p->certificate_path, c, index, "certificate");
 	if (key.len && (error = load_file(&p->key, p->key_path, LOAD_REGULAR, PEM_MAX)))
-		complain(c, index, "private_key", "cannot read %s: %s", p->key_path, load_error(error));
+		complain(c, index, "private_key", "cannot read %s: %s", p->key_path,
+			load_error(error));
 	else if (key.len)
 		pem_check_mode(&p->key, p->key_path, c, index, "private_key");
 	return c->n_errors == before;
@@ -119,7 +131,7 @@ void pem_free(struct pem *p)
 	*p = (struct pem){ 0 };
 }
 
-/* ---- certificates ----------------------------------------------------------------------------------------------- */
+/* ---- certificates -------------------------------------------------------------------------- */
 
 /* Whether the key has one: OpenSSL would ask for it on the terminal. */
 static int no_password(char *buf, int size, int for_writing, void *asked)
@@ -157,32 +169,37 @@ static bool parse_chain(struct certificate *cert, BIO *b, OSSL_LIB_CTX *lib)
 	return true;
 }
 
-bool certificate_parse(struct certificate *cert, const struct pem *p, OSSL_LIB_CTX *lib, struct complaints *c, int index)
+bool certificate_parse(struct certificate *cert, const struct pem *p, OSSL_LIB_CTX *lib,
+	struct complaints *c, int index)
 {
 	const char *key_option = p->key.data ? "private_key" : "certificate";
 	const struct loaded *key = p->key.data ? &p->key : &p->certificate;
 	bool asked = false, good = false;
-	BIO *b = BIO_new_mem_buf(p->certificate.data, (int)p->certificate.len), *k = BIO_new_mem_buf(key->data, (int)key->len);
+	BIO *b = BIO_new_mem_buf(p->certificate.data, (int)p->certificate.len),
+	    *k = BIO_new_mem_buf(key->data, (int)key->len);
 	*cert = (struct certificate){ .chain = sk_X509_new_null() };
 	check(b && k && cert->chain, "out of memory: %s", "a certificate");
 	ERR_clear_error();
 	if (!parse_chain(cert, b, lib)) {
-		complain(c, index, "certificate", "no certificate can be read from %s: %s", p->certificate_path,
-		         openssl_reason());
+		complain(c, index, "certificate", "no certificate can be read from %s: %s",
+			p->certificate_path, openssl_reason());
 		goto out;
 	}
 	cert->key = PEM_read_bio_PrivateKey_ex(k, NULL, no_password, &asked, lib, NULL);
 	if (!cert->key && asked) {
-		complain(c, index, key_option, "the private key in %s has a password: keys must be without", p->key_path);
+		complain(c, index, key_option,
+			"the private key in %s has a password: keys must be without", p->key_path);
 		goto out;
 	}
 	if (!cert->key) {
-		complain(c, index, key_option, "no private key can be read from %s: %s", p->key_path, openssl_reason());
+		complain(c, index, key_option, "no private key can be read from %s: %s",
+			p->key_path, openssl_reason());
 		goto out;
 	}
 	if (X509_check_private_key(cert->leaf, cert->key) != 1) {
-		complain(c, index, key_option, "the private key in %s does not belong to the certificate in %s", p->key_path,
-		         p->certificate_path);
+		complain(c, index, key_option,
+			"the private key in %s does not belong to the certificate in %s",
+			p->key_path, p->certificate_path);
 		goto out;
 	}
 	good = true;
@@ -195,12 +212,15 @@ out:
 	return good;
 }
 
-void certificate_check_dates(const struct certificate *cert, const struct pem *p, struct complaints *c, int index)
+void certificate_check_dates(const struct certificate *cert, const struct pem *p,
+	struct complaints *c, int index)
 {
 	if (X509_cmp_current_time(X509_get0_notAfter(cert->leaf)) < 0)
-		complain_mildly(c, index, "certificate", "the certificate in %s has expired", p->certificate_path);
+		complain_mildly(c, index, "certificate", "the certificate in %s has expired",
+			p->certificate_path);
 	if (X509_cmp_current_time(X509_get0_notBefore(cert->leaf)) > 0)
-		complain_mildly(c, index, "certificate", "the certificate in %s is not valid yet", p->certificate_path);
+		complain_mildly(c, index, "certificate", "the certificate in %s is not valid yet",
+			p->certificate_path);
 }
 
 int64_t certificate_expires(const struct certificate *cert)

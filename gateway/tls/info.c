@@ -32,10 +32,11 @@ static int tls_verify_text(SSL *ssl, char *buf, size_t n)
 	const char *text = X509_verify_cert_error_string(result);
 	if (result == X509_V_ERR_HOSTNAME_MISMATCH)
 		return snprintf(buf, n, "certificate verify failed: %s: it is not for %s", text,
-		                X509_VERIFY_PARAM_get0_host(want, 0));
+			X509_VERIFY_PARAM_get0_host(want, 0));
 	if (result == X509_V_ERR_IP_ADDRESS_MISMATCH) {
 		char *ip = X509_VERIFY_PARAM_get1_ip_asc(want);
-		int len = snprintf(buf, n, "certificate verify failed: %s: it is not for %s", text, ip ? ip : "it");
+		int len = snprintf(buf, n, "certificate verify failed: %s: it is not for %s", text,
+			ip ? ip : "it");
 		OPENSSL_free(ip);
 		return len;
 	}
@@ -63,9 +64,11 @@ size_t tls_error_text(const struct stream *s, char *buf, size_t n)
 		len = tls_verify_text(t->ssl, buf, n);
 	else if (t->error && reason >= SSL_AD_REASON_OFFSET)
 		len = snprintf(buf, n, "refused by the other side: %s",
-		               SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
+			SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
 	else if (t->error)
-		len = snprintf(buf, n, "%s", ERR_reason_error_string(t->error) ? ERR_reason_error_string(t->error) : "unknown");
+		len = snprintf(buf, n, "%s",
+			ERR_reason_error_string(t->error) ? ERR_reason_error_string(t->error)
+							  : "unknown");
 	else if (t->error_no)
 		len = snprintf(buf, n, "%s", strerror_r(t->error_no, system, sizeof(system)));
 	else if ((t->flags & TLS_RAW_EOF) && !(t->flags & TLS_OPEN))
@@ -121,5 +124,6 @@ bool tls_certificate_covers(const struct stream *s, sluice_str host)
 	text[name.len] = 0;
 	if (brackets || text[strspn(text, "0123456789.")] == 0)
 		return X509_check_ip_asc(cert, text, 0) == 1;
-	return X509_check_host(cert, text, name.len, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
+	return X509_check_host(cert, text, name.len, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) ==
+		1;
 }

@@ -8,7 +8,8 @@
 #include "net/worker.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static OSSL_LIB_CTX *contexts[TLS_WORKERS_MAX + 1]; /* owned, under lock; the last is the main thread's */
+/* owned, under lock; the last is the main thread's */
+static OSSL_LIB_CTX *contexts[TLS_WORKERS_MAX + 1];
 
 struct ossl_lib_ctx_st *tls_worker_libctx(unsigned worker)
 {

@@ -23,12 +23,13 @@ static int kind_of(EVP_PKEY *key)
 	}
 }
 
-static const struct choice no_choice = { { NO_CERTIFICATE, NO_CERTIFICATE, NO_CERTIFICATE, NO_CERTIFICATE,
-	                                   NO_CERTIFICATE } };
+static const struct choice no_choice = { { NO_CERTIFICATE, NO_CERTIFICATE, NO_CERTIFICATE,
+	NO_CERTIFICATE, NO_CERTIFICATE } };
 
-/* ---- building --------------------------------------------------------------------------------------------------- */
+/* ---- building ------------------------------------------------------------------------------ */
 
-/* Lower case without a final dot; false for what no client can ask for. text of NAME_MAX_LEN + 1 bytes. */
+/* Lower case without a final dot; false for what no client can ask for. text of NAME_MAX_LEN + 1
+ * bytes. */
 static bool normalise(sluice_str in, char *text)
 {
 	if (in.len && in.data[in.len - 1] == '.')
@@ -37,7 +38,8 @@ static bool normalise(sluice_str in, char *text)
 		return false;
 	for (size_t i = 0; i < in.len; i++) {
 		char ch = in.data[i];
-		bool star = ch == '*' && i == 0 && in.len > 2 && in.data[1] == '.' && in.data[2] != '.';
+		bool star = ch == '*' && i == 0 && in.len > 2 && in.data[1] == '.' &&
+			in.data[2] != '.';
 		if (ch <= ' ' || ch == 0x7f || (ch == '*' && !star))
 			return false;
 		text[i] = ascii_lower(ch);
@@ -61,20 +63,24 @@ static struct name *name_get(struct names *t, const char *text)
 	return e;
 }
 
-static void add_text(struct names *t, const ASN1_STRING *s, int kind, struct complaints *c, int index)
+static void add_text(struct names *t, const ASN1_STRING *s, int kind, struct complaints *c,
+	int index)
 {
-	sluice_str raw = str_n((const char *)ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s));
+	sluice_str raw =
+		str_n((const char *)ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s));
 	char text[NAME_MAX_LEN + 1];
 	if (!normalise(raw, text)) {
-		complain_mildly(c, index, "certificate", "a name of the certificate is no host name and is ignored");
+		complain_mildly(c, index, "certificate",
+			"a name of the certificate is no host name and is ignored");
 		return;
 	}
 	int *at = &name_get(t, text)->choice.certificate[kind];
 	if (*at == NO_CERTIFICATE)
 		*at = index;
 	else if (*at != index)
-		complain_mildly(c, index, "certificate", "%s is already served by certificates[%d], which has the same kind of key",
-		                text, *at);
+		complain_mildly(c, index, "certificate",
+			"%s is already served by certificates[%d], which has the same kind of key",
+			text, *at);
 }
 
 static void add_common_name(struct names *t, X509 *leaf, int kind, struct complaints *c, int index)
@@ -82,14 +88,16 @@ static void add_common_name(struct names *t, X509 *leaf, int kind, struct compla
 	const X509_NAME *subject = X509_get_subject_name(leaf);
 	int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
 	if (at >= 0)
-		add_text(t, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)), kind, c, index);
+		add_text(t, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)), kind, c,
+			index);
 }
 
 void names_add(struct names *t, const struct certificate *cert, struct complaints *c, int index)
 {
 	int kind = kind_of(cert->key), n_dns = 0;
 	if (kind < 0) {
-		complain(c, index, "certificate", "the kind of key is not supported: use RSA, EC, Ed25519 or Ed448");
+		complain(c, index, "certificate",
+			"the kind of key is not supported: use RSA, EC, Ed25519 or Ed448");
 		return;
 	}
 	GENERAL_NAMES *alt = X509_get_ext_d2i(cert->leaf, NID_subject_alt_name, NULL, NULL);
@@ -131,7 +139,8 @@ static unsigned group_of(struct names *t, const struct choice *want)
 
 void names_finish(struct names *t)
 {
-	/* who asks for no known name gets what the first name of the first certificate has: the other kinds of key as well */
+	/* who asks for no known name gets what the first name of the first certificate has: the
+	 * other kinds of key as well */
 	for (size_t i = 0; i < t->n; i++) {
 		bool found = false;
 		for (int k = 0; k < KEY_KINDS; k++)
@@ -156,7 +165,7 @@ void names_fini(struct names *t)
 	*t = (struct names){ 0 };
 }
 
-/* ---- asking ----------------------------------------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------------------------- */
 
 static const struct name *find_text(const struct names *t, const char *text)
 {

@@ -1,6 +1,7 @@
 /*
- * Which certificates serve which name. A name may have one certificate of each kind of key; names with the same choice of
- * certificates form a group, and each group is one context of OpenSSL. Built by the main thread, then immutable.
+ * Which certificates serve which name. A name may have one certificate of each kind of key; names
+ * with the same choice of certificates form a group, and each group is one context of OpenSSL.
+ * Built by the main thread, then immutable.
  */
 #ifndef TLS_NAMES_H
 #define TLS_NAMES_H
@@ -24,12 +25,14 @@ struct name {
 struct names {
 	struct name *v; /* owned; sorted by text once finished */
 	size_t n;
-	struct choice *groups; /* owned; the first is for clients that ask for no name, or one not known */
+	/* owned; the first is for clients that ask for no name, or one not known */
+	struct choice *groups;
 	unsigned n_groups;
 };
 
-/* All names of the certificate that is next in the list: dNSName of its subjectAltName, else the common name. A kind of key
- * that is not supported is an error; a name that has such a certificate already, or that is none, is a warning. */
+/* All names of the certificate that is next in the list: dNSName of its subjectAltName, else the
+ * common name. A kind of key that is not supported is an error; a name that has such a certificate
+ * already, or that is none, is a warning. */
 void names_add(struct names *t, const struct certificate *cert, struct complaints *c, int index);
 /* After the last: sort and group. There was at least one certificate. */
 void names_finish(struct names *t);

@@ -1,6 +1,7 @@
 /*
- * Contexts of a server: for each worker one for every group of certificates. Connections begin with the first; the name the
- * client asks for moves them to another. A worker's set lives as long as its first context, which every connection holds.
+ * Contexts of a server: for each worker one for every group of certificates. Connections begin with
+ * the first; the name the client asks for moves them to another. A worker's set lives as long as
+ * its first context, which every connection holds.
  */
 #include "tls/server.h"
 
@@ -45,7 +46,7 @@ struct tls_server {
 	size_t n_certificates;
 };
 
-/* ---- life of a set ---------------------------------------------------------------------------------------------- */
+/* ---- life of a set ------------------------------------------------------------------------- */
 
 static int set_index; /* of a context's set */
 static pthread_once_t set_once = PTHREAD_ONCE_INIT;
@@ -60,13 +61,15 @@ static void served_unref(struct served *v)
 }
 
 /* OpenSSL frees a context: on whatever thread held it last. */
-static void set_free(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
+static void set_free(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long argl,
+	void *argp)
 {
 	struct server_set *set = ptr;
 	(void)data, (void)index, (void)argl, (void)argp;
 	if (!set || set->ctx[0] != parent)
 		return;
-	/* a connection lets go of its first context before the one it moved to: that must not come here again */
+	/* a connection lets go of its first context before the one it moved to: that must not come
+	 * here again */
 	for (unsigned i = 1; i < set->n; i++) {
 		(void)SSL_CTX_set_ex_data(set->ctx[i], set_index, NULL);
 		SSL_CTX_free(set->ctx[i]);
@@ -88,7 +91,7 @@ static struct server_set *set_of(SSL *ssl)
 	return SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), set_index);
 }
 
-/* ---- what OpenSSL asks ------------------------------------------------------------------------------------------ */
+/* ---- what OpenSSL asks --------------------------------------------------------------------- */
 
 static int server_on_name(SSL *ssl, int *alert, void *arg)
 {
@@ -103,21 +106,22 @@ static int server_on_name(SSL *ssl, int *alert, void *arg)
 	return SSL_TLSEXT_ERR_OK;
 }
 
-static int server_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
-                          unsigned in_len, void *arg)
+static int server_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+	const unsigned char *in, unsigned in_len, void *arg)
 {
 	const struct served *v = arg;
 	(void)ssl;
 	/* no protocol in common ends the handshake: RFC 7301 3.2 */
-	return SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_len, v->alpn, v->alpn_len, in, in_len) ==
-	                       OPENSSL_NPN_NEGOTIATED ?
-	               SSL_TLSEXT_ERR_OK :
-	               SSL_TLSEXT_ERR_ALERT_FATAL;
+	return SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_len, v->alpn,
+		       v->alpn_len, in, in_len) == OPENSSL_NPN_NEGOTIATED
+		? SSL_TLSEXT_ERR_OK
+		: SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* Seal or open a ticket: AES-256-CBC, then HMAC-SHA-256 over all of it. 0: no such key, a full handshake follows. */
-static int server_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
-                            int seal)
+/* Seal or open a ticket: AES-256-CBC, then HMAC-SHA-256 over all of it. 0: no such key, a full
+ * handshake follows. */
+static int server_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
+	EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seal)
 {
 	struct server_set *set = set_of(ssl);
 	struct ticket_key key;
@@ -130,11 +134,13 @@ static int server_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EV
 	} else if (!tls_tickets_find(set->served->tickets, name, &key, &newest)) {
 		return 0;
 	}
-	OSSL_PARAM p[] = { OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key.mac, sizeof(key.mac)),
-		           OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t) "SHA256", 0),
-		           OSSL_PARAM_construct_end() };
+	OSSL_PARAM p[] = { OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key.mac,
+				   sizeof(key.mac)),
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
+			(char *)(uintptr_t) "SHA256", 0),
+		OSSL_PARAM_construct_end() };
 	bool ok = EVP_MAC_CTX_set_params(mac, p) == 1 &&
-	          EVP_CipherInit_ex2(cipher, set->cipher, key.cipher, iv, seal, NULL) == 1;
+		EVP_CipherInit_ex2(cipher, set->cipher, key.cipher, iv, seal, NULL) == 1;
 	OPENSSL_cleanse(&key, sizeof(key));
 	if (!ok)
 		return -1;
@@ -142,7 +148,7 @@ static int server_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EV
 	return seal || (newest && SSL_version(ssl) < TLS1_3_VERSION) ? 1 : 2;
 }
 
-/* ---- making ----------------------------------------------------------------------------------------------------- */
+/* ---- making -------------------------------------------------------------------------------- */
 
 /* What is read and parsed once, before any worker's contexts are made. */
 struct making {
@@ -164,11 +170,14 @@ static SSL_CTX *make_context(struct making *m, struct server_set *set)
 	if (conf->max_version == TLS_1_2)
 		(void)SSL_CTX_set_max_proto_version(ctx, TLS1_2_VERSION);
 	if (conf->ciphers.len && !SSL_CTX_set_cipher_list(ctx, conf->ciphers.data))
-		complain(&m->complaints, -1, "ciphers", "no usable cipher suite of TLS 1.2 in the list: %s", openssl_reason());
+		complain(&m->complaints, -1, "ciphers",
+			"no usable cipher suite of TLS 1.2 in the list: %s", openssl_reason());
 	if (conf->ciphersuites.len && !SSL_CTX_set_ciphersuites(ctx, conf->ciphersuites.data))
-		complain(&m->complaints, -1, "ciphersuites", "not a list of cipher suites of TLS 1.3: %s", openssl_reason());
+		complain(&m->complaints, -1, "ciphersuites",
+			"not a list of cipher suites of TLS 1.3: %s", openssl_reason());
 	if (conf->curves.len && !SSL_CTX_set1_groups_list(ctx, conf->curves.data))
-		complain(&m->complaints, -1, "curves", "not a list of groups the TLS library knows: %s", openssl_reason());
+		complain(&m->complaints, -1, "curves",
+			"not a list of groups the TLS library knows: %s", openssl_reason());
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_timeout(ctx, (long)(conf->session_timeout / 1000));
 	(void)SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"sluice", 6);
@@ -185,14 +194,16 @@ static SSL_CTX *make_context(struct making *m, struct server_set *set)
 	return ctx;
 }
 
-static void make_group(struct making *m, struct server_set *set, const struct certificate *certs, unsigned group)
+static void make_group(struct making *m, struct server_set *set, const struct certificate *certs,
+	unsigned group)
 {
 	const struct choice *choice = &m->served->names.groups[group];
 	for (int k = 0; k < KEY_KINDS; k++) {
 		int i = choice->certificate[k];
 		if (i != NO_CERTIFICATE && !certificate_use(&certs[i], set->ctx[group]))
-			complain(&m->complaints, i, "certificate", "the certificate in %s cannot be used: %s",
-			         m->pem[i].certificate_path, openssl_reason());
+			complain(&m->complaints, i, "certificate",
+				"the certificate in %s cannot be used: %s",
+				m->pem[i].certificate_path, openssl_reason());
 	}
 }
 
@@ -214,7 +225,8 @@ static SSL_CTX *make_set(struct making *m, unsigned worker)
 	for (int i = 0; i < m->n && good; i++)
 		good = certificate_parse(&certs[i], &m->pem[i], set->lib, &m->complaints, i);
 	do {
-		set->ctx[set->n] = make_context(m, set); /* the first in any case: it takes the set along */
+		/* the first in any case: it takes the set along */
+		set->ctx[set->n] = make_context(m, set);
 		if (good)
 			make_group(m, set, certs, set->n);
 	} while (++set->n < n && m->complaints.n_errors == before);
@@ -234,12 +246,15 @@ static void make_names(struct making *m)
 	const struct tls_certificate_conf *conf = m->args->conf->certificates.v;
 	for (int i = 0; i < m->n; i++) {
 		struct certificate cert;
-		if (!pem_read(&m->pem[i], m->args->dir, conf[i].certificate, conf[i].private_key, &m->complaints, i) ||
-		    !certificate_parse(&cert, &m->pem[i], tls_worker_libctx(0), &m->complaints, i))
+		if (!pem_read(&m->pem[i], m->args->dir, conf[i].certificate, conf[i].private_key,
+			    &m->complaints, i) ||
+			!certificate_parse(&cert, &m->pem[i], tls_worker_libctx(0), &m->complaints,
+				i))
 			continue;
 		certificate_check_dates(&cert, &m->pem[i], &m->complaints, i);
-		m->facts[i] = (struct tls_certificate_facts){ .path = strdup(m->pem[i].certificate_path),
-			                                      .expires_s = certificate_expires(&cert) };
+		m->facts[i] =
+			(struct tls_certificate_facts){ .path = strdup(m->pem[i].certificate_path),
+				.expires_s = certificate_expires(&cert) };
 		check(m->facts[i].path, "out of memory: %s", "the path of a certificate");
 		names_add(&m->served->names, &cert, &m->complaints, i);
 		certificate_free(&cert);
@@ -274,7 +289,8 @@ static struct tls_server *make_server(struct making *m)
 {
 	struct tls_server *srv = calloc(1, sizeof(*srv));
 	unsigned n = m->args->workers;
-	check(srv && (srv->first = calloc(n, sizeof(SSL_CTX *))), "out of memory: %s", "TLS contexts");
+	check(srv && (srv->first = calloc(n, sizeof(SSL_CTX *))), "out of memory: %s",
+		"TLS contexts");
 	srv->certificates = m->facts;
 	srv->n_certificates = (size_t)m->n;
 	m->facts = NULL;
@@ -292,10 +308,11 @@ static struct tls_server *make_server(struct making *m)
 struct tls_server *tls_server_new(const struct tls_server_args *args)
 {
 	struct making m = { .args = args,
-		            .complaints = { args->report, args->report_ctx, 0 },
-		            .n = (int)args->conf->certificates.n };
+		.complaints = { args->report, args->report_ctx, 0 },
+		.n = (int)args->conf->certificates.n };
 	struct tls_server *srv = NULL;
-	check(m.n > 0 && args->workers > 0 && args->tickets, "%d certificates for %u workers", m.n, args->workers);
+	check(m.n > 0 && args->workers > 0 && args->tickets, "%d certificates for %u workers", m.n,
+		args->workers);
 	(void)pthread_once(&set_once, set_index_once);
 	m.pem = calloc((size_t)m.n, sizeof(*m.pem));
 	m.served = calloc(1, sizeof(*m.served));

@@ -1,6 +1,6 @@
 /*
- * Ticket keys. One thread writes, every worker reads for each handshake: a sequence lock, whose readers write nothing and
- * try again in the rare case that they met the writer.
+ * Ticket keys. One thread writes, every worker reads for each handshake: a sequence lock, whose
+ * readers write nothing and try again in the rare case that they met the writer.
  */
 #include "tls/tickets.h"
 
@@ -15,9 +15,9 @@ _Static_assert(sizeof(struct ticket_key) % sizeof(uint64_t) == 0, "a key is whol
 
 struct tls_tickets {
 	atomic_uint refs;
-	_Atomic uint64_t sequence;                /* odd: being written */
-	_Atomic uint64_t words[KEYS][KEY_WORDS];  /* the newest first */
-	uint64_t rotated_ns;                      /* main thread's */
+	_Atomic uint64_t sequence;               /* odd: being written */
+	_Atomic uint64_t words[KEYS][KEY_WORDS]; /* the newest first */
+	uint64_t rotated_ns;                     /* main thread's */
 };
 
 static void tickets_load(const struct tls_tickets *t, int which, struct ticket_key *out)
@@ -35,8 +35,10 @@ static void tickets_load(const struct tls_tickets *t, int which, struct ticket_k
 
 void tls_tickets_rotate(struct tls_tickets *t)
 {
-	uint64_t fresh[KEY_WORDS], sequence = atomic_load_explicit(&t->sequence, memory_order_relaxed);
-	check(RAND_priv_bytes((unsigned char *)fresh, sizeof(fresh)) == 1, "no random bytes: %s", "OpenSSL gives none");
+	uint64_t fresh[KEY_WORDS],
+		sequence = atomic_load_explicit(&t->sequence, memory_order_relaxed);
+	check(RAND_priv_bytes((unsigned char *)fresh, sizeof(fresh)) == 1, "no random bytes: %s",
+		"OpenSSL gives none");
 	atomic_store_explicit(&t->sequence, sequence + 1, memory_order_relaxed);
 	for (int i = 0; i < KEY_WORDS; i++) {
 		uint64_t old = atomic_load_explicit(&t->words[0][i], memory_order_relaxed);
@@ -78,7 +80,8 @@ void tls_tickets_tick(struct tls_tickets *t, uint64_t now_ns)
 	uint64_t age = now_ns - t->rotated_ns;
 	if (age < TLS_TICKET_ROTATION_NS)
 		return;
-	if (age >= 2 * TLS_TICKET_ROTATION_NS) /* the process stood still: what would be the previous key is too old as well */
+	/* the process stood still: what would be the previous key is too old as well */
+	if (age >= 2 * TLS_TICKET_ROTATION_NS)
 		tls_tickets_rotate(t);
 	tls_tickets_rotate(t);
 	t->rotated_ns = now_ns;
@@ -89,7 +92,8 @@ void tls_tickets_newest(const struct tls_tickets *t, struct ticket_key *out)
 	tickets_load(t, 0, out);
 }
 
-bool tls_tickets_find(const struct tls_tickets *t, const unsigned char *name, struct ticket_key *out, bool *is_newest)
+bool tls_tickets_find(const struct tls_tickets *t, const unsigned char *name,
+	struct ticket_key *out, bool *is_newest)
 {
 	for (int i = 0; i < KEYS; i++) {
 		tickets_load(t, i, out);

@@ -1,4 +1,5 @@
-/* The TLS transport. One OpenSSL object for each connection, over a BIO that reads and writes the stream's socket. */
+/* The TLS transport. One OpenSSL object for each connection, over a BIO that reads and writes the
+ * stream's socket. */
 #include "tls/transport.h"
 
 #include <errno.h>
@@ -12,23 +13,27 @@
 
 enum {
 	RECORD = SSL3_RT_MAX_PLAIN_LENGTH,
-	SEALED = RECORD + 256,        /* most that one record takes on the wire, with room to spare */
-	STAGE = 4 * SEALED + 4096,    /* a head and 64 KiB of body leave in one send */
-	LEFT_MAX = 4 * STAGE          /* more unsent bytes of our making than this: the other side plays with us */
+	/* most that one record takes on the wire, with room to spare */
+	SEALED = RECORD + 256,
+	STAGE = 4 * SEALED + 4096, /* a head and 64 KiB of body leave in one send */
+	/* more unsent bytes of our making than this: the other side plays with us */
+	LEFT_MAX = 4 * STAGE,
 };
 
 /* Of the thread. */
 struct scratch {
-	struct stream *at_work; /* whose function runs; what OpenSSL reads and writes in it, is this one's */
-	BIO *bio;               /* owned: shared by all connections of the thread, so that none needs one of its own */
-	size_t len;             /* sealed; 0 between two calls */
+	/* whose function runs; what OpenSSL reads and writes in it, is this one's */
+	struct stream *at_work;
+	/* owned: shared by all connections of the thread, so that none needs one of its own */
+	BIO *bio;
+	size_t len; /* sealed; 0 between two calls */
 	char sealed[STAGE];
 	char plain[RECORD]; /* small runs that are to be one record */
 };
 
 static __thread struct scratch *scratch;
 
-/* ---- to the socket ---------------------------------------------------------------------------------------------- */
+/* ---- to the socket ------------------------------------------------------------------------- */
 
 static void tls_broke(struct tls *t, unsigned how, int error_no)
 {
@@ -106,7 +111,7 @@ static enum io tls_push(struct stream *s)
 	return io == IO_OK ? IO_AGAIN : io;
 }
 
-/* ---- the BIO ---------------------------------------------------------------------------------------------------- */
+/* ---- the BIO ------------------------------------------------------------------------------- */
 
 static BIO_METHOD *bio_method;
 static pthread_once_t bio_once = PTHREAD_ONCE_INIT;
@@ -164,9 +169,11 @@ static int tls_bio_create(BIO *b)
 static void tls_bio_once(void)
 {
 	bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
-	check(bio_method && BIO_meth_set_read(bio_method, tls_bio_read) && BIO_meth_set_write(bio_method, tls_bio_write) &&
-	              BIO_meth_set_ctrl(bio_method, tls_bio_ctrl) && BIO_meth_set_create(bio_method, tls_bio_create),
-	      "out of memory: %s", "a BIO method");
+	check(bio_method && BIO_meth_set_read(bio_method, tls_bio_read) &&
+			BIO_meth_set_write(bio_method, tls_bio_write) &&
+			BIO_meth_set_ctrl(bio_method, tls_bio_ctrl) &&
+			BIO_meth_set_create(bio_method, tls_bio_create),
+		"out of memory: %s", "a BIO method");
 }
 
 static struct scratch *scratch_new(void)
@@ -194,7 +201,7 @@ void tls_thread_fini(void)
 	scratch = NULL;
 }
 
-/* ---- state ------------------------------------------------------------------------------------------------------ */
+/* ---- state --------------------------------------------------------------------------------- */
 
 struct tls *tls_state_new(SSL *ssl, unsigned flags)
 {
@@ -213,7 +220,8 @@ struct tls *tls_at_work(void)
 	return scratch->at_work->tls;
 }
 
-/* Before OpenSSL is called for s. Its queue of errors is the thread's: others may have left something there. */
+/* Before OpenSSL is called for s. Its queue of errors is the thread's: others may have left
+ * something there. */
 static void tls_begin(struct stream *s)
 {
 	scratch->at_work = s;
@@ -244,7 +252,7 @@ static enum io tls_why(struct tls *t)
 	return IO_FAIL;
 }
 
-/* ---- handshake -------------------------------------------------------------------------------------------------- */
+/* ---- handshake ----------------------------------------------------------------------------- */
 
 static enum io tls_handshake(struct stream *s)
 {
@@ -270,12 +278,13 @@ static enum io tls_handshake(struct stream *s)
 			tls_client_opened(t);
 		s->bytes_in = s->bytes_out = 0;
 	} else if (io != IO_AGAIN && t->slot) {
-		tls_session_slot_fini(t->slot); /* not again with a session that may be the reason */
+		/* not again with a session that may be the reason */
+		tls_session_slot_fini(t->slot);
 	}
 	return io;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 static bool tls_pending(struct stream *s)
 {
@@ -317,17 +326,20 @@ static enum io tls_read(struct stream *s, size_t want)
 	enum io io = tls_fill(s, t, &room, &got);
 	buf_room_take(&s->in, &room, got);
 	s->bytes_in = before + got;
-	/* reading makes OpenSSL write now and then: alerts, key updates. Whether that went, the next write tells. */
+	/* reading makes OpenSSL write now and then: alerts, key updates. Whether that went, the
+	 * next write tells. */
 	(void)tls_push(s);
-	(void)SSL_free_buffers(t->ssl); /* those it made for a ticket or the like; does nothing while bytes wait in them */
+	/* those it made for a ticket or the like; does nothing while bytes wait in them */
+	(void)SSL_free_buffers(t->ssl);
 	if (io == IO_EOF)
 		s->flags |= STREAM_EOF;
 	return got ? IO_OK : io; /* what stopped it will do so again */
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
-/* What the next record holds: a full one from where it lies, or all runs that fit into one as they are. */
+/* What the next record holds: a full one from where it lies, or all runs that fit into one as they
+ * are. */
 static sluice_str tls_next_record(const struct buf *out, char *plain)
 {
 	struct iovec iov[BUF_IOV_MAX];
@@ -395,13 +407,14 @@ static enum io tls_write(struct stream *s)
 	return io;
 }
 
-/* ---- the end ---------------------------------------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------------------------- */
 
 static void tls_finish(struct stream *s)
 {
 	struct tls *t = s->tls;
 	uint64_t before = s->bytes_out;
-	if (!(t->flags & TLS_OPEN) || (t->flags & (TLS_BROKEN | TLS_MUTE)) || (SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN))
+	if (!(t->flags & TLS_OPEN) || (t->flags & (TLS_BROKEN | TLS_MUTE)) ||
+		(SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN))
 		return;
 	tls_begin(s);
 	(void)SSL_shutdown(t->ssl);

@@ -6,12 +6,13 @@
 #include "upstream/endpoint.h"
 #include "upstream/pool.h"
 
-/* Between two turns of a server of weight 1; divides by every weight up to 20, so that those are served exactly. */
+/* Between two turns of a server of weight 1; divides by every weight up to 20, so that those are
+ * served exactly. */
 #define BALANCE_INTERVAL 232792560ull
 
 enum { LOAD_SHIFT = 20, CAP_MIN = 8 };
 
-/* ---- the heap ----------------------------------------------------------------------------------------------------- */
+/* ---- the heap ------------------------------------------------------------------------------ */
 
 /* Keys wrap round after centuries; compared as distances they may. */
 static bool slot_is_before(const struct slot *a, const struct slot *b)
@@ -77,7 +78,7 @@ static void heap_remove(struct balance *b, struct slot *s)
 	s->heap_place = SLOT_OUT;
 }
 
-/* ---- slots -------------------------------------------------------------------------------------------------------- */
+/* ---- slots --------------------------------------------------------------------------------- */
 
 static uint64_t slot_load(const struct slot *s)
 {
@@ -125,7 +126,8 @@ struct slot *balance_add(struct balance *b, struct endpoint *e, unsigned weight)
 	s->place = b->n;
 	b->all[b->n++] = s;
 	list_push(&e->slots, &s->at_endpoint);
-	/* due somewhere in its first interval: workers that start together do not all begin with the same server */
+	/* due somewhere in its first interval: workers that start together do not all begin with
+	 * the same server */
 	s->key = b->now + upstream_random(e->part, (uint32_t)(BALANCE_INTERVAL / weight));
 	s->turn = upstream_random(e->part, 1u << 16);
 	if (b->turn < 1u << 16)
@@ -178,7 +180,7 @@ void balance_update(struct slot *s)
 	}
 }
 
-/* ---- choosing ----------------------------------------------------------------------------------------------------- */
+/* ---- choosing ------------------------------------------------------------------------------ */
 
 static bool slot_was_tried(const struct slot *s, const uint64_t *tried, unsigned n_tried)
 {
@@ -199,7 +201,8 @@ static struct slot *heap_choose(struct balance *b, const uint64_t *tried, unsign
 		return NULL;
 	if (!slot_was_tried(b->heap[0], tried, n_tried))
 		return b->heap[0];
-	/* the free end of the array, which grows by one for each that leaves the heap, holds them */
+	/* the free end of the array, which grows by one for each that leaves the heap, holds
+	 * them */
 	while (b->n_heap) {
 		struct slot *s = b->heap[0];
 		if (!slot_was_tried(s, tried, n_tried)) {
@@ -216,8 +219,8 @@ static struct slot *heap_choose(struct balance *b, const uint64_t *tried, unsign
 }
 
 /* Nobody is well: the one that has least to do, and among equals the one chosen longest ago. */
-static enum balance_result balance_choose_resting(struct balance *b, const uint64_t *tried, unsigned n_tried,
-                                                  struct slot **out)
+static enum balance_result balance_choose_resting(struct balance *b, const uint64_t *tried,
+	unsigned n_tried, struct slot **out)
 {
 	struct slot *best = NULL;
 	bool busy = false, up = false;
@@ -242,7 +245,8 @@ static enum balance_result balance_choose_resting(struct balance *b, const uint6
 	return best ? BALANCE_CHOSEN : busy ? BALANCE_BUSY : BALANCE_NONE;
 }
 
-enum balance_result balance_choose(struct balance *b, const uint64_t *tried, unsigned n_tried, struct slot **out)
+enum balance_result balance_choose(struct balance *b, const uint64_t *tried, unsigned n_tried,
+	struct slot **out)
 {
 	struct slot *s = heap_choose(b, tried, n_tried);
 	if (s) {

@@ -2,10 +2,12 @@
 #include "upstream/conf.h"
 
 static const sluice_option server_options[] = {
-	SLUICE_OPTION(SLUICE_T_STR, struct upstream_server, address, .flags = SLUICE_F_REQUIRED | SLUICE_F_SCALAR, .min = "1",
-	              .max = "300", .doc = "where it listens: host:port, ip:port, [ipv6]:port or unix:/path"),
-	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_server, weight, .def = "1", .min = "1", .max = "100",
-	              .doc = "its share of the requests, against the weights of the others"),
+	SLUICE_OPTION(SLUICE_T_STR, struct upstream_server, address,
+		.flags = SLUICE_F_REQUIRED | SLUICE_F_SCALAR, .min = "1", .max = "300",
+		.doc = "where it listens: host:port, ip:port, [ipv6]:port or unix:/path"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_server, weight, .def = "1", .min = "1",
+		.max = "100",
+		.doc = "its share of the requests, against the weights of the others"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -15,77 +17,106 @@ static const char *const parsing_choices[] = { "strict", "lenient", NULL };
 static const char *const balance_choices[] = { "round-robin", "least-requests", NULL };
 
 static const sluice_option timeout_options[] = {
-	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, connect, .def = "1s", .min = "1ms", .max = "5m",
-	              .doc = "longest time until a connection is open, TLS included"),
-	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, response, .def = "15s", .min = "1ms", .max = "1d",
-	              .doc = "longest silence of a server that owes a response or the rest of one"),
-	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, idle, .def = "60s", .min = "1ms", .max = "1d",
-	              .doc = "longest time a connection is kept without a request; set it below the service's own keep-alive "
-	                     "timeout (Node.js 5s, gunicorn 2s), or some requests meet a connection that is just being closed"),
-	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, ping, .def = "5m", .min = "10ms", .max = "1d",
-	              .doc = "longest silence of a connection with gRPC calls before a PING asks whether the server is there; many "
-	                     "put up with no more than one in 5m"),
-	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, queue, .def = "1s", .min = "1ms", .max = "5m",
-	              .doc = "longest wait for a connection when max_connections are in use"),
-	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, tunnel, .def = "1h", .min = "1ms", .max = "7d",
-	              .doc = "longest silence of both sides of a tunnel, such as a WebSocket"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, connect, .def = "1s",
+		.min = "1ms", .max = "5m",
+		.doc = "longest time until a connection is open, TLS included"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, response, .def = "15s",
+		.min = "1ms", .max = "1d",
+		.doc = "longest silence of a server that owes a response or the rest of one"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, idle, .def = "60s", .min = "1ms",
+		.max = "1d",
+		.doc = "longest time a connection is kept without a request; set it below the "
+		       "service's own keep-alive "
+		       "timeout (Node.js 5s, gunicorn 2s), or some requests meet a connection that "
+		       "is just being closed"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, ping, .def = "5m", .min = "10ms",
+		.max = "1d",
+		.doc = "longest silence of a connection with gRPC calls before a PING asks whether "
+		       "the server is there; many "
+		       "put up with no more than one in 5m"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, queue, .def = "1s", .min = "1ms",
+		.max = "5m",
+		.doc = "longest wait for a connection when max_connections are in use"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, tunnel, .def = "1h",
+		.min = "1ms", .max = "7d",
+		.doc = "longest silence of both sides of a tunnel, such as a WebSocket"),
 	SLUICE_OPTIONS_END,
 };
 
 static const sluice_option health_options[] = {
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_health, failures, .def = "3", .max = "1000",
-	              .doc = "failures in a row after which a server gets no requests for a while; 0: never"),
-	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_health, retry_after, .def = "2s", .min = "10ms", .max = "1h",
-	              .doc = "how long; then one request is sent to try it, and the time doubles when that fails"),
-	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_health, retry_after_max, .def = "30s", .min = "10ms", .max = "1h",
-	              .doc = "up to which the time doubles, when it is longer than retry_after"),
+		.doc = "failures in a row after which a server gets no requests for a while; 0: "
+		       "never"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_health, retry_after, .def = "2s",
+		.min = "10ms", .max = "1h",
+		.doc = "how long; then one request is sent to try it, and the time doubles when "
+		       "that fails"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_health, retry_after_max, .def = "30s",
+		.min = "10ms", .max = "1h",
+		.doc = "up to which the time doubles, when it is longer than retry_after"),
 	SLUICE_OPTIONS_END,
 };
 
 const sluice_option upstream_options[] = {
-	SLUICE_OPTION(SLUICE_T_STR, struct upstream_conf, name, .flags = SLUICE_F_KEY, .min = "1", .max = "64",
-	              .doc = "how routes, logs and metrics call it"),
-	SLUICE_OPTION(SLUICE_T_LIST, struct upstream_conf, servers, .flags = SLUICE_F_REQUIRED, .min = "1", .max = "1000",
-	              .sub = server_options, .sub_size = sizeof(struct upstream_server),
-	              .doc = "the servers; a name with several addresses is as many servers"),
-	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, protocol, .def = "http/1.1", .choices = protocol_choices,
-	              .flags = SLUICE_F_NEW,
-	              .doc = "what the servers speak; h2: HTTP/2 over TLS, h2c: HTTP/2 without, auto: over TLS what each chooses"),
-	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, proxy_protocol, .def = "off", .choices = proxy_protocol_choices,
-	              .flags = SLUICE_F_NEW,
-	              .doc = "the version of the PROXY header that connections begin with, to name the client; they are then "
-	                     "kept for that client alone"),
-	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, balance, .def = "round-robin", .choices = balance_choices,
-	              .doc = "how a server is chosen: each in turn, or the one with the fewest requests in progress"),
-	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, parsing, .def = "strict", .choices = parsing_choices,
-	              .flags = SLUICE_F_NEW,
-	              .doc = "lenient: also take responses with lines that end with LF alone, empty lines before the status line, "
-	                     "control bytes in values (they become blanks), a status above 599, and bytes behind the end (they "
-	                     "are thrown away)"),
-	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, timeouts, .flags = SLUICE_F_SUBOBJECT | SLUICE_F_NEW,
-	              .sub = timeout_options, .doc = "limits on waiting for the servers"),
-	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, health, .flags = SLUICE_F_SUBOBJECT, .sub = health_options,
-	              .doc = "when a server that fails is left alone; judged by the requests it gets"),
+	SLUICE_OPTION(SLUICE_T_STR, struct upstream_conf, name, .flags = SLUICE_F_KEY, .min = "1",
+		.max = "64", .doc = "how routes, logs and metrics call it"),
+	SLUICE_OPTION(SLUICE_T_LIST, struct upstream_conf, servers, .flags = SLUICE_F_REQUIRED,
+		.min = "1", .max = "1000", .sub = server_options,
+		.sub_size = sizeof(struct upstream_server),
+		.doc = "the servers; a name with several addresses is as many servers"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, protocol, .def = "http/1.1",
+		.choices = protocol_choices, .flags = SLUICE_F_NEW,
+		.doc = "what the servers speak; h2: HTTP/2 over TLS, h2c: HTTP/2 without, auto: "
+		       "over TLS what each chooses"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, proxy_protocol, .def = "off",
+		.choices = proxy_protocol_choices, .flags = SLUICE_F_NEW,
+		.doc = "the version of the PROXY header that connections begin with, to name the "
+		       "client; they are then "
+		       "kept for that client alone"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, balance, .def = "round-robin",
+		.choices = balance_choices,
+		.doc = "how a server is chosen: each in turn, or the one with the fewest requests "
+		       "in progress"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, parsing, .def = "strict",
+		.choices = parsing_choices, .flags = SLUICE_F_NEW,
+		.doc = "lenient: also take responses with lines that end with LF alone, empty "
+		       "lines before the status line, "
+		       "control bytes in values (they become blanks), a status above 599, and "
+		       "bytes behind the end (they "
+		       "are thrown away)"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, timeouts,
+		.flags = SLUICE_F_SUBOBJECT | SLUICE_F_NEW, .sub = timeout_options,
+		.doc = "limits on waiting for the servers"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, health, .flags = SLUICE_F_SUBOBJECT,
+		.sub = health_options,
+		.doc = "when a server that fails is left alone; judged by the requests it gets"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, retries, .def = "2", .max = "7",
-	              .doc = "further tries on another server, after a connection could not be made or, of idempotent methods, was "
-	                     "lost before a response; never after a timeout or a 5xx"),
+		.doc = "further tries on another server, after a connection could not be made or, "
+		       "of idempotent methods, was "
+		       "lost before a response; never after a timeout or a 5xx"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, keepalive, .def = "512", .max = "100000",
-	              .doc = "most idle connections each worker keeps to one server"),
-	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_connections, .def = "0", .max = "1000000",
-	              .doc = "most connections to one server, shared out among the workers, at least one each; 0: any number"),
-	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_streams, .def = "100", .min = "1", .max = "1000",
-	              .flags = SLUICE_F_NEW,
-	              .doc = "most requests at a time on one HTTP/2 connection; a server may allow fewer"),
-	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_queue, .def = "1024", .max = "1000000",
-	              .doc = "most requests of one worker that wait for a connection; more are refused"),
-	SLUICE_OPTION(SLUICE_T_SIZE, struct upstream_conf, max_head, .def = "64KiB", .min = "1KiB", .max = "1MiB",
-	              .flags = SLUICE_F_NEW, .doc = "largest response head"),
-	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_fields, .def = "200", .min = "10", .max = "2000",
-	              .flags = SLUICE_F_NEW, .doc = "most header fields of a response"),
-	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_conf, resolve_interval, .def = "30s", .min = "1s", .max = "1d",
-	              .doc = "how often the names of servers are looked up again"),
-	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, tls, .flags = SLUICE_F_NEW, .sub = tls_client_options,
-	              .doc = "TLS to the servers, also when empty; left out: plain connections"),
+		.doc = "most idle connections each worker keeps to one server"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_connections, .def = "0",
+		.max = "1000000",
+		.doc = "most connections to one server, shared out among the workers, at least one "
+		       "each; 0: any number"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_streams, .def = "100", .min = "1",
+		.max = "1000", .flags = SLUICE_F_NEW,
+		.doc = "most requests at a time on one HTTP/2 connection; a server may allow "
+		       "fewer"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_queue, .def = "1024",
+		.max = "1000000",
+		.doc = "most requests of one worker that wait for a connection; more are refused"),
+	SLUICE_OPTION(SLUICE_T_SIZE, struct upstream_conf, max_head, .def = "64KiB", .min = "1KiB",
+		.max = "1MiB", .flags = SLUICE_F_NEW, .doc = "largest response head"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_fields, .def = "200", .min = "10",
+		.max = "2000", .flags = SLUICE_F_NEW, .doc = "most header fields of a response"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_conf, resolve_interval, .def = "30s",
+		.min = "1s", .max = "1d",
+		.doc = "how often the names of servers are looked up again"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, tls, .flags = SLUICE_F_NEW,
+		.sub = tls_client_options,
+		.doc = "TLS to the servers, also when empty; left out: plain connections"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -99,7 +130,8 @@ static bool host_is_name(sluice_str host)
 	for (size_t i = 0; i < host.len; i++) {
 		char c = host.data[i];
 		bool digit = c >= '0' && c <= '9';
-		if (!digit && !(ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') && c != '-' && c != '_' && c != '.')
+		if (!digit && !(ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') && c != '-' &&
+			c != '_' && c != '.')
 			return false;
 		if (c == '.' && last == '.')
 			return false;
@@ -132,8 +164,8 @@ static int check_address(struct bind *b, const struct upstream_server *s)
 	if (str_starts(s->address, STR("http:")) || str_starts(s->address, STR("https:"))) {
 		(void)bind_error(b, s, "address", "a server is host:port, without a scheme");
 		diag_hint(b->diag, "TLS to the servers is the upstream's block: tls: {}");
-	} else if (addr_split(s->address, 1, &host, &port) && port == 1 && host.data + host.len >= s->address.data +
-	           s->address.len - 1) {
+	} else if (addr_split(s->address, 1, &host, &port) && port == 1 &&
+		host.data + host.len >= s->address.data + s->address.len - 1) {
 		(void)bind_error(b, s, "address", "the server has no port");
 		diag_hint(b->diag, "write host:port");
 	} else {
@@ -151,7 +183,8 @@ static int check_server(struct bind *b, const struct upstream_conf *conf, size_t
 	for (size_t j = 0; j < i; j++) {
 		if (!str_ieq(servers[j].address, servers[i].address) || servers[i].address.len == 0)
 			continue;
-		(void)bind_error(b, &servers[i], "address", "this server stands in the list already");
+		(void)bind_error(b, &servers[i], "address",
+			"this server stands in the list already");
 		diag_hint(b->diag, "write it once, with a greater weight");
 		return -1;
 	}
@@ -175,12 +208,16 @@ static int check_protocol(struct bind *b, const struct upstream_conf *conf)
 	}
 	if (conf->proxy_protocol && conf->protocol != PROTOCOL_HTTP1) {
 		(void)bind_error(b, conf, "proxy_protocol",
-		                 "a connection with a PROXY header is one client's, and HTTP/2 would share it");
-		diag_hint(b->diag, "write protocol: http/1.1, or leave proxy_protocol out: X-Forwarded-For names the client too");
+			"a connection with a PROXY header is one client's, and HTTP/2 would share "
+			"it");
+		diag_hint(b->diag,
+			"write protocol: http/1.1, or leave proxy_protocol out: X-Forwarded-For "
+			"names the client too");
 		return -1;
 	}
 	if (conf->protocol == PROTOCOL_H2C && conf->use_tls) {
-		(void)bind_error(b, conf, "protocol", "h2c is HTTP/2 without TLS, and there is a block `tls`");
+		(void)bind_error(b, conf, "protocol",
+			"h2c is HTTP/2 without TLS, and there is a block `tls`");
 		diag_hint(b->diag, "HTTP/2 over TLS is h2");
 		return -1;
 	}

@@ -1,6 +1,7 @@
 /*
- * The `upstreams:` block: what one upstream is made of, as its option table binds it. Immutable while in force; read by the
- * workers. Rules that concern more than one option are upstream_conf_check().
+ * The `upstreams:` block: what one upstream is made of, as its option table binds it. Immutable
+ * while in force; read by the workers. Rules that concern more than one option are
+ * upstream_conf_check().
  */
 #ifndef UPSTREAM_CONF_H
 #define UPSTREAM_CONF_H
@@ -22,8 +23,10 @@ struct upstream_server {
 	uint64_t weight;
 };
 
-struct upstream_timeouts { /* milliseconds */
-	uint64_t connect;  /* to an open connection, TLS included, or to the first answer of the name service */
+/* milliseconds */
+struct upstream_timeouts {
+	/* to an open connection, TLS included, or to the first answer of the name service */
+	uint64_t connect;
 	uint64_t response; /* longest silence of a server that owes an answer */
 	uint64_t idle;     /* of a kept connection */
 	uint64_t ping;     /* longest silence of a connection with gRPC calls, before it is asked */
@@ -41,9 +44,10 @@ struct upstream_conf {
 	sluice_str name;
 	sluice_blocks servers; /* struct upstream_server */
 	int32_t protocol;      /* enum upstream_protocol */
-	int32_t proxy_protocol; /* the version of the PROXY header that connections begin with; 0: none */
-	int32_t balance;       /* enum upstream_balance */
-	int32_t parsing;       /* enum upstream_parsing */
+	/* the version of the PROXY header that connections begin with; 0: none */
+	int32_t proxy_protocol;
+	int32_t balance; /* enum upstream_balance */
+	int32_t parsing; /* enum upstream_parsing */
 	struct upstream_timeouts timeouts;
 	struct upstream_health health;
 	uint64_t retries;          /* further servers asked, at most UPSTREAM_RETRIES_MAX */
@@ -55,13 +59,14 @@ struct upstream_conf {
 	uint64_t max_fields;       /* of one */
 	uint64_t resolve_interval; /* ms; names are asked for again */
 	struct tls_client_conf tls;
-	bool use_tls;              /* `tls` was given: set by upstream_conf_check() */
+	bool use_tls; /* `tls` was given: set by upstream_conf_check() */
 };
 
 /* One entry of `upstreams:`; name is the entry's key. */
 extern const sluice_option upstream_options[];
 
-/* What a server's address says. host is empty for literal addresses, which are then in addr; a slice of text else. */
+/* What a server's address says. host is empty for literal addresses, which are then in addr; a
+ * slice of text else. */
 struct upstream_address {
 	struct addr addr;
 	sluice_str host;
@@ -72,7 +77,8 @@ must_use bool upstream_address_parse(sluice_str text, struct upstream_address *o
 /* What ALPN offers the servers, NULL-terminated; NULL: nothing. */
 const char *const *upstream_alpn(const struct upstream_conf *conf);
 
-/* The rules between options, on the main thread; mistakes are reported where they stand. 0, or -1. */
+/* The rules between options, on the main thread; mistakes are reported where they stand. 0, or
+ * -1. */
 must_use int upstream_conf_check(struct bind *b, struct upstream_conf *conf);
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/stat.h"
 #include "upstream/balance.h"
 
-/* ---- the worker's part -------------------------------------------------------------------------------------------- */
+/* ---- the worker's part --------------------------------------------------------------------- */
 
 struct upstream_part *upstream_part_of(struct worker *w)
 {
@@ -37,7 +37,7 @@ uint32_t upstream_random(struct upstream_part *p, uint32_t n)
 	return (uint32_t)((high * n) >> 32);
 }
 
-/* ---- the registry ------------------------------------------------------------------------------------------------- */
+/* ---- the registry -------------------------------------------------------------------------- */
 
 static sluice_str str_copy(sluice_str s)
 {
@@ -56,8 +56,9 @@ static void str_drop(sluice_str s)
 
 static bool key_eq(const struct endpoint_key *a, const struct endpoint_key *b)
 {
-	return addr_eq(&a->addr, &b->addr) && str_eq(a->upstream, b->upstream) && str_eq(a->host, b->host) &&
-	       a->tls_identity[0] == b->tls_identity[0] && a->tls_identity[1] == b->tls_identity[1];
+	return addr_eq(&a->addr, &b->addr) && str_eq(a->upstream, b->upstream) &&
+		str_eq(a->host, b->host) && a->tls_identity[0] == b->tls_identity[0] &&
+		a->tls_identity[1] == b->tls_identity[1];
 }
 
 static void endpoint_on_rested(struct timer *t);
@@ -88,7 +89,7 @@ struct endpoint *endpoint_get(struct worker *w, const struct endpoint_key *key)
 	struct list *bucket = &p->endpoints[hash_str(str_n(text, len)) % ENDPOINT_BUCKETS];
 	struct endpoint *e;
 
-	list_each(at, bucket) {
+	list_each (at, bucket) {
 		e = container_of(at, struct endpoint, at);
 		if (key_eq(&e->key, key)) {
 			e->refs++;
@@ -135,11 +136,11 @@ void endpoint_set_bounds(struct endpoint *e, const struct endpoint_bounds *b)
 
 void endpoint_changed(struct endpoint *e)
 {
-	list_each(at, &e->slots)
+	list_each (at, &e->slots)
 		balance_update(container_of(at, struct slot, at_endpoint));
 }
 
-/* ---- health ------------------------------------------------------------------------------------------------------- */
+/* ---- health -------------------------------------------------------------------------------- */
 
 static void endpoint_set_state(struct endpoint *e, enum endpoint_state state)
 {
@@ -176,8 +177,10 @@ static void endpoint_rest(struct endpoint *e, const char *when)
 	e->n_ejected++;
 	stat_inc(STAT_UPSTREAM_EJECTED);
 	worker_timer(w, &e->timer, e->rest_ns);
-	log_warn("upstream", "%.*s: server %s %s, and is tried again in %llu ms: %s%s%s", STR_ARG(e->key.upstream), e->address,
-	         when, (unsigned long long)(e->rest_ns / NS_PER_MS), err_info(e->last_err)->text, e->why[0] ? " " : "", e->why);
+	log_warn("upstream", "%.*s: server %s %s, and is tried again in %llu ms: %s%s%s",
+		STR_ARG(e->key.upstream), e->address, when,
+		(unsigned long long)(e->rest_ns / NS_PER_MS), err_info(e->last_err)->text,
+		e->why[0] ? " " : "", e->why);
 	endpoint_set_state(e, ENDPOINT_DOWN);
 }
 
@@ -209,15 +212,16 @@ void endpoint_succeeded(struct endpoint *e)
 	endpoint_set_state(e, ENDPOINT_UP);
 }
 
-/* The access log knows which error it was; what the system or TLS said of it stands here alone. At most once a second: a
- * server that comes and goes must not fill the log. */
+/* The access log knows which error it was; what the system or TLS said of it stands here alone. At
+ * most once a second: a server that comes and goes must not fill the log. */
 static void endpoint_tell(struct endpoint *e)
 {
 	uint64_t now = worker_now(e->part->worker);
 	if (!e->why[0] || (e->told_ns && now - e->told_ns < NS_PER_S))
 		return;
 	e->told_ns = now;
-	log_warn("upstream", "%.*s: server %s: %s %s", STR_ARG(e->key.upstream), e->address, err_info(e->last_err)->text, e->why);
+	log_warn("upstream", "%.*s: server %s: %s %s", STR_ARG(e->key.upstream), e->address,
+		err_info(e->last_err)->text, e->why);
 }
 
 void endpoint_failed(struct endpoint *e, bool trial, int err)

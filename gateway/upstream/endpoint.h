@@ -1,10 +1,12 @@
 /*
- * One server address as one worker knows it: its connections, its health, its counts. Found by key, so that it outlives the
- * configuration it came from; referenced by the slots of balances, by its connections, and by calls.
+ * One server address as one worker knows it: its connections, its health, its counts. Found by key,
+ * so that it outlives the configuration it came from; referenced by the slots of balances, by its
+ * connections, and by calls.
  *
- * Health is judged by what happens to requests. So many failures in a row, and the server rests; after that one request is
- * sent to try it; if it is served the server is back, else it rests twice as long, up to a bound. Rests differ by up to an
- * eighth either way, so that the workers do not try in step.
+ * Health is judged by what happens to requests. So many failures in a row, and the server rests;
+ * after that one request is sent to try it; if it is served the server is back, else it rests twice
+ * as long, up to a bound. Rests differ by up to an eighth either way, so that the workers do not
+ * try in step.
  *
  *             failures in a row               rest is over
  *      UP ------------------------> DOWN ----------------------> TRIAL
@@ -23,32 +25,32 @@ enum { ENDPOINT_BUCKETS = 256, ENDPOINT_WHY = 128 };
 
 /* Of a worker, at PART_UPSTREAM. */
 struct upstream_part {
-	struct worker *worker;   /* borrowed */
+	struct worker *worker; /* borrowed */
 	struct list endpoints[ENDPOINT_BUCKETS];
-	struct list upstreams;   /* youngest first */
-	uint32_t n_idle;         /* connections of all endpoints */
-	uint32_t evict_at;       /* bucket where room was made last */
+	struct list upstreams; /* youngest first */
+	uint32_t n_idle;       /* connections of all endpoints */
+	uint32_t evict_at;     /* bucket where room was made last */
 	uint64_t last_id, last_serial;
-	uint64_t random;         /* state of a generator: for rests, not for secrets */
+	uint64_t random; /* state of a generator: for rests, not for secrets */
 };
 
 struct endpoint_key {
 	sluice_str upstream;
 	struct addr addr;
-	sluice_str host;         /* for TLS; else empty */
+	sluice_str host; /* for TLS; else empty */
 	uint64_t tls_identity[2];
 };
 
 /* What a configuration says about an endpoint. */
 struct endpoint_bounds {
-	uint64_t serial;         /* of the upstream: the greatest is in force */
+	uint64_t serial; /* of the upstream: the greatest is in force */
 	uint32_t max_idle;
-	uint32_t max_links;      /* 0: no bound */
+	uint32_t max_links; /* 0: no bound */
 	struct upstream_health health;
 };
 
 struct endpoint {
-	struct list at;          /* in its bucket */
+	struct list at;             /* in its bucket */
 	struct upstream_part *part; /* borrowed */
 	uint32_t refs;
 	uint64_t id;             /* never used twice on a worker */
@@ -56,28 +58,30 @@ struct endpoint {
 	char address[ADDR_TEXT];
 	uint32_t address_len;
 
-	struct list slots;       /* of balances; none: no configuration wants it any more */
-	struct list idle;        /* links, the one used last first */
-	struct list opening;     /* links being made */
-	struct list shared;      /* links of HTTP/2 that carry requests and have room for more */
+	struct list slots;   /* of balances; none: no configuration wants it any more */
+	struct list idle;    /* links, the one used last first */
+	struct list opening; /* links being made */
+	struct list shared;  /* links of HTTP/2 that carry requests and have room for more */
 	uint32_t n_idle, n_links;
-	uint32_t n_extra;        /* requests beyond the first of each link that is not idle: on it, or waiting for it */
-	uint32_t n_room;         /* and how many more those links take */
-	uint32_t last_limit;     /* requests at a time, said the server on the last connection of HTTP/2; 0: not known */
-	bool chose_http1;        /* by ALPN, the last time */
+	/* requests beyond the first of each link that is not idle: on it, or waiting for it */
+	uint32_t n_extra;
+	uint32_t n_room; /* and how many more those links take */
+	/* requests at a time, said the server on the last connection of HTTP/2; 0: not known */
+	uint32_t last_limit;
+	bool chose_http1;                /* by ALPN, the last time */
 	struct tls_session_slot session; /* owned */
 
 	struct endpoint_bounds bounds; /* of the configuration that came last */
-	uint8_t state;           /* enum endpoint_state */
-	bool trial_out;          /* TRIAL: the one request is under way */
-	uint32_t failures;       /* in a row */
-	int last_err;            /* of the last failure */
-	char why[ENDPOINT_WHY];  /* in the words of the system or of TLS; may be empty */
-	uint64_t told_ns;        /* when a failure was last logged, 0: never */
-	uint32_t rests;          /* in a row */
-	uint64_t rest_ns;        /* length of the last one */
-	uint64_t up_since_ns;    /* when it came back last */
-	struct timer timer;      /* DOWN: end of the rest */
+	uint8_t state;                 /* enum endpoint_state */
+	bool trial_out;                /* TRIAL: the one request is under way */
+	uint32_t failures;             /* in a row */
+	int last_err;                  /* of the last failure */
+	char why[ENDPOINT_WHY];        /* in the words of the system or of TLS; may be empty */
+	uint64_t told_ns;              /* when a failure was last logged, 0: never */
+	uint32_t rests;                /* in a row */
+	uint64_t rest_ns;              /* length of the last one */
+	uint64_t up_since_ns;          /* when it came back last */
+	struct timer timer;            /* DOWN: end of the rest */
 
 	uint64_t n_requests, n_failures, n_connects, n_connect_failures, n_reused, n_ejected;
 };
@@ -103,19 +107,22 @@ static inline uint32_t endpoint_load(const struct endpoint *e)
 }
 static inline bool endpoint_is_full(const struct endpoint *e)
 {
-	return e->bounds.max_links && e->n_links - e->n_idle >= e->bounds.max_links && e->n_room == 0;
+	return e->bounds.max_links && e->n_links - e->n_idle >= e->bounds.max_links &&
+		e->n_room == 0;
 }
 /* Whether a balance may choose it as a matter of course. */
 static inline bool endpoint_is_ready(const struct endpoint *e)
 {
-	return (e->state == ENDPOINT_UP || (e->state == ENDPOINT_TRIAL && !e->trial_out)) && !endpoint_is_full(e);
+	return (e->state == ENDPOINT_UP || (e->state == ENDPOINT_TRIAL && !e->trial_out)) &&
+		!endpoint_is_full(e);
 }
 /* Put in force, unless a younger upstream has spoken. */
 void endpoint_set_bounds(struct endpoint *e, const struct endpoint_bounds *b);
 /* Load, state or bounds changed: tell the balances. */
 void endpoint_changed(struct endpoint *e);
 
-/* A request is about to be sent there. Returns whether it is the trial: end it with one of the three below. */
+/* A request is about to be sent there. Returns whether it is the trial: end it with one of the
+ * three below. */
 bool endpoint_begin_trial(struct endpoint *e);
 void endpoint_succeeded(struct endpoint *e);
 void endpoint_failed(struct endpoint *e, bool trial, int err);

@@ -1,6 +1,6 @@
 /*
- * One fetch: name, connection, request, response, each bounded, and all of it by one deadline. The answer is told when
- * nothing of it can call back any more.
+ * One fetch: name, connection, request, response, each bounded, and all of it by one deadline. The
+ * answer is told when nothing of it can call back any more.
  */
 #include "upstream/fetch.h"
 
@@ -16,26 +16,26 @@
 #include "upstream/url.h"
 
 enum {
-	TIMEOUT_MS = 5000,             /* when none is given */
+	TIMEOUT_MS = 5000, /* when none is given */
 	TIMEOUT_MAX_MS = 3600 * 1000,
-	BODY_MAX = 1 << 20,            /* likewise */
-	HEADERS_MAX = 64,              /* of a request */
-	HEAD_MAX = 64 * 1024,          /* of a response */
+	BODY_MAX = 1 << 20,   /* likewise */
+	HEADERS_MAX = 64,     /* of a request */
+	HEAD_MAX = 64 * 1024, /* of a response */
 	FIELDS_MAX = 200,
-	ERROR_TEXT = 256
+	ERROR_TEXT = 256,
 };
 
 struct fetch {
-	struct worker *worker;   /* borrowed */
-	struct tls_client *tls;  /* borrowed; NULL: http */
+	struct worker *worker;  /* borrowed */
+	struct tls_client *tls; /* borrowed; NULL: http */
 	fetch_fn fn;
 	void *ctx;
-	struct arena arena;      /* owned: request, response */
-	struct timer timer;      /* of the whole fetch */
+	struct arena arena; /* owned: request, response */
+	struct timer timer; /* of the whole fetch */
 	uint64_t due_ns;
-	const char *stage;       /* what it waits for: for the error */
+	const char *stage; /* what it waits for: for the error */
 	struct url url;
-	const char *host;        /* NUL-terminated */
+	const char *host; /* NUL-terminated */
 	struct request_head head;
 	sluice_str body;
 	size_t max_body;
@@ -50,7 +50,7 @@ struct fetch {
 	char why[ERROR_TEXT / 2]; /* the last connection did not open */
 };
 
-/* ---- the end ------------------------------------------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------------------------- */
 
 /* It holds one of the connections that fetches may have as long as it has one. */
 static void fetch_give(struct fetch *f)
@@ -71,7 +71,9 @@ static void fetch_hang_up(struct fetch *f)
 	if (conn)
 		fetch_give(f);
 	if (o)
-		o->ops->release(o); /* on_free or on_gone follow within: there is nothing left for them to do but close */
+		/* on_free or on_gone follow within: there is nothing left for them to do but
+		 * close */
+		o->ops->release(o);
 	else if (conn)
 		http1_conn_close(conn);
 }
@@ -92,7 +94,8 @@ static void fetch_tell(struct fetch *f, sluice_fetch_response *r)
 	fetch_free(f);
 }
 
-__attribute__((format(printf, 3, 4))) static void fetch_fail(struct fetch *f, sluice_status status, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void fetch_fail(struct fetch *f, sluice_status status,
+	const char *fmt, ...)
 {
 	sluice_fetch_response r = { .size = sizeof(r), .status = status, .error = f->error };
 	va_list ap;
@@ -106,12 +109,14 @@ __attribute__((format(printf, 3, 4))) static void fetch_fail(struct fetch *f, sl
 static void fetch_fail_by(struct fetch *f, int err)
 {
 	sluice_status status = SLUICE_ERROR;
-	if (err == ERR_UPSTREAM_TIMEOUT || err == ERR_UPSTREAM_STALLED || err == ERR_CONNECT_TIMEOUT)
+	if (err == ERR_UPSTREAM_TIMEOUT || err == ERR_UPSTREAM_STALLED ||
+		err == ERR_CONNECT_TIMEOUT)
 		status = SLUICE_TIMEOUT;
-	else if (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET || err == ERR_CONNECT_FAILED || err == ERR_UPSTREAM_TLS ||
-	         shortage_is(err))
+	else if (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET ||
+		err == ERR_CONNECT_FAILED || err == ERR_UPSTREAM_TLS || shortage_is(err))
 		status = SLUICE_UNREACHABLE;
-	fetch_fail(f, status, "%s: %s%s%s", f->host, err_info(err)->text, f->why[0] ? " " : "", f->why);
+	fetch_fail(f, status, "%s: %s%s%s", f->host, err_info(err)->text, f->why[0] ? " " : "",
+		f->why);
 }
 
 static void fetch_done(struct fetch *f)
@@ -127,7 +132,8 @@ static void fetch_done(struct fetch *f)
 		return;
 	}
 	for (uint32_t i = 0; i < h->fields.n; i++)
-		headers[i] = (sluice_pair){ field_name(&h->fields.v[i]), field_value(&h->fields.v[i]) };
+		headers[i] =
+			(sluice_pair){ field_name(&h->fields.v[i]), field_value(&h->fields.v[i]) };
 	buf_copy(&f->answer, body, len);
 	body[len] = 0;
 	r.headers = headers;
@@ -143,7 +149,7 @@ static void fetch_on_due(struct timer *t)
 	fetch_fail(f, SLUICE_TIMEOUT, "%s: no time was left for %s", f->host, f->stage);
 }
 
-/* ---- the response -------------------------------------------------------------------------------------------------- */
+/* ---- the response -------------------------------------------------------------------------- */
 
 static void fetch_on_head(struct origin *o, struct response_head *h)
 {
@@ -153,14 +159,16 @@ static void fetch_on_head(struct origin *o, struct response_head *h)
 	f->answer_head = h;
 	f->stage = "the body of its response";
 	if (h->body == BODY_LENGTH && h->body_length > f->max_body)
-		fetch_fail(f, SLUICE_ERROR, "%s: the response is larger than %zu bytes", f->host, f->max_body);
+		fetch_fail(f, SLUICE_ERROR, "%s: the response is larger than %zu bytes", f->host,
+			f->max_body);
 }
 
 static void fetch_on_body(struct origin *o, struct buf *data)
 {
 	struct fetch *f = o->user;
 	if (data->len > f->max_body - f->answer.len)
-		fetch_fail(f, SLUICE_ERROR, "%s: the response is larger than %zu bytes", f->host, f->max_body);
+		fetch_fail(f, SLUICE_ERROR, "%s: the response is larger than %zu bytes", f->host,
+			f->max_body);
 	else
 		buf_move_all(&f->answer, data);
 }
@@ -189,7 +197,7 @@ static const struct origin_events fetch_events = {
 	.on_fail = fetch_on_fail,
 };
 
-/* ---- the connection ------------------------------------------------------------------------------------------------ */
+/* ---- the connection ------------------------------------------------------------------------ */
 
 static void fetch_conn_on_open(struct http1_conn *c)
 {
@@ -252,11 +260,14 @@ static void fetch_connect(struct fetch *f, int err)
 			.max_fields = FIELDS_MAX,
 		};
 		const struct addr *to = &f->addrs[f->at++];
-		void *session = f->url.https ? tls_client_start(f->tls, f->worker->id, f->host, NULL) : NULL;
+		void *session = f->url.https
+			? tls_client_start(f->tls, f->worker->id, f->host, NULL)
+			: NULL;
 		if (f->url.https && !session)
 			break;
-		f->conn = http1_conn_open(f->worker, to, session ? &transport_tls : &transport_plain, session, &conf,
-		                          &fetch_owner, f, &err);
+		f->conn = http1_conn_open(f->worker, to,
+			session ? &transport_tls : &transport_plain, session, &conf, &fetch_owner,
+			f, &err);
 		if (f->conn)
 			return;
 	}
@@ -276,7 +287,7 @@ static void fetch_on_answer(struct resolve_call *c, const struct resolve_answer 
 	fetch_connect(f, 0);
 }
 
-/* ---- the request --------------------------------------------------------------------------------------------------- */
+/* ---- the request --------------------------------------------------------------------------- */
 
 static const char *fetch_take_headers(struct fetch *f, const sluice_pairs *headers)
 {
@@ -291,7 +302,7 @@ static const char *fetch_take_headers(struct fetch *f, const sluice_pairs *heade
 			return "the request has a malformed header field";
 		agent |= str_ieq(p->name, STR("user-agent"));
 		err |= fields_add(&f->head.fields, &f->arena, arena_str(&f->arena, p->name),
-		                  arena_str(&f->arena, str_trim(p->value)));
+			arena_str(&f->arena, str_trim(p->value)));
 	}
 	if (!agent)
 		err |= fields_add(&f->head.fields, &f->arena, STR("User-Agent"), STR("sluice"));
@@ -329,8 +340,8 @@ static const char *fetch_take(struct fetch *f, const sluice_fetch_request *r)
 	return fetch_take_headers(f, &r->headers);
 }
 
-struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *given, struct tls_client *tls, fetch_fn fn,
-                          void *ctx, const char **why)
+struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *given,
+	struct tls_client *tls, fetch_fn fn, void *ctx, const char **why)
 {
 	sluice_fetch_request r = { 0 };
 	struct fetch *f = calloc(1, sizeof(*f));

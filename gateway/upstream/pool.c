@@ -12,8 +12,9 @@
 #include "tls/transport.h"
 
 enum {
-	STREAMS_EXPECTED = 100, /* that a server takes at a time, as long as it has not said (RFC 9113 6.5.2) */
-	LOOK_MAX = 256          /* other clients' connections that are looked at for one's own */
+	/* that a server takes at a time, as long as it has not said (RFC 9113 6.5.2) */
+	STREAMS_EXPECTED = 100,
+	LOOK_MAX = 256, /* other clients' connections that are looked at for one's own */
 };
 
 static void pool_on_http1_open(struct http1_conn *c);
@@ -37,7 +38,7 @@ static const struct http2_conn_owner http2_owner = {
 	.on_gone = pool_on_http2_gone,
 };
 
-/* ---- links -------------------------------------------------------------------------------------------------------- */
+/* ---- links --------------------------------------------------------------------------------- */
 
 static void link_bury(struct grave *g)
 {
@@ -96,7 +97,7 @@ static void link_set_idle(struct link *l)
 	endpoint_unref(&e);
 }
 
-/* ---- links that are shared ---------------------------------------------------------------------------------------- */
+/* ---- links that are shared ----------------------------------------------------------------- */
 
 static uint32_t link_load(const struct link *l)
 {
@@ -137,14 +138,16 @@ static void link_move(struct link *l, enum link_state to)
 	l->state = (uint8_t)to;
 }
 
-/* What it carries, what it takes, or who waits for it has changed. It may be closed afterwards, where it carries nothing. */
+/* What it carries, what it takes, or who waits for it has changed. It may be closed afterwards,
+ * where it carries nothing. */
 static void link_update(struct link *l)
 {
 	enum http2_stage stage = http2_conn_stage(l->h2);
 	enum link_state to = stage == HTTP2_CONNECTING ? LINK_OPENING : link_where(l);
 	uint32_t load = link_load(l), room = http2_conn_room(l->h2);
 
-	if (stage == HTTP2_OPEN && load == 0 && http2_conn_limit(l->h2) == 0) { /* of no use, and yet counted as in use */
+	/* of no use, and yet counted as in use */
+	if (stage == HTTP2_OPEN && load == 0 && http2_conn_limit(l->h2) == 0) {
 		link_close(l);
 		return;
 	}
@@ -161,7 +164,7 @@ static void link_update(struct link *l)
 	endpoint_changed(l->endpoint);
 }
 
-/* ---- who waits ---------------------------------------------------------------------------------------------------- */
+/* ---- who waits ----------------------------------------------------------------------------- */
 
 static struct pool_ask *link_pop_ask(struct link *l)
 {
@@ -190,7 +193,8 @@ static void asks_answer(struct list *asks, int err, bool blame)
 	}
 }
 
-/* Answer as many as there is room for; once the server has said how much that is, the others look elsewhere. */
+/* Answer as many as there is room for; once the server has said how much that is, the others look
+ * elsewhere. */
 static void link_serve(struct link *l)
 {
 	struct list others;
@@ -239,7 +243,7 @@ static void link_count_failure(struct link *l, int err, const char *why)
 	(void)snprintf(e->why, sizeof(e->why), "%s", why);
 }
 
-/* ---- what connections of HTTP/1.1 tell ---------------------------------------------------------------------------- */
+/* ---- what connections of HTTP/1.1 tell ----------------------------------------------------- */
 
 static void link_http1_open(struct link *l)
 {
@@ -272,7 +276,7 @@ static void pool_on_http1_gone(struct http1_conn *c, int err)
 	link_fail(l, err);
 }
 
-/* ---- what connections of HTTP/2 tell ------------------------------------------------------------------------------ */
+/* ---- what connections of HTTP/2 tell ------------------------------------------------------- */
 
 static void pool_on_http2_open(struct http2_conn *c)
 {
@@ -332,15 +336,16 @@ static void pool_on_http2_gone(struct http2_conn *c, int err)
 	link_fail(l, err); /* 0: whoever still waits looks elsewhere */
 }
 
-/* ---- what calls ask for ------------------------------------------------------------------------------------------- */
+/* ---- what calls ask for -------------------------------------------------------------------- */
 
 static bool conf_eq(const struct link_conf *a, const struct link_conf *b)
 {
-	return a->http1.connect_ns == b->http1.connect_ns && a->http1.response_ns == b->http1.response_ns &&
-	       a->http1.idle_ns == b->http1.idle_ns && a->http1.max_head == b->http1.max_head &&
-	       a->http1.max_fields == b->http1.max_fields && a->http1.lenient == b->http1.lenient &&
-	       a->protocol == b->protocol && a->max_streams == b->max_streams &&
-	       a->ping_ns == b->ping_ns;
+	return a->http1.connect_ns == b->http1.connect_ns &&
+		a->http1.response_ns == b->http1.response_ns &&
+		a->http1.idle_ns == b->http1.idle_ns && a->http1.max_head == b->http1.max_head &&
+		a->http1.max_fields == b->http1.max_fields &&
+		a->http1.lenient == b->http1.lenient && a->protocol == b->protocol &&
+		a->max_streams == b->max_streams && a->ping_ns == b->ping_ns;
 }
 
 /* Of no header: 0, 0. */
@@ -359,7 +364,7 @@ static bool link_is_stale(struct link *l)
 /* The first that has room: so the others run empty when there are more than are needed. */
 static struct link *pool_take_shared(struct endpoint *e, const struct link_conf *conf)
 {
-	list_each_safe(at, &e->shared) {
+	list_each_safe (at, &e->shared) {
 		struct link *l = container_of(at, struct link, at);
 		if (!conf_eq(&l->conf, conf))
 			http2_conn_retire(l->h2);
@@ -382,7 +387,7 @@ struct link *pool_take(struct endpoint *e, const struct link_conf *conf, sluice_
 			return l;
 		}
 	}
-	list_each_safe(at, &e->idle) {
+	list_each_safe (at, &e->idle) {
 		struct link *l = container_of(at, struct link, at);
 		if (l->header[0] != own[0] || l->header[1] != own[1]) {
 			if (++others == LOOK_MAX)
@@ -406,7 +411,8 @@ struct link *pool_take(struct endpoint *e, const struct link_conf *conf, sluice_
 	return NULL;
 }
 
-struct origin *pool_begin(struct link *l, const struct origin_events *events, void *user, struct arena *arena, bool reused)
+struct origin *pool_begin(struct link *l, const struct origin_events *events, void *user,
+	struct arena *arena, bool reused)
 {
 	if (likely(l->h1))
 		return http1_conn_begin(l->h1, events, user, arena);
@@ -420,7 +426,7 @@ static struct link *pool_join(struct endpoint *e, const struct link_conf *conf)
 {
 	if (link_is_http1(conf->protocol))
 		return NULL;
-	list_each(at, &e->opening) {
+	list_each (at, &e->opening) {
 		struct link *l = container_of(at, struct link, at);
 		if (l->h2 && conf_eq(&l->conf, conf) && link_load(l) < link_expects(l))
 			return l;
@@ -428,14 +434,15 @@ static struct link *pool_join(struct endpoint *e, const struct link_conf *conf)
 	return NULL;
 }
 
-/* One of HTTP/1.1 that is being made, and was forsaken: these stand first. Clients that ask and leave, over and over, would
- * else have a connection made for every request. */
-static struct link *pool_inherit(struct endpoint *e, const struct link_conf *conf, sluice_str header)
+/* One of HTTP/1.1 that is being made, and was forsaken: these stand first. Clients that ask and
+ * leave, over and over, would else have a connection made for every request. */
+static struct link *pool_inherit(struct endpoint *e, const struct link_conf *conf,
+	sluice_str header)
 {
 	uint64_t own[2];
 	unsigned looked = 0;
 	header_hash(header, own);
-	list_each(at, &e->opening) {
+	list_each (at, &e->opening) {
 		struct link *l = container_of(at, struct link, at);
 		if (!l->h1 || l->n_asks || ++looked == LOOK_MAX)
 			return NULL;
@@ -477,7 +484,8 @@ static int link_connect(struct link *l, struct tls_client *tls, sluice_str heade
 		.max_head = conf->max_head,
 		.max_fields = conf->max_fields,
 		.max_requests = l->conf.max_streams,
-		.early = e->last_limit ? link_expects(l) : 1, /* one cannot be too many; the others learn soon */
+		/* one cannot be too many; the others learn soon */
+		.early = e->last_limit ? link_expects(l) : 1,
 		.lenient = conf->lenient,
 		.may_http1 = l->conf.protocol == LINK_EITHER,
 	};
@@ -485,14 +493,14 @@ static int link_connect(struct link *l, struct tls_client *tls, sluice_str heade
 	return l->h2 ? 0 : err;
 }
 
-/* ---- room among all connections ------------------------------------------------------------------------------------ */
+/* ---- room among all connections ------------------------------------------------------------ */
 
 /* Close an idle connection of whichever endpoint, each in turn. False: this worker has none. */
 static bool room_make(struct upstream_part *p)
 {
 	for (unsigned i = 0; p->n_idle && i < ENDPOINT_BUCKETS; i++) {
 		struct list *bucket = &p->endpoints[(p->evict_at + i) % ENDPOINT_BUCKETS];
-		list_each(at, bucket) {
+		list_each (at, bucket) {
 			struct endpoint *e = container_of(at, struct endpoint, at);
 			if (e->n_idle == 0)
 				continue;
@@ -522,8 +530,8 @@ void upstream_close_idle(struct worker *w)
 		;
 }
 
-static int pool_connect(struct endpoint *e, const struct link_conf *conf, struct tls_client *tls, sluice_str header,
-                        struct link **out)
+static int pool_connect(struct endpoint *e, const struct link_conf *conf, struct tls_client *tls,
+	sluice_str header, struct link **out)
 {
 	struct link *l = calloc(1, sizeof(*l));
 	check(l, "out of memory: %zu bytes", sizeof(*l));
@@ -534,7 +542,8 @@ static int pool_connect(struct endpoint *e, const struct link_conf *conf, struct
 	if (!err) {
 		err = link_connect(l, tls, header);
 		system = errno;
-		if (err == ERR_NO_DESCRIPTORS && room_make(e->part)) /* others have taken more than we know of */
+		/* others have taken more than we know of */
+		if (err == ERR_NO_DESCRIPTORS && room_make(e->part))
 			err = link_connect(l, tls, header);
 		if (err)
 			quota_give(&e->part->worker->shares->quota[SHARE_UPSTREAM]);
@@ -561,11 +570,12 @@ bool pool_may_open(const struct endpoint *e)
 	return e->bounds.max_links == 0 || e->n_links < e->bounds.max_links || e->n_idle;
 }
 
-int pool_open(struct endpoint *e, const struct link_conf *conf, struct tls_client *tls, sluice_str header,
-              struct pool_ask *ask)
+int pool_open(struct endpoint *e, const struct link_conf *conf, struct tls_client *tls,
+	sluice_str header, struct pool_ask *ask)
 {
 	struct link *l = pool_join(e, conf);
-	check(!header.len || conf->protocol == LINK_HTTP1, "a PROXY header of %zu bytes before HTTP/2", header.len);
+	check(!header.len || conf->protocol == LINK_HTTP1,
+		"a PROXY header of %zu bytes before HTTP/2", header.len);
 	if (!l)
 		l = pool_inherit(e, conf, header);
 	if (!l) {
@@ -624,7 +634,7 @@ void pool_close_idle(struct endpoint *e, uint32_t keep)
 void pool_close_opening(struct endpoint *e)
 {
 	endpoint_ref(e);
-	list_each_safe(at, &e->opening) {
+	list_each_safe (at, &e->opening) {
 		struct link *l = container_of(at, struct link, at);
 		if (link_load(l) == 0)
 			link_close(l);

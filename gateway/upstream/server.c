@@ -3,7 +3,8 @@
 
 #include "base/log.h"
 
-enum { RETRY_FIRST_MS = 500 }; /* to the next look-up after one failed; doubles up to resolve_interval */
+/* to the next look-up after one failed; doubles up to resolve_interval */
+enum { RETRY_FIRST_MS = 500 };
 
 static void server_add(struct server *s, const struct addr *addr)
 {
@@ -65,7 +66,8 @@ static uint64_t server_next_look(const struct server *s)
 {
 	uint64_t ms = s->setup->conf->resolve_interval;
 	if (s->n_failed) {
-		uint64_t soon = (uint64_t)RETRY_FIRST_MS << (s->n_failed < 16 ? s->n_failed - 1 : 15);
+		uint64_t soon = (uint64_t)RETRY_FIRST_MS
+			<< (s->n_failed < 16 ? s->n_failed - 1 : 15);
 		ms = soon < ms ? soon : ms;
 	}
 	return ms * NS_PER_MS;
@@ -80,11 +82,13 @@ static void server_on_answer(struct resolve_call *c, const struct resolve_answer
 	s->asked = true;
 	if (a->error) {
 		if (s->n_failed++ == 0)
-			log_warn("upstream", "%.*s: %.*s cannot be resolved: %s%s", STR_ARG(upstream), STR_ARG(host), a->error,
-			         s->n_slots ? "; the addresses known stay in use" : "");
+			log_warn("upstream", "%.*s: %.*s cannot be resolved: %s%s",
+				STR_ARG(upstream), STR_ARG(host), a->error,
+				s->n_slots ? "; the addresses known stay in use" : "");
 	} else {
 		if (s->n_failed)
-			log_info("upstream", "%.*s: %.*s is resolved", STR_ARG(upstream), STR_ARG(host));
+			log_info("upstream", "%.*s: %.*s is resolved", STR_ARG(upstream),
+				STR_ARG(host));
 		s->n_failed = 0;
 		server_take(s, a);
 	}
@@ -99,8 +103,8 @@ static void server_on_due(struct timer *t)
 	resolve_start(s->setup->worker, &s->call, s->address.host, s->address.port);
 }
 
-void server_start(struct server *s, const struct server_setup *setup, const struct upstream_server *conf,
-                  const struct server *earlier)
+void server_start(struct server *s, const struct server_setup *setup,
+	const struct upstream_server *conf, const struct server *earlier)
 {
 	*s = (struct server){ .setup = setup, .conf = conf };
 	bool known = upstream_address_parse(conf->address, &s->address);

@@ -1,7 +1,7 @@
 /*
- * One entry of an upstream's `servers`, in use: the slots its address stands for in the balance. A literal address is one
- * slot; a name is as many as it has addresses, and is asked for again and again. When the name service fails, the addresses
- * known last stay. Its worker's thread only.
+ * One entry of an upstream's `servers`, in use: the slots its address stands for in the balance. A
+ * literal address is one slot; a name is as many as it has addresses, and is asked for again and
+ * again. When the name service fails, the addresses known last stay. Its worker's thread only.
  */
 #ifndef UPSTREAM_SERVER_H
 #define UPSTREAM_SERVER_H
@@ -17,7 +17,8 @@ struct server_setup {
 	const struct upstream_conf *conf; /* borrowed */
 	uint64_t tls_identity[2];
 	struct endpoint_bounds bounds;
-	void (*on_answer)(void *user);    /* a name was answered for the first time, or failed to be. From the loop */
+	/* a name was answered for the first time, or failed to be. From the loop */
+	void (*on_answer)(void *user);
 	void *user;
 };
 
@@ -27,15 +28,16 @@ struct server {
 	struct upstream_address address;
 	struct slot *slots[RESOLVE_ADDRS_MAX]; /* owned */
 	unsigned n_slots;
-	unsigned n_failed;                  /* look-ups, in a row */
-	bool asked;                         /* the first answer came; literal addresses need none */
+	unsigned n_failed; /* look-ups, in a row */
+	bool asked;        /* the first answer came; literal addresses need none */
 	struct resolve_call call;
-	struct timer timer;                 /* to the next look-up */
+	struct timer timer; /* to the next look-up */
 };
 
-/* earlier: the same entry in an earlier snapshot, whose addresses are taken over until the next answer; may be NULL. */
-void server_start(struct server *s, const struct server_setup *setup, const struct upstream_server *conf,
-                  const struct server *earlier);
+/* earlier: the same entry in an earlier snapshot, whose addresses are taken over until the next
+ * answer; may be NULL. */
+void server_start(struct server *s, const struct server_setup *setup,
+	const struct upstream_server *conf, const struct server *earlier);
 void server_stop(struct server *s);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Calls: from an upstream to a connection. All that a call may have to wait for (names, a place where all connections are in
- * use, a connection being made) ends in call_go(), which takes it as far as it gets without waiting.
+ * Calls: from an upstream to a connection. All that a call may have to wait for (names, a place
+ * where all connections are in use, a connection being made) ends in call_go(), which takes it as
+ * far as it gets without waiting.
  */
 #include "upstream/upstream.h"
 
@@ -20,11 +21,11 @@ struct upstream {
 	struct link_conf link_conf;
 	struct balance balance;
 	struct server_setup setup;
-	struct server *servers;           /* owned: conf->servers.n */
-	struct list waiting;              /* calls: NAMES, QUEUED; the oldest first */
+	struct server *servers; /* owned: conf->servers.n */
+	struct list waiting;    /* calls: NAMES, QUEUED; the oldest first */
 	uint32_t n_waiting;
-	uint32_t n_calls;                 /* not IDLE */
-	struct turn_hook hook;            /* looks at who waits */
+	uint32_t n_calls;      /* not IDLE */
+	struct turn_hook hook; /* looks at who waits */
 	struct grave grave;
 };
 
@@ -48,7 +49,7 @@ static void upstream_wake(struct upstream *u)
 		worker_at_turn_end(u->worker, &u->hook);
 }
 
-/* ---- calls -------------------------------------------------------------------------------------------------------- */
+/* ---- calls --------------------------------------------------------------------------------- */
 
 static void call_set_state(struct upstream_call *c, enum upstream_call_state state)
 {
@@ -125,7 +126,8 @@ static int call_wait(struct upstream_call *c, enum upstream_call_state state)
 		return ERR_OVERLOADED;
 	/* what it waited already for one is not taken off the other: each has its own bound */
 	call_set_state(c, state);
-	worker_timer(u->worker, &c->timer, (names ? u->conf->timeouts.connect : u->conf->timeouts.queue) * NS_PER_MS);
+	worker_timer(u->worker, &c->timer,
+		(names ? u->conf->timeouts.connect : u->conf->timeouts.queue) * NS_PER_MS);
 	return 0;
 }
 
@@ -181,7 +183,8 @@ static int call_go(struct upstream_call *c)
 			return 0;
 		}
 		call_failed_to_open(c, err, true);
-		if (err == ERR_NO_DESCRIPTORS) { /* nor would there be for another server, and this one was not asked */
+		/* nor would there be for another server, and this one was not asked */
+		if (err == ERR_NO_DESCRIPTORS) {
 			c->spent--;
 			c->tries--;
 			return err;
@@ -231,7 +234,7 @@ static void call_on_due(struct timer *t)
 }
 
 void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstream_call *c),
-                        void (*on_fail)(struct upstream_call *c, int err))
+	void (*on_fail)(struct upstream_call *c, int err))
 {
 	*c = (struct upstream_call){ .on_ready = on_ready, .on_fail = on_fail };
 	list_init(&c->at);
@@ -240,8 +243,8 @@ void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstrea
 	timer_init(&c->timer, call_on_due);
 }
 
-int upstream_open(struct upstream_call *c, struct upstream *u, const struct origin_events *events, void *user,
-                  struct arena *arena, bool fresh)
+int upstream_open(struct upstream_call *c, struct upstream *u, const struct origin_events *events,
+	void *user, struct arena *arena, bool fresh)
 {
 	check(c->state == UPSTREAM_CALL_IDLE, "a call is opened in state %d", c->state);
 	check(!c->upstream || c->upstream == u, "a call is opened again for another upstream");
@@ -263,7 +266,8 @@ int upstream_open(struct upstream_call *c, struct upstream *u, const struct orig
 bool upstream_may_retry(const struct upstream_call *c)
 {
 	const struct upstream *u = c->upstream;
-	return u && c->spent <= u->conf->retries && balance_has_untried(&u->balance, c->tried, c->spent);
+	return u && c->spent <= u->conf->retries &&
+		balance_has_untried(&u->balance, c->tried, c->spent);
 }
 
 bool upstream_want_http1(struct upstream_call *c)
@@ -301,7 +305,8 @@ bool upstream_is_at_fault(int err)
 void upstream_report(struct upstream_call *c, int err)
 {
 	check(c->state == UPSTREAM_CALL_READY, "a report in state %d", c->state);
-	bool stale = c->reused && !c->origin->answered && (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET);
+	bool stale = c->reused && !c->origin->answered &&
+		(err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET);
 
 	if ((stale || c->origin->untouched) && c->free_tries < UPSTREAM_FREE_TRIES) {
 		/* the server was about to close it: no verdict, and it may be asked again */
@@ -339,10 +344,11 @@ void upstream_call_fini(struct upstream_call *c)
 	endpoint_unref(&c->endpoint);
 }
 
-/* ---- upstreams ---------------------------------------------------------------------------------------------------- */
+/* ---- upstreams ----------------------------------------------------------------------------- */
 
-/* Every call that waits goes as far as it gets; those that must wait on keep their order. A call may end, and with it, as
- * far as calls of ours go, the upstream: then it lies in the grave, whose turn comes later than ours. */
+/* Every call that waits goes as far as it gets; those that must wait on keep their order. A call
+ * may end, and with it, as far as calls of ours go, the upstream: then it lies in the grave, whose
+ * turn comes later than ours. */
 static void upstream_serve_waiting(struct turn_hook *h)
 {
 	struct upstream *u = container_of(h, struct upstream, hook);
@@ -357,7 +363,8 @@ static void upstream_serve_waiting(struct turn_hook *h)
 		int r = call_go(c);
 		bool waits = r == 0 && c->state != UPSTREAM_CALL_OPENING;
 		if (waits)
-			timer_set(&u->worker->wheel, &c->timer, due); /* waiting on does not begin anew */
+			/* waiting on does not begin anew */
+			timer_set(&u->worker->wheel, &c->timer, due);
 		call_tell(c, r);
 		if (waits && u->balance.n_heap == 0)
 			break; /* it is no better for the rest */
@@ -380,7 +387,7 @@ static void upstream_on_answer(void *user)
 static const struct server *upstream_find_earlier(const struct upstream *u, sluice_str address)
 {
 	struct upstream_part *p = upstream_part_of(u->worker);
-	list_each(at, &p->upstreams) {
+	list_each (at, &p->upstreams) {
 		const struct upstream *other = container_of(at, struct upstream, at);
 		if (other == u || !str_eq(other->conf->name, u->conf->name))
 			continue;
@@ -393,8 +400,8 @@ static const struct server *upstream_find_earlier(const struct upstream *u, slui
 	return NULL;
 }
 
-struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *conf, struct tls_client *tls,
-                                 unsigned workers)
+struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *conf,
+	struct tls_client *tls, unsigned workers)
 {
 	struct upstream *u = calloc(1, sizeof(*u));
 	const struct upstream_server *servers = conf->servers.v;
@@ -402,17 +409,18 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 
 	check(u && (u->servers = calloc(n, sizeof(*u->servers))), "out of memory: %zu servers", n);
 	check(conf->use_tls == (tls != NULL), "TLS is %s", tls ? "not wanted" : "wanted");
-	check(conf->retries <= UPSTREAM_RETRIES_MAX, "%llu retries", (unsigned long long)conf->retries);
+	check(conf->retries <= UPSTREAM_RETRIES_MAX, "%llu retries",
+		(unsigned long long)conf->retries);
 	u->worker = w;
 	u->conf = conf;
 	u->tls = tls;
 	u->link_conf = (struct link_conf){
 		.http1 = { .connect_ns = conf->timeouts.connect * NS_PER_MS,
-		           .response_ns = conf->timeouts.response * NS_PER_MS,
-		           .idle_ns = conf->timeouts.idle * NS_PER_MS,
-		           .max_head = conf->max_head,
-		           .max_fields = (uint32_t)conf->max_fields,
-		           .lenient = conf->parsing == PARSING_LENIENT },
+			.response_ns = conf->timeouts.response * NS_PER_MS,
+			.idle_ns = conf->timeouts.idle * NS_PER_MS,
+			.max_head = conf->max_head,
+			.max_fields = (uint32_t)conf->max_fields,
+			.lenient = conf->parsing == PARSING_LENIENT },
 		.protocol = upstream_link_protocol(conf),
 		.max_streams = (uint32_t)conf->max_streams,
 		.ping_ns = conf->timeouts.ping * NS_PER_MS,
@@ -422,9 +430,9 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 		.balance = &u->balance,
 		.conf = conf,
 		.bounds = { .serial = ++upstream_part_of(w)->last_serial,
-		            .max_idle = (uint32_t)conf->keepalive,
-		            .max_links = (uint32_t)((conf->max_connections + workers - 1) / workers),
-		            .health = conf->health },
+			.max_idle = (uint32_t)conf->keepalive,
+			.max_links = (uint32_t)((conf->max_connections + workers - 1) / workers),
+			.health = conf->health },
 		.on_answer = upstream_on_answer,
 		.user = u,
 	};
@@ -434,7 +442,8 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 	turn_hook_init(&u->hook, upstream_serve_waiting);
 	balance_init(&u->balance, (enum upstream_balance)conf->balance, upstream_on_room);
 	for (size_t i = 0; i < n; i++)
-		server_start(&u->servers[i], &u->setup, &servers[i], upstream_find_earlier(u, servers[i].address));
+		server_start(&u->servers[i], &u->setup, &servers[i],
+			upstream_find_earlier(u, servers[i].address));
 	list_push_front(&upstream_part_of(w)->upstreams, &u->at);
 	return u;
 }
@@ -452,7 +461,8 @@ void upstream_detach(struct upstream **at)
 	*at = NULL;
 	if (!u)
 		return;
-	check(u->n_calls == 0, "%.*s is given up with %u calls", STR_ARG(u->conf->name), (unsigned)u->n_calls);
+	check(u->n_calls == 0, "%.*s is given up with %u calls", STR_ARG(u->conf->name),
+		(unsigned)u->n_calls);
 	list_del(&u->at);
 	list_del(&u->hook.link);
 	for (size_t i = 0; i < u->conf->servers.n; i++)
@@ -478,12 +488,13 @@ void upstream_worker_fini(struct worker *w)
 	w->part[PART_UPSTREAM] = NULL;
 }
 
-void upstream_each_endpoint(struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v), void *ctx)
+void upstream_each_endpoint (struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v),
+	void *ctx)
 {
 	struct upstream_part *p = upstream_part_of(w);
 	struct endpoint_view v;
 	for (int i = 0; i < ENDPOINT_BUCKETS; i++) {
-		list_each(at, &p->endpoints[i]) {
+		list_each (at, &p->endpoints[i]) {
 			endpoint_view(container_of(at, struct endpoint, at), &v);
 			fn(ctx, &v);
 		}

@@ -1,16 +1,19 @@
 /*
- * Reaching the servers of an upstream: one struct upstream for each worker and snapshot, one struct upstream_call embedded
- * in every exchange. A call chooses a server, takes an idle connection to it or opens one, and goes on to the next server
- * when that fails. What outlives a snapshot (connections, health, counts) hangs on the endpoints: upstream/endpoint.
- * Its worker's thread only.
+ * Reaching the servers of an upstream: one struct upstream for each worker and snapshot, one struct
+ * upstream_call embedded in every exchange. A call chooses a server, takes an idle connection to it
+ * or opens one, and goes on to the next server when that fails. What outlives a snapshot
+ * (connections, health, counts) hangs on the endpoints: upstream/endpoint. Its worker's thread
+ * only.
  *
  * The life of a call:
  *
  *     upstream_call_init
  *        upstream_open ----> 1: ready at once      \
- *              |                                    > use c->origin ... upstream_report, then origin release
+ *              |                                    > use c->origin ... upstream_report, then
+ * origin release
  *              +-----------> 0: on_ready later     /          |
- *              |                on_fail later                 +--> upstream_open again, to try another server
+ *              |                on_fail later                 +--> upstream_open again, to try
+ * another server
  *              +-----------> < 0: failed at once
  *     upstream_call_fini       (in any state)
  */
@@ -28,7 +31,9 @@ struct upstream;
 
 enum {
 	UPSTREAM_TRIES_MAX = UPSTREAM_RETRIES_MAX + 1,
-	UPSTREAM_FREE_TRIES = 4 /* of one call: that a server closes connections, or wants no more on one, says little of it */
+	/* of one call: that a server closes connections, or wants no more on one, says little of
+	 * it */
+	UPSTREAM_FREE_TRIES = 4,
 };
 
 enum upstream_call_state {
@@ -36,13 +41,13 @@ enum upstream_call_state {
 	UPSTREAM_CALL_NAMES,   /* waits for the first answer of the name service */
 	UPSTREAM_CALL_QUEUED,  /* waits for a connection where all are busy */
 	UPSTREAM_CALL_OPENING, /* waits for a connection being made */
-	UPSTREAM_CALL_READY    /* has an origin; upstream_report() is owed */
+	UPSTREAM_CALL_READY,   /* has an origin; upstream_report() is owed */
 };
 
 /* Waiting for a connection that is being made. */
 struct pool_ask {
-	/* What became of it: l is open and has room for this request; or NULL, and err says why, or 0: look for another. From
-	 * the loop. */
+	/* What became of it: l is open and has room for this request; or NULL, and err says why, or
+	 * 0: look for another. From the loop. */
 	void (*on_done)(struct pool_ask *a, struct link *l, int err);
 	struct list at;    /* link.asks */
 	struct link *link; /* borrowed; NULL: it does not wait */
@@ -50,79 +55,91 @@ struct pool_ask {
 };
 
 struct upstream_call {
-	/* Set by upstream_call_init(). Called from the loop, never from within a call of the owner's. */
+	/* Set by upstream_call_init(). Called from the loop, never from within a call of the
+	 * owner's. */
 	void (*on_ready)(struct upstream_call *c);
 	void (*on_fail)(struct upstream_call *c, int err);
 
-	/* Set by the owner before it opens, where the upstream's connections begin with a PROXY header; lives as long. */
+	/* Set by the owner before it opens, where the upstream's connections begin with a PROXY
+	 * header; lives as long. */
 	sluice_str proxy_header;
 
 	/* For the owner to read. */
-	struct origin *origin;       /* borrowed: when ready, until it is released */
-	struct endpoint *endpoint;   /* shared: ref; the server chosen last, for logs; until fini. NULL: none was */
-	unsigned tries;              /* how often a server was asked so far, over stale connections too: for logs and counts */
-	bool reused;                 /* the connection was an idle one */
-	uint64_t connect_ns;         /* what the last connection took to open; 0 for an idle one */
-	uint64_t wait_ns;            /* all time between open and ready or fail, added up */
+	struct origin *origin; /* borrowed: when ready, until it is released */
+	/* shared: ref; the server chosen last, for logs; until fini. NULL: none was */
+	struct endpoint *endpoint;
+	/* how often a server was asked so far, over stale connections too: for logs and counts */
+	unsigned tries;
+	bool reused;         /* the connection was an idle one */
+	uint64_t connect_ns; /* what the last connection took to open; 0 for an idle one */
+	uint64_t wait_ns;    /* all time between open and ready or fail, added up */
 
 	/* Of upstream/ alone. */
-	uint8_t state;               /* enum upstream_call_state */
+	uint8_t state; /* enum upstream_call_state */
 	bool fresh;
-	bool http1;                  /* over HTTP/1.1, though the server would choose */
-	bool trial;                  /* it is the one request that tries a server which was down */
+	bool http1; /* over HTTP/1.1, though the server would choose */
+	bool trial; /* it is the one request that tries a server which was down */
 	int last_err;
-	struct upstream *upstream;   /* borrowed: lives as long as the snapshot the owner holds */
-	struct link *link;           /* borrowed: READY */
-	struct pool_ask ask;         /* OPENING */
-	uint8_t spent;               /* of 1 + `retries`: servers in tried[]; what counts as no try is given back */
-	uint8_t free_tries;          /* had so far */
+	struct upstream *upstream; /* borrowed: lives as long as the snapshot the owner holds */
+	struct link *link;         /* borrowed: READY */
+	struct pool_ask ask;       /* OPENING */
+	/* of 1 + `retries`: servers in tried[]; what counts as no try is given back */
+	uint8_t spent;
+	uint8_t free_tries; /* had so far */
 	const struct origin_events *events;
 	void *user;
 	struct arena *arena;
-	struct list at;              /* NAMES, QUEUED: among those waiting */
+	struct list at; /* NAMES, QUEUED: among those waiting */
 	struct timer timer;
 	uint64_t since_ns;
 	uint64_t tried[UPSTREAM_TRIES_MAX]; /* ids of endpoints */
 };
 
 void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstream_call *c),
-                        void (*on_fail)(struct upstream_call *c, int err));
+	void (*on_fail)(struct upstream_call *c, int err));
 /*
- * Find a connection. 1: an idle one was there, c->origin is set and on_ready is not called. 0: on_ready or on_fail will be
- * called, once. Negative: failed at once (enum err), none is called. Opened again, a call goes on to servers it has not
- * tried, within `retries`; when none is left the error is that of the last try. fresh: take no connection that is there
- * already (after one turned out to be stale), unless no more may be made.
- * ERR_NO_SERVER, ERR_NOT_RESOLVED, ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT, ERR_UPSTREAM_TLS, ERR_OVERLOADED; and what is
- * nobody's fault but ours, ERR_NO_DESCRIPTORS, ERR_NO_LOCAL_PORT, ERR_CONNECT_FORBIDDEN: no server is blamed for it.
+ * Find a connection. 1: an idle one was there, c->origin is set and on_ready is not called. 0:
+ * on_ready or on_fail will be called, once. Negative: failed at once (enum err), none is called.
+ * Opened again, a call goes on to servers it has not tried, within `retries`; when none is left the
+ * error is that of the last try. fresh: take no connection that is there already (after one turned
+ * out to be stale), unless no more may be made. ERR_NO_SERVER, ERR_NOT_RESOLVED,
+ * ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT, ERR_UPSTREAM_TLS, ERR_OVERLOADED; and what is nobody's
+ * fault but ours, ERR_NO_DESCRIPTORS, ERR_NO_LOCAL_PORT, ERR_CONNECT_FORBIDDEN: no server is blamed
+ * for it.
  */
-must_use int upstream_open(struct upstream_call *c, struct upstream *u, const struct origin_events *events, void *user,
-                           struct arena *arena, bool fresh);
-/* Whether the error says that the server did not do its part. False for what the client or the gateway caused. */
+must_use int upstream_open(struct upstream_call *c, struct upstream *u,
+	const struct origin_events *events, void *user, struct arena *arena, bool fresh);
+/* Whether the error says that the server did not do its part. False for what the client or the
+ * gateway caused. */
 bool upstream_is_at_fault(int err);
 /* Whether one more upstream_open() could reach a server not tried yet. */
 bool upstream_may_retry(const struct upstream_call *c);
-/* Before upstream_report(), of a request that only HTTP/1.1 can carry: if the server was asked over HTTP/2 because it chose
- * so, the next upstream_open() asks it over HTTP/1.1, and this was no try. False: it cannot be helped. */
+/* Before upstream_report(), of a request that only HTTP/1.1 can carry: if the server was asked over
+ * HTTP/2 because it chose so, the next upstream_open() asks it over HTTP/1.1, and this was no try.
+ * False: it cannot be helped. */
 bool upstream_want_http1(struct upstream_call *c);
 /*
- * How the request ended: 0, or what went wrong (enum err). Owed once for every time the call became ready, before
- * origin->ops->release(). Answers of any status are 0, and failures of the client's side are neither for nor against the
- * server. A reused connection that closed before it answered counts as no try at all, nor does a server that says that it
- * did nothing (origin.untouched), up to UPSTREAM_FREE_TRIES; open again with `fresh` then.
+ * How the request ended: 0, or what went wrong (enum err). Owed once for every time the call became
+ * ready, before origin->ops->release(). Answers of any status are 0, and failures of the client's
+ * side are neither for nor against the server. A reused connection that closed before it answered
+ * counts as no try at all, nor does a server that says that it did nothing (origin.untouched), up
+ * to UPSTREAM_FREE_TRIES; open again with `fresh` then.
  */
 void upstream_report(struct upstream_call *c, int err);
-/* Give up waiting: no callback comes. A connection that is being made may still be of use to others. */
+/* Give up waiting: no callback comes. A connection that is being made may still be of use to
+ * others. */
 void upstream_cancel(struct upstream_call *c);
 /* At the end, in any state but READY: cancels, and lets go of the endpoint. */
 void upstream_call_fini(struct upstream_call *c);
 
-/* Begin to use an upstream on this worker. tls: of conf->tls, for all workers, and NULL unless conf->use_tls; conf and tls
- * live as long as the snapshot. workers: how many share the servers. Never fails; names are asked for from here on. What
- * earlier snapshots knew of the same upstream carries over. */
-struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *conf, struct tls_client *tls,
-                                 unsigned workers);
-/* The snapshot goes: no call of it is left. Connections that no other snapshot wants are closed, busy ones when they are
- * free. Clears *u. */
+/* Begin to use an upstream on this worker. tls: of conf->tls, for all workers, and NULL unless
+ * conf->use_tls; conf and tls live as long as the snapshot. workers: how many share the servers.
+ * Never fails; names are asked for from here on. What earlier snapshots knew of the same upstream
+ * carries over. */
+struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *conf,
+	struct tls_client *tls, unsigned workers);
+/* The snapshot goes: no call of it is left. Connections that no other snapshot wants are closed,
+ * busy ones when they are free. Clears *u. */
 void upstream_detach(struct upstream **u);
 const struct upstream_conf *upstream_conf_of(const struct upstream *u);
 /* At the end of a worker, after the last detach: close what still idles. */
@@ -131,13 +148,14 @@ void upstream_worker_fini(struct worker *w);
 /* Close every connection that carries no request: other workers want for descriptors. */
 void upstream_close_idle(struct worker *w);
 
-/* ---- for the admin ------------------------------------------------------------------------------------------------ */
+/* ---- for the admin ------------------------------------------------------------------------- */
 
 enum endpoint_state { ENDPOINT_UP, ENDPOINT_DOWN, ENDPOINT_TRIAL };
 
 /* A server as this worker sees it. */
 struct endpoint_view {
-	sluice_str upstream, address, host; /* borrowed; host: the name it was resolved from, or empty */
+	/* borrowed; host: the name it was resolved from, or empty */
+	sluice_str upstream, address, host;
 	enum endpoint_state state;
 	unsigned connections, idle, in_flight;
 	uint64_t down_for_ns;        /* DOWN: until it is tried again */
@@ -146,9 +164,11 @@ struct endpoint_view {
 	const char *why;             /* more about it, or "" */
 	uint64_t connects, connect_failures, reused, ejected;
 };
-void upstream_each_endpoint(struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v), void *ctx);
+void upstream_each_endpoint (struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v),
+	void *ctx);
 
-/* What the system or TLS said of the connection that failed last; "": nothing. Borrowed: until the endpoint fails again. */
+/* What the system or TLS said of the connection that failed last; "": nothing. Borrowed: until the
+ * endpoint fails again. */
 const char *endpoint_why(const struct endpoint *e);
 /* "10.0.0.5:9000"; NUL-terminated; borrowed: lives as long as the endpoint. */
 sluice_str endpoint_address(const struct endpoint *e);

@@ -1,4 +1,5 @@
-/* http:// and https:// URLs, as services give them to be fetched (RFC 9110 4.2). Strict; no I/O. Any thread. */
+/* http:// and https:// URLs, as services give them to be fetched (RFC 9110 4.2). Strict; no I/O.
+ * Any thread. */
 #ifndef UPSTREAM_URL_H
 #define UPSTREAM_URL_H
 
@@ -16,8 +17,9 @@ struct url {
 	sluice_str query;     /* as written, without '?' */
 };
 
-/* Slices of text. NULL, or a sentence that says what is wrong, without a full stop. User information is refused, and so are
- * fragments, bytes and escapes that no URL has, and more than URL_MAX bytes. */
+/* Slices of text. NULL, or a sentence that says what is wrong, without a full stop. User
+ * information is refused, and so are fragments, bytes and escapes that no URL has, and more than
+ * URL_MAX bytes. */
 must_use const char *url_parse(sluice_str text, struct url *out);
 
 #endif

@@ -9,8 +9,8 @@ struct grpc_web {
 	sluice_strs headers;
 	sluice_strs expose;
 	bool credentials;
-	uint64_t max_age;     /* milliseconds */
-	bool any_origin;      /* made by check(), like the next */
+	uint64_t max_age; /* milliseconds */
+	bool any_origin;  /* made by check(), like the next */
 	sluice_str allow_headers, expose_headers, age;
 };
 

@@ -7,17 +7,19 @@ bool cors_is_preflight(sluice_exchange *x)
 {
 	sluice_str method = sluice_get(x, SLUICE_I_METHOD);
 	return method.len == 7 && memcmp(method.data, "OPTIONS", 7) == 0 &&
-	       sluice_field(x, SLUICE_REQUEST, SLUICE_STR("origin")).data &&
-	       sluice_field(x, SLUICE_REQUEST, SLUICE_STR("access-control-request-method")).data;
+		sluice_field(x, SLUICE_REQUEST, SLUICE_STR("origin")).data &&
+		sluice_field(x, SLUICE_REQUEST, SLUICE_STR("access-control-request-method")).data;
 }
 
-/* Origins are compared byte by byte, as browsers write them: lower case, without a default port (RFC 6454 6.2). */
+/* Origins are compared byte by byte, as browsers write them: lower case, without a default port
+ * (RFC 6454 6.2). */
 static bool origin_is_allowed(const struct grpc_web *w, sluice_str origin)
 {
 	if (w->any_origin)
 		return true;
 	for (size_t i = 0; i < w->origins.n; i++) {
-		if (w->origins.v[i].len == origin.len && memcmp(w->origins.v[i].data, origin.data, origin.len) == 0)
+		if (w->origins.v[i].len == origin.len &&
+			memcmp(w->origins.v[i].data, origin.data, origin.len) == 0)
 			return true;
 	}
 	return false;
@@ -40,7 +42,8 @@ sluice_verdict cors_preflight(sluice_exchange *x, const struct grpc_web *w)
 {
 	sluice_str origin = sluice_field(x, SLUICE_REQUEST, SLUICE_STR("origin"));
 	if (!origin_is_allowed(w, origin))
-		return sluice_refuse(x, 403, "origin-refused", "Pages of this origin may not call this service.");
+		return sluice_refuse(x, 403, "origin-refused",
+			"Pages of this origin may not call this service.");
 	cors_allow(x, w);
 	RESPOND("access-control-allow-methods", SLUICE_STR("POST"));
 	RESPOND("access-control-allow-headers", w->allow_headers);

@@ -1,7 +1,8 @@
 /*
- * grpc-web: lets browsers call gRPC services. A browser can neither read trailers nor choose HTTP/2, so gRPC-Web puts the
- * trailers into the body, as a last frame, and everything into base64 where the client wants text. Here a call becomes one of
- * gRPC on its way up, and its response one of gRPC-Web on its way down; wire.c knows the bytes, cors.c the pages.
+ * grpc-web: lets browsers call gRPC services. A browser can neither read trailers nor choose
+ * HTTP/2, so gRPC-Web puts the trailers into the body, as a last frame, and everything into base64
+ * where the client wants text. Here a call becomes one of gRPC on its way up, and its response one
+ * of gRPC-Web on its way down; wire.c knows the bytes, cors.c the pages.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -10,35 +11,37 @@
 #include "wire.h"
 
 enum {
-	PIECE = 3 * 1024,  /* bytes that are coded at a time; a multiple of 3 */
-	GROUP = 4,         /* letters of base64 that are decoded together */
-	MESSAGE_MAX = 64
+	PIECE = 3 * 1024, /* bytes that are coded at a time; a multiple of 3 */
+	GROUP = 4,        /* letters of base64 that are decoded together */
+	MESSAGE_MAX = 64,
 };
 
 static const sluice_option grpc_web_options[] = {
 	SLUICE_OPTION(SLUICE_T_STRS, struct grpc_web, origins, .max = "64",
-	              .doc = "origins whose pages may call, as in https://app.example.com, or \"*\"; pages of the gateway's own "
-	                     "origin need none"),
+		.doc = "origins whose pages may call, as in https://app.example.com, or \"*\"; "
+		       "pages of the gateway's own "
+		       "origin need none"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct grpc_web, headers, .max = "64",
-	              .doc = "fields that such pages may send, beside those of gRPC-Web and authorization"),
+		.doc = "fields that such pages may send, beside those of gRPC-Web and "
+		       "authorization"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct grpc_web, expose, .max = "64",
-	              .doc = "fields of responses that such pages may read, beside those of gRPC-Web"),
+		.doc = "fields of responses that such pages may read, beside those of gRPC-Web"),
 	SLUICE_OPTION(SLUICE_T_BOOL, struct grpc_web, credentials, .def = "false",
-	              .doc = "whether such pages may send cookies; not with the origin \"*\""),
+		.doc = "whether such pages may send cookies; not with the origin \"*\""),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct grpc_web, max_age, .def = "1h", .max = "24h",
-	              .doc = "how long a browser may remember what it may send"),
-	SLUICE_OPTIONS_END
+		.doc = "how long a browser may remember what it may send"),
+	SLUICE_OPTIONS_END,
 };
 
 /* Of one call. */
 struct call {
 	bool is_web;
-	bool text;            /* the client wants base64 */
-	sluice_pair head[3];  /* of a response that has no body: what is a trailer in its head */
+	bool text;           /* the client wants base64 */
+	sluice_pair head[3]; /* of a response that has no body: what is a trailer in its head */
 	size_t n_head;
 };
 
-/* ---- configuration ---- */
+/* ---- configuration ------------------------------------------------------------------------- */
 
 static sluice_str join(sluice_instance *inst, sluice_str text, sluice_strs more)
 {
@@ -59,10 +62,11 @@ static sluice_str join(sluice_instance *inst, sluice_str text, sluice_strs more)
 static int check_names(sluice_instance *inst, const char *option, sluice_strs names)
 {
 	for (size_t i = 0; i < names.n; i++) {
-		if (!sluice_field_refused(SLUICE_RESPONSE, SLUICE_FIELD_REMOVE, names.v[i], SLUICE_STR("")))
+		if (!sluice_field_refused(SLUICE_RESPONSE, SLUICE_FIELD_REMOVE, names.v[i],
+			    SLUICE_STR("")))
 			continue;
-		sluice_conf_error(inst, option, "\"%.*s\" is no field that pages can send or read", (int)names.v[i].len,
-		                  names.v[i].data);
+		sluice_conf_error(inst, option, "\"%.*s\" is no field that pages can send or read",
+			(int)names.v[i].len, names.v[i].data);
 		return -1;
 	}
 	return 0;
@@ -93,26 +97,32 @@ static int grpc_web_check(sluice_instance *inst, void *conf)
 		bool any = o.len == 1 && o.data[0] == '*';
 		w->any_origin |= any;
 		if (!any && !is_origin(o)) {
-			sluice_conf_error(inst, "origins", "\"%.*s\" is no origin: write scheme://host, in lower case, or \"*\"",
-			                  (int)o.len, o.data);
+			sluice_conf_error(inst, "origins",
+				"\"%.*s\" is no origin: write scheme://host, in lower case, or "
+				"\"*\"",
+				(int)o.len, o.data);
 			return -1;
 		}
 	}
 	if (w->credentials && w->any_origin) {
-		sluice_conf_error(inst, "credentials", "cookies are not for pages of any origin: name the origins");
+		sluice_conf_error(inst, "credentials",
+			"cookies are not for pages of any origin: name the origins");
 		return -1;
 	}
-	if (check_names(inst, "headers", w->headers) < 0 || check_names(inst, "expose", w->expose) < 0)
+	if (check_names(inst, "headers", w->headers) < 0 ||
+		check_names(inst, "expose", w->expose) < 0)
 		return -1;
-	w->allow_headers = join(inst, SLUICE_STR("authorization, content-type, grpc-timeout, x-grpc-web, x-user-agent"),
-	                        w->headers);
-	w->expose_headers = join(inst, SLUICE_STR("grpc-status, grpc-message, grpc-status-details-bin"), w->expose);
+	w->allow_headers = join(inst,
+		SLUICE_STR("authorization, content-type, grpc-timeout, x-grpc-web, x-user-agent"),
+		w->headers);
+	w->expose_headers = join(inst,
+		SLUICE_STR("grpc-status, grpc-message, grpc-status-details-bin"), w->expose);
 	int n = snprintf(age, sizeof(age), "%llu", (unsigned long long)(w->max_age / 1000));
 	w->age = join(inst, (sluice_str){ age, (size_t)n }, (sluice_strs){ NULL, 0 });
 	return 0;
 }
 
-/* ---- the request ---- */
+/* ---- the request --------------------------------------------------------------------------- */
 
 /* "application/grpc" and the suffix. */
 static bool set_type(sluice_exchange *x, sluice_side side, sluice_str type, sluice_str suffix)
@@ -123,7 +133,8 @@ static bool set_type(sluice_exchange *x, sluice_side side, sluice_str type, slui
 	memcpy(at, type.data, type.len);
 	if (suffix.len)
 		memcpy(at + type.len, suffix.data, suffix.len);
-	sluice_field_set(x, side, SLUICE_STR("content-type"), (sluice_str){ at, type.len + suffix.len });
+	sluice_field_set(x, side, SLUICE_STR("content-type"),
+		(sluice_str){ at, type.len + suffix.len });
 	return true;
 }
 
@@ -147,14 +158,17 @@ static bool wants_text(sluice_exchange *x, bool sends_text)
 
 static sluice_verdict grpc_web_on_request(sluice_exchange *x, const void *conf)
 {
-	const sluice_body_plan plan = { .size = sizeof(plan), .mode = SLUICE_BODY_STREAM, .max = GROUP };
+	const sluice_body_plan plan = { .size = sizeof(plan),
+		.mode = SLUICE_BODY_STREAM,
+		.max = GROUP };
 	const struct grpc_web *w = conf;
 	sluice_str suffix, method = sluice_get(x, SLUICE_I_METHOD);
 	bool text;
 	if (w->origins.n && cors_is_preflight(x))
 		return cors_preflight(x, w);
 	if (method.len != 4 || memcmp(method.data, "POST", 4) != 0 ||
-	    !wire_is_web(sluice_field(x, SLUICE_REQUEST, SLUICE_STR("content-type")), &text, &suffix))
+		!wire_is_web(sluice_field(x, SLUICE_REQUEST, SLUICE_STR("content-type")), &text,
+			&suffix))
 		return SLUICE_NEXT;
 	struct call *c = sluice_state(x, sizeof(*c));
 	if (!c)
@@ -172,7 +186,8 @@ static sluice_verdict grpc_web_on_request(sluice_exchange *x, const void *conf)
 }
 
 /* Base64, in segments that are padded or not. */
-static sluice_verdict grpc_web_on_request_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+static sluice_verdict grpc_web_on_request_body(sluice_exchange *x, const void *conf,
+	sluice_str data, bool end)
 {
 	char out[PIECE];
 	(void)conf;
@@ -180,20 +195,23 @@ static sluice_verdict grpc_web_on_request_body(sluice_exchange *x, const void *c
 		size_t n = sizeof(out);
 		ptrdiff_t used = wire_decode(data, out, &n);
 		if (used < 0)
-			return sluice_refuse(x, 400, "grpc-web-text", "The body is not the base64 that it should be.");
+			return sluice_refuse(x, 400, "grpc-web-text",
+				"The body is not the base64 that it should be.");
 		sluice_body_drop(x, (size_t)used);
 		data = (sluice_str){ data.data + used, data.len - (size_t)used };
 		if (!sluice_body_write(x, (sluice_str){ out, n }))
 			return SLUICE_NEXT;
 	}
 	if (end && data.len)
-		return sluice_refuse(x, 400, "grpc-web-text", "The body ends within a group of base64.");
+		return sluice_refuse(x, 400, "grpc-web-text",
+			"The body ends within a group of base64.");
 	return SLUICE_NEXT;
 }
 
-/* ---- the response ---- */
+/* ---- the response -------------------------------------------------------------------------- */
 
-/* What HTTP says by a status, for responses that are none of gRPC ("HTTP to gRPC Status Code Mapping"). */
+/* What HTTP says by a status, for responses that are none of gRPC ("HTTP to gRPC Status Code
+ * Mapping"). */
 static unsigned code_of(int status)
 {
 	switch (status) {
@@ -216,7 +234,8 @@ static unsigned code_of(int status)
 }
 
 /* A frame of trailers in the exchange's memory; data is NULL when that is spent. */
-static sluice_str frame_of(sluice_exchange *x, const sluice_pair *head, size_t n_head, sluice_side side, bool with_trailers)
+static sluice_str frame_of(sluice_exchange *x, const sluice_pair *head, size_t n_head,
+	sluice_side side, bool with_trailers)
 {
 	sluice_pair f;
 	size_t n = 0, i = 0;
@@ -253,21 +272,23 @@ static sluice_verdict not_grpc(sluice_exchange *x, const struct call *c)
 	int n = snprintf(code, sizeof(code), "%u", code_of(status));
 	int m = snprintf(message, sizeof(message), "HTTP status %d", status);
 	const sluice_pair head[] = { { SLUICE_STR("grpc-status"), { code, (size_t)n } },
-		                     { SLUICE_STR("grpc-message"), { message, (size_t)m } } };
+		{ SLUICE_STR("grpc-message"), { message, (size_t)m } } };
 	sluice_str frame = frame_of(x, head, 2, SLUICE_RESPONSE_TRAILERS, false);
 	if (frame.data && c->text)
 		frame = as_text(x, frame);
 	if (!frame.data)
 		return SLUICE_FAIL;
 	return sluice_reply(x, 200,
-	                    c->text ? SLUICE_STR("application/grpc-web-text+proto") : SLUICE_STR("application/grpc-web+proto"),
-	                    frame);
+		c->text ? SLUICE_STR("application/grpc-web-text+proto")
+			: SLUICE_STR("application/grpc-web+proto"),
+		frame);
 }
 
 /* A response without a body has in its head what else would be trailers. */
 static void take_from_head(sluice_exchange *x, struct call *c)
 {
-	static const sluice_str names[] = { { "grpc-status", 11 }, { "grpc-message", 12 }, { "grpc-status-details-bin", 23 } };
+	static const sluice_str names[] = { { "grpc-status", 11 }, { "grpc-message", 12 },
+		{ "grpc-status-details-bin", 23 } };
 	c->n_head = 0;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		sluice_str value = sluice_field(x, SLUICE_RESPONSE, names[i]);
@@ -280,7 +301,9 @@ static void take_from_head(sluice_exchange *x, struct call *c)
 
 static sluice_verdict grpc_web_on_response(sluice_exchange *x, const void *conf)
 {
-	const sluice_body_plan plan = { .size = sizeof(plan), .mode = SLUICE_BODY_STREAM, .max = 1 };
+	const sluice_body_plan plan = { .size = sizeof(plan),
+		.mode = SLUICE_BODY_STREAM,
+		.max = 1 };
 	struct call *c = sluice_state(x, sizeof(*c));
 	sluice_str suffix;
 	(void)conf;
@@ -289,18 +312,22 @@ static sluice_verdict grpc_web_on_response(sluice_exchange *x, const void *conf)
 	if (!c->is_web)
 		return SLUICE_NEXT;
 	if (sluice_response_status(x) != 200 ||
-	    !wire_is_grpc(sluice_field(x, SLUICE_RESPONSE, SLUICE_STR("content-type")), &suffix))
+		!wire_is_grpc(sluice_field(x, SLUICE_RESPONSE, SLUICE_STR("content-type")),
+			&suffix))
 		return not_grpc(x, c);
 	take_from_head(x, c);
 	if (!suffix.len)
 		suffix = SLUICE_STR("+proto");
-	if (!set_type(x, SLUICE_RESPONSE, c->text ? SLUICE_STR("application/grpc-web-text") : SLUICE_STR("application/grpc-web"),
-	              suffix))
+	if (!set_type(x, SLUICE_RESPONSE,
+		    c->text ? SLUICE_STR("application/grpc-web-text")
+			    : SLUICE_STR("application/grpc-web"),
+		    suffix))
 		return SLUICE_FAIL;
 	return sluice_body_want(x, SLUICE_RESPONSE, &plan) ? SLUICE_NEXT : SLUICE_FAIL;
 }
 
-/* All of data goes on as text, now: the next message may be long in coming. False: there is no more room. */
+/* All of data goes on as text, now: the next message may be long in coming. False: there is no more
+ * room. */
 static bool write_text(sluice_exchange *x, sluice_str data)
 {
 	char out[PIECE / 3 * 4];
@@ -323,7 +350,8 @@ static void remove_trailers(sluice_exchange *x)
 		sluice_field_remove(x, SLUICE_RESPONSE_TRAILERS, f.name);
 }
 
-static sluice_verdict grpc_web_on_response_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+static sluice_verdict grpc_web_on_response_body(sluice_exchange *x, const void *conf,
+	sluice_str data, bool end)
 {
 	const struct call *c = sluice_state(x, sizeof(*c));
 	(void)conf;
@@ -345,7 +373,7 @@ static sluice_verdict grpc_web_on_response_body(sluice_exchange *x, const void *
 	return SLUICE_NEXT;
 }
 
-SLUICE_PLUGIN("grpc-web", .version = "1.0", .summary = "lets browsers call gRPC services", .options = grpc_web_options,
-              .conf_size = sizeof(struct grpc_web), .check = grpc_web_check, .on_request = grpc_web_on_request,
-              .on_request_body = grpc_web_on_request_body, .on_response = grpc_web_on_response,
-              .on_response_body = grpc_web_on_response_body);
+SLUICE_PLUGIN("grpc-web", .version = "1.0", .summary = "lets browsers call gRPC services",
+	.options = grpc_web_options, .conf_size = sizeof(struct grpc_web), .check = grpc_web_check,
+	.on_request = grpc_web_on_request, .on_request_body = grpc_web_on_request_body,
+	.on_response = grpc_web_on_response, .on_response_body = grpc_web_on_response_body);

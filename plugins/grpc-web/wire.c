@@ -26,7 +26,8 @@ static size_t decode_group(const char *in, char out[3])
 		return 0;
 	if ((n == 1 && (b & 15)) || (n == 2 && (c & 3))) /* bits that mean nothing must be none */
 		return 0;
-	unsigned v = (unsigned)a << 18 | (unsigned)b << 12 | (n > 1 ? (unsigned)c << 6 : 0) | (n > 2 ? (unsigned)d : 0);
+	unsigned v = (unsigned)a << 18 | (unsigned)b << 12 | (n > 1 ? (unsigned)c << 6 : 0) |
+		(n > 2 ? (unsigned)d : 0);
 	out[0] = (char)(v >> 16);
 	out[1] = (char)(v >> 8);
 	out[2] = (char)v;
@@ -52,7 +53,8 @@ void wire_encode(sluice_str data, char *out)
 	for (size_t i = 0; i < data.len; i += 3) {
 		const unsigned char *p = (const unsigned char *)data.data + i;
 		size_t left = data.len - i;
-		unsigned v = (unsigned)p[0] << 16 | (left > 1 ? (unsigned)p[1] << 8 : 0) | (left > 2 ? p[2] : 0u);
+		unsigned v = (unsigned)p[0] << 16 | (left > 1 ? (unsigned)p[1] << 8 : 0) |
+			(left > 2 ? p[2] : 0u);
 		*out++ = alphabet[v >> 18];
 		*out++ = alphabet[v >> 12 & 63];
 		*out++ = left > 1 ? alphabet[v >> 6 & 63] : '=';

@@ -1,6 +1,6 @@
 /*
- * headers: changes the header fields of what goes to the upstream and of what goes to the client. Values may be put together
- * from facts of the request.
+ * headers: changes the header fields of what goes to the upstream and of what goes to the client.
+ * Values may be put together from facts of the request.
  */
 #include <sluice/plugin.h>
 
@@ -25,44 +25,52 @@ struct headers {
 
 static const sluice_option request_options[] = {
 	SLUICE_OPTION(SLUICE_T_PAIRS, struct side, set, .max = "64",
-	              .doc = "fields and the value each has from then on, in place of any it had; left out of the request when "
-	                     "a placeholder has no value"),
+		.doc = "fields and the value each has from then on, in place of any it had; left "
+		       "out of the request when "
+		       "a placeholder has no value"),
 	SLUICE_OPTION(SLUICE_T_PAIRS, struct side, add, .max = "64",
-	              .doc = "fields that are added to those of the same name"),
-	SLUICE_OPTION(SLUICE_T_STRS, struct side, remove, .max = "64", .doc = "names of fields that the upstream does not get"),
-	SLUICE_OPTIONS_END
+		.doc = "fields that are added to those of the same name"),
+	SLUICE_OPTION(SLUICE_T_STRS, struct side, remove, .max = "64",
+		.doc = "names of fields that the upstream does not get"),
+	SLUICE_OPTIONS_END,
 };
 
 static const sluice_option response_options[] = {
 	SLUICE_OPTION(SLUICE_T_PAIRS, struct side, set, .max = "64",
-	              .doc = "fields and the value each has from then on, in place of any it had; left out of the response when "
-	                     "a placeholder has no value"),
+		.doc = "fields and the value each has from then on, in place of any it had; left "
+		       "out of the response when "
+		       "a placeholder has no value"),
 	SLUICE_OPTION(SLUICE_T_PAIRS, struct side, add, .max = "64",
-	              .doc = "fields that are added to those of the same name"),
-	SLUICE_OPTION(SLUICE_T_STRS, struct side, remove, .max = "64", .doc = "names of fields that the client does not get"),
-	SLUICE_OPTIONS_END
+		.doc = "fields that are added to those of the same name"),
+	SLUICE_OPTION(SLUICE_T_STRS, struct side, remove, .max = "64",
+		.doc = "names of fields that the client does not get"),
+	SLUICE_OPTIONS_END,
 };
 
 static const sluice_option headers_options[] = {
-	SLUICE_OPTION(SLUICE_T_BLOCK, struct headers, request, .flags = SLUICE_F_SUBOBJECT, .sub = request_options,
-	              .doc = "what is changed in the request that goes to the upstream"),
-	SLUICE_OPTION(SLUICE_T_BLOCK, struct headers, response, .flags = SLUICE_F_SUBOBJECT, .sub = response_options,
-	              .doc = "what is changed in the response that goes to the client, the upstream's or the gateway's own"),
-	SLUICE_OPTIONS_END
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct headers, request, .flags = SLUICE_F_SUBOBJECT,
+		.sub = request_options,
+		.doc = "what is changed in the request that goes to the upstream"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct headers, response, .flags = SLUICE_F_SUBOBJECT,
+		.sub = response_options,
+		.doc = "what is changed in the response that goes to the client, the upstream's or "
+		       "the gateway's own"),
+	SLUICE_OPTIONS_END,
 };
 
-/* ---- configuration ---- */
+/* ---- configuration ------------------------------------------------------------------------- */
 
 /* One row of set or add, reported under the path where it stands. */
-static int check_rule(sluice_instance *inst, sluice_side which, sluice_field_op op, const sluice_pair *p, const char *path,
-                      struct rule *out)
+static int check_rule(sluice_instance *inst, sluice_side which, sluice_field_op op,
+	const sluice_pair *p, const char *path, struct rule *out)
 {
 	sluice_str fixed;
 	out->name = p->name;
 	out->value = sluice_template_compile(inst, path, which, p->name, p->value);
 	if (!out->value)
 		return -1;
-	if (!sluice_template_fixed(out->value, &fixed)) /* then its name is all that can be judged */
+	/* then its name is all that can be judged */
+	if (!sluice_template_fixed(out->value, &fixed))
 		fixed = SLUICE_STR("");
 	const char *wrong = sluice_field_refused(which, op, p->name, fixed);
 	if (!wrong)
@@ -71,21 +79,23 @@ static int check_rule(sluice_instance *inst, sluice_side which, sluice_field_op 
 	return -1;
 }
 
-static int check_rules(sluice_instance *inst, const char *block, sluice_side which, sluice_field_op op, const sluice_pairs *map,
-                       struct rule *out)
+static int check_rules(sluice_instance *inst, const char *block, sluice_side which,
+	sluice_field_op op, const sluice_pairs *map, struct rule *out)
 {
 	char path[320];
 	int rc = 0;
 	for (size_t i = 0; i < map->n; i++) {
 		const sluice_pair *p = &map->v[i];
-		(void)snprintf(path, sizeof(path), "%s.%s.%.*s", block, op == SLUICE_FIELD_SET ? "set" : "add",
-		               p->name.len < 256 ? (int)p->name.len : 256, p->name.data);
+		(void)snprintf(path, sizeof(path), "%s.%s.%.*s", block,
+			op == SLUICE_FIELD_SET ? "set" : "add",
+			p->name.len < 256 ? (int)p->name.len : 256, p->name.data);
 		if (check_rule(inst, which, op, p, path, &out[i]) < 0)
 			rc = -1;
 		for (size_t j = 0; op == SLUICE_FIELD_SET && j < i; j++) {
 			if (!sluice_names_alike(p->name, map->v[j].name))
 				continue;
-			sluice_conf_error(inst, path, "is set already, as %.*s", (int)map->v[j].name.len, map->v[j].name.data);
+			sluice_conf_error(inst, path, "is set already, as %.*s",
+				(int)map->v[j].name.len, map->v[j].name.data);
 			rc = -1;
 		}
 	}
@@ -101,7 +111,8 @@ static int check_side(sluice_instance *inst, const char *block, sluice_side whic
 		rc = -1;
 	for (size_t i = 0; i < s->remove.n; i++) {
 		sluice_str name = s->remove.v[i];
-		const char *wrong = sluice_field_refused(which, SLUICE_FIELD_REMOVE, name, SLUICE_STR(""));
+		const char *wrong =
+			sluice_field_refused(which, SLUICE_FIELD_REMOVE, name, SLUICE_STR(""));
 		if (!wrong)
 			continue;
 		(void)snprintf(path, sizeof(path), "%s.remove[%zu]", block, i);
@@ -117,16 +128,16 @@ static int headers_check(sluice_instance *inst, void *conf)
 	int rc = check_side(inst, "request", SLUICE_REQUEST, &h->request);
 	if (check_side(inst, "response", SLUICE_RESPONSE, &h->response) < 0)
 		rc = -1;
-	if (h->request.set.n + h->request.add.n + h->request.remove.n + h->response.set.n + h->response.add.n +
-	            h->response.remove.n ==
-	    0) {
+	if (h->request.set.n + h->request.add.n + h->request.remove.n + h->response.set.n +
+			h->response.add.n + h->response.remove.n ==
+		0) {
 		sluice_conf_error(inst, NULL, "nothing is set, added or removed");
 		rc = -1;
 	}
 	return rc;
 }
 
-/* ---- messages ---- */
+/* ---- messages ------------------------------------------------------------------------------ */
 
 /* All values are taken from the message as it was found; then it is changed. */
 static sluice_verdict change(sluice_exchange *x, sluice_side which, const struct side *s)
@@ -149,7 +160,9 @@ static sluice_verdict change(sluice_exchange *x, sluice_side which, const struct
 			sluice_field_add(x, which, s->rules[i].name, values[i]);
 		else if (i < s->set.n && values[i].data)
 			sluice_field_set(x, which, s->rules[i].name, values[i]);
-		else if (i < s->set.n && !sluice_field_refused(which, SLUICE_FIELD_REMOVE, s->rules[i].name, SLUICE_STR("")))
+		else if (i < s->set.n &&
+			!sluice_field_refused(which, SLUICE_FIELD_REMOVE, s->rules[i].name,
+				SLUICE_STR("")))
 			sluice_field_remove(x, which, s->rules[i].name);
 	}
 	return SLUICE_NEXT;
@@ -165,6 +178,7 @@ static sluice_verdict headers_on_response(sluice_exchange *x, const void *conf)
 	return change(x, SLUICE_RESPONSE, &((const struct headers *)conf)->response);
 }
 
-SLUICE_PLUGIN("headers", .version = "1.0", .summary = "changes header fields of requests and responses",
-              .options = headers_options, .conf_size = sizeof(struct headers), .check = headers_check,
-              .on_request = headers_on_request, .on_response = headers_on_response);
+SLUICE_PLUGIN("headers", .version = "1.0",
+	.summary = "changes header fields of requests and responses", .options = headers_options,
+	.conf_size = sizeof(struct headers), .check = headers_check,
+	.on_request = headers_on_request, .on_response = headers_on_response);

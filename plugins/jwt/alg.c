@@ -2,9 +2,18 @@
 #include "alg.h"
 
 const char *const alg_names[ALG_COUNT + 1] = {
-	[ALG_RS256] = "RS256", [ALG_RS384] = "RS384", [ALG_RS512] = "RS512", [ALG_PS256] = "PS256",
-	[ALG_PS384] = "PS384", [ALG_PS512] = "PS512", [ALG_ES256] = "ES256", [ALG_ES384] = "ES384",
-	[ALG_ES512] = "ES512", [ALG_EDDSA] = "EdDSA", [ALG_ED25519] = "Ed25519", [ALG_ED448] = "Ed448",
+	[ALG_RS256] = "RS256",
+	[ALG_RS384] = "RS384",
+	[ALG_RS512] = "RS512",
+	[ALG_PS256] = "PS256",
+	[ALG_PS384] = "PS384",
+	[ALG_PS512] = "PS512",
+	[ALG_ES256] = "ES256",
+	[ALG_ES384] = "ES384",
+	[ALG_ES512] = "ES512",
+	[ALG_EDDSA] = "EdDSA",
+	[ALG_ED25519] = "Ed25519",
+	[ALG_ED448] = "Ed448",
 };
 
 static const struct alg_info infos[ALG_COUNT] = {
@@ -17,7 +26,8 @@ static const struct alg_info infos[ALG_COUNT] = {
 	[ALG_ES256] = { KEY_EC, DIGEST_SHA256, false, "P-256", 32, 0 },
 	[ALG_ES384] = { KEY_EC, DIGEST_SHA384, false, "P-384", 48, 0 },
 	[ALG_ES512] = { KEY_EC, DIGEST_SHA512, false, "P-521", 66, 0 },
-	[ALG_EDDSA] = { KEY_ED25519, DIGEST_NONE, false, NULL, 0, 0 }, /* never asked: see alg_exact() */
+	/* never asked: see alg_exact() */
+	[ALG_EDDSA] = { KEY_ED25519, DIGEST_NONE, false, NULL, 0, 0 },
 	[ALG_ED25519] = { KEY_ED25519, DIGEST_NONE, false, "Ed25519", 32, 64 },
 	[ALG_ED448] = { KEY_ED448, DIGEST_NONE, false, "Ed448", 57, 114 },
 };
@@ -30,7 +40,8 @@ const struct alg_info *alg_info(enum alg alg)
 bool alg_find(sluice_str name, enum alg *out)
 {
 	for (size_t i = 0; i < ALG_COUNT; i++) {
-		if (strlen(alg_names[i]) == name.len && memcmp(alg_names[i], name.data, name.len) == 0) {
+		if (strlen(alg_names[i]) == name.len &&
+			memcmp(alg_names[i], name.data, name.len) == 0) {
 			*out = (enum alg)i;
 			return true;
 		}

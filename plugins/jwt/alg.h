@@ -1,6 +1,7 @@
 /*
- * The signature algorithms of RFC 7518, RFC 8037 and RFC 9864 that a key of a key set can verify. There are no shared secrets among
- * them: a public key that were taken for an HMAC secret would let anybody sign.
+ * The signature algorithms of RFC 7518, RFC 8037 and RFC 9864 that a key of a key set can verify.
+ * There are no shared secrets among them: a public key that were taken for an HMAC secret would let
+ * anybody sign.
  */
 #ifndef JWT_ALG_H
 #define JWT_ALG_H
@@ -17,40 +18,55 @@ enum alg {
 	ALG_ES256,
 	ALG_ES384,
 	ALG_ES512,
-	ALG_EDDSA, /* the older name of both that follow: the key's curve tells which is meant (RFC 9864 2.2) */
+	/* the older name of both that follow: the key's curve tells which is meant (RFC 9864
+	 * 2.2) */
+	ALG_EDDSA,
 	ALG_ED25519,
 	ALG_ED448,
-	ALG_COUNT
+	ALG_COUNT,
 };
 
 enum key_type { KEY_RSA, KEY_EC, KEY_ED25519, KEY_ED448 };
 
-enum digest { DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512, DIGEST_COUNT, DIGEST_NONE = DIGEST_COUNT };
+enum digest {
+	DIGEST_SHA256,
+	DIGEST_SHA384,
+	DIGEST_SHA512,
+	DIGEST_COUNT,
+	DIGEST_NONE = DIGEST_COUNT
+};
 
 struct alg_info {
 	enum key_type type;
 	enum digest digest;
 	bool pss;
 	const char *
-		curve; /* `crv` of the one curve it goes with, which is OpenSSL's name for it too; NULL for RSA */
-	size_t coordinate; /* bytes of a coordinate, and of half a signature; of the public key of Ed25519 and Ed448; 0 for RSA */
-	size_t signature;  /* bytes of a signature; Ed25519 and Ed448 alone */
+		/* `crv` of the one curve it goes with, which is OpenSSL's name for it too; NULL for
+		   RSA */
+		curve;
+	/* bytes of a coordinate, and of half a signature; of the public key of Ed25519 and Ed448; 0
+	 * for RSA */
+	size_t coordinate;
+	size_t signature; /* bytes of a signature; Ed25519 and Ed448 alone */
 };
 
 #define ALG_BIT(alg) (UINT32_C(1) << (alg))
 
-/* A set of ALG_BIT()s with EdDSA spelled out as the two algorithms that it stands for. Keys and options are compared so. */
+/* A set of ALG_BIT()s with EdDSA spelled out as the two algorithms that it stands for. Keys and
+ * options are compared so. */
 static inline uint32_t alg_exact(uint64_t algs)
 {
 	uint64_t both = ALG_BIT(ALG_ED25519) | ALG_BIT(ALG_ED448);
-	return (uint32_t)(algs & ALG_BIT(ALG_EDDSA) ? (algs & ~(uint64_t)ALG_BIT(ALG_EDDSA)) | both : algs);
+	return (uint32_t)(algs & ALG_BIT(ALG_EDDSA) ? (algs & ~(uint64_t)ALG_BIT(ALG_EDDSA)) | both
+						    : algs);
 }
 
 /* Their names in order, NULL at the end: the choices of the option. */
 extern const char *const alg_names[ALG_COUNT + 1];
 
 const struct alg_info *alg_info(enum alg alg);
-/* By its exact name, as case matters in `alg`; false when it is none of ours, `none` and HS256 included. */
+/* By its exact name, as case matters in `alg`; false when it is none of ours, `none` and HS256
+ * included. */
 bool alg_find(sluice_str name, enum alg *out);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * Finding the bearer token. What is no token by our reading may be one by the reading of the service behind: servers cut seven
- * bytes off the front, split at any blank, search a list, or take a value without a scheme. So whatever could be meant as a
- * token, and is not written as RFC 6750 writes one, is refused instead of being passed over.
+ * Finding the bearer token. What is no token by our reading may be one by the reading of the
+ * service behind: servers cut seven bytes off the front, split at any blank, search a list, or take
+ * a value without a scheme. So whatever could be meant as a token, and is not written as RFC 6750
+ * writes one, is refused instead of being passed over.
  */
 #include "bearer.h"
 
@@ -11,7 +12,8 @@ enum { SCHEME_LEN = sizeof "bearer" - 1 };
 
 static bool is_bearer(const char *p, size_t len)
 {
-	return len >= SCHEME_LEN && str_same_ci((sluice_str){ p, SCHEME_LEN }, SLUICE_STR("bearer"));
+	return len >= SCHEME_LEN &&
+		str_same_ci((sluice_str){ p, SCHEME_LEN }, SLUICE_STR("bearer"));
 }
 
 /* What ends one item of a list, or one word, for one reader or another. */
@@ -25,19 +27,22 @@ static bool is_separator(char c)
 static bool mentions_bearer(sluice_str value)
 {
 	for (size_t i = 0; i + SCHEME_LEN <= value.len; i++) {
-		if ((i == 0 || is_separator(value.data[i - 1])) && is_bearer(value.data + i, value.len - i))
+		if ((i == 0 || is_separator(value.data[i - 1])) &&
+			is_bearer(value.data + i, value.len - i))
 			return true;
 	}
 	return false;
 }
 
-/* The compact form of a JWS or JWE (RFC 7515 3.1, RFC 7516 3.1): three or five parts of base64url. */
+/* The compact form of a JWS or JWE (RFC 7515 3.1, RFC 7516 3.1): three or five parts of
+ * base64url. */
 static bool looks_like_token(sluice_str s)
 {
 	size_t dots = 0;
 	for (size_t i = 0; i < s.len; i++) {
 		char c = s.data[i];
-		bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+			(c >= 'A' && c <= 'Z');
 		if (c == '.')
 			dots++;
 		else if (!alnum && c != '-' && c != '_' && c != '=')
@@ -46,15 +51,16 @@ static bool looks_like_token(sluice_str s)
 	return dots == 2 || dots == 4;
 }
 
-/* Whether a word of the value is a token by its looks and begins as a JOSE header does, with `{` and a quote or a blank. */
+/* Whether a word of the value is a token by its looks and begins as a JOSE header does, with `{`
+ * and a quote or a blank. */
 static bool mentions_token(sluice_str value)
 {
 	for (size_t i = 0, end; i < value.len; i = end + 1) {
 		for (end = i; end < value.len && !is_separator(value.data[end]);)
 			end++;
 		sluice_str word = { value.data + i, end - i };
-		if (word.len > 2 && word.data[0] == 'e' && (word.data[1] == 'y' || word.data[1] == 'w') &&
-		    looks_like_token(word))
+		if (word.len > 2 && word.data[0] == 'e' &&
+			(word.data[1] == 'y' || word.data[1] == 'w') && looks_like_token(word))
 			return true;
 	}
 	return false;

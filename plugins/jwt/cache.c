@@ -14,7 +14,7 @@ struct cache_set {
 	struct entry *ways[CACHE_WAYS]; /* a reference each, NULL: free */
 };
 
-/* ---- entries ---- */
+/* ---- entries ------------------------------------------------------------------------------- */
 
 struct entry *entry_new(sluice_str token, json_t *claims, const json_t *const *values, size_t n)
 {
@@ -29,7 +29,10 @@ struct entry *entry_new(sluice_str token, json_t *claims, const json_t *const *v
 		return NULL;
 	}
 	char *at = (char *)&e->texts[n];
-	*e = (struct entry){ .refs = 1, .claims = claims, .token = { at, token.len }, .n_texts = n };
+	*e = (struct entry){ .refs = 1,
+		.claims = claims,
+		.token = { at, token.len },
+		.n_texts = n };
 	memcpy(at, token.data, token.len);
 	at += token.len;
 	for (size_t i = 0; i < n; i++) {
@@ -52,7 +55,8 @@ void entry_unref(void *arg)
 	free(e);
 }
 
-/* ---- hashing: SipHash-1-3 with a key of the worker's own, so that nobody can choose tokens that meet in one set ---- */
+/* ---- hashing: SipHash-1-3 with a key of the worker's own, so that nobody can choose tokens that
+ * meet in one set ---- */
 
 static inline uint64_t rotl(uint64_t x, int b)
 {
@@ -92,7 +96,7 @@ uint64_t cache_hash(const struct cache *c, sluice_str token)
 	return v0 ^ v1 ^ v2 ^ v3;
 }
 
-/* ---- the table ---- */
+/* ---- the table ----------------------------------------------------------------------------- */
 
 int cache_init(struct cache *c, size_t n)
 {
@@ -133,19 +137,21 @@ static uint32_t tag_of(uint64_t hash)
 static bool is_valid(const struct entry *e, const struct issuer_keys *keys, uint64_t now_ms)
 {
 	const struct keyset *set = keys[e->issuer].keys;
-	return set && e->generation == set->generation && now_ms >= e->when.from && now_ms < e->when.until;
+	return set && e->generation == set->generation && now_ms >= e->when.from &&
+		now_ms < e->when.until;
 }
 
-struct entry *cache_find(struct cache *c, sluice_str token, uint64_t hash, const struct issuer_keys *keys,
-			 uint64_t now_ms)
+struct entry *cache_find(struct cache *c, sluice_str token, uint64_t hash,
+	const struct issuer_keys *keys, uint64_t now_ms)
 {
 	if (!c->sets)
 		return NULL;
 	struct cache_set *s = set_of(c, hash);
 	for (unsigned w = 0; w < CACHE_WAYS; w++) {
 		struct entry *e = s->ways[w];
-		if (s->tags[w] != tag_of(hash) || !e || e->hash != hash || e->token.len != token.len ||
-		    memcmp(e->token.data, token.data, token.len) != 0)
+		if (s->tags[w] != tag_of(hash) || !e || e->hash != hash ||
+			e->token.len != token.len ||
+			memcmp(e->token.data, token.data, token.len) != 0)
 			continue;
 		if (!is_valid(e, keys, now_ms))
 			return NULL;
@@ -158,12 +164,13 @@ struct entry *cache_find(struct cache *c, sluice_str token, uint64_t hash, const
 static bool is_same_token(const struct entry *a, const struct entry *b)
 {
 	return a->hash == b->hash && a->token.len == b->token.len &&
-	       memcmp(a->token.data, b->token.data, a->token.len) == 0;
+		memcmp(a->token.data, b->token.data, a->token.len) == 0;
 }
 
-/* The token's own old place, a free one, one that is no longer valid, or the next that has not served lately. */
-static unsigned choose_way(struct cache_set *s, const struct entry *e, const struct issuer_keys *keys,
-			   uint64_t now_ms)
+/* The token's own old place, a free one, one that is no longer valid, or the next that has not
+ * served lately. */
+static unsigned choose_way(struct cache_set *s, const struct entry *e,
+	const struct issuer_keys *keys, uint64_t now_ms)
 {
 	unsigned spare = CACHE_WAYS;
 	for (unsigned w = 0; w < CACHE_WAYS; w++) {

@@ -1,6 +1,7 @@
 /*
- * Verified tokens of one worker, so that the second request with a token costs a hash and a comparison. Fixed in size; only
- * tokens that passed every check get in, so that strangers cannot fill it; keyed by the whole token.
+ * Verified tokens of one worker, so that the second request with a token costs a hash and a
+ * comparison. Fixed in size; only tokens that passed every check get in, so that strangers cannot
+ * fill it; keyed by the whole token.
  */
 #ifndef JWT_CACHE_H
 #define JWT_CACHE_H
@@ -13,7 +14,8 @@
 
 enum { CACHE_WAYS = 8 };
 
-/* A verified token. Counted, as an exchange that uses it may outlive its place in the cache. One thread. */
+/* A verified token. Counted, as an exchange that uses it may outlive its place in the cache. One
+ * thread. */
 struct entry {
 	uint32_t refs;
 	uint64_t hash;
@@ -34,8 +36,8 @@ struct cache {
 	uint64_t key[2];
 };
 
-/* Take over claims, copy token and the texts of the n values (NULL: none). One reference, the caller's. NULL without memory,
- * and claims is then released as well. */
+/* Take over claims, copy token and the texts of the n values (NULL: none). One reference, the
+ * caller's. NULL without memory, and claims is then released as well. */
 struct entry *entry_new(sluice_str token, json_t *claims, const json_t *const *values, size_t n);
 void entry_unref(void *entry);
 
@@ -43,10 +45,12 @@ void entry_unref(void *entry);
 int cache_init(struct cache *c, size_t n);
 void cache_fini(struct cache *c);
 uint64_t cache_hash(const struct cache *c, sluice_str token);
-/* The token's entry, if it was verified with the keys that its issuer has and is valid now; borrowed. keys: of each issuer. */
-struct entry *cache_find(struct cache *c, sluice_str token, uint64_t hash, const struct issuer_keys *keys,
-			 uint64_t now_ms);
-/* Remember an entry whose hash, issuer, generation and when are set; takes a reference of its own. */
+/* The token's entry, if it was verified with the keys that its issuer has and is valid now;
+ * borrowed. keys: of each issuer. */
+struct entry *cache_find(struct cache *c, sluice_str token, uint64_t hash,
+	const struct issuer_keys *keys, uint64_t now_ms);
+/* Remember an entry whose hash, issuer, generation and when are set; takes a reference of its
+ * own. */
 void cache_put(struct cache *c, struct entry *e, const struct issuer_keys *keys, uint64_t now_ms);
 
 #endif

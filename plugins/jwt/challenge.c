@@ -31,7 +31,7 @@ static void put_quoted(struct writer *w, sluice_str s)
 }
 
 static void put_challenge(struct writer *w, const struct jwt_conf *conf, sluice_str realm,
-			  const struct reason_info *why)
+	const struct reason_info *why)
 {
 	put_z(w, "Bearer realm=");
 	put_quoted(w, realm);
@@ -56,7 +56,7 @@ static void put_challenge(struct writer *w, const struct jwt_conf *conf, sluice_
 }
 
 static sluice_str write_challenge(sluice_instance *inst, const struct jwt_conf *conf,
-				  const struct reason_info *why)
+	const struct reason_info *why)
 {
 	sluice_str realm = conf->realm.len ? conf->realm : sluice_instance_name(inst);
 	struct writer w = { NULL, 0 };
@@ -95,9 +95,9 @@ int challenge_check(sluice_instance *inst, struct jwt_conf *conf)
 	for (size_t i = 0; i < conf->scopes.n; i++) {
 		if (!is_scope(conf->scopes.v[i])) {
 			sluice_conf_error(inst, "scopes",
-					  "\"%.*s\" is no scope: printable ASCII without blanks, quotes and "
-					  "backslashes",
-					  (int)conf->scopes.v[i].len, conf->scopes.v[i].data);
+				"\"%.*s\" is no scope: printable ASCII without blanks, quotes and "
+				"backslashes",
+				(int)conf->scopes.v[i].len, conf->scopes.v[i].data);
 			rc = -1;
 		}
 	}

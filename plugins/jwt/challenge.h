@@ -4,7 +4,8 @@
 
 #include "conf.h"
 
-/* Check the options that go into the challenges and write conf->challenges. 0, or -1 with errors reported. */
+/* Check the options that go into the challenges and write conf->challenges. 0, or -1 with errors
+ * reported. */
 int challenge_check(sluice_instance *inst, struct jwt_conf *conf);
 
 #endif

@@ -72,8 +72,7 @@ bool claim_says(const json_t *value, sluice_str text)
 	}
 	size_t i;
 	const json_t *item;
-	json_array_foreach(value, i, item)
-	{
+	json_array_foreach (value, i, item) {
 		sluice_str s = scalar_text(item, buf);
 		if (s.data && str_same(s, text))
 			return true;
@@ -91,8 +90,7 @@ ptrdiff_t claim_text_len(const json_t *value)
 	size_t i, n = 0;
 	const json_t *item;
 	ptrdiff_t total = 0;
-	json_array_foreach(value, i, item)
-	{
+	json_array_foreach (value, i, item) {
 		sluice_str s = scalar_text(item, buf);
 		if (json_is_null(item))
 			continue;
@@ -115,8 +113,7 @@ void claim_text_write(const json_t *value, char *out)
 	size_t i, n = 0;
 	const json_t *item;
 	char *at = out;
-	json_array_foreach(value, i, item)
-	{
+	json_array_foreach (value, i, item) {
 		sluice_str s = scalar_text(item, buf);
 		if (json_is_null(item))
 			continue;

@@ -8,8 +8,9 @@
 enum { CLAIM_MAX_PATH = 255 };
 
 /*
- * The claim of that name; else, read as a path, the member of a nested object: `realm_access.roles`. A name with dots of its
- * own, such as `https://example.com/roles`, is found as it is. NULL when there is none, or it is null; borrowed from claims.
+ * The claim of that name; else, read as a path, the member of a nested object:
+ * `realm_access.roles`. A name with dots of its own, such as `https://example.com/roles`, is found
+ * as it is. NULL when there is none, or it is null; borrowed from claims.
  */
 json_t *claim_find(const json_t *claims, sluice_str path);
 
@@ -17,9 +18,10 @@ json_t *claim_find(const json_t *claims, sluice_str path);
 bool claim_says(const json_t *value, sluice_str text);
 
 /*
- * A value as text: strings as they are, numbers and booleans as JSON writes them (the shortest digits that say the same), arrays
- * of those joined by a blank; null in an array is passed over. Objects, null and arrays of anything else have none.
- * claim_text_len(): its length, or -1. claim_text_write(): fills that many bytes.
+ * A value as text: strings as they are, numbers and booleans as JSON writes them (the shortest
+ * digits that say the same), arrays of those joined by a blank; null in an array is passed over.
+ * Objects, null and arrays of anything else have none. claim_text_len(): its length, or -1.
+ * claim_text_write(): fills that many bytes.
  */
 ptrdiff_t claim_text_len(const json_t *value);
 void claim_text_write(const json_t *value, char *out);

@@ -26,7 +26,7 @@ struct jwt_conf {
 	sluice_str ca_file;
 
 	/* Made by check(). */
-	struct issuer *trusted;              /* shared by all threads, see issuers.h */
+	struct issuer *trusted; /* shared by all threads, see issuers.h */
 	size_t n_trusted;
 	sluice_str challenges[REASON_COUNT]; /* WWW-Authenticate of each reason, data NULL: none */
 };

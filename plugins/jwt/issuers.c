@@ -11,7 +11,7 @@ static uint64_t ms_to_ns(uint64_t ms)
 	return ms * 1000000;
 }
 
-/* ---- publishing ---- */
+/* ---- publishing ---------------------------------------------------------------------------- */
 
 struct published {
 	size_t n;
@@ -34,7 +34,8 @@ const struct issuer_keys *issuers_keys(const void *published)
 /* Until when its keys are believed, if nobody can have them fetched anew. */
 static uint64_t believed_until(const struct jwt_conf *conf, const struct issuer *i)
 {
-	return conf->max_stale ? source_current_at(i->sub.source) + ms_to_ns(conf->max_stale) : UINT64_MAX;
+	return conf->max_stale ? source_current_at(i->sub.source) + ms_to_ns(conf->max_stale)
+			       : UINT64_MAX;
 }
 
 static struct keyset *believed_keys(const struct jwt_conf *conf, struct issuer *i)
@@ -46,8 +47,9 @@ static struct keyset *believed_keys(const struct jwt_conf *conf, struct issuer *
 	}
 	if (i->belief != BELIEF_LOST)
 		sluice_log(i->sub.inst, SLUICE_LOG_ERROR,
-			   "the keys of %.*s could not be fetched anew for longer than max_stale: they are no longer believed",
-			   (int)i->name.len, i->name.data);
+			"the keys of %.*s could not be fetched anew for longer than max_stale: "
+			"they are no longer believed",
+			(int)i->name.len, i->name.data);
 	i->belief = BELIEF_LOST;
 	return NULL;
 }
@@ -67,7 +69,7 @@ static void publish(sluice_instance *inst, const struct jwt_conf *conf)
 	sluice_publish(inst, p, published_free);
 }
 
-/* ---- time ---- */
+/* ---- time ---------------------------------------------------------------------------------- */
 
 static void on_timer(sluice_instance *inst, void *arg);
 
@@ -77,7 +79,8 @@ static void arm(sluice_instance *inst, const struct jwt_conf *conf)
 	uint64_t at = UINT64_MAX, now = sluice_now_ns();
 	for (size_t i = 0; i < conf->n_trusted; i++) {
 		const struct issuer *issuer = &conf->trusted[i];
-		uint64_t next = source_next_at(issuer->sub.source), lost = believed_until(conf, issuer);
+		uint64_t next = source_next_at(issuer->sub.source),
+			 lost = believed_until(conf, issuer);
 		if (issuer->sub.state != SUBSCRIPTION_IN_FORCE)
 			return;
 		if (!source_is_busy(issuer->sub.source) && next < at)
@@ -96,7 +99,8 @@ static void on_timer(sluice_instance *inst, void *arg)
 	for (size_t i = 0; i < conf->n_trusted; i++) {
 		struct issuer *issuer = &conf->trusted[i];
 		source_tick(&issuer->sub);
-		lost |= issuer->belief == BELIEF_HELD && sluice_now_ns() >= believed_until(conf, issuer);
+		lost |= issuer->belief == BELIEF_HELD &&
+			sluice_now_ns() >= believed_until(conf, issuer);
 	}
 	if (lost)
 		publish(inst, conf);
@@ -124,7 +128,7 @@ void issuers_refresh(sluice_instance *inst, const struct jwt_conf *conf)
 		publish(inst, conf);
 }
 
-/* ---- from the workers ---- */
+/* ---- from the workers ---------------------------------------------------------------------- */
 
 size_t issuers_find(const struct jwt_conf *conf, const json_t *claims)
 {
@@ -148,8 +152,8 @@ bool issuer_expects_keys(const struct issuer *i, const struct issuer_keys *seen,
 	return is_on_its_way(s, seen) || source_next_at(s) <= sluice_now_ns() + ms_to_ns(within_ms);
 }
 
-bool issuer_seeks_keys(sluice_exchange *x, const struct jwt_conf *conf, struct issuer *i, const struct issuer_keys *seen,
-		       uint64_t since_ns, uint64_t within_ms)
+bool issuer_seeks_keys(sluice_exchange *x, const struct jwt_conf *conf, struct issuer *i,
+	const struct issuer_keys *seen, uint64_t since_ns, uint64_t within_ms)
 {
 	const struct source *s = i->sub.source;
 	if (is_on_its_way(s, seen))
@@ -164,7 +168,7 @@ bool issuer_seeks_keys(sluice_exchange *x, const struct jwt_conf *conf, struct i
 	return source_is_failing(s) && source_next_at(s) <= sluice_now_ns() + ms_to_ns(within_ms);
 }
 
-/* ---- configuration ---- */
+/* ---- configuration ------------------------------------------------------------------------- */
 
 static sluice_str discovery_url(sluice_instance *inst, sluice_str issuer)
 {
@@ -177,7 +181,8 @@ static sluice_str discovery_url(sluice_instance *inst, sluice_str issuer)
 }
 
 /* option: to complain of. where: as configured; empty: discovery. */
-static int read_where(sluice_instance *inst, const char *option, sluice_str name, sluice_str where, struct source_id *id)
+static int read_where(sluice_instance *inst, const char *option, sluice_str name, sluice_str where,
+	struct source_id *id)
 {
 	id->where = where;
 	if (str_begins(where, "file:")) {
@@ -189,12 +194,15 @@ static int read_where(sluice_instance *inst, const char *option, sluice_str name
 		id->kind = SOURCE_URL;
 		if (url_is_http(where))
 			return 0;
-		sluice_conf_error(inst, option, "expected an http:// or https:// URL, or file:PATH");
+		sluice_conf_error(inst, option,
+			"expected an http:// or https:// URL, or file:PATH");
 		return -1;
 	}
-	if (!url_is_http(name) || memchr(name.data, '?', name.len) || memchr(name.data, '#', name.len)) {
-		sluice_conf_error(inst, option, "is needed: the issuer %.*s is no URL to discover it from", (int)name.len,
-				  name.data);
+	if (!url_is_http(name) || memchr(name.data, '?', name.len) ||
+		memchr(name.data, '#', name.len)) {
+		sluice_conf_error(inst, option,
+			"is needed: the issuer %.*s is no URL to discover it from", (int)name.len,
+			name.data);
 		return -1;
 	}
 	id->kind = SOURCE_DISCOVERY;
@@ -203,7 +211,8 @@ static int read_where(sluice_instance *inst, const char *option, sluice_str name
 	return 0;
 }
 
-static int add(sluice_instance *inst, struct jwt_conf *conf, const char *option, sluice_str name, sluice_str where)
+static int add(sluice_instance *inst, struct jwt_conf *conf, const char *option, sluice_str name,
+	sluice_str where)
 {
 	char why[400];
 	struct source_id id = { .ca_file = conf->ca_file };
@@ -239,7 +248,8 @@ static int check_one_way(sluice_instance *inst, const struct jwt_conf *conf)
 	else if (conf->issuer.n == 0 && conf->issuers.n == 0)
 		sluice_conf_error(inst, NULL, "issuer is required");
 	else if (conf->issuers.n > 0 && conf->jwks.len > 0)
-		sluice_conf_error(inst, "jwks", "stands beside issuers, which says where the keys of each are");
+		sluice_conf_error(inst, "jwks",
+			"stands beside issuers, which says where the keys of each are");
 	else
 		return 0;
 	return -1;
@@ -256,7 +266,8 @@ int issuers_check(sluice_instance *inst, struct jwt_conf *conf)
 		sluice_conf_error(inst, "max_stale", "is shorter than refresh");
 		rc = -1;
 	}
-	conf->trusted = sluice_conf_alloc(inst, (conf->issuer.n + conf->issuers.n) * sizeof *conf->trusted);
+	conf->trusted =
+		sluice_conf_alloc(inst, (conf->issuer.n + conf->issuers.n) * sizeof *conf->trusted);
 	for (size_t i = 0; i < conf->issuer.n; i++) {
 		if (add(inst, conf, "issuer", conf->issuer.v[i], conf->jwks) < 0)
 			return -1;
@@ -287,7 +298,8 @@ void issuers_start(const struct jwt_conf *conf)
 void issuers_stop(const struct jwt_conf *conf)
 {
 	for (size_t i = 0; i < conf->n_trusted; i++)
-		conf->trusted[i].sub.state = SUBSCRIPTION_NONE; /* none of them goes on for another */
+		/* none of them goes on for another */
+		conf->trusted[i].sub.state = SUBSCRIPTION_NONE;
 	for (size_t i = 0; i < conf->n_trusted; i++)
 		source_leave(&conf->trusted[i].sub);
 }

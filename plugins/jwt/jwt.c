@@ -1,8 +1,9 @@
 /*
- * jwt: lets a request through when it carries a token that a trusted issuer signed (RFC 7519, RFC 9068), and tells the plugins
- * and services behind it what the token says. This file has the record, the options, and the path of a request; where a
- * token stands is in bearer.c, what it is in token.c, what it must say in rules.c; the keys are in issuers.c, source.c and
- * keys.c, signatures in verify.c.
+ * jwt: lets a request through when it carries a token that a trusted issuer signed (RFC 7519, RFC
+ * 9068), and tells the plugins and services behind it what the token says. This file has the
+ * record, the options, and the path of a request; where a token stands is in bearer.c, what it is
+ * in token.c, what it must say in rules.c; the keys are in issuers.c, source.c and keys.c,
+ * signatures in verify.c.
  */
 #include <sluice/plugin.h>
 
@@ -23,66 +24,80 @@
 
 static const sluice_option jwt_options[] = {
 	OPT(STRS, issuer, .max = "16",
-	    .doc = "who may sign tokens: what the claim iss must be, exactly; also where the keys of each are "
-		   "discovered when jwks is left out"),
+		.doc = "who may sign tokens: what the claim iss must be, exactly; also where the "
+		       "keys of each are "
+		       "discovered when jwks is left out"),
 	OPT(PAIRS, issuers, .max = "16",
-	    .doc = "in place of issuer and jwks, where issuers have keys of their own: each with an http(s) URL, "
-		   "file:PATH, or discover"),
-	OPT(STRS, audience, .doc = "one of these must be in the claim aud; left out: any audience will do"),
+		.doc = "in place of issuer and jwks, where issuers have keys of their own: each "
+		       "with an http(s) URL, "
+		       "file:PATH, or discover"),
+	OPT(STRS, audience,
+		.doc = "one of these must be in the claim aud; left out: any audience will do"),
 	OPT(STR, jwks,
-	    .doc = "the keys of every issuer: an http(s) URL or file:PATH; left out: found by OpenID Connect "
-		   "Discovery"),
+		.doc = "the keys of every issuer: an http(s) URL or file:PATH; left out: found by "
+		       "OpenID Connect "
+		       "Discovery"),
 	OPT(FLAGS, algorithms, .def = "[RS256, ES256]", .min = "1", .choices = alg_names,
-	    .doc = "signature algorithms that are accepted"),
-	OPT(STRS, scopes, .doc = "scopes that must all be granted, in the claim scope or scp; else 403"),
+		.doc = "signature algorithms that are accepted"),
+	OPT(STRS, scopes,
+		.doc = "scopes that must all be granted, in the claim scope or scp; else 403"),
 	OPT(PAIRS, claims, .flags = SLUICE_F_MULTI,
-	    .doc = "claims and the value, or a list of values of which one, each must have or must have among the "
-		   "members of an array"),
+		.doc = "claims and the value, or a list of values of which one, each must have or "
+		       "must have among the "
+		       "members of an array"),
 	OPT(STRS, required, .doc = "claims that must be there, whatever their value"),
-	OPT(DURATION, leeway, .def = "5s", .max = "10m", .doc = "how far the issuer's clock may be off"),
+	OPT(DURATION, leeway, .def = "5s", .max = "10m",
+		.doc = "how far the issuer's clock may be off"),
 	OPT(DURATION, max_age, .max = "365d",
-	    .doc = "refuse tokens issued (claim iat) longer ago; 0: however old"),
+		.doc = "refuse tokens issued (claim iat) longer ago; 0: however old"),
 	OPT(SIZE, max_size, .def = "8KiB", .min = "256", .max = "64KiB",
-	    .doc = "refuse longer tokens unread"),
+		.doc = "refuse longer tokens unread"),
 	OPT(PAIRS, claims_to_headers,
-	    .doc = "claims and the header field that carries each to the upstream; copies a client sends are "
-		   "removed"),
+		.doc = "claims and the header field that carries each to the upstream; copies a "
+		       "client sends are "
+		       "removed"),
 	OPT(STR, consumer, .def = "sub",
-	    .doc = "the claim that names the consumer to other plugins and the log"),
+		.doc = "the claim that names the consumer to other plugins and the log"),
 	OPT(BOOL, forward_token, .def = "true",
-	    .doc = "whether the upstream is given the field Authorization, whatever it holds"),
+		.doc = "whether the upstream is given the field Authorization, whatever it holds"),
 	OPT(BOOL, optional, .def = "false",
-	    .doc = "let requests without a token through; a bad token, and what may be meant as one, is refused all "
-		   "the same"),
+		.doc = "let requests without a token through; a bad token, and what may be meant "
+		       "as one, is refused all "
+		       "the same"),
 	OPT(STR, realm, .doc = "the realm in WWW-Authenticate; left out: the name of the instance"),
 	OPT(STR, resource_metadata,
-	    .doc = "URL of the protected resource metadata (RFC 9728) to name in WWW-Authenticate"),
+		.doc = "URL of the protected resource metadata (RFC 9728) to name in "
+		       "WWW-Authenticate"),
 	OPT(UINT, cache, .def = "4096", .max = "1048576",
-	    .doc = "verified tokens that each worker remembers; 0: none"),
+		.doc = "verified tokens that each worker remembers; 0: none"),
 	OPT(DURATION, refresh, .def = "5m", .min = "10s", .max = "7d",
-	    .doc = "how often the keys are fetched anew"),
+		.doc = "how often the keys are fetched anew"),
 	OPT(DURATION, min_refresh, .def = "10s", .min = "1s", .max = "1h",
-	    .doc = "a token that no known key verifies has the keys fetched early, but not sooner after the last "
-		   "time"),
+		.doc = "a token that no known key verifies has the keys fetched early, but not "
+		       "sooner after the last "
+		       "time"),
 	OPT(DURATION, max_stale, .def = "24h", .max = "365d",
-	    .doc = "for how long keys that cannot be fetched anew are still believed; left out: a day, or twice "
-		   "refresh if that is longer; 0: for ever"),
+		.doc = "for how long keys that cannot be fetched anew are still believed; left "
+		       "out: a day, or twice "
+		       "refresh if that is longer; 0: for ever"),
 	OPT(DURATION, key_wait, .def = "3s", .min = "100ms", .max = "30s",
-	    .doc = "how long a request waits for keys"),
+		.doc = "how long a request waits for keys"),
 	OPT(DURATION, fetch_timeout, .def = "5s", .min = "100ms", .max = "1m",
-	    .doc = "how long one fetch of keys may take"),
+		.doc = "how long one fetch of keys may take"),
 	OPT(STR, ca_file,
-	    .doc = "PEM file of the authorities that may vouch for the keys' server; left out: the system's"),
-	SLUICE_OPTIONS_END
+		.doc = "PEM file of the authorities that may vouch for the keys' server; left out: "
+		       "the system's"),
+	SLUICE_OPTIONS_END,
 };
 
-struct worker { /* what a worker has for each instance */
+/* what a worker has for each instance */
+struct worker {
 	struct verifier *verifiers; /* owned: one for each issuer */
 	size_t n_verifiers;
 	struct cache cache;
 };
 
-/* ---- configuration ---- */
+/* ---- configuration ------------------------------------------------------------------------- */
 
 /* RFC 9110 5.6.2 */
 static bool is_field_name(sluice_str s)
@@ -97,14 +112,9 @@ static bool is_field_name(sluice_str s)
 /* Fields that the gateway itself writes, and the one that brought the token. */
 static bool is_taken(sluice_str name)
 {
-	static const sluice_str taken[] = { SLUICE_STR("authorization"),
-					    SLUICE_STR("connection"),
-					    SLUICE_STR("content-length"),
-					    SLUICE_STR("host"),
-					    SLUICE_STR("te"),
-					    SLUICE_STR("trailer"),
-					    SLUICE_STR("transfer-encoding"),
-					    SLUICE_STR("upgrade") };
+	static const sluice_str taken[] = { SLUICE_STR("authorization"), SLUICE_STR("connection"),
+		SLUICE_STR("content-length"), SLUICE_STR("host"), SLUICE_STR("te"),
+		SLUICE_STR("trailer"), SLUICE_STR("transfer-encoding"), SLUICE_STR("upgrade") };
 	for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
 		if (str_same_ci(name, taken[i]))
 			return true;
@@ -122,10 +132,11 @@ static int check_headers(sluice_instance *inst, const struct jwt_conf *conf)
 		for (size_t j = 0; j < i; j++)
 			twice |= sluice_names_alike(name, map->v[j].value);
 		if (!is_field_name(name) || is_taken(name) || twice) {
-			sluice_conf_error(inst, "claims_to_headers", "\"%.*s\" %s", (int)name.len, name.data,
-					  !is_field_name(name) ? "is no name of a header field"
-					  : twice              ? "is set from two claims"
-							       : "is not a field that may be set");
+			sluice_conf_error(inst, "claims_to_headers", "\"%.*s\" %s", (int)name.len,
+				name.data,
+				!is_field_name(name) ? "is no name of a header field"
+					: twice      ? "is set from two claims"
+						     : "is not a field that may be set");
 			rc = -1;
 		}
 	}
@@ -195,21 +206,23 @@ static void jwt_worker_stop(sluice_instance *inst, const void *arg, void *state)
 	worker_fini(state);
 }
 
-/* ---- answers ---- */
+/* ---- answers ------------------------------------------------------------------------------- */
 
 static sluice_verdict refuse(sluice_exchange *x, const struct jwt_conf *conf, enum reason why,
-			     sluice_str which)
+	sluice_str which)
 {
 	if (why == REASON_NO_MEMORY)
 		return SLUICE_FAIL;
 	const struct reason_info *info = reason_info(why);
 	char detail[CLAIM_MAX_PATH + 64];
 	if (conf->challenges[why].data)
-		sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("www-authenticate"), conf->challenges[why]);
+		sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("www-authenticate"),
+			conf->challenges[why]);
 	if (!which.data)
 		return sluice_refuse(x, info->status, info->code, info->sentence);
-	(void)snprintf(detail, sizeof detail, "the claim %.*s of the token is missing or not as required",
-		       which.len > CLAIM_MAX_PATH ? CLAIM_MAX_PATH : (int)which.len, which.data);
+	(void)snprintf(detail, sizeof detail,
+		"the claim %.*s of the token is missing or not as required",
+		which.len > CLAIM_MAX_PATH ? CLAIM_MAX_PATH : (int)which.len, which.data);
 	return sluice_refuse(x, info->status, info->code, detail);
 }
 
@@ -236,7 +249,8 @@ static sluice_verdict pass(sluice_exchange *x, const struct jwt_conf *conf)
 	return SLUICE_NEXT;
 }
 
-/* The token is good. texts of the entry: the consumer, then one for each row of claims_to_headers. */
+/* The token is good. texts of the entry: the consumer, then one for each row of
+ * claims_to_headers. */
 static sluice_verdict admit(sluice_exchange *x, const struct jwt_conf *conf, struct entry *e)
 {
 	sluice_attr_provide(x, "claim", claim_attr, e);
@@ -245,14 +259,15 @@ static sluice_verdict admit(sluice_exchange *x, const struct jwt_conf *conf, str
 	for (size_t i = 0; i < conf->claims_to_headers.n; i++) {
 		if (e->texts[i + 1].data)
 			sluice_field_set(x, SLUICE_REQUEST, conf->claims_to_headers.v[i].value,
-					 e->texts[i + 1]);
+				e->texts[i + 1]);
 	}
 	return pass(x, conf);
 }
 
-/* ---- the request ---- */
+/* ---- the request --------------------------------------------------------------------------- */
 
-/* Whatever the upstream would take for the word of this gateway must not come from the client, in its head or its trailers. */
+/* Whatever the upstream would take for the word of this gateway must not come from the client, in
+ * its head or its trailers. */
 static void remove_forgeries(sluice_exchange *x, const struct jwt_conf *conf)
 {
 	for (size_t i = 0; i < conf->claims_to_headers.n; i++)
@@ -275,18 +290,18 @@ static uint64_t time_left(const struct jwt_conf *conf, const struct patience *p)
 	return waited < conf->key_wait ? conf->key_wait - waited : 0;
 }
 
-/* Whether other keys might verify the token: its name is of no key; or the key of its name is another than that it was signed
- * with, as issuers now and then give an old name to a new key. */
+/* Whether other keys might verify the token: its name is of no key; or the key of its name is
+ * another than that it was signed with, as issuers now and then give an old name to a new key. */
 static bool new_keys_might_help(enum reason why)
 {
-	return why == REASON_JWKS_UNAVAILABLE || why == REASON_TOKEN_KEY_UNKNOWN || why == REASON_TOKEN_SIGNATURE ||
-	       why == REASON_TOKEN_KEY_ALGORITHM;
+	return why == REASON_JWKS_UNAVAILABLE || why == REASON_TOKEN_KEY_UNKNOWN ||
+		why == REASON_TOKEN_SIGNATURE || why == REASON_TOKEN_KEY_ALGORITHM;
 }
 
-/* The keys at hand do not verify the token. Wait for others as long as there is time and hope, then refuse. What runs after the
- * wait is the same hook from the start. */
+/* The keys at hand do not verify the token. Wait for others as long as there is time and hope, then
+ * refuse. What runs after the wait is the same hook from the start. */
 static sluice_verdict wait_or_refuse(sluice_exchange *x, const struct jwt_conf *conf, size_t issuer,
-				     const struct issuer_keys *seen, enum reason why)
+	const struct issuer_keys *seen, enum reason why)
 {
 	const sluice_str none = { NULL, 0 };
 	struct issuer *i = &conf->trusted[issuer];
@@ -298,8 +313,9 @@ static sluice_verdict wait_or_refuse(sluice_exchange *x, const struct jwt_conf *
 	p->why = why;
 	p->generation = seen->keys ? seen->keys->generation : 0;
 	uint64_t left = time_left(conf, p);
-	if (left > 0 && (seen->keys ? issuer_seeks_keys(x, conf, i, seen, p->since_ns, left) :
-				      issuer_expects_keys(i, seen, left)))
+	if (left > 0 &&
+		(seen->keys ? issuer_seeks_keys(x, conf, i, seen, p->since_ns, left)
+			    : issuer_expects_keys(i, seen, left)))
 		return sluice_await_publish(x, left, jwt_on_request);
 	return refuse(x, conf, why, none);
 }
@@ -320,9 +336,11 @@ static struct entry *make_entry(const struct jwt_conf *conf, sluice_str token, j
 	return e;
 }
 
-/* Whose token it is. One issuer needs no look at the claims: they are read once the signature holds. With several, `iss` chooses
- * whose keys verify it, and is no more than a claim until they did. */
-static enum reason choose_issuer(const struct jwt_conf *conf, const struct token *t, size_t *issuer, json_t **claims)
+/* Whose token it is. One issuer needs no look at the claims: they are read once the signature
+ * holds. With several, `iss` chooses whose keys verify it, and is no more than a claim until they
+ * did. */
+static enum reason choose_issuer(const struct jwt_conf *conf, const struct token *t, size_t *issuer,
+	json_t **claims)
 {
 	*issuer = 0;
 	*claims = NULL;
@@ -336,8 +354,8 @@ static enum reason choose_issuer(const struct jwt_conf *conf, const struct token
 }
 
 /* The signature, unless the same keys did not verify it before the wait. */
-static enum reason check_signature(sluice_exchange *x, const struct jwt_conf *conf, const struct token *t, size_t issuer,
-				   const struct keyset *keys)
+static enum reason check_signature(sluice_exchange *x, const struct jwt_conf *conf,
+	const struct token *t, size_t issuer, const struct keyset *keys)
 {
 	const struct worker *w = sluice_worker_state(x);
 	const struct patience *p = sluice_state(x, sizeof *p);
@@ -351,11 +369,12 @@ static enum reason check_signature(sluice_exchange *x, const struct jwt_conf *co
 }
 
 /* What the claims say. Takes them over. On REASON_NONE *out is an entry with one reference. */
-static enum reason accept_claims(const struct jwt_conf *conf, size_t issuer, sluice_str text, json_t *claims,
-				 struct entry **out, sluice_str *which)
+static enum reason accept_claims(const struct jwt_conf *conf, size_t issuer, sluice_str text,
+	json_t *claims, struct entry **out, sluice_str *which)
 {
 	struct validity when;
-	enum reason why = rules_check(conf, conf->trusted[issuer].name, claims, sluice_unix_ms(), &when, which);
+	enum reason why = rules_check(conf, conf->trusted[issuer].name, claims, sluice_unix_ms(),
+		&when, which);
 	if (why != REASON_NONE) {
 		json_decref(claims);
 		return why;
@@ -370,8 +389,8 @@ static enum reason accept_claims(const struct jwt_conf *conf, size_t issuer, slu
 }
 
 /* A token that is not remembered. */
-static sluice_verdict jwt_verify(sluice_exchange *x, const struct jwt_conf *conf, sluice_str text, uint64_t hash,
-				 const struct issuer_keys *keys)
+static sluice_verdict jwt_verify(sluice_exchange *x, const struct jwt_conf *conf, sluice_str text,
+	uint64_t hash, const struct issuer_keys *keys)
 {
 	struct worker *w = sluice_worker_state(x);
 	struct token t;
@@ -438,8 +457,8 @@ static sluice_verdict jwt_on_request(sluice_exchange *x, const void *arg)
 static const char *const jwt_provides[] = { "consumer", "claim:", NULL };
 
 SLUICE_PLUGIN("jwt", .version = "1.0",
-	      .summary = "lets requests through that carry a token of a trusted issuer",
-	      .options = jwt_options, .conf_size = sizeof(struct jwt_conf), .check = jwt_check,
-	      .start = jwt_start, .stop = jwt_stop, .worker_size = sizeof(struct worker),
-	      .worker_start = jwt_worker_start, .worker_stop = jwt_worker_stop, .on_request = jwt_on_request,
-	      .on_refresh = jwt_on_refresh, .provides = jwt_provides);
+	.summary = "lets requests through that carry a token of a trusted issuer",
+	.options = jwt_options, .conf_size = sizeof(struct jwt_conf), .check = jwt_check,
+	.start = jwt_start, .stop = jwt_stop, .worker_size = sizeof(struct worker),
+	.worker_start = jwt_worker_start, .worker_stop = jwt_worker_stop,
+	.on_request = jwt_on_request, .on_refresh = jwt_on_refresh, .provides = jwt_provides);

@@ -22,7 +22,7 @@ static size_t member_bytes(const json_t *jwk, const char *name, uint8_t out[stat
 	sluice_str s;
 	size_t n;
 	if (!json_member_str(jwk, name, &s) || !s.data || B64URL_MAX(s.len) > MAX_MEMBER + 2 ||
-	    !b64url_decode(s, out, &n))
+		!b64url_decode(s, out, &n))
 		return 0;
 	return n;
 }
@@ -32,7 +32,7 @@ static EVP_PKEY *make_key(const char *type, OSSL_PARAM *params)
 	EVP_PKEY *pkey = NULL;
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
 	if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1 ||
-	    EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
+		EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
 		pkey = NULL;
 	EVP_PKEY_CTX_free(ctx);
 	return pkey;
@@ -61,7 +61,7 @@ static const char *read_rsa(struct key *key, const json_t *jwk)
 		goto out;
 	}
 	if (OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) != 1 ||
-	    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, e) != 1)
+		OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, e) != 1)
 		goto out;
 	params = OSSL_PARAM_BLD_to_param(build);
 	key->pkey = params ? make_key("RSA", params) : NULL;
@@ -88,10 +88,10 @@ static const char *read_ec(struct key *key, const json_t *jwk, enum alg alg)
 	memcpy(point + 1 + half, y, half);
 	char group[8];
 	(void)snprintf(group, sizeof group, "%s", info->curve);
-	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
-				OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point,
-								  1 + 2 * half),
-				OSSL_PARAM_construct_end() };
+	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group,
+					0),
+		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * half),
+		OSSL_PARAM_construct_end() };
 	key->pkey = make_key("EC", params);
 	if (!key->pkey)
 		return "its point is not on the curve";
@@ -121,7 +121,7 @@ static const char *read_material(struct key *key, const json_t *jwk)
 	if (str_is(kty, "RSA")) {
 		key->type = KEY_RSA;
 		key->algs = ALG_BIT(ALG_RS256) | ALG_BIT(ALG_RS384) | ALG_BIT(ALG_RS512) |
-			    ALG_BIT(ALG_PS256) | ALG_BIT(ALG_PS384) | ALG_BIT(ALG_PS512);
+			ALG_BIT(ALG_PS256) | ALG_BIT(ALG_PS384) | ALG_BIT(ALG_PS512);
 		return read_rsa(key, jwk);
 	}
 	bool ec = str_is(kty, "EC");
@@ -150,8 +150,9 @@ static const char *read_purpose(const json_t *jwk, uint32_t *algs)
 	if (ops) {
 		bool verifies = false;
 		size_t i;
-		json_array_foreach(ops, i, op) verifies |=
-			json_is_string(op) && strcmp(json_string_value(op), "verify") == 0;
+		json_array_foreach (ops, i, op)
+			verifies |= json_is_string(op) &&
+				strcmp(json_string_value(op), "verify") == 0;
 		if (!verifies)
 			return "its key_ops do not have verify";
 	}
@@ -202,16 +203,18 @@ static const char *read_key(struct key *key, const json_t *jwk)
 }
 
 /* kid is the issuer's text: only what is safe to read in a log is shown of it. */
-static void say_passed_over(char *why, size_t why_size, size_t index, const json_t *jwk, const char *wrong)
+static void say_passed_over(char *why, size_t why_size, size_t index, const json_t *jwk,
+	const char *wrong)
 {
 	sluice_str kid;
 	char shown[40] = "";
-	if (json_is_object(jwk) && json_member_str(jwk, "kid", &kid) && kid.len && kid.len < sizeof shown) {
+	if (json_is_object(jwk) && json_member_str(jwk, "kid", &kid) && kid.len &&
+		kid.len < sizeof shown) {
 		for (size_t i = 0; i < kid.len; i++)
 			shown[i] = kid.data[i] > ' ' && kid.data[i] < 0x7f ? kid.data[i] : '?';
 	}
-	(void)snprintf(why, why_size, "key %zu%s%s is of no use: %s", index + 1, shown[0] ? ", kid " : "",
-		       shown, wrong);
+	(void)snprintf(why, why_size, "key %zu%s%s is of no use: %s", index + 1,
+		shown[0] ? ", kid " : "", shown, wrong);
 }
 
 static struct keyset *read_keys(const json_t *keys, char *why, size_t why_size)
@@ -224,8 +227,7 @@ static struct keyset *read_keys(const json_t *keys, char *why, size_t why_size)
 		return NULL;
 	}
 	set->refs = 1;
-	json_array_foreach(keys, i, jwk)
-	{
+	json_array_foreach (keys, i, jwk) {
 		const char *wrong = read_key(&set->v[set->n], jwk);
 		if (wrong)
 			say_passed_over(why, why_size, i, jwk, wrong);
@@ -240,8 +242,8 @@ struct keyset *keys_read(sluice_str document, char *why, size_t why_size)
 {
 	why[0] = '\0';
 	json_t *root = document.len <= KEYS_MAX_DOCUMENT
-			       ? json_read_object(document.data, document.len, MAX_DEPTH)
-			       : NULL;
+		? json_read_object(document.data, document.len, MAX_DEPTH)
+		: NULL;
 	const json_t *keys = root ? json_member(root, "keys") : NULL;
 	struct keyset *set = NULL;
 	if (!root)
@@ -253,7 +255,8 @@ struct keyset *keys_read(sluice_str document, char *why, size_t why_size)
 	else
 		set = read_keys(keys, why, why_size);
 	if (set) {
-		set->generation = atomic_fetch_add_explicit(&generations, 1, memory_order_relaxed) + 1;
+		set->generation = atomic_fetch_add_explicit(&generations, 1, memory_order_relaxed) +
+			1;
 		(void)SHA256((const uint8_t *)document.data, document.len, set->digest);
 	}
 	json_decref(root);

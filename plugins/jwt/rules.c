@@ -4,10 +4,12 @@
 #include "claims.h"
 #include "strict.h"
 
-/* The end of the year 9999. A date beyond it is a slip of units, milliseconds mostly, and not to be trusted. */
+/* The end of the year 9999. A date beyond it is a slip of units, milliseconds mostly, and not to be
+ * trusted. */
 #define LAST_SECOND INT64_C(253402300799)
 
-/* RFC 7519 2: a NumericDate is a number, with or without a fraction. False when the claim is there and no such date. */
+/* RFC 7519 2: a NumericDate is a number, with or without a fraction. False when the claim is there
+ * and no such date. */
 static bool numeric_date(const json_t *claims, const char *name, bool *found, uint64_t *ms)
 {
 	const json_t *v = json_member(claims, name);
@@ -36,7 +38,7 @@ static uint64_t less(uint64_t a, uint64_t b)
 }
 
 static enum reason check_dates(const struct jwt_conf *conf, const json_t *claims, uint64_t now,
-			       struct validity *when, sluice_str *which)
+	struct validity *when, sluice_str *which)
 {
 	uint64_t exp = 0, nbf = 0, iat = 0;
 	bool has_exp, has_nbf, has_iat;
@@ -53,7 +55,8 @@ static enum reason check_dates(const struct jwt_conf *conf, const json_t *claims
 		return REASON_TOKEN_CLAIM;
 	}
 	when->until = exp + conf->leeway;
-	when->from = less(nbf > iat ? nbf : iat, conf->leeway); /* a token from the future is none either */
+	/* a token from the future is none either */
+	when->from = less(nbf > iat ? nbf : iat, conf->leeway);
 	if (now >= when->until)
 		return REASON_TOKEN_EXPIRED;
 	if (now < when->from)
@@ -92,11 +95,11 @@ static bool scopes_granted(const struct jwt_conf *conf, const json_t *claims)
 	if (!v)
 		return false;
 	for (size_t i = 0; i < conf->scopes.n; i++) {
-		bool granted =
-			json_is_string(v)
-				? scope_list_has((sluice_str){ json_string_value(v), json_string_length(v) },
-						 conf->scopes.v[i])
-				: json_is_array(v) && claim_says(v, conf->scopes.v[i]);
+		bool granted = json_is_string(v)
+			? scope_list_has((sluice_str){ json_string_value(v),
+						 json_string_length(v) },
+				  conf->scopes.v[i])
+			: json_is_array(v) && claim_says(v, conf->scopes.v[i]);
 		if (!granted)
 			return false;
 	}
@@ -108,13 +111,15 @@ static bool claim_fits(const struct jwt_conf *conf, const json_t *claims, sluice
 {
 	const json_t *v = claim_find(claims, name);
 	for (size_t i = 0; v && i < conf->claims.n; i++) {
-		if (str_same(conf->claims.v[i].name, name) && claim_says(v, conf->claims.v[i].value))
+		if (str_same(conf->claims.v[i].name, name) &&
+			claim_says(v, conf->claims.v[i].value))
 			return true;
 	}
 	return false;
 }
 
-static enum reason check_claims(const struct jwt_conf *conf, const json_t *claims, sluice_str *which)
+static enum reason check_claims(const struct jwt_conf *conf, const json_t *claims,
+	sluice_str *which)
 {
 	for (size_t i = 0; i < conf->required.n; i++) {
 		if (!claim_find(claims, conf->required.v[i])) {
@@ -131,8 +136,8 @@ static enum reason check_claims(const struct jwt_conf *conf, const json_t *claim
 	return REASON_NONE;
 }
 
-enum reason rules_check(const struct jwt_conf *conf, sluice_str issuer, const json_t *claims, uint64_t now_ms,
-			struct validity *when, sluice_str *which)
+enum reason rules_check(const struct jwt_conf *conf, sluice_str issuer, const json_t *claims,
+	uint64_t now_ms, struct validity *when, sluice_str *which)
 {
 	sluice_str iss;
 	if (!json_member_str(claims, "iss", &iss) || !iss.data || !str_same(iss, issuer))

@@ -34,14 +34,15 @@ struct source {
 /* All of them. Main thread alone. */
 static struct source *sources;
 
-/* ---- small helpers ---- */
+/* ---- small helpers ------------------------------------------------------------------------- */
 
 static uint64_t ms_to_ns(uint64_t ms)
 {
 	return ms * 1000000;
 }
 
-/* ms, give or take: gateways that were started together must not ask together. Between percent and 100 of it. */
+/* ms, give or take: gateways that were started together must not ask together. Between percent and
+ * 100 of it. */
 static uint64_t jittered(uint64_t ms, uint64_t percent)
 {
 	uint32_t r = 0;
@@ -62,7 +63,7 @@ static sluice_str str_of_z(const char *z)
 	return (sluice_str){ z, strlen(z) };
 }
 
-/* ---- one round: how it ends ---- */
+/* ---- one round: how it ends ---------------------------------------------------------------- */
 
 /* How often the most demanding subscriber wants the keys fetched. */
 static uint64_t refresh_of(const struct source *s)
@@ -105,8 +106,9 @@ static void failed(struct source *s, const char *what, sluice_str where, const c
 	uint64_t pause = FIRST_PAUSE_MS << (failures < 16 ? failures : 16);
 	pause = jittered(pause < longest ? pause : longest, 50);
 	sluice_log(s->fetcher->inst, s->keys ? SLUICE_LOG_WARN : SLUICE_LOG_ERROR,
-		   "%s %.*s: %s; %s, next try in %llu ms", what, (int)where.len, where.data, why,
-		   s->keys ? "the old keys stay in force" : "there are no keys yet", (unsigned long long)pause);
+		"%s %.*s: %s; %s, next try in %llu ms", what, (int)where.len, where.data, why,
+		s->keys ? "the old keys stay in force" : "there are no keys yet",
+		(unsigned long long)pause);
 	plan(s, pause);
 	end(s);
 }
@@ -135,27 +137,27 @@ static void take_document(struct source *s, sluice_str where, sluice_str documen
 		failed(s, "keys from", where, why);
 		return;
 	}
-	sluice_log(s->fetcher->inst, keys->n ? SLUICE_LOG_INFO : SLUICE_LOG_WARN, "%zu keys from %.*s%s%s%s", keys->n,
-		   (int)where.len, where.data, keys->n ? "" : ": no token can be verified",
-		   why[0] ? "; " : "", why);
+	sluice_log(s->fetcher->inst, keys->n ? SLUICE_LOG_INFO : SLUICE_LOG_WARN,
+		"%zu keys from %.*s%s%s%s", keys->n, (int)where.len, where.data,
+		keys->n ? "" : ": no token can be verified", why[0] ? "; " : "", why);
 	succeeded(s, keys);
 }
 
-/* ---- by HTTP ---- */
+/* ---- by HTTP ------------------------------------------------------------------------------- */
 
 static void on_fetched(sluice_instance *inst, void *conf, const sluice_fetch_response *r);
 
 static void fetch(struct source *s, enum phase phase, sluice_str url)
 {
 	static const sluice_pair accept = { SLUICE_STR("accept"),
-					    SLUICE_STR("application/jwk-set+json, application/json") };
+		SLUICE_STR("application/jwk-set+json, application/json") };
 	sluice_fetch_request r = { .size = sizeof r,
-				   .url = url,
-				   .headers = { &accept, 1 },
-				   .timeout_ms = s->fetcher->conf->fetch_timeout,
-				   .max_body = phase == PHASE_DISCOVERING ? MAX_DISCOVERY : KEYS_MAX_DOCUMENT,
-				   .ca_file = s->id.ca_file,
-				   .user = s->fetcher };
+		.url = url,
+		.headers = { &accept, 1 },
+		.timeout_ms = s->fetcher->conf->fetch_timeout,
+		.max_body = phase == PHASE_DISCOVERING ? MAX_DISCOVERY : KEYS_MAX_DOCUMENT,
+		.ca_file = s->id.ca_file,
+		.user = s->fetcher };
 	atomic_store(&s->phase, phase);
 	if (sluice_main_fetch(s->fetcher->inst, &r, on_fetched) != 0)
 		failed(s, "keys from", url, "the fetch could not begin");
@@ -168,7 +170,8 @@ static const char *read_discovery(struct source *s, sluice_str document)
 	char *url = NULL;
 	const char *wrong = NULL;
 	json_t *root = json_read_object(document.data, document.len, DISCOVERY_DEPTH);
-	if (!root || !json_member_str(root, "issuer", &issuer) || !json_member_str(root, "jwks_uri", &uri))
+	if (!root || !json_member_str(root, "issuer", &issuer) ||
+		!json_member_str(root, "jwks_uri", &uri))
 		wrong = "it is no discovery document";
 	else if (!issuer.data || !str_same(issuer, s->id.issuer))
 		wrong = "it names another issuer";
@@ -186,7 +189,8 @@ static const char *read_discovery(struct source *s, sluice_str document)
 	return wrong;
 }
 
-/* The keys' URL that discovery gave before is as good as it was, also while the discovery document cannot be had. */
+/* The keys' URL that discovery gave before is as good as it was, also while the discovery document
+ * cannot be had. */
 static void discovered(struct source *s, const char *wrong)
 {
 	if (wrong && !s->found_url) {
@@ -194,8 +198,9 @@ static void discovered(struct source *s, const char *wrong)
 		return;
 	}
 	if (wrong)
-		sluice_log(s->fetcher->inst, SLUICE_LOG_WARN, "discovery at %.*s: %s; the keys are fetched from where they were",
-			   (int)s->id.where.len, s->id.where.data, wrong);
+		sluice_log(s->fetcher->inst, SLUICE_LOG_WARN,
+			"discovery at %.*s: %s; the keys are fetched from where they were",
+			(int)s->id.where.len, s->id.where.data, wrong);
 	fetch(s, PHASE_FETCHING, str_of_z(s->found_url));
 }
 
@@ -223,7 +228,7 @@ static void on_fetched(sluice_instance *inst, void *conf, const sluice_fetch_res
 		take_document(s, url, r->body);
 }
 
-/* ---- a round begins ---- */
+/* ---- a round begins ------------------------------------------------------------------------ */
 
 static void read_key_file(struct source *s)
 {
@@ -245,7 +250,8 @@ void source_begin(struct subscription *sub)
 	if (s->id.kind == SOURCE_FILE)
 		read_key_file(s);
 	else
-		fetch(s, s->id.kind == SOURCE_DISCOVERY ? PHASE_DISCOVERING : PHASE_FETCHING, s->id.where);
+		fetch(s, s->id.kind == SOURCE_DISCOVERY ? PHASE_DISCOVERING : PHASE_FETCHING,
+			s->id.where);
 }
 
 void source_tick(struct subscription *sub)
@@ -254,7 +260,7 @@ void source_tick(struct subscription *sub)
 		source_begin(sub);
 }
 
-/* ---- what others may ask ---- */
+/* ---- what others may ask ------------------------------------------------------------------- */
 
 struct keyset *source_keys(const struct source *s)
 {
@@ -287,13 +293,13 @@ bool source_may_begin(const struct source *s, uint64_t min_refresh_ms)
 	return begun == 0 || sluice_now_ns() >= begun + ms_to_ns(min_refresh_ms);
 }
 
-/* ---- life ---- */
+/* ---- life ---------------------------------------------------------------------------------- */
 
 /* Whether two uses of a source are of one and the same. Files are never: see source_join(). */
 static bool is_same(const struct source_id *a, const struct source_id *b)
 {
 	return a->kind == b->kind && a->kind != SOURCE_FILE && str_same(a->where, b->where) &&
-	       str_same(a->issuer, b->issuer) && str_same(a->ca_file, b->ca_file);
+		str_same(a->issuer, b->issuer) && str_same(a->ca_file, b->ca_file);
 }
 
 static struct source *source_new(const struct source_id *id)
@@ -301,7 +307,8 @@ static struct source *source_new(const struct source_id *id)
 	struct source *s = calloc(1, sizeof *s);
 	if (!s)
 		return NULL;
-	s->id = (struct source_id){ id->kind, str_copy(id->where), str_copy(id->issuer), str_copy(id->ca_file) };
+	s->id = (struct source_id){ id->kind, str_copy(id->where), str_copy(id->issuer),
+		str_copy(id->ca_file) };
 	s->next = sources;
 	sources = s;
 	return s;
@@ -323,27 +330,30 @@ static void source_free(struct source *s)
 	free(s);
 }
 
-/* On the first reading, a bad file is the configuration's mistake, and so is one without a key that is of use. */
+/* On the first reading, a bad file is the configuration's mistake, and so is one without a key that
+ * is of use. */
 static int read_first(struct subscription *sub, char *why, size_t why_size)
 {
 	struct source *s = sub->source;
 	sluice_str document;
 	int rc = sluice_read_file(sub->inst, s->id.where, KEYS_MAX_DOCUMENT, &document);
 	if (rc < 0) {
-		(void)snprintf(why, why_size, "cannot read %.*s: %s", (int)s->id.where.len, s->id.where.data,
-			       rc == -ENODEV ? "it is no regular file" : strerror(-rc));
+		(void)snprintf(why, why_size, "cannot read %.*s: %s", (int)s->id.where.len,
+			s->id.where.data, rc == -ENODEV ? "it is no regular file" : strerror(-rc));
 		return -1;
 	}
 	char wrong[320];
 	s->keys = keys_read(document, wrong, sizeof wrong);
 	if (!s->keys || s->keys->n == 0) {
-		(void)snprintf(why, why_size, "%.*s: %s%s%s", (int)s->id.where.len, s->id.where.data,
-			       s->keys ? "the key set has no key that verifies signatures" : wrong,
-			       s->keys && wrong[0] ? ": " : "", s->keys ? wrong : "");
+		(void)snprintf(why, why_size, "%.*s: %s%s%s", (int)s->id.where.len,
+			s->id.where.data,
+			s->keys ? "the key set has no key that verifies signatures" : wrong,
+			s->keys && wrong[0] ? ": " : "", s->keys ? wrong : "");
 		return -1;
 	}
 	if (wrong[0])
-		sluice_log(sub->inst, SLUICE_LOG_WARN, "%.*s: %s", (int)s->id.where.len, s->id.where.data, wrong);
+		sluice_log(sub->inst, SLUICE_LOG_WARN, "%.*s: %s", (int)s->id.where.len,
+			s->id.where.data, wrong);
 	atomic_store(&s->current_ns, sluice_now_ns());
 	plan(s, jittered(sub->conf->refresh, 80));
 	return 0;
@@ -370,15 +380,18 @@ int source_join(struct subscription *sub, const struct source_id *id, char *why,
 void source_start(struct subscription *sub)
 {
 	struct source *s = sub->source;
-	uint64_t age = (sluice_now_ns() - source_current_at(s)) / 1000000, refresh = sub->conf->refresh;
+	uint64_t age = (sluice_now_ns() - source_current_at(s)) / 1000000,
+		 refresh = sub->conf->refresh;
 	sub->state = SUBSCRIPTION_IN_FORCE;
 	if (s->id.kind != SOURCE_FILE && !url_is_https(s->id.where))
 		sluice_log(sub->inst, SLUICE_LOG_WARN,
-			   "keys are fetched without TLS from %.*s: whoever can change them on the way can sign tokens",
-			   (int)s->id.where.len, s->id.where.data);
+			"keys are fetched without TLS from %.*s: whoever can change them on the "
+			"way can sign tokens",
+			(int)s->id.where.len, s->id.where.data);
 	if (source_is_busy(s))
 		return;
-	if (s->keys && source_next_at(s) > source_current_at(s) + ms_to_ns(refresh)) /* wants them more often */
+	/* wants them more often */
+	if (s->keys && source_next_at(s) > source_current_at(s) + ms_to_ns(refresh))
 		plan(s, age < refresh ? jittered(refresh - age, 80) : 0);
 	source_tick(sub);
 }

@@ -1,9 +1,10 @@
 /*
- * Where keys come from: a URL, a URL found by OpenID Connect Discovery, or a file. There is one source for each URL (and the
- * authorities that vouch for its server) in the whole process, however many instances use it: each of them has a subscription.
- * A source lives on the main thread. It fetches by the services of one of its subscribers, tries again with growing pauses, and
- * keeps the keys that were good while new ones cannot be had; how long a subscriber believes them is the subscriber's matter.
- * What workers may ask of it is marked.
+ * Where keys come from: a URL, a URL found by OpenID Connect Discovery, or a file. There is one
+ * source for each URL (and the authorities that vouch for its server) in the whole process, however
+ * many instances use it: each of them has a subscription. A source lives on the main thread. It
+ * fetches by the services of one of its subscribers, tries again with growing pauses, and keeps the
+ * keys that were good while new ones cannot be had; how long a subscriber believes them is the
+ * subscriber's matter. What workers may ask of it is marked.
  */
 #ifndef JWT_SOURCE_H
 #define JWT_SOURCE_H
@@ -26,37 +27,44 @@ struct source_id {
 
 enum subscription_state { SUBSCRIPTION_NONE, SUBSCRIPTION_MADE, SUBSCRIPTION_IN_FORCE };
 
-struct subscription { /* zeroed before source_join() */
+/* zeroed before source_join() */
+struct subscription {
 	struct source *source;       /* shared: ref */
 	sluice_instance *inst;       /* borrowed: outlives it */
 	const struct jwt_conf *conf; /* borrowed: outlives it */
 	enum subscription_state state;
-	void (*changed)(const struct subscription *); /* main thread: a round is over; begins none */
+	/* main thread: a round is over; begins none */
+	void (*changed)(const struct subscription *);
 	struct subscription *next;
 };
 
-/* Subscribe to the source of that id, which begins to exist if it does not yet; id is copied. A file is read at once, and never
- * shared, as the configuration that is being checked may not be that in force. 0, or -1 with why filled: the file is no use. */
+/* Subscribe to the source of that id, which begins to exist if it does not yet; id is copied. A
+ * file is read at once, and never shared, as the configuration that is being checked may not be
+ * that in force. 0, or -1 with why filled: the file is no use. */
 int source_join(struct subscription *sub, const struct source_id *id, char *why, size_t why_size);
-/* From now on, sub's instance may fetch. A source that is due, as one that is new, begins a round. */
+/* From now on, sub's instance may fetch. A source that is due, as one that is new, begins a
+ * round. */
 void source_start(struct subscription *sub);
-/* Let go of the source. A fetch that sub's instance had under way is begun anew by another. Nothing is done twice. */
+/* Let go of the source. A fetch that sub's instance had under way is begun anew by another. Nothing
+ * is done twice. */
 void source_leave(struct subscription *sub);
 
 /* Begin a round, unless one is under way. */
 void source_begin(struct subscription *sub);
 /* Begin a round if the next one is due. */
 void source_tick(struct subscription *sub);
-/* The keys as last fetched, NULL before the first; borrowed. Whether they are too old to be believed is for the caller to say. */
+/* The keys as last fetched, NULL before the first; borrowed. Whether they are too old to be
+ * believed is for the caller to say. */
 struct keyset *source_keys(const struct source *s);
 
 /* Any thread: whether a round is under way. */
 bool source_is_busy(const struct source *s);
-/* Any thread, in terms of sluice_now_ns(): when the keys were last known to be current, 0: never; and when the next round is
- * planned. */
+/* Any thread, in terms of sluice_now_ns(): when the keys were last known to be current, 0: never;
+ * and when the next round is planned. */
 uint64_t source_current_at(const struct source *s);
 uint64_t source_next_at(const struct source *s);
-/* Any thread: whether the last round failed; and whether so much time has passed since one began that another may. */
+/* Any thread: whether the last round failed; and whether so much time has passed since one began
+ * that another may. */
 bool source_is_failing(const struct source *s);
 bool source_may_begin(const struct source *s, uint64_t min_refresh_ms);
 

@@ -8,16 +8,73 @@
 
 #define BAD 0xff
 
-/* Value of each character of the URL-safe alphabet (RFC 4648 section 5), 1 added so that 0 means none. */
+/* Value of each character of the URL-safe alphabet (RFC 4648 section 5), 1 added so that 0 means
+ * none. */
 static const uint8_t values[256] = {
-	['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
-	['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
-	['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
-	['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
-	['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
-	['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
-	['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
-	['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64,
+	['A'] = 1,
+	['B'] = 2,
+	['C'] = 3,
+	['D'] = 4,
+	['E'] = 5,
+	['F'] = 6,
+	['G'] = 7,
+	['H'] = 8,
+	['I'] = 9,
+	['J'] = 10,
+	['K'] = 11,
+	['L'] = 12,
+	['M'] = 13,
+	['N'] = 14,
+	['O'] = 15,
+	['P'] = 16,
+	['Q'] = 17,
+	['R'] = 18,
+	['S'] = 19,
+	['T'] = 20,
+	['U'] = 21,
+	['V'] = 22,
+	['W'] = 23,
+	['X'] = 24,
+	['Y'] = 25,
+	['Z'] = 26,
+	['a'] = 27,
+	['b'] = 28,
+	['c'] = 29,
+	['d'] = 30,
+	['e'] = 31,
+	['f'] = 32,
+	['g'] = 33,
+	['h'] = 34,
+	['i'] = 35,
+	['j'] = 36,
+	['k'] = 37,
+	['l'] = 38,
+	['m'] = 39,
+	['n'] = 40,
+	['o'] = 41,
+	['p'] = 42,
+	['q'] = 43,
+	['r'] = 44,
+	['s'] = 45,
+	['t'] = 46,
+	['u'] = 47,
+	['v'] = 48,
+	['w'] = 49,
+	['x'] = 50,
+	['y'] = 51,
+	['z'] = 52,
+	['0'] = 53,
+	['1'] = 54,
+	['2'] = 55,
+	['3'] = 56,
+	['4'] = 57,
+	['5'] = 58,
+	['6'] = 59,
+	['7'] = 60,
+	['8'] = 61,
+	['9'] = 62,
+	['-'] = 63,
+	['_'] = 64,
 };
 
 static uint32_t value_of(char c)
@@ -32,7 +89,8 @@ bool b64url_decode(sluice_str in, uint8_t *out, size_t *n)
 	uint8_t *o = out;
 	uint32_t bad = 0; /* bit 7 is set by any character outside the alphabet */
 	for (; p < end; p += 4) {
-		uint32_t a = value_of(p[0]), b = value_of(p[1]), c = value_of(p[2]), d = value_of(p[3]);
+		uint32_t a = value_of(p[0]), b = value_of(p[1]), c = value_of(p[2]),
+			 d = value_of(p[3]);
 		bad |= a | b | c | d;
 		uint32_t v = a << 18 | b << 12 | c << 6 | d;
 		*o++ = (uint8_t)(v >> 16);
@@ -40,7 +98,9 @@ bool b64url_decode(sluice_str in, uint8_t *out, size_t *n)
 		*o++ = (uint8_t)v;
 	}
 	uint32_t spare =
-		0; /* bits that belong to no byte: a second text for the same bytes if they were let through */
+		/* bits that belong to no byte: a second text for the same bytes if they were let
+		   through */
+		0;
 	switch (in.len % 4) {
 	case 1:
 		return false;
@@ -92,7 +152,7 @@ static bool depth_within(const char *text, size_t len, unsigned max_depth)
 	return true;
 }
 
-/* ---- numbers that are too large ---- */
+/* ---- numbers that are too large ------------------------------------------------------------ */
 
 /* RFC 8259 section 6: how many characters of a number stand here, 0 when it is none. */
 static size_t number_len(const char *p, size_t len, bool *is_integer)
@@ -119,8 +179,9 @@ static size_t number_len(const char *p, size_t len, bool *is_integer)
 	return i;
 }
 
-/* Whether neither an int64_t nor a double can hold the number. A number of fewer than four characters always fits; a longer
- * one is read from the text itself, behind which stands at least the end of the object. */
+/* Whether neither an int64_t nor a double can hold the number. A number of fewer than four
+ * characters always fits; a longer one is read from the text itself, behind which stands at least
+ * the end of the object. */
 static bool is_huge(const char *p, bool is_integer)
 {
 	errno = 0;
@@ -132,8 +193,9 @@ static bool is_huge(const char *p, bool is_integer)
 }
 
 /*
- * The text with each number that is too large made a string of its own characters. The caller frees it; *len becomes its
- * length. NULL without memory. A name of a member is no number: what stands before a colon is left to the parser to refuse.
+ * The text with each number that is too large made a string of its own characters. The caller frees
+ * it; *len becomes its length. NULL without memory. A name of a member is no number: what stands
+ * before a colon is left to the parser to refuse.
  */
 static char *quote_huge_numbers(const char *text, size_t *len)
 {
@@ -151,7 +213,8 @@ static char *quote_huge_numbers(const char *text, size_t *len)
 		size_t behind = i + number;
 		while (behind < n && strchr(" \t\r\n", copy[behind]))
 			behind++;
-		bool wrap = number && !(behind < n && copy[behind] == ':') && is_huge(copy + i, is_integer);
+		bool wrap = number && !(behind < n && copy[behind] == ':') &&
+			is_huge(copy + i, is_integer);
 		size_t take = number ? number : quoted && c == '\\' && i + 1 < n ? 2 : 1;
 		quoted ^= c == '"';
 		if (wrap)

@@ -12,13 +12,15 @@ static enum reason read_part(sluice_str part, json_t **out)
 	size_t n;
 	if (!buf)
 		return REASON_NO_MEMORY;
-	*out = b64url_decode(part, buf, &n) ? json_read_object((const char *)buf, n, TOKEN_MAX_DEPTH) : NULL;
+	*out = b64url_decode(part, buf, &n)
+		? json_read_object((const char *)buf, n, TOKEN_MAX_DEPTH)
+		: NULL;
 	free(buf);
 	return *out ? REASON_NONE : REASON_TOKEN_MALFORMED;
 }
 
-/* RFC 7519 5.1 and RFC 9068 2.1: a media type whose `application/` may be left out. An ID token is a JWT too; telling it from
- * an access token is the audience's work. */
+/* RFC 7519 5.1 and RFC 9068 2.1: a media type whose `application/` may be left out. An ID token is
+ * a JWT too; telling it from an access token is the audience's work. */
 static bool type_accepted(sluice_str typ)
 {
 	const sluice_str prefix = SLUICE_STR("application/");
@@ -29,15 +31,16 @@ static bool type_accepted(sluice_str typ)
 	return str_same_ci(typ, SLUICE_STR("JWT")) || str_same_ci(typ, SLUICE_STR("at+jwt"));
 }
 
-/* jku, jwk, x5u and x5c are the sender's own word for the key to trust: they are not looked at (RFC 8725 3.10). */
+/* jku, jwk, x5u and x5c are the sender's own word for the key to trust: they are not looked at (RFC
+ * 8725 3.10). */
 static enum reason read_header(struct token *t, const json_t *header)
 {
 	sluice_str alg, kid, typ;
 	if (!json_member_str(header, "alg", &alg) || !json_member_str(header, "kid", &kid) ||
-	    !json_member_str(header, "typ", &typ) || !alg.data || kid.len > TOKEN_MAX_KID)
+		!json_member_str(header, "typ", &typ) || !alg.data || kid.len > TOKEN_MAX_KID)
 		return REASON_TOKEN_MALFORMED;
-	/* RFC 7515 4.1.11: whoever does not understand all that `crit` names must refuse, and we understand none. RFC 7797
-	 * demands that `b64` be in it. */
+	/* RFC 7515 4.1.11: whoever does not understand all that `crit` names must refuse, and we
+	 * understand none. RFC 7797 demands that `b64` be in it. */
 	if (json_object_get(header, "crit") || json_is_false(json_object_get(header, "b64")))
 		return REASON_TOKEN_CRITICAL;
 	if (!alg_find(alg, &t->alg))
@@ -72,7 +75,7 @@ enum reason token_open(struct token *t, sluice_str text)
 
 	sluice_str signature = { dot2 + 1, (size_t)(end - dot2 - 1) };
 	if (signature.len == 0 || B64URL_MAX(signature.len) > sizeof t->signature ||
-	    !b64url_decode(signature, t->signature, &t->signature_len))
+		!b64url_decode(signature, t->signature, &t->signature_len))
 		return REASON_TOKEN_MALFORMED;
 	return REASON_NONE;
 }

@@ -1,6 +1,7 @@
 /*
- * A token in the JWS compact form (RFC 7515 section 7.1): taken apart, its header read. The claims are read in a second step,
- * so that nothing of what a stranger wrote into them is looked at before the signature holds.
+ * A token in the JWS compact form (RFC 7515 section 7.1): taken apart, its header read. The claims
+ * are read in a second step, so that nothing of what a stranger wrote into them is looked at before
+ * the signature holds.
  */
 #ifndef JWT_TOKEN_H
 #define JWT_TOKEN_H
@@ -14,7 +15,7 @@
 enum {
 	TOKEN_MAX_SIGNATURE = 1024, /* RSA with 8192 bits */
 	TOKEN_MAX_KID = 256,
-	TOKEN_MAX_DEPTH = 16
+	TOKEN_MAX_DEPTH = 16,
 };
 
 struct token {

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 
 struct prepared_key {
-	EVP_PKEY *pkey;    /* owned; NULL: not met yet */
-	EVP_PKEY_CTX *ctx; /* owned; set up to verify alg again and again; NULL for Ed25519 and Ed448 */
+	EVP_PKEY *pkey; /* owned; NULL: not met yet */
+	/* owned; set up to verify alg again and again; NULL for Ed25519 and Ed448 */
+	EVP_PKEY_CTX *ctx;
 	enum alg alg;
 };
 
@@ -78,12 +79,13 @@ static bool prepare(struct verifier *v, struct prepared_key *p, const struct key
 		return p->pkey != NULL;
 	p->ctx = EVP_PKEY_CTX_new_from_pkey(NULL, p->pkey, NULL);
 	if (p->ctx && EVP_PKEY_verify_init(p->ctx) == 1 &&
-	    EVP_PKEY_CTX_set_signature_md(p->ctx, v->digests[info->digest]) == 1 &&
-	    (info->type != KEY_RSA ||
-	     EVP_PKEY_CTX_set_rsa_padding(p->ctx, info->pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) ==
-		     1) &&
-	    /* RFC 7518 3.5: salt and mask are those of the digest, no other length passes */
-	    (!info->pss || EVP_PKEY_CTX_set_rsa_pss_saltlen(p->ctx, RSA_PSS_SALTLEN_DIGEST) == 1))
+		EVP_PKEY_CTX_set_signature_md(p->ctx, v->digests[info->digest]) == 1 &&
+		(info->type != KEY_RSA ||
+			EVP_PKEY_CTX_set_rsa_padding(p->ctx,
+				info->pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) == 1) &&
+		/* RFC 7518 3.5: salt and mask are those of the digest, no other length passes */
+		(!info->pss ||
+			EVP_PKEY_CTX_set_rsa_pss_saltlen(p->ctx, RSA_PSS_SALTLEN_DIGEST) == 1))
 		return true;
 	EVP_PKEY_CTX_free(p->ctx);
 	EVP_PKEY_free(p->pkey);
@@ -91,7 +93,8 @@ static bool prepare(struct verifier *v, struct prepared_key *p, const struct key
 	return false;
 }
 
-/* One INTEGER of DER (X.690 8.3) from a big-endian number: no leading zero bytes but the one that keeps it positive. */
+/* One INTEGER of DER (X.690 8.3) from a big-endian number: no leading zero bytes but the one that
+ * keeps it positive. */
 static uint8_t *put_integer(uint8_t *out, const uint8_t *n, size_t len)
 {
 	while (len > 1 && n[0] == 0)
@@ -125,8 +128,8 @@ static bool verify_edwards(const struct prepared_key *p, enum key_type type, con
 	size_t len = alg_info(type == KEY_ED448 ? ALG_ED448 : ALG_ED25519)->signature;
 	EVP_MD_CTX *ctx = t->signature_len == len ? EVP_MD_CTX_new() : NULL;
 	bool good = ctx && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, p->pkey) == 1 &&
-		    EVP_DigestVerify(ctx, t->signature, t->signature_len,
-				     (const uint8_t *)t->signed_text.data, t->signed_text.len) == 1;
+		EVP_DigestVerify(ctx, t->signature, t->signature_len,
+			(const uint8_t *)t->signed_text.data, t->signed_text.len) == 1;
 	EVP_MD_CTX_free(ctx);
 	return good;
 }
@@ -147,16 +150,16 @@ static bool verify_digest(struct verifier *v, const struct prepared_key *p, cons
 		return false; /* RFC 8017 8.1.2 and 8.2.2 */
 	}
 	return EVP_DigestInit_ex2(v->digest_ctx, v->digests[info->digest], NULL) == 1 &&
-	       EVP_DigestUpdate(v->digest_ctx, t->signed_text.data, t->signed_text.len) == 1 &&
-	       EVP_DigestFinal_ex(v->digest_ctx, hash, &hash_len) == 1 &&
-	       EVP_PKEY_verify(p->ctx, signature, signature_len, hash, hash_len) == 1;
+		EVP_DigestUpdate(v->digest_ctx, t->signed_text.data, t->signed_text.len) == 1 &&
+		EVP_DigestFinal_ex(v->digest_ctx, hash, &hash_len) == 1 &&
+		EVP_PKEY_verify(p->ctx, signature, signature_len, hash, hash_len) == 1;
 }
 
 static bool verify_with(struct verifier *v, struct prepared_key *p, const struct key *key,
-			const struct token *t)
+	const struct token *t)
 {
 	bool good = prepare(v, p, key, t->alg) &&
-		    (is_edwards(key) ? verify_edwards(p, key->type, t) : verify_digest(v, p, t));
+		(is_edwards(key) ? verify_edwards(p, key->type, t) : verify_digest(v, p, t));
 	if (!good)
 		ERR_clear_error(); /* this thread's TLS must not find it */
 	return good;
@@ -170,7 +173,7 @@ static bool kid_fits(const struct key *key, const struct token *t)
 }
 
 enum reason verifier_check(struct verifier *v, const struct keyset *set, const struct token *t,
-			   uint64_t allowed)
+	uint64_t allowed)
 {
 	size_t candidates[VERIFY_MAX_TRIES], n = 0;
 	bool kid_known = false;
@@ -188,7 +191,8 @@ enum reason verifier_check(struct verifier *v, const struct keyset *set, const s
 		candidates[n++] = i;
 	}
 	if (n == 0)
-		return kid_known && t->has_kid ? REASON_TOKEN_KEY_ALGORITHM : REASON_TOKEN_KEY_UNKNOWN;
+		return kid_known && t->has_kid ? REASON_TOKEN_KEY_ALGORITHM
+					       : REASON_TOKEN_KEY_UNKNOWN;
 	if (!turn_to(v, set))
 		return REASON_NO_MEMORY;
 	for (size_t i = 0; i < n; i++) {

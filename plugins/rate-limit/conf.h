@@ -1,4 +1,5 @@
-/* What one rate-limit instance is made of: the options as bound, and what check() derives from them. Immutable after it. */
+/* What one rate-limit instance is made of: the options as bound, and what check() derives from
+ * them. Immutable after it. */
 #ifndef CONF_H
 #define CONF_H
 
@@ -17,7 +18,7 @@ struct rate_limit {
 	int32_t missing; /* enum missing */
 	const sluice_store *store;
 	int32_t on_store_failure; /* enum on_store_failure */
-	uint64_t timeout; /* ms */
+	uint64_t timeout;         /* ms */
 	uint64_t status;
 	bool headers;
 	sluice_str name;
@@ -25,8 +26,8 @@ struct rate_limit {
 	uint64_t ipv4_prefix, ipv6_prefix; /* bits of an address that tell clients apart */
 
 	sluice_instance *inst;
-	const sluice_store *local;   /* where requests are counted when the store fails */
-	size_t by_ip;                /* which of by is the address; by.n: none */
+	const sluice_store *local; /* where requests are counted when the store fails */
+	size_t by_ip;              /* which of by is the address; by.n: none */
 	struct gcra gcra;
 	const sluice_script *script; /* NULL: a memory store */
 	sluice_str args[3];          /* of the script */
@@ -37,10 +38,10 @@ struct rate_limit {
 
 /* Of one worker. */
 struct rate_limit_worker {
-	void *digest;         /* owned: EVP_MD_CTX for long keys */
-	bool is_down;         /* the store failed when last asked */
-	uint64_t logged_ns;   /* 0: never */
-	uint64_t n_failed;    /* since it was logged that it is down */
+	void *digest;       /* owned: EVP_MD_CTX for long keys */
+	bool is_down;       /* the store failed when last asked */
+	uint64_t logged_ns; /* 0: never */
+	uint64_t n_failed;  /* since it was logged that it is down */
 };
 
 #endif

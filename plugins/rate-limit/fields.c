@@ -37,9 +37,11 @@ bool fields_init(sluice_instance *inst, struct rate_limit *r)
 		return false;
 	size_t room = r->item.len + 64;
 	char *text = sluice_conf_alloc(inst, room);
-	int n = snprintf(text, room, "%.*s;q=%" PRIu64, (int)r->item.len, r->item.data, sf_integer(r->rate.count));
+	int n = snprintf(text, room, "%.*s;q=%" PRIu64, (int)r->item.len, r->item.data,
+		sf_integer(r->rate.count));
 	if (r->rate.period_ms % 1000 == 0) /* a window is a whole number of seconds, or not told */
-		n += snprintf(text + n, room - (size_t)n, ";w=%" PRIu64, sf_integer(r->rate.period_ms / 1000));
+		n += snprintf(text + n, room - (size_t)n, ";w=%" PRIu64,
+			sf_integer(r->rate.period_ms / 1000));
 	r->policy = (sluice_str){ text, (size_t)n };
 	return true;
 }
@@ -55,17 +57,19 @@ void fields_add(sluice_exchange *x, const struct rate_limit *r, const struct gcr
 	char text[VALUE_MAX];
 	/* what is left holds until all is back, and of a refused request until it may come again */
 	uint64_t ns = t->allowed ? t->reset_ns : t->retry_ns;
-	int n = snprintf(text, sizeof(text), "%.*s;r=%" PRIu64 ";t=%" PRIu64, (int)r->item.len, r->item.data,
-	                 sf_integer(t->remaining), sf_integer(fields_retry_after(ns)));
+	int n = snprintf(text, sizeof(text), "%.*s;r=%" PRIu64 ";t=%" PRIu64, (int)r->item.len,
+		r->item.data, sf_integer(t->remaining), sf_integer(fields_retry_after(ns)));
 	if (n < 0 || (size_t)n >= sizeof(text))
 		return; /* check() bounds the name */
 	sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("ratelimit-policy"), r->policy);
-	sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("ratelimit"), (sluice_str){ text, (size_t)n });
+	sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("ratelimit"),
+		(sluice_str){ text, (size_t)n });
 }
 
 void fields_set_retry_after(sluice_exchange *x, uint64_t seconds)
 {
 	char text[24];
 	int n = snprintf(text, sizeof(text), "%" PRIu64, seconds);
-	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("retry-after"), (sluice_str){ text, (size_t)n });
+	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("retry-after"),
+		(sluice_str){ text, (size_t)n });
 }

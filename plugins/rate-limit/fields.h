@@ -1,13 +1,15 @@
 /*
- * What clients are told: RateLimit-Policy and RateLimit (structured fields, draft-ietf-httpapi-ratelimit-headers-10), and
- * Retry-After (RFC 9110 10.2.3). Each limit adds a field line of its own, which together make one list.
+ * What clients are told: RateLimit-Policy and RateLimit (structured fields,
+ * draft-ietf-httpapi-ratelimit-headers-10), and Retry-After (RFC 9110 10.2.3). Each limit adds a
+ * field line of its own, which together make one list.
  */
 #ifndef FIELDS_H
 #define FIELDS_H
 
 #include "conf.h"
 
-/* At check(): r->item and r->policy from the options. false when the name cannot be written as a structured string. */
+/* At check(): r->item and r->policy from the options. false when the name cannot be written as a
+ * structured string. */
 bool fields_init(sluice_instance *inst, struct rate_limit *r);
 /* Tell of a request that was counted. */
 void fields_add(sluice_exchange *x, const struct rate_limit *r, const struct gcra_take *t);

@@ -6,8 +6,8 @@ bool gcra_init(struct gcra *g, uint64_t count, uint64_t period_ns, uint64_t burs
 	if (count == 0 || period_ns == 0 || burst == 0 || cost == 0 || cost > burst)
 		return false;
 	g->interval = period_ns / count + (period_ns % count != 0);
-	return !__builtin_mul_overflow(g->interval, burst, &g->depth) && g->depth <= GCRA_DEPTH_MAX &&
-	       !__builtin_mul_overflow(g->interval, cost, &g->cost);
+	return !__builtin_mul_overflow(g->interval, burst, &g->depth) &&
+		g->depth <= GCRA_DEPTH_MAX && !__builtin_mul_overflow(g->interval, cost, &g->cost);
 }
 
 struct gcra_take gcra_take(const struct gcra *g, uint64_t tat, uint64_t now)

@@ -5,7 +5,7 @@
 
 enum { DIGEST_BYTES = 32, ESCAPED = 3 };
 
-/* ---- text ------------------------------------------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------------------------- */
 
 static char *key_put(char *at, sluice_str s)
 {
@@ -42,7 +42,8 @@ static char *key_put_escaped(char *at, sluice_str s)
 
 sluice_str key_start(sluice_instance *inst, sluice_str prefix, sluice_str name)
 {
-	char *start = sluice_conf_alloc(inst, prefix.len + ESCAPED * name.len + 2), *at = key_put(start, prefix);
+	char *start = sluice_conf_alloc(inst, prefix.len + ESCAPED * name.len + 2),
+	     *at = key_put(start, prefix);
 	if (prefix.len && at[-1] != ':') /* where the name begins can be told */
 		*at++ = ':';
 	at = key_put_escaped(at, name);
@@ -50,19 +51,20 @@ sluice_str key_start(sluice_instance *inst, sluice_str prefix, sluice_str name)
 	return (sluice_str){ start, (size_t)(at - start) };
 }
 
-/* ---- joining ---------------------------------------------------------------------------------------------------- */
+/* ---- joining ------------------------------------------------------------------------------- */
 
 static bool key_digest(sluice_exchange *x, sluice_str text, unsigned char out[DIGEST_BYTES])
 {
 	struct rate_limit_worker *w = sluice_worker_state(x);
 	unsigned n = DIGEST_BYTES;
-	return EVP_DigestInit_ex2(w->digest, NULL, NULL) == 1 && EVP_DigestUpdate(w->digest, text.data, text.len) == 1 &&
-	       EVP_DigestFinal_ex(w->digest, out, &n) == 1 && n == DIGEST_BYTES;
+	return EVP_DigestInit_ex2(w->digest, NULL, NULL) == 1 &&
+		EVP_DigestUpdate(w->digest, text.data, text.len) == 1 &&
+		EVP_DigestFinal_ex(w->digest, out, &n) == 1 && n == DIGEST_BYTES;
 }
 
 /* start, kind, values; what is long by its digest, which takes less room */
-static enum key_result key_join(sluice_exchange *x, const struct rate_limit *r, sluice_str kind, const sluice_str *values,
-                                size_t n, sluice_str *key)
+static enum key_result key_join(sluice_exchange *x, const struct rate_limit *r, sluice_str kind,
+	const sluice_str *values, size_t n, sluice_str *key)
 {
 	unsigned char digest[DIGEST_BYTES];
 	size_t room = r->key_start.len + kind.len + n;
@@ -89,7 +91,8 @@ static enum key_result key_join(sluice_exchange *x, const struct rate_limit *r, 
 }
 
 /* The network that counts as one client; most addresses of IPv4 are one by themselves. */
-static sluice_str key_network(const struct rate_limit *r, sluice_str ip, char buf[SLUICE_IP_NETWORK])
+static sluice_str key_network(const struct rate_limit *r, sluice_str ip,
+	char buf[SLUICE_IP_NETWORK])
 {
 	if (r->ipv4_prefix == 32 && !(ip.len && memchr(ip.data, ':', ip.len)))
 		return ip;
@@ -134,5 +137,6 @@ enum key_result key_make(sluice_exchange *x, const struct rate_limit *r, sluice_
 	}
 	if (missing)
 		return key_missing(x, r, key);
-	return key_join(x, r, r->by.n == 1 ? SLUICE_STR("v:") : SLUICE_STR("l:"), values, r->by.n, key);
+	return key_join(x, r, r->by.n == 1 ? SLUICE_STR("v:") : SLUICE_STR("l:"), values, r->by.n,
+		key);
 }

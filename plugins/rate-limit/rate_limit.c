@@ -1,6 +1,7 @@
 /*
- * rate-limit: no more requests of one kind than a rate allows. Counted in the memory of this process, or in Redis for
- * several gateways together. Hooks run on worker threads; check() on the main thread.
+ * rate-limit: no more requests of one kind than a rate allows. Counted in the memory of this
+ * process, or in Redis for several gateways together. Hooks run on worker threads; check() on the
+ * main thread.
  */
 #include <inttypes.h>
 #include <openssl/evp.h>
@@ -20,41 +21,55 @@ static const char *const missing_choices[] = { "ip", "share", "skip", NULL };
 
 static const sluice_option rate_limit_options[] = {
 	SLUICE_OPTION(SLUICE_T_RATE, struct rate_limit, rate, .flags = SLUICE_F_REQUIRED,
-	              .doc = "how many requests may pass in the long run, such as 100/min"),
+		.doc = "how many requests may pass in the long run, such as 100/min"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct rate_limit, burst, .min = "1", .max = "1000000000",
-	              .doc = "how many may pass at once after a pause; left out: as many as rate counts in its period"),
+		.doc = "how many may pass at once after a pause; left out: as many as rate counts "
+		       "in its period"),
 	SLUICE_OPTION(SLUICE_T_EXPRS, struct rate_limit, by, .def = "ip", .min = "1", .max = "8",
-	              .doc = "what tells one caller from another: ip, claim:NAME, header:NAME, route, consumer ...; a list is one "
-	                     "key of several parts"),
-	SLUICE_OPTION(SLUICE_T_UINT, struct rate_limit, cost, .def = "1", .min = "1", .max = "1000000000",
-	              .doc = "how much of the limit one request uses"),
-	SLUICE_OPTION(SLUICE_T_ENUM, struct rate_limit, missing, .def = "ip", .choices = missing_choices,
-	              .doc = "when a request has no value for the key: count it by the client's address, let all such "
-	                     "requests share one limit, or do not count it"),
+		.doc = "what tells one caller from another: ip, claim:NAME, header:NAME, route, "
+		       "consumer ...; a list is one "
+		       "key of several parts"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct rate_limit, cost, .def = "1", .min = "1",
+		.max = "1000000000", .doc = "how much of the limit one request uses"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct rate_limit, missing, .def = "ip",
+		.choices = missing_choices,
+		.doc = "when a request has no value for the key: count it by the client's address, "
+		       "let all such "
+		       "requests share one limit, or do not count it"),
 	SLUICE_OPTION(SLUICE_T_STORE, struct rate_limit, store,
-	              .doc = "where to count: a store of the stores block; left out: the memory of this process"),
-	SLUICE_OPTION(SLUICE_T_ENUM, struct rate_limit, on_store_failure, .def = "local", .choices = failure_choices,
-	              .doc = "when the store does not answer: allow the request, deny it with 503, or count it in the "
-	                     "memory of this process"),
-	SLUICE_OPTION(SLUICE_T_DURATION, struct rate_limit, timeout, .def = "50ms", .min = "1ms", .max = "10s",
-	              .doc = "how long a request waits for the store"),
-	SLUICE_OPTION(SLUICE_T_UINT, struct rate_limit, status, .def = "429", .min = "400", .max = "599",
-	              .doc = "status code of refused requests"),
+		.doc = "where to count: a store of the stores block; left out: the memory of this "
+		       "process"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct rate_limit, on_store_failure, .def = "local",
+		.choices = failure_choices,
+		.doc = "when the store does not answer: allow the request, deny it with 503, or "
+		       "count it in the "
+		       "memory of this process"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct rate_limit, timeout, .def = "50ms", .min = "1ms",
+		.max = "10s", .doc = "how long a request waits for the store"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct rate_limit, status, .def = "429", .min = "400",
+		.max = "599", .doc = "status code of refused requests"),
 	SLUICE_OPTION(SLUICE_T_BOOL, struct rate_limit, headers, .def = "true",
-	              .doc = "whether responses say what is left, in RateLimit and RateLimit-Policy fields"),
+		.doc = "whether responses say what is left, in RateLimit and RateLimit-Policy "
+		       "fields"),
 	SLUICE_OPTION(SLUICE_T_STR, struct rate_limit, name, .max = "64",
-	              .doc = "name of the limit in these fields and in the store's keys; left out: the instance's; limits of "
-	                     "one name and prefix count together"),
+		.doc = "name of the limit in these fields and in the store's keys; left out: the "
+		       "instance's; limits of "
+		       "one name and prefix count together"),
 	SLUICE_OPTION(SLUICE_T_STR, struct rate_limit, prefix, .def = "sluice:rl:", .max = "64",
-	              .doc = "what the keys in the store begin with; a colon follows unless it ends in one"),
-	SLUICE_OPTION(SLUICE_T_UINT, struct rate_limit, ipv4_prefix, .def = "32", .min = "1", .max = "32",
-	              .doc = "how many bits of an IPv4 address tell clients apart, where they are counted by ip"),
-	SLUICE_OPTION(SLUICE_T_UINT, struct rate_limit, ipv6_prefix, .def = "64", .min = "1", .max = "128",
-	              .doc = "how many bits of an IPv6 address do; one client usually has all addresses of a /64"),
-	SLUICE_OPTIONS_END
+		.doc = "what the keys in the store begin with; a colon follows unless it ends in "
+		       "one"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct rate_limit, ipv4_prefix, .def = "32", .min = "1",
+		.max = "32",
+		.doc = "how many bits of an IPv4 address tell clients apart, where they are "
+		       "counted by ip"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct rate_limit, ipv6_prefix, .def = "64", .min = "1",
+		.max = "128",
+		.doc = "how many bits of an IPv6 address do; one client usually has all addresses "
+		       "of a /64"),
+	SLUICE_OPTIONS_END,
 };
 
-/* ---- configuration ---------------------------------------------------------------------------------------------- */
+/* ---- configuration ------------------------------------------------------------------------- */
 
 static int check_rate(sluice_instance *inst, struct rate_limit *r)
 {
@@ -65,16 +80,20 @@ static int check_rate(sluice_instance *inst, struct rate_limit *r)
 		return -1;
 	}
 	if (r->cost > r->burst) {
-		sluice_conf_error(inst, "cost", "is more than burst (%" PRIu64 "): no request would ever pass", r->burst);
+		sluice_conf_error(inst, "cost",
+			"is more than burst (%" PRIu64 "): no request would ever pass", r->burst);
 		return -1;
 	}
 	if (r->rate.period_ms > GCRA_DEPTH_MAX / NS_PER_MS ||
-	    !gcra_init(&r->gcra, r->rate.count, r->rate.period_ms * NS_PER_MS, r->burst, r->cost)) {
-		sluice_conf_error(inst, "burst", "at this rate it would take more than 36 years to come back");
+		!gcra_init(&r->gcra, r->rate.count, r->rate.period_ms * NS_PER_MS, r->burst,
+			r->cost)) {
+		sluice_conf_error(inst, "burst",
+			"at this rate it would take more than 36 years to come back");
 		return -1;
 	}
 	if (r->gcra.interval < INTERVAL_MIN_NS) {
-		sluice_conf_error(inst, "rate", "more than a million in a second cannot be counted");
+		sluice_conf_error(inst, "rate",
+			"more than a million in a second cannot be counted");
 		return -1;
 	}
 	return 0;
@@ -93,7 +112,8 @@ static int rate_limit_check(sluice_instance *inst, void *conf)
 	if (r->name.len == 0)
 		r->name = sluice_instance_name(inst);
 	if (r->name.len > NAME_MAX_LEN || !fields_init(inst, r)) {
-		sluice_conf_error(inst, "name", "must be at most %d printable ASCII characters", NAME_MAX_LEN);
+		sluice_conf_error(inst, "name", "must be at most %d printable ASCII characters",
+			NAME_MAX_LEN);
 		return -1;
 	}
 	for (r->by_ip = 0; r->by_ip < r->by.n; r->by_ip++) {
@@ -127,9 +147,10 @@ static void rate_limit_worker_stop(sluice_instance *inst, const void *conf, void
 	EVP_MD_CTX_free(w->digest);
 }
 
-/* ---- the outcome of one request --------------------------------------------------------------------------------- */
+/* ---- the outcome of one request ------------------------------------------------------------ */
 
-static sluice_verdict answer(sluice_exchange *x, const struct rate_limit *r, const struct gcra_take *t)
+static sluice_verdict answer(sluice_exchange *x, const struct rate_limit *r,
+	const struct gcra_take *t)
 {
 	char detail[128];
 	if (r->headers)
@@ -138,13 +159,15 @@ static sluice_verdict answer(sluice_exchange *x, const struct rate_limit *r, con
 		return SLUICE_NEXT;
 	uint64_t seconds = fields_retry_after(t->retry_ns);
 	fields_set_retry_after(x, seconds);
-	(void)snprintf(detail, sizeof(detail), "Too many requests. Try again in %" PRIu64 " second%s.", seconds,
-	               seconds == 1 ? "" : "s");
+	(void)snprintf(detail, sizeof(detail),
+		"Too many requests. Try again in %" PRIu64 " second%s.", seconds,
+		seconds == 1 ? "" : "s");
 	return sluice_refuse(x, (int)r->status, "rate-limited", detail);
 }
 
 /* Count in a memory store. false when that cannot be done. */
-static bool take_in_memory(const struct rate_limit *r, const sluice_store *s, sluice_str key, struct gcra_take *t)
+static bool take_in_memory(const struct rate_limit *r, const sluice_store *s, sluice_str key,
+	struct gcra_take *t)
 {
 	uint64_t now = sluice_now_ns();
 	sluice_cell cell;
@@ -161,7 +184,7 @@ static bool take_in_memory(const struct rate_limit *r, const sluice_store *s, sl
 	return false;
 }
 
-/* ---- a store that fails ----------------------------------------------------------------------------------------- */
+/* ---- a store that fails -------------------------------------------------------------------- */
 
 static void store_is_up(sluice_exchange *x, const struct rate_limit *r)
 {
@@ -169,12 +192,14 @@ static void store_is_up(sluice_exchange *x, const struct rate_limit *r)
 	if (!w->is_down)
 		return;
 	w->is_down = false;
-	sluice_log(r->inst, SLUICE_LOG_INFO, "the store answers again; %" PRIu64 " requests were decided without it",
-	           w->n_failed);
+	sluice_log(r->inst, SLUICE_LOG_INFO,
+		"the store answers again; %" PRIu64 " requests were decided without it",
+		w->n_failed);
 	w->n_failed = 0;
 }
 
-/* Logged when it begins, and then at most once a second: a store that comes and goes must not fill the log. */
+/* Logged when it begins, and then at most once a second: a store that comes and goes must not fill
+ * the log. */
 static void store_is_down(sluice_exchange *x, const struct rate_limit *r, const char *why)
 {
 	struct rate_limit_worker *w = sluice_worker_state(x);
@@ -182,9 +207,10 @@ static void store_is_down(sluice_exchange *x, const struct rate_limit *r, const 
 	w->n_failed++;
 	if (!w->is_down && (w->logged_ns == 0 || now - w->logged_ns >= NS_PER_S)) {
 		sluice_log(r->inst, SLUICE_LOG_WARN, "%s: requests are %s", why,
-		           r->on_store_failure == ON_FAILURE_DENY    ? "denied" :
-		           r->on_store_failure == ON_FAILURE_ALLOW   ? "not limited" :
-		                                                       "counted by this gateway alone");
+			r->on_store_failure == ON_FAILURE_DENY ? "denied"
+				: r->on_store_failure == ON_FAILURE_ALLOW
+				? "not limited"
+				: "counted by this gateway alone");
 		w->logged_ns = now;
 		w->is_down = true;
 	}
@@ -201,12 +227,14 @@ static sluice_verdict without_store(sluice_exchange *x, const struct rate_limit 
 		return SLUICE_NEXT;
 	case ON_FAILURE_DENY:
 		fields_set_retry_after(x, 1);
-		return sluice_refuse(x, 503, "limit-store-down", "The request could not be checked against its limit.");
+		return sluice_refuse(x, 503, "limit-store-down",
+			"The request could not be checked against its limit.");
 	case ON_FAILURE_LOCAL:
 		break;
 	}
 	/* when the local store was the one that failed there is nowhere left to count */
-	if (r->store == r->local || key_make(x, r, &key) != KEY_OK || !take_in_memory(r, r->local, key, &t))
+	if (r->store == r->local || key_make(x, r, &key) != KEY_OK ||
+		!take_in_memory(r, r->local, key, &t))
 		return SLUICE_NEXT;
 	return answer(x, r, &t);
 }
@@ -226,9 +254,10 @@ static const char *status_text(sluice_status st)
 	return "the store answers with an error";
 }
 
-/* ---- hooks ------------------------------------------------------------------------------------------------------ */
+/* ---- hooks --------------------------------------------------------------------------------- */
 
-static sluice_verdict on_reply(sluice_exchange *x, const void *conf, sluice_status st, const sluice_value *v)
+static sluice_verdict on_reply(sluice_exchange *x, const void *conf, sluice_status st,
+	const sluice_value *v)
 {
 	const struct rate_limit *r = conf;
 	struct gcra_take t;
@@ -247,21 +276,24 @@ static sluice_verdict rate_limit_on_request(sluice_exchange *x, const void *conf
 	case KEY_SKIP:
 		return SLUICE_NEXT;
 	case KEY_MANY:
-		return sluice_refuse(x, 400, "repeated-key", "The request says several times what it is counted by.");
+		return sluice_refuse(x, 400, "repeated-key",
+			"The request says several times what it is counted by.");
 	case KEY_FAIL:
 		return SLUICE_FAIL;
 	case KEY_OK:
 		break;
 	}
 	if (r->script)
-		return sluice_store_eval(x, r->store, r->script, key, r->args, 3, r->timeout, on_reply);
+		return sluice_store_eval(x, r->store, r->script, key, r->args, 3, r->timeout,
+			on_reply);
 	if (!take_in_memory(r, r->store, key, &t))
 		return without_store(x, r, "the store has no memory");
 	store_is_up(x, r);
 	return answer(x, r, &t);
 }
 
-SLUICE_PLUGIN("rate-limit", .version = "1.0", .summary = "limits how many requests a caller may make",
-              .options = rate_limit_options, .conf_size = sizeof(struct rate_limit), .check = rate_limit_check,
-              .worker_size = sizeof(struct rate_limit_worker), .worker_start = rate_limit_worker_start,
-              .worker_stop = rate_limit_worker_stop, .on_request = rate_limit_on_request);
+SLUICE_PLUGIN("rate-limit", .version = "1.0",
+	.summary = "limits how many requests a caller may make", .options = rate_limit_options,
+	.conf_size = sizeof(struct rate_limit), .check = rate_limit_check,
+	.worker_size = sizeof(struct rate_limit_worker), .worker_start = rate_limit_worker_start,
+	.worker_stop = rate_limit_worker_stop, .on_request = rate_limit_on_request);

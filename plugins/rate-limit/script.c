@@ -5,9 +5,10 @@
 #include <stdio.h>
 
 /*
- * Times are microseconds since 2024, as doubles: exact to 1/16 of one for decades, and the interval is a multiple of that,
- * rounded up, so that sums are exact and no more passes than the rate says. A time further ahead than the burst reaches
- * (the clock was set back, the limit made looser) counts as a burst used up from now on, and is written as such.
+ * Times are microseconds since 2024, as doubles: exact to 1/16 of one for decades, and the interval
+ * is a multiple of that, rounded up, so that sums are exact and no more passes than the rate says.
+ * A time further ahead than the burst reaches (the clock was set back, the limit made looser)
+ * counts as a burst used up from now on, and is written as such.
  */
 const char script_source[] =
 	"local t = redis.call('TIME')\n"
@@ -21,9 +22,11 @@ const char script_source[] =
 	"local allowed, retry = 0, math.ceil((after - depth - now) / 1000)\n"
 	"if after - now <= depth then allowed, retry, tat, keep = 1, 0, after, true end\n"
 	"if keep then\n"
-	"  redis.call('SET', KEYS[1], string.format('%.4f', tat), 'PX', math.ceil((tat - now) / 1000))\n"
+	"  redis.call('SET', KEYS[1], string.format('%.4f', tat), 'PX', math.ceil((tat - now) / "
+	"1000))\n"
 	"end\n"
-	"return {allowed, math.floor((depth - (tat - now)) / interval), retry, math.ceil((tat - now) / 1000)}\n";
+	"return {allowed, math.floor((depth - (tat - now)) / interval), retry, math.ceil((tat - "
+	"now) / 1000)}\n";
 
 static sluice_str script_text(sluice_instance *inst, const char *text, int n)
 {
@@ -37,7 +40,8 @@ void script_args(sluice_instance *inst, struct rate_limit *r)
 	char text[64];
 	/* in 1/16 us, which is 62.5 ns */
 	uint64_t sixteenths = r->gcra.interval / 125 * 2 + (r->gcra.interval % 125 * 2 + 124) / 125;
-	int n = snprintf(text, sizeof(text), "%" PRIu64 ".%04" PRIu64, sixteenths / 16, sixteenths % 16 * 625);
+	int n = snprintf(text, sizeof(text), "%" PRIu64 ".%04" PRIu64, sixteenths / 16,
+		sixteenths % 16 * 625);
 	r->args[0] = script_text(inst, text, n);
 	n = snprintf(text, sizeof(text), "%" PRIu64, r->burst);
 	r->args[1] = script_text(inst, text, n);
@@ -51,15 +55,16 @@ bool script_reply(const struct rate_limit *r, const sluice_value *v, struct gcra
 	if (!v || v->type != SLUICE_V_LIST || v->n != 4)
 		return false;
 	for (size_t i = 0; i < 4; i++) {
-		if (v->v[i].type != SLUICE_V_INT || v->v[i].i < 0 || v->v[i].i > INT64_MAX / 1000000)
+		if (v->v[i].type != SLUICE_V_INT || v->v[i].i < 0 ||
+			v->v[i].i > INT64_MAX / 1000000)
 			return false;
 		n[i] = (uint64_t)v->v[i].i;
 	}
 	if (n[0] > 1 || n[1] > r->burst)
 		return false;
 	*out = (struct gcra_take){ .allowed = n[0] == 1,
-		                   .remaining = n[1],
-		                   .retry_ns = n[2] * 1000000,
-		                   .reset_ns = n[3] * 1000000 };
+		.remaining = n[1],
+		.retry_ns = n[2] * 1000000,
+		.reset_ns = n[3] * 1000000 };
 	return true;
 }

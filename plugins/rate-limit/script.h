@@ -1,6 +1,6 @@
 /*
- * The same algorithm where several gateways count together: a script that Redis runs in one piece, on one key, by its own
- * clock, so that the clocks of the gateways do not matter.
+ * The same algorithm where several gateways count together: a script that Redis runs in one piece,
+ * on one key, by its own clock, so that the clocks of the gateways do not matter.
  */
 #ifndef SCRIPT_H
 #define SCRIPT_H

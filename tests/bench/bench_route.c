@@ -1,6 +1,6 @@
 /*
- * What finding a route costs, by number and kind of routes: nanoseconds for one request, the best of several runs.
- *   make tests/bench/bench_route && tests/bench/bench_route
+ * What finding a route costs, by number and kind of routes: nanoseconds for one request, the best
+ * of several runs. make tests/bench/bench_route && tests/bench/bench_route
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +15,13 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-	{ "exact path, one host", "api.example.com", "/v1/service-%zu/status", "/v1/service-%zu/status" },
-	{ "prefix, one host", "api.example.com", "/v1/service-%zu/*", "/v1/service-%zu/orders/1234" },
+	{ "exact path, one host", "api.example.com", "/v1/service-%zu/status",
+		"/v1/service-%zu/status" },
+	{ "prefix, one host", "api.example.com", "/v1/service-%zu/*",
+		"/v1/service-%zu/orders/1234" },
 	{ "prefix, any host", "", "/v1/service-%zu/*", "/v1/service-%zu/orders/1234" },
-	{ "captures, one host", "api.example.com", "/v1/service-%zu/users/{id}/orders/{no}", "/v1/service-%zu/users/77/orders/9" },
+	{ "captures, one host", "api.example.com", "/v1/service-%zu/users/{id}/orders/{no}",
+		"/v1/service-%zu/users/77/orders/9" },
 	{ "prefix, a host each", "tenant-%zu.example.com", "/v1/*", "/v1/orders/1234" },
 	{ "prefix, a wildcard each", "*.tenant-%zu.example.com", "/v1/*", "/v1/orders/1234" },
 };
@@ -48,17 +51,22 @@ static double bench(const struct kind *k, size_t n)
 	struct route_spec *specs = arena_zalloc(&a, n * sizeof(*specs));
 	struct request_head *heads = arena_zalloc(&a, REQUESTS * sizeof(*heads));
 	for (size_t i = 0; i < n; i++)
-		specs[i] = (struct route_spec){ .name = STR("r"), .host = numbered(&a, k->host, i), .path = numbered(&a, k->path, i) };
+		specs[i] = (struct route_spec){ .name = STR("r"),
+			.host = numbered(&a, k->host, i),
+			.path = numbered(&a, k->path, i) };
 	struct router *r = router_new(&a, specs, n, complain, NULL);
 	if (!r)
 		exit(1);
 	for (size_t i = 0; i < REQUESTS; i++) {
 		size_t which = i * 7919 % n;
-		sluice_str host = k->host[0] ? numbered(&a, k->host, which) : STR("api.example.com");
+		sluice_str host = k->host[0] ? numbered(&a, k->host, which)
+					     : STR("api.example.com");
 		if (host.data[0] == '*')
 			host = arena_printf(&a, "www%.*s", (int)host.len - 1, host.data + 1);
-		heads[i] = (struct request_head){ .method = METHOD_GET, .method_text = STR("GET"), .host = host,
-			                          .path = numbered(&a, k->asked, which) };
+		heads[i] = (struct request_head){ .method = METHOD_GET,
+			.method_text = STR("GET"),
+			.host = host,
+			.path = numbered(&a, k->asked, which) };
 	}
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		uint64_t from = clock_ns();

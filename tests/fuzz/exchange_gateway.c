@@ -18,17 +18,20 @@ const sluice_host *sluice_host_table = &host_table;
 
 static struct snapshot *load(const char *folder, const char *address)
 {
-	static const char text[] = "runtime: { workers: 1 }\n"
-	                           "log: { access: { path: 'off' } }\n"
-	                           "listeners: [{ name: in, address: '127.0.0.1:1' }]\n"
-	                           "plugins: { a: { use: script, label: a }, b: { use: script, label: b } }\n"
-	                           "upstreams: { up: { servers: ['%s'], timeouts: { connect: 200ms, response: 300ms } } }\n"
-	                           "routes:\n"
-	                           "  - { name: none, match: { path: '/none/*' }, upstream: up }\n"
-	                           "  - { name: a, match: { path: '/a/*' }, plugins: [a], upstream: up }\n"
-	                           "  - { name: b, match: { path: '/b/*' }, plugins: [b], upstream: up }\n"
-	                           "  - { name: chat, match: { path: '/chat/*' }, upgrade: [websocket], upstream: up }\n"
-	                           "  - { name: both, match: { path: '/both/*' }, plugins: [a, b], upstream: up }\n";
+	static const char text[] =
+		"runtime: { workers: 1 }\n"
+		"log: { access: { path: 'off' } }\n"
+		"listeners: [{ name: in, address: '127.0.0.1:1' }]\n"
+		"plugins: { a: { use: script, label: a }, b: { use: script, label: b } }\n"
+		"upstreams: { up: { servers: ['%s'], timeouts: { connect: 200ms, response: 300ms } "
+		"} }\n"
+		"routes:\n"
+		"  - { name: none, match: { path: '/none/*' }, upstream: up }\n"
+		"  - { name: a, match: { path: '/a/*' }, plugins: [a], upstream: up }\n"
+		"  - { name: b, match: { path: '/b/*' }, plugins: [b], upstream: up }\n"
+		"  - { name: chat, match: { path: '/chat/*' }, upgrade: [websocket], upstream: up "
+		"}\n"
+		"  - { name: both, match: { path: '/both/*' }, plugins: [a, b], upstream: up }\n";
 	const struct snapshot_env env = { .policy = &policy, .workers = 1 };
 	char path[128];
 	struct diag d;
@@ -57,7 +60,10 @@ struct snapshot *exchange_gateway(const struct script *hooks)
 	struct snapshot *snapshot;
 	log_set_level(LOG_ERROR);
 	fakewire_start();
-	policy = (struct policy){ .dirs = { dirs, 1 }, .main = &fakewire_worker, .workers = workers, .n_workers = 1 };
+	policy = (struct policy){ .dirs = { dirs, 1 },
+		.main = &fakewire_worker,
+		.workers = workers,
+		.n_workers = 1 };
 	struct module *m = module_get(&policy.dirs, STR("script"), why);
 	check(m, "%s", why);
 	void *so = dlopen(m->path, RTLD_NOW | RTLD_NOLOAD);
@@ -78,5 +84,7 @@ int exchange_ask_for_websocket(struct request_head *h, struct arena *a)
 	int err = fields_add(&h->fields, a, STR("Upgrade"), STR("websocket"));
 	if (!err)
 		err = fields_add(&h->fields, a, STR("Sec-WebSocket-Version"), STR("13"));
-	return err ? err : fields_add(&h->fields, a, STR("Sec-WebSocket-Key"), STR("dGhlIHNhbXBsZSBub25jZQ=="));
+	return err ? err
+		   : fields_add(&h->fields, a, STR("Sec-WebSocket-Key"),
+			     STR("dGhlIHNhbXBsZSBub25jZQ=="));
 }

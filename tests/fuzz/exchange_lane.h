@@ -1,6 +1,7 @@
 /*
- * What fuzz_exchange knows of one direction of bodies: the bytes that its sender says are a pattern, two plugins may work on
- * them one after the other, and each must see what the one before it let go. So whoever receives can be checked.
+ * What fuzz_exchange knows of one direction of bodies: the bytes that its sender says are a
+ * pattern, two plugins may work on them one after the other, and each must see what the one before
+ * it let go. So whoever receives can be checked.
  */
 #ifndef FUZZ_EXCHANGE_LANE_H
 #define FUZZ_EXCHANGE_LANE_H
@@ -15,12 +16,13 @@ enum { PLUGINS = 2, LANE_MAX = 1 << 20 };
 struct lane {
 	struct lane_part {
 		bool wants, read_only;
-		char *out;     /* owned: what it let go */
+		char *out; /* owned: what it let go */
 		size_t n, cap;
 		uint64_t seen; /* of what came to it, taken */
 		bool over;     /* it has seen the end, and will let go no more */
-	} parts[PLUGINS]; /* in the order in which bodies pass them */
-	bool loose;        /* nobody knows what passes: a body that goes unseen, an answer that is not the sender's */
+	} parts[PLUGINS];      /* in the order in which bodies pass them */
+	/* nobody knows what passes: a body that goes unseen, an answer that is not the sender's */
+	bool loose;
 	uint64_t received;
 };
 
@@ -45,11 +47,12 @@ static inline void lane_check(const struct lane *l, int k, uint64_t at, const ch
 	const struct lane_part *from = lane_before(l, k);
 	if (l->loose)
 		return;
-	check(!from || at + n <= from->n, "place %d has %zu bytes at %llu, of %zu", k, n, (unsigned long long)at, from ? from->n : 0);
+	check(!from || at + n <= from->n, "place %d has %zu bytes at %llu, of %zu", k, n,
+		(unsigned long long)at, from ? from->n : 0);
 	for (size_t i = 0; i < n; i++) {
 		char want = from ? from->out[at + i] : lane_pattern(at + i);
-		check(p[i] == want, "place %d: byte %llu is 0x%02x, not 0x%02x", k, (unsigned long long)(at + i), (unsigned char)p[i],
-		      (unsigned char)want);
+		check(p[i] == want, "place %d: byte %llu is 0x%02x, not 0x%02x", k,
+			(unsigned long long)(at + i), (unsigned char)p[i], (unsigned char)want);
 	}
 }
 
@@ -65,9 +68,10 @@ static inline void lane_let_go(struct lane_part *p, const char *bytes, size_t n)
 	p->n += n;
 }
 
-/* The same for what came to the receiver in chunks, from the beginning; *at: behind what was read, *got: bytes of data. True: it
- * is whole. */
-static inline bool lane_check_chunks(const struct lane *l, const char **at, const char *end, uint64_t *got)
+/* The same for what came to the receiver in chunks, from the beginning; *at: behind what was read,
+ * *got: bytes of data. True: it is whole. */
+static inline bool lane_check_chunks(const struct lane *l, const char **at, const char *end,
+	uint64_t *got)
 {
 	struct chunk_decoder d;
 	struct arena a;

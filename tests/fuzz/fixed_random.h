@@ -1,6 +1,6 @@
 /*
- * Chance that is the same every time: for a target that is linked with --wrap=random_bytes, so that its inputs can be run
- * again. fixed_random_reset() at the beginning of each.
+ * Chance that is the same every time: for a target that is linked with --wrap=random_bytes, so that
+ * its inputs can be run again. fixed_random_reset() at the beginning of each.
  */
 #ifndef FUZZ_FIXED_RANDOM_H
 #define FUZZ_FIXED_RANDOM_H
@@ -21,7 +21,8 @@ void __wrap_random_bytes(void *p, size_t n)
 {
 	uint8_t *at = p;
 	for (size_t i = 0; i < n; i++) {
-		fixed_random_state = fixed_random_state * 6364136223846793005u + 1442695040888963407u;
+		fixed_random_state = fixed_random_state * 6364136223846793005u +
+			1442695040888963407u;
 		at[i] = (uint8_t)(fixed_random_state >> 56);
 	}
 }

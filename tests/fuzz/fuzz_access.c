@@ -1,7 +1,8 @@
 /*
- * The line of the access log: whatever a stranger sent, it is one line; as JSON it is one JSON object, whose members have the
- * values that went in where these were plain; in the other formats it has as many fields as it should. What must not be logged
- * is not there: values of parameters that carry credentials by their name, and with `query: drop` all of the query.
+ * The line of the access log: whatever a stranger sent, it is one line; as JSON it is one JSON
+ * object, whose members have the values that went in where these were plain; in the other formats
+ * it has as many fields as it should. What must not be logged is not there: values of parameters
+ * that carry credentials by their name, and with `query: drop` all of the query.
  */
 #include "heap.h"
 #include "input.h"
@@ -36,11 +37,13 @@ static void text_add(struct text *t, sluice_str s)
 	t->n += s.len;
 }
 
-/* Parameters, some of which are secret, in a query of any length, between anything. True: a secret is in it. */
+/* Parameters, some of which are secret, in a query of any length, between anything. True: a secret
+ * is in it. */
 static bool make_query(struct text *t, struct input *in)
 {
-	static const sluice_str names[] = { { "access_token", 12 }, { "code", 4 },     { "Password", 8 }, { "client_secret", 13 },
-		                            { "SIG", 3 },           { "id_token", 8 }, { "api-key", 7 },  { "q", 1 } };
+	static const sluice_str names[] = { { "access_token", 12 }, { "code", 4 },
+		{ "Password", 8 }, { "client_secret", 13 }, { "SIG", 3 }, { "id_token", 8 },
+		{ "api-key", 7 }, { "q", 1 } };
 	static const sluice_str secret = { SECRET, sizeof(SECRET) - 1 };
 	bool has = false;
 	for (unsigned n = input_below(in, 12); n; n--) {
@@ -91,7 +94,8 @@ static void make_lists(struct access_record *r, struct input *in)
 	for (size_t i = 0; i < n; i++) {
 		attrs[i] = (sluice_pair){ input_bytes(in), take_text(in) };
 		if (attrs[i].name.len && memchr(attrs[i].name.data, 0, attrs[i].name.len))
-			attrs[i].name = STR("nul"); /* which is JSON, but not for the library that reads it here */
+			/* which is JSON, but not for the library that reads it here */
+			attrs[i].name = STR("nul");
 	}
 	r->attrs = (sluice_pairs){ attrs, n };
 }
@@ -99,13 +103,16 @@ static void make_lists(struct access_record *r, struct input *in)
 /* True: a secret is in the query or in the referring page's. */
 static bool make_record(struct access_record *r, struct input *in)
 {
-	sluice_str *const texts[] = { &r->request_id, &r->client, &r->listener, &r->route,    &r->peer,     &r->method,
-		                      &r->host,       &r->path,   &r->upstream, &r->server,   &r->reason,   &r->consumer,
-		                      &r->tls,        &r->trace_id, &r->user_agent };
+	sluice_str *const texts[] = { &r->request_id, &r->client, &r->listener, &r->route, &r->peer,
+		&r->method, &r->host, &r->path, &r->upstream, &r->server, &r->reason, &r->consumer,
+		&r->tls, &r->trace_id, &r->user_agent };
 	bool has;
-	*r = (struct access_record){ .status = (uint16_t)(input_byte(in) * 4), .version = (uint8_t)input_byte(in),
-		                     .tries = (uint8_t)input_byte(in), .unix_ms = (uint64_t)input_byte(in) << (input_byte(in) % 56),
-		                     .bytes_out = (uint64_t)INT64_MAX >> (input_byte(in) % 63), .has_grpc_status = input_byte(in) & 1 };
+	*r = (struct access_record){ .status = (uint16_t)(input_byte(in) * 4),
+		.version = (uint8_t)input_byte(in),
+		.tries = (uint8_t)input_byte(in),
+		.unix_ms = (uint64_t)input_byte(in) << (input_byte(in) % 56),
+		.bytes_out = (uint64_t)INT64_MAX >> (input_byte(in) % 63),
+		.has_grpc_status = input_byte(in) & 1 };
 	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		*texts[i] = take_text(in);
 	query.n = referer.n = 0;
@@ -135,7 +142,8 @@ static void check_member(const json_t *doc, const char *name, sluice_str want)
 		plain = want.data[i] >= ' ' && want.data[i] < 0x7f;
 	check(!want.len == !v, "%s is %s", name, v ? "there" : "missing");
 	check(!v || json_is_string(v), "%s is no string", name);
-	check(!plain || str_eq(str_n(json_string_value(v), json_string_length(v)), want), "%s is another", name);
+	check(!plain || str_eq(str_n(json_string_value(v), json_string_length(v)), want),
+		"%s is another", name);
 	REACH_IF(plain, "a plain member");
 }
 
@@ -150,9 +158,11 @@ static void check_json(const struct access_record *r, const char *line, size_t n
 	check_member(doc, "host", r->host);
 	check_member(doc, "user_agent", r->user_agent);
 	check_member(doc, "consumer", r->consumer);
-	check((uint64_t)json_integer_value(json_object_get(doc, "status")) == r->status, "status %u is another", r->status);
+	check((uint64_t)json_integer_value(json_object_get(doc, "status")) == r->status,
+		"status %u is another", r->status);
 	for (size_t i = 0; i < n; i++)
-		check((unsigned char)line[i] >= ' ' && line[i] != 0x7f, "a control byte, 0x%02x", (unsigned char)line[i]);
+		check((unsigned char)line[i] >= ' ' && line[i] != 0x7f, "a control byte, 0x%02x",
+			(unsigned char)line[i]);
 	json_decref(doc);
 }
 
@@ -181,7 +191,8 @@ static void check_line(const struct access_conf *conf, const struct access_recor
 		check_json(r, line, n);
 	else
 		check_clf(line, n, conf->format == ACCESS_COMBINED);
-	check(!secret || !memmem(line, n, SECRET, sizeof(SECRET) - 1), "a secret in: %.*s", (int)n, line);
+	check(!secret || !memmem(line, n, SECRET, sizeof(SECRET) - 1), "a secret in: %.*s", (int)n,
+		line);
 	REACH_IF(secret, "a secret in a query");
 	REACH_IF(n > 16000, "a long line");
 	size_t got = access_line(conf, r, small, n); /* a byte too few */
@@ -196,7 +207,8 @@ static void run(const uint8_t *data, size_t size)
 	bool secret = make_record(&r, &in) && !known;
 	for (int format = ACCESS_JSON; format <= ACCESS_COMBINED; format++) {
 		for (int drop = 0; drop < 2; drop++) {
-			struct access_conf conf = { .format = format, .query = drop ? ACCESS_QUERY_DROP : ACCESS_QUERY_KEEP };
+			struct access_conf conf = { .format = format,
+				.query = drop ? ACCESS_QUERY_DROP : ACCESS_QUERY_KEEP };
 			check_line(&conf, &r, secret);
 		}
 	}

@@ -1,6 +1,6 @@
 /*
- * The chunked coding. The first byte says in how large pieces the rest arrives: data, outcome and trailers must be as when
- * it comes at once, and what is decoded survives being encoded again.
+ * The chunked coding. The first byte says in how large pieces the rest arrives: data, outcome and
+ * trailers must be as when it comes at once, and what is decoded survives being encoded again.
  */
 #include <stdlib.h>
 
@@ -24,8 +24,10 @@ static void decode(struct outcome *o, const char *p, size_t n, size_t piece, str
 	while (o->rc == CHUNK_DATA || (o->rc == CHUNK_MORE && o->used < n)) {
 		size_t skip, data, have = n - o->used < piece ? n - o->used : piece;
 		o->rc = chunk_decode(&o->d, p + o->used, have, &skip, &data);
-		check(skip <= have && data <= have - skip, "%zu and %zu of %zu bytes", skip, data, have);
-		check((data > 0) == (o->rc == CHUNK_DATA), "%zu bytes of data with %d", data, o->rc);
+		check(skip <= have && data <= have - skip, "%zu and %zu of %zu bytes", skip, data,
+			have);
+		check((data > 0) == (o->rc == CHUNK_DATA), "%zu bytes of data with %d", data,
+			o->rc);
 		check(o->rc != CHUNK_MORE || skip == have, "wants more, and leaves some");
 		if (data)
 			memcpy(o->data + o->n_data, p + o->used + skip, data);
@@ -44,8 +46,9 @@ static void check_same(const struct outcome *a, const struct outcome *b)
 	check(a->d.trailers.n == b->d.trailers.n, "other trailers");
 	for (uint32_t i = 0; i < a->d.trailers.n; i++) {
 		const struct field *x = &a->d.trailers.v[i], *y = &b->d.trailers.v[i];
-		check(str_eq(field_name(x), field_name(y)) && str_eq(field_value(x), field_value(y)) && x->flags == y->flags,
-		      "trailer %u differs", i);
+		check(str_eq(field_name(x), field_name(y)) &&
+				str_eq(field_value(x), field_value(y)) && x->flags == y->flags,
+			"trailer %u differs", i);
 	}
 }
 
@@ -75,11 +78,15 @@ static void check_round_trip(const struct outcome *o, struct arena *a)
 	/* adding the blank behind a colon may take trailers over their limit */
 	if (again.rc == CHUNK_DONE) {
 		check(again.used == (size_t)(at - buf), "bytes left");
-		check(again.n_data == o->n_data && memcmp(again.data, o->data, o->n_data) == 0, "other data");
-		check(kept(&again.d.trailers) == kept(&o->d.trailers) && kept(&again.d.trailers) == again.d.trailers.n,
-		      "other trailers");
+		check(again.n_data == o->n_data && memcmp(again.data, o->data, o->n_data) == 0,
+			"other data");
+		check(kept(&again.d.trailers) == kept(&o->d.trailers) &&
+				kept(&again.d.trailers) == again.d.trailers.n,
+			"other trailers");
 	} else {
-		check(again.rc == ERR_BAD_CHUNK && chunk_tail_size(&o->d.trailers) > CHUNK_TRAILER_MAX, "it is refused");
+		check(again.rc == ERR_BAD_CHUNK &&
+				chunk_tail_size(&o->d.trailers) > CHUNK_TRAILER_MAX,
+			"it is refused");
 	}
 	free(buf);
 	free(again.data);

@@ -1,6 +1,7 @@
 /*
- * A configuration of any bytes: YAML to a tree, the tree into structs by a table with every type of option, and all that is
- * said about the mistakes in it. Beside not crashing: what is accepted obeys its bounds, and a refusal is always explained.
+ * A configuration of any bytes: YAML to a tree, the tree into structs by a table with every type of
+ * option, and all that is said about the mistakes in it. Beside not crashing: what is accepted
+ * obeys its bounds, and a refusal is always explained.
  */
 #include <stdlib.h>
 
@@ -36,9 +37,11 @@ struct every {
 };
 
 static const sluice_option inner_options[] = {
-	SLUICE_OPTION(SLUICE_T_STR, struct inner, name, .doc = "a", .flags = SLUICE_F_REQUIRED | SLUICE_F_SCALAR, .min = "1"),
+	SLUICE_OPTION(SLUICE_T_STR, struct inner, name, .doc = "a",
+		.flags = SLUICE_F_REQUIRED | SLUICE_F_SCALAR, .min = "1"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct inner, weight, .doc = "b", .def = "1", .max = "100"),
-	SLUICE_OPTION(SLUICE_T_LIST, struct inner, inner, .doc = "c", .sub = inner_options, .sub_size = sizeof(struct inner)),
+	SLUICE_OPTION(SLUICE_T_LIST, struct inner, inner, .doc = "c", .sub = inner_options,
+		.sub_size = sizeof(struct inner)),
 	SLUICE_OPTIONS_END,
 };
 static const sluice_option named_options[] = {
@@ -47,33 +50,41 @@ static const sluice_option named_options[] = {
 	SLUICE_OPTIONS_END,
 };
 static const sluice_option limits_options[] = {
-	SLUICE_OPTION(SLUICE_T_DURATION, struct limits, idle, .doc = "a", .def = "60s", .max = "1h"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct limits, idle, .doc = "a", .def = "60s",
+		.max = "1h"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct limits, head, .doc = "b", .def = "10s"),
 	SLUICE_OPTIONS_END,
 };
 static const char *const modes[] = { "off", "report", "enforce", NULL };
 static const char *const methods[] = { "GET", "POST", "PUT", NULL };
 static const sluice_option options[] = {
-	SLUICE_OPTION(SLUICE_T_BLOCK, struct every, limits, .doc = "a", .sub = limits_options, .flags = SLUICE_F_SUBOBJECT),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct every, limits, .doc = "a", .sub = limits_options,
+		.flags = SLUICE_F_SUBOBJECT),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct every, lazy, .doc = "b", .sub = limits_options),
 	SLUICE_OPTION(SLUICE_T_BOOL, struct every, on, .doc = "c", .def = "true"),
 	SLUICE_OPTION(SLUICE_T_STR, struct every, text, .doc = "d", .def = "hello", .max = "10"),
 	SLUICE_OPTION(SLUICE_T_STR, struct every, secret, .doc = "e", .flags = SLUICE_F_SECRET),
-	SLUICE_OPTION(SLUICE_T_INT, struct every, number, .doc = "f", .def = "-5", .min = "-10", .max = "10"),
+	SLUICE_OPTION(SLUICE_T_INT, struct every, number, .doc = "f", .def = "-5", .min = "-10",
+		.max = "10"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct every, count, .doc = "g", .def = "3", .min = "1"),
 	SLUICE_OPTION(SLUICE_T_SIZE, struct every, size, .doc = "h", .def = "32KiB", .max = "1MiB"),
-	SLUICE_OPTION(SLUICE_T_DURATION, struct every, time, .doc = "i", .def = "30s", .min = "1s", .max = "1h"),
-	SLUICE_OPTION(SLUICE_T_RATE, struct every, rate, .doc = "j", .def = "100/min", .max = "1000/s"),
-	SLUICE_OPTION(SLUICE_T_ENUM, struct every, mode, .doc = "k", .choices = modes, .def = "report"),
-	SLUICE_OPTION(SLUICE_T_FLAGS, struct every, methods, .doc = "l", .choices = methods, .def = "[GET, PUT]"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct every, time, .doc = "i", .def = "30s", .min = "1s",
+		.max = "1h"),
+	SLUICE_OPTION(SLUICE_T_RATE, struct every, rate, .doc = "j", .def = "100/min",
+		.max = "1000/s"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct every, mode, .doc = "k", .choices = modes,
+		.def = "report"),
+	SLUICE_OPTION(SLUICE_T_FLAGS, struct every, methods, .doc = "l", .choices = methods,
+		.def = "[GET, PUT]"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct every, hosts, .doc = "m", .def = "[a, b]", .max = "3"),
 	SLUICE_OPTION(SLUICE_T_PAIRS, struct every, headers, .doc = "n", .max = "2"),
 	SLUICE_OPTION(SLUICE_T_EXPR, struct every, key, .doc = "o", .def = "ip"),
 	SLUICE_OPTION(SLUICE_T_EXPRS, struct every, by, .doc = "p"),
 	SLUICE_OPTION(SLUICE_T_STORE, struct every, store, .doc = "q"),
-	SLUICE_OPTION(SLUICE_T_LIST, struct every, servers, .doc = "r", .sub = inner_options, .sub_size = sizeof(struct inner),
-	              .max = "1000"),
-	SLUICE_OPTION(SLUICE_T_MAP, struct every, named, .doc = "s", .sub = named_options, .sub_size = sizeof(struct inner)),
+	SLUICE_OPTION(SLUICE_T_LIST, struct every, servers, .doc = "r", .sub = inner_options,
+		.sub_size = sizeof(struct inner), .max = "1000"),
+	SLUICE_OPTION(SLUICE_T_MAP, struct every, named, .doc = "s", .sub = named_options,
+		.sub_size = sizeof(struct inner)),
 	SLUICE_OPTION(SLUICE_T_NODE, struct every, raw, .doc = "t"),
 	SLUICE_OPTIONS_END,
 };
@@ -84,7 +95,8 @@ static const char *fuzz_get(void *ctx, const char *name)
 	(void)ctx;
 	if (name[0] == 'N')
 		return NULL;
-	value[1] = name[1] ? (char)(name[1] ^ 0x40) : 0; /* also bytes that mean something in YAML */
+	/* also bytes that mean something in YAML */
+	value[1] = name[1] ? (char)(name[1] ^ 0x40) : 0;
 	return value;
 }
 
@@ -107,12 +119,16 @@ static int fuzz_store(void *ctx, const struct node *n, const sluice_store **out)
 
 static void must_be_bound(const struct every *e)
 {
-	check(e->count >= 1 && e->size <= 1 << 20 && e->time >= 1000 && e->time <= 3600000, "bounds");
-	check(e->number >= -10 && e->number <= 10 && e->mode >= 0 && e->mode < 3 && e->methods < 8, "bounds");
+	check(e->count >= 1 && e->size <= 1 << 20 && e->time >= 1000 && e->time <= 3600000,
+		"bounds");
+	check(e->number >= -10 && e->number <= 10 && e->mode >= 0 && e->mode < 3 && e->methods < 8,
+		"bounds");
 	check(e->text.len <= 10 && e->text.data[e->text.len] == 0, "text");
-	check(e->hosts.n <= 3 && e->headers.n <= 2 && e->servers.n <= 1000 && e->key, "collections");
+	check(e->hosts.n <= 3 && e->headers.n <= 2 && e->servers.n <= 1000 && e->key,
+		"collections");
 	for (size_t i = 0; i < e->servers.n; i++)
-		check(((const struct inner *)e->servers.v)[i].name.len > 0, "server %zu has no name", i);
+		check(((const struct inner *)e->servers.v)[i].name.len > 0,
+			"server %zu has no name", i);
 	for (size_t i = 0; i < e->named.n; i++)
 		check(((const struct inner *)e->named.v)[i].name.data, "member %zu has no key", i);
 }
@@ -151,7 +167,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bind.store = fuzz_store;
 	bind.ctx = &diag;
 
-	int rc = config_load_text(&config, "fuzz.yaml", "/nonexistent", str_n((const char *)data, size));
+	int rc = config_load_text(&config, "fuzz.yaml", "/nonexistent",
+		str_n((const char *)data, size));
 	check(rc == (diag.n_errors ? -1 : 0), "%d with %u errors", rc, diag.n_errors);
 	check(config.root || rc < 0, "nothing, and no word why");
 	if (config.root) {

@@ -1,9 +1,11 @@
 /*
- * Where the plugin jwt finds keys: an issuer whose discovery document and key set are whatever an input says, answered late or
- * not at all, while time passes and configurations are loaded anew. Through the plugin's record, on the fake host of its tests.
+ * Where the plugin jwt finds keys: an issuer whose discovery document and key set are whatever an
+ * input says, answered late or not at all, while time passes and configurations are loaded anew.
+ * Through the plugin's record, on the fake host of its tests.
  *
- * What must hold: keys come into force only by a document that names the issuer it was asked of and an https URL, and nothing is
- * ever asked for in clear; a set has keys of use, and not too many; and nothing is left behind.
+ * What must hold: keys come into force only by a document that names the issuer it was asked of and
+ * an https URL, and nothing is ever asked for in clear; a set has keys of use, and not too many;
+ * and nothing is left behind.
  */
 #include <jansson.h>
 #include <stdlib.h>
@@ -54,15 +56,16 @@ static void add_bytes(struct document *d, struct input *in)
 	d->text[d->n] = 0;
 }
 
-/* ---- what the issuer says ----------------------------------------------------------------------------------------- */
+/* ---- what the issuer says ------------------------------------------------------------------ */
 
 static void make_discovery(struct document *d, struct input *in)
 {
-	static const char *const members[] = { "\"issuer\":\"" IDP "\"", "\"jwks_uri\":\"" KEYS_URL "\"",
-		                               "\"jwks_uri\":\"" OTHER_URL "\"", "\"jwks_uri\":\"" PLAIN_URL "\"",
-		                               "\"jwks_uri\":\"file:///etc/passwd\"", "\"issuer\":\"https://idp.example\"",
-		                               "\"issuer\":null", "\"jwks_uri\":[\"" KEYS_URL "\"]", "\"x\":{\"issuer\":\"y\"}",
-		                               "\"jwks_uri\":\"" KEYS_URL "\\u0000\"", "\"issuer\":\"\\ud800\"" };
+	static const char *const members[] = { "\"issuer\":\"" IDP "\"",
+		"\"jwks_uri\":\"" KEYS_URL "\"", "\"jwks_uri\":\"" OTHER_URL "\"",
+		"\"jwks_uri\":\"" PLAIN_URL "\"", "\"jwks_uri\":\"file:///etc/passwd\"",
+		"\"issuer\":\"https://idp.example\"", "\"issuer\":null",
+		"\"jwks_uri\":[\"" KEYS_URL "\"]", "\"x\":{\"issuer\":\"y\"}",
+		"\"jwks_uri\":\"" KEYS_URL "\\u0000\"", "\"issuer\":\"\\ud800\"" };
 	unsigned n = input_below(in, 6);
 	add(d, "{");
 	for (unsigned i = 0; i < n; i++) {
@@ -80,12 +83,23 @@ static void make_discovery(struct document *d, struct input *in)
 static void make_keys(struct document *d, struct input *in)
 {
 	static const char *const parts[] = {
-		"{\"kid\":\"a\",\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4\",\"y\":\"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM\"}",
-		"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
-		"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"alg\":\"RS256\"}",
-		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\"}", "{\"kty\":\"oct\",\"k\":\"AAAA\"}",
-		"{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}", "{\"kty\":1}", "null", "[]", "{\"kty\":\"RSA\",\"n\":\"", "\",\"e\":\"AQAB\"}",
-		"{\"use\":\"enc\",\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}"
+		"{\"kid\":\"a\",\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":"
+		"\"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4\",\"y\":"
+		"\"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM\"}",
+		"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_"
+		"7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
+		"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_"
+		"7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"alg\":\"RS256\"}",
+		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\"}",
+		"{\"kty\":\"oct\",\"k\":\"AAAA\"}",
+		"{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}",
+		"{\"kty\":1}",
+		"null",
+		"[]",
+		"{\"kty\":\"RSA\",\"n\":\"",
+		"\",\"e\":\"AQAB\"}",
+		"{\"use\":\"enc\",\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_"
+		"7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
 	};
 	unsigned n = input_below(in, 8), times = input_byte(in);
 	add(d, "{\"keys\":[");
@@ -133,11 +147,12 @@ static void answer(struct input *in)
 	d.text[d.n] = 0;
 	if (where == 0 && codes[code] == 200 && may_be_believed(d.text))
 		trusted = true;
-	REACH_IF(where == 0 && codes[code] == 200 && !trusted, "a document that is not to be believed");
+	REACH_IF(where == 0 && codes[code] == 200 && !trusted,
+		"a document that is not to be believed");
 	fake_fetch_answer(urls[where], codes[code], d.text);
 }
 
-/* ---- the plugin --------------------------------------------------------------------------------------------------- */
+/* ---- the plugin ---------------------------------------------------------------------------- */
 
 static const struct keyset *keys(void)
 {

@@ -1,11 +1,13 @@
 /*
- * Exchanges between a client and a server that come, go, stall and break off as an input says, with two plugins that work on
- * bodies in either direction: hold, drop, write, replace, wait, refuse, fail. A real configuration, snapshot and upstream; the
- * client is a struct, the server a unix socket on the same thread, and the time is ours.
+ * Exchanges between a client and a server that come, go, stall and break off as an input says, with
+ * two plugins that work on bodies in either direction: hold, drop, write, replace, wait, refuse,
+ * fail. A real configuration, snapshot and upstream; the client is a struct, the server a unix
+ * socket on the same thread, and the time is ours.
  *
- * What must hold: an exchange finishes its client exactly once, and does nothing with it afterwards; heads, bodies and ends come
- * in order and never when they were held back; each plugin sees what the one before it let go, and the receiver what the last
- * one did, all of it when the message is whole; nothing is under way at the end.
+ * What must hold: an exchange finishes its client exactly once, and does nothing with it
+ * afterwards; heads, bodies and ends come in order and never when they were held back; each plugin
+ * sees what the one before it let go, and the receiver what the last one did, all of it when the
+ * message is whole; nothing is under way at the end.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,16 +32,18 @@ struct visitor {
 	struct client c;
 	struct request_head head;
 	struct conn_info conn;
-	struct buf pending;        /* of the request's body, to be handed over */
-	struct lane in, out;       /* request, response */
-	uint64_t said, length;     /* of the request's body */
-	uint64_t served, total;    /* bytes of the response's body that the server said, and announced; by closing: UINT64_MAX */
-	unsigned hooks;            /* what the hooks on heads do */
+	struct buf pending;    /* of the request's body, to be handed over */
+	struct lane in, out;   /* request, response */
+	uint64_t said, length; /* of the request's body */
+	/* bytes of the response's body that the server said, and announced; by closing:
+	 * UINT64_MAX */
+	uint64_t served, total;
+	unsigned hooks; /* what the hooks on heads do */
 	uint8_t actions[ACTIONS], at_action;
 	int status;
 	bool busy, held, more, ended_in, gone; /* more: the request is not complete */
 	bool headed, ended, aborted, sent, full, own, tunnel;
-	bool answered;             /* the server began to */
+	bool answered; /* the server began to */
 };
 
 static struct proxy proxy;
@@ -48,7 +52,7 @@ static struct fakeserver server;
 static struct visitor visitors[VISITORS];
 static unsigned completed, begun;
 static bool answered[FAKESERVER_CONNS]; /* the request that is to be read on a connection */
-static bool wild; /* the server said what is no answer */
+static bool wild;                       /* the server said what is no answer */
 
 static struct visitor *visitor_of(sluice_exchange *x)
 {
@@ -61,7 +65,7 @@ static int place_of(const void *conf, sluice_side side)
 	return side == SLUICE_REQUEST ? k : PLUGINS - 1 - k;
 }
 
-/* ---- plugins ------------------------------------------------------------------------------------------------------ */
+/* ---- plugins ------------------------------------------------------------------------------- */
 
 static struct lane *lane_of(struct visitor *v, sluice_side side)
 {
@@ -72,8 +76,11 @@ static struct lane *lane_of(struct visitor *v, sluice_side side)
 static void want(sluice_exchange *x, const void *conf, sluice_side side, unsigned how)
 {
 	struct lane_part *p = &lane_of(visitor_of(x), side)->parts[place_of(conf, side)];
-	sluice_body_plan plan = { .size = sizeof(plan), .mode = how & 2 ? SLUICE_BODY_BUFFER : SLUICE_BODY_STREAM,
-		                  .over = SLUICE_BODY_REFUSE, .max = how & 8 ? 64 : 1 << 20, .read_only = how & 4 };
+	sluice_body_plan plan = { .size = sizeof(plan),
+		.mode = how & 2 ? SLUICE_BODY_BUFFER : SLUICE_BODY_STREAM,
+		.over = SLUICE_BODY_REFUSE,
+		.max = how & 8 ? 64 : 1 << 20,
+		.read_only = how & 4 };
 	if (!(how & 1) || !sluice_body_want(x, side, &plan))
 		return;
 	p->wants = true;
@@ -129,7 +136,8 @@ static sluice_verdict on_response(sluice_exchange *x, const void *conf)
 
 static sluice_verdict on_complete(sluice_exchange *x, const void *conf)
 {
-	check(visitor_of(x)->busy, "a hook of %.*s after the end", STR_ARG(((const struct script_conf *)conf)->label));
+	check(visitor_of(x)->busy, "a hook of %.*s after the end",
+		STR_ARG(((const struct script_conf *)conf)->label));
 	return SLUICE_NEXT;
 }
 
@@ -163,8 +171,8 @@ static sluice_verdict after_wait(sluice_exchange *x, const void *conf)
 	return SLUICE_NEXT;
 }
 
-static sluice_verdict act(sluice_exchange *x, struct visitor *v, struct lane_part *p, enum action what, sluice_str data,
-                          bool end, bool *enough)
+static sluice_verdict act(sluice_exchange *x, struct visitor *v, struct lane_part *p,
+	enum action what, sluice_str data, bool end, bool *enough)
 {
 	static const char words[] = "\1other\2";
 	sluice_str other = { words, sizeof(words) - 1 };
@@ -187,7 +195,8 @@ static sluice_verdict act(sluice_exchange *x, struct visitor *v, struct lane_par
 		for (unsigned i = 0; i < 12000 && !*enough; i++)
 			*enough = !put(x, p, other);
 		REACH_IF(*enough, "a receiver that has enough");
-		drop(x, p, *enough ? (data.len + 1) / 2 : data.len); /* some, or there is no end of it */
+		/* some, or there is no end of it */
+		drop(x, p, *enough ? (data.len + 1) / 2 : data.len);
 		break;
 	case WAIT:
 		if (end && !(v->hooks & 0x80000000))
@@ -196,7 +205,8 @@ static sluice_verdict act(sluice_exchange *x, struct visitor *v, struct lane_par
 	case END_IT:
 		REACH("a body hook that ends the message");
 		v->in.loose = v->out.loose = true;
-		return v->hooks & 0x20000000 ? SLUICE_FAIL : sluice_refuse(x, 422, "no-good", "not this");
+		return v->hooks & 0x20000000 ? SLUICE_FAIL
+					     : sluice_refuse(x, 422, "no-good", "not this");
 	default:
 		REACH("a body that is held by a plugin");
 		break;
@@ -204,7 +214,8 @@ static sluice_verdict act(sluice_exchange *x, struct visitor *v, struct lane_par
 	return SLUICE_NEXT;
 }
 
-static sluice_verdict body_hook(sluice_exchange *x, const void *conf, sluice_side side, sluice_str data, bool end)
+static sluice_verdict body_hook(sluice_exchange *x, const void *conf, sluice_side side,
+	sluice_str data, bool end)
 {
 	struct visitor *v = visitor_of(x);
 	struct lane *l = lane_of(v, side);
@@ -235,21 +246,24 @@ static sluice_verdict body_hook(sluice_exchange *x, const void *conf, sluice_sid
 	return r;
 }
 
-static sluice_verdict on_request_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+static sluice_verdict on_request_body(sluice_exchange *x, const void *conf, sluice_str data,
+	bool end)
 {
 	return body_hook(x, conf, SLUICE_REQUEST, data, end);
 }
-static sluice_verdict on_response_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+static sluice_verdict on_response_body(sluice_exchange *x, const void *conf, sluice_str data,
+	bool end)
 {
 	return body_hook(x, conf, SLUICE_RESPONSE, data, end);
 }
 
-/* ---- the client --------------------------------------------------------------------------------------------------- */
+/* ---- the client ---------------------------------------------------------------------------- */
 
 static void op_head(struct client *c, const struct response_head *h)
 {
 	struct visitor *v = container_of(c, struct visitor, c);
-	check(v->busy && !v->headed && !v->ended && !v->aborted, "a head of %u out of turn", h->status);
+	check(v->busy && !v->headed && !v->ended && !v->aborted, "a head of %u out of turn",
+		h->status);
 	if (h->status < 200 && h->status != 101) {
 		REACH("a 1xx response goes on");
 		return;
@@ -287,19 +301,21 @@ static void op_end(struct client *c, const struct fields *trailers __attribute__
 	v->ended = true;
 	if (v->out.loose || wild || v->tunnel)
 		return;
-	check(!last || v->status == 204 || (last->over && v->out.received == last->n), "%llu bytes of %zu came",
-	      (unsigned long long)v->out.received, last ? last->n : 0);
+	check(!last || v->status == 204 || (last->over && v->out.received == last->n),
+		"%llu bytes of %zu came", (unsigned long long)v->out.received, last ? last->n : 0);
 	REACH_IF(last && last->n, "a whole response that passed a plugin");
 	REACH_IF(!last && v->out.received, "a whole response");
 	if (!last)
-		check(v->out.received == (v->total == UINT64_MAX ? v->served : v->total), "%llu bytes came of %llu",
-		      (unsigned long long)v->out.received, (unsigned long long)v->total);
+		check(v->out.received == (v->total == UINT64_MAX ? v->served : v->total),
+			"%llu bytes came of %llu", (unsigned long long)v->out.received,
+			(unsigned long long)v->total);
 }
 
 static void op_abort(struct client *c)
 {
 	struct visitor *v = container_of(c, struct visitor, c);
-	check(v->busy && (!v->ended || v->gone) && !v->aborted, "broken off out of %s", "turn"); /* what is said may be unsent */
+	/* what is said may be unsent */
+	check(v->busy && (!v->ended || v->gone) && !v->aborted, "broken off out of %s", "turn");
 	v->aborted = true;
 	REACH("a response that is broken off");
 }
@@ -315,8 +331,14 @@ static void op_tunnel(struct client *c)
 	REACH("a tunnel");
 }
 
-static void op_hold(struct client *c) { container_of(c, struct visitor, c)->held = true; }
-static void op_resume(struct client *c) { container_of(c, struct visitor, c)->held = false; }
+static void op_hold(struct client *c)
+{
+	container_of(c, struct visitor, c)->held = true;
+}
+static void op_resume(struct client *c)
+{
+	container_of(c, struct visitor, c)->held = false;
+}
 
 static struct visitor *request_on(const struct fakepeer *p, size_t *body);
 static void op_finish(struct client *c)
@@ -331,7 +353,8 @@ static void op_finish(struct client *c)
 		answered[i] = false;
 	}
 	check(v->busy, "finished %s", "twice");
-	check(v->gone || v->aborted || (v->ended && v->sent), "finished, and the client waits for %s", "an end");
+	check(v->gone || v->aborted || (v->ended && v->sent),
+		"finished, and the client waits for %s", "an end");
 	buf_fini(&v->pending);
 	lane_fini(&v->in);
 	lane_fini(&v->out);
@@ -339,14 +362,21 @@ static void op_finish(struct client *c)
 	*v = (struct visitor){ .busy = false };
 }
 
-static const struct client_ops ops = { .head = op_head, .body = op_body, .end = op_end, .tunnel = op_tunnel, .abort = op_abort,
-	                               .hold = op_hold, .resume = op_resume, .finish = op_finish };
+static const struct client_ops ops = { .head = op_head,
+	.body = op_body,
+	.end = op_end,
+	.tunnel = op_tunnel,
+	.abort = op_abort,
+	.hold = op_hold,
+	.resume = op_resume,
+	.finish = op_finish };
 
 static void visit(struct visitor *v, struct input *in)
 {
 	static struct addr local;
 	static const struct conn_listener listener = { .name = { "in", 2 } };
-	static const sluice_str paths[] = { { "/none/0", 7 }, { "/a/0", 4 }, { "/b/0", 4 }, { "/both/0", 7 }, { "/chat/0", 7 } };
+	static const sluice_str paths[] = { { "/none/0", 7 }, { "/a/0", 4 }, { "/b/0", 4 },
+		{ "/both/0", 7 }, { "/chat/0", 7 } };
 	unsigned how = input_byte(in), at = how & 32 ? 4 : how & 3;
 	struct request_head *h = &v->head;
 	char *path;
@@ -358,9 +388,16 @@ static void visit(struct visitor *v, struct input *in)
 	for (unsigned i = 0; i < ACTIONS; i++)
 		v->actions[i] = (uint8_t)input_byte(in);
 	v->out.loose = wild;
-	v->c = (struct client){ .ops = &ops, .head = h, .conn = &v->conn, .started_ns = fakewire_worker.now_ns };
-	v->conn = (struct conn_info){ .local = &local, .listener = &listener, .peer_ip = "192.0.2.9", .peer_ip_len = 9,
-		                      .requests = 1, .fd = -1 };
+	v->c = (struct client){ .ops = &ops,
+		.head = h,
+		.conn = &v->conn,
+		.started_ns = fakewire_worker.now_ns };
+	v->conn = (struct conn_info){ .local = &local,
+		.listener = &listener,
+		.peer_ip = "192.0.2.9",
+		.peer_ip_len = 9,
+		.requests = 1,
+		.fd = -1 };
 	arena_init(&v->c.arena, how & 64 ? 6144 : 65536);
 	h->upgrade = how & 32;
 	h->body = h->upgrade ? BODY_NONE : (uint8_t)((how >> 2) % 3);
@@ -370,7 +407,8 @@ static void visit(struct visitor *v, struct input *in)
 	h->method_text = h->body ? STR("PUT") : STR("GET");
 	h->method = (uint8_t)method_find(h->method_text);
 	path = (char *)(uintptr_t)arena_str(&v->c.arena, paths[at]).data;
-	path[paths[at].len - 1] = (char)('0' + (v - visitors)); /* so that the server knows whose it is */
+	/* so that the server knows whose it is */
+	path[paths[at].len - 1] = (char)('0' + (v - visitors));
 	h->target = h->path = str_n(path, paths[at].len);
 	h->authority = h->host = STR("gate.example");
 	h->version = how & 128 ? 20 : 11;
@@ -389,7 +427,7 @@ static void visitor_turn(struct visitor *v)
 		REACH("a part of a request's body");
 	}
 	if (v->busy && !v->gone && !v->held && !v->more && !v->ended_in && v->pending.len == 0 &&
-	    (v->tunnel || v->length || v->head.body == BODY_CHUNKED)) {
+		(v->tunnel || v->length || v->head.body == BODY_CHUNKED)) {
 		v->ended_in = true;
 		v->c.events->on_end(&v->c, NULL);
 	}
@@ -432,9 +470,10 @@ static void visitor_gone(struct visitor *v, bool can_answer)
 	v->c.events->on_gone(&v->c, can_answer ? ERR_BODY_TOO_LARGE : ERR_CLIENT_GONE, can_answer);
 }
 
-/* ---- the server --------------------------------------------------------------------------------------------------- */
+/* ---- the server ---------------------------------------------------------------------------- */
 
-/* What came on a connection: whose request it is; NULL: none, or no whole head. *body: where the body begins. */
+/* What came on a connection: whose request it is; NULL: none, or no whole head. *body: where the
+ * body begins. */
 static struct visitor *request_on(const struct fakepeer *p, size_t *body)
 {
 	const char *end = p->got_len ? memmem(p->got, p->got_len, "\r\n\r\n", 4) : NULL, *http;
@@ -448,7 +487,8 @@ static struct visitor *request_on(const struct fakepeer *p, size_t *body)
 	return v;
 }
 
-/* The request's body, as far as it came: what the last plugin let go. The length of the whole request; 0: it is not whole. */
+/* The request's body, as far as it came: what the last plugin let go. The length of the whole
+ * request; 0: it is not whole. */
 static size_t check_request(const struct fakepeer *p)
 {
 	size_t at;
@@ -463,8 +503,9 @@ static size_t check_request(const struct fakepeer *p)
 	if (memmem(p->got, at, "ransfer-", 8) || memmem(p->got, at, "RANSFER-", 8)) {
 		uint64_t got;
 		bool whole = lane_check_chunks(&v->in, &bytes, end, &got);
-		check(!whole || (over && got == total && bytes == end), "%llu bytes of %llu went on", (unsigned long long)got,
-		      (unsigned long long)total);
+		check(!whole || (over && got == total && bytes == end),
+			"%llu bytes of %llu went on", (unsigned long long)got,
+			(unsigned long long)total);
 		REACH_IF(whole && last && got, "a whole request that passed a plugin");
 		return whole ? (size_t)(bytes - p->got) : 0;
 	}
@@ -496,7 +537,8 @@ static void serve_body(struct fakepeer *p, struct visitor *v, size_t n, bool chu
 		for (size_t i = 0; i < take; i++)
 			bytes[i] = lane_pattern(v->served + i);
 		if (chunked)
-			fakepeer_say(p, line, (size_t)snprintf(line, sizeof(line), "%zx\r\n", take));
+			fakepeer_say(p, line,
+				(size_t)snprintf(line, sizeof(line), "%zx\r\n", take));
 		fakepeer_say(p, bytes, take);
 		if (chunked)
 			fakepeer_say_text(p, "\r\n");
@@ -519,8 +561,10 @@ static void serve(struct fakepeer *p, struct input *in)
 		fakepeer_say_text(p, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
 	if (v->head.upgrade && (how & 16)) {
 		v->out.loose = true;
-		fakepeer_say_text(p, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
-		                     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81\5hello");
+		fakepeer_say_text(p,
+			"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: "
+			"websocket\r\n"
+			"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81\5hello");
 		return;
 	}
 	if ((how & 3) == 3) {
@@ -528,9 +572,11 @@ static void serve(struct fakepeer *p, struct input *in)
 		return;
 	}
 	if ((how & 3) == 0)
-		(void)snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", n);
+		(void)snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n",
+			n);
 	else
-		(void)snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\n%s\r\n", (how & 3) == 1 ? "Transfer-Encoding: chunked\r\n" : "");
+		(void)snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\n%s\r\n",
+			(how & 3) == 1 ? "Transfer-Encoding: chunked\r\n" : "");
 	v->total = (how & 3) == 2 ? UINT64_MAX : n;
 	fakepeer_say_text(p, head);
 	size_t now = how & 8 ? n / 2 : n;
@@ -553,7 +599,7 @@ static struct fakepeer *peer_of(unsigned which)
 	return &server.peers[which & 1 ? server.n_peers - 1 : (which >> 1) % server.n_peers];
 }
 
-/* ---- steps -------------------------------------------------------------------------------------------------------- */
+/* ---- steps --------------------------------------------------------------------------------- */
 
 static void on_free(struct snapshot *s)
 {
@@ -576,7 +622,8 @@ static void reload(void)
 
 static void step(struct input *in)
 {
-	static const uint64_t times[] = { 10 * NS_PER_MS, 100 * NS_PER_MS, 400 * NS_PER_MS, 3 * NS_PER_S };
+	static const uint64_t times[] = { 10 * NS_PER_MS, 100 * NS_PER_MS, 400 * NS_PER_MS,
+		3 * NS_PER_S };
 	unsigned what = input_below(in, 12);
 	struct visitor *v = &visitors[what < 6 ? input_below(in, VISITORS) : 0];
 	struct fakepeer *p = what >= 6 && what < 9 ? peer_of(input_byte(in)) : NULL;
@@ -659,8 +706,8 @@ static void end(void)
 	fakewire_pass(10 * NS_PER_S);
 	for (unsigned i = 0; i < VISITORS; i++)
 		check(!visitors[i].busy, "visitor %u is not finished", i);
-	check(proxy.active == 0 && completed == begun, "%u exchanges of %u are complete, %u under way", completed, begun,
-	      proxy.active);
+	check(proxy.active == 0 && completed == begun,
+		"%u exchanges of %u are complete, %u under way", completed, begun, proxy.active);
 	view_unref(proxy.view);
 	proxy.view = NULL;
 	fakewire_settle();
@@ -673,8 +720,11 @@ static void end(void)
 
 static void run(const uint8_t *data, size_t size)
 {
-	static const struct script hooks = { .on_request = on_request, .on_response = on_response, .on_complete = on_complete,
-		                             .on_request_body = on_request_body, .on_response_body = on_response_body };
+	static const struct script hooks = { .on_request = on_request,
+		.on_response = on_response,
+		.on_complete = on_complete,
+		.on_request_body = on_request_body,
+		.on_response_body = on_response_body };
 	struct input in = { data, data + size };
 	if (!snapshot)
 		snapshot = exchange_gateway(&hooks);

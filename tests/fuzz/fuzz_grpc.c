@@ -1,5 +1,5 @@
-/* http/grpc on any bytes: what is written reads back as the same, within its bounds, and is a legal value of a field. The first
- * byte is the room for a message. */
+/* http/grpc on any bytes: what is written reads back as the same, within its bounds, and is a legal
+ * value of a field. The first byte is the room for a message. */
 #include <stdlib.h>
 
 #include "base/utf8.h"
@@ -17,7 +17,8 @@ static size_t fuzz_decode(sluice_str s, char *out)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < s.len; i++, n++) {
-		check(s.data[i] >= 0x20 && s.data[i] < 0x7f, "byte %02x in a message", (unsigned)(unsigned char)s.data[i]);
+		check(s.data[i] >= 0x20 && s.data[i] < 0x7f, "byte %02x in a message",
+			(unsigned)(unsigned char)s.data[i]);
 		if (s.data[i] != '%') {
 			out[n] = s.data[i];
 			continue;
@@ -34,12 +35,15 @@ static void fuzz_message(sluice_str text, size_t room)
 	char out[1024], back[1024];
 	sluice_str message = str_n(out, grpc_message_write(text, out, room));
 	check(message.len <= room, "%zu bytes in a room of %zu", message.len, room);
-	check(str_is_field_value(message) && str_eq(str_trim(message), message), "no value of a field, of %zu bytes", message.len);
+	check(str_is_field_value(message) && str_eq(str_trim(message), message),
+		"no value of a field, of %zu bytes", message.len);
 	size_t n = fuzz_decode(message, back);
 	check(n <= text.len, "%zu bytes of %zu", n, text.len);
 	for (size_t i = 0, len; i < n; i += len) {
 		len = utf8_len(text.data + i, text.len - i);
-		check(len ? i + len <= n && memcmp(back + i, text.data + i, len) == 0 : back[i] == '?', "byte %zu is another", i);
+		check(len ? i + len <= n && memcmp(back + i, text.data + i, len) == 0
+			  : back[i] == '?',
+			"byte %zu is another", i);
 		len += len == 0;
 	}
 }
@@ -52,8 +56,10 @@ static void fuzz_timeout(sluice_str text)
 		return;
 	check(text.len >= 2 && text.len <= GRPC_TIMEOUT_TEXT, "a deadline of %zu bytes", text.len);
 	size_t n = grpc_timeout_write(ns, buf);
-	check(n <= sizeof(buf) && grpc_timeout_parse(str_n(buf, n), &back), "%llu ns cannot be read", (unsigned long long)ns);
-	check(ns == GRPC_NO_TIMEOUT || back == ns, "%llu ns become %llu", (unsigned long long)ns, (unsigned long long)back);
+	check(n <= sizeof(buf) && grpc_timeout_parse(str_n(buf, n), &back),
+		"%llu ns cannot be read", (unsigned long long)ns);
+	check(ns == GRPC_NO_TIMEOUT || back == ns, "%llu ns become %llu", (unsigned long long)ns,
+		(unsigned long long)back);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -65,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_timeout(text);
 	int status = grpc_status_parse(text);
 	check(status >= -1 && status <= GRPC_STATUS_MAX, "a status of %d", status);
-	check(!grpc_is_content_type(text) || text.len >= 16, "%zu bytes are a content type", text.len);
+	check(!grpc_is_content_type(text) || text.len >= 16, "%zu bytes are a content type",
+		text.len);
 	return 0;
 }

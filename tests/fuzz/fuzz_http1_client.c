@@ -1,10 +1,12 @@
 /*
- * A connection of HTTP/1.1 to an upstream server, requests on it, and a server that says what it likes, when it likes. An
- * input is a script: each byte is a step of the exchange, of the owner, of the server, of the wire or of the clock.
+ * A connection of HTTP/1.1 to an upstream server, requests on it, and a server that says what it
+ * likes, when it likes. An input is a script: each byte is a step of the exchange, of the owner, of
+ * the server, of the wire or of the clock.
  *
- * What must hold: an exchange hears things in order and one end, and nothing once it has let go; an owner hears of one end of
- * each connection; a connection is reused only when nothing is left over; what a well-behaved server sends is what the exchange
- * gets, byte for byte, and what the exchange sends is what comes out; nothing stays in memory.
+ * What must hold: an exchange hears things in order and one end, and nothing once it has let go; an
+ * owner hears of one end of each connection; a connection is reused only when nothing is left over;
+ * what a well-behaved server sends is what the exchange gets, byte for byte, and what the exchange
+ * sends is what comes out; nothing stays in memory.
  */
 #include <stdlib.h>
 
@@ -41,13 +43,13 @@ struct plan {
 struct ask {
 	struct origin *o; /* NULL: released */
 	struct arena arena;
-	size_t out_at, in_at;     /* of the wire, when it began */
-	uint64_t sent, length;    /* of the body: passed on, and said */
-	uint64_t got;             /* of the answer's body */
+	size_t out_at, in_at;  /* of the wire, when it began */
+	uint64_t sent, length; /* of the body: passed on, and said */
+	uint64_t got;          /* of the answer's body */
 	unsigned framing;
-	bool bodiless;            /* HEAD: nothing follows its answer's head */
+	bool bodiless; /* HEAD: nothing follows its answer's head */
 	bool head, ended, failed, tunnel, ended_out, full, held, upgrade;
-	bool wild;                /* the server does not keep to the plan */
+	bool wild; /* the server does not keep to the plan */
 };
 
 static struct peer peers[CONNS];
@@ -62,12 +64,13 @@ static char pattern(uint64_t at)
 	return (char)('a' + at % 23);
 }
 
-/* ---- what went out ------------------------------------------------------------------------------------------------ */
+/* ---- what went out ------------------------------------------------------------------------- */
 
 static void check_pattern(const char *p, size_t n, uint64_t at, const char *what)
 {
 	for (size_t i = 0; i < n; i++)
-		check(p[i] == pattern(at + i), "byte %llu of %s is 0x%02x", (unsigned long long)(at + i), what, (unsigned char)p[i]);
+		check(p[i] == pattern(at + i), "byte %llu of %s is 0x%02x",
+			(unsigned long long)(at + i), what, (unsigned char)p[i]);
 }
 
 static void check_chunks_out(const char *p, size_t n, bool whole)
@@ -88,7 +91,8 @@ static void check_chunks_out(const char *p, size_t n, bool whole)
 		n -= skip + data;
 	} while (r == CHUNK_DATA);
 	check(n == 0 && at <= ask.sent, "%zu bytes behind the end", n);
-	check(!whole || (r == CHUNK_DONE && at == ask.sent), "%llu bytes came out", (unsigned long long)at);
+	check(!whole || (r == CHUNK_DONE && at == ask.sent), "%llu bytes came out",
+		(unsigned long long)at);
 	arena_fini(&a);
 }
 
@@ -107,11 +111,12 @@ static void check_out(bool whole)
 		check_chunks_out(p, n, whole);
 		return;
 	}
-	check(n <= ask.sent && (!whole || n == ask.sent), "%zu bytes came out of %llu", n, (unsigned long long)ask.sent);
+	check(n <= ask.sent && (!whole || n == ask.sent), "%zu bytes came out of %llu", n,
+		(unsigned long long)ask.sent);
 	check_pattern(p, n, 0, "what was sent");
 }
 
-/* ---- the exchange ------------------------------------------------------------------------------------------------- */
+/* ---- the exchange -------------------------------------------------------------------------- */
 
 static void ask_release(void)
 {
@@ -139,12 +144,15 @@ static void react(unsigned event)
 static void check_fields(const struct fields *f)
 {
 	for (uint32_t i = 0; f && i < f->n; i++)
-		check(str_is_token(field_name(&f->v[i])) && str_is_field_value(field_value(&f->v[i])), "field %u", i);
+		check(str_is_token(field_name(&f->v[i])) &&
+				str_is_field_value(field_value(&f->v[i])),
+			"field %u", i);
 }
 
 static void on_head(struct origin *o, struct response_head *h)
 {
-	check(o == ask.o && o->user == &ask && !ask.head && !ask.failed, "a head of %u out of turn", h->status);
+	check(o == ask.o && o->user == &ask && !ask.head && !ask.failed, "a head of %u out of turn",
+		h->status);
 	check(h->status >= 100 && h->status <= 999, "status %u", h->status);
 	check_fields(&h->fields);
 	if (h->status < 200 && h->status != 101) {
@@ -165,7 +173,8 @@ static void on_head(struct origin *o, struct response_head *h)
 
 static void on_body(struct origin *o, struct buf *data)
 {
-	check(o == ask.o && ask.head && !ask.ended && !ask.failed && !ask.held && data->len, "%zu bytes out of turn", data->len);
+	check(o == ask.o && ask.head && !ask.ended && !ask.failed && !ask.held && data->len,
+		"%zu bytes out of turn", data->len);
 	size_t n = reactions[ON_BODY] == TAKE_HALF ? (data->len + 1) / 2 : data->len;
 	REACH_IF(n < data->len, "a body that is taken in parts");
 	while (n) {
@@ -186,11 +195,15 @@ static void on_end(struct origin *o, const struct fields *trailers)
 	check_fields(trailers);
 	ask.ended = true;
 	if (!ask.wild) {
-		size_t least = plan.framing == BODY_CLOSE ? plan.said - plan.body_at : plan.body_len;
-		check(ask.got == least, "%llu bytes were received of %zu", (unsigned long long)ask.got, least);
+		size_t least = plan.framing == BODY_CLOSE ? plan.said - plan.body_at
+							  : plan.body_len;
+		check(ask.got == least, "%llu bytes were received of %zu",
+			(unsigned long long)ask.got, least);
 		REACH_IF(plan.framing == BODY_CHUNKED, "the end of a chunked response");
-		REACH_IF(plan.framing == BODY_LENGTH && plan.body_len > 65536, "the end of a long response");
-		REACH_IF(plan.framing == BODY_CLOSE && !ask.tunnel, "the end of a response that ends with the connection");
+		REACH_IF(plan.framing == BODY_LENGTH && plan.body_len > 65536,
+			"the end of a long response");
+		REACH_IF(plan.framing == BODY_CLOSE && !ask.tunnel,
+			"the end of a response that ends with the connection");
 		REACH_IF(ask.tunnel, "the end of a tunnel");
 	}
 	REACH_IF(!ask.ended_out && !ask.tunnel, "a response that ends before its request");
@@ -211,7 +224,8 @@ static void on_fail(struct origin *o, int err)
 	check(o == ask.o && !ask.failed && err < 0, "failed %s", "twice");
 	check(!ask.ended || ask.tunnel, "failed after the %s", "end");
 	check(o->sent == (peer->wire.out_len > ask.out_at), "sent: %d", o->sent);
-	check(o->bytes_in == peer->wire.in_at - ask.in_at, "%llu bytes in", (unsigned long long)o->bytes_in);
+	check(o->bytes_in == peer->wire.in_at - ask.in_at, "%llu bytes in",
+		(unsigned long long)o->bytes_in);
 	ask.failed = true;
 	REACH_IF(err == ERR_UPSTREAM_TIMEOUT, "no answer in time");
 	REACH_IF(err == ERR_UPSTREAM_STALLED, "a body that stands still");
@@ -227,18 +241,31 @@ static void on_fail(struct origin *o, int err)
 }
 
 static const struct origin_events events = {
-	.on_head = on_head, .on_body = on_body, .on_end = on_end, .on_drained = on_drained, .on_fail = on_fail
+	.on_head = on_head,
+	.on_body = on_body,
+	.on_end = on_end,
+	.on_drained = on_drained,
+	.on_fail = on_fail,
 };
 
 static void ask_begin(struct input *in)
 {
-	static const sluice_str methods[] = { { "GET", 3 }, { "POST", 4 }, { "HEAD", 4 }, { "PUT", 3 } };
+	static const sluice_str methods[] = { { "GET", 3 }, { "POST", 4 }, { "HEAD", 4 },
+		{ "PUT", 3 } };
 	static struct field upgrade[] = {
-		{ .name = "Upgrade", .name_len = 7, .value = "websocket", .value_len = 9, .token = TOKEN_UPGRADE, .flags = FIELD_DROP }
+		{ .name = "Upgrade",
+			.name_len = 7,
+			.value = "websocket",
+			.value_len = 9,
+			.token = TOKEN_UPGRADE,
+			.flags = FIELD_DROP },
 	};
 	unsigned how = input_byte(in);
-	struct request_head h = { .method_text = methods[how & 3], .target = { "/", 1 }, .path = { "/", 1 },
-		                  .authority = { "a.test", 6 }, .version = 11 };
+	struct request_head h = { .method_text = methods[how & 3],
+		.target = { "/", 1 },
+		.path = { "/", 1 },
+		.authority = { "a.test", 6 },
+		.version = 11 };
 	if (!peer || !peer->conn || !peer->opened || ask.o)
 		return;
 	if (http1_conn_is_stale(peer->conn)) {
@@ -247,11 +274,15 @@ static void ask_begin(struct input *in)
 		peer->conn = NULL;
 		return;
 	}
-	check(peer->wire.in_at == peer->wire.in_len && !peer->wire.eof && !peer->wire.reset, "reused, and not at %s", "rest");
+	check(peer->wire.in_at == peer->wire.in_len && !peer->wire.eof && !peer->wire.reset,
+		"reused, and not at %s", "rest");
 	arena_fini(&ask.arena);
-	ask = (struct ask){ .upgrade = how & 64, .out_at = peer->wire.out_len, .in_at = peer->wire.in_at };
+	ask = (struct ask){ .upgrade = how & 64,
+		.out_at = peer->wire.out_len,
+		.in_at = peer->wire.in_at };
 	ask.bodiless = (how & 3) == 2;
-	ask.framing = ask.upgrade ? BODY_NONE : (how >> 2) % 3; /* who asks for a tunnel has no body */
+	/* who asks for a tunnel has no body */
+	ask.framing = ask.upgrade ? BODY_NONE : (how >> 2) % 3;
 	ask.length = ask.framing == BODY_LENGTH ? input_size(in) : 0;
 	h.method = (uint8_t)method_find(h.method_text);
 	h.body = (uint8_t)ask.framing;
@@ -270,7 +301,8 @@ static void ask_begin(struct input *in)
 static void ask_push(size_t n)
 {
 	struct buf b;
-	if (!ask.o || ask.ended_out || ask.full || ask.failed || (ask.framing == BODY_NONE && !ask.tunnel))
+	if (!ask.o || ask.ended_out || ask.full || ask.failed ||
+		(ask.framing == BODY_NONE && !ask.tunnel))
 		return;
 	if (ask.framing == BODY_LENGTH && !ask.tunnel)
 		n = n < ask.length - ask.sent ? n : (size_t)(ask.length - ask.sent);
@@ -295,14 +327,15 @@ static void ask_end(bool trailers)
 {
 	static struct field one = { .name = "x-sum", .name_len = 5, .value = "1", .value_len = 1 };
 	static const struct fields some = { &one, 1, 1 };
-	if (!ask.o || ask.ended_out || ask.failed || (ask.framing == BODY_LENGTH && !ask.tunnel && ask.sent < ask.length))
+	if (!ask.o || ask.ended_out || ask.failed ||
+		(ask.framing == BODY_LENGTH && !ask.tunnel && ask.sent < ask.length))
 		return;
 	ask.ended_out = true;
 	REACH_IF(ask.tunnel, "our end of a tunnel");
 	ask.o->ops->end(ask.o, trailers ? &some : NULL);
 }
 
-/* ---- the owner ---------------------------------------------------------------------------------------------------- */
+/* ---- the owner ----------------------------------------------------------------------------- */
 
 static void conn_on_open(struct http1_conn *c)
 {
@@ -314,9 +347,12 @@ static void conn_on_open(struct http1_conn *c)
 static void conn_on_free(struct http1_conn *c)
 {
 	check(http1_conn_owner_data(c) == peer && !ask.o, "free during a %s", "request");
-	bool whole = ask.ended || ask.wild || plan.body_len == 0; /* a head with nothing behind it is a whole response */
-	check(ask.head && whole && !ask.failed && ask.ended_out && !ask.tunnel, "free before the %s", "end");
-	check(peer->wire.in_at == peer->wire.in_len || ask.wild, "%zu bytes are left", peer->wire.in_len - peer->wire.in_at);
+	/* a head with nothing behind it is a whole response */
+	bool whole = ask.ended || ask.wild || plan.body_len == 0;
+	check(ask.head && whole && !ask.failed && ask.ended_out && !ask.tunnel,
+		"free before the %s", "end");
+	check(peer->wire.in_at == peer->wire.in_len || ask.wild, "%zu bytes are left",
+		peer->wire.in_len - peer->wire.in_at);
 	check(ask.wild || plan.said == plan.len, "%zu bytes are not said", plan.len - plan.said);
 	check_out(true);
 	REACH("a connection kept");
@@ -331,9 +367,14 @@ static void conn_on_gone(struct http1_conn *c, int err)
 	REACH_IF(err == 0 && !ask.o, "gone between requests");
 }
 
-static const struct http1_conn_owner owner = { .on_open = conn_on_open, .on_free = conn_on_free, .on_gone = conn_on_gone };
-static const struct http1_conn_conf conf = { .connect_ns = 2 * NS_PER_S, .response_ns = 3 * NS_PER_S, .idle_ns = 5 * NS_PER_S,
-	                                     .max_head = HEAD_MAX, .max_fields = 12 };
+static const struct http1_conn_owner owner = { .on_open = conn_on_open,
+	.on_free = conn_on_free,
+	.on_gone = conn_on_gone };
+static const struct http1_conn_conf conf = { .connect_ns = 2 * NS_PER_S,
+	.response_ns = 3 * NS_PER_S,
+	.idle_ns = 5 * NS_PER_S,
+	.max_head = HEAD_MAX,
+	.max_fields = 12 };
 
 /* The next connection: one that has to be made, or one that somebody else made. */
 static void open_next(bool adopt)
@@ -348,17 +389,18 @@ static void open_next(bool adopt)
 		fakewire_open(&peer->wire, &peer->adopted, &nobody, NULL);
 		peer->conn = http1_conn_adopt(&peer->adopted, &conf, &owner, peer);
 		check(peer->conn, "not %s", "adopted");
-		check(!http1_conn_is_stale(peer->conn), "stale at %s", "once"); /* and the wire learns where its stream is now */
+		/* and the wire learns where its stream is now */
+		check(!http1_conn_is_stale(peer->conn), "stale at %s", "once");
 		peer->opened = true;
 		REACH("a connection taken over");
 		return;
 	}
-	peer->conn = http1_conn_open(&fakewire_worker, fakewire_address(), &transport_fake_connecting, &peer->wire, &conf, &owner,
-	                             peer, &err);
+	peer->conn = http1_conn_open(&fakewire_worker, fakewire_address(),
+		&transport_fake_connecting, &peer->wire, &conf, &owner, peer, &err);
 	check(peer->conn, "not begun: %d", err);
 }
 
-/* ---- the server --------------------------------------------------------------------------------------------------- */
+/* ---- the server ---------------------------------------------------------------------------- */
 
 static void plan_add(const char *p, size_t n)
 {
@@ -408,13 +450,16 @@ static void plan_make(struct input *in)
 	for (unsigned i = 0; i < (how >> 2) % 4; i++)
 		plan_text("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
 	if (tunnel)
-		plan_text("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+		plan_text("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: "
+			  "websocket\r\n\r\n");
 	else if (plan.framing == BODY_LENGTH)
-		(void)snprintf(line, sizeof(line), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n%s\r\n", n,
-		               how & 32 ? "Connection: close\r\n" : "");
+		(void)snprintf(line, sizeof(line),
+			"HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n%s\r\n", n,
+			how & 32 ? "Connection: close\r\n" : "");
 	else
-		(void)snprintf(line, sizeof(line), "HTTP/1.1 %s\r\n%s\r\n", how & 16 ? "404 Not Found" : "200",
-		               plan.framing == BODY_CHUNKED ? "Transfer-Encoding: chunked\r\n" : "");
+		(void)snprintf(line, sizeof(line), "HTTP/1.1 %s\r\n%s\r\n",
+			how & 16 ? "404 Not Found" : "200",
+			plan.framing == BODY_CHUNKED ? "Transfer-Encoding: chunked\r\n" : "");
 	if (!tunnel)
 		plan_text(line);
 	plan.body_at = plan.len;
@@ -445,13 +490,39 @@ static void say_plan(size_t n)
 static void say_part(unsigned which)
 {
 	static const char *const parts[] = {
-		"HTTP/1.1 200 OK\r\n", "HTTP/1.0 200 OK\r\n", "HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n",
-		"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", "HTTP/1.1 304 \r\n\r\n",
-		"HTTP/2 200\r\n\r\n", "Content-Length: 5\r\n", "Content-Length: 5, 5\r\n", "Content-Length: 18446744073709551616\r\n",
-		"Content-Length: 0\r\n", "Transfer-Encoding: chunked\r\n", "Transfer-Encoding: gzip, chunked\r\n",
-		"Transfer-Encoding: gzip\r\n", "Connection: close\r\n", "Connection: keep-alive\r\n", "X-A: b\r\n", " folded\r\n",
-		"X-B : c\r\n", "\r\n", "\n", "hello", "5\r\nhello\r\n", "0\r\n\r\n", "0\r\nx: y\r\n", "5;a=b\r\nhello\r\n",
-		"ffffffffffffffff\r\n", "-5\r\n", "\r", "\0\1\2", "HTTP/1.1 999 \r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+		"HTTP/1.1 200 OK\r\n",
+		"HTTP/1.0 200 OK\r\n",
+		"HTTP/1.1 204 No Content\r\n\r\n",
+		"HTTP/1.1 100 Continue\r\n\r\n",
+		"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: "
+		"websocket\r\n\r\n",
+		"HTTP/1.1 304 \r\n\r\n",
+		"HTTP/2 200\r\n\r\n",
+		"Content-Length: 5\r\n",
+		"Content-Length: 5, 5\r\n",
+		"Content-Length: 18446744073709551616\r\n",
+		"Content-Length: 0\r\n",
+		"Transfer-Encoding: chunked\r\n",
+		"Transfer-Encoding: gzip, chunked\r\n",
+		"Transfer-Encoding: gzip\r\n",
+		"Connection: close\r\n",
+		"Connection: keep-alive\r\n",
+		"X-A: b\r\n",
+		" folded\r\n",
+		"X-B : c\r\n",
+		"\r\n",
+		"\n",
+		"hello",
+		"5\r\nhello\r\n",
+		"0\r\n\r\n",
+		"0\r\nx: y\r\n",
+		"5;a=b\r\nhello\r\n",
+		"ffffffffffffffff\r\n",
+		"-5\r\n",
+		"\r",
+		"\0\1\2",
+		"HTTP/1.1 999 \r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
 	};
 	const char *p = parts[which % (sizeof(parts) / sizeof(parts[0]))];
 	ask.wild = true;
@@ -468,7 +539,7 @@ static void server_end(bool reset)
 		fakewire_eof(&peer->wire);
 }
 
-/* ---- steps -------------------------------------------------------------------------------------------------------- */
+/* ---- steps --------------------------------------------------------------------------------- */
 
 static void wire_set(unsigned how)
 {

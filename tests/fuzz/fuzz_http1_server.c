@@ -1,9 +1,11 @@
 /*
- * Whole connections: the server codec on a wire without a socket, before a handler that echoes. What a client gets does not
- * depend on the pieces in which its bytes arrive; every request is finished once, and every connection ends.
+ * Whole connections: the server codec on a wire without a socket, before a handler that echoes.
+ * What a client gets does not depend on the pieces in which its bytes arrive; every request is
+ * finished once, and every connection ends.
  *
- * The first three bytes of an input say how the handler behaves, how much a read brings, where pieces end, and whether
- * requests have so little memory that some of what they need is not to be had.
+ * The first three bytes of an input say how the handler behaves, how much a read brings, where
+ * pieces end, and whether requests have so little memory that some of what they need is not to be
+ * had.
  */
 #include <stdlib.h>
 
@@ -13,14 +15,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum {
-	ANSWER_EARLY = 1 << 0,   /* before the body */
-	HOLD = 1 << 1,           /* asks for the body late, and for parts of it */
-	CHUNKED = 1 << 2,        /* the response */
+	ANSWER_EARLY = 1 << 0, /* before the body */
+	HOLD = 1 << 1,         /* asks for the body late, and for parts of it */
+	CHUNKED = 1 << 2,      /* the response */
 	CLOSE = 1 << 3,
-	LEAVE = 1 << 4,          /* without an answer, when the body ends */
-	RESET = 1 << 5,          /* the client breaks off instead of ending */
+	LEAVE = 1 << 4, /* without an answer, when the body ends */
+	RESET = 1 << 5, /* the client breaks off instead of ending */
 	DRAIN = 1 << 6,
-	TIME = 1 << 7            /* passes between the pieces */
+	TIME = 1 << 7, /* passes between the pieces */
 };
 
 enum { LITTLE_MEMORY = 1 << 7 }; /* of the third byte */
@@ -36,7 +38,7 @@ struct connection {
 	struct stream s;
 	struct conn_info info;
 	struct http1_server server;
-	struct request *rq;     /* in progress */
+	struct request *rq; /* in progress */
 	unsigned mode, closed, begun, finished;
 };
 
@@ -55,7 +57,10 @@ static void answer(struct connection *k, int status)
 {
 	struct request *rq = k->rq;
 	struct client *c = rq->c;
-	struct response_head h = { .status = (uint16_t)status, .version = 11, .keep_alive = true, .body = BODY_LENGTH };
+	struct response_head h = { .status = (uint16_t)status,
+		.version = 11,
+		.keep_alive = true,
+		.body = BODY_LENGTH };
 	h.body_length = rq->body.len;
 	if (k->mode & CHUNKED)
 		h.body = BODY_CHUNKED;
@@ -116,7 +121,11 @@ static void on_gone(struct client *c, int err, bool can_answer)
 }
 
 static const struct client_events events = {
-	.on_body = on_body, .on_end = on_end, .on_drained = on_drained, .on_sent = on_sent, .on_gone = on_gone
+	.on_body = on_body,
+	.on_end = on_end,
+	.on_drained = on_drained,
+	.on_sent = on_sent,
+	.on_gone = on_gone,
 };
 
 static struct connection *live; /* the handler's context is shared by all */
@@ -144,7 +153,8 @@ static void on_request(void *ctx, struct client *c)
 		answer(live, 200);
 	if (!(live->mode & HOLD) || !(live->mode & ANSWER_EARLY))
 		c->ops->resume(c);
-	if (!(live->mode & ANSWER_EARLY) && (h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0)))
+	if (!(live->mode & ANSWER_EARLY) &&
+		(h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0)))
 		answer(live, 200);
 }
 
@@ -165,20 +175,20 @@ static void on_closed(struct http1_server *server)
 static const struct stream_user nobody = { 0 };
 
 /* What came out, for the caller to free. */
-static char *talk(const uint8_t *p, size_t n, unsigned mode, size_t budget, size_t read_max, unsigned pieces,
-                  size_t *out_len)
+static char *talk(const uint8_t *p, size_t n, unsigned mode, size_t budget, size_t read_max,
+	unsigned pieces, size_t *out_len)
 {
 	const struct http1_server_conf conf = { .linger = { 5 * NS_PER_S, 30 * NS_PER_S, 64 << 20 },
-		                                .head_ns = 10 * NS_PER_S,
-		                                       .body_ns = 30 * NS_PER_S,
-		                                       .idle_ns = 60 * NS_PER_S,
-		                                       .max_body = 100000,
-		                                       .max_head = 2048,
-		                                       .max_fields = 30,
-		                                       .max_target = 500,
-		                                       .budget = budget,
-		                                       .handler = { on_request, on_bad_request, NULL },
-		                                       .on_closed = on_closed };
+		.head_ns = 10 * NS_PER_S,
+		.body_ns = 30 * NS_PER_S,
+		.idle_ns = 60 * NS_PER_S,
+		.max_body = 100000,
+		.max_head = 2048,
+		.max_fields = 30,
+		.max_target = 500,
+		.budget = budget,
+		.handler = { on_request, on_bad_request, NULL },
+		.on_closed = on_closed };
 	struct connection k = { .mode = mode };
 	live = &k;
 	fakewire_open(&k.wire, &k.s, &nobody, NULL);
@@ -213,7 +223,8 @@ static char *talk(const uint8_t *p, size_t n, unsigned mode, size_t budget, size
 	return out;
 }
 
-/* Whether when what arrives decides what is said: 100 (Continue) is sent to those who wait for it. */
+/* Whether when what arrives decides what is said: 100 (Continue) is sent to those who wait for
+ * it. */
 static bool has_expectation(const uint8_t *p, size_t n)
 {
 	for (size_t i = 0; i + 6 <= n; i++) {
@@ -238,7 +249,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *whole = talk(p, n, mode, budget, 0, 0, &whole_len);
 	char *part = talk(p, n, mode, budget, data[1], pieces, &part_len);
 	if (!little && !(mode & (ANSWER_EARLY | LEAVE | DRAIN | TIME)) && !has_expectation(p, n))
-		check(whole_len == part_len && memcmp(whole, part, whole_len) == 0, "in pieces: %s\n--- at once: %s", part, whole);
+		check(whole_len == part_len && memcmp(whole, part, whole_len) == 0,
+			"in pieces: %s\n--- at once: %s", part, whole);
 	free(whole);
 	free(part);
 	return 0;

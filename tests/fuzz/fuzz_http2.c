@@ -1,8 +1,9 @@
 /*
- * A connection whose client does anything, at any time: nothing is told twice or too late, whatever is sent consists of whole
- * frames that a client can read, and nothing is left.
+ * A connection whose client does anything, at any time: nothing is told twice or too late, whatever
+ * is sent consists of whole frames that a client can read, and nothing is left.
  *
- * An input is a script (h2script.h). Its first byte says how the client and the handler behave where no act says otherwise.
+ * An input is a script (h2script.h). Its first byte says how the client and the handler behave
+ * where no act says otherwise.
  */
 #include <nghttp2/nghttp2.h>
 #include <stdlib.h>
@@ -19,26 +20,49 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum mode {
-	MODE_ANSWER = 0,      /* at once */
-	MODE_AT_END = 1,      /* of the request */
-	MODE_SCRIPT = 2,      /* when an act says so */
-	MODE_HELD = 3,        /* and so with the body */
+	MODE_ANSWER = 0, /* at once */
+	MODE_AT_END = 1, /* of the request */
+	MODE_SCRIPT = 2, /* when an act says so */
+	MODE_HELD = 3,   /* and so with the body */
 	MODE_MASK = 3,
-	MODE_SILENT = 4,      /* the client answers neither SETTINGS nor PING, */
-	MODE_WINDOWS = 8,     /* and makes room for what it gets */
-	MODE_RAW = 16,        /* no preface is put before the script */
-	MODE_KEEP = 32,       /* who is told that the client left is slow to leave as well */
+	MODE_SILENT = 4,  /* the client answers neither SETTINGS nor PING, */
+	MODE_WINDOWS = 8, /* and makes room for what it gets */
+	MODE_RAW = 16,    /* no preface is put before the script */
+	MODE_KEEP = 32,   /* who is told that the client left is slow to leave as well */
 	MODE_REST = 64,
-	MODE_LITTLE = 128     /* memory */
+	MODE_LITTLE = 128, /* memory */
 };
 
 enum act {
-	ACT_TURN, ACT_PASS, ACT_BLOCK, ACT_UNBLOCK, ACT_WRITE_MAX, ACT_READ_MAX, ACT_ANSWER, ACT_PUSH, ACT_END, ACT_ABORT,
-	ACT_LEAVE, ACT_HOLD, ACT_RESUME, ACT_INTERIM, ACT_DRAIN, ACT_REST, ACT_EOF, ACT_BREAK, ACTS
+	ACT_TURN,
+	ACT_PASS,
+	ACT_BLOCK,
+	ACT_UNBLOCK,
+	ACT_WRITE_MAX,
+	ACT_READ_MAX,
+	ACT_ANSWER,
+	ACT_PUSH,
+	ACT_END,
+	ACT_ABORT,
+	ACT_LEAVE,
+	ACT_HOLD,
+	ACT_RESUME,
+	ACT_INTERIM,
+	ACT_DRAIN,
+	ACT_REST,
+	ACT_EOF,
+	ACT_BREAK,
+	ACTS,
 };
 
 /* Of ACT_ANSWER. */
-enum { ANSWER_CHUNKED = 1, ANSWER_OPEN = 2, ANSWER_SHORT = 4, ANSWER_TRAILERS = 8, ANSWER_EMPTY = 16 };
+enum {
+	ANSWER_CHUNKED = 1,
+	ANSWER_OPEN = 2,
+	ANSWER_SHORT = 4,
+	ANSWER_TRAILERS = 8,
+	ANSWER_EMPTY = 16
+};
 
 enum { CALLS = 4096, STREAMS = 20000, SCRIPT_MAX = 8192, ACTS_MAX = 4000, TURNS_MAX = 400 };
 
@@ -49,25 +73,67 @@ struct call {
 
 /* What a run over the corpus has to have seen. */
 enum reach {
-	SEEN_SENT, SEEN_FULL, SEEN_DRAINED, SEEN_TRAILERS_IN, SEEN_TRAILERS_OUT, SEEN_INTERIM, SEEN_TUNNEL, SEEN_CLIENT_RESET,
-	SEEN_RESET, SEEN_CANCEL, SEEN_REFUSED, SEEN_GOAWAY, SEEN_GOAWAY_ERROR, SEEN_PING, SEEN_PING_ACK, SEEN_BAD_HEAD,
-	SEEN_HEAD_TIMEOUT, SEEN_BODY_TIMEOUT, SEEN_STALLED, SEEN_TOO_LARGE, SEEN_BAD_FRAMING, SEEN_FINISHED, SEEN_IDLE, SEEN_RETIRED,
-	SEEN_FLOOD_FRAMES, SEEN_FLOOD_RESETS, SEEN_FLOOD_BLOCK, SEEN_FLOOD_ANSWERS, SEEN_TIMEOUT_SEND, SEEN_WHAT
+	SEEN_SENT,
+	SEEN_FULL,
+	SEEN_DRAINED,
+	SEEN_TRAILERS_IN,
+	SEEN_TRAILERS_OUT,
+	SEEN_INTERIM,
+	SEEN_TUNNEL,
+	SEEN_CLIENT_RESET,
+	SEEN_RESET,
+	SEEN_CANCEL,
+	SEEN_REFUSED,
+	SEEN_GOAWAY,
+	SEEN_GOAWAY_ERROR,
+	SEEN_PING,
+	SEEN_PING_ACK,
+	SEEN_BAD_HEAD,
+	SEEN_HEAD_TIMEOUT,
+	SEEN_BODY_TIMEOUT,
+	SEEN_STALLED,
+	SEEN_TOO_LARGE,
+	SEEN_BAD_FRAMING,
+	SEEN_FINISHED,
+	SEEN_IDLE,
+	SEEN_RETIRED,
+	SEEN_FLOOD_FRAMES,
+	SEEN_FLOOD_RESETS,
+	SEEN_FLOOD_BLOCK,
+	SEEN_FLOOD_ANSWERS,
+	SEEN_TIMEOUT_SEND,
+	SEEN_WHAT,
 };
 static struct reached reached[SEEN_WHAT] = {
-	[SEEN_SENT] = { "response-sent", 0 }, [SEEN_FULL] = { "response-waits-for-window", 0 },
-	[SEEN_DRAINED] = { "room-again", 0 }, [SEEN_TRAILERS_IN] = { "request-trailers", 0 },
-	[SEEN_TRAILERS_OUT] = { "response-trailers", 0 }, [SEEN_INTERIM] = { "interim-response", 0 },
-	[SEEN_TUNNEL] = { "tunnel", 0 }, [SEEN_CLIENT_RESET] = { "client-gone", 0 }, [SEEN_RESET] = { "rst-stream-sent", 0 },
-	[SEEN_CANCEL] = { "response-cancelled", 0 }, [SEEN_REFUSED] = { "stream-refused", 0 },
-	[SEEN_GOAWAY] = { "goaway-sent", 0 }, [SEEN_GOAWAY_ERROR] = { "goaway-for-an-error", 0 },
-	[SEEN_PING] = { "ping-sent", 0 }, [SEEN_PING_ACK] = { "ping-answered", 0 }, [SEEN_BAD_HEAD] = { "bad-request", 0 },
-	[SEEN_HEAD_TIMEOUT] = { "head-timeout", 0 }, [SEEN_BODY_TIMEOUT] = { "body-timeout", 0 },
-	[SEEN_STALLED] = { "client-stalled", 0 }, [SEEN_TOO_LARGE] = { "body-too-large", 0 },
-	[SEEN_BAD_FRAMING] = { "bad-framing", 0 }, [SEEN_FINISHED] = { "closed-politely", 0 },
-	[SEEN_IDLE] = { "idle-timeout", 0 }, [SEEN_RETIRED] = { "retired", 0 }, [SEEN_FLOOD_FRAMES] = { "flood-of-frames", 0 },
-	[SEEN_FLOOD_RESETS] = { "flood-of-resets", 0 }, [SEEN_FLOOD_BLOCK] = { "flood-of-a-header-block", 0 },
-	[SEEN_FLOOD_ANSWERS] = { "flood-of-answers", 0 }, [SEEN_TIMEOUT_SEND] = { "send-timeout", 0 },
+	[SEEN_SENT] = { "response-sent", 0 },
+	[SEEN_FULL] = { "response-waits-for-window", 0 },
+	[SEEN_DRAINED] = { "room-again", 0 },
+	[SEEN_TRAILERS_IN] = { "request-trailers", 0 },
+	[SEEN_TRAILERS_OUT] = { "response-trailers", 0 },
+	[SEEN_INTERIM] = { "interim-response", 0 },
+	[SEEN_TUNNEL] = { "tunnel", 0 },
+	[SEEN_CLIENT_RESET] = { "client-gone", 0 },
+	[SEEN_RESET] = { "rst-stream-sent", 0 },
+	[SEEN_CANCEL] = { "response-cancelled", 0 },
+	[SEEN_REFUSED] = { "stream-refused", 0 },
+	[SEEN_GOAWAY] = { "goaway-sent", 0 },
+	[SEEN_GOAWAY_ERROR] = { "goaway-for-an-error", 0 },
+	[SEEN_PING] = { "ping-sent", 0 },
+	[SEEN_PING_ACK] = { "ping-answered", 0 },
+	[SEEN_BAD_HEAD] = { "bad-request", 0 },
+	[SEEN_HEAD_TIMEOUT] = { "head-timeout", 0 },
+	[SEEN_BODY_TIMEOUT] = { "body-timeout", 0 },
+	[SEEN_STALLED] = { "client-stalled", 0 },
+	[SEEN_TOO_LARGE] = { "body-too-large", 0 },
+	[SEEN_BAD_FRAMING] = { "bad-framing", 0 },
+	[SEEN_FINISHED] = { "closed-politely", 0 },
+	[SEEN_IDLE] = { "idle-timeout", 0 },
+	[SEEN_RETIRED] = { "retired", 0 },
+	[SEEN_FLOOD_FRAMES] = { "flood-of-frames", 0 },
+	[SEEN_FLOOD_RESETS] = { "flood-of-resets", 0 },
+	[SEEN_FLOOD_BLOCK] = { "flood-of-a-header-block", 0 },
+	[SEEN_FLOOD_ANSWERS] = { "flood-of-answers", 0 },
+	[SEEN_TIMEOUT_SEND] = { "send-timeout", 0 },
 };
 
 static struct fakewire wire;
@@ -77,12 +143,12 @@ static struct http2_server *server;
 static struct call calls[CALLS];
 static unsigned n_calls, mode, turns;
 static struct h2script script;
-static size_t seen;   /* of what came out */
-static bool cut;      /* what came out may end within a frame */
+static size_t seen; /* of what came out */
+static bool cut;    /* what came out may end within a frame */
 static bool ended[STREAMS], has_reset[STREAMS];
 static nghttp2_hd_inflater *inflater;
 
-/* ---- the handler -------------------------------------------------------------------------------------------------- */
+/* ---- the handler --------------------------------------------------------------------------- */
 
 static void finish(struct call *call)
 {
@@ -115,7 +181,9 @@ static void push(struct call *call, size_t n)
 
 static void end_response(struct call *call, bool trailers)
 {
-	static struct field fields[] = { { .name = "X-Sum", .name_len = 5, .value = "6", .value_len = 1 } };
+	static struct field fields[] = {
+		{ .name = "X-Sum", .name_len = 5, .value = "6", .value_len = 1 }
+	};
 	static const struct fields f = { fields, 1, 1 };
 	call->done = true;
 	call->trailers = trailers;
@@ -124,8 +192,9 @@ static void end_response(struct call *call, bool trailers)
 
 static void answer(struct call *call, unsigned how, size_t n)
 {
-	struct response_head h = { .status = how & ANSWER_EMPTY ? 204 : 200, .body = how & ANSWER_CHUNKED ? BODY_CHUNKED : BODY_LENGTH,
-		                   .body_length = n + (how & ANSWER_SHORT ? 10u : 0u) };
+	struct response_head h = { .status = how & ANSWER_EMPTY ? 204 : 200,
+		.body = how & ANSWER_CHUNKED ? BODY_CHUNKED : BODY_LENGTH,
+		.body_length = n + (how & ANSWER_SHORT ? 10u : 0u) };
 	if (how & ANSWER_EMPTY)
 		h.body = BODY_NONE;
 	call->answered = true;
@@ -152,7 +221,8 @@ static void answer_tunnel(struct call *call)
 static void on_body(struct client *c, struct buf *data)
 {
 	struct call *call = c->user;
-	check(call->c == c && !call->gone && !call->ended && data->len, "a body that nobody expects");
+	check(call->c == c && !call->gone && !call->ended && data->len,
+		"a body that nobody expects");
 	buf_drain(data, (data->len + 1) / 2);
 }
 
@@ -163,7 +233,9 @@ static void on_end(struct client *c, const struct fields *trailers)
 	call->ended = true;
 	reached[SEEN_TRAILERS_IN].n += trailers != NULL;
 	for (uint32_t i = 0; trailers && i < trailers->n; i++)
-		check(str_is_token(field_name(&trailers->v[i])) && str_is_field_value(field_value(&trailers->v[i])), "trailer %u", i);
+		check(str_is_token(field_name(&trailers->v[i])) &&
+				str_is_field_value(field_value(&trailers->v[i])),
+			"trailer %u", i);
 	if (!call->answered && (mode & MODE_MASK) == MODE_AT_END)
 		answer(call, ANSWER_TRAILERS | (n_calls % 2 ? ANSWER_CHUNKED : 0), 70000);
 	else if (c->head->upgrade && !call->done)
@@ -181,7 +253,8 @@ static void on_drained(struct client *c)
 static void on_sent(struct client *c)
 {
 	struct call *call = c->user;
-	check(call->c == c && call->done && !call->sent && !call->gone, "sent, though not answered");
+	check(call->c == c && call->done && !call->sent && !call->gone,
+		"sent, though not answered");
 	call->sent = true;
 	reached[SEEN_SENT].n++;
 	reached[SEEN_TRAILERS_OUT].n += call->trailers;
@@ -228,22 +301,35 @@ static struct call *begin(struct client *c)
 
 static void check_head(const struct request_head *h)
 {
-	check(str_is_token(h->method_text) && h->version == 20 && h->host.len, "a head without method or host");
-	check(h->body != BODY_CLOSE && h->keep_alive && h->upgrade == h->upgrade_only, "body %u", h->body);
-	check(!h->upgrade || (h->method == METHOD_GET && h->body == BODY_NONE && upgrade_protocol(&h->fields).len), "no upgrade");
-	check(!h->upgrade || !upgrade_is_websocket(upgrade_protocol(&h->fields)) || upgrade_key(&h->fields).len, "no key");
+	check(str_is_token(h->method_text) && h->version == 20 && h->host.len,
+		"a head without method or host");
+	check(h->body != BODY_CLOSE && h->keep_alive && h->upgrade == h->upgrade_only, "body %u",
+		h->body);
+	check(!h->upgrade ||
+			(h->method == METHOD_GET && h->body == BODY_NONE &&
+				upgrade_protocol(&h->fields).len),
+		"no upgrade");
+	check(!h->upgrade || !upgrade_is_websocket(upgrade_protocol(&h->fields)) ||
+			upgrade_key(&h->fields).len,
+		"no key");
 	for (uint32_t i = 0; i < h->fields.n; i++) {
 		const struct field *f = &h->fields.v[i];
-		check(str_is_token(field_name(f)) && str_is_field_value(field_value(f)), "field %u", i);
-		check(f->token == (uint16_t)token_find(f->name, f->name_len), "token of field %u", i);
-		check(((f->flags & ~(FIELD_EDGE | FIELD_TWIN)) == FIELD_LINE || f->token == TOKEN_SEC_WEBSOCKET_KEY) && f->value == f->name + f->name_len + 2 && memcmp(f->name + f->name_len, ": ", 2) == 0 &&
-		              memcmp(f->value + f->value_len, "\r\n", 2) == 0,
-		      "field %u is no line", i);
-		check(f->token == TOKEN_OTHER || !(token_flags((enum token)f->token) & TOKEN_HOP) || f->token == TOKEN_TE ||
-		              (f->token == TOKEN_UPGRADE && h->upgrade) ||
-		              f->token == TOKEN_TRAILER || f->token == TOKEN_HTTP2_SETTINGS ||
-		              f->token == TOKEN_PROXY_AUTHENTICATE || f->token == TOKEN_PROXY_AUTHORIZATION,
-		      "field %u is of a connection", i);
+		check(str_is_token(field_name(f)) && str_is_field_value(field_value(f)), "field %u",
+			i);
+		check(f->token == (uint16_t)token_find(f->name, f->name_len), "token of field %u",
+			i);
+		check(((f->flags & ~(FIELD_EDGE | FIELD_TWIN)) == FIELD_LINE ||
+			      f->token == TOKEN_SEC_WEBSOCKET_KEY) &&
+				f->value == f->name + f->name_len + 2 &&
+				memcmp(f->name + f->name_len, ": ", 2) == 0 &&
+				memcmp(f->value + f->value_len, "\r\n", 2) == 0,
+			"field %u is no line", i);
+		check(f->token == TOKEN_OTHER || !(token_flags((enum token)f->token) & TOKEN_HOP) ||
+				f->token == TOKEN_TE || (f->token == TOKEN_UPGRADE && h->upgrade) ||
+				f->token == TOKEN_TRAILER || f->token == TOKEN_HTTP2_SETTINGS ||
+				f->token == TOKEN_PROXY_AUTHENTICATE ||
+				f->token == TOKEN_PROXY_AUTHORIZATION,
+			"field %u is of a connection", i);
 	}
 }
 
@@ -252,7 +338,8 @@ static void on_request(void *ctx, struct client *c)
 	struct call *call = begin(c);
 	(void)ctx;
 	check_head(c->head);
-	bool whole = c->head->body == BODY_NONE || (c->head->body == BODY_LENGTH && c->head->body_length == 0);
+	bool whole = c->head->body == BODY_NONE ||
+		(c->head->body == BODY_LENGTH && c->head->body_length == 0);
 	call->ended = whole && !c->head->upgrade;
 	if (c->head->upgrade) {
 		if ((mode & MODE_MASK) < MODE_SCRIPT)
@@ -274,7 +361,7 @@ static void on_bad_request(void *ctx, struct client *c, int err)
 	answer(begin(c), 0, 100);
 }
 
-/* ---- what comes out ----------------------------------------------------------------------------------------------- */
+/* ---- what comes out ------------------------------------------------------------------------ */
 
 static void say(const char *bytes, size_t n)
 {
@@ -287,7 +374,8 @@ static void check_block(const char *p, size_t n)
 	for (;;) {
 		nghttp2_nv nv;
 		int flags = 0;
-		ssize_t used = nghttp2_hd_inflate_hd2(inflater, &nv, &flags, (const uint8_t *)p, n, 1);
+		ssize_t used =
+			nghttp2_hd_inflate_hd2(inflater, &nv, &flags, (const uint8_t *)p, n, 1);
 		check(used >= 0, "a header block that does not decode");
 		p += used;
 		n -= (size_t)used;
@@ -307,10 +395,12 @@ static void count_frame(unsigned type, unsigned flags, const uint8_t *payload)
 	reached[SEEN_PING].n += type == FRAME_PING && !(flags & FRAME_ACK);
 	reached[SEEN_PING_ACK].n += type == FRAME_PING && (flags & FRAME_ACK);
 	reached[SEEN_GOAWAY].n += type == FRAME_GOAWAY;
-	reached[SEEN_GOAWAY_ERROR].n += type == FRAME_GOAWAY && get32(payload + 4) != NGHTTP2_NO_ERROR;
+	reached[SEEN_GOAWAY_ERROR].n += type == FRAME_GOAWAY &&
+		get32(payload + 4) != NGHTTP2_NO_ERROR;
 	reached[SEEN_RESET].n += type == FRAME_RST_STREAM;
 	reached[SEEN_CANCEL].n += type == FRAME_RST_STREAM && get32(payload) == NGHTTP2_CANCEL;
-	reached[SEEN_REFUSED].n += type == FRAME_RST_STREAM && get32(payload) == NGHTTP2_REFUSED_STREAM;
+	reached[SEEN_REFUSED].n += type == FRAME_RST_STREAM &&
+		get32(payload) == NGHTTP2_REFUSED_STREAM;
 }
 
 /* What a client does that keeps to the protocol. */
@@ -327,11 +417,13 @@ static void react(unsigned type, unsigned flags, uint32_t id, const uint8_t *pay
 	}
 }
 
-static void check_frame(unsigned type, unsigned flags, uint32_t id, const uint8_t *payload, size_t n)
+static void check_frame(unsigned type, unsigned flags, uint32_t id, const uint8_t *payload,
+	size_t n)
 {
 	bool of_stream = type == FRAME_DATA || type == FRAME_HEADERS;
 	check(n <= 16384 || type == FRAME_DATA, "a frame of %zu bytes", n);
-	check(of_stream || type == FRAME_RST_STREAM || type == FRAME_WINDOW_UPDATE || id == 0, "frame %u on stream %u", type, id);
+	check(of_stream || type == FRAME_RST_STREAM || type == FRAME_WINDOW_UPDATE || id == 0,
+		"frame %u on stream %u", type, id);
 	check(id < STREAMS || id % 2 == 1, "a stream of ours");
 	if (type == FRAME_HEADERS) {
 		check(flags & FRAME_END_HEADERS, "a head in pieces");
@@ -339,7 +431,8 @@ static void check_frame(unsigned type, unsigned flags, uint32_t id, const uint8_
 	}
 	if (id == 0 || id >= STREAMS)
 		return;
-	check(!of_stream || (!ended[id] && !has_reset[id]), "frame %u after the end of stream %u", type, id);
+	check(!of_stream || (!ended[id] && !has_reset[id]), "frame %u after the end of stream %u",
+		type, id);
 	ended[id] |= of_stream && (flags & FRAME_END_STREAM);
 	has_reset[id] |= type == FRAME_RST_STREAM;
 }
@@ -374,25 +467,36 @@ static void turn(void)
 	read_out();
 }
 
-/* ---- the script --------------------------------------------------------------------------------------------------- */
+/* ---- the script ---------------------------------------------------------------------------- */
 
 static const sluice_str heads[] = {
 #define COMMON "\x82\x86\x41\1a"
-	BLOCK(COMMON "\x84"),                                                     /* GET / */
-	BLOCK("\x83\x86\x41\1a\x84"),                                            /* POST */
+	BLOCK(COMMON "\x84"),         /* GET / */
+	BLOCK("\x83\x86\x41\1a\x84"), /* POST */
 	BLOCK(COMMON "\x04\x04/a?b"),
-	BLOCK("\x83\x86\x41\1a\x84\x0f\x0d\x03" "100"),                        /* content-length: 100 */
-	BLOCK("\x83\x86\x41\1a\x84\0\6expect\x0c" "100-continue"),
+	/* content-length: 100 */
+	BLOCK("\x83\x86\x41\1a\x84\x0f\x0d\x03"
+	      "100"),
+	BLOCK("\x83\x86\x41\1a\x84\0\6expect\x0c"
+	      "100-continue"),
 	BLOCK(COMMON "\x84\0\10priority\5u=1,i"),
-	BLOCK("\x02\7CONNECT\x86\x41\1a\x84\0\11:protocol\x09websocket\0\x15sec-websocket-version\2" "13"),
-	BLOCK("\x83\x86\x41\1a\x84\0\x0c" "content-type\x10" "application/grpc\0\2te\x08trailers"),
-	BLOCK(COMMON "\x84\x40\1x\x10" "0123456789abcdef"),                      /* is put into the table, */
-	BLOCK(COMMON "\x84\xbe\xbe\xbe\xbe"),                                   /* and named */
-	BLOCK("\x82\x82\x84\x86\x41\1a"),                                        /* malformed */
+	BLOCK("\x02\7CONNECT\x86\x41\1a\x84\0\11:protocol\x09websocket\0\x15sec-websocket-version\2"
+	      "13"),
+	BLOCK("\x83\x86\x41\1a\x84\0\x0c"
+	      "content-type\x10"
+	      "application/grpc\0\2te\x08trailers"),
+	/* is put into the table, */
+	BLOCK(COMMON "\x84\x40\1x\x10"
+		     "0123456789abcdef"),
+	BLOCK(COMMON "\x84\xbe\xbe\xbe\xbe"), /* and named */
+	BLOCK("\x82\x82\x84\x86\x41\1a"),     /* malformed */
 	BLOCK(COMMON "\x84\0\1X\1y"),
-	BLOCK(COMMON "\x84\0\x0atransfer-e"),                                    /* does not decode */
-	BLOCK("\x3f\xe1\x1f" COMMON "\x84"),                                      /* the table changes its size */
-	BLOCK("\x83\x86\x41\1a\x84\x0f\x0d\x06" "200000"),
+	/* does not decode */
+	BLOCK(COMMON "\x84\0\x0atransfer-e"),
+	/* the table changes its size */
+	BLOCK("\x3f\xe1\x1f" COMMON "\x84"),
+	BLOCK("\x83\x86\x41\1a\x84\x0f\x0d\x06"
+	      "200000"),
 	BLOCK("\x83\x86\x41\1a\x84\0\7trailer\x05x-sum"),
 };
 
@@ -530,7 +634,7 @@ static void run(void)
 	turn();
 }
 
-/* ---- from beginning to end ---------------------------------------------------------------------------------------- */
+/* ---- from beginning to end ----------------------------------------------------------------- */
 
 static void on_closed(void *owner)
 {
@@ -545,9 +649,9 @@ static void count_stats(void)
 		enum reach reach;
 		enum stat_id stat;
 	} rows[] = { { SEEN_IDLE, STAT_TIMEOUT_IDLE }, { SEEN_RETIRED, STAT_CONNECTIONS_RETIRED },
-		     { SEEN_FLOOD_FRAMES, STAT_FLOOD_FRAMES }, { SEEN_FLOOD_RESETS, STAT_FLOOD_RESETS },
-		     { SEEN_FLOOD_BLOCK, STAT_FLOOD_BLOCK }, { SEEN_FLOOD_ANSWERS, STAT_FLOOD_ANSWERS },
-		     { SEEN_TIMEOUT_SEND, STAT_TIMEOUT_SEND } };
+		{ SEEN_FLOOD_FRAMES, STAT_FLOOD_FRAMES }, { SEEN_FLOOD_RESETS, STAT_FLOOD_RESETS },
+		{ SEEN_FLOOD_BLOCK, STAT_FLOOD_BLOCK }, { SEEN_FLOOD_ANSWERS, STAT_FLOOD_ANSWERS },
+		{ SEEN_TIMEOUT_SEND, STAT_TIMEOUT_SEND } };
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		reached[rows[i].reach].n = stat_self->fixed[rows[i].stat];
 	reached[SEEN_FINISHED].n += wire.finished > 0;
@@ -576,10 +680,16 @@ static void end(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
-	static struct http2_server_conf conf = { .head_ns = NS_PER_S, .body_ns = 2 * NS_PER_S, .idle_ns = 4 * NS_PER_S,
-		                                 .max_body = 100000, .max_requests = 40, .max_head = 4096, .max_fields = 20,
-		                                 .max_target = 500, .linger = { NS_PER_S, 3 * NS_PER_S, 20000 },
-		                                 .handler = { on_request, on_bad_request, NULL } };
+	static struct http2_server_conf conf = { .head_ns = NS_PER_S,
+		.body_ns = 2 * NS_PER_S,
+		.idle_ns = 4 * NS_PER_S,
+		.max_body = 100000,
+		.max_requests = 40,
+		.max_head = 4096,
+		.max_fields = 20,
+		.max_target = 500,
+		.linger = { NS_PER_S, 3 * NS_PER_S, 20000 },
+		.handler = { on_request, on_bad_request, NULL } };
 	static const struct http2_server_owner owner = { on_closed, NULL };
 
 	if (size < 1 || size > SCRIPT_MAX)
@@ -592,8 +702,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cut = false;
 	mode = data[0];
 	conf.budget = mode & MODE_LITTLE ? 8192 : 65536;
-	script = (struct h2script){ .at = data + 1, .end = data + size, .heads = heads,
-		                    .n_heads = sizeof(heads) / sizeof(heads[0]), .opens = true, .say = say };
+	script = (struct h2script){ .at = data + 1,
+		.end = data + size,
+		.heads = heads,
+		.n_heads = sizeof(heads) / sizeof(heads[0]),
+		.opens = true,
+		.say = say };
 	memset(ended, 0, sizeof(ended));
 	memset(has_reset, 0, sizeof(has_reset));
 	check(nghttp2_hd_inflate_new(&inflater) == 0, "no memory");

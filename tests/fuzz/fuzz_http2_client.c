@@ -1,8 +1,10 @@
 /*
- * A connection to an upstream server that does anything, at any time: what exchanges hear is well formed and in order, each
- * hears one end, whatever is sent consists of whole frames, and nothing is left.
+ * A connection to an upstream server that does anything, at any time: what exchanges hear is well
+ * formed and in order, each hears one end, whatever is sent consists of whole frames, and nothing
+ * is left.
  *
- * An input is a script (h2script.h). Its first byte says how the server behaves where no act says otherwise.
+ * An input is a script (h2script.h). Its first byte says how the server behaves where no act says
+ * otherwise.
  */
 #include <nghttp2/nghttp2.h>
 #include <stdlib.h>
@@ -24,18 +26,40 @@ enum mode {
 	MODE_LITTLE = 1 << 3,  /* and has little memory */
 	MODE_SILENT = 1 << 4,  /* the server answers neither SETTINGS nor PING, */
 	MODE_WINDOWS = 1 << 5, /* and makes room for what it gets */
-	MODE_TUNNELS = 1 << 6  /* it takes extended CONNECT */
+	MODE_TUNNELS = 1 << 6, /* it takes extended CONNECT */
 };
 
 enum act {
-	ACT_TURN, ACT_PASS, ACT_BLOCK, ACT_UNBLOCK, ACT_WRITE_MAX, ACT_READ_MAX, ACT_BEGIN, ACT_PUSH, ACT_END, ACT_HOLD,
-	ACT_RESUME, ACT_RELEASE, ACT_RETIRE, ACT_STALE, ACT_EOF, ACT_BREAK, ACTS
+	ACT_TURN,
+	ACT_PASS,
+	ACT_BLOCK,
+	ACT_UNBLOCK,
+	ACT_WRITE_MAX,
+	ACT_READ_MAX,
+	ACT_BEGIN,
+	ACT_PUSH,
+	ACT_END,
+	ACT_HOLD,
+	ACT_RESUME,
+	ACT_RELEASE,
+	ACT_RETIRE,
+	ACT_STALE,
+	ACT_EOF,
+	ACT_BREAK,
+	ACTS,
 };
 
 /* Of ACT_BEGIN. */
 enum { BEGIN_KIND = 7, BEGIN_OPEN = 8, BEGIN_CALL = 16 };
 
-enum { WAYS = 64, AT_A_TIME = 6, PREFACE = 24, SCRIPT_MAX = 8192, ACTS_MAX = 4000, TURNS_MAX = 400 };
+enum {
+	WAYS = 64,
+	AT_A_TIME = 6,
+	PREFACE = 24,
+	SCRIPT_MAX = 8192,
+	ACTS_MAX = 4000,
+	TURNS_MAX = 400
+};
 
 struct way {
 	struct origin *o;
@@ -47,23 +71,69 @@ struct way {
 
 /* What a run over the corpus has to have seen. */
 enum reach {
-	SEEN_HEAD, SEEN_INTERIM, SEEN_END, SEEN_TRAILERS_IN, SEEN_TRAILERS_OUT, SEEN_TUNNEL, SEEN_FULL, SEEN_DRAINED, SEEN_UNTOUCHED,
-	SEEN_RECLAIMED, SEEN_TIMEOUT, SEEN_STALLED, SEEN_CLOSED, SEEN_RESET, SEEN_TRUNCATED, SEEN_ABORTED, SEEN_REFUSED, SEEN_BAD_HEAD,
-	SEEN_BAD_FRAMING, SEEN_PROTOCOL, SEEN_NO_TUNNEL, SEEN_NO_MEMORY, SEEN_PING, SEEN_PING_ACK, SEEN_GOAWAY_ERROR, SEEN_GOAWAY,
-	SEEN_CANCEL, SEEN_IDLE, SEEN_RETIRED, SEEN_NO_SETTINGS, SEEN_WHAT
+	SEEN_HEAD,
+	SEEN_INTERIM,
+	SEEN_END,
+	SEEN_TRAILERS_IN,
+	SEEN_TRAILERS_OUT,
+	SEEN_TUNNEL,
+	SEEN_FULL,
+	SEEN_DRAINED,
+	SEEN_UNTOUCHED,
+	SEEN_RECLAIMED,
+	SEEN_TIMEOUT,
+	SEEN_STALLED,
+	SEEN_CLOSED,
+	SEEN_RESET,
+	SEEN_TRUNCATED,
+	SEEN_ABORTED,
+	SEEN_REFUSED,
+	SEEN_BAD_HEAD,
+	SEEN_BAD_FRAMING,
+	SEEN_PROTOCOL,
+	SEEN_NO_TUNNEL,
+	SEEN_NO_MEMORY,
+	SEEN_PING,
+	SEEN_PING_ACK,
+	SEEN_GOAWAY_ERROR,
+	SEEN_GOAWAY,
+	SEEN_CANCEL,
+	SEEN_IDLE,
+	SEEN_RETIRED,
+	SEEN_NO_SETTINGS,
+	SEEN_WHAT,
 };
 static struct reached reached[SEEN_WHAT] = {
-	[SEEN_HEAD] = { "response-head", 0 }, [SEEN_INTERIM] = { "interim-response", 0 }, [SEEN_END] = { "response-end", 0 },
-	[SEEN_TRAILERS_IN] = { "response-trailers", 0 }, [SEEN_TRAILERS_OUT] = { "request-trailers", 0 },
-	[SEEN_TUNNEL] = { "tunnel", 0 }, [SEEN_FULL] = { "request-waits-for-window", 0 }, [SEEN_DRAINED] = { "room-again", 0 },
-	[SEEN_UNTOUCHED] = { "untouched", 0 }, [SEEN_RECLAIMED] = { "body-reclaimed", 0 }, [SEEN_TIMEOUT] = { "response-timeout", 0 },
-	[SEEN_STALLED] = { "response-stalled", 0 }, [SEEN_CLOSED] = { "closed", 0 }, [SEEN_RESET] = { "reset", 0 },
-	[SEEN_TRUNCATED] = { "truncated", 0 }, [SEEN_ABORTED] = { "aborted", 0 }, [SEEN_REFUSED] = { "refused", 0 },
-	[SEEN_BAD_HEAD] = { "bad-head", 0 }, [SEEN_BAD_FRAMING] = { "bad-framing", 0 }, [SEEN_PROTOCOL] = { "protocol-error", 0 },
-	[SEEN_NO_TUNNEL] = { "no-tunnel", 0 }, [SEEN_NO_MEMORY] = { "no-memory", 0 }, [SEEN_PING] = { "ping-sent", 0 },
-	[SEEN_PING_ACK] = { "ping-answered", 0 }, [SEEN_GOAWAY_ERROR] = { "goaway-for-an-error", 0 },
-	[SEEN_GOAWAY] = { "goaway-sent", 0 }, [SEEN_CANCEL] = { "request-cancelled", 0 }, [SEEN_IDLE] = { "gone-while-idle", 0 },
-	[SEEN_RETIRED] = { "retired", 0 }, [SEEN_NO_SETTINGS] = { "no-settings-in-time", 0 },
+	[SEEN_HEAD] = { "response-head", 0 },
+	[SEEN_INTERIM] = { "interim-response", 0 },
+	[SEEN_END] = { "response-end", 0 },
+	[SEEN_TRAILERS_IN] = { "response-trailers", 0 },
+	[SEEN_TRAILERS_OUT] = { "request-trailers", 0 },
+	[SEEN_TUNNEL] = { "tunnel", 0 },
+	[SEEN_FULL] = { "request-waits-for-window", 0 },
+	[SEEN_DRAINED] = { "room-again", 0 },
+	[SEEN_UNTOUCHED] = { "untouched", 0 },
+	[SEEN_RECLAIMED] = { "body-reclaimed", 0 },
+	[SEEN_TIMEOUT] = { "response-timeout", 0 },
+	[SEEN_STALLED] = { "response-stalled", 0 },
+	[SEEN_CLOSED] = { "closed", 0 },
+	[SEEN_RESET] = { "reset", 0 },
+	[SEEN_TRUNCATED] = { "truncated", 0 },
+	[SEEN_ABORTED] = { "aborted", 0 },
+	[SEEN_REFUSED] = { "refused", 0 },
+	[SEEN_BAD_HEAD] = { "bad-head", 0 },
+	[SEEN_BAD_FRAMING] = { "bad-framing", 0 },
+	[SEEN_PROTOCOL] = { "protocol-error", 0 },
+	[SEEN_NO_TUNNEL] = { "no-tunnel", 0 },
+	[SEEN_NO_MEMORY] = { "no-memory", 0 },
+	[SEEN_PING] = { "ping-sent", 0 },
+	[SEEN_PING_ACK] = { "ping-answered", 0 },
+	[SEEN_GOAWAY_ERROR] = { "goaway-for-an-error", 0 },
+	[SEEN_GOAWAY] = { "goaway-sent", 0 },
+	[SEEN_CANCEL] = { "request-cancelled", 0 },
+	[SEEN_IDLE] = { "gone-while-idle", 0 },
+	[SEEN_RETIRED] = { "retired", 0 },
+	[SEEN_NO_SETTINGS] = { "no-settings-in-time", 0 },
 };
 
 static struct fakewire wire;
@@ -74,7 +144,7 @@ static struct h2script script;
 static size_t seen; /* of what came out */
 static bool cut;    /* what came out may end within a frame */
 
-/* ---- exchanges ---------------------------------------------------------------------------------------------------- */
+/* ---- exchanges ----------------------------------------------------------------------------- */
 
 static void way_release(struct way *v)
 {
@@ -86,7 +156,9 @@ static void way_release(struct way *v)
 static void check_fields(const struct fields *f)
 {
 	for (uint32_t i = 0; f && i < f->n; i++)
-		check(str_is_token(field_name(&f->v[i])) && str_is_field_value(field_value(&f->v[i])), "field %u", i);
+		check(str_is_token(field_name(&f->v[i])) &&
+				str_is_field_value(field_value(&f->v[i])),
+			"field %u", i);
 }
 
 static void push(struct way *v, size_t n)
@@ -108,7 +180,9 @@ static void push(struct way *v, size_t n)
 
 static void end_request(struct way *v, bool trailers)
 {
-	static struct field fields[] = { { .name = "x-sum", .name_len = 5, .value = "6", .value_len = 1 } };
+	static struct field fields[] = {
+		{ .name = "x-sum", .name_len = 5, .value = "6", .value_len = 1 }
+	};
 	static const struct fields f = { fields, 1, 1 };
 	v->done = true;
 	reached[SEEN_TRAILERS_OUT].n += trailers;
@@ -119,7 +193,8 @@ static void on_head(struct origin *o, struct response_head *h)
 {
 	struct way *v = o->user;
 	v->tunnel = h->status == 101 && v->asks;
-	check(!v->over && !v->head && h->status >= 100 && h->status <= 599, "a head of %u", h->status);
+	check(!v->over && !v->head && h->status >= 100 && h->status <= 599, "a head of %u",
+		h->status);
 	check(h->status != 101 || v->tunnel, "a tunnel that nobody %s", "asked for");
 	check(!v->asks || h->status < 200 || h->status >= 300, "%u, and no tunnel", h->status);
 	check_fields(&h->fields);
@@ -128,7 +203,9 @@ static void on_head(struct origin *o, struct response_head *h)
 		return;
 	v->head = true;
 	reached[SEEN_HEAD].n++;
-	v->left = h->body == BODY_LENGTH ? h->body_length : h->body == BODY_NONE && !v->tunnel ? 0 : UINT64_MAX;
+	v->left = h->body == BODY_LENGTH             ? h->body_length
+		: h->body == BODY_NONE && !v->tunnel ? 0
+						     : UINT64_MAX;
 	if (v->tunnel) {
 		reached[SEEN_TUNNEL].n++;
 		o->ops->tunnel(o);
@@ -146,7 +223,8 @@ static void on_body(struct origin *o, struct buf *data)
 	struct way *v = o->user;
 	size_t n = mode & MODE_HOLD ? (data->len + 1) / 2 : data->len;
 	check(v->head && !v->over && data->len, "a body out of turn");
-	check(v->left == UINT64_MAX || v->left >= data->len, "%zu bytes more than there are", data->len);
+	check(v->left == UINT64_MAX || v->left >= data->len, "%zu bytes more than there are",
+		data->len);
 	if (v->left != UINT64_MAX)
 		v->left -= n;
 	buf_drain(data, n);
@@ -177,11 +255,12 @@ static void count_failure(struct origin *o, int err)
 		int err;
 		enum reach reach;
 	} rows[] = { { ERR_UPSTREAM_TIMEOUT, SEEN_TIMEOUT }, { ERR_UPSTREAM_STALLED, SEEN_STALLED },
-		     { ERR_UPSTREAM_CLOSED, SEEN_CLOSED }, { ERR_UPSTREAM_RESET, SEEN_RESET },
-		     { ERR_UPSTREAM_TRUNCATED, SEEN_TRUNCATED }, { ERR_UPSTREAM_ABORTED, SEEN_ABORTED },
-		     { ERR_UPSTREAM_REFUSED, SEEN_REFUSED }, { ERR_UPSTREAM_BAD_HEAD, SEEN_BAD_HEAD },
-		     { ERR_UPSTREAM_BAD_FRAMING, SEEN_BAD_FRAMING }, { ERR_UPSTREAM_PROTOCOL, SEEN_PROTOCOL },
-		     { ERR_UPSTREAM_NO_TUNNEL, SEEN_NO_TUNNEL }, { ERR_NO_MEMORY, SEEN_NO_MEMORY } };
+		{ ERR_UPSTREAM_CLOSED, SEEN_CLOSED }, { ERR_UPSTREAM_RESET, SEEN_RESET },
+		{ ERR_UPSTREAM_TRUNCATED, SEEN_TRUNCATED }, { ERR_UPSTREAM_ABORTED, SEEN_ABORTED },
+		{ ERR_UPSTREAM_REFUSED, SEEN_REFUSED }, { ERR_UPSTREAM_BAD_HEAD, SEEN_BAD_HEAD },
+		{ ERR_UPSTREAM_BAD_FRAMING, SEEN_BAD_FRAMING },
+		{ ERR_UPSTREAM_PROTOCOL, SEEN_PROTOCOL },
+		{ ERR_UPSTREAM_NO_TUNNEL, SEEN_NO_TUNNEL }, { ERR_NO_MEMORY, SEEN_NO_MEMORY } };
 	struct buf body;
 	buf_init(&body);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -203,31 +282,51 @@ static void on_fail(struct origin *o, int err)
 }
 
 static const struct origin_events events = {
-	.on_head = on_head, .on_body = on_body, .on_end = on_end, .on_drained = on_drained, .on_fail = on_fail
+	.on_head = on_head,
+	.on_body = on_body,
+	.on_end = on_end,
+	.on_drained = on_drained,
+	.on_fail = on_fail,
 };
 
 static struct request_head *upgrade_head(void)
 {
 	static struct field fields[] = {
-		{ .name = "Upgrade", .name_len = 7, .value = "websocket", .value_len = 9, .token = TOKEN_UPGRADE, .flags = FIELD_DROP },
-		{ .name = "Sec-WebSocket-Key", .name_len = 17, .value = "dGhlIHNhbXBsZSBub25jZQ==", .value_len = 24,
-		  .token = TOKEN_SEC_WEBSOCKET_KEY },
+		{ .name = "Upgrade",
+			.name_len = 7,
+			.value = "websocket",
+			.value_len = 9,
+			.token = TOKEN_UPGRADE,
+			.flags = FIELD_DROP },
+		{ .name = "Sec-WebSocket-Key",
+			.name_len = 17,
+			.value = "dGhlIHNhbXBsZSBub25jZQ==",
+			.value_len = 24,
+			.token = TOKEN_SEC_WEBSOCKET_KEY },
 	};
-	static struct request_head h = { .method_text = { "GET", 3 }, .method = METHOD_GET, .path = { "/", 1 },
-		                         .authority = { "a.test", 6 }, .upgrade = true, .fields = { fields, 2, 2 } };
+	static struct request_head h = { .method_text = { "GET", 3 },
+		.method = METHOD_GET,
+		.path = { "/", 1 },
+		.authority = { "a.test", 6 },
+		.upgrade = true,
+		.fields = { fields, 2, 2 } };
 	return &h;
 }
 
 static void begin(unsigned how)
 {
-	static const sluice_str methods[] = { { "GET", 3 }, { "POST", 4 }, { "HEAD", 4 }, { "GET", 3 }, { "POST", 4 }, { "GET", 3 } };
+	static const sluice_str methods[] = { { "GET", 3 }, { "POST", 4 }, { "HEAD", 4 },
+		{ "GET", 3 }, { "POST", 4 }, { "GET", 3 } };
 	if (!conn || n_ways == WAYS || http2_conn_room(conn) == 0)
 		return;
 	unsigned i = n_ways++, kind = (how & BEGIN_KIND) % 6;
 	struct way *v = &ways[i];
-	struct request_head h = { .method_text = methods[kind], .method = (uint8_t)method_find(methods[kind]), .path = STR("/"),
-		                  .authority = STR("a.test"), .body = kind == 1 || kind == 4 ? BODY_CHUNKED : BODY_NONE,
-		                  .call = (how & BEGIN_CALL) != 0 };
+	struct request_head h = { .method_text = methods[kind],
+		.method = (uint8_t)method_find(methods[kind]),
+		.path = STR("/"),
+		.authority = STR("a.test"),
+		.body = kind == 1 || kind == 4 ? BODY_CHUNKED : BODY_NONE,
+		.call = (how & BEGIN_CALL) != 0 };
 	*v = (struct way){ .left = UINT64_MAX, .asks = kind == 3 };
 	arena_init(&v->arena, mode & MODE_LITTLE ? 4096 : 65536);
 	v->o = http2_conn_begin(conn, &events, v, &v->arena, i > 0);
@@ -240,7 +339,7 @@ static void begin(unsigned how)
 		end_request(v, h.body == BODY_CHUNKED && i % 2);
 }
 
-/* ---- the connection ----------------------------------------------------------------------------------------------- */
+/* ---- the connection ------------------------------------------------------------------------ */
 
 static void conn_on_open(struct http2_conn *c)
 {
@@ -255,12 +354,15 @@ static void conn_on_change(struct http2_conn *c)
 
 static void conn_on_gone(struct http2_conn *c, int err)
 {
-	check(c == conn && http2_conn_load(c) == 0 && err == 0, "gone with %u requests", (unsigned)http2_conn_load(c));
+	check(c == conn && http2_conn_load(c) == 0 && err == 0, "gone with %u requests",
+		(unsigned)http2_conn_load(c));
 	conn = NULL;
 	reached[SEEN_IDLE].n++;
 }
 
-static const struct http2_conn_owner owner = { .on_open = conn_on_open, .on_change = conn_on_change, .on_gone = conn_on_gone };
+static const struct http2_conn_owner owner = { .on_open = conn_on_open,
+	.on_change = conn_on_change,
+	.on_gone = conn_on_gone };
 
 static void say(const char *bytes, size_t n)
 {
@@ -278,7 +380,8 @@ static void count_frame(unsigned type, unsigned flags, const uint8_t *payload)
 	reached[SEEN_PING].n += type == FRAME_PING && !(flags & FRAME_ACK);
 	reached[SEEN_PING_ACK].n += type == FRAME_PING && (flags & FRAME_ACK);
 	reached[SEEN_GOAWAY].n += type == FRAME_GOAWAY;
-	reached[SEEN_GOAWAY_ERROR].n += type == FRAME_GOAWAY && get32(payload + 4) != NGHTTP2_NO_ERROR;
+	reached[SEEN_GOAWAY_ERROR].n += type == FRAME_GOAWAY &&
+		get32(payload + 4) != NGHTTP2_NO_ERROR;
 	reached[SEEN_CANCEL].n += type == FRAME_RST_STREAM && get32(payload) == NGHTTP2_CANCEL;
 }
 
@@ -300,7 +403,8 @@ static void react(unsigned type, unsigned flags, uint32_t id, const uint8_t *pay
 static void read_out(void)
 {
 	if (seen == 0 && opened == 1 && wire.out_len >= PREFACE) {
-		check(memcmp(wire.out, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", PREFACE) == 0, "no preface");
+		check(memcmp(wire.out, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", PREFACE) == 0,
+			"no preface");
 		seen = PREFACE;
 	}
 	while (seen && wire.out_len - seen >= HTTP2_FRAME_HEAD) {
@@ -309,8 +413,9 @@ static void read_out(void)
 		uint32_t id = get32(h + 5) & 0x7fffffff;
 		if (wire.out_len - seen < HTTP2_FRAME_HEAD + n)
 			break;
-		check((id % 2 == 1 && id < 2 * WAYS) || (id == 0 && h[3] > FRAME_HEADERS) || h[3] == FRAME_RST_STREAM,
-		      "frame %u on stream %u", h[3], id);
+		check((id % 2 == 1 && id < 2 * WAYS) || (id == 0 && h[3] > FRAME_HEADERS) ||
+				h[3] == FRAME_RST_STREAM,
+			"frame %u on stream %u", h[3], id);
 		seen += HTTP2_FRAME_HEAD + n;
 		count_frame(h[3], h[4], h + HTTP2_FRAME_HEAD);
 		react(h[3], h[4], id, h + HTTP2_FRAME_HEAD, n);
@@ -326,25 +431,35 @@ static void turn(void)
 	read_out();
 }
 
-/* ---- the script --------------------------------------------------------------------------------------------------- */
+/* ---- the script ---------------------------------------------------------------------------- */
 
 static const sluice_str heads[] = {
-	BLOCK("\x88"),                                         /* 200 */
-	BLOCK("\x88\x0f\x0d\x03" "100"),                       /* content-length: 100 */
-	BLOCK("\x08\x03" "100"),
-	BLOCK("\x08\x03" "103\0\4link\1<"),
-	BLOCK("\x08\x03" "101"),
-	BLOCK("\x89"),                                         /* 204 */
-	BLOCK("\x8b\x0f\x0d\x03" "100"),                       /* 304 */
-	BLOCK("\x8d\x0f\x0d\x01" "0"),
-	BLOCK("\x88\x40\1x\x10" "0123456789abcdef"),           /* is put into the table, */
-	BLOCK("\x88\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe"), /* and named too often */
-	BLOCK("\x88\x88"),                                     /* malformed */
+	BLOCK("\x88"), /* 200 */
+	BLOCK("\x88\x0f\x0d\x03"
+	      "100"), /* content-length: 100 */
+	BLOCK("\x08\x03"
+	      "100"),
+	BLOCK("\x08\x03"
+	      "103\0\4link\1<"),
+	BLOCK("\x08\x03"
+	      "101"),
+	BLOCK("\x89"), /* 204 */
+	BLOCK("\x8b\x0f\x0d\x03"
+	      "100"), /* 304 */
+	BLOCK("\x8d\x0f\x0d\x01"
+	      "0"),
+	BLOCK("\x88\x40\1x\x10"
+	      "0123456789abcdef"), /* is put into the table, */
+	/* and named too often */
+	BLOCK("\x88\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe\xbe"
+	      "\xbe"),
+	BLOCK("\x88\x88"), /* malformed */
 	BLOCK("\0\1x\1y"),
 	BLOCK("\x88\0\1X\1y"),
-	BLOCK("\x88\0\x0atransfer-e"),                         /* does not decode */
-	BLOCK("\x3f\xe1\x1f\x88"),                             /* the table changes its size */
-	BLOCK("\x88\x0f\x0d\x06" "200000"),
+	BLOCK("\x88\0\x0atransfer-e"), /* does not decode */
+	BLOCK("\x3f\xe1\x1f\x88"),     /* the table changes its size */
+	BLOCK("\x88\x0f\x0d\x06"
+	      "200000"),
 };
 
 /* The k-th latest that is not over; NULL: there is none. */
@@ -460,18 +575,25 @@ static void run(void)
 	turn();
 }
 
-/* ---- from beginning to end ---------------------------------------------------------------------------------------- */
+/* ---- from beginning to end ----------------------------------------------------------------- */
 
 static void start(void)
 {
-	static const char settings[] = { 0, 0, 12, FRAME_SETTINGS, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100, 0, 8, 0, 0, 0, 1 };
-	static const struct http2_conn_conf conf = { .connect_ns = 2 * NS_PER_S, .response_ns = 2 * NS_PER_S, .ping_ns = NS_PER_S,
-		                                     .idle_ns = NS_PER_S, .max_head = 4096, .max_fields = 20,
-		                                     .max_requests = AT_A_TIME, .early = AT_A_TIME };
+	static const char settings[] = { 0, 0, 12, FRAME_SETTINGS, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0,
+		100, 0, 8, 0, 0, 0, 1 };
+	static const struct http2_conn_conf conf = { .connect_ns = 2 * NS_PER_S,
+		.response_ns = 2 * NS_PER_S,
+		.ping_ns = NS_PER_S,
+		.idle_ns = NS_PER_S,
+		.max_head = 4096,
+		.max_fields = 20,
+		.max_requests = AT_A_TIME,
+		.early = AT_A_TIME };
 	int err = 0;
 	fakewire_start();
 	wire = (struct fakewire){ 0 };
-	conn = http2_conn_open(&fakewire_worker, fakewire_address(), &transport_fake_connecting, &wire, &conf, &owner, NULL, &err);
+	conn = http2_conn_open(&fakewire_worker, fakewire_address(), &transport_fake_connecting,
+		&wire, &conf, &owner, NULL, &err);
 	check(conn, "not begun: %d", err);
 	fakewire_connect();
 	fakewire_settle();
@@ -515,8 +637,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	opened = n_ways = turns = 0;
 	seen = 0;
 	cut = false;
-	script = (struct h2script){ .at = data + 1, .end = data + size, .heads = heads,
-		                    .n_heads = sizeof(heads) / sizeof(heads[0]), .say = say };
+	script = (struct h2script){ .at = data + 1,
+		.end = data + size,
+		.heads = heads,
+		.n_heads = sizeof(heads) / sizeof(heads[0]),
+		.say = say };
 	start();
 	run();
 	end();

@@ -1,6 +1,7 @@
 /*
- * The token reader of the plugin jwt, and the checks of claims. The input is a token; or, when it starts with a line
- * `json`, a line with the header and then the claims, which are encoded here, as a fuzzer hardly finds its way through base64.
+ * The token reader of the plugin jwt, and the checks of claims. The input is a token; or, when it
+ * starts with a line `json`, a line with the header and then the claims, which are encoded here, as
+ * a fuzzer hardly finds its way through base64.
  */
 #include <stdlib.h>
 
@@ -13,11 +14,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char *encode(char *out, const uint8_t *p, size_t n)
 {
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	for (size_t i = 0; i < n; i += 3) {
 		size_t left = n - i < 3 ? n - i : 3;
 		uint32_t v = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
-			     (left > 2 ? p[i + 2] : 0);
+			(left > 2 ? p[i + 2] : 0);
 		for (size_t c = 0; c <= left; c++)
 			*out++ = alphabet[v >> (18 - 6 * c) & 63];
 	}
@@ -29,18 +31,17 @@ static void check_claims(const json_t *claims)
 	static const sluice_str list[] = { SLUICE_STR("a"), SLUICE_STR("b.c") };
 	static const sluice_pair pairs[] = { { SLUICE_STR("a"), SLUICE_STR("b") } };
 	const struct jwt_conf conf = { .audience = { list, 1 },
-				       .scopes = { list, 1 },
-				       .claims = { pairs, 1 },
-				       .required = { list, 2 },
-				       .leeway = 5000,
-				       .max_age = 1000 };
+		.scopes = { list, 1 },
+		.claims = { pairs, 1 },
+		.required = { list, 2 },
+		.leeway = 5000,
+		.max_age = 1000 };
 	struct validity when;
 	sluice_str which;
 	const char *name;
 	json_t *v;
 	(void)rules_check(&conf, SLUICE_STR("i"), claims, UINT64_C(1700000000000), &when, &which);
-	json_object_foreach((json_t *)claims, name, v)
-	{
+	json_object_foreach ((json_t *)claims, name, v) {
 		ptrdiff_t n = claim_text_len(v);
 		char *text = n < 0 ? NULL : malloc((size_t)n + 1);
 		if (text)

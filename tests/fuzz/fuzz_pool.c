@@ -1,9 +1,11 @@
 /*
- * Calls to an upstream of up to three servers, which refuse, answer, fall silent and close as an input says, while
- * configurations come and go. An input is a script of steps; some steps say what is done from within a callback.
+ * Calls to an upstream of up to three servers, which refuse, answer, fall silent and close as an
+ * input says, while configurations come and go. An input is a script of steps; some steps say what
+ * is done from within a callback.
  *
- * What must hold: a call that waits hears of one end, one that was cancelled of none; what is ready is reported and released
- * once; bounds of connections hold; and when the last configuration is gone no connection, timer or byte is left.
+ * What must hold: a call that waits hears of one end, one that was cancelled of none; what is ready
+ * is reported and released once; bounds of connections hold; and when the last configuration is
+ * gone no connection, timer or byte is left.
  */
 #include <stdlib.h>
 
@@ -35,9 +37,9 @@ struct visit {
 	struct upstream_call call;
 	struct arena arena;
 	struct generation *of;
-	bool live;              /* the call was initialised */
-	bool waits, ready;      /* ready: report and release are owed */
-	bool sent, over;        /* the request; it ended or failed */
+	bool live;         /* the call was initialised */
+	bool waits, ready; /* ready: report and release are owed */
+	bool sent, over;   /* the request; it ended or failed */
 	int err;
 };
 
@@ -47,7 +49,7 @@ static struct generation *newest;
 static struct visit visits[VISITS];
 static unsigned n_generations, reactions[N_EVENTS], depth;
 
-/* ---- calls -------------------------------------------------------------------------------------------------------- */
+/* ---- calls --------------------------------------------------------------------------------- */
 
 static const struct origin_events events;
 
@@ -65,8 +67,13 @@ static void visit_finish(struct visit *v, int err)
 static void visit_send(struct visit *v)
 {
 	struct origin *o = v->call.origin;
-	struct request_head h = { .method_text = STR("GET"), .method = METHOD_GET, .target = STR("/"), .path = STR("/"),
-		                  .authority = STR("a.test"), .host = STR("a.test"), .version = 11 };
+	struct request_head h = { .method_text = STR("GET"),
+		.method = METHOD_GET,
+		.target = STR("/"),
+		.path = STR("/"),
+		.authority = STR("a.test"),
+		.host = STR("a.test"),
+		.version = 11 };
 	if (!v->ready || v->sent || v->over)
 		return;
 	v->sent = true;
@@ -77,8 +84,9 @@ static void visit_send(struct visit *v)
 
 static void visit_ready(struct visit *v)
 {
-	check(!v->ready && v->call.state == UPSTREAM_CALL_READY && v->call.origin && v->call.endpoint, "ready in state %d",
-	      v->call.state);
+	check(!v->ready && v->call.state == UPSTREAM_CALL_READY && v->call.origin &&
+			v->call.endpoint,
+		"ready in state %d", v->call.state);
 	v->waits = false;
 	v->ready = true;
 	v->over = false;
@@ -108,7 +116,8 @@ static void visit_end(struct visit *v)
 		return;
 	if (v->ready)
 		visit_finish(v, ERR_CLIENT_GONE);
-	REACH_IF(v->call.state == UPSTREAM_CALL_OPENING, "a call given up while its connection opens");
+	REACH_IF(v->call.state == UPSTREAM_CALL_OPENING,
+		"a call given up while its connection opens");
 	upstream_call_fini(&v->call);
 	arena_fini(&v->arena);
 	*v = (struct visit){ .live = false };
@@ -143,7 +152,8 @@ static void on_ready(struct upstream_call *c)
 static void on_fail(struct upstream_call *c, int err)
 {
 	struct visit *v = container_of(c, struct visit, call);
-	check(v->waits && err < 0 && c->state == UPSTREAM_CALL_IDLE, "failed with %d, and nobody waits", err);
+	check(v->waits && err < 0 && c->state == UPSTREAM_CALL_IDLE,
+		"failed with %d, and nobody waits", err);
 	v->waits = false;
 	REACH_IF(err == ERR_CONNECT_TIMEOUT, "no connection in time");
 	REACH_IF(err == ERR_OVERLOADED, "no turn in time");
@@ -209,7 +219,11 @@ static void on_drained(struct origin *o)
 }
 
 static const struct origin_events events = {
-	.on_head = on_head, .on_body = on_body, .on_end = on_end, .on_drained = on_drained, .on_fail = on_origin_fail
+	.on_head = on_head,
+	.on_body = on_body,
+	.on_end = on_end,
+	.on_drained = on_drained,
+	.on_fail = on_origin_fail,
 };
 
 static void visit_begin(struct visit *v, unsigned how)
@@ -223,12 +237,14 @@ static void visit_begin(struct visit *v, unsigned how)
 		upstream_call_init(&v->call, on_ready, on_fail);
 		arena_init(&v->arena, 16384);
 		if (newest->conf.proxy_protocol)
-			v->call.proxy_header = how & 32 ? STR("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n") : STR("PROXY UNKNOWN\r\n");
+			v->call.proxy_header = how & 32
+				? STR("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
+				: STR("PROXY UNKNOWN\r\n");
 	}
 	visit_open(v, how & 16);
 }
 
-/* ---- configurations ----------------------------------------------------------------------------------------------- */
+/* ---- configurations ------------------------------------------------------------------------ */
 
 static bool in_use(const struct generation *g)
 {
@@ -259,21 +275,28 @@ static void generation_begin(struct input *in)
 	if (!g)
 		return;
 	for (unsigned i = 0; i < SERVERS; i++)
-		g->servers[i] = (struct upstream_server){ .address = str_of(servers[(i + a) % SERVERS].address), .weight = 1 + i };
+		g->servers[i] = (struct upstream_server){
+			.address = str_of(servers[(i + a) % SERVERS].address),
+			.weight = 1 + i
+		};
 	g->conf = (struct upstream_conf){ .name = STR("u"),
-		                          .servers = { g->servers, 1 + a % SERVERS },
-		                          .balance = a & 4 ? BALANCE_LEAST_REQUESTS : BALANCE_ROUND_ROBIN,
-		                          .protocol = a & 8 ? PROTOCOL_H2C : PROTOCOL_HTTP1,
-		                          .timeouts = { .connect = 500, .response = 1000, .idle = 5000, .ping = 300, .queue = 200 },
-		                          .health = { .failures = (a >> 4) % 3, .retry_after = 100, .retry_after_max = 400 },
-		                          .retries = (a >> 6) % 4,
-		                          .keepalive = b % 4,
-		                          .max_connections = (b >> 2) % 4,
-		                          .max_queue = queues[(b >> 4) % 4],
-		                          .max_streams = 1 + (b >> 6) % 4,
-		                          .max_head = 4096,
-		                          .max_fields = 20,
-		                          .resolve_interval = 1000 };
+		.servers = { g->servers, 1 + a % SERVERS },
+		.balance = a & 4 ? BALANCE_LEAST_REQUESTS : BALANCE_ROUND_ROBIN,
+		.protocol = a & 8 ? PROTOCOL_H2C : PROTOCOL_HTTP1,
+		.timeouts = { .connect = 500,
+			.response = 1000,
+			.idle = 5000,
+			.ping = 300,
+			.queue = 200 },
+		.health = { .failures = (a >> 4) % 3, .retry_after = 100, .retry_after_max = 400 },
+		.retries = (a >> 6) % 4,
+		.keepalive = b % 4,
+		.max_connections = (b >> 2) % 4,
+		.max_queue = queues[(b >> 4) % 4],
+		.max_streams = 1 + (b >> 6) % 4,
+		.max_head = 4096,
+		.max_fields = 20,
+		.resolve_interval = 1000 };
 	if (g->conf.protocol == PROTOCOL_HTTP1 && a == 255)
 		g->conf.proxy_protocol = 1;
 	g->u = upstream_attach(&fakewire_worker, &g->conf, NULL, 1);
@@ -290,48 +313,53 @@ static void check_endpoint(void *ctx, const struct endpoint_view *v)
 	check(v->idle <= v->connections, "%u of %u connections are idle", v->idle, v->connections);
 	check(v->idle <= 3, "%u connections are idle", v->idle);
 	check(n_generations > 1 || v->idle <= c->keepalive, "%u connections are idle", v->idle);
-	check(n_generations > 1 || c->max_connections == 0 || v->connections <= c->max_connections, "%u connections",
-	      v->connections);
+	check(n_generations > 1 || c->max_connections == 0 || v->connections <= c->max_connections,
+		"%u connections", v->connections);
 	REACH_IF(v->state == ENDPOINT_DOWN, "a server that rests");
 	REACH_IF(v->state == ENDPOINT_TRIAL, "a server to be tried again");
-	REACH_IF(c->protocol == PROTOCOL_H2C && v->in_flight > v->connections, "a connection that is shared");
+	REACH_IF(c->protocol == PROTOCOL_H2C && v->in_flight > v->connections,
+		"a connection that is shared");
 	*ready += v->in_flight;
 }
 
 static void check_all(void)
 {
 	unsigned in_flight = 0, ready = 0;
-	upstream_each_endpoint(&fakewire_worker, check_endpoint, &in_flight);
+	upstream_each_endpoint (&fakewire_worker, check_endpoint, &in_flight)
+		;
 	for (unsigned i = 0; i < VISITS; i++)
 		ready += visits[i].ready && !visits[i].over;
 	check(ready <= in_flight, "%u requests under way, %u are known", ready, in_flight);
 }
 
-/* ---- servers ------------------------------------------------------------------------------------------------------ */
+/* ---- servers ------------------------------------------------------------------------------- */
 
 static void say_http1(struct fakepeer *p, unsigned what)
 {
 	static const char *const answers[] = { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-		                               "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no", "k",
-		                               "HTTP/1.1 500 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
-		                               "HTTP/1.1 204 No\r\n\r\n", "SSH-2.0-nonsense\r\n\r\n",
-		                               "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\nuntil the end" };
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no", "k",
+		"HTTP/1.1 500 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 204 No\r\n\r\n", "SSH-2.0-nonsense\r\n\r\n",
+		"HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\nuntil the end" };
 	fakepeer_say_text(p, answers[what % 8]);
 }
 
 static void say_http2(struct fakepeer *p, unsigned what)
 {
 	uint8_t stream = (uint8_t)(1 + 2 * ((what >> 3) % 8));
-	uint8_t settings[] = { 0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, (uint8_t)((what >> 3) % 4) };
+	uint8_t settings[] = { 0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0,
+		(uint8_t)((what >> 3) % 4) };
 	uint8_t headers[] = { 0, 0, 1, 1, 5, 0, 0, 0, stream, 0x88 };
 	uint8_t reset[] = { 0, 0, 4, 3, 0, 0, 0, 0, stream, 0, 0, 0, what & 64 ? 7 : 2 };
-	uint8_t goaway[] = { 0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, stream, 0, 0, 0, what & 64 ? 2 : 0 };
+	uint8_t goaway[] = { 0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, stream, 0, 0, 0,
+		what & 64 ? 2 : 0 };
 	static const uint8_t ack[] = { 0, 0, 0, 4, 1, 0, 0, 0, 0 };
 	const struct {
 		const uint8_t *bytes;
 		size_t n;
-	} frames[] = { { settings, sizeof(settings) }, { headers, sizeof(headers) }, { reset, sizeof(reset) },
-		       { goaway, sizeof(goaway) },     { ack, sizeof(ack) },         { headers, sizeof(headers) - 1 } };
+	} frames[] = { { settings, sizeof(settings) }, { headers, sizeof(headers) },
+		{ reset, sizeof(reset) }, { goaway, sizeof(goaway) }, { ack, sizeof(ack) },
+		{ headers, sizeof(headers) - 1 } };
 	fakepeer_say(p, (const char *)frames[(what & 7) % 6].bytes, frames[(what & 7) % 6].n);
 }
 
@@ -381,12 +409,14 @@ static void server_step(struct input *in, unsigned what)
 	}
 }
 
-/* ---- steps -------------------------------------------------------------------------------------------------------- */
+/* ---- steps --------------------------------------------------------------------------------- */
 
 static void step(struct input *in)
 {
-	static const uint64_t times[] = { 20 * NS_PER_MS, 150 * NS_PER_MS, 600 * NS_PER_MS, 6 * NS_PER_S };
-	static const int errors[] = { 0, ERR_CLIENT_GONE, ERR_UPSTREAM_TIMEOUT, ERR_UPSTREAM_BAD_HEAD };
+	static const uint64_t times[] = { 20 * NS_PER_MS, 150 * NS_PER_MS, 600 * NS_PER_MS,
+		6 * NS_PER_S };
+	static const int errors[] = { 0, ERR_CLIENT_GONE, ERR_UPSTREAM_TIMEOUT,
+		ERR_UPSTREAM_BAD_HEAD };
 	unsigned what = input_below(in, 15), b;
 	struct visit *v;
 	switch (what) {
@@ -437,7 +467,7 @@ static void end(void)
 	generations_sweep(true);
 	fakewire_settle();
 	check(stat_read(STAT_UPSTREAM_CONNECTIONS) == 0, "%llu connections are left",
-	      (unsigned long long)stat_read(STAT_UPSTREAM_CONNECTIONS));
+		(unsigned long long)stat_read(STAT_UPSTREAM_CONNECTIONS));
 	upstream_worker_fini(&fakewire_worker);
 	check(fakewire_has_no_timer(), "a deadline of %s", "nobody's");
 	for (unsigned i = 0; i < SERVERS; i++)

@@ -1,10 +1,12 @@
 /*
- * A link to Redis and calls over it, with servers that answer as an input says: in parts, with errors, out of turn, late or not
- * at all. An input is a script of steps. Built twice: fuzz_redis_link has one server, or two of which one is the primary;
- * fuzz_sentinel (SENTINEL) has two sentinels and two servers that they may name.
+ * A link to Redis and calls over it, with servers that answer as an input says: in parts, with
+ * errors, out of turn, late or not at all. An input is a script of steps. Built twice:
+ * fuzz_redis_link has one server, or two of which one is the primary; fuzz_sentinel (SENTINEL) has
+ * two sentinels and two servers that they may name.
  *
- * What must hold: a call that was sent ends once, in its time, and not after it was cancelled; what it gets is the reply to
- * what it sent, as long as no server lies; what is sent are whole commands; and nothing is left behind.
+ * What must hold: a call that was sent ends once, in its time, and not after it was cancelled; what
+ * it gets is the reply to what it sent, as long as no server lies; what is sent are whole commands;
+ * and nothing is left behind.
  */
 #include <stdlib.h>
 
@@ -42,12 +44,13 @@ static struct sluice_script *script;
 static unsigned reaction, last_number;
 static bool wild; /* a server said something else than replies to what it was asked */
 
-/* ---- calls -------------------------------------------------------------------------------------------------------- */
+/* ---- calls --------------------------------------------------------------------------------- */
 
 static void ask_make(struct ask *a, unsigned how)
 {
 	char text[16];
-	sluice_str number = str_n(text, (size_t)snprintf(text, sizeof(text), "n%u", last_number + 1));
+	sluice_str number =
+		str_n(text, (size_t)snprintf(text, sizeof(text), "n%u", last_number + 1));
 	uint64_t timeout = (50 + (how >> 4) * 40) * NS_PER_MS;
 	sluice_str argv[] = { STR("ECHO"), number }, more[] = { STR("more"), number };
 	sluice_status st;
@@ -67,13 +70,15 @@ static void ask_make(struct ask *a, unsigned how)
 
 static void on_reply(struct redis_call *c, sluice_status st, const sluice_value *v)
 {
-	struct ask *a = container_of(c, struct ask, call), *next = &asks[(size_t)(a - asks + 1) % CALLS];
+	struct ask *a = container_of(c, struct ask, call),
+		   *next = &asks[(size_t)(a - asks + 1) % CALLS];
 	char text[16];
 	int n = snprintf(text, sizeof(text), "n%u", a->number);
 	check(a->waits && !c->link && v, "a reply that nobody %s", "waits for");
 	a->waits = false;
 	if (st == SLUICE_OK && !wild)
-		check(v->type == SLUICE_V_STR && str_eq(v->s, str_n(text, (size_t)n)), "the reply to %s is %.*s", text, STR_ARG(v->s));
+		check(v->type == SLUICE_V_STR && str_eq(v->s, str_n(text, (size_t)n)),
+			"the reply to %s is %.*s", text, STR_ARG(v->s));
 	REACH_IF(st == SLUICE_OK, "a reply");
 	REACH_IF(st == SLUICE_ERROR, "an error of Redis");
 	REACH_IF(st == SLUICE_TIMEOUT, "a call that was given up");
@@ -103,7 +108,7 @@ static bool on_error(void *ctx, struct redis_link *l, struct redis_call *c, slui
 	return true;
 }
 
-/* ---- servers ------------------------------------------------------------------------------------------------------ */
+/* ---- servers ------------------------------------------------------------------------------- */
 
 struct command {
 	sluice_str words[WORDS]; /* the first of them */
@@ -121,7 +126,8 @@ static unsigned long take_number(const char **at, const char *end, char sign)
 	return n;
 }
 
-/* The first command that came; false: none that is whole. Commands leave whole, so there are no others. */
+/* The first command that came; false: none that is whole. Commands leave whole, so there are no
+ * others. */
 static bool take_command(const struct fakepeer *p, struct command *c)
 {
 	const char *at = p->got, *end = p->got + p->got_len;
@@ -130,7 +136,8 @@ static bool take_command(const struct fakepeer *p, struct command *c)
 	*c = (struct command){ .n = take_number(&at, end, '*') };
 	for (unsigned long i = 0; i < c->n; i++) {
 		size_t n = take_number(&at, end, '$');
-		check((size_t)(end - at) >= n + 2 && at[n] == '\r' && at[n + 1] == '\n', "a command of %lu words is cut", c->n);
+		check((size_t)(end - at) >= n + 2 && at[n] == '\r' && at[n + 1] == '\n',
+			"a command of %lu words is cut", c->n);
 		if (i < WORDS)
 			c->words[i] = str_n(at, n);
 		at += n + 2;
@@ -158,25 +165,30 @@ static int sentinel_text(char *out, size_t size, unsigned how)
 
 static int reply_text(const struct command *c, char *out, size_t size, unsigned how)
 {
-	static const char *const errors[] = { "-ERR no\r\n", "-NOSCRIPT no\r\n", "-MOVED 1 127.0.0.1:1\r\n", "-ASK 1 127.0.0.1:1\r\n",
-		                              "-READONLY no\r\n", "-LOADING wait\r\n", "-NOPERM no\r\n", "-OOM no\r\n" };
-	sluice_str name = c->words[0], number = str_eq(name, STR("ECHO")) ? c->words[1] : c->words[3];
+	static const char *const errors[] = { "-ERR no\r\n", "-NOSCRIPT no\r\n",
+		"-MOVED 1 127.0.0.1:1\r\n", "-ASK 1 127.0.0.1:1\r\n", "-READONLY no\r\n",
+		"-LOADING wait\r\n", "-NOPERM no\r\n", "-OOM no\r\n" };
+	sluice_str name = c->words[0],
+		   number = str_eq(name, STR("ECHO")) ? c->words[1] : c->words[3];
 	if (how & 128) /* an error instead */
 		return snprintf(out, size, "%s", errors[how % 8]);
 	if (str_eq(name, STR("PING")))
 		return snprintf(out, size, "+PONG\r\n");
 	if (str_eq(name, STR("ROLE")))
-		return snprintf(out, size, how & 64 ? "*1\r\n$5\r\nslave\r\n" : "*2\r\n$6\r\nmaster\r\n:0\r\n");
+		return snprintf(out, size,
+			how & 64 ? "*1\r\n$5\r\nslave\r\n" : "*2\r\n$6\r\nmaster\r\n:0\r\n");
 	if (str_eq(name, STR("SENTINEL")))
 		return sentinel_text(out, size, how);
-	if (str_eq(name, STR("ECHO")) || str_eq(name, STR("EVALSHA")) || str_eq(name, STR("EVAL"))) {
+	if (str_eq(name, STR("ECHO")) || str_eq(name, STR("EVALSHA")) ||
+		str_eq(name, STR("EVAL"))) {
 		REACH_IF(str_eq(name, STR("EVAL")), "a script sent whole");
 		return snprintf(out, size, "$%zu\r\n%.*s\r\n", number.len, STR_ARG(number));
 	}
 	return snprintf(out, size, "+OK\r\n");
 }
 
-/* Answer the oldest command on a connection, or a part of that: the rest comes with the next answer. */
+/* Answer the oldest command on a connection, or a part of that: the rest comes with the next
+ * answer. */
 static bool peer_answer(struct fakepeer *p, unsigned how, bool in_part)
 {
 	struct command c;
@@ -200,7 +212,8 @@ static bool peer_answer(struct fakepeer *p, unsigned how, bool in_part)
 static void serve(struct fakeserver *s, unsigned how)
 {
 	bool some = true;
-	for (unsigned rounds = 0; some && rounds < ROUNDS; rounds++) { /* a reply may be what a next call comes of */
+	/* a reply may be what a next call comes of */
+	for (unsigned rounds = 0; some && rounds < ROUNDS; rounds++) {
 		fakewire_poll();
 		fakeserver_accept(s);
 		fakeserver_read(s);
@@ -250,12 +263,14 @@ static void server_step(struct input *in, unsigned what)
 	}
 }
 
-/* ---- steps -------------------------------------------------------------------------------------------------------- */
+/* ---- steps --------------------------------------------------------------------------------- */
 
 static void conf_make(struct redis_conf *c, unsigned mode)
 {
-	*c = (struct redis_conf){ .connect_timeout_ns = 500 * NS_PER_MS, .timeout_ns = 100 * NS_PER_MS,
-		                  .ping_ns = mode & 2 ? 2 * NS_PER_S : 0, .quiet = true };
+	*c = (struct redis_conf){ .connect_timeout_ns = 500 * NS_PER_MS,
+		.timeout_ns = 100 * NS_PER_MS,
+		.ping_ns = mode & 2 ? 2 * NS_PER_S : 0,
+		.quiet = true };
 	c->url.n_hosts = SENTINEL || (mode & 4) ? 2 : 1;
 	for (unsigned i = 0; i < c->url.n_hosts; i++)
 		c->url.hosts[i] = (struct redis_host){ .name = STR(""), .addr = servers[i].addr };
@@ -274,7 +289,9 @@ static void links_open(unsigned mode)
 	conf_make(&c, mode);
 	c.on_error = mode & 64 ? on_error : NULL;
 	link_a = redis_link_new(&fakewire_worker, &c);
-	c = (struct redis_conf){ .connect_timeout_ns = 500 * NS_PER_MS, .timeout_ns = 100 * NS_PER_MS, .quiet = true };
+	c = (struct redis_conf){ .connect_timeout_ns = 500 * NS_PER_MS,
+		.timeout_ns = 100 * NS_PER_MS,
+		.quiet = true };
 	c.url.n_hosts = 1;
 	c.url.hosts[0] = (struct redis_host){ .name = STR(""), .addr = servers[1].addr };
 	link_b = redis_link_new(&fakewire_worker, &c);
@@ -283,8 +300,10 @@ static void links_open(unsigned mode)
 static void check_time(void)
 {
 	for (unsigned i = 0; i < CALLS; i++)
-		check(!asks[i].waits || fakewire_worker.now_ns <= asks[i].due_ns + (2ull << TIMER_TICK_SHIFT),
-		      "call %u waits beyond its time", i);
+		check(!asks[i].waits ||
+				fakewire_worker.now_ns <=
+					asks[i].due_ns + (2ull << TIMER_TICK_SHIFT),
+			"call %u waits beyond its time", i);
 	if (!link_a)
 		return;
 	enum redis_state st = redis_link_state(link_a);
@@ -295,7 +314,8 @@ static void check_time(void)
 
 static void step(struct input *in)
 {
-	static const uint64_t times[] = { 20 * NS_PER_MS, 120 * NS_PER_MS, 700 * NS_PER_MS, 3 * NS_PER_S };
+	static const uint64_t times[] = { 20 * NS_PER_MS, 120 * NS_PER_MS, 700 * NS_PER_MS,
+		3 * NS_PER_S };
 	unsigned what = input_below(in, 15), b;
 	switch (what) {
 	case 0:

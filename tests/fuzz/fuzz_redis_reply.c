@@ -1,6 +1,7 @@
 /*
- * redis/resp: what a server (or who poses as one) sends. The first byte says in pieces of what size the rest arrives. Every
- * value is walked to its end, and the same bytes must give the same replies however they are cut.
+ * redis/resp: what a server (or who poses as one) sends. The first byte says in pieces of what size
+ * the rest arrives. Every value is walked to its end, and the same bytes must give the same replies
+ * however they are cut.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -25,7 +26,8 @@ static uint64_t walk(const sluice_value *v, unsigned depth, uint64_t h)
 		h = mix(h, (uint64_t)v->i);
 		break;
 	case SLUICE_V_STR:
-		check(v->s.data && v->s.data[v->s.len] == 0, "a string of %zu bytes without an end", v->s.len);
+		check(v->s.data && v->s.data[v->s.len] == 0, "a string of %zu bytes without an end",
+			v->s.len);
 		for (size_t i = 0; i < v->s.len; i++)
 			h = mix(h, (unsigned char)v->s.data[i]);
 		break;
@@ -47,7 +49,8 @@ static uint64_t read_all(const uint8_t *data, size_t size, size_t piece)
 	for (size_t at = 0; at < size && n >= 0; at += piece) {
 		const sluice_value *v;
 		bool is_error;
-		n = resp_feed(&r, str_n((const char *)data + at, size - at < piece ? size - at : piece));
+		n = resp_feed(&r,
+			str_n((const char *)data + at, size - at < piece ? size - at : piece));
 		while (n == 0 && (n = resp_next(&r, &v, &is_error)) == 1) {
 			h = walk(v, 0, mix(h, is_error));
 			n = 0;
@@ -63,7 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	size_t piece = data[0] ? data[0] : 1;
-	uint64_t cut = read_all(data + 1, size - 1, piece), whole = read_all(data + 1, size - 1, size);
+	uint64_t cut = read_all(data + 1, size - 1, piece),
+		 whole = read_all(data + 1, size - 1, size);
 	check(cut == whole, "pieces of %zu bytes read differently", piece);
 	arena_thread_fini();
 	return 0;

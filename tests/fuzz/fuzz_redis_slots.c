@@ -1,4 +1,5 @@
-/* redis/slots: maps and redirections, as any server may send them. What is taken is within all bounds. */
+/* redis/slots: maps and redirections, as any server may send them. What is taken is within all
+ * bounds. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -9,8 +10,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_node(const struct slots_node *n)
 {
-	check(n->host.name.data == n->name && n->host.name.len <= REDIS_HOST_MAX && n->name[n->host.name.len] == 0 && n->host.port,
-	      "a host of %zu bytes, port %u", n->host.name.len, n->host.port);
+	check(n->host.name.data == n->name && n->host.name.len <= REDIS_HOST_MAX &&
+			n->name[n->host.name.len] == 0 && n->host.port,
+		"a host of %zu bytes, port %u", n->host.name.len, n->host.port);
 }
 
 static void check_map(const sluice_value *v)
@@ -23,7 +25,8 @@ static void check_map(const sluice_value *v)
 	for (unsigned i = 0; i < m.n; i++)
 		check_node(&m.nodes[i]);
 	for (unsigned i = 0; i < SLOTS; i++) {
-		check(m.owner[i] < m.n || m.owner[i] == SLOTS_NONE, "slot %u is node %u's of %u", i, m.owner[i], m.n);
+		check(m.owner[i] < m.n || m.owner[i] == SLOTS_NONE, "slot %u is node %u's of %u", i,
+			m.owner[i], m.n);
 		used += m.owner[i] != SLOTS_NONE;
 	}
 	check(used > 0, "a map without a slot: %u nodes", m.n);
@@ -53,7 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				check_map(v);
 		}
 	}
-	check(slots_of_key(str_n((const char *)data, size)) < SLOTS, "no slot for a key of %zu bytes", size);
+	check(slots_of_key(str_n((const char *)data, size)) < SLOTS,
+		"no slot for a key of %zu bytes", size);
 	resp_fini(&r);
 	arena_thread_fini();
 	return 0;

@@ -1,7 +1,8 @@
 /*
- * route/: patterns and paths of any bytes. Lines of the input: the path and host of a request, its query, one field's value,
- * then any number of routes, each "host path header-condition query-condition". What the router finds must be what one
- * pattern after another says, and the most specific of it.
+ * route/: patterns and paths of any bytes. Lines of the input: the path and host of a request, its
+ * query, one field's value, then any number of routes, each "host path header-condition
+ * query-condition". What the router finds must be what one pattern after another says, and the most
+ * specific of it.
  */
 #include <stdint.h>
 
@@ -15,9 +16,11 @@ static void ignore_mistake(void *ctx, const struct route_error *e)
 	(void)ctx;
 	check(e->text && e->spec, "a mistake that says nothing");
 	if (!e->other && e->part == ROUTE_PATH)
-		check(e->offset <= e->spec->path.len, "offset %zu in a path of %zu", e->offset, e->spec->path.len);
+		check(e->offset <= e->spec->path.len, "offset %zu in a path of %zu", e->offset,
+			e->spec->path.len);
 	if (!e->other && e->part == ROUTE_HOST)
-		check(e->offset <= e->spec->host.len, "offset %zu in a host of %zu", e->offset, e->spec->host.len);
+		check(e->offset <= e->spec->host.len, "offset %zu in a host of %zu", e->offset,
+			e->spec->host.len);
 }
 
 static void check_explained(void *ctx, const struct route_explanation *e)
@@ -39,18 +42,23 @@ static void try_request(const struct router *r, const struct request_head *h)
 	unsigned n_wins = 0;
 	const struct route_rule *rule = route_find(r, h, STR("in"), &res);
 	check((rule == NULL) == (res.err != 0), "a rule and error %d", res.err);
-	check(route_explain(r, h, STR("in"), &again, check_explained, &n_wins) == rule, "two answers");
+	check(route_explain(r, h, STR("in"), &again, check_explained, &n_wins) == rule,
+		"two answers");
 	check(n_wins == (rule != NULL), "%u rules win", n_wins);
 	for (size_t i = 0; i < router_count(r) && res.err == ERR_NO_ROUTE; i++) {
 		const struct route_rule *other = router_rule(r, i);
 		struct route_query q = { h, STR("in"), 1 << METHOD_GET };
-		check(!host_match(&other->host, h->host) || path_match(&other->path, h->path, NULL) != MATCH_YES ||
-		              rule_match_conditions(other, &q, NULL, NULL) != MATCH_YES,
-		      "rule %zu matches and is not found", i);
+		check(!host_match(&other->host, h->host) ||
+				path_match(&other->path, h->path, NULL) != MATCH_YES ||
+				rule_match_conditions(other, &q, NULL, NULL) != MATCH_YES,
+			"rule %zu matches and is not found", i);
 	}
 	for (unsigned i = 0; i < res.captures.n; i++) {
 		sluice_str v = res.captures.v[i].value;
-		check(v.len == 0 || (v.data >= h->path.data && v.data + v.len <= h->path.data + h->path.len), "a capture outside the path");
+		check(v.len == 0 ||
+				(v.data >= h->path.data &&
+					v.data + v.len <= h->path.data + h->path.len),
+			"a capture outside the path");
 	}
 }
 
@@ -65,15 +73,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t n = 0;
 
 	arena_init(&a, 0);
-	struct request_head h = { .method = METHOD_GET, .method_text = STR("GET"), .path = str_cut(&rest, '\n') };
+	struct request_head h = { .method = METHOD_GET,
+		.method_text = STR("GET"),
+		.path = str_cut(&rest, '\n') };
 	h.host = str_cut(&rest, '\n');
 	h.query = str_cut(&rest, '\n');
 	value = str_cut(&rest, '\n');
-	struct field field = { .name = "x", .name_len = 1, .value = value.data ? value.data : "", .value_len = (uint32_t)value.len };
+	struct field field = { .name = "x",
+		.name_len = 1,
+		.value = value.data ? value.data : "",
+		.value_len = (uint32_t)value.len };
 	h.fields = (struct fields){ &field, 1, 1 };
 	while (rest.len && n < ROUTES_MAX) {
 		sluice_str line = str_cut(&rest, '\n');
-		specs[n] = (struct route_spec){ .name = STR("r"), .host = str_cut(&line, ' '), .path = str_cut(&line, ' ') };
+		specs[n] = (struct route_spec){ .name = STR("r"),
+			.host = str_cut(&line, ' '),
+			.path = str_cut(&line, ' ') };
 		headers[n] = (sluice_pair){ STR("x"), str_cut(&line, ' ') };
 		if (headers[n].value.len)
 			specs[n].headers = (sluice_pairs){ &headers[n], 1 };

@@ -1,7 +1,8 @@
 /*
- * The scanners, sixteen bytes at a time and byte by byte, on the same bytes: the same answer wherever they begin and end, so
- * that every byte stands once at every place of a vector, and in the tail behind the last one. Each piece lies in a block of
- * its exact size, in which a sanitizer sees a read past its end.
+ * The scanners, sixteen bytes at a time and byte by byte, on the same bytes: the same answer
+ * wherever they begin and end, so that every byte stands once at every place of a vector, and in
+ * the tail behind the last one. Each piece lies in a block of its exact size, in which a sanitizer
+ * sees a read past its end.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +14,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { SHIFTS = 18 }; /* a vector, and what scan_empty_line reads behind it */
 
 #if SCAN_SIMD
-#define TWINS(name) { #name, name##_simd, name##_scalar }
+#define TWINS(name)                               \
+	{                                         \
+#name, name##_simd, name##_scalar \
+	}
 #else
-#define TWINS(name) { #name, name##_scalar, name##_scalar }
+#define TWINS(name)                                 \
+	{                                           \
+#name, name##_scalar, name##_scalar \
+	}
 #endif
 
 static const struct {
@@ -23,7 +30,11 @@ static const struct {
 	const char *(*fast)(const char *p, const char *end);
 	const char *(*slow)(const char *p, const char *end);
 } twins[] = {
-	TWINS(scan_value), TWINS(scan_visible), TWINS(scan_name), TWINS(scan_path), TWINS(scan_empty_line),
+	TWINS(scan_value),
+	TWINS(scan_visible),
+	TWINS(scan_name),
+	TWINS(scan_path),
+	TWINS(scan_empty_line),
 };
 
 /* Every answer, not the first alone: the scan goes on behind it. */
@@ -32,8 +43,8 @@ static void compare(const char *p, const char *end)
 	for (size_t i = 0; i < sizeof(twins) / sizeof(twins[0]); i++) {
 		for (const char *at = p; at < end;) {
 			const char *fast = twins[i].fast(at, end), *slow = twins[i].slow(at, end);
-			check(fast == slow, "%s finds byte %td, not %td, of %td", twins[i].name, fast ? fast - at : -1,
-			      slow ? slow - at : -1, end - at);
+			check(fast == slow, "%s finds byte %td, not %td, of %td", twins[i].name,
+				fast ? fast - at : -1, slow ? slow - at : -1, end - at);
 			if (!slow)
 				break;
 			check(slow >= at && slow <= end, "%s leaves its bounds", twins[i].name);

@@ -1,4 +1,5 @@
-/* base/str and base/addr on any bytes: lists, addresses, numbers, and that what is parsed reads back as the same. */
+/* base/str and base/addr on any bytes: lists, addresses, numbers, and that what is parsed reads
+ * back as the same. */
 #include "base/addr.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -9,7 +10,8 @@ static void fuzz_list(sluice_str text)
 	size_t total = 0;
 	while (str_list_next(&rest, &item)) {
 		check(item.len > 0, "an empty member");
-		check(item.data >= text.data && item.data + item.len <= text.data + text.len, "a member outside the list");
+		check(item.data >= text.data && item.data + item.len <= text.data + text.len,
+			"a member outside the list");
 		check(str_eq(str_trim(item), item), "a member with blanks around it");
 		total += item.len;
 	}
@@ -37,7 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_list(text);
 	fuzz_addr(text);
 	if (str_u64(text, &v))
-		check(size > 0 && (v == 0 || text.data[size - 1] - '0' == (int)(v % 10)), "a number that ends otherwise");
+		check(size > 0 && (v == 0 || text.data[size - 1] - '0' == (int)(v % 10)),
+			"a number that ends otherwise");
 	(void)str_list_has(text, STR("chunked"));
 	(void)str_distance(text, STR("upstream"), 3);
 	check(!str_is_token(text) || str_is_field_value(text), "a token that is no field value");

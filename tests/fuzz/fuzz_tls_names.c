@@ -1,7 +1,8 @@
 /*
- * Names of certificates and names that clients ask for by SNI. Certificates are made in memory, with names from the input; what
- * a client is served must be what a plain search through all names says: the exact name, else the wildcard one label above,
- * else the first certificate; of each kind of key the first certificate that has the name.
+ * Names of certificates and names that clients ask for by SNI. Certificates are made in memory,
+ * with names from the input; what a client is served must be what a plain search through all names
+ * says: the exact name, else the wildcard one label above, else the first certificate; of each kind
+ * of key the first certificate that has the name.
  */
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
@@ -38,12 +39,14 @@ static void hear(void *ctx, bool is_warning, int index, const char *option, cons
 /* Labels that meet again, and bytes of any kind. Returns the length, without a NUL at the end. */
 static size_t make_text(struct input *in, char *text, size_t room)
 {
-	static const char *const labels[] = { "a", "B", "www", "*", "example", "test", "", "xn--caf-dma", "a*", "**" };
+	static const char *const labels[] = { "a", "B", "www", "*", "example", "test", "",
+		"xn--caf-dma", "a*", "**" };
 	size_t n = 0;
 	unsigned how = input_byte(in);
 	if (how >= 240) {
 		sluice_str raw = input_bytes(in);
-		for (unsigned i = 0; raw.len && i <= how - 240 && n + raw.len <= room; i++, n += raw.len)
+		for (unsigned i = 0; raw.len && i <= how - 240 && n + raw.len <= room;
+			i++, n += raw.len)
 			memcpy(text + n, raw.data, raw.len);
 		return n;
 	}
@@ -112,11 +115,14 @@ static void add_certificate(struct input *in, struct names *t, struct complaints
 		entry_add(text, len, kinds[which], index);
 	}
 	if (n) {
-		check(X509_add1_ext_i2d(cert.leaf, NID_subject_alt_name, alt, 0, 0) == 1, "no %s", "extension");
+		check(X509_add1_ext_i2d(cert.leaf, NID_subject_alt_name, alt, 0, 0) == 1, "no %s",
+			"extension");
 	} else {
 		size_t len = make_text(in, text, 60);
-		if (len && X509_NAME_add_entry_by_NID(X509_get_subject_name(cert.leaf), NID_commonName, V_ASN1_UTF8STRING,
-		                                      (const unsigned char *)text, (int)len, -1, 0) == 1) {
+		if (len &&
+			X509_NAME_add_entry_by_NID(X509_get_subject_name(cert.leaf), NID_commonName,
+				V_ASN1_UTF8STRING, (const unsigned char *)text, (int)len, -1,
+				0) == 1) {
 			entry_add(text, len, kinds[which], index);
 			REACH("a common name alone");
 		}

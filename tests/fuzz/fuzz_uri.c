@@ -1,6 +1,7 @@
 /*
- * Targets, paths and hosts. The first byte chooses a method, the second the length of the authority; authority and target
- * follow. What is accepted must be a fixed point, and hold no byte that a neighbour could read otherwise.
+ * Targets, paths and hosts. The first byte chooses a method, the second the length of the
+ * authority; authority and target follow. What is accepted must be a fixed point, and hold no byte
+ * that a neighbour could read otherwise.
  */
 #include <stdlib.h>
 
@@ -11,11 +12,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void path_is_normal(sluice_str path)
 {
-	static const char *const never[] = { "//", "/./", "/../", "\\", "%2e", "%2E", "%2f", "%00", "#", "?", " " };
+	static const char *const never[] = { "//", "/./", "/../", "\\", "%2e", "%2E", "%2f", "%00",
+		"#", "?", " " };
 	check(path.len > 0 && path.data[0] == '/', "path \"%.*s\" has no root", STR_ARG(path));
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
-		check(!memmem(path.data, path.len, never[i], strlen(never[i])), "%s in \"%.*s\"", never[i], STR_ARG(path));
-	check(!str_ends(path, STR("/.")) && !str_ends(path, STR("/..")), "dots end \"%.*s\"", STR_ARG(path));
+		check(!memmem(path.data, path.len, never[i], strlen(never[i])), "%s in \"%.*s\"",
+			never[i], STR_ARG(path));
+	check(!str_ends(path, STR("/.")) && !str_ends(path, STR("/..")), "dots end \"%.*s\"",
+		STR_ARG(path));
 }
 
 static void check_path(sluice_str raw, struct arena *a)
@@ -25,7 +29,8 @@ static void check_path(sluice_str raw, struct arena *a)
 		return;
 	path_is_normal(path);
 	check(path.len <= raw.len, "the path grew from \"%.*s\"", STR_ARG(raw));
-	check(uri_normalise_path(path, a, &again) == 0 && str_eq(again, path), "\"%.*s\" is no fixed point", STR_ARG(path));
+	check(uri_normalise_path(path, a, &again) == 0 && str_eq(again, path),
+		"\"%.*s\" is no fixed point", STR_ARG(path));
 }
 
 static void check_authority(sluice_str authority, struct arena *a)
@@ -35,41 +40,57 @@ static void check_authority(sluice_str authority, struct arena *a)
 		return;
 	check(host.len > 0 && host.len <= 255, "host of %zu bytes", host.len);
 	for (size_t i = 0; i < host.len; i++)
-		check(ascii_lower(host.data[i]) == host.data[i] && !memchr("/@?#%\\, ", host.data[i], 8), "bad host \"%.*s\"",
-		      STR_ARG(host));
-	check(uri_parse_authority(host, a, &again) == 0 && again.data == host.data && again.len == host.len,
-	      "\"%.*s\" is no fixed point", STR_ARG(host));
+		check(ascii_lower(host.data[i]) == host.data[i] &&
+				!memchr("/@?#%\\, ", host.data[i], 8),
+			"bad host \"%.*s\"", STR_ARG(host));
+	check(uri_parse_authority(host, a, &again) == 0 && again.data == host.data &&
+			again.len == host.len,
+		"\"%.*s\" is no fixed point", STR_ARG(host));
 }
 
 static void check_target(enum method m, sluice_str authority, sluice_str target, struct arena *a)
 {
-	struct request_head h = { .method = (uint8_t)m, .version = 11, .authority = authority, .target = target };
+	struct request_head h = { .method = (uint8_t)m,
+		.version = 11,
+		.authority = authority,
+		.target = target };
 	if (uri_parse_target(&h, a)) {
-		check(h.path.len == 0 && h.sent_path.len == 0 && h.query.len == 0 && !h.has_query, "a refused target leaves a path: \"%.*s\"",
-		      STR_ARG(target));
+		check(h.path.len == 0 && h.sent_path.len == 0 && h.query.len == 0 && !h.has_query,
+			"a refused target leaves a path: \"%.*s\"", STR_ARG(target));
 		return;
 	}
-	struct request_head kept = { .method = (uint8_t)m, .version = 11, .authority = authority, .target = target, .slashes = SLASHES_KEPT };
+	struct request_head kept = { .method = (uint8_t)m,
+		.version = 11,
+		.authority = authority,
+		.target = target,
+		.slashes = SLASHES_KEPT };
 	sluice_str merged;
 	if (uri_parse_target(&kept, a) == 0) {
-		check(str_eq(kept.path, h.path), "kept slashes of \"%.*s\" are matched otherwise", STR_ARG(target));
-		check(kept.sent_path.len == 0 || (uri_normalise_path(kept.sent_path, a, &merged) == 0 && str_eq(merged, h.path)),
-		      "\"%.*s\" is sent, and is not what was matched", STR_ARG(kept.sent_path));
+		check(str_eq(kept.path, h.path), "kept slashes of \"%.*s\" are matched otherwise",
+			STR_ARG(target));
+		check(kept.sent_path.len == 0 ||
+				(uri_normalise_path(kept.sent_path, a, &merged) == 0 &&
+					str_eq(merged, h.path)),
+			"\"%.*s\" is sent, and is not what was matched", STR_ARG(kept.sent_path));
 	}
 	check(h.host.len > 0, "a target without host: \"%.*s\"", STR_ARG(target));
 	for (size_t i = 0; i < h.query.len; i++)
-		check(scan_is(h.query.data[i], SCAN_VISIBLE) && h.query.data[i] != '#', "query \"%.*s\"", STR_ARG(h.query));
-	check(h.has_query || h.query.len == 0, "query \"%.*s\" that is not there", STR_ARG(h.query));
+		check(scan_is(h.query.data[i], SCAN_VISIBLE) && h.query.data[i] != '#',
+			"query \"%.*s\"", STR_ARG(h.query));
+	check(h.has_query || h.query.len == 0, "query \"%.*s\" that is not there",
+		STR_ARG(h.query));
 	switch ((enum target_form)h.form) {
 	case TARGET_ORIGIN:
 	case TARGET_ABSOLUTE:
 		path_is_normal(h.path);
 		break;
 	case TARGET_ASTERISK:
-		check(m == METHOD_OPTIONS && str_eq(h.path, STR("*")), "asterisk for \"%.*s\"", STR_ARG(target));
+		check(m == METHOD_OPTIONS && str_eq(h.path, STR("*")), "asterisk for \"%.*s\"",
+			STR_ARG(target));
 		break;
 	case TARGET_AUTHORITY:
-		check(m == METHOD_CONNECT && h.path.len == 0, "authority for \"%.*s\"", STR_ARG(target));
+		check(m == METHOD_CONNECT && h.path.len == 0, "authority for \"%.*s\"",
+			STR_ARG(target));
 		break;
 	}
 }

@@ -1,7 +1,8 @@
 /*
- * Where frames of a WebSocket end: told from the bytes as they come, cut anywhere and lying in any number of blocks, it is the
- * same as told from all of them at once; and a close frame of ours between two frames is read as one. The input is a list of
- * frames, well formed or not, since the gateway does not judge what passes.
+ * Where frames of a WebSocket end: told from the bytes as they come, cut anywhere and lying in any
+ * number of blocks, it is the same as told from all of them at once; and a close frame of ours
+ * between two frames is read as one. The input is a list of frames, well formed or not, since the
+ * gateway does not judge what passes.
  */
 #include <stdlib.h>
 
@@ -20,7 +21,10 @@ static size_t n_bytes;
 static void put_frame(struct input *in)
 {
 	unsigned first = input_byte(in), len = input_byte(in);
-	size_t n = input_size(in) % 70000, extra = (len & 0x7f) == 126 ? 2 : (len & 0x7f) == 127 ? 8 : 0;
+	size_t n = input_size(in) % 70000,
+	       extra = (len & 0x7f) == 126 ? 2
+		: (len & 0x7f) == 127      ? 8
+					   : 0;
 	size_t payload = extra ? n : len & 0x7f;
 	if (n_bytes + HEAD_MAX + payload > sizeof(bytes))
 		return;
@@ -35,7 +39,8 @@ static void put_frame(struct input *in)
 	REACH_IF(payload > 65536, "a frame with a length of eight bytes");
 }
 
-/* The simplest reading: where the last whole frame ends within the first n bytes; whether one that began says close. */
+/* The simplest reading: where the last whole frame ends within the first n bytes; whether one that
+ * began says close. */
 static size_t frames_end(size_t n, bool *closed)
 {
 	size_t end = 0;
@@ -88,7 +93,8 @@ static void pass_in_pieces(struct input in)
 		check(b.len == n, "%zu bytes of %zu were taken", n - b.len, n);
 		size_t want = frames_end(at, &closed);
 		check(end == want, "frames end at %zu, not %zu, of %zu", end, want, at);
-		check(websocket_is_between(&w) == (end == at), "between frames: %d", websocket_is_between(&w));
+		check(websocket_is_between(&w) == (end == at), "between frames: %d",
+			websocket_is_between(&w));
 		check(w.closed == closed, "closed: %d", w.closed);
 		REACH_IF(w.closed, "a close frame");
 		REACH_IF(w.n_head > 2, "a head that is cut in its length");
@@ -107,7 +113,8 @@ static void pass_goodbye(bool masked)
 	size_t n = websocket_close(out, masked);
 	buf_init(&b);
 	buf_append(&b, out, n);
-	check(websocket_pass(&w, &b) == n && w.closed && websocket_is_between(&w), "%zu bytes are no close frame", n);
+	check(websocket_pass(&w, &b) == n && w.closed && websocket_is_between(&w),
+		"%zu bytes are no close frame", n);
 	buf_fini(&b);
 }
 

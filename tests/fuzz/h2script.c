@@ -11,11 +11,12 @@ enum { PAYLOAD_MAX = 17000, OLD_STREAMS = 8 };
 static const struct reached *reached_rows;
 static size_t n_reached;
 
-/* ---- values ------------------------------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------------- */
 
 uint32_t script_length(struct h2script *s)
 {
-	static const uint32_t large[] = { 256, 1000, 1024, 4096, 8192, 16383, 16384, 16385, 30000, 65535, 65536, 100000, 131072, 200000 };
+	static const uint32_t large[] = { 256, 1000, 1024, 4096, 8192, 16383, 16384, 16385, 30000,
+		65535, 65536, 100000, 131072, 200000 };
 	uint8_t b = script_byte(s);
 	return b < 224 ? b : large[(b - 224u) % (sizeof(large) / sizeof(large[0]))];
 }
@@ -50,11 +51,13 @@ static void put32(char *to, uint32_t n)
 	to[3] = (char)n;
 }
 
-/* ---- frames ------------------------------------------------------------------------------------------------------- */
+/* ---- frames -------------------------------------------------------------------------------- */
 
-void script_frame(struct h2script *s, unsigned type, unsigned flags, uint32_t stream, const char *payload, size_t n)
+void script_frame(struct h2script *s, unsigned type, unsigned flags, uint32_t stream,
+	const char *payload, size_t n)
 {
-	char head[HTTP2_FRAME_HEAD] = { (char)(n >> 16), (char)(n >> 8), (char)n, (char)type, (char)flags };
+	char head[HTTP2_FRAME_HEAD] = { (char)(n >> 16), (char)(n >> 8), (char)n, (char)type,
+		(char)flags };
 	put32(head + 5, stream);
 	s->say(head, sizeof(head));
 	if (n)
@@ -75,7 +78,8 @@ static void say_headers(struct h2script *s, unsigned act)
 	}
 	unsigned end = flags & FRAME_END_STREAM;
 	if (act == SAY_HEADERS)
-		script_frame(s, FRAME_HEADERS, end | FRAME_END_HEADERS, stream, block.data, block.len);
+		script_frame(s, FRAME_HEADERS, end | FRAME_END_HEADERS, stream, block.data,
+			block.len);
 	else
 		script_frame(s, FRAME_HEADERS, end, stream, block.data, block.len / 2);
 }
@@ -84,19 +88,27 @@ static void say_continuation(struct h2script *s)
 {
 	uint8_t flags = script_byte(s);
 	sluice_str block = s->heads[script_byte(s) % s->n_heads];
-	script_frame(s, FRAME_CONTINUATION, flags & FRAME_END_HEADERS, flags < 128 ? s->latest : pick_stream(s),
-	             block.data + block.len / 2, block.len - block.len / 2);
+	script_frame(s, FRAME_CONTINUATION, flags & FRAME_END_HEADERS,
+		flags < 128 ? s->latest : pick_stream(s), block.data + block.len / 2,
+		block.len - block.len / 2);
 }
 
 /* Literals that are not indexed (RFC 7541 6.2.2). */
 static void say_trailers(struct h2script *s)
 {
-	static const sluice_str blocks[] = { BLOCK("\0\5x-sum\1" "6"), BLOCK("\0\13grpc-status\1" "0"), BLOCK(""),
-		                             BLOCK("\0\7:status\3" "200"), BLOCK("\0\5X-Bad\1" "1") };
+	static const sluice_str blocks[] = { BLOCK("\0\5x-sum\1"
+						   "6"),
+		BLOCK("\0\13grpc-status\1"
+		      "0"),
+		BLOCK(""),
+		BLOCK("\0\7:status\3"
+		      "200"),
+		BLOCK("\0\5X-Bad\1"
+		      "1") };
 	uint8_t flags = script_byte(s);
 	sluice_str block = script_pick(s, blocks);
-	script_frame(s, FRAME_HEADERS, FRAME_END_HEADERS | (flags & 0x80 ? 0u : FRAME_END_STREAM), pick_stream(s), block.data,
-	             block.len);
+	script_frame(s, FRAME_HEADERS, FRAME_END_HEADERS | (flags & 0x80 ? 0u : FRAME_END_STREAM),
+		pick_stream(s), block.data, block.len);
 }
 
 static void say_data(struct h2script *s)
@@ -104,12 +116,14 @@ static void say_data(struct h2script *s)
 	static char body[PAYLOAD_MAX];
 	uint8_t flags = script_byte(s);
 	uint32_t stream = pick_stream(s), n = script_length(s);
-	script_frame(s, FRAME_DATA, flags & FRAME_END_STREAM, stream, body, n < sizeof(body) ? n : sizeof(body));
+	script_frame(s, FRAME_DATA, flags & FRAME_END_STREAM, stream, body,
+		n < sizeof(body) ? n : sizeof(body));
 }
 
 static void say_settings(struct h2script *s)
 {
-	static const uint32_t values[] = { 0, 1, 2, 100, 1000, 16384, 65535, 65536, 1 << 20, 0x7fffffff, 0x80000000, UINT32_MAX };
+	static const uint32_t values[] = { 0, 1, 2, 100, 1000, 16384, 65535, 65536, 1 << 20,
+		0x7fffffff, 0x80000000, UINT32_MAX };
 	char payload[4 * 6];
 	size_t n = 0;
 	for (unsigned left = script_byte(s) % 5; left; left--) {
@@ -128,7 +142,8 @@ static void say_number(struct h2script *s, unsigned type)
 	static const uint32_t windows[] = { 1, 0, 100, 1000, 16384, 65535, 1 << 20, 0x7fffffff };
 	char payload[4];
 	uint32_t stream = pick_stream(s);
-	put32(payload, type == FRAME_WINDOW_UPDATE ? script_pick(s, windows) : script_pick(s, codes));
+	put32(payload,
+		type == FRAME_WINDOW_UPDATE ? script_pick(s, windows) : script_pick(s, codes));
 	script_frame(s, type, 0, stream, payload, sizeof(payload));
 }
 
@@ -234,12 +249,13 @@ void script_say(struct h2script *s, unsigned act)
 	}
 }
 
-/* ---- what was reached --------------------------------------------------------------------------------------------- */
+/* ---- what was reached ---------------------------------------------------------------------- */
 
 static void reached_print(void)
 {
 	for (size_t i = 0; i < n_reached; i++)
-		(void)printf("reached: %s %llu\n", reached_rows[i].name, (unsigned long long)reached_rows[i].n);
+		(void)printf("reached: %s %llu\n", reached_rows[i].name,
+			(unsigned long long)reached_rows[i].n);
 }
 
 void reached_tell(const struct reached *rows, size_t n)

@@ -1,10 +1,12 @@
 /*
- * Inputs of the fuzz targets of HTTP/2 are scripts: a byte names an act, the bytes behind it choose among few values that
- * matter. Acts from 0 on are the target's own, such as a turn of the loop or time that passes; acts from SAY on are frames of
- * the other side, by grammar and nearly valid, or raw bytes. So a few bytes are a conversation, and a mutation is another.
+ * Inputs of the fuzz targets of HTTP/2 are scripts: a byte names an act, the bytes behind it choose
+ * among few values that matter. Acts from 0 on are the target's own, such as a turn of the loop or
+ * time that passes; acts from SAY on are frames of the other side, by grammar and nearly valid, or
+ * raw bytes. So a few bytes are a conversation, and a mutation is another.
  *
- * And what a target has reached: each state that a run of it must reach is counted. With FUZZ_REACHED=1 in the environment
- * the counts are printed at the end; tests/tools/check-fuzz-states reads them.
+ * And what a target has reached: each state that a run of it must reach is counted. With
+ * FUZZ_REACHED=1 in the environment the counts are printed at the end;
+ * tests/tools/check-fuzz-states reads them.
  */
 #ifndef H2SCRIPT_H
 #define H2SCRIPT_H
@@ -17,9 +19,9 @@ struct h2script {
 	const uint8_t *at, *end;
 	const sluice_str *heads; /* what HEADERS hold: blocks of the target */
 	uint32_t n_heads;
-	uint32_t latest;         /* the stream that was opened last; 0: none */
-	size_t said;             /* bytes so far */
-	bool opens;              /* this side is the client: HEADERS are of a new stream */
+	uint32_t latest; /* the stream that was opened last; 0: none */
+	size_t said;     /* bytes so far */
+	bool opens;      /* this side is the client: HEADERS are of a new stream */
 	void (*say)(const char *bytes, size_t n);
 };
 
@@ -43,11 +45,14 @@ enum {
 	SAY_FRAME, /* of any type */
 	SAY_BYTES,
 	SAY_END,
-	SAID_MAX = 4 << 20
+	SAID_MAX = 4 << 20,
 };
 
 /* Bytes of a header block, or of anything. */
-#define BLOCK(bytes) { (bytes), sizeof(bytes) - 1 }
+#define BLOCK(bytes)                       \
+	{                                  \
+		(bytes), sizeof(bytes) - 1 \
+	}
 
 static inline bool script_more(const struct h2script *s)
 {
@@ -60,16 +65,18 @@ static inline uint8_t script_byte(struct h2script *s)
 }
 /* One of n values. */
 #define script_pick(s, table) ((table)[script_byte(s) % (sizeof(table) / sizeof((table)[0]))])
-/* A length: a byte below 224 is itself, others stand for sizes about the limits of buffers and frames. */
+/* A length: a byte below 224 is itself, others stand for sizes about the limits of buffers and
+ * frames. */
 uint32_t script_length(struct h2script *s);
 /* At most so many bytes that follow; a byte says how many. */
 sluice_str script_bytes(struct h2script *s);
 
 /* Say what act, of SAY to SAY_END, stands for. */
 void script_say(struct h2script *s, unsigned act);
-void script_frame(struct h2script *s, unsigned type, unsigned flags, uint32_t stream, const char *payload, size_t n);
+void script_frame(struct h2script *s, unsigned type, unsigned flags, uint32_t stream,
+	const char *payload, size_t n);
 
-/* ---- what was reached --------------------------------------------------------------------------------------------- */
+/* ---- what was reached ---------------------------------------------------------------------- */
 
 struct reached {
 	const char *name;

@@ -1,6 +1,6 @@
 /*
- * An input that is read as a script: a target takes a byte where it has something to choose, and bytes where somebody says
- * something. Behind its end everything is 0, so every input is a script.
+ * An input that is read as a script: a target takes a byte where it has something to choose, and
+ * bytes where somebody says something. Behind its end everything is 0, so every input is a script.
  */
 #ifndef FUZZ_INPUT_H
 #define FUZZ_INPUT_H

@@ -1,8 +1,9 @@
 /*
- * Runs a fuzz target on files, without a fuzzer: every argument is a file, or a folder whose files are run in order of
- * name. Arguments that start with '-' are libFuzzer's and mean nothing here. One input at a time is in memory, in a heap
- * block of its exact size, so that a sanitizer sees a read past its end. At the end every state that the target marked must
- * have been reached (reach.h).
+ * Runs a fuzz target on files, without a fuzzer: every argument is a file, or a folder whose files
+ * are run in order of name. Arguments that start with '-' are libFuzzer's and mean nothing here.
+ * One input at a time is in memory, in a heap block of its exact size, so that a sanitizer sees a
+ * read past its end. At the end every state that the target marked must have been reached
+ * (reach.h).
  */
 #include <dirent.h>
 #include <errno.h>

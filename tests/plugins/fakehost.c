@@ -25,7 +25,7 @@ _Noreturn void fake_die_at(const char *file, int line, const char *fmt, ...)
 	abort();
 }
 
-/* ---- memory ---- */
+/* ---- memory -------------------------------------------------------------------------------- */
 
 struct fake_block {
 	struct fake_block *next;
@@ -61,7 +61,7 @@ void fake_pool_free(struct fake_pool *p)
 	p->used = 0;
 }
 
-/* ---- time ---- */
+/* ---- time ---------------------------------------------------------------------------------- */
 
 struct fake_event *fake_event_new(uint64_t in_ms, void (*run)(struct fake_event *))
 {
@@ -84,7 +84,8 @@ static void event_free(struct fake_event *e)
 	free(e);
 }
 
-void fake_event_drop(const sluice_instance *inst, const sluice_exchange *x, void (*run)(struct fake_event *))
+void fake_event_drop(const sluice_instance *inst, const sluice_exchange *x,
+	void (*run)(struct fake_event *))
 {
 	for (struct fake_event **at = &events; *at;) {
 		struct fake_event *e = *at;
@@ -161,7 +162,7 @@ void fake_reset(void)
 	sluice_host_table = &fake_host;
 }
 
-/* ---- instances ---- */
+/* ---- instances ----------------------------------------------------------------------------- */
 
 sluice_instance *fake_instance(const sluice_plugin *plugin, ...)
 {
@@ -213,7 +214,8 @@ void fake_start(sluice_instance *inst)
 	if (inst->plugin->start && inst->plugin->start(inst, inst->conf) != 0)
 		fake_die("start() failed");
 	inst->started = true;
-	if (inst->plugin->worker_start && inst->plugin->worker_start(inst, inst->conf, inst->state) != 0)
+	if (inst->plugin->worker_start &&
+		inst->plugin->worker_start(inst, inst->conf, inst->state) != 0)
 		fake_die("worker_start() failed");
 }
 
@@ -252,7 +254,7 @@ const void *fake_published(sluice_instance *inst)
 	return inst->value;
 }
 
-/* ---- exchanges ---- */
+/* ---- exchanges ----------------------------------------------------------------------------- */
 
 sluice_exchange *fake_exchange(sluice_instance *inst, const char *method, const char *target)
 {
@@ -306,9 +308,10 @@ sluice_verdict fake_settle(sluice_exchange *x, sluice_verdict v)
 		parked |= e->x == x;
 	if (parked != (v == SLUICE_WAIT))
 		fake_die("the hook returned %d, but the exchange is %s", (int)v,
-			 parked ? "parked" : "not parked");
+			parked ? "parked" : "not parked");
 	if ((v == SLUICE_REPLY) != x->replied && !(x->responding && v == SLUICE_NEXT))
-		fake_die("the hook returned %d, but %s answer was set", (int)v, x->replied ? "an" : "no");
+		fake_die("the hook returned %d, but %s answer was set", (int)v,
+			x->replied ? "an" : "no");
 	if (v == SLUICE_FAIL)
 		x->status = 500;
 	return x->verdict = v;
@@ -327,7 +330,8 @@ sluice_verdict fake_run(sluice_exchange *x)
 {
 	x->ran = true;
 	return fake_settle(x,
-			   x->inst->plugin->on_request ? run_hook(x, x->inst->plugin->on_request) : SLUICE_NEXT);
+		x->inst->plugin->on_request ? run_hook(x, x->inst->plugin->on_request)
+					    : SLUICE_NEXT);
 }
 
 sluice_exchange *fake_request(sluice_instance *inst, const char *method, const char *target, ...)
@@ -350,7 +354,8 @@ sluice_verdict fake_response(sluice_exchange *x, int status)
 	x->responding = true;
 	x->replied = false;
 	return fake_settle(x,
-			   x->inst->plugin->on_response ? run_hook(x, x->inst->plugin->on_response) : SLUICE_NEXT);
+		x->inst->plugin->on_response ? run_hook(x, x->inst->plugin->on_response)
+					     : SLUICE_NEXT);
 }
 
 void fake_resume(sluice_exchange *x, sluice_verdict v)
@@ -388,7 +393,7 @@ void fake_end(sluice_exchange *x)
 	free(x);
 }
 
-/* ---- questions ---- */
+/* ---- questions ----------------------------------------------------------------------------- */
 
 sluice_verdict fake_verdict(sluice_exchange *x)
 {

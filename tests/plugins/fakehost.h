@@ -1,45 +1,51 @@
 /*
- * A gateway in a box, for the unit tests of plugins: an implementation of the whole host table of <sluice/plugin.h> in one
- * process and one thread, without sockets, with a clock that stands still until the test moves it.
+ * A gateway in a box, for the unit tests of plugins: an implementation of the whole host table of
+ * <sluice/plugin.h> in one process and one thread, without sockets, with a clock that stands still
+ * until the test moves it.
  *
- *	fake_reset();
- *	fake_fetch_answer("https://idp.example/keys", 200, keys_json);
- *	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", "https://idp.example/", NULL);
- *	fake_start(i);
- *	fake_advance(0);                                     // lets the first fetch answer
- *	sluice_exchange *x = fake_request(i, "GET", "/a", "Authorization", "Bearer ...", NULL);
- *	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
- *	fake_end(x);
- *	fake_stop(i);
+ *      fake_reset();
+ *      fake_fetch_answer("https://idp.example/keys", 200, keys_json);
+ *      sluice_instance *i =
+ *              fake_instance(&sluice_plugin_record, "issuer", "https://idp.example/", NULL);
+ *      fake_start(i);
+ *      fake_advance(0);                                     // lets the first fetch answer
+ *      sluice_exchange *x = fake_request(i, "GET", "/a", "Authorization", "Bearer ...", NULL);
+ *      assert_int_equal(fake_verdict(x), SLUICE_NEXT);
+ *      fake_end(x);
+ *      fake_stop(i);
  *
- * Misuse of the interface by the plugin (a wait outside a hook, a value not bound, a publish from a worker's hook) stops
- * the test with a message. Whatever the plugin frees late or not at all shows under the address sanitizer: fake_reset()
- * and the fake_end/fake_stop pairs free everything of the host's own.
+ * Misuse of the interface by the plugin (a wait outside a hook, a value not bound, a publish from a
+ * worker's hook) stops the test with a message. Whatever the plugin frees late or not at all shows
+ * under the address sanitizer: fake_reset() and the fake_end/fake_stop pairs free everything of the
+ * host's own.
  */
 #ifndef TESTS_PLUGINS_FAKEHOST_H
 #define TESTS_PLUGINS_FAKEHOST_H
 
 #include <sluice/plugin.h>
 
-/* Forget clock, events, fetch answers, files, stores and the log; every instance must have been stopped. Call first. */
+/* Forget clock, events, fetch answers, files, stores and the log; every instance must have been
+ * stopped. Call first. */
 void fake_reset(void);
 
-/* ---- time ------------------------------------------------------------------------------------------------------- */
+/* ---- time ---------------------------------------------------------------------------------- */
 
 #define FAKE_EPOCH_MS UINT64_C(1700000000000) /* what the wall clock shows after fake_reset() */
 
-/* Move both clocks and run whatever falls due on the way, in order: timers, sleeps, fetches, store replies, deadlines. */
+/* Move both clocks and run whatever falls due on the way, in order: timers, sleeps, fetches, store
+ * replies, deadlines. */
 void fake_advance(uint64_t ms);
 /* Set the wall clock alone, as an operator or NTP does. */
 void fake_set_unix_ms(uint64_t ms);
 
-/* ---- instances -------------------------------------------------------------------------------------------------- */
+/* ---- instances ----------------------------------------------------------------------------- */
 
-/* One configured use: option name and value pairs up to NULL, the value as written in the file: scalars, [a, b], {k: v}.
- * Options of a block are named block.option. An unknown option or a value that does not parse stops the test. A list of
- * blocks is not supported. */
+/* One configured use: option name and value pairs up to NULL, the value as written in the file:
+ * scalars, [a, b], {k: v}. Options of a block are named block.option. An unknown option or a value
+ * that does not parse stops the test. A list of blocks is not supported. */
 sluice_instance *fake_instance(const sluice_plugin *plugin, ...) __attribute__((sentinel));
-/* Run check(): its result. What it complained of, one `option: message` on each line, is in fake_errors(). */
+/* Run check(): its result. What it complained of, one `option: message` on each line, is in
+ * fake_errors(). */
 int fake_check(sluice_instance *inst);
 const char *fake_errors(sluice_instance *inst);
 /* check() if it has not run, start() and worker_start(), all of which must succeed. */
@@ -57,10 +63,10 @@ void fake_file(const char *path, const char *content);
 /* All that was logged since the last call or fake_reset(). */
 const char *fake_log(void);
 
-/* ---- exchanges -------------------------------------------------------------------------------------------------- */
+/* ---- exchanges ----------------------------------------------------------------------------- */
 
-/* A request with header name and value pairs up to NULL; runs on_request. From 203.0.113.7 to api.example.com on https, route
- * "route", upstream "upstream". Free with fake_end(). */
+/* A request with header name and value pairs up to NULL; runs on_request. From 203.0.113.7 to
+ * api.example.com on https, route "route", upstream "upstream". Free with fake_end(). */
 sluice_exchange *fake_request(sluice_instance *inst, const char *method, const char *target, ...)
 	__attribute__((sentinel));
 /* The same in two steps, to prepare the exchange in between. */
@@ -72,9 +78,10 @@ void fake_set_info(sluice_exchange *x, sluice_info what, const char *value);
 void fake_set_budget(sluice_exchange *x, size_t bytes);
 /* The upstream answers: runs on_response with that status. */
 sluice_verdict fake_response(sluice_exchange *x, int status);
-/* Bytes of a body that the plugin asked for come in, and with end nothing behind them: runs its body hook with what it left
- * before and these. A body that was not asked for passes. */
-sluice_verdict fake_body_in(sluice_exchange *x, sluice_side side, const char *bytes, size_t n, bool end);
+/* Bytes of a body that the plugin asked for come in, and with end nothing behind them: runs its
+ * body hook with what it left before and these. A body that was not asked for passes. */
+sluice_verdict fake_body_in(sluice_exchange *x, sluice_side side, const char *bytes, size_t n,
+	bool end);
 /* What has left so far, NUL-terminated; *n may be NULL. */
 const char *fake_body_out(sluice_exchange *x, sluice_side side, size_t *n);
 bool fake_body_wanted(sluice_exchange *x, sluice_side side);
@@ -87,14 +94,15 @@ int fake_status(sluice_exchange *x);       /* of the answer, 0 without one */
 const char *fake_code(sluice_exchange *x); /* given to sluice_refuse(), or NULL */
 const char *fake_detail(sluice_exchange *x);
 const char *fake_body(sluice_exchange *x); /* given to sluice_reply(), or NULL */
-/* First value of a field as it goes upstream or to the client, NUL-terminated; NULL when there is none. */
+/* First value of a field as it goes upstream or to the client, NUL-terminated; NULL when there is
+ * none. */
 const char *fake_header(sluice_exchange *x, sluice_side side, const char *name);
 size_t fake_header_count(sluice_exchange *x, sluice_side side, const char *name);
 /* Value of an attribute, copied for the exchange; NULL when nobody states it. */
 const char *fake_attr(sluice_exchange *x, const char *name);
 bool fake_noted(sluice_exchange *x, const char *code);
 
-/* ---- HTTP fetches ----------------------------------------------------------------------------------------------- */
+/* ---- HTTP fetches -------------------------------------------------------------------------- */
 
 /* What a URL answers from now on. A URL without an answer is unreachable. */
 void fake_fetch_answer(const char *url, int code, const char *body);
@@ -104,7 +112,7 @@ void fake_fetch_delay(uint64_t ms);
 /* Fetches begun; of all URLs when url is NULL. */
 unsigned fake_fetches(const char *url);
 
-/* ---- stores ----------------------------------------------------------------------------------------------------- */
+/* ---- stores -------------------------------------------------------------------------------- */
 
 typedef struct fake_call {      /* a command or a script given to a Redis store, borrowed */
 	const char *script;     /* its source, NULL for a command */
@@ -114,7 +122,8 @@ typedef struct fake_call {      /* a command or a script given to a Redis store,
 	uint64_t timeout_ms;
 } fake_call;
 
-/* Fills *reply (whose strings and lists must live until the next call) and returns how the call ended. */
+/* Fills *reply (whose strings and lists must live until the next call) and returns how the call
+ * ended. */
 typedef sluice_status (*fake_store_handler)(void *ctx, const fake_call *call, sluice_value *reply);
 
 /* A store that `store: NAME` finds. Memory stores hold 1024 cells unless told. */

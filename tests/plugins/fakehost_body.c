@@ -27,7 +27,8 @@ static struct fake_stage *at_work(sluice_exchange *x)
 bool fake_host_body_want(sluice_exchange *x, int side, const sluice_body_plan *plan)
 {
 	const sluice_plugin *p = x->inst->plugin;
-	if (fake_in_hook != x || side > SLUICE_RESPONSE || (side == SLUICE_REQUEST && x->responding))
+	if (fake_in_hook != x || side > SLUICE_RESPONSE ||
+		(side == SLUICE_REQUEST && x->responding))
 		fake_die("a body is asked for when it is too late");
 	if (!(side == SLUICE_REQUEST ? p->on_request_body : p->on_response_body))
 		fake_die("a body is asked for without a hook for it");
@@ -70,7 +71,8 @@ static sluice_verdict show(sluice_exchange *x, sluice_side side, bool end)
 	const sluice_plugin *p = x->inst->plugin;
 	struct fake_stage *s = &x->stages[side];
 	const sluice_exchange *outer = fake_in_hook;
-	/* a copy of its own, so that what is read beyond its end shows under the address sanitizer */
+	/* a copy of its own, so that what is read beyond its end shows under the address
+	 * sanitizer */
 	char *data = malloc(s->n_held + (s->n_held == 0));
 	if (!data)
 		fake_die("out of memory");
@@ -96,11 +98,13 @@ static sluice_verdict show(sluice_exchange *x, sluice_side side, bool end)
 		memmove(s->held, s->held + s->taken, s->n_held - s->taken);
 	s->n_held -= s->taken;
 	if (v == SLUICE_NEXT && s->n_held > s->plan.max)
-		fake_die("a body hook holds %zu bytes, and asked for %zu", s->n_held, (size_t)s->plan.max);
+		fake_die("a body hook holds %zu bytes, and asked for %zu", s->n_held,
+			(size_t)s->plan.max);
 	return fake_settle(x, v);
 }
 
-sluice_verdict fake_body_in(sluice_exchange *x, sluice_side side, const char *bytes, size_t n, bool end)
+sluice_verdict fake_body_in(sluice_exchange *x, sluice_side side, const char *bytes, size_t n,
+	bool end)
 {
 	struct fake_stage *s = &x->stages[side];
 	if (s->ended)

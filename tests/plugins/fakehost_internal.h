@@ -9,7 +9,7 @@
 _Noreturn void fake_die_at(const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* ---- memory that dies together ---- */
+/* ---- memory that dies together ------------------------------------------------------------- */
 struct fake_pool {
 	struct fake_block *blocks;
 	size_t used;
@@ -113,7 +113,7 @@ struct sluice_exchange {
 	void *state;
 };
 
-/* ---- what is going to happen ---- */
+/* ---- what is going to happen --------------------------------------------------------------- */
 struct fake_event {
 	uint64_t due_ms, seq;
 	void (*run)(struct fake_event *);
@@ -140,7 +140,8 @@ extern uint64_t fake_mono_ms;               /* also the time of events */
 extern const sluice_exchange *fake_in_hook; /* whose hook runs now, NULL on the main thread */
 
 struct fake_event *fake_event_new(uint64_t in_ms, void (*run)(struct fake_event *));
-void fake_event_drop(const sluice_instance *inst, const sluice_exchange *x, void (*run)(struct fake_event *));
+void fake_event_drop(const sluice_instance *inst, const sluice_exchange *x,
+	void (*run)(struct fake_event *));
 /* The earliest, or NULL. */
 struct fake_event *fake_event_peek(void);
 struct fake_event *fake_event_first(void (*run)(struct fake_event *), const sluice_instance *inst);
@@ -173,13 +174,15 @@ sluice_verdict fake_settle(sluice_exchange *x, sluice_verdict v);
 /* fakehost_remote.c: rows of the table, and stores by name */
 void fake_remote_reset(void);
 sluice_store *fake_store_find(const char *name, size_t len);
-int fake_host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, sluice_main_fetch_fn fn);
-sluice_verdict fake_host_fetch(sluice_exchange *x, const sluice_fetch_request *r, sluice_fetch_fn then);
-sluice_verdict fake_host_store_eval(sluice_exchange *x, const sluice_store *s, const sluice_script *script,
-				    sluice_str key, const sluice_str *args, size_t nargs, uint64_t timeout_ms,
-				    sluice_store_fn then);
-sluice_verdict fake_host_store_command(sluice_exchange *x, const sluice_store *s, const sluice_str *argv,
-				       size_t argc, uint64_t timeout_ms, sluice_store_fn then);
+int fake_host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r,
+	sluice_main_fetch_fn fn);
+sluice_verdict fake_host_fetch(sluice_exchange *x, const sluice_fetch_request *r,
+	sluice_fetch_fn then);
+sluice_verdict fake_host_store_eval(sluice_exchange *x, const sluice_store *s,
+	const sluice_script *script, sluice_str key, const sluice_str *args, size_t nargs,
+	uint64_t timeout_ms, sluice_store_fn then);
+sluice_verdict fake_host_store_command(sluice_exchange *x, const sluice_store *s,
+	const sluice_str *argv, size_t argc, uint64_t timeout_ms, sluice_store_fn then);
 sluice_store_kind fake_host_store_kind(const sluice_store *s);
 const sluice_store *fake_host_store_local(sluice_instance *inst);
 bool fake_host_store_cell(const sluice_store *s, sluice_str key, uint64_t now_ns, sluice_cell *out);
@@ -188,11 +191,13 @@ bool fake_host_store_cell_swap(sluice_cell *c, uint64_t desired);
 /* fakehost_facts.c: rows of the table */
 sluice_reading fake_host_expr_read(sluice_exchange *x, const sluice_expr *e, sluice_str *out);
 sluice_str fake_host_expr_text(const sluice_expr *e);
-const sluice_template *fake_host_template_compile(sluice_instance *inst, const char *option, int side, sluice_str field,
-						  sluice_str text);
+const sluice_template *fake_host_template_compile(sluice_instance *inst, const char *option,
+	int side, sluice_str field, sluice_str text);
 bool fake_host_template_fixed(const sluice_template *t, sluice_str *text);
-sluice_template_result fake_host_template_write(sluice_exchange *x, const sluice_template *t, sluice_str *out);
+sluice_template_result fake_host_template_write(sluice_exchange *x, const sluice_template *t,
+	sluice_str *out);
 size_t fake_host_ip_network(sluice_str ip, unsigned v4_prefix, unsigned v6_prefix, char *buf);
-const sluice_store *fake_host_store_table(sluice_instance *inst, const sluice_store *s, sluice_str name);
+const sluice_store *fake_host_store_table(sluice_instance *inst, const sluice_store *s,
+	sluice_str name);
 
 #endif

@@ -1,4 +1,5 @@
-/* The fake host's reader of options: enough of the configuration's notation to bind every type of row but lists of blocks. */
+/* The fake host's reader of options: enough of the configuration's notation to bind every type of
+ * row but lists of blocks. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,17 +11,16 @@ struct unit {
 };
 
 static const struct unit sizes[] = { { "KiB", 1u << 10 }, { "MiB", 1u << 20 }, { "GiB", 1u << 30 },
-				     { "KB", 1000 },      { "MB", 1000000 },   { "GB", 1000000000 },
-				     { "", 1 },           { NULL, 0 } };
-static const struct unit durations[] = { { "ms", 1 },    { "s", 1000 },    { "min", 60000 },
-					 { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 },
-					 { NULL, 0 } };
+	{ "KB", 1000 }, { "MB", 1000000 }, { "GB", 1000000000 }, { "", 1 }, { NULL, 0 } };
+static const struct unit durations[] = { { "ms", 1 }, { "s", 1000 }, { "min", 60000 },
+	{ "m", 60000 }, { "h", 3600000 }, { "d", 86400000 }, { NULL, 0 } };
 
 static sluice_str trimmed(sluice_str s)
 {
 	while (s.len && (s.data[0] == ' ' || s.data[0] == '"' || s.data[0] == '\''))
 		s.data++, s.len--;
-	while (s.len && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '"' || s.data[s.len - 1] == '\''))
+	while (s.len &&
+		(s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '"' || s.data[s.len - 1] == '\''))
 		s.len--;
 	return s;
 }
@@ -56,7 +56,7 @@ static sluice_rate rate(const sluice_option *o, sluice_str text)
 	char period[64];
 	snprintf(period, sizeof period, "%s%s", bare ? "1" : "", slash);
 	return (sluice_rate){ strtoull(buf, NULL, 10),
-			      measure(o, (sluice_str){ period, strlen(period) }, durations) };
+		measure(o, (sluice_str){ period, strlen(period) }, durations) };
 }
 
 /* The next item of `[a, b]`, `{k: v}` or a bare scalar, without its brackets. */
@@ -68,7 +68,7 @@ static bool next_item(sluice_str *rest, sluice_str *item)
 		return false;
 	for (; i < rest->len && (depth || rest->data[i] != ','); i++)
 		depth += (rest->data[i] == '[' || rest->data[i] == '{') -
-			 (rest->data[i] == ']' || rest->data[i] == '}');
+			(rest->data[i] == ']' || rest->data[i] == '}');
 	*item = trimmed((sluice_str){ rest->data, i });
 	rest->data += i + (i < rest->len);
 	rest->len -= i + (i < rest->len);
@@ -78,15 +78,17 @@ static bool next_item(sluice_str *rest, sluice_str *item)
 static sluice_str inside(sluice_str s)
 {
 	s = trimmed(s);
-	if (s.len >= 2 && ((s.data[0] == '[' && s.data[s.len - 1] == ']') ||
-			   (s.data[0] == '{' && s.data[s.len - 1] == '}')))
+	if (s.len >= 2 &&
+		((s.data[0] == '[' && s.data[s.len - 1] == ']') ||
+			(s.data[0] == '{' && s.data[s.len - 1] == '}')))
 		return (sluice_str){ s.data + 1, s.len - 2 };
 	return s;
 }
 
 static sluice_strs list(sluice_instance *inst, sluice_str text)
 {
-	sluice_str *v = fake_pool_alloc(&inst->pool, (text.len + 1) * sizeof *v), rest = inside(text), item;
+	sluice_str *v = fake_pool_alloc(&inst->pool, (text.len + 1) * sizeof *v),
+		   rest = inside(text), item;
 	size_t n = 0;
 	while (next_item(&rest, &item))
 		v[n++] = (sluice_str){ fake_pool_dup(&inst->pool, item.data, item.len), item.len };
@@ -171,7 +173,8 @@ static void bind_row(sluice_instance *inst, const sluice_option *o, void *at, co
 		*(bool *)at = is(text, "true");
 		return;
 	case SLUICE_T_STR:
-		*(sluice_str *)at = (sluice_str){ fake_pool_dup(&inst->pool, text.data, text.len), text.len };
+		*(sluice_str *)at =
+			(sluice_str){ fake_pool_dup(&inst->pool, text.data, text.len), text.len };
 		return;
 	case SLUICE_T_INT:
 		*(int64_t *)at = strtoll(z, NULL, 10);

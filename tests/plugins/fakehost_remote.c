@@ -1,4 +1,5 @@
-/* The fake host's outside world: HTTP fetches with scripted answers, Redis stores with a scripted server, memory stores. */
+/* The fake host's outside world: HTTP fetches with scripted answers, Redis stores with a scripted
+ * server, memory stores. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,7 +12,8 @@ struct answer {
 	struct answer *next;
 };
 
-struct tally { /* fetches begun, by URL */
+/* fetches begun, by URL */
+struct tally {
 	const char *url;
 	unsigned n;
 	struct tally *next;
@@ -39,7 +41,7 @@ static const char *keep(const char *z)
 	return fake_pool_dup(&pool, z, strlen(z));
 }
 
-/* ---- fetches ---- */
+/* ---- fetches ------------------------------------------------------------------------------- */
 
 void fake_fetch_answer(const char *url, int code, const char *body)
 {
@@ -68,15 +70,18 @@ unsigned fake_fetches(const char *url)
 	return n;
 }
 
-static struct fake_event *fetch_begin(const sluice_fetch_request *r, void (*run)(struct fake_event *))
+static struct fake_event *fetch_begin(const sluice_fetch_request *r,
+	void (*run)(struct fake_event *))
 {
 	if (r->size != sizeof *r)
 		fake_die("sluice_fetch_request.size is %zu", r->size);
 	if (r->url.len < 9 ||
-	    (strncmp(r->url.data, "http://", 7) != 0 && strncmp(r->url.data, "https://", 8) != 0))
+		(strncmp(r->url.data, "http://", 7) != 0 &&
+			strncmp(r->url.data, "https://", 8) != 0))
 		return NULL;
 	uint64_t timeout = r->timeout_ms ? r->timeout_ms : 5000;
-	struct fake_event *e = fake_event_new(fetch_delay_ms < timeout ? fetch_delay_ms : timeout, run);
+	struct fake_event *e =
+		fake_event_new(fetch_delay_ms < timeout ? fetch_delay_ms : timeout, run);
 	e->url = strndup(r->url.data, r->url.len);
 	e->timeout_ms = timeout;
 	e->max_body = r->max_body ? r->max_body : 1 << 20;
@@ -115,7 +120,8 @@ static void run_main_fetch(struct fake_event *e)
 	fake_scratch_done(e->inst);
 }
 
-int fake_host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, sluice_main_fetch_fn fn)
+int fake_host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r,
+	sluice_main_fetch_fn fn)
 {
 	fake_main_thread_only("sluice_main_fetch()");
 	if (!inst->started && !inst->checked)
@@ -138,26 +144,31 @@ static void run_fetch(struct fake_event *e)
 	fake_resume(e->x, v);
 }
 
-sluice_verdict fake_host_fetch(sluice_exchange *x, const sluice_fetch_request *r, sluice_fetch_fn then)
+sluice_verdict fake_host_fetch(sluice_exchange *x, const sluice_fetch_request *r,
+	sluice_fetch_fn then)
 {
 	struct fake_event *e = fetch_begin(r, run_fetch);
 	if (!e) {
 		sluice_fetch_response bad = { .size = sizeof bad,
-					      .status = SLUICE_ERROR,
-					      .error = "malformed request" };
+			.status = SLUICE_ERROR,
+			.error = "malformed request" };
 		return then(x, x->inst->conf, &bad);
 	}
 	e->fn.fetch = then;
 	return fake_park(x, e);
 }
 
-/* ---- stores ---- */
+/* ---- stores -------------------------------------------------------------------------------- */
 
 sluice_store *fake_store(const char *name, sluice_store_kind kind)
 {
 	sluice_store *s = fake_pool_alloc(&pool, sizeof *s);
 	*s = (sluice_store){
-		.name = keep(name), .kind = kind, .max_cells = 1024, .delay_ms = 1, .next = stores
+		.name = keep(name),
+		.kind = kind,
+		.max_cells = 1024,
+		.delay_ms = 1,
+		.next = stores,
 	};
 	stores = s;
 	return s;
@@ -204,7 +215,7 @@ unsigned fake_store_calls(sluice_store *s)
 }
 
 static sluice_verdict store_answer(sluice_exchange *x, sluice_store *s, const fake_call *call,
-				   sluice_store_fn then)
+	sluice_store_fn then)
 {
 	sluice_value v = { .type = SLUICE_V_NIL };
 	sluice_status st = s->handler ? s->handler(s->ctx, call, &v) : SLUICE_UNREACHABLE;
@@ -224,7 +235,7 @@ static void run_store(struct fake_event *e)
 }
 
 static sluice_verdict store_call(sluice_exchange *x, const sluice_store *cs, const fake_call *call,
-				 sluice_store_fn then)
+	sluice_store_fn then)
 {
 	sluice_store *s = (sluice_store *)(uintptr_t)cs;
 	if (s->kind != SLUICE_STORE_REDIS)
@@ -235,7 +246,8 @@ static sluice_verdict store_call(sluice_exchange *x, const sluice_store *cs, con
 	if (s->delay_ms == 0)
 		return store_answer(x, s, call, then);
 	struct fake_event *e =
-		fake_event_new(s->delay_ms < call->timeout_ms ? s->delay_ms : call->timeout_ms, run_store);
+		fake_event_new(s->delay_ms < call->timeout_ms ? s->delay_ms : call->timeout_ms,
+			run_store);
 	sluice_str *args = fake_pool_alloc(&x->host_pool, call->nargs * sizeof *args);
 	for (size_t i = 0; i < call->nargs; i++) {
 		args[i].data = fake_pool_dup(&x->host_pool, call->args[i].data, call->args[i].len);
@@ -249,15 +261,15 @@ static sluice_verdict store_call(sluice_exchange *x, const sluice_store *cs, con
 	return fake_park(x, e);
 }
 
-sluice_verdict fake_host_store_eval(sluice_exchange *x, const sluice_store *s, const sluice_script *script,
-				    sluice_str key, const sluice_str *args, size_t nargs, uint64_t timeout_ms,
-				    sluice_store_fn then)
+sluice_verdict fake_host_store_eval(sluice_exchange *x, const sluice_store *s,
+	const sluice_script *script, sluice_str key, const sluice_str *args, size_t nargs,
+	uint64_t timeout_ms, sluice_store_fn then)
 {
 	return store_call(x, s, &(fake_call){ script->source, key, args, nargs, timeout_ms }, then);
 }
 
-sluice_verdict fake_host_store_command(sluice_exchange *x, const sluice_store *s, const sluice_str *argv,
-				       size_t argc, uint64_t timeout_ms, sluice_store_fn then)
+sluice_verdict fake_host_store_command(sluice_exchange *x, const sluice_store *s,
+	const sluice_str *argv, size_t argc, uint64_t timeout_ms, sluice_store_fn then)
 {
 	return store_call(x, s, &(fake_call){ NULL, { NULL, 0 }, argv, argc, timeout_ms }, then);
 }
@@ -284,7 +296,8 @@ bool fake_host_store_cell(const sluice_store *cs, sluice_str key, uint64_t now_n
 	for (size_t i = 0; i < s->n_cells; i++) {
 		struct fake_cell *c = &s->cells[i];
 		if (c->key_len == key.len && memcmp(c->key, key.data, key.len) == 0) {
-			*out = (sluice_cell){ .slot = c, .value = c->value > now_ns ? c->value : 0 };
+			*out = (sluice_cell){ .slot = c,
+				.value = c->value > now_ns ? c->value : 0 };
 			if (c->value <= now_ns)
 				c->value = 0;
 			return true;
@@ -296,7 +309,8 @@ bool fake_host_store_cell(const sluice_store *cs, sluice_str key, uint64_t now_n
 		spare = &s->cells[s->n_cells++];
 	if (!spare)
 		return false;
-	*spare = (struct fake_cell){ .key = fake_pool_dup(&s->pool, key.data, key.len), .key_len = key.len };
+	*spare = (struct fake_cell){ .key = fake_pool_dup(&s->pool, key.data, key.len),
+		.key_len = key.len };
 	*out = (sluice_cell){ .slot = spare };
 	return true;
 }

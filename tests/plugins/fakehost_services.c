@@ -41,12 +41,13 @@ void fake_main_thread_only(const char *service)
 		fake_die("%s from a worker's hook", service);
 }
 
-/* ---- configuration time ---- */
+/* ---- configuration time -------------------------------------------------------------------- */
 
 static void host_conf_error(sluice_instance *inst, const char *option, const char *fmt, va_list ap)
 {
 	size_t n = strlen(inst->errors);
-	n += (size_t)snprintf(inst->errors + n, sizeof inst->errors - n, "%s: ", option ? option : "-");
+	n += (size_t)snprintf(inst->errors + n, sizeof inst->errors - n,
+		"%s: ", option ? option : "-");
 	n += (size_t)vsnprintf(inst->errors + n, sizeof inst->errors - n, fmt, ap);
 	snprintf(inst->errors + n, sizeof inst->errors - n, "\n");
 }
@@ -96,7 +97,8 @@ static sluice_str host_instance_name(sluice_instance *inst)
 	return SLUICE_STR("instance");
 }
 
-static void host_log(sluice_instance *inst, sluice_exchange *x, int level, const char *fmt, va_list ap)
+static void host_log(sluice_instance *inst, sluice_exchange *x, int level, const char *fmt,
+	va_list ap)
 {
 	(void)inst, (void)x;
 	static const char *const names[] = { "error", "warn", "info", "debug" };
@@ -115,7 +117,7 @@ const char *fake_log(void)
 	return log_text;
 }
 
-/* ---- main thread ---- */
+/* ---- main thread --------------------------------------------------------------------------- */
 
 static void run_timer(struct fake_event *e)
 {
@@ -176,7 +178,7 @@ static void host_refresh(sluice_exchange *x)
 	fake_event_new(0, run_refresh)->inst = x->inst;
 }
 
-/* ---- an exchange ---- */
+/* ---- an exchange --------------------------------------------------------------------------- */
 
 static sluice_str host_get(sluice_exchange *x, int info)
 {
@@ -221,19 +223,22 @@ static bool name_among(const char *const *names, sluice_str name)
 
 static const char *host_field_refused(int side, int op, sluice_str name, sluice_str value)
 {
-	static const char *const framing[] = { "content-length", "transfer-encoding", "connection", "keep-alive", "te",
-					       "trailer",        "upgrade",           NULL };
-	static const char *const ours[] = { "via",          "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host",
-					    "x-request-id", "expect",    NULL };
-	static const char *const single[] = { "authorization", "content-type", "traceparent", NULL };
+	static const char *const framing[] = { "content-length", "transfer-encoding", "connection",
+		"keep-alive", "te", "trailer", "upgrade", NULL };
+	static const char *const ours[] = { "via", "forwarded", "x-forwarded-for",
+		"x-forwarded-proto", "x-forwarded-host", "x-request-id", "expect", NULL };
+	static const char *const single[] = { "authorization", "content-type", "traceparent",
+		NULL };
 	static const char *const host[] = { "host", NULL };
 	if (name.len == 0)
 		return "is no name of a header field";
 	for (size_t i = 0; i < name.len; i++) {
-		if (name.data[i] <= ' ' || name.data[i] >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", name.data[i]))
+		if (name.data[i] <= ' ' || name.data[i] >= 0x7f ||
+			strchr("\"(),/:;<=>?@[\\]{}", name.data[i]))
 			return "is no name of a header field";
 	}
-	bool te_trailers = side == SLUICE_REQUEST && op == SLUICE_FIELD_SET && name.len == 2 && value.len == 8;
+	bool te_trailers = side == SLUICE_REQUEST && op == SLUICE_FIELD_SET && name.len == 2 &&
+		value.len == 8;
 	if (name_among(framing, name) && !(te_trailers && memcmp(value.data, "trailers", 8) == 0))
 		return "frames the message";
 	if (name_among(host, name) && (op != SLUICE_FIELD_SET || side == SLUICE_RESPONSE))
@@ -243,7 +248,8 @@ static const char *host_field_refused(int side, int op, sluice_str name, sluice_
 	if (side == SLUICE_REQUEST && op == SLUICE_FIELD_ADD && name_among(single, name))
 		return "stands in a request once at most";
 	for (size_t i = 0; op != SLUICE_FIELD_REMOVE && i < value.len; i++) {
-		if (((unsigned char)value.data[i] < ' ' && value.data[i] != '\t') || value.data[i] == 0x7f)
+		if (((unsigned char)value.data[i] < ' ' && value.data[i] != '\t') ||
+			value.data[i] == 0x7f)
 			return "has a value with control bytes";
 	}
 	return NULL;
@@ -272,7 +278,8 @@ static void host_secret(sluice_instance *inst, int kind, sluice_str name)
 static void host_field_remove(sluice_exchange *x, int side, sluice_str name)
 {
 	for (struct fake_field **at = &x->fields[side]; *at;) {
-		bool alike = host_names_alike((sluice_str){ (*at)->name, strlen((*at)->name) }, name);
+		bool alike =
+			host_names_alike((sluice_str){ (*at)->name, strlen((*at)->name) }, name);
 		if (name_is(*at, name) || (side == SLUICE_REQUEST && alike))
 			*at = (*at)->next;
 		else
@@ -283,7 +290,8 @@ static void host_field_remove(sluice_exchange *x, int side, sluice_str name)
 static void field_append(sluice_exchange *x, int side, sluice_str name, sluice_str value)
 {
 	const char *n = fake_pool_dup(&x->host_pool, name.data, name.len);
-	fake_add_header(x, (sluice_side)side, n, fake_pool_dup(&x->host_pool, value.data, value.len));
+	fake_add_header(x, (sluice_side)side, n,
+		fake_pool_dup(&x->host_pool, value.data, value.len));
 }
 
 static void host_field_add(sluice_exchange *x, int side, sluice_str name, sluice_str value)
@@ -295,7 +303,8 @@ static void host_field_add(sluice_exchange *x, int side, sluice_str name, sluice
 
 static void host_field_set(sluice_exchange *x, int side, sluice_str name, sluice_str value)
 {
-	if (host_field_refused(side, SLUICE_FIELD_REMOVE, name, value) && host_field_refused(side, SLUICE_FIELD_SET, name, value))
+	if (host_field_refused(side, SLUICE_FIELD_REMOVE, name, value) &&
+		host_field_refused(side, SLUICE_FIELD_SET, name, value))
 		return;
 	host_field_remove(x, side, name);
 	if (!host_field_refused(side, SLUICE_FIELD_SET, name, value))
@@ -366,24 +375,22 @@ static sluice_str host_expr(sluice_exchange *x, const sluice_expr *e)
 	static const struct {
 		const char *text;
 		sluice_info info;
-	} facts[] = { { "ip", SLUICE_I_CLIENT_IP },
-		      { "route", SLUICE_I_ROUTE },
-		      { "host", SLUICE_I_HOST },
-		      { "path", SLUICE_I_PATH },
-		      { "method", SLUICE_I_METHOD },
-		      { "scheme", SLUICE_I_SCHEME },
-		      { "upstream", SLUICE_I_UPSTREAM },
-		      { "request_id", SLUICE_I_REQUEST_ID } };
+	} facts[] = { { "ip", SLUICE_I_CLIENT_IP }, { "route", SLUICE_I_ROUTE },
+		{ "host", SLUICE_I_HOST }, { "path", SLUICE_I_PATH }, { "method", SLUICE_I_METHOD },
+		{ "scheme", SLUICE_I_SCHEME }, { "upstream", SLUICE_I_UPSTREAM },
+		{ "request_id", SLUICE_I_REQUEST_ID } };
 	for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
 		if (strcmp(e->text, facts[i].text) == 0)
 			return host_get(x, (int)facts[i].info);
 	}
 	if (strncmp(e->text, "header:", 7) == 0)
-		return host_field(x, SLUICE_REQUEST, (sluice_str){ e->text + 7, strlen(e->text + 7) });
+		return host_field(x, SLUICE_REQUEST,
+			(sluice_str){ e->text + 7, strlen(e->text + 7) });
 	return host_attr(x, (sluice_str){ e->text, strlen(e->text) });
 }
 
-static const sluice_expr *host_expr_compile(sluice_instance *inst, sluice_str text, const char **why)
+static const sluice_expr *host_expr_compile(sluice_instance *inst, sluice_str text,
+	const char **why)
 {
 	fake_main_thread_only("sluice_expr_compile()");
 	for (size_t i = 0; i < text.len; i++) {
@@ -402,10 +409,11 @@ static void host_note(sluice_exchange *x, const char *code)
 		x->notes[x->n_notes++] = code;
 }
 
-static sluice_verdict host_refuse(sluice_exchange *x, int status, const char *code, const char *detail)
+static sluice_verdict host_refuse(sluice_exchange *x, int status, const char *code,
+	const char *detail)
 {
 	if (status < 400 || status > 599 || !code[0] ||
-	    code[strspn(code, "abcdefghijklmnopqrstuvwxyz0123456789-")])
+		code[strspn(code, "abcdefghijklmnopqrstuvwxyz0123456789-")])
 		fake_die("sluice_refuse() with %d \"%s\"", status, code);
 	x->replied = true;
 	x->status = status;
@@ -414,7 +422,8 @@ static sluice_verdict host_refuse(sluice_exchange *x, int status, const char *co
 	return SLUICE_REPLY;
 }
 
-static sluice_verdict host_reply(sluice_exchange *x, int status, sluice_str content_type, sluice_str body)
+static sluice_verdict host_reply(sluice_exchange *x, int status, sluice_str content_type,
+	sluice_str body)
 {
 	host_field_set(x, SLUICE_RESPONSE, SLUICE_STR("Content-Type"), content_type);
 	x->replied = true;
@@ -423,7 +432,7 @@ static sluice_verdict host_reply(sluice_exchange *x, int status, sluice_str cont
 	return SLUICE_REPLY;
 }
 
-/* ---- waits ---- */
+/* ---- waits --------------------------------------------------------------------------------- */
 
 static void run_wait(struct fake_event *e)
 {
@@ -448,7 +457,7 @@ static sluice_verdict host_await_publish(sluice_exchange *x, uint64_t timeout_ms
 	return fake_park(x, e);
 }
 
-/* ---- clocks ---- */
+/* ---- clocks -------------------------------------------------------------------------------- */
 
 static uint64_t host_now_ns(void)
 {

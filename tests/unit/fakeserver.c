@@ -50,17 +50,19 @@ void fakeserver_listen(struct fakeserver *s)
 	(void)unlink(s->address + sizeof("unix:") - 1);
 	s->listening = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	check(s->listening >= 0 && bind(s->listening, &s->addr.sa, s->addr.len) == 0 &&
-	              listen(s->listening, FAKESERVER_BACKLOG) == 0,
-	      "%s: errno %d", s->address, errno);
+			listen(s->listening, FAKESERVER_BACKLOG) == 0,
+		"%s: errno %d", s->address, errno);
 }
 
 void fakeserver_up_tcp(struct fakeserver *s)
 {
-	*s = (struct fakeserver){ .listening = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) };
+	*s = (struct fakeserver){ .listening = socket(AF_INET,
+					  SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) };
 	check(addr_from_ip(STR("127.0.0.1"), 0, &s->addr), "no %s", "address");
 	check(s->listening >= 0 && bind(s->listening, &s->addr.sa, s->addr.len) == 0 &&
-	              listen(s->listening, FAKESERVER_BACKLOG) == 0 && getsockname(s->listening, &s->addr.sa, &s->addr.len) == 0,
-	      "no port: errno %d", errno);
+			listen(s->listening, FAKESERVER_BACKLOG) == 0 &&
+			getsockname(s->listening, &s->addr.sa, &s->addr.len) == 0,
+		"no port: errno %d", errno);
 	(void)addr_text(&s->addr, s->address);
 }
 
@@ -89,7 +91,8 @@ void fakeserver_down(struct fakeserver *s)
 void fakeserver_accept(struct fakeserver *s)
 {
 	int fd;
-	while (s->listening >= 0 && (fd = accept4(s->listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+	while (s->listening >= 0 &&
+		(fd = accept4(s->listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 		if (s->n_peers == FAKESERVER_CONNS)
 			(void)close(fd);
 		else

@@ -1,7 +1,8 @@
 /*
- * Servers on the thread of the loop that talks to them, for what makes its own connections: they listen on unix sockets in a
- * folder of their own, accept when told to, and say what the test says. Nothing here waits, and what is written to a unix
- * socket is there at once: with the time of fakewire.h a run is the same every time.
+ * Servers on the thread of the loop that talks to them, for what makes its own connections: they
+ * listen on unix sockets in a folder of their own, accept when told to, and say what the test says.
+ * Nothing here waits, and what is written to a unix socket is there at once: with the time of
+ * fakewire.h a run is the same every time.
  */
 #ifndef FAKESERVER_H
 #define FAKESERVER_H
@@ -12,14 +13,14 @@ enum { FAKESERVERS = 4, FAKESERVER_CONNS = 32, FAKESERVER_BACKLOG = 64 };
 
 /* One accepted connection. */
 struct fakepeer {
-	int fd;           /* owned; -1: closed */
-	char *got;        /* owned: what came, NUL-terminated, and was not forgotten since */
+	int fd;    /* owned; -1: closed */
+	char *got; /* owned: what came, NUL-terminated, and was not forgotten since */
 	size_t got_len, got_cap;
-	bool eof;         /* the other side is done sending, or it is broken */
+	bool eof; /* the other side is done sending, or it is broken */
 };
 
 struct fakeserver {
-	int listening;    /* owned; -1: connections are refused */
+	int listening;           /* owned; -1: connections are refused */
 	char address[ADDR_TEXT]; /* "unix:/...", or "127.0.0.1:port" */
 	struct addr addr;
 	struct fakepeer peers[FAKESERVER_CONNS];
@@ -28,7 +29,8 @@ struct fakeserver {
 
 /* Number n, below FAKESERVERS: its address stays the same for the whole process. */
 void fakeserver_up(struct fakeserver *s, unsigned n);
-/* On 127.0.0.1, at a port of the system's choice: for what knows hosts and ports alone. Refused once, it stays so. */
+/* On 127.0.0.1, at a port of the system's choice: for what knows hosts and ports alone. Refused
+ * once, it stays so. */
 void fakeserver_up_tcp(struct fakeserver *s);
 /* Connections are refused from now on; those that exist stay. And taken again. */
 void fakeserver_refuse(struct fakeserver *s);

@@ -122,9 +122,11 @@ const struct addr *fakewire_address(void)
 	if (a.len)
 		return &a;
 	a.un.sun_family = AF_UNIX;
-	a.len = sizeof(sa_family_t); /* a name of the system's choice that is nowhere in the file system */
+	/* a name of the system's choice that is nowhere in the file system */
+	a.len = sizeof(sa_family_t);
 	listening = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	check(listening >= 0 && bind(listening, &a.sa, a.len) == 0 && listen(listening, 16) == 0, "no %s", "socket");
+	check(listening >= 0 && bind(listening, &a.sa, a.len) == 0 && listen(listening, 16) == 0,
+		"no %s", "socket");
 	a.len = sizeof(a.un);
 	check(getsockname(listening, &a.sa, &a.len) == 0, "no %s", "name");
 	return &a;
@@ -163,7 +165,10 @@ void fakewire_open(struct fakewire *f, struct stream *s, const struct stream_use
 	out_add(f, "", 0);
 	/* a descriptor that an event can be made of, and on which nothing ever happens */
 	int fds[2], error = socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds);
-	check(error == 0 && stream_init(s, &fakewire_worker, fds[0], &transport_fake, f, user, data) == 0, "no %s", "stream");
+	check(error == 0 &&
+			stream_init(s, &fakewire_worker, fds[0], &transport_fake, f, user, data) ==
+				0,
+		"no %s", "stream");
 	f->other_end = fds[1];
 }
 
@@ -173,7 +178,8 @@ void fakewire_fini(struct fakewire *f)
 	if (f->out) /* it was opened */
 		(void)close(f->other_end);
 	else if ((f->other_end = accept4(listening, NULL, NULL, SOCK_CLOEXEC)) >= 0)
-		(void)close(f->other_end); /* whoever asked for it gave up: its place in the queue is free again */
+		/* whoever asked for it gave up: its place in the queue is free again */
+		(void)close(f->other_end);
 	free(f->in);
 	free(f->out);
 	*f = (struct fakewire){ .closed = true };
@@ -238,7 +244,8 @@ void fakewire_unblock(struct fakewire *f)
 static bool settled(void)
 {
 	const struct worker *w = &fakewire_worker;
-	return list_is_empty(&w->dirty) && list_is_empty(&w->ready) && list_is_empty(&w->hooks) && list_is_empty(&w->graves);
+	return list_is_empty(&w->dirty) && list_is_empty(&w->ready) && list_is_empty(&w->hooks) &&
+		list_is_empty(&w->graves);
 }
 
 void fakewire_turn(void)
@@ -281,7 +288,9 @@ void fakewire_pass(uint64_t ns)
 	uint64_t until = w->now_ns + ns;
 	while (w->now_ns < until) {
 		uint64_t next = wheel_next_ns(&w->wheel);
-		w->now_ns = next > w->now_ns && next < until ? next : next <= w->now_ns ? w->now_ns + tick : until;
+		w->now_ns = next > w->now_ns && next < until ? next
+			: next <= w->now_ns                  ? w->now_ns + tick
+							     : until;
 		wheel_advance(&w->wheel, w->now_ns);
 		fakewire_settle();
 	}

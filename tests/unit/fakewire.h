@@ -1,7 +1,8 @@
 /*
- * A stream without a socket behind it: what "arrives" is what the test says, what leaves is kept, and any read or write can
- * be made to fail or to be short. Time stands still until the test lets it pass. Everything happens in fakewire_turn(), on
- * the calling thread, in the order in which a worker does it.
+ * A stream without a socket behind it: what "arrives" is what the test says, what leaves is kept,
+ * and any read or write can be made to fail or to be short. Time stands still until the test lets
+ * it pass. Everything happens in fakewire_turn(), on the calling thread, in the order in which a
+ * worker does it.
  */
 #ifndef FAKEWIRE_H
 #define FAKEWIRE_H
@@ -10,25 +11,28 @@
 
 struct fakewire {
 	struct stream *s;
-	char *in;            /* owned: what the other side says */
+	char *in; /* owned: what the other side says */
 	size_t in_len, in_cap;
-	size_t in_at;        /* of it, taken */
-	size_t read_max;     /* most that one read brings; 0: all there is */
-	bool eof, reset;     /* behind the last byte */
-	char *out;           /* owned: what came out, NUL-terminated */
+	size_t in_at;    /* of it, taken */
+	size_t read_max; /* most that one read brings; 0: all there is */
+	bool eof, reset; /* behind the last byte */
+	char *out;       /* owned: what came out, NUL-terminated */
 	size_t out_len, out_cap;
-	size_t write_max;    /* most that one write takes; 0: all; the rest goes with the next turn */
-	bool blocked;        /* takes nothing */
-	bool owes;           /* while blocked, takes it like TLS: what it took waits in the transport */
-	unsigned ops;        /* reads and writes so far */
-	unsigned fail_at;    /* this one fails; 0: none */
-	unsigned finished;   /* farewells said */
+	/* most that one write takes; 0: all; the rest goes with the next turn */
+	size_t write_max;
+	bool blocked; /* takes nothing */
+	/* while blocked, takes it like TLS: what it took waits in the transport */
+	bool owes;
+	unsigned ops;      /* reads and writes so far */
+	unsigned fail_at;  /* this one fails; 0: none */
+	unsigned finished; /* farewells said */
 	bool closed;
-	int other_end;       /* owned: of the socket that is there in name */
+	int other_end; /* owned: of the socket that is there in name */
 };
 
 extern const struct transport transport_fake;
-/* The same for a stream that somebody else connects, to fakewire_address(): with a zeroed wire as its transport state. */
+/* The same for a stream that somebody else connects, to fakewire_address(): with a zeroed wire as
+ * its transport state. */
 extern const struct transport transport_fake_connecting;
 extern struct worker fakewire_worker;
 
@@ -36,7 +40,8 @@ void fakewire_start(void);
 void fakewire_end(void);
 
 /* Open s on a wire; it is the stream's transport state until it is closed. */
-void fakewire_open(struct fakewire *f, struct stream *s, const struct stream_user *user, void *data);
+void fakewire_open(struct fakewire *f, struct stream *s, const struct stream_user *user,
+	void *data);
 /* Where transport_fake_connecting connects to. The connection opens in fakewire_connect(). */
 const struct addr *fakewire_address(void);
 void fakewire_connect(void);

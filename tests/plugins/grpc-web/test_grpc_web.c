@@ -10,7 +10,7 @@
 
 extern const sluice_plugin sluice_plugin_record;
 
-/* ---- bytes ---- */
+/* ---- bytes --------------------------------------------------------------------------------- */
 
 static void assert_decodes(const char *text, ptrdiff_t used, const char *want, size_t n)
 {
@@ -32,7 +32,8 @@ static void test_decode(void **state)
 	assert_decodes("YWJjZA", 4, "abc", 3);
 	assert_decodes("YQ==YWI=YWJj", 12, "aababc", 6); /* segments */
 	assert_decodes("+/+/", 4, "\xfb\xff\xbf", 3);
-	static const char *const bad[] = { "YR==", "YWJ=", "Y===", "====", "YQ=a", "=QAA", "Y Q=", "YWJ\n", "-_-_", "YW\x80j" };
+	static const char *const bad[] = { "YR==", "YWJ=", "Y===", "====", "YQ=a", "=QAA",
+		"Y Q=", "YWJ\n", "-_-_", "YW\x80j" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_decodes(bad[i], -1, "", 0);
 }
@@ -45,7 +46,8 @@ static void test_encode(void **state)
 		data[n] = (char)(n * 37 + 200);
 		size_t len = wire_encoded(n), got = sizeof(back);
 		wire_encode((sluice_str){ data, n }, text);
-		assert_int_equal(wire_decode((sluice_str){ text, len }, back, &got), n <= 61 ? len : len);
+		assert_int_equal(wire_decode((sluice_str){ text, len }, back, &got),
+			n <= 61 ? len : len);
 		assert_int_equal(got, n);
 		assert_memory_equal(back, data, n);
 	}
@@ -85,7 +87,7 @@ static void test_types(void **state)
 	}
 }
 
-/* ---- calls ---- */
+/* ---- calls --------------------------------------------------------------------------------- */
 
 static sluice_instance *instance;
 
@@ -93,7 +95,8 @@ static int setup(void **state)
 {
 	(void)state;
 	fake_reset();
-	instance = fake_instance(&sluice_plugin_record, "origins", "[\"https://app.example\"]", "expose", "[x-trace]", NULL);
+	instance = fake_instance(&sluice_plugin_record, "origins", "[\"https://app.example\"]",
+		"expose", "[x-trace]", NULL);
 	fake_start(instance);
 	return 0;
 }
@@ -107,8 +110,8 @@ static int teardown(void **state)
 
 static sluice_exchange *call(const char *type, const char *accept)
 {
-	sluice_exchange *x = fake_request(instance, "POST", "/svc/Method", "Content-Type", type, accept ? "Accept" : NULL, accept,
-	                                  NULL);
+	sluice_exchange *x = fake_request(instance, "POST", "/svc/Method", "Content-Type", type,
+		accept ? "Accept" : NULL, accept, NULL);
 	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
 	return x;
 }
@@ -116,16 +119,20 @@ static sluice_exchange *call(const char *type, const char *accept)
 static void test_binary(void **state)
 {
 	(void)state;
-	static const char body[] = "\0\0\0\0\3abc", trailers[] = "\x80\0\0\0\36grpc-status: 0\r\nx-extra: yes\r\n";
+	static const char body[] = "\0\0\0\0\3abc",
+			  trailers[] = "\x80\0\0\0\36grpc-status: 0\r\nx-extra: yes\r\n";
 	size_t n;
 	sluice_exchange *x = call("application/grpc-web+proto", NULL);
-	assert_string_equal(fake_header(x, SLUICE_REQUEST, "content-type"), "application/grpc+proto");
+	assert_string_equal(fake_header(x, SLUICE_REQUEST, "content-type"),
+		"application/grpc+proto");
 	assert_string_equal(fake_header(x, SLUICE_REQUEST, "te"), "trailers");
 	assert_false(fake_body_wanted(x, SLUICE_REQUEST));
 	fake_add_header(x, SLUICE_RESPONSE, "content-type", "application/grpc+proto");
 	assert_int_equal(fake_response(x, 200), SLUICE_NEXT);
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "content-type"), "application/grpc-web+proto");
-	assert_int_equal(fake_body_in(x, SLUICE_RESPONSE, body, sizeof(body) - 1, false), SLUICE_NEXT);
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "content-type"),
+		"application/grpc-web+proto");
+	assert_int_equal(fake_body_in(x, SLUICE_RESPONSE, body, sizeof(body) - 1, false),
+		SLUICE_NEXT);
 	fake_add_header(x, SLUICE_RESPONSE_TRAILERS, "Grpc-Status", "0");
 	fake_add_header(x, SLUICE_RESPONSE_TRAILERS, "X-Extra", "yes");
 	assert_int_equal(fake_body_in(x, SLUICE_RESPONSE, "", 0, true), SLUICE_NEXT);
@@ -147,7 +154,9 @@ static void test_text_cut_everywhere(void **state)
 		size_t n;
 		sluice_exchange *x = call("application/grpc-web-text", NULL);
 		assert_int_equal(fake_body_in(x, SLUICE_REQUEST, text, at, false), SLUICE_NEXT);
-		assert_int_equal(fake_body_in(x, SLUICE_REQUEST, text + at, sizeof(text) - 1 - at, true), SLUICE_NEXT);
+		assert_int_equal(fake_body_in(x, SLUICE_REQUEST, text + at, sizeof(text) - 1 - at,
+					 true),
+			SLUICE_NEXT);
 		const char *out = fake_body_out(x, SLUICE_REQUEST, &n);
 		assert_int_equal(n, sizeof(want) - 1);
 		assert_memory_equal(out, want, n);
@@ -176,15 +185,19 @@ static void decode_all(const char *text, size_t len, char *out, size_t *n)
 static void test_text_response(void **state)
 {
 	(void)state;
-	static const char *const accepts[] = { NULL, "application/grpc-web-text", "text/html, application/grpc-web-text+proto" };
+	static const char *const accepts[] = { NULL, "application/grpc-web-text",
+		"text/html, application/grpc-web-text+proto" };
 	for (size_t i = 0; i < sizeof(accepts) / sizeof(accepts[0]); i++) {
 		char back[256];
 		size_t n, got = sizeof(back);
-		sluice_exchange *x = call(accepts[i] ? "application/grpc-web" : "application/grpc-web-text", accepts[i]);
+		sluice_exchange *x =
+			call(accepts[i] ? "application/grpc-web" : "application/grpc-web-text",
+				accepts[i]);
 		assert_null(fake_header(x, SLUICE_REQUEST, "accept"));
 		fake_add_header(x, SLUICE_RESPONSE, "content-type", "application/grpc");
 		assert_int_equal(fake_response(x, 200), SLUICE_NEXT);
-		assert_string_equal(fake_header(x, SLUICE_RESPONSE, "content-type"), "application/grpc-web-text+proto");
+		assert_string_equal(fake_header(x, SLUICE_RESPONSE, "content-type"),
+			"application/grpc-web-text+proto");
 		assert_int_equal(fake_body_in(x, SLUICE_RESPONSE, "abcd", 4, false), SLUICE_NEXT);
 		(void)fake_body_out(x, SLUICE_RESPONSE, &n);
 		assert_int_equal(n, 8); /* what has come is not held back */
@@ -200,7 +213,8 @@ static void test_text_response(void **state)
 	sluice_exchange *x = call("application/grpc-web-text", "application/grpc-web+proto");
 	fake_add_header(x, SLUICE_RESPONSE, "content-type", "application/grpc");
 	assert_int_equal(fake_response(x, 200), SLUICE_NEXT);
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "content-type"), "application/grpc-web+proto");
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "content-type"),
+		"application/grpc-web+proto");
 	fake_end(x);
 }
 
@@ -227,14 +241,17 @@ static void test_responses_of_others(void **state)
 	static const struct {
 		int status;
 		const char *code;
-	} rows[] = { { 200, "2" }, { 401, "16" }, { 404, "12" }, { 429, "14" }, { 502, "14" }, { 500, "2" } };
+	} rows[] = { { 200, "2" }, { 401, "16" }, { 404, "12" }, { 429, "14" }, { 502, "14" },
+		{ 500, "2" } };
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char want[128];
 		sluice_exchange *x = call("application/grpc-web", NULL);
 		fake_add_header(x, SLUICE_RESPONSE, "content-type", "text/html");
 		assert_int_equal(fake_response(x, rows[i].status), SLUICE_REPLY);
 		assert_int_equal(fake_status(x), 200);
-		(void)snprintf(want, sizeof(want), "grpc-status: %s\r\ngrpc-message: HTTP status %d\r\n", rows[i].code, rows[i].status);
+		(void)snprintf(want, sizeof(want),
+			"grpc-status: %s\r\ngrpc-message: HTTP status %d\r\n", rows[i].code,
+			rows[i].status);
 		assert_memory_equal(fake_body(x) + 5, want, strlen(want));
 		fake_end(x);
 	}
@@ -251,11 +268,12 @@ static void test_others_pass(void **state)
 	fake_end(x);
 }
 
-/* ---- pages of other origins ---- */
+/* ---- pages of other origins ---------------------------------------------------------------- */
 
 static sluice_exchange *preflight(const char *origin)
 {
-	return fake_request(instance, "OPTIONS", "/svc/Method", "Origin", origin, "Access-Control-Request-Method", "POST", NULL);
+	return fake_request(instance, "OPTIONS", "/svc/Method", "Origin", origin,
+		"Access-Control-Request-Method", "POST", NULL);
 }
 
 static void test_preflight(void **state)
@@ -263,13 +281,17 @@ static void test_preflight(void **state)
 	(void)state;
 	sluice_exchange *x = preflight("https://app.example");
 	assert_int_equal(fake_status(x), 204);
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "access-control-allow-origin"), "https://app.example");
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "access-control-allow-methods"), "POST");
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "access-control-allow-origin"),
+		"https://app.example");
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "access-control-allow-methods"),
+		"POST");
 	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "access-control-max-age"), "3600");
 	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "vary"), "Origin");
-	assert_non_null(strstr(fake_header(x, SLUICE_RESPONSE, "access-control-allow-headers"), "x-grpc-web"));
+	assert_non_null(strstr(fake_header(x, SLUICE_RESPONSE, "access-control-allow-headers"),
+		"x-grpc-web"));
 	fake_end(x);
-	static const char *const others[] = { "https://app.example.evil", "http://app.example", "https://APP.example", "null" };
+	static const char *const others[] = { "https://app.example.evil", "http://app.example",
+		"https://APP.example", "null" };
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		x = preflight(others[i]);
 		assert_string_equal(fake_code(x), "origin-refused");
@@ -281,14 +303,16 @@ static void test_preflight(void **state)
 static void test_calls_of_pages(void **state)
 {
 	(void)state;
-	sluice_exchange *x = fake_request(instance, "POST", "/m", "Content-Type", "application/grpc-web", "Origin",
-	                                  "https://app.example", NULL);
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "access-control-allow-origin"), "https://app.example");
+	sluice_exchange *x = fake_request(instance, "POST", "/m", "Content-Type",
+		"application/grpc-web", "Origin", "https://app.example", NULL);
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "access-control-allow-origin"),
+		"https://app.example");
 	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "access-control-expose-headers"),
-	                    "grpc-status, grpc-message, grpc-status-details-bin, x-trace");
+		"grpc-status, grpc-message, grpc-status-details-bin, x-trace");
 	assert_null(fake_header(x, SLUICE_RESPONSE, "access-control-allow-credentials"));
 	fake_end(x);
-	x = fake_request(instance, "POST", "/m", "Content-Type", "application/grpc-web", "Origin", "https://other", NULL);
+	x = fake_request(instance, "POST", "/m", "Content-Type", "application/grpc-web", "Origin",
+		"https://other", NULL);
 	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
 	assert_null(fake_header(x, SLUICE_RESPONSE, "access-control-allow-origin"));
 	fake_end(x);
@@ -306,7 +330,8 @@ static void test_options(void **state)
 		{ "headers", "[\"a b\"]", "credentials", "false", "is no field" },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		sluice_instance *bad = fake_instance(&sluice_plugin_record, rows[i][0], rows[i][1], rows[i][2], rows[i][3], NULL);
+		sluice_instance *bad = fake_instance(&sluice_plugin_record, rows[i][0], rows[i][1],
+			rows[i][2], rows[i][3], NULL);
 		assert_int_equal(fake_check(bad), -1);
 		assert_non_null(strstr(fake_errors(bad), rows[i][4]));
 		fake_stop(bad);

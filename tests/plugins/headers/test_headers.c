@@ -25,13 +25,15 @@ static sluice_instance *started(const char *option, const char *value)
 	return i;
 }
 
-/* ---- requests ---- */
+/* ---- requests ------------------------------------------------------------------------------ */
 
 static void request_set(void **state)
 {
 	(void)state;
-	sluice_instance *i = started("request.set", "{X-Client: {ip}, X-Fixed: plain, X-Both: a {method} b {path}}");
-	sluice_exchange *x = fake_request(i, "GET", "/p?q=1", "X-Client", "forged", "x-client", "again", NULL);
+	sluice_instance *i = started("request.set",
+		"{X-Client: {ip}, X-Fixed: plain, X-Both: a {method} b {path}}");
+	sluice_exchange *x =
+		fake_request(i, "GET", "/p?q=1", "X-Client", "forged", "x-client", "again", NULL);
 	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
 	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Client"), "203.0.113.7");
 	assert_int_equal(fake_header_count(x, SLUICE_REQUEST, "X-Client"), 1);
@@ -57,7 +59,8 @@ static void request_remove(void **state)
 {
 	(void)state;
 	sluice_instance *i = started("request.remove", "[X-Debug, X-Internal]");
-	sluice_exchange *x = fake_request(i, "GET", "/", "x-debug", "1", "X-Debug", "2", "x_internal", "3", "X-Other", "4", NULL);
+	sluice_exchange *x = fake_request(i, "GET", "/", "x-debug", "1", "X-Debug", "2",
+		"x_internal", "3", "X-Other", "4", NULL);
 	assert_null(fake_header(x, SLUICE_REQUEST, "X-Debug"));
 	assert_null(fake_header(x, SLUICE_REQUEST, "X_Internal"));
 	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Other"), "4");
@@ -69,8 +72,10 @@ static void request_remove(void **state)
 static void no_value_no_field(void **state)
 {
 	(void)state;
-	sluice_instance *i = started("request.set", "{X-User: {claim:sub}, X-From: by {header:X-Agent}}");
-	sluice_exchange *x = fake_request(i, "GET", "/", "X-User", "admin", "X_User", "admin", "x-from", "me", NULL);
+	sluice_instance *i =
+		started("request.set", "{X-User: {claim:sub}, X-From: by {header:X-Agent}}");
+	sluice_exchange *x = fake_request(i, "GET", "/", "X-User", "admin", "X_User", "admin",
+		"x-from", "me", NULL);
 	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
 	assert_null(fake_header(x, SLUICE_REQUEST, "X-User"));
 	assert_null(fake_header(x, SLUICE_REQUEST, "X_User"));
@@ -104,8 +109,9 @@ static void bytes_that_no_field_may_have(void **state)
 static void values_before_changes(void **state)
 {
 	(void)state;
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "request.set", "{X-A: {header:X-B}, X-B: {header:X-A}, X-C: {header:X-D}}",
-	                                   "request.remove", "X-D", NULL);
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "request.set",
+		"{X-A: {header:X-B}, X-B: {header:X-A}, X-C: {header:X-D}}", "request.remove",
+		"X-D", NULL);
 	fake_start(i);
 	sluice_exchange *x = fake_request(i, "GET", "/", "X-A", "1", "X-B", "2", "X-D", "3", NULL);
 	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-A"), "2");
@@ -119,7 +125,8 @@ static void values_before_changes(void **state)
 static void braces(void **state)
 {
 	(void)state;
-	sluice_instance *i = started("response.set", "{X-Json: {{\"ip\":\"{ip}\"}}, X-Empty: {header:X-E}.}");
+	sluice_instance *i =
+		started("response.set", "{X-Json: {{\"ip\":\"{ip}\"}}, X-Empty: {header:X-E}.}");
 	sluice_exchange *x = fake_request(i, "GET", "/", "X-E", "", NULL);
 	assert_int_equal(fake_response(x, 200), SLUICE_NEXT);
 	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "X-Json"), "{\"ip\":\"203.0.113.7\"}");
@@ -128,13 +135,14 @@ static void braces(void **state)
 	fake_stop(i);
 }
 
-/* ---- responses ---- */
+/* ---- responses ----------------------------------------------------------------------------- */
 
 static void response(void **state)
 {
 	(void)state;
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "response.set", "{Cache-Control: no-store, X-User: {claim:sub}}",
-	                                   "response.add", "{Vary: Origin}", "response.remove", "Server", NULL);
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "response.set",
+		"{Cache-Control: no-store, X-User: {claim:sub}}", "response.add", "{Vary: Origin}",
+		"response.remove", "Server", NULL);
 	fake_start(i);
 	sluice_exchange *x = fake_request(i, "GET", "/", "Server", "client's", NULL);
 	assert_null(fake_header(x, SLUICE_RESPONSE, "Cache-Control"));
@@ -172,7 +180,7 @@ static void memory_runs_out(void **state)
 	fake_stop(i);
 }
 
-/* ---- mistakes ---- */
+/* ---- mistakes ------------------------------------------------------------------------------ */
 
 static void assert_refused(const char *option, const char *value, const char *complaint)
 {
@@ -186,19 +194,28 @@ static void assert_refused(const char *option, const char *value, const char *co
 static void mistakes(void **state)
 {
 	(void)state;
-	assert_refused("request.set", "{Bad Name: 1}", "request.set.Bad Name: field \"Bad Name\" is no name of a header field");
-	assert_refused("request.set", "{Content-Length: 1}", "request.set.Content-Length: field \"Content-Length\" frames");
-	assert_refused("request.set", "{X-Forwarded-For: {ip}}", "is written by the gateway itself");
+	assert_refused("request.set", "{Bad Name: 1}",
+		"request.set.Bad Name: field \"Bad Name\" is no name of a header field");
+	assert_refused("request.set", "{Content-Length: 1}",
+		"request.set.Content-Length: field \"Content-Length\" frames");
+	assert_refused("request.set", "{X-Forwarded-For: {ip}}",
+		"is written by the gateway itself");
 	assert_refused("request.add", "{Host: a}", "can be set in a request, and nothing else");
 	assert_refused("request.add", "{Authorization: x}", "stands in a request once at most");
-	assert_refused("response.set", "{X-A: a\1b}", "response.set.X-A: has a value with control bytes");
-	assert_refused("response.set", "{X-A: a\1b {ip}}", "response.set.X-A: has a value with control bytes");
-	assert_refused("response.add", "{X-A: {ip}", "response.add.X-A: has a { that nothing closes");
+	assert_refused("response.set", "{X-A: a\1b}",
+		"response.set.X-A: has a value with control bytes");
+	assert_refused("response.set", "{X-A: a\1b {ip}}",
+		"response.set.X-A: has a value with control bytes");
+	assert_refused("response.add", "{X-A: {ip}",
+		"response.add.X-A: has a { that nothing closes");
 	assert_refused("response.set", "{X-A: a } b}", "has a } that nothing opened");
 	assert_refused("response.set", "{X-A: x{}}", "has a placeholder that is no expression: ");
-	assert_refused("response.set", "{X-A: x{client ip}}", "has a placeholder that is no expression: client ip");
-	assert_refused("response.remove", "[X-A, Transfer-Encoding]", "response.remove[1]: field \"Transfer-Encoding\"");
-	assert_refused("request.set", "{X-A: 1, x-a: 2}", "request.set.x-a: is set already, as X-A");
+	assert_refused("response.set", "{X-A: x{client ip}}",
+		"has a placeholder that is no expression: client ip");
+	assert_refused("response.remove", "[X-A, Transfer-Encoding]",
+		"response.remove[1]: field \"Transfer-Encoding\"");
+	assert_refused("request.set", "{X-A: 1, x-a: 2}",
+		"request.set.x-a: is set already, as X-A");
 	sluice_instance *i = fake_instance(&sluice_plugin_record, NULL);
 	assert_int_not_equal(fake_check(i), 0);
 	assert_string_equal(fake_errors(i), "-: nothing is set, added or removed\n");
@@ -209,7 +226,8 @@ static void mistakes(void **state)
 static void mistakes_are_all_told(void **state)
 {
 	(void)state;
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "request.set", "{Bad Name: 1, X-A: {}}", "response.remove", "Te, []", NULL);
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "request.set",
+		"{Bad Name: 1, X-A: {}}", "response.remove", "Te, []", NULL);
 	assert_int_not_equal(fake_check(i), 0);
 	assert_non_null(strstr(fake_errors(i), "request.set.Bad Name"));
 	assert_non_null(strstr(fake_errors(i), "request.set.X-A"));

@@ -91,13 +91,14 @@ char *mint_text(const char *fmt, ...)
 
 char *mint_b64(const void *data, size_t n)
 {
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	const uint8_t *p = data;
 	char *out = keep(malloc(n / 3 * 4 + 5)), *o = out;
 	for (size_t i = 0; i < n; i += 3) {
 		size_t left = n - i < 3 ? n - i : 3;
 		uint32_t v = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
-			     (left > 2 ? p[i + 2] : 0);
+			(left > 2 ? p[i + 2] : 0);
 		for (size_t c = 0; c <= left; c++)
 			*o++ = alphabet[v >> (18 - 6 * c) & 63];
 	}
@@ -122,27 +123,29 @@ char *mint_jwk(enum mint_kind kind, const char *kid, const char *extra)
 		const char *crv;
 		size_t width;
 	} curves[MINT_KINDS] = {
-		[MINT_P256] = { "P-256", 32 }, [MINT_P384] = { "P-384", 48 }, [MINT_P521] = { "P-521", 66 }
+		[MINT_P256] = { "P-256", 32 },
+		[MINT_P384] = { "P-384", 48 },
+		[MINT_P521] = { "P-521", 66 },
 	};
 	EVP_PKEY *key = mint_key(kind);
-	char *tail = mint_text("%s%s%s%s%s", kid ? ",\"kid\":\"" : "", kid ? kid : "", kid ? "\"" : "",
-			       extra ? "," : "", extra ? extra : "");
+	char *tail = mint_text("%s%s%s%s%s", kid ? ",\"kid\":\"" : "", kid ? kid : "",
+		kid ? "\"" : "", extra ? "," : "", extra ? extra : "");
 	if (kind == MINT_ED25519 || kind == MINT_ED448) {
 		uint8_t raw[57];
 		size_t n = sizeof raw;
 		must(EVP_PKEY_get_raw_public_key(key, raw, &n) == 1, "raw key");
 		return mint_text("{\"kty\":\"OKP\",\"crv\":\"%s\",\"x\":\"%s\"%s}",
-				 kind == MINT_ED448 ? "Ed448" : "Ed25519", mint_b64(raw, n), tail);
+			kind == MINT_ED448 ? "Ed448" : "Ed25519", mint_b64(raw, n), tail);
 	}
 	if (curves[kind].crv) {
 		size_t w = curves[kind].width;
 		return mint_text("{\"kty\":\"EC\",\"crv\":\"%s\",\"x\":\"%s\",\"y\":\"%s\"%s}",
-				 curves[kind].crv, number_param(key, OSSL_PKEY_PARAM_EC_PUB_X, w),
-				 number_param(key, OSSL_PKEY_PARAM_EC_PUB_Y, w), tail);
+			curves[kind].crv, number_param(key, OSSL_PKEY_PARAM_EC_PUB_X, w),
+			number_param(key, OSSL_PKEY_PARAM_EC_PUB_Y, w), tail);
 	}
 	return mint_text("{\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"%s\"%s}",
-			 number_param(key, OSSL_PKEY_PARAM_RSA_N, 0),
-			 number_param(key, OSSL_PKEY_PARAM_RSA_E, 0), tail);
+		number_param(key, OSSL_PKEY_PARAM_RSA_N, 0),
+		number_param(key, OSSL_PKEY_PARAM_RSA_E, 0), tail);
 }
 
 char *mint_jwks(const char *jwk, ...)
@@ -162,8 +165,8 @@ static char *raw_ecdsa(const uint8_t *der, size_t n, size_t width)
 	uint8_t raw[132];
 	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long)n);
 	must(sig && BN_bn2binpad(ECDSA_SIG_get0_r(sig), raw, (int)width) == (int)width &&
-		     BN_bn2binpad(ECDSA_SIG_get0_s(sig), raw + width, (int)width) == (int)width,
-	     "ECDSA_SIG");
+			BN_bn2binpad(ECDSA_SIG_get0_s(sig), raw + width, (int)width) == (int)width,
+		"ECDSA_SIG");
 	ECDSA_SIG_free(sig);
 	return mint_b64(raw, 2 * width);
 }
@@ -176,7 +179,9 @@ static char *hmac_with_public_key(EVP_PKEY *key, const char *text)
 	unsigned n;
 	must(PEM_write_bio_PUBKEY(bio, key) == 1, "PEM");
 	long len = BIO_get_mem_data(bio, &pem);
-	must(HMAC(EVP_sha256(), pem, (int)len, (const uint8_t *)text, strlen(text), mac, &n) != NULL, "HMAC");
+	must(HMAC(EVP_sha256(), pem, (int)len, (const uint8_t *)text, strlen(text), mac, &n) !=
+			NULL,
+		"HMAC");
 	BIO_free(bio);
 	return mint_b64(mac, n);
 }
@@ -188,18 +193,19 @@ static char *sign(EVP_PKEY *key, const char *alg, const char *text)
 	if (strcmp(alg, "HS256") == 0)
 		return hmac_with_public_key(key, text);
 	const char *digest = alg[0] == 'E' && alg[1] == 'd' ? NULL
-			     : strstr(alg, "512")      ? "SHA512"
-			     : strstr(alg, "384")      ? "SHA384"
-						       : "SHA256";
+		: strstr(alg, "512")                        ? "SHA512"
+		: strstr(alg, "384")                        ? "SHA384"
+							    : "SHA256";
 	uint8_t sig[1024];
 	size_t n = sizeof sig;
 	EVP_PKEY_CTX *pctx;
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	must(EVP_DigestSignInit_ex(ctx, &pctx, digest, NULL, NULL, key, NULL) == 1, "DigestSignInit");
+	must(EVP_DigestSignInit_ex(ctx, &pctx, digest, NULL, NULL, key, NULL) == 1,
+		"DigestSignInit");
 	if (alg[0] == 'P')
 		must(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-			     EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST) == 1,
-		     "PSS");
+				EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST) == 1,
+			"PSS");
 	must(EVP_DigestSign(ctx, sig, &n, (const uint8_t *)text, strlen(text)) == 1, "DigestSign");
 	EVP_MD_CTX_free(ctx);
 	if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC)
@@ -209,19 +215,21 @@ static char *sign(EVP_PKEY *key, const char *alg, const char *text)
 
 char *mint_token(enum mint_kind kind, const char *alg, const char *header, const char *claims)
 {
-	char *text = mint_text("%s.%s", mint_b64(header, strlen(header)), mint_b64(claims, strlen(claims)));
+	char *text = mint_text("%s.%s", mint_b64(header, strlen(header)),
+		mint_b64(claims, strlen(claims)));
 	return mint_text("%s.%s", text, sign(mint_key(kind), alg, text));
 }
 
 char *mint(enum mint_kind kind, const char *alg, const char *kid, const char *claims)
 {
-	char *header = kid ? mint_text("{\"alg\":\"%s\",\"typ\":\"at+jwt\",\"kid\":\"%s\"}", alg, kid)
-			   : mint_text("{\"alg\":\"%s\"}", alg);
+	char *header = kid
+		? mint_text("{\"alg\":\"%s\",\"typ\":\"at+jwt\",\"kid\":\"%s\"}", alg, kid)
+		: mint_text("{\"alg\":\"%s\"}", alg);
 	return mint_token(kind, alg, header, claims);
 }
 
 char *mint_parts(const char *header, const char *claims, const char *signature)
 {
-	return mint_text("%s.%s.%s", mint_b64(header, strlen(header)), mint_b64(claims, strlen(claims)),
-			 signature);
+	return mint_text("%s.%s.%s", mint_b64(header, strlen(header)),
+		mint_b64(claims, strlen(claims)), signature);
 }

@@ -1,4 +1,5 @@
-/* Keys, key sets and tokens for the tests of the plugin jwt: an issuer that also signs what it should not. */
+/* Keys, key sets and tokens for the tests of the plugin jwt: an issuer that also signs what it
+ * should not. */
 #ifndef TESTS_PLUGINS_JWT_MINT_H
 #define TESTS_PLUGINS_JWT_MINT_H
 
@@ -16,7 +17,7 @@ enum mint_kind {
 	MINT_P521,
 	MINT_ED25519,
 	MINT_ED448,
-	MINT_KINDS
+	MINT_KINDS,
 };
 
 /* A key of that kind, made once. mint_fini() frees them all, and all strings that were returned. */
@@ -32,8 +33,8 @@ char *mint_jwk(enum mint_kind kind, const char *kid, const char *extra);
 /* A key set of the JWKs up to NULL. */
 char *mint_jwks(const char *jwk, ...) __attribute__((sentinel));
 
-/* Sign header and claims, given as JSON texts, by that algorithm of RFC 7518; HS256 takes the public key's PEM as its
- * secret, none signs with nothing. */
+/* Sign header and claims, given as JSON texts, by that algorithm of RFC 7518; HS256 takes the
+ * public key's PEM as its secret, none signs with nothing. */
 char *mint_token(enum mint_kind kind, const char *alg, const char *header, const char *claims);
 /* The usual header with alg and kid (NULL: none). */
 char *mint(enum mint_kind kind, const char *alg, const char *kid, const char *claims);

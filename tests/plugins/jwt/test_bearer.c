@@ -45,7 +45,8 @@ static void leaves_other_schemes_alone(void **state)
 		"basic  YTpi",
 		"Negotiate YIIJvwYGKwYBBQUCoIIJszCCCa+gJDAi/bearer==",
 		"Digest username=\"a\", realm=\"r\", nonce=\"1.2.3\", uri=\"/\", response=\"0\"",
-		"AWS4-HMAC-SHA256 Credential=K/20260101/eu/s3/aws4_request, SignedHeaders=host, Signature=f0",
+		"AWS4-HMAC-SHA256 Credential=K/20260101/eu/s3/aws4_request, SignedHeaders=host, "
+		"Signature=f0",
 		"vapid t=eyJh.eyJz.c2ln, k=BDd3",
 		"Token 0123456789abcdef",
 		"secret-api-key",
@@ -74,7 +75,9 @@ static void what_a_service_might_take_for_a_token_is_never_absent(void **state)
 		{ "Bearer:eyJh.e.s", REASON_TOKEN_MALFORMED },
 		{ "Bearer\"eyJh.e.s\"", REASON_TOKEN_MALFORMED },
 		{ "Bearer\x80 eyJh.e.s", REASON_TOKEN_MALFORMED },
-		{ "Bearer\xc2\xa0" "eyJh.e.s", REASON_TOKEN_MALFORMED },
+		{ "Bearer\xc2\xa0"
+		  "eyJh.e.s",
+			REASON_TOKEN_MALFORMED },
 		{ "BearereyJh.e.s", REASON_TOKEN_MALFORMED },
 		{ "Bearers eyJh.e.s", REASON_TOKEN_MALFORMED },
 		{ "Bearer-x eyJh.e.s", REASON_TOKEN_MALFORMED },
@@ -83,7 +86,9 @@ static void what_a_service_might_take_for_a_token_is_never_absent(void **state)
 		{ "\"Bearer eyJh.e.s\"", REASON_TOKEN_MALFORMED },
 		{ "'Bearer eyJh.e.s'", REASON_TOKEN_AMBIGUOUS },
 		{ ",Bearer eyJh.e.s", REASON_TOKEN_MALFORMED },
-		{ "\x80" "Bearer eyJh.e.s", REASON_TOKEN_MALFORMED },
+		{ "\x80"
+		  "Bearer eyJh.e.s",
+			REASON_TOKEN_MALFORMED },
 		{ " ", REASON_TOKEN_MALFORMED },
 		{ "Bearer eyJh.e.s eyJh.e.s", REASON_TOKEN_AMBIGUOUS },
 		{ "Bearer eyJh.e.s,", REASON_TOKEN_AMBIGUOUS },
@@ -111,7 +116,8 @@ static void what_a_service_might_take_for_a_token_is_never_absent(void **state)
 		sluice_str token;
 		enum reason why = read_n(rows[i].value, strlen(rows[i].value), &token);
 		if (why != rows[i].why || token.data)
-			fail_msg("\"%s\": reason %d, token %s", rows[i].value, (int)why, token.data ? "found" : "none");
+			fail_msg("\"%s\": reason %d, token %s", rows[i].value, (int)why,
+				token.data ? "found" : "none");
 	}
 }
 

@@ -15,7 +15,8 @@ static struct cache c;
 static sluice_str token_no(unsigned i)
 {
 	static char text[64];
-	return (sluice_str){ text, (size_t)snprintf(text, sizeof text, "header.claims.signature-%u", i) };
+	return (sluice_str){ text,
+		(size_t)snprintf(text, sizeof text, "header.claims.signature-%u", i) };
 }
 
 /* What an instance with one issuer has: a key set of that generation. */
@@ -30,7 +31,8 @@ static const struct issuer_keys *by_generation(uint64_t generation)
 static struct entry *remember(sluice_str token, uint64_t generation, uint64_t until)
 {
 	json_t *claims = json_pack("{s:s, s:[s,s]}", "sub", "user", "roles", "a", "b");
-	const json_t *values[] = { json_object_get(claims, "sub"), NULL, json_object_get(claims, "roles") };
+	const json_t *values[] = { json_object_get(claims, "sub"), NULL,
+		json_object_get(claims, "roles") };
 	struct entry *e = entry_new(token, claims, values, 3);
 	e->hash = cache_hash(&c, token);
 	e->generation = generation;
@@ -76,15 +78,20 @@ static void compares_the_whole_token(void **state)
 	memcpy(other, e->token.data, e->token.len);
 	for (size_t i = 0; i < e->token.len; i++) {
 		other[i] ^= 1;
-		assert_null(cache_find(&c, (sluice_str){ other, e->token.len }, e->hash, by_generation(1), NOW));
+		assert_null(cache_find(&c, (sluice_str){ other, e->token.len }, e->hash,
+			by_generation(1), NOW));
 		other[i] ^= 1;
 	}
-	assert_null(cache_find(&c, (sluice_str){ other, e->token.len - 1 }, e->hash, by_generation(1), NOW));
-	assert_ptr_equal(cache_find(&c, (sluice_str){ other, e->token.len }, e->hash, by_generation(1), NOW), e);
+	assert_null(cache_find(&c, (sluice_str){ other, e->token.len - 1 }, e->hash,
+		by_generation(1), NOW));
+	assert_ptr_equal(cache_find(&c, (sluice_str){ other, e->token.len }, e->hash,
+				 by_generation(1), NOW),
+		e);
 	cache_fini(&c);
 }
 
-/* An entry is good by the keys of its own issuer, whatever the others have; and not at all while that one has none. */
+/* An entry is good by the keys of its own issuer, whatever the others have; and not at all while
+ * that one has none. */
 static void goes_by_the_keys_of_its_issuer(void **state)
 {
 	(void)state;
@@ -197,11 +204,15 @@ static void hashes_by_its_own_key(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(gives_back_what_it_was_given), cmocka_unit_test(compares_the_whole_token),
-		cmocka_unit_test(stays_within_its_size),        cmocka_unit_test(keeps_what_is_used),
-		cmocka_unit_test(gives_up_the_invalid_first),   cmocka_unit_test(entries_outlive_their_place),
+		cmocka_unit_test(gives_back_what_it_was_given),
+		cmocka_unit_test(compares_the_whole_token),
+		cmocka_unit_test(stays_within_its_size),
+		cmocka_unit_test(keeps_what_is_used),
+		cmocka_unit_test(gives_up_the_invalid_first),
+		cmocka_unit_test(entries_outlive_their_place),
 		cmocka_unit_test(goes_by_the_keys_of_its_issuer),
-		cmocka_unit_test(remembers_nothing_when_told),  cmocka_unit_test(hashes_by_its_own_key),
+		cmocka_unit_test(remembers_nothing_when_told),
+		cmocka_unit_test(hashes_by_its_own_key),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,10 +22,10 @@ static const char *keys_a, *keys_ab, *token, *token_b;
 static sluice_instance *file_instance(const char *name, const char *value)
 {
 	fake_file("keys.json", keys_a);
-	sluice_instance *i =
-		name ? fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", "file:keys.json", name,
-				     value, NULL)
-		     : fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", "file:keys.json", NULL);
+	sluice_instance *i = name ? fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
+					    "file:keys.json", name, value, NULL)
+				  : fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
+					    "file:keys.json", NULL);
 	fake_start(i);
 	return i;
 }
@@ -105,7 +105,8 @@ static void forgets_with_the_keys(void **state)
 	sluice_instance *i = file_instance("refresh", "1m");
 	sluice_exchange *held = request(i, text);
 	assert_int_equal(fake_verdict(held), SLUICE_NEXT);
-	fake_file("keys.json", mint_jwks(mint_jwk(MINT_RSA, "b", NULL), NULL)); /* key a is withdrawn */
+	/* key a is withdrawn */
+	fake_file("keys.json", mint_jwks(mint_jwk(MINT_RSA, "b", NULL), NULL));
 	fake_advance(60000);
 	sluice_exchange *x = request(i, text);
 	fake_advance(1); /* perhaps it has the file read once more */
@@ -121,7 +122,8 @@ static void outlives_its_place_in_the_cache(void **state)
 	sluice_instance *i = file_instance("cache", "8");
 	sluice_exchange *held = request(i, token);
 	for (int n = 0; n < 100; n++)
-		admit(request(i, mint(MINT_P256, "ES256", "a", mint_text("{" GOOD ",\"n\":%d}", n))));
+		admit(request(i,
+			mint(MINT_P256, "ES256", "a", mint_text("{" GOOD ",\"n\":%d}", n))));
 	assert_string_equal(fake_attr(held, "claim:roles"), "r1 r2");
 	fake_end(held);
 	fake_stop(i);
@@ -138,21 +140,23 @@ static void asks_for_a_token(void **state)
 	sluice_instance *i = file_instance("realm", "the \\\"shop\\");
 	sluice_exchange *x = fake_request(i, "GET", "/a", NULL);
 	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "WWW-Authenticate"),
-			    "Bearer realm=\"the \\\\\\\"shop\\\\\"");
+		"Bearer realm=\"the \\\\\\\"shop\\\\\"");
 	expect(x, 401, "token-missing", "Bearer");
-	expect(fake_request(i, "GET", "/a", "Authorization", "Basic YTpi", NULL), 401, "token-missing",
-	       "Bearer");
-	expect(fake_request(i, "GET", "/a", "Authorization", "", NULL), 401, "token-missing", "Bearer");
-	expect(fake_request(i, "GET", "/a", "Authorization", "Bearerx", NULL), 401, "token-malformed",
-	       "invalid_token");
+	expect(fake_request(i, "GET", "/a", "Authorization", "Basic YTpi", NULL), 401,
+		"token-missing", "Bearer");
+	expect(fake_request(i, "GET", "/a", "Authorization", "", NULL), 401, "token-missing",
+		"Bearer");
+	expect(fake_request(i, "GET", "/a", "Authorization", "Bearerx", NULL), 401,
+		"token-malformed", "invalid_token");
 	expect(fake_request(i, "GET", "/a?access_token=x", NULL), 401, "token-missing", "Bearer");
 	fake_stop(i);
-	i = file_instance("resource_metadata", "https://api.example/.well-known/oauth-protected-resource");
+	i = file_instance("resource_metadata",
+		"https://api.example/.well-known/oauth-protected-resource");
 	x = request(i, "x");
 	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "WWW-Authenticate"),
-			    "Bearer realm=\"instance\", "
-			    "resource_metadata=\"https://api.example/.well-known/oauth-protected-resource\", "
-			    "error=\"invalid_token\", error_description=\"the token is malformed\"");
+		"Bearer realm=\"instance\", "
+		"resource_metadata=\"https://api.example/.well-known/oauth-protected-resource\", "
+		"error=\"invalid_token\", error_description=\"the token is malformed\"");
 	fake_end(x);
 	fake_stop(i);
 }
@@ -163,18 +167,21 @@ static void refuses_malformed_requests(void **state)
 	sluice_instance *i = file_instance(NULL, NULL);
 	const char *good = mint_text("Bearer %s", token);
 	expect(fake_request(i, "GET", "/", "Authorization", good, "authorization", good, NULL), 400,
-	       "token-ambiguous", "error=\"invalid_request\"");
-	expect(fake_request(i, "GET", "/", "Authorization", "Basic YTpi", "Authorization", good, NULL), 400,
-	       "token-ambiguous", "invalid_request");
-	expect(fake_request(i, "GET", "/", "Authorization", mint_text("%s, %s", good, good), NULL), 400,
-	       "token-ambiguous", "invalid_request");
+		"token-ambiguous", "error=\"invalid_request\"");
+	expect(fake_request(i, "GET", "/", "Authorization", "Basic YTpi", "Authorization", good,
+		       NULL),
+		400, "token-ambiguous", "invalid_request");
+	expect(fake_request(i, "GET", "/", "Authorization", mint_text("%s, %s", good, good), NULL),
+		400, "token-ambiguous", "invalid_request");
 	expect(fake_request(i, "GET", "/", "Authorization", "Bearer", NULL), 401, "token-malformed",
-	       "invalid_token");
-	expect(fake_request(i, "GET", "/", "Authorization", "Bearer ", NULL), 401, "token-malformed",
-	       "invalid_token");
-	expect(request(i, "abc"), 401, "token-malformed", "realm=\"instance\", error=\"invalid_token\"");
+		"invalid_token");
+	expect(fake_request(i, "GET", "/", "Authorization", "Bearer ", NULL), 401,
+		"token-malformed", "invalid_token");
+	expect(request(i, "abc"), 401, "token-malformed",
+		"realm=\"instance\", error=\"invalid_token\"");
 	expect(request(i, mint_text("%s=", token)), 401, "token-malformed", "invalid_token");
-	expect(request(i, mint_text("%s%08192d", token, 0)), 401, "token-too-large", "invalid_token");
+	expect(request(i, mint_text("%s%08192d", token, 0)), 401, "token-too-large",
+		"invalid_token");
 	fake_stop(i);
 }
 
@@ -197,30 +204,36 @@ static void refuses_bad_tokens(void **state)
 	for (size_t n = 0; n < sizeof rows / sizeof *rows; n++) {
 		const char *text = mint(MINT_P256, "ES256", "a", rows[n].claims);
 		for (int again = 0; again < 2;
-		     again++) { /* a failure is not remembered, nor taken for a success */
+			again++) { /* a failure is not remembered, nor taken for a success */
 			if (rows[n].code)
 				expect(request(i, text), 401, rows[n].code,
-				       "error=\"invalid_token\", error_description=\"");
+					"error=\"invalid_token\", error_description=\"");
 			else
 				admit(request(i, text));
 		}
 	}
 	expect(request(i, mint(MINT_P384, "ES384", "a", "{" GOOD "}")), 401, "token-algorithm",
-	       "invalid_token");
+		"invalid_token");
 	expect(request(i, mint_token(MINT_P256, "none", "{\"alg\":\"none\"}", "{" GOOD "}")), 401,
-	       "token-algorithm", "invalid_token");
-	expect(request(i, mint_token(MINT_P256, "HS256", "{\"alg\":\"HS256\",\"kid\":\"a\"}", "{" GOOD "}")),
-	       401, "token-algorithm", "invalid_token");
-	sluice_exchange *x =
-		request(i, mint_parts("{\"alg\":\"ES256\",\"kid\":\"a\"}", "{" GOOD "}", mint_b64("0123456789", 10)));
+		"token-algorithm", "invalid_token");
+	expect(request(i,
+		       mint_token(MINT_P256, "HS256", "{\"alg\":\"HS256\",\"kid\":\"a\"}",
+			       "{" GOOD "}")),
+		401, "token-algorithm", "invalid_token");
+	sluice_exchange *x = request(i,
+		mint_parts("{\"alg\":\"ES256\",\"kid\":\"a\"}", "{" GOOD "}",
+			mint_b64("0123456789", 10)));
 	fake_advance(1); /* the keys are looked at once more */
 	expect(x, 401, "token-signature", "invalid_token");
-	expect(request(i, mint_token(MINT_P256, "ES256", "{\"alg\":\"ES256\",\"kid\":\"a\",\"crit\":[\"x\"]}",
-				     "{" GOOD "}")),
-	       401, "token-critical", "invalid_token");
-	expect(request(i, mint_token(MINT_P256, "ES256",
-				     "{\"alg\":\"ES256\",\"kid\":\"a\",\"typ\":\"dpop+jwt\"}", "{" GOOD "}")),
-	       401, "token-type", "invalid_token");
+	expect(request(i,
+		       mint_token(MINT_P256, "ES256",
+			       "{\"alg\":\"ES256\",\"kid\":\"a\",\"crit\":[\"x\"]}", "{" GOOD "}")),
+		401, "token-critical", "invalid_token");
+	expect(request(i,
+		       mint_token(MINT_P256, "ES256",
+			       "{\"alg\":\"ES256\",\"kid\":\"a\",\"typ\":\"dpop+jwt\"}",
+			       "{" GOOD "}")),
+		401, "token-type", "invalid_token");
 	assert_null(strstr(fake_log(), "alice")); /* nothing of a token is logged */
 	fake_stop(i);
 }
@@ -229,16 +242,20 @@ static void names_the_missing_scope_and_claim(void **state)
 {
 	(void)state;
 	sluice_instance *i = file_instance("scopes", "[orders:read, orders:write]");
-	expect(request(i, mint(MINT_P256, "ES256", "a", "{" GOOD ",\"scope\":\"orders:read\"}")), 403,
-	       "token-scope",
-	       "error=\"insufficient_scope\", error_description=\"the token does not grant the scope that is "
-	       "needed\", "
-	       "scope=\"orders:read orders:write\"");
-	admit(request(i, mint(MINT_P256, "ES256", "a", "{" GOOD ",\"scope\":\"orders:read orders:write\"}")));
+	expect(request(i, mint(MINT_P256, "ES256", "a", "{" GOOD ",\"scope\":\"orders:read\"}")),
+		403, "token-scope",
+		"error=\"insufficient_scope\", error_description=\"the token does not grant the "
+		"scope that is "
+		"needed\", "
+		"scope=\"orders:read orders:write\"");
+	admit(request(i,
+		mint(MINT_P256, "ES256", "a",
+			"{" GOOD ",\"scope\":\"orders:read orders:write\"}")));
 	fake_stop(i);
 	i = file_instance("claims", "{tenant: acme}");
 	sluice_exchange *x = request(i, token);
-	assert_string_equal(fake_detail(x), "the claim tenant of the token is missing or not as required");
+	assert_string_equal(fake_detail(x),
+		"the claim tenant of the token is missing or not as required");
 	expect(x, 401, "token-claim", "invalid_token");
 	fake_stop(i);
 	i = file_instance("audience", "orders");
@@ -257,16 +274,16 @@ static void lets_strangers_through_when_told(void **state)
 	admit(fake_request(i, "GET", "/a", "Authorization", "Basic YTpi", NULL));
 	expect(request(i, "x.y.z"), 401, "token-malformed", "invalid_token");
 	expect(fake_request(i, "GET", "/", "Authorization", "Bearer", NULL), 401, "token-malformed",
-	       "invalid_token");
+		"invalid_token");
 	fake_stop(i);
 }
 
 static void optional_lets_no_forged_token_through(void **state)
 {
 	(void)state;
-	static const char *const forms[] = { "Bearer\t%s",   "Bearer,%s", "Bearer=%s",	    "Bearer%s",	 "Bearer\x80%s",
-					     "\"Bearer %s\"", " Bearer %s", "Basic a, Bearer %s", "JWT %s",	 "%s",
-					     "bearer\t%s",   "DPoP %s",   "Bearer:%s",	    "Bearer %s," };
+	static const char *const forms[] = { "Bearer\t%s", "Bearer,%s", "Bearer=%s", "Bearer%s",
+		"Bearer\x80%s", "\"Bearer %s\"", " Bearer %s", "Basic a, Bearer %s", "JWT %s", "%s",
+		"bearer\t%s", "DPoP %s", "Bearer:%s", "Bearer %s," };
 	sluice_instance *i = file_instance("optional", "true");
 	for (size_t n = 0; n < sizeof forms / sizeof *forms; n++) {
 		char value[1024];
@@ -284,8 +301,8 @@ static void forward_token_false_drops_every_authorization(void **state)
 	(void)state;
 	static const char *const values[] = { "Basic YTpi", "secret-api-key", "" };
 	fake_file("keys.json", keys_a);
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", "file:keys.json",
-					   "optional", "true", "forward_token", "false", NULL);
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
+		"file:keys.json", "optional", "true", "forward_token", "false", NULL);
 	fake_start(i);
 	for (size_t n = 0; n < sizeof values / sizeof *values; n++) {
 		sluice_exchange *x = fake_request(i, "GET", "/", "AUTHORIZATION", values[n], NULL);
@@ -301,9 +318,9 @@ static void writes_claims_to_headers(void **state)
 	sluice_instance *i =
 		file_instance("claims_to_headers", "{sub: X-User, roles: X-Roles, none: X-None}");
 	for (int again = 0; again < 2; again++) {
-		sluice_exchange *x = fake_request(i, "GET", "/a", "x-user", "root", "X_User", "root",
-						  "X-USER", "root", "X-None", "root", "X-Other", "kept",
-						  "Authorization", mint_text("Bearer %s", token), NULL);
+		sluice_exchange *x = fake_request(i, "GET", "/a", "x-user", "root", "X_User",
+			"root", "X-USER", "root", "X-None", "root", "X-Other", "kept",
+			"Authorization", mint_text("Bearer %s", token), NULL);
 		assert_int_equal(fake_header_count(x, SLUICE_REQUEST, "X-User"), 1);
 		assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-User"), "alice");
 		assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Roles"), "r1 r2");
@@ -313,15 +330,16 @@ static void writes_claims_to_headers(void **state)
 		admit(x);
 	}
 	/* a claim that would end the field ends nothing */
-	sluice_exchange *x =
-		request(i, mint(MINT_P256, "ES256", "a", "{" GOOD ",\"roles\":\"a\\r\\nX-Admin: 1\"}"));
+	sluice_exchange *x = request(i,
+		mint(MINT_P256, "ES256", "a", "{" GOOD ",\"roles\":\"a\\r\\nX-Admin: 1\"}"));
 	assert_null(fake_header(x, SLUICE_REQUEST, "X-Admin"));
 	assert_null(fake_header(x, SLUICE_REQUEST, "X-Roles"));
 	admit(x);
 	fake_stop(i);
 	fake_file("keys.json", keys_a);
-	i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", "file:keys.json", "optional", "true",
-			  "claims_to_headers", "{sub: X-User}", "forward_token", "false", NULL);
+	i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", "file:keys.json",
+		"optional", "true", "claims_to_headers", "{sub: X-User}", "forward_token", "false",
+		NULL);
 	fake_start(i);
 	x = fake_request(i, "GET", "/a", "X-User", "root", NULL);
 	assert_null(fake_header(x, SLUICE_REQUEST, "X-User")); /* also without a token */
@@ -350,9 +368,9 @@ static void checks_options(void **state)
 	fake_file("keys.json", keys_a);
 	for (size_t n = 0; n < sizeof rows / sizeof *rows; n++) {
 		sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
-						   "file:keys.json", rows[n].name, rows[n].value, NULL);
+			"file:keys.json", rows[n].name, rows[n].value, NULL);
 		if (fake_check(i) == 0 || !strstr(fake_errors(i), rows[n].words) ||
-		    strncmp(fake_errors(i), rows[n].name, 5) != 0)
+			strncmp(fake_errors(i), rows[n].name, 5) != 0)
 			fail_msg("row %zu: %s", n, fake_errors(i));
 		fake_stop(i);
 	}
@@ -360,7 +378,8 @@ static void checks_options(void **state)
 
 static sluice_instance *url_instance(void)
 {
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, NULL);
+	sluice_instance *i =
+		fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, NULL);
 	fake_start(i);
 	return i;
 }
@@ -371,7 +390,8 @@ static void waits_for_the_first_keys(void **state)
 	fake_fetch_answer(KEYS_URL, 200, keys_a);
 	fake_fetch_delay(1000);
 	sluice_instance *i = url_instance();
-	sluice_exchange *x = request(i, token), *gone = request(i, token), *bad = request(i, "x.y.z");
+	sluice_exchange *x = request(i, token), *gone = request(i, token),
+			*bad = request(i, "x.y.z");
 	assert_int_equal(fake_verdict(x), SLUICE_WAIT);
 	expect(bad, 401, "token-malformed", "invalid_token"); /* that much is known without keys */
 	fake_advance(999);
@@ -435,7 +455,8 @@ static void fetches_early_for_unknown_keys(void **state)
 	admit(request(i, token_b));
 	/* a flood of made-up names costs one fetch in ten seconds */
 	for (int n = 0; n < 1000; n++) {
-		sluice_exchange *y = request(i, mint(MINT_P256, "ES256", mint_text("k%d", n), "{" GOOD "}"));
+		sluice_exchange *y =
+			request(i, mint(MINT_P256, "ES256", mint_text("k%d", n), "{" GOOD "}"));
 		fake_advance(60);
 		expect(y, 401, "token-key-unknown", "invalid_token");
 	}
@@ -449,7 +470,7 @@ static void fetches_early_for_nameless_keys(void **state)
 	const char *nameless = mint(MINT_P384, "ES384", NULL, "{" GOOD "}");
 	fake_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_P256, NULL, NULL), NULL));
 	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
-					   "algorithms", "[ES256, ES384]", NULL);
+		"algorithms", "[ES256, ES384]", NULL);
 	fake_start(i);
 	fake_advance(20000);
 	fake_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_P384, NULL, NULL), NULL));
@@ -505,7 +526,8 @@ static void the_first_failed_fetch_does_not_end_the_wait(void **state)
 static void a_new_key_under_an_old_name_is_accepted_soon(void **state)
 {
 	(void)state;
-	const char *claims = "{\"iss\":\"" IDP "\",\"exp\":1800000000}", *text = mint(MINT_RSA, "RS256", "b", claims);
+	const char *claims = "{\"iss\":\"" IDP "\",\"exp\":1800000000}",
+		   *text = mint(MINT_RSA, "RS256", "b", claims);
 	fake_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_RSA_OTHER, "b", NULL), NULL));
 	sluice_instance *i = url_instance();
 	fake_advance(20000);
@@ -515,19 +537,22 @@ static void a_new_key_under_an_old_name_is_accepted_soon(void **state)
 	fake_advance(10);
 	admit(x);
 	fake_advance(20000);
-	fake_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_P256, "b", NULL), NULL)); /* of another type even */
+	/* of another type even */
+	fake_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_P256, "b", NULL), NULL));
 	fake_advance(300000);
 	fake_fetch_answer(KEYS_URL, 200, keys_ab);
 	x = request(i, text);
 	fake_advance(10);
 	admit(x);
-	/* a flood of forged signatures costs one fetch in ten seconds, and what is refused by configuration costs none */
+	/* a flood of forged signatures costs one fetch in ten seconds, and what is refused by
+	 * configuration costs none */
 	unsigned before = fake_fetches(NULL);
 	for (int n = 0; n < 600; n++) {
 		x = request(i, mint(MINT_RSA_OTHER, "RS256", "b", claims));
 		fake_advance(100);
 		expect(x, 401, "token-signature", "invalid_token");
-		expect(request(i, mint(MINT_RSA, "RS512", "b", claims)), 401, "token-algorithm", "invalid_token");
+		expect(request(i, mint(MINT_RSA, "RS512", "b", claims)), 401, "token-algorithm",
+			"invalid_token");
 	}
 	assert_in_range(fake_fetches(NULL) - before, 5, 8);
 	fake_stop(i);
@@ -539,7 +564,8 @@ static void an_issuer_without_keys_refuses_all_tokens(void **state)
 	fake_fetch_answer(KEYS_URL, 200, keys_a);
 	sluice_instance *i = url_instance();
 	fake_advance(10);
-	const char *text = mint(MINT_P256, "ES256", "a", "{\"iss\":\"" IDP "\",\"exp\":1800000000}");
+	const char *text =
+		mint(MINT_P256, "ES256", "a", "{\"iss\":\"" IDP "\",\"exp\":1800000000}");
 	admit(request(i, text));
 	fake_fetch_answer(KEYS_URL, 200, "{\"keys\":[]}");
 	fake_advance(300000);
@@ -553,11 +579,12 @@ static void keys_beyond_their_maximum_age_verify_nothing(void **state)
 {
 	(void)state;
 	fake_fetch_answer(KEYS_URL, 200, keys_a);
-	sluice_instance *i =
-		fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "max_stale", "10m", NULL);
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
+		"max_stale", "10m", NULL);
 	fake_start(i);
 	fake_advance(5);
-	const char *text = mint(MINT_P256, "ES256", "a", "{\"iss\":\"" IDP "\",\"exp\":1800000000}");
+	const char *text =
+		mint(MINT_P256, "ES256", "a", "{\"iss\":\"" IDP "\",\"exp\":1800000000}");
 	admit(request(i, text));
 	fake_fetch_fail(KEYS_URL, SLUICE_UNREACHABLE);
 	fake_advance(599990);
@@ -569,19 +596,22 @@ static void keys_beyond_their_maximum_age_verify_nothing(void **state)
 	fake_stop(i);
 }
 
-/* Two issuers whose keys have the same name: neither may sign for the other, and nobody else at all. */
+/* Two issuers whose keys have the same name: neither may sign for the other, and nobody else at
+ * all. */
 static void iss_chooses_among_the_configured_issuers_only(void **state)
 {
 	(void)state;
 	fake_file("one.json", mint_jwks(mint_jwk(MINT_P256, "k", NULL), NULL));
 	fake_file("two.json", mint_jwks(mint_jwk(MINT_RSA, "k", NULL), NULL));
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuers", "{one: file:one.json, two: file:two.json}", NULL);
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuers",
+		"{one: file:one.json, two: file:two.json}", NULL);
 	fake_start(i);
 	const char *form = "{\"iss\":\"%s\",\"exp\":1700000100,\"sub\":\"%s\"}";
 	for (int again = 0; again < 2; again++) {
 		admit(request(i, mint(MINT_P256, "ES256", "k", mint_text(form, "one", "a"))));
 		admit(request(i, mint(MINT_RSA, "RS256", "k", mint_text(form, "two", "a"))));
-		sluice_exchange *x = request(i, mint(MINT_P256, "ES256", "k", mint_text(form, "two", "a")));
+		sluice_exchange *x =
+			request(i, mint(MINT_P256, "ES256", "k", mint_text(form, "two", "a")));
 		fake_advance(5);
 		expect(x, 401, "token-algorithm", "invalid_token");
 		x = request(i, mint(MINT_RSA, "RS256", "k", mint_text(form, "one", "a")));
@@ -590,17 +620,21 @@ static void iss_chooses_among_the_configured_issuers_only(void **state)
 		x = request(i, mint(MINT_RSA_OTHER, "RS256", "k", mint_text(form, "two", "a")));
 		fake_advance(5);
 		expect(x, 401, "token-signature", "invalid_token");
-		expect(request(i, mint(MINT_P256, "ES256", "k", mint_text(form, "three", "a"))), 401, "token-issuer",
-		       "invalid_token");
-		expect(request(i, mint(MINT_P256, "ES256", "k", mint_text(form, "One", "a"))), 401, "token-issuer",
-		       "invalid_token");
-		expect(request(i, mint(MINT_P256, "ES256", "k", "{\"iss\":[\"one\"],\"exp\":1700000100}")), 401,
-		       "token-issuer", "invalid_token");
-		expect(request(i, mint(MINT_P256, "ES256", "k", "{\"iss\":null,\"exp\":1700000100}")), 401,
-		       "token-issuer", "invalid_token");
+		expect(request(i, mint(MINT_P256, "ES256", "k", mint_text(form, "three", "a"))),
+			401, "token-issuer", "invalid_token");
+		expect(request(i, mint(MINT_P256, "ES256", "k", mint_text(form, "One", "a"))), 401,
+			"token-issuer", "invalid_token");
+		expect(request(i,
+			       mint(MINT_P256, "ES256", "k",
+				       "{\"iss\":[\"one\"],\"exp\":1700000100}")),
+			401, "token-issuer", "invalid_token");
+		expect(request(i,
+			       mint(MINT_P256, "ES256", "k", "{\"iss\":null,\"exp\":1700000100}")),
+			401, "token-issuer", "invalid_token");
 	}
 	/* new keys of one leave the tokens of the other remembered */
-	sluice_exchange *held = request(i, mint(MINT_RSA, "RS256", "k", mint_text(form, "two", "bob")));
+	sluice_exchange *held =
+		request(i, mint(MINT_RSA, "RS256", "k", mint_text(form, "two", "bob")));
 	assert_string_equal(fake_attr(held, "consumer"), "bob");
 	fake_end(held);
 	fake_stop(i);
@@ -610,12 +644,13 @@ static void several_names_may_share_their_keys(void **state)
 {
 	(void)state;
 	fake_file("keys.json", keys_a);
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", "[one, " IDP "]", "jwks", "file:keys.json", NULL);
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", "[one, " IDP "]",
+		"jwks", "file:keys.json", NULL);
 	fake_start(i);
 	admit(request(i, token));
 	admit(request(i, mint(MINT_P256, "ES256", "a", "{\"iss\":\"one\",\"exp\":1700000100}")));
-	expect(request(i, mint(MINT_P256, "ES256", "a", "{\"iss\":\"two\",\"exp\":1700000100}")), 401, "token-issuer",
-	       "invalid_token");
+	expect(request(i, mint(MINT_P256, "ES256", "a", "{\"iss\":\"two\",\"exp\":1700000100}")),
+		401, "token-issuer", "invalid_token");
 	fake_stop(i);
 }
 
@@ -639,7 +674,7 @@ static int setup(void **state)
 	keys_a = mint_jwks(mint_jwk(MINT_P256, "a", NULL), NULL);
 	keys_ab = mint_jwks(mint_jwk(MINT_P256, "a", NULL), mint_jwk(MINT_RSA, "b", NULL), NULL);
 	token = mint(MINT_P256, "ES256", "a",
-		     "{" GOOD ",\"roles\":[\"r1\",\"r2\"],\"org\":{\"id\":7},\"ok\":true}");
+		"{" GOOD ",\"roles\":[\"r1\",\"r2\"],\"org\":{\"id\":7},\"ok\":true}");
 	token_b = mint(MINT_RSA, "RS256", "b", "{" GOOD "}");
 	return 0;
 }

@@ -13,7 +13,7 @@
 
 #define RSA_ALGS                                                                             \
 	(ALG_BIT(ALG_RS256) | ALG_BIT(ALG_RS384) | ALG_BIT(ALG_RS512) | ALG_BIT(ALG_PS256) | \
-	 ALG_BIT(ALG_PS384) | ALG_BIT(ALG_PS512))
+		ALG_BIT(ALG_PS384) | ALG_BIT(ALG_PS512))
 
 static char why[320];
 
@@ -28,7 +28,8 @@ static struct keyset *read_text(const char *text)
 	return set;
 }
 
-/* The algorithms that the one key of a set may verify; 0 when it is not taken, and why must then have the words. */
+/* The algorithms that the one key of a set may verify; 0 when it is not taken, and why must then
+ * have the words. */
 static uint32_t algs_of(const char *jwk, const char *words)
 {
 	struct keyset *set = read_text(mint_jwks(jwk, NULL));
@@ -46,19 +47,29 @@ static void binds_keys_to_algorithms(void **state)
 {
 	(void)state;
 	assert_int_equal(algs_of(mint_jwk(MINT_RSA, "a", NULL), NULL), RSA_ALGS);
-	assert_int_equal(algs_of(mint_jwk(MINT_RSA, NULL, "\"alg\":\"PS256\""), NULL), ALG_BIT(ALG_PS256));
+	assert_int_equal(algs_of(mint_jwk(MINT_RSA, NULL, "\"alg\":\"PS256\""), NULL),
+		ALG_BIT(ALG_PS256));
 	assert_int_equal(algs_of(mint_jwk(MINT_P256, "a", NULL), NULL), ALG_BIT(ALG_ES256));
-	assert_int_equal(algs_of(mint_jwk(MINT_P384, "a", "\"use\":\"sig\""), NULL), ALG_BIT(ALG_ES384));
-	assert_int_equal(algs_of(mint_jwk(MINT_P521, "a", "\"alg\":\"ES512\""), NULL), ALG_BIT(ALG_ES512));
-	assert_int_equal(algs_of(mint_jwk(MINT_ED25519, "a", "\"key_ops\":[\"sign\",\"verify\"]"), NULL),
-			 ALG_BIT(ALG_ED25519));
-	assert_int_equal(algs_of(mint_jwk(MINT_ED25519, "a", "\"alg\":\"EdDSA\""), NULL), ALG_BIT(ALG_ED25519));
-	assert_int_equal(algs_of(mint_jwk(MINT_ED25519, "a", "\"alg\":\"Ed25519\""), NULL), ALG_BIT(ALG_ED25519));
-	assert_int_equal(algs_of(mint_jwk(MINT_ED448, "a", "\"alg\":\"Ed448\""), NULL), ALG_BIT(ALG_ED448));
-	assert_int_equal(algs_of(mint_jwk(MINT_ED448, NULL, "\"use\":null,\"alg\":null,\"key_ops\":null,\"kid\":null"), NULL),
-			 ALG_BIT(ALG_ED448));
-	assert_int_equal(algs_of(mint_jwk(MINT_RSA, "a", "\"x5c\":[\"AAAA\"],\"x5t\":1,\"exp\":1"), NULL),
-			 RSA_ALGS);
+	assert_int_equal(algs_of(mint_jwk(MINT_P384, "a", "\"use\":\"sig\""), NULL),
+		ALG_BIT(ALG_ES384));
+	assert_int_equal(algs_of(mint_jwk(MINT_P521, "a", "\"alg\":\"ES512\""), NULL),
+		ALG_BIT(ALG_ES512));
+	assert_int_equal(algs_of(mint_jwk(MINT_ED25519, "a", "\"key_ops\":[\"sign\",\"verify\"]"),
+				 NULL),
+		ALG_BIT(ALG_ED25519));
+	assert_int_equal(algs_of(mint_jwk(MINT_ED25519, "a", "\"alg\":\"EdDSA\""), NULL),
+		ALG_BIT(ALG_ED25519));
+	assert_int_equal(algs_of(mint_jwk(MINT_ED25519, "a", "\"alg\":\"Ed25519\""), NULL),
+		ALG_BIT(ALG_ED25519));
+	assert_int_equal(algs_of(mint_jwk(MINT_ED448, "a", "\"alg\":\"Ed448\""), NULL),
+		ALG_BIT(ALG_ED448));
+	assert_int_equal(algs_of(mint_jwk(MINT_ED448, NULL,
+					 "\"use\":null,\"alg\":null,\"key_ops\":null,\"kid\":null"),
+				 NULL),
+		ALG_BIT(ALG_ED448));
+	assert_int_equal(algs_of(mint_jwk(MINT_RSA, "a", "\"x5c\":[\"AAAA\"],\"x5t\":1,\"exp\":1"),
+				 NULL),
+		RSA_ALGS);
 }
 
 static void passes_over_other_purposes(void **state)
@@ -77,9 +88,11 @@ static void passes_over_other_purposes(void **state)
 	algs_of(mint_jwk(MINT_ED448, "a", "\"alg\":\"Ed25519\""), "does not go with");
 	algs_of(mint_jwk(MINT_ED25519, "a", "\"alg\":\"Ed448\""), "does not go with");
 	algs_of("{\"kty\":\"oct\",\"k\":\"c2VjcmV0\"}", "its kty is not");
-	algs_of("{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
+	algs_of("{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"11qYAYKxCrfVS_"
+		"7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
 		"its crv is not");
-	algs_of("{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"AA\",\"y\":\"AA\"}", "its crv is not");
+	algs_of("{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"AA\",\"y\":\"AA\"}",
+		"its crv is not");
 	algs_of("{\"kty\":\"EC\",\"crv\":\"Ed25519\",\"x\":\"AA\",\"y\":\"AA\"}", "its crv is not");
 	algs_of("{\"kty\":\"OKP\",\"crv\":\"P-256\",\"x\":\"AA\"}", "its crv is not");
 	algs_of("{\"kty\":\"EC\"}", "its crv is not");
@@ -99,12 +112,15 @@ static void passes_over_weak_rsa(void **state)
 		"exponent"); /* 1 */
 	algs_of(mint_text("{\"kty\":\"RSA\",\"e\":\"Ag\",\"n\":\"%s\"}", mint_b64(n, 256)),
 		"exponent"); /* 2 */
-	algs_of(mint_text("{\"kty\":\"RSA\",\"e\":\"%s\",\"n\":\"%s\"}", mint_b64(n, 9), mint_b64(n, 256)),
+	algs_of(mint_text("{\"kty\":\"RSA\",\"e\":\"%s\",\"n\":\"%s\"}", mint_b64(n, 9),
+			mint_b64(n, 256)),
 		"exponent");
 	algs_of(mint_text("{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%s\"}", mint_b64(n, 1025)),
 		"2048 to 8192 bits");
-	algs_of(mint_text("{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%s\"}", mint_b64(n, 1030)), "n or e");
-	algs_of(mint_text("{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%s=\"}", mint_b64(n, 256)), "n or e");
+	algs_of(mint_text("{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%s\"}", mint_b64(n, 1030)),
+		"n or e");
+	algs_of(mint_text("{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%s=\"}", mint_b64(n, 256)),
+		"n or e");
 	algs_of("{\"kty\":\"RSA\",\"e\":\"AQAB\"}", "n or e");
 	n[255] = 0xfe; /* even */
 	algs_of(mint_text("{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%s\"}", mint_b64(n, 256)),
@@ -115,26 +131,29 @@ static void passes_over_unsound_points(void **state)
 {
 	(void)state;
 	uint8_t c[66] = { 1 };
-	algs_of(mint_text("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"}", mint_b64(c, 32),
-			  mint_b64(c, 32)),
+	algs_of(mint_text("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"}",
+			mint_b64(c, 32), mint_b64(c, 32)),
 		"not on the curve");
-	algs_of(mint_text("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"}", mint_b64(c, 31),
-			  mint_b64(c, 32)),
+	algs_of(mint_text("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"}",
+			mint_b64(c, 31), mint_b64(c, 32)),
 		"x or y");
-	algs_of(mint_text("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"}", mint_b64(c, 33),
-			  mint_b64(c, 32)),
+	algs_of(mint_text("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"}",
+			mint_b64(c, 33), mint_b64(c, 32)),
 		"x or y");
-	algs_of(mint_text("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\"}", mint_b64(c, 32)), "x or y");
-	algs_of(mint_text("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"%s\"}", mint_b64(c, 31)), "x is missing");
-	algs_of(mint_text("{\"kty\":\"OKP\",\"crv\":\"Ed448\",\"x\":\"%s\"}", mint_b64(c, 32)), "x is missing");
+	algs_of(mint_text("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\"}", mint_b64(c, 32)),
+		"x or y");
+	algs_of(mint_text("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"%s\"}", mint_b64(c, 31)),
+		"x is missing");
+	algs_of(mint_text("{\"kty\":\"OKP\",\"crv\":\"Ed448\",\"x\":\"%s\"}", mint_b64(c, 32)),
+		"x is missing");
 }
 
 static void keeps_the_rest_of_a_set(void **state)
 {
 	(void)state;
-	struct keyset *set = read_text(
-		mint_jwks(mint_jwk(MINT_RSA, "enc", "\"use\":\"enc\""), mint_jwk(MINT_RSA, "one", NULL),
-			  mint_jwk(MINT_P256, "two", NULL), "{\"kty\":\"LMS\"}", NULL));
+	struct keyset *set = read_text(mint_jwks(mint_jwk(MINT_RSA, "enc", "\"use\":\"enc\""),
+		mint_jwk(MINT_RSA, "one", NULL), mint_jwk(MINT_P256, "two", NULL),
+		"{\"kty\":\"LMS\"}", NULL));
 	assert_non_null(set);
 	assert_int_equal(set->n, 2);
 	assert_string_equal(set->v[0].kid, "one");
@@ -164,16 +183,8 @@ static void a_set_may_be_empty(void **state)
 static void refuses_other_documents(void **state)
 {
 	(void)state;
-	static const char *const bad[] = { "",
-					   "{",
-					   "[]",
-					   "null",
-					   "{}",
-					   "{\"keys\":{}}",
-					   "{\"keys\":null}",
-					   "{\"keys\":[],\"keys\":[]}",
-					   "<html>",
-					   "{\"keys\":[]} x" };
+	static const char *const bad[] = { "", "{", "[]", "null", "{}", "{\"keys\":{}}",
+		"{\"keys\":null}", "{\"keys\":[],\"keys\":[]}", "<html>", "{\"keys\":[]} x" };
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct keyset *set = read_text(bad[i]);
 		if (set || !why[0])
@@ -191,7 +202,8 @@ static void refuses_other_documents(void **state)
 static void tells_sets_apart(void **state)
 {
 	(void)state;
-	const char *one = mint_jwks(mint_jwk(MINT_P256, "a", NULL), NULL), *two = mint_text("%s ", one);
+	const char *one = mint_jwks(mint_jwk(MINT_P256, "a", NULL), NULL),
+		   *two = mint_text("%s ", one);
 	struct keyset *a = read_text(one), *b = read_text(one);
 	assert_true(keys_same(a, (sluice_str){ one, strlen(one) }));
 	assert_false(keys_same(a, (sluice_str){ two, strlen(two) }));
@@ -214,9 +226,13 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(binds_keys_to_algorithms), cmocka_unit_test(passes_over_other_purposes),
-		cmocka_unit_test(passes_over_weak_rsa),     cmocka_unit_test(passes_over_unsound_points),
-		cmocka_unit_test(keeps_the_rest_of_a_set), cmocka_unit_test(a_set_may_be_empty),  cmocka_unit_test(refuses_other_documents),
+		cmocka_unit_test(binds_keys_to_algorithms),
+		cmocka_unit_test(passes_over_other_purposes),
+		cmocka_unit_test(passes_over_weak_rsa),
+		cmocka_unit_test(passes_over_unsound_points),
+		cmocka_unit_test(keeps_the_rest_of_a_set),
+		cmocka_unit_test(a_set_may_be_empty),
+		cmocka_unit_test(refuses_other_documents),
 		cmocka_unit_test(tells_sets_apart),
 	};
 	return cmocka_run_group_tests(tests, NULL, teardown);

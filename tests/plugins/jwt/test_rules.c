@@ -47,12 +47,12 @@ static void checks_the_issuer(void **state)
 	assert_int_equal(check(""), REASON_NONE);
 	assert_int_equal(check_at(NOW, "{\"exp\":1700000100}"), REASON_TOKEN_ISSUER);
 	assert_int_equal(check_at(NOW, "{\"iss\":\"https://idp.example\",\"exp\":1700000100}"),
-			 REASON_TOKEN_ISSUER);
+		REASON_TOKEN_ISSUER);
 	assert_int_equal(check_at(NOW, "{\"iss\":[\"https://idp.example/\"],\"exp\":1700000100}"),
-			 REASON_TOKEN_ISSUER);
+		REASON_TOKEN_ISSUER);
 	assert_int_equal(check_at(NOW, "{\"iss\":1,\"exp\":1700000100}"), REASON_TOKEN_ISSUER);
 	assert_int_equal(check_at(NOW, "{\"iss\":\"HTTPS://idp.example/\",\"exp\":1700000100}"),
-			 REASON_TOKEN_ISSUER);
+		REASON_TOKEN_ISSUER);
 }
 
 static void checks_the_audience(void **state)
@@ -79,15 +79,15 @@ static void checks_the_dates(void **state)
 	reset();
 	assert_int_equal(check_at(NOW, "{" ISS "}"), REASON_TOKEN_CLAIM);
 	assert_memory_equal(which.data, "exp", which.len);
-	static const char *const bad[] = { "\"1700000100\"", "99999999999999999999",  "-1", "true",
-					   "1700000100000",  "1e300", "[]", "-0.5" };
+	static const char *const bad[] = { "\"1700000100\"", "99999999999999999999", "-1", "true",
+		"1700000100000", "1e300", "[]", "-0.5" };
 	static const char *const names[] = { "exp", "nbf", "iat" };
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		assert_int_equal(check_at(NOW, mint_text("{" ISS ",\"exp\":%s}", bad[i])),
-				 REASON_TOKEN_CLAIM);
+			REASON_TOKEN_CLAIM);
 		for (size_t n = 1; n < 3; n++) {
 			assert_int_equal(check(mint_text(",\"%s\":%s", names[n], bad[i])),
-					 REASON_TOKEN_CLAIM);
+				REASON_TOKEN_CLAIM);
 			assert_memory_equal(which.data, names[n], 3);
 		}
 	}
@@ -141,44 +141,50 @@ static void checks_scopes(void **state)
 	assert_int_equal(check(",\"scope\":\"orders:read orders:writer\""), REASON_TOKEN_SCOPE);
 	assert_int_equal(check(",\"scope\":\"orders:read,orders:write\""), REASON_TOKEN_SCOPE);
 	assert_int_equal(check(",\"scope\":[\"orders:read orders:write\"]"), REASON_TOKEN_SCOPE);
-	assert_int_equal(check(",\"scope\":{\"orders:read\":1,\"orders:write\":1}"), REASON_TOKEN_SCOPE);
+	assert_int_equal(check(",\"scope\":{\"orders:read\":1,\"orders:write\":1}"),
+		REASON_TOKEN_SCOPE);
 	/* null is no scope, so that scp counts */
-	assert_int_equal(check(",\"scope\":null,\"scp\":\"orders:read orders:write\""), REASON_NONE);
+	assert_int_equal(check(",\"scope\":null,\"scp\":\"orders:read orders:write\""),
+		REASON_NONE);
 	assert_int_equal(check(",\"scope\":null,\"scp\":null"), REASON_TOKEN_SCOPE);
 	/* scp does not fill what scope leaves out */
-	assert_int_equal(check(",\"scope\":\"\",\"scp\":\"orders:read orders:write\""), REASON_TOKEN_SCOPE);
+	assert_int_equal(check(",\"scope\":\"\",\"scp\":\"orders:read orders:write\""),
+		REASON_TOKEN_SCOPE);
 }
 
 static void checks_required_claims(void **state)
 {
 	(void)state;
 	static const sluice_pair pairs[] = { { SLUICE_STR("tenant"), SLUICE_STR("acme") },
-					     { SLUICE_STR("realm_access.roles"), SLUICE_STR("admin") },
-					     { SLUICE_STR("email_verified"), SLUICE_STR("true") } };
-	static const sluice_str names[] = { SLUICE_STR("jti"), SLUICE_STR("https://e.example/a.b") };
-	const char *good = ",\"tenant\":\"acme\",\"realm_access\":{\"roles\":[\"user\",\"admin\"]},\"email_"
-			   "verified\":true";
+		{ SLUICE_STR("realm_access.roles"), SLUICE_STR("admin") },
+		{ SLUICE_STR("email_verified"), SLUICE_STR("true") } };
+	static const sluice_str names[] = { SLUICE_STR("jti"),
+		SLUICE_STR("https://e.example/a.b") };
+	const char *good =
+		",\"tenant\":\"acme\",\"realm_access\":{\"roles\":[\"user\",\"admin\"]},\"email_"
+		"verified\":true";
 	reset();
 	conf.claims = (sluice_pairs){ pairs, 3 };
 	assert_int_equal(check(good), REASON_NONE);
-	assert_int_equal(check(",\"tenant\":\"acme\",\"realm_access\":{\"roles\":\"admin\"},\"email_"
-			       "verified\":\"true\""),
-			 REASON_NONE);
+	assert_int_equal(
+		check(",\"tenant\":\"acme\",\"realm_access\":{\"roles\":\"admin\"},\"email_"
+		      "verified\":\"true\""),
+		REASON_NONE);
 	assert_int_equal(check(",\"tenant\":\"acme2\""), REASON_TOKEN_CLAIM);
 	assert_memory_equal(which.data, "tenant", 6);
 	assert_int_equal(check(",\"tenant\":\"acme\",\"realm_access\":{\"roles\":[\"user\"]}"),
-			 REASON_TOKEN_CLAIM);
+		REASON_TOKEN_CLAIM);
 	assert_memory_equal(which.data, "realm_access.roles", which.len);
 	assert_int_equal(check(",\"tenant\":\"acme\",\"realm_access\":{\"roles\":[[\"admin\"]]}"),
-			 REASON_TOKEN_CLAIM);
+		REASON_TOKEN_CLAIM);
 	assert_int_equal(check(",\"tenant\":[\"acme corp\"]"), REASON_TOKEN_CLAIM);
 	conf.required = (sluice_strs){ names, 2 };
 	assert_int_equal(check(good), REASON_TOKEN_CLAIM);
 	assert_memory_equal(which.data, "jti", 3);
 	assert_int_equal(check(mint_text("%s,\"jti\":\"\",\"https://e.example/a.b\":false", good)),
-			 REASON_NONE);
+		REASON_NONE);
 	assert_int_equal(check(mint_text("%s,\"jti\":\"\",\"https://e.example/a.b\":null", good)),
-			 REASON_TOKEN_CLAIM);
+		REASON_TOKEN_CLAIM);
 }
 
 static void null_is_absent_everywhere(void **state)
@@ -210,8 +216,8 @@ static void a_claim_may_have_one_of_several_values(void **state)
 {
 	(void)state;
 	static const sluice_pair pairs[] = { { SLUICE_STR("tenant"), SLUICE_STR("acme") },
-					     { SLUICE_STR("tenant"), SLUICE_STR("globex") },
-					     { SLUICE_STR("plan"), SLUICE_STR("gold") } };
+		{ SLUICE_STR("tenant"), SLUICE_STR("globex") },
+		{ SLUICE_STR("plan"), SLUICE_STR("gold") } };
 	reset();
 	conf.claims = (sluice_pairs){ pairs, 3 };
 	assert_int_equal(check(",\"tenant\":\"acme\",\"plan\":\"gold\""), REASON_NONE);
@@ -222,36 +228,44 @@ static void a_claim_may_have_one_of_several_values(void **state)
 	assert_memory_equal(which.data, "plan", 4);
 }
 
-/* A number that no integer type holds is neither rounded, which would make two users one, nor makes the token unreadable. */
+/* A number that no integer type holds is neither rounded, which would make two users one, nor makes
+ * the token unreadable. */
 static void numbers_beyond_64_bits_keep_their_digits(void **state)
 {
 	(void)state;
-	static const sluice_pair pairs[] = { { SLUICE_STR("id"), SLUICE_STR("18446744073709551616") } };
+	static const sluice_pair pairs[] = { { SLUICE_STR("id"),
+		SLUICE_STR("18446744073709551616") } };
 	reset();
 	conf.claims = (sluice_pairs){ pairs, 1 };
 	assert_int_equal(check(",\"id\":18446744073709551616"), REASON_NONE);
 	assert_int_equal(check(",\"id\":18446744073709551617"), REASON_TOKEN_CLAIM);
-	assert_int_equal(check(",\"id\":[1,-99999999999999999999 , 18446744073709551616]"), REASON_NONE);
+	assert_int_equal(check(",\"id\":[1,-99999999999999999999 , 18446744073709551616]"),
+		REASON_NONE);
 	assert_int_equal(check(",\"x\":1e999,\"id\":18446744073709551616"), REASON_NONE);
 	/* as a date it is none */
 	static const char *const names[] = { "exp", "nbf", "iat" };
 	for (size_t i = 0; i < 3; i++) {
 		conf.claims.n = 0;
-		assert_int_equal(check_at(NOW, mint_text("{" ISS ",\"exp\":1700000100,\"%s\":9223372036854775808}",
-							 i ? names[i] : "iat")),
-				 REASON_TOKEN_CLAIM);
+		assert_int_equal(
+			check_at(NOW,
+				mint_text("{" ISS ",\"exp\":1700000100,\"%s\":9223372036854775808}",
+					i ? names[i] : "iat")),
+			REASON_TOKEN_CLAIM);
 		assert_memory_equal(which.data, i ? names[i] : "iat", 3);
 	}
-	assert_int_equal(check_at(NOW, "{" ISS ",\"exp\":9223372036854775808}"), REASON_TOKEN_CLAIM);
+	assert_int_equal(check_at(NOW, "{" ISS ",\"exp\":9223372036854775808}"),
+		REASON_TOKEN_CLAIM);
 	/* what is no JSON stays none */
-	static const char *const bad[] = { "{99999999999999999999:1}",   "{\"a\":099999999999999999999}",
-					   "{\"a\":1 99999999999999999999}", "{\"a\":99999999999999999999,}",
-					   "{\"a\":99999999999999999999x}",   "{\"a\":99999999999999999999,\"a\":1}" };
+	static const char *const bad[] = { "{99999999999999999999:1}",
+		"{\"a\":099999999999999999999}", "{\"a\":1 99999999999999999999}",
+		"{\"a\":99999999999999999999,}", "{\"a\":99999999999999999999x}",
+		"{\"a\":99999999999999999999,\"a\":1}" };
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		if (json_read_object(bad[i], strlen(bad[i]), 8))
 			fail_msg("%s is read", bad[i]);
 	}
-	const char *odd = "{\"99999999999999999999\":\"\\\"99999999999999999999\",\"n\":-9223372036854775808,\"m\":99999999999999999999}";
+	const char *odd = "{\"99999999999999999999\":\"\\\"99999999999999999999\",\"n\":-"
+			  "9223372036854775808,\"m\":99999999999999999999}";
 	json_t *v = json_read_object(odd, strlen(odd), 8);
 	assert_non_null(v);
 	json_decref(v);
@@ -272,11 +286,13 @@ static const char *found(const json_t *claims, const char *path)
 static void finds_claims(void **state)
 {
 	(void)state;
-	json_t *c = json_loads("{\"a\":{\"b\":\"ab\",\"c\":{\"d\":1}},\"a.b\":\"plain\",\"x\":{\"y.z\":{"
-			       "\"w\":true}},\"n\":-7,"
-			       "\"price\":1.1,\"third\":0.3333333333333333,\"half\":[0.1,1e21,null,1e5,\"p\"],\"r\":1.5,\"l\":[\"p\",2,false],\"e\":[],\"m\":[{}],\"z\":null,\"s\":\"\","
-			       "\"https://e.example/roles\":[\"r\"],\"\":\"none\"}",
-			       0, NULL);
+	json_t *c = json_loads(
+		"{\"a\":{\"b\":\"ab\",\"c\":{\"d\":1}},\"a.b\":\"plain\",\"x\":{\"y.z\":{"
+		"\"w\":true}},\"n\":-7,"
+		"\"price\":1.1,\"third\":0.3333333333333333,\"half\":[0.1,1e21,null,1e5,\"p\"],"
+		"\"r\":1.5,\"l\":[\"p\",2,false],\"e\":[],\"m\":[{}],\"z\":null,\"s\":\"\","
+		"\"https://e.example/roles\":[\"r\"],\"\":\"none\"}",
+		0, NULL);
 	assert_string_equal(found(c, "a.b"), "plain");
 	assert_string_equal(found(c, "a.c.d"), "1");
 	assert_string_equal(found(c, "x.y.z.w"), "true");
@@ -289,8 +305,8 @@ static void finds_claims(void **state)
 	assert_string_equal(found(c, "e"), "");
 	assert_string_equal(found(c, "s"), "");
 	assert_string_equal(found(c, "https://e.example/roles"), "r");
-	static const char *const none[] = { "a",  "m",   "z",     "",    ".", "a.",
-					    ".a", "a.c", "a.b.c", "l.0", "q", "a..b" };
+	static const char *const none[] = { "a", "m", "z", "", ".", "a.", ".a", "a.c", "a.b.c",
+		"l.0", "q", "a..b" };
 	for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
 		if (found(c, none[i]))
 			fail_msg("%s is found", none[i]);
@@ -311,9 +327,12 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(checks_the_issuer), cmocka_unit_test(checks_the_audience),
-		cmocka_unit_test(checks_the_dates),  cmocka_unit_test(checks_the_age),
-		cmocka_unit_test(checks_scopes),     cmocka_unit_test(checks_required_claims),
+		cmocka_unit_test(checks_the_issuer),
+		cmocka_unit_test(checks_the_audience),
+		cmocka_unit_test(checks_the_dates),
+		cmocka_unit_test(checks_the_age),
+		cmocka_unit_test(checks_scopes),
+		cmocka_unit_test(checks_required_claims),
 		cmocka_unit_test(null_is_absent_everywhere),
 		cmocka_unit_test(a_claim_may_have_one_of_several_values),
 		cmocka_unit_test(numbers_beyond_64_bits_keep_their_digits),

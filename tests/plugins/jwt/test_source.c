@@ -1,4 +1,5 @@
-/* Where keys come from: fetching, failing, coming back, reloading. Through the plugin's record, on the fake host. */
+/* Where keys come from: fetching, failing, coming back, reloading. Through the plugin's record, on
+ * the fake host. */
 #include "issuers.h"
 
 #include <setjmp.h>
@@ -50,7 +51,8 @@ static void fetches_and_refreshes(void **state)
 	uint64_t generation = keys_of(i)->generation;
 	fake_advance(300000);
 	assert_int_equal(fake_fetches(KEYS_URL), 2);
-	assert_int_equal(keys_of(i)->generation, generation); /* nothing changed, nothing is forgotten */
+	/* nothing changed, nothing is forgotten */
+	assert_int_equal(keys_of(i)->generation, generation);
 	fake_fetch_answer(KEYS_URL, 200, keys_b);
 	fake_advance(300000);
 	assert_string_equal(kid_of(i), "b");
@@ -87,12 +89,8 @@ static void keeps_good_keys(void **state)
 	static const struct {
 		int code;
 		const char *body;
-	} bad[] = { { 500, "oops" },
-		    { 404, "" },
-		    { 200, "" },
-		    { 200, "<html>" },
-		    { 204, "" },
-		    { 302, "" } };
+	} bad[] = { { 500, "oops" }, { 404, "" }, { 200, "" }, { 200, "<html>" }, { 204, "" },
+		{ 302, "" } };
 	uint64_t pause;
 	fake_fetch_answer(KEYS_URL, 200, keys_a);
 	sluice_instance *i = by_url();
@@ -126,7 +124,7 @@ static void discovers(void **state)
 {
 	(void)state;
 	fake_fetch_answer(DISCOVERY, 200,
-			  "{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" KEYS_URL "\",\"x\":[{}]}");
+		"{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" KEYS_URL "\",\"x\":[{}]}");
 	fake_fetch_answer(KEYS_URL, 200, keys_a);
 	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, NULL);
 	fake_start(i);
@@ -145,7 +143,7 @@ static void discovery_is_read_again_with_the_keys(void **state)
 	fake_start(i);
 	fake_advance(10);
 	fake_fetch_answer(DISCOVERY, 200,
-			  "{\"issuer\":\"" IDP "\",\"jwks_uri\":\"https://keys.example/new\"}");
+		"{\"issuer\":\"" IDP "\",\"jwks_uri\":\"https://keys.example/new\"}");
 	fake_fetch_answer("https://keys.example/new", 200, keys_b);
 	fake_advance(300000);
 	assert_string_equal(kid_of(i), "b");
@@ -157,9 +155,11 @@ static void discovery_is_read_again_with_the_keys(void **state)
 	fake_log();
 	fake_advance(300000);
 	assert_string_equal(kid_of(i), "a");
-	assert_non_null(strstr(fake_log(), "discovery at " DISCOVERY ": it answered with status 500; the keys are fetched"));
+	assert_non_null(strstr(fake_log(),
+		"discovery at " DISCOVERY ": it answered with status 500; the keys are fetched"));
 	/* and a document of somebody else's changes nothing */
-	fake_fetch_answer(DISCOVERY, 200, "{\"issuer\":\"https://evil.example/\",\"jwks_uri\":\"" KEYS_URL "\"}");
+	fake_fetch_answer(DISCOVERY, 200,
+		"{\"issuer\":\"https://evil.example/\",\"jwks_uri\":\"" KEYS_URL "\"}");
 	fake_fetch_answer(KEYS_URL, 200, keys_b);
 	fake_advance(300000);
 	assert_string_equal(kid_of(i), "a");
@@ -169,7 +169,8 @@ static void discovery_is_read_again_with_the_keys(void **state)
 static void an_issuer_that_says_it_has_no_keys_is_believed(void **state)
 {
 	(void)state;
-	static const char *const none[] = { "{\"keys\":[]}", "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\"}]}" };
+	static const char *const none[] = { "{\"keys\":[]}",
+		"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\"}]}" };
 	for (size_t n = 0; n < 2; n++) {
 		fake_fetch_answer(KEYS_URL, 200, keys_a);
 		sluice_instance *i = by_url();
@@ -181,7 +182,8 @@ static void an_issuer_that_says_it_has_no_keys_is_believed(void **state)
 		fake_advance(300000);
 		assert_non_null(keys_of(i));
 		assert_int_equal(keys_of(i)->n, 0);
-		assert_non_null(strstr(fake_log(), "warn: 0 keys from " KEYS_URL ": no token can be verified"));
+		assert_non_null(strstr(fake_log(),
+			"warn: 0 keys from " KEYS_URL ": no token can be verified"));
 		fake_fetch_answer(KEYS_URL, 200, keys_b);
 		fake_advance(300000);
 		assert_string_equal(kid_of(i), "b");
@@ -193,9 +195,10 @@ static void keys_that_cannot_be_refreshed_have_a_maximum_age(void **state)
 {
 	(void)state;
 	fake_fetch_answer(KEYS_URL, 200, keys_a);
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "max_stale", "1h", NULL);
-	sluice_instance *patient =
-		fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "max_stale", "0", NULL);
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
+		"max_stale", "1h", NULL);
+	sluice_instance *patient = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
+		KEYS_URL, "max_stale", "0", NULL);
 	fake_start(i);
 	fake_start(patient);
 	fake_advance(5);
@@ -206,7 +209,8 @@ static void keys_that_cannot_be_refreshed_have_a_maximum_age(void **state)
 	fake_log();
 	fake_advance(20);
 	assert_null(keys_of(i));
-	assert_non_null(strstr(fake_log(), "error: the keys of " IDP " could not be fetched anew for longer than max_stale"));
+	assert_non_null(strstr(fake_log(),
+		"error: the keys of " IDP " could not be fetched anew for longer than max_stale"));
 	assert_string_equal(kid_of(patient), "a"); /* it was told to */
 	fake_advance(3600000);
 	assert_null(strstr(fake_log(), "max_stale")); /* said once */
@@ -222,13 +226,14 @@ static void a_reload_does_not_revive_old_keys(void **state)
 {
 	(void)state;
 	fake_fetch_answer(KEYS_URL, 200, keys_a);
-	sluice_instance *old = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "max_stale", "10m", NULL);
+	sluice_instance *old = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
+		"max_stale", "10m", NULL);
 	fake_start(old);
 	fake_advance(5);
 	fake_fetch_fail(KEYS_URL, SLUICE_UNREACHABLE);
 	fake_advance(600100);
-	sluice_instance *new =
-		fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "max_stale", "10m", NULL);
+	sluice_instance *new = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
+		"max_stale", "10m", NULL);
 	assert_int_equal(fake_check(new), 0);
 	assert_null(keys_of(new));
 	fake_start(new);
@@ -270,10 +275,12 @@ static void the_most_demanding_instance_sets_the_pace(void **state)
 {
 	(void)state;
 	fake_fetch_answer(KEYS_URL, 200, keys_a);
-	sluice_instance *slow = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "refresh", "1h", NULL);
+	sluice_instance *slow = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
+		KEYS_URL, "refresh", "1h", NULL);
 	fake_start(slow);
 	fake_advance(10);
-	sluice_instance *fast = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "refresh", "1m", NULL);
+	sluice_instance *fast = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
+		KEYS_URL, "refresh", "1m", NULL);
 	fake_start(fast);
 	fake_fetch_answer(KEYS_URL, 200, keys_b);
 	fake_advance(60010);
@@ -290,8 +297,9 @@ static void each_issuer_has_keys_of_its_own(void **state)
 	fake_fetch_answer(KEYS_URL, 200, keys_a);
 	fake_fetch_answer("https://b.example/keys", 200, keys_b);
 	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuers",
-					   "{" IDP ": discover, https://b.example/: https://b.example/keys, c: https://c.example/k}",
-					   NULL);
+		"{" IDP
+		": discover, https://b.example/: https://b.example/keys, c: https://c.example/k}",
+		NULL);
 	fake_start(i);
 	fake_advance(10);
 	const struct issuer_keys *keys = issuers_keys(fake_published(i));
@@ -378,8 +386,8 @@ static void reports_bad_options(void **state)
 	fake_file("bad.json", "keys");
 	fake_file("empty.json", "{\"keys\":[]}");
 	for (size_t n = 0; n < sizeof bad / sizeof *bad; n++) {
-		sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", bad[n].issuer, "jwks",
-						   bad[n].jwks, NULL);
+		sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", bad[n].issuer,
+			"jwks", bad[n].jwks, NULL);
 		if (fake_check(i) == 0 || !strstr(fake_errors(i), bad[n].words))
 			fail_msg("row %zu: %s", n, fake_errors(i));
 		fake_stop(i);
@@ -397,8 +405,8 @@ static void reports_bad_lists_of_issuers(void **state)
 		{ "max_stale", "1m", "max_stale: is shorter than refresh" },
 	};
 	for (size_t n = 0; n < sizeof bad / sizeof *bad; n++) {
-		sluice_instance *i = fake_instance(&sluice_plugin_record, "issuers", "{" IDP ": discover}", bad[n][0], bad[n][1],
-						   NULL);
+		sluice_instance *i = fake_instance(&sluice_plugin_record, "issuers",
+			"{" IDP ": discover}", bad[n][0], bad[n][1], NULL);
 		if (fake_check(i) == 0 || !strstr(fake_errors(i), bad[n][2]))
 			fail_msg("row %zu: %s", n, fake_errors(i));
 		fake_stop(i);
@@ -433,8 +441,8 @@ static void inherits_keys(void **state)
 	assert_int_equal(fake_check(other), 0);
 	assert_null(keys_of(other));
 	fake_stop(other);
-	other = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "ca_file", "ca.pem",
-			      NULL);
+	other = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "ca_file",
+		"ca.pem", NULL);
 	assert_int_equal(fake_check(other), 0);
 	assert_null(keys_of(other));
 	fake_stop(other);
@@ -444,8 +452,8 @@ static void inherits_keys(void **state)
 static void says_what_is_unsafe(void **state)
 {
 	(void)state;
-	sluice_instance *i =
-		fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", "http://idp.example/keys", NULL);
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
+		"http://idp.example/keys", NULL);
 	fake_start(i);
 	assert_non_null(strstr(fake_log(), "without TLS"));
 	fake_stop(i);

@@ -41,8 +41,8 @@ static void reads_a_token(void **state)
 	(void)state;
 	struct token t;
 	json_t *claims;
-	const char *text = mint_parts(
-		"{\"alg\":\"PS384\",\"typ\":\"JWT\",\"kid\":\"k1\",\"jku\":\"https://evil.example/\"}",
+	const char *text = mint_parts("{\"alg\":\"PS384\",\"typ\":\"JWT\",\"kid\":\"k1\",\"jku\":"
+				      "\"https://evil.example/\"}",
 		"{\"sub\":\"\\u00e4\",\"n\":1}", SIG);
 	assert_int_equal(token_open(&t, (sluice_str){ text, strlen(text) }), REASON_NONE);
 	assert_int_equal(t.alg, ALG_PS384);
@@ -63,8 +63,9 @@ static void reads_every_algorithm(void **state)
 	(void)state;
 	for (size_t i = 0; i < ALG_COUNT; i++) {
 		struct token t;
-		assert_int_equal(
-			open_text(&t, mint_parts(mint_text("{\"alg\":\"%s\"}", alg_names[i]), CLAIMS, SIG)),
+		assert_int_equal(open_text(&t,
+					 mint_parts(mint_text("{\"alg\":\"%s\"}", alg_names[i]),
+						 CLAIMS, SIG)),
 			REASON_NONE);
 		assert_int_equal(t.alg, i);
 		assert_false(t.has_kid);
@@ -74,48 +75,62 @@ static void reads_every_algorithm(void **state)
 static void refuses_other_algorithms(void **state)
 {
 	(void)state;
-	static const char *const names[] = { "none",   "None",     "NONE",  "nOnE",     "HS256",
-					     "HS384",  "HS512",    "rs256", "RS256 ",   "RS1",
-					     "ES256K", "RSA-OAEP", "dir",   "EdDSA\\n", "" };
+	static const char *const names[] = { "none", "None", "NONE", "nOnE", "HS256", "HS384",
+		"HS512", "rs256", "RS256 ", "RS1", "ES256K", "RSA-OAEP", "dir", "EdDSA\\n", "" };
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		assert_int_equal(open_header(mint_text("{\"alg\":\"%s\"}", names[i])),
-				 REASON_TOKEN_ALGORITHM);
+			REASON_TOKEN_ALGORITHM);
 	struct token t;
-	assert_int_equal(open_text(&t, mint_parts("{\"alg\":\"none\"}", CLAIMS, "")), REASON_TOKEN_ALGORITHM);
+	assert_int_equal(open_text(&t, mint_parts("{\"alg\":\"none\"}", CLAIMS, "")),
+		REASON_TOKEN_ALGORITHM);
 }
 
 static void refuses_other_types(void **state)
 {
 	(void)state;
 	static const char *const good[] = {
-		"JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", "Application/JWT"
+		"JWT",
+		"jwt",
+		"at+jwt",
+		"AT+JWT",
+		"application/at+jwt",
+		"Application/JWT",
 	};
 	static const char *const bad[] = {
-		"dpop+jwt", "logout+jwt", "application/", "JWTX",
-		"",         "at+jwt ",    "secevent+jwt", "application/application/jwt"
+		"dpop+jwt",
+		"logout+jwt",
+		"application/",
+		"JWTX",
+		"",
+		"at+jwt ",
+		"secevent+jwt",
+		"application/application/jwt",
 	};
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-		assert_int_equal(open_header(mint_text("{\"alg\":\"RS256\",\"typ\":\"%s\"}", good[i])),
-				 REASON_NONE);
+		assert_int_equal(open_header(
+					 mint_text("{\"alg\":\"RS256\",\"typ\":\"%s\"}", good[i])),
+			REASON_NONE);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		assert_int_equal(open_header(mint_text("{\"alg\":\"RS256\",\"typ\":\"%s\"}", bad[i])),
-				 REASON_TOKEN_TYPE);
+		assert_int_equal(open_header(
+					 mint_text("{\"alg\":\"RS256\",\"typ\":\"%s\"}", bad[i])),
+			REASON_TOKEN_TYPE);
 }
 
 static void refuses_extensions(void **state)
 {
 	(void)state;
-	assert_int_equal(open_header("{\"alg\":\"RS256\",\"crit\":[\"exp\"]}"), REASON_TOKEN_CRITICAL);
+	assert_int_equal(open_header("{\"alg\":\"RS256\",\"crit\":[\"exp\"]}"),
+		REASON_TOKEN_CRITICAL);
 	assert_int_equal(open_header("{\"alg\":\"RS256\",\"crit\":[]}"), REASON_TOKEN_CRITICAL);
 	assert_int_equal(open_header("{\"alg\":\"RS256\",\"crit\":null}"), REASON_TOKEN_CRITICAL);
 	assert_int_equal(open_header("{\"alg\":\"RS256\",\"b64\":false,\"crit\":[\"b64\"]}"),
-			 REASON_TOKEN_CRITICAL);
+		REASON_TOKEN_CRITICAL);
 	assert_int_equal(open_header("{\"alg\":\"RS256\",\"b64\":false}"), REASON_TOKEN_CRITICAL);
 	assert_int_equal(open_header("{\"alg\":\"RS256\",\"b64\":true}"), REASON_NONE);
 	/* keys that the sender brings along are not looked at */
-	assert_int_equal(
-		open_header("{\"alg\":\"RS256\",\"jwk\":{\"kty\":\"RSA\"},\"x5u\":\"file:///etc/passwd\","
-			    "\"x5c\":[\"AA\"],\"jku\":5}"),
+	assert_int_equal(open_header("{\"alg\":\"RS256\",\"jwk\":{\"kty\":\"RSA\"},\"x5u\":\"file:/"
+				     "//etc/passwd\","
+				     "\"x5c\":[\"AA\"],\"jku\":5}"),
 		REASON_NONE);
 }
 
@@ -153,10 +168,12 @@ static void refuses_malformed_headers(void **state)
 		if (open_header(bad[i]) != REASON_TOKEN_MALFORMED)
 			fail_msg("header %zu: %s", i, bad[i]);
 	}
-	assert_int_equal(open_header("{\"alg\":\"RS256\",\"kid\":null,\"typ\":null}"), REASON_NONE); /* as if left out */
-	assert_int_equal(open_header(mint_text("{\"alg\":\"RS256\",\"kid\":\"%0256d\"}", 0)), REASON_NONE);
+	/* as if left out */
+	assert_int_equal(open_header("{\"alg\":\"RS256\",\"kid\":null,\"typ\":null}"), REASON_NONE);
+	assert_int_equal(open_header(mint_text("{\"alg\":\"RS256\",\"kid\":\"%0256d\"}", 0)),
+		REASON_NONE);
 	assert_int_equal(open_header(mint_text("{\"alg\":\"RS256\",\"kid\":\"%0257d\"}", 0)),
-			 REASON_TOKEN_MALFORMED);
+		REASON_TOKEN_MALFORMED);
 }
 
 static void refuses_raw_nul(void **state)
@@ -166,10 +183,12 @@ static void refuses_raw_nul(void **state)
 			  trailing[] = "{\"alg\":\"RS256\"}\0";
 	struct token t;
 	const char *claims = mint_b64(CLAIMS, strlen(CLAIMS));
-	assert_int_equal(open_text(&t, mint_text("%s.%s." SIG, mint_b64(header, sizeof header - 1), claims)),
-			 REASON_TOKEN_MALFORMED);
 	assert_int_equal(
-		open_text(&t, mint_text("%s.%s." SIG, mint_b64(trailing, sizeof trailing - 1), claims)),
+		open_text(&t, mint_text("%s.%s." SIG, mint_b64(header, sizeof header - 1), claims)),
+		REASON_TOKEN_MALFORMED);
+	assert_int_equal(open_text(&t,
+				 mint_text("%s.%s." SIG, mint_b64(trailing, sizeof trailing - 1),
+					 claims)),
 		REASON_TOKEN_MALFORMED);
 }
 
@@ -220,12 +239,14 @@ static void bounds_the_signature(void **state)
 	(void)state;
 	struct token t;
 	uint8_t zeros[TOKEN_MAX_SIGNATURE + 3] = { 0 };
-	assert_int_equal(open_text(&t, mint_parts("{\"alg\":\"RS512\"}", CLAIMS,
-						  mint_b64(zeros, TOKEN_MAX_SIGNATURE))),
-			 REASON_NONE);
+	assert_int_equal(open_text(&t,
+				 mint_parts("{\"alg\":\"RS512\"}", CLAIMS,
+					 mint_b64(zeros, TOKEN_MAX_SIGNATURE))),
+		REASON_NONE);
 	assert_int_equal(t.signature_len, TOKEN_MAX_SIGNATURE);
-	assert_int_equal(
-		open_text(&t, mint_parts("{\"alg\":\"RS512\"}", CLAIMS, mint_b64(zeros, sizeof zeros))),
+	assert_int_equal(open_text(&t,
+				 mint_parts("{\"alg\":\"RS512\"}", CLAIMS,
+					 mint_b64(zeros, sizeof zeros))),
 		REASON_TOKEN_MALFORMED);
 }
 
@@ -236,21 +257,19 @@ static void refuses_malformed_claims(void **state)
 	char deep[64] = "";
 	memset(deep, '[', 17);
 	memset(deep + 17, ']', 17);
-	const char *bad[] = { "[]",
-			      "1",
-			      "{\"sub\":\"a\",\"sub\":\"b\"}",
-			      "{\"o\":{\"a\":1,\"a\":1}}",
-			      "{\"sub\":\"a\"}x",
-			      "{\"n\":01}",
-			      mint_text("{\"d\":%s}", deep) };
+	const char *bad[] = { "[]", "1", "{\"sub\":\"a\",\"sub\":\"b\"}",
+		"{\"o\":{\"a\":1,\"a\":1}}", "{\"sub\":\"a\"}x", "{\"n\":01}",
+		mint_text("{\"d\":%s}", deep) };
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		if (open_text(&t, mint_parts("{\"alg\":\"RS256\"}", bad[i], SIG)) != REASON_TOKEN_MALFORMED)
+		if (open_text(&t, mint_parts("{\"alg\":\"RS256\"}", bad[i], SIG)) !=
+			REASON_TOKEN_MALFORMED)
 			fail_msg("claims %zu: %s", i, bad[i]);
 	}
 	/* brackets in strings do not nest, escaped quotes do not end them */
-	assert_int_equal(open_text(&t, mint_parts("{\"alg\":\"RS256\"}",
-						  "{\"s\":\"[[[[[[[[[[[[[[[[[[[\\\"[[[\"}", SIG)),
-			 REASON_NONE);
+	assert_int_equal(open_text(&t,
+				 mint_parts("{\"alg\":\"RS256\"}",
+					 "{\"s\":\"[[[[[[[[[[[[[[[[[[[\\\"[[[\"}", SIG)),
+		REASON_NONE);
 }
 
 static void decodes_base64url(void **state)
@@ -270,8 +289,9 @@ static void decodes_base64url(void **state)
 	assert_memory_equal(out, "\xfb\xff\xbf", 3);
 	for (int c = 0; c < 256; c++) {
 		char text[4] = { 'A', (char)c, 'A', 'A' };
-		bool ours =
-			c && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", c);
+		bool ours = c &&
+			strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+				c);
 		assert_int_equal(b64url_decode((sluice_str){ text, 4 }, out, &n), ours);
 	}
 }

@@ -1,4 +1,5 @@
-/* Signatures: the RFCs' examples, another library's tokens, every algorithm, and every way to mix them up. */
+/* Signatures: the RFCs' examples, another library's tokens, every algorithm, and every way to mix
+ * them up. */
 #include "verify.h"
 
 #include <setjmp.h>
@@ -30,7 +31,8 @@ static enum reason check_allowing(const char *jwks, const char *text, uint64_t a
 	if (r == REASON_NONE)
 		r = verifier_check(&v, set, &t, allowed);
 	keys_unref(set);
-	assert_int_equal(ERR_peek_error(), 0); /* nothing is left for this thread's TLS to stumble over */
+	/* nothing is left for this thread's TLS to stumble over */
+	assert_int_equal(ERR_peek_error(), 0);
 	return r;
 }
 
@@ -43,20 +45,30 @@ static enum reason check(const char *jwks, const char *text)
 static const char *every_key(void)
 {
 	return mint_jwks(mint_jwk(MINT_RSA, "rsa", NULL), mint_jwk(MINT_RSA_3072, "rsa3", NULL),
-			 mint_jwk(MINT_P256, "p256", NULL), mint_jwk(MINT_P384, "p384", NULL),
-			 mint_jwk(MINT_P521, "p521", NULL), mint_jwk(MINT_ED25519, "ed", NULL),
-			 mint_jwk(MINT_ED448, "ed448", NULL), NULL);
+		mint_jwk(MINT_P256, "p256", NULL), mint_jwk(MINT_P384, "p384", NULL),
+		mint_jwk(MINT_P521, "p521", NULL), mint_jwk(MINT_ED25519, "ed", NULL),
+		mint_jwk(MINT_ED448, "ed448", NULL), NULL);
 }
 
 static const struct {
 	enum mint_kind kind;
 	const char *alg, *kid;
 } good[] = {
-	{ MINT_RSA, "RS256", "rsa" },   { MINT_RSA, "RS384", "rsa" },    { MINT_RSA, "RS512", "rsa" },
-	{ MINT_RSA, "PS256", "rsa" },   { MINT_RSA, "PS384", "rsa" },    { MINT_RSA_3072, "PS512", "rsa3" },
-	{ MINT_P256, "ES256", "p256" }, { MINT_P384, "ES384", "p384" },  { MINT_P521, "ES512", "p521" },
-	{ MINT_RSA, "RS256", "rsa" },   { MINT_ED25519, "EdDSA", "ed" }, { MINT_RSA_3072, "RS256", "rsa3" },
-	{ MINT_ED25519, "Ed25519", "ed" }, { MINT_ED448, "EdDSA", "ed448" }, { MINT_ED448, "Ed448", "ed448" },
+	{ MINT_RSA, "RS256", "rsa" },
+	{ MINT_RSA, "RS384", "rsa" },
+	{ MINT_RSA, "RS512", "rsa" },
+	{ MINT_RSA, "PS256", "rsa" },
+	{ MINT_RSA, "PS384", "rsa" },
+	{ MINT_RSA_3072, "PS512", "rsa3" },
+	{ MINT_P256, "ES256", "p256" },
+	{ MINT_P384, "ES384", "p384" },
+	{ MINT_P521, "ES512", "p521" },
+	{ MINT_RSA, "RS256", "rsa" },
+	{ MINT_ED25519, "EdDSA", "ed" },
+	{ MINT_RSA_3072, "RS256", "rsa3" },
+	{ MINT_ED25519, "Ed25519", "ed" },
+	{ MINT_ED448, "EdDSA", "ed448" },
+	{ MINT_ED448, "Ed448", "ed448" },
 };
 
 #define N_GOOD (sizeof good / sizeof *good)
@@ -65,31 +77,36 @@ static const struct {
 static void verifies_the_examples(void **state)
 {
 	(void)state;
-	const char *a2_key = "{\"keys\":[{\"kty\":\"RSA\",\"n\":\"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_"
-			     "wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrc"
-			     "S2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_"
-			     "7OMg0LOL-bSf63kpaSHSXndS5z5re"
-			     "xMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_"
-			     "I5IhlJH7aGhyxXFvUK-DWNmoudF8NA"
-			     "co9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ\",\"e\":\"AQAB\"}]}";
+	const char *a2_key =
+		"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_"
+		"wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrc"
+		"S2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_"
+		"7OMg0LOL-bSf63kpaSHSXndS5z5re"
+		"xMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_"
+		"I5IhlJH7aGhyxXFvUK-DWNmoudF8NA"
+		"co9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ\",\"e\":\"AQAB\"}]}";
 	const char *a2 =
 		"eyJhbGciOiJSUzI1NiJ9."
-		"eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cn"
-		"VlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_"
+		"eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb2"
+		"90Ijp0cn"
+		"VlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-"
+		"0Qc_lF5YKt_"
 		"O8W2Fp5jujGbds9uJdbF9"
 		"CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_"
 		"nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO"
 		"--xi12jzDwusC-"
-		"eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0i"
+		"eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWyw"
+		"lVmtVrBp0i"
 		"gcN_I"
 		"oypGlUPQGe77Rw";
 	const char *a3_key = "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":"
 			     "\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
 			     "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}]}";
-	const char *a3 = "eyJhbGciOiJFUzI1NiJ9."
-			 "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb2"
-			 "90Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-"
-			 "F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+	const char *a3 =
+		"eyJhbGciOiJFUzI1NiJ9."
+		"eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb2"
+		"90Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-"
+		"F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
 	const char *ed_key = "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
 			     "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}";
 	const char *ed = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_"
@@ -105,10 +122,12 @@ static void verifies_every_algorithm(void **state)
 	(void)state;
 	const char *jwks = every_key();
 	for (size_t round = 0; round < 2;
-	     round++) { /* keys are new in the first, prepared for another algorithm in the second */
+		/* keys are new in the first, prepared for another algorithm in the second */
+		round++) {
 		for (size_t i = 0; i < N_GOOD; i++)
-			assert_int_equal(check(jwks, mint(good[i].kind, good[i].alg, good[i].kid, CLAIMS)),
-					 REASON_NONE);
+			assert_int_equal(
+				check(jwks, mint(good[i].kind, good[i].alg, good[i].kid, CLAIMS)),
+				REASON_NONE);
 	}
 }
 
@@ -120,15 +139,20 @@ static void verifies_a_peers_tokens(void **state)
 		enum mint_kind kind;
 		jwt_alg_t alg;
 	} rows[] = {
-		{ MINT_RSA, JWT_ALG_RS256 },  { MINT_RSA, JWT_ALG_RS384 },  { MINT_RSA, JWT_ALG_RS512 },
-		{ MINT_P256, JWT_ALG_ES256 }, { MINT_P384, JWT_ALG_ES384 }, { MINT_P521, JWT_ALG_ES512 }
+		{ MINT_RSA, JWT_ALG_RS256 },
+		{ MINT_RSA, JWT_ALG_RS384 },
+		{ MINT_RSA, JWT_ALG_RS512 },
+		{ MINT_P256, JWT_ALG_ES256 },
+		{ MINT_P384, JWT_ALG_ES384 },
+		{ MINT_P521, JWT_ALG_ES512 },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char *pem;
 		BIO *bio = BIO_new(BIO_s_mem());
 		jwt_t *jwt;
-		assert_int_equal(
-			PEM_write_bio_PrivateKey(bio, mint_key(rows[i].kind), NULL, NULL, 0, NULL, NULL), 1);
+		assert_int_equal(PEM_write_bio_PrivateKey(bio, mint_key(rows[i].kind), NULL, NULL,
+					 0, NULL, NULL),
+			1);
 		int n = (int)BIO_get_mem_data(bio, &pem);
 		assert_int_equal(jwt_new(&jwt), 0);
 		assert_int_equal(jwt_add_grant(jwt, "sub", "u"), 0);
@@ -137,7 +161,7 @@ static void verifies_a_peers_tokens(void **state)
 		assert_non_null(text);
 		ERR_clear_error();
 		assert_int_equal(check(mint_jwks(mint_jwk(rows[i].kind, NULL, NULL), NULL), text),
-				 REASON_NONE);
+			REASON_NONE);
 		free(text);
 		jwt_free(jwt);
 		BIO_free(bio);
@@ -168,9 +192,12 @@ static void refuses_another_key(void **state)
 {
 	(void)state;
 	const char *jwks = mint_jwks(mint_jwk(MINT_RSA, "a", NULL), NULL);
-	assert_int_equal(check(jwks, mint(MINT_RSA_OTHER, "RS256", "a", CLAIMS)), REASON_TOKEN_SIGNATURE);
-	assert_int_equal(check(jwks, mint(MINT_RSA_OTHER, "RS256", NULL, CLAIMS)), REASON_TOKEN_SIGNATURE);
-	assert_int_equal(check(jwks, mint(MINT_RSA_3072, "RS256", "a", CLAIMS)), REASON_TOKEN_SIGNATURE);
+	assert_int_equal(check(jwks, mint(MINT_RSA_OTHER, "RS256", "a", CLAIMS)),
+		REASON_TOKEN_SIGNATURE);
+	assert_int_equal(check(jwks, mint(MINT_RSA_OTHER, "RS256", NULL, CLAIMS)),
+		REASON_TOKEN_SIGNATURE);
+	assert_int_equal(check(jwks, mint(MINT_RSA_3072, "RS256", "a", CLAIMS)),
+		REASON_TOKEN_SIGNATURE);
 }
 
 /* The algorithm of a token never chooses how a key is used. */
@@ -179,28 +206,35 @@ static void refuses_confusions(void **state)
 	(void)state;
 	const char *jwks = every_key();
 	/* the public key as an HMAC secret, and no signature at all */
-	assert_int_equal(
-		check(jwks, mint_token(MINT_RSA, "HS256", "{\"alg\":\"HS256\",\"kid\":\"rsa\"}", CLAIMS)),
+	assert_int_equal(check(jwks,
+				 mint_token(MINT_RSA, "HS256",
+					 "{\"alg\":\"HS256\",\"kid\":\"rsa\"}", CLAIMS)),
 		REASON_TOKEN_ALGORITHM);
-	assert_int_equal(
-		check(jwks, mint_token(MINT_RSA, "HS256", "{\"alg\":\"RS256\",\"kid\":\"rsa\"}", CLAIMS)),
+	assert_int_equal(check(jwks,
+				 mint_token(MINT_RSA, "HS256",
+					 "{\"alg\":\"RS256\",\"kid\":\"rsa\"}", CLAIMS)),
 		REASON_TOKEN_SIGNATURE);
-	assert_int_equal(
-		check(jwks, mint_token(MINT_RSA, "none", "{\"alg\":\"none\",\"kid\":\"rsa\"}", CLAIMS)),
+	assert_int_equal(check(jwks,
+				 mint_token(MINT_RSA, "none", "{\"alg\":\"none\",\"kid\":\"rsa\"}",
+					 CLAIMS)),
 		REASON_TOKEN_ALGORITHM);
-	assert_int_equal(
-		check(jwks, mint_token(MINT_RSA, "none", "{\"alg\":\"RS256\",\"kid\":\"rsa\"}", CLAIMS)),
+	assert_int_equal(check(jwks,
+				 mint_token(MINT_RSA, "none", "{\"alg\":\"RS256\",\"kid\":\"rsa\"}",
+					 CLAIMS)),
 		REASON_TOKEN_MALFORMED);
 	/* a kid of another type or curve */
 	for (size_t i = 0; i < N_GOOD; i++) {
 		for (size_t k = 0; k < N_GOOD; k++) {
-			const char *header =
-				mint_text("{\"alg\":\"%s\",\"kid\":\"%s\"}", good[i].alg, good[k].kid);
-			enum reason r = check(jwks, mint_token(good[i].kind, good[i].alg, header, CLAIMS));
+			const char *header = mint_text("{\"alg\":\"%s\",\"kid\":\"%s\"}",
+				good[i].alg, good[k].kid);
+			enum reason r =
+				check(jwks, mint_token(good[i].kind, good[i].alg, header, CLAIMS));
 			if (good[i].kind == good[k].kind)
 				assert_int_equal(r, REASON_NONE);
-			else if (strcmp(good[i].alg, "EdDSA") == 0 && strncmp(good[k].kid, "ed", 2) == 0)
-				assert_int_equal(r, REASON_TOKEN_SIGNATURE); /* either curve has that name */
+			else if (strcmp(good[i].alg, "EdDSA") == 0 &&
+				strncmp(good[k].kid, "ed", 2) == 0)
+				/* either curve has that name */
+				assert_int_equal(r, REASON_TOKEN_SIGNATURE);
 			else if (good[i].kind <= MINT_RSA_3072 && good[k].kind <= MINT_RSA_3072)
 				assert_int_equal(r, REASON_TOKEN_SIGNATURE);
 			else
@@ -209,12 +243,15 @@ static void refuses_confusions(void **state)
 	}
 	/* a signature of one padding or digest under the name of another */
 	static const char *const named[][2] = {
-		{ "RS256", "PS256" }, { "PS256", "RS256" }, { "RS256", "RS512" }, { "PS256", "PS384" }
+		{ "RS256", "PS256" },
+		{ "PS256", "RS256" },
+		{ "RS256", "RS512" },
+		{ "PS256", "PS384" },
 	};
 	for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
 		const char *header = mint_text("{\"alg\":\"%s\",\"kid\":\"rsa\"}", named[i][0]);
 		assert_int_equal(check(jwks, mint_token(MINT_RSA, named[i][1], header, CLAIMS)),
-				 REASON_TOKEN_SIGNATURE);
+			REASON_TOKEN_SIGNATURE);
 	}
 }
 
@@ -223,9 +260,12 @@ static void obeys_the_keys_own_algorithm(void **state)
 	(void)state;
 	const char *jwks = mint_jwks(mint_jwk(MINT_RSA, "a", "\"alg\":\"RS256\""), NULL);
 	assert_int_equal(check(jwks, mint(MINT_RSA, "RS256", "a", CLAIMS)), REASON_NONE);
-	assert_int_equal(check(jwks, mint(MINT_RSA, "RS512", "a", CLAIMS)), REASON_TOKEN_KEY_ALGORITHM);
-	assert_int_equal(check(jwks, mint(MINT_RSA, "PS256", "a", CLAIMS)), REASON_TOKEN_KEY_ALGORITHM);
-	assert_int_equal(check(jwks, mint(MINT_RSA, "PS256", NULL, CLAIMS)), REASON_TOKEN_KEY_UNKNOWN);
+	assert_int_equal(check(jwks, mint(MINT_RSA, "RS512", "a", CLAIMS)),
+		REASON_TOKEN_KEY_ALGORITHM);
+	assert_int_equal(check(jwks, mint(MINT_RSA, "PS256", "a", CLAIMS)),
+		REASON_TOKEN_KEY_ALGORITHM);
+	assert_int_equal(check(jwks, mint(MINT_RSA, "PS256", NULL, CLAIMS)),
+		REASON_TOKEN_KEY_UNKNOWN);
 }
 
 static void obeys_the_configuration(void **state)
@@ -236,13 +276,16 @@ static void obeys_the_configuration(void **state)
 	for (size_t i = 0; i < N_GOOD; i++) {
 		enum alg alg;
 		assert_true(alg_find((sluice_str){ good[i].alg, strlen(good[i].alg) }, &alg));
-		assert_int_equal(
-			check_allowing(jwks, mint(good[i].kind, good[i].alg, good[i].kid, CLAIMS), allowed),
-			alg_exact(allowed) & alg_exact(ALG_BIT(alg)) ? REASON_NONE : REASON_TOKEN_ALGORITHM);
+		assert_int_equal(check_allowing(jwks,
+					 mint(good[i].kind, good[i].alg, good[i].kid, CLAIMS),
+					 allowed),
+			alg_exact(allowed) & alg_exact(ALG_BIT(alg)) ? REASON_NONE
+								     : REASON_TOKEN_ALGORITHM);
 	}
 }
 
-/* RFC 9864: EdDSA means either curve, in the options as in tokens; the names of one curve mean that alone. */
+/* RFC 9864: EdDSA means either curve, in the options as in tokens; the names of one curve mean that
+ * alone. */
 static void tells_the_names_of_eddsa_apart(void **state)
 {
 	(void)state;
@@ -266,7 +309,8 @@ static void tells_the_names_of_eddsa_apart(void **state)
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		const char *kid = rows[i].kind == MINT_ED448 ? "ed448" : "ed";
-		enum reason why = check_allowing(jwks, mint(rows[i].kind, rows[i].alg, kid, CLAIMS), ALG_BIT(rows[i].allowed));
+		enum reason why = check_allowing(jwks, mint(rows[i].kind, rows[i].alg, kid, CLAIMS),
+			ALG_BIT(rows[i].allowed));
 		if (why != rows[i].why)
 			fail_msg("row %zu: reason %d", i, (int)why);
 	}
@@ -283,25 +327,27 @@ static void finds_keys_by_kid(void **state)
 	assert_int_equal(check(mint_jwks(k1, NULL), token), REASON_NONE);
 	assert_int_equal(check(mint_jwks(k3, NULL), token), REASON_TOKEN_KEY_UNKNOWN);
 	assert_int_equal(check(mint_jwks(k4, NULL), token),
-			 REASON_TOKEN_KEY_UNKNOWN); /* a kid names its key */
+		REASON_TOKEN_KEY_UNKNOWN); /* a kid names its key */
 	assert_int_equal(check(mint_jwks(k2, k1, NULL), token),
-			 REASON_NONE); /* RFC 7517 4.5: kids may repeat */
+		REASON_NONE); /* RFC 7517 4.5: kids may repeat */
 	assert_int_equal(check(mint_jwks(k5, k1, NULL), token), REASON_NONE);
 	assert_int_equal(check(mint_jwks(k3, k4, NULL), nameless), REASON_NONE);
 	assert_int_equal(check(mint_jwks(k5, k3, k3, k3, k1, NULL), nameless), REASON_NONE);
 	assert_int_equal(check(mint_jwks(k3, k3, k3, k3, k1, NULL), nameless),
-			 REASON_TOKEN_KEY_UNKNOWN); /* too many */
-	assert_int_equal(
-		check(mint_jwks(mint_jwk(MINT_RSA, "", NULL), NULL), mint(MINT_RSA, "RS256", "", CLAIMS)),
+		REASON_TOKEN_KEY_UNKNOWN); /* too many */
+	assert_int_equal(check(mint_jwks(mint_jwk(MINT_RSA, "", NULL), NULL),
+				 mint(MINT_RSA, "RS256", "", CLAIMS)),
 		REASON_NONE);
-	static const char *const tricks[] = { "../a", "a/../a", "a' OR '1'='1", "a\\u0001",
-					      "A",    "a ",     "aa",           "%61" };
+	static const char *const tricks[] = { "../a", "a/../a", "a' OR '1'='1", "a\\u0001", "A",
+		"a ", "aa", "%61" };
 	for (size_t i = 0; i < sizeof tricks / sizeof *tricks; i++)
-		assert_int_equal(check(mint_jwks(k1, NULL), mint(MINT_RSA, "RS256", tricks[i], CLAIMS)),
-				 REASON_TOKEN_KEY_UNKNOWN);
+		assert_int_equal(check(mint_jwks(k1, NULL),
+					 mint(MINT_RSA, "RS256", tricks[i], CLAIMS)),
+			REASON_TOKEN_KEY_UNKNOWN);
 }
 
-/* The lengths of ECDSA and RSA signatures are exact; r and s of zero, and of the group's order, verify nothing. */
+/* The lengths of ECDSA and RSA signatures are exact; r and s of zero, and of the group's order,
+ * verify nothing. */
 static void refuses_odd_signatures(void **state)
 {
 	(void)state;
@@ -309,41 +355,47 @@ static void refuses_odd_signatures(void **state)
 		   *rsa = mint_jwks(mint_jwk(MINT_RSA, NULL, NULL), NULL);
 	uint8_t sig[300] = { 0 };
 	for (size_t n = 1; n <= 70; n++)
-		assert_int_equal(check(ec, mint_parts("{\"alg\":\"ES256\"}", CLAIMS, mint_b64(sig, n))),
-				 REASON_TOKEN_SIGNATURE);
+		assert_int_equal(
+			check(ec, mint_parts("{\"alg\":\"ES256\"}", CLAIMS, mint_b64(sig, n))),
+			REASON_TOKEN_SIGNATURE);
 	memset(sig, 0xff, sizeof sig);
 	assert_int_equal(check(ec, mint_parts("{\"alg\":\"ES256\"}", CLAIMS, mint_b64(sig, 64))),
-			 REASON_TOKEN_SIGNATURE);
+		REASON_TOKEN_SIGNATURE);
 	memset(sig, 0, sizeof sig);
 	sig[63] = 1;
 	assert_int_equal(check(ec, mint_parts("{\"alg\":\"ES256\"}", CLAIMS, mint_b64(sig, 64))),
-			 REASON_TOKEN_SIGNATURE);
+		REASON_TOKEN_SIGNATURE);
 	for (size_t n = 254; n <= 258; n++)
-		assert_int_equal(check(rsa, mint_parts("{\"alg\":\"RS256\"}", CLAIMS, mint_b64(sig, n))),
-				 REASON_TOKEN_SIGNATURE);
+		assert_int_equal(
+			check(rsa, mint_parts("{\"alg\":\"RS256\"}", CLAIMS, mint_b64(sig, n))),
+			REASON_TOKEN_SIGNATURE);
 	/* OpenSSL's own DER form is not the JWS form */
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	const char *text =
-		mint_text("%s.%s", mint_b64("{\"alg\":\"ES256\"}", 15), mint_b64(CLAIMS, strlen(CLAIMS)));
+	const char *text = mint_text("%s.%s", mint_b64("{\"alg\":\"ES256\"}", 15),
+		mint_b64(CLAIMS, strlen(CLAIMS)));
 	size_t n = sizeof sig;
 	assert_int_equal(EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, mint_key(MINT_P256)), 1);
 	assert_int_equal(EVP_DigestSign(ctx, sig, &n, (const uint8_t *)text, strlen(text)), 1);
 	EVP_MD_CTX_free(ctx);
-	assert_int_equal(check(ec, mint_text("%s.%s", text, mint_b64(sig, n))), REASON_TOKEN_SIGNATURE);
+	assert_int_equal(check(ec, mint_text("%s.%s", text, mint_b64(sig, n))),
+		REASON_TOKEN_SIGNATURE);
 }
 
-/* r or s with leading zeros, or with its top bit set, must survive the way to DER: many tokens meet them all. */
+/* r or s with leading zeros, or with its top bit set, must survive the way to DER: many tokens meet
+ * them all. */
 static void converts_all_ecdsa_numbers(void **state)
 {
 	(void)state;
 	const char *p256 = mint_jwks(mint_jwk(MINT_P256, NULL, NULL), NULL),
 		   *p521 = mint_jwks(mint_jwk(MINT_P521, NULL, NULL), NULL);
 	for (int i = 0; i < 600; i++) {
-		assert_int_equal(check(p256, mint(MINT_P256, "ES256", NULL, mint_text("{\"i\":%d}", i))),
-				 REASON_NONE);
+		assert_int_equal(
+			check(p256, mint(MINT_P256, "ES256", NULL, mint_text("{\"i\":%d}", i))),
+			REASON_NONE);
 		if (i < 20)
-			assert_int_equal(
-				check(p521, mint(MINT_P521, "ES512", NULL, mint_text("{\"i\":%d}", i))),
+			assert_int_equal(check(p521,
+						 mint(MINT_P521, "ES512", NULL,
+							 mint_text("{\"i\":%d}", i))),
 				REASON_NONE);
 	}
 }

@@ -34,7 +34,8 @@ static void test_init(void **state)
 	assert_int_equal(g.interval, 1);
 }
 
-/* 1/h used up, then 100/s: who asks on is let in as soon as the new limit says so, and not when the old one would have. */
+/* 1/h used up, then 100/s: who asks on is let in as soon as the new limit says so, and not when the
+ * old one would have. */
 static void test_a_loosened_limit_forgets_the_old_time(void **state)
 {
 	struct gcra strict, loose;
@@ -78,7 +79,8 @@ static void test_burst_then_rate(void **state)
 	assert_false(gcra_take(&g, tat, now + S / 10 - 1).allowed);
 	assert_int_equal(gcra_take(&g, tat, now + S / 10 - 1).retry_ns, 1);
 	assert_true(gcra_take(&g, tat, now + S / 10).allowed);
-	assert_int_equal(gcra_take(&g, tat, now + 60 * S).remaining, 2); /* never more than the burst */
+	/* never more than the burst */
+	assert_int_equal(gcra_take(&g, tat, now + 60 * S).remaining, 2);
 }
 
 static void test_cost(void **state)
@@ -119,8 +121,9 @@ static void test_extremes(void **state)
 }
 
 /*
- * The model: of all that was admitted since any moment, no more than burst and what the time since then is worth. So a
- * request must pass exactly when that stays true for the moment of every admitted request, and for now.
+ * The model: of all that was admitted since any moment, no more than burst and what the time since
+ * then is worth. So a request must pass exactly when that stays true for the moment of every
+ * admitted request, and for now.
  */
 enum { HISTORY = 400 };
 
@@ -155,7 +158,8 @@ static void test_against_model(void **state)
 		struct gcra g;
 		static struct model m;
 		uint64_t burst = 1 + random_below(20), tat = 0, now = 1 + random_below(10 * S);
-		assert_true(gcra_init(&g, 1 + random_below(50), 1 + random_below(S), burst, 1 + random_below(burst)));
+		assert_true(gcra_init(&g, 1 + random_below(50), 1 + random_below(S), burst,
+			1 + random_below(burst)));
 		m.n = 0;
 		while (m.n < HISTORY) {
 			struct gcra_take t = gcra_take(&g, tat, now);
@@ -170,7 +174,8 @@ static void test_against_model(void **state)
 				assert_false(model_allows(&m, &g, now + t.retry_ns - 1));
 			}
 			assert_true(t.remaining <= burst && t.reset_ns <= g.depth);
-			/* often at once, often just before or at the moment it may, seldom much later */
+			/* often at once, often just before or at the moment it may, seldom much
+			 * later */
 			switch (random_below(6)) {
 			case 0:
 			case 1:
@@ -194,8 +199,12 @@ static void test_against_model(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_loosened_limit_forgets_the_old_time), cmocka_unit_test(test_init),     cmocka_unit_test(test_burst_then_rate), cmocka_unit_test(test_cost),
-		cmocka_unit_test(test_extremes), cmocka_unit_test(test_against_model),
+		cmocka_unit_test(test_a_loosened_limit_forgets_the_old_time),
+		cmocka_unit_test(test_init),
+		cmocka_unit_test(test_burst_then_rate),
+		cmocka_unit_test(test_cost),
+		cmocka_unit_test(test_extremes),
+		cmocka_unit_test(test_against_model),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* rate-limit through the fake host: options, keys, answers, fields, and a store that fails in every way. */
+/* rate-limit through the fake host: options, keys, answers, fields, and a store that fails in every
+ * way. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +36,7 @@ static unsigned passes(sluice_instance *i, const char *header, unsigned n)
 	return passed;
 }
 
-/* ---- options ---------------------------------------------------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------------------------- */
 
 static void expect_refused(sluice_instance *i, const char *why)
 {
@@ -54,12 +55,13 @@ static void test_options(void **state)
 	expect_refused(INSTANCE("rate", "2000000/s"), "rate: more than a million");
 	expect_refused(INSTANCE("rate", "10000/1ms"), "rate: more than a million");
 	expect_refused(INSTANCE("rate", "10/s", "cost", "11"), "cost: is more than burst (10)");
-	expect_refused(INSTANCE("rate", "10/s", "burst", "2", "cost", "3"), "cost: is more than burst (2)");
+	expect_refused(INSTANCE("rate", "10/s", "burst", "2", "cost", "3"),
+		"cost: is more than burst (2)");
 	expect_refused(INSTANCE("rate", "1/365d", "burst", "37"), "burst: ");
 	expect_refused(INSTANCE("rate", "1/s", "name", "caf\xc3\xa9"), "name: ");
 	expect_refused(INSTANCE("rate", "1/s", "name",
-	                        "12345678901234567890123456789012345678901234567890123456789012345"),
-	               "name: ");
+			       "12345678901234567890123456789012345678901234567890123456789012345"),
+		"name: ");
 	sluice_instance *i = INSTANCE("rate", "1/365d", "burst", "36");
 	assert_int_equal(fake_check(i), 0);
 	fake_stop(i);
@@ -74,7 +76,7 @@ static void test_every_row_is_documented(void **state)
 	}
 }
 
-/* ---- counting in memory ----------------------------------------------------------------------------------------- */
+/* ---- counting in memory -------------------------------------------------------------------- */
 
 static void test_burst_then_rate(void **state)
 {
@@ -100,7 +102,8 @@ static void test_default_burst(void **state)
 	fake_start(i);
 	assert_int_equal(passes(i, NULL, 50), 7);
 	fake_advance(1000);
-	assert_int_equal(passes(i, NULL, 50), 6); /* the interval is rounded up: never more than the rate */
+	/* the interval is rounded up: never more than the rate */
+	assert_int_equal(passes(i, NULL, 50), 6);
 	fake_stop(i);
 }
 
@@ -121,14 +124,15 @@ static void test_other_workers(void **state)
 	sluice_instance *i = INSTANCE("rate", "10/s", "burst", "3", "store", "here");
 	(void)state;
 	fake_start(i);
-	/* each swap finds that others took the cell meanwhile: nothing is lost, nothing counted twice */
+	/* each swap finds that others took the cell meanwhile: nothing is lost, nothing counted
+	 * twice */
 	assert_int_equal(passes(i, NULL, 1), 1);
 	fake_store_contend(s, 1, UINT64_C(1) << 40); /* burst used up by them */
 	assert_int_equal(passes(i, NULL, 1), 0);
 	fake_stop(i);
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------------------------- */
 
 static void test_keys(void **state)
 {
@@ -137,8 +141,8 @@ static void test_keys(void **state)
 	fake_start(i);
 	assert_int_equal(passes(i, "a", 3), 1);
 	assert_int_equal(passes(i, "b", 3), 1);
-	assert_int_equal(passes(i, "", 3), 1); /* an empty value is a value */
-	assert_int_equal(passes(i, NULL, 3), 1); /* counted by address */
+	assert_int_equal(passes(i, "", 3), 1);            /* an empty value is a value */
+	assert_int_equal(passes(i, NULL, 3), 1);          /* counted by address */
 	assert_int_equal(passes(i, "203.0.113.7", 3), 1); /* which is no key of the other kind */
 	fake_stop(i);
 
@@ -257,9 +261,11 @@ static void test_a_repeated_key_is_refused(void **state)
 	(void)state;
 	for (size_t k = 0; k < sizeof(missing) / sizeof(missing[0]); k++) {
 		fake_reset();
-		sluice_instance *i = INSTANCE("rate", "1/h", "by", "[header:x-none, header:x-key]", "missing", missing[k]);
+		sluice_instance *i = INSTANCE("rate", "1/h", "by", "[header:x-none, header:x-key]",
+			"missing", missing[k]);
 		fake_start(i);
-		sluice_exchange *x = fake_request(i, "GET", "/", "x-key", "fresh", "X-Key", "secret", NULL);
+		sluice_exchange *x =
+			fake_request(i, "GET", "/", "x-key", "fresh", "X-Key", "secret", NULL);
 		assert_int_equal(fake_verdict(x), SLUICE_REPLY);
 		assert_int_equal(fake_status(x), 400);
 		assert_string_equal(fake_code(x), "repeated-key");
@@ -280,7 +286,7 @@ static void test_no_memory(void **state)
 	fake_stop(i);
 }
 
-/* ---- what clients see ------------------------------------------------------------------------------------------- */
+/* ---- what clients see ---------------------------------------------------------------------- */
 
 static void test_answers(void **state)
 {
@@ -289,8 +295,10 @@ static void test_answers(void **state)
 	fake_start(i);
 	sluice_exchange *x = fake_request(i, "GET", "/", NULL);
 	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit-Policy"), "\"a \\\"b\\\" \\\\c\";q=100;w=60");
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"), "\"a \\\"b\\\" \\\\c\";r=1;t=1");
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit-Policy"),
+		"\"a \\\"b\\\" \\\\c\";q=100;w=60");
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"),
+		"\"a \\\"b\\\" \\\\c\";r=1;t=1");
 	assert_null(fake_header(x, SLUICE_RESPONSE, "Retry-After"));
 	fake_end(x);
 	assert_int_equal(ask(i, NULL), SLUICE_NEXT);
@@ -300,7 +308,8 @@ static void test_answers(void **state)
 	assert_string_equal(fake_code(x), "rate-limited");
 	assert_string_equal(fake_detail(x), "Too many requests. Try again in 1 second.");
 	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "Retry-After"), "1");
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"), "\"a \\\"b\\\" \\\\c\";r=0;t=1");
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"),
+		"\"a \\\"b\\\" \\\\c\";r=0;t=1");
 	assert_int_equal(fake_header_count(x, SLUICE_RESPONSE, "RateLimit-Policy"), 1);
 	fake_end(x);
 	fake_stop(i);
@@ -311,8 +320,11 @@ static void test_answers(void **state)
 	assert_int_equal(ask(i, NULL), SLUICE_NEXT);
 	x = fake_request(i, "GET", "/", NULL);
 	assert_int_equal(fake_status(x), 503);
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit-Policy"), "\"instance\";q=1"); /* no whole window */
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "Retry-After"), "2");                     /* rounded up */
+	/* no whole window */
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit-Policy"),
+		"\"instance\";q=1");
+	/* rounded up */
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "Retry-After"), "2");
 	assert_string_equal(fake_detail(x), "Too many requests. Try again in 2 seconds.");
 	fake_end(x);
 	fake_stop(i);
@@ -330,7 +342,7 @@ static void test_answers(void **state)
 	fake_stop(i);
 }
 
-/* ---- a Redis store ---------------------------------------------------------------------------------------------- */
+/* ---- a Redis store ------------------------------------------------------------------------- */
 
 static struct server {
 	sluice_status status;
@@ -354,7 +366,8 @@ static sluice_status server_answers(void *ctx, const fake_call *call, sluice_val
 	server.args[0] = 0;
 	for (size_t i = 0; i < call->nargs; i++) {
 		size_t n = strlen(server.args);
-		(void)snprintf(server.args + n, sizeof(server.args) - n, "%.*s ", (int)call->args[i].len, call->args[i].data);
+		(void)snprintf(server.args + n, sizeof(server.args) - n, "%.*s ",
+			(int)call->args[i].len, call->args[i].data);
 	}
 	server.timeout_ms = call->timeout_ms;
 	*reply = server.v;
@@ -365,8 +378,8 @@ static sluice_instance *redis_instance(const char *on_failure)
 {
 	sluice_store *s = fake_store("shared", SLUICE_STORE_REDIS);
 	fake_store_handle(s, server_answers, NULL);
-	sluice_instance *i = INSTANCE("rate", "100/min", "burst", "20", "store", "shared", "by", "header:x-key", "timeout",
-	                              "30ms", "on_store_failure", on_failure);
+	sluice_instance *i = INSTANCE("rate", "100/min", "burst", "20", "store", "shared", "by",
+		"header:x-key", "timeout", "30ms", "on_store_failure", on_failure);
 	fake_start(i);
 	return i;
 }
@@ -411,9 +424,15 @@ static void test_redis(void **state)
 
 static void test_redis_interval(void **state)
 {
-	static const struct { const char *rate, *args; } rows[] = {
-		{ "1/s", "1000000.0000 1 1 " },  { "3/s", "333333.3750 3 1 " },     { "7/min", "8571428.6250 7 1 " },
-		{ "1000/s", "1000.0000 1000 1 " }, { "300000/s", "3.3750 300000 1 " }, { "1000000/s", "1.0000 1000000 1 " },
+	static const struct {
+		const char *rate, *args;
+	} rows[] = {
+		{ "1/s", "1000000.0000 1 1 " },
+		{ "3/s", "333333.3750 3 1 " },
+		{ "7/min", "8571428.6250 7 1 " },
+		{ "1000/s", "1000.0000 1000 1 " },
+		{ "300000/s", "3.3750 300000 1 " },
+		{ "1000000/s", "1.0000 1000000 1 " },
 	};
 	(void)state;
 	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
@@ -440,18 +459,21 @@ static void test_redis_long_key(void **state)
 	sluice_exchange *x = fake_request(i, "GET", "/", "x-key", value, NULL);
 	fake_advance(10);
 	/* (printf v:; printf 'a%.0s' $(seq 1000)) | sha256sum */
-	assert_string_equal(server.key, "sluice:rl:instance:h:"
-	                                "672d1a6b4f3c668f4917c44fad0f30dd9e3229a1661af742a53fb68e0b18af6b");
+	assert_string_equal(server.key,
+		"sluice:rl:instance:h:"
+		"672d1a6b4f3c668f4917c44fad0f30dd9e3229a1661af742a53fb68e0b18af6b");
 	fake_end(x);
 	fake_stop(i);
 }
 
-static const char *key_of(const char *prefix, const char *name, const char *by, const char *a, const char *b)
+static const char *key_of(const char *prefix, const char *name, const char *by, const char *a,
+	const char *b)
 {
 	static char key[512];
 	fake_reset();
 	fake_store_handle(fake_store("shared", SLUICE_STORE_REDIS), server_answers, NULL);
-	sluice_instance *i = INSTANCE("rate", "1/h", "store", "shared", "prefix", prefix, "name", name, "by", by);
+	sluice_instance *i = INSTANCE("rate", "1/h", "store", "shared", "prefix", prefix, "name",
+		name, "by", by);
 	fake_start(i);
 	server_says(1, 1, 0, 1);
 	sluice_exchange *x = fake_request(i, "GET", "/", "x-a", a, b ? "x-b" : NULL, b, NULL);
@@ -465,7 +487,9 @@ static const char *key_of(const char *prefix, const char *name, const char *by, 
 /* Different requests at different limits: no two keys are alike, however their parts are chosen. */
 static void test_keys_are_unambiguous_whatever_the_parts_hold(void **state)
 {
-	static const struct { const char *prefix, *name, *by, *a, *b; } rows[] = {
+	static const struct {
+		const char *prefix, *name, *by, *a, *b;
+	} rows[] = {
 		{ "p:", "x", "header:x-a", "v:abc", NULL },
 		{ "p:", "x:v", "header:x-a", "abc", NULL },
 		{ "p:x:", "v", "header:x-a", "abc", NULL },
@@ -486,7 +510,8 @@ static void test_keys_are_unambiguous_whatever_the_parts_hold(void **state)
 	char keys[N][512];
 	(void)state;
 	for (size_t i = 0; i < N; i++) {
-		(void)snprintf(keys[i], sizeof(keys[i]), "%s", key_of(rows[i].prefix, rows[i].name, rows[i].by, rows[i].a, rows[i].b));
+		(void)snprintf(keys[i], sizeof(keys[i]), "%s",
+			key_of(rows[i].prefix, rows[i].name, rows[i].by, rows[i].a, rows[i].b));
 		for (size_t j = 0; j < i; j++)
 			assert_string_not_equal(keys[i], keys[j]);
 	}
@@ -497,7 +522,11 @@ static void test_keys_are_unambiguous_whatever_the_parts_hold(void **state)
 /* Every way in which a store can fail, with each of the three answers to it. */
 static void test_store_failures(void **state)
 {
-	static const struct { sluice_status st; sluice_value v; const char *log; } rows[] = {
+	static const struct {
+		sluice_status st;
+		sluice_value v;
+		const char *log;
+	} rows[] = {
 		{ SLUICE_UNREACHABLE, { 0 }, "cannot be reached" },
 		{ SLUICE_TIMEOUT, { 0 }, "in time" },
 		{ SLUICE_ERROR, { .type = SLUICE_V_STR, .s = { "ERR x", 5 } }, "an error" },
@@ -553,8 +582,8 @@ static void test_store_failures(void **state)
 
 static void test_bad_numbers(void **state)
 {
-	static const int64_t rows[][4] = { { 2, 1, 0, 1 },  { -1, 1, 0, 1 },        { 1, -1, 0, 1 },       { 1, 21, 0, 1 },
-		                           { 0, 0, -1, 1 }, { 0, 0, INT64_MAX, 1 }, { 1, 0, 0, INT64_MAX } };
+	static const int64_t rows[][4] = { { 2, 1, 0, 1 }, { -1, 1, 0, 1 }, { 1, -1, 0, 1 },
+		{ 1, 21, 0, 1 }, { 0, 0, -1, 1 }, { 0, 0, INT64_MAX, 1 }, { 1, 0, 0, INT64_MAX } };
 	sluice_instance *i = redis_instance("deny");
 	(void)state;
 	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
@@ -584,8 +613,9 @@ static void test_log_of_failures(void **state)
 	server_says(1, 19, 0, 600);
 	fake_end(ask_redis(i));
 	assert_string_equal(fake_log(),
-	                    "warn: the store does not answer in time: requests are counted by this gateway alone\n"
-	                    "info: the store answers again; 5 requests were decided without it\n");
+		"warn: the store does not answer in time: requests are counted by this gateway "
+		"alone\n"
+		"info: the store answers again; 5 requests were decided without it\n");
 	/* one that comes and goes with every request */
 	for (int n = 0; n < 100; n++) {
 		server.status = n % 2 ? SLUICE_OK : SLUICE_UNREACHABLE;
@@ -636,7 +666,7 @@ static void test_answer_at_once(void **state)
 	fake_stop(i);
 }
 
-/* ---- a memory store that is full -------------------------------------------------------------------------------- */
+/* ---- a memory store that is full ----------------------------------------------------------- */
 
 static void test_full_store(void **state)
 {
@@ -657,7 +687,8 @@ static void test_full_store(void **state)
 	fake_reset();
 	s = fake_store("here", SLUICE_STORE_MEMORY);
 	fake_store_cells(s, 1);
-	i = INSTANCE("rate", "1/h", "store", "here", "by", "header:x-key", "on_store_failure", "deny");
+	i = INSTANCE("rate", "1/h", "store", "here", "by", "header:x-key", "on_store_failure",
+		"deny");
 	fake_start(i);
 	assert_int_equal(passes(i, "a", 1), 1);
 	x = fake_request(i, "GET", "/", "x-key", "b", NULL);
@@ -680,7 +711,8 @@ static void test_lost_cell(void **state)
 	fake_end(x);
 	x = fake_request(i, "GET", "/", NULL);
 	assert_false(fake_noted(x, "limit-store-down"));
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"), "\"instance\";r=3;t=1440");
+	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"),
+		"\"instance\";r=3;t=1440");
 	fake_end(x);
 	fake_stop(i);
 }
@@ -689,12 +721,30 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, setup)
 	const struct CMUnitTest tests[] = {
-		T(test_options), T(test_every_row_is_documented), T(test_burst_then_rate), T(test_default_burst), T(test_cost),
-		T(test_other_workers), T(test_keys), T(test_combined_keys), T(test_long_keys), T(test_no_memory),
-		T(test_answers), T(test_redis), T(test_redis_interval), T(test_redis_long_key), T(test_store_failures),
+		T(test_options),
+		T(test_every_row_is_documented),
+		T(test_burst_then_rate),
+		T(test_default_burst),
+		T(test_cost),
+		T(test_other_workers),
+		T(test_keys),
+		T(test_combined_keys),
+		T(test_long_keys),
+		T(test_no_memory),
+		T(test_answers),
+		T(test_redis),
+		T(test_redis_interval),
+		T(test_redis_long_key),
+		T(test_store_failures),
 		T(test_all_addresses_of_a_slash_64_are_one_client),
-		T(test_an_address_in_place_of_a_missing_key_is_a_slash_64_too), T(test_a_repeated_key_is_refused),
-		T(test_keys_are_unambiguous_whatever_the_parts_hold), T(test_bad_numbers), T(test_log_of_failures), T(test_slow_store), T(test_answer_at_once), T(test_full_store),
+		T(test_an_address_in_place_of_a_missing_key_is_a_slash_64_too),
+		T(test_a_repeated_key_is_refused),
+		T(test_keys_are_unambiguous_whatever_the_parts_hold),
+		T(test_bad_numbers),
+		T(test_log_of_failures),
+		T(test_slow_store),
+		T(test_answer_at_once),
+		T(test_full_store),
 		T(test_lost_cell),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,7 @@ extern const sluice_plugin sluice_plugin_record;
 
 static struct redis_server server;
 
-/* ---- a client that waits ---------------------------------------------------------------------------------------- */
+/* ---- a client that waits ------------------------------------------------------------------- */
 
 struct client {
 	int fd;
@@ -70,7 +70,8 @@ static size_t put_bulk(char *to, size_t room, sluice_str s)
 }
 
 /* Run the script: 0 and four numbers, or -1 for an error. */
-static int client_eval(struct client *c, const char *source, sluice_str key, const sluice_str *args, size_t nargs, int64_t out[4])
+static int client_eval(struct client *c, const char *source, sluice_str key, const sluice_str *args,
+	size_t nargs, int64_t out[4])
 {
 	char text[4096];
 	int64_t n;
@@ -91,9 +92,11 @@ static int client_eval(struct client *c, const char *source, sluice_str key, con
 	return 0;
 }
 
-static int take(struct client *c, const char *key, const char *interval_us, const char *burst, const char *cost, int64_t out[4])
+static int take(struct client *c, const char *key, const char *interval_us, const char *burst,
+	const char *cost, int64_t out[4])
 {
-	sluice_str args[] = { { interval_us, strlen(interval_us) }, { burst, strlen(burst) }, { cost, strlen(cost) } };
+	sluice_str args[] = { { interval_us, strlen(interval_us) }, { burst, strlen(burst) },
+		{ cost, strlen(cost) } };
 	return client_eval(c, script_source, (sluice_str){ key, strlen(key) }, args, 3, out);
 }
 
@@ -106,7 +109,7 @@ static uint64_t clock_us(void)
 
 #define HOUR_US "3600000000.0000"
 
-/* ---- the script ------------------------------------------------------------------------------------------------- */
+/* ---- the script ---------------------------------------------------------------------------- */
 
 static void test_burst(void **state)
 {
@@ -198,7 +201,8 @@ static void test_strange_values(void **state)
 	(void)close(c.fd);
 }
 
-/* What was too far ahead is written anew, by a refusal as well: so it ends when the limit says, not when the old time would. */
+/* What was too far ahead is written anew, by a refusal as well: so it ends when the limit says, not
+ * when the old time would. */
 static void test_a_loosened_limit_or_a_clock_set_back_keeps_nobody_out(void **state)
 {
 	static const char *const kept[] = { "9007199254740991", "inf", "1e300" };
@@ -263,7 +267,7 @@ static void test_many_gateways(void **state)
 	assert_int_equal(passed, 300);
 }
 
-/* ---- through the plugin ----------------------------------------------------------------------------------------- */
+/* ---- through the plugin -------------------------------------------------------------------- */
 
 static struct client plugin_client;
 
@@ -287,8 +291,8 @@ static void test_plugin(void **state)
 	fake_reset();
 	client_open(&plugin_client);
 	fake_store_handle(fake_store("shared", SLUICE_STORE_REDIS), run_for_real, NULL);
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "rate", "3/h", "burst", "7", "store", "shared", "name",
-	                                   "real", "on_store_failure", "deny", NULL);
+	sluice_instance *i = fake_instance(&sluice_plugin_record, "rate", "3/h", "burst", "7",
+		"store", "shared", "name", "real", "on_store_failure", "deny", NULL);
 	fake_start(i);
 	for (int n = 0; n < 20; n++) {
 		sluice_exchange *x = fake_request(i, "GET", "/", NULL);
@@ -297,12 +301,14 @@ static void test_plugin(void **state)
 		passed += fake_verdict(x) == SLUICE_NEXT;
 		if (n == 19) {
 			assert_int_equal(fake_status(x), 429);
-			assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"), "\"real\";r=0;t=1200");
+			assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"),
+				"\"real\";r=0;t=1200");
 		}
 		fake_end(x);
 	}
 	assert_int_equal(passed, 7);
-	assert_non_null(strstr(server_command(&server, "EXISTS sluice:rl:real:v:203.0.113.7"), ":1"));
+	assert_non_null(
+		strstr(server_command(&server, "EXISTS sluice:rl:real:v:203.0.113.7"), ":1"));
 	fake_stop(i);
 	(void)close(plugin_client.fd);
 }
@@ -325,8 +331,13 @@ static int group_teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_burst),          cmocka_unit_test(test_rate),          cmocka_unit_test(test_expiry),
-		cmocka_unit_test(test_strange_values), cmocka_unit_test(test_a_loosened_limit_or_a_clock_set_back_keeps_nobody_out), cmocka_unit_test(test_many_gateways), cmocka_unit_test(test_plugin),
+		cmocka_unit_test(test_burst),
+		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_strange_values),
+		cmocka_unit_test(test_a_loosened_limit_or_a_clock_set_back_keeps_nobody_out),
+		cmocka_unit_test(test_many_gateways),
+		cmocka_unit_test(test_plugin),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

@@ -1,4 +1,5 @@
-/* rate-limit, gcra on the gateway's cells: many threads at one limit admit what the limit says, not one more or less. */
+/* rate-limit, gcra on the gateway's cells: many threads at one limit admit what the limit says, not
+ * one more or less. */
 #include "../../unit/unit.h"
 
 #include <pthread.h>
@@ -45,7 +46,8 @@ static void test_exact(void **state)
 	hash_seed();
 	cells = cells_new(1 << 16);
 	assert_non_null(cells);
-	/* one permit each 5000 ns; each key is asked for every 160 ns, by all threads: far too often */
+	/* one permit each 5000 ns; each key is asked for every 160 ns, by all threads: far too
+	 * often */
 	assert_true(gcra_init(&gcra, 200000, NS_PER_S, 50, 1));
 	now_ns = begin;
 	for (unsigned i = 0; i < THREADS; i++)
@@ -54,7 +56,8 @@ static void test_exact(void **state)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 	uint64_t most = 50 + (now_ns - begin) / gcra.interval;
 	for (unsigned k = 0; k < KEYS; k++) {
-		/* a thread may be held up with the clock it read, so that the last permits are not asked for in time */
+		/* a thread may be held up with the clock it read, so that the last permits are not
+		 * asked for in time */
 		assert_in_range(admitted[k], most - most / 10, most);
 	}
 	cells_free(&cells);

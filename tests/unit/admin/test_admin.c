@@ -6,7 +6,7 @@
 #include "admin/admin.h"
 #include "admin/call.h"
 
-/* ---- a client in memory ------------------------------------------------------------------------------------------- */
+/* ---- a client in memory -------------------------------------------------------------------- */
 
 struct memory_client {
 	struct client c;
@@ -60,7 +60,8 @@ static bool client_body(struct client *cl, struct buf *data)
 static void client_end(struct client *cl, const struct fields *trailers)
 {
 	assert_null(trailers);
-	assert_int_equal(of(cl)->response.body == BODY_LENGTH ? of(cl)->response.body_length : 0, of(cl)->body_len);
+	assert_int_equal(of(cl)->response.body == BODY_LENGTH ? of(cl)->response.body_length : 0,
+		of(cl)->body_len);
 	of(cl)->ends++;
 }
 
@@ -91,7 +92,7 @@ static const struct client_ops memory_ops = {
 	.finish = client_finish,
 };
 
-/* ---- a process that is made up ------------------------------------------------------------------------------------ */
+/* ---- a process that is made up ------------------------------------------------------------- */
 
 static struct {
 	enum admin_phase phase;
@@ -105,12 +106,12 @@ static void process_facts(void *ctx, struct admin_facts *f)
 {
 	assert_ptr_equal(ctx, &process);
 	*f = (struct admin_facts){ .phase = process.phase,
-		                   .waiting = 2,
-		                   .started_ns = clock_ns() - 1500 * NS_PER_MS,
-		                   .snap = &process.snap,
-		                   .snapshots = 3,
-		                   .reloads = 4,
-		                   .reloads_failed = 5 };
+		.waiting = 2,
+		.started_ns = clock_ns() - 1500 * NS_PER_MS,
+		.snap = &process.snap,
+		.snapshots = 3,
+		.reloads = 4,
+		.reloads_failed = 5 };
 }
 
 static enum admin_reload process_reload(void *ctx, struct diag *d)
@@ -122,7 +123,8 @@ static enum admin_reload process_reload(void *ctx, struct diag *d)
 		return ADMIN_RELOAD_BUSY;
 	}
 	if (process.reload == ADMIN_RELOAD_BAD) {
-		(void)diag_error(d, &(struct mark){ .file = "x.yaml", .line = 3, .col = 7 }, "no such \"thing\"");
+		(void)diag_error(d, &(struct mark){ .file = "x.yaml", .line = 3, .col = 7 },
+			"no such \"thing\"");
 		diag_hint(d, "leave it out");
 	}
 	return process.reload;
@@ -152,11 +154,11 @@ static struct admin *admin;
 static int setup(void **state)
 {
 	static const struct admin_env env = { .ctx = &process,
-		                              .facts = process_facts,
-		                              .reload = process_reload,
-		                              .reopen = process_reopen,
-		                              .drain = process_drain,
-		                              .stop = process_stop };
+		.facts = process_facts,
+		.reload = process_reload,
+		.reopen = process_reopen,
+		.drain = process_drain,
+		.stop = process_stop };
 	(void)state;
 	memset(&process, 0, sizeof(process));
 	process.phase = ADMIN_SERVING;
@@ -178,7 +180,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------------------------- */
 
 static struct memory_client *client_new(enum method m, const char *path, const char *peer)
 {
@@ -190,7 +192,10 @@ static struct memory_client *client_new(enum method m, const char *path, const c
 	arena_init(&c->c.arena, 32 << 10);
 	c->conn.peer_ip = peer;
 	c->conn.peer_ip_len = (uint8_t)strlen(peer);
-	c->head = (struct request_head){ .method = (uint8_t)m, .path = str_of(path), .host = STR("localhost"), .version = 11 };
+	c->head = (struct request_head){ .method = (uint8_t)m,
+		.path = str_of(path),
+		.host = STR("localhost"),
+		.version = 11 };
 	return c;
 }
 
@@ -284,8 +289,9 @@ static void test_permissions_come_first(void **state)
 
 static void test_status(void **state)
 {
-	static const char *const parts[] = { "\"id\": 7", "\"file\": \"a \\\"b\\\".yaml\"", "\"routes\": 11", "\"snapshots\": 3",
-		                             "\"reloads\": 4", "\"reloads_failed\": 5", "\"uptime_s\": 1.5", "\"workers\": []" };
+	static const char *const parts[] = { "\"id\": 7", "\"file\": \"a \\\"b\\\".yaml\"",
+		"\"routes\": 11", "\"snapshots\": 3", "\"reloads\": 4", "\"reloads_failed\": 5",
+		"\"uptime_s\": 1.5", "\"workers\": []" };
 	struct memory_client *c = ask(METHOD_GET, "/status");
 	(void)state;
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -298,7 +304,8 @@ static void test_status(void **state)
 static void test_metrics(void **state)
 {
 	(void)state;
-	expect(ask(METHOD_GET, "/metrics"), 200, "text/plain; version=0.0.4; charset=utf-8", "\nsluice_workers_silent 0\n");
+	expect(ask(METHOD_GET, "/metrics"), 200, "text/plain; version=0.0.4; charset=utf-8",
+		"\nsluice_workers_silent 0\n");
 }
 
 static void test_reload(void **state)
@@ -312,7 +319,9 @@ static void test_reload(void **state)
 	struct memory_client *c = ask(METHOD_POST, "/reload");
 	assert_non_null(strstr(c->body, "\"line\": 3"));
 	assert_non_null(strstr(c->body, "\"message\": \"no such \\\"thing\\\"\""));
-	expect(c, 422, PROBLEM, "\"detail\": \"x.yaml:3:7: error: no such \\\"thing\\\"\\n    hint: leave it out\\n\"");
+	expect(c, 422, PROBLEM,
+		"\"detail\": \"x.yaml:3:7: error: no such \\\"thing\\\"\\n    hint: leave it "
+		"out\\n\"");
 	assert_int_equal(process.reloads, 3);
 }
 

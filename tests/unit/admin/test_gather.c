@@ -57,7 +57,9 @@ static int setup(void **state)
 		fronts[i] = front_new(&workers[i], NULL);
 		proxies[i] = (struct proxy){ .worker = &workers[i], .active = i + 1 };
 		v[i] = (struct gather_worker){ &workers[i], &proxies[i], fronts[i] };
-		assert_int_equal(pthread_create(&workers[i].thread, NULL, worker_thread, &workers[i]), 0);
+		assert_int_equal(pthread_create(&workers[i].thread, NULL, worker_thread,
+					 &workers[i]),
+			0);
 	}
 	gather_set_workers(gather, v, WORKERS);
 	return 0;
@@ -131,7 +133,7 @@ static void test_many_ask(void **state)
 	gather_cancel(&v[2].wait); /* after the answer: nothing */
 }
 
-/* ---- a worker that is stuck ---- */
+/* ---- a worker that is stuck ---------------------------------------------------------------- */
 
 struct gate {
 	pthread_mutex_t lock;
@@ -175,12 +177,14 @@ static void test_one_is_stuck(void **state)
 	assert_int_equal(a.silent, 1);
 	assert_int_equal(a.requests, 1 + 3);
 	assert_true(clock_ns() - start >= GATHER_WAIT_NS);
-	/* the second question is under way while the answer to the first comes: it must not pass for that of the second */
+	/* the second question is under way while the answer to the first comes: it must not pass
+	 * for that of the second */
 	uint64_t soon = clock_ns() + 20 * NS_PER_MS;
 	while (clock_ns() < soon)
 		worker_turn(&main_worker);
 	assert_int_equal(b.answers, 0);
-	struct gate second = { .lock = PTHREAD_MUTEX_INITIALIZER, .open = PTHREAD_COND_INITIALIZER };
+	struct gate second = { .lock = PTHREAD_MUTEX_INITIALIZER,
+		.open = PTHREAD_COND_INITIALIZER };
 	worker_post(&workers[1], wait_at_gate, &second);
 	open_gate(&gate);
 	soon = clock_ns() + 50 * NS_PER_MS;
@@ -203,7 +207,9 @@ static void test_order(void **state)
 		struct asker a;
 		init(&a);
 		for (unsigned k = 0; k < WORKERS; k++) {
-			gates[k] = (struct gate){ .lock = PTHREAD_MUTEX_INITIALIZER, .open = PTHREAD_COND_INITIALIZER, .is_open = true };
+			gates[k] = (struct gate){ .lock = PTHREAD_MUTEX_INITIALIZER,
+				.open = PTHREAD_COND_INITIALIZER,
+				.is_open = true };
 			worker_post(&workers[k], wait_at_gate, &gates[k]);
 		}
 		gather_ask(gather, &a.wait);
@@ -232,8 +238,11 @@ static void test_no_workers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_all_answer), cmocka_unit_test(test_many_ask), cmocka_unit_test(test_one_is_stuck),
-		cmocka_unit_test(test_order),      cmocka_unit_test(test_no_workers),
+		cmocka_unit_test(test_all_answer),
+		cmocka_unit_test(test_many_ask),
+		cmocka_unit_test(test_one_is_stuck),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_no_workers),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

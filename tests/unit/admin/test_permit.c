@@ -21,8 +21,10 @@ static int teardown(void **state)
 
 static sluice_strs hosts; /* admin.hosts */
 
-/* The verdict for a request with that host from that peer, with one more field unless name is NULL. */
-static enum admin_problem ask(bool changes, const char *peer, const char *host, const char *name, const char *value)
+/* The verdict for a request with that host from that peer, with one more field unless name is
+ * NULL. */
+static enum admin_problem ask(bool changes, const char *peer, const char *host, const char *name,
+	const char *value)
 {
 	struct request_head h = { .host = str_of(host) };
 	struct conn_info conn = { .peer_ip = peer, .peer_ip_len = (uint8_t)strlen(peer) };
@@ -33,10 +35,11 @@ static enum admin_problem ask(bool changes, const char *peer, const char *host, 
 
 static void test_hosts_for_looking(void **state)
 {
-	static const char *const good[] = { "127.0.0.1", "10.1.2.3", "[::1]", "[2001:db8::1]", "localhost", "a.localhost",
-		                            "gateway", "" };
-	static const char *const bad[] = { "evil.example.com", "localhost.example.com", "127.0.0.1.nip.io", "gateway.internal",
-		                           "[::1].example.com", "127.1.example", "1.2.3", "xlocalhost.x" };
+	static const char *const good[] = { "127.0.0.1", "10.1.2.3", "[::1]", "[2001:db8::1]",
+		"localhost", "a.localhost", "gateway", "" };
+	static const char *const bad[] = { "evil.example.com", "localhost.example.com",
+		"127.0.0.1.nip.io", "gateway.internal", "[::1].example.com", "127.1.example",
+		"1.2.3", "xlocalhost.x" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		if (ask(false, "127.0.0.1", good[i], NULL, NULL) != PROBLEM_COUNT)
@@ -60,12 +63,16 @@ static void test_listed_hosts_are_ours(void **state)
 	assert_int_equal(ask(false, "10.0.0.1", "gateway.example.com", NULL, NULL), PROBLEM_COUNT);
 	assert_int_equal(ask(false, "10.0.0.1", "a.pods.local", NULL, NULL), PROBLEM_COUNT);
 	assert_int_equal(ask(true, "127.0.0.1", "gateway.example.com", NULL, NULL), PROBLEM_COUNT);
-	assert_int_equal(ask(true, "10.0.0.1", "gateway.example.com", NULL, NULL), PROBLEM_NOT_LOCAL);
+	assert_int_equal(ask(true, "10.0.0.1", "gateway.example.com", NULL, NULL),
+		PROBLEM_NOT_LOCAL);
 	assert_int_equal(ask(false, "10.0.0.1", ".pods.local", NULL, NULL), PROBLEM_FOREIGN_HOST);
-	assert_int_equal(ask(false, "10.0.0.1", "pods.local.evil.example", NULL, NULL), PROBLEM_FOREIGN_HOST);
-	assert_int_equal(ask(false, "10.0.0.1", "other.example.com", NULL, NULL), PROBLEM_FOREIGN_HOST);
+	assert_int_equal(ask(false, "10.0.0.1", "pods.local.evil.example", NULL, NULL),
+		PROBLEM_FOREIGN_HOST);
+	assert_int_equal(ask(false, "10.0.0.1", "other.example.com", NULL, NULL),
+		PROBLEM_FOREIGN_HOST);
 	hosts = (sluice_strs){ 0 };
-	assert_int_equal(ask(false, "10.0.0.1", "gateway.example.com", NULL, NULL), PROBLEM_FOREIGN_HOST);
+	assert_int_equal(ask(false, "10.0.0.1", "gateway.example.com", NULL, NULL),
+		PROBLEM_FOREIGN_HOST);
 }
 
 static void test_a_bare_name_changes_nothing(void **state)
@@ -78,7 +85,8 @@ static void test_a_bare_name_changes_nothing(void **state)
 static void test_peers(void **state)
 {
 	static const char *const near[] = { "127.0.0.1", "127.8.9.10", "::1", "unix" };
-	static const char *const far[] = { "10.0.0.1", "192.0.2.1", "::2", "2001:db8::1", "12.7.0.1", "1127.0.0.1", "::", "unixx" };
+	static const char *const far[] = { "10.0.0.1", "192.0.2.1", "::2", "2001:db8::1",
+		"12.7.0.1", "1127.0.0.1", "::", "unixx" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(near) / sizeof(near[0]); i++) {
 		if (ask(true, near[i], "127.0.0.1", NULL, NULL) != PROBLEM_COUNT)
@@ -98,11 +106,16 @@ static void test_fields(void **state)
 		const char *name, *value;
 		enum admin_problem want;
 	} v[] = {
-		{ "Origin", "http://127.0.0.1", PROBLEM_FROM_BROWSER }, { "origin", "null", PROBLEM_FROM_BROWSER },
-		{ "Referer", "http://x/", PROBLEM_FROM_BROWSER },       { "Sec-Fetch-Site", "none", PROBLEM_FROM_BROWSER },
-		{ "Via", "1.1 x", PROBLEM_PASSED_ON },                  { "X-Forwarded-For", "127.0.0.1", PROBLEM_PASSED_ON },
-		{ "Forwarded", "for=127.0.0.1", PROBLEM_PASSED_ON },    { "X-Real-IP", "127.0.0.1", PROBLEM_PASSED_ON },
-		{ "User-Agent", "curl", PROBLEM_COUNT },                { "Content-Type", "text/plain", PROBLEM_COUNT },
+		{ "Origin", "http://127.0.0.1", PROBLEM_FROM_BROWSER },
+		{ "origin", "null", PROBLEM_FROM_BROWSER },
+		{ "Referer", "http://x/", PROBLEM_FROM_BROWSER },
+		{ "Sec-Fetch-Site", "none", PROBLEM_FROM_BROWSER },
+		{ "Via", "1.1 x", PROBLEM_PASSED_ON },
+		{ "X-Forwarded-For", "127.0.0.1", PROBLEM_PASSED_ON },
+		{ "Forwarded", "for=127.0.0.1", PROBLEM_PASSED_ON },
+		{ "X-Real-IP", "127.0.0.1", PROBLEM_PASSED_ON },
+		{ "User-Agent", "curl", PROBLEM_COUNT },
+		{ "Content-Type", "text/plain", PROBLEM_COUNT },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {

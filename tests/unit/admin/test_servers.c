@@ -5,32 +5,33 @@
 
 #include "admin/servers.h"
 
-static struct endpoint_view server(const char *upstream, const char *address, const char *host, enum endpoint_state state,
-                                   unsigned n)
+static struct endpoint_view server(const char *upstream, const char *address, const char *host,
+	enum endpoint_state state, unsigned n)
 {
 	return (struct endpoint_view){ .upstream = str_of(upstream),
-		                       .address = str_of(address),
-		                       .host = str_of(host),
-		                       .state = state,
-		                       .connections = n,
-		                       .idle = n + 1,
-		                       .in_flight = n + 2,
-		                       .down_for_ns = state == ENDPOINT_DOWN ? n * NS_PER_S : 0,
-		                       .requests = n + 3,
-		                       .failures = n + 4,
-		                       .connects = n + 5,
-		                       .connect_failures = n + 6,
-		                       .reused = n + 7,
-		                       .ejected = n + 8 };
+		.address = str_of(address),
+		.host = str_of(host),
+		.state = state,
+		.connections = n,
+		.idle = n + 1,
+		.in_flight = n + 2,
+		.down_for_ns = state == ENDPOINT_DOWN ? n * NS_PER_S : 0,
+		.requests = n + 3,
+		.failures = n + 4,
+		.connects = n + 5,
+		.connect_failures = n + 6,
+		.reused = n + 7,
+		.ejected = n + 8 };
 }
 
 static void test_sums(void **state)
 {
-	const struct endpoint_view a[] = { server("b", "1", "", ENDPOINT_UP, 10), server("a", "2", "", ENDPOINT_DOWN, 20) };
-	const struct endpoint_view b[] = { server("a", "2", "", ENDPOINT_DOWN, 40), server("b", "1", "", ENDPOINT_TRIAL, 1) };
-	const struct gather_answer v[] = { { .endpoints = a, .n_endpoints = 2 },
-		                           { .silent = true },
-		                           { .endpoints = b, .n_endpoints = 2 } };
+	const struct endpoint_view a[] = { server("b", "1", "", ENDPOINT_UP, 10),
+		server("a", "2", "", ENDPOINT_DOWN, 20) };
+	const struct endpoint_view b[] = { server("a", "2", "", ENDPOINT_DOWN, 40),
+		server("b", "1", "", ENDPOINT_TRIAL, 1) };
+	const struct gather_answer v[] = { { .endpoints = a, .n_endpoints = 2 }, { .silent = true },
+		{ .endpoints = b, .n_endpoints = 2 } };
 	size_t n;
 	struct server_sum *all = servers_merge(v, 3, &n);
 	(void)state;
@@ -55,9 +56,9 @@ static void test_sums(void **state)
 
 static void test_what_tells_servers_apart(void **state)
 {
-	const struct endpoint_view a[] = { server("a", "1", "x", ENDPOINT_UP, 1), server("a", "1", "y", ENDPOINT_UP, 2),
-		                           server("a", "12", "x", ENDPOINT_UP, 3), server("aa", "1", "x", ENDPOINT_UP, 4),
-		                           server("", "1", "x", ENDPOINT_UP, 5) };
+	const struct endpoint_view a[] = { server("a", "1", "x", ENDPOINT_UP, 1),
+		server("a", "1", "y", ENDPOINT_UP, 2), server("a", "12", "x", ENDPOINT_UP, 3),
+		server("aa", "1", "x", ENDPOINT_UP, 4), server("", "1", "x", ENDPOINT_UP, 5) };
 	const struct gather_answer v = { .endpoints = a, .n_endpoints = 5 };
 	size_t n, count;
 	struct server_sum *all = servers_merge(&v, 1, &n);

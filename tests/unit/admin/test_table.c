@@ -47,7 +47,8 @@ static void test_found(void **state)
 
 static void test_not_found(void **state)
 {
-	static const char *const paths[] = { "", "/statu", "/status/", "/STATUS", "//", "/healthz?" };
+	static const char *const paths[] = { "", "/statu", "/status/", "/STATUS", "//",
+		"/healthz?" };
 	bool known = true;
 	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
@@ -98,8 +99,9 @@ static void test_manual_of_commands(void **state)
 	(void)state;
 	for (size_t i = 0; i < admin_table_rows; i++) {
 		const struct admin_command *c = &admin_table[i];
-		(void)snprintf(row, sizeof(row), "| `%.*s` | `%.*s` | %s | %s |\n", STR_ARG(method_name(c->method)),
-		               STR_ARG(c->path), c->help, c->changes ? "this machine" : "anybody");
+		(void)snprintf(row, sizeof(row), "| `%.*s` | `%.*s` | %s | %s |\n",
+			STR_ARG(method_name(c->method)), STR_ARG(c->path), c->help,
+			c->changes ? "this machine" : "anybody");
 		if (!strstr(manual, row))
 			fail_msg("docs/reference/admin.md lacks the row %s", row);
 	}
@@ -112,7 +114,8 @@ static void test_manual_of_problems(void **state)
 	(void)state;
 	for (int i = 0; i < PROBLEM_COUNT; i++) {
 		const struct admin_problem_info *p = admin_problem_info((enum admin_problem)i);
-		(void)snprintf(row, sizeof(row), "| `%s` | %d | %s |\n", p->code, p->status, p->text);
+		(void)snprintf(row, sizeof(row), "| `%s` | %d | %s |\n", p->code, p->status,
+			p->text);
 		if (!strstr(manual, row))
 			fail_msg("docs/reference/admin.md lacks the row %s", row);
 	}

@@ -5,8 +5,8 @@
 
 static void test_round_trip(void **state)
 {
-	static const char *const same[] = { "127.0.0.1:80", "255.255.255.255:65535", "[::1]:1", "[2001:db8::7]:8443",
-		                            "unix:/run/sluice/admin.sock" };
+	static const char *const same[] = { "127.0.0.1:80", "255.255.255.255:65535", "[::1]:1",
+		"[2001:db8::7]:8443", "unix:/run/sluice/admin.sock" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
 		struct addr a, b;
@@ -21,10 +21,11 @@ static void test_round_trip(void **state)
 
 static void test_refused(void **state)
 {
-	static const char *const bad[] = { "", ":80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536",
-		                           "127.0.0.1:080000", "127.0.0.1:-1", "127.0.0.1:+1", "127.0.0.1:80 ", " 127.0.0.1:80",
-		                           "127.1:80", "0x7f.0.0.1:80", "127.0.0.256:80", "localhost:80", "::1:80", "[::1]",
-		                           "[::1]80", "[::1:80", "[127.0.0.1]:80", "[]:80", "[::g]:1", "unix:", "unix" };
+	static const char *const bad[] = { "", ":80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0",
+		"127.0.0.1:65536", "127.0.0.1:080000", "127.0.0.1:-1", "127.0.0.1:+1",
+		"127.0.0.1:80 ", " 127.0.0.1:80", "127.1:80", "0x7f.0.0.1:80", "127.0.0.256:80",
+		"localhost:80", "::1:80", "[::1]", "[::1]80", "[::1:80", "[127.0.0.1]:80", "[]:80",
+		"[::g]:1", "unix:", "unix" };
 	char long_path[5 + 108 + 1] = "unix:";
 	struct addr a;
 	(void)state;
@@ -79,13 +80,23 @@ static void test_ip_text(void **state)
 
 static void test_a_client_of_ipv6_is_its_slash_64(void **state)
 {
-	static const struct { const char *ip; unsigned v4, v6; const char *want; } rows[] = {
-		{ "2001:db8:1:2:3:4:5:6", 32, 64, "2001:db8:1:2::/64" }, { "2001:db8:1:2::", 32, 64, "2001:db8:1:2::/64" },
-		{ "2001:db8:1:2:3:4:5:6", 32, 61, "2001:db8:1::/61" },   { "2001:db8:1:2:3:4:5:6", 32, 128, NULL },
-		{ "ffff::1", 32, 1, "8000::/1" },                        { "::1", 32, 64, "::/64" },
-		{ "192.0.2.77", 32, 64, NULL },                          { "192.0.2.77", 24, 64, "192.0.2.0/24" },
-		{ "192.0.2.77", 1, 64, "128.0.0.0/1" },                  { "::ffff:192.0.2.77", 24, 64, "192.0.2.0/24" },
-		{ "unix", 24, 64, NULL },                                { "", 24, 64, NULL },
+	static const struct {
+		const char *ip;
+		unsigned v4, v6;
+		const char *want;
+	} rows[] = {
+		{ "2001:db8:1:2:3:4:5:6", 32, 64, "2001:db8:1:2::/64" },
+		{ "2001:db8:1:2::", 32, 64, "2001:db8:1:2::/64" },
+		{ "2001:db8:1:2:3:4:5:6", 32, 61, "2001:db8:1::/61" },
+		{ "2001:db8:1:2:3:4:5:6", 32, 128, NULL },
+		{ "ffff::1", 32, 1, "8000::/1" },
+		{ "::1", 32, 64, "::/64" },
+		{ "192.0.2.77", 32, 64, NULL },
+		{ "192.0.2.77", 24, 64, "192.0.2.0/24" },
+		{ "192.0.2.77", 1, 64, "128.0.0.0/1" },
+		{ "::ffff:192.0.2.77", 24, 64, "192.0.2.0/24" },
+		{ "unix", 24, 64, NULL },
+		{ "", 24, 64, NULL },
 		{ "no:address", 24, 64, NULL },
 	};
 	(void)state;
@@ -125,7 +136,8 @@ static void test_eq(void **state)
 /* What failed leaves what was there: half an address, or one of zeros, must not pass for one. */
 static void test_outputs_are_set_on_success_only(void **state)
 {
-	static const char *const bad[] = { "", "127.0.0.256:80", "localhost:80", "unix:", "[::g]:1", "127.0.0.1:0" };
+	static const char *const bad[] = { "", "127.0.0.256:80", "localhost:80", "unix:", "[::g]:1",
+		"127.0.0.1:0" };
 	struct addr before, a;
 	(void)state;
 	assert_true(addr_parse(STR("192.0.2.1:7"), &before));
@@ -148,13 +160,14 @@ static void test_outputs_are_set_on_success_only(void **state)
 static void test_what_is_one_client(void **state)
 {
 	static const char *const rows[][2] = { { "192.0.2.1", "192.0.2.1" },
-		                               { "192.0.2.1", "::ffff:192.0.2.1" },
-		                               { "2001:db8:0:1::1", "2001:db8:0:1:ffff::2" } };
+		{ "192.0.2.1", "::ffff:192.0.2.1" },
+		{ "2001:db8:0:1::1", "2001:db8:0:1:ffff::2" } };
 	char x[ADDR_CLIENT], y[ADDR_CLIENT];
 	struct addr a, b;
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_true(addr_from_ip(str_of(rows[i][0]), 1, &a) && addr_from_ip(str_of(rows[i][1]), 2, &b));
+		assert_true(addr_from_ip(str_of(rows[i][0]), 1, &a) &&
+			addr_from_ip(str_of(rows[i][1]), 2, &b));
 		size_t n = addr_client(&a, x);
 		assert_int_equal(addr_client(&b, y), n);
 		assert_int_equal(n, i < 2 ? 4 : 8);
@@ -170,8 +183,12 @@ static void test_what_is_one_client(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused), cmocka_unit_test(test_split),
-		cmocka_unit_test(test_a_client_of_ipv6_is_its_slash_64), cmocka_unit_test(test_ip_text),    cmocka_unit_test(test_eq),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_a_client_of_ipv6_is_its_slash_64),
+		cmocka_unit_test(test_ip_text),
+		cmocka_unit_test(test_eq),
 		cmocka_unit_test(test_outputs_are_set_on_success_only),
 		cmocka_unit_test(test_what_is_one_client),
 	};

@@ -21,7 +21,8 @@ static void test_alignment(void **state)
 static void test_no_overlap(void **state)
 {
 	/* Sizes on both sides of the block's limits; every byte keeps what was written to it. */
-	static const size_t sizes[] = { 1, 2000, 2040, 16, 4064, 4065, 4096, 8, 100000, 24, 3000, 3000, 1 };
+	static const size_t sizes[] = { 1, 2000, 2040, 16, 4064, 4065, 4096, 8, 100000, 24, 3000,
+		3000, 1 };
 	enum { N = sizeof(sizes) / sizeof(sizes[0]) };
 	unsigned char *p[N];
 	struct arena a;
@@ -48,7 +49,8 @@ static void test_large_keeps_block(void **state)
 	char *first = arena_alloc(&a, 16);
 	(void)arena_alloc(&a, 50000);
 	char *second = arena_alloc(&a, 16);
-	assert_ptr_equal(second, first + arena_round(16)); /* a large block does not end the one being filled */
+	/* a large block does not end the one being filled */
+	assert_ptr_equal(second, first + arena_round(16));
 	arena_fini(&a);
 }
 
@@ -137,8 +139,8 @@ static void test_reuse(void **state)
 	arena_thread_fini();
 }
 
-/* Where memory is watched: what was never written does not look like anything that was, also in a block that a thread has
- * used before. */
+/* Where memory is watched: what was never written does not look like anything that was, also in a
+ * block that a thread has used before. */
 static void test_fresh_memory_holds_a_pattern(void **state)
 {
 	struct arena a;
@@ -159,7 +161,8 @@ static void test_fresh_memory_holds_a_pattern(void **state)
 	arena_thread_fini();
 }
 
-/* Where single bytes can be out of bounds: everything of a block is, but the pieces that were given out. */
+/* Where single bytes can be out of bounds: everything of a block is, but the pieces that were given
+ * out. */
 static void test_what_is_not_given_out_is_out_of_bounds(void **state)
 {
 	(void)state;
@@ -197,7 +200,8 @@ static void test_an_account_bounds_arenas_together(void **state)
 		assert_true(a[i].failed);
 		assert_true(account.used <= account.budget);
 	}
-	/* whole blocks, not what was asked for; where memory is watched, a little more than one for each */
+	/* whole blocks, not what was asked for; where memory is watched, a little more than one for
+	 * each */
 	assert_true(n <= 10 && account.used > account.budget - 2 * ARENA_BLOCK);
 	size_t before = account.used, of_one = a[0].used;
 	arena_fini(&a[0]);
@@ -212,11 +216,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_account_bounds_arenas_together),
-		cmocka_unit_test(test_alignment), cmocka_unit_test(test_no_overlap), cmocka_unit_test(test_large_keeps_block),
-		cmocka_unit_test(test_budget),    cmocka_unit_test(test_overflow),   cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_alignment),
+		cmocka_unit_test(test_no_overlap),
+		cmocka_unit_test(test_large_keeps_block),
+		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_overflow),
+		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_reuse),
 		cmocka_unit_test(test_fresh_memory_holds_a_pattern),
-		cmocka_unit_test(test_what_is_not_given_out_is_out_of_bounds),     cmocka_unit_test(test_zeroed_after_reuse),
+		cmocka_unit_test(test_what_is_not_given_out_is_out_of_bounds),
+		cmocka_unit_test(test_zeroed_after_reuse),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* base/cidr: what is a range, and who is in a set; against a model that looks at every range bit by bit. */
+/* base/cidr: what is a range, and who is in a set; against a model that looks at every range bit by
+ * bit. */
 #include "base/cidr.h"
 
 #include <stdio.h>
@@ -25,12 +26,14 @@ static bool has(const struct cidr_set *s, const char *ip)
 
 static void test_edges(void **state)
 {
-	static const sluice_str v[] = { STR("10.0.0.0/8"), STR("192.0.2.1"), STR("192.0.2.128/25"), STR("2001:db8::/32"), STR("::1") };
-	static const char *const in[] = { "10.0.0.0",        "10.255.255.255",  "192.0.2.1",   "192.0.2.128", "192.0.2.255",
-		                          "2001:db8::",      "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "::1", "::ffff:10.1.2.3" };
-	static const char *const out[] = { "9.255.255.255", "11.0.0.0",        "192.0.2.0",   "192.0.2.2",   "192.0.2.127",
-		                           "192.0.3.0",     "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db9::", "::", "::2",
-		                           "::10.1.2.3",    "::ffff:11.0.0.1", "0.0.0.1" };
+	static const sluice_str v[] = { STR("10.0.0.0/8"), STR("192.0.2.1"), STR("192.0.2.128/25"),
+		STR("2001:db8::/32"), STR("::1") };
+	static const char *const in[] = { "10.0.0.0", "10.255.255.255", "192.0.2.1", "192.0.2.128",
+		"192.0.2.255", "2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "::1",
+		"::ffff:10.1.2.3" };
+	static const char *const out[] = { "9.255.255.255", "11.0.0.0", "192.0.2.0", "192.0.2.2",
+		"192.0.2.127", "192.0.3.0", "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff",
+		"2001:db9::", "::", "::2", "::10.1.2.3", "::ffff:11.0.0.1", "0.0.0.1" };
 	struct cidr_set *s = set_of(v, sizeof(v) / sizeof(v[0]));
 	(void)state;
 	for (size_t i = 0; i < sizeof(in) / sizeof(in[0]); i++) {
@@ -47,8 +50,9 @@ static void test_edges(void **state)
 
 static void test_kinds_are_apart(void **state)
 {
-	static const sluice_str all4[] = { STR("0.0.0.0/0") }, all6[] = { STR("::/0") }, mapped[] = { STR("::ffff:0:0/96") },
-	                        mapped10[] = { STR("::ffff:10.0.0.0/104") };
+	static const sluice_str all4[] = { STR("0.0.0.0/0") }, all6[] = { STR("::/0") },
+				mapped[] = { STR("::ffff:0:0/96") },
+				mapped10[] = { STR("::ffff:10.0.0.0/104") };
 	struct cidr_set *s = set_of(all4, 1);
 	(void)state;
 	assert_true(has(s, "0.0.0.0") && has(s, "255.255.255.255") && has(s, "::ffff:1.2.3.4"));
@@ -111,11 +115,11 @@ static void test_references(void **state)
 
 static void test_refused(void **state)
 {
-	static const char *const bad[] = { "",           "10.0.0.0/",     "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/+8", "10.0.0.0/8 ",
-		                           " 10.0.0.0/8", "10.0.0.0/8/8", "10.0.0.1/8",  "10/8",        "10.0.0.0-8",  "::/129",
-		                           "2001:db8::1/32", "::1%lo",    "[::1]",       "localhost",   "all",         "UNIX",
-		                           "10.0.0.0:80", "10.0.0.0/0",   "::ffff:10.0.0.0/95", "::ffff:10.0.0.1/104", "/8",
-		                           "1.2.3.4/32x" };
+	static const char *const bad[] = { "", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/08",
+		"10.0.0.0/+8", "10.0.0.0/8 ", " 10.0.0.0/8", "10.0.0.0/8/8", "10.0.0.1/8", "10/8",
+		"10.0.0.0-8", "::/129", "2001:db8::1/32", "::1%lo", "[::1]", "localhost", "all",
+		"UNIX", "10.0.0.0:80", "10.0.0.0/0", "::ffff:10.0.0.0/95", "::ffff:10.0.0.1/104",
+		"/8", "1.2.3.4/32x" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		const sluice_str v[] = { STR("127.0.0.1"), str_of(bad[i]) };
@@ -142,9 +146,11 @@ static void test_model(void **state)
 		random_bytes(random, sizeof(random));
 		for (int i = 0; i < RANGES; i++) {
 			prefix[i] = 20 + random[i] % 13;
-			base[i] = 0x0a000000u | (((random[i] >> 8) & 0x3fff) & ~((prefix[i] == 32 ? 0u : (1u << (32 - prefix[i])) - 1)));
-			int n = snprintf(text[i], sizeof(text[i]), "%u.%u.%u.%u/%u", base[i] >> 24, base[i] >> 16 & 255,
-			                 base[i] >> 8 & 255, base[i] & 255, prefix[i]);
+			base[i] = 0x0a000000u |
+				(((random[i] >> 8) & 0x3fff) &
+					~((prefix[i] == 32 ? 0u : (1u << (32 - prefix[i])) - 1)));
+			int n = snprintf(text[i], sizeof(text[i]), "%u.%u.%u.%u/%u", base[i] >> 24,
+				base[i] >> 16 & 255, base[i] >> 8 & 255, base[i] & 255, prefix[i]);
 			v[i] = str_n(text[i], (size_t)n);
 		}
 		struct cidr_set *s = set_of(v, RANGES);
@@ -155,9 +161,11 @@ static void test_model(void **state)
 			a.in.sin_family = AF_INET;
 			a.in.sin_addr.s_addr = htonl(ip);
 			for (int i = 0; i < RANGES; i++)
-				want |= (ip ^ base[i]) >> (32 - prefix[i]) == 0 || (prefix[i] == 32 && ip == base[i]);
+				want |= (ip ^ base[i]) >> (32 - prefix[i]) == 0 ||
+					(prefix[i] == 32 && ip == base[i]);
 			if (cidr_set_has(s, &a) != want)
-				fail_msg("round %u: %08x is %s the set", round, ip, want ? "not in" : "in");
+				fail_msg("round %u: %08x is %s the set", round, ip,
+					want ? "not in" : "in");
 		}
 		cidr_set_unref(&s);
 	}
@@ -166,8 +174,12 @@ static void test_model(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_edges),      cmocka_unit_test(test_kinds_are_apart), cmocka_unit_test(test_unix_and_none),
-		cmocka_unit_test(test_references), cmocka_unit_test(test_refused),         cmocka_unit_test(test_model),
+		cmocka_unit_test(test_edges),
+		cmocka_unit_test(test_kinds_are_apart),
+		cmocka_unit_test(test_unix_and_none),
+		cmocka_unit_test(test_references),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_model),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

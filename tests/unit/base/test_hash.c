@@ -10,7 +10,7 @@ static void test_stable(void **state)
 	char a[] = "/v1/orders", b[] = "x/v1/orders";
 	uint64_t w[2], v[2];
 	(void)state;
-	assert_true(hash_str(str_of(a)) == hash_str(str_of(b + 1))); /* at any alignment */
+	assert_true(hash_str(str_of(a)) == hash_str(str_of(b + 1)));  /* at any alignment */
 	assert_true(hash_str(STR("a")) != hash_str(str_n("a\0", 2))); /* the length counts */
 	assert_true(hash_str(STR_NONE) == hash_str(STR("")));
 	hash_str128(str_of(a), w);
@@ -86,8 +86,12 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stable), cmocka_unit_test(test_every_byte_counts), cmocka_unit_test(test_case),
-		cmocka_unit_test(test_seed),   cmocka_unit_test(test_spread),            cmocka_unit_test(test_random),
+		cmocka_unit_test(test_stable),
+		cmocka_unit_test(test_every_byte_counts),
+		cmocka_unit_test(test_case),
+		cmocka_unit_test(test_seed),
+		cmocka_unit_test(test_spread),
+		cmocka_unit_test(test_random),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,8 +46,9 @@ static void document(struct json_out *o)
 	json_close(o, '}');
 }
 
-static const char compact[] = "{\"a\":18446744073709551615,\"b\":[-9223372036854775808,0,\"x,\",{},[],true,false,null],"
-			      "\"c[{:\":\"5%\"}";
+static const char compact[] =
+	"{\"a\":18446744073709551615,\"b\":[-9223372036854775808,0,\"x,\",{},[],true,false,null],"
+	"\"c[{:\":\"5%\"}";
 
 static void test_structure(void **state)
 {
@@ -98,10 +99,12 @@ static void test_escapes(void **state)
 {
 	(void)state;
 	ESCAPED("", "");
-	ESCAPED("plain text that is longer than eight bytes", "plain text that is longer than eight bytes");
+	ESCAPED("plain text that is longer than eight bytes",
+		"plain text that is longer than eight bytes");
 	ESCAPED("say \"hi\" \\ / \b\f\n\r\t", "say \\\"hi\\\" \\\\ / \\b\\f\\n\\r\\t");
 	ESCAPED("\0\x01\x1f\x20\x7f", "\\u0000\\u0001\\u001f \x7f");
-	ESCAPED("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
+	ESCAPED("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
+		"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
 	ESCAPED("\xff", "\xef\xbf\xbd");
 	ESCAPED("a\xc3", "a\xef\xbf\xbd");                               /* cut short */
 	ESCAPED("\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd");                 /* overlong */
@@ -133,7 +136,8 @@ static void test_escapes_at_every_place(void **state)
 			} else {
 				assert_true(s.len == 22 || s.len == 26);
 				assert_int_equal(s.data[1 + at], '\\');
-				assert_int_equal(s.data[s.len - 2], at == 18 ? s.data[s.len - 2] : ' ');
+				assert_int_equal(s.data[s.len - 2],
+					at == 18 ? s.data[s.len - 2] : ' ');
 			}
 		}
 	}
@@ -156,7 +160,8 @@ static void test_cut(void **state)
 	cut("ab\xe2\x82\xac", 4, "\"ab\xe2\x80\xa6\"");
 	cut("ab\xe2\x82\xac", 3, "\"ab\xe2\x80\xa6\"");
 	cut("\xf0\x9f\x98\x80", 3, "\"\xe2\x80\xa6\"");
-	assert_int_equal(utf8_cut("\x80\x80\x80\x80\x80\x80", 6, 5), 5); /* no characters to spare */
+	/* no characters to spare */
+	assert_int_equal(utf8_cut("\x80\x80\x80\x80\x80\x80", 6, 5), 5);
 }
 
 static void fixed(uint64_t v, unsigned decimals, const char *out)
@@ -222,9 +227,14 @@ static void test_heap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_structure), cmocka_unit_test(test_pretty), cmocka_unit_test(test_escapes),
-		cmocka_unit_test(test_escapes_at_every_place), cmocka_unit_test(test_cut), cmocka_unit_test(test_fixed),
-		cmocka_unit_test(test_full), cmocka_unit_test(test_heap),
+		cmocka_unit_test(test_structure),
+		cmocka_unit_test(test_pretty),
+		cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_escapes_at_every_place),
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_fixed),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_heap),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

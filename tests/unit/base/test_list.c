@@ -26,7 +26,7 @@ static void test_order(void **state)
 	list_push(&head, &v[3].link);
 	list_push_front(&head, &v[0].link);
 	list_insert_before(&v[3].link, &v[2].link);
-	list_each(e, &head)
+	list_each (e, &head)
 		assert_int_equal(item_of(e)->n, want++);
 	assert_int_equal(want, 4);
 	for (want = 0; want < 4; want++)
@@ -63,14 +63,14 @@ static void test_leave_while_walking(void **state)
 		v[i].n = i;
 		list_push(&head, &v[i].link);
 	}
-	list_each_safe(e, &head) {
+	list_each_safe (e, &head) {
 		seen++;
 		if (item_of(e)->n % 2)
 			list_del(e);
 	}
 	assert_int_equal(seen, 6);
 	seen = 0;
-	list_each(e, &head)
+	list_each (e, &head)
 		seen += item_of(e)->n;
 	assert_int_equal(seen, 0 + 2 + 4);
 }

@@ -52,7 +52,8 @@ static void test_a_file_is_read_whole(void **state)
 	assert_int_equal(load_file(&l, path_of("file"), LOAD_REGULAR, 0), 0);
 	assert_int_equal(l.len, 0);
 	load_free(&l);
-	assert_int_equal(load_file(&l, "/proc/self/stat", LOAD_REGULAR, 100000), 0); /* says it has no bytes, and has some */
+	/* says it has no bytes, and has some */
+	assert_int_equal(load_file(&l, "/proc/self/stat", LOAD_REGULAR, 100000), 0);
 	assert_true(l.len > 10);
 	load_free(&l);
 }
@@ -102,7 +103,8 @@ static void test_a_pipe_whose_writer_is_silent_is_given_up(void **state)
 	(void)close(writer);
 }
 
-/* Whether the mapping that holds p is left out of core dumps: "dd" among its flags (proc(5), VmFlags). */
+/* Whether the mapping that holds p is left out of core dumps: "dd" among its flags (proc(5),
+ * VmFlags). */
 static bool is_left_out(const void *p)
 {
 	char line[1024];

@@ -36,7 +36,7 @@ static void test_no_two_blocks_are_equal_and_neighbours_have_nothing_in_common(v
 		permute(&p, seen[i]);
 		if (i)
 			bits += (uint64_t)__builtin_popcountll(seen[i][0] ^ seen[i - 1][0]) +
-			        (uint64_t)__builtin_popcountll(seen[i][1] ^ seen[i - 1][1]);
+				(uint64_t)__builtin_popcountll(seen[i][1] ^ seen[i - 1][1]);
 	}
 	assert_in_range(bits / (N - 1), 62, 66); /* half of the 128 bits change */
 	qsort(seen, N, sizeof(seen[0]), by_value);
@@ -60,7 +60,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_it_is_the_cipher_of_the_paper),
-		cmocka_unit_test(test_no_two_blocks_are_equal_and_neighbours_have_nothing_in_common),
+		cmocka_unit_test(
+			test_no_two_blocks_are_equal_and_neighbours_have_nothing_in_common),
 		cmocka_unit_test(test_another_key_is_another_permutation),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,8 @@ static void show(void *ctx, const struct series_view *v)
 static struct shown shown(enum family f)
 {
 	struct shown s = { 0 };
-	series_each(f, show, &s);
+	series_each (f, show, &s)
+		;
 	return s;
 }
 
@@ -33,21 +34,25 @@ static void test_find(void **state)
 {
 	(void)state;
 	series_id a = series_find(FAMILY_REFUSALS, STR("orders"), STR("no-route"));
-	series_id b = series_find(FAMILY_REFUSALS, STR("order"), STR("sno-route")); /* not the same text cut elsewhere */
+	/* not the same text cut elsewhere */
+	series_id b = series_find(FAMILY_REFUSALS, STR("order"), STR("sno-route"));
 	series_id c = series_find(FAMILY_REFUSALS, STR_NONE, STR("no-route"));
 	assert_int_not_equal(a, 0);
 	assert_int_not_equal(a, b);
 	assert_int_not_equal(a, c);
 	assert_int_equal(series_find(FAMILY_REFUSALS, STR("orders"), STR("no-route")), a);
 	assert_int_equal(series_find(FAMILY_REFUSALS, STR(""), STR("no-route")), c);
-	assert_int_not_equal(series_find(FAMILY_UPSTREAM_FAILURES, STR("orders"), STR("no-route")), a);
+	assert_int_not_equal(series_find(FAMILY_UPSTREAM_FAILURES, STR("orders"), STR("no-route")),
+		a);
 	series_id p = series_find(FAMILY_PLUGIN_CALLS, STR("login"), STR("ignored"));
 	assert_int_equal(series_find(FAMILY_PLUGIN_CALLS, STR("login"), STR_NONE), p);
 
 	char longer[SERIES_LABEL_BYTES + 10];
 	memset(longer, 'x', sizeof(longer));
 	series_id x = series_find(FAMILY_PLUGIN_CALLS, str_n(longer, sizeof(longer)), STR(""));
-	assert_int_equal(series_find(FAMILY_PLUGIN_CALLS, str_n(longer, SERIES_LABEL_BYTES), STR("")), x);
+	assert_int_equal(series_find(FAMILY_PLUGIN_CALLS, str_n(longer, SERIES_LABEL_BYTES),
+				 STR("")),
+		x);
 
 	series_add(a, 2);
 	series_add(b, 1);
@@ -61,7 +66,8 @@ static void test_find(void **state)
 
 static void test_kinds(void **state)
 {
-	series_id r = series_find(FAMILY_ROUTE_REQUESTS, STR("r"), STR_NONE), t = series_find(FAMILY_ROUTE_TIME, STR("r"), STR_NONE);
+	series_id r = series_find(FAMILY_ROUTE_REQUESTS, STR("r"), STR_NONE),
+		  t = series_find(FAMILY_ROUTE_TIME, STR("r"), STR_NONE);
 	(void)state;
 	series_count_status(r, 200);
 	series_count_status(r, 204);
@@ -154,20 +160,25 @@ static void test_bound(void **state)
 		assert_int_equal(s.n, most + 1);
 		assert_int_equal(s.sum, had + most + 10);
 		assert_str(s.last.values[0], "other");
-		assert_str(s.last.values[1], family_info((enum family)f)->labels[1][0] ? "other" : "");
+		assert_str(s.last.values[1],
+			family_info((enum family)f)->labels[1][0] ? "other" : "");
 		assert_true(s.last.cells[0] >= 10);
 	}
 	series_id known = series_find(FAMILY_PLUGIN_CALLS, STR("login"), STR_NONE);
 	assert_int_not_equal(known, series_find(FAMILY_PLUGIN_CALLS, STR("too late"), STR_NONE));
 	stat_thread_fini();
-	assert_int_equal(shown(FAMILY_LISTENER_CONNECTIONS).sum, family_info(FAMILY_LISTENER_CONNECTIONS)->most + 10);
+	assert_int_equal(shown(FAMILY_LISTENER_CONNECTIONS).sum,
+		family_info(FAMILY_LISTENER_CONNECTIONS)->most + 10);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_find),    cmocka_unit_test(test_kinds), cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_threads), cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_bound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* base/sink, and base/log with its thread: writing never waits, and what found no room is counted and told of. */
+/* base/sink, and base/log with its thread: writing never waits, and what found no room is counted
+ * and told of. */
 #include "base/sink.h"
 
 #include <errno.h>
@@ -96,7 +97,8 @@ static void test_places_for_lines(void **state)
 	assert_int_equal(stat(path_of("file"), &st), 0);
 	assert_int_equal(st.st_size, 8);
 	assert_int_equal(mkfifo(path_of("pipe"), 0600), 0);
-	assert_int_equal(sink_open(&s, path_of("pipe")), 0); /* nobody reads, and it does not wait */
+	/* nobody reads, and it does not wait */
+	assert_int_equal(sink_open(&s, path_of("pipe")), 0);
 	assert_true(fill(&s) > 0);
 	sink_close(&s);
 	assert_int_equal(sink_open(&s, "/dev/null"), 0);
@@ -130,7 +132,8 @@ static void test_a_log_that_nobody_reads_drops_counts_and_tells(void **state)
 	assert_false(log_drain(20));
 	size_t got = 0;
 	char told[64];
-	(void)snprintf(told, sizeof(told), "%llu lines of this log were dropped", (unsigned long long)dropped);
+	(void)snprintf(told, sizeof(told), "%llu lines of this log were dropped",
+		(unsigned long long)dropped);
 	for (unsigned i = 0; i < 5000 && !strstr(text, told); i++) {
 		ssize_t n = read(fds[0], text + got, sizeof(text) - 1 - got);
 		got += n > 0 ? (size_t)n : 0;

@@ -1,4 +1,5 @@
-/* base/stat: sums over threads that live, threads that ended and threads that never said that they count. */
+/* base/stat: sums over threads that live, threads that ended and threads that never said that they
+ * count. */
 #include "base/stat.h"
 
 #include <pthread.h>
@@ -35,7 +36,8 @@ static void run(void *(*fn)(void *), unsigned n)
 	pthread_t t[THREADS];
 	for (unsigned i = 0; i < n; i++)
 		assert_int_equal(pthread_create(&t[i], NULL, fn, NULL), 0);
-	for (unsigned i = 0; i < 1000; i++) { /* reading while they write; never more than there can be */
+	/* reading while they write; never more than there can be */
+	for (unsigned i = 0; i < 1000; i++) {
 		assert_true(stat_read(STAT_REQUESTS_ACTIVE) <= n);
 		assert_true(stat_read(STAT_REQUESTS_2XX) <= n * (EACH + 1));
 	}
@@ -88,10 +90,15 @@ static void test_rows(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < STAT_COUNT; i++) {
-		const struct stat_info *s = stat_info((enum stat_id)i), *before = i ? stat_info((enum stat_id)(i - 1)) : NULL;
+		const struct stat_info *s = stat_info((enum stat_id)i),
+				       *before = i ? stat_info((enum stat_id)(i - 1)) : NULL;
 		bool same = before && strcmp(s->name, before->name) == 0;
-		if (same ? s->help[0] || s->kind != before->kind || strcmp(s->label, before->label) != 0 : !s->help[0])
-			fail_msg("row %u, %s: one sentence for each name, one label and kind for all its rows", i, s->name);
+		if (same ? s->help[0] || s->kind != before->kind ||
+					strcmp(s->label, before->label) != 0
+			 : !s->help[0])
+			fail_msg("row %u, %s: one sentence for each name, one label and kind for "
+				 "all its rows",
+				i, s->name);
 		for (unsigned k = 0; !same && k < i; k++)
 			assert_string_not_equal(s->name, stat_info((enum stat_id)k)->name);
 		assert_true(s->label[0] ? s->value[0] : !same);

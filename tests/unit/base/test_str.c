@@ -51,8 +51,9 @@ static void test_cut(void **state)
 
 static void test_u64(void **state)
 {
-	static const char *const bad[] = { "", " 1", "1 ", "+1", "-1", "0x1", "1a", "1_0", "18446744073709551616",
-		                           "99999999999999999999", "184467440737095516150", "\xd9\xa1" };
+	static const char *const bad[] = { "", " 1", "1 ", "+1", "-1", "0x1", "1a", "1_0",
+		"18446744073709551616", "99999999999999999999", "184467440737095516150",
+		"\xd9\xa1" };
 	uint64_t v = 7;
 	(void)state;
 	assert_true(str_u64(STR("0"), &v));
@@ -93,7 +94,8 @@ static void test_list(void **state)
 	assert_string_equal(members(",,,", out, sizeof(out)), "");
 	assert_string_equal(members("a=\"1,2\", b", out, sizeof(out)), "a=\"1,2\"|b|");
 	assert_string_equal(members("a=\"\\\",\", b", out, sizeof(out)), "a=\"\\\",\"|b|");
-	/* a quote that never closes takes the rest with it, and a backslash at the very end is no step past it */
+	/* a quote that never closes takes the rest with it, and a backslash at the very end is no
+	 * step past it */
 	assert_string_equal(members("a, \"b, c", out, sizeof(out)), "a|\"b, c|");
 	assert_string_equal(members("\"\\", out, sizeof(out)), "\"\\|");
 }
@@ -113,7 +115,8 @@ static void test_distance(void **state)
 	assert_int_equal(str_distance(STR("route"), STR("route"), 3), 0);
 	assert_int_equal(str_distance(STR("rotue"), STR("route"), 3), 2);
 	assert_int_equal(str_distance(STR("kitten"), STR("sitting"), 3), 3);
-	assert_int_equal(str_distance(STR("kitten"), STR("sitting"), 2), 3); /* limit + 1: too far */
+	/* limit + 1: too far */
+	assert_int_equal(str_distance(STR("kitten"), STR("sitting"), 2), 3);
 	assert_int_equal(str_distance(STR(""), STR("ab"), 2), 2);
 	assert_int_equal(str_distance(STR("a"), STR("abcdefgh"), 2), 3);
 	char long_a[65];
@@ -157,9 +160,15 @@ static void test_field_value(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_compare),  cmocka_unit_test(test_trim),     cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_u64),      cmocka_unit_test(test_list),     cmocka_unit_test(test_list_has),
-		cmocka_unit_test(test_distance), cmocka_unit_test(test_token),    cmocka_unit_test(test_field_value),
+		cmocka_unit_test(test_compare),
+		cmocka_unit_test(test_trim),
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_u64),
+		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_list_has),
+		cmocka_unit_test(test_distance),
+		cmocka_unit_test(test_token),
+		cmocka_unit_test(test_field_value),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* base/usage: limits of control groups of both versions, and what counts as held. Files below a folder stand for /proc, /sys. */
+/* base/usage: limits of control groups of both versions, and what counts as held. Files below a
+ * folder stand for /proc, /sys. */
 #include "base/usage.h"
 
 #include <fcntl.h>
@@ -15,7 +16,8 @@ static void put(const char *path, const char *text)
 {
 	char full[USAGE_PATH];
 	(void)snprintf(full, sizeof(full), "%s%s", root, path);
-	for (char *slash = strchr(full + strlen(root) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(full + strlen(root) + 1, '/'); slash;
+		slash = strchr(slash + 1, '/')) {
 		char part[USAGE_PATH];
 		(void)snprintf(part, sizeof(part), "mkdir -p %.*s", (int)(slash - full), full);
 		assert_int_equal(system(part), 0);
@@ -70,8 +72,9 @@ static void test_version_2(void **state)
 	put("/sys/fs/cgroup/slice/unit/memory.current", "1\n");
 	put("/sys/fs/cgroup/slice/memory.max", "500000\n");
 	put("/sys/fs/cgroup/slice/memory.current", "300000\n");
-	put("/sys/fs/cgroup/slice/memory.stat", "anon 1\nfile 9\nshmem 5\ninactive_anon 7\nactive_anon 8\n"
-	                                        "inactive_file 40000\nactive_file 10000\nsock 3\n");
+	put("/sys/fs/cgroup/slice/memory.stat",
+		"anon 1\nfile 9\nshmem 5\ninactive_anon 7\nactive_anon 8\n"
+		"inactive_file 40000\nactive_file 10000\nsock 3\n");
 	put("/sys/fs/cgroup/memory.max", "800000\n");
 	usage_memory_init(&m, root);
 	struct usage u = usage_memory(&m);
@@ -99,7 +102,8 @@ static void test_version_1(void **state)
 	put("/proc/self/cgroup", "9:cpu,cpuacct:/x\n7:memory:/docker/abc\n0::/x\n");
 	put("/sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "700000\n");
 	put("/sys/fs/cgroup/memory/docker/abc/memory.usage_in_bytes", "90000\n");
-	put("/sys/fs/cgroup/memory/docker/abc/memory.stat", "cache 1\ntotal_inactive_file 20000\ntotal_active_file 10000\n");
+	put("/sys/fs/cgroup/memory/docker/abc/memory.stat",
+		"cache 1\ntotal_inactive_file 20000\ntotal_active_file 10000\n");
 	put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
 	usage_memory_init(&m, root);
 	struct usage u = usage_memory(&m);
@@ -145,8 +149,12 @@ int main(void)
 {
 #define fresh(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		fresh(test_without_control_groups), fresh(test_version_2), fresh(test_version_2_in_a_container),
-		fresh(test_version_1), fresh(test_the_machine_may_have_less), cmocka_unit_test(test_this_process),
+		fresh(test_without_control_groups),
+		fresh(test_version_2),
+		fresh(test_version_2_in_a_container),
+		fresh(test_version_1),
+		fresh(test_the_machine_may_have_less),
+		cmocka_unit_test(test_this_process),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

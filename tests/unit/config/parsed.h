@@ -13,12 +13,17 @@ struct parsed {
 	char *report;
 };
 
-/* The environment of the tests: A=alpha, EMPTY is empty, BAD is not UTF-8, DEEP looks like YAML and a reference,
- * LONG has 999 bytes. */
+/* The environment of the tests: A=alpha, EMPTY is empty, BAD is not UTF-8, DEEP looks like YAML and
+ * a reference, LONG has 999 bytes. */
 static const char *parsed_get(void *ctx, const char *name)
 {
 	static const char *const vars[][2] = {
-		{ "A", "alpha" }, { "EMPTY", "" }, { "BAD", "a\xff" }, { "DEEP", "{ x: ${A} }" }, { "NULL", "null" }, { "N_1", "1" },
+		{ "A", "alpha" },
+		{ "EMPTY", "" },
+		{ "BAD", "a\xff" },
+		{ "DEEP", "{ x: ${A} }" },
+		{ "NULL", "null" },
+		{ "N_1", "1" },
 	};
 	static char large[1000];
 	(void)ctx;

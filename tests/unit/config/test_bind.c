@@ -43,9 +43,10 @@ struct every {
 };
 
 static const sluice_option inner_options[] = {
-	SLUICE_OPTION(SLUICE_T_STR, struct inner, name, .doc = "where it is", .flags = SLUICE_F_REQUIRED | SLUICE_F_SCALAR,
-	              .min = "1"),
-	SLUICE_OPTION(SLUICE_T_UINT, struct inner, weight, .doc = "share of requests", .def = "1", .min = "0", .max = "100"),
+	SLUICE_OPTION(SLUICE_T_STR, struct inner, name, .doc = "where it is",
+		.flags = SLUICE_F_REQUIRED | SLUICE_F_SCALAR, .min = "1"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct inner, weight, .doc = "share of requests", .def = "1",
+		.min = "0", .max = "100"),
 	SLUICE_OPTION(SLUICE_T_BOOL, struct inner, backup, .doc = "only when no other is left"),
 	SLUICE_OPTIONS_END,
 };
@@ -55,7 +56,8 @@ static const sluice_option named_options[] = {
 	SLUICE_OPTIONS_END,
 };
 static const sluice_option limits_options[] = {
-	SLUICE_OPTION(SLUICE_T_DURATION, struct limits, idle, .doc = "between requests", .def = "60s", .max = "1h"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct limits, idle, .doc = "between requests",
+		.def = "60s", .max = "1h"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct limits, head, .doc = "for a head", .def = "10s"),
 	SLUICE_OPTIONS_END,
 };
@@ -63,28 +65,37 @@ static const char *const modes[] = { "off", "report", "enforce", NULL };
 static const char *const methods[] = { "GET", "POST", "PUT", NULL };
 static const sluice_option every_options[] = {
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct every, limits, .doc = "limits", .sub = limits_options,
-	              .flags = SLUICE_F_SUBOBJECT),
-	SLUICE_OPTION(SLUICE_T_BLOCK, struct every, lazy, .doc = "limits without defaults", .sub = limits_options),
+		.flags = SLUICE_F_SUBOBJECT),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct every, lazy, .doc = "limits without defaults",
+		.sub = limits_options),
 	SLUICE_OPTION(SLUICE_T_BOOL, struct every, on, .doc = "switch", .def = "true"),
 	SLUICE_OPTION(SLUICE_T_STR, struct every, text, .doc = "text", .def = "hello", .max = "10"),
-	SLUICE_OPTION(SLUICE_T_INT, struct every, number, .doc = "number", .def = "-5", .min = "-10", .max = "10"),
+	SLUICE_OPTION(SLUICE_T_INT, struct every, number, .doc = "number", .def = "-5",
+		.min = "-10", .max = "10"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct every, count, .doc = "count", .def = "3", .min = "1"),
-	SLUICE_OPTION(SLUICE_T_SIZE, struct every, size, .doc = "size", .def = "32KiB", .max = "1MiB"),
-	SLUICE_OPTION(SLUICE_T_DURATION, struct every, time, .doc = "time", .def = "30s", .min = "1s", .max = "1h"),
-	SLUICE_OPTION(SLUICE_T_RATE, struct every, rate, .doc = "rate", .def = "100/min", .max = "1000/s"),
-	SLUICE_OPTION(SLUICE_T_ENUM, struct every, mode, .doc = "mode", .choices = modes, .def = "report"),
-	SLUICE_OPTION(SLUICE_T_FLAGS, struct every, methods, .doc = "methods", .choices = methods, .def = "[GET, PUT]"),
-	SLUICE_OPTION(SLUICE_T_STRS, struct every, hosts, .doc = "hosts", .def = "[a, b]", .max = "3"),
+	SLUICE_OPTION(SLUICE_T_SIZE, struct every, size, .doc = "size", .def = "32KiB",
+		.max = "1MiB"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct every, time, .doc = "time", .def = "30s",
+		.min = "1s", .max = "1h"),
+	SLUICE_OPTION(SLUICE_T_RATE, struct every, rate, .doc = "rate", .def = "100/min",
+		.max = "1000/s"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct every, mode, .doc = "mode", .choices = modes,
+		.def = "report"),
+	SLUICE_OPTION(SLUICE_T_FLAGS, struct every, methods, .doc = "methods", .choices = methods,
+		.def = "[GET, PUT]"),
+	SLUICE_OPTION(SLUICE_T_STRS, struct every, hosts, .doc = "hosts", .def = "[a, b]",
+		.max = "3"),
 	SLUICE_OPTION(SLUICE_T_PAIRS, struct every, headers, .doc = "headers", .max = "2"),
 	SLUICE_OPTION(SLUICE_T_EXPR, struct every, key, .doc = "key", .def = "ip"),
 	SLUICE_OPTION(SLUICE_T_EXPRS, struct every, by, .doc = "keys"),
 	SLUICE_OPTION(SLUICE_T_STORE, struct every, store, .doc = "store"),
 	SLUICE_OPTION(SLUICE_T_LIST, struct every, servers, .doc = "servers", .sub = inner_options,
-	              .sub_size = sizeof(struct inner), .max = "3"),
+		.sub_size = sizeof(struct inner), .max = "3"),
 	SLUICE_OPTION(SLUICE_T_MAP, struct every, named, .doc = "named", .sub = named_options,
-	              .sub_size = sizeof(struct inner)),
+		.sub_size = sizeof(struct inner)),
 	SLUICE_OPTION(SLUICE_T_NODE, struct every, raw, .doc = "anything"),
-	SLUICE_OPTION(SLUICE_T_STR, struct every, secret, .doc = "secret", .flags = SLUICE_F_SECRET),
+	SLUICE_OPTION(SLUICE_T_STR, struct every, secret, .doc = "secret",
+		.flags = SLUICE_F_SECRET),
 	SLUICE_OPTIONS_END,
 };
 
@@ -203,25 +214,25 @@ static void test_every_type(void **state)
 {
 	(void)state;
 	struct fixture *f = bound("limits: { idle: 5s }\n"
-	                          "lazy: { head: 1ms }\n"
-	                          "on: false\n"
-	                          "text: 'a: b'\n"
-	                          "number: 10\n"
-	                          "count: 18446744073709551615\n"
-	                          "size: 1MiB\n"
-	                          "time: 1h\n"
-	                          "rate: 10/30s\n"
-	                          "mode: off\n"
-	                          "methods: POST\n"
-	                          "hosts: [x, y, \"\"]\n"
-	                          "headers: { Z-First: 1, A-Second: two }\n"
-	                          "key: header:x\n"
-	                          "by: [ip, route]\n"
-	                          "store: shared\n"
-	                          "servers: [10.0.0.1:80, { name: b, weight: 5, backup: true }]\n"
-	                          "named: { one: {}, two: { weight: 9 }, three: }\n"
-	                          "raw: [1, [2]]\n"
-	                          "secret: hush\n");
+				  "lazy: { head: 1ms }\n"
+				  "on: false\n"
+				  "text: 'a: b'\n"
+				  "number: 10\n"
+				  "count: 18446744073709551615\n"
+				  "size: 1MiB\n"
+				  "time: 1h\n"
+				  "rate: 10/30s\n"
+				  "mode: off\n"
+				  "methods: POST\n"
+				  "hosts: [x, y, \"\"]\n"
+				  "headers: { Z-First: 1, A-Second: two }\n"
+				  "key: header:x\n"
+				  "by: [ip, route]\n"
+				  "store: shared\n"
+				  "servers: [10.0.0.1:80, { name: b, weight: 5, backup: true }]\n"
+				  "named: { one: {}, two: { weight: 9 }, three: }\n"
+				  "raw: [1, [2]]\n"
+				  "secret: hush\n");
 	assert_string_equal(f->report, "");
 	assert_int_equal(f->rc, 0);
 	const struct every *e = &f->every;
@@ -272,36 +283,50 @@ static void test_every_type(void **state)
 static void test_values_refused(void **state)
 {
 	(void)state;
-	refused("on: yes\n", "t.yaml:1:5: error: on: expected true or false, not \"yes\"\n    hint: write true\n");
-	refused("time: 30\n", "t.yaml:1:7: error: time: expected a duration such as 30s, not \"30\"\n"
-	                      "    hint: a duration needs its unit: write 30s or 30ms\n");
+	refused("on: yes\n",
+		"t.yaml:1:5: error: on: expected true or false, not \"yes\"\n    hint: write "
+		"true\n");
+	refused("time: 30\n",
+		"t.yaml:1:7: error: time: expected a duration such as 30s, not \"30\"\n"
+		"    hint: a duration needs its unit: write 30s or 30ms\n");
 	refused("time: 2h\n", "t.yaml:1:7: error: time: must be between 1s and 1h, not \"2h\"\n");
 	refused("size: 2MiB\n", "t.yaml:1:7: error: size: must be at most 1MiB, not \"2MiB\"\n");
 	refused("count: 0\n", "t.yaml:1:8: error: count: must be at least 1, not \"0\"\n");
-	refused("count: [1]\n", "t.yaml:1:8: error: count: expected a whole number such as 3, not a list\n");
+	refused("count: [1]\n",
+		"t.yaml:1:8: error: count: expected a whole number such as 3, not a list\n");
 	refused("count: 18446744073709551616\n",
-	        "t.yaml:1:8: error: count: \"18446744073709551616\" is more than can be counted\n");
-	refused("rate: 1001/s\n", "t.yaml:1:7: error: rate: must be at most 1000/s, not \"1001/s\"\n");
-	refused("mode: reprot\n", "t.yaml:1:7: error: mode: expected one of off, report or enforce, not \"reprot\"\n"
-	                          "    hint: did you mean report?\n");
+		"t.yaml:1:8: error: count: \"18446744073709551616\" is more than can be counted\n");
+	refused("rate: 1001/s\n",
+		"t.yaml:1:7: error: rate: must be at most 1000/s, not \"1001/s\"\n");
+	refused("mode: reprot\n",
+		"t.yaml:1:7: error: mode: expected one of off, report or enforce, not \"reprot\"\n"
+		"    hint: did you mean report?\n");
 	refused("methods: [GET, get]\n",
-	        "t.yaml:1:16: error: methods[1]: expected one of GET, POST or PUT, or a list of them, not \"get\"\n"
-	        "    hint: did you mean GET?\n");
-	refused("hosts: [a, b, c, d]\n", "t.yaml:1:8: error: hosts: must have at most 3 members, not 4\n");
+		"t.yaml:1:16: error: methods[1]: expected one of GET, POST or PUT, or a list of "
+		"them, not \"get\"\n"
+		"    hint: did you mean GET?\n");
+	refused("hosts: [a, b, c, d]\n",
+		"t.yaml:1:8: error: hosts: must have at most 3 members, not 4\n");
 	refused("hosts:\n",
-	        "t.yaml:1:7: error: hosts: expected a text or a list of texts such as [a, b], not nothing\n"
-	        "    hint: write [] for none, or leave the key out to have the default\n");
-	refused("text:\n", "t.yaml:1:6: error: text: expected a text such as hello, not nothing\n"
-	                   "    hint: write \"\" for an empty text, or leave the key out\n");
+		"t.yaml:1:7: error: hosts: expected a text or a list of texts such as [a, b], not "
+		"nothing\n"
+		"    hint: write [] for none, or leave the key out to have the default\n");
+	refused("text:\n",
+		"t.yaml:1:6: error: text: expected a text such as hello, not nothing\n"
+		"    hint: write \"\" for an empty text, or leave the key out\n");
 	refused("text: much too long\n",
-	        "t.yaml:1:7: error: text: must be at most 10 bytes long, not \"much too long\"\n");
+		"t.yaml:1:7: error: text: must be at most 10 bytes long, not \"much too long\"\n");
 	refused("headers: [a]\n",
-	        "t.yaml:1:10: error: headers: expected a block of texts such as { name: text }, not a list\n");
-	refused("servers: { a: b }\n", "t.yaml:1:10: error: servers: expected a list of blocks such as [NAME], not a block\n");
-	refused("limits: [1]\n", "t.yaml:1:9: error: limits: expected a block such as { idle: 60s }, not a list\n");
+		"t.yaml:1:10: error: headers: expected a block of texts such as { name: text }, "
+		"not a list\n");
+	refused("servers: { a: b }\n",
+		"t.yaml:1:10: error: servers: expected a list of blocks such as [NAME], not a "
+		"block\n");
+	refused("limits: [1]\n",
+		"t.yaml:1:9: error: limits: expected a block such as { idle: 60s }, not a list\n");
 	refused("servers:\n  - weight: 3\n  - ''\n",
-	        "t.yaml:2:5: error: servers[0]: name is required: where it is\n"
-	        "t.yaml:3:5: error: servers[1]: must not be empty\n");
+		"t.yaml:2:5: error: servers[0]: name is required: where it is\n"
+		"t.yaml:3:5: error: servers[1]: must not be empty\n");
 	refused("key: bad\n", "t.yaml:1:6: error: key: no such expression\n");
 	refused("secret: [hush]\n", "t.yaml:1:9: error: secret: expected a text, not a list\n");
 }
@@ -309,14 +334,21 @@ static void test_values_refused(void **state)
 static void test_unknown_keys(void **state)
 {
 	(void)state;
-	refused("cuont: 1\n", "t.yaml:1:1: error: unknown key \"cuont\"\n    hint: did you mean count?\n");
-	refused("limits:\n  idel: 5s\n", "t.yaml:2:3: error: limits: unknown key \"idel\"\n    hint: did you mean idle?\n");
-	refused("limit: 5s\n", "t.yaml:1:1: error: unknown key \"limit\"\n    hint: did you mean limits?\n");
-	refused("head: 5s\n", "t.yaml:1:1: error: unknown key \"head\"\n    hint: it belongs inside the block limits\n");
+	refused("cuont: 1\n",
+		"t.yaml:1:1: error: unknown key \"cuont\"\n    hint: did you mean count?\n");
+	refused("limits:\n  idel: 5s\n",
+		"t.yaml:2:3: error: limits: unknown key \"idel\"\n    hint: did you mean idle?\n");
+	refused("limit: 5s\n",
+		"t.yaml:1:1: error: unknown key \"limit\"\n    hint: did you mean limits?\n");
+	refused("head: 5s\n",
+		"t.yaml:1:1: error: unknown key \"head\"\n    hint: it belongs inside the block "
+		"limits\n");
 	refused("limits: { connections: 1 }\n",
-	        "t.yaml:1:11: error: limits: unknown key \"connections\"\n    hint: known keys are idle, head\n");
+		"t.yaml:1:11: error: limits: unknown key \"connections\"\n    hint: known keys are "
+		"idle, head\n");
 	refused("named: { one: { name: x } }\n",
-	        "t.yaml:1:17: error: named.one: unknown key \"name\"\n    hint: known keys are weight\n");
+		"t.yaml:1:17: error: named.one: unknown key \"name\"\n    hint: known keys are "
+		"weight\n");
 }
 
 /* What is refused has its default, and later checks of it stay quiet. */
@@ -335,15 +367,16 @@ static void test_refused_is_quiet(void **state)
 	bind_error(&f->bind, &f->every.lazy, "idle", "missing");
 	bind_warn(&f->bind, &f->every, NULL, "all of it");
 	report(f);
-	assert_string_equal(f->report, "t.yaml:1:1: error: must be odd\n"
-	                               "t.yaml:1:1: error: limits: too short\n"
-	                               "t.yaml:1:1: error: missing\n"
-	                               "t.yaml:1:1: warning: all of it\n"
-	                               "t.yaml:1:7: error: time: expected a duration such as 30s, not \"soon\"\n"
-	                               "    hint: a whole number and one of the units ms, s, m, h, d, without a blank\n"
-	                               "t.yaml:2:8: error: count: must be even\n"
-	                               "t.yaml:3:9: error: hosts[0]: the environment has no variable NOT_THERE_AT_ALL\n"
-	                               "    hint: set it, or give a default: ${NOT_THERE_AT_ALL:-default}\n");
+	assert_string_equal(f->report,
+		"t.yaml:1:1: error: must be odd\n"
+		"t.yaml:1:1: error: limits: too short\n"
+		"t.yaml:1:1: error: missing\n"
+		"t.yaml:1:1: warning: all of it\n"
+		"t.yaml:1:7: error: time: expected a duration such as 30s, not \"soon\"\n"
+		"    hint: a whole number and one of the units ms, s, m, h, d, without a blank\n"
+		"t.yaml:2:8: error: count: must be even\n"
+		"t.yaml:3:9: error: hosts[0]: the environment has no variable NOT_THERE_AT_ALL\n"
+		"    hint: set it, or give a default: ${NOT_THERE_AT_ALL:-default}\n");
 	assert_null(bind_node(&f->bind, f));
 	fixture_free(f);
 }
@@ -358,8 +391,9 @@ static void test_multi(void **state)
 	void *dsts[] = { &in, &li, NULL };
 	assert_int_equal(bind_map_multi(&f->bind, f->config.root, tables, dsts, 3), -1);
 	report(f);
-	assert_string_equal(f->report, "t.yaml:1:1: error: name is required: where it is\n"
-	                               "t.yaml:3:1: error: unknown key \"nmae\"\n    hint: did you mean name?\n");
+	assert_string_equal(f->report,
+		"t.yaml:1:1: error: name is required: where it is\n"
+		"t.yaml:3:1: error: unknown key \"nmae\"\n    hint: did you mean name?\n");
 	assert_int_equal(in.weight, 4);
 	assert_int_equal(li.idle, 1000);
 	assert_int_equal(li.head, 10000);
@@ -415,19 +449,22 @@ static void test_secrets(void **state)
 	secret_write(path, "s3cret\r\n", 8);
 	f = secret_bound("/nowhere", "secret: ${NOT_THERE_AT_ALL:-file:./key}\n");
 	(void)snprintf(want, sizeof(want),
-	               "t.yaml:1:9: error: secret: cannot read the secret from /nowhere/key: No such file or directory\n");
+		"t.yaml:1:9: error: secret: cannot read the secret from /nowhere/key: No such file "
+		"or directory\n");
 	assert_string_equal(f->report, want);
 	fixture_free(f);
 
 	secret_write(path, "\n", 1);
 	f = secret_bound(dir, "secret: file:key\n");
-	(void)snprintf(want, sizeof(want), "t.yaml:1:9: error: secret: the secret in %s is empty\n", path);
+	(void)snprintf(want, sizeof(want), "t.yaml:1:9: error: secret: the secret in %s is empty\n",
+		path);
 	assert_string_equal(f->report, want);
 	fixture_free(f);
 
 	secret_write(path, "a\0b", 3);
 	f = secret_bound(dir, "secret: file:key\n");
-	(void)snprintf(want, sizeof(want), "t.yaml:1:9: error: secret: the secret in %s contains a NUL byte\n", path);
+	(void)snprintf(want, sizeof(want),
+		"t.yaml:1:9: error: secret: the secret in %s contains a NUL byte\n", path);
 	assert_string_equal(f->report, want);
 	fixture_free(f);
 
@@ -436,8 +473,9 @@ static void test_secrets(void **state)
 	secret_write(path, large, BIND_SECRET_MAX + 1);
 	free(large);
 	f = secret_bound(dir, "secret: file:key\n");
-	(void)snprintf(want, sizeof(want), "t.yaml:1:9: error: secret: cannot read the secret from %s: it is too large\n",
-	               path);
+	(void)snprintf(want, sizeof(want),
+		"t.yaml:1:9: error: secret: cannot read the secret from %s: it is too large\n",
+		path);
 	assert_string_equal(f->report, want);
 	fixture_free(f);
 
@@ -448,10 +486,14 @@ static void test_secrets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),        cmocka_unit_test(test_every_type),
-		cmocka_unit_test(test_values_refused),  cmocka_unit_test(test_unknown_keys),
-		cmocka_unit_test(test_refused_is_quiet), cmocka_unit_test(test_multi),
-		cmocka_unit_test(test_key_of_single_map), cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_every_type),
+		cmocka_unit_test(test_values_refused),
+		cmocka_unit_test(test_unknown_keys),
+		cmocka_unit_test(test_refused_is_quiet),
+		cmocka_unit_test(test_multi),
+		cmocka_unit_test(test_key_of_single_map),
+		cmocka_unit_test(test_secrets),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

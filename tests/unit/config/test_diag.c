@@ -23,7 +23,8 @@ static void test_order(void **state)
 {
 	(void)state;
 	struct diag d;
-	struct node root = { .kind = NODE_MAP }, n = { .file = "a.yaml", .line = 3, .col = 4, .parent = &root, .key = STR("k") };
+	struct node root = { .kind = NODE_MAP },
+		    n = { .file = "a.yaml", .line = 3, .col = 4, .parent = &root, .key = STR("k") };
 	diag_init(&d);
 	assert_int_equal(diag_error(&d, &(struct mark){ "a.yaml", 9, 1, NULL }, "late %d", 1), -1);
 	diag_hint(&d, "see %s", "there");
@@ -34,14 +35,15 @@ static void test_order(void **state)
 	diag_error(&d, &(struct mark){ "a.yaml", 2, 4, NULL }, "earlier");
 	diag_error(&d, &(struct mark){ .file = "a.yaml" }, "whole file");
 	char *text = printed(&d);
-	assert_string_equal(text, "a.yaml: error: whole file\n"
-	                          "a.yaml:2:4: error: earlier\n"
-	                          "a.yaml:2:5: warning: early\n"
-	                          "a.yaml:3:4: error: k: first of two\n"
-	                          "a.yaml:3:4: error: k: second of two\n"
-	                          "a.yaml:3:4: warning: k: third\n"
-	                          "a.yaml:9:1: error: late 1\n"
-	                          "    hint: see there\n");
+	assert_string_equal(text,
+		"a.yaml: error: whole file\n"
+		"a.yaml:2:4: error: earlier\n"
+		"a.yaml:2:5: warning: early\n"
+		"a.yaml:3:4: error: k: first of two\n"
+		"a.yaml:3:4: error: k: second of two\n"
+		"a.yaml:3:4: warning: k: third\n"
+		"a.yaml:9:1: error: late 1\n"
+		"    hint: see there\n");
 	free(text);
 	assert_int_equal(d.n_errors, 5);
 	assert_int_equal(d.n_warnings, 2);
@@ -78,9 +80,11 @@ static void test_text_is_safe(void **state)
 	memset(large, 'x', 5000);
 	large[5000] = 0;
 	diag_init(&d);
-	diag_error(&d, &(struct mark){ "f\x1b", 1, 1, NULL }, "a\nb\tc\x1b[1m \x7f \xff \xc2\x9b caf\xc3\xa9");
+	diag_error(&d, &(struct mark){ "f\x1b", 1, 1, NULL },
+		"a\nb\tc\x1b[1m \x7f \xff \xc2\x9b caf\xc3\xa9");
 	diag_error(&d, &(struct mark){ "g", 1, 1, NULL }, "%s", large);
-	assert_string_equal(d.items[0]->text, "a\\nb\\tc\\x1b[1m \\x7f \\xff \\xc2\\x9b caf\xc3\xa9");
+	assert_string_equal(d.items[0]->text,
+		"a\\nb\\tc\\x1b[1m \\x7f \\xff \\xc2\\x9b caf\xc3\xa9");
 	assert_string_equal(d.items[0]->file, "f\\x1b");
 	assert_int_equal(strlen(d.items[1]->text), 1023);
 	assert_string_equal(d.items[1]->text + 1020, "...");
@@ -102,9 +106,12 @@ static void test_json(void **state)
 	json_init(&o, buf, sizeof(buf));
 	diag_json(&d, &o);
 	json_raw(&o, str_n("", 1));
-	assert_string_equal(buf, "{\"errors\":1,\"warnings\":1,\"items\":["
-	                         "{\"severity\":\"error\",\"file\":\"f\",\"path\":\"\",\"message\":\"say \\\"x\\\"\",\"hint\":\"h\"},"
-	                         "{\"severity\":\"warning\",\"file\":\"f\",\"line\":3,\"column\":1,\"path\":\"\",\"message\":\"w\"}]}");
+	assert_string_equal(buf,
+		"{\"errors\":1,\"warnings\":1,\"items\":["
+		"{\"severity\":\"error\",\"file\":\"f\",\"path\":\"\",\"message\":\"say "
+		"\\\"x\\\"\",\"hint\":\"h\"},"
+		"{\"severity\":\"warning\",\"file\":\"f\",\"line\":3,\"column\":1,\"path\":\"\","
+		"\"message\":\"w\"}]}");
 	diag_fini(&d);
 	arena_thread_fini();
 }
@@ -130,8 +137,11 @@ static void test_quoted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order), cmocka_unit_test(test_bounded), cmocka_unit_test(test_text_is_safe),
-		cmocka_unit_test(test_json),  cmocka_unit_test(test_quoted),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_text_is_safe),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_quoted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

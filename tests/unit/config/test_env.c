@@ -75,9 +75,12 @@ static void test_escaped(void **state)
 static void test_refused(void **state)
 {
 	(void)state;
-	const char *how = "write ${NAME} or ${NAME:-default}, or $${ for these characters themselves";
-	refused("${NONE}", "the environment has no variable NONE", "set it, or give a default: ${NONE:-default}");
-	refused("a ${", "${ is not closed", "write ${NAME}, or $${ for these characters themselves");
+	const char *how =
+		"write ${NAME} or ${NAME:-default}, or $${ for these characters themselves";
+	refused("${NONE}", "the environment has no variable NONE",
+		"set it, or give a default: ${NONE:-default}");
+	refused("a ${", "${ is not closed",
+		"write ${NAME}, or $${ for these characters themselves");
 	refused("${}", "\"\" is not the name of a variable", how);
 	refused("${1A}", "\"1A\" is not the name of a variable", how);
 	refused("${A B}", "\"A B\" is not the name of a variable", how);
@@ -125,8 +128,12 @@ static void test_process(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_replaced), cmocka_unit_test(test_escaped),   cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_too_long), cmocka_unit_test(test_in_a_tree), cmocka_unit_test(test_process),
+		cmocka_unit_test(test_replaced),
+		cmocka_unit_test(test_escaped),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_in_a_tree),
+		cmocka_unit_test(test_process),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

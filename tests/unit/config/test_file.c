@@ -64,14 +64,16 @@ static void test_read(void **state)
 	assert_int_equal(file_read(&a, path_of("none"), 3, &s), -ENOENT);
 	assert_int_equal(file_read(&a, dir, 3, &s), -EISDIR);
 	assert_int_equal(file_read(&a, "/dev/zero", 100000, &s), -ENODEV);
-	assert_int_equal(file_read(&a, "/proc/self/stat", 100000, &s), 0); /* says it has no bytes, and has some */
+	/* says it has no bytes, and has some */
+	assert_int_equal(file_read(&a, "/proc/self/stat", 100000, &s), 0);
 	assert_true(s.len > 10);
 	assert_string_equal(file_error(-EFBIG), "it is too large");
 	assert_string_equal(file_error(-ENOENT), "No such file or directory");
 	arena_fini(&a);
 }
 
-/* The configuration itself may come from a pipe, as of a shell's <(command); what it names may not. */
+/* The configuration itself may come from a pipe, as of a shell's <(command); what it names may
+ * not. */
 static void test_pipe(void **state)
 {
 	(void)state;

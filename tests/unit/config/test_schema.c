@@ -10,7 +10,11 @@
 static const char *const versions[] = { "1.2", "1.3", "any", NULL };
 
 static const sluice_option server[] = {
-	{ .name = "address", .type = SLUICE_T_STR, .doc = "where", .flags = SLUICE_F_REQUIRED | SLUICE_F_SCALAR, .min = "1" },
+	{ .name = "address",
+		.type = SLUICE_T_STR,
+		.doc = "where",
+		.flags = SLUICE_F_REQUIRED | SLUICE_F_SCALAR,
+		.min = "1" },
 	{ .name = "weight", .type = SLUICE_T_UINT, .doc = "share", .def = "1", .max = "100" },
 	SLUICE_OPTIONS_END,
 };
@@ -28,7 +32,10 @@ static const sluice_option instance[] = {
 };
 static const sluice_option quota[] = {
 	{ .name = "rate", .type = SLUICE_T_RATE, .doc = "how many", .flags = SLUICE_F_REQUIRED },
-	{ .name = "secret", .type = SLUICE_T_STR, .doc = "key", .flags = SLUICE_F_SECRET | SLUICE_F_RESTART },
+	{ .name = "secret",
+		.type = SLUICE_T_STR,
+		.doc = "key",
+		.flags = SLUICE_F_SECRET | SLUICE_F_RESTART },
 	SLUICE_OPTIONS_END,
 };
 
@@ -50,7 +57,8 @@ static void property_is(sluice_option row, const char *expected)
 {
 	const sluice_option table[] = { row, SLUICE_OPTIONS_END };
 	const char *text = schema_of(&(struct schema){ .title = "t", .root = table });
-	const char *from = strstr(text, "\"properties\":{"), *to = strstr(text, "},\"additionalProperties\":false,\"$defs\"");
+	const char *from = strstr(text, "\"properties\":{"),
+		   *to = strstr(text, "},\"additionalProperties\":false,\"$defs\"");
 	if (row.flags & SLUICE_F_REQUIRED)
 		to = strstr(text, "},\"required\":[\"o\"]");
 	assert_non_null(from);
@@ -66,45 +74,64 @@ static void test_scalars(void **state)
 {
 	(void)state;
 	property_is(ROW(SLUICE_T_BOOL, .def = "false"),
-	            "\"o\":{\"description\":\"what\",\"default\":false,\"type\":[\"boolean\",\"string\"],"
-	            "\"pattern\":\"^(true|false)$|\\\\$\\\\{\"}");
+		"\"o\":{\"description\":\"what\",\"default\":false,\"type\":[\"boolean\","
+		"\"string\"],"
+		"\"pattern\":\"^(true|false)$|\\\\$\\\\{\"}");
 	property_is(ROW(SLUICE_T_INT, .def = "-1", .min = "-5", .max = "5"),
-	            "\"o\":{\"description\":\"what; between -5 and 5\",\"default\":-1,\"type\":[\"integer\",\"string\"],"
-	            "\"pattern\":\"^-?[0-9]+$|\\\\$\\\\{\",\"minimum\":-5,\"maximum\":5}");
+		"\"o\":{\"description\":\"what; between -5 and "
+		"5\",\"default\":-1,\"type\":[\"integer\",\"string\"],"
+		"\"pattern\":\"^-?[0-9]+$|\\\\$\\\\{\",\"minimum\":-5,\"maximum\":5}");
 	property_is(ROW(SLUICE_T_UINT, .flags = SLUICE_F_NEW),
-	            "\"o\":{\"description\":\"what; on reload, a change is in force for new connections\","
-	            "\"type\":[\"integer\",\"string\"],\"pattern\":\"^[0-9]+$|\\\\$\\\\{\",\"minimum\":0}");
+		"\"o\":{\"description\":\"what; on reload, a change is in force for new "
+		"connections\","
+		"\"type\":[\"integer\",\"string\"],\"pattern\":\"^[0-9]+$|\\\\$\\\\{\",\"minimum\":"
+		"0}");
 	property_is(ROW(SLUICE_T_STR, .flags = SLUICE_F_SECRET, .min = "8"),
-	            "\"o\":{\"description\":\"what; at least 8 bytes long\",\"writeOnly\":true,"
-	            "\"type\":[\"string\",\"number\",\"boolean\"],\"minLength\":1}");
+		"\"o\":{\"description\":\"what; at least 8 bytes long\",\"writeOnly\":true,"
+		"\"type\":[\"string\",\"number\",\"boolean\"],\"minLength\":1}");
 	property_is(ROW(SLUICE_T_DURATION, .def = "30s"),
-	            "\"o\":{\"description\":\"what\",\"default\":\"30s\",\"type\":[\"string\",\"integer\"],"
-	            "\"pattern\":\"^([0-9]+(ms|s|m|h|d)|0)$|\\\\$\\\\{\",\"minimum\":0,\"maximum\":0}");
+		"\"o\":{\"description\":\"what\",\"default\":\"30s\",\"type\":[\"string\","
+		"\"integer\"],"
+		"\"pattern\":\"^([0-9]+(ms|s|m|h|d)|0)$|\\\\$\\\\{\",\"minimum\":0,\"maximum\":0}");
 	property_is(ROW(SLUICE_T_ENUM, .choices = versions, .def = "1.2"),
-	            "\"o\":{\"description\":\"what\",\"default\":\"1.2\",\"anyOf\":[{\"enum\":[\"1.2\",1.2,\"1.3\",1.3,\"any\"]},"
-	            "{\"$ref\":\"#/$defs/environment\"}]}");
+		"\"o\":{\"description\":\"what\",\"default\":\"1.2\",\"anyOf\":[{\"enum\":[\"1.2\","
+		"1.2,\"1.3\",1.3,\"any\"]},"
+		"{\"$ref\":\"#/$defs/environment\"}]}");
 }
 
 static void test_collections(void **state)
 {
 	(void)state;
 	property_is(ROW(SLUICE_T_STRS, .def = "[a, b]", .min = "1", .max = "3"),
-	            "\"o\":{\"description\":\"what; between 1 and 3 members\",\"default\":[\"a\",\"b\"],\"anyOf\":["
-	            "{\"type\":[\"string\",\"number\",\"boolean\"]},{\"type\":\"array\",\"items\":{\"type\":[\"string\",\"number\","
-	            "\"boolean\"]},\"minItems\":1,\"maxItems\":3}]}");
+		"\"o\":{\"description\":\"what; between 1 and 3 "
+		"members\",\"default\":[\"a\",\"b\"],\"anyOf\":["
+		"{\"type\":[\"string\",\"number\",\"boolean\"]},{\"type\":\"array\",\"items\":{"
+		"\"type\":[\"string\",\"number\","
+		"\"boolean\"]},\"minItems\":1,\"maxItems\":3}]}");
 	property_is(ROW(SLUICE_T_PAIRS),
-	            "\"o\":{\"description\":\"what\",\"type\":\"object\",\"additionalProperties\":{\"type\":[\"string\","
-	            "\"number\",\"boolean\"]}}");
+		"\"o\":{\"description\":\"what\",\"type\":\"object\",\"additionalProperties\":{"
+		"\"type\":[\"string\","
+		"\"number\",\"boolean\"]}}");
 	property_is(ROW(SLUICE_T_LIST, .sub = server, .flags = SLUICE_F_REQUIRED),
-	            "\"o\":{\"description\":\"what\",\"type\":[\"array\",\"null\"],\"items\":{\"anyOf\":[{\"type\":[\"string\","
-	            "\"number\",\"boolean\"],\"minLength\":1},{\"type\":\"object\",\"properties\":{\"address\":{\"description\":\"where; at least 1 "
-	            "byte long\",\"type\":[\"string\",\"number\",\"boolean\"],\"minLength\":1},\"weight\":{\"description\":\"share; "
-	            "at most 100\",\"default\":1,\"type\":[\"integer\",\"string\"],\"pattern\":\"^[0-9]+$|\\\\$\\\\{\","
-	            "\"minimum\":0,\"maximum\":100}},\"required\":[\"address\"],\"additionalProperties\":false}]}}");
+		"\"o\":{\"description\":\"what\",\"type\":[\"array\",\"null\"],\"items\":{"
+		"\"anyOf\":[{\"type\":[\"string\","
+		"\"number\",\"boolean\"],\"minLength\":1},{\"type\":\"object\",\"properties\":{"
+		"\"address\":{\"description\":\"where; at least 1 "
+		"byte "
+		"long\",\"type\":[\"string\",\"number\",\"boolean\"],\"minLength\":1},\"weight\":{"
+		"\"description\":\"share; "
+		"at most "
+		"100\",\"default\":1,\"type\":[\"integer\",\"string\"],\"pattern\":\"^[0-9]+$|\\\\$"
+		"\\\\{\","
+		"\"minimum\":0,\"maximum\":100}},\"required\":[\"address\"],"
+		"\"additionalProperties\":false}]}}");
 	property_is(ROW(SLUICE_T_MAP, .sub = named, .min = "1"),
-	            "\"o\":{\"description\":\"what; at least 1 member\",\"type\":\"object\",\"additionalProperties\":{\"type\":"
-	            "[\"object\",\"null\"],\"properties\":{\"on\":{\"description\":\"switch\",\"default\":true,\"type\":[\"boolean\","
-	            "\"string\"],\"pattern\":\"^(true|false)$|\\\\$\\\\{\"}},\"additionalProperties\":false},\"minProperties\":1}");
+		"\"o\":{\"description\":\"what; at least 1 "
+		"member\",\"type\":\"object\",\"additionalProperties\":{\"type\":"
+		"[\"object\",\"null\"],\"properties\":{\"on\":{\"description\":\"switch\","
+		"\"default\":true,\"type\":[\"boolean\","
+		"\"string\"],\"pattern\":\"^(true|false)$|\\\\$\\\\{\"}},\"additionalProperties\":"
+		"false},\"minProperties\":1}");
 }
 
 static void test_recursive(void **state)
@@ -131,20 +158,36 @@ static void test_plugins(void **state)
 		{ .name = "other", .type = SLUICE_T_NODE, .doc = "anything" },
 		SLUICE_OPTIONS_END,
 	};
-	static const struct schema_plugin plugins[] = { { .name = "quota", .summary = "requests", .options = quota },
-		                                        { .name = "empty" } };
-	const char *text = schema_of(&(struct schema){ .id = "https://x/y", .title = "t", .root = root, .instance = instance,
-	                                               .plugins = plugins, .n_plugins = 2, .node = node_kind });
-	assert_non_null(strstr(text, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"$id\":\"https://x/y\","
-	                             "\"title\":\"t\",\"type\":[\"object\",\"null\"],"));
-	assert_non_null(strstr(text, "\"plugins\":{\"description\":\"instances\",\"$ref\":\"#/$defs/instances_by_name\"},"
-	                             "\"other\":{\"description\":\"anything\"}}"));
-	assert_non_null(strstr(text, "{\"description\":\"requests\",\"type\":\"object\",\"properties\":{\"use\":{\"const\":"
-	                             "\"quota\"},\"mode\":{"));
-	assert_non_null(strstr(text, "\"required\":[\"use\",\"rate\"],\"additionalProperties\":false}"));
-	assert_non_null(strstr(text, "{\"type\":\"object\",\"properties\":{\"use\":{\"const\":\"empty\"},\"mode\":{"));
-	assert_non_null(strstr(text, "\"secret\":{\"description\":\"key; on reload, a change is in force after a restart\","
-	                             "\"writeOnly\":true,"));
+	static const struct schema_plugin plugins[] = {
+		{ .name = "quota", .summary = "requests", .options = quota }, { .name = "empty" }
+	};
+	const char *text = schema_of(&(struct schema){ .id = "https://x/y",
+		.title = "t",
+		.root = root,
+		.instance = instance,
+		.plugins = plugins,
+		.n_plugins = 2,
+		.node = node_kind });
+	assert_non_null(strstr(text,
+		"{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"$id\":\"https://x/"
+		"y\","
+		"\"title\":\"t\",\"type\":[\"object\",\"null\"],"));
+	assert_non_null(strstr(text,
+		"\"plugins\":{\"description\":\"instances\",\"$ref\":\"#/$defs/"
+		"instances_by_name\"},"
+		"\"other\":{\"description\":\"anything\"}}"));
+	assert_non_null(strstr(text,
+		"{\"description\":\"requests\",\"type\":\"object\",\"properties\":{\"use\":{"
+		"\"const\":"
+		"\"quota\"},\"mode\":{"));
+	assert_non_null(
+		strstr(text, "\"required\":[\"use\",\"rate\"],\"additionalProperties\":false}"));
+	assert_non_null(strstr(text,
+		"{\"type\":\"object\",\"properties\":{\"use\":{\"const\":\"empty\"},\"mode\":{"));
+	assert_non_null(strstr(text,
+		"\"secret\":{\"description\":\"key; on reload, a change is in force after a "
+		"restart\","
+		"\"writeOnly\":true,"));
 	assert_null(strstr(text, "\"name\":{"));
 }
 

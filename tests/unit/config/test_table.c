@@ -26,8 +26,12 @@ static int check_row(sluice_option row)
 	return table_check(table, sizeof(struct thing), true, why, sizeof(why));
 }
 
-#define ROW(T, field, ...) \
-	((sluice_option){ .name = #field, .type = (T), .offset = offsetof(struct thing, field), .doc = "what", __VA_ARGS__ })
+#define ROW(T, field, ...)                               \
+	((sluice_option){ .name = #field,                \
+		.type = (T),                             \
+		.offset = offsetof(struct thing, field), \
+		.doc = "what",                           \
+		__VA_ARGS__ })
 
 static void unsound(sluice_option row, const char *expected)
 {
@@ -38,7 +42,11 @@ static void unsound(sluice_option row, const char *expected)
 static const char *const choices[] = { "a", "b", "c", NULL };
 static const sluice_option inner[] = {
 	{ .name = "name", .type = SLUICE_T_STR, .doc = "name", .flags = SLUICE_F_KEY },
-	{ .name = "time", .type = SLUICE_T_DURATION, .offset = 16, .doc = "time", .flags = SLUICE_F_REQUIRED },
+	{ .name = "time",
+		.type = SLUICE_T_DURATION,
+		.offset = 16,
+		.doc = "time",
+		.flags = SLUICE_F_REQUIRED },
 	{ .name = "weight", .type = SLUICE_T_DURATION, .offset = 16, .doc = "time" },
 	SLUICE_OPTIONS_END,
 };
@@ -47,10 +55,17 @@ static void test_sound(void **state)
 {
 	(void)state;
 	assert_int_equal(table_check(NULL, 0, false, why, sizeof(why)), 0);
-	assert_int_equal(check_row(ROW(SLUICE_T_DURATION, time, .def = "30s", .min = "1s", .max = "1h")), 0);
-	assert_int_equal(check_row(ROW(SLUICE_T_INT, time, .def = "-3", .min = "-5", .max = "0")), 0);
-	assert_int_equal(check_row(ROW(SLUICE_T_RATE, text, .def = "60/min", .min = "1/s", .max = "1/s")), 0);
-	assert_int_equal(check_row(ROW(SLUICE_T_FLAGS, time, .choices = choices, .def = "[a, c]", .min = "2")), 0);
+	assert_int_equal(check_row(ROW(SLUICE_T_DURATION, time, .def = "30s", .min = "1s",
+				 .max = "1h")),
+		0);
+	assert_int_equal(check_row(ROW(SLUICE_T_INT, time, .def = "-3", .min = "-5", .max = "0")),
+		0);
+	assert_int_equal(check_row(ROW(SLUICE_T_RATE, text, .def = "60/min", .min = "1/s",
+				 .max = "1/s")),
+		0);
+	assert_int_equal(check_row(ROW(SLUICE_T_FLAGS, time, .choices = choices, .def = "[a, c]",
+				 .min = "2")),
+		0);
 	assert_int_equal(check_row(ROW(SLUICE_T_STRS, text, .def = "[]", .max = "0")), 0);
 	assert_int_equal(check_row(ROW(SLUICE_T_MAP, list, .sub = inner, .sub_size = 24)), 0);
 	assert_int_equal(check_row(ROW(SLUICE_T_NODE, time)), 0);
@@ -75,30 +90,40 @@ static void test_unsound(void **state)
 	unsound(ROW(SLUICE_T_NODE + 1, time), "option time: unknown type 19");
 	unsound(ROW(SLUICE_T_ENUM, time), "option time: 0 choices");
 	unsound(ROW(SLUICE_T_LIST, list), "option list: no table for its block");
-	unsound(ROW(SLUICE_T_LIST, list, .sub = inner), "option list: the size of its struct is not given");
+	unsound(ROW(SLUICE_T_LIST, list, .sub = inner),
+		"option list: the size of its struct is not given");
 	unsound(ROW(SLUICE_T_LIST, list, .sub = inner, .sub_size = 23),
-	        "option time: its field lies outside the struct of 23 bytes");
-	unsound(ROW(SLUICE_T_MAP, list, .sub = inner + 1, .sub_size = 24), "option list: no row of its table takes the key");
+		"option time: its field lies outside the struct of 23 bytes");
+	unsound(ROW(SLUICE_T_MAP, list, .sub = inner + 1, .sub_size = 24),
+		"option list: no row of its table takes the key");
 	unsound(ROW(SLUICE_T_INT, time, .flags = SLUICE_F_KEY), "option time: a key is a text");
 	unsound(ROW(SLUICE_T_LIST, list, .sub = inner, .sub_size = 24, .flags = SLUICE_F_SCALAR),
-	        "option list: a scalar is no list of blocks");
+		"option list: a scalar is no list of blocks");
 	unsound(ROW(SLUICE_T_STR, text, .def = "x", .flags = SLUICE_F_REQUIRED),
-	        "option text: what is required needs no default");
-	unsound(ROW(SLUICE_T_DURATION, time, .def = "30"), "option time: the default 30 cannot be read");
+		"option text: what is required needs no default");
+	unsound(ROW(SLUICE_T_DURATION, time, .def = "30"),
+		"option time: the default 30 cannot be read");
 	unsound(ROW(SLUICE_T_DURATION, time, .min = "x"), "option time: min x cannot be read");
 	unsound(ROW(SLUICE_T_DURATION, time, .max = ""), "option time: max  cannot be read");
-	unsound(ROW(SLUICE_T_DURATION, time, .min = "1h", .max = "1m"), "option time: min 1h is more than max 1m");
-	unsound(ROW(SLUICE_T_INT, time, .min = "-5", .max = "-6"), "option time: min -5 is more than max -6");
-	unsound(ROW(SLUICE_T_DURATION, time, .def = "1s", .min = "2s"), "option time: the default 1s is out of bounds");
-	unsound(ROW(SLUICE_T_STR, text, .def = "", .min = "1"), "option text: the default  is out of bounds");
+	unsound(ROW(SLUICE_T_DURATION, time, .min = "1h", .max = "1m"),
+		"option time: min 1h is more than max 1m");
+	unsound(ROW(SLUICE_T_INT, time, .min = "-5", .max = "-6"),
+		"option time: min -5 is more than max -6");
+	unsound(ROW(SLUICE_T_DURATION, time, .def = "1s", .min = "2s"),
+		"option time: the default 1s is out of bounds");
+	unsound(ROW(SLUICE_T_STR, text, .def = "", .min = "1"),
+		"option text: the default  is out of bounds");
 	unsound(ROW(SLUICE_T_FLAGS, time, .choices = choices, .def = "[a, d]"),
-	        "option time: the default [a, d] cannot be read");
-	unsound(ROW(SLUICE_T_PAIRS, text, .def = "{}"), "option text: the default {} cannot be read");
+		"option time: the default [a, d] cannot be read");
+	unsound(ROW(SLUICE_T_PAIRS, text, .def = "{}"),
+		"option text: the default {} cannot be read");
 	unsound(ROW(SLUICE_T_BOOL, time, .max = "1"), "option time: a boolean has no bounds");
-	const sluice_option twice[] = { ROW(SLUICE_T_STR, text), ROW(SLUICE_T_STR, text), SLUICE_OPTIONS_END };
+	const sluice_option twice[] = { ROW(SLUICE_T_STR, text), ROW(SLUICE_T_STR, text),
+		SLUICE_OPTIONS_END };
 	assert_int_equal(table_check(twice, sizeof(struct thing), true, why, sizeof(why)), -1);
 	assert_string_equal(why, "option text: declared twice");
-	const sluice_option same[] = { ROW(SLUICE_T_BLOCK, first, .sub = inner + 1), ROW(SLUICE_T_UINT, time), SLUICE_OPTIONS_END };
+	const sluice_option same[] = { ROW(SLUICE_T_BLOCK, first, .sub = inner + 1),
+		ROW(SLUICE_T_UINT, time), SLUICE_OPTIONS_END };
 	assert_int_equal(table_check(same, sizeof(struct thing), true, why, sizeof(why)), -1);
 	assert_string_equal(why, "option first: its struct comes first and has a field time too");
 	const sluice_option node[] = { ROW(SLUICE_T_NODE, time), SLUICE_OPTIONS_END };
@@ -114,7 +139,8 @@ static void test_recursive(void **state)
 	table[0] = ROW(SLUICE_T_LIST, list, .sub = table, .sub_size = sizeof(struct thing));
 	assert_int_equal(table_check(table, sizeof(struct thing), true, why, sizeof(why)), 0);
 	char buf[OPTION_TEXT];
-	assert_string_equal(option_example(&table[0], buf), "[{ list: [{ list: [{ list: [{ list: ... }] }] }] }]");
+	assert_string_equal(option_example(&table[0], buf),
+		"[{ list: [{ list: [{ list: [{ list: ... }] }] }] }]");
 }
 
 static void expected(sluice_option row, const char *text)
@@ -141,9 +167,12 @@ static void test_words(void **state)
 	expected(ROW(SLUICE_T_ENUM, time, .choices = choices), "one of a, b or c");
 	expected(ROW(SLUICE_T_FLAGS, time, .choices = choices + 2), "c, or a list of them");
 	expected(ROW(SLUICE_T_BLOCK, first, .sub = inner), "a block such as { time: 30s }");
-	expected(ROW(SLUICE_T_MAP, list, .sub = inner), "a map of blocks such as { name: { time: 30s } }");
-	expected(ROW(SLUICE_T_LIST, list, .sub = inner), "a list of blocks such as [{ time: 30s }]");
-	expected(ROW(SLUICE_T_STRS, text, .flags = SLUICE_F_SECRET), "a text or a list of texts such as file:text.secret");
+	expected(ROW(SLUICE_T_MAP, list, .sub = inner),
+		"a map of blocks such as { name: { time: 30s } }");
+	expected(ROW(SLUICE_T_LIST, list, .sub = inner),
+		"a list of blocks such as [{ time: 30s }]");
+	expected(ROW(SLUICE_T_STRS, text, .flags = SLUICE_F_SECRET),
+		"a text or a list of texts such as file:text.secret");
 	range(ROW(SLUICE_T_UINT, time), "");
 	range(ROW(SLUICE_T_UINT, time, .min = "1"), "at least 1");
 	range(ROW(SLUICE_T_UINT, time, .min = "1", .max = "9"), "between 1 and 9");
@@ -188,8 +217,11 @@ static void test_rows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sound), cmocka_unit_test(test_unsound), cmocka_unit_test(test_recursive),
-		cmocka_unit_test(test_words), cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_sound),
+		cmocka_unit_test(test_unsound),
+		cmocka_unit_test(test_recursive),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_rows),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,16 +17,18 @@ static void test_places(void **state)
 {
 	(void)state;
 	struct parsed p;
-	parsed_init(&p, "# a comment\n"
-	                "routes:\n"
-	                "  - name: one\n"
-	                "    match: { path: \"/v1\", caf\xc3\xa9: x }\n"
-	                "  - [2, three]\n"
-	                "\"my key\": z\n");
+	parsed_init(&p,
+		"# a comment\n"
+		"routes:\n"
+		"  - name: one\n"
+		"    match: { path: \"/v1\", caf\xc3\xa9: x }\n"
+		"  - [2, three]\n"
+		"\"my key\": z\n");
 	assert_string_equal(p.report, "");
 	const struct node *routes = node_find(p.root, STR("routes"));
 	const struct node *first = routes->v[0], *match = node_find(first, STR("match"));
-	const struct node *path = node_find(match, STR("path")), *cafe = node_find(match, STR("caf\xc3\xa9"));
+	const struct node *path = node_find(match, STR("path")),
+			  *cafe = node_find(match, STR("caf\xc3\xa9"));
 	assert_int_equal(routes->kind, NODE_LIST);
 	assert_int_equal(routes->n, 2);
 	assert_int_equal(routes->key_line, 2);
@@ -62,7 +64,8 @@ static void test_find(void **state)
 	assert_true(str_eq(p.root->v[0]->key, STR("key99"))); /* the order of the file is kept */
 	for (int i = 0; i < 100; i++) {
 		char key[16];
-		const struct node *n = node_find(p.root, str_n(key, (size_t)snprintf(key, sizeof(key), "key%d", i)));
+		const struct node *n = node_find(p.root,
+			str_n(key, (size_t)snprintf(key, sizeof(key), "key%d", i)));
 		assert_non_null(n);
 		assert_int_equal(atoi(n->text.data), i);
 	}
@@ -80,7 +83,8 @@ static void test_null(void **state)
 	/* an empty member in a list is no YAML */
 	assert_null(p.root);
 	parsed_fini(&p);
-	parsed_init(&p, "a:\nb: ~\nc: null\nd: ''\ne: \"null\"\nf: nil\ng: ${EMPTY}\nh: ${NULL}\ni: [x]\n");
+	parsed_init(&p,
+		"a:\nb: ~\nc: null\nd: ''\ne: \"null\"\nf: nil\ng: ${EMPTY}\nh: ${NULL}\ni: [x]\n");
 	assert_string_equal(p.report, "");
 	for (size_t i = 0; i < p.root->n; i++)
 		assert_int_equal(node_is_null(p.root->v[i]), i < 3);

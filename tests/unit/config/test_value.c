@@ -25,17 +25,20 @@ static void all(enum value_result (*parse)(sluice_str, uint64_t *), const struct
 		uint64_t v = 12345;
 		enum value_result r = parse(str_of(rows->text), &v);
 		if (r != rows->result || (r == VALUE_OK && v != rows->value))
-			fail_msg("%s: result %d, value %llu", rows->text, (int)r, (unsigned long long)v);
+			fail_msg("%s: result %d, value %llu", rows->text, (int)r,
+				(unsigned long long)v);
 	}
 }
 
 static void test_uint(void **state)
 {
 	(void)state;
-	all(value_uint, (const struct row[]){ { "0", 0, 0 }, { "7", 0, 7 }, { "18446744073709551615", 0, UINT64_MAX },
-	                                      { "18446744073709551616", L, 0 }, { "", M, 0 }, { "-1", M, 0 }, { "+1", M, 0 },
-	                                      { "010", M, 0 }, { "00", M, 0 }, { "0x10", M, 0 }, { "1_000", M, 0 },
-	                                      { "1.0", M, 0 }, { " 1", M, 0 }, { "1 ", M, 0 }, { "1e3", M, 0 }, { NULL, 0, 0 } });
+	all(value_uint,
+		(const struct row[]){ { "0", 0, 0 }, { "7", 0, 7 },
+			{ "18446744073709551615", 0, UINT64_MAX }, { "18446744073709551616", L, 0 },
+			{ "", M, 0 }, { "-1", M, 0 }, { "+1", M, 0 }, { "010", M, 0 },
+			{ "00", M, 0 }, { "0x10", M, 0 }, { "1_000", M, 0 }, { "1.0", M, 0 },
+			{ " 1", M, 0 }, { "1 ", M, 0 }, { "1e3", M, 0 }, { NULL, 0, 0 } });
 }
 
 static void test_int(void **state)
@@ -58,23 +61,26 @@ static void test_int(void **state)
 static void test_size(void **state)
 {
 	(void)state;
-	all(value_size, (const struct row[]){ { "4096", 0, 4096 }, { "0", 0, 0 }, { "16KiB", 0, 16384 }, { "1MiB", 0, 1048576 },
-	                                      { "2GiB", 0, 2147483648 }, { "1TiB", 0, 1ull << 40 }, { "3KB", 0, 3000 },
-	                                      { "3MB", 0, 3000000 }, { "3GB", 0, 3000000000 }, { "5B", 0, 5 },
-	                                      { "16777216TiB", L, 0 }, { "99999999999999999999KiB", L, 0 }, { "1kb", M, 0 },
-	                                      { "1K", M, 0 }, { "1 KiB", M, 0 }, { "KiB", M, 0 }, { "-1", M, 0 },
-	                                      { "1.5MiB", M, 0 }, { "08KiB", M, 0 }, { "", M, 0 }, { NULL, 0, 0 } });
+	all(value_size,
+		(const struct row[]){ { "4096", 0, 4096 }, { "0", 0, 0 }, { "16KiB", 0, 16384 },
+			{ "1MiB", 0, 1048576 }, { "2GiB", 0, 2147483648 },
+			{ "1TiB", 0, 1ull << 40 }, { "3KB", 0, 3000 }, { "3MB", 0, 3000000 },
+			{ "3GB", 0, 3000000000 }, { "5B", 0, 5 }, { "16777216TiB", L, 0 },
+			{ "99999999999999999999KiB", L, 0 }, { "1kb", M, 0 }, { "1K", M, 0 },
+			{ "1 KiB", M, 0 }, { "KiB", M, 0 }, { "-1", M, 0 }, { "1.5MiB", M, 0 },
+			{ "08KiB", M, 0 }, { "", M, 0 }, { NULL, 0, 0 } });
 }
 
 static void test_duration(void **state)
 {
 	(void)state;
-	all(value_duration, (const struct row[]){ { "250ms", 0, 250 }, { "30s", 0, 30000 }, { "5m", 0, 300000 },
-	                                          { "1h", 0, 3600000 }, { "7d", 0, 604800000 }, { "0", 0, 0 }, { "0s", 0, 0 },
-	                                          { "30", N, 0 }, { "1", N, 0 }, { "213503982335d", L, 0 }, { "1w", M, 0 },
-	                                          { "1min", M, 0 }, { "s", M, 0 }, { "1 s", M, 0 }, { "1S", M, 0 },
-	                                          { "1h30m", M, 0 }, { "-1s", M, 0 }, { "00", M, 0 }, { "", M, 0 },
-	                                          { NULL, 0, 0 } });
+	all(value_duration,
+		(const struct row[]){ { "250ms", 0, 250 }, { "30s", 0, 30000 }, { "5m", 0, 300000 },
+			{ "1h", 0, 3600000 }, { "7d", 0, 604800000 }, { "0", 0, 0 }, { "0s", 0, 0 },
+			{ "30", N, 0 }, { "1", N, 0 }, { "213503982335d", L, 0 }, { "1w", M, 0 },
+			{ "1min", M, 0 }, { "s", M, 0 }, { "1 s", M, 0 }, { "1S", M, 0 },
+			{ "1h30m", M, 0 }, { "-1s", M, 0 }, { "00", M, 0 }, { "", M, 0 },
+			{ NULL, 0, 0 } });
 }
 
 static void test_rate(void **state)
@@ -85,22 +91,42 @@ static void test_rate(void **state)
 		enum value_result result;
 		uint64_t count, period;
 	} rows[] = {
-		{ "100/s", 0, 100, 1000 },   { "100/min", 0, 100, 60000 }, { "5000/h", 0, 5000, 3600000 }, { "1/d", 0, 1, 86400000 },
-		{ "10/30s", 0, 10, 30000 },  { "0/s", 0, 0, 1000 },        { "1/250ms", 0, 1, 250 },       { "1/1m", 0, 1, 60000 },
-		{ "100", N, 0, 0 },          { "100/", M, 0, 0 },          { "/s", M, 0, 0 },              { "1/m", M, 0, 0 },
-		{ "1/0s", M, 0, 0 },         { "1/0", M, 0, 0 },           { "1/5", M, 0, 0 },             { "1 / s", M, 0, 0 },
-		{ "1/s/s", M, 0, 0 },        { "-1/s", M, 0, 0 },          { "99999999999999999999/s", L, 0, 0 },
-		{ "1/213503982335d", L, 0, 0 }, { "", M, 0, 0 },
+		{ "100/s", 0, 100, 1000 },
+		{ "100/min", 0, 100, 60000 },
+		{ "5000/h", 0, 5000, 3600000 },
+		{ "1/d", 0, 1, 86400000 },
+		{ "10/30s", 0, 10, 30000 },
+		{ "0/s", 0, 0, 1000 },
+		{ "1/250ms", 0, 1, 250 },
+		{ "1/1m", 0, 1, 60000 },
+		{ "100", N, 0, 0 },
+		{ "100/", M, 0, 0 },
+		{ "/s", M, 0, 0 },
+		{ "1/m", M, 0, 0 },
+		{ "1/0s", M, 0, 0 },
+		{ "1/0", M, 0, 0 },
+		{ "1/5", M, 0, 0 },
+		{ "1 / s", M, 0, 0 },
+		{ "1/s/s", M, 0, 0 },
+		{ "-1/s", M, 0, 0 },
+		{ "99999999999999999999/s", L, 0, 0 },
+		{ "1/213503982335d", L, 0, 0 },
+		{ "", M, 0, 0 },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		sluice_rate v = { 0 };
 		enum value_result r = value_rate(str_of(rows[i].text), &v);
-		if (r != rows[i].result || v.count != rows[i].count || v.period_ms != rows[i].period)
+		if (r != rows[i].result || v.count != rows[i].count ||
+			v.period_ms != rows[i].period)
 			fail_msg("%s: result %d", rows[i].text, (int)r);
 	}
-	assert_int_equal(value_rate_compare(&(sluice_rate){ 60, 60000 }, &(sluice_rate){ 1, 1000 }), 0);
-	assert_int_equal(value_rate_compare(&(sluice_rate){ 61, 60000 }, &(sluice_rate){ 1, 1000 }), 1);
-	assert_int_equal(value_rate_compare(&(sluice_rate){ UINT64_MAX, 2 }, &(sluice_rate){ UINT64_MAX, 1 }), -1);
+	assert_int_equal(value_rate_compare(&(sluice_rate){ 60, 60000 }, &(sluice_rate){ 1, 1000 }),
+		0);
+	assert_int_equal(value_rate_compare(&(sluice_rate){ 61, 60000 }, &(sluice_rate){ 1, 1000 }),
+		1);
+	assert_int_equal(value_rate_compare(&(sluice_rate){ UINT64_MAX, 2 },
+				 &(sluice_rate){ UINT64_MAX, 1 }),
+		-1);
 }
 
 static void test_bool(void **state)
@@ -135,8 +161,13 @@ static void test_choices(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_uint), cmocka_unit_test(test_int),  cmocka_unit_test(test_size),    cmocka_unit_test(test_duration),
-		cmocka_unit_test(test_rate), cmocka_unit_test(test_bool), cmocka_unit_test(test_choices),
+		cmocka_unit_test(test_uint),
+		cmocka_unit_test(test_int),
+		cmocka_unit_test(test_size),
+		cmocka_unit_test(test_duration),
+		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_bool),
+		cmocka_unit_test(test_choices),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

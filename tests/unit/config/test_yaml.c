@@ -30,7 +30,8 @@ static void refused(const char *text, const char *expected)
 static void test_empty(void **state)
 {
 	(void)state;
-	static const char *const texts[] = { "", "\n", "# only a comment\n", "---\n", "--- ~\n", "{}", "\xef\xbb\xbf", "\xef\xbb\xbf\n" };
+	static const char *const texts[] = { "", "\n", "# only a comment\n", "---\n", "--- ~\n",
+		"{}", "\xef\xbb\xbf", "\xef\xbb\xbf\n" };
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		struct parsed p;
 		parsed_init(&p, texts[i]);
@@ -47,7 +48,9 @@ static void test_texts(void **state)
 {
 	(void)state;
 	struct parsed p;
-	parsed_init(&p, "\xef\xbb\xbf%YAML 1.1\n---\r\na: 'it''s'\r\nb: \"tab\\there\"\r\nc: |\r\n  two\r\n  lines\r\nd: >-\r\n  one\r\n  line\r\n...\n");
+	parsed_init(&p,
+		"\xef\xbb\xbf%YAML 1.1\n---\r\na: 'it''s'\r\nb: \"tab\\there\"\r\nc: |\r\n  "
+		"two\r\n  lines\r\nd: >-\r\n  one\r\n  line\r\n...\n");
 	assert_string_equal(p.report, "");
 	assert_int_equal(p.root->n, 4);
 	assert_string_equal(p.root->v[0]->text.data, "it's");
@@ -64,12 +67,13 @@ static void test_duplicates(void **state)
 	(void)state;
 	struct parsed p;
 	parsed_init(&p, "b: 1\na: 2\nb: 3\nc: { x: 1, x: 2, y: 3, x: 4 }\n");
-	assert_string_equal(p.report, "t.yaml:3:1: error: b: the key \"b\" is given twice\n"
-	                              "    hint: it was first given at t.yaml:1:1\n"
-	                              "t.yaml:4:12: error: c.x: the key \"x\" is given twice\n"
-	                              "    hint: it was first given at t.yaml:4:6\n"
-	                              "t.yaml:4:24: error: c.x: the key \"x\" is given twice\n"
-	                              "    hint: it was first given at t.yaml:4:6\n");
+	assert_string_equal(p.report,
+		"t.yaml:3:1: error: b: the key \"b\" is given twice\n"
+		"    hint: it was first given at t.yaml:1:1\n"
+		"t.yaml:4:12: error: c.x: the key \"x\" is given twice\n"
+		"    hint: it was first given at t.yaml:4:6\n"
+		"t.yaml:4:24: error: c.x: the key \"x\" is given twice\n"
+		"    hint: it was first given at t.yaml:4:6\n");
 	assert_int_equal(p.root->n, 3);
 	assert_string_equal(p.root->v[0]->text.data, "1");
 	assert_string_equal(p.root->v[1]->text.data, "2");
@@ -81,30 +85,43 @@ static void test_duplicates(void **state)
 static void test_not_supported(void **state)
 {
 	(void)state;
-	refused("a: &x 1\nb: *x\n", "t.yaml:1:4: error: anchors (&name) are not supported\n"
-	                            "    hint: remove it; a text that begins with & needs quotes\n"
-	                            "t.yaml:2:4: error: b: aliases (*name) are not supported\n"
-	                            "    hint: write the value out; a text that begins with * needs quotes: \"*x\"\n");
-	hopeless("host: *.example.com\n", "t.yaml:1:8: error: not YAML: did not find expected alphabetic or numeric character while "
-	                                 "scanning an alias\n    hint: a text that begins with * needs quotes: \"*.example.com\"\n");
+	refused("a: &x 1\nb: *x\n",
+		"t.yaml:1:4: error: anchors (&name) are not supported\n"
+		"    hint: remove it; a text that begins with & needs quotes\n"
+		"t.yaml:2:4: error: b: aliases (*name) are not supported\n"
+		"    hint: write the value out; a text that begins with * needs quotes: \"*x\"\n");
+	hopeless("host: *.example.com\n",
+		"t.yaml:1:8: error: not YAML: did not find expected alphabetic or numeric "
+		"character while "
+		"scanning an alias\n    hint: a text that begins with * needs quotes: "
+		"\"*.example.com\"\n");
 	hopeless("m: { host: *.example.com, b: 1 }\n",
-	        "t.yaml:1:13: error: not YAML: did not find expected alphabetic or numeric character while scanning an alias\n"
-	        "    hint: a text that begins with * needs quotes: \"*.example.com\"\n");
-	refused("a: !!str 1\nb: !x [1]\nc: !y {}\n", "t.yaml:1:4: error: tags (!name) are not supported\n"
-	                                             "    hint: remove it; a text that begins with ! needs quotes\n"
-	                                             "t.yaml:2:4: error: tags (!name) are not supported\n"
-	                                             "    hint: remove it; a text that begins with ! needs quotes\n"
-	                                             "t.yaml:3:4: error: tags (!name) are not supported\n"
-	                                             "    hint: remove it; a text that begins with ! needs quotes\n");
-	refused("a: 1\n<<: { b: 2 }\nc: 3\n", "t.yaml:2:1: error: merge keys (<<) are not supported: write the keys out\n");
-	refused("%TAG ! tag:x,2000:\n---\na: 1\n", "t.yaml:1:1: error: tags are not supported: remove the %TAG line\n");
-	refused("? [1, 2]\n: 3\nb: 4\n", "t.yaml:1:3: error: a key must be a text, not a list or a block\n");
-	refused("{ { a: b }: { c: 1, c: 2 }, d: 1 }", "t.yaml:1:3: error: a key must be a text, not a list or a block\n");
-	refused("${A}: 1\n", "t.yaml:1:1: error: the environment can be referred to in values, not in keys\n");
-	refused("a: \"x\\0y\"\n\"k\\0\": 1\n", "t.yaml:1:4: error: a: the text contains a NUL byte\n"
-	                                      "t.yaml:2:1: error: the key contains a NUL byte\n");
-	hopeless("a: 1\n---\nb: 2\n", "t.yaml:2:1: error: a second document begins here\n"
-	                              "    hint: a configuration is one document: remove the --- line\n");
+		"t.yaml:1:13: error: not YAML: did not find expected alphabetic or numeric "
+		"character while scanning an alias\n"
+		"    hint: a text that begins with * needs quotes: \"*.example.com\"\n");
+	refused("a: !!str 1\nb: !x [1]\nc: !y {}\n",
+		"t.yaml:1:4: error: tags (!name) are not supported\n"
+		"    hint: remove it; a text that begins with ! needs quotes\n"
+		"t.yaml:2:4: error: tags (!name) are not supported\n"
+		"    hint: remove it; a text that begins with ! needs quotes\n"
+		"t.yaml:3:4: error: tags (!name) are not supported\n"
+		"    hint: remove it; a text that begins with ! needs quotes\n");
+	refused("a: 1\n<<: { b: 2 }\nc: 3\n",
+		"t.yaml:2:1: error: merge keys (<<) are not supported: write the keys out\n");
+	refused("%TAG ! tag:x,2000:\n---\na: 1\n",
+		"t.yaml:1:1: error: tags are not supported: remove the %TAG line\n");
+	refused("? [1, 2]\n: 3\nb: 4\n",
+		"t.yaml:1:3: error: a key must be a text, not a list or a block\n");
+	refused("{ { a: b }: { c: 1, c: 2 }, d: 1 }",
+		"t.yaml:1:3: error: a key must be a text, not a list or a block\n");
+	refused("${A}: 1\n",
+		"t.yaml:1:1: error: the environment can be referred to in values, not in keys\n");
+	refused("a: \"x\\0y\"\n\"k\\0\": 1\n",
+		"t.yaml:1:4: error: a: the text contains a NUL byte\n"
+		"t.yaml:2:1: error: the key contains a NUL byte\n");
+	hopeless("a: 1\n---\nb: 2\n",
+		"t.yaml:2:1: error: a second document begins here\n"
+		"    hint: a configuration is one document: remove the --- line\n");
 }
 
 /* What is refused leaves the rest as it was. */
@@ -139,7 +156,8 @@ static void test_syntax(void **state)
 	assert_non_null(strstr(p.report, "hint: a text that begins with @ needs quotes\n"));
 	parsed_fini(&p);
 	parsed_init(&p, "a: { b: ${X} }\n");
-	assert_non_null(strstr(p.report, "hint: within { } and [ ] a reference needs quotes: \"${NAME}\"\n"));
+	assert_non_null(strstr(p.report,
+		"hint: within { } and [ ] a reference needs quotes: \"${NAME}\"\n"));
 	parsed_fini(&p);
 	parsed_init(&p, "a:\n  - x\n b: 1\n");
 	assert_non_null(strstr(p.report, "compare the indentation"));
@@ -153,12 +171,19 @@ static void test_syntax(void **state)
 static void test_bytes(void **state)
 {
 	(void)state;
-	hopeless("a: b\nc: \xc3\xa9\xff\n", "t.yaml:2:5: error: the byte 0xff is not UTF-8\n    hint: save the file as UTF-8\n");
-	hopeless("\xff\xfe" "a", "t.yaml:1:1: error: the byte 0xff is not UTF-8\n    hint: save the file as UTF-8\n");
-	hopeless("a: b\r\nc: \x1b[1m\n", "t.yaml:2:4: error: the control byte 0x1b cannot stand in a configuration\n");
+	hopeless("a: b\nc: \xc3\xa9\xff\n",
+		"t.yaml:2:5: error: the byte 0xff is not UTF-8\n    hint: save the file as "
+		"UTF-8\n");
+	hopeless("\xff\xfe"
+		 "a",
+		"t.yaml:1:1: error: the byte 0xff is not UTF-8\n    hint: save the file as "
+		"UTF-8\n");
+	hopeless("a: b\r\nc: \x1b[1m\n",
+		"t.yaml:2:4: error: the control byte 0x1b cannot stand in a configuration\n");
 	struct parsed p;
 	parsed_init_n(&p, "a\0b", 3);
-	assert_string_equal(p.report, "t.yaml:1:2: error: the control byte 0x00 cannot stand in a configuration\n");
+	assert_string_equal(p.report,
+		"t.yaml:1:2: error: the control byte 0x00 cannot stand in a configuration\n");
 	parsed_fini(&p);
 }
 
@@ -175,7 +200,8 @@ static void test_bounds(void **state)
 	memset(nested, '[', YAML_DEPTH_MAX + 1);
 	memset(nested + YAML_DEPTH_MAX + 1, ']', YAML_DEPTH_MAX + 1);
 	parsed_init_n(&p, nested, 2 * YAML_DEPTH_MAX + 2);
-	assert_string_equal(p.report, "t.yaml:1:33: error: lists and blocks are nested more than 32 deep\n");
+	assert_string_equal(p.report,
+		"t.yaml:1:33: error: lists and blocks are nested more than 32 deep\n");
 	assert_null(p.root);
 	parsed_fini(&p);
 
@@ -191,7 +217,8 @@ static void test_bounds(void **state)
 		n += 4;
 	}
 	parsed_init_n(&p, large, n);
-	assert_string_equal(p.report, "t.yaml:1000000:3: error: the file has more than 1000000 values\n");
+	assert_string_equal(p.report,
+		"t.yaml:1000000:3: error: the file has more than 1000000 values\n");
 	parsed_fini(&p);
 
 	n = 0; /* few bytes that ask for many */
@@ -201,7 +228,8 @@ static void test_bounds(void **state)
 		n += (size_t)snprintf(large + n, 64, "\"${LONG}\",");
 	large[n++] = ']';
 	parsed_init_n(&p, large, n);
-	assert_non_null(strstr(p.report, "the environment's values make the file larger than 16 MiB\n"));
+	assert_non_null(
+		strstr(p.report, "the environment's values make the file larger than 16 MiB\n"));
 	assert_int_equal(p.diag.n_errors, 1);
 	assert_non_null(p.root);
 	parsed_fini(&p);
@@ -224,9 +252,15 @@ static void test_long_key(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),  cmocka_unit_test(test_texts),  cmocka_unit_test(test_duplicates),
-		cmocka_unit_test(test_not_supported), cmocka_unit_test(test_dropped), cmocka_unit_test(test_syntax),
-		cmocka_unit_test(test_bytes),  cmocka_unit_test(test_bounds), cmocka_unit_test(test_long_key),
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_duplicates),
+		cmocka_unit_test(test_not_supported),
+		cmocka_unit_test(test_dropped),
+		cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_long_key),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,7 +104,8 @@ static void test_most(void **state)
 	counts_free(&c);
 }
 
-/* As many clients as it was made for, several times over: each gets a place of its own, and gives it back. */
+/* As many clients as it was made for, several times over: each gets a place of its own, and gives
+ * it back. */
 static void test_many_clients(void **state)
 {
 	enum { CLIENTS = 4000, ROUNDS = 3 };
@@ -125,7 +126,8 @@ static void test_many_clients(void **state)
 			count_place more;
 			int n = snprintf(key, sizeof(key), "%d/%d", round, i);
 			if (at[i])
-				assert_false(counts_client_enter(c, str_n(key, (size_t)n), 1, &more));
+				assert_false(
+					counts_client_enter(c, str_n(key, (size_t)n), 1, &more));
 		}
 		for (int i = 0; i < CLIENTS; i++)
 			counts_client_leave(at[i]);
@@ -156,7 +158,7 @@ static void test_crowd(void **state)
 	counts_free(&c);
 }
 
-/* ---- threads ------------------------------------------------------------------------------------------------------ */
+/* ---- threads ------------------------------------------------------------------------------- */
 
 enum { THREADS = 4, KEYS = 8, MOST = 3, STEPS = 60000 };
 
@@ -166,7 +168,10 @@ static _Atomic int too_many, refused;
 
 static void *come_and_go(void *arg)
 {
-	struct { count_place at; int key; } mine[6] = { 0 };
+	struct {
+		count_place at;
+		int key;
+	} mine[6] = { 0 };
 	unsigned random = (unsigned)(uintptr_t)arg * 2654435761u + 1;
 	for (int i = 0; i < STEPS; i++) {
 		random = random * 1664525u + 1013904223u;
@@ -181,7 +186,8 @@ static void *come_and_go(void *arg)
 		int key = (int)((random >> 16) % KEYS);
 		if (!counts_enter(shared, 0))
 			break;
-		if (!counts_client_enter(shared, str_n((const char *)&key, sizeof(key)), MOST, &mine[slot].at)) {
+		if (!counts_client_enter(shared, str_n((const char *)&key, sizeof(key)), MOST,
+			    &mine[slot].at)) {
 			atomic_fetch_add(&refused, 1);
 			counts_leave(shared);
 			continue;
@@ -207,7 +213,9 @@ static void test_threads(void **state)
 	(void)state;
 	shared = counts_new(10);
 	for (int i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, come_and_go, (void *)(uintptr_t)(i + 1)), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, come_and_go,
+					 (void *)(uintptr_t)(i + 1)),
+			0);
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 	assert_int_equal(too_many, 0);
@@ -227,8 +235,13 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_total), cmocka_unit_test(test_of_a_client), cmocka_unit_test(test_requests_of_a_client),  cmocka_unit_test(test_most),
-		cmocka_unit_test(test_many_clients), cmocka_unit_test(test_crowd), cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_total),
+		cmocka_unit_test(test_of_a_client),
+		cmocka_unit_test(test_requests_of_a_client),
+		cmocka_unit_test(test_most),
+		cmocka_unit_test(test_many_clients),
+		cmocka_unit_test(test_crowd),
+		cmocka_unit_test(test_threads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

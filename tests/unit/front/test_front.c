@@ -18,7 +18,7 @@ static struct front *front;
 static struct counts *counts;
 static unsigned empties;
 
-/* ---- a handler that says where a request came in ---------------------------------------------------------------------- */
+/* ---- a handler that says where a request came in ------------------------------------------- */
 
 static bool slow; /* does not answer */
 static struct client *waiting;
@@ -42,7 +42,10 @@ static const struct client_events events = { .on_sent = on_sent, .on_gone = on_g
 
 static void answer(struct client *c)
 {
-	struct response_head h = { .status = 200, .version = 11, .body = BODY_LENGTH, .keep_alive = true };
+	struct response_head h = { .status = 200,
+		.version = 11,
+		.body = BODY_LENGTH,
+		.keep_alive = true };
 	struct buf body;
 	h.body_length = c->conn->listener->name.len;
 	c->ops->head(c, &h);
@@ -68,7 +71,7 @@ static void on_bad_request(void *ctx, struct client *c, int err)
 	on_request(ctx, c);
 }
 
-/* ---- listeners -------------------------------------------------------------------------------------------------------- */
+/* ---- listeners ----------------------------------------------------------------------------- */
 
 struct place {
 	struct listener_conf conf;
@@ -79,12 +82,12 @@ struct place {
 static struct place place(const char *name)
 {
 	struct place p = { .conf = { .name = str_of(name),
-		                     .protocols = FRONT_HTTP1,
-		                     .timeouts = { 10000, 10000, 10000 },
-		                     .max_head = 8192,
-		                     .max_target = 1024,
-		                     .max_fields = 20,
-		                     .max_memory = 128 * 1024 } };
+				   .protocols = FRONT_HTTP1,
+				   .timeouts = { 10000, 10000, 10000 },
+				   .max_head = 8192,
+				   .max_target = 1024,
+				   .max_fields = 20,
+				   .max_memory = 128 * 1024 } };
 	p.addr.in.sin_family = AF_INET;
 	p.addr.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	p.addr.len = sizeof(p.addr.in);
@@ -107,7 +110,7 @@ static void apply(struct place *const *v, size_t n, uint64_t max)
 	front_apply(front, args, n, &(struct front_bounds){ .connections = max }, 300 * NS_PER_MS);
 }
 
-/* ---- clients ---------------------------------------------------------------------------------------------------------- */
+/* ---- clients ------------------------------------------------------------------------------- */
 
 static int connect_to(const struct place *p)
 {
@@ -189,7 +192,7 @@ static int end(void **state)
 	return 0;
 }
 
-/* ---- tests ------------------------------------------------------------------------------------------------------------ */
+/* ---- tests --------------------------------------------------------------------------------- */
 
 static void test_listeners(void **state)
 {
@@ -208,7 +211,8 @@ static void test_listeners(void **state)
 	assert_int_equal(empties, 0); /* it does not drain */
 }
 
-/* A reload: what stays keeps its socket, new connections get the new settings, old ones keep theirs. */
+/* A reload: what stays keeps its socket, new connections get the new settings, old ones keep
+ * theirs. */
 static void test_reload(void **state)
 {
 	struct place a = place("old-name"), b = place("goes"), c = place("comes");
@@ -406,8 +410,15 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(test_listeners), test(test_reload), test(test_needless_socket),           test(test_paused), test(test_bound),
-		test(test_drain),     test(test_abort),  test(test_drain_without_connections), test(test_free_with_a_queue),
+		test(test_listeners),
+		test(test_reload),
+		test(test_needless_socket),
+		test(test_paused),
+		test(test_bound),
+		test(test_drain),
+		test(test_abort),
+		test(test_drain_without_connections),
+		test(test_free_with_a_queue),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

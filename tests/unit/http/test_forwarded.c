@@ -17,7 +17,8 @@ static struct fields fields_of(const char *name, const char *const *lines)
 
 static void assert_client(enum client_ip_from from, const char *const *lines, const char *want)
 {
-	struct fields f = fields_of(from == CLIENT_IP_FORWARDED ? "Forwarded" : "X-Forwarded-For", lines);
+	struct fields f =
+		fields_of(from == CLIENT_IP_FORWARDED ? "Forwarded" : "X-Forwarded-For", lines);
 	struct forwarded got;
 	char text[ADDR_TEXT] = "";
 	trust.from = from;
@@ -27,12 +28,14 @@ static void assert_client(enum client_ip_from from, const char *const *lines, co
 	else if (got.client.len)
 		(void)addr_ip_text(&got.client, text);
 	if (strcmp(text, want) != 0)
-		fail_msg("\"%s\"%s: the client is \"%s\", not \"%s\"", lines[0] ? lines[0] : "", lines[0] && lines[1] ? " ..." : "",
-		         text, want);
+		fail_msg("\"%s\"%s: the client is \"%s\", not \"%s\"", lines[0] ? lines[0] : "",
+			lines[0] && lines[1] ? " ..." : "", text, want);
 }
 
-#define XFF(want, ...) assert_client(CLIENT_IP_X_FORWARDED_FOR, (const char *const[]){ __VA_ARGS__, NULL }, want)
-#define FWD(want, ...) assert_client(CLIENT_IP_FORWARDED, (const char *const[]){ __VA_ARGS__, NULL }, want)
+#define XFF(want, ...) \
+	assert_client(CLIENT_IP_X_FORWARDED_FOR, (const char *const[]){ __VA_ARGS__, NULL }, want)
+#define FWD(want, ...) \
+	assert_client(CLIENT_IP_FORWARDED, (const char *const[]){ __VA_ARGS__, NULL }, want)
 
 /* 10.0.0.0/8, 2001:db8:1::/48 and 192.0.2.10 are proxies. */
 static void test_list(void **state)
@@ -140,9 +143,11 @@ static void test_scheme_and_host(void **state)
 	struct forwarded got;
 	(void)state;
 	trust.from = CLIENT_IP_FORWARDED;
-	struct fields f = fields_of("Forwarded", (const char *const[]){ "for=1.1.1.1;proto=http;host=evil, for=203.0.113.7;"
-	                                                                "proto=HTTPS;host=\"example.com:8443\", "
-	                                                                "for=10.0.0.1;proto=http;host=inner", NULL });
+	struct fields f = fields_of("Forwarded",
+		(const char *const[]){ "for=1.1.1.1;proto=http;host=evil, for=203.0.113.7;"
+				       "proto=HTTPS;host=\"example.com:8443\", "
+				       "for=10.0.0.1;proto=http;host=inner",
+			NULL });
 	forwarded_read(&f, &trust, &got);
 	assert_str(got.scheme, "https");
 	assert_str(got.host, "example.com:8443");
@@ -171,7 +176,8 @@ static void test_scheme_and_host(void **state)
 
 static int setup(void **state)
 {
-	static const sluice_str v[] = { STR("10.0.0.0/8"), STR("2001:db8:1::/48"), STR("192.0.2.10") };
+	static const sluice_str v[] = { STR("10.0.0.0/8"), STR("2001:db8:1::/48"),
+		STR("192.0.2.10") };
 	size_t bad;
 	const char *why;
 	(void)state;
@@ -192,8 +198,10 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_list),     cmocka_unit_test(test_list_not_told),
-		cmocka_unit_test(test_standard), cmocka_unit_test(test_standard_not_told),
+		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_list_not_told),
+		cmocka_unit_test(test_standard),
+		cmocka_unit_test(test_standard_not_told),
 		cmocka_unit_test(test_scheme_and_host),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

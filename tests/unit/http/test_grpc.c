@@ -4,11 +4,12 @@
 
 static void test_content_types(void **state)
 {
-	static const char *const calls[] = { "application/grpc", "application/grpc+proto", "APPLICATION/GRPC", "application/grpc;a=b",
-		                             "application/grpc ; a=b", "application/grpc+", "application/grpc\t;a" };
-	static const char *const others[] = { "", "application/grp", "application/grpc-web", "application/grpc-web+proto",
-		                              "application/grpcs", "application/grpc,application/grpc", "xapplication/grpc",
-		                              "application/grpc/x" };
+	static const char *const calls[] = { "application/grpc", "application/grpc+proto",
+		"APPLICATION/GRPC", "application/grpc;a=b", "application/grpc ; a=b",
+		"application/grpc+", "application/grpc\t;a" };
+	static const char *const others[] = { "", "application/grp", "application/grpc-web",
+		"application/grpc-web+proto", "application/grpcs",
+		"application/grpc,application/grpc", "xapplication/grpc", "application/grpc/x" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		if (!grpc_is_content_type(str_of(calls[i])))
@@ -42,8 +43,8 @@ static void test_timeouts(void **state)
 		{ "5124096H", GRPC_NO_TIMEOUT },
 		{ "99999999H", GRPC_NO_TIMEOUT },
 	};
-	static const char *const bad[] = { "", "1", "S", "123456789S", "1s", "1h", "1U", "-1S", "+1S", " 1S", "1S ", "1 S",
-		                           "1.0S", "0x1S", "1SS", "1mS", "1,2S", "\xd9\xa1S" };
+	static const char *const bad[] = { "", "1", "S", "123456789S", "1s", "1h", "1U", "-1S",
+		"+1S", " 1S", "1S ", "1 S", "1.0S", "0x1S", "1SS", "1mS", "1,2S", "\xd9\xa1S" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		uint64_t ns = 7;
@@ -67,7 +68,8 @@ static void test_writing_timeouts(void **state)
 		{ 0, "0n" },
 		{ 99999999, "99999999n" },
 		{ 100000000, "100000u" },
-		{ 100000999, "100000u" }, /* rounded down: the server is not to have more than the client */
+		/* rounded down: the server is not to have more than the client */
+		{ 100000999, "100000u" },
 		{ UINT64_C(30000000000), "30000000u" },
 		{ UINT64_C(99999999999), "99999999u" },
 		{ UINT64_C(100000000000), "100000m" },
@@ -80,7 +82,8 @@ static void test_writing_timeouts(void **state)
 		char buf[GRPC_TIMEOUT_TEXT];
 		sluice_str text = str_n(buf, grpc_timeout_write(rows[i].ns, buf));
 		if (!str_eq(text, str_of(rows[i].text)))
-			fail_msg("%llu ns are written %.*s", (unsigned long long)rows[i].ns, STR_ARG(text));
+			fail_msg("%llu ns are written %.*s", (unsigned long long)rows[i].ns,
+				STR_ARG(text));
 	}
 }
 
@@ -90,7 +93,8 @@ static void test_statuses(void **state)
 	assert_int_equal(grpc_status_parse(STR("0")), 0);
 	assert_int_equal(grpc_status_parse(STR("16")), 16);
 	assert_int_equal(grpc_status_parse(STR("999")), GRPC_STATUS_MAX);
-	static const char *const bad[] = { "", "1000", "00", "01", "-1", "+1", " 1", "1 ", "x", "1.", "4294967297" };
+	static const char *const bad[] = { "", "1000", "00", "01", "-1", "+1", " 1", "1 ", "x",
+		"1.", "4294967297" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		if (grpc_status_parse(str_of(bad[i])) != -1)
 			fail_msg("\"%s\" is taken for one", bad[i]);
@@ -107,12 +111,25 @@ static void test_codes(void **state)
 		int status;
 		enum grpc_code code;
 	} rows[] = {
-		{ 400, GRPC_INTERNAL },           { 401, GRPC_UNAUTHENTICATED },    { 403, GRPC_PERMISSION_DENIED },
-		{ 404, GRPC_UNIMPLEMENTED },      { 405, GRPC_UNIMPLEMENTED },      { 408, GRPC_CANCELLED },
-		{ 413, GRPC_RESOURCE_EXHAUSTED }, { 421, GRPC_UNAVAILABLE }, { 429, GRPC_RESOURCE_EXHAUSTED }, { 431, GRPC_RESOURCE_EXHAUSTED },
-		{ 499, GRPC_CANCELLED },          { 500, GRPC_INTERNAL },           { 501, GRPC_UNIMPLEMENTED },
-		{ 502, GRPC_UNAVAILABLE },        { 503, GRPC_UNAVAILABLE },        { 504, GRPC_UNAVAILABLE },
-		{ 402, GRPC_UNKNOWN },            { 200, GRPC_UNKNOWN },            { 0, GRPC_UNKNOWN },
+		{ 400, GRPC_INTERNAL },
+		{ 401, GRPC_UNAUTHENTICATED },
+		{ 403, GRPC_PERMISSION_DENIED },
+		{ 404, GRPC_UNIMPLEMENTED },
+		{ 405, GRPC_UNIMPLEMENTED },
+		{ 408, GRPC_CANCELLED },
+		{ 413, GRPC_RESOURCE_EXHAUSTED },
+		{ 421, GRPC_UNAVAILABLE },
+		{ 429, GRPC_RESOURCE_EXHAUSTED },
+		{ 431, GRPC_RESOURCE_EXHAUSTED },
+		{ 499, GRPC_CANCELLED },
+		{ 500, GRPC_INTERNAL },
+		{ 501, GRPC_UNIMPLEMENTED },
+		{ 502, GRPC_UNAVAILABLE },
+		{ 503, GRPC_UNAVAILABLE },
+		{ 504, GRPC_UNAVAILABLE },
+		{ 402, GRPC_UNKNOWN },
+		{ 200, GRPC_UNKNOWN },
+		{ 0, GRPC_UNKNOWN },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -144,8 +161,12 @@ static void test_messages(void **state)
 	assert_message(STR("100%"), 256, "100%25");
 	assert_message(STR("a\r\nb\tc\x7f"), 256, "a%0D%0Ab%09c%7F");
 	assert_message(STR("a\0b"), 256, "a%00b");
-	assert_message(STR("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"), 256, "%C3%A9%E2%82%AC%F0%9F%98%80");
-	assert_message(STR("\xff\xc3(\xe2\x82"), 256, "?" "?(?" "?");
+	assert_message(STR("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"), 256,
+		"%C3%A9%E2%82%AC%F0%9F%98%80");
+	assert_message(STR("\xff\xc3(\xe2\x82"), 256,
+		"?"
+		"?(?"
+		"?");
 	/* blanks at the ends are part of it */
 	assert_message(STR(" a b "), 256, "%20a b%20");
 	assert_message(STR("  "), 256, "%20%20");
@@ -167,8 +188,12 @@ static void test_messages_are_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_content_types), cmocka_unit_test(test_timeouts), cmocka_unit_test(test_writing_timeouts),
-		cmocka_unit_test(test_statuses),      cmocka_unit_test(test_codes),    cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_content_types),
+		cmocka_unit_test(test_timeouts),
+		cmocka_unit_test(test_writing_timeouts),
+		cmocka_unit_test(test_statuses),
+		cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_messages_are_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,8 +107,9 @@ static void test_budget(void **state)
 
 static void test_hop_by_hop(void **state)
 {
-	static const char *const gone[] = { "Connection", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
-		                            "Proxy-Connection", "HTTP2-Settings", "X-Named", "X-Also" };
+	static const char *const gone[] = { "Connection", "Keep-Alive", "TE", "Trailer",
+		"Transfer-Encoding", "Upgrade", "Proxy-Connection", "HTTP2-Settings", "X-Named",
+		"X-Also" };
 	struct fields f = { 0 };
 	(void)state;
 	add(&f, "X-Named", "before");
@@ -147,7 +148,8 @@ static void test_hop_by_hop_many_names(void **state)
 		(void)snprintf(name, sizeof(name), "X-Name-%u", i);
 		add(&f, arena_str(&arena, str_of(name)).data, "gone");
 		char *list = text[i % 2];
-		at[i % 2] += (size_t)snprintf(list + at[i % 2], sizeof(text[0]) - at[i % 2], "x-nAME-%u, ", i);
+		at[i % 2] += (size_t)snprintf(list + at[i % 2], sizeof(text[0]) - at[i % 2],
+			"x-nAME-%u, ", i);
 	}
 	add(&f, "Connection", text[0]);
 	add(&f, "Accept", "gone");
@@ -165,7 +167,8 @@ static void test_hop_by_hop_many_names(void **state)
 
 static void test_methods(void **state)
 {
-	static const char *const others[] = { "", "get", "GE", "GETS", "Get", "BREW", "OPTION", "CONNECTS", "PURGE" };
+	static const char *const others[] = { "", "get", "GE", "GETS", "Get", "BREW", "OPTION",
+		"CONNECTS", "PURGE" };
 	(void)state;
 	for (unsigned m = METHOD_GET; m < METHOD_COUNT; m++)
 		assert_int_equal(method_find(method_name((enum method)m)), m);
@@ -230,8 +233,9 @@ static void test_fields_are_classified(void **state)
 	assert_int_equal(fields_add(&f, &arena, STR("X-Real-IP"), STR("1")), 0);
 	assert_int_equal(fields_add(&f, &arena, STR("Via"), STR("1")), 0);
 	assert_int_equal(fields_add(&f, &arena, STR("x_forwarded_for"), STR("1")), 0);
-	assert_true(fields_classify(&f) == (TOKEN_BIT(TOKEN_OTHER) | TOKEN_BIT(TOKEN_VIA) | TOKEN_BIT(TOKEN_SEEN_EDGE) |
-	                                    TOKEN_BIT(TOKEN_SEEN_TWIN)));
+	assert_true(fields_classify(&f) ==
+		(TOKEN_BIT(TOKEN_OTHER) | TOKEN_BIT(TOKEN_VIA) | TOKEN_BIT(TOKEN_SEEN_EDGE) |
+			TOKEN_BIT(TOKEN_SEEN_TWIN)));
 	assert_int_equal(f.v[0].flags, FIELD_EDGE);
 	assert_int_equal(f.v[2].flags, FIELD_TWIN);
 }
@@ -241,8 +245,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_add_find),
 		cmocka_unit_test(test_repeated_fields),
-		cmocka_unit_test(test_fields_are_classified), cmocka_unit_test(test_drop_set),   cmocka_unit_test(test_growth),
-		cmocka_unit_test(test_budget),   cmocka_unit_test(test_hop_by_hop), cmocka_unit_test(test_hop_by_hop_many_names),
+		cmocka_unit_test(test_fields_are_classified),
+		cmocka_unit_test(test_drop_set),
+		cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_hop_by_hop),
+		cmocka_unit_test(test_hop_by_hop_many_names),
 		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_may_have_body),
 	};

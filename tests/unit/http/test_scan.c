@@ -1,4 +1,5 @@
-/* http/scan: byte classes against their definitions, and the two twins of each scanner against each other. */
+/* http/scan: byte classes against their definitions, and the two twins of each scanner against each
+ * other. */
 #include "unit.h"
 
 #include <stdlib.h>
@@ -17,7 +18,8 @@ static void test_classes(void **state)
 		assert_int_equal(scan_is(byte, SCAN_VISIBLE), visible);
 		assert_int_equal(scan_is(byte, SCAN_NAME), visible && c != ':');
 		assert_int_equal(scan_is(byte, SCAN_PATH), visible && !strchr("#%?\\", c));
-		bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+			(c >= 'A' && c <= 'Z');
 		bool unreserved = alnum || (c && strchr("-._~", c));
 		assert_int_equal(scan_is(byte, SCAN_UNRESERVED), unreserved);
 		assert_int_equal(scan_is(byte, SCAN_HOST), unreserved && !(c >= 'A' && c <= 'Z'));
@@ -63,7 +65,8 @@ static void compare(const char *p, const char *end)
 	assert_ptr_equal(scan_empty_line_simd(p, end), scan_empty_line_scalar(p, end));
 }
 
-/* Every byte at every place of strings of every length around the width of a register, in heap blocks of exact size. */
+/* Every byte at every place of strings of every length around the width of a register, in heap
+ * blocks of exact size. */
 static void test_twins_every_place(void **state)
 {
 	(void)state;
@@ -96,7 +99,9 @@ static void test_twins_random(void **state)
 			seed = seed * 1664525 + 1013904223;
 			if (seed >> 24 < 6)
 				break;
-			buf[len] = (seed >> 20 & 3) ? 'x' : alphabet[(seed >> 8) % (sizeof(alphabet) - 1)];
+			buf[len] = (seed >> 20 & 3)
+				? 'x'
+				: alphabet[(seed >> 8) % (sizeof(alphabet) - 1)];
 		}
 		compare(buf, buf + len);
 		for (size_t i = 0; i + 1 < len; i++) /* pairs across the border of a register */
@@ -115,7 +120,7 @@ int main(void)
 #if SCAN_SIMD
 		cmocka_unit_test(test_twins_every_place),
 		cmocka_unit_test(test_twins_random),
-#endif
+#endif,
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

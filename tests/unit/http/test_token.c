@@ -16,7 +16,8 @@ static void test_every_row(void **state)
 		memcpy(exact, name.data, name.len);
 		assert_int_equal(token_find(exact, name.len), t);
 		for (size_t i = 0; i < name.len; i++)
-			exact[i] = (char)(exact[i] >= 'a' && exact[i] <= 'z' ? exact[i] - 0x20 : exact[i]);
+			exact[i] = (char)(exact[i] >= 'a' && exact[i] <= 'z' ? exact[i] - 0x20
+									     : exact[i]);
 		assert_int_equal(token_find(exact, name.len), t);
 		free(exact);
 	}
@@ -63,7 +64,8 @@ static unsigned read_name(const char *name)
 	return token_read(name, strlen(name));
 }
 
-/* Programs behind CGI and WSGI cannot tell '_' from '-': such a name is no token, and known all the same. */
+/* Programs behind CGI and WSGI cannot tell '_' from '-': such a name is no token, and known all the
+ * same. */
 static void test_twins_are_known_whatever_is_spelled_with_an_underscore(void **state)
 {
 	(void)state;
@@ -84,22 +86,42 @@ static void test_twins_are_known_whatever_is_spelled_with_an_underscore(void **s
 	assert_int_equal(read_name("x_request_id"), TOKEN_IS_TWIN);
 	assert_int_equal(read_name("content_length"), TOKEN_IS_TWIN);
 	assert_int_equal(read_name("X_Real_IP"), TOKEN_IS_EDGE | TOKEN_IS_TWIN);
-	assert_int_equal(read_name("x_forwarded_anything_of_any_length_at_all"), TOKEN_IS_EDGE | TOKEN_IS_TWIN);
+	assert_int_equal(read_name("x_forwarded_anything_of_any_length_at_all"),
+		TOKEN_IS_EDGE | TOKEN_IS_TWIN);
 	assert_int_equal(read_name("x_custom"), TOKEN_OTHER);
 	assert_int_equal(read_name("user-agent_"), TOKEN_OTHER);
-	assert_int_equal(read_name("contentolength"), TOKEN_OTHER); /* differs from '-' in the same bits as '_' does */
+	/* differs from '-' in the same bits as '_' does */
+	assert_int_equal(read_name("contentolength"), TOKEN_OTHER);
 }
 
 static void test_the_family_of_the_edge(void **state)
 {
 	static const char *const members[] = {
-		"X-Real-IP", "x-forwarded-prefix", "X-Forwarded-Ssl", "X-Forwarded-Server", "X-Forwarded-Client-Cert",
-		"X-Forwarded-Scheme", "X-Original-URL", "X-Original-Host", "X-Rewrite-URL", "X-Client-IP",
-		"X-Cluster-Client-IP", "True-Client-IP", "CF-Connecting-IP", "X-Envoy-Internal", "X-Envoy-External-Address",
-		"Front-End-Https", "X-SSL-Client-Verify", "Client-Cert", "Remote-User", "Proxy", "Fastly-Client-IP",
+		"X-Real-IP",
+		"x-forwarded-prefix",
+		"X-Forwarded-Ssl",
+		"X-Forwarded-Server",
+		"X-Forwarded-Client-Cert",
+		"X-Forwarded-Scheme",
+		"X-Original-URL",
+		"X-Original-Host",
+		"X-Rewrite-URL",
+		"X-Client-IP",
+		"X-Cluster-Client-IP",
+		"True-Client-IP",
+		"CF-Connecting-IP",
+		"X-Envoy-Internal",
+		"X-Envoy-External-Address",
+		"Front-End-Https",
+		"X-SSL-Client-Verify",
+		"Client-Cert",
+		"Remote-User",
+		"Proxy",
+		"Fastly-Client-IP",
 	};
-	static const char *const others[] = { "x-forwarded", "x-forwarded-", "x-custom", "x-for", "x-real-ipx", "forwarded-for",
-		                              "x-api-key", "x-correlation-id", "x-http-method-override", "x-requested-with" };
+	static const char *const others[] = { "x-forwarded", "x-forwarded-", "x-custom", "x-for",
+		"x-real-ipx", "forwarded-for", "x-api-key", "x-correlation-id",
+		"x-http-method-override", "x-requested-with" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		if (read_name(members[i]) != TOKEN_IS_EDGE)
@@ -109,7 +131,8 @@ static void test_the_family_of_the_edge(void **state)
 		if (read_name(others[i]) != TOKEN_OTHER)
 			fail_msg("%s is %#x", others[i], read_name(others[i]));
 	}
-	assert_int_equal(read_name("x-forwarded-port"), TOKEN_X_FORWARDED_PORT); /* Sluice writes it */
+	/* Sluice writes it */
+	assert_int_equal(read_name("x-forwarded-port"), TOKEN_X_FORWARDED_PORT);
 }
 
 static void test_names_that_are_alike(void **state)

@@ -87,7 +87,8 @@ static void test_keys(void **state)
 	}
 	struct fields f = fields_of("Sec-WebSocket-Key", good, "+/09azAZ9876543210ABCg==");
 	f.v[1].flags |= FIELD_DROP;
-	assert_true(str_eq(upgrade_key(&f), STR("+/09azAZ9876543210ABCg=="))); /* what was replaced does not count */
+	/* what was replaced does not count */
+	assert_true(str_eq(upgrade_key(&f), STR("+/09azAZ9876543210ABCg==")));
 }
 
 static void test_accept(void **state)
@@ -106,7 +107,7 @@ static void test_accept(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_protocol), cmocka_unit_test(test_keys),
-		                            cmocka_unit_test(test_accept) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_protocol),
+		cmocka_unit_test(test_keys), cmocka_unit_test(test_accept) };
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -121,7 +121,8 @@ static void check_path(const char *raw, const char *want)
 {
 	sluice_str out, again;
 	size_t len = strlen(raw);
-	char *copy = malloc(len ? len : 1); /* of the exact size: a sanitizer sees any read past the end */
+	/* of the exact size: a sanitizer sees any read past the end */
+	char *copy = malloc(len ? len : 1);
 	assert_non_null(copy);
 	memcpy(copy, raw, len);
 	int rc = uri_normalise_path(str_n(copy, len), &arena, &out);
@@ -243,7 +244,8 @@ static void test_hosts(void **state)
 			continue;
 		}
 		if (rc || !str_eq(host, str_of(rows[i].want)))
-			fail_msg("\"%s\" gave %d \"%.*s\", not \"%s\"", rows[i].raw, rc, STR_ARG(host), rows[i].want);
+			fail_msg("\"%s\" gave %d \"%.*s\", not \"%s\"", rows[i].raw, rc,
+				STR_ARG(host), rows[i].want);
 		assert_int_equal(uri_parse_authority(host, &arena, &again), 0);
 		assert_ptr_equal(host.data, again.data);
 	}
@@ -273,7 +275,8 @@ static const struct target_row {
 } targets[] = {
 	{ METHOD_GET, "/a", "H", 11, 0, TARGET_ORIGIN, "/a", NULL, "H", "h" },
 	{ METHOD_GET, "/a?", "h", 11, 0, TARGET_ORIGIN, "/a", "", "h", "h" },
-	{ METHOD_GET, "/a?b=c&d=%zz/../\\|[]", "h", 11, 0, TARGET_ORIGIN, "/a", "b=c&d=%zz/../\\|[]", "h", "h" },
+	{ METHOD_GET, "/a?b=c&d=%zz/../\\|[]", "h", 11, 0, TARGET_ORIGIN, "/a",
+		"b=c&d=%zz/../\\|[]", "h", "h" },
 	{ METHOD_GET, "/a?b?c", "h", 11, 0, TARGET_ORIGIN, "/a", "b?c", "h", "h" },
 	{ METHOD_GET, "/a/../b?c//d", "h", 11, 0, TARGET_ORIGIN, "/b", "c//d", "h", "h" },
 	{ METHOD_GET, "/%3f?x", "h", 11, 0, TARGET_ORIGIN, "/%3F", "x", "h", "h" },
@@ -295,12 +298,14 @@ static const struct target_row {
 	{ METHOD_GET, "\\a", "h", 11, ERR_BAD_TARGET, 0, 0, 0, 0, 0 },
 	{ METHOD_GET, "h:80", "h", 11, ERR_BAD_TARGET, 0, 0, 0, 0, 0 },
 	/* absolute */
-	{ METHOD_GET, "http://B.example/x?y", "a", 11, 0, TARGET_ABSOLUTE, "/x", "y", "B.example", "b.example" },
+	{ METHOD_GET, "http://B.example/x?y", "a", 11, 0, TARGET_ABSOLUTE, "/x", "y", "B.example",
+		"b.example" },
 	{ METHOD_GET, "HTTPS://b:8443/", "a", 11, 0, TARGET_ABSOLUTE, "/", NULL, "b:8443", "b" },
 	{ METHOD_GET, "http://b", "a", 11, 0, TARGET_ABSOLUTE, "/", NULL, "b", "b" },
 	{ METHOD_GET, "http://b?q", "a", 11, 0, TARGET_ABSOLUTE, "/", "q", "b", "b" },
 	{ METHOD_GET, "http://b//x/../y", "a", 11, 0, TARGET_ABSOLUTE, "/y", NULL, "b", "b" },
-	{ METHOD_GET, "http://[::1]:1/x", "a", 11, 0, TARGET_ABSOLUTE, "/x", NULL, "[::1]:1", "[::1]" },
+	{ METHOD_GET, "http://[::1]:1/x", "a", 11, 0, TARGET_ABSOLUTE, "/x", NULL, "[::1]:1",
+		"[::1]" },
 	{ METHOD_GET, "http://b/", "", 10, 0, TARGET_ABSOLUTE, "/", NULL, "b", "b" },
 	{ METHOD_GET, "http://b/", "a b", 11, ERR_BAD_HOST, 0, 0, 0, 0, 0 },
 	{ METHOD_GET, "http://b/", "", 11, ERR_BAD_HOST, 0, 0, 0, 0, 0 },
@@ -324,8 +329,10 @@ static const struct target_row {
 	{ METHOD_OPTIONS, "*", "", 11, ERR_BAD_HOST, 0, 0, 0, 0, 0 },
 	{ METHOD_GET, "*", "a", 11, ERR_BAD_TARGET, 0, 0, 0, 0, 0 },
 	/* authority */
-	{ METHOD_CONNECT, "B.example:443", "a", 11, 0, TARGET_AUTHORITY, "", NULL, "B.example:443", "b.example" },
-	{ METHOD_CONNECT, "[::1]:443", "a", 11, 0, TARGET_AUTHORITY, "", NULL, "[::1]:443", "[::1]" },
+	{ METHOD_CONNECT, "B.example:443", "a", 11, 0, TARGET_AUTHORITY, "", NULL, "B.example:443",
+		"b.example" },
+	{ METHOD_CONNECT, "[::1]:443", "a", 11, 0, TARGET_AUTHORITY, "", NULL, "[::1]:443",
+		"[::1]" },
 	{ METHOD_CONNECT, "b", "a", 11, ERR_BAD_TARGET, 0, 0, 0, 0, 0 },
 	{ METHOD_CONNECT, "b:", "a", 11, ERR_BAD_TARGET, 0, 0, 0, 0, 0 },
 	{ METHOD_CONNECT, ":443", "a", 11, ERR_BAD_TARGET, 0, 0, 0, 0, 0 },
@@ -346,12 +353,13 @@ static void test_targets(void **state)
 	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
 		const struct target_row *r = &targets[i];
 		struct request_head h = { .method = (uint8_t)r->method,
-			                  .version = (uint8_t)r->version,
-			                  .target = str_of(r->target),
-			                  .authority = str_of(r->authority) };
+			.version = (uint8_t)r->version,
+			.target = str_of(r->target),
+			.authority = str_of(r->authority) };
 		int rc = uri_parse_target(&h, &arena);
 		if (rc != r->rc)
-			fail_msg("\"%s\" with Host \"%s\": %s, not %s", r->target, r->authority, err_code(rc), err_code(r->rc));
+			fail_msg("\"%s\" with Host \"%s\": %s, not %s", r->target, r->authority,
+				err_code(rc), err_code(r->rc));
 		if (rc)
 			continue;
 		assert_int_equal(h.form, r->form);
@@ -364,11 +372,13 @@ static void test_targets(void **state)
 	}
 }
 
-/* What a refused target leaves is written to the log: it must not be memory that another request used before. */
+/* What a refused target leaves is written to the log: it must not be memory that another request
+ * used before. */
 static void test_nothing_of_the_arena_is_left_by_a_refused_target(void **state)
 {
-	static const char *const refused[] = { "/../etc/passwd", "/abc/%zz/ddd", "/a/..;x/b", "/a/./%00", "/x/../y?a#b",
-		                               "http://b/../x",  "http://b/%",   "/%",        "http://u@b/x", "b:443x" };
+	static const char *const refused[] = { "/../etc/passwd", "/abc/%zz/ddd", "/a/..;x/b",
+		"/a/./%00", "/x/../y?a#b", "http://b/../x", "http://b/%", "/%", "http://u@b/x",
+		"b:443x" };
 	struct arena a;
 	arena_init(&a, 1 << 16);
 	char *secret = arena_alloc(&a, 3000);
@@ -376,8 +386,13 @@ static void test_nothing_of_the_arena_is_left_by_a_refused_target(void **state)
 	memset(secret, 'S', 3000);
 	(void)state;
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-		struct request_head h = { .method = METHOD_GET, .version = 11, .authority = STR("a"), .target = str_of(refused[i]),
-			                  .path = STR("before"), .query = STR("before"), .has_query = true };
+		struct request_head h = { .method = METHOD_GET,
+			.version = 11,
+			.authority = STR("a"),
+			.target = str_of(refused[i]),
+			.path = STR("before"),
+			.query = STR("before"),
+			.has_query = true };
 		assert_int_not_equal(uri_parse_target(&h, &a), 0);
 		assert_int_equal(h.path.len, 0);
 		assert_int_equal(h.sent_path.len, 0);
@@ -385,7 +400,8 @@ static void test_nothing_of_the_arena_is_left_by_a_refused_target(void **state)
 		assert_false(h.has_query);
 		sluice_str out = STR("before");
 		if (refused[i][0] == '/' && !strchr(refused[i], '?')) {
-			assert_int_equal(uri_normalise_path(str_of(refused[i]), &a, &out), ERR_BAD_TARGET);
+			assert_int_equal(uri_normalise_path(str_of(refused[i]), &a, &out),
+				ERR_BAD_TARGET);
 			assert_str(out, "before");
 		}
 	}
@@ -404,7 +420,8 @@ static const struct {
 	{ "/a//b", "/a/b", "/a//b" },
 	{ "//a", "/a", "//a" },
 	{ "///", "/", "///" },
-	{ "/unsafe/https://img.test//x.png", "/unsafe/https:/img.test/x.png", "/unsafe/https://img.test//x.png" },
+	{ "/unsafe/https://img.test//x.png", "/unsafe/https:/img.test/x.png",
+		"/unsafe/https://img.test//x.png" },
 	{ "/bucket//%41//", "/bucket/A/", "/bucket//A//" },
 	{ "//admin/./x", "/admin/x", "//admin/x" },
 	{ "/a/b/..//c", "/a/c", "/a//c" },
@@ -418,25 +435,32 @@ static const struct {
 	{ "/..//b", NULL, NULL },
 };
 
-/* Routes and plugins see one path whatever the number of slashes; what is sent on has them, and merges to that path. */
+/* Routes and plugins see one path whatever the number of slashes; what is sent on has them, and
+ * merges to that path. */
 static void test_kept_slashes_are_sent_and_not_matched(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(kept_slashes) / sizeof(kept_slashes[0]); i++) {
 		const char *sent = kept_slashes[i].sent;
-		struct request_head h = { .method = METHOD_GET, .version = 11, .authority = STR("a"), .slashes = SLASHES_KEPT,
-			                  .target = str_of(kept_slashes[i].raw) };
+		struct request_head h = { .method = METHOD_GET,
+			.version = 11,
+			.authority = STR("a"),
+			.slashes = SLASHES_KEPT,
+			.target = str_of(kept_slashes[i].raw) };
 		int rc = uri_parse_target(&h, &arena);
 		if (!kept_slashes[i].path) {
 			if (rc != ERR_BAD_TARGET)
-				fail_msg("\"%s\" was accepted as \"%.*s\"", kept_slashes[i].raw, STR_ARG(h.sent_path));
+				fail_msg("\"%s\" was accepted as \"%.*s\"", kept_slashes[i].raw,
+					STR_ARG(h.sent_path));
 			continue;
 		}
 		assert_int_equal(rc, 0);
 		assert_str(h.path, kept_slashes[i].path);
 		assert_str(h.sent_path, sent ? sent : "");
 		sluice_str merged;
-		assert_int_equal(uri_normalise_path(h.sent_path.len ? h.sent_path : h.path, &arena, &merged), 0);
+		assert_int_equal(uri_normalise_path(h.sent_path.len ? h.sent_path : h.path, &arena,
+					 &merged),
+			0);
 		assert_str(merged, kept_slashes[i].path);
 	}
 }
@@ -450,7 +474,8 @@ static void test_budget(void **state)
 	(void)state;
 	memset(path + 6, 'x', sizeof(path) - 6);
 	arena_init(&small, 100);
-	assert_int_equal(uri_normalise_path(str_n(path, sizeof(path)), &small, &out), ERR_NO_MEMORY);
+	assert_int_equal(uri_normalise_path(str_n(path, sizeof(path)), &small, &out),
+		ERR_NO_MEMORY);
 	h.target = STR("/");
 	assert_int_equal(uri_parse_target(&h, &small), ERR_NO_MEMORY);
 	arena_fini(&small);
@@ -459,8 +484,12 @@ static void test_budget(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_paths),      cmocka_unit_test(test_paths_shifted), cmocka_unit_test(test_path_not_copied),
-		cmocka_unit_test(test_hosts),      cmocka_unit_test(test_host_length),   cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_paths_shifted),
+		cmocka_unit_test(test_path_not_copied),
+		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_host_length),
+		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_nothing_of_the_arena_is_left_by_a_refused_target),
 		cmocka_unit_test(test_kept_slashes_are_sent_and_not_matched),
 		cmocka_unit_test(test_budget),

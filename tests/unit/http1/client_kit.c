@@ -5,7 +5,7 @@ struct peer *peer;
 struct ask ask;
 char large[400 * 1024];
 
-/* ---- a connection and its owner --------------------------------------------------------------------------------------- */
+/* ---- a connection and its owner ------------------------------------------------------------ */
 
 static void on_open(struct http1_conn *c)
 {
@@ -25,7 +25,9 @@ static void on_gone(struct http1_conn *c, int err)
 	p->conn = NULL;
 }
 
-static const struct http1_conn_owner owner = { .on_open = on_open, .on_free = on_free, .on_gone = on_gone };
+static const struct http1_conn_owner owner = { .on_open = on_open,
+	.on_free = on_free,
+	.on_gone = on_gone };
 
 static struct http1_conn_conf conf;
 
@@ -33,14 +35,14 @@ void open_without_waiting(void)
 {
 	int err = 0;
 	conf = (struct http1_conn_conf){ .connect_ns = NS_PER_S,
-		                         .response_ns = 15 * NS_PER_S,
-		                         .idle_ns = 60 * NS_PER_S,
-		                         .max_head = 4096,
-		                         .max_fields = 40 };
+		.response_ns = 15 * NS_PER_S,
+		.idle_ns = 60 * NS_PER_S,
+		.max_head = 4096,
+		.max_fields = 40 };
 	peer = calloc(1, sizeof(*peer));
 	assert_non_null(peer);
-	peer->conn = http1_conn_open(&fakewire_worker, fakewire_address(), &transport_fake_connecting, &peer->wire, &conf, &owner,
-	                             peer, &err);
+	peer->conn = http1_conn_open(&fakewire_worker, fakewire_address(),
+		&transport_fake_connecting, &peer->wire, &conf, &owner, peer, &err);
 	assert_non_null(peer->conn);
 }
 
@@ -61,7 +63,7 @@ void end(void)
 	free(peer);
 }
 
-/* ---- a request on it -------------------------------------------------------------------------------------------------- */
+/* ---- a request on it ----------------------------------------------------------------------- */
 
 static char body_room[1 << 20];
 
@@ -119,8 +121,9 @@ static void on_end(struct origin *o, const struct fields *trailers)
 	assert_int_equal(ask.ends + ask.fails, 0);
 	ask.ends++;
 	if (trailers && trailers->n)
-		(void)snprintf(ask.trailer, sizeof(ask.trailer), "%.*s=%.*s", STR_ARG(field_name(&trailers->v[0])),
-		               STR_ARG(field_value(&trailers->v[0])));
+		(void)snprintf(ask.trailer, sizeof(ask.trailer), "%.*s=%.*s",
+			STR_ARG(field_name(&trailers->v[0])),
+			STR_ARG(field_value(&trailers->v[0])));
 	(void)ask_released(END);
 }
 
@@ -141,7 +144,11 @@ static void on_fail(struct origin *o, int err)
 }
 
 static const struct origin_events events = {
-	.on_head = on_head, .on_body = on_body, .on_end = on_end, .on_drained = on_drained, .on_fail = on_fail
+	.on_head = on_head,
+	.on_body = on_body,
+	.on_end = on_end,
+	.on_drained = on_drained,
+	.on_fail = on_fail,
 };
 
 void start_with(const struct request_head *h)
@@ -156,13 +163,13 @@ void start_with(const struct request_head *h)
 void start(const char *method, uint8_t body, uint64_t len)
 {
 	start_with(&(struct request_head){ .method_text = str_of(method),
-	                                   .target = STR("/"),
-	                                   .path = STR("/"),
-	                                   .authority = STR("up.example"),
-	                                   .method = (uint8_t)method_find(str_of(method)),
-	                                   .version = 11,
-	                                   .body = body,
-	                                   .body_length = len });
+		.target = STR("/"),
+		.path = STR("/"),
+		.authority = STR("up.example"),
+		.method = (uint8_t)method_find(str_of(method)),
+		.version = 11,
+		.body = body,
+		.body_length = len });
 }
 
 void get(void)

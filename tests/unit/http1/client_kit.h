@@ -1,4 +1,5 @@
-/* What the tests of http1/client share: a connection to a server that is the test, its owner, and one request on it. */
+/* What the tests of http1/client share: a connection to a server that is the test, its owner, and
+ * one request on it. */
 #ifndef CLIENT_KIT_H
 #define CLIENT_KIT_H
 

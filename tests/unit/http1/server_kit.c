@@ -9,7 +9,7 @@ struct conn *conn;
 
 static char bodies[CALLS][BODY_ROOM];
 
-/* ---- the handler ------------------------------------------------------------------------------------------------------ */
+/* ---- the handler --------------------------------------------------------------------------- */
 
 static struct call *call_of(struct client *c)
 {
@@ -29,7 +29,10 @@ void call_finish(struct call *k)
 static void call_answer_with(struct call *k, int status, uint8_t kind, const char *body, size_t len)
 {
 	struct client *c = k->c;
-	struct response_head h = { .status = (uint16_t)status, .version = 11, .body = kind, .keep_alive = true };
+	struct response_head h = { .status = (uint16_t)status,
+		.version = 11,
+		.body = kind,
+		.keep_alive = true };
 	struct buf data;
 	if (kind == BODY_LENGTH)
 		h.body_length = len;
@@ -69,8 +72,9 @@ static void on_end(struct client *c, const struct fields *trailers)
 	assert_false(k->ended || k->gone);
 	k->ended = true;
 	if (trailers && trailers->n)
-		(void)snprintf(k->trailer, sizeof(k->trailer), "%.*s=%.*s", STR_ARG(field_name(&trailers->v[0])),
-		               STR_ARG(field_value(&trailers->v[0])));
+		(void)snprintf(k->trailer, sizeof(k->trailer), "%.*s=%.*s",
+			STR_ARG(field_name(&trailers->v[0])),
+			STR_ARG(field_value(&trailers->v[0])));
 	if (plan.finish_on_end)
 		call_finish(k);
 	else if (plan.when == AT_END && !k->answered)
@@ -104,7 +108,8 @@ static void on_gone(struct client *c, int err, bool can_answer)
 	if (plan.keep_when_gone)
 		return;
 	if (can_answer)
-		call_answer_with(k, err_info(err)->status, BODY_LENGTH, err_code(err), strlen(err_code(err)));
+		call_answer_with(k, err_info(err)->status, BODY_LENGTH, err_code(err),
+			strlen(err_code(err)));
 	call_finish(k);
 }
 
@@ -158,10 +163,11 @@ static void on_bad_request(void *ctx, struct client *c, int err)
 	if (plan.finish_on_request)
 		call_finish(k);
 	else
-		call_answer_with(k, err_info(err)->status, BODY_LENGTH, err_code(err), strlen(err_code(err)));
+		call_answer_with(k, err_info(err)->status, BODY_LENGTH, err_code(err),
+			strlen(err_code(err)));
 }
 
-/* ---- a connection ----------------------------------------------------------------------------------------------------- */
+/* ---- a connection -------------------------------------------------------------------------- */
 
 static void on_closed(struct http1_server *c)
 {
@@ -178,15 +184,16 @@ void begin(void)
 	plan.when = AT_END;
 	plan.status = 200;
 	plan.body_kind = BODY_LENGTH;
-	conf = (struct http1_server_conf){ .linger = { 5 * NS_PER_S, 30 * NS_PER_S, 64 << 20 }, .head_ns = 10 * NS_PER_S,
-		                           .body_ns = 30 * NS_PER_S,
-		                           .idle_ns = 60 * NS_PER_S,
-		                           .max_head = 4096,
-		                           .max_fields = 50,
-		                           .max_target = 1024,
-		                           .budget = 128 * 1024,
-		                           .handler = { on_request, on_bad_request, &plan },
-		                           .on_closed = on_closed };
+	conf = (struct http1_server_conf){ .linger = { 5 * NS_PER_S, 30 * NS_PER_S, 64 << 20 },
+		.head_ns = 10 * NS_PER_S,
+		.body_ns = 30 * NS_PER_S,
+		.idle_ns = 60 * NS_PER_S,
+		.max_head = 4096,
+		.max_fields = 50,
+		.max_target = 1024,
+		.budget = 128 * 1024,
+		.handler = { on_request, on_bad_request, &plan },
+		.on_closed = on_closed };
 	n_calls = finished = 0;
 	conn = calloc(1, sizeof(*conn));
 	assert_non_null(conn);

@@ -1,4 +1,5 @@
-/* What the tests of http1/server share: a handler that does as the test says, and one connection on a wire without a socket. */
+/* What the tests of http1/server share: a handler that does as the test says, and one connection on
+ * a wire without a socket. */
 #ifndef SERVER_KIT_H
 #define SERVER_KIT_H
 
@@ -16,19 +17,19 @@ enum { NOW, AT_END, LATER }; /* when the handler answers */
 struct plan {
 	int when;
 	int status;
-	uint8_t body_kind;      /* of the response */
-	const char *body;       /* of the response; NULL: the request's, AT_END */
-	size_t body_len;        /* of body; 0: its text */
-	bool hold;              /* does not ask for the body */
-	unsigned take;          /* most of a body taken at a time; 0: all */
+	uint8_t body_kind; /* of the response */
+	const char *body;  /* of the response; NULL: the request's, AT_END */
+	size_t body_len;   /* of body; 0: its text */
+	bool hold;         /* does not ask for the body */
+	unsigned take;     /* most of a body taken at a time; 0: all */
 	bool finish_on_request, finish_on_body, finish_on_end; /* without an answer, from within */
-	bool keep_when_gone;    /* finish later */
+	bool keep_when_gone;                                   /* finish later */
 	bool keep_when_sent;
 	const struct fields *trailers;
 };
 
 struct call {
-	struct client *c;       /* NULL: finished */
+	struct client *c; /* NULL: finished */
 	char target[256];
 	char *body;
 	size_t body_len;
@@ -63,15 +64,15 @@ void call_answer(struct call *k); /* by the plan */
 void call_finish(struct call *k);
 unsigned count(const char *text, const char *what);
 
-#define assert_said(what)                                                             \
-	do {                                                                          \
-		if (!strstr(conn->wire.out, what))                                     \
-			fail_msg("no \"%s\" in \"%s\"", what, conn->wire.out);         \
+#define assert_said(what)                                                      \
+	do {                                                                   \
+		if (!strstr(conn->wire.out, what))                             \
+			fail_msg("no \"%s\" in \"%s\"", what, conn->wire.out); \
 	} while (0)
-#define assert_not_said(what)                                                         \
-	do {                                                                          \
-		if (strstr(conn->wire.out, what))                                      \
-			fail_msg("there is \"%s\" in \"%s\"", what, conn->wire.out);   \
+#define assert_not_said(what)                                                        \
+	do {                                                                         \
+		if (strstr(conn->wire.out, what))                                    \
+			fail_msg("there is \"%s\" in \"%s\"", what, conn->wire.out); \
 	} while (0)
 #define assert_open() assert_true(!conn->closed && !(conn->s.flags & STREAM_LINGER))
 #define assert_lingers() assert_true(!conn->closed && (conn->s.flags & STREAM_LINGER))

@@ -67,20 +67,24 @@ static struct outcome whole, cut;
 
 static void same_outcome(const char *text)
 {
-	if (cut.rc != whole.rc || cut.n_data != whole.n_data || memcmp(cut.data, whole.data, cut.n_data) != 0)
+	if (cut.rc != whole.rc || cut.n_data != whole.n_data ||
+		memcmp(cut.data, whole.data, cut.n_data) != 0)
 		fail_msg("\"%s\" is read otherwise when it comes in pieces", text);
 	if (whole.rc != CHUNK_DONE)
 		return;
 	assert_int_equal(cut.used, whole.used);
 	assert_int_equal(cut.d.trailers.n, whole.d.trailers.n);
 	for (uint32_t i = 0; i < cut.d.trailers.n; i++) {
-		assert_true(str_eq(field_name(&cut.d.trailers.v[i]), field_name(&whole.d.trailers.v[i])));
-		assert_true(str_eq(field_value(&cut.d.trailers.v[i]), field_value(&whole.d.trailers.v[i])));
+		assert_true(str_eq(field_name(&cut.d.trailers.v[i]),
+			field_name(&whole.d.trailers.v[i])));
+		assert_true(str_eq(field_value(&cut.d.trailers.v[i]),
+			field_value(&whole.d.trailers.v[i])));
 		assert_int_equal(cut.d.trailers.v[i].flags, whole.d.trailers.v[i].flags);
 	}
 }
 
-/* Decode at once, then cut at every place, then byte by byte: the outcome must be the same. It is left in `whole`. */
+/* Decode at once, then cut at every place, then byte by byte: the outcome must be the same. It is
+ * left in `whole`. */
 static void decode_n(const char *text, size_t len)
 {
 	begin(&whole);
@@ -132,7 +136,8 @@ static void test_accepted(void **state)
 		assert_str(str_n(whole.data, whole.n_data), rows[i].data);
 		assert_string_equal(rows[i].text + whole.used, rows[i].left);
 		size_t skip, data;
-		assert_int_equal(chunk_decode(&whole.d, "x", 1, &skip, &data), CHUNK_DONE); /* stays so */
+		/* stays so */
+		assert_int_equal(chunk_decode(&whole.d, "x", 1, &skip, &data), CHUNK_DONE);
 		assert_int_equal(skip + data, 0);
 	}
 }
@@ -209,7 +214,8 @@ static void test_refused(void **state)
 		if (incomplete)
 			continue;
 		size_t skip, data;
-		assert_int_equal(chunk_decode(&whole.d, "5\r\n", 3, &skip, &data), ERR_BAD_CHUNK); /* stays so */
+		/* stays so */
+		assert_int_equal(chunk_decode(&whole.d, "5\r\n", 3, &skip, &data), ERR_BAD_CHUNK);
 		assert_int_equal(skip + data, 0);
 	}
 	decode_n("5\0\r\nhello\r\n", 11);
@@ -249,11 +255,13 @@ static void test_in_place(void **state)
 	assert_int_equal(skip, 3);
 	assert_int_equal(data, 3);
 	at = 6;
-	assert_int_equal(chunk_decode(&d, text + at, sizeof(text) - 1 - at, &skip, &data), CHUNK_DATA);
+	assert_int_equal(chunk_decode(&d, text + at, sizeof(text) - 1 - at, &skip, &data),
+		CHUNK_DATA);
 	assert_int_equal(skip, 7);
 	assert_int_equal(data, 4);
 	at += 11;
-	assert_int_equal(chunk_decode(&d, text + at, sizeof(text) - 1 - at, &skip, &data), CHUNK_DONE);
+	assert_int_equal(chunk_decode(&d, text + at, sizeof(text) - 1 - at, &skip, &data),
+		CHUNK_DONE);
 	assert_int_equal(skip, 7);
 	assert_int_equal(data, 0);
 }
@@ -305,11 +313,36 @@ static void test_trailers(void **state)
 static void test_trailers_forbidden(void **state)
 {
 	static const char *const names[] = {
-		"Transfer-Encoding", "Content-Length", "Host",          "Authorization", "Content-Type",   "Content-Encoding",
-		"Content-Range",     "Trailer",        "Connection",    "Cookie",        "Set-Cookie",     "Cache-Control",
-		"If-Match",          "if-none-match",  "Max-Forwards",  "Expect",        "TE",             "Range",
-		"Proxy-Anything",    "Age",            "Expires",       "Pragma",        "Location",       "Retry-After",
-		"Vary",              "Date",           "X-Forwarded-For", "Forwarded",   "Www-Authenticate", "Proxy-Authenticate",
+		"Transfer-Encoding",
+		"Content-Length",
+		"Host",
+		"Authorization",
+		"Content-Type",
+		"Content-Encoding",
+		"Content-Range",
+		"Trailer",
+		"Connection",
+		"Cookie",
+		"Set-Cookie",
+		"Cache-Control",
+		"If-Match",
+		"if-none-match",
+		"Max-Forwards",
+		"Expect",
+		"TE",
+		"Range",
+		"Proxy-Anything",
+		"Age",
+		"Expires",
+		"Pragma",
+		"Location",
+		"Retry-After",
+		"Vary",
+		"Date",
+		"X-Forwarded-For",
+		"Forwarded",
+		"Www-Authenticate",
+		"Proxy-Authenticate",
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -442,12 +475,18 @@ static void test_lines_that_end_with_lf(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_accepted),         cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_error_of_upstreams), cmocka_unit_test(test_largest_size),
-		cmocka_unit_test(test_in_place),         cmocka_unit_test(test_extension_limit),
-		cmocka_unit_test(test_trailers),         cmocka_unit_test(test_trailers_forbidden),
-		cmocka_unit_test(test_trailer_limits),   cmocka_unit_test(test_trailer_budget),
-		cmocka_unit_test(test_encoder),          cmocka_unit_test(test_blanks_behind_a_size),
+		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_error_of_upstreams),
+		cmocka_unit_test(test_largest_size),
+		cmocka_unit_test(test_in_place),
+		cmocka_unit_test(test_extension_limit),
+		cmocka_unit_test(test_trailers),
+		cmocka_unit_test(test_trailers_forbidden),
+		cmocka_unit_test(test_trailer_limits),
+		cmocka_unit_test(test_trailer_budget),
+		cmocka_unit_test(test_encoder),
+		cmocka_unit_test(test_blanks_behind_a_size),
 		cmocka_unit_test(test_lines_that_end_with_lf),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,45 +1,61 @@
 /* http1/client: what servers answer, in whatever pieces, and what they are sent. */
 #include "client_kit.h"
 
-/* ---- responses -------------------------------------------------------------------------------------------------------- */
+/* ---- responses ----------------------------------------------------------------------------- */
 
 static const struct {
 	const char *method, *said;
 	int status, err; /* err: instead of an end */
 	const char *body;
 	unsigned interims;
-	bool eof;        /* the server ends the connection behind it */
-	bool kept;       /* it can carry another request */
+	bool eof;  /* the server ends the connection behind it */
+	bool kept; /* it can carry another request */
 	const char *trailer;
 } answers[] = {
-	{ "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, 0, "hello", 0, false, true, "" },
+	{ "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, 0, "hello", 0, false,
+		true, "" },
 	{ "GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, 0, "", 0, false, true, "" },
 	{ "GET", "HTTP/1.1 204 No Content\r\n\r\n", 204, 0, "", 0, false, true, "" },
-	{ "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 304, 0, "", 0, false, true, "" },
+	{ "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 304, 0, "", 0, false,
+		true, "" },
 	{ "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 200, 0, "", 0, false, true, "" },
-	{ "GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi", 200, 0, "hi", 0, false, false, "" },
-	{ "GET", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", 200, 0, "hi", 0, false, false, "" },
-	{ "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", 200, 0, "hello", 0, false, true,
-	  "" },
-	{ "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Sum: 9\r\n\r\n", 200, 0, "", 0, false, true, "X-Sum=9" },
-	{ "GET", "HTTP/1.1 200 OK\r\n\r\nuntil the end", 200, 0, "until the end", 0, true, false, "" },
-	{ "GET", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
-	  200, 0, "x", 2, false, true, "" },
+	{ "GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi", 200, 0,
+		"hi", 0, false, false, "" },
+	{ "GET", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", 200, 0, "hi", 0, false, false,
+		"" },
+	{ "GET",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+		"chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+		200, 0, "hello", 0, false, true, "" },
+	{ "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Sum: 9\r\n\r\n", 200,
+		0, "", 0, false, true, "X-Sum=9" },
+	{ "GET", "HTTP/1.1 200 OK\r\n\r\nuntil the end", 200, 0, "until the end", 0, true, false,
+		"" },
+	{ "GET",
+		"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 "
+		"Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+		200, 0, "x", 2, false, true, "" },
 	/* followed by what nobody asked for */
-	{ "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 0, ERR_UPSTREAM_BAD_FRAMING, "", 0, false, false, "" },
-	{ "GET", "HTTP/1.1 204 No Content\r\n\r\nbody", 0, ERR_UPSTREAM_BAD_FRAMING, "", 0, false, false, "" },
-	{ "GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi!", 0, ERR_UPSTREAM_BAD_FRAMING, "", 0, false, false, "" },
+	{ "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 0, ERR_UPSTREAM_BAD_FRAMING,
+		"", 0, false, false, "" },
+	{ "GET", "HTTP/1.1 204 No Content\r\n\r\nbody", 0, ERR_UPSTREAM_BAD_FRAMING, "", 0, false,
+		false, "" },
+	{ "GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi!", 0, ERR_UPSTREAM_BAD_FRAMING, "",
+		0, false, false, "" },
 	/* malformed, or in two minds */
 	{ "GET", "SSH-2.0-OpenSSH\r\n\r\n", 0, ERR_UPSTREAM_BAD_HEAD, "", 0, false, false, "" },
-	{ "GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n", 0, ERR_UPSTREAM_BAD_FRAMING, "", 0, false, false, "" },
-	{ "GET", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", 0, ERR_UPSTREAM_BAD_HEAD, "", 0, false, false, "" },
+	{ "GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n", 0,
+		ERR_UPSTREAM_BAD_FRAMING, "", 0, false, false, "" },
+	{ "GET", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", 0, ERR_UPSTREAM_BAD_HEAD,
+		"", 0, false, false, "" },
 	/* cut short */
 	{ "GET", "", 0, ERR_UPSTREAM_CLOSED, "", 0, true, false, "" },
 	{ "GET", "HTTP/1.1 200 O", 0, ERR_UPSTREAM_CLOSED, "", 0, true, false, "" },
 	{ "GET", "HTTP/1.1 100 Continue\r\n\r\n", 0, ERR_UPSTREAM_CLOSED, "", 1, true, false, "" },
-	{ "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", 200, ERR_UPSTREAM_TRUNCATED, "hell", 0, true, false, "" },
-	{ "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n0\r\n", 200, ERR_UPSTREAM_TRUNCATED, "he", 0, true, false,
-	  "" },
+	{ "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", 200, ERR_UPSTREAM_TRUNCATED,
+		"hell", 0, true, false, "" },
+	{ "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n0\r\n", 200,
+		ERR_UPSTREAM_TRUNCATED, "he", 0, true, false, "" },
 };
 enum { ANSWERS = sizeof(answers) / sizeof(answers[0]) };
 
@@ -57,10 +73,12 @@ static void answer_in_pieces(unsigned i, size_t at, size_t read_max)
 	if (answers[i].eof)
 		fakewire_eof(&peer->wire);
 	fakewire_settle();
-	/* surplus that arrives apart is noticed when the connection is to be used again, or before */
+	/* surplus that arrives apart is noticed when the connection is to be used again, or
+	 * before */
 	bool surplus = answers[i].err == ERR_UPSTREAM_BAD_FRAMING && ask.ends == 1;
 	if (!surplus && (ask.err != answers[i].err || ask.ends != (answers[i].err == 0)))
-		fail_msg("\"%s\" cut at %zu, %zu at a time: %u ends, \"%s\"", said, at, read_max, ask.ends, err_code(ask.err));
+		fail_msg("\"%s\" cut at %zu, %zu at a time: %u ends, \"%s\"", said, at, read_max,
+			ask.ends, err_code(ask.err));
 	if (!surplus && answers[i].status)
 		assert_int_equal(ask.status, answers[i].status);
 	if (!surplus) {
@@ -140,7 +158,7 @@ static void test_too_many_promises(void **state)
 	end();
 }
 
-/* ---- requests --------------------------------------------------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------------------------ */
 
 static void test_request_bodies(void **state)
 {
@@ -166,7 +184,8 @@ static void test_request_bodies(void **state)
 	send_body("", 0, false); /* nothing is not the end */
 	ask.o->ops->end(ask.o, &trailers);
 	fakewire_settle();
-	assert_string_equal(strstr(peer->wire.out, "\r\n\r\n"), "\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n");
+	assert_string_equal(strstr(peer->wire.out, "\r\n\r\n"),
+		"\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n");
 	say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
 	ask_release();
 	assert_int_equal(peer->freed, 2);
@@ -203,7 +222,7 @@ static void test_answer_before_the_request_ends(void **state)
 	fakewire_settle();
 	say("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
 	assert_int_equal(ask.ends, 1);
-	send_body("56", 2, false); /* who sends on does no harm */
+	send_body("56", 2, false);     /* who sends on does no harm */
 	fakewire_pass(100 * NS_PER_S); /* and nothing is due any more */
 	assert_int_equal(ask.fails, 0);
 	ask_release();
@@ -219,7 +238,8 @@ static void test_writing_fails_with_an_answer_waiting(void **state)
 	static const char *const said[] = {
 		"HTTP/1.1 413 Too Large\r\nContent-Length: 8\r\n\r\ntoo much",
 		"HTTP/1.1 413 Too Large\r\nConnection: close\r\n\r\ntoo much",
-		"HTTP/1.1 413 Too Large\r\nTransfer-Encoding: chunked\r\n\r\n8\r\ntoo much\r\n0\r\n\r\n",
+		"HTTP/1.1 413 Too Large\r\nTransfer-Encoding: chunked\r\n\r\n8\r\ntoo "
+		"much\r\n0\r\n\r\n",
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
@@ -230,7 +250,8 @@ static void test_writing_fails_with_an_answer_waiting(void **state)
 			ask.hold_on_body = held;
 			peer->wire.read_max = 9;
 			send_body(large, sizeof(large), true);
-			peer->wire.fail_at = peer->wire.ops + 1; /* this write fails, before anything is read */
+			/* this write fails, before anything is read */
+			peer->wire.fail_at = peer->wire.ops + 1;
 			fakewire_settle();
 			if (i == 1)
 				peer->wire.eof = true;
@@ -263,7 +284,7 @@ static void test_writing_fails_with_an_answer_waiting(void **state)
 	end();
 }
 
-/* ---- holding ---------------------------------------------------------------------------------------------------------- */
+/* ---- holding ------------------------------------------------------------------------------- */
 
 static void test_hold_and_resume(void **state)
 {

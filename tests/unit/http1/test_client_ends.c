@@ -1,7 +1,8 @@
-/* http1/client: deadlines, connections that are free or go, tunnels, and everything that can fail. */
+/* http1/client: deadlines, connections that are free or go, tunnels, and everything that can
+ * fail. */
 #include "client_kit.h"
 
-/* ---- deadlines -------------------------------------------------------------------------------------------------------- */
+/* ---- deadlines ----------------------------------------------------------------------------- */
 
 static void test_connect_timeout(void **state)
 {
@@ -99,7 +100,7 @@ static void test_slow_server(void **state)
 	end();
 }
 
-/* ---- connections that are free ---------------------------------------------------------------------------------------- */
+/* ---- connections that are free ------------------------------------------------------------- */
 
 static void test_stale(void **state)
 {
@@ -129,7 +130,8 @@ static void test_stale(void **state)
 	}
 }
 
-/* What comes between the end of a response and its release is found before the connection is used again. */
+/* What comes between the end of a response and its release is found before the connection is used
+ * again. */
 static void test_surplus_before_release(void **state)
 {
 	(void)state;
@@ -146,7 +148,11 @@ static void test_surplus_before_release(void **state)
 static void test_release_in_each_state(void **state)
 {
 	static const char *const said[] = {
-		NULL, "", "HTTP/1.1 2", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe",
+		NULL,
+		"",
+		"HTTP/1.1 2",
+		"HTTP/1.1 100 Continue\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe",
 		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
 	};
 	(void)state;
@@ -195,25 +201,31 @@ static void test_release_in_each_callback(void **state)
 	}
 }
 
-/* ---- tunnels ---------------------------------------------------------------------------------------------------------- */
+/* ---- tunnels ------------------------------------------------------------------------------- */
 
 /* A request that asks for another protocol, and a server that agrees. */
 static void tunnel_open(const char *behind)
 {
 	char said[128];
 	begin();
-	struct field upgrade = { .name = "Upgrade", .name_len = 7, .value = "x", .value_len = 1, .token = TOKEN_UPGRADE };
+	struct field upgrade = { .name = "Upgrade",
+		.name_len = 7,
+		.value = "x",
+		.value_len = 1,
+		.token = TOKEN_UPGRADE };
 	start_with(&(struct request_head){ .method_text = STR("GET"),
-	                                   .path = STR("/"),
-	                                   .authority = STR("up.example"),
-	                                   .method = METHOD_GET,
-	                                   .version = 11,
-	                                   .upgrade = true,
-	                                   .fields = { .v = &upgrade, .n = 1, .cap = 1 } });
+		.path = STR("/"),
+		.authority = STR("up.example"),
+		.method = METHOD_GET,
+		.version = 11,
+		.upgrade = true,
+		.fields = { .v = &upgrade, .n = 1, .cap = 1 } });
 	ask.o->ops->end(ask.o, NULL);
 	fakewire_settle();
 	ask.hold_on_head = true;
-	(void)snprintf(said, sizeof(said), "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n%s", behind);
+	(void)snprintf(said, sizeof(said),
+		"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n%s",
+		behind);
 	say(said);
 	assert_int_equal(ask.heads, 1);
 	ask.o->ops->tunnel(ask.o);
@@ -264,7 +276,8 @@ static void test_tunnel_breaks(void **state)
 	}
 }
 
-/* The server has ended, and what is said after that is waited for: until it is out, or nothing of it will ever be. */
+/* The server has ended, and what is said after that is waited for: until it is out, or nothing of
+ * it will ever be. */
 static void test_tunnel_after_the_end(void **state)
 {
 	(void)state;
@@ -308,7 +321,7 @@ static void test_unasked_tunnel(void **state)
 	end();
 }
 
-/* ---- everything may fail ---------------------------------------------------------------------------------------------- */
+/* ---- everything may fail ------------------------------------------------------------------- */
 
 static void test_each_operation_fails(void **state)
 {
@@ -326,7 +339,9 @@ static void test_each_operation_fails(void **state)
 				fakewire_settle();
 			}
 			ask.o->ops->end(ask.o, NULL);
-			fakewire_say_text(&peer->wire, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n01234567890123456789");
+			fakewire_say_text(&peer->wire,
+				"HTTP/1.1 200 OK\r\nContent-Length: "
+				"20\r\n\r\n01234567890123456789");
 			fakewire_settle();
 			for (int i = 0; i < 40 && !ask.fails; i++) {
 				fakewire_unblock(&peer->wire);
@@ -362,7 +377,8 @@ int main(void)
 		cmocka_unit_test(test_release_in_each_state),
 		cmocka_unit_test(test_release_in_each_callback),
 		cmocka_unit_test(test_tunnel),
-		cmocka_unit_test(test_tunnel_breaks), cmocka_unit_test(test_tunnel_after_the_end),
+		cmocka_unit_test(test_tunnel_breaks),
+		cmocka_unit_test(test_tunnel_after_the_end),
 		cmocka_unit_test(test_unasked_tunnel),
 		cmocka_unit_test(test_each_operation_fails),
 	};

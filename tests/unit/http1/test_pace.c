@@ -1,4 +1,5 @@
-/* How fast bodies move over HTTP/1.1, how long a whole request may take, and what becomes of a body that nobody wants. */
+/* How fast bodies move over HTTP/1.1, how long a whole request may take, and what becomes of a body
+ * that nobody wants. */
 #include "server_kit.h"
 
 #define POST "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"
@@ -6,7 +7,9 @@
 static void begin_paced(uint64_t min_rate, uint64_t request_ns)
 {
 	begin();
-	conf.pace = (struct pace_rule){ .request_ns = request_ns, .min_rate = min_rate, .window_ns = 5 * NS_PER_S };
+	conf.pace = (struct pace_rule){ .request_ns = request_ns,
+		.min_rate = min_rate,
+		.window_ns = 5 * NS_PER_S };
 }
 
 static void say_n(size_t n)
@@ -123,7 +126,8 @@ static void test_a_reader_that_is_too_slow(void **state)
 		conn->wire.write_max = 100; /* of each turn */
 		say("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 		conn->wire.blocked = true;
-		for (int i = 0; i < 12 && !calls[0].gone; i++) { /* something goes, but not enough */
+		/* something goes, but not enough */
+		for (int i = 0; i < 12 && !calls[0].gone; i++) {
 			fakewire_pass(NS_PER_S);
 			conn->wire.write_max = 10;
 			fakewire_unblock(&conn->wire);
@@ -140,11 +144,12 @@ static void test_a_reader_that_is_too_slow(void **state)
 	}
 }
 
-/* ---- a body that nobody wants ------------------------------------------------------------------------------------------ */
+/* ---- a body that nobody wants -------------------------------------------------------------- */
 
 static void test_the_rest_of_a_refused_request_is_awaited(void **state)
 {
-	static const char *const refused[] = { POST, "GET /../ HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" };
+	static const char *const refused[] = { POST,
+		"GET /../ HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		begin();

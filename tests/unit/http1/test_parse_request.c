@@ -24,7 +24,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static char *last_head; /* a heap block of the exact size, so that a sanitizer sees any read past the head */
+/* a heap block of the exact size, so that a sanitizer sees any read past the head */
+static char *last_head;
 
 static int parse_n(struct request_head *h, const char *text, size_t len)
 {
@@ -40,7 +41,7 @@ static int parse(struct request_head *h, const char *text)
 	return parse_n(h, text, strlen(text));
 }
 
-/* ---- where a head ends --------------------------------------------------------------------------------------------- */
+/* ---- where a head ends --------------------------------------------------------------------- */
 
 static void test_head_end(void **state)
 {
@@ -105,23 +106,24 @@ static void test_empty_lines(void **state)
 	assert_int_equal(http1_skip_empty_lines("\r\n", 2, &lines, &skip), ERR_BAD_REQUEST_LINE);
 }
 
-/* ---- what is accepted ---------------------------------------------------------------------------------------------- */
+/* ---- what is accepted ---------------------------------------------------------------------- */
 
 static void test_whole(void **state)
 {
 	struct request_head h;
 	(void)state;
-	assert_int_equal(parse(&h, "POST /a/../b?c=d HTTP/1.1\r\n"
-	                           "Host: API.example:8080\r\n"
-	                           "X-Tight:v\r\n"
-	                           "X-Loose: \t v w\t \r\n"
-	                           "X-Empty:\r\n"
-	                           "X-Blank: \r\n"
-	                           "x-obs: caf\xc3\xa9\ttab\r\n"
-	                           "!#$%&'*+-.^_`|~09aZ: v\r\n"
-	                           "Content-Length: 5\r\n"
-	                           "\r\n"),
-	                 0);
+	assert_int_equal(parse(&h,
+				 "POST /a/../b?c=d HTTP/1.1\r\n"
+				 "Host: API.example:8080\r\n"
+				 "X-Tight:v\r\n"
+				 "X-Loose: \t v w\t \r\n"
+				 "X-Empty:\r\n"
+				 "X-Blank: \r\n"
+				 "x-obs: caf\xc3\xa9\ttab\r\n"
+				 "!#$%&'*+-.^_`|~09aZ: v\r\n"
+				 "Content-Length: 5\r\n"
+				 "\r\n"),
+		0);
 	assert_int_equal(h.method, METHOD_POST);
 	assert_str(h.method_text, "POST");
 	assert_str(h.target, "/a/../b?c=d");
@@ -170,15 +172,27 @@ static void test_plain_lines(void **state)
 		const char *line;
 		bool plain;
 	} rows[] = {
-		{ "X: v", true },   { "X: v w", true }, { "X: v\tw", true }, { "X: ", true },    { "X:v", false },    { "X:\tv", false },
-		{ "X:  v", false }, { "X: \tv", false }, { "X: v ", false },  { "X: v\t", false }, { "X:v ", false },  { "X:", false },
-		{ "X:  ", false },  { "X:\t", false },
+		{ "X: v", true },
+		{ "X: v w", true },
+		{ "X: v\tw", true },
+		{ "X: ", true },
+		{ "X:v", false },
+		{ "X:\tv", false },
+		{ "X:  v", false },
+		{ "X: \tv", false },
+		{ "X: v ", false },
+		{ "X: v\t", false },
+		{ "X:v ", false },
+		{ "X:", false },
+		{ "X:  ", false },
+		{ "X:\t", false },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct request_head h;
 		char text[64];
-		(void)snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s\r\nHost: a\r\n\r\n", rows[i].line);
+		(void)snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s\r\nHost: a\r\n\r\n",
+			rows[i].line);
 		assert_int_equal(parse(&h, text), 0);
 		if (((h.fields.v[0].flags & FIELD_LINE) != 0) != rows[i].plain)
 			fail_msg("flags are %d for \"%s\"", h.fields.v[0].flags, rows[i].line);
@@ -219,7 +233,7 @@ static void test_absolute_target_wins(void **state)
 	assert_str(h.path, "/x");
 }
 
-/* ---- connection ---------------------------------------------------------------------------------------------------- */
+/* ---- connection ---------------------------------------------------------------------------- */
 
 static void test_keep_alive(void **state)
 {
@@ -250,7 +264,8 @@ static void test_keep_alive(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct request_head h;
 		char text[256];
-		(void)snprintf(text, sizeof(text), "GET / HTTP/%s\r\nHost: a\r\n%s\r\n", rows[i].version, rows[i].fields);
+		(void)snprintf(text, sizeof(text), "GET / HTTP/%s\r\nHost: a\r\n%s\r\n",
+			rows[i].version, rows[i].fields);
 		assert_int_equal(parse(&h, text), 0);
 		if (h.keep_alive != rows[i].keep_alive)
 			fail_msg("keep_alive is %d for %s", h.keep_alive, text);
@@ -264,7 +279,8 @@ static void test_upgrade_te_expect(void **state)
 		bool upgrade, te, expect;
 	} rows[] = {
 		{ "1.1", "Upgrade: websocket\r\nConnection: Upgrade\r\n", true, false, false },
-		{ "1.1", "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n", true, false, false },
+		{ "1.1", "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n", true, false,
+			false },
 		{ "1.1", "Upgrade: websocket\r\n", false, false, false },
 		{ "1.1", "Connection: upgrade\r\n", false, false, false },
 		{ "1.1", "Upgrade: websocket\r\nConnection: keep-alive\r\n", false, false, false },
@@ -275,7 +291,8 @@ static void test_upgrade_te_expect(void **state)
 		{ "1.1", "TE: trailersx\r\n", false, false, false },
 		{ "1.0", "TE: trailers\r\n", false, false, false },
 		{ "1.1", "Expect: 100-continue\r\nContent-Length: 1\r\n", false, false, true },
-		{ "1.1", "Expect: 100-Continue\r\nTransfer-Encoding: chunked\r\n", false, false, true },
+		{ "1.1", "Expect: 100-Continue\r\nTransfer-Encoding: chunked\r\n", false, false,
+			true },
 		{ "1.1", "Expect: 100-continue\r\nContent-Length: 0\r\n", false, false, false },
 		{ "1.1", "Expect: 100-continue\r\n", false, false, false },
 		{ "1.0", "Expect: 100-continue\r\nContent-Length: 1\r\n", false, false, false },
@@ -284,14 +301,17 @@ static void test_upgrade_te_expect(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct request_head h;
 		char text[256];
-		(void)snprintf(text, sizeof(text), "POST / HTTP/%s\r\nHost: a\r\n%s\r\n", rows[i].version, rows[i].fields);
+		(void)snprintf(text, sizeof(text), "POST / HTTP/%s\r\nHost: a\r\n%s\r\n",
+			rows[i].version, rows[i].fields);
 		assert_int_equal(parse(&h, text), 0);
-		if (h.upgrade != rows[i].upgrade || h.te_trailers != rows[i].te || h.expect_continue != rows[i].expect)
-			fail_msg("upgrade %d, te %d, expect %d for %s", h.upgrade, h.te_trailers, h.expect_continue, text);
+		if (h.upgrade != rows[i].upgrade || h.te_trailers != rows[i].te ||
+			h.expect_continue != rows[i].expect)
+			fail_msg("upgrade %d, te %d, expect %d for %s", h.upgrade, h.te_trailers,
+				h.expect_continue, text);
 	}
 }
 
-/* ---- framing ------------------------------------------------------------------------------------------------------- */
+/* ---- framing ------------------------------------------------------------------------------- */
 
 static void test_framing_accepted(void **state)
 {
@@ -312,7 +332,8 @@ static void test_framing_accepted(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct request_head h;
 		char text[256];
-		(void)snprintf(text, sizeof(text), "POST / HTTP/1.1\r\nHost: a\r\n%s\r\n", rows[i].fields);
+		(void)snprintf(text, sizeof(text), "POST / HTTP/1.1\r\nHost: a\r\n%s\r\n",
+			rows[i].fields);
 		assert_int_equal(parse(&h, text), 0);
 		assert_int_equal(h.body, rows[i].body);
 		assert_true(h.body_length == rows[i].length);
@@ -374,7 +395,8 @@ static void test_framing_refused(void **state)
 		"Transfer-Encoding: chunkedx\r\n",
 		"Transfer-Encoding: chunk\r\n",
 		"Transfer-Encoding: cow\r\n",
-		"Transfer-Encoding: chun\xc3\xa7" "ed\r\n",
+		"Transfer-Encoding: chun\xc3\xa7"
+		"ed\r\n",
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -387,20 +409,22 @@ static void test_framing_refused(void **state)
 	}
 }
 
-/* ---- what else is refused ------------------------------------------------------------------------------------------ */
+/* ---- what else is refused ------------------------------------------------------------------ */
 
 /* A Connection field with n options. */
 static int parse_options(struct request_head *h, unsigned n, const char *option)
 {
 	static char text[80000];
-	size_t at = (size_t)snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: a\r\nConnection: x");
+	size_t at =
+		(size_t)snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: a\r\nConnection: x");
 	for (unsigned i = 1; i < n; i++)
 		at += (size_t)snprintf(text + at, sizeof(text) - at, ",%s", option);
 	(void)snprintf(text + at, sizeof(text) - at, "\r\n\r\n");
 	return parse(h, text);
 }
 
-/* What Connection lists is looked at for each field of a head: its number is bounded, and so is the length of each. */
+/* What Connection lists is looked at for each field of a head: its number is bounded, and so is the
+ * length of each. */
 static void test_connection_options_are_bounded(void **state)
 {
 	struct request_head h;
@@ -418,7 +442,10 @@ static void test_connection_options_are_bounded(void **state)
 	name[HTTP1_OPTION_MAX + 1] = 0;
 	assert_int_equal(parse_options(&h, 2, name), ERR_BAD_FIELD);
 	/* over several fields */
-	assert_int_equal(parse(&h, "GET / HTTP/1.1\r\nHost: a\r\nConnection: x-a\r\nConnection: upgrade\r\nUpgrade: b\r\n\r\n"), 0);
+	assert_int_equal(parse(&h,
+				 "GET / HTTP/1.1\r\nHost: a\r\nConnection: x-a\r\nConnection: "
+				 "upgrade\r\nUpgrade: b\r\n\r\n"),
+		0);
 	assert_true(h.upgrade && h.keep_alive);
 }
 
@@ -488,10 +515,15 @@ static void test_refused(void **state)
 		{ "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n z\r\n\r\n", ERR_BAD_FIELD },
 		{ "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\tz\r\n\r\n", ERR_BAD_FIELD },
 		{ "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n \r\n\r\n", ERR_BAD_FIELD },
-		{ "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding\r\n : chunked\r\n\r\n", ERR_BAD_FIELD },
-		{ "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n chunked\r\n\r\n", ERR_BAD_FIELD },
-		{ "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\x0b" "chunked\r\n\r\n", ERR_BAD_FIELD },
-		{ "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n", ERR_BAD_FIELD },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding\r\n : chunked\r\n\r\n",
+			ERR_BAD_FIELD },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n chunked\r\n\r\n",
+			ERR_BAD_FIELD },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\x0b"
+		  "chunked\r\n\r\n",
+			ERR_BAD_FIELD },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n",
+			ERR_BAD_FIELD },
 		{ "GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n", ERR_BAD_FIELD },
 		{ "GET / HTTP/1.1\r\nHost: a\r\nNo colon\r\nX: y\r\n\r\n", ERR_BAD_FIELD },
 		{ "GET / HTTP/1.1\r\nHost: a\r\n: y\r\n\r\n", ERR_BAD_FIELD },
@@ -535,23 +567,30 @@ static void test_refused(void **state)
 		{ "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n", ERR_BAD_HOST },
 		{ "GET / HTTP/1.1\r\nHost: \xc3\xa9\r\n\r\n", ERR_BAD_HOST },
 		/* repeated fields of which there can be one */
-		{ "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\nAuthorization: y\r\n\r\n", ERR_BAD_FIELD },
-		{ "GET / HTTP/1.1\r\nHost: a\r\nContent-Type: x\r\nX: y\r\nContent-Type: y\r\n\r\n", ERR_BAD_FIELD },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\nAuthorization: y\r\n\r\n",
+			ERR_BAD_FIELD },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nContent-Type: x\r\nX: y\r\nContent-Type: y\r\n\r\n",
+			ERR_BAD_FIELD },
 		{ "GET / HTTP/1.1\r\nHost: a\r\nOrigin: x\r\nOrigin: y\r\n\r\n", ERR_BAD_FIELD },
 		/* framing that depends on the version */
-		{ "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", ERR_BAD_FRAMING },
+		{ "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+			ERR_BAD_FRAMING },
 		/* expectations */
 		{ "POST / HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\n\r\n", ERR_BAD_EXPECTATION },
 		{ "POST / HTTP/1.1\r\nHost: a\r\nExpect:\r\n\r\n", ERR_BAD_EXPECTATION },
-		{ "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue, x\r\n\r\n", ERR_BAD_EXPECTATION },
-		{ "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nExpect: 100-continue\r\n\r\n", ERR_BAD_EXPECTATION },
+		{ "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue, x\r\n\r\n",
+			ERR_BAD_EXPECTATION },
+		{ "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nExpect: "
+		  "100-continue\r\n\r\n",
+			ERR_BAD_EXPECTATION },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct request_head h;
 		int rc = parse(&h, rows[i].text);
 		if (rc != rows[i].rc)
-			fail_msg("\"%s\" gave \"%s\", not \"%s\"", rows[i].text, err_code(rc), err_code(rows[i].rc));
+			fail_msg("\"%s\" gave \"%s\", not \"%s\"", rows[i].text, err_code(rc),
+				err_code(rows[i].rc));
 	}
 }
 
@@ -572,7 +611,8 @@ static void test_nul(void **state)
 /* No part of a head is a head. */
 static void test_truncated(void **state)
 {
-	static const char text[] = "POST /a?b HTTP/1.1\r\nHost: abc\r\nX-Name: value\r\nContent-Length: 5\r\n\r\n";
+	static const char text[] =
+		"POST /a?b HTTP/1.1\r\nHost: abc\r\nX-Name: value\r\nContent-Length: 5\r\n\r\n";
 	struct request_head h;
 	(void)state;
 	assert_int_equal(parse(&h, text), 0);
@@ -594,7 +634,7 @@ static void test_partial(void **state)
 	assert_int_equal(h.fields.n, 0);
 }
 
-/* ---- limits -------------------------------------------------------------------------------------------------------- */
+/* ---- limits -------------------------------------------------------------------------------- */
 
 static char *append(char *p, const char *text)
 {
@@ -647,7 +687,8 @@ static void test_budget(void **state)
 	static const char text[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 	(void)state;
 	arena_init(&small, 64);
-	assert_int_equal(http1_parse_request(&h, text, sizeof(text) - 1, &small, &limits), ERR_NO_MEMORY);
+	assert_int_equal(http1_parse_request(&h, text, sizeof(text) - 1, &small, &limits),
+		ERR_NO_MEMORY);
 	arena_fini(&small);
 }
 

@@ -23,7 +23,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static char *last_head; /* a heap block of the exact size, so that a sanitizer sees any read past the head */
+/* a heap block of the exact size, so that a sanitizer sees any read past the head */
+static char *last_head;
 
 static int parse_n(struct response_head *h, enum method m, const char *text, size_t len)
 {
@@ -43,13 +44,14 @@ static void test_whole(void **state)
 {
 	struct response_head h;
 	(void)state;
-	assert_int_equal(parse(&h, METHOD_GET, "HTTP/1.1 404 Not  Here\r\n"
-	                                       "Server: x\r\n"
-	                                       "Set-Cookie: a=b\r\n"
-	                                       "Set-Cookie: c=d\r\n"
-	                                       "Content-Length: 3\r\n"
-	                                       "\r\n"),
-	                 0);
+	assert_int_equal(parse(&h, METHOD_GET,
+				 "HTTP/1.1 404 Not  Here\r\n"
+				 "Server: x\r\n"
+				 "Set-Cookie: a=b\r\n"
+				 "Set-Cookie: c=d\r\n"
+				 "Content-Length: 3\r\n"
+				 "\r\n"),
+		0);
 	assert_int_equal(h.status, 404);
 	assert_int_equal(h.version, 11);
 	assert_str(h.reason, "Not  Here");
@@ -128,14 +130,17 @@ static const struct framing_row {
 } framing[] = {
 	{ METHOD_GET, "1.1 200", "Content-Length: 5\r\n", 0, BODY_LENGTH, 5, false, true },
 	{ METHOD_GET, "1.1 200", "Content-Length: 0\r\n", 0, BODY_LENGTH, 0, false, true },
-	{ METHOD_GET, "1.1 200", "Transfer-Encoding: chunked\r\n", 0, BODY_CHUNKED, 0, false, true },
+	{ METHOD_GET, "1.1 200", "Transfer-Encoding: chunked\r\n", 0, BODY_CHUNKED, 0, false,
+		true },
 	{ METHOD_GET, "1.1 200", "", 0, BODY_CLOSE, 0, false, false },
 	{ METHOD_GET, "1.1 200", "Connection: keep-alive\r\n", 0, BODY_CLOSE, 0, false, false },
 	{ METHOD_GET, "1.1 205", "Content-Length: 0\r\n", 0, BODY_LENGTH, 0, false, true },
 	{ METHOD_GET, "1.0 200", "Content-Length: 5\r\n", 0, BODY_LENGTH, 5, false, false },
-	{ METHOD_GET, "1.0 200", "Content-Length: 5\r\nConnection: keep-alive\r\n", 0, BODY_LENGTH, 5, false, true },
+	{ METHOD_GET, "1.0 200", "Content-Length: 5\r\nConnection: keep-alive\r\n", 0, BODY_LENGTH,
+		5, false, true },
 	{ METHOD_GET, "1.0 200", "", 0, BODY_CLOSE, 0, false, false },
-	{ METHOD_GET, "1.1 200", "Content-Length: 5\r\nConnection: close\r\n", 0, BODY_LENGTH, 5, false, false },
+	{ METHOD_GET, "1.1 200", "Content-Length: 5\r\nConnection: close\r\n", 0, BODY_LENGTH, 5,
+		false, false },
 	{ METHOD_CONNECT, "1.1 403", "Content-Length: 5\r\n", 0, BODY_LENGTH, 5, false, true },
 	/* without a body whatever the fields say */
 	{ METHOD_HEAD, "1.1 200", "Content-Length: 5\r\n", 0, BODY_NONE, 5, true, true },
@@ -149,35 +154,51 @@ static const struct framing_row {
 	{ METHOD_GET, "1.1 204", "Content-Length: 0\r\n", 0, BODY_NONE, 0, true, true },
 	{ METHOD_GET, "1.1 100", "", 0, BODY_NONE, 0, false, true },
 	{ METHOD_GET, "1.1 103", "Link: </a>\r\n", 0, BODY_NONE, 0, false, true },
-	{ METHOD_GET, "1.1 101", "Upgrade: websocket\r\nConnection: Upgrade\r\n", 0, BODY_NONE, 0, false, true },
+	{ METHOD_GET, "1.1 101", "Upgrade: websocket\r\nConnection: Upgrade\r\n", 0, BODY_NONE, 0,
+		false, true },
 	{ METHOD_CONNECT, "1.1 200", "", 0, BODY_NONE, 0, false, true },
 	/* a body that must not be may come all the same: nothing is read behind it */
 	{ METHOD_GET, "1.1 204", "Content-Length: 5\r\n", 0, BODY_NONE, 5, true, false },
 	{ METHOD_GET, "1.1 204", "Transfer-Encoding: chunked\r\n", 0, BODY_NONE, 0, false, false },
 	{ METHOD_GET, "1.1 100", "Content-Length: 5\r\n", 0, BODY_NONE, 5, true, false },
 	/* ambiguous */
-	{ METHOD_GET, "1.1 200", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
-	{ METHOD_GET, "1.1 200", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
-	{ METHOD_GET, "1.1 200", "Content-Length: 5\r\nContent-Length: 6\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
+	{ METHOD_GET, "1.1 200", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+		ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
+	{ METHOD_GET, "1.1 200", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+		ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
+	{ METHOD_GET, "1.1 200", "Content-Length: 5\r\nContent-Length: 6\r\n",
+		ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
 	/* RFC 9110 8.6: said several times, but one length */
-	{ METHOD_GET, "1.1 200", "Content-Length: 5\r\nContent-Length: 5\r\n", 0, BODY_LENGTH, 5, false, true },
-	{ METHOD_GET, "1.1 200", "Content-Length: 5, 5\r\nX: y\r\nContent-Length: 5\r\n", 0, BODY_LENGTH, 5, false, true },
-	{ METHOD_HEAD, "1.1 200", "Content-Length: 5\r\nContent-Length: 5\r\n", 0, BODY_NONE, 5, true, true },
+	{ METHOD_GET, "1.1 200", "Content-Length: 5\r\nContent-Length: 5\r\n", 0, BODY_LENGTH, 5,
+		false, true },
+	{ METHOD_GET, "1.1 200", "Content-Length: 5, 5\r\nX: y\r\nContent-Length: 5\r\n", 0,
+		BODY_LENGTH, 5, false, true },
+	{ METHOD_HEAD, "1.1 200", "Content-Length: 5\r\nContent-Length: 5\r\n", 0, BODY_NONE, 5,
+		true, true },
 	{ METHOD_GET, "1.1 200", "Content-Length: 5, 6\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
 	{ METHOD_GET, "1.1 200", "Content-Length: 5,\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
-	{ METHOD_GET, "1.1 200", "Content-Length: 5, , 5\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
-	{ METHOD_GET, "1.1 200", "Content-Length: 5\r\nContent-Length: 05\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
-	{ METHOD_GET, "1.1 200", "Content-Length: 5\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-	  ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
+	{ METHOD_GET, "1.1 200", "Content-Length: 5, , 5\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0,
+		0 },
+	{ METHOD_GET, "1.1 200", "Content-Length: 5\r\nContent-Length: 05\r\n",
+		ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
+	{ METHOD_GET, "1.1 200",
+		"Content-Length: 5\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+		ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
 	{ METHOD_GET, "1.1 200", "Content-Length: +5\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
 	{ METHOD_GET, "1.1 200", "Content-Length: x\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
 	{ METHOD_GET, "1.1 200", "Content-Length:\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
-	{ METHOD_GET, "1.1 200", "Transfer-Encoding: gzip, chunked\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
-	{ METHOD_GET, "1.1 200", "Transfer-Encoding: gzip\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
-	{ METHOD_GET, "1.1 200", "Transfer-Encoding: identity\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
-	{ METHOD_GET, "1.1 200", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
-	{ METHOD_GET, "1.0 200", "Transfer-Encoding: chunked\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
-	{ METHOD_HEAD, "1.1 200", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
+	{ METHOD_GET, "1.1 200", "Transfer-Encoding: gzip, chunked\r\n", ERR_UPSTREAM_BAD_FRAMING,
+		0, 0, 0, 0 },
+	{ METHOD_GET, "1.1 200", "Transfer-Encoding: gzip\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0,
+		0 },
+	{ METHOD_GET, "1.1 200", "Transfer-Encoding: identity\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0,
+		0, 0 },
+	{ METHOD_GET, "1.1 200", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+		ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
+	{ METHOD_GET, "1.0 200", "Transfer-Encoding: chunked\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0,
+		0, 0 },
+	{ METHOD_HEAD, "1.1 200", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+		ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
 	{ METHOD_GET, "1.1 204", "Content-Length: -1\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
 };
 
@@ -192,18 +213,27 @@ static void test_framing(void **state)
 		int rc = parse(&h, r->method, text);
 		if (rc != r->rc)
 			fail_msg("%s gave \"%s\"", text, err_code(rc));
-		if (rc == 0 && (h.body != r->body || h.body_length != r->length || h.has_length != r->has_length ||
-		                h.keep_alive != r->keep_alive))
-			fail_msg("body %d, length %d, has_length %d, keep_alive %d for %s", h.body, (int)h.body_length, h.has_length,
-			         h.keep_alive, text);
+		if (rc == 0 &&
+			(h.body != r->body || h.body_length != r->length ||
+				h.has_length != r->has_length || h.keep_alive != r->keep_alive))
+			fail_msg("body %d, length %d, has_length %d, keep_alive %d for %s", h.body,
+				(int)h.body_length, h.has_length, h.keep_alive, text);
 	}
 }
 
 static void test_fields_refused(void **state)
 {
 	static const char *const rows[] = {
-		"X : y\r\n", " X: y\r\n", "X: y\r\n z\r\n", "X: y\nZ: a\r\n", "X: y\rZ: a\r\n", "X\r\n", ": y\r\n", "X: \x01\r\n",
-		"X(: y\r\n", "\r\n",
+		"X : y\r\n",
+		" X: y\r\n",
+		"X: y\r\n z\r\n",
+		"X: y\nZ: a\r\n",
+		"X: y\rZ: a\r\n",
+		"X\r\n",
+		": y\r\n",
+		"X: \x01\r\n",
+		"X(: y\r\n",
+		"\r\n",
 	};
 	struct response_head h;
 	(void)state;
@@ -214,11 +244,17 @@ static void test_fields_refused(void **state)
 		if (rc != ERR_UPSTREAM_BAD_HEAD)
 			fail_msg("\"%s\" gave \"%s\"", rows[i], err_code(rc));
 	}
-	assert_int_equal(parse(&h, METHOD_GET, "HTTP/1.1 200 OK\r\nA: 1\r\nA: 2\r\nA: 3\r\nA: 4\r\nA: 5\r\n\r\n"), 0);
-	assert_int_equal(parse(&h, METHOD_GET, "HTTP/1.1 200 OK\r\nA: 1\r\nA: 2\r\nA: 3\r\nA: 4\r\nA: 5\r\nA: 6\r\n\r\n"),
-	                 ERR_UPSTREAM_HEAD_TOO_LARGE);
+	assert_int_equal(parse(&h, METHOD_GET,
+				 "HTTP/1.1 200 OK\r\nA: 1\r\nA: 2\r\nA: 3\r\nA: 4\r\nA: 5\r\n\r\n"),
+		0);
+	assert_int_equal(
+		parse(&h, METHOD_GET,
+			"HTTP/1.1 200 OK\r\nA: 1\r\nA: 2\r\nA: 3\r\nA: 4\r\nA: 5\r\nA: 6\r\n\r\n"),
+		ERR_UPSTREAM_HEAD_TOO_LARGE);
 	/* repeated single fields are the business of clients: an upstream may be sloppy */
-	assert_int_equal(parse(&h, METHOD_GET, "HTTP/1.1 200 OK\r\nContent-Type: a\r\nContent-Type: b\r\n\r\n"), 0);
+	assert_int_equal(parse(&h, METHOD_GET,
+				 "HTTP/1.1 200 OK\r\nContent-Type: a\r\nContent-Type: b\r\n\r\n"),
+		0);
 }
 
 static void test_truncated(void **state)
@@ -238,7 +274,9 @@ static void test_budget(void **state)
 	struct response_head h;
 	(void)state;
 	arena_init(&small, 64);
-	assert_int_equal(http1_parse_response(&h, text, sizeof(text) - 1, &small, METHOD_GET, &limits), ERR_NO_MEMORY);
+	assert_int_equal(http1_parse_response(&h, text, sizeof(text) - 1, &small, METHOD_GET,
+				 &limits),
+		ERR_NO_MEMORY);
 	arena_fini(&small);
 }
 
@@ -260,8 +298,12 @@ static void test_fields_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),          cmocka_unit_test(test_status_lines), cmocka_unit_test(test_framing),
-		cmocka_unit_test(test_fields_refused), cmocka_unit_test(test_truncated),    cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_status_lines),
+		cmocka_unit_test(test_framing),
+		cmocka_unit_test(test_fields_refused),
+		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_fields_alone),
 	};
 	int failed = cmocka_run_group_tests(tests, setup, teardown);

@@ -1,26 +1,34 @@
 /* http1/server: what clients send, in whatever pieces. */
 #include "server_kit.h"
 
-/* ---- in pieces -------------------------------------------------------------------------------------------------------- */
+/* ---- in pieces ----------------------------------------------------------------------------- */
 
 static const char *const talks[] = {
 	"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
 	"\r\nGET /after-an-empty-line HTTP/1.1\r\nHost: a\r\n\r\n",
-	"\r\n\r\nGET /after-two HTTP/1.1\r\nHost: a\r\n\r\n\r\nGET /and-one HTTP/1.1\r\nHost: a\r\n\r\n",
-	"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nHEAD /2 HTTP/1.1\r\nHost: a\r\n\r\nDELETE /3 HTTP/1.1\r\nHost: a\r\n\r\n",
-	"POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello worldGET /next HTTP/1.1\r\nHost: a\r\n\r\n",
-	"POST /empty HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\nGET /next HTTP/1.1\r\nHost: a\r\n\r\n",
-	"PUT /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n6\r\n world\r\n0\r\nT: v\r\n\r\n"
+	"\r\n\r\nGET /after-two HTTP/1.1\r\nHost: a\r\n\r\n\r\nGET /and-one HTTP/1.1\r\nHost: "
+	"a\r\n\r\n",
+	"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nHEAD /2 HTTP/1.1\r\nHost: a\r\n\r\nDELETE /3 "
+	"HTTP/1.1\r\nHost: a\r\n\r\n",
+	"POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello worldGET /next "
+	"HTTP/1.1\r\nHost: a\r\n\r\n",
+	"POST /empty HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\nGET /next HTTP/1.1\r\nHost: "
+	"a\r\n\r\n",
+	"PUT /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n6\r\n "
+	"world\r\n0\r\nT: v\r\n\r\n"
 	"GET /next HTTP/1.1\r\nHost: a\r\n\r\n",
 	"GET /old HTTP/1.0\r\n\r\n",
 	"GET /old HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /old2 HTTP/1.0\r\n\r\n",
-	"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /ignored HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /ignored HTTP/1.1\r\nHost: "
+	"a\r\n\r\n",
 	"GET /bad HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
 	"GET /ok HTTP/1.1\r\nHost: a\r\n\r\nNONSENSE\r\n\r\n",
 	"GET /bare-lf HTTP/1.1\nHost: a\n\n",
-	"POST /bad-chunk HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nxx\r\n",
+	"POST /bad-chunk HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+	"chunked\r\n\r\n5\r\nhello\r\nxx\r\n",
 	"\r\n\r\n\r\n\r\n\r\n\r\n\r\nGET /too-many-empty-lines HTTP/1.1\r\nHost: a\r\n\r\n",
-	"POST /twice HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	"POST /twice HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: "
+	"chunked\r\n\r\n0\r\n\r\n",
 };
 enum { TALKS = sizeof(talks) / sizeof(talks[0]) };
 
@@ -43,13 +51,15 @@ static void result_take(struct result *r)
 		r->errs[i] = calls[i].err;
 		r->body_len[i] = calls[i].body_len;
 		memcpy(r->trailer[i], calls[i].trailer, sizeof(r->trailer[i]));
-		if (calls[i].err == ERR_BAD_CHUNK) /* how much of it came before is a matter of pieces */
+		/* how much of it came before is a matter of pieces */
+		if (calls[i].err == ERR_BAD_CHUNK)
 			r->body_len[i] = 0;
 		memcpy(r->body[i], calls[i].body, r->body_len[i] < 31 ? r->body_len[i] : 31);
 	}
 }
 
-static void assert_same_result(const struct result *a, const struct result *b, const char *talk, size_t at)
+static void assert_same_result(const struct result *a, const struct result *b, const char *talk,
+	size_t at)
 {
 	if (strcmp(a->out, b->out) != 0)
 		fail_msg("\"%s\" cut at %zu gives \"%s\", not \"%s\"", talk, at, b->out, a->out);
@@ -95,7 +105,7 @@ static void test_in_pieces(void **state)
 	}
 }
 
-/* ---- one after the other ---------------------------------------------------------------------------------------------- */
+/* ---- one after the other ------------------------------------------------------------------- */
 
 static void test_pipelined(void **state)
 {
@@ -144,9 +154,11 @@ static void test_keep_alive_and_close(void **state)
 		const char *said;
 	} v[] = {
 		{ "GET / HTTP/1.1\r\nHost: a\r\n\r\n", true, "HTTP/1.1 200" },
-		{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", false, "Connection: close\r\n" },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", false,
+			"Connection: close\r\n" },
 		{ "GET / HTTP/1.0\r\n\r\n", false, "Connection: close\r\n" },
-		{ "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", true, "Connection: keep-alive\r\n" },
+		{ "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", true,
+			"Connection: keep-alive\r\n" },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
@@ -215,7 +227,7 @@ static void test_204_and_304(void **state)
 	}
 }
 
-/* ---- bodies ----------------------------------------------------------------------------------------------------------- */
+/* ---- bodies -------------------------------------------------------------------------------- */
 
 static void test_held_body(void **state)
 {
@@ -240,7 +252,8 @@ static void test_body_taken_in_parts(void **state)
 {
 	static const char *const requests[] = {
 		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789",
-		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n0\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+		"chunked\r\n\r\na\r\n0123456789\r\n0\r\n\r\n",
 	};
 	(void)state;
 	for (int i = 0; i < 2; i++) {
@@ -288,7 +301,8 @@ static void test_body_limits(void **state)
 	end();
 }
 
-/* Answers that come before the body: a small rest is read and thrown away, a large one ends the connection. */
+/* Answers that come before the body: a small rest is read and thrown away, a large one ends the
+ * connection. */
 static void test_early_answers(void **state)
 {
 	(void)state;
@@ -298,7 +312,7 @@ static void test_early_answers(void **state)
 		plan.hold = true;
 		plan.body = "no";
 		say(large ? "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n01234"
-		          : "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n01234");
+			  : "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n01234");
 		assert_said("HTTP/1.1 200");
 		assert_int_equal(finished, 1);
 		if (large) {
@@ -336,7 +350,8 @@ static void test_early_answers(void **state)
 
 static void test_100_continue(void **state)
 {
-	static const char head[] = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+	static const char head[] =
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
 	(void)state;
 	begin();
 	say(head);
@@ -383,7 +398,7 @@ static void test_100_continue(void **state)
 	end();
 }
 
-/* ---- heads that are too large ----------------------------------------------------------------------------------------- */
+/* ---- heads that are too large -------------------------------------------------------------- */
 
 static void test_head_sizes(void **state)
 {

@@ -1,7 +1,7 @@
 /* http1/server: deadlines, clients that stop, leave or fail, draining and the end. */
 #include "server_kit.h"
 
-/* ---- deadlines -------------------------------------------------------------------------------------------------------- */
+/* ---- deadlines ----------------------------------------------------------------------------- */
 
 static void test_idle_timeout(void **state)
 {
@@ -143,7 +143,7 @@ static void test_stalled_client_that_sends(void **state)
 	end();
 }
 
-/* ---- full, drained, sent ---------------------------------------------------------------------------------------------- */
+/* ---- full, drained, sent ------------------------------------------------------------------- */
 
 static void test_full_and_drained(void **state)
 {
@@ -155,7 +155,10 @@ static void test_full_and_drained(void **state)
 	conn->wire.blocked = true;
 	say("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 	struct client *c = calls[0].c;
-	struct response_head h = { .status = 200, .version = 11, .body = BODY_LENGTH, .body_length = sizeof(large) + 5 };
+	struct response_head h = { .status = 200,
+		.version = 11,
+		.body = BODY_LENGTH,
+		.body_length = sizeof(large) + 5 };
 	calls[0].answered = true;
 	c->ops->head(c, &h);
 	buf_init(&data);
@@ -176,7 +179,8 @@ static void test_full_and_drained(void **state)
 	end();
 }
 
-/* Drained is not sent: while a part of it waits, the response is not counted as sent, nor the connection as idle. */
+/* Drained is not sent: while a part of it waits, the response is not counted as sent, nor the
+ * connection as idle. */
 static void test_sent_when_all_is_sent(void **state)
 {
 	(void)state;
@@ -216,11 +220,12 @@ static void test_counts(void **state)
 	assert_int_equal(calls[0].bytes_out + calls[1].bytes_out, conn->wire.out_len);
 	say(bad);
 	assert_int_equal(calls[2].bytes_in, sizeof(bad) - 1);
-	assert_int_equal(calls[0].bytes_out + calls[1].bytes_out + calls[2].bytes_out, conn->wire.out_len);
+	assert_int_equal(calls[0].bytes_out + calls[1].bytes_out + calls[2].bytes_out,
+		conn->wire.out_len);
 	end();
 }
 
-/* ---- clients that leave ----------------------------------------------------------------------------------------------- */
+/* ---- clients that leave -------------------------------------------------------------------- */
 
 static void test_gone(void **state)
 {
@@ -254,7 +259,8 @@ static void test_gone(void **state)
 			if (n_calls) {
 				assert_true(calls[0].gone);
 				assert_false(calls[0].can_answer);
-				assert_int_equal(calls[0].err, how == 2 ? ERR_SHUTTING_DOWN : ERR_CLIENT_GONE);
+				assert_int_equal(calls[0].err,
+					how == 2 ? ERR_SHUTTING_DOWN : ERR_CLIENT_GONE);
 			}
 			end();
 		}
@@ -297,7 +303,8 @@ static void test_gone_and_finished_later(void **state)
 	end();
 }
 
-/* A client that says at once that it will say no more, as simple ones do, gets the answer that is there. */
+/* A client that says at once that it will say no more, as simple ones do, gets the answer that is
+ * there. */
 static void test_half_closed(void **state)
 {
 	(void)state;
@@ -321,9 +328,12 @@ static void test_finish_from_within(void **state)
 		plan.finish_on_request = i == 0 || i == 3;
 		plan.finish_on_body = i == 1;
 		plan.finish_on_end = i == 2;
-		say(i == 3 ? "BAD\r\n\r\n" : "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxyGET / HTTP/1.1\r\n\r\n");
+		say(i == 3 ? "BAD\r\n\r\n"
+			   : "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxyGET / "
+			     "HTTP/1.1\r\n\r\n");
 		assert_int_equal(n_calls, 1);
-		assert_int_equal(conn->closed, 1); /* without a response there is nothing to go on with */
+		/* without a response there is nothing to go on with */
+		assert_int_equal(conn->closed, 1);
 		assert_string_equal(conn->wire.out, "");
 		end();
 	}
@@ -353,14 +363,15 @@ static void test_abort(void **state)
 		if (!old) /* what there is of it arrives, and its end is seen to be missing */
 			fakewire_pass(3 * NS_PER_S);
 		assert_int_equal(conn->closed, 1);
-		/* where the end of the connection is the end of the body, TLS must not say farewell: it would vouch for it */
+		/* where the end of the connection is the end of the body, TLS must not say
+		 * farewell: it would vouch for it */
 		if (old)
 			assert_int_equal(conn->wire.finished, 0);
 		end();
 	}
 }
 
-/* ---- tunnels ---------------------------------------------------------------------------------------------------------- */
+/* ---- tunnels ------------------------------------------------------------------------------- */
 
 static void tunnel_say(struct call *k, const char *text)
 {
@@ -376,7 +387,8 @@ static struct call *tunnel_open(const char *ahead)
 	begin();
 	plan.when = LATER;
 	plan.keep_when_sent = true;
-	fakewire_say_text(&conn->wire, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+	fakewire_say_text(&conn->wire,
+		"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
 	say(ahead);
 	struct client *c = calls[0].c;
 	struct response_head h = { .status = 101, .version = 11 };
@@ -394,7 +406,8 @@ static void test_tunnel(void **state)
 {
 	(void)state;
 	for (size_t step = 0; step < 3; step++) {
-		struct call *k = tunnel_open("GET /ahead HTTP/1.1\r\n\r\n"); /* no request any more */
+		/* no request any more */
+		struct call *k = tunnel_open("GET /ahead HTTP/1.1\r\n\r\n");
 		conn->wire.read_max = step;
 		say("5\r\nhello\r\n0\r\n\r\n");
 		assert_int_equal(n_calls, 1);
@@ -402,7 +415,8 @@ static void test_tunnel(void **state)
 		fakewire_clear(&conn->wire);
 		tunnel_say(k, "down");
 		assert_string_equal(conn->wire.out, "down");
-		fakewire_pass(1000 * NS_PER_S); /* how long it may be silent is the exchange's affair */
+		/* how long it may be silent is the exchange's affair */
+		fakewire_pass(1000 * NS_PER_S);
 		assert_false(k->gone);
 		/* it holds, and goes on */
 		k->c->ops->hold(k->c);
@@ -473,7 +487,7 @@ static void test_tunnel_breaks(void **state)
 	}
 }
 
-/* ---- draining --------------------------------------------------------------------------------------------------------- */
+/* ---- draining ------------------------------------------------------------------------------ */
 
 static void test_drain(void **state)
 {
@@ -527,7 +541,8 @@ static void test_drain(void **state)
 	end();
 }
 
-/* While the process is overloaded a connection ends with its response: the one in progress is finished first. */
+/* While the process is overloaded a connection ends with its response: the one in progress is
+ * finished first. */
 static void test_overload(void **state)
 {
 	static struct shares shares;
@@ -571,14 +586,16 @@ static void test_abort_while_lingering(void **state)
 	end();
 }
 
-/* ---- everything may fail ---------------------------------------------------------------------------------------------- */
+/* ---- everything may fail ------------------------------------------------------------------- */
 
 static void test_each_operation_fails(void **state)
 {
 	static const char *const v[] = {
 		"GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n",
-		"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\nExpect: 100-continue\r\n\r\n01234567890123456789",
-		"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n",
+		"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\nExpect: "
+		"100-continue\r\n\r\n01234567890123456789",
+		"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+		"chunked\r\n\r\n5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n",
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {

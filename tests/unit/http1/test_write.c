@@ -23,7 +23,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* ---- requests ------------------------------------------------------------------------------------------------------ */
+/* ---- requests ------------------------------------------------------------------------------ */
 
 static void parse_request(struct request_head *h, const char *text)
 {
@@ -47,25 +47,32 @@ static void test_request_plain(void **state)
 {
 	struct request_head h;
 	(void)state;
-	parse_request(&h, "GET /a/./b?c=%zz HTTP/1.1\r\nHost: A:1\r\nAccept: */*\r\nX-Odd:  v \r\nX-Empty:\r\nX-Last: 1\r\n\r\n");
+	parse_request(&h,
+		"GET /a/./b?c=%zz HTTP/1.1\r\nHost: A:1\r\nAccept: */*\r\nX-Odd:  v "
+		"\r\nX-Empty:\r\nX-Last: 1\r\n\r\n");
 	fields_drop_hop_by_hop(&h.fields);
 	expect_request(&h, true,
-	               "GET /a/b?c=%zz HTTP/1.1\r\nHost: A:1\r\nAccept: */*\r\nX-Odd: v\r\nX-Empty: \r\nX-Last: 1\r\n\r\n");
+		"GET /a/b?c=%zz HTTP/1.1\r\nHost: A:1\r\nAccept: */*\r\nX-Odd: v\r\nX-Empty: "
+		"\r\nX-Last: 1\r\n\r\n");
 	expect_request(&h, false,
-	               "GET /a/b?c=%zz HTTP/1.1\r\nHost: A:1\r\nAccept: */*\r\nX-Odd: v\r\nX-Empty: \r\nX-Last: 1\r\n"
-	               "Connection: close\r\n\r\n");
+		"GET /a/b?c=%zz HTTP/1.1\r\nHost: A:1\r\nAccept: */*\r\nX-Odd: v\r\nX-Empty: "
+		"\r\nX-Last: 1\r\n"
+		"Connection: close\r\n\r\n");
 }
 
 static void test_request_dropped(void **state)
 {
 	struct request_head h;
 	(void)state;
-	parse_request(&h, "GET / HTTP/1.1\r\nA: 1\r\nB: 2\r\nConnection: c, keep-alive\r\nHost: a\r\nC: 3\r\nKeep-Alive: x\r\n"
-	                  "D: 4\r\nE: 5\r\nProxy-Connection: x\r\n\r\n");
+	parse_request(&h,
+		"GET / HTTP/1.1\r\nA: 1\r\nB: 2\r\nConnection: c, keep-alive\r\nHost: a\r\nC: "
+		"3\r\nKeep-Alive: x\r\n"
+		"D: 4\r\nE: 5\r\nProxy-Connection: x\r\n\r\n");
 	fields_drop_hop_by_hop(&h.fields);
 	assert_int_equal(fields_set(&h.fields, &arena, STR("b"), STR("new")), 0);
 	assert_int_equal(fields_add(&h.fields, &arena, STR("F"), STR("")), 0);
-	expect_request(&h, true, "GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nD: 4\r\nE: 5\r\nb: new\r\nF: \r\n\r\n");
+	expect_request(&h, true,
+		"GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nD: 4\r\nE: 5\r\nb: new\r\nF: \r\n\r\n");
 }
 
 static void test_request_targets(void **state)
@@ -91,39 +98,50 @@ static void test_request_framing(void **state)
 	struct request_head h;
 	(void)state;
 	parse_request(&h, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\nX: y\r\n\r\n");
-	expect_request(&h, true, "POST / HTTP/1.1\r\nHost: a\r\nX: y\r\nContent-Length: 12\r\n\r\n");
+	expect_request(&h, true,
+		"POST / HTTP/1.1\r\nHost: a\r\nX: y\r\nContent-Length: 12\r\n\r\n");
 	h.body_length = UINT64_MAX;
-	expect_request(&h, true, "POST / HTTP/1.1\r\nHost: a\r\nX: y\r\nContent-Length: 18446744073709551615\r\n\r\n");
+	expect_request(&h, true,
+		"POST / HTTP/1.1\r\nHost: a\r\nX: y\r\nContent-Length: "
+		"18446744073709551615\r\n\r\n");
 	h.body = BODY_CHUNKED; /* a plugin that changes the body says so here */
-	expect_request(&h, true, "POST / HTTP/1.1\r\nHost: a\r\nX: y\r\nTransfer-Encoding: chunked\r\n\r\n");
+	expect_request(&h, true,
+		"POST / HTTP/1.1\r\nHost: a\r\nX: y\r\nTransfer-Encoding: chunked\r\n\r\n");
 	h.body = BODY_NONE;
 	expect_request(&h, true, "POST / HTTP/1.1\r\nHost: a\r\nX: y\r\nContent-Length: 0\r\n\r\n");
 	parse_request(&h, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
 	expect_request(&h, true, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
 	parse_request(&h, "DELETE / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: CHUNKED\r\n\r\n");
-	expect_request(&h, true, "DELETE / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+	expect_request(&h, true,
+		"DELETE / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
 }
 
 static void test_request_connection(void **state)
 {
 	struct request_head h;
 	(void)state;
-	parse_request(&h, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nTE: trailers\r\nX: y\r\n\r\n");
+	parse_request(&h,
+		"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nTE: "
+		"trailers\r\nX: y\r\n\r\n");
 	fields_drop_hop_by_hop(&h.fields);
-	expect_request(&h, true, "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\nTE: trailers\r\nUpgrade: websocket\r\n"
-	                         "Connection: TE, upgrade\r\n\r\n");
-	expect_request(&h, false, "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\nTE: trailers\r\nUpgrade: websocket\r\n"
-	                          "Connection: TE, upgrade, close\r\n\r\n");
+	expect_request(&h, true,
+		"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\nTE: trailers\r\nUpgrade: websocket\r\n"
+		"Connection: TE, upgrade\r\n\r\n");
+	expect_request(&h, false,
+		"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\nTE: trailers\r\nUpgrade: websocket\r\n"
+		"Connection: TE, upgrade, close\r\n\r\n");
 	h.upgrade = h.te_trailers = false;
 	expect_request(&h, true, "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n");
 	/* not marked as dropped, and still only what the head says */
-	parse_request(&h, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\nTE: gzip\r\nKeep-Alive: 1\r\n\r\n");
+	parse_request(&h,
+		"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\nTE: gzip\r\nKeep-Alive: 1\r\n\r\n");
 	expect_request(&h, true, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 }
 
-/* ---- responses ----------------------------------------------------------------------------------------------------- */
+/* ---- responses ----------------------------------------------------------------------------- */
 
-static void expect_response(const struct response_head *h, enum method m, unsigned version, bool keep_alive, const char *want)
+static void expect_response(const struct response_head *h, enum method m, unsigned version,
+	bool keep_alive, const char *want)
 {
 	size_t bound = http1_response_head_size(h);
 	char *buf = malloc(bound);
@@ -145,14 +163,19 @@ static void test_response_forwarded(void **state)
 {
 	struct response_head h;
 	(void)state;
-	parse_response(&h, METHOD_GET, "HTTP/1.1 200 Fine\r\nServer: x\r\nConnection: close\r\nA: 1\r\nB: 2\r\nContent-Length: 3\r\nC:4\r\n\r\n");
+	parse_response(&h, METHOD_GET,
+		"HTTP/1.1 200 Fine\r\nServer: x\r\nConnection: close\r\nA: 1\r\nB: "
+		"2\r\nContent-Length: 3\r\nC:4\r\n\r\n");
 	fields_drop_hop_by_hop(&h.fields);
-	expect_response(&h, METHOD_GET, 11, true, "HTTP/1.1 200 Fine\r\nServer: x\r\nA: 1\r\nB: 2\r\nC: 4\r\nContent-Length: 3\r\n\r\n");
+	expect_response(&h, METHOD_GET, 11, true,
+		"HTTP/1.1 200 Fine\r\nServer: x\r\nA: 1\r\nB: 2\r\nC: 4\r\nContent-Length: "
+		"3\r\n\r\n");
 	expect_response(&h, METHOD_GET, 11, false,
-	                "HTTP/1.1 200 Fine\r\nServer: x\r\nA: 1\r\nB: 2\r\nC: 4\r\nContent-Length: 3\r\nConnection: close\r\n\r\n");
+		"HTTP/1.1 200 Fine\r\nServer: x\r\nA: 1\r\nB: 2\r\nC: 4\r\nContent-Length: "
+		"3\r\nConnection: close\r\n\r\n");
 	expect_response(&h, METHOD_GET, 10, true,
-	                "HTTP/1.1 200 Fine\r\nServer: x\r\nA: 1\r\nB: 2\r\nC: 4\r\nContent-Length: 3\r\n"
-	                "Connection: keep-alive\r\n\r\n");
+		"HTTP/1.1 200 Fine\r\nServer: x\r\nA: 1\r\nB: 2\r\nC: 4\r\nContent-Length: 3\r\n"
+		"Connection: keep-alive\r\n\r\n");
 }
 
 static void test_response_framing(void **state)
@@ -167,17 +190,21 @@ static void test_response_framing(void **state)
 		const char *lines;
 	} rows[] = {
 		{ 200, BODY_LENGTH, false, METHOD_GET, 11, BODY_LENGTH, "Content-Length: 7\r\n" },
-		{ 200, BODY_CHUNKED, false, METHOD_GET, 11, BODY_CHUNKED, "Transfer-Encoding: chunked\r\n" },
-		{ 200, BODY_CLOSE, false, METHOD_GET, 11, BODY_CHUNKED, "Transfer-Encoding: chunked\r\n" },
+		{ 200, BODY_CHUNKED, false, METHOD_GET, 11, BODY_CHUNKED,
+			"Transfer-Encoding: chunked\r\n" },
+		{ 200, BODY_CLOSE, false, METHOD_GET, 11, BODY_CHUNKED,
+			"Transfer-Encoding: chunked\r\n" },
 		{ 200, BODY_CHUNKED, false, METHOD_GET, 10, BODY_CLOSE, "Connection: close\r\n" },
 		{ 200, BODY_CLOSE, false, METHOD_GET, 10, BODY_CLOSE, "Connection: close\r\n" },
-		{ 200, BODY_LENGTH, false, METHOD_GET, 10, BODY_LENGTH, "Content-Length: 7\r\nConnection: keep-alive\r\n" },
+		{ 200, BODY_LENGTH, false, METHOD_GET, 10, BODY_LENGTH,
+			"Content-Length: 7\r\nConnection: keep-alive\r\n" },
 		{ 200, BODY_NONE, false, METHOD_GET, 11, BODY_LENGTH, "Content-Length: 0\r\n" },
 		{ 200, BODY_NONE, true, METHOD_HEAD, 11, BODY_NONE, "Content-Length: 7\r\n" },
 		{ 200, BODY_NONE, false, METHOD_HEAD, 11, BODY_NONE, "" },
 		{ 200, BODY_LENGTH, false, METHOD_HEAD, 11, BODY_NONE, "Content-Length: 7\r\n" },
 		{ 200, BODY_CHUNKED, false, METHOD_HEAD, 11, BODY_NONE, "" },
-		{ 200, BODY_CLOSE, false, METHOD_HEAD, 10, BODY_NONE, "Connection: keep-alive\r\n" },
+		{ 200, BODY_CLOSE, false, METHOD_HEAD, 10, BODY_NONE,
+			"Connection: keep-alive\r\n" },
 		{ 304, BODY_NONE, true, METHOD_GET, 11, BODY_NONE, "Content-Length: 7\r\n" },
 		{ 304, BODY_NONE, false, METHOD_GET, 11, BODY_NONE, "" },
 		{ 204, BODY_NONE, true, METHOD_GET, 11, BODY_NONE, "" },
@@ -187,17 +214,20 @@ static void test_response_framing(void **state)
 		{ 100, BODY_NONE, true, METHOD_GET, 11, BODY_NONE, "" },
 		{ 100, BODY_NONE, true, METHOD_HEAD, 10, BODY_NONE, "" },
 		{ 200, BODY_NONE, true, METHOD_CONNECT, 11, BODY_NONE, "" },
-		{ 403, BODY_LENGTH, false, METHOD_CONNECT, 11, BODY_LENGTH, "Content-Length: 7\r\n" },
+		{ 403, BODY_LENGTH, false, METHOD_CONNECT, 11, BODY_LENGTH,
+			"Content-Length: 7\r\n" },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct response_head h = { .status = (uint16_t)rows[i].status,
-			                   .body = (uint8_t)rows[i].body,
-			                   .has_length = rows[i].has_length,
-			                   .body_length = 7,
-			                   .reason = STR("R") };
-		sluice_str want = arena_printf(&arena, "HTTP/1.1 %d R\r\n%s\r\n", rows[i].status, rows[i].lines);
-		assert_int_equal(http1_response_framing(&h, rows[i].method, rows[i].version), rows[i].framing);
+			.body = (uint8_t)rows[i].body,
+			.has_length = rows[i].has_length,
+			.body_length = 7,
+			.reason = STR("R") };
+		sluice_str want = arena_printf(&arena, "HTTP/1.1 %d R\r\n%s\r\n", rows[i].status,
+			rows[i].lines);
+		assert_int_equal(http1_response_framing(&h, rows[i].method, rows[i].version),
+			rows[i].framing);
 		expect_response(&h, rows[i].method, rows[i].version, true, want.data);
 	}
 }
@@ -207,19 +237,24 @@ static void test_response_informational(void **state)
 	struct response_head h;
 	(void)state;
 	parse_response(&h, METHOD_GET, "HTTP/1.1 103 \r\nLink: </a>\r\n\r\n");
-	expect_response(&h, METHOD_GET, 11, false, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
-	parse_response(&h, METHOD_GET, "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nA: b\r\n\r\n");
+	expect_response(&h, METHOD_GET, 11, false,
+		"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+	parse_response(&h, METHOD_GET,
+		"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nA: b\r\n\r\n");
 	fields_drop_hop_by_hop(&h.fields);
-	expect_response(&h, METHOD_GET, 11, true, "HTTP/1.1 101 X\r\nA: b\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n");
-	parse_response(&h, METHOD_GET, "HTTP/1.1 426 X\r\nUpgrade: h2c\r\nContent-Length: 0\r\n\r\n");
+	expect_response(&h, METHOD_GET, 11, true,
+		"HTTP/1.1 101 X\r\nA: b\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n");
+	parse_response(&h, METHOD_GET,
+		"HTTP/1.1 426 X\r\nUpgrade: h2c\r\nContent-Length: 0\r\n\r\n");
 	expect_response(&h, METHOD_GET, 11, true, "HTTP/1.1 426 X\r\nContent-Length: 0\r\n\r\n");
 }
 
 static void test_reasons(void **state)
 {
-	static const int known[] = { 100, 101, 103, 200, 201, 202, 203, 204, 205, 206, 300, 301, 302, 303, 304, 305, 307, 308,
-		                     400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417,
-		                     421, 422, 425, 426, 428, 429, 431, 451, 500, 501, 502, 503, 504, 505, 507, 508, 511 };
+	static const int known[] = { 100, 101, 103, 200, 201, 202, 203, 204, 205, 206, 300, 301,
+		302, 303, 304, 305, 307, 308, 400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410,
+		411, 412, 413, 414, 415, 416, 417, 421, 422, 425, 426, 428, 429, 431, 451, 500, 501,
+		502, 503, 504, 505, 507, 508, 511 };
 	size_t n = 0;
 	(void)state;
 	for (int status = -1; status < 1100; status++) {

@@ -25,7 +25,7 @@ static void text_add(char *to, size_t size, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* ---- exchanges ---------------------------------------------------------------------------------------------------- */
+/* ---- exchanges ----------------------------------------------------------------------------- */
 
 static void way_note(struct way *v)
 {
@@ -47,7 +47,8 @@ static void fields_text(char *to, size_t size, const struct fields *f)
 {
 	for (uint32_t i = 0; f && i < f->n; i++) {
 		if (!(f->v[i].flags & FIELD_DROP))
-			text_add(to, size, "%.*s: %.*s\n", STR_ARG(field_name(&f->v[i])), STR_ARG(field_value(&f->v[i])));
+			text_add(to, size, "%.*s: %.*s\n", STR_ARG(field_name(&f->v[i])),
+				STR_ARG(field_value(&f->v[i])));
 	}
 }
 
@@ -78,7 +79,8 @@ static void on_body(struct origin *o, struct buf *data)
 	while (data->len) {
 		sluice_str run = buf_peek(data);
 		size_t keep = v->body_len < FAR_TEXT ? (size_t)(FAR_TEXT - v->body_len) : 0;
-		memcpy(v->body + (keep ? v->body_len : 0), run.data, run.len < keep ? run.len : keep);
+		memcpy(v->body + (keep ? v->body_len : 0), run.data,
+			run.len < keep ? run.len : keep);
 		v->body_len += run.len;
 		buf_drain(data, run.len);
 	}
@@ -116,7 +118,11 @@ static void on_fail(struct origin *o, int err)
 }
 
 static const struct origin_events way_events = {
-	.on_head = on_head, .on_body = on_body, .on_end = on_end, .on_drained = on_drained, .on_fail = on_fail
+	.on_head = on_head,
+	.on_body = on_body,
+	.on_end = on_end,
+	.on_drained = on_drained,
+	.on_fail = on_fail,
 };
 
 struct way *way_begin(struct far *f)
@@ -130,7 +136,8 @@ struct way *way_begin(struct far *f)
 	return v;
 }
 
-static struct way *way_send_list(struct far *f, const char *method, const char *path, int64_t length, va_list ap)
+static struct way *way_send_list(struct far *f, const char *method, const char *path,
+	int64_t length, va_list ap)
 {
 	struct way *v = way_begin(f);
 	const char *query = strchr(path, '?'), *name;
@@ -144,12 +151,15 @@ static struct way *way_send_list(struct far *f, const char *method, const char *
 		.authority = STR("example.com"),
 		.host = STR("example.com"),
 		.version = 11,
-		.body = length == -1 ? BODY_NONE : length == -2 ? BODY_CHUNKED : BODY_LENGTH,
+		.body = length == -1   ? BODY_NONE
+			: length == -2 ? BODY_CHUNKED
+				       : BODY_LENGTH,
 		.body_length = length > 0 ? (uint64_t)length : 0,
 	};
 	while ((name = va_arg(ap, const char *)))
-		check(fields_add(&h.fields, &v->arena, str_of(name), str_of(va_arg(ap, const char *))) == 0, "no memory for %s",
-		      name);
+		check(fields_add(&h.fields, &v->arena, str_of(name),
+			      str_of(va_arg(ap, const char *))) == 0,
+			"no memory for %s", name);
 	h.te_trailers = fields_find(&h.fields, TOKEN_TE) != NULL;
 	const struct field *type = fields_find(&h.fields, TOKEN_CONTENT_TYPE);
 	h.call = type && str_eq(field_value(type), STR("application/grpc"));
@@ -206,7 +216,7 @@ void way_end(struct way *v)
 	v->o->ops->end(v->o, NULL);
 }
 
-/* ---- the connection ----------------------------------------------------------------------------------------------- */
+/* ---- the connection ------------------------------------------------------------------------ */
 
 static void far_on_open(struct http2_conn *c)
 {
@@ -232,24 +242,27 @@ static void far_on_gone(struct http2_conn *c, int err)
 }
 
 static const struct http2_conn_owner far_owner = {
-	.on_open = far_on_open, .on_change = far_on_change, .on_gone = far_on_gone
+	.on_open = far_on_open,
+	.on_change = far_on_change,
+	.on_gone = far_on_gone,
 };
 
 struct far *far_new(void)
 {
 	struct far *f = calloc(1, sizeof(*f));
-	check(f && worker_init(&f->w, 0) == 0 && nghttp2_hd_inflate_new(&f->inflater) == 0, "no memory for %s", "a server");
+	check(f && worker_init(&f->w, 0) == 0 && nghttp2_hd_inflate_new(&f->inflater) == 0,
+		"no memory for %s", "a server");
 	log_set_level(LOG_ERROR);
 	f->fd = f->listen_fd = -1;
 	f->preface_left = sizeof(preface) - 1;
 	f->conf = (struct http2_conn_conf){ .connect_ns = 2 * NS_PER_S,
-		                            .response_ns = 2 * NS_PER_S,
-		                            .ping_ns = 60 * NS_PER_S,
-		                            .idle_ns = 2 * NS_PER_S,
-		                            .max_head = 16 * 1024,
-		                            .max_fields = 50,
-		                            .max_requests = 100,
-		                            .early = 16 };
+		.response_ns = 2 * NS_PER_S,
+		.ping_ns = 60 * NS_PER_S,
+		.idle_ns = 2 * NS_PER_S,
+		.max_head = 16 * 1024,
+		.max_fields = 50,
+		.max_requests = 100,
+		.early = 16 };
 	return f;
 }
 
@@ -261,17 +274,19 @@ void far_open(struct far *f)
 	char text[64];
 	int err = 0;
 	f->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	check(f->listen_fd >= 0 && bind(f->listen_fd, (struct sockaddr *)&a, len) == 0 && listen(f->listen_fd, 4) == 0 &&
-	              getsockname(f->listen_fd, (struct sockaddr *)&a, &len) == 0,
-	      "listening: %d", errno);
+	check(f->listen_fd >= 0 && bind(f->listen_fd, (struct sockaddr *)&a, len) == 0 &&
+			listen(f->listen_fd, 4) == 0 &&
+			getsockname(f->listen_fd, (struct sockaddr *)&a, &len) == 0,
+		"listening: %d", errno);
 	(void)snprintf(text, sizeof(text), "127.0.0.1:%u", ntohs(a.sin_port));
 	check(addr_parse(str_of(text), &to), "no address: %s", text);
-	f->conn = http2_conn_open(&f->w, &to, &transport_plain, NULL, &f->conf, &far_owner, f, &err);
+	f->conn =
+		http2_conn_open(&f->w, &to, &transport_plain, NULL, &f->conf, &far_owner, f, &err);
 	check(f->conn, "not opened: %d", err);
 	f->fd = accept(f->listen_fd, NULL, NULL);
 	check(f->fd >= 0 && fcntl(f->fd, F_SETFL, O_NONBLOCK) == 0 &&
-	              setsockopt(f->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)) == 0,
-	      "accept: %d", errno);
+			setsockopt(f->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)) == 0,
+		"accept: %d", errno);
 	check(far_until(f, &f->opened, 1000), "it does not %s", "open");
 	far_run(f);
 }
@@ -312,7 +327,7 @@ void far_free(struct far **at)
 	free(f);
 }
 
-/* ---- what the server gets ----------------------------------------------------------------------------------------- */
+/* ---- what the server gets ------------------------------------------------------------------ */
 
 struct got *far_got(struct far *f, uint32_t stream)
 {
@@ -342,13 +357,15 @@ static void got_headers(struct far *f, struct got *g, const char *at, size_t n)
 	for (;;) {
 		nghttp2_nv nv;
 		int flags = 0;
-		ssize_t used = nghttp2_hd_inflate_hd2(f->inflater, &nv, &flags, (const uint8_t *)at, n, 1);
+		ssize_t used =
+			nghttp2_hd_inflate_hd2(f->inflater, &nv, &flags, (const uint8_t *)at, n, 1);
 		check(used >= 0, "HPACK: %s", nghttp2_strerror((int)used));
 		at += used;
 		n -= (size_t)used;
 		if (flags & NGHTTP2_HD_INFLATE_EMIT)
-			text_add(to, size, "%.*s: %.*s%s\n", (int)nv.namelen, (char *)nv.name, (int)nv.valuelen, (char *)nv.value,
-			         nv.flags & NGHTTP2_NV_FLAG_NO_INDEX ? " (never indexed)" : "");
+			text_add(to, size, "%.*s: %.*s%s\n", (int)nv.namelen, (char *)nv.name,
+				(int)nv.valuelen, (char *)nv.value,
+				nv.flags & NGHTTP2_NV_FLAG_NO_INDEX ? " (never indexed)" : "");
 		if (flags & NGHTTP2_HD_INFLATE_FINAL)
 			break;
 	}
@@ -360,7 +377,8 @@ static void got_data(struct far *f, struct got *g, const char *at, size_t n)
 	check(!g->ended && !g->reset, "DATA after the end of stream %u", g->stream);
 	g->frames++;
 	if (n && g->body_len < FAR_TEXT)
-		memcpy(g->body + g->body_len, at, n < FAR_TEXT - g->body_len ? n : (size_t)(FAR_TEXT - g->body_len));
+		memcpy(g->body + g->body_len, at,
+			n < FAR_TEXT - g->body_len ? n : (size_t)(FAR_TEXT - g->body_len));
 	g->body_len += n;
 	f->data += n;
 	if (n && !f->no_updates) {
@@ -387,7 +405,8 @@ static void got_settings(struct far *f, unsigned flags, const char *at, size_t n
 		f->owes_ack = true;
 }
 
-static void got_frame(struct far *f, unsigned type, unsigned flags, uint32_t stream, const char *at, size_t n)
+static void got_frame(struct far *f, unsigned type, unsigned flags, uint32_t stream, const char *at,
+	size_t n)
 {
 	switch (type) {
 	case FRAME_DATA:
@@ -449,7 +468,8 @@ static void far_frames(struct far *f)
 		check(len <= 16384, "a frame of %zu bytes", len);
 		buf_drain(&f->in, 9);
 		sluice_str payload = len ? buf_pullup(&f->in, len) : STR_NONE;
-		got_frame(f, head[3], head[4], get32((char *)head + 5) & 0x7fffffff, payload.data, len);
+		got_frame(f, head[3], head[4], get32((char *)head + 5) & 0x7fffffff, payload.data,
+			len);
 		buf_drain(&f->in, len);
 	}
 }
@@ -499,7 +519,7 @@ bool far_until(struct far *f, const unsigned *n, unsigned ms)
 	return *n != 0;
 }
 
-/* ---- what the server says ----------------------------------------------------------------------------------------- */
+/* ---- what the server says ------------------------------------------------------------------ */
 
 void far_bytes(struct far *f, const void *bytes, size_t n)
 {
@@ -526,7 +546,8 @@ static void put32(char *to, uint32_t v)
 	to[3] = (char)v;
 }
 
-void far_frame(struct far *f, unsigned type, unsigned flags, uint32_t stream, const void *payload, size_t n)
+void far_frame(struct far *f, unsigned type, unsigned flags, uint32_t stream, const void *payload,
+	size_t n)
 {
 	char head[9] = { (char)(n >> 16), (char)(n >> 8), (char)n, (char)type, (char)flags };
 	put32(head + 5, stream);

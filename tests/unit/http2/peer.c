@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 
-/* ---- the handler -------------------------------------------------------------------------------------------------- */
+/* ---- the handler --------------------------------------------------------------------------- */
 
 static void text_add(char *to, size_t size, const char *fmt, ...)
 {
@@ -24,7 +24,8 @@ static void fields_text(char *to, size_t size, const struct fields *f)
 {
 	for (uint32_t i = 0; f && i < f->n; i++) {
 		if (!(f->v[i].flags & FIELD_DROP))
-			text_add(to, size, "%.*s: %.*s\n", STR_ARG(field_name(&f->v[i])), STR_ARG(field_value(&f->v[i])));
+			text_add(to, size, "%.*s: %.*s\n", STR_ARG(field_name(&f->v[i])),
+				STR_ARG(field_value(&f->v[i])));
 	}
 }
 
@@ -38,13 +39,14 @@ void call_finish(struct call *call)
 void call_head(struct call *call, int status, int64_t length)
 {
 	struct response_head h = { .status = (uint16_t)status,
-		                   .version = 11,
-		                   .body = length < 0 ? BODY_CHUNKED : BODY_LENGTH,
-		                   .body_length = length < 0 ? 0 : (uint64_t)length };
+		.version = 11,
+		.body = length < 0 ? BODY_CHUNKED : BODY_LENGTH,
+		.body_length = length < 0 ? 0 : (uint64_t)length };
 	check(fields_add(&h.fields, &call->c->arena, STR("Content-Type"), STR("text/plain")) == 0 &&
-	              fields_add(&h.fields, &call->c->arena, STR("X-Name"), STR("Value")) == 0 &&
-	              fields_add(&h.fields, &call->c->arena, STR("Connection"), STR("close")) == 0,
-	      "no memory for %d", status);
+			fields_add(&h.fields, &call->c->arena, STR("X-Name"), STR("Value")) == 0 &&
+			fields_add(&h.fields, &call->c->arena, STR("Connection"), STR("close")) ==
+				0,
+		"no memory for %d", status);
 	call->answered = status >= 200;
 	call->c->ops->head(call->c, &h);
 }
@@ -86,7 +88,8 @@ static void on_body(struct client *c, struct buf *data)
 	while (data->len) {
 		sluice_str run = buf_peek(data);
 		size_t keep = call->body_len < TEXT_MAX ? (size_t)(TEXT_MAX - call->body_len) : 0;
-		memcpy(call->body + (keep ? call->body_len : 0), run.data, run.len < keep ? run.len : keep);
+		memcpy(call->body + (keep ? call->body_len : 0), run.data,
+			run.len < keep ? run.len : keep);
 		call->body_len += run.len;
 		buf_drain(data, run.len);
 	}
@@ -136,7 +139,11 @@ static void on_gone(struct client *c, int err, bool can_answer)
 }
 
 static const struct client_events call_events = {
-	.on_body = on_body, .on_end = on_end, .on_drained = on_drained, .on_sent = on_sent, .on_gone = on_gone
+	.on_body = on_body,
+	.on_end = on_end,
+	.on_drained = on_drained,
+	.on_sent = on_sent,
+	.on_gone = on_gone,
 };
 
 static struct call *call_new(struct peer *p, struct client *c)
@@ -148,12 +155,15 @@ static struct call *call_new(struct peer *p, struct client *c)
 	call->c = c;
 	call->body = calloc(1, TEXT_MAX + 1);
 	check(call->body, "no memory for %s", "a body");
-	text_add(call->head, sizeof(call->head), "%.*s %.*s%s%.*s host=%.*s", STR_ARG(h->method_text), STR_ARG(h->path),
-	         h->has_query ? "?" : "", STR_ARG(h->query), STR_ARG(h->host));
+	text_add(call->head, sizeof(call->head), "%.*s %.*s%s%.*s host=%.*s",
+		STR_ARG(h->method_text), STR_ARG(h->path), h->has_query ? "?" : "",
+		STR_ARG(h->query), STR_ARG(h->host));
 	if (h->body == BODY_LENGTH)
-		text_add(call->head, sizeof(call->head), " body=%llu", (unsigned long long)h->body_length);
+		text_add(call->head, sizeof(call->head), " body=%llu",
+			(unsigned long long)h->body_length);
 	else
-		text_add(call->head, sizeof(call->head), " body=%s", h->body == BODY_NONE ? "none" : "open");
+		text_add(call->head, sizeof(call->head), " body=%s",
+			h->body == BODY_NONE ? "none" : "open");
 	fields_text(call->fields, sizeof(call->fields), &h->fields);
 	c->events = &call_events;
 	c->user = call;
@@ -177,20 +187,22 @@ static void on_bad_request(void *ctx, struct client *c, int err)
 	call_answer(call, err_info(err)->status, err_info(err)->code);
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------------------------ */
+/* ---- opening and closing ------------------------------------------------------------------- */
 
 struct peer *peer_new(void)
 {
 	struct peer *p = calloc(1, sizeof(*p));
-	check(p && worker_init(&p->w, 0) == 0 && nghttp2_hd_inflate_new(&p->inflater) == 0, "no memory for %s", "a peer");
-	p->conf = (struct http2_server_conf){ .linger = { 5 * NS_PER_S, 30 * NS_PER_S, 64 << 20 }, .head_ns = 5 * NS_PER_S,
-		                              .body_ns = 5 * NS_PER_S,
-		                              .idle_ns = 5 * NS_PER_S,
-		                              .max_head = 32 * 1024,
-		                              .max_fields = 100,
-		                              .max_target = 8192,
-		                              .budget = 512 * 1024,
-		                              .handler = { on_request, on_bad_request, p } };
+	check(p && worker_init(&p->w, 0) == 0 && nghttp2_hd_inflate_new(&p->inflater) == 0,
+		"no memory for %s", "a peer");
+	p->conf = (struct http2_server_conf){ .linger = { 5 * NS_PER_S, 30 * NS_PER_S, 64 << 20 },
+		.head_ns = 5 * NS_PER_S,
+		.body_ns = 5 * NS_PER_S,
+		.idle_ns = 5 * NS_PER_S,
+		.max_head = 32 * 1024,
+		.max_fields = 100,
+		.max_target = 8192,
+		.budget = 512 * 1024,
+		.handler = { on_request, on_bad_request, p } };
 	p->fd = -1;
 	return p;
 }
@@ -205,9 +217,11 @@ static void on_closed(void *owner)
 void peer_open(struct peer *p)
 {
 	int pair[2];
-	check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0, "socketpair: %d", errno);
+	check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0, "socketpair: %d",
+		errno);
 	p->fd = pair[1];
-	check(stream_init(&p->s, &p->w, pair[0], &transport_plain, NULL, NULL, NULL) == 0, "stream: %d", errno);
+	check(stream_init(&p->s, &p->w, pair[0], &transport_plain, NULL, NULL, NULL) == 0,
+		"stream: %d", errno);
 	const struct http2_server_owner owner = { on_closed, p };
 	p->server = http2_server_new(&p->s, &p->info, &p->conf, &owner);
 }
@@ -253,7 +267,7 @@ void peer_free(struct peer **p)
 	free(it);
 }
 
-/* ---- what the client gets ----------------------------------------------------------------------------------------- */
+/* ---- what the client gets ------------------------------------------------------------------ */
 
 struct reply *peer_reply(struct peer *p, uint32_t stream)
 {
@@ -285,7 +299,8 @@ static void got_headers(struct peer *p, struct reply *r, const char *at, size_t 
 	for (;;) {
 		nghttp2_nv nv;
 		int flags = 0;
-		ssize_t used = nghttp2_hd_inflate_hd2(p->inflater, &nv, &flags, (const uint8_t *)at, n, 1);
+		ssize_t used =
+			nghttp2_hd_inflate_hd2(p->inflater, &nv, &flags, (const uint8_t *)at, n, 1);
 		check(used >= 0, "HPACK: %s", nghttp2_strerror((int)used));
 		at += used;
 		n -= (size_t)used;
@@ -293,8 +308,8 @@ static void got_headers(struct peer *p, struct reply *r, const char *at, size_t 
 			if (nv.namelen == 7 && memcmp(nv.name, ":status", 7) == 0)
 				r->status = (int)strtol((const char *)nv.value, NULL, 10);
 			else
-				text_add(to, size, "%.*s: %.*s\n", (int)nv.namelen, (char *)nv.name, (int)nv.valuelen,
-				         (char *)nv.value);
+				text_add(to, size, "%.*s: %.*s\n", (int)nv.namelen, (char *)nv.name,
+					(int)nv.valuelen, (char *)nv.value);
 		}
 		if (flags & NGHTTP2_HD_INFLATE_FINAL)
 			break;
@@ -310,7 +325,8 @@ static void got_data(struct peer *p, struct reply *r, const char *at, size_t n)
 	if (r->frames++ == 0)
 		r->first_data = p->data;
 	if (n && r->body_len < TEXT_MAX)
-		memcpy(r->body + r->body_len, at, n < TEXT_MAX - r->body_len ? n : (size_t)(TEXT_MAX - r->body_len));
+		memcpy(r->body + r->body_len, at,
+			n < TEXT_MAX - r->body_len ? n : (size_t)(TEXT_MAX - r->body_len));
 	r->body_len += n;
 	p->data += n;
 	r->last_data = p->data;
@@ -336,7 +352,8 @@ static void got_settings(struct peer *p, unsigned flags, const char *at, size_t 
 		peer_frame(p, FRAME_SETTINGS, FRAME_ACK, 0, NULL, 0);
 }
 
-static void got_frame(struct peer *p, unsigned type, unsigned flags, uint32_t stream, const char *at, size_t n)
+static void got_frame(struct peer *p, unsigned type, unsigned flags, uint32_t stream,
+	const char *at, size_t n)
 {
 	switch (type) {
 	case FRAME_DATA:
@@ -397,7 +414,8 @@ static bool peer_read(struct peer *p)
 				break;
 			buf_drain(&p->in, 9);
 			sluice_str payload = len ? buf_pullup(&p->in, len) : STR_NONE;
-			got_frame(p, head[3], head[4], get32((char *)head + 5) & 0x7fffffff, payload.data, len);
+			got_frame(p, head[3], head[4], get32((char *)head + 5) & 0x7fffffff,
+				payload.data, len);
 			buf_drain(&p->in, len);
 		}
 	}
@@ -446,7 +464,7 @@ bool peer_ends(struct peer *p, unsigned ms)
 	return false;
 }
 
-/* ---- what the client sends ---------------------------------------------------------------------------------------- */
+/* ---- what the client sends ----------------------------------------------------------------- */
 
 void peer_bytes(struct peer *p, const void *bytes, size_t n)
 {
@@ -464,10 +482,11 @@ void peer_bytes(struct peer *p, const void *bytes, size_t n)
 	}
 }
 
-void peer_frame(struct peer *p, unsigned type, unsigned flags, uint32_t stream, const void *payload, size_t n)
+void peer_frame(struct peer *p, unsigned type, unsigned flags, uint32_t stream, const void *payload,
+	size_t n)
 {
 	char frame[9 + 65536] = { (char)(n >> 16), (char)(n >> 8), (char)n, (char)type, (char)flags,
-		                  (char)(stream >> 24), (char)(stream >> 16), (char)(stream >> 8), (char)stream };
+		(char)(stream >> 24), (char)(stream >> 16), (char)(stream >> 8), (char)stream };
 	check(n <= sizeof(frame) - 9, "a frame of %zu bytes", n);
 	if (n)
 		memcpy(frame + 9, payload, n);
@@ -530,13 +549,14 @@ void peer_headers(struct peer *p, uint32_t stream, unsigned flags, ...)
 
 void peer_get(struct peer *p, uint32_t stream, const char *path)
 {
-	peer_headers(p, stream, FRAME_END_STREAM, ":method", "GET", ":scheme", "https", ":authority", "example.com", ":path",
-	             path, NULL);
+	peer_headers(p, stream, FRAME_END_STREAM, ":method", "GET", ":scheme", "https",
+		":authority", "example.com", ":path", path, NULL);
 }
 
 void peer_post(struct peer *p, uint32_t stream, const char *path)
 {
-	peer_headers(p, stream, 0, ":method", "POST", ":scheme", "https", ":authority", "example.com", ":path", path, NULL);
+	peer_headers(p, stream, 0, ":method", "POST", ":scheme", "https", ":authority",
+		"example.com", ":path", path, NULL);
 }
 
 void peer_data(struct peer *p, uint32_t stream, const char *text, bool end)

@@ -1,4 +1,5 @@
-/* http2/request: gRPC calls of clients. Silence is allowed while the connection lives; other requests are timed as ever. */
+/* http2/request: gRPC calls of clients. Silence is allowed while the connection lives; other
+ * requests are timed as ever. */
 #include "peer.h"
 
 /* What the exchange does with a call. */
@@ -19,8 +20,8 @@ static struct peer *peer_of(void (*on_request)(struct call *call))
 
 static void peer_call(struct peer *p, uint32_t stream)
 {
-	peer_headers(p, stream, 0, ":method", "POST", ":scheme", "http", ":authority", "h", ":path", "/a.B/C", "content-type",
-	             "application/grpc", NULL);
+	peer_headers(p, stream, 0, ":method", "POST", ":scheme", "http", ":authority", "h", ":path",
+		"/a.B/C", "content-type", "application/grpc", NULL);
 	peer_run(p);
 }
 
@@ -135,13 +136,16 @@ static void test_lengths(void **state)
 		peer_call(p, 2 * i + 1);
 		peer_data(p, 2 * i + 1, "", true);
 		peer_run(p);
-		struct response_head h = { .status = 200, .body = i == 2 ? BODY_LENGTH : BODY_NONE, .has_length = i == 1 };
+		struct response_head h = { .status = 200,
+			.body = i == 2 ? BODY_LENGTH : BODY_NONE,
+			.has_length = i == 1 };
 		struct client *c = p->calls[i].c;
 		c->ops->head(c, &h);
 		c->ops->end(c, NULL);
 		peer_run(p);
 		assert_true(peer_reply(p, 2 * i + 1)->ended);
-		assert_string_equal(peer_reply(p, 2 * i + 1)->fields, i == 0 ? "" : "content-length: 0\n");
+		assert_string_equal(peer_reply(p, 2 * i + 1)->fields,
+			i == 0 ? "" : "content-length: 0\n");
 	}
 	peer_free(&p);
 }
@@ -149,8 +153,12 @@ static void test_lengths(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_silence), cmocka_unit_test(test_a_dead_client), cmocka_unit_test(test_a_slow_reader),
-		cmocka_unit_test(test_a_client_that_died), cmocka_unit_test(test_drain),   cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_a_dead_client),
+		cmocka_unit_test(test_a_slow_reader),
+		cmocka_unit_test(test_a_client_that_died),
+		cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_lengths),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

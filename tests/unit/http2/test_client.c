@@ -1,4 +1,5 @@
-/* http2/client: requests and responses on one connection, against a server that writes frames byte by byte. */
+/* http2/client: requests and responses on one connection, against a server that writes frames byte
+ * by byte. */
 #include "far.h"
 
 #include "http2/client_state.h"
@@ -28,7 +29,8 @@ static void test_get(void **state)
 	struct way *v = way_get(f, "/a?b=c");
 	far_run(f);
 	struct got *g = far_got(f, 1);
-	assert_string_equal(g->head, ":method: GET\n:scheme: http\n:authority: example.com\n:path: /a?b=c\n");
+	assert_string_equal(g->head,
+		":method: GET\n:scheme: http\n:authority: example.com\n:path: /a?b=c\n");
 	assert_true(g->ended);
 	assert_int_equal(g->frames, 0);
 	far_headers(f, 1, 0, ":status", "200", "content-length", "5", "x-a", "b", NULL);
@@ -57,15 +59,17 @@ static void test_request_fields(void **state)
 	struct far *f = far_new();
 	(void)state;
 	far_start(f, 100);
-	struct way *v = way_send(f, "POST", "/", 3, "Host", "elsewhere", "Content-Type", "text/plain", "X-Own", "Va lue",
-	                         "Content-Length", "99", "Connection", "close", "Keep-Alive", "9", "Transfer-Encoding", "chunked",
-	                         "Upgrade", "x", "TE", "trailers, deflate", "Cookie", "a=b", "Authorization", "Basic x", NULL);
+	struct way *v = way_send(f, "POST", "/", 3, "Host", "elsewhere", "Content-Type",
+		"text/plain", "X-Own", "Va lue", "Content-Length", "99", "Connection", "close",
+		"Keep-Alive", "9", "Transfer-Encoding", "chunked", "Upgrade", "x", "TE",
+		"trailers, deflate", "Cookie", "a=b", "Authorization", "Basic x", NULL);
 	(void)way_push_text(v, "abc");
 	way_end(v);
 	far_run(f);
-	assert_string_equal(far_got(f, 1)->head, ":method: POST\n:scheme: http\n:authority: example.com\n:path: /\n"
-	                                         "content-type: text/plain\nx-own: Va lue\ncookie: a=b (never indexed)\n"
-	                                         "authorization: Basic x (never indexed)\nte: trailers\ncontent-length: 3\n");
+	assert_string_equal(far_got(f, 1)->head,
+		":method: POST\n:scheme: http\n:authority: example.com\n:path: /\n"
+		"content-type: text/plain\nx-own: Va lue\ncookie: a=b (never indexed)\n"
+		"authorization: Basic x (never indexed)\nte: trailers\ncontent-length: 3\n");
 	assert_string_equal(far_got(f, 1)->body, "abc");
 	assert_true(far_got(f, 1)->ended);
 	far_free(&f);
@@ -236,7 +240,8 @@ static void test_wrong_length(void **state)
 	for (int i = 0; i < 5; i++) {
 		assert_int_equal(v[i]->err, ERR_UPSTREAM_BAD_FRAMING);
 		assert_int_equal(v[i]->ended, 0);
-		assert_int_equal(far_got(f, 1 + 2 * (uint32_t)i)->reset_code, NGHTTP2_PROTOCOL_ERROR);
+		assert_int_equal(far_got(f, 1 + 2 * (uint32_t)i)->reset_code,
+			NGHTTP2_PROTOCOL_ERROR);
 	}
 	assert_string_equal(v[1]->body, "ab");
 	assert_non_null(f->conn); /* that was about those requests alone */
@@ -272,11 +277,14 @@ static void test_malformed_heads(void **state)
 		{ { ":status", "200", "x-a", "b\r\nset-cookie: c" }, 0, ERR_UPSTREAM_BAD_HEAD },
 		{ { ":status", "200", "x-a", "b\nc" }, 0, ERR_UPSTREAM_BAD_HEAD },
 		{ { ":status", "200", "connection", "close" }, 0, ERR_UPSTREAM_BAD_HEAD },
-		{ { ":status", "200", "transfer-encoding", "chunked" }, 0, ERR_UPSTREAM_BAD_FRAMING },
-		{ { ":status", "200", "content-length", "3", "content-length", "4" }, 0, ERR_UPSTREAM_BAD_FRAMING },
+		{ { ":status", "200", "transfer-encoding", "chunked" }, 0,
+			ERR_UPSTREAM_BAD_FRAMING },
+		{ { ":status", "200", "content-length", "3", "content-length", "4" }, 0,
+			ERR_UPSTREAM_BAD_FRAMING },
 		{ { ":status", "200", "content-length", "3, 4" }, 0, ERR_UPSTREAM_BAD_FRAMING },
 		{ { ":status", "200", "content-length", "-1" }, 0, ERR_UPSTREAM_BAD_FRAMING },
-		{ { ":status", "200", "content-length", "99999999999999999999" }, 0, ERR_UPSTREAM_BAD_FRAMING },
+		{ { ":status", "200", "content-length", "99999999999999999999" }, 0,
+			ERR_UPSTREAM_BAD_FRAMING },
 	};
 	struct far *f = far_new();
 	(void)state;
@@ -359,7 +367,7 @@ static void test_large_heads(void **state)
 	far_free(&f);
 }
 
-/* ---- flow control ------------------------------------------------------------------------------------------------- */
+/* ---- flow control -------------------------------------------------------------------------- */
 
 static void assert_pushed(const struct got *g, uint64_t n)
 {
@@ -404,14 +412,16 @@ static void test_a_slow_server(void **state)
 	far_free(&f);
 }
 
-/* Smaller windows and larger frames, as the server says; and a window that shrinks below nothing. */
+/* Smaller windows and larger frames, as the server says; and a window that shrinks below
+ * nothing. */
 static void test_settings_of_the_server(void **state)
 {
 	struct far *f = far_new();
 	(void)state;
 	f->no_updates = true;
 	far_open(f);
-	far_settings(f, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 100, NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, 0, 0);
+	far_settings(f, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 100,
+		NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, 0, 0);
 	far_run(f);
 	struct way *v = way_send(f, "POST", "/", -2, "X-Some", "thing", NULL);
 	(void)way_push(v, 1000);
@@ -506,12 +516,13 @@ static void test_more_than_the_window(void **state)
 	far_run(f);
 	assert_int_equal(v->failed, 1);
 	assert_true(v->err == ERR_UPSTREAM_TRUNCATED || v->err == ERR_UPSTREAM_PROTOCOL);
-	assert_true(far_got(f, 1)->reset_code == NGHTTP2_FLOW_CONTROL_ERROR || f->goaway_code == NGHTTP2_FLOW_CONTROL_ERROR);
+	assert_true(far_got(f, 1)->reset_code == NGHTTP2_FLOW_CONTROL_ERROR ||
+		f->goaway_code == NGHTTP2_FLOW_CONTROL_ERROR);
 	(void)other;
 	far_free(&f);
 }
 
-/* ---- many at a time ----------------------------------------------------------------------------------------------- */
+/* ---- many at a time ------------------------------------------------------------------------ */
 
 static void test_room(void **state)
 {
@@ -605,8 +616,13 @@ static void test_byte_by_byte(void **state)
 	struct way *v = way_get(f, "/");
 	far_run(f);
 	n += far_block(frames + 9, ":status", "200", "content-length", "5", NULL);
-	memcpy(frames, (const char[]){ 0, 0, (char)(n - 9), FRAME_HEADERS, FRAME_END_HEADERS, 0, 0, 0, 1 }, 9);
-	memcpy(frames + n, (const char[]){ 0, 0, 5, FRAME_DATA, FRAME_END_STREAM, 0, 0, 0, 1, 'h', 'e', 'l', 'l', 'o' }, 14);
+	memcpy(frames,
+		(const char[]){ 0, 0, (char)(n - 9), FRAME_HEADERS, FRAME_END_HEADERS, 0, 0, 0, 1 },
+		9);
+	memcpy(frames + n,
+		(const char[]){ 0, 0, 5, FRAME_DATA, FRAME_END_STREAM, 0, 0, 0, 1, 'h', 'e', 'l',
+			'l', 'o' },
+		14);
 	n += 14;
 	for (size_t i = 0; i < n; i++) {
 		far_bytes(f, frames + i, 1);

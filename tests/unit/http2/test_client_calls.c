@@ -1,11 +1,13 @@
-/* http2/client: requests that are gRPC calls. Their trailers are metadata; silence is allowed while the connection lives. */
+/* http2/client: requests that are gRPC calls. Their trailers are metadata; silence is allowed while
+ * the connection lives. */
 #include "far.h"
 
 #define END FRAME_END_STREAM
 
 static struct way *call_begin(struct far *f)
 {
-	struct way *v = way_send(f, "POST", "/a.B/C", -2, "content-type", "application/grpc", "te", "trailers", NULL);
+	struct way *v = way_send(f, "POST", "/a.B/C", -2, "content-type", "application/grpc", "te",
+		"trailers", NULL);
 	far_run(f);
 	return v;
 }
@@ -17,9 +19,11 @@ static void test_metadata(void **state)
 	far_start(f, 100);
 	struct way *v = call_begin(f);
 	far_headers(f, 1, 0, ":status", "200", NULL);
-	far_headers(f, 1, END, "grpc-status", "0", "retry-after", "1", "location", "here", "authorization", "x", NULL);
+	far_headers(f, 1, END, "grpc-status", "0", "retry-after", "1", "location", "here",
+		"authorization", "x", NULL);
 	far_run(f);
-	assert_string_equal(v->trailers, "grpc-status: 0\nretry-after: 1\nlocation: here\nauthorization: x\n");
+	assert_string_equal(v->trailers,
+		"grpc-status: 0\nretry-after: 1\nlocation: here\nauthorization: x\n");
 	/* still fields: these are none */
 	v = call_begin(f);
 	far_headers(f, 3, 0, ":status", "200", NULL);
@@ -41,7 +45,8 @@ static void test_trailers_only(void **state)
 	(void)state;
 	far_start(f, 100);
 	struct way *v = call_begin(f);
-	far_headers(f, 1, END, ":status", "200", "content-type", "application/grpc", "grpc-status", "5", NULL);
+	far_headers(f, 1, END, ":status", "200", "content-type", "application/grpc", "grpc-status",
+		"5", NULL);
 	far_run(f);
 	assert_int_equal(v->ended, 1);
 	assert_int_equal(v->kind, BODY_NONE);
@@ -54,7 +59,8 @@ static void test_trailers_only(void **state)
 	far_free(&f);
 }
 
-/* Before the head, behind it, and while the client says nothing: the server is asked, and answers. */
+/* Before the head, behind it, and while the client says nothing: the server is asked, and
+ * answers. */
 static void test_silence(void **state)
 {
 	struct far *f = far_new();
@@ -136,8 +142,12 @@ static void test_other_requests(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_metadata),      cmocka_unit_test(test_trailers_only),   cmocka_unit_test(test_silence),
-		cmocka_unit_test(test_others_answer), cmocka_unit_test(test_a_dead_connection), cmocka_unit_test(test_other_requests),
+		cmocka_unit_test(test_metadata),
+		cmocka_unit_test(test_trailers_only),
+		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_others_answer),
+		cmocka_unit_test(test_a_dead_connection),
+		cmocka_unit_test(test_other_requests),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

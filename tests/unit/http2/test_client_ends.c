@@ -7,7 +7,7 @@
 
 #define END FRAME_END_STREAM
 
-/* ---- resets ------------------------------------------------------------------------------------------------------- */
+/* ---- resets -------------------------------------------------------------------------------- */
 
 static void test_resets(void **state)
 {
@@ -22,7 +22,8 @@ static void test_resets(void **state)
 	far_headers(f, 5, 0, ":status", "200", NULL);
 	far_data(f, 5, "so far", false);
 	far_reset(f, 5, NGHTTP2_INTERNAL_ERROR);
-	far_headers(f, 7, 0, ":status", "103", NULL); /* it has looked at it: what it says then is not true */
+	/* it has looked at it: what it says then is not true */
+	far_headers(f, 7, 0, ":status", "103", NULL);
 	far_reset(f, 7, NGHTTP2_REFUSED_STREAM);
 	far_reset(f, 9, NGHTTP2_NO_ERROR);
 	far_headers(f, 11, END, ":status", "200", NULL);
@@ -162,7 +163,7 @@ static void test_release_within_events(void **state)
 	far_free(&f);
 }
 
-/* ---- GOAWAY ------------------------------------------------------------------------------------------------------- */
+/* ---- GOAWAY -------------------------------------------------------------------------------- */
 
 static void test_goaway(void **state)
 {
@@ -251,7 +252,7 @@ static void test_goaway_idle(void **state)
 	far_free(&f);
 }
 
-/* ---- the connection breaks ---------------------------------------------------------------------------------------- */
+/* ---- the connection breaks ----------------------------------------------------------------- */
 
 static void test_close(void **state)
 {
@@ -309,7 +310,8 @@ static struct way *another;
 
 static void begin_another(struct way *v)
 {
-	assert_int_equal(http2_conn_room(v->far->conn), 0); /* of this one there is no more to be had */
+	/* of this one there is no more to be had */
+	assert_int_equal(http2_conn_room(v->far->conn), 0);
 	another = v;
 }
 
@@ -387,7 +389,7 @@ static void test_retire(void **state)
 	far_free(&f);
 }
 
-/* ---- silence ------------------------------------------------------------------------------------------------------ */
+/* ---- silence ------------------------------------------------------------------------------- */
 
 static void test_timeouts(void **state)
 {
@@ -395,7 +397,8 @@ static void test_timeouts(void **state)
 	(void)state;
 	f->conf.response_ns = 150 * NS_PER_MS;
 	far_start(f, 100);
-	struct way *silent = way_get(f, "/"), *stalled = way_get(f, "/"), *held = way_get(f, "/"), *lively = way_get(f, "/");
+	struct way *silent = way_get(f, "/"), *stalled = way_get(f, "/"), *held = way_get(f, "/"),
+		   *lively = way_get(f, "/");
 	far_run(f);
 	far_headers(f, 3, 0, ":status", "200", NULL);
 	far_headers(f, 5, 0, ":status", "200", NULL);
@@ -491,11 +494,12 @@ static void test_idle(void **state)
 	far_free(&f);
 }
 
-/* ---- servers that break rules ------------------------------------------------------------------------------------- */
+/* ---- servers that break rules -------------------------------------------------------------- */
 
 static void test_not_http2(void **state)
 {
-	static const char text[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+	static const char text[] =
+		"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 	struct far *f = far_new();
 	(void)state;
 	far_open(f);
@@ -665,15 +669,18 @@ static void test_rules(void **state)
 		far_run(f);
 		rules[i].act(f);
 		far_run(f);
-		if (!f->gone || !v->failed || other->err != ERR_UPSTREAM_PROTOCOL || other->untouched || v->untouched)
-			fail_msg("%s: gone %u, %d and %d", rules[i].name, f->gone, v->err, other->err);
+		if (!f->gone || !v->failed || other->err != ERR_UPSTREAM_PROTOCOL ||
+			other->untouched || v->untouched)
+			fail_msg("%s: gone %u, %d and %d", rules[i].name, f->gone, v->err,
+				other->err);
 		if (!f->eof || (f->n_goaway && f->goaway_code != rules[i].code))
-			fail_msg("%s: GOAWAY %u with %u", rules[i].name, f->n_goaway, f->goaway_code);
+			fail_msg("%s: GOAWAY %u with %u", rules[i].name, f->n_goaway,
+				f->goaway_code);
 		far_free(&f);
 	}
 }
 
-/* ---- what can be sent anew ---------------------------------------------------------------------------------------- */
+/* ---- what can be sent anew ----------------------------------------------------------------- */
 
 static void test_reclaim(void **state)
 {
@@ -682,7 +689,8 @@ static void test_reclaim(void **state)
 	(void)state;
 	buf_init(&b);
 	far_start(f, 100);
-	struct way *small = way_send(f, "POST", "/", -2, NULL), *large = way_send(f, "POST", "/", -2, NULL);
+	struct way *small = way_send(f, "POST", "/", -2, NULL),
+		   *large = way_send(f, "POST", "/", -2, NULL);
 	struct way *aborted = way_send(f, "POST", "/", -2, NULL);
 	small->keep = large->keep = aborted->keep = true;
 	(void)way_push_text(small, "some ");
@@ -697,7 +705,8 @@ static void test_reclaim(void **state)
 	far_reset(f, 5, NGHTTP2_INTERNAL_ERROR);
 	far_run(f);
 	assert_true(small->untouched && large->untouched && !aborted->untouched);
-	assert_false(way_push_text(small, " more")); /* it came too late for this server, not for the next */
+	/* it came too late for this server, not for the next */
+	assert_false(way_push_text(small, " more"));
 	assert_true(small->o->ops->reclaim(small->o, &b));
 	assert_int_equal(b.len, 15);
 	assert_memory_equal(buf_pullup(&b, 15).data, "some thing more", 15);

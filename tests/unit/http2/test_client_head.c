@@ -29,7 +29,9 @@ static void assert_pair(const nghttp2_nv *v, const char *name, const char *value
 static void test_targets(void **state)
 {
 	static const char target[] = "/p/q?r=s";
-	struct request_head h = { .method_text = STR("GET"), .method = METHOD_GET, .authority = STR("a.test:8080") };
+	struct request_head h = { .method_text = STR("GET"),
+		.method = METHOD_GET,
+		.authority = STR("a.test:8080") };
 	nghttp2_nv *v;
 	size_t n;
 	(void)state;
@@ -83,11 +85,11 @@ static void test_lengths(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct request_head h = { .method_text = method_name(cases[i].m),
-			                  .method = (uint8_t)cases[i].m,
-			                  .path = STR("/"),
-			                  .authority = STR("a"),
-			                  .body = (uint8_t)cases[i].body,
-			                  .body_length = cases[i].length };
+			.method = (uint8_t)cases[i].m,
+			.path = STR("/"),
+			.authority = STR("a"),
+			.body = (uint8_t)cases[i].body,
+			.body_length = cases[i].length };
 		nghttp2_nv *v;
 		size_t n;
 		assert_int_equal(request_pairs(&v, &n, &h, true, &arena), 0);
@@ -100,8 +102,12 @@ static void test_lengths(void **state)
 /* An arena that is spent is an error, not a fault. */
 static void test_no_memory(void **state)
 {
-	struct request_head h = { .method_text = STR("GET"), .path = STR("/a"), .query = STR("b"), .has_query = true,
-		                  .body = BODY_LENGTH, .body_length = 5 };
+	struct request_head h = { .method_text = STR("GET"),
+		.path = STR("/a"),
+		.query = STR("b"),
+		.has_query = true,
+		.body = BODY_LENGTH,
+		.body_length = 5 };
 	struct fields f = { 0 };
 	struct response_head rh;
 	struct response_builder r;
@@ -125,7 +131,8 @@ static void test_no_memory(void **state)
 	assert_int_equal(response_end(&r, METHOD_GET, false), ERR_NO_MEMORY);
 }
 
-static int respond(struct response_head *h, enum method m, bool end, const char *status, const char *length)
+static int respond(struct response_head *h, enum method m, bool end, const char *status,
+	const char *length)
 {
 	static const struct head_limits limits = { .max_head = 1000, .max_fields = 10 };
 	struct response_builder r;
@@ -159,7 +166,9 @@ static void test_response_bodies(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct response_head h;
-		assert_int_equal(respond(&h, cases[i].m, cases[i].end, cases[i].status, cases[i].length), 0);
+		assert_int_equal(respond(&h, cases[i].m, cases[i].end, cases[i].status,
+					 cases[i].length),
+			0);
 		assert_int_equal(h.body, cases[i].body);
 		assert_int_equal(h.body_length, cases[i].n);
 		assert_int_equal(h.has_length, cases[i].has_length);
@@ -168,7 +177,8 @@ static void test_response_bodies(void **state)
 	}
 	struct response_head h;
 	assert_int_equal(respond(&h, METHOD_GET, true, "200", "1"), ERR_UPSTREAM_BAD_FRAMING);
-	assert_int_equal(respond(&h, METHOD_GET, false, "200", "9223372036854775808"), ERR_UPSTREAM_BAD_FRAMING);
+	assert_int_equal(respond(&h, METHOD_GET, false, "200", "9223372036854775808"),
+		ERR_UPSTREAM_BAD_FRAMING);
 }
 
 /* HTTP/1.1 writers pass fields on as lines. */
@@ -189,8 +199,8 @@ static void test_fields_are_lines(void **state)
 	assert_int_equal(h.fields.v[1].token, TOKEN_SET_COOKIE);
 }
 
-static int respond_field(struct response_builder *r, struct response_head *h, bool lenient, const char *status,
-                         sluice_str name, sluice_str value)
+static int respond_field(struct response_builder *r, struct response_head *h, bool lenient,
+	const char *status, sluice_str name, sluice_str value)
 {
 	static const struct head_limits limits = { .max_head = 1000, .max_fields = 10 };
 	response_begin(r, h, &arena, &limits, lenient);
@@ -234,17 +244,24 @@ static void test_lenient_takes_control_bytes_and_high_statuses(void **state)
 	struct response_builder r;
 	struct response_head h;
 	(void)state;
-	assert_int_equal(respond_field(&r, &h, false, "200", STR("x-a"), STR("b\1c")), ERR_UPSTREAM_BAD_HEAD);
-	assert_string_equal(response_fault(&r, ERR_UPSTREAM_BAD_HEAD), "field x-a: byte 0x01 at 2 (`parsing: lenient` takes it)");
+	assert_int_equal(respond_field(&r, &h, false, "200", STR("x-a"), STR("b\1c")),
+		ERR_UPSTREAM_BAD_HEAD);
+	assert_string_equal(response_fault(&r, ERR_UPSTREAM_BAD_HEAD),
+		"field x-a: byte 0x01 at 2 (`parsing: lenient` takes it)");
 	assert_int_equal(respond_field(&r, &h, true, "200", STR("x-a"), STR("b\1c\x7f")), 0);
 	assert_str(field_value(&h.fields.v[0]), "b c");
-	assert_int_equal(respond_field(&r, &h, false, "999", STR("x-a"), STR("b")), ERR_UPSTREAM_BAD_HEAD);
+	assert_int_equal(respond_field(&r, &h, false, "999", STR("x-a"), STR("b")),
+		ERR_UPSTREAM_BAD_HEAD);
 	assert_int_equal(respond_field(&r, &h, true, "999", STR("x-a"), STR("b")), 0);
 	assert_int_equal(h.status, 999);
 	/* what ends lines elsewhere is never taken */
-	assert_int_equal(respond_field(&r, &h, true, "200", STR("x-a"), STR("b\rc")), ERR_UPSTREAM_BAD_HEAD);
-	assert_int_equal(respond_field(&r, &h, true, "200", STR("x-a"), STR("b\nc")), ERR_UPSTREAM_BAD_HEAD);
-	assert_int_equal(respond_field(&r, &h, true, "200", STR("x-a"), ((sluice_str){ "b\0c", 3 })), ERR_UPSTREAM_BAD_HEAD);
+	assert_int_equal(respond_field(&r, &h, true, "200", STR("x-a"), STR("b\rc")),
+		ERR_UPSTREAM_BAD_HEAD);
+	assert_int_equal(respond_field(&r, &h, true, "200", STR("x-a"), STR("b\nc")),
+		ERR_UPSTREAM_BAD_HEAD);
+	assert_int_equal(respond_field(&r, &h, true, "200", STR("x-a"),
+				 ((sluice_str){ "b\0c", 3 })),
+		ERR_UPSTREAM_BAD_HEAD);
 }
 
 static void test_a_refused_field_is_named_without_its_value(void **state)
@@ -252,13 +269,18 @@ static void test_a_refused_field_is_named_without_its_value(void **state)
 	struct response_builder r;
 	struct response_head h;
 	(void)state;
-	assert_int_equal(respond_field(&r, &h, false, "200", STR("Set-Cookie"), STR("secret")), ERR_UPSTREAM_BAD_HEAD);
+	assert_int_equal(respond_field(&r, &h, false, "200", STR("Set-Cookie"), STR("secret")),
+		ERR_UPSTREAM_BAD_HEAD);
 	assert_string_equal(response_fault(&r, ERR_UPSTREAM_BAD_HEAD),
-	                    "field Set-Cookie: upper case, or of HTTP/1.1 connections alone");
-	assert_int_equal(respond_field(&r, &h, false, "20x", STR("a"), STR("b")), ERR_UPSTREAM_BAD_HEAD);
-	assert_string_equal(response_fault(&r, ERR_UPSTREAM_BAD_HEAD), "the pseudo-field :status, here or with this value");
-	assert_int_equal(respond_field(&r, &h, false, "200", STR("a b"), STR("c")), ERR_UPSTREAM_BAD_HEAD);
-	assert_string_equal(response_fault(&r, ERR_UPSTREAM_BAD_HEAD), "byte 0x20 in the name of a field");
+		"field Set-Cookie: upper case, or of HTTP/1.1 connections alone");
+	assert_int_equal(respond_field(&r, &h, false, "20x", STR("a"), STR("b")),
+		ERR_UPSTREAM_BAD_HEAD);
+	assert_string_equal(response_fault(&r, ERR_UPSTREAM_BAD_HEAD),
+		"the pseudo-field :status, here or with this value");
+	assert_int_equal(respond_field(&r, &h, false, "200", STR("a b"), STR("c")),
+		ERR_UPSTREAM_BAD_HEAD);
+	assert_string_equal(response_fault(&r, ERR_UPSTREAM_BAD_HEAD),
+		"byte 0x20 in the name of a field");
 }
 
 int main(void)
@@ -269,10 +291,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_response_bodies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fields_are_lines, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_blanks_around_values_of_responses_are_harmless, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_blanks_around_values_of_responses_are_harmless,
+			setup, teardown),
 		cmocka_unit_test_setup_teardown(test_equal_lengths_are_one, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_lenient_takes_control_bytes_and_high_statuses, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_refused_field_is_named_without_its_value, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lenient_takes_control_bytes_and_high_statuses,
+			setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_refused_field_is_named_without_its_value,
+			setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

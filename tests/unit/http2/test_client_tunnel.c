@@ -1,4 +1,5 @@
-/* Extended CONNECT to upstream servers (RFC 8441): what asks by Upgrade in HTTP/1.1 goes as a stream that becomes a tunnel. */
+/* Extended CONNECT to upstream servers (RFC 8441): what asks by Upgrade in HTTP/1.1 goes as a
+ * stream that becomes a tunnel. */
 #include "far.h"
 
 #include "http/upgrade.h"
@@ -13,12 +14,18 @@ static struct way *ask(struct far *f, const char *protocol)
 	struct way *v = way_begin(f);
 	struct request_head *h = arena_zalloc(&v->arena, sizeof(*h));
 	assert_non_null(h);
-	*h = (struct request_head){ .method_text = STR("GET"), .method = METHOD_GET, .target = STR("/chat"), .path = STR("/chat"),
-		                    .authority = STR("example.com"), .host = STR("example.com"), .version = 11,
-		                    .upgrade = true };
+	*h = (struct request_head){ .method_text = STR("GET"),
+		.method = METHOD_GET,
+		.target = STR("/chat"),
+		.path = STR("/chat"),
+		.authority = STR("example.com"),
+		.host = STR("example.com"),
+		.version = 11,
+		.upgrade = true };
 	assert_int_equal(fields_add(&h->fields, &v->arena, STR("Upgrade"), str_of(protocol)), 0);
 	assert_int_equal(fields_add(&h->fields, &v->arena, STR("Sec-WebSocket-Key"), STR(KEY)), 0);
-	assert_int_equal(fields_add(&h->fields, &v->arena, STR("Sec-WebSocket-Version"), STR("13")), 0);
+	assert_int_equal(fields_add(&h->fields, &v->arena, STR("Sec-WebSocket-Version"), STR("13")),
+		0);
 	fields_drop_hop_by_hop(&h->fields);
 	v->tunnel = true;
 	v->o->ops->head(v->o, h);
@@ -28,7 +35,8 @@ static struct way *ask(struct far *f, const char *protocol)
 
 static void far_allow(struct far *f)
 {
-	far_settings(f, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 100, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1, 0);
+	far_settings(f, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 100,
+		NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1, 0);
 	far_run(f);
 }
 
@@ -55,8 +63,9 @@ static void test_waits_for_settings(void **state)
 	far_run(f);
 	assert_int_equal(f->n_gots, 0); /* the server has not said yet that it takes it */
 	far_allow(f);
-	assert_string_equal(far_got(f, 1)->head, ":method: CONNECT\n:protocol: websocket\n:scheme: http\n"
-	                                         ":authority: example.com\n:path: /chat\nsec-websocket-version: 13\n");
+	assert_string_equal(far_got(f, 1)->head,
+		":method: CONNECT\n:protocol: websocket\n:scheme: http\n"
+		":authority: example.com\n:path: /chat\nsec-websocket-version: 13\n");
 	assert_false(far_got(f, 1)->ended);
 	far_headers(f, 1, 0, ":status", "204", "sec-websocket-accept", "wrong", NULL); /* any 2xx */
 	far_run(f);

@@ -29,7 +29,7 @@ static struct peer *peer_of(void (*on_request)(struct call *call))
 	return p;
 }
 
-/* ---- resets by the client ---- */
+/* ---- resets by the client ------------------------------------------------------------------ */
 
 static void expect_gone(struct call *call)
 {
@@ -78,7 +78,8 @@ static void test_reset_everywhere(void **state)
 	peer_free(&p);
 }
 
-/* A response that is out is sent, whatever the client says afterwards; also when it says so in the same breath. */
+/* A response that is out is sent, whatever the client says afterwards; also when it says so in the
+ * same breath. */
 static void test_reset_after_response(void **state)
 {
 	struct peer *p = peer_of(NULL);
@@ -140,7 +141,7 @@ static void test_after_gone(void **state)
 	peer_free(&p);
 }
 
-/* ---- loss of the connection ---- */
+/* ---- loss of the connection ---------------------------------------------------------------- */
 
 static void test_client_leaves(void **state)
 {
@@ -196,7 +197,7 @@ static void test_abort(void **state)
 	peer_free(&p);
 }
 
-/* ---- deadlines ---- */
+/* ---- deadlines ----------------------------------------------------------------------------- */
 
 static void test_idle(void **state)
 {
@@ -383,7 +384,8 @@ static void test_stalled_socket(void **state)
 				(void)call_push(&p->calls[0], 16384);
 			peer_run(p);
 		}
-		if (how == 1) { /* the exchange has given up already: nothing else tells that the client is dead */
+		/* the exchange has given up already: nothing else tells that the client is dead */
+		if (how == 1) {
 			p->calls[0].c->ops->abort(p->calls[0].c);
 			call_finish(&p->calls[0]);
 		}
@@ -439,7 +441,7 @@ static void test_stalled_after_finish(void **state)
 	peer_free(&p);
 }
 
-/* ---- drain ---- */
+/* ---- drain --------------------------------------------------------------------------------- */
 
 static void test_drain_idle(void **state)
 {
@@ -468,7 +470,7 @@ static void test_drain_busy(void **state)
 	peer_run(p);
 	http2_server_drain(p->server, 5 * NS_PER_S);
 	http2_server_drain(p->server, 5 * NS_PER_S); /* once is enough */
-	peer_get(p, 3, "/"); /* on its way */
+	peer_get(p, 3, "/");                         /* on its way */
 	peer_run(p);
 	assert_int_equal(p->n_calls, 2);
 	assert_int_equal(p->n_goaway, 1);
@@ -520,7 +522,8 @@ static void test_goaway_from_client(void **state)
 	peer_free(&p);
 }
 
-/* A response that is out but not told to be sent yet is not lost when the connection ends politely. */
+/* A response that is out but not told to be sent yet is not lost when the connection ends
+ * politely. */
 static void test_sent_while_ending(void **state)
 {
 	struct peer *p = peer_of(begin_nothing);
@@ -542,7 +545,7 @@ static void test_sent_while_ending(void **state)
 	peer_free(&p);
 }
 
-/* ---- memory ---- */
+/* ---- memory -------------------------------------------------------------------------------- */
 
 /* An idle connection holds no block, and few KiB. */
 static void test_idle_memory(void **state)
@@ -556,7 +559,8 @@ static void test_idle_memory(void **state)
 	}
 	assert_null(p->s.in.first);
 	assert_null(p->s.out.first);
-	assert_true(memory_in_use() < (MEMORY_IS_WATCHED ? 64 : 40) * 1024); /* 16 KiB are the library's buffer for frames, of which it touches a page */
+	/* 16 KiB are the library's buffer for frames, of which it touches a page */
+	assert_true(memory_in_use() < (MEMORY_IS_WATCHED ? 64 : 40) * 1024);
 	peer_free(&p);
 }
 
@@ -566,7 +570,8 @@ static void begin_too_much(struct call *call)
 	static char value[40000];
 	struct response_head h = { .status = 200, .body = BODY_CHUNKED };
 	memset(value, 'v', sizeof(value) - 1);
-	check(fields_add(&h.fields, &call->c->arena, STR("x-long"), str_of(value)) == 0, "no memory for %s", "a field");
+	check(fields_add(&h.fields, &call->c->arena, STR("x-long"), str_of(value)) == 0,
+		"no memory for %s", "a field");
 	call->c->ops->head(call->c, &h);
 }
 
@@ -589,17 +594,27 @@ static void test_budget(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reset_everywhere),     cmocka_unit_test(test_reset_after_response),
-		cmocka_unit_test(test_reset_of_half_a_head), cmocka_unit_test(test_after_gone),
-		cmocka_unit_test(test_client_leaves),        cmocka_unit_test(test_abort),
-		cmocka_unit_test(test_idle),                 cmocka_unit_test(test_idle_with_pings),
-		cmocka_unit_test(test_head_timeout),         cmocka_unit_test(test_body_timeout),
-		cmocka_unit_test(test_held_is_not_late),     cmocka_unit_test(test_stalled_window),
-		cmocka_unit_test(test_stalled_socket),       cmocka_unit_test(test_stalled_after_finish),
+		cmocka_unit_test(test_reset_everywhere),
+		cmocka_unit_test(test_reset_after_response),
+		cmocka_unit_test(test_reset_of_half_a_head),
+		cmocka_unit_test(test_after_gone),
+		cmocka_unit_test(test_client_leaves),
+		cmocka_unit_test(test_abort),
+		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_idle_with_pings),
+		cmocka_unit_test(test_head_timeout),
+		cmocka_unit_test(test_body_timeout),
+		cmocka_unit_test(test_held_is_not_late),
+		cmocka_unit_test(test_stalled_window),
+		cmocka_unit_test(test_stalled_socket),
+		cmocka_unit_test(test_stalled_after_finish),
 		cmocka_unit_test(test_stalled_after_cut),
-		cmocka_unit_test(test_drain_idle),           cmocka_unit_test(test_drain_busy),
-		cmocka_unit_test(test_drain_silent),         cmocka_unit_test(test_goaway_from_client),
-		cmocka_unit_test(test_sent_while_ending),    cmocka_unit_test(test_idle_memory),
+		cmocka_unit_test(test_drain_idle),
+		cmocka_unit_test(test_drain_busy),
+		cmocka_unit_test(test_drain_silent),
+		cmocka_unit_test(test_goaway_from_client),
+		cmocka_unit_test(test_sent_while_ending),
+		cmocka_unit_test(test_idle_memory),
 		cmocka_unit_test(test_budget),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

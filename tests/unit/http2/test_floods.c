@@ -17,7 +17,8 @@ static void begin_slow(struct call *call)
 #define GET ":method", "GET", ":scheme", "https", ":authority", "h", ":path", "/"
 
 /* Send such a frame until the connection ends: how many it took. */
-static unsigned flood(struct peer *p, unsigned type, unsigned flags, uint32_t stream, const void *payload, size_t n)
+static unsigned flood(struct peer *p, unsigned type, unsigned flags, uint32_t stream,
+	const void *payload, size_t n)
 {
 	unsigned sent = 0;
 	while (p->server && p->n_goaway == 0 && sent < 100000) {
@@ -59,8 +60,10 @@ static void test_control_frames(void **state)
 		peer_start(p);
 		peer_post(p, 1, "/");
 		peer_run(p);
-		unsigned n = flood(p, rows[i].type, rows[i].flags, rows[i].stream, rows[i].payload, rows[i].len);
-		if (n > HTTP2_CONTROL_BURST / rows[i].price + 200 || n < HTTP2_CONTROL_BURST / rows[i].price - 200)
+		unsigned n = flood(p, rows[i].type, rows[i].flags, rows[i].stream, rows[i].payload,
+			rows[i].len);
+		if (n > HTTP2_CONTROL_BURST / rows[i].price + 200 ||
+			n < HTTP2_CONTROL_BURST / rows[i].price - 200)
 			fail_msg("row %zu: %u frames", i, n);
 		assert_int_equal(p->calls[0].gone, 1);
 		assert_int_equal(p->calls[0].gone_err, ERR_CLIENT_FLOOD);
@@ -116,7 +119,8 @@ static void test_rapid_reset(void **state)
 	peer_free(&p);
 }
 
-/* The exchanges of reset streams count until they are through: never more of them than streams are allowed. */
+/* The exchanges of reset streams count until they are through: never more of them than streams are
+ * allowed. */
 static void test_resets_and_concurrency(void **state)
 {
 	struct peer *p = peer_new();
@@ -135,7 +139,8 @@ static void test_resets_and_concurrency(void **state)
 	peer_run(p);
 	assert_int_equal(p->n_calls, HTTP2_STREAMS_MAX);
 	assert_true(peer_reply(p, id)->reset);
-	assert_int_equal(peer_reply(p, id)->reset_code, NGHTTP2_REFUSED_STREAM); /* the client may try again */
+	/* the client may try again */
+	assert_int_equal(peer_reply(p, id)->reset_code, NGHTTP2_REFUSED_STREAM);
 	for (unsigned i = 0; i < 10; i++) {
 		assert_int_equal(p->calls[i].gone, 1);
 		assert_int_equal(p->calls[i].gone_err, ERR_CLIENT_GONE);
@@ -168,7 +173,8 @@ static void test_made_you_reset(void **state)
 			else if (how == 1)
 				peer_data(p, id, "12", false); /* more than it said */
 			else
-				peer_headers(p, id, 0, "x-t", "1", NULL); /* trailers that end nothing */
+				/* trailers that end nothing */
+				peer_headers(p, id, 0, "x-t", "1", NULL);
 			if (i % 16 == 15)
 				peer_run(p);
 		}
@@ -196,7 +202,8 @@ static void test_too_many_streams(void **state)
 	peer_run(p);
 	assert_int_equal(p->n_calls, HTTP2_STREAMS_MAX);
 	for (unsigned i = 0; i < 10; i++)
-		assert_int_equal(peer_reply(p, 2 * (HTTP2_STREAMS_MAX + i) + 1)->reset_code, NGHTTP2_REFUSED_STREAM);
+		assert_int_equal(peer_reply(p, 2 * (HTTP2_STREAMS_MAX + i) + 1)->reset_code,
+			NGHTTP2_REFUSED_STREAM);
 	for (unsigned i = 0; p->server && p->n_goaway == 0 && i < 5000; i++, id += 2) {
 		peer_get(p, id, "/");
 		if (i % 16 == 15)
@@ -237,7 +244,8 @@ static void test_continuations(void **state)
 			else
 				peer_frame(p, FRAME_CONTINUATION, 0, 1, block, 16384);
 			peer_run(p);
-			assert_true(i < HTTP2_CONTINUATIONS_MIN + p->conf.max_head / HTTP2_CONTINUATION_BYTES + 2);
+			assert_true(i < HTTP2_CONTINUATIONS_MIN +
+					p->conf.max_head / HTTP2_CONTINUATION_BYTES + 2);
 		}
 		assert_true(peer_ends(p, 500));
 		if (how < 2)
@@ -265,7 +273,8 @@ static void test_continuations_allowed(void **state)
 	peer_free(&p);
 }
 
-/* A few bytes that decode to very many: indexed fields. The head is refused, the work is bounded by the bytes. */
+/* A few bytes that decode to very many: indexed fields. The head is refused, the work is bounded by
+ * the bytes. */
 static void test_header_bomb(void **state)
 {
 	static char block[40000], value[4000];
@@ -305,7 +314,8 @@ static void test_empty_names(void **state)
 	peer_free(&p);
 }
 
-/* CVE-2019-9511 and its kin: a client that takes the responses byte by byte, or not at all. Memory stays flat. */
+/* CVE-2019-9511 and its kin: a client that takes the responses byte by byte, or not at all. Memory
+ * stays flat. */
 static void test_window_of_nothing(void **state)
 {
 	struct peer *p = peer_new();
@@ -343,8 +353,8 @@ static void test_window_of_nothing(void **state)
 	peer_free(&p);
 }
 
-/* While the process is overloaded new requests are refused so that they may be sent again, and that is none of the client's
- * doing: its connection stays, and what is in progress goes on. */
+/* While the process is overloaded new requests are refused so that they may be sent again, and that
+ * is none of the client's doing: its connection stays, and what is in progress goes on. */
 static void test_overload(void **state)
 {
 	static struct shares shares;
@@ -377,12 +387,18 @@ static void test_overload(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_control_frames),         cmocka_unit_test(test_answers_not_read),
-		cmocka_unit_test(test_rapid_reset),            cmocka_unit_test(test_resets_and_concurrency),
-		cmocka_unit_test(test_made_you_reset),         cmocka_unit_test(test_too_many_streams),
-		cmocka_unit_test(test_continuations),          cmocka_unit_test(test_continuations_allowed),
-		cmocka_unit_test(test_header_bomb),            cmocka_unit_test(test_empty_names),
-		cmocka_unit_test(test_window_of_nothing),       cmocka_unit_test(test_overload),
+		cmocka_unit_test(test_control_frames),
+		cmocka_unit_test(test_answers_not_read),
+		cmocka_unit_test(test_rapid_reset),
+		cmocka_unit_test(test_resets_and_concurrency),
+		cmocka_unit_test(test_made_you_reset),
+		cmocka_unit_test(test_too_many_streams),
+		cmocka_unit_test(test_continuations),
+		cmocka_unit_test(test_continuations_allowed),
+		cmocka_unit_test(test_header_bomb),
+		cmocka_unit_test(test_empty_names),
+		cmocka_unit_test(test_window_of_nothing),
+		cmocka_unit_test(test_overload),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

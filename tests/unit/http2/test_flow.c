@@ -112,7 +112,8 @@ static void test_client_window(void **state)
 	peer_free(&p);
 }
 
-/* A response that is cut short is delivered as far as it came, if the client takes it, and is not taken for whole. */
+/* A response that is cut short is delivered as far as it came, if the client takes it, and is not
+ * taken for whole. */
 static void test_cut_behind_window(void **state)
 {
 	struct peer *p = peer_new();
@@ -156,7 +157,8 @@ static void test_frames_follow_blocks(void **state)
 	struct reply *r = peer_reply(p, 1);
 	assert_int_equal(r->body_len, 4 * BUF_BLOCK);
 	assert_true(r->ended);
-	assert_in_range(r->frames, 4, 6); /* one more where the window ended, and one that says the end */
+	/* one more where the window ended, and one that says the end */
+	assert_in_range(r->frames, 4, 6);
 	peer_free(&p);
 }
 
@@ -225,7 +227,8 @@ static void test_connection_window_leaks(void **state)
 	peer_free(&p);
 }
 
-/* A big body in pieces that a real client's library cuts, echoed: what comes back is what was sent. */
+/* A big body in pieces that a real client's library cuts, echoed: what comes back is what was
+ * sent. */
 static void echo_body(struct call *call)
 {
 	call->c->ops->resume(call->c);
@@ -315,11 +318,15 @@ static void test_counts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_long_response),        cmocka_unit_test(test_slow_reader),
-		cmocka_unit_test(test_client_window),        cmocka_unit_test(test_cut_behind_window),
+		cmocka_unit_test(test_long_response),
+		cmocka_unit_test(test_slow_reader),
+		cmocka_unit_test(test_client_window),
+		cmocka_unit_test(test_cut_behind_window),
 		cmocka_unit_test(test_frames_follow_blocks),
-		cmocka_unit_test(test_upload_window),        cmocka_unit_test(test_connection_window_leaks),
-		cmocka_unit_test(test_upload_whole),         cmocka_unit_test(test_both_ways),
+		cmocka_unit_test(test_upload_window),
+		cmocka_unit_test(test_connection_window_leaks),
+		cmocka_unit_test(test_upload_whole),
+		cmocka_unit_test(test_both_ways),
 		cmocka_unit_test(test_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* Request heads and trailers from fields: what is accepted, and what RFC 9113 8.2 and 8.3 refuse. */
+/* Request heads and trailers from fields: what is accepted, and what RFC 9113 8.2 and 8.3
+ * refuse. */
 #include "unit.h"
 
 #include <stdio.h>
@@ -6,7 +7,9 @@
 #include "http/upgrade.h"
 #include "http2/head.h"
 
-static const struct head_limits usual = { .max_head = 32768, .max_fields = 100, .max_target = 8192 };
+static const struct head_limits usual = { .max_head = 32768,
+	.max_fields = 100,
+	.max_target = 8192 };
 static struct arena arena;
 static struct request_head head;
 static struct head_builder builder;
@@ -43,9 +46,10 @@ static void test_get(void **state)
 {
 	(void)state;
 	assert_int_equal(build(&usual, true,
-	                       PAIRS(":path", "/a/./b?x=1", ":authority", "Example.com:8443", ":method", "GET", ":scheme",
-	                             "HTTPS", "user-agent", "test", "x-empty", "")),
-	                 0);
+				 PAIRS(":path", "/a/./b?x=1", ":authority", "Example.com:8443",
+					 ":method", "GET", ":scheme", "HTTPS", "user-agent", "test",
+					 "x-empty", "")),
+		0);
 	assert_int_equal(head.method, METHOD_GET);
 	assert_int_equal(head.version, 20);
 	assert_int_equal(head.form, TARGET_ORIGIN);
@@ -86,7 +90,10 @@ static void test_host(void **state)
 {
 	(void)state;
 	/* the field alone, as from an HTTP/1.1 client */
-	assert_int_equal(build(&usual, true, PAIRS(":method", "GET", ":scheme", "http", ":path", "/", "host", "h:80")), 0);
+	assert_int_equal(build(&usual, true,
+				 PAIRS(":method", "GET", ":scheme", "http", ":path", "/", "host",
+					 "h:80")),
+		0);
 	assert_str(head.authority, "h:80");
 	assert_str(head.host, "h");
 	assert_int_equal(head.fields.n, 1);
@@ -99,7 +106,10 @@ static void test_host(void **state)
 static void test_asterisk(void **state)
 {
 	(void)state;
-	assert_int_equal(build(&usual, true, PAIRS(":method", "OPTIONS", ":scheme", "http", ":path", "*", ":authority", "h")), 0);
+	assert_int_equal(build(&usual, true,
+				 PAIRS(":method", "OPTIONS", ":scheme", "http", ":path", "*",
+					 ":authority", "h")),
+		0);
 	assert_int_equal(head.form, TARGET_ASTERISK);
 	assert_str(head.path, "*");
 }
@@ -107,23 +117,27 @@ static void test_asterisk(void **state)
 static void test_connect(void **state)
 {
 	(void)state;
-	assert_int_equal(build(&usual, false, PAIRS(":method", "CONNECT", ":authority", "h:443")), 0);
+	assert_int_equal(build(&usual, false, PAIRS(":method", "CONNECT", ":authority", "h:443")),
+		0);
 	assert_int_equal(head.method, METHOD_CONNECT);
 	assert_int_equal(head.form, TARGET_AUTHORITY);
 	assert_str(head.host, "h");
 }
 
-#define EXTENDED(protocol, path) \
-	":method", "CONNECT", ":protocol", protocol, ":scheme", "https", ":path", path, ":authority", "h:8443"
+#define EXTENDED(protocol, path)                                                        \
+	":method", "CONNECT", ":protocol", protocol, ":scheme", "https", ":path", path, \
+		":authority", "h:8443"
 
 /* RFC 8441: what HTTP/1.1 would have asked by Upgrade. */
 static void test_extended_connect(void **state)
 {
 	(void)state;
 	for (int end = 0; end < 2; end++) {
-		assert_int_equal(build(&usual, end, PAIRS(EXTENDED("websocket", "/chat?a=b"), "sec-websocket-version", "13",
-		                                          "sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA==")),
-		                 0);
+		assert_int_equal(build(&usual, end,
+					 PAIRS(EXTENDED("websocket", "/chat?a=b"),
+						 "sec-websocket-version", "13", "sec-websocket-key",
+						 "AAAAAAAAAAAAAAAAAAAAAA==")),
+			0);
 		assert_int_equal(head.method, METHOD_GET);
 		assert_str(head.method_text, "GET");
 		assert_int_equal(head.form, TARGET_ORIGIN);
@@ -133,7 +147,8 @@ static void test_extended_connect(void **state)
 		assert_true(head.upgrade && head.upgrade_only);
 		assert_int_equal(head.body, BODY_NONE);
 		assert_str(upgrade_protocol(&head.fields), "websocket");
-		assert_int_equal(upgrade_key(&head.fields).len, UPGRADE_KEY_LEN); /* one, and not the client's */
+		/* one, and not the client's */
+		assert_int_equal(upgrade_key(&head.fields).len, UPGRADE_KEY_LEN);
 		assert_false(str_eq(upgrade_key(&head.fields), STR("AAAAAAAAAAAAAAAAAAAAAA==")));
 		const struct field *f = fields_find(&head.fields, TOKEN_SEC_WEBSOCKET_KEY);
 		assert_int_equal(f->flags, FIELD_LINE);
@@ -153,7 +168,10 @@ static void test_extended_connect(void **state)
 static void test_unknown_method(void **state)
 {
 	(void)state;
-	assert_int_equal(build(&usual, true, PAIRS(":method", "BREW", ":scheme", "http", ":path", "/", ":authority", "h")), 0);
+	assert_int_equal(build(&usual, true,
+				 PAIRS(":method", "BREW", ":scheme", "http", ":path", "/",
+					 ":authority", "h")),
+		0);
 	assert_int_equal(head.method, METHOD_OTHER);
 	assert_str(head.method_text, "BREW");
 }
@@ -162,8 +180,9 @@ static void test_cookies(void **state)
 {
 	(void)state;
 	assert_int_equal(build(&usual, true,
-	                       PAIRS(GET, "cookie", "a=1", "accept", "*/*", "cookie", "b=2; c=3", "x-z", "z", "cookie", "")),
-	                 0);
+				 PAIRS(GET, "cookie", "a=1", "accept", "*/*", "cookie", "b=2; c=3",
+					 "x-z", "z", "cookie", "")),
+		0);
 	assert_int_equal(head.fields.n, 4);
 	const struct field *f = fields_find(&head.fields, TOKEN_COOKIE);
 	assert_ptr_equal(f, &head.fields.v[1]);
@@ -181,7 +200,8 @@ static void test_bodies(void **state)
 	assert_int_equal(head.body, BODY_CHUNKED);
 	assert_int_equal(build(&usual, true, PAIRS(POST)), 0);
 	assert_int_equal(head.body, BODY_NONE);
-	assert_int_equal(build(&usual, false, PAIRS(POST, "content-length", "9223372036854775807")), 0);
+	assert_int_equal(build(&usual, false, PAIRS(POST, "content-length", "9223372036854775807")),
+		0);
 	assert_int_equal(head.body, BODY_LENGTH);
 	assert_int_equal(head.body_length, INT64_MAX);
 	assert_int_equal(build(&usual, true, PAIRS(POST, "content-length", "0")), 0);
@@ -216,7 +236,10 @@ static void test_malformed(void **state)
 		{ ERR_BAD_FIELD, 0, { GET, "a", " 1" } },
 		{ ERR_BAD_FIELD, 0, { GET, "a", "1\t" } },
 		{ ERR_BAD_FIELD, 0, { GET, "a", "\x01" } },
-		{ ERR_BAD_FIELD, 0, { GET, "a", "b\x7f" "c" } },
+		{ ERR_BAD_FIELD, 0,
+			{ GET, "a",
+				"b\x7f"
+				"c" } },
 		/* 8.2.2: fields of a connection */
 		{ ERR_BAD_FIELD, 0, { GET, "connection", "close" } },
 		{ ERR_BAD_FIELD, 0, { GET, "proxy-connection", "keep-alive" } },
@@ -226,7 +249,9 @@ static void test_malformed(void **state)
 		{ ERR_BAD_FIELD, 0, { GET, "te", "gzip" } },
 		{ ERR_BAD_FIELD, 0, { GET, "te", "trailers, gzip" } },
 		/* 8.3: pseudo-fields */
-		{ ERR_BAD_FIELD, 0, { ":method", "GET", ":scheme", "http", "a", "b", ":path", "/", ":authority", "h" } },
+		{ ERR_BAD_FIELD, 0,
+			{ ":method", "GET", ":scheme", "http", "a", "b", ":path", "/", ":authority",
+				"h" } },
 		{ ERR_BAD_FIELD, 0, { GET, "a", "b", ":scheme", "http" } },
 		{ ERR_BAD_FIELD, 0, { GET, ":status", "200" } },
 		{ ERR_BAD_FIELD, 0, { GET, ":version", "2" } },
@@ -238,31 +263,45 @@ static void test_malformed(void **state)
 		{ ERR_BAD_HOST, 0, { GET, ":authority", "example.com" } },
 		/* 8.3.1: what a request has */
 		{ ERR_BAD_REQUEST_LINE, 0, { ":scheme", "http", ":path", "/", ":authority", "h" } },
-		{ ERR_BAD_REQUEST_LINE, 0, { ":method", "", ":scheme", "http", ":path", "/", ":authority", "h" } },
-		{ ERR_BAD_REQUEST_LINE, 0, { ":method", "GE T", ":scheme", "http", ":path", "/", ":authority", "h" } },
+		{ ERR_BAD_REQUEST_LINE, 0,
+			{ ":method", "", ":scheme", "http", ":path", "/", ":authority", "h" } },
+		{ ERR_BAD_REQUEST_LINE, 0,
+			{ ":method", "GE T", ":scheme", "http", ":path", "/", ":authority", "h" } },
 		{ ERR_BAD_TARGET, 0, { ":method", "GET", ":path", "/", ":authority", "h" } },
 		{ ERR_BAD_TARGET, 0, { ":method", "GET", ":scheme", "http", ":authority", "h" } },
-		{ ERR_BAD_TARGET, 0, { ":method", "GET", ":scheme", "http", ":path", "", ":authority", "h" } },
-		{ ERR_BAD_TARGET, 0, { ":method", "GET", ":scheme", "http", ":path", "a", ":authority", "h" } },
-		{ ERR_BAD_TARGET, 0, { ":method", "GET", ":scheme", "http", ":path", "http://h/", ":authority", "h" } },
+		{ ERR_BAD_TARGET, 0,
+			{ ":method", "GET", ":scheme", "http", ":path", "", ":authority", "h" } },
+		{ ERR_BAD_TARGET, 0,
+			{ ":method", "GET", ":scheme", "http", ":path", "a", ":authority", "h" } },
+		{ ERR_BAD_TARGET, 0,
+			{ ":method", "GET", ":scheme", "http", ":path", "http://h/", ":authority",
+				"h" } },
 		{ ERR_BAD_HOST, 0, { GET, "host", "other.com" } },
 		{ ERR_BAD_HOST, 0, { GET, "host", "example.com:443" } },
 		{ ERR_BAD_HOST, 0, { GET, "host", "example.com", "host", "example.com" } },
-		{ ERR_BAD_HOST, 0, { ":method", "GET", ":scheme", "http", ":path", "/", "host", "h", "host", "h" } },
+		{ ERR_BAD_HOST, 0,
+			{ ":method", "GET", ":scheme", "http", ":path", "/", "host", "h", "host",
+				"h" } },
 		{ ERR_BAD_FIELD, 0, { GET, "authorization", "a", "authorization", "b" } },
 		/* 8.5 and RFC 8441 */
 		{ ERR_BAD_TARGET, 1, { ":method", "CONNECT", ":authority", "h:1", ":path", "/" } },
-		{ ERR_BAD_TARGET, 1, { ":method", "CONNECT", ":authority", "h:1", ":scheme", "http" } },
+		{ ERR_BAD_TARGET, 1,
+			{ ":method", "CONNECT", ":authority", "h:1", ":scheme", "http" } },
 		{ ERR_BAD_HOST, 1, { ":method", "CONNECT" } },
 		{ ERR_BAD_HOST, 1, { ":method", "CONNECT", "host", "h:1" } },
 		{ ERR_BAD_FIELD, 1, { GET, ":protocol", "websocket" } },
-		{ ERR_BAD_FIELD, 1, { ":method", "CONNECT", ":protocol", "websocket", ":authority", "h" } },
+		{ ERR_BAD_FIELD, 1,
+			{ ":method", "CONNECT", ":protocol", "websocket", ":authority", "h" } },
 		{ ERR_BAD_FIELD, 1, { EXTENDED("web socket", "/") } },
 		{ ERR_BAD_FIELD, 1, { EXTENDED("", "/") } },
 		{ ERR_BAD_FIELD, 1, { EXTENDED("websocket", "/"), ":protocol", "websocket" } },
 		{ ERR_BAD_FIELD, 1, { EXTENDED("websocket", "/"), "upgrade", "websocket" } },
-		{ ERR_BAD_HOST, 1, { ":method", "CONNECT", ":protocol", "websocket", ":scheme", "https", ":path", "/" } },
-		{ ERR_BAD_HOST, 1, { ":method", "CONNECT", ":protocol", "websocket", ":scheme", "https", ":path", "/", "host", "h" } },
+		{ ERR_BAD_HOST, 1,
+			{ ":method", "CONNECT", ":protocol", "websocket", ":scheme", "https",
+				":path", "/" } },
+		{ ERR_BAD_HOST, 1,
+			{ ":method", "CONNECT", ":protocol", "websocket", ":scheme", "https",
+				":path", "/", "host", "h" } },
 		{ ERR_BAD_TARGET, 1, { EXTENDED("websocket", "chat") } },
 		{ ERR_BAD_FRAMING, 1, { EXTENDED("websocket", "/"), "content-length", "0" } },
 		{ ERR_BAD_FRAMING, 1, { EXTENDED("websocket", "/"), "content-length", "5" } },
@@ -278,7 +317,8 @@ static void test_malformed(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		int rc = build(&usual, !rows[i].open, rows[i].pairs);
 		if (rc != rows[i].err || !builder.malformed)
-			fail_msg("row %zu: %s, not %s; malformed %d", i, err_code(rc), err_code(rows[i].err), builder.malformed);
+			fail_msg("row %zu: %s, not %s; malformed %d", i, err_code(rc),
+				err_code(rows[i].err), builder.malformed);
 	}
 }
 
@@ -289,27 +329,45 @@ static void test_refused(void **state)
 		int err;
 		const char *pairs[20];
 	} rows[] = {
-		{ ERR_BAD_TARGET, { ":method", "GET", ":scheme", "http", ":path", "/a#b", ":authority", "h" } },
-		{ ERR_BAD_TARGET, { ":method", "GET", ":scheme", "http", ":path", "/a b", ":authority", "h" } },
-		{ ERR_BAD_TARGET, { ":method", "GET", ":scheme", "http", ":path", "/a\r\nb", ":authority", "h" } },
-		{ ERR_BAD_TARGET, { ":method", "GET", ":scheme", "http", ":path", "/../x", ":authority", "h" } },
-		{ ERR_BAD_TARGET, { ":method", "GET", ":scheme", "http", ":path", "*", ":authority", "h" } },
-		{ ERR_BAD_TARGET, { ":method", "GET", ":scheme", "ftp", ":path", "/", ":authority", "h" } },
+		{ ERR_BAD_TARGET,
+			{ ":method", "GET", ":scheme", "http", ":path", "/a#b", ":authority",
+				"h" } },
+		{ ERR_BAD_TARGET,
+			{ ":method", "GET", ":scheme", "http", ":path", "/a b", ":authority",
+				"h" } },
+		{ ERR_BAD_TARGET,
+			{ ":method", "GET", ":scheme", "http", ":path", "/a\r\nb", ":authority",
+				"h" } },
+		{ ERR_BAD_TARGET,
+			{ ":method", "GET", ":scheme", "http", ":path", "/../x", ":authority",
+				"h" } },
+		{ ERR_BAD_TARGET,
+			{ ":method", "GET", ":scheme", "http", ":path", "*", ":authority", "h" } },
+		{ ERR_BAD_TARGET,
+			{ ":method", "GET", ":scheme", "ftp", ":path", "/", ":authority", "h" } },
 		{ ERR_BAD_HOST, { ":method", "GET", ":scheme", "http", ":path", "/" } },
-		{ ERR_BAD_HOST, { ":method", "GET", ":scheme", "http", ":path", "/", ":authority", "" } },
-		{ ERR_BAD_HOST, { ":method", "GET", ":scheme", "http", ":path", "/", ":authority", "a@b" } },
-		{ ERR_BAD_HOST, { ":method", "GET", ":scheme", "http", ":path", "/", ":authority", "a\r\nb: c" } },
-		{ ERR_BAD_HOST, { ":method", "GET", ":scheme", "http", ":path", "/", "host", "a b" } },
+		{ ERR_BAD_HOST,
+			{ ":method", "GET", ":scheme", "http", ":path", "/", ":authority", "" } },
+		{ ERR_BAD_HOST,
+			{ ":method", "GET", ":scheme", "http", ":path", "/", ":authority",
+				"a@b" } },
+		{ ERR_BAD_HOST,
+			{ ":method", "GET", ":scheme", "http", ":path", "/", ":authority",
+				"a\r\nb: c" } },
+		{ ERR_BAD_HOST,
+			{ ":method", "GET", ":scheme", "http", ":path", "/", "host", "a b" } },
 		{ ERR_BAD_TARGET, { ":method", "CONNECT", ":authority", "h" } },
 		{ ERR_BAD_TARGET, { EXTENDED("websocket", "*") } },
 		{ ERR_BAD_EXPECTATION, { GET, "expect", "200-ok" } },
-		{ ERR_BAD_EXPECTATION, { GET, "expect", "100-continue", "expect", "100-continue" } },
+		{ ERR_BAD_EXPECTATION,
+			{ GET, "expect", "100-continue", "expect", "100-continue" } },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		int rc = build(&usual, true, rows[i].pairs);
 		if (rc != rows[i].err || builder.malformed)
-			fail_msg("row %zu: %s, not %s; malformed %d", i, err_code(rc), err_code(rows[i].err), builder.malformed);
+			fail_msg("row %zu: %s, not %s; malformed %d", i, err_code(rc),
+				err_code(rows[i].err), builder.malformed);
 	}
 }
 
@@ -325,10 +383,15 @@ static void test_limits(void **state)
 	assert_str(head.method_text, "GET"); /* for the log */
 	const struct head_limits few = { .max_head = 1000, .max_fields = 2, .max_target = 5 };
 	assert_int_equal(build(&few, true, PAIRS(GET, "a", "1", "b", "2")), 0);
-	assert_int_equal(build(&few, true, PAIRS(GET, "a", "1", "b", "2", "c", "3")), ERR_TOO_MANY_FIELDS);
-	assert_int_equal(build(&few, true, PAIRS(GET, "a", "1", "b", "2", "cookie", "3", "cookie", "4")), 0);
-	assert_int_equal(build(&few, true, PAIRS(GET, "cookie", "2", "cookie", "3", "cookie", "4")), ERR_TOO_MANY_FIELDS);
-	assert_int_equal(build(&few, true, PAIRS(":method", "GET", ":path", "/12345")), ERR_TARGET_TOO_LONG);
+	assert_int_equal(build(&few, true, PAIRS(GET, "a", "1", "b", "2", "c", "3")),
+		ERR_TOO_MANY_FIELDS);
+	assert_int_equal(build(&few, true,
+				 PAIRS(GET, "a", "1", "b", "2", "cookie", "3", "cookie", "4")),
+		0);
+	assert_int_equal(build(&few, true, PAIRS(GET, "cookie", "2", "cookie", "3", "cookie", "4")),
+		ERR_TOO_MANY_FIELDS);
+	assert_int_equal(build(&few, true, PAIRS(":method", "GET", ":path", "/12345")),
+		ERR_TARGET_TOO_LONG);
 	assert_str(head.target, "/1234"); /* for the log, as far as it may go */
 }
 
@@ -341,7 +404,8 @@ static void test_no_memory(void **state)
 	for (size_t budget = 1; budget < 40000; budget += 500) {
 		arena_init(&arena, budget);
 		int rc = build(&usual, true,
-		               PAIRS(GET, "a", long_value, "cookie", long_value, "b", long_value, "cookie", long_value));
+			PAIRS(GET, "a", long_value, "cookie", long_value, "b", long_value, "cookie",
+				long_value));
 		assert_true(rc == 0 || rc == ERR_NO_MEMORY);
 		assert_int_equal(rc == 0, !arena.failed);
 		arena_fini(&arena);
@@ -388,13 +452,17 @@ static void test_trailers(void **state)
 {
 	struct fields f;
 	(void)state;
-	assert_int_equal(build_trailers(&f, PAIRS("x-sum", "1", "host", "h", "content-length", "3")), 0);
+	assert_int_equal(build_trailers(&f,
+				 PAIRS("x-sum", "1", "host", "h", "content-length", "3")),
+		0);
 	assert_int_equal(f.n, 3);
 	assert_int_equal(f.v[0].flags & FIELD_DROP, 0);
 	assert_true(f.v[1].flags & FIELD_DROP);
 	assert_true(f.v[2].flags & FIELD_DROP);
-	assert_int_equal(build_trailers(&f, PAIRS("a", "1", "b", "2", "c", "3", "d", "4")), ERR_TOO_MANY_FIELDS);
-	assert_int_equal(build_trailers(&f, PAIRS("a", "1", ":path", "/")), ERR_BAD_FIELD); /* 8.1 */
+	assert_int_equal(build_trailers(&f, PAIRS("a", "1", "b", "2", "c", "3", "d", "4")),
+		ERR_TOO_MANY_FIELDS);
+	/* 8.1 */
+	assert_int_equal(build_trailers(&f, PAIRS("a", "1", ":path", "/")), ERR_BAD_FIELD);
 	assert_int_equal(build_trailers(&f, PAIRS(":status", "200")), ERR_BAD_FIELD);
 	assert_int_equal(build_trailers(&f, PAIRS("A", "1")), ERR_BAD_FIELD);
 	assert_int_equal(build_trailers(&f, PAIRS("connection", "close")), ERR_BAD_FIELD);
@@ -407,11 +475,21 @@ static void test_trailers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_get),       cmocka_unit_test(test_lines),     cmocka_unit_test(test_host),
-		cmocka_unit_test(test_asterisk),  cmocka_unit_test(test_connect), cmocka_unit_test(test_extended_connect),   cmocka_unit_test(test_unknown_method),
-		cmocka_unit_test(test_cookies),   cmocka_unit_test(test_bodies),    cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_refused),   cmocka_unit_test(test_limits),    cmocka_unit_test(test_no_memory),
-		cmocka_unit_test(test_many),      cmocka_unit_test(test_trailers),
+		cmocka_unit_test(test_get),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_host),
+		cmocka_unit_test(test_asterisk),
+		cmocka_unit_test(test_connect),
+		cmocka_unit_test(test_extended_connect),
+		cmocka_unit_test(test_unknown_method),
+		cmocka_unit_test(test_cookies),
+		cmocka_unit_test(test_bodies),
+		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_trailers),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

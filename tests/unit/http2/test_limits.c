@@ -30,8 +30,9 @@ static void test_budget(void **state)
 
 static size_t frame(char *to, unsigned type, unsigned flags, uint32_t stream, size_t len)
 {
-	const char head[9] = { (char)(len >> 16), (char)(len >> 8), (char)len, (char)type, (char)flags,
-		               (char)(stream >> 24), (char)(stream >> 16), (char)(stream >> 8), (char)stream };
+	const char head[9] = { (char)(len >> 16), (char)(len >> 8), (char)len, (char)type,
+		(char)flags, (char)(stream >> 24), (char)(stream >> 16), (char)(stream >> 8),
+		(char)stream };
 	memcpy(to, head, 9);
 	memset(to + 9, 'x', len);
 	return 9 + len;
@@ -49,7 +50,8 @@ static void test_cut(void **state)
 	n += frame(all + n, FRAME_PING, FRAME_ACK, 0, 8);
 	n += frame(all + n, FRAME_DATA, FRAME_END_STREAM, 3, 1000);
 	for (size_t step = 1; step <= n; step++) {
-		static const unsigned types[] = { FRAME_SETTINGS, FRAME_HEADERS, FRAME_PING, FRAME_DATA };
+		static const unsigned types[] = { FRAME_SETTINGS, FRAME_HEADERS, FRAME_PING,
+			FRAME_DATA };
 		static const uint32_t lengths[] = { 0, 300, 8, 1000 };
 		static const size_t ends[] = { 24, 33, 342, 359, 1368 };
 		struct meter m;
@@ -79,7 +81,10 @@ static void test_cut(void **state)
 
 static bool see(struct meter *m, unsigned type, unsigned flags, uint32_t length, uint64_t now)
 {
-	const struct frame_head f = { .type = (uint8_t)type, .flags = (uint8_t)flags, .length = length, .stream = 1 };
+	const struct frame_head f = { .type = (uint8_t)type,
+		.flags = (uint8_t)flags,
+		.length = length,
+		.stream = 1 };
 	return meter_frame(m, &f, now);
 }
 
@@ -151,7 +156,8 @@ static void test_block(void **state)
 	while (see(&m, FRAME_CONTINUATION, 0, 1, NS_PER_S))
 		n++;
 	assert_int_equal(n, most);
-	assert_true(see(&m, FRAME_HEADERS, FRAME_END_HEADERS, 0, NS_PER_S)); /* the next one starts anew */
+	/* the next one starts anew */
+	assert_true(see(&m, FRAME_HEADERS, FRAME_END_HEADERS, 0, NS_PER_S));
 	assert_true(see(&m, FRAME_CONTINUATION, 0, 1, NS_PER_S));
 
 	meter_init(&m, 16384);
@@ -200,8 +206,12 @@ static void test_resets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_budget), cmocka_unit_test(test_cut),        cmocka_unit_test(test_prices),
-		cmocka_unit_test(test_credit), cmocka_unit_test(test_block),      cmocka_unit_test(test_open_block),
+		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_prices),
+		cmocka_unit_test(test_credit),
+		cmocka_unit_test(test_block),
+		cmocka_unit_test(test_open_block),
 		cmocka_unit_test(test_resets),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,7 +34,8 @@ static void send_body(struct peer *p, uint32_t stream, size_t n)
 	}
 }
 
-/* The client is given window for all of it, and no reset: it sees its answer whenever it looks for it. */
+/* The client is given window for all of it, and no reset: it sees its answer whenever it looks for
+ * it. */
 static void test_the_rest_of_a_refused_body_is_thrown_away(void **state)
 {
 	struct peer *p = peer_of(begin_refuse);
@@ -42,7 +43,8 @@ static void test_the_rest_of_a_refused_body_is_thrown_away(void **state)
 	p->conf.max_body = 100000;
 	peer_start(p);
 	peer_post(p, 1, "/");
-	peer_headers(p, 3, 0, ":method", "POST", ":scheme", "https", ":path", "/", ":authority", "h", "content-length", "900000", NULL);
+	peer_headers(p, 3, 0, ":method", "POST", ":scheme", "https", ":path", "/", ":authority",
+		"h", "content-length", "900000", NULL);
 	for (uint32_t id = 1; id <= 3; id += 2) {
 		send_body(p, id, 900000); /* more than seven windows */
 		assert_false(peer_reply(p, id)->reset);
@@ -76,7 +78,9 @@ static void test_throwing_away_ends_by_time_and_by_size(void **state)
 {
 	struct peer *p = peer_of(begin_refuse);
 	(void)state;
-	p->conf.linger = (struct lingering){ .silence_ns = 10 * NS_PER_S, .total_ns = 150 * NS_PER_MS, .bytes = 100000 };
+	p->conf.linger = (struct lingering){ .silence_ns = 10 * NS_PER_S,
+		.total_ns = 150 * NS_PER_MS,
+		.bytes = 100000 };
 	peer_start(p);
 	peer_post(p, 1, "/time");
 	for (int i = 0; i < 100 && !peer_reply(p, 1)->reset; i++) {
@@ -107,15 +111,16 @@ static void test_a_drain_hurries(void **state)
 	peer_free(&p);
 }
 
-/* curl ends its body too early when it hears a refusal. It gets the rest of that, and nobody takes its request for whole. */
+/* curl ends its body too early when it hears a refusal. It gets the rest of that, and nobody takes
+ * its request for whole. */
 static void test_a_body_that_is_given_up_after_a_refusal(void **state)
 {
 	(void)state;
 	for (int status = 200; status <= 500; status += 300) {
 		struct peer *p = peer_of(begin_resume);
 		peer_start(p);
-		peer_headers(p, 1, 0, ":method", "POST", ":scheme", "https", ":path", "/", ":authority", "h", "content-length", "10",
-		             NULL);
+		peer_headers(p, 1, 0, ":method", "POST", ":scheme", "https", ":path", "/",
+			":authority", "h", "content-length", "10", NULL);
 		peer_run(p);
 		call_head(&p->calls[0], status, -1);
 		peer_data(p, 1, "abc", true);
@@ -138,7 +143,7 @@ static void test_a_body_that_is_given_up_after_a_refusal(void **state)
 	}
 }
 
-/* ---- how fast --------------------------------------------------------------------------------------------------------- */
+/* ---- how fast ------------------------------------------------------------------------------ */
 
 static void test_a_body_that_trickles_is_too_slow(void **state)
 {
@@ -148,8 +153,8 @@ static void test_a_body_that_trickles_is_too_slow(void **state)
 	peer_start(p);
 	peer_post(p, 1, "/slow");
 	peer_post(p, 3, "/fast");
-	peer_headers(p, 5, 0, ":method", "POST", ":scheme", "https", ":path", "/call", ":authority", "h", "content-type",
-	             "application/grpc", "te", "trailers", NULL);
+	peer_headers(p, 5, 0, ":method", "POST", ":scheme", "https", ":path", "/call", ":authority",
+		"h", "content-type", "application/grpc", "te", "trailers", NULL);
 	for (int i = 0; i < 30 && !p->calls[0].gone; i++) {
 		peer_data(p, 1, "x", false);
 		send_body(p, 3, 8000);
@@ -187,7 +192,9 @@ static void test_an_answer_may_take_its_time(void **state)
 {
 	struct peer *p = peer_of(begin_nothing);
 	(void)state;
-	p->conf.pace = (struct pace_rule){ .request_ns = 30 * NS_PER_MS, .min_rate = 1000, .window_ns = 20 * NS_PER_MS };
+	p->conf.pace = (struct pace_rule){ .request_ns = 30 * NS_PER_MS,
+		.min_rate = 1000,
+		.window_ns = 20 * NS_PER_MS };
 	peer_start(p);
 	peer_get(p, 1, "/");
 	peer_wait(p, 120);
@@ -203,7 +210,8 @@ static void test_a_reader_that_is_too_slow(void **state)
 	(void)state;
 	for (int rate = 0; rate < 2; rate++) {
 		struct peer *p = peer_of(begin_nothing);
-		p->conf.pace = (struct pace_rule){ .min_rate = rate ? 100000 : 0, .window_ns = 100 * NS_PER_MS };
+		p->conf.pace = (struct pace_rule){ .min_rate = rate ? 100000 : 0,
+			.window_ns = 100 * NS_PER_MS };
 		p->no_updates = true;
 		peer_start(p);
 		peer_get(p, 1, "/");
@@ -223,9 +231,10 @@ static void test_a_reader_that_is_too_slow(void **state)
 	}
 }
 
-/* ---- memory ----------------------------------------------------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------------------------- */
 
-/* A few bytes each that stand for 32 KiB (RFC 7541 6.1): the heads of all requests together are bounded. */
+/* A few bytes each that stand for 32 KiB (RFC 7541 6.1): the heads of all requests together are
+ * bounded. */
 static void test_heads_of_a_connection_are_bounded(void **state)
 {
 	static char block[9000], value[4000];
@@ -234,14 +243,17 @@ static void test_heads_of_a_connection_are_bounded(void **state)
 	(void)state;
 	peer_start(p);
 	memset(value, 'v', sizeof(value) - 1);
-	size_t n = peer_block(block, ":method", "GET", ":scheme", "https", ":authority", "h", ":path", "/", NULL), short_n = n;
+	size_t n = peer_block(block, ":method", "GET", ":scheme", "https", ":authority", "h",
+		       ":path", "/", NULL),
+	       short_n = n;
 	size_t at = n;
 	n += peer_block(block + n, "x-large", value, NULL);
 	block[at] = 0x40; /* keep it: 6.2.1 */
 	peer_frame(p, FRAME_HEADERS, FRAME_END_HEADERS | FRAME_END_STREAM, 1, block, n);
 	memset(block + short_n, 0xbe, 7);
 	for (uint32_t id = 3; id < 2 * HTTP2_STREAMS_MAX; id += 2)
-		peer_frame(p, FRAME_HEADERS, FRAME_END_HEADERS | FRAME_END_STREAM, id, block, short_n + 7);
+		peer_frame(p, FRAME_HEADERS, FRAME_END_HEADERS | FRAME_END_STREAM, id, block,
+			short_n + 7);
 	peer_run(p);
 	assert_true(p->server->memory.used < HTTP2_HEADS_MAX + 100000);
 	for (uint32_t id = 1; id < 2 * HTTP2_STREAMS_MAX; id += 2) {
@@ -263,7 +275,8 @@ static void test_heads_of_a_connection_are_bounded(void **state)
 	peer_free(&p);
 }
 
-/* What the exchanges of a connection take together is bounded as well; who comes in such a moment is refused. */
+/* What the exchanges of a connection take together is bounded as well; who comes in such a moment
+ * is refused. */
 static void test_arenas_of_a_connection_are_bounded(void **state)
 {
 	struct peer *p = peer_of(begin_nothing);
@@ -280,7 +293,8 @@ static void test_arenas_of_a_connection_are_bounded(void **state)
 	peer_get(p, 41, "/");
 	peer_run(p);
 	assert_int_equal(p->n_calls, 20);
-	assert_true(peer_reply(p, 41)->reset && peer_reply(p, 41)->reset_code == NGHTTP2_REFUSED_STREAM);
+	assert_true(peer_reply(p, 41)->reset &&
+		peer_reply(p, 41)->reset_code == NGHTTP2_REFUSED_STREAM);
 	call_answer(&p->calls[0], 200, "x");
 	peer_run(p);
 	peer_get(p, 43, "/");

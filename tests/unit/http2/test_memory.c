@@ -69,7 +69,8 @@ static void test_bound(void **state)
 		all[i] = m->malloc(4104, NULL);
 	assert_true(memory_in_use() >= 4104 * 1000);
 	for (size_t i = 0; i < 1000; i++)
-		m->free(all[i], NULL); /* with a leak checker, what is above the bound is seen to be freed */
+		/* with a leak checker, what is above the bound is seen to be freed */
+		m->free(all[i], NULL);
 	assert_int_equal(memory_in_use(), 0);
 	memory_thread_fini();
 }
@@ -96,8 +97,8 @@ static void test_nothing_is_kept_where_memory_is_watched(void **state)
 #endif
 }
 
-/* The library frees what it still uses, or nothing, when it is told that there is no memory (nghttp2 9277c1ab, ce385d3f). So it
- * never is: the process says what is missing, and stops. */
+/* The library frees what it still uses, or nothing, when it is told that there is no memory
+ * (nghttp2 9277c1ab, ce385d3f). So it never is: the process says what is missing, and stops. */
 static void test_without_memory_the_process_stops(void **state)
 {
 	int status = 0;
@@ -124,9 +125,9 @@ static void test_without_memory_the_process_stops(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_sizes), cmocka_unit_test(test_reuse),
-		                            cmocka_unit_test(test_bound),
-		                            cmocka_unit_test(test_without_memory_the_process_stops),
-		                            cmocka_unit_test(test_nothing_is_kept_where_memory_is_watched) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_reuse), cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_without_memory_the_process_stops),
+		cmocka_unit_test(test_nothing_is_kept_where_memory_is_watched) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

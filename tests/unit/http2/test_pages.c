@@ -1,4 +1,5 @@
-/* The pages of a connection: what is given out, what is put aside and comes back, and that they are used again. */
+/* The pages of a connection: what is given out, what is put aside and comes back, and that they are
+ * used again. */
 #include "unit.h"
 
 #include "base/sanitize.h"
@@ -7,7 +8,8 @@
 
 enum { PIECE = 3000, FRAMES = 16394, SETS = 300 };
 
-/* What a session looks like: few bytes among zeros, single and in runs, longer than one pair of counts can say. */
+/* What a session looks like: few bytes among zeros, single and in runs, longer than one pair of
+ * counts can say. */
 static void fill(char *at, unsigned seed)
 {
 	memset(at, 0, PIECE);
@@ -31,7 +33,8 @@ static void test_rest(void **state)
 	if (MEMORY_IS_WATCHED)
 		skip();
 	nghttp2_mem m = pages_open(&p);
-	char *first = m.calloc(1, PIECE, m.mem_user_data), *second = m.malloc(PIECE, m.mem_user_data);
+	char *first = m.calloc(1, PIECE, m.mem_user_data),
+	     *second = m.malloc(PIECE, m.mem_user_data);
 	char *frames = m.realloc(NULL, FRAMES, m.mem_user_data);
 	assert_int_equal((uintptr_t)second % 16, 0);
 	assert_true(first >= p.at && second > first && frames > second); /* all in one place */
@@ -186,8 +189,11 @@ static void test_no_pages_where_memory_is_watched(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rest),      cmocka_unit_test(test_rest_of_nothing), cmocka_unit_test(test_too_much),
-		cmocka_unit_test(test_elsewhere), cmocka_unit_test(test_again),
+		cmocka_unit_test(test_rest),
+		cmocka_unit_test(test_rest_of_nothing),
+		cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_elsewhere),
+		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_no_pages_where_memory_is_watched),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

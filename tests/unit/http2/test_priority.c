@@ -52,8 +52,10 @@ static void test_rows(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct priority p = { 9, true };
 		bool ok = priority_parse(str_of(rows[i].value), &p);
-		if (ok != rows[i].ok || p.urgency != rows[i].urgency || p.incremental != rows[i].incremental)
-			fail_msg("\"%s\": %d, u=%u, i=%d", rows[i].value, ok, p.urgency, p.incremental);
+		if (ok != rows[i].ok || p.urgency != rows[i].urgency ||
+			p.incremental != rows[i].incremental)
+			fail_msg("\"%s\": %d, u=%u, i=%d", rows[i].value, ok, p.urgency,
+				p.incremental);
 	}
 }
 
@@ -65,12 +67,14 @@ static void test_bytes(void **state)
 		struct priority p;
 		(void)priority_parse(str_n(with, sizeof(with)), &p);
 		const char in[] = { 'x', '=', '"', (char)c, '"' };
-		assert_int_equal(priority_parse(str_n(in, sizeof(in)), &p), c >= ' ' && c != '"' && c != '\\' && c < 0x7f);
+		assert_int_equal(priority_parse(str_n(in, sizeof(in)), &p),
+			c >= ' ' && c != '"' && c != '\\' && c < 0x7f);
 	}
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_bytes) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_bytes) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

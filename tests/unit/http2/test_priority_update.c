@@ -1,11 +1,12 @@
-/* PRIORITY_UPDATE: the frame in pieces, the table of what came early, and a client that plays with both. */
+/* PRIORITY_UPDATE: the frame in pieces, the table of what came early, and a client that plays with
+ * both. */
 #include <stdlib.h>
 
 #include "peer.h"
 
 #include "http2/priority_update.h"
 
-/* ---- the table ---------------------------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------- */
 
 static void test_a_payload_comes_in_pieces(void **state)
 {
@@ -45,7 +46,8 @@ static void test_what_says_nothing(void **state)
 	for (size_t n = UPDATE_VALUE_MAX - 1; n <= UPDATE_VALUE_MAX + 2; n++) {
 		updates_add(&u, "\0\0\0\7", 4);
 		updates_add(&u, value, n);
-		assert_int_equal(updates_end(&u, &it), n > UPDATE_VALUE_MAX ? UPDATE_SAYS_NONE : UPDATE_SAYS);
+		assert_int_equal(updates_end(&u, &it),
+			n > UPDATE_VALUE_MAX ? UPDATE_SAYS_NONE : UPDATE_SAYS);
 	}
 	updates_add(&u, "\0\0\0\x09", 4);
 	for (int i = 0; i < 3; i++)
@@ -88,7 +90,7 @@ static void test_the_table_is_bounded(void **state)
 	assert_false(updates_take(&u, 1, &p));
 }
 
-/* ---- a connection ------------------------------------------------------------------------------------------------- */
+/* ---- a connection -------------------------------------------------------------------------- */
 
 static void update(struct peer *p, uint32_t id, const char *value)
 {
@@ -98,7 +100,8 @@ static void update(struct peer *p, uint32_t id, const char *value)
 	peer_frame(p, FRAME_PRIORITY_UPDATE, 0, 0, payload, UPDATE_ID_LEN + n);
 }
 
-/* What freed a stream of libnghttp2 1.52 while it was linked, and wrote into it with the next frame. */
+/* What freed a stream of libnghttp2 1.52 while it was linked, and wrote into it with the next
+ * frame. */
 static void test_update_request_answer_over_and_over(void **state)
 {
 	struct peer *p = peer_new();
@@ -180,16 +183,20 @@ static void test_inside_a_header_block(void **state)
 	peer_free(&p);
 }
 
-/* RFC 7540 5.3, of clients that have not seen our SETTINGS: of streams that do not exist, and of one on another. */
+/* RFC 7540 5.3, of clients that have not seen our SETTINGS: of streams that do not exist, and of
+ * one on another. */
 static void test_old_priorities_open_no_streams(void **state)
 {
-	static const char first[] = "\x80\0\x0f\xff\x10" "\x82\x86\x84\x41\x01" "a";
+	static const char first[] = "\x80\0\x0f\xff\x10"
+				    "\x82\x86\x84\x41\x01"
+				    "a";
 	struct peer *p = peer_new();
 	(void)state;
 	peer_start(p);
 	for (uint32_t id = 1; id < 800; id += 2) {
 		peer_frame(p, FRAME_PRIORITY, 0, id + 400, "\0\0\0\x01\x10", 5);
-		peer_frame(p, FRAME_HEADERS, FRAME_END_HEADERS | FRAME_END_STREAM | 0x20, id, first, sizeof(first) - 1);
+		peer_frame(p, FRAME_HEADERS, FRAME_END_HEADERS | FRAME_END_STREAM | 0x20, id, first,
+			sizeof(first) - 1);
 		peer_run(p);
 		assert_int_equal(peer_reply(p, id)->status, 200);
 	}

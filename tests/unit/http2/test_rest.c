@@ -1,4 +1,5 @@
-/* Connections whose memory is put away while nothing happens: when it is, when not, and that nobody notices. */
+/* Connections whose memory is put away while nothing happens: when it is, when not, and that nobody
+ * notices. */
 #include "peer.h"
 
 #include <unistd.h>
@@ -10,7 +11,8 @@
 /* Where memory is watched nothing rests, but would. */
 static bool resting(struct peer *p)
 {
-	return MEMORY_IS_WATCHED ? session_may_rest(p->server) : pages_are_resting(&p->server->pages);
+	return MEMORY_IS_WATCHED ? session_may_rest(p->server)
+				 : pages_are_resting(&p->server->pages);
 }
 
 static bool rests(struct peer *p)
@@ -24,23 +26,26 @@ static void stay(struct call *call)
 	(void)call;
 }
 
-/* A response whose head changes the library's table each time, and nearly fills its buffer for frames. */
+/* A response whose head changes the library's table each time, and nearly fills its buffer for
+ * frames. */
 static void answer_long(struct call *call)
 {
 	static char value[20000];
 	struct response_head h = { .status = 200, .body = BODY_LENGTH };
 	memset(value, (int)('0' + (call->peer->n_calls - 1) % 10), sizeof(value) - 1);
 	check(fields_add(&h.fields, &call->c->arena, STR("x-short"), str_n(value, 200)) == 0 &&
-	              fields_add(&h.fields, &call->c->arena, STR("x-long"), str_of(value)) == 0,
-	      "no memory for %s", "fields");
+			fields_add(&h.fields, &call->c->arena, STR("x-long"), str_of(value)) == 0,
+		"no memory for %s", "fields");
 	call->c->ops->head(call->c, &h);
 	call->c->ops->end(call->c, NULL);
 }
 
-/* The tables of both directions come back: the second request says by index what the first one said in full. */
+/* The tables of both directions come back: the second request says by index what the first one said
+ * in full. */
 static void test_tables(void **state)
 {
-	static const uint8_t first[] = { 0x82, 0x86, 0x44, 2, '/', 'a', 0x41, 1, 'h', 0x40, 1, 'x', 3, 'o', 'n', 'e' };
+	static const uint8_t first[] = { 0x82, 0x86, 0x44, 2, '/', 'a', 0x41, 1, 'h', 0x40, 1, 'x',
+		3, 'o', 'n', 'e' };
 	static const uint8_t again[] = { 0x82, 0x86, 0xc0, 0xbf, 0xbe }; /* :path, :authority, x */
 	struct peer *p = peer_new();
 	(void)state;
@@ -48,8 +53,8 @@ static void test_tables(void **state)
 	peer_start(p);
 	assert_true(rests(p));
 	for (uint32_t id = 1; id < 100; id += 2) {
-		peer_frame(p, FRAME_HEADERS, FRAME_END_HEADERS | FRAME_END_STREAM, id, id == 1 ? first : again,
-		           id == 1 ? sizeof(first) : sizeof(again));
+		peer_frame(p, FRAME_HEADERS, FRAME_END_HEADERS | FRAME_END_STREAM, id,
+			id == 1 ? first : again, id == 1 ? sizeof(first) : sizeof(again));
 		peer_run(p);
 		const struct call *call = &p->calls[p->n_calls - 1];
 		assert_string_equal(call->head, "GET /a host=h body=none");
@@ -63,7 +68,8 @@ static void test_tables(void **state)
 	peer_free(&p);
 }
 
-/* In the midst of what the client sends: in the preface, a frame's head, its payload, between two frames of one head. */
+/* In the midst of what the client sends: in the preface, a frame's head, its payload, between two
+ * frames of one head. */
 static void test_between_any_two_bytes(void **state)
 {
 	struct peer *p = peer_new();
@@ -77,10 +83,13 @@ static void test_between_any_two_bytes(void **state)
 		peer_run(p);
 	}
 	assert_int_equal(p->n_settings_acks, 1);
-	size_t n = peer_block(block, ":method", "GET", ":scheme", "http", ":path", "/bytes", ":authority", "h", NULL);
+	size_t n = peer_block(block, ":method", "GET", ":scheme", "http", ":path", "/bytes",
+		":authority", "h", NULL);
 	size_t half = n / 2, rest = n - half;
-	const uint8_t head[HTTP2_FRAME_HEAD] = { 0, 0, (uint8_t)half, FRAME_HEADERS, FRAME_END_STREAM, 0, 0, 0, 1 };
-	const uint8_t next[HTTP2_FRAME_HEAD] = { 0, 0, (uint8_t)rest, FRAME_CONTINUATION, FRAME_END_HEADERS, 0, 0, 0, 1 };
+	const uint8_t head[HTTP2_FRAME_HEAD] = { 0, 0, (uint8_t)half, FRAME_HEADERS,
+		FRAME_END_STREAM, 0, 0, 0, 1 };
+	const uint8_t next[HTTP2_FRAME_HEAD] = { 0, 0, (uint8_t)rest, FRAME_CONTINUATION,
+		FRAME_END_HEADERS, 0, 0, 0, 1 };
 	char *at = mempcpy(frames, head, sizeof(head));
 	at = mempcpy(at, block, half);
 	at = mempcpy(at, next, sizeof(next));
@@ -194,9 +203,12 @@ static void test_ends_at_rest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tables),         cmocka_unit_test(test_between_any_two_bytes),
-		cmocka_unit_test(test_not_at_work),    cmocka_unit_test(test_not_in_a_frame),
-		cmocka_unit_test(test_by_itself),      cmocka_unit_test(test_ends_at_rest),
+		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_between_any_two_bytes),
+		cmocka_unit_test(test_not_at_work),
+		cmocka_unit_test(test_not_in_a_frame),
+		cmocka_unit_test(test_by_itself),
+		cmocka_unit_test(test_ends_at_rest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

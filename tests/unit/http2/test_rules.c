@@ -1,4 +1,5 @@
-/* Rules of RFC 9113 as a client that breaks them sees them: a stream error with an answer, or the end of the connection. */
+/* Rules of RFC 9113 as a client that breaks them sees them: a stream error with an answer, or the
+ * end of the connection. */
 #include "peer.h"
 
 static void begin_resume(struct call *call)
@@ -14,7 +15,8 @@ static void begin_nothing(struct call *call)
 #define GET ":method", "GET", ":scheme", "https", ":authority", "h", ":path", "/"
 #define POST ":method", "POST", ":scheme", "https", ":authority", "h", ":path", "/"
 
-/* 8.1.1: malformed requests are answered, and their stream is reset; other streams live on. test_head.c has all of them. */
+/* 8.1.1: malformed requests are answered, and their stream is reset; other streams live on.
+ * test_head.c has all of them. */
 static void test_malformed(void **state)
 {
 	struct peer *p = peer_new();
@@ -58,7 +60,8 @@ static void test_refused(void **state)
 	memset(value, 'v', sizeof(value) - 1);
 	value[200] = 0;
 	peer_get(p, 1, "/../x");
-	peer_headers(p, 3, FRAME_END_STREAM, ":method", "GET", ":scheme", "https", ":authority", "h", ":path", value, NULL);
+	peer_headers(p, 3, FRAME_END_STREAM, ":method", "GET", ":scheme", "https", ":authority",
+		"h", ":path", value, NULL);
 	value[200] = 'v';
 	char *block = value;
 	static char big[70000];
@@ -72,7 +75,8 @@ static void test_refused(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_int_equal(peer_reply(p, rows[i].id)->status, rows[i].status);
 		assert_true(peer_reply(p, rows[i].id)->ended);
-		assert_int_equal(peer_reply(p, rows[i].id)->reset, rows[i].id >= 9); /* the rest is not wanted */
+		/* the rest is not wanted */
+		assert_int_equal(peer_reply(p, rows[i].id)->reset, rows[i].id >= 9);
 		assert_int_equal(peer_reply(p, rows[i].id)->reset_code, NGHTTP2_NO_ERROR);
 	}
 	peer_get(p, 13, "/");
@@ -213,34 +217,45 @@ static void test_connection_errors(void **state)
 		size_t len;
 		uint32_t code;
 	} rows[] = {
-		{ FRAME_DATA, 0, 0, zero, 1, NGHTTP2_PROTOCOL_ERROR },             /* 6.1 */
-		{ FRAME_DATA, 0, 9, zero, 1, NGHTTP2_PROTOCOL_ERROR },             /* 5.1: idle */
-		{ FRAME_DATA, 8, 1, "\x09" "12345678", 9, NGHTTP2_PROTOCOL_ERROR }, /* 6.1: padding */
+		{ FRAME_DATA, 0, 0, zero, 1, NGHTTP2_PROTOCOL_ERROR }, /* 6.1 */
+		{ FRAME_DATA, 0, 9, zero, 1, NGHTTP2_PROTOCOL_ERROR }, /* 5.1: idle */
+		/* 6.1: padding */
+		{ FRAME_DATA, 8, 1,
+			"\x09"
+			"12345678",
+			9, NGHTTP2_PROTOCOL_ERROR },
 		{ FRAME_HEADERS, FRAME_END_HEADERS, 0, zero, 1, NGHTTP2_PROTOCOL_ERROR },
-		{ FRAME_HEADERS, FRAME_END_HEADERS, 2, zero, 1, NGHTTP2_PROTOCOL_ERROR }, /* 5.1.1 */
-		{ FRAME_HEADERS, FRAME_END_HEADERS, 9, "\x00\x7f", 2, NGHTTP2_COMPRESSION_ERROR }, /* 4.3 */
-		{ FRAME_HEADERS, FRAME_END_HEADERS, 9, "\xff\xff\xff\xff\xff\xff", 6, NGHTTP2_COMPRESSION_ERROR },
-		{ FRAME_RST_STREAM, 0, 0, zero, 4, NGHTTP2_PROTOCOL_ERROR },       /* 6.4 */
+		/* 5.1.1 */
+		{ FRAME_HEADERS, FRAME_END_HEADERS, 2, zero, 1, NGHTTP2_PROTOCOL_ERROR },
+		/* 4.3 */
+		{ FRAME_HEADERS, FRAME_END_HEADERS, 9, "\x00\x7f", 2, NGHTTP2_COMPRESSION_ERROR },
+		{ FRAME_HEADERS, FRAME_END_HEADERS, 9, "\xff\xff\xff\xff\xff\xff", 6,
+			NGHTTP2_COMPRESSION_ERROR },
+		{ FRAME_RST_STREAM, 0, 0, zero, 4, NGHTTP2_PROTOCOL_ERROR }, /* 6.4 */
 		{ FRAME_RST_STREAM, 0, 9, zero, 4, NGHTTP2_PROTOCOL_ERROR },
 		{ FRAME_RST_STREAM, 0, 1, zero, 5, NGHTTP2_FRAME_SIZE_ERROR },
-		{ FRAME_SETTINGS, 0, 1, zero, 0, NGHTTP2_PROTOCOL_ERROR },         /* 6.5 */
+		{ FRAME_SETTINGS, 0, 1, zero, 0, NGHTTP2_PROTOCOL_ERROR }, /* 6.5 */
 		{ FRAME_SETTINGS, 0, 0, zero, 5, NGHTTP2_FRAME_SIZE_ERROR },
 		{ FRAME_SETTINGS, FRAME_ACK, 0, zero, 6, NGHTTP2_FRAME_SIZE_ERROR },
-		{ FRAME_SETTINGS, 0, 0, window, 6, NGHTTP2_FLOW_CONTROL_ERROR },   /* 6.5.2 */
-		{ FRAME_PUSH_PROMISE, FRAME_END_HEADERS, 1, zero, 5, NGHTTP2_PROTOCOL_ERROR }, /* 8.4 */
-		{ FRAME_PING, 0, 1, zero, 8, NGHTTP2_PROTOCOL_ERROR },             /* 6.7 */
+		{ FRAME_SETTINGS, 0, 0, window, 6, NGHTTP2_FLOW_CONTROL_ERROR }, /* 6.5.2 */
+		/* 8.4 */
+		{ FRAME_PUSH_PROMISE, FRAME_END_HEADERS, 1, zero, 5, NGHTTP2_PROTOCOL_ERROR },
+		{ FRAME_PING, 0, 1, zero, 8, NGHTTP2_PROTOCOL_ERROR }, /* 6.7 */
 		{ FRAME_PING, 0, 0, zero, 7, NGHTTP2_FRAME_SIZE_ERROR },
-		{ FRAME_GOAWAY, 0, 1, zero, 8, NGHTTP2_PROTOCOL_ERROR },           /* 6.8 */
-		{ FRAME_WINDOW_UPDATE, 0, 0, zero, 4, NGHTTP2_PROTOCOL_ERROR },    /* 6.9 */
+		{ FRAME_GOAWAY, 0, 1, zero, 8, NGHTTP2_PROTOCOL_ERROR },        /* 6.8 */
+		{ FRAME_WINDOW_UPDATE, 0, 0, zero, 4, NGHTTP2_PROTOCOL_ERROR }, /* 6.9 */
 		{ FRAME_WINDOW_UPDATE, 0, 9, "\0\0\0\1", 4, NGHTTP2_PROTOCOL_ERROR },
 		{ FRAME_WINDOW_UPDATE, 0, 0, "\x7f\xff\xff\xff", 4, NGHTTP2_FLOW_CONTROL_ERROR },
-		{ FRAME_CONTINUATION, FRAME_END_HEADERS, 1, zero, 1, NGHTTP2_PROTOCOL_ERROR }, /* 6.10 */
-		{ FRAME_PRIORITY_UPDATE, 0, 1, "\0\0\0\1u=1", 7, NGHTTP2_PROTOCOL_ERROR }, /* RFC 9218 7.1 */
+		/* 6.10 */
+		{ FRAME_CONTINUATION, FRAME_END_HEADERS, 1, zero, 1, NGHTTP2_PROTOCOL_ERROR },
+		/* RFC 9218 7.1 */
+		{ FRAME_PRIORITY_UPDATE, 0, 1, "\0\0\0\1u=1", 7, NGHTTP2_PROTOCOL_ERROR },
 		{ FRAME_PRIORITY_UPDATE, 0, 0, "\0\0\0\0u=1", 7, NGHTTP2_PROTOCOL_ERROR },
-		{ FRAME_PRIORITY_UPDATE, 0, 0, "\0\0\0\2u=1", 7, NGHTTP2_PROTOCOL_ERROR }, /* a push that is idle */
+		/* a push that is idle */
+		{ FRAME_PRIORITY_UPDATE, 0, 0, "\0\0\0\2u=1", 7, NGHTTP2_PROTOCOL_ERROR },
 		{ FRAME_PRIORITY_UPDATE, 0, 0, zero, 0, NGHTTP2_FRAME_SIZE_ERROR },
 		{ FRAME_PRIORITY_UPDATE, 0, 0, zero, 3, NGHTTP2_FRAME_SIZE_ERROR },
-		{ FRAME_DATA, 0, 1, zero, 16385, NGHTTP2_FRAME_SIZE_ERROR },       /* 4.2 */
+		{ FRAME_DATA, 0, 1, zero, 16385, NGHTTP2_FRAME_SIZE_ERROR }, /* 4.2 */
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -249,12 +264,14 @@ static void test_connection_errors(void **state)
 		peer_start(p);
 		peer_post(p, 1, "/");
 		peer_run(p);
-		peer_frame(p, rows[i].type, rows[i].flags, rows[i].stream, rows[i].payload, rows[i].len);
+		peer_frame(p, rows[i].type, rows[i].flags, rows[i].stream, rows[i].payload,
+			rows[i].len);
 		peer_get(p, 99, "/"); /* is not looked at any more */
 		peer_get(p, 101, "/");
 		bool ended = peer_ends(p, 500);
 		if (!ended || p->n_goaway != 1 || p->goaway_code != rows[i].code)
-			fail_msg("row %zu: ended %d, %u GOAWAY, code %u", i, ended, p->n_goaway, p->goaway_code);
+			fail_msg("row %zu: ended %d, %u GOAWAY, code %u", i, ended, p->n_goaway,
+				p->goaway_code);
 		assert_int_equal(p->n_calls, 1);
 		assert_int_equal(p->calls[0].gone, 1);
 		assert_int_equal(p->calls[0].gone_err, ERR_CLIENT_PROTOCOL);
@@ -283,7 +300,8 @@ static void test_bad_preface(void **state)
 	peer_free(&p);
 }
 
-/* 5.1: frames for streams that are over are harmless, or end the connection; they never reach an exchange. */
+/* 5.1: frames for streams that are over are harmless, or end the connection; they never reach an
+ * exchange. */
 static void test_after_the_end(void **state)
 {
 	struct peer *p = peer_new();
@@ -373,8 +391,10 @@ static void test_priorities(void **state)
 	peer_headers(p, 5, FRAME_END_STREAM, GET, NULL);
 	peer_headers(p, 7, FRAME_END_STREAM, GET, "priority", "u=5, i", NULL);
 	peer_headers(p, 9, FRAME_END_STREAM, GET, "priority", "u=5, i", NULL);
-	peer_frame(p, FRAME_PRIORITY_UPDATE, 0, 0, "\0\0\0\x05u=1", 7); /* the third has become urgent */
-	peer_frame(p, FRAME_PRIORITY_UPDATE, 0, 0, "\0\0\0\x0bu=7", 7); /* before its request, and over its field */
+	/* the third has become urgent */
+	peer_frame(p, FRAME_PRIORITY_UPDATE, 0, 0, "\0\0\0\x05u=1", 7);
+	/* before its request, and over its field */
+	peer_frame(p, FRAME_PRIORITY_UPDATE, 0, 0, "\0\0\0\x0bu=7", 7);
 	peer_headers(p, 11, FRAME_END_STREAM, GET, "priority", "u=0", NULL);
 	peer_run(p);
 	peer_update(p, 0, 1 << 20);
@@ -387,7 +407,8 @@ static void test_priorities(void **state)
 	static const uint32_t order[] = { 3, 5, 7, 9, 1, 11 };
 	for (size_t i = 0; i + 1 < 6; i++) {
 		if (order[i] != 7)
-			assert_true(peer_reply(p, order[i])->last_data <= peer_reply(p, order[i + 1])->first_data);
+			assert_true(peer_reply(p, order[i])->last_data <=
+				peer_reply(p, order[i + 1])->first_data);
 	}
 	assert_true(peer_reply(p, 9)->first_data < peer_reply(p, 7)->last_data);
 	assert_true(peer_reply(p, 11)->ended);
@@ -397,12 +418,18 @@ static void test_priorities(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_malformed),       cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_too_many_fields), cmocka_unit_test(test_length_mismatch),
-		cmocka_unit_test(test_mismatch_late),   cmocka_unit_test(test_trailers),
-		cmocka_unit_test(test_body_too_large),  cmocka_unit_test(test_connection_errors),
-		cmocka_unit_test(test_bad_preface),     cmocka_unit_test(test_after_the_end),
-		cmocka_unit_test(test_window_overrun),  cmocka_unit_test(test_unknown_frames),
+		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_too_many_fields),
+		cmocka_unit_test(test_length_mismatch),
+		cmocka_unit_test(test_mismatch_late),
+		cmocka_unit_test(test_trailers),
+		cmocka_unit_test(test_body_too_large),
+		cmocka_unit_test(test_connection_errors),
+		cmocka_unit_test(test_bad_preface),
+		cmocka_unit_test(test_after_the_end),
+		cmocka_unit_test(test_window_overrun),
+		cmocka_unit_test(test_unknown_frames),
 		cmocka_unit_test(test_priorities),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,8 @@ static void test_get(void **state)
 	assert_int_equal(p->calls[0].ended, 0); /* the head said it all */
 	struct reply *r = peer_reply(p, 1);
 	assert_int_equal(r->status, 200);
-	assert_string_equal(r->fields, "content-length: 3\ncontent-type: text/plain\nx-name: Value\n");
+	assert_string_equal(r->fields,
+		"content-length: 3\ncontent-type: text/plain\nx-name: Value\n");
 	assert_string_equal(r->body, "ok\n");
 	assert_true(r->ended);
 	assert_false(r->reset);
@@ -57,13 +58,14 @@ static void test_post(void **state)
 	(void)state;
 	p->on_request = begin_resume;
 	peer_start(p);
-	peer_headers(p, 1, 0, ":method", "POST", ":scheme", "https", ":path", "/", ":authority", "example.com",
-	             "content-length", "11", "content-type", "text/plain", NULL);
+	peer_headers(p, 1, 0, ":method", "POST", ":scheme", "https", ":path", "/", ":authority",
+		"example.com", "content-length", "11", "content-type", "text/plain", NULL);
 	peer_data(p, 1, "hello ", false);
 	peer_run(p);
 	struct call *call = &p->calls[0];
 	assert_string_equal(call->head, "POST / host=example.com body=11");
-	assert_string_equal(call->fields, "host: example.com\ncontent-length: 11\ncontent-type: text/plain\n");
+	assert_string_equal(call->fields,
+		"host: example.com\ncontent-length: 11\ncontent-type: text/plain\n");
 	assert_string_equal(call->body, "hello ");
 	assert_int_equal(call->ended, 0);
 	peer_data(p, 1, "world", true);
@@ -143,10 +145,12 @@ static void test_request_trailers(void **state)
 	peer_start(p);
 	peer_post(p, 1, "/");
 	peer_data(p, 1, "body", false);
-	peer_headers(p, 1, FRAME_END_STREAM, "x-checksum", "17", "authorization", "Basic x", "etag", "\"a\"", NULL);
+	peer_headers(p, 1, FRAME_END_STREAM, "x-checksum", "17", "authorization", "Basic x", "etag",
+		"\"a\"", NULL);
 	peer_run(p);
 	assert_int_equal(p->calls[0].ended, 1);
-	assert_string_equal(p->calls[0].trailers, "x-checksum: 17\netag: \"a\"\n"); /* the other may not come so late */
+	/* the other may not come so late */
+	assert_string_equal(p->calls[0].trailers, "x-checksum: 17\netag: \"a\"\n");
 	call_answer(&p->calls[0], 200, "x");
 	peer_run(p);
 	assert_true(peer_reply(p, 1)->ended);
@@ -159,8 +163,8 @@ static void test_expect(void **state)
 	(void)state;
 	p->on_request = begin_nothing;
 	peer_start(p);
-	peer_headers(p, 1, 0, ":method", "PUT", ":scheme", "https", ":path", "/", ":authority", "h", "expect", "100-continue",
-	             "content-length", "4", NULL);
+	peer_headers(p, 1, 0, ":method", "PUT", ":scheme", "https", ":path", "/", ":authority", "h",
+		"expect", "100-continue", "content-length", "4", NULL);
 	peer_run(p);
 	assert_int_equal(peer_reply(p, 1)->interim, 0);
 	p->calls[0].c->ops->resume(p->calls[0].c);
@@ -172,8 +176,8 @@ static void test_expect(void **state)
 	assert_string_equal(p->calls[0].body, "data");
 	call_answer(&p->calls[0], 200, "x");
 	/* an answer at once is better than 100 */
-	peer_headers(p, 3, 0, ":method", "PUT", ":scheme", "https", ":path", "/", ":authority", "h", "expect", "100-continue",
-	             NULL);
+	peer_headers(p, 3, 0, ":method", "PUT", ":scheme", "https", ":path", "/", ":authority", "h",
+		"expect", "100-continue", NULL);
 	peer_run(p);
 	call_answer(&p->calls[1], 403, "no");
 	peer_run(p);
@@ -211,8 +215,9 @@ static void begin_trailers(struct call *call)
 	call_head(call, 200, -1);
 	(void)call_push(call, 3);
 	check(fields_add(&f, &call->c->arena, STR("X-Sum"), STR("9")) == 0 &&
-	              fields_add(&f, &call->c->arena, STR("Transfer-Encoding"), STR("chunked")) == 0,
-	      "no memory for %s", "trailers");
+			fields_add(&f, &call->c->arena, STR("Transfer-Encoding"), STR("chunked")) ==
+				0,
+		"no memory for %s", "trailers");
 	call->c->ops->end(call->c, &f);
 }
 
@@ -239,7 +244,8 @@ static void begin_by_path(struct call *call)
 		const char *head;
 		int status;
 		int64_t length;
-	} rows[] = { { "HEAD /", 200, 10 }, { "GET /204", 204, -1 }, { "GET /304", 304, 77 }, { "GET /205", 205, 0 } };
+	} rows[] = { { "HEAD /", 200, 10 }, { "GET /204", 204, -1 }, { "GET /304", 304, 77 },
+		{ "GET /205", 205, 0 } };
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (strncmp(call->head, rows[i].head, strlen(rows[i].head)) == 0) {
 			call_head(call, rows[i].status, rows[i].length);
@@ -256,7 +262,8 @@ static void test_no_body(void **state)
 	(void)state;
 	p->on_request = begin_by_path;
 	peer_start(p);
-	peer_headers(p, 1, FRAME_END_STREAM, ":method", "HEAD", ":scheme", "https", ":path", "/", ":authority", "h", NULL);
+	peer_headers(p, 1, FRAME_END_STREAM, ":method", "HEAD", ":scheme", "https", ":path", "/",
+		":authority", "h", NULL);
 	peer_get(p, 3, "/204");
 	peer_get(p, 5, "/304");
 	peer_get(p, 7, "/205");
@@ -382,16 +389,20 @@ static void test_byte_by_byte(void **state)
 	memcpy(all + n, settings, 9);
 	n += 9;
 	char block[256];
-	size_t len = peer_block(block, ":method", "POST", ":scheme", "https", ":path", "/", ":authority", "h", "x-a", "b", NULL);
+	size_t len = peer_block(block, ":method", "POST", ":scheme", "https", ":path", "/",
+		":authority", "h", "x-a", "b", NULL);
 	const char head[9] = { 0, 0, 20, FRAME_HEADERS, 0, 0, 0, 0, 1 };
 	memcpy(all + n, head, 9);
 	memcpy(all + n + 9, block, 20);
 	n += 29;
-	const char more[9] = { 0, 0, (char)(len - 20), FRAME_CONTINUATION, FRAME_END_HEADERS, 0, 0, 0, 1 };
+	const char more[9] = { 0, 0, (char)(len - 20), FRAME_CONTINUATION, FRAME_END_HEADERS, 0, 0,
+		0, 1 };
 	memcpy(all + n, more, 9);
 	memcpy(all + n + 9, block + 20, len - 20);
 	n += 9 + len - 20;
-	const char data[] = { 0, 0, 8, FRAME_DATA, FRAME_END_STREAM | 8, 0, 0, 0, 1, 4, 'a', 'b', 'c', 0, 0, 0, 0 }; /* padded */
+	/* padded */
+	const char data[] = { 0, 0, 8, FRAME_DATA, FRAME_END_STREAM | 8, 0, 0, 0, 1, 4, 'a', 'b',
+		'c', 0, 0, 0, 0 };
 	memcpy(all + n, data, sizeof(data));
 	n += sizeof(data);
 	for (size_t i = 0; i < n; i++) {
@@ -415,7 +426,8 @@ static void test_preface(void **state)
 	assert_int_equal(http2_preface(preface, 24), HTTP2_PREFACE_YES);
 	assert_int_equal(http2_preface(preface, 0), HTTP2_PREFACE_MORE);
 	assert_int_equal(http2_preface(preface, 23), HTTP2_PREFACE_MORE);
-	assert_int_equal(http2_preface("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\4", 27), HTTP2_PREFACE_YES);
+	assert_int_equal(http2_preface("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\4", 27),
+		HTTP2_PREFACE_YES);
 	assert_int_equal(http2_preface("PRI * HTTP/1.1\r\n", 16), HTTP2_PREFACE_NO);
 	assert_int_equal(http2_preface("GET / HTTP/1.1\r\n", 16), HTTP2_PREFACE_NO);
 	assert_int_equal(http2_preface("PUT", 3), HTTP2_PREFACE_NO);

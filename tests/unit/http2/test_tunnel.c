@@ -1,4 +1,5 @@
-/* Extended CONNECT from clients (RFC 8441): a stream that becomes a tunnel, as the client and as the handler see it. */
+/* Extended CONNECT from clients (RFC 8441): a stream that becomes a tunnel, as the client and as
+ * the handler see it. */
 #include "peer.h"
 
 static void begin_nothing(struct call *call)
@@ -8,17 +9,19 @@ static void begin_nothing(struct call *call)
 
 static void ask(struct peer *p, uint32_t stream, unsigned flags)
 {
-	peer_headers(p, stream, flags, ":method", "CONNECT", ":protocol", "websocket", ":scheme", "https", ":path", "/chat",
-	             ":authority", "h", "sec-websocket-version", "13", NULL);
+	peer_headers(p, stream, flags, ":method", "CONNECT", ":protocol", "websocket", ":scheme",
+		"https", ":path", "/chat", ":authority", "h", "sec-websocket-version", "13", NULL);
 }
 
 static void agree_head(struct call *call)
 {
 	struct response_head h = { .status = 101, .version = 11, .body = BODY_NONE };
 	check(fields_add(&h.fields, &call->c->arena, STR("Upgrade"), STR("websocket")) == 0 &&
-	              fields_add(&h.fields, &call->c->arena, STR("Sec-WebSocket-Accept"), STR("x")) == 0 &&
-	              fields_add(&h.fields, &call->c->arena, STR("Sec-WebSocket-Protocol"), STR("chat")) == 0,
-	      "no memory for %d", h.status);
+			fields_add(&h.fields, &call->c->arena, STR("Sec-WebSocket-Accept"),
+				STR("x")) == 0 &&
+			fields_add(&h.fields, &call->c->arena, STR("Sec-WebSocket-Protocol"),
+				STR("chat")) == 0,
+		"no memory for %d", h.status);
 	call->answered = true;
 	call->c->ops->head(call->c, &h);
 	call->c->ops->tunnel(call->c);
@@ -61,7 +64,8 @@ static void test_agreed(void **state)
 	assert_string_equal(call->head, "GET /chat host=h body=none");
 	assert_non_null(strstr(call->fields, "upgrade: websocket\n"));
 	assert_non_null(strstr(call->fields, "sec-websocket-key: "));
-	assert_string_equal(r->fields, "sec-websocket-protocol: chat\n"); /* and no length, upgrade or accept */
+	/* and no length, upgrade or accept */
+	assert_string_equal(r->fields, "sec-websocket-protocol: chat\n");
 	assert_false(r->ended);
 	peer_data(p, 1, "to the upstream", false);
 	say(call, "to the client");
@@ -278,7 +282,8 @@ static void test_no_bounds(void **state)
 	peer_free(&p);
 }
 
-/* Windows are of the tunnel: who does not take is not sent to, and what is not taken is not let in. */
+/* Windows are of the tunnel: who does not take is not sent to, and what is not taken is not let
+ * in. */
 static void test_windows(void **state)
 {
 	struct peer *p = peer_new();
@@ -354,10 +359,18 @@ static void test_drain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_agreed),   cmocka_unit_test(test_our_end_first), cmocka_unit_test(test_half_open_is_lost),
-		cmocka_unit_test(test_reset),    cmocka_unit_test(test_abort),         cmocka_unit_test(test_early),
-		cmocka_unit_test(test_declined), cmocka_unit_test(test_trailers),      cmocka_unit_test(test_no_bounds),
-		cmocka_unit_test(test_windows),  cmocka_unit_test(test_stalled),       cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_agreed),
+		cmocka_unit_test(test_our_end_first),
+		cmocka_unit_test(test_half_open_is_lost),
+		cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_abort),
+		cmocka_unit_test(test_early),
+		cmocka_unit_test(test_declined),
+		cmocka_unit_test(test_trailers),
+		cmocka_unit_test(test_no_bounds),
+		cmocka_unit_test(test_windows),
+		cmocka_unit_test(test_stalled),
+		cmocka_unit_test(test_drain),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,8 +69,9 @@ static void test_fields(void **state)
 	add(&h.fields, "Set-Cookie", "a=b");
 	add(&h.fields, "Set-Cookie", "c=d");
 	assert_string_equal(written(&h, METHOD_GET),
-	                    ":status=200|content-length=12345678901|content-type=text/html|x-mixed-case=Kept As It Is|"
-	                    "x-empty=|set-cookie=a=b|set-cookie=c=d|");
+		":status=200|content-length=12345678901|content-type=text/html|x-mixed-case=Kept "
+		"As It Is|"
+		"x-empty=|set-cookie=a=b|set-cookie=c=d|");
 }
 
 /* The strings of the head may go as soon as the call returns. */
@@ -98,13 +99,17 @@ static void test_framing(void **state)
 		bool has_length;
 		const char *want;
 	} rows[] = {
-		{ 200, METHOD_GET, BODY_LENGTH, BODY_LENGTH, 5, false, ":status=200|content-length=5|" },
+		{ 200, METHOD_GET, BODY_LENGTH, BODY_LENGTH, 5, false,
+			":status=200|content-length=5|" },
 		{ 200, METHOD_GET, BODY_NONE, BODY_LENGTH, 0, false, ":status=200|" },
-		{ 200, METHOD_GET, BODY_NONE, BODY_LENGTH, 0, true, ":status=200|content-length=0|" },
+		{ 200, METHOD_GET, BODY_NONE, BODY_LENGTH, 0, true,
+			":status=200|content-length=0|" },
 		{ 200, METHOD_GET, BODY_CHUNKED, BODY_CHUNKED, 0, false, ":status=200|" },
 		{ 200, METHOD_GET, BODY_CLOSE, BODY_CHUNKED, 0, false, ":status=200|" },
-		{ 200, METHOD_HEAD, BODY_NONE, BODY_NONE, 5, true, ":status=200|content-length=5|" },
-		{ 200, METHOD_HEAD, BODY_LENGTH, BODY_NONE, 5, false, ":status=200|content-length=5|" },
+		{ 200, METHOD_HEAD, BODY_NONE, BODY_NONE, 5, true,
+			":status=200|content-length=5|" },
+		{ 200, METHOD_HEAD, BODY_LENGTH, BODY_NONE, 5, false,
+			":status=200|content-length=5|" },
 		{ 200, METHOD_HEAD, BODY_NONE, BODY_NONE, 0, false, ":status=200|" },
 		{ 200, METHOD_HEAD, BODY_CHUNKED, BODY_NONE, 0, false, ":status=200|" },
 		{ 304, METHOD_GET, BODY_NONE, BODY_NONE, 7, true, ":status=304|content-length=7|" },
@@ -112,17 +117,19 @@ static void test_framing(void **state)
 		{ 204, METHOD_GET, BODY_LENGTH, BODY_NONE, 7, true, ":status=204|" },
 		{ 204, METHOD_HEAD, BODY_LENGTH, BODY_NONE, 7, true, ":status=204|" },
 		{ 200, METHOD_CONNECT, BODY_LENGTH, BODY_NONE, 7, true, ":status=200|" },
-		{ 502, METHOD_CONNECT, BODY_LENGTH, BODY_LENGTH, 7, false, ":status=502|content-length=7|" },
+		{ 502, METHOD_CONNECT, BODY_LENGTH, BODY_LENGTH, 7, false,
+			":status=502|content-length=7|" },
 		{ 103, METHOD_GET, BODY_NONE, BODY_NONE, 0, false, ":status=103|" },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct response_head h = { .status = (uint16_t)rows[i].status,
-			                   .body = (uint8_t)rows[i].body,
-			                   .body_length = rows[i].length,
-			                   .has_length = rows[i].has_length };
+			.body = (uint8_t)rows[i].body,
+			.body_length = rows[i].length,
+			.has_length = rows[i].has_length };
 		const char *got = written(&h, rows[i].m);
-		if (strcmp(got, rows[i].want) != 0 || write_framing(&h, rows[i].m) != rows[i].framing)
+		if (strcmp(got, rows[i].want) != 0 ||
+			write_framing(&h, rows[i].m) != rows[i].framing)
 			fail_msg("row %zu: %s", i, got);
 	}
 }
@@ -160,8 +167,8 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_fields), cmocka_unit_test(test_copied),
-		                            cmocka_unit_test(test_framing), cmocka_unit_test(test_trailers),
-		                            cmocka_unit_test(test_no_memory) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_copied), cmocka_unit_test(test_framing),
+		cmocka_unit_test(test_trailers), cmocka_unit_test(test_no_memory) };
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

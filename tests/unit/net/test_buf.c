@@ -20,12 +20,19 @@ static uint32_t dice(uint32_t n)
 /* Mostly short, now and then about a block, rarely more. */
 static size_t any_size(size_t max)
 {
-	static const size_t edges[] = { 0, 1, 1023, 1024, 1025, 2047, 2048, BUF_BLOCK - 1, BUF_BLOCK, BUF_BLOCK + 1, 3 * BUF_BLOCK };
+	static const size_t edges[] = { 0, 1, 1023, 1024, 1025, 2047, 2048, BUF_BLOCK - 1,
+		BUF_BLOCK, BUF_BLOCK + 1, 3 * BUF_BLOCK };
 	size_t n;
 	switch (dice(4)) {
-	case 0: n = edges[dice(sizeof(edges) / sizeof(edges[0]))]; break;
-	case 1: n = dice(40000); break;
-	default: n = dice(300); break;
+	case 0:
+		n = edges[dice(sizeof(edges) / sizeof(edges[0]))];
+		break;
+	case 1:
+		n = dice(40000);
+		break;
+	default:
+		n = dice(300);
+		break;
 	}
 	return n < max ? n : max;
 }
@@ -79,7 +86,7 @@ static void assert_same(const struct model *m)
 		assert_true(buf_peek(&m->b).len > 0);
 }
 
-/* ---- one operation each --------------------------------------------------------------------------------------------- */
+/* ---- one operation each -------------------------------------------------------------------- */
 
 static void step_append(struct model *m, size_t room)
 {
@@ -94,7 +101,8 @@ static void step_reserve(struct model *m, size_t room)
 	size_t got, min = any_size(room < 40000 ? room : 40000);
 	char *at = buf_reserve(&m->b, min, &got);
 	assert_true(got >= min);
-	size_t n = dice(4) ? dice((uint32_t)(got < room ? got : room) + 1) : 0; /* not all that was reserved is used */
+	/* not all that was reserved is used */
+	size_t n = dice(4) ? dice((uint32_t)(got < room ? got : room) + 1) : 0;
 	const char *p = fresh_bytes(n);
 	memcpy(at, p, n);
 	buf_commit(&m->b, n);
@@ -192,16 +200,36 @@ static void test_model(void **state)
 		struct model *m = &models[dice(QUEUES)], *other = &models[dice(QUEUES)];
 		size_t room = FLAT_MAX - m->len;
 		switch (dice(16)) {
-		case 0: case 1: case 2: step_append(m, room); break;
-		case 3: case 4: step_reserve(m, room); break;
-		case 5: case 6: step_room(m, room); break;
-		case 7: case 8: case 9: step_drain(m); break;
-		case 10: case 11: case 12:
+		case 0:
+		case 1:
+		case 2:
+			step_append(m, room);
+			break;
+		case 3:
+		case 4:
+			step_reserve(m, room);
+			break;
+		case 5:
+		case 6:
+			step_room(m, room);
+			break;
+		case 7:
+		case 8:
+		case 9:
+			step_drain(m);
+			break;
+		case 10:
+		case 11:
+		case 12:
 			if (m != other)
 				step_move(m, other);
 			break;
-		case 13: step_look(m); break;
-		case 14: step_pullup(m); break;
+		case 13:
+			step_look(m);
+			break;
+		case 14:
+			step_pullup(m);
+			break;
 		default:
 			if (dice(20) == 0)
 				step_empty(m);
@@ -216,7 +244,7 @@ static void test_model(void **state)
 	}
 }
 
-/* ---- what the model does not say ------------------------------------------------------------------------------------ */
+/* ---- what the model does not say ----------------------------------------------------------- */
 
 static void test_whole_blocks_change_hands(void **state)
 {
@@ -236,7 +264,8 @@ static void test_whole_blocks_change_hands(void **state)
 	buf_fini(&b);
 }
 
-/* Little ones are copied into the room there is: a queue of single bytes must not cost a block for each. */
+/* Little ones are copied into the room there is: a queue of single bytes must not cost a block for
+ * each. */
 static void test_small_moves_share_a_block(void **state)
 {
 	struct buf a, b;
@@ -330,10 +359,12 @@ static size_t held_by(const struct buf *b)
 	return n;
 }
 
-/* However small the pieces are that come in, each in a block of its own, what waits takes at most twice its bytes and two blocks. */
+/* However small the pieces are that come in, each in a block of its own, what waits takes at most
+ * twice its bytes and two blocks. */
 static void test_small_pieces_do_not_hold_a_block_each(void **state)
 {
-	static const size_t pieces[] = { 1, 100, 1023, 1024, 1025, 2000, 5000, 8191, 8192, 8193, 12000, 16383, 16384 };
+	static const size_t pieces[] = { 1, 100, 1023, 1024, 1025, 2000, 5000, 8191, 8192, 8193,
+		12000, 16383, 16384 };
 	static char bytes[BUF_BLOCK];
 	(void)state;
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {

@@ -71,7 +71,7 @@ static int connect_to(const struct addr *a)
 	return -error;
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------- */
 
 static void test_one_for_each_worker(void **state)
 {
@@ -167,7 +167,7 @@ static void test_unix_with_a_full_queue(void **state)
 	(void)unlink(a.un.sun_path);
 }
 
-/* ---- accepting -------------------------------------------------------------------------------------------------------- */
+/* ---- accepting ----------------------------------------------------------------------------- */
 
 struct door {
 	struct acceptor acceptor;
@@ -249,8 +249,8 @@ static void test_many(void **state)
 	(void)state;
 }
 
-
-/* Paused: what connects waits in the system's queue, and comes when it goes on, however often it was paused. */
+/* Paused: what connects waits in the system's queue, and comes when it goes on, however often it
+ * was paused. */
 static void test_paused(void **state)
 {
 	struct door d;
@@ -335,7 +335,8 @@ int main(void)
 		cmocka_unit_test(test_unix),
 		cmocka_unit_test(test_unix_with_a_full_queue),
 		cmocka_unit_test(test_accept),
-		cmocka_unit_test(test_many), cmocka_unit_test(test_paused),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_paused),
 		cmocka_unit_test(test_no_descriptors),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

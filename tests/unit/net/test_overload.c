@@ -3,7 +3,8 @@
 
 #include "unit.h"
 
-static const struct overload_mark ninety = { .percent = 90 }, amount = { .amount = 1600 }, off = { 0 };
+static const struct overload_mark ninety = { .percent = 90 }, amount = { .amount = 1600 },
+				  off = { 0 };
 
 static void test_levels_of_a_share(void **state)
 {
@@ -19,8 +20,10 @@ static void test_levels_of_a_share(void **state)
 static void test_a_level_ends_a_sixteenth_below_its_mark(void **state)
 {
 	(void)state;
-	assert_int_equal(overload_level(OVERLOAD_CONNECTIONS, 900, 1000, &ninety), OVERLOAD_CONNECTIONS);
-	assert_int_equal(overload_level(OVERLOAD_CONNECTIONS, 890, 1000, &ninety), OVERLOAD_REQUESTS);
+	assert_int_equal(overload_level(OVERLOAD_CONNECTIONS, 900, 1000, &ninety),
+		OVERLOAD_CONNECTIONS);
+	assert_int_equal(overload_level(OVERLOAD_CONNECTIONS, 890, 1000, &ninety),
+		OVERLOAD_REQUESTS);
 	assert_int_equal(overload_level(OVERLOAD_REQUESTS, 844, 1000, &ninety), OVERLOAD_REQUESTS);
 	assert_int_equal(overload_level(OVERLOAD_REQUESTS, 843, 1000, &ninety), OVERLOAD_NONE);
 	assert_int_equal(overload_level(OVERLOAD_CONNECTIONS, 0, 1000, &ninety), OVERLOAD_NONE);
@@ -44,8 +47,10 @@ static void test_what_is_not_watched(void **state)
 {
 	(void)state;
 	assert_int_equal(overload_level(OVERLOAD_CONNECTIONS, 1000, 1000, &off), OVERLOAD_NONE);
-	assert_int_equal(overload_level(OVERLOAD_NONE, 1000, 0, &ninety), OVERLOAD_NONE); /* a share of what is not known */
-	assert_int_equal(overload_first(UINT64_MAX, &(struct overload_mark){ .percent = 100 }), UINT64_MAX);
+	/* a share of what is not known */
+	assert_int_equal(overload_level(OVERLOAD_NONE, 1000, 0, &ninety), OVERLOAD_NONE);
+	assert_int_equal(overload_first(UINT64_MAX, &(struct overload_mark){ .percent = 100 }),
+		UINT64_MAX);
 }
 
 int main(void)

@@ -1,12 +1,15 @@
-/* net/proxy_header: which bytes are a header and what it says, in both versions; and headers that are written. */
+/* net/proxy_header: which bytes are a header and what it says, in both versions; and headers that
+ * are written. */
 #include "net/proxy_header.h"
 
 #include "../unit.h"
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
-#define INET "\xc0\x00\x02\x01\xc6\x33\x64\x07\xdc\x04\x01\xbb" /* 192.0.2.1:56324, 198.51.100.7:443 */
-#define INET6                                                                                             \
-	"\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02\x00\x01\xff\xff"
+/* 192.0.2.1:56324, 198.51.100.7:443 */
+#define INET "\xc0\x00\x02\x01\xc6\x33\x64\x07\xdc\x04\x01\xbb"
+#define INET6                                                                                      \
+	"\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02\x00" \
+	"\x01\xff\xff"
 #define LITERAL(text) (text), sizeof(text) - 1
 
 static void assert_named(const struct proxy_header *h, const char *source, const char *target)
@@ -27,7 +30,8 @@ static void assert_header(const char *p, size_t n, struct proxy_header *h)
 	struct proxy_header other;
 	for (size_t part = 0; part < n; part++) {
 		if (proxy_header_parse(p, part, &other, &why) != 0)
-			fail_msg("the first %zu of %zu bytes are not the beginning of a header", part, n);
+			fail_msg("the first %zu of %zu bytes are not the beginning of a header",
+				part, n);
 	}
 	assert_true(n + 7 <= sizeof(more));
 	memcpy(more, p, n);
@@ -50,9 +54,10 @@ static void test_version_1(void **state)
 	assert_named(&h, "255.255.255.255:65535", "0.0.0.0:0");
 	assert_header(LITERAL("PROXY TCP6 2001:db8::1 ::1 1 65535\r\n"), &h);
 	assert_named(&h, "[2001:db8::1]:1", "[::1]:65535");
-	assert_header(LITERAL("PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
-	                      "65535 65535\r\n"),
-	              &h);
+	assert_header(LITERAL("PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
+			      "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
+			      "65535 65535\r\n"),
+		&h);
 	assert_true(h.is_named);
 	assert_header(LITERAL("PROXY UNKNOWN\r\n"), &h);
 	assert_false(h.is_named);
@@ -91,8 +96,10 @@ static void test_version_1_refused(void **state)
 		"PROXY TCP4 192.0.2.1 198.51.100.7 1 2\r\r\n",
 		"PROXY TCP4 192.0.2.1\r198.51.100.7 1 2\r\n",
 		"PROXY UNKNOWN \r x\r\n",
-		"PROXY UNKNOWN 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 01234\r\n",
-		"PROXY UNKNOWN 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 012345",
+		"PROXY UNKNOWN 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 "
+		"0123456789 0123456789 01234\r\n",
+		"PROXY UNKNOWN 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 "
+		"0123456789 0123456789 012345",
 	};
 	struct proxy_header h;
 	(void)state;
@@ -140,7 +147,10 @@ static void test_extensions(void **state)
 	struct proxy_header h;
 	const char *why = NULL;
 	(void)state;
-	assert_header(LITERAL(SIGNATURE "\x21\x11\x00\x1f" INET "\x02\x00\x0b" "example.com" "\x04\x00\x02\0\0"), &h);
+	assert_header(LITERAL(SIGNATURE "\x21\x11\x00\x1f" INET "\x02\x00\x0b"
+					"example.com"
+					"\x04\x00\x02\0\0"),
+		&h);
 	assert_named(&h, "192.0.2.1:56324", "198.51.100.7:443");
 	assert_header(LITERAL(SIGNATURE "\x21\x11\x00\x0f" INET "\xff\x00\x00"), &h);
 	assert_true(h.is_named);
@@ -164,7 +174,8 @@ static void test_checksum(void **state)
 	memcpy(h4 + sizeof(h4) - 5, "\xcb\xb4\x92\x8e", 4);
 	assert_header(h4, sizeof(h4) - 1, &h);
 	assert_named(&h, "192.0.2.1:56324", "198.51.100.7:443");
-	for (size_t i = 12; i < sizeof(h4) - 1; i++) { /* no byte may be another one, but what says that there is a checksum */
+	/* no byte may be another one, but what says that there is a checksum */
+	for (size_t i = 12; i < sizeof(h4) - 1; i++) {
 		if (i == sizeof(h4) - 1 - 7)
 			continue;
 		h4[i] ^= 1;
@@ -181,24 +192,30 @@ static void test_version_2_refused(void **state)
 	} bad[] = {
 		{ LITERAL("\r\n\r\n\1") },
 		{ LITERAL("\r\n\r\nGET ") },
-		{ LITERAL(SIGNATURE "\x11") },                                  /* version 1 */
-		{ LITERAL(SIGNATURE "\x31\x11\x00\x0c" INET) },                 /* version 3 */
-		{ LITERAL(SIGNATURE "\x22\x11\x00\x0c" INET) },                 /* a command nobody knows */
-		{ LITERAL(SIGNATURE "\x21\x10\x00\x0c" INET) },                 /* a transport */
+		{ LITERAL(SIGNATURE "\x11") },                  /* version 1 */
+		{ LITERAL(SIGNATURE "\x31\x11\x00\x0c" INET) }, /* version 3 */
+		/* a command nobody knows */
+		{ LITERAL(SIGNATURE "\x22\x11\x00\x0c" INET) },
+		{ LITERAL(SIGNATURE "\x21\x10\x00\x0c" INET) }, /* a transport */
 		{ LITERAL(SIGNATURE "\x21\x13\x00\x0c" INET) },
 		{ LITERAL(SIGNATURE "\x21\x01\x00\x0c" INET) },
-		{ LITERAL(SIGNATURE "\x21\x41\x00\x0c" INET) },                 /* a family */
-		{ LITERAL(SIGNATURE "\x21\x11\x00\x0b" INET) },                 /* addresses that do not fit */
+		{ LITERAL(SIGNATURE "\x21\x41\x00\x0c" INET) }, /* a family */
+		/* addresses that do not fit */
+		{ LITERAL(SIGNATURE "\x21\x11\x00\x0b" INET) },
 		{ LITERAL(SIGNATURE "\x21\x21\x00\x0c" INET) },
 		{ LITERAL(SIGNATURE "\x21\x31\x00\x0c" INET) },
-		{ LITERAL(SIGNATURE "\x21\x11\x0f\xf1") },                      /* too long */
+		{ LITERAL(SIGNATURE "\x21\x11\x0f\xf1") }, /* too long */
 		{ LITERAL(SIGNATURE "\x21\x11\xff\xff") },
 		{ LITERAL(SIGNATURE "\x20\x11\xff\xff") },
-		{ LITERAL(SIGNATURE "\x21\x11\x00\x0d" INET "\x04") },          /* half an extension */
+		/* half an extension */
+		{ LITERAL(SIGNATURE "\x21\x11\x00\x0d" INET "\x04") },
 		{ LITERAL(SIGNATURE "\x21\x11\x00\x0e" INET "\x04\x00") },
 		{ LITERAL(SIGNATURE "\x21\x11\x00\x0f" INET "\x04\x00\x01") },
-		{ LITERAL(SIGNATURE "\x21\x11\x00\x12" INET "\x04\xff\xff" "abc") },
-		{ LITERAL(SIGNATURE "\x21\x11\x00\x12" INET "\x03\x00\x03" "abc") }, /* a checksum that is none */
+		{ LITERAL(SIGNATURE "\x21\x11\x00\x12" INET "\x04\xff\xff"
+				    "abc") },
+		/* a checksum that is none */
+		{ LITERAL(SIGNATURE "\x21\x11\x00\x12" INET "\x03\x00\x03"
+				    "abc") },
 	};
 	struct proxy_header h;
 	(void)state;
@@ -217,7 +234,8 @@ static struct addr address(const char *text)
 	return a;
 }
 
-static void assert_written(int version, const struct addr *source, const struct addr *target, const char *want, size_t n)
+static void assert_written(int version, const struct addr *source, const struct addr *target,
+	const char *want, size_t n)
 {
 	char buf[PROXY_HEADER_WRITTEN];
 	size_t len = proxy_header_write(version, source, target, buf);
@@ -227,14 +245,16 @@ static void assert_written(int version, const struct addr *source, const struct 
 
 static void test_written(void **state)
 {
-	struct addr a = address("192.0.2.1:56324"), b = address("198.51.100.7:443"), c = address("[2001:db8::1]:1"),
-	            d = address("[2001:db8::2]:65535"), path = address("unix:/run/x"), none = { 0 },
-	            mapped = address("[::ffff:192.0.2.1]:56324");
+	struct addr a = address("192.0.2.1:56324"), b = address("198.51.100.7:443"),
+		    c = address("[2001:db8::1]:1"), d = address("[2001:db8::2]:65535"),
+		    path = address("unix:/run/x"), none = { 0 },
+		    mapped = address("[::ffff:192.0.2.1]:56324");
 	(void)state;
 	assert_written(1, &a, &b, LITERAL("PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\n"));
 	assert_written(1, &mapped, &b, LITERAL("PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\n"));
 	assert_written(1, &c, &d, LITERAL("PROXY TCP6 2001:db8::1 2001:db8::2 1 65535\r\n"));
-	assert_written(1, &a, &d, LITERAL("PROXY TCP6 ::ffff:192.0.2.1 2001:db8::2 56324 65535\r\n"));
+	assert_written(1, &a, &d,
+		LITERAL("PROXY TCP6 ::ffff:192.0.2.1 2001:db8::2 56324 65535\r\n"));
 	assert_written(1, &c, &b, LITERAL("PROXY TCP6 2001:db8::1 ::ffff:198.51.100.7 1 443\r\n"));
 	assert_written(1, &a, &path, LITERAL("PROXY TCP4 192.0.2.1 0.0.0.0 56324 0\r\n"));
 	assert_written(1, &c, &none, LITERAL("PROXY TCP6 2001:db8::1 :: 1 0\r\n"));
@@ -249,9 +269,12 @@ static void test_written(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_version_1),  cmocka_unit_test(test_version_1_refused),
-		cmocka_unit_test(test_version_2),  cmocka_unit_test(test_extensions),
-		cmocka_unit_test(test_checksum),   cmocka_unit_test(test_version_2_refused),
+		cmocka_unit_test(test_version_1),
+		cmocka_unit_test(test_version_1_refused),
+		cmocka_unit_test(test_version_2),
+		cmocka_unit_test(test_extensions),
+		cmocka_unit_test(test_checksum),
+		cmocka_unit_test(test_version_2_refused),
 		cmocka_unit_test(test_written),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* net/proxy_transport: a header is taken off, or put on, and everything else goes to the transport behind. */
+/* net/proxy_transport: a header is taken off, or put on, and everything else goes to the transport
+ * behind. */
 #include "net/proxy_transport.h"
 
 #include <sys/socket.h>
@@ -16,7 +17,7 @@ struct end {
 	int fd;
 	char got[256];
 	size_t n_got;
-	size_t want;              /* stop when that many are there */
+	size_t want; /* stop when that many are there */
 	int n_headers, n_open, failed_with;
 	bool refuse, eof, timed_out;
 	char source[ADDR_TEXT], why[128];
@@ -24,7 +25,7 @@ struct end {
 
 static struct end e;
 
-/* ---- a transport with a handshake and a state, that counts -------------------------------------------------------- */
+/* ---- a transport with a handshake and a state, that counts --------------------------------- */
 
 static int handshakes, frees;
 static bool handshake_waits;
@@ -60,11 +61,11 @@ static void counting_free(struct stream *s)
 }
 
 static const struct transport transport_counting = { .read = counting_read,
-	                                             .write = counting_write,
-	                                             .handshake = counting_handshake,
-	                                             .free = counting_free };
+	.write = counting_write,
+	.handshake = counting_handshake,
+	.free = counting_free };
 
-/* ---- the user ----------------------------------------------------------------------------------------------------- */
+/* ---- the user ------------------------------------------------------------------------------ */
 
 static bool end_on_header(struct stream *s, const struct proxy_header *h)
 {
@@ -120,16 +121,17 @@ static void end_on_drained(struct stream *s)
 }
 
 static const struct stream_user user = { .on_open = end_on_open,
-	                                 .on_readable = end_on_readable,
-	                                 .on_drained = end_on_drained,
-	                                 .on_fail = end_on_fail,
-	                                 .on_timeout = end_on_timeout };
+	.on_readable = end_on_readable,
+	.on_drained = end_on_drained,
+	.on_fail = end_on_fail,
+	.on_timeout = end_on_timeout };
 
 static void begin(size_t want, const struct transport *t, void *state)
 {
 	int fds[2];
 	e = (struct end){ .failed_with = -2, .want = want };
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
+		0);
 	e.fd = fds[1];
 	assert_int_equal(stream_init(&e.s, &w, fds[0], t, state, &user, &e), 0);
 	stream_deadline(&e.s, 5 * NS_PER_S);
@@ -137,7 +139,8 @@ static void begin(size_t want, const struct transport *t, void *state)
 
 static void begin_reading(size_t want)
 {
-	begin(want, &transport_proxy_reader, proxy_reader_new(&transport_plain, NULL, end_on_header));
+	begin(want, &transport_proxy_reader,
+		proxy_reader_new(&transport_plain, NULL, end_on_header));
 }
 
 /* Until it says so; not at all when it has said so before. */
@@ -164,7 +167,7 @@ static void say(const char *text)
 	assert_int_equal(write(e.fd, text, strlen(text)), strlen(text));
 }
 
-/* ---- tests -------------------------------------------------------------------------------------------------------- */
+/* ---- tests --------------------------------------------------------------------------------- */
 
 static void test_header_and_more(void **state)
 {
@@ -181,7 +184,8 @@ static void test_header_and_more(void **state)
 	finish();
 }
 
-/* Each byte is an event of its own, and nothing is taken from the socket before the header is whole. */
+/* Each byte is an event of its own, and nothing is taken from the socket before the header is
+ * whole. */
 static void test_byte_by_byte(void **state)
 {
 	static const char text[] = V1 "PROXY again";
@@ -232,7 +236,8 @@ static void test_refused(void **state)
 	static const struct {
 		const char *text;
 		bool end;
-	} bad[] = { { "GET / HTTP/1.1\r\n", false }, { "PROXY nonsense\r\n", false }, { "PROXY TCP4 1", true }, { "", true } };
+	} bad[] = { { "GET / HTTP/1.1\r\n", false }, { "PROXY nonsense\r\n", false },
+		{ "PROXY TCP4 1", true }, { "", true } };
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		begin_reading(1);
@@ -266,7 +271,8 @@ static void test_transport_behind(void **state)
 	(void)state;
 	handshakes = frees = 0;
 	handshake_waits = false;
-	begin(5, &transport_proxy_reader, proxy_reader_new(&transport_counting, &handshakes, end_on_header));
+	begin(5, &transport_proxy_reader,
+		proxy_reader_new(&transport_counting, &handshakes, end_on_header));
 	say(V1);
 	for (int i = 0; i < 5; i++)
 		worker_turn(&w);
@@ -281,7 +287,8 @@ static void test_transport_behind(void **state)
 	assert_int_equal(frees, 1);
 
 	/* closed before the header came: what is behind goes too */
-	begin(5, &transport_proxy_reader, proxy_reader_new(&transport_counting, &handshakes, end_on_header));
+	begin(5, &transport_proxy_reader,
+		proxy_reader_new(&transport_counting, &handshakes, end_on_header));
 	say("PROXY TCP4 ");
 	worker_turn(&w);
 	finish();
@@ -318,7 +325,8 @@ static void test_written(void **state)
 	finish();
 
 	handshakes = frees = 0;
-	begin(0, &transport_proxy_writer, proxy_writer_new(STR(V1), &transport_counting, &handshakes));
+	begin(0, &transport_proxy_writer,
+		proxy_writer_new(STR(V1), &transport_counting, &handshakes));
 	say("hi");
 	run();
 	assert_int_equal(e.n_open, 1);
@@ -366,11 +374,16 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_header_and_more),      T(test_byte_by_byte),
-		T(test_header_alone),         T(test_header_and_the_end),
-		T(test_refused),              T(test_refused_by_the_owner),
-		T(test_transport_behind),     T(test_deadline_stays),
-		T(test_written),              T(test_not_written),
+		T(test_header_and_more),
+		T(test_byte_by_byte),
+		T(test_header_alone),
+		T(test_header_and_the_end),
+		T(test_refused),
+		T(test_refused_by_the_owner),
+		T(test_transport_behind),
+		T(test_deadline_stays),
+		T(test_written),
+		T(test_not_written),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

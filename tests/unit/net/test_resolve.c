@@ -189,7 +189,8 @@ static void test_worker_leaves(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 8; i++)
 		start(&k[i], i % 2 ? "localhost" : "no-such-host.invalid", 80);
-	resolve_worker_fini(&worker); /* some may be answered by now, some under way, some waiting */
+	/* some may be answered by now, some under way, some waiting */
+	resolve_worker_fini(&worker);
 	for (unsigned i = 0; i < 8; i++) {
 		assert_null(k[i].call.wait);
 		assert_int_equal(k[i].answers, 0);

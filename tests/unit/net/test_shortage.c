@@ -1,4 +1,5 @@
-/* net/shortage and net/shares: whose fault a failed connection is, and quotas that several threads take from. */
+/* net/shortage and net/shares: whose fault a failed connection is, and quotas that several threads
+ * take from. */
 #include "net/shortage.h"
 
 #include <errno.h>
@@ -14,10 +15,18 @@ static void test_whose_fault_it_is(void **state)
 	static const struct {
 		int error, err;
 	} rows[] = {
-		{ EMFILE, ERR_NO_DESCRIPTORS },     { ENFILE, ERR_NO_DESCRIPTORS },    { ENOBUFS, ERR_NO_DESCRIPTORS },
-		{ ENOMEM, ERR_NO_DESCRIPTORS },     { EADDRNOTAVAIL, ERR_NO_LOCAL_PORT }, { EPERM, ERR_CONNECT_FORBIDDEN },
-		{ EACCES, ERR_CONNECT_FORBIDDEN },  { ECONNREFUSED, ERR_CONNECT_FAILED }, { ECONNRESET, ERR_CONNECT_FAILED },
-		{ ENETUNREACH, ERR_CONNECT_FAILED }, { EHOSTUNREACH, ERR_CONNECT_FAILED }, { ENOENT, ERR_CONNECT_FAILED },
+		{ EMFILE, ERR_NO_DESCRIPTORS },
+		{ ENFILE, ERR_NO_DESCRIPTORS },
+		{ ENOBUFS, ERR_NO_DESCRIPTORS },
+		{ ENOMEM, ERR_NO_DESCRIPTORS },
+		{ EADDRNOTAVAIL, ERR_NO_LOCAL_PORT },
+		{ EPERM, ERR_CONNECT_FORBIDDEN },
+		{ EACCES, ERR_CONNECT_FORBIDDEN },
+		{ ECONNREFUSED, ERR_CONNECT_FAILED },
+		{ ECONNRESET, ERR_CONNECT_FAILED },
+		{ ENETUNREACH, ERR_CONNECT_FAILED },
+		{ EHOSTUNREACH, ERR_CONNECT_FAILED },
+		{ ENOENT, ERR_CONNECT_FAILED },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -17,7 +17,7 @@ static struct worker worker;
 
 struct end {
 	struct stream s;
-	int far;          /* the test's own end, non-blocking */
+	int far; /* the test's own end, non-blocking */
 	unsigned drained, failed;
 };
 
@@ -37,7 +37,9 @@ static void on_fail(struct stream *s, int error)
 	((struct end *)s->data)->failed++;
 }
 
-static const struct stream_user user = { .on_readable = on_readable, .on_drained = on_drained, .on_fail = on_fail };
+static const struct stream_user user = { .on_readable = on_readable,
+	.on_drained = on_drained,
+	.on_fail = on_fail };
 static const struct transport other; /* not plain */
 
 static struct end from, to;
@@ -133,7 +135,8 @@ static void test_through(void **state)
 	assert_int_equal(n, 0);
 }
 
-/* A client slower than the server: what it does not take waits in the pipe, and no more than that. */
+/* A client slower than the server: what it does not take waits in the pipe, and no more than
+ * that. */
 static void test_full(void **state)
 {
 	uint64_t n, moved = 0;
@@ -281,7 +284,8 @@ static void test_the_quota_of_pipes(void **state)
 	q->most = 4;
 	server_sends(1000);
 	assert_int_equal(moves(1000, &n), SPLICE_OK);
-	assert_int_equal(q->used, MEMORY_IS_WATCHED ? 0 : 1); /* kept for the next, where anything is */
+	/* kept for the next, where anything is */
+	assert_int_equal(q->used, MEMORY_IS_WATCHED ? 0 : 1);
 	splice_thread_fini();
 	assert_int_equal(q->used, 0);
 	q->most = 1; /* more than half of it is in use: nothing is kept */
@@ -310,8 +314,13 @@ int main(void)
 {
 #define over_new(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		over_new(test_through), over_new(test_full),  over_new(test_order),   over_new(test_unable),
-		over_new(test_client_leaves), over_new(test_close), over_new(test_no_pipe),
+		over_new(test_through),
+		over_new(test_full),
+		over_new(test_order),
+		over_new(test_unable),
+		over_new(test_client_leaves),
+		over_new(test_close),
+		over_new(test_no_pipe),
 		over_new(test_the_quota_of_pipes),
 	};
 	bytes = malloc(BIG);

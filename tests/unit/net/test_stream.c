@@ -56,7 +56,7 @@ static void pass(unsigned ms)
 
 #define assert_runs() assert_true(run_for(LIMIT_MS))
 
-/* ---- a stream, and what happens to it --------------------------------------------------------------------------------- */
+/* ---- a stream, and what happens to it ------------------------------------------------------ */
 
 enum heard { HEARD_OPEN = 1, HEARD_READABLE, HEARD_DRAINED, HEARD_FAIL, HEARD_TIMEOUT };
 
@@ -66,14 +66,14 @@ struct probe {
 	unsigned opened, readable, drained, failed, timed_out;
 	int error;
 	bool eof, io_failed;
-	size_t got;        /* bytes read and thrown away */
-	size_t most;       /* in one fill */
-	int stop_on;       /* enum heard: end the loop */
-	int close_on;      /* close the stream from within */
-	bool leave;        /* on_readable does not read */
-	bool one_fill;     /* reads once, then resumes */
-	bool doubt;        /* asks the socket once more */
-	size_t want;       /* stop when that much was read */
+	size_t got;    /* bytes read and thrown away */
+	size_t most;   /* in one fill */
+	int stop_on;   /* enum heard: end the loop */
+	int close_on;  /* close the stream from within */
+	bool leave;    /* on_readable does not read */
+	bool one_fill; /* reads once, then resumes */
+	bool doubt;    /* asks the socket once more */
+	size_t want;   /* stop when that much was read */
 	char first[64];
 };
 
@@ -103,7 +103,8 @@ static void probe_take(struct probe *p)
 {
 	sluice_str run = buf_peek(&p->s.in);
 	if (p->got == 0)
-		memcpy(p->first, run.data, run.len < sizeof(p->first) - 1 ? run.len : sizeof(p->first) - 1);
+		memcpy(p->first, run.data,
+			run.len < sizeof(p->first) - 1 ? run.len : sizeof(p->first) - 1);
 	if (p->s.in.len > p->most)
 		p->most = p->s.in.len;
 	p->got += p->s.in.len;
@@ -185,7 +186,7 @@ static void probe_end(struct probe *p)
 	worker_turn(&worker);
 }
 
-/* ---- sockets ---------------------------------------------------------------------------------------------------------- */
+/* ---- sockets ------------------------------------------------------------------------------- */
 
 static int listen_any(struct addr *a, int backlog)
 {
@@ -253,7 +254,7 @@ static size_t hear_all(int fd) /* until the end */
 	}
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 static void test_short_read(void **state)
 {
@@ -285,7 +286,8 @@ static void test_full_read(void **state)
 	(void)state;
 	pair(fds, false);
 	struct probe *p = probe_on(fds[0]);
-	say_n(fds[1], STREAM_READ_MIN); /* fills the first read to the last byte: the socket may have more */
+	/* fills the first read to the last byte: the socket may have more */
+	say_n(fds[1], STREAM_READ_MIN);
 	p->want = STREAM_READ_MIN;
 	assert_runs();
 	assert_int_equal(p->got, STREAM_READ_MIN);
@@ -310,7 +312,8 @@ static void test_reads_grow(void **state)
 		assert_runs();
 	}
 	assert_int_equal(p->most, STREAM_READ_MAX);
-	for (int i = 0; i < 8; i++) { /* and shrink, so that small requests do not cost large reads */
+	/* and shrink, so that small requests do not cost large reads */
+	for (int i = 0; i < 8; i++) {
 		say(fds[1], "x");
 		p->want = p->got + 1;
 		assert_runs();
@@ -404,7 +407,8 @@ static void test_resume(void **state)
 	say_n(b[1], 20 * 1024);
 	q->want = 20 * 1024;
 	assert_runs();
-	/* the greedy one had no more turns than its neighbour, and a few while its bytes were on the way */
+	/* the greedy one had no more turns than its neighbour, and a few while its bytes were on
+	 * the way */
 	assert_in_range(p->readable, 1, q->readable + 3);
 	p->want = 300 * 1024;
 	assert_runs();
@@ -439,7 +443,7 @@ static void test_bytes_left_behind(void **state)
 	probe_end(p);
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 static void fill_out(struct probe *p, size_t n)
 {
@@ -463,7 +467,8 @@ static void test_flush_at_the_end_of_a_callback(void **state)
 	stream_kick(&p->s);
 	buf_append(&p->s.out, "two", 3);
 	stream_kick(&p->s);
-	assert_int_equal(recv(fds[1], room, sizeof(room), MSG_DONTWAIT), -1); /* not within the call */
+	/* not within the call */
+	assert_int_equal(recv(fds[1], room, sizeof(room), MSG_DONTWAIT), -1);
 	worker_turn(&worker);
 	assert_int_equal(recv(fds[1], room, sizeof(room), 0), 6); /* and in one write */
 	assert_int_equal(p->s.bytes_out, 6);
@@ -557,7 +562,7 @@ static void test_write_to_nobody(void **state)
 	probe_end(p);
 }
 
-/* ---- lingering -------------------------------------------------------------------------------------------------------- */
+/* ---- lingering ----------------------------------------------------------------------------- */
 
 static void test_linger(void **state)
 {
@@ -624,7 +629,7 @@ static void test_linger_after_the_end(void **state)
 	probe_end(p);
 }
 
-/* ---- connecting ------------------------------------------------------------------------------------------------------- */
+/* ---- connecting ---------------------------------------------------------------------------- */
 
 static struct probe *probe_to(const struct addr *a)
 {
@@ -671,7 +676,8 @@ static void test_connect_refused(void **state)
 	u.un.sun_family = AF_UNIX;
 	(void)snprintf(u.un.sun_path, sizeof(u.un.sun_path), "/nowhere/at/all");
 	p = probe_new();
-	assert_int_equal(stream_connect(&p->s, &worker, &u, &transport_plain, NULL, &user, p), -ENOENT);
+	assert_int_equal(stream_connect(&p->s, &worker, &u, &transport_plain, NULL, &user, p),
+		-ENOENT);
 	assert_true(p->s.flags & STREAM_CLOSED);
 	stream_close(&p->s);
 	free(p);
@@ -682,7 +688,8 @@ static void test_connect_timeout(void **state)
 	struct addr a;
 	int l = listen_any(&a, 0), waiting[4];
 	(void)state;
-	for (int i = 0; i < 4; i++) { /* nobody accepts: the queue is full, and further ones hear nothing */
+	/* nobody accepts: the queue is full, and further ones hear nothing */
+	for (int i = 0; i < 4; i++) {
 		waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		(void)connect(waiting[i], &a.sa, a.len);
 	}
@@ -717,9 +724,10 @@ static void test_deadline(void **state)
 	probe_end(p);
 }
 
-/* ---- moving and shutting ------------------------------------------------------------------------------------------------ */
+/* ---- moving and shutting ------------------------------------------------------------------- */
 
-/* Into another struct, with all that waits: bytes to read and to write, a deadline, what was promised. */
+/* Into another struct, with all that waits: bytes to read and to write, a deadline, what was
+ * promised. */
 static void test_move(void **state)
 {
 	char room[16];
@@ -777,7 +785,7 @@ static void test_shut(void **state)
 	probe_end(p);
 }
 
-/* ---- closing from within ---------------------------------------------------------------------------------------------- */
+/* ---- closing from within ------------------------------------------------------------------- */
 
 static void test_close_in_callbacks(void **state)
 {
@@ -819,7 +827,8 @@ static void test_close_in_callbacks(void **state)
 	}
 }
 
-/* One that closes another which the same turn was to flush, to read again and to tell of its deadline. */
+/* One that closes another which the same turn was to flush, to read again and to tell of its
+ * deadline. */
 static void test_close_a_neighbour(void **state)
 {
 	int fds[2];
@@ -853,7 +862,11 @@ static int teardown(void **state)
 }
 
 static char tcp[] = "tcp";
-#define over_both(f) cmocka_unit_test(f), { #f " (tcp)", f, NULL, NULL, tcp }
+#define over_both(f)                            \
+	cmocka_unit_test(f),                    \
+	{                                       \
+#f " (tcp)", f, NULL, NULL, tcp \
+	}
 
 int main(void)
 {

@@ -56,14 +56,15 @@ static void seen_on_timeout(struct stream *s)
 }
 
 static const struct stream_user user = { .on_readable = seen_on_readable,
-	                                 .on_fail = seen_on_fail,
-	                                 .on_timeout = seen_on_timeout };
+	.on_fail = seen_on_fail,
+	.on_timeout = seen_on_timeout };
 
 static int other_end(struct seen *e)
 {
 	int fds[2];
 	*e = (struct seen){ .failed_with = -2 };
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
+		0);
 	assert_int_equal(stream_init(&e->s, &w, fds[0], &transport_plain, NULL, &user, e), 0);
 	stream_deadline(&e->s, 5 * NS_PER_S);
 	return fds[1];
@@ -75,7 +76,8 @@ static void run(void)
 	worker_run(&w);
 }
 
-/* Bytes and the end in one: there is one event for both, and the read that takes the bytes is a short one. */
+/* Bytes and the end in one: there is one event for both, and the read that takes the bytes is a
+ * short one. */
 static void test_end_with_the_last_bytes(void **state)
 {
 	struct seen e;
@@ -158,11 +160,13 @@ static uint64_t linger_while(const struct lingering *how, size_t n, bool hurry)
 static void test_lingering_goes_on_while_bytes_come(void **state)
 {
 	const uint64_t ms = NS_PER_MS;
-	const struct lingering silence = { 150 * ms, 600 * ms, 1 << 30 }, bytes = { 10000 * ms, 10000 * ms, 5000 };
+	const struct lingering silence = { 150 * ms, 600 * ms, 1 << 30 },
+			       bytes = { 10000 * ms, 10000 * ms, 5000 };
 	(void)state;
 	uint64_t quiet = linger_while(&silence, 0, false);
 	assert_true(quiet >= 145 && quiet < 550); /* silence ends it */
-	assert_true(linger_while(&silence, 10, false) >= 595); /* bytes do not; the total time does */
+	/* bytes do not; the total time does */
+	assert_true(linger_while(&silence, 10, false) >= 595);
 	assert_true(linger_while(&bytes, 1000, false) < 5000); /* or their number */
 }
 
@@ -181,7 +185,8 @@ int main(void)
 		cmocka_unit_test(test_lingering_goes_on_while_bytes_come),
 		cmocka_unit_test(test_lingering_can_be_hurried),
 	};
-	/* as in the gateway: a write to a connection that the other side closed is an error, no signal */
+	/* as in the gateway: a write to a connection that the other side closed is an error, no
+	 * signal */
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || worker_init(&w, 0) < 0)
 		return 1;
 	int r = cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,7 +49,9 @@ static void on_due(struct timer *t)
 	p->due = TIMER_NEVER;
 	p->fired++;
 	switch (p->deed) {
-	case DEED_AGAIN: probe_set(p, now + dice(3) * TICK); break;
+	case DEED_AGAIN:
+		probe_set(p, now + dice(3) * TICK);
+		break;
 	case DEED_STOP_OTHER:
 		p->victim->due = TIMER_NEVER;
 		timer_stop(&p->victim->t);
@@ -58,8 +60,11 @@ static void on_due(struct timer *t)
 		p->victim->due = TIMER_NEVER;
 		timer_drop(&p->victim->t);
 		break;
-	case DEED_MOVE_OTHER: probe_set(p->victim, now + dice(40) * TICK / 4); break;
-	default: break;
+	case DEED_MOVE_OTHER:
+		probe_set(p->victim, now + dice(40) * TICK / 4);
+		break;
+	default:
+		break;
 	}
 	p->deed = DEED_NONE;
 }
@@ -81,7 +86,8 @@ static void advance_to(uint64_t to)
 	wheel_advance(&wheel, now);
 }
 
-/* What is armed when an advance is done was not overdue: the tick a deadline lies in, and one more, is all it may cost. */
+/* What is armed when an advance is done was not overdue: the tick a deadline lies in, and one more,
+ * is all it may cost. */
 static void assert_none_is_late(void)
 {
 	for (int i = 0; i < TIMERS; i++) {
@@ -113,12 +119,18 @@ static void assert_next_is_right(void)
 static uint64_t any_span(void)
 {
 	switch (dice(6)) {
-	case 0: return dice(TICK);
-	case 1: return dice(8) * TICK;
-	case 2: return dice(TIMER_SLOTS + 3) * TICK;
-	case 3: return ROUND - TICK + dice(3) * TICK;
-	case 4: return (1 + dice(200)) * ROUND / 3;
-	default: return dice(64) * TICK / 7;
+	case 0:
+		return dice(TICK);
+	case 1:
+		return dice(8) * TICK;
+	case 2:
+		return dice(TIMER_SLOTS + 3) * TICK;
+	case 3:
+		return ROUND - TICK + dice(3) * TICK;
+	case 4:
+		return (1 + dice(200)) * ROUND / 3;
+	default:
+		return dice(64) * TICK / 7;
 	}
 }
 
@@ -126,13 +138,16 @@ static void step(void)
 {
 	struct probe *p = &probes[dice(TIMERS)];
 	switch (dice(8)) {
-	case 0: case 1: case 2:
+	case 0:
+	case 1:
+	case 2:
 		p->deed = dice(2) ? (int)dice(DEED_DEEDS) : DEED_NONE;
 		p->victim = &probes[dice(TIMERS)];
 		probe_set(p, dice(10) ? now + any_span() : now - dice(1000)); /* also in the past */
 		break;
 	case 3:
-		if (p->due != TIMER_NEVER && p->due < TIMER_NEVER / 2) /* later: moved only when its slot comes round */
+		/* later: moved only when its slot comes round */
+		if (p->due != TIMER_NEVER && p->due < TIMER_NEVER / 2)
 			probe_set(p, p->due + any_span());
 		break;
 	case 4:
@@ -160,7 +175,8 @@ static void test_model(void **state)
 			step();
 		/* and everything that waits comes in the end */
 		while (wheel_next_ns(&wheel) != TIMER_NEVER)
-			advance_to(wheel_next_ns(&wheel) > now ? wheel_next_ns(&wheel) : now + TICK);
+			advance_to(
+				wheel_next_ns(&wheel) > now ? wheel_next_ns(&wheel) : now + TICK);
 		for (int i = 0; i < TIMERS; i++)
 			assert_true(probes[i].due == TIMER_NEVER);
 	}
@@ -275,10 +291,14 @@ static void test_nothing_waits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),          cmocka_unit_test(test_never_early),
-		cmocka_unit_test(test_later_is_lazy),  cmocka_unit_test(test_far_away),
-		cmocka_unit_test(test_slept_too_long), cmocka_unit_test(test_a_busy_one_ends_the_advance),
-		cmocka_unit_test(test_nothing_waits),  cmocka_unit_test(test_model),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_never_early),
+		cmocka_unit_test(test_later_is_lazy),
+		cmocka_unit_test(test_far_away),
+		cmocka_unit_test(test_slept_too_long),
+		cmocka_unit_test(test_a_busy_one_ends_the_advance),
+		cmocka_unit_test(test_nothing_waits),
+		cmocka_unit_test(test_model),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

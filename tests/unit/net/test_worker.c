@@ -37,7 +37,7 @@ static void run(unsigned ms)
 	timer_stop(&limit);
 }
 
-/* ---- messages --------------------------------------------------------------------------------------------------------- */
+/* ---- messages ------------------------------------------------------------------------------ */
 
 struct sender {
 	pthread_t thread;
@@ -81,7 +81,8 @@ static void test_messages(void **state)
 	(void)state;
 	heard = 0;
 	for (int i = 0; i < SENDERS; i++)
-		assert_int_equal(pthread_create(&senders[i].thread, NULL, sender_run, &senders[i]), 0);
+		assert_int_equal(pthread_create(&senders[i].thread, NULL, sender_run, &senders[i]),
+			0);
 	run(20000);
 	for (int i = 0; i < SENDERS; i++)
 		assert_int_equal(pthread_join(senders[i].thread, NULL), 0);
@@ -122,7 +123,7 @@ static void test_messages_after_the_end(void **state)
 	assert_string_equal(trace, "a");
 }
 
-/* ---- a turn ----------------------------------------------------------------------------------------------------------- */
+/* ---- a turn -------------------------------------------------------------------------------- */
 
 static struct turn_hook hook;
 static struct timer timer;
@@ -200,7 +201,8 @@ static void on_late(struct timer *t)
 	worker_stop(&worker);
 }
 
-/* Timers wake a loop that has nothing else to wait for, about when they are due, and earlier ones before later ones. */
+/* Timers wake a loop that has nothing else to wait for, about when they are due, and earlier ones
+ * before later ones. */
 static void test_timers_wake_the_loop(void **state)
 {
 	struct timer late;

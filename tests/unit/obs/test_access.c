@@ -14,13 +14,33 @@ static struct access_record sample(void)
 	static const sluice_str notes[] = { { "limit-store-down", 16 }, { "stale-keys", 10 } };
 	static const sluice_pair attrs[] = { { { "claim:sub", 9 }, { "alice", 5 } } };
 	return (struct access_record){
-		.request_id = STR("7f3a"), .client = STR("192.0.2.7"), .listener = STR("public"), .route = STR("orders"),
-		.method = STR("GET"), .host = STR("api.example.com"), .path = STR("/v1/orders/7"), .query = STR("a=1&b"),
-		.user_agent = STR("curl/8.5"), .referer = STR("https://example.com/"), .upstream = STR("orders"),
-		.server = STR("10.0.0.5:9000"), .reason = STR("upstream-timeout"), .consumer = STR("alice"),
-		.tls = STR("TLSv1.3"), .trace_id = STR("4bf92f35"), .notes = { notes, 2 }, .attrs = { attrs, 1 },
-		.unix_ms = 1719835200042, .duration_us = 1250, .connect_us = 300, .response_us = 1100, .bytes_in = 120,
-		.bytes_out = 4096, .status = 504, .version = 11, .tries = 2,
+		.request_id = STR("7f3a"),
+		.client = STR("192.0.2.7"),
+		.listener = STR("public"),
+		.route = STR("orders"),
+		.method = STR("GET"),
+		.host = STR("api.example.com"),
+		.path = STR("/v1/orders/7"),
+		.query = STR("a=1&b"),
+		.user_agent = STR("curl/8.5"),
+		.referer = STR("https://example.com/"),
+		.upstream = STR("orders"),
+		.server = STR("10.0.0.5:9000"),
+		.reason = STR("upstream-timeout"),
+		.consumer = STR("alice"),
+		.tls = STR("TLSv1.3"),
+		.trace_id = STR("4bf92f35"),
+		.notes = { notes, 2 },
+		.attrs = { attrs, 1 },
+		.unix_ms = 1719835200042,
+		.duration_us = 1250,
+		.connect_us = 300,
+		.response_us = 1100,
+		.bytes_in = 120,
+		.bytes_out = 4096,
+		.status = 504,
+		.version = 11,
+		.tries = 2,
 	};
 }
 
@@ -41,19 +61,26 @@ static void test_formats(void **state)
 	struct access_record r = sample();
 	(void)state;
 	assert_string_equal(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r),
-	                    "{\"time\":\"2024-07-01T12:00:00.042Z\",\"id\":\"7f3a\",\"client\":\"192.0.2.7\",\"method\":\"GET\","
-	                    "\"host\":\"api.example.com\",\"path\":\"/v1/orders/7\",\"query\":\"a=1&b\",\"protocol\":\"HTTP/1.1\","
-	                    "\"status\":504,\"reason\":\"upstream-timeout\",\"bytes_in\":120,\"bytes_out\":4096,"
-	                    "\"duration_ms\":1.25,\"listener\":\"public\",\"route\":\"orders\",\"upstream\":\"orders\","
-	                    "\"server\":\"10.0.0.5:9000\",\"tries\":2,\"connect_ms\":0.3,\"response_ms\":1.1,"
-	                    "\"notes\":[\"limit-store-down\",\"stale-keys\"],\"consumer\":\"alice\","
-	                    "\"attrs\":{\"claim:sub\":\"alice\"},\"tls\":\"TLSv1.3\",\"user_agent\":\"curl/8.5\","
-	                    "\"referer\":\"https://example.com/\",\"trace_id\":\"4bf92f35\"}");
+		"{\"time\":\"2024-07-01T12:00:00.042Z\",\"id\":\"7f3a\",\"client\":\"192.0.2.7\","
+		"\"method\":\"GET\","
+		"\"host\":\"api.example.com\",\"path\":\"/v1/orders/"
+		"7\",\"query\":\"a=1&b\",\"protocol\":\"HTTP/1.1\","
+		"\"status\":504,\"reason\":\"upstream-timeout\",\"bytes_in\":120,\"bytes_out\":"
+		"4096,"
+		"\"duration_ms\":1.25,\"listener\":\"public\",\"route\":\"orders\",\"upstream\":"
+		"\"orders\","
+		"\"server\":\"10.0.0.5:9000\",\"tries\":2,\"connect_ms\":0.3,\"response_ms\":1.1,"
+		"\"notes\":[\"limit-store-down\",\"stale-keys\"],\"consumer\":\"alice\","
+		"\"attrs\":{\"claim:sub\":\"alice\"},\"tls\":\"TLSv1.3\",\"user_agent\":\"curl/"
+		"8.5\","
+		"\"referer\":\"https://example.com/\",\"trace_id\":\"4bf92f35\"}");
 	assert_string_equal(line(ACCESS_COMBINED, ACCESS_QUERY_KEEP, &r),
-	                    "192.0.2.7 - alice [01/Jul/2024:12:00:00 +0000] \"GET /v1/orders/7?a=1&b HTTP/1.1\" 504 4096 "
-	                    "\"https://example.com/\" \"curl/8.5\"");
+		"192.0.2.7 - alice [01/Jul/2024:12:00:00 +0000] \"GET /v1/orders/7?a=1&b "
+		"HTTP/1.1\" 504 4096 "
+		"\"https://example.com/\" \"curl/8.5\"");
 	assert_string_equal(line(ACCESS_COMMON, ACCESS_QUERY_DROP, &r),
-	                    "192.0.2.7 - alice [01/Jul/2024:12:00:00 +0000] \"GET /v1/orders/7 HTTP/1.1\" 504 4096");
+		"192.0.2.7 - alice [01/Jul/2024:12:00:00 +0000] \"GET /v1/orders/7 HTTP/1.1\" 504 "
+		"4096");
 }
 
 /* Who passed the request on, unless it is the client itself. */
@@ -64,7 +91,8 @@ static void test_peer(void **state)
 	r.peer = r.client;
 	assert_null(strstr(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r), "\"peer\""));
 	r.peer = STR("10.0.0.1");
-	assert_non_null(strstr(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r), "\"client\":\"192.0.2.7\",\"peer\":\"10.0.0.1\","));
+	assert_non_null(strstr(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r),
+		"\"client\":\"192.0.2.7\",\"peer\":\"10.0.0.1\","));
 	assert_memory_equal(line(ACCESS_COMMON, ACCESS_QUERY_KEEP, &r), "192.0.2.7 - ", 12);
 }
 
@@ -74,10 +102,11 @@ static void test_nothing(void **state)
 	struct access_record r = { .client = STR("::1"), .unix_ms = 0 };
 	(void)state;
 	assert_string_equal(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r),
-	                    "{\"time\":\"1970-01-01T00:00:00.000Z\",\"client\":\"::1\",\"status\":0,\"bytes_in\":0,"
-	                    "\"bytes_out\":0,\"duration_ms\":0}");
+		"{\"time\":\"1970-01-01T00:00:00.000Z\",\"client\":\"::1\",\"status\":0,\"bytes_"
+		"in\":0,"
+		"\"bytes_out\":0,\"duration_ms\":0}");
 	assert_string_equal(line(ACCESS_COMBINED, ACCESS_QUERY_KEEP, &r),
-	                    "::1 - - [01/Jan/1970:00:00:00 +0000] \"-\" 0 0 \"-\" \"-\"");
+		"::1 - - [01/Jan/1970:00:00:00 +0000] \"-\" 0 0 \"-\" \"-\"");
 }
 
 static const char *query_of(const char *query, int keep)
@@ -99,33 +128,42 @@ static void test_secrets(void **state)
 	assert_string_equal(query_of("Access_Token=abc", 0), "Access_Token=***");
 	assert_string_equal(query_of("code=abc&state=x&code=", 0), "code=***&state=x&code=");
 	assert_string_equal(query_of("token=a=b", 0), "token=***");
-	assert_string_equal(query_of("tokens=a&mytoken=b&password", 0), "tokens=a&mytoken=***&password");
+	assert_string_equal(query_of("tokens=a&mytoken=b&password", 0),
+		"tokens=a&mytoken=***&password");
 	assert_string_equal(query_of("api_key=x&", 0), "api_key=***&");
 	assert_string_equal(query_of("a=1&access_token=abc", 1), "(none)");
 
-	struct access_record r = { .client = STR("c"), .referer = STR("https://a.test/cb?code=abc&x=1#f") };
-	assert_non_null(strstr(line(ACCESS_COMBINED, 0, &r), "\"https://a.test/cb?code=***&x=1#f\""));
+	struct access_record r = { .client = STR("c"),
+		.referer = STR("https://a.test/cb?code=abc&x=1#f") };
+	assert_non_null(
+		strstr(line(ACCESS_COMBINED, 0, &r), "\"https://a.test/cb?code=***&x=1#f\""));
 	assert_non_null(strstr(line(ACCESS_COMBINED, 1, &r), "\"https://a.test/cb?...\""));
 	r.referer = STR("https://a.test/cb?x=1");
 	assert_non_null(strstr(line(ACCESS_COMBINED, 0, &r), "\"https://a.test/cb?x=1\""));
 }
 
-/* A request that was refused before it had a path: its target is what it was, and as harmless as a path. */
+/* A request that was refused before it had a path: its target is what it was, and as harmless as a
+ * path. */
 static void test_a_refused_target_is_logged_without_its_secrets(void **state)
 {
 	static const struct {
 		const char *target, *keep, *drop;
 	} rows[] = {
-		{ "/x?access_token=S&a=1", "\"path\":\"/x\",\"query\":\"access_token=***&a=1\"", "\"path\":\"/x\",\"status\"" },
-		{ "/../x?access%5Ftoken=S", "\"path\":\"/../x\",\"query\":\"access%5Ftoken=***\"", "\"path\":\"/../x\",\"status\"" },
-		{ "http://user:S@h/p?b=2", "\"path\":\"http://***@h/p\",\"query\":\"b=2\"", "\"path\":\"http://***@h/p\",\"status\"" },
+		{ "/x?access_token=S&a=1", "\"path\":\"/x\",\"query\":\"access_token=***&a=1\"",
+			"\"path\":\"/x\",\"status\"" },
+		{ "/../x?access%5Ftoken=S", "\"path\":\"/../x\",\"query\":\"access%5Ftoken=***\"",
+			"\"path\":\"/../x\",\"status\"" },
+		{ "http://user:S@h/p?b=2", "\"path\":\"http://***@h/p\",\"query\":\"b=2\"",
+			"\"path\":\"http://***@h/p\",\"status\"" },
 		{ "/x#id_token=S", "\"path\":\"/x#id_token=***\"", "\"path\":\"/x\",\"status\"" },
 		{ "/x%3Fcode%3DS", "\"path\":\"/x%3Fcode%3D***\"", "\"path\":\"/x\",\"status\"" },
 		{ "/%zz/dd", "\"path\":\"/%zz/dd\"", "\"path\":\"/%zz/dd\"" },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct access_record r = { .method = STR("GET"), .target = str_of(rows[i].target), .reason = STR("bad-target") };
+		struct access_record r = { .method = STR("GET"),
+			.target = str_of(rows[i].target),
+			.reason = STR("bad-target") };
 		const char *got = line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r);
 		if (!strstr(got, rows[i].keep) || strchr(got, 'S'))
 			fail_msg("%s: %s", rows[i].target, got);
@@ -150,7 +188,8 @@ static void test_what_a_plugin_declares_secret_is_not_logged(void **state)
 	r.user_agent = STR("SSSS");
 	r.secrets = &s;
 	assert_null(strstr(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r), "SSSS"));
-	assert_non_null(strstr(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r), "\"query\":\"member=***&x=1\""));
+	assert_non_null(
+		strstr(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r), "\"query\":\"member=***&x=1\""));
 	assert_non_null(strstr(line(ACCESS_COMBINED, ACCESS_QUERY_KEEP, &r), "\"***\""));
 	r.path = STR("");
 	r.target = STR("/?member=SSSS");
@@ -171,7 +210,8 @@ static void test_secret_at_cut(void **state)
 	}
 	char referer[600];
 	for (size_t pad = 440; pad < 520; pad++) {
-		(void)snprintf(referer, sizeof(referer), "https://a.test/?%0*d&code=SSSSSSSSSSSSSSSSSSS", (int)pad, 1);
+		(void)snprintf(referer, sizeof(referer),
+			"https://a.test/?%0*d&code=SSSSSSSSSSSSSSSSSSS", (int)pad, 1);
 		struct access_record r = { .referer = str_of(referer) };
 		assert_null(strstr(line(ACCESS_JSON, 0, &r), "SS"));
 	}
@@ -181,12 +221,14 @@ static void test_hostile(void **state)
 {
 	static const char evil[] = "a\"b\\c\n\r\t\x1b[31m\x7f\xc2\x9b\xff d\xc3\xa9";
 	struct access_record r = sample();
-	r.method = r.host = r.path = r.query = r.user_agent = r.referer = r.consumer = str_n(evil, sizeof(evil) - 1);
+	r.method = r.host = r.path = r.query = r.user_agent = r.referer = r.consumer =
+		str_n(evil, sizeof(evil) - 1);
 	(void)state;
 	for (int format = ACCESS_JSON; format <= ACCESS_COMMON; format++) {
 		const char *text = line(format, ACCESS_QUERY_KEEP, &r);
 		for (const char *p = text; *p; p++) {
-			if ((unsigned char)*p < 0x20 || *p == 0x7f || (format != ACCESS_JSON && (unsigned char)*p > 0x7f))
+			if ((unsigned char)*p < 0x20 || *p == 0x7f ||
+				(format != ACCESS_JSON && (unsigned char)*p > 0x7f))
 				fail_msg("byte %02x in %s", (unsigned char)*p, text);
 		}
 		assert_null(strstr(text, "\xc2\x9b"));
@@ -195,11 +237,13 @@ static void test_hostile(void **state)
 	json_t *j = json_loads(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r), 0, &e);
 	if (!j)
 		fail_msg("%s", e.text);
-	assert_string_equal(json_string_value(json_object_get(j, "user_agent")), "a\"b\\c\n\r\t\x1b[31m??\xef\xbf\xbd d\xc3\xa9");
+	assert_string_equal(json_string_value(json_object_get(j, "user_agent")),
+		"a\"b\\c\n\r\t\x1b[31m??\xef\xbf\xbd d\xc3\xa9");
 	json_decref(j);
 	assert_non_null(strstr(line(ACCESS_COMBINED, ACCESS_QUERY_KEEP, &r),
-	                       " \"a\\x22b\\x5cc\\x0a\\x0d\\x09\\x1b[31m\\x7f\\xc2\\x9b\\xff d\\xc3\\xa9\""));
-	assert_non_null(strstr(line(ACCESS_COMMON, ACCESS_QUERY_KEEP, &r), "\\xff\\x20d")); /* in words a blank is escaped too */
+		" \"a\\x22b\\x5cc\\x0a\\x0d\\x09\\x1b[31m\\x7f\\xc2\\x9b\\xff d\\xc3\\xa9\""));
+	/* in words a blank is escaped too */
+	assert_non_null(strstr(line(ACCESS_COMMON, ACCESS_QUERY_KEEP, &r), "\\xff\\x20d"));
 }
 
 /* The longest of everything, all of it in need of escapes: still a line, and still JSON. */
@@ -217,9 +261,10 @@ static void test_huge(void **state)
 			notes[i] = s;
 			attrs[i] = (sluice_pair){ s, s };
 		}
-		struct access_record r = { s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, { notes, 1000 }, { attrs, 1000 },
-			                   .unix_ms = UINT64_MAX / 2, .duration_us = UINT64_MAX, .connect_us = UINT64_MAX,
-			                   .bytes_in = INT64_MAX, .bytes_out = INT64_MAX, .status = 999, .tries = 255 };
+		struct access_record r = { s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s,
+			{ notes, 1000 }, { attrs, 1000 }, .unix_ms = UINT64_MAX / 2,
+			.duration_us = UINT64_MAX, .connect_us = UINT64_MAX, .bytes_in = INT64_MAX,
+			.bytes_out = INT64_MAX, .status = 999, .tries = 255 };
 		r.peer.len--; /* or it would be left out */
 		json_error_t e;
 		json_t *j = json_loads(line(ACCESS_JSON, 0, &r), 0, &e);
@@ -261,11 +306,17 @@ static void test_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_formats), cmocka_unit_test(test_peer), cmocka_unit_test(test_nothing), cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_peer),
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_secret_at_cut),
 		cmocka_unit_test(test_a_refused_target_is_logged_without_its_secrets),
-		cmocka_unit_test(test_what_a_plugin_declares_secret_is_not_logged), cmocka_unit_test(test_hostile), cmocka_unit_test(test_huge),
-		cmocka_unit_test(test_room), cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_what_a_plugin_declares_secret_is_not_logged),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_huge),
+		cmocka_unit_test(test_room),
+		cmocka_unit_test(test_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* obs/logger and obs/access_log: every line arrives once and whole, or is counted as dropped; files come and go. */
+/* obs/logger and obs/access_log: every line arrives once and whole, or is counted as dropped; files
+ * come and go. */
 #include "obs/access_log.h"
 
 #include <errno.h>
@@ -67,7 +68,7 @@ static void give_line(struct log_source *s, const char *text)
 	log_source_give(s, b);
 }
 
-/* ---- many threads ---- */
+/* ---- many threads -------------------------------------------------------------------------- */
 
 enum { THREADS = 3, LINES = 20000 };
 
@@ -128,7 +129,7 @@ static void test_threads(void **state)
 	assert_int_equal(stat_read(STAT_LOG_LINES) - before, THREADS * LINES);
 }
 
-/* ---- files ---- */
+/* ---- files --------------------------------------------------------------------------------- */
 
 static void test_rotation(void **state)
 {
@@ -145,7 +146,8 @@ static void test_rotation(void **state)
 	await_bytes("log");
 	assert_int_equal(logger_move(l, path_of("moved")), 0);
 	assert_int_equal(logger_move(l, path_of("moved-again")), 0);
-	assert_int_equal(logger_move(l, path_of("no/such/folder")), -ENOENT); /* and the one before stays */
+	/* and the one before stays */
+	assert_int_equal(logger_move(l, path_of("no/such/folder")), -ENOENT);
 	give_line(s, "three");
 	log_source_free(&s);
 	logger_free(&l, 10000);
@@ -172,7 +174,7 @@ static void test_bad_paths(void **state)
 	assert_int_equal(errno, ENAMETOOLONG);
 }
 
-/* ---- a reader that does not read ---- */
+/* ---- a reader that does not read ----------------------------------------------------------- */
 
 static void test_stuck_pipe(void **state)
 {
@@ -181,7 +183,8 @@ static void test_stuck_pipe(void **state)
 	assert_int_equal(mkfifo(path.data, 0600), 0);
 	int fd = open(path.data, O_RDWR | O_NONBLOCK);
 	assert_true(fd >= 0);
-	uint64_t lines = stat_read(STAT_LOG_LINES), dropped = stat_read(STAT_LOG_DROPPED), given = 0;
+	uint64_t lines = stat_read(STAT_LOG_LINES), dropped = stat_read(STAT_LOG_DROPPED),
+		 given = 0;
 	struct logger *l = logger_new(path);
 	struct log_source *s = log_source_new(l);
 	assert_non_null(l);
@@ -191,11 +194,13 @@ static void test_stuck_pipe(void **state)
 			break;
 		b->len = 0;
 		for (b->lines = 0; b->lines < 1000; b->lines++)
-			b->len += (uint32_t)snprintf(b->data + b->len, sizeof(b->data) - b->len, "line %u of %u\n", b->lines, i);
+			b->len += (uint32_t)snprintf(b->data + b->len, sizeof(b->data) - b->len,
+				"line %u of %u\n", b->lines, i);
 		given += b->lines;
 		log_source_give(s, b);
 	}
-	assert_null(log_source_take(s)); /* all are on their way, and this thread was never held up */
+	/* all are on their way, and this thread was never held up */
+	assert_null(log_source_take(s));
 	uint64_t from = clock_ns();
 	log_source_free(&s);
 	logger_free(&l, 200);
@@ -214,14 +219,17 @@ static void test_stuck_pipe(void **state)
 	(void)close(fd);
 }
 
-/* ---- a worker's end ---- */
+/* ---- a worker's end ------------------------------------------------------------------------ */
 
 static void test_access_log(void **state)
 {
 	enum { MANY = 3000 };
 	struct worker w;
 	struct access_conf conf = { .format = ACCESS_JSON };
-	struct access_record r = { .client = STR("192.0.2.1"), .method = STR("GET"), .path = STR("/a"), .status = 200 };
+	struct access_record r = { .client = STR("192.0.2.1"),
+		.method = STR("GET"),
+		.path = STR("/a"),
+		.status = 200 };
 	(void)state;
 	assert_int_equal(worker_init(&w, 0), 0);
 	struct logger *l = logger_new(path_of("access"));
@@ -280,7 +288,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = { "threads", "log", "log.1", "moved", "moved-again", "pipe", "access", "age" };
+	static const char *const names[] = { "threads", "log", "log.1", "moved", "moved-again",
+		"pipe", "access", "age" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		(void)unlink(path_of(names[i]).data);
@@ -290,8 +299,12 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_threads),    cmocka_unit_test(test_rotation),   cmocka_unit_test(test_bad_paths),
-		cmocka_unit_test(test_stuck_pipe), cmocka_unit_test(test_access_log), cmocka_unit_test(test_age),
+		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_rotation),
+		cmocka_unit_test(test_bad_paths),
+		cmocka_unit_test(test_stuck_pipe),
+		cmocka_unit_test(test_access_log),
+		cmocka_unit_test(test_age),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

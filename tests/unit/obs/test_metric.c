@@ -47,9 +47,11 @@ static void test_numbers(void **state)
 	assert_line(text, "# TYPE sluice_requests_active gauge");
 	assert_line(text, "sluice_requests_active 1");
 	assert_line(text, "sluice_build_info{version=\"" SLUICE_VERSION "\"} 1");
-	const char *rss = strstr(text, "\nprocess_resident_memory_bytes "), *fds = strstr(text, "\nprocess_open_fds ");
+	const char *rss = strstr(text, "\nprocess_resident_memory_bytes "),
+		   *fds = strstr(text, "\nprocess_open_fds ");
 	assert_true(rss && strtoull(rss + 31, NULL, 10) > 1 << 20);
-	assert_true(fds && strtoull(fds + 18, NULL, 10) >= 3 && strtoull(fds + 18, NULL, 10) < 1000);
+	assert_true(
+		fds && strtoull(fds + 18, NULL, 10) >= 3 && strtoull(fds + 18, NULL, 10) < 1000);
 	free(text);
 }
 
@@ -90,7 +92,8 @@ static void test_series(void **state)
 static void test_escapes(void **state)
 {
 	(void)state;
-	series_add(series_find(FAMILY_PLUGIN_CALLS, STR("a\\b\"c\nd\te\xff\xc3\xa9\x7f"), STR_NONE), 1);
+	series_add(series_find(FAMILY_PLUGIN_CALLS, STR("a\\b\"c\nd\te\xff\xc3\xa9\x7f"), STR_NONE),
+		1);
 	char *text = page();
 	assert_line(text, "sluice_plugin_calls_total{plugin=\"a\\\\b\\\"c\\nd?e?\xc3\xa9?\"} 1");
 	free(text);
@@ -111,12 +114,14 @@ static void test_own(void **state)
 	buf_copy(&b, text, n);
 	text[n] = 0;
 	buf_fini(&b);
-	assert_string_equal(text, "# HELP sluice_servers Servers.\n# TYPE sluice_servers gauge\n"
-	                          "sluice_servers{upstream=\"o\",state=\"up\"} 18446744073709551615\n"
-	                          "# HELP sluice_x_total X.\n# TYPE sluice_x_total counter\nsluice_x_total 0\n");
+	assert_string_equal(text,
+		"# HELP sluice_servers Servers.\n# TYPE sluice_servers gauge\n"
+		"sluice_servers{upstream=\"o\",state=\"up\"} 18446744073709551615\n"
+		"# HELP sluice_x_total X.\n# TYPE sluice_x_total counter\nsluice_x_total 0\n");
 }
 
-/* Every line of the page by the grammar: a family is said once, before its samples, and no sample comes twice. */
+/* Every line of the page by the grammar: a family is said once, before its samples, and no sample
+ * comes twice. */
 static void test_grammar(void **state)
 {
 	char *text = page(), *save = text, *seen[4096];
@@ -139,7 +144,8 @@ static void test_grammar(void **state)
 			memcpy(family, line + 7, n);
 			family[n] = 0;
 			for (size_t i = 0; i < n_seen; i++) /* no family comes back */
-				assert_false(strncmp(seen[i], family, n) == 0 && strchr("{ ", seen[i][n]));
+				assert_false(strncmp(seen[i], family, n) == 0 &&
+					strchr("{ ", seen[i][n]));
 			continue;
 		}
 		if (strncmp(line, family, strlen(family)) != 0)
@@ -147,7 +153,8 @@ static void test_grammar(void **state)
 		char *value = strrchr(line, ' ');
 		assert_non_null(value);
 		*value++ = 0;
-		assert_true(isdigit((unsigned char)*value) && strspn(value, "0123456789.") == strlen(value));
+		assert_true(isdigit((unsigned char)*value) &&
+			strspn(value, "0123456789.") == strlen(value));
 		for (size_t i = 0; i < n_seen; i++)
 			assert_string_not_equal(seen[i], line);
 		assert_true(n_seen < sizeof(seen) / sizeof(seen[0]));
@@ -161,8 +168,11 @@ static void test_grammar(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_numbers), cmocka_unit_test(test_series),  cmocka_unit_test(test_escapes),
-		cmocka_unit_test(test_own),     cmocka_unit_test(test_grammar),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_series),
+		cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_own),
+		cmocka_unit_test(test_grammar),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

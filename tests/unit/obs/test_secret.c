@@ -40,7 +40,8 @@ static void check_rows(enum secret_url kind, const struct row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(mask(kind, rows[i].text), rows[i].want) != 0)
-			fail_msg("%s became %s, not %s", rows[i].text, mask(kind, rows[i].text), rows[i].want);
+			fail_msg("%s became %s, not %s", rows[i].text, mask(kind, rows[i].text),
+				rows[i].want);
 	}
 }
 #define ROWS(kind, rows) check_rows((kind), (rows), sizeof(rows) / sizeof((rows)[0]))
@@ -70,12 +71,16 @@ static void test_escapes_case_and_punctuation_do_not_hide_a_secret_name(void **s
 static void test_signed_urls_of_the_clouds(void **state)
 {
 	static const struct row rows[] = {
-		{ "X-Amz-Date=20240101&X-Amz-Signature=S", "X-Amz-Date=20240101&X-Amz-Signature=***" },
-		{ "X-Amz-Security-Token=S%2F%2B&X-Amz-Expires=60", "X-Amz-Security-Token=***&X-Amz-Expires=60" },
+		{ "X-Amz-Date=20240101&X-Amz-Signature=S",
+			"X-Amz-Date=20240101&X-Amz-Signature=***" },
+		{ "X-Amz-Security-Token=S%2F%2B&X-Amz-Expires=60",
+			"X-Amz-Security-Token=***&X-Amz-Expires=60" },
 		{ "x-amz-credential=AKIA%2F2024", "x-amz-credential=***" },
-		{ "X-Goog-Signature=S&X-Goog-Credential=S", "X-Goog-Signature=***&X-Goog-Credential=***" },
+		{ "X-Goog-Signature=S&X-Goog-Credential=S",
+			"X-Goog-Signature=***&X-Goog-Credential=***" },
 		{ "sv=2020&sp=r&sig=S%3D", "sv=2020&sp=r&sig=***" },
-		{ "AWSAccessKeyId=S&Signature=S&Expires=1", "AWSAccessKeyId=***&Signature=***&Expires=1" },
+		{ "AWSAccessKeyId=S&Signature=S&Expires=1",
+			"AWSAccessKeyId=***&Signature=***&Expires=1" },
 		{ "subscription-key=S", "subscription-key=***" },
 		{ "ticket=ST-1", "ticket=***" },
 		{ "SAMLResponse=S", "SAMLResponse=***" },
@@ -99,8 +104,11 @@ static void test_a_url_within_a_url_hides_nothing(void **state)
 static void test_what_is_no_secret_stays(void **state)
 {
 	static const struct row rows[] = {
-		{ "", "" },       { "a=1&b=2", "a=1&b=2" }, { "keyboard=x&tokens=3&codec=y", "keyboard=x&tokens=3&codec=y" },
-		{ "=x&&=", "=x&&=" }, { "%zz=1&%=2&%4", "%zz=1&%=2&%4" },
+		{ "", "" },
+		{ "a=1&b=2", "a=1&b=2" },
+		{ "keyboard=x&tokens=3&codec=y", "keyboard=x&tokens=3&codec=y" },
+		{ "=x&&=", "=x&&=" },
+		{ "%zz=1&%=2&%4", "%zz=1&%=2&%4" },
 	};
 	(void)state;
 	ROWS(SECRET_QUERY, rows);
@@ -175,7 +183,8 @@ static void test_no_secret_at_a_cut(void **state)
 	(void)state;
 	for (size_t pad = 1; pad < 200; pad++) {
 		memset(text, 'q', pad);
-		(void)snprintf(text + pad, sizeof(text) - pad, "&token=SSSSSSSSSSSSSSSSSSSSSSSS&x=%0100d", 1);
+		(void)snprintf(text + pad, sizeof(text) - pad,
+			"&token=SSSSSSSSSSSSSSSSSSSSSSSS&x=%0100d", 1);
 		for (size_t room = 8; room <= sizeof(buf); room += 7) {
 			sluice_str s = secret_mask(NULL, SECRET_QUERY, str_of(text), buf, room);
 			assert_true(s.len <= room);
@@ -187,12 +196,16 @@ static void test_no_secret_at_a_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_escapes_case_and_punctuation_do_not_hide_a_secret_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_escapes_case_and_punctuation_do_not_hide_a_secret_name, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(test_signed_urls_of_the_clouds, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_url_within_a_url_hides_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_url_within_a_url_hides_nothing, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_no_secret_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_paths_have_parameters_too, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_user_information_of_any_target, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_user_information_of_any_target, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(test_names_that_plugins_declare, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_secret_at_a_cut, setup, teardown),
 	};

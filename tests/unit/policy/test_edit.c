@@ -25,8 +25,21 @@ static void test_set_add_remove(void **state)
 static void test_what_is_not_theirs(void **state)
 {
 	static const char *const names[] = {
-		"Content-Length", "transfer-encoding", "Connection", "Keep-Alive", "TE", "Trailer", "Upgrade", "Proxy-Connection",
-		"HTTP2-Settings", "", "two words", "x:y", "line\r\nbreak", "umlaut\xc3\xa4", ":path",
+		"Content-Length",
+		"transfer-encoding",
+		"Connection",
+		"Keep-Alive",
+		"TE",
+		"Trailer",
+		"Upgrade",
+		"Proxy-Connection",
+		"HTTP2-Settings",
+		"",
+		"two words",
+		"x:y",
+		"line\r\nbreak",
+		"umlaut\xc3\xa4",
+		":path",
 	};
 	(void)state;
 	walk_begin(1, "Content-Length: 5\nConnection: close\nX: y\n", 0);
@@ -34,12 +47,15 @@ static void test_what_is_not_theirs(void **state)
 	(void)walk_response(200);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		for (int side = SLUICE_REQUEST; side <= SLUICE_RESPONSE; side++) {
-			sluice_field_set(walk, (sluice_side)side, str_of(names[i]), SLUICE_STR("z"));
-			sluice_field_add(walk, (sluice_side)side, str_of(names[i]), SLUICE_STR("z"));
+			sluice_field_set(walk, (sluice_side)side, str_of(names[i]),
+				SLUICE_STR("z"));
+			sluice_field_add(walk, (sluice_side)side, str_of(names[i]),
+				SLUICE_STR("z"));
 			sluice_field_remove(walk, (sluice_side)side, str_of(names[i]));
 		}
 	}
-	assert_string_equal(fields_text(&walk->request->fields), "Content-Length=5,Connection=close,X=y,");
+	assert_string_equal(fields_text(&walk->request->fields),
+		"Content-Length=5,Connection=close,X=y,");
 	assert_string_equal(fields_text(&walk->response->fields), "");
 	walk_end();
 }
@@ -48,7 +64,8 @@ static void test_what_is_not_theirs(void **state)
 static void test_values(void **state)
 {
 	static const char nul[] = "a\0b";
-	static const sluice_str bad[] = { { "a\r\nX: y", 7 }, { "a\nb", 3 }, { "a\rb", 3 }, { nul, 3 }, { "a\x7f", 2 } };
+	static const sluice_str bad[] = { { "a\r\nX: y", 7 }, { "a\nb", 3 }, { "a\rb", 3 },
+		{ nul, 3 }, { "a\x7f", 2 } };
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		walk_begin(1, "X: y\n", 0);
@@ -71,7 +88,8 @@ static void test_set_and_remove_hold_for_every_spelling(void **state)
 	(void)walk_request();
 	walk->request->body = BODY_CHUNKED;
 	sluice_field_set(walk, SLUICE_REQUEST, SLUICE_STR("X-User-Id"), SLUICE_STR("new"));
-	assert_string_equal(fields_text(&walk->request->fields), "X-UserId=d,X-Tag=e,X-User-Id=new,");
+	assert_string_equal(fields_text(&walk->request->fields),
+		"X-UserId=d,X-Tag=e,X-User-Id=new,");
 	sluice_field_remove(walk, SLUICE_REQUEST, SLUICE_STR("x_user_id"));
 	sluice_field_add(walk, SLUICE_REQUEST, SLUICE_STR("x_tag"), SLUICE_STR("f"));
 	assert_string_equal(fields_text(&walk->request->fields), "X-UserId=d,X-Tag=e,x_tag=f,");
@@ -80,9 +98,12 @@ static void test_set_and_remove_hold_for_every_spelling(void **state)
 	assert_false(run_has_edited(walk, SLUICE_STR("X-Tag")));
 	assert_false(run_has_edited(walk, SLUICE_STR("X-UserId")));
 	/* a second spelling of what the gateway writes */
-	assert_non_null(sluice_field_refused(SLUICE_REQUEST, SLUICE_FIELD_SET, SLUICE_STR("X_Forwarded_For"), SLUICE_STR("x")));
-	assert_non_null(sluice_field_refused(SLUICE_REQUEST, SLUICE_FIELD_SET, SLUICE_STR("content_length"), SLUICE_STR("1")));
-	assert_null(sluice_field_refused(SLUICE_REQUEST, SLUICE_FIELD_SET, SLUICE_STR("X-Real-IP"), SLUICE_STR("x")));
+	assert_non_null(sluice_field_refused(SLUICE_REQUEST, SLUICE_FIELD_SET,
+		SLUICE_STR("X_Forwarded_For"), SLUICE_STR("x")));
+	assert_non_null(sluice_field_refused(SLUICE_REQUEST, SLUICE_FIELD_SET,
+		SLUICE_STR("content_length"), SLUICE_STR("1")));
+	assert_null(sluice_field_refused(SLUICE_REQUEST, SLUICE_FIELD_SET, SLUICE_STR("X-Real-IP"),
+		SLUICE_STR("x")));
 	walk_end();
 }
 

@@ -21,7 +21,10 @@ static void assert_value(const char *text, const char *want)
 static void test_values(void **state)
 {
 	(void)state;
-	walk_begin(1, "X-Key: k\nX-Key: second\nCookie: a=1; b=two words ;c; d=\"q\"; aa=9\nCookie: e=5\nHost: h\nEmpty: \n", 0);
+	walk_begin(1,
+		"X-Key: k\nX-Key: second\nCookie: a=1; b=two words ;c; d=\"q\"; aa=9\nCookie: "
+		"e=5\nHost: h\nEmpty: \n",
+		0);
 	assert_value("ip", "192.0.2.7");
 	assert_value("route", "the-route");
 	assert_value("host", "example.com");
@@ -74,7 +77,19 @@ static void test_no_query(void **state)
 static void test_what_is_none(void **state)
 {
 	static const char *const bad[] = {
-		"", ":", "header:", "query:", "cookie:", "header:two words", "header:a:b", "claim:", ":sub", "a b", "a,b", "\"a\"", "a\x01",
+		"",
+		":",
+		"header:",
+		"query:",
+		"cookie:",
+		"header:two words",
+		"header:a:b",
+		"claim:",
+		":sub",
+		"a b",
+		"a,b",
+		"\"a\"",
+		"a\x01",
 		"umlaut\xc3\xa4",
 	};
 	char large[200];
@@ -91,7 +106,7 @@ static void test_what_is_none(void **state)
 	assert_null(expr_compile(&arena, str_n(large, 129), NULL, &wrong));
 }
 
-/* ---- one reading ------------------------------------------------------------------------------------------------ */
+/* ---- one reading --------------------------------------------------------------------------- */
 
 static void assert_reading(const char *text, enum sluice_reading want, const char *value)
 {
@@ -100,12 +115,14 @@ static void assert_reading(const char *text, enum sluice_reading want, const cha
 	sluice_str got;
 	enum sluice_reading r = expr_read(walk, e, &got);
 	if (r != want || (value ? !got.data || !str_eq(got, str_of(value)) : got.data != NULL))
-		fail_msg("\"%s\" reads %d \"%.*s\", not %d \"%s\"", text, r, STR_ARG(got), want, value);
+		fail_msg("\"%s\" reads %d \"%.*s\", not %d \"%s\"", text, r, STR_ARG(got), want,
+			value);
 }
 
 static void test_an_escaped_parameter_is_the_same_parameter(void **state)
 {
-	static const char *const queries[] = { "key=secret", "key=%73ecret", "k%65y=secret", "%6B%65%79=%73%65%63%72%65%74", "a&key=secret&b" };
+	static const char *const queries[] = { "key=secret", "key=%73ecret", "k%65y=secret",
+		"%6B%65%79=%73%65%63%72%65%74", "a&key=secret&b" };
 	(void)state;
 	walk_begin(1, "", 0);
 	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
@@ -120,7 +137,10 @@ static void test_an_escaped_parameter_is_the_same_parameter(void **state)
 static void test_a_repeated_fact_is_told_to_be_one(void **state)
 {
 	(void)state;
-	walk_begin(1, "X-One: 1\nX-Two: a\nX-Two: b\nCookie: s=1; t=2\nCookie: s=3; u\nX-Gone: 1\nX-Gone: 2\n", 0);
+	walk_begin(1,
+		"X-One: 1\nX-Two: a\nX-Two: b\nCookie: s=1; t=2\nCookie: s=3; u\nX-Gone: "
+		"1\nX-Gone: 2\n",
+		0);
 	walk->request->query = STR("key=fresh&one=1&k%65y=s%65cret&key");
 	assert_reading("query:key", SLUICE_READ_MANY, "fresh, secret, ");
 	assert_reading("query:one", SLUICE_READ_ONE, "1");
@@ -129,8 +149,10 @@ static void test_a_repeated_fact_is_told_to_be_one(void **state)
 	assert_reading("header:x-one", SLUICE_READ_ONE, "1");
 	assert_reading("cookie:s", SLUICE_READ_MANY, "1, 3");
 	assert_reading("cookie:t", SLUICE_READ_ONE, "2");
-	assert_reading("header:cookie", SLUICE_READ_ONE, "s=1; t=2; s=3; u"); /* pieces of one list: RFC 9113 8.2.3 */
-	walk->request->query = STR("key=same&key=same"); /* each further copy would be another value */
+	/* pieces of one list: RFC 9113 8.2.3 */
+	assert_reading("header:cookie", SLUICE_READ_ONE, "s=1; t=2; s=3; u");
+	/* each further copy would be another value */
+	walk->request->query = STR("key=same&key=same");
 	assert_reading("query:key", SLUICE_READ_MANY, "same, same");
 	sluice_field_remove(walk, SLUICE_REQUEST, SLUICE_STR("X-Gone"));
 	(void)walk_request();
@@ -139,7 +161,8 @@ static void test_a_repeated_fact_is_told_to_be_one(void **state)
 
 static void test_a_part_of_the_path_is_decoded(void **state)
 {
-	struct path_captures captures = { .n = 2, .v = { { STR("user"), STR("%40lice+1") }, { STR("plain"), STR("bob") } } };
+	struct path_captures captures = { .n = 2,
+		.v = { { STR("user"), STR("%40lice+1") }, { STR("plain"), STR("bob") } } };
 	(void)state;
 	walk_begin(1, "", 0);
 	assert_value("path:user", NULL);
@@ -165,10 +188,19 @@ static void test_scheme_is_what_a_trusted_proxy_told(void **state)
 /* What sluice_get() tells is what an expression of that name tells. */
 static void test_plugins_and_expressions_read_the_same(void **state)
 {
-	static const struct { sluice_info info; const char *text; } both[] = {
-		{ SLUICE_I_METHOD, "method" },     { SLUICE_I_SCHEME, "scheme" },   { SLUICE_I_HOST, "host" },
-		{ SLUICE_I_PATH, "path" },         { SLUICE_I_QUERY, "query" },     { SLUICE_I_TARGET, "target" },
-		{ SLUICE_I_CLIENT_IP, "ip" },      { SLUICE_I_ROUTE, "route" },     { SLUICE_I_UPSTREAM, "upstream" },
+	static const struct {
+		sluice_info info;
+		const char *text;
+	} both[] = {
+		{ SLUICE_I_METHOD, "method" },
+		{ SLUICE_I_SCHEME, "scheme" },
+		{ SLUICE_I_HOST, "host" },
+		{ SLUICE_I_PATH, "path" },
+		{ SLUICE_I_QUERY, "query" },
+		{ SLUICE_I_TARGET, "target" },
+		{ SLUICE_I_CLIENT_IP, "ip" },
+		{ SLUICE_I_ROUTE, "route" },
+		{ SLUICE_I_UPSTREAM, "upstream" },
 		{ SLUICE_I_REQUEST_ID, "request_id" },
 	};
 	struct expr_wrong wrong;
@@ -185,19 +217,31 @@ static void test_plugins_and_expressions_read_the_same(void **state)
 
 static void test_a_fact_that_nobody_states_is_unknown(void **state)
 {
-	static const struct { const char *text, *hint; } unknown[] = {
-		{ "sub", "claim:sub" },  { "clientip", "ip" },      { "heder:X", "header:X" }, { "client_ip", "ip" },
-		{ "hots", "host" },      { "cokie:a", "cookie:a" }, { "tenent", "tenant" },    { "gep:city", "geo:city" },
-		{ "hostname", "host" },  { "quite-another", "" },
+	static const struct {
+		const char *text, *hint;
+	} unknown[] = {
+		{ "sub", "claim:sub" },
+		{ "clientip", "ip" },
+		{ "heder:X", "header:X" },
+		{ "client_ip", "ip" },
+		{ "hots", "host" },
+		{ "cokie:a", "cookie:a" },
+		{ "tenent", "tenant" },
+		{ "gep:city", "geo:city" },
+		{ "hostname", "host" },
+		{ "quite-another", "" },
 	};
-	struct stated stated = { .v = { STR("tenant"), STR("geo:") }, .n = 2, .extent = STATED_ALL };
+	struct stated stated = { .v = { STR("tenant"), STR("geo:") },
+		.n = 2,
+		.extent = STATED_ALL };
 	struct expr_wrong wrong;
 	(void)state;
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
 		if (expr_compile(&arena, str_of(unknown[i].text), &stated, &wrong))
 			fail_msg("\"%s\" is known", unknown[i].text);
 		if (!str_eq(wrong.hint, str_of(unknown[i].hint)))
-			fail_msg("for \"%s\" the hint is \"%.*s\"", unknown[i].text, STR_ARG(wrong.hint));
+			fail_msg("for \"%s\" the hint is \"%.*s\"", unknown[i].text,
+				STR_ARG(wrong.hint));
 		assert_non_null(strstr(wrong.why, unknown[i].text));
 	}
 	assert_non_null(expr_compile(&arena, STR("tenant"), &stated, &wrong));

@@ -1,4 +1,5 @@
-/* policy/instance: what becomes of a configured use of a plugin, on the main thread and on the workers. */
+/* policy/instance: what becomes of a configured use of a plugin, on the main thread and on the
+ * workers. */
 #include "policy/instance.h"
 
 #include <dlfcn.h>
@@ -22,9 +23,12 @@ static struct script *script; /* of the module */
 static char folder[] = "/tmp/sluice-instance-XXXXXX";
 static struct worker *all_workers[] = { &fakewire_worker };
 static const char *const dirs_v[] = { MODULES_DIR };
-static struct policy policy = { .dirs = { dirs_v, 1 }, .main = &fakewire_worker, .workers = all_workers, .n_workers = 1 };
+static struct policy policy = { .dirs = { dirs_v, 1 },
+	.main = &fakewire_worker,
+	.workers = all_workers,
+	.n_workers = 1 };
 
-/* ---- a configuration -------------------------------------------------------------------------------------------------- */
+/* ---- a configuration ----------------------------------------------------------------------- */
 
 static struct file {
 	struct arena arena;
@@ -79,7 +83,8 @@ static sluice_instance *make(const char *text)
 	return instance_new(&policy, STR("me"), file.config.root, &file.bind);
 }
 
-static bool is_same(const sluice_instance *inst, const char *name, const char *text, bool with_store)
+static bool is_same(const sluice_instance *inst, const char *name, const char *text,
+	bool with_store)
 {
 	const sluice_store *stores[] = { store_local() };
 	file_end();
@@ -104,7 +109,7 @@ static void take_away(const char *name)
 	(void)unlink(path);
 }
 
-/* ---- what callbacks see ----------------------------------------------------------------------------------------------- */
+/* ---- what callbacks see -------------------------------------------------------------------- */
 
 static unsigned checked, started, stopped, worker_started, worker_stopped, refreshed, freed;
 static struct script_conf seen;
@@ -131,7 +136,8 @@ static int on_start(sluice_instance *inst, void *conf)
 static void on_stop(sluice_instance *inst, void *conf)
 {
 	(void)inst;
-	assert_non_null(((struct script_conf *)conf)->made); /* check made it, or there is nothing to release */
+	/* check made it, or there is nothing to release */
+	assert_non_null(((struct script_conf *)conf)->made);
 	stopped++;
 }
 
@@ -163,16 +169,16 @@ static int begin(void **state)
 {
 	(void)state;
 	*script = (struct script){ .check = on_check,
-		                   .start = on_start,
-		                   .stop = on_stop,
-		                   .worker_start = on_worker_start,
-		                   .worker_stop = on_worker_stop,
-		                   .on_refresh = on_refresh };
+		.start = on_start,
+		.stop = on_stop,
+		.worker_start = on_worker_start,
+		.worker_stop = on_worker_stop,
+		.on_refresh = on_refresh };
 	checked = started = stopped = worker_started = worker_stopped = refreshed = freed = 0;
 	return 0;
 }
 
-/* ---- making one ------------------------------------------------------------------------------------------------------- */
+/* ---- making one ---------------------------------------------------------------------------- */
 
 static void test_made(void **state)
 {
@@ -253,7 +259,7 @@ static void test_check_fails(void **state)
 	file_end();
 }
 
-/* ---- taken over by the next configuration ----------------------------------------------------------------------------- */
+/* ---- taken over by the next configuration -------------------------------------------------- */
 
 static void test_same_text(void **state)
 {
@@ -283,7 +289,8 @@ static void test_same_text(void **state)
 /* Nothing at all is not an empty text: one takes the default, the other does not. */
 static void test_nothing_and_empty(void **state)
 {
-	static const char *const v[] = { "{ a: }", "{ a: ~ }", "{ a: '' }", "{ a: 'null' }", "{ a: {} }", "{ a: [] }" };
+	static const char *const v[] = { "{ a: }", "{ a: ~ }", "{ a: '' }", "{ a: 'null' }",
+		"{ a: {} }", "{ a: [] }" };
 	char was[16], is[16];
 	(void)state;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
@@ -301,7 +308,8 @@ static void test_same_stores(void **state)
 	(void)state;
 	sluice_instance *inst = make("{ use: script, store: local }");
 	assert_true(is_same(inst, "me", "{ use: script, store: local }", true));
-	assert_false(is_same(inst, "me", "{ use: script, store: local }", false)); /* the new one has another of that name */
+	/* the new one has another of that name */
+	assert_false(is_same(inst, "me", "{ use: script, store: local }", false));
 	instance_unref(inst);
 	file_end();
 }
@@ -385,7 +393,7 @@ static void test_same_secret(void **state)
 	file_end();
 }
 
-/* ---- files read later ------------------------------------------------------------------------------------------------- */
+/* ---- files read later ---------------------------------------------------------------------- */
 
 static int start_that_reads(sluice_instance *inst, void *conf)
 {
@@ -454,7 +462,7 @@ static void test_timer(void **state)
 	file_end();
 }
 
-/* ---- on a worker ------------------------------------------------------------------------------------------------------ */
+/* ---- on a worker --------------------------------------------------------------------------- */
 
 static void free_value(void *v)
 {
@@ -481,7 +489,8 @@ static void test_attach(void **state)
 	sluice_instance *a = make("{ use: script, label: a }");
 	file_end();
 	sluice_instance *b = make("{ use: script, label: b }");
-	struct instance_worker *first = instance_attach(&fakewire_worker, a), *other = instance_attach(&fakewire_worker, b);
+	struct instance_worker *first = instance_attach(&fakewire_worker, a),
+			       *other = instance_attach(&fakewire_worker, b);
 	assert_ptr_equal(instance_attach(&fakewire_worker, a), first); /* by the next view */
 	assert_ptr_not_equal(first, other);
 	assert_ptr_not_equal(first->state, other->state);
@@ -577,10 +586,20 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(test_made),        test(test_mistakes),     test(test_check_fails), test(test_same_text),
-		test(test_nothing_and_empty), test(test_same_stores), test(test_same_files), test(test_many_files),
-		test(test_same_secret), test(test_read_at_start), test(test_timer),      test(test_attach),
-		test(test_publish),     test(test_refresh),
+		test(test_made),
+		test(test_mistakes),
+		test(test_check_fails),
+		test(test_same_text),
+		test(test_nothing_and_empty),
+		test(test_same_stores),
+		test(test_same_files),
+		test(test_many_files),
+		test(test_same_secret),
+		test(test_read_at_start),
+		test(test_timer),
+		test(test_attach),
+		test(test_publish),
+		test(test_refresh),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -35,9 +35,14 @@ static void test_wrong_ones(void **state)
 	static const struct {
 		const char *name, *says;
 	} v[] = {
-		{ "wrong_abi", "ABI" },         { "wrong_short", "short" },    { "wrong_later", "newer header" },
-		{ "wrong_name", "somebody_else" }, { "wrong_no_name", "\"\"" }, { "wrong_table", "option table" },
-		{ "wrong_greedy", "bytes for each worker" }, { "wrong_record", "no Sluice plugin" },
+		{ "wrong_abi", "ABI" },
+		{ "wrong_short", "short" },
+		{ "wrong_later", "newer header" },
+		{ "wrong_name", "somebody_else" },
+		{ "wrong_no_name", "\"\"" },
+		{ "wrong_table", "option table" },
+		{ "wrong_greedy", "bytes for each worker" },
+		{ "wrong_record", "no Sluice plugin" },
 	};
 	(void)state;
 	for (int again = 0; again < 2; again++) {
@@ -52,7 +57,8 @@ static void test_wrong_ones(void **state)
 
 static void test_names(void **state)
 {
-	static const char *const v[] = { "", "../script", "Script", "script.so", "a/b", "a b", "\xc3\xa4" };
+	static const char *const v[] = { "", "../script", "Script", "script.so", "a/b", "a b",
+		"\xc3\xa4" };
 	char why[MODULE_WHY], large[65];
 	(void)state;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
@@ -77,7 +83,8 @@ static void test_not_there(void **state)
 	assert_null(module_get(&(struct module_dirs){ NULL, 0 }, STR("nowhere"), why));
 	for (int i = 0; i < 200; i++)
 		many[i] = folder;
-	assert_null(module_get(&(struct module_dirs){ many, 200 }, STR("nowhere"), why)); /* more than there is room to say */
+	/* more than there is room to say */
+	assert_null(module_get(&(struct module_dirs){ many, 200 }, STR("nowhere"), why));
 	assert_true(strlen(why) < MODULE_WHY);
 }
 
@@ -130,7 +137,8 @@ static void test_list(void **state)
 	for (size_t i = 0; i < n; i++)
 		free(names[i]);
 	free(names);
-	static const char *const files[] = { "script.so", "zebra.so", "notes.txt", "No-Name.so", ".so" };
+	static const char *const files[] = { "script.so", "zebra.so", "notes.txt", "No-Name.so",
+		".so" };
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s", folder, files[i]);
 		(void)unlink(path);
@@ -155,8 +163,12 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good_one),  cmocka_unit_test(test_wrong_ones),       cmocka_unit_test(test_names),
-		cmocka_unit_test(test_not_there), cmocka_unit_test(test_order_of_folders), cmocka_unit_test(test_list),
+		cmocka_unit_test(test_good_one),
+		cmocka_unit_test(test_wrong_ones),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_not_there),
+		cmocka_unit_test(test_order_of_folders),
+		cmocka_unit_test(test_list),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,4 +1,5 @@
-/* policy/instance: values published to workers that run on threads of their own, while they come and go. */
+/* policy/instance: values published to workers that run on threads of their own, while they come
+ * and go. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,14 +17,18 @@ const sluice_host *sluice_host_table = &host_table;
 
 static struct worker main_worker, workers[WORKERS];
 static struct worker *all_workers[WORKERS] = { &workers[0], &workers[1], &workers[2] };
-static struct policy policy = { .main = &main_worker, .workers = all_workers, .n_workers = WORKERS };
+static struct policy policy = { .main = &main_worker,
+	.workers = all_workers,
+	.n_workers = WORKERS };
 static struct instance_worker *attached[WORKERS];
 static _Atomic unsigned made, freed, asked;
 static unsigned refreshed;
 
 static void on_refresh(sluice_instance *inst, const void *conf);
 
-static const sluice_plugin record = { .name = "publisher", .worker_size = sizeof(unsigned), .on_refresh = on_refresh };
+static const sluice_plugin record = { .name = "publisher",
+	.worker_size = sizeof(unsigned),
+	.on_refresh = on_refresh };
 static const struct module module = { .record = &record };
 
 /* instance_new() without a module on disk. */
@@ -144,7 +149,7 @@ static void test_values_reach_all_workers(void **state)
 		post_all(detach, NULL);
 		while (atomic_load(&detached) < WORKERS)
 			worker_turn(&main_worker);
-		publish(inst, ++n); /* for nobody */
+		publish(inst, ++n);   /* for nobody */
 		instance_unref(inst); /* messages about it may still be under way */
 	}
 	for (unsigned i = 0; i < WORKERS; i++)

@@ -49,7 +49,7 @@ static void pass(unsigned ms)
 	fakewire_pass(ms * NS_PER_MS);
 }
 
-/* ---- order ------------------------------------------------------------------------------------------------------------ */
+/* ---- order --------------------------------------------------------------------------------- */
 
 static void test_forth_and_back(void **state)
 {
@@ -74,7 +74,8 @@ static void test_no_plugins(void **state)
 	assert_string_equal(trace, "");
 }
 
-/* Who answers is the last to be asked; what it and those before it do with the response is theirs. */
+/* Who answers is the last to be asked; what it and those before it do with the response is
+ * theirs. */
 static void test_answer(void **state)
 {
 	(void)state;
@@ -129,7 +130,7 @@ static void test_failures(void **state)
 	assert_string_equal(trace, "q0 q1 s1 c0 c1 ");
 }
 
-/* ---- verdicts that do not fit ----------------------------------------------------------------------------------------- */
+/* ---- verdicts that do not fit -------------------------------------------------------------- */
 
 static sluice_verdict wait_for_nothing(sluice_exchange *x, const void *conf)
 {
@@ -200,9 +201,15 @@ static void test_verdicts_that_do_not_fit(void **state)
 		sluice_hook hook;
 		enum run_result result;
 	} v[] = {
-		{ wait_for_nothing, RUN_FAIL },    { answer_with_nothing, RUN_FAIL }, { nonsense, RUN_FAIL },
-		{ park_and_go_on, RUN_NEXT },      { park_and_refuse, RUN_REPLY },    { park_twice, RUN_FAIL },
-		{ refuse_without_code, RUN_FAIL }, { refuse_with_200, RUN_FAIL },     { reply_with_100, RUN_FAIL },
+		{ wait_for_nothing, RUN_FAIL },
+		{ answer_with_nothing, RUN_FAIL },
+		{ nonsense, RUN_FAIL },
+		{ park_and_go_on, RUN_NEXT },
+		{ park_and_refuse, RUN_REPLY },
+		{ park_twice, RUN_FAIL },
+		{ refuse_without_code, RUN_FAIL },
+		{ refuse_with_200, RUN_FAIL },
+		{ reply_with_100, RUN_FAIL },
 		{ reply_with_a_split_head, RUN_FAIL },
 	};
 	(void)state;
@@ -238,7 +245,7 @@ static void test_old_answer_is_no_answer(void **state)
 	walk_end();
 }
 
-/* ---- waiting ---------------------------------------------------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------------------------- */
 
 static void test_wait_and_go_on(void **state)
 {
@@ -354,7 +361,7 @@ static void test_completion_cannot_wait(void **state)
 	assert_int_equal(resumed, 0);
 }
 
-/* ---- what plugins leave behind ---------------------------------------------------------------------------------------- */
+/* ---- what plugins leave behind ------------------------------------------------------------- */
 
 static void clean(void *arg)
 {
@@ -378,7 +385,8 @@ static void test_cleanups(void **state)
 	parts[1].on_complete = register_cleanups;
 	assert_int_equal(walk_request(), RUN_NEXT);
 	walk_complete();
-	assert_string_equal(trace, "q0 q1 c0 c1 two one two one "); /* after all hooks, the last first */
+	/* after all hooks, the last first */
+	assert_string_equal(trace, "q0 q1 c0 c1 two one two one ");
 	walk_end();
 }
 
@@ -465,11 +473,16 @@ static void test_facts(void **state)
 		sluice_info what;
 		const char *is;
 	} v[] = {
-		{ SLUICE_I_METHOD, "GET" },          { SLUICE_I_SCHEME, "http" },
-		{ SLUICE_I_HOST, "example.com" },    { SLUICE_I_PATH, "/a/b" },
-		{ SLUICE_I_QUERY, "x=1&y=&x=2&z" },  { SLUICE_I_TARGET, "/a/b?x=1&y=&x=2&z" },
-		{ SLUICE_I_CLIENT_IP, "192.0.2.7" }, { SLUICE_I_ROUTE, "the-route" },
-		{ SLUICE_I_UPSTREAM, "the-upstream" }, { SLUICE_I_REQUEST_ID, "id-1" },
+		{ SLUICE_I_METHOD, "GET" },
+		{ SLUICE_I_SCHEME, "http" },
+		{ SLUICE_I_HOST, "example.com" },
+		{ SLUICE_I_PATH, "/a/b" },
+		{ SLUICE_I_QUERY, "x=1&y=&x=2&z" },
+		{ SLUICE_I_TARGET, "/a/b?x=1&y=&x=2&z" },
+		{ SLUICE_I_CLIENT_IP, "192.0.2.7" },
+		{ SLUICE_I_ROUTE, "the-route" },
+		{ SLUICE_I_UPSTREAM, "the-upstream" },
+		{ SLUICE_I_REQUEST_ID, "id-1" },
 	};
 	sluice_pair pair;
 	size_t iter = 0;
@@ -480,7 +493,8 @@ static void test_facts(void **state)
 	assert_null(sluice_get(walk, (sluice_info)99).data); /* of a newer header */
 	assert_str(sluice_field(walk, SLUICE_REQUEST, SLUICE_STR("a")), "1");
 	assert_null(sluice_field(walk, SLUICE_REQUEST, SLUICE_STR("c")).data);
-	assert_null(sluice_field(walk, SLUICE_RESPONSE, SLUICE_STR("a")).data); /* there is none yet */
+	/* there is none yet */
+	assert_null(sluice_field(walk, SLUICE_RESPONSE, SLUICE_STR("a")).data);
 	assert_int_equal(sluice_response_status(walk), 0);
 	sluice_field_remove(walk, SLUICE_REQUEST, SLUICE_STR("B"));
 	for (const char *at = "13"; *at; at++) {

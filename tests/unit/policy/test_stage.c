@@ -95,7 +95,8 @@ static sluice_verdict look(sluice_exchange *x, const void *conf, sluice_str data
 {
 	(void)x, (void)conf;
 	size_t n = strlen(seen);
-	(void)snprintf(seen + n, sizeof(seen) - n, "[%.*s%s]", (int)data.len, data.data, end ? "|" : "");
+	(void)snprintf(seen + n, sizeof(seen) - n, "[%.*s%s]", (int)data.len, data.data,
+		end ? "|" : "");
 	return SLUICE_NEXT;
 }
 
@@ -156,7 +157,8 @@ static sluice_verdict swap(sluice_exchange *x, const void *conf, sluice_str data
 {
 	(void)conf, (void)end;
 	sluice_body_drop(x, 1);
-	(void)sluice_body_write(x, (sluice_str){ data.data, data.len < 2 ? data.len : 2 }); /* it is dropped, not gone */
+	/* it is dropped, not gone */
+	(void)sluice_body_write(x, (sluice_str){ data.data, data.len < 2 ? data.len : 2 });
 	sluice_body_pass(x, 1);
 	sluice_body_drop(x, SIZE_MAX);
 	return SLUICE_NEXT;
@@ -332,8 +334,10 @@ static sluice_verdict trailers(sluice_exchange *x, const void *conf, sluice_str 
 {
 	(void)conf;
 	sluice_body_pass(x, data.len);
-	sluice_field_set(x, SLUICE_RESPONSE_TRAILERS, SLUICE_STR("x-a"), end ? SLUICE_STR("2") : SLUICE_STR("early"));
-	sluice_field_set(x, SLUICE_RESPONSE_TRAILERS, SLUICE_STR("content-length"), SLUICE_STR("2"));
+	sluice_field_set(x, SLUICE_RESPONSE_TRAILERS, SLUICE_STR("x-a"),
+		end ? SLUICE_STR("2") : SLUICE_STR("early"));
+	sluice_field_set(x, SLUICE_RESPONSE_TRAILERS, SLUICE_STR("content-length"),
+		SLUICE_STR("2"));
 	if (end)
 		assert_str(sluice_field(x, SLUICE_RESPONSE_TRAILERS, SLUICE_STR("x-b")), "1");
 	return SLUICE_NEXT;

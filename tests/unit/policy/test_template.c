@@ -1,4 +1,5 @@
-/* policy/template: texts with placeholders, what they refuse, and that no value gets out of its place. */
+/* policy/template: texts with placeholders, what they refuse, and that no value gets out of its
+ * place. */
 #include "policy/template.h"
 
 #include "walk_kit.h"
@@ -31,7 +32,8 @@ static void test_fields(void **state)
 	assert_text(TEMPLATE_FIELD, "", "");
 	assert_text(TEMPLATE_FIELD, "plain", "plain");
 	assert_text(TEMPLATE_FIELD, "{ip}", "192.0.2.7");
-	assert_text(TEMPLATE_FIELD, "from {ip} by {header:x-a}{header:x-empty}.", "from 192.0.2.7 by a.");
+	assert_text(TEMPLATE_FIELD, "from {ip} by {header:x-a}{header:x-empty}.",
+		"from 192.0.2.7 by a.");
 	assert_text(TEMPLATE_FIELD, "{{\"ip\":\"{ip}\"}}", "{\"ip\":\"192.0.2.7\"}");
 	assert_text(TEMPLATE_FIELD, "{{ip}}", "{ip}");
 	assert_text(TEMPLATE_FIELD, "by {header:x-none}", NULL);
@@ -40,14 +42,21 @@ static void test_fields(void **state)
 
 static void test_what_is_refused(void **state)
 {
-	static const struct { const char *text, *why; } bad[] = {
-		{ "{ip", "nothing closes" },    { "ip}", "nothing opened" }, { "{}", "empty placeholder" },
-		{ "{two words}", "expected" },  { "a\x01", "control" },      { "{ip}\r\nX: y", "control" },
+	static const struct {
+		const char *text, *why;
+	} bad[] = {
+		{ "{ip", "nothing closes" },
+		{ "ip}", "nothing opened" },
+		{ "{}", "empty placeholder" },
+		{ "{two words}", "expected" },
+		{ "a\x01", "control" },
+		{ "{ip}\r\nX: y", "control" },
 	};
 	struct expr_wrong wrong;
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_null(template_read(&arena, TEMPLATE_FIELD, str_of(bad[i].text), NULL, &wrong));
+		assert_null(
+			template_read(&arena, TEMPLATE_FIELD, str_of(bad[i].text), NULL, &wrong));
 		if (!strstr(wrong.why, bad[i].why))
 			fail_msg("\"%s\" is refused by \"%s\"", bad[i].text, wrong.why);
 	}
@@ -57,7 +66,19 @@ static void test_what_is_refused(void **state)
 static void test_a_body_keeps_braces_that_are_none_of_ours(void **state)
 {
 	static const char *const same[] = {
-		"{\"a\":{\"b\":{}}}", "{}", "{ ip }", "f(){return 1}", "p { color: red }", "{{", "}}", "{", "}", "{ip", "{Ip}", "{:}", "{{{",
+		"{\"a\":{\"b\":{}}}",
+		"{}",
+		"{ ip }",
+		"f(){return 1}",
+		"p { color: red }",
+		"{{",
+		"}}",
+		"{",
+		"}",
+		"{ip",
+		"{Ip}",
+		"{:}",
+		"{{{",
 	};
 	(void)state;
 	walk_begin(1, "", 0);
@@ -103,8 +124,10 @@ static void test_a_redirect_keeps_path_and_query(void **state)
 	walk->captures = &captures;
 	walk->request->path = STR("/a%20b/{x}");
 	walk->request->query = STR("q=1%202&r");
-	assert_text(TEMPLATE_LOCATION, "https://{host}{target}", "https://example.com/a%20b/%7Bx%7D?q=1%202&r");
-	assert_text(TEMPLATE_LOCATION, "{scheme}://{host}/n/{path:id}", "http://example.com/n/a%2Fb%20c");
+	assert_text(TEMPLATE_LOCATION, "https://{host}{target}",
+		"https://example.com/a%20b/%7Bx%7D?q=1%202&r");
+	assert_text(TEMPLATE_LOCATION, "{scheme}://{host}/n/{path:id}",
+		"http://example.com/n/a%2Fb%20c");
 	assert_text(TEMPLATE_LOCATION, "/find?q={query:q}", "/find?q=1%202");
 	walk->captures = NULL;
 	walk_end();
@@ -113,7 +136,9 @@ static void test_a_redirect_keeps_path_and_query(void **state)
 /* What a request says must not choose where a redirect leads. */
 static void test_a_redirect_does_not_lead_where_a_request_says(void **state)
 {
-	static const struct { const char *path, *query, *text, *want; } rows[] = {
+	static const struct {
+		const char *path, *query, *text, *want;
+	} rows[] = {
 		{ "//evil.test/", "", "{path}", "/.//evil.test/" },
 		{ "//evil.test/", "q", "{target}", "/.//evil.test/?q" },
 		{ "/\\evil.test/", "", "{path}", "/%5Cevil.test/" },
@@ -126,7 +151,9 @@ static void test_a_redirect_does_not_lead_where_a_request_says(void **state)
 		{ "/x", "", "//cdn.test{path}", "//cdn.test/x" },
 		{ "/x", "", "{header:x-to}", "./javascript:alert(1)" },
 	};
-	struct path_captures captures = { .n = 2, .v = { { STR("rest"), STR("https:evil.test") }, { STR("more"), STR("/evil.test") } } };
+	struct path_captures captures = { .n = 2,
+		.v = { { STR("rest"), STR("https:evil.test") },
+			{ STR("more"), STR("/evil.test") } } };
 	(void)state;
 	walk_begin(1, "X-To: javascript:alert(1)\n", 0);
 	walk->captures = &captures;

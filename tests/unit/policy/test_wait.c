@@ -15,7 +15,7 @@ static void pass(unsigned ms)
 	fakewire_pass(ms * NS_PER_MS);
 }
 
-/* ---- publishing ------------------------------------------------------------------------------------------------------- */
+/* ---- publishing ---------------------------------------------------------------------------- */
 
 static sluice_verdict on_published(sluice_exchange *x, const void *conf)
 {
@@ -150,9 +150,10 @@ static void test_worker_state(void **state)
 	slots[1].state = NULL;
 }
 
-/* ---- services that answer at once ------------------------------------------------------------------------------------- */
+/* ---- services that answer at once ---------------------------------------------------------- */
 
-static sluice_verdict on_store(sluice_exchange *x, const void *conf, sluice_status st, const sluice_value *v)
+static sluice_verdict on_store(sluice_exchange *x, const void *conf, sluice_status st,
+	const sluice_value *v)
 {
 	(void)conf;
 	note("st ");
@@ -169,7 +170,8 @@ static sluice_verdict ask_store(sluice_exchange *x, const void *conf)
 	return sluice_store_command(x, sluice_store_local(NULL), argv, 2, 0, on_store);
 }
 
-/* A command makes no sense for memory: the callback runs within the call, and its verdict is the hook's. */
+/* A command makes no sense for memory: the callback runs within the call, and its verdict is the
+ * hook's. */
 static void test_store_answers_at_once(void **state)
 {
 	(void)state;
@@ -192,7 +194,8 @@ static struct tls_client *fetch_tls(sluice_str ca_file, const char **why)
 	return NULL;
 }
 
-static sluice_verdict on_fetched(sluice_exchange *x, const void *conf, const sluice_fetch_response *r)
+static sluice_verdict on_fetched(sluice_exchange *x, const void *conf,
+	const sluice_fetch_response *r)
 {
 	(void)x, (void)conf;
 	status = r->status;
@@ -205,7 +208,9 @@ static const char *url, *ca_file;
 
 static sluice_verdict fetch(sluice_exchange *x, const void *conf)
 {
-	sluice_fetch_request r = { .size = sizeof(r), .url = str_of(url), .ca_file = str_of(ca_file) };
+	sluice_fetch_request r = { .size = sizeof(r),
+		.url = str_of(url),
+		.ca_file = str_of(ca_file) };
 	(void)conf;
 	return sluice_fetch(x, &r, on_fetched);
 }

@@ -34,7 +34,8 @@ void note(const char *fmt, ...)
 	va_end(ap);
 }
 
-static sluice_verdict part_run(sluice_exchange *x, const struct part *p, char letter, sluice_hook hook)
+static sluice_verdict part_run(sluice_exchange *x, const struct part *p, char letter,
+	sluice_hook hook)
 {
 	assert_ptr_equal(run_item(x)->conf, p);
 	note("%c%u ", letter, p->n);
@@ -99,13 +100,13 @@ void walk_begin(unsigned n, const char *lines, size_t budget)
 	arena_init(&client.arena, budget ? budget : 1 << 20);
 	conn = (struct conn_info){ .peer_ip = "192.0.2.7", .peer_ip_len = 9 };
 	request = (struct request_head){ .method_text = STR("GET"),
-		                         .path = STR("/a/b"),
-		                         .query = STR("x=1&y=&x=2&z"),
-		                         .has_query = true,
-		                         .authority = STR("Example.com:8080"),
-		                         .host = STR("example.com"),
-		                         .method = METHOD_GET,
-		                         .version = 11 };
+		.path = STR("/a/b"),
+		.query = STR("x=1&y=&x=2&z"),
+		.has_query = true,
+		.authority = STR("Example.com:8080"),
+		.host = STR("example.com"),
+		.method = METHOD_GET,
+		.version = 11 };
 	add_lines(&request.fields, &client.arena, lines);
 	walk = arena_zalloc(&client.arena, sizeof(*walk));
 	walk->client = &client;
@@ -120,7 +121,10 @@ void walk_begin(unsigned n, const char *lines, size_t budget)
 	chain = (struct chain){ .v = items, .n = n, .has_response = n > 0 };
 	for (unsigned i = 0; i < PLUGINS; i++) {
 		parts[i].n = i;
-		items[i] = (struct chain_item){ .plugin = &record, .conf = &parts[i], .inst = instances[i], .slot = i };
+		items[i] = (struct chain_item){ .plugin = &record,
+			.conf = &parts[i],
+			.inst = instances[i],
+			.slot = i };
 	}
 }
 
@@ -160,8 +164,8 @@ const char *fields_text(const struct fields *f)
 	text[0] = 0;
 	for (uint32_t i = 0; i < f->n; i++) {
 		if (!(f->v[i].flags & FIELD_DROP))
-			n += (size_t)snprintf(text + n, sizeof(text) - n, "%.*s=%.*s,", STR_ARG(field_name(&f->v[i])),
-			                      STR_ARG(field_value(&f->v[i])));
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%.*s=%.*s,",
+				STR_ARG(field_name(&f->v[i])), STR_ARG(field_value(&f->v[i])));
 	}
 	return text;
 }

@@ -1,6 +1,7 @@
 /*
- * An exchange as plugins see it, without a gateway around it: a request, a route of plugins whose hooks do what the test
- * says, and a worker whose time the test owns. What runs is written down in `trace`.
+ * An exchange as plugins see it, without a gateway around it: a request, a route of plugins whose
+ * hooks do what the test says, and a worker whose time the test owns. What runs is written down in
+ * `trace`.
  */
 #ifndef WALK_KIT_H
 #define WALK_KIT_H
@@ -15,11 +16,13 @@
 
 enum { PLUGINS = 4, TRACE = 256 };
 
-/* One plugin of the route. Each hook notes its letter (q, s or c) and number, then does what there is to do. */
+/* One plugin of the route. Each hook notes its letter (q, s or c) and number, then does what there
+ * is to do. */
 struct part {
 	sluice_hook on_request, on_response, on_complete; /* NULL: goes on */
-	sluice_body_hook on_body;                         /* of either side; NULL: leaves it; not noted */
-	unsigned n;                                       /* its number */
+	/* of either side; NULL: leaves it; not noted */
+	sluice_body_hook on_body;
+	unsigned n; /* its number */
 };
 
 extern struct part parts[PLUGINS];

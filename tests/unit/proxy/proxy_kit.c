@@ -23,12 +23,15 @@ struct origin_side up = { .listening = -1, .fd = -1 };
 
 static struct worker *workers[] = { &kit_worker };
 static const char *const dirs_v[] = { MODULES_DIR };
-struct policy kit_policy = { .dirs = { dirs_v, 1 }, .main = &kit_worker, .workers = workers, .n_workers = 1 };
+struct policy kit_policy = { .dirs = { dirs_v, 1 },
+	.main = &kit_worker,
+	.workers = workers,
+	.n_workers = 1 };
 
 /* As in a module: the inline functions of the public header call through it. */
 const sluice_host *sluice_host_table = &host_table;
 
-/* ---- the configuration ------------------------------------------------------------------------------------------------ */
+/* ---- the configuration --------------------------------------------------------------------- */
 
 void kit_put(const char *name, const char *text)
 {
@@ -143,7 +146,7 @@ void kit_end(void)
 	visitor_free();
 }
 
-/* ---- the client ------------------------------------------------------------------------------------------------------- */
+/* ---- the client ---------------------------------------------------------------------------- */
 
 static size_t fields_write(const struct fields *f, char *at, size_t room)
 {
@@ -151,8 +154,8 @@ static size_t fields_write(const struct fields *f, char *at, size_t room)
 	at[0] = 0;
 	for (uint32_t i = 0; f && i < f->n; i++) {
 		if (!(f->v[i].flags & FIELD_DROP))
-			n += (size_t)snprintf(at + n, room - n, "%.*s: %.*s\n", STR_ARG(field_name(&f->v[i])),
-			                      STR_ARG(field_value(&f->v[i])));
+			n += (size_t)snprintf(at + n, room - n, "%.*s: %.*s\n",
+				STR_ARG(field_name(&f->v[i])), STR_ARG(field_value(&f->v[i])));
 		assert_true(n < room);
 	}
 	return n;
@@ -226,7 +229,8 @@ static void op_finish(struct client *c)
 {
 	assert_false(guest->finished);
 	guest->finished = true;
-	memset(c->user, EXCHANGE_TUNNEL, sizeof(struct exchange)); /* whoever looks at it once more goes far astray */
+	/* whoever looks at it once more goes far astray */
+	memset(c->user, EXCHANGE_TUNNEL, sizeof(struct exchange));
 	arena_fini(&c->arena);
 }
 
@@ -249,14 +253,22 @@ static void visitor_init(size_t budget)
 	guest = calloc(1, sizeof(*guest));
 	assert_non_null(guest);
 	guest->held = true;
-	guest->c = (struct client){ .ops = &ops, .head = &guest->head, .conn = &guest->conn, .started_ns = clock_ns() };
-	guest->conn = (struct conn_info){ .local = &local, .listener = &in, .peer_ip = "192.0.2.9", .peer_ip_len = 9, .requests = 1 };
+	guest->c = (struct client){ .ops = &ops,
+		.head = &guest->head,
+		.conn = &guest->conn,
+		.started_ns = clock_ns() };
+	guest->conn = (struct conn_info){ .local = &local,
+		.listener = &in,
+		.peer_ip = "192.0.2.9",
+		.peer_ip_len = 9,
+		.requests = 1 };
 	arena_init(&guest->c.arena, budget);
 }
 
 enum asking { ASKS_NOTHING, ASKS_ALSO, ASKS_ONLY };
 
-static void visit_as(const char *head, uint8_t body, uint64_t len, size_t budget, unsigned version, enum asking asking)
+static void visit_as(const char *head, uint8_t body, uint64_t len, size_t budget, unsigned version,
+	enum asking asking)
 {
 	visitor_init(budget);
 	struct request_head *h = &guest->head;
@@ -313,7 +325,8 @@ void visit_tunnel(const char *head, bool only)
 void visit_bad(int err, size_t budget)
 {
 	visitor_init(budget);
-	while (budget < 64 * 1024 && arena_alloc(&guest->c.arena, 48)) /* what was read of it took all there is */
+	/* what was read of it took all there is */
+	while (budget < 64 * 1024 && arena_alloc(&guest->c.arena, 48))
 		;
 	exchange_on_bad_request(&kit_proxy, &guest->c, err);
 }
@@ -335,12 +348,14 @@ static void visitor_turn(void)
 {
 	if (!guest || guest->finished || guest->told_gone)
 		return;
-	bool had_body = guest->tunnel || guest->head.body == BODY_CHUNKED || (guest->head.body == BODY_LENGTH && guest->head.body_length);
+	bool had_body = guest->tunnel || guest->head.body == BODY_CHUNKED ||
+		(guest->head.body == BODY_LENGTH && guest->head.body_length);
 	if (!guest->held && guest->pending.len) {
 		guest->c.events->on_body(&guest->c, &guest->pending);
 		assert_true(guest->finished || guest->pending.len == 0);
 	}
-	if (!guest->finished && !guest->held && had_body && !guest->more && !guest->ended_in && guest->pending.len == 0) {
+	if (!guest->finished && !guest->held && had_body && !guest->more && !guest->ended_in &&
+		guest->pending.len == 0) {
 		guest->ended_in = true;
 		guest->c.events->on_end(&guest->c, NULL);
 	}
@@ -350,7 +365,7 @@ static void visitor_turn(void)
 	}
 }
 
-/* ---- the upstream ----------------------------------------------------------------------------------------------------- */
+/* ---- the upstream -------------------------------------------------------------------------- */
 
 static void up_open(void)
 {
@@ -366,7 +381,8 @@ static void up_open(void)
 
 static void up_turn(void)
 {
-	int fd = up.listening < 0 ? -1 : accept4(up.listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = up.listening < 0 ? -1
+				  : accept4(up.listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0) {
 		up_close();
 		up.fd = fd;
@@ -396,7 +412,7 @@ void up_reset(void)
 	up_close();
 }
 
-/* ---- turns ------------------------------------------------------------------------------------------------------------ */
+/* ---- turns --------------------------------------------------------------------------------- */
 
 void turn(void)
 {

@@ -1,6 +1,7 @@
 /*
- * An exchange between a client that is a struct and an upstream that is a socket, both the test's: a real configuration,
- * read from a file, and a real loop. Plugins are the scripted module of tests/unit/policy, whose hooks the test sets.
+ * An exchange between a client that is a struct and an upstream that is a socket, both the test's:
+ * a real configuration, read from a file, and a real loop. Plugins are the scripted module of
+ * tests/unit/policy, whose hooks the test sets.
  */
 #ifndef PROXY_KIT_H
 #define PROXY_KIT_H
@@ -12,7 +13,7 @@
 #include "proxy/exchange.h"
 #include "unit.h"
 
-/* ---- the configuration ------------------------------------------------------------------------------------------------ */
+/* ---- the configuration --------------------------------------------------------------------- */
 
 extern char kit_folder[];
 extern struct script *script;
@@ -31,17 +32,17 @@ struct snapshot *kit_load(const char *text, const struct snapshot *old);
 void kit_begin(const char *text);
 void kit_end(void);
 
-/* ---- the client ------------------------------------------------------------------------------------------------------- */
+/* ---- the client ---------------------------------------------------------------------------- */
 
 struct visitor {
 	struct client c;
 	struct request_head head;
 	struct conn_info conn;
-	struct buf pending;      /* of the body, to be handed over */
-	bool more;               /* the body is not complete */
-	bool held, ended_in;     /* on_end was called */
+	struct buf pending;  /* of the body, to be handed over */
+	bool more;           /* the body is not complete */
+	bool held, ended_in; /* on_end was called */
 	bool told_gone;
-	bool full;               /* takes no more of the response */
+	bool full; /* takes no more of the response */
 	/* what came */
 	unsigned heads, interims, resumes;
 	int status;
@@ -61,7 +62,8 @@ void visit(const char *head, uint8_t body, uint64_t len);
 void visit_by(unsigned version, const char *head, uint8_t body, uint64_t len); /* 11, 20 */
 void visit_with_budget(const char *head, uint8_t body, uint64_t len, size_t budget);
 void visit_nameless(const char *head); /* HTTP/1.0 without a Host */
-void visit_tunnel(const char *head, bool only); /* asks for another protocol; only: by extended CONNECT */
+/* asks for another protocol; only: by extended CONNECT */
+void visit_tunnel(const char *head, bool only);
 void visit_bad(int err, size_t budget);
 void visitor_say(const char *bytes, bool last);
 void visitor_gone(int err, bool can_answer);
@@ -73,13 +75,13 @@ extern struct done {
 	bool retried;
 } done;
 
-/* ---- the upstream ----------------------------------------------------------------------------------------------------- */
+/* ---- the upstream -------------------------------------------------------------------------- */
 
 struct origin_side {
-	int listening, fd;  /* fd: the connection accepted last; -1: none */
+	int listening, fd; /* fd: the connection accepted last; -1: none */
 	uint16_t port;
 	unsigned accepted;
-	char got[65536];    /* all that came on it */
+	char got[65536]; /* all that came on it */
 	size_t got_len;
 	bool eof;
 };
@@ -92,14 +94,14 @@ void up_reset(void);
 /* One turn of everything. */
 void turn(void);
 /* Until it is so. */
-#define until(it)                                                         \
-	do {                                                              \
-		unsigned turns = 0;                                       \
-		while (!(it)) {                                           \
-			turn();                                           \
-			if (++turns > 4000)                               \
-				fail_msg("it never comes: %s", #it);      \
-		}                                                         \
+#define until(it)                                                    \
+	do {                                                         \
+		unsigned turns = 0;                                  \
+		while (!(it)) {                                      \
+			turn();                                      \
+			if (++turns > 4000)                          \
+				fail_msg("it never comes: %s", #it); \
+		}                                                    \
 	} while (0)
 void turns_for(unsigned ms);
 

@@ -1,4 +1,5 @@
-/* proxy/build: what a configuration file may say, what is wrong with it, and what the next one takes over. */
+/* proxy/build: what a configuration file may say, what is wrong with it, and what the next one
+ * takes over. */
 #include "proxy_kit.h"
 
 #include "tls/server.h"
@@ -13,45 +14,85 @@ static void test_mistakes(void **state)
 	} v[] = {
 		{ "routes: []\n", "listeners" },
 		{ HEAD "nonsense: 1\n", "nonsense" },
-		{ "runtime: { workers: many }\nlisteners: [{ name: a, address: '127.0.0.1:1' }]\n", "neither auto nor a number" },
-		{ "runtime: { workers: 0 }\nlisteners: [{ name: a, address: '127.0.0.1:1' }]\n", "neither auto nor a number" },
+		{ "runtime: { workers: many }\nlisteners: [{ name: a, address: '127.0.0.1:1' }]\n",
+			"neither auto nor a number" },
+		{ "runtime: { workers: 0 }\nlisteners: [{ name: a, address: '127.0.0.1:1' }]\n",
+			"neither auto nor a number" },
 		{ "listeners: [{ name: a, address: nowhere }]\n", "is no address to listen on" },
-		{ "listeners: [{ name: a, address: '127.0.0.1:1' }, { name: a, address: '127.0.0.1:2' }]\n", "is there already" },
-		{ "listeners: [{ name: a, address: '127.0.0.1:1' }, { name: b, address: '127.0.0.1:1' }]\n", "has this address already" },
-		{ HEAD "routes: [{ name: r, match: { path: /x } }]\n", "needs an `upstream` or a `respond`" },
-		{ HEAD "routes: [{ name: r, match: { path: /x }, upstream: u, respond: {} }]\n", "and not both" },
-		{ HEAD "upstreams: { users: { servers: ['127.0.0.1:1'] } }\nroutes: [{ name: r, match: { path: /x }, upstream: user }]\n",
-		  "did you mean \"users\"?" },
-		{ HEAD "routes: [{ name: r, match: { path: /x }, upstream: u }]\n", "no upstream is declared" },
-		{ HEAD "routes: [{ name: r, match: { path: /x, listener: on }, respond: {} }]\n", "did you mean \"in\"?" },
-		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: {} }, { name: r, match: { path: /y }, respond: {} }]\n",
-		  "route \"r\" is there already, at" },
-		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: {} }, { name: q, match: { path: /x }, respond: {} }]\n",
-		  "cannot be told apart" },
-		{ HEAD "routes: [{ name: r, match: { path: 'regex:(' }, respond: {} }]\n", "at character" },
-		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { 'Content-Length': '5' } } }]\n", "is no field" },
-		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { Connection: close } } }]\n", "is no field" },
-		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { X: \"a\\nY: b\" } } }]\n", "control bytes" },
-		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { content_type: \"text/plain\\r\\nX: y\" } }]\n", "content_type" },
+		{ "listeners: [{ name: a, address: '127.0.0.1:1' }, { name: a, address: "
+		  "'127.0.0.1:2' }]\n",
+			"is there already" },
+		{ "listeners: [{ name: a, address: '127.0.0.1:1' }, { name: b, address: "
+		  "'127.0.0.1:1' }]\n",
+			"has this address already" },
+		{ HEAD "routes: [{ name: r, match: { path: /x } }]\n",
+			"needs an `upstream` or a `respond`" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, upstream: u, respond: {} }]\n",
+			"and not both" },
+		{ HEAD "upstreams: { users: { servers: ['127.0.0.1:1'] } }\nroutes: [{ name: r, "
+		       "match: { path: /x }, upstream: user }]\n",
+			"did you mean \"users\"?" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, upstream: u }]\n",
+			"no upstream is declared" },
+		{ HEAD "routes: [{ name: r, match: { path: /x, listener: on }, respond: {} }]\n",
+			"did you mean \"in\"?" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: {} }, { name: r, match: "
+		       "{ path: /y }, respond: {} }]\n",
+			"route \"r\" is there already, at" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: {} }, { name: q, match: "
+		       "{ path: /x }, respond: {} }]\n",
+			"cannot be told apart" },
+		{ HEAD "routes: [{ name: r, match: { path: 'regex:(' }, respond: {} }]\n",
+			"at character" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { "
+		       "'Content-Length': '5' } } }]\n",
+			"is no field" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { Connection: "
+		       "close } } }]\n",
+			"is no field" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { X: \"a\\nY: "
+		       "b\" } } }]\n",
+			"control bytes" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { content_type: "
+		       "\"text/plain\\r\\nX: y\" } }]\n",
+			"content_type" },
 		{ HEAD "plugins: [script]\n" ROUTE, "expected a block of named instances" },
 		{ HEAD "plugins: { a: script }\n" ROUTE, "expected a block with `use`" },
 		{ HEAD "plugins: { a: { use: script, number: 1000 } }\n" ROUTE, "100" },
-		{ HEAD "routes: [{ name: r, match: { path: /x }, plugins: script, respond: {} }]\n", "expected a list" },
-		{ HEAD "plugins: { login: { use: script } }\nroutes: [{ name: r, match: { path: /x }, plugins: [logon], respond: {} }]\n",
-		  "did you mean \"login\"?" },
-		{ HEAD "routes: [{ name: r, match: { path: /x }, plugins: [[a]], respond: {} }]\n", "the name of an instance" },
-		{ HEAD "plugins: { a: { use: script, store: shared } }\n" ROUTE, "there is no store \"shared\"" },
-		{ HEAD "plugins: { a: { use: script, by: sub } }\n" ROUTE, "conf.yaml:3:34: error: plugins.a.by: there is no fact \"sub\"" },
-		{ HEAD "plugins: { a: { use: script, by: sub } }\n" ROUTE, "did you mean claim:sub?" },
-		{ HEAD "plugins: { a: { use: script, by: clientip } }\n" ROUTE, "did you mean ip?" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, plugins: script, respond: {} }]\n",
+			"expected a list" },
+		{ HEAD "plugins: { login: { use: script } }\nroutes: [{ name: r, match: { path: /x "
+		       "}, plugins: [logon], respond: {} }]\n",
+			"did you mean \"login\"?" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, plugins: [[a]], respond: {} }]\n",
+			"the name of an instance" },
+		{ HEAD "plugins: { a: { use: script, store: shared } }\n" ROUTE,
+			"there is no store \"shared\"" },
+		{ HEAD "plugins: { a: { use: script, by: sub } }\n" ROUTE,
+			"conf.yaml:3:34: error: plugins.a.by: there is no fact \"sub\"" },
+		{ HEAD "plugins: { a: { use: script, by: sub } }\n" ROUTE,
+			"did you mean claim:sub?" },
+		{ HEAD "plugins: { a: { use: script, by: clientip } }\n" ROUTE,
+			"did you mean ip?" },
 		{ HEAD "plugins: { 'r/0': { use: script } }\n"
-		       "routes: [{ name: r, match: { path: /x }, plugins: [{ use: script }], respond: {} }]\n",
-		  "an instance in `plugins` is called \"r/0\"" },
-		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { X: '{heder:Y}' } } }]\n", "did you mean {header:Y}?" },
-		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { body: '{clientip}' } }]\n", "there is no fact \"clientip\"" },
-		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { X: 'a}' } } }]\n", "write }} for a brace" },
-		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { body: 'file:none.txt' } }]\n", "cannot read none.txt: No such" },
-		{ HEAD "stores: { here: { memory: 1MiB } }\nplugins: { a: { use: script, store: hear } }\n" ROUTE, "did you mean \"here\"?" },
+		       "routes: [{ name: r, match: { path: /x }, plugins: [{ use: script }], "
+		       "respond: {} }]\n",
+			"an instance in `plugins` is called \"r/0\"" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { X: "
+		       "'{heder:Y}' } } }]\n",
+			"did you mean {header:Y}?" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { body: '{clientip}' } "
+		       "}]\n",
+			"there is no fact \"clientip\"" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { X: 'a}' } } "
+		       "}]\n",
+			"write }} for a brace" },
+		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { body: 'file:none.txt' "
+		       "} }]\n",
+			"cannot read none.txt: No such" },
+		{ HEAD "stores: { here: { memory: 1MiB } }\nplugins: { a: { use: script, store: "
+		       "hear } }\n" ROUTE,
+			"did you mean \"here\"?" },
 	};
 	(void)state;
 	memset(script, 0, sizeof(*script));
@@ -71,11 +112,13 @@ static void test_mistakes(void **state)
 static void test_many_mistakes(void **state)
 {
 	(void)state;
-	assert_null(kit_load("listeners: [{ name: a, address: nowhere }]\nplugins: { p: { use: nope } }\n"
-	                     "routes: [{ name: r, match: { path: /x }, plugins: [q], upstream: u }, { name: s }]\n",
-	                     NULL));
-	static const char *const says[] = { "is no address", "cannot be loaded", "no plugin instance \"q\"", "no upstream \"u\"",
-		                            "needs an `upstream`" };
+	assert_null(kit_load(
+		"listeners: [{ name: a, address: nowhere }]\nplugins: { p: { use: nope } }\n"
+		"routes: [{ name: r, match: { path: /x }, plugins: [q], upstream: u }, { name: s "
+		"}]\n",
+		NULL));
+	static const char *const says[] = { "is no address", "cannot be loaded",
+		"no plugin instance \"q\"", "no upstream \"u\"", "needs an `upstream`" };
 	for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++) {
 		if (!strstr(kit_report, says[i]))
 			fail_msg("no \"%s\" in: %s", says[i], kit_report);
@@ -85,13 +128,15 @@ static void test_many_mistakes(void **state)
 static void test_routes(void **state)
 {
 	(void)state;
-	struct snapshot *s = kit_load(HEAD "plugins: { a: { use: script, label: a }, b: { use: script, label: b } }\n"
-	                                   "upstreams: { u: { servers: ['127.0.0.1:1'] }, w: { servers: ['127.0.0.1:2'] } }\n"
-	                                   "routes:\n"
-	                                   "  - { name: one, match: { path: /1 }, plugins: [b, { use: script, label: c }, a, b], upstream: w }\n"
-	                                   "  - { name: two, match: { path: /2 }, plugins: [], respond: {} }\n"
-	                                   "  - { name: three, match: { path: /3 }, plugins: ~, upstream: u }\n",
-	                              NULL);
+	struct snapshot *s = kit_load(HEAD
+		"plugins: { a: { use: script, label: a }, b: { use: script, label: b } }\n"
+		"upstreams: { u: { servers: ['127.0.0.1:1'] }, w: { servers: ['127.0.0.1:2'] } }\n"
+		"routes:\n"
+		"  - { name: one, match: { path: /1 }, plugins: [b, { use: script, label: c }, a, "
+		"b], upstream: w }\n"
+		"  - { name: two, match: { path: /2 }, plugins: [], respond: {} }\n"
+		"  - { name: three, match: { path: /3 }, plugins: ~, upstream: u }\n",
+		NULL);
 	if (!s)
 		fail_msg("%s", kit_report);
 	assert_int_equal(s->n_routes, 3);
@@ -104,7 +149,8 @@ static void test_routes(void **state)
 	assert_int_equal(c->n, 4);
 	for (uint32_t i = 0; i < 4; i++) {
 		assert_ptr_equal(c->v[i].inst, s->instances[c->v[i].slot]);
-		assert_int_equal(((const struct script_conf *)c->v[i].conf)->label.data[0], labels[i]);
+		assert_int_equal(((const struct script_conf *)c->v[i].conf)->label.data[0],
+			labels[i]);
 	}
 	assert_str(c->v[1].inst->name, "one/1");
 	assert_true(c->has_response);
@@ -112,7 +158,7 @@ static void test_routes(void **state)
 	snapshot_free(s);
 }
 
-/* ---- the next one ----------------------------------------------------------------------------------------------------- */
+/* ---- the next one -------------------------------------------------------------------------- */
 
 static unsigned stopped;
 
@@ -126,14 +172,18 @@ static void test_taken_over(void **state)
 {
 	static const char old_text[] = HEAD
 		"stores: { here: { memory: 1MiB }, there: { memory: 1MiB } }\n"
-		"plugins:\n  same: { use: script, label: same, store: here }\n  changed: { use: script, label: old }\n"
+		"plugins:\n  same: { use: script, label: same, store: here }\n  changed: { use: "
+		"script, label: old }\n"
 		"  lost: { use: script, store: there }\n  gone: { use: script }\n"
-		"routes: [{ name: r, match: { path: /x }, plugins: [same, { use: script, label: in-place }], respond: {} }]\n";
+		"routes: [{ name: r, match: { path: /x }, plugins: [same, { use: script, label: "
+		"in-place }], respond: {} }]\n";
 	static const char new_text[] = HEAD
 		"stores: { here: { memory: 1MiB }, there: { memory: 2MiB } }\n"
-		"plugins:\n  changed: { use: script, label: new }\n  lost: { use: script, store: there }\n"
+		"plugins:\n  changed: { use: script, label: new }\n  lost: { use: script, store: "
+		"there }\n"
 		"  same: { label: same, use: script, store: here }\n"
-		"routes: [{ name: r, match: { path: /y }, plugins: [same, { use: script, label: in-place }], respond: {} }]\n";
+		"routes: [{ name: r, match: { path: /y }, plugins: [same, { use: script, label: "
+		"in-place }], respond: {} }]\n";
 	(void)state;
 	memset(script, 0, sizeof(*script));
 	script->stop = on_stop;
@@ -142,8 +192,12 @@ static void test_taken_over(void **state)
 	if (!old)
 		fail_msg("%s", kit_report);
 	/* one with a mistake takes nothing and lets nothing go */
-	assert_null(kit_load(HEAD "plugins: { same: { use: script, label: same } }\nroutes: [{ name: r }]\n", old));
-	assert_null(kit_load("stores: { here: { memory: 1MiB } }\nplugins: { same: { use: script, label: same, store: here } }\n", old));
+	assert_null(kit_load(HEAD
+		"plugins: { same: { use: script, label: same } }\nroutes: [{ name: r }]\n",
+		old));
+	assert_null(kit_load("stores: { here: { memory: 1MiB } }\nplugins: { same: { use: script, "
+			     "label: same, store: here } }\n",
+		old));
 	assert_int_equal(old->instances[0]->refs, 1);
 	stopped = 0;
 	struct snapshot *s = kit_load(new_text, old);
@@ -163,7 +217,7 @@ static void test_taken_over(void **state)
 	assert_int_equal(stopped, 7);
 }
 
-/* ---- on a worker ------------------------------------------------------------------------------------------------------ */
+/* ---- on a worker --------------------------------------------------------------------------- */
 
 static unsigned views_freed;
 
@@ -175,8 +229,9 @@ static void on_free(struct snapshot *s)
 
 static void test_views(void **state)
 {
-	static const char text[] = HEAD "plugins: { a: { use: script } }\nupstreams: { u: { servers: ['127.0.0.1:1'] } }\n"
-	                                "routes: [{ name: r, match: { path: /x }, plugins: [a], upstream: u }]\n";
+	static const char text[] = HEAD
+		"plugins: { a: { use: script } }\nupstreams: { u: { servers: ['127.0.0.1:1'] } }\n"
+		"routes: [{ name: r, match: { path: /x }, plugins: [a], upstream: u }]\n";
 	(void)state;
 	memset(script, 0, sizeof(*script));
 	views_freed = 0;
@@ -201,8 +256,11 @@ static void test_views(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_mistakes),   cmocka_unit_test(test_many_mistakes), cmocka_unit_test(test_routes),
-		cmocka_unit_test(test_taken_over), cmocka_unit_test(test_views),
+		cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_many_mistakes),
+		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_taken_over),
+		cmocka_unit_test(test_views),
 	};
 	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
 }

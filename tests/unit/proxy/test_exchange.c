@@ -1,4 +1,5 @@
-/* proxy/exchange, forward, respond: requests on their way through, and everything that may happen to them. */
+/* proxy/exchange, forward, respond: requests on their way through, and everything that may happen
+ * to them. */
 #include "proxy_kit.h"
 
 static const char conf[] =
@@ -14,13 +15,15 @@ static const char conf[] =
 	"  down: { servers: ['127.0.0.1:1'] }\n"
 	"routes:\n"
 	"  - { name: plain, match: { path: /plain }, upstream: up }\n"
-	"  - { name: both, match: { path: '/both/*', methods: [GET, POST, PUT] }, plugins: [a, b], upstream: up }\n"
+	"  - { name: both, match: { path: '/both/*', methods: [GET, POST, PUT] }, plugins: [a, b], "
+	"upstream: up }\n"
 	"  - { name: body, match: { path: /body }, plugins: [a], upstream: patient }\n"
 	"  - { name: down, match: { path: /down }, upstream: down }\n"
-	"  - { name: here, match: { path: /here }, plugins: [a], respond: { status: 201, body: made, headers: { X-Made: here } } }\n"
+	"  - { name: here, match: { path: /here }, plugins: [a], respond: { status: 201, body: "
+	"made, headers: { X-Made: here } } }\n"
 	"  - { name: empty, match: { path: /empty }, respond: { status: 204 } }\n";
 
-/* ---- plugins ---------------------------------------------------------------------------------------------------------- */
+/* ---- plugins ------------------------------------------------------------------------------- */
 
 static char trace[256];
 static const char *who; /* whose hook does something */
@@ -99,18 +102,19 @@ static sluice_verdict long_nap(sluice_exchange *x, const void *c)
 	return sluice_sleep(x, 600, go_on);
 }
 
-#define assert_has(text, what)                                                \
-	do {                                                                  \
-		if (!strstr(text, what))                                      \
-			fail_msg("no \"%s\" in \"%s\"", what, text);          \
+#define assert_has(text, what)                                       \
+	do {                                                         \
+		if (!strstr(text, what))                             \
+			fail_msg("no \"%s\" in \"%s\"", what, text); \
 	} while (0)
-#define assert_has_not(text, what)                                            \
-	do {                                                                  \
-		if (strstr(text, what))                                       \
-			fail_msg("there is \"%s\" in \"%s\"", what, text);    \
+#define assert_has_not(text, what)                                         \
+	do {                                                               \
+		if (strstr(text, what))                                    \
+			fail_msg("there is \"%s\" in \"%s\"", what, text); \
 	} while (0)
 
-static const char hello[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Up: yes\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\nhello";
+static const char hello[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Up: yes\r\nConnection: "
+			    "X-Hop\r\nX-Hop: 1\r\n\r\nhello";
 
 static void assert_done(int status, const char *code)
 {
@@ -122,7 +126,7 @@ static void assert_done(int status, const char *code)
 	assert_int_equal(kit_proxy.active, 0);
 }
 
-/* ---- through ---------------------------------------------------------------------------------------------------------- */
+/* ---- through ------------------------------------------------------------------------------- */
 
 static void test_get(void **state)
 {
@@ -162,7 +166,8 @@ static void test_post(void **state)
 		until(strstr(up.got, "56789"));
 		if (chunked)
 			until(strstr(up.got, "\r\n0\r\n\r\n"));
-		up_say("HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+		up_say("HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\nHTTP/1.1 200 "
+		       "OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
 		       "X-Sum: 7\r\n\r\n");
 		assert_done(200, "");
 		assert_int_equal(guest->interims, 1);
@@ -177,10 +182,12 @@ static void test_fields(void **state)
 {
 	(void)state;
 	begin();
-	visit("GET /plain\nX-Forwarded-For: 10.0.0.1\nForwarded: for=10.0.0.1\nX-Forwarded-Proto: https\nX-Forwarded-Host: evil\n"
-	      "X-Request-ID: mine-1\nX-Request-ID: mine-2\nKeep-Alive: 5\nTE: gzip\nProxy-Connection: x\nVia: 1.0 other\n"
+	visit("GET /plain\nX-Forwarded-For: 10.0.0.1\nForwarded: for=10.0.0.1\nX-Forwarded-Proto: "
+	      "https\nX-Forwarded-Host: evil\n"
+	      "X-Request-ID: mine-1\nX-Request-ID: mine-2\nKeep-Alive: 5\nTE: "
+	      "gzip\nProxy-Connection: x\nVia: 1.0 other\n"
 	      "Expect: 100-continue\nX-Keep: me\n",
-	      BODY_NONE, 0);
+		BODY_NONE, 0);
 	until(up.got_len);
 	assert_has(up.got, "X-Forwarded-For: 192.0.2.9\r\n");
 	assert_has(up.got, "X-Forwarded-Proto: http\r\n");
@@ -190,7 +197,8 @@ static void test_fields(void **state)
 	assert_has(up.got, "Via: 1.1 sluice\r\n");
 	assert_has(up.got, "X-Request-ID: mine-1\r\n");
 	assert_has(up.got, "X-Keep: me\r\n");
-	static const char *const gone[] = { "10.0.0.1", "evil", "mine-2", "Keep-Alive", "TE:", "Proxy-Connection", "Expect" };
+	static const char *const gone[] = { "10.0.0.1", "evil", "mine-2", "Keep-Alive",
+		"TE:", "Proxy-Connection", "Expect" };
 	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
 		assert_has_not(up.got, gone[i]);
 	up_say(hello);
@@ -232,7 +240,8 @@ static void test_request_ids_do_not_tell_the_next_one(void **state)
 	kit_end();
 }
 
-/* A client of old names no host. Its server gets the name of the upstream: many refuse a Host that is empty. */
+/* A client of old names no host. Its server gets the name of the upstream: many refuse a Host that
+ * is empty. */
 static void test_no_host(void **state)
 {
 	(void)state;
@@ -261,7 +270,8 @@ static void test_client_names_a_plugins_field(void **state)
 	(void)state;
 	begin();
 	request_deed = identify;
-	visit("GET /both/x\nConnection: close, X-User, X-Mine\nX-User: mallory\nX-Mine: 1\n", BODY_NONE, 0);
+	visit("GET /both/x\nConnection: close, X-User, X-Mine\nX-User: mallory\nX-Mine: 1\n",
+		BODY_NONE, 0);
 	until(up.got_len);
 	assert_has(up.got, "X-User: alice\r\n");
 	assert_has_not(up.got, "mallory");
@@ -271,7 +281,7 @@ static void test_client_names_a_plugins_field(void **state)
 	kit_end();
 }
 
-/* ---- answers of our own ----------------------------------------------------------------------------------------------- */
+/* ---- answers of our own -------------------------------------------------------------------- */
 
 static void test_no_route(void **state)
 {
@@ -388,7 +398,8 @@ static sluice_verdict mark_response(sluice_exchange *x, const void *c)
 	return SLUICE_NEXT;
 }
 
-/* A plugin puts its answer in the place of the upstream's: what others asked for holds for it as well. */
+/* A plugin puts its answer in the place of the upstream's: what others asked for holds for it as
+ * well. */
 static void test_response_replaced(void **state)
 {
 	(void)state;
@@ -407,7 +418,7 @@ static void test_response_replaced(void **state)
 	}
 }
 
-/* ---- waiting ---------------------------------------------------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------------------------- */
 
 static void test_hooks_wait(void **state)
 {
@@ -425,12 +436,14 @@ static void test_hooks_wait(void **state)
 	kit_end();
 }
 
-/* While a response hook waits, the upstream is through, or says more, or leaves: none of that is lost or taken amiss. */
+/* While a response hook waits, the upstream is through, or says more, or leaves: none of that is
+ * lost or taken amiss. */
 static void test_response_hook_waits_long(void **state)
 {
 	static const char *const said[] = {
 		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: "
+		"1\r\n\r\n",
 		"HTTP/1.1 200 OK\r\n\r\nhello",
 		"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
 	};
@@ -451,7 +464,7 @@ static void test_response_hook_waits_long(void **state)
 	}
 }
 
-/* ---- upstreams that fail ---------------------------------------------------------------------------------------------- */
+/* ---- upstreams that fail ------------------------------------------------------------------- */
 
 static void test_nobody_there(void **state)
 {
@@ -499,7 +512,8 @@ static void test_upstream_closes(void **state)
 	kit_end();
 }
 
-/* A kept connection that the server closed meanwhile is not the request's fault: it goes to another. */
+/* A kept connection that the server closed meanwhile is not the request's fault: it goes to
+ * another. */
 static void test_stale_connection(void **state)
 {
 	(void)state;
@@ -556,7 +570,7 @@ static void test_early_answer(void **state)
 	kit_end();
 }
 
-/* ---- clients that leave ----------------------------------------------------------------------------------------------- */
+/* ---- clients that leave -------------------------------------------------------------------- */
 
 static void test_client_leaves(void **state)
 {
@@ -634,14 +648,16 @@ static void test_bad_requests(void **state)
 	}
 }
 
-/* ---- memory ----------------------------------------------------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------------------------- */
 
 static sluice_verdict eat(sluice_exchange *x, const void *c)
 {
 	(void)c;
 	for (int i = 0; i < 40; i++) {
-		sluice_field_add(x, SLUICE_REQUEST, SLUICE_STR("X-Add"), SLUICE_STR("0123456789012345678901234567890123456789"));
-		sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("X-Add"), SLUICE_STR("0123456789012345678901234567890123456789"));
+		sluice_field_add(x, SLUICE_REQUEST, SLUICE_STR("X-Add"),
+			SLUICE_STR("0123456789012345678901234567890123456789"));
+		sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("X-Add"),
+			SLUICE_STR("0123456789012345678901234567890123456789"));
 	}
 	return SLUICE_NEXT;
 }
@@ -708,13 +724,15 @@ static void test_plugin_answers_without_memory(void **state)
 	kit_end();
 }
 
-/* ---- bodies ----------------------------------------------------------------------------------------------------------- */
+/* ---- bodies -------------------------------------------------------------------------------- */
 
 static bool body_fails;
 
 static sluice_verdict want_body(sluice_exchange *x, const void *c)
 {
-	static const sluice_body_plan plan = { .size = sizeof(plan), .mode = SLUICE_BODY_STREAM, .max = 1 };
+	static const sluice_body_plan plan = { .size = sizeof(plan),
+		.mode = SLUICE_BODY_STREAM,
+		.max = 1 };
 	(void)c;
 	return sluice_body_want(x, SLUICE_REQUEST, &plan) ? SLUICE_NEXT : SLUICE_FAIL;
 }
@@ -726,7 +744,8 @@ static sluice_verdict pass_body(sluice_exchange *x, const void *c, sluice_str da
 	return body_fails ? SLUICE_FAIL : SLUICE_NEXT;
 }
 
-/* What waited for the upstream goes on when it takes more; and that is the end of an exchange whose answer has begun. */
+/* What waited for the upstream goes on when it takes more; and that is the end of an exchange whose
+ * answer has begun. */
 static void test_a_body_hook_fails_late(void **state)
 {
 	enum { LONG = 24 << 20 }; /* more than sockets hold */

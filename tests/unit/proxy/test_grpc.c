@@ -14,17 +14,20 @@ static const char conf[] =
 	"  new: { servers: ['127.0.0.1:@port@'], protocol: h2c }\n"
 	"routes:\n"
 	"  - { name: plain, match: { path: /plain }, upstream: up }\n"
-	"  - { name: bounded, match: { path: /bounded }, upstream: up, grpc: { max_timeout: 2s } }\n"
+	"  - { name: bounded, match: { path: /bounded }, upstream: up, grpc: { max_timeout: 2s } "
+	"}\n"
 	"  - { name: plugged, match: { path: /plugged }, plugins: [a], upstream: up }\n"
-	"  - { name: idle, match: { path: /idle }, plugins: [a], upstream: new, grpc: { idle: 200ms } }\n";
+	"  - { name: idle, match: { path: /idle }, plugins: [a], upstream: new, grpc: { idle: "
+	"200ms } }\n";
 
 #define CALL(path) "POST " path "\nContent-Type: application/grpc\nTE: trailers\n"
-#define HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define HEAD \
+	"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n"
 
-#define assert_has(text, what)                                                \
-	do {                                                                  \
-		if (!strstr(text, what))                                      \
-			fail_msg("no \"%s\" in \"%s\"", what, text);          \
+#define assert_has(text, what)                                       \
+	do {                                                         \
+		if (!strstr(text, what))                             \
+			fail_msg("no \"%s\" in \"%s\"", what, text); \
 	} while (0)
 
 static void assert_refused(const char *status, const char *message)
@@ -67,7 +70,7 @@ static void test_refusals(void **state)
 	kit_end();
 }
 
-/* ---- plugins ------------------------------------------------------------------------------------------------------ */
+/* ---- plugins ------------------------------------------------------------------------------- */
 
 static sluice_verdict refuse(sluice_exchange *x, const void *c)
 {
@@ -135,7 +138,7 @@ static void test_plugins(void **state)
 	kit_end();
 }
 
-/* ---- deadlines ---------------------------------------------------------------------------------------------------- */
+/* ---- deadlines ----------------------------------------------------------------------------- */
 
 static void test_deadline_before_a_server(void **state)
 {
@@ -184,10 +187,13 @@ static void test_deadline_in_the_stream(void **state)
 	begin_stream(20);
 	until(guest->finished);
 	assert_false(guest->aborted);
-	assert_string_equal(guest->trailers, "grpc-status: 4\ngrpc-message: deadline-exceeded: The deadline of the call has passed.\n");
+	assert_string_equal(guest->trailers,
+		"grpc-status: 4\ngrpc-message: deadline-exceeded: The deadline of the call has "
+		"passed.\n");
 	assert_string_equal(done.code, "deadline-exceeded");
 	kit_end();
-	begin_stream(11); /* not every client of HTTP/1.1 reads trailers: it must not take the response for whole */
+	/* not every client of HTTP/1.1 reads trailers: it must not take the response for whole */
+	begin_stream(11);
 	until(guest->finished);
 	assert_true(guest->aborted);
 	assert_false(guest->ended);
@@ -230,7 +236,8 @@ static void test_a_client_that_goes(void **state)
 	kit_end();
 }
 
-/* Who lives, says its connection, but takes no answer, has no more time than who says nothing: also behind its deadline. */
+/* Who lives, says its connection, but takes no answer, has no more time than who says nothing: also
+ * behind its deadline. */
 static void test_an_answer_not_taken(void **state)
 {
 	static const char *const heads[] = { CALL("/idle"), CALL("/idle") "grpc-timeout: 50m\n" };
@@ -272,7 +279,8 @@ static void test_little_memory(void **state)
 		kit_begin(conf);
 		visit_with_budget(CALL("/bounded") "grpc-timeout: 1H\n", BODY_CHUNKED, 0, budget);
 		turns_for(3);
-		assert_true(!guest->finished || guest->aborted || strstr(guest->fields, "grpc-status: "));
+		assert_true(!guest->finished || guest->aborted ||
+			strstr(guest->fields, "grpc-status: "));
 		kit_end();
 	}
 }

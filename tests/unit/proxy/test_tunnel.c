@@ -1,4 +1,5 @@
-/* proxy/tunnel: which requests become tunnels, whose answers are believed, and how a tunnel ends. */
+/* proxy/tunnel: which requests become tunnels, whose answers are believed, and how a tunnel
+ * ends. */
 #include "proxy_kit.h"
 
 #define KEY "dGhlIHNhbXBsZSBub25jZQ=="
@@ -6,18 +7,20 @@
 #define ASK "Upgrade: websocket\nSec-WebSocket-Key: " KEY "\nSec-WebSocket-Version: 13\n"
 #define AGREE "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
 
-static const char conf[] = "runtime: { workers: 1 }\n"
-                           "log: { access: { path: 'off' } }\n"
-                           "listeners: [{ name: in, address: '127.0.0.1:1' }]\n"
-                           "plugins: { a: { use: script, label: a } }\n"
-                           "upstreams:\n"
-                           "  up: { servers: ['127.0.0.1:@port@'] }\n"
-                           "  soon: { servers: ['127.0.0.1:@port@'], timeouts: { tunnel: 50ms } }\n"
-                           "routes:\n"
-                           "  - { name: chat, match: { path: /chat }, plugins: [a], upgrade: [websocket], upstream: up }\n"
-                           "  - { name: soon, match: { path: /soon }, upgrade: [websocket], upstream: soon }\n"
-                           "  - { name: plain, match: { path: /plain }, plugins: [a], upstream: up }\n"
-                           "  - { name: made, match: { path: /made }, respond: { body: made } }\n";
+static const char conf[] =
+	"runtime: { workers: 1 }\n"
+	"log: { access: { path: 'off' } }\n"
+	"listeners: [{ name: in, address: '127.0.0.1:1' }]\n"
+	"plugins: { a: { use: script, label: a } }\n"
+	"upstreams:\n"
+	"  up: { servers: ['127.0.0.1:@port@'] }\n"
+	"  soon: { servers: ['127.0.0.1:@port@'], timeouts: { tunnel: 50ms } }\n"
+	"routes:\n"
+	"  - { name: chat, match: { path: /chat }, plugins: [a], upgrade: [websocket], upstream: "
+	"up }\n"
+	"  - { name: soon, match: { path: /soon }, upgrade: [websocket], upstream: soon }\n"
+	"  - { name: plain, match: { path: /plain }, plugins: [a], upstream: up }\n"
+	"  - { name: made, match: { path: /made }, respond: { body: made } }\n";
 
 static sluice_hook deed;
 static unsigned asked;
@@ -66,8 +69,8 @@ static void ask(const char *head, bool only)
 
 static void test_refused(void **state)
 {
-	static const char *const targets[] = { "GET /plain\n" ASK, "GET /made\n" ASK, "GET /chat\nUpgrade: echo\n",
-		                               "GET /chat\nUpgrade: websocket, echo\n" };
+	static const char *const targets[] = { "GET /plain\n" ASK, "GET /made\n" ASK,
+		"GET /chat\nUpgrade: echo\n", "GET /chat\nUpgrade: websocket, echo\n" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
 		begin(NULL);
@@ -116,9 +119,11 @@ static void test_agreement(void **state)
 		const char *code;
 	} rows[] = {
 		{ AGREE "Sec-WebSocket-Accept: " ACCEPT "\r\n\r\n", 101, 101, "" },
-		{ AGREE "Sec-WebSocket-Accept: x\r\n\r\n", 101, 502, "upstream-bad-head" }, /* the client looks itself */
+		/* the client looks itself */
+		{ AGREE "Sec-WebSocket-Accept: x\r\n\r\n", 101, 502, "upstream-bad-head" },
 		{ AGREE "\r\n", 101, 502, "upstream-bad-head" },
-		{ "HTTP/1.1 101 OK\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n", 502, 502, "upstream-bad-head" },
+		{ "HTTP/1.1 101 OK\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n", 502, 502,
+			"upstream-bad-head" },
 		{ "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, 502, "upstream-no-tunnel" },
 		{ "HTTP/1.1 204 OK\r\n\r\n", 204, 502, "upstream-no-tunnel" },
 		{ "HTTP/1.1 302 OK\r\nContent-Length: 0\r\n\r\n", 302, 302, "" },
@@ -135,7 +140,10 @@ static void test_agreement(void **state)
 		assert_int_equal(guest->tunnel, want == 101);
 		if (want == 101)
 			visitor_gone(ERR_CLIENT_GONE, false);
-		assert_over(want, want == 101 ? "client-gone" : want == 502 ? rows[i / 2].code : "");
+		assert_over(want,
+			want == 101           ? "client-gone"
+				: want == 502 ? rows[i / 2].code
+					      : "");
 		kit_end();
 	}
 }
@@ -158,7 +166,8 @@ static void test_bytes(void **state)
 	until(guest->body_len == 4 && up.got_len == 2);
 	assert_string_equal(guest->body, "down");
 	assert_string_equal(up.got, "up");
-	/* the upstream goes first; what is said after it has gone is still passed on, and waited for */
+	/* the upstream goes first; what is said after it has gone is still passed on, and waited
+	 * for */
 	assert_int_equal(shutdown(up.fd, SHUT_WR), 0);
 	until(guest->sent);
 	assert_false(guest->finished);
@@ -169,7 +178,8 @@ static void test_bytes(void **state)
 	kit_end();
 }
 
-/* The client has said all, heard all, and closes its connection, while what it said last is on its way. */
+/* The client has said all, heard all, and closes its connection, while what it said last is on its
+ * way. */
 static void test_client_goes_last(void **state)
 {
 	(void)state;
@@ -201,7 +211,8 @@ static void test_drain(void **state)
 {
 	(void)state;
 	tunnel_open("GET /chat\n" ASK);
-	up_say("\x81\x03" "ab");
+	up_say("\x81\x03"
+	       "ab");
 	visitor_say("\x81\x81\1\1\1\1x", false);
 	until(guest->body_len == 4 && up.got_len == 7);
 	tunnels_drain(&kit_proxy);
@@ -211,7 +222,10 @@ static void test_drain(void **state)
 	up_say("c");
 	until(guest->ended);
 	assert_int_equal(guest->body_len, 9);
-	assert_memory_equal(guest->body, "\x81\x03" "abc\x88\x02\x03\xe9", 9);
+	assert_memory_equal(guest->body,
+		"\x81\x03"
+		"abc\x88\x02\x03\xe9",
+		9);
 	visitor_say("\x88\x80\0\0\0\0", true);
 	up_close();
 	assert_over(101, "");
@@ -221,9 +235,14 @@ static void test_drain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),   cmocka_unit_test(test_no_key), cmocka_unit_test(test_plugin_answers),
-		cmocka_unit_test(test_agreement), cmocka_unit_test(test_bytes),  cmocka_unit_test(test_idle),
-		cmocka_unit_test(test_drain),    cmocka_unit_test(test_client_goes_last),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_no_key),
+		cmocka_unit_test(test_plugin_answers),
+		cmocka_unit_test(test_agreement),
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_client_goes_last),
 	};
 	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
 }

@@ -79,6 +79,7 @@ static void test_close_frames(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_frames_in_pieces), cmocka_unit_test(test_close_frames) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_frames_in_pieces),
+		cmocka_unit_test(test_close_frames) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

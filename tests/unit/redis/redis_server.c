@@ -19,13 +19,13 @@
 enum { START_MS = 20000 };
 
 /* A test that has no server has failed. */
-#define require(cond, ...)                                                        \
-	do {                                                                      \
-		if (!(cond)) {                                                    \
-			(void)fprintf(stderr, "redis_server: " __VA_ARGS__);      \
-			(void)fputc('\n', stderr);                                \
-			abort();                                                  \
-		}                                                                 \
+#define require(cond, ...)                                                   \
+	do {                                                                 \
+		if (!(cond)) {                                               \
+			(void)fprintf(stderr, "redis_server: " __VA_ARGS__); \
+			(void)fputc('\n', stderr);                           \
+			abort();                                             \
+		}                                                            \
 	} while (0)
 
 static void sleep_ms(long ms)
@@ -36,12 +36,13 @@ static void sleep_ms(long ms)
 
 static uint16_t free_port(void)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in in = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(in);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	require(fd >= 0 && bind(fd, (struct sockaddr *)&in, sizeof(in)) == 0 &&
-	              getsockname(fd, (struct sockaddr *)&in, &len) == 0,
-	      "no free port: errno %d", errno);
+			getsockname(fd, (struct sockaddr *)&in, &len) == 0,
+		"no free port: errno %d", errno);
 	(void)close(fd);
 	return ntohs(in.sin_port);
 }
@@ -76,8 +77,10 @@ static void server_exec(const struct redis_server *s, const char *config)
 	FILE *f = fopen(path, "w");
 	if (!f)
 		_exit(127);
-	(void)fprintf(f, "port %u\nbind 127.0.0.1\nunixsocket %s\nsave \"\"\nappendonly no\ndir %s\nlogfile %s\n%s\n", s->port,
-	              s->socket, s->dir, log, config ? config : "");
+	(void)fprintf(f,
+		"port %u\nbind 127.0.0.1\nunixsocket %s\nsave \"\"\nappendonly no\ndir %s\nlogfile "
+		"%s\n%s\n",
+		s->port, s->socket, s->dir, log, config ? config : "");
 	(void)fclose(f);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)execlp("redis-server", "redis-server", path, (char *)NULL);
@@ -97,8 +100,8 @@ void server_start(struct redis_server *s, const char *config)
 			(void)close(fd);
 			return;
 		}
-		require(waitpid(s->pid, &status, WNOHANG) == 0, "redis-server did not start: is it installed? status %d",
-		      status);
+		require(waitpid(s->pid, &status, WNOHANG) == 0,
+			"redis-server did not start: is it installed? status %d", status);
 		sleep_ms(5);
 	}
 	require(0, "redis-server takes no connection after %d ms", START_MS);
@@ -117,7 +120,8 @@ void server_pause(struct redis_server *s)
 {
 	int status;
 	require(kill(s->pid, SIGSTOP) == 0, "kill: errno %d", errno);
-	require(waitpid(s->pid, &status, WUNTRACED) == s->pid && WIFSTOPPED(status), "not stopped: status %d", status);
+	require(waitpid(s->pid, &status, WUNTRACED) == s->pid && WIFSTOPPED(status),
+		"not stopped: status %d", status);
 }
 
 void server_resume(struct redis_server *s)
@@ -145,7 +149,8 @@ const char *server_command(struct redis_server *s, const char *command)
 	int fd = server_connect(s);
 	require(fd >= 0, "no connection to redis-server: errno %d", errno);
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most));
-	(void)snprintf(reply, sizeof(reply), "%s\r\nQUIT\r\n", command); /* so that the end of the reply is the end */
+	/* so that the end of the reply is the end */
+	(void)snprintf(reply, sizeof(reply), "%s\r\nQUIT\r\n", command);
 	ssize_t n = send(fd, reply, strlen(reply), MSG_NOSIGNAL);
 	while (n > 0 && len < sizeof(reply) - 1) {
 		n = recv(fd, reply + len, sizeof(reply) - 1 - len, 0);

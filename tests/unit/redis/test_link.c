@@ -1,4 +1,5 @@
-/* redis/link, redis/send: against a real redis-server that is restarted, paused and emptied, and against impostors. */
+/* redis/link, redis/send: against a real redis-server that is restarted, paused and emptied, and
+ * against impostors. */
 #include "unit.h"
 
 #include <errno.h>
@@ -23,7 +24,7 @@ static struct redis_server server;
 static struct arena arena;
 static struct redis_link *redis_link;
 
-/* ---- a loop that runs until something holds --------------------------------------------------------------------- */
+/* ---- a loop that runs until something holds ------------------------------------------------ */
 
 static bool (*until)(void *arg);
 static void *until_arg;
@@ -61,7 +62,7 @@ static void run_for(uint64_t ms)
 	(void)run_until(NULL, NULL, ms);
 }
 
-/* ---- calls that note what came ---------------------------------------------------------------------------------- */
+/* ---- calls that note what came ------------------------------------------------------------- */
 
 struct note {
 	struct redis_call call;
@@ -107,7 +108,8 @@ static void note_init(struct note *n)
 	redis_call_init(&n->call, note_on_reply);
 }
 
-static sluice_status note_send(struct note *n, uint64_t ms, const char *a, const char *b, const char *c)
+static sluice_status note_send(struct note *n, uint64_t ms, const char *a, const char *b,
+	const char *c)
 {
 	sluice_str argv[] = { str_of(a), str_of(b), str_of(c) };
 	return redis_send(redis_link, &n->call, argv, c ? 3 : b ? 2 : 1, ms * MS);
@@ -143,11 +145,13 @@ static bool is_waiting(void *arg)
 	return redis_link_state(redis_link) == REDIS_WAITING;
 }
 
-/* ---- fixtures --------------------------------------------------------------------------------------------------- */
+/* ---- fixtures ------------------------------------------------------------------------------ */
 
 static void open_link(const char *url)
 {
-	struct redis_conf conf = { .connect_timeout_ns = 1000 * MS, .timeout_ns = 50 * MS, .ping_ns = 400 * MS };
+	struct redis_conf conf = { .connect_timeout_ns = 1000 * MS,
+		.timeout_ns = 50 * MS,
+		.ping_ns = 400 * MS };
 	const char *error;
 	if (redis_url_parse(&arena, str_of(url), &conf.url, &error) < 0)
 		fail_msg("%s: %s", url, error);
@@ -193,14 +197,15 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* ---- when all is well ------------------------------------------------------------------------------------------- */
+/* ---- when all is well ---------------------------------------------------------------------- */
 
 static void test_commands(void **state)
 {
 	struct note n;
 	(void)state;
 	assert_int_equal(redis_link_state(redis_link), REDIS_IDLE);
-	assert_int_equal(ask(&n, 1000, "SET", "k", "v"), SLUICE_OK); /* held until the connection is open */
+	/* held until the connection is open */
+	assert_int_equal(ask(&n, 1000, "SET", "k", "v"), SLUICE_OK);
 	assert_string_equal(n.text, "OK");
 	assert_int_equal(ask(&n, 1000, "GET", "k", NULL), SLUICE_OK);
 	assert_string_equal(n.text, "v");
@@ -274,12 +279,15 @@ static void test_script(void **state)
 	struct note n;
 	char large[2000];
 	sluice_str args[] = { STR("7"), STR("x y") };
-	struct sluice_script *script = script_new(&arena, STR("return {KEYS[1], ARGV[1] + 1, ARGV[2], #ARGV}"));
+	struct sluice_script *script =
+		script_new(&arena, STR("return {KEYS[1], ARGV[1] + 1, ARGV[2], #ARGV}"));
 	(void)state;
 	assert_non_null(script);
 	for (int round = 0; round < 3; round++) {
 		note_init(&n);
-		assert_int_equal(redis_eval(redis_link, &n.call, script, STR("key"), args, 2, 1000 * MS), SLUICE_OK);
+		assert_int_equal(redis_eval(redis_link, &n.call, script, STR("key"), args, 2,
+					 1000 * MS),
+			SLUICE_OK);
 		assert_true(run_until(note_done, &n, 5000));
 		assert_int_equal(n.st, SLUICE_OK);
 		assert_string_equal(n.text, "key,8,x y,2");
@@ -295,22 +303,27 @@ static void test_script(void **state)
 	memset(large, 'l', sizeof(large));
 	args[1] = str_n(large, sizeof(large));
 	note_init(&n);
-	assert_int_equal(redis_eval(redis_link, &n.call, script, STR("key"), args, 2, 1000 * MS), SLUICE_OK);
+	assert_int_equal(redis_eval(redis_link, &n.call, script, STR("key"), args, 2, 1000 * MS),
+		SLUICE_OK);
 	assert_true(run_until(note_done, &n, 5000));
 	assert_int_equal(n.st, SLUICE_OK);
 	assert_memory_equal(n.text, "key,8,llll", 10);
 
 	/* an error of the script itself is not tried again */
-	struct sluice_script *bad = script_new(&arena, STR("return redis.error_reply('NOSCRIPT of my own')"));
+	struct sluice_script *bad =
+		script_new(&arena, STR("return redis.error_reply('NOSCRIPT of my own')"));
 	note_init(&n);
-	assert_int_equal(redis_eval(redis_link, &n.call, bad, STR("key"), NULL, 0, 1000 * MS), SLUICE_OK);
+	assert_int_equal(redis_eval(redis_link, &n.call, bad, STR("key"), NULL, 0, 1000 * MS),
+		SLUICE_OK);
 	assert_true(run_until(note_done, &n, 5000));
 	assert_int_equal(n.st, SLUICE_ERROR);
 	assert_string_equal(n.text, "NOSCRIPT of my own");
 
 	sluice_str too_many[SCRIPT_ARGS_MAX + 1] = { { NULL, 0 } };
 	note_init(&n);
-	assert_int_equal(redis_eval(redis_link, &n.call, script, STR("key"), too_many, SCRIPT_ARGS_MAX + 1, MS), SLUICE_ERROR);
+	assert_int_equal(redis_eval(redis_link, &n.call, script, STR("key"), too_many,
+				 SCRIPT_ARGS_MAX + 1, MS),
+		SLUICE_ERROR);
 }
 
 static void send_again(struct note *n)
@@ -354,7 +367,7 @@ static void test_cancel(void **state)
 	assert_int_equal(b.n, 0);
 }
 
-/* ---- a slow server, a hanging one ------------------------------------------------------------------------------- */
+/* ---- a slow server, a hanging one ---------------------------------------------------------- */
 
 static void test_late_reply(void **state)
 {
@@ -407,7 +420,8 @@ static void test_idle(void **state)
 	run_for(1500);
 	assert_int_equal(redis_link_state(redis_link), REDIS_READY);
 	assert_in_range(server_number(&server, "INFO commandstats", "cmdstat_ping:calls="), 4, 6);
-	assert_int_equal(ask(&n, 1000, "ECHO", "x", NULL), SLUICE_OK); /* their replies are not taken for others' */
+	/* their replies are not taken for others' */
+	assert_int_equal(ask(&n, 1000, "ECHO", "x", NULL), SLUICE_OK);
 	assert_string_equal(n.text, "x");
 	server_pause(&server);
 	assert_true(run_until(is_waiting, NULL, 1000));
@@ -449,7 +463,8 @@ static void test_bounds(void **state)
 	/* before it is connected */
 	for (unsigned i = 0; i < REDIS_HELD_MAX; i++)
 		assert_int_equal(note_send(&notes[i], 5000, "PING", NULL, NULL), SLUICE_OK);
-	assert_int_equal(note_send(&notes[REDIS_HELD_MAX], 5000, "PING", NULL, NULL), SLUICE_UNREACHABLE);
+	assert_int_equal(note_send(&notes[REDIS_HELD_MAX], 5000, "PING", NULL, NULL),
+		SLUICE_UNREACHABLE);
 	assert_true(run_until(note_done, &notes[REDIS_HELD_MAX - 1], 5000));
 
 	/* in flight; those given up still are */
@@ -461,7 +476,8 @@ static void test_bounds(void **state)
 			redis_cancel(&notes[i].call);
 	}
 	assert_int_equal(redis_link_waiting(redis_link), REDIS_IN_FLIGHT_MAX / 2);
-	assert_int_equal(note_send(&notes[REDIS_IN_FLIGHT_MAX], 5000, "PING", NULL, NULL), SLUICE_UNREACHABLE);
+	assert_int_equal(note_send(&notes[REDIS_IN_FLIGHT_MAX], 5000, "PING", NULL, NULL),
+		SLUICE_UNREACHABLE);
 	server_resume(&server);
 	assert_true(run_until(note_done, &notes[REDIS_IN_FLIGHT_MAX - 2], 5000));
 	assert_int_equal(ask(&n, 1000, "ECHO", "room", NULL), SLUICE_OK);
@@ -479,14 +495,15 @@ static void test_bounds(void **state)
 	}
 	assert_in_range(taken, 7, 10);
 	argv[1].len = MIB;
-	assert_int_equal(redis_send(redis_link, &notes[20].call, argv, 2, 5000 * MS), SLUICE_UNREACHABLE);
+	assert_int_equal(redis_send(redis_link, &notes[20].call, argv, 2, 5000 * MS),
+		SLUICE_UNREACHABLE);
 	free(large);
 	server_resume(&server);
 	redis_link_free(&redis_link);
 	free(notes);
 }
 
-/* ---- connections that come and go ------------------------------------------------------------------------------- */
+/* ---- connections that come and go ---------------------------------------------------------- */
 
 static void test_no_server(void **state)
 {
@@ -574,7 +591,8 @@ static void test_login(void **state)
 	assert_string_equal(n.text, "db3");
 	redis_link_free(&redis_link);
 
-	(void)snprintf(url, sizeof(url), "redis://ann:pw@127.0.0.1:%u/99", server.port); /* no such database */
+	(void)snprintf(url, sizeof(url), "redis://ann:pw@127.0.0.1:%u/99",
+		server.port); /* no such database */
 	open_link(url);
 	assert_int_equal(ask(&n, 1000, "PING", NULL, NULL), SLUICE_UNREACHABLE);
 }
@@ -585,7 +603,8 @@ static void test_no_such_name(void **state)
 	(void)state;
 	redis_link_free(&redis_link);
 	/* a label that is too long: the system's resolver says so without asking anyone */
-	open_link("redis://1234567890123456789012345678901234567890123456789012345678901234.example");
+	open_link(
+		"redis://1234567890123456789012345678901234567890123456789012345678901234.example");
 	assert_int_equal(ask(&n, 2000, "PING", NULL, NULL), SLUICE_UNREACHABLE);
 	assert_int_equal(ask(&n, 2000, "PING", NULL, NULL), SLUICE_UNREACHABLE);
 }
@@ -637,7 +656,7 @@ static void test_link_free(void **state)
 	server_resume(&server);
 }
 
-/* ---- impostors -------------------------------------------------------------------------------------------------- */
+/* ---- impostors ----------------------------------------------------------------------------- */
 
 /* What a server says to every connection it takes; it reads nothing. */
 static struct impostor {
@@ -696,9 +715,23 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_commands), T(test_refused_commands), T(test_one_write), T(test_script), T(test_call_from_a_callback),
-		T(test_cancel), T(test_late_reply), T(test_hanging_server), T(test_idle), T(test_slow_server), T(test_bounds),
-		T(test_no_server), T(test_restart), T(test_ended), T(test_login), T(test_no_such_name), T(test_link_free),
+		T(test_commands),
+		T(test_refused_commands),
+		T(test_one_write),
+		T(test_script),
+		T(test_call_from_a_callback),
+		T(test_cancel),
+		T(test_late_reply),
+		T(test_hanging_server),
+		T(test_idle),
+		T(test_slow_server),
+		T(test_bounds),
+		T(test_no_server),
+		T(test_restart),
+		T(test_ended),
+		T(test_login),
+		T(test_no_such_name),
+		T(test_link_free),
 		T(test_impostors),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

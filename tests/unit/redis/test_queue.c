@@ -51,6 +51,7 @@ static void test_give_up(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_order), cmocka_unit_test(test_give_up) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_order),
+		cmocka_unit_test(test_give_up) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,7 +25,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* ---- commands --------------------------------------------------------------------------------------------------- */
+/* ---- commands ------------------------------------------------------------------------------ */
 
 static void test_command(void **state)
 {
@@ -78,13 +78,14 @@ static void test_script(void **state)
 	struct sluice_script *s = script_new(&a, STR("return 1"));
 	assert_non_null(s);
 	assert_string_equal(s->sha1, "e0e1f9fabfc9d4800c877a703b823ac0578ff8db");
-	assert_str(s->evalsha, "$7\r\nEVALSHA\r\n$40\r\ne0e1f9fabfc9d4800c877a703b823ac0578ff8db\r\n$1\r\n1\r\n");
+	assert_str(s->evalsha,
+		"$7\r\nEVALSHA\r\n$40\r\ne0e1f9fabfc9d4800c877a703b823ac0578ff8db\r\n$1\r\n1\r\n");
 	assert_str(s->eval, "$4\r\nEVAL\r\n$8\r\nreturn 1\r\n$1\r\n1\r\n");
 	assert_null(script_new(&a, STR_NONE));
 	arena_fini(&a);
 }
 
-/* ---- replies ---------------------------------------------------------------------------------------------------- */
+/* ---- replies ------------------------------------------------------------------------------- */
 
 /* A value as text, errors of the reader as !text. */
 static void show(const sluice_value *v, FILE *to)
@@ -173,13 +174,9 @@ static void test_replies(void **state)
 
 static void test_broken(void **state)
 {
-	static const char *const texts[] = { "HTTP/1.1 200 OK\r\n",
-		                             "+OK\r\nx",
-		                             "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
-		                             "*16385\r\n",
-		                             "*2147483647\r\n",
-		                             "*4294967297\r\n",
-		                             "*2\r\n*16383\r\n" };
+	static const char *const texts[] = { "HTTP/1.1 200 OK\r\n", "+OK\r\nx",
+		"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", "*16385\r\n", "*2147483647\r\n",
+		"*4294967297\r\n", "*2\r\n*16383\r\n" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		char *text = replies(str_of(texts[i]), 3);
@@ -250,8 +247,12 @@ static void test_large(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_command),  cmocka_unit_test(test_pieces),        cmocka_unit_test(test_script),
-		cmocka_unit_test(test_replies),  cmocka_unit_test(test_broken),        cmocka_unit_test(test_many_elements),
+		cmocka_unit_test(test_command),
+		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_script),
+		cmocka_unit_test(test_replies),
+		cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_many_elements),
 		cmocka_unit_test(test_large),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -25,7 +25,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------------------------- */
 
 static void test_keys(void **state)
 {
@@ -46,7 +46,7 @@ static void test_keys(void **state)
 	assert_int_equal(slots_of_key(STR("foo{")), slots_crc16(STR("foo{")) % SLOTS);
 }
 
-/* ---- the map ---------------------------------------------------------------------------------------------------- */
+/* ---- the map ------------------------------------------------------------------------------- */
 
 static const char *read_map(const char *reply)
 {
@@ -63,8 +63,9 @@ static const char *read_map(const char *reply)
 static void test_map(void **state)
 {
 	(void)state;
-	assert_null(read_map("*4\r\n*4\r\n:0\r\n:9\r\n" NODE(1, "a", 7000) NODE(1, "r", 7009) "*3\r\n:10\r\n:19\r\n" NODE(3, "::1", 1)
-	                     "*3\r\n:100\r\n:100\r\n" NODE(1, "A", 7000) "*3\r\n:16383\r\n:16383\r\n" NODE(0, "", 65535)));
+	assert_null(read_map("*4\r\n*4\r\n:0\r\n:9\r\n" NODE(1, "a", 7000) NODE(1, "r",
+		7009) "*3\r\n:10\r\n:19\r\n" NODE(3, "::1", 1) "*3\r\n:100\r\n:100\r\n" NODE(1, "A",
+		7000) "*3\r\n:16383\r\n:16383\r\n" NODE(0, "", 65535)));
 	assert_int_equal(map.n, 3);
 	assert_str(map.nodes[0].host.name, "a");
 	assert_int_equal(map.nodes[0].host.port, 7000);
@@ -102,7 +103,8 @@ static void test_no_maps(void **state)
 		{ "*1\r\n*3\r\n:0\r\n:1\r\n" NODE(1, "a", -1), "no valid address" },
 		{ "*1\r\n*3\r\n:0\r\n:1\r\n" NODE(1, "?", 7), "no valid address" },
 		{ "*1\r\n*3\r\n:0\r\n:1\r\n" NODE(3, "a b", 7), "no valid address" },
-		{ "*2\r\n*3\r\n:0\r\n:1\r\n" NODE(1, "a", 1) "*3\r\n:1\r\n:2\r\n" NODE(1, "b", 1), "stands twice" },
+		{ "*2\r\n*3\r\n:0\r\n:1\r\n" NODE(1, "a", 1) "*3\r\n:1\r\n:2\r\n" NODE(1, "b", 1),
+			"stands twice" },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -120,8 +122,8 @@ static void test_many_nodes(void **state)
 		/* the first node has a second range, behind all others */
 		size_t len = (size_t)snprintf(text, sizeof(text), "*%u\r\n", n + 1);
 		for (unsigned i = 0; i <= n; i++)
-			len += (size_t)snprintf(text + len, sizeof(text) - len, "*3\r\n:%u\r\n:%u\r\n*2\r\n$1\r\na\r\n:%u\r\n", i, i,
-			                        i % n + 1);
+			len += (size_t)snprintf(text + len, sizeof(text) - len,
+				"*3\r\n:%u\r\n:%u\r\n*2\r\n$1\r\na\r\n:%u\r\n", i, i, i % n + 1);
 		const char *why = read_map(text);
 		if (n == SLOTS_NODES_MAX) {
 			assert_null(why);
@@ -133,7 +135,7 @@ static void test_many_nodes(void **state)
 	}
 }
 
-/* ---- redirections ----------------------------------------------------------------------------------------------- */
+/* ---- redirections -------------------------------------------------------------------------- */
 
 static void test_redirections(void **state)
 {
@@ -166,7 +168,8 @@ static void test_redirections(void **state)
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		struct slots_node to;
 		unsigned slot;
-		if (slots_redirect_read(str_of(all[i].error), STR("10.0.0.9"), &slot, &to) != all[i].kind)
+		if (slots_redirect_read(str_of(all[i].error), STR("10.0.0.9"), &slot, &to) !=
+			all[i].kind)
 			fail_msg("%s: taken for something else", all[i].error);
 		if (all[i].kind == SLOTS_STAY)
 			continue;
@@ -179,8 +182,11 @@ static void test_redirections(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_keys),       cmocka_unit_test(test_map),          cmocka_unit_test(test_no_maps),
-		cmocka_unit_test(test_many_nodes), cmocka_unit_test(test_redirections),
+		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_map),
+		cmocka_unit_test(test_no_maps),
+		cmocka_unit_test(test_many_nodes),
+		cmocka_unit_test(test_redirections),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

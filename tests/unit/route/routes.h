@@ -8,7 +8,8 @@
 
 #include "unit.h"
 
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers" /* rows end after the last thing they ask for */
+/* rows end after the last thing they ask for */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
 /* Lists: methods "GET POST", headers and query "name=value name=value", without blanks inside. */
 struct row {
@@ -64,7 +65,8 @@ static inline void mistakes_add(void *ctx, const struct route_error *e)
 {
 	struct mistakes *m = ctx;
 	size_t at = strlen(m->text);
-	(void)snprintf(m->text + at, sizeof(m->text) - at, "%.*s: %s\n", STR_ARG(e->spec->name), e->text);
+	(void)snprintf(m->text + at, sizeof(m->text) - at, "%.*s: %s\n", STR_ARG(e->spec->name),
+		e->text);
 	m->last = *e;
 	m->n++;
 }

@@ -1,4 +1,5 @@
-/* route/explain: every rule says why it lost, in words. That its verdicts agree with the router is test_model's part. */
+/* route/explain: every rule says why it lost, in words. That its verdicts agree with the router is
+ * test_model's part. */
 #include "route/explain.h"
 
 #include "routes.h"
@@ -15,7 +16,8 @@ static void explained(void *ctx, const struct route_explanation *e)
 	(void)snprintf(out + at, 4096 - at, "%s: %s\n", e->rule->name.data, line);
 }
 
-static void assert_explains(const struct row *rows, size_t n, const char *line, const char *fields, const char *want)
+static void assert_explains(const struct row *rows, size_t n, const char *line, const char *fields,
+	const char *want)
 {
 	struct mistakes m = { 0 };
 	struct route_result res;
@@ -36,17 +38,26 @@ static void test_failures(void **state)
 		const char *line, *fields, *want;
 	} rows[] = {
 		{ { "r", "*.b.test" }, "GET a.test/", "", "host is \"a.test\", not \"*.b.test\"" },
-		{ { "r", .path = "/a/{id}" }, "GET a.test/a", "", "path is \"/a\", which \"/a/{id}\" does not match" },
-		{ { "r", .listener = "internal" }, "GET a.test/", "", "listener is \"public\", not \"internal\"" },
-		{ { "r", .methods = "GET HEAD PURGE" }, "PUT a.test/", "", "method is PUT, not one of GET, HEAD, PURGE" },
-		{ { "r", .headers = "X-V=2" }, "GET a.test/", "x-v=1", "header `x-v` is \"1\", not \"2\"" },
-		{ { "r", .headers = "x-v=2" }, "GET a.test/", "x-v=2 x-v=3", "header `x-v` is \"2, 3\", not \"2\"" },
+		{ { "r", .path = "/a/{id}" }, "GET a.test/a", "",
+			"path is \"/a\", which \"/a/{id}\" does not match" },
+		{ { "r", .listener = "internal" }, "GET a.test/", "",
+			"listener is \"public\", not \"internal\"" },
+		{ { "r", .methods = "GET HEAD PURGE" }, "PUT a.test/", "",
+			"method is PUT, not one of GET, HEAD, PURGE" },
+		{ { "r", .headers = "X-V=2" }, "GET a.test/", "x-v=1",
+			"header `x-v` is \"1\", not \"2\"" },
+		{ { "r", .headers = "x-v=2" }, "GET a.test/", "x-v=2 x-v=3",
+			"header `x-v` is \"2, 3\", not \"2\"" },
 		{ { "r", .headers = "x-v=*" }, "GET a.test/", "x-w=1", "header `x-v` is missing" },
-		{ { "r", .headers = "x=1 y=2 z=3" }, "GET a.test/", "z=1 y=3 x=1", "header `y` is \"3\", not \"2\"" },
-		{ { "r", .headers = "authorization=regex:Basic.*" }, "GET a.test/", "authorization=secret",
-		  "header `authorization` is \"(hidden)\", not \"regex:Basic.*\"" },
-		{ { "r", .query = "q=1" }, "GET a.test/?r&q=%31x", "", "parameter `q` is \"1x\", not \"1\"" },
-		{ { "r", .query = "q=1" }, "GET a.test/?q", "", "parameter `q` is \"\", not \"1\"" },
+		{ { "r", .headers = "x=1 y=2 z=3" }, "GET a.test/", "z=1 y=3 x=1",
+			"header `y` is \"3\", not \"2\"" },
+		{ { "r", .headers = "authorization=regex:Basic.*" }, "GET a.test/",
+			"authorization=secret",
+			"header `authorization` is \"(hidden)\", not \"regex:Basic.*\"" },
+		{ { "r", .query = "q=1" }, "GET a.test/?r&q=%31x", "",
+			"parameter `q` is \"1x\", not \"1\"" },
+		{ { "r", .query = "q=1" }, "GET a.test/?q", "",
+			"parameter `q` is \"\", not \"1\"" },
 		{ { "r", .query = "q=1" }, "GET a.test/", "", "parameter `q` is missing" },
 		{ { "r" }, "GET a.test/", "", "takes the request" },
 	};
@@ -73,34 +84,37 @@ static void test_rank(void **state)
 	};
 	(void)state;
 	assert_explains(rows, N(rows), "GET a.test/a", "",
-	                "exact: matches, but `more` has more conditions\n"
-	                "wider-path: matches, but the path of `more` is more specific\n"
-	                "wider-host: matches, but the host of `more` is more specific\n"
-	                "more: takes the request\n"
-	                "elsewhere: listener is \"public\", not \"internal\"\n");
+		"exact: matches, but `more` has more conditions\n"
+		"wider-path: matches, but the path of `more` is more specific\n"
+		"wider-host: matches, but the host of `more` is more specific\n"
+		"more: takes the request\n"
+		"elsewhere: listener is \"public\", not \"internal\"\n");
 	assert_explains(expressions, N(expressions), "GET a.test/a", "",
-	                "few: matches, but `more` has more conditions\n"
-	                "more: takes the request\n"
-	                "later: matches, but the path of `more` is more specific\n");
+		"few: matches, but `more` has more conditions\n"
+		"more: takes the request\n"
+		"later: matches, but the path of `more` is more specific\n");
 }
 
 static void test_limit(void **state)
 {
-	static const struct row rows[] = { { "evil", .path = "regex:/(a+)+" }, { "open", .path = "regex:/.*" } };
+	static const struct row rows[] = { { "evil", .path = "regex:/(a+)+" },
+		{ "open", .path = "regex:/.*" } };
 	char line[256] = "GET a.test/";
 	(void)state;
 	memset(line + 11, 'a', 100);
 	memcpy(line + 111, "!", 2);
 	assert_explains(rows, N(rows), line, "",
-	                "evil: the expression in its path needs too much work for this request\n"
-	                "open: matches, but the search ended before at an expression that needs too much work\n");
+		"evil: the expression in its path needs too much work for this request\n"
+		"open: matches, but the search ended before at an expression that needs too much "
+		"work\n");
 }
 
 static void test_no_control_bytes(void **state)
 {
 	static const struct row rows[] = { { "x", .headers = "x=1" } };
 	(void)state;
-	assert_explains(rows, 1, "GET a.test/", "x=\x1b[1m\n\xc3\xa9", "x: header `x` is \"?[1m???\", not \"1\"\n");
+	assert_explains(rows, 1, "GET a.test/", "x=\x1b[1m\n\xc3\xa9",
+		"x: header `x` is \"?[1m???\", not \"1\"\n");
 	struct route_rule rule = { .name = STR("x") };
 	struct route_explanation e = { .rule = &rule, .verdict = ROUTE_WINS };
 	char small[6];

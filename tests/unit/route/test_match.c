@@ -13,7 +13,8 @@ static struct condition condition_of(bool header, const char *name, const char *
 	struct pattern_error e;
 	bool in_name;
 	sluice_pair p = { str_of(name), str_of(value) };
-	if (header ? header_condition_parse(&arena, p, &c, &in_name, &e) : query_condition_parse(&arena, p, &c, &in_name, &e))
+	if (header ? header_condition_parse(&arena, p, &c, &in_name, &e)
+		   : query_condition_parse(&arena, p, &c, &in_name, &e))
 		fail_msg("%s: %s: at %zu: %s", name, value, e.offset, e.text);
 	return c;
 }
@@ -83,7 +84,8 @@ static void test_long_values_are_matched(void **state)
 	char *big = malloc(3 * LONG + 2), *pairs = malloc(LONG);
 	struct field v[2];
 	struct fields f = { v, 1, 2 };
-	struct condition c = condition_of(true, "cookie", "regex:(?:[^;]*; )*sid=a+"), q = condition_of(false, "a", "regex:z*");
+	struct condition c = condition_of(true, "cookie", "regex:(?:[^;]*; )*sid=a+"),
+			 q = condition_of(false, "a", "regex:z*");
 	(void)state;
 	assert_true(big && pairs);
 	for (size_t i = 0; i < LONG; i++)
@@ -91,7 +93,10 @@ static void test_long_values_are_matched(void **state)
 	memcpy(pairs + LONG - 7, "; sid=a", 7);
 	v[0] = (struct field){ .name = "cookie", .name_len = 6, .value = pairs, .value_len = LONG };
 	assert_int_equal(header_condition_match(&c, &f), MATCH_YES); /* in one line */
-	v[1] = (struct field){ .name = "cookie", .name_len = 6, .value = "sid=aaa", .value_len = 7 };
+	v[1] = (struct field){ .name = "cookie",
+		.name_len = 6,
+		.value = "sid=aaa",
+		.value_len = 7 };
 	f.n = 2;
 	assert_int_equal(header_condition_match(&c, &f), MATCH_YES); /* in two */
 	v[1].value = "sid=aa-";
@@ -102,7 +107,8 @@ static void test_long_values_are_matched(void **state)
 	assert_int_equal(query_condition_match(&q, str_n(big, 2 + LONG)), MATCH_YES);
 	for (size_t i = 0; i < LONG; i++)
 		memcpy(big + 2 + 3 * i, "%7a", 3);
-	assert_int_equal(query_condition_match(&q, str_n(big, 2 + 3 * LONG)), MATCH_YES); /* decoded */
+	/* decoded */
+	assert_int_equal(query_condition_match(&q, str_n(big, 2 + 3 * LONG)), MATCH_YES);
 	big[3 * LONG + 1] = 'b';
 	assert_int_equal(query_condition_match(&q, str_n(big, 2 + 3 * LONG)), MATCH_NO);
 	condition_free(&c);
@@ -121,7 +127,8 @@ static void test_query(void **state)
 	assert_int_equal(query("a", "12", "a=1"), MATCH_NO);
 	assert_int_equal(query("a", "1", ""), MATCH_NO);
 	assert_int_equal(query("a", "1", "&&&"), MATCH_NO);
-	assert_int_equal(query("a", "1", "a=2&a=1"), MATCH_NO); /* neither the first nor the last: all of them */
+	/* neither the first nor the last: all of them */
+	assert_int_equal(query("a", "1", "a=2&a=1"), MATCH_NO);
 	assert_int_equal(query("a", "2", "a=2&a=1"), MATCH_NO);
 	assert_int_equal(query("a", "2, 1", "a=2&b&%61=1"), MATCH_YES);
 	assert_int_equal(query("a", "2, ", "a=2&a"), MATCH_YES);
@@ -153,10 +160,14 @@ static void test_bad(void **state)
 		bool in_name;
 		size_t offset;
 	} rows[] = {
-		{ true, "x y", "1", "not the name", true, 0 },    { true, "", "1", "not the name", true, 0 },
-		{ true, "Host", "a", "use `host`", true, 0 },     { true, "x", " 1", "blank", false, 0 },
-		{ true, "x", "a\nb", "control", false, 0 },       { true, "x", "regex:a(", "parenthesis", false, 8 },
-		{ false, "", "1", "has a name", true, 0 },        { false, "x", "regex:[", "missing", false, 7 },
+		{ true, "x y", "1", "not the name", true, 0 },
+		{ true, "", "1", "not the name", true, 0 },
+		{ true, "Host", "a", "use `host`", true, 0 },
+		{ true, "x", " 1", "blank", false, 0 },
+		{ true, "x", "a\nb", "control", false, 0 },
+		{ true, "x", "regex:a(", "parenthesis", false, 8 },
+		{ false, "", "1", "has a name", true, 0 },
+		{ false, "x", "regex:[", "missing", false, 7 },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -164,12 +175,14 @@ static void test_bad(void **state)
 		struct pattern_error e;
 		bool in_name;
 		sluice_pair p = { str_of(rows[i].name), str_of(rows[i].value) };
-		int r = rows[i].header ? header_condition_parse(&arena, p, &c, &in_name, &e) :
-					 query_condition_parse(&arena, p, &c, &in_name, &e);
+		int r = rows[i].header ? header_condition_parse(&arena, p, &c, &in_name, &e)
+				       : query_condition_parse(&arena, p, &c, &in_name, &e);
 		if (r == 0)
 			fail_msg("%s: %s parses", rows[i].name, rows[i].value);
-		if (!strstr(e.text, rows[i].says) || in_name != rows[i].in_name || e.offset != rows[i].offset)
-			fail_msg("%s: %s: at %zu: %s", rows[i].name, rows[i].value, e.offset, e.text);
+		if (!strstr(e.text, rows[i].says) || in_name != rows[i].in_name ||
+			e.offset != rows[i].offset)
+			fail_msg("%s: %s: at %zu: %s", rows[i].name, rows[i].value, e.offset,
+				e.text);
 	}
 }
 
@@ -192,7 +205,8 @@ static void test_excludes(void **state)
 	assert_false(exclude("x", "1", "x", "*"));
 	assert_true(exclude("x", "1", "x", "regex:[2-9]"));
 	assert_false(exclude("x", "1", "x", "regex:[0-9]"));
-	assert_false(exclude("x", "regex:a", "x", "regex:b")); /* that they exclude each other is not found out */
+	/* that they exclude each other is not found out */
+	assert_false(exclude("x", "regex:a", "x", "regex:b"));
 }
 
 static int setup(void **state)
@@ -214,8 +228,11 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_header), cmocka_unit_test(test_header_lines), cmocka_unit_test(test_long_values_are_matched),
-		cmocka_unit_test(test_query),   cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_header),
+		cmocka_unit_test(test_header_lines),
+		cmocka_unit_test(test_long_values_are_matched),
+		cmocka_unit_test(test_query),
+		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_excludes),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,6 +1,7 @@
 /*
- * route/router against a model: random routes and random requests, and a matcher that knows no table and no index, but
- * only the documented order. It reads the texts of the routes itself. Seeds are fixed.
+ * route/router against a model: random routes and random requests, and a matcher that knows no
+ * table and no index, but only the documented order. It reads the texts of the routes itself. Seeds
+ * are fixed.
  */
 #include "route/explain.h"
 #include "route/router.h"
@@ -9,7 +10,7 @@
 
 enum { ROUNDS = 400, ROUTES_MAX = 40, REQUESTS = 60 };
 
-/* ---- chance ---- */
+/* ---- chance -------------------------------------------------------------------------------- */
 
 static uint64_t chance;
 
@@ -23,17 +24,22 @@ static unsigned pick(unsigned n) /* 0 .. n-1 */
 
 #define PICK(list) (list)[pick(sizeof(list) / sizeof((list)[0]))]
 
-static const char *const hosts[] = { "", "", "*", "a.test", "b.a.test", "*.test", "*.a.test", "*.b.a.test" };
-static const char *const asked_hosts[] = { "", "test", "a.test", "b.a.test", "c.a.test", "c.b.a.test", "other.example" };
+static const char *const hosts[] = { "", "", "*", "a.test", "b.a.test", "*.test", "*.a.test",
+	"*.b.a.test" };
+static const char *const asked_hosts[] = { "", "test", "a.test", "b.a.test", "c.a.test",
+	"c.b.a.test", "other.example" };
 static const char *const methods[] = { "", "", "GET", "GET POST", "POST PURGE", "BAN" };
 static const char *const asked_methods[] = { "GET", "POST", "PURGE", "BAN", "PUT", "BREW" };
-static const char *const headers[] = { "", "", "", "x=1", "x=2", "x=*", "x=regex:[12]", "y=1", "x=1 y=1" };
-static const char *const asked_headers[] = { "", "x=1", "x=2", "x=3", "y=1", "x=1 y=1", "x=2 y=1", "x=2 y=2" };
+static const char *const headers[] = { "", "", "", "x=1", "x=2", "x=*", "x=regex:[12]", "y=1",
+	"x=1 y=1" };
+static const char *const asked_headers[] = { "", "x=1", "x=2", "x=3", "y=1", "x=1 y=1", "x=2 y=1",
+	"x=2 y=2" };
 static const char *const queries[] = { "", "", "", "q=1", "q=2", "q=*" };
 static const char *const asked_queries[] = { "", "?q=1", "?q=2", "?q=3", "?r=1" };
 static const char *const listeners[] = { "", "", "", "in", "out" };
 static const char *const asked_listeners[] = { "in", "out" };
-static const char *const expressions[] = { "regex:/a.*", "regex:/[ab]/.*", "regex:/.*b", "regex:/(a|b)" };
+static const char *const expressions[] = { "regex:/a.*", "regex:/[ab]/.*", "regex:/.*b",
+	"regex:/(a|b)" };
 
 static const char *random_path(struct arena *a, bool pattern)
 {
@@ -48,23 +54,29 @@ static const char *random_path(struct arena *a, bool pattern)
 	for (unsigned i = 0; i < depth; i++) {
 		const char *s = PICK(segments);
 		if (pattern && pick(3) == 0)
-			at += (size_t)snprintf(text + at, sizeof(text) - at, "/{%c%u}", 'm' + (char)pick(3), i);
+			at += (size_t)snprintf(text + at, sizeof(text) - at, "/{%c%u}",
+				'm' + (char)pick(3), i);
 		else
 			at += (size_t)snprintf(text + at, sizeof(text) - at, "/%s", s);
 	}
 	if (depth == 0 || pick(4) == 0)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, pattern && pick(4) ? "/*" : "/");
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+			pattern && pick(4) ? "/*" : "/");
 	return arena_str(a, str_n(text, at)).data;
 }
 
 static struct row random_row(struct arena *a, unsigned i)
 {
-	return (struct row){ .name = arena_printf(a, "r%u", i).data, .host = PICK(hosts), .path = random_path(a, true),
-		             .methods = PICK(methods), .headers = PICK(headers), .query = PICK(queries),
-		             .listener = PICK(listeners) };
+	return (struct row){ .name = arena_printf(a, "r%u", i).data,
+		.host = PICK(hosts),
+		.path = random_path(a, true),
+		.methods = PICK(methods),
+		.headers = PICK(headers),
+		.query = PICK(queries),
+		.listener = PICK(listeners) };
 }
 
-/* ---- the model ---- */
+/* ---- the model ----------------------------------------------------------------------------- */
 
 struct asked {
 	const char *host, *path, *method, *headers, *query, *listener;
@@ -98,7 +110,9 @@ static bool model_pairs(const char *wanted, const char *have)
 {
 	for (const char *p = wanted; *p;) {
 		const char *value = pair_value(have, *p);
-		bool met = value && (p[2] == '*' || p[2] == value[0] || (p[2] == 'r' && strchr("12", value[0])));
+		bool met = value &&
+			(p[2] == '*' || p[2] == value[0] ||
+				(p[2] == 'r' && strchr("12", value[0])));
 		if (!met)
 			return false;
 		p = strchr(p, ' ') ? strchr(p, ' ') + 1 : "";
@@ -116,7 +130,8 @@ static unsigned words_count(const char *list)
 
 static unsigned model_conditions(const struct row *r)
 {
-	return (*r->methods != 0) + words_count(r->headers) + words_count(r->query) + (*r->listener != 0);
+	return (*r->methods != 0) + words_count(r->headers) + words_count(r->query) +
+		(*r->listener != 0);
 }
 
 static bool model_host(const char *pattern, const char *host)
@@ -162,8 +177,8 @@ static bool model_path(const char *pattern, const char *path)
 static bool model_takes(const struct row *r, const struct asked *q)
 {
 	return model_host(r->host, q->host) && (*r->path == 0 || model_path(r->path, q->path)) &&
-	       (*r->listener == 0 || strcmp(r->listener, q->listener) == 0) && model_pairs(r->headers, q->headers) &&
-	       model_pairs(r->query, q->query);
+		(*r->listener == 0 || strcmp(r->listener, q->listener) == 0) &&
+		model_pairs(r->headers, q->headers) && model_pairs(r->query, q->query);
 }
 
 static bool model_takes_method(const struct row *r, const struct asked *q)
@@ -171,12 +186,17 @@ static bool model_takes_method(const struct row *r, const struct asked *q)
 	return *r->methods == 0 || words_have(r->methods, q->method);
 }
 
-/* A row's place in the order as a string: of two, the one that compares less is the more specific. */
+/* A row's place in the order as a string: of two, the one that compares less is the more
+ * specific. */
 static void model_key(const struct row *rows, const struct row *r, char key[256])
 {
 	size_t n;
 	bool any = *r->host == 0 || strcmp(r->host, "*") == 0;
-	n = (size_t)snprintf(key, 256, "%c%03zu ", any ? '2' : *r->host == '*' ? '1' : '0', any ? 0 : 300 - strlen(r->host));
+	n = (size_t)snprintf(key, 256, "%c%03zu ",
+		any                       ? '2'
+			: *r->host == '*' ? '1'
+					  : '0',
+		any ? 0 : 300 - strlen(r->host));
 	if (*r->path == 'r') {
 		const struct row *first = rows;
 		while (strcmp(first->path, r->path) != 0)
@@ -196,13 +216,15 @@ static void model_key(const struct row *rows, const struct row *r, char key[256]
 		}
 		if (kinds[strlen(kinds) - 1] != 'd')
 			kinds[strlen(kinds)] = 'c';
-		n += (size_t)snprintf(key + n, 256 - n, exact ? "0" : "1%02u%s", 99 - literals, kinds);
+		n += (size_t)snprintf(key + n, 256 - n, exact ? "0" : "1%02u%s", 99 - literals,
+			kinds);
 	}
 	(void)snprintf(key + n, 256 - n, " %02u", 99 - model_conditions(r));
 }
 
 /* The row that wins, or NULL; *other_methods: there are routes for other methods. */
-static const struct row *model_find(const struct row *rows, size_t n, const struct asked *q, bool *other_methods)
+static const struct row *model_find(const struct row *rows, size_t n, const struct asked *q,
+	bool *other_methods)
 {
 	const struct row *best = NULL;
 	char best_key[256] = "", key[256];
@@ -217,7 +239,8 @@ static const struct row *model_find(const struct row *rows, size_t n, const stru
 		model_key(rows, &rows[i], key);
 		int d = best ? strcmp(key, best_key) : -1;
 		if (d == 0)
-			fail_msg("%s and %s take one request and were not told to be in conflict", best->name, rows[i].name);
+			fail_msg("%s and %s take one request and were not told to be in conflict",
+				best->name, rows[i].name);
 		if (d < 0) {
 			best = &rows[i];
 			memcpy(best_key, key, sizeof(key));
@@ -226,20 +249,22 @@ static const struct row *model_find(const struct row *rows, size_t n, const stru
 	return best;
 }
 
-/* Whether two rows that tie are both met by some request; every combination of what conditions look at is tried. */
+/* Whether two rows that tie are both met by some request; every combination of what conditions look
+ * at is tried. */
 static bool model_overlap(const struct row *a, const struct row *b)
 {
-	static const char *const fields[] = { "",	   "x=1",     "x=2",     "x=3",     "y=1",     "y=2",
-		                              "x=1 y=1", "x=2 y=1", "x=3 y=1", "x=1 y=2", "x=2 y=2", "x=3 y=2" };
+	static const char *const fields[] = { "", "x=1", "x=2", "x=3", "y=1", "y=2", "x=1 y=1",
+		"x=2 y=1", "x=3 y=1", "x=1 y=2", "x=2 y=2", "x=3 y=2" };
 	for (size_t m = 0; m < sizeof(asked_methods) / sizeof(asked_methods[0]); m++) {
 		for (size_t f = 0; f < sizeof(fields) / sizeof(fields[0]); f++) {
-			for (size_t i = 0; i < 2 * sizeof(asked_queries) / sizeof(asked_queries[0]); i++) {
-				struct asked q = { "", "", asked_methods[m], fields[f], asked_queries[i / 2],
-					           asked_listeners[i % 2] };
+			for (size_t i = 0; i < 2 * sizeof(asked_queries) / sizeof(asked_queries[0]);
+				i++) {
+				struct asked q = { "", "", asked_methods[m], fields[f],
+					asked_queries[i / 2], asked_listeners[i % 2] };
 				struct row x = *a, y = *b;
 				x.host = y.host = x.path = y.path = "";
-				if (model_takes(&x, &q) && model_takes(&y, &q) && model_takes_method(&x, &q) &&
-				    model_takes_method(&y, &q))
+				if (model_takes(&x, &q) && model_takes(&y, &q) &&
+					model_takes_method(&x, &q) && model_takes_method(&y, &q))
 					return true;
 			}
 		}
@@ -247,7 +272,7 @@ static bool model_overlap(const struct row *a, const struct row *b)
 	return false;
 }
 
-/* ---- the comparison ---- */
+/* ---- the comparison ------------------------------------------------------------------------ */
 
 struct conflicts {
 	const struct row *rows;
@@ -314,7 +339,8 @@ static void explained(void *ctx, const struct route_explanation *e)
 	assert_int_not_equal(route_explanation_text(e, text, sizeof(text)), 0);
 }
 
-static void compare(const struct router *r, const struct row *rows, size_t n, const struct asked *q, struct arena *a)
+static void compare(const struct router *r, const struct row *rows, size_t n, const struct asked *q,
+	struct arena *a)
 {
 	struct route_result res;
 	bool other_methods;
@@ -326,7 +352,8 @@ static void compare(const struct router *r, const struct row *rows, size_t n, co
 
 	if ((got ? got->mark : NULL) != want || res.err != err)
 		fail_msg("%s [%s] on %s finds %s (%s), not %s (%s)", line, q->headers, q->listener,
-		         got ? got->name.data : "nothing", err_code(res.err), want ? want->name : "nothing", err_code(err));
+			got ? got->name.data : "nothing", err_code(res.err),
+			want ? want->name : "nothing", err_code(err));
 	struct seen s = { .winner = got, .q = q };
 	assert_ptr_equal(route_explain(r, &h, str_of(q->listener), &res, explained, &s), got);
 	assert_int_equal(s.n, n);
@@ -347,8 +374,9 @@ static void test_model(void **state)
 			rows[i] = random_row(&a, i);
 		struct router *r = random_router(&a, rows, &n);
 		for (unsigned i = 0; i < REQUESTS; i++) {
-			struct asked q = { PICK(asked_hosts),   random_path(&a, false), PICK(asked_methods),
-				           PICK(asked_headers), PICK(asked_queries),    PICK(asked_listeners) };
+			struct asked q = { PICK(asked_hosts), random_path(&a, false),
+				PICK(asked_methods), PICK(asked_headers), PICK(asked_queries),
+				PICK(asked_listeners) };
 			compare(r, rows, n, &q, &a);
 			found++;
 		}

@@ -71,9 +71,12 @@ static void test_bad_hosts(void **state)
 		{ "a.test:8080", "listener", 6 },
 		{ "http://a.test", "listener", 4 },
 		{ "a b", "character", 1 },
-		{ "b\xc3\xbc" "cher.test", "xn--", 1 },
+		{ "b\xc3\xbc"
+		  "cher.test",
+			"xn--", 1 },
 		{ "[::1", "character", 0 },
-		{ "a123456789012345678901234567890123456789012345678901234567890123.test", "63", 0 },
+		{ "a123456789012345678901234567890123456789012345678901234567890123.test", "63",
+			0 },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -102,8 +105,10 @@ static void test_paths(void **state)
 		{ "/{x}/*", { "/a", "/a/", "/a/b" }, { "/", "", "*" } },
 		{ "/a/{x}/b", { "/a/1/b", "/a/b/b" }, { "/a//b", "/a/b", "/a/1/b/", "/a/1/2/b" } },
 		{ "/a/{x}/", { "/a/1/" }, { "/a/1", "/a//", "/a/1/b" } },
-		{ "/a/{x}/{y}/*", { "/a/1/2", "/a/1/2/", "/a/1/2/3" }, { "/a/1", "/a/1/", "/b/1/2" } },
-		{ "/caf%c3%a9/%7eme", { "/caf%C3%A9/~me" }, { "/caf%c3%a9/~me", "/caf%C3%A9/%7Eme" } },
+		{ "/a/{x}/{y}/*", { "/a/1/2", "/a/1/2/", "/a/1/2/3" },
+			{ "/a/1", "/a/1/", "/b/1/2" } },
+		{ "/caf%c3%a9/%7eme", { "/caf%C3%A9/~me" },
+			{ "/caf%c3%a9/~me", "/caf%C3%A9/%7Eme" } },
 		{ "/a;v=1/b@c:d", { "/a;v=1/b@c:d" }, { "/a/b@c:d" } },
 		{ "regex:/a/[0-9]+", { "/a/1", "/a/123" }, { "/a/", "/a/1/", "/x/a/1", "/a/1\n" } },
 		{ "regex:/a|/b", { "/a", "/b" }, { "/ab", "/a/b" } },
@@ -155,7 +160,8 @@ static void test_bad_paths(void **state)
 		{ "/a/{x y}", "letters", 5 },
 		{ "/a/{x*}", "letters", 5 },
 		{ "/a/{x}/b/{x}", "twice", 9 },
-		{ "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}/{j}/{k}/{l}/{m}/{n}/{o}/{p}/{q}", "at most 16", 65 },
+		{ "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}/{j}/{k}/{l}/{m}/{n}/{o}/{p}/{q}",
+			"at most 16", 65 },
 		{ "regex:/a(", "parenthesis", 9 },
 		{ "regex:/a(?<x>.)/(?J)(?<x>.)", "twice", 6 },
 		{ "regex:(*UTF)/a", "UTF", 12 },
@@ -282,8 +288,12 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hosts),     cmocka_unit_test(test_bad_hosts), cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_bad_paths), cmocka_unit_test(test_long_paths), cmocka_unit_test(test_captures),
+		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_bad_hosts),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_bad_paths),
+		cmocka_unit_test(test_long_paths),
+		cmocka_unit_test(test_captures),
 		cmocka_unit_test(test_order),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -11,8 +11,9 @@ static void tell(void *ctx, const struct route_warning *w)
 	static const char *const words[] = { "never", "behind", "clear beside" };
 	(void)ctx;
 	size_t at = strlen(told);
-	(void)snprintf(told + at, sizeof(told) - at, "%s%.*s %s%s%.*s", at ? "; " : "", STR_ARG(w->rule->name), words[w->trouble],
-	               w->other ? " " : "", (int)(w->other ? w->other->name.len : 0), w->other ? w->other->name.data : "");
+	(void)snprintf(told + at, sizeof(told) - at, "%s%.*s %s%s%.*s", at ? "; " : "",
+		STR_ARG(w->rule->name), words[w->trouble], w->other ? " " : "",
+		(int)(w->other ? w->other->name.len : 0), w->other ? w->other->name.data : "");
 }
 
 static bool is_plain(void *ctx, sluice_str listener)
@@ -39,18 +40,27 @@ static const char *warnings(const struct route_spec *specs, size_t n)
 	return told;
 }
 
-#define WARNINGS(...) warnings((const struct route_spec[]){ __VA_ARGS__ }, \
-                               sizeof((const struct route_spec[]){ __VA_ARGS__ }) / sizeof(struct route_spec))
-#define ROUTE(n, p, ...) { .name = STR(n), .path = STR(p), ##__VA_ARGS__ }
+#define WARNINGS(...)                                        \
+	warnings((const struct route_spec[]){ __VA_ARGS__ }, \
+		sizeof((const struct route_spec[]){ __VA_ARGS__ }) / sizeof(struct route_spec))
+#define ROUTE(n, p, ...)                                      \
+	{                                                     \
+		.name = STR(n), .path = STR(p), ##__VA_ARGS__ \
+	}
 
 static void an_expression_below_a_pattern_is_never_reached(void **state)
 {
 	(void)state;
-	assert_string_equal(WARNINGS(ROUTE("all", "/api/*"), ROUTE("re", "regex:/api/v[0-9]+/.*")), "re behind all");
-	assert_string_equal(WARNINGS(ROUTE("id", "/u/{id}/*"), ROUTE("re", "regex:^/u/me/x.*$")), "re behind id");
-	assert_string_equal(WARNINGS(ROUTE("exact", "/a.b"), ROUTE("re", "regex:/a\\.b")), "re behind exact");
-	assert_string_equal(WARNINGS(ROUTE("any", "regex:/.*"), ROUTE("re", "regex:/[0-9]+")), "re behind any");
-	assert_string_equal(WARNINGS(ROUTE("any", "regex:^.*$"), ROUTE("all", "")), "all behind any");
+	assert_string_equal(WARNINGS(ROUTE("all", "/api/*"), ROUTE("re", "regex:/api/v[0-9]+/.*")),
+		"re behind all");
+	assert_string_equal(WARNINGS(ROUTE("id", "/u/{id}/*"), ROUTE("re", "regex:^/u/me/x.*$")),
+		"re behind id");
+	assert_string_equal(WARNINGS(ROUTE("exact", "/a.b"), ROUTE("re", "regex:/a\\.b")),
+		"re behind exact");
+	assert_string_equal(WARNINGS(ROUTE("any", "regex:/.*"), ROUTE("re", "regex:/[0-9]+")),
+		"re behind any");
+	assert_string_equal(WARNINGS(ROUTE("any", "regex:^.*$"), ROUTE("all", "")),
+		"all behind any");
 	/* these can be reached */
 	assert_string_equal(WARNINGS(ROUTE("all", "/*"), ROUTE("re", "regex:/api/v[0-9]+/.*")), "");
 	assert_string_equal(WARNINGS(ROUTE("all", "/api/*"), ROUTE("re", "regex:/api.*")), "");
@@ -59,22 +69,35 @@ static void an_expression_below_a_pattern_is_never_reached(void **state)
 	assert_string_equal(WARNINGS(ROUTE("all", "/api/*"), ROUTE("re", "regex:(?i)/api/x")), "");
 	assert_string_equal(WARNINGS(ROUTE("id", "/u/{id}/*"), ROUTE("re", "regex:/u/.*")), "");
 	assert_string_equal(WARNINGS(ROUTE("exact", "/a"), ROUTE("re", "regex:/a+")), "");
-	assert_string_equal(WARNINGS(ROUTE("all", "/api/*", .host = STR("a.example")), ROUTE("re", "regex:/api/.*")), "");
+	assert_string_equal(WARNINGS(ROUTE("all", "/api/*", .host = STR("a.example")),
+				    ROUTE("re", "regex:/api/.*")),
+		"");
 }
 
 static void conditions_leave_room(void **state)
 {
 	static const sluice_str get[] = { STR("GET") }, both[] = { STR("GET"), STR("POST") };
-	static const sluice_pair one[] = { { STR("x"), STR("1") } }, there[] = { { STR("x"), STR("*") } };
+	static const sluice_pair one[] = { { STR("x"), STR("1") } },
+				 there[] = { { STR("x"), STR("*") } };
 	(void)state;
-	assert_string_equal(WARNINGS(ROUTE("all", "/a/*", .methods = { get, 1 }), ROUTE("re", "regex:/a/b.*")), "");
-	assert_string_equal(WARNINGS(ROUTE("all", "/a/*", .methods = { both, 2 }), ROUTE("re", "regex:/a/b.*", .methods = { get, 1 })),
-	                    "re behind all");
-	assert_string_equal(WARNINGS(ROUTE("all", "/a/*", .headers = { one, 1 }), ROUTE("re", "regex:/a/b.*")), "");
-	assert_string_equal(WARNINGS(ROUTE("all", "/a/*", .headers = { there, 1 }), ROUTE("re", "regex:/a/b.*", .headers = { one, 1 })),
-	                    "re behind all");
-	assert_string_equal(WARNINGS(ROUTE("all", "/a/*", .headers = { one, 1 }), ROUTE("re", "regex:/a/b.*", .headers = { there, 1 })), "");
-	assert_string_equal(WARNINGS(ROUTE("all", "/a/*", .listener = STR("l")), ROUTE("re", "regex:/a/b.*")), "");
+	assert_string_equal(WARNINGS(ROUTE("all", "/a/*", .methods = { get, 1 }),
+				    ROUTE("re", "regex:/a/b.*")),
+		"");
+	assert_string_equal(WARNINGS(ROUTE("all", "/a/*", .methods = { both, 2 }),
+				    ROUTE("re", "regex:/a/b.*", .methods = { get, 1 })),
+		"re behind all");
+	assert_string_equal(WARNINGS(ROUTE("all", "/a/*", .headers = { one, 1 }),
+				    ROUTE("re", "regex:/a/b.*")),
+		"");
+	assert_string_equal(WARNINGS(ROUTE("all", "/a/*", .headers = { there, 1 }),
+				    ROUTE("re", "regex:/a/b.*", .headers = { one, 1 })),
+		"re behind all");
+	assert_string_equal(WARNINGS(ROUTE("all", "/a/*", .headers = { one, 1 }),
+				    ROUTE("re", "regex:/a/b.*", .headers = { there, 1 })),
+		"");
+	assert_string_equal(WARNINGS(ROUTE("all", "/a/*", .listener = STR("l")),
+				    ROUTE("re", "regex:/a/b.*")),
+		"");
 }
 
 static void an_expression_that_matches_no_path_is_told(void **state)
@@ -90,16 +113,27 @@ static void a_route_served_in_clear_text_is_told(void **state)
 {
 	(void)state;
 	const struct route_spec redirect = ROUTE("redirect", "", .listener = STR("http"));
-	assert_string_equal(WARNINGS(redirect, ROUTE("app", "", .host = STR("app.example"))), "app clear beside redirect");
-	assert_string_equal(WARNINGS(redirect, ROUTE("app", "/app/*")), "app clear beside redirect");
-	assert_string_equal(WARNINGS(ROUTE("redirect", "", .host = STR("*.example.com"), .listener = STR("http")),
-	                             ROUTE("app", "", .host = STR("a.example.com")), ROUTE("other", "", .host = STR("b.example"))),
-	                    "app clear beside redirect");
+	assert_string_equal(WARNINGS(redirect, ROUTE("app", "", .host = STR("app.example"))),
+		"app clear beside redirect");
+	assert_string_equal(WARNINGS(redirect, ROUTE("app", "/app/*")),
+		"app clear beside redirect");
+	assert_string_equal(WARNINGS(ROUTE("redirect", "", .host = STR("*.example.com"),
+					     .listener = STR("http")),
+				    ROUTE("app", "", .host = STR("a.example.com")),
+				    ROUTE("other", "", .host = STR("b.example"))),
+		"app clear beside redirect");
 	/* the redirect wins, or was never meant for it, or the route says where it belongs */
 	assert_string_equal(WARNINGS(redirect, ROUTE("app", "")), "");
-	assert_string_equal(WARNINGS(redirect, ROUTE("app", "", .host = STR("app.example"), .listener = STR("https"))), "");
-	assert_string_equal(WARNINGS(ROUTE("acme", "/.well-known/*", .listener = STR("http")), ROUTE("app", "", .host = STR("a.example"))), "");
-	assert_string_equal(WARNINGS(ROUTE("app2", "", .listener = STR("https")), ROUTE("app", "", .host = STR("a.example"))), "");
+	assert_string_equal(WARNINGS(redirect,
+				    ROUTE("app", "", .host = STR("app.example"),
+					    .listener = STR("https"))),
+		"");
+	assert_string_equal(WARNINGS(ROUTE("acme", "/.well-known/*", .listener = STR("http")),
+				    ROUTE("app", "", .host = STR("a.example"))),
+		"");
+	assert_string_equal(WARNINGS(ROUTE("app2", "", .listener = STR("https")),
+				    ROUTE("app", "", .host = STR("a.example"))),
+		"");
 }
 
 static void tells_what_an_expression_begins_with(void **state)
@@ -108,17 +142,30 @@ static void tells_what_an_expression_begins_with(void **state)
 		const char *text, *prefix;
 		bool whole;
 	} rows[] = {
-		{ "/a/b", "/a/b", true },     { "^/a$", "/a", true },   { "/a\\.b", "/a.b", true }, { "/a\\d", "/a", false },
-		{ "/ab?c", "/a", false },     { "/ab*", "/a", false },  { "/ab+c", "/ab", false },  { "/ab{2}", "/a", false },
-		{ "/a(b|c)", "/a", false },   { "/a|b", "", false },    { "/a[|]b", "", false },    { "(/a)", "", false },
-		{ "/a\\Q|\\E", "", false }, { "", "", false },        { "/a\\", "/a", false },     { "/a$b", "/a", false },
+		{ "/a/b", "/a/b", true },
+		{ "^/a$", "/a", true },
+		{ "/a\\.b", "/a.b", true },
+		{ "/a\\d", "/a", false },
+		{ "/ab?c", "/a", false },
+		{ "/ab*", "/a", false },
+		{ "/ab+c", "/ab", false },
+		{ "/ab{2}", "/a", false },
+		{ "/a(b|c)", "/a", false },
+		{ "/a|b", "", false },
+		{ "/a[|]b", "", false },
+		{ "(/a)", "", false },
+		{ "/a\\Q|\\E", "", false },
+		{ "", "", false },
+		{ "/a\\", "/a", false },
+		{ "/a$b", "/a", false },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char out[64];
 		bool whole;
 		size_t n = regex_prefix(str_of(rows[i].text), out, sizeof(out), &whole);
-		if (n != strlen(rows[i].prefix) || memcmp(out, rows[i].prefix, n) != 0 || whole != rows[i].whole)
+		if (n != strlen(rows[i].prefix) || memcmp(out, rows[i].prefix, n) != 0 ||
+			whole != rows[i].whole)
 			fail_msg("%s: %.*s", rows[i].text, (int)n, out);
 	}
 }
@@ -126,8 +173,10 @@ static void tells_what_an_expression_begins_with(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_expression_below_a_pattern_is_never_reached), cmocka_unit_test(conditions_leave_room),
-		cmocka_unit_test(an_expression_that_matches_no_path_is_told), cmocka_unit_test(a_route_served_in_clear_text_is_told),
+		cmocka_unit_test(an_expression_below_a_pattern_is_never_reached),
+		cmocka_unit_test(conditions_leave_room),
+		cmocka_unit_test(an_expression_that_matches_no_path_is_told),
+		cmocka_unit_test(a_route_served_in_clear_text_is_told),
 		cmocka_unit_test(tells_what_an_expression_begins_with),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,7 +28,8 @@ static void test_whole(void **state)
 	assert_int_equal(matches("a+", "aaa"), MATCH_YES);
 	assert_int_equal(matches("a+", "aaab"), MATCH_NO);
 	assert_int_equal(matches("a+", "baaa"), MATCH_NO);
-	assert_int_equal(matches("a|ab", "ab"), MATCH_YES); /* the end is part of the match, not a check after it */
+	/* the end is part of the match, not a check after it */
+	assert_int_equal(matches("a|ab", "ab"), MATCH_YES);
 	assert_int_equal(matches("", ""), MATCH_YES);
 	assert_int_equal(matches("", "a"), MATCH_NO);
 	assert_int_equal(matches("a$", "a\n"), MATCH_NO);
@@ -108,25 +109,29 @@ static void test_bad(void **state)
 
 static void test_blow_up(void **state)
 {
-	static const char *const evil[] = { "(a+)+", "(a|aa)+", "(a*)*b", "(?:a?){40}a{40}c", "(.*)*x(.*)*y", "((a+)*)+[^a!]",
-		                            "(?R)?a(?R)?b", "(a(?1)?)*b" };
+	static const char *const evil[] = { "(a+)+", "(a|aa)+", "(a*)*b", "(?:a?){40}a{40}c",
+		"(.*)*x(.*)*y", "((a+)*)+[^a!]", "(?R)?a(?R)?b", "(a(?1)?)*b" };
 	char subject[8192];
 	(void)state;
 	memset(subject, 'a', sizeof(subject));
-	memcpy(subject + sizeof(subject) - 6, "cbxyc!", 6); /* what an expression is quickly checked for is there */
+	/* what an expression is quickly checked for is there */
+	memcpy(subject + sizeof(subject) - 6, "cbxyc!", 6);
 	for (size_t i = 0; i < sizeof(evil) / sizeof(evil[0]); i++) {
 		struct regex *r = regex_of(evil[i]);
 		uint64_t from = clock_ns();
 		enum match m = regex_match(r, str_n(subject, sizeof(subject)), NULL);
 		uint64_t took = clock_ns() - from;
 		assert_int_not_equal(m, MATCH_YES);
-		if (took > NS_PER_S) /* without a limit: for ever; the margin is for sanitizers and busy machines */
-			fail_msg("%s took %llu ms", evil[i], (unsigned long long)(took / NS_PER_MS));
+		/* without a limit: for ever; the margin is for sanitizers and busy machines */
+		if (took > NS_PER_S)
+			fail_msg("%s took %llu ms", evil[i],
+				(unsigned long long)(took / NS_PER_MS));
 		regex_free(&r);
 	}
 	struct regex *r = regex_of("(a+)+");
 	assert_int_equal(regex_match(r, str_n(subject, sizeof(subject)), NULL), MATCH_LIMIT);
-	assert_int_equal(regex_match(r, STR("aaaa"), NULL), MATCH_YES); /* a limit leaves nothing behind */
+	/* a limit leaves nothing behind */
+	assert_int_equal(regex_match(r, STR("aaaa"), NULL), MATCH_YES);
 	regex_free(&r);
 }
 
@@ -140,8 +145,8 @@ static void test_long(void **state)
 	for (size_t i = 8; i < sizeof(subject); i += 8)
 		subject[i] = '/';
 	subject[sizeof(subject) - 1] = 'b';
-	static const char *const good[] = { "/.*b", "(?:/[a-z]+)*", "/(?<rest>.+)", "(/[^/]+)+", "[/a-z]*",
-		                            "(?:/|a|b)*", "(/|[ab])+", ".*/a+b" };
+	static const char *const good[] = { "/.*b", "(?:/[a-z]+)*", "/(?<rest>.+)", "(/[^/]+)+",
+		"[/a-z]*", "(?:/|a|b)*", "(/|[ab])+", ".*/a+b" };
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		struct regex *r = regex_of(good[i]);
 		if (regex_match(r, str_n(subject, sizeof(subject)), NULL) != MATCH_YES)
@@ -160,8 +165,11 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),   cmocka_unit_test(test_groups), cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_blow_up), cmocka_unit_test(test_long),
+		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_blow_up),
+		cmocka_unit_test(test_long),
 	};
 	return cmocka_run_group_tests(tests, NULL, teardown);
 }

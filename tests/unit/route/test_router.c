@@ -17,7 +17,8 @@ static struct router *router_of(const struct row *rows, size_t n)
 }
 
 /* The name of the route that takes a request, or what route_find() says instead. */
-static const char *find(const struct router *r, const char *line, const char *fields, const char *listener)
+static const char *find(const struct router *r, const char *line, const char *fields,
+	const char *listener)
 {
 	struct route_result res;
 	struct request_head h = request_of(&arena, line, fields);
@@ -26,11 +27,12 @@ static const char *find(const struct router *r, const char *line, const char *fi
 	return rule ? rule->name.data : err_code(res.err);
 }
 
-#define assert_finds(r, line, fields, listener, want)                                                         \
-	do {                                                                                                  \
-		const char *got = find(r, line, fields, listener);                                            \
-		if (strcmp(got, want) != 0)                                                                   \
-			fail_msg("%s [%s] on \"%s\" finds %s, not %s", line, fields, listener, got, want);    \
+#define assert_finds(r, line, fields, listener, want)                                          \
+	do {                                                                                   \
+		const char *got = find(r, line, fields, listener);                             \
+		if (strcmp(got, want) != 0)                                                    \
+			fail_msg("%s [%s] on \"%s\" finds %s, not %s", line, fields, listener, \
+				got, want);                                                    \
 	} while (0)
 
 static void test_nothing(void **state)
@@ -63,7 +65,8 @@ static void test_hosts(void **state)
 	assert_finds(r, "GET notexample.com/a", "", "", "any");
 	assert_finds(r, "GET /a", "", "", "any");
 	assert_finds(r, "GET [::1]/a", "", "", "exact-ip");
-	assert_finds(r, "GET www.eu.example.com/com", "", "", "com"); /* three hosts are tried before */
+	/* three hosts are tried before */
+	assert_finds(r, "GET www.eu.example.com/com", "", "", "com");
 	assert_finds(r, "GET www.eu.example.com/b", "", "", "no-route");
 	router_free(&r);
 }
@@ -72,7 +75,8 @@ static void test_paths(void **state)
 {
 	static const struct row rows[] = {
 		{ "regex-2", .path = "regex:/api/v[0-9]+/.*" },
-		{ "regex-1", .path = "regex:/api/v[0-9]/.*" }, /* of expressions the file's first wins, even if it is wider */
+		/* of expressions the file's first wins, even if it is wider */
+		{ "regex-1", .path = "regex:/api/v[0-9]/.*" },
 		{ "all", .path = "/*" },
 		{ "users-all", .path = "/users/*" },
 		{ "user", .path = "/users/{id}" },
@@ -93,10 +97,12 @@ static void test_paths(void **state)
 	assert_finds(r, "GET a/users/7/x/y", "", "", "user-all");
 	assert_finds(r, "GET a/users/7/orders", "", "", "user-orders");
 	assert_finds(r, "GET a/users/me", "", "", "user-me");
-	assert_finds(r, "GET a/users/me/orders", "", "", "me-any"); /* as many literals; the first is further left */
+	/* as many literals; the first is further left */
+	assert_finds(r, "GET a/users/me/orders", "", "", "me-any");
 	assert_finds(r, "GET a/users//x", "", "", "users-all");
 	assert_finds(r, "GET a/other", "", "", "all");
-	assert_finds(r, "GET a/api/v1/x", "", "", "regex-2"); /* an expression before what takes every path */
+	/* an expression before what takes every path */
+	assert_finds(r, "GET a/api/v1/x", "", "", "regex-2");
 	router_free(&r);
 
 	r = router_of(rows, 2);
@@ -105,7 +111,8 @@ static void test_paths(void **state)
 	router_free(&r);
 }
 
-/* Patterns with a literal come before expressions, and those before routes for every path, whichever way these are written. */
+/* Patterns with a literal come before expressions, and those before routes for every path,
+ * whichever way these are written. */
 static void an_expression_wins_against_a_catch_all(void **state)
 {
 	static const struct row rows[] = {
@@ -121,7 +128,8 @@ static void an_expression_wins_against_a_catch_all(void **state)
 	assert_finds(r, "GET b.test/users/7", "", "", "lit");
 	assert_finds(r, "GET b.test/x", "", "", "all");
 	assert_finds(r, "GET a.test/x/a.png", "", "", "host-re");
-	assert_finds(r, "POST a.test/x/a.png", "", "", "host-all"); /* its conditions are not met: on to the next */
+	/* its conditions are not met: on to the next */
+	assert_finds(r, "POST a.test/x/a.png", "", "", "host-all");
 	assert_finds(r, "GET a.test/x/7", "", "", "host-all"); /* the host counts first */
 	router_free(&r);
 }
@@ -147,8 +155,10 @@ static void test_conditions(void **state)
 		{ "plain", .path = "/a" },
 		{ "get", .path = "/a", .methods = "GET PURGE" },
 		{ "v2", .path = "/a", .methods = "GET", .headers = "x-version=2" },
-		{ "v2-q", .path = "/a", .methods = "GET", .headers = "x-version=2", .query = "q=*" },
-		{ "internal", .path = "/a", .methods = "GET", .headers = "x-version=2", .query = "q=*", .listener = "in" },
+		{ "v2-q", .path = "/a", .methods = "GET", .headers = "x-version=2",
+			.query = "q=*" },
+		{ "internal", .path = "/a", .methods = "GET", .headers = "x-version=2",
+			.query = "q=*", .listener = "in" },
 		{ "v3", .path = "/a", .methods = "GET", .headers = "x-version=regex:3.*" },
 	};
 	struct router *r = router_of(rows, N(rows));
@@ -181,8 +191,8 @@ static void test_backtracking(void **state)
 		{ "any", "", "/{a}/{b}", .headers = "n=9" },
 		{ "any-regex", "", "regex:/.*", .methods = "GET" },
 	};
-	static const char *const names[] = { "exact", "lit-cap", "cap-lit", "prefix", "root", "regex",
-		                             "wild",  "wilder",  "any",     "any-regex" };
+	static const char *const names[] = { "exact", "lit-cap", "cap-lit", "prefix", "root",
+		"regex", "wild", "wilder", "any", "any-regex" };
 	struct router *r = router_of(rows, N(rows));
 	(void)state;
 	for (size_t i = 0; i < N(names); i++) {
@@ -211,7 +221,8 @@ static void test_methods(void **state)
 	assert_int_equal(res.err, ERR_METHOD_NOT_ALLOWED);
 	assert_str(route_allow(r, &res, &arena), "GET, POST, DELETE, PURGE");
 
-	h = request_of(&arena, "PUT a.test/a", ""); /* what the conditions keep away is not offered */
+	/* what the conditions keep away is not offered */
+	h = request_of(&arena, "PUT a.test/a", "");
 	assert_null(route_find(r, &h, STR(""), &res));
 	assert_str(route_allow(r, &res, &arena), "GET, DELETE");
 
@@ -231,7 +242,8 @@ static void test_captures(void **state)
 {
 	static const struct row rows[] = {
 		{ "get", .path = "/u/{id}/o/{order}", .methods = "GET" },
-		{ "put", .path = "/u/{user}/o/{no}", .methods = "PUT" }, /* the same path by other names */
+		/* the same path by other names */
+		{ "put", .path = "/u/{user}/o/{no}", .methods = "PUT" },
 		{ "tail", .path = "/u/{x}/*" },
 		{ "regex", .path = "regex:/r/(?<year>[0-9]{4})-(?<month>[0-9]{2})" },
 	};
@@ -282,8 +294,8 @@ static void test_limit(void **state)
 		{ "c-open", "c.test", "/*" },
 	};
 	struct router *r = router_of(rows, N(rows));
-	char path[300] = "GET x.test/", before[300] = "GET a.test/", by_header[] = "GET b.test/a", get[] = "GET c.test/a",
-	     put[] = "PUT c.test/a", field[300] = "x=";
+	char path[300] = "GET x.test/", before[300] = "GET a.test/", by_header[] = "GET b.test/a",
+	     get[] = "GET c.test/a", put[] = "PUT c.test/a", field[300] = "x=";
 	(void)state;
 	memset(path + 11, 'a', 200);
 	memcpy(path + 211, "!", 2);
@@ -320,7 +332,8 @@ static void test_conflicts(void **state)
 		{ { "a", .path = "/{x}/b" }, { "b", .path = "/a/{x}" }, false },
 		{ { "a", .path = "regex:/a" }, { "b", .path = "regex:/a" }, true },
 		{ { "a", .path = "regex:/a" }, { "b", .path = "regex:/a?" }, false },
-		{ { "a", .path = "regex:/a" }, { "b", .path = "regex:/a", .methods = "GET" }, false },
+		{ { "a", .path = "regex:/a" }, { "b", .path = "regex:/a", .methods = "GET" },
+			false },
 		{ { "a", .methods = "GET POST" }, { "b", .methods = "POST PUT" }, true },
 		{ { "a", .methods = "GET POST" }, { "b", .methods = "PUT" }, false },
 		{ { "a", .methods = "GET" }, { "b" }, false },
@@ -345,9 +358,11 @@ static void test_conflicts(void **state)
 	(void)state;
 	for (size_t i = 0; i < N(rows); i++) {
 		for (int swap = 0; swap < 2; swap++) {
-			struct row pair[2] = { swap ? rows[i].b : rows[i].a, swap ? rows[i].a : rows[i].b };
+			struct row pair[2] = { swap ? rows[i].b : rows[i].a,
+				swap ? rows[i].a : rows[i].b };
 			struct mistakes m = { 0 };
-			struct router *r = router_new(&arena, rows_specs(&arena, pair, 2), 2, mistakes_add, &m);
+			struct router *r = router_new(&arena, rows_specs(&arena, pair, 2), 2,
+				mistakes_add, &m);
 			if ((r == NULL) != rows[i].conflict)
 				fail_msg("row %zu, swapped %d: %s", i, swap, m.text);
 			if (!r) {
@@ -370,7 +385,8 @@ static void test_mistakes(void **state)
 	};
 	struct mistakes m = { 0 };
 	(void)state;
-	assert_null(router_new(&arena, rows_specs(&arena, rows, N(rows)), N(rows), mistakes_add, &m));
+	assert_null(
+		router_new(&arena, rows_specs(&arena, rows, N(rows)), N(rows), mistakes_add, &m));
 	assert_int_equal(m.n, 8);
 	assert_non_null(strstr(m.text, "one: a host cannot have"));
 	assert_non_null(strstr(m.text, "one: an empty segment"));
@@ -395,8 +411,9 @@ static void test_many_methods(void **state)
 	(void)state;
 	for (size_t i = 0; i < MANY; i++) {
 		methods[i] = arena_printf(&arena, "M%zu", i);
-		specs[i] = (struct route_spec){ .name = methods[i], .path = arena_printf(&arena, "/%zu", i),
-			                        .methods = { &methods[i], 1 } };
+		specs[i] = (struct route_spec){ .name = methods[i],
+			.path = arena_printf(&arena, "/%zu", i),
+			.methods = { &methods[i], 1 } };
 	}
 	struct router *r = router_new(&arena, specs, METHODS_OTHER_MAX, mistakes_add, &m);
 	assert_non_null(r);
@@ -420,14 +437,16 @@ static void test_many(void **state)
 	struct route_spec *specs = arena_zalloc(&a, MANY * sizeof(*specs));
 	for (size_t i = 0; i < MANY; i++) {
 		static const char *const hosts[] = { "", "h%zu.test", "*.w%zu.test", "one.test" };
-		static const char *const paths[] = { "/exact/%zu", "/prefix/%zu/*", "/{x}/capture/%zu" };
+		static const char *const paths[] = { "/exact/%zu", "/prefix/%zu/*",
+			"/{x}/capture/%zu" };
 		specs[i].name = arena_printf(&a, "%zu", i);
-		specs[i].host = strchr(hosts[i % 4], '%') ? i % 4 == 1 ? arena_printf(&a, "h%zu.test", i) :
-								       arena_printf(&a, "*.w%zu.test", i) :
-							  str_of(hosts[i % 4]);
-		specs[i].path = i % 3 == 0 ? arena_printf(&a, paths[0], i) :
-				i % 3 == 1 ? arena_printf(&a, paths[1], i) :
-					     arena_printf(&a, paths[2], i);
+		specs[i].host = strchr(hosts[i % 4], '%') ? i % 4 == 1
+				? arena_printf(&a, "h%zu.test", i)
+				: arena_printf(&a, "*.w%zu.test", i)
+							  : str_of(hosts[i % 4]);
+		specs[i].path = i % 3 == 0 ? arena_printf(&a, paths[0], i)
+			: i % 3 == 1       ? arena_printf(&a, paths[1], i)
+					   : arena_printf(&a, paths[2], i);
 	}
 	struct mistakes m = { 0 };
 	struct router *r = router_new(&a, specs, MANY, mistakes_add, &m);
@@ -436,9 +455,20 @@ static void test_many(void **state)
 	for (size_t i = 0; i < MANY; i++) {
 		struct route_result res;
 		char host[64], path[64];
-		(void)snprintf(host, sizeof(host), i % 4 == 1 ? "h%zu.test" : i % 4 == 2 ? "a.b.w%zu.test" : "one.test", i);
-		(void)snprintf(path, sizeof(path), i % 3 == 0 ? "/exact/%zu" : i % 3 == 1 ? "/prefix/%zu/x" : "/x/capture/%zu", i);
-		struct request_head h = { .method = METHOD_GET, .method_text = STR("GET"), .host = str_of(host), .path = str_of(path) };
+		(void)snprintf(host, sizeof(host),
+			i % 4 == 1           ? "h%zu.test"
+				: i % 4 == 2 ? "a.b.w%zu.test"
+					     : "one.test",
+			i);
+		(void)snprintf(path, sizeof(path),
+			i % 3 == 0           ? "/exact/%zu"
+				: i % 3 == 1 ? "/prefix/%zu/x"
+					     : "/x/capture/%zu",
+			i);
+		struct request_head h = { .method = METHOD_GET,
+			.method_text = STR("GET"),
+			.host = str_of(host),
+			.path = str_of(path) };
 		const struct route_rule *rule = route_find(r, &h, STR(""), &res);
 		if (!rule || !str_eq(rule->name, specs[i].name))
 			fail_msg("%s%s finds %s", host, path, rule ? rule->name.data : "nothing");
@@ -466,10 +496,19 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing),   cmocka_unit_test(test_hosts),        cmocka_unit_test(test_paths), cmocka_unit_test(an_expression_wins_against_a_catch_all),
-		cmocka_unit_test(test_asterisk),  cmocka_unit_test(test_conditions),   cmocka_unit_test(test_backtracking),
-		cmocka_unit_test(test_methods),   cmocka_unit_test(test_captures),     cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_conflicts), cmocka_unit_test(test_mistakes),     cmocka_unit_test(test_many_methods),
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(an_expression_wins_against_a_catch_all),
+		cmocka_unit_test(test_asterisk),
+		cmocka_unit_test(test_conditions),
+		cmocka_unit_test(test_backtracking),
+		cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_captures),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_conflicts),
+		cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_many_methods),
 		cmocka_unit_test(test_many),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -37,7 +37,7 @@ static void take_evicted(void *ctx, const struct series_view *v)
 	evicted += v->cells[0];
 }
 
-/* ---- one thread ------------------------------------------------------------------------------------------------- */
+/* ---- one thread ---------------------------------------------------------------------------- */
 
 static void test_values(void **state)
 {
@@ -88,7 +88,8 @@ static void test_sizes(void **state)
 	cells_free(&c);
 }
 
-/* Sixteen times as many keys as there is room for: each gets a place, and it is counted from whom one was taken. */
+/* Sixteen times as many keys as there is room for: each gets a place, and it is counted from whom
+ * one was taken. */
 static void test_a_newcomer_always_gets_a_place(void **state)
 {
 	struct cells *c = cells_new(64 * 64);
@@ -104,12 +105,14 @@ static void test_a_newcomer_always_gets_a_place(void **state)
 		assert_true(cells_swap(&cell, now + 1000 + i));
 	}
 	uint64_t before = evicted;
-	series_each(FAMILY_STORE_EVICTIONS, take_evicted, NULL);
+	series_each (FAMILY_STORE_EVICTIONS, take_evicted, NULL)
+		;
 	assert_in_range(evicted - before, n - cells_capacity(c), n - cells_capacity(c) * 8 / 10);
 	cells_free(&c);
 }
 
-/* Who has used up a limit is held back for long; a flood of new keys that each took little must not set it free. */
+/* Who has used up a limit is held back for long; a flood of new keys that each took little must not
+ * set it free. */
 static void test_a_flood_of_new_keys_frees_no_used_up_key(void **state)
 {
 	struct cells *c = cells_new(64 * 64);
@@ -180,7 +183,7 @@ static void test_same_value_again(void **state)
 	cells_free(&c);
 }
 
-/* ---- many threads ----------------------------------------------------------------------------------------------- */
+/* ---- many threads -------------------------------------------------------------------------- */
 
 enum { THREADS = 4 };
 
@@ -233,13 +236,15 @@ static void crowd_start(void)
 	crowd.failed = 0;
 	memset(crowd.admitted, 0, sizeof(crowd.admitted));
 	for (unsigned i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, crowd_run, (void *)(uintptr_t)i), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, crowd_run, (void *)(uintptr_t)i),
+			0);
 	for (unsigned i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
-/* All make the cells of the same keys at once: one cell for each key, or more would be admitted. The table is so much larger
- * than the keys are many that no hash seed leaves one of them without a place. */
+/* All make the cells of the same keys at once: one cell for each key, or more would be admitted.
+ * The table is so much larger than the keys are many that no hash seed leaves one of them without a
+ * place. */
 static void test_exact(void **state)
 {
 	(void)state;
@@ -273,8 +278,8 @@ static void test_one_key(void **state)
 	cells_free(&crowd.cells);
 }
 
-/* Cells that expire and change hands all the time, more keys than places: a key's count must never pass what its own
- * time allows, though others' cells come and go in the same places. */
+/* Cells that expire and change hands all the time, more keys than places: a key's count must never
+ * pass what its own time allows, though others' cells come and go in the same places. */
 static _Atomic uint64_t churn_now;
 static _Atomic unsigned churn_over;
 
@@ -290,8 +295,9 @@ static void *churn_run(void *arg)
 		unsigned k = (unsigned)(r % 800);
 		cells_find(crowd.cells, key_of(buf, k), now, &cell);
 		for (int tries = 0; cell.slot && tries < 100; tries++) {
-			/* a key writes only times that leave k when divided by 1024. Another's may be read, if the place changed hands
-			 * twice between two looks at its key; but then it is not there any more, and cannot be built upon */
+			/* a key writes only times that leave k when divided by 1024. Another's may
+			 * be read, if the place changed hands twice between two looks at its key;
+			 * but then it is not there any more, and cannot be built upon */
 			bool foreign = cell.value && cell.value % 1024 != k;
 			uint64_t next = ((cell.value ? cell.value : now) / 1024 + 1) * 1024 + k;
 			if (!cells_swap(&cell, next))
@@ -312,7 +318,8 @@ static void test_churn(void **state)
 	assert_non_null(crowd.cells);
 	churn_now = NS_PER_S * 1000;
 	for (unsigned i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, churn_run, (void *)(uintptr_t)i), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, churn_run, (void *)(uintptr_t)i),
+			0);
 	for (unsigned i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 	assert_int_equal(churn_over, 0);
@@ -322,10 +329,15 @@ static void test_churn(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values), cmocka_unit_test(test_sizes),           cmocka_unit_test(test_a_newcomer_always_gets_a_place),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_a_newcomer_always_gets_a_place),
 		cmocka_unit_test(test_a_flood_of_new_keys_frees_no_used_up_key),
-		cmocka_unit_test(test_lost),   cmocka_unit_test(test_same_value_again), cmocka_unit_test(test_exact),
-		cmocka_unit_test(test_one_key), cmocka_unit_test(test_churn),
+		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_same_value_again),
+		cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_one_key),
+		cmocka_unit_test(test_churn),
 	};
 	hash_seed();
 	return cmocka_run_group_tests(tests, NULL, NULL);

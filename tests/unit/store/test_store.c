@@ -19,17 +19,18 @@ static void on_report(void *ctx, bool is_warning, const char *option, const char
 {
 	size_t n = strlen(reports);
 	(void)ctx;
-	(void)snprintf(reports + n, sizeof(reports) - n, "%s%s: %s\n", is_warning ? "warning " : "", option ? option : "-", text);
+	(void)snprintf(reports + n, sizeof(reports) - n, "%s%s: %s\n", is_warning ? "warning " : "",
+		option ? option : "-", text);
 }
 
 static struct store_conf conf_new(const char *redis, uint64_t memory)
 {
 	return (struct store_conf){ .name = STR("shared"),
-		                    .redis = str_of(redis),
-		                    .memory = memory,
-		                    .timeout = 50,
-		                    .connect_timeout = 1000,
-		                    .tls = { .verify = true } };
+		.redis = str_of(redis),
+		.memory = memory,
+		.timeout = 50,
+		.connect_timeout = 1000,
+		.tls = { .verify = true } };
 }
 
 static struct sluice_store *make(const struct store_conf *conf)
@@ -39,7 +40,7 @@ static struct sluice_store *make(const struct store_conf *conf)
 	return store_new(&args);
 }
 
-/* ---- options ---------------------------------------------------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------------------------- */
 
 static void expect_refused(struct store_conf conf, const char *why)
 {
@@ -86,12 +87,12 @@ static void test_table(void **state)
 		assert_non_null(o->doc);
 		assert_true(o->offset < sizeof(struct store_conf));
 		bool secret = strcmp(o->name, "redis") == 0 || strcmp(o->name, "password") == 0 ||
-		              strcmp(o->name, "sentinel_password") == 0;
+			strcmp(o->name, "sentinel_password") == 0;
 		assert_int_equal((o->flags & SLUICE_F_SECRET) != 0, secret);
 	}
 }
 
-/* ---- memory ----------------------------------------------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------------------------- */
 
 static uint64_t read_cell(const struct sluice_store *s, const char *key, uint64_t now)
 {
@@ -102,13 +103,15 @@ static uint64_t read_cell(const struct sluice_store *s, const char *key, uint64_
 
 static void test_memory(void **state)
 {
-	struct store_conf same = conf_new(NULL, 1 << 20), larger = conf_new(NULL, 1 << 21), other = conf_new(NULL, 1 << 20);
+	struct store_conf same = conf_new(NULL, 1 << 20), larger = conf_new(NULL, 1 << 21),
+			  other = conf_new(NULL, 1 << 20);
 	struct redis_call call;
 	uint64_t now = clock_ns();
 	sluice_cell c;
 	(void)state;
 	other.name = STR("other");
-	struct sluice_store *a = make(&same), *b = make(&same), *l = make(&larger), *o = make(&other);
+	struct sluice_store *a = make(&same), *b = make(&same), *l = make(&larger),
+			    *o = make(&other);
 	assert_true(a && b && l && o);
 	assert_ptr_equal(a, b);
 	assert_int_equal(store_kind(a), SLUICE_STORE_MEMORY);
@@ -129,7 +132,8 @@ static void test_memory(void **state)
 	assert_int_equal(read_cell(a, "k", now), 0);
 
 	redis_call_init(&call, NULL);
-	assert_int_equal(store_command(&worker, a, &call, &(sluice_str){ "PING", 4 }, 1, 0), SLUICE_ERROR);
+	assert_int_equal(store_command(&worker, a, &call, &(sluice_str){ "PING", 4 }, 1, 0),
+		SLUICE_ERROR);
 	assert_int_equal(store_eval(&worker, a, &call, NULL, STR("k"), NULL, 0, 0), SLUICE_ERROR);
 	assert_int_equal(store_state(&worker, a), REDIS_IDLE);
 	store_warm(&worker, a);
@@ -144,7 +148,7 @@ static void test_memory(void **state)
 	store_free(&o);
 }
 
-/* ---- Redis ------------------------------------------------------------------------------------------------------ */
+/* ---- Redis --------------------------------------------------------------------------------- */
 
 static unsigned n_replies;
 static sluice_status last;
@@ -188,7 +192,7 @@ static sluice_status ping(const struct sluice_store *s)
 	return last;
 }
 
-/* ---- tables ----------------------------------------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------------------------- */
 
 static bool table_has(const struct sluice_store *t, unsigned n, uint64_t value)
 {
@@ -207,17 +211,20 @@ static void table_put(const struct sluice_store *t, unsigned n, uint64_t value)
 	assert_true(store_cell_swap(&c, value));
 }
 
-/* One limit's callers, as many as they like to be, take no place from another limit in the same store. */
+/* One limit's callers, as many as they like to be, take no place from another limit in the same
+ * store. */
 static void test_who_fills_one_table_takes_nothing_from_another(void **state)
 {
 	struct store_conf conf = conf_new(NULL, 256 << 10);
 	(void)state;
 	struct sluice_store *s = make(&conf);
-	const struct sluice_store *flooded = store_table(s, STR("flooded")), *quiet = store_table(s, STR("quiet"));
+	const struct sluice_store *flooded = store_table(s, STR("flooded")),
+				  *quiet = store_table(s, STR("quiet"));
 	assert_ptr_not_equal(flooded, quiet);
 	assert_int_equal(store_kind(quiet), SLUICE_STORE_MEMORY);
 	store_settle();
-	assert_int_equal(store_table_bytes(flooded), 128 << 10); /* together they are what the file says */
+	/* together they are what the file says */
+	assert_int_equal(store_table_bytes(flooded), 128 << 10);
 	assert_int_equal(store_table_bytes(quiet), 128 << 10);
 	for (unsigned i = 0; i < 100; i++)
 		table_put(quiet, i, 100 * NS_PER_S);
@@ -243,7 +250,8 @@ static void test_a_table_keeps_its_counts_over_reloads(void **state)
 	const struct sluice_store *again = store_table(s, STR("a")), *b = store_table(s, STR("b"));
 	assert_ptr_equal(again, a);
 	store_settle();
-	assert_int_equal(store_table_bytes(b), STORE_TABLE_MIN); /* nothing is left, and it is of use all the same */
+	/* nothing is left, and it is of use all the same */
+	assert_int_equal(store_table_bytes(b), STORE_TABLE_MIN);
 	store_table_free(&a);
 	assert_true(table_has(again, 1, 7 * NS_PER_S));
 	/* gone with the last that names it */
@@ -314,9 +322,11 @@ static void test_redis(void **state)
 	assert_int_equal(store_state(&worker, o), REDIS_IDLE);
 	assert_int_equal(ping(b), SLUICE_OK);
 	assert_int_equal(ping(o), SLUICE_OK);
-	assert_int_equal(server_number(&server, "INFO clients", "connected_clients:"), 3); /* and the one that asks */
+	/* and the one that asks */
+	assert_int_equal(server_number(&server, "INFO clients", "connected_clients:"), 3);
 
-	/* a reload: the old snapshot goes, its connection stays; what nobody names any more is closed in time */
+	/* a reload: the old snapshot goes, its connection stays; what nobody names any more is
+	 * closed in time */
 	store_free(&a);
 	store_free(&o);
 	run_for(10);
@@ -355,11 +365,11 @@ static int group_teardown(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rules), cmocka_unit_test(test_table),
-		                            cmocka_unit_test(test_memory),
-		                            cmocka_unit_test(test_who_fills_one_table_takes_nothing_from_another),
-		                            cmocka_unit_test(test_a_table_keeps_its_counts_over_reloads),
-		                            cmocka_unit_test(test_the_store_without_configuration_has_tables_too),
-		                            cmocka_unit_test(test_identities_are_unambiguous), cmocka_unit_test(test_redis) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_table), cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_who_fills_one_table_takes_nothing_from_another),
+		cmocka_unit_test(test_a_table_keeps_its_counts_over_reloads),
+		cmocka_unit_test(test_the_store_without_configuration_has_tables_too),
+		cmocka_unit_test(test_identities_are_unambiguous), cmocka_unit_test(test_redis) };
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

@@ -28,9 +28,11 @@ static void start_server(const char *clients)
 	char config[1024];
 	server_kill(&server);
 	(void)snprintf(config, sizeof(config),
-	               "tls-port %u\ntls-cert-file %s\ntls-key-file %s\ntls-ca-cert-file %s\ntls-auth-clients %s\n"
-	               "requirepass secret",
-	               tls_port, cert_path("redis.crt"), cert_path("redis.key"), cert_path("ca.crt"), clients);
+		"tls-port %u\ntls-cert-file %s\ntls-key-file %s\ntls-ca-cert-file "
+		"%s\ntls-auth-clients %s\n"
+		"requirepass secret",
+		tls_port, cert_path("redis.crt"), cert_path("redis.key"), cert_path("ca.crt"),
+		clients);
 	server_start(&server, config);
 }
 
@@ -39,15 +41,22 @@ static struct sluice_store *store_to(const char *host, struct tls_client_conf tl
 	char url[128];
 	(void)snprintf(url, sizeof(url), "rediss://:secret@%s:%u/2", host, tls_port);
 	struct store_conf conf = {
-		.name = STR("shared"), .redis = str_of(url), .timeout = 500, .connect_timeout = 2000, .tls = tls
+		.name = STR("shared"),
+		.redis = str_of(url),
+		.timeout = 500,
+		.connect_timeout = 2000,
+		.tls = tls,
 	};
-	struct store_args args = { .conf = &conf, .dir = certs_dir(), .workers = 1, .report = on_report };
+	struct store_args args = { .conf = &conf,
+		.dir = certs_dir(),
+		.workers = 1,
+		.report = on_report };
 	struct sluice_store *s = store_new(&args);
 	assert_non_null(s);
 	return s;
 }
 
-/* ---- asking ----------------------------------------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------------------------- */
 
 static sluice_status last;
 static bool is_done;
@@ -100,7 +109,7 @@ static void expect(struct sluice_store *s, sluice_status want)
 	assert_int_equal(st, want);
 }
 
-/* ---- tests ------------------------------------------------------------------------------------------------------ */
+/* ---- tests --------------------------------------------------------------------------------- */
 
 static void test_verified(void **state)
 {
@@ -119,7 +128,9 @@ static void test_refused(void **state)
 	(void)state;
 	start_server("no");
 	expect(store_to("127.0.0.1", tls), SLUICE_UNREACHABLE); /* another authority */
-	tls = (struct tls_client_conf){ .verify = true, .ca = STR("ca.crt"), .server_name = STR("evil.example") };
+	tls = (struct tls_client_conf){ .verify = true,
+		.ca = STR("ca.crt"),
+		.server_name = STR("evil.example") };
 	expect(store_to("127.0.0.1", tls), SLUICE_UNREACHABLE); /* another name */
 	tls = (struct tls_client_conf){ .verify = false };
 	expect(store_to("127.0.0.1", tls), SLUICE_OK);
@@ -156,7 +167,10 @@ static int setup(void **state)
 	static const struct cert_wish wishes[] = {
 		{ .file = "ca", .name = "ca", .is_ca = true },
 		{ .file = "other", .name = "other", .is_ca = true },
-		{ .file = "redis", .name = "redis", .alt = "IP:127.0.0.1,DNS:localhost,DNS:redis.example", .issuer = "ca" },
+		{ .file = "redis",
+			.name = "redis",
+			.alt = "IP:127.0.0.1,DNS:localhost,DNS:redis.example",
+			.issuer = "ca" },
 		{ .file = "gateway", .name = "gateway", .issuer = "ca" },
 	};
 	(void)state;
@@ -186,7 +200,8 @@ static int teardown(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_verified), cmocka_unit_test(test_refused),
-		                            cmocka_unit_test(test_client_certificate), cmocka_unit_test(test_again) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_verified),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_client_certificate),
+		cmocka_unit_test(test_again) };
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -57,7 +57,8 @@ static FILE *open_pem(const char *stem, const char *suffix, const char *mode)
 	char name[128];
 	(void)snprintf(name, sizeof(name), "%s.%s", stem, suffix);
 	FILE *f = fopen(cert_path(name), mode);
-	check(f && fchmod(fileno(f), 0600) == 0, "cannot open %s", name); /* as a private key should be */
+	/* as a private key should be */
+	check(f && fchmod(fileno(f), 0600) == 0, "cannot open %s", name);
 	return f;
 }
 
@@ -92,7 +93,8 @@ void cert_make(const struct cert_wish *w)
 	check(key && x, "out of memory: %s", w->file);
 	X509_NAME *name = X509_get_subject_name(x);
 	if (w->name)
-		X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)w->name, -1, -1, 0);
+		X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)w->name,
+			-1, -1, 0);
 	X509_set_version(x, 2);
 	ASN1_INTEGER_set(X509_get_serialNumber(x), ++serial + 1000L * getpid());
 	X509_gmtime_adj(X509_getm_notBefore(x), w->from || w->to ? w->from : -3600);
@@ -111,13 +113,15 @@ void cert_make(const struct cert_wish *w)
 		add_extension(x, NID_subject_alt_name, w->alt);
 	if (w->is_ca)
 		add_extension(x, NID_basic_constraints, "critical,CA:TRUE");
-	check(X509_sign(x, signer, w->key == CERT_ED25519 && !w->issuer ? NULL : EVP_sha256()), "cannot sign %s", w->file);
+	check(X509_sign(x, signer, w->key == CERT_ED25519 && !w->issuer ? NULL : EVP_sha256()),
+		"cannot sign %s", w->file);
 	f = open_pem(w->file, "crt", "w");
 	PEM_write_X509(f, x);
 	(void)fclose(f);
 	f = open_pem(w->file, "key", "w");
-	PEM_write_PrivateKey(f, key, w->password ? EVP_aes_128_cbc() : NULL, (const unsigned char *)w->password,
-	                     w->password ? (int)strlen(w->password) : 0, NULL, NULL);
+	PEM_write_PrivateKey(f, key, w->password ? EVP_aes_128_cbc() : NULL,
+		(const unsigned char *)w->password, w->password ? (int)strlen(w->password) : 0,
+		NULL, NULL);
 	(void)fclose(f);
 	if (issuer != x)
 		X509_free(issuer);

@@ -7,11 +7,11 @@
 enum cert_key { CERT_EC, CERT_RSA, CERT_ED25519 };
 
 struct cert_wish {
-	const char *file;  /* stem: STEM.crt and STEM.key are written */
-	const char *name;  /* common name; NULL: none */
-	const char *alt;   /* as in openssl.cnf: "DNS:a,IP:127.0.0.1"; NULL: no subjectAltName */
+	const char *file; /* stem: STEM.crt and STEM.key are written */
+	const char *name; /* common name; NULL: none */
+	const char *alt;  /* as in openssl.cnf: "DNS:a,IP:127.0.0.1"; NULL: no subjectAltName */
 	enum cert_key key;
-	long from, to;     /* seconds from now; both 0: valid for a day */
+	long from, to;      /* seconds from now; both 0: valid for a day */
 	const char *issuer; /* stem of the signer; NULL: signs itself */
 	bool is_ca;
 	const char *password; /* of the key's file */

@@ -18,7 +18,7 @@ static const struct lingering *linger_for(uint64_t ns)
 
 enum { PAIR_SECONDS = 20, CHUNK = 40000 };
 
-/* ---- sides ------------------------------------------------------------------------------------------------------ */
+/* ---- sides --------------------------------------------------------------------------------- */
 
 void hear(void *ctx, bool is_warning, int index, const char *option, const char *text)
 {
@@ -38,22 +38,30 @@ void hear(void *ctx, bool is_warning, int index, const char *option, const char 
 	(void)snprintf(h->text, sizeof(h->text), "%s", text);
 }
 
-struct tls_server *server_with(const struct tls_server_conf *conf, struct tls_tickets *tickets, unsigned workers,
-                               const char *const *protocols, struct complaints_heard *heard)
+struct tls_server *server_with(const struct tls_server_conf *conf, struct tls_tickets *tickets,
+	unsigned workers, const char *const *protocols, struct complaints_heard *heard)
 {
-	struct tls_server_args a = { .conf = conf, .dir = certs_dir(), .protocols = protocols, .workers = workers,
-		                     .tickets = tickets, .report = hear, .report_ctx = heard };
+	struct tls_server_args a = { .conf = conf,
+		.dir = certs_dir(),
+		.protocols = protocols,
+		.workers = workers,
+		.tickets = tickets,
+		.report = hear,
+		.report_ctx = heard };
 	return tls_server_new(&a);
 }
 
-struct tls_server *server_of(const char *stem, struct tls_tickets *tickets, const char *const *protocols)
+struct tls_server *server_of(const char *stem, struct tls_tickets *tickets,
+	const char *const *protocols)
 {
 	char crt[64], key[64];
 	(void)snprintf(crt, sizeof(crt), "%s.crt", stem);
 	(void)snprintf(key, sizeof(key), "%s.key", stem);
 	struct tls_certificate_conf cert = { str_of(crt), str_of(key) };
-	struct tls_server_conf conf = { .certificates = { &cert, 1 }, .max_version = TLS_1_3, .session_tickets = true,
-	                                .session_timeout = 3600000 };
+	struct tls_server_conf conf = { .certificates = { &cert, 1 },
+		.max_version = TLS_1_3,
+		.session_tickets = true,
+		.session_timeout = 3600000 };
 	struct tls_server *srv = server_with(&conf, tickets, 1, protocols, NULL);
 	assert_non_null(srv);
 	return srv;
@@ -63,14 +71,19 @@ struct tls_client *client_of(const char *trusted, const char *const *protocols)
 {
 	char ca[64];
 	(void)snprintf(ca, sizeof(ca), "%s.crt", trusted ? trusted : "");
-	struct tls_client_conf conf = { .verify = trusted != NULL, .ca = trusted ? str_of(ca) : STR_NONE };
-	struct tls_client_args a = { .conf = &conf, .dir = certs_dir(), .protocols = protocols, .workers = 1, .report = hear };
+	struct tls_client_conf conf = { .verify = trusted != NULL,
+		.ca = trusted ? str_of(ca) : STR_NONE };
+	struct tls_client_args a = { .conf = &conf,
+		.dir = certs_dir(),
+		.protocols = protocols,
+		.workers = 1,
+		.report = hear };
 	struct tls_client *c = tls_client_new(&a);
 	assert_non_null(c);
 	return c;
 }
 
-/* ---- what peers do ---------------------------------------------------------------------------------------------- */
+/* ---- what peers do ------------------------------------------------------------------------- */
 
 static char pattern(uint64_t at)
 {
@@ -84,7 +97,8 @@ static bool peer_ended(const struct peer *p)
 
 static void peer_check(struct peer *p)
 {
-	p->is_done = p->is_open && p->sent == p->to_send && p->got == p->to_get && p->s.out.len == 0;
+	p->is_done = p->is_open && p->sent == p->to_send && p->got == p->to_get &&
+		p->s.out.len == 0;
 	struct pair *pair = p->pair;
 	if (peer_ended(&pair->server) && peer_ended(&pair->client))
 		worker_stop(pair->w);
@@ -169,23 +183,27 @@ static void peer_on_timeout(struct stream *s)
 	worker_stop(p->pair->w);
 }
 
-static const struct stream_user user = { peer_on_open, peer_on_readable, peer_on_drained, peer_on_fail, peer_on_timeout };
+static const struct stream_user user = { peer_on_open, peer_on_readable, peer_on_drained,
+	peer_on_fail, peer_on_timeout };
 
-/* ---- pairs ------------------------------------------------------------------------------------------------------ */
+/* ---- pairs --------------------------------------------------------------------------------- */
 
 static void peer_start(struct peer *p, struct worker *w, int fd, void *tls)
 {
-	assert_int_equal(stream_init(&p->s, w, fd, tls ? &transport_tls : &transport_plain, tls, &user, p), 0);
+	assert_int_equal(stream_init(&p->s, w, fd, tls ? &transport_tls : &transport_plain, tls,
+				 &user, p),
+		0);
 	stream_deadline(&p->s, PAIR_SECONDS * NS_PER_S);
 	p->is_open = !tls;
 }
 
-void pair_start(struct pair *p, struct worker *w, struct tls_server *srv, struct tls_client *c, const char *host,
-                struct tls_session_slot *slot)
+void pair_start(struct pair *p, struct worker *w, struct tls_server *srv, struct tls_client *c,
+	const char *host, struct tls_session_slot *slot)
 {
 	int fds[2];
 	*p = (struct pair){ .w = w, .server.pair = p, .client.pair = p };
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
+		0);
 	peer_start(&p->server, w, fds[0], srv ? tls_server_start(srv, w->id) : NULL);
 	peer_start(&p->client, w, fds[1], c ? tls_client_start(c, w->id, host, slot) : NULL);
 }
@@ -194,8 +212,12 @@ void pair_tighten(struct pair *p, int bytes)
 {
 	struct peer *both[] = { &p->server, &p->client };
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(setsockopt(both[i]->s.fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)), 0);
-		assert_int_equal(setsockopt(both[i]->s.fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)), 0);
+		assert_int_equal(setsockopt(both[i]->s.fd, SOL_SOCKET, SO_SNDBUF, &bytes,
+					 sizeof(bytes)),
+			0);
+		assert_int_equal(setsockopt(both[i]->s.fd, SOL_SOCKET, SO_RCVBUF, &bytes,
+					 sizeof(bytes)),
+			0);
 	}
 }
 
@@ -206,13 +228,14 @@ bool pair_run(struct pair *p)
 	return !p->timed_out;
 }
 
-bool pair_greet(struct pair *p, struct worker *w, struct tls_server *srv, struct tls_client *c, const char *host,
-                struct tls_session_slot *slot)
+bool pair_greet(struct pair *p, struct worker *w, struct tls_server *srv, struct tls_client *c,
+	const char *host, struct tls_session_slot *slot)
 {
 	pair_start(p, w, srv, c, host, slot);
 	p->server.to_send = p->client.to_get = 100;
 	p->client.to_send = p->server.to_get = 50;
-	bool good = pair_run(p) && !p->server.failed && !p->client.failed && !p->server.is_wrong && !p->client.is_wrong;
+	bool good = pair_run(p) && !p->server.failed && !p->client.failed && !p->server.is_wrong &&
+		!p->client.is_wrong;
 	return good;
 }
 

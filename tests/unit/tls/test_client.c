@@ -19,10 +19,16 @@ static int set_up(void **state)
 	(void)state;
 	cert_make(&(struct cert_wish){ .file = "ca", .name = "Test CA", .is_ca = true });
 	cert_make(&(struct cert_wish){ .file = "other-ca", .name = "Other CA", .is_ca = true });
-	cert_make(&(struct cert_wish){ .file = "good", .name = "good", .alt = "DNS:good.test,DNS:*.wild.test,IP:127.0.0.1",
-	                               .issuer = "ca" });
-	cert_make(&(struct cert_wish){ .file = "old", .name = "old", .alt = "DNS:good.test", .issuer = "ca", .from = -7200,
-	                               .to = -3600 });
+	cert_make(&(struct cert_wish){ .file = "good",
+		.name = "good",
+		.alt = "DNS:good.test,DNS:*.wild.test,IP:127.0.0.1",
+		.issuer = "ca" });
+	cert_make(&(struct cert_wish){ .file = "old",
+		.name = "old",
+		.alt = "DNS:good.test",
+		.issuer = "ca",
+		.from = -7200,
+		.to = -3600 });
 	cert_make(&(struct cert_wish){ .file = "self", .name = "self", .alt = "DNS:good.test" });
 	cert_make(&(struct cert_wish){ .file = "mine", .name = "client", .issuer = "ca" });
 	cert_text("empty.crt", "");
@@ -41,14 +47,20 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static struct tls_client *client_with(const struct tls_client_conf *conf, struct complaints_heard *heard)
+static struct tls_client *client_with(const struct tls_client_conf *conf,
+	struct complaints_heard *heard)
 {
-	struct tls_client_args a = { .conf = conf, .dir = certs_dir(), .workers = 1, .report = hear, .report_ctx = heard };
+	struct tls_client_args a = { .conf = conf,
+		.dir = certs_dir(),
+		.workers = 1,
+		.report = hear,
+		.report_ctx = heard };
 	return tls_client_new(&a);
 }
 
 /* want: NULL for a handshake that goes well, else what the client says. */
-static void meet(const char *server, const struct tls_client_conf *conf, const char *host, const char *want)
+static void meet(const char *server, const struct tls_client_conf *conf, const char *host,
+	const char *want)
 {
 	struct tls_server *srv = server_of(server, tickets, NULL);
 	struct tls_client *c = client_with(conf, NULL);
@@ -83,14 +95,16 @@ static void test_verification(void **state)
 	meet("good", &trusting, "127.0.0.1", NULL);
 	meet("good", &pinned, "good.test", NULL);
 	meet("good", &trusting, "bad.test",
-	     "certificate verify failed: hostname mismatch: it is not for bad.test");
+		"certificate verify failed: hostname mismatch: it is not for bad.test");
 	meet("good", &trusting, "a.b.wild.test",
-	     "certificate verify failed: hostname mismatch: it is not for a.b.wild.test");
+		"certificate verify failed: hostname mismatch: it is not for a.b.wild.test");
 	meet("good", &trusting, "127.0.0.2",
-	     "certificate verify failed: IP address mismatch: it is not for 127.0.0.2");
+		"certificate verify failed: IP address mismatch: it is not for 127.0.0.2");
 	meet("good", &trusting, "", "there is no name to verify: set server_name");
-	meet("good", &elsewhere, "good.test", "certificate verify failed: unable to get local issuer certificate");
-	meet("good", &system, "good.test", "certificate verify failed: unable to get local issuer certificate");
+	meet("good", &elsewhere, "good.test",
+		"certificate verify failed: unable to get local issuer certificate");
+	meet("good", &system, "good.test",
+		"certificate verify failed: unable to get local issuer certificate");
 	meet("old", &trusting, "good.test", "certificate verify failed: certificate has expired");
 	meet("self", &trusting, "good.test", "certificate verify failed: self-signed certificate");
 	meet("self", &system, "good.test", "certificate verify failed: self-signed certificate");
@@ -106,7 +120,9 @@ static void test_without_verification(void **state)
 
 static void test_server_name(void **state)
 {
-	struct tls_client_conf conf = { .verify = true, .ca = STR("ca.crt"), .server_name = STR("good.test") };
+	struct tls_client_conf conf = { .verify = true,
+		.ca = STR("ca.crt"),
+		.server_name = STR("good.test") };
 	struct tls_server *srv = server_of("good", tickets, NULL);
 	struct tls_client *c = client_with(&conf, NULL);
 	struct pair p;
@@ -125,7 +141,8 @@ static void test_server_name(void **state)
 	tls_client_free(&c);
 	tls_server_free(&srv);
 	conf.server_name = STR("bad.test");
-	meet("good", &conf, "good.test", "certificate verify failed: hostname mismatch: it is not for bad.test");
+	meet("good", &conf, "good.test",
+		"certificate verify failed: hostname mismatch: it is not for bad.test");
 }
 
 static void test_long_name(void **state)
@@ -141,8 +158,10 @@ static void test_long_name(void **state)
 /* The server sees the client's certificate when it asks for one. */
 static void test_own_certificate(void **state)
 {
-	const struct tls_client_conf conf = { .verify = true, .ca = STR("ca.crt"), .certificate = STR("mine.crt"),
-		                              .private_key = STR("mine.key") };
+	const struct tls_client_conf conf = { .verify = true,
+		.ca = STR("ca.crt"),
+		.certificate = STR("mine.crt"),
+		.private_key = STR("mine.key") };
 	struct tls_server *srv = server_of("good", tickets, NULL);
 	struct tls_client *c = client_with(&conf, NULL);
 	struct pair p;
@@ -158,14 +177,16 @@ static void test_own_certificate(void **state)
 	assert_false(p.server.failed);
 	assert_non_null(shown = SSL_get0_peer_certificate(ssl));
 	char name[64];
-	assert_true(X509_NAME_get_text_by_NID(X509_get_subject_name(shown), NID_commonName, name, sizeof(name)) > 0);
+	assert_true(X509_NAME_get_text_by_NID(X509_get_subject_name(shown), NID_commonName, name,
+			    sizeof(name)) > 0);
 	assert_string_equal(name, "client");
 	pair_end(&p);
 	tls_client_free(&c);
 	tls_server_free(&srv);
 }
 
-static void wrong(const struct tls_client_conf *conf, const char *option, const char *text, const char *file)
+static void wrong(const struct tls_client_conf *conf, const char *option, const char *text,
+	const char *file)
 {
 	struct complaints_heard h = { 0 };
 	char want[400];
@@ -182,15 +203,17 @@ static void wrong(const struct tls_client_conf *conf, const char *option, const 
 static void test_mistakes(void **state)
 {
 	(void)state;
-	wrong(&(struct tls_client_conf){ .verify = true, .ca = STR("absent.crt") }, "ca", "no authorities can be read from ",
-	      "absent.crt");
-	wrong(&(struct tls_client_conf){ .verify = true, .ca = STR("empty.crt") }, "ca", "no authorities can be read from ",
-	      "empty.crt");
-	wrong(&(struct tls_client_conf){ .certificate = STR("absent.crt") }, "certificate", "cannot read ", "absent.crt");
+	wrong(&(struct tls_client_conf){ .verify = true, .ca = STR("absent.crt") }, "ca",
+		"no authorities can be read from ", "absent.crt");
+	wrong(&(struct tls_client_conf){ .verify = true, .ca = STR("empty.crt") }, "ca",
+		"no authorities can be read from ", "empty.crt");
+	wrong(&(struct tls_client_conf){ .certificate = STR("absent.crt") }, "certificate",
+		"cannot read ", "absent.crt");
 	wrong(&(struct tls_client_conf){ .private_key = STR("mine.key") }, "private_key",
-	      "there is a private key without a certificate", NULL);
-	wrong(&(struct tls_client_conf){ .certificate = STR("mine.crt"), .private_key = STR("good.key") }, "private_key",
-	      "the private key in ", "good.key");
+		"there is a private key without a certificate", NULL);
+	wrong(&(struct tls_client_conf){ .certificate = STR("mine.crt"),
+		      .private_key = STR("good.key") },
+		"private_key", "the private key in ", "good.key");
 }
 
 /* A session is kept only when the server was who it should be. */

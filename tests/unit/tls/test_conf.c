@@ -20,7 +20,7 @@ static unsigned bind_text(const char *text, const sluice_option *table, void *ou
 	assert_non_null(root);
 	bind_init(&b, &arena, &diag, NULL);
 	int r = bind_map(&b, root, table, out);
-	assert_int_equal(r < 0, diag.n_errors > 0);
+	assert_int_equal(r<0, diag.n_errors> 0);
 	bind_fini(&b);
 	return diag.n_errors;
 }
@@ -36,9 +36,11 @@ static void test_sound(void **state)
 {
 	char why[256];
 	(void)state;
-	if (table_check(tls_server_options, sizeof(struct tls_server_conf), false, why, sizeof(why)) < 0)
+	if (table_check(tls_server_options, sizeof(struct tls_server_conf), false, why,
+		    sizeof(why)) < 0)
 		fail_msg("%s", why);
-	if (table_check(tls_client_options, sizeof(struct tls_client_conf), false, why, sizeof(why)) < 0)
+	if (table_check(tls_client_options, sizeof(struct tls_client_conf), false, why,
+		    sizeof(why)) < 0)
 		fail_msg("%s", why);
 }
 
@@ -46,7 +48,10 @@ static void test_server(void **state)
 {
 	struct tls_server_conf c = { 0 };
 	(void)state;
-	assert_int_equal(bind_text("certificates: [ { certificate: a.crt, private_key: a.key }, b.pem ]\n", tls_server_options, &c), 0);
+	assert_int_equal(
+		bind_text("certificates: [ { certificate: a.crt, private_key: a.key }, b.pem ]\n",
+			tls_server_options, &c),
+		0);
 	assert_int_equal(c.certificates.n, 2);
 	const struct tls_certificate_conf *v = c.certificates.v;
 	assert_str(v[0].certificate, "a.crt");
@@ -66,11 +71,14 @@ static void test_server_mistakes(void **state)
 {
 	struct tls_server_conf c = { 0 };
 	(void)state;
-	assert_int_equal(bind_text("min_version: 1.3\nsession_timeout: 13h\n", tls_server_options, &c), 2);
+	assert_int_equal(bind_text("min_version: 1.3\nsession_timeout: 13h\n", tls_server_options,
+				 &c),
+		2);
 	assert_int_equal(c.min_version, TLS_1_3);
 	release();
 	c = (struct tls_server_conf){ 0 };
-	assert_int_equal(bind_text("certificates: []\nmin_version: 1.1\n", tls_server_options, &c), 2);
+	assert_int_equal(bind_text("certificates: []\nmin_version: 1.1\n", tls_server_options, &c),
+		2);
 	release();
 }
 
@@ -82,7 +90,9 @@ static void test_client(void **state)
 	assert_true(c.verify);
 	release();
 	c = (struct tls_client_conf){ 0 };
-	assert_int_equal(bind_text("verify: false\nca: ca.pem\nserver_name: a.test\n", tls_client_options, &c), 0);
+	assert_int_equal(bind_text("verify: false\nca: ca.pem\nserver_name: a.test\n",
+				 tls_client_options, &c),
+		0);
 	assert_false(c.verify);
 	assert_str(c.ca, "ca.pem");
 	assert_str(c.server_name, "a.test");

@@ -44,7 +44,8 @@ static void assert_serves(const char *name, int rsa, int ec)
 {
 	const struct choice *c = &names.groups[names_find(&names, name)];
 	if (c->certificate[KEY_RSA] != rsa || c->certificate[KEY_EC] != ec)
-		fail_msg("%s is served by %d and %d, not %d and %d", name, c->certificate[KEY_RSA], c->certificate[KEY_EC], rsa, ec);
+		fail_msg("%s is served by %d and %d, not %d and %d", name, c->certificate[KEY_RSA],
+			c->certificate[KEY_EC], rsa, ec);
 }
 
 static void test_exact_before_wildcard_before_first(void **state)
@@ -146,7 +147,8 @@ static void test_many(void **state)
 	size_t at = 0;
 	(void)state;
 	for (int i = 0; i < 300; i++)
-		at += (size_t)snprintf(alt + at, sizeof(alt) - at, "%sDNS:n%d.test", i ? "," : "", i);
+		at += (size_t)snprintf(alt + at, sizeof(alt) - at, "%sDNS:n%d.test", i ? "," : "",
+			i);
 	add(NULL, "DNS:first.test", CERT_EC);
 	add(NULL, alt, CERT_EC);
 	names_finish(&names);
@@ -166,9 +168,12 @@ static int last(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_exact_before_wildcard_before_first, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_common_name_only_without_alternatives, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_certificates_without_any_name, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_exact_before_wildcard_before_first, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(test_common_name_only_without_alternatives, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(test_certificates_without_any_name, set_up,
+			tear_down),
 		cmocka_unit_test_setup_teardown(test_two_kinds_of_key, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_name_twice, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_strange_names, set_up, tear_down),

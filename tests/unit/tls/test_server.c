@@ -1,4 +1,5 @@
-/* Servers: which certificate is shown, what is agreed on, who may resume, and what is wrong with a configuration. */
+/* Servers: which certificate is shown, what is agreed on, who may resume, and what is wrong with a
+ * configuration. */
 #include "tls/server.h"
 
 #include <openssl/err.h>
@@ -23,11 +24,20 @@ static int set_up(void **state)
 	cert_make(&(struct cert_wish){ .file = "rsa", .alt = "DNS:both.test", .key = CERT_RSA });
 	cert_make(&(struct cert_wish){ .file = "ec", .alt = "DNS:both.test" });
 	cert_make(&(struct cert_wish){ .file = "ed", .alt = "DNS:ed.test", .key = CERT_ED25519 });
-	cert_make(&(struct cert_wish){ .file = "old", .alt = "DNS:old.test", .from = -7200, .to = -3600 });
-	cert_make(&(struct cert_wish){ .file = "early", .alt = "DNS:early.test", .from = 3600, .to = 7200 });
-	cert_make(&(struct cert_wish){ .file = "locked", .alt = "DNS:locked.test", .password = "hunter2" });
+	cert_make(&(struct cert_wish){ .file = "old",
+		.alt = "DNS:old.test",
+		.from = -7200,
+		.to = -3600 });
+	cert_make(&(struct cert_wish){ .file = "early",
+		.alt = "DNS:early.test",
+		.from = 3600,
+		.to = 7200 });
+	cert_make(&(struct cert_wish){ .file = "locked",
+		.alt = "DNS:locked.test",
+		.password = "hunter2" });
 	cert_text("empty.crt", "");
-	cert_text("noise.key", "-----BEGIN PRIVATE KEY-----\nbm90IGEga2V5\n-----END PRIVATE KEY-----\n");
+	cert_text("noise.key",
+		"-----BEGIN PRIVATE KEY-----\nbm90IGEga2V5\n-----END PRIVATE KEY-----\n");
 	tickets = tls_tickets_new();
 	return worker_init(&w, 0);
 }
@@ -43,15 +53,20 @@ static int tear_down(void **state)
 	return 0;
 }
 
-#define CERT(stem) { SLUICE_STR(stem ".crt"), SLUICE_STR(stem ".key") }
+#define CERT(stem)                                               \
+	{                                                        \
+		SLUICE_STR(stem ".crt"), SLUICE_STR(stem ".key") \
+	}
 
 static struct tls_server_conf conf_of(struct tls_certificate_conf *certs, size_t n)
 {
-	return (struct tls_server_conf){ .certificates = { certs, n }, .max_version = TLS_1_3, .session_tickets = true,
-	                                 .session_timeout = 3600000 };
+	return (struct tls_server_conf){ .certificates = { certs, n },
+		.max_version = TLS_1_3,
+		.session_tickets = true,
+		.session_timeout = 3600000 };
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------------ */
+/* ---- names --------------------------------------------------------------------------------- */
 
 static X509 *shown(struct pair *p)
 {
@@ -73,7 +88,8 @@ static void assert_shows(struct tls_server *srv, const char *host, const char *n
 
 static void test_certificate_by_name(void **state)
 {
-	struct tls_certificate_conf certs[] = { CERT("first"), CERT("wild"), CERT("rsa"), CERT("ec"), CERT("ed") };
+	struct tls_certificate_conf certs[] = { CERT("first"), CERT("wild"), CERT("rsa"),
+		CERT("ec"), CERT("ed") };
 	struct tls_server_conf conf = conf_of(certs, 5);
 	struct tls_server *srv = server_with(&conf, tickets, 1, NULL, NULL);
 	(void)state;
@@ -103,14 +119,15 @@ static void test_kind_of_key(void **state)
 		assert_true(SSL_set1_sigalgs_list(ssl, rsa ? "RSA-PSS+SHA256" : "ECDSA+SHA256"));
 		p.client.to_send = p.server.to_get = 1;
 		assert_true(pair_run(&p));
-		assert_int_equal(EVP_PKEY_get_base_id(X509_get0_pubkey(shown(&p))), rsa ? EVP_PKEY_RSA : EVP_PKEY_EC);
+		assert_int_equal(EVP_PKEY_get_base_id(X509_get0_pubkey(shown(&p))),
+			rsa ? EVP_PKEY_RSA : EVP_PKEY_EC);
 		pair_end(&p);
 	}
 	tls_client_free(&c);
 	tls_server_free(&srv);
 }
 
-/* ---- what is agreed on ------------------------------------------------------------------------------------------ */
+/* ---- what is agreed on --------------------------------------------------------------------- */
 
 static void alpn(const char *const *ours, const char *const *theirs, const char *want)
 {
@@ -120,7 +137,8 @@ static void alpn(const char *const *ours, const char *const *theirs, const char 
 	bool good = pair_greet(&p, &w, srv, c, "first.test", NULL);
 	if (!want) {
 		assert_false(good);
-		assert_string_equal(p.client.text, "refused by the other side: no application protocol");
+		assert_string_equal(p.client.text,
+			"refused by the other side: no application protocol");
 	} else {
 		assert_true(good);
 		assert_str(tls_alpn(&p.server.s), want);
@@ -133,8 +151,10 @@ static void alpn(const char *const *ours, const char *const *theirs, const char 
 
 static void test_alpn(void **state)
 {
-	static const char *const both[] = { "h2", "http/1.1", NULL }, *const old_first[] = { "http/1.1", "h2", NULL };
-	static const char *const old[] = { "http/1.1", NULL }, *const oldest[] = { "http/1.0", NULL };
+	static const char *const both[] = { "h2", "http/1.1", NULL },
+				 *const old_first[] = { "http/1.1", "h2", NULL };
+	static const char *const old[] = { "http/1.1", NULL },
+				 *const oldest[] = { "http/1.0", NULL };
 	static const char *const foreign[] = { "imap", NULL }, *const new[] = { "h2", NULL };
 	(void)state;
 	alpn(both, both, "h2");
@@ -212,9 +232,10 @@ static void test_no_renegotiation(void **state)
 	tls_server_free(&srv);
 }
 
-/* ---- resumption ------------------------------------------------------------------------------------------------- */
+/* ---- resumption ---------------------------------------------------------------------------- */
 
-static void greet(struct tls_server *srv, struct tls_client *c, struct tls_session_slot *slot, int version_max, bool want)
+static void greet(struct tls_server *srv, struct tls_client *c, struct tls_session_slot *slot,
+	int version_max, bool want)
 {
 	struct pair p;
 	pair_start(&p, &w, srv, c, "first.test", slot);
@@ -304,11 +325,12 @@ static void test_server_freed_under_connections(void **state)
 	pair_end(&p);
 }
 
-/* ---- mistakes --------------------------------------------------------------------------------------------------- */
+/* ---- mistakes ------------------------------------------------------------------------------ */
 
 static struct complaints_heard wrong(const char *certificate, const char *key)
 {
-	struct tls_certificate_conf certs[] = { CERT("first"), { str_of(certificate), str_of(key) } };
+	struct tls_certificate_conf certs[] = { CERT("first"),
+		{ str_of(certificate), str_of(key) } };
 	struct tls_server_conf conf = conf_of(certs, 2);
 	struct complaints_heard h = { 0 };
 	struct tls_server *srv = server_with(&conf, tickets, 2, NULL, &h);
@@ -319,7 +341,8 @@ static struct complaints_heard wrong(const char *certificate, const char *key)
 	return h;
 }
 
-static void assert_text(const struct complaints_heard *h, const char *option, const char *fmt, const char *a, const char *b)
+static void assert_text(const struct complaints_heard *h, const char *option, const char *fmt,
+	const char *a, const char *b)
 {
 	char want[512];
 	(void)snprintf(want, sizeof(want), fmt, a, b);
@@ -332,24 +355,31 @@ static void test_mistakes(void **state)
 	struct complaints_heard h;
 	(void)state;
 	h = wrong("absent.crt", "first.key");
-	assert_text(&h, "certificate", "cannot read %s: No such file or directory%s", cert_path("absent.crt"), "");
+	assert_text(&h, "certificate", "cannot read %s: No such file or directory%s",
+		cert_path("absent.crt"), "");
 	h = wrong("first.crt", "absent.key");
-	assert_text(&h, "private_key", "cannot read %s: No such file or directory%s", cert_path("absent.key"), "");
+	assert_text(&h, "private_key", "cannot read %s: No such file or directory%s",
+		cert_path("absent.key"), "");
 	h = wrong("first.crt", certs_dir());
 	assert_text(&h, "private_key", "cannot read %s: Is a directory%s", certs_dir(), "");
 	h = wrong("first.crt", "wild.key");
-	assert_text(&h, "private_key", "the private key in %s does not belong to the certificate in %s", cert_path("wild.key"),
-	            cert_path("first.crt"));
+	assert_text(&h, "private_key",
+		"the private key in %s does not belong to the certificate in %s",
+		cert_path("wild.key"), cert_path("first.crt"));
 	h = wrong("first.crt", "rsa.key");
-	assert_text(&h, "private_key", "the private key in %s does not belong to the certificate in %s", cert_path("rsa.key"),
-	            cert_path("first.crt"));
+	assert_text(&h, "private_key",
+		"the private key in %s does not belong to the certificate in %s",
+		cert_path("rsa.key"), cert_path("first.crt"));
 	h = wrong("empty.crt", "first.key");
-	assert_text(&h, "certificate", "no certificate can be read from %s: no start line%s", cert_path("empty.crt"), "");
+	assert_text(&h, "certificate", "no certificate can be read from %s: no start line%s",
+		cert_path("empty.crt"), "");
 	h = wrong("first.key", "first.key");
-	assert_text(&h, "certificate", "no certificate can be read from %s: no start line%s", cert_path("first.key"), "");
+	assert_text(&h, "certificate", "no certificate can be read from %s: no start line%s",
+		cert_path("first.key"), "");
 	h = wrong("locked.crt", "locked.key");
-	assert_text(&h, "private_key", "the private key in %s has a password: keys must be without%s", cert_path("locked.key"),
-	            "");
+	assert_text(&h, "private_key",
+		"the private key in %s has a password: keys must be without%s",
+		cert_path("locked.key"), "");
 	h = wrong("first.crt", "noise.key");
 	assert_non_null(strstr(h.text, "no private key can be read from"));
 	assert_null(strstr(h.text, "bm90"));
@@ -388,13 +418,15 @@ static void test_dates(void **state)
 	assert_non_null(srv);
 	tls_server_free(&srv);
 	assert_int_equal(h.warnings, 1);
-	(void)snprintf(want, sizeof(want), "the certificate in %s has expired", cert_path("old.crt"));
+	(void)snprintf(want, sizeof(want), "the certificate in %s has expired",
+		cert_path("old.crt"));
 	assert_string_equal(h.warning, want);
 	conf.certificates.n = 2;
 	srv = server_with(&conf, tickets, 2, NULL, &h);
 	tls_server_free(&srv);
 	assert_int_equal(h.warnings, 3);
-	(void)snprintf(want, sizeof(want), "the certificate in %s is not valid yet", cert_path("early.crt"));
+	(void)snprintf(want, sizeof(want), "the certificate in %s is not valid yet",
+		cert_path("early.crt"));
 	assert_string_equal(h.warning, want);
 }
 

@@ -7,7 +7,8 @@ static bool finds(struct tls_tickets *t, const struct ticket_key *k, bool want_n
 {
 	struct ticket_key found;
 	bool newest = false;
-	return tls_tickets_find(t, k->name, &found, &newest) && memcmp(&found, k, sizeof(found)) == 0 && newest == want_newest;
+	return tls_tickets_find(t, k->name, &found, &newest) &&
+		memcmp(&found, k, sizeof(found)) == 0 && newest == want_newest;
 }
 
 static void test_rotation(void **state)

@@ -1,4 +1,5 @@
-/* Bytes through TLS: whole and in order, however little the sockets take; and how connections end. */
+/* Bytes through TLS: whole and in order, however little the sockets take; and how connections
+ * end. */
 #include <errno.h>
 #include <malloc.h>
 #include <openssl/err.h>
@@ -44,7 +45,8 @@ static void assert_went_well(struct pair *p)
 {
 	assert_false(p->timed_out);
 	if (p->server.failed || p->client.failed)
-		fail_msg("server: %d %s; client: %d %s", p->server.error, p->server.text, p->client.error, p->client.text);
+		fail_msg("server: %d %s; client: %d %s", p->server.error, p->server.text,
+			p->client.error, p->client.text);
 	assert_false(p->server.is_wrong);
 	assert_false(p->client.is_wrong);
 	assert_int_equal(p->server.got, p->server.to_get);
@@ -98,7 +100,8 @@ static void test_tiny_buffers(void **state)
 
 static void test_odd_lengths(void **state)
 {
-	static const uint64_t lengths[] = { 0, 1, 5, 16383, 16384, 16385, 32768, 65535, 65536, 65537, 70000, 131072, 200001 };
+	static const uint64_t lengths[] = { 0, 1, 5, 16383, 16384, 16385, 32768, 65535, 65536,
+		65537, 70000, 131072, 200001 };
 	(void)state;
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
 		both_ways(lengths[i], lengths[sizeof(lengths) / sizeof(lengths[0]) - 1 - i], 0);
@@ -156,7 +159,8 @@ static void test_close_notify(void **state)
 	pair_end(&p);
 }
 
-/* What is known to be the last takes the farewell along: the client hears of the end though nobody closes. */
+/* What is known to be the last takes the farewell along: the client hears of the end though nobody
+ * closes. */
 static void test_the_last_bytes(void **state)
 {
 	struct pair p;
@@ -246,7 +250,9 @@ static void test_garbage_after_handshake(void **state)
 	assert_true(pair_greet(&p, &w, srv, cli, "a.test", NULL));
 	p.until_eof = true;
 	p.client.failed = true;
-	assert_int_equal(write(p.client.s.fd, "\x17\x03\x03\x00\x20 this was never encrypted, to tell", 37), 37);
+	assert_int_equal(write(p.client.s.fd,
+				 "\x17\x03\x03\x00\x20 this was never encrypted, to tell", 37),
+		37);
 	assert_true(pair_run(&p));
 	assert_true(p.server.failed);
 	assert_true(tls_error_text(&p.server.s, text, sizeof(text)) > 0);
@@ -321,7 +327,8 @@ static void test_farewell_behind_left_over(void **state)
 /* Idle connections hold no buffers. Counted where the C library can tell. */
 static void test_idle_memory(void **state)
 {
-	enum { N = 100, MOST = 40 * 1024 }; /* both ends; OpenSSL 3.0 takes 33; a record buffer is 16 more */
+	/* both ends; OpenSSL 3.0 takes 33; a record buffer is 16 more */
+	enum { N = 100, MOST = 40 * 1024 };
 	static struct pair p[N];
 	(void)state;
 	struct mallinfo2 before = mallinfo2();
@@ -402,8 +409,8 @@ static void test_start_fails(void **state)
 	static const struct stream_user nobody = { 0 };
 	(void)state;
 	assert_true(addr_parse(STR("unix:/nonexistent/socket"), &nowhere));
-	assert_true(stream_connect(&s, &w, &nowhere, &transport_tls, tls_client_start(cli, 0, "a.test", NULL), &nobody,
-	                           NULL) < 0);
+	assert_true(stream_connect(&s, &w, &nowhere, &transport_tls,
+			    tls_client_start(cli, 0, "a.test", NULL), &nobody, NULL) < 0);
 	stream_close(&s);
 }
 

@@ -1,4 +1,5 @@
-/* Two workers with one server and one client, while the main thread rotates keys and reloads. For the thread sanitizer. */
+/* Two workers with one server and one client, while the main thread rotates keys and reloads. For
+ * the thread sanitizer. */
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -20,9 +21,12 @@ struct crew {
 
 static struct tls_server *make_server(void)
 {
-	struct tls_certificate_conf certs[] = { { STR("a.crt"), STR("a.key") }, { STR("b.crt"), STR("b.key") } };
-	struct tls_server_conf conf = { .certificates = { certs, 2 }, .max_version = TLS_1_3, .session_tickets = true,
-	                                .session_timeout = 3600000 };
+	struct tls_certificate_conf certs[] = { { STR("a.crt"), STR("a.key") },
+		{ STR("b.crt"), STR("b.key") } };
+	struct tls_server_conf conf = { .certificates = { certs, 2 },
+		.max_version = TLS_1_3,
+		.session_tickets = true,
+		.session_timeout = 3600000 };
 	struct tls_server *srv = server_with(&conf, tickets, WORKERS, NULL, NULL);
 	check(srv, "no server: %s", "see above");
 	return srv;
@@ -31,7 +35,10 @@ static struct tls_server *make_server(void)
 static struct tls_client *make_client(void)
 {
 	struct tls_client_conf conf = { .verify = true, .ca = STR("ca.crt") };
-	struct tls_client_args a = { .conf = &conf, .dir = certs_dir(), .workers = WORKERS, .report = hear };
+	struct tls_client_args a = { .conf = &conf,
+		.dir = certs_dir(),
+		.workers = WORKERS,
+		.report = hear };
 	struct tls_client *c = tls_client_new(&a);
 	check(c, "no client: %s", "see above");
 	return c;
@@ -72,7 +79,8 @@ static void test_two_workers(void **state)
 		struct tls_server *srv = make_server();
 		for (unsigned i = 0; i < WORKERS; i++) {
 			crew[i] = (struct crew){ .id = i, .srv = srv, .c = c };
-			assert_int_equal(pthread_create(&crew[i].thread, NULL, crew_run, &crew[i]), 0);
+			assert_int_equal(pthread_create(&crew[i].thread, NULL, crew_run, &crew[i]),
+				0);
 		}
 		for (int i = 0; i < RELOADS; i++) {
 			struct tls_server *next = make_server();

@@ -12,10 +12,10 @@
 
 #include "unit.h"
 
-/* ---- requests ----------------------------------------------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------------------------ */
 
-static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t max, uint32_t *flags, nghttp2_data_source *source,
-                       void *user)
+static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t max, uint32_t *flags,
+	nghttp2_data_source *source, void *user)
 {
 	const char *name = source->ptr;
 	size_t n = strlen(name);
@@ -29,7 +29,8 @@ static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t max
 static void conn_answer(struct h2_conn *c, int32_t id)
 {
 	struct h2_server *s = c->server;
-	const nghttp2_nv status = { (uint8_t *)(uintptr_t)":status", (uint8_t *)(uintptr_t)"200", 7, 3, 0 };
+	const nghttp2_nv status = { (uint8_t *)(uintptr_t) ":status", (uint8_t *)(uintptr_t) "200",
+		7, 3, 0 };
 	const nghttp2_data_provider body = { .source.ptr = s->name, .read_callback = on_read };
 	atomic_fetch_add(&s->served, 1);
 	(void)nghttp2_submit_response(c->h2, id, &status, 1, &body);
@@ -56,14 +57,17 @@ static void conn_request(struct h2_conn *c, int32_t id)
 	if (mode == H2_HOLD) {
 		c->pending[c->n_pending++] = id;
 	} else if (mode == H2_ABORT) {
-		(void)nghttp2_submit_rst_stream(c->h2, NGHTTP2_FLAG_NONE, id, NGHTTP2_INTERNAL_ERROR);
+		(void)nghttp2_submit_rst_stream(c->h2, NGHTTP2_FLAG_NONE, id,
+			NGHTTP2_INTERNAL_ERROR);
 	} else if (mode == H2_REFUSE && server_takes_one(s)) {
-		(void)nghttp2_submit_rst_stream(c->h2, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
+		(void)nghttp2_submit_rst_stream(c->h2, NGHTTP2_FLAG_NONE, id,
+			NGHTTP2_REFUSED_STREAM);
 	} else if (mode == H2_DROP && c->requests >= count) {
 		c->drop = true;
 	} else {
 		if (mode == H2_GOAWAY && c->requests == count)
-			(void)nghttp2_submit_goaway(c->h2, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR, NULL, 0);
+			(void)nghttp2_submit_goaway(c->h2, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR,
+				NULL, 0);
 		conn_answer(c, id);
 	}
 }
@@ -80,7 +84,8 @@ static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *f, void *u
 static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *f, void *user)
 {
 	(void)h2;
-	if ((f->hd.type == NGHTTP2_HEADERS || f->hd.type == NGHTTP2_DATA) && (f->hd.flags & NGHTTP2_FLAG_END_STREAM))
+	if ((f->hd.type == NGHTTP2_HEADERS || f->hd.type == NGHTTP2_DATA) &&
+		(f->hd.flags & NGHTTP2_FLAG_END_STREAM))
 		conn_request(user, f->hd.stream_id);
 	return 0;
 }
@@ -97,7 +102,7 @@ static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void 
 	return 0;
 }
 
-/* ---- connections -------------------------------------------------------------------------------------------------- */
+/* ---- connections --------------------------------------------------------------------------- */
 
 static void conn_close(struct h2_conn *c)
 {
@@ -130,7 +135,8 @@ static void conn_begin(struct h2_conn *c)
 {
 	struct h2_server *s = c->server;
 	nghttp2_session_callbacks *cb;
-	const nghttp2_settings_entry max = { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, s->max_streams };
+	const nghttp2_settings_entry max = { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
+		s->max_streams };
 	assert_int_equal(nghttp2_session_callbacks_new(&cb), 0);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame_recv);
@@ -145,7 +151,8 @@ static void conn_read(struct h2_conn *c)
 {
 	uint8_t bytes[16384];
 	do {
-		ssize_t n = c->ssl ? SSL_read(c->ssl, bytes, sizeof(bytes)) : recv(c->fd, bytes, sizeof(bytes), 0);
+		ssize_t n = c->ssl ? SSL_read(c->ssl, bytes, sizeof(bytes))
+				   : recv(c->fd, bytes, sizeof(bytes), 0);
 		if (n <= 0 || (!c->over && nghttp2_session_mem_recv(c->h2, bytes, (size_t)n) < 0)) {
 			conn_close(c);
 			return;
@@ -224,7 +231,7 @@ static void *server_run(void *arg)
 	return NULL;
 }
 
-/* ---- for the tests ------------------------------------------------------------------------------------------------ */
+/* ---- for the tests ------------------------------------------------------------------------- */
 
 void h2_server_up(struct h2_server *s, const char *name, uint32_t max_streams, SSL_CTX *tls)
 {

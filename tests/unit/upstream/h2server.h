@@ -13,7 +13,7 @@ enum h2_mode {
 	H2_REFUSE, /* REFUSED_STREAM for the next `count` requests, then as H2_OK */
 	H2_ABORT,  /* RST_STREAM with INTERNAL_ERROR */
 	H2_GOAWAY, /* as H2_OK, but each connection ends politely after `count` requests */
-	H2_DROP    /* as H2_OK, but each connection is dropped at its request number `count` */
+	H2_DROP,   /* as H2_OK, but each connection is dropped at its request number `count` */
 };
 
 enum { H2_CONNS = 64, H2_PENDING = 512 };
@@ -43,13 +43,15 @@ struct h2_server {
 	struct ssl_ctx_st *tls; /* NULL: plain */
 	_Atomic int mode;
 	_Atomic unsigned count;
-	_Atomic unsigned accepted, served, open, begun; /* connections, answers, connections now, requests */
-	_Atomic unsigned most;                          /* requests at a time on one connection */
+	/* connections, answers, connections now, requests */
+	_Atomic unsigned accepted, served, open, begun;
+	_Atomic unsigned most; /* requests at a time on one connection */
 	_Atomic bool stop, drop_all;
 	struct h2_conn conns[H2_CONNS];
 };
 
-void h2_server_up(struct h2_server *s, const char *name, uint32_t max_streams, struct ssl_ctx_st *tls);
+void h2_server_up(struct h2_server *s, const char *name, uint32_t max_streams,
+	struct ssl_ctx_st *tls);
 void h2_server_down(struct h2_server *s);
 void h2_server_mode(struct h2_server *s, enum h2_mode mode, unsigned count);
 void h2_server_drop_all(struct h2_server *s); /* returns when done */

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "net/resolve.h"
 
-/* ---- servers ------------------------------------------------------------------------------------------------------ */
+/* ---- servers ------------------------------------------------------------------------------- */
 
 static void server_forget(struct test_server *s, int i)
 {
@@ -28,7 +28,8 @@ static void server_forget(struct test_server *s, int i)
 static ssize_t server_read(struct test_server *s, int i)
 {
 	size_t room = sizeof(s->request) - 1;
-	return s->ssl[i] ? SSL_read(s->ssl[i], s->request, (int)room) : recv(s->fds[i], s->request, room, 0);
+	return s->ssl[i] ? SSL_read(s->ssl[i], s->request, (int)room)
+			 : recv(s->fds[i], s->request, room, 0);
 }
 
 static void server_write(struct test_server *s, int i, const char *text)
@@ -59,7 +60,8 @@ static bool server_answer(struct test_server *s, int i)
 		server_write(s, i, s->reply);
 		return true;
 	}
-	(void)snprintf(out, sizeof(out), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(s->name), s->name);
+	(void)snprintf(out, sizeof(out), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+		strlen(s->name), s->name);
 	server_write(s, i, mode == SERVE_GARBAGE ? "SSH-2.0-nonsense\r\n\r\n" : out);
 	if (mode == SERVE_OK)
 		return true;
@@ -117,7 +119,9 @@ static void *server_run(void *arg)
 
 static int listen_at(uint16_t port, uint16_t *got)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(a);
 	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_true(fd >= 0);
@@ -172,7 +176,7 @@ uint16_t port_unused(void)
 	return port;
 }
 
-/* ---- the loop ----------------------------------------------------------------------------------------------------- */
+/* ---- the loop ------------------------------------------------------------------------------ */
 
 struct worker kit_worker;
 static const bool *kit_flag;
@@ -241,7 +245,7 @@ void kit_sees(const _Atomic unsigned *n, unsigned want)
 	assert_int_equal(atomic_load(n), want);
 }
 
-/* ---- the probe ---------------------------------------------------------------------------------------------------- */
+/* ---- the probe ----------------------------------------------------------------------------- */
 
 static void probe_end(struct probe *p, int err)
 {
@@ -266,7 +270,9 @@ static void probe_on_head(struct origin *o, struct response_head *h)
 static void probe_on_body(struct origin *o, struct buf *data)
 {
 	struct probe *p = o->user;
-	size_t n = data->len < sizeof(p->body) - 1 - p->body_len ? data->len : sizeof(p->body) - 1 - p->body_len;
+	size_t n = data->len < sizeof(p->body) - 1 - p->body_len
+		? data->len
+		: sizeof(p->body) - 1 - p->body_len;
 	buf_copy(data, p->body + p->body_len, n);
 	p->body_len += (unsigned)n;
 	buf_drain(data, data->len);
@@ -312,8 +318,16 @@ void probe_send(struct probe *p)
 {
 	struct origin *o = p->call.origin;
 	struct request_head h = {
-		.method_text = STR("GET"), .method = METHOD_GET, .target = STR("/"), .path = STR("/"), .authority = STR("test"),
-		.host = STR("test"), .version = 11, .form = TARGET_ORIGIN, .body = BODY_NONE, .keep_alive = true,
+		.method_text = STR("GET"),
+		.method = METHOD_GET,
+		.target = STR("/"),
+		.path = STR("/"),
+		.authority = STR("test"),
+		.host = STR("test"),
+		.version = 11,
+		.form = TARGET_ORIGIN,
+		.body = BODY_NONE,
+		.keep_alive = true,
 	};
 	o->ops->head(o, &h);
 	o->ops->end(o, NULL);
@@ -376,22 +390,25 @@ int kit_get(struct upstream *u, struct probe *p)
 	return p->err;
 }
 
-/* ---- configurations ----------------------------------------------------------------------------------------------- */
+/* ---- configurations ------------------------------------------------------------------------ */
 
 void conf_make(struct test_conf *c, const char *name, const char *const *addresses)
 {
 	size_t n = 0;
 	*c = (struct test_conf){
 		.conf = { .name = str_of(name),
-		          .balance = BALANCE_ROUND_ROBIN,
-		          .timeouts = { .connect = 500, .response = 300, .idle = 10000, .queue = 200 },
-		          .health = { .failures = 3, .retry_after = 100, .retry_after_max = 400 },
-		          .retries = 2,
-		          .keepalive = 16,
-		          .max_queue = 8,
-		          .max_head = 65536,
-		          .max_fields = 100,
-		          .resolve_interval = 1000 },
+			.balance = BALANCE_ROUND_ROBIN,
+			.timeouts = { .connect = 500,
+				.response = 300,
+				.idle = 10000,
+				.queue = 200 },
+			.health = { .failures = 3, .retry_after = 100, .retry_after_max = 400 },
+			.retries = 2,
+			.keepalive = 16,
+			.max_queue = 8,
+			.max_head = 65536,
+			.max_fields = 100,
+			.resolve_interval = 1000 },
 	};
 	for (; addresses[n]; n++) {
 		(void)snprintf(c->text[n], sizeof(c->text[n]), "%s", addresses[n]);
@@ -419,6 +436,7 @@ static void view_one(void *ctx, const struct endpoint_view *v)
 struct endpoint_view kit_view(const char *address)
 {
 	struct view_search s = { .address = address };
-	upstream_each_endpoint(&kit_worker, view_one, &s);
+	upstream_each_endpoint (&kit_worker, view_one, &s)
+		;
 	return s.found;
 }

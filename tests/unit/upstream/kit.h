@@ -1,5 +1,5 @@
-/* What the tests of upstreams share: servers on threads of their own, a loop that runs until something happens, and a probe:
- * the least exchange there can be. */
+/* What the tests of upstreams share: servers on threads of their own, a loop that runs until
+ * something happens, and a probe: the least exchange there can be. */
 #ifndef KIT_H
 #define KIT_H
 
@@ -15,7 +15,7 @@ enum serve_mode {
 	SERVE_ABORT,   /* ends the connection instead of answering */
 	SERVE_GARBAGE, /* not HTTP */
 	SERVE_REPLY,   /* what `reply` says */
-	SERVE_SILENT   /* reads and says nothing */
+	SERVE_SILENT,  /* reads and says nothing */
 };
 
 enum { SERVER_CONNS = 128 };
@@ -63,7 +63,7 @@ struct probe {
 	struct upstream *upstream;
 	unsigned opens;
 	bool ready, ended, done; /* done: failed, or ended */
-	int err;          /* of the open or of the request */
+	int err;                 /* of the open or of the request */
 	int status;
 	char body[64];
 	unsigned body_len;

@@ -24,7 +24,9 @@ static void make(enum upstream_balance kind, unsigned n, const unsigned *weights
 	n_endpoints = n;
 	for (unsigned i = 0; i < n; i++) {
 		struct endpoint_key key = { .upstream = STR("u") };
-		struct endpoint_bounds bounds = { .health = { .failures = 1, .retry_after = 100, .retry_after_max = 100 } };
+		struct endpoint_bounds bounds = {
+			.health = { .failures = 1, .retry_after = 100, .retry_after_max = 100 }
+		};
 		assert_true(addr_from_ip(STR("10.0.0.1"), (uint16_t)(i + 1), &key.addr));
 		endpoints[i] = endpoint_get(&kit_worker, &key);
 		endpoint_set_bounds(endpoints[i], &bounds);

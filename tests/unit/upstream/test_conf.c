@@ -32,8 +32,9 @@ static const char *read_conf(const char *yaml)
 	}
 	text[0] = 0;
 	for (unsigned i = 0; i < diag.n_items; i++)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, "%u:%u %s: %s\n", (unsigned)diag.items[i]->line,
-		                       (unsigned)diag.items[i]->col, diag.items[i]->path, diag.items[i]->text);
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%u:%u %s: %s\n",
+			(unsigned)diag.items[i]->line, (unsigned)diag.items[i]->col,
+			diag.items[i]->path, diag.items[i]->text);
 	return text;
 }
 
@@ -78,13 +79,14 @@ static void test_everything(void **state)
 {
 	(void)state;
 	assert_string_equal(read_conf("orders:\n"
-	                              "  servers: [orders.internal:9000, { address: '[2001:db8::6]:9000', weight: 2 }, unix:/run/o.sock]\n"
-	                              "  balance: least-requests\n"
-	                              "  timeouts: { connect: 250ms, queue: 2s }\n"
-	                              "  health: { failures: 0 }\n"
-	                              "  max_connections: 100\n"
-	                              "  tls: { verify: false }\n"),
-	                    "");
+				      "  servers: [orders.internal:9000, { address: "
+				      "'[2001:db8::6]:9000', weight: 2 }, unix:/run/o.sock]\n"
+				      "  balance: least-requests\n"
+				      "  timeouts: { connect: 250ms, queue: 2s }\n"
+				      "  health: { failures: 0 }\n"
+				      "  max_connections: 100\n"
+				      "  tls: { verify: false }\n"),
+		"");
 	const struct upstream_server *s = conf.servers.v;
 	assert_int_equal(conf.servers.n, 3);
 	assert_int_equal(s[1].weight, 2);
@@ -117,7 +119,8 @@ static void test_mistakes(void **state)
 		{ "o:\n  servers: ['10.0.0.256:80']\n", "not the address of a server" },
 		{ "o:\n  servers: ['[::g]:80']\n", "not the address of a server" },
 		{ "o:\n  servers: ['unix:']\n", "not the address of a server" },
-		{ "o:\n  servers:\n  - a:80\n  - b:80\n  - { address: 'A:80' }\n", "5:16 o.servers[2].address: this server stands" },
+		{ "o:\n  servers:\n  - a:80\n  - b:80\n  - { address: 'A:80' }\n",
+			"5:16 o.servers[2].address: this server stands" },
 		{ "o:\n  servers: [{ address: 'a:80', weight: 0 }]\n", "2:40 o.servers[0].weight" },
 		{ "o:\n  servers: [a:80]\n  retries: 8\n", "3:12 o.retries" },
 		{ "o:\n  servers: [a:80]\n  balance: random\n", "3:12 o.balance" },
@@ -154,8 +157,11 @@ static void test_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table_is_sound), cmocka_unit_test(test_defaults),  cmocka_unit_test(test_everything),
-		cmocka_unit_test(test_mistakes),       cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_table_is_sound),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_everything),
+		cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_addresses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,14 +7,17 @@ static struct endpoint *e;
 
 static struct endpoint *get(const char *upstream, const char *host, uint64_t identity)
 {
-	struct endpoint_key key = { .upstream = str_of(upstream), .host = str_of(host), .tls_identity = { identity, 0 } };
+	struct endpoint_key key = { .upstream = str_of(upstream),
+		.host = str_of(host),
+		.tls_identity = { identity, 0 } };
 	assert_true(addr_from_ip(STR("192.0.2.1"), 80, &key.addr));
 	return endpoint_get(&kit_worker, &key);
 }
 
 static int make(void **state)
 {
-	struct endpoint_bounds b = { .serial = 1, .health = { .failures = 3, .retry_after = 100, .retry_after_max = 500 } };
+	struct endpoint_bounds b = { .serial = 1,
+		.health = { .failures = 3, .retry_after = 100, .retry_after_max = 500 } };
 	(void)state;
 	e = get("u", "", 0);
 	endpoint_set_bounds(e, &b);
@@ -51,7 +54,8 @@ static void end_rest(void)
 
 static void test_keys(void **state)
 {
-	struct endpoint *same = get("u", "", 0), *others[] = { get("v", "", 0), get("u", "h", 0), get("u", "", 1) };
+	struct endpoint *same = get("u", "", 0),
+			*others[] = { get("v", "", 0), get("u", "h", 0), get("u", "", 1) };
 	(void)state;
 	assert_ptr_equal(same, e);
 	for (int i = 0; i < 3; i++) {
@@ -91,7 +95,8 @@ static void test_longer_each_time(void **state)
 		assert_true(endpoint_begin_trial(e));
 		assert_false(endpoint_begin_trial(e)); /* one */
 		assert_false(endpoint_is_ready(e));
-		endpoint_failed(e, false, ERR_UPSTREAM_RESET); /* an old request's end says nothing */
+		/* an old request's end says nothing */
+		endpoint_failed(e, false, ERR_UPSTREAM_RESET);
 		assert_int_equal(e->state, ENDPOINT_TRIAL);
 		endpoint_failed(e, true, ERR_UPSTREAM_TIMEOUT);
 	}

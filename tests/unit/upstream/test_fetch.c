@@ -29,7 +29,8 @@ static void on_fetched(void *ctx, const sluice_fetch_response *r)
 	(void)snprintf(g->error, sizeof(g->error), "%s", r->error ? r->error : "");
 	for (size_t i = 0; i < r->n_headers; i++) {
 		if (str_ieq(r->headers[i].name, STR("content-type")))
-			(void)snprintf(g->type, sizeof(g->type), "%.*s", STR_ARG(r->headers[i].value));
+			(void)snprintf(g->type, sizeof(g->type), "%.*s",
+				STR_ARG(r->headers[i].value));
 	}
 	kit_stop();
 }
@@ -75,7 +76,8 @@ static int teardown(void **state)
 static void test_get(void **state)
 {
 	(void)state;
-	serve("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{\"keys\":[1]}\n");
+	serve("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+	      "13\r\n\r\n{\"keys\":[1]}\n");
 	struct got g = fetch((sluice_fetch_request){ 0 });
 	assert_int_equal(g.status, SLUICE_OK);
 	assert_int_equal(g.code, 200);
@@ -90,10 +92,13 @@ static void test_get(void **state)
 
 static void test_post(void **state)
 {
-	static const sluice_pair headers[] = { { STR("Content-Type"), STR("text/plain") }, { STR("User-Agent"), STR("mine") } };
+	static const sluice_pair headers[] = { { STR("Content-Type"), STR("text/plain") },
+		{ STR("User-Agent"), STR("mine") } };
 	(void)state;
 	serve("HTTP/1.1 204 No Content\r\n\r\n");
-	struct got g = fetch((sluice_fetch_request){ .method = STR("POST"), .body = STR("token=x"), .headers = { headers, 2 } });
+	struct got g = fetch((sluice_fetch_request){ .method = STR("POST"),
+		.body = STR("token=x"),
+		.headers = { headers, 2 } });
 	assert_int_equal(g.code, 204);
 	assert_int_equal(g.body_len, 0);
 	assert_non_null(strstr(server.request, "POST "));
@@ -106,7 +111,8 @@ static void test_post(void **state)
 static void test_chunked_and_interim(void **state)
 {
 	(void)state;
-	serve("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	serve("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: "
+	      "chunked\r\n\r\n"
 	      "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
 	struct got g = fetch((sluice_fetch_request){ 0 });
 	assert_int_equal(g.code, 200);
@@ -130,7 +136,8 @@ static void test_too_large(void **state)
 	assert_int_equal(g.status, SLUICE_OK);
 	g = fetch((sluice_fetch_request){ .max_body = 10 });
 	assert_int_equal(g.status, SLUICE_ERROR);
-	serve("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n");
+	serve("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello "
+	      "\r\n5\r\nworld\r\n0\r\n\r\n");
 	g = fetch((sluice_fetch_request){ .max_body = 10 });
 	assert_int_equal(g.status, SLUICE_ERROR);
 	assert_non_null(strstr(g.error, "larger than 10 bytes"));
@@ -150,7 +157,8 @@ static void test_failures(void **state)
 	atomic_store(&server.mode, SERVE_GARBAGE);
 	assert_int_equal(fetch((sluice_fetch_request){ 0 }).status, SLUICE_ERROR);
 	(void)snprintf(dead, sizeof(dead), "http://127.0.0.1:%u/", port_unused());
-	assert_int_equal(fetch((sluice_fetch_request){ .url = str_of(dead) }).status, SLUICE_UNREACHABLE);
+	assert_int_equal(fetch((sluice_fetch_request){ .url = str_of(dead) }).status,
+		SLUICE_UNREACHABLE);
 	g = fetch((sluice_fetch_request){ .url = STR("http://no-such-host.invalid/") });
 	assert_int_equal(g.status, SLUICE_UNREACHABLE);
 	assert_non_null(strstr(g.error, "no-such-host.invalid: "));
@@ -192,7 +200,8 @@ static void test_cancel(void **state)
 
 static void test_malformed_requests(void **state)
 {
-	static const sluice_pair bad_name[] = { { STR("A b"), STR("x") } }, bad_value[] = { { STR("A"), STR("x\r\nB: y") } };
+	static const sluice_pair bad_name[] = { { STR("A b"), STR("x") } },
+				 bad_value[] = { { STR("A"), STR("x\r\nB: y") } };
 	const sluice_fetch_request bad[] = {
 		{ .url = STR("") },
 		{ .url = STR("https://127.0.0.1/") }, /* no TLS here */

@@ -1,4 +1,5 @@
-/* Servers that speak HTTP/2: how connections are shared, how many there are, and that no request is lost when they end. */
+/* Servers that speak HTTP/2: how connections are shared, how many there are, and that no request is
+ * lost when they end. */
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -56,7 +57,8 @@ static void assert_served(unsigned from, unsigned to)
 	assert_true(all_done(from, to));
 	for (unsigned i = from; i < to; i++) {
 		if (probes[i].err)
-			fail_msg("request %u, opened %u times: %s", i, probes[i].opens, err_info(probes[i].err)->code);
+			fail_msg("request %u, opened %u times: %s", i, probes[i].opens,
+				err_info(probes[i].err)->code);
 		assert_int_equal(probes[i].status, 200);
 		probe_fini(&probes[i]);
 	}
@@ -69,7 +71,7 @@ static void wait_begun(struct h2_server *s, unsigned n)
 	assert_int_equal(atomic_load(&s->begun), n);
 }
 
-/* ---- sharing ------------------------------------------------------------------------------------------------------ */
+/* ---- sharing ------------------------------------------------------------------------------- */
 
 static void test_one_connection(void **state)
 {
@@ -140,7 +142,8 @@ static void test_another_when_full(void **state)
 	h2_server_down(&a);
 }
 
-/* The server takes fewer than we would send: nothing is refused, nothing lost, and the next time it is known. */
+/* The server takes fewer than we would send: nothing is refused, nothing lost, and the next time it
+ * is known. */
 static void test_the_limit_of_the_server(void **state)
 {
 	(void)state;
@@ -167,8 +170,8 @@ static void test_a_server_that_takes_none(void **state)
 	open_many(u, 0, 40);
 	assert_true(all_done(0, 40));
 	for (unsigned i = 0; i < 40; i++) {
-		assert_true(probes[i].err == ERR_UPSTREAM_REFUSED || probes[i].err == ERR_NO_SERVER ||
-		            probes[i].err == ERR_UPSTREAM_TIMEOUT);
+		assert_true(probes[i].err == ERR_UPSTREAM_REFUSED ||
+			probes[i].err == ERR_NO_SERVER || probes[i].err == ERR_UPSTREAM_TIMEOUT);
 		probe_fini(&probes[i]);
 	}
 	assert_true(atomic_load(&a.accepted) <= 6);
@@ -176,7 +179,8 @@ static void test_a_server_that_takes_none(void **state)
 	h2_server_down(&a);
 }
 
-/* It would count as a connection in use until its idle time is over, and outlive its configuration. */
+/* It would count as a connection in use until its idle time is over, and outlive its
+ * configuration. */
 static void test_a_connection_that_takes_no_request_is_let_go(void **state)
 {
 	(void)state;
@@ -245,7 +249,7 @@ static void test_least_requests(void **state)
 	h2_server_down(&b);
 }
 
-/* ---- ends --------------------------------------------------------------------------------------------------------- */
+/* ---- ends ---------------------------------------------------------------------------------- */
 
 static void test_goaway_under_load(void **state)
 {
@@ -363,7 +367,8 @@ static void test_cancelled_while_opening(void **state)
 	assert_int_equal(atomic_load(&a.accepted), 1);
 	upstream_detach(&u);
 	h2_server_down(&a);
-	/* all of them: what is made in vain becomes an idle one, unless nobody wants the server any more */
+	/* all of them: what is made in vain becomes an idle one, unless nobody wants the server any
+	 * more */
 	h2_server_up(&a, "a", 100, NULL);
 	u = attach(a.address, 100);
 	open_many(u, 0, 3);
@@ -409,7 +414,7 @@ static void test_nobody_listens(void **state)
 	upstream_detach(&u);
 }
 
-/* ---- reloads ------------------------------------------------------------------------------------------------------ */
+/* ---- reloads ------------------------------------------------------------------------------- */
 
 static void test_reload(void **state)
 {
@@ -484,12 +489,12 @@ static void test_detach(void **state)
 	h2_server_down(&a);
 }
 
-/* ---- TLS ---------------------------------------------------------------------------------------------------------- */
+/* ---- TLS ----------------------------------------------------------------------------------- */
 
 static SSL_CTX *ctx_h2, *ctx_http1, *ctx_silent;
 
-static int choose(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len,
-                  void *want)
+static int choose(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+	const unsigned char *in, unsigned in_len, void *want)
 {
 	(void)ssl;
 	for (unsigned i = 0; i < in_len; i += in[i] + 1u) {
@@ -513,7 +518,8 @@ static SSL_CTX *context(const char *protocol)
 	X509_gmtime_adj(X509_getm_notBefore(x), -60);
 	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
 	X509_set_pubkey(x, key);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
+		(const unsigned char *)"test", -1, -1, 0);
 	X509_set_issuer_name(x, X509_get_subject_name(x));
 	assert_true(X509_sign(x, key, EVP_sha256()) > 0);
 	(void)SSL_CTX_use_certificate(ctx, x);
@@ -525,7 +531,8 @@ static SSL_CTX *context(const char *protocol)
 	return ctx;
 }
 
-static struct upstream *attach_tls(const char *address, enum upstream_protocol protocol, struct tls_client **tls)
+static struct upstream *attach_tls(const char *address, enum upstream_protocol protocol,
+	struct tls_client **tls)
 {
 	struct tls_client_conf c = { .verify = false };
 	conf_make(&conf, "test", (const char *[]){ address, NULL });
@@ -534,7 +541,9 @@ static struct upstream *attach_tls(const char *address, enum upstream_protocol p
 	conf.conf.max_queue = 1000;
 	conf.conf.use_tls = true;
 	conf.conf.timeouts.connect = 2000;
-	const struct tls_client_args args = { .conf = &c, .protocols = upstream_alpn(&conf.conf), .workers = 1 };
+	const struct tls_client_args args = { .conf = &c,
+		.protocols = upstream_alpn(&conf.conf),
+		.workers = 1 };
 	*tls = tls_client_new(&args);
 	assert_non_null(*tls);
 	return upstream_attach(&kit_worker, &conf.conf, *tls, 1);

@@ -20,11 +20,11 @@ static void make(const char *address)
 	conf_make(&conf, "test", (const char *[]){ address, NULL });
 	balance_init(&balance, BALANCE_ROUND_ROBIN, NULL);
 	setup = (struct server_setup){ .worker = &kit_worker,
-		                       .balance = &balance,
-		                       .conf = &conf.conf,
-		                       .bounds = { .serial = 1, .max_idle = 5, .health = conf.conf.health },
-		                       .on_answer = on_answer,
-		                       .user = &setup };
+		.balance = &balance,
+		.conf = &conf.conf,
+		.bounds = { .serial = 1, .max_idle = 5, .health = conf.conf.health },
+		.on_answer = on_answer,
+		.user = &setup };
 	n_answers = 0;
 	server_start(&server, &setup, &conf.servers[0], NULL);
 }

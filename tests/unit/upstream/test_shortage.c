@@ -1,4 +1,5 @@
-/* upstream: what this machine lacks is no server's fault. socket() and connect() fail here when the test says so. */
+/* upstream: what this machine lacks is no server's fault. socket() and connect() fail here when the
+ * test says so. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
@@ -7,8 +8,9 @@
 #include "base/err.h"
 #include "kit.h"
 
-static __thread int socket_fails, connect_fails; /* errno of the next calls on the loop's thread; 0: they work */
-static __thread unsigned connects_fail;          /* how many; UINT32_MAX: all */
+/* errno of the next calls on the loop's thread; 0: they work */
+static __thread int socket_fails, connect_fails;
+static __thread unsigned connects_fail; /* how many; UINT32_MAX: all */
 
 int socket(int domain, int type, int protocol)
 {
@@ -82,10 +84,14 @@ static void test_no_server_is_blamed_or_left_alone(void **state)
 	static const struct {
 		int on_socket, on_connect, err;
 	} rows[] = {
-		{ EMFILE, 0, ERR_NO_DESCRIPTORS },         { ENFILE, 0, ERR_NO_DESCRIPTORS },
-		{ ENOBUFS, 0, ERR_NO_DESCRIPTORS },        { ENOMEM, 0, ERR_NO_DESCRIPTORS },
-		{ 0, ENOBUFS, ERR_NO_DESCRIPTORS },        { 0, EADDRNOTAVAIL, ERR_NO_LOCAL_PORT },
-		{ 0, EPERM, ERR_CONNECT_FORBIDDEN },       { 0, EACCES, ERR_CONNECT_FORBIDDEN },
+		{ EMFILE, 0, ERR_NO_DESCRIPTORS },
+		{ ENFILE, 0, ERR_NO_DESCRIPTORS },
+		{ ENOBUFS, 0, ERR_NO_DESCRIPTORS },
+		{ ENOMEM, 0, ERR_NO_DESCRIPTORS },
+		{ 0, ENOBUFS, ERR_NO_DESCRIPTORS },
+		{ 0, EADDRNOTAVAIL, ERR_NO_LOCAL_PORT },
+		{ 0, EPERM, ERR_CONNECT_FORBIDDEN },
+		{ 0, EACCES, ERR_CONNECT_FORBIDDEN },
 	};
 	struct probe p;
 	(void)state;
@@ -93,7 +99,8 @@ static void test_no_server_is_blamed_or_left_alone(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		socket_fails = rows[i].on_socket;
 		connect_fails = rows[i].on_connect;
-		for (int n = 0; n < 10; n++) /* far more than failures in a row that make a server rest */
+		/* far more than failures in a row that make a server rest */
+		for (int n = 0; n < 10; n++)
 			assert_int_equal(kit_get(u, &p), rows[i].err);
 		assert_not_blamed(&a);
 		assert_not_blamed(&b);
@@ -103,7 +110,8 @@ static void test_no_server_is_blamed_or_left_alone(void **state)
 	upstream_detach(&u);
 }
 
-/* What a server alone is concerned of (its address has no local port left) is tried with another; what the process lacks is not. */
+/* What a server alone is concerned of (its address has no local port left) is tried with another;
+ * what the process lacks is not. */
 static void test_another_server_may_be_reached(void **state)
 {
 	struct probe p;
@@ -154,7 +162,8 @@ static void test_the_quota_makes_room_by_closing_idle_connections(void **state)
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(kit_get(u, &p), 0);
 		assert_int_equal(kit_view(a.address).idle, 1);
-		assert_int_equal(kit_get(v, &p), 0); /* the idle one of the other upstream had to go */
+		/* the idle one of the other upstream had to go */
+		assert_int_equal(kit_get(v, &p), 0);
 		assert_int_equal(kit_view(a.address).connections, 0);
 		assert_int_equal(kit_view(b.address).idle, 1);
 		assert_int_equal(shares.quota[SHARE_UPSTREAM].used, 1);
@@ -183,7 +192,8 @@ static void test_beyond_the_quota_requests_fail_and_nobody_is_blamed(void **stat
 	upstream_detach(&u);
 }
 
-/* Descriptors are gone although the quota has some left: what idles is closed for the one that is needed. */
+/* Descriptors are gone although the quota has some left: what idles is closed for the one that is
+ * needed. */
 static void test_idle_connections_are_closed_when_the_system_has_no_more(void **state)
 {
 	struct probe p;

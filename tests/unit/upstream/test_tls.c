@@ -30,7 +30,8 @@ static void make_certificate(const char *name, const char *alt, X509 **cert, EVP
 	X509_gmtime_adj(X509_getm_notBefore(x), -60);
 	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
 	X509_set_pubkey(x, *key);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
+		(const unsigned char *)name, -1, -1, 0);
 	X509_set_issuer_name(x, X509_get_subject_name(x));
 	X509V3_set_ctx(&v3, x, x, NULL, NULL, 0);
 	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, &v3, NID_subject_alt_name, alt);
@@ -81,7 +82,9 @@ static int teardown(void **state)
 
 static struct tls_client *client_of(const char *ca, const char *name)
 {
-	struct tls_client_conf c = { .verify = true, .ca = str_of(ca), .server_name = str_of(name) };
+	struct tls_client_conf c = { .verify = true,
+		.ca = str_of(ca),
+		.server_name = str_of(name) };
 	const struct tls_client_args args = { .conf = &c, .dir = dir, .workers = 1 };
 	struct tls_client *t = tls_client_new(&args);
 	assert_non_null(t);
@@ -120,7 +123,8 @@ static void test_verified(void **state)
 
 static void test_not_verified(void **state)
 {
-	static const char *const cas[] = { "other.pem", "good.pem" }, *const names[] = { NULL, "elsewhere.example" };
+	static const char *const cas[] = { "other.pem", "good.pem" },
+				 *const names[] = { NULL, "elsewhere.example" };
 	struct probe p;
 	(void)state;
 	for (int i = 0; i < 2; i++) {
@@ -186,7 +190,8 @@ static void on_fetched(void *ctx, const sluice_fetch_response *r)
 static void test_fetch(void **state)
 {
 	char url[64];
-	struct tls_client *good = client_of("good.pem", NULL), *other = client_of("other.pem", NULL);
+	struct tls_client *good = client_of("good.pem", NULL),
+			  *other = client_of("other.pem", NULL);
 	sluice_fetch_request r = { .size = sizeof(r) };
 	const char *why = NULL;
 	(void)state;
@@ -194,7 +199,8 @@ static void test_fetch(void **state)
 	r.url = str_of(url);
 	for (int i = 0; i < 2; i++) {
 		struct got g = { 0 };
-		assert_non_null(fetch_start(&kit_worker, &r, i ? other : good, on_fetched, &g, &why));
+		assert_non_null(
+			fetch_start(&kit_worker, &r, i ? other : good, on_fetched, &g, &why));
 		assert_true(kit_run(&g.done, 5000));
 		assert_int_equal(g.status, i ? SLUICE_UNREACHABLE : SLUICE_OK);
 		if (i)

@@ -1,4 +1,5 @@
-/* upstream/upstream: requests to real servers that serve, die, come back, stay silent; and what carries over a reload. */
+/* upstream/upstream: requests to real servers that serve, die, come back, stay silent; and what
+ * carries over a reload. */
 #include "upstream/upstream.h"
 
 #include <stdio.h>
@@ -119,14 +120,16 @@ static void test_closed_while_idle(void **state)
 	server_drop_all(&a);
 	kit_pass(50);
 	assert_int_equal(kit_view(a.address).connections, 0);
-	/* closed in the very turn in which it is used: that is for the exchange to mend, and not held against the server */
+	/* closed in the very turn in which it is used: that is for the exchange to mend, and not
+	 * held against the server */
 	assert_int_equal(kit_get(u, &p), 0);
 	assert_false(p.call.reused);
 	server_drop_all(&a);
 	int err = kit_get(u, &p);
 	assert_true(err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET);
 	assert_true(p.call.reused);
-	assert_int_equal(p.call.tries, 1); /* it was asked, whatever that counts against `retries` */
+	/* it was asked, whatever that counts against `retries` */
+	assert_int_equal(p.call.tries, 1);
 	assert_int_equal(kit_view(a.address).failures, 0);
 	upstream_detach(&u);
 	server_down(&a);
@@ -206,7 +209,8 @@ static void test_down_and_back(void **state)
 	assert_int_equal(kit_get(u, &p), 0); /* the trial fails, the request does not */
 	assert_int_equal(p.call.tries, 2);
 	assert_int_equal(kit_view(b.address).state, ENDPOINT_DOWN);
-	assert_in_range(kit_view(b.address).down_for_ns, 113 * NS_PER_MS, 230 * NS_PER_MS); /* longer than the first */
+	/* longer than the first */
+	assert_in_range(kit_view(b.address).down_for_ns, 113 * NS_PER_MS, 230 * NS_PER_MS);
 	server_up(&b, "b", port);
 	kit_pass(300);
 	for (int i = 0; i < 10; i++)
@@ -286,14 +290,16 @@ static void test_retry_of_the_request(void **state)
 	probe_open(&p, u, false);
 	assert_int_equal(p.err, ERR_UPSTREAM_CLOSED);
 	probe_fini(&p);
-	assert_int_equal(atomic_load(&a.served) + atomic_load(&b.served) + atomic_load(&c.served), 2);
+	assert_int_equal(atomic_load(&a.served) + atomic_load(&b.served) + atomic_load(&c.served),
+		2);
 	upstream_detach(&u);
 	server_down(&a);
 	server_down(&b);
 	server_down(&c);
 }
 
-/* Who asks and leaves before there is a connection, over and over, has one made, not one each time. */
+/* Who asks and leaves before there is a connection, over and over, has one made, not one each
+ * time. */
 static void test_cancel_over_and_over(void **state)
 {
 	struct probe p, q;
@@ -357,7 +363,8 @@ static void test_connection_bound_and_queue(void **state)
 	conf.conf.max_connections = 4;
 	conf.conf.max_queue = 6;
 	conf.conf.timeouts.queue = 800;
-	struct upstream *u = upstream_attach(&kit_worker, &conf.conf, NULL, 2); /* two workers: two each */
+	/* two workers: two each */
+	struct upstream *u = upstream_attach(&kit_worker, &conf.conf, NULL, 2);
 	for (int i = 0; i < 12; i++) {
 		probe_init(&p[i]);
 		p[i].auto_finish = false;
@@ -579,7 +586,8 @@ static void test_connect_timeout(void **state)
 	(void)state;
 	/* a full backlog drops what comes: the connection is never made */
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fill[8];
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(at);
 	char address[32];
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);

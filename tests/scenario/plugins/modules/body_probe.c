@@ -20,13 +20,13 @@ enum act {
 	ACT_FAIL,     /* once "secret" was seen */
 	ACT_SLEEP,    /* and then pass */
 	ACT_SLEEP_REFUSE,
-	ACT_HEAD,     /* tells the head how long the body is */
-	ACT_SPILL,    /* writes without end */
-	ACT_FAIL_LAST /* pass, and fail at the end */
+	ACT_HEAD,      /* tells the head how long the body is */
+	ACT_SPILL,     /* writes without end */
+	ACT_FAIL_LAST, /* pass, and fail at the end */
 };
-static const char *const acts[] = { "none", "pass",    "leave",    "upper",  "lines", "grow",  "swallow",      "replace",
-	                            "trailers", "refuse", "fail", "sleep", "sleep-refuse", "head", "spill", "fail-last",
-	                            NULL };
+static const char *const acts[] = { "none", "pass", "leave", "upper", "lines", "grow", "swallow",
+	"replace", "trailers", "refuse", "fail", "sleep", "sleep-refuse", "head", "spill",
+	"fail-last", NULL };
 static const char *const modes[] = { "stream", "buffer", NULL };
 static const char *const overs[] = { "refuse", "pass", NULL };
 
@@ -39,8 +39,10 @@ struct probe {
 
 #define O(type, field, ...) SLUICE_OPTION(SLUICE_T_##type, struct probe, field, __VA_ARGS__)
 static const sluice_option options[] = {
-	O(ENUM, request, .def = "none", .choices = acts, .doc = "what to do with the body of a request"),
-	O(ENUM, response, .def = "none", .choices = acts, .doc = "what to do with the body of a response"),
+	O(ENUM, request, .def = "none", .choices = acts,
+		.doc = "what to do with the body of a request"),
+	O(ENUM, response, .def = "none", .choices = acts,
+		.doc = "what to do with the body of a response"),
 	O(ENUM, mode, .def = "stream", .choices = modes, .doc = "how to take it"),
 	O(ENUM, over, .def = "refuse", .choices = overs, .doc = "what becomes of a longer one"),
 	O(SIZE, max, .def = "64KiB", .doc = "how much to hold"),
@@ -49,13 +51,16 @@ static const sluice_option options[] = {
 	O(BOOL, early, .def = "false", .doc = "whether to ask for responses before there is one"),
 	O(BOOL, read_only, .def = "false", .doc = "whether to promise not to change anything"),
 	O(STR, mark, .def = "> ", .doc = "what to put before lines"),
-	SLUICE_OPTIONS_END
+	SLUICE_OPTIONS_END,
 };
 
 static bool want(sluice_exchange *x, const struct probe *p, sluice_side side)
 {
-	sluice_body_plan plan = { .size = sizeof(plan), .mode = (sluice_body_mode)p->mode, .over = (sluice_body_over)p->over,
-		                  .max = p->max, .read_only = p->read_only };
+	sluice_body_plan plan = { .size = sizeof(plan),
+		.mode = (sluice_body_mode)p->mode,
+		.over = (sluice_body_over)p->over,
+		.max = p->max,
+		.read_only = p->read_only };
 	return sluice_body_want(x, side, &plan);
 }
 
@@ -89,7 +94,9 @@ static void upper(sluice_exchange *x, sluice_str data)
 	while (data.len) {
 		size_t n = data.len < sizeof(text) ? data.len : sizeof(text);
 		for (size_t i = 0; i < n; i++)
-			text[i] = (char)(data.data[i] >= 'a' && data.data[i] <= 'z' ? data.data[i] - 32 : data.data[i]);
+			text[i] = (char)(data.data[i] >= 'a' && data.data[i] <= 'z'
+					? data.data[i] - 32
+					: data.data[i]);
 		sluice_body_drop(x, n);
 		data.data += n;
 		data.len -= n;
@@ -165,8 +172,8 @@ static void tell_length(sluice_exchange *x, sluice_side side, size_t n)
 	sluice_field_set(x, side, SLUICE_STR("x-length"), (sluice_str){ text, (size_t)len });
 }
 
-static sluice_verdict probe_body(sluice_exchange *x, const struct probe *p, enum act act, sluice_side side, sluice_str data,
-                                 bool end)
+static sluice_verdict probe_body(sluice_exchange *x, const struct probe *p, enum act act,
+	sluice_side side, sluice_str data, bool end)
 {
 	switch (act) {
 	case ACT_PASS:
@@ -192,7 +199,9 @@ static sluice_verdict probe_body(sluice_exchange *x, const struct probe *p, enum
 	case ACT_TRAILERS:
 		sluice_body_pass(x, data.len);
 		if (end)
-			trailers(x, side == SLUICE_REQUEST ? SLUICE_REQUEST_TRAILERS : SLUICE_RESPONSE_TRAILERS);
+			trailers(x,
+				side == SLUICE_REQUEST ? SLUICE_REQUEST_TRAILERS
+						       : SLUICE_RESPONSE_TRAILERS);
 		break;
 	case ACT_REFUSE:
 	case ACT_FAIL:
@@ -210,8 +219,13 @@ static sluice_verdict probe_body(sluice_exchange *x, const struct probe *p, enum
 		break;
 	case ACT_SPILL:
 		for (int i = 0; i < 4096; i++)
-			(void)sluice_body_write(x, (sluice_str){ "0123456789abcdef" "0123456789abcdef" "0123456789abcdef", 48 }),
-				(void)sluice_body_write(x, (sluice_str){ (const char *)options, sizeof(options) });
+			(void)sluice_body_write(x,
+				(sluice_str){ "0123456789abcdef"
+					      "0123456789abcdef"
+					      "0123456789abcdef",
+					48 }),
+				(void)sluice_body_write(x,
+					(sluice_str){ (const char *)options, sizeof(options) });
 		break;
 	case ACT_FAIL_LAST:
 		sluice_body_pass(x, data.len);
@@ -223,18 +237,21 @@ static sluice_verdict probe_body(sluice_exchange *x, const struct probe *p, enum
 	return SLUICE_NEXT;
 }
 
-static sluice_verdict probe_on_request_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+static sluice_verdict probe_on_request_body(sluice_exchange *x, const void *conf, sluice_str data,
+	bool end)
 {
 	const struct probe *p = conf;
 	return probe_body(x, p, (enum act)p->request, SLUICE_REQUEST, data, end);
 }
 
-static sluice_verdict probe_on_response_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+static sluice_verdict probe_on_response_body(sluice_exchange *x, const void *conf, sluice_str data,
+	bool end)
 {
 	const struct probe *p = conf;
 	return probe_body(x, p, (enum act)p->response, SLUICE_RESPONSE, data, end);
 }
 
-SLUICE_PLUGIN("body-probe", .summary = "works on bodies", .options = options, .conf_size = sizeof(struct probe),
-              .on_request = probe_on_request, .on_response = probe_on_response, .on_request_body = probe_on_request_body,
-              .on_response_body = probe_on_response_body);
+SLUICE_PLUGIN("body-probe", .summary = "works on bodies", .options = options,
+	.conf_size = sizeof(struct probe), .on_request = probe_on_request,
+	.on_response = probe_on_response, .on_request_body = probe_on_request_body,
+	.on_response_body = probe_on_response_body);

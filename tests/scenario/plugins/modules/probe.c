@@ -1,5 +1,6 @@
 /*
- * probe: does on each side what its options say, well or badly, so that a test can see what the gateway makes of it.
+ * probe: does on each side what its options say, well or badly, so that a test can see what the
+ * gateway makes of it.
  */
 #include <sluice/plugin.h>
 
@@ -23,11 +24,27 @@ enum act {
 	ACT_ALL_MEMORY,
 	ACT_BAD_FIELDS,
 	ACT_BAD_REPLY,
-	ACT_SLEEP_THEN_REFUSE
+	ACT_SLEEP_THEN_REFUSE,
 };
 static const char *const acts[] = {
-	"nothing", "sleep", "sleep-twice", "fetch", "command", "await", "reply", "refuse", "fail", "wait-for-nothing",
-	"reply-without", "odd-verdict", "wait-twice", "all-memory", "bad-fields", "bad-reply", "sleep-then-refuse", NULL
+	"nothing",
+	"sleep",
+	"sleep-twice",
+	"fetch",
+	"command",
+	"await",
+	"reply",
+	"refuse",
+	"fail",
+	"wait-for-nothing",
+	"reply-without",
+	"odd-verdict",
+	"wait-twice",
+	"all-memory",
+	"bad-fields",
+	"bad-reply",
+	"sleep-then-refuse",
+	NULL,
 };
 
 struct probe {
@@ -47,10 +64,11 @@ static const sluice_option options[] = {
 	O(STR, url, .doc = "what to fetch"),
 	O(STORE, store, .doc = "where to send a command"),
 	O(BOOL, check_fails, .def = "false", .doc = "whether check complains"),
-	O(BOOL, check_says_nothing, .def = "false", .doc = "whether check fails without a complaint"),
+	O(BOOL, check_says_nothing, .def = "false",
+		.doc = "whether check fails without a complaint"),
 	O(BOOL, start_fails, .def = "false", .doc = "whether start fails"),
 	O(BOOL, worker_fails, .def = "false", .doc = "whether worker_start fails"),
-	SLUICE_OPTIONS_END
+	SLUICE_OPTIONS_END,
 };
 
 struct worker {
@@ -96,15 +114,16 @@ static void probe_worker_stop(sluice_instance *inst, const void *conf, void *sta
 {
 	struct worker *w = state;
 	(void)conf;
-	sluice_log(inst, SLUICE_LOG_INFO, "worker stopped: %llu requests, %llu completions", (unsigned long long)w->requests,
-	           (unsigned long long)w->completions);
+	sluice_log(inst, SLUICE_LOG_INFO, "worker stopped: %llu requests, %llu completions",
+		(unsigned long long)w->requests, (unsigned long long)w->completions);
 }
 
-/* ---- what came of a wait ---- */
+/* ---- what came of a wait ------------------------------------------------------------------- */
 
 static void tell(sluice_exchange *x, const char *text)
 {
-	sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("x-probe"), (sluice_str){ text, strlen(text) });
+	sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("x-probe"),
+		(sluice_str){ text, strlen(text) });
 }
 
 static sluice_verdict slept(sluice_exchange *x, const void *conf)
@@ -131,18 +150,19 @@ static sluice_verdict fetched(sluice_exchange *x, const void *conf, const sluice
 {
 	char text[128];
 	(void)conf;
-	(void)snprintf(text, sizeof(text), "fetched %d %d %.*s", (int)r->status, r->code, (int)(r->body.len < 32 ? r->body.len : 32),
-	               r->body.data ? r->body.data : "");
+	(void)snprintf(text, sizeof(text), "fetched %d %d %.*s", (int)r->status, r->code,
+		(int)(r->body.len < 32 ? r->body.len : 32), r->body.data ? r->body.data : "");
 	tell(x, text);
 	return SLUICE_NEXT;
 }
 
-static sluice_verdict commanded(sluice_exchange *x, const void *conf, sluice_status st, const sluice_value *v)
+static sluice_verdict commanded(sluice_exchange *x, const void *conf, sluice_status st,
+	const sluice_value *v)
 {
 	char text[128];
 	(void)conf;
-	(void)snprintf(text, sizeof(text), "answered %d %d %.*s", (int)st, (int)v->type, (int)(v->s.len < 32 ? v->s.len : 32),
-	               v->s.data ? v->s.data : "");
+	(void)snprintf(text, sizeof(text), "answered %d %d %.*s", (int)st, (int)v->type,
+		(int)(v->s.len < 32 ? v->s.len : 32), v->s.data ? v->s.data : "");
 	tell(x, text);
 	return SLUICE_NEXT;
 }
@@ -155,7 +175,7 @@ static sluice_verdict awaited(sluice_exchange *x, const void *conf)
 	return SLUICE_NEXT;
 }
 
-/* ---- deeds ---- */
+/* ---- deeds --------------------------------------------------------------------------------- */
 
 static sluice_verdict take_all_memory(sluice_exchange *x)
 {
@@ -169,7 +189,8 @@ static sluice_verdict bad_fields(sluice_exchange *x)
 	static const sluice_side sides[] = { SLUICE_REQUEST, SLUICE_RESPONSE };
 	for (int i = 0; i < 2; i++) {
 		sluice_field_set(x, sides[i], SLUICE_STR("content-length"), SLUICE_STR("0"));
-		sluice_field_add(x, sides[i], SLUICE_STR("Transfer-Encoding"), SLUICE_STR("chunked"));
+		sluice_field_add(x, sides[i], SLUICE_STR("Transfer-Encoding"),
+			SLUICE_STR("chunked"));
 		sluice_field_add(x, sides[i], SLUICE_STR("bad name"), SLUICE_STR("x"));
 		sluice_field_add(x, sides[i], SLUICE_STR(""), SLUICE_STR("x"));
 		sluice_field_add(x, sides[i], SLUICE_STR("x-bad"), SLUICE_STR("a\r\nx-evil: 1"));
@@ -197,7 +218,8 @@ static sluice_verdict act(sluice_exchange *x, const struct probe *p, int32_t wha
 	case ACT_AWAIT:
 		return sluice_published(x) ? awaited(x, p) : sluice_await_publish(x, 1000, awaited);
 	case ACT_REPLY:
-		return sluice_reply(x, 203, SLUICE_STR("text/plain"), SLUICE_STR("from the probe\n"));
+		return sluice_reply(x, 203, SLUICE_STR("text/plain"),
+			SLUICE_STR("from the probe\n"));
 	case ACT_REFUSE:
 		return slept_then_refuse(x, p);
 	case ACT_FAIL:
@@ -244,7 +266,9 @@ static sluice_verdict probe_on_complete(sluice_exchange *x, const void *conf)
 	return sluice_sleep(x, p->ms, slept);
 }
 
-SLUICE_PLUGIN("probe", .version = "1", .summary = "does as it is told", .options = options, .conf_size = sizeof(struct probe),
-              .check = probe_check, .start = probe_start, .stop = probe_stop, .worker_size = sizeof(struct worker),
-              .worker_start = probe_worker_start, .worker_stop = probe_worker_stop, .on_request = probe_on_request,
-              .on_response = probe_on_response, .on_complete = probe_on_complete);
+SLUICE_PLUGIN("probe", .version = "1", .summary = "does as it is told", .options = options,
+	.conf_size = sizeof(struct probe), .check = probe_check, .start = probe_start,
+	.stop = probe_stop, .worker_size = sizeof(struct worker),
+	.worker_start = probe_worker_start, .worker_stop = probe_worker_stop,
+	.on_request = probe_on_request, .on_response = probe_on_response,
+	.on_complete = probe_on_complete);

@@ -6,10 +6,12 @@ SLUICE_EXPORT struct script script;
 
 static const sluice_option options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct script_conf, label, .doc = "what it is called"),
-	SLUICE_OPTION(SLUICE_T_STR, struct script_conf, secret, .flags = SLUICE_F_SECRET, .doc = "what it knows"),
+	SLUICE_OPTION(SLUICE_T_STR, struct script_conf, secret, .flags = SLUICE_F_SECRET,
+		.doc = "what it knows"),
 	SLUICE_OPTION(SLUICE_T_EXPR, struct script_conf, by, .doc = "what it counts by"),
 	SLUICE_OPTION(SLUICE_T_STORE, struct script_conf, store, .doc = "where it counts"),
-	SLUICE_OPTION(SLUICE_T_UINT, struct script_conf, number, .def = "7", .max = "100", .doc = "a number"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct script_conf, number, .def = "7", .max = "100",
+		.doc = "a number"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -61,7 +63,8 @@ static sluice_verdict on_complete(sluice_exchange *x, const void *conf)
 	return script.on_complete ? script.on_complete(x, conf) : SLUICE_NEXT;
 }
 
-static sluice_verdict on_request_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+static sluice_verdict on_request_body(sluice_exchange *x, const void *conf, sluice_str data,
+	bool end)
 {
 	if (script.on_request_body)
 		return script.on_request_body(x, conf, data, end);
@@ -69,7 +72,8 @@ static sluice_verdict on_request_body(sluice_exchange *x, const void *conf, slui
 	return SLUICE_NEXT;
 }
 
-static sluice_verdict on_response_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+static sluice_verdict on_response_body(sluice_exchange *x, const void *conf, sluice_str data,
+	bool end)
 {
 	if (script.on_response_body)
 		return script.on_response_body(x, conf, data, end);
@@ -78,7 +82,8 @@ static sluice_verdict on_response_body(sluice_exchange *x, const void *conf, slu
 }
 
 SLUICE_PLUGIN("script", .version = "1", .summary = "does what the test says", .options = options,
-              .conf_size = sizeof(struct script_conf), .check = check, .start = start, .stop = stop,
-              .worker_size = SCRIPT_STATE, .worker_start = worker_start, .worker_stop = worker_stop,
-              .on_request = on_request, .on_response = on_response, .on_complete = on_complete, .on_refresh = on_refresh,
-              .on_request_body = on_request_body, .on_response_body = on_response_body);
+	.conf_size = sizeof(struct script_conf), .check = check, .start = start, .stop = stop,
+	.worker_size = SCRIPT_STATE, .worker_start = worker_start, .worker_stop = worker_stop,
+	.on_request = on_request, .on_response = on_response, .on_complete = on_complete,
+	.on_refresh = on_refresh, .on_request_body = on_request_body,
+	.on_response_body = on_response_body);

@@ -26,14 +26,16 @@ static const sluice_option outside[] = {
 SLUICE_EXPORT extern const sluice_plugin sluice_plugin_record;
 SLUICE_EXPORT const sluice_plugin sluice_plugin_record = {
 	.abi = WRONG == WRONG_ABI ? SLUICE_ABI + 1 : SLUICE_ABI,
-	.size = WRONG == WRONG_SHORT ? 64 : WRONG == WRONG_LATER ? sizeof(sluice_plugin) + 8 : sizeof(sluice_plugin),
+	.size = WRONG == WRONG_SHORT   ? 64
+		: WRONG == WRONG_LATER ? sizeof(sluice_plugin) + 8
+				       : sizeof(sluice_plugin),
 	.name = WRONG == WRONG_ABI      ? "wrong_abi"
-	        : WRONG == WRONG_SHORT  ? "wrong_short"
-	        : WRONG == WRONG_LATER  ? "wrong_later"
-	        : WRONG == WRONG_TABLE  ? "wrong_table"
-	        : WRONG == WRONG_GREEDY ? "wrong_greedy"
-	        : WRONG == WRONG_NAME   ? "somebody_else"
-	                                : NULL,
+		: WRONG == WRONG_SHORT  ? "wrong_short"
+		: WRONG == WRONG_LATER  ? "wrong_later"
+		: WRONG == WRONG_TABLE  ? "wrong_table"
+		: WRONG == WRONG_GREEDY ? "wrong_greedy"
+		: WRONG == WRONG_NAME   ? "somebody_else"
+					: NULL,
 	.options = WRONG == WRONG_TABLE ? outside : NULL,
 	.conf_size = 8,
 	.worker_size = WRONG == WRONG_GREEDY ? SIZE_MAX / 2 : 0,
