@@ -12,7 +12,7 @@ enum { ANSWER_BUDGET = 16384 };
 static const struct admin_problem_info problems[PROBLEM_COUNT] = {
 #define P(name, status, code, text) { status, code, text },
 #include "admin/problem.def"
-#undef P,
+#undef P
 };
 
 const struct admin_problem_info *admin_problem_info(enum admin_problem p)

@@ -5,7 +5,7 @@ static const struct err_info rows[ERR_COUNT] = {
 	{ "NONE", "", "", 200 },
 #define E(name, status, code, text) { #name, code, text, status },
 #include "base/err.def"
-#undef E,
+#undef E
 };
 
 const struct err_info *err_info(int e)

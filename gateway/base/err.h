@@ -14,7 +14,7 @@ enum err {
 	ERR_NONE = 0,
 #define E(name, status, code, text) ERR_##name = -(int)ERR_INDEX_##name,
 #include "base/err.def"
-#undef E,
+#undef E
 };
 
 /* The row of a failure; e may come from anywhere: what is no failure reads as INTERNAL. */

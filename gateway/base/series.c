@@ -24,7 +24,7 @@ struct series {
 static const struct family_info rows[FAMILY_COUNT] = {
 #define F(name, kind, metric, a, b, most, help) { metric, { a, b }, help, SERIES_##kind, most },
 #include "base/series.def"
-#undef F,
+#undef F
 };
 
 #define MS(n) ((n)*1000000ull)

@@ -8,7 +8,7 @@
 static const struct stat_info rows[STAT_COUNT] = {
 #define S(name, kind, metric, label, value, help) { metric, label, value, help, STAT_##kind },
 #include "base/stat.def"
-#undef S,
+#undef S
 };
 
 __thread struct stat_cells *stat_self;

@@ -241,7 +241,7 @@ const uint64_t tokens_once = UINT64_C(0)
 
 #define R(name, rule, why) [TOKEN_##name] = REPEAT_##rule,
 static const uint8_t repeats[TOKEN_COUNT] = {
-#include "http/repeat.def",
+#include "http/repeat.def"
 };
 #undef R
 

@@ -17,7 +17,7 @@ static const struct token_row rows[TOKEN_COUNT] = {
 	[TOKEN_OTHER] = { "", 0, 0 },
 #define T(name, text, flags) [TOKEN_##name] = { text, sizeof(text) - 1, flags },
 #include "http/token.def"
-#undef T,
+#undef T
 };
 
 /* Names of the family that are no tokens. */
@@ -26,14 +26,14 @@ static const sluice_str edge_names[] = {
 #define P(text)
 #include "http/edge.def"
 #undef E
-#undef P,
+#undef P
 };
 static const sluice_str edge_prefixes[] = {
 #define E(text)
 #define P(text) { text, sizeof(text) - 1 },
 #include "http/edge.def"
 #undef E
-#undef P,
+#undef P
 };
 enum {
 	EDGE_NAMES = sizeof(edge_names) / sizeof(edge_names[0]),

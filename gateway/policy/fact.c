@@ -8,7 +8,7 @@ const struct fact_info fact_table[FACT_COUNT] = {
 #define F(name, text, named, how, help) \
 	{ { text, sizeof(text) - 1 }, FACT_##named, FACT_##how, help },
 #include "policy/fact.def"
-#undef F,
+#undef F
 };
 
 enum fact fact_find(sluice_str text, sluice_str *name)

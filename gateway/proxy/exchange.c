@@ -15,7 +15,7 @@ static const struct {
 #define S(name, text, next) { text, next },
 #include "proxy/exchange_state.def"
 #undef S
-#undef TO,
+#undef TO
 };
 
 const char *exchange_state_name(enum exchange_state s)

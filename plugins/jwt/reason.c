@@ -7,7 +7,7 @@ static const struct reason_info infos[REASON_COUNT] = {
 #define REASON(name, status, code, error, sentence) \
 	[REASON_##name] = { status, code, error, sentence },
 #include "reason.def"
-#undef REASON,
+#undef REASON
 };
 
 const struct reason_info *reason_info(enum reason why)

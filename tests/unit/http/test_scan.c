@@ -120,7 +120,7 @@ int main(void)
 #if SCAN_SIMD
 		cmocka_unit_test(test_twins_every_place),
 		cmocka_unit_test(test_twins_random),
-#endif,
+#endif
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
