@@ -16,7 +16,8 @@ void *mem_zeroed(size_t n, size_t size, const char *what)
 void *mem_resize(void *p, size_t n, size_t size, const char *what)
 {
 	check(size == 0 || n <= SIZE_MAX / size, "too many of %s: %zu", what, n);
-	void *q = realloc(p, n * size ? n * size : 1);
+	size_t bytes = n * size;
+	void *q = realloc(p, bytes > 0 ? bytes : 1);
 	check(q, "out of memory: %zu of %s, %zu bytes each", n, what, size);
 	return q;
 }

@@ -1,3 +1,5 @@
+#include "unit.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -5,8 +7,6 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-
-#include "../unit.h"
 
 struct thing {
 	uint64_t a, b;
