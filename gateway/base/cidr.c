@@ -4,6 +4,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
+
 typedef unsigned __int128 ip; /* of either kind, as a number */
 
 struct range {
@@ -104,11 +106,9 @@ static void ranges_merge(struct ranges *r)
 
 struct cidr_set *cidr_set_new(sluice_strs texts, size_t *bad, const char **why)
 {
-	struct cidr_set *s = calloc(1, sizeof(*s));
-	check(s, "out of memory: a set of %zu ranges", texts.n);
-	s->v4.v = calloc(texts.n + 1, sizeof(*s->v4.v));
-	s->v6.v = calloc(texts.n + 1, sizeof(*s->v6.v));
-	check(s->v4.v && s->v6.v, "out of memory: a set of %zu ranges", texts.n);
+	struct cidr_set *s = mem_new(struct cidr_set);
+	s->v4.v = mem_array(struct range, texts.n + 1);
+	s->v6.v = mem_array(struct range, texts.n + 1);
 	atomic_init(&s->refs, 1);
 	for (size_t i = 0; i < texts.n; i++) {
 		if (str_eq(texts.v[i], STR("unix"))) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/mem.h"
 
 /* The table is less than three quarters full when every family is. */
 enum { TABLE_SIZE = 65536, SERIES_MAX = TABLE_SIZE / 4 * 3, FIRST_CELL = 64 };
@@ -119,8 +120,7 @@ static series_id series_cells(unsigned width)
 
 static struct series *series_new(enum family f, sluice_str a, sluice_str b, series_id id)
 {
-	struct series *s = malloc(sizeof(*s) + a.len + b.len);
-	check(s, "out of memory for a series");
+	struct series *s = mem_zeroed(1, sizeof(*s) + a.len + b.len, "struct series");
 	*s = (struct series){ .id = id,
 		.family = (uint16_t)f,
 		.len = { (uint16_t)a.len, (uint16_t)b.len } };
