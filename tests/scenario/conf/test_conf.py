@@ -1,6 +1,8 @@
 """Every configuration of conf/ passes `sluice check` and starts as it stands, but for the ports."""
+import json
 import re
 import shutil
+import socket
 import subprocess
 
 import pytest
@@ -35,7 +37,8 @@ def test_tunnels(gateway, origin, h2_origin, ask, path):
 
 
 def test_there_are_some():
-    assert {"quickstart.yaml", "edge.yaml", "headers.yaml", "behind-proxy.yaml"} <= set(FILES)
+    assert {"quickstart.yaml", "edge.yaml", "headers.yaml", "behind-proxy.yaml", "issuers.yaml", "forwarded.yaml",
+            "uploads.yaml"} <= set(FILES)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -46,13 +49,62 @@ def test_check(name):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture
+def example(gateway, folder):
+    """example(NAME): a gateway that runs conf/NAME.yaml."""
+    def start(name):
+        shutil.copytree(ROOT / "conf/demo", folder / "gateway1/demo")
+        return gateway(own_ports((ROOT / "conf" / f"{name}.yaml").read_text()))
+    return start
+
+
 @pytest.mark.parametrize("name", FILES)
-def test_start(name, gateway, folder):
-    shutil.copytree(ROOT / "conf/demo", folder / "gateway1/demo")
-    g = gateway(own_ports((ROOT / "conf" / name).read_text()))
-    assert "error" not in g.log()
-    if name == "headers.yaml":
-        with RawClient(g.port()) as c:
-            r = c.get("/")
-        assert r.status == 200 and r.body == b"hello\n"
-        assert r.header("cache-control") == "no-store" and "x-powered-by" not in r.fields
+def test_start(name, example):
+    assert "error" not in example(name.removesuffix(".yaml")).log()
+
+
+def test_headers(example):
+    with RawClient(example("headers").port()) as c:
+        r = c.get("/")
+    assert r.status == 200 and r.body == b"hello\n"
+    assert r.header("cache-control") == "no-store" and "x-powered-by" not in r.fields
+
+
+def mint(key, issuer, user):
+    args = [find_program()[0], "token", "mint", "--key", ROOT / "conf/demo" / key, "--iss", issuer, "--sub", user]
+    return subprocess.run(args, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_each_issuer_signs_for_itself_alone(example):
+    g = example("issuers")
+    ours, theirs = "https://issuer.example/", "https://partner.example/"
+
+    def ask(key, issuer, user):
+        return g.get("/v1/orders", {"Authorization": f"Bearer {mint(key, issuer, user)}"})
+    r = ask("key.pem", ours, "alice")
+    assert r.status == 200 and json.loads(r.body) == {"issuer": ours, "user": "alice"}
+    r = ask("partner.pem", theirs, "bob")
+    assert r.status == 200 and json.loads(r.body) == {"issuer": theirs, "user": "bob"}
+    for key, issuer in (("key.pem", theirs), ("partner.pem", ours)):
+        r = ask(key, issuer, "mallory")
+        assert r.status == 401 and json.loads(r.body)["type"].endswith(":token-key-unknown")
+
+
+def test_forwarded_fields_of_a_proxy_and_of_a_stranger(example):
+    g = example("forwarded")
+    sent = {"X-Forwarded-For": "192.0.2.1", "X-Real-IP": "192.0.2.1", "X-Client-DN": "root"}
+    told = json.loads(g.get("/", sent).body)
+    assert told == {"for": "192.0.2.1, 127.0.0.1", "real_ip": "192.0.2.1", "dn": "root"}
+    with socket.create_connection(("127.0.0.1", g.port()), source_address=("127.0.0.2", 0)) as s:
+        s.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" +
+                  "".join(f"{k}: {v}\r\n" for k, v in sent.items()).encode() + b"\r\n")
+        answer = b"".join(iter(lambda: s.recv(65536), b""))
+    assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"for": "127.0.0.2", "real_ip": "192.0.2.1", "dn": ""}
+
+
+def test_uploads(example):
+    g = example("uploads")
+    assert g.request("PUT", "/files/a", body=b"x" * 100000).status == 201
+    with RawClient(g.port()) as c:      # the bound of the listener holds
+        c.request("PUT", "/files/a", [("Content-Length", str(2 << 30))])
+        assert c.response().status == 413
