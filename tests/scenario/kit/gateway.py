@@ -17,6 +17,7 @@ from .ports import free_port, is_listening
 from .process import Process, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
+YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)    # that of libyaml is ten times as fast
 DEFAULTS = {
     "runtime": "runtime: { workers: 2, shutdown_grace: 2s }",
     "admin": 'admin: { address: "127.0.0.1:@admin@" }',
@@ -92,7 +93,7 @@ class Gateway:
 
     def _addresses(self):
         """Those of the listeners, in order: a port, or the path of a socket."""
-        blocks = (yaml.safe_load(self.config_path.read_text()) or {}).get("listeners") or []
+        blocks = (yaml.load(self.config_path.read_text(), YAML) or {}).get("listeners") or []
         addresses = [str(b.get("address", "")) for b in blocks if isinstance(b, dict)]
         return [a[5:] if a.startswith("unix:") else int(a.rpartition(":")[2]) for a in addresses]
 
