@@ -61,17 +61,23 @@ def free_port():
     raise RuntimeError("no free port")
 
 
+def _listeners(table):
+    """Rows of sockets that listen. They stand first, and what follows may be long: connections that ended a while ago."""
+    try:
+        with open(table, encoding="ascii") as f:
+            next(f)
+            for row in map(str.split, f):
+                if row[3] != "0A":
+                    return
+                yield row
+    except OSError:
+        return
+
+
 def is_listening(address):
     """Whether a socket of this machine listens on the port, or on the path; asks the kernel and connects to nothing."""
     if isinstance(address, str):  # flags 0x10000: it listens
         rows = (r.split() for r in Path("/proc/net/unix").read_text().splitlines()[1:])
         return any(r[3] == "00010000" and r[7:] == [address] for r in rows)
     want = f":{address:04X}"
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            rows = Path(table).read_text().splitlines()[1:]
-        except OSError:
-            continue
-        if any(r.split()[1].endswith(want) and r.split()[3] == "0A" for r in rows):
-            return True
-    return False
+    return any(row[1].endswith(want) for table in ("/proc/net/tcp", "/proc/net/tcp6") for row in _listeners(table))
