@@ -79,37 +79,22 @@ bool addr_parse(sluice_str text, struct addr *out)
 	return addr_split(text, 0, &host, &port) && addr_from_ip(host, port, out);
 }
 
-size_t addr_client(const struct addr *a, char *out)
+/* The 4 bytes of an IPv4 address, also where IPv6 maps it; NULL for all others. */
+static const uint8_t *addr_v4(const struct addr *a)
 {
-	const char *ip = NULL;
-	size_t n = 0;
-	if (a->sa.sa_family == AF_INET) {
-		ip = (const char *)&a->in.sin_addr;
-		n = 4;
-	} else if (a->sa.sa_family == AF_INET6) {
-		bool mapped = IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr);
-		ip = (const char *)&a->in6.sin6_addr.s6_addr[mapped ? 12 : 0];
-		n = mapped ? 4 : 8;
-	}
-	if (ip)
-		memcpy(out, ip, n);
-	return n;
+	if (a->sa.sa_family == AF_INET)
+		return (const uint8_t *)&a->in.sin_addr;
+	if (a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))
+		return &a->in6.sin6_addr.s6_addr[12];
+	return NULL;
 }
 
 size_t addr_ip_text(const struct addr *a, char *buf)
 {
-	const void *ip = NULL;
-	int family = a->sa.sa_family;
-	if (family == AF_INET) {
-		ip = &a->in.sin_addr;
-	} else if (family == AF_INET6) {
-		ip = &a->in6.sin6_addr;
-		if (IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr)) {
-			ip = &a->in6.sin6_addr.s6_addr[12];
-			family = AF_INET;
-		}
-	}
-	if (!ip || !inet_ntop(family, ip, buf, ADDR_IP_TEXT))
+	const uint8_t *v4 = addr_v4(a);
+	const void *ip = v4 ? v4 : a->in6.sin6_addr.s6_addr;
+	int family = v4 ? AF_INET : a->sa.sa_family;
+	if ((family != AF_INET && family != AF_INET6) || !inet_ntop(family, ip, buf, ADDR_IP_TEXT))
 		memcpy(buf, "unix", 5);
 	return strlen(buf);
 }
@@ -138,39 +123,36 @@ static void bits_keep(uint8_t *p, unsigned size, unsigned prefix)
 	}
 }
 
-struct addr addr_network(const struct addr *a, unsigned v4_prefix, unsigned v6_prefix)
+size_t addr_network(const struct addr *a, unsigned v4_prefix, unsigned v6_prefix, uint8_t *out)
 {
-	struct addr out = { 0 };
-	if (a->sa.sa_family == AF_INET ||
-		(a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))) {
-		const void *ip = a->sa.sa_family == AF_INET ? (const void *)&a->in.sin_addr
-							    : &a->in6.sin6_addr.s6_addr[12];
-		out.len = sizeof(out.in);
-		out.in.sin_family = AF_INET;
-		memcpy(&out.in.sin_addr, ip, sizeof(out.in.sin_addr));
-		bits_keep((uint8_t *)&out.in.sin_addr, sizeof(out.in.sin_addr), v4_prefix);
-	} else if (a->sa.sa_family == AF_INET6) {
-		out.len = sizeof(out.in6);
-		out.in6.sin6_family = AF_INET6;
-		out.in6.sin6_addr = a->in6.sin6_addr;
-		bits_keep(out.in6.sin6_addr.s6_addr, sizeof(out.in6.sin6_addr), v6_prefix);
-	} else {
-		out = *a;
-	}
-	return out;
+	const uint8_t *v4 = addr_v4(a);
+	if (!v4 && a->sa.sa_family != AF_INET6)
+		return 0;
+	unsigned size = v4 ? 4 : 16;
+	memcpy(out, v4 ? v4 : a->in6.sin6_addr.s6_addr, size);
+	bits_keep(out, size, v4 ? v4_prefix : v6_prefix);
+	return size;
 }
 
 size_t addr_network_text(sluice_str ip, unsigned v4_prefix, unsigned v6_prefix, char *buf)
 {
 	struct addr a;
+	uint8_t network[ADDR_NETWORK];
 	bool v6 = ip.len && memchr(ip.data, ':', ip.len);
 	unsigned prefix = v6 ? v6_prefix : v4_prefix;
 	if (prefix >= (v6 ? 128u : 32u) || !addr_from_ip(ip, 0, &a))
 		return 0;
-	a = addr_network(&a, v4_prefix, v6_prefix);
-	prefix = a.sa.sa_family == AF_INET ? v4_prefix : v6_prefix;
-	size_t n = addr_ip_text(&a, buf);
+	bool v4 = addr_network(&a, v4_prefix, v6_prefix, network) == 4;
+	if (!inet_ntop(v4 ? AF_INET : AF_INET6, network, buf, ADDR_IP_TEXT))
+		return 0;
+	size_t n = strlen(buf);
+	prefix = v4 ? v4_prefix : v6_prefix;
 	return n + (size_t)snprintf(buf + n, ADDR_NETWORK_TEXT - n, "/%u", prefix % 1000);
+}
+
+size_t addr_client(const struct addr *a, uint8_t *out)
+{
+	return addr_network(a, 32, 64, out);
 }
 
 bool addr_eq(const struct addr *a, const struct addr *b)

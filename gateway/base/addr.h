@@ -18,7 +18,12 @@ struct addr {
 	};
 };
 
-enum { ADDR_TEXT = 128, ADDR_IP_TEXT = 46, ADDR_NETWORK_TEXT = ADDR_IP_TEXT + 4, ADDR_CLIENT = 8 };
+enum {
+	ADDR_TEXT = 128,
+	ADDR_IP_TEXT = 46,
+	ADDR_NETWORK_TEXT = ADDR_IP_TEXT + 4,
+	ADDR_NETWORK = 16
+};
 
 /* Outputs of all of these are set on success only. */
 /* "127.0.0.1:80", "[::1]:80", "unix:/path". false for anything else, names included. */
@@ -32,18 +37,16 @@ must_use bool addr_from_ip(sluice_str ip, uint16_t port, struct addr *out);
 size_t addr_text(const struct addr *a, char *buf);
 /* The IP alone, IPv4-mapped IPv6 as IPv4; "unix" for unix sockets. buf of ADDR_IP_TEXT bytes. */
 size_t addr_ip_text(const struct addr *a, char *buf);
-/* The network that an address belongs to, for whoever counts clients: one of IPv6 has a /64 to
- * itself (RFC 6177), and no more than a /64 is one client's for sure. Bits behind the prefix (at
- * most 32 and 128) and the port become 0; an IPv4-mapped address is the IPv4 address. Addresses
- * that are not IP's stay as they are. */
-struct addr addr_network(const struct addr *a, unsigned v4_prefix, unsigned v6_prefix);
+/* The network that an address belongs to, for whoever counts clients: the address in network order,
+ * its bits behind the prefix (at most 32 and 128) cleared. An IPv4-mapped address is the IPv4
+ * address. out of ADDR_NETWORK bytes; returns how many are set: 4, 16, or 0 for unix sockets. */
+size_t addr_network(const struct addr *a, unsigned v4_prefix, unsigned v6_prefix, uint8_t *out);
 /* The same as text, "2001:db8:1:2::/64"; buf of ADDR_NETWORK_TEXT bytes. 0: it stays as it is,
  * since the prefix is all of the address, or the text is no IP address. */
 size_t addr_network_text(sluice_str ip, unsigned v4_prefix, unsigned v6_prefix, char *buf);
-/* What tells one client from another: an IPv4 address, 4 bytes, also where IPv6 maps it; or the
- * first 64 bits of IPv6, since who has one address of a /64 has the rest too. out of ADDR_CLIENT
- * bytes; returns how many, 0 for unix sockets. */
-size_t addr_client(const struct addr *a, char *out);
+/* The network that is one client: an IPv4 address, or a /64 of IPv6, since who has one address of a
+ * /64 has all of them (RFC 6177). out and result as in addr_network(). */
+size_t addr_client(const struct addr *a, uint8_t *out);
 bool addr_eq(const struct addr *a, const struct addr *b);
 uint16_t addr_port(const struct addr *a); /* 0 for unix sockets */
 

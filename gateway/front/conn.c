@@ -225,14 +225,14 @@ static bool conn_admit(struct front_conn *c, const struct addr *peer)
 {
 	const struct front_settings *s = c->settings;
 	unsigned most = s->max_per_client;
-	char key[sizeof(s->name) + ADDR_CLIENT];
+	char key[sizeof(s->name) + ADDR_NETWORK];
 	size_t n = s->counts_alone ? strlen(s->name) + 1 : 1, client;
 
 	if (!s->front->counts || (!most && s->shared.max_client_requests == UINT32_MAX) ||
 		c->info.peer_is_trusted)
 		return true;
 	memcpy(key, s->counts_alone ? s->name : "", n);
-	client = addr_client(peer, key + n);
+	client = addr_client(peer, (uint8_t *)key + n);
 	if (client == 0)
 		return true;
 	if (counts_client_enter(s->front->counts, str_n(key, n + client), most ? most : COUNT_MOST,

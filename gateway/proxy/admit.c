@@ -18,13 +18,13 @@ int admit_told(struct exchange *x)
 {
 	uint32_t most = x->px.client->conn->listener->max_client_requests;
 	/* keys of connections begin with the name of a listener, or are shorter */
-	char key[2 + ADDR_CLIENT] = { 0, 'r' };
+	char key[2 + ADDR_NETWORK] = { 0, 'r' };
 	struct addr a;
 
 	if (most > COUNT_MOST || !x->proxy->counts || !who_is_told(x) ||
 		!addr_from_ip(x->px.client_ip, 0, &a))
 		return 0;
-	size_t n = addr_client(&a, key + 2);
+	size_t n = addr_client(&a, (uint8_t *)key + 2);
 	return counts_client_enter(x->proxy->counts, str_n(key, n + 2), most, &x->counted)
 		? 0
 		: admit_refuse(x);
