@@ -147,12 +147,8 @@ static void cluster_on_map(struct redis_call *call, sluice_status st, const slui
 	const char *wrong = st == SLUICE_OK ? NULL
 		: st == SLUICE_ERROR        ? "it is no node of a cluster, or the user may not ask"
 					    : "it does not answer";
-	struct slots_map *m = wrong ? NULL : malloc(sizeof(*m));
-	if (!wrong) {
-		check(m, "out of memory: a map of %zu bytes", sizeof(*m));
-		wrong = slots_read(v, c->nodes[c->asked].at.host.name, m);
-	}
-	if (!wrong) {
+	struct slots_map *m = wrong ? NULL : slots_read(v, c->nodes[c->asked].at.host.name, &wrong);
+	if (m) {
 		c->tried = 0;
 		c->told = false;
 		cluster_apply(c, m);

@@ -1,6 +1,10 @@
 /* Hash slots. Any thread. See slots.h. */
 #include "redis/slots.h"
 
+#include <stdlib.h>
+
+#include "base/mem.h"
+
 /* ---- keys ---------------------------------------------------------------------------------- */
 
 uint16_t slots_crc16(sluice_str s)
@@ -81,18 +85,28 @@ static const char *slots_read_range(const sluice_value *v, sluice_str asked, str
 	return NULL;
 }
 
-const char *slots_read(const sluice_value *v, sluice_str asked, struct slots_map *out)
+static const char *slots_read_ranges(const sluice_value *v, sluice_str asked, struct slots_map *m)
 {
 	const char *wrong = NULL;
-	out->n = 0;
-	memset(out->owner, SLOTS_NONE, sizeof(out->owner));
 	if (v->type != SLUICE_V_LIST)
 		return "the reply is no list";
 	if (v->n == 0)
 		return "nobody has any slots";
 	for (size_t i = 0; i < v->n && !wrong; i++)
-		wrong = slots_read_range(&v->v[i], asked, out);
+		wrong = slots_read_range(&v->v[i], asked, m);
 	return wrong;
+}
+
+struct slots_map *slots_read(const sluice_value *v, sluice_str asked, const char **wrong)
+{
+	struct slots_map *m = mem_new(struct slots_map);
+	memset(m->owner, SLOTS_NONE, sizeof(m->owner));
+	const char *fault = slots_read_ranges(v, asked, m);
+	if (!fault)
+		return m;
+	free(m);
+	*wrong = fault;
+	return NULL;
 }
 
 /* ---- redirections -------------------------------------------------------------------------- */

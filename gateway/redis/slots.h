@@ -30,8 +30,9 @@ uint16_t slots_crc16(sluice_str s);
 /* Of the part in braces alone when a key has one ({user}:a, {user}:b are together). */
 unsigned slots_of_key(sluice_str key);
 /* Read the reply to CLUSTER SLOTS. asked: the host that sent it, whose name stands for one that is
- * left out. NULL, or a sentence on what is wrong. */
-must_use const char *slots_read(const sluice_value *v, sluice_str asked, struct slots_map *out);
+ * left out. A map of the caller's own, released with free(); or NULL, and then *wrong is a sentence
+ * on what is wrong. */
+must_use struct slots_map *slots_read(const sluice_value *v, sluice_str asked, const char **wrong);
 
 enum slots_redirect { SLOTS_STAY, SLOTS_MOVED, SLOTS_ASK };
 /* Read an error: where it leads, if it does. */

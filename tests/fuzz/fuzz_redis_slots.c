@@ -17,19 +17,22 @@ static void check_node(const struct slots_node *n)
 
 static void check_map(const sluice_value *v)
 {
-	static struct slots_map m;
+	const char *wrong = NULL;
 	unsigned used = 0;
-	if (slots_read(v, STR("asked"), &m))
+	struct slots_map *m = slots_read(v, STR("asked"), &wrong);
+	check(!m == !!wrong, "a map, and %s", wrong ? wrong : "no word of why there is none");
+	if (!m)
 		return;
-	check(m.n > 0 && m.n <= SLOTS_NODES_MAX, "a map of %u nodes", m.n);
-	for (unsigned i = 0; i < m.n; i++)
-		check_node(&m.nodes[i]);
+	check(m->n > 0 && m->n <= SLOTS_NODES_MAX, "a map of %u nodes", m->n);
+	for (unsigned i = 0; i < m->n; i++)
+		check_node(&m->nodes[i]);
 	for (unsigned i = 0; i < SLOTS; i++) {
-		check(m.owner[i] < m.n || m.owner[i] == SLOTS_NONE, "slot %u is node %u's of %u", i,
-			m.owner[i], m.n);
-		used += m.owner[i] != SLOTS_NONE;
+		check(m->owner[i] < m->n || m->owner[i] == SLOTS_NONE, "slot %u is node %u's of %u",
+			i, m->owner[i], m->n);
+		used += m->owner[i] != SLOTS_NONE;
 	}
-	check(used > 0, "a map without a slot: %u nodes", m.n);
+	check(used > 0, "a map without a slot: %u nodes", m->n);
+	free(m);
 }
 
 static void check_error(sluice_str error)

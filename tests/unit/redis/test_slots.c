@@ -2,11 +2,12 @@
 #include "unit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "redis/resp.h"
 #include "redis/slots.h"
 
-static struct slots_map map;
+static struct slots_map *map;
 static struct resp_reader reader;
 
 static int setup(void **state)
@@ -19,6 +20,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	free(map);
 	resp_fini(&reader);
 	arena_thread_fini();
 	buf_thread_fini();
@@ -55,7 +57,14 @@ static const char *read_map(const char *reply)
 	resp_reset(&reader);
 	assert_int_equal(resp_feed(&reader, str_of(reply)), 0);
 	assert_int_equal(resp_next(&reader, &v, &is_error), 1);
-	return slots_read(v, STR("10.0.0.9"), &map);
+	const char *wrong = NULL;
+	struct slots_map *m = slots_read(v, STR("10.0.0.9"), &wrong);
+	assert_true(!m == !!wrong);
+	if (m) {
+		free(map);
+		map = m;
+	}
+	return wrong;
 }
 
 #define NODE(len, name, port) "*3\r\n$" #len "\r\n" name "\r\n:" #port "\r\n$2\r\nid\r\n"
@@ -66,20 +75,20 @@ static void test_map(void **state)
 	assert_null(read_map("*4\r\n*4\r\n:0\r\n:9\r\n" NODE(1, "a", 7000) NODE(1, "r",
 		7009) "*3\r\n:10\r\n:19\r\n" NODE(3, "::1", 1) "*3\r\n:100\r\n:100\r\n" NODE(1, "A",
 		7000) "*3\r\n:16383\r\n:16383\r\n" NODE(0, "", 65535)));
-	assert_int_equal(map.n, 3);
-	assert_str(map.nodes[0].host.name, "a");
-	assert_int_equal(map.nodes[0].host.port, 7000);
-	assert_int_equal(map.nodes[0].host.addr.len, 0);
-	assert_str(map.nodes[1].host.name, "::1");
-	assert_true(map.nodes[1].host.addr.len > 0);
-	assert_str(map.nodes[2].host.name, "10.0.0.9"); /* the one that was asked */
-	assert_int_equal(map.owner[0], 0);
-	assert_int_equal(map.owner[9], 0);
-	assert_int_equal(map.owner[10], 1);
-	assert_int_equal(map.owner[19], 1);
-	assert_int_equal(map.owner[20], SLOTS_NONE);
-	assert_int_equal(map.owner[100], 0);
-	assert_int_equal(map.owner[16383], 2);
+	assert_int_equal(map->n, 3);
+	assert_str(map->nodes[0].host.name, "a");
+	assert_int_equal(map->nodes[0].host.port, 7000);
+	assert_int_equal(map->nodes[0].host.addr.len, 0);
+	assert_str(map->nodes[1].host.name, "::1");
+	assert_true(map->nodes[1].host.addr.len > 0);
+	assert_str(map->nodes[2].host.name, "10.0.0.9"); /* the one that was asked */
+	assert_int_equal(map->owner[0], 0);
+	assert_int_equal(map->owner[9], 0);
+	assert_int_equal(map->owner[10], 1);
+	assert_int_equal(map->owner[19], 1);
+	assert_int_equal(map->owner[20], SLOTS_NONE);
+	assert_int_equal(map->owner[100], 0);
+	assert_int_equal(map->owner[16383], 2);
 }
 
 static void test_no_maps(void **state)
@@ -114,6 +123,38 @@ static void test_no_maps(void **state)
 	}
 }
 
+/* A reply that goes wrong behind its first range gives no map at all; a redirection that is none
+ * leaves what was there. */
+static void test_outputs_are_set_on_success_only(void **state)
+{
+	const sluice_value *v;
+	const char *wrong = "before";
+	struct slots_node to = { .name = "before" };
+	unsigned slot = 7;
+	bool is_error;
+	(void)state;
+	resp_reset(&reader);
+	assert_int_equal(resp_feed(&reader,
+				 STR("*2\r\n*3\r\n:0\r\n:9\r\n" NODE(1, "a",
+					 7000) "*3\r\n:9\r\n:9\r\n" NODE(1, "b", 7000))),
+		0);
+	assert_int_equal(resp_next(&reader, &v, &is_error), 1);
+	assert_null(slots_read(v, STR("10.0.0.9"), &wrong));
+	assert_string_equal(wrong, "a slot stands twice");
+	resp_reset(&reader);
+	assert_int_equal(resp_feed(&reader, STR("*1\r\n*3\r\n:0\r\n:9\r\n" NODE(1, "a", 7000))), 0);
+	assert_int_equal(resp_next(&reader, &v, &is_error), 1);
+	wrong = "before";
+	struct slots_map *m = slots_read(v, STR("10.0.0.9"), &wrong);
+	assert_non_null(m);
+	assert_string_equal(wrong, "before");
+	free(m);
+	assert_int_equal(slots_redirect_read(STR("MOVED 5 ?:7"), STR("a"), &slot, &to), SLOTS_STAY);
+	assert_int_equal(slot, 7);
+	assert_string_equal(to.name, "before");
+	assert_int_equal(to.host.port, 0);
+}
+
 static void test_many_nodes(void **state)
 {
 	char text[32 * 1024];
@@ -127,8 +168,8 @@ static void test_many_nodes(void **state)
 		const char *why = read_map(text);
 		if (n == SLOTS_NODES_MAX) {
 			assert_null(why);
-			assert_int_equal(map.n, SLOTS_NODES_MAX);
-			assert_int_equal(map.owner[n], 0);
+			assert_int_equal(map->n, SLOTS_NODES_MAX);
+			assert_int_equal(map->owner[n], 0);
 		} else {
 			assert_non_null(strstr(why, "more than 128"));
 		}
@@ -185,6 +226,7 @@ int main(void)
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_map),
 		cmocka_unit_test(test_no_maps),
+		cmocka_unit_test(test_outputs_are_set_on_success_only),
 		cmocka_unit_test(test_many_nodes),
 		cmocka_unit_test(test_redirections),
 	};
