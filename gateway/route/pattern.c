@@ -67,7 +67,8 @@ static int host_check(sluice_str name, size_t base, struct pattern_error *e)
 	return 0;
 }
 
-int host_parse(struct arena *a, sluice_str text, struct host_pattern *out, struct pattern_error *e)
+int host_pattern_parse(struct arena *a, sluice_str text, struct host_pattern *out,
+	struct pattern_error *e)
 {
 	*out = (struct host_pattern){ .kind = HOST_ANY, .name = STR("") };
 	if (text.len == 0 || str_eq(text, STR("*")))
@@ -119,7 +120,7 @@ int host_compare(const struct host_pattern *a, const struct host_pattern *b)
 
 /* ---- paths --------------------------------------------------------------------------------- */
 
-/* What path_parse() collects before it knows how much there is. */
+/* What path_pattern_parse() collects before it knows how much there is. */
 struct path_draft {
 	struct path_segment segments[PATTERN_SEGMENTS];
 	struct path_name names[PATTERN_CAPTURES];
@@ -270,7 +271,8 @@ static sluice_str path_join(struct arena *a, const struct path_draft *d)
 	return str_n(p, at);
 }
 
-int path_parse(struct arena *a, sluice_str text, struct path_pattern *out, struct pattern_error *e)
+int path_pattern_parse(struct arena *a, sluice_str text, struct path_pattern *out,
+	struct pattern_error *e)
 {
 	struct path_draft d = { .n_segments = 0 };
 	sluice_str prefix = STR("regex:");

@@ -76,9 +76,9 @@ struct path_captures {
 };
 
 /* 0, or -1 with e filled. Texts are borrowed during the call; results are copied into the arena. */
-must_use int host_parse(struct arena *a, sluice_str text, struct host_pattern *out,
+must_use int host_pattern_parse(struct arena *a, sluice_str text, struct host_pattern *out,
 	struct pattern_error *e);
-must_use int path_parse(struct arena *a, sluice_str text, struct path_pattern *out,
+must_use int path_pattern_parse(struct arena *a, sluice_str text, struct path_pattern *out,
 	struct pattern_error *e);
 void path_free(struct path_pattern *p); /* the expression; the rest is the arena's */
 

@@ -144,9 +144,9 @@ int rule_init(struct route_rule *r, const struct route_spec *spec, uint32_t orde
 		.path_text = arena_str(a, spec->path),
 		.listener = arena_str(a, spec->listener),
 		.order = order };
-	if (host_parse(a, spec->host, &r->host, &e))
+	if (host_pattern_parse(a, spec->host, &r->host, &e))
 		rule_complain(&to, ROUTE_HOST, 0, false, e.offset, e.text);
-	if (path_parse(a, spec->path, &r->path, &e))
+	if (path_pattern_parse(a, spec->path, &r->path, &e))
 		rule_complain(&to, ROUTE_PATH, 0, false, e.offset, e.text);
 	rule_init_methods(r, methods, a, &to);
 	r->headers = rule_init_pairs(spec->headers, ROUTE_HEADERS, &r->n_headers, a, &to);

@@ -9,7 +9,7 @@ static struct host_pattern host_of(const char *text)
 {
 	struct host_pattern p;
 	struct pattern_error e;
-	if (host_parse(&arena, str_of(text), &p, &e))
+	if (host_pattern_parse(&arena, str_of(text), &p, &e))
 		fail_msg("host %s: %s", text, e.text);
 	return p;
 }
@@ -18,7 +18,7 @@ static struct path_pattern path_of(const char *text)
 {
 	struct path_pattern p;
 	struct pattern_error e;
-	if (path_parse(&arena, str_of(text), &p, &e))
+	if (path_pattern_parse(&arena, str_of(text), &p, &e))
 		fail_msg("path %s: %s", text, e.text);
 	return p;
 }
@@ -82,7 +82,7 @@ static void test_bad_hosts(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct host_pattern p;
 		struct pattern_error e;
-		if (host_parse(&arena, str_of(rows[i].text), &p, &e) == 0)
+		if (host_pattern_parse(&arena, str_of(rows[i].text), &p, &e) == 0)
 			fail_msg("%s parses", rows[i].text);
 		if (!strstr(e.text, rows[i].says) || e.offset != rows[i].offset)
 			fail_msg("%s: at %zu: %s", rows[i].text, e.offset, e.text);
@@ -171,7 +171,7 @@ static void test_bad_paths(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct path_pattern p;
 		struct pattern_error e;
-		if (path_parse(&arena, str_of(rows[i].text), &p, &e) == 0)
+		if (path_pattern_parse(&arena, str_of(rows[i].text), &p, &e) == 0)
 			fail_msg("%s parses", rows[i].text);
 		if (!strstr(e.text, rows[i].says) || e.offset != rows[i].offset)
 			fail_msg("%s: at %zu: %s", rows[i].text, e.offset, e.text);
@@ -186,13 +186,14 @@ static void test_long_paths(void **state)
 	(void)state;
 	memset(text, 'a', sizeof(text));
 	text[0] = '/';
-	assert_int_equal(path_parse(&arena, str_n(text, PATTERN_BYTES), &p, &e), 0);
-	assert_int_equal(path_parse(&arena, str_n(text, PATTERN_BYTES + 1), &p, &e), -1);
+	assert_int_equal(path_pattern_parse(&arena, str_n(text, PATTERN_BYTES), &p, &e), 0);
+	assert_int_equal(path_pattern_parse(&arena, str_n(text, PATTERN_BYTES + 1), &p, &e), -1);
 	for (size_t i = 0; i < sizeof(text); i += 2)
 		text[i] = '/';
-	assert_int_equal(path_parse(&arena, str_n(text, 2 * PATTERN_SEGMENTS), &p, &e), 0);
+	assert_int_equal(path_pattern_parse(&arena, str_n(text, 2 * PATTERN_SEGMENTS), &p, &e), 0);
 	assert_int_equal(path_match(&p, str_n(text, 2 * PATTERN_SEGMENTS), NULL), MATCH_YES);
-	assert_int_equal(path_parse(&arena, str_n(text, 2 * PATTERN_SEGMENTS + 2), &p, &e), -1);
+	assert_int_equal(path_pattern_parse(&arena, str_n(text, 2 * PATTERN_SEGMENTS + 2), &p, &e),
+		-1);
 }
 
 static void test_captures(void **state)
