@@ -1,24 +1,11 @@
 /*
- * Heads as they go to an upstream server and come back over HTTP/2: a struct request_head as pairs
- * for the library, and a struct response_head from the fields it read, by rules as strict as those
- * of HTTP/1.1. No I/O. Any thread.
+ * Heads as they come from an upstream server over HTTP/2: a struct response_head from the fields
+ * that the library read, by rules as strict as those of HTTP/1.1. No I/O. Any thread.
  */
 #ifndef HTTP2_CLIENT_HEAD_H
 #define HTTP2_CLIENT_HEAD_H
 
-#include <nghttp2/nghttp2.h>
-
 #include "http2/head.h"
-
-/* Pairs for the library, which copies what they point to, and makes names lower case. *v lies in
- * the arena. What asks for another protocol becomes an extended CONNECT (RFC 8441).
- * ERR_NO_MEMORY. */
-must_use int request_pairs(nghttp2_nv **v, size_t *n, const struct request_head *h, bool https,
-	struct arena *a);
-/* The same for trailers, whose text is copied into the arena as well; *n 0: none is left to
- * send. */
-must_use int request_trailer_pairs(nghttp2_nv **v, size_t *n, const struct fields *f,
-	struct arena *a);
 
 enum { RESPONSE_FAULT = 120 }; /* bytes of an explanation */
 

@@ -239,8 +239,7 @@ static void origin_end(struct origin *o, const struct fields *trailers)
 		return;
 	}
 	if (!r->request_done && trailers && trailers->n) {
-		int err =
-			request_trailer_pairs(&r->trailer_nv, &r->n_trailer_nv, trailers, o->arena);
+		int err = pairs_of_request_trailers(&r->trailers_out, trailers, o->arena);
 		if (err) {
 			conn_request_fail(r, err);
 			conn_reset(r, NGHTTP2_CANCEL);

@@ -311,9 +311,9 @@ static ssize_t session_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_
 	if (n < r->out.len || !r->request_done)
 		return (ssize_t)n;
 	*flags |= NGHTTP2_DATA_FLAG_EOF;
-	if (r->n_trailer_nv) {
+	if (r->trailers_out.n) {
 		*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-		(void)nghttp2_submit_trailer(h2, id, r->trailer_nv, r->n_trailer_nv);
+		(void)nghttp2_submit_trailer(h2, id, r->trailers_out.v, r->trailers_out.n);
 	}
 	return (ssize_t)n;
 }
@@ -394,17 +394,18 @@ int conn_submit(struct conn_request *r, const struct request_head *h)
 {
 	struct http2_conn *c = r->conn;
 	nghttp2_data_provider body = { .read_callback = session_read };
-	nghttp2_nv *v;
-	size_t n;
+	nghttp2_nv stack[PAIRS_ON_STACK];
+	struct pairs p = PAIRS_IN(stack);
 
 	if (r->asked &&
 		!nghttp2_session_get_remote_settings(c->h2,
 			NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL))
 		return ERR_UPSTREAM_NO_TUNNEL;
-	int err = request_pairs(&v, &n, h, c->https, r->o.arena);
+	int err = pairs_of_request(&p, h, c->https, r->o.arena);
 	if (err)
 		return err;
-	int32_t id = nghttp2_submit_request(c->h2, NULL, v, n, r->request_done ? NULL : &body, r);
+	int32_t id =
+		nghttp2_submit_request(c->h2, NULL, p.v, p.n, r->request_done ? NULL : &body, r);
 	if (id < 0) {
 		conn_drain(c); /* no numbers are left, or no memory */
 		r->o.untouched = true;

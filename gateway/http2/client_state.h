@@ -17,6 +17,7 @@
 #include "http2/client.h"
 #include "http2/client_head.h"
 #include "http2/limits.h"
+#include "http2/pairs.h"
 
 enum {
 	CONN_REQUEST_WINDOW = 256 * 1024, /* bytes of one response body that may wait here */
@@ -58,8 +59,7 @@ struct conn_request {
 	struct buf body;                  /* arrived, not taken yet */
 	struct buf out;                   /* of the request, not framed yet */
 	struct buf kept;                  /* of the request: all of it so far, to be sent anew */
-	nghttp2_nv *trailer_nv;           /* of the request; in the arena */
-	size_t n_trailer_nv;
+	struct pairs trailers_out;        /* of the request; in the arena */
 	/* bytes of the response body still to come; LENGTH_UNKNOWN: it ends when it ends */
 	uint64_t left;
 	/* the stream's byte that is its first; OUT_UNKNOWN: not framed yet */

@@ -5,9 +5,6 @@
  */
 #include "base/stat.h"
 #include "http2/state.h"
-#include "http2/write.h"
-
-enum { PAIRS_ON_STACK = 64 };
 
 static const struct client_ops http2_client_ops;
 
@@ -259,8 +256,8 @@ static void client_head(struct client *cl, const struct response_head *h)
 	struct http2_request *rq = request_of(cl);
 	struct http2_server *c = rq->server;
 	enum method m = (enum method)rq->head.method;
-	nghttp2_nv stack[PAIRS_ON_STACK], *v = stack;
-	size_t n = write_pairs(h->fields.n);
+	nghttp2_nv stack[PAIRS_ON_STACK];
+	struct pairs p = PAIRS_IN(stack);
 	struct response_head agreed;
 
 	/* RFC 9113 8.6: there is no such thing here */
@@ -272,18 +269,17 @@ static void client_head(struct client *cl, const struct response_head *h)
 		agreed.body = BODY_CHUNKED;
 		h = &agreed;
 	}
-	if (n > PAIRS_ON_STACK)
-		v = arena_alloc(&cl->arena, n * sizeof(*v));
-	if (!v || write_response(v, &n, h, m, &cl->arena) < 0) {
+	if (pairs_of_response(&p, h, m, &cl->arena) < 0) {
 		request_no_memory(rq);
 		return;
 	}
 	if (h->status < 200) {
-		(void)nghttp2_submit_headers(c->h2, NGHTTP2_FLAG_NONE, rq->id, NULL, v, n, NULL);
+		(void)nghttp2_submit_headers(c->h2, NGHTTP2_FLAG_NONE, rq->id, NULL, p.v, p.n,
+			NULL);
 		server_wake(c);
 		return;
 	}
-	enum body_kind framing = write_framing(h, m);
+	enum body_kind framing = response_body_kind(h, m);
 	rq->declared = framing == BODY_LENGTH ? (h->body == BODY_LENGTH ? h->body_length : 0)
 					      : UINT64_MAX;
 	rq->has_body = framing == BODY_CHUNKED || (framing == BODY_LENGTH && rq->declared > 0);
@@ -291,7 +287,7 @@ static void client_head(struct client *cl, const struct response_head *h)
 	rq->refused = h->status >= 400;
 	rq->want_continue = false;
 	nghttp2_data_provider body = { .source.ptr = rq, .read_callback = session_read };
-	(void)nghttp2_submit_response(c->h2, rq->id, v, n, rq->has_body ? &body : NULL);
+	(void)nghttp2_submit_response(c->h2, rq->id, p.v, p.n, rq->has_body ? &body : NULL);
 	server_wake(c);
 }
 
@@ -344,9 +340,7 @@ static bool client_body(struct client *cl, struct buf *data)
 
 static void request_take_trailers(struct http2_request *rq, const struct fields *f)
 {
-	rq->trailer_nv = arena_alloc(&rq->c.arena, write_pairs(f->n) * sizeof(*rq->trailer_nv));
-	if (!rq->trailer_nv ||
-		write_trailers(rq->trailer_nv, &rq->n_trailer_nv, f, &rq->c.arena) < 0)
+	if (pairs_of_response_trailers(&rq->trailers_out, f, &rq->c.arena) < 0)
 		request_no_memory(rq);
 }
 

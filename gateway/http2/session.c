@@ -57,9 +57,9 @@ ssize_t session_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t max, 
 	if (n < rq->out.len || !rq->response_done)
 		return (ssize_t)n;
 	*flags |= NGHTTP2_DATA_FLAG_EOF;
-	if (rq->n_trailer_nv) {
+	if (rq->trailers_out.n) {
 		*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-		(void)nghttp2_submit_trailer(h2, id, rq->trailer_nv, rq->n_trailer_nv);
+		(void)nghttp2_submit_trailer(h2, id, rq->trailers_out.v, rq->trailers_out.n);
 	}
 	return (ssize_t)n;
 }

@@ -15,6 +15,7 @@
 #include "http2/head.h"
 #include "http2/limits.h"
 #include "http2/pages.h"
+#include "http2/pairs.h"
 #include "http2/priority_update.h"
 #include "http2/server.h"
 
@@ -52,9 +53,8 @@ struct http2_request {
 	struct buf body; /* received, not taken yet */
 	struct buf out;  /* of the response, not framed yet */
 	struct fields trailers;
-	nghttp2_nv *trailer_nv; /* of the response; in the arena */
-	size_t n_trailer_nv;
-	uint64_t received; /* bytes of the body */
+	struct pairs trailers_out; /* of the response; in the arena */
+	uint64_t received;         /* bytes of the body */
 	/* of the response body; declared UINT64_MAX: it ends when it ends */
 	uint64_t declared, pushed;
 	uint64_t moved;    /* bytes of the response body that were framed */

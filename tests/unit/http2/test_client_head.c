@@ -1,4 +1,4 @@
-/* http2/client_head: request heads as pairs, response heads from fields. */
+/* http2/client_head: response heads from fields. */
 #include "http2/client_head.h"
 
 #include "unit.h"
@@ -20,111 +20,19 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void assert_pair(const nghttp2_nv *v, const char *name, const char *value)
-{
-	assert_true(str_ieq(str_n((const char *)v->name, v->namelen), str_of(name)));
-	assert_true(str_eq(str_n((const char *)v->value, v->valuelen), str_of(value)));
-}
-
-static void test_targets(void **state)
-{
-	static const char target[] = "/p/q?r=s";
-	struct request_head h = { .method_text = STR("GET"),
-		.method = METHOD_GET,
-		.authority = STR("a.test:8080") };
-	nghttp2_nv *v;
-	size_t n;
-	(void)state;
-	h.path = str_n(target, 4);
-	h.query = str_n(target + 5, 3);
-	h.has_query = true;
-	assert_int_equal(request_pairs(&v, &n, &h, true, &arena), 0);
-	assert_int_equal(n, 4);
-	assert_pair(&v[0], ":method", "GET");
-	assert_pair(&v[1], ":scheme", "https");
-	assert_pair(&v[2], ":authority", "a.test:8080");
-	assert_pair(&v[3], ":path", "/p/q?r=s");
-	assert_ptr_equal(v[3].value, target); /* as it came, without a copy */
-	h.path = STR("/other");
-	assert_int_equal(request_pairs(&v, &n, &h, false, &arena), 0);
-	assert_pair(&v[1], ":scheme", "http");
-	assert_pair(&v[3], ":path", "/other?r=s");
-	h.query = STR_NONE;
-	assert_int_equal(request_pairs(&v, &n, &h, false, &arena), 0);
-	assert_pair(&v[3], ":path", "/other?");
-	h.has_query = false;
-	assert_int_equal(request_pairs(&v, &n, &h, false, &arena), 0);
-	assert_pair(&v[3], ":path", "/other");
-	h.authority = STR_NONE; /* HTTP/1.0 needs no Host */
-	h.path = STR("*");
-	h.method_text = STR("OPTIONS");
-	h.method = METHOD_OPTIONS;
-	assert_int_equal(request_pairs(&v, &n, &h, false, &arena), 0);
-	assert_int_equal(n, 3);
-	assert_pair(&v[2], ":path", "*");
-}
-
-static void test_lengths(void **state)
-{
-	static const struct {
-		enum method m;
-		enum body_kind body;
-		uint64_t length;
-		const char *said; /* NULL: nothing */
-	} cases[] = {
-		{ METHOD_GET, BODY_NONE, 0, NULL },
-		{ METHOD_DELETE, BODY_NONE, 0, NULL },
-		{ METHOD_POST, BODY_NONE, 0, "0" },
-		{ METHOD_PUT, BODY_NONE, 0, "0" },
-		{ METHOD_PATCH, BODY_NONE, 0, "0" },
-		{ METHOD_GET, BODY_LENGTH, 10, "10" },
-		{ METHOD_POST, BODY_LENGTH, 0, "0" },
-		{ METHOD_POST, BODY_LENGTH, UINT64_MAX, "18446744073709551615" },
-		{ METHOD_POST, BODY_CHUNKED, 0, NULL },
-	};
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct request_head h = { .method_text = method_name(cases[i].m),
-			.method = (uint8_t)cases[i].m,
-			.path = STR("/"),
-			.authority = STR("a"),
-			.body = (uint8_t)cases[i].body,
-			.body_length = cases[i].length };
-		nghttp2_nv *v;
-		size_t n;
-		assert_int_equal(request_pairs(&v, &n, &h, true, &arena), 0);
-		assert_int_equal(n, cases[i].said ? 5 : 4);
-		if (cases[i].said)
-			assert_pair(&v[4], "content-length", cases[i].said);
-	}
-}
-
 /* An arena that is spent is an error, not a fault. */
 static void test_no_memory(void **state)
 {
-	struct request_head h = { .method_text = STR("GET"),
-		.path = STR("/a"),
-		.query = STR("b"),
-		.has_query = true,
-		.body = BODY_LENGTH,
-		.body_length = 5 };
-	struct fields f = { 0 };
 	struct response_head rh;
 	struct response_builder r;
 	const struct head_limits limits = { .max_head = 1 << 20, .max_fields = 1000 };
 	char value[4000];
-	nghttp2_nv *v;
-	size_t n;
 	(void)state;
 	memset(value, 'v', sizeof(value));
-	assert_int_equal(fields_add(&f, &arena, STR("x"), str_n(value, sizeof(value))), 0);
-	h.fields = f;
 	while (arena_alloc(&arena, 256))
 		;
 	while (arena_alloc(&arena, 1))
 		;
-	assert_int_equal(request_pairs(&v, &n, &h, true, &arena), ERR_NO_MEMORY);
-	assert_int_equal(request_trailer_pairs(&v, &n, &f, &arena), ERR_NO_MEMORY);
 	response_begin(&r, &rh, &arena, &limits, false);
 	response_field(&r, STR(":status"), STR("200"));
 	response_field(&r, STR("a"), str_n(value, sizeof(value)));
@@ -286,8 +194,6 @@ static void test_a_refused_field_is_named_without_its_value(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_targets, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_lengths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_response_bodies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fields_are_lines, setup, teardown),
