@@ -195,7 +195,7 @@ static void conn_choose(struct front_conn *c, sluice_str agreed)
 	} else if (!(p & FRONT_H2) || c->info.tls_version) {
 		conn_serve(c, FRONT_HTTP1); /* over TLS, HTTP/2 must be agreed on (RFC 9113 3.2) */
 	} else {
-		c->s.user = &conn_undecided;
+		stream_hand_over(&c->s, &conn_undecided, c);
 		stream_deadline(&c->s, c->settings->http1.idle_ns);
 		conn_drain_late(c);
 	}
@@ -429,7 +429,7 @@ void front_conn_on_accept(struct acceptor *a, int fd, const struct addr *peer)
 	bool header = cidr_set_has(l->settings->balancers, peer);
 	struct front_conn *c = conn_new(l, fd, peer, header);
 	if (!header && !conn_admit(c, peer)) {
-		c->s = (struct stream){ .fd = -1, .flags = STREAM_CLOSED };
+		stream_init_closed(&c->s);
 		(void)close(fd);
 		conn_close(c);
 		return;

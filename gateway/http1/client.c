@@ -22,7 +22,6 @@
 #include "tls/info.h"
 
 enum {
-	READ_SHARE = 512 * 1024,      /* bytes read before others get their turn */
 	SPLICE_MIN = 2 * 1024 * 1024, /* bytes of a body that are worth passing on unread */
 	INTERIM_MAX = 16,             /* 1xx responses before the final one */
 	WHY_TEXT = 160,               /* bytes of an explanation */
@@ -117,7 +116,7 @@ static bool conn_is_due(struct http1_conn *c)
 	if (c->state != CONN_BUSY || c->held || c->body_whole || c->tunnel)
 		return false;
 	return c->request_done || c->deaf || c->response == RESPONSE_BODY || c->s.in.len ||
-		(c->s.flags & STREAM_FULL) || stream_is_full(&c->s);
+		stream_is_full(&c->s);
 }
 
 /* While it does, its silence is bounded. */
@@ -349,7 +348,7 @@ static bool conn_splice(struct http1_conn *c)
 {
 	uint64_t n = 0;
 	enum splice r = c->o.events->on_waiting(&c->o, &c->s,
-		c->left < READ_SHARE ? c->left : READ_SHARE, &n);
+		c->left < STREAM_READ_SHARE ? c->left : STREAM_READ_SHARE, &n);
 	c->left -= n;
 	c->body_whole = c->left == 0;
 	if (r == SPLICE_UNABLE)
@@ -365,22 +364,13 @@ static bool conn_splice(struct http1_conn *c)
 
 static void conn_read(struct http1_conn *c)
 {
-	uint64_t start = c->s.bytes_in;
-	bool asked = false;
+	struct read_turn turn = stream_turn(&c->s);
 
 	while (conn_eat(c)) {
 		if (c->held || c->response == RESPONSE_DONE || c->body_whole)
 			break;
-		if (!stream_may_read(&c->s) && !(c->s.flags & STREAM_EOF)) {
-			if (asked)
-				break;
-			asked = true;
-			stream_ask_again(&c->s);
-		}
-		if (c->s.bytes_in - start > READ_SHARE) {
-			stream_resume(&c->s);
+		if (!stream_turn_goes_on(&c->s, &turn, true))
 			break;
-		}
 		if (c->splice && c->s.in.len == 0 && c->body.len == 0) {
 			if (conn_splice(c))
 				continue;
@@ -399,7 +389,7 @@ static void conn_read(struct http1_conn *c)
 			conn_fail(c, ERR_UPSTREAM_RESET);
 		break;
 	}
-	if (c->state == CONN_BUSY && (c->s.bytes_in != start || c->body_whole))
+	if (c->state == CONN_BUSY && (turn_has_read(&turn, &c->s) || c->body_whole))
 		conn_await(c);
 }
 
@@ -430,7 +420,7 @@ static void conn_on_drained(struct stream *s)
 	if (c->state != CONN_BUSY)
 		return;
 	if (c->tunnel && c->request_done) {
-		if (s->out.len || (s->flags & STREAM_OWED))
+		if (stream_has_unsent(s))
 			return; /* less full, but not empty */
 		stream_shut(s);
 		c->o.events->on_drained(&c->o);
@@ -456,11 +446,7 @@ static void conn_on_fail(struct stream *s, int error)
 		conn_gone(c, 0);
 	} else if (c->state == CONN_BUSY && (c->response != RESPONSE_DONE || c->tunnel)) {
 		/* the server may have answered before it stopped reading: that answer counts */
-		buf_fini(&s->out);
-		s->flags = (uint16_t)((s->flags &
-					      ~(STREAM_FAILED | STREAM_FULL | STREAM_TELL_EMPTY |
-						      STREAM_OWED)) |
-			STREAM_RD);
+		stream_salvage(s);
 		c->deaf = true;
 		if (c->tunnel && c->request_done)
 			stream_tell_empty(s); /* there is nothing left to wait for */
@@ -528,8 +514,7 @@ static bool origin_body(struct origin *o, struct buf *data)
 	} else {
 		buf_move_all(&c->s.out, data);
 	}
-	stream_kick(&c->s);
-	bool full = stream_is_full(&c->s);
+	bool full = stream_wrote(&c->s);
 	if (full)
 		conn_await(c);
 	return full;
@@ -591,7 +576,7 @@ static void origin_release(struct origin *o)
 	struct http1_conn *c = conn_of(o);
 	bool clean = c->state == CONN_BUSY && c->request_done && c->response == RESPONSE_DONE &&
 		c->keep_alive && !c->deaf && c->s.in.len == 0 && c->s.out.len == 0 &&
-		c->body.len == 0 && !(c->s.flags & (STREAM_EOF | STREAM_FAILED));
+		c->body.len == 0 && !stream_has_ended(&c->s) && !stream_is_broken(&c->s);
 	conn_count(c);
 	stat_add(STAT_UPSTREAM_BYTES_OUT, c->o.bytes_out);
 	stat_add(STAT_UPSTREAM_BYTES_IN, c->o.bytes_in);
@@ -698,7 +683,8 @@ struct origin *http1_conn_begin(struct http1_conn *c, const struct origin_events
 
 bool http1_conn_is_stale(struct http1_conn *c)
 {
-	if (c->state != CONN_FREE || c->s.in.len || (c->s.flags & (STREAM_EOF | STREAM_FAILED)))
+	if (c->state != CONN_FREE || c->s.in.len || stream_has_ended(&c->s) ||
+		stream_is_broken(&c->s))
 		return true;
 	return stream_may_read(&c->s) && stream_fill(&c->s) != IO_AGAIN;
 }

@@ -17,10 +17,7 @@
 #include "http1/server_impl.h"
 #include "http1/write.h"
 
-enum {
-	READ_SHARE = 512 * 1024,  /* bytes read before others get their turn */
-	PIPELINE_MAX = 16 * 1024, /* read ahead of a request that waits for its response */
-};
+enum { PIPELINE_MAX = 16 * 1024 }; /* read ahead of a request that waits for its response */
 
 /* ---- ending -------------------------------------------------------------------------------- */
 
@@ -37,7 +34,7 @@ void http1_server_linger(struct http1_server *c, bool unread)
 	stream_linger(c->s, &c->conf->linger);
 	if (c->draining || !unread)
 		stream_linger_hurry(c->s);
-	if (c->s->flags & (STREAM_FAILED | STREAM_CLOSED))
+	if (stream_is_broken(c->s))
 		http1_server_closed(c);
 }
 
@@ -54,8 +51,8 @@ static void server_gone(struct http1_server *c, int err)
 	struct http1_request *rq = c->rq;
 	if (rq->gone)
 		return;
-	bool can_answer = !rq->head_sent && !(c->s->flags & STREAM_FAILED) &&
-		err != ERR_CLIENT_GONE && err != ERR_SHUTTING_DOWN;
+	bool can_answer = !rq->head_sent && !stream_is_broken(c->s) && err != ERR_CLIENT_GONE &&
+		err != ERR_SHUTTING_DOWN;
 	rq->gone = true;
 	c->close = true;
 	stream_no_deadline(c->s);
@@ -370,23 +367,12 @@ static bool server_eat(struct http1_server *c)
 static void server_on_readable(struct stream *s)
 {
 	struct http1_server *c = s->data;
-	uint64_t start = s->bytes_in;
-	bool looked = false;
+	struct read_turn turn = stream_turn(s);
 
 	while (server_eat(c)) {
-		if (!stream_may_read(s) && !(s->flags & STREAM_EOF)) {
-			bool waits = c->state == SERVER_HEAD ||
-				(c->state == SERVER_BUSY && !c->rq->request_done);
-			if (looked || !waits)
-				return;
-			looked = true;
-			stream_ask_again(s);
-		}
-		if (s->bytes_in - start > READ_SHARE) {
-			stream_resume(s);
-			return;
-		}
-		enum io io = stream_fill(s);
+		bool awaits = c->state == SERVER_HEAD ||
+			(c->state == SERVER_BUSY && !c->rq->request_done);
+		enum io io = stream_read(s, &turn, awaits);
 		if (io == IO_AGAIN)
 			return;
 		if (io == IO_OK)
@@ -411,7 +397,7 @@ void http1_server_go_on(struct http1_server *c)
 {
 	c->empty_lines = 0;
 	c->searched = 0;
-	if (c->s->in.len || stream_may_read(c->s) || (c->s->flags & STREAM_EOF))
+	if (c->s->in.len || stream_may_read(c->s))
 		stream_resume(c->s);
 	stream_deadline(c->s, c->conf->idle_ns);
 }
@@ -428,8 +414,7 @@ static void server_on_drained(struct stream *s)
 	if (!rq->response_done) {
 		http1_server_watch(c);
 		rq->c.events->on_drained(&rq->c);
-	} else if (s->out.len == 0 &&
-		!(s->flags & STREAM_OWED)) { /* not when it was full and is now less so */
+	} else if (!stream_has_unsent(s)) { /* not when it was full and is now less so */
 		stream_no_deadline(s);
 		http1_request_count(rq);
 		if (rq->tunnel)
@@ -513,8 +498,7 @@ void http1_server_init(struct http1_server *c, struct stream *s, struct conn_inf
 	const struct http1_server_conf *conf)
 {
 	*c = (struct http1_server){ .s = s, .info = info, .conf = conf };
-	s->user = &server_user;
-	s->data = c;
+	stream_hand_over(s, &server_user, c);
 	stream_deadline(s, conf->idle_ns);
 }
 

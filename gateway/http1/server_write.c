@@ -11,7 +11,7 @@ static struct http1_request *request_of(struct client *c)
 
 static bool request_is_dead(const struct http1_request *rq)
 {
-	return rq->server->s->flags & (STREAM_FAILED | STREAM_CLOSED);
+	return stream_is_broken(rq->server->s);
 }
 
 static void client_head(struct client *cl, const struct response_head *h)
@@ -46,7 +46,8 @@ static void client_head(struct client *cl, const struct response_head *h)
 	stream_kick(s);
 }
 
-static bool request_is_full(struct http1_request *rq)
+/* The client takes less of the response than there is. True. */
+static bool request_full(struct http1_request *rq)
 {
 	if (!rq->full)
 		http1_server_watch_stall(rq->server);
@@ -70,8 +71,7 @@ static bool client_body(struct client *cl, struct buf *data)
 	} else {
 		buf_move_all(&s->out, data);
 	}
-	stream_kick(s);
-	return stream_is_full(s) && request_is_full(rq);
+	return stream_wrote(s) && request_full(rq);
 }
 
 static enum splice client_splice(struct client *cl, struct stream *from, uint64_t most, uint64_t *n)
@@ -84,7 +84,7 @@ static enum splice client_splice(struct client *cl, struct stream *from, uint64_
 		return SPLICE_UNABLE;
 	enum splice r = stream_splice(s, from, most, n);
 	if (r == SPLICE_FULL) {
-		(void)request_is_full(rq);
+		(void)request_full(rq);
 		stream_tell_empty(s);
 	}
 	return r;
@@ -108,7 +108,7 @@ static void client_end(struct client *cl, const struct fields *trailers)
 	if (!rq->gone)
 		http1_server_watch_stall(rq->server);
 	if (rq->server->close && !rq->tunnel)
-		s->flags |= STREAM_LAST;
+		stream_mark_last(s);
 	stream_tell_empty(s);
 }
 
@@ -128,11 +128,8 @@ static void client_abort(struct client *cl)
 	struct http1_request *rq = request_of(cl);
 	/* with a length or chunks, the missing end shows; a body that ends with the connection must
 	 * end with a reset, and without the farewell of TLS, which would vouch for it */
-	if (rq->head_sent && rq->response_framing == BODY_CLOSE && rq->server->s->fd >= 0) {
-		struct linger reset = { .l_onoff = 1, .l_linger = 0 };
-		(void)setsockopt(rq->server->s->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-		rq->server->s->flags |= STREAM_SHUT;
-	}
+	if (rq->head_sent && rq->response_framing == BODY_CLOSE)
+		stream_close_by_reset(rq->server->s);
 	rq->server->close = true;
 	rq->response_done = false;
 }
@@ -174,8 +171,7 @@ static void client_finish(struct client *cl)
 	struct stream *s = c->s;
 	bool whole = rq->response_done, unread = !rq->request_done, rest = unread || rq->refused;
 	uint64_t left = rq->head.body == BODY_LENGTH ? rq->left : UINT64_MAX;
-	bool failed = (s->flags & (STREAM_FAILED | STREAM_CLOSED)) != 0;
-	bool eof = (s->flags & STREAM_EOF) != 0;
+	bool lost = stream_is_broken(s) || stream_has_ended(s);
 	/* the upstream failed, not the client: it gets what is there of the response, and sees that
 	 * the end is missing */
 	bool cut = !whole && !rq->gone && rq->head_sent && rq->response_framing != BODY_CLOSE;
@@ -184,7 +180,7 @@ static void client_finish(struct client *cl)
 	struct arena a = rq->c.arena;
 	arena_fini(&a); /* rq dies here */
 	c->rq = NULL;
-	if (failed || (!whole && !cut) || eof) {
+	if (lost || (!whole && !cut)) {
 		http1_server_closed(c);
 	} else if (cut || c->close || c->draining || (unread && left > DISCARD_MAX)) {
 		http1_server_linger(c, rest);

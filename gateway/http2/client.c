@@ -17,8 +17,6 @@
 #include "tls/info.h"
 #include "tls/transport.h"
 
-enum { READ_SHARE = 512 * 1024 }; /* bytes read before others get their turn */
-
 /* ---- ending -------------------------------------------------------------------------------- */
 
 static void conn_free(struct grave *g)
@@ -45,10 +43,8 @@ static void conn_gone(struct http2_conn *c, int err)
 /* What is queued, the reason for the end above all, leaves as far as the socket takes it now. */
 static void conn_last_words(struct http2_conn *c)
 {
-	struct stream *s = &c->s;
 	conn_pump(c);
-	if (s->out.len && !(s->flags & (STREAM_FAILED | STREAM_EOF | STREAM_CLOSED)))
-		(void)s->transport->write(s);
+	stream_flush_now(&c->s);
 }
 
 /* How a request fares whose connection breaks. */
@@ -166,21 +162,11 @@ static bool conn_use(struct http2_conn *c)
 
 static void conn_read(struct http2_conn *c)
 {
-	uint64_t start = c->s.bytes_in;
-	bool looked = c->n_requests == 0;
+	struct read_turn turn = stream_turn(&c->s);
+	bool awaits = c->n_requests > 0;
 
 	while (conn_use(c)) {
-		if (!stream_may_read(&c->s) && !(c->s.flags & STREAM_EOF)) {
-			if (looked)
-				return;
-			looked = true;
-			stream_ask_again(&c->s); /* for a reset that came with the last bytes */
-		}
-		if (c->s.bytes_in - start > READ_SHARE) {
-			stream_resume(&c->s);
-			return;
-		}
-		enum io io = stream_fill(&c->s);
+		enum io io = stream_read(&c->s, &turn, awaits);
 		if (io == IO_AGAIN)
 			return;
 		if (io != IO_OK) {
@@ -258,8 +244,7 @@ static void conn_on_fail(struct stream *s, int error)
 	if (c->state != CONN_OPEN)
 		return;
 	/* the server may have said which requests it has seen before it stopped reading */
-	buf_fini(&s->out);
-	s->flags = (uint16_t)((s->flags & ~STREAM_FAILED) | STREAM_RD);
+	stream_salvage(s);
 	conn_drain(c);
 	conn_read(c);
 	if (c->state == CONN_OPEN)
@@ -378,7 +363,7 @@ struct origin *http2_conn_begin(struct http2_conn *c, const struct origin_events
 
 bool http2_conn_is_stale(struct http2_conn *c)
 {
-	if (http2_conn_room(c) == 0 || (c->s.flags & (STREAM_EOF | STREAM_FAILED)))
+	if (http2_conn_room(c) == 0 || stream_has_ended(&c->s) || stream_is_broken(&c->s))
 		return true;
 	if (!stream_may_read(&c->s))
 		return false;

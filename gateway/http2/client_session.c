@@ -385,9 +385,8 @@ void conn_pump(struct http2_conn *c)
 		buf_append(&s->out, (const char *)p, (size_t)n);
 	if (n < 0 && !c->trouble)
 		c->trouble = n == NGHTTP2_ERR_NOMEM ? ERR_NO_MEMORY : ERR_UPSTREAM_PROTOCOL;
-	(void)stream_is_full(s);
 	if (s->out.len > before)
-		stream_kick(s);
+		stream_wrote(s);
 }
 
 int conn_submit(struct conn_request *r, const struct request_head *h)

@@ -15,7 +15,6 @@
 #include "http2/pages.h"
 #include "http2/state.h"
 
-enum { READ_SHARE = 512 * 1024 }; /* bytes read before others get their turn */
 /* A connection that ends has no request left that lingers: its client has only to read the
  * farewell. */
 static const struct lingering farewell = { .silence_ns = LINGER_HURRY_NS,
@@ -94,7 +93,7 @@ static void server_linger(struct http2_server *c)
 {
 	c->state = SERVER_LINGER;
 	stream_linger(c->s, &farewell);
-	if (c->s->flags & (STREAM_FAILED | STREAM_CLOSED))
+	if (stream_is_broken(c->s))
 		server_dead(c, ERR_CLIENT_GONE);
 }
 
@@ -259,20 +258,14 @@ void server_wake(struct http2_server *c)
 static void server_on_readable(struct stream *s)
 {
 	struct http2_server *c = s->data;
-	uint64_t start = s->bytes_in;
+	struct read_turn turn = stream_turn(s);
 
 	server_rouse(c);
 	for (;;) {
 		session_feed(c);
 		if (c->state != SERVER_OPEN)
 			return; /* the turn's end sees to it */
-		if (!stream_may_read(s) && !(s->flags & STREAM_EOF))
-			break;
-		if (s->bytes_in - start > READ_SHARE) {
-			stream_resume(s);
-			break;
-		}
-		enum io io = stream_fill(s);
+		enum io io = stream_read(s, &turn, false);
 		if (io == IO_AGAIN)
 			break;
 		if (io != IO_OK) {
@@ -383,8 +376,7 @@ struct http2_server *http2_server_new(struct stream *s, struct conn_info *info,
 	list_init(&c->sending);
 	turn_hook_init(&c->turn, server_on_turn_end);
 	timer_init(&c->drain_timer, server_on_noticed);
-	s->user = &server_user;
-	s->data = c;
+	stream_hand_over(s, &server_user, c);
 	session_new(c);
 	session_pump(c); /* our SETTINGS go first (RFC 9113 3.4) */
 	server_watch(c);

@@ -148,11 +148,10 @@ void session_pump(struct http2_server *c)
 	if (n < 0)
 		c->trouble = NGHTTP2_INTERNAL_ERROR;
 	session_mark_sent(c);
-	(void)stream_is_full(s);
 	if (!list_is_empty(&c->sending))
 		stream_tell_empty(s);
-	else if (s->out.len > before)
-		stream_kick(s);
+	if (s->out.len > before)
+		stream_wrote(s);
 }
 
 /* ---- the session --------------------------------------------------------------------------- */

@@ -2,18 +2,11 @@
 #include "net/stream.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
 #include <netinet/tcp.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* thrown away in one go while lingering, before others get their turn */
 enum { LINGER_READS = 16 };
-
-static bool stream_has_unsent(const struct stream *s)
-{
-	return s->out.len || (s->flags & STREAM_OWED);
-}
 
 static void stream_fail(struct stream *s, int error)
 {
@@ -21,101 +14,6 @@ static void stream_fail(struct stream *s, int error)
 		return;
 	s->flags |= STREAM_FAILED;
 	s->user->on_fail(s, error);
-}
-
-/* ---- the socket ---------------------------------------------------------------------------- */
-
-enum io stream_raw_read(struct stream *s, struct iovec *iov, int n_iov, size_t room, size_t *n)
-{
-	ssize_t r;
-	*n = 0;
-	if (!(s->flags & STREAM_RD))
-		return s->flags & STREAM_EOF ? IO_EOF : IO_AGAIN;
-	do {
-		r = n_iov == 1 ? recv(s->fd, iov->iov_base, iov->iov_len, 0)
-			       : readv(s->fd, iov, n_iov);
-	} while (r < 0 && errno == EINTR);
-	if (r > 0) {
-		/* a short read has emptied the socket: new bytes, or the end, come with a new
-		 * event; but an end that came before this read was already told by the event of the
-		 * bytes */
-		if ((size_t)r < room && !(s->flags & STREAM_HUP))
-			s->flags &= (uint16_t)~STREAM_RD;
-		*n = (size_t)r;
-		s->bytes_in += (uint64_t)r;
-		return IO_OK;
-	}
-	if (r < 0 && errno == EAGAIN) {
-		s->flags &= (uint16_t)~STREAM_RD;
-		return IO_AGAIN;
-	}
-	s->flags &= (uint16_t)~STREAM_RD;
-	if (r == 0) {
-		s->flags |= STREAM_EOF;
-		return IO_EOF;
-	}
-	return IO_FAIL;
-}
-
-enum io stream_raw_write(struct stream *s, struct iovec *iov, int n_iov, size_t total, size_t *n)
-{
-	ssize_t r;
-	*n = 0;
-	if (!(s->flags & STREAM_WR))
-		return IO_AGAIN;
-	do {
-		struct msghdr m = { .msg_iov = iov, .msg_iovlen = (size_t)n_iov };
-		r = n_iov == 1 ? send(s->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
-			       : sendmsg(s->fd, &m, MSG_NOSIGNAL);
-	} while (r < 0 && errno == EINTR);
-	if (r < 0 && errno == EAGAIN) {
-		s->flags &= (uint16_t)~STREAM_WR;
-		return IO_AGAIN;
-	}
-	if (r < 0)
-		return IO_FAIL;
-	*n = (size_t)r;
-	s->bytes_out += (uint64_t)r;
-	if (*n < total)
-		s->flags &= (uint16_t)~STREAM_WR;
-	return IO_OK;
-}
-
-static enum io plain_read(struct stream *s, size_t want)
-{
-	struct buf_room room;
-	size_t n;
-	buf_room(&s->in, want, &room);
-	enum io io = stream_raw_read(s, room.iov, room.n, room.total, &n);
-	buf_room_take(&s->in, &room, n);
-	return io;
-}
-
-static enum io plain_write(struct stream *s)
-{
-	while (s->out.len) {
-		struct iovec iov[BUF_IOV_MAX];
-		size_t total, n;
-		int n_iov = buf_iov(&s->out, iov, BUF_IOV_MAX, &total);
-		enum io io = stream_raw_write(s, iov, n_iov, total, &n);
-		buf_drain(&s->out, n);
-		if (io != IO_OK)
-			return io;
-		if (n < total)
-			return IO_AGAIN;
-	}
-	return IO_OK;
-}
-
-const struct transport transport_plain = { .read = plain_read, .write = plain_write };
-
-uint64_t stream_taken(const struct stream *s)
-{
-	int kept = 0;
-	if (s->fd < 0 || ioctl(s->fd, SIOCOUTQ, &kept) < 0 || kept < 0 ||
-		(uint64_t)kept > s->bytes_out)
-		kept = 0;
-	return s->bytes_out - (uint64_t)kept;
 }
 
 /* ---- reading and writing ------------------------------------------------------------------- */
@@ -176,6 +74,20 @@ static void stream_flush(struct stream *s)
 			s->flags &= (uint16_t)~STREAM_TELL_EMPTY;
 		s->user->on_drained(s);
 	}
+}
+
+void stream_flush_now(struct stream *s)
+{
+	if (s->out.len && !(s->flags & (STREAM_CONNECTING | STREAM_HANDSHAKE | STREAM_EOF)) &&
+		!stream_is_broken(s))
+		(void)s->transport->write(s);
+}
+
+void stream_salvage(struct stream *s)
+{
+	buf_fini(&s->out);
+	s->flags &= (uint16_t) ~(STREAM_FAILED | STREAM_FULL | STREAM_TELL_EMPTY | STREAM_OWED);
+	s->flags |= STREAM_RD;
 }
 
 void streams_flush(struct worker *w)
@@ -274,7 +186,7 @@ static void stream_on_event(evutil_socket_t fd, short what, void *arg)
 		stream_kick(s);
 	if (s->flags & STREAM_LINGER)
 		stream_linger_on(s);
-	else if (stream_may_read(s) || (s->flags & STREAM_EOF))
+	else if (stream_may_read(s))
 		s->user->on_readable(s);
 	streams_flush(w);
 }
@@ -340,7 +252,8 @@ int stream_connect(struct stream *s, struct worker *w, const struct addr *to,
 	if (fd < 0 || (connect(fd, &to->sa, to->len) < 0 && errno != EINPROGRESS))
 		error = errno;
 	if (error) {
-		*s = (struct stream){ .fd = -1, .tls = tls, .flags = STREAM_CLOSED };
+		stream_init_closed(s);
+		s->tls = tls;
 		if (t->free)
 			t->free(s);
 		s->tls = NULL;
@@ -423,6 +336,15 @@ void stream_shut(struct stream *s)
 		return;
 	s->flags |= STREAM_SHUT;
 	(void)shutdown(s->fd, SHUT_WR);
+}
+
+void stream_close_by_reset(struct stream *s)
+{
+	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+	if (s->fd < 0)
+		return;
+	(void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	s->flags |= STREAM_SHUT; /* TLS says no farewell, which would vouch for what was sent */
 }
 
 /* Until when it may be silent. */

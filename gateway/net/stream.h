@@ -3,11 +3,16 @@
  * clients, to upstream servers and to Redis. One edge-triggered event for its whole life; reads
  * until the socket has no more, writes at once, and arms nothing. Its worker's thread only.
  *
- * Reading: on_readable says that bytes may wait; call stream_fill() until it says IO_AGAIN. Whoever
- * stops earlier (no room, a fair share used up) calls stream_resume() when it wants on_readable
- * again: no new event will come for old bytes. Writing: append to s->out, then stream_kick(); the
- * bytes go out when the running callback returns to the loop. So what goes wrong while writing is
+ * Reading: on_readable says that bytes may wait. Begin a turn (stream_turn) and read by
+ * stream_read() until it says IO_AGAIN: the turn sees to it that one connection does not keep the
+ * others waiting. Who stops earlier, because it has no room, calls stream_resume() when it wants
+ * on_readable again: the system does not tell twice of the same bytes.
+ *
+ * Writing: append to s->out, then stream_kick(), or stream_wrote() to learn whether to stop. The
+ * bytes go out when the running callback returns to the loop. What goes wrong while writing is
  * told by on_fail from the loop, never inside a call of yours.
+ *
+ * Owners ask by the functions below. Only net/ and transports read or set the flags.
  */
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
@@ -29,7 +34,7 @@ struct stream_user {
 	void (*on_readable)(struct stream *s);
 	/* out fell to the low mark after being full; or is empty, when asked for */
 	void (*on_drained)(struct stream *s);
-	/* broken: errno, or -1 for a TLS failure. Only once */
+	/* broken: errno, or -1 for a TLS failure. Only once, unless stream_salvage() follows */
 	void (*on_fail)(struct stream *s, int error);
 	void (*on_timeout)(struct stream *s); /* stream_deadline() passed; it is disarmed */
 };
@@ -46,7 +51,7 @@ struct transport {
 	/* Go on with a handshake. IO_OK: done. NULL: there is none. */
 	enum io (*handshake)(struct stream *s);
 	/* Bytes that were read from the socket but not yet by read(). NULL: never. */
-	bool (*pending)(struct stream *s);
+	bool (*pending)(const struct stream *s);
 	/* Say that we are done sending (close_notify); best effort; may be called again. NULL:
 	 * nothing to say. */
 	void (*finish)(struct stream *s);
@@ -54,6 +59,7 @@ struct transport {
 };
 extern const struct transport transport_plain;
 
+/* Private to net/ and to transports. */
 enum stream_flags {
 	STREAM_RD = 1 << 0, /* the socket may have bytes */
 	STREAM_WR = 1 << 1, /* the socket may take bytes */
@@ -80,7 +86,8 @@ enum {
 	/* bytes that out takes from which a writer is told that it is full */
 	STREAM_OUT_HIGH = 128 * 1024,
 	STREAM_OUT_LOW = 32 * 1024,
-	STREAM_READ_MIN = BUF_BLOCK, /* first read of a stream */
+	STREAM_READ_SHARE = 512 * 1024, /* bytes that one turn reads before others get theirs */
+	STREAM_READ_MIN = BUF_BLOCK,    /* first read of a stream */
 	STREAM_READ_MAX = BUF_BLOCK * BUF_ROOM_MAX,
 };
 
@@ -121,6 +128,17 @@ must_use int stream_init(struct stream *s, struct worker *w, int fd, const struc
  * when not even begun; tls is gone then. */
 must_use int stream_connect(struct stream *s, struct worker *w, const struct addr *to,
 	const struct transport *t, void *tls, const struct stream_user *user, void *data);
+/* A stream that never was open: as if closed. */
+static inline void stream_init_closed(struct stream *s)
+{
+	*s = (struct stream){ .fd = -1, .flags = STREAM_CLOSED };
+}
+/* Its callbacks go to another owner from now on. */
+static inline void stream_hand_over(struct stream *s, const struct stream_user *user, void *data)
+{
+	s->user = user;
+	s->data = data;
+}
 /* Take over an open stream, with all that it holds, from memory that is another owner's; `from` is
  * then as if closed, and must stay for the rest of the turn. What was put off (stream_resume,
  * stream_kick, the deadline) comes to the new owner. A negative errno: the stream is closed, in
@@ -132,6 +150,8 @@ must_use int stream_move(struct stream *to, struct stream *from, const struct st
 void stream_close(struct stream *s);
 /* End our side once out is empty, and go on reading. Call it from on_drained. */
 void stream_shut(struct stream *s);
+/* Have stream_close() reset the connection: the other side must not take what it got for whole. */
+void stream_close_by_reset(struct stream *s);
 /* Close politely: what is in out goes out, then our side ends, and what still arrives is thrown
  * away, so that the other side sees all of it rather than a reset; how lives as long as s. No
  * further callback but on_fail(s, 0), once, when it is closed. */
@@ -139,35 +159,104 @@ void stream_linger(struct stream *s, const struct lingering *how);
 /* Lingering ends within LINGER_HURRY_NS. Nothing, when s does not linger. */
 void stream_linger_hurry(struct stream *s);
 
-/* Read once into s->in. IO_OK: at least one byte came. IO_FAIL: on_fail is not called: the caller
- * knows. */
-enum io stream_fill(struct stream *s);
+/* Broken or closed: what is written goes nowhere. */
+static inline bool stream_is_broken(const struct stream *s)
+{
+	return s->flags & (STREAM_FAILED | STREAM_CLOSED);
+}
+static inline bool stream_is_closed(const struct stream *s)
+{
+	return s->flags & STREAM_CLOSED;
+}
+/* The other side is done sending, and all that it sent was read. */
+static inline bool stream_has_ended(const struct stream *s)
+{
+	return s->flags & STREAM_EOF;
+}
+/* Whether stream_fill() may say something other than IO_AGAIN. */
 static inline bool stream_may_read(const struct stream *s)
 {
-	return (s->flags & STREAM_RD) ||
-		(s->transport->pending && s->transport->pending((struct stream *)(uintptr_t)s));
-}
-/* Let the next stream_fill() ask the socket in any case. A reset that arrives together with bytes
- * is told like bytes alone: who read them, waits for more and has reason to expect a reset asks
- * once more, or learns of it by writing, or by its deadline. */
-static inline void stream_ask_again(struct stream *s)
-{
-	if (!(s->flags & (STREAM_EOF | STREAM_FAILED | STREAM_CLOSED | STREAM_CONNECTING)))
-		s->flags |= STREAM_RD;
+	return (s->flags & (STREAM_RD | STREAM_EOF)) ||
+		(s->transport->pending && s->transport->pending(s));
 }
 /* Call on_readable again at the end of this turn, if there may be something to read (or s->in holds
  * bytes). */
 void stream_resume(struct stream *s);
+/* Read once into s->in. IO_OK: at least one byte came. IO_FAIL: on_fail is not called: the caller
+ * knows. */
+enum io stream_fill(struct stream *s);
+
+/* One turn of reading: what one call of on_readable may take. */
+struct read_turn {
+	uint64_t from; /* bytes_in when it began */
+	bool asked;    /* the socket was asked once more, though no event told of bytes */
+};
+static inline struct read_turn stream_turn(const struct stream *s)
+{
+	return (struct read_turn){ .from = s->bytes_in };
+}
+/* Whether something came in this turn. */
+static inline bool turn_has_read(const struct read_turn *t, const struct stream *s)
+{
+	return s->bytes_in != t->from;
+}
+/* When what was read is used: whether to read on in this turn. False: on_readable comes again, at
+ * the end of the turn of the loop when the share is used up, else with the next bytes.
+ *
+ * awaits: the other side owes bytes. A reset that arrives together with bytes is told like bytes
+ * alone, so the socket is then asked once more, to learn of it before a deadline does. */
+static inline bool stream_turn_goes_on(struct stream *s, struct read_turn *t, bool awaits)
+{
+	if (!stream_may_read(s)) {
+		if (t->asked || !awaits)
+			return false;
+		t->asked = true;
+		if (!(s->flags & (STREAM_FAILED | STREAM_CLOSED | STREAM_CONNECTING)))
+			s->flags |= STREAM_RD;
+	}
+	if (s->bytes_in - t->from <= STREAM_READ_SHARE)
+		return true;
+	stream_resume(s);
+	return false;
+}
+/* stream_fill(), where the turn goes on; else IO_AGAIN. */
+static inline enum io stream_read(struct stream *s, struct read_turn *t, bool awaits)
+{
+	return stream_turn_goes_on(s, t, awaits) ? stream_fill(s) : IO_AGAIN;
+}
+/* Within on_fail, after a write failed: give up what is unsent, and let what the other side sent
+ * before be read. Nothing can be written any more. */
+void stream_salvage(struct stream *s);
 /* Flush s->out soon. */
 void stream_kick(struct stream *s);
-/* Whether a writer should stop; if so on_drained comes later. */
-static inline bool stream_is_full(struct stream *s)
+/* The same, after something was appended to s->out. True: it holds more than it should, so append
+ * no more until on_drained comes. */
+static inline bool stream_wrote(struct stream *s)
 {
+	stream_kick(s);
 	if (!buf_holds(&s->out, STREAM_OUT_HIGH))
 		return false;
 	s->flags |= STREAM_FULL;
 	return true;
 }
+/* Whether stream_wrote() has said to stop, and on_drained is still to come. */
+static inline bool stream_is_full(const struct stream *s)
+{
+	return s->flags & STREAM_FULL;
+}
+/* Bytes wait here or in the transport. */
+static inline bool stream_has_unsent(const struct stream *s)
+{
+	return s->out.len || (s->flags & STREAM_OWED);
+}
+/* Nothing will be appended to what is in s->out: its end may be said together with it. */
+static inline void stream_mark_last(struct stream *s)
+{
+	s->flags |= STREAM_LAST;
+}
+/* Hand what is in s->out to the system now, as far as it takes it; how that went is not told. For a
+ * farewell right before stream_close(). */
+void stream_flush_now(struct stream *s);
 /* on_drained once out is empty (also when it is so now: after the flush of this callback). */
 static inline void stream_tell_empty(struct stream *s)
 {

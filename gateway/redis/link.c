@@ -263,7 +263,7 @@ void link_on_readable(struct stream *s)
 			buf_drain(&s->in, bytes.len);
 			while (n == 0 && (n = resp_next(&l->reader, &v, &is_error)) == 1) {
 				link_on_reply(l, v, is_error);
-				if (s->flags & STREAM_CLOSED)
+				if (stream_is_closed(s))
 					return;
 				n = 0;
 			}

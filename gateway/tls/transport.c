@@ -286,9 +286,9 @@ static enum io tls_handshake(struct stream *s)
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
-static bool tls_pending(struct stream *s)
+static bool tls_pending(const struct stream *s)
 {
-	struct tls *t = s->tls;
+	const struct tls *t = s->tls;
 	return !(t->flags & (TLS_STARVED | TLS_BROKEN)) && SSL_has_pending(t->ssl);
 }
 

@@ -69,11 +69,11 @@ static enum io fake_write(struct stream *s)
 	return s->out.len || f->blocked ? IO_AGAIN : IO_OK;
 }
 
-static bool fake_pending(struct stream *s)
+static bool fake_pending(const struct stream *s)
 {
 	struct fakewire *f = s->tls;
 	if (f)
-		f->s = s; /* it may have moved */
+		f->s = (struct stream *)(uintptr_t)s; /* it may have moved */
 	return f && (f->in_at < f->in_len || ((f->eof || f->reset) && !(s->flags & STREAM_EOF)));
 }
 

@@ -72,7 +72,7 @@ struct probe {
 	int close_on;  /* close the stream from within */
 	bool leave;    /* on_readable does not read */
 	bool one_fill; /* reads once, then resumes */
-	bool doubt;    /* asks the socket once more */
+	bool awaits;   /* more is due: asks the socket once more */
 	size_t want;   /* stop when that much was read */
 	char first[64];
 };
@@ -117,11 +117,10 @@ static void on_readable(struct stream *s)
 	p->readable++;
 	if (probe_saw(p, HEARD_READABLE) || p->leave)
 		return;
+	struct read_turn turn = stream_turn(s);
 	enum io io;
-	while ((io = stream_fill(s)) == IO_OK) {
+	while ((io = stream_read(s, &turn, p->awaits)) == IO_OK) {
 		probe_take(p);
-		if (p->doubt)
-			stream_ask_again(s);
 		if (p->one_fill) {
 			stream_resume(s);
 			break;
@@ -369,7 +368,7 @@ static void test_reset(void **state)
 	assert_runs();
 	assert_true(p->io_failed);
 	assert_int_equal(p->failed, 0); /* who read it knows */
-	assert_true(p->s.flags & STREAM_FAILED);
+	assert_true(stream_is_broken(&p->s));
 	probe_end(p);
 }
 
@@ -380,7 +379,7 @@ static void test_reset_behind_bytes(void **state)
 	int fds[2];
 	pair(fds, tcp);
 	struct probe *p = probe_on(fds[0]);
-	p->doubt = true;
+	p->awaits = true;
 	buf_append(&p->s.out, "unread", 6);
 	stream_kick(&p->s);
 	worker_turn(&worker);
@@ -417,6 +416,32 @@ static void test_resume(void **state)
 	(void)close(b[1]);
 	probe_end(p);
 	probe_end(q);
+}
+
+/* A turn takes its share, and puts the rest off to the end of the loop's turn. */
+static void test_turn_has_an_end(void **state)
+{
+	int fds[2];
+	(void)state;
+	pair(fds, true);
+	struct probe *p = probe_on(fds[0]);
+	struct read_turn turn = stream_turn(&p->s);
+	assert_false(stream_turn_goes_on(&p->s, &turn, false)); /* nothing came */
+	assert_true(stream_turn_goes_on(&p->s, &turn, true));   /* but is due: asked once */
+	assert_int_equal(stream_fill(&p->s), IO_AGAIN);
+	assert_false(stream_turn_goes_on(&p->s, &turn, true));
+	say(fds[1], "bytes");
+	p->s.flags |= STREAM_RD;
+	p->s.bytes_in += STREAM_READ_SHARE;
+	assert_true(stream_turn_goes_on(&p->s, &turn, false));
+	p->s.bytes_in++;
+	assert_false(stream_turn_goes_on(&p->s, &turn, false));
+	assert_int_equal(p->readable, 0);
+	p->want = 5;
+	assert_runs();
+	assert_int_equal(p->got, 5);
+	(void)close(fds[1]);
+	probe_end(p);
 }
 
 static void test_bytes_left_behind(void **state)
@@ -498,8 +523,11 @@ static void test_full_and_drained(void **state)
 	pair(fds, false);
 	struct probe *p = probe_on(fds[0]);
 	fill_out(p, STREAM_OUT_HIGH - 1);
+	assert_false(stream_wrote(&p->s));
 	assert_false(stream_is_full(&p->s));
 	fill_out(p, BIG);
+	assert_false(stream_is_full(&p->s)); /* asking changes nothing */
+	assert_true(stream_wrote(&p->s));
 	assert_true(stream_is_full(&p->s));
 	worker_turn(&worker);
 	assert_int_equal(p->drained, 0);
@@ -787,6 +815,27 @@ static void test_shut(void **state)
 
 /* ---- closing from within ------------------------------------------------------------------- */
 
+/* What was sent must not pass for whole, nor what is still unsent follow it. */
+static void test_close_by_reset(void **state)
+{
+	char room[16];
+	int fds[2];
+	(void)state;
+	pair(fds, true);
+	struct probe *p = probe_on(fds[0]);
+	fill_out(p, 10);
+	worker_turn(&worker);
+	stream_close_by_reset(&p->s);
+	probe_end(p);
+	pass(5);
+	ssize_t n = recv(fds[1], room, sizeof(room), 0);
+	if (n == 10)
+		n = recv(fds[1], room, sizeof(room), 0);
+	assert_int_equal(n, -1);
+	assert_int_equal(errno, ECONNRESET);
+	(void)close(fds[1]);
+}
+
 static void test_close_in_callbacks(void **state)
 {
 	struct addr a;
@@ -879,6 +928,7 @@ int main(void)
 		cmocka_unit_test(test_reset),
 		over_both(test_reset_behind_bytes),
 		cmocka_unit_test(test_resume),
+		cmocka_unit_test(test_turn_has_an_end),
 		cmocka_unit_test(test_bytes_left_behind),
 		cmocka_unit_test(test_flush_at_the_end_of_a_callback),
 		cmocka_unit_test(test_full_and_drained),
@@ -893,6 +943,7 @@ int main(void)
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_move),
 		cmocka_unit_test(test_shut),
+		cmocka_unit_test(test_close_by_reset),
 		cmocka_unit_test(test_close_in_callbacks),
 		cmocka_unit_test(test_close_a_neighbour),
 	};

@@ -2,6 +2,7 @@
 #include "net/stream.h"
 
 #include <sys/socket.h>
+#include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -74,6 +75,53 @@ static void run(void)
 {
 	atomic_store(&w.stop, false);
 	worker_run(&w);
+}
+
+static void salvage_on_fail(struct stream *s, int error)
+{
+	struct seen *e = s->data;
+	e->failed_with = error;
+	stream_salvage(s);
+	seen_on_readable(s);
+	worker_stop(&w);
+}
+
+static const struct stream_user salvager = { .on_readable = seen_on_readable,
+	.on_fail = salvage_on_fail,
+	.on_timeout = seen_on_timeout };
+
+/* It answered, and stopped reading before all was written: its answer is there to be read. */
+static void test_salvage(void **state)
+{
+	struct seen e;
+	(void)state;
+	int fd = other_end(&e);
+	stream_hand_over(&e.s, &salvager, &e);
+	assert_int_equal(write(fd, "answer", 6), 6);
+	assert_int_equal(shutdown(fd, SHUT_RD), 0);
+	buf_append(&e.s.out, "request", 7);
+	stream_kick(&e.s);
+	streams_flush(&w);
+	assert_int_equal(e.failed_with, EPIPE);
+	assert_int_equal(e.got, 6);
+	assert_false(stream_is_broken(&e.s));
+	assert_false(stream_has_unsent(&e.s));
+	stream_close(&e.s);
+	close(fd);
+}
+
+static void test_flush_now(void **state)
+{
+	char room[16];
+	struct seen e;
+	(void)state;
+	int fd = other_end(&e);
+	buf_append(&e.s.out, "farewell", 8);
+	stream_flush_now(&e.s);
+	stream_close(&e.s);
+	assert_int_equal(read(fd, room, sizeof(room)), 8);
+	assert_int_equal(read(fd, room, sizeof(room)), 0);
+	close(fd);
 }
 
 /* Bytes and the end in one: there is one event for both, and the read that takes the bytes is a
@@ -181,6 +229,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_end_with_the_last_bytes),
+		cmocka_unit_test(test_salvage),
+		cmocka_unit_test(test_flush_now),
 		cmocka_unit_test(test_linger_delivers_all),
 		cmocka_unit_test(test_lingering_goes_on_while_bytes_come),
 		cmocka_unit_test(test_lingering_can_be_hurried),

@@ -107,7 +107,8 @@ static void peer_check(struct peer *p)
 static void peer_push(struct peer *p)
 {
 	char chunk[CHUNK];
-	while (p->sent < p->to_send && !stream_is_full(&p->s)) {
+	bool full = stream_is_full(&p->s);
+	while (p->sent < p->to_send && !full) {
 		/* all lengths: short runs next to long ones */
 		uint64_t n = p->sent % 3 ? CHUNK : 1 + p->sent % 977;
 		if (n > p->to_send - p->sent)
@@ -116,6 +117,7 @@ static void peer_push(struct peer *p)
 			chunk[i] = pattern(p->sent + i);
 		buf_append(&p->s.out, chunk, n);
 		p->sent += n;
+		full = stream_wrote(&p->s);
 	}
 	if (p->sent == p->to_send && p->close_when_sent)
 		stream_linger(&p->s, linger_for(PAIR_SECONDS * NS_PER_S));
