@@ -175,7 +175,7 @@ void fakewire_open(struct fakewire *f, struct stream *s, const struct stream_use
 void fakewire_fini(struct fakewire *f)
 {
 	check(f->closed, "a wire goes before its %s", "stream");
-	if (f->out) /* it was opened */
+	if (f->other_end)
 		(void)close(f->other_end);
 	else if ((f->other_end = accept4(listening, NULL, NULL, SOCK_CLOEXEC)) >= 0)
 		/* whoever asked for it gave up: its place in the queue is free again */

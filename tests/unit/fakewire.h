@@ -27,7 +27,7 @@ struct fakewire {
 	unsigned fail_at;  /* this one fails; 0: none */
 	unsigned finished; /* farewells said */
 	bool closed;
-	int other_end; /* owned: of the socket that is there in name */
+	int other_end; /* owned: of the socket that is there in name; 0: it was not opened */
 };
 
 extern const struct transport transport_fake;
