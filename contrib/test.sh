@@ -1,13 +1,14 @@
 #!/bin/sh
-# test.sh: everything a change must pass, from a fresh checkout: packages, build, unit tests, fuzz corpora, rules about the
-# sources, and the scenarios against the built gateway. Folder of the build: ./build, or the first argument.
+# test.sh [FOLDER [CONFIGURE-OPTION...]]: everything a change must pass, from a fresh checkout: packages, build, unit tests, fuzz corpora, rules about the
+# sources, and the scenarios against the built gateway. FOLDER is where it is built, ./build unless told.
 . "$(dirname -- "$0")/common.sh"
 
 folder=${1:-$root/build}
 # shellcheck disable=SC2086
 need $build_packages $test_packages
 say "building in $folder"
-build "$folder"
+[ $# = 0 ] || shift
+build "$folder" "$@"
 
 # What an earlier run said is no result of this one.
 find "$folder/tests" -name '*.trs' -delete

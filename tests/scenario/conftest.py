@@ -9,9 +9,18 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from kit import certs as kit_certs  # noqa: E402
-from kit import client, configs, h2client, h2origin as kit_h2origin, origin as kit_origin, servers, tokens  # noqa: E402
+from kit import client, configs, h2client, h2origin as kit_h2origin, kinds, origin as kit_origin, servers, tokens  # noqa: E402
 from kit.gateway import Gateway  # noqa: E402
 from kit.ports import free_port as kit_free_port  # noqa: E402
+
+
+def pytest_collection_modifyitems(items):
+    """What CI runs under which sanitizer: kit/kinds.py."""
+    here = Path(__file__).parent
+    for item in items:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        for mark in kinds.of(str(item.path.relative_to(here).with_suffix("")), params):
+            item.add_marker(mark)
 
 
 def pytest_runtest_makereport(item, call):

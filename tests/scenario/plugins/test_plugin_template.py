@@ -1,5 +1,6 @@
 """contrib/plugin-template and contrib/plugin-examples build out of tree against the public header alone, and do what is said of
 them in their README and in docs/plugins/authoring.md."""
+import fcntl
 import os
 import shutil
 import subprocess
@@ -13,11 +14,27 @@ from kit.process import wait_for
 from kit.tokens import refusal
 
 
+@pytest.fixture(scope="session")
+def examples_built(tmp_path_factory):
+    """contrib/plugin-examples, built once for all workers of a run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with open(shared / "plugin-examples.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return build(shared, "plugin-examples")[0]
+
+
+@pytest.fixture
+def example_tree(folder, examples_built):
+    """A copy of it that a test may change."""
+    return shutil.copytree(examples_built, folder / "plugin-examples")
+
+
 def build(folder, name, *targets):
     tree = folder / name
     if not tree.exists():
         shutil.copytree(ROOT / "contrib" / name, tree)
-    env = {**os.environ, "PKG_CONFIG_PATH": str(Path(find_program()[0]).parents[1]), "CFLAGS": "-O2 -Werror"}
+    env = {**os.environ, "PKG_CONFIG_PATH": str(Path(find_program()[0]).parents[1]), "CFLAGS": "-O1 -Werror"}
     done = subprocess.run(["make", "-C", tree, *targets], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return tree, done.stdout + done.stderr
@@ -46,11 +63,12 @@ def test_templates_own_test(folder):
 
 
 @pytest.fixture
-def examples(folder, gateway, origin):
+def examples(example_tree, gateway, origin):
     """(gateway, folder, the service that decides)"""
-    tree, _ = build(folder, "plugin-examples")
+    tree = example_tree
     service = origin(reply(204, headers={"X-User": "alice"}))
-    config = config_of(tree).replace("127.0.0.1:9000", f"127.0.0.1:{service.port}").replace("by: consumer\n", "by: consumer\n    every: 1s\n", 1)
+    config = config_of(tree).replace("127.0.0.1:9000/decide\"", f"127.0.0.1:{service.port}/decide\"\n    timeout: 5s")
+    config = config.replace("by: consumer\n", "by: consumer\n    every: 1s\n", 1)
     return gateway(config, files={"denied.txt": (tree / "denied.txt").read_text()}, args=["--plugin-dir", tree]), tree, service
 
 
@@ -86,8 +104,8 @@ def test_ask(examples):
     assert "requests are refused" in g.log() and "requests pass unasked" in g.log()
 
 
-def test_deny_list_without_its_file(folder):
-    tree, _ = build(folder, "plugin-examples")
+def test_deny_list_without_its_file(example_tree):
+    tree = example_tree
     (tree / "denied.txt").unlink()
     program, plugins = find_program()
     done = subprocess.run([program, "check", "-c", tree / "sluice.yaml", "--plugin-dir", tree, "--plugin-dir", plugins],
@@ -96,9 +114,7 @@ def test_deny_list_without_its_file(folder):
     assert "sluice.yaml:8:11: error: plugins.gone.file: cannot read denied.txt: No such file or directory" in done.stderr
 
 
-def test_redact(folder, gateway, origin):
-    tree, _ = build(folder, "plugin-examples")
-
+def test_redact(example_tree, gateway, origin):
     def dribble(peer, request):
         peer.send(b"HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: %d\r\n\r\n" % len(text))
         for i in range(len(text)):
@@ -112,7 +128,7 @@ upstreams:
   app: { servers: ["127.0.0.1:@app@"] }
 routes:
   - { name: all, match: { path: /* }, plugins: [{ use: redact, word: classified, max: 1KiB }], upstream: app }
-""", app=up.port, args=["--plugin-dir", tree])
+""", app=up.port, args=["--plugin-dir", example_tree])
     r = g.get("/")
     assert r.body == b"class ********** classif********** classifie" and "etag" not in r.fields
     up.behave(reply(200, text * 1000))

@@ -10,6 +10,7 @@ from kit.configs import HELLO, proxy
 from kit.origin import echo, hang, reply
 from kit.ports import is_listening
 from kit.process import wait_for
+from kit.soak import times
 
 LONG = "runtime: { workers: 2, shutdown_grace: 20s }\n"
 SHORT = "runtime: { workers: 2, shutdown_grace: 300ms }\n"
@@ -149,7 +150,7 @@ def test_asked_twice_it_ends_at_once(gateway, origin, raw, first, second):
 
 def test_asked_again_and_again(gateway):
     """Whenever the second signal comes, also while the last pieces are put away, the end is a good one."""
-    for pause in range(20):
+    for pause in range(0, 20, times(3, 1)):
         g = gateway(HELLO)
         g.signal(SIGTERM)
         time.sleep(pause / 5000)

@@ -10,8 +10,8 @@ from kit.configs import proxy
 from kit.message import Malformed, read_response
 from kit.origin import raw as raw_bytes, reply
 from kit.process import wait_for
+from kit.soak import SECONDS
 
-SECONDS = float(os.environ.get("SLUICE_SOAK_SECONDS", "2"))
 SEED = int(os.environ.get("SLUICE_SOAK_SEED", "0")) or random.randrange(1 << 30)
 CONFIG = proxy(listener="timeouts: { head: 2s, body: 1s, idle: 2s }, max_body: 10MiB",
                upstream="timeouts: { response: 1s, connect: 1s }, health: { failures: 0 }, keepalive: 8, balance: least-requests",
