@@ -280,6 +280,7 @@ def parse(argv):
     a.add_argument("--budget", type=float, default=90, metavar="MINUTES", help="time for all: shorter samples, the scenarios that matter most first, and none begun that would end later (90)")
     a.add_argument("--gateway", metavar="PROGRAM", help="the sluice to measure; left out, one is built")
     a.add_argument("--plugin-dir", action="append", default=[], metavar="DIR", help="where its plugins are")
+    a.add_argument("--peer", action="append", default=[], metavar="NAME=PROGRAM", help="a build of this peer from source, which takes part beside the installed one as NAME-built; PEER_NGINX=PROGRAM in the environment says the same")
     a.add_argument("--out", default=str(ROOT / "build-bench"), metavar="DIR", help="results and work files (build-bench)")
     a.add_argument("--cpus", default="0,1", metavar="PROXY,LOAD", help="processors for the proxy, and for load and servers (0,1)")
     a.add_argument("--ports", type=int, default=18000, metavar="PORT", help="first of the ports to use (18000)")
@@ -296,12 +297,16 @@ def parse(argv):
         ok = False
     if not ok:
         a.error(f"--cpus: two of the processors {', '.join(map(str, machine.processors()))}")
+    try:
+        o.peers = {**peers.PEERS, **peers.built_ones(o.peer, os.environ)}
+    except ValueError as e:
+        a.error(str(e))
     return o
 
 
-def listing(scenarios):
+def listing(scenarios, all_peers):
     for s in scenarios:
-        who = ", ".join(p.name for p in peers.PEERS.values() if s.takes_part(p) or (p.name == "floor" and s.for_floor()))
+        who = ", ".join(p.name for p in all_peers.values() if s.takes_part(p) or (p.name == "floor" and s.for_floor()))
         print(f"{s.name:18} {s.title} ({s.unit})\n{'':18}   {who}")
 
 
@@ -350,11 +355,11 @@ def main(argv=None):
     scenarios = {s.name: s for s in scenario.load_all()}
     names = select(scenarios, options.scenario, "scenario")
     if options.list:
-        listing([scenarios[n] for n in names])
+        listing([scenarios[n] for n in names], options.peers)
         return 0
     # Whoever is named is compared with these two.
-    wanted = {"floor", "sluice", *select(peers.PEERS, options.only, "peer")}
-    chosen = [p for name, p in peers.PEERS.items() if name in wanted]
+    wanted = {"floor", "sluice", *select(options.peers, options.only, "peer")}
+    chosen = [p for name, p in options.peers.items() if name in wanted]
     install(chosen, options.no_install)
     missing = [p.name for p in chosen if p.packages and not p.installed()]
     chosen = [p for p in chosen if p.name not in missing]

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from . import machine, template
@@ -38,6 +38,7 @@ class Peer:
     reload: object = None        # function of a Running
     graceful: float = 5.0        # seconds it may take to stop
     held: object = None          # function of a Running: connections of each worker, where it can be told
+    kind: str = ""               # the peer that this is another build of
 
     @property
     def binary(self):
@@ -138,6 +139,33 @@ PEERS = {p.name: p for p in (
     Peer("hitch", "a TLS tunnel, no HTTP", "hitch.conf", ("/usr/sbin/hitch", "--config=@config@"),
          frozenset(["tls", "upload", "idle"]), ("hitch",), ("/usr/sbin/hitch", "-V")),
 )}
+
+
+# A peer built from source takes part beside the distribution's. What it can do there by packages alone, it cannot.
+BY_PACKAGES = {"nginx": {"jwt", "shared-limit"}}
+
+
+def built(name, program):
+    """The peer of that name by another program."""
+    peer = PEERS[name]
+    if peer.template is None or name == "sluice":
+        raise ValueError(f"{name} is no peer that can be built otherwise")
+    return replace(peer, name=f"{name}-built", kind=name, what=f"built from source: {program}", command=(program, *peer.command[1:]),
+                   packages=(), version=(program, *peer.version[1:]), can=peer.can - BY_PACKAGES.get(name, set()))
+
+
+def built_ones(named, environment):
+    """Those of --peer NAME=PROGRAM, and of PEER_NAME in the environment."""
+    programs = {name: environment[f"PEER_{name.upper()}"] for name in PEERS if environment.get(f"PEER_{name.upper()}")}
+    for text in named:
+        name, _, program = text.partition("=")
+        if name not in PEERS or not program:
+            raise ValueError(f"--peer {text}: write NAME=PROGRAM, where NAME is one of {', '.join(PEERS)}")
+        programs[name] = program
+    for program in programs.values():
+        if not os.access(program, os.X_OK):
+            raise ValueError(f"{program} is no program")
+    return {p.name: p for p in (built(name, os.path.abspath(program)) for name, program in programs.items())}
 
 
 def free_port(start):

@@ -35,7 +35,7 @@ class Scenario:
         return self
 
     def takes_part(self, peer):
-        return (self.only is None or peer.name in self.only) and self.needs <= peer.can
+        return (self.only is None or (peer.kind or peer.name) in self.only) and self.needs <= peer.can
 
     def rounds(self, rounds):
         return min(rounds, self.rounds_most or rounds)

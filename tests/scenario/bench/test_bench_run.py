@@ -161,6 +161,24 @@ def test_a_peer_that_ends_during_its_sample_has_no_number():
     assert record["participants"][1]["refused"] == "FAILED: the proxy ended; it ended: out of memory"
 
 
+def test_peers_built_from_source_take_part_beside_the_others(tmp_path, monkeypatch, capsys):
+    program = tmp_path / "nginx"
+    program.write_text("#!/bin/sh\necho nginx version: nginx/9.9\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PEER_HAPROXY", str(program))
+    o = main.parse(["--peer", f"nginx={program}"])
+    mine, theirs = o.peers["nginx-built"], o.peers["nginx"]
+    assert mine.binary == str(program) and mine.installed() and mine.version_text() == "nginx version: nginx/9.9"
+    assert theirs.binary == "/usr/sbin/nginx" and "haproxy-built" in o.peers and "jwt" in theirs.can and "jwt" not in mine.can
+    taking = [s for s in scenario.load_all() if s.takes_part(mine)]
+    assert {s.name for s in taking} < {s.name for s in scenario.load_all() if s.takes_part(theirs)}
+    assert any(s.only for s in taking)
+    for bad in ("nginx", "apache=/x", "sluice=/x", f"nginx={tmp_path}/none"):
+        with pytest.raises(SystemExit):
+            main.parse(["--peer", bad])
+    assert "is no program" in capsys.readouterr().err
+
+
 def test_paths_may_be_relative(tmp_path, monkeypatch):
     (tmp_path / "b/gateway/app").mkdir(parents=True)
     (tmp_path / "b/plugins/modules").mkdir(parents=True)
