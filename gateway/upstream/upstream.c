@@ -476,18 +476,6 @@ const struct upstream_conf *upstream_conf_of(const struct upstream *u)
 	return u->conf;
 }
 
-void upstream_worker_fini(struct worker *w)
-{
-	struct upstream_part *p = w->part[PART_UPSTREAM];
-	if (!p)
-		return;
-	check(list_is_empty(&p->upstreams), "a worker ends that still uses upstreams");
-	for (int i = 0; i < ENDPOINT_BUCKETS; i++)
-		check(list_is_empty(&p->endpoints[i]), "a worker ends with connections in use");
-	free(p);
-	w->part[PART_UPSTREAM] = NULL;
-}
-
 void upstream_each_endpoint (struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v),
 	void *ctx)
 {
