@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include "admin/permit.h"
+#include "admin/service.h"
 #include "admin/table.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "net/listener.h"
 
 enum {
@@ -17,69 +19,19 @@ enum {
 	ADMIN_TARGET = 4 << 10,
 	ADMIN_FIELDS = 100,
 	ADMIN_MEMORY = 128 << 10, /* of one call, its answer not counted */
-	/* bytes of answers that wait to be read, beyond which no large one is made */
-	ADMIN_UNREAD = 64 << 20,
 };
 #define REFUSALS_NS NS_PER_S /* between two lines of log that tell of them */
 
 struct admin {
-	struct worker *main;   /* borrowed */
-	struct front *front;   /* owned; NULL: not open, or closed again */
-	struct gather *gather; /* owned */
-	struct admin_env env;
-	struct list calls; /* struct admin_call */
-	struct turn_hook stop;
-	size_t unread;       /* bytes of answers under way */
+	struct admin_service service;
+	struct front *front; /* owned; NULL: not open, or closed again */
+	struct list calls;   /* struct admin_call */
 	uint64_t refused_ns; /* when a refusal was logged last */
 	struct addr addr;
 	char address[ADDR_TEXT];
 };
 
-const struct admin_env *admin_env_of(const struct admin *a)
-{
-	return &a->env;
-}
-
-void admin_ask_workers(struct admin *a, struct gather_wait *w)
-{
-	gather_ask(a->gather, w);
-}
-
-bool admin_is_loaded(const struct admin *a)
-{
-	return a->unread > ADMIN_UNREAD;
-}
-
-void admin_owe(struct admin *a, size_t n)
-{
-	a->unread += n;
-}
-
-void admin_paid(struct admin *a, size_t n)
-{
-	a->unread -= n;
-}
-
-static void admin_on_stop(struct turn_hook *h)
-{
-	struct admin *a = container_of(h, struct admin, stop);
-	a->env.stop(a->env.ctx);
-}
-
-void admin_stop_soon(struct admin *a)
-{
-	worker_at_turn_end(a->main, &a->stop);
-}
-
 /* ---- calls --------------------------------------------------------------------------------- */
-
-void call_finish(struct admin_call *c)
-{
-	list_del(&c->link);
-	gather_cancel(&c->wait);
-	admin_paid(c->admin, c->owed);
-	c->client->ops->finish(c->client);
-}
 
 /* Bodies are never asked for; the codec throws away what of them it must read. */
 static void call_on_body(struct client *cl, struct buf *data)
@@ -125,7 +77,7 @@ static struct admin_call *call_new(struct admin *a, struct client *cl)
 {
 	struct admin_call *c = arena_new(&cl->arena, struct admin_call);
 	check(c, "the memory of a request holds no call");
-	c->admin = a;
+	c->service = &a->service;
 	c->client = cl;
 	gather_wait_init(&c->wait, NULL);
 	list_push(&a->calls, &c->link);
@@ -137,7 +89,7 @@ static struct admin_call *call_new(struct admin *a, struct client *cl)
 /* Refusals are worth a line, and whoever sends many is not worth a disk. */
 static void admin_log_refusal(struct admin *a, const struct client *cl, enum admin_problem p)
 {
-	uint64_t now = worker_now(a->main);
+	uint64_t now = worker_now(a->service.main);
 	if (a->refused_ns && now - a->refused_ns < REFUSALS_NS)
 		return;
 	a->refused_ns = now;
@@ -153,12 +105,14 @@ static void admin_on_request(void *ctx, struct client *cl)
 	static const sluice_strs nobody = { 0 };
 	struct admin_facts facts = { 0 };
 	bool known;
-	a->env.facts(a->env.ctx, &facts);
+	a->service.env.facts(a->service.env.ctx, &facts);
 	c->command = admin_table_find((enum method)cl->head->method, cl->head->path, &known);
 	enum admin_problem p = permit(c->command && c->command->changes, cl->head, cl->conn,
 		facts.snap ? &facts.snap->conf.admin.hosts : &nobody);
 	if (p == PROBLEM_COUNT && !c->command)
 		p = known ? PROBLEM_METHOD_NOT_ALLOWED : PROBLEM_NOT_FOUND;
+	if (p == PROBLEM_METHOD_NOT_ALLOWED)
+		c->allow = admin_table_allow(cl->head->path, &cl->arena);
 	if (p != PROBLEM_COUNT) {
 		if (admin_problem_info(p)->status == 403 || p == PROBLEM_FOREIGN_HOST)
 			admin_log_refusal(a, cl, p);
@@ -179,13 +133,9 @@ static void admin_on_bad_request(void *ctx, struct client *cl, int err)
 
 struct admin *admin_new(struct worker *main, const struct admin_env *env)
 {
-	struct admin *a = calloc(1, sizeof(*a));
-	check(a, "out of memory: the admin address");
-	a->main = main;
-	a->env = *env;
-	a->gather = gather_new(main);
+	struct admin *a = mem_new(struct admin);
+	service_init(&a->service, main, env);
 	list_init(&a->calls);
-	turn_hook_init(&a->stop, admin_on_stop);
 	return a;
 }
 
@@ -217,7 +167,7 @@ int admin_open(struct admin *a, const struct addr *at)
 		.addr = &a->addr,
 		.handler = admin_handler(a),
 		.fd = fd };
-	a->front = front_new(a->main, NULL);
+	a->front = front_new(a->service.main, NULL);
 	front_apply(a->front, &args, 1, &(struct front_bounds){ .connections = ADMIN_CONNECTIONS },
 		0);
 	log_info("admin", "on %s", a->address);
@@ -226,7 +176,7 @@ int admin_open(struct admin *a, const struct addr *at)
 
 void admin_set_workers(struct admin *a, const struct gather_worker *v, unsigned n)
 {
-	gather_set_workers(a->gather, v, n);
+	gather_set_workers(a->service.gather, v, n);
 }
 
 void admin_close(struct admin *a)
@@ -239,8 +189,8 @@ void admin_close(struct admin *a)
 	front_abort(a->front);
 	check(list_is_empty(&a->calls), "a call of the admin address outlives its connection");
 	front_free(&a->front);
-	gather_stop(a->gather);
-	list_del(&a->stop.link);
+	gather_stop(a->service.gather);
+	list_del(&a->service.stop.link);
 }
 
 void admin_free(struct admin **at)
@@ -250,6 +200,6 @@ void admin_free(struct admin **at)
 	if (!a)
 		return;
 	check(!a->front, "the admin address is still open");
-	gather_free(&a->gather);
+	service_fini(&a->service);
 	free(a);
 }

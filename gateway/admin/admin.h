@@ -79,15 +79,4 @@ void admin_close(struct admin *a);
 /* After admin_close(), a turn of the loop, and the end of the workers. Clears *a; NULL is fine. */
 void admin_free(struct admin **a);
 
-/* For the commands. */
-const struct admin_env *admin_env_of(const struct admin *a);
-void admin_ask_workers(struct admin *a, struct gather_wait *w);
-/* Whether answers that clients do not read take much memory already: give no large ones. */
-bool admin_is_loaded(const struct admin *a);
-/* n bytes of answers more, or less, wait to be read. */
-void admin_owe(struct admin *a, size_t n);
-void admin_paid(struct admin *a, size_t n);
-/* Call the process's stop once what was answered is written. */
-void admin_stop_soon(struct admin *a);
-
 #endif

@@ -4,18 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "admin/admin.h"
 #include "admin/call.h"
 #include "admin/metrics.h"
+#include "admin/service.h"
 #include "admin/status.h"
-#include "admin/table.h"
 #include "obs/metric.h"
 
 enum { RELOAD_TRIES = 3 };
 
 static struct admin_facts call_facts(const struct admin_call *c)
 {
-	const struct admin_env *env = admin_env_of(c->admin);
+	const struct admin_env *env = &c->service->env;
 	struct admin_facts f = { .phase = ADMIN_STARTING };
 	env->facts(env->ctx, &f);
 	return f;
@@ -35,14 +34,6 @@ static void call_say(struct admin_call *c, int status, const char *state)
 }
 
 /* ---- looking ------------------------------------------------------------------------------- */
-
-void answer_list(struct admin_call *c)
-{
-	struct arena a;
-	arena_init(&a, 0);
-	call_answer(c, 200, STR("text/plain; charset=utf-8"), admin_table_text(&a));
-	arena_fini(&a);
-}
 
 void answer_healthz(struct admin_call *c)
 {
@@ -76,7 +67,7 @@ static void metrics_on_workers(struct gather_wait *w, const struct gather_answer
 {
 	struct admin_call *c = container_of(w, struct admin_call, wait);
 	struct buf page;
-	if (admin_is_loaded(c->admin)) {
+	if (service_is_loaded(c->service)) {
 		call_problem(c, PROBLEM_BUSY, STR("Too many answers are waiting to be read."));
 		return;
 	}
@@ -88,7 +79,7 @@ static void metrics_on_workers(struct gather_wait *w, const struct gather_answer
 void answer_metrics(struct admin_call *c)
 {
 	c->wait.on_done = metrics_on_workers;
-	admin_ask_workers(c->admin, &c->wait);
+	service_ask_workers(c->service, &c->wait);
 }
 
 static void status_on_workers(struct gather_wait *w, const struct gather_answer *v, unsigned n)
@@ -96,7 +87,7 @@ static void status_on_workers(struct gather_wait *w, const struct gather_answer 
 	struct admin_call *c = container_of(w, struct admin_call, wait);
 	struct admin_facts f = call_facts(c);
 	struct json_out o;
-	if (admin_is_loaded(c->admin)) {
+	if (service_is_loaded(c->service)) {
 		call_problem(c, PROBLEM_BUSY, STR("Too many answers are waiting to be read."));
 		return;
 	}
@@ -109,7 +100,7 @@ static void status_on_workers(struct gather_wait *w, const struct gather_answer 
 void answer_status(struct admin_call *c)
 {
 	c->wait.on_done = status_on_workers;
-	admin_ask_workers(c->admin, &c->wait);
+	service_ask_workers(c->service, &c->wait);
 }
 
 /* ---- changing ------------------------------------------------------------------------------ */
@@ -164,13 +155,13 @@ static void reload_on_room(struct gather_wait *w, const struct gather_answer *v,
 
 void answer_reload(struct admin_call *c)
 {
-	const struct admin_env *env = admin_env_of(c->admin);
+	const struct admin_env *env = &c->service->env;
 	struct diag d;
 	diag_init(&d);
 	switch (env->reload(env->ctx, &d)) {
 	case ADMIN_RELOADED:
 		c->wait.on_done = reload_on_workers;
-		admin_ask_workers(c->admin, &c->wait);
+		service_ask_workers(c->service, &c->wait);
 		break;
 	case ADMIN_RELOAD_BAD:
 		reload_answer_bad(c, &d);
@@ -179,7 +170,7 @@ void answer_reload(struct admin_call *c)
 		/* once every worker has answered, the reload before this one is through */
 		if (c->tries++ < RELOAD_TRIES) {
 			c->wait.on_done = reload_on_room;
-			admin_ask_workers(c->admin, &c->wait);
+			service_ask_workers(c->service, &c->wait);
 		} else {
 			call_problem(c, PROBLEM_BUSY, STR_NONE);
 		}
@@ -193,20 +184,20 @@ void answer_reload(struct admin_call *c)
 
 void answer_reopen(struct admin_call *c)
 {
-	const struct admin_env *env = admin_env_of(c->admin);
+	const struct admin_env *env = &c->service->env;
 	env->reopen(env->ctx);
 	call_say(c, 202, "reopening");
 }
 
 void answer_drain(struct admin_call *c)
 {
-	const struct admin_env *env = admin_env_of(c->admin);
+	const struct admin_env *env = &c->service->env;
 	env->drain(env->ctx);
 	call_say(c, 202, "draining");
 }
 
 void answer_stop(struct admin_call *c)
 {
-	admin_stop_soon(c->admin);
+	service_stop_soon(c->service);
 	call_say(c, 202, "stopping");
 }

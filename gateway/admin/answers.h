@@ -4,7 +4,6 @@
 
 struct admin_call;
 
-void answer_list(struct admin_call *c);
 void answer_healthz(struct admin_call *c);
 void answer_readyz(struct admin_call *c);
 void answer_metrics(struct admin_call *c);

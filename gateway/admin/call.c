@@ -3,8 +3,7 @@
 
 #include <time.h>
 
-#include "admin/admin.h"
-#include "admin/table.h"
+#include "admin/service.h"
 
 /* beyond what the request may take: who spent all of it gets an answer too */
 enum { ANSWER_BUDGET = 16384 };
@@ -18,6 +17,14 @@ static const struct admin_problem_info problems[PROBLEM_COUNT] = {
 const struct admin_problem_info *admin_problem_info(enum admin_problem p)
 {
 	return &problems[p];
+}
+
+void call_finish(struct admin_call *c)
+{
+	list_del(&c->link);
+	gather_cancel(&c->wait);
+	c->service->unread -= c->unread;
+	c->client->ops->finish(c->client);
 }
 
 /* IMF-fixdate (RFC 9110 5.6.7); the program never leaves the C locale. */
@@ -58,12 +65,12 @@ void call_answer_buf(struct admin_call *c, int status, sluice_str type, struct b
 		call_field(c, &h, STR("Content-Type"), type);
 		call_field(c, &h, STR("X-Content-Type-Options"), STR("nosniff"));
 	}
-	if (status == 405)
-		call_field(c, &h, STR("Allow"), admin_table_allow(cl->head->path, &cl->arena));
+	if (c->allow.len)
+		call_field(c, &h, STR("Allow"), c->allow);
 	cl->ops->head(cl, &h);
 	if (h.body == BODY_LENGTH) {
-		c->owed = data->len;
-		admin_owe(c->admin, c->owed);
+		c->unread = data->len;
+		c->service->unread += c->unread;
 		/* all at once: answers are bounded, and so is what of them waits */
 		(void)cl->ops->body(cl, data);
 	}

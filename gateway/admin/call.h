@@ -8,8 +8,8 @@
 #include "admin/gather.h"
 #include "base/json.h"
 
-struct admin;
 struct admin_command;
+struct admin_service;
 
 enum admin_problem {
 #define P(name, status, code, text) PROBLEM_##name,
@@ -27,14 +27,15 @@ const struct admin_problem_info *admin_problem_info(enum admin_problem p);
 enum { CALL_JSON_MAX = 4 << 20 }; /* bytes of the largest document */
 
 struct admin_call {
-	struct list link;      /* admin.calls */
-	struct admin *admin;   /* borrowed: outlives its calls */
-	struct client *client; /* borrowed: until call_finish() */
+	struct list link;              /* admin.calls */
+	struct admin_service *service; /* borrowed: outlives its calls */
+	struct client *client;         /* borrowed: until call_finish() */
 	/* borrowed: a row of the table; NULL: none was found */
 	const struct admin_command *command;
 	struct gather_wait wait;
-	unsigned tries; /* of a reload that had to wait for another */
-	size_t owed;    /* bytes of the answer's body */
+	unsigned tries;   /* of a reload that had to wait for another */
+	size_t unread;    /* bytes of the answer's body */
+	sluice_str allow; /* the methods that its path has, when it asked for another; or empty */
 	bool answered;
 	bool gone; /* no event comes from the client any more */
 };
@@ -54,7 +55,7 @@ void call_problem_end(struct admin_call *c, enum admin_problem p, struct json_ou
 /* What the codec refused. */
 void call_refuse(struct admin_call *c, int err);
 
-/* The request is over: c is gone. admin.c calls it. */
+/* The request is over: c is gone. */
 void call_finish(struct admin_call *c);
 
 #endif

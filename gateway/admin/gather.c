@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#include "base/mem.h"
+
 struct gather_part {
 	struct gather *gather; /* borrowed */
 	struct gather_worker at;
@@ -157,8 +159,7 @@ static void gather_begin_round(struct turn_hook *h)
 
 struct gather *gather_new(struct worker *main)
 {
-	struct gather *g = calloc(1, sizeof(*g));
-	check(g, "out of memory: questions to workers");
+	struct gather *g = mem_new(struct gather);
 	g->main = main;
 	list_init(&g->asking);
 	list_init(&g->next);
@@ -170,9 +171,8 @@ struct gather *gather_new(struct worker *main)
 void gather_set_workers(struct gather *g, const struct gather_worker *v, unsigned n)
 {
 	check(g->n == 0 && !g->under_way, "the workers are told twice");
-	g->parts = calloc(n + 1, sizeof(*g->parts));
-	g->result = calloc(n + 1, sizeof(*g->result));
-	check(g->parts && g->result, "out of memory: questions to %u workers", n);
+	g->parts = mem_zeroed(n, sizeof(*g->parts), "questions to workers");
+	g->result = mem_zeroed(n, sizeof(*g->result), "answers of workers");
 	g->n = n;
 	for (unsigned i = 0; i < n; i++) {
 		g->parts[i].gather = g;

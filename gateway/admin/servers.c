@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/mem.h"
+
 static int str_order(sluice_str a, sluice_str b)
 {
 	size_t n = a.len < b.len ? a.len : b.len;
@@ -42,8 +44,7 @@ struct server_sum *servers_merge(const struct gather_answer *v, unsigned n, size
 	size_t total = 0, kept = 0;
 	for (unsigned i = 0; i < n; i++)
 		total += v[i].n_endpoints;
-	struct server_sum *all = calloc(total + 1, sizeof(*all));
-	check(all, "out of memory: %zu servers", total);
+	struct server_sum *all = mem_array(struct server_sum, total);
 	total = 0;
 	for (unsigned i = 0; i < n; i++) {
 		for (size_t j = 0; j < v[i].n_endpoints; j++) {

@@ -2,6 +2,9 @@
 #include "admin/table.h"
 
 #include "admin/answers.h"
+#include "admin/call.h"
+
+static void answer_list(struct admin_call *c);
 
 const struct admin_command admin_table[] = {
 	{ METHOD_GET, SLUICE_STR("/"), false, answer_list, "this list" },
@@ -63,4 +66,12 @@ sluice_str admin_table_text(struct arena *a)
 			c->changes ? " (from this machine only)" : "");
 	}
 	return text;
+}
+
+static void answer_list(struct admin_call *c)
+{
+	struct arena a;
+	arena_init(&a, 0);
+	call_answer(c, 200, STR("text/plain; charset=utf-8"), admin_table_text(&a));
+	arena_fini(&a);
 }

@@ -7,37 +7,14 @@
 
 #include <stdlib.h>
 
+#include "base/mem.h"
+
 struct apply_mail {
 	struct process *process;
 	struct gateway_worker *to;
 	struct snapshot *snap; /* shared: a ref for the view */
 	int fds[];             /* one for each listener; -1: served already */
 };
-
-static void apply_free_snapshot(struct worker *w, void *arg)
-{
-	(void)w;
-	snapshot_free(arg);
-}
-
-/* On whatever thread the last reference went. */
-static void apply_on_free(struct snapshot *s)
-{
-	worker_post(s->main, apply_free_snapshot, s);
-}
-
-void apply_unref_anywhere(struct snapshot *s)
-{
-	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
-		apply_on_free(s);
-}
-
-void apply_unref(struct process *p, struct snapshot *s)
-{
-	(void)p;
-	if (s && atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
-		snapshot_free(s);
-}
 
 static void apply_done(struct worker *w, void *arg)
 {
@@ -46,10 +23,7 @@ static void apply_done(struct worker *w, void *arg)
 	if (++p->applied < p->n_workers)
 		return;
 	p->ready = true;
-	if (!p->reload_wanted)
-		return;
-	p->reload_wanted = 0;
-	process_reload(p);
+	p->on_applied(p);
 }
 
 static void apply_on_worker(struct worker *w, void *arg)
@@ -59,10 +33,9 @@ static void apply_on_worker(struct worker *w, void *arg)
 	struct snapshot *s = m->snap;
 	struct view *old = g->proxy.view;
 	const struct handler handler = { exchange_on_request, exchange_on_bad_request, &g->proxy };
-	struct front_listener_args *v = calloc(s->n_listeners, sizeof(*v));
-	check(v, "out of memory: %zu listeners", s->n_listeners);
+	struct front_listener_args *v = mem_array(struct front_listener_args, s->n_listeners);
 
-	g->proxy.view = view_new(w, s, apply_on_free);
+	g->proxy.view = view_new(w, s, snapshot_free_on_main);
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		const struct snapshot_listener *l = &s->listeners[i];
 		v[i] = (struct front_listener_args){ .conf = l->conf,
@@ -101,8 +74,8 @@ bool apply_snapshot(struct process *p, struct snapshot *s, struct diag *d)
 	p->snap = s;
 	p->applied = 0;
 	for (unsigned w = 0; w < p->n_workers; w++) {
-		struct apply_mail *m = malloc(sizeof(*m) + sizeof(int) * s->n_listeners);
-		check(m, "out of memory: a message");
+		struct apply_mail *m =
+			mem_zeroed(1, sizeof(*m) + sizeof(int) * s->n_listeners, "apply_mail");
 		m->process = p;
 		m->to = &p->workers[w];
 		m->snap = s;
@@ -113,6 +86,6 @@ bool apply_snapshot(struct process *p, struct snapshot *s, struct diag *d)
 	}
 	free(fds);
 	sockets_settle(p, s);
-	apply_unref(p, old);
+	snapshot_unref(old);
 	return true;
 }

@@ -7,6 +7,7 @@
 
 #include "app/process.h"
 #include "base/hash.h"
+#include "base/mem.h"
 #include "config/reference.h"
 #include "config/schema.h"
 #include "tls/tickets.h"
@@ -88,8 +89,7 @@ size_t command_modules(struct command *c, const struct module ***out)
 	const struct module_dirs dirs = { c->plugin_dirs, c->n_plugin_dirs };
 	char why[MODULE_WHY], **names;
 	size_t n = module_names(&dirs, &names), kept = 0;
-	const struct module **v = calloc(n + 1, sizeof(*v));
-	check(v, "out of memory: %zu plugins", n);
+	const struct module **v = mem_array(const struct module *, n);
 	for (size_t i = 0; i < n; i++) {
 		const struct module *m = module_get(&dirs, str_of(names[i]), why);
 		if (m)
@@ -122,8 +122,7 @@ int command_schema(struct command *c)
 	if (!command_options(c, false))
 		return 2;
 	size_t n = command_modules(c, &modules);
-	struct schema_plugin *plugins = calloc(n + 1, sizeof(*plugins));
-	check(plugins, "out of memory: %zu plugins", n);
+	struct schema_plugin *plugins = mem_array(struct schema_plugin, n);
 	for (size_t i = 0; i < n; i++)
 		plugins[i] = (struct schema_plugin){ modules[i]->record->name,
 			modules[i]->record->summary, modules[i]->record->options };

@@ -10,6 +10,7 @@
 
 #include "app/watch.h"
 #include "base/log.h"
+#include "base/mem.h"
 
 static void control_facts(void *ctx, struct admin_facts *f)
 {
@@ -39,36 +40,12 @@ static void control_facts(void *ctx, struct admin_facts *f)
 	}
 }
 
-static enum admin_reload control_reload(void *ctx, struct diag *d)
+bool control_open(struct process *p, const struct snapshot *s, const struct admin_env *orders,
+	struct diag *d)
 {
-	return process_load_again(ctx, d);
-}
-
-static void control_reopen(void *ctx)
-{
-	logs_reopen(ctx);
-}
-
-static void control_drain(void *ctx)
-{
-	struct process *p = ctx;
-	if (p->phase == PROCESS_SERVING)
-		process_drain(p);
-}
-
-static void control_stop(void *ctx)
-{
-	process_quit(ctx);
-}
-
-bool control_open(struct process *p, const struct snapshot *s, struct diag *d)
-{
-	const struct admin_env env = { .ctx = p,
-		.facts = control_facts,
-		.reload = control_reload,
-		.reopen = control_reopen,
-		.drain = control_drain,
-		.stop = control_stop };
+	struct admin_env env = *orders;
+	env.ctx = p;
+	env.facts = control_facts;
 	if (s->admin.len == 0)
 		return true;
 	p->admin = admin_new(&p->main, &env);
@@ -85,8 +62,7 @@ bool control_open(struct process *p, const struct snapshot *s, struct diag *d)
 
 void control_workers(struct process *p)
 {
-	struct gather_worker *v = calloc(p->n_workers, sizeof(*v));
-	check(v, "out of memory: %u workers", p->n_workers);
+	struct gather_worker *v = mem_array(struct gather_worker, p->n_workers);
 	for (unsigned i = 0; i < p->n_workers; i++)
 		v[i] = (struct gather_worker){ &p->workers[i].w, &p->workers[i].proxy,
 			p->workers[i].front };

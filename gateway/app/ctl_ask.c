@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "http1/parse.h"
 
 enum { CONNECT_S = 5, ANSWER_S = 60, HEAD_MAX = 32 << 10 };
@@ -63,8 +64,7 @@ static int ask_fill(struct ask_reader *r)
 {
 	if (r->len == r->cap) {
 		r->cap = r->cap ? 2 * r->cap : HEAD_MAX;
-		r->buf = realloc(r->buf, r->cap);
-		check(r->buf, "out of memory: an answer of %zu bytes", r->cap);
+		r->buf = mem_resize(r->buf, r->cap, 1, "bytes of an answer");
 	}
 	for (;;) {
 		ssize_t n = clock_ns() < r->until_ns

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/list.h"
+#include "base/mem.h"
 #include "tls/client.h"
 
 struct entry {
@@ -40,8 +41,7 @@ static struct tls_client *fetch_tls_make(sluice_str ca_file)
 	struct tls_client *client = tls_client_new(&args);
 	if (!client)
 		return NULL;
-	struct entry *it = calloc(1, sizeof(*it));
-	check(it, "out of memory: a TLS context");
+	struct entry *it = mem_new(struct entry);
 	it->client = client;
 	it->ca = strndup(ca_file.len ? ca_file.data : "", ca_file.len);
 	list_push(&entries, &it->link);

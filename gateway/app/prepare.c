@@ -11,6 +11,7 @@
 
 #include "app/watch.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "policy/running.h"
 
 #define PREPARE_NS (5 * NS_PER_S)
@@ -51,8 +52,7 @@ static void prepare_on_worker(struct worker *w, void *arg)
 	struct prepared *g = &m->to->prepared;
 	const sluice_instance *failed = NULL;
 	*g = (struct prepared){ .snap = m->snap,
-		.v = calloc(m->snap->n_instances + 1, sizeof(*g->v)) };
-	check(g->v, "out of memory: %zu instances", m->snap->n_instances);
+		.v = mem_array(struct instance_worker *, m->snap->n_instances) };
 	for (; g->n < m->snap->n_instances && !failed; g->n++) {
 		g->v[g->n] = instance_attach(w, m->snap->instances[g->n]);
 		failed = g->v[g->n] ? NULL : m->snap->instances[g->n];
@@ -81,7 +81,7 @@ void prepared_drop(struct gateway_worker *to)
 	}
 	free(g->v);
 	*g = (struct prepared){ 0 };
-	apply_unref_anywhere(s);
+	snapshot_unref_anywhere(s);
 }
 
 static void prepare_undo(struct worker *w, void *arg)
@@ -95,8 +95,7 @@ static void prepare_undo(struct worker *w, void *arg)
 static struct round *round_begin(struct process *p, struct snapshot *s)
 {
 	pthread_condattr_t attr;
-	struct round *r = calloc(1, sizeof(*r));
-	check(r, "out of memory: a question to %u workers", p->n_workers);
+	struct round *r = mem_new(struct round);
 	(void)pthread_mutex_init(&r->lock, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -105,8 +104,7 @@ static struct round *round_begin(struct process *p, struct snapshot *s)
 	r->missing = p->n_workers;
 	r->refs = p->n_workers + 1;
 	for (unsigned i = 0; i < p->n_workers; i++) {
-		struct prepare_mail *m = malloc(sizeof(*m));
-		check(m, "out of memory: a message");
+		struct prepare_mail *m = mem_new(struct prepare_mail);
 		*m = (struct prepare_mail){ r, &p->workers[i], s };
 		atomic_fetch_add(&s->refs, 1);
 		worker_post(&p->workers[i].w, prepare_on_worker, m);

@@ -13,17 +13,14 @@
 #include "app/crash.h"
 #include "app/fetch_tls.h"
 #include "app/notify.h"
+#include "app/thread.h"
 #include "app/warden.h"
 #include "app/watch.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/stat.h"
-#include "net/buf.h"
 #include "net/resolve.h"
-#include "net/splice.h"
-#include "store/store.h"
 #include "tls/tickets.h"
-#include "tls/transport.h"
 
 enum { MALLOC_KEEP = 32 << 20, LOG_GRACE_MS = 2000 };
 #define TICK_NS (10 * NS_PER_S)
@@ -72,7 +69,9 @@ static bool process_take_over(struct process *p, struct snapshot *s, struct diag
 	return false;
 }
 
-enum admin_reload process_load_again(struct process *p, struct diag *d)
+/* Load the file again and put it in force, or say in d (and on stderr) why not; then nothing
+ * changed. */
+static enum admin_reload process_load_again(struct process *p, struct diag *d)
 {
 	if (p->phase != PROCESS_SERVING)
 		return ADMIN_RELOAD_ENDING;
@@ -81,7 +80,7 @@ enum admin_reload process_load_again(struct process *p, struct diag *d)
 	notify_send("RELOADING=1");
 	struct snapshot *s = process_load(p, d);
 	if (s && !process_take_over(p, s, d)) {
-		apply_unref(p, s);
+		snapshot_unref(s);
 		s = NULL;
 	}
 	notify_send("READY=1");
@@ -103,18 +102,26 @@ enum admin_reload process_load_again(struct process *p, struct diag *d)
 	return ADMIN_RELOADED;
 }
 
-void process_reload(struct process *p)
+/* The same, and once more if it is asked for while a reload is under way: the file may have changed
+ * since that one read it. */
+static void process_reload(struct process *p)
 {
 	struct diag d;
 	diag_init(&d);
-	if (process_load_again(p, &d) == ADMIN_RELOAD_BUSY) /* one at a time: the last wish wins */
-		p->reload_wanted = 1;
+	p->reload_wanted = process_load_again(p, &d) == ADMIN_RELOAD_BUSY;
 	diag_fini(&d);
+}
+
+static void process_on_applied(struct process *p)
+{
+	if (p->reload_wanted)
+		process_reload(p);
 }
 
 /* ---- ending -------------------------------------------------------------------------------- */
 
-void process_quit(struct process *p)
+/* End at once. */
+static void process_quit(struct process *p)
 {
 	if (p->phase == PROCESS_STOPPING)
 		return;
@@ -130,7 +137,8 @@ static void process_on_grace(struct timer *t)
 	process_quit(p);
 }
 
-void process_drain(struct process *p)
+/* Stop accepting, let requests finish, then end. */
+static void process_drain(struct process *p)
 {
 	if (p->phase != PROCESS_SERVING) {
 		process_quit(p); /* asked twice: at once */
@@ -144,6 +152,12 @@ void process_drain(struct process *p)
 	worker_timer(&p->main, &p->grace, grace);
 	warden_limit(grace + ENDING_NS);
 	workers_drain(p, DRAIN_IDLE_NS < grace ? DRAIN_IDLE_NS : grace);
+}
+
+static void process_on_drained(struct process *p)
+{
+	if (p->phase == PROCESS_DRAINING)
+		process_quit(p);
 }
 
 static void process_on_quit(struct worker *w, void *arg)
@@ -171,14 +185,43 @@ static void process_on_signal(void *ctx, int sig)
 	}
 }
 
+/* ---- orders of the admin address ----------------------------------------------------------- */
+
+static enum admin_reload order_reload(void *ctx, struct diag *d)
+{
+	return process_load_again(ctx, d);
+}
+
+static void order_reopen(void *ctx)
+{
+	logs_reopen(ctx);
+}
+
+static void order_drain(void *ctx)
+{
+	struct process *p = ctx;
+	if (p->phase == PROCESS_SERVING)
+		process_drain(p);
+}
+
+static void order_stop(void *ctx)
+{
+	process_quit(ctx);
+}
+
+static const struct admin_env orders = { .reload = order_reload,
+	.reopen = order_reopen,
+	.drain = order_drain,
+	.stop = order_stop };
+
+/* ---- starting ------------------------------------------------------------------------------ */
+
 static void process_on_tick(struct timer *t)
 {
 	struct process *p = container_of(t, struct process, tick);
 	tls_tickets_tick(p->tickets, clock_ns());
 	worker_timer(&p->main, &p->tick, TICK_NS);
 }
-
-/* ---- starting ------------------------------------------------------------------------------ */
 
 static void process_raise_descriptors(void)
 {
@@ -208,7 +251,7 @@ static bool process_begin(struct process *p, struct diag *d)
 		return false;
 	p->n_workers = p->policy.n_workers = s->n_workers;
 	fetch_tls_init(p->n_workers);
-	bool ok = control_open(p, s, d) && process_add_signals(p) && workers_start(p);
+	bool ok = control_open(p, s, &orders, d) && process_add_signals(p) && workers_start(p);
 	if (ok) {
 		watch_start(p);
 		p->policy.workers = p->worker_list;
@@ -216,7 +259,7 @@ static bool process_begin(struct process *p, struct diag *d)
 		ok = logs_open(p, s, d) && apply_snapshot(p, s, d);
 	}
 	if (!ok)
-		apply_unref(p, s);
+		snapshot_unref(s);
 	return ok;
 }
 
@@ -252,6 +295,8 @@ static bool process_start(struct process *p)
 		log_error("process", "a thread cannot start: %s", strerror(errno));
 		return false;
 	}
+	p->on_applied = process_on_applied;
+	p->on_drained = process_on_drained;
 	timer_init(&p->grace, process_on_grace);
 	timer_init(&p->tick, process_on_tick);
 	p->tickets = tls_tickets_new();
@@ -302,7 +347,7 @@ static void process_fini(struct process *p)
 	sockets_unlink(p);
 	if (!ended)
 		warden_end(); /* what the thread that runs on still uses cannot be taken down */
-	apply_unref(p, p->snap);
+	snapshot_unref(p->snap);
 	p->snap = NULL;
 	if (p->main.base)
 		worker_turn(&p->main); /* snapshots that workers let go of */
@@ -311,18 +356,12 @@ static void process_fini(struct process *p)
 	fetch_tls_fini();
 	tls_tickets_unref(&p->tickets);
 	counts_free(&p->counts);
-	upstream_worker_fini(&p->main);
-	resolve_worker_fini(&p->main);
-	resolve_fini();
 	warden_stop();
 	worker_fini(&p->main);
+	resolve_fini();
 	free(p->workers);
 	free(p->worker_list);
 	free(p->served);
-	tls_thread_fini();
-	buf_thread_fini();
-	splice_thread_fini();
-	arena_thread_fini();
 }
 
 int process_run(const struct process_options *o)
@@ -343,6 +382,6 @@ int process_run(const struct process_options *o)
 	int code = p->exit_code;
 	free(p);
 	log_stop(LOG_GRACE_MS);
-	crash_thread_fini();
+	thread_fini();
 	return code;
 }

@@ -90,13 +90,16 @@ struct process {
 	struct served *served; /* owned */
 	size_t n_served;
 	enum process_phase phase;
-	/* workers that have the newest snapshot; a reload asked for meanwhile */
-	unsigned applied, reload_wanted;
-	unsigned empty;         /* workers that have drained */
-	bool ready;             /* every worker has had a configuration */
-	struct logger *logger;  /* owned; NULL: no access log yet */
-	struct admin *admin;    /* owned; NULL: no admin address is configured */
-	struct addr admin_addr; /* where it is served */
+	/* What the files below tell process.c, which sets these; from the loop. */
+	void (*on_applied)(struct process *p); /* every worker has the newest snapshot */
+	void (*on_drained)(struct process *p); /* no worker has a connection any more */
+	unsigned applied;                      /* workers that have the newest snapshot */
+	bool reload_wanted;                    /* it was asked for while one was under way */
+	unsigned empty;                        /* workers that have drained */
+	bool ready;                            /* every worker has had a configuration */
+	struct logger *logger;                 /* owned; NULL: no access log yet */
+	struct admin *admin;                   /* owned; NULL: no admin address is configured */
+	struct addr admin_addr;                /* where it is served */
 	uint64_t started_ns;
 	uint64_t reloads, reloads_failed;
 	struct timer grace, tick, watch;
@@ -107,24 +110,20 @@ struct process {
 /* Run until a signal ends it; the program's exit code. */
 int process_run(const struct process_options *o);
 
-/* Load the file again and put it in force, or say in d (and on stderr) why not; then nothing
- * changed. */
-enum admin_reload process_load_again(struct process *p, struct diag *d);
-/* The same, and once more if it is asked for while a reload is under way. */
-void process_reload(struct process *p);
-/* Stop accepting, let requests finish, then end. */
-void process_drain(struct process *p);
-/* End at once. */
-void process_quit(struct process *p);
+/* ---- unref.c: letting go of a snapshot ----------------------------------------------------- */
+
+/* Main thread; s may be NULL. */
+void snapshot_unref(struct snapshot *s);
+/* Any thread: the main thread frees it. */
+void snapshot_unref_anywhere(struct snapshot *s);
+/* The last reference is gone, on whatever thread: have the main thread free it. */
+void snapshot_free_on_main(struct snapshot *s);
 
 /* ---- apply.c: putting a snapshot in force -------------------------------------------------- */
 
 /* Open sockets for new addresses and hand s to every worker. false, with nothing changed, when a
- * socket cannot be had: d says which. */
+ * socket cannot be had: d says which. p->on_applied() follows. */
 bool apply_snapshot(struct process *p, struct snapshot *s, struct diag *d);
-void apply_unref(struct process *p, struct snapshot *s);
-/* The same on any thread: the main thread frees it. */
-void apply_unref_anywhere(struct snapshot *s);
 
 /* ---- sockets.c: listening ------------------------------------------------------------------ */
 
@@ -194,8 +193,10 @@ void logs_close(struct process *p);
 
 /* ---- control.c: the admin address ---------------------------------------------------------- */
 
-/* Serve it, where s says so. false: it cannot be had, d says why. */
-bool control_open(struct process *p, const struct snapshot *s, struct diag *d);
+/* Serve it, where s says so. orders: what it can be told; the rest of it is filled in. false: it
+ * cannot be had, d says why. */
+bool control_open(struct process *p, const struct snapshot *s, const struct admin_env *orders,
+	struct diag *d);
 /* The workers run. */
 void control_workers(struct process *p);
 /* A new configuration is in force: what of it needs a restart? */
@@ -207,6 +208,7 @@ void control_free(struct process *p);
 /* ---- workers.c: the other threads ---------------------------------------------------------- */
 
 bool workers_start(struct process *p);
+/* Accept nothing any more, and close kept connections after idle_ns; p->on_drained() follows. */
 void workers_drain(struct process *p, uint64_t idle_ns);
 void workers_abort(struct process *p);
 /* Stop and join; all connections are closed. False: some worker did not end in time, the log says

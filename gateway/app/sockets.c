@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 
 static struct served *sockets_served(struct process *p, const struct addr *a)
 {
@@ -82,9 +83,8 @@ void sockets_close(const struct process *p, const struct snapshot *s, int *fds)
 
 int *sockets_open(struct process *p, const struct snapshot *s, struct diag *d)
 {
-	int *fds = calloc(s->n_listeners * p->n_workers + 1, sizeof(*fds));
+	int *fds = mem_array(int, s->n_listeners * p->n_workers);
 	char text[ADDR_TEXT];
-	check(fds, "out of memory: sockets of %zu listeners", s->n_listeners);
 	for (size_t i = 0; i < s->n_listeners * p->n_workers; i++)
 		fds[i] = -1;
 	for (size_t i = 0; i < s->n_listeners; i++) {
@@ -155,8 +155,7 @@ static bool snapshot_serves(const struct snapshot *s, const struct addr *a)
 
 void sockets_settle(struct process *p, const struct snapshot *s)
 {
-	struct served *now = calloc(s->n_listeners + 1, sizeof(*now));
-	check(now, "out of memory: %zu addresses", s->n_listeners);
+	struct served *now = mem_array(struct served, s->n_listeners);
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		const struct served *old = sockets_served(p, &s->listeners[i].addr);
 		if (old)

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/load.h"
+#include "base/mem.h"
 
 enum { TOKEN_KEY_MAX = 65536, TOKEN_PART_MAX = 65536, TOKEN_CLAIMS = 32 };
 
@@ -96,8 +97,7 @@ static char *token_read_key(const char *path, size_t *len)
 			load_error(err));
 		return NULL;
 	}
-	char *text = strndup(l.data, l.len);
-	check(text, "out of memory: a key of %zu bytes", l.len);
+	char *text = mem_text(l.data, l.len);
 	*len = strlen(text);
 	load_free(&l);
 	return text;

@@ -5,20 +5,13 @@
 #include <stdlib.h>
 
 #include "app/complete.h"
-#include "app/crash.h"
+#include "app/thread.h"
 #include "app/watch.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "base/stat.h"
+#include "base/mem.h"
 #include "base/threads.h"
-#include "http2/server.h"
-#include "net/buf.h"
-#include "net/resolve.h"
-#include "net/splice.h"
 #include "obs/access_log.h"
-#include "route/regex.h"
-#include "store/store.h"
-#include "tls/transport.h"
 
 enum { END_S = 3 };
 
@@ -28,8 +21,7 @@ static void *worker_thread(void *arg)
 	char name[16];
 	(void)snprintf(name, sizeof(name), "sluice-%u", g->w.id);
 	(void)pthread_setname_np(pthread_self(), name);
-	stat_thread_init();
-	crash_thread_init();
+	thread_init();
 	worker_run(&g->w);
 	/* what is left of the configuration goes on the thread that used it */
 	if (g->proxy.view)
@@ -39,30 +31,8 @@ static void *worker_thread(void *arg)
 	front_free(&g->front);
 	if (g->access)
 		access_log_free(&g->access);
-	store_worker_fini(&g->w);
-	upstream_worker_fini(&g->w);
-	resolve_worker_fini(&g->w);
-	return NULL;
-}
-
-static void worker_thread_fini(void)
-{
-	tls_thread_fini();
-	http2_thread_fini();
-	regex_thread_fini();
-	buf_thread_fini();
-	splice_thread_fini();
-	arena_thread_fini();
-	crash_thread_fini();
-	stat_thread_fini();
-}
-
-static void *worker_thread_whole(void *arg)
-{
-	struct gateway_worker *g = arg;
-	(void)worker_thread(arg);
 	worker_fini(&g->w);
-	worker_thread_fini();
+	thread_fini();
 	return NULL;
 }
 
@@ -71,9 +41,8 @@ bool workers_start(struct process *p)
 	sigset_t before;
 	uint64_t key[2];
 	random_bytes(key, sizeof(key));
-	p->workers = calloc(p->n_workers, sizeof(*p->workers));
-	p->worker_list = calloc(p->n_workers, sizeof(*p->worker_list));
-	check(p->workers && p->worker_list, "out of memory: %u workers", p->n_workers);
+	p->workers = mem_array(struct gateway_worker, p->n_workers);
+	p->worker_list = mem_array(struct worker *, p->n_workers);
 	for (unsigned i = 0; i < p->n_workers; i++) {
 		struct gateway_worker *g = &p->workers[i];
 		int err = worker_init(&g->w, i);
@@ -94,7 +63,7 @@ bool workers_start(struct process *p)
 	}
 	threads_begin(&before);
 	for (unsigned i = 0; i < p->n_workers; i++) {
-		int err = pthread_create(&p->workers[i].w.thread, NULL, worker_thread_whole,
+		int err = pthread_create(&p->workers[i].w.thread, NULL, worker_thread,
 			&p->workers[i]);
 		if (err) {
 			log_error("process", "worker %u cannot start: %s", i, strerror(err));
@@ -113,8 +82,8 @@ static void worker_is_empty(struct worker *w, void *arg)
 {
 	struct process *p = arg;
 	(void)w;
-	if (++p->empty == p->n_workers && p->phase == PROCESS_DRAINING)
-		process_quit(p);
+	if (++p->empty == p->n_workers)
+		p->on_drained(p);
 }
 
 static void worker_on_empty(void *ctx)
@@ -143,8 +112,7 @@ static void worker_drain(struct worker *w, void *arg)
 void workers_drain(struct process *p, uint64_t idle_ns)
 {
 	for (unsigned i = 0; i < p->n_workers; i++) {
-		struct drain_mail *m = malloc(sizeof(*m));
-		check(m, "out of memory: a message");
+		struct drain_mail *m = mem_new(struct drain_mail);
 		*m = (struct drain_mail){ &p->workers[i], idle_ns };
 		worker_post(&p->workers[i].w, worker_drain, m);
 	}

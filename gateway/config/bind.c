@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "config/bind_value.h"
 #include "config/table.h"
 #include "config/value.h"
@@ -53,8 +54,7 @@ static void blocks_grow(struct bind *b)
 	struct bind_block **old = b->blocks;
 	size_t n_old = b->n_slots;
 	b->n_slots = n_old ? 2 * n_old : 64;
-	b->blocks = calloc(b->n_slots, sizeof(struct bind_block *));
-	check(b->blocks, "out of memory: %zu blocks", b->n_slots);
+	b->blocks = mem_array(struct bind_block *, b->n_slots);
 	for (size_t i = 0; i < n_old; i++) {
 		if (old[i])
 			b->blocks[slot_of(b, old[i]->dst)] = old[i];

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <yaml.h>
 
+#include "base/mem.h"
 #include "base/utf8.h"
 
 /* A collection whose end has not come yet. */
@@ -111,9 +112,7 @@ static void members_add(struct loader *l, struct node *n)
 {
 	if (l->n_members == l->cap_members) {
 		size_t cap = l->cap_members ? 2 * l->cap_members : 256;
-		struct node **v = reallocarray(l->members, cap, sizeof(*v));
-		check(v, "out of memory: %zu nodes", cap);
-		l->members = v;
+		l->members = mem_resize(l->members, cap, sizeof(*l->members), "nodes");
 		l->cap_members = cap;
 	}
 	l->members[l->n_members++] = n;

@@ -217,6 +217,14 @@ static void resolve_on_mail(struct worker *w, void *arg)
 	}
 }
 
+static void resolve_part_end(void *part)
+{
+	struct resolve_part *p = part;
+	while (!list_is_empty(&p->all))
+		resolve_cancel(container_of(p->all.next, struct resolve_wait, at_part)->call);
+	free(p);
+}
+
 static struct resolve_part *resolve_part_of(struct worker *w)
 {
 	struct resolve_part *p = w->part[PART_RESOLVE];
@@ -226,7 +234,7 @@ static struct resolve_part *resolve_part_of(struct worker *w)
 	check(p, "out of memory: %zu bytes", sizeof(*p));
 	list_init(&p->all);
 	list_init(&p->done);
-	w->part[PART_RESOLVE] = p;
+	worker_set_part(w, PART_RESOLVE, p, resolve_part_end);
 	return p;
 }
 
@@ -308,17 +316,6 @@ void resolve_cancel(struct resolve_call *c)
 	list_del(&v->at_part);
 	c->wait = NULL;
 	free(v);
-}
-
-void resolve_worker_fini(struct worker *w)
-{
-	struct resolve_part *p = w->part[PART_RESOLVE];
-	if (!p)
-		return;
-	while (!list_is_empty(&p->all))
-		resolve_cancel(container_of(p->all.next, struct resolve_wait, at_part)->call);
-	free(p);
-	w->part[PART_RESOLVE] = NULL;
 }
 
 void resolve_fini(void)

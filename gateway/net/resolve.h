@@ -40,11 +40,8 @@ void resolve_start(struct worker *w, struct resolve_call *c, sluice_str host, ui
 /* No answer comes any more. Does nothing to a call at rest. */
 void resolve_cancel(struct resolve_call *c);
 
-/* On w's thread (or after it ended), before worker_fini(): forget its questions. No call may be
- * started after it. */
-void resolve_worker_fini(struct worker *w);
-/* When no worker is left: end the threads. A look-up that hangs in the system's resolver is not
- * waited for longer than a second. */
+/* When no worker is left, all questions forgotten with them: end the threads. A look-up that hangs
+ * in the system's resolver is not waited for longer than a second. */
 void resolve_fini(void);
 
 #endif

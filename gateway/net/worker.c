@@ -87,9 +87,27 @@ static void worker_bury_all(struct worker *w)
 	}
 }
 
+void worker_set_part(struct worker *w, enum worker_part which, void *part, void (*end)(void *part))
+{
+	check(!w->part[which], "a worker has part %d already", which);
+	w->part[which] = part;
+	w->end_part[which] = end;
+}
+
+void worker_end_part(struct worker *w, enum worker_part which)
+{
+	void (*end)(void *part) = w->end_part[which];
+	if (w->part[which] && end)
+		end(w->part[which]);
+	w->part[which] = NULL;
+	w->end_part[which] = NULL;
+}
+
 void worker_fini(struct worker *w)
 {
 	struct list *e;
+	for (int i = PART_COUNT; i-- > 0;)
+		worker_end_part(w, (enum worker_part)i);
 	worker_bury_all(w);
 	while ((e = list_pop(&w->mails)))
 		free(container_of(e, struct mail, link));

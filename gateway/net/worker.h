@@ -20,17 +20,9 @@
 struct event;
 struct event_base;
 
-/* What the floors above keep on a worker. One owner each. */
-enum worker_part {
-	PART_VIEW,
-	PART_UPSTREAM,
-	PART_REDIS,
-	PART_POLICY,
-	PART_LOG,
-	PART_FRONT,
-	PART_RESOLVE,
-	PART_COUNT
-};
+/* What files keep on a worker, one owner each. From the ground floor up: a part may use those
+ * before it, so they end in the other order. */
+enum worker_part { PART_RESOLVE, PART_UPSTREAM, PART_STORE, PART_POLICY, PART_COUNT };
 
 /* Runs on the worker at the end of each turn in which it was asked for. */
 struct turn_hook {
@@ -67,15 +59,22 @@ struct worker {
 	pthread_mutex_t mail_lock;
 	struct list mails;      /* under mail_lock */
 	struct shares *shares;  /* borrowed: of all workers */
-	void *part[PART_COUNT]; /* of the floors above */
-	pthread_t thread;       /* of whoever created it, for joining it */
+	void *part[PART_COUNT]; /* worker_set_part() */
+	void (*end_part[PART_COUNT])(void *part);
+	pthread_t thread; /* of whoever created it, for joining it */
 };
 
 enum { WORKER_MAIN = 0xffff };
 
 /* 0, or a negative errno. Its shares have no bounds until it is given others, before it runs. */
 int worker_init(struct worker *w, unsigned id);
+/* Ends all parts first. */
 void worker_fini(struct worker *w);
+/* Keep a part, on its first use; end() frees it and runs on w's thread, or when that has ended.
+ * After it nothing of the part calls back. */
+void worker_set_part(struct worker *w, enum worker_part which, void *part, void (*end)(void *part));
+/* End one part now; does nothing where there is none. */
+void worker_end_part(struct worker *w, enum worker_part which);
 /* Run on the calling thread until worker_stop(). */
 void worker_run(struct worker *w);
 /* One turn on the calling thread, without waiting: to see to messages after worker_run() ended. */

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/mem.h"
+
 struct access_log {
 	struct worker *worker;     /* borrowed */
 	struct log_source *source; /* owned */
@@ -17,8 +19,7 @@ static void access_log_on_due(struct timer *t)
 
 struct access_log *access_log_new(struct worker *w, struct logger *l)
 {
-	struct access_log *a = calloc(1, sizeof(*a));
-	check(a, "out of memory for a log");
+	struct access_log *a = mem_new(struct access_log);
 	a->worker = w;
 	a->source = log_source_new(l);
 	timer_init(&a->timer, access_log_on_due);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/sink.h"
 #include "base/stat.h"
 #include "base/threads.h"
@@ -49,8 +50,7 @@ static int output_open(sluice_str path, struct log_output **out)
 {
 	if (path.len == 0 || path.len >= PATH_MAX)
 		return -ENAMETOOLONG;
-	struct log_output *o = calloc(1, sizeof(*o));
-	check(o, "out of memory for a log");
+	struct log_output *o = mem_new(struct log_output);
 	memcpy(o->path, path.data, path.len);
 	int err = sink_open(&o->sink, o->path);
 	if (err) {
@@ -98,8 +98,7 @@ static void source_unref(struct log_source *s)
 
 struct log_source *log_source_new(struct logger *l)
 {
-	struct log_source *s = calloc(1, sizeof(*s));
-	check(s, "out of memory for a log");
+	struct log_source *s = mem_new(struct log_source);
 	s->logger = l;
 	atomic_init(&s->refs, 1);
 	return s;
@@ -272,8 +271,7 @@ static void *logger_run(void *arg)
 struct logger *logger_new(sluice_str path)
 {
 	sigset_t before;
-	struct logger *l = calloc(1, sizeof(*l));
-	check(l, "out of memory for a log");
+	struct logger *l = mem_new(struct logger);
 	l->wake_fd = eventfd(0, EFD_CLOEXEC);
 	int err = l->wake_fd < 0 ? -errno : output_open(path, &l->out);
 	if (!err) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "redis/link_internal.h"
 #include "redis/slots.h"
 
@@ -293,8 +294,7 @@ sluice_status cluster_send(struct redis_cluster *c, struct redis_call *call, con
 struct redis_cluster *cluster_new(struct worker *w, const struct redis_conf *conf)
 {
 	char name[REDIS_URL_TEXT];
-	struct redis_cluster *c = calloc(1, sizeof(*c));
-	check(c, "out of memory: a cluster of %zu bytes", sizeof(*c));
+	struct redis_cluster *c = mem_new(struct redis_cluster);
 	c->worker = w;
 	c->conf = *conf;
 	arena_init(&c->mem, 0);

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/stat.h"
 #include "redis/link_internal.h"
 
@@ -297,8 +298,7 @@ static void link_at_turn_end(struct turn_hook *h)
 struct redis_link *redis_link_new(struct worker *w, const struct redis_conf *conf)
 {
 	char name[REDIS_URL_TEXT];
-	struct redis_link *l = calloc(1, sizeof(*l));
-	check(l, "out of memory: a link of %zu bytes", sizeof(*l));
+	struct redis_link *l = mem_new(struct redis_link);
 	l->worker = w;
 	l->conf = *conf;
 	arena_init(&l->mem, 0);

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/mem.h"
+
 enum { QUEUE_FIRST = 64 };
 
 void queue_init(struct redis_queue *q)
@@ -20,8 +22,7 @@ static void queue_grow(struct redis_queue *q)
 {
 	struct redis_queue old = *q;
 	q->cap = old.cap ? old.cap * 2 : QUEUE_FIRST;
-	q->places = malloc(q->cap * sizeof(*q->places));
-	check(q->places, "out of memory: %u places for commands", q->cap);
+	q->places = mem_zeroed(q->cap, sizeof(*q->places), "places of commands");
 	for (uint64_t n = old.head; n < old.tail; n++)
 		*queue_at(q, n) = *queue_at(&old, n);
 	free(old.places);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "base/stat.h"
 
 /* SLOW_CALLS in a row, over so long, without a reply in time: too slow to be of use */
@@ -172,14 +173,19 @@ void call_resend(struct redis_link *to, struct redis_call *c, bool asking)
 		link_watch(to);
 }
 
+static void call_take_room(struct redis_call *c, size_t room)
+{
+	c->keep = room <= sizeof(c->keep_room) ? c->keep_room
+					       : mem_resize(NULL, room, 1, "bytes of a command");
+}
+
 /* Keep a command that may have to be sent elsewhere. */
 static void call_keep(struct redis_call *c, const sluice_str *argv, size_t argc)
 {
 	size_t room = RESP_HEAD_ROOM;
 	for (size_t i = 0; i < argc; i++)
 		room += resp_bulk_room(argv[i]);
-	c->keep = room <= sizeof(c->keep_room) ? c->keep_room : malloc(room);
-	check(c->keep, "out of memory: %zu bytes of a command", room);
+	call_take_room(c, room);
 	char *at = resp_head(c->keep, argc);
 	for (size_t i = 0; i < argc; i++)
 		at = resp_bulk(at, argv[i]);
@@ -239,8 +245,7 @@ sluice_status redis_eval(struct redis_link *l, struct redis_call *c,
 	if (!out)
 		return SLUICE_UNREACHABLE;
 
-	c->keep = room <= sizeof(c->keep_room) ? c->keep_room : malloc(room);
-	check(c->keep, "out of memory: %zu bytes of a script's arguments", room);
+	call_take_room(c, room);
 	char *at = resp_bulk(c->keep, key);
 	for (size_t i = 0; i < nargs; i++)
 		at = resp_bulk(at, args[i]);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
+
 struct regex {
 	pcre2_code *code;
 	unsigned n_groups; /* all, named or not */
@@ -80,8 +82,7 @@ struct regex *regex_new(sluice_str expression, struct regex_error *e)
 			REGEX_BYTES);
 		return NULL;
 	}
-	struct regex *r = calloc(1, sizeof(*r));
-	check(r, "out of memory for a regular expression");
+	struct regex *r = mem_new(struct regex);
 	r->code = pcre2_compile((PCRE2_SPTR)(expression.len ? expression.data : ""), expression.len,
 		options, &code, &at, NULL);
 	if (!r->code) {

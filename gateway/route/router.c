@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "route/groups.h"
 
 /* ---- building ------------------------------------------------------------------------------ */
@@ -146,8 +147,7 @@ static int router_build(struct router *r, struct arena *a, const struct route_sp
 	int result = 0;
 	struct route_group *g = NULL;
 	uint32_t rank = 0;
-	struct build_entry *v = calloc(r->n_rules + 1, sizeof(*v));
-	check(v, "out of memory for %zu routes", r->n_rules);
+	struct build_entry *v = mem_array(struct build_entry, r->n_rules);
 	for (size_t i = 0; i < r->n_rules; i++)
 		v[i].rule = &r->rules[i];
 	build_regex_orders(v, r->n_rules);

@@ -31,6 +31,7 @@
 #include <sys/mman.h>
 
 #include "base/hash.h"
+#include "base/mem.h"
 
 #define BUSY UINT64_MAX /* being claimed */
 enum { SPINS = 200 };   /* before the processor is given away: the other one was interrupted */
@@ -57,11 +58,8 @@ struct cells *cells_new(uint64_t bytes)
 {
 	if (bytes < CELLS_BYTES_MIN || bytes > CELLS_BYTES_MAX)
 		return NULL;
-	struct cells *c = malloc(sizeof(*c));
-	if (!c)
-		return NULL;
+	struct cells *c = mem_new(struct cells);
 	c->n = bytes / CELLS_BUCKET;
-	c->evictions = 0;
 	void *p = mmap(NULL, c->n * CELLS_BUCKET, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED) {

@@ -46,7 +46,7 @@ const struct sluice_store *store_table(const struct sluice_store *s, sluice_str 
 void store_table_free(const struct sluice_store **t);
 /* Main thread, before workers see the new ones: give memory to tables that have none. */
 void store_settle(void);
-/* Bytes that a table has. */
+/* Bytes that a table of a memory store has. */
 uint64_t store_table_bytes(const struct sluice_store *t);
 
 sluice_store_kind store_kind(const struct sluice_store *s);
@@ -54,11 +54,6 @@ const char *store_name(const struct sluice_store *s);
 
 /* A worker began to use the store: connect in good time. Does nothing for a memory store. */
 void store_warm(struct worker *w, const struct sluice_store *s);
-/* Before worker_fini(): close w's connections. Calls under way end as SLUICE_UNREACHABLE, from
- * within. */
-void store_worker_fini(struct worker *w);
-/* Of w's connection to a Redis store; REDIS_IDLE when it has none. */
-enum redis_state store_state(struct worker *w, const struct sluice_store *s);
 
 /* See redis_eval() and redis_send(). timeout_ms 0: the store's own. SLUICE_ERROR for a memory
  * store. */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "upstream/endpoint.h"
 #include "upstream/pool.h"
 
@@ -113,8 +114,7 @@ static void balance_grow(struct balance *b)
 
 struct slot *balance_add(struct balance *b, struct endpoint *e, unsigned weight)
 {
-	struct slot *s = calloc(1, sizeof(*s));
-	check(s, "out of memory: %zu bytes", sizeof(*s));
+	struct slot *s = mem_new(struct slot);
 	check(weight > 0, "a server of weight %u", weight);
 	if (b->n == b->cap)
 		balance_grow(b);

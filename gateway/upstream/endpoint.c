@@ -5,25 +5,35 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/stat.h"
 #include "upstream/balance.h"
 
 /* ---- the worker's part --------------------------------------------------------------------- */
+
+/* Every upstream was detached, and no connection is in use. */
+static void upstream_part_end(void *part)
+{
+	struct upstream_part *p = part;
+	check(list_is_empty(&p->upstreams), "a worker ends that still uses upstreams");
+	for (int i = 0; i < ENDPOINT_BUCKETS; i++)
+		check(list_is_empty(&p->endpoints[i]), "a worker ends with connections in use");
+	free(p);
+}
 
 struct upstream_part *upstream_part_of(struct worker *w)
 {
 	struct upstream_part *p = w->part[PART_UPSTREAM];
 	if (p)
 		return p;
-	p = calloc(1, sizeof(*p));
-	check(p, "out of memory: %zu bytes", sizeof(*p));
+	p = mem_new(struct upstream_part);
 	p->worker = w;
 	for (int i = 0; i < ENDPOINT_BUCKETS; i++)
 		list_init(&p->endpoints[i]);
 	list_init(&p->upstreams);
 	random_bytes(&p->random, sizeof(p->random));
 	p->random |= 1;
-	w->part[PART_UPSTREAM] = p;
+	worker_set_part(w, PART_UPSTREAM, p, upstream_part_end);
 	return p;
 }
 
@@ -41,12 +51,7 @@ uint32_t upstream_random(struct upstream_part *p, uint32_t n)
 
 static sluice_str str_copy(sluice_str s)
 {
-	char *p = malloc(s.len + 1);
-	check(p, "out of memory: %zu bytes", s.len + 1);
-	if (s.len)
-		memcpy(p, s.data, s.len);
-	p[s.len] = 0;
-	return str_n(p, s.len);
+	return str_n(mem_text(s.data, s.len), s.len);
 }
 
 static void str_drop(sluice_str s)
@@ -65,8 +70,7 @@ static void endpoint_on_rested(struct timer *t);
 
 static struct endpoint *endpoint_new(struct upstream_part *p, const struct endpoint_key *key)
 {
-	struct endpoint *e = calloc(1, sizeof(*e));
-	check(e, "out of memory: %zu bytes", sizeof(*e));
+	struct endpoint *e = mem_new(struct endpoint);
 	e->part = p;
 	e->id = ++p->last_id;
 	e->key = *key;

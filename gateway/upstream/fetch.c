@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "base/stat.h"
 #include "http1/client.h"
 #include "net/resolve.h"
@@ -344,8 +345,7 @@ struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *given,
 	struct tls_client *tls, fetch_fn fn, void *ctx, const char **why)
 {
 	sluice_fetch_request r = { 0 };
-	struct fetch *f = calloc(1, sizeof(*f));
-	check(f, "out of memory: %zu bytes", sizeof(*f));
+	struct fetch *f = mem_new(struct fetch);
 
 	memcpy(&r, given, given->size < sizeof(r) ? given->size : sizeof(r));
 	if (r.timeout_ms == 0)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/mem.h"
 #include "base/stat.h"
 #include "net/proxy_transport.h"
 #include "net/shortage.h"
@@ -533,8 +534,7 @@ void upstream_close_idle(struct worker *w)
 static int pool_connect(struct endpoint *e, const struct link_conf *conf, struct tls_client *tls,
 	sluice_str header, struct link **out)
 {
-	struct link *l = calloc(1, sizeof(*l));
-	check(l, "out of memory: %zu bytes", sizeof(*l));
+	struct link *l = mem_new(struct link);
 	l->endpoint = e;
 	l->conf = *conf;
 	header_hash(header, l->header);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/stat.h"
 #include "net/shortage.h"
 #include "upstream/pool.h"
@@ -403,11 +404,11 @@ static const struct server *upstream_find_earlier(const struct upstream *u, slui
 struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *conf,
 	struct tls_client *tls, unsigned workers)
 {
-	struct upstream *u = calloc(1, sizeof(*u));
+	struct upstream *u = mem_new(struct upstream);
 	const struct upstream_server *servers = conf->servers.v;
 	size_t n = conf->servers.n;
 
-	check(u && (u->servers = calloc(n, sizeof(*u->servers))), "out of memory: %zu servers", n);
+	u->servers = mem_array(struct server, n);
 	check(conf->use_tls == (tls != NULL), "TLS is %s", tls ? "not wanted" : "wanted");
 	check(conf->retries <= UPSTREAM_RETRIES_MAX, "%llu retries",
 		(unsigned long long)conf->retries);
@@ -474,18 +475,6 @@ void upstream_detach(struct upstream **at)
 const struct upstream_conf *upstream_conf_of(const struct upstream *u)
 {
 	return u->conf;
-}
-
-void upstream_worker_fini(struct worker *w)
-{
-	struct upstream_part *p = w->part[PART_UPSTREAM];
-	if (!p)
-		return;
-	check(list_is_empty(&p->upstreams), "a worker ends that still uses upstreams");
-	for (int i = 0; i < ENDPOINT_BUCKETS; i++)
-		check(list_is_empty(&p->endpoints[i]), "a worker ends with connections in use");
-	free(p);
-	w->part[PART_UPSTREAM] = NULL;
 }
 
 void upstream_each_endpoint (struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v),

@@ -142,8 +142,6 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
  * busy ones when they are free. Clears *u. */
 void upstream_detach(struct upstream **u);
 const struct upstream_conf *upstream_conf_of(const struct upstream *u);
-/* At the end of a worker, after the last detach: close what still idles. */
-void upstream_worker_fini(struct worker *w);
 
 /* Close every connection that carries no request: other workers want for descriptors. */
 void upstream_close_idle(struct worker *w);

@@ -711,7 +711,7 @@ static void end(void)
 	view_unref(proxy.view);
 	proxy.view = NULL;
 	fakewire_settle();
-	upstream_worker_fini(&fakewire_worker);
+	worker_end_part(&fakewire_worker, PART_UPSTREAM);
 	fakeserver_down(&server);
 	check(fakewire_has_no_timer(), "a deadline of %s", "nobody's");
 	buf_thread_fini();

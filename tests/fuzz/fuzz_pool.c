@@ -468,7 +468,7 @@ static void end(void)
 	fakewire_settle();
 	check(stat_read(STAT_UPSTREAM_CONNECTIONS) == 0, "%llu connections are left",
 		(unsigned long long)stat_read(STAT_UPSTREAM_CONNECTIONS));
-	upstream_worker_fini(&fakewire_worker);
+	worker_end_part(&fakewire_worker, PART_UPSTREAM);
 	check(fakewire_has_no_timer(), "a deadline of %s", "nobody's");
 	for (unsigned i = 0; i < SERVERS; i++)
 		fakeserver_down(&servers[i]);

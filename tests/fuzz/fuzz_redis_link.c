@@ -384,7 +384,7 @@ static void end(void)
 	for (unsigned i = 0; i < CALLS; i++)
 		check(!asks[i].waits && !asks[i].call.link, "call %u is left", i);
 	fakewire_settle();
-	resolve_worker_fini(&fakewire_worker);
+	worker_end_part(&fakewire_worker, PART_RESOLVE);
 	check(fakewire_has_no_timer(), "a deadline of %s", "nobody's");
 	for (unsigned i = 0; i < SERVERS; i++)
 		fakeserver_down(&servers[i]);

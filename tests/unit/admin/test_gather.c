@@ -77,7 +77,6 @@ static int teardown(void **state)
 	gather_free(&gather);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		front_free(&fronts[i]);
-		upstream_worker_fini(&workers[i]);
 		worker_fini(&workers[i]);
 	}
 	worker_fini(&main_worker);

@@ -64,7 +64,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	resolve_worker_fini(&worker);
 	timer_drop(&limit);
 	worker_fini(&worker);
 	resolve_fini();
@@ -190,7 +189,7 @@ static void test_worker_leaves(void **state)
 	for (unsigned i = 0; i < 8; i++)
 		start(&k[i], i % 2 ? "localhost" : "no-such-host.invalid", 80);
 	/* some may be answered by now, some under way, some waiting */
-	resolve_worker_fini(&worker);
+	worker_end_part(&worker, PART_RESOLVE);
 	for (unsigned i = 0; i < 8; i++) {
 		assert_null(k[i].call.wait);
 		assert_int_equal(k[i].answers, 0);

@@ -219,6 +219,32 @@ static void test_timers_wake_the_loop(void **state)
 	assert_true(took >= 120 * NS_PER_MS && took < 2 * NS_PER_S);
 }
 
+static void end_part(void *part)
+{
+	note(*(const char *)part);
+}
+
+/* A part may use those of the floors below until it has ended, and ends once. */
+static void test_parts_end_from_the_top_down(void **state)
+{
+	static char parts[] = "pus";
+	struct worker w;
+	(void)state;
+	traced = 0;
+	assert_int_equal(worker_init(&w, 4), 0);
+	worker_set_part(&w, PART_STORE, &parts[2], end_part);
+	worker_set_part(&w, PART_UPSTREAM, &parts[1], end_part);
+	worker_set_part(&w, PART_POLICY, &parts[0], end_part);
+	assert_ptr_equal(w.part[PART_STORE], &parts[2]);
+	worker_end_part(&w, PART_STORE);
+	worker_end_part(&w, PART_STORE);
+	assert_null(w.part[PART_STORE]);
+	assert_string_equal(trace, "s");
+	worker_set_part(&w, PART_STORE, &parts[2], end_part);
+	worker_fini(&w);
+	assert_string_equal(trace, "spsu");
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -251,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_hook_before_the_loop),
 		cmocka_unit_test(test_time_of_a_turn),
 		cmocka_unit_test(test_timers_wake_the_loop),
+		cmocka_unit_test(test_parts_end_from_the_top_down),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -141,7 +141,7 @@ void kit_end(void)
 	assert_int_equal(kit_proxy.active, 0);
 	view_unref(kit_proxy.view);
 	kit_proxy.view = NULL;
-	upstream_worker_fini(&kit_worker);
+	worker_end_part(&kit_worker, PART_UPSTREAM);
 	turns_for(3);
 	visitor_free();
 }
@@ -455,9 +455,6 @@ int kit_teardown(void **state)
 	(void)state;
 	(void)close(up.listening);
 	free(kit_report);
-	upstream_worker_fini(&kit_worker);
-	resolve_worker_fini(&kit_worker);
-	store_worker_fini(&kit_worker);
 	worker_turn(&kit_worker);
 	worker_fini(&kit_worker);
 	resolve_fini();

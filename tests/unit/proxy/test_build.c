@@ -249,7 +249,7 @@ static void test_views(void **state)
 	assert_int_equal(b->slots[0]->refs, 1);
 	view_unref(b);
 	assert_int_equal(views_freed, 2);
-	upstream_worker_fini(&kit_worker);
+	worker_end_part(&kit_worker, PART_UPSTREAM);
 	worker_turn(&kit_worker);
 }
 

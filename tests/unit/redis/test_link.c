@@ -169,7 +169,6 @@ static int group_setup(void **state)
 static int group_teardown(void **state)
 {
 	(void)state;
-	resolve_worker_fini(&worker);
 	worker_fini(&worker);
 	resolve_fini();
 	arena_thread_fini();

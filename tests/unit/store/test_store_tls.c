@@ -104,7 +104,7 @@ static void expect(struct sluice_store *s, sluice_status want)
 {
 	sluice_status st = ping(s);
 	store_free(&s);
-	store_worker_fini(&worker);
+	worker_end_part(&worker, PART_STORE);
 	run_for(1);
 	assert_int_equal(st, want);
 }
@@ -189,7 +189,6 @@ static int teardown(void **state)
 	(void)state;
 	server_fini(&server);
 	certs_fini();
-	resolve_worker_fini(&worker);
 	worker_fini(&worker);
 	resolve_fini();
 	tls_thread_fini();

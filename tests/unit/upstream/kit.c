@@ -202,8 +202,6 @@ int kit_setup(void **state)
 int kit_teardown(void **state)
 {
 	(void)state;
-	upstream_worker_fini(&kit_worker);
-	resolve_worker_fini(&kit_worker);
 	timer_drop(&kit_timer);
 	worker_fini(&kit_worker);
 	resolve_fini();
