@@ -25,7 +25,7 @@ void http1_server_closed(struct http1_server *c)
 {
 	check(!c->rq, "a connection ends with a request in state %d", c->state);
 	server_set_state(c, SERVER_CLOSING);
-	c->conf->on_closed(c);
+	c->conf->on_closed(c->info);
 }
 
 void http1_server_linger(struct http1_server *c, bool unread)
@@ -437,7 +437,7 @@ static const struct stream_user server_user = {
 /* ---- what the owner calls ------------------------------------------------------------------ */
 
 void http1_server_init(struct http1_server *c, struct stream *s, struct conn_info *info,
-	const struct http1_server_conf *conf)
+	const struct codec_conf *conf)
 {
 	*c = (struct http1_server){ .s = s, .info = info, .conf = conf };
 	stream_hand_over(s, &server_user, c);
@@ -461,3 +461,32 @@ void http1_server_abort(struct http1_server *c)
 	else
 		http1_server_closed(c);
 }
+
+/* ---- as front/ sees it --------------------------------------------------------------------- */
+
+static struct http1_server *server_in(union codec_room *room)
+{
+	return (struct http1_server *)(void *)room;
+}
+
+static void codec_start(union codec_room *room, struct stream *s, struct conn_info *info,
+	const struct codec_conf *conf)
+{
+	http1_server_init(server_in(room), s, info, conf);
+}
+
+static void codec_drain(union codec_room *room, uint64_t idle_ns)
+{
+	http1_server_drain(server_in(room), idle_ns);
+}
+
+static void codec_abort(union codec_room *room)
+{
+	http1_server_abort(server_in(room));
+}
+
+const struct codec http1_codec = {
+	.start = codec_start,
+	.drain = codec_drain,
+	.abort = codec_abort,
+};
