@@ -11,11 +11,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "front/state.h"
+#include "http1/server.h"
+#include "http2/server.h"
 #include "net/proxy_transport.h"
 #include "tls/info.h"
 #include "tls/server.h"
 #include "tls/transport.h"
+
+enum conn_state {
+	CONN_OPENING,   /* a PROXY header or a TLS handshake goes on */
+	CONN_UNDECIDED, /* the first bytes will tell the protocol */
+	CONN_SERVED,    /* the stream is the codec's */
+	CONN_CLOSED,
+};
 
 /* In one piece, and small: there are many that do nothing. */
 struct front_conn {
@@ -24,15 +34,12 @@ struct front_conn {
 		struct grave grave;
 	};
 	struct front_settings *settings; /* shared: ref */
-	union {
-		struct http1_server http1;
-		struct http2_server *http2; /* owned by itself */
-	};
+	const struct codec *codec;       /* NULL until the protocol is known */
+	union codec_room room;           /* of the codec */
 	struct stream s;
 	struct conn_info info;
-	/* enum front_protocol: which of the two it has; 0: not known yet */
-	uint8_t protocol;
-	bool refused; /* told already */
+	uint8_t state; /* enum conn_state */
+	bool refused;  /* told already */
 	/* room for the peer's, or for any, where a PROXY header will name it */
 	char peer_ip[];
 };
@@ -48,7 +55,17 @@ static bool conn_owns_local(const struct front_conn *c)
 	return c->info.local != &c->settings->addr;
 }
 
-static const struct stream_user conn_undecided;
+static void conn_set_state(struct front_conn *c, enum conn_state to)
+{
+	static const uint8_t ways[] = {
+		[CONN_OPENING] = 1 << CONN_UNDECIDED | 1 << CONN_SERVED | 1 << CONN_CLOSED,
+		[CONN_UNDECIDED] = 1 << CONN_SERVED | 1 << CONN_CLOSED,
+		[CONN_SERVED] = 1 << CONN_CLOSED,
+		[CONN_CLOSED] = 0,
+	};
+	check(ways[c->state] >> to & 1, "a connection goes from state %d to %d", c->state, to);
+	c->state = (uint8_t)to;
+}
 
 /* ---- ending -------------------------------------------------------------------------------- */
 
@@ -65,6 +82,7 @@ static void conn_free(struct grave *g)
 static void conn_close(struct front_conn *c)
 {
 	struct front *f = c->settings->front;
+	conn_set_state(c, CONN_CLOSED);
 	stream_close(&c->s);
 	list_del(&c->link);
 	counts_client_leave(c->info.client);
@@ -78,14 +96,9 @@ static void conn_close(struct front_conn *c)
 		f->on_empty(f->on_empty_ctx);
 }
 
-static void conn_on_http2_closed(void *owner)
+void front_conn_on_closed(struct conn_info *info)
 {
-	conn_close(owner);
-}
-
-void front_conn_on_http1_closed(struct http1_server *http1)
-{
-	conn_close(container_of(http1, struct front_conn, http1));
+	conn_close(container_of(info, struct front_conn, info));
 }
 
 const struct front_place *front_conn_place(const struct front_conn *c)
@@ -104,20 +117,16 @@ static void conn_drain_late(struct front_conn *c)
 
 void front_conn_drain(struct front_conn *c, uint64_t idle_ns)
 {
-	if (c->protocol == FRONT_HTTP1)
-		http1_server_drain(&c->http1, idle_ns);
-	else if (c->protocol == FRONT_H2)
-		http2_server_drain(c->http2, idle_ns);
-	else if (c->s.user == &conn_undecided)
+	if (c->state == CONN_SERVED)
+		c->codec->drain(&c->room, idle_ns);
+	else if (c->state == CONN_UNDECIDED)
 		stream_deadline(&c->s, idle_ns); /* nothing came yet */
 }
 
 void front_conn_abort(struct front_conn *c)
 {
-	if (c->protocol == FRONT_HTTP1)
-		http1_server_abort(&c->http1);
-	else if (c->protocol == FRONT_H2)
-		http2_server_abort(c->http2);
+	if (c->state == CONN_SERVED)
+		c->codec->abort(&c->room);
 	else
 		conn_close(c);
 }
@@ -125,16 +134,11 @@ void front_conn_abort(struct front_conn *c)
 /* ---- the protocol -------------------------------------------------------------------------- */
 
 /* The protocol is known: from here on the stream belongs to its codec. */
-static void conn_serve(struct front_conn *c, enum front_protocol p)
+static void conn_serve(struct front_conn *c, const struct codec *codec)
 {
-	c->protocol = (uint8_t)p;
-	if (p == FRONT_H2) {
-		const struct http2_server_owner owner = { .on_closed = conn_on_http2_closed,
-			.owner = c };
-		c->http2 = http2_server_new(&c->s, &c->info, &c->settings->http2, &owner);
-	} else {
-		http1_server_init(&c->http1, &c->s, &c->info, &c->settings->http1);
-	}
+	conn_set_state(c, CONN_SERVED);
+	c->codec = codec;
+	codec->start(&c->room, &c->s, &c->info, &c->settings->codec);
 	if (c->s.in.len)
 		stream_resume(&c->s);
 	conn_drain_late(c);
@@ -156,9 +160,9 @@ static void conn_on_first_bytes(struct stream *s)
 		buf_pullup(&s->in, s->in.len < HTTP2_PREFACE_LEN ? s->in.len : HTTP2_PREFACE_LEN);
 	enum http2_preface is = http2_preface(bytes.data, bytes.len);
 	if (is != HTTP2_PREFACE_MORE)
-		conn_serve(c, is == HTTP2_PREFACE_YES ? FRONT_H2 : FRONT_HTTP1);
+		conn_serve(c, is == HTTP2_PREFACE_YES ? &http2_codec : &http1_codec);
 	else if (first)
-		stream_deadline(s, c->settings->http1.head_ns);
+		stream_deadline(s, c->settings->codec.head_ns);
 }
 
 static void conn_on_silence(struct stream *s)
@@ -191,12 +195,13 @@ static void conn_choose(struct front_conn *c, sluice_str agreed)
 {
 	uint64_t p = c->settings->protocols;
 	if (str_eq(agreed, STR("h2")) || p == FRONT_H2) {
-		conn_serve(c, FRONT_H2);
+		conn_serve(c, &http2_codec);
 	} else if (!(p & FRONT_H2) || c->info.tls_version) {
-		conn_serve(c, FRONT_HTTP1); /* over TLS, HTTP/2 must be agreed on (RFC 9113 3.2) */
+		conn_serve(c, &http1_codec); /* over TLS, HTTP/2 must be agreed on (RFC 9113 3.2) */
 	} else {
+		conn_set_state(c, CONN_UNDECIDED);
 		stream_hand_over(&c->s, &conn_undecided, c);
-		stream_deadline(&c->s, c->settings->http1.idle_ns);
+		stream_deadline(&c->s, c->settings->codec.idle_ns);
 		conn_drain_late(c);
 	}
 }
@@ -247,11 +252,10 @@ static bool conn_on_proxy_header(struct stream *s, const struct proxy_header *h)
 {
 	struct front_conn *c = s->data;
 	stat_inc(STAT_PROXY_HEADERS);
-	stream_deadline(s, c->settings->http1.head_ns); /* for the TLS handshake, if there is one */
+	stream_deadline(s, c->settings->codec.head_ns); /* for the TLS handshake, if there is one */
 	if (!h->is_named)
 		return true; /* it is the balancer itself: looks whether we live, say */
-	struct addr *local = malloc(sizeof(*local));
-	check(local, "out of memory: %zu bytes", sizeof(*local));
+	struct addr *local = mem_new(struct addr);
 	*local = h->target;
 	c->info.local = local;
 	c->info.fd = -1;
@@ -396,9 +400,9 @@ static struct front_conn *conn_new(struct front_listener *l, int fd, const struc
 	char ip[ADDR_IP_TEXT];
 	size_t size = offsetof(struct front_conn, peer_ip) +
 		(header ? ADDR_IP_TEXT : addr_ip_text(peer, ip) + 1);
-	struct front_conn *c = calloc(1, size < sizeof(*c) ? sizeof(*c) : size);
+	struct front_conn *c =
+		mem_zeroed(1, size < sizeof(*c) ? sizeof(*c) : size, "struct front_conn");
 	struct front *f = l->front;
-	check(c, "out of memory: a connection of %zu bytes", size);
 	c->settings = front_settings_ref(l->settings);
 	c->info.local = &c->settings->addr;
 	c->info.fd = fd;
@@ -448,5 +452,5 @@ void front_conn_on_accept(struct acceptor *a, int fd, const struct addr *peer)
 		conn_choose(c, STR_NONE);
 	else
 		stream_deadline(&c->s,
-			header ? c->settings->proxy_header_ns : c->settings->http1.head_ns);
+			header ? c->settings->proxy_header_ns : c->settings->codec.head_ns);
 }

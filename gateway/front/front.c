@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "front/state.h"
 
 #define REMOVED_IDLE_NS NS_PER_S /* of a kept connection whose listener is gone */
@@ -29,13 +30,55 @@ static void listener_stop(struct front_listener *l)
 	free(l);
 }
 
+/* The grace is over. */
+static void place_on_due(struct timer *t)
+{
+	struct front_place *p = container_of(t, struct front_place, timer),
+			   *held = front_place_ref(p);
+	list_each_safe (e, &p->front->conns) {
+		struct front_conn *c = front_conn_of(e);
+		if (front_conn_place(c) == p)
+			front_conn_abort(c);
+	}
+	front_place_unref(&held);
+}
+
 /* Whoever is connected has the answer to what it asked, and is told to go. */
 static void listener_remove(struct front_listener *l, uint64_t grace_ns)
 {
 	struct front_place *place = front_place_ref(l->place);
 	listener_stop(l);
 	front_place_remove(place, REMOVED_IDLE_NS, grace_ns);
+	list_each_safe (e, &place->front->conns) {
+		struct front_conn *c = front_conn_of(e);
+		if (front_conn_place(c) == place)
+			front_conn_drain(c, place->drain_idle_ns);
+	}
 	front_place_unref(&place);
+}
+
+/* What it is from now on. */
+static void listener_set(struct front_listener *l, const struct front_listener_args *args)
+{
+	if (l->settings)
+		front_settings_unref(&l->settings);
+	l->settings = front_settings_new(l->front, args, l->place);
+	l->settings->codec.on_closed = front_conn_on_closed;
+	l->tls = args->tls;
+	l->marked = true;
+}
+
+static void listener_new(struct front *f, const struct front_listener_args *args)
+{
+	struct front_listener *l = mem_new(struct front_listener);
+	l->front = f;
+	l->place = front_place_new(f, place_on_due);
+	listener_set(l, args);
+	if (acceptor_start(&l->acceptor, f->worker, args->fd, front_conn_on_accept, l) < 0)
+		check(false, "a listening socket cannot join the event loop");
+	if (f->paused)
+		acceptor_pause(&l->acceptor);
+	list_push(&f->listeners, &l->link);
 }
 
 void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
@@ -44,28 +87,13 @@ void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
 	f->bounds = *bounds;
 	for (size_t i = 0; i < n; i++) {
 		struct front_listener *l = front_find(f, v[i].addr);
-		if (l && v[i].fd >= 0)
-			(void)close(v[i].fd);
 		if (!l) {
-			l = calloc(1, sizeof(*l));
-			check(l, "out of memory: a listener");
-			l->front = f;
-			l->place = front_place_new(f);
-			l->settings = front_settings_new(f, &v[i], l->place);
-			l->tls = v[i].tls;
-			l->marked = true;
-			if (acceptor_start(&l->acceptor, f->worker, v[i].fd, front_conn_on_accept,
-				    l) < 0)
-				check(false, "a listening socket cannot join the event loop");
-			if (f->paused)
-				acceptor_pause(&l->acceptor);
-			list_push(&f->listeners, &l->link);
+			listener_new(f, &v[i]);
 			continue;
 		}
-		front_settings_unref(&l->settings);
-		l->settings = front_settings_new(f, &v[i], l->place);
-		l->tls = v[i].tls;
-		l->marked = true;
+		if (v[i].fd >= 0)
+			(void)close(v[i].fd);
+		listener_set(l, &v[i]);
 	}
 	list_each_safe (e, &f->listeners) {
 		struct front_listener *l = container_of(e, struct front_listener, link);
@@ -94,8 +122,7 @@ void front_go_on(struct front *f)
 
 struct front *front_new(struct worker *w, struct counts *counts)
 {
-	struct front *f = calloc(1, sizeof(*f));
-	check(f, "out of memory: the front of a worker");
+	struct front *f = mem_new(struct front);
 	f->worker = w;
 	f->counts = counts;
 	list_init(&f->listeners);

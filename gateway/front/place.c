@@ -1,27 +1,15 @@
-/* Listeners that are gone, and the connections they leave behind. */
+/* Addresses of listeners, which connections keep when the listener is gone. */
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "front/state.h"
 
-static void place_on_due(struct timer *t)
+struct front_place *front_place_new(struct front *f, void (*on_due)(struct timer *t))
 {
-	struct front_place *p = container_of(t, struct front_place, timer),
-			   *held = front_place_ref(p);
-	list_each_safe (e, &p->front->conns) {
-		struct front_conn *c = front_conn_of(e);
-		if (front_conn_place(c) == p)
-			front_conn_abort(c);
-	}
-	front_place_unref(&held);
-}
-
-struct front_place *front_place_new(struct front *f)
-{
-	struct front_place *p = calloc(1, sizeof(*p));
-	check(p, "out of memory: the address of a listener");
+	struct front_place *p = mem_new(struct front_place);
 	p->refs = 1;
 	p->front = f;
-	timer_init(&p->timer, place_on_due);
+	timer_init(&p->timer, on_due);
 	return p;
 }
 
@@ -47,9 +35,4 @@ void front_place_remove(struct front_place *p, uint64_t idle_ns, uint64_t grace_
 	if (!p->drain_idle_ns)
 		p->drain_idle_ns = 1;
 	worker_timer(p->front->worker, &p->timer, grace_ns);
-	list_each_safe (e, &p->front->conns) {
-		struct front_conn *c = front_conn_of(e);
-		if (front_conn_place(c) == p)
-			front_conn_drain(c, p->drain_idle_ns);
-	}
 }

@@ -1,11 +1,12 @@
 /* The settings of a listener, as its connections need them. */
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "front/state.h"
 
 #define PACE_WINDOW_NS (5 * NS_PER_S)
 
-/* Strings of the configuration, which may go before the connections do. One block: free v. */
+/* Copy strings of the configuration, which may go before the connections do. One block: free v. */
 static sluice_strs settings_copy(sluice_strs from)
 {
 	size_t size = from.n * sizeof(sluice_str);
@@ -13,8 +14,7 @@ static sluice_strs settings_copy(sluice_strs from)
 		size += from.v[i].len;
 	if (from.n == 0)
 		return (sluice_strs){ 0 };
-	sluice_str *v = malloc(size);
-	check(v, "out of memory: %zu bytes", size);
+	sluice_str *v = mem_zeroed(1, size, "strings");
 	char *at = (char *)(v + from.n);
 	for (size_t i = 0; i < from.n; i++) {
 		v[i] = str_n(at, from.v[i].len);
@@ -31,10 +31,9 @@ static uint32_t settings_bound(uint32_t wanted, uint32_t automatic)
 struct front_settings *front_settings_new(struct front *f, const struct front_listener_args *a,
 	struct front_place *place)
 {
-	struct front_settings *s = calloc(1, sizeof(*s));
+	struct front_settings *s = mem_new(struct front_settings);
 	const struct listener_conf *c = a->conf;
 	uint32_t requests = settings_bound(a->client.requests, f->bounds.client.requests);
-	check(s, "out of memory: the settings of a listener");
 	s->refs = 1;
 	s->front = f;
 	s->place = front_place_ref(place);
@@ -43,7 +42,7 @@ struct front_settings *front_settings_new(struct front *f, const struct front_li
 		s->accepted = series_find(FAMILY_LISTENER_CONNECTIONS, c->name, STR(""));
 	memcpy(s->name, c->name.data,
 		c->name.len < sizeof(s->name) ? c->name.len : sizeof(s->name) - 1);
-	s->http1 = (struct http1_server_conf){ .head_ns = c->timeouts.head * NS_PER_MS,
+	s->codec = (struct codec_conf){ .head_ns = c->timeouts.head * NS_PER_MS,
 		.body_ns = c->timeouts.body * NS_PER_MS,
 		.idle_ns = c->timeouts.idle * NS_PER_MS,
 		.max_body = c->max_body,
@@ -59,20 +58,6 @@ struct front_settings *front_settings_new(struct front *f, const struct front_li
 		.linger = { .silence_ns = c->linger.silence * NS_PER_MS,
 			.total_ns = c->linger.time * NS_PER_MS,
 			.bytes = c->linger.size },
-		.handler = a->handler,
-		.on_closed = front_conn_on_http1_closed };
-	s->http2 = (struct http2_server_conf){ .head_ns = s->http1.head_ns,
-		.body_ns = s->http1.body_ns,
-		.idle_ns = s->http1.idle_ns,
-		.max_body = s->http1.max_body,
-		.max_requests = s->http1.max_requests,
-		.max_head = s->http1.max_head,
-		.max_fields = s->http1.max_fields,
-		.max_target = s->http1.max_target,
-		.slashes = s->http1.slashes,
-		.budget = s->http1.budget,
-		.pace = s->http1.pace,
-		.linger = s->http1.linger,
 		.handler = a->handler };
 	s->protocols = c->protocols;
 	s->balancers = cidr_set_ref(a->balancers);

@@ -9,8 +9,7 @@
 #include "front/count.h"
 #include "front/front.h"
 #include "front/refusal.h"
-#include "http1/server.h"
-#include "http2/server.h"
+#include "http/codec.h"
 #include "net/listener.h"
 #include "net/stream.h"
 
@@ -20,8 +19,9 @@ struct front;
  * connections are drained. */
 struct front_place {
 	unsigned refs;
-	struct front *front;    /* borrowed */
-	struct timer timer;     /* once the listener is gone: when what is left is closed */
+	struct front *front; /* borrowed */
+	/* once the listener is gone: when what is left is closed */
+	struct timer timer;
 	uint64_t drain_idle_ns; /* 0: the listener is there */
 };
 
@@ -31,8 +31,7 @@ struct front_settings {
 	unsigned refs;
 	struct front *front;       /* borrowed: outlives its connections */
 	struct front_place *place; /* shared: ref */
-	struct http1_server_conf http1;
-	struct http2_server_conf http2;
+	struct codec_conf codec;
 	uint64_t protocols; /* enum front_protocol */
 	/* shared: ref; whose connections begin with a PROXY header; NULL: nobody's */
 	struct cidr_set *balancers;
@@ -75,16 +74,18 @@ struct front {
 struct front_conn;
 
 /* settings.c */
+/* codec.on_closed is for the caller to set. */
 struct front_settings *front_settings_new(struct front *f, const struct front_listener_args *a,
 	struct front_place *place);
 struct front_settings *front_settings_ref(struct front_settings *s);
 void front_settings_unref(struct front_settings **s);
 
 /* place.c */
-struct front_place *front_place_new(struct front *f);
+/* on_due: the grace is over. */
+struct front_place *front_place_new(struct front *f, void (*on_due)(struct timer *t));
 struct front_place *front_place_ref(struct front_place *p);
 void front_place_unref(struct front_place **p);
-/* Its listener is gone: its connections are told to go, and closed when the grace is over. */
+/* Its listener is gone: its connections are to go, and to be closed when the grace is over. */
 void front_place_remove(struct front_place *p, uint64_t idle_ns, uint64_t grace_ns);
 static inline bool front_place_is_removed(const struct front_place *p)
 {
@@ -93,7 +94,7 @@ static inline bool front_place_is_removed(const struct front_place *p)
 
 /* conn.c: of the list front.conns */
 void front_conn_on_accept(struct acceptor *a, int fd, const struct addr *peer);
-void front_conn_on_http1_closed(struct http1_server *http1);
+void front_conn_on_closed(struct conn_info *info);
 struct front_conn *front_conn_of(struct list *link);
 void front_conn_drain(struct front_conn *c, uint64_t idle_ns);
 const struct front_place *front_conn_place(const struct front_conn *c);

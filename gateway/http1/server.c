@@ -3,9 +3,9 @@
  * in the stream, at most PIPELINE_MAX bytes of it. A request lives in its own arena, which dies
  * when the exchange says finish().
  *
- *   IDLE --first byte--> HEAD --head complete--> BUSY --finish--> IDLE (or DISCARD, the rest of a
- * small body, then IDLE) any --> CLOSING: nothing is read any more; the stream lingers or closes,
- * then the owner is told
+ *   IDLE --first byte--> HEAD --head complete--> BUSY --finish--> IDLE
+ *                                                  \--finish, a little body is left--> DISCARD -->
+ * IDLE any --> CLOSING: the stream lingers or closes, then the owner is told
  */
 #include "http1/server.h"
 
@@ -24,13 +24,13 @@ enum { PIPELINE_MAX = 16 * 1024 }; /* read ahead of a request that waits for its
 void http1_server_closed(struct http1_server *c)
 {
 	check(!c->rq, "a connection ends with a request in state %d", c->state);
-	c->state = SERVER_CLOSING;
-	c->conf->on_closed(c);
+	server_set_state(c, SERVER_CLOSING);
+	c->conf->on_closed(c->info);
 }
 
 void http1_server_linger(struct http1_server *c, bool unread)
 {
-	c->state = SERVER_CLOSING;
+	server_set_state(c, SERVER_CLOSING);
 	stream_linger(c->s, &c->conf->linger);
 	if (c->draining || !unread)
 		stream_linger_hurry(c->s);
@@ -45,14 +45,13 @@ void http1_request_count(struct http1_request *rq)
 	rq->c.bytes_in = s->bytes_in - s->in.len - rq->in_start;
 }
 
-/* Tell the exchange that its client is lost. It answers if it can, and finishes, now or later. */
-static void server_gone(struct http1_server *c, int err)
+void http1_server_gone(struct http1_server *c, int err)
 {
 	struct http1_request *rq = c->rq;
 	if (rq->gone)
 		return;
-	bool can_answer = !rq->head_sent && !stream_is_broken(c->s) && err != ERR_CLIENT_GONE &&
-		err != ERR_SHUTTING_DOWN;
+	bool can_answer = rq->send == SEND_HEAD && !stream_is_broken(c->s) &&
+		err != ERR_CLIENT_GONE && err != ERR_SHUTTING_DOWN;
 	rq->gone = true;
 	c->close = true;
 	stream_no_deadline(c->s);
@@ -75,9 +74,8 @@ static struct http1_request *request_new(struct http1_server *c)
 	rq->c.conn = c->info;
 	rq->c.started_ns = c->head_began_ns;
 	rq->server = c;
-	rq->held = true;
 	c->rq = rq;
-	c->state = SERVER_BUSY;
+	server_set_state(c, SERVER_BUSY);
 	c->info->requests++;
 	rq->in_start = c->s->bytes_in - c->s->in.len;
 	rq->out_start = c->s->bytes_out;
@@ -89,8 +87,7 @@ static void server_refuse(struct http1_server *c, struct http1_request *rq, int 
 	stream_no_deadline(c->s);
 	buf_drain(&c->s->in, c->s->in.len); /* nothing of it will be read as a request */
 	c->close = true;
-	rq->request_done = true;
-	rq->refused = true;
+	request_set_receive(rq, RECEIVE_REFUSED);
 	c->conf->handler.on_bad_request(c->conf->handler.ctx, &rq->c, err);
 }
 
@@ -133,9 +130,12 @@ static void server_begin(struct http1_server *c, const char *bytes, size_t len)
 	rq->left = rq->head.body == BODY_LENGTH ? rq->head.body_length : 0;
 	if (rq->head.body == BODY_CHUNKED)
 		chunk_decoder_init(&rq->chunks, &rq->c.arena, ERR_BAD_CHUNK);
-	rq->request_done = rq->head.body == BODY_NONE ||
-		(rq->head.body == BODY_LENGTH && rq->left == 0);
-	rq->want_continue = rq->head.expect_continue && !rq->request_done && c->s->in.len == 0;
+	if (rq->head.body == BODY_NONE || (rq->head.body == BODY_LENGTH && rq->left == 0))
+		request_set_receive(rq, RECEIVE_DONE);
+	else if (rq->head.expect_continue && c->s->in.len == 0)
+		request_set_receive(rq, RECEIVE_EXPECT);
+	else
+		request_set_receive(rq, RECEIVE_BODY);
 	if (unlikely(worker_overload(c->s->worker)))
 		server_refuse_overload(c, rq);
 	else
@@ -179,7 +179,7 @@ static bool server_head(struct http1_server *c)
 		}
 		if (!server_head_begins(in))
 			return false;
-		c->state = SERVER_HEAD;
+		server_set_state(c, SERVER_HEAD);
 		c->searched = 0;
 	}
 	sluice_str run = buf_peek(in);
@@ -209,7 +209,7 @@ static bool server_head(struct http1_server *c)
 
 static int request_decode_chunks(struct http1_request *rq, struct buf *in)
 {
-	while (in->len && !rq->body_whole) {
+	while (in->len && rq->receive == RECEIVE_BODY) {
 		sluice_str run = buf_peek(in);
 		size_t skip, data;
 		int r = chunk_decode(&rq->chunks, run.data, run.len, &skip, &data);
@@ -219,69 +219,17 @@ static int request_decode_chunks(struct http1_request *rq, struct buf *in)
 		if (data)
 			buf_move(&rq->body, in, data);
 		rq->body_bytes += data;
-		rq->body_whole = r == CHUNK_DONE;
+		if (r == CHUNK_DONE)
+			request_set_receive(rq, RECEIVE_WHOLE);
 	}
 	return 0;
-}
-
-static void server_watch_stall(struct http1_server *c)
-{
-	struct http1_request *rq = c->rq;
-	uint64_t wait = c->conf->body_ns;
-	if (unlikely(c->conf->pace.min_rate != 0))
-		wait = pace_window_ns(&rq->out, &c->conf->pace, worker_now(c->s->worker), wait);
-	rq->stall_mark = c->s->bytes_out;
-	stream_deadline(c->s, wait);
-}
-
-/* Where more than silence counts. */
-static __attribute__((noinline)) void server_watch_pace(struct http1_server *c)
-{
-	struct http1_request *rq = c->rq;
-	const struct pace_rule *rule = &c->conf->pace;
-	uint64_t now = worker_now(c->s->worker), wait = TIMER_NEVER;
-	if (rq->held)
-		pace_stop(&rq->in);
-	else if (!rq->in.since_ns)
-		pace_start(&rq->in, now, rq->body_bytes);
-	if (!rq->held)
-		wait = pace_window_ns(&rq->in, rule, now, c->conf->body_ns);
-	wait = pace_request_ns(rule, rq->c.started_ns, now, wait);
-	if (wait == TIMER_NEVER)
-		stream_no_deadline(c->s);
-	else
-		stream_deadline(c->s, wait);
-}
-
-/* With a request in progress there is one deadline: for a client that does not take its response,
- * else for one that does not send its body. The former, once it runs, is moved only by bytes that
- * leave. */
-void http1_server_watch(struct http1_server *c)
-{
-	const struct http1_request *rq = c->rq;
-	if (rq->full || rq->response_done)
-		return;
-	if (rq->request_done || rq->tunnel)
-		stream_no_deadline(c->s);
-	else if (unlikely(pace_is_asked(&c->conf->pace)))
-		server_watch_pace(c);
-	else if (rq->held)
-		stream_no_deadline(c->s);
-	else
-		stream_deadline(c->s, c->conf->body_ns);
-}
-
-void http1_server_watch_rate(struct http1_server *c)
-{
-	pace_start(&c->rq->out, worker_now(c->s->worker), stream_taken(c->s));
-	server_watch_stall(c);
 }
 
 /* From s->in to rq->body. */
 static int request_decode(struct http1_request *rq, struct buf *in)
 {
 	int err = 0;
-	if (rq->tunnel) {
+	if (rq->receive == RECEIVE_TUNNEL) {
 		buf_move_all(&rq->body, in);
 	} else if (rq->head.body == BODY_CHUNKED) {
 		err = request_decode_chunks(rq, in);
@@ -290,7 +238,8 @@ static int request_decode(struct http1_request *rq, struct buf *in)
 		buf_move(&rq->body, in, n);
 		rq->left -= n;
 		rq->body_bytes += n;
-		rq->body_whole = rq->left == 0;
+		if (rq->left == 0)
+			request_set_receive(rq, RECEIVE_WHOLE);
 	}
 	uint64_t max = rq->server->conf->max_body;
 	return !err && max && rq->body_bytes > max ? ERR_BODY_TOO_LARGE : err;
@@ -300,22 +249,23 @@ static int request_decode(struct http1_request *rq, struct buf *in)
 static bool server_body(struct http1_server *c)
 {
 	struct http1_request *rq = c->rq;
-	int err = rq->body_whole ? 0 : request_decode(rq, &c->s->in);
+	int err = rq->receive == RECEIVE_WHOLE ? 0 : request_decode(rq, &c->s->in);
 
-	rq->offer = false;
+	rq->delivery = DELIVERY_ON;
 	if (err) {
-		server_gone(c, err);
+		http1_server_gone(c, err);
 		return false;
 	}
 	if (rq->body.len)
 		rq->c.events->on_body(&rq->c, &rq->body);
 	if (c->rq != rq || rq->gone)
 		return false;
-	rq->request_done = rq->body_whole && rq->body.len == 0;
-	if (rq->held)
+	if (rq->receive == RECEIVE_WHOLE && rq->body.len == 0)
+		request_set_receive(rq, RECEIVE_DONE);
+	if (rq->delivery == DELIVERY_HELD)
 		buf_settle(&rq->body);
 	http1_server_watch(c);
-	if (!rq->request_done)
+	if (rq->receive != RECEIVE_DONE)
 		return true;
 	rq->c.events->on_end(&rq->c, rq->head.body == BODY_CHUNKED ? &rq->chunks.trailers : NULL);
 	return c->rq == rq && !rq->gone;
@@ -323,73 +273,101 @@ static bool server_body(struct http1_server *c)
 
 /* ---- the reading loop ---------------------------------------------------------------------- */
 
+/* What a request in progress makes of the input. */
+enum appetite {
+	APPETITE_NONE,   /* nothing is to be read */
+	APPETITE_MORE,   /* bytes are welcome that are not there yet */
+	APPETITE_DECODE, /* server_body() has something to do */
+};
+
+static enum appetite request_appetite(const struct http1_request *rq, size_t waiting)
+{
+	bool again = rq->delivery == DELIVERY_AGAIN;
+	if (rq->gone || rq->receive == RECEIVE_TUNNEL_DONE)
+		return APPETITE_NONE;
+	/* to see the client leave, and for the next requests */
+	if (request_is_received(rq))
+		return waiting < PIPELINE_MAX ? APPETITE_MORE : APPETITE_NONE;
+	if (rq->delivery == DELIVERY_HELD)
+		return APPETITE_NONE;
+	if (rq->receive == RECEIVE_WHOLE && !again)
+		return waiting < PIPELINE_MAX ? APPETITE_MORE : APPETITE_NONE;
+	return waiting || again ? APPETITE_DECODE : APPETITE_MORE;
+}
+
+/* Throw away the rest of a body. False: it is still to come. */
+static bool server_discard(struct http1_server *c)
+{
+	struct buf *in = &c->s->in;
+	size_t n = in->len < c->discard ? in->len : (size_t)c->discard;
+	buf_drain(in, n);
+	c->discard -= n;
+	if (c->discard)
+		return false;
+	server_set_state(c, SERVER_IDLE);
+	http1_server_go_on(c);
+	return true;
+}
+
 /* Use what is in s->in. True: more bytes are welcome. */
-static bool server_eat(struct http1_server *c)
+static bool server_use_input(struct http1_server *c)
 {
 	struct buf *in = &c->s->in;
 	for (;;) {
+		enum appetite a;
 		switch (c->state) {
 		case SERVER_IDLE:
 		case SERVER_HEAD:
-			if (in->len == 0)
-				return true;
-			if (!server_head(c))
+			if (in->len == 0 || !server_head(c))
 				return true;
 			break;
 		case SERVER_BUSY:
-			if (c->rq->gone)
-				return false;
-			if (c->rq->request_done ? c->rq->tunnel : c->rq->held)
-				return false;
-			if (c->rq->request_done || (c->rq->body_whole && !c->rq->offer))
-				return in->len < PIPELINE_MAX; /* to see the client leave */
-			if (in->len == 0 && !c->rq->offer)
-				return true;
+			a = request_appetite(c->rq, in->len);
+			if (a != APPETITE_DECODE)
+				return a == APPETITE_MORE;
 			if (!server_body(c) && c->state == SERVER_BUSY)
 				return false;
 			break;
-		case SERVER_DISCARD: {
-			size_t n = in->len < c->discard ? in->len : (size_t)c->discard;
-			buf_drain(in, n);
-			c->discard -= n;
-			if (c->discard)
+		case SERVER_DISCARD:
+			if (!server_discard(c))
 				return true;
-			c->state = SERVER_IDLE;
-			http1_server_go_on(c);
 			break;
-		}
 		default:
 			return false;
 		}
 	}
 }
 
+/* The client sends no more, or the connection broke. */
+static void server_ended(struct http1_server *c, enum io io)
+{
+	struct http1_request *rq = c->rq;
+	if (!rq) {
+		http1_server_closed(c);
+	} else if (io == IO_EOF && rq->receive == RECEIVE_TUNNEL && !rq->gone) {
+		request_set_receive(rq, RECEIVE_TUNNEL_DONE); /* ours may go on */
+		rq->c.events->on_end(&rq->c, NULL);
+	} else if (io != IO_EOF || rq->send != SEND_DONE) {
+		http1_server_gone(c, ERR_CLIENT_GONE);
+	} /* else its whole answer is on the way */
+}
+
+/* The client owes the rest of a head or a body. */
+static bool server_awaits(const struct http1_server *c)
+{
+	return c->state == SERVER_HEAD || (c->state == SERVER_BUSY && !request_is_received(c->rq));
+}
+
 static void server_on_readable(struct stream *s)
 {
 	struct http1_server *c = s->data;
 	struct read_turn turn = stream_turn(s);
+	enum io io = IO_OK;
 
-	while (server_eat(c)) {
-		bool awaits = c->state == SERVER_HEAD ||
-			(c->state == SERVER_BUSY && !c->rq->request_done);
-		enum io io = stream_read(s, &turn, awaits);
-		if (io == IO_AGAIN)
-			return;
-		if (io == IO_OK)
-			continue;
-		if (io == IO_EOF && c->rq && c->rq->tunnel && !c->rq->gone) {
-			c->rq->request_done = true; /* its end of the tunnel; ours may go on */
-			c->rq->c.events->on_end(&c->rq->c, NULL);
-			return;
-		}
-		if (io == IO_EOF && c->rq && c->rq->response_done)
-			return; /* it says no more, and its whole answer is on the way */
-		if (c->rq)
-			server_gone(c, ERR_CLIENT_GONE);
-		else
-			http1_server_closed(c);
-		return;
-	}
+	while (io == IO_OK && server_use_input(c))
+		io = stream_read(s, &turn, server_awaits(c));
+	if (io == IO_EOF || io == IO_FAIL)
+		server_ended(c, io);
 }
 
 /* Between requests. */
@@ -410,14 +388,16 @@ static void server_on_drained(struct stream *s)
 	struct http1_request *rq = c->rq;
 	if (!rq || rq->gone)
 		return;
-	rq->full = false;
-	if (!rq->response_done) {
+	if (rq->send == SEND_FULL)
+		request_set_send(rq, SEND_BODY);
+	if (rq->send == SEND_BODY) {
 		http1_server_watch(c);
 		rq->c.events->on_drained(&rq->c);
-	} else if (!stream_has_unsent(s)) { /* not when it was full and is now less so */
+	} else if (rq->send == SEND_DONE &&
+		!stream_has_unsent(s)) { /* not when it was full and is now less so */
 		stream_no_deadline(s);
 		http1_request_count(rq);
-		if (rq->tunnel)
+		if (request_is_tunnel(rq))
 			stream_shut(s);
 		rq->c.events->on_sent(&rq->c);
 	}
@@ -428,60 +408,22 @@ static void server_on_fail(struct stream *s, int error)
 	struct http1_server *c = s->data;
 	(void)error;
 	if (c->rq)
-		server_gone(c, ERR_CLIENT_GONE);
+		http1_server_gone(c, ERR_CLIENT_GONE);
 	else
 		http1_server_closed(c);
-}
-
-static void server_late(struct http1_server *c, enum stat_id stat, int err)
-{
-	stat_inc(stat);
-	server_gone(c, err);
-}
-
-/* A deadline of the response has passed: which of them? */
-static void server_stall_is_due(struct http1_server *c)
-{
-	struct http1_request *rq = c->rq;
-	uint64_t now = worker_now(c->s->worker);
-	if (c->conf->pace.min_rate && pace_judge(&rq->out, &c->conf->pace, now, stream_taken(c->s)))
-		server_late(c, STAT_TIMEOUT_RATE, ERR_CLIENT_TOO_SLOW);
-	else if (c->s->bytes_out != rq->stall_mark || rq->out.since_ns == now)
-		server_watch_stall(c);
-	else
-		server_late(c, STAT_TIMEOUT_SEND, ERR_CLIENT_STALLED);
-}
-
-/* The same of its body. */
-static void server_body_is_due(struct http1_server *c)
-{
-	struct http1_request *rq = c->rq;
-	uint64_t now = worker_now(c->s->worker);
-	if (pace_is_over(&c->conf->pace, rq->c.started_ns, now))
-		server_late(c, STAT_TIMEOUT_REQUEST, ERR_REQUEST_TIMEOUT);
-	else if (pace_judge(&rq->in, &c->conf->pace, now, rq->body_bytes))
-		server_late(c, STAT_TIMEOUT_RATE, ERR_BODY_TOO_SLOW);
-	else if (rq->held || rq->in.since_ns == now)
-		http1_server_watch(c); /* for another window */
-	else
-		server_late(c, STAT_TIMEOUT_BODY, ERR_BODY_TIMEOUT);
 }
 
 static void server_on_timeout(struct stream *s)
 {
 	struct http1_server *c = s->data;
-	struct http1_request *rq = c->rq;
 	if (c->state == SERVER_HEAD) {
 		stat_inc(STAT_TIMEOUT_HEAD);
-		rq = request_new(c);
-		server_refuse(c, rq, ERR_HEAD_TIMEOUT);
-	} else if (!rq) {
+		server_refuse(c, request_new(c), ERR_HEAD_TIMEOUT);
+	} else if (!c->rq) {
 		stat_inc(STAT_TIMEOUT_IDLE);
 		http1_server_closed(c);
-	} else if (rq->full || rq->response_done) {
-		server_stall_is_due(c);
-	} else if (!rq->request_done && !rq->tunnel) {
-		server_body_is_due(c);
+	} else {
+		http1_server_is_due(c);
 	}
 }
 
@@ -495,7 +437,7 @@ static const struct stream_user server_user = {
 /* ---- what the owner calls ------------------------------------------------------------------ */
 
 void http1_server_init(struct http1_server *c, struct stream *s, struct conn_info *info,
-	const struct http1_server_conf *conf)
+	const struct codec_conf *conf)
 {
 	*c = (struct http1_server){ .s = s, .info = info, .conf = conf };
 	stream_hand_over(s, &server_user, c);
@@ -508,18 +450,43 @@ void http1_server_drain(struct http1_server *c, uint64_t idle_ns)
 	stream_linger_hurry(c->s);
 	if (c->state == SERVER_IDLE || c->state == SERVER_DISCARD)
 		stream_deadline(c->s, idle_ns);
-	else if (c->rq && !c->rq->head_sent)
+	else if (c->rq && c->rq->send == SEND_HEAD)
 		c->close = true;
 }
 
 void http1_server_abort(struct http1_server *c)
 {
-	if (c->state == SERVER_CLOSING && c->rq == NULL) {
-		http1_server_closed(c);
-		return;
-	}
 	if (c->rq)
-		server_gone(c, ERR_SHUTTING_DOWN);
+		http1_server_gone(c, ERR_SHUTTING_DOWN);
 	else
 		http1_server_closed(c);
 }
+
+/* ---- as front/ sees it --------------------------------------------------------------------- */
+
+static struct http1_server *server_in(union codec_room *room)
+{
+	return (struct http1_server *)(void *)room;
+}
+
+static void codec_start(union codec_room *room, struct stream *s, struct conn_info *info,
+	const struct codec_conf *conf)
+{
+	http1_server_init(server_in(room), s, info, conf);
+}
+
+static void codec_drain(union codec_room *room, uint64_t idle_ns)
+{
+	http1_server_drain(server_in(room), idle_ns);
+}
+
+static void codec_abort(union codec_room *room)
+{
+	http1_server_abort(server_in(room));
+}
+
+const struct codec http1_codec = {
+	.start = codec_start,
+	.drain = codec_drain,
+	.abort = codec_abort,
+};

@@ -24,17 +24,17 @@ static void client_head(struct client *cl, const struct response_head *h)
 	if (request_is_dead(rq) || (!final && rq->head.version < 11))
 		return;
 	if (final) {
-		bool unread = !rq->request_done;
 		bool small = rq->head.body == BODY_LENGTH && rq->left <= DISCARD_MAX &&
-			!rq->want_continue;
-		if (unread && !small)
+			rq->receive != RECEIVE_EXPECT;
+		if (!request_is_received(rq) && !small)
 			c->close = true;
 		rq->response_framing = (uint8_t)http1_response_framing(h,
 			(enum method)rq->head.method, rq->head.version ? rq->head.version : 11);
 		if (rq->response_framing == BODY_CLOSE)
 			c->close = true;
-		rq->head_sent = true;
-		rq->want_continue = false;
+		request_set_send(rq, SEND_BODY);
+		if (rq->receive == RECEIVE_EXPECT)
+			request_set_receive(rq, RECEIVE_BODY);
 	}
 	size_t room, size = http1_response_head_size(h);
 	char *at = buf_reserve(&s->out, size, &room);
@@ -49,9 +49,11 @@ static void client_head(struct client *cl, const struct response_head *h)
 /* The client takes less of the response than there is. True. */
 static bool request_full(struct http1_request *rq)
 {
-	if (!rq->full)
+	if (rq->send != SEND_FULL) {
+		request_set_send(rq, SEND_FULL);
 		http1_server_watch_stall(rq->server);
-	return rq->full = true;
+	}
+	return true;
 }
 
 static bool client_body(struct client *cl, struct buf *data)
@@ -95,7 +97,7 @@ static void client_end(struct client *cl, const struct fields *trailers)
 	struct http1_request *rq = request_of(cl);
 	struct stream *s = rq->server->s;
 
-	rq->response_done = true;
+	request_set_send(rq, SEND_DONE);
 	if (request_is_dead(rq))
 		return;
 	if (rq->response_framing == BODY_CHUNKED) {
@@ -107,7 +109,7 @@ static void client_end(struct client *cl, const struct fields *trailers)
 	}
 	if (!rq->gone)
 		http1_server_watch_stall(rq->server);
-	if (rq->server->close && !rq->tunnel)
+	if (rq->server->close && !request_is_tunnel(rq))
 		stream_mark_last(s);
 	stream_tell_empty(s);
 }
@@ -115,10 +117,9 @@ static void client_end(struct client *cl, const struct fields *trailers)
 static void client_tunnel(struct client *cl)
 {
 	struct http1_request *rq = request_of(cl);
-	rq->tunnel = true;
-	rq->head_sent = true;
-	rq->held = true;
-	rq->request_done = rq->body_whole = false;
+	request_set_receive(rq, RECEIVE_TUNNEL);
+	request_set_send(rq, SEND_BODY);
+	rq->delivery = DELIVERY_HELD;
 	rq->response_framing = BODY_CLOSE;
 	rq->server->close = true;
 }
@@ -128,18 +129,29 @@ static void client_abort(struct client *cl)
 	struct http1_request *rq = request_of(cl);
 	/* with a length or chunks, the missing end shows; a body that ends with the connection must
 	 * end with a reset, and without the farewell of TLS, which would vouch for it */
-	if (rq->head_sent && rq->response_framing == BODY_CLOSE)
+	if (rq->send != SEND_HEAD && rq->response_framing == BODY_CLOSE)
 		stream_close_by_reset(rq->server->s);
+	if (rq->send != SEND_HEAD)
+		request_set_send(rq, SEND_CUT);
 	rq->server->close = true;
-	rq->response_done = false;
 }
 
 static void client_hold(struct client *cl)
 {
 	struct http1_request *rq = request_of(cl);
-	rq->held = true;
+	rq->delivery = DELIVERY_HELD;
 	if (!rq->gone)
 		http1_server_watch(rq->server);
+}
+
+/* Tell a client that waits for it to send the body, unless it has begun (RFC 9110 10.1.1). */
+static void request_continue(struct stream *s)
+{
+	static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	if (s->in.len)
+		return;
+	buf_append(&s->out, interim, sizeof(interim) - 1);
+	stream_kick(s);
 }
 
 static void client_resume(struct client *cl)
@@ -147,20 +159,18 @@ static void client_resume(struct client *cl)
 	struct http1_request *rq = request_of(cl);
 	struct http1_server *c = rq->server;
 
-	if (rq->gone || !rq->held)
+	if (rq->gone || rq->delivery != DELIVERY_HELD)
 		return;
-	rq->held = false;
-	if (rq->request_done)
+	bool again = rq->body.len || rq->receive == RECEIVE_WHOLE;
+	rq->delivery = again ? DELIVERY_AGAIN : DELIVERY_ON;
+	if (request_is_received(rq))
 		return;
-	if (rq->want_continue && c->s->in.len == 0) {
-		static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
-		buf_append(&c->s->out, interim, sizeof(interim) - 1);
-		stream_kick(c->s);
+	if (rq->receive == RECEIVE_EXPECT) {
+		request_set_receive(rq, RECEIVE_BODY);
+		request_continue(c->s);
 	}
-	rq->want_continue = false;
-	rq->offer = rq->body.len || rq->body_whole;
 	http1_server_watch(c);
-	if (c->s->in.len || rq->offer || stream_may_read(c->s))
+	if (c->s->in.len || again || stream_may_read(c->s))
 		stream_resume(c->s);
 }
 
@@ -169,12 +179,14 @@ static void client_finish(struct client *cl)
 	struct http1_request *rq = request_of(cl);
 	struct http1_server *c = rq->server;
 	struct stream *s = c->s;
-	bool whole = rq->response_done, unread = !rq->request_done, rest = unread || rq->refused;
+	bool whole = rq->send == SEND_DONE, unread = !request_is_received(rq);
+	bool rest = unread || rq->receive == RECEIVE_REFUSED;
 	uint64_t left = rq->head.body == BODY_LENGTH ? rq->left : UINT64_MAX;
 	bool lost = stream_is_broken(s) || stream_has_ended(s);
 	/* the upstream failed, not the client: it gets what is there of the response, and sees that
 	 * the end is missing */
-	bool cut = !whole && !rq->gone && rq->head_sent && rq->response_framing != BODY_CLOSE;
+	bool cut = !whole && !rq->gone && rq->send != SEND_HEAD &&
+		rq->response_framing != BODY_CLOSE;
 
 	buf_fini(&rq->body);
 	struct arena a = rq->c.arena;
@@ -186,7 +198,7 @@ static void client_finish(struct client *cl)
 		http1_server_linger(c, rest);
 	} else {
 		c->discard = unread ? left : 0;
-		c->state = unread ? SERVER_DISCARD : SERVER_IDLE;
+		server_set_state(c, unread ? SERVER_DISCARD : SERVER_IDLE);
 		http1_server_go_on(c);
 	}
 }

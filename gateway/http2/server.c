@@ -50,7 +50,7 @@ static void server_closed(struct http2_server *c)
 	session_free(c);
 	timer_drop(&c->drain_timer);
 	list_del(&c->turn.link);
-	c->owner.on_closed(c->owner.owner);
+	c->conf->on_closed(c->info);
 	worker_bury(w, &c->grave, server_free);
 }
 
@@ -358,14 +358,13 @@ static void server_on_noticed(struct timer *t)
 }
 
 struct http2_server *http2_server_new(struct stream *s, struct conn_info *info,
-	const struct http2_server_conf *conf, const struct http2_server_owner *owner)
+	const struct codec_conf *conf)
 {
 	struct http2_server *c = calloc(1, sizeof(*c));
 	check(c, "out of memory: a connection of %zu bytes", sizeof(*c));
 	c->s = s;
 	c->info = info;
 	c->conf = conf;
-	c->owner = *owner;
 	c->limits = (struct head_limits){ .max_head = conf->max_head,
 		.max_fields = conf->max_fields,
 		.max_target = conf->max_target,
@@ -432,3 +431,32 @@ void http2_thread_fini(void)
 	pages_thread_fini();
 	memory_thread_fini();
 }
+
+/* ---- as front/ sees it --------------------------------------------------------------------- */
+
+static struct http2_server **server_in(union codec_room *room)
+{
+	return (struct http2_server **)(void *)room;
+}
+
+static void codec_start(union codec_room *room, struct stream *s, struct conn_info *info,
+	const struct codec_conf *conf)
+{
+	*server_in(room) = http2_server_new(s, info, conf);
+}
+
+static void codec_drain(union codec_room *room, uint64_t idle_ns)
+{
+	http2_server_drain(*server_in(room), idle_ns);
+}
+
+static void codec_abort(union codec_room *room)
+{
+	http2_server_abort(*server_in(room));
+}
+
+const struct codec http2_codec = {
+	.start = codec_start,
+	.drain = codec_drain,
+	.abort = codec_abort,
+};

@@ -98,8 +98,7 @@ struct http2_request {
 struct http2_server {
 	struct stream *s;       /* borrowed: of the owner */
 	struct conn_info *info; /* borrowed: of the owner */
-	const struct http2_server_conf *conf;
-	struct http2_server_owner owner;
+	const struct codec_conf *conf;
 	nghttp2_session *h2; /* owned */
 	struct pages pages;  /* owned: where it lies */
 	/* while it is watched for being idle: when that has lasted too long */

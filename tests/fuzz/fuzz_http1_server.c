@@ -165,9 +165,9 @@ static void on_bad_request(void *ctx, struct client *c, int err)
 	answer(live, err_info(err)->status);
 }
 
-static void on_closed(struct http1_server *server)
+static void on_closed(struct conn_info *info)
 {
-	struct connection *k = container_of(server, struct connection, server);
+	struct connection *k = container_of(info, struct connection, info);
 	k->closed++;
 	stream_close(&k->s);
 }
@@ -178,7 +178,7 @@ static const struct stream_user nobody = { 0 };
 static char *talk(const uint8_t *p, size_t n, unsigned mode, size_t budget, size_t read_max,
 	unsigned pieces, size_t *out_len)
 {
-	const struct http1_server_conf conf = { .linger = { 5 * NS_PER_S, 30 * NS_PER_S, 64 << 20 },
+	const struct codec_conf conf = { .linger = { 5 * NS_PER_S, 30 * NS_PER_S, 64 << 20 },
 		.head_ns = 10 * NS_PER_S,
 		.body_ns = 30 * NS_PER_S,
 		.idle_ns = 60 * NS_PER_S,

@@ -636,7 +636,7 @@ static void run(void)
 
 /* ---- from beginning to end ----------------------------------------------------------------- */
 
-static void on_closed(void *owner)
+static void on_closed(struct conn_info *owner)
 {
 	(void)owner;
 	server = NULL;
@@ -680,7 +680,7 @@ static void end(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
-	static struct http2_server_conf conf = { .head_ns = NS_PER_S,
+	static struct codec_conf conf = { .head_ns = NS_PER_S,
 		.body_ns = 2 * NS_PER_S,
 		.idle_ns = 4 * NS_PER_S,
 		.max_body = 100000,
@@ -689,8 +689,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.max_fields = 20,
 		.max_target = 500,
 		.linger = { NS_PER_S, 3 * NS_PER_S, 20000 },
-		.handler = { on_request, on_bad_request, NULL } };
-	static const struct http2_server_owner owner = { on_closed, NULL };
+		.handler = { on_request, on_bad_request, NULL },
+		.on_closed = on_closed };
 
 	if (size < 1 || size > SCRIPT_MAX)
 		return 0;
@@ -714,7 +714,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	info = (struct conn_info){ .peer_ip = "::1", .peer_ip_len = 3 };
 	fakewire_start();
 	fakewire_open(&wire, &stream, NULL, NULL);
-	server = http2_server_new(&stream, &info, &conf, &owner);
+	server = http2_server_new(&stream, &info, &conf);
 	if (!(mode & MODE_RAW))
 		say(preface, sizeof(preface) - 1);
 	turn();

@@ -2,7 +2,7 @@
 #include "server_kit.h"
 
 struct plan plan;
-struct http1_server_conf conf;
+struct codec_conf conf;
 struct call calls[CALLS];
 unsigned n_calls, finished;
 struct conn *conn;
@@ -169,9 +169,9 @@ static void on_bad_request(void *ctx, struct client *c, int err)
 
 /* ---- a connection -------------------------------------------------------------------------- */
 
-static void on_closed(struct http1_server *c)
+static void on_closed(struct conn_info *info)
 {
-	assert_ptr_equal(c, &conn->server);
+	assert_ptr_equal(info, &conn->info);
 	conn->closed++;
 	stream_close(&conn->s);
 }
@@ -184,7 +184,7 @@ void begin(void)
 	plan.when = AT_END;
 	plan.status = 200;
 	plan.body_kind = BODY_LENGTH;
-	conf = (struct http1_server_conf){ .linger = { 5 * NS_PER_S, 30 * NS_PER_S, 64 << 20 },
+	conf = (struct codec_conf){ .linger = { 5 * NS_PER_S, 30 * NS_PER_S, 64 << 20 },
 		.head_ns = 10 * NS_PER_S,
 		.body_ns = 30 * NS_PER_S,
 		.idle_ns = 60 * NS_PER_S,

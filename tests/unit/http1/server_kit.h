@@ -50,7 +50,7 @@ struct conn {
 };
 
 extern struct plan plan;
-extern struct http1_server_conf conf;
+extern struct codec_conf conf;
 extern struct call calls[CALLS];
 extern unsigned n_calls, finished;
 extern struct conn *conn;

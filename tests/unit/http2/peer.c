@@ -189,12 +189,19 @@ static void on_bad_request(void *ctx, struct client *c, int err)
 
 /* ---- opening and closing ------------------------------------------------------------------- */
 
+static void on_closed(struct conn_info *info)
+{
+	struct peer *p = container_of(info, struct peer, info);
+	p->server = NULL;
+	stream_close(&p->s);
+}
+
 struct peer *peer_new(void)
 {
 	struct peer *p = calloc(1, sizeof(*p));
 	check(p && worker_init(&p->w, 0) == 0 && nghttp2_hd_inflate_new(&p->inflater) == 0,
 		"no memory for %s", "a peer");
-	p->conf = (struct http2_server_conf){ .linger = { 5 * NS_PER_S, 30 * NS_PER_S, 64 << 20 },
+	p->conf = (struct codec_conf){ .linger = { 5 * NS_PER_S, 30 * NS_PER_S, 64 << 20 },
 		.head_ns = 5 * NS_PER_S,
 		.body_ns = 5 * NS_PER_S,
 		.idle_ns = 5 * NS_PER_S,
@@ -202,16 +209,10 @@ struct peer *peer_new(void)
 		.max_fields = 100,
 		.max_target = 8192,
 		.budget = 512 * 1024,
-		.handler = { on_request, on_bad_request, p } };
+		.handler = { on_request, on_bad_request, p },
+		.on_closed = on_closed };
 	p->fd = -1;
 	return p;
-}
-
-static void on_closed(void *owner)
-{
-	struct peer *p = owner;
-	p->server = NULL;
-	stream_close(&p->s);
 }
 
 void peer_open(struct peer *p)
@@ -222,8 +223,7 @@ void peer_open(struct peer *p)
 	p->fd = pair[1];
 	check(stream_init(&p->s, &p->w, pair[0], &transport_plain, NULL, NULL, NULL) == 0,
 		"stream: %d", errno);
-	const struct http2_server_owner owner = { on_closed, p };
-	p->server = http2_server_new(&p->s, &p->info, &p->conf, &owner);
+	p->server = http2_server_new(&p->s, &p->info, &p->conf);
 }
 
 void peer_start(struct peer *p)

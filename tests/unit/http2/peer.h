@@ -57,7 +57,7 @@ struct peer {
 	struct worker w;
 	struct stream s;
 	struct conn_info info;
-	struct http2_server_conf conf;
+	struct codec_conf conf;
 	struct http2_server *server; /* NULL: closed */
 	int fd;                      /* of the client */
 	bool eof;
