@@ -1,7 +1,7 @@
 /* Key expressions. */
 #include "policy/expr.h"
 
-#include "policy/run.h"
+#include "policy/attr.h"
 
 enum { EXPR_ATTR_MAX = 128 };
 
@@ -99,7 +99,7 @@ enum sluice_reading expr_read(sluice_exchange *x, const sluice_expr *e, sluice_s
 		return expr_found(fact_capture(x, e->name), out);
 	case FACT_CLAIM:
 	case FACT_ATTR:
-		return expr_found(run_attr(x, e->name), out);
+		return expr_found(attr_find(x, e->name), out);
 	default:
 		return expr_found(fact_plain(x, (enum fact)e->fact), out);
 	}

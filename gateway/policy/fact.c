@@ -2,7 +2,7 @@
 #include "policy/fact.h"
 
 #include "http/query.h"
-#include "policy/run.h"
+#include "policy/attr.h"
 
 const struct fact_info fact_table[FACT_COUNT] = {
 #define F(name, text, named, how, help) \
@@ -51,7 +51,7 @@ sluice_str fact_plain(sluice_exchange *x, enum fact f)
 	case FACT_UPSTREAM:
 		return x->upstream_name.len ? x->upstream_name : STR_NONE;
 	case FACT_CONSUMER:
-		return run_attr(x, fact_table[FACT_CONSUMER].text);
+		return attr_find(x, fact_table[FACT_CONSUMER].text);
 	default:
 		return STR_NONE;
 	}

@@ -6,9 +6,9 @@
 #include "policy/expr.h"
 #include "policy/host.h"
 #include "policy/instance.h"
+#include "policy/run.h"
 #include "policy/running.h"
 #include "policy/template.h"
-#include "policy/walk.h"
 #include "redis/script.h"
 #include "store/store.h"
 #include "upstream/fetch.h"
@@ -148,7 +148,7 @@ void host_log(sluice_instance *inst, sluice_exchange *x, int level, const char *
 	char tag[96];
 	if (level < LOG_ERROR || level > LOG_DEBUG || !log_is_on((enum log_level)level))
 		return;
-	if (!inst && x && x->chain)
+	if (!inst && x && x->frame)
 		inst = run_item(x)->inst;
 	(void)snprintf(tag, sizeof(tag), "%s/%.*s", inst ? inst->plugin->name : "plugin",
 		inst ? (int)inst->name.len : 0, inst ? inst->name.data : "");
