@@ -77,6 +77,14 @@ void host_conf_error(sluice_instance *inst, const char *option, const char *fmt,
 	}
 }
 
+void host_conf_hint(sluice_instance *inst, const char *fmt, va_list ap)
+{
+	char text[512];
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	if (inst->bind)
+		diag_hint(inst->bind->diag, "%s", text);
+}
+
 static void host_report(sluice_instance *inst, const char *fmt, ...)
 {
 	va_list ap;

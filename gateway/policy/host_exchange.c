@@ -20,30 +20,27 @@ struct run_state {
 	void *data;
 };
 
-/* What the gateway itself states, and what plugins do. */
+/* What plugins state, and what the route's path has. */
 static sluice_str host_attr(sluice_exchange *x, sluice_str name)
 {
-	if (str_starts(name, STR("path:")))
-		return fact_capture(x, str_n(name.data + 5, name.len - 5));
-	return attr_find(x, name);
+	sluice_expr e = { .fact = FACT_ATTR, .text = name };
+	sluice_str value;
+	if (fact_find(name, &e.name) == FACT_CAPTURE)
+		e.fact = FACT_CAPTURE;
+	(void)expr_read(x, &e, &value);
+	return value;
 }
 
 static sluice_str host_get(sluice_exchange *x, int info)
 {
 	static const uint8_t facts[] = {
-		[SLUICE_I_METHOD] = FACT_METHOD,
-		[SLUICE_I_SCHEME] = FACT_SCHEME,
-		[SLUICE_I_HOST] = FACT_HOST,
-		[SLUICE_I_PATH] = FACT_PATH,
-		[SLUICE_I_QUERY] = FACT_QUERY,
-		[SLUICE_I_TARGET] = FACT_TARGET,
-		[SLUICE_I_CLIENT_IP] = FACT_IP,
-		[SLUICE_I_ROUTE] = FACT_ROUTE,
-		[SLUICE_I_UPSTREAM] = FACT_UPSTREAM,
-		[SLUICE_I_REQUEST_ID] = FACT_REQUEST_ID,
+#define F(name, text, named, how, help)
+#define G(name, info, text, how, help) [SLUICE_I_##info] = FACT_##name,
+#include "policy/fact.def"
 	};
-	return info >= 0 && (size_t)info < sizeof(facts) ? fact_plain(x, (enum fact)facts[info])
-							 : STR_NONE;
+	if (info < 0 || (size_t)info >= sizeof(facts))
+		return STR_NONE;
+	return fact_value(x, (enum fact)facts[info]);
 }
 
 static struct fields *host_fields(sluice_exchange *x, int side)
@@ -261,4 +258,5 @@ const sluice_host host_table = {
 	.ip_network = host_ip_network,
 	.secret = host_secret,
 	.names_alike = field_names_alike,
+	.conf_hint = host_conf_hint,
 };
