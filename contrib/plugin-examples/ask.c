@@ -5,8 +5,7 @@
  * what it depends on fails.
  */
 #include <sluice/plugin.h>
-
-#include <strings.h>
+#include <sluice/str.h>
 
 struct ask {
 	sluice_str url;
@@ -43,11 +42,10 @@ static int ask_check(sluice_instance *inst, void *conf)
 static sluice_str header_of(const sluice_fetch_response *r, sluice_str name)
 {
 	for (size_t i = 0; i < r->n_headers; i++) {
-		sluice_str n = r->headers[i].name;
-		if (n.len == name.len && strncasecmp(n.data, name.data, n.len) == 0)
+		if (sluice_str_ieq(r->headers[i].name, name))
 			return r->headers[i].value;
 	}
-	return (sluice_str){ NULL, 0 };
+	return SLUICE_STR_NONE;
 }
 
 static sluice_verdict ask_failed(sluice_exchange *x, const struct ask *a, const char *why)

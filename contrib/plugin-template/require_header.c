@@ -9,6 +9,7 @@
  *       values: [blue, green]
  */
 #include <sluice/plugin.h>
+#include <sluice/str.h>
 
 /* What the options below are bound to: filled by the gateway, read-only while requests run. */
 struct require {
@@ -44,12 +45,8 @@ static int require_check(sluice_instance *inst, void *conf)
 
 static bool is_allowed(const struct require *r, sluice_str value)
 {
-	for (size_t i = 0; i < r->values.n; i++) {
-		if (r->values.v[i].len == value.len &&
-			memcmp(r->values.v[i].data, value.data, value.len) == 0)
-			return true;
-	}
-	return r->values.n == 0;
+	const sluice_strs *v = &r->values;
+	return v->n == 0 || sluice_str_find(value, v->v, v->n) < v->n;
 }
 
 /* Worker thread, once for each request on a route that names this plugin. */

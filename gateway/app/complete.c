@@ -3,6 +3,7 @@
 
 #include "base/series.h"
 #include "obs/access_log.h"
+#include "policy/fact.h"
 #include "proxy/grpc.h"
 
 /* Whether the exchange went wrong through its upstream: also when that broke off a response it had
@@ -126,7 +127,7 @@ static void complete_log(struct access_log *log, struct exchange *x, uint64_t du
 		.server = x->call.endpoint ? endpoint_address(x->call.endpoint) : STR_NONE,
 		.reason = x->code ? str_of(x->code) : STR_NONE,
 		.detail = x->code ? x->detail : STR_NONE,
-		.consumer = run_attr(&x->px, STR("consumer")),
+		.consumer = fact_value(&x->px, FACT_CONSUMER),
 		.tls = c->conn->tls_version ? str_of(c->conn->tls_version) : STR_NONE,
 		.trace_id = complete_trace_id(&h->fields),
 		.notes = { notes, x->px.n_notes },

@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "http/uri.h"
 #include "policy/stage.h"
-#include "policy/walk.h"
 
 struct run_name {
 	struct run_name *next;
@@ -126,7 +125,7 @@ static void edit_request(sluice_exchange *x, sluice_field_op op, sluice_str name
 		x->arena->failed = true;
 }
 
-bool run_has_edited(const sluice_exchange *x, sluice_str name)
+bool edit_has(const sluice_exchange *x, sluice_str name)
 {
 	for (const struct run_name *n = x->edited; n; n = n->next) {
 		if (field_names_alike(n->name, name))

@@ -11,6 +11,9 @@
 const char *edit_refused(sluice_side side, sluice_field_op op, sluice_str name, sluice_str value);
 void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice_str name,
 	sluice_str value);
+/* Whether a plugin set or removed a field of that name, or one that many take for it, in the
+ * request. */
+bool edit_has(const sluice_exchange *x, sluice_str name);
 /* A response is there: make what was asked for before there was one. Again for each that takes its
  * place. */
 void edit_apply(sluice_exchange *x);

@@ -1,8 +1,6 @@
 /* Key expressions. */
 #include "policy/expr.h"
 
-#include "policy/run.h"
-
 enum { EXPR_ATTR_MAX = 128 };
 
 /* consumer, claim:sub, claim:realm.roles */
@@ -32,35 +30,34 @@ static const sluice_expr *expr_unknown(struct arena *a, sluice_str text, const s
 	return NULL;
 }
 
+/* What could stand there: the table. */
+static const char *expr_expected(struct arena *a)
+{
+	sluice_str list = STR("expected ");
+	for (unsigned f = 0; f < FACT_COUNT; f++)
+		list = arena_printf(a, "%.*s%.*s%s, ", STR_ARG(list), STR_ARG(fact_table[f].text),
+			fact_table[f].named == FACT_NAMED ? "NAME" : "");
+	return arena_printf(a, "%.*sor another fact that a plugin states", STR_ARG(list)).data;
+}
+
 const sluice_expr *expr_compile(struct arena *a, sluice_str text, const struct stated *names,
 	struct expr_wrong *wrong)
 {
 	struct sluice_expr *e = arena_new(a, struct sluice_expr);
 	e->text = arena_str(a, text);
 	e->fact = (uint8_t)fact_find(e->text, &e->name);
-	if (e->fact != FACT_ATTR && fact_table[e->fact].named == FACT_NAMED && e->name.len == 0)
+	if (fact_table[e->fact].named == FACT_NAMED && e->name.len == 0)
 		return expr_refuse(wrong, "a name must follow the colon");
-	switch ((enum fact)e->fact) {
-	case FACT_HEADER:
+	if (e->fact == FACT_HEADER) {
 		if (!str_is_token(e->name))
 			return expr_refuse(wrong, "that is no header name");
 		e->token = token_find(e->name.data, e->name.len);
-		return e;
-	case FACT_CLAIM:
-	case FACT_ATTR:
-		e->name = e->text;
-		if (!expr_is_attr(text))
-			return expr_refuse(wrong,
-				"expected ip, route, host, path, method, scheme, header:NAME, "
-				"query:NAME, "
-				"cookie:NAME, path:NAME, or a fact that a plugin states, such as "
-				"claim:sub");
-		if (e->fact == FACT_ATTR && names && !stated_have(names, text))
-			return expr_unknown(a, text, names, wrong);
-		return e;
-	default:
-		return e;
 	}
+	if (expr_is_stated(e) && !expr_is_attr(text))
+		return expr_refuse(wrong, expr_expected(a));
+	if (e->fact == FACT_ATTR && names && !stated_have(names, text))
+		return expr_unknown(a, text, names, wrong);
+	return e;
 }
 
 const char *expr_wrong_text(struct arena *a, const struct expr_wrong *wrong)
@@ -72,7 +69,7 @@ const char *expr_wrong_text(struct arena *a, const struct expr_wrong *wrong)
 
 bool expr_is_stated(const sluice_expr *e)
 {
-	return e->fact == FACT_ATTR || fact_table[e->fact].how == FACT_STATED;
+	return fact_table[e->fact].how == FACT_STATED;
 }
 
 sluice_str expr_text(const sluice_expr *e)
@@ -80,29 +77,9 @@ sluice_str expr_text(const sluice_expr *e)
 	return e->text;
 }
 
-static enum sluice_reading expr_found(sluice_str value, sluice_str *out)
-{
-	*out = value;
-	return value.data ? SLUICE_READ_ONE : SLUICE_READ_NONE;
-}
-
 enum sluice_reading expr_read(sluice_exchange *x, const sluice_expr *e, sluice_str *out)
 {
-	switch ((enum fact)e->fact) {
-	case FACT_HEADER:
-		return fact_header(x, e->token, e->name, out);
-	case FACT_PARAMETER:
-		return fact_parameter(x, e->name, out);
-	case FACT_COOKIE:
-		return fact_cookie(x, e->name, out);
-	case FACT_CAPTURE:
-		return expr_found(fact_capture(x, e->name), out);
-	case FACT_CLAIM:
-	case FACT_ATTR:
-		return expr_found(run_attr(x, e->name), out);
-	default:
-		return expr_found(fact_plain(x, (enum fact)e->fact), out);
-	}
+	return fact_table[e->fact].read(x, e, out);
 }
 
 sluice_str expr_value(sluice_exchange *x, const sluice_expr *e)

@@ -8,13 +8,6 @@
 #include "policy/fact.h"
 #include "policy/stated.h"
 
-struct sluice_expr {
-	uint8_t fact;     /* enum fact */
-	enum token token; /* HEADER */
-	sluice_str name;  /* of what is behind the colon; ATTR, CLAIM: the full name */
-	sluice_str text;  /* as written */
-};
-
 /* Why a text is no key expression. */
 struct expr_wrong {
 	const char *why; /* a sentence without a full stop */

@@ -2,60 +2,50 @@
 #include "policy/fact.h"
 
 #include "http/query.h"
-#include "policy/run.h"
+#include "policy/attr.h"
 
-const struct fact_info fact_table[FACT_COUNT] = {
-#define F(name, text, named, how, help) \
-	{ { text, sizeof(text) - 1 }, FACT_##named, FACT_##how, help },
-#include "policy/fact.def"
-#undef F
-};
-
-enum fact fact_find(sluice_str text, sluice_str *name)
+static enum sluice_reading fact_one(sluice_str value, sluice_str *out)
 {
-	*name = STR_NONE;
-	for (unsigned f = 0; f < FACT_COUNT; f++) {
-		sluice_str t = fact_table[f].text;
-		if (fact_table[f].named == FACT_PLAIN ? !str_eq(text, t) : !str_starts(text, t))
-			continue;
-		*name = str_n(text.data + t.len, text.len - t.len);
-		return (enum fact)f;
-	}
-	return FACT_ATTR;
+	*out = value;
+	return value.data ? SLUICE_READ_ONE : SLUICE_READ_NONE;
 }
 
-sluice_str fact_plain(sluice_exchange *x, enum fact f)
+/* ---- plain facts --------------------------------------------------------------------------- */
+
+#define PLAIN(NAME, value)                                                                    \
+	static enum sluice_reading fact_read_##NAME(sluice_exchange *x, const sluice_expr *e, \
+		sluice_str *out)                                                              \
+	{                                                                                     \
+		(void)e;                                                                      \
+		return fact_one(value, out);                                                  \
+	}
+
+PLAIN(IP, x->client_ip)
+PLAIN(METHOD, x->request->method_text)
+PLAIN(SCHEME, x->scheme)
+PLAIN(HOST, x->request->host)
+PLAIN(PATH, x->request->path)
+PLAIN(QUERY, x->request->query)
+PLAIN(REQUEST_ID, x->request_id)
+PLAIN(ROUTE, x->route_name)
+PLAIN(UPSTREAM, x->upstream_name.len ? x->upstream_name : STR_NONE)
+
+static sluice_str fact_target(sluice_exchange *x)
 {
 	const struct request_head *h = x->request;
-	switch (f) {
-	case FACT_IP:
-		return x->client_ip;
-	case FACT_METHOD:
-		return h->method_text;
-	case FACT_SCHEME:
-		return x->scheme;
-	case FACT_HOST:
-		return h->host;
-	case FACT_PATH:
+	if (!h->has_query)
 		return h->path;
-	case FACT_QUERY:
-		return h->query;
-	case FACT_TARGET:
-		if (!h->has_query)
-			return h->path;
-		return arena_printf(x->arena, "%.*s?%.*s", STR_ARG(h->path), STR_ARG(h->query));
-	case FACT_REQUEST_ID:
-		return x->request_id;
-	case FACT_ROUTE:
-		return x->route_name;
-	case FACT_UPSTREAM:
-		return x->upstream_name.len ? x->upstream_name : STR_NONE;
-	case FACT_CONSUMER:
-		return run_attr(x, fact_table[FACT_CONSUMER].text);
-	default:
-		return STR_NONE;
-	}
+	return arena_printf(x->arena, "%.*s?%.*s", STR_ARG(h->path), STR_ARG(h->query));
 }
+PLAIN(TARGET, fact_target(x))
+
+/* What plugins state, by the whole name. */
+static enum sluice_reading fact_read_ATTR(sluice_exchange *x, const sluice_expr *e, sluice_str *out)
+{
+	return fact_one(attr_find(x, e->text), out);
+}
+#define fact_read_CONSUMER fact_read_ATTR
+#define fact_read_CLAIM fact_read_ATTR
 
 /* ---- several of one name ------------------------------------------------------------------- */
 
@@ -128,9 +118,12 @@ static enum sluice_reading header_join(sluice_exchange *x, enum token t, sluice_
 	return t == TOKEN_COOKIE ? SLUICE_READ_ONE : r;
 }
 
-enum sluice_reading fact_header(sluice_exchange *x, enum token t, sluice_str name, sluice_str *out)
+static enum sluice_reading fact_read_HEADER(sluice_exchange *x, const sluice_expr *e,
+	sluice_str *out)
 {
 	const struct fields *f = &x->request->fields;
+	enum token t = e->token;
+	sluice_str name = e->name;
 	uint32_t first = UINT32_MAX;
 	*out = STR_NONE;
 	for (uint32_t i = 0; i < f->n; i++) {
@@ -158,7 +151,8 @@ static bool cookie_next(sluice_str *rest, sluice_str name, sluice_str *out)
 	return false;
 }
 
-enum sluice_reading fact_cookie(sluice_exchange *x, sluice_str name, sluice_str *out)
+static enum sluice_reading fact_read_COOKIE(sluice_exchange *x, const sluice_expr *e,
+	sluice_str *out)
 {
 	const struct fields *f = &x->request->fields;
 	struct fact_join j = { .n = 0 };
@@ -170,7 +164,7 @@ enum sluice_reading fact_cookie(sluice_exchange *x, sluice_str name, sluice_str 
 		sluice_str rest = field_value(&f->v[i]);
 		if (f->v[i].token != TOKEN_COOKIE || (f->v[i].flags & FIELD_DROP))
 			continue;
-		while (cookie_next(&rest, name, &value)) {
+		while (cookie_next(&rest, e->name, &value)) {
 			if (!join_add(x, &j, value, STR(", "), room))
 				return fact_fail(out);
 		}
@@ -190,11 +184,12 @@ static bool fact_decode(sluice_exchange *x, enum query_plus plus, sluice_str *s)
 	return text != NULL;
 }
 
-enum sluice_reading fact_parameter(sluice_exchange *x, sluice_str name, sluice_str *out)
+static enum sluice_reading fact_read_PARAMETER(sluice_exchange *x, const sluice_expr *e,
+	sluice_str *out)
 {
 	sluice_str query = x->request->query, rest = query, value;
 	struct fact_join j = { .n = 0 };
-	while (query_find(&rest, name, &value)) {
+	while (query_find(&rest, e->name, &value)) {
 		/* each value had its name, "=" and "&" beside it, or is empty: the joints take no
 		 * more than twice that */
 		if (!fact_decode(x, QUERY_PLUS_IS_SPACE, &value) ||
@@ -213,8 +208,39 @@ sluice_str fact_capture_raw(const sluice_exchange *x, sluice_str name)
 	return STR_NONE;
 }
 
-sluice_str fact_capture(sluice_exchange *x, sluice_str name)
+static enum sluice_reading fact_read_CAPTURE(sluice_exchange *x, const sluice_expr *e,
+	sluice_str *out)
 {
-	sluice_str value = fact_capture_raw(x, name);
-	return fact_decode(x, QUERY_PLUS_IS_PLUS, &value) ? value : STR_NONE;
+	*out = fact_capture_raw(x, e->name);
+	return fact_decode(x, QUERY_PLUS_IS_PLUS, out) ? fact_one(*out, out) : fact_fail(out);
+}
+
+/* ---- the table ----------------------------------------------------------------------------- */
+
+const struct fact_info fact_table[FACT_COUNT + 1] = {
+#define F(name, text, named, how, help) \
+	{ { text, sizeof(text) - 1 }, FACT_##named, FACT_##how, help, fact_read_##name },
+#include "policy/fact.def"
+	{ .named = FACT_PLAIN, .how = FACT_STATED, .read = fact_read_ATTR },
+};
+
+enum fact fact_find(sluice_str text, sluice_str *name)
+{
+	*name = STR_NONE;
+	for (unsigned f = 0; f < FACT_COUNT; f++) {
+		sluice_str t = fact_table[f].text;
+		if (fact_table[f].named == FACT_PLAIN ? !str_eq(text, t) : !str_starts(text, t))
+			continue;
+		*name = str_n(text.data + t.len, text.len - t.len);
+		return (enum fact)f;
+	}
+	return FACT_ATTR;
+}
+
+sluice_str fact_value(sluice_exchange *x, enum fact f)
+{
+	const sluice_expr e = { .fact = (uint8_t)f, .text = fact_table[f].text };
+	sluice_str value;
+	(void)fact_table[f].read(x, &e, &value);
+	return value;
 }

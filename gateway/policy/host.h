@@ -9,6 +9,7 @@ extern const sluice_host host_table;
 
 /* host_conf.c: main thread */
 void host_conf_error(sluice_instance *inst, const char *option, const char *fmt, va_list ap);
+void host_conf_hint(sluice_instance *inst, const char *fmt, va_list ap);
 void *host_conf_alloc(sluice_instance *inst, size_t n);
 bool host_conf_given(sluice_instance *inst, const char *option);
 int host_read_file(sluice_instance *inst, sluice_str path, size_t max, sluice_str *out);

@@ -6,9 +6,9 @@
 #include "policy/expr.h"
 #include "policy/host.h"
 #include "policy/instance.h"
+#include "policy/run.h"
 #include "policy/running.h"
 #include "policy/template.h"
-#include "policy/walk.h"
 #include "redis/script.h"
 #include "store/store.h"
 #include "upstream/fetch.h"
@@ -75,6 +75,14 @@ void host_conf_error(sluice_instance *inst, const char *option, const char *fmt,
 	} else {
 		bind_report(inst->bind, false, inst->conf, option, fmt, ap);
 	}
+}
+
+void host_conf_hint(sluice_instance *inst, const char *fmt, va_list ap)
+{
+	char text[512];
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	if (inst->bind)
+		diag_hint(inst->bind->diag, "%s", text);
 }
 
 static void host_report(sluice_instance *inst, const char *fmt, ...)
@@ -148,7 +156,7 @@ void host_log(sluice_instance *inst, sluice_exchange *x, int level, const char *
 	char tag[96];
 	if (level < LOG_ERROR || level > LOG_DEBUG || !log_is_on((enum log_level)level))
 		return;
-	if (!inst && x && x->chain)
+	if (!inst && x && x->frame)
 		inst = run_item(x)->inst;
 	(void)snprintf(tag, sizeof(tag), "%s/%.*s", inst ? inst->plugin->name : "plugin",
 		inst ? (int)inst->name.len : 0, inst ? inst->name.data : "");

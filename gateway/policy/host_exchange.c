@@ -4,30 +4,43 @@
 #include "base/addr.h"
 #include "base/log.h"
 #include "net/worker.h"
+#include "policy/attr.h"
 #include "policy/edit.h"
 #include "policy/expr.h"
 #include "policy/host.h"
+#include "policy/run.h"
 #include "policy/stage.h"
 #include "policy/template.h"
-#include "policy/walk.h"
 #include "store/store.h"
+
+/* Memory of one plugin of the chain. */
+struct run_state {
+	struct run_state *next;
+	const struct chain_item *item; /* borrowed: of the chain */
+	void *data;
+};
+
+/* What plugins state, and what the route's path has. */
+static sluice_str host_attr(sluice_exchange *x, sluice_str name)
+{
+	sluice_expr e = { .fact = FACT_ATTR, .text = name };
+	sluice_str value;
+	if (fact_find(name, &e.name) == FACT_CAPTURE)
+		e.fact = FACT_CAPTURE;
+	(void)expr_read(x, &e, &value);
+	return value;
+}
 
 static sluice_str host_get(sluice_exchange *x, int info)
 {
 	static const uint8_t facts[] = {
-		[SLUICE_I_METHOD] = FACT_METHOD,
-		[SLUICE_I_SCHEME] = FACT_SCHEME,
-		[SLUICE_I_HOST] = FACT_HOST,
-		[SLUICE_I_PATH] = FACT_PATH,
-		[SLUICE_I_QUERY] = FACT_QUERY,
-		[SLUICE_I_TARGET] = FACT_TARGET,
-		[SLUICE_I_CLIENT_IP] = FACT_IP,
-		[SLUICE_I_ROUTE] = FACT_ROUTE,
-		[SLUICE_I_UPSTREAM] = FACT_UPSTREAM,
-		[SLUICE_I_REQUEST_ID] = FACT_REQUEST_ID,
+#define F(name, text, named, how, help)
+#define G(name, info, text, how, help) [SLUICE_I_##info] = FACT_##name,
+#include "policy/fact.def"
 	};
-	return info >= 0 && (size_t)info < sizeof(facts) ? fact_plain(x, (enum fact)facts[info])
-							 : STR_NONE;
+	if (info < 0 || (size_t)info >= sizeof(facts))
+		return STR_NONE;
+	return fact_value(x, (enum fact)facts[info]);
 }
 
 static struct fields *host_fields(sluice_exchange *x, int side)
@@ -96,30 +109,22 @@ static void *host_alloc(sluice_exchange *x, size_t n)
 static void *host_state(sluice_exchange *x, size_t n)
 {
 	for (const struct run_state *s = x->states; s; s = s->next) {
-		if (s->at == x->at)
+		if (s->item == run_item(x))
 			return s->data;
 	}
 	struct run_state *s = arena_alloc(x->arena, sizeof(*s));
 	void *data = s ? arena_zalloc(x->arena, n) : NULL;
 	if (!data)
 		return NULL;
-	*s = (struct run_state){ .next = x->states, .data = data, .at = x->at };
+	*s = (struct run_state){ .next = x->states, .item = run_item(x), .data = data };
 	x->states = s;
 	return data;
 }
 
 static void host_cleanup(sluice_exchange *x, void (*fn)(void *), void *arg)
 {
-	struct run_cleanup *c = arena_alloc(x->arena, sizeof(*c));
-	if (!c) {
+	if (!run_cleanup(x, fn, arg))
 		fn(arg); /* nobody would later; the sticky failure ends the exchange */
-		return;
-	}
-	*c = (struct run_cleanup){ .next = x->cleanups,
-		.fn = fn,
-		.arg = arg,
-		.inst = run_item(x)->inst };
-	x->cleanups = c;
 }
 
 static struct instance_worker *host_slot(sluice_exchange *x)
@@ -141,59 +146,6 @@ static const void *host_published(sluice_exchange *x)
 static void host_refresh(sluice_exchange *x)
 {
 	instance_refresh(host_slot(x));
-}
-
-static void host_attr_set(sluice_exchange *x, sluice_str name, sluice_str value)
-{
-	struct run_attr *a = arena_alloc(x->arena, sizeof(*a));
-	if (!a)
-		return;
-	a->name = arena_str(x->arena, name);
-	a->value = arena_str(x->arena, value);
-	a->next = x->attrs; /* the newest is found first */
-	x->attrs = a;
-}
-
-static void host_attr_provide(sluice_exchange *x, const char *ns, sluice_attr_fn fn, void *ctx)
-{
-	struct run_namespace *n = arena_alloc(x->arena, sizeof(*n));
-	if (!n)
-		return;
-	*n = (struct run_namespace){ .next = x->namespaces,
-		.name = str_of(ns),
-		.fn = fn,
-		.ctx = ctx };
-	x->namespaces = n;
-}
-
-sluice_str run_attr(sluice_exchange *x, sluice_str name)
-{
-	sluice_str rest = name;
-	if (str_starts(name, STR("path:")))
-		return fact_capture(x, str_n(name.data + 5, name.len - 5));
-	for (const struct run_attr *a = x->attrs; a; a = a->next) {
-		if (str_eq(a->name, name))
-			return a->value;
-	}
-	if (!x->namespaces)
-		return STR_NONE;
-	sluice_str ns = str_cut(&rest, ':');
-	for (const struct run_namespace *n = x->namespaces; n && rest.data; n = n->next) {
-		if (str_eq(n->name, ns))
-			return n->fn(x, n->ctx, rest);
-	}
-	return STR_NONE;
-}
-
-void run_note(sluice_exchange *x, const char *code)
-{
-	const sluice_instance *inst = x->chain && x->at < x->chain->n ? run_item(x)->inst : NULL;
-	for (unsigned i = 0; i < x->n_notes; i++) {
-		if (x->notes[i].code == code && x->notes[i].inst == inst)
-			return;
-	}
-	if (x->n_notes < RUN_NOTES)
-		x->notes[x->n_notes++] = (struct run_note){ code, inst };
 }
 
 static sluice_verdict host_refuse(sluice_exchange *x, int status, const char *code,
@@ -274,10 +226,10 @@ const sluice_host host_table = {
 	.published = host_published,
 	.refresh = host_refresh,
 	.expr = expr_value,
-	.attr_set = host_attr_set,
-	.attr = run_attr,
-	.attr_provide = host_attr_provide,
-	.note = run_note,
+	.attr_set = attr_set,
+	.attr = host_attr,
+	.attr_provide = attr_provide,
+	.note = frame_note,
 	.refuse = host_refuse,
 	.reply = host_reply,
 	.await_publish = host_await_publish,
@@ -306,4 +258,5 @@ const sluice_host host_table = {
 	.ip_network = host_ip_network,
 	.secret = host_secret,
 	.names_alike = field_names_alike,
+	.conf_hint = host_conf_hint,
 };

@@ -5,11 +5,16 @@
  */
 #include "policy/run.h"
 
-#include "base/log.h"
 #include "policy/edit.h"
+#include "policy/running.h"
 #include "policy/stage.h"
-#include "policy/wait.h"
-#include "policy/walk.h"
+
+struct run_cleanup {
+	struct run_cleanup *next;
+	const struct chain_item *item; /* borrowed: of the chain; whose it is */
+	void (*fn)(void *arg);
+	void *arg;
+};
 
 void run_init(sluice_exchange *x)
 {
@@ -22,49 +27,32 @@ void run_init(sluice_exchange *x)
 	x->below = UINT32_MAX;
 }
 
-const struct chain_item *run_item(const sluice_exchange *x)
+/* The plugin where the walk stands is called next. */
+static const struct chain_item *run_enter(sluice_exchange *x)
 {
-	return &x->chain->v[x->at];
+	struct frame *f = &x->walk_frame;
+	f->item = &x->chain->v[x->at];
+	f->call = x->phase;
+	f->may_wait = x->phase != RUN_COMPLETE;
+	frame_enter(x, f);
+	return f->item;
 }
 
-enum run_result run_settle(sluice_exchange *x, sluice_verdict v)
+static enum run_result run_hook(sluice_exchange *x, sluice_hook hook)
 {
-	if (v == SLUICE_WAIT && x->wait)
-		return RUN_WAIT;
-	if (x->wait)
-		wait_cancel(x);
-	if (v == SLUICE_NEXT)
-		return RUN_NEXT;
-	if (v == SLUICE_REPLY && x->answer.status)
-		return RUN_REPLY;
-	if (v != SLUICE_FAIL)
-		log_error("plugin", "%s: a hook returned %d without what belongs to it",
-			run_item(x)->plugin->name, (int)v);
-	x->answer.status = 0;
-	series_add(run_item(x)->inst->failures, 1);
-	return RUN_FAIL;
-}
-
-static sluice_verdict run_hook(sluice_exchange *x, const struct chain_item *item, sluice_hook hook)
-{
-	uint64_t entered = run_enter(x, item);
+	const struct chain_item *item = run_enter(x);
 	sluice_verdict v = hook(x, item->conf);
-	run_leave(x, item, entered);
-	return v;
+	return frame_leave(x, v);
 }
 
 static enum run_result run_walk_request(sluice_exchange *x)
 {
-	while (x->at < x->chain->n) {
-		const struct chain_item *item = run_item(x);
+	for (; x->at < x->chain->n; x->at++) {
+		sluice_hook hook = x->chain->v[x->at].plugin->on_request;
 		x->reached = x->at + 1;
-		if (item->plugin->on_request) {
-			enum run_result r =
-				run_settle(x, run_hook(x, item, item->plugin->on_request));
-			if (r != RUN_NEXT)
-				return r;
-		}
-		x->at++;
+		enum run_result r = hook ? run_hook(x, hook) : RUN_NEXT;
+		if (r != RUN_NEXT)
+			return r;
 	}
 	return RUN_NEXT;
 }
@@ -73,14 +61,10 @@ static enum run_result run_walk_request(sluice_exchange *x)
 static enum run_result run_walk_response(sluice_exchange *x)
 {
 	while (x->at > 0) {
-		x->at--;
-		const struct chain_item *item = run_item(x);
-		if (item->plugin->on_response) {
-			enum run_result r =
-				run_settle(x, run_hook(x, item, item->plugin->on_response));
-			if (r != RUN_NEXT)
-				return r;
-		}
+		sluice_hook hook = x->chain->v[--x->at].plugin->on_response;
+		enum run_result r = hook ? run_hook(x, hook) : RUN_NEXT;
+		if (r != RUN_NEXT)
+			return r;
 	}
 	return RUN_NEXT;
 }
@@ -97,6 +81,7 @@ enum run_result run_request(sluice_exchange *x, const struct chain *chain)
 
 enum run_result run_response(sluice_exchange *x)
 {
+	frame_cancel_all(x); /* hooks of the response whose place this one takes */
 	edit_apply(x);
 	if (!x->chain || !x->chain->has_response)
 		return RUN_NEXT;
@@ -110,33 +95,57 @@ enum run_result run_hurry(sluice_exchange *x)
 {
 	enum run_result r = RUN_WAIT;
 	while (r == RUN_WAIT) {
-		wait_cancel(x);
+		frame_cancel_all(x);
 		r = run_walk_response(x);
 	}
 	return r;
 }
 
+/* The hook of f, which was parked, has decided to go on. */
+static enum run_result run_go_on(sluice_exchange *x, struct frame *f)
+{
+	if (f->stage)
+		return stage_resumed(x, f->stage);
+	if (x->phase == RUN_RESPONSE)
+		return run_walk_response(x);
+	x->at++;
+	return run_walk_request(x);
+}
+
 void run_resume(sluice_exchange *x, sluice_verdict v)
 {
-	enum run_result r = run_settle(x, v);
-	if (r == RUN_WAIT)
-		return;
-	if (r == RUN_NEXT && x->phase == RUN_REQUEST) {
-		x->at++;
-		r = run_walk_request(x);
-	} else if (r == RUN_NEXT && x->phase == RUN_RESPONSE) {
-		r = run_walk_response(x);
-	} else if (r == RUN_NEXT) {
-		r = stage_resumed(x);
-	}
+	struct frame *f = x->frame;
+	enum run_result r = frame_leave(x, v);
+	if (r == RUN_NEXT)
+		r = run_go_on(x, f);
 	if (r != RUN_WAIT)
 		x->on_resumed(x, r);
 }
 
 void run_cancel(sluice_exchange *x)
 {
-	if (x->wait)
-		wait_cancel(x);
+	frame_cancel_all(x);
+}
+
+bool run_cleanup(sluice_exchange *x, void (*fn)(void *arg), void *arg)
+{
+	struct run_cleanup *c = arena_alloc(x->arena, sizeof(*c));
+	if (!c)
+		return false;
+	*c = (struct run_cleanup){ .next = x->cleanups, .item = run_item(x), .fn = fn, .arg = arg };
+	x->cleanups = c;
+	return true;
+}
+
+static void run_cleanups(sluice_exchange *x)
+{
+	for (struct run_cleanup *c = x->cleanups; c; c = c->next) {
+		struct frame f = { .item = c->item, .call = RUNNING_CLEANUP };
+		frame_enter(x, &f);
+		c->fn(c->arg);
+		(void)frame_leave(x, SLUICE_NEXT);
+	}
+	x->cleanups = NULL;
 }
 
 void run_complete(sluice_exchange *x)
@@ -145,17 +154,11 @@ void run_complete(sluice_exchange *x)
 	stages_fini(x);
 	x->phase = RUN_COMPLETE;
 	for (x->at = 0; x->at < x->reached; x->at++) {
-		const struct chain_item *item = run_item(x);
-		if (!item->plugin->on_complete)
+		sluice_hook hook = x->chain->v[x->at].plugin->on_complete;
+		if (!hook)
 			continue;
-		(void)run_hook(x, item, item->plugin->on_complete);
-		if (x->wait)
-			wait_cancel(x);
+		(void)hook(x, run_enter(x)->conf);
+		(void)frame_leave(x, SLUICE_NEXT); /* its verdict says nothing any more */
 	}
-	for (struct run_cleanup *c = x->cleanups; c; c = c->next) {
-		running_set(x->worker, c->inst, RUNNING_CLEANUP, x);
-		c->fn(c->arg);
-		running_clear(x->worker);
-	}
-	x->cleanups = NULL;
+	run_cleanups(x);
 }

@@ -1,11 +1,12 @@
 /*
- * The plugins' side of an exchange: which plugin is running, what it waits for, what the plugins
- * have said so far. Embedded in the exchange of proxy/. Its worker's thread only.
+ * The plugins' side of an exchange: the walk over a route's plugins, and what they have said so
+ * far. Embedded in the exchange of proxy/. Its worker's thread only.
  */
 #ifndef POLICY_RUN_H
 #define POLICY_RUN_H
 
 #include "http/handler.h"
+#include "policy/frame.h"
 #include "policy/instance.h"
 #include "route/pattern.h"
 
@@ -22,23 +23,6 @@ struct chain {
 	bool has_response; /* some plugin has on_response */
 };
 
-enum run_phase {
-	RUN_NONE,
-	RUN_REQUEST,
-	RUN_REQUEST_BODY,
-	RUN_RESPONSE,
-	RUN_RESPONSE_BODY,
-	RUN_COMPLETE
-};
-
-enum run_result {
-	RUN_NEXT,  /* all hooks of the phase went on */
-	RUN_REPLY, /* x->answer is to be sent */
-	RUN_WAIT,  /* parked: on_resumed will tell */
-	RUN_FAIL,  /* a plugin could not do its work */
-	RUN_OVER,  /* a body is longer than a plugin holds, and it will not have it pass unseen */
-};
-
 /* An answer a plugin gave. */
 struct run_answer {
 	int status;
@@ -48,14 +32,13 @@ struct run_answer {
 };
 
 struct run_wait;
-struct stage;
 struct stages;
 enum { RUN_NOTES = 4 };
 
 /* A remark of a plugin on a request that it let pass. */
 struct run_note {
 	const char *code;            /* borrowed: a string constant */
-	const sluice_instance *inst; /* borrowed: of the chain; who said it. NULL: no hook ran */
+	const sluice_instance *inst; /* borrowed: of the chain; who said it */
 };
 
 struct sluice_exchange {
@@ -74,19 +57,20 @@ struct sluice_exchange {
 	sluice_str asked_authority;
 	void (*on_resumed)(sluice_exchange *x, enum run_result r);
 
+	/* the walk over the chain: its phase, and the plugin where it stands */
 	uint8_t phase; /* enum run_phase */
 	uint8_t n_notes;
-	uint32_t at;      /* the plugin that runs */
+	uint32_t at;
 	uint32_t reached; /* plugins whose request phase began */
 	/* response hooks of this plugin and of those behind it are through */
 	uint32_t below;
-	bool no_wait;                         /* the hook that runs cannot be parked */
-	bool te_trailers;                     /* a plugin asks the upstream for trailers */
+	uint32_t decided_by;     /* the plugin that gave the last RUN_REPLY, RUN_FAIL or RUN_OVER */
+	struct frame *frame;     /* the top of the stack of running and parked hooks; NULL: none */
+	struct frame walk_frame; /* of the walk's hooks; those of bodies are in their stages */
+	bool te_trailers;        /* a plugin asks the upstream for trailers */
 	const struct path_captures *captures; /* of the route's path; NULL: none */
 	/* by enum sluice_side: work on bodies; NULL: they pass untouched */
 	struct stages *stages[2];
-	struct stage *stage;         /* whose body hook runs, or is parked; NULL: none */
-	struct run_wait *wait;       /* NULL: not parked */
 	struct run_wait *spare_wait; /* of an earlier wait, for the next */
 	struct run_answer answer;
 	struct run_attr *attrs;
@@ -110,18 +94,26 @@ enum run_result run_response(sluice_exchange *x);
 /* Parked in the response phase, by a client that cannot wait: its hook goes without the answer, and
  * the others run. Never RUN_WAIT. */
 enum run_result run_hurry(sluice_exchange *x);
-/* The client is gone: give up what it waits for; on_resumed is not called. */
+/* Give up what parked hooks wait for: their callbacks are dropped, and on_resumed is not called. */
 void run_cancel(sluice_exchange *x);
 /* Completion hooks, then clean-ups. The last call. */
 void run_complete(sluice_exchange *x);
 
-/* A remark of the plugin that runs, for the log and the metrics; code: a string constant. Said
- * twice it is kept once; more than RUN_NOTES are not kept. */
-void run_note(sluice_exchange *x, const char *code);
-/* Whether a plugin set or removed a field of that name, or one that many take for it, in the
- * request. */
-bool run_has_edited(const sluice_exchange *x, sluice_str name);
-/* For expressions and logs. */
-sluice_str run_attr(sluice_exchange *x, sluice_str name);
+/* What a parked hook waited for is here, and its callback returned v: go on from there. */
+void run_resume(sluice_exchange *x, sluice_verdict v);
+
+/* Call fn(arg) when the exchange ends, in a frame of the plugin that runs now. False: no memory. */
+bool run_cleanup(sluice_exchange *x, void (*fn)(void *arg), void *arg);
+
+/* The plugin whose code runs. In a frame. */
+static inline const struct chain_item *run_item(const sluice_exchange *x)
+{
+	return x->frame->item;
+}
+/* Its place in the chain. */
+static inline uint32_t run_item_index(const sluice_exchange *x, const struct chain_item *item)
+{
+	return (uint32_t)(item - x->chain->v);
+}
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "policy/run.h"
+#include "policy/frame.h"
 
 _Static_assert((int)RUN_COMPLETE < (int)RUNNING_CLEANUP, "phases and calls are told apart");
 
@@ -24,6 +24,7 @@ const char *running_call_name(uintptr_t word)
 		[RUNNING_TIMER] = "a timer",
 		[RUNNING_FETCH] = "the answer to a fetch",
 		[RUNNING_REFRESH] = "on_refresh",
+		[RUNNING_FACT] = "the provider of a fact",
 	};
 	unsigned call = word & (RUNNING_ALIGN - 1);
 	return call < RUNNING_CALLS && names[call] ? names[call] : "a call";

@@ -22,6 +22,7 @@ enum running_call {
 	RUNNING_TIMER,
 	RUNNING_FETCH,
 	RUNNING_REFRESH,
+	RUNNING_FACT,
 	RUNNING_CALLS,
 };
 enum { RUNNING_ALIGN = 16 }; /* of instances */

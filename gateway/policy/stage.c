@@ -6,8 +6,6 @@
 #include "policy/stage.h"
 
 #include "base/log.h"
-#include "policy/wait.h"
-#include "policy/walk.h"
 
 /* ---- asking -------------------------------------------------------------------------------- */
 
@@ -22,9 +20,9 @@ static sluice_body_hook stage_hook(const sluice_plugin *p, int side)
 /* Whether the hook that runs may ask for it. */
 static bool stage_may_ask(const sluice_exchange *x, int side)
 {
-	if (x->phase == RUN_REQUEST)
+	if (x->frame->call == RUN_REQUEST)
 		return side == SLUICE_REQUEST || side == SLUICE_RESPONSE;
-	return x->phase == RUN_RESPONSE && side == SLUICE_RESPONSE;
+	return x->frame->call == RUN_RESPONSE && side == SLUICE_RESPONSE;
 }
 
 static bool plan_is_sound(const sluice_body_plan *p)
@@ -52,6 +50,7 @@ static bool stage_is_before(const struct stage *s, uint32_t at)
 
 bool stage_want(sluice_exchange *x, int side, const sluice_body_plan *plan)
 {
+	uint32_t place = run_item_index(x, run_item(x));
 	if (!stage_may_ask(x, side) || !stage_hook(run_item(x)->plugin, side) ||
 		!plan_is_sound(plan)) {
 		log_error("plugin", "%s: asks for a body in a way that cannot be",
@@ -60,9 +59,9 @@ bool stage_want(sluice_exchange *x, int side, const sluice_body_plan *plan)
 	}
 	struct stages *row = stages_of(x, side);
 	struct stage **at = row ? &row->first : NULL, *s = NULL;
-	while (row && *at && stage_is_before(*at, x->at))
+	while (row && *at && stage_is_before(*at, place))
 		at = &(*at)->next;
-	if (row && *at && (*at)->at == x->at)
+	if (row && *at && (*at)->at == place)
 		s = *at;
 	else if (row)
 		s = arena_zalloc(x->arena, sizeof(*s));
@@ -70,9 +69,9 @@ bool stage_want(sluice_exchange *x, int side, const sluice_body_plan *plan)
 		return false;
 	if (s != *at) {
 		s->row = row;
-		s->at = x->at;
+		s->at = place;
 		s->next = *at;
-		s->early = x->phase == RUN_REQUEST;
+		s->early = x->frame->call == RUN_REQUEST;
 		buf_init(&s->in);
 		*at = s;
 	}
@@ -86,6 +85,12 @@ bool stage_want(sluice_exchange *x, int side, const sluice_body_plan *plan)
 
 /* ---- what a hook does ---------------------------------------------------------------------- */
 
+static void stage_set_state(struct stage *s, enum stage_state to)
+{
+	check(s->state < to, "a stage goes from state %u to %u", s->state, (unsigned)to);
+	s->state = (uint8_t)to;
+}
+
 static struct buf *stage_out(struct stage *s)
 {
 	return s->next ? &s->next->in : &s->row->out;
@@ -95,9 +100,9 @@ static struct buf *stage_out(struct stage *s)
  * left because there was no room does. */
 static bool stage_takes_more(const struct stage *s)
 {
-	if (s->mode == SLUICE_BODY_BUFFER && !s->open)
-		return s->in.len <= s->max && !s->parked;
-	return s->in.len - (s->full ? 0 : s->left) < STAGE_HIGH;
+	if (s->mode == SLUICE_BODY_BUFFER && s->state != STAGE_OPEN)
+		return s->in.len <= s->max && s->frame.state != FRAME_PARKED;
+	return s->in.len - (s->room == STAGE_FULL ? 0 : s->left) < STAGE_HIGH;
 }
 
 static bool stage_has_room(const struct stage *s)
@@ -105,10 +110,11 @@ static bool stage_has_room(const struct stage *s)
 	return s->next ? stage_takes_more(s->next) : !buf_holds(&s->row->out, STAGE_HIGH);
 }
 
-/* The stage whose hook runs and may change bytes; else the plugin is told off. */
-static struct stage *stage_at_work(sluice_exchange *x)
+/* The stage whose hook runs and may change bytes; NULL, with a line in the log, when there is none.
+ */
+static struct stage *stage_for_change(sluice_exchange *x)
 {
-	struct stage *s = x->stage;
+	struct stage *s = x->frame->stage;
 	if (s && !s->read_only)
 		return s;
 	log_error("plugin", "%s: changes a body %s", run_item(x)->plugin->name,
@@ -134,40 +140,39 @@ static void stage_flush(struct stage *s, size_t behind)
 
 void stage_pass(sluice_exchange *x, size_t n)
 {
-	struct stage *s = stage_at_work(x);
+	struct stage *s = stage_for_change(x);
 	if (s)
 		s->pending += stage_take(s, n);
 }
 
 void stage_drop(sluice_exchange *x, size_t n)
 {
-	struct stage *s = stage_at_work(x);
+	struct stage *s = stage_for_change(x);
 	if (s)
 		stage_flush(s, stage_take(s, n));
 }
 
 bool stage_write(sluice_exchange *x, sluice_str bytes)
 {
-	struct stage *s = stage_at_work(x);
+	struct stage *s = stage_for_change(x);
 	if (!s)
 		return false;
 	s->written += bytes.len;
 	if (s->written > STAGE_WRITE_MAX + s->max) {
-		s->spilled = true;
+		s->room = STAGE_SPILLED;
 		return false;
 	}
 	stage_flush(s, 0);
 	buf_append(stage_out(s), bytes.data, bytes.len);
-	s->full = !stage_has_room(s);
-	return !s->full;
+	s->room = stage_has_room(s) ? STAGE_ROOM : STAGE_FULL;
+	return s->room == STAGE_ROOM;
 }
 
 struct fields *stage_trailers(sluice_exchange *x, sluice_side side)
 {
 	int of = side == SLUICE_REQUEST_TRAILERS ? SLUICE_REQUEST : SLUICE_RESPONSE;
-	if (!x->stage || !x->stage->ending || x->stage->row->side != of)
-		return NULL;
-	return &x->stage->row->trailers;
+	const struct stage *s = x->frame ? x->frame->stage : NULL;
+	return s && s->ending && s->row->side == of ? &s->row->trailers : NULL;
 }
 
 struct fields *stage_request_trailers(sluice_exchange *x)
@@ -180,7 +185,7 @@ struct fields *stage_request_trailers(sluice_exchange *x)
 static void stage_finish(struct stage *s)
 {
 	buf_move_all(stage_out(s), &s->in);
-	s->done = true;
+	stage_set_state(s, STAGE_DONE);
 	if (s->next)
 		s->next->eof = true;
 	else
@@ -192,112 +197,98 @@ static void stage_finish(struct stage *s)
 static sluice_str stage_window(struct stage *s)
 {
 	sluice_str run = buf_peek(&s->in);
+	bool full = s->room == STAGE_FULL;
 	size_t want = s->mode == SLUICE_BODY_BUFFER || s->in.len <= s->left ? s->in.len
-									    : s->left + !s->full;
+									    : s->left + !full;
 	if (run.len >= want)
 		return run;
 	/* no less than a block of news, lest joining them costs more and more */
-	if (want < s->in.len && !s->full)
+	if (want < s->in.len && !full)
 		want = s->in.len - s->left > BUF_BLOCK ? s->left + BUF_BLOCK : s->in.len;
 	return buf_pullup(&s->in, want);
+}
+
+/* Why what the hook did is a failure of the plugin; NULL: it is none. */
+static const char *stage_failure(const struct stage *s)
+{
+	if (s->room == STAGE_SPILLED)
+		return "writes too much at a time";
+	if (!s->ending && s->room != STAGE_FULL && s->left > s->max)
+		return "holds more than it asked for";
+	return NULL;
 }
 
 /* The hook has gone on. */
 static enum run_result stage_called(sluice_exchange *x, struct stage *s)
 {
-	struct buf *out = stage_out(s);
-	const char *why = NULL;
-
-	s->parked = false;
+	const struct chain_item *item = &x->chain->v[s->at];
 	s->data = NULL;
 	if (s->read_only)
 		s->pending = s->taken = s->shown;
 	s->left = s->shown - s->taken;
-	s->full = s->full && s->left; /* else there is nothing to show it again */
+	if (s->room == STAGE_FULL && !s->left)
+		s->room = STAGE_ROOM; /* there is nothing to show it again */
 	buf_drain(&s->in, s->taken - s->pending);
-	buf_move(out, &s->in, s->pending);
+	buf_move(stage_out(s), &s->in, s->pending);
 	s->pending = 0;
-	if (s->spilled)
-		why = "writes too much at a time";
-	else if (s->ending && !s->full)
+	const char *why = stage_failure(s);
+	if (why) {
+		log_error("plugin", "%s: a body hook %s", item->plugin->name, why);
+		x->decided_by = s->at;
+		series_add(item->inst->failures, 1);
+		return RUN_FAIL;
+	}
+	if (s->ending && s->room == STAGE_ROOM)
 		stage_finish(s);
-	else if (!s->ending && !s->full && s->left > s->max)
-		why = "holds more than it asked for";
-	if (!why)
-		return RUN_NEXT;
-	log_error("plugin", "%s: a body hook %s", x->chain->v[s->at].plugin->name, why);
-	x->at = s->at;
-	series_add(run_item(x)->inst->failures, 1);
-	return RUN_FAIL;
+	return RUN_NEXT;
 }
 
 static enum run_result stage_call(sluice_exchange *x, struct stage *s)
 {
 	const struct chain_item *item = &x->chain->v[s->at];
 	sluice_body_hook hook = stage_hook(item->plugin, s->row->side);
-	/* a response hook may wait while a request's body goes on */
-	struct run_wait *outer_wait = x->wait;
-	struct stage *outer = x->stage;
-	uint32_t at = x->at;
-	uint8_t phase = x->phase;
 	sluice_str data = stage_window(s);
 
 	s->data = data.data;
 	s->shown = data.len;
 	s->taken = s->pending = 0;
 	s->written = 0;
-	s->full = false;
+	s->room = STAGE_ROOM;
 	s->ending = s->eof && data.len == s->in.len;
-	x->at = s->at;
-	x->phase = s->row->side == SLUICE_REQUEST ? RUN_REQUEST_BODY : RUN_RESPONSE_BODY;
-	x->stage = s;
-	x->wait = NULL;
-	/* what has begun to leave does not wait */
-	x->no_wait = s->mode != SLUICE_BODY_BUFFER || s->left || outer_wait;
 	x->answer.status = 0;
-	uint64_t entered = run_enter(x, item);
+	s->frame.item = item;
+	s->frame.stage = s;
+	s->frame.call = s->row->side == SLUICE_REQUEST ? RUN_REQUEST_BODY : RUN_RESPONSE_BODY;
+	/* what has begun to leave does not wait, nor does a hook above one that is parked: a
+	 * response hook may wait while a request's body goes on */
+	s->frame.may_wait = s->mode == SLUICE_BODY_BUFFER && !s->left && !x->frame;
+	frame_enter(x, &s->frame);
 	sluice_verdict v = hook(x, item->conf, data.len ? data : STR(""), s->ending);
-	run_leave(x, item, entered);
-	enum run_result r = run_settle(x, v);
-	x->no_wait = false;
-	if (r == RUN_WAIT) {
-		s->parked = true;
-		return r;
-	}
-	x->wait = outer_wait;
-	x->stage = outer;
-	if (r == RUN_NEXT)
-		r = stage_called(x, s);
-	if (r == RUN_NEXT) {
-		x->at = at;
-		x->phase = phase;
-	}
-	return r;
+	enum run_result r = frame_leave(x, v);
+	return r == RUN_NEXT ? stage_called(x, s) : r;
 }
 
-enum run_result stage_resumed(sluice_exchange *x)
+enum run_result stage_resumed(sluice_exchange *x, struct stage *s)
 {
-	struct stage *s = x->stage;
-	x->stage = NULL;
 	return stage_called(x, s);
 }
 
 enum run_result stage_hurried(sluice_exchange *x)
 {
-	run_cancel(x);
-	return stage_resumed(x);
+	struct stage *s = x->frame->stage;
+	frame_cancel_all(x);
+	return stage_called(x, s);
 }
 
 /* More came than the stage may hold. */
 static enum run_result stage_over(sluice_exchange *x, struct stage *s)
 {
-	uint32_t at = x->at;
-	x->at = s->at;
-	if (s->over == SLUICE_BODY_REFUSE)
+	if (s->over == SLUICE_BODY_REFUSE) {
+		x->decided_by = s->at;
 		return RUN_OVER;
-	run_note(x, "body-unseen");
-	x->at = at;
-	s->open = true;
+	}
+	frame_note_of(x, &x->chain->v[s->at], "body-unseen");
+	stage_set_state(s, STAGE_OPEN);
 	s->left = 0;
 	return RUN_NEXT;
 }
@@ -306,22 +297,22 @@ static enum run_result stage_over(sluice_exchange *x, struct stage *s)
 
 static bool stage_can_run(const struct stage *s)
 {
-	if (s->done || s->parked || !stage_has_room(s))
+	if (s->state == STAGE_DONE || s->frame.state == FRAME_PARKED || !stage_has_room(s))
 		return false;
 	if (s->eof)
 		return true;
-	if (s->open)
+	if (s->state == STAGE_OPEN)
 		return s->in.len > 0;
 	if (s->mode == SLUICE_BODY_BUFFER)
 		return s->in.len > s->max;
-	return s->in.len > s->left || s->full;
+	return s->in.len > s->left || s->room == STAGE_FULL;
 }
 
 static enum run_result stage_run(sluice_exchange *x, struct stage *s)
 {
-	if (!s->open && s->mode == SLUICE_BODY_BUFFER && s->in.len > s->max)
+	if (s->state == STAGE_HOOKED && s->mode == SLUICE_BODY_BUFFER && s->in.len > s->max)
 		return stage_over(x, s);
-	if (!s->open)
+	if (s->state == STAGE_HOOKED)
 		return stage_call(x, s);
 	buf_move_all(stage_out(s), &s->in);
 	if (s->eof)
@@ -379,7 +370,8 @@ void stages_end(struct stages *row, const struct fields *trailers)
 bool stages_hold(const struct stages *row)
 {
 	for (const struct stage *s = row->first; s; s = s->next) {
-		if (s->mode == SLUICE_BODY_BUFFER && !s->done && !s->open && !s->full)
+		if (s->mode == SLUICE_BODY_BUFFER && s->state == STAGE_HOOKED &&
+			s->room != STAGE_FULL)
 			return true;
 	}
 	return false;
@@ -388,7 +380,7 @@ bool stages_hold(const struct stages *row)
 bool stages_change(const struct stages *row)
 {
 	for (const struct stage *s = row->first; s; s = s->next) {
-		if (!s->read_only && !s->open)
+		if (!s->read_only && s->state != STAGE_OPEN)
 			return true;
 	}
 	return false;
@@ -416,14 +408,12 @@ void stages_fini(sluice_exchange *x)
 {
 	stages_forget(x, SLUICE_REQUEST);
 	stages_forget(x, SLUICE_RESPONSE);
-	x->stage = NULL; /* one that was parked when its exchange ended: its bytes are gone */
 }
 
 void stages_reset(sluice_exchange *x)
 {
 	struct stages *row = x->stages[SLUICE_RESPONSE];
 	stages_forget(x, SLUICE_RESPONSE);
-	x->stage = NULL;
 	row->done = false;
 	row->trailers = (struct fields){ 0 };
 	for (struct stage **at = &row->first; *at;) {
@@ -433,7 +423,9 @@ void stages_reset(sluice_exchange *x)
 			continue;
 		}
 		s->left = 0;
-		s->eof = s->done = s->open = s->full = s->spilled = s->parked = false;
+		s->eof = false;
+		s->state = STAGE_HOOKED; /* it begins again, with another body */
+		s->room = STAGE_ROOM;
 		at = &s->next;
 	}
 	if (row->first)

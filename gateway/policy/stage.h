@@ -19,10 +19,24 @@ enum {
 	STAGE_HELD_MAX = 1 << 30,  /* largest max of a plan */
 };
 
+enum stage_state {
+	STAGE_HOOKED, /* the hook sees what comes */
+	STAGE_OPEN,   /* what comes passes unseen */
+	STAGE_DONE,   /* all has left */
+};
+
+/* Whether its receiver took what the hook wrote in this call. */
+enum stage_room {
+	STAGE_ROOM,
+	STAGE_FULL,    /* the hook was told that it is enough: what it leaves is shown again */
+	STAGE_SPILLED, /* and wrote on, beyond all bounds: a failure */
+};
+
 struct stage {
 	struct stage *next; /* towards the receiver; NULL: the last */
 	struct stages *row;
-	struct buf in; /* owned: has come, was not taken off yet */
+	struct frame frame; /* of its hook */
+	struct buf in;      /* owned: has come, was not taken off yet */
 	uint64_t max;
 	const char *data; /* while its hook runs or is parked: what it was shown */
 	size_t shown;     /* how much of it */
@@ -32,15 +46,12 @@ struct stage {
 	uint64_t written; /* by this call */
 	uint32_t at;      /* the plugin */
 	uint8_t mode, over;
+	uint8_t state; /* enum stage_state; stage_set_state() writes it */
+	uint8_t room;  /* enum stage_room */
 	bool read_only;
-	bool early;   /* asked before there was a response: for whatever response comes */
-	bool ending;  /* the hook is told the end */
-	bool eof;     /* nothing comes any more */
-	bool done;    /* nothing leaves any more */
-	bool open;    /* passes unseen */
-	bool full;    /* the hook was told that it is enough */
-	bool spilled; /* and wrote on all the same */
-	bool parked;
+	bool early;  /* asked before there was a response: for whatever response comes */
+	bool ending; /* the hook is told the end */
+	bool eof;    /* nothing comes any more */
 };
 
 struct stages {
@@ -61,7 +72,7 @@ void stages_feed(struct stages *row, struct buf *data);
 /* Nothing comes any more. trailers may be NULL. */
 void stages_end(struct stages *row, const struct fields *trailers);
 /* Run whatever can: RUN_NEXT when nothing more can for now, RUN_WAIT when a stage is parked, else
- * x->at says whose verdict. */
+ * x->decided_by says whose verdict it is. */
 enum run_result stages_run(sluice_exchange *x, struct stages *row);
 /* A stage has not decided yet: the head is held. */
 bool stages_hold(const struct stages *row);
@@ -74,8 +85,9 @@ bool stages_are_full(const struct stages *row);
 void stages_reset(sluice_exchange *x);
 void stages_forget(sluice_exchange *x, sluice_side side);
 void stages_fini(sluice_exchange *x);
-/* The callback of a parked stage has said SLUICE_NEXT; or, without it, the client cannot wait. */
-enum run_result stage_resumed(sluice_exchange *x);
+/* The callback of a parked stage has said SLUICE_NEXT. */
+enum run_result stage_resumed(sluice_exchange *x, struct stage *s);
+/* A stage is parked, and the client cannot wait: it goes on without its callback. */
 enum run_result stage_hurried(sluice_exchange *x);
 
 /* Trailers that the hook that runs may see and change, NULL: none. */

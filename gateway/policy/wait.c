@@ -8,15 +8,16 @@
 #include "base/sanitize.h"
 #include "base/stat.h"
 #include "policy/host.h"
-#include "policy/walk.h"
 #include "store/store.h"
 #include "upstream/fetch.h"
 
 enum wait_kind { WAIT_SLEEP, WAIT_PUBLISH, WAIT_FETCH, WAIT_STORE };
-enum { WAIT_MAX_MS = 600 * 1000, FETCH_DEFAULT_MS = 5000 };
+enum { WAIT_MAX_MS = 600 * 1000 };
 
 struct run_wait {
+	struct frame_wait wait; /* of the frame that it parks */
 	sluice_exchange *x;
+	struct frame *frame; /* borrowed: parked, on x's stack */
 	enum wait_kind kind;
 	union {
 		sluice_hook hook;
@@ -31,43 +32,47 @@ struct run_wait {
 };
 
 static void wait_on_due(struct timer *t);
+static void wait_cancel(struct frame_wait *fw);
 
-/* NULL when x is parked already, cannot be, has ended, or has no memory left. */
+/* NULL when the hook that runs may not wait, waits already, or there is no memory left. */
 static struct run_wait *wait_new(sluice_exchange *x, enum wait_kind kind)
 {
 	struct run_wait *w = x->spare_wait;
-	if (x->wait || x->no_wait || x->phase == RUN_COMPLETE)
+	struct frame *f = x->frame;
+	if (!f->may_wait || f->wait)
 		return NULL;
 	if (!w)
 		w = arena_alloc(x->arena, sizeof(*w));
 	if (!w)
 		return NULL;
+	w->wait.cancel = wait_cancel;
 	w->x = x;
+	w->frame = f;
 	w->kind = kind;
 	w->fetch = NULL;
 	timer_init(&w->timer, wait_on_due);
 	list_init(&w->link);
 	x->spare_wait = NULL;
-	x->wait = w;
+	f->wait = &w->wait;
 	return w;
 }
 
-/* No longer parked; the struct can serve again, unless its memory is watched. */
+/* Its frame has nothing to wait for any more; the struct can serve again, unless its memory is
+ * watched. */
 static void wait_end(struct run_wait *w)
 {
-	sluice_exchange *x = w->x;
 	timer_drop(&w->timer);
 	list_del(&w->link);
-	x->wait = NULL;
+	w->frame->wait = NULL;
 	if (!MEMORY_IS_WATCHED)
-		x->spare_wait = w;
+		w->x->spare_wait = w;
 	else
 		memory_close(w, sizeof(*w));
 }
 
-void wait_cancel(sluice_exchange *x)
+static void wait_cancel(struct frame_wait *fw)
 {
-	struct run_wait *w = x->wait;
+	struct run_wait *w = container_of(fw, struct run_wait, wait);
 	if (w->kind == WAIT_FETCH && w->fetch)
 		fetch_cancel(w->fetch);
 	else if (w->kind == WAIT_STORE)
@@ -75,15 +80,22 @@ void wait_cancel(sluice_exchange *x)
 	wait_end(w);
 }
 
+/* The wait is over, and its frame runs again: the conf for the callback. */
+static const void *wait_wake(struct run_wait *w)
+{
+	sluice_exchange *x = w->x;
+	struct frame *f = w->frame;
+	wait_end(w);
+	frame_enter(x, f);
+	return f->item->conf;
+}
+
 static void wait_resume_hook(struct run_wait *w)
 {
 	sluice_exchange *x = w->x;
 	sluice_hook then = w->then.hook;
-	wait_end(w);
-	uint64_t entered = run_enter(x, run_item(x));
-	sluice_verdict v = then(x, run_item(x)->conf);
-	run_leave(x, run_item(x), entered);
-	run_resume(x, v);
+	const void *conf = wait_wake(w);
+	run_resume(x, then(x, conf));
 }
 
 static void wait_on_due(struct timer *t)
@@ -135,11 +147,8 @@ static void wait_on_fetch(void *ctx, const sluice_fetch_response *r)
 	sluice_exchange *x = w->x;
 	sluice_fetch_fn then = w->then.fetch;
 	w->fetch = NULL;
-	wait_end(w);
-	uint64_t entered = run_enter(x, run_item(x));
-	sluice_verdict v = then(x, run_item(x)->conf, r);
-	run_leave(x, run_item(x), entered);
-	run_resume(x, v);
+	const void *conf = wait_wake(w);
+	run_resume(x, then(x, conf, r));
 }
 
 sluice_verdict host_fetch(sluice_exchange *x, const sluice_fetch_request *r, sluice_fetch_fn then)
@@ -174,11 +183,8 @@ static void wait_on_store(struct redis_call *c, sluice_status st, const sluice_v
 	sluice_exchange *x = w->x;
 	sluice_store_fn then = w->then.store;
 	store_count(w->store, st);
-	wait_end(w);
-	uint64_t entered = run_enter(x, run_item(x));
-	sluice_verdict verdict = then(x, run_item(x)->conf, st, v);
-	run_leave(x, run_item(x), entered);
-	run_resume(x, verdict);
+	const void *conf = wait_wake(w);
+	run_resume(x, then(x, conf, st, v));
 }
 
 static struct run_wait *wait_new_store(sluice_exchange *x, const sluice_store *s,

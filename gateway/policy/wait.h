@@ -9,7 +9,5 @@ struct list;
 
 /* Wake everyone parked on this list: a value was published. */
 void wait_resume_all(struct list *waiters);
-/* Give up what x waits for; its callback is dropped. */
-void wait_cancel(sluice_exchange *x);
 
 #endif

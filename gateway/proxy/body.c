@@ -42,7 +42,7 @@ static void body_failed(struct exchange *x, enum run_result r, int err_over)
 	if (r == RUN_REPLY)
 		log_warn("plugin",
 			"%s: answers (%s) when a response is under way: it is broken off",
-			x->px.chain->v[x->px.at].plugin->name,
+			x->px.chain->v[x->px.decided_by].plugin->name,
 			x->px.answer.code ? x->px.answer.code : "with a body");
 	forward_break_off(x, err);
 }
@@ -203,7 +203,7 @@ void body_request_resumed(struct exchange *x, enum run_result r)
 
 static void response_failed(struct exchange *x, enum run_result r)
 {
-	x->px.below = x->px.at; /* another response goes the rest of the way */
+	x->px.below = x->px.decided_by; /* another response goes the rest of the way */
 	body_failed(x, r, ERR_UPSTREAM_BODY_TOO_LARGE);
 }
 

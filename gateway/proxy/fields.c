@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "http/uri.h"
+#include "policy/edit.h"
 
 enum { REQUEST_ID_MAX = 128 };
 
@@ -168,8 +169,7 @@ static bool trailer_is_listed(sluice_strs names, sluice_str name)
 
 static bool trailer_passes(const struct exchange *x, const struct field *f)
 {
-	if ((f->flags & (FIELD_DROP | FIELD_EDGE | FIELD_TWIN)) ||
-		run_has_edited(&x->px, field_name(f)))
+	if ((f->flags & (FIELD_DROP | FIELD_EDGE | FIELD_TWIN)) || edit_has(&x->px, field_name(f)))
 		return false;
 	return x->grpc || trailer_is_listed(x->route->conf->request_trailers, field_name(f));
 }

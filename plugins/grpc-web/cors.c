@@ -1,12 +1,14 @@
 /* Pages of other origins. See the header. */
 #include "cors.h"
 
+#include <sluice/str.h>
+
 #define RESPOND(name, value) sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR(name), (value))
 
 bool cors_is_preflight(sluice_exchange *x)
 {
 	sluice_str method = sluice_get(x, SLUICE_I_METHOD);
-	return method.len == 7 && memcmp(method.data, "OPTIONS", 7) == 0 &&
+	return sluice_str_is(method, "OPTIONS") &&
 		sluice_field(x, SLUICE_REQUEST, SLUICE_STR("origin")).data &&
 		sluice_field(x, SLUICE_REQUEST, SLUICE_STR("access-control-request-method")).data;
 }
@@ -15,14 +17,8 @@ bool cors_is_preflight(sluice_exchange *x)
  * (RFC 6454 6.2). */
 static bool origin_is_allowed(const struct grpc_web *w, sluice_str origin)
 {
-	if (w->any_origin)
-		return true;
-	for (size_t i = 0; i < w->origins.n; i++) {
-		if (w->origins.v[i].len == origin.len &&
-			memcmp(w->origins.v[i].data, origin.data, origin.len) == 0)
-			return true;
-	}
-	return false;
+	const sluice_strs *v = &w->origins;
+	return w->any_origin || sluice_str_find(origin, v->v, v->n) < v->n;
 }
 
 void cors_allow(sluice_exchange *x, const struct grpc_web *w)

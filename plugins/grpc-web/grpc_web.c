@@ -5,6 +5,7 @@
  * of gRPC-Web on its way down; wire.c knows the bytes, cors.c the pages.
  */
 #define _GNU_SOURCE
+#include <sluice/str.h>
 #include <stdio.h>
 
 #include "cors.h"
@@ -48,14 +49,9 @@ static sluice_str join(sluice_instance *inst, sluice_str text, sluice_strs more)
 	size_t n = text.len;
 	for (size_t i = 0; i < more.n; i++)
 		n += more.v[i].len + 2;
-	char *at = sluice_conf_alloc(inst, n), *out = at;
-	memcpy(at, text.data, text.len);
-	at += text.len;
-	for (size_t i = 0; i < more.n; i++) {
-		memcpy(at, ", ", 2);
-		memcpy(at + 2, more.v[i].data, more.v[i].len);
-		at += more.v[i].len + 2;
-	}
+	char *out = sluice_conf_alloc(inst, n), *at = sluice_str_put(out, text);
+	for (size_t i = 0; i < more.n; i++)
+		at = sluice_str_put(sluice_str_put(at, SLUICE_STR(", ")), more.v[i]);
 	return (sluice_str){ out, n };
 }
 
@@ -144,14 +140,9 @@ static bool wants_text(sluice_exchange *x, bool sends_text)
 	sluice_str accept = sluice_field(x, SLUICE_REQUEST, SLUICE_STR("accept")), suffix;
 	bool text;
 	while (accept.len) {
-		const char *comma = memchr(accept.data, ',', accept.len);
-		size_t n = comma ? (size_t)(comma - accept.data) : accept.len, blank = 0;
-		while (blank < n && accept.data[blank] == ' ')
-			blank++;
-		if (wire_is_web((sluice_str){ accept.data + blank, n - blank }, &text, &suffix))
+		sluice_str type = sluice_str_trim(sluice_str_cut(&accept, ','));
+		if (wire_is_web(type, &text, &suffix))
 			return text;
-		n += comma ? 1 : 0;
-		accept = (sluice_str){ accept.data + n, accept.len - n };
 	}
 	return sends_text;
 }
@@ -166,7 +157,7 @@ static sluice_verdict grpc_web_on_request(sluice_exchange *x, const void *conf)
 	bool text;
 	if (w->origins.n && cors_is_preflight(x))
 		return cors_preflight(x, w);
-	if (method.len != 4 || memcmp(method.data, "POST", 4) != 0 ||
+	if (!sluice_str_is(method, "POST") ||
 		!wire_is_web(sluice_field(x, SLUICE_REQUEST, SLUICE_STR("content-type")), &text,
 			&suffix))
 		return SLUICE_NEXT;

@@ -60,6 +60,12 @@ static const sluice_option headers_options[] = {
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
+static void refuse(sluice_instance *inst, const char *path, sluice_str name, const char *why)
+{
+	sluice_conf_error(inst, path, "field \"%.*s\" %s", (int)name.len, name.data, why);
+	sluice_conf_hint(inst, "take the field out of this plugin, or give it another name");
+}
+
 /* One row of set or add, reported under the path where it stands. */
 static int check_rule(sluice_instance *inst, sluice_side which, sluice_field_op op,
 	const sluice_pair *p, const char *path, struct rule *out)
@@ -75,7 +81,7 @@ static int check_rule(sluice_instance *inst, sluice_side which, sluice_field_op 
 	const char *wrong = sluice_field_refused(which, op, p->name, fixed);
 	if (!wrong)
 		return 0;
-	sluice_conf_error(inst, path, "field \"%.*s\" %s", (int)p->name.len, p->name.data, wrong);
+	refuse(inst, path, p->name, wrong);
 	return -1;
 }
 
@@ -116,7 +122,7 @@ static int check_side(sluice_instance *inst, const char *block, sluice_side whic
 		if (!wrong)
 			continue;
 		(void)snprintf(path, sizeof(path), "%s.remove[%zu]", block, i);
-		sluice_conf_error(inst, path, "field \"%.*s\" %s", (int)name.len, name.data, wrong);
+		refuse(inst, path, name, wrong);
 		rc = -1;
 	}
 	return rc;

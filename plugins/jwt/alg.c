@@ -40,8 +40,7 @@ const struct alg_info *alg_info(enum alg alg)
 bool alg_find(sluice_str name, enum alg *out)
 {
 	for (size_t i = 0; i < ALG_COUNT; i++) {
-		if (strlen(alg_names[i]) == name.len &&
-			memcmp(alg_names[i], name.data, name.len) == 0) {
+		if (sluice_str_is(name, alg_names[i])) {
 			*out = (enum alg)i;
 			return true;
 		}

@@ -6,7 +6,7 @@
 #ifndef JWT_ALG_H
 #define JWT_ALG_H
 
-#include <sluice/plugin.h>
+#include <sluice/str.h>
 
 enum alg {
 	ALG_RS256,

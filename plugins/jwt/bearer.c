@@ -13,7 +13,7 @@ enum { SCHEME_LEN = sizeof "bearer" - 1 };
 static bool is_bearer(const char *p, size_t len)
 {
 	return len >= SCHEME_LEN &&
-		str_same_ci((sluice_str){ p, SCHEME_LEN }, SLUICE_STR("bearer"));
+		sluice_str_ieq((sluice_str){ p, SCHEME_LEN }, SLUICE_STR("bearer"));
 }
 
 /* What ends one item of a list, or one word, for one reader or another. */
@@ -41,11 +41,9 @@ static bool looks_like_token(sluice_str s)
 	size_t dots = 0;
 	for (size_t i = 0; i < s.len; i++) {
 		char c = s.data[i];
-		bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-			(c >= 'A' && c <= 'Z');
 		if (c == '.')
 			dots++;
-		else if (!alnum && c != '-' && c != '_' && c != '=')
+		else if (!sluice_is_alnum(c) && c != '-' && c != '_' && c != '=')
 			return false;
 	}
 	return dots == 2 || dots == 4;
@@ -66,6 +64,13 @@ static bool mentions_token(sluice_str value)
 	return false;
 }
 
+static sluice_str skip_blanks(sluice_str s)
+{
+	while (s.len && s.data[0] == ' ')
+		s = sluice_str_skip(s, 1);
+	return s;
+}
+
 /* RFC 9110 11.4: a scheme, and behind it nothing, or blanks and credentials. */
 static enum reason read_other(sluice_str value, size_t scheme_len)
 {
@@ -74,8 +79,7 @@ static enum reason read_other(sluice_str value, size_t scheme_len)
 		return REASON_TOKEN_MALFORMED;
 	if (mentions_bearer(value))
 		return REASON_TOKEN_AMBIGUOUS;
-	while (rest.len > 0 && rest.data[0] == ' ')
-		rest.data++, rest.len--;
+	rest = skip_blanks(rest);
 	if (looks_like_token(rest.len ? rest : value) || mentions_token(value))
 		return REASON_TOKEN_SCHEME;
 	return REASON_NONE;
@@ -88,15 +92,14 @@ enum reason bearer_read(sluice_str value, sluice_str *token)
 	if (value.len == 0)
 		return REASON_NONE;
 	if (!is_bearer(value.data, value.len)) {
-		while (scheme_len < value.len && is_token_char(value.data[scheme_len]))
+		while (scheme_len < value.len && sluice_is_token_char(value.data[scheme_len]))
 			scheme_len++;
 		return read_other(value, scheme_len);
 	}
 	sluice_str rest = { value.data + SCHEME_LEN, value.len - SCHEME_LEN };
 	if (rest.len == 0 || rest.data[0] != ' ')
 		return REASON_TOKEN_MALFORMED;
-	while (rest.len > 0 && rest.data[0] == ' ')
-		rest.data++, rest.len--;
+	rest = skip_blanks(rest);
 	if (rest.len == 0)
 		return REASON_TOKEN_MALFORMED;
 	if (memchr(rest.data, ' ', rest.len) || memchr(rest.data, ',', rest.len))
@@ -112,7 +115,7 @@ enum reason bearer_find(sluice_exchange *x, sluice_str *token)
 	bool found = false;
 	*token = value;
 	for (size_t at = 0; sluice_field_next(x, SLUICE_REQUEST, &at, &f);) {
-		if (!str_same_ci(f.name, SLUICE_STR("authorization")))
+		if (!sluice_str_ieq(f.name, SLUICE_STR("authorization")))
 			continue;
 		if (found)
 			return REASON_TOKEN_AMBIGUOUS; /* the service might read the other one */

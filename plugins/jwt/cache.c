@@ -150,8 +150,7 @@ struct entry *cache_find(struct cache *c, sluice_str token, uint64_t hash,
 	for (unsigned w = 0; w < CACHE_WAYS; w++) {
 		struct entry *e = s->ways[w];
 		if (s->tags[w] != tag_of(hash) || !e || e->hash != hash ||
-			e->token.len != token.len ||
-			memcmp(e->token.data, token.data, token.len) != 0)
+			!sluice_str_eq(e->token, token))
 			continue;
 		if (!is_valid(e, keys, now_ms))
 			return NULL;
@@ -163,8 +162,7 @@ struct entry *cache_find(struct cache *c, sluice_str token, uint64_t hash,
 
 static bool is_same_token(const struct entry *a, const struct entry *b)
 {
-	return a->hash == b->hash && a->token.len == b->token.len &&
-		memcmp(a->token.data, b->token.data, a->token.len) == 0;
+	return a->hash == b->hash && sluice_str_eq(a->token, b->token);
 }
 
 /* The token's own old place, a free one, one that is no longer valid, or the next that has not

@@ -7,7 +7,7 @@
 #define JWT_CACHE_H
 
 #include <jansson.h>
-#include <sluice/plugin.h>
+#include <sluice/str.h>
 
 #include "keys.h"
 #include "rules.h"

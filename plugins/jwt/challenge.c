@@ -8,14 +8,14 @@ struct writer {
 
 static void put(struct writer *w, sluice_str s)
 {
-	if (w->out && s.len)
-		memcpy(w->out + w->len, s.data, s.len);
+	if (w->out)
+		(void)sluice_str_put(w->out + w->len, s);
 	w->len += s.len;
 }
 
 static void put_z(struct writer *w, const char *z)
 {
-	put(w, (sluice_str){ z, strlen(z) });
+	put(w, sluice_str_of(z));
 }
 
 /* RFC 9110 5.6.4 */
@@ -44,7 +44,7 @@ static void put_challenge(struct writer *w, const struct jwt_conf *conf, sluice_
 	put_z(w, ", error=\"");
 	put_z(w, why->error);
 	put_z(w, "\", error_description=");
-	put_quoted(w, (sluice_str){ why->sentence, strlen(why->sentence) });
+	put_quoted(w, sluice_str_of(why->sentence));
 	if (why->status != 403)
 		return;
 	put_z(w, ", scope=\"");

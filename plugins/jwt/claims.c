@@ -68,13 +68,13 @@ bool claim_says(const json_t *value, sluice_str text)
 	char buf[32];
 	if (!json_is_array(value)) {
 		sluice_str s = scalar_text(value, buf);
-		return s.data && str_same(s, text);
+		return s.data && sluice_str_eq(s, text);
 	}
 	size_t i;
 	const json_t *item;
 	json_array_foreach (value, i, item) {
 		sluice_str s = scalar_text(item, buf);
-		if (s.data && str_same(s, text))
+		if (s.data && sluice_str_eq(s, text))
 			return true;
 	}
 	return false;
@@ -106,8 +106,7 @@ void claim_text_write(const json_t *value, char *out)
 	char buf[32];
 	if (!json_is_array(value)) {
 		sluice_str s = scalar_text(value, buf);
-		if (s.len)
-			memcpy(out, s.data, s.len);
+		(void)sluice_str_put(out, s);
 		return;
 	}
 	size_t i, n = 0;
@@ -119,20 +118,15 @@ void claim_text_write(const json_t *value, char *out)
 			continue;
 		if (n++ > 0)
 			*at++ = ' ';
-		if (s.len)
-			memcpy(at, s.data, s.len);
-		at += s.len;
+		at = sluice_str_put(at, s);
 	}
 }
 
 bool scope_list_has(sluice_str list, sluice_str word)
 {
-	for (size_t at = 0; at < list.len;) {
-		const char *sp = memchr(list.data + at, ' ', list.len - at);
-		size_t end = sp ? (size_t)(sp - list.data) : list.len;
-		if (str_same((sluice_str){ list.data + at, end - at }, word))
+	while (list.len) {
+		if (sluice_str_eq(sluice_str_cut(&list, ' '), word))
 			return true;
-		at = end + 1;
 	}
 	return false;
 }

@@ -2,7 +2,7 @@
 #ifndef JWT_CONF_H
 #define JWT_CONF_H
 
-#include <sluice/plugin.h>
+#include <sluice/str.h>
 
 #include "reason.h"
 

@@ -136,7 +136,7 @@ size_t issuers_find(const struct jwt_conf *conf, const json_t *claims)
 	size_t i = 0;
 	if (!json_member_str(claims, "iss", &iss) || !iss.data)
 		return conf->n_trusted;
-	while (i < conf->n_trusted && !str_same(conf->trusted[i].name, iss))
+	while (i < conf->n_trusted && !sluice_str_eq(conf->trusted[i].name, iss))
 		i++;
 	return i;
 }
@@ -185,7 +185,7 @@ static int read_where(sluice_instance *inst, const char *option, sluice_str name
 	struct source_id *id)
 {
 	id->where = where;
-	if (str_begins(where, "file:")) {
+	if (url_begins(where, SLUICE_STR("file:"))) {
 		id->kind = SOURCE_FILE;
 		id->where = (sluice_str){ where.data + 5, where.len - 5 };
 		return 0;
@@ -218,7 +218,7 @@ static int add(sluice_instance *inst, struct jwt_conf *conf, const char *option,
 	struct source_id id = { .ca_file = conf->ca_file };
 	const char *of_keys = conf->issuers.n ? "issuers" : "jwks";
 	for (size_t i = 0; i < conf->n_trusted; i++) {
-		if (!str_same(conf->trusted[i].name, name))
+		if (!sluice_str_eq(conf->trusted[i].name, name))
 			continue;
 		sluice_conf_error(inst, option, "%.*s stands twice", (int)name.len, name.data);
 		return -1;
@@ -274,7 +274,7 @@ int issuers_check(sluice_instance *inst, struct jwt_conf *conf)
 	}
 	for (size_t i = 0; i < conf->issuers.n; i++) {
 		sluice_str where = conf->issuers.v[i].value;
-		if (str_is(where, "discover"))
+		if (sluice_str_is(where, "discover"))
 			where = (sluice_str){ NULL, 0 };
 		else if (where.len == 0)
 			where = SLUICE_STR(" "); /* an error: it must be said */

@@ -99,46 +99,42 @@ struct worker {
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
-/* RFC 9110 5.6.2 */
-static bool is_field_name(sluice_str s)
+/* Why the i-th row cannot carry its claim: the rest of a sentence. NULL: it can. */
+static const char *header_refused(const sluice_pairs *map, size_t i)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		if (!is_token_char(s.data[i]))
-			return false;
+	sluice_str name = map->v[i].value;
+	const char *why =
+		sluice_field_refused(SLUICE_REQUEST, SLUICE_FIELD_SET, name, SLUICE_STR(""));
+	if (why)
+		return why;
+	if (sluice_names_alike(name, SLUICE_STR("authorization")))
+		return "brings the token";
+	if (sluice_names_alike(name, SLUICE_STR("host")))
+		return "says for which host the request is";
+	for (size_t j = 0; j < i; j++) {
+		if (sluice_names_alike(name, map->v[j].value))
+			return "is set from two claims";
 	}
-	return s.len > 0;
-}
-
-/* Fields that the gateway itself writes, and the one that brought the token. */
-static bool is_taken(sluice_str name)
-{
-	static const sluice_str taken[] = { SLUICE_STR("authorization"), SLUICE_STR("connection"),
-		SLUICE_STR("content-length"), SLUICE_STR("host"), SLUICE_STR("te"),
-		SLUICE_STR("trailer"), SLUICE_STR("transfer-encoding"), SLUICE_STR("upgrade") };
-	for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
-		if (str_same_ci(name, taken[i]))
-			return true;
-	}
-	return false;
+	return NULL;
 }
 
 static int check_headers(sluice_instance *inst, const struct jwt_conf *conf)
 {
 	const sluice_pairs *map = &conf->claims_to_headers;
+	char path[CLAIM_MAX_PATH + 32];
 	int rc = 0;
 	for (size_t i = 0; i < map->n; i++) {
-		sluice_str name = map->v[i].value;
-		bool twice = false;
-		for (size_t j = 0; j < i; j++)
-			twice |= sluice_names_alike(name, map->v[j].value);
-		if (!is_field_name(name) || is_taken(name) || twice) {
-			sluice_conf_error(inst, "claims_to_headers", "\"%.*s\" %s", (int)name.len,
-				name.data,
-				!is_field_name(name) ? "is no name of a header field"
-					: twice      ? "is set from two claims"
-						     : "is not a field that may be set");
-			rc = -1;
-		}
+		sluice_str name = map->v[i].value, claim = map->v[i].name;
+		const char *why = header_refused(map, i);
+		if (!why)
+			continue;
+		(void)snprintf(path, sizeof(path), "claims_to_headers.%.*s",
+			claim.len < CLAIM_MAX_PATH ? (int)claim.len : CLAIM_MAX_PATH, claim.data);
+		sluice_conf_error(inst, path, "field \"%.*s\" %s", (int)name.len, name.data, why);
+		sluice_conf_hint(inst,
+			"give the claim a field that nothing else writes, such as "
+			"X-Token-Subject");
+		rc = -1;
 	}
 	return rc;
 }

@@ -118,18 +118,19 @@ static const char *read_material(struct key *key, const json_t *jwk)
 	sluice_str kty, crv;
 	if (!json_member_str(jwk, "kty", &kty) || !json_member_str(jwk, "crv", &crv) || !kty.data)
 		return "kty or crv is missing or malformed";
-	if (str_is(kty, "RSA")) {
+	if (sluice_str_is(kty, "RSA")) {
 		key->type = KEY_RSA;
 		key->algs = ALG_BIT(ALG_RS256) | ALG_BIT(ALG_RS384) | ALG_BIT(ALG_RS512) |
 			ALG_BIT(ALG_PS256) | ALG_BIT(ALG_PS384) | ALG_BIT(ALG_PS512);
 		return read_rsa(key, jwk);
 	}
-	bool ec = str_is(kty, "EC");
-	if (!ec && !str_is(kty, "OKP"))
+	bool ec = sluice_str_is(kty, "EC");
+	if (!ec && !sluice_str_is(kty, "OKP"))
 		return "its kty is not RSA, EC or OKP";
 	for (unsigned i = ALG_ES256; i < ALG_COUNT && crv.data; i++) {
 		const struct alg_info *info = alg_info((enum alg)i);
-		if (i == ALG_EDDSA || ec != (info->type == KEY_EC) || !str_is(crv, info->curve))
+		if (i == ALG_EDDSA || ec != (info->type == KEY_EC) ||
+			!sluice_str_is(crv, info->curve))
 			continue;
 		key->type = info->type;
 		key->algs = ALG_BIT(i);
@@ -144,7 +145,7 @@ static const char *read_purpose(const json_t *jwk, uint32_t *algs)
 	sluice_str use, alg;
 	if (!json_member_str(jwk, "use", &use) || !json_member_str(jwk, "alg", &alg))
 		return "use or alg is malformed";
-	if (use.data && !str_is(use, "sig"))
+	if (use.data && !sluice_str_is(use, "sig"))
 		return "its use is not sig";
 	const json_t *ops = json_member(jwk, "key_ops"), *op;
 	if (ops) {

@@ -111,7 +111,7 @@ static bool claim_fits(const struct jwt_conf *conf, const json_t *claims, sluice
 {
 	const json_t *v = claim_find(claims, name);
 	for (size_t i = 0; v && i < conf->claims.n; i++) {
-		if (str_same(conf->claims.v[i].name, name) &&
+		if (sluice_str_eq(conf->claims.v[i].name, name) &&
 			claim_says(v, conf->claims.v[i].value))
 			return true;
 	}
@@ -140,7 +140,7 @@ enum reason rules_check(const struct jwt_conf *conf, sluice_str issuer, const js
 	uint64_t now_ms, struct validity *when, sluice_str *which)
 {
 	sluice_str iss;
-	if (!json_member_str(claims, "iss", &iss) || !iss.data || !str_same(iss, issuer))
+	if (!json_member_str(claims, "iss", &iss) || !iss.data || !sluice_str_eq(iss, issuer))
 		return REASON_TOKEN_ISSUER;
 	if (!audience_fits(conf, claims))
 		return REASON_TOKEN_AUDIENCE;

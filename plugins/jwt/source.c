@@ -173,7 +173,7 @@ static const char *read_discovery(struct source *s, sluice_str document)
 	if (!root || !json_member_str(root, "issuer", &issuer) ||
 		!json_member_str(root, "jwks_uri", &uri))
 		wrong = "it is no discovery document";
-	else if (!issuer.data || !str_same(issuer, s->id.issuer))
+	else if (!issuer.data || !sluice_str_eq(issuer, s->id.issuer))
 		wrong = "it names another issuer";
 	else if (!url_is_http(uri))
 		wrong = "its jwks_uri is missing or no URL";
@@ -298,8 +298,8 @@ bool source_may_begin(const struct source *s, uint64_t min_refresh_ms)
 /* Whether two uses of a source are of one and the same. Files are never: see source_join(). */
 static bool is_same(const struct source_id *a, const struct source_id *b)
 {
-	return a->kind == b->kind && a->kind != SOURCE_FILE && str_same(a->where, b->where) &&
-		str_same(a->issuer, b->issuer) && str_same(a->ca_file, b->ca_file);
+	return a->kind == b->kind && a->kind != SOURCE_FILE && sluice_str_eq(a->where, b->where) &&
+		sluice_str_eq(a->issuer, b->issuer) && sluice_str_eq(a->ca_file, b->ca_file);
 }
 
 static struct source *source_new(const struct source_id *id)

@@ -6,7 +6,7 @@
 #define JWT_STRICT_H
 
 #include <jansson.h>
-#include <sluice/plugin.h>
+#include <sluice/str.h>
 
 /* Bytes that a base64url text of len characters can decode to, at most. */
 #define B64URL_MAX(len) ((len) / 4 * 3 + 2)
@@ -29,39 +29,5 @@ json_t *json_member(const json_t *object, const char *name);
 /* The member as a string, data NULL when it is missing or null; false when it is there and no
  * string. */
 bool json_member_str(const json_t *object, const char *name, sluice_str *out);
-
-static inline bool str_is(sluice_str s, const char *z)
-{
-	return strlen(z) == s.len && memcmp(s.data, z, s.len) == 0;
-}
-
-static inline bool str_same(sluice_str a, sluice_str b)
-{
-	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
-}
-
-/* RFC 9110 5.6.2: what names of fields and of schemes are made of. */
-static inline bool is_token_char(char c)
-{
-	bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-	return alnum || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
-}
-
-static inline unsigned char lower(char c)
-{
-	return (unsigned char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-}
-
-/* Equal but for the case of ASCII letters. */
-static inline bool str_same_ci(sluice_str a, sluice_str b)
-{
-	if (a.len != b.len)
-		return false;
-	for (size_t i = 0; i < a.len; i++) {
-		if (lower(a.data[i]) != lower(b.data[i]))
-			return false;
-	}
-	return true;
-}
 
 #endif

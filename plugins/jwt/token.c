@@ -24,11 +24,11 @@ static enum reason read_part(sluice_str part, json_t **out)
 static bool type_accepted(sluice_str typ)
 {
 	const sluice_str prefix = SLUICE_STR("application/");
-	if (typ.len > prefix.len && str_same_ci((sluice_str){ typ.data, prefix.len }, prefix)) {
+	if (typ.len > prefix.len && sluice_str_ieq((sluice_str){ typ.data, prefix.len }, prefix)) {
 		typ.data += prefix.len;
 		typ.len -= prefix.len;
 	}
-	return str_same_ci(typ, SLUICE_STR("JWT")) || str_same_ci(typ, SLUICE_STR("at+jwt"));
+	return sluice_str_ieq(typ, SLUICE_STR("JWT")) || sluice_str_ieq(typ, SLUICE_STR("at+jwt"));
 }
 
 /* jku, jwk, x5u and x5c are the sender's own word for the key to trust: they are not looked at (RFC

@@ -2,29 +2,15 @@
 #include "key.h"
 
 #include <openssl/evp.h>
+#include <sluice/str.h>
 
 enum { DIGEST_BYTES = 32, ESCAPED = 3 };
 
 /* ---- text ---------------------------------------------------------------------------------- */
 
-static char *key_put(char *at, sluice_str s)
-{
-	if (s.len)
-		memcpy(at, s.data, s.len);
-	return at + s.len;
-}
-
 static bool key_escapes(char c)
 {
 	return c == ':' || c == ',' || c == '%' || c == '{' || c == '}';
-}
-
-static char *key_put_hex(char *at, unsigned char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	*at++ = digits[c >> 4];
-	*at++ = digits[c & 15];
-	return at;
 }
 
 static char *key_put_escaped(char *at, sluice_str s)
@@ -32,7 +18,7 @@ static char *key_put_escaped(char *at, sluice_str s)
 	for (size_t i = 0; i < s.len; i++) {
 		if (key_escapes(s.data[i])) {
 			*at++ = '%';
-			at = key_put_hex(at, (unsigned char)s.data[i]);
+			at = sluice_hex_put(at, (unsigned char)s.data[i]);
 		} else {
 			*at++ = s.data[i];
 		}
@@ -43,7 +29,7 @@ static char *key_put_escaped(char *at, sluice_str s)
 sluice_str key_start(sluice_instance *inst, sluice_str prefix, sluice_str name)
 {
 	char *start = sluice_conf_alloc(inst, prefix.len + ESCAPED * name.len + 2),
-	     *at = key_put(start, prefix);
+	     *at = sluice_str_put(start, prefix);
 	if (prefix.len && at[-1] != ':') /* where the name begins can be told */
 		*at++ = ':';
 	at = key_put_escaped(at, name);
@@ -73,7 +59,7 @@ static enum key_result key_join(sluice_exchange *x, const struct rate_limit *r, 
 	char *start = sluice_alloc(x, room);
 	if (!start)
 		return KEY_FAIL;
-	char *own = key_put(start, r->key_start), *at = key_put(own, kind);
+	char *own = sluice_str_put(start, r->key_start), *at = sluice_str_put(own, kind);
 	for (size_t i = 0; i < n; i++) {
 		if (i)
 			*at++ = ',';
@@ -82,9 +68,9 @@ static enum key_result key_join(sluice_exchange *x, const struct rate_limit *r, 
 	if ((size_t)(at - own) > KEY_VALUE_MAX + kind.len) {
 		if (!key_digest(x, (sluice_str){ own, (size_t)(at - own) }, digest))
 			return KEY_FAIL;
-		at = key_put(own, SLUICE_STR("h:"));
+		at = sluice_str_put(own, SLUICE_STR("h:"));
 		for (size_t i = 0; i < DIGEST_BYTES; i++)
-			at = key_put_hex(at, digest[i]);
+			at = sluice_hex_put(at, digest[i]);
 	}
 	*key = (sluice_str){ start, (size_t)(at - start) };
 	return KEY_OK;

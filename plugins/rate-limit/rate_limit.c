@@ -3,6 +3,8 @@
  * process, or in Redis for several gateways together. Hooks run on worker threads; check() on the
  * main thread.
  */
+#include <sluice/str.h>
+
 #include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -117,8 +119,7 @@ static int rate_limit_check(sluice_instance *inst, void *conf)
 		return -1;
 	}
 	for (r->by_ip = 0; r->by_ip < r->by.n; r->by_ip++) {
-		sluice_str text = sluice_expr_text(r->by.v[r->by_ip]);
-		if (text.len == 2 && memcmp(text.data, "ip", 2) == 0)
+		if (sluice_str_is(sluice_expr_text(r->by.v[r->by_ip]), "ip"))
 			break;
 	}
 	/* a table of its own: who fills it with keys takes nothing from other limits */

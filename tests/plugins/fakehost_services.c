@@ -52,6 +52,11 @@ static void host_conf_error(sluice_instance *inst, const char *option, const cha
 	snprintf(inst->errors + n, sizeof inst->errors - n, "\n");
 }
 
+static void host_conf_hint(sluice_instance *inst, const char *fmt, va_list ap)
+{
+	(void)inst, (void)fmt, (void)ap; /* only mistakes are looked at */
+}
+
 static void *host_conf_alloc(sluice_instance *inst, size_t n)
 {
 	return fake_pool_alloc(&inst->pool, n);
@@ -543,4 +548,5 @@ const sluice_host fake_host = {
 	.ip_network = fake_host_ip_network,
 	.secret = host_secret,
 	.names_alike = host_names_alike,
+	.conf_hint = host_conf_hint,
 };

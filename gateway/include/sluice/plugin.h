@@ -475,6 +475,7 @@ typedef struct sluice_host {
 	size_t (*ip_network)(sluice_str ip, unsigned v4_prefix, unsigned v6_prefix, char *buf);
 	void (*secret)(sluice_instance *, int kind, sluice_str name);
 	bool (*names_alike)(sluice_str a, sluice_str b);
+	void (*conf_hint)(sluice_instance *, const char *fmt, va_list);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source
@@ -506,6 +507,15 @@ __attribute__((format(printf, 3, 4))) static inline void sluice_conf_error(sluic
 	va_list ap;
 	va_start(ap, fmt);
 	sluice_host_table->conf_error(inst, option, fmt, ap);
+	va_end(ap);
+}
+/* How to put right what sluice_conf_error() reported last: one more line below it. */
+__attribute__((format(printf, 2, 3))) static inline void sluice_conf_hint(sluice_instance *inst,
+	const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	sluice_host_table->conf_hint(inst, fmt, ap);
 	va_end(ap);
 }
 /* Zeroed memory that lives as long as the instance. Never NULL. */

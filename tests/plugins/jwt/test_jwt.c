@@ -358,8 +358,8 @@ static void checks_options(void **state)
 		const char *name, *value, *words;
 	} rows[] = {
 		{ "claims_to_headers", "{sub: 'X User'}", "no name of a header field" },
-		{ "claims_to_headers", "{sub: Authorization}", "not a field that may be set" },
-		{ "claims_to_headers", "{sub: host}", "not a field that may be set" },
+		{ "claims_to_headers", "{sub: Authorization}", "brings the token" },
+		{ "claims_to_headers", "{sub: host}", "says for which host the request is" },
 		{ "claims_to_headers", "{sub: X-User, name: x-user}", "set from two claims" },
 		{ "scopes", "['a b']", "no scope" },
 		{ "realm", "a\nb", "printable" },

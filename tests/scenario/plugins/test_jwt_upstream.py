@@ -1,6 +1,7 @@
 """What the service behind jwt is told of a token, and that nobody else can tell it."""
 import pytest
 
+from kit.gateway import GatewayDied
 from kit.origin import echo
 from kit.tokens import jwks, refusal
 
@@ -109,3 +110,14 @@ def test_the_consumer_is_counted(setting, rs256):
     assert statuses == [200, 200, 429], "one consumer, whoever its users are"
     assert g.get("/limited", bearer(rs256.mint(client_id="app"))).status == 200
     assert [g.get("/limited").status for _ in range(3)] == [200] * 3, "nobody in particular is not counted"
+
+
+@pytest.mark.parametrize(("field", "why"), [("X-Request-ID", "is written by the gateway itself"), ("Content-Length", "frames the message"),
+                                            ("Authorization", "brings the token")])
+def test_check_refuses_claims_to_headers_that_no_request_could_carry(gateway, rs256, field, why):
+    config = CONFIG.replace("sub: X-User", f"sub: {field}").replace("@optional@", "false").replace("@forward@", "true")
+    with pytest.raises(GatewayDied) as e:
+        gateway(config, files={"jwks.json": jwks(rs256)}, app=1)
+    said = str(e.value)
+    assert f'sluice.yaml:12:31: error: plugins.login.claims_to_headers.sub: field "{field}" {why}' in said
+    assert "hint: give the claim a field that nothing else writes, such as X-Token-Subject" in said

@@ -1,4 +1,6 @@
 /* policy/edit: which fields plugins may change, and when the change is made. */
+#include "policy/edit.h"
+
 #include "walk_kit.h"
 
 static void test_set_add_remove(void **state)
@@ -45,6 +47,7 @@ static void test_what_is_not_theirs(void **state)
 	walk_begin(1, "Content-Length: 5\nConnection: close\nX: y\n", 0);
 	(void)walk_request();
 	(void)walk_response(200);
+	walk_enter(0);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		for (int side = SLUICE_REQUEST; side <= SLUICE_RESPONSE; side++) {
 			sluice_field_set(walk, (sluice_side)side, str_of(names[i]),
@@ -57,6 +60,7 @@ static void test_what_is_not_theirs(void **state)
 	assert_string_equal(fields_text(&walk->request->fields),
 		"Content-Length=5,Connection=close,X=y,");
 	assert_string_equal(fields_text(&walk->response->fields), "");
+	walk_leave();
 	walk_end();
 }
 
@@ -70,9 +74,11 @@ static void test_values(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		walk_begin(1, "X: y\n", 0);
 		(void)walk_request();
+		walk_enter(0);
 		sluice_field_add(walk, SLUICE_REQUEST, SLUICE_STR("New"), bad[i]);
 		sluice_field_set(walk, SLUICE_REQUEST, SLUICE_STR("Newer"), bad[i]);
 		sluice_field_set(walk, SLUICE_RESPONSE, SLUICE_STR("New"), bad[i]);
+		walk_leave();
 		(void)walk_response(200);
 		assert_string_equal(fields_text(&walk->request->fields), "X=y,");
 		assert_string_equal(fields_text(&walk->response->fields), "");
@@ -94,9 +100,9 @@ static void test_set_and_remove_hold_for_every_spelling(void **state)
 	sluice_field_add(walk, SLUICE_REQUEST, SLUICE_STR("x_tag"), SLUICE_STR("f"));
 	assert_string_equal(fields_text(&walk->request->fields), "X-UserId=d,X-Tag=e,x_tag=f,");
 	/* for trailers, which come later */
-	assert_true(run_has_edited(walk, SLUICE_STR("X_User-ID")));
-	assert_false(run_has_edited(walk, SLUICE_STR("X-Tag")));
-	assert_false(run_has_edited(walk, SLUICE_STR("X-UserId")));
+	assert_true(edit_has(walk, SLUICE_STR("X_User-ID")));
+	assert_false(edit_has(walk, SLUICE_STR("X-Tag")));
+	assert_false(edit_has(walk, SLUICE_STR("X-UserId")));
 	/* a second spelling of what the gateway writes */
 	assert_non_null(sluice_field_refused(SLUICE_REQUEST, SLUICE_FIELD_SET,
 		SLUICE_STR("X_Forwarded_For"), SLUICE_STR("x")));
@@ -113,6 +119,7 @@ static void test_host(void **state)
 	(void)state;
 	walk_begin(1, "Host: Example.com:8080\n", 0);
 	(void)walk_request();
+	walk_enter(0);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		sluice_field_set(walk, SLUICE_REQUEST, SLUICE_STR("Host"), str_of(bad[i]));
 		assert_str(walk->request->authority, "Example.com:8080");
@@ -124,6 +131,7 @@ static void test_host(void **state)
 	assert_str(walk->request->authority, "other.example:81");
 	assert_str(walk->request->host, "example.com"); /* what was routed stays what was routed */
 	assert_string_equal(fields_text(&walk->request->fields), "Host=Example.com:8080,");
+	walk_leave();
 	walk_end();
 }
 

@@ -170,7 +170,7 @@ static void test_a_part_of_the_path_is_decoded(void **state)
 	assert_value("path:user", "@lice+1");
 	assert_value("path:plain", "bob");
 	assert_value("path:other", NULL);
-	assert_true(str_eq(run_attr(walk, STR("path:user")), STR("@lice+1")));
+	assert_true(str_eq(sluice_attr(walk, STR("path:user")), STR("@lice+1")));
 	walk->captures = NULL;
 	walk_end();
 }

@@ -225,7 +225,7 @@ static void test_verdicts_that_do_not_fit(void **state)
 				r = walk_response(200);
 			if (r != v[i].result)
 				fail_msg("hook %zu gives %d", i, (int)r);
-			assert_null(walk->wait);
+			assert_null(walk->frame);
 			walk_end();
 			assert_int_equal(resumed, 0);
 			assert_string_equal(trace, in_response ? "q0 s0 c0 " : "q0 c0 ");
@@ -425,11 +425,10 @@ static sluice_str from_namespace(sluice_exchange *x, void *ctx, sluice_str name)
 	return str_eq(name, SLUICE_STR("sub")) ? str_of(ctx) : STR_NONE;
 }
 
-static void test_attributes(void **state)
+static sluice_verdict state_attributes(sluice_exchange *x, const void *conf)
 {
 	static char alice[] = "alice", bob[] = "bob";
-	(void)state;
-	walk_begin(1, "", 0);
+	(void)x, (void)conf;
 	assert_null(sluice_attr(walk, SLUICE_STR("consumer")).data);
 	char name[] = "consumer", value[] = "carol";
 	sluice_attr_set(walk, str_of(name), str_of(value));
@@ -449,19 +448,36 @@ static void test_attributes(void **state)
 	assert_str(sluice_attr(walk, SLUICE_STR("claim:sub")), "eve");
 	sluice_attr_set(walk, SLUICE_STR("empty"), SLUICE_STR(""));
 	assert_non_null(sluice_attr(walk, SLUICE_STR("empty")).data);
+	return SLUICE_NEXT;
+}
+
+static void test_attributes(void **state)
+{
+	(void)state;
+	walk_begin(1, "", 0);
+	parts[0].on_request = state_attributes;
+	assert_int_equal(walk_request(), RUN_NEXT);
 	walk_end();
 }
 
-static void test_notes(void **state)
+static sluice_verdict note_all(sluice_exchange *x, const void *conf)
 {
 	static const char *const codes[] = { "a", "b", "c", "d", "e" };
-	(void)state;
-	walk_begin(1, "", 0);
+	(void)x, (void)conf;
 	sluice_note(walk, codes[0]);
 	sluice_note(walk, codes[0]); /* once each */
 	assert_int_equal(walk->n_notes, 1);
 	for (int i = 0; i < 5; i++)
 		sluice_note(walk, codes[i]);
+	return SLUICE_NEXT;
+}
+
+static void test_notes(void **state)
+{
+	(void)state;
+	walk_begin(1, "", 0);
+	parts[0].on_request = note_all;
+	assert_int_equal(walk_request(), RUN_NEXT);
 	assert_int_equal(walk->n_notes, RUN_NOTES);
 	assert_string_equal(walk->notes[3].code, "d");
 	walk_end();

@@ -159,7 +159,7 @@ static sluice_verdict on_store(sluice_exchange *x, const void *conf, sluice_stat
 	note("st ");
 	status = st;
 	value_type = (int)v->type;
-	assert_null(x->wait);
+	assert_null(x->frame->wait);
 	return sluice_refuse(x, 503, "no-store", "");
 }
 

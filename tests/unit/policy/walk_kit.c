@@ -146,6 +146,18 @@ void walk_complete(void)
 	run_complete(walk);
 }
 
+void walk_enter(unsigned n)
+{
+	static struct frame frame;
+	frame = (struct frame){ .item = &items[n], .call = RUN_REQUEST };
+	frame_enter(walk, &frame);
+}
+
+void walk_leave(void)
+{
+	(void)frame_leave(walk, SLUICE_NEXT);
+}
+
 void walk_end(void)
 {
 	if (!completed)

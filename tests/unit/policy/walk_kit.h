@@ -11,7 +11,7 @@
 
 #include "fakewire.h"
 #include "policy/run.h"
-#include "policy/walk.h"
+#include "policy/running.h"
 #include "unit.h"
 
 enum { PLUGINS = 4, TRACE = 256 };
@@ -44,6 +44,9 @@ enum run_result walk_request(void);
 /* A response arrives with this status and no fields. */
 enum run_result walk_response(int status);
 void walk_complete(void);
+/* Services called in between are called by the plugin n. */
+void walk_enter(unsigned n);
+void walk_leave(void);
 
 /* Of the fields of one side, "name=value," for each that is not dropped. */
 const char *fields_text(const struct fields *f);

@@ -1,0 +1,122 @@
+/* Frames of running hooks. See frame.h. */
+#include "policy/frame.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "policy/run.h"
+#include "policy/running.h"
+
+static void frame_set_state(struct frame *f, enum frame_state to)
+{
+	static const uint8_t allowed[] = {
+		[FRAME_IDLE] = 1 << FRAME_RUNS,
+		[FRAME_RUNS] = 1 << FRAME_PARKED | 1 << FRAME_IDLE,
+		[FRAME_PARKED] = 1 << FRAME_RUNS | 1 << FRAME_IDLE,
+	};
+	check(allowed[f->state] & 1 << to, "a frame of %s goes from state %u to %u",
+		f->item->plugin->name, f->state, (unsigned)to);
+	f->state = (uint8_t)to;
+}
+
+/* What the thread is seen to run: the top frame's code, unless it is parked. */
+static void frame_show(const sluice_exchange *x)
+{
+	const struct frame *f = x->frame;
+	if (f && f->state == FRAME_RUNS)
+		running_set(x->worker, f->item->inst, f->call, x);
+	else
+		running_clear(x->worker);
+}
+
+/* Only hooks are counted: neither clean-ups nor providers of facts. */
+static bool frame_is_hook(const struct frame *f)
+{
+	return f->call <= RUN_COMPLETE;
+}
+
+void frame_enter(sluice_exchange *x, struct frame *f)
+{
+	if (f->state == FRAME_IDLE) {
+		f->below = x->frame;
+		f->wait = NULL;
+		x->frame = f;
+	}
+	check(x->frame == f && !f->wait, "a frame of %s is entered in the middle of the stack",
+		f->item->plugin->name);
+	frame_set_state(f, FRAME_RUNS);
+	frame_show(x);
+	f->entered_ns = 0;
+	if (!frame_is_hook(f))
+		return;
+	uint64_t n = x->slots[f->item->slot]->calls++;
+	series_add(f->item->inst->calls, 1);
+	if (unlikely(n < FRAME_SAMPLE || n % FRAME_SAMPLE == 0))
+		f->entered_ns = clock_ns();
+}
+
+static void frame_measure(const sluice_exchange *x, const struct frame *f)
+{
+	uint64_t calls = x->slots[f->item->slot]->calls;
+	series_add(f->item->inst->time,
+		(clock_ns() - f->entered_ns) * (calls > FRAME_SAMPLE ? FRAME_SAMPLE : 1));
+}
+
+static void frame_pop(sluice_exchange *x)
+{
+	struct frame *f = x->frame;
+	if (f->wait)
+		f->wait->cancel(f->wait);
+	f->wait = NULL;
+	frame_set_state(f, FRAME_IDLE);
+	x->frame = f->below;
+}
+
+enum run_result frame_leave(sluice_exchange *x, sluice_verdict v)
+{
+	struct frame *f = x->frame;
+	if (unlikely(f->entered_ns))
+		frame_measure(x, f);
+	if (v == SLUICE_WAIT && f->wait) {
+		frame_set_state(f, FRAME_PARKED);
+		running_clear(x->worker);
+		return RUN_WAIT;
+	}
+	frame_pop(x);
+	frame_show(x);
+	if (likely(v == SLUICE_NEXT))
+		return RUN_NEXT;
+	x->decided_by = run_item_index(x, f->item);
+	if (v == SLUICE_REPLY && x->answer.status)
+		return RUN_REPLY;
+	if (v != SLUICE_FAIL)
+		log_error("plugin", "%s: a hook returned %d without what belongs to it",
+			f->item->plugin->name, (int)v);
+	x->answer.status = 0;
+	series_add(f->item->inst->failures, 1);
+	return RUN_FAIL;
+}
+
+void frame_cancel_all(sluice_exchange *x)
+{
+	while (x->frame) {
+		check(x->frame->state == FRAME_PARKED, "a hook of %s is cancelled while it runs",
+			x->frame->item->plugin->name);
+		frame_pop(x);
+	}
+}
+
+void frame_note_of(sluice_exchange *x, const struct chain_item *item, const char *code)
+{
+	const sluice_instance *inst = item->inst;
+	for (unsigned i = 0; i < x->n_notes; i++) {
+		if (x->notes[i].code == code && x->notes[i].inst == inst)
+			return;
+	}
+	if (x->n_notes < RUN_NOTES)
+		x->notes[x->n_notes++] = (struct run_note){ code, inst };
+}
+
+void frame_note(sluice_exchange *x, const char *code)
+{
+	frame_note_of(x, run_item(x), code);
+}
