@@ -15,22 +15,22 @@
  */
 #include "front/count.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #include "base/hash.h"
+#include "base/mem.h"
+#include "base/spin.h"
 
 enum {
 	PLACES = 7,
 	COUNT_BITS = 16,
-	SPINS = 200, /* before the processor is given away: the other one was interrupted */
 };
 #define CLIENTS_MIN 1024ull
 #define CLIENTS_MAX (1ull << 24)
 
 struct bucket {
-	_Atomic uint32_t lock;
+	struct spin lock;
 	uint32_t unused[3];
 	struct count_client place[PLACES];
 };
@@ -44,8 +44,7 @@ struct counts {
 
 struct counts *counts_new(uint64_t clients)
 {
-	struct counts *c = calloc(1, sizeof(*c));
-	check(c, "out of memory: %zu bytes", sizeof(*c));
+	struct counts *c = mem_new(struct counts);
 	clients = clients < CLIENTS_MIN ? CLIENTS_MIN
 		: clients > CLIENTS_MAX ? CLIENTS_MAX
 					: clients;
@@ -96,20 +95,6 @@ uint64_t counts_total(const struct counts *c)
 static unsigned word_count(uint64_t word)
 {
 	return (unsigned)(word & ((1u << COUNT_BITS) - 1));
-}
-
-static void bucket_lock(struct bucket *b)
-{
-	for (unsigned spins = 0; atomic_exchange_explicit(&b->lock, 1, memory_order_acquire);
-		spins++) {
-		if (spins >= SPINS)
-			(void)sched_yield();
-	}
-}
-
-static void bucket_unlock(struct bucket *b)
-{
-	atomic_store_explicit(&b->lock, 0, memory_order_release);
 }
 
 static count_place bucket_find(struct bucket *b, uint64_t who)
@@ -167,7 +152,7 @@ bool counts_client_enter(struct counts *c, sluice_str client, unsigned most, cou
 		enum raised r = *at ? place_raise(*at, who, most) : RAISED_LOST;
 		/* once more, with nobody else to make it a place meanwhile */
 		if (r == RAISED_LOST && !locked) {
-			bucket_lock(first);
+			spin_lock(&first->lock);
 			continue;
 		}
 		if (r == RAISED_LOST) {
@@ -176,7 +161,7 @@ bool counts_client_enter(struct counts *c, sluice_str client, unsigned most, cou
 				*at = bucket_claim(other, who);
 		}
 		if (locked)
-			bucket_unlock(first);
+			spin_unlock(&first->lock);
 		if (r == RAISED_NOT)
 			*at = NULL;
 		return r != RAISED_NOT;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "base/sanitize.h"
 
 enum {
@@ -21,8 +22,9 @@ static __thread struct spares standard, small;
 
 static struct block *block_make(size_t cap)
 {
-	struct block *b = malloc(sizeof(*b) + cap);
-	check(b && cap <= UINT32_MAX, "out of memory: a block of %zu bytes", cap);
+	/* not zeroed: it is written before it is read */
+	struct block *b = mem_resize(NULL, 1, sizeof(*b) + cap, "struct block");
+	check(cap <= UINT32_MAX, "a block of %zu bytes", cap);
 	b->cap = (uint32_t)cap;
 	return b;
 }

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
+
 /* What stands in stream.tls meanwhile. */
 struct behind {
 	const struct transport *next; /* borrowed: const table */
@@ -103,8 +105,7 @@ static enum io reader_handshake(struct stream *s)
 
 void *proxy_reader_new(const struct transport *next, void *next_state, proxy_header_fn on_header)
 {
-	struct reader *r = calloc(1, sizeof(*r));
-	check(r, "out of memory: %zu bytes", sizeof(*r));
+	struct reader *r = mem_new(struct reader);
 	*r = (struct reader){ .behind = { next, next_state }, .on_header = on_header };
 	return r;
 }
@@ -144,8 +145,7 @@ static enum io writer_handshake(struct stream *s)
 
 void *proxy_writer_new(sluice_str header, const struct transport *next, void *next_state)
 {
-	struct writer *w = calloc(1, sizeof(*w));
-	check(w, "out of memory: %zu bytes", sizeof(*w));
+	struct writer *w = mem_new(struct writer);
 	check(header.len <= sizeof(w->header), "a PROXY header of %zu bytes", header.len);
 	w->behind = (struct behind){ next, next_state };
 	w->len = (unsigned)header.len;

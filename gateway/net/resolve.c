@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "base/stat.h"
 #include "base/threads.h"
 #include "net/worker.h"
@@ -230,8 +231,7 @@ static struct resolve_part *resolve_part_of(struct worker *w)
 	struct resolve_part *p = w->part[PART_RESOLVE];
 	if (p)
 		return p;
-	p = calloc(1, sizeof(*p));
-	check(p, "out of memory: %zu bytes", sizeof(*p));
+	p = mem_new(struct resolve_part);
 	list_init(&p->all);
 	list_init(&p->done);
 	worker_set_part(w, PART_RESOLVE, p, resolve_part_end);
@@ -256,8 +256,7 @@ static struct resolve_name *name_join(sluice_str host)
 		n = name_find(&resolver.running, host);
 	if (n || resolver.n_names == RESOLVE_NAMES_MAX)
 		return n;
-	n = calloc(1, sizeof(*n));
-	check(n, "out of memory: %zu bytes", sizeof(*n));
+	n = mem_new(struct resolve_name);
 	list_init(&n->waits);
 	memcpy(n->host, host.data, host.len);
 	list_push(&resolver.queue, &n->at);
@@ -290,8 +289,7 @@ static void wait_start(struct resolve_wait *v, sluice_str host)
 
 void resolve_start(struct worker *w, struct resolve_call *c, sluice_str host, uint16_t port)
 {
-	struct resolve_wait *v = calloc(1, sizeof(*v));
-	check(v, "out of memory: %zu bytes", sizeof(*v));
+	struct resolve_wait *v = mem_new(struct resolve_wait);
 	check(!c->wait, "a call is started that still waits");
 	v->part = resolve_part_of(w);
 	v->worker = w;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/sanitize.h"
 #include "base/stat.h"
 
@@ -46,8 +47,7 @@ static struct pipe *pipe_new(struct quota *quota)
 		quota_give(quota);
 		return NULL;
 	}
-	p = malloc(sizeof(*p));
-	check(p, "out of memory: %zu bytes", sizeof(*p));
+	p = mem_new(struct pipe);
 	*p = (struct pipe){ .quota = quota, .out = ends[0], .in = ends[1] };
 	(void)fcntl(p->in, F_SETPIPE_SZ, PIPE_BYTES);
 	stat_inc(STAT_PIPES);

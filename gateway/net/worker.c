@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "net/stream.h"
 
 struct mail {
@@ -124,9 +125,8 @@ void worker_fini(struct worker *w)
 
 void worker_post(struct worker *w, void (*fn)(struct worker *w, void *arg), void *arg)
 {
-	struct mail *m = malloc(sizeof(*m));
+	struct mail *m = mem_new(struct mail);
 	uint64_t one = 1;
-	check(m, "out of memory: a message of %zu bytes", sizeof(*m));
 	m->fn = fn;
 	m->arg = arg;
 	pthread_mutex_lock(&w->mail_lock);

@@ -25,19 +25,18 @@
  */
 #include "store/cells.h"
 
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/spin.h"
 
 #define BUSY UINT64_MAX /* being claimed */
-enum { SPINS = 200 };   /* before the processor is given away: the other one was interrupted */
 
 struct bucket {
-	_Atomic uint32_t lock;
+	struct spin lock;
 	_Atomic uint32_t turn;
 	_Atomic uint64_t key[CELLS_IN_BUCKET]; /* 0: none yet */
 	_Atomic uint64_t value[CELLS_IN_BUCKET];
@@ -90,35 +89,6 @@ void cells_count_evictions(struct cells *c, series_id counter)
 	c->evictions = counter;
 }
 
-/* ---- waiting ------------------------------------------------------------------------------- */
-
-static void cells_pause(unsigned *spins)
-{
-	if (++*spins < SPINS) {
-#if defined(__x86_64__) || defined(__i386__)
-		__builtin_ia32_pause();
-#endif
-		return;
-	}
-	(void)sched_yield();
-}
-
-static void bucket_lock(struct bucket *b)
-{
-	unsigned spins = 0;
-	uint32_t free_lock = 0;
-	while (!atomic_compare_exchange_weak_explicit(&b->lock, &free_lock, 1, memory_order_acquire,
-		memory_order_relaxed)) {
-		free_lock = 0;
-		cells_pause(&spins);
-	}
-}
-
-static void bucket_unlock(struct bucket *b)
-{
-	atomic_store_explicit(&b->lock, 0, memory_order_release);
-}
-
 /* ---- finding ------------------------------------------------------------------------------- */
 
 static struct bucket *cells_bucket(const struct cells *c, uint64_t hash)
@@ -157,7 +127,7 @@ static bool cells_look(sluice_cell *cell)
 			while (atomic_load_explicit(&two[b]->key[i], memory_order_acquire) == key) {
 				uint64_t raw = atomic_load_explicit(slot, memory_order_acquire);
 				if (raw == BUSY) {
-					cells_pause(&spins);
+					spin_pause(&spins);
 				} else if (atomic_load_explicit(&two[b]->key[i],
 						   memory_order_relaxed) == key) {
 					cell_is_at(cell, slot, raw);
@@ -246,11 +216,11 @@ static void cells_make(sluice_cell *cell)
 	unsigned spins = 0;
 	bool evicted = false;
 	cells_buckets(cell, two);
-	bucket_lock(two[0]);
+	spin_lock(&two[0]->lock);
 	while (!cells_look(cell) && !cells_claim(cell, two) && !(evicted = cells_evict(cell, two)))
 		/* others move on: each failure is the success of one of them */
-		cells_pause(&spins);
-	bucket_unlock(two[0]);
+		spin_pause(&spins);
+	spin_unlock(&two[0]->lock);
 	if (evicted)
 		series_add(((const struct cells *)(uintptr_t)cell->host[H_CELLS])->evictions, 1);
 }

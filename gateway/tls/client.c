@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/addr.h"
+#include "base/mem.h"
 #include "net/worker.h"
 #include "tls/context.h"
 #include "tls/libctx.h"
@@ -23,39 +24,6 @@ struct tls_client {
 	unsigned workers;
 	SSL_CTX **ctx; /* owned: one for each worker, the last for the main thread */
 };
-
-/* ---- sessions ------------------------------------------------------------------------------ */
-
-void tls_session_slot_fini(struct tls_session_slot *slot)
-{
-	SSL_SESSION_free(slot->session);
-	slot->session = NULL;
-}
-
-/* OpenSSL has a session that can be resumed: after the handshake, or with a ticket that comes
- * later. 1: we keep it. */
-static int client_on_session(SSL *ssl, SSL_SESSION *session)
-{
-	struct tls_session_slot *slot = tls_at_work()->slot;
-	(void)ssl;
-	if (!slot)
-		return 0;
-	SSL_SESSION_free(slot->session);
-	slot->session = session;
-	return 1;
-}
-
-/* A server of TLS 1.2 may replace the ticket of a session it resumes, and that is not told by the
- * callback. */
-void tls_client_opened(struct tls *t)
-{
-	SSL_SESSION *now = SSL_get0_session(t->ssl);
-	if (!SSL_session_reused(t->ssl) || SSL_version(t->ssl) >= TLS1_3_VERSION ||
-		now == t->slot->session)
-		return;
-	SSL_SESSION_free(t->slot->session);
-	t->slot->session = SSL_get1_session(t->ssl);
-}
 
 /* Without verification nothing is computed either. */
 static int client_accept_any(X509_STORE_CTX *chain, void *arg)
@@ -151,9 +119,7 @@ static SSL_CTX *make_context(struct making *m, unsigned worker)
 	if (!conf->verify)
 		SSL_CTX_set_cert_verify_callback(ctx, client_accept_any, NULL);
 	SSL_CTX_set1_cert_store(ctx, m->store);
-	(void)SSL_CTX_set_session_cache_mode(ctx,
-		SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-	SSL_CTX_sess_set_new_cb(ctx, client_on_session);
+	tls_session_keep(ctx);
 	if (m->alpn_len)
 		check(SSL_CTX_set_alpn_protos(ctx, m->alpn, m->alpn_len) == 0, "out of memory: %s",
 			"protocols");
@@ -214,9 +180,8 @@ static struct tls_client *make_client(struct making *m)
 {
 	static _Atomic uint64_t last_id;
 	const struct tls_client_conf *conf = m->args->conf;
-	struct tls_client *c = calloc(1, sizeof(*c));
-	check(c && (c->ctx = calloc(m->args->workers + 1, sizeof(SSL_CTX *))), "out of memory: %s",
-		"TLS contexts");
+	struct tls_client *c = mem_new(struct tls_client);
+	c->ctx = mem_array(SSL_CTX *, m->args->workers + 1);
 	c->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
 	make_identity(m, c->identity);
 	c->verify = conf->verify;
@@ -314,12 +279,7 @@ void *tls_client_start(struct tls_client *c, unsigned worker, const char *host,
 	if ((t->why = client_name(c, ssl, host)))
 		t->flags |= TLS_BROKEN;
 	t->slot = slot;
-	if (slot && slot->session && slot->client == c->id)
-		(void)SSL_set_session(ssl, slot->session);
-	else if (slot)
-		tls_session_slot_fini(slot);
-	if (slot)
-		slot->client = c->id;
+	tls_session_begin(slot, ssl, c->id);
 	return t;
 }
 

@@ -7,18 +7,9 @@
 #define TLS_CLIENT_H
 
 #include "tls/conf.h"
+#include "tls/session.h"
 
 struct tls_client;
-struct ssl_session_st;
-
-/* The last session with one endpoint, for the next connection to it. One for each endpoint and
- * worker, zeroed at first; must outlive the streams started with it. Thread of that worker. */
-struct tls_session_slot {
-	struct ssl_session_st *session; /* owned */
-	/* which tls_client verified it: another one does not take it over */
-	uint64_t client;
-};
-void tls_session_slot_fini(struct tls_session_slot *slot);
 
 struct tls_client_args {
 	const struct tls_client_conf *conf;

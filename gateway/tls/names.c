@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
+
 static int kind_of(EVP_PKEY *key)
 {
 	switch (EVP_PKEY_get_base_id(key)) {
@@ -53,13 +55,10 @@ static struct name *name_get(struct names *t, const char *text)
 	for (size_t i = 0; i < t->n; i++)
 		if (strcmp(t->v[i].text, text) == 0)
 			return &t->v[i];
-	if ((t->n & (t->n - 1)) == 0) { /* room for a power of two */
-		t->v = realloc(t->v, (t->n ? 2 * t->n : 1) * sizeof(*t->v));
-		check(t->v, "out of memory: %zu names of certificates", t->n);
-	}
+	if ((t->n & (t->n - 1)) == 0) /* room for a power of two */
+		t->v = mem_resize(t->v, t->n ? 2 * t->n : 1, sizeof(*t->v), "struct name");
 	struct name *e = &t->v[t->n++];
-	*e = (struct name){ .text = strdup(text), .choice = no_choice };
-	check(e->text, "out of memory: %s", "a certificate's name");
+	*e = (struct name){ .text = mem_text(text, strlen(text)), .choice = no_choice };
 	return e;
 }
 
@@ -113,8 +112,7 @@ void names_add(struct names *t, const struct certificate *cert, struct complaint
 	GENERAL_NAMES_free(alt);
 	if (index == 0) {
 		/* the first certificate's group is the first, also when it has no name at all */
-		t->groups = malloc(sizeof(*t->groups));
-		check(t->groups, "out of memory: %s", "groups of certificates");
+		t->groups = mem_new(struct choice);
 		t->groups[0] = no_choice;
 		t->groups[0].certificate[kind] = 0;
 		t->n_groups = 1;
@@ -131,8 +129,7 @@ static unsigned group_of(struct names *t, const struct choice *want)
 	for (unsigned i = 0; i < t->n_groups; i++)
 		if (memcmp(&t->groups[i], want, sizeof(*want)) == 0)
 			return i;
-	t->groups = realloc(t->groups, (t->n_groups + 1) * sizeof(*t->groups));
-	check(t->groups, "out of memory: %u groups of certificates", t->n_groups);
+	t->groups = mem_resize(t->groups, t->n_groups + 1, sizeof(*t->groups), "struct choice");
 	t->groups[t->n_groups] = *want;
 	return t->n_groups++;
 }

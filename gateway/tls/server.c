@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "tls/context.h"
 #include "tls/libctx.h"
 #include "tls/names.h"
@@ -211,14 +212,13 @@ static void make_group(struct making *m, struct server_set *set, const struct ce
 static SSL_CTX *make_set(struct making *m, unsigned worker)
 {
 	unsigned before = m->complaints.n_errors, n = m->served->names.n_groups;
-	struct certificate *certs = calloc((size_t)m->n, sizeof(*certs));
-	struct server_set *set = calloc(1, sizeof(*set));
-	check(certs && set, "out of memory: %s", "TLS contexts");
+	struct certificate *certs = mem_array(struct certificate, (size_t)m->n);
+	struct server_set *set = mem_new(struct server_set);
 	set->lib = tls_worker_libctx(worker);
 	set->cipher = EVP_CIPHER_fetch(set->lib, "AES-256-CBC", NULL);
-	set->ctx = calloc(n, sizeof(SSL_CTX *));
+	set->ctx = mem_array(SSL_CTX *, n);
 	set->served = m->served;
-	check(set->ctx && set->cipher, "out of memory: %s", "TLS contexts");
+	check(set->cipher, "out of memory: %s", "TLS contexts");
 	atomic_fetch_add_explicit(&m->served->refs, 1, memory_order_relaxed);
 
 	bool good = true;
@@ -253,9 +253,9 @@ static void make_names(struct making *m)
 			continue;
 		certificate_check_dates(&cert, &m->pem[i], &m->complaints, i);
 		m->facts[i] =
-			(struct tls_certificate_facts){ .path = strdup(m->pem[i].certificate_path),
+			(struct tls_certificate_facts){ .path = mem_text(m->pem[i].certificate_path,
+								strlen(m->pem[i].certificate_path)),
 				.expires_s = certificate_expires(&cert) };
-		check(m->facts[i].path, "out of memory: %s", "the path of a certificate");
 		names_add(&m->served->names, &cert, &m->complaints, i);
 		certificate_free(&cert);
 	}
@@ -287,10 +287,9 @@ static void facts_free(struct tls_certificate_facts *v, size_t n)
 
 static struct tls_server *make_server(struct making *m)
 {
-	struct tls_server *srv = calloc(1, sizeof(*srv));
+	struct tls_server *srv = mem_new(struct tls_server);
 	unsigned n = m->args->workers;
-	check(srv && (srv->first = calloc(n, sizeof(SSL_CTX *))), "out of memory: %s",
-		"TLS contexts");
+	srv->first = mem_array(SSL_CTX *, n);
 	srv->certificates = m->facts;
 	srv->n_certificates = (size_t)m->n;
 	m->facts = NULL;
@@ -314,10 +313,9 @@ struct tls_server *tls_server_new(const struct tls_server_args *args)
 	check(m.n > 0 && args->workers > 0 && args->tickets, "%d certificates for %u workers", m.n,
 		args->workers);
 	(void)pthread_once(&set_once, set_index_once);
-	m.pem = calloc((size_t)m.n, sizeof(*m.pem));
-	m.served = calloc(1, sizeof(*m.served));
-	m.facts = calloc((size_t)m.n, sizeof(*m.facts));
-	check(m.pem && m.served && m.facts, "out of memory: %s", "certificates");
+	m.pem = mem_array(struct pem, (size_t)m.n);
+	m.served = mem_new(struct served);
+	m.facts = mem_array(struct tls_certificate_facts, (size_t)m.n);
 	atomic_init(&m.served->refs, 1);
 	m.served->tickets = tls_tickets_ref(args->tickets);
 	make_alpn(&m);

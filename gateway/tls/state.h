@@ -40,9 +40,5 @@ struct tls {
 /* Takes ssl. flags to begin with: TLS_STARVED for the side that does not speak first;
  * TLS_TICKET_DUE. */
 struct tls *tls_state_new(SSL *ssl, unsigned flags);
-/* Whose turn it is, for callbacks of OpenSSL. */
-struct tls *tls_at_work(void);
-/* client.c: the handshake of a connection that has a slot is done. */
-void tls_client_opened(struct tls *t);
 
 #endif

@@ -8,7 +8,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "tls/client.h"
+#include "base/mem.h"
+#include "tls/session.h"
 #include "tls/state.h"
 
 enum {
@@ -52,8 +53,7 @@ static enum io tls_keep(struct stream *s, const char *p, size_t n)
 		tls_broke(t, TLS_BROKEN, EPROTO);
 		return IO_FAIL;
 	}
-	char *grown = malloc(have + n);
-	check(grown, "out of memory: %zu bytes for TLS records", have + n);
+	char *grown = mem_array(char, have + n);
 	if (have)
 		memcpy(grown, t->left + t->left_off, have);
 	memcpy(grown + have, p, n);
@@ -179,10 +179,7 @@ static void tls_bio_once(void)
 static struct scratch *scratch_new(void)
 {
 	(void)pthread_once(&bio_once, tls_bio_once);
-	scratch = malloc(sizeof(*scratch));
-	check(scratch, "out of memory: %zu bytes for TLS records", sizeof(*scratch));
-	scratch->at_work = NULL;
-	scratch->len = 0;
+	scratch = mem_new(struct scratch);
 	scratch->bio = BIO_new(bio_method);
 	check(scratch->bio, "out of memory: %s", "a BIO");
 	return scratch;
@@ -205,19 +202,13 @@ void tls_thread_fini(void)
 
 struct tls *tls_state_new(SSL *ssl, unsigned flags)
 {
-	struct tls *t = calloc(1, sizeof(*t));
-	check(t && ssl, "out of memory: %s", "a TLS connection");
+	struct tls *t = mem_new(struct tls);
 	BIO *bio = scratch_get()->bio;
 	(void)BIO_up_ref(bio);
 	SSL_set_bio(ssl, bio, bio);
 	t->ssl = ssl;
 	t->flags = (uint16_t)flags;
 	return t;
-}
-
-struct tls *tls_at_work(void)
-{
-	return scratch->at_work->tls;
 }
 
 /* Before OpenSSL is called for s. Its queue of errors is the thread's: others may have left
@@ -275,7 +266,7 @@ static enum io tls_handshake(struct stream *s)
 		t->flags |= TLS_OPEN;
 		(void)SSL_free_buffers(t->ssl);
 		if (t->slot)
-			tls_client_opened(t);
+			tls_session_opened(t->slot, t->ssl);
 		s->bytes_in = s->bytes_out = 0;
 	} else if (io != IO_AGAIN && t->slot) {
 		/* not again with a session that may be the reason */
