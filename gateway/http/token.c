@@ -40,6 +40,7 @@ enum {
 	EDGE_PREFIXES = sizeof(edge_prefixes) / sizeof(edge_prefixes[0])
 };
 
+#define HASH_FACTOR UINT64_C(0x05b6e6e307d4bedd)
 enum { TOKEN_NAME_MAX = 24, SLOTS = 1024, HASH_BITS = 10, KEYS = TOKEN_COUNT + EDGE_NAMES };
 
 /* Three words hold any name of up to 24 bytes; parts that overlap do no harm. */
@@ -47,12 +48,17 @@ struct token_words {
 	uint64_t first, last, middle, len;
 };
 
+struct token_mask {
+	uint64_t first, last, middle;
+};
+
+/* What a look needs lies in one cache line. */
 struct token_key {
-	struct token_words words; /* of the name in lower case */
-	struct token_words same;  /* bits that may differ: of case */
-	struct token_words loose; /* and of '_' for '-' */
-	sluice_str name;
+	_Alignas(64) struct token_words words; /* of the name in lower case */
+	struct token_mask exact;               /* bits that must be the same: all but case */
 	unsigned code;
+	struct token_mask alike; /* all but case, and '_' for '-' */
+	sluice_str name;
 };
 
 static uint8_t slots[SLOTS];        /* index of keys; 0: none; linear probing */
@@ -92,25 +98,24 @@ static inline struct token_words words_of(const char *p, size_t len)
 }
 
 /* Blind to case, and to '_' for '-', which differ in the bits 0x72; what else it takes for the same
- * does not matter here. */
+ * does not matter here. The factor is one by which no two names of the table meet. */
 static inline unsigned words_hash(const struct token_words *w)
 {
 	const uint64_t fold = 0x7272727272727272u;
-	uint64_t h = (w->first | fold) * 0x9e3779b97f4a7c15u +
-		(w->last | fold) * 0xc2b2ae3d27d4eb4fu + w->len * 0xff51afd7ed558ccdu;
-	return (unsigned)((h * 0x9e3779b97f4a7c15u) >> (64 - HASH_BITS));
+	uint64_t first = w->first | fold, last = w->last | fold;
+	return (unsigned)((((last << 29 | last >> 35) + first) * HASH_FACTOR) >> (64 - HASH_BITS));
 }
 
-/* The bits that may differ from a lower-case name: letters are what has 0x40, digits and '-' have
- * not. */
-static uint64_t word_same(uint64_t w)
+/* The bits in which a name may differ from a lower-case name: letters are what has 0x40, digits and
+ * '-' have not. */
+static uint64_t word_case(uint64_t w)
 {
 	return (w & 0x4040404040404040u) >> 1;
 }
 
 static uint64_t word_loose(uint64_t w)
 {
-	uint64_t mask = word_same(w);
+	uint64_t mask = word_case(w);
 	for (unsigned i = 0; i < 64; i += 8)
 		mask |= ((w >> i & 0xff) == '-' ? UINT64_C(0x72) : 0) << i;
 	return mask;
@@ -124,12 +129,12 @@ static void key_add(unsigned at, sluice_str name, unsigned code)
 	*k = (struct token_key){ .words = words_of(name.data, name.len),
 		.name = name,
 		.code = code };
-	k->same = (struct token_words){ .first = word_same(k->words.first),
-		.last = word_same(k->words.last),
-		.middle = word_same(k->words.middle) };
-	k->loose = (struct token_words){ .first = word_loose(k->words.first),
-		.last = word_loose(k->words.last),
-		.middle = word_loose(k->words.middle) };
+	k->exact = (struct token_mask){ .first = ~word_case(k->words.first),
+		.last = ~word_case(k->words.last),
+		.middle = ~word_case(k->words.middle) };
+	k->alike = (struct token_mask){ .first = ~word_loose(k->words.first),
+		.last = ~word_loose(k->words.last),
+		.middle = ~word_loose(k->words.middle) };
 	unsigned slot = words_hash(&k->words);
 	while (slots[slot])
 		slot = (slot + 1) % SLOTS;
@@ -160,10 +165,10 @@ bool field_names_alike(sluice_str a, sluice_str b)
 }
 
 static inline uint64_t words_differ(const struct token_words *a, const struct token_words *b,
-	const struct token_words *may)
+	const struct token_mask *must)
 {
-	return (a->len ^ b->len) | ((a->first ^ b->first) & ~may->first) |
-		((a->last ^ b->last) & ~may->last) | ((a->middle ^ b->middle) & ~may->middle);
+	return (a->len ^ b->len) | ((a->first ^ b->first) & must->first) |
+		((a->last ^ b->last) & must->last) | ((a->middle ^ b->middle) & must->middle);
 }
 
 /* Names that are in no table but begin as the family does. */
@@ -192,11 +197,11 @@ unsigned token_read(const char *name, size_t len)
 	struct token_words w = words_of(name, len);
 	for (unsigned at = words_hash(&w);; at = (at + 1) % SLOTS) {
 		const struct token_key *k = &keys[slots[at]];
-		if (slots[at] == 0)
-			return code_of_other(name, len);
-		if (likely(!words_differ(&w, &k->words, &k->same)))
+		if (likely(!words_differ(&w, &k->words, &k->exact)))
 			return k->code;
-		if (!words_differ(&w, &k->words, &k->loose) &&
+		if (slots[at] == 0) /* the first key has no length, and is like no name */
+			return code_of_other(name, len);
+		if (!words_differ(&w, &k->words, &k->alike) &&
 			field_names_alike(str_n(name, len), k->name))
 			return (k->code & TOKEN_IS_EDGE) | TOKEN_IS_TWIN;
 	}
