@@ -12,7 +12,7 @@
 #include "proxy/body.h"
 #include "proxy/grpc.h"
 
-static void forward_open(struct exchange *x, bool fresh);
+static void forward_open(struct exchange *x);
 
 static struct exchange *exchange_of_call(struct upstream_call *c)
 {
@@ -167,20 +167,17 @@ static void forward_on_fail(struct origin *o, int err)
 	forward_keep_detail(x, o->detail);
 	bool again = x->state == EXCHANGE_FORWARD && forward_is_safe(x, err);
 	/* where the server chose HTTP/2 but has no tunnels there, HTTP/1.1 may have */
-	bool other = again && err == ERR_UPSTREAM_NO_TUNNEL && upstream_want_http1(&x->call);
-	/* not the server, the connection is at fault: a new one is another try */
-	bool lost = again && o->reused && (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET);
-	bool fresh = lost || (again && o->untouched);
-
+	if (again && err == ERR_UPSTREAM_NO_TUNNEL)
+		upstream_want_http1(&x->call);
 	forward_stop(x, err);
-	if (again && (lost || other || upstream_may_retry(&x->call))) {
+	if (again && upstream_may_retry(&x->call)) {
 		x->retried = true;
 		stat_inc(STAT_UPSTREAM_RETRIES);
 		if (!x->request_done)
 			/* until there is somebody to take it */
 			x->px.client->ops->hold(x->px.client);
 		exchange_set_state(x, EXCHANGE_CONNECT);
-		forward_open(x, fresh);
+		forward_open(x);
 		return;
 	}
 	if (x->status == 0) {
@@ -256,10 +253,10 @@ static void forward_on_open_fail(struct upstream_call *call, int err)
 	forward_failed(exchange_of_call(call), err);
 }
 
-static void forward_open(struct exchange *x, bool fresh)
+static void forward_open(struct exchange *x)
 {
 	struct upstream *u = x->view->upstreams[x->route->upstream];
-	int r = upstream_open(&x->call, u, &forward_origin_events, x, x->px.arena, fresh);
+	int r = upstream_open(&x->call, u, &forward_origin_events, x, x->px.arena);
 	if (r == 1)
 		forward_ready(x);
 	else if (r < 0)
@@ -281,6 +278,7 @@ void forward_start(struct exchange *x)
 	int version = x->view->snap->upstreams[x->route->upstream].conf->proxy_protocol;
 	if (version)
 		x->call.proxy_header = who_proxy_header(x, version);
+	x->call.request = x->px.request;
 	if (fields_for_upstream(x) < 0 || x->px.arena->failed) {
 		respond_error(x, ERR_NO_MEMORY);
 		return;
@@ -290,7 +288,7 @@ void forward_start(struct exchange *x)
 		return;
 	}
 	exchange_set_state(x, EXCHANGE_CONNECT);
-	forward_open(x, false);
+	forward_open(x);
 }
 
 /* ---- passing on ---------------------------------------------------------------------------- */

@@ -1,52 +1,63 @@
 /*
- * Which server is next. A balance orders the servers of one upstream on one worker in a heap, so
- * that a choice costs O(log n) and is exact at any number:
- *  - round robin by weight: every server has a time at which it is due next, 1/weight apart
- *    (earliest deadline first);
- *  - least requests: whoever has the fewest connections in use for its weight, and among equals who
- *    waited longest.
- * In the heap are only servers that may be chosen at once; those that rest or are full stand
- * outside until balance_update(). Its worker's thread only.
+ * Which server is next. A balance knows the candidates of one upstream on one worker: the addresses
+ * of its servers. Which of those that are ready it chooses is its algorithm's, a table of functions
+ * (balance_ops.h); what to do when none is ready is the same for all. Its worker's thread only.
  */
 #ifndef UPSTREAM_BALANCE_H
 #define UPSTREAM_BALANCE_H
 
 #include "base/list.h"
 #include "upstream/conf.h"
+#include "upstream/endpoint.h"
 
 struct balance;
-struct endpoint;
+struct balance_ops;
+struct request_head;
 
-/* One server in one balance. */
-struct slot {
-	struct balance *balance;   /* borrowed */
-	struct endpoint *endpoint; /* shared: ref */
-	struct list at_endpoint;   /* in endpoint.slots */
+/* One server address in one balance. */
+struct candidate {
+	struct balance *balance;     /* borrowed */
+	struct endpoint *endpoint;   /* shared: ref */
+	struct endpoint_watch watch; /* of the endpoint's load and state */
 	uint32_t weight;
-	uint32_t place;      /* in balance.all */
-	uint32_t heap_place; /* in balance.heap; SLOT_OUT */
-	uint64_t key;        /* when it is due, or how loaded it is */
-	uint64_t turn;       /* of its last choice */
+	uint32_t place; /* in balance.all */
+	uint64_t turn;  /* of its last choice */
+	bool ready;     /* may be chosen as a matter of course */
+	/* The algorithm's own. */
+	uint64_t rank;
+	uint32_t heap_place;
 };
-#define SLOT_OUT UINT32_MAX
 
 struct balance {
-	struct slot **all, **heap; /* owned, both of size cap */
-	uint32_t n, n_heap, cap;
-	uint8_t kind;                       /* enum upstream_balance */
-	uint64_t now;                       /* round robin: when the last choice was due */
+	const struct balance_ops *ops;
+	void *own;              /* the algorithm's; owned */
+	struct candidate **all; /* owned, of size cap */
+	uint32_t n, n_ready, cap;
 	uint64_t turn;                      /* counts choices */
-	void (*on_room)(struct balance *b); /* a server came into the heap */
+	void (*on_room)(struct balance *b); /* a candidate became ready */
 };
 
 void balance_init(struct balance *b, enum upstream_balance kind,
 	void (*on_room)(struct balance *b));
-void balance_fini(struct balance *b); /* removes all slots */
+void balance_fini(struct balance *b); /* removes all candidates */
 /* Takes a reference to the endpoint. */
-struct slot *balance_add(struct balance *b, struct endpoint *e, unsigned weight);
-void balance_remove(struct slot *s);
-/* The endpoint's state or load changed. */
-void balance_update(struct slot *s);
+struct candidate *balance_add(struct balance *b, struct endpoint *e, unsigned weight);
+void balance_remove(struct candidate *c);
+
+/* What a choice may depend on. */
+struct balance_ask {
+	const uint64_t *tried; /* ids of endpoints, which are passed over */
+	unsigned n_tried;
+	/* id of the endpoint that is wanted, whatever its health: to probe it; 0: any */
+	uint64_t only;
+	/* borrowed for the call; NULL: there is no request */
+	const struct request_head *request;
+	uint64_t key; /* balance_key() of the request */
+};
+
+/* What the algorithm remembers of a request, so that its retries go on from there: a consistent
+ * hash takes the next on its ring. 0 with algorithms that do not look at requests. */
+uint64_t balance_key(const struct balance *b, const struct request_head *request);
 
 enum balance_result {
 	BALANCE_CHOSEN,
@@ -54,11 +65,11 @@ enum balance_result {
 	BALANCE_NONE, /* every server was tried */
 };
 /*
- * Choose a server that is not among the tried (ids of endpoints). When all are down, one is chosen
- * all the same, each in turn: a request that may fail is better than one that must.
+ * Choose a server that is not among the tried. When all are down, one is chosen all the same, each
+ * in turn: a request that may fail is better than one that must.
  */
-enum balance_result balance_choose(struct balance *b, const uint64_t *tried, unsigned n_tried,
-	struct slot **out);
+enum balance_result balance_choose(struct balance *b, const struct balance_ask *ask,
+	struct candidate **out);
 /* Whether there is a server not among the tried. */
 bool balance_has_untried(const struct balance *b, const uint64_t *tried, unsigned n_tried);
 

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stat.h"
-#include "upstream/balance.h"
 
 /* ---- the worker's part --------------------------------------------------------------------- */
 
@@ -77,7 +76,7 @@ static struct endpoint *endpoint_new(struct upstream_part *p, const struct endpo
 	e->key.upstream = str_copy(key->upstream);
 	e->key.host = str_copy(key->host);
 	e->address_len = (uint32_t)addr_text(&key->addr, e->address);
-	list_init(&e->slots);
+	list_init(&e->watches);
 	list_init(&e->idle);
 	list_init(&e->opening);
 	list_init(&e->shared);
@@ -140,8 +139,10 @@ void endpoint_set_bounds(struct endpoint *e, const struct endpoint_bounds *b)
 
 void endpoint_changed(struct endpoint *e)
 {
-	list_each (at, &e->slots)
-		balance_update(container_of(at, struct slot, at_endpoint));
+	list_each (at, &e->watches) {
+		struct endpoint_watch *w = container_of(at, struct endpoint_watch, at);
+		w->on_change(w);
+	}
 }
 
 /* ---- health -------------------------------------------------------------------------------- */
@@ -257,6 +258,7 @@ void endpoint_view(const struct endpoint *e, struct endpoint_view *v)
 {
 	uint64_t now = worker_now(e->part->worker);
 	*v = (struct endpoint_view){
+		.id = e->id,
 		.upstream = e->key.upstream,
 		.address = endpoint_address(e),
 		.host = e->key.host,

@@ -1,7 +1,7 @@
 /*
  * One server address as one worker knows it: its connections, its health, its counts. Found by key,
- * so that it outlives the configuration it came from; referenced by the slots of balances, by its
- * connections, and by calls.
+ * so that it outlives the configuration it came from; referenced by the candidates of balances, by
+ * its connections, and by calls.
  *
  * Health is judged by what happens to requests. So many failures in a row, and the server rests;
  * after that one request is sent to try it; if it is served the server is back, else it rests twice
@@ -49,6 +49,12 @@ struct endpoint_bounds {
 	struct upstream_health health;
 };
 
+/* Somebody whom the endpoint tells that its load, state or bounds changed. */
+struct endpoint_watch {
+	struct list at; /* in endpoint.watches */
+	void (*on_change)(struct endpoint_watch *w);
+};
+
 struct endpoint {
 	struct list at;             /* in its bucket */
 	struct upstream_part *part; /* borrowed */
@@ -58,7 +64,7 @@ struct endpoint {
 	char address[ADDR_TEXT];
 	uint32_t address_len;
 
-	struct list slots;   /* of balances; none: no configuration wants it any more */
+	struct list watches; /* of balances; none: no configuration wants it any more */
 	struct list idle;    /* links, the one used last first */
 	struct list opening; /* links being made */
 	struct list shared;  /* links of HTTP/2 that carry requests and have room for more */
@@ -118,7 +124,17 @@ static inline bool endpoint_is_ready(const struct endpoint *e)
 }
 /* Put in force, unless a younger upstream has spoken. */
 void endpoint_set_bounds(struct endpoint *e, const struct endpoint_bounds *b);
-/* Load, state or bounds changed: tell the balances. */
+static inline void endpoint_watch(struct endpoint *e, struct endpoint_watch *w,
+	void (*on_change)(struct endpoint_watch *w))
+{
+	w->on_change = on_change;
+	list_push(&e->watches, &w->at);
+}
+static inline bool endpoint_is_wanted(const struct endpoint *e)
+{
+	return !list_is_empty(&e->watches);
+}
+/* Load, state or bounds changed: tell those who watch. */
 void endpoint_changed(struct endpoint *e);
 
 /* A request is about to be sent there. Returns whether it is the trial: end it with one of the

@@ -1,6 +1,6 @@
 /*
- * One fetch: name, connection, request, response, each bounded, and all of it by one deadline. The
- * answer is told when nothing of it can call back any more.
+ * One fetch: a request, its response, and one deadline for all of it; fetch_conn makes the
+ * connection. The answer is told when nothing of it can call back any more.
  */
 #include "upstream/fetch.h"
 
@@ -9,20 +9,15 @@
 
 #include "base/mem.h"
 #include "base/stat.h"
-#include "http1/client.h"
-#include "net/resolve.h"
 #include "net/shortage.h"
-#include "tls/client.h"
-#include "tls/transport.h"
+#include "upstream/fetch_conn.h"
 #include "upstream/url.h"
 
 enum {
 	TIMEOUT_MS = 5000, /* when none is given */
 	TIMEOUT_MAX_MS = 3600 * 1000,
-	BODY_MAX = 1 << 20,   /* likewise */
-	HEADERS_MAX = 64,     /* of a request */
-	HEAD_MAX = 64 * 1024, /* of a response */
-	FIELDS_MAX = 200,
+	BODY_MAX = 1 << 20, /* likewise */
+	HEADERS_MAX = 64,   /* of a request */
 	ERROR_TEXT = 256,
 };
 
@@ -33,50 +28,25 @@ struct fetch {
 	void *ctx;
 	struct arena arena; /* owned: request, response */
 	struct timer timer; /* of the whole fetch */
-	uint64_t due_ns;
-	const char *stage; /* what it waits for: for the error */
+	const char *stage;  /* what it waits for: for the error; NULL: what conn says */
 	struct url url;
 	const char *host; /* NUL-terminated */
 	struct request_head head;
 	sluice_str body;
 	size_t max_body;
-	struct resolve_call resolve;
-	struct addr addrs[RESOLVE_ADDRS_MAX];
-	unsigned n_addrs, at;
-	struct http1_conn *conn; /* owned; NULL: none now */
-	struct origin *origin;   /* of conn, while it carries the request */
-	struct buf answer;       /* owned: its body so far */
+	struct fetch_conn conn;
+	struct buf answer; /* owned: its body so far */
 	struct response_head *answer_head;
 	char error[ERROR_TEXT];
-	char why[ERROR_TEXT / 2]; /* the last connection did not open */
 };
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
-/* It holds one of the connections that fetches may have as long as it has one. */
-static void fetch_give(struct fetch *f)
-{
-	quota_give(&f->worker->shares->quota[SHARE_FETCHES]);
-}
-
 /* From here on nothing of the network calls back. */
 static void fetch_hang_up(struct fetch *f)
 {
-	struct http1_conn *conn = f->conn;
-	struct origin *o = f->origin;
-
-	resolve_cancel(&f->resolve);
 	timer_drop(&f->timer);
-	f->conn = NULL;
-	f->origin = NULL;
-	if (conn)
-		fetch_give(f);
-	if (o)
-		/* on_free or on_gone follow within: there is nothing left for them to do but
-		 * close */
-		o->ops->release(o);
-	else if (conn)
-		http1_conn_close(conn);
+	fetch_conn_close(&f->conn);
 }
 
 static void fetch_free(struct fetch *f)
@@ -116,8 +86,8 @@ static void fetch_fail_by(struct fetch *f, int err)
 	else if (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET ||
 		err == ERR_CONNECT_FAILED || err == ERR_UPSTREAM_TLS || shortage_is(err))
 		status = SLUICE_UNREACHABLE;
-	fetch_fail(f, status, "%s: %s%s%s", f->host, err_info(err)->text, f->why[0] ? " " : "",
-		f->why);
+	fetch_fail(f, status, "%s: %s%s%s", f->host, err_info(err)->text, f->conn.why[0] ? " " : "",
+		f->conn.why);
 }
 
 static void fetch_done(struct fetch *f)
@@ -147,7 +117,8 @@ static void fetch_done(struct fetch *f)
 static void fetch_on_due(struct timer *t)
 {
 	struct fetch *f = container_of(t, struct fetch, timer);
-	fetch_fail(f, SLUICE_TIMEOUT, "%s: no time was left for %s", f->host, f->stage);
+	fetch_fail(f, SLUICE_TIMEOUT, "%s: no time was left for %s", f->host,
+		f->stage ? f->stage : f->conn.stage);
 }
 
 /* ---- the response -------------------------------------------------------------------------- */
@@ -198,14 +169,12 @@ static const struct origin_events fetch_events = {
 	.on_fail = fetch_on_fail,
 };
 
-/* ---- the connection ------------------------------------------------------------------------ */
+/* ---- the request --------------------------------------------------------------------------- */
 
-static void fetch_conn_on_open(struct http1_conn *c)
+static void fetch_on_ready(struct fetch_conn *c)
 {
-	struct fetch *f = http1_conn_owner_data(c);
-	struct origin *o = http1_conn_begin(c, &fetch_events, f, &f->arena);
-	f->origin = o;
-	f->why[0] = 0;
+	struct fetch *f = container_of(c, struct fetch, conn);
+	struct origin *o = c->origin;
 	f->stage = "its response";
 	o->ops->head(o, &f->head);
 	if (f->body.len) {
@@ -217,78 +186,14 @@ static void fetch_conn_on_open(struct http1_conn *c)
 	o->ops->end(o, NULL);
 }
 
-static void fetch_conn_on_free(struct http1_conn *c)
+static void fetch_on_no_conn(struct fetch_conn *c, int err)
 {
-	http1_conn_close(c);
+	struct fetch *f = container_of(c, struct fetch, conn);
+	if (err == ERR_NOT_RESOLVED)
+		fetch_fail(f, SLUICE_UNREACHABLE, "%s: %s", f->host, c->why);
+	else
+		fetch_fail_by(f, err);
 }
-
-static void fetch_connect(struct fetch *f, int err);
-
-static void fetch_conn_on_gone(struct http1_conn *c, int err)
-{
-	struct fetch *f = http1_conn_owner_data(c);
-	if (f->conn != c)
-		return; /* we hung up */
-	f->conn = NULL;
-	fetch_give(f);
-	(void)snprintf(f->why, sizeof(f->why), "%s", http1_conn_why(c));
-	fetch_connect(f, err);
-}
-
-static const struct http1_conn_owner fetch_owner = {
-	.on_open = fetch_conn_on_open,
-	.on_free = fetch_conn_on_free,
-	.on_gone = fetch_conn_on_gone,
-};
-
-/* To the next address: each gets its share of the time that is left. err: of the one before. */
-static void fetch_connect(struct fetch *f, int err)
-{
-	uint64_t now = worker_now(f->worker), left = f->due_ns > now ? f->due_ns - now : 1;
-
-	f->stage = "a connection";
-	if (!quota_take(&f->worker->shares->quota[SHARE_FETCHES])) {
-		stat_inc(STAT_SHORTAGE_FETCHES);
-		fetch_fail_by(f, ERR_NO_DESCRIPTORS);
-		return;
-	}
-	while (f->at < f->n_addrs) {
-		struct http1_conn_conf conf = {
-			.connect_ns = left / (f->n_addrs - f->at),
-			.response_ns = left,
-			.idle_ns = left,
-			.max_head = HEAD_MAX,
-			.max_fields = FIELDS_MAX,
-		};
-		const struct addr *to = &f->addrs[f->at++];
-		void *session = f->url.https
-			? tls_client_start(f->tls, f->worker->id, f->host, NULL)
-			: NULL;
-		if (f->url.https && !session)
-			break;
-		f->conn = http1_conn_open(f->worker, to,
-			session ? &transport_tls : &transport_plain, session, &conf, &fetch_owner,
-			f, &err);
-		if (f->conn)
-			return;
-	}
-	fetch_give(f);
-	fetch_fail_by(f, err ? err : ERR_UPSTREAM_TLS);
-}
-
-static void fetch_on_answer(struct resolve_call *c, const struct resolve_answer *a)
-{
-	struct fetch *f = container_of(c, struct fetch, resolve);
-	if (a->error) {
-		fetch_fail(f, SLUICE_UNREACHABLE, "%s: %s", f->host, a->error);
-		return;
-	}
-	memcpy(f->addrs, a->addrs, a->n * sizeof(a->addrs[0]));
-	f->n_addrs = a->n;
-	fetch_connect(f, 0);
-}
-
-/* ---- the request --------------------------------------------------------------------------- */
 
 static const char *fetch_take_headers(struct fetch *f, const sluice_pairs *headers)
 {
@@ -359,17 +264,19 @@ struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *given,
 	f->max_body = r.max_body ? r.max_body : BODY_MAX;
 	arena_init(&f->arena, 0);
 	buf_init(&f->answer);
-	resolve_call_init(&f->resolve, fetch_on_answer);
+	fetch_conn_init(&f->conn, fetch_on_ready, fetch_on_no_conn);
 	timer_init(&f->timer, fetch_on_due);
 	*why = fetch_take(f, &r);
 	if (*why) {
 		fetch_free(f);
 		return NULL;
 	}
-	f->stage = "the look-up of the name";
-	f->due_ns = worker_now(w) + r.timeout_ms * NS_PER_MS;
+	const struct fetch_target target = { .host = f->host,
+		.port = f->url.port,
+		.tls = f->url.https ? tls : NULL,
+		.due_ns = worker_now(w) + r.timeout_ms * NS_PER_MS };
 	worker_timer(w, &f->timer, r.timeout_ms * NS_PER_MS);
-	resolve_start(w, &f->resolve, f->url.host, f->url.port);
+	fetch_conn_open(&f->conn, w, &target, &fetch_events, f, &f->arena);
 	return f;
 }
 

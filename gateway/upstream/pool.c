@@ -93,7 +93,7 @@ static void link_set_idle(struct link *l)
 	list_push_front(&e->idle, &l->at);
 	endpoint_count_idle(e, 1);
 	endpoint_ref(e); /* what follows may close the last connection */
-	pool_close_idle(e, list_is_empty(&e->slots) ? 0 : e->bounds.max_idle);
+	pool_close_idle(e, endpoint_is_wanted(e) ? e->bounds.max_idle : 0);
 	endpoint_changed(e);
 	endpoint_unref(&e);
 }
@@ -604,7 +604,7 @@ void pool_forsake(struct pool_ask *ask)
 	if (!l)
 		return;
 	l->n_asks--;
-	if (list_is_empty(&l->endpoint->slots) && link_load(l) == 0)
+	if (!endpoint_is_wanted(l->endpoint) && link_load(l) == 0)
 		link_close(l);
 	else if (l->h2)
 		link_update(l);

@@ -21,14 +21,15 @@ static void server_add(struct server *s, const struct addr *addr)
 	}
 	struct endpoint *e = endpoint_get(setup->worker, &key);
 	endpoint_set_bounds(e, &setup->bounds);
-	s->slots[s->n_slots++] = balance_add(setup->balance, e, (unsigned)s->conf->weight);
+	s->candidates[s->n_candidates++] =
+		balance_add(setup->balance, e, (unsigned)s->conf->weight);
 	endpoint_unref(&e);
 }
 
 static void server_remove(struct server *s, unsigned i)
 {
-	balance_remove(s->slots[i]);
-	s->slots[i] = s->slots[--s->n_slots];
+	balance_remove(s->candidates[i]);
+	s->candidates[i] = s->candidates[--s->n_candidates];
 }
 
 static bool answer_has(const struct resolve_answer *a, const struct addr *addr)
@@ -42,18 +43,18 @@ static bool answer_has(const struct resolve_answer *a, const struct addr *addr)
 
 static bool server_has(const struct server *s, const struct addr *addr)
 {
-	for (unsigned i = 0; i < s->n_slots; i++) {
-		if (addr_eq(&s->slots[i]->endpoint->key.addr, addr))
+	for (unsigned i = 0; i < s->n_candidates; i++) {
+		if (addr_eq(&s->candidates[i]->endpoint->key.addr, addr))
 			return true;
 	}
 	return false;
 }
 
-/* The slots become those of the answer; what is in both stays as it is. */
+/* The candidates become those of the answer; what is in both stays as it is. */
 static void server_take(struct server *s, const struct resolve_answer *a)
 {
-	for (unsigned i = s->n_slots; i-- > 0;) {
-		if (!answer_has(a, &s->slots[i]->endpoint->key.addr))
+	for (unsigned i = s->n_candidates; i-- > 0;) {
+		if (!answer_has(a, &s->candidates[i]->endpoint->key.addr))
 			server_remove(s, i);
 	}
 	for (unsigned i = 0; i < a->n; i++) {
@@ -77,14 +78,14 @@ static void server_on_answer(struct resolve_call *c, const struct resolve_answer
 {
 	struct server *s = container_of(c, struct server, call);
 	sluice_str upstream = s->setup->conf->name, host = s->address.host;
-	bool first = !s->asked || (s->n_slots == 0 && !a->error);
+	bool first = !s->asked || (s->n_candidates == 0 && !a->error);
 
 	s->asked = true;
 	if (a->error) {
 		if (s->n_failed++ == 0)
 			log_warn("upstream", "%.*s: %.*s cannot be resolved: %s%s",
 				STR_ARG(upstream), STR_ARG(host), a->error,
-				s->n_slots ? "; the addresses known stay in use" : "");
+				s->n_candidates ? "; the addresses known stay in use" : "");
 	} else {
 		if (s->n_failed)
 			log_info("upstream", "%.*s: %.*s is resolved", STR_ARG(upstream),
@@ -116,9 +117,9 @@ void server_start(struct server *s, const struct server_setup *setup,
 		server_add(s, &s->address.addr);
 		return;
 	}
-	for (unsigned i = 0; earlier && i < earlier->n_slots; i++)
-		server_add(s, &earlier->slots[i]->endpoint->key.addr);
-	s->asked = s->n_slots > 0;
+	for (unsigned i = 0; earlier && i < earlier->n_candidates; i++)
+		server_add(s, &earlier->candidates[i]->endpoint->key.addr);
+	s->asked = s->n_candidates > 0;
 	resolve_start(setup->worker, &s->call, s->address.host, s->address.port);
 }
 
@@ -126,6 +127,6 @@ void server_stop(struct server *s)
 {
 	resolve_cancel(&s->call);
 	timer_drop(&s->timer);
-	while (s->n_slots)
-		server_remove(s, s->n_slots - 1);
+	while (s->n_candidates)
+		server_remove(s, s->n_candidates - 1);
 }

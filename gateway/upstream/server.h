@@ -1,7 +1,8 @@
 /*
- * One entry of an upstream's `servers`, in use: the slots its address stands for in the balance. A
- * literal address is one slot; a name is as many as it has addresses, and is asked for again and
- * again. When the name service fails, the addresses known last stay. Its worker's thread only.
+ * One entry of an upstream's `servers`, in use: the candidates that its address stands for in the
+ * balance. A
+ * literal address is one candidate; a name is as many as it has addresses, and is asked for again
+ * and again. When the name service fails, the addresses known last stay. Its worker's thread only.
  */
 #ifndef UPSTREAM_SERVER_H
 #define UPSTREAM_SERVER_H
@@ -26,8 +27,8 @@ struct server {
 	const struct server_setup *setup;   /* borrowed: lives as long */
 	const struct upstream_server *conf; /* borrowed */
 	struct upstream_address address;
-	struct slot *slots[RESOLVE_ADDRS_MAX]; /* owned */
-	unsigned n_slots;
+	struct candidate *candidates[RESOLVE_ADDRS_MAX]; /* owned */
+	unsigned n_candidates;
 	unsigned n_failed; /* look-ups, in a row */
 	bool asked;        /* the first answer came; literal addresses need none */
 	struct resolve_call call;

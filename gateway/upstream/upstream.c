@@ -84,30 +84,24 @@ static void call_set_endpoint(struct upstream_call *c, struct endpoint *e)
 	c->endpoint = e;
 }
 
-/* The choice did not come to a verdict. */
-static void call_end_trial(struct upstream_call *c)
+/* The one place where a try is counted. */
+static void call_end_try(struct upstream_call *c, enum upstream_verdict v, int err)
 {
-	if (c->trial)
+	bool counts = v != VERDICT_NOT_PROCESSED && v != VERDICT_NOT_SENT;
+
+	if (v == VERDICT_SERVED)
+		endpoint_succeeded(c->endpoint);
+	else if (v == VERDICT_FAILED)
+		endpoint_failed(c->endpoint, c->trial, err);
+	else if (c->trial)
 		endpoint_end_trial(c->endpoint);
 	c->trial = false;
-}
-
-/* The try does not count against `retries`, and its server may be chosen again. */
-static void call_give_back(struct upstream_call *c)
-{
-	c->spent--;
-	c->free_tries++;
-}
-
-/* blame: others that waited for the same connection have not said so yet. */
-static void call_failed_to_open(struct upstream_call *c, int err, bool blame)
-{
-	c->last_err = err;
-	if (blame && !shortage_is(err))
-		endpoint_failed(c->endpoint, c->trial, err);
-	else
-		call_end_trial(c);
-	c->trial = false;
+	c->verdict = (uint8_t)v;
+	c->tries += v != VERDICT_NOT_SENT;
+	c->spent += counts; /* the server's id lies in tried[] */
+	c->free_tries += !counts;
+	if (err || v == VERDICT_SERVED)
+		c->last_err = err;
 }
 
 static int call_ready(struct upstream_call *c, struct link *l)
@@ -163,14 +157,14 @@ static int call_go(struct upstream_call *c)
 	if (c->http1)
 		conf.protocol = LINK_HTTP1_CHOSEN;
 	while (c->spent <= u->conf->retries) {
-		struct slot *slot = NULL;
+		const struct balance_ask ask = { c->tried, c->spent, c->only, c->request, c->key };
+		struct candidate *chosen = NULL;
 		struct link *l = NULL;
-		enum balance_result r = balance_choose(&u->balance, c->tried, c->spent, &slot);
+		enum balance_result r = balance_choose(&u->balance, &ask, &chosen);
 		if (r != BALANCE_CHOSEN)
 			return call_without_server(c, r);
-		call_set_endpoint(c, slot->endpoint);
-		c->tried[c->spent++] = c->endpoint->id;
-		c->tries++;
+		call_set_endpoint(c, chosen->endpoint);
+		c->tried[c->spent] = c->endpoint->id;
 		c->trial = endpoint_begin_trial(c->endpoint);
 		c->connect_ns = 0;
 		if (!c->fresh || !pool_may_open(c->endpoint))
@@ -183,13 +177,12 @@ static int call_go(struct upstream_call *c)
 			call_set_state(c, UPSTREAM_CALL_OPENING);
 			return 0;
 		}
-		call_failed_to_open(c, err, true);
-		/* nor would there be for another server, and this one was not asked */
 		if (err == ERR_NO_DESCRIPTORS) {
-			c->spent--;
-			c->tries--;
+			/* nor would there be one for another server */
+			call_end_try(c, VERDICT_NOT_SENT, err);
 			return err;
 		}
+		call_end_try(c, shortage_is(err) ? VERDICT_NONE : VERDICT_FAILED, err);
 	}
 	return c->last_err ? c->last_err : ERR_NO_SERVER;
 }
@@ -213,13 +206,11 @@ static void call_on_link(struct pool_ask *ask, struct link *l, int err)
 		call_tell(c, call_ready(c, l));
 		return;
 	}
-	if (err || c->free_tries == UPSTREAM_FREE_TRIES) {
-		call_failed_to_open(c, err ? err : ERR_UPSTREAM_REFUSED, ask->first);
-	} else { /* there was no room for all: nobody was asked */
-		call_end_trial(c);
-		c->tries--;
-		call_give_back(c);
-	}
+	if (!err && c->free_tries < UPSTREAM_FREE_TRIES)
+		call_end_try(c, VERDICT_NOT_SENT, 0); /* there was no room for all */
+	else
+		call_end_try(c, ask->first && !shortage_is(err) ? VERDICT_FAILED : VERDICT_NONE,
+			err ? err : ERR_UPSTREAM_REFUSED);
 	call_tell(c, call_go(c));
 }
 
@@ -245,7 +236,7 @@ void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstrea
 }
 
 int upstream_open(struct upstream_call *c, struct upstream *u, const struct origin_events *events,
-	void *user, struct arena *arena, bool fresh)
+	void *user, struct arena *arena)
 {
 	check(c->state == UPSTREAM_CALL_IDLE, "a call is opened in state %d", c->state);
 	check(!c->upstream || c->upstream == u, "a call is opened again for another upstream");
@@ -253,13 +244,13 @@ int upstream_open(struct upstream_call *c, struct upstream *u, const struct orig
 	c->events = events;
 	c->user = user;
 	c->arena = arena;
-	c->fresh = fresh;
+	c->key = balance_key(&u->balance, c->request);
 	c->since_ns = worker_now(u->worker);
 	if (u->n_waiting == 0)
 		return call_go(c);
 	if (c->spent > u->conf->retries)
 		return c->last_err;
-	if (u->balance.n_heap) /* there is room, for those who came first */
+	if (u->balance.n_ready) /* there is room, for those who came first */
 		upstream_wake(u);
 	return call_wait(c, u->balance.n ? UPSTREAM_CALL_QUEUED : UPSTREAM_CALL_NAMES);
 }
@@ -267,17 +258,16 @@ int upstream_open(struct upstream_call *c, struct upstream *u, const struct orig
 bool upstream_may_retry(const struct upstream_call *c)
 {
 	const struct upstream *u = c->upstream;
-	return u && c->spent <= u->conf->retries &&
+	return u && c->spent <= u->conf->retries && !(c->only && c->spent) &&
 		balance_has_untried(&u->balance, c->tried, c->spent);
 }
 
-bool upstream_want_http1(struct upstream_call *c)
+void upstream_want_http1(struct upstream_call *c)
 {
 	if (c->upstream->link_conf.protocol != LINK_EITHER || c->http1)
-		return false;
-	c->origin->untouched = true;
-	c->tries--; /* the request was not sent */
-	return c->http1 = true;
+		return;
+	c->http1 = true;
+	c->not_sent = true;
 }
 
 bool upstream_is_at_fault(int err)
@@ -303,25 +293,30 @@ bool upstream_is_at_fault(int err)
 	}
 }
 
+static enum upstream_verdict call_judge(struct upstream_call *c, int err, bool not_processed)
+{
+	if (c->not_sent)
+		return VERDICT_NOT_SENT;
+	if (not_processed && c->free_tries < UPSTREAM_FREE_TRIES)
+		return VERDICT_NOT_PROCESSED;
+	if (err == 0)
+		return VERDICT_SERVED;
+	/* of the requests that were lost with one connection, the first alone is counted */
+	if (upstream_is_at_fault(err) && pool_blame(c->link))
+		return VERDICT_FAILED;
+	return VERDICT_NONE;
+}
+
 void upstream_report(struct upstream_call *c, int err)
 {
 	check(c->state == UPSTREAM_CALL_READY, "a report in state %d", c->state);
 	bool stale = c->reused && !c->origin->answered &&
 		(err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET);
+	bool not_processed = stale || c->origin->untouched;
 
-	if ((stale || c->origin->untouched) && c->free_tries < UPSTREAM_FREE_TRIES) {
-		/* the server was about to close it: no verdict, and it may be asked again */
-		call_give_back(c);
-		call_end_trial(c);
-	} else if (err == 0) {
-		endpoint_succeeded(c->endpoint);
-	} else if (upstream_is_at_fault(err) && pool_blame(c->link)) {
-		endpoint_failed(c->endpoint, c->trial, err);
-	} else {
-		call_end_trial(c);
-	}
-	c->last_err = err;
-	c->trial = false;
+	c->fresh = not_processed || c->not_sent;
+	call_end_try(c, call_judge(c, err, not_processed), err);
+	c->not_sent = false;
 	c->origin = NULL;
 	c->link = NULL;
 	c->since_ns = worker_now(c->upstream->worker); /* what was waited for is counted */
@@ -333,7 +328,8 @@ void upstream_cancel(struct upstream_call *c)
 	if (c->state == UPSTREAM_CALL_IDLE)
 		return;
 	check(c->state != UPSTREAM_CALL_READY, "a call is cancelled that owes a report");
-	call_end_trial(c);
+	if (c->state == UPSTREAM_CALL_OPENING)
+		call_end_try(c, VERDICT_NONE, 0);
 	call_set_state(c, UPSTREAM_CALL_IDLE);
 	pool_forsake(&c->ask);
 }
@@ -367,7 +363,7 @@ static void upstream_serve_waiting(struct turn_hook *h)
 			/* waiting on does not begin anew */
 			timer_set(&u->worker->wheel, &c->timer, due);
 		call_tell(c, r);
-		if (waits && u->balance.n_heap == 0)
+		if (waits && u->balance.n_ready == 0)
 			break; /* it is no better for the rest */
 	}
 	while ((e = list_pop(&batch)))
@@ -394,7 +390,7 @@ static const struct server *upstream_find_earlier(const struct upstream *u, slui
 			continue;
 		for (size_t i = 0; i < other->conf->servers.n; i++) {
 			const struct server *s = &other->servers[i];
-			if (s->n_slots && str_eq(s->conf->address, address))
+			if (s->n_candidates && str_eq(s->conf->address, address))
 				return s;
 		}
 	}

@@ -44,6 +44,18 @@ enum upstream_call_state {
 	UPSTREAM_CALL_READY,   /* has an origin; upstream_report() is owed */
 };
 
+/* How a try ended. */
+enum upstream_verdict {
+	VERDICT_NONE,   /* the server is neither praised nor blamed: it was the client's doing, or
+			   ours */
+	VERDICT_SERVED, /* it did its part */
+	VERDICT_FAILED, /* it did not */
+	/* It did nothing about the request: its connection was stale, or it says so. No try: it may
+	 * be asked again. */
+	VERDICT_NOT_PROCESSED,
+	VERDICT_NOT_SENT, /* nor was it asked */
+};
+
 /* Waiting for a connection that is being made. */
 struct pool_ask {
 	/* What became of it: l is open and has room for this request; or NULL, and err says why, or
@@ -63,29 +75,39 @@ struct upstream_call {
 	/* Set by the owner before it opens, where the upstream's connections begin with a PROXY
 	 * header; lives as long. */
 	sluice_str proxy_header;
+	/* Likewise: the request that a server is chosen for. Borrowed: lives as long; NULL: none,
+	 * as of a probe. */
+	const struct request_head *request;
+	/* Likewise, to probe one server: the endpoint's id. It is asked whatever its health; 0:
+	 * whichever is chosen. */
+	uint64_t only;
 
 	/* For the owner to read. */
 	struct origin *origin; /* borrowed: when ready, until it is released */
 	/* shared: ref; the server chosen last, for logs; until fini. NULL: none was */
 	struct endpoint *endpoint;
-	/* how often a server was asked so far, over stale connections too: for logs and counts */
+	/* how often a server was asked so far, over stale connections too, the request in progress
+	 * not counted: for logs and counts */
 	unsigned tries;
+	uint8_t verdict;     /* enum upstream_verdict: of the last of them */
 	bool reused;         /* the connection was an idle one */
 	uint64_t connect_ns; /* what the last connection took to open; 0 for an idle one */
 	uint64_t wait_ns;    /* all time between open and ready or fail, added up */
 
 	/* Of upstream/ alone. */
 	uint8_t state; /* enum upstream_call_state */
-	bool fresh;
+	bool fresh; /* after a stale connection: take none that is there, unless no more may be made
+		     */
 	bool http1; /* over HTTP/1.1, though the server would choose */
-	bool trial; /* it is the one request that tries a server which was down */
+	bool not_sent; /* READY: the request cannot be sent over this connection */
+	bool trial;    /* it is the one request that tries a server which was down */
 	int last_err;
 	struct upstream *upstream; /* borrowed: lives as long as the snapshot the owner holds */
 	struct link *link;         /* borrowed: READY */
 	struct pool_ask ask;       /* OPENING */
-	/* of 1 + `retries`: servers in tried[]; what counts as no try is given back */
-	uint8_t spent;
-	uint8_t free_tries; /* had so far */
+	uint8_t spent;             /* of 1 + `retries`: servers in tried[] */
+	uint8_t free_tries;        /* that counted as none, so far */
+	uint64_t key;              /* of the request, for the balance */
 	const struct origin_events *events;
 	void *user;
 	struct arena *arena;
@@ -101,29 +123,29 @@ void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstrea
  * Find a connection. 1: an idle one was there, c->origin is set and on_ready is not called. 0:
  * on_ready or on_fail will be called, once. Negative: failed at once (enum err), none is called.
  * Opened again, a call goes on to servers it has not tried, within `retries`; when none is left the
- * error is that of the last try. fresh: take no connection that is there already (after one turned
- * out to be stale), unless no more may be made. ERR_NO_SERVER, ERR_NOT_RESOLVED,
+ * error is that of the last try. ERR_NO_SERVER, ERR_NOT_RESOLVED,
  * ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT, ERR_UPSTREAM_TLS, ERR_OVERLOADED; and what is nobody's
  * fault but ours, ERR_NO_DESCRIPTORS, ERR_NO_LOCAL_PORT, ERR_CONNECT_FORBIDDEN: no server is blamed
  * for it.
  */
 must_use int upstream_open(struct upstream_call *c, struct upstream *u,
-	const struct origin_events *events, void *user, struct arena *arena, bool fresh);
+	const struct origin_events *events, void *user, struct arena *arena);
 /* Whether the error says that the server did not do its part. False for what the client or the
  * gateway caused. */
 bool upstream_is_at_fault(int err);
-/* Whether one more upstream_open() could reach a server not tried yet. */
+/* After upstream_report(): whether one more upstream_open() could reach a server not tried yet, or
+ * the same one where that was no try. */
 bool upstream_may_retry(const struct upstream_call *c);
-/* Before upstream_report(), of a request that only HTTP/1.1 can carry: if the server was asked over
- * HTTP/2 because it chose so, the next upstream_open() asks it over HTTP/1.1, and this was no try.
- * False: it cannot be helped. */
-bool upstream_want_http1(struct upstream_call *c);
+/* Before upstream_report(), of a request that only HTTP/1.1 can carry: if the connection is of
+ * HTTP/2 because the server chose so, the next upstream_open() asks over HTTP/1.1, and this was no
+ * try. Else nothing. */
+void upstream_want_http1(struct upstream_call *c);
 /*
  * How the request ended: 0, or what went wrong (enum err). Owed once for every time the call became
  * ready, before origin->ops->release(). Answers of any status are 0, and failures of the client's
  * side are neither for nor against the server. A reused connection that closed before it answered
  * counts as no try at all, nor does a server that says that it did nothing (origin.untouched), up
- * to UPSTREAM_FREE_TRIES; open again with `fresh` then.
+ * to UPSTREAM_FREE_TRIES. Sets c->verdict.
  */
 void upstream_report(struct upstream_call *c, int err);
 /* Give up waiting: no callback comes. A connection that is being made may still be of use to
@@ -152,6 +174,7 @@ enum endpoint_state { ENDPOINT_UP, ENDPOINT_DOWN, ENDPOINT_TRIAL };
 
 /* A server as this worker sees it. */
 struct endpoint_view {
+	uint64_t id; /* on this worker; for upstream_call.only */
 	/* borrowed; host: the name it was resolved from, or empty */
 	sluice_str upstream, address, host;
 	enum endpoint_state state;

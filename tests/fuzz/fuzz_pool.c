@@ -91,12 +91,12 @@ static void visit_ready(struct visit *v)
 	v->ready = true;
 	v->over = false;
 	REACH_IF(v->call.reused, "a connection used again");
-	REACH_IF(v->call.tries > 1, "a second server");
+	REACH_IF(v->call.tries > 0, "a second server");
 }
 
-static void visit_open(struct visit *v, bool fresh)
+static void visit_open(struct visit *v)
 {
-	int r = upstream_open(&v->call, v->of->u, &events, v, &v->arena, fresh);
+	int r = upstream_open(&v->call, v->of->u, &events, v, &v->arena);
 	if (r > 0) {
 		visit_ready(v);
 		visit_send(v);
@@ -159,7 +159,7 @@ static void on_fail(struct upstream_call *c, int err)
 	REACH_IF(err == ERR_OVERLOADED, "no turn in time");
 	if (reactions[ON_FAIL] == GO_ON && depth < 4 && upstream_may_retry(c)) {
 		depth++;
-		visit_open(v, false);
+		visit_open(v);
 		depth--;
 	} else if (reactions[ON_FAIL] == LEAVE) {
 		visit_end(v);
@@ -192,8 +192,8 @@ static void visit_over(struct visit *v, unsigned event, int err)
 	REACH_IF(lost && err, "a connection that was closed meanwhile");
 	if (reactions[event] == GO_ON) {
 		visit_finish(v, err);
-		if (err && (lost || upstream_may_retry(&v->call)))
-			visit_open(v, lost);
+		if (err && upstream_may_retry(&v->call))
+			visit_open(v);
 	} else if (reactions[event] == LEAVE) {
 		visit_finish(v, err);
 		visit_end(v);
@@ -241,7 +241,8 @@ static void visit_begin(struct visit *v, unsigned how)
 				? STR("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
 				: STR("PROXY UNKNOWN\r\n");
 	}
-	visit_open(v, how & 16);
+	v->call.fresh = how & 16;
+	visit_open(v);
 }
 
 /* ---- configurations ------------------------------------------------------------------------ */

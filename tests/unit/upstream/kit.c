@@ -294,12 +294,11 @@ static void probe_on_drained(struct origin *o)
 static void probe_on_origin_fail(struct origin *o, int err)
 {
 	struct probe *p = o->user;
-	bool lost = o->reused && (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET);
-	bool again = p->retry && !o->answered, fresh = lost || o->untouched;
+	bool again = p->retry && !o->answered;
 	if (p->auto_finish)
 		probe_finish(p, err);
-	if (again && (lost || upstream_may_retry(&p->call)))
-		probe_open(p, p->upstream, fresh);
+	if (again && upstream_may_retry(&p->call))
+		probe_open(p, p->upstream);
 	else
 		probe_end(p, err);
 }
@@ -356,7 +355,7 @@ void probe_init(struct probe *p)
 	upstream_call_init(&p->call, probe_on_ready, probe_on_fail);
 }
 
-void probe_open(struct probe *p, struct upstream *u, bool fresh)
+void probe_open(struct probe *p, struct upstream *u)
 {
 	p->ready = p->ended = p->done = false;
 	p->err = 0;
@@ -365,7 +364,7 @@ void probe_open(struct probe *p, struct upstream *u, bool fresh)
 	p->upstream = u;
 	p->opens++;
 	memset(p->body, 0, sizeof(p->body));
-	int r = upstream_open(&p->call, u, &probe_events, p, &p->arena, fresh);
+	int r = upstream_open(&p->call, u, &probe_events, p, &p->arena);
 	if (r > 0)
 		probe_on_ready(&p->call);
 	else if (r < 0)
@@ -381,7 +380,7 @@ void probe_fini(struct probe *p)
 int kit_get(struct upstream *u, struct probe *p)
 {
 	probe_init(p);
-	probe_open(p, u, false);
+	probe_open(p, u);
 	if (!kit_run(&p->done, 5000))
 		fail_msg("a request came to no end");
 	probe_fini(p);

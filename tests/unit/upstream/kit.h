@@ -71,7 +71,7 @@ struct probe {
 
 void probe_init(struct probe *p);
 /* Opens; what comes at once is handled like what comes later. */
-void probe_open(struct probe *p, struct upstream *u, bool fresh);
+void probe_open(struct probe *p, struct upstream *u);
 void probe_send(struct probe *p);
 void probe_finish(struct probe *p, int err); /* report and release */
 void probe_fini(struct probe *p);

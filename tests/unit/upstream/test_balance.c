@@ -4,10 +4,11 @@
 #include <stdio.h>
 
 #include "kit.h"
-#include "upstream/endpoint.h"
+#include "upstream/balance_ops.h"
 
 enum { MANY = 1000 };
 
+static const struct balance_ask any;
 static struct balance balance;
 static struct endpoint *endpoints[MANY];
 static unsigned counts[MANY], n_endpoints, n_room;
@@ -43,15 +44,15 @@ static void unmake(void)
 	}
 }
 
-static unsigned index_of(const struct slot *s)
+static unsigned index_of(const struct candidate *s)
 {
 	return addr_port(&s->endpoint->key.addr) - 1u;
 }
 
 static unsigned choose(void)
 {
-	struct slot *s = NULL;
-	assert_int_equal(balance_choose(&balance, NULL, 0, &s), BALANCE_CHOSEN);
+	struct candidate *s = NULL;
+	assert_int_equal(balance_choose(&balance, &any, &s), BALANCE_CHOSEN);
 	return index_of(s);
 }
 
@@ -95,20 +96,24 @@ static void test_weights_are_exact(void **state)
 
 static void test_tried_are_passed_over(void **state)
 {
-	struct slot *s = NULL;
+	struct candidate *s = NULL;
 	uint64_t tried[8];
 	(void)state;
 	make(BALANCE_ROUND_ROBIN, 5, NULL);
 	for (unsigned n = 0; n < 5; n++) {
-		assert_int_equal(balance_choose(&balance, tried, n, &s), BALANCE_CHOSEN);
+		assert_int_equal(balance_choose(&balance,
+					 &(struct balance_ask){ .tried = tried, .n_tried = n }, &s),
+			BALANCE_CHOSEN);
 		for (unsigned i = 0; i < n; i++)
 			assert_true(tried[i] != s->endpoint->id);
 		tried[n] = s->endpoint->id;
-		assert_int_equal(balance.n_heap, 5);
+		assert_int_equal(balance.n_ready, 5);
 	}
 	assert_false(balance_has_untried(&balance, tried, 5));
 	assert_true(balance_has_untried(&balance, tried, 4));
-	assert_int_equal(balance_choose(&balance, tried, 5, &s), BALANCE_NONE);
+	assert_int_equal(balance_choose(&balance,
+				 &(struct balance_ask){ .tried = tried, .n_tried = 5 }, &s),
+		BALANCE_NONE);
 	unmake();
 }
 
@@ -139,7 +144,7 @@ static void test_all_down_take_turns(void **state)
 	make(BALANCE_LEAST_REQUESTS, 4, NULL);
 	for (unsigned i = 0; i < 4; i++)
 		endpoint_failed(endpoints[i], false, ERR_CONNECT_FAILED);
-	assert_int_equal(balance.n_heap, 0);
+	assert_int_equal(balance.n_ready, 0);
 	memset(counts, 0, sizeof(counts));
 	for (int i = 0; i < 40; i++)
 		counts[choose()]++;
@@ -208,7 +213,7 @@ static void test_least_requests_by_weight(void **state)
 
 static void test_full_is_waited_for(void **state)
 {
-	struct slot *s = NULL;
+	struct candidate *s = NULL;
 	(void)state;
 	make(BALANCE_ROUND_ROBIN, 2, NULL);
 	for (unsigned i = 0; i < 2; i++)
@@ -217,7 +222,7 @@ static void test_full_is_waited_for(void **state)
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(choose(), 1);
 	set_load(1, 4);
-	assert_int_equal(balance_choose(&balance, NULL, 0, &s), BALANCE_BUSY);
+	assert_int_equal(balance_choose(&balance, &any, &s), BALANCE_BUSY);
 	n_room = 0;
 	set_load(0, 3);
 	assert_int_equal(n_room, 1);
@@ -226,7 +231,7 @@ static void test_full_is_waited_for(void **state)
 	/* one is full, the other down: better to wait than to ask it */
 	endpoint_failed(endpoints[1], false, ERR_CONNECT_FAILED);
 	set_load(1, 0);
-	assert_int_equal(balance_choose(&balance, NULL, 0, &s), BALANCE_BUSY);
+	assert_int_equal(balance_choose(&balance, &any, &s), BALANCE_BUSY);
 	unmake();
 }
 
@@ -245,13 +250,104 @@ static void test_many(void **state)
 		/* taken out of the middle, the order holds */
 		for (unsigned i = 0; i < MANY / 2; i++)
 			balance_remove(balance.all[i]);
-		for (unsigned i = 1; i < balance.n_heap; i++) {
-			const struct slot *up = balance.heap[(i - 1) / 2], *it = balance.heap[i];
-			assert_true(up->key <= it->key);
-			assert_int_equal(it->heap_place, i);
+		memset(counts, 0, sizeof(counts));
+		for (unsigned i = 0; i < balance.n_ready * 9; i++)
+			counts[choose()]++;
+		for (unsigned i = 0; i < balance.n; i++) {
+			unsigned at = index_of(balance.all[i]);
+			assert_in_range(counts[at], at % 10 ? 8 : 0, at % 10 ? 10 : 0);
 		}
 		unmake();
 	}
+}
+
+/* ---- what the interface permits ------------------------------------------------------------- */
+
+static void ring_init(struct balance *b)
+{
+	(void)b;
+}
+
+static uint64_t ring_key(const struct balance *b, const struct request_head *request)
+{
+	(void)b;
+	return request->path.len;
+}
+
+static void ring_change(struct balance *b, struct candidate *c)
+{
+	(void)b, (void)c;
+}
+
+static void ring_update(struct balance *b, struct candidate *c, bool was_ready)
+{
+	(void)b, (void)c, (void)was_ready;
+}
+
+/* The length of the path says where to begin, and who is not ready or was tried is passed over. */
+static struct candidate *ring_choose(struct balance *b, const struct balance_ask *ask)
+{
+	for (uint64_t i = 0; i < b->n; i++) {
+		struct candidate *c = b->all[(ask->key + i) % b->n];
+		if (!c->ready || candidate_was_tried(c, ask->tried, ask->n_tried))
+			continue;
+		candidate_take_turn(c);
+		return c;
+	}
+	return NULL;
+}
+
+static const struct balance_ops ring = { .init = ring_init,
+	.fini = ring_init,
+	.key = ring_key,
+	.add = ring_change,
+	.remove = ring_change,
+	.update = ring_update,
+	.choose = ring_choose };
+
+static void test_an_algorithm_may_look_at_the_request(void **state)
+{
+	const struct request_head head = { .path = STR("/abcd") };
+	struct balance_ask ask = { .request = &head };
+	struct candidate *c = NULL;
+	uint64_t tried[4];
+	(void)state;
+	make(BALANCE_ROUND_ROBIN, 4, NULL);
+	const struct balance_ops *before = balance.ops;
+	assert_int_equal(balance_key(&balance, &head), 0);
+	balance.ops = &ring;
+	assert_int_equal(balance_key(&balance, NULL), 0);
+	ask.key = balance_key(&balance, &head);
+	assert_int_equal(ask.key, 5);
+	for (int i = 0; i < 3; i++) { /* the same for the same request */
+		assert_int_equal(balance_choose(&balance, &ask, &c), BALANCE_CHOSEN);
+		assert_int_equal(index_of(c), 1);
+	}
+	endpoint_failed(endpoints[2], false, ERR_CONNECT_FAILED);
+	tried[0] = endpoints[1]->id;
+	ask.tried = tried;
+	ask.n_tried = 1;
+	assert_int_equal(balance_choose(&balance, &ask, &c), BALANCE_CHOSEN);
+	assert_int_equal(index_of(c), 3);
+	balance.ops = before;
+	unmake();
+}
+
+static void test_one_server_can_be_aimed_at(void **state)
+{
+	struct candidate *c = NULL;
+	(void)state;
+	make(BALANCE_LEAST_REQUESTS, 3, NULL);
+	struct balance_ask ask = { .only = endpoints[1]->id };
+	set_load(1, 9); /* whatever its load and health */
+	endpoint_failed(endpoints[1], false, ERR_CONNECT_FAILED);
+	assert_int_equal(balance_choose(&balance, &ask, &c), BALANCE_CHOSEN);
+	assert_int_equal(index_of(c), 1);
+	endpoints[1]->bounds.max_links = 9;
+	assert_int_equal(balance_choose(&balance, &ask, &c), BALANCE_BUSY);
+	ask.only = 1u << 30;
+	assert_int_equal(balance_choose(&balance, &ask, &c), BALANCE_NONE);
+	unmake();
 }
 
 int main(void)
@@ -267,6 +363,8 @@ int main(void)
 		cmocka_unit_test(test_least_requests_by_weight),
 		cmocka_unit_test(test_full_is_waited_for),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_an_algorithm_may_look_at_the_request),
+		cmocka_unit_test(test_one_server_can_be_aimed_at),
 	};
 	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
 }

@@ -39,7 +39,7 @@ static void open_many(struct upstream *u, unsigned from, unsigned to)
 	for (unsigned i = from; i < to; i++) {
 		probe_init(&probes[i]);
 		probes[i].retry = true;
-		probe_open(&probes[i], u, false);
+		probe_open(&probes[i], u);
 	}
 }
 

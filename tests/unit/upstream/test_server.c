@@ -48,9 +48,9 @@ static void answer(const char *const *ips, const char *error)
 
 static const struct endpoint *endpoint_of(const char *address)
 {
-	for (unsigned i = 0; i < server.n_slots; i++) {
-		if (str_eq(endpoint_address(server.slots[i]->endpoint), str_of(address)))
-			return server.slots[i]->endpoint;
+	for (unsigned i = 0; i < server.n_candidates; i++) {
+		if (str_eq(endpoint_address(server.candidates[i]->endpoint), str_of(address)))
+			return server.candidates[i]->endpoint;
 	}
 	return NULL;
 }
@@ -128,8 +128,8 @@ static void test_taken_over(void **state)
 	answer((const char *[]){ "192.0.2.1", "192.0.2.2", NULL }, NULL);
 	server_start(&later, &setup, &conf.servers[0], &server);
 	assert_true(later.asked);
-	assert_int_equal(later.n_slots, 2);
-	assert_ptr_equal(later.slots[0]->endpoint, server.slots[0]->endpoint);
+	assert_int_equal(later.n_candidates, 2);
+	assert_ptr_equal(later.candidates[0]->endpoint, server.candidates[0]->endpoint);
 	assert_non_null(later.call.wait); /* asks all the same */
 	server_stop(&server);
 	assert_int_equal(balance.n, 2);
@@ -146,13 +146,13 @@ static void test_bounds_of_the_youngest(void **state)
 	setup.bounds.serial = 5;
 	setup.bounds.max_idle = 55;
 	server_start(&second, &setup, &conf.servers[0], NULL);
-	assert_int_equal(server.slots[0]->endpoint->bounds.max_idle, 55);
+	assert_int_equal(server.candidates[0]->endpoint->bounds.max_idle, 55);
 	server_stop(&second);
 	/* an older configuration has no say any more */
 	older = setup;
 	older.bounds = (struct endpoint_bounds){ .serial = 2, .max_idle = 22 };
 	server_start(&second, &older, &conf.servers[0], NULL);
-	assert_int_equal(server.slots[0]->endpoint->bounds.max_idle, 55);
+	assert_int_equal(server.candidates[0]->endpoint->bounds.max_idle, 55);
 	server_stop(&second);
 	unmake();
 }

@@ -180,7 +180,7 @@ static void test_beyond_the_quota_requests_fail_and_nobody_is_blamed(void **stat
 	shares.quota[SHARE_UPSTREAM].most = 1;
 	probe_init(&busy);
 	busy.auto_finish = false;
-	probe_open(&busy, u, false);
+	probe_open(&busy, u);
 	assert_true(kit_run(&busy.ready, 1000));
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(kit_get(u, &p), ERR_NO_DESCRIPTORS);

@@ -53,7 +53,7 @@ static void test_last_used_first(void **state)
 	for (int i = 0; i < 3; i++) {
 		probe_init(&p[i]);
 		p[i].auto_finish = false;
-		probe_open(&p[i], u, false);
+		probe_open(&p[i], u);
 		assert_true(kit_run(&p[i].ready, 1000));
 		o[i] = p[i].call.origin;
 		probe_send(&p[i]);
@@ -68,7 +68,7 @@ static void test_last_used_first(void **state)
 		probe_fini(q);
 		probe_init(q);
 		q->auto_finish = false;
-		probe_open(q, u, false);
+		probe_open(q, u);
 		assert_true(q->ready && q->call.reused);
 		assert_ptr_equal(q->call.origin, o[order[2 - i]]);
 	}
@@ -93,7 +93,7 @@ static void test_bound_on_idle(void **state)
 	for (int i = 0; i < 6; i++) {
 		probe_init(&p[i]);
 		p[i].auto_finish = false;
-		probe_open(&p[i], u, false);
+		probe_open(&p[i], u);
 		assert_true(kit_run(&p[i].ready, 1000));
 		probe_send(&p[i]);
 		assert_true(kit_run(&p[i].done, 1000));
@@ -135,6 +135,31 @@ static void test_closed_while_idle(void **state)
 	server_down(&a);
 }
 
+/* A probe reaches the server it is for, whatever that server's health, and no other. */
+static void test_one_server_is_probed(void **state)
+{
+	struct probe p;
+	(void)state;
+	server_up(&a, "a", 0);
+	server_up(&b, "b", 0);
+	struct upstream *u = attach((const char *[]){ a.address, b.address, NULL });
+	for (int i = 0; i < 4; i++) {
+		probe_init(&p);
+		p.call.only = kit_view(b.address).id;
+		probe_open(&p, u);
+		assert_true(kit_run(&p.done, 1000));
+		assert_int_equal(p.err, 0);
+		assert_string_equal(p.body, "b");
+		assert_false(upstream_may_retry(&p.call));
+		probe_fini(&p);
+	}
+	assert_int_equal(kit_view(a.address).requests, 0);
+	assert_int_equal(kit_view(b.address).requests, 4);
+	upstream_detach(&u);
+	server_down(&a);
+	server_down(&b);
+}
+
 static void test_a_stale_connection_is_counted_but_not_against_retries(void **state)
 {
 	struct probe p;
@@ -144,22 +169,24 @@ static void test_a_stale_connection_is_counted_but_not_against_retries(void **st
 	assert_int_equal(kit_get(u, &p), 0);
 	probe_init(&p);
 	atomic_store(&a.mode, SERVE_ABORT);
-	probe_open(&p, u, false);
+	probe_open(&p, u);
 	assert_true(kit_run(&p.done, 1000));
 	assert_true(p.call.reused);
 	assert_int_equal(p.err, ERR_UPSTREAM_CLOSED);
 	assert_int_equal(p.call.tries, 1);
+	assert_int_equal(p.call.verdict, VERDICT_NOT_PROCESSED);
 	assert_true(upstream_may_retry(&p.call));
 	assert_int_equal(kit_view(a.address).failures, 0);
 	/* the same server, on a new connection, and now it counts */
-	probe_open(&p, u, true);
+	probe_open(&p, u);
 	assert_true(kit_run(&p.done, 1000));
 	assert_false(p.call.reused);
 	assert_int_equal(p.call.tries, 2);
+	assert_int_equal(p.call.verdict, VERDICT_FAILED);
 	assert_int_equal(p.err, ERR_UPSTREAM_CLOSED);
 	assert_int_equal(kit_view(a.address).failures, 1);
 	assert_false(upstream_may_retry(&p.call));
-	probe_open(&p, u, true);
+	probe_open(&p, u);
 	assert_true(p.done);
 	assert_int_equal(p.err, ERR_UPSTREAM_CLOSED);
 	probe_fini(&p);
@@ -278,16 +305,16 @@ static void test_retry_of_the_request(void **state)
 	struct upstream *u = attach((const char *[]){ a.address, b.address, c.address, NULL });
 	conf.conf.retries = 1;
 	probe_init(&p);
-	probe_open(&p, u, false);
+	probe_open(&p, u);
 	assert_true(kit_run(&p.done, 1000));
 	const struct endpoint *first = p.call.endpoint;
 	assert_true(upstream_may_retry(&p.call));
-	probe_open(&p, u, false);
+	probe_open(&p, u);
 	assert_true(kit_run(&p.done, 1000));
 	assert_true(p.call.endpoint != first);
 	assert_int_equal(p.call.tries, 2);
 	assert_false(upstream_may_retry(&p.call)); /* retries: 1 */
-	probe_open(&p, u, false);
+	probe_open(&p, u);
 	assert_int_equal(p.err, ERR_UPSTREAM_CLOSED);
 	probe_fini(&p);
 	assert_int_equal(atomic_load(&a.served) + atomic_load(&b.served) + atomic_load(&c.served),
@@ -308,16 +335,16 @@ static void test_cancel_over_and_over(void **state)
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	for (unsigned i = 0; i < 50; i++) {
 		probe_init(&p);
-		probe_open(&p, u, false);
+		probe_open(&p, u);
 		assert_int_equal(p.call.state, UPSTREAM_CALL_OPENING);
 		assert_int_equal(kit_view(a.address).connections, 1);
 		probe_fini(&p);
 	}
 	/* the second of two that wait has one of its own */
 	probe_init(&p);
-	probe_open(&p, u, false);
+	probe_open(&p, u);
 	probe_init(&q);
-	probe_open(&q, u, false);
+	probe_open(&q, u);
 	assert_int_equal(kit_view(a.address).connections, 2);
 	assert_true(kit_run(&p.ready, 1000) && kit_run(&q.ready, 1000));
 	assert_ptr_not_equal(p.call.origin, q.call.origin);
@@ -336,7 +363,7 @@ static void test_cancel_while_connecting(void **state)
 	server_up(&a, "a", 0);
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	probe_init(&p);
-	probe_open(&p, u, false);
+	probe_open(&p, u);
 	assert_int_equal(p.call.state, UPSTREAM_CALL_OPENING);
 	probe_fini(&p);
 	assert_false(p.ready);
@@ -346,8 +373,10 @@ static void test_cancel_while_connecting(void **state)
 	assert_true(p.call.reused);
 	assert_int_equal(atomic_load(&a.accepted), 1);
 	/* and with the upstream gone before it opens */
+	upstream_close_idle(&kit_worker);
 	probe_init(&p);
-	probe_open(&p, u, true);
+	probe_open(&p, u);
+	assert_int_equal(p.call.state, UPSTREAM_CALL_OPENING);
 	probe_fini(&p);
 	upstream_detach(&u);
 	kit_sees(&a.open, 0);
@@ -368,7 +397,7 @@ static void test_connection_bound_and_queue(void **state)
 	for (int i = 0; i < 12; i++) {
 		probe_init(&p[i]);
 		p[i].auto_finish = false;
-		probe_open(&p[i], u, false);
+		probe_open(&p[i], u);
 	}
 	assert_int_equal(p[1].call.state, UPSTREAM_CALL_OPENING);
 	for (int i = 2; i < 8; i++)
@@ -426,7 +455,7 @@ static void test_reload_carries_over(void **state)
 		probe_fini(&busy);
 		probe_init(&busy);
 		busy.auto_finish = false;
-		probe_open(&busy, u, false);
+		probe_open(&busy, u);
 		assert_true(kit_run(&busy.ready, 1000));
 		probe_send(&busy);
 		assert_true(kit_run(&busy.done, 1000));
@@ -483,7 +512,7 @@ static void test_detach_under_a_request(void **state)
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	probe_init(&p);
 	p.auto_finish = false;
-	probe_open(&p, u, false);
+	probe_open(&p, u);
 	assert_true(kit_run(&p.ready, 1000));
 	struct origin *o = p.call.origin;
 	upstream_report(&p.call, 0);
@@ -504,10 +533,10 @@ static void test_names(void **state)
 	(void)snprintf(name, sizeof(name), "localhost:%u", a.port);
 	struct upstream *u = attach((const char *[]){ name, NULL });
 	probe_init(&p);
-	probe_open(&p, u, false);
+	probe_open(&p, u);
 	assert_int_equal(p.call.state, UPSTREAM_CALL_NAMES); /* nothing is known yet: it waits */
 	probe_init(&q);
-	probe_open(&q, u, false);
+	probe_open(&q, u);
 	assert_int_equal(q.call.state, UPSTREAM_CALL_NAMES);
 	probe_fini(&q);
 	assert_true(kit_run(&p.done, 3000));
@@ -523,7 +552,7 @@ static void test_names(void **state)
 	struct upstream *u2 = upstream_attach(&kit_worker, &next.conf, NULL, 1);
 	upstream_detach(&u);
 	probe_init(&p);
-	probe_open(&p, u2, false);
+	probe_open(&p, u2);
 	assert_int_not_equal(p.call.state, UPSTREAM_CALL_NAMES);
 	assert_true(kit_run(&p.done, 1000));
 	assert_int_equal(p.err, 0);
@@ -549,7 +578,7 @@ static void test_unknown_names(void **state)
 	/* given up before the answer */
 	u = attach((const char *[]){ "no-such-host.invalid:80", NULL });
 	probe_init(&p);
-	probe_open(&p, u, false);
+	probe_open(&p, u);
 	probe_fini(&p);
 	upstream_detach(&u);
 	kit_pass(100);
@@ -566,7 +595,7 @@ static void test_unix_socket(void **state)
 	struct upstream *u = attach((const char *[]){ address, NULL });
 	/* fails within connect(), not later */
 	probe_init(&p);
-	probe_open(&p, u, false);
+	probe_open(&p, u);
 	assert_true(p.done);
 	assert_int_equal(p.err, ERR_CONNECT_FAILED);
 	probe_fini(&p);
@@ -628,7 +657,7 @@ static void test_idle_time(void **state)
 	assert_int_equal(kit_view(a.address).connections, 0);
 	/* also one that nobody ever used */
 	probe_init(&p);
-	probe_open(&p, u, false);
+	probe_open(&p, u);
 	probe_fini(&p);
 	kit_pass(40);
 	assert_int_equal(kit_view(a.address).idle, 1);
@@ -645,6 +674,7 @@ int main(void)
 		cmocka_unit_test(test_last_used_first),
 		cmocka_unit_test(test_bound_on_idle),
 		cmocka_unit_test(test_closed_while_idle),
+		cmocka_unit_test(test_one_server_is_probed),
 		cmocka_unit_test(test_a_stale_connection_is_counted_but_not_against_retries),
 		cmocka_unit_test(test_next_server_when_one_is_dead),
 		cmocka_unit_test(test_down_and_back),
