@@ -94,8 +94,8 @@ static void forward_on_drained(struct origin *o)
 static bool forward_has_body(struct exchange *x)
 {
 	struct origin *o = x->origin;
-	struct lane *l = &x->to_upstream;
-	return !l->begun || (o->untouched && o->ops->reclaim && o->ops->reclaim(o, &l->kept));
+	return !x->to_upstream.begun ||
+		(o->untouched && o->ops->reclaim && o->ops->reclaim(o, &x->kept));
 }
 
 static bool forward_is_safe(struct exchange *x, int err)
@@ -129,6 +129,7 @@ static void forward_on_fail(struct origin *o, int err)
 	bool lost = again && o->reused && (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET);
 	bool fresh = lost || (again && o->untouched);
 
+	timeline_add(x->timeline, "server failed", x->detail, err);
 	exchange_leave_upstream(x, err);
 	if (again && (lost || other || upstream_may_retry(&x->call))) {
 		x->retried = true;
@@ -165,10 +166,20 @@ static void forward_head(struct exchange *x)
 	o->ops->head(o, &h);
 }
 
+static void forward_note_server(struct exchange *x)
+{
+	sluice_str address = endpoint_address(x->call.endpoint);
+	x->px.arena->budget += address.len + 1;
+	timeline_add(x->timeline, x->call.reused ? "asks again" : "asks",
+		arena_str(x->px.arena, address), 0);
+}
+
 static void forward_ready(struct exchange *x)
 {
 	x->origin = x->call.origin;
 	x->sent_ns = clock_ns();
+	if (unlikely(x->timeline))
+		forward_note_server(x);
 	exchange_set_state(x, EXCHANGE_FORWARD);
 	forward_head(x);
 	lane_connect(&x->to_upstream);
@@ -181,6 +192,7 @@ static int forward_not_opened(struct exchange *x, int err)
 		err == ERR_UPSTREAM_PROTOCOL;
 	if (connecting && x->call.endpoint)
 		forward_keep_detail(x, str_of(endpoint_why(x->call.endpoint)));
+	timeline_add(x->timeline, "no server", x->detail, err);
 	return err;
 }
 
