@@ -108,7 +108,7 @@ unsigned kit_store_calls(sluice_store *s)
 
 void kit_store_reset(void)
 {
-	store_worker_fini(&kit_worker);
+	worker_end_part(&kit_worker, PART_STORE);
 	for (struct kit_server *k = servers; k; k = k->next)
 		store_free(&k->store);
 	servers = NULL;
