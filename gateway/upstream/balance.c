@@ -18,8 +18,13 @@ static const struct balance_ops *const algorithms[] = {
 
 void balance_init(struct balance *b, enum upstream_balance kind, void (*on_room)(struct balance *b))
 {
-	*b = (struct balance){ .ops = algorithms[kind], .on_room = on_room, .turn = TURNS_FIRST };
-	b->ops->init(b);
+	const struct balance_ops *ops = algorithms[kind];
+	*b = (struct balance){ .ops = ops,
+		.by_load = ops->by_load,
+		.by_request = ops->key != NULL,
+		.on_room = on_room,
+		.turn = TURNS_FIRST };
+	ops->init(b);
 }
 
 void balance_fini(struct balance *b)
@@ -35,15 +40,20 @@ static void candidate_on_change(struct endpoint_watch *watch)
 {
 	struct candidate *c = container_of(watch, struct candidate, watch);
 	struct balance *b = c->balance;
-	bool was_ready = c->ready;
+	bool was_ready = c->ready, ready = endpoint_is_ready(c->endpoint);
 
-	c->ready = endpoint_is_ready(c->endpoint);
+	if (likely(ready && was_ready)) {
+		if (b->by_load)
+			b->ops->update(b, c, true);
+		return;
+	}
+	c->ready = ready;
 	b->n_ready += c->ready - was_ready;
 	b->ops->update(b, c, was_ready);
 	if (!b->on_room)
 		return;
 	/* with nobody ready, resting servers that have room are chosen as well */
-	if (c->ready ? !was_ready : b->n_ready == 0 && !endpoint_is_full(c->endpoint))
+	if (ready || (b->n_ready == 0 && !endpoint_is_full(c->endpoint)))
 		b->on_room(b);
 }
 
@@ -87,11 +97,6 @@ void balance_remove(struct candidate *c)
 }
 
 /* ---- choosing ------------------------------------------------------------------------------ */
-
-uint64_t balance_key(const struct balance *b, const struct request_head *request)
-{
-	return b->ops->key && request ? b->ops->key(b, request) : 0;
-}
 
 /* The one that is to be probed. */
 static enum balance_result choose_only(struct balance *b, const struct balance_ask *ask,

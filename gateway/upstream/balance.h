@@ -1,7 +1,7 @@
 /*
  * Which server is next. A balance knows the candidates of one upstream on one worker: the addresses
- * of its servers. Which of those that are ready it chooses is its algorithm's, a table of functions
- * (balance_ops.h); what to do when none is ready is the same for all. Its worker's thread only.
+ * of its servers. Which of those that are ready it chooses is its algorithm's, a table of
+ * functions; what to do when none is ready is the same for all. Its worker's thread only.
  */
 #ifndef UPSTREAM_BALANCE_H
 #define UPSTREAM_BALANCE_H
@@ -11,7 +11,7 @@
 #include "upstream/endpoint.h"
 
 struct balance;
-struct balance_ops;
+struct balance_ask;
 struct request_head;
 
 /* One server address in one balance. */
@@ -33,8 +33,25 @@ struct balance {
 	void *own;              /* the algorithm's; owned */
 	struct candidate **all; /* owned, of size cap */
 	uint32_t n, n_ready, cap;
+	bool by_load, by_request;           /* what the algorithm looks at */
 	uint64_t turn;                      /* counts choices */
 	void (*on_room)(struct balance *b); /* a candidate became ready */
+};
+
+/* What an algorithm does. */
+struct balance_ops {
+	void (*init)(struct balance *b);
+	void (*fini)(struct balance *b); /* no candidate is left */
+	/* See balance_key(). NULL: it does not look at requests. */
+	uint64_t (*key)(const struct balance *b, const struct request_head *request);
+	/* c was made, and is not ready; update() follows. */
+	void (*add)(struct balance *b, struct candidate *c);
+	void (*remove)(struct balance *b, struct candidate *c); /* not ready any more */
+	bool by_load; /* update() wants to hear of loads */
+	/* c->ready changed, or the load of its endpoint did. was_ready: before. */
+	void (*update)(struct balance *b, struct candidate *c, bool was_ready);
+	/* One that is ready and not among the tried, marked by candidate_take_turn(); or NULL. */
+	struct candidate *(*choose)(struct balance *b, const struct balance_ask *ask);
 };
 
 void balance_init(struct balance *b, enum upstream_balance kind,
@@ -57,7 +74,10 @@ struct balance_ask {
 
 /* What the algorithm remembers of a request, so that its retries go on from there: a consistent
  * hash takes the next on its ring. 0 with algorithms that do not look at requests. */
-uint64_t balance_key(const struct balance *b, const struct request_head *request);
+static inline uint64_t balance_key(const struct balance *b, const struct request_head *request)
+{
+	return b->by_request && request ? b->ops->key(b, request) : 0;
+}
 
 enum balance_result {
 	BALANCE_CHOSEN,

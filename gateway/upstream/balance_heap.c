@@ -182,7 +182,8 @@ static struct candidate *round_robin_choose(struct balance *b, const struct bala
 	h->now = c->rank;
 	c->rank += INTERVAL / c->weight;
 	candidate_take_turn(c);
-	heap_down(h, c);
+	if (h->n > 1)
+		heap_down(h, c);
 	return c;
 }
 
@@ -215,6 +216,7 @@ static struct candidate *least_requests_choose(struct balance *b, const struct b
 }
 
 const struct balance_ops balance_least_requests = {
+	.by_load = true,
 	.init = heap_init,
 	.fini = heap_fini,
 	.add = heap_add,

@@ -92,8 +92,13 @@ static void link_set_idle(struct link *l)
 	list_del(&l->at);
 	list_push_front(&e->idle, &l->at);
 	endpoint_count_idle(e, 1);
+	uint32_t keep = endpoint_is_wanted(e) ? e->bounds.max_idle : 0;
+	if (likely(e->n_idle <= keep)) {
+		endpoint_changed(e);
+		return;
+	}
 	endpoint_ref(e); /* what follows may close the last connection */
-	pool_close_idle(e, endpoint_is_wanted(e) ? e->bounds.max_idle : 0);
+	pool_close_idle(e, keep);
 	endpoint_changed(e);
 	endpoint_unref(&e);
 }

@@ -78,9 +78,9 @@ static void call_set_state(struct upstream_call *c, enum upstream_call_state sta
 
 static void call_set_endpoint(struct upstream_call *c, struct endpoint *e)
 {
-	if (e)
-		endpoint_ref(e);
-	endpoint_unref(&c->endpoint);
+	endpoint_ref(e);
+	if (c->endpoint)
+		endpoint_unref(&c->endpoint);
 	c->endpoint = e;
 }
 
@@ -89,7 +89,7 @@ static void call_end_try(struct upstream_call *c, enum upstream_verdict v, int e
 {
 	bool counts = v != VERDICT_NOT_PROCESSED && v != VERDICT_NOT_SENT;
 
-	if (v == VERDICT_SERVED)
+	if (likely(v == VERDICT_SERVED))
 		endpoint_succeeded(c->endpoint);
 	else if (v == VERDICT_FAILED)
 		endpoint_failed(c->endpoint, c->trial, err);
@@ -152,10 +152,14 @@ static int call_without_server(struct upstream_call *c, enum balance_result r)
 static int call_go(struct upstream_call *c)
 {
 	struct upstream *u = c->upstream;
-	struct link_conf conf = u->link_conf;
+	const struct link_conf *conf = &u->link_conf;
+	struct link_conf http1;
 
-	if (c->http1)
-		conf.protocol = LINK_HTTP1_CHOSEN;
+	if (unlikely(c->http1)) {
+		http1 = u->link_conf;
+		http1.protocol = LINK_HTTP1_CHOSEN;
+		conf = &http1;
+	}
 	while (c->spent <= u->conf->retries) {
 		const struct balance_ask ask = { c->tried, c->spent, c->only, c->request, c->key };
 		struct candidate *chosen = NULL;
@@ -168,11 +172,11 @@ static int call_go(struct upstream_call *c)
 		c->trial = endpoint_begin_trial(c->endpoint);
 		c->connect_ns = 0;
 		if (!c->fresh || !pool_may_open(c->endpoint))
-			l = pool_take(c->endpoint, &conf, c->proxy_header);
+			l = pool_take(c->endpoint, conf, c->proxy_header);
 		c->reused = l != NULL;
 		if (l)
 			return call_ready(c, l);
-		int err = pool_open(c->endpoint, &conf, u->tls, c->proxy_header, &c->ask);
+		int err = pool_open(c->endpoint, conf, u->tls, c->proxy_header, &c->ask);
 		if (!err) {
 			call_set_state(c, UPSTREAM_CALL_OPENING);
 			return 0;
@@ -295,9 +299,9 @@ bool upstream_is_at_fault(int err)
 
 static enum upstream_verdict call_judge(struct upstream_call *c, int err, bool not_processed)
 {
-	if (c->not_sent)
+	if (unlikely(c->not_sent))
 		return VERDICT_NOT_SENT;
-	if (not_processed && c->free_tries < UPSTREAM_FREE_TRIES)
+	if (unlikely(not_processed) && c->free_tries < UPSTREAM_FREE_TRIES)
 		return VERDICT_NOT_PROCESSED;
 	if (err == 0)
 		return VERDICT_SERVED;

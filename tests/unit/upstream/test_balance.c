@@ -316,6 +316,7 @@ static void test_an_algorithm_may_look_at_the_request(void **state)
 	const struct balance_ops *before = balance.ops;
 	assert_int_equal(balance_key(&balance, &head), 0);
 	balance.ops = &ring;
+	balance.by_request = true;
 	assert_int_equal(balance_key(&balance, NULL), 0);
 	ask.key = balance_key(&balance, &head);
 	assert_int_equal(ask.key, 5);
