@@ -19,6 +19,13 @@ from kit.ports import free_port  # noqa: E402
 from kit.process import Process, wait_for  # noqa: E402
 
 
+def pytest_collection_modifyitems(items):
+    """The first of them compiles the programs, with sanitizers, while others do the same elsewhere."""
+    for item in items:
+        if "bench_programs" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(240))
+
+
 @pytest.fixture(scope="session")
 def bench_programs(tmp_path_factory):
     """{name: path}; built with sanitizers and without a warning, once for all workers of a run."""

@@ -12,7 +12,7 @@ listeners:
   - {{ name: plain, address: "127.0.0.1:@plain@", protocols: [h2, http/1.1] }}
   - {{ name: tls, address: "127.0.0.1:@tls@", protocols: [h2, http/1.1], tls: {{ certificates: [ {{ certificate: {cert}, private_key: {key} }} ] }} }}
 upstreams:
-  app: {{ servers: ["127.0.0.1:@app@"], protocol: {protocol} }}
+  app: {{ servers: ["127.0.0.1:@app@"], protocol: {protocol}, timeouts: {{ connect: 20s }} }}
   {upstreams}
 routes:
   - {{ name: all, match: {{ path: /* }}, upstream: app, request_trailers: [x-sum] }}

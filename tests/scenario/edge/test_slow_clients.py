@@ -97,7 +97,7 @@ def test_bodies_that_nobody_reads(gateway, origin, raw):
 @pytest.mark.parametrize("begun", [b"", b"PROXY TCP4 192.0.2.1 ", b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x0f\xf0" + b"\0" * 4000])
 def test_proxy_headers_that_do_not_come(gateway, raw, begun):
     """They wait in the system's buffer, not in ours."""
-    g = gateway(CONFIG, app=1, head="20s", body="20s", options="\n    proxy_protocol: { from: [127.0.0.1], timeout: 1500ms }")
+    g = gateway(CONFIG, app=1, head="20s", body="20s", options="\n    proxy_protocol: { from: [127.0.0.1], timeout: 4s }")
     before = g.rss()
     with Watch(g) as watch:
         clients = [raw(g.port()).send(begun) for _ in range(N)]

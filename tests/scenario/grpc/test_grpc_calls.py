@@ -27,7 +27,7 @@ def upstream(request):
 
 @pytest.fixture
 def any_way(called, clients, upstream):
-    return called(clients, upstream)
+    return called(clients, upstream, upstream="timeouts: { connect: 20s }")
 
 
 # ---- every way ----

@@ -15,7 +15,7 @@ from kit.ports import is_listening
 
 def test_it_says_what_it_serves(gateway):
     g = gateway(HELLO)
-    assert f"public on 127.0.0.1:{g.port()}" in g.log()
+    g.wait_log(f"public on 127.0.0.1:{g.port()}")
 
 
 @pytest.mark.parametrize("how", ["listening", "another gateway"])
