@@ -2,6 +2,7 @@
 #include "app/complete.h"
 
 #include "base/series.h"
+#include "http/version.h"
 #include "obs/access_log.h"
 #include "policy/fact.h"
 #include "proxy/grpc.h"
@@ -45,7 +46,7 @@ static void complete_count(const struct exchange *x, uint64_t duration_ns)
 	const struct client *c = x->px.client;
 	const struct route *r = x->route;
 	stat_inc(by_class[x->status / 100 <= 5 ? x->status / 100 : 5]);
-	stat_inc(x->px.request->version == 20 ? STAT_PROTOCOL_HTTP2 : STAT_PROTOCOL_HTTP1);
+	stat_inc(http_version_of(x->px.request->version)->requests);
 	stat_dec(STAT_REQUESTS_ACTIVE);
 	stat_add(STAT_CLIENT_BYTES_IN, c->bytes_in);
 	stat_add(STAT_CLIENT_BYTES_OUT, c->bytes_out);

@@ -27,7 +27,7 @@ enum conn_state {
 	CONN_CLOSED,
 };
 
-/* In one piece, and small: there are many that do nothing. */
+/* One allocation, and small: most connections of an edge are idle. */
 struct front_conn {
 	union {
 		struct list link; /* front.conns, as long as it lives */
@@ -49,7 +49,7 @@ struct front_conn *front_conn_of(struct list *link)
 	return container_of(link, struct front_conn, link);
 }
 
-/* Whether a PROXY header named the local address: it is then the connection's own. */
+/* Whether a PROXY header named the local address, which the connection then owns. */
 static bool conn_owns_local(const struct front_conn *c)
 {
 	return c->info.local != &c->settings->addr;
@@ -106,7 +106,7 @@ const struct front_place *front_conn_place(const struct front_conn *c)
 	return c->settings->place;
 }
 
-/* Who came while its listener, or the gateway, was already to go. */
+/* The listener, or the gateway, was told to drain before the connection had its protocol. */
 static void conn_drain_late(struct front_conn *c)
 {
 	if (c->settings->front->draining)
@@ -177,7 +177,7 @@ static void conn_on_loss(struct stream *s, int error)
 	conn_close(s->data);
 }
 
-/* What nobody asks for at this point. */
+/* Events that mean nothing before the protocol is known. */
 static void conn_on_nothing(struct stream *s)
 {
 	(void)s;
@@ -224,8 +224,8 @@ static void conn_refuse(struct front_conn *c, enum refusal why, const char *deta
 }
 
 /* Count it among its client's connections: to this listener, or to all that leave the bound to us.
- * False, and refused, when there are too many. A proxy brings as many clients as it likes, and a
- * unix socket tells nobody apart. */
+ * False, and refused, when there are too many. A trusted proxy is not counted, as it stands for
+ * many clients; nor is a unix socket, whose clients have no address. */
 static bool conn_admit(struct front_conn *c, const struct addr *peer)
 {
 	const struct front_settings *s = c->settings;
@@ -254,7 +254,7 @@ static bool conn_on_proxy_header(struct stream *s, const struct proxy_header *h)
 	stat_inc(STAT_PROXY_HEADERS);
 	stream_deadline(s, c->settings->codec.head_ns); /* for the TLS handshake, if there is one */
 	if (!h->is_named)
-		return true; /* it is the balancer itself: looks whether we live, say */
+		return true; /* the balancer speaks for itself: a health check, say */
 	struct addr *local = mem_new(struct addr);
 	*local = h->target;
 	c->info.local = local;
@@ -265,8 +265,8 @@ static bool conn_on_proxy_header(struct stream *s, const struct proxy_header *h)
 
 /* ---- for which host ------------------------------------------------------------------------ */
 
-/* Whether the host is the address that the client connected to: it had no name to ask for, as a
- * health check has none. */
+/* Whether the host is the address that the client connected to: clients without a name for us,
+ * such as health checks, say that. */
 static bool conn_is_at(const struct front_conn *c, sluice_str host)
 {
 	struct addr own = { .len = sizeof(own) - offsetof(struct addr, sa) };
@@ -327,8 +327,8 @@ static void conn_on_open(struct stream *s)
 	conn_choose(c, tls_alpn(s));
 }
 
-/* Somebody speaks plain HTTP to a TLS port: what it asks for cannot be read, but it can read an
- * answer. Best effort: the socket of a new connection has room for it. */
+/* The client speaks plain HTTP to a TLS port. Its request cannot be read any more, but it can be
+ * told. Best effort: the socket of a new connection has room for the answer. */
 static void conn_answer_plain(const struct front_conn *c)
 {
 	static const char answer[] =
@@ -393,7 +393,7 @@ static bool front_enter(struct front *f, const struct front_listener *l, const s
 	return false;
 }
 
-/* It counts from here on. */
+/* The connection is counted from here on. */
 static struct front_conn *conn_new(struct front_listener *l, int fd, const struct addr *peer,
 	bool header)
 {

@@ -150,7 +150,7 @@ bool counts_client_enter(struct counts *c, sluice_str client, unsigned most, cou
 		if (!*at)
 			*at = bucket_find(other, who);
 		enum raised r = *at ? place_raise(*at, who, most) : RAISED_LOST;
-		/* once more, with nobody else to make it a place meanwhile */
+		/* look again under the lock: no other thread makes a place meanwhile */
 		if (r == RAISED_LOST && !locked) {
 			spin_lock(&first->lock);
 			continue;

@@ -1,12 +1,11 @@
 /*
- * How many connections there are from clients, in the whole process: all together, and of each
- * client; and how many requests of each client are in progress. Shared by all workers without a
- * lock on the way of those that are known already; what was counted is taken off in one atomic step
- * that cannot fail, so no count is ever left behind. A request costs two additions where its
- * connection has a place already. Any thread.
+ * Counts the connections of clients in the whole process, in all and of each client, and the
+ * requests of each client that are in progress. All workers share the counts. A lock is taken only
+ * for the first connection of a client; a count goes down by one atomic subtraction, which cannot
+ * fail, so none is ever left behind. A request costs two additions. Any thread.
  *
- * Clients are told apart by 48 bits of a keyed hash, in a table of fixed size. Should the places of
- * a client be taken, which needs more clients at a time than the table was made for, its
+ * The table has a fixed size and tells clients apart by 48 bits of a keyed hash. Where both buckets
+ * of a client are full, which needs more clients at a time than the table was made for, its
  * connections are not counted.
  */
 #ifndef FRONT_COUNT_H

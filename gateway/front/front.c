@@ -43,7 +43,7 @@ static void place_on_due(struct timer *t)
 	front_place_unref(&held);
 }
 
-/* Whoever is connected has the answer to what it asked, and is told to go. */
+/* Requests in progress are answered; then their connections end. */
 static void listener_remove(struct front_listener *l, uint64_t grace_ns)
 {
 	struct front_place *place = front_place_ref(l->place);
@@ -138,7 +138,7 @@ void front_free(struct front **f)
 	it->on_empty = NULL;
 	list_each_safe (e, &it->listeners)
 		listener_stop(container_of(e, struct front_listener, link));
-	front_abort(it); /* who connected this moment */
+	front_abort(it); /* a listener accepts what waits in its queue when it stops */
 	free(it);
 }
 

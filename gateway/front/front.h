@@ -20,7 +20,7 @@ struct front_listener_args {
 	const struct addr *addr;
 	/* shared: borrowed until replaced by the next front_apply(); NULL: plain */
 	struct tls_server *tls;
-	/* whose PROXY headers are read; a reference is taken, as below. NULL: nobody's */
+	/* peers whose PROXY headers are read; a reference is taken, as below. NULL: none */
 	struct cidr_set *balancers;
 	struct cidr_set *trusted_proxies; /* NULL: none */
 	struct handler handler;

@@ -1,6 +1,6 @@
 /*
  * Connections that are turned away before a request was read: counted each, and told in the error
- * log, but not so often that whoever provokes them fills it. Each worker has its own. Its thread.
+ * log, but not so often that a client could fill it. Each worker has its own. Its thread.
  */
 #ifndef FRONT_REFUSAL_H
 #define FRONT_REFUSAL_H

@@ -25,7 +25,7 @@ struct front_place {
 	uint64_t drain_idle_ns; /* 0: the listener is there */
 };
 
-/* The settings a connection began with; a reload makes new ones and leaves these to whoever still
+/* The settings a connection began with; a reload makes new ones, and these stay while a connection
  * has them. */
 struct front_settings {
 	unsigned refs;
@@ -33,7 +33,7 @@ struct front_settings {
 	struct front_place *place; /* shared: ref */
 	struct codec_conf codec;
 	uint64_t protocols; /* enum front_protocol */
-	/* shared: ref; whose connections begin with a PROXY header; NULL: nobody's */
+	/* shared: ref; peers whose connections begin with a PROXY header; NULL: none */
 	struct cidr_set *balancers;
 	struct conn_listener shared; /* its trusted proxies: shared: ref */
 	uint64_t proxy_header_ns;

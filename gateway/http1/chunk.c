@@ -223,8 +223,8 @@ static bool expect(struct chunk_decoder *d, const char **p, char c, enum chunk_s
 	return true;
 }
 
-/* One step from a state that is neither DATA nor final, with at least one byte to eat. 0, or the
- * error. */
+/* One step from a state that is neither DATA nor final, with at least one byte to consume. 0, or
+ * the error. */
 static int chunk_step(struct chunk_decoder *d, const char **p, const char *end)
 {
 	bool ok = true;

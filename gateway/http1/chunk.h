@@ -14,7 +14,7 @@
 
 enum { CHUNK_EXT_MAX = 4096, CHUNK_TRAILER_MAX = 8192, CHUNK_TRAILER_FIELDS = 64 };
 
-/* What is taken beside the standard's form, of responses alone: none of it can be read in two
+/* Departures from the standard that are accepted, in responses alone: none can be read in two
  * ways. */
 enum chunk_accept {
 	CHUNK_STRICT = 0,
@@ -25,7 +25,7 @@ enum chunk_accept {
 };
 
 enum chunk_result {
-	CHUNK_MORE = 0, /* everything was eaten: come again with more */
+	CHUNK_MORE = 0, /* everything was consumed: call again with more */
 	CHUNK_DATA,     /* a run of data; call again for what follows */
 	CHUNK_DONE,     /* the body is complete; bytes behind it belong to somebody else */
 };
@@ -50,10 +50,10 @@ void chunk_decoder_init(struct chunk_decoder *d, struct arena *a, int err);
 const char *chunk_where(const struct chunk_decoder *d);
 
 /*
- * Eat from [p, p + n). The first *skip bytes are framing and have served; the *data bytes behind
- * them are body, to be taken or dropped by the caller before it calls again with what follows. data
- * is not 0 exactly with CHUNK_DATA. Also after CHUNK_DONE and after an error the decoder repeats
- * its answer. Returns enum chunk_result, the error given at init, or ERR_NO_MEMORY.
+ * Consume bytes of [p, p + n). The first *skip bytes are framing and have served; the *data bytes
+ * behind them are body, to be taken or dropped by the caller before it calls again with what
+ * follows. data is not 0 exactly with CHUNK_DATA. Also after CHUNK_DONE and after an error the
+ * decoder repeats its answer. Returns enum chunk_result, the error given at init, or ERR_NO_MEMORY.
  */
 must_use int chunk_decode(struct chunk_decoder *d, const char *p, size_t n, size_t *skip,
 	size_t *data);

@@ -55,7 +55,7 @@ void http1_conn_fail(struct http1_conn *c, int err)
 	c->o.events->on_fail(&c->o, err);
 }
 
-/* Whether the server owes us something. Between a 1xx and the end of the request it does not. */
+/* Whether the server owes bytes. Between a 1xx and the end of the request it does not. */
 static bool conn_is_due(const struct http1_conn *c)
 {
 	if (c->state != CONN_BUSY || c->delivery == DELIVERY_HELD ||
@@ -81,7 +81,7 @@ static void conn_on_readable(struct stream *s)
 	struct http1_conn *c = s->data;
 	if (c->state == CONN_BUSY && c->response != RESPONSE_DONE)
 		http1_conn_read(c);
-	/* the end, or bytes nobody asked for */
+	/* the end, or bytes without a request */
 	else if (c->state == CONN_FREE && stream_fill(s) != IO_AGAIN)
 		http1_conn_gone(c, 0);
 	/* BUSY and DONE: what comes now shows at release */
@@ -90,7 +90,7 @@ static void conn_on_readable(struct stream *s)
 static void conn_on_open(struct stream *s)
 {
 	struct http1_conn *c = s->data;
-	stream_deadline(s, c->conf.idle_ns); /* whoever asked for it may have left */
+	stream_deadline(s, c->conf.idle_ns); /* the exchange that wanted it may have ended */
 	conn_set_state(c, CONN_FREE);
 	c->owner->on_open(c);
 }
@@ -126,7 +126,7 @@ static void conn_on_fail(struct stream *s, int error)
 	} else if (c->state == CONN_FREE) {
 		http1_conn_gone(c, 0);
 	} else if (c->state == CONN_BUSY && (c->response != RESPONSE_DONE || c->tunnel)) {
-		/* the server may have answered before it stopped reading: that answer counts */
+		/* the server may have answered before it stopped reading: read that answer */
 		stream_salvage(s);
 		if (c->tunnel && c->request == REQUEST_ENDED)
 			stream_tell_empty(s); /* there is nothing left to wait for */

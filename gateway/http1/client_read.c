@@ -1,6 +1,6 @@
 /*
- * Reading responses. One is trusted no more than a request: what is malformed, framed in two ways,
- * or followed by bytes that nobody asked for is a failure, and its connection is never used again.
+ * Reading responses. One is trusted no more than a request: a response that is malformed, framed in
+ * two ways, or followed by surplus bytes is a failure, and its connection is never used again.
  *
  * Whatever event the exchange gets, it may release the origin from within; `serial` tells whether
  * it did.

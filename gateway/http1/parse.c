@@ -204,7 +204,7 @@ static inline int framing_parse(const struct seen *seen, const struct fields *f,
 	if (seen_is(seen, TOKEN_CONTENT_LENGTH)) {
 		sluice_str v = seen_value(seen, f, TOKEN_CONTENT_LENGTH);
 		uint64_t n;
-		/* at most 2^63 - 1, so that nobody's signed arithmetic is surprised */
+		/* at most 2^63 - 1, so that it fits a signed number everywhere */
 		if (v.len > 19 || !str_u64(v, &n) || n > INT64_MAX)
 			return ERR_BAD_FRAMING;
 		*length = n;

@@ -91,7 +91,7 @@ static void server_refuse(struct http1_server *c, struct http1_request *rq, int 
 	c->conf->handler.on_bad_request(c->conf->handler.ctx, &rq->c, err);
 }
 
-/* Nothing is wrong with it, but the process takes on no more for the moment. */
+/* The request is in order, but the process takes on no more for the moment. */
 static void server_refuse_overload(struct http1_server *c, struct http1_request *rq)
 {
 	stat_inc(STAT_OVERLOAD_REQUESTS);
@@ -245,7 +245,7 @@ static int request_decode(struct http1_request *rq, struct buf *in)
 	return !err && max && rq->body_bytes > max ? ERR_BODY_TOO_LARGE : err;
 }
 
-/* Decode what is in s->in and hand it over. False when the request is no more. */
+/* Decode what is in s->in and hand it over. False when the request has ended. */
 static bool server_body(struct http1_server *c)
 {
 	struct http1_request *rq = c->rq;

@@ -11,8 +11,8 @@ struct http1_request;
 
 extern const struct codec http1_codec;
 
-/* Lies in the room that whoever accepted the connection has for it, beside stream and info; only
- * the codec looks into it. */
+/* Lies in the memory of the connection (union codec_room), beside stream and info. Only the codec
+ * looks into it. */
 struct http1_server {
 	struct stream *s;       /* borrowed: of the owner */
 	struct conn_info *info; /* borrowed: of the owner */

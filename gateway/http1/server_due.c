@@ -68,7 +68,7 @@ static void server_late(struct http1_server *c, enum stat_id stat, int err)
 	http1_server_gone(c, err);
 }
 
-/* A deadline of the response has passed: which of them? */
+/* The deadline of the response has passed: too slow, stalled, or neither? */
 static void server_stall_is_due(struct http1_server *c)
 {
 	struct http1_request *rq = c->rq;

@@ -126,7 +126,8 @@ static inline bool request_is_sending(const struct http1_request *rq)
 /* server.c */
 /* The connection is over. */
 void http1_server_closed(struct http1_server *c);
-/* It is, once the client has what was written. unread: and may be in the middle of a request. */
+/* The same, once the client has what was written. unread: the client may be in the middle of a
+ * request. */
 void http1_server_linger(struct http1_server *c, bool unread);
 /* Between requests. */
 void http1_server_go_on(struct http1_server *c);
@@ -138,7 +139,7 @@ void http1_request_count(struct http1_request *rq);
 /* server_due.c */
 /* Bound the wait for the body, if one is awaited. */
 void http1_server_watch(struct http1_server *c);
-/* And that for a client to take what waits for it, from now on. */
+/* Bound the wait for the client to take bytes of the response, from now on. */
 void http1_server_watch_rate(struct http1_server *c);
 static inline void http1_server_watch_stall(struct http1_server *c)
 {

@@ -127,8 +127,8 @@ static void client_tunnel(struct client *cl)
 static void client_abort(struct client *cl)
 {
 	struct http1_request *rq = request_of(cl);
-	/* with a length or chunks, the missing end shows; a body that ends with the connection must
-	 * end with a reset, and without the farewell of TLS, which would vouch for it */
+	/* With a length or chunks the client sees that the end is missing. A body that ends with
+	 * the connection needs a reset, and no close_notify, which would vouch for it. */
 	if (rq->send != SEND_HEAD && rq->response_framing == BODY_CLOSE)
 		stream_close_by_reset(rq->server->s);
 	if (rq->send != SEND_HEAD)
@@ -183,8 +183,8 @@ static void client_finish(struct client *cl)
 	bool rest = unread || rq->receive == RECEIVE_REFUSED;
 	uint64_t left = rq->head.body == BODY_LENGTH ? rq->left : UINT64_MAX;
 	bool lost = stream_is_broken(s) || stream_has_ended(s);
-	/* the upstream failed, not the client: it gets what is there of the response, and sees that
-	 * the end is missing */
+	/* The upstream failed, not the client: send what there is of the response; the client sees
+	 * that the end is missing. */
 	bool cut = !whole && !rq->gone && rq->send != SEND_HEAD &&
 		rq->response_framing != BODY_CLOSE;
 

@@ -1,6 +1,6 @@
 /*
  * HTTP/1 heads to bytes (RFC 9112). The caller asks for the size, an upper bound, makes that much
- * room, and writes. No I/O, no failure: what is in a head was checked by whoever put it there. Any
+ * room, and writes. No I/O, no failure: a head is checked when it is filled. Any
  * thread.
  *
  * Fields leave in their order, without those marked FIELD_DROP and without Host, Connection,

@@ -21,7 +21,7 @@ enum {
 };
 #define QUIET_NS (10 * NS_PER_S) /* between two lines about a shortage */
 
-/* Whether the path is a socket nobody answers on. */
+/* Whether the path is a socket on which no process listens. */
 static bool listener_unix_is_stale(const struct addr *a)
 {
 	struct stat st;

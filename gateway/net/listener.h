@@ -13,8 +13,8 @@
 #include "net/worker.h"
 
 enum listener_claim {
-	/* nobody else may have the address: a second gateway of the same user would share it in
-	   silence */
+	/* no other process may have the address: the system would let a second gateway of the same
+	   user share it */
 	LISTENER_ALONE,
 	/* this process has a socket on an address that covers this one, or is covered by it */
 	LISTENER_BESIDE_OURS,
@@ -66,8 +66,8 @@ must_use int acceptor_start(struct acceptor *a, struct worker *w, int fd,
 void acceptor_pause(struct acceptor *a);
 void acceptor_go_on(struct acceptor *a);
 /* Take no new connection, accept what already waits in the queue, then close: none that the kernel
- * completed is lost. Who comes meanwhile asks again by itself a second later (TCP), and finds
- * whoever has the address then. */
+ * completed is lost. A client that connects meanwhile repeats its SYN a second later (TCP), and
+ * reaches the socket that listens then. */
 void acceptor_stop(struct acceptor *a);
 
 #endif

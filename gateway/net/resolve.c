@@ -1,6 +1,6 @@
 /*
  * Name look-ups on threads of their own. Threads are made when questions wait and end in
- * resolve_fini(); what they share with the workers lies behind one lock, which nobody holds for
+ * resolve_fini(); what they share with the workers lies behind one lock, which no thread holds for
  * longer than it takes to move a few list nodes.
  */
 #include "net/resolve.h"
@@ -308,7 +308,7 @@ void resolve_cancel(struct resolve_call *c)
 	if (!v)
 		return;
 	pthread_mutex_lock(&resolver.lock);
-	/* wherever it waits; a look-up that runs goes on for others, or for nobody */
+	/* wherever it waits; a look-up that runs goes on, for other callers or in vain */
 	list_del(&v->at_name);
 	pthread_mutex_unlock(&resolver.lock);
 	list_del(&v->at_part);

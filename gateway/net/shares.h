@@ -7,8 +7,8 @@
  *   descriptors of the process = clients + upstreams + 2 x pipes + fetches + a reserve that nobody
  *   takes
  *
- * The reserve is for what must go on when all else is taken: the admin address, log files, reloads,
- * names, Redis.
+ * The reserve keeps working what must go on when the rest is used up: the admin address, log files,
+ * reloads, name look-ups, Redis.
  */
 #ifndef NET_SHARES_H
 #define NET_SHARES_H

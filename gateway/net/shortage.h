@@ -1,6 +1,6 @@
 /*
- * What the system says when the gateway or its machine has run short. Such a failure is no server's
- * fault: it is answered with 503 and a code of its own, and nobody is blamed or left alone for it.
+ * Failures to connect because the gateway or its machine has run short. They are not the fault of a
+ * server: the answer is 503 with a code of its own, and no server is ejected for it.
  * Worker's thread.
  */
 #ifndef NET_SHORTAGE_H
@@ -17,8 +17,8 @@
 int shortage_of(int error);
 /* Whether an enum err is one of the first three. */
 bool shortage_is(int err);
-/* The same as shortage_of(), and what is ours is counted and logged; the log gets a line of each
- * kind every ten seconds. */
+/* As shortage_of(); a shortage is also counted and logged, at most one line of a kind in ten
+ * seconds. */
 int shortage_tell(int error, const struct addr *to, uint64_t now_ns);
 
 #endif

@@ -129,9 +129,9 @@ static void stream_handshake(struct stream *s)
 		stream_fail(s, -1);
 		return;
 	}
-	/* in TLS 1.3 the client spoke last, and one that leaves Nagle's algorithm on sends nothing
-	 * more before that is acknowledged, which we, with nothing to say yet, would put off for 40
-	 * ms */
+	/* In TLS 1.3 the client sent last. One with Nagle's algorithm on sends nothing more before
+	 * the acknowledgement, which the system would delay by 40 ms as we have nothing to send
+	 * yet. */
 	int one = 1;
 	if (!(s->flags & STREAM_RD))
 		(void)setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
@@ -286,8 +286,8 @@ int stream_move(struct stream *to, struct stream *from, const struct stream_user
 	list_init(&to->dirty_link);
 	list_init(&to->ready_link);
 	timer_init(&to->timer, stream_on_due);
-	/* the kernel tells a socket that is added anew how it stands: no event is lost between the
-	 * two */
+	/* the kernel reports the state of a socket that is added anew: no event is lost between
+	 * event_del() and event_add() */
 	if (event_assign(&to->ev, to->worker->base, to->fd,
 		    EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, stream_on_event, to) < 0 ||
 		event_add(&to->ev, NULL) < 0) {
@@ -366,8 +366,9 @@ static void stream_linger_on(struct stream *s)
 		return;
 	stream_shut(s);
 	if (!(s->flags & STREAM_SHUT))
-		return; /* the farewell waits for room */
-	/* to the very end: after a reset that came with the last bytes there is no further event */
+		return; /* close_notify waits for room */
+	/* read until the socket has no more: a reset that came with the last bytes has no event of
+	 * its own */
 	for (int i = 0; i < LINGER_READS && io == IO_OK; i++) {
 		s->flags |= STREAM_RD;
 		io = stream_raw_read(s, &iov, 1, sizeof(waste), &n);

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/json.h"
+#include "http/version.h"
 
 /* How long texts may be; the second row is for lines that would not fit otherwise, however much
  * escaping they need. */
@@ -215,14 +216,6 @@ static void json_plugins(struct json_out *o, const struct access_record *r,
 	}
 }
 
-static sluice_str protocol_name(uint8_t version)
-{
-	return version == 11    ? STR("HTTP/1.1")
-		: version == 20 ? STR("HTTP/2")
-		: version == 10 ? STR("HTTP/1.0")
-				: STR("");
-}
-
 static void access_json(struct json_out *o, const struct access_record *r,
 	const struct access_cut *cut)
 {
@@ -241,7 +234,7 @@ static void access_json(struct json_out *o, const struct access_record *r,
 	json_text_member(o, STR(",\"host\":"), r->host, cut->name);
 	json_text_member(o, STR(",\"path\":"), r->path, cut->path);
 	json_text_member(o, STR(",\"query\":"), r->query, cut->query);
-	json_text_member(o, STR(",\"protocol\":"), protocol_name(r->version), cut->name);
+	json_text_member(o, STR(",\"protocol\":"), http_version_of(r->version)->name, cut->name);
 	json_uint_member(o, STR(",\"status\":"), r->status);
 	if (r->has_grpc_status)
 		json_uint_member(o, STR(",\"grpc_status\":"), r->grpc_status);
@@ -354,7 +347,7 @@ static void access_clf(struct json_out *o, const struct access_record *r,
 			clf_word(o, r->query, cut->query);
 		}
 		json_raw(o, STR(" "));
-		json_raw(o, protocol_name(r->version));
+		json_raw(o, http_version_of(r->version)->name);
 	} else {
 		json_raw(o, STR("-"));
 	}

@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "http/uri.h"
+#include "http/version.h"
 #include "policy/edit.h"
 #include "proxy/forwarded_fields.h"
 #include "proxy/handshake.h"
@@ -120,14 +121,10 @@ static bool fields_drop_ours(struct exchange *x, struct fields *f)
 	return kept;
 }
 
-static void fields_via(struct line_writer *w, unsigned version)
+static void fields_via(struct line_writer *w, uint8_t version)
 {
-	static const char v1[] = "Via: 1.1 sluice\r\n", v0[] = "Via: 1.0 sluice\r\n",
-			  v2[] = "Via: 2 sluice\r\n";
-	if (version == 20)
-		fields_constant(w, TOKEN_VIA, v2, 3, sizeof(v2) - 1);
-	else
-		fields_constant(w, TOKEN_VIA, version == 10 ? v0 : v1, 3, sizeof(v1) - 1);
+	const struct http_version *v = http_version_of(version);
+	fields_constant(w, TOKEN_VIA, v->via.data, 3, v->via.len);
 }
 
 int fields_for_upstream(struct exchange *x)

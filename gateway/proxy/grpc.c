@@ -2,6 +2,7 @@
 #include "proxy/grpc.h"
 
 #include "base/stat.h"
+#include "http/version.h"
 
 enum {
 	MESSAGE_MAX = 1024, /* bytes of a grpc-message of our own */
@@ -89,7 +90,8 @@ int grpc_start(struct exchange *x)
 	if (ns < TIMER_NEVER - x->px.client->started_ns)
 		g->deadline_ns = x->px.client->started_ns + ns;
 	/* Elsewhere the timeouts of HTTP/1.1 hold: there is nothing to ask its connections by. */
-	x->px.request->call = x->px.request->version == 20 && x->route->upstream >= 0 &&
+	x->px.request->call = http_version_of(x->px.request->version)->carries_calls &&
+		x->route->upstream >= 0 &&
 		x->view->snap->upstreams[x->route->upstream].conf->protocol != PROTOCOL_HTTP1;
 	if (x->px.request->call)
 		g->idle_ns = conf->idle * NS_PER_MS;
@@ -159,9 +161,9 @@ int grpc_refuse(struct exchange *x, struct response_head *h, int status, sluice_
 const struct fields *grpc_farewell(struct exchange *x, int err)
 {
 	const struct response_head *h = x->px.response;
-	/* a body of known length would be malformed, and only HTTP/2 has trailers that every client
-	 * reads */
-	if (x->px.request->version != 20 || h->body != BODY_CHUNKED || !grpc_is_said(&h->fields))
+	/* a body of known length would be malformed */
+	if (!http_version_of(x->px.request->version)->carries_calls || h->body != BODY_CHUNKED ||
+		!grpc_is_said(&h->fields))
 		return NULL;
 	struct fields *f = arena_zalloc(x->px.arena, sizeof(*f));
 	const struct err_info *info = err_info(err);

@@ -92,7 +92,7 @@ char *path_in(const char *dir, sluice_str path)
 	return full;
 }
 
-/* Whoever reads a private key can be the gateway. */
+/* A process that can read the private key can pose as the gateway. */
 static void pem_check_mode(const struct loaded *l, const char *path, struct complaints *c,
 	int index, const char *option)
 {

@@ -17,13 +17,14 @@ enum {
 	/* most that one record takes on the wire, with room to spare */
 	SEALED = RECORD + 256,
 	STAGE = 4 * SEALED + 4096, /* a head and 64 KiB of body leave in one send */
-	/* more unsent bytes of our making than this: the other side plays with us */
+	/* bound on sealed bytes that wait: the other side makes OpenSSL answer, and does not read
+	 */
 	LEFT_MAX = 4 * STAGE,
 };
 
 /* Of the thread. */
 struct scratch {
-	/* whose function runs; what OpenSSL reads and writes in it, is this one's */
+	/* the stream for which OpenSSL was called: what it reads and writes goes to its socket */
 	struct stream *at_work;
 	/* owned: shared by all connections of the thread, so that none needs one of its own */
 	BIO *bio;
@@ -211,8 +212,8 @@ struct tls *tls_state_new(SSL *ssl, unsigned flags)
 	return t;
 }
 
-/* Before OpenSSL is called for s. Its queue of errors is the thread's: others may have left
- * something there. */
+/* Before OpenSSL is called for s. Its queue of errors belongs to the thread: calls for other
+ * streams may have left something there. */
 static void tls_begin(struct stream *s)
 {
 	scratch->at_work = s;
