@@ -1,4 +1,4 @@
-/* Tests of require-header in the fake host, without a gateway: make check
+/* Tests of require-header in the kit, without a gateway: make check
  * SLUICE_SRC=/path/to/sluice */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,41 +8,40 @@
 
 #include <cmocka.h>
 
-#include "fakehost.h"
+#include "kit.h"
 
 extern const sluice_plugin sluice_plugin_record;
 
 static void refuses_and_passes(void **state)
 {
 	(void)state;
-	fake_reset();
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "header", "X-Tenant", "values",
+	kit_reset();
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "header", "X-Tenant", "values",
 		"[blue, green]", "strip", "true", NULL);
-	fake_start(i);
+	kit_start(i);
 
-	sluice_exchange *x = fake_request(i, "GET", "/", NULL);
-	assert_int_equal(fake_status(x), 403);
-	assert_string_equal(fake_code(x), "header-missing");
-	fake_end(x);
+	sluice_exchange *x = kit_request(i, "GET", "/", NULL);
+	assert_int_equal(kit_status(x), 403);
+	assert_string_equal(kit_code(x), "header-missing");
+	kit_end(x);
 
-	x = fake_request(i, "GET", "/", "X-Tenant", "green", NULL);
-	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
-	assert_string_equal(fake_attr(x, "required"), "green");
-	assert_null(fake_header(x, SLUICE_REQUEST, "X-Tenant"));
-	fake_end(x);
+	x = kit_request(i, "GET", "/", "X-Tenant", "green", NULL);
+	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
+	assert_string_equal(kit_attr(x, "required"), "green");
+	assert_null(kit_header(x, SLUICE_REQUEST, "X-Tenant"));
+	kit_end(x);
 
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void mistakes(void **state)
 {
 	(void)state;
-	fake_reset();
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "header", "X-Tenant:", NULL);
-	assert_int_not_equal(fake_check(i), 0);
-	assert_string_equal(fake_errors(i),
-		"header: write the name of the field without a colon\n");
-	fake_stop(i);
+	kit_reset();
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "header", "X-Tenant:", NULL);
+	assert_int_not_equal(kit_check(i), 0);
+	assert_string_equal(kit_errors(i), "header: write the name of the field without a colon\n");
+	kit_stop(i);
 }
 
 int main(void)

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "config/reference.h"
 #include "config/schema.h"
+#include "policy/host.h"
 #include "tls/tickets.h"
 
 bool command_options(struct command *c, bool needs_file)
@@ -55,7 +56,7 @@ int command_check(struct command *c)
 	if (!command_options(c, true))
 		return 2;
 	hash_seed();
-	struct policy policy = { .dirs = { c->plugin_dirs, c->n_plugin_dirs } };
+	struct policy policy = { .dirs = { c->plugin_dirs, c->n_plugin_dirs, &host_table } };
 	struct tls_tickets *tickets = tls_tickets_new();
 	const struct snapshot_env env = { &policy, tickets, 0, NULL, NULL };
 	diag_init(&d);
@@ -86,7 +87,7 @@ int command_check(struct command *c)
 
 size_t command_modules(struct command *c, const struct module ***out)
 {
-	const struct module_dirs dirs = { c->plugin_dirs, c->n_plugin_dirs };
+	const struct module_dirs dirs = { c->plugin_dirs, c->n_plugin_dirs, &host_table };
 	char why[MODULE_WHY], **names;
 	size_t n = module_names(&dirs, &names), kept = 0;
 	const struct module **v = mem_array(const struct module *, n);
@@ -151,7 +152,7 @@ int command_plugins(struct command *c)
 		return 2;
 	const char *name = c->first < c->argc ? c->argv[c->first] : NULL;
 	if (name) {
-		const struct module_dirs dirs = { c->plugin_dirs, c->n_plugin_dirs };
+		const struct module_dirs dirs = { c->plugin_dirs, c->n_plugin_dirs, &host_table };
 		char why[MODULE_WHY];
 		const struct module *m = module_get(&dirs, str_of(name), why);
 		if (!m) {

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/stat.h"
 #include "net/resolve.h"
+#include "policy/host.h"
 #include "tls/tickets.h"
 
 enum { MALLOC_KEEP = 32 << 20, LOG_GRACE_MS = 2000 };
@@ -301,7 +302,8 @@ static bool process_start(struct process *p)
 	timer_init(&p->tick, process_on_tick);
 	p->tickets = tls_tickets_new();
 	p->counts = counts_new(COUNTS_CLIENTS);
-	p->policy = (struct policy){ .dirs = { p->options.plugin_dirs, p->options.n_plugin_dirs },
+	p->policy = (struct policy){ .dirs = { p->options.plugin_dirs, p->options.n_plugin_dirs,
+					     &host_table },
 		.main = &p->main,
 		.fetch_tls = fetch_tls };
 	diag_init(&d);

@@ -146,6 +146,14 @@ static void edit_host(sluice_exchange *x, sluice_str value)
 	x->request->authority = value;
 }
 
+/* The fields of a response or of trailers, where they are there. */
+static struct fields *edit_target(sluice_exchange *x, sluice_side side)
+{
+	if (side == SLUICE_RESPONSE)
+		return x->response ? &x->response->fields : NULL;
+	return side == SLUICE_REQUEST ? NULL : stage_trailers(x, side);
+}
+
 void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice_str name,
 	sluice_str value)
 {
@@ -158,6 +166,12 @@ void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice
 		op = SLUICE_FIELD_REMOVE;
 		value = STR("");
 	}
+	struct fields *there = edit_target(x, side);
+	if (op == SLUICE_FIELD_REMOVE && there) {
+		(void)fields_drop(there,
+			name); /* needs no memory: a plugin may loop until it is gone */
+		return;
+	}
 	name = arena_str(x->arena, name);
 	value = arena_str(x->arena, str_trim(value));
 	if (!name.data || !value.data)
@@ -167,9 +181,8 @@ void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice
 		return;
 	}
 	if (side == SLUICE_REQUEST_TRAILERS || side == SLUICE_RESPONSE_TRAILERS) {
-		struct fields *f = stage_trailers(x, side);
-		if (f)
-			edit_do(x, f, op, name, value);
+		if (there)
+			edit_do(x, there, op, name, value);
 		else
 			log_warn("plugin", "%s: there are no trailers yet to change",
 				run_item(x)->plugin->name);
@@ -182,8 +195,8 @@ void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice
 			edit_request(x, op, name, value);
 		return;
 	}
-	if (x->response) {
-		edit_do(x, &x->response->fields, op, name, value);
+	if (there) {
+		edit_do(x, there, op, name, value);
 		return;
 	}
 	struct run_edit *e = arena_alloc(x->arena, sizeof(*e));

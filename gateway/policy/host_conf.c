@@ -1,10 +1,11 @@
 /* Services of configuration time and of the main thread. */
+#include "policy/host_conf.h"
+
 #include <errno.h>
 #include <stdio.h>
 
 #include "base/log.h"
 #include "policy/expr.h"
-#include "policy/host.h"
 #include "policy/instance.h"
 #include "policy/run.h"
 #include "policy/running.h"
@@ -125,21 +126,14 @@ bool host_conf_given(sluice_instance *inst, const char *option)
 	return found;
 }
 
-const char *host_path(sluice_instance *inst, struct arena *a, sluice_str path)
-{
-	if (path.len && path.data[0] == '/')
-		return arena_str(a, path).data;
-	return arena_printf(a, "%s/%.*s", inst->dir, STR_ARG(path)).data;
-}
-
 int host_read_file(sluice_instance *inst, sluice_str path, size_t max, sluice_str *out)
 {
 	/* read again and again: it must not pile up */
 	if (!inst->bind && inst->state != INSTANCE_STARTING) {
-		const char *full = host_path(inst, &inst->scratch, path);
+		const char *full = instance_path(inst, &inst->scratch, path);
 		return file_read(&inst->scratch, full, max, out);
 	}
-	const char *full = host_path(inst, &inst->arena, path);
+	const char *full = instance_path(inst, &inst->arena, path);
 	int err = file_read(&inst->arena, full, max, out);
 	if (inst->bind) /* what was read at configuration is part of it */
 		instance_add_file(inst, full, err, *out);
@@ -170,11 +164,6 @@ void host_timer(sluice_instance *inst, uint64_t ms, sluice_main_timer_fn fn)
 	inst->on_timer = fn;
 	worker_timer(inst->policy->main, &inst->timer,
 		(ms < TIMER_MAX_MS ? ms : TIMER_MAX_MS) * NS_PER_MS);
-}
-
-sluice_str host_ca_file(sluice_instance *inst, struct arena *a, sluice_str file)
-{
-	return file.len ? str_of(host_path(inst, a, file)) : STR("");
 }
 
 static void host_on_fetch(void *ctx, const sluice_fetch_response *r)
@@ -209,7 +198,8 @@ int host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, sluice
 		f->user = r->size >= offsetof(sluice_fetch_request, user) + sizeof(r->user)
 			? r->user
 			: NULL;
-		tls = inst->policy->fetch_tls(host_ca_file(inst, &inst->scratch, r->ca_file), &why);
+		tls = inst->policy->fetch_tls(instance_ca_file(inst, &inst->scratch, r->ca_file),
+			&why);
 		if (!why)
 			f->fetch = fetch_start(inst->policy->main, r, tls, host_on_fetch, f, &why);
 		if (f->fetch)

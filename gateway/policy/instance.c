@@ -9,10 +9,10 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "policy/expr.h"
 #include "policy/running.h"
 #include "policy/text.h"
-#include "policy/wait.h"
 #include "store/store.h"
 #include "upstream/fetch.h"
 
@@ -53,6 +53,21 @@ static void published_unref(struct published **slot)
 			p->free_value(p->value);
 		free(p);
 	}
+}
+
+/* ---- files ------------------------------------------------------------------------------------
+ */
+
+const char *instance_path(const sluice_instance *inst, struct arena *a, sluice_str path)
+{
+	if (path.len && path.data[0] == '/')
+		return arena_str(a, path).data;
+	return arena_printf(a, "%s/%.*s", inst->dir, STR_ARG(path)).data;
+}
+
+sluice_str instance_ca_file(const sluice_instance *inst, struct arena *a, sluice_str file)
+{
+	return file.len ? str_of(instance_path(inst, a, file)) : STR("");
 }
 
 /* ---- making one ---------------------------------------------------------------------------- */
@@ -196,17 +211,11 @@ static bool instance_check(sluice_instance *inst)
 	return err >= 0 && !inst->failed;
 }
 
-sluice_instance *instance_new(struct policy *p, sluice_str name, const struct node *n,
-	struct bind *b)
+sluice_instance *instance_make(struct policy *p, const struct module *m, sluice_str name,
+	const struct node *n, const struct bind *b)
 {
-	struct instance_common common = { 0 };
-	struct bind own;
-	const struct module *m = instance_module(p, n, b);
-	if (!m)
-		return NULL;
-	sluice_instance *inst = calloc(1, sizeof(*inst));
-	check(inst && (uintptr_t)inst % RUNNING_ALIGN == 0,
-		"out of memory: an instance of %zu bytes", sizeof(*inst));
+	sluice_instance *inst = mem_new(sluice_instance);
+	check((uintptr_t)inst % RUNNING_ALIGN == 0, "an instance at %p", (void *)inst);
 	inst->policy = p;
 	inst->module = m;
 	inst->plugin = m->record;
@@ -220,9 +229,31 @@ sluice_instance *instance_new(struct policy *p, sluice_str name, const struct no
 	inst->name = arena_str(&inst->arena, name);
 	inst->text = node_text(n, &inst->arena);
 	inst->dir = arena_str(&inst->arena, str_of(b->config->dir)).data;
-	void *conf =
-		arena_zalloc(&inst->arena, inst->plugin->conf_size ? inst->plugin->conf_size : 1);
+	return inst;
+}
 
+/* Fill conf from the map, and let the plugin check it. */
+static bool instance_bind(sluice_instance *inst, const struct node *n, struct bind *own)
+{
+	struct instance_common common = { 0 };
+	size_t size = inst->plugin->conf_size ? inst->plugin->conf_size : 1;
+	void *conf = arena_zalloc(&inst->arena, size);
+	const sluice_option *const tables[] = { instance_options, inst->plugin->options };
+	void *const dsts[] = { &common, conf };
+	if (bind_map_multi(own, n, tables, dsts, 2) < 0)
+		return false; /* what was not bound is not shown to the plugin, nor stopped */
+	inst->conf = conf;
+	if (instance_check(inst))
+		return true;
+	if (!inst->failed)
+		(void)diag_error_node(own->diag, n, "plugin \"%s\" refuses its options",
+			inst->plugin->name);
+	return false;
+}
+
+bool instance_configure(sluice_instance *inst, const struct node *n, struct bind *b)
+{
+	struct bind own;
 	bind_init(&own, &inst->arena, b->diag, b->config);
 	own.expr = instance_expr;
 	own.store = b->store ? instance_store : NULL;
@@ -230,24 +261,20 @@ sluice_instance *instance_new(struct policy *p, sluice_str name, const struct no
 	own.ctx = inst;
 	inst->bind = &own;
 	inst->outer = b;
-	const sluice_option *const tables[] = { instance_options, inst->plugin->options };
-	void *const dsts[] = { &common, conf };
-	bool ok = bind_map_multi(&own, n, tables, dsts, 2) == 0;
-	/* what was not bound is not shown to the plugin, nor stopped */
-	inst->conf = ok ? conf : NULL;
-	if (ok && !instance_check(inst)) {
-		if (!inst->failed)
-			(void)diag_error_node(b->diag, n, "plugin \"%s\" refuses its options",
-				inst->plugin->name);
-		ok = false;
-	}
+	bool ok = instance_bind(inst, n, &own);
 	inst->bind = NULL;
 	inst->outer = NULL;
 	bind_fini(&own);
-	if (!ok) {
-		instance_free(inst);
-		return NULL;
-	}
+	return ok;
+}
+
+sluice_instance *instance_new(struct policy *p, sluice_str name, const struct node *n,
+	struct bind *b)
+{
+	const struct module *m = instance_module(p, n, b);
+	sluice_instance *inst = m ? instance_make(p, m, name, n, b) : NULL;
+	if (inst && !instance_configure(inst, n, b))
+		instance_unref(inst), inst = NULL;
 	return inst;
 }
 
@@ -318,8 +345,7 @@ static struct list *instance_list(struct worker *w)
 {
 	struct policy_part *part = w->part[PART_POLICY];
 	if (!part) {
-		part = malloc(sizeof(*part));
-		check(part, "out of memory: %zu bytes", sizeof(*part));
+		part = mem_new(struct policy_part);
 		list_init(&part->instances);
 		w->part[PART_POLICY] = part;
 	}
@@ -364,17 +390,13 @@ struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst)
 		iw->refs++;
 		return iw;
 	}
-	iw = calloc(1, sizeof(*iw));
-	check(iw, "out of memory: %zu bytes", sizeof(*iw));
+	iw = mem_new(struct instance_worker);
 	iw->inst = inst;
 	iw->id = inst->id;
 	iw->refs = 1;
 	list_init(&iw->waiters);
-	if (inst->plugin->worker_size) {
-		iw->state = calloc(1, inst->plugin->worker_size);
-		check(iw->state, "out of memory: %zu bytes for plugin %s",
-			inst->plugin->worker_size, inst->plugin->name);
-	}
+	if (inst->plugin->worker_size)
+		iw->state = mem_zeroed(1, inst->plugin->worker_size, inst->plugin->name);
 	pthread_mutex_lock(&inst->lock);
 	iw->published = published_ref(inst->published);
 	pthread_mutex_unlock(&inst->lock);
@@ -409,6 +431,18 @@ struct publish_mail {
 	struct published *published; /* owned: a ref */
 };
 
+void instance_wake(struct instance_worker *iw)
+{
+	struct list batch, *e;
+	list_init(&batch);
+	while ((e = list_pop(&iw->waiters)))
+		list_push(&batch, e);
+	while ((e = list_pop(&batch))) {
+		struct instance_waiter *waiter = container_of(e, struct instance_waiter, link);
+		waiter->on_publish(waiter);
+	}
+}
+
 static void instance_on_publish(struct worker *w, void *arg)
 {
 	struct publish_mail *m = arg;
@@ -417,7 +451,7 @@ static void instance_on_publish(struct worker *w, void *arg)
 	if (news) { /* who attached since it was sent may have a later one */
 		published_unref(&iw->published);
 		iw->published = m->published;
-		wait_resume_all(&iw->waiters);
+		instance_wake(iw);
 	} else {
 		published_unref(&m->published);
 	}
@@ -426,8 +460,7 @@ static void instance_on_publish(struct worker *w, void *arg)
 
 void instance_publish(sluice_instance *inst, void *value, void (*free_value)(void *))
 {
-	struct published *p = calloc(1, sizeof(*p)), *old;
-	check(p, "out of memory: %zu bytes", sizeof(*p));
+	struct published *p = mem_new(struct published), *old;
 	atomic_init(&p->refs, 1);
 	p->n = ++inst->n_published;
 	p->value = value;
@@ -441,8 +474,7 @@ void instance_publish(sluice_instance *inst, void *value, void (*free_value)(voi
 	if (inst->state == INSTANCE_NEW)
 		return; /* no worker has it yet; each takes what is there when it attaches */
 	for (unsigned i = 0; i < inst->policy->n_workers; i++) {
-		struct publish_mail *m = malloc(sizeof(*m));
-		check(m, "out of memory: %zu bytes", sizeof(*m));
+		struct publish_mail *m = mem_new(struct publish_mail);
 		m->id = inst->id;
 		m->published = published_ref(p);
 		worker_post(inst->policy->workers[i], instance_on_publish, m);
@@ -477,8 +509,7 @@ void instance_refresh(struct instance_worker *iw)
 {
 	if (atomic_exchange(&iw->inst->refresh_asked, true))
 		return;
-	uint64_t *id = malloc(sizeof(*id));
-	check(id, "out of memory: %zu bytes", sizeof(*id));
+	uint64_t *id = mem_new(uint64_t);
 	*id = iw->id;
 	worker_post(iw->inst->policy->main, instance_on_refresh, id);
 }

@@ -121,6 +121,11 @@ struct sluice_instance {
 	} fetches[INSTANCE_FETCHES];
 };
 
+/* The two steps of instance_new(). An instance that is not configured has no conf; one that could
+ * not be (a mistake was reported) can only be let go of. */
+sluice_instance *instance_make(struct policy *p, const struct module *m, sluice_str name,
+	const struct node *n, const struct bind *b);
+must_use bool instance_configure(sluice_instance *inst, const struct node *n, struct bind *b);
 /* Bind and check one instance from its node; the node's `use` names the plugin. NULL when a mistake
  * was reported. refs is 1. */
 sluice_instance *instance_new(struct policy *p, sluice_str name, const struct node *n,
@@ -135,6 +140,12 @@ void instance_unref(sluice_instance *inst);
 
 /* ---- on a worker --------------------------------------------------------------------------- */
 
+/* Embedded in who waits for the next publish. */
+struct instance_waiter {
+	struct list link;
+	void (*on_publish)(struct instance_waiter *w); /* it is on the list no longer */
+};
+
 struct instance_worker {
 	struct list link;      /* policy's part of the worker */
 	sluice_instance *inst; /* borrowed: lives as long as the view that attached it */
@@ -142,7 +153,7 @@ struct instance_worker {
 	unsigned refs;               /* views */
 	void *state;                 /* owned: plugin->worker_size bytes */
 	struct published *published; /* shared: ref */
-	struct list waiters;         /* exchanges parked until the next publish */
+	struct list waiters;         /* struct instance_waiter: until the next publish */
 	uint64_t calls;              /* of its hooks, on this worker */
 };
 
@@ -150,6 +161,14 @@ struct instance_worker {
  * this worker. */
 must_use struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst);
 void instance_detach(struct worker *w, struct instance_worker *iw);
+/* A value was published: call everyone who waits. */
+void instance_wake(struct instance_worker *iw);
+
+/* The absolute path of what a plugin names, relative to the configuration file; in a. NULL when its
+ * budget is spent. */
+const char *instance_path(const sluice_instance *inst, struct arena *a, sluice_str path);
+/* The same for a fetch's authorities; empty stays empty. */
+sluice_str instance_ca_file(const sluice_instance *inst, struct arena *a, sluice_str file);
 
 /* A callback of the plugin on the main thread has returned: what it read for itself goes. */
 void instance_returned(sluice_instance *inst);

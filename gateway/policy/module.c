@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "config/table.h"
 #include "policy/elf.h"
-#include "policy/host.h"
 
 static struct list modules = { &modules, &modules };
 
@@ -54,7 +54,21 @@ static bool module_is_wrong(const sluice_plugin *r, sluice_str name, char why[MO
 	return n != 0;
 }
 
-static struct module *module_open(const char *path, sluice_str name, char why[MODULE_WHY])
+/* NULL, and a sentence in why, when its record cannot be used. */
+static struct module *module_add(const sluice_plugin *record, sluice_str name, const char *path,
+	char why[MODULE_WHY])
+{
+	if (module_is_wrong(record, name, why))
+		return NULL;
+	struct module *m = mem_new(struct module);
+	m->record = record;
+	m->path = mem_text(path, strlen(path));
+	list_push(&modules, &m->link);
+	return m;
+}
+
+static struct module *module_open(const struct module_dirs *dirs, const char *path, sluice_str name,
+	char why[MODULE_WHY])
 {
 	char text[MODULE_WHY] = "";
 	struct stat st;
@@ -76,19 +90,25 @@ static struct module *module_open(const char *path, sluice_str name, char why[MO
 		(void)dlclose(so);
 		return NULL;
 	}
-	if (module_is_wrong(record, name, text)) {
+	struct module *m = module_add(record, name, path, text);
+	if (!m) {
 		(void)snprintf(why, MODULE_WHY, "%.200s: %.300s", path, text);
 		(void)dlclose(so);
 		return NULL;
 	}
-	**host = &host_table;
-	struct module *m = calloc(1, sizeof(*m));
-	check(m, "out of memory: a module of %zu bytes", sizeof(*m));
-	m->record = record;
-	m->path = strdup(path);
+	**host = dirs->services;
 	m->loaded = st;
-	list_push(&modules, &m->link);
 	return m;
+}
+
+struct module *module_register(const sluice_plugin *record, const char *path, char why[MODULE_WHY])
+{
+	list_each (e, &modules) {
+		struct module *m = container_of(e, struct module, link);
+		if (m->record == record)
+			return m;
+	}
+	return module_add(record, str_of(record->name), path, why);
 }
 
 /* Where a module of that name is now. */
@@ -137,7 +157,7 @@ struct module *module_get(const struct module_dirs *dirs, sluice_str name, char 
 			return m;
 	}
 	if (module_find(dirs, name, path, sizeof(path)))
-		return module_open(path, name, why);
+		return module_open(dirs, path, name, why);
 	size_t at = (size_t)snprintf(why, MODULE_WHY, "no %.*s.so in ", STR_ARG(name));
 	for (size_t i = 0; i < dirs->n && at < MODULE_WHY; i++)
 		at += (size_t)snprintf(why + at, MODULE_WHY - at, "%s%s", i ? ", " : "",
@@ -162,10 +182,8 @@ size_t module_names(const struct module_dirs *dirs, char ***out)
 			if (!str_ends(file, STR(".so")) ||
 				!module_name_is_sound(str_n(file.data, file.len - 3)))
 				continue;
-			char **more = realloc(v, (n + 1) * sizeof(*v));
-			check(more, "out of memory: %zu names", n);
-			v = more;
-			v[n++] = strndup(file.data, file.len - 3);
+			v = mem_resize(v, n + 1, sizeof(*v), "names of plugins");
+			v[n++] = mem_text(file.data, file.len - 3);
 		}
 		if (d)
 			(void)closedir(d);

@@ -21,6 +21,7 @@ struct module {
 struct module_dirs {
 	const char *const *v; /* searched in this order */
 	size_t n;
+	const sluice_host *services; /* borrowed: what a loaded module is given; policy/host.h */
 };
 
 enum { MODULE_WHY = 512 };
@@ -28,6 +29,9 @@ enum { MODULE_WHY = 512 };
 /* The module of that name, loaded at its first use. NULL and a sentence in why when it cannot be
  * used. */
 struct module *module_get(const struct module_dirs *dirs, sluice_str name, char why[MODULE_WHY]);
+/* The module of a record that is part of the program, such as a test. path: where it is from, in
+ * words. NULL and a sentence in why when the record cannot be used. */
+struct module *module_register(const sluice_plugin *record, const char *path, char why[MODULE_WHY]);
 /* What became of the file since the module was loaded: NULL when nothing did, else a few words such
  * as "was replaced". The code that runs is the old one for the life of the process. */
 const char *module_changed(const struct module_dirs *dirs, const struct module *m);

@@ -7,7 +7,6 @@
 
 #include "base/sanitize.h"
 #include "base/stat.h"
-#include "policy/host.h"
 #include "store/store.h"
 #include "upstream/fetch.h"
 
@@ -25,10 +24,10 @@ struct run_wait {
 		sluice_store_fn store;
 	} then;
 	struct timer timer;
-	struct list link;          /* PUBLISH: on the instance's waiters */
-	struct fetch *fetch;       /* owned, while under way */
-	struct redis_call call;    /* STORE */
-	const sluice_store *store; /* borrowed: of the instance; STORE */
+	struct instance_waiter waiter; /* PUBLISH: on the list of the instance */
+	struct fetch *fetch;           /* owned, while under way */
+	struct redis_call call;        /* STORE */
+	const sluice_store *store;     /* borrowed: of the instance; STORE */
 };
 
 static void wait_on_due(struct timer *t);
@@ -51,7 +50,7 @@ static struct run_wait *wait_new(sluice_exchange *x, enum wait_kind kind)
 	w->kind = kind;
 	w->fetch = NULL;
 	timer_init(&w->timer, wait_on_due);
-	list_init(&w->link);
+	list_init(&w->waiter.link);
 	x->spare_wait = NULL;
 	f->wait = &w->wait;
 	return w;
@@ -62,7 +61,7 @@ static struct run_wait *wait_new(sluice_exchange *x, enum wait_kind kind)
 static void wait_end(struct run_wait *w)
 {
 	timer_drop(&w->timer);
-	list_del(&w->link);
+	list_del(&w->waiter.link);
 	w->frame->wait = NULL;
 	if (!MEMORY_IS_WATCHED)
 		w->x->spare_wait = w;
@@ -106,14 +105,9 @@ static void wait_on_due(struct timer *t)
 	wait_resume_hook(w);
 }
 
-void wait_resume_all(struct list *waiters)
+static void wait_on_publish(struct instance_waiter *waiter)
 {
-	struct list batch, *e;
-	list_init(&batch);
-	while ((e = list_pop(waiters)))
-		list_push(&batch, e);
-	while ((e = list_pop(&batch)))
-		wait_resume_hook(container_of(e, struct run_wait, link));
+	wait_resume_hook(container_of(waiter, struct run_wait, waiter));
 }
 
 static sluice_verdict wait_until(sluice_exchange *x, enum wait_kind kind, uint64_t ms,
@@ -124,8 +118,10 @@ static sluice_verdict wait_until(sluice_exchange *x, enum wait_kind kind, uint64
 		return SLUICE_FAIL;
 	w->then.hook = then;
 	worker_timer(x->worker, &w->timer, (ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS) * NS_PER_MS);
-	if (kind == WAIT_PUBLISH)
-		list_push(&x->slots[run_item(x)->slot]->waiters, &w->link);
+	if (kind == WAIT_PUBLISH) {
+		w->waiter.on_publish = wait_on_publish;
+		list_push(&x->slots[run_item(x)->slot]->waiters, &w->waiter.link);
+	}
 	return SLUICE_WAIT;
 }
 
@@ -160,7 +156,7 @@ sluice_verdict host_fetch(sluice_exchange *x, const sluice_fetch_request *r, slu
 	if (!w)
 		return SLUICE_FAIL;
 	struct tls_client *tls = NULL;
-	sluice_str ca_file = host_ca_file(run_item(x)->inst, x->arena, r->ca_file);
+	sluice_str ca_file = instance_ca_file(run_item(x)->inst, x->arena, r->ca_file);
 	if (r->ca_file.len && !ca_file.len) /* which would mean everybody's */
 		why = "the request has no memory left for the path of its authorities";
 	else

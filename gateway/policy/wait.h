@@ -1,13 +1,20 @@
-/* Parking an exchange and waking it: sleep, publish, fetch, store. One wait at a time. Its worker's
- * thread only. */
+/*
+ * Services that take time: each parks the frame that runs, with a deadline, and calls back; or,
+ * when the answer is there at once, runs the callback and returns its verdict. Worker's thread. For
+ * the host table; the contracts are those of the public header.
+ */
 #ifndef POLICY_WAIT_H
 #define POLICY_WAIT_H
 
 #include "policy/run.h"
 
-struct list;
-
-/* Wake everyone parked on this list: a value was published. */
-void wait_resume_all(struct list *waiters);
+sluice_verdict host_await_publish(sluice_exchange *x, uint64_t timeout_ms, sluice_hook then);
+sluice_verdict host_sleep(sluice_exchange *x, uint64_t ms, sluice_hook then);
+sluice_verdict host_fetch(sluice_exchange *x, const sluice_fetch_request *r, sluice_fetch_fn then);
+sluice_verdict host_store_eval(sluice_exchange *x, const sluice_store *s,
+	const sluice_script *script, sluice_str key, const sluice_str *args, size_t nargs,
+	uint64_t timeout_ms, sluice_store_fn then);
+sluice_verdict host_store_command(sluice_exchange *x, const sluice_store *s, const sluice_str *argv,
+	size_t argc, uint64_t timeout_ms, sluice_store_fn then);
 
 #endif

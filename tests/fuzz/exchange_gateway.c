@@ -60,7 +60,7 @@ struct snapshot *exchange_gateway(const struct script *hooks)
 	struct snapshot *snapshot;
 	log_set_level(LOG_ERROR);
 	fakewire_start();
-	policy = (struct policy){ .dirs = { dirs, 1 },
+	policy = (struct policy){ .dirs = { dirs, 1, &host_table },
 		.main = &fakewire_worker,
 		.workers = workers,
 		.n_workers = 1 };

@@ -1,7 +1,7 @@
 /*
  * Where the plugin jwt finds keys: an issuer whose discovery document and key set are whatever an
  * input says, answered late or not at all, while time passes and configurations are loaded anew.
- * Through the plugin's record, on the fake host of its tests.
+ * Through the plugin's record, on the kit of its tests.
  *
  * What must hold: keys come into force only by a document that names the issuer it was asked of and
  * an https URL, and nothing is ever asked for in clear; a set has keys of use, and not too many;
@@ -10,7 +10,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "fakehost.h"
+#include "kit.h"
 #include "heap.h"
 #include "input.h"
 #include "issuers.h"
@@ -45,7 +45,7 @@ static void add(struct document *d, const char *text)
 	d->n += n;
 }
 
-/* Bytes of any kind, but for 0, which no answer of the fake host can hold. */
+/* Bytes of any kind, but for 0, which no answer of the kit can hold. */
 static void add_bytes(struct document *d, struct input *in)
 {
 	sluice_str s = input_bytes(in);
@@ -135,7 +135,7 @@ static void answer(struct input *in)
 	struct document d = { .n = 0 };
 	unsigned how = input_byte(in), where = how % 4, code = (how >> 2) % 7;
 	if (how >= 224) {
-		fake_fetch_fail(urls[where], how & 4 ? SLUICE_TIMEOUT : SLUICE_UNREACHABLE);
+		kit_fetch_fail(urls[where], how & 4 ? SLUICE_TIMEOUT : SLUICE_UNREACHABLE);
 		return;
 	}
 	if (how & 128)
@@ -149,14 +149,14 @@ static void answer(struct input *in)
 		trusted = true;
 	REACH_IF(where == 0 && codes[code] == 200 && !trusted,
 		"a document that is not to be believed");
-	fake_fetch_answer(urls[where], codes[code], d.text);
+	kit_fetch_answer(urls[where], codes[code], d.text);
 }
 
 /* ---- the plugin ---------------------------------------------------------------------------- */
 
 static const struct keyset *keys(void)
 {
-	const struct issuer_keys *k = instance ? issuers_keys(fake_published(instance)) : NULL;
+	const struct issuer_keys *k = instance ? issuers_keys(kit_published(instance)) : NULL;
 	return k ? k[0].keys : NULL;
 }
 
@@ -166,20 +166,20 @@ static void check_keys(void)
 	check(!set || trusted, "keys by a document that names %s", "somebody else");
 	check(!set || set->n <= KEYS_MAX, "%zu keys", set->n);
 	REACH_IF(set && set->n == 0, "an issuer that has no keys");
-	check(fake_fetches(PLAIN_URL) == 0, "keys were asked for in %s", "clear");
+	check(kit_fetches(PLAIN_URL) == 0, "keys were asked for in %s", "clear");
 	REACH_IF(set != NULL, "keys in force");
 	REACH_IF(set && set->n > 1, "several keys");
-	REACH_IF(fake_fetches(DISCOVERY) > 1, "a second discovery");
+	REACH_IF(kit_fetches(DISCOVERY) > 1, "a second discovery");
 }
 
 /* A configuration that says the same: the new instance is there before the old one goes. */
 static void reload(void)
 {
 	sluice_instance *old = instance;
-	instance = fake_instance(&sluice_plugin_record, "issuer", IDP, NULL);
-	fake_start(instance);
+	instance = kit_instance(&sluice_plugin_record, "issuer", IDP, NULL);
+	kit_start(instance);
 	REACH_IF(keys() != NULL, "keys taken over by a reload");
-	fake_stop(old);
+	kit_stop(old);
 }
 
 static void step(struct input *in)
@@ -192,31 +192,31 @@ static void step(struct input *in)
 		break;
 	case 2:
 	case 3:
-		fake_advance(times[input_below(in, 4)]);
+		kit_advance(times[input_below(in, 4)]);
 		break;
 	case 4:
-		fake_fetch_delay(input_byte(in) & 1 ? 6000 : 5);
+		kit_fetch_delay(input_byte(in) & 1 ? 6000 : 5);
 		break;
 	default:
 		reload();
 		break;
 	}
 	check_keys();
-	(void)fake_log();
+	(void)kit_log();
 }
 
 static void run(const uint8_t *data, size_t size)
 {
 	struct input in = { data, data + size };
-	fake_reset();
+	kit_reset();
 	trusted = false;
-	instance = fake_instance(&sluice_plugin_record, "issuer", IDP, NULL);
-	fake_start(instance);
+	instance = kit_instance(&sluice_plugin_record, "issuer", IDP, NULL);
+	kit_start(instance);
 	for (unsigned i = 0; i < STEPS && input_has_more(&in); i++)
 		step(&in);
-	fake_stop(instance);
+	kit_stop(instance);
 	instance = NULL;
-	fake_reset();
+	kit_reset();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,11 +1,11 @@
-/* The plugin grpc-web in the fake host: bytes, calls, errors, and what browsers ask. */
+/* The plugin grpc-web in the kit: bytes, calls, errors, and what browsers ask. */
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
 
-#include "fakehost.h"
+#include "kit.h"
 #include "wire.h"
 
 extern const sluice_plugin sluice_plugin_record;
@@ -94,25 +94,25 @@ static sluice_instance *instance;
 static int setup(void **state)
 {
 	(void)state;
-	fake_reset();
-	instance = fake_instance(&sluice_plugin_record, "origins", "[\"https://app.example\"]",
+	kit_reset();
+	instance = kit_instance(&sluice_plugin_record, "origins", "[\"https://app.example\"]",
 		"expose", "[x-trace]", NULL);
-	fake_start(instance);
+	kit_start(instance);
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	fake_stop(instance);
+	kit_stop(instance);
 	return 0;
 }
 
 static sluice_exchange *call(const char *type, const char *accept)
 {
-	sluice_exchange *x = fake_request(instance, "POST", "/svc/Method", "Content-Type", type,
+	sluice_exchange *x = kit_request(instance, "POST", "/svc/Method", "Content-Type", type,
 		accept ? "Accept" : NULL, accept, NULL);
-	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
+	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
 	return x;
 }
 
@@ -123,26 +123,26 @@ static void test_binary(void **state)
 			  trailers[] = "\x80\0\0\0\36grpc-status: 0\r\nx-extra: yes\r\n";
 	size_t n;
 	sluice_exchange *x = call("application/grpc-web+proto", NULL);
-	assert_string_equal(fake_header(x, SLUICE_REQUEST, "content-type"),
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "content-type"),
 		"application/grpc+proto");
-	assert_string_equal(fake_header(x, SLUICE_REQUEST, "te"), "trailers");
-	assert_false(fake_body_wanted(x, SLUICE_REQUEST));
-	fake_add_header(x, SLUICE_RESPONSE, "content-type", "application/grpc+proto");
-	assert_int_equal(fake_response(x, 200), SLUICE_NEXT);
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "content-type"),
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "te"), "trailers");
+	assert_false(kit_body_wanted(x, SLUICE_REQUEST));
+	kit_add_header(x, SLUICE_RESPONSE, "content-type", "application/grpc+proto");
+	assert_int_equal(kit_response(x, 200), SLUICE_NEXT);
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "content-type"),
 		"application/grpc-web+proto");
-	assert_int_equal(fake_body_in(x, SLUICE_RESPONSE, body, sizeof(body) - 1, false),
+	assert_int_equal(kit_body_in(x, SLUICE_RESPONSE, body, sizeof(body) - 1, false),
 		SLUICE_NEXT);
-	fake_add_header(x, SLUICE_RESPONSE_TRAILERS, "Grpc-Status", "0");
-	fake_add_header(x, SLUICE_RESPONSE_TRAILERS, "X-Extra", "yes");
-	assert_int_equal(fake_body_in(x, SLUICE_RESPONSE, "", 0, true), SLUICE_NEXT);
-	const char *out = fake_body_out(x, SLUICE_RESPONSE, &n);
+	kit_add_header(x, SLUICE_RESPONSE_TRAILERS, "Grpc-Status", "0");
+	kit_add_header(x, SLUICE_RESPONSE_TRAILERS, "X-Extra", "yes");
+	assert_int_equal(kit_body_in(x, SLUICE_RESPONSE, "", 0, true), SLUICE_NEXT);
+	const char *out = kit_body_out(x, SLUICE_RESPONSE, &n);
 	assert_int_equal(n, sizeof(body) - 1 + sizeof(trailers) - 1);
 	assert_memory_equal(out, body, sizeof(body) - 1);
 	assert_memory_equal(out + sizeof(body) - 1, trailers, sizeof(trailers) - 1);
-	assert_null(fake_header(x, SLUICE_RESPONSE_TRAILERS, "grpc-status"));
-	assert_null(fake_header(x, SLUICE_RESPONSE_TRAILERS, "x-extra"));
-	fake_end(x);
+	assert_null(kit_header(x, SLUICE_RESPONSE_TRAILERS, "grpc-status"));
+	assert_null(kit_header(x, SLUICE_RESPONSE_TRAILERS, "x-extra"));
+	kit_end(x);
 }
 
 /* A body of base64 is the same, however it is cut. */
@@ -153,14 +153,14 @@ static void test_text_cut_everywhere(void **state)
 	for (size_t at = 0; at < sizeof(text); at++) {
 		size_t n;
 		sluice_exchange *x = call("application/grpc-web-text", NULL);
-		assert_int_equal(fake_body_in(x, SLUICE_REQUEST, text, at, false), SLUICE_NEXT);
-		assert_int_equal(fake_body_in(x, SLUICE_REQUEST, text + at, sizeof(text) - 1 - at,
+		assert_int_equal(kit_body_in(x, SLUICE_REQUEST, text, at, false), SLUICE_NEXT);
+		assert_int_equal(kit_body_in(x, SLUICE_REQUEST, text + at, sizeof(text) - 1 - at,
 					 true),
 			SLUICE_NEXT);
-		const char *out = fake_body_out(x, SLUICE_REQUEST, &n);
+		const char *out = kit_body_out(x, SLUICE_REQUEST, &n);
 		assert_int_equal(n, sizeof(want) - 1);
 		assert_memory_equal(out, want, n);
-		fake_end(x);
+		kit_end(x);
 	}
 }
 
@@ -170,10 +170,10 @@ static void test_text_that_is_none(void **state)
 	static const char *const bad[] = { "AAAA*", "AAA", "AA==A", "AB==", "AAAA AAAA" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		sluice_exchange *x = call("application/grpc-web-text", NULL);
-		sluice_verdict v = fake_body_in(x, SLUICE_REQUEST, bad[i], strlen(bad[i]), true);
+		sluice_verdict v = kit_body_in(x, SLUICE_REQUEST, bad[i], strlen(bad[i]), true);
 		assert_int_equal(v, SLUICE_REPLY);
-		assert_string_equal(fake_code(x), "grpc-web-text");
-		fake_end(x);
+		assert_string_equal(kit_code(x), "grpc-web-text");
+		kit_end(x);
 	}
 }
 
@@ -193,29 +193,29 @@ static void test_text_response(void **state)
 		sluice_exchange *x =
 			call(accepts[i] ? "application/grpc-web" : "application/grpc-web-text",
 				accepts[i]);
-		assert_null(fake_header(x, SLUICE_REQUEST, "accept"));
-		fake_add_header(x, SLUICE_RESPONSE, "content-type", "application/grpc");
-		assert_int_equal(fake_response(x, 200), SLUICE_NEXT);
-		assert_string_equal(fake_header(x, SLUICE_RESPONSE, "content-type"),
+		assert_null(kit_header(x, SLUICE_REQUEST, "accept"));
+		kit_add_header(x, SLUICE_RESPONSE, "content-type", "application/grpc");
+		assert_int_equal(kit_response(x, 200), SLUICE_NEXT);
+		assert_string_equal(kit_header(x, SLUICE_RESPONSE, "content-type"),
 			"application/grpc-web-text+proto");
-		assert_int_equal(fake_body_in(x, SLUICE_RESPONSE, "abcd", 4, false), SLUICE_NEXT);
-		(void)fake_body_out(x, SLUICE_RESPONSE, &n);
+		assert_int_equal(kit_body_in(x, SLUICE_RESPONSE, "abcd", 4, false), SLUICE_NEXT);
+		(void)kit_body_out(x, SLUICE_RESPONSE, &n);
 		assert_int_equal(n, 8); /* what has come is not held back */
-		assert_int_equal(fake_body_in(x, SLUICE_RESPONSE, "e", 1, false), SLUICE_NEXT);
-		fake_add_header(x, SLUICE_RESPONSE_TRAILERS, "grpc-status", "5");
-		assert_int_equal(fake_body_in(x, SLUICE_RESPONSE, "", 0, true), SLUICE_NEXT);
-		const char *out = fake_body_out(x, SLUICE_RESPONSE, &n);
+		assert_int_equal(kit_body_in(x, SLUICE_RESPONSE, "e", 1, false), SLUICE_NEXT);
+		kit_add_header(x, SLUICE_RESPONSE_TRAILERS, "grpc-status", "5");
+		assert_int_equal(kit_body_in(x, SLUICE_RESPONSE, "", 0, true), SLUICE_NEXT);
+		const char *out = kit_body_out(x, SLUICE_RESPONSE, &n);
 		decode_all(out, n, back, &got);
 		assert_int_equal(got, 5 + 5 + 16);
 		assert_memory_equal(back, "abcde\x80\0\0\0\20grpc-status: 5\r\n", got);
-		fake_end(x);
+		kit_end(x);
 	}
 	sluice_exchange *x = call("application/grpc-web-text", "application/grpc-web+proto");
-	fake_add_header(x, SLUICE_RESPONSE, "content-type", "application/grpc");
-	assert_int_equal(fake_response(x, 200), SLUICE_NEXT);
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "content-type"),
+	kit_add_header(x, SLUICE_RESPONSE, "content-type", "application/grpc");
+	assert_int_equal(kit_response(x, 200), SLUICE_NEXT);
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "content-type"),
 		"application/grpc-web+proto");
-	fake_end(x);
+	kit_end(x);
 }
 
 static void test_trailers_only(void **state)
@@ -223,16 +223,16 @@ static void test_trailers_only(void **state)
 	(void)state;
 	size_t n;
 	sluice_exchange *x = call("application/grpc-web", NULL);
-	fake_add_header(x, SLUICE_RESPONSE, "content-type", "application/grpc");
-	fake_add_header(x, SLUICE_RESPONSE, "grpc-status", "16");
-	fake_add_header(x, SLUICE_RESPONSE, "grpc-message", "no");
-	assert_int_equal(fake_response(x, 200), SLUICE_NEXT);
-	assert_null(fake_header(x, SLUICE_RESPONSE, "grpc-status"));
-	assert_int_equal(fake_body_in(x, SLUICE_RESPONSE, "", 0, true), SLUICE_NEXT);
-	const char *out = fake_body_out(x, SLUICE_RESPONSE, &n);
+	kit_add_header(x, SLUICE_RESPONSE, "content-type", "application/grpc");
+	kit_add_header(x, SLUICE_RESPONSE, "grpc-status", "16");
+	kit_add_header(x, SLUICE_RESPONSE, "grpc-message", "no");
+	assert_int_equal(kit_response(x, 200), SLUICE_NEXT);
+	assert_null(kit_header(x, SLUICE_RESPONSE, "grpc-status"));
+	assert_int_equal(kit_body_in(x, SLUICE_RESPONSE, "", 0, true), SLUICE_NEXT);
+	const char *out = kit_body_out(x, SLUICE_RESPONSE, &n);
 	assert_int_equal(n, 5 + 17 + 18);
 	assert_memory_equal(out, "\x80\0\0\0\43grpc-status: 16\r\ngrpc-message: no\r\n", n);
-	fake_end(x);
+	kit_end(x);
 }
 
 static void test_responses_of_others(void **state)
@@ -246,14 +246,14 @@ static void test_responses_of_others(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char want[128];
 		sluice_exchange *x = call("application/grpc-web", NULL);
-		fake_add_header(x, SLUICE_RESPONSE, "content-type", "text/html");
-		assert_int_equal(fake_response(x, rows[i].status), SLUICE_REPLY);
-		assert_int_equal(fake_status(x), 200);
+		kit_add_header(x, SLUICE_RESPONSE, "content-type", "text/html");
+		assert_int_equal(kit_response(x, rows[i].status), SLUICE_REPLY);
+		assert_int_equal(kit_status(x), 200);
 		(void)snprintf(want, sizeof(want),
 			"grpc-status: %s\r\ngrpc-message: HTTP status %d\r\n", rows[i].code,
 			rows[i].status);
-		assert_memory_equal(fake_body(x) + 5, want, strlen(want));
-		fake_end(x);
+		assert_memory_equal(kit_body(x) + 5, want, strlen(want));
+		kit_end(x);
 	}
 }
 
@@ -261,18 +261,18 @@ static void test_others_pass(void **state)
 {
 	(void)state;
 	sluice_exchange *x = call("application/json", NULL);
-	assert_string_equal(fake_header(x, SLUICE_REQUEST, "content-type"), "application/json");
-	fake_add_header(x, SLUICE_RESPONSE, "content-type", "application/json");
-	assert_int_equal(fake_response(x, 500), SLUICE_NEXT);
-	assert_false(fake_body_wanted(x, SLUICE_RESPONSE));
-	fake_end(x);
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "content-type"), "application/json");
+	kit_add_header(x, SLUICE_RESPONSE, "content-type", "application/json");
+	assert_int_equal(kit_response(x, 500), SLUICE_NEXT);
+	assert_false(kit_body_wanted(x, SLUICE_RESPONSE));
+	kit_end(x);
 }
 
 /* ---- pages of other origins ---------------------------------------------------------------- */
 
 static sluice_exchange *preflight(const char *origin)
 {
-	return fake_request(instance, "OPTIONS", "/svc/Method", "Origin", origin,
+	return kit_request(instance, "OPTIONS", "/svc/Method", "Origin", origin,
 		"Access-Control-Request-Method", "POST", NULL);
 }
 
@@ -280,42 +280,41 @@ static void test_preflight(void **state)
 {
 	(void)state;
 	sluice_exchange *x = preflight("https://app.example");
-	assert_int_equal(fake_status(x), 204);
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "access-control-allow-origin"),
+	assert_int_equal(kit_status(x), 204);
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "access-control-allow-origin"),
 		"https://app.example");
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "access-control-allow-methods"),
-		"POST");
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "access-control-max-age"), "3600");
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "vary"), "Origin");
-	assert_non_null(strstr(fake_header(x, SLUICE_RESPONSE, "access-control-allow-headers"),
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "access-control-allow-methods"), "POST");
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "access-control-max-age"), "3600");
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "vary"), "Origin");
+	assert_non_null(strstr(kit_header(x, SLUICE_RESPONSE, "access-control-allow-headers"),
 		"x-grpc-web"));
-	fake_end(x);
+	kit_end(x);
 	static const char *const others[] = { "https://app.example.evil", "http://app.example",
 		"https://APP.example", "null" };
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		x = preflight(others[i]);
-		assert_string_equal(fake_code(x), "origin-refused");
-		assert_null(fake_header(x, SLUICE_RESPONSE, "access-control-allow-origin"));
-		fake_end(x);
+		assert_string_equal(kit_code(x), "origin-refused");
+		assert_null(kit_header(x, SLUICE_RESPONSE, "access-control-allow-origin"));
+		kit_end(x);
 	}
 }
 
 static void test_calls_of_pages(void **state)
 {
 	(void)state;
-	sluice_exchange *x = fake_request(instance, "POST", "/m", "Content-Type",
+	sluice_exchange *x = kit_request(instance, "POST", "/m", "Content-Type",
 		"application/grpc-web", "Origin", "https://app.example", NULL);
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "access-control-allow-origin"),
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "access-control-allow-origin"),
 		"https://app.example");
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "access-control-expose-headers"),
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "access-control-expose-headers"),
 		"grpc-status, grpc-message, grpc-status-details-bin, x-trace");
-	assert_null(fake_header(x, SLUICE_RESPONSE, "access-control-allow-credentials"));
-	fake_end(x);
-	x = fake_request(instance, "POST", "/m", "Content-Type", "application/grpc-web", "Origin",
+	assert_null(kit_header(x, SLUICE_RESPONSE, "access-control-allow-credentials"));
+	kit_end(x);
+	x = kit_request(instance, "POST", "/m", "Content-Type", "application/grpc-web", "Origin",
 		"https://other", NULL);
-	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
-	assert_null(fake_header(x, SLUICE_RESPONSE, "access-control-allow-origin"));
-	fake_end(x);
+	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
+	assert_null(kit_header(x, SLUICE_RESPONSE, "access-control-allow-origin"));
+	kit_end(x);
 }
 
 static void test_options(void **state)
@@ -330,28 +329,28 @@ static void test_options(void **state)
 		{ "headers", "[\"a b\"]", "credentials", "false", "is no field" },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		sluice_instance *bad = fake_instance(&sluice_plugin_record, rows[i][0], rows[i][1],
+		sluice_instance *bad = kit_instance(&sluice_plugin_record, rows[i][0], rows[i][1],
 			rows[i][2], rows[i][3], NULL);
-		assert_int_equal(fake_check(bad), -1);
-		assert_non_null(strstr(fake_errors(bad), rows[i][4]));
-		fake_stop(bad);
+		assert_int_equal(kit_check(bad), -1);
+		assert_non_null(strstr(kit_errors(bad), rows[i][4]));
+		kit_stop(bad);
 	}
 }
 
 static void test_no_memory(void **state)
 {
 	(void)state;
-	for (size_t budget = 0; budget < 400; budget += 8) {
-		sluice_exchange *x = fake_exchange(instance, "POST", "/m");
-		fake_set_budget(x, budget);
-		fake_add_header(x, SLUICE_REQUEST, "content-type", "application/grpc-web-text");
-		if (fake_run(x) == SLUICE_NEXT) {
-			fake_add_header(x, SLUICE_RESPONSE, "content-type", "application/grpc");
-			fake_add_header(x, SLUICE_RESPONSE_TRAILERS, "grpc-status", "0");
-			if (fake_response(x, 200) == SLUICE_NEXT)
-				(void)fake_body_in(x, SLUICE_RESPONSE, "abc", 3, true);
+	for (size_t budget = 0; budget < 2400; budget += 32) {
+		sluice_exchange *x = kit_exchange(instance, "POST", "/m");
+		kit_set_budget(x, budget);
+		kit_add_header(x, SLUICE_REQUEST, "content-type", "application/grpc-web-text");
+		if (kit_run(x) == SLUICE_NEXT) {
+			kit_add_header(x, SLUICE_RESPONSE, "content-type", "application/grpc");
+			kit_add_header(x, SLUICE_RESPONSE_TRAILERS, "grpc-status", "0");
+			if (kit_response(x, 200) == SLUICE_NEXT)
+				(void)kit_body_in(x, SLUICE_RESPONSE, "abc", 3, true);
 		}
-		fake_end(x);
+		kit_end(x);
 	}
 }
 

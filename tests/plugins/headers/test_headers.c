@@ -1,4 +1,4 @@
-/* The plugin headers in the fake host: what it changes, and what it refuses to be told. */
+/* The plugin headers in the kit: what it changes, and what it refuses to be told. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,21 +7,21 @@
 
 #include <cmocka.h>
 
-#include "fakehost.h"
+#include "kit.h"
 
 extern const sluice_plugin sluice_plugin_record;
 
 static int setup(void **state)
 {
 	(void)state;
-	fake_reset();
+	kit_reset();
 	return 0;
 }
 
 static sluice_instance *started(const char *option, const char *value)
 {
-	sluice_instance *i = fake_instance(&sluice_plugin_record, option, value, NULL);
-	fake_start(i);
+	sluice_instance *i = kit_instance(&sluice_plugin_record, option, value, NULL);
+	kit_start(i);
 	return i;
 }
 
@@ -31,41 +31,41 @@ static void request_set(void **state)
 {
 	(void)state;
 	sluice_instance *i = started("request.set",
-		"{X-Client: {ip}, X-Fixed: plain, X-Both: a {method} b {path}}");
+		"{X-Client: '{ip}', X-Fixed: plain, X-Both: 'a {method} b {path}'}");
 	sluice_exchange *x =
-		fake_request(i, "GET", "/p?q=1", "X-Client", "forged", "x-client", "again", NULL);
-	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
-	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Client"), "203.0.113.7");
-	assert_int_equal(fake_header_count(x, SLUICE_REQUEST, "X-Client"), 1);
-	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Fixed"), "plain");
-	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Both"), "a GET b /p");
-	fake_end(x);
-	fake_stop(i);
+		kit_request(i, "GET", "/p?q=1", "X-Client", "forged", "x-client", "again", NULL);
+	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "X-Client"), "203.0.113.7");
+	assert_int_equal(kit_header_count(x, SLUICE_REQUEST, "X-Client"), 1);
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "X-Fixed"), "plain");
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "X-Both"), "a GET b /p");
+	kit_end(x);
+	kit_stop(i);
 }
 
 static void request_add(void **state)
 {
 	(void)state;
-	sluice_instance *i = started("request.add", "{X-Tag: {route}, X-Id: {request_id}}");
-	sluice_exchange *x = fake_request(i, "GET", "/", "X-Tag", "theirs", NULL);
-	assert_int_equal(fake_header_count(x, SLUICE_REQUEST, "X-Tag"), 2);
-	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Tag"), "theirs");
-	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Id"), "request-id");
-	fake_end(x);
-	fake_stop(i);
+	sluice_instance *i = started("request.add", "{X-Tag: '{route}', X-Id: '{request_id}'}");
+	sluice_exchange *x = kit_request(i, "GET", "/", "X-Tag", "theirs", NULL);
+	assert_int_equal(kit_header_count(x, SLUICE_REQUEST, "X-Tag"), 2);
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "X-Tag"), "theirs");
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "X-Id"), "request-id");
+	kit_end(x);
+	kit_stop(i);
 }
 
 static void request_remove(void **state)
 {
 	(void)state;
 	sluice_instance *i = started("request.remove", "[X-Debug, X-Internal]");
-	sluice_exchange *x = fake_request(i, "GET", "/", "x-debug", "1", "X-Debug", "2",
+	sluice_exchange *x = kit_request(i, "GET", "/", "x-debug", "1", "X-Debug", "2",
 		"x_internal", "3", "X-Other", "4", NULL);
-	assert_null(fake_header(x, SLUICE_REQUEST, "X-Debug"));
-	assert_null(fake_header(x, SLUICE_REQUEST, "X_Internal"));
-	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Other"), "4");
-	fake_end(x);
-	fake_stop(i);
+	assert_null(kit_header(x, SLUICE_REQUEST, "X-Debug"));
+	assert_null(kit_header(x, SLUICE_REQUEST, "X_Internal"));
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "X-Other"), "4");
+	kit_end(x);
+	kit_stop(i);
 }
 
 /* A value that is not there must not leave the client's own in its place. */
@@ -73,66 +73,66 @@ static void no_value_no_field(void **state)
 {
 	(void)state;
 	sluice_instance *i =
-		started("request.set", "{X-User: {claim:sub}, X-From: by {header:X-Agent}}");
-	sluice_exchange *x = fake_request(i, "GET", "/", "X-User", "admin", "X_User", "admin",
+		started("request.set", "{X-User: '{claim:sub}', X-From: 'by {header:X-Agent}'}");
+	sluice_exchange *x = kit_request(i, "GET", "/", "X-User", "admin", "X_User", "admin",
 		"x-from", "me", NULL);
-	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
-	assert_null(fake_header(x, SLUICE_REQUEST, "X-User"));
-	assert_null(fake_header(x, SLUICE_REQUEST, "X_User"));
-	assert_null(fake_header(x, SLUICE_REQUEST, "X-From"));
-	fake_end(x);
-	fake_stop(i);
+	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
+	assert_null(kit_header(x, SLUICE_REQUEST, "X-User"));
+	assert_null(kit_header(x, SLUICE_REQUEST, "X_User"));
+	assert_null(kit_header(x, SLUICE_REQUEST, "X-From"));
+	kit_end(x);
+	kit_stop(i);
 
-	i = started("request.add", "{X-User: {claim:sub}}");
-	x = fake_request(i, "GET", "/", NULL);
-	assert_null(fake_header(x, SLUICE_REQUEST, "X-User"));
-	fake_end(x);
-	fake_stop(i);
+	i = started("request.add", "{X-User: '{claim:sub}'}");
+	x = kit_request(i, "GET", "/", NULL);
+	assert_null(kit_header(x, SLUICE_REQUEST, "X-User"));
+	kit_end(x);
+	kit_stop(i);
 }
 
 /* An attribute may hold any bytes. */
 static void bytes_that_no_field_may_have(void **state)
 {
 	(void)state;
-	sluice_instance *i = started("request.set", "{X-User: u {user}}");
-	sluice_exchange *x = fake_exchange(i, "GET", "/");
-	fake_add_header(x, SLUICE_REQUEST, "X-User", "forged");
+	sluice_instance *i = started("request.set", "{X-User: 'u {user}'}");
+	sluice_exchange *x = kit_exchange(i, "GET", "/");
+	kit_add_header(x, SLUICE_REQUEST, "X-User", "forged");
 	sluice_host_table->attr_set(x, SLUICE_STR("user"), SLUICE_STR("a\r\nX-Admin: 1"));
-	assert_int_equal(fake_run(x), SLUICE_NEXT);
-	assert_null(fake_header(x, SLUICE_REQUEST, "X-User"));
-	assert_null(fake_header(x, SLUICE_REQUEST, "X-Admin"));
-	fake_end(x);
-	fake_stop(i);
+	assert_int_equal(kit_run(x), SLUICE_NEXT);
+	assert_null(kit_header(x, SLUICE_REQUEST, "X-User"));
+	assert_null(kit_header(x, SLUICE_REQUEST, "X-Admin"));
+	kit_end(x);
+	kit_stop(i);
 }
 
 /* Values are those of the message as it came, whatever is removed or set beside. */
 static void values_before_changes(void **state)
 {
 	(void)state;
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "request.set",
-		"{X-A: {header:X-B}, X-B: {header:X-A}, X-C: {header:X-D}}", "request.remove",
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "request.set",
+		"{X-A: '{header:X-B}', X-B: '{header:X-A}', X-C: '{header:X-D}'}", "request.remove",
 		"X-D", NULL);
-	fake_start(i);
-	sluice_exchange *x = fake_request(i, "GET", "/", "X-A", "1", "X-B", "2", "X-D", "3", NULL);
-	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-A"), "2");
-	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-B"), "1");
-	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-C"), "3");
-	assert_null(fake_header(x, SLUICE_REQUEST, "X-D"));
-	fake_end(x);
-	fake_stop(i);
+	kit_start(i);
+	sluice_exchange *x = kit_request(i, "GET", "/", "X-A", "1", "X-B", "2", "X-D", "3", NULL);
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "X-A"), "2");
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "X-B"), "1");
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "X-C"), "3");
+	assert_null(kit_header(x, SLUICE_REQUEST, "X-D"));
+	kit_end(x);
+	kit_stop(i);
 }
 
 static void braces(void **state)
 {
 	(void)state;
-	sluice_instance *i =
-		started("response.set", "{X-Json: {{\"ip\":\"{ip}\"}}, X-Empty: {header:X-E}.}");
-	sluice_exchange *x = fake_request(i, "GET", "/", "X-E", "", NULL);
-	assert_int_equal(fake_response(x, 200), SLUICE_NEXT);
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "X-Json"), "{\"ip\":\"203.0.113.7\"}");
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "X-Empty"), ".");
-	fake_end(x);
-	fake_stop(i);
+	sluice_instance *i = started("response.set",
+		"{X-Json: '{{\"ip\":\"{ip}\"}}', X-Empty: '{header:X-E}.'}");
+	sluice_exchange *x = kit_request(i, "GET", "/", "X-E", "", NULL);
+	assert_int_equal(kit_response(x, 200), SLUICE_NEXT);
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "X-Json"), "{\"ip\":\"203.0.113.7\"}");
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "X-Empty"), ".");
+	kit_end(x);
+	kit_stop(i);
 }
 
 /* ---- responses ----------------------------------------------------------------------------- */
@@ -140,99 +140,99 @@ static void braces(void **state)
 static void response(void **state)
 {
 	(void)state;
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "response.set",
-		"{Cache-Control: no-store, X-User: {claim:sub}}", "response.add", "{Vary: Origin}",
-		"response.remove", "Server", NULL);
-	fake_start(i);
-	sluice_exchange *x = fake_request(i, "GET", "/", "Server", "client's", NULL);
-	assert_null(fake_header(x, SLUICE_RESPONSE, "Cache-Control"));
-	assert_string_equal(fake_header(x, SLUICE_REQUEST, "Server"), "client's");
-	fake_add_header(x, SLUICE_RESPONSE, "Server", "origin");
-	fake_add_header(x, SLUICE_RESPONSE, "Vary", "Accept");
-	fake_add_header(x, SLUICE_RESPONSE, "Cache-Control", "public");
-	fake_add_header(x, SLUICE_RESPONSE, "X-User", "origin's");
-	fake_add_header(x, SLUICE_RESPONSE, "Cache_Control", "an upstream may say what it likes");
-	assert_int_equal(fake_response(x, 200), SLUICE_NEXT);
-	assert_null(fake_header(x, SLUICE_RESPONSE, "Server"));
-	assert_int_equal(fake_header_count(x, SLUICE_RESPONSE, "Vary"), 2);
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "Cache-Control"), "no-store");
-	assert_int_equal(fake_header_count(x, SLUICE_RESPONSE, "Cache-Control"), 1);
-	assert_int_equal(fake_header_count(x, SLUICE_RESPONSE, "Cache_Control"), 1);
-	assert_null(fake_header(x, SLUICE_RESPONSE, "X-User"));
-	fake_end(x);
-	fake_stop(i);
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "response.set",
+		"{Cache-Control: no-store, X-User: '{claim:sub}'}", "response.add",
+		"{Vary: Origin}", "response.remove", "Server", NULL);
+	kit_start(i);
+	sluice_exchange *x = kit_request(i, "GET", "/", "Server", "client's", NULL);
+	assert_null(kit_header(x, SLUICE_RESPONSE, "Cache-Control"));
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "Server"), "client's");
+	kit_add_header(x, SLUICE_RESPONSE, "Server", "origin");
+	kit_add_header(x, SLUICE_RESPONSE, "Vary", "Accept");
+	kit_add_header(x, SLUICE_RESPONSE, "Cache-Control", "public");
+	kit_add_header(x, SLUICE_RESPONSE, "X-User", "origin's");
+	kit_add_header(x, SLUICE_RESPONSE, "Cache_Control", "an upstream may say what it likes");
+	assert_int_equal(kit_response(x, 200), SLUICE_NEXT);
+	assert_null(kit_header(x, SLUICE_RESPONSE, "Server"));
+	assert_int_equal(kit_header_count(x, SLUICE_RESPONSE, "Vary"), 2);
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "Cache-Control"), "no-store");
+	assert_int_equal(kit_header_count(x, SLUICE_RESPONSE, "Cache-Control"), 1);
+	assert_int_equal(kit_header_count(x, SLUICE_RESPONSE, "Cache_Control"), 1);
+	assert_null(kit_header(x, SLUICE_RESPONSE, "X-User"));
+	kit_end(x);
+	kit_stop(i);
 }
 
 static void memory_runs_out(void **state)
 {
 	(void)state;
-	sluice_instance *i = started("request.set", "{X-A: {ip} {ip}}");
-	for (size_t budget = 0; budget < 256; budget += 8) {
-		sluice_exchange *x = fake_exchange(i, "GET", "/");
-		fake_set_budget(x, budget);
-		sluice_verdict v = fake_run(x);
+	sluice_instance *i = started("request.set", "{X-A: '{ip} {ip}'}");
+	for (size_t budget = 0; budget < 1024; budget += 16) {
+		sluice_exchange *x = kit_exchange(i, "GET", "/");
+		kit_set_budget(x, budget);
+		sluice_verdict v = kit_run(x);
 		assert_true(v == SLUICE_FAIL || v == SLUICE_NEXT);
-		assert_int_equal(v == SLUICE_NEXT, fake_header(x, SLUICE_REQUEST, "X-A") != NULL);
+		assert_int_equal(v == SLUICE_NEXT, kit_header(x, SLUICE_REQUEST, "X-A") != NULL);
 		assert_true(budget > 0 || v == SLUICE_FAIL);
-		assert_true(budget < 240 || v == SLUICE_NEXT);
-		fake_end(x);
+		assert_true(budget < 1008 || v == SLUICE_NEXT);
+		kit_end(x);
 	}
-	fake_stop(i);
+	kit_stop(i);
 }
 
 /* ---- mistakes ------------------------------------------------------------------------------ */
 
 static void assert_refused(const char *option, const char *value, const char *complaint)
 {
-	sluice_instance *i = fake_instance(&sluice_plugin_record, option, value, NULL);
-	assert_int_not_equal(fake_check(i), 0);
-	if (!strstr(fake_errors(i), complaint))
-		fail_msg("\"%s\" is not in: %s", complaint, fake_errors(i));
-	fake_stop(i);
+	sluice_instance *i = kit_instance(&sluice_plugin_record, option, value, NULL);
+	assert_int_not_equal(kit_check(i), 0);
+	if (!strstr(kit_errors(i), complaint))
+		fail_msg("\"%s\" is not in: %s", complaint, kit_errors(i));
+	kit_stop(i);
 }
 
 static void mistakes(void **state)
 {
 	(void)state;
 	assert_refused("request.set", "{Bad Name: 1}",
-		"request.set.Bad Name: field \"Bad Name\" is no name of a header field");
+		"request.set[\"Bad Name\"]: field \"Bad Name\" is no name of a header field");
 	assert_refused("request.set", "{Content-Length: 1}",
 		"request.set.Content-Length: field \"Content-Length\" frames");
-	assert_refused("request.set", "{X-Forwarded-For: {ip}}",
+	assert_refused("request.set", "{X-Forwarded-For: '{ip}'}",
 		"is written by the gateway itself");
 	assert_refused("request.add", "{Host: a}", "can be set in a request, and nothing else");
 	assert_refused("request.add", "{Authorization: x}", "stands in a request once at most");
-	assert_refused("response.set", "{X-A: a\1b}",
+	assert_refused("response.set", "{X-A: \"a\\x01b\"}",
 		"response.set.X-A: has a value with control bytes");
-	assert_refused("response.set", "{X-A: a\1b {ip}}",
+	assert_refused("response.set", "{X-A: \"a\\x01b {ip}\"}",
 		"response.set.X-A: has a value with control bytes");
-	assert_refused("response.add", "{X-A: {ip}",
+	assert_refused("response.add", "{X-A: '{ip'}",
 		"response.add.X-A: has a { that nothing closes");
-	assert_refused("response.set", "{X-A: a } b}", "has a } that nothing opened");
-	assert_refused("response.set", "{X-A: x{}}", "has a placeholder that is no expression: ");
-	assert_refused("response.set", "{X-A: x{client ip}}",
-		"has a placeholder that is no expression: client ip");
+	assert_refused("response.set", "{X-A: 'a } b'}", "has a } that nothing opened");
+	assert_refused("response.set", "{X-A: 'x{}'}", "has an empty placeholder");
+	assert_refused("response.set", "{X-A: 'x{client ip}'}",
+		"has the placeholder {client ip}: expected ip, method");
 	assert_refused("response.remove", "[X-A, Transfer-Encoding]",
 		"response.remove[1]: field \"Transfer-Encoding\"");
 	assert_refused("request.set", "{X-A: 1, x-a: 2}",
 		"request.set.x-a: is set already, as X-A");
-	sluice_instance *i = fake_instance(&sluice_plugin_record, NULL);
-	assert_int_not_equal(fake_check(i), 0);
-	assert_string_equal(fake_errors(i), "-: nothing is set, added or removed\n");
-	fake_stop(i);
+	sluice_instance *i = kit_instance(&sluice_plugin_record, NULL);
+	assert_int_not_equal(kit_check(i), 0);
+	assert_string_equal(kit_errors(i), "-: nothing is set, added or removed\n");
+	kit_stop(i);
 }
 
 /* All of them, not the first alone. */
 static void mistakes_are_all_told(void **state)
 {
 	(void)state;
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "request.set",
-		"{Bad Name: 1, X-A: {}}", "response.remove", "Te, []", NULL);
-	assert_int_not_equal(fake_check(i), 0);
-	assert_non_null(strstr(fake_errors(i), "request.set.Bad Name"));
-	assert_non_null(strstr(fake_errors(i), "request.set.X-A"));
-	assert_non_null(strstr(fake_errors(i), "response.remove[0]"));
-	fake_stop(i);
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "request.set",
+		"{Bad Name: 1, X-A: '{}'}", "response.remove", "[Te]", NULL);
+	assert_int_not_equal(kit_check(i), 0);
+	assert_non_null(strstr(kit_errors(i), "request.set[\"Bad Name\"]"));
+	assert_non_null(strstr(kit_errors(i), "request.set.X-A"));
+	assert_non_null(strstr(kit_errors(i), "response.remove[0]"));
+	kit_stop(i);
 }
 
 int main(void)

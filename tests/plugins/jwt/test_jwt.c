@@ -1,4 +1,4 @@
-/* The plugin as the gateway sees it: options, requests, waits, attributes, on the fake host. */
+/* The plugin as the gateway sees it: options, requests, waits, attributes, on the kit. */
 #include <sluice/plugin.h>
 
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "fakehost.h"
+#include "kit.h"
 #include "mint.h"
 
 extern const sluice_plugin sluice_plugin_record;
@@ -21,39 +21,39 @@ static const char *keys_a, *keys_ab, *token, *token_b;
 
 static sluice_instance *file_instance(const char *name, const char *value)
 {
-	fake_file("keys.json", keys_a);
-	sluice_instance *i = name ? fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
+	kit_file("keys.json", keys_a);
+	sluice_instance *i = name ? kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
 					    "file:keys.json", name, value, NULL)
-				  : fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
+				  : kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
 					    "file:keys.json", NULL);
-	fake_start(i);
+	kit_start(i);
 	return i;
 }
 
 static sluice_exchange *request(sluice_instance *i, const char *text)
 {
-	return fake_request(i, "GET", "/a", "Authorization", mint_text("Bearer %s", text), NULL);
+	return kit_request(i, "GET", "/a", "Authorization", mint_text("Bearer %s", text), NULL);
 }
 
 /* A refused request: status, code, and the words that WWW-Authenticate must have. */
 static void expect(sluice_exchange *x, int status, const char *code, const char *words)
 {
-	const char *challenge = fake_header(x, SLUICE_RESPONSE, "WWW-Authenticate");
-	assert_int_equal(fake_verdict(x), SLUICE_REPLY);
-	assert_int_equal(fake_status(x), status);
-	assert_string_equal(fake_code(x), code);
+	const char *challenge = kit_header(x, SLUICE_RESPONSE, "WWW-Authenticate");
+	assert_int_equal(kit_verdict(x), SLUICE_REPLY);
+	assert_int_equal(kit_status(x), status);
+	assert_string_equal(kit_code(x), code);
 	if (!words)
 		assert_null(challenge);
 	else if (!challenge || !strstr(challenge, words))
 		fail_msg("%s: %s", code, challenge ? challenge : "(no challenge)");
-	fake_end(x);
+	kit_end(x);
 }
 
 static void admit(sluice_exchange *x)
 {
-	if (fake_verdict(x) != SLUICE_NEXT)
-		fail_msg("refused: %s", fake_code(x) ? fake_code(x) : "?");
-	fake_end(x);
+	if (kit_verdict(x) != SLUICE_NEXT)
+		fail_msg("refused: %s", kit_code(x) ? kit_code(x) : "?");
+	kit_end(x);
 }
 
 static void lets_good_tokens_through(void **state)
@@ -61,20 +61,20 @@ static void lets_good_tokens_through(void **state)
 	(void)state;
 	sluice_instance *i = file_instance(NULL, NULL);
 	sluice_exchange *x = request(i, token);
-	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
-	assert_string_equal(fake_attr(x, "consumer"), "alice");
-	assert_string_equal(fake_attr(x, "claim:sub"), "alice");
-	assert_string_equal(fake_attr(x, "claim:exp"), "1700000100");
-	assert_string_equal(fake_attr(x, "claim:roles"), "r1 r2");
-	assert_string_equal(fake_attr(x, "claim:org.id"), "7");
-	assert_string_equal(fake_attr(x, "claim:ok"), "true");
-	assert_null(fake_attr(x, "claim:org"));
-	assert_null(fake_attr(x, "claim:none"));
-	assert_null(fake_attr(x, "claim:"));
-	assert_non_null(fake_header(x, SLUICE_REQUEST, "Authorization"));
-	fake_end(x);
-	admit(fake_request(i, "GET", "/", "authorization", mint_text("bEARER   %s", token), NULL));
-	fake_stop(i);
+	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
+	assert_string_equal(kit_attr(x, "consumer"), "alice");
+	assert_string_equal(kit_attr(x, "claim:sub"), "alice");
+	assert_string_equal(kit_attr(x, "claim:exp"), "1700000100");
+	assert_string_equal(kit_attr(x, "claim:roles"), "r1 r2");
+	assert_string_equal(kit_attr(x, "claim:org.id"), "7");
+	assert_string_equal(kit_attr(x, "claim:ok"), "true");
+	assert_null(kit_attr(x, "claim:org"));
+	assert_null(kit_attr(x, "claim:none"));
+	assert_null(kit_attr(x, "claim:"));
+	assert_non_null(kit_header(x, SLUICE_REQUEST, "Authorization"));
+	kit_end(x);
+	admit(kit_request(i, "GET", "/", "authorization", mint_text("bEARER   %s", token), NULL));
+	kit_stop(i);
 }
 
 static void remembers_tokens(void **state)
@@ -86,15 +86,15 @@ static void remembers_tokens(void **state)
 	const void *a = sluice_attr(first, SLUICE_STR("claim:sub")).data,
 		   *b = sluice_attr(second, SLUICE_STR("claim:sub")).data;
 	assert_ptr_equal(a, b);
-	fake_end(first);
-	assert_string_equal(fake_attr(second, "claim:sub"), "alice");
-	fake_end(second);
+	kit_end(first);
+	assert_string_equal(kit_attr(second, "claim:sub"), "alice");
+	kit_end(second);
 	/* not beyond its time, and not when the clock is set back before it */
-	fake_advance(104999);
+	kit_advance(104999);
 	admit(request(i, token));
-	fake_advance(1);
+	kit_advance(1);
 	expect(request(i, token), 401, "token-expired", "error=\"invalid_token\"");
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void forgets_with_the_keys(void **state)
@@ -104,16 +104,16 @@ static void forgets_with_the_keys(void **state)
 	const char *text = mint(MINT_P256, "ES256", "a", claims);
 	sluice_instance *i = file_instance("refresh", "1m");
 	sluice_exchange *held = request(i, text);
-	assert_int_equal(fake_verdict(held), SLUICE_NEXT);
+	assert_int_equal(kit_verdict(held), SLUICE_NEXT);
 	/* key a is withdrawn */
-	fake_file("keys.json", mint_jwks(mint_jwk(MINT_RSA, "b", NULL), NULL));
-	fake_advance(60000);
+	kit_file("keys.json", mint_jwks(mint_jwk(MINT_RSA, "b", NULL), NULL));
+	kit_advance(60000);
 	sluice_exchange *x = request(i, text);
-	fake_advance(1); /* perhaps it has the file read once more */
+	kit_advance(1); /* perhaps it has the file read once more */
 	expect(x, 401, "token-key-unknown", "invalid_token");
-	assert_string_equal(fake_attr(held, "claim:sub"), "alice"); /* it began before */
-	fake_end(held);
-	fake_stop(i);
+	assert_string_equal(kit_attr(held, "claim:sub"), "alice"); /* it began before */
+	kit_end(held);
+	kit_stop(i);
 }
 
 static void outlives_its_place_in_the_cache(void **state)
@@ -124,41 +124,41 @@ static void outlives_its_place_in_the_cache(void **state)
 	for (int n = 0; n < 100; n++)
 		admit(request(i,
 			mint(MINT_P256, "ES256", "a", mint_text("{" GOOD ",\"n\":%d}", n))));
-	assert_string_equal(fake_attr(held, "claim:roles"), "r1 r2");
-	fake_end(held);
-	fake_stop(i);
+	assert_string_equal(kit_attr(held, "claim:roles"), "r1 r2");
+	kit_end(held);
+	kit_stop(i);
 	i = file_instance("cache", "0");
 	held = request(i, token);
-	assert_string_equal(fake_attr(held, "claim:roles"), "r1 r2");
-	fake_end(held);
-	fake_stop(i);
+	assert_string_equal(kit_attr(held, "claim:roles"), "r1 r2");
+	kit_end(held);
+	kit_stop(i);
 }
 
 static void asks_for_a_token(void **state)
 {
 	(void)state;
 	sluice_instance *i = file_instance("realm", "the \\\"shop\\");
-	sluice_exchange *x = fake_request(i, "GET", "/a", NULL);
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "WWW-Authenticate"),
+	sluice_exchange *x = kit_request(i, "GET", "/a", NULL);
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "WWW-Authenticate"),
 		"Bearer realm=\"the \\\\\\\"shop\\\\\"");
 	expect(x, 401, "token-missing", "Bearer");
-	expect(fake_request(i, "GET", "/a", "Authorization", "Basic YTpi", NULL), 401,
+	expect(kit_request(i, "GET", "/a", "Authorization", "Basic YTpi", NULL), 401,
 		"token-missing", "Bearer");
-	expect(fake_request(i, "GET", "/a", "Authorization", "", NULL), 401, "token-missing",
+	expect(kit_request(i, "GET", "/a", "Authorization", "", NULL), 401, "token-missing",
 		"Bearer");
-	expect(fake_request(i, "GET", "/a", "Authorization", "Bearerx", NULL), 401,
+	expect(kit_request(i, "GET", "/a", "Authorization", "Bearerx", NULL), 401,
 		"token-malformed", "invalid_token");
-	expect(fake_request(i, "GET", "/a?access_token=x", NULL), 401, "token-missing", "Bearer");
-	fake_stop(i);
+	expect(kit_request(i, "GET", "/a?access_token=x", NULL), 401, "token-missing", "Bearer");
+	kit_stop(i);
 	i = file_instance("resource_metadata",
 		"https://api.example/.well-known/oauth-protected-resource");
 	x = request(i, "x");
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "WWW-Authenticate"),
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "WWW-Authenticate"),
 		"Bearer realm=\"instance\", "
 		"resource_metadata=\"https://api.example/.well-known/oauth-protected-resource\", "
 		"error=\"invalid_token\", error_description=\"the token is malformed\"");
-	fake_end(x);
-	fake_stop(i);
+	kit_end(x);
+	kit_stop(i);
 }
 
 static void refuses_malformed_requests(void **state)
@@ -166,23 +166,23 @@ static void refuses_malformed_requests(void **state)
 	(void)state;
 	sluice_instance *i = file_instance(NULL, NULL);
 	const char *good = mint_text("Bearer %s", token);
-	expect(fake_request(i, "GET", "/", "Authorization", good, "authorization", good, NULL), 400,
+	expect(kit_request(i, "GET", "/", "Authorization", good, "authorization", good, NULL), 400,
 		"token-ambiguous", "error=\"invalid_request\"");
-	expect(fake_request(i, "GET", "/", "Authorization", "Basic YTpi", "Authorization", good,
+	expect(kit_request(i, "GET", "/", "Authorization", "Basic YTpi", "Authorization", good,
 		       NULL),
 		400, "token-ambiguous", "invalid_request");
-	expect(fake_request(i, "GET", "/", "Authorization", mint_text("%s, %s", good, good), NULL),
+	expect(kit_request(i, "GET", "/", "Authorization", mint_text("%s, %s", good, good), NULL),
 		400, "token-ambiguous", "invalid_request");
-	expect(fake_request(i, "GET", "/", "Authorization", "Bearer", NULL), 401, "token-malformed",
+	expect(kit_request(i, "GET", "/", "Authorization", "Bearer", NULL), 401, "token-malformed",
 		"invalid_token");
-	expect(fake_request(i, "GET", "/", "Authorization", "Bearer ", NULL), 401,
-		"token-malformed", "invalid_token");
+	expect(kit_request(i, "GET", "/", "Authorization", "Bearer ", NULL), 401, "token-malformed",
+		"invalid_token");
 	expect(request(i, "abc"), 401, "token-malformed",
 		"realm=\"instance\", error=\"invalid_token\"");
 	expect(request(i, mint_text("%s=", token)), 401, "token-malformed", "invalid_token");
 	expect(request(i, mint_text("%s%08192d", token, 0)), 401, "token-too-large",
 		"invalid_token");
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void refuses_bad_tokens(void **state)
@@ -223,7 +223,7 @@ static void refuses_bad_tokens(void **state)
 	sluice_exchange *x = request(i,
 		mint_parts("{\"alg\":\"ES256\",\"kid\":\"a\"}", "{" GOOD "}",
 			mint_b64("0123456789", 10)));
-	fake_advance(1); /* the keys are looked at once more */
+	kit_advance(1); /* the keys are looked at once more */
 	expect(x, 401, "token-signature", "invalid_token");
 	expect(request(i,
 		       mint_token(MINT_P256, "ES256",
@@ -234,8 +234,8 @@ static void refuses_bad_tokens(void **state)
 			       "{\"alg\":\"ES256\",\"kid\":\"a\",\"typ\":\"dpop+jwt\"}",
 			       "{" GOOD "}")),
 		401, "token-type", "invalid_token");
-	assert_null(strstr(fake_log(), "alice")); /* nothing of a token is logged */
-	fake_stop(i);
+	assert_null(strstr(kit_log(), "alice")); /* nothing of a token is logged */
+	kit_stop(i);
 }
 
 static void names_the_missing_scope_and_claim(void **state)
@@ -251,31 +251,31 @@ static void names_the_missing_scope_and_claim(void **state)
 	admit(request(i,
 		mint(MINT_P256, "ES256", "a",
 			"{" GOOD ",\"scope\":\"orders:read orders:write\"}")));
-	fake_stop(i);
+	kit_stop(i);
 	i = file_instance("claims", "{tenant: acme}");
 	sluice_exchange *x = request(i, token);
-	assert_string_equal(fake_detail(x),
+	assert_string_equal(kit_detail(x),
 		"the claim tenant of the token is missing or not as required");
 	expect(x, 401, "token-claim", "invalid_token");
-	fake_stop(i);
+	kit_stop(i);
 	i = file_instance("audience", "orders");
 	expect(request(i, token), 401, "token-audience", "invalid_token");
 	admit(request(i, mint(MINT_P256, "ES256", "a", "{" GOOD ",\"aud\":[\"x\",\"orders\"]}")));
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void lets_strangers_through_when_told(void **state)
 {
 	(void)state;
 	sluice_instance *i = file_instance("optional", "true");
-	sluice_exchange *x = fake_request(i, "GET", "/a", NULL);
-	assert_null(fake_attr(x, "consumer"));
+	sluice_exchange *x = kit_request(i, "GET", "/a", NULL);
+	assert_null(kit_attr(x, "consumer"));
 	admit(x);
-	admit(fake_request(i, "GET", "/a", "Authorization", "Basic YTpi", NULL));
+	admit(kit_request(i, "GET", "/a", "Authorization", "Basic YTpi", NULL));
 	expect(request(i, "x.y.z"), 401, "token-malformed", "invalid_token");
-	expect(fake_request(i, "GET", "/", "Authorization", "Bearer", NULL), 401, "token-malformed",
+	expect(kit_request(i, "GET", "/", "Authorization", "Bearer", NULL), 401, "token-malformed",
 		"invalid_token");
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void optional_lets_no_forged_token_through(void **state)
@@ -288,28 +288,28 @@ static void optional_lets_no_forged_token_through(void **state)
 	for (size_t n = 0; n < sizeof forms / sizeof *forms; n++) {
 		char value[1024];
 		(void)snprintf(value, sizeof value, forms[n], token);
-		sluice_exchange *x = fake_request(i, "GET", "/", "Authorization", value, NULL);
-		if (fake_verdict(x) != SLUICE_REPLY)
+		sluice_exchange *x = kit_request(i, "GET", "/", "Authorization", value, NULL);
+		if (kit_verdict(x) != SLUICE_REPLY)
 			fail_msg("\"%s\" went on to the service", forms[n]);
-		fake_end(x);
+		kit_end(x);
 	}
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void forward_token_false_drops_every_authorization(void **state)
 {
 	(void)state;
 	static const char *const values[] = { "Basic YTpi", "secret-api-key", "" };
-	fake_file("keys.json", keys_a);
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
+	kit_file("keys.json", keys_a);
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
 		"file:keys.json", "optional", "true", "forward_token", "false", NULL);
-	fake_start(i);
+	kit_start(i);
 	for (size_t n = 0; n < sizeof values / sizeof *values; n++) {
-		sluice_exchange *x = fake_request(i, "GET", "/", "AUTHORIZATION", values[n], NULL);
-		assert_null(fake_header(x, SLUICE_REQUEST, "Authorization"));
+		sluice_exchange *x = kit_request(i, "GET", "/", "AUTHORIZATION", values[n], NULL);
+		assert_null(kit_header(x, SLUICE_REQUEST, "Authorization"));
 		admit(x);
 	}
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void writes_claims_to_headers(void **state)
@@ -318,37 +318,36 @@ static void writes_claims_to_headers(void **state)
 	sluice_instance *i =
 		file_instance("claims_to_headers", "{sub: X-User, roles: X-Roles, none: X-None}");
 	for (int again = 0; again < 2; again++) {
-		sluice_exchange *x = fake_request(i, "GET", "/a", "x-user", "root", "X_User",
-			"root", "X-USER", "root", "X-None", "root", "X-Other", "kept",
-			"Authorization", mint_text("Bearer %s", token), NULL);
-		assert_int_equal(fake_header_count(x, SLUICE_REQUEST, "X-User"), 1);
-		assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-User"), "alice");
-		assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Roles"), "r1 r2");
-		assert_null(fake_header(x, SLUICE_REQUEST, "X-None"));
-		assert_null(fake_header(x, SLUICE_REQUEST, "X_User"));
-		assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-Other"), "kept");
+		sluice_exchange *x = kit_request(i, "GET", "/a", "x-user", "root", "X_User", "root",
+			"X-USER", "root", "X-None", "root", "X-Other", "kept", "Authorization",
+			mint_text("Bearer %s", token), NULL);
+		assert_int_equal(kit_header_count(x, SLUICE_REQUEST, "X-User"), 1);
+		assert_string_equal(kit_header(x, SLUICE_REQUEST, "X-User"), "alice");
+		assert_string_equal(kit_header(x, SLUICE_REQUEST, "X-Roles"), "r1 r2");
+		assert_null(kit_header(x, SLUICE_REQUEST, "X-None"));
+		assert_null(kit_header(x, SLUICE_REQUEST, "X_User"));
+		assert_string_equal(kit_header(x, SLUICE_REQUEST, "X-Other"), "kept");
 		admit(x);
 	}
 	/* a claim that would end the field ends nothing */
 	sluice_exchange *x = request(i,
 		mint(MINT_P256, "ES256", "a", "{" GOOD ",\"roles\":\"a\\r\\nX-Admin: 1\"}"));
-	assert_null(fake_header(x, SLUICE_REQUEST, "X-Admin"));
-	assert_null(fake_header(x, SLUICE_REQUEST, "X-Roles"));
+	assert_null(kit_header(x, SLUICE_REQUEST, "X-Admin"));
+	assert_null(kit_header(x, SLUICE_REQUEST, "X-Roles"));
 	admit(x);
-	fake_stop(i);
-	fake_file("keys.json", keys_a);
-	i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", "file:keys.json",
-		"optional", "true", "claims_to_headers", "{sub: X-User}", "forward_token", "false",
-		NULL);
-	fake_start(i);
-	x = fake_request(i, "GET", "/a", "X-User", "root", NULL);
-	assert_null(fake_header(x, SLUICE_REQUEST, "X-User")); /* also without a token */
+	kit_stop(i);
+	kit_file("keys.json", keys_a);
+	i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", "file:keys.json", "optional",
+		"true", "claims_to_headers", "{sub: X-User}", "forward_token", "false", NULL);
+	kit_start(i);
+	x = kit_request(i, "GET", "/a", "X-User", "root", NULL);
+	assert_null(kit_header(x, SLUICE_REQUEST, "X-User")); /* also without a token */
 	admit(x);
 	x = request(i, token);
-	assert_null(fake_header(x, SLUICE_REQUEST, "Authorization"));
-	assert_string_equal(fake_header(x, SLUICE_REQUEST, "X-User"), "alice");
+	assert_null(kit_header(x, SLUICE_REQUEST, "Authorization"));
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "X-User"), "alice");
 	admit(x);
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void checks_options(void **state)
@@ -365,139 +364,139 @@ static void checks_options(void **state)
 		{ "realm", "a\nb", "printable" },
 		{ "min_refresh", "10m", "longer than refresh" },
 	};
-	fake_file("keys.json", keys_a);
+	kit_file("keys.json", keys_a);
 	for (size_t n = 0; n < sizeof rows / sizeof *rows; n++) {
-		sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
+		sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
 			"file:keys.json", rows[n].name, rows[n].value, NULL);
-		if (fake_check(i) == 0 || !strstr(fake_errors(i), rows[n].words) ||
-			strncmp(fake_errors(i), rows[n].name, 5) != 0)
-			fail_msg("row %zu: %s", n, fake_errors(i));
-		fake_stop(i);
+		if (kit_check(i) == 0 || !strstr(kit_errors(i), rows[n].words) ||
+			strncmp(kit_errors(i), rows[n].name, 5) != 0)
+			fail_msg("row %zu: %s", n, kit_errors(i));
+		kit_stop(i);
 	}
 }
 
 static sluice_instance *url_instance(void)
 {
 	sluice_instance *i =
-		fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, NULL);
-	fake_start(i);
+		kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, NULL);
+	kit_start(i);
 	return i;
 }
 
 static void waits_for_the_first_keys(void **state)
 {
 	(void)state;
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
-	fake_fetch_delay(1000);
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_fetch_delay(1000);
 	sluice_instance *i = url_instance();
 	sluice_exchange *x = request(i, token), *gone = request(i, token),
 			*bad = request(i, "x.y.z");
-	assert_int_equal(fake_verdict(x), SLUICE_WAIT);
+	assert_int_equal(kit_verdict(x), SLUICE_WAIT);
 	expect(bad, 401, "token-malformed", "invalid_token"); /* that much is known without keys */
-	fake_advance(999);
-	assert_int_equal(fake_verdict(x), SLUICE_WAIT);
-	fake_end(gone); /* the client left */
-	fake_advance(1);
-	assert_string_equal(fake_attr(x, "consumer"), "alice");
+	kit_advance(999);
+	assert_int_equal(kit_verdict(x), SLUICE_WAIT);
+	kit_end(gone); /* the client left */
+	kit_advance(1);
+	assert_string_equal(kit_attr(x, "consumer"), "alice");
 	admit(x);
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void gives_up_without_keys(void **state)
 {
 	(void)state;
-	fake_fetch_delay(4000);
+	kit_fetch_delay(4000);
 	sluice_instance *i = url_instance();
 	sluice_exchange *x = request(i, token);
-	fake_advance(2999);
-	assert_int_equal(fake_verdict(x), SLUICE_WAIT);
-	fake_advance(1);
+	kit_advance(2999);
+	assert_int_equal(kit_verdict(x), SLUICE_WAIT);
+	kit_advance(1);
 	expect(x, 503, "jwks-unavailable", NULL);
-	fake_advance(100000);
+	kit_advance(100000);
 	/* between tries that are far apart, the answer is there at once */
 	uint64_t pause;
 	unsigned refused = 0;
 	for (int n = 0; n < 60; n++) {
 		x = request(i, token);
-		if (fake_verdict(x) == SLUICE_REPLY)
+		if (kit_verdict(x) == SLUICE_REPLY)
 			refused++;
-		if (fake_timer(i, &pause) && pause > 3000)
-			assert_int_equal(fake_verdict(x), SLUICE_REPLY);
-		fake_end(x);
-		fake_advance(1000);
+		if (kit_timer(i, &pause) && pause > 3000)
+			assert_int_equal(kit_verdict(x), SLUICE_REPLY);
+		kit_end(x);
+		kit_advance(1000);
 	}
 	assert_true(refused > 20);
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void fetches_early_for_unknown_keys(void **state)
 {
 	(void)state;
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
-	fake_fetch_delay(50);
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_fetch_delay(50);
 	sluice_instance *i = url_instance();
-	fake_advance(50);
+	kit_advance(50);
 	/* too soon after the last fetch: refused at once */
 	expect(request(i, token_b), 401, "token-key-unknown", "invalid_token");
-	fake_advance(10000);
-	fake_fetch_answer(KEYS_URL, 200, keys_ab);
+	kit_advance(10000);
+	kit_fetch_answer(KEYS_URL, 200, keys_ab);
 	sluice_exchange *x[20];
 	for (int n = 0; n < 20; n++) {
 		x[n] = request(i, token_b);
-		assert_int_equal(fake_verdict(x[n]), SLUICE_WAIT);
+		assert_int_equal(kit_verdict(x[n]), SLUICE_WAIT);
 	}
-	fake_advance(49);
+	kit_advance(49);
 	admit(request(i, token)); /* known ones do not wait */
-	fake_advance(1);
+	kit_advance(1);
 	for (int n = 0; n < 20; n++)
 		admit(x[n]);
-	assert_int_equal(fake_fetches(NULL), 2); /* one for all of them */
+	assert_int_equal(kit_fetches(NULL), 2); /* one for all of them */
 	admit(request(i, token_b));
 	/* a flood of made-up names costs one fetch in ten seconds */
 	for (int n = 0; n < 1000; n++) {
 		sluice_exchange *y =
 			request(i, mint(MINT_P256, "ES256", mint_text("k%d", n), "{" GOOD "}"));
-		fake_advance(60);
+		kit_advance(60);
 		expect(y, 401, "token-key-unknown", "invalid_token");
 	}
-	assert_in_range(fake_fetches(NULL), 7, 9);
-	fake_stop(i);
+	assert_in_range(kit_fetches(NULL), 7, 9);
+	kit_stop(i);
 }
 
 static void fetches_early_for_nameless_keys(void **state)
 {
 	(void)state;
 	const char *nameless = mint(MINT_P384, "ES384", NULL, "{" GOOD "}");
-	fake_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_P256, NULL, NULL), NULL));
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
+	kit_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_P256, NULL, NULL), NULL));
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
 		"algorithms", "[ES256, ES384]", NULL);
-	fake_start(i);
-	fake_advance(20000);
-	fake_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_P384, NULL, NULL), NULL));
+	kit_start(i);
+	kit_advance(20000);
+	kit_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_P384, NULL, NULL), NULL));
 	sluice_exchange *x = request(i, nameless);
-	fake_advance(10);
+	kit_advance(10);
 	admit(x);
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void bounds_the_wait_for_unknown_keys(void **state)
 {
 	(void)state;
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	sluice_instance *i = url_instance();
-	fake_advance(20000);
-	fake_fetch_fail(KEYS_URL, SLUICE_UNREACHABLE);
+	kit_advance(20000);
+	kit_fetch_fail(KEYS_URL, SLUICE_UNREACHABLE);
 	sluice_exchange *x = request(i, token_b);
-	fake_advance(3000); /* key_wait, at most */
+	kit_advance(3000); /* key_wait, at most */
 	expect(x, 401, "token-key-unknown", "invalid_token");
-	fake_advance(20000);
-	fake_fetch_delay(4500);
+	kit_advance(20000);
+	kit_fetch_delay(4500);
 	x = request(i, token_b);
-	if (fake_verdict(x) == SLUICE_WAIT)
-		fake_advance(3000);
+	if (kit_verdict(x) == SLUICE_WAIT)
+		kit_advance(3000);
 	expect(x, 401, "token-key-unknown", "invalid_token");
 	admit(request(i, token));
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void the_first_failed_fetch_does_not_end_the_wait(void **state)
@@ -505,22 +504,22 @@ static void the_first_failed_fetch_does_not_end_the_wait(void **state)
 	(void)state;
 	sluice_instance *i = url_instance(); /* nobody answers */
 	sluice_exchange *x = request(i, token);
-	fake_advance(600);
-	assert_true(fake_fetches(NULL) >= 2);
-	assert_int_equal(fake_verdict(x), SLUICE_WAIT);
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
-	fake_advance(1500);
+	kit_advance(600);
+	assert_true(kit_fetches(NULL) >= 2);
+	assert_int_equal(kit_verdict(x), SLUICE_WAIT);
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_advance(1500);
 	admit(x);
 	/* the same for a key that is not known yet */
-	fake_advance(20000);
-	fake_fetch_answer(KEYS_URL, 500, "");
+	kit_advance(20000);
+	kit_fetch_answer(KEYS_URL, 500, "");
 	x = request(i, token_b);
-	fake_advance(100);
-	assert_int_equal(fake_verdict(x), SLUICE_WAIT);
-	fake_fetch_answer(KEYS_URL, 200, keys_ab);
-	fake_advance(300);
+	kit_advance(100);
+	assert_int_equal(kit_verdict(x), SLUICE_WAIT);
+	kit_fetch_answer(KEYS_URL, 200, keys_ab);
+	kit_advance(300);
 	admit(x);
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void a_new_key_under_an_old_name_is_accepted_soon(void **state)
@@ -528,72 +527,72 @@ static void a_new_key_under_an_old_name_is_accepted_soon(void **state)
 	(void)state;
 	const char *claims = "{\"iss\":\"" IDP "\",\"exp\":1800000000}",
 		   *text = mint(MINT_RSA, "RS256", "b", claims);
-	fake_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_RSA_OTHER, "b", NULL), NULL));
+	kit_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_RSA_OTHER, "b", NULL), NULL));
 	sluice_instance *i = url_instance();
-	fake_advance(20000);
-	fake_fetch_answer(KEYS_URL, 200, keys_ab); /* the same name, another key */
+	kit_advance(20000);
+	kit_fetch_answer(KEYS_URL, 200, keys_ab); /* the same name, another key */
 	sluice_exchange *x = request(i, text);
-	assert_int_equal(fake_verdict(x), SLUICE_WAIT);
-	fake_advance(10);
+	assert_int_equal(kit_verdict(x), SLUICE_WAIT);
+	kit_advance(10);
 	admit(x);
-	fake_advance(20000);
+	kit_advance(20000);
 	/* of another type even */
-	fake_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_P256, "b", NULL), NULL));
-	fake_advance(300000);
-	fake_fetch_answer(KEYS_URL, 200, keys_ab);
+	kit_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_P256, "b", NULL), NULL));
+	kit_advance(300000);
+	kit_fetch_answer(KEYS_URL, 200, keys_ab);
 	x = request(i, text);
-	fake_advance(10);
+	kit_advance(10);
 	admit(x);
 	/* a flood of forged signatures costs one fetch in ten seconds, and what is refused by
 	 * configuration costs none */
-	unsigned before = fake_fetches(NULL);
+	unsigned before = kit_fetches(NULL);
 	for (int n = 0; n < 600; n++) {
 		x = request(i, mint(MINT_RSA_OTHER, "RS256", "b", claims));
-		fake_advance(100);
+		kit_advance(100);
 		expect(x, 401, "token-signature", "invalid_token");
 		expect(request(i, mint(MINT_RSA, "RS512", "b", claims)), 401, "token-algorithm",
 			"invalid_token");
 	}
-	assert_in_range(fake_fetches(NULL) - before, 5, 8);
-	fake_stop(i);
+	assert_in_range(kit_fetches(NULL) - before, 5, 8);
+	kit_stop(i);
 }
 
 static void an_issuer_without_keys_refuses_all_tokens(void **state)
 {
 	(void)state;
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	sluice_instance *i = url_instance();
-	fake_advance(10);
+	kit_advance(10);
 	const char *text =
 		mint(MINT_P256, "ES256", "a", "{\"iss\":\"" IDP "\",\"exp\":1800000000}");
 	admit(request(i, text));
-	fake_fetch_answer(KEYS_URL, 200, "{\"keys\":[]}");
-	fake_advance(300000);
+	kit_fetch_answer(KEYS_URL, 200, "{\"keys\":[]}");
+	kit_advance(300000);
 	sluice_exchange *x = request(i, text);
-	fake_advance(10);
+	kit_advance(10);
 	expect(x, 401, "token-key-unknown", "invalid_token");
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void keys_beyond_their_maximum_age_verify_nothing(void **state)
 {
 	(void)state;
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
 		"max_stale", "10m", NULL);
-	fake_start(i);
-	fake_advance(5);
+	kit_start(i);
+	kit_advance(5);
 	const char *text =
 		mint(MINT_P256, "ES256", "a", "{\"iss\":\"" IDP "\",\"exp\":1800000000}");
 	admit(request(i, text));
-	fake_fetch_fail(KEYS_URL, SLUICE_UNREACHABLE);
-	fake_advance(599990);
+	kit_fetch_fail(KEYS_URL, SLUICE_UNREACHABLE);
+	kit_advance(599990);
 	admit(request(i, text));
-	fake_advance(20);
+	kit_advance(20);
 	sluice_exchange *x = request(i, text); /* remembered or not */
-	fake_advance(3000);
+	kit_advance(3000);
 	expect(x, 503, "jwks-unavailable", NULL);
-	fake_stop(i);
+	kit_stop(i);
 }
 
 /* Two issuers whose keys have the same name: neither may sign for the other, and nobody else at
@@ -601,24 +600,24 @@ static void keys_beyond_their_maximum_age_verify_nothing(void **state)
 static void iss_chooses_among_the_configured_issuers_only(void **state)
 {
 	(void)state;
-	fake_file("one.json", mint_jwks(mint_jwk(MINT_P256, "k", NULL), NULL));
-	fake_file("two.json", mint_jwks(mint_jwk(MINT_RSA, "k", NULL), NULL));
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuers",
+	kit_file("one.json", mint_jwks(mint_jwk(MINT_P256, "k", NULL), NULL));
+	kit_file("two.json", mint_jwks(mint_jwk(MINT_RSA, "k", NULL), NULL));
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuers",
 		"{one: file:one.json, two: file:two.json}", NULL);
-	fake_start(i);
+	kit_start(i);
 	const char *form = "{\"iss\":\"%s\",\"exp\":1700000100,\"sub\":\"%s\"}";
 	for (int again = 0; again < 2; again++) {
 		admit(request(i, mint(MINT_P256, "ES256", "k", mint_text(form, "one", "a"))));
 		admit(request(i, mint(MINT_RSA, "RS256", "k", mint_text(form, "two", "a"))));
 		sluice_exchange *x =
 			request(i, mint(MINT_P256, "ES256", "k", mint_text(form, "two", "a")));
-		fake_advance(5);
+		kit_advance(5);
 		expect(x, 401, "token-algorithm", "invalid_token");
 		x = request(i, mint(MINT_RSA, "RS256", "k", mint_text(form, "one", "a")));
-		fake_advance(5);
+		kit_advance(5);
 		expect(x, 401, "token-algorithm", "invalid_token");
 		x = request(i, mint(MINT_RSA_OTHER, "RS256", "k", mint_text(form, "two", "a")));
-		fake_advance(5);
+		kit_advance(5);
 		expect(x, 401, "token-signature", "invalid_token");
 		expect(request(i, mint(MINT_P256, "ES256", "k", mint_text(form, "three", "a"))),
 			401, "token-issuer", "invalid_token");
@@ -635,37 +634,42 @@ static void iss_chooses_among_the_configured_issuers_only(void **state)
 	/* new keys of one leave the tokens of the other remembered */
 	sluice_exchange *held =
 		request(i, mint(MINT_RSA, "RS256", "k", mint_text(form, "two", "bob")));
-	assert_string_equal(fake_attr(held, "consumer"), "bob");
-	fake_end(held);
-	fake_stop(i);
+	assert_string_equal(kit_attr(held, "consumer"), "bob");
+	kit_end(held);
+	kit_stop(i);
 }
 
 static void several_names_may_share_their_keys(void **state)
 {
 	(void)state;
-	fake_file("keys.json", keys_a);
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", "[one, " IDP "]",
-		"jwks", "file:keys.json", NULL);
-	fake_start(i);
+	kit_file("keys.json", keys_a);
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", "[one, " IDP "]", "jwks",
+		"file:keys.json", NULL);
+	kit_start(i);
 	admit(request(i, token));
 	admit(request(i, mint(MINT_P256, "ES256", "a", "{\"iss\":\"one\",\"exp\":1700000100}")));
 	expect(request(i, mint(MINT_P256, "ES256", "a", "{\"iss\":\"two\",\"exp\":1700000100}")),
 		401, "token-issuer", "invalid_token");
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void survives_a_spent_budget(void **state)
 {
 	(void)state;
 	sluice_instance *i = file_instance(NULL, NULL);
-	sluice_exchange *x = fake_exchange(i, "GET", "/a");
-	fake_add_header(x, SLUICE_REQUEST, "Authorization", mint_text("Bearer %s", token));
-	fake_set_budget(x, 0);
-	assert_int_equal(fake_run(x), SLUICE_NEXT);
-	assert_string_equal(fake_attr(x, "claim:sub"), "alice");
-	assert_null(fake_attr(x, "claim:roles")); /* needs memory that is not there */
-	fake_end(x);
-	fake_stop(i);
+	sluice_exchange *x = kit_exchange(i, "GET", "/a");
+	kit_add_header(x, SLUICE_REQUEST, "Authorization", mint_text("Bearer %s", token));
+	assert_int_equal(kit_run(x), SLUICE_NEXT);
+	kit_set_budget(x, 0);
+	assert_string_equal(kit_attr(x, "claim:sub"), "alice");
+	assert_null(kit_attr(x, "claim:roles")); /* needs memory that is not there */
+	kit_end(x);
+	x = kit_exchange(i, "GET", "/a");
+	kit_add_header(x, SLUICE_REQUEST, "Authorization", mint_text("Bearer %s", token));
+	kit_set_budget(x, 0);
+	assert_int_equal(kit_run(x), SLUICE_FAIL);
+	kit_end(x);
+	kit_stop(i);
 }
 
 static int setup(void **state)
@@ -682,14 +686,14 @@ static int setup(void **state)
 static int each(void **state)
 {
 	(void)state;
-	fake_reset();
+	kit_reset();
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	fake_reset();
+	kit_reset();
 	mint_fini();
 	return 0;
 }

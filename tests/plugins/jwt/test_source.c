@@ -1,5 +1,5 @@
 /* Where keys come from: fetching, failing, coming back, reloading. Through the plugin's record, on
- * the fake host. */
+ * the kit. */
 #include "issuers.h"
 
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "fakehost.h"
+#include "kit.h"
 #include "mint.h"
 
 extern const sluice_plugin sluice_plugin_record;
@@ -21,7 +21,7 @@ static const char *keys_a, *keys_b;
 
 static const struct keyset *keys_of(sluice_instance *i)
 {
-	const struct issuer_keys *keys = issuers_keys(fake_published(i));
+	const struct issuer_keys *keys = issuers_keys(kit_published(i));
 	return keys ? keys[0].keys : NULL;
 }
 
@@ -32,55 +32,55 @@ static const char *kid_of(sluice_instance *i)
 
 static sluice_instance *by_url(void)
 {
-	return fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, NULL);
+	return kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, NULL);
 }
 
 static void fetches_and_refreshes(void **state)
 {
 	(void)state;
 	uint64_t in_ms;
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	sluice_instance *i = by_url();
-	fake_start(i);
+	kit_start(i);
 	assert_null(keys_of(i));
-	fake_advance(10);
+	kit_advance(10);
 	assert_string_equal(kid_of(i), "a");
-	assert_int_equal(fake_fetches(KEYS_URL), 1);
-	assert_true(fake_timer(i, &in_ms));
+	assert_int_equal(kit_fetches(KEYS_URL), 1);
+	assert_true(kit_timer(i, &in_ms));
 	assert_in_range(in_ms, 240000 - 10, 300000);
 	uint64_t generation = keys_of(i)->generation;
-	fake_advance(300000);
-	assert_int_equal(fake_fetches(KEYS_URL), 2);
+	kit_advance(300000);
+	assert_int_equal(kit_fetches(KEYS_URL), 2);
 	/* nothing changed, nothing is forgotten */
 	assert_int_equal(keys_of(i)->generation, generation);
-	fake_fetch_answer(KEYS_URL, 200, keys_b);
-	fake_advance(300000);
+	kit_fetch_answer(KEYS_URL, 200, keys_b);
+	kit_advance(300000);
 	assert_string_equal(kid_of(i), "b");
 	assert_int_not_equal(keys_of(i)->generation, generation);
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void retries_with_growing_pauses(void **state)
 {
 	(void)state;
 	sluice_instance *i = by_url();
-	fake_start(i);
+	kit_start(i);
 	uint64_t pause, last = 0;
 	for (int n = 1; n <= 8; n++) {
-		fake_advance(5);
-		assert_int_equal(fake_fetches(NULL), n);
-		assert_true(fake_timer(i, &pause));
+		kit_advance(5);
+		assert_int_equal(kit_fetches(NULL), n);
+		assert_true(kit_timer(i, &pause));
 		uint64_t full = 250u << (n - 1) < 30000 ? 250u << (n - 1) : 30000;
 		assert_in_range(pause, full / 2, full);
 		last = pause;
-		fake_advance(pause);
+		kit_advance(pause);
 	}
 	assert_true(last > 10000);
 	assert_null(keys_of(i));
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
-	fake_advance(60000);
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_advance(60000);
 	assert_string_equal(kid_of(i), "a");
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void keeps_good_keys(void **state)
@@ -92,78 +92,78 @@ static void keeps_good_keys(void **state)
 	} bad[] = { { 500, "oops" }, { 404, "" }, { 200, "" }, { 200, "<html>" }, { 204, "" },
 		{ 302, "" } };
 	uint64_t pause;
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	sluice_instance *i = by_url();
-	fake_start(i);
-	fake_advance(10);
-	fake_advance(300000);
+	kit_start(i);
+	kit_advance(10);
+	kit_advance(300000);
 	for (size_t n = 0; n < sizeof bad / sizeof *bad; n++) {
-		unsigned before = fake_fetches(NULL);
-		fake_fetch_answer(KEYS_URL, bad[n].code, bad[n].body);
-		assert_true(fake_timer(i, &pause));
-		fake_log();
-		fake_advance(pause + 10);
-		assert_int_equal(fake_fetches(NULL), before + 1);
+		unsigned before = kit_fetches(NULL);
+		kit_fetch_answer(KEYS_URL, bad[n].code, bad[n].body);
+		assert_true(kit_timer(i, &pause));
+		kit_log();
+		kit_advance(pause + 10);
+		assert_int_equal(kit_fetches(NULL), before + 1);
 		assert_string_equal(kid_of(i), "a");
-		assert_non_null(strstr(fake_log(), "warn: keys from " KEYS_URL));
+		assert_non_null(strstr(kit_log(), "warn: keys from " KEYS_URL));
 	}
-	fake_fetch_fail(KEYS_URL, SLUICE_ERROR);
-	fake_advance(3600000);
+	kit_fetch_fail(KEYS_URL, SLUICE_ERROR);
+	kit_advance(3600000);
 	assert_string_equal(kid_of(i), "a");
-	fake_fetch_delay(6000); /* slower than fetch_timeout */
-	fake_fetch_answer(KEYS_URL, 200, keys_b);
-	fake_advance(600000);
+	kit_fetch_delay(6000); /* slower than fetch_timeout */
+	kit_fetch_answer(KEYS_URL, 200, keys_b);
+	kit_advance(600000);
 	assert_string_equal(kid_of(i), "a");
-	fake_fetch_delay(4000);
-	fake_advance(600000);
+	kit_fetch_delay(4000);
+	kit_advance(600000);
 	assert_string_equal(kid_of(i), "b");
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void discovers(void **state)
 {
 	(void)state;
-	fake_fetch_answer(DISCOVERY, 200,
+	kit_fetch_answer(DISCOVERY, 200,
 		"{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" KEYS_URL "\",\"x\":[{}]}");
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, NULL);
-	fake_start(i);
-	fake_advance(10);
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, NULL);
+	kit_start(i);
+	kit_advance(10);
 	assert_string_equal(kid_of(i), "a");
-	fake_stop(i);
+	kit_stop(i);
 }
 
 /* The old URL still answers, as one that nobody looks after any more. */
 static void discovery_is_read_again_with_the_keys(void **state)
 {
 	(void)state;
-	fake_fetch_answer(DISCOVERY, 200, "{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" KEYS_URL "\"}");
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, NULL);
-	fake_start(i);
-	fake_advance(10);
-	fake_fetch_answer(DISCOVERY, 200,
+	kit_fetch_answer(DISCOVERY, 200, "{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" KEYS_URL "\"}");
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, NULL);
+	kit_start(i);
+	kit_advance(10);
+	kit_fetch_answer(DISCOVERY, 200,
 		"{\"issuer\":\"" IDP "\",\"jwks_uri\":\"https://keys.example/new\"}");
-	fake_fetch_answer("https://keys.example/new", 200, keys_b);
-	fake_advance(300000);
+	kit_fetch_answer("https://keys.example/new", 200, keys_b);
+	kit_advance(300000);
 	assert_string_equal(kid_of(i), "b");
-	assert_int_equal(fake_fetches(DISCOVERY), 2);
-	assert_int_equal(fake_fetches(KEYS_URL), 1);
+	assert_int_equal(kit_fetches(DISCOVERY), 2);
+	assert_int_equal(kit_fetches(KEYS_URL), 1);
 	/* while the document cannot be had, the keys still are, from where they were */
-	fake_fetch_answer(DISCOVERY, 500, "");
-	fake_fetch_answer("https://keys.example/new", 200, keys_a);
-	fake_log();
-	fake_advance(300000);
+	kit_fetch_answer(DISCOVERY, 500, "");
+	kit_fetch_answer("https://keys.example/new", 200, keys_a);
+	kit_log();
+	kit_advance(300000);
 	assert_string_equal(kid_of(i), "a");
-	assert_non_null(strstr(fake_log(),
+	assert_non_null(strstr(kit_log(),
 		"discovery at " DISCOVERY ": it answered with status 500; the keys are fetched"));
 	/* and a document of somebody else's changes nothing */
-	fake_fetch_answer(DISCOVERY, 200,
+	kit_fetch_answer(DISCOVERY, 200,
 		"{\"issuer\":\"https://evil.example/\",\"jwks_uri\":\"" KEYS_URL "\"}");
-	fake_fetch_answer(KEYS_URL, 200, keys_b);
-	fake_advance(300000);
+	kit_fetch_answer(KEYS_URL, 200, keys_b);
+	kit_advance(300000);
 	assert_string_equal(kid_of(i), "a");
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void an_issuer_that_says_it_has_no_keys_is_believed(void **state)
@@ -172,144 +172,144 @@ static void an_issuer_that_says_it_has_no_keys_is_believed(void **state)
 	static const char *const none[] = { "{\"keys\":[]}",
 		"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\"}]}" };
 	for (size_t n = 0; n < 2; n++) {
-		fake_fetch_answer(KEYS_URL, 200, keys_a);
+		kit_fetch_answer(KEYS_URL, 200, keys_a);
 		sluice_instance *i = by_url();
-		fake_start(i);
-		fake_advance(10);
+		kit_start(i);
+		kit_advance(10);
 		assert_string_equal(kid_of(i), "a");
-		fake_fetch_answer(KEYS_URL, 200, none[n]);
-		fake_log();
-		fake_advance(300000);
+		kit_fetch_answer(KEYS_URL, 200, none[n]);
+		kit_log();
+		kit_advance(300000);
 		assert_non_null(keys_of(i));
 		assert_int_equal(keys_of(i)->n, 0);
-		assert_non_null(strstr(fake_log(),
+		assert_non_null(strstr(kit_log(),
 			"warn: 0 keys from " KEYS_URL ": no token can be verified"));
-		fake_fetch_answer(KEYS_URL, 200, keys_b);
-		fake_advance(300000);
+		kit_fetch_answer(KEYS_URL, 200, keys_b);
+		kit_advance(300000);
 		assert_string_equal(kid_of(i), "b");
-		fake_stop(i);
+		kit_stop(i);
 	}
 }
 
 static void keys_that_cannot_be_refreshed_have_a_maximum_age(void **state)
 {
 	(void)state;
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
 		"max_stale", "1h", NULL);
-	sluice_instance *patient = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
+	sluice_instance *patient = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
 		KEYS_URL, "max_stale", "0", NULL);
-	fake_start(i);
-	fake_start(patient);
-	fake_advance(5);
+	kit_start(i);
+	kit_start(patient);
+	kit_advance(5);
 	assert_string_equal(kid_of(i), "a");
-	fake_fetch_fail(KEYS_URL, SLUICE_UNREACHABLE);
-	fake_advance(3599990);
+	kit_fetch_fail(KEYS_URL, SLUICE_UNREACHABLE);
+	kit_advance(3599990);
 	assert_string_equal(kid_of(i), "a");
-	fake_log();
-	fake_advance(20);
+	kit_log();
+	kit_advance(20);
 	assert_null(keys_of(i));
-	assert_non_null(strstr(fake_log(),
+	assert_non_null(strstr(kit_log(),
 		"error: the keys of " IDP " could not be fetched anew for longer than max_stale"));
 	assert_string_equal(kid_of(patient), "a"); /* it was told to */
-	fake_advance(3600000);
-	assert_null(strstr(fake_log(), "max_stale")); /* said once */
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
-	fake_advance(30000); /* tried often, as somebody has no keys to go on with */
+	kit_advance(3600000);
+	assert_null(strstr(kit_log(), "max_stale")); /* said once */
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_advance(30000); /* tried often, as somebody has no keys to go on with */
 	assert_string_equal(kid_of(i), "a");
-	fake_stop(i);
-	fake_stop(patient);
+	kit_stop(i);
+	kit_stop(patient);
 }
 
 /* A reload after that must not bring old keys back to life. */
 static void a_reload_does_not_revive_old_keys(void **state)
 {
 	(void)state;
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
-	sluice_instance *old = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	sluice_instance *old = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
 		"max_stale", "10m", NULL);
-	fake_start(old);
-	fake_advance(5);
-	fake_fetch_fail(KEYS_URL, SLUICE_UNREACHABLE);
-	fake_advance(600100);
-	sluice_instance *new = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
+	kit_start(old);
+	kit_advance(5);
+	kit_fetch_fail(KEYS_URL, SLUICE_UNREACHABLE);
+	kit_advance(600100);
+	sluice_instance *new = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
 		"max_stale", "10m", NULL);
-	assert_int_equal(fake_check(new), 0);
+	assert_int_equal(kit_check(new), 0);
 	assert_null(keys_of(new));
-	fake_start(new);
-	fake_stop(old);
+	kit_start(new);
+	kit_stop(old);
 	assert_null(keys_of(new));
-	fake_stop(new);
+	kit_stop(new);
 }
 
 static void instances_of_one_issuer_share_one_fetch(void **state)
 {
 	(void)state;
 	sluice_instance *i[10];
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	for (size_t n = 0; n < 10; n++) {
 		i[n] = by_url();
-		fake_start(i[n]);
+		kit_start(i[n]);
 	}
-	fake_advance(10);
-	assert_int_equal(fake_fetches(KEYS_URL), 1);
+	kit_advance(10);
+	assert_int_equal(kit_fetches(KEYS_URL), 1);
 	for (size_t n = 0; n < 10; n++)
 		assert_string_equal(kid_of(i[n]), "a");
-	fake_fetch_answer(KEYS_URL, 200, keys_b);
-	fake_advance(300000);
-	assert_int_equal(fake_fetches(KEYS_URL), 2);
+	kit_fetch_answer(KEYS_URL, 200, keys_b);
+	kit_advance(300000);
+	assert_int_equal(kit_fetches(KEYS_URL), 2);
 	for (size_t n = 0; n < 10; n++)
 		assert_string_equal(kid_of(i[n]), "b");
 	/* the one that fetches leaves in the midst of it: another goes on */
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
-	fake_fetch_delay(1000);
-	fake_advance(300500);
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_fetch_delay(1000);
+	kit_advance(300500);
 	for (size_t n = 0; n < 9; n++)
-		fake_stop(i[n]);
-	fake_advance(1000);
+		kit_stop(i[n]);
+	kit_advance(1000);
 	assert_string_equal(kid_of(i[9]), "a");
-	fake_stop(i[9]);
+	kit_stop(i[9]);
 }
 
 static void the_most_demanding_instance_sets_the_pace(void **state)
 {
 	(void)state;
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
-	sluice_instance *slow = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
-		KEYS_URL, "refresh", "1h", NULL);
-	fake_start(slow);
-	fake_advance(10);
-	sluice_instance *fast = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
-		KEYS_URL, "refresh", "1m", NULL);
-	fake_start(fast);
-	fake_fetch_answer(KEYS_URL, 200, keys_b);
-	fake_advance(60010);
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	sluice_instance *slow = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
+		"refresh", "1h", NULL);
+	kit_start(slow);
+	kit_advance(10);
+	sluice_instance *fast = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
+		"refresh", "1m", NULL);
+	kit_start(fast);
+	kit_fetch_answer(KEYS_URL, 200, keys_b);
+	kit_advance(60010);
 	assert_string_equal(kid_of(fast), "b");
 	assert_string_equal(kid_of(slow), "b");
-	fake_stop(fast);
-	fake_stop(slow);
+	kit_stop(fast);
+	kit_stop(slow);
 }
 
 static void each_issuer_has_keys_of_its_own(void **state)
 {
 	(void)state;
-	fake_fetch_answer(DISCOVERY, 200, "{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" KEYS_URL "\"}");
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
-	fake_fetch_answer("https://b.example/keys", 200, keys_b);
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuers",
+	kit_fetch_answer(DISCOVERY, 200, "{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" KEYS_URL "\"}");
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_fetch_answer("https://b.example/keys", 200, keys_b);
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuers",
 		"{" IDP
 		": discover, https://b.example/: https://b.example/keys, c: https://c.example/k}",
 		NULL);
-	fake_start(i);
-	fake_advance(10);
-	const struct issuer_keys *keys = issuers_keys(fake_published(i));
+	kit_start(i);
+	kit_advance(10);
+	const struct issuer_keys *keys = issuers_keys(kit_published(i));
 	assert_string_equal(keys[0].keys->v[0].kid, "a");
 	assert_string_equal(keys[1].keys->v[0].kid, "b");
 	assert_null(keys[2].keys); /* it cannot be reached, which is no fault of the others */
-	fake_fetch_answer("https://c.example/k", 200, keys_a);
-	fake_advance(60000);
-	assert_non_null(issuers_keys(fake_published(i))[2].keys);
-	fake_stop(i);
+	kit_fetch_answer("https://c.example/k", 200, keys_a);
+	kit_advance(60000);
+	assert_non_null(issuers_keys(kit_published(i))[2].keys);
+	kit_stop(i);
 }
 
 static void distrusts_discovery(void **state)
@@ -328,40 +328,40 @@ static void distrusts_discovery(void **state)
 		"{\"issuer\":\"" IDP "\",\"jwks_uri\":\"https://idp.example/keys x\"}",
 		"{\"issuer\":\"" IDP "\",\"issuer\":\"" IDP "\",\"jwks_uri\":\"" KEYS_URL "\"}",
 	};
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
-	fake_fetch_answer("http://idp.example/keys", 200, keys_a);
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_fetch_answer("http://idp.example/keys", 200, keys_a);
 	for (size_t n = 0; n < sizeof bad / sizeof *bad; n++) {
-		fake_fetch_answer(DISCOVERY, 200, bad[n]);
-		sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, NULL);
-		fake_start(i);
-		fake_log();
-		fake_advance(10);
-		if (keys_of(i) || !strstr(fake_log(), "error: discovery at " DISCOVERY))
+		kit_fetch_answer(DISCOVERY, 200, bad[n]);
+		sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, NULL);
+		kit_start(i);
+		kit_log();
+		kit_advance(10);
+		if (keys_of(i) || !strstr(kit_log(), "error: discovery at " DISCOVERY))
 			fail_msg("document %zu is taken", n);
-		fake_stop(i);
+		kit_stop(i);
 	}
-	assert_int_equal(fake_fetches(KEYS_URL), 0);
+	assert_int_equal(kit_fetches(KEYS_URL), 0);
 }
 
 static void reads_files(void **state)
 {
 	(void)state;
-	fake_file("keys.json", keys_a);
+	kit_file("keys.json", keys_a);
 	sluice_instance *i =
-		fake_instance(&sluice_plugin_record, "issuer", "x", "jwks", "file:keys.json", NULL);
-	assert_int_equal(fake_check(i), 0);
+		kit_instance(&sluice_plugin_record, "issuer", "x", "jwks", "file:keys.json", NULL);
+	assert_int_equal(kit_check(i), 0);
 	assert_string_equal(kid_of(i), "a"); /* before anything is started */
-	fake_start(i);
-	fake_file("keys.json", keys_b);
-	fake_advance(300000);
+	kit_start(i);
+	kit_file("keys.json", keys_b);
+	kit_advance(300000);
 	assert_string_equal(kid_of(i), "b"); /* a mounted file may change */
-	fake_file("keys.json", "{");
-	fake_advance(300000);
-	fake_file("keys.json", NULL);
-	fake_advance(300000);
+	kit_file("keys.json", "{");
+	kit_advance(300000);
+	kit_file("keys.json", NULL);
+	kit_advance(300000);
 	assert_string_equal(kid_of(i), "b");
-	assert_int_equal(fake_fetches(NULL), 0);
-	fake_stop(i);
+	assert_int_equal(kit_fetches(NULL), 0);
+	kit_stop(i);
 }
 
 static void reports_bad_options(void **state)
@@ -383,14 +383,14 @@ static void reports_bad_options(void **state)
 		{ "[https://idp.example/, y]", "", "jwks: is needed: the issuer y is no URL" },
 		{ "[]", "https://idp.example/keys", "issuer is required" },
 	};
-	fake_file("bad.json", "keys");
-	fake_file("empty.json", "{\"keys\":[]}");
+	kit_file("bad.json", "keys");
+	kit_file("empty.json", "{\"keys\":[]}");
 	for (size_t n = 0; n < sizeof bad / sizeof *bad; n++) {
-		sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", bad[n].issuer,
+		sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", bad[n].issuer,
 			"jwks", bad[n].jwks, NULL);
-		if (fake_check(i) == 0 || !strstr(fake_errors(i), bad[n].words))
-			fail_msg("row %zu: %s", n, fake_errors(i));
-		fake_stop(i);
+		if (kit_check(i) == 0 || !strstr(kit_errors(i), bad[n].words))
+			fail_msg("row %zu: %s", n, kit_errors(i));
+		kit_stop(i);
 	}
 }
 
@@ -405,11 +405,11 @@ static void reports_bad_lists_of_issuers(void **state)
 		{ "max_stale", "1m", "max_stale: is shorter than refresh" },
 	};
 	for (size_t n = 0; n < sizeof bad / sizeof *bad; n++) {
-		sluice_instance *i = fake_instance(&sluice_plugin_record, "issuers",
+		sluice_instance *i = kit_instance(&sluice_plugin_record, "issuers",
 			"{" IDP ": discover}", bad[n][0], bad[n][1], NULL);
-		if (fake_check(i) == 0 || !strstr(fake_errors(i), bad[n][2]))
-			fail_msg("row %zu: %s", n, fake_errors(i));
-		fake_stop(i);
+		if (kit_check(i) == 0 || !strstr(kit_errors(i), bad[n][2]))
+			fail_msg("row %zu: %s", n, kit_errors(i));
+		kit_stop(i);
 	}
 }
 
@@ -418,45 +418,45 @@ static void inherits_keys(void **state)
 {
 	(void)state;
 	uint64_t pause;
-	fake_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	sluice_instance *old = by_url();
-	fake_start(old);
-	fake_advance(10);
+	kit_start(old);
+	kit_advance(10);
 	uint64_t generation = keys_of(old)->generation;
 	for (int n = 0; n < 20; n++) {
 		sluice_instance *new = by_url();
-		assert_int_equal(fake_check(new), 0);
+		assert_int_equal(kit_check(new), 0);
 		assert_int_equal(keys_of(new)->generation, generation);
-		fake_start(new);
-		fake_stop(old);
+		kit_start(new);
+		kit_stop(old);
 		old = new;
-		fake_advance(1000);
+		kit_advance(1000);
 	}
-	assert_int_equal(fake_fetches(NULL), 1);
-	assert_true(fake_timer(old, &pause));
+	assert_int_equal(kit_fetches(NULL), 1);
+	assert_true(kit_timer(old, &pause));
 	assert_true(pause <= 280000); /* counted from the fetch, not from the reload */
 	/* another source does not inherit */
 	sluice_instance *other =
-		fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL "2", NULL);
-	assert_int_equal(fake_check(other), 0);
+		kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL "2", NULL);
+	assert_int_equal(kit_check(other), 0);
 	assert_null(keys_of(other));
-	fake_stop(other);
-	other = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "ca_file",
+	kit_stop(other);
+	other = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, "ca_file",
 		"ca.pem", NULL);
-	assert_int_equal(fake_check(other), 0);
+	assert_int_equal(kit_check(other), 0);
 	assert_null(keys_of(other));
-	fake_stop(other);
-	fake_stop(old);
+	kit_stop(other);
+	kit_stop(old);
 }
 
 static void says_what_is_unsafe(void **state)
 {
 	(void)state;
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
 		"http://idp.example/keys", NULL);
-	fake_start(i);
-	assert_non_null(strstr(fake_log(), "without TLS"));
-	fake_stop(i);
+	kit_start(i);
+	assert_non_null(strstr(kit_log(), "without TLS"));
+	kit_stop(i);
 }
 
 static int setup(void **state)
@@ -470,14 +470,14 @@ static int setup(void **state)
 static int each(void **state)
 {
 	(void)state;
-	fake_reset();
+	kit_reset();
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	fake_reset();
+	kit_reset();
 	mint_fini();
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* rate-limit through the fake host: options, keys, answers, fields, and a store that fails in every
+/* rate-limit through the kit: options, keys, answers, fields, and a store that fails in every
  * way. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,22 +9,22 @@
 
 #include <cmocka.h>
 
-#include "fakehost.h"
+#include "kit.h"
 
 extern const sluice_plugin sluice_plugin_record;
 
 static int setup(void **state)
 {
 	(void)state;
-	fake_reset();
+	kit_reset();
 	return 0;
 }
 
 static sluice_verdict ask(sluice_instance *i, const char *header)
 {
-	sluice_exchange *x = fake_request(i, "GET", "/", header ? "x-key" : NULL, header, NULL);
-	sluice_verdict v = fake_verdict(x);
-	fake_end(x);
+	sluice_exchange *x = kit_request(i, "GET", "/", header ? "x-key" : NULL, header, NULL);
+	sluice_verdict v = kit_verdict(x);
+	kit_end(x);
 	return v;
 }
 
@@ -40,13 +40,13 @@ static unsigned passes(sluice_instance *i, const char *header, unsigned n)
 
 static void expect_refused(sluice_instance *i, const char *why)
 {
-	assert_int_equal(fake_check(i), -1);
-	if (!strstr(fake_errors(i), why))
-		fail_msg("reported \"%s\", not \"%s\"", fake_errors(i), why);
-	fake_stop(i);
+	assert_int_equal(kit_check(i), -1);
+	if (!strstr(kit_errors(i), why))
+		fail_msg("reported \"%s\", not \"%s\"", kit_errors(i), why);
+	kit_stop(i);
 }
 
-#define INSTANCE(...) fake_instance(&sluice_plugin_record, __VA_ARGS__, NULL)
+#define INSTANCE(...) kit_instance(&sluice_plugin_record, __VA_ARGS__, NULL)
 
 static void test_options(void **state)
 {
@@ -63,8 +63,8 @@ static void test_options(void **state)
 			       "12345678901234567890123456789012345678901234567890123456789012345"),
 		"name: ");
 	sluice_instance *i = INSTANCE("rate", "1/365d", "burst", "36");
-	assert_int_equal(fake_check(i), 0);
-	fake_stop(i);
+	assert_int_equal(kit_check(i), 0);
+	kit_stop(i);
 }
 
 static void test_every_row_is_documented(void **state)
@@ -82,54 +82,54 @@ static void test_burst_then_rate(void **state)
 {
 	sluice_instance *i = INSTANCE("rate", "100/min", "burst", "20");
 	(void)state;
-	fake_start(i);
+	kit_start(i);
 	assert_int_equal(passes(i, NULL, 50), 20);
-	fake_advance(599);
+	kit_advance(599);
 	assert_int_equal(passes(i, NULL, 5), 0);
-	fake_advance(1);
+	kit_advance(1);
 	assert_int_equal(passes(i, NULL, 5), 1);
-	fake_advance(6000);
+	kit_advance(6000);
 	assert_int_equal(passes(i, NULL, 50), 10);
-	fake_advance(3600000);
+	kit_advance(3600000);
 	assert_int_equal(passes(i, NULL, 50), 20);
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void test_default_burst(void **state)
 {
 	sluice_instance *i = INSTANCE("rate", "7/s");
 	(void)state;
-	fake_start(i);
+	kit_start(i);
 	assert_int_equal(passes(i, NULL, 50), 7);
-	fake_advance(1000);
+	kit_advance(1000);
 	/* the interval is rounded up: never more than the rate */
 	assert_int_equal(passes(i, NULL, 50), 6);
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void test_cost(void **state)
 {
 	sluice_instance *i = INSTANCE("rate", "10/s", "burst", "10", "cost", "4");
 	(void)state;
-	fake_start(i);
+	kit_start(i);
 	assert_int_equal(passes(i, NULL, 10), 2);
-	fake_advance(200);
+	kit_advance(200);
 	assert_int_equal(passes(i, NULL, 10), 1);
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void test_other_workers(void **state)
 {
-	sluice_store *s = fake_store("here", SLUICE_STORE_MEMORY);
+	(void)kit_store("here", SLUICE_STORE_MEMORY);
 	sluice_instance *i = INSTANCE("rate", "10/s", "burst", "3", "store", "here");
 	(void)state;
-	fake_start(i);
+	kit_start(i);
 	/* each swap finds that others took the cell meanwhile: nothing is lost, nothing counted
 	 * twice */
 	assert_int_equal(passes(i, NULL, 1), 1);
-	fake_store_contend(s, 1, UINT64_C(1) << 40); /* burst used up by them */
+	kit_cells_contend(1, UINT64_C(1) << 40); /* burst used up by them */
 	assert_int_equal(passes(i, NULL, 1), 0);
-	fake_stop(i);
+	kit_stop(i);
 }
 
 /* ---- keys ---------------------------------------------------------------------------------- */
@@ -138,40 +138,40 @@ static void test_keys(void **state)
 {
 	sluice_instance *i = INSTANCE("rate", "1/h", "by", "header:x-key");
 	(void)state;
-	fake_start(i);
+	kit_start(i);
 	assert_int_equal(passes(i, "a", 3), 1);
 	assert_int_equal(passes(i, "b", 3), 1);
 	assert_int_equal(passes(i, "", 3), 1);            /* an empty value is a value */
 	assert_int_equal(passes(i, NULL, 3), 1);          /* counted by address */
 	assert_int_equal(passes(i, "203.0.113.7", 3), 1); /* which is no key of the other kind */
-	fake_stop(i);
+	kit_stop(i);
 
-	fake_reset();
+	kit_reset();
 	i = INSTANCE("rate", "1/h", "by", "header:x-key", "missing", "skip");
-	fake_start(i);
+	kit_start(i);
 	assert_int_equal(passes(i, NULL, 3), 3);
-	sluice_exchange *x = fake_request(i, "GET", "/", NULL);
-	assert_null(fake_header(x, SLUICE_RESPONSE, "ratelimit"));
-	fake_end(x);
-	fake_stop(i);
+	sluice_exchange *x = kit_request(i, "GET", "/", NULL);
+	assert_null(kit_header(x, SLUICE_RESPONSE, "ratelimit"));
+	kit_end(x);
+	kit_stop(i);
 
-	fake_reset();
+	kit_reset();
 	i = INSTANCE("rate", "2/h", "by", "header:x-key", "missing", "share");
-	fake_start(i);
+	kit_start(i);
 	assert_int_equal(passes(i, NULL, 1), 1);
-	x = fake_exchange(i, "GET", "/");
-	fake_set_info(x, SLUICE_I_CLIENT_IP, "198.51.100.1");
-	assert_int_equal(fake_run(x), SLUICE_NEXT);
-	fake_end(x);
+	x = kit_exchange(i, "GET", "/");
+	kit_set_info(x, SLUICE_I_CLIENT_IP, "198.51.100.1");
+	assert_int_equal(kit_run(x), SLUICE_NEXT);
+	kit_end(x);
 	assert_int_equal(passes(i, NULL, 1), 0);
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static sluice_verdict ask_two(sluice_instance *i, const char *a, const char *b)
 {
-	sluice_exchange *x = fake_request(i, "GET", "/", "x-a", a, b ? "x-b" : NULL, b, NULL);
-	sluice_verdict v = fake_verdict(x);
-	fake_end(x);
+	sluice_exchange *x = kit_request(i, "GET", "/", "x-a", a, b ? "x-b" : NULL, b, NULL);
+	sluice_verdict v = kit_verdict(x);
+	kit_end(x);
 	return v;
 }
 
@@ -179,7 +179,7 @@ static void test_combined_keys(void **state)
 {
 	sluice_instance *i = INSTANCE("rate", "1/h", "by", "[header:x-a, header:x-b]");
 	(void)state;
-	fake_start(i);
+	kit_start(i);
 	assert_int_equal(ask_two(i, "a", "b"), SLUICE_NEXT);
 	assert_int_equal(ask_two(i, "a", "b"), SLUICE_REPLY);
 	assert_int_equal(ask_two(i, "a", "c"), SLUICE_NEXT);
@@ -191,7 +191,7 @@ static void test_combined_keys(void **state)
 	assert_int_equal(ask_two(i, "x", "y,1:z"), SLUICE_NEXT);
 	assert_int_equal(ask_two(i, "a", NULL), SLUICE_NEXT); /* by address */
 	assert_int_equal(ask_two(i, "q", NULL), SLUICE_REPLY);
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void test_long_keys(void **state)
@@ -203,19 +203,19 @@ static void test_long_keys(void **state)
 	a[1000] = 0;
 	memcpy(b, a, sizeof(b));
 	b[999] = 'b';
-	fake_start(i);
+	kit_start(i);
 	assert_int_equal(passes(i, a, 2), 1);
 	assert_int_equal(passes(i, b, 2), 1);
 	assert_int_equal(passes(i, a, 2), 0);
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static sluice_verdict ask_from(sluice_instance *i, const char *ip)
 {
-	sluice_exchange *x = fake_exchange(i, "GET", "/");
-	fake_set_info(x, SLUICE_I_CLIENT_IP, ip);
-	sluice_verdict v = fake_run(x);
-	fake_end(x);
+	sluice_exchange *x = kit_exchange(i, "GET", "/");
+	kit_set_info(x, SLUICE_I_CLIENT_IP, ip);
+	sluice_verdict v = kit_run(x);
+	kit_end(x);
 	return v;
 }
 
@@ -223,7 +223,7 @@ static void test_all_addresses_of_a_slash_64_are_one_client(void **state)
 {
 	sluice_instance *i = INSTANCE("rate", "1/h");
 	(void)state;
-	fake_start(i);
+	kit_start(i);
 	assert_int_equal(ask_from(i, "2001:db8:1:2::1"), SLUICE_NEXT);
 	assert_int_equal(ask_from(i, "2001:db8:1:2:ffff:ffff:ffff:ffff"), SLUICE_REPLY);
 	assert_int_equal(ask_from(i, "2001:db8:1:3::1"), SLUICE_NEXT);
@@ -231,27 +231,27 @@ static void test_all_addresses_of_a_slash_64_are_one_client(void **state)
 	assert_int_equal(ask_from(i, "192.0.2.2"), SLUICE_NEXT);
 	assert_int_equal(ask_from(i, "192.0.2.2"), SLUICE_REPLY);
 	assert_int_equal(ask_from(i, "unix"), SLUICE_NEXT);
-	fake_stop(i);
+	kit_stop(i);
 
-	fake_reset();
+	kit_reset();
 	i = INSTANCE("rate", "1/h", "by", "[route, ip]", "ipv4_prefix", "24", "ipv6_prefix", "128");
-	fake_start(i);
+	kit_start(i);
 	assert_int_equal(ask_from(i, "192.0.2.1"), SLUICE_NEXT);
 	assert_int_equal(ask_from(i, "192.0.2.200"), SLUICE_REPLY);
 	assert_int_equal(ask_from(i, "192.0.3.1"), SLUICE_NEXT);
 	assert_int_equal(ask_from(i, "2001:db8:1:2::1"), SLUICE_NEXT);
 	assert_int_equal(ask_from(i, "2001:db8:1:2::2"), SLUICE_NEXT);
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void test_an_address_in_place_of_a_missing_key_is_a_slash_64_too(void **state)
 {
 	sluice_instance *i = INSTANCE("rate", "1/h", "by", "header:x-key");
 	(void)state;
-	fake_start(i);
+	kit_start(i);
 	assert_int_equal(ask_from(i, "2001:db8:1:2::1"), SLUICE_NEXT);
 	assert_int_equal(ask_from(i, "2001:db8:1:2::2"), SLUICE_REPLY);
-	fake_stop(i);
+	kit_stop(i);
 }
 
 /* Whichever copy the service takes: one of them would be fresh for each request. */
@@ -260,17 +260,17 @@ static void test_a_repeated_key_is_refused(void **state)
 	static const char *const missing[] = { "ip", "share", "skip" };
 	(void)state;
 	for (size_t k = 0; k < sizeof(missing) / sizeof(missing[0]); k++) {
-		fake_reset();
+		kit_reset();
 		sluice_instance *i = INSTANCE("rate", "1/h", "by", "[header:x-none, header:x-key]",
 			"missing", missing[k]);
-		fake_start(i);
+		kit_start(i);
 		sluice_exchange *x =
-			fake_request(i, "GET", "/", "x-key", "fresh", "X-Key", "secret", NULL);
-		assert_int_equal(fake_verdict(x), SLUICE_REPLY);
-		assert_int_equal(fake_status(x), 400);
-		assert_string_equal(fake_code(x), "repeated-key");
-		fake_end(x);
-		fake_stop(i);
+			kit_request(i, "GET", "/", "x-key", "fresh", "X-Key", "secret", NULL);
+		assert_int_equal(kit_verdict(x), SLUICE_REPLY);
+		assert_int_equal(kit_status(x), 400);
+		assert_string_equal(kit_code(x), "repeated-key");
+		kit_end(x);
+		kit_stop(i);
 	}
 }
 
@@ -278,12 +278,12 @@ static void test_no_memory(void **state)
 {
 	sluice_instance *i = INSTANCE("rate", "1/h");
 	(void)state;
-	fake_start(i);
-	sluice_exchange *x = fake_exchange(i, "GET", "/");
-	fake_set_budget(x, 8);
-	assert_int_equal(fake_run(x), SLUICE_FAIL);
-	fake_end(x);
-	fake_stop(i);
+	kit_start(i);
+	sluice_exchange *x = kit_exchange(i, "GET", "/");
+	kit_set_budget(x, 8);
+	assert_int_equal(kit_run(x), SLUICE_FAIL);
+	kit_end(x);
+	kit_stop(i);
 }
 
 /* ---- what clients see ---------------------------------------------------------------------- */
@@ -292,54 +292,53 @@ static void test_answers(void **state)
 {
 	sluice_instance *i = INSTANCE("rate", "100/min", "burst", "2", "name", "a \"b\" \\c");
 	(void)state;
-	fake_start(i);
-	sluice_exchange *x = fake_request(i, "GET", "/", NULL);
-	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit-Policy"),
+	kit_start(i);
+	sluice_exchange *x = kit_request(i, "GET", "/", NULL);
+	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "RateLimit-Policy"),
 		"\"a \\\"b\\\" \\\\c\";q=100;w=60");
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"),
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "RateLimit"),
 		"\"a \\\"b\\\" \\\\c\";r=1;t=1");
-	assert_null(fake_header(x, SLUICE_RESPONSE, "Retry-After"));
-	fake_end(x);
+	assert_null(kit_header(x, SLUICE_RESPONSE, "Retry-After"));
+	kit_end(x);
 	assert_int_equal(ask(i, NULL), SLUICE_NEXT);
-	x = fake_request(i, "GET", "/", NULL);
-	assert_int_equal(fake_verdict(x), SLUICE_REPLY);
-	assert_int_equal(fake_status(x), 429);
-	assert_string_equal(fake_code(x), "rate-limited");
-	assert_string_equal(fake_detail(x), "Too many requests. Try again in 1 second.");
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "Retry-After"), "1");
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"),
+	x = kit_request(i, "GET", "/", NULL);
+	assert_int_equal(kit_verdict(x), SLUICE_REPLY);
+	assert_int_equal(kit_status(x), 429);
+	assert_string_equal(kit_code(x), "rate-limited");
+	assert_string_equal(kit_detail(x), "Too many requests. Try again in 1 second.");
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "Retry-After"), "1");
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "RateLimit"),
 		"\"a \\\"b\\\" \\\\c\";r=0;t=1");
-	assert_int_equal(fake_header_count(x, SLUICE_RESPONSE, "RateLimit-Policy"), 1);
-	fake_end(x);
-	fake_stop(i);
+	assert_int_equal(kit_header_count(x, SLUICE_RESPONSE, "RateLimit-Policy"), 1);
+	kit_end(x);
+	kit_stop(i);
 
-	fake_reset();
+	kit_reset();
 	i = INSTANCE("rate", "1/1500ms", "status", "503");
-	fake_start(i);
+	kit_start(i);
 	assert_int_equal(ask(i, NULL), SLUICE_NEXT);
-	x = fake_request(i, "GET", "/", NULL);
-	assert_int_equal(fake_status(x), 503);
+	x = kit_request(i, "GET", "/", NULL);
+	assert_int_equal(kit_status(x), 503);
 	/* no whole window */
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit-Policy"),
-		"\"instance\";q=1");
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "RateLimit-Policy"), "\"instance\";q=1");
 	/* rounded up */
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "Retry-After"), "2");
-	assert_string_equal(fake_detail(x), "Too many requests. Try again in 2 seconds.");
-	fake_end(x);
-	fake_stop(i);
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "Retry-After"), "2");
+	assert_string_equal(kit_detail(x), "Too many requests. Try again in 2 seconds.");
+	kit_end(x);
+	kit_stop(i);
 
-	fake_reset();
+	kit_reset();
 	i = INSTANCE("rate", "1/h", "headers", "false");
-	fake_start(i);
+	kit_start(i);
 	assert_int_equal(ask(i, NULL), SLUICE_NEXT);
-	x = fake_request(i, "GET", "/", NULL);
-	assert_int_equal(fake_status(x), 429);
-	assert_null(fake_header(x, SLUICE_RESPONSE, "RateLimit"));
-	assert_null(fake_header(x, SLUICE_RESPONSE, "RateLimit-Policy"));
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "Retry-After"), "3600");
-	fake_end(x);
-	fake_stop(i);
+	x = kit_request(i, "GET", "/", NULL);
+	assert_int_equal(kit_status(x), 429);
+	assert_null(kit_header(x, SLUICE_RESPONSE, "RateLimit"));
+	assert_null(kit_header(x, SLUICE_RESPONSE, "RateLimit-Policy"));
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "Retry-After"), "3600");
+	kit_end(x);
+	kit_stop(i);
 }
 
 /* ---- a Redis store ------------------------------------------------------------------------- */
@@ -359,7 +358,7 @@ static void server_says(int64_t allowed, int64_t remaining, int64_t retry_ms, in
 		server.items[i] = (sluice_value){ .type = SLUICE_V_INT, .i = n[i] };
 }
 
-static sluice_status server_answers(void *ctx, const fake_call *call, sluice_value *reply)
+static sluice_status server_answers(void *ctx, const kit_call *call, sluice_value *reply)
 {
 	(void)ctx;
 	(void)snprintf(server.key, sizeof(server.key), "%.*s", (int)call->key.len, call->key.data);
@@ -376,19 +375,19 @@ static sluice_status server_answers(void *ctx, const fake_call *call, sluice_val
 
 static sluice_instance *redis_instance(const char *on_failure)
 {
-	sluice_store *s = fake_store("shared", SLUICE_STORE_REDIS);
-	fake_store_handle(s, server_answers, NULL);
+	sluice_store *s = kit_store("shared", SLUICE_STORE_REDIS);
+	kit_store_handle(s, server_answers, NULL);
 	sluice_instance *i = INSTANCE("rate", "100/min", "burst", "20", "store", "shared", "by",
 		"header:x-key", "timeout", "30ms", "on_store_failure", on_failure);
-	fake_start(i);
+	kit_start(i);
 	return i;
 }
 
 /* A request through to its verdict, however long the store takes. */
 static sluice_exchange *ask_redis(sluice_instance *i)
 {
-	sluice_exchange *x = fake_request(i, "GET", "/", "x-key", "alice", NULL);
-	fake_advance(100);
+	sluice_exchange *x = kit_request(i, "GET", "/", "x-key", "alice", NULL);
+	kit_advance(100);
 	return x;
 }
 
@@ -397,29 +396,29 @@ static void test_redis(void **state)
 	sluice_instance *i = redis_instance("local");
 	(void)state;
 	server_says(1, 19, 0, 600);
-	sluice_exchange *x = fake_request(i, "GET", "/", "x-key", "alice", NULL);
-	assert_int_equal(fake_verdict(x), SLUICE_WAIT);
-	fake_advance(1);
-	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"), "\"instance\";r=19;t=1");
+	sluice_exchange *x = kit_request(i, "GET", "/", "x-key", "alice", NULL);
+	assert_int_equal(kit_verdict(x), SLUICE_WAIT);
+	kit_advance(1);
+	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "RateLimit"), "\"instance\";r=19;t=1");
 	assert_string_equal(server.key, "sluice:rl:instance:v:alice");
 	assert_string_equal(server.args, "600000.0000 20 1 ");
-	fake_end(x);
+	kit_end(x);
 
 	server_says(0, 0, 2001, 12000);
 	x = ask_redis(i);
-	assert_int_equal(fake_verdict(x), SLUICE_REPLY);
-	assert_int_equal(fake_status(x), 429);
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"), "\"instance\";r=0;t=3");
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "Retry-After"), "3");
-	assert_false(fake_noted(x, "limit-store-down"));
-	fake_end(x);
+	assert_int_equal(kit_verdict(x), SLUICE_REPLY);
+	assert_int_equal(kit_status(x), 429);
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "RateLimit"), "\"instance\";r=0;t=3");
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "Retry-After"), "3");
+	assert_false(kit_noted(x, "limit-store-down"));
+	kit_end(x);
 
 	/* the client leaves while the store is asked */
-	x = fake_request(i, "GET", "/", "x-key", "alice", NULL);
-	fake_end(x);
-	fake_advance(100);
-	fake_stop(i);
+	x = kit_request(i, "GET", "/", "x-key", "alice", NULL);
+	kit_end(x);
+	kit_advance(100);
+	kit_stop(i);
 }
 
 static void test_redis_interval(void **state)
@@ -436,15 +435,15 @@ static void test_redis_interval(void **state)
 	};
 	(void)state;
 	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
-		fake_reset();
-		fake_store_handle(fake_store("shared", SLUICE_STORE_REDIS), server_answers, NULL);
+		kit_reset();
+		kit_store_handle(kit_store("shared", SLUICE_STORE_REDIS), server_answers, NULL);
 		sluice_instance *i = INSTANCE("rate", rows[k].rate, "store", "shared");
-		fake_start(i);
+		kit_start(i);
 		server_says(1, 0, 0, 1);
-		fake_end(ask_redis(i));
+		kit_end(ask_redis(i));
 		assert_string_equal(server.args, rows[k].args); /* rounded up to 1/16 us */
 		assert_string_equal(server.key, "sluice:rl:instance:v:203.0.113.7");
-		fake_stop(i);
+		kit_stop(i);
 	}
 }
 
@@ -456,30 +455,30 @@ static void test_redis_long_key(void **state)
 	memset(value, 'a', 1000);
 	value[1000] = 0;
 	server_says(1, 1, 0, 1);
-	sluice_exchange *x = fake_request(i, "GET", "/", "x-key", value, NULL);
-	fake_advance(10);
+	sluice_exchange *x = kit_request(i, "GET", "/", "x-key", value, NULL);
+	kit_advance(10);
 	/* (printf v:; printf 'a%.0s' $(seq 1000)) | sha256sum */
 	assert_string_equal(server.key,
 		"sluice:rl:instance:h:"
 		"672d1a6b4f3c668f4917c44fad0f30dd9e3229a1661af742a53fb68e0b18af6b");
-	fake_end(x);
-	fake_stop(i);
+	kit_end(x);
+	kit_stop(i);
 }
 
 static const char *key_of(const char *prefix, const char *name, const char *by, const char *a,
 	const char *b)
 {
 	static char key[512];
-	fake_reset();
-	fake_store_handle(fake_store("shared", SLUICE_STORE_REDIS), server_answers, NULL);
+	kit_reset();
+	kit_store_handle(kit_store("shared", SLUICE_STORE_REDIS), server_answers, NULL);
 	sluice_instance *i = INSTANCE("rate", "1/h", "store", "shared", "prefix", prefix, "name",
 		name, "by", by);
-	fake_start(i);
+	kit_start(i);
 	server_says(1, 1, 0, 1);
-	sluice_exchange *x = fake_request(i, "GET", "/", "x-a", a, b ? "x-b" : NULL, b, NULL);
-	fake_advance(10);
-	fake_end(x);
-	fake_stop(i);
+	sluice_exchange *x = kit_request(i, "GET", "/", "x-a", a, b ? "x-b" : NULL, b, NULL);
+	kit_advance(10);
+	kit_end(x);
+	kit_stop(i);
 	(void)snprintf(key, sizeof(key), "%s", server.key);
 	return key;
 }
@@ -536,47 +535,47 @@ static void test_store_failures(void **state)
 	};
 	(void)state;
 	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
-		fake_reset();
+		kit_reset();
 		sluice_instance *i = redis_instance("allow");
 		server = (struct server){ .status = rows[k].st, .v = rows[k].v };
 		for (int n = 0; n < 30; n++) {
 			sluice_exchange *x = ask_redis(i);
-			assert_int_equal(fake_verdict(x), SLUICE_NEXT);
-			assert_true(fake_noted(x, "limit-store-down"));
-			assert_null(fake_header(x, SLUICE_RESPONSE, "RateLimit"));
-			fake_end(x);
+			assert_int_equal(kit_verdict(x), SLUICE_NEXT);
+			assert_true(kit_noted(x, "limit-store-down"));
+			assert_null(kit_header(x, SLUICE_RESPONSE, "RateLimit"));
+			kit_end(x);
 		}
-		const char *log = fake_log();
+		const char *log = kit_log();
 		if (!strstr(log, rows[k].log) || strchr(log, '\n') != strrchr(log, '\n'))
 			fail_msg("log: %s", log);
-		fake_stop(i);
+		kit_stop(i);
 
-		fake_reset();
+		kit_reset();
 		i = redis_instance("deny");
 		server = (struct server){ .status = rows[k].st, .v = rows[k].v };
 		sluice_exchange *x = ask_redis(i);
-		assert_int_equal(fake_verdict(x), SLUICE_REPLY);
-		assert_int_equal(fake_status(x), 503);
-		assert_string_equal(fake_code(x), "limit-store-down");
-		assert_string_equal(fake_header(x, SLUICE_RESPONSE, "Retry-After"), "1");
-		assert_true(fake_noted(x, "limit-store-down"));
-		fake_end(x);
-		fake_stop(i);
+		assert_int_equal(kit_verdict(x), SLUICE_REPLY);
+		assert_int_equal(kit_status(x), 503);
+		assert_string_equal(kit_code(x), "limit-store-down");
+		assert_string_equal(kit_header(x, SLUICE_RESPONSE, "Retry-After"), "1");
+		assert_true(kit_noted(x, "limit-store-down"));
+		kit_end(x);
+		kit_stop(i);
 
-		fake_reset();
+		kit_reset();
 		i = redis_instance("local");
 		server = (struct server){ .status = rows[k].st, .v = rows[k].v };
 		unsigned passed = 0;
 		for (int n = 0; n < 30; n++) {
-			x = fake_request(i, "GET", "/", "x-key", "alice", NULL);
-			fake_advance(1);
-			passed += fake_verdict(x) == SLUICE_NEXT;
-			assert_true(fake_noted(x, "limit-store-down"));
-			assert_non_null(fake_header(x, SLUICE_RESPONSE, "RateLimit"));
-			fake_end(x);
+			x = kit_request(i, "GET", "/", "x-key", "alice", NULL);
+			kit_advance(1);
+			passed += kit_verdict(x) == SLUICE_NEXT;
+			assert_true(kit_noted(x, "limit-store-down"));
+			assert_non_null(kit_header(x, SLUICE_RESPONSE, "RateLimit"));
+			kit_end(x);
 		}
 		assert_int_equal(passed, 20);
-		fake_stop(i);
+		kit_stop(i);
 	}
 }
 
@@ -589,15 +588,15 @@ static void test_bad_numbers(void **state)
 	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
 		server_says(rows[k][0], rows[k][1], rows[k][2], rows[k][3]);
 		sluice_exchange *x = ask_redis(i);
-		assert_int_equal(fake_status(x), 503);
-		fake_end(x);
+		assert_int_equal(kit_status(x), 503);
+		kit_end(x);
 	}
 	server_says(1, 1, 0, 1);
 	server.items[2].type = SLUICE_V_STR;
 	sluice_exchange *x = ask_redis(i);
-	assert_int_equal(fake_status(x), 503);
-	fake_end(x);
-	fake_stop(i);
+	assert_int_equal(kit_status(x), 503);
+	kit_end(x);
+	kit_stop(i);
 }
 
 static void test_log_of_failures(void **state)
@@ -605,116 +604,116 @@ static void test_log_of_failures(void **state)
 	sluice_instance *i = redis_instance("local");
 	(void)state;
 	server_says(1, 19, 0, 600);
-	fake_end(ask_redis(i));
-	assert_string_equal(fake_log(), "");
+	kit_end(ask_redis(i));
+	assert_string_equal(kit_log(), "");
 	server.status = SLUICE_TIMEOUT;
 	for (int n = 0; n < 5; n++)
-		fake_end(ask_redis(i));
+		kit_end(ask_redis(i));
 	server_says(1, 19, 0, 600);
-	fake_end(ask_redis(i));
-	assert_string_equal(fake_log(),
+	kit_end(ask_redis(i));
+	assert_string_equal(kit_log(),
 		"warn: the store does not answer in time: requests are counted by this gateway "
 		"alone\n"
 		"info: the store answers again; 5 requests were decided without it\n");
 	/* one that comes and goes with every request */
 	for (int n = 0; n < 100; n++) {
 		server.status = n % 2 ? SLUICE_OK : SLUICE_UNREACHABLE;
-		sluice_exchange *x = fake_request(i, "GET", "/", "x-key", "alice", NULL);
-		fake_advance(30);
-		fake_end(x);
+		sluice_exchange *x = kit_request(i, "GET", "/", "x-key", "alice", NULL);
+		kit_advance(30);
+		kit_end(x);
 	}
-	const char *log = fake_log();
+	const char *log = kit_log();
 	unsigned lines = 0;
 	for (const char *at = log; (at = strchr(at, '\n')); at++)
 		lines++;
 	assert_in_range(lines, 2, 8); /* of 3 seconds */
-	fake_stop(i);
+	kit_stop(i);
 }
 
 static void test_slow_store(void **state)
 {
-	sluice_store *s = fake_store("shared", SLUICE_STORE_REDIS);
+	sluice_store *s = kit_store("shared", SLUICE_STORE_REDIS);
 	(void)state;
-	fake_store_handle(s, server_answers, NULL);
-	fake_store_delay(s, 1000);
+	kit_store_handle(s, server_answers, NULL);
+	kit_store_delay(s, 1000);
 	sluice_instance *i = INSTANCE("rate", "1/h", "store", "shared", "on_store_failure", "deny");
-	fake_start(i);
+	kit_start(i);
 	server_says(1, 0, 0, 600);
-	sluice_exchange *x = fake_request(i, "GET", "/", NULL);
-	fake_advance(49);
-	assert_int_equal(fake_verdict(x), SLUICE_WAIT);
-	fake_advance(1);
-	assert_int_equal(fake_verdict(x), SLUICE_REPLY);
-	assert_int_equal(fake_status(x), 503);
-	fake_end(x);
-	fake_stop(i);
+	sluice_exchange *x = kit_request(i, "GET", "/", NULL);
+	kit_advance(49);
+	assert_int_equal(kit_verdict(x), SLUICE_WAIT);
+	kit_advance(1);
+	assert_int_equal(kit_verdict(x), SLUICE_REPLY);
+	assert_int_equal(kit_status(x), 503);
+	kit_end(x);
+	kit_stop(i);
 }
 
-/* The answer is there before the service returns. */
+/* The store is known to be down: that is said before the service returns. */
 static void test_answer_at_once(void **state)
 {
-	sluice_store *s = fake_store("shared", SLUICE_STORE_REDIS);
+	sluice_store *s = kit_store("shared", SLUICE_STORE_REDIS);
 	(void)state;
-	fake_store_handle(s, server_answers, NULL);
-	fake_store_delay(s, 0);
+	kit_store_handle(s, server_answers, NULL);
+	kit_store_delay(s, 0);
 	sluice_instance *i = INSTANCE("rate", "1/s", "store", "shared", "on_store_failure", "deny");
-	fake_start(i);
+	kit_start(i);
 	server_says(0, 0, 500, 1000);
 	assert_int_equal(ask(i, NULL), SLUICE_REPLY);
 	server = (struct server){ .status = SLUICE_UNREACHABLE };
 	assert_int_equal(ask(i, NULL), SLUICE_REPLY);
-	fake_stop(i);
+	kit_stop(i);
 }
 
-/* ---- a memory store that is full ----------------------------------------------------------- */
+/* ---- a memory store that has no cells ------------------------------------------------------ */
 
-static void test_full_store(void **state)
+static void test_store_without_memory(void **state)
 {
-	sluice_store *s = fake_store("here", SLUICE_STORE_MEMORY);
 	(void)state;
-	fake_store_cells(s, 1);
+	(void)kit_store("here", SLUICE_STORE_MEMORY);
 	sluice_instance *i = INSTANCE("rate", "1/h", "store", "here", "by", "header:x-key");
-	fake_start(i);
+	kit_start(i);
 	assert_int_equal(passes(i, "a", 2), 1);
-	/* the process' own store has room */
-	assert_int_equal(passes(i, "b", 2), 1);
-	sluice_exchange *x = fake_request(i, "GET", "/", "x-key", "b", NULL);
-	assert_int_equal(fake_status(x), 429);
-	assert_true(fake_noted(x, "limit-store-down"));
-	fake_end(x);
-	fake_stop(i);
+	/* the process' own store counts in its place */
+	kit_cells_fail(1);
+	assert_int_equal(passes(i, "b", 1), 1);
+	kit_cells_fail(1);
+	sluice_exchange *x = kit_request(i, "GET", "/", "x-key", "b", NULL);
+	assert_int_equal(kit_status(x), 429);
+	assert_true(kit_noted(x, "limit-store-down"));
+	kit_end(x);
+	kit_stop(i);
 
-	fake_reset();
-	s = fake_store("here", SLUICE_STORE_MEMORY);
-	fake_store_cells(s, 1);
+	kit_reset();
+	(void)kit_store("here", SLUICE_STORE_MEMORY);
 	i = INSTANCE("rate", "1/h", "store", "here", "by", "header:x-key", "on_store_failure",
 		"deny");
-	fake_start(i);
+	kit_start(i);
 	assert_int_equal(passes(i, "a", 1), 1);
-	x = fake_request(i, "GET", "/", "x-key", "b", NULL);
-	assert_int_equal(fake_status(x), 503);
-	fake_end(x);
-	fake_stop(i);
+	kit_cells_fail(1);
+	x = kit_request(i, "GET", "/", "x-key", "b", NULL);
+	assert_int_equal(kit_status(x), 503);
+	kit_end(x);
+	kit_stop(i);
 }
 
 static void test_lost_cell(void **state)
 {
-	sluice_store *s = fake_store("here", SLUICE_STORE_MEMORY);
+	(void)kit_store("here", SLUICE_STORE_MEMORY);
 	sluice_instance *i = INSTANCE("rate", "5/h", "store", "here", "on_store_failure", "allow");
 	(void)state;
-	fake_start(i);
+	kit_start(i);
 	assert_int_equal(passes(i, NULL, 1), 1);
-	fake_store_lose(s, 1);
-	sluice_exchange *x = fake_request(i, "GET", "/", NULL);
-	assert_int_equal(fake_verdict(x), SLUICE_NEXT);
-	assert_true(fake_noted(x, "limit-store-down"));
-	fake_end(x);
-	x = fake_request(i, "GET", "/", NULL);
-	assert_false(fake_noted(x, "limit-store-down"));
-	assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"),
-		"\"instance\";r=3;t=1440");
-	fake_end(x);
-	fake_stop(i);
+	kit_cells_lose(1);
+	sluice_exchange *x = kit_request(i, "GET", "/", NULL);
+	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
+	assert_true(kit_noted(x, "limit-store-down"));
+	kit_end(x);
+	x = kit_request(i, "GET", "/", NULL);
+	assert_false(kit_noted(x, "limit-store-down"));
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "RateLimit"), "\"instance\";r=3;t=1440");
+	kit_end(x);
+	kit_stop(i);
 }
 
 int main(void)
@@ -744,7 +743,7 @@ int main(void)
 		T(test_log_of_failures),
 		T(test_slow_store),
 		T(test_answer_at_once),
-		T(test_full_store),
+		T(test_store_without_memory),
 		T(test_lost_cell),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

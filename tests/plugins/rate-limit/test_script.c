@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "../../unit/redis/redis_server.h"
-#include "fakehost.h"
+#include "kit.h"
 #include "script.h"
 
 extern const sluice_plugin sluice_plugin_record;
@@ -271,7 +271,7 @@ static void test_many_gateways(void **state)
 
 static struct client plugin_client;
 
-static sluice_status run_for_real(void *ctx, const fake_call *call, sluice_value *reply)
+static sluice_status run_for_real(void *ctx, const kit_call *call, sluice_value *reply)
 {
 	static sluice_value items[4];
 	int64_t n[4];
@@ -288,28 +288,28 @@ static void test_plugin(void **state)
 {
 	unsigned passed = 0;
 	(void)state;
-	fake_reset();
+	kit_reset();
 	client_open(&plugin_client);
-	fake_store_handle(fake_store("shared", SLUICE_STORE_REDIS), run_for_real, NULL);
-	sluice_instance *i = fake_instance(&sluice_plugin_record, "rate", "3/h", "burst", "7",
+	kit_store_handle(kit_store("shared", SLUICE_STORE_REDIS), run_for_real, NULL);
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "rate", "3/h", "burst", "7",
 		"store", "shared", "name", "real", "on_store_failure", "deny", NULL);
-	fake_start(i);
+	kit_start(i);
 	for (int n = 0; n < 20; n++) {
-		sluice_exchange *x = fake_request(i, "GET", "/", NULL);
-		fake_advance(1);
-		assert_false(fake_noted(x, "limit-store-down"));
-		passed += fake_verdict(x) == SLUICE_NEXT;
+		sluice_exchange *x = kit_request(i, "GET", "/", NULL);
+		kit_advance(1);
+		assert_false(kit_noted(x, "limit-store-down"));
+		passed += kit_verdict(x) == SLUICE_NEXT;
 		if (n == 19) {
-			assert_int_equal(fake_status(x), 429);
-			assert_string_equal(fake_header(x, SLUICE_RESPONSE, "RateLimit"),
+			assert_int_equal(kit_status(x), 429);
+			assert_string_equal(kit_header(x, SLUICE_RESPONSE, "RateLimit"),
 				"\"real\";r=0;t=1200");
 		}
-		fake_end(x);
+		kit_end(x);
 	}
 	assert_int_equal(passed, 7);
 	assert_non_null(
 		strstr(server_command(&server, "EXISTS sluice:rl:real:v:203.0.113.7"), ":1"));
-	fake_stop(i);
+	kit_stop(i);
 	(void)close(plugin_client.fd);
 }
 

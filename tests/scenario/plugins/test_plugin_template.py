@@ -58,7 +58,7 @@ def test_template(folder, gateway):
 
 
 def test_templates_own_test(folder):
-    _, said = build(folder, "plugin-template", "check", f"SLUICE_SRC={ROOT}")
+    _, said = build(folder, "plugin-template", "check", f"SLUICE_SRC={ROOT}", f"SLUICE_BUILD={Path(find_program()[0]).parents[2]}")
     assert "2 test(s)" in said and "FAILED" not in said
 
 

@@ -157,6 +157,27 @@ static void test_kept_for_the_response(void **state)
 	walk_end();
 }
 
+/* A plugin that removes fields until none is left comes to an end, also without memory. */
+static void test_removing_needs_no_memory(void **state)
+{
+	sluice_pair pair;
+	size_t at = 0;
+	(void)state;
+	walk_begin(1, "", 8192);
+	(void)walk_request();
+	(void)walk_response(200);
+	assert_int_equal(fields_add(&walk->response->fields, walk->arena, STR("A"), STR("1")), 0);
+	while (arena_alloc(walk->arena, 1))
+		;
+	walk_enter(0);
+	assert_true(sluice_field_next(walk, SLUICE_RESPONSE, &at, &pair));
+	sluice_field_remove(walk, SLUICE_RESPONSE, pair.name);
+	at = 0;
+	assert_false(sluice_field_next(walk, SLUICE_RESPONSE, &at, &pair));
+	walk_leave();
+	walk_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +185,7 @@ int main(void)
 		cmocka_unit_test(test_set_and_remove_hold_for_every_spelling),
 		cmocka_unit_test(test_what_is_not_theirs),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_removing_needs_no_memory),
 		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_kept_for_the_response),
 	};

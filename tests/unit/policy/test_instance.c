@@ -23,7 +23,7 @@ static struct script *script; /* of the module */
 static char folder[] = "/tmp/sluice-instance-XXXXXX";
 static struct worker *all_workers[] = { &fakewire_worker };
 static const char *const dirs_v[] = { MODULES_DIR };
-static struct policy policy = { .dirs = { dirs_v, 1 },
+static struct policy policy = { .dirs = { dirs_v, 1, &host_table },
 	.main = &fakewire_worker,
 	.workers = all_workers,
 	.n_workers = 1 };

@@ -12,7 +12,7 @@
 
 static char folder[] = "/tmp/sluice-modules-XXXXXX";
 static const char *const dirs_v[] = { folder, MODULES_DIR };
-static const struct module_dirs dirs = { dirs_v, 2 };
+static const struct module_dirs dirs = { dirs_v, 2, &host_table };
 
 static void test_good_one(void **state)
 {
@@ -80,11 +80,12 @@ static void test_not_there(void **state)
 	assert_null(module_get(&dirs, STR("nowhere"), why));
 	assert_non_null(strstr(why, folder));
 	assert_non_null(strstr(why, MODULES_DIR));
-	assert_null(module_get(&(struct module_dirs){ NULL, 0 }, STR("nowhere"), why));
+	assert_null(module_get(&(struct module_dirs){ NULL, 0, &host_table }, STR("nowhere"), why));
 	for (int i = 0; i < 200; i++)
 		many[i] = folder;
 	/* more than there is room to say */
-	assert_null(module_get(&(struct module_dirs){ many, 200 }, STR("nowhere"), why));
+	assert_null(
+		module_get(&(struct module_dirs){ many, 200, &host_table }, STR("nowhere"), why));
 	assert_true(strlen(why) < MODULE_WHY);
 }
 
@@ -144,7 +145,7 @@ static void test_list(void **state)
 		(void)unlink(path);
 	}
 	const char *nowhere[] = { "/no/such/folder" };
-	assert_int_equal(module_names(&(struct module_dirs){ nowhere, 1 }, &names), 0);
+	assert_int_equal(module_names(&(struct module_dirs){ nowhere, 1, &host_table }, &names), 0);
 	free(names);
 }
 

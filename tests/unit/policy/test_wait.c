@@ -39,7 +39,7 @@ static sluice_verdict await_for_ever(sluice_exchange *x, const void *conf)
 static void publish(unsigned slot, struct published *p)
 {
 	slots[slot].published = p;
-	wait_resume_all(&slots[slot].waiters);
+	instance_wake(&slots[slot]);
 }
 
 static void test_await_publish(void **state)

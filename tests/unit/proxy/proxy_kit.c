@@ -23,7 +23,7 @@ struct origin_side up = { .listening = -1, .fd = -1 };
 
 static struct worker *workers[] = { &kit_worker };
 static const char *const dirs_v[] = { MODULES_DIR };
-struct policy kit_policy = { .dirs = { dirs_v, 1 },
+struct policy kit_policy = { .dirs = { dirs_v, 1, &host_table },
 	.main = &kit_worker,
 	.workers = workers,
 	.n_workers = 1 };

@@ -1,5 +1,5 @@
 /* Services about an exchange that need no wait, and the table of them all. Worker's thread. */
-#include <stdio.h>
+#include "policy/host.h"
 
 #include "base/addr.h"
 #include "base/log.h"
@@ -7,10 +7,11 @@
 #include "policy/attr.h"
 #include "policy/edit.h"
 #include "policy/expr.h"
-#include "policy/host.h"
+#include "policy/host_conf.h"
 #include "policy/run.h"
 #include "policy/stage.h"
 #include "policy/template.h"
+#include "policy/wait.h"
 #include "store/store.h"
 
 /* Memory of one plugin of the chain. */

@@ -1,0 +1,148 @@
+/*
+ * The kit for tests of plugins: the real host (gateway/policy and what lies beneath) in one thread,
+ * without sockets. Around it are a clock that stands still until the test moves it, HTTP fetches
+ * and Redis stores that answer what the test says, and a request that no client sent.
+ *
+ *      kit_reset();
+ *      kit_fetch_answer("https://idp.example/keys", 200, keys_json);
+ *      sluice_instance *i =
+ *              kit_instance(&sluice_plugin_record, "issuer", "https://idp.example/", NULL);
+ *      kit_start(i);
+ *      kit_advance(5);                                      // lets the first fetch answer
+ *      sluice_exchange *x = kit_request(i, "GET", "/a", "Authorization", "Bearer ...", NULL);
+ *      assert_int_equal(kit_verdict(x), SLUICE_NEXT);
+ *      kit_end(x);
+ *      kit_stop(i);
+ *
+ * Options are bound, checked and reported as by `sluice check`. Misuse of the interface by the
+ * plugin (a publish from a worker's hook, a verdict that does not go with what it did) stops the
+ * test with a message. What the plugin frees late or not at all shows under the address sanitizer:
+ * kit_reset() and the kit_end/kit_stop pairs free everything of the host's own.
+ */
+#ifndef TESTS_PLUGINS_KIT_H
+#define TESTS_PLUGINS_KIT_H
+
+#include <sluice/plugin.h>
+
+/* Forget clock, fetch answers, files, stores and the log; every instance must have been stopped.
+ * Call first. */
+#define kit_reset() kit_begin(sluice_plugin_host)
+/* host: where the plugin under test looks for the table of services. */
+void kit_begin(const sluice_host **host);
+extern const sluice_host **const sluice_plugin_host;
+
+/* ---- time ---------------------------------------------------------------------------------- */
+
+#define KIT_EPOCH_MS UINT64_C(1700000000000) /* what the wall clock shows after kit_reset() */
+
+/* Move both clocks and let whatever falls due on the way happen, in order and at its millisecond:
+ * timers, sleeps, fetches, store replies, deadlines. */
+void kit_advance(uint64_t ms);
+/* Set the wall clock alone, as an operator or NTP does. */
+void kit_set_unix_ms(uint64_t ms);
+
+/* ---- instances ----------------------------------------------------------------------------- */
+
+/* One configured use, called "instance": option name and value pairs up to NULL, the value as
+ * written in the file: scalars, [a, b], {k: v}; of one given twice the last. Options of a block are
+ * named block.option. */
+sluice_instance *kit_instance(const sluice_plugin *plugin, ...) __attribute__((sentinel));
+/* Bind the options and run check(): 0, or -1 when a mistake was reported. Each is one line
+ * `option: message` in kit_errors(). */
+int kit_check(sluice_instance *inst);
+const char *kit_errors(sluice_instance *inst);
+/* Bind and check if that was not done, start() and worker_start(), all of which must succeed. */
+void kit_start(sluice_instance *inst);
+/* worker_stop(), stop(), and free. */
+void kit_stop(sluice_instance *inst);
+void *kit_conf(sluice_instance *inst);
+void *kit_state(sluice_instance *inst);
+const void *kit_published(sluice_instance *inst);
+/* Whether the plugin's timer is set, and in how many milliseconds it rings. */
+bool kit_timer(sluice_instance *inst, uint64_t *in_ms);
+
+/* Contents of a file in the folder of the configuration; NULL takes it away. */
+void kit_file(const char *path, const char *content);
+/* All that the plugin logged since the last call or kit_reset(), a line `level: text` each. */
+const char *kit_log(void);
+
+/* ---- exchanges ----------------------------------------------------------------------------- */
+
+/* A request with header name and value pairs up to NULL; runs on_request. From 203.0.113.7 to
+ * api.example.com on https, route "route", upstream "upstream". Free with kit_end(). */
+sluice_exchange *kit_request(sluice_instance *inst, const char *method, const char *target, ...)
+	__attribute__((sentinel));
+/* The same in two steps, to prepare the exchange in between. */
+sluice_exchange *kit_exchange(sluice_instance *inst, const char *method, const char *target);
+sluice_verdict kit_run(sluice_exchange *x);
+void kit_add_header(sluice_exchange *x, sluice_side side, const char *name, const char *value);
+void kit_set_info(sluice_exchange *x, sluice_info what, const char *value);
+/* What the exchange may still take, in bytes, of which the host needs some as well; more than
+ * enough unless told. 0: nothing more. */
+void kit_set_budget(sluice_exchange *x, size_t bytes);
+/* The upstream answers with that status, and with the fields added so far to that side: runs
+ * on_response. */
+sluice_verdict kit_response(sluice_exchange *x, int status);
+/* Bytes of a body that the plugin asked for come in, and with end nothing behind them: runs its
+ * body hook with what it left before and these. A body that was not asked for passes. */
+sluice_verdict kit_body_in(sluice_exchange *x, sluice_side side, const char *bytes, size_t n,
+	bool end);
+/* What has left so far, NUL-terminated; *n may be NULL. */
+const char *kit_body_out(sluice_exchange *x, sluice_side side, size_t *n);
+bool kit_body_wanted(sluice_exchange *x, sluice_side side);
+/* on_complete, clean-ups, free. A parked exchange is a client that left. */
+void kit_end(sluice_exchange *x);
+
+/* Where it stands: SLUICE_WAIT while parked. */
+sluice_verdict kit_verdict(sluice_exchange *x);
+int kit_status(sluice_exchange *x);       /* of the answer, 0 without one */
+const char *kit_code(sluice_exchange *x); /* given to sluice_refuse(), or NULL */
+const char *kit_detail(sluice_exchange *x);
+const char *kit_body(sluice_exchange *x); /* given to sluice_reply(), or NULL */
+/* First value of a field as it goes upstream or to the client, NUL-terminated; NULL when there is
+ * none. Of a response that is not there yet: what the plugin asked for so far. */
+const char *kit_header(sluice_exchange *x, sluice_side side, const char *name);
+size_t kit_header_count(sluice_exchange *x, sluice_side side, const char *name);
+/* Value of an attribute, copied for the exchange; NULL when nobody states it. */
+const char *kit_attr(sluice_exchange *x, const char *name);
+bool kit_noted(sluice_exchange *x, const char *code);
+
+/* ---- HTTP fetches -------------------------------------------------------------------------- */
+
+/* What a URL answers from now on. A URL without an answer is unreachable. */
+void kit_fetch_answer(const char *url, int code, const char *body);
+void kit_fetch_fail(const char *url, sluice_status status);
+/* How long every fetch takes; 5 ms unless told. Longer than its timeout is a timeout. */
+void kit_fetch_delay(uint64_t ms);
+/* Fetches begun; of all URLs when url is NULL. */
+unsigned kit_fetches(const char *url);
+
+/* ---- stores -------------------------------------------------------------------------------- */
+
+typedef struct kit_call {       /* a command or a script given to a Redis store, borrowed */
+	const char *script;     /* its source, NULL for a command */
+	sluice_str key;         /* scripts */
+	const sluice_str *args; /* of the script; or the whole command */
+	size_t nargs;
+	uint64_t timeout_ms;
+} kit_call;
+
+/* Fills *reply (whose strings and lists must live until the next call) and returns how the call
+ * ended. */
+typedef sluice_status (*kit_store_handler)(void *ctx, const kit_call *call, sluice_value *reply);
+
+/* A store that `store: NAME` finds. A memory store is a real one, of 1 MiB. */
+sluice_store *kit_store(const char *name, sluice_store_kind kind);
+void kit_store_handle(sluice_store *s, kit_store_handler fn, void *ctx);
+/* How long a reply takes, 1 ms unless told. 0: the store is known to be down, and says so before
+ * the service returns. */
+void kit_store_delay(sluice_store *s, uint64_t ms);
+/* Let the next n swaps of cells fail, as if another worker had written `other` in between. */
+void kit_cells_contend(unsigned n, uint64_t other);
+/* Let the next n swaps find their cell gone. */
+void kit_cells_lose(unsigned n);
+/* Let the next n calls find no cell, as in a store that has no memory. */
+void kit_cells_fail(unsigned n);
+unsigned kit_store_calls(sluice_store *s);
+
+#endif

@@ -1,0 +1,332 @@
+/* Exchanges of the kit: a request that no client sent, the response of an upstream that is not
+ * there, and bodies, put through the real hooks. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "kit_internal.h"
+#include "kit_use.h"
+#include "policy/attr.h"
+#include "policy/edit.h"
+#include "policy/stage.h"
+
+enum { BUDGET = 4 << 20 };
+
+struct kit_exchange {
+	sluice_exchange x;
+	struct kit_use *use;
+	struct client client;
+	struct conn_info conn;
+	struct request_head request;
+	struct response_head response;
+	struct fields trailers[2]; /* by side */
+	struct arena own;          /* what is ours, and answers to the test's questions */
+	struct buf out[2];         /* what left the bodies */
+	sluice_verdict verdict;
+	int status;
+};
+
+static struct kit_exchange *of(sluice_exchange *x)
+{
+	return container_of(x, struct kit_exchange, x);
+}
+
+static sluice_str keep(struct kit_exchange *k, const char *text)
+{
+	return arena_str(&k->own, str_of(text));
+}
+
+/* ---- how it goes on ------------------------------------------------------------------------ */
+
+static sluice_verdict take(struct kit_exchange *k, enum run_result r)
+{
+	switch (r) {
+	case RUN_NEXT:
+		if (k->x.arena->failed)
+			break; /* the gateway answers in the place of what was asked for in vain */
+		return k->verdict = SLUICE_NEXT;
+	case RUN_WAIT:
+		return k->verdict = SLUICE_WAIT;
+	case RUN_REPLY:
+		k->status = k->x.answer.status;
+		return k->verdict = SLUICE_REPLY;
+	case RUN_OVER:
+		k->status = 413;
+		return k->verdict = SLUICE_REPLY;
+	case RUN_FAIL:
+		break;
+	}
+	k->status = 500;
+	return k->verdict = SLUICE_FAIL;
+}
+
+static void drain(struct kit_exchange *k, int side)
+{
+	if (k->x.stages[side])
+		buf_move_all(&k->out[side], &k->x.stages[side]->out);
+}
+
+static void on_resumed(sluice_exchange *x, enum run_result r)
+{
+	struct kit_exchange *k = of(x);
+	if (take(k, r) != SLUICE_NEXT)
+		return;
+	for (int side = SLUICE_REQUEST; side <= SLUICE_RESPONSE; side++) {
+		if (x->stages[side] && k->verdict == SLUICE_NEXT)
+			(void)take(k, stages_run(x, x->stages[side]));
+		drain(k, side);
+	}
+}
+
+/* ---- the request --------------------------------------------------------------------------- */
+
+sluice_exchange *kit_exchange(sluice_instance *inst, const char *method, const char *target)
+{
+	struct kit_use *u = kit_use(inst);
+	struct kit_exchange *k = mem_new(struct kit_exchange);
+	sluice_exchange *x = &k->x;
+	if (!u->slot)
+		kit_die("a request before kit_start()");
+	k->use = u;
+	u->exchanges++;
+	arena_init(&k->own, 0);
+	arena_init(&k->client.arena, BUDGET);
+	k->conn = (struct conn_info){ .peer_ip = "203.0.113.7",
+		.peer_ip_len = 11,
+		.tls_version = "TLSv1.3",
+		.fd = -1 };
+	k->client.conn = &k->conn;
+	k->client.head = &k->request;
+	sluice_str rest = keep(k, target), path = str_cut(&rest, '?');
+	k->request = (struct request_head){ .method_text = keep(k, method),
+		.method = (uint8_t)method_find(str_of(method)),
+		.target = keep(k, target),
+		.path = path,
+		.query = rest.data ? rest : STR(""),
+		.has_query = rest.data != NULL,
+		.authority = STR("api.example.com"),
+		.host = STR("api.example.com"),
+		.version = 11 };
+	x->client = &k->client;
+	x->request = &k->request;
+	x->worker = &kit_worker;
+	x->slots = &u->slot;
+	x->on_resumed = on_resumed;
+	x->route_name = STR("route");
+	x->upstream_name = STR("upstream");
+	x->request_id = STR("request-id");
+	run_init(x);
+	return x;
+}
+
+void kit_set_info(sluice_exchange *x, sluice_info what, const char *value)
+{
+	struct kit_exchange *k = of(x);
+	struct request_head *h = &k->request;
+	sluice_str *const facts[] = {
+		[SLUICE_I_METHOD] = &h->method_text,
+		[SLUICE_I_SCHEME] = &x->scheme,
+		[SLUICE_I_HOST] = &h->host,
+		[SLUICE_I_PATH] = &h->path,
+		[SLUICE_I_QUERY] = &h->query,
+		[SLUICE_I_TARGET] = &h->target,
+		[SLUICE_I_CLIENT_IP] = &x->client_ip,
+		[SLUICE_I_ROUTE] = &x->route_name,
+		[SLUICE_I_UPSTREAM] = &x->upstream_name,
+		[SLUICE_I_REQUEST_ID] = &x->request_id,
+	};
+	*facts[what] = keep(k, value);
+	h->has_query |= what == SLUICE_I_QUERY;
+}
+
+void kit_set_budget(sluice_exchange *x, size_t bytes)
+{
+	struct arena *a = x->arena;
+	(void)arena_alloc(a, 1); /* there is a block */
+	size_t left = (size_t)(a->end - a->at);
+	if (left > bytes + MEMORY_GAP + 16)
+		(void)arena_alloc(a, left - bytes - MEMORY_GAP - 16);
+	a->budget = left < bytes ? a->used + bytes : a->used;
+	while (!bytes && arena_alloc(a, 1)) /* what the rounding left */
+		;
+	a->failed = false;
+}
+
+void kit_add_header(sluice_exchange *x, sluice_side side, const char *name, const char *value)
+{
+	struct kit_exchange *k = of(x);
+	struct fields *const all[] = { &k->request.fields, &k->response.fields, &k->trailers[0],
+		&k->trailers[1] };
+	if (fields_add(all[side], &k->own, str_of(name), str_of(value)) < 0)
+		kit_die("the field %s cannot be added", name);
+}
+
+sluice_verdict kit_run(sluice_exchange *x)
+{
+	struct kit_exchange *k = of(x);
+	sluice_verdict v = take(k, run_request(x, &k->use->chain));
+	kit_settle();
+	return v;
+}
+
+sluice_exchange *kit_request(sluice_instance *inst, const char *method, const char *target, ...)
+{
+	sluice_exchange *x = kit_exchange(inst, method, target);
+	va_list ap;
+	va_start(ap, target);
+	for (const char *name; (name = va_arg(ap, const char *));)
+		kit_add_header(x, SLUICE_REQUEST, name, va_arg(ap, const char *));
+	va_end(ap);
+	kit_run(x);
+	return x;
+}
+
+sluice_verdict kit_response(sluice_exchange *x, int status)
+{
+	struct kit_exchange *k = of(x);
+	if (k->verdict == SLUICE_WAIT)
+		kit_die("a response while the exchange is parked");
+	k->status = status;
+	k->response.status = (uint16_t)status;
+	k->response.version = 11;
+	x->response = &k->response;
+	if (x->stages[SLUICE_RESPONSE])
+		stages_reset(x);
+	return take(k, run_response(x));
+}
+
+void kit_end(sluice_exchange *x)
+{
+	struct kit_exchange *k = of(x);
+	run_complete(x);
+	kit_settle();
+	k->use->exchanges--;
+	buf_fini(&k->out[0]);
+	buf_fini(&k->out[1]);
+	arena_fini(&k->client.arena);
+	arena_fini(&k->own);
+	free(k);
+}
+
+/* ---- bodies -------------------------------------------------------------------------------- */
+
+sluice_verdict kit_body_in(sluice_exchange *x, sluice_side side, const char *bytes, size_t n,
+	bool end)
+{
+	struct kit_exchange *k = of(x);
+	struct stages *row = x->stages[side];
+	struct buf data;
+	if (!row) {
+		buf_append(&k->out[side], bytes, n);
+		return SLUICE_NEXT;
+	}
+	buf_init(&data);
+	buf_append(&data, bytes, n);
+	stages_feed(row, &data);
+	if (end)
+		stages_end(row, &k->trailers[side]);
+	sluice_verdict v = take(k, stages_run(x, row));
+	for (size_t before = SIZE_MAX;
+		v == SLUICE_NEXT && row->out.len && row->out.len != before;) {
+		before = row->out.len; /* the receiver takes all: there is room again */
+		drain(k, (int)side);
+		v = take(k, stages_run(x, row));
+	}
+	drain(k, (int)side);
+	return v;
+}
+
+const char *kit_body_out(sluice_exchange *x, sluice_side side, size_t *n)
+{
+	struct kit_exchange *k = of(x);
+	size_t len = k->out[side].len;
+	if (n)
+		*n = len;
+	return len ? arena_str(&k->own, buf_pullup(&k->out[side], len)).data : "";
+}
+
+bool kit_body_wanted(sluice_exchange *x, sluice_side side)
+{
+	return x->stages[side] != NULL;
+}
+
+/* ---- questions ----------------------------------------------------------------------------- */
+
+sluice_verdict kit_verdict(sluice_exchange *x)
+{
+	return of(x)->verdict;
+}
+
+int kit_status(sluice_exchange *x)
+{
+	return of(x)->status;
+}
+
+const char *kit_code(sluice_exchange *x)
+{
+	return x->answer.code;
+}
+
+const char *kit_detail(sluice_exchange *x)
+{
+	return x->answer.detail.data;
+}
+
+const char *kit_body(sluice_exchange *x)
+{
+	return x->answer.body.data;
+}
+
+/* The fields of a side; preview: of the response that is not there yet. */
+static const struct fields *fields_of(sluice_exchange *x, sluice_side side,
+	struct response_head *preview)
+{
+	struct kit_exchange *k = of(x);
+	if (side == SLUICE_REQUEST)
+		return &k->request.fields;
+	if (side != SLUICE_RESPONSE)
+		return x->stages[side - 2] ? &x->stages[side - 2]->trailers
+					   : &k->trailers[side - 2];
+	if (x->response)
+		return &k->response.fields;
+	sluice_str type = x->answer.status ? x->answer.content_type : STR("");
+	if (type.len && fields_add(&preview->fields, &k->own, STR("Content-Type"), type) < 0)
+		kit_die("no memory for a field");
+	x->response = preview;
+	edit_apply(x);
+	x->response = NULL;
+	return &preview->fields;
+}
+
+size_t kit_header_count(sluice_exchange *x, sluice_side side, const char *name)
+{
+	struct response_head preview = { .version = 11 };
+	const struct fields *f = fields_of(x, side, &preview);
+	size_t n = 0;
+	for (uint32_t i = 0; i < f->n; i++)
+		n += !(f->v[i].flags & FIELD_DROP) && str_ieq(field_name(&f->v[i]), str_of(name));
+	return n;
+}
+
+const char *kit_header(sluice_exchange *x, sluice_side side, const char *name)
+{
+	struct response_head preview = { .version = 11 };
+	if (side == SLUICE_REQUEST && x->te_trailers && str_ieq(str_of(name), STR("te")))
+		return "trailers"; /* which the codec writes */
+	const struct field *f = fields_find_name(fields_of(x, side, &preview), str_of(name));
+	return f ? arena_str(&of(x)->own, field_value(f)).data : NULL;
+}
+
+const char *kit_attr(sluice_exchange *x, const char *name)
+{
+	sluice_str v = attr_find(x, str_of(name));
+	return v.data ? arena_str(&of(x)->own, v).data : NULL;
+}
+
+bool kit_noted(sluice_exchange *x, const char *code)
+{
+	for (unsigned i = 0; i < x->n_notes; i++) {
+		if (strcmp(x->notes[i].code, code) == 0)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,136 @@
+/* HTTP fetches with scripted answers, in the place of upstream/fetch. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "kit_internal.h"
+#include "upstream/fetch.h"
+
+struct answer {
+	struct answer *next;
+	const char *url, *body; /* body NULL: the fetch ends with status */
+	int code;
+	sluice_status status;
+};
+
+/* a fetch that was begun */
+struct tally {
+	struct tally *next;
+	const char *url;
+};
+
+struct fetch {
+	struct timer timer;
+	const char *url; /* borrowed: of its tally */
+	uint64_t timeout_ms;
+	size_t max_body;
+	void *user;
+	fetch_fn fn;
+	void *ctx;
+};
+
+static struct answer *answers; /* the newest first; in kit_arena, like the next */
+static struct tally *tallies;
+static uint64_t delay_ms;
+
+void kit_fetch_reset(void)
+{
+	answers = NULL;
+	tallies = NULL;
+	delay_ms = 5;
+}
+
+static struct answer *answer_add(const char *url)
+{
+	struct answer *a = arena_new(&kit_arena, struct answer);
+	*a = (struct answer){ .next = answers, .url = kit_keep(url) };
+	answers = a;
+	return a;
+}
+
+void kit_fetch_answer(const char *url, int code, const char *body)
+{
+	struct answer *a = answer_add(url);
+	a->code = code;
+	a->body = kit_keep(body);
+}
+
+void kit_fetch_fail(const char *url, sluice_status status)
+{
+	answer_add(url)->status = status;
+}
+
+void kit_fetch_delay(uint64_t ms)
+{
+	delay_ms = ms;
+}
+
+unsigned kit_fetches(const char *url)
+{
+	unsigned n = 0;
+	for (struct tally *t = tallies; t; t = t->next)
+		n += !url || strcmp(t->url, url) == 0;
+	return n;
+}
+
+static sluice_fetch_response fetch_end(const struct fetch *f)
+{
+	sluice_fetch_response r = { .size = sizeof(r), .user = f->user };
+	const struct answer *a = answers;
+	while (a && strcmp(a->url, f->url) != 0)
+		a = a->next;
+	if (delay_ms >= f->timeout_ms)
+		r.status = SLUICE_TIMEOUT;
+	else if (!a)
+		r.status = SLUICE_UNREACHABLE;
+	else if (!a->body)
+		r.status = a->status;
+	else if (strlen(a->body) > f->max_body)
+		r.status = SLUICE_ERROR;
+	else
+		r.code = a->code, r.body = str_of(a->body);
+	if (r.status != SLUICE_OK)
+		r.error = "the scripted fetch failed";
+	return r;
+}
+
+static void fetch_on_due(struct timer *t)
+{
+	struct fetch *f = container_of(t, struct fetch, timer);
+	sluice_fetch_response r = fetch_end(f);
+	fetch_fn fn = f->fn;
+	void *ctx = f->ctx;
+	fetch_cancel(f);
+	fn(ctx, &r);
+}
+
+struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *r, struct tls_client *tls,
+	fetch_fn fn, void *ctx, const char **why)
+{
+	(void)tls;
+	if (r->size != sizeof(*r))
+		kit_die("sluice_fetch_request.size is %zu", r->size);
+	if (!str_starts(r->url, STR("http://")) && !str_starts(r->url, STR("https://"))) {
+		*why = "the URL is none of http or https";
+		return NULL;
+	}
+	struct tally *tally = arena_new(&kit_arena, struct tally);
+	*tally = (struct tally){ .next = tallies, .url = arena_str(&kit_arena, r->url).data };
+	tallies = tally;
+	struct fetch *f = mem_new(struct fetch);
+	f->url = tally->url;
+	f->timeout_ms = r->timeout_ms ? r->timeout_ms : 5000;
+	f->max_body = r->max_body ? r->max_body : 1 << 20;
+	f->user = r->user;
+	f->fn = fn;
+	f->ctx = ctx;
+	timer_init(&f->timer, fetch_on_due);
+	worker_timer(w, &f->timer,
+		(delay_ms < f->timeout_ms ? delay_ms : f->timeout_ms) * NS_PER_MS);
+	return f;
+}
+
+void fetch_cancel(struct fetch *f)
+{
+	timer_drop(&f->timer);
+	free(f);
+}

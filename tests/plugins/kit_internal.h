@@ -1,0 +1,32 @@
+/* What the files of the kit share. */
+#ifndef TESTS_PLUGINS_KIT_INTERNAL_H
+#define TESTS_PLUGINS_KIT_INTERNAL_H
+
+#include "base/arena.h"
+#include "kit.h"
+#include "net/worker.h"
+
+/* Stop the test with a message. */
+#define kit_die(...) kit_die_at(__FILE__, __LINE__, __VA_ARGS__)
+_Noreturn void kit_die_at(const char *file, int line, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+extern struct worker kit_worker; /* it is the main thread's as well */
+extern struct arena kit_arena;   /* until the next kit_reset() */
+
+/* A copy in kit_arena. */
+const char *kit_keep(const char *text);
+/* What was posted is delivered. */
+void kit_settle(void);
+
+/* kit_table.c: the real table of services, watched */
+extern const sluice_host *const kit_host;
+void kit_table_reset(void);
+uint64_t kit_unix_ms(void);
+
+/* kit_fetch.c, kit_store.c */
+void kit_fetch_reset(void);
+void kit_store_reset(void);
+const sluice_store *kit_store_find(sluice_str name);
+
+#endif

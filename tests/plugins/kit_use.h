@@ -1,0 +1,25 @@
+/* One use of a plugin in the kit: its configuration, and its place in a chain of one. */
+#ifndef TESTS_PLUGINS_KIT_USE_H
+#define TESTS_PLUGINS_KIT_USE_H
+
+#include "config/bind.h"
+#include "config/diag.h"
+#include "policy/run.h"
+
+struct kit_use {
+	struct kit_use *next;
+	sluice_instance *inst;
+	struct arena arena;
+	struct diag diag;
+	struct config config;
+	struct bind bind;
+	struct instance_worker *slot; /* NULL: not started */
+	struct chain_item item;
+	struct chain chain;
+	unsigned exchanges;
+	bool checked;
+};
+
+struct kit_use *kit_use(const sluice_instance *inst);
+
+#endif
