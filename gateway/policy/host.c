@@ -1,11 +1,12 @@
 /* Services about an exchange that need no wait, and the table of them all. Worker's thread. */
+#include "policy/host.h"
+
 #include "base/addr.h"
 #include "base/log.h"
 #include "net/worker.h"
 #include "policy/attr.h"
 #include "policy/edit.h"
 #include "policy/expr.h"
-#include "policy/host.h"
 #include "policy/host_conf.h"
 #include "policy/run.h"
 #include "policy/stage.h"

@@ -1,10 +1,11 @@
 /* Services of configuration time and of the main thread. */
+#include "policy/host_conf.h"
+
 #include <errno.h>
 #include <stdio.h>
 
 #include "base/log.h"
 #include "policy/expr.h"
-#include "policy/host_conf.h"
 #include "policy/instance.h"
 #include "policy/run.h"
 #include "policy/running.h"

@@ -85,9 +85,11 @@ bool stage_want(sluice_exchange *x, int side, const sluice_body_plan *plan)
 
 /* ---- what a hook does ---------------------------------------------------------------------- */
 
+/* Onward only, but for a stage that begins again, with another body. */
 static void stage_set_state(struct stage *s, enum stage_state to)
 {
-	check(s->state < to, "a stage goes from state %u to %u", s->state, (unsigned)to);
+	check(s->state < to || to == STAGE_HOOKED, "a stage goes from state %u to %u", s->state,
+		(unsigned)to);
 	s->state = (uint8_t)to;
 }
 
@@ -424,7 +426,7 @@ void stages_reset(sluice_exchange *x)
 		}
 		s->left = 0;
 		s->eof = false;
-		s->state = STAGE_HOOKED; /* it begins again, with another body */
+		stage_set_state(s, STAGE_HOOKED);
 		s->room = STAGE_ROOM;
 		at = &s->next;
 	}

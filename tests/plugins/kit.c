@@ -65,7 +65,6 @@ static void folder_end(void)
 {
 	folder_clear();
 	(void)rmdir(folder);
-	worker_end_part(&kit_worker, PART_STORE);
 	worker_fini(&kit_worker);
 	arena_fini(&kit_arena);
 	arena_thread_fini();
