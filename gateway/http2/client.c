@@ -1,9 +1,9 @@
 /*
- * One connection to an upstream server, from the stream's side: when to read, when to write, how
+ * One connection to an upstream server, from the socket's side: when to read, when to write, how
  * long to wait, and when it is over. See client_state.h for how the files share the work.
  *
- *   OPENING --connected--> OPEN --broken--> LOST --last origin released--> GONE
- *       \--failed--> GONE   \--draining, or idle for too long; no request--> GONE
+ *   OPENING --connected--> OPEN --broken--> DEAD --last origin released--> CLOSED
+ *       \--failed--> CLOSED \--draining, or idle for too long; no request--> CLOSED
  */
 #include "http2/client.h"
 
@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "base/stat.h"
 #include "http2/client_state.h"
+#include "http2/memory.h"
 #include "net/shortage.h"
 #include "tls/info.h"
 #include "tls/transport.h"
@@ -21,16 +23,15 @@
 
 static void conn_free(struct grave *g)
 {
-	free(container_of(g, struct http2_conn, grave));
+	free(container_of(g, struct http2_conn, l.grave));
 }
 
 static void conn_end(struct http2_conn *c)
 {
-	c->state = CONN_GONE;
-	conn_session_free(c);
+	http2_link_set_state(&c->l, LINK_CLOSED);
+	http2_link_close(&c->l);
 	stream_close(&c->s);
-	list_del(&c->turn.link);
-	worker_bury(c->s.worker, &c->grave, conn_free);
+	worker_bury(c->s.worker, &c->l.grave, conn_free);
 }
 
 /* Carrying nothing. */
@@ -41,16 +42,16 @@ static void conn_gone(struct http2_conn *c, int err)
 }
 
 /* What is queued, the reason for the end above all, leaves as far as the socket takes it now. */
-static void conn_last_words(struct http2_conn *c)
+static void conn_flush(struct http2_conn *c)
 {
-	conn_pump(c);
+	http2_link_pump(&c->l);
 	stream_flush_now(&c->s);
 }
 
 /* How a request fares whose connection breaks. */
-static int conn_lost_err(const struct conn_request *r, int err)
+static int conn_lost_err(const struct client_stream *r, int err)
 {
-	if (r->phase == RESPONSE_BODY && !r->tunnel &&
+	if (r->st.receive == RECEIVE_BODY && r->st.kind != KIND_TUNNEL &&
 		(err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET))
 		return ERR_UPSTREAM_TRUNCATED;
 	return err;
@@ -59,36 +60,34 @@ static int conn_lost_err(const struct conn_request *r, int err)
 /* The connection is over, whatever it carries. */
 static void conn_lose(struct http2_conn *c, int err)
 {
-	conn_last_words(c);
+	if (c->l.error.err)
+		(void)nghttp2_session_terminate_session(c->l.h2, c->l.error.code);
+	conn_flush(c);
 	if (c->n_requests == 0) {
 		conn_gone(c, 0);
 		return;
 	}
-	c->state = CONN_LOST;
+	http2_link_set_state(&c->l, LINK_DEAD);
 	c->changed = false;
-	conn_session_free(c);
+	http2_link_close(&c->l);
+	c->building = NULL;
 	stream_close(&c->s);
-	list_each (e, &c->requests) {
-		struct conn_request *r = container_of(e, struct conn_request, link);
-		r->closed = true;
+	list_each (e, &c->l.streams) {
+		struct client_stream *r = container_of(e, struct client_stream, st.all_link);
+		http2_stream_set_wire(&r->st, WIRE_CLOSED);
 		if (!c->settled)
-			conn_request_explain(r,
+			client_stream_explain(r,
 				"the connection ended before the SETTINGS of HTTP/2: does the "
 				"server speak it?");
-		if (r->phase != RESPONSE_DONE)
-			conn_request_fail(r, conn_lost_err(r, err));
+		if (r->st.receive < RECEIVE_END)
+			client_stream_fail(r,
+				http2_connection_error(conn_lost_err(r, err), NGHTTP2_NO_ERROR));
 	}
 	c->owner->on_change(c); /* first: it is not chosen any more when they look for another */
-	conn_tell(c);
+	http2_link_tell(&c->l);
 }
 
 /* ---- what changes -------------------------------------------------------------------------- */
-
-void conn_wake(struct http2_conn *c)
-{
-	if (c->state == CONN_OPEN || c->state == CONN_LOST)
-		worker_at_turn_end(c->s.worker, &c->turn);
-}
 
 void conn_drain(struct http2_conn *c)
 {
@@ -96,32 +95,29 @@ void conn_drain(struct http2_conn *c)
 	c->draining = true;
 }
 
-/* Between two frames, when no function of the library is on the stack: tell whom it concerns.
- * False: c is over. */
-static bool conn_settle(struct http2_conn *c)
+/* Between two frames, when no function of the library is on the stack: tell whom it concerns. */
+static void conn_settle(struct http2_conn *c)
 {
-	if (c->trouble) {
-		conn_lose(c, c->trouble);
-		return false;
+	if (c->l.error.err) {
+		conn_lose(c, c->l.error.err);
+		return;
 	}
-	if (!list_is_empty(&c->news))
-		conn_tell(c);
-	if (c->state == CONN_OPEN && c->draining && c->n_requests == 0)
+	if (!list_is_empty(&c->l.news))
+		http2_link_tell(&c->l);
+	if (conn_is_open(c) && c->draining && c->n_requests == 0)
 		conn_gone(c, 0);
-	if (c->state == CONN_OPEN && c->changed) {
+	if (conn_is_open(c) && c->changed) {
 		c->changed = false;
 		c->owner->on_change(c);
 	}
-	return c->state == CONN_OPEN;
 }
 
 void conn_released(struct http2_conn *c)
 {
 	c->n_requests--;
-	if (c->n_requests == 0 &&
-		(c->state == CONN_LOST || (c->state == CONN_OPEN && c->draining))) {
+	if (c->n_requests == 0 && (c->l.state == LINK_DEAD || (conn_is_open(c) && c->draining))) {
 		conn_gone(c, 0);
-	} else if (c->state == CONN_OPEN) {
+	} else if (conn_is_open(c)) {
 		if (c->n_requests == 0 && c->settled)
 			stream_deadline(&c->s, c->conf.idle_ns);
 		c->changed = false;
@@ -129,64 +125,90 @@ void conn_released(struct http2_conn *c)
 	}
 }
 
-/* ---- the stream ---------------------------------------------------------------------------- */
+/* ---- what the engine asks for -------------------------------------------------------------- */
 
-static void conn_on_turn(struct turn_hook *h)
+static void conn_set_up(nghttp2_session_callbacks *cb, nghttp2_option *o)
 {
-	struct http2_conn *c = container_of(h, struct http2_conn, turn);
-	if (c->state == CONN_OPEN)
-		conn_pump(c);
-	if (c->state == CONN_OPEN)
-		(void)conn_settle(c);
-	else if (c->state == CONN_LOST)
-		conn_tell(c);
+	client_receive_set_up(cb);
+	client_send_set_up(cb, o);
 }
 
-/* All that has come. False: c is over. */
-static bool conn_use(struct http2_conn *c)
+/* What comes before the server's SETTINGS (RFC 9113 3.4) is most often another protocol. */
+static void conn_look_at_start(struct http2_conn *c)
 {
-	while (c->s.in.len) {
-		conn_feed(c);
-		/* should the library have given up, its last words are noticed now */
-		if (c->invalid) {
-			c->invalid = false;
-			conn_pump(c);
-		}
-		if (!conn_settle(c))
-			return false;
-	}
-	if (nghttp2_session_want_write(c->h2)) /* answers, and what the server has made room for */
-		conn_wake(c);
-	return true;
+	static const char http1[] = { 'H', 'T', 'T', 'P', '/' };
+	if (memcmp(c->l.meter.head, http1, sizeof(http1)) != 0)
+		return;
+	list_each (e, &c->l.streams)
+		client_stream_explain(container_of(e, struct client_stream, st.all_link),
+			"the server answers in HTTP/1: write `protocol: http/1.1`");
+}
+
+static bool conn_admits(struct http2_link *l, const struct frame_head *f)
+{
+	/* RFC 9218 7.1: only clients send it. The library would pass it over. */
+	if (f->type != FRAME_PRIORITY_UPDATE)
+		return true;
+	list_each (e, &l->streams)
+		client_stream_explain(container_of(e, struct client_stream, st.all_link),
+			"the server sent PRIORITY_UPDATE, which is for clients");
+	http2_link_fail(l, NGHTTP2_PROTOCOL_ERROR);
+	return false;
+}
+
+static void conn_frame_fed(struct http2_link *l)
+{
+	struct http2_conn *c = conn_of(l);
+	if (unlikely(!c->settled))
+		conn_look_at_start(c);
+	conn_settle(c);
+}
+
+static int conn_why(uint32_t code)
+{
+	(void)code;
+	return ERR_UPSTREAM_PROTOCOL;
+}
+
+static const struct http2_end conn_end_ops = {
+	.set_up = conn_set_up,
+	.admit = conn_admits,
+	.settle = conn_frame_fed,
+	.tell = client_stream_tell,
+	.data_sent = client_data_sent,
+	.why = conn_why,
+};
+
+/* ---- the socket ---------------------------------------------------------------------------- */
+
+static void conn_on_turn_end(struct turn_hook *h)
+{
+	struct http2_conn *c = container_of(h, struct http2_conn, l.turn);
+	http2_link_pump(&c->l);
+	if (conn_is_open(c))
+		conn_settle(c);
+	else if (c->l.state == LINK_DEAD)
+		http2_link_tell(&c->l);
 }
 
 static void conn_read(struct http2_conn *c)
 {
-	struct read_turn turn = stream_turn(&c->s);
-	bool awaits = c->n_requests > 0;
-
-	while (conn_use(c)) {
-		enum io io = stream_read(&c->s, &turn, awaits);
-		if (io == IO_AGAIN)
-			return;
-		if (io != IO_OK) {
-			conn_lose(c, io == IO_EOF ? ERR_UPSTREAM_CLOSED : ERR_UPSTREAM_RESET);
-			return;
-		}
-		c->heard_ns = worker_now(c->s.worker);
-	}
+	enum io io = http2_link_read(&c->l, c->n_requests > 0);
+	if (conn_is_open(c) && io != IO_AGAIN)
+		conn_lose(c, io == IO_EOF ? ERR_UPSTREAM_CLOSED : ERR_UPSTREAM_RESET);
 }
 
 static void conn_on_readable(struct stream *s)
 {
 	struct http2_conn *c = s->data;
-	if (c->state == CONN_OPEN)
+	if (conn_is_open(c))
 		conn_read(c);
 }
 
 static void conn_on_drained(struct stream *s)
 {
-	conn_wake(s->data);
+	struct http2_conn *c = s->data;
+	http2_link_wake(&c->l);
 }
 
 static void conn_not_opened(struct http2_conn *c, int err, const char *why)
@@ -200,7 +222,7 @@ static void conn_not_opened(struct http2_conn *c, int err, const char *why)
  * True: HTTP/2. */
 static bool conn_agree(struct http2_conn *c)
 {
-	char why[CONN_WHY];
+	char why[CLIENT_WHY];
 	/* prior knowledge, RFC 9113 3.3 */
 	sluice_str alpn = c->https ? tls_alpn(&c->s) : STR("h2");
 	if (str_eq(alpn, STR("h2")))
@@ -216,24 +238,37 @@ static bool conn_agree(struct http2_conn *c)
 	return false;
 }
 
+static void conn_open_session(struct http2_conn *c)
+{
+	const nghttp2_settings_entry settings[] = {
+		{ NGHTTP2_SETTINGS_ENABLE_PUSH, 0 },
+		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, CLIENT_STREAM_WINDOW },
+		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, c->limits.max_head },
+	};
+	const struct http2_opening o = { .settings = settings,
+		.n_settings = sizeof(settings) / sizeof(settings[0]),
+		.window = CLIENT_WINDOW,
+		.max_head = c->limits.max_head };
+	http2_link_open(&c->l, &o, memory_lists());
+}
+
 static void conn_on_open(struct stream *s)
 {
 	struct http2_conn *c = s->data;
 	if (!conn_agree(c))
 		return;
-	c->state = CONN_OPEN;
-	c->heard_ns = worker_now(s->worker);
-	conn_session_new(c);
+	http2_link_set_state(&c->l, LINK_OPEN);
+	conn_open_session(c);
 	stream_deadline(s, c->conf.connect_ns); /* for its settings */
-	conn_wake(c);
+	http2_link_wake(&c->l);
 	c->owner->on_open(c);
 }
 
 static void conn_on_fail(struct stream *s, int error)
 {
 	struct http2_conn *c = s->data;
-	char why[CONN_WHY];
-	if (c->state == CONN_OPENING) {
+	char why[CLIENT_WHY];
+	if (c->l.state == LINK_OPENING) {
 		if (error == -1)
 			(void)tls_error_text(s, why, sizeof(why));
 		else
@@ -241,27 +276,27 @@ static void conn_on_fail(struct stream *s, int error)
 		conn_not_opened(c, error == -1 ? ERR_UPSTREAM_TLS : shortage_of(error), why);
 		return;
 	}
-	if (c->state != CONN_OPEN)
+	if (!conn_is_open(c))
 		return;
 	/* the server may have said which requests it has seen before it stopped reading */
 	stream_salvage(s);
 	conn_drain(c);
 	conn_read(c);
-	if (c->state == CONN_OPEN)
+	if (conn_is_open(c))
 		conn_lose(c, ERR_UPSTREAM_RESET);
 }
 
 static void conn_on_timeout(struct stream *s)
 {
 	struct http2_conn *c = s->data;
-	if (c->state == CONN_OPENING) {
+	if (c->l.state == LINK_OPENING) {
 		stat_inc(STAT_TIMEOUT_CONNECT);
 		conn_gone(c, ERR_CONNECT_TIMEOUT);
-	} else if (c->state == CONN_OPEN && !c->settled) {
+	} else if (conn_is_open(c) && !c->settled) {
 		stat_inc(STAT_TIMEOUT_CONNECT);
 		conn_lose(c, ERR_UPSTREAM_TIMEOUT);
-	} else if (c->state == CONN_OPEN && c->n_requests == 0) {
-		(void)nghttp2_session_terminate_session(c->h2, NGHTTP2_NO_ERROR);
+	} else if (conn_is_open(c) && c->n_requests == 0) {
+		(void)nghttp2_session_terminate_session(c->l.h2, NGHTTP2_NO_ERROR);
 		conn_lose(c, 0);
 	}
 }
@@ -280,8 +315,9 @@ struct http2_conn *http2_conn_open(struct worker *w, const struct addr *to,
 	const struct transport *t, void *tls, const struct http2_conn_conf *conf,
 	const struct http2_conn_owner *owner, void *owner_data, int *err)
 {
-	struct http2_conn *c = calloc(1, sizeof(*c));
-	check(c, "out of memory: a connection of %zu bytes", sizeof(*c));
+	struct http2_conn *c = mem_new(struct http2_conn);
+	http2_link_init(&c->l, &conn_end_ops, &c->s, LINK_OPENING, conn_on_turn_end);
+	c->l.queue_max = HTTP2_QUEUE_MAX + 2 * conf->max_requests;
 	check(!conf->may_http1 || owner->on_http1, "nobody takes a connection that speaks %s",
 		"HTTP/1.1");
 	c->conf = *conf;
@@ -290,9 +326,6 @@ struct http2_conn *http2_conn_open(struct worker *w, const struct addr *to,
 	c->owner = owner;
 	c->owner_data = owner_data;
 	c->https = t == &transport_tls;
-	list_init(&c->requests);
-	list_init(&c->news);
-	turn_hook_init(&c->turn, conn_on_turn);
 	int error = stream_connect(&c->s, w, to, t, tls, &conn_user, c);
 	if (error) {
 		free(c);
@@ -316,9 +349,9 @@ const char *http2_conn_why(const struct http2_conn *c)
 
 enum http2_stage http2_conn_stage(const struct http2_conn *c)
 {
-	if (c->state == CONN_OPEN)
+	if (conn_is_open(c))
 		return c->settled ? HTTP2_OPEN : HTTP2_NEW;
-	return c->state == CONN_OPENING ? HTTP2_CONNECTING : HTTP2_LOST;
+	return c->l.state == LINK_OPENING ? HTTP2_CONNECTING : HTTP2_LOST;
 }
 
 uint32_t http2_conn_limit(const struct http2_conn *c)
@@ -331,8 +364,7 @@ uint32_t http2_conn_limit(const struct http2_conn *c)
 uint32_t http2_conn_room(const struct http2_conn *c)
 {
 	uint32_t max = c->settled ? http2_conn_limit(c) : c->conf.early;
-	return c->state == CONN_OPEN && !c->draining && c->n_requests < max ? max - c->n_requests
-									    : 0;
+	return conn_is_open(c) && !c->draining && c->n_requests < max ? max - c->n_requests : 0;
 }
 
 uint32_t http2_conn_load(const struct http2_conn *c)
@@ -343,22 +375,22 @@ uint32_t http2_conn_load(const struct http2_conn *c)
 void http2_conn_retire(struct http2_conn *c)
 {
 	bool had_room = http2_conn_room(c) > 0;
-	check(c->state == CONN_OPEN, "retiring a connection in state %d", c->state);
+	check(conn_is_open(c), "retiring a connection in state %d", c->l.state);
 	c->draining = true;
 	if (had_room)
 		c->owner->on_change(c);
-	conn_wake(c);
+	http2_link_wake(&c->l);
 }
 
 struct origin *http2_conn_begin(struct http2_conn *c, const struct origin_events *events,
 	void *user, struct arena *arena, bool reused)
 {
 	check(http2_conn_room(c) > 0, "beginning on a connection in state %d with %u requests",
-		c->state, (unsigned)c->n_requests);
+		c->l.state, (unsigned)c->n_requests);
 	c->n_requests++;
 	if (c->settled)
 		stream_no_deadline(&c->s);
-	return &conn_request_new(c, events, user, arena, reused)->o;
+	return &client_stream_new(c, events, user, arena, reused)->o;
 }
 
 bool http2_conn_is_stale(struct http2_conn *c)
@@ -375,12 +407,12 @@ bool http2_conn_is_stale(struct http2_conn *c)
 
 void http2_conn_close(struct http2_conn *c)
 {
-	check(c->n_requests == 0 && c->state != CONN_GONE,
-		"closing a connection in state %d with %u requests", c->state,
+	check(c->n_requests == 0 && c->l.state != LINK_CLOSED,
+		"closing a connection in state %d with %u requests", c->l.state,
 		(unsigned)c->n_requests);
-	if (c->h2) {
-		(void)nghttp2_session_terminate_session(c->h2, NGHTTP2_NO_ERROR);
-		conn_last_words(c);
+	if (c->l.h2) {
+		(void)nghttp2_session_terminate_session(c->l.h2, NGHTTP2_NO_ERROR);
+		conn_flush(c);
 	}
 	conn_end(c);
 }

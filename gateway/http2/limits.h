@@ -25,10 +25,10 @@ enum {
 	/* request, where that is more */
 	HTTP2_ARENAS_FACTOR = 4,           /* and how much more all that they need may take */
 	HTTP2_ARENA_MIN = 4 * ARENA_BLOCK, /* bytes without which no request begins */
-	/* bytes of one response body that wait for the client: the writer stops */
-	HTTP2_RESPONSE_HIGH = 64 * 1024,
-	HTTP2_RESPONSE_LOW = 16 * 1024, /* and goes on */
-	HTTP2_TRAILER_MAX = 8 * 1024,   /* bytes of a trailer section */
+	/* bytes of one body that wait for the peer: the writer stops */
+	HTTP2_SEND_HIGH = 64 * 1024,
+	HTTP2_SEND_LOW = 16 * 1024,   /* and goes on */
+	HTTP2_TRAILER_MAX = 8 * 1024, /* bytes of a trailer section */
 	HTTP2_TRAILER_FIELDS = 64,
 	/* bytes a header block may have on the wire beyond the largest head */
 	HTTP2_BLOCK_SLACK = 16 * 1024,

@@ -1,19 +1,21 @@
 /*
- * One connection from a client, from the stream's side: when to read, when to write, how long to
+ * One connection from a client, from the socket's side: when to read, when to write, how long to
  * wait, and when it is over.
  *
- *   OPEN --GOAWAY, theirs or ours--> ENDING --no request left--> LINGER --flushed--> CLOSED
- *     \--stream broken--> DEAD --no request left--> CLOSED
+ *   OPEN --GOAWAY, theirs or ours--> ENDING --no request left--> LINGER --flushed--> DEAD -->
+ * CLOSED
+ *     \--socket broken--> DEAD --no request left--> CLOSED
  */
 #include "http2/server.h"
 
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/stat.h"
 #include "http2/memory.h"
 #include "http2/pages.h"
-#include "http2/state.h"
+#include "http2/server_state.h"
 
 /* A connection that ends has no request left that lingers: its client has only to read the
  * farewell. */
@@ -25,6 +27,8 @@ static const struct lingering farewell = { .silence_ns = LINGER_HURRY_NS,
 #define NOTICE_MIN_NS (100 * NS_PER_MS)
 #define NOTICE_MAX_NS (1 * NS_PER_S)
 
+enum { GOAWAY_LEN = HTTP2_FRAME_HEAD + 8 };
+
 /* What the stream's deadline is for. */
 enum watch { WATCH_NONE, WATCH_IDLE, WATCH_HEAD };
 
@@ -32,68 +36,65 @@ enum watch { WATCH_NONE, WATCH_IDLE, WATCH_HEAD };
 
 static void server_free(struct grave *g)
 {
-	free(container_of(g, struct http2_server, grave));
+	free(container_of(g, struct http2_server, l.grave));
 }
 
 static void server_closed(struct http2_server *c)
 {
-	struct worker *w = c->s->worker;
+	struct worker *w = c->l.stream->worker;
 	check(c->n_live == 0, "a connection ends with %u requests", c->n_live);
-	if (c->state == SERVER_CLOSED)
+	if (c->l.state == LINK_CLOSED)
 		return;
-	c->state = SERVER_CLOSED;
-	list_each_safe (e, &c->requests) {
-		struct http2_request *rq = container_of(e, struct http2_request, link);
-		rq->closed = true;
-		request_try_free(rq);
+	http2_link_set_state(&c->l, LINK_CLOSED);
+	list_each_safe (e, &c->l.streams) {
+		struct server_stream *rq = container_of(e, struct server_stream, st.all_link);
+		http2_stream_set_wire(&rq->st, WIRE_CLOSED);
+		server_stream_try_free(rq);
 	}
-	session_free(c);
+	pages_wake(&c->pages);
+	http2_link_close(&c->l);
+	updates_free(&c->updates);
+	pages_free(&c->pages);
 	timer_drop(&c->drain_timer);
-	list_del(&c->turn.link);
 	c->conf->on_closed(c->info);
-	worker_bury(w, &c->grave, server_free);
+	worker_bury(w, &c->l.grave, server_free);
 }
 
-/* The library has no streams any more. What is not in the stream yet will never be. */
-static void server_cut(struct http2_server *c, enum server_state to, int err)
+/* The library has no streams any more. What is not in the socket's queue yet will never be. */
+static void server_cut_off(struct http2_server *c, enum link_state to, int err)
 {
-	c->state = (uint8_t)to;
+	http2_link_set_state(&c->l, to);
 	c->building = NULL;
-	list_each_safe (e, &c->requests) {
-		struct http2_request *rq = container_of(e, struct http2_request, link);
-		rq->closed = true;
-		if (rq->told &&
-			(!rq->framed || to == SERVER_DEAD || (rq->tunnel && !rq->end_received)))
-			request_fail(rq, err, NGHTTP2_NO_ERROR);
-		request_try_free(rq);
-	}
-	server_wake(c);
+	list_each_safe (e, &c->l.streams)
+		server_stream_cut_off(container_of(e, struct server_stream, st.all_link), err,
+			to == LINK_DEAD);
+	http2_link_wake(&c->l);
 }
 
-/* The stream is broken, or not wanted any more. */
+/* The socket is broken, or not wanted any more. */
 static void server_dead(struct http2_server *c, int err)
 {
-	if (c->state < SERVER_LINGER)
-		server_cut(c, SERVER_DEAD, err);
+	if (c->l.state < LINK_LINGER)
+		server_cut_off(c, LINK_DEAD, err);
 	else
-		c->state = SERVER_DEAD;
-	stream_no_deadline(c->s);
-	requests_dispatch(c);
+		http2_link_set_state(&c->l, LINK_DEAD);
+	stream_no_deadline(c->l.stream);
+	http2_link_tell(&c->l);
 	if (c->n_live == 0)
 		server_closed(c);
 }
 
 void server_stalled(struct http2_server *c)
 {
-	if (c->state == SERVER_OPEN)
+	if (server_is_open(c))
 		server_dead(c, ERR_CLIENT_STALLED);
 }
 
 static void server_linger(struct http2_server *c)
 {
-	c->state = SERVER_LINGER;
-	stream_linger(c->s, &farewell);
-	if (stream_is_broken(c->s))
+	http2_link_set_state(&c->l, LINK_LINGER);
+	stream_linger(c->l.stream, &farewell);
+	if (stream_is_broken(c->l.stream))
 		server_dead(c, ERR_CLIENT_GONE);
 }
 
@@ -101,8 +102,6 @@ static void server_linger(struct http2_server *c)
 static int server_why(uint32_t code)
 {
 	switch (code) {
-	case NGHTTP2_NO_ERROR:
-		return ERR_CLIENT_GONE;
 	case NGHTTP2_ENHANCE_YOUR_CALM:
 		return ERR_CLIENT_FLOOD;
 	case NGHTTP2_INTERNAL_ERROR:
@@ -124,19 +123,39 @@ static void server_tell_flood(const struct http2_server *c)
 			STAT_FLOOD_BLOCK },
 		[FLOOD_ANSWERS] = { "it asks for more than it reads", STAT_FLOOD_ANSWERS },
 	};
-	stat_inc(floods[c->meter.flood].stat);
+	stat_inc(floods[c->l.meter.flood].stat);
 	log_info("http2", "client-flood: %.*s, connection %llu: %s", (int)c->info->peer_ip_len,
-		c->info->peer_ip, (unsigned long long)c->info->id, floods[c->meter.flood].what);
+		c->info->peer_ip, (unsigned long long)c->info->id, floods[c->l.meter.flood].what);
 }
 
-void server_terminate(struct http2_server *c, uint32_t code)
+/* By hand, since it is the last frame whatever the library has in mind. */
+static void server_write_goaway(struct http2_server *c, uint32_t code)
 {
-	if (c->state != SERVER_OPEN)
+	uint32_t last = (uint32_t)nghttp2_session_get_last_proc_stream_id(c->l.h2);
+	const char frame[GOAWAY_LEN] = { 0, 0, 8, NGHTTP2_GOAWAY, 0, 0, 0, 0, 0, (char)(last >> 24),
+		(char)(last >> 16), (char)(last >> 8), (char)last, (char)(code >> 24),
+		(char)(code >> 16), (char)(code >> 8), (char)code };
+	buf_append(&c->l.stream->out, frame, sizeof(frame));
+	stream_kick(c->l.stream);
+}
+
+/* The connection ends with GOAWAY, and so do its requests. */
+static void server_terminate(struct http2_server *c, struct http2_error e)
+{
+	if (!server_is_open(c))
 		return;
-	if (code == NGHTTP2_ENHANCE_YOUR_CALM)
+	if (e.code == NGHTTP2_ENHANCE_YOUR_CALM)
 		server_tell_flood(c);
-	session_last_words(c, code);
-	server_cut(c, SERVER_ENDING, server_why(code));
+	server_write_goaway(c, e.code);
+	server_cut_off(c, LINK_ENDING, e.err);
+}
+
+/* The last one, politely: requests in progress finish. */
+static void server_goaway(struct http2_server *c)
+{
+	(void)nghttp2_submit_goaway(c->l.h2, NGHTTP2_FLAG_NONE,
+		nghttp2_session_get_last_proc_stream_id(c->l.h2), NGHTTP2_NO_ERROR, NULL, 0);
+	http2_link_wake(&c->l);
 }
 
 /* ---- memory -------------------------------------------------------------------------------- */
@@ -155,12 +174,12 @@ bool server_has_memory(const struct http2_server *c)
 	return c->heads <= c->heads_max && c->memory.budget - c->memory.used >= HTTP2_ARENA_MIN;
 }
 
-void server_crowded(struct http2_server *c)
+void server_note_no_memory(struct http2_server *c)
 {
 	stat_inc(STAT_STREAMS_REFUSED_MEMORY);
-	if (c->crowded)
+	if (c->short_of_memory)
 		return;
-	c->crowded = true;
+	c->short_of_memory = true;
 	log_info("http2",
 		"%.*s, connection %llu: requests are refused: those in progress take too much "
 		"memory, %zu bytes",
@@ -172,7 +191,7 @@ void server_crowded(struct http2_server *c)
 
 static uint64_t server_idle_left(struct http2_server *c)
 {
-	uint64_t now = worker_now(c->s->worker);
+	uint64_t now = server_now(c);
 	return c->idle_until_ns > now ? c->idle_until_ns - now : 0;
 }
 
@@ -180,35 +199,44 @@ static uint64_t server_idle_left(struct http2_server *c)
 static void server_watch_idle(struct http2_server *c)
 {
 	uint64_t left = server_idle_left(c), rest_ns = HTTP2_REST_S * NS_PER_S;
-	stream_deadline(c->s, left < rest_ns ? left : rest_ns);
+	stream_deadline(c->l.stream, left < rest_ns ? left : rest_ns);
 }
 
 static void server_watch(struct http2_server *c)
 {
-	enum watch want = c->meter.block_open && !c->deaf ? WATCH_HEAD
-		: list_is_empty(&c->requests)             ? WATCH_IDLE
-							  : WATCH_NONE;
+	enum watch want = c->l.meter.block_open && !c->l.discards_input ? WATCH_HEAD
+		: list_is_empty(&c->l.streams)                          ? WATCH_IDLE
+									: WATCH_NONE;
 	if (want == c->watch)
 		return;
 	c->watch = (uint8_t)want;
 	if (want == WATCH_IDLE) {
-		c->idle_until_ns = worker_now(c->s->worker) + c->conf->idle_ns;
+		c->idle_until_ns = server_now(c) + c->conf->idle_ns;
 		server_watch_idle(c);
 	} else if (want == WATCH_HEAD) {
-		stream_deadline(c->s, c->conf->head_ns);
+		stream_deadline(c->l.stream, c->conf->head_ns);
 	} else {
-		stream_no_deadline(c->s);
+		stream_no_deadline(c->l.stream);
 	}
+}
+
+/* What the library wants to write includes what is left of a frame: without that, its buffer for
+ * frames holds nothing. */
+bool server_may_rest(const struct http2_server *c)
+{
+	return server_is_open(c) && c->drain == DRAIN_NONE && !c->l.discards_input &&
+		!c->l.error.err && list_is_empty(&c->l.streams) && list_is_empty(&c->l.turn.link) &&
+		!nghttp2_session_want_write(c->l.h2);
 }
 
 void http2_server_rest(struct http2_server *c)
 {
-	if (!pages_are_resting(&c->pages) && session_may_rest(c))
+	if (!pages_are_resting(&c->pages) && server_may_rest(c))
 		(void)pages_rest(&c->pages);
 }
 
 /* Before anything is done with the session: first in whatever is called from outside. */
-static void server_rouse(struct http2_server *c)
+static void server_wake_pages(struct http2_server *c)
 {
 	if (likely(!pages_are_resting(&c->pages)))
 		return;
@@ -217,87 +245,114 @@ static void server_rouse(struct http2_server *c)
 		server_watch_idle(c);
 }
 
+/* Whether the library is through with the connection. */
+static bool server_is_over(const struct http2_server *c)
+{
+	return !nghttp2_session_want_read(c->l.h2) && !nghttp2_session_want_write(c->l.h2);
+}
+
 /* After anything that happened: is it over, and what is waited for? */
 static void server_settle(struct http2_server *c)
 {
-	if (c->state == SERVER_OPEN && c->trouble)
-		server_terminate(c, c->trouble);
-	if (c->state == SERVER_OPEN && c->drain == DRAIN_NOTICE && c->pinged) {
+	struct http2_link *l = &c->l;
+	if (l->state == LINK_OPEN && l->error.err)
+		server_terminate(c, l->error);
+	if (l->state == LINK_OPEN && c->drain == DRAIN_HEARD) {
 		c->drain = DRAIN_FINAL;
-		session_goaway(c);
+		server_goaway(c);
 	}
-	if (c->state == SERVER_OPEN && session_is_over(c))
-		server_cut(c, SERVER_ENDING, ERR_CLIENT_PROTOCOL);
-	if (!list_is_empty(&c->news))
+	if (l->state == LINK_OPEN && server_is_over(c))
+		server_cut_off(c, LINK_ENDING, ERR_CLIENT_PROTOCOL);
+	if (!list_is_empty(&l->news))
 		return; /* the turn's end comes by here again */
-	if (c->state == SERVER_ENDING && c->n_live == 0)
+	if (l->state == LINK_ENDING && c->n_live == 0)
 		server_linger(c);
-	else if (c->state == SERVER_DEAD && c->n_live == 0)
+	else if (l->state == LINK_DEAD && c->n_live == 0)
 		server_closed(c);
-	else if (c->state == SERVER_OPEN)
+	else if (l->state == LINK_OPEN)
 		server_watch(c);
 }
 
+/* ---- what the engine asks for -------------------------------------------------------------- */
+
+static void server_set_up(nghttp2_session_callbacks *cb, nghttp2_option *o)
+{
+	server_receive_set_up(cb);
+	server_send_set_up(cb);
+	nghttp2_option_set_no_closed_streams(o, 1);
+	/* see priority_update.h */
+	nghttp2_option_set_user_recv_extension_type(o, FRAME_PRIORITY_UPDATE);
+	/* the meter counts them, and answers with ENHANCE_YOUR_CALM */
+#ifdef HAVE_NGHTTP2_OPTION_SET_STREAM_RESET_RATE_LIMIT
+	nghttp2_option_set_stream_reset_rate_limit(o, UINT32_MAX, UINT32_MAX);
+#endif
+}
+
+/* After a frame. The rest of server_settle() can wait for the end of the turn. */
+static void server_frame_fed(struct http2_link *l)
+{
+	if (l->error.err)
+		server_terminate(server_of(l), l->error);
+	else if (!list_is_empty(&l->news))
+		http2_link_tell(l);
+}
+
+static const struct http2_end server_end = {
+	.set_up = server_set_up,
+	.settle = server_frame_fed,
+	.tell = server_stream_tell,
+	.data_sent = server_data_sent,
+	.pumped = server_pumped,
+	.why = server_why,
+};
+
 static void server_on_turn_end(struct turn_hook *h)
 {
-	struct http2_server *c = container_of(h, struct http2_server, turn);
-	server_rouse(c);
-	requests_dispatch(c);
-	session_pump(c);
-	requests_dispatch(c);
+	struct http2_server *c = container_of(h, struct http2_server, l.turn);
+	server_wake_pages(c);
+	http2_link_tell(&c->l);
+	http2_link_pump(&c->l);
+	http2_link_tell(&c->l);
 	server_settle(c);
 }
 
-void server_wake(struct http2_server *c)
-{
-	worker_at_turn_end(c->s->worker, &c->turn);
-}
-
-/* ---- the events of the stream -------------------------------------------------------------- */
+/* ---- the events of the socket -------------------------------------------------------------- */
 
 static void server_on_readable(struct stream *s)
 {
 	struct http2_server *c = s->data;
-	struct read_turn turn = stream_turn(s);
 
-	server_rouse(c);
-	for (;;) {
-		session_feed(c);
-		if (c->state != SERVER_OPEN)
-			return; /* the turn's end sees to it */
-		enum io io = stream_read(s, &turn, false);
-		if (io == IO_AGAIN)
-			break;
-		if (io != IO_OK) {
-			server_dead(c, ERR_CLIENT_GONE);
-			return;
-		}
-		c->heard_ns = worker_now(s->worker);
-	}
-	server_settle(c);
+	server_wake_pages(c);
+	enum io io = http2_link_read(&c->l, false);
+	if (!server_is_open(c))
+		return; /* the turn's end sees to it */
+	if (io == IO_AGAIN)
+		server_settle(c);
+	else
+		server_dead(c, ERR_CLIENT_GONE);
 }
 
 static void server_on_drained(struct stream *s)
 {
 	struct http2_server *c = s->data;
-	server_rouse(c);
+	server_wake_pages(c);
 	while (!list_is_empty(&c->sending)) {
-		struct http2_request *rq =
-			container_of(c->sending.next, struct http2_request, sent_link);
+		struct server_stream *rq =
+			container_of(c->sending.next, struct server_stream, sent_link);
 		if (rq->sent_at > s->bytes_out)
 			break;
 		list_del(&rq->sent_link);
-		request_tell(rq, TELL_SENT);
+		http2_stream_note(&rq->st, NEWS_SENT);
 	}
-	requests_dispatch(c);
-	session_pump(c);
+	http2_link_tell(&c->l);
+	http2_link_pump(&c->l);
 	server_settle(c);
 }
 
 static void server_on_fail(struct stream *s, int error)
 {
 	(void)error;
-	server_rouse(s->data);
+	server_wake_pages(s->data);
 	server_dead(s->data, ERR_CLIENT_GONE);
 }
 
@@ -305,31 +360,31 @@ static void server_on_fail(struct stream *s, int error)
  * those in progress are finished; what still comes in is not looked at. */
 static void server_head_timeout(struct http2_server *c)
 {
-	struct http2_request *rq = c->building;
+	struct server_stream *rq = c->building;
 	c->building = NULL;
-	c->deaf = true;
-	if (rq && !rq->told) {
-		rq->bad = ERR_HEAD_TIMEOUT;
-		rq->end_told = true;
-		request_tell(rq, TELL_HEAD);
+	c->l.discards_input = true;
+	if (rq && rq->st.owner == OWNER_NONE) {
+		rq->head_err = ERR_HEAD_TIMEOUT;
+		rq->st.end_told = true;
+		http2_stream_note(&rq->st, NEWS_HEAD);
 	} else if (rq) {
-		request_fail(rq, ERR_HEAD_TIMEOUT, NGHTTP2_NO_ERROR);
+		server_stream_fail(rq, http2_stream_error(ERR_HEAD_TIMEOUT, NGHTTP2_NO_ERROR));
 	}
-	requests_dispatch(c); /* an answer goes before the farewell */
-	session_goaway(c);
+	http2_link_tell(&c->l); /* an answer goes before the farewell */
+	server_goaway(c);
 }
 
 static void server_on_timeout(struct stream *s)
 {
 	struct http2_server *c = s->data;
-	if (c->state != SERVER_OPEN)
+	if (!server_is_open(c))
 		return;
 	if (c->watch == WATCH_IDLE && server_idle_left(c)) {
 		http2_server_rest(c);
 		stream_deadline(s, server_idle_left(c));
 		return;
 	}
-	server_rouse(c);
+	server_wake_pages(c);
 	enum watch watch = c->watch;
 	c->watch = WATCH_NONE;
 	if (watch == WATCH_HEAD) {
@@ -337,7 +392,7 @@ static void server_on_timeout(struct stream *s)
 		server_head_timeout(c);
 	} else if (watch == WATCH_IDLE) {
 		stat_inc(STAT_TIMEOUT_IDLE);
-		server_terminate(c, NGHTTP2_NO_ERROR);
+		server_terminate(c, http2_connection_error(ERR_CLIENT_GONE, NGHTTP2_NO_ERROR));
 	}
 }
 
@@ -353,16 +408,38 @@ static const struct stream_user server_user = {
 static void server_on_noticed(struct timer *t)
 {
 	struct http2_server *c = container_of(t, struct http2_server, drain_timer);
-	c->pinged = true;
-	server_wake(c);
+	if (c->drain == DRAIN_NOTICE)
+		c->drain = DRAIN_HEARD;
+	http2_link_wake(&c->l);
+}
+
+static void server_open_session(struct http2_server *c)
+{
+	const nghttp2_settings_entry settings[] = {
+		{ NGHTTP2_SETTINGS_ENABLE_PUSH, 0 },
+		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, HTTP2_STREAMS_MAX },
+		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP2_STREAM_WINDOW },
+		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, c->conf->max_head },
+		{ NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
+		/* always: which tunnels there are is a matter of routes */
+		{ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 },
+	};
+	const struct http2_opening o = { .settings = settings,
+		.n_settings = sizeof(settings) / sizeof(settings[0]),
+		.window = HTTP2_CONNECTION_WINDOW,
+		.max_head = c->conf->max_head,
+		.is_server = true };
+	nghttp2_mem mem = pages_open(&c->pages);
+	http2_link_open(&c->l, &o, &mem);
+	pages_shut(&c->pages);
 }
 
 struct http2_server *http2_server_new(struct stream *s, struct conn_info *info,
 	const struct codec_conf *conf)
 {
-	struct http2_server *c = calloc(1, sizeof(*c));
-	check(c, "out of memory: a connection of %zu bytes", sizeof(*c));
-	c->s = s;
+	struct http2_server *c = mem_new(struct http2_server);
+	http2_link_init(&c->l, &server_end, s, LINK_OPEN, server_on_turn_end);
+	c->l.queue_max = HTTP2_QUEUE_MAX;
 	c->info = info;
 	c->conf = conf;
 	c->limits = (struct head_limits){ .max_head = conf->max_head,
@@ -370,14 +447,11 @@ struct http2_server *http2_server_new(struct stream *s, struct conn_info *info,
 		.max_target = conf->max_target,
 		.slashes = conf->slashes };
 	server_set_memory(c);
-	list_init(&c->requests);
-	list_init(&c->news);
 	list_init(&c->sending);
-	turn_hook_init(&c->turn, server_on_turn_end);
 	timer_init(&c->drain_timer, server_on_noticed);
 	stream_hand_over(s, &server_user, c);
-	session_new(c);
-	session_pump(c); /* our SETTINGS go first (RFC 9113 3.4) */
+	server_open_session(c);
+	http2_link_pump(&c->l); /* our SETTINGS go first (RFC 9113 3.4) */
 	server_watch(c);
 	return c;
 }
@@ -387,24 +461,23 @@ struct http2_server *http2_server_new(struct stream *s, struct conn_info *info,
  * last. */
 void http2_server_drain(struct http2_server *c, uint64_t idle_ns)
 {
-	if (c->state != SERVER_OPEN || c->drain != DRAIN_NONE)
+	if (!server_is_open(c) || c->drain != DRAIN_NONE)
 		return;
-	server_rouse(c);
+	server_wake_pages(c);
 	c->drain = DRAIN_NOTICE;
-	c->pinged = false;
-	requests_hurry(c);
-	(void)nghttp2_submit_shutdown_notice(c->h2);
-	(void)nghttp2_submit_ping(c->h2, NGHTTP2_FLAG_NONE, NULL);
+	server_streams_hurry(c);
+	(void)nghttp2_submit_shutdown_notice(c->l.h2);
+	(void)nghttp2_submit_ping(c->l.h2, NGHTTP2_FLAG_NONE, NULL);
 	uint64_t notice_ns = idle_ns < NOTICE_MIN_NS ? NOTICE_MIN_NS
 		: idle_ns > NOTICE_MAX_NS            ? NOTICE_MAX_NS
 						     : idle_ns;
-	worker_timer(c->s->worker, &c->drain_timer, notice_ns);
-	server_wake(c);
+	worker_timer(c->l.stream->worker, &c->drain_timer, notice_ns);
+	http2_link_wake(&c->l);
 }
 
 void server_retire(struct http2_server *c)
 {
-	if (c->state != SERVER_OPEN || c->drain != DRAIN_NONE)
+	if (!server_is_open(c) || c->drain != DRAIN_NONE)
 		return;
 	stat_inc(STAT_CONNECTIONS_RETIRED);
 	http2_server_drain(c, NOTICE_MAX_NS);
@@ -412,8 +485,8 @@ void server_retire(struct http2_server *c)
 
 void http2_server_abort(struct http2_server *c)
 {
-	server_rouse(c);
-	if (c->state != SERVER_CLOSED)
+	server_wake_pages(c);
+	if (c->l.state != LINK_CLOSED)
 		server_dead(c, ERR_SHUTTING_DOWN);
 }
 

@@ -1,4 +1,4 @@
-/* http2/request: gRPC calls of clients. Silence is allowed while the connection lives; other
+/* http2/server_due: gRPC calls of clients. Silence is allowed while the connection lives; other
  * requests are timed as ever. */
 #include "peer.h"
 

@@ -15,9 +15,9 @@ static void test_beginning(void **state)
 	far_open(f);
 	assert_int_equal(f->n_settings, 1);
 	assert_int_equal(f->settings[NGHTTP2_SETTINGS_ENABLE_PUSH], 0);
-	assert_int_equal(f->settings[NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE], CONN_REQUEST_WINDOW);
+	assert_int_equal(f->settings[NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE], CLIENT_STREAM_WINDOW);
 	assert_int_equal(f->settings[NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE], f->conf.max_head);
-	assert_int_equal(f->credit, CONN_WINDOW - 65535);
+	assert_int_equal(f->credit, CLIENT_WINDOW - 65535);
 	far_free(&f);
 }
 
@@ -172,10 +172,10 @@ static void test_interim(void **state)
 	/* a server that keeps promising is not answering */
 	v = way_get(f, "/");
 	far_run(f);
-	for (int i = 0; i <= CONN_INTERIM_MAX; i++)
+	for (int i = 0; i <= CLIENT_INTERIM_MAX; i++)
 		far_headers(f, 3, 0, ":status", "102", NULL);
 	far_run(f);
-	assert_int_equal(v->interim, CONN_INTERIM_MAX);
+	assert_int_equal(v->interim, CLIENT_INTERIM_MAX);
 	assert_int_equal(v->err, ERR_UPSTREAM_BAD_HEAD);
 	assert_int_equal(far_got(f, 3)->reset_code, NGHTTP2_PROTOCOL_ERROR);
 	far_free(&f);
@@ -393,7 +393,7 @@ static void test_a_slow_server(void **state)
 	}
 	assert_true(v->full);
 	assert_int_equal(far_got(f, 1)->body_len, 65535); /* what the protocol allows at first */
-	assert_true(pushed < 65535 + CONN_BODY_HIGH + 20000);
+	assert_true(pushed < 65535 + HTTP2_SEND_HIGH + 20000);
 	far_update(f, 1, 20000); /* the request may go on, the connection may not */
 	far_run(f);
 	assert_int_equal(far_got(f, 1)->body_len, 65535);
@@ -453,25 +453,25 @@ static void test_a_slow_exchange(void **state)
 	far_run(f);
 	slow->o->ops->hold(slow->o);
 	uint64_t credit = f->credit;
-	far_fill(f, 1, CONN_REQUEST_WINDOW, false);
+	far_fill(f, 1, CLIENT_STREAM_WINDOW, false);
 	far_run(f);
 	assert_int_equal(slow->body_len, 0);
 	assert_int_equal(far_got(f, 1)->credit, 0);
 	far_headers(f, 3, 0, ":status", "200", NULL);
 	for (int i = 0; i < 64; i++) { /* 16 MiB, four times the connection's window */
-		far_fill(f, 3, CONN_REQUEST_WINDOW / 2, false);
-		far_fill(f, 3, CONN_REQUEST_WINDOW / 2, i == 63);
+		far_fill(f, 3, CLIENT_STREAM_WINDOW / 2, false);
+		far_fill(f, 3, CLIENT_STREAM_WINDOW / 2, i == 63);
 		far_run(f);
 	}
-	assert_int_equal(quick->body_len, 64ull * CONN_REQUEST_WINDOW);
+	assert_int_equal(quick->body_len, 64ull * CLIENT_STREAM_WINDOW);
 	assert_int_equal(quick->ended, 1);
-	assert_true(f->credit - credit > 63ull * CONN_REQUEST_WINDOW - CONN_WINDOW);
-	assert_true(far_got(f, 3)->credit >= 62ull * CONN_REQUEST_WINDOW);
+	assert_true(f->credit - credit > 63ull * CLIENT_STREAM_WINDOW - CLIENT_WINDOW);
+	assert_true(far_got(f, 3)->credit >= 62ull * CLIENT_STREAM_WINDOW);
 	assert_int_equal(slow->body_len, 0);
 	slow->o->ops->resume(slow->o);
 	far_run(f);
-	assert_int_equal(slow->body_len, CONN_REQUEST_WINDOW);
-	assert_true(far_got(f, 1)->credit >= CONN_REQUEST_WINDOW / 2);
+	assert_int_equal(slow->body_len, CLIENT_STREAM_WINDOW);
+	assert_true(far_got(f, 1)->credit >= CLIENT_STREAM_WINDOW / 2);
 	far_data(f, 1, "end", true);
 	far_run(f);
 	assert_int_equal(slow->ended, 1);
@@ -488,7 +488,7 @@ static void test_left_over(void **state)
 	v->take_nothing = true;
 	far_run(f);
 	far_headers(f, 1, 0, ":status", "200", NULL);
-	far_fill(f, 1, CONN_REQUEST_WINDOW - 3, false);
+	far_fill(f, 1, CLIENT_STREAM_WINDOW - 3, false);
 	far_data(f, 1, "end", true);
 	far_run(f);
 	assert_int_equal(v->body_len, 0);
@@ -497,7 +497,7 @@ static void test_left_over(void **state)
 	v->o->ops->hold(v->o);
 	v->o->ops->resume(v->o);
 	far_run(f);
-	assert_int_equal(v->body_len, CONN_REQUEST_WINDOW);
+	assert_int_equal(v->body_len, CLIENT_STREAM_WINDOW);
 	assert_int_equal(v->ended, 1);
 	far_free(&f);
 }
@@ -512,7 +512,7 @@ static void test_more_than_the_window(void **state)
 	far_headers(f, 1, 0, ":status", "200", NULL);
 	far_run(f);
 	v->o->ops->hold(v->o);
-	far_fill(f, 1, CONN_REQUEST_WINDOW + 1, false);
+	far_fill(f, 1, CLIENT_STREAM_WINDOW + 1, false);
 	far_run(f);
 	assert_int_equal(v->failed, 1);
 	assert_true(v->err == ERR_UPSTREAM_TRUNCATED || v->err == ERR_UPSTREAM_PROTOCOL);

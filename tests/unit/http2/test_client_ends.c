@@ -97,7 +97,7 @@ static void test_cancel(void **state)
 	assert_int_equal(http2_conn_load(f->conn), 0);
 	/* what is still on its way is thrown away, and is no loss to the connection's window */
 	uint64_t credit = f->credit;
-	far_fill(f, id, CONN_REQUEST_WINDOW, true);
+	far_fill(f, id, CLIENT_STREAM_WINDOW, true);
 	for (int i = 0; i < 16; i++) {
 		v = way_get(f, "/");
 		far_run(f);
@@ -105,10 +105,10 @@ static void test_cancel(void **state)
 		far_headers(f, id, 0, ":status", "200", NULL);
 		far_run(f);
 		way_release(v);
-		far_fill(f, id, CONN_REQUEST_WINDOW, true);
+		far_fill(f, id, CLIENT_STREAM_WINDOW, true);
 		far_run(f);
 	}
-	assert_true(f->credit - credit > 16ull * CONN_REQUEST_WINDOW - CONN_WINDOW / 2);
+	assert_true(f->credit - credit > 16ull * CLIENT_STREAM_WINDOW - CLIENT_WINDOW / 2);
 	assert_non_null(f->conn);
 	far_free(&f);
 }
@@ -696,7 +696,7 @@ static void test_reclaim(void **state)
 	(void)way_push_text(small, "some ");
 	far_run(f);
 	(void)way_push_text(small, "thing");
-	(void)way_push(large, CONN_KEEP_MAX);
+	(void)way_push(large, CLIENT_KEEP_MAX);
 	(void)way_push(large, 1);
 	(void)way_push_text(aborted, "x");
 	far_run(f);

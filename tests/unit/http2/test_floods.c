@@ -332,7 +332,7 @@ static void test_window_of_nothing(void **state)
 		call_head(&p->calls[i], 200, -1);
 		unsigned pushes = 0;
 		while (!call_push(&p->calls[i], 16384))
-			assert_true(++pushes <= HTTP2_RESPONSE_HIGH / 16384);
+			assert_true(++pushes <= HTTP2_SEND_HIGH / 16384);
 	}
 	peer_run(p);
 	assert_int_equal(p->data, 0);

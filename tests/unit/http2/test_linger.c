@@ -1,7 +1,7 @@
 /* Requests that are answered before they are complete, and bodies and readers that are too slow. */
 #include "peer.h"
 
-#include "http2/state.h"
+#include "http2/server_state.h"
 
 static void begin_refuse(struct call *call)
 {
@@ -53,7 +53,7 @@ static void test_the_rest_of_a_refused_body_is_thrown_away(void **state)
 		assert_int_equal(peer_reply(p, id)->status, id == 1 ? 403 : 413);
 		assert_true(peer_reply(p, id)->ended && !peer_reply(p, id)->reset);
 	}
-	assert_true(list_is_empty(&p->server->requests)); /* nothing is kept of them */
+	assert_true(list_is_empty(&p->server->l.streams)); /* nothing is kept of them */
 	assert_int_equal(p->n_goaway, 0);
 	peer_free(&p);
 }
@@ -70,7 +70,7 @@ static void test_a_client_that_stops_sending_is_reset_after_a_while(void **state
 	peer_wait(p, 150);
 	assert_true(peer_reply(p, 1)->reset);
 	assert_int_equal(peer_reply(p, 1)->reset_code, NGHTTP2_NO_ERROR);
-	assert_true(list_is_empty(&p->server->requests));
+	assert_true(list_is_empty(&p->server->l.streams));
 	peer_free(&p);
 }
 

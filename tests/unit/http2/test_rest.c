@@ -6,12 +6,12 @@
 
 #include "base/clock.h"
 #include "base/sanitize.h"
-#include "http2/state.h"
+#include "http2/server_state.h"
 
 /* Where memory is watched nothing rests, but would. */
 static bool resting(struct peer *p)
 {
-	return MEMORY_IS_WATCHED ? session_may_rest(p->server)
+	return MEMORY_IS_WATCHED ? server_may_rest(p->server)
 				 : pages_are_resting(&p->server->pages);
 }
 

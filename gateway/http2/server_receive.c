@@ -1,42 +1,40 @@
 /*
  * What a client sends, as the library tells it: heads, bodies, resets. Called from within
- * session_feed(); what the handler has to know is noted here and told by requests_dispatch() when
- * the library has returned.
+ * http2_link_read(); what the handler has to know is noted here and told when the library has
+ * returned.
  */
-#include "http2/receive.h"
-
 #include "base/stat.h"
 #include "http2/priority.h"
-#include "http2/state.h"
+#include "http2/server_state.h"
 
 static const struct head_limits trailer_limits = { .max_head = HTTP2_TRAILER_MAX,
 	.max_fields = HTTP2_TRAILER_FIELDS };
 
 static void receive_request(struct http2_server *c, int32_t id)
 {
-	struct http2_request *rq;
-	bool overload = worker_overload(c->s->worker);
+	struct server_stream *rq;
+	bool overload = worker_overload(c->l.stream->worker);
 	if (overload)
 		stat_inc(STAT_OVERLOAD_STREAMS);
 	if (c->n_busy >= HTTP2_STREAMS_MAX || unlikely(overload)) {
 		/* streams that were reset count until their exchange is through: CVE-2023-44487 */
-		session_refuse(c, id);
+		server_refuse(c, id);
 		return;
 	}
 	if (!server_has_memory(c)) {
-		server_crowded(c);
-		session_refuse(c, id);
+		server_note_no_memory(c);
+		server_refuse(c, id);
 		return;
 	}
-	rq = request_new(c, id);
-	(void)nghttp2_session_set_stream_user_data(c->h2, id, rq);
+	rq = server_stream_new(c, id);
+	(void)nghttp2_session_set_stream_user_data(c->l.h2, id, &rq->st);
 	c->building = rq;
 	head_begin(&c->builder, &rq->head, &rq->c.arena, &c->limits);
 }
 
 static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *f, void *user)
 {
-	struct http2_server *c = user;
+	struct http2_server *c = server_of(user);
 	(void)h2;
 	c->building = NULL;
 	if (f->headers.cat == NGHTTP2_HCAT_REQUEST) {
@@ -44,18 +42,18 @@ static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *f, void *u
 		receive_request(c, f->hd.stream_id);
 		return 0;
 	}
-	struct http2_request *rq = session_request(c, f->hd.stream_id);
-	if (!rq || rq->finished || rq->bad)
+	struct server_stream *rq = server_stream_at(c, f->hd.stream_id);
+	if (!rq || rq->st.owner == OWNER_RELEASED || rq->head_err)
 		return 0;
 	c->building = rq;
-	head_begin_trailers(&c->builder, &rq->trailers, &rq->c.arena, &trailer_limits);
+	head_begin_trailers(&c->builder, &rq->st.trailers, &rq->c.arena, &trailer_limits);
 	return 0;
 }
 
 static int on_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t *name,
 	size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *user)
 {
-	struct http2_server *c = user;
+	struct http2_server *c = server_of(user);
 	(void)h2, (void)f, (void)flags;
 	if (c->building)
 		head_field(&c->builder, str_n((const char *)name, name_len),
@@ -67,90 +65,91 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t 
 static void receive_set_priority(struct http2_server *c, int32_t id, const struct priority *p)
 {
 	nghttp2_extpri pri = { .urgency = p->urgency, .inc = p->incremental };
-	(void)nghttp2_session_change_extpri_stream_priority(c->h2, id, &pri, 0);
+	(void)nghttp2_session_change_extpri_stream_priority(c->l.h2, id, &pri, 0);
 }
 
 /* A PRIORITY_UPDATE is newer than the field, also when it came first (RFC 9218 7). */
-static void receive_priority(struct http2_server *c, struct http2_request *rq)
+static void receive_priority(struct http2_server *c, struct server_stream *rq)
 {
 	struct priority p;
 	const struct field *f = c->builder.once >> TOKEN_PRIORITY & 1
 		? fields_find(&rq->head.fields, TOKEN_PRIORITY)
 		: NULL;
-	bool early = c->updates && updates_take(&c->updates, (uint32_t)rq->id, &p);
+	bool early = c->updates && updates_take(&c->updates, (uint32_t)rq->st.id, &p);
 	if (early || (f && priority_parse(field_value(f), &p)))
-		receive_set_priority(c, rq->id, &p);
+		receive_set_priority(c, rq->st.id, &p);
 }
 
 /* A few bytes of the wire may stand for a large head (RFC 7541 7.3): what it takes here is what
  * counts. */
-static void receive_count_head(struct http2_server *c, struct http2_request *rq)
+static void receive_count_head(struct http2_server *c, struct server_stream *rq)
 {
 	rq->head_size = (uint32_t)rq->c.arena.used;
 	c->heads += rq->head_size;
 }
 
-static void receive_head(struct http2_server *c, struct http2_request *rq, bool end)
+static void receive_head(struct http2_server *c, struct server_stream *rq, bool end)
 {
 	const struct request_head *h = &rq->head;
 	int err = head_end(&c->builder, end);
 	receive_count_head(c, rq);
 	if (!server_has_memory(c)) {
-		request_refuse(rq);
+		server_stream_refuse(rq);
 		return;
 	}
 	if (!err && h->body == BODY_LENGTH && c->conf->max_body &&
 		h->body_length > c->conf->max_body)
 		err = ERR_BODY_TOO_LARGE;
 	if (err && c->builder.malformed)
-		rq->reset_code = NGHTTP2_PROTOCOL_ERROR; /* RFC 9113 8.1.1 */
-	rq->bad = err;
-	rq->end_received = end;
-	rq->connect = !err && h->upgrade_only;
-	rq->end_told = err || (h->body == BODY_NONE && !rq->connect) ||
+		rq->st.error.code = NGHTTP2_PROTOCOL_ERROR; /* RFC 9113 8.1.1 */
+	rq->head_err = err;
+	http2_stream_set_receive(&rq->st, end ? RECEIVE_END : RECEIVE_BODY);
+	if (!err && h->upgrade_only)
+		http2_stream_set_kind(&rq->st, KIND_CONNECT);
+	rq->st.end_told = err || (h->body == BODY_NONE && rq->st.kind == KIND_MESSAGES) ||
 		(h->body == BODY_LENGTH && h->body_length == 0);
-	rq->want_continue = !err && h->expect_continue && !rq->end_told;
+	rq->want_continue = !err && h->expect_continue && !rq->st.end_told;
 	if (!err)
 		receive_priority(c, rq);
-	meter_request(&c->meter);
-	request_tell(rq, TELL_HEAD | (end ? TELL_END : 0u));
+	meter_request(&c->l.meter);
+	http2_stream_note(&rq->st, NEWS_HEAD | (end ? NEWS_END : 0u));
 }
 
 /* The request is complete: is it as long as it said? */
-static void receive_end(struct http2_request *rq)
+static void receive_end(struct server_stream *rq)
 {
 	bool is_short = rq->head.body == BODY_LENGTH && rq->received != rq->head.body_length;
-	rq->end_received = true;
-	if (!rq->told || rq->bad)
+	http2_stream_set_receive(&rq->st, RECEIVE_END);
+	if (rq->st.owner == OWNER_NONE || rq->head_err)
 		return;
 	/* A client that hears a refusal may give its body up by ending it too early: curl does. It
 	 * gets the rest of the answer; nobody is told that the request is complete. */
-	if (is_short && rq->refused)
-		rq->end_told = true;
+	if (is_short && rq->status >= 400)
+		rq->st.end_told = true;
 	else if (is_short)
-		request_fail(rq, ERR_BAD_FRAMING, NGHTTP2_PROTOCOL_ERROR);
+		server_stream_fail(rq, http2_stream_error(ERR_BAD_FRAMING, NGHTTP2_PROTOCOL_ERROR));
 	else
-		request_tell(rq, TELL_END);
+		http2_stream_note(&rq->st, NEWS_END);
 }
 
-static void receive_trailers(struct http2_server *c, struct http2_request *rq, bool end)
+static void receive_trailers(struct http2_server *c, struct server_stream *rq, bool end)
 {
 	int err = head_end_trailers(&c->builder);
 	/* RFC 9113 8.1: the second field section is the last; 8.5: and no such thing goes into a
 	 * tunnel */
-	if ((!end || rq->connect) && !err)
+	if ((!end || rq->st.kind != KIND_MESSAGES) && !err)
 		err = ERR_BAD_FRAMING;
 	if (err) {
-		request_fail(rq, err, NGHTTP2_PROTOCOL_ERROR);
+		server_stream_fail(rq, http2_stream_error(err, NGHTTP2_PROTOCOL_ERROR));
 		return;
 	}
-	rq->has_trailers = true;
+	rq->st.at_end = &rq->st.trailers;
 	receive_end(rq);
 }
 
 static void receive_headers(struct http2_server *c, const nghttp2_frame *f)
 {
-	struct http2_request *rq = c->building;
+	struct server_stream *rq = c->building;
 	bool end = (f->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 	c->building = NULL;
 	if (!rq)
@@ -164,12 +163,12 @@ static void receive_headers(struct http2_server *c, const nghttp2_frame *f)
 
 static void receive_reset(struct http2_server *c, int32_t id)
 {
-	struct http2_request *rq = session_request(c, id);
+	struct server_stream *rq = server_stream_at(c, id);
 	if (!rq)
 		return;
-	rq->client_reset = true;
+	http2_stream_set_receive(&rq->st, RECEIVE_RESET);
 	if (!rq->framed)
-		session_count_reset(c);
+		server_count_reset(c);
 }
 
 /* ---- PRIORITY_UPDATE: to the library it is an extension that it knows nothing of ----------- */
@@ -178,8 +177,8 @@ static void receive_reset(struct http2_server *c, int32_t id)
 static unsigned receive_open_streams(const struct http2_server *c)
 {
 	unsigned n = 0;
-	list_each (e, &c->requests)
-		n += !container_of(e, struct http2_request, link)->closed;
+	list_each (e, &c->l.streams)
+		n += container_of(e, struct http2_stream, all_link)->wire != WIRE_CLOSED;
 	return n;
 }
 
@@ -198,21 +197,21 @@ static void receive_update(struct http2_server *c, int32_t on_stream)
 	struct update u;
 	enum update_kind kind = updates_end(&c->updates, &u);
 	if (kind == UPDATE_TOO_SHORT)
-		c->trouble = NGHTTP2_FRAME_SIZE_ERROR;
+		http2_link_fail(&c->l, NGHTTP2_FRAME_SIZE_ERROR);
 	else if (on_stream != 0 || u.id % 2 == 0)
-		c->trouble = NGHTTP2_PROTOCOL_ERROR;
+		http2_link_fail(&c->l, NGHTTP2_PROTOCOL_ERROR);
 	else if (kind == UPDATE_SAYS_NONE)
 		return;
 	else if (u.id > c->last_id && !receive_early_update(c, &u))
-		c->trouble = NGHTTP2_PROTOCOL_ERROR;
-	else if (u.id <= c->last_id && session_request(c, (int32_t)u.id))
+		http2_link_fail(&c->l, NGHTTP2_PROTOCOL_ERROR);
+	else if (u.id <= c->last_id && server_stream_at(c, (int32_t)u.id))
 		receive_set_priority(c, (int32_t)u.id, &u.priority);
 }
 
 static int on_extension_chunk(nghttp2_session *h2, const nghttp2_frame_hd *hd, const uint8_t *data,
 	size_t len, void *user)
 {
-	struct http2_server *c = user;
+	struct http2_server *c = server_of(user);
 	(void)h2, (void)hd;
 	updates_add(&c->updates, data, len);
 	return 0;
@@ -231,15 +230,15 @@ static int on_unpack_extension(nghttp2_session *h2, void **payload, const nghttp
 
 static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *f, void *user)
 {
-	struct http2_server *c = user;
-	struct http2_request *rq;
+	struct http2_server *c = server_of(user);
+	struct server_stream *rq;
 	(void)h2;
 	switch (f->hd.type) {
 	case NGHTTP2_HEADERS:
 		receive_headers(c, f);
 		break;
 	case NGHTTP2_DATA:
-		rq = session_request(c, f->hd.stream_id);
+		rq = server_stream_at(c, f->hd.stream_id);
 		if (rq)
 			rq->c.bytes_in += HTTP2_FRAME_HEAD + f->hd.length;
 		if (rq && (f->hd.flags & NGHTTP2_FLAG_END_STREAM))
@@ -250,8 +249,9 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *f, void *user
 		break;
 	case NGHTTP2_PING:
 		/* the one behind a GOAWAY */
-		if ((f->hd.flags & NGHTTP2_FLAG_ACK) && f->ping.opaque_data[0] == 0)
-			c->pinged = true;
+		if ((f->hd.flags & NGHTTP2_FLAG_ACK) && f->ping.opaque_data[0] == 0 &&
+			c->drain == DRAIN_NOTICE)
+			c->drain = DRAIN_HEARD;
 		break;
 	case FRAME_PRIORITY_UPDATE:
 		receive_update(c, f->hd.stream_id);
@@ -263,7 +263,7 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *f, void *user
 }
 
 /* What it said that its body is at most. */
-static uint64_t body_bound(const struct http2_request *rq)
+static uint64_t body_bound(const struct server_stream *rq)
 {
 	return rq->head.body == BODY_LENGTH ? rq->head.body_length : UINT64_MAX;
 }
@@ -271,56 +271,49 @@ static uint64_t body_bound(const struct http2_request *rq)
 static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data,
 	size_t len, void *user)
 {
-	struct http2_server *c = user;
-	struct http2_request *rq = session_request(c, id);
+	struct http2_server *c = server_of(user);
+	struct server_stream *rq = server_stream_at(c, id);
 	(void)flags;
-	if (!rq || !rq->told || rq->reset) {
+	if (!rq || rq->st.owner == OWNER_NONE || rq->st.wire != WIRE_OPEN) {
 		/* not for the stream: it is over */
 		(void)nghttp2_session_consume_connection(h2, len);
 		return 0;
 	}
-	if (rq->bad || rq->finished || rq->gone) {
-		request_throw_away(rq, len);
+	if (rq->head_err || !http2_stream_has_listener(&rq->st)) {
+		server_stream_discard(rq, len);
 		return 0;
 	}
 	rq->received += len;
 	rq->want_continue = false;
-	buf_keep(&rq->body, (const char *)data, len);
+	buf_keep(&rq->st.in, (const char *)data, len);
 	if (rq->received > body_bound(rq)) /* RFC 9113 8.1.1 */
-		request_fail(rq, ERR_BAD_FRAMING, NGHTTP2_PROTOCOL_ERROR);
-	else if (c->conf->max_body && rq->received > c->conf->max_body && !rq->connect)
-		request_fail(rq, ERR_BODY_TOO_LARGE, NGHTTP2_NO_ERROR);
+		server_stream_fail(rq, http2_stream_error(ERR_BAD_FRAMING, NGHTTP2_PROTOCOL_ERROR));
+	else if (c->conf->max_body && rq->received > c->conf->max_body &&
+		rq->st.kind == KIND_MESSAGES)
+		server_stream_fail(rq, http2_stream_error(ERR_BODY_TOO_LARGE, NGHTTP2_NO_ERROR));
 	else
-		request_tell(rq, TELL_BODY);
-	if (!rq->held)
-		request_watch_body(rq);
+		http2_stream_note(&rq->st, NEWS_BODY);
+	if (!rq->st.held)
+		server_stream_watch_body(rq);
 	return 0;
 }
 
 static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void *user)
 {
-	struct http2_request *rq = session_request(user, id);
+	struct server_stream *rq = server_stream_at(server_of(user), id);
 	(void)h2, (void)code;
 	if (rq)
-		request_closed(rq);
+		server_stream_closed(rq);
 	return 0;
 }
 
-static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *f, int code, void *user)
+void server_receive_set_up(nghttp2_session_callbacks *cb)
 {
-	(void)h2, (void)f, (void)code;
-	((struct http2_server *)user)->invalid = true;
-	return 0;
-}
-
-void receive_callbacks(nghttp2_session_callbacks *to)
-{
-	nghttp2_session_callbacks_set_on_begin_headers_callback(to, on_begin_headers);
-	nghttp2_session_callbacks_set_on_header_callback(to, on_header);
-	nghttp2_session_callbacks_set_on_frame_recv_callback(to, on_frame_recv);
-	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(to, on_data_chunk);
-	nghttp2_session_callbacks_set_on_stream_close_callback(to, on_stream_close);
-	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(to, on_invalid_frame);
-	nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(to, on_extension_chunk);
-	nghttp2_session_callbacks_set_unpack_extension_callback(to, on_unpack_extension);
+	nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
+	nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame_recv);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data_chunk);
+	nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
+	nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(cb, on_extension_chunk);
+	nghttp2_session_callbacks_set_unpack_extension_callback(cb, on_unpack_extension);
 }
