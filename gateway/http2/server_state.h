@@ -54,9 +54,9 @@ struct server_stream {
 
 struct http2_server {
 	struct http2_link l;
-	struct conn_info *info; /* borrowed: of the owner */
-	const struct codec_conf *conf;
-	struct pages pages; /* owned: where the session lies */
+	struct conn_info *info;        /* borrowed: of the owner */
+	const struct codec_conf *conf; /* borrowed: of the listener */
+	struct pages pages;            /* owned: where the session lies */
 	/* while it is watched for being idle: when that has lasted too long */
 	uint64_t idle_until_ns;
 	struct list sending; /* streams whose last bytes wait in the socket, in order */
