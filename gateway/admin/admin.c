@@ -52,7 +52,7 @@ static void call_on_drained(struct client *cl)
 
 static void call_on_sent(struct client *cl)
 {
-	call_finish(cl->user);
+	call_close(cl->user);
 }
 
 static void call_on_gone(struct client *cl, int err, bool can_answer)
@@ -62,7 +62,7 @@ static void call_on_gone(struct client *cl, int err, bool can_answer)
 	if (can_answer && !c->answered)
 		call_refuse(c, err);
 	else
-		call_finish(c);
+		call_close(c);
 }
 
 static const struct client_events call_events = {
@@ -77,9 +77,7 @@ static struct admin_call *call_new(struct admin *a, struct client *cl)
 {
 	struct admin_call *c = arena_new(&cl->arena, struct admin_call);
 	check(c, "the memory of a request holds no call");
-	c->service = &a->service;
-	c->client = cl;
-	gather_wait_init(&c->wait, NULL);
+	call_init(c, &a->service, cl);
 	list_push(&a->calls, &c->link);
 	cl->events = &call_events;
 	cl->user = c;
@@ -187,6 +185,8 @@ void admin_close(struct admin *a)
 		(void)unlink(a->addr.un.sun_path);
 	front_drain(a->front, 0);
 	front_abort(a->front);
+	worker_turn(a->main);  /* at its end the calls are over */
+	front_abort(a->front); /* connections that linger */
 	check(list_is_empty(&a->calls), "a call of the admin address outlives its connection");
 	front_free(&a->front);
 	gather_stop(a->service.gather);

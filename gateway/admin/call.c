@@ -19,12 +19,27 @@ const struct admin_problem_info *admin_problem_info(enum admin_problem p)
 	return &problems[p];
 }
 
-void call_finish(struct admin_call *c)
+static void call_finish(struct turn_hook *h)
 {
+	struct admin_call *c = container_of(h, struct admin_call, end);
 	list_del(&c->link);
-	gather_cancel(&c->wait);
 	c->service->unread -= c->unread;
 	c->client->ops->finish(c->client);
+}
+
+void call_init(struct admin_call *c, struct admin_service *service, struct client *client)
+{
+	c->service = service;
+	c->client = client;
+	list_init(&c->link);
+	gather_wait_init(&c->wait, NULL);
+	turn_hook_init(&c->end, call_finish);
+}
+
+void call_close(struct admin_call *c)
+{
+	gather_cancel(&c->wait);
+	worker_at_turn_end(c->service->main, &c->end);
 }
 
 /* IMF-fixdate (RFC 9110 5.6.7); the program never leaves the C locale. */
@@ -77,7 +92,7 @@ void call_answer_buf(struct admin_call *c, int status, sluice_str type, struct b
 	buf_fini(data);
 	cl->ops->end(cl, NULL);
 	if (c->gone)
-		call_finish(c);
+		call_close(c);
 }
 
 void call_answer(struct admin_call *c, int status, sluice_str type, sluice_str body)

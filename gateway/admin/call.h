@@ -29,19 +29,19 @@ enum { CALL_JSON_MAX = 4 << 20 }; /* bytes of the largest document */
 struct admin_call {
 	struct list link;              /* admin.calls */
 	struct admin_service *service; /* borrowed: outlives its calls */
-	struct client *client;         /* borrowed: until call_finish() */
+	struct client *client;         /* borrowed: until the call is over */
 	/* borrowed: a row of the table; NULL: none was found */
 	const struct admin_command *command;
 	struct gather_wait wait;
-	unsigned tries;   /* of a reload that had to wait for another */
-	size_t unread;    /* bytes of the answer's body */
+	struct turn_hook end; /* it is over: finishes the client at the end of the turn */
+	unsigned tries;       /* of a reload that had to wait for another */
+	size_t unread;        /* bytes of the answer's body */
 	sluice_str allow; /* the methods that its path has, when it asked for another; or empty */
 	bool answered;
 	bool gone; /* no event comes from the client any more */
 };
 
-/* The whole answer; the texts are copied. Once. The call may be gone afterwards. type is not needed
- * with an empty body. */
+/* The whole answer; the texts are copied. Once. type is not needed with an empty body. */
 void call_answer(struct admin_call *c, int status, sluice_str type, sluice_str body);
 /* The same with a body that is taken from data. */
 void call_answer_buf(struct admin_call *c, int status, sluice_str type, struct buf *data);
@@ -55,7 +55,10 @@ void call_problem_end(struct admin_call *c, enum admin_problem p, struct json_ou
 /* What the codec refused. */
 void call_refuse(struct admin_call *c, int err);
 
-/* The request is over: c is gone. */
-void call_finish(struct admin_call *c);
+/* c is zeroed. */
+void call_init(struct admin_call *c, struct admin_service *service, struct client *client);
+/* The request is over: nothing more is gathered for it, and c is valid until the end of the turn.
+ */
+void call_close(struct admin_call *c);
 
 #endif

@@ -23,6 +23,7 @@ static void *worker_thread(void *arg)
 	(void)pthread_setname_np(pthread_self(), name);
 	thread_init();
 	worker_run(&g->w);
+	front_abort(g->front); /* connections that linger */
 	/* what is left of the configuration goes on the thread that used it */
 	if (g->proxy.view)
 		view_unref(g->proxy.view);

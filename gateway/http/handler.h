@@ -3,9 +3,10 @@
  * request on a connection to an upstream server). Codecs implement `client_ops` and `origin_ops`;
  * the exchange implements `client_events` and `origin_events`. One worker thread.
  *
- * The rule that keeps this simple: an operation never calls back before it returns. What goes wrong
- * while writing is told later, from the event loop. Data is pushed; `full` tells the pusher to
- * stop, `on_drained` to go on.
+ * Two rules keep this simple. An operation never calls back before it returns: what goes wrong
+ * while writing is told later, from the event loop. And what a face lies in outlives the event that
+ * is being told: `finish` comes at the end of a turn, and `release` buries. Data is pushed; `full`
+ * tells the pusher to stop, `on_drained` to go on.
  */
 #ifndef HTTP_HANDLER_H
 #define HTTP_HANDLER_H
@@ -49,8 +50,8 @@ struct client_ops {
 	 * time also tells a client that waits for 100 (Continue) to send. */
 	void (*hold)(struct client *c);
 	void (*resume)(struct client *c);
-	/* The exchange is done with this client, always its last call: memory of the arena dies
-	 * here. */
+	/* The handler is done with this client, always its last call: memory of the arena dies
+	 * here. Comes at the end of a turn, never from within an event. */
 	void (*finish)(struct client *c);
 };
 
@@ -145,7 +146,7 @@ static inline const struct client_trust *conn_trust(const struct conn_info *c)
 	return c->peer_is_trusted ? &c->listener->trust : NULL;
 }
 
-/* Whoever answers requests: proxy/ and admin/. begin may answer before it returns. */
+/* Whoever answers requests: proxy/ and admin/. on_request may answer before it returns. */
 struct handler {
 	/* A request head is complete and valid. Must set c->events (and c->user). The body is held
 	 * until resume(). */
@@ -173,8 +174,10 @@ struct origin_ops {
 	/* After on_fail, of an untouched request: the body that was passed on is put into *body,
 	 * all of it, and true returned; or it is not kept any more. NULL: it never is. */
 	bool (*reclaim)(struct origin *o, struct buf *body);
-	/* Always the last call. The connection is kept when request and response were complete and
-	 * nothing is left over; otherwise it is closed. */
+	/* Always the last call; may come from within an event: no further event is delivered, and
+	 * the memory of o stays until the turn is over. The connection is kept when request and
+	 * response were complete and nothing is left over; otherwise it is closed. It begins no
+	 * other request before the event has returned. */
 	void (*release)(struct origin *o);
 };
 

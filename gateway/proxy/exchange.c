@@ -66,7 +66,7 @@ static void exchange_on_sent(struct client *c)
 	if (x->state == EXCHANGE_TUNNEL)
 		tunnel_client_sent(x);
 	else
-		exchange_complete(x);
+		exchange_end(x, 0);
 }
 
 static void exchange_on_gone(struct client *c, int err, bool can_answer)
@@ -81,13 +81,9 @@ static void exchange_on_gone(struct client *c, int err, bool can_answer)
 		respond_error(x, err);
 		return;
 	}
-	if (!x->code) {
-		x->err = err;
-		x->code = err_code(err);
-	}
 	if (x->status)
 		c->ops->abort(c);
-	exchange_complete(x);
+	exchange_end(x, err);
 }
 
 static const struct client_events exchange_client_events = {
@@ -179,10 +175,75 @@ static void exchange_on_resumed(sluice_exchange *px, enum run_result r)
 		exchange_after_response_hooks(x, r);
 }
 
-static void exchange_on_turn_end(struct turn_hook *h)
+/* ---- the end ------------------------------------------------------------------------------- */
+
+/* Between exchange_end() and the end of the turn the client may still say something. */
+static void ended_on_body(struct client *c, struct buf *data)
 {
-	exchange_complete(container_of(h, struct exchange, end));
+	(void)c;
+	buf_drain(data, data->len);
 }
+
+static void ended_on_end(struct client *c, const struct fields *trailers)
+{
+	(void)c, (void)trailers;
+}
+
+static void ended_on_event(struct client *c)
+{
+	(void)c;
+}
+
+static void ended_on_gone(struct client *c, int err, bool can_answer)
+{
+	(void)c, (void)err, (void)can_answer;
+}
+
+static const struct client_events ended_events = {
+	.on_body = ended_on_body,
+	.on_end = ended_on_end,
+	.on_drained = ended_on_event,
+	.on_sent = ended_on_event,
+	.on_gone = ended_on_gone,
+};
+
+void exchange_end(struct exchange *x, int err)
+{
+	if (x->state == EXCHANGE_DONE)
+		return;
+	if (err && !x->code) {
+		x->err = err;
+		x->code = err_code(err);
+	}
+	exchange_set_state(x, EXCHANGE_DONE);
+	x->done_ns = clock_ns();
+	x->px.client->events = &ended_events;
+	run_cancel(&x->px);
+	forward_stop(x, 0);
+	tunnel_fini(x);
+	grpc_fini(x);
+	worker_at_turn_end(x->px.worker, &x->end);
+}
+
+/* Nobody up the stack looks at x: hooks, log, memory. */
+static void exchange_complete(struct turn_hook *h)
+{
+	struct exchange *x = container_of(h, struct exchange, end);
+	struct proxy *p = x->proxy;
+	struct client *c = x->px.client;
+	struct view *v = x->view;
+	admit_leave(x);
+	run_complete(&x->px);
+	if (p->on_complete)
+		p->on_complete(p, x);
+	upstream_call_fini(&x->call);
+	buf_fini(&x->body);
+	p->active--;
+	c->ops->finish(c);
+	view_unref(v);
+}
+
+/* ---- the beginning ------------------------------------------------------------------------- */
 
 static struct exchange *exchange_new(struct proxy *p, struct client *c)
 {
@@ -202,7 +263,7 @@ static struct exchange *exchange_new(struct proxy *p, struct client *c)
 	who_begin(x);
 	who_identify(x);
 	forward_init(x);
-	turn_hook_init(&x->end, exchange_on_turn_end);
+	turn_hook_init(&x->end, exchange_complete);
 	c->events = &exchange_client_events;
 	c->user = x;
 	p->active++;
@@ -270,26 +331,4 @@ void exchange_on_bad_request(void *ctx, struct client *c, int err)
 	struct exchange *x = exchange_new(ctx, c);
 	x->request_done = true;
 	respond_error(x, err);
-}
-
-void exchange_complete(struct exchange *x)
-{
-	struct proxy *p = x->proxy;
-	struct client *c = x->px.client;
-	struct view *v = x->view;
-	forward_stop(x, 0);
-	tunnel_fini(x);
-	grpc_fini(x);
-	admit_leave(x);
-	list_del(&x->end.link);
-	exchange_set_state(x, EXCHANGE_DONE);
-	x->done_ns = clock_ns();
-	run_complete(&x->px);
-	if (p->on_complete)
-		p->on_complete(p, x);
-	upstream_call_fini(&x->call);
-	buf_fini(&x->body);
-	p->active--;
-	c->ops->finish(c);
-	view_unref(v);
 }

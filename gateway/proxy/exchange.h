@@ -48,7 +48,7 @@ struct exchange {
 	struct view *view;         /* shared: ref */
 	const struct route *route; /* borrowed: of the view's snapshot; NULL: none matched */
 	struct upstream_call call;
-	struct turn_hook end;   /* completes it where a callback still looks at it */
+	struct turn_hook end;   /* completes it at the end of the turn in which it ended */
 	struct origin *origin;  /* borrowed: until released; NULL: none */
 	sluice_str answer_body; /* of an answer of our own */
 	sluice_str allow;       /* of a 405 */
@@ -98,8 +98,13 @@ static inline struct exchange *exchange_of_client(struct client *c)
 	return c->user;
 }
 
-/* The client has everything, or never will: hooks, log, memory. x is gone. */
-void exchange_complete(struct exchange *x);
+/*
+ * The one way to end: the client has everything, or never will get it. From here on neither side
+ * tells x anything; its completion hooks run, its log line is written and its client finished at
+ * the end of the turn. Until then x is valid, so whoever called may look at it, and need not. err:
+ * the reason, unless x has one already; 0: none. Called again it does nothing.
+ */
+void exchange_end(struct exchange *x, int err);
 
 /* The request may go on: to an upstream, or to the route's own answer. */
 void exchange_go_on(struct exchange *x);
@@ -114,7 +119,7 @@ void forward_end(struct exchange *x, const struct fields *trailers);
 void forward_stop(struct exchange *x, int err);
 /* The response hooks are through: the upstream's head goes to the client. */
 void forward_response(struct exchange *x);
-/* The response is under way and will not be complete: the client hears so. x may be gone. */
+/* The response is under way and will not be complete: the client hears so. */
 void forward_break_off(struct exchange *x, int err);
 /* In STREAM: all of the response was passed on, but for its trailers. Both messages are through, or
  * the rest of the request is not wanted any more. */

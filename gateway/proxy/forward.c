@@ -57,7 +57,7 @@ static void forward_on_head(struct origin *o, struct response_head *h)
 		respond_error(x, ERR_NO_MEMORY);
 		return;
 	}
-	exchange_run_response(x); /* which may end it */
+	exchange_run_response(x);
 }
 
 static void forward_on_body(struct origin *o, struct buf *data)
@@ -101,7 +101,7 @@ void forward_finish(struct exchange *x)
 	exchange_set_state(x, EXCHANGE_SENT);
 	c->ops->end(c, trailers);
 	if (x->gone)
-		exchange_complete(x);
+		exchange_end(x, 0);
 }
 
 static void forward_on_end(struct origin *o, const struct fields *trailers)
@@ -125,13 +125,13 @@ static void forward_on_drained(struct origin *o)
 	struct exchange *x = o->user;
 	struct client *c = x->px.client;
 	if (unlikely(x->px.stages[SLUICE_REQUEST]) && !x->gone && x->state != EXCHANGE_TUNNEL) {
-		body_upstream_drained(x); /* last: it may be over */
+		body_upstream_drained(x);
 		return;
 	}
 	if (!x->request_done && !x->gone)
 		c->ops->resume(c);
 	if (x->state == EXCHANGE_TUNNEL)
-		tunnel_upstream_sent(x); /* last: it may be over */
+		tunnel_upstream_sent(x);
 }
 
 /* What was passed on of the body is kept for the next server. */
@@ -343,7 +343,7 @@ void forward_break_off(struct exchange *x, int err)
 		return;
 	}
 	x->px.client->ops->abort(x->px.client);
-	exchange_complete(x);
+	exchange_end(x, 0);
 }
 
 void forward_stop(struct exchange *x, int err)

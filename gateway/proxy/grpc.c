@@ -119,12 +119,8 @@ static void grpc_expire(struct exchange *x, int err)
 	 * PINGs */
 	case EXCHANGE_SENT:
 		if (err == ERR_CALL_IDLE) {
-			if (!x->code) {
-				x->err = err;
-				x->code = err_code(err);
-			}
 			x->px.client->ops->abort(x->px.client);
-			exchange_complete(x);
+			exchange_end(x, err);
 		}
 		break;
 	default:
@@ -150,7 +146,7 @@ static void grpc_on_due(struct timer *t)
 	}
 	g->quiet = quiet && !err;
 	g->seen = bytes;
-	grpc_watch(g); /* its client may not take what it is told; and this may be the end of g */
+	grpc_watch(g); /* also while it only has to take its answer */
 	if (err)
 		grpc_expire(g->x, err);
 }

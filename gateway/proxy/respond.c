@@ -61,7 +61,7 @@ static void respond_give_up(struct exchange *x)
 	x->err = ERR_NO_MEMORY;
 	x->code = err_code(ERR_NO_MEMORY);
 	x->px.client->ops->abort(x->px.client);
-	worker_at_turn_end(x->px.worker, &x->end);
+	exchange_end(x, 0);
 }
 
 static void respond_with(struct exchange *x, struct response_head *h)
@@ -211,5 +211,5 @@ void respond_send(struct exchange *x)
 	exchange_set_state(x, EXCHANGE_SENT);
 	c->ops->end(c, NULL);
 	if (x->gone)
-		exchange_complete(x);
+		exchange_end(x, 0);
 }

@@ -59,11 +59,8 @@ static void tunnel_on_due(struct timer *t)
 {
 	struct tunnel *u = container_of(t, struct tunnel, timer);
 	struct exchange *x = u->x;
-	x->err = ERR_TUNNEL_IDLE;
-	x->code = err_code(ERR_TUNNEL_IDLE);
-	forward_stop(x, 0);
 	x->px.client->ops->abort(x->px.client);
-	exchange_complete(x);
+	exchange_end(x, ERR_TUNNEL_IDLE);
 }
 
 static void tunnel_is_alive(struct tunnel *u)
@@ -203,7 +200,7 @@ void tunnel_from_upstream(struct exchange *x, struct buf *data)
 static void tunnel_maybe_over(struct exchange *x)
 {
 	if (x->request_done && x->origin_done && x->tunnel_sent && x->tunnel_passed)
-		exchange_complete(x);
+		exchange_end(x, 0);
 }
 
 void tunnel_client_ended(struct exchange *x)

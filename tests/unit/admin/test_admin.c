@@ -215,6 +215,8 @@ static struct memory_client *finish(struct memory_client *c)
 	assert_int_equal(c->ends, 1);
 	assert_int_equal(c->finishes, 0);
 	c->c.events->on_sent(&c->c);
+	assert_int_equal(c->finishes, 0); /* never from within an event */
+	worker_turn(&main_worker);
 	assert_int_equal(c->finishes, 1);
 	return c;
 }
@@ -363,12 +365,13 @@ static void test_client_leaves(void **state)
 	(void)state;
 	assert_int_equal(c->heads, 0);
 	c->c.events->on_gone(&c->c, ERR_CLIENT_GONE, false);
-	assert_int_equal(c->finishes, 1);
 	worker_turn(&main_worker);
+	assert_int_equal(c->finishes, 1);
 	assert_int_equal(c->heads, 0);
 	free(c);
 	c = begin(METHOD_GET, "/healthz");
 	c->c.events->on_gone(&c->c, ERR_CLIENT_STALLED, false);
+	worker_turn(&main_worker);
 	assert_int_equal(c->finishes, 1);
 	free(c);
 }
@@ -383,6 +386,7 @@ static void test_bad_requests(void **state)
 	c = begin(METHOD_POST, "/reload");
 	c->c.events->on_gone(&c->c, ERR_BODY_TIMEOUT, true);
 	assert_int_equal(c->response.status, 408);
+	worker_turn(&main_worker);
 	assert_int_equal(c->finishes, 1); /* nobody will tell that it was sent */
 	free(c);
 }
