@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/threads.h"
 #include "obs/access_log.h"
+#include "proxy/tunnel.h"
 
 enum { END_S = 3 };
 

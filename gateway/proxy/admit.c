@@ -6,6 +6,7 @@
 #include "proxy/admit.h"
 
 #include "base/stat.h"
+#include "proxy/forwarded_fields.h"
 
 int admit_refuse(struct exchange *x)
 {
@@ -21,7 +22,7 @@ int admit_told(struct exchange *x)
 	char key[2 + ADDR_NETWORK] = { 0, 'r' };
 	struct addr a;
 
-	if (most > COUNT_MOST || !x->proxy->counts || !who_is_told(x) ||
+	if (most > COUNT_MOST || !x->proxy->counts || !forwarded_is_told(x) ||
 		!addr_from_ip(x->px.client_ip, 0, &a))
 		return 0;
 	size_t n = addr_client(&a, (uint8_t *)key + 2);

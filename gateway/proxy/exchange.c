@@ -1,63 +1,357 @@
-/* The walk of an exchange, and its client's side. See exchange.h for the path. */
+/* The walk of an exchange. See exchange.h for the path and the files. */
 #include "proxy/exchange.h"
 
+#include "base/log.h"
 #include "policy/stage.h"
-#include "proxy/admit.h"
-#include "proxy/body.h"
+#include "proxy/fields.h"
 #include "proxy/forward.h"
+#include "proxy/forwarded_fields.h"
 #include "proxy/grpc.h"
+#include "proxy/handshake.h"
+#include "proxy/respond.h"
+#include "proxy/staged.h"
+#include "proxy/tunnel.h"
 
-static const struct {
-	const char *name;
-	unsigned next;
-} states[EXCHANGE_STATES] = {
-#define TO(name) (1u << EXCHANGE_##name)
-#define S(name, text, next) { text, next },
-#include "proxy/exchange_state.def"
-#undef S
-#undef TO
+static void exchange_run_response(struct exchange *x);
+
+/* ---- sending the response ------------------------------------------------------------------ */
+
+/* All of the response was passed on, but for its trailers. Both messages are through, or the rest
+ * of the request is not wanted any more. */
+static void exchange_finish_response(struct exchange *x)
+{
+	struct client *c = x->px.client;
+	lane_hold(&x->to_upstream, HOLD_UNWANTED);
+	exchange_leave_upstream(x, 0);
+	exchange_set_state(x, EXCHANGE_SENT);
+	c->ops->end(c, x->to_client.trailers);
+	if (x->gone)
+		exchange_end(x, 0);
+}
+
+/* Our own head and body go to the client. */
+static void exchange_send_answer(struct exchange *x)
+{
+	struct client *c = x->px.client;
+	struct response_head *h = x->px.response;
+	struct buf body;
+	x->status = h->status;
+	exchange_set_state(x, EXCHANGE_ANSWER);
+	c->ops->head(c, h);
+	if (h->body == BODY_LENGTH) {
+		buf_init(&body);
+		buf_append(&body, x->answer_body.data, x->answer_body.len);
+		(void)c->ops->body(c, &body);
+	}
+	exchange_finish_response(x);
+}
+
+/* ---- failing ------------------------------------------------------------------------------- */
+
+/* An answer of our own, with its head h. NULL: not even that fits into the exchange's memory. */
+static void exchange_answer(struct exchange *x, struct response_head *h)
+{
+	if (!h) {
+		exchange_set_reason(x, ERR_NO_MEMORY);
+		x->px.client->ops->abort(x->px.client);
+		exchange_end(x, 0);
+		return;
+	}
+	x->own_answer = true;
+	lane_reopen(&x->to_client, NULL);
+	x->to_client.ended = true;
+	if (x->upstream_status == 0)
+		x->head_ns = clock_ns();
+	x->px.response = h;
+	x->px.arena->failed = false; /* what failed was given up; the answer fitted */
+	/* it replaces a response whose hooks are running: they do not start over */
+	if (x->px.phase == RUN_RESPONSE)
+		x->px.below = x->px.at;
+	exchange_run_response(x);
+}
+
+static void exchange_refuse(struct exchange *x, int err)
+{
+	exchange_answer(x, respond_error(x, err));
+}
+
+static void exchange_answer_or_refuse(struct exchange *x, struct response_head *h)
+{
+	if (h)
+		exchange_answer(x, h);
+	else
+		exchange_refuse(x, ERR_NO_MEMORY);
+}
+
+/* The response is under way and will not be complete: the client hears so. */
+static void exchange_break_off(struct exchange *x, int err)
+{
+	exchange_set_reason(x, err);
+	if (x->grpc && (x->to_client.trailers = grpc_farewell(x, err))) {
+		x->to_client.passed = true;
+		exchange_finish_response(x);
+		return;
+	}
+	x->px.client->ops->abort(x->px.client);
+	exchange_end(x, 0);
+}
+
+static void exchange_on_failed(struct exchange *x, int err)
+{
+	struct client *c = x->px.client;
+	run_cancel(&x->px);
+	/* the server of a tunnel has done its part */
+	exchange_leave_upstream(x, x->state == EXCHANGE_TUNNEL ? 0 : err);
+	if (x->state == EXCHANGE_SENT) {
+		c->ops->abort(c);
+		exchange_end(x, err);
+	} else if (x->status == 0) {
+		x->px.response = NULL;
+		exchange_refuse(x, err);
+	} else {
+		exchange_break_off(x, err);
+	}
+}
+
+/* The message that the stage is part of cannot be completed; the client hears why, unless it is in
+ * the middle of a response. */
+static void exchange_on_stage_failed(struct lane *l, enum run_result r)
+{
+	struct exchange *x = l->x;
+	bool request = l->side == SLUICE_REQUEST;
+	int over = request ? ERR_BODY_TOO_LARGE : ERR_UPSTREAM_BODY_TOO_LARGE;
+	int err = r == RUN_OVER ? over : ERR_PLUGIN_FAILED;
+	/* an answer to a request is the first response there is; in the place of a response it goes
+	 * the rest of the way */
+	x->px.below = request ? UINT32_MAX : x->px.decided_by;
+	run_cancel(&x->px);
+	exchange_leave_upstream(x, 0);
+	if (x->status == 0) {
+		x->px.response = NULL;
+		x->px.phase = RUN_NONE;
+		if (r == RUN_REPLY)
+			exchange_answer_or_refuse(x, respond_plugin(x));
+		else
+			exchange_refuse(x, err);
+		return;
+	}
+	if (r == RUN_REPLY)
+		log_warn("plugin",
+			"%s: answers (%s) when a response is under way: it is broken off",
+			x->px.chain->v[x->px.decided_by].plugin->name,
+			x->px.answer.code ? x->px.answer.code : "with a body");
+	exchange_break_off(x, err);
+}
+
+/* ---- the response -------------------------------------------------------------------------- */
+
+/* The upstream's head goes to the client. */
+static void exchange_send_response(struct exchange *x)
+{
+	struct client *c = x->px.client;
+	x->status = x->px.response->status;
+	if (x->status == 101) {
+		if (tunnel_begin(x) == 0)
+			return;
+		exchange_leave_upstream(x, 0);
+		x->status = 0;
+		exchange_refuse(x, ERR_NO_MEMORY);
+		return;
+	}
+	exchange_set_state(x, EXCHANGE_STREAM);
+	c->ops->head(c, x->px.response);
+	if (x->to_client.ended)
+		lane_pass_end(&x->to_client, x->to_client.trailers);
+	else
+		lane_release(&x->to_client, HOLD_HOOKS);
+}
+
+static uint64_t response_length(const struct exchange *x)
+{
+	const struct response_head *h = x->px.response;
+	if (x->own_answer)
+		return x->answer_body.len;
+	return h->body == BODY_LENGTH ? h->body_length : STAGE_LENGTH_UNKNOWN;
+}
+
+/* Plugins work on its body. False: this response passes without. */
+static bool exchange_stage_response(struct exchange *x)
+{
+	struct response_head *h = x->px.response;
+	struct stages *row = x->px.stages[SLUICE_RESPONSE];
+	if (h->status == 101 ||
+		!response_may_have_body((enum method)x->px.request->method, h->status)) {
+		if (stages_change(row))
+			/* of what a GET would get, nobody knows the length */
+			h->has_length = false;
+		stages_forget(&x->px, SLUICE_RESPONSE);
+		return false;
+	}
+	exchange_set_state(x, EXCHANGE_RESPONSE_BODY);
+	x->px.phase = RUN_NONE;
+	x->px.below = UINT32_MAX;
+	if (x->own_answer) {
+		struct buf body;
+		buf_init(&body);
+		buf_append(&body, x->answer_body.data, x->answer_body.len);
+		stages_feed(row, &body);
+	}
+	staged_begin(&x->to_client, response_length(x));
+	return true;
+}
+
+static void exchange_after_response_hooks(struct exchange *x, enum run_result r)
+{
+	if (r == RUN_WAIT) {
+		lane_hold(&x->to_client, HOLD_HOOKS);
+		return;
+	}
+	if (r == RUN_REPLY) {
+		exchange_leave_upstream(x, 0);
+		exchange_answer_or_refuse(x, respond_plugin(x));
+	} else if (r == RUN_FAIL || x->px.arena->failed) {
+		exchange_leave_upstream(x, 0);
+		exchange_refuse(x, r == RUN_FAIL ? ERR_PLUGIN_FAILED : ERR_NO_MEMORY);
+	} else if (unlikely(x->px.stages[SLUICE_RESPONSE]) && exchange_stage_response(x)) {
+		return;
+	} else if (x->own_answer) {
+		exchange_send_answer(x);
+	} else {
+		exchange_send_response(x);
+	}
+}
+
+static void exchange_run_response(struct exchange *x)
+{
+	exchange_set_state(x, EXCHANGE_RESPONSE_HOOKS);
+	if (unlikely(x->px.stages[SLUICE_RESPONSE]))
+		stages_reset(&x->px);
+	enum run_result r = run_response(&x->px);
+	/* a connection that ends has no time, and nobody tells us when it is gone altogether */
+	if (r == RUN_WAIT && x->gone)
+		r = run_hurry(&x->px);
+	exchange_after_response_hooks(x, r);
+}
+
+/* ---- the request --------------------------------------------------------------------------- */
+
+/* To an upstream, or to the route's own answer. */
+static void exchange_go_on(struct exchange *x)
+{
+	int err = 0;
+	/* a plugin may have made a gRPC call of it */
+	if (unlikely(x->px.te_trailers) && !x->grpc) {
+		grpc_begin(x);
+		err = x->grpc ? grpc_start(x) : 0;
+	}
+	if (x->px.arena->failed)
+		err = ERR_NO_MEMORY;
+	if (likely(!err) && x->route->upstream < 0) {
+		exchange_answer_or_refuse(x, respond_builtin(x));
+		return;
+	}
+	if (!err)
+		err = forward_start(x);
+	if (unlikely(err))
+		exchange_refuse(x, err);
+}
+
+/* Plugins work on its body: it goes on when its head may. */
+static void exchange_stage_request(struct exchange *x)
+{
+	const struct request_head *h = x->px.request;
+	uint64_t length = h->body == BODY_CHUNKED ? STAGE_LENGTH_UNKNOWN
+		: h->body == BODY_LENGTH          ? h->body_length
+						  : 0;
+	exchange_set_state(x, EXCHANGE_REQUEST_BODY);
+	if (x->route->upstream < 0 && !stages_hold(x->px.stages[SLUICE_REQUEST])) {
+		stages_forget(&x->px, SLUICE_REQUEST); /* nobody reads it */
+		exchange_go_on(x);
+		return;
+	}
+	staged_begin(&x->to_upstream, length);
+}
+
+static void exchange_after_request_hooks(struct exchange *x, enum run_result r)
+{
+	if (r == RUN_WAIT)
+		return;
+	if (r == RUN_REPLY)
+		exchange_answer_or_refuse(x, respond_plugin(x));
+	else if (r == RUN_FAIL)
+		exchange_refuse(x, ERR_PLUGIN_FAILED);
+	else if (unlikely(x->px.stages[SLUICE_REQUEST]))
+		exchange_stage_request(x);
+	else
+		exchange_go_on(x);
+}
+
+/* ---- what its parts tell ------------------------------------------------------------------- */
+
+static void exchange_on_gathered(struct lane *l)
+{
+	struct exchange *x = l->x;
+	struct response_head *h = x->px.response;
+	struct client *c = x->px.client;
+	if (l->side == SLUICE_REQUEST) {
+		lane_hold(l, HOLD_SINK); /* until a server takes it */
+		buf_move_all(&l->kept, &x->px.stages[SLUICE_REQUEST]->out);
+		exchange_go_on(x);
+		return;
+	}
+	x->status = h->status;
+	staged_frame_response(l, h);
+	exchange_set_state(x, EXCHANGE_STREAM);
+	c->ops->head(c, h);
+	staged_push(l);
+}
+
+static void exchange_on_through(struct lane *l)
+{
+	struct exchange *x = l->x;
+	if (x->state == EXCHANGE_TUNNEL)
+		exchange_end(x, 0);
+	else
+		exchange_finish_response(x);
+}
+
+static const struct exchange_events walk_events = {
+	.on_response = exchange_run_response,
+	.on_failed = exchange_on_failed,
+	.on_gathered = exchange_on_gathered,
+	.on_stage_failed = exchange_on_stage_failed,
+	.on_through = exchange_on_through,
 };
 
-const char *exchange_state_name(enum exchange_state s)
+/* A hook that waited has decided. */
+static void exchange_on_resumed(sluice_exchange *px, enum run_result r)
 {
-	return states[s].name;
+	struct exchange *x = container_of(px, struct exchange, px);
+	if (x->state == EXCHANGE_REQUEST_HOOKS)
+		exchange_after_request_hooks(x, r);
+	else if (x->state == EXCHANGE_REQUEST_BODY)
+		staged_resumed(&x->to_upstream, r);
+	else if (x->state == EXCHANGE_RESPONSE_BODY)
+		staged_resumed(&x->to_client, r);
+	else
+		exchange_after_response_hooks(x, r);
 }
 
-void exchange_set_state(struct exchange *x, enum exchange_state to)
-{
-	check(states[x->state].next & (1u << to), "an exchange goes from %s to %s",
-		states[x->state].name, states[to].name);
-	x->state = (uint8_t)to;
-}
-
-/* ---- the client's side --------------------------------------------------------------------- */
+/* ---- what the client tells ----------------------------------------------------------------- */
 
 static void exchange_on_body(struct client *c, struct buf *data)
 {
-	struct exchange *x = exchange_of_client(c);
-	if (x->state == EXCHANGE_TUNNEL)
-		tunnel_from_client(x, data);
-	else
-		forward_body(x, data);
+	lane_take(&exchange_of_client(c)->to_upstream, data);
 }
 
 static void exchange_on_end(struct client *c, const struct fields *trailers)
 {
-	struct exchange *x = exchange_of_client(c);
-	x->request_done = true;
-	if (x->state == EXCHANGE_TUNNEL)
-		tunnel_client_ended(x);
-	else
-		forward_end(x, trailers);
+	lane_end(&exchange_of_client(c)->to_upstream, trailers);
 }
 
 static void exchange_on_drained(struct client *c)
 {
-	struct exchange *x = exchange_of_client(c);
-	if (unlikely(x->px.stages[SLUICE_RESPONSE]) && x->state == EXCHANGE_STREAM)
-		body_client_drained(x);
-	else if (x->origin && (x->state == EXCHANGE_STREAM || x->state == EXCHANGE_TUNNEL))
-		x->origin->ops->resume(x->origin);
+	lane_drained(&exchange_of_client(c)->to_client);
 }
 
 static void exchange_on_sent(struct client *c)
@@ -76,9 +370,9 @@ static void exchange_on_gone(struct client *c, int err, bool can_answer)
 	if (tunnel_client_is_through(x))
 		return;
 	run_cancel(&x->px);
-	forward_stop(x, err);
+	exchange_leave_upstream(x, err);
 	if (can_answer && x->status == 0) {
-		respond_error(x, err);
+		exchange_refuse(x, err);
 		return;
 	}
 	if (x->status)
@@ -94,176 +388,30 @@ static const struct client_events exchange_client_events = {
 	.on_gone = exchange_on_gone,
 };
 
-/* ---- the walk ------------------------------------------------------------------------------ */
-
-static void exchange_after_request_hooks(struct exchange *x, enum run_result r)
-{
-	if (r == RUN_WAIT)
-		return;
-	if (r == RUN_REPLY)
-		respond_plugin(x);
-	else if (r == RUN_FAIL)
-		respond_error(x, ERR_PLUGIN_FAILED);
-	else if (unlikely(x->px.stages[SLUICE_REQUEST]))
-		body_begin_request(x);
-	else
-		exchange_go_on(x);
-}
-
-void exchange_go_on(struct exchange *x)
-{
-	int err = 0;
-	/* a plugin may have made a gRPC call of it */
-	if (unlikely(x->px.te_trailers) && !x->grpc) {
-		grpc_begin(x);
-		err = x->grpc ? grpc_start(x) : 0;
-	}
-	if (x->px.arena->failed)
-		err = ERR_NO_MEMORY;
-	if (unlikely(err))
-		respond_error(x, err);
-	else if (x->route->upstream < 0)
-		respond_builtin(x);
-	else
-		forward_start(x);
-}
-
-static void exchange_after_response_hooks(struct exchange *x, enum run_result r)
-{
-	if (r == RUN_WAIT) {
-		if (x->origin)
-			x->origin->ops->hold(x->origin); /* until they are through */
-		return;
-	}
-	if (r == RUN_REPLY) {
-		forward_stop(x, 0);
-		respond_plugin(x);
-	} else if (r == RUN_FAIL || x->px.arena->failed) {
-		forward_stop(x, 0);
-		respond_error(x, r == RUN_FAIL ? ERR_PLUGIN_FAILED : ERR_NO_MEMORY);
-	} else if (unlikely(x->px.stages[SLUICE_RESPONSE]) && body_begin_response(x)) {
-		return; /* plugins work on its body */
-	} else if (x->own_answer) {
-		respond_send(x);
-	} else {
-		forward_response(x);
-	}
-}
-
-void exchange_run_response(struct exchange *x)
-{
-	exchange_set_state(x, EXCHANGE_RESPONSE_HOOKS);
-	if (unlikely(x->px.stages[SLUICE_RESPONSE]))
-		stages_reset(&x->px);
-	enum run_result r = run_response(&x->px);
-	/* a connection that ends has no time, and nobody tells us when it is gone altogether */
-	if (r == RUN_WAIT && x->gone)
-		r = run_hurry(&x->px);
-	exchange_after_response_hooks(x, r);
-}
-
-static void exchange_on_resumed(sluice_exchange *px, enum run_result r)
-{
-	struct exchange *x = container_of(px, struct exchange, px);
-	if (x->state == EXCHANGE_REQUEST_HOOKS)
-		exchange_after_request_hooks(x, r);
-	else if (x->state == EXCHANGE_REQUEST_BODY)
-		body_request_resumed(x, r);
-	else if (x->state == EXCHANGE_RESPONSE_BODY)
-		body_response_resumed(x, r);
-	else
-		exchange_after_response_hooks(x, r);
-}
-
-/* ---- the end ------------------------------------------------------------------------------- */
-
-/* Between exchange_end() and the end of the turn the client may still say something. */
-static void ended_on_body(struct client *c, struct buf *data)
-{
-	(void)c;
-	buf_drain(data, data->len);
-}
-
-static void ended_on_end(struct client *c, const struct fields *trailers)
-{
-	(void)c, (void)trailers;
-}
-
-static void ended_on_event(struct client *c)
-{
-	(void)c;
-}
-
-static void ended_on_gone(struct client *c, int err, bool can_answer)
-{
-	(void)c, (void)err, (void)can_answer;
-}
-
-static const struct client_events ended_events = {
-	.on_body = ended_on_body,
-	.on_end = ended_on_end,
-	.on_drained = ended_on_event,
-	.on_sent = ended_on_event,
-	.on_gone = ended_on_gone,
-};
-
-void exchange_end(struct exchange *x, int err)
-{
-	if (x->state == EXCHANGE_DONE)
-		return;
-	if (err && !x->code) {
-		x->err = err;
-		x->code = err_code(err);
-	}
-	exchange_set_state(x, EXCHANGE_DONE);
-	x->done_ns = clock_ns();
-	x->px.client->events = &ended_events;
-	run_cancel(&x->px);
-	forward_stop(x, 0);
-	tunnel_fini(x);
-	grpc_fini(x);
-	worker_at_turn_end(x->px.worker, &x->end);
-}
-
-/* Nobody up the stack looks at x: hooks, log, memory. */
-static void exchange_complete(struct turn_hook *h)
-{
-	struct exchange *x = container_of(h, struct exchange, end);
-	struct proxy *p = x->proxy;
-	struct client *c = x->px.client;
-	struct view *v = x->view;
-	admit_leave(x);
-	run_complete(&x->px);
-	if (p->on_complete)
-		p->on_complete(p, x);
-	upstream_call_fini(&x->call);
-	buf_fini(&x->body);
-	p->active--;
-	c->ops->finish(c);
-	view_unref(v);
-}
-
 /* ---- the beginning ------------------------------------------------------------------------- */
 
 static struct exchange *exchange_new(struct proxy *p, struct client *c)
 {
 	/* a head that took all there is must still be answered */
 	c->arena.budget += 2 * ARENA_BLOCK;
-	struct exchange *x = arena_zalloc(&c->arena, sizeof(*x));
+	struct exchange *x = arena_new(&c->arena, struct exchange);
 	check(x, "a request's arena is too small for its exchange");
 	x->px.client = c;
 	x->px.request = c->head;
 	x->px.worker = p->worker;
 	x->px.on_resumed = exchange_on_resumed;
 	x->proxy = p;
+	x->events = &walk_events;
 	x->view = view_ref(p->view);
 	x->px.slots = x->view->slots;
 	run_init(&x->px);
 	/* now: a client that says `Connection: X-User` must not take away what a plugin will set */
-	who_begin(x);
-	who_identify(x);
+	forwarded_clean(x);
+	forwarded_identify(x);
 	forward_init(x);
-	turn_hook_init(&x->end, exchange_complete);
+	lane_init(&x->to_upstream, x, SLUICE_REQUEST);
+	lane_init(&x->to_client, x, SLUICE_RESPONSE);
+	exchange_end_init(x);
 	c->events = &exchange_client_events;
 	c->user = x;
 	p->active++;
@@ -292,7 +440,7 @@ static void exchange_route(struct exchange *x)
 	if (!rule) {
 		if (res.err == ERR_METHOD_NOT_ALLOWED)
 			x->allow = route_allow(x->view->snap->router, &res, x->px.arena);
-		respond_error(x, res.err);
+		exchange_refuse(x, res.err);
 		return;
 	}
 	x->route = rule->data;
@@ -303,10 +451,10 @@ static void exchange_route(struct exchange *x)
 		exchange_keep_captures(x, &res.captures);
 	int err = x->grpc ? grpc_start(x) : 0;
 	/* there is no other answer to it, RFC 9220 3 */
-	if (h->upgrade_only && !tunnel_is_allowed(x))
+	if (h->upgrade_only && !handshake_is_allowed(x))
 		err = ERR_UPGRADE_REFUSED;
 	if (err) {
-		respond_error(x, err);
+		exchange_refuse(x, err);
 		return;
 	}
 	exchange_set_state(x, EXCHANGE_REQUEST_HOOKS);
@@ -317,11 +465,12 @@ void exchange_on_request(void *ctx, struct client *c)
 {
 	struct exchange *x = exchange_new(ctx, c);
 	const struct request_head *h = c->head;
-	x->request_done = h->body == BODY_NONE || (h->body == BODY_LENGTH && h->body_length == 0);
+	x->to_upstream.ended = h->body == BODY_NONE ||
+		(h->body == BODY_LENGTH && h->body_length == 0);
 	if (h->method == METHOD_CONNECT || h->method == METHOD_TRACE)
-		respond_error(x, ERR_METHOD_NOT_SUPPORTED);
+		exchange_refuse(x, ERR_METHOD_NOT_SUPPORTED);
 	else if (unlikely(!conn_takes(c->conn, h->host)))
-		respond_error(x, ERR_MISDIRECTED);
+		exchange_refuse(x, ERR_MISDIRECTED);
 	else
 		exchange_route(x);
 }
@@ -329,6 +478,6 @@ void exchange_on_request(void *ctx, struct client *c)
 void exchange_on_bad_request(void *ctx, struct client *c, int err)
 {
 	struct exchange *x = exchange_new(ctx, c);
-	x->request_done = true;
-	respond_error(x, err);
+	x->to_upstream.ended = true;
+	exchange_refuse(x, err);
 }

@@ -1,6 +1,6 @@
 /*
  * What is written into heads on their way through. Towards the upstream: who asked, by which scheme
- * and host (who.c), which request this is, and that Sluice handed it on.
+ * and host (forwarded_fields.c), which request this is, and that Sluice handed it on.
  */
 #include "proxy/fields.h"
 
@@ -12,6 +12,8 @@
 #include "base/hash.h"
 #include "http/uri.h"
 #include "policy/edit.h"
+#include "proxy/forwarded_fields.h"
+#include "proxy/handshake.h"
 
 enum { REQUEST_ID_MAX = 128 };
 
@@ -134,15 +136,15 @@ int fields_for_upstream(struct exchange *x)
 	const sluice_str id = x->px.request_id;
 
 	/* what the route does not let through is not asked for either (RFC 9110 7.8) */
-	h->upgrade = x->upgrade = tunnel_is_allowed(x);
+	h->upgrade = x->upgrade = handshake_is_allowed(x);
 	bool id_stays = fields_drop_ours(x, &h->fields);
-	size_t size = 64 + id.len + who_size(x);
+	size_t size = 64 + id.len + forwarded_size(x);
 	char *room = arena_alloc(x->px.arena, size);
-	if (!room || fields_room(&h->fields, x->px.arena, WHO_LINES + 2) < 0)
+	if (!room || fields_room(&h->fields, x->px.arena, FORWARDED_LINES + 2) < 0)
 		return ERR_NO_MEMORY;
 
 	struct line_writer w = { &h->fields, room };
-	who_write(x, &w);
+	forwarded_write(x, &w);
 	if (!id_stays)
 		fields_line(&w, TOKEN_X_REQUEST_ID, STR("X-Request-ID"), id);
 	if (likely(x->px.client->conn->listener->via != VIA_SILENT))

@@ -1,4 +1,4 @@
-/* Writing fields into a head that passes through. Only for proxy/. */
+/* What is written into heads on their way through. */
 #ifndef PROXY_FIELDS_H
 #define PROXY_FIELDS_H
 
@@ -57,10 +57,14 @@ static inline void fields_constant(struct line_writer *w, enum token t, const ch
 		.flags = FIELD_LINE };
 }
 
-/* who.c: the lines that say who asked, at most WHO_LINES of them. What the head says of it by now
- * is dropped or kept. */
-enum { WHO_LINES = 5 };
-size_t who_size(const struct exchange *x);
-void who_write(struct exchange *x, struct line_writer *w);
+/* Of the trailers of the request those that the upstream gets: a gRPC call's, or what the route
+ * lets through; never what a plugin set or removed in the head, nor what only proxies may say.
+ * Others are marked as dropped. NULL: none is left. */
+const struct fields *fields_request_trailers(const struct exchange *x,
+	const struct fields *trailers);
+must_use int fields_for_upstream(struct exchange *x);
+must_use int fields_for_client(struct exchange *x, struct response_head *h);
+/* The client's X-Request-Id if it is one, else a new one. */
+sluice_str fields_request_id(struct proxy *p, struct client *c);
 
 #endif

@@ -9,10 +9,13 @@
 #include "proxy/forward.h"
 
 #include "proxy/admit.h"
-#include "proxy/body.h"
-#include "proxy/grpc.h"
+#include "proxy/exchange.h"
+#include "proxy/fields.h"
+#include "proxy/forwarded_fields.h"
+#include "proxy/handshake.h"
+#include "proxy/staged.h"
 
-static void forward_open(struct exchange *x);
+static must_use int forward_open(struct exchange *x);
 
 static struct exchange *exchange_of_call(struct upstream_call *c)
 {
@@ -25,7 +28,7 @@ static struct exchange *exchange_of_call(struct upstream_call *c)
 static int forward_judge(const struct exchange *x, const struct response_head *h)
 {
 	if (h->status == 101)
-		return tunnel_is_agreed(x, h) ? 0 : ERR_UPSTREAM_BAD_HEAD;
+		return handshake_is_agreed(x, h) ? 0 : ERR_UPSTREAM_BAD_HEAD;
 	/* to an extended CONNECT any 2xx says that there is a tunnel */
 	bool yes = h->status >= 200 && h->status < 300;
 	return yes && x->px.request->upgrade_only ? ERR_UPSTREAM_NO_TUNNEL : 0;
@@ -36,8 +39,7 @@ static void forward_on_head(struct origin *o, struct response_head *h)
 	struct exchange *x = o->user;
 	int err = forward_judge(x, h);
 	if (err) {
-		forward_stop(x, err);
-		respond_error(x, err);
+		x->events->on_failed(x, err);
 		return;
 	}
 	if (h->status < 200 && h->status != 101) {
@@ -53,92 +55,47 @@ static void forward_on_head(struct origin *o, struct response_head *h)
 	x->upstream_status = h->status;
 	x->px.response = h;
 	if (fields_for_client(x, h) < 0) {
-		forward_stop(x, 0);
-		respond_error(x, ERR_NO_MEMORY);
+		exchange_leave_upstream(x, 0); /* the server has done its part */
+		x->events->on_failed(x, ERR_NO_MEMORY);
 		return;
 	}
-	exchange_run_response(x);
+	x->events->on_response(x);
 }
 
 static void forward_on_body(struct origin *o, struct buf *data)
 {
 	struct exchange *x = o->user;
-	struct client *c = x->px.client;
-	if (x->state == EXCHANGE_TUNNEL) {
-		tunnel_from_upstream(x, data);
-		return;
-	}
-	if (unlikely(x->px.stages[SLUICE_RESPONSE])) {
-		body_from_upstream(x, data);
-		return;
-	}
-	if (x->state != EXCHANGE_STREAM)
-		return; /* held: it is offered again */
-	if (c->ops->body(c, data))
-		o->ops->hold(o);
+	lane_take(&x->to_client, data);
 }
 
 static enum splice forward_on_waiting(struct origin *o, struct stream *from, uint64_t most,
 	uint64_t *n)
 {
 	struct exchange *x = o->user;
-	struct client *c = x->px.client;
-	if (x->state != EXCHANGE_STREAM || !c->ops->splice || x->px.stages[SLUICE_RESPONSE])
-		return SPLICE_UNABLE;
-	enum splice r = c->ops->splice(c, from, most, n);
-	if (r == SPLICE_FULL)
-		o->ops->hold(o);
-	return r;
-}
-
-void forward_finish(struct exchange *x)
-{
-	struct client *c = x->px.client;
-	const struct fields *trailers = x->response_trailers;
-	if (!x->request_done)
-		c->ops->hold(c);
-	forward_stop(x, 0);
-	exchange_set_state(x, EXCHANGE_SENT);
-	c->ops->end(c, trailers);
-	if (x->gone)
-		exchange_end(x, 0);
+	return lane_splice(&x->to_client, from, most, n);
 }
 
 static void forward_on_end(struct origin *o, const struct fields *trailers)
 {
 	struct exchange *x = o->user;
-	x->origin_done = true;
-	if (trailers && trailers->n) {
+	bool has_trailers = trailers && trailers->n;
+	if (has_trailers)
 		x->upstream_trailers = *trailers;
-		x->response_trailers = &x->upstream_trailers;
-	}
-	if (unlikely(x->px.stages[SLUICE_RESPONSE]))
-		body_upstream_ended(x);
-	else if (x->state == EXCHANGE_STREAM)
-		forward_finish(x);
-	else if (x->state == EXCHANGE_TUNNEL)
-		tunnel_upstream_ended(x);
+	lane_end(&x->to_client, has_trailers ? &x->upstream_trailers : NULL);
 }
 
 static void forward_on_drained(struct origin *o)
 {
 	struct exchange *x = o->user;
-	struct client *c = x->px.client;
-	if (unlikely(x->px.stages[SLUICE_REQUEST]) && !x->gone && x->state != EXCHANGE_TUNNEL) {
-		body_upstream_drained(x);
-		return;
-	}
-	if (!x->request_done && !x->gone)
-		c->ops->resume(c);
-	if (x->state == EXCHANGE_TUNNEL)
-		tunnel_upstream_sent(x);
+	lane_drained(&x->to_upstream);
 }
 
 /* What was passed on of the body is kept for the next server. */
 static bool forward_has_body(struct exchange *x)
 {
 	struct origin *o = x->origin;
-	return !x->body_begun || (o->untouched && o->ops->reclaim && o->ops->reclaim(o, &x->body));
+	struct lane *l = &x->to_upstream;
+	return !l->begun || (o->untouched && o->ops->reclaim && o->ops->reclaim(o, &l->kept));
 }
 
 static bool forward_is_safe(struct exchange *x, int err)
@@ -169,24 +126,16 @@ static void forward_on_fail(struct origin *o, int err)
 	/* where the server chose HTTP/2 but has no tunnels there, HTTP/1.1 may have */
 	if (again && err == ERR_UPSTREAM_NO_TUNNEL)
 		upstream_want_http1(&x->call);
-	forward_stop(x, err);
+	exchange_leave_upstream(x, err);
 	if (again && upstream_may_retry(&x->call)) {
 		x->retried = true;
 		stat_inc(STAT_UPSTREAM_RETRIES);
-		if (!x->request_done)
-			/* until there is somebody to take it */
-			x->px.client->ops->hold(x->px.client);
+		lane_disconnect(&x->to_upstream);
 		exchange_set_state(x, EXCHANGE_CONNECT);
-		forward_open(x);
-		return;
+		err = forward_open(x);
 	}
-	if (x->status == 0) {
-		run_cancel(&x->px);
-		x->px.response = NULL;
-		respond_error(x, err);
-		return;
-	}
-	forward_break_off(x, err);
+	if (err)
+		x->events->on_failed(x, err);
 }
 
 static const struct origin_events forward_origin_events = {
@@ -209,38 +158,27 @@ static void forward_head(struct exchange *x)
 	}
 	/* the client's codec goes by what the client said */
 	struct request_head h = *x->px.request;
-	body_request_head(x, &h);
+	staged_frame_request(&x->to_upstream, &h);
 	o->ops->head(o, &h);
 }
 
 static void forward_ready(struct exchange *x)
 {
-	struct origin *o = x->call.origin;
-	struct client *c = x->px.client;
-	x->origin = o;
+	x->origin = x->call.origin;
 	x->sent_ns = clock_ns();
 	exchange_set_state(x, EXCHANGE_FORWARD);
 	forward_head(x);
-	x->body_begun |= x->body.len > 0;
-	/* what another server did not want, or was held */
-	bool full = x->body.len && o->ops->body(o, &x->body);
-	if (unlikely(x->px.stages[SLUICE_REQUEST]))
-		body_to_upstream(x, full);
-	else if (x->request_done)
-		o->ops->end(o,
-			x->request_trailers ? fields_request_trailers(x, x->request_trailers)
-					    : NULL);
-	else if (!full)
-		c->ops->resume(c);
+	lane_connect(&x->to_upstream);
 }
 
-static void forward_failed(struct exchange *x, int err)
+/* Returns err. */
+static int forward_not_opened(struct exchange *x, int err)
 {
 	bool connecting = err == ERR_CONNECT_FAILED || err == ERR_UPSTREAM_TLS ||
 		err == ERR_UPSTREAM_PROTOCOL;
 	if (connecting && x->call.endpoint)
 		forward_keep_detail(x, str_of(endpoint_why(x->call.endpoint)));
-	respond_error(x, err);
+	return err;
 }
 
 static void forward_on_ready(struct upstream_call *call)
@@ -250,17 +188,20 @@ static void forward_on_ready(struct upstream_call *call)
 
 static void forward_on_open_fail(struct upstream_call *call, int err)
 {
-	forward_failed(exchange_of_call(call), err);
+	struct exchange *x = exchange_of_call(call);
+	x->events->on_failed(x, forward_not_opened(x, err));
 }
 
-static void forward_open(struct exchange *x)
+/* 0, or why there is no server; on_failed is not called for it. */
+static int forward_open(struct exchange *x)
 {
 	struct upstream *u = x->view->upstreams[x->route->upstream];
 	int r = upstream_open(&x->call, u, &forward_origin_events, x, x->px.arena);
+	if (r < 0)
+		return forward_not_opened(x, r);
 	if (r == 1)
 		forward_ready(x);
-	else if (r < 0)
-		forward_failed(x, r);
+	return 0;
 }
 
 void forward_init(struct exchange *x)
@@ -268,92 +209,19 @@ void forward_init(struct exchange *x)
 	upstream_call_init(&x->call, forward_on_ready, forward_on_open_fail);
 }
 
-void forward_start(struct exchange *x)
+int forward_start(struct exchange *x)
 {
 	int refused = admit_request(x);
-	if (unlikely(refused)) {
-		respond_error(x, refused);
-		return;
-	}
+	if (unlikely(refused))
+		return refused;
 	int version = x->view->snap->upstreams[x->route->upstream].conf->proxy_protocol;
 	if (version)
-		x->call.proxy_header = who_proxy_header(x, version);
+		x->call.proxy_header = forwarded_proxy_header(x, version);
 	x->call.request = x->px.request;
-	if (fields_for_upstream(x) < 0 || x->px.arena->failed) {
-		respond_error(x, ERR_NO_MEMORY);
-		return;
-	}
-	if (x->upgrade && !tunnel_is_well_asked(x)) {
-		respond_error(x, ERR_BAD_FIELD);
-		return;
-	}
+	if (fields_for_upstream(x) < 0 || x->px.arena->failed)
+		return ERR_NO_MEMORY;
+	if (x->upgrade && !handshake_is_well_asked(x))
+		return ERR_BAD_FIELD;
 	exchange_set_state(x, EXCHANGE_CONNECT);
-	forward_open(x);
-}
-
-/* ---- passing on ---------------------------------------------------------------------------- */
-
-void forward_body(struct exchange *x, struct buf *data)
-{
-	struct origin *o = x->origin;
-	if (unlikely(x->px.stages[SLUICE_REQUEST])) {
-		body_from_client(x, data);
-		return;
-	}
-	if (!o) { /* answered without it */
-		buf_drain(data, data->len);
-		return;
-	}
-	x->body_begun = true;
-	if (o->ops->body(o, data))
-		x->px.client->ops->hold(x->px.client);
-}
-
-void forward_end(struct exchange *x, const struct fields *trailers)
-{
-	x->request_trailers = trailers;
-	if (unlikely(x->px.stages[SLUICE_REQUEST]))
-		body_client_ended(x, trailers);
-	else if (x->origin)
-		x->origin->ops->end(x->origin, fields_request_trailers(x, trailers));
-}
-
-void forward_response(struct exchange *x)
-{
-	struct client *c = x->px.client;
-	x->status = x->px.response->status;
-	if (x->status == 101) {
-		tunnel_begin(x);
-		return;
-	}
-	exchange_set_state(x, EXCHANGE_STREAM);
-	c->ops->head(c, x->px.response);
-	if (x->origin_done)
-		forward_finish(x);
-	else
-		x->origin->ops->resume(x->origin); /* had the hooks waited, it was held */
-}
-
-void forward_break_off(struct exchange *x, int err)
-{
-	x->err = err;
-	x->code = err_code(err);
-	if (x->grpc && (x->response_trailers = grpc_farewell(x, err))) {
-		forward_finish(x);
-		return;
-	}
-	x->px.client->ops->abort(x->px.client);
-	exchange_end(x, 0);
-}
-
-void forward_stop(struct exchange *x, int err)
-{
-	struct origin *o = x->origin;
-	if (!o) {
-		upstream_cancel(&x->call);
-		return;
-	}
-	x->origin = NULL;
-	upstream_report(&x->call, err);
-	o->ops->release(o);
+	return forward_open(x);
 }

@@ -98,36 +98,6 @@ int grpc_start(struct exchange *x)
 	return 0;
 }
 
-static void grpc_expire(struct exchange *x, int err)
-{
-	switch (x->state) {
-	case EXCHANGE_REQUEST_HOOKS:
-	case EXCHANGE_REQUEST_BODY:
-	case EXCHANGE_CONNECT:
-	case EXCHANGE_FORWARD:
-	case EXCHANGE_RESPONSE_HOOKS:
-	case EXCHANGE_RESPONSE_BODY:
-		run_cancel(&x->px);
-		forward_stop(x, err);
-		respond_error(x, err);
-		break;
-	case EXCHANGE_STREAM:
-		forward_stop(x, err);
-		forward_break_off(x, err);
-		break;
-	/* it has its answer, and only has to take it; but not for as long as it likes to answer
-	 * PINGs */
-	case EXCHANGE_SENT:
-		if (err == ERR_CALL_IDLE) {
-			x->px.client->ops->abort(x->px.client);
-			exchange_end(x, err);
-		}
-		break;
-	default:
-		break;
-	}
-}
-
 static void grpc_on_due(struct timer *t)
 {
 	struct grpc_call *g = container_of(t, struct grpc_call, timer);
@@ -146,9 +116,11 @@ static void grpc_on_due(struct timer *t)
 	}
 	g->quiet = quiet && !err;
 	g->seen = bytes;
-	grpc_watch(g); /* also while it only has to take its answer */
-	if (err)
-		grpc_expire(g->x, err);
+	grpc_watch(g); /* before the exchange hears: also while its client only takes the answer */
+	/* who has its answer, and only has to take it, is not late; but it may not be silent for as
+	 * long as it likes to answer PINGs */
+	if (err && (err == ERR_CALL_IDLE || g->x->state != EXCHANGE_SENT))
+		g->x->events->on_failed(g->x, err);
 }
 
 /* ---- errors -------------------------------------------------------------------------------- */
@@ -203,7 +175,7 @@ const struct fields *grpc_farewell(struct exchange *x, int err)
 
 int grpc_status(const struct exchange *x)
 {
-	const struct fields *places[] = { x->response_trailers,
+	const struct fields *places[] = { x->to_client.trailers,
 		x->px.response ? &x->px.response->fields : NULL };
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		const struct field *f = places[i] ? fields_find_name(places[i], STR("grpc-status"))

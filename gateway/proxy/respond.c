@@ -1,12 +1,11 @@
-/*
- * Answers that Sluice makes itself: problem documents (RFC 9457) or errors of gRPC, what a plugin
- * answers, and a route's `respond`. Each runs the response hooks like any other response.
- */
-#include "proxy/exchange.h"
+/* See respond.h. */
+#include "proxy/respond.h"
 
 #include "base/json.h"
 #include "http1/write.h"
 #include "policy/template.h"
+#include "proxy/exchange.h"
+#include "proxy/fields.h"
 #include "proxy/grpc.h"
 
 enum { DETAIL_MAX = 500 }; /* bytes of what a plugin says to the client */
@@ -55,32 +54,6 @@ static struct response_head *respond_head(struct exchange *x, int status, sluice
 	return err ? NULL : h;
 }
 
-/* Not even an answer fits into the exchange's memory. */
-static void respond_give_up(struct exchange *x)
-{
-	x->err = ERR_NO_MEMORY;
-	x->code = err_code(ERR_NO_MEMORY);
-	x->px.client->ops->abort(x->px.client);
-	exchange_end(x, 0);
-}
-
-static void respond_with(struct exchange *x, struct response_head *h)
-{
-	if (!h) {
-		respond_give_up(x);
-		return;
-	}
-	x->own_answer = true;
-	if (x->upstream_status == 0)
-		x->head_ns = clock_ns();
-	x->px.response = h;
-	x->px.arena->failed = false; /* what failed was given up; the answer fitted */
-	/* it replaces a response whose hooks are running: they do not start over */
-	if (x->px.phase == RUN_RESPONSE)
-		x->px.below = x->px.at;
-	exchange_run_response(x);
-}
-
 static sluice_str respond_problem(struct exchange *x, int status, const char *code,
 	sluice_str title, sluice_str detail)
 {
@@ -122,39 +95,30 @@ static struct response_head *respond_refusal(struct exchange *x, int status, con
 	return body.data ? respond_head(x, status, STR("application/problem+json"), body) : NULL;
 }
 
-void respond_error(struct exchange *x, int err)
+struct response_head *respond_error(struct exchange *x, int err)
 {
 	const struct err_info *info = err_info(err);
 	int status = info->status == 499 ? 400 : info->status;
-	x->err = err;
-	x->code = info->code;
+	exchange_set_reason(x, err);
 	x->px.arena->budget += 16384; /* also who spent all memory gets an answer */
-	respond_with(x, respond_refusal(x, status, info->code, str_of(info->text), STR_NONE));
+	return respond_refusal(x, status, info->code, str_of(info->text), STR_NONE);
 }
 
-void respond_plugin(struct exchange *x)
+struct response_head *respond_plugin(struct exchange *x)
 {
 	const struct run_answer *a = &x->px.answer;
-	struct response_head *h = NULL;
 	/* would say that there is a tunnel */
-	if (x->px.request->upgrade_only && a->status >= 200 && a->status < 300) {
-		respond_error(x, ERR_UPGRADE_REFUSED);
-		return;
-	}
+	if (x->px.request->upgrade_only && a->status >= 200 && a->status < 300)
+		return respond_error(x, ERR_UPGRADE_REFUSED);
 	if (a->code) {
 		x->code = a->code;
 		/* the title says what kind of thing happened, the detail what happened this time
 		 * (RFC 9457 3.1) */
 		sluice_str title = http1_reason(a->status);
-		h = respond_refusal(x, a->status, a->code, title.len ? title : STR("Refused"),
+		return respond_refusal(x, a->status, a->code, title.len ? title : STR("Refused"),
 			a->detail);
-	} else if (a->body.data) {
-		h = respond_head(x, a->status, a->content_type, a->body);
 	}
-	if (h)
-		respond_with(x, h);
-	else
-		respond_error(x, ERR_NO_MEMORY);
+	return a->body.data ? respond_head(x, a->status, a->content_type, a->body) : NULL;
 }
 
 /* A field of the route's answer; one whose value is missing, or could be none of a field, is left
@@ -174,42 +138,18 @@ static int respond_field(struct exchange *x, struct response_head *h, size_t i)
 	return ERR_NO_MEMORY;
 }
 
-void respond_builtin(struct exchange *x)
+struct response_head *respond_builtin(struct exchange *x)
 {
 	const struct respond_conf *r = &x->route->conf->respond;
 	const struct route_answer *a = &x->route->answer;
 	sluice_str body = a->body_text;
-	if (a->body && template_write(&x->px, a->body, &body) != SLUICE_TEMPLATE_OK) {
-		respond_error(x, ERR_NO_MEMORY);
-		return;
-	}
+	if (a->body && template_write(&x->px, a->body, &body) != SLUICE_TEMPLATE_OK)
+		return NULL;
 	struct response_head *h =
 		respond_head(x, (int)r->status, body.len ? r->content_type : STR_NONE, body);
 	for (size_t i = 0; h && i < r->headers.n; i++) {
 		if (respond_field(x, h, i))
-			h = NULL;
+			return NULL;
 	}
-	if (h)
-		respond_with(x, h);
-	else
-		respond_error(x, ERR_NO_MEMORY);
-}
-
-void respond_send(struct exchange *x)
-{
-	struct client *c = x->px.client;
-	struct response_head *h = x->px.response;
-	struct buf body;
-	x->status = h->status;
-	exchange_set_state(x, EXCHANGE_ANSWER);
-	c->ops->head(c, h);
-	buf_init(&body);
-	if (h->body == BODY_LENGTH) {
-		buf_append(&body, x->answer_body.data, x->answer_body.len);
-		(void)c->ops->body(c, &body);
-	}
-	exchange_set_state(x, EXCHANGE_SENT);
-	c->ops->end(c, NULL);
-	if (x->gone)
-		exchange_end(x, 0);
+	return h;
 }

@@ -1,10 +1,10 @@
 /*
- * Tunnels: after a 101 an exchange is two streams of bytes that know nothing of messages (RFC
- * 9110 7.8). Each side may end its own; the exchange ends when both have, when one fails, or when
- * neither says anything for `timeouts.tunnel`. On a WebSocket the gateway knows where frames end,
- * so that it can say goodbye when it stops.
+ * Tunnels. See tunnel.h. On a WebSocket the gateway knows where frames end, so that it can send a
+ * close frame between two of them when it stops. Both lanes work alike: a lane's `passed` says that
+ * our side of its sink has ended, by the source's end or by a close frame of ours.
  */
-#include "base/log.h"
+#include "proxy/tunnel.h"
+
 #include "http/upgrade.h"
 #include "proxy/exchange.h"
 #include "proxy/websocket.h"
@@ -15,117 +15,73 @@ struct tunnel {
 	struct timer timer;
 	uint64_t idle_ns;
 	bool is_websocket;
-	bool leaving;                    /* a close frame is to be said on both sides */
-	bool left_client, left_upstream; /* it was */
-	struct websocket from_client, from_upstream;
+	bool leaving;               /* a close frame is to be sent on both lanes */
+	struct websocket frames[2]; /* by enum sluice_side: what passes on the lane */
 };
-
-bool tunnel_is_allowed(const struct exchange *x)
-{
-	const struct request_head *h = x->px.request;
-	const sluice_strs *names = &x->route->conf->upgrade;
-	if (!h->upgrade || !x->request_done || names->n == 0 || !x->px.client->ops->tunnel)
-		return false;
-	sluice_str protocol = upgrade_protocol(&h->fields);
-	for (size_t i = 0; i < names->n; i++) {
-		if (protocol.len && str_ieq(protocol, names->v[i]))
-			return true;
-	}
-	return false;
-}
-
-bool tunnel_is_well_asked(const struct exchange *x)
-{
-	const struct fields *f = &x->px.request->fields;
-	return !upgrade_is_websocket(upgrade_protocol(f)) || upgrade_key(f).len;
-}
-
-bool tunnel_is_agreed(const struct exchange *x, const struct response_head *h)
-{
-	const struct request_head *rh = x->px.request;
-	sluice_str asked = upgrade_protocol(&rh->fields), got = upgrade_protocol(&h->fields);
-	char accept[UPGRADE_ACCEPT_LEN];
-	if (!x->upgrade || !got.len || !str_ieq(asked, got))
-		return false;
-	if (!rh->upgrade_only || !upgrade_is_websocket(asked))
-		return true;
-	/* the key is our own: nobody else looks whether the answer fits (RFC 6455 4.1) */
-	const struct field *f = fields_find(&h->fields, TOKEN_SEC_WEBSOCKET_ACCEPT);
-	upgrade_make_accept(upgrade_key(&rh->fields), accept);
-	return f && str_eq(field_value(f), str_n(accept, sizeof(accept)));
-}
 
 static void tunnel_on_due(struct timer *t)
 {
-	struct tunnel *u = container_of(t, struct tunnel, timer);
-	struct exchange *x = u->x;
-	x->px.client->ops->abort(x->px.client);
-	exchange_end(x, ERR_TUNNEL_IDLE);
+	struct exchange *x = container_of(t, struct tunnel, timer)->x;
+	x->events->on_failed(x, ERR_TUNNEL_IDLE);
 }
 
-static void tunnel_is_alive(struct tunnel *u)
+/* Something passed: the silence is counted anew. */
+static void tunnel_rearm_idle(struct tunnel *u)
 {
 	worker_timer(u->x->px.worker, &u->timer, u->idle_ns);
 }
 
-void tunnel_begin(struct exchange *x)
+/* ---- ends ---------------------------------------------------------------------------------- */
+
+static bool lane_is_over(const struct lane *l)
 {
-	struct client *c = x->px.client;
-	struct origin *o = x->origin;
-	struct tunnel *u = arena_zalloc(x->px.arena, sizeof(*u));
-	if (!u) {
-		forward_stop(x, 0);
-		x->status = 0;
-		respond_error(x, ERR_NO_MEMORY);
+	return l->ended && l->drained;
+}
+
+static void tunnel_check_over(struct exchange *x)
+{
+	if (lane_is_over(&x->to_upstream) && lane_is_over(&x->to_client))
+		x->events->on_through(&x->to_client);
+}
+
+/* All that the sink was told has left. */
+static void tunnel_lane_drained(struct lane *l)
+{
+	l->drained = true;
+	tunnel_check_over(l->x);
+}
+
+static void tunnel_end_sink(struct lane *l)
+{
+	struct exchange *x = l->x;
+	if (l->passed)
 		return;
-	}
-	u->x = x;
-	u->idle_ns = upstream_conf_of(x->view->upstreams[x->route->upstream])->timeouts.tunnel *
-		NS_PER_MS;
-	u->is_websocket = upgrade_is_websocket(upgrade_protocol(&x->px.request->fields));
-	timer_init(&u->timer, tunnel_on_due);
-	list_push(&x->proxy->tunnels, &u->link);
-	x->tunnel = u;
-	exchange_set_state(x, EXCHANGE_TUNNEL);
-	c->ops->head(c, x->px.response);
-	c->ops->tunnel(c);
-	o->ops->tunnel(o);
-	x->request_done = x->origin_done = false;
-	tunnel_is_alive(u);
-	c->ops->resume(c);
-	o->ops->resume(o);
+	l->passed = true;
+	if (l->side == SLUICE_REQUEST)
+		x->origin->ops->end(x->origin, NULL);
+	else
+		x->px.client->ops->end(x->px.client, NULL);
 }
 
-/* ---- leaving ------------------------------------------------------------------------------- */
-
-/* What one side sent until now ended with a frame: a close frame fits in behind it, and our side of
- * it ends. */
-static void tunnel_leave_client(struct tunnel *u)
+/* What passed until now ended with a frame: a close frame fits in behind it, and our side of the
+ * sink ends. */
+static void tunnel_leave(struct lane *l)
 {
-	struct client *c = u->x->px.client;
+	struct tunnel *u = l->x->tunnel;
 	char frame[WEBSOCKET_CLOSE_MAX];
 	struct buf data;
-	u->left_client = true;
-	if (!u->from_upstream.closed) {
+	if (!u->frames[l->side].closed) {
 		buf_init(&data);
-		buf_append(&data, frame, websocket_close(frame, false));
-		(void)c->ops->body(c, &data);
+		buf_append(&data, frame, websocket_close(frame, l->side == SLUICE_REQUEST));
+		(void)lane_put(l, &data);
 	}
-	c->ops->end(c, NULL);
+	tunnel_end_sink(l);
 }
 
-static void tunnel_leave_upstream(struct tunnel *u)
+static void tunnel_leave_between_frames(struct lane *l)
 {
-	struct origin *o = u->x->origin;
-	char frame[WEBSOCKET_CLOSE_MAX];
-	struct buf data;
-	u->left_upstream = true;
-	if (!u->from_client.closed) {
-		buf_init(&data);
-		buf_append(&data, frame, websocket_close(frame, true));
-		(void)o->ops->body(o, &data);
-	}
-	o->ops->end(o, NULL);
+	if (websocket_is_between(&l->x->tunnel->frames[l->side]) && !l->ended)
+		tunnel_leave(l);
 }
 
 void tunnels_drain(struct proxy *p)
@@ -135,22 +91,20 @@ void tunnels_drain(struct proxy *p)
 		if (!u->is_websocket || u->leaving)
 			continue;
 		u->leaving = true;
-		if (websocket_is_between(&u->from_upstream) && !u->x->origin_done)
-			tunnel_leave_client(u);
-		if (websocket_is_between(&u->from_client) && !u->x->request_done)
-			tunnel_leave_upstream(u);
+		tunnel_leave_between_frames(&u->x->to_client);
+		tunnel_leave_between_frames(&u->x->to_upstream);
 	}
 }
 
-/* ---- bytes --------------------------------------------------------------------------------- */
+/* ---- the way ------------------------------------------------------------------------------- */
 
 /* Look at what passes, and cut it behind the last whole frame when we are leaving. True: leave
  * now. */
-static bool tunnel_look(struct tunnel *u, struct websocket *w, struct buf *data)
+static bool tunnel_look(struct tunnel *u, struct websocket *frames, struct buf *data)
 {
 	if (!u->is_websocket)
 		return false;
-	size_t whole = websocket_pass(w, data);
+	size_t whole = websocket_pass(frames, data);
 	if (!u->leaving || whole == 0)
 		return false;
 	if (whole < data->len) { /* the beginning of a frame that nobody will hear the end of */
@@ -163,85 +117,80 @@ static bool tunnel_look(struct tunnel *u, struct websocket *w, struct buf *data)
 	return true;
 }
 
-void tunnel_from_client(struct exchange *x, struct buf *data)
+static void tunnel_take(struct lane *l, struct buf *data)
 {
-	struct tunnel *u = x->tunnel;
-	struct origin *o = x->origin;
-	tunnel_is_alive(u);
-	if (u->left_upstream) {
+	struct tunnel *u = l->x->tunnel;
+	tunnel_rearm_idle(u);
+	if (l->passed) {
 		buf_drain(data, data->len);
 		return;
 	}
-	bool leave = tunnel_look(u, &u->from_client, data);
-	if (o->ops->body(o, data))
-		x->px.client->ops->hold(x->px.client);
+	bool leave = tunnel_look(u, &u->frames[l->side], data);
+	if (lane_put(l, data))
+		lane_hold(l, HOLD_FULL);
 	if (leave)
-		tunnel_leave_upstream(u);
+		tunnel_leave(l);
 }
 
-void tunnel_from_upstream(struct exchange *x, struct buf *data)
+static void tunnel_ended(struct lane *l)
 {
-	struct tunnel *u = x->tunnel;
-	struct client *c = x->px.client;
-	tunnel_is_alive(u);
-	if (u->left_client) {
-		buf_drain(data, data->len);
-		return;
-	}
-	bool leave = tunnel_look(u, &u->from_upstream, data);
-	if (c->ops->body(c, data))
-		x->origin->ops->hold(x->origin);
-	if (leave)
-		tunnel_leave_client(u);
+	tunnel_rearm_idle(l->x->tunnel);
+	tunnel_end_sink(l);
+	tunnel_check_over(l->x);
 }
 
-/* ---- ends ---------------------------------------------------------------------------------- */
-
-static void tunnel_maybe_over(struct exchange *x)
+/* Of the client on_sent tells when all has left, of the upstream this. */
+static void tunnel_drained(struct lane *l)
 {
-	if (x->request_done && x->origin_done && x->tunnel_sent && x->tunnel_passed)
-		exchange_end(x, 0);
+	lane_release(l, HOLD_FULL);
+	if (l->side == SLUICE_REQUEST && l->passed)
+		tunnel_lane_drained(l);
 }
 
-void tunnel_client_ended(struct exchange *x)
-{
-	struct tunnel *u = x->tunnel;
-	tunnel_is_alive(u);
-	if (!u->left_upstream) {
-		u->left_upstream = true;
-		x->origin->ops->end(x->origin, NULL);
-	}
-	tunnel_maybe_over(x);
-}
-
-void tunnel_upstream_ended(struct exchange *x)
-{
-	struct tunnel *u = x->tunnel;
-	tunnel_is_alive(u);
-	if (!u->left_client) {
-		u->left_client = true;
-		x->px.client->ops->end(x->px.client, NULL);
-	}
-	tunnel_maybe_over(x);
-}
+static const struct lane_way tunnel_way = {
+	.name = "tunnel",
+	.take = tunnel_take,
+	.ended = tunnel_ended,
+	.drained = tunnel_drained,
+};
 
 void tunnel_client_sent(struct exchange *x)
 {
-	x->tunnel_sent = true;
-	tunnel_maybe_over(x);
+	tunnel_lane_drained(&x->to_client);
 }
 
 bool tunnel_client_is_through(const struct exchange *x)
 {
-	return x->state == EXCHANGE_TUNNEL && x->request_done && x->tunnel_sent;
+	return x->state == EXCHANGE_TUNNEL && x->to_upstream.ended && x->to_client.drained;
 }
 
-void tunnel_upstream_sent(struct exchange *x)
+/* ---- from beginning to end ----------------------------------------------------------------- */
+
+int tunnel_begin(struct exchange *x)
 {
-	if (!x->tunnel->left_upstream) /* there is room again, nothing more */
-		return;
-	x->tunnel_passed = true;
-	tunnel_maybe_over(x);
+	struct client *c = x->px.client;
+	struct origin *o = x->origin;
+	struct tunnel *u = arena_new(x->px.arena, struct tunnel);
+	if (!u)
+		return ERR_NO_MEMORY;
+	u->x = x;
+	u->idle_ns = upstream_conf_of(x->view->upstreams[x->route->upstream])->timeouts.tunnel *
+		NS_PER_MS;
+	u->is_websocket = upgrade_is_websocket(upgrade_protocol(&x->px.request->fields));
+	timer_init(&u->timer, tunnel_on_due);
+	list_push(&x->proxy->tunnels, &u->link);
+	x->tunnel = u;
+	exchange_set_state(x, EXCHANGE_TUNNEL);
+	lane_hold(&x->to_upstream, HOLD_HOOKS); /* as the client's codec begins a tunnel */
+	c->ops->head(c, x->px.response);
+	c->ops->tunnel(c);
+	o->ops->tunnel(o);
+	lane_reopen(&x->to_upstream, &tunnel_way);
+	lane_reopen(&x->to_client, &tunnel_way);
+	tunnel_rearm_idle(u);
+	lane_release(&x->to_upstream, HOLD_HOOKS);
+	lane_release(&x->to_client, HOLD_HOOKS);
+	return 0;
 }
 
 void tunnel_fini(struct exchange *x)

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #include "exchange_gateway.h"
-#include "exchange_lane.h"
+#include "exchange_course.h"
 #include "fakeserver.h"
 #include "fakewire.h"
 #include "heap.h"
@@ -33,7 +33,7 @@ struct visitor {
 	struct request_head head;
 	struct conn_info conn;
 	struct buf pending;    /* of the request's body, to be handed over */
-	struct lane in, out;   /* request, response */
+	struct course in, out; /* request, response */
 	uint64_t said, length; /* of the request's body */
 	/* bytes of the response's body that the server said, and announced; by closing:
 	 * UINT64_MAX */
@@ -67,7 +67,7 @@ static int place_of(const void *conf, sluice_side side)
 
 /* ---- plugins ------------------------------------------------------------------------------- */
 
-static struct lane *lane_of(struct visitor *v, sluice_side side)
+static struct course *course_of(struct visitor *v, sluice_side side)
 {
 	return side == SLUICE_REQUEST ? &v->in : &v->out;
 }
@@ -75,7 +75,7 @@ static struct lane *lane_of(struct visitor *v, sluice_side side)
 /* how: 0 does not; else bits of what it asks for. */
 static void want(sluice_exchange *x, const void *conf, sluice_side side, unsigned how)
 {
-	struct lane_part *p = &lane_of(visitor_of(x), side)->parts[place_of(conf, side)];
+	struct course_part *p = &course_of(visitor_of(x), side)->parts[place_of(conf, side)];
 	sluice_body_plan plan = { .size = sizeof(plan),
 		.mode = how & 2 ? SLUICE_BODY_BUFFER : SLUICE_BODY_STREAM,
 		.over = SLUICE_BODY_REFUSE,
@@ -141,24 +141,24 @@ static sluice_verdict on_complete(sluice_exchange *x, const void *conf)
 	return SLUICE_NEXT;
 }
 
-static void pass(sluice_exchange *x, struct lane_part *p, sluice_str data, size_t from, size_t n)
+static void pass(sluice_exchange *x, struct course_part *p, sluice_str data, size_t from, size_t n)
 {
 	if (!p->read_only)
-		lane_let_go(p, data.data + from, n);
+		course_let_go(p, data.data + from, n);
 	sluice_body_pass(x, n);
 	p->seen += p->read_only ? 0 : n;
 }
 
-static void drop(sluice_exchange *x, struct lane_part *p, size_t n)
+static void drop(sluice_exchange *x, struct course_part *p, size_t n)
 {
 	sluice_body_drop(x, n);
 	p->seen += n;
 }
 
 /* False: it is enough for now. */
-static bool put(sluice_exchange *x, struct lane_part *p, sluice_str bytes)
+static bool put(sluice_exchange *x, struct course_part *p, sluice_str bytes)
 {
-	lane_let_go(p, bytes.data, bytes.len);
+	course_let_go(p, bytes.data, bytes.len);
 	return sluice_body_write(x, bytes);
 }
 
@@ -171,7 +171,7 @@ static sluice_verdict after_wait(sluice_exchange *x, const void *conf)
 	return SLUICE_NEXT;
 }
 
-static sluice_verdict act(sluice_exchange *x, struct visitor *v, struct lane_part *p,
+static sluice_verdict act(sluice_exchange *x, struct visitor *v, struct course_part *p,
 	enum action what, sluice_str data, bool end, bool *enough)
 {
 	static const char words[] = "\1other\2";
@@ -218,14 +218,14 @@ static sluice_verdict body_hook(sluice_exchange *x, const void *conf, sluice_sid
 	sluice_str data, bool end)
 {
 	struct visitor *v = visitor_of(x);
-	struct lane *l = lane_of(v, side);
+	struct course *l = course_of(v, side);
 	int k = place_of(conf, side);
-	struct lane_part *p = &l->parts[k];
+	struct course_part *p = &l->parts[k];
 	bool enough = false;
 	if (side == SLUICE_RESPONSE && exchange_of_client(&v->c)->own_answer)
 		l->loose = true; /* and perhaps in the place of another */
 	check(v->busy && p->wants && (l->loose || !p->over), "a body that %d did not ask for", k);
-	lane_check(l, k, p->seen, data.data, data.len);
+	course_check(l, k, p->seen, data.data, data.len);
 	uint64_t seen = p->seen;
 	enum action what = v->actions[v->at_action++ % ACTIONS] % N_ACTIONS;
 	what = p->read_only && what != END_IT ? KEEP : what;
@@ -234,11 +234,11 @@ static sluice_verdict body_hook(sluice_exchange *x, const void *conf, sluice_sid
 		return r;
 	size_t taken = (size_t)(p->seen - seen), left = data.len - taken;
 	if (p->read_only) { /* all that it saw goes on */
-		lane_let_go(p, data.data, data.len);
+		course_let_go(p, data.data, data.len);
 		p->seen += data.len;
 		p->over = end;
 	} else if (end && !(enough && left)) {
-		lane_let_go(p, data.data + taken, left);
+		course_let_go(p, data.data + taken, left);
 		p->seen += left;
 		p->over = true;
 		REACH_IF(left, "a rest that goes on at the end");
@@ -286,7 +286,7 @@ static bool op_body(struct client *c, struct buf *data)
 	check(v->busy && v->headed && !v->ended && !v->aborted, "%zu bytes out of turn", data->len);
 	while (data->len) {
 		sluice_str run = buf_peek(data);
-		lane_check(&v->out, PLUGINS, v->out.received, run.data, run.len);
+		course_check(&v->out, PLUGINS, v->out.received, run.data, run.len);
 		v->out.received += run.len;
 		buf_drain(data, run.len);
 	}
@@ -296,7 +296,7 @@ static bool op_body(struct client *c, struct buf *data)
 static void op_end(struct client *c, const struct fields *trailers __attribute__((unused)))
 {
 	struct visitor *v = container_of(c, struct visitor, c);
-	const struct lane_part *last = lane_before(&v->out, PLUGINS);
+	const struct course_part *last = course_before(&v->out, PLUGINS);
 	check(v->busy && v->headed && !v->ended && !v->aborted, "an end out of %s", "turn");
 	v->ended = true;
 	if (v->out.loose || wild || v->tunnel)
@@ -356,8 +356,8 @@ static void op_finish(struct client *c)
 	check(v->gone || v->aborted || (v->ended && v->sent),
 		"finished, and the client waits for %s", "an end");
 	buf_fini(&v->pending);
-	lane_fini(&v->in);
-	lane_fini(&v->out);
+	course_fini(&v->in);
+	course_fini(&v->out);
 	arena_fini(&c->arena);
 	*v = (struct visitor){ .busy = false };
 }
@@ -443,13 +443,13 @@ static void visitor_say(struct visitor *v, size_t n, bool last)
 		return;
 	if (v->head.body == BODY_LENGTH && !v->tunnel)
 		n = n < v->length - v->said ? n : (size_t)(v->length - v->said);
-	n = n > LANE_MAX - v->said ? 0 : n;
+	n = n > COURSE_MAX - v->said ? 0 : n;
 	while (n) {
 		size_t room, take;
 		char *at = buf_reserve(&v->pending, 1, &room);
 		take = room < n ? room : n;
 		for (size_t i = 0; i < take; i++)
-			at[i] = lane_pattern(v->said + i);
+			at[i] = course_pattern(v->said + i);
 		buf_commit(&v->pending, take);
 		v->said += take;
 		n -= take;
@@ -497,12 +497,12 @@ static size_t check_request(const struct fakepeer *p)
 		return 0;
 	const char *bytes = p->got + at, *end = p->got + p->got_len;
 	size_t n = p->got_len - at;
-	const struct lane_part *last = lane_before(&v->in, PLUGINS);
+	const struct course_part *last = course_before(&v->in, PLUGINS);
 	uint64_t total = last ? last->n : v->said;
 	bool over = last ? last->over : !v->more;
 	if (memmem(p->got, at, "ransfer-", 8) || memmem(p->got, at, "RANSFER-", 8)) {
 		uint64_t got;
-		bool whole = lane_check_chunks(&v->in, &bytes, end, &got);
+		bool whole = course_check_chunks(&v->in, &bytes, end, &got);
 		check(!whole || (over && got == total && bytes == end),
 			"%llu bytes of %llu went on", (unsigned long long)got,
 			(unsigned long long)total);
@@ -510,7 +510,7 @@ static size_t check_request(const struct fakepeer *p)
 		return whole ? (size_t)(bytes - p->got) : 0;
 	}
 	check(n <= total, "%zu bytes of %llu went on", n, (unsigned long long)total);
-	lane_check(&v->in, PLUGINS, 0, bytes, n);
+	course_check(&v->in, PLUGINS, 0, bytes, n);
 	REACH_IF(over && n == total && n, "a whole request with a length");
 	return over && n == total ? p->got_len : 0;
 }
@@ -535,7 +535,7 @@ static void serve_body(struct fakepeer *p, struct visitor *v, size_t n, bool chu
 	while (n) {
 		size_t take = n < sizeof(bytes) ? n : sizeof(bytes);
 		for (size_t i = 0; i < take; i++)
-			bytes[i] = lane_pattern(v->served + i);
+			bytes[i] = course_pattern(v->served + i);
 		if (chunked)
 			fakepeer_say(p, line,
 				(size_t)snprintf(line, sizeof(line), "%zx\r\n", take));

@@ -2,6 +2,8 @@
  * ends. */
 #include "proxy_kit.h"
 
+#include "proxy/tunnel.h"
+
 #define KEY "dGhlIHNhbXBsZSBub25jZQ=="
 #define ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" /* RFC 6455 1.3 */
 #define ASK "Upgrade: websocket\nSec-WebSocket-Key: " KEY "\nSec-WebSocket-Version: 13\n"

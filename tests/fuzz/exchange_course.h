@@ -3,18 +3,18 @@
  * pattern, two plugins may work on them one after the other, and each must see what the one before
  * it let go. So whoever receives can be checked.
  */
-#ifndef FUZZ_EXCHANGE_LANE_H
-#define FUZZ_EXCHANGE_LANE_H
+#ifndef FUZZ_EXCHANGE_COURSE_H
+#define FUZZ_EXCHANGE_COURSE_H
 
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "http1/chunk.h"
 
-enum { PLUGINS = 2, LANE_MAX = 1 << 20 };
+enum { PLUGINS = 2, COURSE_MAX = 1 << 20 };
 
-struct lane {
-	struct lane_part {
+struct course {
+	struct course_part {
 		bool wants, read_only;
 		char *out; /* owned: what it let go */
 		size_t n, cap;
@@ -26,13 +26,13 @@ struct lane {
 	uint64_t received;
 };
 
-static inline char lane_pattern(uint64_t at)
+static inline char course_pattern(uint64_t at)
 {
 	return (char)('a' + at % 23);
 }
 
 /* Who is before place k: NULL, the sender. */
-static inline const struct lane_part *lane_before(const struct lane *l, int k)
+static inline const struct course_part *course_before(const struct course *l, int k)
 {
 	while (--k >= 0) {
 		if (l->parts[k].wants)
@@ -42,21 +42,21 @@ static inline const struct lane_part *lane_before(const struct lane *l, int k)
 }
 
 /* Bytes that reach place k (PLUGINS: the receiver) at this offset of what comes to it. */
-static inline void lane_check(const struct lane *l, int k, uint64_t at, const char *p, size_t n)
+static inline void course_check(const struct course *l, int k, uint64_t at, const char *p, size_t n)
 {
-	const struct lane_part *from = lane_before(l, k);
+	const struct course_part *from = course_before(l, k);
 	if (l->loose)
 		return;
 	check(!from || at + n <= from->n, "place %d has %zu bytes at %llu, of %zu", k, n,
 		(unsigned long long)at, from ? from->n : 0);
 	for (size_t i = 0; i < n; i++) {
-		char want = from ? from->out[at + i] : lane_pattern(at + i);
+		char want = from ? from->out[at + i] : course_pattern(at + i);
 		check(p[i] == want, "place %d: byte %llu is 0x%02x, not 0x%02x", k,
 			(unsigned long long)(at + i), (unsigned char)p[i], (unsigned char)want);
 	}
 }
 
-static inline void lane_let_go(struct lane_part *p, const char *bytes, size_t n)
+static inline void course_let_go(struct course_part *p, const char *bytes, size_t n)
 {
 	if (p->n + n > p->cap) {
 		p->cap = 2 * (p->n + n);
@@ -70,7 +70,7 @@ static inline void lane_let_go(struct lane_part *p, const char *bytes, size_t n)
 
 /* The same for what came to the receiver in chunks, from the beginning; *at: behind what was read,
  * *got: bytes of data. True: it is whole. */
-static inline bool lane_check_chunks(const struct lane *l, const char **at, const char *end,
+static inline bool course_check_chunks(const struct course *l, const char **at, const char *end,
 	uint64_t *got)
 {
 	struct chunk_decoder d;
@@ -83,7 +83,7 @@ static inline bool lane_check_chunks(const struct lane *l, const char **at, cons
 		size_t skip, data;
 		r = chunk_decode(&d, *at, (size_t)(end - *at), &skip, &data);
 		check(r >= 0, "a chunk that we sent: %d", r);
-		lane_check(l, PLUGINS, *got, *at + skip, data);
+		course_check(l, PLUGINS, *got, *at + skip, data);
 		*got += data;
 		*at += skip + data;
 	} while (r == CHUNK_DATA);
@@ -91,11 +91,11 @@ static inline bool lane_check_chunks(const struct lane *l, const char **at, cons
 	return r == CHUNK_DONE;
 }
 
-static inline void lane_fini(struct lane *l)
+static inline void course_fini(struct course *l)
 {
 	for (int k = 0; k < PLUGINS; k++)
 		free(l->parts[k].out);
-	*l = (struct lane){ .received = 0 };
+	*l = (struct course){ .received = 0 };
 }
 
 #endif

@@ -8,29 +8,29 @@
  */
 #include "http/forwarded.h"
 #include "net/proxy_header.h"
-#include "proxy/fields.h"
+#include "proxy/forwarded_fields.h"
 
 /* ---- the first look ------------------------------------------------------------------------ */
 
 /* What Sluice writes of the family, and what else of it trusted proxies may say. */
-static const uint64_t who_written = TOKEN_BIT(TOKEN_FORWARDED) | TOKEN_BIT(TOKEN_X_FORWARDED_FOR) |
-	TOKEN_BIT(TOKEN_X_FORWARDED_PROTO) | TOKEN_BIT(TOKEN_X_FORWARDED_HOST) |
-	TOKEN_BIT(TOKEN_X_FORWARDED_PORT);
-static const uint64_t who_edge = TOKEN_BIT(TOKEN_SEEN_EDGE);
-static const uint64_t who_twin = TOKEN_BIT(TOKEN_SEEN_TWIN);
+static const uint64_t forwarded_written = TOKEN_BIT(TOKEN_FORWARDED) |
+	TOKEN_BIT(TOKEN_X_FORWARDED_FOR) | TOKEN_BIT(TOKEN_X_FORWARDED_PROTO) |
+	TOKEN_BIT(TOKEN_X_FORWARDED_HOST) | TOKEN_BIT(TOKEN_X_FORWARDED_PORT);
+static const uint64_t forwarded_edge = TOKEN_BIT(TOKEN_SEEN_EDGE);
+static const uint64_t forwarded_twin = TOKEN_BIT(TOKEN_SEEN_TWIN);
 
 /* The fields of the family that this peer is not to say. */
-static uint64_t who_forbidden(const struct conn_info *conn)
+static uint64_t forwarded_forbidden(const struct conn_info *conn)
 {
 	const struct client_trust *trust = conn_trust(conn);
 	if (!trust)
-		return who_written | who_edge;
+		return forwarded_written | forwarded_edge;
 	if (trust->from == CLIENT_IP_X_FORWARDED_FOR)
 		return TOKEN_BIT(TOKEN_FORWARDED);
-	return who_written & ~TOKEN_BIT(TOKEN_FORWARDED);
+	return forwarded_written & ~TOKEN_BIT(TOKEN_FORWARDED);
 }
 
-static bool who_keeps(const struct conn_listener *l, const struct field *f)
+static bool forwarded_keeps(const struct conn_listener *l, const struct field *f)
 {
 	for (size_t i = 0; i < l->kept.n; i++) {
 		if (str_ieq(l->kept.v[i], field_name(f)))
@@ -41,41 +41,43 @@ static bool who_keeps(const struct conn_listener *l, const struct field *f)
 
 /* Whether nobody is to see the field. Connection takes away what it names, but not what proxies say
  * of its sender. */
-static bool who_hides(const struct field *f, uint64_t forbidden, const struct conn_listener *l)
+static bool forwarded_hides(const struct field *f, uint64_t forbidden,
+	const struct conn_listener *l)
 {
-	uint64_t family = f->flags & FIELD_EDGE ? who_edge : TOKEN_BIT(f->token) & who_written;
+	uint64_t family = f->flags & FIELD_EDGE ? forwarded_edge
+						: TOKEN_BIT(f->token) & forwarded_written;
 	if (f->flags & FIELD_TWIN)
 		return true;
 	if (!family)
 		return (f->flags & FIELD_DROP) && !field_is_hop_by_hop(f);
-	return (family & forbidden) && !who_keeps(l, f);
+	return (family & forbidden) && !forwarded_keeps(l, f);
 }
 
-void who_begin(struct exchange *x)
+void forwarded_clean(struct exchange *x)
 {
 	struct request_head *h = x->px.request;
 	const struct conn_info *conn = x->px.client->conn;
 	struct fields *f = &h->fields;
-	uint64_t forbidden = who_forbidden(conn), left = 0;
+	uint64_t forbidden = forwarded_forbidden(conn), left = 0;
 	bool named = (h->seen & tokens_hop_by_hop) && fields_drop_hop_by_hop(f);
 	uint32_t n = 0;
 
-	if (likely(!named && !(h->seen & (forbidden | who_twin))))
+	if (likely(!named && !(h->seen & (forbidden | forwarded_twin))))
 		return;
 	for (uint32_t i = 0; i < f->n; i++) {
 		struct field *v = &f->v[i];
-		if (who_hides(v, forbidden, conn->listener))
+		if (forwarded_hides(v, forbidden, conn->listener))
 			continue;
-		if ((TOKEN_BIT(v->token) & who_written) || (v->flags & FIELD_EDGE))
+		if ((TOKEN_BIT(v->token) & forwarded_written) || (v->flags & FIELD_EDGE))
 			v->flags &= (uint16_t)~FIELD_DROP;
-		left |= TOKEN_BIT(v->token) | (v->flags & FIELD_EDGE ? who_edge : 0);
+		left |= TOKEN_BIT(v->token) | (v->flags & FIELD_EDGE ? forwarded_edge : 0);
 		f->v[n++] = *v;
 	}
 	f->n = n;
 	h->seen = left;
 }
 
-void who_identify(struct exchange *x)
+void forwarded_identify(struct exchange *x)
 {
 	const struct client_trust *trust = conn_trust(x->px.client->conn);
 	char ip[ADDR_IP_TEXT];
@@ -95,7 +97,7 @@ void who_identify(struct exchange *x)
 	x->px.client_port = addr_port(&told.client);
 }
 
-sluice_str who_proxy_header(struct exchange *x, int version)
+sluice_str forwarded_proxy_header(struct exchange *x, int version)
 {
 	const struct conn_info *conn = x->px.client->conn;
 	struct addr source, target = *conn->local,
@@ -114,26 +116,26 @@ sluice_str who_proxy_header(struct exchange *x, int version)
 /* ---- the pieces ---------------------------------------------------------------------------- */
 
 /* The peer of the connection; empty when it has no address. */
-static sluice_str who_peer(const struct exchange *x)
+static sluice_str forwarded_peer(const struct exchange *x)
 {
 	const struct conn_info *conn = x->px.client->conn;
 	sluice_str ip = str_n(conn->peer_ip, conn->peer_ip_len);
 	return str_eq(ip, STR("unix")) ? STR("") : ip;
 }
 
-bool who_is_told(const struct exchange *x)
+bool forwarded_is_told(const struct exchange *x)
 {
 	return x->px.client_ip.data != x->px.client->conn->peer_ip;
 }
 
-static sluice_str who_asked(const struct exchange *x)
+static sluice_str forwarded_asked(const struct exchange *x)
 {
 	/* what the client asked for, also where a plugin sends the request on to another host */
 	return x->px.asked_authority.data ? x->px.asked_authority : x->px.request->authority;
 }
 
 /* The field that is believed, if any is. */
-static enum token who_field(const struct exchange *x)
+static enum token forwarded_field(const struct exchange *x)
 {
 	const struct client_trust *trust = conn_trust(x->px.client->conn);
 	return !trust                                ? TOKEN_OTHER
@@ -142,34 +144,34 @@ static enum token who_field(const struct exchange *x)
 }
 
 /* A member of a list behind those that stand there. */
-static void who_next(struct line_writer *w, const char *start)
+static void forwarded_next(struct line_writer *w, const char *start)
 {
 	if (w->at != start)
 		fields_put(w, STR(", "));
 }
 
 /* Whether the request has such fields: what nobody may say is gone by now. */
-static bool who_has(const struct exchange *x, enum token t)
+static bool forwarded_has(const struct exchange *x, enum token t)
 {
 	return (x->px.request->seen & TOKEN_BIT(t)) != 0;
 }
 
 /* What the fields of that name say, as one list; they are dropped. */
-static void who_take_over(struct exchange *x, struct line_writer *w, enum token name)
+static void forwarded_take_over(struct exchange *x, struct line_writer *w, enum token name)
 {
 	struct fields *f = &x->px.request->fields;
 	const char *start = w->at;
 	for (uint32_t i = 0; i < f->n; i++) {
 		if (f->v[i].token != name || (f->v[i].flags & FIELD_DROP) || f->v[i].value_len == 0)
 			continue;
-		who_next(w, start);
+		forwarded_next(w, start);
 		fields_put(w, field_value(&f->v[i]));
 		f->v[i].flags |= FIELD_DROP;
 	}
 }
 
 /* RFC 7239 6: an IPv6 address stands in brackets and quotes; who has none is unknown */
-static void who_node(struct line_writer *w, sluice_str ip)
+static void forwarded_node(struct line_writer *w, sluice_str ip)
 {
 	bool v6 = ip.len && memchr(ip.data, ':', ip.len);
 	fields_put(w, v6 ? STR("for=\"[") : STR("for="));
@@ -179,36 +181,36 @@ static void who_node(struct line_writer *w, sluice_str ip)
 
 /* ---- the lines ----------------------------------------------------------------------------- */
 
-static void who_write_list(struct exchange *x, struct line_writer *w)
+static void forwarded_write_list(struct exchange *x, struct line_writer *w)
 {
-	sluice_str peer = who_peer(x);
+	sluice_str peer = forwarded_peer(x);
 	fields_begin(w, TOKEN_X_FORWARDED_FOR, STR("X-Forwarded-For"));
 	const char *start = w->at;
-	if (who_has(x, TOKEN_X_FORWARDED_FOR))
-		who_take_over(x, w, TOKEN_X_FORWARDED_FOR);
-	else if (who_is_told(x))
+	if (forwarded_has(x, TOKEN_X_FORWARDED_FOR))
+		forwarded_take_over(x, w, TOKEN_X_FORWARDED_FOR);
+	else if (forwarded_is_told(x))
 		fields_put(w, x->px.client_ip);
 	if (peer.len || w->at == start) {
-		who_next(w, start);
+		forwarded_next(w, start);
 		fields_put(w, peer.len ? peer : STR("unknown"));
 	}
 	fields_end(w);
 }
 
-static void who_write_standard(struct exchange *x, struct line_writer *w)
+static void forwarded_write_standard(struct exchange *x, struct line_writer *w)
 {
-	sluice_str asked = who_asked(x);
+	sluice_str asked = forwarded_asked(x);
 	fields_begin(w, TOKEN_FORWARDED, STR("Forwarded"));
 	const char *start = w->at;
-	if (who_has(x, TOKEN_FORWARDED)) {
-		who_take_over(x, w, TOKEN_FORWARDED);
-	} else if (who_is_told(x)) {
-		who_node(w, x->px.client_ip);
+	if (forwarded_has(x, TOKEN_FORWARDED)) {
+		forwarded_take_over(x, w, TOKEN_FORWARDED);
+	} else if (forwarded_is_told(x)) {
+		forwarded_node(w, x->px.client_ip);
 		fields_put(w, STR(";proto="));
 		fields_put(w, x->px.scheme);
 	}
-	who_next(w, start);
-	who_node(w, who_peer(x));
+	forwarded_next(w, start);
+	forwarded_node(w, forwarded_peer(x));
 	fields_put(w, x->px.client->conn->tls_version ? STR(";proto=https") : STR(";proto=http"));
 	if (asked.len) {
 		fields_put(w, STR(";host=\""));
@@ -218,7 +220,7 @@ static void who_write_standard(struct exchange *x, struct line_writer *w)
 	fields_end(w);
 }
 
-static void who_drop(struct fields *f, enum token name)
+static void forwarded_drop(struct fields *f, enum token name)
 {
 	for (uint32_t i = 0; i < f->n; i++) {
 		if (f->v[i].token == name)
@@ -226,11 +228,11 @@ static void who_drop(struct fields *f, enum token name)
 	}
 }
 
-size_t who_size(const struct exchange *x)
+size_t forwarded_size(const struct exchange *x)
 {
 	const struct fields *f = &x->px.request->fields;
-	size_t n = 360 + 4 * ADDR_IP_TEXT + 2 * who_asked(x).len + x->told_host.len;
-	if (likely(!who_has(x, TOKEN_X_FORWARDED_FOR) && !who_has(x, TOKEN_FORWARDED)))
+	size_t n = 360 + 4 * ADDR_IP_TEXT + 2 * forwarded_asked(x).len + x->told_host.len;
+	if (likely(!forwarded_has(x, TOKEN_X_FORWARDED_FOR) && !forwarded_has(x, TOKEN_FORWARDED)))
 		return n;
 	for (uint32_t i = 0; i < f->n; i++) {
 		if (f->v[i].token == TOKEN_X_FORWARDED_FOR || f->v[i].token == TOKEN_FORWARDED)
@@ -240,7 +242,7 @@ size_t who_size(const struct exchange *x)
 }
 
 /* The port of an authority; empty: it has none. */
-static sluice_str who_port(sluice_str authority)
+static sluice_str forwarded_port(sluice_str authority)
 {
 	size_t n = 0;
 	while (n < authority.len && authority.data[authority.len - 1 - n] >= '0' &&
@@ -252,7 +254,7 @@ static sluice_str who_port(sluice_str authority)
 }
 
 /* Scheme and port, where the port is the scheme's: nearly always. */
-static void who_write_usual(struct line_writer *w, bool https)
+static void forwarded_write_usual(struct line_writer *w, bool https)
 {
 	static const char plain[] = "X-Forwarded-Proto: http\r\nX-Forwarded-Port: 80\r\n";
 	static const char tls[] = "X-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n";
@@ -266,18 +268,19 @@ static void who_write_usual(struct line_writer *w, bool https)
 	fields_constant(w, TOKEN_X_FORWARDED_PORT, text + first, NAME - 1, all - first);
 }
 
-static void who_write_scheme(struct exchange *x, struct line_writer *w, sluice_str host)
+static void forwarded_write_scheme(struct exchange *x, struct line_writer *w, sluice_str host)
 {
-	bool proxies_say = who_field(x) == TOKEN_X_FORWARDED_FOR, https = x->px.scheme.len == 5;
-	/* else it is known better: who_identify() */
-	bool proto_stays = who_has(x, TOKEN_X_FORWARDED_PROTO) && !proxies_say;
-	bool port_stays = who_has(x, TOKEN_X_FORWARDED_PORT);
-	sluice_str port = port_stays ? STR_NONE : who_port(host);
+	bool proxies_say = forwarded_field(x) == TOKEN_X_FORWARDED_FOR,
+	     https = x->px.scheme.len == 5;
+	/* else it is known better: forwarded_identify() */
+	bool proto_stays = forwarded_has(x, TOKEN_X_FORWARDED_PROTO) && !proxies_say;
+	bool port_stays = forwarded_has(x, TOKEN_X_FORWARDED_PORT);
+	sluice_str port = port_stays ? STR_NONE : forwarded_port(host);
 
-	if (who_has(x, TOKEN_X_FORWARDED_PROTO) && !proto_stays)
-		who_drop(&x->px.request->fields, TOKEN_X_FORWARDED_PROTO);
+	if (forwarded_has(x, TOKEN_X_FORWARDED_PROTO) && !proto_stays)
+		forwarded_drop(&x->px.request->fields, TOKEN_X_FORWARDED_PROTO);
 	if (likely(!proto_stays && !port_stays && !port.len)) {
-		who_write_usual(w, https);
+		forwarded_write_usual(w, https);
 		return;
 	}
 	if (!proto_stays)
@@ -289,13 +292,13 @@ static void who_write_scheme(struct exchange *x, struct line_writer *w, sluice_s
 					: STR("80"));
 }
 
-void who_write(struct exchange *x, struct line_writer *w)
+void forwarded_write(struct exchange *x, struct line_writer *w)
 {
-	sluice_str host = x->told_host.len ? x->told_host : who_asked(x);
+	sluice_str host = x->told_host.len ? x->told_host : forwarded_asked(x);
 
-	who_write_list(x, w);
-	if (!who_has(x, TOKEN_X_FORWARDED_HOST) && host.len)
+	forwarded_write_list(x, w);
+	if (!forwarded_has(x, TOKEN_X_FORWARDED_HOST) && host.len)
 		fields_line(w, TOKEN_X_FORWARDED_HOST, STR("X-Forwarded-Host"), host);
-	who_write_standard(x, w);
-	who_write_scheme(x, w, host);
+	forwarded_write_standard(x, w);
+	forwarded_write_scheme(x, w, host);
 }

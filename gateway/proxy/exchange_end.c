@@ -1,0 +1,100 @@
+/*
+ * How an exchange ends, and lets go of its upstream. Whoever ends one may be far up the stack of
+ * its codecs, its hooks or its timers: so both faces are detached at once, and everything else
+ * waits for the end of the turn.
+ */
+#include "proxy/admit.h"
+#include "proxy/exchange.h"
+#include "proxy/grpc.h"
+#include "proxy/tunnel.h"
+
+/* ---- the client's events between the end and the end of the turn --------------------------- */
+
+static void ended_on_body(struct client *c, struct buf *data)
+{
+	(void)c;
+	buf_drain(data, data->len);
+}
+
+static void ended_on_end(struct client *c, const struct fields *trailers)
+{
+	(void)c, (void)trailers;
+}
+
+static void ended_on_event(struct client *c)
+{
+	(void)c;
+}
+
+static void ended_on_gone(struct client *c, int err, bool can_answer)
+{
+	(void)c, (void)err, (void)can_answer;
+}
+
+static const struct client_events ended_events = {
+	.on_body = ended_on_body,
+	.on_end = ended_on_end,
+	.on_drained = ended_on_event,
+	.on_sent = ended_on_event,
+	.on_gone = ended_on_gone,
+};
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
+void exchange_leave_upstream(struct exchange *x, int err)
+{
+	struct origin *o = x->origin;
+	if (!o) {
+		upstream_cancel(&x->call);
+		return;
+	}
+	x->origin = NULL;
+	upstream_report(&x->call, err);
+	o->ops->release(o);
+}
+
+void exchange_set_reason(struct exchange *x, int err)
+{
+	x->err = err;
+	x->code = err_code(err);
+}
+
+void exchange_end(struct exchange *x, int err)
+{
+	if (x->state == EXCHANGE_DONE)
+		return;
+	if (err && !x->code)
+		exchange_set_reason(x, err);
+	exchange_set_state(x, EXCHANGE_DONE);
+	x->done_ns = clock_ns();
+	x->px.client->events = &ended_events;
+	run_cancel(&x->px);
+	exchange_leave_upstream(x, 0);
+	tunnel_fini(x);
+	grpc_fini(x);
+	worker_at_turn_end(x->px.worker, &x->end);
+}
+
+/* Nobody up the stack looks at x: hooks, log, memory. */
+static void exchange_complete(struct turn_hook *h)
+{
+	struct exchange *x = container_of(h, struct exchange, end);
+	struct proxy *p = x->proxy;
+	struct client *c = x->px.client;
+	struct view *v = x->view;
+	admit_leave(x);
+	run_complete(&x->px);
+	if (p->on_complete)
+		p->on_complete(p, x);
+	upstream_call_fini(&x->call);
+	lane_fini(&x->to_upstream);
+	lane_fini(&x->to_client);
+	p->active--;
+	c->ops->finish(c);
+	view_unref(v);
+}
+
+void exchange_end_init(struct exchange *x)
+{
+	turn_hook_init(&x->end, exchange_complete);
+}

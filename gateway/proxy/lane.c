@@ -1,0 +1,214 @@
+/* Lanes, and the direct way. See lane.h. */
+#include "proxy/lane.h"
+
+#include <stdio.h>
+
+#include "proxy/exchange.h"
+#include "proxy/fields.h"
+
+static const char *const hold_names[LANE_HOLDS] = { "sink", "full", "hooks", "stages", "unwanted" };
+
+/* ---- source and sink ----------------------------------------------------------------------- */
+
+/* Whether the source may still say something. */
+static bool lane_has_source(const struct lane *l)
+{
+	if (l->ended)
+		return false;
+	return l->side == SLUICE_REQUEST ? !l->x->gone : l->x->origin != NULL;
+}
+
+static void lane_stop_source(struct lane *l)
+{
+	struct client *c = l->x->px.client;
+	struct origin *o = l->x->origin;
+	if (l->side == SLUICE_REQUEST)
+		c->ops->hold(c);
+	else
+		o->ops->hold(o);
+}
+
+static void lane_start_source(struct lane *l)
+{
+	struct client *c = l->x->px.client;
+	struct origin *o = l->x->origin;
+	if (l->side == SLUICE_REQUEST)
+		c->ops->resume(c);
+	else
+		o->ops->resume(o);
+}
+
+bool lane_has_sink(const struct lane *l)
+{
+	return l->side == SLUICE_RESPONSE || l->x->origin;
+}
+
+bool lane_put(struct lane *l, struct buf *data)
+{
+	struct client *c = l->x->px.client;
+	struct origin *o = l->x->origin;
+	l->begun |= data->len > 0;
+	if (l->side == SLUICE_REQUEST)
+		return o->ops->body(o, data);
+	/* a client that is gone will never tell that it has room */
+	return c->ops->body(c, data) && !l->x->gone;
+}
+
+void lane_pass_end(struct lane *l, const struct fields *trailers)
+{
+	struct origin *o = l->x->origin;
+	l->passed = true;
+	l->trailers = trailers;
+	if (l->side == SLUICE_REQUEST)
+		o->ops->end(o, trailers);
+	else
+		l->x->events->on_through(l);
+}
+
+/* ---- holds --------------------------------------------------------------------------------- */
+
+void lane_hold(struct lane *l, enum lane_hold why)
+{
+	bool moved = !l->holds;
+	if (l->holds & why)
+		return;
+	l->holds |= (uint8_t)why;
+	l->since_ns[__builtin_ctz(why)] = worker_now(l->x->px.worker);
+	if (moved && lane_has_source(l))
+		lane_stop_source(l);
+}
+
+void lane_release(struct lane *l, unsigned holds)
+{
+	if (!(l->holds & holds))
+		return;
+	l->holds &= (uint8_t)~holds;
+	if (!l->holds && lane_has_source(l))
+		lane_start_source(l);
+}
+
+size_t lane_text(const struct lane *l, uint64_t now_ns, char out[LANE_TEXT])
+{
+	int n = snprintf(out, LANE_TEXT, "%s %s, %s",
+		l->side == SLUICE_REQUEST ? "request" : "response",
+		l->way ? l->way->name : "direct",
+		l->ended           ? "ended"
+			: l->holds ? "held:"
+				   : "moves");
+	for (unsigned i = 0; !l->ended && i < LANE_HOLDS; i++) {
+		if (l->holds & 1u << i)
+			n += snprintf(out + n, LANE_TEXT - (size_t)n, " %s %llu ms", hold_names[i],
+				(unsigned long long)((now_ns - l->since_ns[i]) / NS_PER_MS));
+	}
+	return (size_t)n;
+}
+
+/* ---- from beginning to end ----------------------------------------------------------------- */
+
+void lane_init(struct lane *l, struct exchange *x, sluice_side side)
+{
+	l->x = x;
+	l->side = (uint8_t)side;
+	buf_init(&l->kept);
+	if (side == SLUICE_REQUEST) {
+		l->holds = HOLD_SINK; /* as the client's codec begins */
+		l->since_ns[0] = x->px.client->started_ns;
+	}
+}
+
+void lane_fini(struct lane *l)
+{
+	buf_fini(&l->kept);
+}
+
+void lane_go(struct lane *l, const struct lane_way *way)
+{
+	l->way = way;
+}
+
+void lane_reopen(struct lane *l, const struct lane_way *way)
+{
+	l->way = way;
+	l->ended = l->passed = l->drained = false;
+	l->trailers = NULL;
+}
+
+static void lane_connect_direct(struct lane *l)
+{
+	if (l->ended)
+		lane_pass_end(l, l->trailers ? fields_request_trailers(l->x, l->trailers) : NULL);
+}
+
+void lane_connect(struct lane *l)
+{
+	l->passed = false; /* another server may have had it */
+	if (l->kept.len && lane_put(l, &l->kept))
+		lane_hold(l, HOLD_FULL);
+	if (unlikely(l->way))
+		l->way->connected(l);
+	else
+		lane_connect_direct(l);
+	if (l->x->origin) /* a body hook may have failed */
+		lane_release(l, HOLD_SINK);
+}
+
+void lane_disconnect(struct lane *l)
+{
+	lane_hold(l, HOLD_SINK);
+	lane_release(l, HOLD_FULL);
+}
+
+/* ---- events -------------------------------------------------------------------------------- */
+
+void lane_take(struct lane *l, struct buf *data)
+{
+	if (unlikely(l->holds))
+		return; /* it is offered again */
+	if (unlikely(l->way)) {
+		l->way->take(l, data);
+		return;
+	}
+	if (!lane_has_sink(l)) { /* answered without it */
+		buf_drain(data, data->len);
+		return;
+	}
+	if (lane_put(l, data))
+		lane_hold(l, HOLD_FULL);
+}
+
+enum splice lane_splice(struct lane *l, struct stream *from, uint64_t most, uint64_t *n)
+{
+	struct client *c = l->x->px.client;
+	if (l->holds || l->way || !c->ops->splice)
+		return SPLICE_UNABLE;
+	enum splice r = c->ops->splice(c, from, most, n);
+	if (r == SPLICE_FULL)
+		lane_hold(l, HOLD_FULL);
+	return r;
+}
+
+static void lane_end_direct(struct lane *l)
+{
+	if (l->side == SLUICE_RESPONSE && !(l->holds & HOLD_HOOKS))
+		lane_pass_end(l, l->trailers);
+	else if (l->side == SLUICE_REQUEST && l->x->origin)
+		lane_pass_end(l, fields_request_trailers(l->x, l->trailers));
+}
+
+void lane_end(struct lane *l, const struct fields *trailers)
+{
+	l->ended = true;
+	l->trailers = trailers;
+	if (unlikely(l->way))
+		l->way->ended(l);
+	else
+		lane_end_direct(l);
+}
+
+void lane_drained(struct lane *l)
+{
+	if (unlikely(l->way))
+		l->way->drained(l);
+	else
+		lane_release(l, HOLD_FULL);
+}
