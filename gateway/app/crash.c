@@ -16,6 +16,7 @@
 #include "net/worker.h"
 #include "policy/run.h"
 #include "policy/running.h"
+#include "proxy/exchange.h"
 
 enum {
 	STACK_BYTES = 64 << 10,
@@ -107,6 +108,17 @@ static void line_add_thread(struct line *l)
 	}
 }
 
+/* Of the exchange that begins at px. */
+static void line_add_state(struct line *l, const void *px)
+{
+	uint8_t state;
+	const char *at = (const char *)px + offsetof(struct exchange, state);
+	if (!crash_peek(&state, at, sizeof(state)) || state >= EXCHANGE_STATES)
+		return;
+	line_add(l, " in state ");
+	line_add(l, exchange_state_info((enum exchange_state)state)->name);
+}
+
 static void line_add_plugin(struct line *l)
 {
 	static sluice_instance inst; /* static: they are large, and only one thread comes here */
@@ -125,6 +137,7 @@ static void line_add_plugin(struct line *l)
 		return;
 	line_add_str(l, ", route ", x.route_name);
 	line_add_str(l, ", request ", x.request_id);
+	line_add_state(l, worker_self->running_for);
 }
 
 static void crash_say(int sig, const siginfo_t *info)

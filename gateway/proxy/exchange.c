@@ -14,6 +14,12 @@
 
 static void exchange_run_response(struct exchange *x);
 
+static void exchange_waits_for_plugin(const struct exchange *x)
+{
+	const struct chain_item *item = &x->px.chain->v[x->px.at];
+	timeline_add(x->timeline, "waits for plugin", item->inst->name, 0);
+}
+
 /* ---- sending the response ------------------------------------------------------------------ */
 
 /* All of the response was passed on, but for its trailers. Both messages are through, or the rest
@@ -21,7 +27,8 @@ static void exchange_run_response(struct exchange *x);
 static void exchange_finish_response(struct exchange *x)
 {
 	struct client *c = x->px.client;
-	lane_hold(&x->to_upstream, HOLD_UNWANTED);
+	if (!x->to_upstream.ended)
+		lane_hold(&x->to_upstream, HOLD_UNWANTED);
 	exchange_leave_upstream(x, 0);
 	exchange_set_state(x, EXCHANGE_SENT);
 	c->ops->end(c, x->to_client.trailers);
@@ -203,6 +210,7 @@ static bool exchange_stage_response(struct exchange *x)
 static void exchange_after_response_hooks(struct exchange *x, enum run_result r)
 {
 	if (r == RUN_WAIT) {
+		exchange_waits_for_plugin(x);
 		lane_hold(&x->to_client, HOLD_HOOKS);
 		return;
 	}
@@ -275,8 +283,8 @@ static void exchange_stage_request(struct exchange *x)
 static void exchange_after_request_hooks(struct exchange *x, enum run_result r)
 {
 	if (r == RUN_WAIT)
-		return;
-	if (r == RUN_REPLY)
+		exchange_waits_for_plugin(x);
+	else if (r == RUN_REPLY)
 		exchange_answer_or_refuse(x, respond_plugin(x));
 	else if (r == RUN_FAIL)
 		exchange_refuse(x, ERR_PLUGIN_FAILED);
@@ -295,7 +303,7 @@ static void exchange_on_gathered(struct lane *l)
 	struct client *c = x->px.client;
 	if (l->side == SLUICE_REQUEST) {
 		lane_hold(l, HOLD_SINK); /* until a server takes it */
-		buf_move_all(&l->kept, &x->px.stages[SLUICE_REQUEST]->out);
+		buf_move_all(&x->kept, &x->px.stages[SLUICE_REQUEST]->out);
 		exchange_go_on(x);
 		return;
 	}
@@ -327,6 +335,7 @@ static const struct exchange_events walk_events = {
 static void exchange_on_resumed(sluice_exchange *px, enum run_result r)
 {
 	struct exchange *x = container_of(px, struct exchange, px);
+	timeline_add(x->timeline, "plugins go on", STR_NONE, 0);
 	if (x->state == EXCHANGE_REQUEST_HOOKS)
 		exchange_after_request_hooks(x, r);
 	else if (x->state == EXCHANGE_REQUEST_BODY)
@@ -401,6 +410,7 @@ static struct exchange *exchange_new(struct proxy *p, struct client *c)
 	x->px.worker = p->worker;
 	x->px.on_resumed = exchange_on_resumed;
 	x->proxy = p;
+	x->timeline = timeline_new(&c->arena);
 	x->events = &walk_events;
 	x->view = view_ref(p->view);
 	x->px.slots = x->view->slots;

@@ -14,6 +14,7 @@
  *   exchange_end     the one way to end
  *   lane             one direction of a body, and what holds it
  *   exchange_state   the states
+ *   timeline         what happened, for people
  *   admit, grpc, handshake, fields, forwarded_fields: what the others ask
  */
 #ifndef PROXY_EXCHANGE_H
@@ -22,9 +23,10 @@
 #include "base/permute.h"
 #include "proxy/lane.h"
 #include "proxy/snapshot.h"
+#include "proxy/timeline.h"
 
 enum exchange_state {
-#define S(name, text, next) EXCHANGE_##name,
+#define S(name, text, next, who, wait, bound) EXCHANGE_##name,
 #include "proxy/exchange_state.def"
 #undef S
 	EXCHANGE_STATES,
@@ -76,13 +78,17 @@ struct exchange {
 	struct origin *origin;   /* borrowed: until released; NULL: none */
 	struct lane to_upstream; /* the request's body */
 	struct lane to_client;   /* the response's */
-	sluice_str answer_body;  /* of an answer of our own */
-	sluice_str allow;        /* of a 405 */
+	/* of the request's body: passed on once, and handed back; or kept until the head could go
+	 */
+	struct buf kept;
+	sluice_str answer_body; /* of an answer of our own */
+	sluice_str allow;       /* of a 405 */
 	/* what a trusted proxy says that the client asked for; empty: nothing */
 	sluice_str told_host;
 	/* the origin's, which is gone when the client has taken all */
 	struct fields upstream_trailers;
-	struct tunnel *tunnel; /* in the arena; NULL: none */
+	struct timeline *timeline; /* in the arena; NULL: nobody wants to know */
+	struct tunnel *tunnel;     /* in the arena; NULL: none */
 	/* borrowed: where it counts among its client's requests; NULL: nowhere */
 	struct count_client *counted;
 	struct grpc_call *grpc; /* in the arena; NULL: no gRPC call */
@@ -115,7 +121,15 @@ static inline struct exchange *exchange_of_client(struct client *c)
 
 /* ---- exchange_state.c ---------------------------------------------------------------------- */
 
-const char *exchange_state_name(enum exchange_state s);
+struct exchange_state_info {
+	const char *name;
+	unsigned next;         /* states it may go to: bits */
+	const char *who;       /* the file that works */
+	const char *waits_for; /* for people */
+	const char *bound;     /* the options that bound the wait; "": there is none to bound */
+};
+const struct exchange_state_info *exchange_state_info(enum exchange_state s);
+/* The one door between states. */
 void exchange_set_state(struct exchange *x, enum exchange_state to);
 
 /* ---- exchange_end.c ------------------------------------------------------------------------ */

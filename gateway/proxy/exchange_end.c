@@ -3,6 +3,7 @@
  * its codecs, its hooks or its timers: so both faces are detached at once, and everything else
  * waits for the end of the turn.
  */
+#include "base/log.h"
 #include "proxy/admit.h"
 #include "proxy/exchange.h"
 #include "proxy/grpc.h"
@@ -70,9 +71,21 @@ void exchange_end(struct exchange *x, int err)
 	x->px.client->events = &ended_events;
 	run_cancel(&x->px);
 	exchange_leave_upstream(x, 0);
-	tunnel_fini(x);
-	grpc_fini(x);
+	if (unlikely(x->tunnel))
+		tunnel_fini(x->tunnel);
+	if (unlikely(x->grpc))
+		grpc_fini(x->grpc);
 	worker_at_turn_end(x->px.worker, &x->end);
+}
+
+/* What happened, for whoever reads the error log at its most talkative. */
+static void exchange_tell_story(const struct exchange *x)
+{
+	char text[TIMELINE_TEXT];
+	(void)timeline_text(x->timeline, text);
+	log_debug("request", "%.*s on route %.*s: %u%s%s; %s", STR_ARG(x->px.request_id),
+		STR_ARG(x->px.route_name), (unsigned)x->status, x->code ? " " : "",
+		x->code ? x->code : "", text);
 }
 
 /* Nobody up the stack looks at x: hooks, log, memory. */
@@ -84,11 +97,12 @@ static void exchange_complete(struct turn_hook *h)
 	struct view *v = x->view;
 	admit_leave(x);
 	run_complete(&x->px);
+	if (unlikely(x->timeline))
+		exchange_tell_story(x);
 	if (p->on_complete)
 		p->on_complete(p, x);
 	upstream_call_fini(&x->call);
-	lane_fini(&x->to_upstream);
-	lane_fini(&x->to_client);
+	buf_fini(&x->kept);
 	p->active--;
 	c->ops->finish(c);
 	view_unref(v);

@@ -94,8 +94,8 @@ static void forward_on_drained(struct origin *o)
 static bool forward_has_body(struct exchange *x)
 {
 	struct origin *o = x->origin;
-	struct lane *l = &x->to_upstream;
-	return !l->begun || (o->untouched && o->ops->reclaim && o->ops->reclaim(o, &l->kept));
+	return !x->to_upstream.begun ||
+		(o->untouched && o->ops->reclaim && o->ops->reclaim(o, &x->kept));
 }
 
 static bool forward_is_safe(struct exchange *x, int err)
@@ -126,6 +126,7 @@ static void forward_on_fail(struct origin *o, int err)
 	/* where the server chose HTTP/2 but has no tunnels there, HTTP/1.1 may have */
 	if (again && err == ERR_UPSTREAM_NO_TUNNEL)
 		upstream_want_http1(&x->call);
+	timeline_add(x->timeline, "server failed", x->detail, err);
 	exchange_leave_upstream(x, err);
 	if (again && upstream_may_retry(&x->call)) {
 		x->retried = true;
@@ -162,10 +163,20 @@ static void forward_head(struct exchange *x)
 	o->ops->head(o, &h);
 }
 
+static void forward_note_server(struct exchange *x)
+{
+	sluice_str address = endpoint_address(x->call.endpoint);
+	x->px.arena->budget += address.len + 1;
+	timeline_add(x->timeline, x->call.reused ? "asks again" : "asks",
+		arena_str(x->px.arena, address), 0);
+}
+
 static void forward_ready(struct exchange *x)
 {
 	x->origin = x->call.origin;
 	x->sent_ns = clock_ns();
+	if (unlikely(x->timeline))
+		forward_note_server(x);
 	exchange_set_state(x, EXCHANGE_FORWARD);
 	forward_head(x);
 	lane_connect(&x->to_upstream);
@@ -178,6 +189,7 @@ static int forward_not_opened(struct exchange *x, int err)
 		err == ERR_UPSTREAM_PROTOCOL;
 	if (connecting && x->call.endpoint)
 		forward_keep_detail(x, str_of(endpoint_why(x->call.endpoint)));
+	timeline_add(x->timeline, "no server", x->detail, err);
 	return err;
 }
 

@@ -31,10 +31,9 @@ void grpc_begin(struct exchange *x)
 	x->grpc = g;
 }
 
-void grpc_fini(struct exchange *x)
+void grpc_fini(struct grpc_call *g)
 {
-	if (x->grpc)
-		timer_drop(&x->grpc->timer);
+	timer_drop(&g->timer);
 }
 
 /* ---- time ---------------------------------------------------------------------------------- */

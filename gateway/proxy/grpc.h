@@ -22,8 +22,8 @@ struct grpc_call {
 void grpc_begin(struct exchange *x);
 /* A call that has its route: its deadline begins. 0, or what is wrong with it (enum err). */
 must_use int grpc_start(struct exchange *x);
-/* At the end, in any state. */
-void grpc_fini(struct exchange *x);
+/* At the end of its exchange. */
+void grpc_fini(struct grpc_call *g);
 
 /* Make h, of a call's answer of our own, say what HTTP would say by status. ERR_NO_MEMORY. */
 must_use int grpc_refuse(struct exchange *x, struct response_head *h, int status, sluice_str code,

@@ -6,6 +6,8 @@
 #include "proxy/exchange.h"
 #include "proxy/fields.h"
 
+static const char *const held[] = { "request held:", "response held:" };
+static const char *const moves[] = { "request moves", "response moves" };
 static const char *const hold_names[LANE_HOLDS] = { "sink", "full", "hooks", "stages", "unwanted" };
 
 /* ---- source and sink ----------------------------------------------------------------------- */
@@ -67,14 +69,24 @@ void lane_pass_end(struct lane *l, const struct fields *trailers)
 
 /* ---- holds --------------------------------------------------------------------------------- */
 
+static uint32_t lane_now_ms(const struct lane *l)
+{
+	const struct sluice_exchange *px = &l->x->px;
+	return (uint32_t)((worker_now(px->worker) - px->client->started_ns) / NS_PER_MS);
+}
+
 void lane_hold(struct lane *l, enum lane_hold why)
 {
+	unsigned i = (unsigned)__builtin_ctz(why);
 	bool moved = !l->holds;
 	if (l->holds & why)
 		return;
 	l->holds |= (uint8_t)why;
-	l->since_ns[__builtin_ctz(why)] = worker_now(l->x->px.worker);
-	if (moved && lane_has_source(l))
+	l->since_ms[i] = lane_now_ms(l);
+	if (!lane_has_source(l))
+		return;
+	timeline_add(l->x->timeline, held[l->side], str_of(hold_names[i]), 0);
+	if (moved)
 		lane_stop_source(l);
 }
 
@@ -83,43 +95,27 @@ void lane_release(struct lane *l, unsigned holds)
 	if (!(l->holds & holds))
 		return;
 	l->holds &= (uint8_t)~holds;
-	if (!l->holds && lane_has_source(l))
-		lane_start_source(l);
+	if (l->holds || !lane_has_source(l))
+		return;
+	timeline_add(l->x->timeline, moves[l->side], STR_NONE, 0);
+	lane_start_source(l);
 }
 
-size_t lane_text(const struct lane *l, uint64_t now_ns, char out[LANE_TEXT])
+size_t lane_text(const struct lane *l, char out[LANE_TEXT])
 {
+	const char *doing = l->ended ? "ended" : l->holds ? "held:" : "moves";
 	int n = snprintf(out, LANE_TEXT, "%s %s, %s",
 		l->side == SLUICE_REQUEST ? "request" : "response",
-		l->way ? l->way->name : "direct",
-		l->ended           ? "ended"
-			: l->holds ? "held:"
-				   : "moves");
+		l->way ? l->way->name : "direct", doing);
 	for (unsigned i = 0; !l->ended && i < LANE_HOLDS; i++) {
 		if (l->holds & 1u << i)
-			n += snprintf(out + n, LANE_TEXT - (size_t)n, " %s %llu ms", hold_names[i],
-				(unsigned long long)((now_ns - l->since_ns[i]) / NS_PER_MS));
+			n += snprintf(out + n, LANE_TEXT - (size_t)n, " %s %u ms", hold_names[i],
+				(unsigned)(lane_now_ms(l) - l->since_ms[i]));
 	}
 	return (size_t)n;
 }
 
 /* ---- from beginning to end ----------------------------------------------------------------- */
-
-void lane_init(struct lane *l, struct exchange *x, sluice_side side)
-{
-	l->x = x;
-	l->side = (uint8_t)side;
-	buf_init(&l->kept);
-	if (side == SLUICE_REQUEST) {
-		l->holds = HOLD_SINK; /* as the client's codec begins */
-		l->since_ns[0] = x->px.client->started_ns;
-	}
-}
-
-void lane_fini(struct lane *l)
-{
-	buf_fini(&l->kept);
-}
 
 void lane_go(struct lane *l, const struct lane_way *way)
 {
@@ -142,7 +138,7 @@ static void lane_connect_direct(struct lane *l)
 void lane_connect(struct lane *l)
 {
 	l->passed = false; /* another server may have had it */
-	if (l->kept.len && lane_put(l, &l->kept))
+	if (l->x->kept.len && lane_put(l, &l->x->kept))
 		lane_hold(l, HOLD_FULL);
 	if (unlikely(l->way))
 		l->way->connected(l);

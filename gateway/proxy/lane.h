@@ -41,10 +41,8 @@ struct lane_way {
 };
 
 struct lane {
-	struct exchange *x;         /* borrowed: it lies in there */
-	const struct lane_way *way; /* borrowed: a constant; NULL: direct */
-	/* of the request: passed on once, and handed back; or kept until the head could go */
-	struct buf kept;
+	struct exchange *x;            /* borrowed: it lies in there */
+	const struct lane_way *way;    /* borrowed: a constant; NULL: direct */
 	const struct fields *trailers; /* of the source; NULL: none, or not yet */
 	uint8_t side;                  /* enum sluice_side */
 	uint8_t holds;                 /* enum lane_hold */
@@ -52,19 +50,24 @@ struct lane {
 	bool ended;                    /* the source has ended */
 	bool passed;                   /* the sink was told the end */
 	bool drained;                  /* of a tunnel: all that it was told has left */
-	uint64_t since_ns[LANE_HOLDS]; /* of each hold there is */
+	/* of each hold there is, in milliseconds after the request began */
+	uint32_t since_ms[LANE_HOLDS];
 };
 
-/* Holds: HOLD_SINK for a request's; none for a response's, whose source begins with its head. */
-void lane_init(struct lane *l, struct exchange *x, sluice_side side);
-/* At the end, in any state. */
-void lane_fini(struct lane *l);
+/* l is zeroed. A request's has HOLD_SINK, as its client's codec begins; a response's has none, as
+ * its source begins with its head. */
+static inline void lane_init(struct lane *l, struct exchange *x, sluice_side side)
+{
+	l->x = x;
+	l->side = (uint8_t)side;
+	l->holds = side == SLUICE_REQUEST ? HOLD_SINK : 0;
+}
 
 /* Idempotent both; release takes several. */
 void lane_hold(struct lane *l, enum lane_hold why);
 void lane_release(struct lane *l, unsigned holds);
 /* "request staged, held: full 12 ms, stages 3 ms"; returns its length. */
-size_t lane_text(const struct lane *l, uint64_t now_ns, char out[LANE_TEXT]);
+size_t lane_text(const struct lane *l, char out[LANE_TEXT]);
 
 /* ---- events of the source and the sink ----------------------------------------------------- */
 

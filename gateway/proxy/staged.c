@@ -163,9 +163,9 @@ void staged_frame_request(const struct lane *l, struct request_head *h)
 		return;
 	if (!row->done || row->trailers.n || row->out.len) {
 		h->body = BODY_CHUNKED;
-	} else if (l->kept.len || h->body != BODY_NONE) {
+	} else if (l->x->kept.len || h->body != BODY_NONE) {
 		h->body = BODY_LENGTH;
-		h->body_length = l->kept.len;
+		h->body_length = l->x->kept.len;
 	}
 }
 

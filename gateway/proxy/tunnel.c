@@ -193,10 +193,8 @@ int tunnel_begin(struct exchange *x)
 	return 0;
 }
 
-void tunnel_fini(struct exchange *x)
+void tunnel_fini(struct tunnel *u)
 {
-	if (!x->tunnel)
-		return;
-	timer_drop(&x->tunnel->timer);
-	list_del(&x->tunnel->link);
+	timer_drop(&u->timer);
+	list_del(&u->link);
 }

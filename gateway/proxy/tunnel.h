@@ -9,6 +9,7 @@
 #include "proxy/lane.h"
 
 struct proxy;
+struct tunnel;
 
 /* The 101 goes to the client, and bytes flow. ERR_NO_MEMORY: nothing happened. */
 must_use int tunnel_begin(struct exchange *x);
@@ -17,8 +18,8 @@ void tunnel_client_sent(struct exchange *x);
 /* The client has half-closed and received everything: its disconnect is expected, and what it said
  * last still has to arrive. */
 bool tunnel_client_is_through(const struct exchange *x);
-/* At the end, in any state. */
-void tunnel_fini(struct exchange *x);
+/* At the end of its exchange. */
+void tunnel_fini(struct tunnel *u);
 /* The gateway stops: say goodbye on every tunnel whose protocol has a word for it. */
 void tunnels_drain(struct proxy *p);
 

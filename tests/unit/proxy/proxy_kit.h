@@ -72,6 +72,7 @@ extern struct done {
 	unsigned n;
 	int err, status;
 	char code[64], route[64];
+	char story[TIMELINE_TEXT]; /* where the log level is debug */
 	bool retried;
 } done;
 

@@ -1,0 +1,52 @@
+/* The story of an exchange. See timeline.h. */
+#include "proxy/timeline.h"
+
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/log.h"
+
+struct timeline *timeline_new(struct arena *a)
+{
+	if (likely(!log_is_on(LOG_DEBUG)))
+		return NULL;
+	a->budget += sizeof(struct timeline) + 16; /* whoever looks changes nothing */
+	struct timeline *t = arena_new(a, struct timeline);
+	if (t)
+		t->start_ns = clock_ns();
+	return t;
+}
+
+void timeline_add_entry(struct timeline *t, const char *what, sluice_str which, int err)
+{
+	t->v[t->n++ % TIMELINE_MAX] = (struct timeline_entry){ .what = what,
+		.which = which,
+		.err = err,
+		.at_us = (uint32_t)((clock_ns() - t->start_ns) / 1000) };
+}
+
+static int timeline_entry_text(const struct timeline_entry *e, bool first, char *out, size_t room)
+{
+	return snprintf(out, room, "%s%u.%u ms %s%s%.*s%s%s", first ? "" : ", ",
+		(unsigned)(e->at_us / 1000), (unsigned)(e->at_us % 1000 / 100), e->what,
+		e->which.len ? " " : "", STR_ARG(e->which), e->err ? ": " : "",
+		e->err ? err_code(e->err) : "");
+}
+
+size_t timeline_text(const struct timeline *t, char out[TIMELINE_TEXT])
+{
+	uint32_t first = t->n > TIMELINE_MAX ? t->n - TIMELINE_MAX : 0;
+	size_t n = 0;
+	out[0] = 0;
+	if (first)
+		n = (size_t)snprintf(out, TIMELINE_TEXT, "(%u earlier), ", (unsigned)first);
+	for (uint32_t i = first; i < t->n; i++) {
+		int more = timeline_entry_text(&t->v[i % TIMELINE_MAX], i == first, out + n,
+			TIMELINE_TEXT - n);
+		if (more < 0 || (size_t)more >= TIMELINE_TEXT - n)
+			break;
+		n += (size_t)more;
+	}
+	out[n] = 0;
+	return n;
+}

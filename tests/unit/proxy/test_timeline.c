@@ -1,0 +1,133 @@
+/* proxy/timeline: an exchange tells its story where somebody wants to hear it. */
+#include "base/log.h"
+#include "proxy_kit.h"
+
+static const char conf[] =
+	"runtime: { workers: 1 }\n"
+	"log: { access: { path: 'off' } }\n"
+	"listeners: [{ name: in, address: '127.0.0.1:1' }]\n"
+	"plugins: { a: { use: script, label: a } }\n"
+	"upstreams:\n"
+	"  up: { servers: ['127.0.0.1:@port@'] }\n"
+	"  down: { servers: ['127.0.0.1:1'] }\n"
+	"routes:\n"
+	"  - { name: plain, match: { path: /plain }, plugins: [a], upstream: up }\n"
+	"  - { name: down, match: { path: /down }, upstream: down }\n";
+
+/* The parts come in this order. */
+static void assert_story(const char *const parts[], size_t n)
+{
+	const char *at = done.story;
+	for (size_t i = 0; i < n; i++) {
+		const char *found = strstr(at, parts[i]);
+		if (!found)
+			fail_msg("no \"%s\" behind \"%s\" in \"%s\"", parts[i],
+				i ? parts[i - 1] : "", done.story);
+		at = found + strlen(parts[i]);
+	}
+}
+
+static sluice_verdict go_on(sluice_exchange *x, const void *c)
+{
+	(void)x, (void)c;
+	return SLUICE_NEXT;
+}
+
+static sluice_verdict nap(sluice_exchange *x, const void *c)
+{
+	(void)c;
+	return sluice_sleep(x, 20, go_on);
+}
+
+static void test_states_and_waits(void **state)
+{
+	static const char *const parts[] = { " ms request-hooks", " ms waits for plugin a",
+		" ms plugins go on", " ms connect", " ms asks 127.0.0.1:", " ms forward",
+		" ms response-hooks", " ms stream", " ms response held: full", " ms response moves",
+		" ms sent", " ms done" };
+	(void)state;
+	kit_begin(conf);
+	log_set_level(LOG_DEBUG);
+	script->on_request = nap;
+	visit("GET /plain\n", BODY_NONE, 0);
+	guest->full = true;
+	until(up.got_len);
+	up_say("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
+	until(guest->body_len == 5);
+	guest->full = false;
+	guest->c.events->on_drained(&guest->c);
+	up_say("world");
+	until(guest->finished);
+	log_set_level(LOG_ERROR);
+	assert_story(parts, sizeof(parts) / sizeof(parts[0]));
+	kit_end();
+}
+
+static void test_servers_and_why_they_failed(void **state)
+{
+	static const char *const nobody[] = { " ms connect", " ms no server", ": connect-failed",
+		" ms response-hooks", " ms answer", " ms done" };
+	static const char *const lost[] = { " ms asks again 127.0.0.1:", " ms forward",
+		" ms server failed: upstream-closed", " ms connect",
+		" ms asks 127.0.0.1:", " ms stream", " ms done" };
+	(void)state;
+	kit_begin(conf);
+	log_set_level(LOG_DEBUG);
+	visit("GET /down\n", BODY_NONE, 0);
+	until(guest->finished);
+	assert_story(nobody, sizeof(nobody) / sizeof(nobody[0]));
+	/* a connection that was kept is lost, and a new one serves */
+	visit("GET /plain\n", BODY_NONE, 0);
+	until(up.got_len);
+	up_say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	until(guest->finished);
+	visit("GET /plain\n", BODY_NONE, 0);
+	up_close();
+	until(up.accepted == 2 && up.got_len);
+	up_say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	until(guest->finished);
+	log_set_level(LOG_ERROR);
+	assert_story(lost, sizeof(lost) / sizeof(lost[0]));
+	kit_end();
+}
+
+static void test_nobody_asked(void **state)
+{
+	(void)state;
+	kit_begin(conf);
+	visit("GET /down\n", BODY_NONE, 0);
+	until(guest->finished);
+	assert_string_equal(done.story, "");
+	kit_end();
+}
+
+static void test_long_stories_are_bounded(void **state)
+{
+	char text[TIMELINE_TEXT];
+	struct arena a;
+	(void)state;
+	arena_init(&a, 0);
+	log_set_level(LOG_DEBUG);
+	struct timeline *t = timeline_new(&a);
+	log_set_level(LOG_ERROR);
+	assert_non_null(t);
+	for (int i = 0; i < 1000; i++)
+		timeline_add(t, "a rather long thing that happens over and over",
+			STR("to somebody whose name is no shorter than that"), 0);
+	size_t n = timeline_text(t, text);
+	assert_true(n < sizeof(text) && n == strlen(text));
+	assert_memory_equal(text, "(952 earlier), ", 15);
+	assert_string_equal(text + n - 5, " that"); /* cut between two */
+	arena_fini(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_states_and_waits),
+		cmocka_unit_test(test_servers_and_why_they_failed),
+		cmocka_unit_test(test_nobody_asked),
+		cmocka_unit_test(test_long_stories_are_bounded),
+	};
+	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
+}
