@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/mem.h"
 #include "store/store.h"
 #include "tls/client.h"
 #include "tls/server.h"
@@ -14,24 +15,6 @@ enum { WORKERS_MAX = 256 };
 
 static uint64_t next_id; /* main thread, like n_snapshots */
 static size_t n_snapshots;
-
-void build_hint_names(struct build *b, sluice_str name, size_t n,
-	sluice_str (*at)(struct build *b, size_t i), const char *what)
-{
-	size_t best = n;
-	unsigned distance = 4;
-	for (size_t i = 0; i < n; i++) {
-		unsigned d = str_distance(name, at(b, i), 3);
-		if (d < distance) {
-			distance = d;
-			best = i;
-		}
-	}
-	if (best < n)
-		diag_hint(b->diag, "did you mean \"%.*s\"?", STR_ARG(at(b, best)));
-	else if (n == 0)
-		diag_hint(b->diag, "no %s is declared", what);
-}
 
 /* Names that must be one of a kind within a list; maps see to theirs by themselves. */
 static void build_check_route_names(struct build *b)
@@ -45,8 +28,7 @@ static void build_check_route_names(struct build *b)
 	size_t cap = 16;
 	while (cap < n * 2)
 		cap *= 2;
-	struct hashed *table = calloc(cap, sizeof(*table));
-	check(table, "out of memory: %zu route names", n);
+	struct hashed *table = mem_array(struct hashed, cap);
 	for (size_t i = 0; i < n; i++) {
 		size_t at = (size_t)hash_str(v[i].name) & (cap - 1);
 		while (table[at].name.data && !str_eq(table[at].name, v[i].name))
@@ -113,9 +95,8 @@ static void build_workers(struct build *b)
 
 struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env, struct diag *d)
 {
-	struct snapshot *s = calloc(1, sizeof(*s));
+	struct snapshot *s = mem_new(struct snapshot);
 	struct build b = { .snap = s, .env = env, .diag = d };
-	check(s, "out of memory: a snapshot");
 	n_snapshots++;
 	stat_inc(STAT_SNAPSHOTS);
 	atomic_init(&s->refs, 1);

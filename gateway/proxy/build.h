@@ -56,6 +56,8 @@ void build_respond(struct build *b, struct route *r);
 /* Stores by name, for bind.store. */
 int build_find_store(void *ctx, const struct node *n, const sluice_store **out);
 
+/* build_hint.c */
+
 /* "did you mean", or what there is: a hint for a name that is not among n names. */
 void build_hint_names(struct build *b, sluice_str name, size_t n,
 	sluice_str (*at)(struct build *b, size_t i), const char *what);

@@ -1,6 +1,7 @@
 /* A worker's view of a snapshot. Worker's thread. */
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "proxy/snapshot.h"
 #include "store/store.h"
 
@@ -14,15 +15,13 @@ static struct instance_worker *view_attach(struct worker *w, sluice_instance *in
 
 struct view *view_new(struct worker *w, struct snapshot *s, void (*on_free)(struct snapshot *s))
 {
-	struct view *v = calloc(1, sizeof(*v));
-	check(v, "out of memory: a view");
+	struct view *v = mem_new(struct view);
 	v->snap = s;
 	v->worker = w;
 	v->refs = 1;
 	v->on_free = on_free;
-	v->upstreams = calloc(s->n_upstreams + 1, sizeof(*v->upstreams));
-	v->slots = calloc(s->n_instances + 1, sizeof(*v->slots));
-	check(v->upstreams && v->slots, "out of memory: a view of %zu upstreams", s->n_upstreams);
+	v->upstreams = mem_array(struct upstream *, s->n_upstreams + 1);
+	v->slots = mem_array(struct instance_worker *, s->n_instances + 1);
 	for (size_t i = 0; i < s->n_upstreams; i++) {
 		const struct snapshot_upstream *u = &s->upstreams[i];
 		v->upstreams[i] = upstream_attach(w, u->conf, u->client, s->n_workers);

@@ -106,7 +106,7 @@ static void test_long_stories_are_bounded(void **state)
 	char text[TIMELINE_TEXT];
 	struct arena a;
 	(void)state;
-	arena_init(&a, 0);
+	arena_init(&a, 64 * 1024);
 	log_set_level(LOG_DEBUG);
 	struct timeline *t = timeline_new(&a);
 	log_set_level(LOG_ERROR);
