@@ -6,9 +6,10 @@
  * believed, since a proxy that does not know it lets through whatever the client put there. Fields
  * that the listener keeps (forwarded.keep) pass from anybody, and are believed by nobody here.
  */
+#include "proxy/forwarded_fields.h"
+
 #include "http/forwarded.h"
 #include "net/proxy_header.h"
-#include "proxy/forwarded_fields.h"
 
 /* ---- the first look ------------------------------------------------------------------------ */
 
