@@ -156,7 +156,7 @@ def test_a_crash_says_where_and_for_whom(harmed, how, sig):
     assert g.process.wait(20) == -sig
     line = re.search(rf"^sluice: crash: {sig.name} .*", g.log(), re.M)
     assert line, g.log()
-    assert re.search(r" on worker \d+, plugin instance culprit, plugin harm, in on_request, route harmed, request \S+$", line[0]), line[0]
+    assert re.search(r" on worker \d+, plugin instance culprit, plugin harm, in on_request, route harmed, request \S+ in state request-hooks$", line[0]), line[0]
     assert "harm.so" in g.log()[line.end():], "and a backtrace"
     c.close()
 
