@@ -185,8 +185,8 @@ void admin_close(struct admin *a)
 		(void)unlink(a->addr.un.sun_path);
 	front_drain(a->front, 0);
 	front_abort(a->front);
-	worker_turn(a->service.main);  /* at its end the calls are over */
-	front_abort(a->front); /* connections that linger */
+	worker_turn(a->service.main); /* at its end the calls are over */
+	front_abort(a->front);        /* connections that linger */
 	check(list_is_empty(&a->calls), "a call of the admin address outlives its connection");
 	front_free(&a->front);
 	gather_stop(a->service.gather);
