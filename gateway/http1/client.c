@@ -238,7 +238,7 @@ struct origin *http1_conn_begin(struct http1_conn *c, const struct origin_events
 	return &c->o;
 }
 
-bool http1_conn_is_stale(struct http1_conn *c)
+bool http1_conn_check_stale(struct http1_conn *c)
 {
 	if (c->state != CONN_FREE || c->s.in.len || stream_has_ended(&c->s) ||
 		stream_is_broken(&c->s))

@@ -50,9 +50,9 @@ const char *http1_conn_why(const struct http1_conn *c);
  * response heads. */
 struct origin *http1_conn_begin(struct http1_conn *c, const struct origin_events *events,
 	void *user, struct arena *arena);
-/* Whether the server has closed it, or sent bytes without a request, since it became free: then
- * close it, do not begin. */
-bool http1_conn_is_stale(struct http1_conn *c);
+/* Ask the socket whether the server has closed it, or sent bytes without a request, since it became
+ * free: then close it, do not begin. */
+bool http1_conn_check_stale(struct http1_conn *c);
 /* Close a connection that carries no request. on_gone is not called. */
 void http1_conn_close(struct http1_conn *c);
 

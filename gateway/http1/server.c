@@ -423,7 +423,7 @@ static void server_on_timeout(struct stream *s)
 		stat_inc(STAT_TIMEOUT_IDLE);
 		http1_server_closed(c);
 	} else {
-		http1_server_is_due(c);
+		http1_server_on_due(c);
 	}
 }
 

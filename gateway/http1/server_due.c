@@ -69,7 +69,7 @@ static void server_late(struct http1_server *c, enum stat_id stat, int err)
 }
 
 /* The deadline of the response has passed: too slow, stalled, or neither? */
-static void server_stall_is_due(struct http1_server *c)
+static void server_judge_stall(struct http1_server *c)
 {
 	struct http1_request *rq = c->rq;
 	uint64_t now = worker_now(c->s->worker);
@@ -82,7 +82,7 @@ static void server_stall_is_due(struct http1_server *c)
 }
 
 /* And of the body. */
-static void server_body_is_due(struct http1_server *c)
+static void server_judge_body(struct http1_server *c)
 {
 	struct http1_request *rq = c->rq;
 	uint64_t now = worker_now(c->s->worker);
@@ -96,11 +96,11 @@ static void server_body_is_due(struct http1_server *c)
 		server_late(c, STAT_TIMEOUT_BODY, ERR_BODY_TIMEOUT);
 }
 
-void http1_server_is_due(struct http1_server *c)
+void http1_server_on_due(struct http1_server *c)
 {
 	const struct http1_request *rq = c->rq;
 	if (request_is_sending(rq))
-		server_stall_is_due(c);
+		server_judge_stall(c);
 	else if (!request_is_received(rq) && rq->receive != RECEIVE_TUNNEL)
-		server_body_is_due(c);
+		server_judge_body(c);
 }

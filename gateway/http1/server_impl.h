@@ -150,6 +150,6 @@ static inline void http1_server_watch_stall(struct http1_server *c)
 		stream_deadline(c->s, c->conf->body_ns);
 }
 /* The deadline of a request in progress has passed. */
-void http1_server_is_due(struct http1_server *c);
+void http1_server_on_due(struct http1_server *c);
 
 #endif

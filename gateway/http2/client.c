@@ -393,7 +393,7 @@ struct origin *http2_conn_begin(struct http2_conn *c, const struct origin_events
 	return &client_stream_new(c, events, user, arena, reused)->o;
 }
 
-bool http2_conn_is_stale(struct http2_conn *c)
+bool http2_conn_check_stale(struct http2_conn *c)
 {
 	if (http2_conn_room(c) == 0 || stream_has_ended(&c->s) || stream_is_broken(&c->s))
 		return true;

@@ -77,8 +77,9 @@ void http2_conn_retire(struct http2_conn *c);
  * opened for it. */
 struct origin *http2_conn_begin(struct http2_conn *c, const struct origin_events *events,
 	void *user, struct arena *arena, bool reused);
-/* Whether the server has closed it since it became idle: then do not begin, close it. */
-bool http2_conn_is_stale(struct http2_conn *c);
+/* Ask the socket whether the server has closed it since it became idle: then do not begin, close
+ * it. */
+bool http2_conn_check_stale(struct http2_conn *c);
 /* Close a connection that carries no request. on_gone is not called. */
 void http2_conn_close(struct http2_conn *c);
 

@@ -121,7 +121,7 @@ static void addr_set_port(struct addr *a, uint16_t port)
 static void resolve_on_mail(struct worker *w, void *arg);
 
 /* Under the lock, which is also what keeps the worker from going away. */
-static void wait_is_done(struct resolve_wait *v)
+static void wait_finish(struct resolve_wait *v)
 {
 	bool told = !list_is_empty(&v->part->done);
 	list_push(&v->part->done, &v->at_name);
@@ -138,7 +138,7 @@ static void wait_answer(struct resolve_wait *v, const struct resolve_answer *a)
 	}
 	for (unsigned i = 0; i < v->answer.n; i++)
 		addr_set_port(&v->answer.addrs[i], v->port);
-	wait_is_done(v);
+	wait_finish(v);
 }
 
 static void *resolver_run(void *arg)
@@ -284,7 +284,7 @@ static void wait_start(struct resolve_wait *v, sluice_str host)
 		v->answer.error = n ? "no thread could be made for look-ups"
 				    : "too many look-ups are waiting";
 	}
-	wait_is_done(v);
+	wait_finish(v);
 }
 
 void resolve_start(struct worker *w, struct resolve_call *c, sluice_str host, uint16_t port)

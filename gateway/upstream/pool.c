@@ -364,7 +364,7 @@ static void header_hash(sluice_str header, uint64_t out[2])
 
 static bool link_is_stale(struct link *l)
 {
-	return l->h1 ? http1_conn_is_stale(l->h1) : http2_conn_is_stale(l->h2);
+	return l->h1 ? http1_conn_check_stale(l->h1) : http2_conn_check_stale(l->h2);
 }
 
 /* The first that has room: so the others run empty when there are more than are needed. */
@@ -374,7 +374,7 @@ static struct link *pool_take_shared(struct endpoint *e, const struct link_conf 
 		struct link *l = container_of(at, struct link, at);
 		if (!conf_eq(&l->conf, conf))
 			http2_conn_retire(l->h2);
-		else if (!http2_conn_is_stale(l->h2))
+		else if (!http2_conn_check_stale(l->h2))
 			return l;
 	}
 	return NULL;

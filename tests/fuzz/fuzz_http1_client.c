@@ -272,7 +272,7 @@ static void ask_begin(struct input *in)
 		.version = 11 };
 	if (!peer || !peer->conn || !peer->opened || ask.o)
 		return;
-	if (http1_conn_is_stale(peer->conn)) {
+	if (http1_conn_check_stale(peer->conn)) {
 		REACH("a connection gone stale");
 		http1_conn_close(peer->conn);
 		peer->conn = NULL;
@@ -400,7 +400,7 @@ static void open_next(bool adopt)
 		peer->conn = http1_conn_adopt(&peer->adopted, &conf, &owner, peer);
 		check(peer->conn, "not %s", "adopted");
 		/* and the wire learns where its stream is now */
-		check(!http1_conn_is_stale(peer->conn), "stale at %s", "once");
+		check(!http1_conn_check_stale(peer->conn), "stale at %s", "once");
 		peer->opened = true;
 		REACH("a connection taken over");
 		return;

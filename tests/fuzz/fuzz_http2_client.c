@@ -547,7 +547,7 @@ static void perform(unsigned act)
 		break;
 	case ACT_STALE:
 		if (conn && http2_conn_load(conn) == 0)
-			(void)http2_conn_is_stale(conn);
+			(void)http2_conn_check_stale(conn);
 		break;
 	case ACT_PUSH:
 	case ACT_END:

@@ -92,11 +92,11 @@ static void answer_in_pieces(unsigned i, size_t at, size_t read_max)
 	ask_release();
 	fakewire_settle();
 	if (surplus && peer->freed)
-		assert_true(!peer->conn || http1_conn_is_stale(peer->conn));
+		assert_true(!peer->conn || http1_conn_check_stale(peer->conn));
 	else
 		assert_int_equal(peer->freed, answers[i].kept);
 	if (answers[i].kept) { /* and carries another */
-		assert_false(http1_conn_is_stale(peer->conn));
+		assert_false(http1_conn_check_stale(peer->conn));
 		get();
 		say("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes");
 		assert_int_equal(ask.ends, 1);

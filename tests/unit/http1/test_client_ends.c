@@ -111,7 +111,7 @@ static void test_stale(void **state)
 			get();
 			say("HTTP/1.1 204 No Content\r\n\r\n");
 			ask_release();
-			assert_false(http1_conn_is_stale(peer->conn));
+			assert_false(http1_conn_check_stale(peer->conn));
 			if (how == 0)
 				fakewire_eof(&peer->wire);
 			else if (how == 1)
@@ -123,7 +123,7 @@ static void test_stale(void **state)
 				assert_int_equal(peer->gone, 1);
 				assert_int_equal(peer->err, 0);
 			} else {
-				assert_true(http1_conn_is_stale(peer->conn));
+				assert_true(http1_conn_check_stale(peer->conn));
 			}
 			end();
 		}
@@ -141,7 +141,7 @@ static void test_surplus_before_release(void **state)
 	say("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfake");
 	assert_int_equal(ask.heads, 1);
 	ask_release();
-	assert_true(!peer->conn || http1_conn_is_stale(peer->conn));
+	assert_true(!peer->conn || http1_conn_check_stale(peer->conn));
 	end();
 }
 

@@ -336,10 +336,10 @@ static void test_close_idle(void **state)
 	struct far *f = far_new();
 	(void)state;
 	far_start(f, 100);
-	assert_false(http2_conn_is_stale(f->conn));
+	assert_false(http2_conn_check_stale(f->conn));
 	far_close(f);
 	assert_int_equal(f->gone, 0);
-	for (int i = 0; i < 100 && !http2_conn_is_stale(f->conn); i++)
+	for (int i = 0; i < 100 && !http2_conn_check_stale(f->conn); i++)
 		(void)usleep(1000);
 	/* before the loop has turned */
 	f->w.clock_is_fresh = false;
