@@ -5,8 +5,8 @@
  *      | session | tables | ...     | buffer for frames      |
  *      0                            used                  set_size
  *
- * Where memory is watched (base/sanitize.h) there are no sets: every piece is a piece of
- * memory_lists(), and nothing rests.
+ * Where pages_are_used() says no there are no sets: every piece is a piece of memory_lists(), and
+ * nothing rests.
  *
  * Sets that nobody has are cold, their pages the system's; or, a few of them, still warm, for the
  * next connection.
@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "base/sanitize.h"
 #include "http2/memory.h"
 
@@ -30,6 +31,10 @@ enum {
 	FRAMES_MIN = 16 * 1024, /* what is as large as a frame is the buffer for them */
 	PACKED_MAX = 4 * 1024,
 	RUN_MAX = UINT8_MAX,
+	/* of the library: releases in which it was read that the buffer for frames is the last
+	 * piece of a new session, and empty between frames */
+	VERSION_MIN = 0x013000, /* 1.48 */
+	VERSION_END = 0x014700, /* 1.71 */
 };
 
 static __thread struct {
@@ -54,9 +59,8 @@ static void store_grow(void)
 	check(at != MAP_FAILED, "out of memory: %zu bytes for HTTP/2", size);
 	(void)madvise(at, size, MADV_NOHUGEPAGE); /* one huge page would keep all of them */
 	unsigned n = store.n_chunks + 1;
-	store.chunks = realloc(store.chunks, n * sizeof(char *));
-	store.cold = realloc(store.cold, n * CHUNK * sizeof(char *));
-	check(store.chunks && store.cold, "out of memory: %u lists of HTTP/2", n);
+	store.chunks = mem_resize(store.chunks, n, sizeof(char *), "pieces of pages");
+	store.cold = mem_resize(store.cold, (size_t)n * CHUNK, sizeof(char *), "sets of pages");
 	store.chunks[store.n_chunks++] = at;
 	for (int i = CHUNK; i > 0; i--)
 		store.cold[store.n_cold++] = at + (size_t)(i - 1) * store.set_size;
@@ -148,10 +152,21 @@ static void *pages_realloc(void *at, size_t size, void *user)
 	return grown ? memcpy(grown, at, size < most ? size : most) : NULL;
 }
 
+bool pages_suit(int version)
+{
+#ifdef HTTP2_WITHOUT_PAGES
+	(void)version;
+	return false;
+#else
+	return !MEMORY_IS_WATCHED && version >= VERSION_MIN && version < VERSION_END;
+#endif
+}
+
 nghttp2_mem pages_open(struct pages *p)
 {
-	*p = (struct pages){ .shut = MEMORY_IS_WATCHED };
-	if (!MEMORY_IS_WATCHED)
+	bool suits = pages_are_used();
+	*p = (struct pages){ .shut = !suits };
+	if (suits)
 		p->at = set_take();
 	return (nghttp2_mem){ .mem_user_data = p,
 		.malloc = pages_malloc,
@@ -231,8 +246,7 @@ bool pages_rest(struct pages *p)
 	size_t n = p->at ? pack(p->at, p->used, buf) : 0;
 	if (n == 0)
 		return false;
-	char *packed = malloc(n);
-	check(packed, "out of memory: %zu bytes for HTTP/2", n);
+	char *packed = mem_array(char, n);
 	memcpy(packed, buf, n);
 	if (madvise(p->at, store.set_size, MADV_DONTNEED) != 0) { /* locked into memory, say */
 		free(packed);

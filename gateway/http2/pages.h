@@ -3,7 +3,8 @@
  * its buffer for frames, about 25 KiB. All of that lies in pages of the connection's own, so that
  * they can go back to the system while the connection rests. What is in them is nearly all zeros;
  * the few hundred bytes that are not are put aside, and put back at the same addresses before the
- * library is called again. Worker's thread only.
+ * library is called again. docs/design/http2-memory.md says what that assumes of the library.
+ * Worker's thread only.
  */
 #ifndef HTTP2_PAGES_H
 #define HTTP2_PAGES_H
@@ -19,6 +20,13 @@ struct pages {
 	bool shut;     /* nothing more is given out */
 };
 
+/* Whether connections have pages in this build, with this version of the library
+ * (nghttp2_info.version_num). */
+bool pages_suit(int version);
+static inline bool pages_are_used(void)
+{
+	return pages_suit(nghttp2_version(0)->version_num);
+}
 /* For nghttp2_session_server_new3(), which copies it: what is asked for comes from the pages until
  * pages_shut(), and from memory_lists() afterwards. p must outlive the session. */
 nghttp2_mem pages_open(struct pages *p);

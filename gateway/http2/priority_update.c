@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "base/check.h"
+#include "base/mem.h"
 
 enum { PAYLOAD_MAX = UPDATE_ID_LEN + UPDATE_VALUE_MAX };
 
@@ -18,10 +18,8 @@ struct updates {
 
 static struct updates *updates_have(struct updates **u)
 {
-	if (!*u) {
-		*u = calloc(1, sizeof(**u));
-		check(*u, "out of memory: priorities of %zu bytes", sizeof(**u));
-	}
+	if (!*u)
+		*u = mem_new(struct updates);
 	return *u;
 }
 

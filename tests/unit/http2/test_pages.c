@@ -30,7 +30,7 @@ static void test_rest(void **state)
 {
 	struct pages p;
 	(void)state;
-	if (MEMORY_IS_WATCHED)
+	if (!pages_are_used())
 		skip();
 	nghttp2_mem m = pages_open(&p);
 	char *first = m.calloc(1, PIECE, m.mem_user_data),
@@ -65,7 +65,7 @@ static void test_rest_of_nothing(void **state)
 {
 	struct pages p;
 	(void)state;
-	if (MEMORY_IS_WATCHED)
+	if (!pages_are_used())
 		skip();
 	nghttp2_mem m = pages_open(&p);
 	(void)pages_rest(&p);
@@ -84,7 +84,7 @@ static void test_too_much(void **state)
 {
 	struct pages p;
 	(void)state;
-	if (MEMORY_IS_WATCHED)
+	if (!pages_are_used())
 		skip();
 	nghttp2_mem m = pages_open(&p);
 	char *at = m.malloc(8000, m.mem_user_data);
@@ -102,7 +102,7 @@ static void test_elsewhere(void **state)
 {
 	struct pages p;
 	(void)state;
-	if (MEMORY_IS_WATCHED)
+	if (!pages_are_used())
 		skip();
 	nghttp2_mem m = pages_open(&p);
 	char *grows = m.malloc(100, m.mem_user_data);
@@ -139,7 +139,7 @@ static void test_again(void **state)
 	static struct pages all[SETS];
 	static char *at[SETS];
 	(void)state;
-	if (MEMORY_IS_WATCHED)
+	if (!pages_are_used())
 		skip();
 	for (int round = 0; round < 3; round++) {
 		for (unsigned i = 0; i < SETS; i++) {
@@ -166,12 +166,12 @@ static void test_again(void **state)
 	pages_thread_fini();
 }
 
-/* Where memory is watched there are no pages: every piece stands alone. */
-static void test_no_pages_where_memory_is_watched(void **state)
+/* Where there are no pages every piece stands alone. */
+static void test_no_pages(void **state)
 {
 	struct pages p;
 	(void)state;
-	if (!MEMORY_IS_WATCHED)
+	if (pages_are_used())
 		skip();
 	nghttp2_mem m = pages_open(&p);
 	char *at = m.calloc(1, PIECE, m.mem_user_data), *frames = m.malloc(FRAMES, m.mem_user_data);
@@ -186,15 +186,32 @@ static void test_no_pages_where_memory_is_watched(void **state)
 	pages_thread_fini();
 }
 
+/* Fails when the library is raised beyond what was read: docs/design/http2-memory.md says what to
+ * do. */
+static void test_the_library_is_known(void **state)
+{
+	(void)state;
+#ifdef HTTP2_WITHOUT_PAGES
+	skip();
+#endif
+	if (MEMORY_IS_WATCHED)
+		skip();
+	assert_true(pages_are_used());
+	assert_true(pages_suit(0x013400));
+	assert_false(pages_suit(0x012f00));
+	assert_false(pages_suit(0x020000));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_library_is_known),
 		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_rest_of_nothing),
 		cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_elsewhere),
 		cmocka_unit_test(test_again),
-		cmocka_unit_test(test_no_pages_where_memory_is_watched),
+		cmocka_unit_test(test_no_pages),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,13 +5,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/sanitize.h"
 #include "http2/server_state.h"
 
-/* Where memory is watched nothing rests, but would. */
+/* Where there are no pages nothing rests, but would. */
 static bool resting(struct peer *p)
 {
-	return MEMORY_IS_WATCHED ? server_may_rest(p->server)
+	return !pages_are_used() ? server_may_rest(p->server)
 				 : pages_are_resting(&p->server->pages);
 }
 
