@@ -30,13 +30,6 @@ void json_fini(struct json_out *o)
 	*o = (struct json_out){ 0 };
 }
 
-void json_reset(struct json_out *o)
-{
-	o->at = o->start;
-	o->full = false;
-	o->depth = 0;
-}
-
 /* Room for n more bytes, or false for ever after: a document with a hole in it would be worse than
  * one cut short. */
 static bool json_room(struct json_out *o, size_t n)

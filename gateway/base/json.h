@@ -24,8 +24,6 @@ void json_init(struct json_out *o, char *buf, size_t size);
 /* Write into memory that grows up to max bytes; json_fini() gives it back. */
 void json_init_heap(struct json_out *o, size_t max);
 void json_fini(struct json_out *o);
-/* Begin anew in the same memory. */
-void json_reset(struct json_out *o);
 
 static inline sluice_str json_text(const struct json_out *o)
 {

@@ -93,13 +93,6 @@ static int value_text(struct bind *b, const sluice_option *o, const struct node 
 
 /* ---- single values ------------------------------------------------------------------------- */
 
-static enum value_result uint_parse(const sluice_option *o, sluice_str s, uint64_t *out)
-{
-	if (o->type == SLUICE_T_SIZE)
-		return value_size(s, out);
-	return o->type == SLUICE_T_DURATION ? value_duration(s, out) : value_uint(s, out);
-}
-
 static int value_refused(struct bind *b, const sluice_option *o, const struct node *n,
 	enum value_result r)
 {
@@ -121,53 +114,54 @@ static int bind_bool(struct bind *b, const sluice_option *o, const struct node *
 	return r == VALUE_OK ? 0 : value_refused(b, o, n, r);
 }
 
-static int bind_int(struct bind *b, const sluice_option *o, const struct node *n, void *at)
+/* The types whose values have an order, and so may have bounds. */
+union number {
+	int64_t i;
+	uint64_t u;
+	sluice_rate rate;
+};
+
+static enum value_result number_parse(const sluice_option *o, sluice_str s, union number *out)
 {
-	sluice_str s;
-	int64_t v = 0, min, max;
-	if (value_text(b, o, n, &s) < 0)
-		return -1;
-	enum value_result r = value_int(s, &v);
-	if (r != VALUE_OK)
-		return value_refused(b, o, n, r);
-	if ((o->min && value_int(str_of(o->min), &min) == VALUE_OK && v < min) ||
-		(o->max && value_int(str_of(o->max), &max) == VALUE_OK && v > max))
-		return value_out_of_range(b, o, n);
-	memcpy(at, &v, sizeof(v));
-	return 0;
+	switch (o->type) {
+	case SLUICE_T_INT:
+		return value_int(s, &out->i);
+	case SLUICE_T_SIZE:
+		return value_size(s, &out->u);
+	case SLUICE_T_DURATION:
+		return value_duration(s, &out->u);
+	case SLUICE_T_RATE:
+		return value_rate(s, &out->rate);
+	default:
+		return value_uint(s, &out->u);
+	}
 }
 
-static int bind_uint(struct bind *b, const sluice_option *o, const struct node *n, void *at)
+static bool number_is_less(const sluice_option *o, const union number *a, const union number *b)
 {
-	sluice_str s;
-	uint64_t v = 0, min, max;
-	if (value_text(b, o, n, &s) < 0)
-		return -1;
-	enum value_result r = uint_parse(o, s, &v);
-	if (r != VALUE_OK)
-		return value_refused(b, o, n, r);
-	if ((o->min && uint_parse(o, str_of(o->min), &min) == VALUE_OK && v < min) ||
-		(o->max && uint_parse(o, str_of(o->max), &max) == VALUE_OK && v > max))
-		return value_out_of_range(b, o, n);
-	memcpy(at, &v, sizeof(v));
-	return 0;
+	if (o->type == SLUICE_T_INT)
+		return a->i < b->i;
+	if (o->type == SLUICE_T_RATE)
+		return value_rate_compare(&a->rate, &b->rate) < 0;
+	return a->u < b->u;
 }
 
-static int bind_rate(struct bind *b, const sluice_option *o, const struct node *n, void *at)
+static int bind_number(struct bind *b, const sluice_option *o, const struct node *n, void *at)
 {
+	size_t size = o->type == SLUICE_T_RATE ? sizeof(sluice_rate) : sizeof(uint64_t);
+	union number v = { 0 }, bound;
 	sluice_str s;
-	sluice_rate v = { 0 }, min, max;
 	if (value_text(b, o, n, &s) < 0)
 		return -1;
-	enum value_result r = value_rate(s, &v);
+	enum value_result r = number_parse(o, s, &v);
 	if (r != VALUE_OK)
 		return value_refused(b, o, n, r);
-	if ((o->min && value_rate(str_of(o->min), &min) == VALUE_OK &&
-		    value_rate_compare(&v, &min) < 0) ||
-		(o->max && value_rate(str_of(o->max), &max) == VALUE_OK &&
-			value_rate_compare(&v, &max) > 0))
+	if ((o->min && number_parse(o, str_of(o->min), &bound) == VALUE_OK &&
+		    number_is_less(o, &v, &bound)) ||
+		(o->max && number_parse(o, str_of(o->max), &bound) == VALUE_OK &&
+			number_is_less(o, &bound, &v)))
 		return value_out_of_range(b, o, n);
-	memcpy(at, &v, sizeof(v));
+	memcpy(at, &v, size);
 	return 0;
 }
 
@@ -452,13 +446,11 @@ int bind_value(struct bind *b, const sluice_option *o, const struct node *n, voi
 	case SLUICE_T_STR:
 		return bind_str(b, o, n, at);
 	case SLUICE_T_INT:
-		return bind_int(b, o, n, at);
 	case SLUICE_T_UINT:
 	case SLUICE_T_SIZE:
 	case SLUICE_T_DURATION:
-		return bind_uint(b, o, n, at);
 	case SLUICE_T_RATE:
-		return bind_rate(b, o, n, at);
+		return bind_number(b, o, n, at);
 	case SLUICE_T_ENUM:
 		return bind_enum(b, o, n, at);
 	case SLUICE_T_FLAGS:

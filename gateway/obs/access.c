@@ -204,16 +204,6 @@ static void json_plugins(struct json_out *o, const struct access_record *r,
 		json_close(o, ']');
 	}
 	json_text_member(o, STR(",\"consumer\":"), r->consumer, cut->name);
-	if (r->attrs.n) {
-		json_raw(o, STR(",\"attrs\":"));
-		json_open(o, '{');
-		for (size_t i = 0; i < r->attrs.n && i < cut->list; i++) {
-			json_text_value(o, r->attrs.v[i].name, cut->name);
-			json_raw(o, STR(":"));
-			json_text_value(o, r->attrs.v[i].value, cut->name);
-		}
-		json_close(o, '}');
-	}
 }
 
 static void access_json(struct json_out *o, const struct access_record *r,

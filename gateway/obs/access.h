@@ -25,9 +25,8 @@ struct access_record {
 	sluice_str consumer; /* who the client turned out to be */
 	sluice_str tls;      /* version: TLSv1.3 */
 	sluice_str trace_id;
-	sluice_strs notes;  /* codes that plugins left */
-	sluice_pairs attrs; /* further facts that plugins state */
-	sluice_str target;  /* as received, where there is no path since the request was refused */
+	sluice_strs notes; /* codes that plugins left */
+	sluice_str target; /* as received, where there is no path since the request was refused */
 	const struct secrets *secrets; /* that plugins declared; NULL: none */
 	uint64_t unix_ms;              /* when the request came in */
 	uint64_t duration_us;          /* until its response was out */

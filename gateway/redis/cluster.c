@@ -317,11 +317,6 @@ void cluster_warm(struct redis_cluster *c)
 	}
 }
 
-enum redis_state cluster_state(const struct redis_cluster *c)
-{
-	return c->has_map ? REDIS_READY : c->is_warm ? REDIS_OPENING : REDIS_IDLE;
-}
-
 size_t cluster_waiting(const struct redis_cluster *c)
 {
 	size_t n = 0;

@@ -18,8 +18,6 @@ struct redis_cluster *cluster_new(struct worker *w, const struct redis_conf *con
 void cluster_free(struct redis_cluster **c);
 /* Begin to connect, if nothing did so before. */
 void cluster_warm(struct redis_cluster *c);
-/* REDIS_READY once it is known who has which slots. */
-enum redis_state cluster_state(const struct redis_cluster *c);
 /* Calls that wait for a reply. */
 size_t cluster_waiting(const struct redis_cluster *c);
 

@@ -368,11 +368,6 @@ enum redis_state redis_link_state(const struct redis_link *l)
 	return l->state;
 }
 
-uint64_t redis_link_used_ns(const struct redis_link *l)
-{
-	return l->used_ns;
-}
-
 size_t redis_link_waiting(const struct redis_link *l)
 {
 	return l->queue.waiting;

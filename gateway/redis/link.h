@@ -93,8 +93,6 @@ void redis_link_free(struct redis_link **l);
 /* Begin to connect, if nothing did so before. */
 void redis_link_warm(struct redis_link *l);
 enum redis_state redis_link_state(const struct redis_link *l);
-/* When a call was last made, by the worker's clock. */
-uint64_t redis_link_used_ns(const struct redis_link *l);
 /* Calls that wait for a reply. */
 size_t redis_link_waiting(const struct redis_link *l);
 

@@ -20,7 +20,6 @@ bool tls_is_plain_http(const struct stream *s);
  * served. */
 sluice_str tls_alpn(const struct stream *s);
 const char *tls_version_name(const struct stream *s); /* "TLSv1.3" */
-const char *tls_cipher_name(const struct stream *s);  /* "TLS_AES_256_GCM_SHA384" */
 /* The name the client asked for, as it wrote it. It goes with the stream; the other texts are
  * constants. */
 const char *tls_sni(const struct stream *s);

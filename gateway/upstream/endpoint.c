@@ -175,7 +175,7 @@ static uint64_t rest_length(struct endpoint *e)
 static void endpoint_rest(struct endpoint *e, const char *when)
 {
 	struct worker *w = e->part->worker;
-	/* one that came back only just before was not well */
+	/* a server that fails again so soon after it came back has not recovered */
 	bool again = e->state == ENDPOINT_TRIAL || worker_now(w) - e->up_since_ns < e->rest_ns;
 	e->rests = again ? e->rests + 1 : 1;
 	e->rest_ns = rest_length(e);
@@ -246,7 +246,7 @@ void endpoint_failed(struct endpoint *e, bool trial, int err)
 	} else if (e->state == ENDPOINT_TRIAL && trial) {
 		endpoint_rest(e, "failed when tried again");
 	}
-	/* else an older request of a server known to be down: nothing new */
+	/* else: an older request to a server that is known to be down; it says nothing new */
 }
 
 const char *endpoint_why(const struct endpoint *e)

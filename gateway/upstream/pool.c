@@ -188,13 +188,14 @@ static void link_take_asks(struct link *l, struct list *out)
 		list_push(out, &link_pop_ask(l)->at);
 }
 
-static void asks_answer(struct list *asks, int err, bool blame)
+/* first: of the requests that hear of this failure the oldest is told to count it. */
+static void asks_answer(struct list *asks, int err, bool first)
 {
 	struct list *at;
 	while ((at = list_pop(asks))) {
 		struct pool_ask *a = container_of(at, struct pool_ask, at);
-		a->first = blame;
-		blame = false;
+		a->first = first;
+		first = false;
 		a->on_done(a, NULL, err);
 	}
 }
@@ -221,14 +222,14 @@ static void link_on_turn_end(struct turn_hook *h)
 	link_serve(container_of(h, struct link, hook));
 }
 
-/* It is gone, or was never there. */
+/* The connection was lost, or could not be made. */
 static void link_fail(struct link *l, int err)
 {
 	struct list asks;
-	bool blame = !l->blamed;
+	bool first = !l->loss_counted;
 	link_take_asks(l, &asks);
 	link_free(l); /* first: it does not count any more when they look for another */
-	asks_answer(&asks, err, blame);
+	asks_answer(&asks, err, first);
 }
 
 static void link_count_open(struct link *l)
@@ -243,7 +244,7 @@ static void link_count_failure(struct link *l, int err, const char *why)
 {
 	struct endpoint *e = l->endpoint;
 	if (shortage_is(err))
-		return; /* ours, not the server's */
+		return; /* the gateway's own shortage, not the server's failure */
 	e->n_connect_failures++;
 	stat_inc(STAT_UPSTREAM_CONNECT_FAILURES);
 	(void)snprintf(e->why, sizeof(e->why), "%s", why);
@@ -427,7 +428,7 @@ struct origin *pool_begin(struct link *l, const struct origin_events *events, vo
 	return o;
 }
 
-/* One that is being made, and is good for one more. */
+/* A connection of HTTP/2 that is being made and will have room for one more request. */
 static struct link *pool_join(struct endpoint *e, const struct link_conf *conf)
 {
 	if (link_is_http1(conf->protocol))
@@ -440,10 +441,10 @@ static struct link *pool_join(struct endpoint *e, const struct link_conf *conf)
 	return NULL;
 }
 
-/* One of HTTP/1.1 that is being made, and was forsaken: these stand first. Clients that ask and
- * leave, over and over, would else have a connection made for every request. */
-static struct link *pool_inherit(struct endpoint *e, const struct link_conf *conf,
-	sluice_str header)
+/* A connection of HTTP/1.1 that is being made and that nobody waits for: these stand first in the
+ * list. Without this, clients that ask and leave, over and over, would have a connection made for
+ * every request. */
+static struct link *pool_adopt(struct endpoint *e, const struct link_conf *conf, sluice_str header)
 {
 	uint64_t own[2];
 	unsigned looked = 0;
@@ -490,7 +491,7 @@ static int link_connect(struct link *l, struct tls_client *tls, sluice_str heade
 		.max_head = conf->max_head,
 		.max_fields = conf->max_fields,
 		.max_requests = l->conf.max_streams,
-		/* one cannot be too many; the others learn soon */
+		/* more than one only where the server said before how many it takes */
 		.early = e->last_limit ? link_expects(l) : 1,
 		.lenient = conf->lenient,
 		.may_http1 = l->conf.protocol == LINK_EITHER,
@@ -547,7 +548,7 @@ static int pool_connect(struct endpoint *e, const struct link_conf *conf, struct
 	if (!err) {
 		err = link_connect(l, tls, header);
 		system = errno;
-		/* others have taken more than we know of */
+		/* the process has more descriptors open than the quota counts */
 		if (err == ERR_NO_DESCRIPTORS && room_make(e->part))
 			err = link_connect(l, tls, header);
 		if (err)
@@ -582,7 +583,7 @@ int pool_open(struct endpoint *e, const struct link_conf *conf, struct tls_clien
 	check(!header.len || conf->protocol == LINK_HTTP1,
 		"a PROXY header of %zu bytes before HTTP/2", header.len);
 	if (!l)
-		l = pool_inherit(e, conf, header);
+		l = pool_adopt(e, conf, header);
 	if (!l) {
 		if (e->bounds.max_links && e->n_links >= e->bounds.max_links && e->n_idle)
 			pool_close_idle(e, e->n_idle - 1);
@@ -601,7 +602,7 @@ int pool_open(struct endpoint *e, const struct link_conf *conf, struct tls_clien
 	return 0;
 }
 
-void pool_forsake(struct pool_ask *ask)
+void pool_cancel(struct pool_ask *ask)
 {
 	struct link *l = ask->link;
 	list_del(&ask->at);
@@ -619,12 +620,12 @@ void pool_forsake(struct pool_ask *ask)
 	}
 }
 
-bool pool_blame(struct link *l)
+bool pool_report_loss(struct link *l)
 {
 	if (!l->h2 || http2_conn_stage(l->h2) != HTTP2_LOST)
 		return true;
-	bool first = !l->blamed;
-	l->blamed = true;
+	bool first = !l->loss_counted;
+	l->loss_counted = true;
 	return first;
 }
 

@@ -2,8 +2,8 @@
  * Connections to an endpoint. Of HTTP/1.1 each carries one request: idle ones are taken, the one
  * used last first, so that those no longer needed grow old and close; and new ones are made. A
  * connection of HTTP/2 is shared: as long as it has room it is taken again, and who needs one that
- * is being made waits for it together with others. A connection that was asked for in vain becomes
- * an idle one. Its worker's thread only.
+ * is being made waits for it together with others. A connection that nobody waits for any more when
+ * it opens becomes an idle one. Its worker's thread only.
  *
  *     opening ---> idle <---> busy              HTTP/1.1
  *     opening ---> idle <---> shared <---> full HTTP/2; a lost one stands nowhere until its last
@@ -60,7 +60,7 @@ struct link {
 	uint32_t n_asks;
 	uint32_t extra, room; /* its parts of those of the endpoint */
 	uint8_t state;        /* enum link_state */
-	bool blamed;          /* that it was lost has been counted against the server */
+	bool loss_counted;    /* that it was lost has been counted against the server */
 };
 
 /* An open connection with these settings and room for a request; NULL: none. header: what it must
@@ -78,10 +78,11 @@ must_use int pool_open(struct endpoint *e, const struct link_conf *conf, struct 
 	sluice_str header, struct pool_ask *ask);
 /* Whether one more may be made. */
 bool pool_may_open(const struct endpoint *e);
-/* It waits no more. */
-void pool_forsake(struct pool_ask *ask);
-/* The connection's end concerns all its requests: whether this one is the first to tell. */
-bool pool_blame(struct link *l);
+/* The ask waits no more; a connection that is being made for it alone may serve another. */
+void pool_cancel(struct pool_ask *ask);
+/* A request ended with an error that is the server's. Whether it is to be counted: of the requests
+ * that were lost together with a connection of HTTP/2, the first alone is. */
+bool pool_report_loss(struct link *l);
 /* Close what carries no request: all of it, or what exceeds the bound. */
 void pool_close_idle(struct endpoint *e, uint32_t keep);
 /* Close what is being made and has nobody waiting. */

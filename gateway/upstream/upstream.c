@@ -119,7 +119,7 @@ static int call_wait(struct upstream_call *c, enum upstream_call_state state)
 	bool names = state == UPSTREAM_CALL_NAMES;
 	if (u->n_waiting >= u->conf->max_queue && c->state == UPSTREAM_CALL_IDLE)
 		return ERR_OVERLOADED;
-	/* what it waited already for one is not taken off the other: each has its own bound */
+	/* the timeouts for names and for a connection are independent */
 	call_set_state(c, state);
 	worker_timer(u->worker, &c->timer,
 		(names ? u->conf->timeouts.connect : u->conf->timeouts.queue) * NS_PER_MS);
@@ -306,7 +306,7 @@ static enum upstream_verdict call_judge(struct upstream_call *c, int err, bool n
 	if (err == 0)
 		return VERDICT_SERVED;
 	/* of the requests that were lost with one connection, the first alone is counted */
-	if (upstream_is_at_fault(err) && pool_blame(c->link))
+	if (upstream_is_at_fault(err) && pool_report_loss(c->link))
 		return VERDICT_FAILED;
 	return VERDICT_NONE;
 }
@@ -335,7 +335,7 @@ void upstream_cancel(struct upstream_call *c)
 	if (c->state == UPSTREAM_CALL_OPENING)
 		call_end_try(c, VERDICT_NONE, 0);
 	call_set_state(c, UPSTREAM_CALL_IDLE);
-	pool_forsake(&c->ask);
+	pool_cancel(&c->ask);
 }
 
 void upstream_call_fini(struct upstream_call *c)
@@ -364,11 +364,11 @@ static void upstream_serve_waiting(struct turn_hook *h)
 		int r = call_go(c);
 		bool waits = r == 0 && c->state != UPSTREAM_CALL_OPENING;
 		if (waits)
-			/* waiting on does not begin anew */
+			/* its deadline stays what it was */
 			timer_set(&u->worker->wheel, &c->timer, due);
 		call_tell(c, r);
 		if (waits && u->balance.n_ready == 0)
-			break; /* it is no better for the rest */
+			break; /* nor is there a server for the rest */
 	}
 	while ((e = list_pop(&batch)))
 		list_push(&u->waiting, e);

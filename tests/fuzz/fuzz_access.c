@@ -27,7 +27,6 @@ struct text {
 
 static struct text query, referer;
 static sluice_str notes[LISTS];
-static sluice_pair attrs[LISTS];
 
 static void text_add(struct text *t, sluice_str s)
 {
@@ -84,20 +83,12 @@ static sluice_str take_text(struct input *in)
 	return str_n(room[at], n);
 }
 
-static void make_lists(struct access_record *r, struct input *in)
+static void make_notes(struct access_record *r, struct input *in)
 {
 	size_t n = input_below(in, LISTS);
 	for (size_t i = 0; i < n; i++)
 		notes[i] = input_bytes(in);
 	r->notes = (sluice_strs){ notes, n };
-	n = input_below(in, LISTS);
-	for (size_t i = 0; i < n; i++) {
-		attrs[i] = (sluice_pair){ input_bytes(in), take_text(in) };
-		if (attrs[i].name.len && memchr(attrs[i].name.data, 0, attrs[i].name.len))
-			/* which is JSON, but not for the library that reads it here */
-			attrs[i].name = STR("nul");
-	}
-	r->attrs = (sluice_pairs){ attrs, n };
 }
 
 /* True: a secret is in the query or in the referring page's. */
@@ -124,7 +115,7 @@ static bool make_record(struct access_record *r, struct input *in)
 		has |= make_query(&referer, in);
 	}
 	r->referer = str_n(referer.buf, referer.n);
-	make_lists(r, in);
+	make_notes(r, in);
 	return has;
 }
 

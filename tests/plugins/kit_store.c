@@ -168,12 +168,6 @@ void cluster_warm(struct redis_cluster *c)
 	(void)c;
 }
 
-enum redis_state cluster_state(const struct redis_cluster *c)
-{
-	(void)c;
-	return REDIS_IDLE;
-}
-
 size_t cluster_waiting(const struct redis_cluster *c)
 {
 	(void)c;

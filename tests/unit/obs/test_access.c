@@ -12,7 +12,6 @@
 static struct access_record sample(void)
 {
 	static const sluice_str notes[] = { { "limit-store-down", 16 }, { "stale-keys", 10 } };
-	static const sluice_pair attrs[] = { { { "claim:sub", 9 }, { "alice", 5 } } };
 	return (struct access_record){
 		.request_id = STR("7f3a"),
 		.client = STR("192.0.2.7"),
@@ -31,7 +30,6 @@ static struct access_record sample(void)
 		.tls = STR("TLSv1.3"),
 		.trace_id = STR("4bf92f35"),
 		.notes = { notes, 2 },
-		.attrs = { attrs, 1 },
 		.unix_ms = 1719835200042,
 		.duration_us = 1250,
 		.connect_us = 300,
@@ -71,7 +69,7 @@ static void test_formats(void **state)
 		"\"orders\","
 		"\"server\":\"10.0.0.5:9000\",\"tries\":2,\"connect_ms\":0.3,\"response_ms\":1.1,"
 		"\"notes\":[\"limit-store-down\",\"stale-keys\"],\"consumer\":\"alice\","
-		"\"attrs\":{\"claim:sub\":\"alice\"},\"tls\":\"TLSv1.3\",\"user_agent\":\"curl/"
+		"\"tls\":\"TLSv1.3\",\"user_agent\":\"curl/"
 		"8.5\","
 		"\"referer\":\"https://example.com/\",\"trace_id\":\"4bf92f35\"}");
 	assert_string_equal(line(ACCESS_COMBINED, ACCESS_QUERY_KEEP, &r),
@@ -251,20 +249,17 @@ static void test_huge(void **state)
 {
 	static char big[100000];
 	static sluice_str notes[1000];
-	static sluice_pair attrs[1000];
 	static const char fill[] = { '\1', '"', 'x', '\xff', '\xc3', '&' };
 	(void)state;
 	for (size_t f = 0; f < sizeof(fill); f++) {
 		memset(big, fill[f], sizeof(big));
 		sluice_str s = str_n(big, sizeof(big));
-		for (size_t i = 0; i < 1000; i++) {
+		for (size_t i = 0; i < 1000; i++)
 			notes[i] = s;
-			attrs[i] = (sluice_pair){ s, s };
-		}
 		struct access_record r = { s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s,
-			{ notes, 1000 }, { attrs, 1000 }, .unix_ms = UINT64_MAX / 2,
-			.duration_us = UINT64_MAX, .connect_us = UINT64_MAX, .bytes_in = INT64_MAX,
-			.bytes_out = INT64_MAX, .status = 999, .tries = 255 };
+			{ notes, 1000 }, .unix_ms = UINT64_MAX / 2, .duration_us = UINT64_MAX,
+			.connect_us = UINT64_MAX, .bytes_in = INT64_MAX, .bytes_out = INT64_MAX,
+			.status = 999, .tries = 255 };
 		r.peer.len--; /* or it would be left out */
 		json_error_t e;
 		json_t *j = json_loads(line(ACCESS_JSON, 0, &r), 0, &e);
