@@ -18,6 +18,9 @@ struct worker kit_worker;
 struct proxy kit_proxy;
 char *kit_report;
 struct visitor *guest;
+static const struct conn_listener listener_in = { .name = { "in", 2 } };
+const struct conn_listener *kit_listener = &listener_in;
+bool kit_is_trusted;
 struct done done;
 struct origin_side up = { .listening = -1, .fd = -1 };
 
@@ -106,6 +109,8 @@ void kit_begin(const char *text)
 	memset(script, 0, sizeof(*script));
 	memset(&done, 0, sizeof(done));
 	memset(&kit_proxy, 0, sizeof(kit_proxy));
+	kit_listener = &listener_in;
+	kit_is_trusted = false;
 	guest = NULL;
 	up_close();
 	up.accepted = 0;
@@ -250,7 +255,6 @@ static const struct client_ops ops = {
 static void visitor_init(size_t budget)
 {
 	static struct addr local;
-	static const struct conn_listener in = { .name = { "in", 2 } };
 	visitor_free();
 	guest = calloc(1, sizeof(*guest));
 	assert_non_null(guest);
@@ -260,7 +264,8 @@ static void visitor_init(size_t budget)
 		.conn = &guest->conn,
 		.started_ns = clock_ns() };
 	guest->conn = (struct conn_info){ .local = &local,
-		.listener = &in,
+		.listener = kit_listener,
+		.peer_is_trusted = kit_is_trusted,
 		.peer_ip = "192.0.2.9",
 		.peer_ip_len = 9,
 		.requests = 1 };

@@ -54,6 +54,9 @@ struct visitor {
 	bool ended, aborted, sent, finished;
 };
 
+/* What the next visitors come by, and whether their peer is a proxy that is believed. */
+extern const struct conn_listener *kit_listener;
+extern bool kit_is_trusted;
 /* The last one; each has its own memory: a test that fails leaves its own behind, alive. */
 extern struct visitor *guest;
 

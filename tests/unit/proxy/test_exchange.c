@@ -240,6 +240,33 @@ static void test_request_ids_do_not_tell_the_next_one(void **state)
 	kit_end();
 }
 
+/* The host that a trusted proxy tells may be any text: only what can be a port is said as one. */
+static void test_a_host_that_is_told(void **state)
+{
+	static const struct conn_listener trusting = { .name = { "in", 2 },
+		.trust = { .from = CLIENT_IP_FORWARDED } };
+	static char head[8192];
+	char digits[4096];
+	(void)state;
+	memset(digits, '0', sizeof(digits));
+	for (int i = 0; i < 2; i++) {
+		begin();
+		kit_listener = &trusting; /* until the next begin() */
+		kit_is_trusted = true;
+		(void)snprintf(head, sizeof(head),
+			"GET /plain\nForwarded: for=198.51.100.7;host=\"a.example:%.*s8443\"\n",
+			i ? (int)sizeof(digits) : 0, digits);
+		visit(head, BODY_NONE, 0);
+		kit_is_trusted = false;
+		until(strstr(up.got, "\r\n\r\n"));
+		assert_has(up.got, i ? "X-Forwarded-Port: 80\r\n" : "X-Forwarded-Port: 8443\r\n");
+		assert_has(up.got, "X-Forwarded-Host: a.example:");
+		up_say(hello);
+		assert_done(200, "");
+		kit_end();
+	}
+}
+
 /* A client of old names no host. Its server gets the name of the upstream: many refuse a Host that
  * is empty. */
 static void test_no_host(void **state)
@@ -806,6 +833,7 @@ int main(void)
 		cmocka_unit_test(test_post),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_request_ids_do_not_tell_the_next_one),
+		cmocka_unit_test(test_a_host_that_is_told),
 		cmocka_unit_test(test_no_host),
 		cmocka_unit_test(test_client_names_a_plugins_field),
 		cmocka_unit_test(test_no_route),
