@@ -45,7 +45,7 @@ bool lane_has_sink(const struct lane *l)
 	return l->side == SLUICE_RESPONSE || l->x->origin;
 }
 
-bool lane_put(struct lane *l, struct buf *data)
+static inline bool lane_give(struct lane *l, struct buf *data)
 {
 	struct client *c = l->x->px.client;
 	struct origin *o = l->x->origin;
@@ -54,6 +54,11 @@ bool lane_put(struct lane *l, struct buf *data)
 		return o->ops->body(o, data);
 	/* a client that is gone will never tell that it has room */
 	return c->ops->body(c, data) && !l->x->gone;
+}
+
+bool lane_put(struct lane *l, struct buf *data)
+{
+	return lane_give(l, data);
 }
 
 void lane_pass_end(struct lane *l, const struct fields *trailers)
@@ -69,24 +74,24 @@ void lane_pass_end(struct lane *l, const struct fields *trailers)
 
 /* ---- holds --------------------------------------------------------------------------------- */
 
-static uint32_t lane_now_ms(const struct lane *l)
+/* In units of 2^20 ns, about a millisecond: a lane of a long body is held often. */
+static inline uint32_t lane_now(const struct lane *l)
 {
-	const struct sluice_exchange *px = &l->x->px;
-	return (uint32_t)((worker_now(px->worker) - px->client->started_ns) / NS_PER_MS);
+	return (uint32_t)(worker_now(l->x->px.worker) >> 20);
 }
 
 void lane_hold(struct lane *l, enum lane_hold why)
 {
-	unsigned i = (unsigned)__builtin_ctz(why);
-	bool moved = !l->holds;
-	if (l->holds & why)
+	unsigned i = (unsigned)__builtin_ctz(why), had = l->holds;
+	if (had & why)
 		return;
-	l->holds |= (uint8_t)why;
-	l->since_ms[i] = lane_now_ms(l);
+	l->holds = (uint8_t)(had | why);
+	l->since[i] = lane_now(l);
 	if (!lane_has_source(l))
 		return;
-	timeline_add(l->x->timeline, held[l->side], str_of(hold_names[i]), 0);
-	if (moved)
+	if (unlikely(l->x->timeline))
+		timeline_add(l->x->timeline, held[l->side], str_of(hold_names[i]), 0);
+	if (!had)
 		lane_stop_source(l);
 }
 
@@ -97,8 +102,14 @@ void lane_release(struct lane *l, unsigned holds)
 	l->holds &= (uint8_t)~holds;
 	if (l->holds || !lane_has_source(l))
 		return;
-	timeline_add(l->x->timeline, moves[l->side], STR_NONE, 0);
+	if (unlikely(l->x->timeline))
+		timeline_add(l->x->timeline, moves[l->side], STR_NONE, 0);
 	lane_start_source(l);
+}
+
+static unsigned lane_ms_since(const struct lane *l, unsigned hold)
+{
+	return (unsigned)(((uint64_t)(lane_now(l) - l->since[hold]) << 20) / NS_PER_MS);
 }
 
 size_t lane_text(const struct lane *l, char out[LANE_TEXT])
@@ -110,7 +121,7 @@ size_t lane_text(const struct lane *l, char out[LANE_TEXT])
 	for (unsigned i = 0; !l->ended && i < LANE_HOLDS; i++) {
 		if (l->holds & 1u << i)
 			n += snprintf(out + n, LANE_TEXT - (size_t)n, " %s %u ms", hold_names[i],
-				(unsigned)(lane_now_ms(l) - l->since_ms[i]));
+				lane_ms_since(l, i));
 	}
 	return (size_t)n;
 }
@@ -168,7 +179,7 @@ void lane_take(struct lane *l, struct buf *data)
 		buf_drain(data, data->len);
 		return;
 	}
-	if (lane_put(l, data))
+	if (lane_give(l, data))
 		lane_hold(l, HOLD_FULL);
 }
 

@@ -50,8 +50,8 @@ struct lane {
 	bool ended;                    /* the source has ended */
 	bool passed;                   /* the sink was told the end */
 	bool drained;                  /* of a tunnel: all that it was told has left */
-	/* of each hold there is, in milliseconds after the request began */
-	uint32_t since_ms[LANE_HOLDS];
+	/* of each hold there is: the turn it began in, in units of 2^20 ns */
+	uint32_t since[LANE_HOLDS];
 };
 
 /* l is zeroed. A request's has HOLD_SINK, as its client's codec begins; a response's has none, as
