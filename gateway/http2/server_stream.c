@@ -72,7 +72,12 @@ void server_stream_try_free(struct server_stream *rq)
 	c->heads -= rq->head_size;
 	list_del(&rq->sent_link);
 	http2_stream_fini(&rq->st);
-	worker_bury(c->l.stream->worker, &rq->st.grave, server_stream_free);
+	/* An exchange up the stack may still look at it. One that no exchange was told of goes at
+	 * once: many can be refused in one turn, and their heads must not add up. */
+	if (rq->st.owner == OWNER_NONE)
+		server_stream_free(&rq->st.grave);
+	else
+		worker_bury(c->l.stream->worker, &rq->st.grave, server_stream_free);
 }
 
 void server_stream_reset(struct server_stream *rq, uint32_t code)
