@@ -27,6 +27,12 @@ enum conn_state {
 	CONN_CLOSED,
 };
 
+enum { CODEC_HTTP1, CODEC_HTTP2 };
+static const struct codec *const codecs[] = {
+	[CODEC_HTTP1] = &http1_codec,
+	[CODEC_HTTP2] = &http2_codec,
+};
+
 /* One allocation, and small: most connections of an edge are idle. */
 struct front_conn {
 	union {
@@ -34,11 +40,11 @@ struct front_conn {
 		struct grave grave;
 	};
 	struct front_settings *settings; /* shared: ref */
-	const struct codec *codec;       /* NULL until the protocol is known */
 	union codec_room room;           /* of the codec */
 	struct stream s;
 	struct conn_info info;
 	uint8_t state; /* enum conn_state */
+	uint8_t codec; /* index of codecs, once it is served */
 	bool refused;  /* told already */
 	/* room for the peer's, or for any, where a PROXY header will name it */
 	char peer_ip[];
@@ -118,7 +124,7 @@ static void conn_drain_late(struct front_conn *c)
 void front_conn_drain(struct front_conn *c, uint64_t idle_ns)
 {
 	if (c->state == CONN_SERVED)
-		c->codec->drain(&c->room, idle_ns);
+		codecs[c->codec]->drain(&c->room, idle_ns);
 	else if (c->state == CONN_UNDECIDED)
 		stream_deadline(&c->s, idle_ns); /* nothing came yet */
 }
@@ -126,7 +132,7 @@ void front_conn_drain(struct front_conn *c, uint64_t idle_ns)
 void front_conn_abort(struct front_conn *c)
 {
 	if (c->state == CONN_SERVED)
-		c->codec->abort(&c->room);
+		codecs[c->codec]->abort(&c->room);
 	else
 		conn_close(c);
 }
@@ -134,11 +140,11 @@ void front_conn_abort(struct front_conn *c)
 /* ---- the protocol -------------------------------------------------------------------------- */
 
 /* The protocol is known: from here on the stream belongs to its codec. */
-static void conn_serve(struct front_conn *c, const struct codec *codec)
+static void conn_serve(struct front_conn *c, unsigned codec)
 {
 	conn_set_state(c, CONN_SERVED);
-	c->codec = codec;
-	codec->start(&c->room, &c->s, &c->info, &c->settings->codec);
+	c->codec = (uint8_t)codec;
+	codecs[codec]->start(&c->room, &c->s, &c->info, &c->settings->codec);
 	if (c->s.in.len)
 		stream_resume(&c->s);
 	conn_drain_late(c);
@@ -160,7 +166,7 @@ static void conn_on_first_bytes(struct stream *s)
 		buf_pullup(&s->in, s->in.len < HTTP2_PREFACE_LEN ? s->in.len : HTTP2_PREFACE_LEN);
 	enum http2_preface is = http2_preface(bytes.data, bytes.len);
 	if (is != HTTP2_PREFACE_MORE)
-		conn_serve(c, is == HTTP2_PREFACE_YES ? &http2_codec : &http1_codec);
+		conn_serve(c, is == HTTP2_PREFACE_YES ? CODEC_HTTP2 : CODEC_HTTP1);
 	else if (first)
 		stream_deadline(s, c->settings->codec.head_ns);
 }
@@ -195,9 +201,9 @@ static void conn_choose(struct front_conn *c, sluice_str agreed)
 {
 	uint64_t p = c->settings->protocols;
 	if (str_eq(agreed, STR("h2")) || p == FRONT_H2) {
-		conn_serve(c, &http2_codec);
+		conn_serve(c, CODEC_HTTP2);
 	} else if (!(p & FRONT_H2) || c->info.tls_version) {
-		conn_serve(c, &http1_codec); /* over TLS, HTTP/2 must be agreed on (RFC 9113 3.2) */
+		conn_serve(c, CODEC_HTTP1); /* over TLS, HTTP/2 must be agreed on (RFC 9113 3.2) */
 	} else {
 		conn_set_state(c, CONN_UNDECIDED);
 		stream_hand_over(&c->s, &conn_undecided, c);
