@@ -31,10 +31,10 @@ enum {
 	FRAMES_MIN = 16 * 1024, /* what is as large as a frame is the buffer for them */
 	PACKED_MAX = 4 * 1024,
 	RUN_MAX = UINT8_MAX,
-	/* of the library: releases in which it was read that the buffer for frames is the last
+	/* of the library: the release of which it is known that the buffer for frames is the last
 	 * piece of a new session, and empty between frames */
-	VERSION_MIN = 0x013000, /* 1.48 */
-	VERSION_END = 0x014700, /* 1.71 */
+	VERSION_MIN = 0x013400, /* 1.52 */
+	VERSION_END = 0x013500, /* 1.53 */
 };
 
 static __thread struct {
