@@ -103,7 +103,7 @@ struct http2_stream {
 	uint8_t owner;   /* enum owner_state */
 	uint8_t kind;    /* enum stream_kind */
 	uint8_t news;    /* enum stream_news */
-	bool held;       /* the exchange takes no body for now */
+	bool held;       /* the exchange takes no body until it resumes */
 	bool end_told;   /* on_end was called, or there is nothing to tell */
 	bool full;       /* on_drained is owed, once little of `out` is left */
 	bool deferred;   /* the library waits to be told that there is more to send */

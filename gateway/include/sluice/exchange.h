@@ -1,0 +1,251 @@
+/*
+ * What a plugin may do with an exchange: read and change it, answer, wait, and see its bodies. Part
+ * of sluice/plugin.h. All of it is for the worker thread of that exchange.
+ */
+#ifndef SLUICE_EXCHANGE_H
+#define SLUICE_EXCHANGE_H
+
+#include <sluice/plugin.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- an exchange, worker thread ------------------------------------------------------------ */
+
+static inline sluice_str sluice_get(sluice_exchange *x, sluice_info what)
+{
+	return sluice_host_table->get(x, (int)what);
+}
+/* Value of the first field of that name (compared without case); data is NULL when there is none.
+ * Lives as long as x. */
+static inline sluice_str sluice_field(sluice_exchange *x, sluice_side side, sluice_str name)
+{
+	return sluice_host_table->field(x, (int)side, name);
+}
+/* Walk all fields: *iter starts at 0. */
+static inline bool sluice_field_next(sluice_exchange *x, sluice_side side, size_t *iter,
+	sluice_pair *out)
+{
+	return sluice_host_table->field_next(x, (int)side, iter, out);
+}
+/* Set replaces every field of that name; add appends one; remove takes all away. name and value are
+ * copied. In a request, set and remove go by sluice_names_alike(), and hold for the trailers that
+ * come behind its body as well. Fields that frame the message, belong to the connection or (in a
+ * request) are written by the gateway are left alone, with a warning in the log. So is a value with
+ * control bytes, except that set then removes: no old value may pass for the new. One exception:
+ * `te: trailers` may be set in a request, and asks the upstream for trailers. */
+static inline void sluice_field_set(sluice_exchange *x, sluice_side side, sluice_str name,
+	sluice_str value)
+{
+	sluice_host_table->field_set(x, (int)side, name, value);
+}
+static inline void sluice_field_add(sluice_exchange *x, sluice_side side, sluice_str name,
+	sluice_str value)
+{
+	sluice_host_table->field_add(x, (int)side, name, value);
+}
+static inline void sluice_field_remove(sluice_exchange *x, sluice_side side, sluice_str name)
+{
+	sluice_host_table->field_remove(x, (int)side, name);
+}
+/* Status code of the final response, 0 before there is one. */
+static inline int sluice_response_status(sluice_exchange *x)
+{
+	return sluice_host_table->response_status(x);
+}
+/* Memory of the exchange, aligned for any type, not zeroed. NULL when the exchange's budget is
+ * spent: return SLUICE_FAIL. */
+static inline void *sluice_alloc(sluice_exchange *x, size_t n)
+{
+	return sluice_host_table->alloc(x, n);
+}
+/* Memory of the exchange that is this plugin's, at its place in the route's list: zeroed at the
+ * first call, the same at each one after it, whatever hook asks. n is the same each time. NULL as
+ * for sluice_alloc(). */
+static inline void *sluice_state(sluice_exchange *x, size_t n)
+{
+	return sluice_host_table->state(x, n);
+}
+/* Call fn(arg) when the exchange ends, after on_complete; last registered, first called. */
+static inline void sluice_cleanup(sluice_exchange *x, void (*fn)(void *), void *arg)
+{
+	sluice_host_table->cleanup(x, fn, arg);
+}
+/* This worker's state of the running plugin instance. */
+static inline void *sluice_worker_state(sluice_exchange *x)
+{
+	return sluice_host_table->worker_state(x);
+}
+/* The value last published for this instance, or NULL. Valid until the hook returns: after a wait,
+ * ask again. */
+static inline const void *sluice_published(sluice_exchange *x)
+{
+	return sluice_host_table->published(x);
+}
+/* Ask the main thread to run on_refresh(). */
+static inline void sluice_refresh(sluice_exchange *x)
+{
+	sluice_host_table->refresh(x);
+}
+/* Value of a key expression; data is NULL when it has none (no such header, no such claim). Lives
+ * as long as x. */
+static inline sluice_str sluice_expr_value(sluice_exchange *x, const sluice_expr *e)
+{
+	return sluice_host_table->expr(x, e);
+}
+/* The same, telling whether the request says it once. Of something repeated *out is all values,
+ * joined, in an order that the client chose: who decides by it should refuse the request. */
+static inline sluice_reading sluice_expr_read(sluice_exchange *x, const sluice_expr *e,
+	sluice_str *out)
+{
+	return sluice_host_table->expr_read(x, e, out);
+}
+/* Put a text together; it lives as long as x. */
+static inline sluice_template_result sluice_template_write(sluice_exchange *x,
+	const sluice_template *t, sluice_str *out)
+{
+	return sluice_host_table->template_write(x, t, out);
+}
+/* The network that an address belongs to: "2001:db8:1:2::/64", or the address itself where the
+ * prefix is all of it; what is no IP address stays as it is. Prefixes in bits, at most 32 and 128.
+ * Any thread. */
+static inline sluice_str sluice_ip_network(sluice_str ip, unsigned v4_prefix, unsigned v6_prefix,
+	char buf[SLUICE_IP_NETWORK])
+{
+	size_t n = sluice_host_table->ip_network(ip, v4_prefix, v6_prefix, buf);
+	return n ? (sluice_str){ buf, n } : ip;
+}
+/* Attributes: facts that one plugin states, and other plugins and key expressions read
+ * (`claim:sub`); the access log has `consumer`. Set one by its full name (copied), or provide a
+ * namespace whose members are computed when asked for; the record's `provides` declares them. The
+ * gateway itself states `path:NAME`: what the path has where the route's pattern has {NAME}. */
+static inline void sluice_attr_set(sluice_exchange *x, sluice_str name, sluice_str value)
+{
+	sluice_host_table->attr_set(x, name, value);
+}
+static inline sluice_str sluice_attr(sluice_exchange *x, sluice_str name)
+{
+	return sluice_host_table->attr(x, name);
+}
+/* ns: string constant such as "claim"; fn is asked for the part after the colon; ctx must live as
+ * long as x. */
+static inline void sluice_attr_provide(sluice_exchange *x, const char *ns, sluice_attr_fn fn,
+	void *ctx)
+{
+	sluice_host_table->attr_provide(x, ns, fn, ctx);
+}
+/* A short code (string constant, e.g. "limit-store-down") for the access log and the metrics. */
+static inline void sluice_note(sluice_exchange *x, const char *code)
+{
+	sluice_host_table->note(x, code);
+}
+/* Answer with an RFC 9457 problem document. status 400..599; code: string constant of [a-z0-9-],
+ * stable: it becomes part of the document's type, the log's reason and a metric's label; detail: a
+ * sentence for the client, copied. */
+static inline sluice_verdict sluice_refuse(sluice_exchange *x, int status, const char *code,
+	const char *detail)
+{
+	return sluice_host_table->refuse(x, status, code, detail);
+}
+/* Answer with a body of one's own (copied). */
+static inline sluice_verdict sluice_reply(sluice_exchange *x, int status, sluice_str content_type,
+	sluice_str body)
+{
+	return sluice_host_table->reply(x, status, content_type, body);
+}
+
+/* Bodies: see sluice_body_mode. */
+
+/* Ask for the request's or the response's body. Asking again replaces the plan. False when it is
+ * too late, the plan or the record lacks something, or the exchange's memory is spent: return
+ * SLUICE_FAIL. */
+static inline bool sluice_body_want(sluice_exchange *x, sluice_side side,
+	const sluice_body_plan *plan)
+{
+	return sluice_host_table->body_want(x, (int)side, plan);
+}
+/* In a body hook, or in the callback of its wait: the next n bytes of data go on, uncopied where
+ * they can; or go nowhere. More than there are means all of them. data itself stays valid. */
+static inline void sluice_body_pass(sluice_exchange *x, size_t n)
+{
+	sluice_host_table->body_pass(x, n);
+}
+static inline void sluice_body_drop(sluice_exchange *x, size_t n)
+{
+	sluice_host_table->body_drop(x, n);
+}
+/* There: other bytes go on, copied. False: they did, and it is enough, as the receiver is slow.
+ * Leave the rest of data where it is and return SLUICE_NEXT: if there is a rest, the hook is called
+ * with it again when there is room. A call that writes more than 1 MiB and the plan's max is a
+ * failure of the plugin. */
+static inline bool sluice_body_write(sluice_exchange *x, sluice_str bytes)
+{
+	return sluice_host_table->body_write(x, bytes);
+}
+
+/* The waiting services. Each returns what the hook must return: SLUICE_WAIT when parked, or the
+ * callback's own verdict when the answer was there at once (the callback then has already run).
+ * Every wait has a deadline. */
+
+/* Resume when the instance publishes next, or when the time is up; tell them apart by
+ * sluice_published(). */
+static inline sluice_verdict sluice_await_publish(sluice_exchange *x, uint64_t timeout_ms,
+	sluice_hook then)
+{
+	return sluice_host_table->await_publish(x, timeout_ms, then);
+}
+static inline sluice_verdict sluice_sleep(sluice_exchange *x, uint64_t ms, sluice_hook then)
+{
+	return sluice_host_table->sleep(x, ms, then);
+}
+static inline sluice_verdict sluice_fetch(sluice_exchange *x, const sluice_fetch_request *r,
+	sluice_fetch_fn then)
+{
+	return sluice_host_table->fetch(x, r, then);
+}
+/* Run a script that touches one key on a Redis store. args are formatted before the call returns. v
+ * is borrowed. */
+static inline sluice_verdict sluice_store_eval(sluice_exchange *x, const sluice_store *s,
+	const sluice_script *script, sluice_str key, const sluice_str *args, size_t nargs,
+	uint64_t timeout_ms, sluice_store_fn then)
+{
+	return sluice_host_table->store_eval(x, s, script, key, args, nargs, timeout_ms, then);
+}
+/* Any single command on a Redis store. */
+static inline sluice_verdict sluice_store_command(sluice_exchange *x, const sluice_store *s,
+	const sluice_str *argv, size_t argc, uint64_t timeout_ms, sluice_store_fn then)
+{
+	return sluice_host_table->store_command(x, s, argv, argc, timeout_ms, then);
+}
+/* Memory stores hold 64-bit cells, one for each key, shared by all workers without a lock. A cell's
+ * value is the time, in sluice_now_ns() terms, until which it matters: a cell whose value is not
+ * after now reads as 0 and may be given to another key. In a store that is full of cells that
+ * matter, the one whose time ends soonest is given away: it reads as 0 when its key comes again.
+ * Find or make the key's cell and read it; false when the store holds no cells. */
+static inline bool sluice_store_cell(const sluice_store *s, sluice_str key, uint64_t now_ns,
+	sluice_cell *out)
+{
+	return sluice_host_table->store_cell(s, key, now_ns, out);
+}
+/* Write desired if the cell still holds c->value; else false, with c->value read anew, 0 if the
+ * cell was lost meanwhile: decide again. c->slot is NULL then when sluice_store_cell() would say
+ * false. */
+static inline bool sluice_store_cell_swap(sluice_cell *c, uint64_t desired)
+{
+	return sluice_host_table->store_cell_swap(c, desired);
+}
+/* Monotonic clock, nanoseconds; wall clock, milliseconds since 1970. Both are cheap. */
+static inline uint64_t sluice_now_ns(void)
+{
+	return sluice_host_table->now_ns();
+}
+static inline uint64_t sluice_unix_ms(void)
+{
+	return sluice_host_table->unix_ms();
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

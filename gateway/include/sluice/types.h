@@ -1,0 +1,318 @@
+/*
+ * The types of the plugin interface: strings, verdicts, options, and what services take and give.
+ * Part of sluice/plugin.h, which says the rules that hold for all of it.
+ */
+#ifndef SLUICE_TYPES_H
+#define SLUICE_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- basic types --------------------------------------------------------------------------- */
+
+typedef struct sluice_str {
+	const char *data;
+	size_t len;
+} sluice_str;
+
+#define SLUICE_STR(literal) ((sluice_str){ (literal), sizeof(literal) - 1 })
+
+/* a list of strings */
+typedef struct sluice_strs {
+	const sluice_str *v;
+	size_t n;
+} sluice_strs;
+
+typedef struct sluice_pair {
+	sluice_str name, value;
+} sluice_pair;
+
+/* a map of strings, in the order of the file */
+typedef struct sluice_pairs {
+	const sluice_pair *v;
+	size_t n;
+} sluice_pairs;
+
+/* `100/min`: count events in period_ms milliseconds */
+typedef struct sluice_rate {
+	uint64_t count;
+	uint64_t period_ms;
+} sluice_rate;
+
+/* a list or a map of blocks: n structs of the sub-table's size, one after another */
+typedef struct sluice_blocks {
+	void *v;
+	size_t n;
+} sluice_blocks;
+
+typedef struct sluice_exchange sluice_exchange; /* one request and its response */
+typedef struct sluice_instance sluice_instance; /* one configured use of a plugin */
+typedef struct sluice_store sluice_store;       /* a store of the `stores` block */
+typedef struct sluice_script sluice_script;     /* a script registered for Redis stores */
+typedef struct sluice_expr sluice_expr;         /* a compiled key expression, e.g. claim:sub */
+/* a compiled text with placeholders, e.g. "user {claim:sub}" */
+typedef struct sluice_template sluice_template;
+
+typedef struct sluice_exprs {
+	const sluice_expr *const *v;
+	size_t n;
+} sluice_exprs;
+
+typedef enum sluice_verdict {
+	SLUICE_NEXT = 0, /* go on with the next plugin */
+	/* an answer was set by sluice_refuse() or sluice_reply(); no further request hook runs */
+	SLUICE_REPLY,
+	/* parked: a callback will give the verdict. Return it only as a service returned it */
+	SLUICE_WAIT,
+	SLUICE_FAIL /* the plugin could not do its work: the exchange is answered with 500 */
+} sluice_verdict;
+
+/* ---- options ------------------------------------------------------------------------------- */
+
+/* What a row binds to in the struct is given after each type. */
+typedef enum sluice_opt_type {
+	SLUICE_T_BOOL = 1, /* bool */
+	SLUICE_T_STR,      /* sluice_str, also NUL-terminated */
+	SLUICE_T_INT,      /* int64_t */
+	SLUICE_T_UINT,     /* uint64_t */
+	/* uint64_t, bytes; written 4096, 16KiB, 1MiB, 2GiB (also KB, MB, GB = powers of 1000) */
+	SLUICE_T_SIZE,
+	SLUICE_T_DURATION, /* uint64_t, milliseconds; written 250ms, 30s, 5m, 1h, 7d */
+	SLUICE_T_RATE,     /* sluice_rate; written 100/s, 100/min, 5000/h, 1/d, 10/30s */
+	SLUICE_T_ENUM,     /* int32_t, index into choices */
+	SLUICE_T_FLAGS,    /* uint64_t, bit i set when choices[i] is in the list */
+	SLUICE_T_STRS,     /* sluice_strs; a single scalar is a list of one */
+	SLUICE_T_PAIRS,    /* sluice_pairs */
+	SLUICE_T_EXPR,     /* const sluice_expr * */
+	SLUICE_T_EXPRS,    /* sluice_exprs; a single scalar is a list of one */
+	/* const sluice_store *, by name from the `stores` block; NULL when left out */
+	SLUICE_T_STORE,
+	SLUICE_T_BLOCK, /* the sub-table's struct, embedded */
+	SLUICE_T_LIST,  /* sluice_blocks, from a list of blocks */
+	/* sluice_blocks, from a map; the key binds to the sub-table's row flagged SLUICE_F_KEY */
+	SLUICE_T_MAP,
+	SLUICE_T_NODE /* core only: the untouched configuration node */
+} sluice_opt_type;
+
+enum sluice_opt_flags {
+	SLUICE_F_REQUIRED = 1u << 0, /* leaving it out is an error */
+	/* never shown; `file:PATH` reads the value from a file (trailing newline cut) */
+	SLUICE_F_SECRET = 1u << 1,
+	SLUICE_F_SCALAR = 1u << 2, /* a plain scalar in place of the block binds to this row */
+	/* takes the key of a SLUICE_T_MAP entry; not an option of its own */
+	SLUICE_F_KEY = 1u << 3,
+	SLUICE_F_NEW = 1u << 4,     /* on reload: in force for new connections */
+	SLUICE_F_RESTART = 1u << 5, /* on reload: a change needs a restart and is reported */
+	/* SLUICE_T_BLOCK left out still binds the sub-table's defaults */
+	SLUICE_F_SUBOBJECT = 1u << 6,
+	/* SLUICE_T_PAIRS: a value may be a list; each of its members is a pair of that name */
+	SLUICE_F_MULTI = 1u << 7,
+};
+
+/* One row declares an option once: parsing, checks, `sluice schema`, `sluice plugins NAME` and the
+ * reference page come from it. A table ends with a row whose name is NULL. */
+typedef struct sluice_option {
+	const char *name; /* as written in the file: lower case, underscores */
+	/* one sentence, starting in lower case, without a full stop */
+	const char *doc;
+	uint32_t type;         /* sluice_opt_type */
+	uint32_t flags;        /* sluice_opt_flags */
+	size_t offset;         /* offsetof in the bound struct */
+	const char *def;       /* default as it would be written; NULL: zero, empty */
+	const char *min, *max; /* inclusive bounds, so written; NULL: none. STR: of its bytes, lists
+				* and maps: of their members */
+	const char *const *choices;      /* ENUM, FLAGS: NULL-terminated */
+	const struct sluice_option *sub; /* BLOCK, LIST, MAP: rows of the inner block */
+	size_t sub_size;                 /* LIST, MAP: sizeof one bound struct */
+} sluice_option;
+
+/* clang-format off */
+#define SLUICE_OPTION(T, st, field, ...) \
+	{ .name = #field, .type = (T), .offset = offsetof(st, field), __VA_ARGS__ }
+#define SLUICE_OPTIONS_END { .name = NULL }
+/* clang-format on */
+
+/* ---- services: arguments ------------------------------------------------------------------- */
+
+typedef enum sluice_side {
+	SLUICE_REQUEST = 0, /* what the client sent; changes apply to what goes upstream */
+	/* before on_response: changes wait for whatever final response the exchange gets */
+	SLUICE_RESPONSE = 1,
+	/* Trailers, for the functions about fields: there only in a body hook of that side, when it
+	 * is told the end. What is not allowed behind a body (RFC 9110 6.5.1) was left out, and is
+	 * left alone. Who sent no `TE: trailers` by HTTP/1.1 gets none. */
+	SLUICE_REQUEST_TRAILERS = 2,
+	SLUICE_RESPONSE_TRAILERS = 3
+} sluice_side;
+
+typedef enum sluice_field_op {
+	SLUICE_FIELD_SET = 0,
+	SLUICE_FIELD_ADD,
+	SLUICE_FIELD_REMOVE
+} sluice_field_op;
+
+/* facts of an exchange, by sluice_get() */
+typedef enum sluice_info {
+	SLUICE_I_METHOD = 0,
+	/* http, https: as the client asked, also where a trusted proxy tells */
+	SLUICE_I_SCHEME,
+	SLUICE_I_HOST,   /* lower case, without port */
+	SLUICE_I_PATH,   /* normalised: what was matched, and what is forwarded */
+	SLUICE_I_QUERY,  /* without '?' */
+	SLUICE_I_TARGET, /* path and query */
+	/* of the client, also where a trusted proxy tells; "unix" at a unix socket */
+	SLUICE_I_CLIENT_IP,
+	SLUICE_I_ROUTE,    /* name of the route */
+	SLUICE_I_UPSTREAM, /* name of the upstream, empty for built-in answers */
+	SLUICE_I_REQUEST_ID
+} sluice_info;
+
+/*
+ * Bodies. A body passes untouched, and at no cost, unless a plugin asks for it: for the request's
+ * in on_request, for the response's in on_request (whatever response comes) or in on_response (this
+ * one). Its body hook is then called with the bytes, at least once, the last time with `end`; also
+ * for a message without a body, but not for a response that cannot have one (to HEAD, 204, 304),
+ * nor for a tunnel.
+ *
+ * The hook takes bytes off the front of data, by sluice_body_pass() and sluice_body_drop(), and
+ * puts others in their place by sluice_body_write(): what leaves, leaves in the order of these
+ * calls. What it leaves is held, and shown to it again with what has come behind it; more than
+ * `max` of that are a failure of the plugin. What is left at the end goes on as it is.
+ *
+ * The verdict: SLUICE_NEXT to go on. SLUICE_FAIL, or an answer (sluice_refuse(), sluice_reply()),
+ * ends the message: the client gets that answer as long as it was sent no response head, and what
+ * the upstream has of the request is given up; later the response is broken off, so that nobody
+ * takes it for whole. SLUICE_WAIT in a BUFFER hook only: in a STREAM hook the services that wait
+ * return SLUICE_FAIL.
+ */
+typedef enum sluice_body_mode {
+	/* as it comes: the head goes first, and what has left cannot be taken back */
+	SLUICE_BODY_STREAM = 0,
+	/* whole, in one call: the head is held until the hook has decided, and may still be
+	 * changed */
+	SLUICE_BODY_BUFFER
+} sluice_body_mode;
+
+/* BUFFER: a body of more than max bytes */
+typedef enum sluice_body_over {
+	SLUICE_BODY_REFUSE = 0, /* 413 for a request; a response is replaced by 502 */
+	/* goes on unseen: the hook is not called, and the request is noted `body-unseen` */
+	SLUICE_BODY_PASS
+} sluice_body_over;
+
+typedef struct sluice_body_plan {
+	size_t size; /* sizeof(sluice_body_plan) */
+	sluice_body_mode mode;
+	sluice_body_over over; /* BUFFER */
+	uint64_t max;          /* bytes that may be held of one body at a time; 1 to 1 GiB */
+	/* the hook only looks: all that it saw goes on by itself, and Content-Length stays */
+	bool read_only;
+} sluice_body_plan;
+
+/* how a service call ended */
+typedef enum sluice_status {
+	SLUICE_OK = 0,
+	SLUICE_TIMEOUT,     /* the deadline passed first */
+	SLUICE_UNREACHABLE, /* no connection, or it was lost; or the queue to it is full */
+	SLUICE_ERROR        /* the other side answered with an error, or not by the protocol */
+} sluice_status;
+
+typedef enum sluice_value_type {
+	SLUICE_V_NIL = 0,
+	SLUICE_V_INT,
+	SLUICE_V_STR,
+	SLUICE_V_LIST
+} sluice_value_type;
+
+typedef struct sluice_value {
+	sluice_value_type type;
+	int64_t i;
+	sluice_str s;                 /* also the text of an error */
+	const struct sluice_value *v; /* LIST */
+	size_t n;
+} sluice_value;
+
+typedef sluice_verdict (*sluice_store_fn)(sluice_exchange *x, const void *conf, sluice_status st,
+	const sluice_value *v);
+
+/* what a request says of a fact, by sluice_expr_read() */
+typedef enum sluice_reading {
+	SLUICE_READ_NONE = 0, /* nothing */
+	SLUICE_READ_ONE,      /* one value */
+	/* several: a repeated header field, parameter or cookie. Services differ in which they
+	 * take */
+	SLUICE_READ_MANY,
+	SLUICE_READ_FAIL /* the exchange's budget is spent: return SLUICE_FAIL */
+} sluice_reading;
+
+typedef enum sluice_template_result {
+	SLUICE_TEMPLATE_OK = 0,
+	/* a placeholder has no value in this request, or one that no field can have */
+	SLUICE_TEMPLATE_MISSING,
+	SLUICE_TEMPLATE_FAIL /* the exchange's budget is spent: return SLUICE_FAIL */
+} sluice_template_result;
+
+enum { SLUICE_IP_NETWORK = 64 }; /* bytes for sluice_ip_network() */
+
+typedef enum sluice_store_kind { SLUICE_STORE_MEMORY = 0, SLUICE_STORE_REDIS } sluice_store_kind;
+
+typedef struct sluice_fetch_request {
+	size_t size;       /* sizeof(sluice_fetch_request) */
+	sluice_str method; /* empty: GET */
+	sluice_str url;    /* http:// or https:// ; the certificate is verified */
+	sluice_pairs headers;
+	sluice_str body;
+	uint64_t timeout_ms; /* whole fetch; 0: 5 s */
+	size_t max_body;     /* bytes; more is SLUICE_ERROR; 0: 1 MiB */
+	/* PEM file of authorities, relative to the configuration file; empty: the system's */
+	sluice_str ca_file;
+	/* of sluice_main_fetch(): handed back with the response, tells one fetch from another */
+	void *user;
+} sluice_fetch_request;
+
+typedef struct sluice_fetch_response {
+	size_t size;
+	sluice_status status; /* SLUICE_OK: a whole response arrived, of any HTTP status */
+	int code;             /* HTTP status code */
+	const sluice_pair *headers;
+	size_t n_headers;
+	sluice_str body;
+	const char *error; /* a sentence, when status is not SLUICE_OK */
+	void *user;        /* of the request; NULL for sluice_fetch() */
+} sluice_fetch_response;
+
+typedef sluice_verdict (
+	*sluice_fetch_fn)(sluice_exchange *x, const void *conf, const sluice_fetch_response *r);
+typedef void (
+	*sluice_main_fetch_fn)(sluice_instance *inst, void *conf, const sluice_fetch_response *r);
+typedef void (*sluice_main_timer_fn)(sluice_instance *inst, void *conf);
+typedef sluice_str (*sluice_attr_fn)(sluice_exchange *x, void *ctx, sluice_str name);
+
+typedef enum sluice_log_level {
+	SLUICE_LOG_ERROR = 0,
+	SLUICE_LOG_WARN,
+	SLUICE_LOG_INFO,
+	SLUICE_LOG_DEBUG
+} sluice_log_level;
+
+typedef enum sluice_secret_kind {
+	SLUICE_SECRET_PARAMETER = 0, /* a parameter of the query */
+	SLUICE_SECRET_FIELD          /* a header field */
+} sluice_secret_kind;
+
+/* A 64-bit cell of a memory store. */
+typedef struct sluice_cell {
+	void *slot;       /* NULL: there is none */
+	uint64_t value;   /* as last read */
+	uint64_t host[6]; /* the gateway's own */
+} sluice_cell;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
