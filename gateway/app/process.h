@@ -73,6 +73,7 @@ struct served {
 	struct addr addr;
 	dev_t dev; /* of a unix socket's file, as we made it */
 	ino_t ino;
+	struct timespec made;
 };
 
 struct process {

@@ -114,7 +114,9 @@ static bool served_is_ours(const struct served *v)
 {
 	struct stat st;
 	return v->addr.sa.sa_family == AF_UNIX && lstat(v->addr.un.sun_path, &st) == 0 &&
-		S_ISSOCK(st.st_mode) && st.st_dev == v->dev && st.st_ino == v->ino;
+		S_ISSOCK(st.st_mode) && st.st_dev == v->dev && st.st_ino == v->ino &&
+		/* a number is soon given to another file */
+		st.st_mtim.tv_sec == v->made.tv_sec && st.st_mtim.tv_nsec == v->made.tv_nsec;
 }
 
 static void served_unlink(const struct served *v)
@@ -130,6 +132,7 @@ static void served_begin(struct served *v, const struct snapshot_listener *l)
 	if (l->addr.sa.sa_family == AF_UNIX && lstat(l->addr.un.sun_path, &st) == 0) {
 		v->dev = st.st_dev;
 		v->ino = st.st_ino;
+		v->made = st.st_mtim;
 	}
 }
 
