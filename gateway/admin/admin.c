@@ -28,6 +28,7 @@ struct admin {
 	struct list calls;   /* struct admin_call */
 	uint64_t refused_ns; /* when a refusal was logged last */
 	struct addr addr;
+	struct listener_file file; /* of a unix socket */
 	char address[ADDR_TEXT];
 };
 
@@ -154,12 +155,14 @@ int admin_open(struct admin *a, const struct addr *at)
 		.max_memory = ADMIN_MEMORY,
 		.backlog = ADMIN_BACKLOG,
 	};
-	int fd, err = listener_open(at, 1, ADMIN_BACKLOG, &fd);
+	/* the mode of a unix socket says who may give commands: owner and group */
+	const struct listener_how how = { 1, ADMIN_BACKLOG, LISTENER_ALONE,
+		{ 0660, LISTENER_AS_IS, LISTENER_AS_IS } };
+	int fd, err = listener_open_how(at, &how, &fd);
 	if (err)
 		return err;
-	if (at->sa.sa_family == AF_UNIX) /* its mode says who may give commands: owner and group */
-		(void)chmod(at->un.sun_path, 0660);
 	a->addr = *at;
+	listener_file_note(&a->file, at);
 	(void)addr_text(at, a->address);
 	const struct front_listener_args args = { .conf = &conf,
 		.addr = &a->addr,
@@ -181,8 +184,7 @@ void admin_close(struct admin *a)
 {
 	if (!a || !a->front)
 		return;
-	if (a->addr.sa.sa_family == AF_UNIX)
-		(void)unlink(a->addr.un.sun_path);
+	listener_file_unlink(&a->file, &a->addr);
 	front_drain(a->front, 0);
 	front_abort(a->front);
 	worker_turn(a->service.main); /* at its end the calls are over */

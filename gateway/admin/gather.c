@@ -72,16 +72,14 @@ static void part_fill(struct worker *w, void *arg)
 	const struct view *v = p->at.proxy->view;
 	arena_fini(&p->arena);
 	arena_init(&p->arena, 0);
-	upstream_each_endpoint (w, part_count, &n)
-		;
+	upstream_each_endpoint(w, part_count, &n);
 	p->views = arena_alloc(&p->arena,
 		sizeof(*p->views) * (n < GATHER_ENDPOINTS ? n : GATHER_ENDPOINTS));
 	p->answer = (struct gather_answer){ .config_id = v ? v->snap->id : 0,
 		.connections = front_connections(p->at.front),
 		.requests = p->at.proxy->active,
 		.endpoints = p->views };
-	upstream_each_endpoint (w, part_add, p)
-		;
+	upstream_each_endpoint(w, part_add, p);
 	worker_post(p->gather->main, part_back, p);
 }
 

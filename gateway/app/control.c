@@ -75,7 +75,7 @@ void control_settle(const struct process *p)
 {
 	const struct addr *now = &p->snap->admin;
 	char text[ADDR_TEXT] = "no address";
-	if (now->len == p->admin_addr.len && (now->len == 0 || addr_eq(now, &p->admin_addr)))
+	if (addr_eq(now, &p->admin_addr))
 		return;
 	if (p->admin)
 		(void)addr_text(&p->admin_addr, text);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/sanitize.h"
 #include "base/sink.h"
 #include "net/worker.h"
 #include "policy/run.h"
@@ -221,7 +222,7 @@ void crash_init(void)
 	(void)sigemptyset(&a.sa_mask);
 	is_journal = log_is_journal();
 	(void)backtrace(&frame, 1); /* its first call loads a library: not in the handler */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if MEMORY_IS_WATCHED
 	return; /* the sanitizer's own report says more */
 #else
 	crash_thread_init();

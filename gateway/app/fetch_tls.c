@@ -43,7 +43,7 @@ static struct tls_client *fetch_tls_make(sluice_str ca_file)
 		return NULL;
 	struct entry *it = mem_new(struct entry);
 	it->client = client;
-	it->ca = strndup(ca_file.len ? ca_file.data : "", ca_file.len);
+	it->ca = mem_text(ca_file.data, ca_file.len);
 	list_push(&entries, &it->link);
 	return client;
 }

@@ -71,9 +71,7 @@ struct process_options {
 /* An address that is served. */
 struct served {
 	struct addr addr;
-	dev_t dev; /* of a unix socket's file, as we made it */
-	ino_t ino;
-	struct timespec made;
+	struct listener_file file;
 };
 
 struct process {

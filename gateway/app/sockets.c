@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -110,30 +109,10 @@ int *sockets_open(struct process *p, const struct snapshot *s, struct diag *d)
 
 /* ---- files of unix sockets ----------------------------------------------------------------- */
 
-static bool served_is_ours(const struct served *v)
-{
-	struct stat st;
-	return v->addr.sa.sa_family == AF_UNIX && lstat(v->addr.un.sun_path, &st) == 0 &&
-		S_ISSOCK(st.st_mode) && st.st_dev == v->dev && st.st_ino == v->ino &&
-		/* a number is soon given to another file */
-		st.st_mtim.tv_sec == v->made.tv_sec && st.st_mtim.tv_nsec == v->made.tv_nsec;
-}
-
-static void served_unlink(const struct served *v)
-{
-	if (served_is_ours(v))
-		(void)unlink(v->addr.un.sun_path);
-}
-
 static void served_begin(struct served *v, const struct snapshot_listener *l)
 {
-	struct stat st;
-	*v = (struct served){ .addr = l->addr };
-	if (l->addr.sa.sa_family == AF_UNIX && lstat(l->addr.un.sun_path, &st) == 0) {
-		v->dev = st.st_dev;
-		v->ino = st.st_ino;
-		v->made = st.st_mtim;
-	}
+	v->addr = l->addr;
+	listener_file_note(&v->file, &v->addr);
 }
 
 /* The address was served before; mode and owners may be others now. */
@@ -141,7 +120,9 @@ static void served_go_on(struct served *v, const struct served *old,
 	const struct snapshot_listener *l)
 {
 	*v = *old;
-	int err = served_is_ours(v) ? listener_set_access(&v->addr, &l->access) : 0;
+	int err = listener_file_is_ours(&v->file, &v->addr)
+		? listener_set_access(&v->addr, &l->access)
+		: 0;
 	if (err)
 		log_error("listener", "%.*s: the mode or owner of %s stays: %s",
 			STR_ARG(l->conf->name), v->addr.un.sun_path, strerror(-err));
@@ -168,7 +149,7 @@ void sockets_settle(struct process *p, const struct snapshot *s)
 	}
 	for (size_t i = 0; i < p->n_served; i++) {
 		if (!snapshot_serves(s, &p->served[i].addr))
-			served_unlink(&p->served[i]);
+			listener_file_unlink(&p->served[i].file, &p->served[i].addr);
 	}
 	free(p->served);
 	p->served = now;
@@ -178,5 +159,5 @@ void sockets_settle(struct process *p, const struct snapshot *s)
 void sockets_unlink(struct process *p)
 {
 	for (size_t i = 0; i < p->n_served; i++)
-		served_unlink(&p->served[i]);
+		listener_file_unlink(&p->served[i].file, &p->served[i].addr);
 }

@@ -134,6 +134,16 @@ sluice_str arena_str(struct arena *a, sluice_str s)
 	return str_n(p, s.len);
 }
 
+sluice_str arena_note(struct arena *a, sluice_str s)
+{
+	bool failed = a->failed;
+	if (a->budget)
+		a->budget += ARENA_BLOCK + s.len;
+	sluice_str copy = arena_str(a, s);
+	a->failed = failed;
+	return copy;
+}
+
 sluice_str arena_printf(struct arena *a, const char *fmt, ...)
 {
 	va_list ap;

@@ -41,6 +41,9 @@ void *arena_alloc_slow(struct arena *a, size_t n);
 void *arena_zalloc(struct arena *a, size_t n);
 /* Copies, NUL-terminated; data is NULL when the budget is spent. */
 sluice_str arena_str(struct arena *a, sluice_str s);
+/* A copy for people, beside the budget: where there is no memory for it, nothing has failed. For an
+ * arena with a budget. */
+sluice_str arena_note(struct arena *a, sluice_str s);
 __attribute__((format(printf, 2, 3))) sluice_str arena_printf(struct arena *a, const char *fmt,
 	...);
 /* At program end (leak checkers): free this thread's list of blocks. */

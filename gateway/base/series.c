@@ -212,7 +212,7 @@ static void series_show(const struct series *s, unsigned width,
 	fn(ctx, &v);
 }
 
-void series_each (enum family f, void (*fn)(void *ctx, const struct series_view *v), void *ctx)
+void series_each(enum family f, void (*fn)(void *ctx, const struct series_view *v), void *ctx)
 {
 	unsigned width = series_width(f);
 	(void)pthread_mutex_lock(&lock);

@@ -76,6 +76,6 @@ struct series_view {
 };
 /* All series of a family, in the order in which they came up; `other` last, if it was needed. fn
  * must not call series_find(). */
-void series_each (enum family f, void (*fn)(void *ctx, const struct series_view *v), void *ctx);
+void series_each(enum family f, void (*fn)(void *ctx, const struct series_view *v), void *ctx);
 
 #endif

@@ -125,8 +125,8 @@ void front_conn_drain(struct front_conn *c, uint64_t idle_ns)
 {
 	if (c->state == CONN_SERVED)
 		codecs[c->codec]->drain(&c->room, idle_ns);
-	else if (c->state == CONN_UNDECIDED)
-		stream_deadline(&c->s, idle_ns); /* nothing came yet */
+	else if (c->state == CONN_UNDECIDED && c->s.in.len == 0)
+		stream_deadline(&c->s, idle_ns); /* else the deadline of its first bytes stands */
 }
 
 void front_conn_abort(struct front_conn *c)
@@ -165,10 +165,14 @@ static void conn_on_first_bytes(struct stream *s)
 	sluice_str bytes =
 		buf_pullup(&s->in, s->in.len < HTTP2_PREFACE_LEN ? s->in.len : HTTP2_PREFACE_LEN);
 	enum http2_preface is = http2_preface(bytes.data, bytes.len);
-	if (is != HTTP2_PREFACE_MORE)
+	if (is != HTTP2_PREFACE_MORE) {
 		conn_serve(c, is == HTTP2_PREFACE_YES ? CODEC_HTTP2 : CODEC_HTTP1);
-	else if (first)
+		return;
+	}
+	if (first)
 		stream_deadline(s, c->settings->codec.head_ns);
+	if (stream_may_read(s))
+		stream_resume(s); /* the end may have come together with these bytes */
 }
 
 static void conn_on_silence(struct stream *s)

@@ -227,7 +227,6 @@ struct origin *http1_conn_begin(struct http1_conn *c, const struct origin_events
 	c->keep_alive = c->upgrade = c->tunnel = false;
 	c->out_start = c->s.bytes_out;
 	c->in_start = c->s.bytes_in;
-	c->o.reused = c->serial > 0;
 	c->o.sent = c->o.answered = false;
 	c->o.events = events;
 	c->o.user = user;

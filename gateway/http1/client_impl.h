@@ -50,7 +50,6 @@ struct http1_conn {
 	/* the stream's bytes_out when its silence began to be watched */
 	uint64_t out_mark;
 	size_t searched;  /* bytes of s.in that hold no end of a head */
-	uint32_t serial;  /* counts requests */
 	uint8_t state;    /* enum conn_state */
 	uint8_t request;  /* enum request_state */
 	uint8_t response; /* enum response_state */

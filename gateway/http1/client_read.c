@@ -2,8 +2,8 @@
  * Reading responses. One is trusted no more than a request: a response that is malformed, framed in
  * two ways, or followed by surplus bytes is a failure, and its connection is never used again.
  *
- * Whatever event the exchange gets, it may release the origin from within; `serial` tells whether
- * it did.
+ * Whatever event the exchange gets, it may release the origin from within: then the connection is
+ * not BUSY any more, as no other request begins before the event has returned (http/handler.h).
  */
 #include "http1/client_impl.h"
 #include "http1/explain.h"
@@ -84,7 +84,6 @@ static int conn_take_head(struct http1_conn *c, struct response_head **out)
 /* A 1xx was received. As conn_head(). */
 static int conn_interim(struct http1_conn *c, struct response_head *h)
 {
-	uint32_t serial = c->serial;
 	if (h->status == 101 && c->upgrade) {
 		c->framing = BODY_CLOSE;
 		c->keep_alive = false;
@@ -94,7 +93,7 @@ static int conn_interim(struct http1_conn *c, struct response_head *h)
 		return ERR_UPSTREAM_BAD_HEAD;
 	}
 	c->o.events->on_head(&c->o, h);
-	return c->serial == serial;
+	return c->state == CONN_BUSY;
 }
 
 /* How the body of a final head comes. 0, or why it cannot be read. */
@@ -129,7 +128,6 @@ static int conn_frame(struct http1_conn *c, const struct response_head *h)
 static int conn_head(struct http1_conn *c)
 {
 	struct response_head *h = NULL;
-	uint32_t serial = c->serial;
 	int r = conn_take_head(c, &h);
 	if (r <= 0)
 		return r;
@@ -139,7 +137,7 @@ static int conn_head(struct http1_conn *c)
 	if (r)
 		return r;
 	c->o.events->on_head(&c->o, h);
-	if (c->serial != serial || c->state != CONN_BUSY)
+	if (c->state != CONN_BUSY)
 		return 0;
 	if (c->response != RESPONSE_DONE)
 		return 1;
@@ -153,17 +151,16 @@ static int conn_head(struct http1_conn *c)
  * us. */
 static bool conn_deliver(struct http1_conn *c)
 {
-	uint32_t serial = c->serial;
 	c->delivery = DELIVERY_ON;
 	if (c->body.len)
 		c->o.events->on_body(&c->o, &c->body);
-	if (c->serial != serial || c->state != CONN_BUSY)
+	if (c->state != CONN_BUSY)
 		return false;
 	if (c->response != RESPONSE_WHOLE || c->body.len)
 		return true;
 	conn_set_response(c, RESPONSE_DONE);
 	c->o.events->on_end(&c->o, c->framing == BODY_CHUNKED ? &c->chunks.trailers : NULL);
-	return c->serial == serial && c->state == CONN_BUSY;
+	return c->state == CONN_BUSY;
 }
 
 static int conn_body_chunked(struct http1_conn *c)
@@ -241,12 +238,11 @@ static bool conn_wants_more(const struct http1_conn *c)
 /* Use what is in s.in. False when the exchange is done with us, or we failed it. */
 static bool conn_use_input(struct http1_conn *c)
 {
-	uint32_t serial = c->serial;
 	if (c->delivery == DELIVERY_AGAIN && !conn_deliver(c))
 		return false;
 	while (c->s.in.len && conn_wants_more(c)) {
 		int r = c->response == RESPONSE_HEAD ? conn_head(c) : conn_body(c);
-		if (c->serial != serial || c->state != CONN_BUSY)
+		if (c->state != CONN_BUSY)
 			return false;
 		if (r < 0) {
 			http1_conn_fail(c, r);

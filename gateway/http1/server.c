@@ -264,7 +264,8 @@ static bool server_body(struct http1_server *c)
 		request_set_receive(rq, RECEIVE_DONE);
 	if (rq->delivery == DELIVERY_HELD)
 		buf_settle(&rq->body);
-	http1_server_watch(c);
+	if (rq->delivery != DELIVERY_HELD || rq->receive == RECEIVE_DONE)
+		http1_server_watch(c); /* else who holds has seen to it */
 	if (rq->receive != RECEIVE_DONE)
 		return true;
 	rq->c.events->on_end(&rq->c, rq->head.body == BODY_CHUNKED ? &rq->chunks.trailers : NULL);
@@ -377,7 +378,8 @@ void http1_server_go_on(struct http1_server *c)
 	c->searched = 0;
 	if (c->s->in.len || stream_may_read(c->s))
 		stream_resume(c->s);
-	stream_deadline(c->s, c->conf->idle_ns);
+	if (!c->draining) /* else http1_server_drain() has set its own */
+		stream_deadline(c->s, c->conf->idle_ns);
 }
 
 /* ---- the other events of the stream -------------------------------------------------------- */

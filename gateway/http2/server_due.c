@@ -165,8 +165,8 @@ void server_stream_on_due(struct timer *t)
 {
 	struct server_stream *rq = container_of(t, struct server_stream, st.timer);
 	bool paced = pace_is_asked(&rq->server->conf->pace);
-	if (rq->st.wire == WIRE_CLOSED)
-		return;
+	if (rq->st.wire == WIRE_CLOSED && list_is_empty(&rq->sent_link))
+		return; /* else its last bytes wait for a client that may not take them */
 	if (rq->st.wire == WIRE_RESET && (!rq->framed || rq->st.owner == OWNER_RELEASED)) {
 		server_stalled(rq->server); /* not even these few bytes went out */
 	} else if (server_stream_lingers(rq)) {

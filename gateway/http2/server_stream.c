@@ -339,8 +339,11 @@ static void client_end(struct client *cl, const struct fields *trailers)
 	if (rq->st.send != SEND_CUT)
 		http2_stream_set_send(&rq->st, SEND_DONE);
 	server_stream_check_sent(rq); /* without a body, the end went with the head */
-	if (server_stream_is_dead(rq))
+	if (server_stream_is_dead(rq)) {
+		if (!list_is_empty(&rq->sent_link))
+			server_stream_watch_sending(rq);
 		return;
+	}
 	if (rq->declared != LENGTH_UNKNOWN && rq->pushed != rq->declared) {
 		server_stream_cut(rq); /* the client must not take it for whole */
 		return;
@@ -414,6 +417,8 @@ static void client_finish(struct client *cl)
 		server_stream_reset(rq, NGHTTP2_CANCEL);
 	if (rq->st.wire != WIRE_OPEN)
 		server_stream_uncount(rq);
+	if (rq->st.wire == WIRE_RESET)
+		server_stream_watch(rq); /* that it leaves */
 	server_stream_linger(rq);
 	http2_link_wake(&c->l);
 	server_stream_try_free(rq);

@@ -121,6 +121,29 @@ int listener_open_how(const struct addr *a, const struct listener_how *how, int 
 	return error;
 }
 
+void listener_file_note(struct listener_file *f, const struct addr *a)
+{
+	struct stat st;
+	*f = (struct listener_file){ 0 };
+	if (a->sa.sa_family == AF_UNIX && lstat(a->un.sun_path, &st) == 0)
+		*f = (struct listener_file){ st.st_dev, st.st_ino, st.st_mtim };
+}
+
+bool listener_file_is_ours(const struct listener_file *f, const struct addr *a)
+{
+	struct stat st;
+	return a->sa.sa_family == AF_UNIX && lstat(a->un.sun_path, &st) == 0 &&
+		S_ISSOCK(st.st_mode) && st.st_dev == f->dev && st.st_ino == f->ino &&
+		/* a number is soon given to another file */
+		st.st_mtim.tv_sec == f->made.tv_sec && st.st_mtim.tv_nsec == f->made.tv_nsec;
+}
+
+void listener_file_unlink(const struct listener_file *f, const struct addr *a)
+{
+	if (listener_file_is_ours(f, a))
+		(void)unlink(a->un.sun_path);
+}
+
 int listener_open(const struct addr *a, unsigned n, int backlog, int *fds)
 {
 	const struct listener_how how = { n, backlog, LISTENER_ALONE,

@@ -8,6 +8,9 @@
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <stdbool.h>
+#include <sys/types.h>
+#include <time.h>
 
 #include "base/addr.h"
 #include "net/worker.h"
@@ -45,6 +48,19 @@ must_use int listener_open(const struct addr *a, unsigned n, int backlog, int *f
 
 /* Give a unix socket's file its mode and owners. 0, or a negative errno. */
 must_use int listener_set_access(const struct addr *a, const struct listener_access *access);
+
+/* The file of a unix socket as we made it, so that another's in its place is left alone. */
+struct listener_file {
+	dev_t dev;
+	ino_t ino;
+	struct timespec made;
+};
+
+/* Of an address that is listened on now; of one that is no unix socket, nothing. */
+void listener_file_note(struct listener_file *f, const struct addr *a);
+bool listener_file_is_ours(const struct listener_file *f, const struct addr *a);
+/* Remove it, if it is still ours. */
+void listener_file_unlink(const struct listener_file *f, const struct addr *a);
 
 enum acceptor_hold { ACCEPTOR_SHORTAGE = 1, ACCEPTOR_PAUSED = 2 };
 

@@ -225,7 +225,6 @@ void metric_write(struct buf *out)
 	metric_stats(out);
 	for (unsigned f = 0; f < FAMILY_COUNT; f++) {
 		struct metric_series m = { .out = out, .family = family_info((enum family)f) };
-		series_each ((enum family)f, metric_one_series, &m)
-			;
+		series_each((enum family)f, metric_one_series, &m);
 	}
 }

@@ -128,8 +128,8 @@ static void exchange_on_stage_failed(struct lane *l, enum run_result r)
 	bool request = l->side == SLUICE_REQUEST;
 	int over = request ? ERR_BODY_TOO_LARGE : ERR_UPSTREAM_BODY_TOO_LARGE;
 	int err = r == RUN_OVER ? over : ERR_PLUGIN_FAILED;
-	/* an answer to a request is the first response there is; in the place of a response it goes
-	 * the rest of the way */
+	/* an answer to a request passes all response hooks, also those that have seen the response
+	 * whose place it takes; in the place of a response it goes the rest of the way */
 	x->px.below = request ? UINT32_MAX : x->px.decided_by;
 	run_cancel(&x->px);
 	exchange_leave_upstream(x, 0);
@@ -419,8 +419,8 @@ static struct exchange *exchange_new(struct proxy *p, struct client *c)
 	forwarded_clean(x);
 	forwarded_identify(x);
 	forward_init(x);
-	lane_init(&x->to_upstream, x, SLUICE_REQUEST);
-	lane_init(&x->to_client, x, SLUICE_RESPONSE);
+	lane_init(&x->to_upstream, x, SLUICE_REQUEST, worker_now(p->worker));
+	lane_init(&x->to_client, x, SLUICE_RESPONSE, 0);
 	exchange_end_init(x);
 	c->events = &exchange_client_events;
 	c->user = x;

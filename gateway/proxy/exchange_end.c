@@ -60,12 +60,26 @@ void exchange_set_reason(struct exchange *x, int err)
 	x->code = err_code(err);
 }
 
+/* For the story: what still held a body when the exchange ended. */
+static void exchange_note_holds(struct exchange *x, const struct lane *l)
+{
+	char text[LANE_TEXT];
+	if (!l->holds || l->ended)
+		return;
+	sluice_str holds = str_n(text, lane_text(l, text));
+	timeline_add(x->timeline, "ends with the", arena_note(x->px.arena, holds), 0);
+}
+
 void exchange_end(struct exchange *x, int err)
 {
 	if (x->state == EXCHANGE_DONE)
 		return;
 	if (err && !x->code)
 		exchange_set_reason(x, err);
+	if (unlikely(x->timeline)) {
+		exchange_note_holds(x, &x->to_upstream);
+		exchange_note_holds(x, &x->to_client);
+	}
 	exchange_set_state(x, EXCHANGE_DONE);
 	x->done_ns = clock_ns();
 	x->px.client->events = &ended_events;

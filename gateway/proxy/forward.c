@@ -111,11 +111,10 @@ static bool forward_is_safe(struct exchange *x, int err)
 	return forward_has_body(x);
 }
 
-/* The codec's explanation is copied; it may take a little more than the exchange's budget. */
+/* The codec's explanation is copied. */
 static void forward_keep_detail(struct exchange *x, sluice_str detail)
 {
-	x->px.arena->budget += detail.len + 1;
-	x->detail = detail.len ? arena_str(x->px.arena, detail) : STR_NONE;
+	x->detail = detail.len ? arena_note(x->px.arena, detail) : STR_NONE;
 }
 
 static void forward_on_fail(struct origin *o, int err)
@@ -166,9 +165,8 @@ static void forward_head(struct exchange *x)
 static void forward_note_server(struct exchange *x)
 {
 	sluice_str address = endpoint_address(x->call.endpoint);
-	x->px.arena->budget += address.len + 1;
 	timeline_add(x->timeline, x->call.reused ? "asks again" : "asks",
-		arena_str(x->px.arena, address), 0);
+		arena_note(x->px.arena, address), 0);
 }
 
 static void forward_ready(struct exchange *x)

@@ -47,13 +47,12 @@ bool lane_has_sink(const struct lane *l)
 
 static inline bool lane_give(struct lane *l, struct buf *data)
 {
-	struct client *c = l->x->px.client;
-	struct origin *o = l->x->origin;
+	struct exchange *x = l->x;
+	if (l->side == SLUICE_RESPONSE)
+		/* a client that is gone will never tell that it has room */
+		return x->px.client->ops->body(x->px.client, data) && !x->gone;
 	l->begun |= data->len > 0;
-	if (l->side == SLUICE_REQUEST)
-		return o->ops->body(o, data);
-	/* a client that is gone will never tell that it has room */
-	return c->ops->body(c, data) && !l->x->gone;
+	return x->origin->ops->body(x->origin, data);
 }
 
 bool lane_put(struct lane *l, struct buf *data)
@@ -127,11 +126,6 @@ size_t lane_text(const struct lane *l, char out[LANE_TEXT])
 }
 
 /* ---- from beginning to end ----------------------------------------------------------------- */
-
-void lane_go(struct lane *l, const struct lane_way *way)
-{
-	l->way = way;
-}
 
 void lane_reopen(struct lane *l, const struct lane_way *way)
 {

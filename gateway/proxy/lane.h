@@ -46,7 +46,7 @@ struct lane {
 	const struct fields *trailers; /* of the source; NULL: none, or not yet */
 	uint8_t side;                  /* enum sluice_side */
 	uint8_t holds;                 /* enum lane_hold */
-	bool begun;                    /* a byte was passed on to a sink */
+	bool begun;                    /* of a request: a byte was passed on to a server */
 	bool ended;                    /* the source has ended */
 	bool passed;                   /* the sink was told the end */
 	bool drained;                  /* of a tunnel: all that it was told has left */
@@ -56,11 +56,12 @@ struct lane {
 
 /* l is zeroed. A request's has HOLD_SINK, as its client's codec begins; a response's has none, as
  * its source begins with its head. */
-static inline void lane_init(struct lane *l, struct exchange *x, sluice_side side)
+static inline void lane_init(struct lane *l, struct exchange *x, sluice_side side, uint64_t now_ns)
 {
 	l->x = x;
 	l->side = (uint8_t)side;
 	l->holds = side == SLUICE_REQUEST ? HOLD_SINK : 0;
+	l->since[0] = (uint32_t)(now_ns >> 20);
 }
 
 /* Idempotent both; release takes several. */
@@ -84,8 +85,6 @@ void lane_drained(struct lane *l);
 void lane_connect(struct lane *l);
 /* Its server was lost: it waits for another. */
 void lane_disconnect(struct lane *l);
-/* Go another way, from now on. */
-void lane_go(struct lane *l, const struct lane_way *way);
 /* The same for another body, from its beginning. Holds stay. */
 void lane_reopen(struct lane *l, const struct lane_way *way);
 /* Whether somebody takes the body. */

@@ -144,7 +144,7 @@ static const struct lane_way staged_way = {
 
 void staged_begin(struct lane *l, uint64_t length)
 {
-	lane_go(l, &staged_way);
+	l->way = &staged_way;
 	if (stages_expect(&l->x->px, row_of(l), length) == RUN_OVER)
 		staged_fail(l, RUN_OVER);
 	else if (l->ended)

@@ -10,8 +10,10 @@ struct timeline *timeline_new(struct arena *a)
 {
 	if (likely(!log_is_on(LOG_DEBUG)))
 		return NULL;
-	a->budget += sizeof(struct timeline) + 16; /* whoever looks changes nothing */
+	bool failed = a->failed;
+	a->budget += ARENA_BLOCK; /* whoever looks changes nothing */
 	struct timeline *t = arena_new(a, struct timeline);
+	a->failed = failed;
 	if (t)
 		t->start_ns = clock_ns();
 	return t;

@@ -61,6 +61,7 @@ static void tunnel_end_sink(struct lane *l)
 		x->origin->ops->end(x->origin, NULL);
 	else
 		x->px.client->ops->end(x->px.client, NULL);
+	lane_release(l, HOLD_FULL); /* what still comes is thrown away: it needs no room */
 }
 
 /* What passed until now ended with a frame: a close frame fits in behind it, and our side of the

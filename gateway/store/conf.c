@@ -56,7 +56,7 @@ static void store_wrong(struct store_check *c, const char *option, const char *t
 static bool tls_is_given(const struct tls_client_conf *t)
 {
 	return !t->verify || t->ca.len || t->server_name.len || t->certificate.len ||
-		t->private_key.len;
+		t->private_key.len || t->min_version != TLS_1_2;
 }
 
 static void store_check_redis(struct store_check *c, const struct store_conf *conf, struct arena *a,

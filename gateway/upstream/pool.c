@@ -549,8 +549,10 @@ static int pool_connect(struct endpoint *e, const struct link_conf *conf, struct
 		err = link_connect(l, tls, header);
 		system = errno;
 		/* the process has more descriptors open than the quota counts */
-		if (err == ERR_NO_DESCRIPTORS && room_make(e->part))
+		if (err == ERR_NO_DESCRIPTORS && room_make(e->part)) {
 			err = link_connect(l, tls, header);
+			system = errno;
+		}
 		if (err)
 			quota_give(&e->part->worker->shares->quota[SHARE_UPSTREAM]);
 	}

@@ -477,7 +477,7 @@ const struct upstream_conf *upstream_conf_of(const struct upstream *u)
 	return u->conf;
 }
 
-void upstream_each_endpoint (struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v),
+void upstream_each_endpoint(struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v),
 	void *ctx)
 {
 	struct upstream_part *p = upstream_part_of(w);

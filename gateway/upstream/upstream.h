@@ -185,7 +185,7 @@ struct endpoint_view {
 	const char *why;             /* more about it, or "" */
 	uint64_t connects, connect_failures, reused, ejected;
 };
-void upstream_each_endpoint (struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v),
+void upstream_each_endpoint(struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v),
 	void *ctx);
 
 /* What the system or TLS said of the connection that failed last; "": nothing. Borrowed: until the

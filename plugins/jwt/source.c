@@ -302,6 +302,8 @@ static bool is_same(const struct source_id *a, const struct source_id *b)
 		sluice_str_eq(a->issuer, b->issuer) && sluice_str_eq(a->ca_file, b->ca_file);
 }
 
+static void source_free(struct source *s);
+
 static struct source *source_new(const struct source_id *id)
 {
 	struct source *s = calloc(1, sizeof *s);
@@ -311,7 +313,11 @@ static struct source *source_new(const struct source_id *id)
 		str_copy(id->ca_file) };
 	s->next = sources;
 	sources = s;
-	return s;
+	if (s->id.where.len == id->where.len && s->id.issuer.len == id->issuer.len &&
+		s->id.ca_file.len == id->ca_file.len)
+		return s;
+	source_free(s); /* without memory for a text: no ca_file would mean other authorities */
+	return NULL;
 }
 
 static void source_free(struct source *s)

@@ -326,8 +326,7 @@ static void check_endpoint(void *ctx, const struct endpoint_view *v)
 static void check_all(void)
 {
 	unsigned in_flight = 0, ready = 0;
-	upstream_each_endpoint (&fakewire_worker, check_endpoint, &in_flight)
-		;
+	upstream_each_endpoint(&fakewire_worker, check_endpoint, &in_flight);
 	for (unsigned i = 0; i < VISITS; i++)
 		ready += visits[i].ready && !visits[i].over;
 	check(ready <= in_flight, "%u requests under way, %u are known", ready, in_flight);

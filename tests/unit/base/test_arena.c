@@ -212,6 +212,21 @@ static void test_an_account_bounds_arenas_together(void **state)
 	assert_int_equal(account.used, 0);
 }
 
+/* A copy for people fails nothing, and does not need what is left of the budget. */
+static void test_a_note_fails_nothing(void **state)
+{
+	struct arena a;
+	(void)state;
+	arena_init(&a, ARENA_BLOCK);
+	while (arena_alloc(&a, 64))
+		;
+	a.failed = false;
+	sluice_str s = arena_note(&a, STR("why"));
+	assert_true(str_eq(s, STR("why")));
+	assert_false(a.failed);
+	arena_fini(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +235,7 @@ int main(void)
 		cmocka_unit_test(test_no_overlap),
 		cmocka_unit_test(test_large_keeps_block),
 		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_a_note_fails_nothing),
 		cmocka_unit_test(test_overflow),
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_reuse),

@@ -25,8 +25,7 @@ static void show(void *ctx, const struct series_view *v)
 static struct shown shown(enum family f)
 {
 	struct shown s = { 0 };
-	series_each (f, show, &s)
-		;
+	series_each(f, show, &s);
 	return s;
 }
 

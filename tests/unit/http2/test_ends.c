@@ -1,6 +1,7 @@
 /* How requests and connections end: resets in every state, deadlines, drain, loss. */
 #include "peer.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -399,6 +400,47 @@ static void test_stalled_socket(void **state)
 	}
 }
 
+/* A response that is wholly framed, whose last bytes wait for a client that reads nothing: also
+ * once the connection ends. */
+static void test_stalled_with_a_whole_response(void **state)
+{
+	(void)state;
+	for (int ending = 0; ending < 2; ending++) {
+		struct peer *p = peer_of(begin_nothing);
+		p->conf.body_ns = 50 * NS_PER_MS;
+		peer_start(p);
+		peer_update(p, 0, 100 << 20);
+		peer_frame(p, FRAME_SETTINGS, 0, 0, "\0\4\x06\0\0\0", 6);
+		peer_get(p, 1, "/");
+		peer_run(p);
+		p->no_read = true;
+		call_head(&p->calls[0], 200, -1);
+		for (unsigned i = 0; i < 200 && p->s.out.len == 0; i++) {
+			(void)call_push(&p->calls[0], 16384);
+			peer_run(p);
+		}
+		assert_true(p->s.out.len > 0);
+		p->calls[0].c->ops->end(p->calls[0].c, NULL);
+		peer_run(p);
+		assert_int_equal(p->calls[0].sent, 0);
+		if (ending)
+			peer_frame(p, FRAME_SETTINGS, 0, 0, "x", 1);
+		uint64_t until = clock_ns() + 2 * NS_PER_S;
+		while (!p->calls[0].gone && clock_ns() < until) {
+			peer_run(p);
+			(void)poll(NULL, 0, 2);
+		}
+		assert_int_equal(p->calls[0].sent, 0);
+		assert_int_equal(p->calls[0].gone, 1);
+		assert_int_equal(p->calls[0].gone_err, ERR_CLIENT_STALLED);
+		(void)close(p->fd);
+		p->fd = -1;
+		assert_true(peer_ends(p, 1000));
+		assert_int_equal(memory_in_use(), 0);
+		peer_free(&p);
+	}
+}
+
 /* The same for a response that was cut. */
 static void test_stalled_after_cut(void **state)
 {
@@ -609,6 +651,7 @@ int main(void)
 		cmocka_unit_test(test_held_is_not_late),
 		cmocka_unit_test(test_stalled_window),
 		cmocka_unit_test(test_stalled_socket),
+		cmocka_unit_test(test_stalled_with_a_whole_response),
 		cmocka_unit_test(test_stalled_after_finish),
 		cmocka_unit_test(test_stalled_after_cut),
 		cmocka_unit_test(test_drain_idle),

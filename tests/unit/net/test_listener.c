@@ -326,6 +326,30 @@ static int teardown(void **state)
 	return rmdir(folder);
 }
 
+/* A file that somebody else put into the place of ours stays. */
+static void test_file_is_ours(void **state)
+{
+	struct listener_file f;
+	struct addr a = { .len = sizeof(struct sockaddr_un) };
+	int fd;
+	(void)state;
+	a.un.sun_family = AF_UNIX;
+	(void)snprintf(a.un.sun_path, sizeof(a.un.sun_path), "/tmp/sluice-ours-%d", (int)getpid());
+	(void)unlink(a.un.sun_path);
+	assert_int_equal(listener_open(&a, 1, 8, &fd), 0);
+	listener_file_note(&f, &a);
+	assert_true(listener_file_is_ours(&f, &a));
+	assert_int_equal(chmod(a.un.sun_path, 0600), 0);
+	assert_true(listener_file_is_ours(&f, &a));
+	f.made.tv_nsec ^= 1; /* the number of its file was given to another */
+	listener_file_unlink(&f, &a);
+	assert_int_equal(access(a.un.sun_path, F_OK), 0);
+	f.made.tv_nsec ^= 1;
+	listener_file_unlink(&f, &a);
+	assert_int_equal(access(a.un.sun_path, F_OK), -1);
+	(void)close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -338,6 +362,7 @@ int main(void)
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_paused),
 		cmocka_unit_test(test_no_descriptors),
+		cmocka_unit_test(test_file_is_ours),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

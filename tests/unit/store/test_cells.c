@@ -105,8 +105,7 @@ static void test_a_newcomer_always_gets_a_place(void **state)
 		assert_true(cells_swap(&cell, now + 1000 + i));
 	}
 	uint64_t before = evicted;
-	series_each (FAMILY_STORE_EVICTIONS, take_evicted, NULL)
-		;
+	series_each(FAMILY_STORE_EVICTIONS, take_evicted, NULL);
 	assert_in_range(evicted - before, n - cells_capacity(c), n - cells_capacity(c) * 8 / 10);
 	cells_free(&c);
 }

@@ -433,7 +433,6 @@ static void view_one(void *ctx, const struct endpoint_view *v)
 struct endpoint_view kit_view(const char *address)
 {
 	struct view_search s = { .address = address };
-	upstream_each_endpoint (&kit_worker, view_one, &s)
-		;
+	upstream_each_endpoint(&kit_worker, view_one, &s);
 	return s.found;
 }
