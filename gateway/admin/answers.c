@@ -108,12 +108,8 @@ void answer_status(struct admin_call *c)
 static void reload_answer_bad(struct admin_call *c, const struct diag *d)
 {
 	struct json_out o;
-	char *text = NULL;
-	size_t n = 0;
-	FILE *f = open_memstream(&text, &n);
-	check(f, "out of memory: the mistakes of a configuration");
-	diag_print(d, f);
-	check(fclose(f) == 0, "out of memory: the mistakes of a configuration");
+	size_t n;
+	char *text = diag_printed(d, &n);
 	call_problem_begin(&o, PROBLEM_BAD_CONFIGURATION);
 	json_key(&o, STR("detail"));
 	json_str(&o, str_n(text, n));

@@ -1,9 +1,8 @@
 /* Answers of the admin address. */
 #include "admin/call.h"
 
-#include <time.h>
-
 #include "admin/service.h"
+#include "proxy/fields.h"
 
 /* beyond what the request may take: who spent all of it gets an answer too */
 enum { ANSWER_BUDGET = 16384 };
@@ -42,17 +41,6 @@ void call_close(struct admin_call *c)
 	worker_at_turn_end(c->service->main, &c->end);
 }
 
-/* IMF-fixdate (RFC 9110 5.6.7); the program never leaves the C locale. */
-static sluice_str call_date(struct arena *a)
-{
-	char text[40];
-	struct tm tm;
-	time_t now = time(NULL);
-	(void)gmtime_r(&now, &tm);
-	return arena_str(a,
-		str_n(text, strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm)));
-}
-
 static void call_field(struct admin_call *c, struct response_head *h, sluice_str name,
 	sluice_str value)
 {
@@ -73,7 +61,7 @@ void call_answer_buf(struct admin_call *c, int status, sluice_str type, struct b
 	h.body_length = data->len;
 	h.has_length = true;
 	h.body = response_may_have_body(m, status) ? BODY_LENGTH : BODY_NONE;
-	call_field(c, &h, STR("Date"), call_date(&cl->arena));
+	call_field(c, &h, STR("Date"), fields_date());
 	call_field(c, &h, STR("Server"), STR("sluice"));
 	call_field(c, &h, STR("Cache-Control"), STR("no-store"));
 	if (data->len) {

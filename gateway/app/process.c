@@ -267,12 +267,8 @@ static bool process_begin(struct process *p, struct diag *d)
 /* What is to be said of the file at the start, as `sluice check` says it. */
 static void process_report(const struct diag *d)
 {
-	char *text = NULL;
-	size_t n = 0;
-	FILE *f = open_memstream(&text, &n);
-	check(f, "out of memory: the mistakes of a configuration");
-	diag_print(d, f);
-	check(fclose(f) == 0, "out of memory: the mistakes of a configuration");
+	size_t n;
+	char *text = diag_printed(d, &n);
 	log_lines(d->n_errors ? LOG_ERROR : LOG_WARN, str_n(text, n));
 	free(text);
 }

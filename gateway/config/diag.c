@@ -168,6 +168,16 @@ void diag_print(const struct diag *d, FILE *to)
 	diag_print_rest(to, d->n_warnings, "warning");
 }
 
+char *diag_printed(const struct diag *d, size_t *n)
+{
+	char *text = NULL;
+	FILE *f = open_memstream(&text, n);
+	check(f, "out of memory: the mistakes of a configuration");
+	diag_print(d, f);
+	check(fclose(f) == 0, "out of memory: the mistakes of a configuration");
+	return text;
+}
+
 void diag_log(const struct diag *d)
 {
 	char place[32];

@@ -53,6 +53,8 @@ void diag_add(struct diag *d, bool warning, const struct mark *at, const char *f
 __attribute__((format(printf, 2, 3))) void diag_hint(struct diag *d, const char *fmt, ...);
 
 void diag_print(const struct diag *d, FILE *to);
+/* The same as a text of n bytes; released with free(). */
+char *diag_printed(const struct diag *d, size_t *n);
 /* One line of the error log for each. */
 void diag_log(const struct diag *d);
 /* {"errors": 2, "warnings": 0, "items": [{"severity", "file", "line", "column", "path", "message",

@@ -69,25 +69,32 @@ static bool edit_is_authority(sluice_str value)
 }
 
 /* The one thing that belongs to the connection and is the plugins' to say: trailers are welcome. */
-static bool edit_is_te_trailers(sluice_side side, sluice_field_op op, sluice_str name,
+static bool edit_is_te_trailers(sluice_side side, sluice_field_op op, enum token t,
 	sluice_str value)
 {
-	return side == SLUICE_REQUEST && op == SLUICE_FIELD_SET &&
-		token_find(name.data, name.len) == TOKEN_TE && str_ieq(value, STR("trailers"));
+	return side == SLUICE_REQUEST && op == SLUICE_FIELD_SET && t == TOKEN_TE &&
+		str_ieq(value, STR("trailers"));
 }
 
-const char *edit_refused(sluice_side side, sluice_field_op op, sluice_str name, sluice_str value)
+/* t: the token of name. */
+static const char *edit_judge(sluice_side side, sluice_field_op op, enum token t, sluice_str name,
+	sluice_str value)
 {
-	if (edit_is_te_trailers(side, op, name, value))
+	if (edit_is_te_trailers(side, op, t, value))
 		return NULL;
 	const char *why = edit_name_refused(side, op, name);
 	if (why || op == SLUICE_FIELD_REMOVE)
 		return why;
 	if (!str_is_field_value(value))
 		return "has a value with control bytes";
-	if (value.len && token_find(name.data, name.len) == TOKEN_HOST && !edit_is_authority(value))
+	if (value.len && t == TOKEN_HOST && !edit_is_authority(value))
 		return "has a value that is no host";
 	return NULL;
+}
+
+const char *edit_refused(sluice_side side, sluice_field_op op, sluice_str name, sluice_str value)
+{
+	return edit_judge(side, op, token_find(name.data, name.len), name, value);
 }
 
 /* A failure is the arena's, and sticky: the exchange sees it before it uses the head. */
@@ -157,7 +164,8 @@ static struct fields *edit_target(sluice_exchange *x, sluice_side side)
 void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice_str name,
 	sluice_str value)
 {
-	const char *why = edit_refused(side, op, name, value);
+	enum token t = token_find(name.data, name.len);
+	const char *why = edit_judge(side, op, t, name, value);
 	if (why) {
 		log_warn("plugin", "%s: field %.*s %s, and is left alone",
 			run_item(x)->plugin->name, STR_ARG(name), why);
@@ -176,7 +184,7 @@ void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice
 	value = arena_str(x->arena, str_trim(value));
 	if (!name.data || !value.data)
 		return;
-	if (edit_is_te_trailers(side, op, name, value)) {
+	if (edit_is_te_trailers(side, op, t, value)) {
 		x->te_trailers = true;
 		return;
 	}
@@ -189,7 +197,7 @@ void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice
 		return;
 	}
 	if (side == SLUICE_REQUEST) {
-		if (token_find(name.data, name.len) == TOKEN_HOST)
+		if (t == TOKEN_HOST)
 			edit_host(x, value);
 		else
 			edit_request(x, op, name, value);

@@ -188,8 +188,7 @@ const struct fields *fields_request_trailers(const struct exchange *x,
 
 /* ---- towards the client -------------------------------------------------------------------- */
 
-/* IMF-fixdate (RFC 9110 5.6.7), made once a second. */
-static sluice_str fields_date(void)
+sluice_str fields_date(void)
 {
 	static const char days[] = "SunMonTueWedThuFriSat",
 			  months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";

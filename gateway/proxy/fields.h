@@ -67,4 +67,8 @@ must_use int fields_for_client(struct exchange *x, struct response_head *h);
 /* The client's X-Request-Id if it is one, else a new one. */
 sluice_str fields_request_id(struct proxy *p, struct client *c);
 
+/* Of now, as IMF-fixdate (RFC 9110 5.6.7): made once a second, valid until the next call on this
+ * thread. */
+sluice_str fields_date(void);
+
 #endif

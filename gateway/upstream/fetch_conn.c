@@ -57,6 +57,7 @@ static void fetch_conn_try(struct fetch_conn *c, int err)
 	c->stage = "a connection";
 	if (!quota_take(&c->worker->shares->quota[SHARE_FETCHES])) {
 		stat_inc(STAT_SHORTAGE_FETCHES);
+		c->why[0] = 0;
 		c->on_fail(c, ERR_NO_DESCRIPTORS);
 		return;
 	}
@@ -71,8 +72,11 @@ static void fetch_conn_try(struct fetch_conn *c, int err)
 		const struct addr *to = &c->addrs[c->at++];
 		void *session = c->tls ? tls_client_start(c->tls, c->worker->id, c->host, NULL)
 				       : NULL;
-		if (c->tls && !session)
+		if (c->tls && !session) {
+			err = ERR_UPSTREAM_TLS; /* what the address before had is not its fault */
+			c->why[0] = 0;
 			break;
+		}
 		c->conn = http1_conn_open(c->worker, to,
 			session ? &transport_tls : &transport_plain, session, &conf, &owner, c,
 			&err);
@@ -80,7 +84,7 @@ static void fetch_conn_try(struct fetch_conn *c, int err)
 			return;
 	}
 	fetch_conn_give_quota(c);
-	c->on_fail(c, err ? err : ERR_UPSTREAM_TLS);
+	c->on_fail(c, err);
 }
 
 static void fetch_conn_on_answer(struct resolve_call *r, const struct resolve_answer *a)

@@ -245,6 +245,8 @@ sluice_instance *kit_instance(const sluice_plugin *plugin, ...)
 	for (const char *s; n < 126 && (s = va_arg(ap, const char *)); n++)
 		v[n] = s;
 	va_end(ap);
+	if (n == 126 || n % 2)
+		kit_die("%zu words are no list of options and their values", n);
 	struct kit_use *u = mem_new(struct kit_use);
 	arena_init(&u->arena, 0);
 	diag_init(&u->diag);
