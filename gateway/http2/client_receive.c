@@ -43,6 +43,7 @@ static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *f, void *u
 	}
 	r->head = h;
 	response_begin(&c->builder, h, r->o.arena, &c->limits, c->conf.lenient);
+	h->version = 20;
 	c->building = r;
 	return 0;
 }

@@ -15,7 +15,7 @@
 #define HTTP2_CLIENT_STATE_H
 
 #include "http2/client.h"
-#include "http2/client_head.h"
+#include "http/response_builder.h"
 #include "http2/link.h"
 
 enum {

@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-#include "http2/priority.h"
+#include "http/priority.h"
 
 enum {
 	UPDATE_ID_LEN = 4, /* bytes of the stream's number, at the front of the payload */

@@ -4,7 +4,7 @@
  * returned.
  */
 #include "base/stat.h"
-#include "http2/priority.h"
+#include "http/priority.h"
 #include "http2/server_state.h"
 
 static const struct head_limits trailer_limits = { .max_head = HTTP2_TRAILER_MAX,
@@ -30,6 +30,7 @@ static void receive_request(struct http2_server *c, int32_t id)
 	(void)nghttp2_session_set_stream_user_data(c->l.h2, id, &rq->st);
 	c->building = rq;
 	head_begin(&c->builder, &rq->head, &rq->c.arena, &c->limits);
+	rq->head.version = 20;
 }
 
 static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *f, void *user)

@@ -10,7 +10,7 @@
 #ifndef HTTP2_SERVER_STATE_H
 #define HTTP2_SERVER_STATE_H
 
-#include "http2/head.h"
+#include "http/head_builder.h"
 #include "http2/link.h"
 #include "http2/pages.h"
 #include "http2/priority_update.h"

@@ -1,7 +1,7 @@
 /* The Priority field of a request (RFC 9218 4): how urgent a response is, and whether it is of use
  * in pieces. Any thread. */
-#ifndef HTTP2_PRIORITY_H
-#define HTTP2_PRIORITY_H
+#ifndef HTTP_PRIORITY_H
+#define HTTP_PRIORITY_H
 
 #include "base/str.h"
 

@@ -1,6 +1,6 @@
 /* Priority fields. As much of structured fields (RFC 8941) as is needed to skip what is not ours.
  * Any thread. */
-#include "http2/priority.h"
+#include "http/priority.h"
 
 struct cursor {
 	const char *at, *end;

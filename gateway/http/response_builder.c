@@ -1,5 +1,5 @@
 /* Heads from upstream servers. See the header. Any thread. */
-#include "http2/client_head.h"
+#include "http/response_builder.h"
 
 #include <stdio.h>
 
@@ -21,7 +21,7 @@ static void builder_begin(struct response_builder *r, struct fields *f, struct a
 void response_begin(struct response_builder *r, struct response_head *h, struct arena *a,
 	const struct head_limits *limits, bool lenient)
 {
-	*h = (struct response_head){ .version = 20, .keep_alive = true };
+	*h = (struct response_head){ .keep_alive = true };
 	r->h = h;
 	builder_begin(r, &h->fields, a, limits, lenient);
 }

@@ -1,15 +1,15 @@
 /*
- * Request heads and trailers from the fields of HTTP/2 (RFC 9113 8): the same struct request_head
- * that HTTP/1.1 gives, by rules as strict. docs/reference/http.md lists them. No I/O, no library.
- * Any thread.
+ * Request heads and trailers from the fields that a codec took out of a compressed field section,
+ * as HTTP/2 (RFC 9113 8) has them: the same struct request_head that HTTP/1.1 gives, by rules as
+ * strict. docs/reference/http.md lists them. No I/O, no library. Any thread.
  *
  * What the rest of the gateway sees is as if the request had come by HTTP/1.1: :authority is a Host
  * field as well, the pieces of a cookie are one field, and names and values lie in the arena as
  * "name: value\r\n" one behind the other. An extended CONNECT (RFC 8441) is a GET with an Upgrade
  * field and, for WebSocket, a key of our own.
  */
-#ifndef HTTP2_HEAD_H
-#define HTTP2_HEAD_H
+#ifndef HTTP_HEAD_BUILDER_H
+#define HTTP_HEAD_BUILDER_H
 
 #include "http/head.h"
 
@@ -47,7 +47,7 @@ struct head_builder {
 	bool malformed;
 };
 
-/* h is overwritten. */
+/* h is overwritten; its version is for the codec to set. */
 void head_begin(struct head_builder *b, struct request_head *h, struct arena *a,
 	const struct head_limits *limits);
 void head_begin_trailers(struct head_builder *b, struct fields *trailers, struct arena *a,

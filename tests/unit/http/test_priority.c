@@ -1,7 +1,7 @@
 /* Priority fields. */
 #include "unit.h"
 
-#include "http2/priority.h"
+#include "http/priority.h"
 
 static const struct {
 	const char *value;

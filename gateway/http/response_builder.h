@@ -1,11 +1,12 @@
 /*
- * Heads as they come from an upstream server over HTTP/2: a struct response_head from the fields
- * that the library read, by rules as strict as those of HTTP/1.1. No I/O. Any thread.
+ * Response heads and trailers of an upstream server from the fields that a codec took out of a
+ * compressed field section: a struct response_head by rules as strict as those of HTTP/1.1. No I/O.
+ * Any thread.
  */
-#ifndef HTTP2_CLIENT_HEAD_H
-#define HTTP2_CLIENT_HEAD_H
+#ifndef HTTP_RESPONSE_BUILDER_H
+#define HTTP_RESPONSE_BUILDER_H
 
-#include "http2/head.h"
+#include "http/head_builder.h"
 
 enum { RESPONSE_FAULT = 120 }; /* bytes of an explanation */
 
@@ -18,8 +19,8 @@ struct response_builder {
 	char fault[RESPONSE_FAULT];
 };
 
-/* h is overwritten. limits must outlive the block. lenient: also take control bytes in values, and
- * any status of three digits from 100. */
+/* h is overwritten; its version is for the codec to set. limits must outlive the block. lenient:
+ * also take control bytes in values, and any status of three digits from 100. */
 void response_begin(struct response_builder *r, struct response_head *h, struct arena *a,
 	const struct head_limits *limits, bool lenient);
 void response_begin_trailers(struct response_builder *r, struct fields *f, struct arena *a,

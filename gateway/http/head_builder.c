@@ -1,5 +1,5 @@
-/* HTTP/2 request heads. See the header and docs/reference/http.md. Any thread. */
-#include "http2/head.h"
+/* Request heads and trailers from fields. See the header and docs/reference/http.md. Any thread. */
+#include "http/head_builder.h"
 
 #include "http/scan.h"
 #include "http/upgrade.h"
@@ -32,9 +32,7 @@ static void builder_init(struct head_builder *b, struct request_head *h, struct 
 void head_begin(struct head_builder *b, struct request_head *h, struct arena *a,
 	const struct head_limits *limits)
 {
-	*h = (struct request_head){ .version = 20,
-		.keep_alive = true,
-		.slashes = (uint8_t)limits->slashes };
+	*h = (struct request_head){ .keep_alive = true, .slashes = (uint8_t)limits->slashes };
 	builder_init(b, h, &h->fields, a, limits);
 }
 
