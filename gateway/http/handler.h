@@ -72,6 +72,10 @@ struct client_events {
 	void (*on_gone)(struct client *c, int err, bool can_answer);
 };
 
+/* For a handler that will finish the client at the end of this turn: takes what comes until then,
+ * and does nothing. */
+extern const struct client_events client_ended;
+
 /* What every request has, whatever its codec. Lies in its own arena; embedded first in the codec's
  * struct. */
 struct client {

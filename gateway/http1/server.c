@@ -245,7 +245,7 @@ static int request_decode(struct http1_request *rq, struct buf *in)
 	return !err && max && rq->body_bytes > max ? ERR_BODY_TOO_LARGE : err;
 }
 
-/* Decode what is in s->in and hand it over. False when the request has ended. */
+/* Decode what is in s->in and hand it over. False when its client is gone. */
 static bool server_body(struct http1_server *c)
 {
 	struct http1_request *rq = c->rq;
@@ -258,7 +258,7 @@ static bool server_body(struct http1_server *c)
 	}
 	if (rq->body.len)
 		rq->c.events->on_body(&rq->c, &rq->body);
-	if (c->rq != rq || rq->gone)
+	if (rq->gone)
 		return false;
 	if (rq->receive == RECEIVE_WHOLE && rq->body.len == 0)
 		request_set_receive(rq, RECEIVE_DONE);
@@ -269,7 +269,7 @@ static bool server_body(struct http1_server *c)
 	if (rq->receive != RECEIVE_DONE)
 		return true;
 	rq->c.events->on_end(&rq->c, rq->head.body == BODY_CHUNKED ? &rq->chunks.trailers : NULL);
-	return c->rq == rq && !rq->gone;
+	return !rq->gone;
 }
 
 /* ---- the reading loop ---------------------------------------------------------------------- */

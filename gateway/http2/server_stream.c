@@ -185,8 +185,7 @@ static void tell_body(struct server_stream *rq)
 {
 	size_t before = rq->st.in.len;
 	rq->c.events->on_body(&rq->c, &rq->st.in);
-	if (rq->st.owner != OWNER_RELEASED)
-		server_consume(rq, before - rq->st.in.len);
+	server_consume(rq, before - rq->st.in.len);
 }
 
 static void tell_end(struct server_stream *rq)

@@ -9,37 +9,6 @@
 #include "proxy/grpc.h"
 #include "proxy/tunnel.h"
 
-/* ---- the client's events between the end and the end of the turn --------------------------- */
-
-static void ended_on_body(struct client *c, struct buf *data)
-{
-	(void)c;
-	buf_drain(data, data->len);
-}
-
-static void ended_on_end(struct client *c, const struct fields *trailers)
-{
-	(void)c, (void)trailers;
-}
-
-static void ended_on_event(struct client *c)
-{
-	(void)c;
-}
-
-static void ended_on_gone(struct client *c, int err, bool can_answer)
-{
-	(void)c, (void)err, (void)can_answer;
-}
-
-static const struct client_events ended_events = {
-	.on_body = ended_on_body,
-	.on_end = ended_on_end,
-	.on_drained = ended_on_event,
-	.on_sent = ended_on_event,
-	.on_gone = ended_on_gone,
-};
-
 /* ---- the end ------------------------------------------------------------------------------- */
 
 void exchange_leave_upstream(struct exchange *x, int err)
@@ -82,7 +51,7 @@ void exchange_end(struct exchange *x, int err)
 	}
 	exchange_set_state(x, EXCHANGE_DONE);
 	x->done_ns = clock_ns();
-	x->px.client->events = &ended_events;
+	x->px.client->events = &client_ended;
 	run_cancel(&x->px);
 	exchange_leave_upstream(x, 0);
 	if (unlikely(x->tunnel))

@@ -29,6 +29,7 @@ enum { LITTLE_MEMORY = 1 << 7 }; /* of the third byte */
 
 struct request {
 	struct client *c;
+	struct turn_hook end;
 	struct buf body;
 	bool answered;
 };
@@ -42,15 +43,23 @@ struct connection {
 	unsigned mode, closed, begun, finished;
 };
 
-static void finish(struct connection *k)
+static void request_end(struct turn_hook *h)
 {
-	struct request *rq = k->rq;
+	struct request *rq = container_of(h, struct request, end);
 	struct client *c = rq->c;
+	struct connection *k = c->user;
 	buf_fini(&rq->body);
 	free(rq);
 	k->rq = NULL;
 	k->finished++;
 	c->ops->finish(c);
+}
+
+static void finish(struct connection *k)
+{
+	struct client *c = k->rq->c;
+	c->events = &client_ended;
+	worker_at_turn_end(k->s.worker, &k->rq->end);
 }
 
 static void answer(struct connection *k, int status)
@@ -140,6 +149,7 @@ static void begin(struct client *c)
 	live->begun++;
 	c->user = live;
 	c->events = &events;
+	turn_hook_init(&live->rq->end, request_end);
 }
 
 static void on_request(void *ctx, struct client *c)

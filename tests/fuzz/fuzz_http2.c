@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "fakewire.h"
+#include "finish.h"
 #include "h2script.h"
 
 #include "base/stat.h"
@@ -68,6 +69,7 @@ enum { CALLS = 4096, STREAMS = 20000, SCRIPT_MAX = 8192, ACTS_MAX = 4000, TURNS_
 
 struct call {
 	struct client *c;
+	struct finish finish;
 	bool gone, ended, answered, done, sent, full, trailers;
 };
 
@@ -154,7 +156,7 @@ static void finish(struct call *call)
 {
 	struct client *c = call->c;
 	call->c = NULL;
-	c->ops->finish(c);
+	finish_at_turn_end(&call->finish, stream.worker, c);
 }
 
 static bool call_is_live(const struct call *call)

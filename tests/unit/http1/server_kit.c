@@ -23,7 +23,7 @@ void call_finish(struct call *k)
 	k->bytes_out = c->bytes_out;
 	k->c = NULL;
 	finished++;
-	c->ops->finish(c);
+	finish_at_turn_end(&k->finish, conn->s.worker, c);
 }
 
 static void call_answer_with(struct call *k, int status, uint8_t kind, const char *body, size_t len)

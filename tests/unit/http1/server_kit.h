@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "fakewire.h"
+#include "finish.h"
 #include "http1/server.h"
 #include "http1/write.h"
 #include "unit.h"
@@ -23,13 +24,14 @@ struct plan {
 	bool hold;         /* does not ask for the body */
 	unsigned take;     /* most of a body taken at a time; 0: all */
 	bool finish_on_request, finish_on_body, finish_on_end; /* without an answer, from within */
-	bool keep_when_gone;                                   /* finish later */
+	bool keep_when_gone;                                   /* the test finishes it */
 	bool keep_when_sent;
 	const struct fields *trailers;
 };
 
 struct call {
-	struct client *c; /* NULL: finished */
+	struct client *c; /* NULL: the test is done with it */
+	struct finish finish;
 	char target[256];
 	char *body;
 	size_t body_len;

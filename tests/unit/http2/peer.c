@@ -33,7 +33,7 @@ void call_finish(struct call *call)
 {
 	struct client *c = call->c;
 	call->c = NULL;
-	c->ops->finish(c);
+	finish_at_turn_end(&call->finish, &call->peer->w, c);
 }
 
 void call_head(struct call *call, int status, int64_t length)

@@ -12,6 +12,7 @@
 
 #include "http2/limits.h"
 #include "http2/server.h"
+#include "finish.h"
 #include "net/worker.h"
 
 struct peer;
@@ -21,7 +22,8 @@ enum { CALLS_MAX = 4096, REPLIES_MAX = 4096, TEXT_MAX = 65536 };
 /* One request, as the handler saw it. */
 struct call {
 	struct peer *peer;
-	struct client *c;  /* NULL: finished */
+	struct client *c; /* NULL: the test is done with it */
+	struct finish finish;
 	char head[2048];   /* "GET /path?query host=h body=N" */
 	char fields[4096]; /* "name: value\n" ... */
 	char trailers[1024];

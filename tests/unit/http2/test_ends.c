@@ -192,6 +192,8 @@ static void test_abort(void **state)
 	peer_run(p);
 	call_answer(&p->calls[1], 200, "x");
 	http2_server_abort(p->server);
+	assert_non_null(p->server); /* its requests end with the turn */
+	worker_turn(&p->w);
 	assert_null(p->server);
 	assert_int_equal(p->calls[0].gone_err, ERR_SHUTTING_DOWN);
 	assert_false(p->calls[0].can_answer);

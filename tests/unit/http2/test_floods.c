@@ -146,6 +146,7 @@ static void test_resets_and_concurrency(void **state)
 		assert_int_equal(p->calls[i].gone_err, ERR_CLIENT_GONE);
 		call_finish(&p->calls[i]);
 	}
+	peer_run(p);
 	p->on_request = NULL;
 	for (unsigned i = 0; i < 20; i++) {
 		id += 2;
