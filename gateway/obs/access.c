@@ -6,11 +6,11 @@
 #include "base/json.h"
 #include "http/version.h"
 
-/* How long texts may be; the second row is for lines that would not fit otherwise, however much
- * escaping they need. */
+/* The longest texts of a line, before escaping. The second row applies when a line does not fit
+ * with the first; with it every line fits, even when all bytes are escaped. */
 struct access_cut {
 	size_t path, query, agent, name;
-	size_t list; /* of notes, and of attributes */
+	size_t list; /* number of notes */
 };
 static const struct access_cut cuts[] = { { 2048, 2048, 512, 256, 32 }, { 512, 256, 128, 64, 12 } };
 
@@ -21,7 +21,7 @@ static sluice_str access_cut(sluice_str s, size_t max)
 
 /* ---- time ---------------------------------------------------------------------------------- */
 
-/* The texts of the second that was written last. */
+/* The second of the last line, formatted once for all lines of that second. */
 static __thread struct access_second {
 	int64_t second;
 	char iso[20]; /* 2024-07-01T12:00:00. */
@@ -61,14 +61,14 @@ static void access_second(uint64_t unix_ms)
 
 enum { URL_ROOM = 4096, REFERER_ROOM = 1024 };
 
-/* What a line shows of the request's texts; the buffers are for those that must change. */
+/* Memory for those texts of the request that a line shows in another form. */
 struct access_safe {
 	char path[URL_ROOM], query[2048], referer[REFERER_ROOM];
 };
 
-/* Up to the first '?' or '#', escaped or not: it is not known how far the target can be trusted to
- * be one. */
-static sluice_str access_page(sluice_str url)
+/* The URL without its query: cut at the first '?' or '#', escaped or not, because a refused target
+ * may be malformed and its query must not appear. */
+static sluice_str url_without_query(sluice_str url)
 {
 	static const sluice_str marks[] = { { "?", 1 }, { "#", 1 }, { "%3f", 3 }, { "%3F", 3 },
 		{ "%23", 3 } };
@@ -81,12 +81,12 @@ static sluice_str access_page(sluice_str url)
 	return url;
 }
 
-/* The target of a request that was refused before it had a path. */
+/* For a request that was refused before it had a path: show its target instead. */
 static void access_target(struct access_record *r, struct access_safe *room, bool drop)
 {
 	sluice_str url =
 		secret_mask(r->secrets, SECRET_URL, r->target, room->path, sizeof(room->path));
-	r->path = drop ? access_page(url) : str_cut(&url, '?');
+	r->path = drop ? url_without_query(url) : str_cut(&url, '?');
 	r->query = drop ? STR_NONE : url;
 }
 
@@ -109,7 +109,7 @@ static void access_referer(struct access_record *r, struct access_safe *room, bo
 {
 	sluice_str url = secret_mask(r->secrets, SECRET_URL, r->referer, room->referer,
 		sizeof(room->referer) / 2);
-	sluice_str page = drop ? access_page(url) : url;
+	sluice_str page = drop ? url_without_query(url) : url;
 	if (page.len != url.len) {
 		if (url.data != room->referer)
 			memcpy(room->referer, page.data, page.len);
@@ -131,9 +131,9 @@ static void access_fields(struct access_record *r)
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
-/* DEL, and the C1 controls U+0080 to U+009F, which JSON does not mind but a terminal does, become
- * "?". */
-static sluice_str access_tame(sluice_str s, char *buf)
+/* Replace DEL and the C1 controls (U+0080 to U+009F) by "?": JSON permits them, but a terminal
+ * obeys them. */
+static sluice_str text_without_controls(sluice_str s, char *buf)
 {
 	if (s.len == 0 || (!memchr(s.data, 0x7f, s.len) && !memchr(s.data, 0xc2, s.len)))
 		return s;
@@ -152,8 +152,8 @@ static void json_text_value(struct json_out *o, sluice_str s, size_t max)
 {
 	char buf[4096];
 	bool is_cut = s.len > max;
-	/* the cut is json_str_cut's, between characters */
-	s = access_tame(access_cut(s, max + 4), buf);
+	/* json_str_cut() needs some bytes beyond max to cut between characters */
+	s = text_without_controls(access_cut(s, max + 4), buf);
 	if (is_cut)
 		json_str_cut(o, s, max);
 	else
@@ -251,7 +251,8 @@ static bool clf_is_plain(unsigned char c)
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-/* How many bytes at p need no escape: eight at a time, then one by one. */
+/* The number of bytes at p that need no escape. Eight are looked at at a time, the rest one by
+ * one. */
 static size_t clf_plain(const char *p, size_t n)
 {
 	const uint64_t ones = 0x0101010101010101ull, tops = 0x8080808080808080ull;
@@ -260,8 +261,8 @@ static size_t clf_plain(const char *p, size_t n)
 		uint64_t w;
 		memcpy(&w, p + i, 8);
 		uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-		/* a top bit for each byte that is no plain one; and maybe for one above it, which
-		 * the exact loop sorts out */
+		/* sets the top bit of each byte that needs an escape. A borrow may set one more;
+		 * the loop below is exact. */
 		if (((w - ones * 0x20) | (quote - ones) | (slash - ones) | (w + ones) | w) & tops)
 			break;
 	}
@@ -270,7 +271,7 @@ static size_t clf_plain(const char *p, size_t n)
 	return i;
 }
 
-/* Bytes that could end a field or a line, and what is not ASCII, as \xHH. */
+/* Write s; bytes that could end a field or a line, and those that are not ASCII, become \xHH. */
 static void clf_text(struct json_out *o, sluice_str s)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -288,7 +289,7 @@ static void clf_text(struct json_out *o, sluice_str s)
 	}
 }
 
-/* A field without quotes: blanks would end it. */
+/* Write a field that is not quoted; a blank would end it and is escaped too. */
 static void clf_word(struct json_out *o, sluice_str s, size_t max)
 {
 	s = access_cut(s, max);

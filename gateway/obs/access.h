@@ -1,10 +1,9 @@
 /*
- * One line of the access log, from facts to bytes. No I/O. Any thread.
+ * Writes a line of the access log into memory. No I/O. Any thread.
  *
- * Whatever a stranger sent, a line is one line: control bytes are escaped in every format, JSON is
- * JSON, and long texts are cut. Authorization and cookies are never among the facts; values that
- * are secret by their name (obs/secret.h) and the user information of URLs are replaced by "***",
- * in accepted and in refused requests alike.
+ * No request can break a line: control bytes are escaped in every format, JSON stays valid, and
+ * long texts are cut. A record never holds Authorization or cookies. Values with a secret name
+ * (obs/secret.h) and the user information of URLs become "***", also when the request was refused.
  */
 #ifndef OBS_ACCESS_H
 #define OBS_ACCESS_H
@@ -13,24 +12,24 @@
 #include "obs/secret.h"
 
 struct access_record {
-	/* all strings borrowed; empty ones are left out */
+	/* all strings are borrowed; the line omits empty ones */
 	sluice_str request_id, client, listener, route;
-	/* who passed the request on for the client; left out when it is the client itself */
+	/* address at the other end of the connection; omitted when it is the client's */
 	sluice_str peer;
-	sluice_str method, host, path, query, user_agent, referer; /* as the request said */
+	sluice_str method, host, path, query, user_agent, referer; /* as received */
 	/* name; address of the server asked last */
 	sluice_str upstream, server;
 	sluice_str reason;   /* code of a refusal or failure */
 	sluice_str detail;   /* more about it, in words */
-	sluice_str consumer; /* who the client turned out to be */
+	sluice_str consumer; /* the client's identity, found by a plugin */
 	sluice_str tls;      /* version: TLSv1.3 */
 	sluice_str trace_id;
 	sluice_strs notes; /* codes that plugins left */
-	sluice_str target; /* as received, where there is no path since the request was refused */
-	const struct secrets *secrets; /* that plugins declared; NULL: none */
-	uint64_t unix_ms;              /* when the request came in */
-	uint64_t duration_us;          /* until its response was out */
-	/* to a connection, to the response head; when tries is not 0 */
+	sluice_str target; /* as received; for a request that was refused before it had a path */
+	const struct secrets *secrets; /* declared by plugins; NULL: none */
+	uint64_t unix_ms;              /* when the request's first byte arrived */
+	uint64_t duration_us;          /* to the last byte of the response */
+	/* until the connection was open, until the response head came; when tries is not 0 */
 	uint64_t connect_us, response_us;
 	uint64_t bytes_in, bytes_out;
 	uint16_t status;      /* 0: none was sent */
@@ -42,8 +41,8 @@ struct access_record {
 
 enum { ACCESS_LINE_MAX = 30 << 10 }; /* no line is longer */
 
-/* Write the line, newline included. Returns its length, 0 when room is too small for it; never 0
- * with ACCESS_LINE_MAX. */
+/* Write the line, newline included. Returns its length, or 0 when it does not fit into room. A line
+ * always fits into ACCESS_LINE_MAX. */
 size_t access_line(const struct access_conf *conf, const struct access_record *r, char *buf,
 	size_t room);
 

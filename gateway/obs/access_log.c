@@ -1,4 +1,4 @@
-/* A worker's end of the access log. The worker's thread. */
+/* The access log of a worker. The worker's thread. */
 #include "obs/access_log.h"
 
 #include <stdlib.h>
@@ -65,7 +65,7 @@ void access_log_write(struct access_log *a, const struct access_conf *conf,
 			b->lines++;
 			return;
 		}
-		check(b->len, "a line that fits into no batch");
+		check(b->len, "a line is longer than a batch of %d bytes", LOG_BATCH_BYTES);
 		access_log_flush(a);
 	}
 }

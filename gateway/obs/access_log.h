@@ -1,6 +1,6 @@
 /*
- * A worker's end of the access log: lines gather in a batch, which goes to the logger when it is
- * full or its first line is a second old. Never blocks. The worker's thread only.
+ * The access log of a worker. It collects lines in a batch and gives the batch to the logger when
+ * it is full or its first line is a second old. Never blocks. The worker's thread only.
  */
 #ifndef OBS_ACCESS_LOG_H
 #define OBS_ACCESS_LOG_H
@@ -11,15 +11,16 @@
 
 struct access_log;
 
-/* On the worker's thread, or before it runs. The logger lives longer. */
+/* On the worker's thread, or before it runs. The logger must live longer. */
 struct access_log *access_log_new(struct worker *w, struct logger *l);
-/* What is left goes to the logger. Before worker_fini(). */
+/* The last batch goes to the logger. To be called before worker_fini(). */
 void access_log_free(struct access_log **a);
 
-/* Everything r points to is read before the call returns. */
+/* Add a line, or drop and count it when there is no batch (logger.h). r is only read during the
+ * call. */
 void access_log_write(struct access_log *a, const struct access_conf *conf,
 	const struct access_record *r);
-/* Hand over what there is now. */
+/* Give the current batch to the logger at once. */
 void access_log_flush(struct access_log *a);
 
 #endif

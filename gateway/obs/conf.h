@@ -1,5 +1,5 @@
-/* The `access:` block of the file: what the access log looks like and where it goes. Immutable
- * while in force. */
+/* The `access:` block of the file: format and destination of the access log. Immutable while in
+ * force. */
 #ifndef OBS_CONF_H
 #define OBS_CONF_H
 

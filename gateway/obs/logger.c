@@ -23,15 +23,15 @@ struct log_output {
 
 struct logger {
 	pthread_t thread;
-	int wake_fd;                          /* owned: eventfd */
-	_Atomic bool awake;                   /* the thread was told, or is looking anyway */
+	int wake_fd;        /* owned: eventfd */
+	_Atomic bool awake; /* the thread is awake or was woken: no need to write to wake_fd */
 	_Atomic(struct log_batch *) inbox;    /* owned: the newest first */
-	_Atomic(struct log_output *) move_to; /* owned: to be used from here on */
+	_Atomic(struct log_output *) move_to; /* owned: replaces out; NULL: no change */
 	_Atomic bool reopen;
 	_Atomic bool stop;
-	_Atomic uint64_t dropped;     /* lines, since it was last told */
+	_Atomic uint64_t dropped;     /* lines, since the number was last logged */
 	_Atomic uint64_t deadline_ns; /* after stop */
-	/* of the thread alone */
+	/* used by the logger thread alone */
 	struct log_output *out; /* owned */
 	uint64_t complained_ns;
 };
@@ -40,7 +40,8 @@ struct log_source {
 	struct logger *logger;   /* borrowed: lives longer */
 	struct log_batch *empty; /* owned */
 	unsigned n_made;
-	_Atomic unsigned refs;                /* the worker, and each batch on its way */
+	/* one for the worker, and one for each batch that waits to be written */
+	_Atomic unsigned refs;
 	_Atomic(struct log_batch *) returned; /* owned: from the logger */
 };
 
@@ -146,7 +147,7 @@ static void logger_wake(struct logger *l)
 	if (atomic_exchange(&l->awake, true))
 		return;
 	ssize_t n = write(l->wake_fd, &one, sizeof(one));
-	(void)n; /* fails only when the count is huge: then it is awake */
+	(void)n; /* fails only when the counter is at its maximum: then the thread is awake */
 }
 
 void log_source_give(struct log_source *s, struct log_batch *b)
@@ -177,7 +178,7 @@ static bool logger_is_late(const struct logger *l)
 	return atomic_load(&l->stop) && clock_ns() >= atomic_load(&l->deadline_ns);
 }
 
-/* false: it cannot be written, or there is no more time. */
+/* false: the write failed, or the deadline after stop has passed. */
 static bool logger_write(struct logger *l, sluice_str left)
 {
 	while (left.len) {
@@ -194,17 +195,17 @@ static bool logger_write(struct logger *l, sluice_str left)
 	return true;
 }
 
-/* Lines were dropped because this log stood still, and now it flows: say so, once. */
+/* Writing works again: log how many lines were dropped meanwhile. */
 static void logger_tell_dropped(struct logger *l)
 {
 	uint64_t n = atomic_exchange_explicit(&l->dropped, 0, memory_order_relaxed);
 	if (n)
 		log_warn("access-log",
-			"%s: %llu lines were dropped: it could not be written for a while",
+			"%s: %llu lines were dropped: the file could not be written for a while",
 			l->out->path, (unsigned long long)n);
 }
 
-/* Whether it was written. */
+/* Returns whether the batch was written. In both cases it goes back to its source. */
 static bool logger_write_batch(struct logger *l, struct log_batch *b)
 {
 	struct log_source *home = b->home;
@@ -228,7 +229,10 @@ static void logger_turn_output(struct logger *l)
 	if (atomic_exchange(&l->reopen, false)) {
 		int err = output_open(str_of(l->out->path), &o);
 		if (err) {
-			logger_complain(l, "cannot be opened again, goes on in the old file", -err);
+			logger_complain(l,
+				"cannot be opened again, lines still go to the old "
+				"file",
+				-err);
 			return;
 		}
 		output_close(l->out);
@@ -242,7 +246,8 @@ static void *logger_run(void *arg)
 	uint64_t count;
 	stat_thread_init();
 	for (;;) {
-		bool stop = atomic_load(&l->stop); /* before looking: nothing comes after it */
+		/* read before the inbox: nothing is given after stop was set */
+		bool stop = atomic_load(&l->stop);
 		struct log_batch *b = atomic_exchange(&l->inbox, NULL), *oldest = NULL;
 		while (b) {
 			struct log_batch *next = b->next;
@@ -327,8 +332,8 @@ void logger_free(struct logger **at, unsigned grace_ms)
 	atomic_store(&l->stop, true);
 	logger_wake(l);
 	if (!logger_join(l, grace_ms))
-		/* it stays in a write of the system's, as on a lost file system, and ends with the
-		 * process */
+		/* the thread hangs in write(2), as on a lost network file system: leave its memory,
+		 * it ends with the process */
 		return;
 	output_close(l->out);
 	output_close(atomic_load(&l->move_to));

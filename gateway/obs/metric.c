@@ -24,8 +24,8 @@ __attribute__((format(printf, 2, 3))) static void metric_printf(struct buf *out,
 	buf_append(out, line, (size_t)n);
 }
 
-/* A label's value: UTF-8 with backslash, quote and newline escaped; other control bytes and what is
- * no UTF-8 become "?". */
+/* Write a label's value: backslash, quote and newline are escaped; other control bytes and bytes
+ * that are not UTF-8 become "?". */
 static void metric_label_value(struct buf *out, sluice_str s)
 {
 	while (s.len) {
@@ -44,7 +44,7 @@ static void metric_label_value(struct buf *out, sluice_str s)
 	}
 }
 
-/* The start of a sample: name and labels, a blank behind. */
+/* Write the start of a sample: its name, its labels and a blank. */
 static void metric_start(struct buf *out, const char *name, const char *suffix,
 	const sluice_pair *labels, size_t n)
 {
@@ -99,7 +99,8 @@ static void metric_stats(struct buf *out)
 	}
 }
 
-/* What the system knows of the process, by the names that all exporters use. */
+/* Write what the system counts for the process, with the names that Prometheus client libraries
+ * use. */
 static void metric_process(struct buf *out)
 {
 	struct rusage u;
@@ -119,12 +120,12 @@ static void metric_process(struct buf *out)
 		while (readdir(d))
 			n_fds++;
 		(void)closedir(d);
-		n_fds = n_fds > 3 ? n_fds - 3 : 0; /* ".", ".." and the one that looks */
+		n_fds = n_fds > 3 ? n_fds - 3 : 0; /* ".", ".." and the descriptor of this folder */
 	}
 	(void)getrusage(RUSAGE_SELF, &u);
 	long us = u.ru_utime.tv_usec + u.ru_stime.tv_usec;
 	metric_printf(out,
-		"# HELP process_cpu_seconds_total User and system time spent.\n"
+		"# HELP process_cpu_seconds_total User and system CPU time.\n"
 		"# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total %ld.%06ld\n",
 		u.ru_utime.tv_sec + u.ru_stime.tv_sec + us / 1000000, us % 1000000);
 	metric_printf(out,
@@ -146,7 +147,7 @@ static void metric_process(struct buf *out)
 struct metric_series {
 	struct buf *out;
 	const struct family_info *family;
-	bool begun; /* a family without series is left out */
+	bool begun; /* HELP and TYPE are out; not written for a family without series */
 };
 
 static const char *const classes[SERIES_CLASS_COUNT] = { "none", "1xx", "2xx", "3xx", "4xx",

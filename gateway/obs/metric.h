@@ -1,7 +1,6 @@
 /*
- * The metrics page: all that base/stat and base/series counted, as Prometheus reads it (text
- * exposition format 0.0.4). The reader sums up what the workers count; it never holds one up. Main
- * thread.
+ * The metrics page: the counters of base/stat and base/series in the text exposition format 0.0.4
+ * of Prometheus. Writing it sums up the workers' counters and never blocks a worker. Main thread.
  */
 #ifndef OBS_METRIC_H
 #define OBS_METRIC_H
@@ -13,8 +12,8 @@
 /* The page, appended to out: build, process, numbers and series. */
 void metric_write(struct buf *out);
 
-/* More of one's own, behind it: a family, then its samples. name without `sluice_`, of a counter
- * without `_total`. */
+/* Further metrics, after metric_write(): a family, then its samples. name is without `sluice_` and,
+ * for a counter, without `_total`. */
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE };
 void metric_family(struct buf *out, const char *name, enum metric_type type, const char *help);
 /* Label values may be of any bytes. */

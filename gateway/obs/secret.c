@@ -1,9 +1,8 @@
 /*
- * Secrets in URLs. A text is gone through once, from separator to separator. Every '=' gives the
- * bytes before it a chance to be a secret name; what follows is then left out, up to the next '&'.
- * Escaped characters count too, however often they are escaped: a URL within a URL
- * (`next=%2Fcb%3Fcode%3D...`) hides nothing. Its value ends at an '&' that is escaped no more often
- * than its '='.
+ * Secrets in URLs. A text is scanned once, from separator to separator. When the bytes before an
+ * '=' are a secret name, the value behind it is masked up to the next '&'. Separators also count
+ * when they are escaped, even several times, so that secrets are found in a URL within a URL
+ * (`next=%2Fcb%3Fcode%3D...`). A value ends at an '&' that is escaped no more often than its '='.
  */
 #include "obs/secret.h"
 
@@ -11,7 +10,7 @@
 	{                              \
 		text, sizeof(text) - 1 \
 	}
-/* Both in their plain form. */
+/* Names that are secret, and endings that make a name secret, in the plain form of secret.h. */
 static const sluice_str secret_words[] = {
 	N("assertion"),
 	N("auth"),
@@ -68,8 +67,7 @@ static int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* A character as it may stand in a URL: itself, or escaped `depth` times ("%2526" is '&',
- * twice). */
+/* A character of a URL, escaped `depth` times: "%2526" is '&' escaped twice. */
 struct unit {
 	char c;
 	uint8_t len;
@@ -96,7 +94,8 @@ static struct unit unit_at(const char *p, const char *end)
 	return u;
 }
 
-/* Letters in lower case and digits. Of a long one its end. Returns how many. */
+/* Write the plain form of a name and return its length. Of a long name only the last
+ * SECRET_NAME_BYTES count. */
 static size_t name_plain(sluice_str name, char out[SECRET_NAME_BYTES])
 {
 	size_t n = 0;
@@ -158,7 +157,7 @@ static bool plain_is_secret(const struct secrets *s, sluice_str plain)
 	return s && list_has(s->query, s->n_query, plain);
 }
 
-/* Also each part of `user[password]`. */
+/* The name as a whole, or one of its parts as in `user[password]`. */
 bool secret_is_parameter(const struct secrets *s, sluice_str name)
 {
 	char buf[SECRET_NAME_BYTES];
@@ -192,8 +191,8 @@ bool secret_is_field(const struct secrets *s, sluice_str name)
 /* ---- texts --------------------------------------------------------------------------------- */
 
 struct mask {
-	char *at, *end;     /* room that is left, without that for the dots */
-	const char *copied; /* of the text, up to here */
+	char *at, *end;     /* the room that is left; three bytes for "..." are set aside */
+	const char *copied; /* the text up to here is in the buffer or masked */
 	bool hidden, full;
 };
 
@@ -208,7 +207,7 @@ static void mask_put(struct mask *m, const char *p, size_t n)
 	m->at += n;
 }
 
-/* All up to p stays, and "***" stands for what is between p and `to`. */
+/* Copy the text up to p, then write "***" for the bytes from p to `to`. */
 static void mask_hide(struct mask *m, const char *p, const char *to)
 {
 	mask_put(m, m->copied, (size_t)(p - m->copied));
@@ -218,7 +217,7 @@ static void mask_hide(struct mask *m, const char *p, const char *to)
 	m->hidden = true;
 }
 
-/* Where a value ends that begins at p, behind an '=' of this depth. */
+/* The end of the value at p, behind an '=' that is escaped depth times. */
 static const char *value_end(const char *p, const char *end, unsigned depth, bool in_path)
 {
 	while (p < end) {
@@ -232,8 +231,7 @@ static const char *value_end(const char *p, const char *end, unsigned depth, boo
 	return end;
 }
 
-/* The end of the user information of a URL, behind its '@'; NULL: it has none. text begins with no
- * '/', or with two. */
+/* The end of the user information that begins at p: behind the last '@' before a '?', or NULL. */
 static const char *userinfo_end(const char *p, const char *end)
 {
 	const char *found = NULL;
@@ -248,7 +246,7 @@ static const char *userinfo_end(const char *p, const char *end)
 	return found;
 }
 
-/* Where an authority may begin: behind "scheme:" and slashes. */
+/* The first byte of the authority, if there is one: behind "scheme:" and slashes. */
 static const char *authority_begin(const char *p, const char *end)
 {
 	const char *colon = memchr(p, ':', (size_t)(end - p)),
@@ -260,7 +258,8 @@ static const char *authority_begin(const char *p, const char *end)
 	return p;
 }
 
-/* In a URL that is well-formed an '@' behind the authority is part of the path. */
+/* Mask the user information. Behind the authority an '@' is part of the path, unless the URL is
+ * malformed. */
 static void mask_userinfo(struct mask *m, const char *p, const char *end)
 {
 	if (p == end || (*p == '/' && (end - p < 2 || p[1] != '/')))
@@ -269,7 +268,7 @@ static void mask_userinfo(struct mask *m, const char *p, const char *end)
 	while (stop < end && *stop != '/' && *stop != '?' && *stop != '#')
 		stop++;
 	const char *at = userinfo_end(from, stop);
-	/* "user:pass/word@host": a colon that no port follows was none before a port */
+	/* "user:pass/word@host": no port follows the colon, so this may be a password with a '/' */
 	const char *colon = at ? NULL : memchr(from, ':', (size_t)(stop - from));
 	bool port = true;
 	for (const char *c = colon ? colon + 1 : stop; c < stop; c++)

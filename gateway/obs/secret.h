@@ -1,11 +1,12 @@
 /*
- * Which names carry secrets, and URLs without them. The names are those of common use (RFC 6749,
- * RFC 6750, signed URLs of the clouds) and those that plugins declare. Immutable: any thread.
+ * Recognises names of secrets, and masks their values in URLs. The names are those of common use
+ * (RFC 6749, RFC 6750, signed URLs of the clouds) and those that plugins declare. Immutable: any
+ * thread.
  *
- * Names are compared as lenient programs do: decoded, without case, and without anything but
- * letters and digits, so that `access%5Ftoken`, `Access-Token` and `access.token` are one. A name
- * that ends with one of the words of secrecy (token, secret, password, signature, credential ...)
- * is secret as well.
+ * Names are compared in a plain form: decoded, in lower case, letters and digits only, because some
+ * programs accept such variants. So `access%5Ftoken`, `Access-Token` and `access.token` are one
+ * name. A name that ends in token, secret, password, signature, credential and the like is secret
+ * as well.
  */
 #ifndef OBS_SECRET_H
 #define OBS_SECRET_H
@@ -14,14 +15,14 @@
 
 enum { SECRET_NAMES_MAX = 64, SECRET_NAME_BYTES = 128 };
 
-/* What plugins of one configuration declared. Zeroed: nothing. */
+/* The names that the plugins of one configuration declared. Zeroed: none. */
 struct secrets {
 	sluice_str query[SECRET_NAMES_MAX], field[SECRET_NAMES_MAX]; /* in their plain form */
 	unsigned n_query, n_field;
 };
 
-/* Names beyond SECRET_NAMES_MAX, too long ones and those without a letter or digit: false. Once
- * more: true. The text goes to a. */
+/* false: there are SECRET_NAMES_MAX names, the name is longer than SECRET_NAME_BYTES, or it has no
+ * letter or digit. A name may be added twice. The text is copied to a. */
 must_use bool secrets_add_query(struct secrets *s, struct arena *a, sluice_str name);
 must_use bool secrets_add_field(struct secrets *s, struct arena *a, sluice_str name);
 
@@ -30,13 +31,13 @@ bool secret_is_parameter(const struct secrets *s, sluice_str name);
 bool secret_is_field(const struct secrets *s, sluice_str name);
 
 enum secret_url {
-	SECRET_QUERY, /* what stands behind '?' */
+	SECRET_QUERY, /* the part behind '?' */
 	SECRET_PATH,  /* a path: parameters behind ';' */
-	SECRET_URL,   /* anything that a client has written for a target or a Referer */
+	SECRET_URL,   /* a target or a Referer, well-formed or not */
 };
 /* Write text to buf with "***" for each secret value, and for the user information of a URL; cut to
- * room bytes with "..." at the end where it is longer. The text itself when there is nothing to
- * hide and it fits. room is at least 8. */
+ * room bytes with "..." at the end when it is longer. Returns text itself when nothing is masked
+ * and it fits. room is at least 8. */
 sluice_str secret_mask(const struct secrets *s, enum secret_url kind, sluice_str text, char *buf,
 	size_t room);
 

@@ -145,7 +145,7 @@ static void warn_route(void *ctx, const struct route_warning *w)
 			"an expression is asked after the patterns: give this route a longer path, "
 			"or a host");
 		break;
-	case ROUTE_CLEAR:
+	case ROUTE_WITHOUT_TLS:
 		if (((const struct route *)w->rule->data)->upstream < 0)
 			break; /* an answer of our own is not what TLS was for */
 		bind_warn(&b->bind, c, NULL,
@@ -168,7 +168,7 @@ static void warn_routes(struct build *b)
 		has_tls |= s->listeners[i].tls != NULL;
 	reach_check(s->router, warn_route, b);
 	if (has_tls)
-		reach_check_clear(s->router, listener_is_plain, warn_route, b);
+		reach_check_without_tls(s->router, listener_is_plain, warn_route, b);
 }
 
 void build_warnings(struct build *b)

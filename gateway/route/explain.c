@@ -3,12 +3,12 @@
 
 #include <stdio.h>
 
-/* What an explanation is made from. */
+/* The input of an explanation. */
 struct explain_case {
 	const struct router *router;
 	struct route_query query;
 	const struct route_rule *winner;
-	bool gave_up; /* the search ended at an expression's limit */
+	bool gave_up; /* an expression met its limit, which ended the search */
 };
 
 static sluice_str explain_methods(const struct router *r, uint64_t methods, char *buf, size_t cap)
@@ -60,7 +60,7 @@ static void explain_query(struct route_explanation *e, const struct request_head
 		e->have = m == MATCH_YES ? have : STR("(too long to show)");
 }
 
-/* What the part e->part asks for, and what it got. */
+/* Fill in what the rule wants in e->part, and what the request has there. */
 static void explain_part(struct route_explanation *e, const struct explain_case *x, size_t index)
 {
 	const struct request_head *h = x->query.head;
@@ -108,7 +108,7 @@ static enum match explain_match(const struct route_rule *rule, const struct expl
 	return rule_match_conditions(rule, &x->query, part, index);
 }
 
-/* On which point the winner is the more specific of two rules that both take the request. */
+/* In which part the winner is more specific than the rule; both take the request. */
 static enum route_part explain_rank(const struct route_rule *winner, const struct route_rule *rule)
 {
 	if (host_compare(&winner->host, &rule->host))

@@ -1,7 +1,7 @@
 /*
- * Why a request took its route: every rule of a router, with what it failed on, or on which point a
- * more specific one was preferred. Walks all rules one by one, so it is for `explain` and for
- * people, not for the path of a request. Any thread.
+ * Why a request took its route. For each rule of a router: on what it failed, or in what the winner
+ * is more specific. It tries all rules one by one, so requests are not routed with it; `explain` is
+ * for people. Any thread.
  */
 #ifndef ROUTE_EXPLAIN_H
 #define ROUTE_EXPLAIN_H
@@ -10,13 +10,15 @@
 
 enum route_verdict {
 	ROUTE_WINS, /* takes the request */
-	/* would take it, but one more specific does; part: HOST or PATH, or METHODS for its
-	   conditions */
+	/* would take it, but a more specific rule does; part says in what: HOST, PATH, or METHODS
+	   for the number of conditions */
 	ROUTE_OUTRANKED,
-	ROUTE_FAILS, /* part is the first that does not match */
-	/* an expression of part met its limit: the request is refused if it comes to this rule */
+	ROUTE_FAILS, /* part: the first that does not match */
+	/* an expression of part met its limit: a search that comes to this rule refuses the
+	   request */
 	ROUTE_GIVES_UP,
-	ROUTE_NOT_REACHED, /* would take it, but the search ended before, at a rule that gave up */
+	/* would take it, but the search ended earlier, at a rule whose expression met its limit */
+	ROUTE_NOT_REACHED,
 };
 
 struct route_explanation {
@@ -25,9 +27,10 @@ struct route_explanation {
 	enum route_verdict verdict;
 	enum route_part part;
 	sluice_str name; /* HEADERS, QUERY: of the field or parameter */
-	/* as the file has it (methods: joined); as the request has it, data NULL: not at all */
+	/* the value in the file (methods: joined), and the request's; data NULL: the request has
+	   none */
 	sluice_str wanted, have;
-	char buf[1024]; /* where wanted or have may lie */
+	char buf[1024]; /* memory for wanted or have */
 };
 
 typedef void (*route_explain_fn)(void *ctx, const struct route_explanation *e);

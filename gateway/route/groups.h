@@ -24,7 +24,7 @@ struct router {
 	size_t n_rules;
 	struct method_set methods;
 	struct table hosts;                /* name -> route_group */
-	struct table wildcards;            /* name below which -> route_group */
+	struct table wildcards;            /* name behind "*." -> route_group */
 	size_t wildcard_min, wildcard_max; /* bytes of their names */
 	struct route_group *any;           /* NULL: no rule without host */
 };

@@ -6,8 +6,8 @@
 
 #include "http/query.h"
 
-/* Longer values that must be joined or decoded for an expression are put on the heap: a head as
- * large as the listener permits is no reason to refuse a request. */
+/* Longer values are joined or decoded on the heap, so that an expression can match any value that
+ * the listener's max_head permits. */
 enum { VALUE_ON_STACK = 4096 };
 
 static int condition_fail(struct pattern_error *e, size_t offset, const char *text)
@@ -89,7 +89,7 @@ static bool field_is(const struct field *f, sluice_str name)
 	return f->name_len == name.len && str_ieq(field_name(f), name);
 }
 
-/* The place of the first line of that name, at or behind at; f->n: none. */
+/* The index of the first line of that name, from `at` on; f->n when there is none. */
 static uint32_t header_find(const struct fields *f, sluice_str name, uint32_t at)
 {
 	while (at < f->n && !field_is(&f->v[at], name))
@@ -102,7 +102,7 @@ static sluice_str field_joint(sluice_str name)
 	return str_eq(name, STR("cookie")) ? STR("; ") : STR(", ");
 }
 
-/* Whether the lines of the field, joined, are the value. Reads on from the first, f->v[at]. */
+/* Whether the joined lines of the field equal the condition's value. at: the first line. */
 static bool header_equals(const struct condition *c, const struct fields *f, uint32_t at)
 {
 	sluice_str want = c->value, joint = field_joint(c->name);
@@ -144,7 +144,7 @@ enum match header_value(const struct fields *f, sluice_str name, char *buf, size
 	return MATCH_YES;
 }
 
-/* Bytes of all lines of the field with what joins them. at: the first. */
+/* The length of the joined lines of the field. at: the first line. */
 static size_t header_value_len(const struct fields *f, sluice_str name, uint32_t at)
 {
 	size_t len = 0;
@@ -188,7 +188,7 @@ enum match header_condition_match(const struct condition *c, const struct fields
 
 /* ---- query parameters ---------------------------------------------------------------------- */
 
-/* Whether the values of all parameters of that name, joined, are the value that is wanted. */
+/* Whether the joined values of all parameters of that name equal the condition's value. */
 static bool query_equals_all(const struct condition *c, sluice_str query)
 {
 	sluice_str want = c->value, joint = STR(", "), value;
@@ -230,7 +230,8 @@ enum match query_value(sluice_str query, sluice_str name, char *buf, size_t cap,
 static enum match query_regex(const struct condition *c, sluice_str query)
 {
 	char few[VALUE_ON_STACK], *plain = few;
-	/* what joins two values is no longer than what separates them, "&" and a name */
+	/* enough for all values: ", " between two is no longer than the "&" and the name that it
+	   replaces */
 	size_t cap = query.len + 2;
 	sluice_str value;
 	if (cap > sizeof(few) && !(plain = malloc(cap)))

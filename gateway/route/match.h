@@ -2,11 +2,10 @@
  * Conditions on header fields and query parameters: `name: value`, `name: "*"` (it is there),
  * `name: "regex:..."` (the whole value, by PCRE2). Immutable: any thread.
  *
- * A field that came in several lines has one value, the lines joined by ", " (RFC 9110 5.3; cookies
- * by "; ", RFC 9113 8.2.3). Names are compared without case, values exactly. A parameter that came
- * several times has one value too, its copies joined by ", "; names and values are compared decoded
- * (http/query.h). What has one value cannot equal two, so conditions that ask for different values
- * exclude each other.
+ * A field with several lines has one value, the lines joined by ", " (RFC 9110 5.3), those of
+ * Cookie by "; " (RFC 9113 8.2.3). Names are compared without case, values exactly. A repeated
+ * parameter has one value too, joined by ", "; its name and values are compared decoded
+ * (http/query.h). So two conditions that want different values of one field exclude each other.
  */
 #ifndef ROUTE_MATCH_H
 #define ROUTE_MATCH_H
@@ -18,7 +17,7 @@ enum condition_kind { CONDITION_EQUALS, CONDITION_PRESENT, CONDITION_REGEX };
 
 struct condition {
 	sluice_str name;     /* of a field: lower case */
-	sluice_str value;    /* EQUALS: wanted; else as written */
+	sluice_str value;    /* EQUALS: the wanted value; else as written */
 	struct regex *regex; /* REGEX; owned: condition_free() */
 	uint8_t kind;        /* enum condition_kind */
 };
@@ -30,21 +29,21 @@ must_use int query_condition_parse(struct arena *a, sluice_pair text, struct con
 	bool *in_name, struct pattern_error *e);
 void condition_free(struct condition *c);
 
-/* LIMIT: the expression needs more work than one match may take (regex.h), however long the value
- * is. */
+/* LIMIT: the expression needs more work than one match may take (regex.h). The length of the value
+ * is never a reason. */
 enum match header_condition_match(const struct condition *c, const struct fields *f);
 enum match query_condition_match(const struct condition *c, sluice_str query);
 
-/* The value of a field: of its one line, or of all of them joined in buf. NO: there is none; LIMIT:
- * cap bytes are too few. */
+/* The value of a field: its only line, or all lines joined in buf. NO: the field is absent; LIMIT:
+ * the value is longer than cap. */
 enum match header_value(const struct fields *f, sluice_str name, char *buf, size_t cap,
 	sluice_str *out);
 /* The same for a parameter of the query, always decoded in buf. */
 enum match query_value(sluice_str query, sluice_str name, char *buf, size_t cap, sluice_str *out);
 
-/* Whether each request that meets a meets b. False when that cannot be told. */
+/* Whether each request that meets a meets b. False when that cannot be decided. */
 bool condition_implies(const struct condition *a, const struct condition *b);
-/* Whether no request meets both. False when that cannot be told. */
+/* Whether no request meets both. False when that cannot be decided. */
 bool condition_excludes(const struct condition *a, const struct condition *b);
 
 #endif

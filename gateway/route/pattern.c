@@ -37,8 +37,8 @@ static bool host_is_ipv6(sluice_str s)
 	return true;
 }
 
-/* Labels of letters, digits, hyphens and underscores (RFC 9110 4.2.3 lets more pass, but no name in
- * use has it). base is where name stands in the pattern. */
+/* Accept labels of letters, digits, hyphens and underscores only. RFC 9110 4.2.3 permits more, but
+ * no name in use has it. base: offset of name in the pattern. */
 static int host_check(sluice_str name, size_t base, struct pattern_error *e)
 {
 	size_t label = 0;
@@ -81,7 +81,8 @@ int host_pattern_parse(struct arena *a, sluice_str text, struct host_pattern *ou
 		base = 2;
 		name = str_n(text.data + base, text.len - base);
 	}
-	if (name.len > 1 && name.data[name.len - 1] == '.') /* fully qualified: the same name */
+	/* a trailing dot does not change the name */
+	if (name.len > 1 && name.data[name.len - 1] == '.')
 		name.len--;
 	if (name.len > HOST_BYTES)
 		return pattern_fail(e, base, "a host is at most %d bytes long", HOST_BYTES);
@@ -120,7 +121,7 @@ int host_compare(const struct host_pattern *a, const struct host_pattern *b)
 
 /* ---- paths --------------------------------------------------------------------------------- */
 
-/* What path_pattern_parse() collects before it knows how much there is. */
+/* A path pattern while it is parsed, before its numbers of segments and names are known. */
 struct path_draft {
 	struct path_segment segments[PATTERN_SEGMENTS];
 	struct path_name names[PATTERN_CAPTURES];
@@ -142,7 +143,7 @@ static int path_add_name(struct path_draft *d, sluice_str name, unsigned at, siz
 	return 0;
 }
 
-/* A segment with a brace in it: {name} and nothing else. */
+/* Parse a segment with a brace in it. It must be {name} and nothing else. */
 static int path_add_capture(struct path_draft *d, sluice_str text, size_t base,
 	struct pattern_error *e)
 {
@@ -169,7 +170,7 @@ static int path_add_capture(struct path_draft *d, sluice_str text, size_t base,
 	return path_add_name(d, name, d->n_segments - 1, base, e);
 }
 
-/* A literal, brought into the form in which request paths arrive. */
+/* Parse a literal. It is normalised as request paths are, so that both compare by bytes. */
 static int path_add_literal(struct arena *a, struct path_draft *d, sluice_str text, size_t base,
 	struct pattern_error *e)
 {
@@ -197,7 +198,7 @@ static int path_add_literal(struct arena *a, struct path_draft *d, sluice_str te
 		return pattern_fail(e, base,
 			"requests are matched after `.` and `..` are resolved: no path has this "
 			"segment");
-	whole = arena_str(a, str_n(whole.data + 1, whole.len - 1)); /* it may lie in raw */
+	whole = arena_str(a, str_n(whole.data + 1, whole.len - 1)); /* copied: it may lie in raw */
 	d->segments[d->n_segments++] = (struct path_segment){ whole, false };
 	d->n_literals++;
 	return 0;
@@ -374,7 +375,7 @@ enum match path_match(const struct path_pattern *p, sluice_str path, struct path
 	return m;
 }
 
-/* What stands at segment i: a literal, a capture, the end, the tail; the more specific first. */
+/* The kind of segment i, as a number: literal, capture, end, tail; the more specific, the lower. */
 static int path_kind_at(const struct path_pattern *p, unsigned i)
 {
 	if (i < p->n_segments)
@@ -382,7 +383,7 @@ static int path_kind_at(const struct path_pattern *p, unsigned i)
 	return p->tail ? 3 : 2;
 }
 
-/* Which kind is the more specific. */
+/* The kind of the pattern as a number; the more specific, the lower. */
 static int path_rank(const struct path_pattern *p)
 {
 	return path_is_any(p) ? PATH_REGEX + 1 : p->kind;

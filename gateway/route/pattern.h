@@ -1,7 +1,6 @@
 /*
- * Patterns for hosts and paths as they are written in a route's `match`: parsing, what one of them
- * matches, and which of two is the more specific. No table here: that is trie.h and router.h.
- * Patterns are immutable: any thread.
+ * Patterns for hosts and paths as they are written in a route's `match`: parsing, matching, and
+ * which of two is the more specific. Patterns are immutable: any thread.
  */
 //  host  api.example.com     that name
 //        *.example.com       any name below it, one label or more; not example.com itself
@@ -18,7 +17,7 @@
 #include "route/regex.h"
 
 enum {
-	PATTERN_BYTES = 2048,    /* longest path pattern but for expressions */
+	PATTERN_BYTES = 2048,    /* of one path pattern; an expression: REGEX_BYTES */
 	PATTERN_SEGMENTS = 64,   /* of one path pattern */
 	PATTERN_CAPTURES = 16,   /* of one path pattern */
 	PATTERN_NAME_BYTES = 64, /* longest name of a capture */
@@ -32,11 +31,11 @@ struct pattern_error {
 enum host_kind { HOST_EXACT, HOST_WILDCARD, HOST_ANY }; /* the more specific first */
 
 struct host_pattern {
-	sluice_str name; /* lower case, no trailing dot; of a wildcard what stands behind "*." */
+	sluice_str name; /* lower case, no trailing dot; of a wildcard the part behind "*." */
 	uint8_t kind;    /* enum host_kind */
 };
 
-/* the more specific first; path_is_any() comes behind them all */
+/* The more specific first; a path_is_any() pattern comes last. */
 enum path_kind { PATH_EXACT, PATH_SEGMENTS, PATH_REGEX };
 
 struct path_segment {
@@ -59,20 +58,20 @@ struct path_pattern {
 	bool tail;    /* SEGMENTS: the last one is "*" */
 };
 
-/* Whether it is the pattern of every path: left out, or a slash and a star. */
+/* Whether the pattern matches every path: none was given, or a slash and a star. */
 static inline bool path_is_any(const struct path_pattern *p)
 {
 	return p->kind == PATH_SEGMENTS && p->tail && p->n_segments == 0;
 }
 
 struct path_capture {
-	sluice_str name, value; /* the value as it stands in the path, not decoded */
+	sluice_str name, value; /* the value is not decoded */
 };
 
 struct path_captures {
 	unsigned n;
 	struct path_capture v[PATTERN_CAPTURES];
-	sluice_str rest; /* what the final "*" stands for, its slash included: empty, "/", "/x/y" */
+	sluice_str rest; /* what the final "*" matched, with its slash: empty, "/", "/x/y" */
 };
 
 /* 0, or -1 with e filled. Texts are borrowed during the call; results are copied into the arena. */
@@ -80,19 +79,19 @@ must_use int host_pattern_parse(struct arena *a, sluice_str text, struct host_pa
 	struct pattern_error *e);
 must_use int path_pattern_parse(struct arena *a, sluice_str text, struct path_pattern *out,
 	struct pattern_error *e);
-void path_free(struct path_pattern *p); /* the expression; the rest is the arena's */
+void path_free(struct path_pattern *p); /* frees the expression; the arena owns the rest */
 
 bool host_match(const struct host_pattern *p, sluice_str host);
 /* The path is normalised (http/uri.h). captures may be NULL. */
 enum match path_match(const struct path_pattern *p, sluice_str path,
 	struct path_captures *captures);
 
-/* Negative when a is the more specific, positive when b is, 0 when the order does not tell them
- * apart: the same host, or two that no host has in common. */
+/* Negative when a is the more specific, positive when b is, 0 when they are equal or no host
+ * matches both. */
 int host_compare(const struct host_pattern *a, const struct host_pattern *b);
-/* For paths: 0 when they match the same paths and are of the same shape; patterns that differ in
- * the text of a literal have an order too, which means nothing, since no path is matched by both.
- * All expressions are equal: the file orders them. */
+/* The same for paths. 0: they match the same paths and have the same shape, or both are
+ * expressions, whose order is that of the file. The order of two patterns whose literals differ
+ * only makes sorting possible; no path matches both. */
 int path_compare(const struct path_pattern *a, const struct path_pattern *b);
 
 /* Walk the segments of a path: *at starts behind the first slash. false when there are no more. */

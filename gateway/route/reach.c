@@ -1,4 +1,4 @@
-/* What no request reaches. */
+/* Warnings about routes. Main thread. */
 #include "route/reach.h"
 
 #include "route/groups.h"
@@ -22,8 +22,8 @@ static bool is_alnum(char c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Whether an alternative may stand outside of all groups: then nothing is certain of the
- * beginning. */
+/* Whether a "|" may stand outside of all groups. If so, nothing is known of the first bytes. May
+ * say true too often, never too seldom. */
 static bool has_alternatives(sluice_str e)
 {
 	unsigned depth = 0;
@@ -31,14 +31,15 @@ static bool has_alternatives(sluice_str e)
 	for (size_t i = 0; i < e.len; i++) {
 		char c = e.data[i];
 		if (c == '\\' && i + 1 < e.len && e.data[i + 1] == 'Q')
-			return true; /* quoted: too fine for this */
+			return true; /* quoted text is not parsed here */
 		if (c == '\\')
 			i++;
 		else if (c == '(')
 			depth++;
 		else if (c == ')' && depth > 0)
 			depth--;
-		/* brackets within a class do not count */
+		/* a bracket within a class opens no group, so with a class the depth is
+		   uncertain */
 		else if (c == '|' && (depth == 0 || has_class))
 			return true;
 	}
@@ -68,7 +69,7 @@ size_t regex_prefix(sluice_str e, char *out, size_t cap, bool *whole)
 		}
 		char next = ++i < e.len ? e.data[i] : 0;
 		if (next == '?' || next == '*' || next == '{')
-			return n; /* it may be missing */
+			return n; /* the quantifier may allow none of it */
 		out[n++] = c;
 		if (next == '+')
 			return n;
@@ -77,7 +78,7 @@ size_t regex_prefix(sluice_str e, char *out, size_t cap, bool *whole)
 	return n;
 }
 
-/* Whether it matches every path. */
+/* Whether the expression matches every path. False when that cannot be decided. */
 static bool regex_is_any(sluice_str e)
 {
 	static const sluice_str any[] = { STR(".*"), STR("/.*"), STR(".+"), STR("(.*)"),
@@ -95,7 +96,7 @@ static bool regex_is_any(sluice_str e)
 
 /* ---- routes that are in the way of others -------------------------------------------------- */
 
-/* The first of a leaf's rules that takes all that rule takes. */
+/* The first rule of the leaf that takes every request that `rule` takes, or NULL. */
 static const struct route_rule *leaf_cover(const struct route_leaf *leaf,
 	const struct route_rule *rule)
 {
@@ -105,14 +106,15 @@ static const struct route_rule *leaf_cover(const struct route_leaf *leaf,
 	return r;
 }
 
-/* A rule of a pattern that every path takes which begins with prefix; whole: which is it. */
+/* A rule whose pattern matches every path that begins with prefix (whole: the path that equals
+ * prefix) and which takes every request that `rule` takes. NULL: none. */
 static const struct route_rule *pattern_cover(const struct route_group *g, sluice_str prefix,
 	bool whole, const struct route_rule *rule)
 {
 	const struct route_rule *other =
 		whole && g->exact.n ? leaf_cover(table_find(&g->exact, prefix), rule) : NULL;
 	const struct route_leaf *leaf;
-	if (!whole) { /* to the end of its last whole segment */
+	if (!whole) { /* the last segment may be incomplete: cut it off */
 		while (prefix.len && prefix.data[prefix.len - 1] != '/')
 			prefix.len--;
 		if (prefix.len <= 1)
@@ -187,7 +189,7 @@ void reach_check(const struct router *r, route_warning_fn fn, void *ctx)
 
 /* ---- routes that are served in clear text -------------------------------------------------- */
 
-/* Whether each host that b matches is one of a. */
+/* Whether each host that b matches is matched by a. */
 static bool host_covers(const struct host_pattern *a, const struct host_pattern *b)
 {
 	if (a->kind == HOST_ANY)
@@ -198,7 +200,7 @@ static bool host_covers(const struct host_pattern *a, const struct host_pattern 
 		(str_eq(a->name, b->name) || host_match(a, b->name));
 }
 
-/* Whether each path that b matches is one of a. Only what is easily told. */
+/* Whether each path that b matches is matched by a. False when that cannot be decided. */
 static bool path_covers(const struct path_pattern *a, const struct path_pattern *b)
 {
 	if (path_is_any(a))
@@ -223,8 +225,8 @@ static bool rule_outranks(const struct route_rule *rule, const struct route_rule
 	return d < 0 || (d == 0 && path_compare(&rule->path, &other->path) < 0);
 }
 
-/* Whether other would answer for all that rule takes on other's listener, if it were asked
- * first. */
+/* Whether `other`, tried first, would take every request that `rule` takes on the listener of
+ * `other`. */
 static bool rule_is_meant_to_guard(const struct route_rule *other, const struct route_rule *rule)
 {
 	return other->n_headers + other->n_query == 0 && !(rule->methods & ~other->methods) &&
@@ -232,8 +234,8 @@ static bool rule_is_meant_to_guard(const struct route_rule *other, const struct 
 		path_covers(&other->path, &rule->path);
 }
 
-void reach_check_clear(const struct router *r, bool (*is_plain)(void *ctx, sluice_str listener),
-	route_warning_fn fn, void *ctx)
+void reach_check_without_tls(const struct router *r,
+	bool (*is_plain)(void *ctx, sluice_str listener), route_warning_fn fn, void *ctx)
 {
 	const struct reach c = { fn, ctx };
 	for (size_t i = 0; i < r->n_rules; i++) {
@@ -243,7 +245,7 @@ void reach_check_clear(const struct router *r, bool (*is_plain)(void *ctx, sluic
 		for (size_t k = 0; k < r->n_rules; k++) {
 			const struct route_rule *rule = &r->rules[k];
 			if (rule->listener.len == 0 && rule_is_meant_to_guard(other, rule))
-				reach_tell(&c, rule, other, ROUTE_CLEAR);
+				reach_tell(&c, rule, other, ROUTE_WITHOUT_TLS);
 		}
 	}
 }

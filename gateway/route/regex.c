@@ -17,16 +17,16 @@ struct regex {
 };
 
 /*
- * Bounds of one match. An innocent expression on a path of some KiB stays far below; an evil one
- * stops after about a millisecond. A long subject may take proportionally more, as whoever sent it
- * has paid for it: what is permitted as input must not fail for its length. Bytes: the stack of
- * compiled code, which is only reserved, and used by expressions that remember something for each
- * byte of a long subject; KiB: the heap of interpreted code.
+ * Bounds of one match. A reasonable expression on a path of some KiB stays far below them; one that
+ * backtracks without end stops after about a millisecond. The bound grows with the subject's
+ * length, so that no permitted input is refused for its length alone. The stack of compiled code
+ * (in bytes) is address space that is mostly untouched; expressions that store something for each
+ * byte of a long subject fill it. The heap of interpreted code is counted in KiB.
  */
 enum { WORK_MAX = 100000, WORK_BYTES = 4096 };
 enum { DEPTH_MAX = 1 << 20, HEAP_MAX_KIB = 16 << 10, STACK_MIN = 32 << 10, STACK_MAX = 16 << 20 };
 
-/* What a thread matches with. */
+/* The working memory of a thread. */
 static __thread pcre2_match_data *work_data;
 static __thread pcre2_match_context *work_context;
 static __thread pcre2_jit_stack *work_stack;
@@ -38,7 +38,7 @@ static void regex_thread_init(void)
 	check(work_data && work_context, "out of memory for regular expressions");
 	(void)pcre2_set_depth_limit(work_context, DEPTH_MAX);
 	(void)pcre2_set_heap_limit(work_context, HEAP_MAX_KIB);
-	/* NULL: matches do with the library's 32 KiB */
+	/* when NULL, the library uses 32 KiB of the machine stack */
 	work_stack = pcre2_jit_stack_create(STACK_MIN, STACK_MAX, NULL);
 	if (work_stack)
 		pcre2_jit_stack_assign(work_context, NULL, work_stack);
@@ -68,8 +68,8 @@ static void regex_describe(struct regex *r)
 
 struct regex *regex_new(sluice_str expression, struct regex_error *e)
 {
-	/* Neither UTF-8 nor \C: subjects are bytes of any value. No option at match time, which
-	 * would leave the compiled code unused. */
+	/* Neither UTF-8 nor \C: subjects are bytes of any value. All options are given here: with
+	 * one at match time the library would not use the compiled code. */
 	uint32_t options = PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOLLAR_ENDONLY |
 		PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C;
 	int code = 0;
@@ -98,7 +98,7 @@ struct regex *regex_new(sluice_str expression, struct regex_error *e)
 			REGEX_GROUPS);
 		goto fail;
 	}
-	/* refused: the same matches, interpreted */
+	/* when that fails the library interprets the expression, with the same result */
 	(void)pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE);
 	return r;
 fail:

@@ -1,8 +1,8 @@
 /*
- * Regular expressions that meet strangers' input: compiled to machine code where the system lets
- * us, always matched against the whole subject, byte by byte, and stopped when a match takes too
- * much work. Matching allocates only at a thread's first match. Compiled expressions are immutable:
- * any thread may match them.
+ * Regular expressions for input from the network. They are compiled to machine code where the
+ * system permits it, match the whole subject, byte by byte, and stop when a match takes too much
+ * work. Only a thread's first match allocates. Compiled expressions are immutable: any thread may
+ * match them.
  */
 #ifndef ROUTE_REGEX_H
 #define ROUTE_REGEX_H
@@ -21,7 +21,7 @@ struct regex_error {
 	char text[200];
 };
 
-/* a named one */
+/* A capture group with a name. */
 struct regex_group {
 	sluice_str name; /* borrowed: lives as long as the regex */
 	unsigned number;
@@ -40,9 +40,9 @@ void regex_free(struct regex **r); /* also of NULL */
 bool regex_group_at(const struct regex *r, unsigned i, struct regex_group *out);
 
 /* spans, when not NULL, has room for REGEX_GROUPS + 1 slices and gets the whole match and the
- * groups, by number; those that took no part are empty with data NULL. */
+ * groups, by number; a group that took no part is empty, its data NULL. */
 enum match regex_match(const struct regex *r, sluice_str subject, sluice_str *spans);
-/* At the end of a thread that matched: free what its matches worked with. */
+/* Frees the calling thread's working memory. To be called at the end of a thread that matched. */
 void regex_thread_fini(void);
 
 #endif

@@ -9,8 +9,8 @@
 
 /* ---- building ------------------------------------------------------------------------------ */
 
-/* Rules of one group next to one another, the most specific first. Within a group hosts are equal.
- * Equal expressions count as one path, which stands where the first of them stands. */
+/* What is sorted: rules of one host side by side, the most specific first. Equal expressions count
+ * as one path, at the place of the first of them. */
 struct build_entry {
 	struct route_rule *rule;
 	uint32_t regex_order;
@@ -51,7 +51,7 @@ static bool build_same_leaf(const struct build_entry *a, const struct build_entr
 		a->regex_order == b->regex_order;
 }
 
-/* Each expression's number: the place of the first rule that has it. */
+/* Give each rule with an expression the place of the first rule with the same expression. */
 static void build_regex_orders(struct build_entry *v, size_t n)
 {
 	struct arena scratch;
@@ -91,7 +91,7 @@ static struct route_group *build_group(struct router *r, struct arena *a,
 	return g;
 }
 
-/* One path of a group: n rules. */
+/* Add a path to a group. v: its n rules. */
 static void build_leaf(struct route_group *g, struct arena *a, struct build_entry *v, size_t n,
 	uint32_t rank)
 {
@@ -113,7 +113,7 @@ static void build_leaf(struct route_group *g, struct arena *a, struct build_entr
 		trie_put(&g->trie, a, path, leaf);
 }
 
-/* Report each rule that cannot be told apart from one before it. v: the n rules of a leaf. */
+/* Report each rule that conflicts with one before it (router.h). v: the n rules of a leaf. */
 static int build_conflicts(const struct route_spec *specs, struct build_entry *v, size_t n,
 	route_error_fn fn, void *ctx)
 {
@@ -202,11 +202,11 @@ void router_free(struct router **r)
 
 /* ---- finding ------------------------------------------------------------------------------- */
 
-/* What one search carries along. */
+/* The state of one search. */
 struct route_search {
 	struct route_query query;
-	uint64_t allowed; /* methods of rules that take the request but for its method */
-	bool gave_up;     /* an expression met its limit */
+	uint64_t allowed; /* methods of the rules that match the request in all but the method */
+	bool gave_up;     /* an expression met its limit: the search has ended */
 };
 
 static const struct route_rule *search_leaf(struct route_search *s, const struct route_leaf *leaf)
@@ -267,14 +267,14 @@ static const struct route_rule *search_group(struct route_search *s, const struc
 
 static const struct route_rule *search_wildcards(struct route_search *s, const struct router *r)
 {
-	sluice_str host = s->query.head->host, below = host;
+	sluice_str host = s->query.head->host, suffix = host;
 	const struct route_rule *rule = NULL;
-	while (!rule && !s->gave_up && below.len > r->wildcard_min) {
-		(void)str_cut(&below, '.');
-		if (below.len < r->wildcard_min || below.len > r->wildcard_max ||
-			host.len - below.len < 2)
+	while (!rule && !s->gave_up && suffix.len > r->wildcard_min) {
+		(void)str_cut(&suffix, '.');
+		if (suffix.len < r->wildcard_min || suffix.len > r->wildcard_max ||
+			host.len - suffix.len < 2)
 			continue;
-		const struct route_group *g = table_find(&r->wildcards, below);
+		const struct route_group *g = table_find(&r->wildcards, suffix);
 		if (g)
 			rule = search_group(s, g);
 	}

@@ -36,7 +36,7 @@ static uint64_t method_set_add(struct method_set *s, struct arena *a, sluice_str
 
 /* ---- compiling ----------------------------------------------------------------------------- */
 
-/* Where mistakes are reported while one rule is compiled. */
+/* The receiver of mistakes while one rule is compiled. */
 struct rule_report {
 	const struct route_spec *spec;
 	route_error_fn fn;
@@ -217,7 +217,7 @@ bool rule_overlaps(const struct route_rule *a, const struct route_rule *b)
 		!conditions_exclude(a->query, a->n_query, b->query, b->n_query);
 }
 
-/* Whether each condition of a is met by whatever meets those of b. */
+/* Whether each request that meets all conditions of b meets all of a. */
 static bool conditions_cover(const struct condition *a, unsigned na, const struct condition *b,
 	unsigned nb)
 {

@@ -10,9 +10,9 @@
 /* What a route asks for, as written. Everything is borrowed while the router is built. */
 struct route_spec {
 	sluice_str name; /* of the route */
-	/* the caller's: its place in the file; comes back in errors and in the rule */
+	/* the caller's, copied into errors and the rule: the route's place in the file */
 	const void *mark;
-	void *data;          /* the caller's: what the route leads to; comes back in the rule */
+	void *data;          /* the caller's, copied into the rule: what the route leads to */
 	sluice_str host;     /* pattern.h; empty: any */
 	sluice_str path;     /* pattern.h; empty: any */
 	sluice_strs methods; /* none: any */
@@ -56,9 +56,9 @@ struct route_rule {
 	sluice_str listener;
 	struct condition *headers, *query;
 	uint16_t n_headers, n_query;
-	uint16_t n_conditions; /* how much it asks for beyond host and path */
+	uint16_t n_conditions; /* beyond host and path; see router.h */
 	uint32_t order;        /* place among all routes */
-	/* of the same host and path: asks for no more than this one */
+	/* the next one of the same host and path, with as many conditions or fewer */
 	const struct route_rule *next;
 };
 
@@ -72,7 +72,8 @@ struct method_set {
 };
 /* The bit of a request's method; 0 for one that no route names. */
 uint64_t method_bit(const struct method_set *s, enum method m, sluice_str text);
-sluice_str method_bit_name(const struct method_set *s, unsigned bit); /* empty: no such */
+/* Empty: the bit is not in use. */
+sluice_str method_bit_name(const struct method_set *s, unsigned bit);
 
 /* What a request offers to a rule. */
 struct route_query {
@@ -81,10 +82,10 @@ struct route_query {
 	uint64_t method;
 };
 
-/* 0, or -1 after fn was told of every mistake; r is then to be finished all the same. */
+/* 0, or -1 after fn was told of every mistake; the caller must call rule_fini() in both cases. */
 must_use int rule_init(struct route_rule *r, const struct route_spec *spec, uint32_t order,
 	struct method_set *methods, struct arena *a, route_error_fn fn, void *ctx);
-void rule_fini(struct route_rule *r); /* expressions; the rest is the arena's */
+void rule_fini(struct route_rule *r); /* frees its expressions; the arena owns the rest */
 
 static inline bool rule_takes_method(const struct route_rule *r, uint64_t method)
 {
@@ -96,8 +97,8 @@ static inline bool rule_takes_method(const struct route_rule *r, uint64_t method
 enum match rule_match_conditions(const struct route_rule *r, const struct route_query *q,
 	enum route_part *part, size_t *index);
 
-/* Whether each request that meets the conditions of b, its method and listener included, meets
- * those of a. False when that cannot be told. Host and path do not count. */
+/* Whether each request that meets b's conditions (method and listener included; not host and path)
+ * meets those of a. False when that cannot be decided. */
 bool rule_covers(const struct route_rule *a, const struct route_rule *b);
 
 /* Of two rules of the same host and path and with as many conditions: whether a request could meet

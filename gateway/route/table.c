@@ -14,7 +14,7 @@ static void table_place(struct table *t, struct table_slot slot)
 	t->v[i] = slot;
 }
 
-/* The old slots stay behind in the arena: at most as many bytes again as the table ends with. */
+/* The old slots stay in the arena, unused: less than the final table takes. */
 static void table_grow(struct table *t, struct arena *a)
 {
 	struct table old = *t;

@@ -1,7 +1,7 @@
 /*
- * A table keyed by strings, built once in an arena and only read afterwards. Few keys are compared
- * one by one, many are hashed, so that a look-up costs the same whatever their number. Not
- * thread-safe while it is built.
+ * A table keyed by strings, built once in an arena and only read afterwards. Up to TABLE_FEW keys
+ * are compared one by one; more are hashed, so that a look-up costs the same for any number of
+ * them. Not thread-safe while it is built.
  */
 #ifndef ROUTE_TABLE_H
 #define ROUTE_TABLE_H
@@ -14,7 +14,7 @@ enum { TABLE_FEW = 4 }; /* up to here a scan is faster than a hash */
 struct table_slot {
 	const char *key; /* borrowed: lives as long as the table */
 	uint32_t len;
-	uint32_t hash; /* of many keys; 0 while there are few */
+	uint32_t hash; /* 0 while there are no more than TABLE_FEW keys */
 	void *value;   /* NULL: the slot is free */
 };
 

@@ -41,19 +41,19 @@ void trie_put(struct trie_node *root, struct arena *a, const struct path_pattern
 struct trie_search {
 	sluice_str path;
 	uint32_t after;
-	uint32_t below; /* rank of found, or one more than any */
+	uint32_t best; /* rank of found; UINT32_MAX: none found yet */
 	const struct route_leaf *found;
 };
 
 static void trie_offer(struct trie_search *s, const struct route_leaf *leaf)
 {
-	if (leaf && leaf->rank > s->after && leaf->rank < s->below) {
+	if (leaf && leaf->rank > s->after && leaf->rank < s->best) {
 		s->found = leaf;
-		s->below = leaf->rank;
+		s->best = leaf->rank;
 	}
 }
 
-/* As deep as patterns are long (PATTERN_SEGMENTS), and at most once for each node of the tree. */
+/* Recursion is at most PATTERN_SEGMENTS deep and visits each node at most once. */
 static void trie_walk(struct trie_search *s, const struct trie_node *node, size_t at)
 {
 	sluice_str segment;
@@ -63,17 +63,17 @@ static void trie_walk(struct trie_search *s, const struct trie_node *node, size_
 		return;
 	}
 	const struct trie_node *child = table_find(&node->children, segment);
-	if (child && child->best < s->below)
+	if (child && child->best < s->best)
 		trie_walk(s, child, at);
-	if (node->any && segment.len && node->any->best < s->below)
+	if (node->any && segment.len && node->any->best < s->best)
 		trie_walk(s, node->any, at);
 }
 
 const struct route_leaf *trie_find(const struct trie_node *root, sluice_str path, uint32_t after)
 {
-	struct trie_search s = { .path = path, .after = after, .below = UINT32_MAX };
+	struct trie_search s = { .path = path, .after = after, .best = UINT32_MAX };
 	if (path.len == 0 || path.data[0] != '/')
-		trie_offer(&s, root->tail); /* "*" of OPTIONS: below no segment */
+		trie_offer(&s, root->tail); /* "*" of OPTIONS has no segments */
 	else
 		trie_walk(&s, root, 1);
 	return s.found;
