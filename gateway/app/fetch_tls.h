@@ -8,8 +8,10 @@ struct tls_client;
 
 void fetch_tls_init(unsigned workers);
 void fetch_tls_fini(void);
-/* ca_file: PEM; empty: the system's authorities. NULL, and a sentence in *why, when it cannot be
- * read. */
+/* Files that were replaced are read again at their next use. Main thread. */
+void fetch_tls_renew(void);
+/* ca_file: PEM; empty: the system's authorities. A reference, for tls_client_free(). NULL, and a
+ * sentence in *why, when the file cannot be read. */
 struct tls_client *fetch_tls(sluice_str ca_file, const char **why);
 
 #endif

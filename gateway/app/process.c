@@ -79,6 +79,7 @@ static enum admin_reload process_load_again(struct process *p, struct diag *d)
 	if (p->applied < p->n_workers)
 		return ADMIN_RELOAD_BUSY;
 	notify_send("RELOADING=1");
+	fetch_tls_renew(); /* plugins may fetch while they are loaded */
 	struct snapshot *s = process_load(p, d);
 	if (s && !process_take_over(p, s, d)) {
 		snapshot_unref(s);

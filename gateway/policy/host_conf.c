@@ -12,6 +12,7 @@
 #include "policy/template.h"
 #include "redis/script.h"
 #include "store/store.h"
+#include "tls/client.h"
 #include "upstream/fetch.h"
 
 enum { TIMER_MAX_MS = INT32_MAX }; /* 24 days */
@@ -202,6 +203,7 @@ int host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, sluice
 			&why);
 		if (!why)
 			f->fetch = fetch_start(inst->policy->main, r, tls, host_on_fetch, f, &why);
+		tls_client_free(&tls);
 		if (f->fetch)
 			return 0;
 		log_error("plugin", "%.*s: cannot fetch %.*s: %s", STR_ARG(inst->name),

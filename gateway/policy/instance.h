@@ -31,6 +31,7 @@ struct policy {
 	const struct stated *names;
 	/* How a fetch secures its connection; NULL with a sentence when the authorities cannot be
 	 * read. */
+	/* a reference, or NULL and why */
 	struct tls_client *(*fetch_tls)(sluice_str ca_file, const char **why);
 };
 

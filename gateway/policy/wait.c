@@ -8,6 +8,7 @@
 #include "base/sanitize.h"
 #include "base/stat.h"
 #include "store/store.h"
+#include "tls/client.h"
 #include "upstream/fetch.h"
 
 enum wait_kind { WAIT_SLEEP, WAIT_PUBLISH, WAIT_FETCH, WAIT_STORE };
@@ -164,6 +165,7 @@ sluice_verdict host_fetch(sluice_exchange *x, const sluice_fetch_request *r, slu
 	w->then.fetch = then;
 	if (!why)
 		w->fetch = fetch_start(x->worker, r, tls, wait_on_fetch, w, &why);
+	tls_client_free(&tls);
 	if (w->fetch)
 		return SLUICE_WAIT;
 	wait_end(w);

@@ -17,6 +17,7 @@
 enum { ALPN_MAX = 256, AUTHORITIES_MAX = 16 << 20 /* bytes of a file */ };
 
 struct tls_client {
+	_Atomic unsigned refs;
 	uint64_t id; /* never used again in this process */
 	uint64_t identity[2];
 	bool verify;
@@ -181,6 +182,7 @@ static struct tls_client *make_client(struct making *m)
 	static _Atomic uint64_t last_id;
 	const struct tls_client_conf *conf = m->args->conf;
 	struct tls_client *c = mem_new(struct tls_client);
+	atomic_init(&c->refs, 1);
 	c->ctx = mem_array(SSL_CTX *, m->args->workers + 1);
 	c->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
 	make_identity(m, c->identity);
@@ -220,11 +222,18 @@ struct tls_client *tls_client_new(const struct tls_client_args *args)
 	return c;
 }
 
+struct tls_client *tls_client_ref(struct tls_client *c)
+{
+	if (c)
+		(void)atomic_fetch_add(&c->refs, 1);
+	return c;
+}
+
 void tls_client_free(struct tls_client **at)
 {
 	struct tls_client *c = *at;
 	*at = NULL;
-	if (!c)
+	if (!c || atomic_fetch_sub(&c->refs, 1) != 1)
 		return;
 	for (unsigned i = 0; i <= c->workers; i++)
 		SSL_CTX_free(c->ctx[i]);

@@ -24,6 +24,9 @@ struct tls_client_args {
 /* NULL when something is wrong, which report has then heard. Reads files: main thread. args are
  * read before it returns. */
 must_use struct tls_client *tls_client_new(const struct tls_client_args *args);
+/* One more owner, who calls tls_client_free() too. c may be NULL. Any thread. */
+must_use struct tls_client *tls_client_ref(struct tls_client *c);
+/* Connections that were started may go on. Any thread. */
 void tls_client_free(struct tls_client **c);
 /* The same for two clients only if a connection that one verified is as good for the other: same
  * options, same contents of the files they name. */

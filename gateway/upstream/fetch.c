@@ -23,7 +23,7 @@ enum {
 
 struct fetch {
 	struct worker *worker;  /* borrowed */
-	struct tls_client *tls; /* borrowed; NULL: http */
+	struct tls_client *tls; /* ref; NULL: http */
 	fetch_fn fn;
 	void *ctx;
 	struct arena arena; /* owned: request, response */
@@ -52,6 +52,7 @@ static void fetch_hang_up(struct fetch *f)
 static void fetch_free(struct fetch *f)
 {
 	buf_fini(&f->answer);
+	tls_client_free(&f->tls);
 	arena_fini(&f->arena);
 	free(f);
 }
@@ -258,7 +259,7 @@ struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *given,
 	if (r.timeout_ms > TIMEOUT_MAX_MS)
 		r.timeout_ms = TIMEOUT_MAX_MS;
 	f->worker = w;
-	f->tls = tls;
+	f->tls = tls_client_ref(tls);
 	f->fn = fn;
 	f->ctx = ctx;
 	f->max_body = r.max_body ? r.max_body : BODY_MAX;

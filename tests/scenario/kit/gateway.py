@@ -129,7 +129,7 @@ class Gateway:
     def signal(self, sig):
         self.process.signal(sig)
 
-    def reload(self, config=None, files=None, wait=True, expect=r"reload|configuration", timeout=10.0):
+    def reload(self, config=None, files=None, wait=True, expect=r"configuration \d+ is in force", timeout=10.0):
         """Write the new configuration, if any, and send HUP; wait for a line of the log that matches expect."""
         if config is not None:
             self.write_config(config, files)

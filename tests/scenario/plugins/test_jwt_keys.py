@@ -76,6 +76,20 @@ def test_over_https_with_a_certificate_that_does_not_hold(gateway, jwks_server, 
     assert "keys from https://" in g.log() and "no keys yet" in g.log()
 
 
+def test_authorities_are_read_again_with_a_reload(gateway, jwks_server, rs256, ca, other_ca, server_cert, tmp_path):
+    """As after a change of the authority: the file stays, its content is another one."""
+    server = jwks_server(rs256, tls=server_cert.server_context())
+    file = tmp_path / "ca.pem"
+    file.write_bytes(open(other_ca.path, "rb").read())
+    g = start(gateway, jwks=server.url, more=f'key_wait: 300ms, ca_file: "{file}"')
+    assert ask(g, rs256.mint()) == (503, "jwks-unavailable")
+    after = tmp_path / "after.pem"
+    after.write_bytes(open(ca.path, "rb").read())
+    after.rename(file)
+    g.reload()
+    wait_for(lambda: ask(g, rs256.mint()) == 200)
+
+
 def provider(origin, key, tls=None, **changes):
     """An OpenID provider: its discovery document, and its keys. changes: of the document."""
     def serve(peer, request):
