@@ -28,6 +28,7 @@ enum conn_state {
 };
 
 enum { CODEC_HTTP1, CODEC_HTTP2 };
+enum { PLAIN_REST = 16384 }; /* bytes of a request in clear text, thrown away */
 static const struct codec *const codecs[] = {
 	[CODEC_HTTP1] = &http1_codec,
 	[CODEC_HTTP2] = &http2_codec,
@@ -350,6 +351,9 @@ static void conn_answer_plain(const struct front_conn *c)
 		"\"detail\":\"This port speaks TLS: use https:// instead.\"}\n";
 	_Static_assert(sizeof(answer) > 144, "the body");
 	(void)send(c->s.fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	/* what stays unread when the socket is closed makes the system send a reset, at which some
+	 * clients forget the answer */
+	(void)recv(c->s.fd, NULL, PLAIN_REST, MSG_DONTWAIT | MSG_TRUNC);
 }
 
 static void conn_tls_failed(struct front_conn *c)

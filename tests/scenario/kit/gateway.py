@@ -183,7 +183,8 @@ class Gateway:
         return self.process.output()
 
     def wait_log(self, pattern, timeout=10.0, after=0):
-        return wait_for(lambda: re.search(pattern, self.log()[after:]), timeout, f"/{pattern}/ in the log:\n{self.log()[-2000:]}")
+        return wait_for(lambda: re.search(pattern, self.log()[after:]), timeout,
+                        lambda: f"/{pattern}/ in the log:\n{self.log()[-2000:]}")
 
     def access(self, n=None, timeout=5.0):
         """Lines of the access log as dicts; with n, once there are that many."""

@@ -11,14 +11,14 @@ _dies_with_parent = [shutil.which("setpriv"), "--pdeathsig", "KILL", "--"] if sh
 
 
 def wait_for(condition, timeout=10.0, what="condition", interval=0.01):
-    """The first true value of condition(); AssertionError naming `what` when there was none in time."""
+    """The first true value of condition(); AssertionError naming `what`, a text or what makes one, when there was none in time."""
     end = time.monotonic() + timeout
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"waited {timeout} s in vain for {what}")
+            raise AssertionError(f"waited {timeout} s in vain for {what() if callable(what) else what}")
         time.sleep(interval)
 
 
