@@ -1,4 +1,4 @@
-/* Blocks into structs, and the memory of what was given where. Main thread. */
+/* Binds blocks to structs, and keeps where each option was given. Main thread. */
 #include "config/bind.h"
 
 #include <stdlib.h>
@@ -8,20 +8,20 @@
 #include "config/table.h"
 #include "config/value.h"
 
-/* What a row of the table got from the file. */
+/* What the file gave for a row of the table. */
 struct bind_row {
-	const struct node *node; /* NULL: left out */
-	bool refused;            /* a mistake in it is reported */
+	const struct node *node; /* NULL: omitted */
+	bool refused;            /* a mistake in it was reported */
 };
 
-/* One struct that was bound. */
+/* A struct that was bound. */
 struct bind_block {
 	const void *dst;
 	const sluice_option *table;
 	const struct node *node;
-	/* with the same address: an inner block that comes first in its struct */
+	/* another with the same address: an inner block that is the first member of its struct */
 	struct bind_block *next;
-	bool absent; /* left out: node is the block around it */
+	bool absent; /* the block was omitted: node is the block around it */
 	struct bind_row rows[];
 };
 
@@ -77,7 +77,7 @@ static struct bind_block *block_add(struct bind *b, const struct node *n,
 		blocks_grow(b);
 	struct bind_block **at = &b->blocks[slot_of(b, dst)];
 	b->n_blocks += *at == NULL;
-	while (*at) /* the outer block stands first */
+	while (*at) /* append: the outer block comes first */
 		at = &(*at)->next;
 	*at = k;
 	return k;
@@ -123,7 +123,8 @@ void bind_report(struct bind *b, bool warning, const void *dst, const char *opti
 	const struct bind_row *r = option ? row_find(b, dst, option, &k) : NULL;
 	struct mark at = { .file = b->config ? b->config->file : NULL };
 
-	if (r && r->refused) { /* what is checked is not what the file says */
+	/* the bound value is the default, not what the file says: no message about it */
+	if (r && r->refused) {
 		b->diag->last = NULL;
 		return;
 	}
@@ -153,7 +154,8 @@ void bind_warn(struct bind *b, const void *dst, const char *option, const char *
 
 /* ---- unknown keys -------------------------------------------------------------------------- */
 
-/* The block of a table that has the option, when it was written one level too high. */
+/* The block of the table that has this option; for an option that was written one level too
+ * high. */
 static const char *block_with(const sluice_option *table, sluice_str name)
 {
 	for (size_t i = 0; table && table[i].name; i++) {
@@ -214,11 +216,11 @@ static void unknown_key(struct bind *b, const struct node *n, struct bind_block 
 	unsigned distance;
 	const char *near = unknown_near(k, n_blocks, n->key, &distance), *inner = NULL;
 
-	at.node = n->parent; /* the path of where it stands: the key itself is in the sentence */
+	at.node = n->parent; /* show the path of the block; the sentence names the key */
 	(void)diag_error(b->diag, &at, "unknown key %s", quote_str(&q, n->key));
 	for (size_t t = 0; t < n_blocks && !inner; t++)
 		inner = block_with(k[t]->table, n->key);
-	/* a slip of one letter is likelier than a wrong block */
+	/* a typing error of one letter is likelier than a wrong block */
 	if (near && (!inner || distance <= 1))
 		diag_hint(b->diag, "did you mean %s?", near);
 	else if (inner)
@@ -229,7 +231,7 @@ static void unknown_key(struct bind *b, const struct node *n, struct bind_block 
 
 /* ---- blocks -------------------------------------------------------------------------------- */
 
-/* Which table takes the key. */
+/* The row for the key, from the first table that has one. */
 static struct bind_row *row_for(struct bind_block *const *k, size_t n, sluice_str key)
 {
 	for (size_t t = 0; t < n; t++) {
@@ -240,7 +242,7 @@ static struct bind_row *row_for(struct bind_block *const *k, size_t n, sluice_st
 	return NULL;
 }
 
-/* Hand the members of a map to the rows that take them. */
+/* Assign the members of a map to their rows. */
 static int rows_match(struct bind *b, const struct node *n, struct bind_block *const *k,
 	size_t n_blocks)
 {
@@ -257,7 +259,7 @@ static int rows_match(struct bind *b, const struct node *n, struct bind_block *c
 	return rc;
 }
 
-/* A scalar in place of the block. */
+/* The same for a scalar in place of the block. */
 static int rows_match_scalar(struct bind *b, const struct node *n, struct bind_block *const *k,
 	size_t n_blocks)
 {
@@ -275,7 +277,8 @@ static int rows_match_scalar(struct bind *b, const struct node *n, struct bind_b
 		quote_node(&q, n));
 }
 
-/* The structs of a block that was left out are known all the same, so that checks can name them. */
+/* Register the structs of a block that was omitted, so that later checks can report mistakes in
+ * them. */
 static void rows_absent(struct bind *b, const struct node *n, const sluice_option *table, char *dst)
 {
 	struct bind_block *k = block_add(b, n, table, dst);
@@ -296,7 +299,7 @@ static int row_missing(struct bind *b, const struct bind_block *k, const sluice_
 	return -1;
 }
 
-/* A block that was left out, but whose defaults are wanted. */
+/* Bind a block that was omitted to its defaults. */
 static int bind_subobject(struct bind *b, const struct bind_block *k, const sluice_option *o,
 	void *at)
 {
@@ -313,7 +316,8 @@ static int bind_subobject(struct bind *b, const struct bind_block *k, const slui
 	return bind_map(b, n, o->sub, at);
 }
 
-/* quiet: the block is refused as a whole, and what it lacks is not the user's next question. */
+/* An option that was omitted. quiet: do not report required options, since the block as a whole was
+ * refused. */
 static int bind_left_out(struct bind *b, const struct bind_block *k, const sluice_option *o,
 	char *dst, bool quiet)
 {
@@ -328,7 +332,7 @@ static int bind_left_out(struct bind *b, const struct bind_block *k, const sluic
 	return rc;
 }
 
-/* The key of a map's member, for the row that wants it. */
+/* Bind the key of a map's member to the SLUICE_F_KEY row. */
 static int bind_key(struct bind *b, const struct node *n, const sluice_option *o, void *at)
 {
 	if (!n->key.data)
@@ -345,11 +349,11 @@ static int bind_key(struct bind *b, const struct node *n, const sluice_option *o
 	return bind_value(b, o, &key, at);
 }
 
-/* A value was refused, and that is reported: its default lets further checks go on. */
+/* A value was refused and reported. Bind its default, so that further checks can go on. */
 static void row_refused(struct bind *b, struct bind_block *k, size_t i)
 {
 	const sluice_option *o = &k->table[i];
-	/* a block's own rows know what was refused */
+	/* for a block, its own rows are marked */
 	k->rows[i].refused = o->type != SLUICE_T_BLOCK;
 	if (!o->def)
 		return;

@@ -31,7 +31,7 @@ static int value_out_of_range(struct bind *b, const sluice_option *o, const stru
 		value_shown(&q, o, n));
 }
 
-/* How the notation of a type is written, for those who nearly wrote it. */
+/* Add a hint on how a value of this type is written. */
 static void value_hint(struct bind *b, const sluice_option *o, const struct node *n,
 	enum value_result r)
 {
@@ -114,7 +114,7 @@ static int bind_bool(struct bind *b, const sluice_option *o, const struct node *
 	return r == VALUE_OK ? 0 : value_refused(b, o, n, r);
 }
 
-/* The types whose values have an order, and so may have bounds. */
+/* A value of a type that has an order and may have bounds. */
 union number {
 	int64_t i;
 	uint64_t u;
@@ -165,7 +165,7 @@ static int bind_number(struct bind *b, const sluice_option *o, const struct node
 	return 0;
 }
 
-/* Which of the choices; -1 when a mistake was reported. */
+/* The index of the choice; -1 when a mistake was reported. */
 static int value_chosen(struct bind *b, const sluice_option *o, const struct node *n)
 {
 	sluice_str s;
@@ -192,12 +192,12 @@ static int bind_enum(struct bind *b, const sluice_option *o, const struct node *
 
 /* ---- texts and secrets --------------------------------------------------------------------- */
 
-/* The secret that file:PATH names. */
+/* Read the secret in the file of file:PATH. */
 static int secret_read(struct bind *b, const struct node *n, sluice_str path, sluice_str *out)
 {
 	struct config here = { .arena = b->arena, .dir = b->config ? b->config->dir : "." };
 	if (!path.len)
-		return diag_error_node(b->diag, n, "file: names no file");
+		return diag_error_node(b->diag, n, "file: must be followed by a path");
 	const char *full = config_path(&here, path);
 	int rc = file_read(b->arena, full, BIND_SECRET_MAX, out);
 	if (rc < 0)
@@ -211,7 +211,7 @@ static int secret_read(struct bind *b, const struct node *n, sluice_str path, sl
 		return diag_error_node(b->diag, n, "the secret in %s is empty", full);
 	if (memchr(out->data, 0, out->len))
 		return diag_error_node(b->diag, n, "the secret in %s contains a NUL byte", full);
-	*out = arena_str(b->arena, *out); /* NUL-terminated where it was cut */
+	*out = arena_str(b->arena, *out); /* again NUL-terminated after it was cut */
 	return 0;
 }
 
@@ -360,7 +360,8 @@ static int bind_exprs(struct bind *b, const sluice_option *o, const struct node 
 	return rc;
 }
 
-/* How many pairs the map makes: each value of it, or each member of a value that is a list. */
+/* The number of pairs of a map: one for each value, or for each member of a value that is a
+ * list. */
 static size_t pairs_count(const sluice_option *o, const struct node *n)
 {
 	size_t count = 0;
@@ -479,7 +480,7 @@ int bind_value(struct bind *b, const sluice_option *o, const struct node *n, voi
 	}
 }
 
-/* A node as if the file had the default where the option was left out. */
+/* A node as the file would have it with the default written out. */
 static struct node default_node(const sluice_option *o, const struct node *block, sluice_str text)
 {
 	struct mark at = node_key_mark(block);
@@ -495,7 +496,7 @@ static struct node default_node(const sluice_option *o, const struct node *block
 		.text = text };
 }
 
-/* [a, b] of a list's default. */
+/* Bind a list's default, such as [a, b]. */
 static int bind_default_list(struct bind *b, const sluice_option *o, const struct node *block,
 	void *at)
 {
@@ -519,6 +520,7 @@ int bind_default(struct bind *b, const sluice_option *o, const struct node *bloc
 		return bind_default_list(b, o, block, at);
 	struct node n = default_node(o, block, str_of(o->def));
 	sluice_option plain = *o;
-	plain.flags &= ~(uint32_t)SLUICE_F_SECRET; /* a default is no secret, and no file */
+	/* a default is never secret and never names a file */
+	plain.flags &= ~(uint32_t)SLUICE_F_SECRET;
 	return bind_value(b, &plain, &n, at);
 }

@@ -18,8 +18,8 @@ void diag_fini(struct diag *d)
 	*d = (struct diag){ .n_items = 0 };
 }
 
-/* Whether the bytes at p may be shown as they are: whole characters that are no controls (C1
- * controls included: terminals obey them). */
+/* How many bytes at p can be shown unescaped: a whole character that is not a control. C1 controls
+ * count as such, since terminals obey them. */
 static size_t shown_len(const char *p, size_t n)
 {
 	unsigned char c = (unsigned char)*p;

@@ -1,11 +1,11 @@
 /*
- * All mistakes of a configuration, collected so that one run tells them all. Shown as
+ * Collects all mistakes of a configuration, so that one run reports them all. Shown as
  *
  *     gateway.yaml:12:5: error: routes[0].match.path: must begin with "/", not "v1"
  *         hint: write path: /v1
  *
- * in the order of the file. Control bytes are escaped, texts and number are bounded. Never quote a
- * secret in a message. Main thread.
+ * in the order of the file. Control bytes are escaped; the length of texts and the number of items
+ * are bounded. A message must never quote a secret. Main thread.
  */
 #ifndef CONFIG_DIAG_H
 #define CONFIG_DIAG_H
@@ -16,7 +16,7 @@
 #include "base/json.h"
 #include "config/tree.h"
 
-enum { DIAG_KEPT = 100 }; /* as many errors, and as many warnings, are kept; the rest is counted */
+enum { DIAG_KEPT = 100 }; /* errors that are kept, and as many warnings; the rest is counted */
 
 struct diag_item {
 	bool warning;
@@ -31,8 +31,8 @@ struct diag {
 	struct arena arena;                     /* owned: every text */
 	struct diag_item *items[2 * DIAG_KEPT]; /* in the order of the file */
 	unsigned n_items;
-	unsigned n_errors, n_warnings; /* all of them, kept or not */
-	struct diag_item *last;        /* what diag_hint() adds to; NULL when that was not kept */
+	unsigned n_errors, n_warnings; /* including those not kept */
+	struct diag_item *last;        /* diag_hint() adds to it; NULL when it was not kept */
 };
 
 void diag_init(struct diag *d);
@@ -49,13 +49,13 @@ __attribute__((format(printf, 3, 4))) int diag_error_node(struct diag *d, const 
 __attribute__((format(printf, 3, 4))) void diag_warn_node(struct diag *d, const struct node *n,
 	const char *fmt, ...);
 void diag_add(struct diag *d, bool warning, const struct mark *at, const char *fmt, va_list ap);
-/* How to put right what was reported last. */
+/* Add to the last report how the mistake can be corrected. */
 __attribute__((format(printf, 2, 3))) void diag_hint(struct diag *d, const char *fmt, ...);
 
 void diag_print(const struct diag *d, FILE *to);
-/* The same as a text of n bytes; released with free(). */
+/* The same as a text of *n bytes; the caller releases it with free(). */
 char *diag_printed(const struct diag *d, size_t *n);
-/* One line of the error log for each. */
+/* Write one line to the error log for each. */
 void diag_log(const struct diag *d);
 /* {"errors": 2, "warnings": 0, "items": [{"severity", "file", "line", "column", "path", "message",
  * "hint"}]} */

@@ -27,7 +27,7 @@ static bool name_is_valid(sluice_str s)
 	return true;
 }
 
-/* A value ends up in texts that are NUL-terminated UTF-8 like the rest of the file. */
+/* Whether a value is UTF-8, as all texts of the file must be. */
 static bool value_is_text(const char *s)
 {
 	size_t n = strlen(s);
@@ -41,7 +41,7 @@ static bool value_is_text(const char *s)
 	return true;
 }
 
-/* The value of one reference: what stands between ${ and }. */
+/* Append the value of one reference. inner: the text between ${ and }. */
 static int env_reference(const struct env *env, struct diag *d, const struct mark *at,
 	sluice_str inner, sluice_str *out)
 {
@@ -79,8 +79,8 @@ static int env_reference(const struct env *env, struct diag *d, const struct mar
 	return 0;
 }
 
-/* Cut text at the next reference: *plain is what stands before it, *inner what is between ${ and },
- * or none for $${. 1, 0 when no reference is left, -1 when a mistake was reported. */
+/* Cut text at the next reference: *plain is the part before it, *inner the part between ${ and },
+ * or empty for $${. 1, 0 when no reference is left, -1 when a mistake was reported. */
 static int env_next(struct diag *d, const struct mark *at, sluice_str *text, sluice_str *plain,
 	sluice_str *inner)
 {
@@ -88,7 +88,7 @@ static int env_next(struct diag *d, const struct mark *at, sluice_str *text, slu
 		if (text->data[i] != '$' || text->data[i + 1] != '{')
 			continue;
 		*plain = str_n(text->data, i);
-		if (i && text->data[i - 1] == '$') { /* $${: one $ goes, and what follows stays */
+		if (i && text->data[i - 1] == '$') { /* $${: remove one $ and keep the rest */
 			*inner = STR_NONE;
 			*text = str_n(text->data + i, text->len - i);
 			text->data += 2;
@@ -105,7 +105,7 @@ static int env_next(struct diag *d, const struct mark *at, sluice_str *text, slu
 		}
 		if (body.len > 1 && memmem(body.data, body.len, "${", 2)) {
 			(void)diag_error(d, at,
-				"a reference to the environment cannot stand within another");
+				"a reference to the environment cannot contain another");
 			return -1;
 		}
 		*inner = body;

@@ -1,5 +1,5 @@
 /*
- * Configuration files: reading one whole, and the paths it names, which are relative to its own
+ * Reads configuration files, and resolves the paths in them, which are relative to the file's
  * folder. Main thread.
  */
 #ifndef CONFIG_FILE_H
@@ -7,36 +7,35 @@
 
 #include "config/env.h"
 
-/* One configuration being read. */
+/* A configuration while it is read. */
 struct config {
 	struct arena *arena;     /* borrowed: tree, texts and paths live here */
 	struct diag *diag;       /* borrowed */
 	const struct env *env;   /* borrowed: env_process unless set otherwise */
 	const char *file;        /* as the user named it */
 	const char *dir;         /* its folder, absolute */
-	const struct node *root; /* NULL until the file is read, and when it is no YAML */
+	const struct node *root; /* NULL before the file is read, and when it is not YAML */
 };
 
 void config_init(struct config *c, struct arena *a, struct diag *d);
-/* Read and parse the file. 0, or -1 when a mistake was reported; root may be there nevertheless,
- * and then is worth a further look for mistakes. */
+/* Read and parse the file. 0, or -1 when a mistake was reported. root may be set even then, so that
+ * the caller can look for further mistakes. */
 must_use int config_load(struct config *c, const char *file);
-/* The same with a text; dir is where its relative paths begin. */
+/* The same with a text; dir is the folder for its relative paths. */
 must_use int config_load_text(struct config *c, const char *file, const char *dir, sluice_str text);
-/* The absolute path of what the file names; NUL-terminated, lives in the arena. */
+/* The absolute form of a path in the file; NUL-terminated, lives in the arena. */
 const char *config_path(const struct config *c, sluice_str path);
-/* An address as the file gives it: unix:PATH with the path absolute, all others as they are. Lives
- * in the arena. */
+/* An address of the file: unix:PATH with the path made absolute, any other unchanged. Lives in the
+ * arena. */
 sluice_str config_address(const struct config *c, sluice_str address);
-/* Read a file the configuration names, at most max bytes. out lives in the arena and is
+/* Read a file that the configuration names, of at most max bytes. out lives in the arena and is
  * NUL-terminated. 0 or a negative errno: -EFBIG when it is larger. */
 must_use int config_read_file(const struct config *c, sluice_str path, size_t max, sluice_str *out);
 
-/* Read a whole file of at most max bytes into the arena, NUL-terminated. 0 or a negative errno, as
- * of load_file(): only regular files are read. (The configuration itself may also come from a
- * pipe.) */
+/* Read a whole file of at most max bytes into the arena, NUL-terminated. 0 or a negative errno.
+ * Only regular files are read; the configuration itself may also come from a pipe. */
 must_use int file_read(struct arena *a, const char *path, size_t max, sluice_str *out);
-/* What went wrong, for people. */
+/* The error as a text for messages. */
 const char *file_error(int negative_errno);
 
 #endif

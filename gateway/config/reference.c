@@ -1,4 +1,4 @@
-/* Option tables for people. Main thread. */
+/* Option tables as documentation. Main thread. */
 #include "config/reference.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 enum { PATH_MAX_LEN = 256 };
 
-/* How a block is reached: listeners[].tls, upstreams.NAME. buf of PATH_MAX_LEN bytes. */
+/* The path of a block: listeners[].tls, upstreams.NAME. buf has PATH_MAX_LEN bytes. */
 static const char *block_path(char *buf, const char *path, const sluice_option *o)
 {
 	const char *suffix = o->type == SLUICE_T_LIST ? "[]"
@@ -47,7 +47,7 @@ static const char *row_default(const sluice_option *o)
 	return !o->def ? "" : *o->def ? o->def : "\"\"";
 }
 
-/* What the columns do not say. */
+/* Write what has no column of its own. */
 static void row_notes(FILE *to, const sluice_option *o)
 {
 	char range[OPTION_TEXT];
@@ -63,7 +63,7 @@ static void row_notes(FILE *to, const sluice_option *o)
 
 /* ---- Markdown ------------------------------------------------------------------------------ */
 
-/* A cell must not end its table's row or column, nor start markup. */
+/* Write the text of a table's cell. Characters that end a cell or start markup are escaped. */
 static void cell(FILE *to, const char *s)
 {
 	for (; *s; s++) {
@@ -155,7 +155,8 @@ void reference_man_text(FILE *to, const char *s)
 	bool bold = false, starts = true;
 	for (; *s; s++) {
 		if (starts && (*s == '.' || *s == '\''))
-			(void)fputs("\\&", to); /* no request */
+			/* else a leading dot or quote would be a request to man */
+			(void)fputs("\\&", to);
 		starts = *s == '\n';
 		switch (*s) {
 		case '`':

@@ -1,5 +1,5 @@
-/* JSON Schema from option tables. Functions write the members of a schema; who calls them opens and
- * closes it. Main thread. */
+/* JSON Schema from option tables. A function writes the members of a schema object; its caller
+ * opens and closes the object. Main thread. */
 #include "config/schema.h"
 
 #include <stdio.h>
@@ -62,8 +62,8 @@ static void member_bounds(struct json_out *o, const char *min, const char *max,
 
 /* ---- single values ------------------------------------------------------------------------- */
 
-/* A choice such as 1.2 or true is no text to a YAML reader unless it is quoted, and both are
- * right. */
+/* Whether YAML reads a choice, such as 1.2 or true, as another type unless it is quoted. Both forms
+ * must be accepted. */
 static bool choice_is_literal(sluice_str s)
 {
 	bool digit = false;
@@ -102,7 +102,7 @@ static void choice(struct json_out *o, const sluice_option *row)
 static void number(struct json_out *o, const sluice_option *row)
 {
 	bool is_signed = row->type == SLUICE_T_INT;
-	member_type(o, "integer string"); /* templates quote numbers */
+	member_type(o, "integer string"); /* string too: templates quote numbers */
 	member_str(o, "pattern", is_signed ? "^-?[0-9]+$|" ENV_PATTERN : "^[0-9]+$|" ENV_PATTERN);
 	member_bound(o, "minimum", row->min || is_signed ? row->min : "0", is_signed);
 	member_bound(o, "maximum", row->max, is_signed);
@@ -111,8 +111,8 @@ static void number(struct json_out *o, const sluice_option *row)
 static void text(struct json_out *o, const sluice_option *row)
 {
 	member_type(o, "string number boolean");
-	/* bounds count bytes of what the environment or a file may still put here: only emptiness
-	 * can be told */
+	/* the bounds hold for the text after ${NAME} and file: were replaced, so a schema can only
+	 * check that it is not empty */
 	if (row->type == SLUICE_T_STR && row->min && !str_eq(str_of(row->min), STR("0")))
 		member_bound(o, "minLength", "1", false);
 }
@@ -200,7 +200,8 @@ static void block(struct json_out *o, const struct schema *s, const sluice_optio
 	unsigned depth)
 {
 	bool due = false;
-	if (depth >= TABLE_DEPTH_MAX) /* a table that contains itself: say no more */
+	/* a table that contains itself: accept anything from here on */
+	if (depth >= TABLE_DEPTH_MAX)
 		return;
 	for (const sluice_option *row = table; row && row->name; row++)
 		due |= row_is_due(row);
@@ -221,7 +222,7 @@ static void block(struct json_out *o, const struct schema *s, const sluice_optio
 	json_bool(o, false);
 }
 
-/* A block, or the scalar that may stand for it. */
+/* A block, or the scalar that may replace it. */
 static void block_or_scalar(struct json_out *o, const struct schema *s, const sluice_option *table,
 	unsigned depth)
 {
@@ -252,7 +253,7 @@ static void node(struct json_out *o, const struct schema *s, const sluice_option
 		member_str(o, "$ref", targets[kind]);
 }
 
-/* What a row takes. */
+/* The schema of a row's value. */
 static void value(struct json_out *o, const struct schema *s, const sluice_option *row,
 	unsigned depth)
 {
@@ -355,7 +356,8 @@ static bool row_is_use(const sluice_option *row)
 	return strcmp(row->name, "use") == 0;
 }
 
-/* `use` says which plugin; the other options are the core's and the plugin's own. */
+/* An instance of one plugin: `use` has its name; the other options are those of the core and of the
+ * plugin. */
 static void instance_of(struct json_out *o, const struct schema *s, const struct schema_plugin *p)
 {
 	if (p->summary)

@@ -35,7 +35,7 @@ const sluice_option *table_flagged(const sluice_option *table, uint32_t flag)
 
 /* ---- words --------------------------------------------------------------------------------- */
 
-/* What is said of each type: its name, how a sentence calls its value, an example. */
+/* For each type: its name, its name in a sentence, an example. */
 static const struct type_text {
 	const char *name, *article, *example;
 	size_t size; /* of the field; 0: of the sub-table's struct */
@@ -96,7 +96,7 @@ static void choices_add(char *buf, size_t *at, const sluice_option *o)
 
 static void example_add(char *buf, size_t *at, const sluice_option *o, unsigned depth);
 
-/* The inside of a block: what it requires, or else its first row. */
+/* The example of a block: its required rows, or else its first row. */
 static void block_example_add(char *buf, size_t *at, const sluice_option *table, unsigned depth)
 {
 	enum { SHOWN = 3 };
@@ -122,7 +122,7 @@ static void block_example_add(char *buf, size_t *at, const sluice_option *table,
 	text_add(buf, at, " }");
 }
 
-/* What is to be put in the place of a text: the option's name in capitals. */
+/* A placeholder for a text: the option's name in capitals. */
 static void placeholder_add(char *buf, size_t *at, const char *name)
 {
 	for (; *name; name++)
@@ -148,7 +148,7 @@ static void example_add(char *buf, size_t *at, const sluice_option *o, unsigned 
 	} else if (o->type == SLUICE_T_STR) {
 		placeholder_add(buf, at, o->name);
 	} else if (o->type >= SLUICE_T_INT && o->type <= SLUICE_T_RATE && (o->min || o->max)) {
-		/* whatever it is, it is allowed */
+		/* a bound is itself a permitted value */
 		text_add(buf, at, "%s", o->min ? o->min : o->max);
 	} else {
 		text_add(buf, at, "%s", type_texts[o->type].example);
@@ -254,7 +254,7 @@ static bool name_is_sound(const char *name)
 	return *name != 0;
 }
 
-/* What bounds are compared by: one number for every type that has them. */
+/* Convert a bound to a number, so that one function compares bounds of all types. */
 static bool bound_read(const sluice_option *o, const char *text, sluice_rate *out)
 {
 	int64_t i = 0;
@@ -265,7 +265,8 @@ static bool bound_read(const sluice_option *o, const char *text, sluice_rate *ou
 	case SLUICE_T_INT:
 		if (value_int(str_of(text), &i) != VALUE_OK)
 			return false;
-		out->count = (uint64_t)i + (1ull << 63); /* keeps the order */
+		/* shifted to unsigned, which keeps the order */
+		out->count = (uint64_t)i + (1ull << 63);
 		return true;
 	case SLUICE_T_DURATION:
 		return value_duration(str_of(text), &out->count) == VALUE_OK;
@@ -276,7 +277,7 @@ static bool bound_read(const sluice_option *o, const char *text, sluice_rate *ou
 	}
 }
 
-/* The default, in terms of what is bounded. */
+/* The number of the default that the bounds apply to: its value, length or count. */
 static bool default_read(const sluice_option *o, sluice_rate *out)
 {
 	sluice_str rest = str_of(o->def), item;
@@ -351,7 +352,7 @@ static int row_check(const struct verdict *v, const sluice_option *table, const 
 	if (!type_is_known(o->type) || (o->type == SLUICE_T_NODE && !core))
 		return unsound(v, "option %s: unknown type %u", o->name, o->type);
 	if (!o->doc || !*o->doc)
-		return unsound(v, "option %s: no sentence says what it is", o->name);
+		return unsound(v, "option %s: it has no sentence of documentation", o->name);
 	if (o->offset > size || type_texts[o->type].size > size - o->offset)
 		return unsound(v, "option %s: its field lies outside the struct of %zu bytes",
 			o->name, size);
@@ -374,14 +375,15 @@ static int row_check(const struct verdict *v, const sluice_option *table, const 
 	if (o->type == SLUICE_T_MAP && !table_flagged(o->sub, SLUICE_F_KEY))
 		return unsound(v, "option %s: no row of its table takes the key", o->name);
 	if ((o->flags & SLUICE_F_KEY) && o->type != SLUICE_T_STR)
-		return unsound(v, "option %s: a key is a text", o->name);
+		return unsound(v, "option %s: a key must be a text", o->name);
 	if ((o->flags & SLUICE_F_SCALAR) &&
 		(o->type >= SLUICE_T_BLOCK || o->type == SLUICE_T_PAIRS))
-		return unsound(v, "option %s: a scalar is no %s", o->name, option_type(o));
+		return unsound(v, "option %s: a scalar cannot be a %s", o->name, option_type(o));
 	if ((o->flags & SLUICE_F_MULTI) && o->type != SLUICE_T_PAIRS)
 		return unsound(v, "option %s: no lists of values in a %s", o->name, option_type(o));
 	if ((o->flags & SLUICE_F_REQUIRED) && o->def)
-		return unsound(v, "option %s: what is required needs no default", o->name);
+		return unsound(v, "option %s: it is required, so it cannot have a default",
+			o->name);
 	return bounds_check(v, o);
 }
 
@@ -399,8 +401,8 @@ static int table_walk(const struct verdict *v, const sluice_option *table, size_
 		size_t inner = o->type == SLUICE_T_BLOCK ? size - o->offset : o->sub_size;
 		if (table_walk(v, o->sub, inner, core, depth + 1) < 0)
 			return -1;
-		/* options are named by struct and name: at one address a name must mean one
-		 * option */
+		/* bind_option() finds an option by address and name. When a sub-struct has the
+		 * address of its parent, no name may be in both. */
 		for (const sluice_option *p = o->sub;
 			o->type == SLUICE_T_BLOCK && o->offset == 0 && p->name; p++) {
 			if (table_find(table, str_of(p->name)))

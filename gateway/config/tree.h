@@ -1,6 +1,6 @@
 /*
- * A configuration file as a tree of nodes, each of which knows where it stands. Built by
- * config/yaml and immutable from then on; a tree lives in one arena and dies with it. Main thread.
+ * A configuration file as a tree of nodes with their places in the file. Built by config/yaml and
+ * then immutable; a tree lives in one arena. Main thread.
  */
 #ifndef CONFIG_TREE_H
 #define CONFIG_TREE_H
@@ -12,7 +12,7 @@ enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
 struct node {
 	uint8_t kind; /* enum node_kind */
 	bool quoted;  /* SCALAR: written in quotes or as a block of text */
-	/* a mistake here is already reported: whoever meets the node keeps quiet */
+	/* a mistake in it was reported: report no more for this node */
 	bool broken;
 	/* where the value begins, 1-based; columns count characters */
 	uint32_t line, col;
@@ -34,20 +34,20 @@ struct node {
 	};
 };
 
-/* A place to point at. line 0: the file as a whole. */
+/* A place in the file. line 0: the file as a whole. */
 struct mark {
 	const char *file;
 	uint32_t line, col;
 	const struct node *node; /* whose path to show; may be NULL */
 };
 
-/* Where the value stands; where its key stands (or the value, if it has no key): for what is wrong
- * with a whole block. */
+/* The place of the value. node_key_mark(): of its key, or of the value when it has none; for
+ * mistakes of a whole block. */
 struct mark node_mark(const struct node *n);
 struct mark node_key_mark(const struct node *n);
-/* The member of that key, or NULL; also NULL when n is no map. */
+/* The member with that key, or NULL; NULL also when n is not a map. */
 const struct node *node_find(const struct node *n, sluice_str key);
-/* Nothing was written: `key:`, `key: ~` or `key: null`, without quotes. */
+/* Whether there is no value: `key:`, `key: ~` or `key: null`, without quotes. */
 bool node_is_null(const struct node *n);
 /* "a list", "a block", "text", "nothing". */
 const char *node_kind_text(const struct node *n);

@@ -70,7 +70,7 @@ enum value_result value_bool(sluice_str s, bool *out)
 enum value_result value_uint(sluice_str s, uint64_t *out)
 {
 	sluice_str digits = digits_of(s);
-	/* 010: eight or ten? */
+	/* 010 is refused: it may mean eight or ten */
 	if (digits.len == 0 || digits.len != s.len || (s.len > 1 && s.data[0] == '0'))
 		return VALUE_MALFORMED;
 	return str_u64(s, out) ? VALUE_OK : VALUE_TOO_LARGE;
@@ -115,7 +115,7 @@ enum value_result value_size(sluice_str s, uint64_t *out)
 
 enum value_result value_duration(sluice_str s, uint64_t *out)
 {
-	if (str_eq(s, STR("0"))) { /* the same in every unit */
+	if (str_eq(s, STR("0"))) { /* zero needs no unit */
 		*out = 0;
 		return VALUE_OK;
 	}

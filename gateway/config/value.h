@@ -1,6 +1,6 @@
 /*
- * The notations of single values: numbers, sizes, durations, rates. Parsing only: bounds and
- * messages are config/bind. Any thread.
+ * Parses single values: numbers, sizes, durations, rates. Bounds are checked and mistakes reported
+ * in config/bind. Any thread.
  */
 #ifndef CONFIG_VALUE_H
 #define CONFIG_VALUE_H
@@ -26,9 +26,9 @@ must_use enum value_result value_duration(sluice_str s, uint64_t *out);
 must_use enum value_result value_rate(sluice_str s, sluice_rate *out);
 /* Index of s among the choices, or -1. */
 int value_choice(const char *const *choices, sluice_str s);
-/* Less, equal or more: -1, 0, 1, in events a time. */
+/* Compares two rates in events per time: -1, 0 or 1. */
 int value_rate_compare(const sluice_rate *a, const sluice_rate *b);
-/* Whether two names differ so little that one was meant for the other. */
+/* Whether two names differ so little that one may be a misspelling of the other. */
 bool value_is_near(sluice_str a, sluice_str b, unsigned *distance);
 /* The choice that is nearest to s, or NULL when none is near. */
 const char *value_nearest(const char *const *choices, sluice_str s);

@@ -1,4 +1,4 @@
-/* libyaml's events to a tree. Main thread. */
+/* Builds a tree from the events of libyaml. Main thread. */
 #include "config/yaml.h"
 
 #include <stdlib.h>
@@ -7,14 +7,14 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-/* A collection whose end has not come yet. */
+/* A collection that is still open. */
 struct level {
 	struct node *node;
-	size_t first; /* its members begin here in loader.members */
-	/* not part of the tree: a key that is no text, or what follows one */
+	size_t first; /* index of its first member in loader.members */
+	/* not part of the tree: a key that is not a text, or the value of a refused key */
 	bool dropped;
 	bool has_key;     /* MAP: the key came, the value is due */
-	bool key_dropped; /* that key is refused, and its value goes with it */
+	bool key_dropped; /* that key was refused; its value is dropped too */
 	sluice_str key;
 	uint32_t key_line, key_col;
 };
@@ -27,7 +27,7 @@ struct loader {
 	sluice_str text;
 	struct level levels[YAML_DEPTH_MAX];
 	unsigned depth;
-	struct node **members; /* owned: of the open collections, one after the other */
+	struct node **members; /* owned: the members of all open collections, one after the other */
 	size_t n_members, cap_members;
 	size_t n_nodes;
 	size_t expanded; /* bytes that came from the environment */
@@ -99,7 +99,7 @@ static void loader_close(struct loader *l)
 	memcpy(sorted, v, n * sizeof(*sorted));
 	node->n = map_sort(l, sorted, n);
 	node->sorted = sorted;
-	/* in the order of the file too, only the first of each key */
+	/* also in the order of the file: keep only the first of each key */
 	for (uint32_t i = 0; i < n && node->n < n; i++) {
 		if (node_find(node, v[i]->key) == v[i])
 			v[kept++] = v[i];
@@ -118,8 +118,8 @@ static void members_add(struct loader *l, struct node *n)
 	l->members[l->n_members++] = n;
 }
 
-/* A new node in its place: the root, the next of a list, or the value of the key that came last.
- * NULL: too many. */
+/* Add a node: as the root, the next of a list, or the value of the last key. NULL: too many
+ * nodes. */
 static struct node *loader_node(struct loader *l, enum node_kind kind, yaml_mark_t m, bool *dropped)
 {
 	struct level *top = loader_top(l);
@@ -207,7 +207,8 @@ static int loader_open(struct loader *l, const yaml_event_t *e, enum node_kind k
 	if (!n)
 		return -1;
 	if (is_key)
-		top->has_key = true; /* its value is still to come, and goes the same way */
+		/* the value of the refused key comes next and is dropped too */
+		top->has_key = true;
 	l->levels[l->depth++] =
 		(struct level){ .node = n, .first = l->n_members, .dropped = dropped };
 	return 0;
@@ -229,7 +230,8 @@ static void loader_text(struct loader *l, struct node *n, sluice_str text)
 	if (out.data == text.data) {
 		n->text = arena_str(l->arena, text);
 	} else {
-		/* few bytes of file can ask for many: what they ask for is bounded like the file */
+		/* a short file can refer to a large variable many times, so the sum is bounded like
+		   the file */
 		l->expanded += out.len;
 		if (l->expanded > YAML_SIZE_MAX) {
 			(void)diag_error_node(l->diag, n,
@@ -272,7 +274,7 @@ static sluice_str text_at(sluice_str text, yaml_mark_t m)
 	return text;
 }
 
-/* A text that begins with a star is an alias to YAML: show it as it must be written. */
+/* YAML reads a text that begins with a star as an alias: hint at the quotes it needs. */
 static void hint_quotes(struct loader *l, yaml_mark_t star, const char *before)
 {
 	enum { SHOWN_MAX = 64 };
@@ -334,7 +336,7 @@ static int loader_document(struct loader *l, const yaml_event_t *e)
 	return 0;
 }
 
-/* 1: go on, 0: the stream is at its end, -1: a mistake beyond which nothing can be told. */
+/* 1: go on; 0: end of the stream; -1: a mistake that ends the parsing. */
 static int loader_event(struct loader *l, const yaml_event_t *e)
 {
 	switch (e->type) {
@@ -364,7 +366,7 @@ static int loader_event(struct loader *l, const yaml_event_t *e)
 	}
 }
 
-/* libyaml's words, and what is usually behind them. */
+/* Report libyaml's error, with a hint at the usual cause. */
 static void loader_syntax_error(struct loader *l, const yaml_parser_t *p)
 {
 	struct mark at = loader_mark(l, p->problem_mark);
@@ -391,8 +393,8 @@ static void loader_syntax_error(struct loader *l, const yaml_parser_t *p)
 			l->file, p->context_mark.line + 1, p->context_mark.column + 1);
 }
 
-/* Position and sort of the first byte that no configuration may have. Lines and columns as libyaml
- * counts them. */
+/* Report the first byte that a configuration must not contain. Lines and columns are counted as
+ * libyaml does. */
 static int text_check(struct loader *l)
 {
 	uint32_t line = 1, col = 1;
@@ -407,7 +409,7 @@ static int text_check(struct loader *l)
 		}
 		if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
 			return diag_error(l->diag, &at,
-				"the control byte 0x%02x cannot stand in a configuration", c);
+				"the control byte 0x%02x is not permitted in a configuration", c);
 		i += len;
 		col++;
 		if (c == '\n' || (c == '\r' && !(i < l->text.len && l->text.data[i] == '\n'))) {
@@ -449,7 +451,8 @@ const struct node *yaml_parse(struct arena *a, struct diag *d, const struct env 
 		.text = text };
 	struct mark whole = { .file = l.file };
 
-	if (str_starts(text, STR("\xef\xbb\xbf"))) /* a byte order mark: of no meaning in UTF-8 */
+	/* a byte order mark, which UTF-8 does not need */
+	if (str_starts(text, STR("\xef\xbb\xbf")))
 		l.text = str_n(text.data + 3, text.len - 3);
 	if (text.len > YAML_SIZE_MAX) {
 		(void)diag_error(d, &whole, "the file is larger than %d MiB", YAML_SIZE_MAX >> 20);

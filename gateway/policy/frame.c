@@ -34,31 +34,60 @@ static bool frame_is_hook(const struct frame *f)
 	return f->call <= RUN_COMPLETE;
 }
 
+/* ---- for the story of the exchange --------------------------------------------------------- */
+
+static void frame_tell(const sluice_exchange *x, const struct frame *f, const char *what,
+	uint64_t took_ns, const char *more)
+{
+	timeline_add_entry(x->timeline,
+		(struct timeline_entry){ .what = what,
+			.which = f->item->inst->name,
+			.took_us = took_ns ? timeline_us(took_ns) : 0,
+			.more = more });
+}
+
+static void frame_tell_parked(const sluice_exchange *x, const struct frame *f)
+{
+	frame_tell(x, f, "waits for plugin", 0, f->wait->what);
+}
+
+static void frame_tell_goes_on(const sluice_exchange *x, const struct frame *f)
+{
+	frame_tell(x, f, "waited for plugin", worker_now(x->worker) - f->since_ns + 1, NULL);
+}
+
+/* ---- the stack ----------------------------------------------------------------------------- */
+
 void frame_enter(sluice_exchange *x, struct frame *f)
 {
 	if (f->state == FRAME_IDLE) {
 		f->below = x->frame;
 		f->wait = NULL;
 		x->frame = f;
+	} else if (unlikely(x->timeline)) {
+		frame_tell_goes_on(x, f);
 	}
 	check(x->frame == f && !f->wait, "a frame of %s is entered in the middle of the stack",
 		f->item->plugin->name);
 	frame_set_state(f, FRAME_RUNS);
 	frame_show(x);
-	f->entered_ns = 0;
+	f->since_ns = 0;
 	if (!frame_is_hook(f))
 		return;
 	uint64_t n = x->slots[f->item->slot]->calls++;
 	series_add(f->item->inst->calls, 1);
-	if (unlikely(n < FRAME_SAMPLE || n % FRAME_SAMPLE == 0))
-		f->entered_ns = clock_ns();
+	f->sampled = n < FRAME_SAMPLE || n % FRAME_SAMPLE == 0;
+	if (unlikely(f->sampled || x->timeline))
+		f->since_ns = clock_ns();
 }
 
 static void frame_measure(const sluice_exchange *x, const struct frame *f)
 {
-	uint64_t calls = x->slots[f->item->slot]->calls;
-	series_add(f->item->inst->time,
-		(clock_ns() - f->entered_ns) * (calls > FRAME_SAMPLE ? FRAME_SAMPLE : 1));
+	uint64_t calls = x->slots[f->item->slot]->calls, took = clock_ns() - f->since_ns;
+	if (f->sampled)
+		series_add(f->item->inst->time, took * (calls > FRAME_SAMPLE ? FRAME_SAMPLE : 1));
+	if (unlikely(x->timeline))
+		frame_tell(x, f, running_call_name(f->call), took, NULL);
 }
 
 static void frame_pop(sluice_exchange *x)
@@ -74,11 +103,14 @@ static void frame_pop(sluice_exchange *x)
 enum run_result frame_leave(sluice_exchange *x, sluice_verdict v)
 {
 	struct frame *f = x->frame;
-	if (unlikely(f->entered_ns))
+	if (unlikely(f->since_ns))
 		frame_measure(x, f);
 	if (v == SLUICE_WAIT && f->wait) {
 		frame_set_state(f, FRAME_PARKED);
+		f->since_ns = worker_now(x->worker);
 		running_clear(x->worker);
+		if (unlikely(x->timeline))
+			frame_tell_parked(x, f);
 		return RUN_WAIT;
 	}
 	frame_pop(x);

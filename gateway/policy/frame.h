@@ -40,6 +40,7 @@ enum frame_state { FRAME_IDLE, FRAME_RUNS, FRAME_PARKED };
 /* What a parked frame waits for. Embedded in what knows how to end the wait. */
 struct frame_wait {
 	void (*cancel)(struct frame_wait *w); /* the callback is dropped */
+	const char *what;                     /* for people, with its article: "a timer" */
 };
 
 struct frame {
@@ -47,10 +48,12 @@ struct frame {
 	const struct chain_item *item; /* borrowed: of the chain; whose code runs */
 	struct stage *stage;           /* of a body hook; NULL: it is another */
 	struct frame_wait *wait;       /* NULL: it waits for nothing */
-	uint64_t entered_ns;           /* 0: the time of this call is not measured */
+	/* RUNS: when it was entered, 0: its time is not measured. PARKED: since when. */
+	uint64_t since_ns;
 	uint8_t call;  /* enum run_phase, or enum running_call for what is no hook */
 	uint8_t state; /* enum frame_state; frame_set_state() writes it */
 	bool may_wait;
+	bool sampled; /* its time is counted */
 };
 
 /* The time of the first FRAME_SAMPLE calls of an instance is measured on each worker, and of one in

@@ -8,6 +8,7 @@
 #include "http/handler.h"
 #include "policy/frame.h"
 #include "policy/instance.h"
+#include "policy/timeline.h"
 #include "route/pattern.h"
 
 /* A route's plugins in order. Immutable, in the snapshot. */
@@ -67,7 +68,8 @@ struct sluice_exchange {
 	uint32_t decided_by;     /* the plugin that gave the last RUN_REPLY, RUN_FAIL or RUN_OVER */
 	struct frame *frame;     /* the top of the stack of running and parked hooks; NULL: none */
 	struct frame walk_frame; /* of the walk's hooks; those of bodies are in their stages */
-	bool te_trailers;        /* a plugin asks the upstream for trailers */
+	struct timeline *timeline;            /* in the arena; NULL: nobody wants to know */
+	bool te_trailers;                     /* a plugin asks the upstream for trailers */
 	const struct path_captures *captures; /* of the route's path; NULL: none */
 	/* by enum sluice_side: work on bodies; NULL: they pass untouched */
 	struct stages *stages[2];

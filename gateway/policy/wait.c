@@ -34,6 +34,13 @@ struct run_wait {
 static void wait_on_due(struct timer *t);
 static void wait_cancel(struct frame_wait *fw);
 
+static const char *const wait_names[] = {
+	[WAIT_SLEEP] = "a timer",
+	[WAIT_PUBLISH] = "what the plugin publishes",
+	[WAIT_FETCH] = "a fetch",
+	[WAIT_STORE] = "a store",
+};
+
 /* NULL when the hook that runs may not wait, waits already, or there is no memory left. */
 static struct run_wait *wait_new(sluice_exchange *x, enum wait_kind kind)
 {
@@ -45,7 +52,7 @@ static struct run_wait *wait_new(sluice_exchange *x, enum wait_kind kind)
 		w = arena_alloc(x->arena, sizeof(*w));
 	if (!w)
 		return NULL;
-	w->wait.cancel = wait_cancel;
+	w->wait = (struct frame_wait){ wait_cancel, wait_names[kind] };
 	w->x = x;
 	w->frame = f;
 	w->kind = kind;

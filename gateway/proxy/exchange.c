@@ -14,12 +14,6 @@
 
 static void exchange_run_response(struct exchange *x);
 
-static void exchange_waits_for_plugin(const struct exchange *x)
-{
-	const struct chain_item *item = &x->px.chain->v[x->px.at];
-	timeline_add(x->timeline, "waits for plugin", item->inst->name, 0);
-}
-
 /* ---- sending the response ------------------------------------------------------------------ */
 
 /* All of the response was passed on, but for its trailers. Both messages are through, or the rest
@@ -210,7 +204,6 @@ static bool exchange_stage_response(struct exchange *x)
 static void exchange_after_response_hooks(struct exchange *x, enum run_result r)
 {
 	if (r == RUN_WAIT) {
-		exchange_waits_for_plugin(x);
 		lane_hold(&x->to_client, HOLD_HOOKS);
 		return;
 	}
@@ -283,8 +276,8 @@ static void exchange_stage_request(struct exchange *x)
 static void exchange_after_request_hooks(struct exchange *x, enum run_result r)
 {
 	if (r == RUN_WAIT)
-		exchange_waits_for_plugin(x);
-	else if (r == RUN_REPLY)
+		return;
+	if (r == RUN_REPLY)
 		exchange_answer_or_refuse(x, respond_plugin(x));
 	else if (r == RUN_FAIL)
 		exchange_refuse(x, ERR_PLUGIN_FAILED);
@@ -335,7 +328,6 @@ static const struct exchange_events walk_events = {
 static void exchange_on_resumed(sluice_exchange *px, enum run_result r)
 {
 	struct exchange *x = container_of(px, struct exchange, px);
-	timeline_add(x->timeline, "plugins go on", STR_NONE, 0);
 	if (x->state == EXCHANGE_REQUEST_HOOKS)
 		exchange_after_request_hooks(x, r);
 	else if (x->state == EXCHANGE_REQUEST_BODY)
@@ -410,7 +402,8 @@ static struct exchange *exchange_new(struct proxy *p, struct client *c)
 	x->px.worker = p->worker;
 	x->px.on_resumed = exchange_on_resumed;
 	x->proxy = p;
-	x->timeline = timeline_new(&c->arena);
+	if (unlikely(log_is_on(LOG_DEBUG)))
+		x->px.timeline = timeline_new(&c->arena);
 	x->events = &walk_events;
 	x->view = view_ref(p->view);
 	x->px.slots = x->view->slots;

@@ -14,7 +14,6 @@
  *   exchange_end     the one way to end
  *   lane             one direction of a body, and what holds it
  *   exchange_state   the states
- *   timeline         what happened, for people
  *   admit, grpc, handshake, fields, forwarded_fields: what the others ask
  */
 #ifndef PROXY_EXCHANGE_H
@@ -23,7 +22,6 @@
 #include "base/permute.h"
 #include "proxy/lane.h"
 #include "proxy/snapshot.h"
-#include "proxy/timeline.h"
 
 enum exchange_state {
 #define S(name, text, next, who, wait, bound) EXCHANGE_##name,
@@ -87,8 +85,7 @@ struct exchange {
 	sluice_str told_host;
 	/* the origin's, which is gone when the client has taken all */
 	struct fields upstream_trailers;
-	struct timeline *timeline; /* in the arena; NULL: nobody wants to know */
-	struct tunnel *tunnel;     /* in the arena; NULL: none */
+	struct tunnel *tunnel; /* in the arena; NULL: none */
 	/* borrowed: where it counts among its client's requests; NULL: nowhere */
 	struct count_client *counted;
 	struct grpc_call *grpc; /* in the arena; NULL: no gRPC call */

@@ -36,7 +36,7 @@ static void exchange_note_holds(struct exchange *x, const struct lane *l)
 	if (!l->holds || l->ended)
 		return;
 	sluice_str holds = str_n(text, lane_text(l, text));
-	timeline_add(x->timeline, "ends with the", arena_note(x->px.arena, holds), 0);
+	timeline_add(x->px.timeline, "ends with the", arena_note(x->px.arena, holds), 0);
 }
 
 void exchange_end(struct exchange *x, int err)
@@ -45,7 +45,7 @@ void exchange_end(struct exchange *x, int err)
 		return;
 	if (err && !x->code)
 		exchange_set_reason(x, err);
-	if (unlikely(x->timeline)) {
+	if (unlikely(x->px.timeline)) {
 		exchange_note_holds(x, &x->to_upstream);
 		exchange_note_holds(x, &x->to_client);
 	}
@@ -65,7 +65,7 @@ void exchange_end(struct exchange *x, int err)
 static void exchange_tell_story(const struct exchange *x)
 {
 	char text[TIMELINE_TEXT];
-	(void)timeline_text(x->timeline, text);
+	(void)timeline_text(x->px.timeline, text);
 	log_debug("request", "%.*s on route %.*s: %u%s%s; %s", STR_ARG(x->px.request_id),
 		STR_ARG(x->px.route_name), (unsigned)x->status, x->code ? " " : "",
 		x->code ? x->code : "", text);
@@ -80,7 +80,7 @@ static void exchange_complete(struct turn_hook *h)
 	struct view *v = x->view;
 	admit_leave(x);
 	run_complete(&x->px);
-	if (unlikely(x->timeline))
+	if (unlikely(x->px.timeline))
 		exchange_tell_story(x);
 	if (p->on_complete)
 		p->on_complete(p, x);

@@ -19,5 +19,5 @@ void exchange_set_state(struct exchange *x, enum exchange_state to)
 	check(states[x->state].next & (1u << to), "an exchange goes from %s to %s",
 		states[x->state].name, states[to].name);
 	x->state = (uint8_t)to;
-	timeline_add(x->timeline, states[to].name, STR_NONE, 0);
+	timeline_add(x->px.timeline, states[to].name, STR_NONE, 0);
 }

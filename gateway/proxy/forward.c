@@ -125,7 +125,7 @@ static void forward_on_fail(struct origin *o, int err)
 	/* where the server chose HTTP/2 but has no tunnels there, HTTP/1.1 may have */
 	if (again && err == ERR_UPSTREAM_NO_TUNNEL)
 		upstream_want_http1(&x->call);
-	timeline_add(x->timeline, "server failed", x->detail, err);
+	timeline_add(x->px.timeline, "server failed", x->detail, err);
 	exchange_leave_upstream(x, err);
 	if (again && upstream_may_retry(&x->call)) {
 		x->retried = true;
@@ -165,7 +165,7 @@ static void forward_head(struct exchange *x)
 static void forward_note_server(struct exchange *x)
 {
 	sluice_str address = endpoint_address(x->call.endpoint);
-	timeline_add(x->timeline, x->call.reused ? "asks again" : "asks",
+	timeline_add(x->px.timeline, x->call.reused ? "asks again" : "asks",
 		arena_note(x->px.arena, address), 0);
 }
 
@@ -173,7 +173,7 @@ static void forward_ready(struct exchange *x)
 {
 	x->origin = x->call.origin;
 	x->sent_ns = clock_ns();
-	if (unlikely(x->timeline))
+	if (unlikely(x->px.timeline))
 		forward_note_server(x);
 	exchange_set_state(x, EXCHANGE_FORWARD);
 	forward_head(x);
@@ -187,7 +187,7 @@ static int forward_not_opened(struct exchange *x, int err)
 		err == ERR_UPSTREAM_PROTOCOL;
 	if (connecting && x->call.endpoint)
 		forward_keep_detail(x, str_of(endpoint_why(x->call.endpoint)));
-	timeline_add(x->timeline, "no server", x->detail, err);
+	timeline_add(x->px.timeline, "no server", x->detail, err);
 	return err;
 }
 

@@ -88,8 +88,8 @@ void lane_hold(struct lane *l, enum lane_hold why)
 	l->since[i] = lane_now(l);
 	if (!lane_has_source(l))
 		return;
-	if (unlikely(l->x->timeline))
-		timeline_add(l->x->timeline, held[l->side], str_of(hold_names[i]), 0);
+	if (unlikely(l->x->px.timeline))
+		timeline_add(l->x->px.timeline, held[l->side], str_of(hold_names[i]), 0);
 	if (!had)
 		lane_stop_source(l);
 }
@@ -101,8 +101,8 @@ void lane_release(struct lane *l, unsigned holds)
 	l->holds &= (uint8_t)~holds;
 	if (l->holds || !lane_has_source(l))
 		return;
-	if (unlikely(l->x->timeline))
-		timeline_add(l->x->timeline, moves[l->side], STR_NONE, 0);
+	if (unlikely(l->x->px.timeline))
+		timeline_add(l->x->px.timeline, moves[l->side], STR_NONE, 0);
 	lane_start_source(l);
 }
 

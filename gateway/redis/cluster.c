@@ -9,14 +9,14 @@
 #include "redis/slots.h"
 
 #define ASK_FIRST_NS (100 * NS_PER_MS) /* least time between two questions for the map */
-#define ASK_MAX_NS NS_PER_S            /* the same when the answers bring nothing new */
+#define ASK_MAX_NS NS_PER_S            /* the same when the map did not change */
 #define SWEEP_NS NS_PER_S
 enum { HOPS_MAX = 2 };
 
 struct cluster_node {
 	struct redis_link *link; /* owned; NULL: the place is free */
 	struct slots_node at;
-	bool in_map; /* has slots, or was named by a redirection since */
+	bool in_map; /* has slots in the map, or a redirection named it since the map was read */
 };
 
 struct redis_cluster {
@@ -25,12 +25,13 @@ struct redis_cluster {
 	struct arena mem; /* owned: strings of conf */
 	const char *name; /* borrowed: from mem; for the log */
 	bool has_map, is_warm;
-	bool told;               /* that there is something else than a cluster */
-	unsigned at_seed, tried; /* hosts of the URL: the next to ask; how many failed in a row */
-	unsigned at_node;        /* the next to ask when there is a map */
-	unsigned asked;          /* node: while ask is under way */
+	bool map_warned; /* a warning was logged that the map cannot be read */
+	/* hosts of the URL: the next to ask for the map; how many failed in a row */
+	unsigned at_seed, tried;
+	unsigned at_node; /* the node to ask next when there is a map */
+	unsigned asked;   /* node: while ask is under way */
 	struct redis_call ask;
-	struct timer timer; /* time to ask */
+	struct timer timer; /* when to ask for the map */
 	struct timer sweep;
 	uint64_t asked_ns, wait_ns;
 	uint8_t owner[SLOTS]; /* of nodes, or SLOTS_NONE */
@@ -47,7 +48,7 @@ static void node_open(struct redis_cluster *c, struct cluster_node *n, const str
 {
 	struct redis_conf conf = c->conf;
 	bool sane = redis_host_set(&n->at.host, n->at.name, h->name, h->port);
-	check(sane, "a host that was read is none: port %u", h->port);
+	check(sane, "a host of the slot map is not valid: port %u", h->port);
 	conf.url.kind = REDIS_SERVERS;
 	conf.url.n_hosts = 1;
 	conf.url.hosts[0] = n->at.host;
@@ -57,7 +58,7 @@ static void node_open(struct redis_cluster *c, struct cluster_node *n, const str
 	n->in_map = false;
 }
 
-/* The place of the node there, which is entered when it is new. SLOTS_NONE when there is no
+/* The index of the node at that host, which is added when it is new. SLOTS_NONE when there is no
  * room. */
 static unsigned cluster_node(struct redis_cluster *c, const struct redis_host *h)
 {
@@ -74,7 +75,7 @@ static unsigned cluster_node(struct redis_cluster *c, const struct redis_host *h
 	return room;
 }
 
-/* Let go of nodes that have no slots, once nobody waits for them. */
+/* Close the links of nodes that have no slots, once no call waits on them. */
 static void cluster_sweep(struct redis_cluster *c)
 {
 	bool some_wait = false;
@@ -102,7 +103,7 @@ static void cluster_on_sweep(struct timer *t)
 
 static void cluster_apply(struct redis_cluster *c, const struct slots_map *m)
 {
-	uint8_t place[SLOTS_NODES_MAX] = { 0 }; /* what the map calls a node: where it is here */
+	uint8_t place[SLOTS_NODES_MAX] = { 0 }; /* from an index in the map to the index here */
 	bool changed = !c->has_map;
 	unsigned n_slots = 0;
 	for (unsigned i = 0; i < SLOTS_NODES_MAX; i++)
@@ -138,7 +139,7 @@ static void cluster_refresh(struct redis_cluster *c)
 	if (now - c->asked_ns > 2 * ASK_MAX_NS)
 		c->wait_ns = ASK_FIRST_NS;
 	uint64_t due = c->asked_ns + c->wait_ns;
-	/* never from within a call */
+	/* by a timer, so never before the caller's call returns */
 	timer_set(&c->worker->wheel, &c->timer, due > now ? due : now);
 }
 
@@ -146,22 +147,23 @@ static void cluster_on_map(struct redis_call *call, sluice_status st, const slui
 {
 	struct redis_cluster *c = container_of(call, struct redis_cluster, ask);
 	const char *wrong = st == SLUICE_OK ? NULL
-		: st == SLUICE_ERROR        ? "it is no node of a cluster, or the user may not ask"
+		: st == SLUICE_ERROR        ? "it is not a node of a cluster, or the user lacks "
+					      "the right to ask"
 					    : "it does not answer";
 	struct slots_map *m = wrong ? NULL : slots_read(v, c->nodes[c->asked].at.host.name, &wrong);
 	if (m) {
 		c->tried = 0;
-		c->told = false;
+		c->map_warned = false;
 		cluster_apply(c, m);
 	} else {
 		char host[REDIS_HOST_TEXT];
 		const char *who = redis_host_text(&c->nodes[c->asked].at.host, host);
-		if (st == SLUICE_TIMEOUT || st == SLUICE_UNREACHABLE || c->told)
+		if (st == SLUICE_TIMEOUT || st == SLUICE_UNREACHABLE || c->map_warned)
 			log_debug("redis", "%s: no map of slots from %s: %s", c->name, who, wrong);
 		else
 			log_warn("redis", "%s: no map of slots from %s: %s", c->name, who, wrong);
-		c->told |= st == SLUICE_OK || st == SLUICE_ERROR;
-		/* at first, one that is not there costs no time: the next host is asked at once */
+		c->map_warned |= st == SLUICE_OK || st == SLUICE_ERROR;
+		/* without a map, ask the next host of the URL at once; pause when all were asked */
 		if (!c->has_map && ++c->tried % c->conf.url.n_hosts)
 			worker_timer(c->worker, &c->timer, 0);
 		else
@@ -170,8 +172,9 @@ static void cluster_on_map(struct redis_call *call, sluice_status st, const slui
 	free(m);
 }
 
-/* Of the nodes with a connection another one each time; else the hosts of the URL in turn. */
-static unsigned cluster_whom(struct redis_cluster *c)
+/* The node to ask for the map: of those with a connection, a different one each time; when there is
+ * none, the hosts of the URL in turn. */
+static unsigned cluster_next_to_ask(struct redis_cluster *c)
 {
 	for (unsigned i = 1; c->has_map && i <= SLOTS_NODES_MAX; i++) {
 		unsigned at = (c->at_node + i) % SLOTS_NODES_MAX;
@@ -190,8 +193,8 @@ static void cluster_ask(struct redis_cluster *c)
 	sluice_status st = SLUICE_UNREACHABLE;
 	c->asked_ns = worker_now(c->worker);
 	c->wait_ns = c->wait_ns * 2 < ASK_MAX_NS ? c->wait_ns * 2 : ASK_MAX_NS;
-	c->asked = cluster_whom(c);
-	if (c->asked == SLOTS_NONE) /* all places are taken by nodes that others wait for */
+	c->asked = cluster_next_to_ask(c);
+	if (c->asked == SLOTS_NONE) /* no room: calls wait on all nodes that could be removed */
 		c->asked = 0;
 	st = redis_send(c->nodes[c->asked].link, &c->ask, argv, 2, c->conf.connect_timeout_ns);
 	if (st != SLUICE_OK)
@@ -246,7 +249,8 @@ static bool cluster_on_error(void *ctx, struct redis_link *l, struct redis_call 
 
 /* ---- calls --------------------------------------------------------------------------------- */
 
-/* Until there is a map any node will do: it says who has the slot. NULL: nobody has it. */
+/* The link for a slot. Without a map it is any node, which redirects the call. NULL: no node has
+ * the slot. */
 static struct redis_link *cluster_link(struct redis_cluster *c, unsigned slot)
 {
 	cluster_warm(c);
@@ -254,7 +258,7 @@ static struct redis_link *cluster_link(struct redis_cluster *c, unsigned slot)
 	return node == SLOTS_NONE ? NULL : c->nodes[node].link;
 }
 
-/* What cannot be sent has a reason, which another map may take away. */
+/* When a call could not be sent, the map may be out of date: ask for it. */
 static sluice_status cluster_sent(struct redis_cluster *c, sluice_status st)
 {
 	if (st == SLUICE_UNREACHABLE)

@@ -13,11 +13,12 @@
 
 #define BACKOFF_FIRST_NS (50 * NS_PER_MS)
 #define BACKOFF_MAX_NS (2 * NS_PER_S)
-/* the same where there are several hosts: one may be the primary by now */
+/* the same with several hosts: shorter, since another host may have become the primary */
 #define BACKOFF_CHOICE_NS (400 * NS_PER_MS)
-#define OVERDUE_NS (200 * NS_PER_MS) /* past its deadline: the server hangs */
-#define WATCH_NS (50 * NS_PER_MS)    /* the oldest command is another one by now */
-#define SETTLED_NS NS_PER_S          /* a connection that lived so long was a good one */
+/* beyond a command's deadline: then the server counts as failed */
+#define OVERDUE_NS (200 * NS_PER_MS)
+#define WATCH_NS (50 * NS_PER_MS) /* how often to check whether the oldest command is overdue */
+#define SETTLED_NS NS_PER_S       /* a connection that lasted this long counts as good */
 
 /* ---- losing a connection ------------------------------------------------------------------- */
 
@@ -40,7 +41,8 @@ static uint64_t link_backoff(const struct redis_link *l)
 	if (ns > most)
 		ns = most;
 	random_bytes(&r, sizeof(r));
-	return ns - r % (ns / 2); /* workers and replicas must not come back in step */
+	/* random, so that workers and gateways do not all connect at once */
+	return ns - r % (ns / 2);
 }
 
 static void link_next_host(struct redis_link *l)
@@ -52,7 +54,7 @@ static void link_next_host(struct redis_link *l)
 
 static void link_set_down(struct redis_link *l, const char *why)
 {
-	/* of what is unfit its error was told */
+	/* an unfit server's error was logged already */
 	if (l->is_down || l->conf.quiet || l->fitness == LINK_UNFIT) {
 		log_debug("redis", "%s: still down: %s", l->name, why);
 	} else {
@@ -63,8 +65,8 @@ static void link_set_down(struct redis_link *l, const char *why)
 	l->is_down = true;
 }
 
-/* Which of several hosts it was, to stand before the reason. */
-static void link_who(const struct redis_link *l, char *buf, size_t size)
+/* "host: " to put before a reason, when there are several hosts; else "". */
+static void link_host_prefix(const struct redis_link *l, char *buf, size_t size)
 {
 	char host[REDIS_HOST_TEXT];
 	buf[0] = 0;
@@ -82,7 +84,7 @@ void link_fail(struct redis_link *l, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
-	link_who(l, who, sizeof(who));
+	link_host_prefix(l, who, sizeof(who));
 	(void)snprintf(text, sizeof(text), "%s%s", who, why);
 	link_drop_stream(l);
 	link_next_host(l);
@@ -119,17 +121,17 @@ void link_ended(struct redis_link *l, const char *why)
 	call_end_all(l);
 }
 
-/* An attempt took too long. Whoever was held for it has waited enough, though there may be other
- * hosts to try. */
-static void link_late(struct redis_link *l)
+/* An attempt timed out. Held calls have waited long enough: end them, even when the link goes on
+ * with another host. */
+static void link_on_attempt_timeout(struct redis_link *l)
 {
 	const char *what = l->steps ? "answer to PING"
 		: l->has_stream     ? "connection"
 		: l->to             ? "address"
-				    : "answer of Sentinel";
+				    : "answer of the sentinel";
 	if (l->tried + 1 < l->conf.url.n_hosts && !l->is_down) {
 		char who[REDIS_HOST_TEXT + 2], why[sizeof(who) + 64];
-		link_who(l, who, sizeof(who));
+		link_host_prefix(l, who, sizeof(who));
 		(void)snprintf(why, sizeof(why), "%sno %s in time", who, what);
 		link_set_down(l, why);
 		buf_fini(&l->held);
@@ -140,7 +142,7 @@ static void link_late(struct redis_link *l)
 
 /* ---- watching it --------------------------------------------------------------------------- */
 
-/* Nothing is under way: try the connection if it has been so for long. */
+/* No command is under way: send a PING when the connection has been idle for ping_ns. */
 static void link_watch_idle(struct redis_link *l, uint64_t now)
 {
 	static const char ping[] = "*1\r\n$4\r\nPING\r\n";
@@ -178,7 +180,7 @@ static void link_on_due(struct timer *t)
 	struct redis_link *l = container_of(t, struct redis_link, timer);
 	switch (l->state) {
 	case REDIS_OPENING:
-		link_late(l);
+		link_on_attempt_timeout(l);
 		break;
 	case REDIS_READY:
 		link_watch(l);
@@ -208,7 +210,7 @@ void link_ready(struct redis_link *l)
 		log_info("redis", "%s: the primary is %s", l->name, redis_host_text(l->to, host));
 	l->state = REDIS_READY;
 	l->is_down = false;
-	l->given_up = l->tried = 0;
+	l->timed_out = l->tried = 0;
 	if (l->fitness == LINK_FIT)
 		l->failures = 0;
 	l->ready_ns = now;
@@ -220,13 +222,13 @@ void link_ready(struct redis_link *l)
 		sentinel_watch(l);
 }
 
-/* The server is a replica now, or has no data. Another host is the primary; or the only address
- * there is leads to it by now, since it is a name, or that of a proxy. */
+/* The server is a replica now, or is still loading its data. Connect again: to another host, or to
+ * the same name or proxy, which may lead to the primary by now. */
 static void link_on_unfit(struct redis_link *l)
 {
 	static const char why[] = "the server is a replica now, or not ready";
 	if (l->wants_primary) {
-		if (link_is_settled(l)) /* else it counts as failed */
+		if (link_is_settled(l)) /* if not, link_ended() counts the attempt as failed */
 			link_next_host(l);
 	} else {
 		l->fitness = LINK_UNFIT;
@@ -241,7 +243,7 @@ static void link_on_reply(struct redis_link *l, const sluice_value *v, bool is_e
 		return;
 	}
 	if (queue_length(&l->queue) == 0) {
-		link_fail(l, "it sent a reply that nobody asked for");
+		link_fail(l, "it sent a reply without a command");
 		return;
 	}
 	bool unfit = is_error && trouble_is_unfit(v->s);
@@ -269,7 +271,7 @@ void link_on_readable(struct stream *s)
 				n = 0;
 			}
 			if (n < 0) {
-				link_fail(l, "its replies are broken: %s", l->reader.error);
+				link_fail(l, "its replies are malformed: %s", l->reader.error);
 				return;
 			}
 		}
@@ -346,7 +348,7 @@ void redis_link_free(struct redis_link **link)
 		return;
 	link_drop_stream(l);
 	redis_link_free(&l->sentinel);
-	timer_drop(&l->look);
+	timer_drop(&l->recheck);
 	buf_fini(&l->held);
 	l->state = REDIS_CLOSED;
 	timer_drop(&l->timer);

@@ -1,7 +1,7 @@
 /*
  * One worker's connection to one Redis server. Commands of one loop turn leave in one write, and
- * replies are matched to them in order. The link connects when first used, comes back by itself,
- * and never makes a caller wait for a server that is known to be down:
+ * replies are matched to them in order. The link connects when it is first used and connects again
+ * by itself. While the server is known to be down, calls fail at once:
  *
  *      IDLE -> OPENING -> READY      calls are held while the first connection opens
  *                ^  |       |
@@ -9,18 +9,17 @@
  *               WAITING <- (failed)  calls are refused at once, until a new connection
  *                                    answered a PING
  *
- * A connection that simply ended (Redis restarted) is opened anew at once, and calls are held
- * meanwhile, as at first. A server that leaves a command unanswered well past its deadline, or lets
- * all deadlines of a second pass, counts as failed; a connection without traffic is tried with a
- * PING now and then, so that this is found before somebody needs it.
+ * When a good connection is closed by Redis, as in a restart, the link opens another at once and
+ * holds calls meanwhile. A server counts as failed when a command stays unanswered well past its
+ * deadline, or when no command was answered in time for a second. An idle connection is tested with
+ * PING, so that a failure is found before a request needs the connection.
  *
- * Of several hosts the link uses the first that says it is a primary (ROLE). An attempt goes
- * through all of them before the link waits; it begins with the one that was good last. Sentinels
- * are hosts of the same kind, but that each is asked first where the primary is, and once a second
- * whether it still is. A server that turns out to be a replica is left at once, also the only one
- * there is, by name or by address: a name may lead elsewhere by then, and so may a proxy's address.
- * It is then asked what it is (ROLE), and the attempts grow rarer until a command succeeds. Its
- * worker's thread only.
+ * Of several hosts the link uses the first whose ROLE is primary. It tries all of them, beginning
+ * with the last good one, before it waits. With Sentinel, the hosts are sentinels: the link asks
+ * one of them for the primary's address, and once a second whether it has changed. When a server
+ * turns out to be a replica, the link disconnects at once, even when it is the only server, since
+ * its name or a proxy may lead to another one by now. The next connection asks for ROLE, and the
+ * pauses between attempts grow until a command succeeds. The worker's thread only.
  */
 #ifndef REDIS_LINK_H
 #define REDIS_LINK_H
@@ -30,10 +29,11 @@
 #include "redis/url.h"
 
 enum {
-	REDIS_IN_FLIGHT_MAX = 10000, /* commands without a reply, those given up included */
-	REDIS_HELD_MAX = 1000,       /* commands that wait for the first connection */
-	REDIS_QUEUE_MAX = 8 << 20,   /* bytes not yet written; beyond that calls are refused */
-	REDIS_KEEP = 224,            /* bytes of a script's arguments kept without an allocation */
+	/* commands without a reply, including those that nobody waits for any more */
+	REDIS_IN_FLIGHT_MAX = 10000,
+	REDIS_HELD_MAX = 1000,     /* commands that wait for the first connection */
+	REDIS_QUEUE_MAX = 8 << 20, /* bytes not yet written; beyond that calls are refused */
+	REDIS_KEEP = 224,          /* bytes of a script's arguments kept without an allocation */
 };
 
 struct redis_link;
@@ -46,27 +46,27 @@ enum redis_state { REDIS_IDLE, REDIS_OPENING, REDIS_READY, REDIS_WAITING, REDIS_
 struct redis_conf {
 	struct redis_url url;                        /* not of a cluster */
 	sluice_str sentinel_user, sentinel_password; /* at sentinels; the password is secret */
-	uint64_t connect_timeout_ns; /* from the name of one host to its first PONG */
-	/* in which a server that failed before must answer a PING to be trusted again */
+	uint64_t connect_timeout_ns; /* for one host: look-up, connection and login, until PONG */
+	/* for the same, when the server has failed before */
 	uint64_t timeout_ns;
-	uint64_t ping_ns; /* of silence, after which the connection is tried; 0: never */
-	/* failures are told by somebody else: they are not worth a warning */
+	uint64_t ping_ns; /* idle time after which a PING is sent; 0: never */
+	/* log failures at debug: the owner of the link reports them */
 	bool quiet;
 	struct tls_client *tls; /* borrowed: as long as the link; NULL: plain */
-	/* Asked about every error before the caller hears of it: true when it saw to the call.
-	 * Commands are kept until then. NULL: nobody is asked. */
+	/* Called for each error reply before the caller is told; true: it took over the call. While
+	 * it is set, commands are kept until their reply. May be NULL. */
 	bool (*on_error)(void *ctx, struct redis_link *l, struct redis_call *c, sluice_str error);
 	void *on_error_ctx; /* borrowed: as long as the link */
 };
 
-/* Overwrite what is secret. */
+/* Overwrite the passwords. */
 void redis_conf_wipe(struct redis_conf *c);
 
-/* v is never NULL; SLUICE_ERROR with a string is Redis' own error. Both are borrowed until it
- * returns. */
+/* v is never NULL. SLUICE_ERROR with a string is an error reply of Redis. c and v are borrowed
+ * during the call. */
 typedef void (*redis_reply_fn)(struct redis_call *c, sluice_status st, const sluice_value *v);
 
-/* One command under way, embedded in whoever asks. */
+/* A command under way. The caller embeds it. */
 struct redis_call {
 	redis_reply_fn on_reply;
 	struct redis_link *link; /* borrowed: while under way, else NULL */
@@ -75,8 +75,8 @@ struct redis_call {
 	const struct sluice_script *script; /* borrowed; NULL: a command */
 	bool whole;                         /* the script was sent with its source */
 	bool asking;                        /* sent behind ASKING */
-	uint8_t hops;                       /* nodes that it was led on from */
-	/* owned if not keep_room: a script's key and arguments, or a command, as bytes */
+	uint8_t hops;                       /* redirections that it followed */
+	/* a script's key and arguments, or a command, as bytes; owned unless it is keep_room */
 	char *keep;
 	size_t keep_len;
 	unsigned keep_args;
@@ -85,29 +85,30 @@ struct redis_call {
 
 void redis_call_init(struct redis_call *c, redis_reply_fn on_reply);
 
-/* conf is copied, but for what it borrows. Never NULL. */
+/* conf is copied, except for what it borrows. Never NULL. */
 struct redis_link *redis_link_new(struct worker *w, const struct redis_conf *conf);
-/* Calls under way end as SLUICE_UNREACHABLE, from within. May be called from a callback of the
+/* Calls under way end as SLUICE_UNREACHABLE before it returns. May be called from a callback of the
  * link. */
 void redis_link_free(struct redis_link **l);
-/* Begin to connect, if nothing did so before. */
+/* Begin to connect, unless that was done before. */
 void redis_link_warm(struct redis_link *l);
 enum redis_state redis_link_state(const struct redis_link *l);
 /* Calls that wait for a reply. */
 size_t redis_link_waiting(const struct redis_link *l);
 
-/* Send a command. SLUICE_OK: on_reply comes later, once, from the loop, never from within, and
- * within the timeout (and a tick). Anything else: it was not sent, and on_reply does not come. argv
- * is copied. Commands that change what a connection is (SUBSCRIBE, MULTI, SELECT, ...) or that
- * block are refused with SLUICE_ERROR: the link is shared. */
+/* Send a command. SLUICE_OK: on_reply is called once, from the loop, never before redis_send()
+ * returns, and within the timeout (plus a timer tick). Otherwise the command was not sent and
+ * on_reply is not called. argv is copied. Commands that change what a connection is (SUBSCRIBE,
+ * MULTI, SELECT, ...) or that block are refused with SLUICE_ERROR: the link is shared. */
 must_use sluice_status redis_send(struct redis_link *l, struct redis_call *c,
 	const sluice_str *argv, size_t argc, uint64_t timeout_ns);
-/* Run a script on one key; the same contract. When Redis does not know the script yet, it is sent
- * again whole. */
+/* Run a script on one key; the same contract. When Redis does not know the script yet, its source
+ * is sent. */
 must_use sluice_status redis_eval(struct redis_link *l, struct redis_call *c,
 	const struct sluice_script *script, sluice_str key, const sluice_str *args, size_t nargs,
 	uint64_t timeout_ns);
-/* on_reply comes no more: the reply is dropped when it arrives. Does nothing to a call at rest. */
+/* on_reply will not be called; the reply is discarded when it arrives. Does nothing when the call
+ * is not under way. */
 void redis_cancel(struct redis_call *c);
 
 #endif

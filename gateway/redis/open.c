@@ -9,10 +9,11 @@
 
 /* ---- logging in ---------------------------------------------------------------------------- */
 
-enum { STEPS_AT_ROLE = 2 }; /* replies still to come when that to ROLE comes: it and PONG */
+enum { STEPS_AT_ROLE = 2 }; /* replies outstanding when that to ROLE arrives: it and PONG */
 
-/* Whether it may be used. A user who may not ask finds out by the first write (READONLY). */
-static bool role_will_do(const sluice_value *v, bool is_error)
+/* Whether the reply to ROLE permits to use the server. Without the right to ask, a replica is found
+ * by the first write (READONLY). */
+static bool role_is_usable(const sluice_value *v, bool is_error)
 {
 	if (is_error)
 		return str_starts(v->s, STR("NOPERM"));
@@ -20,7 +21,7 @@ static bool role_will_do(const sluice_value *v, bool is_error)
 		str_eq(v->v[0].s, STR("master"));
 }
 
-/* Where there is a choice, or the only server was found to be a replica. */
+/* There are several hosts, or the only server was found to be a replica. */
 static bool link_asks_role(const struct redis_link *l)
 {
 	return l->wants_primary || l->fitness == LINK_UNFIT;
@@ -31,12 +32,12 @@ void link_on_login(struct redis_link *l, const sluice_value *v, bool is_error)
 	char text[TROUBLE_TEXT];
 	if (link_asks_role(l) && l->steps == STEPS_AT_ROLE) {
 		l->steps--;
-		if (role_will_do(v, is_error))
+		if (role_is_usable(v, is_error))
 			return;
 		if (is_error)
-			link_fail(l, "it does not say what it is: %s", trouble_text(l, v->s, text));
+			link_fail(l, "it refused ROLE: %s", trouble_text(l, v->s, text));
 		else
-			link_fail(l, "it is no primary");
+			link_fail(l, "it is not a primary");
 		return;
 	}
 	if (is_error) {
@@ -44,8 +45,8 @@ void link_on_login(struct redis_link *l, const sluice_value *v, bool is_error)
 		return;
 	}
 	if (--l->steps == 0 && (l->reader.done != l->reader.fed || l->stream.in.len))
-		/* which must not be taken for replies to what is held */
-		link_fail(l, "it sent more than was asked for");
+		/* more bytes would be taken for replies to the held commands */
+		link_fail(l, "it sent more replies than the login has commands");
 	else if (l->steps == 0)
 		link_ready(l);
 }
@@ -79,7 +80,8 @@ static void link_on_open(struct stream *s)
 	bad |= resp_command(&s->out, ping, 1);
 	l->steps++;
 	check(bad == 0, "a login of %u commands could not be formatted", l->steps);
-	if (l->is_down) /* as quick as a call must be, or it is of no use */
+	/* a server that failed must answer as fast as a call needs, or it is no use yet */
+	if (l->is_down)
 		worker_timer(l->worker, &l->timer, l->conf.timeout_ns);
 	stream_kick(s);
 }
@@ -88,7 +90,8 @@ static void link_on_fail(struct stream *s, int error)
 {
 	struct redis_link *l = s->data;
 	if (l->state == REDIS_OPENING && l->steps == 0 && l->at_addr < l->n_addrs) {
-		stream_close(s); /* the next address, when this stream has left the loop's hands */
+		/* the next address is tried after the callback of this stream returned */
+		stream_close(s);
 		l->has_stream = false;
 		worker_at_turn_end(l->worker, &l->at_turn_end);
 		return;

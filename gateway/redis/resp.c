@@ -61,8 +61,8 @@ int resp_command(struct buf *out, const sluice_str *argv, size_t argc)
 
 /* ---- replies ------------------------------------------------------------------------------- */
 
-/* Where the value of a task goes: into its list, or a place of its own. NULL when a bound is
- * passed. */
+/* Memory for the value of a task: an element of its list, or new memory. NULL when a bound is
+ * exceeded. */
 static sluice_value *resp_place(const redisReadTask *task)
 {
 	struct resp_reader *r = task->privdata;
@@ -126,7 +126,7 @@ static void *resp_nil(const redisReadTask *task)
 }
 
 #if HIREDIS_MAJOR >= 1
-/* RESP3 types, which nobody asked the server for. */
+/* A RESP3 type. Servers send these only after HELLO 3, which is never sent. */
 static void *resp_double(const redisReadTask *task, double value, char *text, size_t len)
 {
 	(void)value;
@@ -140,7 +140,7 @@ static void *resp_bool(const redisReadTask *task, int value)
 
 static void resp_free(void *v)
 {
-	(void)v; /* the arena's */
+	(void)v; /* the arena owns it */
 }
 
 static redisReplyObjectFunctions resp_functions = {
@@ -202,7 +202,7 @@ int resp_next(struct resp_reader *r, const sluice_value **v, bool *is_error)
 	uint64_t end = r->fed - (r->reader->len - r->reader->pos);
 	if (r->error)
 		return -1;
-	if (end == r->done) /* not in the middle of one */
+	if (end == r->done) /* no incomplete reply is left */
 		resp_begin(r);
 	if (redisReaderGetReply(r->reader, &reply) != REDIS_OK) {
 		r->error = r->reader->err == REDIS_ERR_OOM ? "a reply has too many elements"

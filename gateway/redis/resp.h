@@ -1,8 +1,8 @@
 /*
- * Commands and replies as bytes (RESP2, the protocol that every Redis speaks without being asked).
- * Commands go into a buf; replies come out as public values, built straight from what hiredis'
- * reader finds. A reply is bounded in size, depth and number of elements: beyond that the stream of
- * replies counts as broken.
+ * Commands and replies as bytes in RESP2, which every Redis speaks by default. Commands are written
+ * to a buf; replies become values of the plugin interface, built by callbacks of the reader of
+ * hiredis. A reply is bounded in size, depth and number of elements; one beyond the bounds makes
+ * the connection unusable.
  */
 #ifndef REDIS_RESP_H
 #define REDIS_RESP_H
@@ -38,22 +38,22 @@ char *resp_head(char *at, size_t n);
 struct resp_reader {
 	struct redisReader *reader; /* owned */
 	struct arena arena;         /* of the reply last returned, or being built */
-	/* bytes: taken in, and before the end of the last whole reply */
+	/* bytes fed so far, and those up to the end of the last complete reply */
 	uint64_t fed, done;
 	unsigned elements; /* of the reply being built */
 	bool is_error;     /* the reply being built is an error */
-	const char *error; /* why it broke, or NULL; borrowed */
+	const char *error; /* why the replies are malformed, or NULL; borrowed */
 };
 
 void resp_init(struct resp_reader *r);
 void resp_fini(struct resp_reader *r);
-/* Forget everything: a new connection begins. */
+/* Start again for a new connection. */
 void resp_reset(struct resp_reader *r);
-/* Take bytes in. 0, or -1 when broken. */
+/* Take bytes in. 0, or -1 when they are malformed. */
 must_use int resp_feed(struct resp_reader *r, sluice_str bytes);
-/* The next whole reply, which lives until the next call on r. 1: *v, and whether it is an error
- * (then v is its text); 0: more bytes are needed; -1: broken, r->error says why, and stays so until
- * resp_reset(). Errors inside a list are strings. */
+/* The next whole reply, which lives until the next call on r. 1: *v is set, and *is_error when it
+ * is an error with the text v; 0: more bytes are needed; -1: malformed until resp_reset(), r->error
+ * says why. Errors inside a list are strings. */
 must_use int resp_next(struct resp_reader *r, const sluice_value **v, bool *is_error);
 
 #endif

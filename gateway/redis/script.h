@@ -1,6 +1,6 @@
 /*
- * A Lua script that Redis runs, called by the digest of its source (EVALSHA). What is the same in
- * every call is formatted once here. Immutable: shared by all workers.
+ * A Lua script that Redis runs, called by the digest of its source (EVALSHA). The part that is the
+ * same in every call is formatted once. Immutable: shared by all workers.
  */
 #ifndef REDIS_SCRIPT_H
 #define REDIS_SCRIPT_H
@@ -16,7 +16,7 @@ enum {
 struct sluice_script {
 	sluice_str source;          /* borrowed: as long as the arena */
 	char sha1[SCRIPT_SHA1 + 1]; /* the name by which Redis knows it */
-	/* arguments up to the number of keys, which is 1, as they go on the wire */
+	/* the command's first arguments in RESP, up to the number of keys, which is 1 */
 	sluice_str evalsha, eval;
 };
 

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/stat.h"
 
-/* SLOW_CALLS in a row, over so long, without a reply in time: too slow to be of use */
+/* a server counts as failed after SLOW_CALLS timeouts in a row over at least this time */
 #define SLOW_NS NS_PER_S
 enum { SLOW_CALLS = 8 };
 
@@ -55,11 +55,11 @@ static void call_on_due(struct timer *t)
 	struct redis_link *l = c->link;
 	uint64_t now = worker_now(l->worker);
 	queue_give_up(&l->queue, c->slot);
-	if (l->given_up++ == 0)
+	if (l->timed_out++ == 0)
 		l->slow_ns = now;
 	call_end(c, SLUICE_TIMEOUT, &call_nothing);
-	if (l->state == REDIS_READY && l->given_up >= SLOW_CALLS && now - l->slow_ns >= SLOW_NS)
-		link_fail(l, "the last %u calls were not answered in time", l->given_up);
+	if (l->state == REDIS_READY && l->timed_out >= SLOW_CALLS && now - l->slow_ns >= SLOW_NS)
+		link_fail(l, "the last %u calls were not answered in time", l->timed_out);
 }
 
 void redis_call_init(struct redis_call *c, redis_reply_fn on_reply)
@@ -73,7 +73,7 @@ void redis_call_init(struct redis_call *c, redis_reply_fn on_reply)
 
 /* ---- replies ------------------------------------------------------------------------------- */
 
-/* Write what is kept of a call, the script in the form that is wanted. */
+/* Write a kept call: ASKING if needed, and a script by its digest or with its source. */
 static void call_put(struct redis_link *l, struct redis_call *c, struct buf *out)
 {
 	static const char asking[] = "*1\r\n$6\r\nASKING\r\n";
@@ -93,8 +93,8 @@ static void call_put(struct redis_link *l, struct redis_call *c, struct buf *out
 	worker_at_turn_end(l->worker, &l->at_turn_end);
 }
 
-/* The way of a call through a cluster is no trouble. */
-static bool call_is_led_on(const struct redis_link *l, sluice_str error)
+/* Whether a cluster redirects the call, which is not a failure. */
+static bool call_is_redirected(const struct redis_link *l, sluice_str error)
 {
 	return l->conf.on_error &&
 		(str_starts(error, STR("MOVED ")) || str_starts(error, STR("ASK ")) ||
@@ -106,13 +106,13 @@ void call_on_reply(struct redis_link *l, const sluice_value *v, bool is_error)
 	struct redis_call *c = queue_pop(&l->queue);
 	if (!c)
 		return;
-	l->given_up = 0;
+	l->timed_out = 0;
 	if (is_error && c->script && !c->whole && str_starts(v->s, STR("NOSCRIPT"))) {
-		c->whole = true; /* once */
+		c->whole = true; /* at most once for a call */
 		call_put(l, c, &l->stream.out);
 		return;
 	}
-	if (unlikely(is_error && !call_is_led_on(l, v->s)))
+	if (unlikely(is_error && !call_is_redirected(l, v->s)))
 		trouble_error(l, v->s);
 	else if (unlikely(l->trouble.code[0]) && !is_error)
 		trouble_answer(l);
@@ -127,7 +127,7 @@ void call_on_reply(struct redis_link *l, const sluice_value *v, bool is_error)
 
 /* ---- sending ------------------------------------------------------------------------------- */
 
-/* Where a command goes now; NULL when there is no sense in sending one. */
+/* The buffer for a command now: the connection's, or that of held commands. NULL: refuse it. */
 static struct buf *link_admit(struct redis_link *l)
 {
 	uint64_t length = queue_length(&l->queue);
@@ -179,7 +179,7 @@ static void call_take_room(struct redis_call *c, size_t room)
 					       : mem_resize(NULL, room, 1, "bytes of a command");
 }
 
-/* Keep a command that may have to be sent elsewhere. */
+/* Keep the bytes of a command that may have to be sent to another node. */
 static void call_keep(struct redis_call *c, const sluice_str *argv, size_t argc)
 {
 	size_t room = RESP_HEAD_ROOM;
@@ -192,8 +192,8 @@ static void call_keep(struct redis_call *c, const sluice_str *argv, size_t argc)
 	c->keep_len = (size_t)(at - c->keep);
 }
 
-/* Commands that would change the connection for everyone on it, or keep everyone waiting. */
-static bool command_is_alone(sluice_str name)
+/* Whether the command changes the state of the connection or blocks it, which all callers share. */
+static bool command_is_forbidden(sluice_str name)
 {
 	static const char *const names[] = { "AUTH", "BLMOVE", "BLMPOP", "BLPOP", "BRPOP",
 		"BRPOPLPUSH", "BZMPOP", "BZPOPMAX", "BZPOPMIN", "CLIENT", "DISCARD", "EXEC",
@@ -212,7 +212,7 @@ sluice_status redis_send(struct redis_link *l, struct redis_call *c, const sluic
 {
 	check(!c->link, "a call is made while it is under way, in place %llu",
 		(unsigned long long)c->slot);
-	if (argc == 0 || command_is_alone(argv[0]))
+	if (argc == 0 || command_is_forbidden(argv[0]))
 		return SLUICE_ERROR;
 	struct buf *out = link_admit(l);
 	if (!out)

@@ -1,7 +1,7 @@
 /*
- * Where the primary is, by asking a sentinel: before each attempt to connect, and once a second
- * while the link is ready, for a primary that was replaced may live on for a while and take writes
- * that are lost. See link.h.
+ * Asks a sentinel for the primary's address: before each attempt to connect, and once a second
+ * while the link is ready. A primary that was replaced may still accept writes, which would be
+ * lost. See link.h.
  */
 #include "redis/link_internal.h"
 
@@ -29,20 +29,20 @@ static void sentinel_connect(struct redis_link *l, uint64_t most)
 void sentinel_ask(struct redis_link *l)
 {
 	sluice_str argv[] = { STR("SENTINEL"), STR("get-master-addr-by-name"), l->conf.url.master };
-	/* so that there is time to connect to whom it names */
+	/* the rest of the time is for the connection to the primary */
 	uint64_t most = l->conf.connect_timeout_ns / 2;
 	if (l->sentinel && redis_link_state(l->sentinel) != REDIS_READY)
 		redis_link_free(&l->sentinel);
 	if (!l->sentinel)
 		sentinel_connect(l, most);
 	sluice_status st = redis_send(l->sentinel, &l->ask, argv, 3, most);
-	check(st == SLUICE_OK, "a link that nobody else uses refuses a command: %d", st);
+	check(st == SLUICE_OK, "the link to a sentinel refuses a command: %d", st);
 }
 
 void sentinel_cancel(struct redis_link *l)
 {
 	redis_cancel(&l->ask);
-	timer_stop(&l->look);
+	timer_stop(&l->recheck);
 }
 
 /* ---- answers ------------------------------------------------------------------------------- */
@@ -60,16 +60,17 @@ static void sentinel_on_first(struct redis_link *l, sluice_status st, const slui
 	if (st == SLUICE_OK && sentinel_read(v, &l->found, l->found_name))
 		link_go_to(l, &l->found);
 	else if (st == SLUICE_ERROR)
-		link_fail(l, "Sentinel answers: %.*s", STR_ARG(v->s));
+		link_fail(l, "the sentinel answers: %.*s", STR_ARG(v->s));
 	else if (st == SLUICE_OK && v->type == SLUICE_V_NIL)
-		link_fail(l, "Sentinel knows no primary of that name");
+		link_fail(l, "the sentinel knows no primary of that name");
 	else
 		link_fail(l,
-			st == SLUICE_OK ? "Sentinel's answer is no address"
-					: "Sentinel does not answer");
+			st == SLUICE_OK ? "the sentinel's answer is not an address"
+					: "the sentinel does not answer");
 }
 
-/* One that does not answer says nothing about the primary: another is asked next. */
+/* The answer to a repeated question. Without one nothing is known about the primary: another
+ * sentinel is asked next time. */
 static void sentinel_on_look(struct redis_link *l, sluice_status st, const sluice_value *v)
 {
 	char room[REDIS_HOST_MAX + 1];
@@ -79,7 +80,7 @@ static void sentinel_on_look(struct redis_link *l, sluice_status st, const sluic
 		l->at_host = (l->at_host + 1) % l->conf.url.n_hosts;
 		log_debug("redis", "%s: a sentinel does not answer", l->name);
 	} else if (h.port != l->found.port || !str_ieq(h.name, l->found.name)) {
-		link_ended(l, "Sentinel names another primary");
+		link_ended(l, "the sentinel names another primary");
 	}
 }
 
@@ -94,19 +95,19 @@ static void sentinel_on_reply(struct redis_call *c, sluice_status st, const slui
 
 static void sentinel_on_due(struct timer *t)
 {
-	struct redis_link *l = container_of(t, struct redis_link, look);
+	struct redis_link *l = container_of(t, struct redis_link, recheck);
 	if (!l->ask.link)
 		sentinel_ask(l);
-	worker_timer(l->worker, &l->look, LOOK_NS);
+	worker_timer(l->worker, &l->recheck, LOOK_NS);
 }
 
 void sentinel_watch(struct redis_link *l)
 {
-	worker_timer(l->worker, &l->look, LOOK_NS);
+	worker_timer(l->worker, &l->recheck, LOOK_NS);
 }
 
 void sentinel_init(struct redis_link *l)
 {
 	redis_call_init(&l->ask, sentinel_on_reply);
-	timer_init(&l->look, sentinel_on_due);
+	timer_init(&l->recheck, sentinel_on_due);
 }

@@ -34,13 +34,14 @@ unsigned slots_of_key(sluice_str key)
 
 /* ---- the map ------------------------------------------------------------------------------- */
 
-/* A node that does not know how it is called leaves its name out. */
+/* A node that does not know its own name sends an empty one: use the name of the host that was
+ * asked. */
 static bool slots_node_set(struct slots_node *n, sluice_str name, sluice_str asked, uint64_t port)
 {
 	return redis_host_set(&n->host, n->name, name.len ? name : asked, port);
 }
 
-/* The place of a node, which is entered when it is new; *wrong says why there is none. */
+/* The index of a node, which is added when it is new. When that fails, *wrong says why. */
 static unsigned slots_enter(struct slots_map *m, const sluice_value *v, sluice_str asked,
 	const char **wrong)
 {
@@ -69,12 +70,13 @@ static const char *slots_read_range(const sluice_value *v, sluice_str asked, str
 {
 	if (v->type != SLUICE_V_LIST || v->n < 3 || v->v[0].type != SLUICE_V_INT ||
 		v->v[1].type != SLUICE_V_INT)
-		return "a range is not written as one";
+		return "a range is malformed";
 	long long first = v->v[0].i, last = v->v[1].i;
 	if (first < 0 || first > last || last >= SLOTS)
 		return "a range is out of bounds";
 	const char *wrong;
-	unsigned node = slots_enter(m, &v->v[2], asked, &wrong); /* the primary; replicas follow */
+	/* the primary is first, replicas follow */
+	unsigned node = slots_enter(m, &v->v[2], asked, &wrong);
 	if (wrong)
 		return wrong;
 	for (long long i = first; i <= last; i++) {
@@ -89,9 +91,9 @@ static const char *slots_read_ranges(const sluice_value *v, sluice_str asked, st
 {
 	const char *wrong = NULL;
 	if (v->type != SLUICE_V_LIST)
-		return "the reply is no list";
+		return "the reply is not a list";
 	if (v->n == 0)
-		return "nobody has any slots";
+		return "no node has slots";
 	for (size_t i = 0; i < v->n && !wrong; i++)
 		wrong = slots_read_range(&v->v[i], asked, m);
 	return wrong;

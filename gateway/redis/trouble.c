@@ -7,9 +7,9 @@
 #include "base/log.h"
 #include "redis/link_internal.h"
 
-/* least time between two lines, and the time without errors after which all is well */
-#define TOLD_NS NS_PER_S
-enum { SAID_MAX = 128 }; /* bytes of what the server says */
+/* least time between two log lines, and the time without errors after which success is logged */
+#define LOG_INTERVAL_NS NS_PER_S
+enum { SAID_MAX = 128 }; /* bytes of the server's text */
 
 static const struct {
 	sluice_str code;
@@ -17,14 +17,14 @@ static const struct {
 } hints[] = {
 	{ STR("READONLY"), "it is a replica: another server is looked for" },
 	{ STR("MASTERDOWN"), "it is a replica without a primary: another server is looked for" },
-	{ STR("LOADING"), "it reads its data first" },
+	{ STR("LOADING"), "it is still loading its data" },
 	{ STR("MOVED"), "it is a node of a cluster: use redis+cluster://" },
 	{ STR("ASK"), "it is a node of a cluster: use redis+cluster://" },
 	{ STR("CROSSSLOT"), "it is a node of a cluster: use redis+cluster://" },
 	{ STR("CLUSTERDOWN"), "the cluster lacks the node that has this slot" },
 	{ STR("OOM"), "give it more memory, or set maxmemory-policy to volatile-ttl" },
 	{ STR("NOPERM"), "the rights that a user needs are in docs/reference/stores.md" },
-	{ STR("NOAUTH"), "say the password in the store's `password`" },
+	{ STR("NOAUTH"), "set the store's `password`" },
 	{ STR("WRONGPASS"), "see the store's `user` and `password`" },
 	{ STR("MISCONF"), "it cannot write its data to disk" },
 	{ STR("NOREPLICAS"), "it lacks replicas to write to" },
@@ -41,7 +41,8 @@ static sluice_str first_word(sluice_str s)
 	return str_n(s.data, n);
 }
 
-/* The kind of an error. Before Redis 7 the error of a command is inside that of the script. */
+/* The code of an error. Before Redis 7 a script's error contains that of the command that
+ * failed. */
 static sluice_str trouble_code(sluice_str error)
 {
 	const char *inner = error.len ? memmem(error.data, error.len, ": -", 3) : NULL;
@@ -68,14 +69,15 @@ static bool repeats(sluice_str said, sluice_str secret)
 	return secret.len && said.len && memmem(said.data, said.len, secret.data, secret.len);
 }
 
-/* A server repeats the arguments of a command that it does not know. */
+/* The text without passwords: a server repeats the arguments of a command that it does not know, as
+ * AUTH on a very old one. */
 static sluice_str without_secrets(const struct redis_link *l, sluice_str said)
 {
 	const char *args = said.len ? memmem(said.data, said.len, ", with args", 11) : NULL;
 	if (args)
 		said.len = (size_t)(args - said.data);
 	if (repeats(said, l->conf.url.password) || repeats(said, l->conf.sentinel_password))
-		return STR("it repeats the password");
+		return STR("(not shown: it repeats the password)");
 	return said.len > SAID_MAX ? str_n(said.data, SAID_MAX) : said;
 }
 
@@ -106,12 +108,12 @@ void trouble_error(struct redis_link *l, sluice_str error)
 	t->n++;
 	if (code.len == 0)
 		code = STR("?");
-	if (str_eq(str_of(t->code), code) || (t->told_ns && now - t->told_ns < TOLD_NS))
+	if (str_eq(str_of(t->code), code) || (t->logged_ns && now - t->logged_ns < LOG_INTERVAL_NS))
 		return;
 	if (t->code[0] == 0)
 		t->n = 1;
 	(void)snprintf(t->code, sizeof(t->code), "%.*s", STR_ARG(code));
-	t->told_ns = now;
+	t->logged_ns = now;
 	if (!l->conf.quiet)
 		log_warn("redis", "%s: commands fail: %s", l->name, trouble_text(l, error, text));
 }
@@ -119,7 +121,7 @@ void trouble_error(struct redis_link *l, sluice_str error)
 void trouble_answer(struct redis_link *l)
 {
 	struct trouble *t = &l->trouble;
-	if (worker_now(l->worker) - t->error_ns < TOLD_NS)
+	if (worker_now(l->worker) - t->error_ns < LOG_INTERVAL_NS)
 		return;
 	if (!l->conf.quiet)
 		log_info("redis", "%s: commands succeed again; %llu failed with %s", l->name,

@@ -1,8 +1,7 @@
 /*
- * What a server's errors say of it: whether it is the wrong server to talk to, and what the
- * operator is told. A kind of error (its first word) is told once, with its text and what to do
- * about it, and its end is told once: after a second of answers without errors. No line repeats a
- * secret. Its worker's thread only.
+ * Error replies of Redis: whether another server must be found, and what is logged. A kind of error
+ * (its first word) is logged once, with its text and a remedy; its end is logged once, after a
+ * second without errors. No line shows a secret. The worker's thread only.
  */
 #ifndef REDIS_TROUBLE_H
 #define REDIS_TROUBLE_H
@@ -15,20 +14,19 @@ enum { TROUBLE_CODE = 16, TROUBLE_TEXT = 256 };
 
 /* Of one link. */
 struct trouble {
-	char code[TROUBLE_CODE]; /* of the error that was told last; empty: there is none */
-	uint64_t told_ns, error_ns;
+	char code[TROUBLE_CODE]; /* of the error that was logged last; empty: there is none */
+	uint64_t logged_ns, error_ns;
 	uint64_t n; /* errors since it began */
 };
 
-/* A command was answered with an error. */
+/* To be called when a command was answered with an error. */
 void trouble_error(struct redis_link *l, sluice_str error);
-/* A command was answered, and trouble.code is not empty. */
+/* To be called when a command succeeded and trouble.code is not empty. */
 void trouble_answer(struct redis_link *l);
 
-/* Whether another server has to be found: this one is a replica, or has no data now. */
+/* Whether another server must be found, since this one is a replica or still loads its data. */
 bool trouble_is_unfit(sluice_str error);
-/* The text of an error as it may stand in a log, and a hint behind it where there is one.
- * NUL-terminated. */
+/* The text of an error for the log, with a remedy where one is known. NUL-terminated. */
 const char *trouble_text(const struct redis_link *l, sluice_str error, char buf[TROUBLE_TEXT]);
 
 #endif

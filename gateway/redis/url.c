@@ -112,7 +112,7 @@ static int url_hosts(struct arena *a, sluice_str rest, uint16_t port, struct red
 	return 0;
 }
 
-/* What names of primaries are made of, by Sentinel's own rule. */
+/* Whether Sentinel accepts this as the name of a primary. */
 static bool url_master_is_sane(sluice_str name)
 {
 	for (size_t i = 0; i < name.len; i++) {
@@ -124,7 +124,7 @@ static bool url_master_is_sane(sluice_str name)
 	return name.len > 0 && name.len <= REDIS_MASTER_MAX;
 }
 
-/* What stands behind the hosts. */
+/* Parse what follows the hosts. */
 static int url_path(struct arena *a, sluice_str path, struct redis_url *out, const char **error)
 {
 	if (out->kind == REDIS_SENTINEL) {
@@ -152,7 +152,7 @@ static int url_server(struct arena *a, sluice_str rest, struct redis_url *out, c
 			"options after ? are not known here: they are keys of the store");
 	sluice_str path = rest, authority = str_cut(&path, '/');
 
-	/* the last @ ends the login: a password may hold one that nobody encoded */
+	/* the last @ ends the login, since a password may contain one that is not encoded */
 	size_t at = authority.len;
 	while (at && authority.data[at - 1] != '@')
 		at--;
@@ -184,7 +184,7 @@ static int url_unix(struct arena *a, sluice_str rest, struct redis_url *out, con
 	return url_db(str_n(query.data + 3, query.len - 3), out, error);
 }
 
-/* out is filled also when something is wrong. */
+/* out is filled even when the URL is wrong. */
 static int url_read(struct arena *a, sluice_str text, struct redis_url *out, const char **error)
 {
 	sluice_str rest = text, scheme = str_cut(&rest, ':');
@@ -199,7 +199,7 @@ static int url_read(struct arena *a, sluice_str text, struct redis_url *out, con
 		out->tls = url_schemes[i].tls;
 		return url_server(a, str_n(rest.data + 2, rest.len - 2), out, error);
 	}
-	/* other programs' words for the same */
+	/* forms that other programs use: say how it is written here */
 	if (rest.data && (str_ends(scheme, STR("-sentinel")) || str_ieq(scheme, STR("sentinel"))))
 		return url_fail(error, "Sentinel is written redis+sentinel://host:26379/NAME here");
 	if (rest.data && (str_ends(scheme, STR("-cluster")) || str_ieq(scheme, STR("cluster"))))

@@ -1,5 +1,5 @@
 /*
- * Where a Redis store is and how to log in there, read from one URL:
+ * The URL of a Redis store: where it is, and how to log in.
  *
  *      redis://[[user]:password@]HOSTS[/db]                port 6379, db 0 when left out
  *      redis+sentinel://[[user]:password@]HOSTS/NAME[/db]  port 26379; the hosts are sentinels,
@@ -49,8 +49,8 @@ struct redis_url {
 	struct redis_host hosts[REDIS_HOSTS_MAX];
 };
 
-/* Strings are copied to a. 0, or -1 with *error set to a sentence that holds nothing of the
- * text. */
+/* Strings are copied to a. 0, or -1 with *error set to a sentence. It quotes nothing of the text,
+ * which may hold a password. */
 must_use int redis_url_parse(struct arena *a, sluice_str text, struct redis_url *out,
 	const char **error);
 /* The URL for the log: no user, no password. buf of REDIS_URL_TEXT bytes is NUL-terminated. */
@@ -60,8 +60,8 @@ void redis_url_copy(struct arena *a, const struct redis_url *from, struct redis_
 /* Overwrite the password. */
 void redis_url_wipe(struct redis_url *u);
 
-/* A host of the network: a name or an IP literal that is sane, and a port of 1..65535. name is
- * copied to room, of REDIS_HOST_MAX + 1 bytes, which must stay as long as *out. */
+/* Fill in a host from the network: a valid name or IP literal, and a port of 1..65535; else false.
+ * name is copied to room (REDIS_HOST_MAX + 1 bytes), which must live as long as *out. */
 must_use bool redis_host_set(struct redis_host *out, char *room, sluice_str name, uint64_t port);
 /* "host:port" for the log, or the path of a socket; buf of REDIS_HOST_TEXT bytes. */
 enum { REDIS_HOST_TEXT = REDIS_HOST_MAX + 10 };

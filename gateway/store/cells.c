@@ -3,25 +3,26 @@
  *
  * Words of a place and who writes them:
  *   value  is written by swaps, and by a claim (a place given to another key), always by
- *          compare-and-swap from what was read: so of a swap and a claim that meet, one loses and
- *          looks again.
+ *          compare-and-swap from the value read: when a swap and a claim meet, one fails and reads
+ *          again.
  *   key    is written by a claim alone, between value = BUSY and the value that publishes the
- *          claim. Who finds its key sees BUSY or what came after (the key is written with release,
- *          read with acquire); who then reads a value and, after it, still its key, knows that the
- *          value was that key's.
+ *          claim. A reader that finds its key sees BUSY or a later value (the key is written with
+ *          release, read with acquire). When it then reads a value and after that still its key,
+ *          the value belongs to that key.
  *
- * What a swap must never do is write into a place that became another key's since it was read. Its
- * compare-and-swap fails when the value has changed meanwhile; so no place may ever show the same
- * value twice for different keys. Values are of two kinds. A turn: what a claim publishes, and what
- * a swap to a passed time becomes. Turns are counted for each bucket, never repeat, and are small
- * (one a claim), so that as times they have passed long ago, and read as 0. And a time that
- * matters, to the nanosecond: for another key to show the same one in the same place within the few
- * instructions between a find and its swap, both would have to be written for it; and then that key
- * counts one request of the other.
+ * A swap must never write into a place that went to another key since it was read. Its
+ * compare-and-swap fails when the value has changed, so no place may show the same value for two
+ * keys. There are two kinds of values:
+ *   turns  are published by claims, and replace the value in a swap to a time in the past. Each
+ *          bucket counts its turns, so they do not repeat. They are small numbers, hence times long
+ *          past, and read as 0.
+ *   times  in the future, to the nanosecond. Between a find and its swap, which are a few
+ *          instructions, another key would have to get the same place and the same nanosecond. Then
+ *          one request would be counted for the wrong key.
  *
- * The lock of a key's first bucket is held by the one who makes a cell for it: two makers of one
- * key meet there. Makers of different keys may still want the same place of a shared second bucket;
- * between those the compare-and-swap decides.
+ * Whoever makes a cell for a key holds the lock of the key's first bucket, so a key is never made
+ * twice. Makers of different keys may still want the same place in a second bucket; there the
+ * compare-and-swap decides.
  */
 #include "store/cells.h"
 
@@ -33,7 +34,7 @@
 #include "base/mem.h"
 #include "base/spin.h"
 
-#define BUSY UINT64_MAX /* being claimed */
+#define BUSY UINT64_MAX /* value of a place that is being claimed */
 
 struct bucket {
 	struct spin lock;
@@ -50,7 +51,7 @@ struct cells {
 	series_id evictions;
 };
 
-/* What sluice_cell.host holds. */
+/* The meaning of sluice_cell.host[]. */
 enum { H_CELLS, H_BUCKETS, H_KEY, H_RAW, H_NOW };
 
 struct cells *cells_new(uint64_t bytes)
@@ -96,7 +97,7 @@ static struct bucket *cells_bucket(const struct cells *c, uint64_t hash)
 	return &c->buckets[(uint64_t)((unsigned __int128)hash * c->n >> 64)];
 }
 
-/* The key's two buckets: from the whole hash, and from its halves changed about. */
+/* The key's two buckets: one from the hash, one from the hash with its halves exchanged. */
 static void cells_buckets(const sluice_cell *cell, struct bucket *out[2])
 {
 	const struct cells *c = (const struct cells *)(uintptr_t)cell->host[H_CELLS];
@@ -112,8 +113,8 @@ static void cell_is_at(sluice_cell *cell, _Atomic uint64_t *slot, uint64_t raw)
 	cell->value = raw > cell->host[H_NOW] ? raw : 0;
 }
 
-/* Look for the key's cell. */
-static bool cells_look(sluice_cell *cell)
+/* Find the key's cell. False when it has none. */
+static bool cells_lookup(sluice_cell *cell)
 {
 	struct bucket *two[2];
 	uint64_t key = cell->host[H_KEY];
@@ -123,7 +124,7 @@ static bool cells_look(sluice_cell *cell)
 			_Atomic uint64_t *slot = &two[b]->value[i];
 			unsigned spins = 0;
 			/* a place that is being claimed shows its old key, or the new one without a
-			 * value: wait and see */
+			 * value: read again */
 			while (atomic_load_explicit(&two[b]->key[i], memory_order_acquire) == key) {
 				uint64_t raw = atomic_load_explicit(slot, memory_order_acquire);
 				if (raw == BUSY) {
@@ -141,8 +142,8 @@ static bool cells_look(sluice_cell *cell)
 
 static uint64_t bucket_turn(struct bucket *b)
 {
-	/* past 2^32 it starts again: a thread would have to sleep through them all with a cell in
-	 * its hand */
+	/* wraps after 2^32. To be misled, a thread would have to hold a cell while all of them
+	 * pass. */
 	return (uint64_t)atomic_fetch_add_explicit(&b->turn, 1, memory_order_relaxed) + 1;
 }
 
@@ -154,7 +155,7 @@ static unsigned bucket_free(const struct bucket *b, uint64_t now_ns)
 	return n;
 }
 
-/* Take the place that shows raw. */
+/* Take the place if its value still is raw. */
 static bool place_claim(struct bucket *b, int i, uint64_t raw, sluice_cell *cell)
 {
 	_Atomic uint64_t *slot = &b->value[i];
@@ -169,7 +170,7 @@ static bool place_claim(struct bucket *b, int i, uint64_t raw, sluice_cell *cell
 	return true;
 }
 
-/* Take a place that does not matter. */
+/* Take a place that is not in use. */
 static bool bucket_claim(struct bucket *b, sluice_cell *cell)
 {
 	for (int i = 0; i < CELLS_IN_BUCKET; i++) {
@@ -180,8 +181,9 @@ static bool bucket_claim(struct bucket *b, sluice_cell *cell)
 	return false;
 }
 
-/* The lock of the first bucket is held. The first is looked at first, so it is better to be in; but
- * not to the last place, or too many keys would find both of theirs full while others are empty. */
+/* The caller holds the lock of the first bucket. A cell in the first bucket is found faster. But
+ * the last free place of the first bucket is taken only when the second has no more, or too many
+ * keys would find both buckets full while others are empty. */
 static bool cells_claim(sluice_cell *cell, struct bucket *two[2])
 {
 	unsigned first = bucket_free(two[0], cell->host[H_NOW]);
@@ -189,7 +191,7 @@ static bool cells_claim(sluice_cell *cell, struct bucket *two[2])
 	return bucket_claim(two[other], cell) || bucket_claim(two[!other], cell);
 }
 
-/* All places matter: take the one whose time ends soonest. False when somebody else was there
+/* All places are in use: take the one whose time ends soonest. False when another thread changed it
  * first. */
 static bool cells_evict(sluice_cell *cell, struct bucket *two[2])
 {
@@ -209,7 +211,7 @@ static bool cells_evict(sluice_cell *cell, struct bucket *two[2])
 	return from && place_claim(from, at, soonest, cell);
 }
 
-/* A cell for a key that has none. */
+/* Make a cell for a key that has none. */
 static void cells_make(sluice_cell *cell)
 {
 	struct bucket *two[2];
@@ -217,17 +219,18 @@ static void cells_make(sluice_cell *cell)
 	bool evicted = false;
 	cells_buckets(cell, two);
 	spin_lock(&two[0]->lock);
-	while (!cells_look(cell) && !cells_claim(cell, two) && !(evicted = cells_evict(cell, two)))
-		/* others move on: each failure is the success of one of them */
+	while (!cells_lookup(cell) && !cells_claim(cell, two) &&
+		!(evicted = cells_evict(cell, two)))
+		/* lock-free: when this fails, another thread has succeeded */
 		spin_pause(&spins);
 	spin_unlock(&two[0]->lock);
 	if (evicted)
 		series_add(((const struct cells *)(uintptr_t)cell->host[H_CELLS])->evictions, 1);
 }
 
-static void cells_look_or_make(sluice_cell *cell)
+static void cells_lookup_or_make(sluice_cell *cell)
 {
-	if (unlikely(!cells_look(cell)))
+	if (unlikely(!cells_lookup(cell)))
 		cells_make(cell);
 }
 
@@ -240,7 +243,7 @@ void cells_find(struct cells *c, sluice_str key, uint64_t now_ns, sluice_cell *o
 	out->host[H_BUCKETS] = hash[0];
 	out->host[H_KEY] = hash[1] ? hash[1] : 1;
 	out->host[H_NOW] = now_ns;
-	cells_look_or_make(out);
+	cells_lookup_or_make(out);
 }
 
 bool cells_swap(sluice_cell *cell, uint64_t desired)
@@ -250,7 +253,8 @@ bool cells_swap(sluice_cell *cell, uint64_t desired)
 	if (slot) {
 		if (desired == BUSY)
 			desired--;
-		/* a bucket is a cache line, so its turns are found from the slot */
+		/* a bucket is one aligned cache line, so its start follows from the address of the
+		 * slot */
 		if (desired <= cell->host[H_NOW])
 			desired = bucket_turn((
 				struct bucket *)((uintptr_t)slot & ~(uintptr_t)(CELLS_BUCKET - 1)));
@@ -261,6 +265,6 @@ bool cells_swap(sluice_cell *cell, uint64_t desired)
 			return true;
 		}
 	}
-	cells_look_or_make(cell);
+	cells_lookup_or_make(cell);
 	return false;
 }

@@ -8,9 +8,9 @@ const sluice_option store_options[] = {
 		.max = "64", .doc = "name by which plugins use the store"),
 	SLUICE_OPTION(SLUICE_T_STR, struct store_conf, redis, .flags = SLUICE_F_SECRET,
 		.max = "4096",
-		.doc = "URL of Redis: redis://[[user]:password@]host[:port][/db], or several hosts "
-		       "with commas between, of "
-		       "which the primary is used; redis+sentinel://host[:port],.../NAME[/db]; "
+		.doc = "URL of Redis: redis://[[user]:password@]host[:port][/db], or several "
+		       "hosts separated by commas, of which the primary is used; "
+		       "redis+sentinel://host[:port],.../NAME[/db]; "
 		       "redis+cluster://host[:port],...; rediss in place of redis for TLS; or "
 		       "unix:/path"),
 	SLUICE_OPTION(SLUICE_T_SIZE, struct store_conf, memory, .min = "4KiB", .max = "64GiB",
@@ -24,16 +24,14 @@ const sluice_option store_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct store_conf, sentinel_user, .max = "1024",
 		.doc = "user to log in as at the sentinels"),
 	SLUICE_OPTION(SLUICE_T_STR, struct store_conf, sentinel_password, .flags = SLUICE_F_SECRET,
-		.max = "1024", .doc = "password at the sentinels; left out: they ask for none"),
+		.max = "1024", .doc = "password at the sentinels; omit it when they need none"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct store_conf, timeout, .def = "50ms", .min = "1ms",
 		.max = "1m",
-		.doc = "how long a command may take where the plugin that sends it does not say; a "
-		       "server that is slower "
-		       "for a second counts as down"),
+		.doc = "longest time of a command, unless the plugin sets its own; a server that "
+		       "answers nothing in time for a second counts as down"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct store_conf, connect_timeout, .def = "1s",
 		.min = "10ms", .max = "1m",
-		.doc = "how long it may take to connect to one host and log in, from the look-up "
-		       "of the name on"),
+		.doc = "longest time to look up, connect to and log in at one host"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct store_conf, tls, .flags = SLUICE_F_SUBOBJECT,
 		.sub = tls_client_options,
 		.doc = "TLS to the servers of a rediss:// URL, and to the sentinels of "
@@ -103,7 +101,7 @@ int store_conf_check(const struct store_conf *conf, struct arena *a, struct redi
 	else if (conf->redis.len)
 		store_check_redis(&c, conf, a, url);
 	else if (!conf->memory)
-		store_wrong(&c, NULL, "says neither redis nor memory");
+		store_wrong(&c, NULL, "needs either redis or memory");
 	else
 		store_check_memory(&c, conf);
 	return c.result;

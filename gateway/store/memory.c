@@ -15,14 +15,14 @@ struct memory_store {
 	struct sluice_store s;
 	struct list at;      /* a store: in memory_stores */
 	struct cells *cells; /* owned; NULL: a table that has no memory yet */
-	/* of cells; of a store that has tables: of all of them together */
+	/* of its cells; of a store with tables: of all tables together */
 	uint64_t bytes;
 	struct list tables;      /* of a store */
-	struct memory_store *of; /* a table: its store; borrowed, held by holders */
+	struct memory_store *of; /* a table: its store; borrowed, kept alive by refs */
 	char *table_name;        /* owned; a table's */
 };
 
-static struct memory_store local = { .s = { .ops = &store_memory, .name = "local", .holders = 1 },
+static struct memory_store local = { .s = { .ops = &store_memory, .name = "local", .refs = 1 },
 	.bytes = STORE_LOCAL_BYTES,
 	.tables = { &local.tables, &local.tables } };
 static pthread_once_t local_once = PTHREAD_ONCE_INIT;
@@ -46,7 +46,7 @@ static struct sluice_store *memory_new(const struct store_args *args, const stru
 	(void)u;
 	if (!cells) {
 		args->report(args->report_ctx, false, "memory",
-			"the system does not give that much memory");
+			"the system refuses that much memory");
 		return NULL;
 	}
 	struct memory_store *m = mem_new(struct memory_store);
@@ -122,11 +122,11 @@ static void memory_table_free(struct sluice_store *s)
 	if (!m || --s->taken)
 		return;
 	list_del(&s->at);
-	store_let_go(s);
-	store_let_go(&m->s);
+	store_unref(s);
+	store_unref(&m->s);
 }
 
-/* The new tables of a store share what the others have left. */
+/* Divide the memory that the store's older tables leave among the new ones. */
 static void memory_settle(struct memory_store *m)
 {
 	uint64_t used = 0, n = 0;
@@ -144,8 +144,9 @@ static void memory_settle(struct memory_store *m)
 		if (t->cells)
 			continue;
 		t->cells = cells_new(each);
-		if (!t->cells) { /* counting there fails, as in a store that cannot be reached */
-			log_error("store", "%s: the system does not give %llu bytes for a table",
+		/* this table has no cells: plugins get false, as from a store that is down */
+		if (!t->cells) {
+			log_error("store", "%s: the system refuses %llu bytes for a table",
 				m->s.name, (unsigned long long)each);
 			continue;
 		}

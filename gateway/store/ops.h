@@ -1,8 +1,7 @@
 /*
- * What a kind of store is: a struct of its own that begins with struct sluice_store, and a table of
- * what it does. store.c knows the stores by name and passes calls on; memory.c and remote.c are the
- * kinds. A new kind is one more table, which store.c's store_ops_for() chooses by the
- * configuration.
+ * The interface of a kind of store: a struct that begins with struct sluice_store, and a table of
+ * functions. store.c keeps all stores and passes calls on; memory.c and remote.c implement the
+ * kinds. A new kind is one more table, chosen by store_ops_for() in store.c.
  */
 #ifndef STORE_OPS_H
 #define STORE_OPS_H
@@ -13,17 +12,18 @@
 #include "base/series.h"
 #include "store/store.h"
 
-/* Where a table has NULL the kind does not do it: SLUICE_ERROR or false to plugins. */
+/* NULL: the kind does not support the function, and plugins get SLUICE_ERROR or false. */
 struct store_ops {
 	sluice_store_kind kind; /* as plugins see it */
 
-	/* Main thread: what the configuration asks for, apart from the fields of struct
-	 * sluice_store. u: for kinds that are reached by URL. NULL when an error was reported. */
+	/* Main thread: a new store as the configuration asks, without the fields of struct
+	 * sluice_store. u: for kinds with a URL. NULL when an error was reported. */
 	struct sluice_store *(*new)(const struct store_args *args, const struct redis_url *u);
-	/* Nobody holds it any more; any thread. */
+	/* Called when the last reference is gone; any thread. */
 	void (*free)(struct sluice_store *s);
 
-	/* Main thread: a part of it for one plugin. NULL: the store itself is given out. */
+	/* Main thread: a table of the store. NULL: the store has no tables and is itself used as
+	   one. */
 	struct sluice_store *(*table)(struct sluice_store *s, sluice_str name);
 	void (*table_free)(struct sluice_store *t);
 
@@ -46,38 +46,38 @@ extern const struct store_ops store_cluster; /* remote.c */
 
 enum { STORE_RESULTS = SLUICE_ERROR + 1 };
 
-/* What all stores are. Main thread, but for the two atomics. */
+/* The part that all stores have. Main thread only, except for the atomics. */
 struct sluice_store {
 	const struct store_ops *ops;
 	char name[STORE_NAME_MAX + 1];
 	struct list at;       /* among all stores, or the tables of one */
-	uint64_t identity[2]; /* hash of all that makes it what it is */
-	unsigned taken;       /* as often as it was given out */
+	uint64_t identity[2]; /* hash of its kind, name and options */
+	unsigned taken;       /* times that it was given out and not returned */
 	_Atomic bool is_taken;
-	/* 1 while it is taken, and 1 for each worker's connection and each table */
-	_Atomic unsigned holders;
+	/* one while it is taken, and one for each worker's link and each table */
+	_Atomic unsigned refs;
 	series_id results[STORE_RESULTS]; /* by sluice_status; 0: not counted */
 };
 
-/* For `new` and `table`, of zeroed memory: held by whoever takes it. */
+/* For `new` and `table`: initialise zeroed memory with one reference. */
 static inline void store_init(struct sluice_store *s, const struct store_ops *ops, sluice_str name)
 {
 	s->ops = ops;
 	memcpy(s->name, name.data, name.len < STORE_NAME_MAX ? name.len : STORE_NAME_MAX);
 	list_init(&s->at);
 	atomic_init(&s->is_taken, true);
-	atomic_init(&s->holders, 1);
+	atomic_init(&s->refs, 1);
 }
 
 static inline void store_hold(struct sluice_store *s)
 {
-	atomic_fetch_add_explicit(&s->holders, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
 }
 
-/* The last one frees it. */
-static inline void store_let_go(struct sluice_store *s)
+/* Drop a reference; the last one frees the store. */
+static inline void store_unref(struct sluice_store *s)
 {
-	if (atomic_fetch_sub_explicit(&s->holders, 1, memory_order_acq_rel) == 1)
+	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
 		s->ops->free(s);
 }
 

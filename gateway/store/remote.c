@@ -1,8 +1,8 @@
 /*
- * Redis stores. Each worker opens a link to a store when it first uses it, and holds the store as
- * long: so the last of main thread and workers to let go frees it. A look around every second
- * closes the links to stores that nobody has taken any more. What a link is (one server, or a
- * cluster) is a table of functions.
+ * Redis stores. Each worker opens a link to a store when it first uses it. The link has a reference
+ * to the store, so the store lives until the main thread and all workers have dropped theirs. Once
+ * a second each worker closes its links to stores that no configuration uses any more. Links to one
+ * server and to a cluster have different tables of functions.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 
 struct store_link;
 
-/* What to do with a link, by what it leads to. */
+/* The functions of a link: to one server, or to a cluster. */
 struct link_ops {
 	void (*open)(struct store_link *k, struct worker *w, const struct redis_conf *conf);
 	void (*close)(struct store_link *k);
@@ -35,7 +35,7 @@ struct remote_store {
 	struct tls_client *tls; /* owned; NULL: plain */
 };
 
-/* A worker's. */
+/* A worker's link to a store. */
 struct store_link {
 	struct list at;             /* in store_part.links */
 	struct remote_store *store; /* shared: held */
@@ -106,7 +106,7 @@ static void link_close(struct store_link *k)
 {
 	list_del(&k->at);
 	k->store->link_ops->close(k);
-	store_let_go(&k->store->s);
+	store_unref(&k->store->s);
 	free(k);
 }
 
@@ -122,7 +122,7 @@ static void store_look_around(struct timer *t)
 	worker_timer(p->worker, &p->look_around, LOOK_AROUND_NS);
 }
 
-/* Calls under way end as SLUICE_UNREACHABLE, from within. */
+/* Calls under way end as SLUICE_UNREACHABLE before it returns. */
 static void store_part_end(void *part)
 {
 	struct store_part *p = part;

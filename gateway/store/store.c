@@ -1,6 +1,6 @@
 /*
- * The stores that there are, by all that makes them what they are. The main thread knows them in
- * one list and counts who took each. What a store does is its kind's: ops.h.
+ * The list of stores, found by their identity: a hash of kind, name and options. The main thread
+ * counts how often each was given out. What a store does depends on its kind: ops.h.
  */
 #include "store/store.h"
 
@@ -14,7 +14,8 @@ static struct list stores = { &stores, &stores }; /* main thread */
 
 /* ---- finding and making -------------------------------------------------------------------- */
 
-/* A file that was replaced makes another identity: its content is read anew. */
+/* A text that changes when the file is replaced. It is part of the identity, so that a new file
+ * makes a new store. */
 static sluice_str file_version(struct arena *a, const char *dir, sluice_str path)
 {
 	struct stat st;
@@ -109,7 +110,7 @@ void store_free(struct sluice_store **store)
 		return;
 	list_del(&s->at);
 	atomic_store_explicit(&s->is_taken, false, memory_order_relaxed);
-	store_let_go(s);
+	store_unref(s);
 }
 
 /* ---- use ----------------------------------------------------------------------------------- */

@@ -1,13 +1,12 @@
 /*
- * What the `stores` block declares, and what plugins reach through the host table: memory stores
- * that hold cells, Redis stores that run scripts and commands. A store that the next snapshot
- * declares the same way, secrets and the files of TLS included, is the same object, so that counts
- * and connections survive reloads.
+ * The stores of the `stores:` block, as plugins use them: memory stores hold cells, Redis stores
+ * run scripts and commands. When the next snapshot declares a store with the same options, secrets
+ * and TLS files, it gets the same object, so that counts and connections survive a reload.
  *
- * A memory store has tables: stores of their own for plugins, which share its memory. What fills
- * one takes no place in another. A table gets its memory when the configuration that first names it
- * is whole, and keeps that size and what it counted as long as some instance has it: the new ones
- * of a reload share what the others left, and get STORE_TABLE_MIN at least.
+ * A memory store has tables, which divide its memory: a table that is full takes no place from
+ * another. Plugins use a table like a store. A table gets its memory when the configuration that
+ * first names it is complete. It keeps its size and its counts as long as an instance uses it. New
+ * tables of a reload share the memory that is left, and get at least STORE_TABLE_MIN each.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -27,24 +26,23 @@ struct store_args {
 	void *report_ctx;
 };
 
-/* Main thread: the store of that name and kind that is there, or a new one: options are checked,
- * the files of tls read, memory taken; no network. args are read before it returns. NULL when an
+/* Main thread: the existing store with the same identity, or a new one. Checks options, reads TLS
+ * files and takes memory, but does not connect. args are only read during the call. NULL when an
  * error was reported. */
 must_use struct sluice_store *store_new(const struct store_args *args);
-/* Main thread, as often as store_new() gave it out, each time when no worker can reach it through
- * that one any more. */
+/* Main thread: to be called once for each store_new(), when no worker can use that reference any
+ * more. */
 void store_free(struct sluice_store **s);
-/* Any thread: the memory store that is there without configuration. Lives as long as the
- * process. */
+/* Any thread: a memory store that needs no configuration. It lives as long as the process. */
 const struct sluice_store *store_local(void);
 
-/* Main thread: the store's table of that name, or a new one. A Redis store itself has none, and is
- * given back. */
+/* Main thread: the store's table of that name, made if need be. For a Redis store, which has no
+ * tables, the store itself. */
 const struct sluice_store *store_table(const struct sluice_store *s, sluice_str name);
-/* Main thread, as often as store_table() gave it out, each time when no worker can reach it through
- * that one any more. */
+/* Main thread: to be called once for each store_table(), when no worker can use that reference any
+ * more. */
 void store_table_free(const struct sluice_store **t);
-/* Main thread, before workers see the new ones: give memory to tables that have none. */
+/* Main thread, before workers see new tables: give memory to those that have none. */
 void store_settle(void);
 /* Bytes that a table of a memory store has. */
 uint64_t store_table_bytes(const struct sluice_store *t);
@@ -52,7 +50,8 @@ uint64_t store_table_bytes(const struct sluice_store *t);
 sluice_store_kind store_kind(const struct sluice_store *s);
 const char *store_name(const struct sluice_store *s);
 
-/* A worker began to use the store: connect in good time. Does nothing for a memory store. */
+/* Connect before the first call, when a worker begins to use the store. Does nothing for a memory
+ * store. */
 void store_warm(struct worker *w, const struct sluice_store *s);
 
 /* See redis_eval() and redis_send(). timeout_ms 0: the store's own. SLUICE_ERROR for a memory
@@ -63,7 +62,7 @@ must_use sluice_status store_eval(struct worker *w, const struct sluice_store *s
 must_use sluice_status store_command(struct worker *w, const struct sluice_store *s,
 	struct redis_call *c, const sluice_str *argv, size_t argc, uint64_t timeout_ms);
 
-/* Count how a call of a plugin to a Redis store ended, or that it could not begin. */
+/* Count the result of a plugin's call to a Redis store, also when it could not be sent. */
 void store_count(const struct sluice_store *s, sluice_status st);
 
 /* Any thread; the contract is that of sluice_store_cell() and sluice_store_cell_swap(). false for a

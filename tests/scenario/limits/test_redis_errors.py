@@ -150,7 +150,7 @@ def test_a_node_of_a_cluster_says_how_to_name_it(gateway, folder, free_port):
 
 
 @pytest.mark.parametrize("url, word, hint", [
-    ("redis://{}", "NOAUTH", "say the password"),
+    ("redis://{}", "NOAUTH", "set the store's `password`"),
     ("redis://:wrong-secret@{}", "WRONGPASS", "see the store's"),
 ])
 def test_a_refused_login_is_told_without_the_password(gateway, redis, url, word, hint):

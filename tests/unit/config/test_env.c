@@ -86,7 +86,7 @@ static void test_refused(void **state)
 	refused("${A B}", "\"A B\" is not the name of a variable", how);
 	refused("${A:x}", "\"A:x\" is not the name of a variable", how);
 	refused("${A:}", "\"A:\" is not the name of a variable", how);
-	refused("${A:-${A}}", "a reference to the environment cannot stand within another", NULL);
+	refused("${A:-${A}}", "a reference to the environment cannot contain another", NULL);
 	refused("${BAD}", "the environment's BAD is not UTF-8", NULL);
 }
 

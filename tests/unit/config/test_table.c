@@ -81,7 +81,7 @@ static void test_unsound(void **state)
 	unsound(o, "option : names are lower case letters, digits and underscores");
 	o = ROW(SLUICE_T_BOOL, time);
 	o.doc = NULL;
-	unsound(o, "option time: no sentence says what it is");
+	unsound(o, "option time: it has no sentence of documentation");
 	o = ROW(SLUICE_T_STR, time);
 	o.offset = sizeof(struct thing) - 8;
 	unsound(o, "option time: its field lies outside the struct of 64 bytes");
@@ -96,11 +96,12 @@ static void test_unsound(void **state)
 		"option time: its field lies outside the struct of 23 bytes");
 	unsound(ROW(SLUICE_T_MAP, list, .sub = inner + 1, .sub_size = 24),
 		"option list: no row of its table takes the key");
-	unsound(ROW(SLUICE_T_INT, time, .flags = SLUICE_F_KEY), "option time: a key is a text");
+	unsound(ROW(SLUICE_T_INT, time, .flags = SLUICE_F_KEY),
+		"option time: a key must be a text");
 	unsound(ROW(SLUICE_T_LIST, list, .sub = inner, .sub_size = 24, .flags = SLUICE_F_SCALAR),
-		"option list: a scalar is no list of blocks");
+		"option list: a scalar cannot be a list of blocks");
 	unsound(ROW(SLUICE_T_STR, text, .def = "x", .flags = SLUICE_F_REQUIRED),
-		"option text: what is required needs no default");
+		"option text: it is required, so it cannot have a default");
 	unsound(ROW(SLUICE_T_DURATION, time, .def = "30"),
 		"option time: the default 30 cannot be read");
 	unsound(ROW(SLUICE_T_DURATION, time, .min = "x"), "option time: min x cannot be read");

@@ -179,11 +179,11 @@ static void test_bytes(void **state)
 		"t.yaml:1:1: error: the byte 0xff is not UTF-8\n    hint: save the file as "
 		"UTF-8\n");
 	hopeless("a: b\r\nc: \x1b[1m\n",
-		"t.yaml:2:4: error: the control byte 0x1b cannot stand in a configuration\n");
+		"t.yaml:2:4: error: the control byte 0x1b is not permitted in a configuration\n");
 	struct parsed p;
 	parsed_init_n(&p, "a\0b", 3);
 	assert_string_equal(p.report,
-		"t.yaml:1:2: error: the control byte 0x00 cannot stand in a configuration\n");
+		"t.yaml:1:2: error: the control byte 0x00 is not permitted in a configuration\n");
 	parsed_fini(&p);
 }
 

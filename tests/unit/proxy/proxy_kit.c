@@ -98,8 +98,8 @@ static void on_complete(struct proxy *p, const struct exchange *x)
 	done.err = x->err;
 	done.status = x->status;
 	done.retried = x->retried;
-	if (x->timeline)
-		(void)timeline_text(x->timeline, done.story);
+	if (x->px.timeline)
+		(void)timeline_text(x->px.timeline, done.story);
 	(void)snprintf(done.code, sizeof(done.code), "%s", x->code ? x->code : "");
 	(void)snprintf(done.route, sizeof(done.route), "%.*s", STR_ARG(x->px.route_name));
 }

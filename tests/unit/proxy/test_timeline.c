@@ -1,4 +1,4 @@
-/* proxy/timeline: an exchange tells its story where somebody wants to hear it. */
+/* policy/timeline: an exchange tells its story where somebody wants to hear it. */
 #include "base/log.h"
 #include "proxy_kit.h"
 
@@ -27,6 +27,16 @@ static void assert_story(const char *const parts[], size_t n)
 	}
 }
 
+/* A nap is of 20 ms; the clock of timers is coarse. */
+static void assert_duration_of_nap(void)
+{
+	static const char waited[] = "waited for plugin a (";
+	const char *at = strstr(done.story, waited);
+	assert_non_null(at);
+	double ms = strtod(at + strlen(waited), NULL);
+	assert_true(ms > 10 && ms < 10000);
+}
+
 static sluice_verdict go_on(sluice_exchange *x, const void *c)
 {
 	(void)x, (void)c;
@@ -41,8 +51,9 @@ static sluice_verdict nap(sluice_exchange *x, const void *c)
 
 static void test_states_and_waits(void **state)
 {
-	static const char *const parts[] = { " ms request-hooks", " ms waits for plugin a",
-		" ms plugins go on", " ms connect", " ms asks 127.0.0.1:", " ms forward",
+	static const char *const parts[] = { " ms request-hooks", " ms on_request a (",
+		" ms waits for plugin a: a timer", " ms waited for plugin a (",
+		" ms on_request a (", " ms connect", " ms asks 127.0.0.1:", " ms forward",
 		" ms response-hooks", " ms stream", " ms response held: full", " ms response moves",
 		" ms sent", " ms done" };
 	(void)state;
@@ -60,6 +71,41 @@ static void test_states_and_waits(void **state)
 	until(guest->finished);
 	log_set_level(LOG_ERROR);
 	assert_story(parts, sizeof(parts) / sizeof(parts[0]));
+	assert_duration_of_nap();
+	kit_end();
+}
+
+static sluice_verdict ask_for_body(sluice_exchange *x, const void *c)
+{
+	sluice_body_plan plan = { .size = sizeof(plan), .mode = SLUICE_BODY_BUFFER, .max = 4096 };
+	(void)c;
+	return sluice_body_want(x, SLUICE_REQUEST, &plan) ? SLUICE_NEXT : SLUICE_FAIL;
+}
+
+static sluice_verdict nap_on_body(sluice_exchange *x, const void *c, sluice_str data, bool end)
+{
+	(void)end;
+	sluice_body_pass(x, data.len);
+	return nap(x, c);
+}
+
+static void test_body_hooks_have_names_and_durations(void **state)
+{
+	static const char *const parts[] = { " ms request-body", " ms on_request_body a (",
+		" ms waits for plugin a: a timer", " ms waited for plugin a (", " ms connect" };
+	(void)state;
+	kit_begin(conf);
+	log_set_level(LOG_DEBUG);
+	script->on_request = ask_for_body;
+	script->on_request_body = nap_on_body;
+	visit("POST /plain\n", BODY_LENGTH, 5);
+	visitor_say("hello", true);
+	until(up.got_len);
+	up_say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	until(guest->finished);
+	log_set_level(LOG_ERROR);
+	assert_story(parts, sizeof(parts) / sizeof(parts[0]));
+	assert_duration_of_nap();
 	kit_end();
 }
 
@@ -107,9 +153,7 @@ static void test_long_stories_are_bounded(void **state)
 	struct arena a;
 	(void)state;
 	arena_init(&a, 64 * 1024);
-	log_set_level(LOG_DEBUG);
 	struct timeline *t = timeline_new(&a);
-	log_set_level(LOG_ERROR);
 	assert_non_null(t);
 	for (int i = 0; i < 1000; i++)
 		timeline_add(t, "a rather long thing that happens over and over",
@@ -125,6 +169,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_states_and_waits),
+		cmocka_unit_test(test_body_hooks_have_names_and_durations),
 		cmocka_unit_test(test_servers_and_why_they_failed),
 		cmocka_unit_test(test_nobody_asked),
 		cmocka_unit_test(test_long_stories_are_bounded),

@@ -96,12 +96,12 @@ static void test_no_maps(void **state)
 	static const struct {
 		const char *reply, *why;
 	} bad[] = {
-		{ "+OK\r\n", "no list" },
-		{ "*-1\r\n", "no list" },
-		{ "*0\r\n", "nobody has any slots" },
-		{ "*1\r\n:1\r\n", "not written as one" },
-		{ "*1\r\n*2\r\n:0\r\n:1\r\n", "not written as one" },
-		{ "*1\r\n*3\r\n$1\r\n0\r\n:1\r\n" NODE(1, "a", 1), "not written as one" },
+		{ "+OK\r\n", "not a list" },
+		{ "*-1\r\n", "not a list" },
+		{ "*0\r\n", "no node has slots" },
+		{ "*1\r\n:1\r\n", "a range is malformed" },
+		{ "*1\r\n*2\r\n:0\r\n:1\r\n", "a range is malformed" },
+		{ "*1\r\n*3\r\n$1\r\n0\r\n:1\r\n" NODE(1, "a", 1), "a range is malformed" },
 		{ "*1\r\n*3\r\n:-1\r\n:1\r\n" NODE(1, "a", 1), "out of bounds" },
 		{ "*1\r\n*3\r\n:2\r\n:1\r\n" NODE(1, "a", 1), "out of bounds" },
 		{ "*1\r\n*3\r\n:0\r\n:16384\r\n" NODE(1, "a", 1), "out of bounds" },

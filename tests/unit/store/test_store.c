@@ -53,7 +53,7 @@ static void test_rules(void **state)
 {
 	struct store_conf c;
 	(void)state;
-	expect_refused(conf_new(NULL, 0), "-: says neither");
+	expect_refused(conf_new(NULL, 0), "-: needs either");
 	expect_refused(conf_new("redis://h", 1 << 20), "memory: ");
 	expect_refused(conf_new("redis://a:1,b:0", 0), "redis: no valid host");
 	c = conf_new("redis://h", 0);

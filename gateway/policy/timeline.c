@@ -1,15 +1,12 @@
 /* The story of an exchange. See timeline.h. */
-#include "proxy/timeline.h"
+#include "policy/timeline.h"
 
 #include <stdio.h>
 
 #include "base/err.h"
-#include "base/log.h"
 
 struct timeline *timeline_new(struct arena *a)
 {
-	if (likely(!log_is_on(LOG_DEBUG)))
-		return NULL;
 	bool failed = a->failed;
 	a->budget += ARENA_BLOCK; /* whoever looks changes nothing */
 	struct timeline *t = arena_new(a, struct timeline);
@@ -19,20 +16,30 @@ struct timeline *timeline_new(struct arena *a)
 	return t;
 }
 
-void timeline_add_entry(struct timeline *t, const char *what, sluice_str which, int err)
+void timeline_add_entry(struct timeline *t, struct timeline_entry e)
 {
-	t->v[t->n++ % TIMELINE_MAX] = (struct timeline_entry){ .what = what,
-		.which = which,
-		.err = err,
-		.at_us = (uint32_t)((clock_ns() - t->start_ns) / 1000) };
+	e.at_us = (uint32_t)((clock_ns() - t->start_ns) / 1000);
+	t->v[t->n++ % TIMELINE_MAX] = e;
+}
+
+void timeline_add_err(struct timeline *t, const char *what, sluice_str which, int err)
+{
+	timeline_add_entry(t,
+		(struct timeline_entry){ .what = what,
+			.which = which,
+			.more = err ? err_code(err) : NULL });
 }
 
 static int timeline_entry_text(const struct timeline_entry *e, bool first, char *out, size_t room)
 {
-	return snprintf(out, room, "%s%u.%u ms %s%s%.*s%s%s", first ? "" : ", ",
+	char took[32] = "";
+	if (e->took_us)
+		(void)snprintf(took, sizeof(took), " (%u.%03u ms)", (unsigned)(e->took_us / 1000),
+			(unsigned)(e->took_us % 1000));
+	return snprintf(out, room, "%s%u.%u ms %s%s%.*s%s%s%s", first ? "" : ", ",
 		(unsigned)(e->at_us / 1000), (unsigned)(e->at_us % 1000 / 100), e->what,
-		e->which.len ? " " : "", STR_ARG(e->which), e->err ? ": " : "",
-		e->err ? err_code(e->err) : "");
+		e->which.len ? " " : "", STR_ARG(e->which), took, e->more ? ": " : "",
+		e->more ? e->more : "");
 }
 
 size_t timeline_text(const struct timeline *t, char out[TIMELINE_TEXT])
