@@ -208,7 +208,6 @@ struct origin {
 	const struct origin_events *events;
 	void *user;          /* the exchange */
 	struct arena *arena; /* borrowed: of the exchange, for response heads */
-	bool reused;         /* the connection carried requests before this one */
 	bool sent;           /* at least one byte of the request went to the system */
 	bool answered;       /* at least one byte of the response arrived */
 	/* the server has said that it did nothing about the request: it may be sent to another */

@@ -110,7 +110,6 @@ static void origin_release(struct origin *o)
 	http1_conn_count(c);
 	stat_add(STAT_UPSTREAM_BYTES_OUT, c->o.bytes_out);
 	stat_add(STAT_UPSTREAM_BYTES_IN, c->o.bytes_in);
-	c->o.reused = true; /* the next one's */
 	c->o.events = NULL;
 	c->o.user = NULL;
 	c->o.arena = NULL;

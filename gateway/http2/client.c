@@ -383,14 +383,14 @@ void http2_conn_retire(struct http2_conn *c)
 }
 
 struct origin *http2_conn_begin(struct http2_conn *c, const struct origin_events *events,
-	void *user, struct arena *arena, bool reused)
+	void *user, struct arena *arena)
 {
 	check(http2_conn_room(c) > 0, "beginning on a connection in state %d with %u requests",
 		c->l.state, (unsigned)c->n_requests);
 	c->n_requests++;
 	if (c->settled)
 		stream_no_deadline(&c->s);
-	return &client_stream_new(c, events, user, arena, reused)->o;
+	return &client_stream_new(c, events, user, arena)->o;
 }
 
 bool http2_conn_check_stale(struct http2_conn *c)

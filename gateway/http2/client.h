@@ -73,10 +73,9 @@ uint32_t http2_conn_limit(const struct http2_conn *c);
 /* Begin no more; once it carries nothing it is gone. on_change follows where there was room, from
  * within. */
 void http2_conn_retire(struct http2_conn *c);
-/* Begin a request, where there is room. arena for what comes back. reused: the connection was not
- * opened for it. */
+/* Begin a request, where there is room. arena for what comes back. */
 struct origin *http2_conn_begin(struct http2_conn *c, const struct origin_events *events,
-	void *user, struct arena *arena, bool reused);
+	void *user, struct arena *arena);
 /* Ask the socket whether the server has closed it since it became idle: then do not begin, close
  * it. */
 bool http2_conn_check_stale(struct http2_conn *c);

@@ -112,7 +112,7 @@ void client_consume(struct client_stream *r, size_t n);
 
 /* ---- client_stream.c ----------------------------------------------------------------------- */
 struct client_stream *client_stream_new(struct http2_conn *c, const struct origin_events *events,
-	void *user, struct arena *arena, bool reused);
+	void *user, struct arena *arena);
 /* For http2_end. The exchange may do anything, and release anything. */
 void client_stream_tell(struct http2_stream *st, unsigned news);
 /* What is wrong with the response, before client_stream_fail(); the first explanation counts. */

@@ -77,7 +77,7 @@ static void client_stream_on_due(struct timer *t)
 /* ---- from beginning to end ----------------------------------------------------------------- */
 
 struct client_stream *client_stream_new(struct http2_conn *c, const struct origin_events *events,
-	void *user, struct arena *arena, bool reused)
+	void *user, struct arena *arena)
 {
 	struct client_stream *r = mem_new(struct client_stream);
 	http2_stream_init(&r->st, &c->l, client_stream_on_due);
@@ -86,7 +86,6 @@ struct client_stream *client_stream_new(struct http2_conn *c, const struct origi
 	r->o.events = events;
 	r->o.user = user;
 	r->o.arena = arena;
-	r->o.reused = reused;
 	r->conn = c;
 	r->out_start = OUT_UNKNOWN;
 	r->left = LENGTH_UNKNOWN;

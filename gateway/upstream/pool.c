@@ -419,11 +419,11 @@ struct link *pool_take(struct endpoint *e, const struct link_conf *conf, sluice_
 }
 
 struct origin *pool_begin(struct link *l, const struct origin_events *events, void *user,
-	struct arena *arena, bool reused)
+	struct arena *arena)
 {
 	if (likely(l->h1))
 		return http1_conn_begin(l->h1, events, user, arena);
-	struct origin *o = http2_conn_begin(l->h2, events, user, arena, reused);
+	struct origin *o = http2_conn_begin(l->h2, events, user, arena);
 	link_update(l);
 	return o;
 }

@@ -67,10 +67,9 @@ struct link {
  * have begun with, before TLS; may be empty. A PROXY header names a client, so connections with one
  * are taken for this client alone. */
 struct link *pool_take(struct endpoint *e, const struct link_conf *conf, sluice_str header);
-/* Begin a request on the connection that was taken, or that an ask was answered with. reused: it
- * was taken. */
+/* Begin a request on the connection that was taken, or that an ask was answered with. */
 struct origin *pool_begin(struct link *l, const struct origin_events *events, void *user,
-	struct arena *arena, bool reused);
+	struct arena *arena);
 /* Begin to make one, or wait for one that is being made. Room is made by closing an idle one where
  * the bound asks for it. tls may be NULL; header, of at most PROXY_HEADER_WRITTEN bytes, is not of
  * HTTP/2. 0: the ask is answered later; or an enum err. */

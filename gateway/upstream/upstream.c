@@ -107,7 +107,7 @@ static void call_end_try(struct upstream_call *c, enum upstream_verdict v, int e
 static int call_ready(struct upstream_call *c, struct link *l)
 {
 	c->link = l;
-	c->origin = pool_begin(l, c->events, c->user, c->arena, c->reused);
+	c->origin = pool_begin(l, c->events, c->user, c->arena);
 	c->endpoint->n_requests++;
 	call_set_state(c, UPSTREAM_CALL_READY);
 	return 1;

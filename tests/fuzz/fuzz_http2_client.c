@@ -329,7 +329,7 @@ static void begin(unsigned how)
 		.call = (how & BEGIN_CALL) != 0 };
 	*v = (struct way){ .left = UINT64_MAX, .asks = kind == 3 };
 	arena_init(&v->arena, mode & MODE_LITTLE ? 4096 : 65536);
-	v->o = http2_conn_begin(conn, &events, v, &v->arena, i > 0);
+	v->o = http2_conn_begin(conn, &events, v, &v->arena);
 	v->o->ops->head(v->o, v->asks ? upgrade_head() : &h);
 	script.latest = 2 * n_ways - 1;
 	if (h.body == BODY_CHUNKED)

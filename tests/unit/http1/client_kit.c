@@ -70,7 +70,6 @@ static char body_room[1 << 20];
 void ask_release(void)
 {
 	struct origin *o = ask.o;
-	ask.reused = o->reused;
 	ask.sent = o->sent;
 	ask.answered = o->answered;
 	ask.o = NULL;

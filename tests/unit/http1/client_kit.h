@@ -25,7 +25,7 @@ struct ask {
 	struct arena arena;
 	unsigned interims, heads, ends, fails, drained;
 	int status, err;
-	bool reused, sent, answered;
+	bool sent, answered;
 	char *body;
 	size_t body_len, take; /* take: most at a time; 0: all */
 	char trailer[64];

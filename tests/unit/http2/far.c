@@ -132,7 +132,7 @@ struct way *way_begin(struct far *f)
 	*v = (struct way){ .far = f, .body = calloc(1, FAR_TEXT + 1) };
 	check(v->body, "no memory for %s", "a body");
 	arena_init(&v->arena, 1 << 20);
-	v->o = http2_conn_begin(f->conn, &way_events, v, &v->arena, f->n_ways > 1);
+	v->o = http2_conn_begin(f->conn, &way_events, v, &v->arena);
 	return v;
 }
 
