@@ -3,8 +3,7 @@
 #ifndef FUZZ_EXCHANGE_GATEWAY_H
 #define FUZZ_EXCHANGE_GATEWAY_H
 
-#include "../unit/policy/modules/script.h"
-#include "proxy/snapshot.h"
+#include "gateway_kit.h"
 
 /* Once for a process, on fakewire_worker, which it starts; the upstream is fakeserver number 0.
  * Lives for ever. The routes are /none/, /a/, /b/, /both/ by their plugins, and /chat/ for

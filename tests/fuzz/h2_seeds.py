@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the seeds of fuzz_http2 and fuzz_http2_client into tests/fuzz/corpus: python3 tests/fuzz/h2_seeds.py
+"""Write the seeds of fuzz_http2, fuzz_http2_client and fuzz_reload into tests/fuzz/corpus: python3 tests/fuzz/h2_seeds.py
 
 A seed is a mode and acts, as h2script.h and the targets know them; their numbers are read from there. To be run again when an
 act was added before others. It writes its own seeds and leaves the rest of the corpus alone.
@@ -129,3 +129,45 @@ for name, mode, script in [
         ("settings", "", "turn; say-settings 3 3 2 4 0 5 5; begin 4; begin 4; turn; say-settings 1 4 7; turn; say-settings 1 3 0; turn; say-settings 1 8 0; turn"),
 ]:
     client.seed(name, mode, script)
+
+reload = Target("reload", {"kind": 0, "stingy": 1, "silent": 2})
+# What an HTTP/1.1 client says: texts of fuzz_reload.c by number, from SAY on.
+reload.acts |= {f"ask-{i}": 64 + i for i in range(16)}
+# Connections to servers: 0 is the latest to server 0, 1 that to server 1, 2 and 3 those before. Times that pass: 1 is 20 ms, 2 60 ms,
+# 3 250 ms, 4 400 ms, 5 1.1 s. Configurations 0 and 2 lead to server 0 by HTTP/1.1, 1 to server 1 by HTTP/2.
+H1, H2 = "open 0; turn; ", "open 1; turn; "
+for name, mode, script in [
+        ("get", "kind", H1 + "ask-0; turn; answer 0 0; turn"),
+        ("get-old", "kind", H1 + "ask-0; turn; reload 1; turn; answer 0 0; turn; ask-0; turn; server-frame 1 0 1 0 0; turn"),
+        ("get-old-h2", "kind", H2 + "say-headers 5 0; turn; reload 1; turn; answer 0 0; turn; say-headers 5 0; turn; "
+         "server-frame 1 0 1 0 0; turn x2"),
+        ("h2-upstream-goes", "kind", "reload 1; " + H2 + "say-headers 4 1; turn; reload 0; server-frame 1 0 1 0 0; turn; "
+         "server-frame 1 4 1 0 5; turn; say-headers 5 0; turn; answer 0 1; turn"),
+        ("h2-upstream-reset", "kind", "reload 1; " + H2 + "say-headers 5 0; turn; reload 2; server-frame 1 5 0 4; turn"),
+        ("h2-upstream-goaway", "kind", "reload 1; " + H1 + "ask-0; turn; server-frame 1 11 1 0; turn; reload 0; turn; server-close 1; turn"),
+        ("h2-upstream-silent", "silent stingy", "reload 1; " + H1 + "ask-0; turn; reload 0; pass 4; turn"),
+        ("wait", "kind", H1 + "ask-3; turn; reload 0; turn; pass 2; turn; answer 0 0; turn"),
+        ("wait-moves", "kind", H2 + "say-headers 5 2; turn; reload 2; turn; pass 2; turn; answer 0 0; turn; pass 5"),
+        ("body", "kind", H1 + "ask-4; turn; ask-5; turn; reload 1; ask-5; turn; ask-6; turn; answer 0 10; answer 0 11; turn; reload 2; "
+         "answer 0 11; answer 0 12; turn"),
+        ("body-h2", "kind", H2 + "say-headers 4 3; say-data 0 0 100; turn; reload 1; say-data 1 0 10; turn; answer 0 1; turn"),
+        ("body-slow", "kind", H1 + "ask-15; turn; reload 1; pass 5; pass 5; turn"),
+        ("tunnel", "kind", H1 + "ask-10; turn; answer 0 9; turn; reload 1; ask-11; turn; answer 0 11; turn; server-close 0; turn"),
+        ("tunnel-h2", "kind", H2 + "say-headers 4 6; turn; answer 0 9; turn; reload 2; say-data 0 0 9; turn; pass 6; pass 6"),
+        ("breaks-off", "kind", H1 + "ask-1; turn; reload 1; server-close 0; turn; " + H1 + "ask-0; turn; server-eof 1; turn"),
+        ("breaks-within", "kind", H1 + "ask-0; turn; answer 0 5; turn; reload 0; server-still 0; server-close 0; turn"),
+        ("silent", "kind", H1 + "ask-0; turn; reload 1; pass 4; pass 4; turn"),
+        ("nonsense", "kind", H1 + "ask-0; turn; reload 0; server-frame 0 4 1 0 5; turn; " + H1 + "ask-0; turn; server-bytes 0 3 1 2 3; turn"),
+        ("bad-framing", "kind", H1 + "ask-0; turn; answer 0 13; turn; " + H1 + "ask-14; turn; client 1; " + H1 + "ask-12; turn; pass 5"),
+        ("half-head", "kind", H1 + "ask-0; turn; answer 0 4; turn; reload 2; pass 4; turn"),
+        ("refused", "kind", H1 + "refuse 0; ask-0; turn; reload 0; ask-0; turn; refuse 0; ask-0; turn; answer 0 14; turn"),
+        ("again", "kind", H1 + "ask-0; turn; answer 0 0; turn; ask-0; turn; reload 2; server-close 0; turn x2; answer 0 0; turn"),
+        ("early", "kind", H1 + "ask-15; turn; answer 0 2; answer 0 3; answer 0 8; turn; reload 1; ask-5; turn; pass 5"),
+        ("leaves", "kind", H1 + "ask-0; turn; reload 1; leave; turn; client 1; " + H2 + "say-headers 5 0; turn; reload 0; leave; turn"),
+        ("still", "stingy", H1 + "still; ask-0; turn; answer 0 10; " + "answer 0 11; " * 9 + "turn; reload 1; pass 5; still; turn"),
+        ("drain", "kind", H1 + "ask-0; turn; reload 2; drain; turn; answer 0 7; server-eof 0; turn; pass 5"),
+        ("pipeline", "kind", H1 + "ask-9; ask-0; ask-13; turn; reload 1; answer 0 0; turn; pass 2; server-frame 1 0 1 0 0; turn"),
+        ("grpc", "kind", "reload 1; " + H2 + "say-headers 4 7; say-data 1 0 5; turn; server-frame 1 0 4 5 0; reload 0; "
+         "server-frame 1 3 0 0 1; turn"),
+]:
+    reload.seed(name, mode, script)

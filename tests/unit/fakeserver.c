@@ -100,7 +100,7 @@ void fakeserver_accept(struct fakeserver *s)
 	}
 }
 
-static void peer_read(struct fakepeer *p)
+void fakepeer_read(struct fakepeer *p)
 {
 	char bytes[4096];
 	ssize_t n = -1;
@@ -117,10 +117,21 @@ static void peer_read(struct fakepeer *p)
 	p->eof |= p->fd >= 0 && (n == 0 || errno != EAGAIN);
 }
 
+bool fakepeer_connect(struct fakepeer *p, const struct addr *to)
+{
+	*p = (struct fakepeer){ .fd = socket(to->sa.sa_family,
+					SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) };
+	check(p->fd >= 0, "no %s", "socket");
+	if (connect(p->fd, &to->sa, to->len) == 0)
+		return true;
+	fakepeer_close(p);
+	return false;
+}
+
 void fakeserver_read(struct fakeserver *s)
 {
 	for (unsigned i = 0; i < s->n_peers; i++)
-		peer_read(&s->peers[i]);
+		fakepeer_read(&s->peers[i]);
 }
 
 void fakepeer_say(struct fakepeer *p, const char *bytes, size_t n)

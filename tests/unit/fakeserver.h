@@ -42,6 +42,10 @@ void fakeserver_accept(struct fakeserver *s);
 /* Take what came on all connections. */
 void fakeserver_read(struct fakeserver *s);
 
+/* The other way round: a connection of ours. False, and closed: it is refused. */
+bool fakepeer_connect(struct fakepeer *p, const struct addr *to);
+/* Take what came. */
+void fakepeer_read(struct fakepeer *p);
 /* What does not go, because the other side does not read or is gone, is lost. */
 void fakepeer_say(struct fakepeer *p, const char *bytes, size_t n);
 void fakepeer_say_text(struct fakepeer *p, const char *text);

@@ -1,17 +1,11 @@
-/* What every unit test includes: cmocka with the headers it wants, and assertions on borrowed
- * strings. */
+/* What every unit test includes: how a test declares itself, and assertions on borrowed strings. */
 #ifndef UNIT_H
 #define UNIT_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "base/str.h"
+#include "test.h"
 
 #define assert_str(got, want)                                                                    \
 	do {                                                                                     \

@@ -1,11 +1,9 @@
 /* The plugin grpc-web in the kit: bytes, calls, errors, and what browsers ask. */
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
 #include "kit.h"
+#include "test.h"
 #include "wire.h"
 
 extern const sluice_plugin sluice_plugin_record;
@@ -23,9 +21,8 @@ static void assert_decodes(const char *text, ptrdiff_t used, const char *want, s
 	assert_memory_equal(out, want, n);
 }
 
-static void test_decode(void **state)
+TEST(decode)
 {
-	(void)state;
 	assert_decodes("", 0, "", 0);
 	assert_decodes("AAA", 0, "", 0);
 	assert_decodes("YWJj", 4, "abc", 3);
@@ -38,9 +35,8 @@ static void test_decode(void **state)
 		assert_decodes(bad[i], -1, "", 0);
 }
 
-static void test_encode(void **state)
+TEST(encode)
 {
-	(void)state;
 	char data[64], text[96], back[64];
 	for (size_t n = 0; n < sizeof(data); n++) {
 		data[n] = (char)(n * 37 + 200);
@@ -53,9 +49,8 @@ static void test_encode(void **state)
 	}
 }
 
-static void test_types(void **state)
+TEST(types)
 {
-	(void)state;
 	static const struct {
 		const char *type;
 		bool web, text, grpc;
@@ -116,9 +111,8 @@ static sluice_exchange *call(const char *type, const char *accept)
 	return x;
 }
 
-static void test_binary(void **state)
+TEST(binary)
 {
-	(void)state;
 	static const char body[] = "\0\0\0\0\3abc",
 			  trailers[] = "\x80\0\0\0\36grpc-status: 0\r\nx-extra: yes\r\n";
 	size_t n;
@@ -146,9 +140,8 @@ static void test_binary(void **state)
 }
 
 /* A body of base64 is the same, however it is cut. */
-static void test_text_cut_everywhere(void **state)
+TEST(text_cut_everywhere)
 {
-	(void)state;
 	static const char text[] = "AAAAAAM=YWJjAAAAAAFk", want[] = "\0\0\0\0\3abc\0\0\0\0\1d";
 	for (size_t at = 0; at < sizeof(text); at++) {
 		size_t n;
@@ -164,9 +157,8 @@ static void test_text_cut_everywhere(void **state)
 	}
 }
 
-static void test_text_that_is_none(void **state)
+TEST(text_that_is_none)
 {
-	(void)state;
 	static const char *const bad[] = { "AAAA*", "AAA", "AA==A", "AB==", "AAAA AAAA" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		sluice_exchange *x = call("application/grpc-web-text", NULL);
@@ -182,9 +174,8 @@ static void decode_all(const char *text, size_t len, char *out, size_t *n)
 	assert_int_equal(wire_decode((sluice_str){ text, len }, out, n), len);
 }
 
-static void test_text_response(void **state)
+TEST(text_response)
 {
-	(void)state;
 	static const char *const accepts[] = { NULL, "application/grpc-web-text",
 		"text/html, application/grpc-web-text+proto" };
 	for (size_t i = 0; i < sizeof(accepts) / sizeof(accepts[0]); i++) {
@@ -218,9 +209,8 @@ static void test_text_response(void **state)
 	kit_end(x);
 }
 
-static void test_trailers_only(void **state)
+TEST(trailers_only)
 {
-	(void)state;
 	size_t n;
 	sluice_exchange *x = call("application/grpc-web", NULL);
 	kit_add_header(x, SLUICE_RESPONSE, "content-type", "application/grpc");
@@ -235,9 +225,8 @@ static void test_trailers_only(void **state)
 	kit_end(x);
 }
 
-static void test_responses_of_others(void **state)
+TEST(responses_of_others)
 {
-	(void)state;
 	static const struct {
 		int status;
 		const char *code;
@@ -257,9 +246,8 @@ static void test_responses_of_others(void **state)
 	}
 }
 
-static void test_others_pass(void **state)
+TEST(others_pass)
 {
-	(void)state;
 	sluice_exchange *x = call("application/json", NULL);
 	assert_string_equal(kit_header(x, SLUICE_REQUEST, "content-type"), "application/json");
 	kit_add_header(x, SLUICE_RESPONSE, "content-type", "application/json");
@@ -276,9 +264,8 @@ static sluice_exchange *preflight(const char *origin)
 		"Access-Control-Request-Method", "POST", NULL);
 }
 
-static void test_preflight(void **state)
+TEST(preflight)
 {
-	(void)state;
 	sluice_exchange *x = preflight("https://app.example");
 	assert_int_equal(kit_status(x), 204);
 	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "access-control-allow-origin"),
@@ -299,9 +286,8 @@ static void test_preflight(void **state)
 	}
 }
 
-static void test_calls_of_pages(void **state)
+TEST(calls_of_pages)
 {
-	(void)state;
 	sluice_exchange *x = kit_request(instance, "POST", "/m", "Content-Type",
 		"application/grpc-web", "Origin", "https://app.example", NULL);
 	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "access-control-allow-origin"),
@@ -317,9 +303,8 @@ static void test_calls_of_pages(void **state)
 	kit_end(x);
 }
 
-static void test_options(void **state)
+TEST(options)
 {
-	(void)state;
 	static const char *const rows[][5] = {
 		{ "origins", "[app.example]", "credentials", "false", "is no origin" },
 		{ "origins", "[\"https://App.example\"]", "credentials", "false", "is no origin" },
@@ -337,9 +322,8 @@ static void test_options(void **state)
 	}
 }
 
-static void test_no_memory(void **state)
+TEST(no_memory)
 {
-	(void)state;
 	for (size_t budget = 0; budget < 2400; budget += 32) {
 		sluice_exchange *x = kit_exchange(instance, "POST", "/m");
 		kit_set_budget(x, budget);
@@ -354,23 +338,4 @@ static void test_no_memory(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_decode),
-		cmocka_unit_test(test_encode),
-		cmocka_unit_test(test_types),
-		cmocka_unit_test(test_binary),
-		cmocka_unit_test(test_text_cut_everywhere),
-		cmocka_unit_test(test_text_that_is_none),
-		cmocka_unit_test(test_text_response),
-		cmocka_unit_test(test_trailers_only),
-		cmocka_unit_test(test_responses_of_others),
-		cmocka_unit_test(test_others_pass),
-		cmocka_unit_test(test_preflight),
-		cmocka_unit_test(test_calls_of_pages),
-		cmocka_unit_test(test_options),
-		cmocka_unit_test(test_no_memory),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

@@ -1,13 +1,8 @@
 /* The plugin headers in the kit: what it changes, and what it refuses to be told. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "kit.h"
+#include "test.h"
 
 extern const sluice_plugin sluice_plugin_record;
 
@@ -27,9 +22,8 @@ static sluice_instance *started(const char *option, const char *value)
 
 /* ---- requests ------------------------------------------------------------------------------ */
 
-static void request_set(void **state)
+TEST_WITH(request_set, setup, NULL)
 {
-	(void)state;
 	sluice_instance *i = started("request.set",
 		"{X-Client: '{ip}', X-Fixed: plain, X-Both: 'a {method} b {path}'}");
 	sluice_exchange *x =
@@ -43,9 +37,8 @@ static void request_set(void **state)
 	kit_stop(i);
 }
 
-static void request_add(void **state)
+TEST_WITH(request_add, setup, NULL)
 {
-	(void)state;
 	sluice_instance *i = started("request.add", "{X-Tag: '{route}', X-Id: '{request_id}'}");
 	sluice_exchange *x = kit_request(i, "GET", "/", "X-Tag", "theirs", NULL);
 	assert_int_equal(kit_header_count(x, SLUICE_REQUEST, "X-Tag"), 2);
@@ -55,9 +48,8 @@ static void request_add(void **state)
 	kit_stop(i);
 }
 
-static void request_remove(void **state)
+TEST_WITH(request_remove, setup, NULL)
 {
-	(void)state;
 	sluice_instance *i = started("request.remove", "[X-Debug, X-Internal]");
 	sluice_exchange *x = kit_request(i, "GET", "/", "x-debug", "1", "X-Debug", "2",
 		"x_internal", "3", "X-Other", "4", NULL);
@@ -69,9 +61,8 @@ static void request_remove(void **state)
 }
 
 /* A value that is not there must not leave the client's own in its place. */
-static void no_value_no_field(void **state)
+TEST_WITH(no_value_no_field, setup, NULL)
 {
-	(void)state;
 	sluice_instance *i =
 		started("request.set", "{X-User: '{claim:sub}', X-From: 'by {header:X-Agent}'}");
 	sluice_exchange *x = kit_request(i, "GET", "/", "X-User", "admin", "X_User", "admin",
@@ -91,9 +82,8 @@ static void no_value_no_field(void **state)
 }
 
 /* An attribute may hold any bytes. */
-static void bytes_that_no_field_may_have(void **state)
+TEST_WITH(bytes_that_no_field_may_have, setup, NULL)
 {
-	(void)state;
 	sluice_instance *i = started("request.set", "{X-User: 'u {user}'}");
 	sluice_exchange *x = kit_exchange(i, "GET", "/");
 	kit_add_header(x, SLUICE_REQUEST, "X-User", "forged");
@@ -106,9 +96,8 @@ static void bytes_that_no_field_may_have(void **state)
 }
 
 /* Values are those of the message as it came, whatever is removed or set beside. */
-static void values_before_changes(void **state)
+TEST_WITH(values_before_changes, setup, NULL)
 {
-	(void)state;
 	sluice_instance *i = kit_instance(&sluice_plugin_record, "request.set",
 		"{X-A: '{header:X-B}', X-B: '{header:X-A}', X-C: '{header:X-D}'}", "request.remove",
 		"X-D", NULL);
@@ -122,9 +111,8 @@ static void values_before_changes(void **state)
 	kit_stop(i);
 }
 
-static void braces(void **state)
+TEST_WITH(braces, setup, NULL)
 {
-	(void)state;
 	sluice_instance *i = started("response.set",
 		"{X-Json: '{{\"ip\":\"{ip}\"}}', X-Empty: '{header:X-E}.'}");
 	sluice_exchange *x = kit_request(i, "GET", "/", "X-E", "", NULL);
@@ -137,9 +125,8 @@ static void braces(void **state)
 
 /* ---- responses ----------------------------------------------------------------------------- */
 
-static void response(void **state)
+TEST_WITH(response, setup, NULL)
 {
-	(void)state;
 	sluice_instance *i = kit_instance(&sluice_plugin_record, "response.set",
 		"{Cache-Control: no-store, X-User: '{claim:sub}'}", "response.add",
 		"{Vary: Origin}", "response.remove", "Server", NULL);
@@ -163,9 +150,8 @@ static void response(void **state)
 	kit_stop(i);
 }
 
-static void memory_runs_out(void **state)
+TEST_WITH(memory_runs_out, setup, NULL)
 {
-	(void)state;
 	sluice_instance *i = started("request.set", "{X-A: '{ip} {ip}'}");
 	for (size_t budget = 0; budget < 1024; budget += 16) {
 		sluice_exchange *x = kit_exchange(i, "GET", "/");
@@ -191,9 +177,8 @@ static void assert_refused(const char *option, const char *value, const char *co
 	kit_stop(i);
 }
 
-static void mistakes(void **state)
+TEST_WITH(mistakes, setup, NULL)
 {
-	(void)state;
 	assert_refused("request.set", "{Bad Name: 1}",
 		"request.set[\"Bad Name\"]: field \"Bad Name\" is no name of a header field");
 	assert_refused("request.set", "{Content-Length: 1}",
@@ -223,9 +208,8 @@ static void mistakes(void **state)
 }
 
 /* All of them, not the first alone. */
-static void mistakes_are_all_told(void **state)
+TEST_WITH(mistakes_are_all_told, setup, NULL)
 {
-	(void)state;
 	sluice_instance *i = kit_instance(&sluice_plugin_record, "request.set",
 		"{Bad Name: 1, X-A: '{}'}", "response.remove", "[Te]", NULL);
 	assert_int_not_equal(kit_check(i), 0);
@@ -233,22 +217,4 @@ static void mistakes_are_all_told(void **state)
 	assert_non_null(strstr(kit_errors(i), "request.set.X-A"));
 	assert_non_null(strstr(kit_errors(i), "response.remove[0]"));
 	kit_stop(i);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(request_set, setup),
-		cmocka_unit_test_setup(request_add, setup),
-		cmocka_unit_test_setup(request_remove, setup),
-		cmocka_unit_test_setup(no_value_no_field, setup),
-		cmocka_unit_test_setup(bytes_that_no_field_may_have, setup),
-		cmocka_unit_test_setup(values_before_changes, setup),
-		cmocka_unit_test_setup(braces, setup),
-		cmocka_unit_test_setup(response, setup),
-		cmocka_unit_test_setup(memory_runs_out, setup),
-		cmocka_unit_test_setup(mistakes, setup),
-		cmocka_unit_test_setup(mistakes_are_all_told, setup),
-	};
-	return cmocka_run_group_tests_name("plugins/headers", tests, NULL, NULL);
 }

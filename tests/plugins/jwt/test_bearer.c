@@ -1,12 +1,9 @@
 /* Telling a bearer token, another scheme, and what is neither. */
 #include "bearer.h"
+#include "test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 static const char jws[] = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl";
 
@@ -22,9 +19,8 @@ static enum reason read_n(const char *value, size_t n, sluice_str *token)
 	return why;
 }
 
-static void takes_a_bearer_token(void **state)
+TEST(takes_a_bearer_token)
 {
-	(void)state;
 	static const char *const good[] = { "Bearer %s", "bearer %s", "BEARER %s", "bEaReR    %s" };
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
 		char value[128];
@@ -36,9 +32,8 @@ static void takes_a_bearer_token(void **state)
 	}
 }
 
-static void leaves_other_schemes_alone(void **state)
+TEST(leaves_other_schemes_alone)
 {
-	(void)state;
 	static const char *const other[] = {
 		"",
 		"Basic YTpi",
@@ -58,9 +53,8 @@ static void leaves_other_schemes_alone(void **state)
 	}
 }
 
-static void what_a_service_might_take_for_a_token_is_never_absent(void **state)
+TEST(what_a_service_might_take_for_a_token_is_never_absent)
 {
-	(void)state;
 	static const struct {
 		const char *value;
 		enum reason why;
@@ -122,9 +116,8 @@ static void what_a_service_might_take_for_a_token_is_never_absent(void **state)
 }
 
 /* Whatever single byte stands behind the scheme, the value is a token or refused, never absent. */
-static void no_byte_behind_the_scheme_hides_a_token(void **state)
+TEST(no_byte_behind_the_scheme_hides_a_token)
 {
-	(void)state;
 	for (int c = 0; c < 256; c++) {
 		char value[] = "Bearer?eyJh.e.s";
 		sluice_str token;
@@ -133,15 +126,4 @@ static void no_byte_behind_the_scheme_hides_a_token(void **state)
 		if (c == ' ' ? why != REASON_NONE || !token.data : why != REASON_TOKEN_MALFORMED)
 			fail_msg("byte 0x%02x: reason %d", (unsigned)c, (int)why);
 	}
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_a_bearer_token),
-		cmocka_unit_test(leaves_other_schemes_alone),
-		cmocka_unit_test(what_a_service_might_take_for_a_token_is_never_absent),
-		cmocka_unit_test(no_byte_behind_the_scheme_hides_a_token),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

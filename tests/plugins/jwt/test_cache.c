@@ -1,12 +1,9 @@
 /* The memory of verified tokens. */
 #include "cache.h"
+#include "test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 #define NOW UINT64_C(1000)
 
@@ -47,9 +44,8 @@ static struct entry *find(sluice_str token, uint64_t generation, uint64_t now)
 	return cache_find(&c, token, cache_hash(&c, token), by_generation(generation), now);
 }
 
-static void gives_back_what_it_was_given(void **state)
+TEST(gives_back_what_it_was_given)
 {
-	(void)state;
 	assert_int_equal(cache_init(&c, 16), 0);
 	struct entry *e = remember(token_no(1), 1, NOW + 10);
 	assert_ptr_equal(find(token_no(1), 1, NOW), e);
@@ -69,9 +65,8 @@ static void gives_back_what_it_was_given(void **state)
 }
 
 /* A hash that is the same is not a token that is the same. */
-static void compares_the_whole_token(void **state)
+TEST(compares_the_whole_token)
 {
-	(void)state;
 	assert_int_equal(cache_init(&c, 16), 0);
 	struct entry *e = remember(token_no(1), 1, NOW + 10);
 	char other[64];
@@ -92,9 +87,8 @@ static void compares_the_whole_token(void **state)
 
 /* An entry is good by the keys of its own issuer, whatever the others have; and not at all while
  * that one has none. */
-static void goes_by_the_keys_of_its_issuer(void **state)
+TEST(goes_by_the_keys_of_its_issuer)
 {
-	(void)state;
 	struct keyset one = { .generation = 1 }, two = { .generation = 2 };
 	struct issuer_keys keys[] = { { .keys = &one }, { .keys = &two } };
 	assert_int_equal(cache_init(&c, 16), 0);
@@ -111,9 +105,8 @@ static void goes_by_the_keys_of_its_issuer(void **state)
 	cache_fini(&c);
 }
 
-static void stays_within_its_size(void **state)
+TEST(stays_within_its_size)
 {
-	(void)state;
 	assert_int_equal(cache_init(&c, 64), 0);
 	for (unsigned i = 0; i < 10000; i++)
 		remember(token_no(i), 1, NOW + 10);
@@ -124,9 +117,8 @@ static void stays_within_its_size(void **state)
 	cache_fini(&c);
 }
 
-static void keeps_what_is_used(void **state)
+TEST(keeps_what_is_used)
 {
-	(void)state;
 	assert_int_equal(cache_init(&c, CACHE_WAYS), 0); /* one set */
 	for (unsigned i = 0; i < CACHE_WAYS; i++)
 		remember(token_no(i), 1, NOW + 10);
@@ -139,9 +131,8 @@ static void keeps_what_is_used(void **state)
 	cache_fini(&c);
 }
 
-static void gives_up_the_invalid_first(void **state)
+TEST(gives_up_the_invalid_first)
 {
-	(void)state;
 	assert_int_equal(cache_init(&c, CACHE_WAYS), 0);
 	for (unsigned i = 0; i < CACHE_WAYS; i++) {
 		if (i != 5)
@@ -158,9 +149,8 @@ static void gives_up_the_invalid_first(void **state)
 	cache_fini(&c);
 }
 
-static void entries_outlive_their_place(void **state)
+TEST(entries_outlive_their_place)
 {
-	(void)state;
 	assert_int_equal(cache_init(&c, CACHE_WAYS), 0);
 	struct entry *e = remember(token_no(0), 1, NOW + 10);
 	e->refs++;
@@ -173,9 +163,8 @@ static void entries_outlive_their_place(void **state)
 	cache_fini(&c);
 }
 
-static void remembers_nothing_when_told(void **state)
+TEST(remembers_nothing_when_told)
 {
-	(void)state;
 	assert_int_equal(cache_init(&c, 0), 0);
 	struct entry *e = remember(token_no(0), 1, NOW + 10); /* freed at once: not to be touched */
 	(void)e;
@@ -183,9 +172,8 @@ static void remembers_nothing_when_told(void **state)
 	cache_fini(&c);
 }
 
-static void hashes_by_its_own_key(void **state)
+TEST(hashes_by_its_own_key)
 {
-	(void)state;
 	struct cache other;
 	/* the reference implementation's value for SipHash-1-3, key 00..0f, text 00..0e */
 	c.key[0] = UINT64_C(0x0706050403020100);
@@ -199,20 +187,4 @@ static void hashes_by_its_own_key(void **state)
 	assert_int_not_equal(cache_hash(&c, token_no(1)), cache_hash(&other, token_no(1)));
 	cache_fini(&c);
 	cache_fini(&other);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(gives_back_what_it_was_given),
-		cmocka_unit_test(compares_the_whole_token),
-		cmocka_unit_test(stays_within_its_size),
-		cmocka_unit_test(keeps_what_is_used),
-		cmocka_unit_test(gives_up_the_invalid_first),
-		cmocka_unit_test(entries_outlive_their_place),
-		cmocka_unit_test(goes_by_the_keys_of_its_issuer),
-		cmocka_unit_test(remembers_nothing_when_told),
-		cmocka_unit_test(hashes_by_its_own_key),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,15 +1,12 @@
 /* The plugin as the gateway sees it: options, requests, waits, attributes, on the kit. */
 #include <sluice/plugin.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
 #include "kit.h"
 #include "mint.h"
+#include "test.h"
 
 extern const sluice_plugin sluice_plugin_record;
 
@@ -56,9 +53,15 @@ static void admit(sluice_exchange *x)
 	kit_end(x);
 }
 
-static void lets_good_tokens_through(void **state)
+static int each(void **state)
 {
 	(void)state;
+	kit_reset();
+	return 0;
+}
+
+TEST_WITH(lets_good_tokens_through, each, NULL)
+{
 	sluice_instance *i = file_instance(NULL, NULL);
 	sluice_exchange *x = request(i, token);
 	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
@@ -77,9 +80,8 @@ static void lets_good_tokens_through(void **state)
 	kit_stop(i);
 }
 
-static void remembers_tokens(void **state)
+TEST_WITH(remembers_tokens, each, NULL)
 {
-	(void)state;
 	sluice_instance *i = file_instance(NULL, NULL);
 	sluice_exchange *first = request(i, token), *second = request(i, token);
 	/* both look at one set of claims: the second was not verified again */
@@ -97,9 +99,8 @@ static void remembers_tokens(void **state)
 	kit_stop(i);
 }
 
-static void forgets_with_the_keys(void **state)
+TEST_WITH(forgets_with_the_keys, each, NULL)
 {
-	(void)state;
 	const char *claims = "{\"iss\":\"" IDP "\",\"exp\":1800000000,\"sub\":\"alice\"}";
 	const char *text = mint(MINT_P256, "ES256", "a", claims);
 	sluice_instance *i = file_instance("refresh", "1m");
@@ -116,9 +117,8 @@ static void forgets_with_the_keys(void **state)
 	kit_stop(i);
 }
 
-static void outlives_its_place_in_the_cache(void **state)
+TEST_WITH(outlives_its_place_in_the_cache, each, NULL)
 {
-	(void)state;
 	sluice_instance *i = file_instance("cache", "8");
 	sluice_exchange *held = request(i, token);
 	for (int n = 0; n < 100; n++)
@@ -134,9 +134,8 @@ static void outlives_its_place_in_the_cache(void **state)
 	kit_stop(i);
 }
 
-static void asks_for_a_token(void **state)
+TEST_WITH(asks_for_a_token, each, NULL)
 {
-	(void)state;
 	sluice_instance *i = file_instance("realm", "the \\\"shop\\");
 	sluice_exchange *x = kit_request(i, "GET", "/a", NULL);
 	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "WWW-Authenticate"),
@@ -161,9 +160,8 @@ static void asks_for_a_token(void **state)
 	kit_stop(i);
 }
 
-static void refuses_malformed_requests(void **state)
+TEST_WITH(refuses_malformed_requests, each, NULL)
 {
-	(void)state;
 	sluice_instance *i = file_instance(NULL, NULL);
 	const char *good = mint_text("Bearer %s", token);
 	expect(kit_request(i, "GET", "/", "Authorization", good, "authorization", good, NULL), 400,
@@ -185,9 +183,8 @@ static void refuses_malformed_requests(void **state)
 	kit_stop(i);
 }
 
-static void refuses_bad_tokens(void **state)
+TEST_WITH(refuses_bad_tokens, each, NULL)
 {
-	(void)state;
 	static const struct {
 		const char *claims, *code;
 	} rows[] = {
@@ -238,9 +235,8 @@ static void refuses_bad_tokens(void **state)
 	kit_stop(i);
 }
 
-static void names_the_missing_scope_and_claim(void **state)
+TEST_WITH(names_the_missing_scope_and_claim, each, NULL)
 {
-	(void)state;
 	sluice_instance *i = file_instance("scopes", "[orders:read, orders:write]");
 	expect(request(i, mint(MINT_P256, "ES256", "a", "{" GOOD ",\"scope\":\"orders:read\"}")),
 		403, "token-scope",
@@ -264,9 +260,8 @@ static void names_the_missing_scope_and_claim(void **state)
 	kit_stop(i);
 }
 
-static void lets_strangers_through_when_told(void **state)
+TEST_WITH(lets_strangers_through_when_told, each, NULL)
 {
-	(void)state;
 	sluice_instance *i = file_instance("optional", "true");
 	sluice_exchange *x = kit_request(i, "GET", "/a", NULL);
 	assert_null(kit_attr(x, "consumer"));
@@ -278,9 +273,8 @@ static void lets_strangers_through_when_told(void **state)
 	kit_stop(i);
 }
 
-static void optional_lets_no_forged_token_through(void **state)
+TEST_WITH(optional_lets_no_forged_token_through, each, NULL)
 {
-	(void)state;
 	static const char *const forms[] = { "Bearer\t%s", "Bearer,%s", "Bearer=%s", "Bearer%s",
 		"Bearer\x80%s", "\"Bearer %s\"", " Bearer %s", "Basic a, Bearer %s", "JWT %s", "%s",
 		"bearer\t%s", "DPoP %s", "Bearer:%s", "Bearer %s," };
@@ -296,9 +290,8 @@ static void optional_lets_no_forged_token_through(void **state)
 	kit_stop(i);
 }
 
-static void forward_token_false_drops_every_authorization(void **state)
+TEST_WITH(forward_token_false_drops_every_authorization, each, NULL)
 {
-	(void)state;
 	static const char *const values[] = { "Basic YTpi", "secret-api-key", "" };
 	kit_file("keys.json", keys_a);
 	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
@@ -312,9 +305,8 @@ static void forward_token_false_drops_every_authorization(void **state)
 	kit_stop(i);
 }
 
-static void writes_claims_to_headers(void **state)
+TEST_WITH(writes_claims_to_headers, each, NULL)
 {
-	(void)state;
 	sluice_instance *i =
 		file_instance("claims_to_headers", "{sub: X-User, roles: X-Roles, none: X-None}");
 	for (int again = 0; again < 2; again++) {
@@ -350,9 +342,8 @@ static void writes_claims_to_headers(void **state)
 	kit_stop(i);
 }
 
-static void checks_options(void **state)
+TEST_WITH(checks_options, each, NULL)
 {
-	(void)state;
 	static const struct {
 		const char *name, *value, *words;
 	} rows[] = {
@@ -383,9 +374,8 @@ static sluice_instance *url_instance(void)
 	return i;
 }
 
-static void waits_for_the_first_keys(void **state)
+TEST_WITH(waits_for_the_first_keys, each, NULL)
 {
-	(void)state;
 	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	kit_fetch_delay(1000);
 	sluice_instance *i = url_instance();
@@ -402,9 +392,8 @@ static void waits_for_the_first_keys(void **state)
 	kit_stop(i);
 }
 
-static void gives_up_without_keys(void **state)
+TEST_WITH(gives_up_without_keys, each, NULL)
 {
-	(void)state;
 	kit_fetch_delay(4000);
 	sluice_instance *i = url_instance();
 	sluice_exchange *x = request(i, token);
@@ -429,9 +418,8 @@ static void gives_up_without_keys(void **state)
 	kit_stop(i);
 }
 
-static void fetches_early_for_unknown_keys(void **state)
+TEST_WITH(fetches_early_for_unknown_keys, each, NULL)
 {
-	(void)state;
 	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	kit_fetch_delay(50);
 	sluice_instance *i = url_instance();
@@ -463,9 +451,8 @@ static void fetches_early_for_unknown_keys(void **state)
 	kit_stop(i);
 }
 
-static void fetches_early_for_nameless_keys(void **state)
+TEST_WITH(fetches_early_for_nameless_keys, each, NULL)
 {
-	(void)state;
 	const char *nameless = mint(MINT_P384, "ES384", NULL, "{" GOOD "}");
 	kit_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_P256, NULL, NULL), NULL));
 	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
@@ -479,9 +466,8 @@ static void fetches_early_for_nameless_keys(void **state)
 	kit_stop(i);
 }
 
-static void bounds_the_wait_for_unknown_keys(void **state)
+TEST_WITH(bounds_the_wait_for_unknown_keys, each, NULL)
 {
-	(void)state;
 	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	sluice_instance *i = url_instance();
 	kit_advance(20000);
@@ -499,9 +485,8 @@ static void bounds_the_wait_for_unknown_keys(void **state)
 	kit_stop(i);
 }
 
-static void the_first_failed_fetch_does_not_end_the_wait(void **state)
+TEST_WITH(the_first_failed_fetch_does_not_end_the_wait, each, NULL)
 {
-	(void)state;
 	sluice_instance *i = url_instance(); /* nobody answers */
 	sluice_exchange *x = request(i, token);
 	kit_advance(600);
@@ -522,9 +507,8 @@ static void the_first_failed_fetch_does_not_end_the_wait(void **state)
 	kit_stop(i);
 }
 
-static void a_new_key_under_an_old_name_is_accepted_soon(void **state)
+TEST_WITH(a_new_key_under_an_old_name_is_accepted_soon, each, NULL)
 {
-	(void)state;
 	const char *claims = "{\"iss\":\"" IDP "\",\"exp\":1800000000}",
 		   *text = mint(MINT_RSA, "RS256", "b", claims);
 	kit_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_RSA_OTHER, "b", NULL), NULL));
@@ -557,9 +541,8 @@ static void a_new_key_under_an_old_name_is_accepted_soon(void **state)
 	kit_stop(i);
 }
 
-static void an_issuer_without_keys_refuses_all_tokens(void **state)
+TEST_WITH(an_issuer_without_keys_refuses_all_tokens, each, NULL)
 {
-	(void)state;
 	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	sluice_instance *i = url_instance();
 	kit_advance(10);
@@ -574,9 +557,8 @@ static void an_issuer_without_keys_refuses_all_tokens(void **state)
 	kit_stop(i);
 }
 
-static void keys_beyond_their_maximum_age_verify_nothing(void **state)
+TEST_WITH(keys_beyond_their_maximum_age_verify_nothing, each, NULL)
 {
-	(void)state;
 	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
 		"max_stale", "10m", NULL);
@@ -597,9 +579,8 @@ static void keys_beyond_their_maximum_age_verify_nothing(void **state)
 
 /* Two issuers whose keys have the same name: neither may sign for the other, and nobody else at
  * all. */
-static void iss_chooses_among_the_configured_issuers_only(void **state)
+TEST_WITH(iss_chooses_among_the_configured_issuers_only, each, NULL)
 {
-	(void)state;
 	kit_file("one.json", mint_jwks(mint_jwk(MINT_P256, "k", NULL), NULL));
 	kit_file("two.json", mint_jwks(mint_jwk(MINT_RSA, "k", NULL), NULL));
 	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuers",
@@ -639,9 +620,8 @@ static void iss_chooses_among_the_configured_issuers_only(void **state)
 	kit_stop(i);
 }
 
-static void several_names_may_share_their_keys(void **state)
+TEST_WITH(several_names_may_share_their_keys, each, NULL)
 {
-	(void)state;
 	kit_file("keys.json", keys_a);
 	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", "[one, " IDP "]", "jwks",
 		"file:keys.json", NULL);
@@ -653,9 +633,8 @@ static void several_names_may_share_their_keys(void **state)
 	kit_stop(i);
 }
 
-static void survives_a_spent_budget(void **state)
+TEST_WITH(survives_a_spent_budget, each, NULL)
 {
-	(void)state;
 	sluice_instance *i = file_instance(NULL, NULL);
 	sluice_exchange *x = kit_exchange(i, "GET", "/a");
 	kit_add_header(x, SLUICE_REQUEST, "Authorization", mint_text("Bearer %s", token));
@@ -683,13 +662,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int each(void **state)
-{
-	(void)state;
-	kit_reset();
-	return 0;
-}
-
 static int teardown(void **state)
 {
 	(void)state;
@@ -698,36 +670,4 @@ static int teardown(void **state)
 	return 0;
 }
 
-#define TEST(name) cmocka_unit_test_setup(name, each)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(lets_good_tokens_through),
-		TEST(remembers_tokens),
-		TEST(forgets_with_the_keys),
-		TEST(outlives_its_place_in_the_cache),
-		TEST(asks_for_a_token),
-		TEST(refuses_malformed_requests),
-		TEST(refuses_bad_tokens),
-		TEST(names_the_missing_scope_and_claim),
-		TEST(lets_strangers_through_when_told),
-		TEST(optional_lets_no_forged_token_through),
-		TEST(forward_token_false_drops_every_authorization),
-		TEST(writes_claims_to_headers),
-		TEST(checks_options),
-		TEST(waits_for_the_first_keys),
-		TEST(gives_up_without_keys),
-		TEST(fetches_early_for_unknown_keys),
-		TEST(fetches_early_for_nameless_keys),
-		TEST(bounds_the_wait_for_unknown_keys),
-		TEST(the_first_failed_fetch_does_not_end_the_wait),
-		TEST(a_new_key_under_an_old_name_is_accepted_soon),
-		TEST(an_issuer_without_keys_refuses_all_tokens),
-		TEST(keys_beyond_their_maximum_age_verify_nothing),
-		TEST(iss_chooses_among_the_configured_issuers_only),
-		TEST(several_names_may_share_their_keys),
-		TEST(survives_a_spent_budget),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

@@ -1,15 +1,13 @@
 /* Key sets: which keys are taken, what each may verify, and what is said of the others. */
 #include "keys.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include "mint.h"
+#include "test.h"
 
 #define RSA_ALGS                                                                             \
 	(ALG_BIT(ALG_RS256) | ALG_BIT(ALG_RS384) | ALG_BIT(ALG_RS512) | ALG_BIT(ALG_PS256) | \
@@ -43,9 +41,8 @@ static uint32_t algs_of(const char *jwk, const char *words)
 	return algs;
 }
 
-static void binds_keys_to_algorithms(void **state)
+TEST(binds_keys_to_algorithms)
 {
-	(void)state;
 	assert_int_equal(algs_of(mint_jwk(MINT_RSA, "a", NULL), NULL), RSA_ALGS);
 	assert_int_equal(algs_of(mint_jwk(MINT_RSA, NULL, "\"alg\":\"PS256\""), NULL),
 		ALG_BIT(ALG_PS256));
@@ -72,9 +69,8 @@ static void binds_keys_to_algorithms(void **state)
 		RSA_ALGS);
 }
 
-static void passes_over_other_purposes(void **state)
+TEST(passes_over_other_purposes)
 {
-	(void)state;
 	algs_of(mint_jwk(MINT_RSA, "a", "\"use\":\"enc\""), "its use is not sig");
 	algs_of(mint_jwk(MINT_RSA, "a", "\"use\":1"), "malformed");
 	algs_of(mint_jwk(MINT_RSA, "a", "\"key_ops\":[\"encrypt\"]"), "key_ops");
@@ -102,9 +98,8 @@ static void passes_over_other_purposes(void **state)
 	algs_of(mint_text("{\"kty\":\"RSA\",\"kid\":\"%0257d\"}", 0), "kid");
 }
 
-static void passes_over_weak_rsa(void **state)
+TEST(passes_over_weak_rsa)
 {
-	(void)state;
 	uint8_t n[1100];
 	memset(n, 0xff, sizeof n);
 	algs_of(mint_jwk(MINT_RSA_1024, "a", NULL), "2048 to 8192 bits");
@@ -127,9 +122,8 @@ static void passes_over_weak_rsa(void **state)
 		"2048 to 8192 bits");
 }
 
-static void passes_over_unsound_points(void **state)
+TEST(passes_over_unsound_points)
 {
-	(void)state;
 	uint8_t c[66] = { 1 };
 	algs_of(mint_text("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"}",
 			mint_b64(c, 32), mint_b64(c, 32)),
@@ -148,9 +142,8 @@ static void passes_over_unsound_points(void **state)
 		"x is missing");
 }
 
-static void keeps_the_rest_of_a_set(void **state)
+TEST(keeps_the_rest_of_a_set)
 {
-	(void)state;
 	struct keyset *set = read_text(mint_jwks(mint_jwk(MINT_RSA, "enc", "\"use\":\"enc\""),
 		mint_jwk(MINT_RSA, "one", NULL), mint_jwk(MINT_P256, "two", NULL),
 		"{\"kty\":\"LMS\"}", NULL));
@@ -170,9 +163,8 @@ static void keeps_the_rest_of_a_set(void **state)
 }
 
 /* An issuer that says it has no keys is to be believed. */
-static void a_set_may_be_empty(void **state)
+TEST(a_set_may_be_empty)
 {
-	(void)state;
 	struct keyset *set = read_text("{\"keys\":[]}");
 	assert_non_null(set);
 	assert_int_equal(set->n, 0);
@@ -180,9 +172,8 @@ static void a_set_may_be_empty(void **state)
 	keys_unref(set);
 }
 
-static void refuses_other_documents(void **state)
+TEST(refuses_other_documents)
 {
-	(void)state;
 	static const char *const bad[] = { "", "{", "[]", "null", "{}", "{\"keys\":{}}",
 		"{\"keys\":null}", "{\"keys\":[],\"keys\":[]}", "<html>", "{\"keys\":[]} x" };
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -199,9 +190,8 @@ static void refuses_other_documents(void **state)
 	assert_null(read_text(long_text));
 }
 
-static void tells_sets_apart(void **state)
+TEST(tells_sets_apart)
 {
-	(void)state;
 	const char *one = mint_jwks(mint_jwk(MINT_P256, "a", NULL), NULL),
 		   *two = mint_text("%s ", one);
 	struct keyset *a = read_text(one), *b = read_text(one);
@@ -223,17 +213,4 @@ static int teardown(void **state)
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(binds_keys_to_algorithms),
-		cmocka_unit_test(passes_over_other_purposes),
-		cmocka_unit_test(passes_over_weak_rsa),
-		cmocka_unit_test(passes_over_unsound_points),
-		cmocka_unit_test(keeps_the_rest_of_a_set),
-		cmocka_unit_test(a_set_may_be_empty),
-		cmocka_unit_test(refuses_other_documents),
-		cmocka_unit_test(tells_sets_apart),
-	};
-	return cmocka_run_group_tests(tests, NULL, teardown);
-}
+TEST_GROUP(NULL, teardown);

@@ -1,15 +1,12 @@
 /* What claims must say. */
 #include "rules.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "claims.h"
 #include "mint.h"
 #include "strict.h"
+#include "test.h"
 
 #define NOW UINT64_C(1700000000000)
 #define ISS "\"iss\":\"https://idp.example/\""
@@ -40,9 +37,8 @@ static void reset(void)
 	conf = (struct jwt_conf){ .leeway = 5000 };
 }
 
-static void checks_the_issuer(void **state)
+TEST(checks_the_issuer)
 {
-	(void)state;
 	reset();
 	assert_int_equal(check(""), REASON_NONE);
 	assert_int_equal(check_at(NOW, "{\"exp\":1700000100}"), REASON_TOKEN_ISSUER);
@@ -55,9 +51,8 @@ static void checks_the_issuer(void **state)
 		REASON_TOKEN_ISSUER);
 }
 
-static void checks_the_audience(void **state)
+TEST(checks_the_audience)
 {
-	(void)state;
 	static const sluice_str list[] = { SLUICE_STR("orders"), SLUICE_STR("billing") };
 	reset();
 	assert_int_equal(check(",\"aud\":\"elsewhere\""), REASON_NONE); /* nobody asked */
@@ -73,9 +68,8 @@ static void checks_the_audience(void **state)
 	assert_int_equal(check(",\"aud\":null"), REASON_TOKEN_AUDIENCE);
 }
 
-static void checks_the_dates(void **state)
+TEST(checks_the_dates)
 {
-	(void)state;
 	reset();
 	assert_int_equal(check_at(NOW, "{" ISS "}"), REASON_TOKEN_CLAIM);
 	assert_memory_equal(which.data, "exp", which.len);
@@ -110,9 +104,8 @@ static void checks_the_dates(void **state)
 	assert_int_equal(check_at(NOW + 99999, "{" ISS EXP "}"), REASON_NONE);
 }
 
-static void checks_the_age(void **state)
+TEST(checks_the_age)
 {
-	(void)state;
 	reset();
 	conf.max_age = 60000;
 	assert_int_equal(check(""), REASON_TOKEN_CLAIM);
@@ -127,9 +120,8 @@ static void checks_the_age(void **state)
 	assert_int_equal(when.until, NOW + 105000);
 }
 
-static void checks_scopes(void **state)
+TEST(checks_scopes)
 {
-	(void)state;
 	static const sluice_str list[] = { SLUICE_STR("orders:read"), SLUICE_STR("orders:write") };
 	reset();
 	conf.scopes = (sluice_strs){ list, 2 };
@@ -152,9 +144,8 @@ static void checks_scopes(void **state)
 		REASON_TOKEN_SCOPE);
 }
 
-static void checks_required_claims(void **state)
+TEST(checks_required_claims)
 {
-	(void)state;
 	static const sluice_pair pairs[] = { { SLUICE_STR("tenant"), SLUICE_STR("acme") },
 		{ SLUICE_STR("realm_access.roles"), SLUICE_STR("admin") },
 		{ SLUICE_STR("email_verified"), SLUICE_STR("true") } };
@@ -187,9 +178,8 @@ static void checks_required_claims(void **state)
 		REASON_TOKEN_CLAIM);
 }
 
-static void null_is_absent_everywhere(void **state)
+TEST(null_is_absent_everywhere)
 {
-	(void)state;
 	static const sluice_str list[] = { SLUICE_STR("orders") };
 	static const sluice_pair pairs[] = { { SLUICE_STR("a.b"), SLUICE_STR("x") } };
 	reset();
@@ -212,9 +202,8 @@ static void null_is_absent_everywhere(void **state)
 	assert_int_equal(check(",\"orders\":0"), REASON_NONE);
 }
 
-static void a_claim_may_have_one_of_several_values(void **state)
+TEST(a_claim_may_have_one_of_several_values)
 {
-	(void)state;
 	static const sluice_pair pairs[] = { { SLUICE_STR("tenant"), SLUICE_STR("acme") },
 		{ SLUICE_STR("tenant"), SLUICE_STR("globex") },
 		{ SLUICE_STR("plan"), SLUICE_STR("gold") } };
@@ -230,9 +219,8 @@ static void a_claim_may_have_one_of_several_values(void **state)
 
 /* A number that no integer type holds is neither rounded, which would make two users one, nor makes
  * the token unreadable. */
-static void numbers_beyond_64_bits_keep_their_digits(void **state)
+TEST(numbers_beyond_64_bits_keep_their_digits)
 {
-	(void)state;
 	static const sluice_pair pairs[] = { { SLUICE_STR("id"),
 		SLUICE_STR("18446744073709551616") } };
 	reset();
@@ -283,9 +271,8 @@ static const char *found(const json_t *claims, const char *path)
 	return text;
 }
 
-static void finds_claims(void **state)
+TEST(finds_claims)
 {
-	(void)state;
 	json_t *c = json_loads(
 		"{\"a\":{\"b\":\"ab\",\"c\":{\"d\":1}},\"a.b\":\"plain\",\"x\":{\"y.z\":{"
 		"\"w\":true}},\"n\":-7,"
@@ -324,19 +311,4 @@ static int teardown(void **state)
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(checks_the_issuer),
-		cmocka_unit_test(checks_the_audience),
-		cmocka_unit_test(checks_the_dates),
-		cmocka_unit_test(checks_the_age),
-		cmocka_unit_test(checks_scopes),
-		cmocka_unit_test(checks_required_claims),
-		cmocka_unit_test(null_is_absent_everywhere),
-		cmocka_unit_test(a_claim_may_have_one_of_several_values),
-		cmocka_unit_test(numbers_beyond_64_bits_keep_their_digits),
-		cmocka_unit_test(finds_claims),
-	};
-	return cmocka_run_group_tests(tests, NULL, teardown);
-}
+TEST_GROUP(NULL, teardown);

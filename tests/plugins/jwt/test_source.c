@@ -2,14 +2,11 @@
  * the kit. */
 #include "issuers.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "kit.h"
 #include "mint.h"
+#include "test.h"
 
 extern const sluice_plugin sluice_plugin_record;
 
@@ -35,9 +32,15 @@ static sluice_instance *by_url(void)
 	return kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL, NULL);
 }
 
-static void fetches_and_refreshes(void **state)
+static int each(void **state)
 {
 	(void)state;
+	kit_reset();
+	return 0;
+}
+
+TEST_WITH(fetches_and_refreshes, each, NULL)
+{
 	uint64_t in_ms;
 	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	sluice_instance *i = by_url();
@@ -60,9 +63,8 @@ static void fetches_and_refreshes(void **state)
 	kit_stop(i);
 }
 
-static void retries_with_growing_pauses(void **state)
+TEST_WITH(retries_with_growing_pauses, each, NULL)
 {
-	(void)state;
 	sluice_instance *i = by_url();
 	kit_start(i);
 	uint64_t pause, last = 0;
@@ -83,9 +85,8 @@ static void retries_with_growing_pauses(void **state)
 	kit_stop(i);
 }
 
-static void keeps_good_keys(void **state)
+TEST_WITH(keeps_good_keys, each, NULL)
 {
-	(void)state;
 	static const struct {
 		int code;
 		const char *body;
@@ -120,9 +121,8 @@ static void keeps_good_keys(void **state)
 	kit_stop(i);
 }
 
-static void discovers(void **state)
+TEST_WITH(discovers, each, NULL)
 {
-	(void)state;
 	kit_fetch_answer(DISCOVERY, 200,
 		"{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" KEYS_URL "\",\"x\":[{}]}");
 	kit_fetch_answer(KEYS_URL, 200, keys_a);
@@ -134,9 +134,8 @@ static void discovers(void **state)
 }
 
 /* The old URL still answers, as one that nobody looks after any more. */
-static void discovery_is_read_again_with_the_keys(void **state)
+TEST_WITH(discovery_is_read_again_with_the_keys, each, NULL)
 {
-	(void)state;
 	kit_fetch_answer(DISCOVERY, 200, "{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" KEYS_URL "\"}");
 	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, NULL);
@@ -166,9 +165,8 @@ static void discovery_is_read_again_with_the_keys(void **state)
 	kit_stop(i);
 }
 
-static void an_issuer_that_says_it_has_no_keys_is_believed(void **state)
+TEST_WITH(an_issuer_that_says_it_has_no_keys_is_believed, each, NULL)
 {
-	(void)state;
 	static const char *const none[] = { "{\"keys\":[]}",
 		"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\"}]}" };
 	for (size_t n = 0; n < 2; n++) {
@@ -191,9 +189,8 @@ static void an_issuer_that_says_it_has_no_keys_is_believed(void **state)
 	}
 }
 
-static void keys_that_cannot_be_refreshed_have_a_maximum_age(void **state)
+TEST_WITH(keys_that_cannot_be_refreshed_have_a_maximum_age, each, NULL)
 {
-	(void)state;
 	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
 		"max_stale", "1h", NULL);
@@ -222,9 +219,8 @@ static void keys_that_cannot_be_refreshed_have_a_maximum_age(void **state)
 }
 
 /* A reload after that must not bring old keys back to life. */
-static void a_reload_does_not_revive_old_keys(void **state)
+TEST_WITH(a_reload_does_not_revive_old_keys, each, NULL)
 {
-	(void)state;
 	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	sluice_instance *old = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
 		"max_stale", "10m", NULL);
@@ -242,9 +238,8 @@ static void a_reload_does_not_revive_old_keys(void **state)
 	kit_stop(new);
 }
 
-static void instances_of_one_issuer_share_one_fetch(void **state)
+TEST_WITH(instances_of_one_issuer_share_one_fetch, each, NULL)
 {
-	(void)state;
 	sluice_instance *i[10];
 	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	for (size_t n = 0; n < 10; n++) {
@@ -271,9 +266,8 @@ static void instances_of_one_issuer_share_one_fetch(void **state)
 	kit_stop(i[9]);
 }
 
-static void the_most_demanding_instance_sets_the_pace(void **state)
+TEST_WITH(the_most_demanding_instance_sets_the_pace, each, NULL)
 {
-	(void)state;
 	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	sluice_instance *slow = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
 		"refresh", "1h", NULL);
@@ -290,9 +284,8 @@ static void the_most_demanding_instance_sets_the_pace(void **state)
 	kit_stop(slow);
 }
 
-static void each_issuer_has_keys_of_its_own(void **state)
+TEST_WITH(each_issuer_has_keys_of_its_own, each, NULL)
 {
-	(void)state;
 	kit_fetch_answer(DISCOVERY, 200, "{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" KEYS_URL "\"}");
 	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	kit_fetch_answer("https://b.example/keys", 200, keys_b);
@@ -312,9 +305,8 @@ static void each_issuer_has_keys_of_its_own(void **state)
 	kit_stop(i);
 }
 
-static void distrusts_discovery(void **state)
+TEST_WITH(distrusts_discovery, each, NULL)
 {
-	(void)state;
 	static const char *const bad[] = {
 		"{\"issuer\":\"https://evil.example/\",\"jwks_uri\":\"" KEYS_URL "\"}",
 		"{\"issuer\":\"https://idp.example\",\"jwks_uri\":\"" KEYS_URL "\"}",
@@ -343,9 +335,8 @@ static void distrusts_discovery(void **state)
 	assert_int_equal(kit_fetches(KEYS_URL), 0);
 }
 
-static void reads_files(void **state)
+TEST_WITH(reads_files, each, NULL)
 {
-	(void)state;
 	kit_file("keys.json", keys_a);
 	sluice_instance *i =
 		kit_instance(&sluice_plugin_record, "issuer", "x", "jwks", "file:keys.json", NULL);
@@ -364,9 +355,8 @@ static void reads_files(void **state)
 	kit_stop(i);
 }
 
-static void reports_bad_options(void **state)
+TEST_WITH(reports_bad_options, each, NULL)
 {
-	(void)state;
 	static const struct {
 		const char *issuer, *jwks, *words;
 	} bad[] = {
@@ -394,9 +384,8 @@ static void reports_bad_options(void **state)
 	}
 }
 
-static void reports_bad_lists_of_issuers(void **state)
+TEST_WITH(reports_bad_lists_of_issuers, each, NULL)
 {
-	(void)state;
 	static const char *const bad[][3] = {
 		{ "issuer", IDP, "issuers: stands beside issuer" },
 		{ "jwks", KEYS_URL, "jwks: stands beside issuers" },
@@ -414,9 +403,8 @@ static void reports_bad_lists_of_issuers(void **state)
 }
 
 /* A reload must neither make requests wait for keys nor ask the issuer again. */
-static void inherits_keys(void **state)
+TEST_WITH(inherits_keys, each, NULL)
 {
-	(void)state;
 	uint64_t pause;
 	kit_fetch_answer(KEYS_URL, 200, keys_a);
 	sluice_instance *old = by_url();
@@ -449,9 +437,8 @@ static void inherits_keys(void **state)
 	kit_stop(old);
 }
 
-static void says_what_is_unsafe(void **state)
+TEST_WITH(says_what_is_unsafe, each, NULL)
 {
-	(void)state;
 	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
 		"http://idp.example/keys", NULL);
 	kit_start(i);
@@ -467,13 +454,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int each(void **state)
-{
-	(void)state;
-	kit_reset();
-	return 0;
-}
-
 static int teardown(void **state)
 {
 	(void)state;
@@ -482,26 +462,4 @@ static int teardown(void **state)
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(fetches_and_refreshes, each),
-		cmocka_unit_test_setup(retries_with_growing_pauses, each),
-		cmocka_unit_test_setup(keeps_good_keys, each),
-		cmocka_unit_test_setup(discovers, each),
-		cmocka_unit_test_setup(discovery_is_read_again_with_the_keys, each),
-		cmocka_unit_test_setup(an_issuer_that_says_it_has_no_keys_is_believed, each),
-		cmocka_unit_test_setup(keys_that_cannot_be_refreshed_have_a_maximum_age, each),
-		cmocka_unit_test_setup(a_reload_does_not_revive_old_keys, each),
-		cmocka_unit_test_setup(instances_of_one_issuer_share_one_fetch, each),
-		cmocka_unit_test_setup(the_most_demanding_instance_sets_the_pace, each),
-		cmocka_unit_test_setup(each_issuer_has_keys_of_its_own, each),
-		cmocka_unit_test_setup(reports_bad_lists_of_issuers, each),
-		cmocka_unit_test_setup(distrusts_discovery, each),
-		cmocka_unit_test_setup(reads_files, each),
-		cmocka_unit_test_setup(reports_bad_options, each),
-		cmocka_unit_test_setup(inherits_keys, each),
-		cmocka_unit_test_setup(says_what_is_unsafe, each),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

@@ -1,14 +1,11 @@
 /* The token reader: what it takes, and everything it must not. */
 #include "token.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "mint.h"
 #include "strict.h"
+#include "test.h"
 
 #define SIG "c2lnbmF0dXJl"
 #define CLAIMS "{\"sub\":\"u\"}"
@@ -36,9 +33,8 @@ static enum reason open_header(const char *header)
 	return open_text(&t, mint_parts(header, CLAIMS, SIG));
 }
 
-static void reads_a_token(void **state)
+TEST(reads_a_token)
 {
-	(void)state;
 	struct token t;
 	json_t *claims;
 	const char *text = mint_parts("{\"alg\":\"PS384\",\"typ\":\"JWT\",\"kid\":\"k1\",\"jku\":"
@@ -58,9 +54,8 @@ static void reads_a_token(void **state)
 	json_decref(claims);
 }
 
-static void reads_every_algorithm(void **state)
+TEST(reads_every_algorithm)
 {
-	(void)state;
 	for (size_t i = 0; i < ALG_COUNT; i++) {
 		struct token t;
 		assert_int_equal(open_text(&t,
@@ -72,9 +67,8 @@ static void reads_every_algorithm(void **state)
 	}
 }
 
-static void refuses_other_algorithms(void **state)
+TEST(refuses_other_algorithms)
 {
-	(void)state;
 	static const char *const names[] = { "none", "None", "NONE", "nOnE", "HS256", "HS384",
 		"HS512", "rs256", "RS256 ", "RS1", "ES256K", "RSA-OAEP", "dir", "EdDSA\\n", "" };
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -85,9 +79,8 @@ static void refuses_other_algorithms(void **state)
 		REASON_TOKEN_ALGORITHM);
 }
 
-static void refuses_other_types(void **state)
+TEST(refuses_other_types)
 {
-	(void)state;
 	static const char *const good[] = {
 		"JWT",
 		"jwt",
@@ -116,9 +109,8 @@ static void refuses_other_types(void **state)
 			REASON_TOKEN_TYPE);
 }
 
-static void refuses_extensions(void **state)
+TEST(refuses_extensions)
 {
-	(void)state;
 	assert_int_equal(open_header("{\"alg\":\"RS256\",\"crit\":[\"exp\"]}"),
 		REASON_TOKEN_CRITICAL);
 	assert_int_equal(open_header("{\"alg\":\"RS256\",\"crit\":[]}"), REASON_TOKEN_CRITICAL);
@@ -134,9 +126,8 @@ static void refuses_extensions(void **state)
 		REASON_NONE);
 }
 
-static void refuses_malformed_headers(void **state)
+TEST(refuses_malformed_headers)
 {
-	(void)state;
 	static const char *const bad[] = {
 		"",
 		"{",
@@ -176,9 +167,8 @@ static void refuses_malformed_headers(void **state)
 		REASON_TOKEN_MALFORMED);
 }
 
-static void refuses_raw_nul(void **state)
+TEST(refuses_raw_nul)
 {
-	(void)state;
 	static const char header[] = "{\"alg\":\"RS256\",\"kid\":\"a\0b\"}",
 			  trailing[] = "{\"alg\":\"RS256\"}\0";
 	struct token t;
@@ -192,9 +182,8 @@ static void refuses_raw_nul(void **state)
 		REASON_TOKEN_MALFORMED);
 }
 
-static void refuses_other_shapes(void **state)
+TEST(refuses_other_shapes)
 {
-	(void)state;
 	struct token t;
 	const char *h = mint_b64("{\"alg\":\"RS256\"}", 15), *c = mint_b64(CLAIMS, strlen(CLAIMS));
 	const char *bad[] = {
@@ -234,9 +223,8 @@ static void refuses_other_shapes(void **state)
 	assert_int_equal(open_text(&t, mint_text("%s.%s.AAA", h, c)), REASON_NONE);
 }
 
-static void bounds_the_signature(void **state)
+TEST(bounds_the_signature)
 {
-	(void)state;
 	struct token t;
 	uint8_t zeros[TOKEN_MAX_SIGNATURE + 3] = { 0 };
 	assert_int_equal(open_text(&t,
@@ -250,9 +238,8 @@ static void bounds_the_signature(void **state)
 		REASON_TOKEN_MALFORMED);
 }
 
-static void refuses_malformed_claims(void **state)
+TEST(refuses_malformed_claims)
 {
-	(void)state;
 	struct token t;
 	char deep[64] = "";
 	memset(deep, '[', 17);
@@ -272,9 +259,8 @@ static void refuses_malformed_claims(void **state)
 		REASON_NONE);
 }
 
-static void decodes_base64url(void **state)
+TEST(decodes_base64url)
 {
-	(void)state;
 	uint8_t in[70], out[B64URL_MAX(100)];
 	size_t n;
 	for (size_t len = 0; len < sizeof in; len++) {
@@ -303,20 +289,4 @@ static int teardown(void **state)
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_a_token),
-		cmocka_unit_test(reads_every_algorithm),
-		cmocka_unit_test(refuses_other_algorithms),
-		cmocka_unit_test(refuses_other_types),
-		cmocka_unit_test(refuses_extensions),
-		cmocka_unit_test(refuses_malformed_headers),
-		cmocka_unit_test(refuses_raw_nul),
-		cmocka_unit_test(refuses_other_shapes),
-		cmocka_unit_test(bounds_the_signature),
-		cmocka_unit_test(refuses_malformed_claims),
-		cmocka_unit_test(decodes_base64url),
-	};
-	return cmocka_run_group_tests(tests, NULL, teardown);
-}
+TEST_GROUP(NULL, teardown);

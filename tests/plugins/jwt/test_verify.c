@@ -2,11 +2,8 @@
  * them up. */
 #include "verify.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
 #include <jwt.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -14,6 +11,7 @@
 #include <openssl/pem.h>
 
 #include "mint.h"
+#include "test.h"
 
 #define ALL UINT64_MAX
 #define CLAIMS "{\"sub\":\"u\"}"
@@ -74,9 +72,8 @@ static const struct {
 #define N_GOOD (sizeof good / sizeof *good)
 
 /* RFC 7515 A.2 and A.3, RFC 8037 A.4 */
-static void verifies_the_examples(void **state)
+TEST(verifies_the_examples)
 {
-	(void)state;
 	const char *a2_key =
 		"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_"
 		"wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrc"
@@ -117,9 +114,8 @@ static void verifies_the_examples(void **state)
 	assert_int_equal(check(ed_key, ed), REASON_NONE);
 }
 
-static void verifies_every_algorithm(void **state)
+TEST(verifies_every_algorithm)
 {
-	(void)state;
 	const char *jwks = every_key();
 	for (size_t round = 0; round < 2;
 		/* keys are new in the first, prepared for another algorithm in the second */
@@ -132,9 +128,8 @@ static void verifies_every_algorithm(void **state)
 }
 
 /* libjwt's tokens, with the algorithms it knows. */
-static void verifies_a_peers_tokens(void **state)
+TEST(verifies_a_peers_tokens)
 {
-	(void)state;
 	static const struct {
 		enum mint_kind kind;
 		jwt_alg_t alg;
@@ -169,9 +164,8 @@ static void verifies_a_peers_tokens(void **state)
 }
 
 /* Each single character of a token matters. */
-static void refuses_changed_tokens(void **state)
+TEST(refuses_changed_tokens)
 {
-	(void)state;
 	const char *jwks = every_key();
 	for (size_t i = 0; i < N_GOOD; i++) {
 		char *text = mint(good[i].kind, good[i].alg, NULL, CLAIMS);
@@ -188,9 +182,8 @@ static void refuses_changed_tokens(void **state)
 	}
 }
 
-static void refuses_another_key(void **state)
+TEST(refuses_another_key)
 {
-	(void)state;
 	const char *jwks = mint_jwks(mint_jwk(MINT_RSA, "a", NULL), NULL);
 	assert_int_equal(check(jwks, mint(MINT_RSA_OTHER, "RS256", "a", CLAIMS)),
 		REASON_TOKEN_SIGNATURE);
@@ -201,9 +194,8 @@ static void refuses_another_key(void **state)
 }
 
 /* The algorithm of a token never chooses how a key is used. */
-static void refuses_confusions(void **state)
+TEST(refuses_confusions)
 {
-	(void)state;
 	const char *jwks = every_key();
 	/* the public key as an HMAC secret, and no signature at all */
 	assert_int_equal(check(jwks,
@@ -255,9 +247,8 @@ static void refuses_confusions(void **state)
 	}
 }
 
-static void obeys_the_keys_own_algorithm(void **state)
+TEST(obeys_the_keys_own_algorithm)
 {
-	(void)state;
 	const char *jwks = mint_jwks(mint_jwk(MINT_RSA, "a", "\"alg\":\"RS256\""), NULL);
 	assert_int_equal(check(jwks, mint(MINT_RSA, "RS256", "a", CLAIMS)), REASON_NONE);
 	assert_int_equal(check(jwks, mint(MINT_RSA, "RS512", "a", CLAIMS)),
@@ -268,9 +259,8 @@ static void obeys_the_keys_own_algorithm(void **state)
 		REASON_TOKEN_KEY_UNKNOWN);
 }
 
-static void obeys_the_configuration(void **state)
+TEST(obeys_the_configuration)
 {
-	(void)state;
 	const char *jwks = every_key();
 	const uint64_t allowed = ALG_BIT(ALG_RS256) | ALG_BIT(ALG_EDDSA);
 	for (size_t i = 0; i < N_GOOD; i++) {
@@ -286,9 +276,8 @@ static void obeys_the_configuration(void **state)
 
 /* RFC 9864: EdDSA means either curve, in the options as in tokens; the names of one curve mean that
  * alone. */
-static void tells_the_names_of_eddsa_apart(void **state)
+TEST(tells_the_names_of_eddsa_apart)
 {
-	(void)state;
 	const char *jwks = every_key();
 	const struct {
 		enum alg allowed;
@@ -316,9 +305,8 @@ static void tells_the_names_of_eddsa_apart(void **state)
 	}
 }
 
-static void finds_keys_by_kid(void **state)
+TEST(finds_keys_by_kid)
 {
-	(void)state;
 	const char *token = mint(MINT_RSA, "RS256", "a", CLAIMS),
 		   *nameless = mint(MINT_RSA, "RS256", NULL, CLAIMS);
 	const char *k1 = mint_jwk(MINT_RSA, "a", NULL), *k2 = mint_jwk(MINT_RSA_OTHER, "a", NULL);
@@ -348,9 +336,8 @@ static void finds_keys_by_kid(void **state)
 
 /* The lengths of ECDSA and RSA signatures are exact; r and s of zero, and of the group's order,
  * verify nothing. */
-static void refuses_odd_signatures(void **state)
+TEST(refuses_odd_signatures)
 {
-	(void)state;
 	const char *ec = mint_jwks(mint_jwk(MINT_P256, NULL, NULL), NULL),
 		   *rsa = mint_jwks(mint_jwk(MINT_RSA, NULL, NULL), NULL);
 	uint8_t sig[300] = { 0 };
@@ -383,9 +370,8 @@ static void refuses_odd_signatures(void **state)
 
 /* r or s with leading zeros, or with its top bit set, must survive the way to DER: many tokens meet
  * them all. */
-static void converts_all_ecdsa_numbers(void **state)
+TEST(converts_all_ecdsa_numbers)
 {
-	(void)state;
 	const char *p256 = mint_jwks(mint_jwk(MINT_P256, NULL, NULL), NULL),
 		   *p521 = mint_jwks(mint_jwk(MINT_P521, NULL, NULL), NULL);
 	for (int i = 0; i < 600; i++) {
@@ -414,21 +400,4 @@ static int teardown(void **state)
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(verifies_the_examples),
-		cmocka_unit_test(verifies_every_algorithm),
-		cmocka_unit_test(verifies_a_peers_tokens),
-		cmocka_unit_test(refuses_changed_tokens),
-		cmocka_unit_test(refuses_another_key),
-		cmocka_unit_test(refuses_confusions),
-		cmocka_unit_test(obeys_the_keys_own_algorithm),
-		cmocka_unit_test(obeys_the_configuration),
-		cmocka_unit_test(tells_the_names_of_eddsa_apart),
-		cmocka_unit_test(finds_keys_by_kid),
-		cmocka_unit_test(refuses_odd_signatures),
-		cmocka_unit_test(converts_all_ecdsa_numbers),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

@@ -1,20 +1,13 @@
 /* rate-limit, gcra: bounds, single steps, and a model that knows nothing of the algorithm. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "gcra.h"
+#include "test.h"
 
 #define S UINT64_C(1000000000)
 #define NOW (UINT64_C(1) << 61) /* 73 years of uptime */
 
-static void test_init(void **state)
+TEST(init)
 {
 	struct gcra g;
-	(void)state;
 	assert_true(gcra_init(&g, 100, 60 * S, 20, 1));
 	assert_int_equal(g.interval, 600000000);
 	assert_int_equal(g.depth, 20 * g.interval);
@@ -36,11 +29,10 @@ static void test_init(void **state)
 
 /* 1/h used up, then 100/s: who asks on is let in as soon as the new limit says so, and not when the
  * old one would have. */
-static void test_a_loosened_limit_forgets_the_old_time(void **state)
+TEST(a_loosened_limit_forgets_the_old_time)
 {
 	struct gcra strict, loose;
 	uint64_t now = NOW;
-	(void)state;
 	assert_true(gcra_init(&strict, 1, 3600 * S, 1, 1));
 	assert_true(gcra_init(&loose, 100, S, 100, 1));
 	struct gcra_take t = gcra_take(&strict, 0, now);
@@ -57,11 +49,10 @@ static void test_a_loosened_limit_forgets_the_old_time(void **state)
 	assert_int_equal(gcra_take(&loose, t.tat, now + S).remaining, 99);
 }
 
-static void test_burst_then_rate(void **state)
+TEST(burst_then_rate)
 {
 	struct gcra g;
 	uint64_t tat = 0, now = 5 * S;
-	(void)state;
 	assert_true(gcra_init(&g, 10, S, 3, 1));
 	for (unsigned i = 0; i < 3; i++) {
 		struct gcra_take t = gcra_take(&g, tat, now);
@@ -83,10 +74,9 @@ static void test_burst_then_rate(void **state)
 	assert_int_equal(gcra_take(&g, tat, now + 60 * S).remaining, 2);
 }
 
-static void test_cost(void **state)
+TEST(cost)
 {
 	struct gcra g;
-	(void)state;
 	assert_true(gcra_init(&g, 10, S, 7, 3));
 	struct gcra_take t = gcra_take(&g, 0, NOW);
 	assert_true(t.allowed);
@@ -100,10 +90,9 @@ static void test_cost(void **state)
 	assert_int_equal(t.retry_ns, 2 * S / 10);
 }
 
-static void test_extremes(void **state)
+TEST(extremes)
 {
 	struct gcra g;
-	(void)state;
 	assert_true(gcra_init(&g, 1, GCRA_DEPTH_MAX, 1, 1));
 	struct gcra_take t = gcra_take(&g, 0, NOW);
 	assert_true(t.allowed);
@@ -151,9 +140,8 @@ static uint64_t random_below(uint64_t n)
 	return random_state % n;
 }
 
-static void test_against_model(void **state)
+TEST(against_model)
 {
-	(void)state;
 	for (unsigned round = 0; round < 300; round++) {
 		struct gcra g;
 		static struct model m;
@@ -194,17 +182,4 @@ static void test_against_model(void **state)
 			}
 		}
 	}
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_loosened_limit_forgets_the_old_time),
-		cmocka_unit_test(test_init),
-		cmocka_unit_test(test_burst_then_rate),
-		cmocka_unit_test(test_cost),
-		cmocka_unit_test(test_extremes),
-		cmocka_unit_test(test_against_model),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

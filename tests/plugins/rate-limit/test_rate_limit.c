@@ -1,15 +1,10 @@
 /* rate-limit through the kit: options, keys, answers, fields, and a store that fails in every
  * way. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "kit.h"
+#include "test.h"
 
 extern const sluice_plugin sluice_plugin_record;
 
@@ -48,9 +43,8 @@ static void expect_refused(sluice_instance *i, const char *why)
 
 #define INSTANCE(...) kit_instance(&sluice_plugin_record, __VA_ARGS__, NULL)
 
-static void test_options(void **state)
+TEST_WITH(options, setup, NULL)
 {
-	(void)state;
 	expect_refused(INSTANCE("rate", "0/s"), "rate: must allow");
 	expect_refused(INSTANCE("rate", "2000000/s"), "rate: more than a million");
 	expect_refused(INSTANCE("rate", "10000/1ms"), "rate: more than a million");
@@ -67,9 +61,8 @@ static void test_options(void **state)
 	kit_stop(i);
 }
 
-static void test_every_row_is_documented(void **state)
+TEST_WITH(every_row_is_documented, setup, NULL)
 {
-	(void)state;
 	for (const sluice_option *o = sluice_plugin_record.options; o->name; o++) {
 		assert_non_null(o->doc);
 		assert_true(o->offset < sluice_plugin_record.conf_size);
@@ -78,10 +71,9 @@ static void test_every_row_is_documented(void **state)
 
 /* ---- counting in memory -------------------------------------------------------------------- */
 
-static void test_burst_then_rate(void **state)
+TEST_WITH(burst_then_rate, setup, NULL)
 {
 	sluice_instance *i = INSTANCE("rate", "100/min", "burst", "20");
-	(void)state;
 	kit_start(i);
 	assert_int_equal(passes(i, NULL, 50), 20);
 	kit_advance(599);
@@ -95,10 +87,9 @@ static void test_burst_then_rate(void **state)
 	kit_stop(i);
 }
 
-static void test_default_burst(void **state)
+TEST_WITH(default_burst, setup, NULL)
 {
 	sluice_instance *i = INSTANCE("rate", "7/s");
-	(void)state;
 	kit_start(i);
 	assert_int_equal(passes(i, NULL, 50), 7);
 	kit_advance(1000);
@@ -107,10 +98,9 @@ static void test_default_burst(void **state)
 	kit_stop(i);
 }
 
-static void test_cost(void **state)
+TEST_WITH(cost, setup, NULL)
 {
 	sluice_instance *i = INSTANCE("rate", "10/s", "burst", "10", "cost", "4");
-	(void)state;
 	kit_start(i);
 	assert_int_equal(passes(i, NULL, 10), 2);
 	kit_advance(200);
@@ -118,11 +108,10 @@ static void test_cost(void **state)
 	kit_stop(i);
 }
 
-static void test_other_workers(void **state)
+TEST_WITH(other_workers, setup, NULL)
 {
 	(void)kit_store("here", SLUICE_STORE_MEMORY);
 	sluice_instance *i = INSTANCE("rate", "10/s", "burst", "3", "store", "here");
-	(void)state;
 	kit_start(i);
 	/* each swap finds that others took the cell meanwhile: nothing is lost, nothing counted
 	 * twice */
@@ -134,10 +123,9 @@ static void test_other_workers(void **state)
 
 /* ---- keys ---------------------------------------------------------------------------------- */
 
-static void test_keys(void **state)
+TEST_WITH(keys, setup, NULL)
 {
 	sluice_instance *i = INSTANCE("rate", "1/h", "by", "header:x-key");
-	(void)state;
 	kit_start(i);
 	assert_int_equal(passes(i, "a", 3), 1);
 	assert_int_equal(passes(i, "b", 3), 1);
@@ -175,10 +163,9 @@ static sluice_verdict ask_two(sluice_instance *i, const char *a, const char *b)
 	return v;
 }
 
-static void test_combined_keys(void **state)
+TEST_WITH(combined_keys, setup, NULL)
 {
 	sluice_instance *i = INSTANCE("rate", "1/h", "by", "[header:x-a, header:x-b]");
-	(void)state;
 	kit_start(i);
 	assert_int_equal(ask_two(i, "a", "b"), SLUICE_NEXT);
 	assert_int_equal(ask_two(i, "a", "b"), SLUICE_REPLY);
@@ -194,11 +181,10 @@ static void test_combined_keys(void **state)
 	kit_stop(i);
 }
 
-static void test_long_keys(void **state)
+TEST_WITH(long_keys, setup, NULL)
 {
 	char a[1001], b[1001];
 	sluice_instance *i = INSTANCE("rate", "1/h", "by", "header:x-key");
-	(void)state;
 	memset(a, 'a', 1000);
 	a[1000] = 0;
 	memcpy(b, a, sizeof(b));
@@ -219,10 +205,9 @@ static sluice_verdict ask_from(sluice_instance *i, const char *ip)
 	return v;
 }
 
-static void test_all_addresses_of_a_slash_64_are_one_client(void **state)
+TEST_WITH(all_addresses_of_a_slash_64_are_one_client, setup, NULL)
 {
 	sluice_instance *i = INSTANCE("rate", "1/h");
-	(void)state;
 	kit_start(i);
 	assert_int_equal(ask_from(i, "2001:db8:1:2::1"), SLUICE_NEXT);
 	assert_int_equal(ask_from(i, "2001:db8:1:2:ffff:ffff:ffff:ffff"), SLUICE_REPLY);
@@ -244,10 +229,9 @@ static void test_all_addresses_of_a_slash_64_are_one_client(void **state)
 	kit_stop(i);
 }
 
-static void test_an_address_in_place_of_a_missing_key_is_a_slash_64_too(void **state)
+TEST_WITH(an_address_in_place_of_a_missing_key_is_a_slash_64_too, setup, NULL)
 {
 	sluice_instance *i = INSTANCE("rate", "1/h", "by", "header:x-key");
-	(void)state;
 	kit_start(i);
 	assert_int_equal(ask_from(i, "2001:db8:1:2::1"), SLUICE_NEXT);
 	assert_int_equal(ask_from(i, "2001:db8:1:2::2"), SLUICE_REPLY);
@@ -255,10 +239,9 @@ static void test_an_address_in_place_of_a_missing_key_is_a_slash_64_too(void **s
 }
 
 /* Whichever copy the service takes: one of them would be fresh for each request. */
-static void test_a_repeated_key_is_refused(void **state)
+TEST_WITH(a_repeated_key_is_refused, setup, NULL)
 {
 	static const char *const missing[] = { "ip", "share", "skip" };
-	(void)state;
 	for (size_t k = 0; k < sizeof(missing) / sizeof(missing[0]); k++) {
 		kit_reset();
 		sluice_instance *i = INSTANCE("rate", "1/h", "by", "[header:x-none, header:x-key]",
@@ -274,10 +257,9 @@ static void test_a_repeated_key_is_refused(void **state)
 	}
 }
 
-static void test_no_memory(void **state)
+TEST_WITH(no_memory, setup, NULL)
 {
 	sluice_instance *i = INSTANCE("rate", "1/h");
-	(void)state;
 	kit_start(i);
 	sluice_exchange *x = kit_exchange(i, "GET", "/");
 	kit_set_budget(x, 8);
@@ -288,10 +270,9 @@ static void test_no_memory(void **state)
 
 /* ---- what clients see ---------------------------------------------------------------------- */
 
-static void test_answers(void **state)
+TEST_WITH(answers, setup, NULL)
 {
 	sluice_instance *i = INSTANCE("rate", "100/min", "burst", "2", "name", "a \"b\" \\c");
-	(void)state;
 	kit_start(i);
 	sluice_exchange *x = kit_request(i, "GET", "/", NULL);
 	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
@@ -391,10 +372,9 @@ static sluice_exchange *ask_redis(sluice_instance *i)
 	return x;
 }
 
-static void test_redis(void **state)
+TEST_WITH(redis, setup, NULL)
 {
 	sluice_instance *i = redis_instance("local");
-	(void)state;
 	server_says(1, 19, 0, 600);
 	sluice_exchange *x = kit_request(i, "GET", "/", "x-key", "alice", NULL);
 	assert_int_equal(kit_verdict(x), SLUICE_WAIT);
@@ -421,7 +401,7 @@ static void test_redis(void **state)
 	kit_stop(i);
 }
 
-static void test_redis_interval(void **state)
+TEST_WITH(redis_interval, setup, NULL)
 {
 	static const struct {
 		const char *rate, *args;
@@ -433,7 +413,6 @@ static void test_redis_interval(void **state)
 		{ "300000/s", "3.3750 300000 1 " },
 		{ "1000000/s", "1.0000 1000000 1 " },
 	};
-	(void)state;
 	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
 		kit_reset();
 		kit_store_handle(kit_store("shared", SLUICE_STORE_REDIS), server_answers, NULL);
@@ -447,11 +426,10 @@ static void test_redis_interval(void **state)
 	}
 }
 
-static void test_redis_long_key(void **state)
+TEST_WITH(redis_long_key, setup, NULL)
 {
 	char value[1001];
 	sluice_instance *i = redis_instance("deny");
-	(void)state;
 	memset(value, 'a', 1000);
 	value[1000] = 0;
 	server_says(1, 1, 0, 1);
@@ -484,7 +462,7 @@ static const char *key_of(const char *prefix, const char *name, const char *by, 
 }
 
 /* Different requests at different limits: no two keys are alike, however their parts are chosen. */
-static void test_keys_are_unambiguous_whatever_the_parts_hold(void **state)
+TEST_WITH(keys_are_unambiguous_whatever_the_parts_hold, setup, NULL)
 {
 	static const struct {
 		const char *prefix, *name, *by, *a, *b;
@@ -507,7 +485,6 @@ static void test_keys_are_unambiguous_whatever_the_parts_hold(void **state)
 	};
 	enum { N = sizeof(rows) / sizeof(rows[0]) };
 	char keys[N][512];
-	(void)state;
 	for (size_t i = 0; i < N; i++) {
 		(void)snprintf(keys[i], sizeof(keys[i]), "%s",
 			key_of(rows[i].prefix, rows[i].name, rows[i].by, rows[i].a, rows[i].b));
@@ -519,7 +496,7 @@ static void test_keys_are_unambiguous_whatever_the_parts_hold(void **state)
 }
 
 /* Every way in which a store can fail, with each of the three answers to it. */
-static void test_store_failures(void **state)
+TEST_WITH(store_failures, setup, NULL)
 {
 	static const struct {
 		sluice_status st;
@@ -533,7 +510,6 @@ static void test_store_failures(void **state)
 		{ SLUICE_OK, { .type = SLUICE_V_INT, .i = 1 }, "something else" },
 		{ SLUICE_OK, { .type = SLUICE_V_LIST, .n = 0 }, "something else" },
 	};
-	(void)state;
 	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
 		kit_reset();
 		sluice_instance *i = redis_instance("allow");
@@ -579,12 +555,11 @@ static void test_store_failures(void **state)
 	}
 }
 
-static void test_bad_numbers(void **state)
+TEST_WITH(bad_numbers, setup, NULL)
 {
 	static const int64_t rows[][4] = { { 2, 1, 0, 1 }, { -1, 1, 0, 1 }, { 1, -1, 0, 1 },
 		{ 1, 21, 0, 1 }, { 0, 0, -1, 1 }, { 0, 0, INT64_MAX, 1 }, { 1, 0, 0, INT64_MAX } };
 	sluice_instance *i = redis_instance("deny");
-	(void)state;
 	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
 		server_says(rows[k][0], rows[k][1], rows[k][2], rows[k][3]);
 		sluice_exchange *x = ask_redis(i);
@@ -599,10 +574,9 @@ static void test_bad_numbers(void **state)
 	kit_stop(i);
 }
 
-static void test_log_of_failures(void **state)
+TEST_WITH(log_of_failures, setup, NULL)
 {
 	sluice_instance *i = redis_instance("local");
-	(void)state;
 	server_says(1, 19, 0, 600);
 	kit_end(ask_redis(i));
 	assert_string_equal(kit_log(), "");
@@ -630,10 +604,9 @@ static void test_log_of_failures(void **state)
 	kit_stop(i);
 }
 
-static void test_slow_store(void **state)
+TEST_WITH(slow_store, setup, NULL)
 {
 	sluice_store *s = kit_store("shared", SLUICE_STORE_REDIS);
-	(void)state;
 	kit_store_handle(s, server_answers, NULL);
 	kit_store_delay(s, 1000);
 	sluice_instance *i = INSTANCE("rate", "1/h", "store", "shared", "on_store_failure", "deny");
@@ -650,10 +623,9 @@ static void test_slow_store(void **state)
 }
 
 /* The store is known to be down: that is said before the service returns. */
-static void test_answer_at_once(void **state)
+TEST_WITH(answer_at_once, setup, NULL)
 {
 	sluice_store *s = kit_store("shared", SLUICE_STORE_REDIS);
-	(void)state;
 	kit_store_handle(s, server_answers, NULL);
 	kit_store_delay(s, 0);
 	sluice_instance *i = INSTANCE("rate", "1/s", "store", "shared", "on_store_failure", "deny");
@@ -667,9 +639,8 @@ static void test_answer_at_once(void **state)
 
 /* ---- a memory store that has no cells ------------------------------------------------------ */
 
-static void test_store_without_memory(void **state)
+TEST_WITH(store_without_memory, setup, NULL)
 {
-	(void)state;
 	(void)kit_store("here", SLUICE_STORE_MEMORY);
 	sluice_instance *i = INSTANCE("rate", "1/h", "store", "here", "by", "header:x-key");
 	kit_start(i);
@@ -697,11 +668,10 @@ static void test_store_without_memory(void **state)
 	kit_stop(i);
 }
 
-static void test_lost_cell(void **state)
+TEST_WITH(lost_cell, setup, NULL)
 {
 	(void)kit_store("here", SLUICE_STORE_MEMORY);
 	sluice_instance *i = INSTANCE("rate", "5/h", "store", "here", "on_store_failure", "allow");
-	(void)state;
 	kit_start(i);
 	assert_int_equal(passes(i, NULL, 1), 1);
 	kit_cells_lose(1);
@@ -714,37 +684,4 @@ static void test_lost_cell(void **state)
 	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "RateLimit"), "\"instance\";r=3;t=1440");
 	kit_end(x);
 	kit_stop(i);
-}
-
-int main(void)
-{
-#define T(name) cmocka_unit_test_setup(name, setup)
-	const struct CMUnitTest tests[] = {
-		T(test_options),
-		T(test_every_row_is_documented),
-		T(test_burst_then_rate),
-		T(test_default_burst),
-		T(test_cost),
-		T(test_other_workers),
-		T(test_keys),
-		T(test_combined_keys),
-		T(test_long_keys),
-		T(test_no_memory),
-		T(test_answers),
-		T(test_redis),
-		T(test_redis_interval),
-		T(test_redis_long_key),
-		T(test_store_failures),
-		T(test_all_addresses_of_a_slash_64_are_one_client),
-		T(test_an_address_in_place_of_a_missing_key_is_a_slash_64_too),
-		T(test_a_repeated_key_is_refused),
-		T(test_keys_are_unambiguous_whatever_the_parts_hold),
-		T(test_bad_numbers),
-		T(test_log_of_failures),
-		T(test_slow_store),
-		T(test_answer_at_once),
-		T(test_store_without_memory),
-		T(test_lost_cell),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

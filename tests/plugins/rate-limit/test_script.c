@@ -1,13 +1,7 @@
 /* rate-limit, script: the real script on a real redis-server, directly and through the plugin. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include <pthread.h>
 #include <sys/socket.h>
@@ -18,6 +12,7 @@
 #include "../../unit/redis/redis_server.h"
 #include "kit.h"
 #include "script.h"
+#include "test.h"
 
 extern const sluice_plugin sluice_plugin_record;
 
@@ -111,11 +106,10 @@ static uint64_t clock_us(void)
 
 /* ---- the script ---------------------------------------------------------------------------- */
 
-static void test_burst(void **state)
+TEST(burst)
 {
 	struct client c;
 	int64_t r[4];
-	(void)state;
 	client_open(&c);
 	for (int i = 0; i < 20; i++) {
 		assert_int_equal(take(&c, "burst", HOUR_US, "20", "1", r), 0);
@@ -143,12 +137,11 @@ static void test_burst(void **state)
 }
 
 /* Asked all the time: what passes is the burst and what the time is worth, no more. */
-static void test_rate(void **state)
+TEST(rate)
 {
 	struct client c;
 	int64_t r[4];
 	unsigned passed = 0;
-	(void)state;
 	client_open(&c);
 	uint64_t begin = clock_us(), now;
 	do {
@@ -160,11 +153,10 @@ static void test_rate(void **state)
 	(void)close(c.fd);
 }
 
-static void test_expiry(void **state)
+TEST(expiry)
 {
 	struct client c;
 	int64_t r[4];
-	(void)state;
 	client_open(&c);
 	assert_int_equal(take(&c, "short", "100000.0000", "3", "2", r), 0);
 	assert_in_range(r[3], 190, 200);
@@ -176,11 +168,10 @@ static void test_expiry(void **state)
 	(void)close(c.fd);
 }
 
-static void test_strange_values(void **state)
+TEST(strange_values)
 {
 	struct client c;
 	int64_t r[4];
-	(void)state;
 	client_open(&c);
 	/* far ahead: the server's clock was set back */
 	(void)server_command(&server, "SET ahead 9007199254740991");
@@ -203,12 +194,11 @@ static void test_strange_values(void **state)
 
 /* What was too far ahead is written anew, by a refusal as well: so it ends when the limit says, not
  * when the old time would. */
-static void test_a_loosened_limit_or_a_clock_set_back_keeps_nobody_out(void **state)
+TEST(a_loosened_limit_or_a_clock_set_back_keeps_nobody_out)
 {
 	static const char *const kept[] = { "9007199254740991", "inf", "1e300" };
 	struct client c;
 	int64_t r[4];
-	(void)state;
 	client_open(&c);
 	assert_int_equal(take(&c, "loose", HOUR_US, "1", "1", r), 0);
 	assert_int_equal(r[0], 1);
@@ -252,11 +242,10 @@ static void *crowd_run(void *arg)
 	return (void *)passed;
 }
 
-static void test_many_gateways(void **state)
+TEST(many_gateways)
 {
 	pthread_t threads[CLIENTS];
 	uintptr_t passed = 0;
-	(void)state;
 	for (int i = 0; i < CLIENTS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, crowd_run, NULL), 0);
 	for (int i = 0; i < CLIENTS; i++) {
@@ -284,10 +273,9 @@ static sluice_status run_for_real(void *ctx, const kit_call *call, sluice_value 
 	return SLUICE_OK;
 }
 
-static void test_plugin(void **state)
+TEST(plugin)
 {
 	unsigned passed = 0;
-	(void)state;
 	kit_reset();
 	client_open(&plugin_client);
 	kit_store_handle(kit_store("shared", SLUICE_STORE_REDIS), run_for_real, NULL);
@@ -328,16 +316,4 @@ static int group_teardown(void **state)
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_burst),
-		cmocka_unit_test(test_rate),
-		cmocka_unit_test(test_expiry),
-		cmocka_unit_test(test_strange_values),
-		cmocka_unit_test(test_a_loosened_limit_or_a_clock_set_back_keeps_nobody_out),
-		cmocka_unit_test(test_many_gateways),
-		cmocka_unit_test(test_plugin),
-	};
-	return cmocka_run_group_tests(tests, group_setup, group_teardown);
-}
+TEST_GROUP(group_setup, group_teardown);

@@ -38,11 +38,10 @@ static void *thread_run(void *arg)
 	return NULL;
 }
 
-static void test_exact(void **state)
+TEST(exact)
 {
 	pthread_t threads[THREADS];
 	uint64_t begin = 100 * NS_PER_S;
-	(void)state;
 	hash_seed();
 	cells = cells_new(1 << 16);
 	assert_non_null(cells);
@@ -61,10 +60,4 @@ static void test_exact(void **state)
 		assert_in_range(admitted[k], most - most / 10, most);
 	}
 	cells_free(&cells);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_exact) };
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

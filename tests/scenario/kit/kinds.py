@@ -2,12 +2,13 @@
 and all of them without. A file that stands in neither list asks what is said and written (texts, formats, refusals of heads that
 the unit tests and fuzz targets parse under the sanitizers too) and is run once.
 
-A folder stands for all of its files. Of the tests that are repeated for every pair of protocols, sanitizers run two pairs: they
+A folder stands for all of its files; `bugs` is tests/bugs, the others lie in tests/scenario. Of the tests that are repeated for every pair of protocols, sanitizers run two pairs: they
 have each of the four codecs once.
 """
 import re
 
 MEMORY = """
+bugs
 clients/test_load clients/test_refused_uploads
 edge/test_descriptors edge/test_overload edge/test_proxy_protocol_out edge/test_slow_bodies edge/test_slow_clients
 edge/test_slow_h2_clients

@@ -239,9 +239,8 @@ static void expect(struct memory_client *c, int status, const char *type, const 
 #define JSON "application/json"
 #define PROBLEM "application/problem+json"
 
-static void test_health(void **state)
+TEST_WITH(health, setup, teardown)
 {
-	(void)state;
 	expect(ask(METHOD_GET, "/healthz"), 200, TEXT, "alive");
 	expect(ask(METHOD_GET, "/readyz"), 200, TEXT, "ready");
 	process.phase = ADMIN_DRAINING;
@@ -251,10 +250,9 @@ static void test_health(void **state)
 	expect(ask(METHOD_GET, "/readyz"), 503, PROBLEM, "starting: 2 workers");
 }
 
-static void test_head_has_no_body(void **state)
+TEST_WITH(head_has_no_body, setup, teardown)
 {
 	struct memory_client *c = ask(METHOD_HEAD, "/healthz");
-	(void)state;
 	assert_int_equal(c->response.status, 200);
 	assert_int_equal(c->body_len, 0);
 	assert_int_equal(c->response.body_length, 6);
@@ -262,10 +260,9 @@ static void test_head_has_no_body(void **state)
 	free(c);
 }
 
-static void test_dispatch(void **state)
+TEST_WITH(dispatch, setup, teardown)
 {
 	struct memory_client *c = ask(METHOD_POST, "/status");
-	(void)state;
 	assert_string_equal(c->allow, "GET, HEAD");
 	expect(c, 405, PROBLEM, ":method-not-allowed\"");
 	expect(ask(METHOD_GET, "/"), 200, TEXT, "POST /stop");
@@ -273,11 +270,10 @@ static void test_dispatch(void **state)
 	expect(ask(METHOD_OTHER, "/x"), 404, PROBLEM, ":not-found\"");
 }
 
-static void test_permissions_come_first(void **state)
+TEST_WITH(permissions_come_first, setup, teardown)
 {
 	const struct handler h = admin_handler(admin);
 	struct memory_client *c = client_new(METHOD_POST, "/stop", "192.0.2.1");
-	(void)state;
 	h.on_request(h.ctx, &c->c);
 	expect(finish(c), 403, PROBLEM, ":not-local\"");
 	worker_turn(&main_worker);
@@ -289,13 +285,12 @@ static void test_permissions_come_first(void **state)
 	expect(finish(c), 421, PROBLEM, ":foreign-host\"");
 }
 
-static void test_status(void **state)
+TEST_WITH(status, setup, teardown)
 {
 	static const char *const parts[] = { "\"id\": 7", "\"file\": \"a \\\"b\\\".yaml\"",
 		"\"routes\": 11", "\"snapshots\": 3", "\"reloads\": 4", "\"reloads_failed\": 5",
 		"\"uptime_s\": 1.5", "\"workers\": []" };
 	struct memory_client *c = ask(METHOD_GET, "/status");
-	(void)state;
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		if (!strstr(c->body, parts[i]))
 			fail_msg("no %s in %s", parts[i], c->body);
@@ -303,16 +298,14 @@ static void test_status(void **state)
 	expect(c, 200, JSON, "\"state\": \"serving\"");
 }
 
-static void test_metrics(void **state)
+TEST_WITH(metrics, setup, teardown)
 {
-	(void)state;
 	expect(ask(METHOD_GET, "/metrics"), 200, "text/plain; version=0.0.4; charset=utf-8",
 		"\nsluice_workers_silent 0\n");
 }
 
-static void test_reload(void **state)
+TEST_WITH(reload, setup, teardown)
 {
-	(void)state;
 	process.reload = ADMIN_RELOADED;
 	expect(ask(METHOD_POST, "/reload"), 200, JSON, "\"in-force\"");
 	process.reload = ADMIN_RELOAD_ENDING;
@@ -327,9 +320,8 @@ static void test_reload(void **state)
 	assert_int_equal(process.reloads, 3);
 }
 
-static void test_reload_waits_for_another(void **state)
+TEST_WITH(reload_waits_for_another, setup, teardown)
 {
-	(void)state;
 	process.reload = ADMIN_RELOADED;
 	process.busy_for = 2;
 	expect(ask(METHOD_POST, "/reload"), 200, JSON, "\"in-force\"");
@@ -339,16 +331,14 @@ static void test_reload_waits_for_another(void **state)
 	assert_true(process.reloads < 10);
 }
 
-static void test_reopen(void **state)
+TEST_WITH(reopen, setup, teardown)
 {
-	(void)state;
 	expect(ask(METHOD_POST, "/reopen"), 202, JSON, "\"reopening\"");
 	assert_int_equal(process.reopens, 1);
 }
 
-static void test_ending(void **state)
+TEST_WITH(ending, setup, teardown)
 {
-	(void)state;
 	expect(ask(METHOD_POST, "/drain"), 202, JSON, "\"draining\"");
 	assert_int_equal(process.drains, 1);
 	struct memory_client *c = begin(METHOD_POST, "/stop");
@@ -359,10 +349,9 @@ static void test_ending(void **state)
 	expect(finish(c), 202, JSON, "\"stopping\"");
 }
 
-static void test_client_leaves(void **state)
+TEST_WITH(client_leaves, setup, teardown)
 {
 	struct memory_client *c = begin(METHOD_GET, "/status");
-	(void)state;
 	assert_int_equal(c->heads, 0);
 	c->c.events->on_gone(&c->c, ERR_CLIENT_GONE, false);
 	worker_turn(&main_worker);
@@ -376,11 +365,10 @@ static void test_client_leaves(void **state)
 	free(c);
 }
 
-static void test_bad_requests(void **state)
+TEST_WITH(bad_requests, setup, teardown)
 {
 	const struct handler h = admin_handler(admin);
 	struct memory_client *c = client_new(METHOD_OTHER, "", "127.0.0.1");
-	(void)state;
 	h.on_bad_request(h.ctx, &c->c, ERR_HEAD_TOO_LARGE);
 	expect(finish(c), 431, PROBLEM, ":head-too-large\"");
 	c = begin(METHOD_POST, "/reload");
@@ -391,33 +379,12 @@ static void test_bad_requests(void **state)
 	free(c);
 }
 
-static void test_memory_that_is_spent(void **state)
+TEST_WITH(memory_that_is_spent, setup, teardown)
 {
 	const struct handler h = admin_handler(admin);
 	struct memory_client *c = client_new(METHOD_GET, "/healthz", "127.0.0.1");
-	(void)state;
 	while (c->c.arena.used + 2 * ARENA_BLOCK <= c->c.arena.budget) /* all but a little */
 		assert_non_null(arena_alloc(&c->c.arena, 64));
 	h.on_request(h.ctx, &c->c);
 	expect(finish(c), 200, TEXT, "alive");
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_health, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_head_has_no_body, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_dispatch, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_permissions_come_first, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_status, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_metrics, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_reload, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_reload_waits_for_another, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_reopen, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_ending, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_client_leaves, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bad_requests, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_memory_that_is_spent, setup, teardown),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,10 +99,9 @@ static void turn_until(const struct asker *a, unsigned n, uint64_t ns)
 		worker_turn(&main_worker);
 }
 
-static void test_all_answer(void **state)
+TEST(all_answer)
 {
 	struct asker a;
-	(void)state;
 	init(&a);
 	gather_ask(gather, &a.wait);
 	assert_int_equal(a.answers, 0);
@@ -113,10 +112,9 @@ static void test_all_answer(void **state)
 	assert_int_equal(a.requests, 1 + 2 + 3);
 }
 
-static void test_many_ask(void **state)
+TEST(many_ask)
 {
 	struct asker v[WAITS], late;
-	(void)state;
 	init(&late);
 	for (int i = 0; i < WAITS; i++) {
 		init(&v[i]);
@@ -160,12 +158,11 @@ static void open_gate(struct gate *g)
 	pthread_mutex_unlock(&g->lock);
 }
 
-static void test_one_is_stuck(void **state)
+TEST(one_is_stuck)
 {
 	struct gate gate = { .lock = PTHREAD_MUTEX_INITIALIZER, .open = PTHREAD_COND_INITIALIZER };
 	struct asker a, b;
 	uint64_t start = clock_ns();
-	(void)state;
 	init(&a);
 	init(&b);
 	worker_post(&workers[1], wait_at_gate, &gate);
@@ -198,9 +195,8 @@ static void test_one_is_stuck(void **state)
 }
 
 /* What was posted before the question is done by whoever answered: a reload relies on it. */
-static void test_order(void **state)
+TEST(order)
 {
-	(void)state;
 	for (int i = 0; i < 50; i++) {
 		struct gate gates[WORKERS];
 		struct asker a;
@@ -219,11 +215,10 @@ static void test_order(void **state)
 	}
 }
 
-static void test_no_workers(void **state)
+TEST(no_workers)
 {
 	struct gather *g = gather_new(&main_worker);
 	struct asker a;
-	(void)state;
 	init(&a);
 	gather_ask(g, &a.wait);
 	turn_until(&a, 1, 5 * NS_PER_S);
@@ -234,14 +229,4 @@ static void test_no_workers(void **state)
 	gather_free(&g);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_all_answer),
-		cmocka_unit_test(test_many_ask),
-		cmocka_unit_test(test_one_is_stuck),
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_no_workers),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

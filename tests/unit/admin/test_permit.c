@@ -33,14 +33,13 @@ static enum admin_problem ask(bool changes, const char *peer, const char *host, 
 	return permit(changes, &h, &conn, &hosts);
 }
 
-static void test_hosts_for_looking(void **state)
+TEST(hosts_for_looking)
 {
 	static const char *const good[] = { "127.0.0.1", "10.1.2.3", "[::1]", "[2001:db8::1]",
 		"localhost", "a.localhost", "gateway", "" };
 	static const char *const bad[] = { "evil.example.com", "localhost.example.com",
 		"127.0.0.1.nip.io", "gateway.internal", "[::1].example.com", "127.1.example",
 		"1.2.3", "xlocalhost.x" };
-	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		if (ask(false, "127.0.0.1", good[i], NULL, NULL) != PROBLEM_COUNT)
 			fail_msg("%s is refused", good[i]);
@@ -55,10 +54,9 @@ static void test_hosts_for_looking(void **state)
 	}
 }
 
-static void test_listed_hosts_are_ours(void **state)
+TEST(listed_hosts_are_ours)
 {
 	sluice_str names[] = { STR("Gateway.Example.com"), STR("*.pods.local") };
-	(void)state;
 	hosts = (sluice_strs){ .v = names, .n = 2 };
 	assert_int_equal(ask(false, "10.0.0.1", "gateway.example.com", NULL, NULL), PROBLEM_COUNT);
 	assert_int_equal(ask(false, "10.0.0.1", "a.pods.local", NULL, NULL), PROBLEM_COUNT);
@@ -75,19 +73,17 @@ static void test_listed_hosts_are_ours(void **state)
 		PROBLEM_FOREIGN_HOST);
 }
 
-static void test_a_bare_name_changes_nothing(void **state)
+TEST(a_bare_name_changes_nothing)
 {
-	(void)state;
 	assert_int_equal(ask(false, "127.0.0.1", "gateway", NULL, NULL), PROBLEM_COUNT);
 	assert_int_equal(ask(true, "127.0.0.1", "gateway", NULL, NULL), PROBLEM_FOREIGN_HOST);
 }
 
-static void test_peers(void **state)
+TEST(peers)
 {
 	static const char *const near[] = { "127.0.0.1", "127.8.9.10", "::1", "unix" };
 	static const char *const far[] = { "10.0.0.1", "192.0.2.1", "::2", "2001:db8::1",
 		"12.7.0.1", "1127.0.0.1", "::", "unixx" };
-	(void)state;
 	for (size_t i = 0; i < sizeof(near) / sizeof(near[0]); i++) {
 		if (ask(true, near[i], "127.0.0.1", NULL, NULL) != PROBLEM_COUNT)
 			fail_msg("%s is refused", near[i]);
@@ -100,7 +96,7 @@ static void test_peers(void **state)
 	}
 }
 
-static void test_fields(void **state)
+TEST(fields)
 {
 	static const struct {
 		const char *name, *value;
@@ -117,7 +113,6 @@ static void test_fields(void **state)
 		{ "User-Agent", "curl", PROBLEM_COUNT },
 		{ "Content-Type", "text/plain", PROBLEM_COUNT },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		if (ask(true, "127.0.0.1", "localhost", v[i].name, v[i].value) != v[i].want)
 			fail_msg("wrong verdict for %s", v[i].name);
@@ -128,14 +123,4 @@ static void test_fields(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hosts_for_looking),
-		cmocka_unit_test(test_listed_hosts_are_ours),
-		cmocka_unit_test(test_a_bare_name_changes_nothing),
-		cmocka_unit_test(test_peers),
-		cmocka_unit_test(test_fields),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

@@ -24,7 +24,7 @@ static struct endpoint_view server(const char *upstream, const char *address, co
 		.ejected = n + 8 };
 }
 
-static void test_sums(void **state)
+TEST(sums)
 {
 	const struct endpoint_view a[] = { server("b", "1", "", ENDPOINT_UP, 10),
 		server("a", "2", "", ENDPOINT_DOWN, 20) };
@@ -34,7 +34,6 @@ static void test_sums(void **state)
 		{ .endpoints = b, .n_endpoints = 2 } };
 	size_t n;
 	struct server_sum *all = servers_merge(v, 3, &n);
-	(void)state;
 	assert_int_equal(n, 2);
 	assert_str(all[0].sum.upstream, "a");
 	assert_int_equal(all[0].in_state[ENDPOINT_DOWN], 2);
@@ -54,7 +53,7 @@ static void test_sums(void **state)
 	free(all);
 }
 
-static void test_what_tells_servers_apart(void **state)
+TEST(what_tells_servers_apart)
 {
 	const struct endpoint_view a[] = { server("a", "1", "x", ENDPOINT_UP, 1),
 		server("a", "1", "y", ENDPOINT_UP, 2), server("a", "12", "x", ENDPOINT_UP, 3),
@@ -62,7 +61,6 @@ static void test_what_tells_servers_apart(void **state)
 	const struct gather_answer v = { .endpoints = a, .n_endpoints = 5 };
 	size_t n, count;
 	struct server_sum *all = servers_merge(&v, 1, &n);
-	(void)state;
 	assert_int_equal(n, 5);
 	const struct server_sum *at = servers_of(all, n, STR("a"), &count);
 	assert_int_equal(count, 3);
@@ -78,23 +76,12 @@ static void test_what_tells_servers_apart(void **state)
 	free(all);
 }
 
-static void test_nobody(void **state)
+TEST(nobody)
 {
 	size_t n, count;
 	struct server_sum *all = servers_merge(NULL, 0, &n);
-	(void)state;
 	assert_int_equal(n, 0);
 	(void)servers_of(all, n, STR("a"), &count);
 	assert_int_equal(count, 0);
 	free(all);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sums),
-		cmocka_unit_test(test_what_tells_servers_apart),
-		cmocka_unit_test(test_nobody),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

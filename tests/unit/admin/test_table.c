@@ -32,10 +32,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void test_found(void **state)
+TEST(found)
 {
 	bool known;
-	(void)state;
 	for (size_t i = 0; i < admin_table_rows; i++) {
 		const struct admin_command *c = &admin_table[i];
 		assert_ptr_equal(admin_table_find(c->method, c->path, &known), c);
@@ -45,12 +44,11 @@ static void test_found(void **state)
 	}
 }
 
-static void test_not_found(void **state)
+TEST(not_found)
 {
 	static const char *const paths[] = { "", "/statu", "/status/", "/STATUS", "//",
 		"/healthz?" };
 	bool known = true;
-	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		assert_null(admin_table_find(METHOD_GET, str_of(paths[i]), &known));
 		assert_false(known);
@@ -62,18 +60,16 @@ static void test_not_found(void **state)
 	assert_null(admin_table_find(METHOD_OTHER, STR("/stop"), &known));
 }
 
-static void test_allow(void **state)
+TEST(allow)
 {
-	(void)state;
 	assert_str(admin_table_allow(STR("/status"), &arena), "GET, HEAD");
 	assert_str(admin_table_allow(STR("/stop"), &arena), "POST");
 	assert_str(admin_table_allow(STR("/nothing"), &arena), "");
 }
 
 /* What a GET can reach changes nothing, so that no link, image or prefetch does. */
-static void test_gets_change_nothing(void **state)
+TEST(gets_change_nothing)
 {
-	(void)state;
 	for (size_t i = 0; i < admin_table_rows; i++) {
 		assert_true(admin_table[i].changes == (admin_table[i].method == METHOD_POST));
 		assert_non_null(admin_table[i].run);
@@ -93,10 +89,9 @@ static size_t manual_rows(const char *heading)
 	return n;
 }
 
-static void test_manual_of_commands(void **state)
+TEST(manual_of_commands)
 {
 	char row[512];
-	(void)state;
 	for (size_t i = 0; i < admin_table_rows; i++) {
 		const struct admin_command *c = &admin_table[i];
 		(void)snprintf(row, sizeof(row), "| `%.*s` | `%.*s` | %s | %s |\n",
@@ -108,10 +103,9 @@ static void test_manual_of_commands(void **state)
 	assert_int_equal(manual_rows("## What there is"), admin_table_rows);
 }
 
-static void test_manual_of_problems(void **state)
+TEST(manual_of_problems)
 {
 	char row[512];
-	(void)state;
 	for (int i = 0; i < PROBLEM_COUNT; i++) {
 		const struct admin_problem_info *p = admin_problem_info((enum admin_problem)i);
 		(void)snprintf(row, sizeof(row), "| `%s` | %d | %s |\n", p->code, p->status,
@@ -122,11 +116,10 @@ static void test_manual_of_problems(void **state)
 	assert_int_equal(manual_rows("## Codes"), PROBLEM_COUNT);
 }
 
-static void test_list(void **state)
+TEST(list)
 {
 	sluice_str text = admin_table_text(&arena), line;
 	size_t lines = 0;
-	(void)state;
 	while ((line = str_cut(&text, '\n')).len) {
 		assert_true(str_starts(line, method_name(admin_table[lines].method)));
 		lines++;
@@ -134,16 +127,4 @@ static void test_list(void **state)
 	assert_int_equal(lines, admin_table_rows);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_found),
-		cmocka_unit_test(test_not_found),
-		cmocka_unit_test(test_allow),
-		cmocka_unit_test(test_gets_change_nothing),
-		cmocka_unit_test(test_manual_of_commands),
-		cmocka_unit_test(test_manual_of_problems),
-		cmocka_unit_test(test_list),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

@@ -3,11 +3,10 @@
 
 #include "unit.h"
 
-static void test_round_trip(void **state)
+TEST(round_trip)
 {
 	static const char *const same[] = { "127.0.0.1:80", "255.255.255.255:65535", "[::1]:1",
 		"[2001:db8::7]:8443", "unix:/run/sluice/admin.sock" };
-	(void)state;
 	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
 		struct addr a, b;
 		char text[ADDR_TEXT];
@@ -19,7 +18,7 @@ static void test_round_trip(void **state)
 	}
 }
 
-static void test_refused(void **state)
+TEST(refused)
 {
 	static const char *const bad[] = { "", ":80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0",
 		"127.0.0.1:65536", "127.0.0.1:080000", "127.0.0.1:-1", "127.0.0.1:+1",
@@ -28,7 +27,6 @@ static void test_refused(void **state)
 		"[::g]:1", "unix:", "unix" };
 	char long_path[5 + 108 + 1] = "unix:";
 	struct addr a;
-	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		if (addr_parse(str_of(bad[i]), &a))
 			fail_msg("\"%s\" was taken for an address", bad[i]);
@@ -40,11 +38,10 @@ static void test_refused(void **state)
 	assert_false(addr_from_ip(str_n("1.2.3.4\0", 8), 80, &a));
 }
 
-static void test_split(void **state)
+TEST(split)
 {
 	sluice_str host;
 	uint16_t port;
-	(void)state;
 	assert_true(addr_split(STR("api.example.com:8080"), 0, &host, &port));
 	assert_str(host, "api.example.com");
 	assert_int_equal(port, 8080);
@@ -60,11 +57,10 @@ static void test_split(void **state)
 	assert_false(addr_split(STR(""), 80, &host, &port));
 }
 
-static void test_ip_text(void **state)
+TEST(ip_text)
 {
 	struct addr a;
 	char text[ADDR_IP_TEXT];
-	(void)state;
 	assert_true(addr_from_ip(STR("::ffff:10.1.2.3"), 80, &a));
 	assert_int_equal(addr_ip_text(&a, text), 8);
 	assert_string_equal(text, "10.1.2.3");
@@ -78,7 +74,7 @@ static void test_ip_text(void **state)
 	assert_int_equal(addr_port(&a), 0);
 }
 
-static void test_a_client_of_ipv6_is_its_slash_64(void **state)
+TEST(a_client_of_ipv6_is_its_slash_64)
 {
 	static const struct {
 		const char *ip;
@@ -99,7 +95,6 @@ static void test_a_client_of_ipv6_is_its_slash_64(void **state)
 		{ "", 24, 64, NULL },
 		{ "no:address", 24, 64, NULL },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char text[ADDR_NETWORK_TEXT];
 		size_t n = addr_network_text(str_of(rows[i].ip), rows[i].v4, rows[i].v6, text);
@@ -110,10 +105,9 @@ static void test_a_client_of_ipv6_is_its_slash_64(void **state)
 	}
 }
 
-static void test_eq(void **state)
+TEST(eq)
 {
 	struct addr a, b;
-	(void)state;
 	assert_true(addr_from_ip(STR("10.0.0.1"), 80, &a));
 	assert_true(addr_from_ip(STR("10.0.0.1"), 81, &b));
 	assert_false(addr_eq(&a, &b));
@@ -125,12 +119,11 @@ static void test_eq(void **state)
 }
 
 /* What failed leaves what was there: half an address, or one of zeros, must not pass for one. */
-static void test_outputs_are_set_on_success_only(void **state)
+TEST(outputs_are_set_on_success_only)
 {
 	static const char *const bad[] = { "", "127.0.0.256:80", "localhost:80", "unix:", "[::g]:1",
 		"127.0.0.1:0" };
 	struct addr before, a;
-	(void)state;
 	assert_true(addr_parse(STR("192.0.2.1:7"), &before));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		a = before;
@@ -148,14 +141,13 @@ static void test_outputs_are_set_on_success_only(void **state)
 }
 
 /* An IPv4 address however it is written; a /64 of IPv6; nothing for unix sockets. */
-static void test_what_is_one_client(void **state)
+TEST(what_is_one_client)
 {
 	static const char *const rows[][2] = { { "192.0.2.1", "192.0.2.1" },
 		{ "192.0.2.1", "::ffff:192.0.2.1" },
 		{ "2001:db8:0:1::1", "2001:db8:0:1:ffff::2" } };
 	uint8_t x[ADDR_NETWORK], y[ADDR_NETWORK];
 	struct addr a, b;
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_true(addr_from_ip(str_of(rows[i][0]), 1, &a) &&
 			addr_from_ip(str_of(rows[i][1]), 2, &b));
@@ -173,19 +165,4 @@ static void test_what_is_one_client(void **state)
 	assert_str(str_n(text, n), "2001:db8:0:2::/64");
 	assert_true(addr_parse(STR("unix:/a"), &a));
 	assert_int_equal(addr_client(&a, x), 0);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_split),
-		cmocka_unit_test(test_a_client_of_ipv6_is_its_slash_64),
-		cmocka_unit_test(test_ip_text),
-		cmocka_unit_test(test_eq),
-		cmocka_unit_test(test_outputs_are_set_on_success_only),
-		cmocka_unit_test(test_what_is_one_client),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,10 +3,9 @@
 
 #include "unit.h"
 
-static void test_alignment(void **state)
+TEST(alignment)
 {
 	struct arena a;
-	(void)state;
 	arena_init(&a, 0);
 	for (size_t n = 0; n < 300; n++) {
 		char *p = arena_alloc(&a, n);
@@ -18,7 +17,7 @@ static void test_alignment(void **state)
 	assert_int_equal(a.used, 0);
 }
 
-static void test_no_overlap(void **state)
+TEST(no_overlap)
 {
 	/* Sizes on both sides of the block's limits; every byte keeps what was written to it. */
 	static const size_t sizes[] = { 1, 2000, 2040, 16, 4064, 4065, 4096, 8, 100000, 24, 3000,
@@ -26,7 +25,6 @@ static void test_no_overlap(void **state)
 	enum { N = sizeof(sizes) / sizeof(sizes[0]) };
 	unsigned char *p[N];
 	struct arena a;
-	(void)state;
 	arena_init(&a, 0);
 	for (size_t i = 0; i < N; i++) {
 		p[i] = arena_alloc(&a, sizes[i]);
@@ -41,10 +39,9 @@ static void test_no_overlap(void **state)
 	arena_fini(&a);
 }
 
-static void test_large_keeps_block(void **state)
+TEST(large_keeps_block)
 {
 	struct arena a;
-	(void)state;
 	arena_init(&a, 0);
 	char *first = arena_alloc(&a, 16);
 	(void)arena_alloc(&a, 50000);
@@ -54,10 +51,9 @@ static void test_large_keeps_block(void **state)
 	arena_fini(&a);
 }
 
-static void test_budget(void **state)
+TEST(budget)
 {
 	struct arena a;
-	(void)state;
 	arena_init(&a, 2 * ARENA_BLOCK);
 	assert_non_null(arena_alloc(&a, 3000));
 	assert_false(a.failed);
@@ -75,10 +71,9 @@ static void test_budget(void **state)
 	assert_int_equal(a.budget, 2 * ARENA_BLOCK);
 }
 
-static void test_overflow(void **state)
+TEST(overflow)
 {
 	struct arena a;
-	(void)state;
 	arena_init(&a, 1 << 20);
 	assert_null(arena_alloc(&a, SIZE_MAX));
 	assert_null(arena_alloc(&a, SIZE_MAX - 15));
@@ -88,10 +83,9 @@ static void test_overflow(void **state)
 	arena_fini(&a);
 }
 
-static void test_strings(void **state)
+TEST(strings)
 {
 	struct arena a;
-	(void)state;
 	arena_init(&a, 0);
 	char src[] = "abc";
 	sluice_str s = arena_str(&a, str_n(src, 2));
@@ -109,10 +103,9 @@ static void test_strings(void **state)
 	arena_fini(&a);
 }
 
-static void test_zeroed_after_reuse(void **state)
+TEST(zeroed_after_reuse)
 {
 	struct arena a;
-	(void)state;
 	arena_init(&a, 0);
 	memset(arena_alloc(&a, 4000), 0xff, 4000);
 	arena_fini(&a); /* its block goes to the free list of the thread, dirty */
@@ -123,10 +116,9 @@ static void test_zeroed_after_reuse(void **state)
 	arena_thread_fini();
 }
 
-static void test_reuse(void **state)
+TEST(reuse)
 {
 	struct arena a;
-	(void)state;
 	if (MEMORY_IS_WATCHED)
 		skip(); /* see test_watched_memory */
 	arena_thread_fini();
@@ -141,10 +133,9 @@ static void test_reuse(void **state)
 
 /* Where memory is watched: what was never written does not look like anything that was, also in a
  * block that a thread has used before. */
-static void test_fresh_memory_holds_a_pattern(void **state)
+TEST(fresh_memory_holds_a_pattern)
 {
 	struct arena a;
-	(void)state;
 	if (!MEMORY_IS_FILLED)
 		skip();
 	for (int round = 0; round < 3; round++) {
@@ -163,9 +154,8 @@ static void test_fresh_memory_holds_a_pattern(void **state)
 
 /* Where single bytes can be out of bounds: everything of a block is, but the pieces that were given
  * out. */
-static void test_what_is_not_given_out_is_out_of_bounds(void **state)
+TEST(what_is_not_given_out_is_out_of_bounds)
 {
-	(void)state;
 #if SANITIZE_BOUNDS
 	struct arena a;
 	arena_init(&a, 0);
@@ -184,12 +174,11 @@ static void test_what_is_not_given_out_is_out_of_bounds(void **state)
 }
 
 /* Several arenas, each within its own budget, may together take no more than their account has. */
-static void test_an_account_bounds_arenas_together(void **state)
+TEST(an_account_bounds_arenas_together)
 {
 	struct arena_account account = { .budget = 10 * ARENA_BLOCK };
 	struct arena a[8];
 	unsigned n = 0;
-	(void)state;
 	for (unsigned i = 0; i < 8; i++) {
 		arena_init(&a[i], 4 * ARENA_BLOCK);
 		a[i].account = &account;
@@ -213,10 +202,9 @@ static void test_an_account_bounds_arenas_together(void **state)
 }
 
 /* A copy for people fails nothing, and does not need what is left of the budget. */
-static void test_a_note_fails_nothing(void **state)
+TEST(a_note_fails_nothing)
 {
 	struct arena a;
-	(void)state;
 	arena_init(&a, ARENA_BLOCK);
 	while (arena_alloc(&a, 64))
 		;
@@ -225,23 +213,4 @@ static void test_a_note_fails_nothing(void **state)
 	assert_true(str_eq(s, STR("why")));
 	assert_false(a.failed);
 	arena_fini(&a);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_an_account_bounds_arenas_together),
-		cmocka_unit_test(test_alignment),
-		cmocka_unit_test(test_no_overlap),
-		cmocka_unit_test(test_large_keeps_block),
-		cmocka_unit_test(test_budget),
-		cmocka_unit_test(test_a_note_fails_nothing),
-		cmocka_unit_test(test_overflow),
-		cmocka_unit_test(test_strings),
-		cmocka_unit_test(test_reuse),
-		cmocka_unit_test(test_fresh_memory_holds_a_pattern),
-		cmocka_unit_test(test_what_is_not_given_out_is_out_of_bounds),
-		cmocka_unit_test(test_zeroed_after_reuse),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,7 +24,7 @@ static bool has(const struct cidr_set *s, const char *ip)
 	return cidr_set_has(s, &a);
 }
 
-static void test_edges(void **state)
+TEST(edges)
 {
 	static const sluice_str v[] = { STR("10.0.0.0/8"), STR("192.0.2.1"), STR("192.0.2.128/25"),
 		STR("2001:db8::/32"), STR("::1") };
@@ -35,7 +35,6 @@ static void test_edges(void **state)
 		"192.0.2.127", "192.0.3.0", "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff",
 		"2001:db9::", "::", "::2", "::10.1.2.3", "::ffff:11.0.0.1", "0.0.0.1" };
 	struct cidr_set *s = set_of(v, sizeof(v) / sizeof(v[0]));
-	(void)state;
 	for (size_t i = 0; i < sizeof(in) / sizeof(in[0]); i++) {
 		if (!has(s, in[i]))
 			fail_msg("%s is not in the set", in[i]);
@@ -48,13 +47,12 @@ static void test_edges(void **state)
 	assert_null(s);
 }
 
-static void test_kinds_are_apart(void **state)
+TEST(kinds_are_apart)
 {
 	static const sluice_str all4[] = { STR("0.0.0.0/0") }, all6[] = { STR("::/0") },
 				mapped[] = { STR("::ffff:0:0/96") },
 				mapped10[] = { STR("::ffff:10.0.0.0/104") };
 	struct cidr_set *s = set_of(all4, 1);
-	(void)state;
 	assert_true(has(s, "0.0.0.0") && has(s, "255.255.255.255") && has(s, "::ffff:1.2.3.4"));
 	assert_false(has(s, "::") || has(s, "ffff::"));
 	cidr_set_unref(&s);
@@ -73,12 +71,11 @@ static void test_kinds_are_apart(void **state)
 	cidr_set_unref(&s);
 }
 
-static void test_unix_and_none(void **state)
+TEST(unix_and_none)
 {
 	static const sluice_str v[] = { STR("unix"), STR("127.0.0.0/8") };
 	struct addr path, none = { 0 };
 	struct cidr_set *s = set_of(v, 1);
-	(void)state;
 	assert_true(addr_parse(STR("unix:/run/x.sock"), &path));
 	assert_true(cidr_set_has(s, &path));
 	assert_false(has(s, "127.0.0.1"));
@@ -103,24 +100,22 @@ static void test_unix_and_none(void **state)
 	assert_null(cidr_set_ref(NULL));
 }
 
-static void test_references(void **state)
+TEST(references)
 {
 	static const sluice_str v[] = { STR("127.0.0.1") };
 	struct cidr_set *s = set_of(v, 1), *other = cidr_set_ref(s);
-	(void)state;
 	cidr_set_unref(&s);
 	assert_true(has(other, "127.0.0.1"));
 	cidr_set_unref(&other);
 }
 
-static void test_refused(void **state)
+TEST(refused)
 {
 	static const char *const bad[] = { "", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/08",
 		"10.0.0.0/+8", "10.0.0.0/8 ", " 10.0.0.0/8", "10.0.0.0/8/8", "10.0.0.1/8", "10/8",
 		"10.0.0.0-8", "::/129", "2001:db8::1/32", "::1%lo", "[::1]", "localhost", "all",
 		"UNIX", "10.0.0.0:80", "10.0.0.0/0", "::ffff:10.0.0.0/95", "::ffff:10.0.0.1/104",
 		"/8", "1.2.3.4/32x" };
-	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		const sluice_str v[] = { STR("127.0.0.1"), str_of(bad[i]) };
 		size_t at = 99;
@@ -134,10 +129,9 @@ static void test_refused(void **state)
 }
 
 /* Random ranges close to one another, so that they nest, meet and leave gaps. */
-static void test_model(void **state)
+TEST(model)
 {
 	enum { RANGES = 40, PROBES = 400 };
-	(void)state;
 	for (unsigned round = 0; round < 200; round++) {
 		char text[RANGES][32];
 		sluice_str v[RANGES];
@@ -169,17 +163,4 @@ static void test_model(void **state)
 		}
 		cidr_set_unref(&s);
 	}
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_edges),
-		cmocka_unit_test(test_kinds_are_apart),
-		cmocka_unit_test(test_unix_and_none),
-		cmocka_unit_test(test_references),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_model),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,9 +3,8 @@
 
 #include "unit.h"
 
-static void test_rows(void **state)
+TEST(rows)
 {
-	(void)state;
 	assert_int_equal(ERR_NONE, 0);
 	assert_true(ERR_COUNT > 20);
 	for (int i = 1; i < ERR_COUNT; i++) {
@@ -24,29 +23,17 @@ static void test_rows(void **state)
 	}
 }
 
-static void test_lookup(void **state)
+TEST(lookup)
 {
-	(void)state;
 	assert_string_equal(err_info(ERR_NO_ROUTE)->name, "NO_ROUTE");
 	assert_string_equal(err_code(ERR_NO_ROUTE), "no-route");
 	assert_int_equal(err_info(ERR_CONNECT_TIMEOUT)->status, 504);
 	assert_string_equal(err_code(0), "");
 }
 
-static void test_strangers(void **state)
+TEST(strangers)
 {
-	(void)state;
 	assert_string_equal(err_code(1), "internal");
 	assert_string_equal(err_code(-ERR_COUNT), "internal");
 	assert_string_equal(err_code(-100000), "internal");
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_lookup),
-		cmocka_unit_test(test_strangers),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,11 +5,10 @@
 
 #include "unit.h"
 
-static void test_stable(void **state)
+TEST(stable)
 {
 	char a[] = "/v1/orders", b[] = "x/v1/orders";
 	uint64_t w[2], v[2];
-	(void)state;
 	assert_true(hash_str(str_of(a)) == hash_str(str_of(b + 1)));  /* at any alignment */
 	assert_true(hash_str(STR("a")) != hash_str(str_n("a\0", 2))); /* the length counts */
 	assert_true(hash_str(STR_NONE) == hash_str(STR("")));
@@ -19,10 +18,9 @@ static void test_stable(void **state)
 	assert_true(w[0] != w[1]);
 }
 
-static void test_every_byte_counts(void **state)
+TEST(every_byte_counts)
 {
 	char text[40];
-	(void)state;
 	for (size_t n = 1; n <= sizeof(text); n++) {
 		memset(text, 'a', sizeof(text));
 		uint64_t before = hash_str(str_n(text, n));
@@ -34,10 +32,9 @@ static void test_every_byte_counts(void **state)
 	}
 }
 
-static void test_case(void **state)
+TEST(case)
 {
 	char upper[300], lower[300];
-	(void)state;
 	assert_true(hash_str_ci(STR("Content-Length")) == hash_str_ci(STR("cONTENT-lENGTH")));
 	assert_true(hash_str_ci(STR("[")) != hash_str_ci(STR("{")));
 	assert_true(hash_str_ci(STR("etag")) == hash_str(STR("etag")));
@@ -47,9 +44,8 @@ static void test_case(void **state)
 	assert_true(hash_str_ci(str_n(upper, 300)) == hash_str_ci(str_n(lower, 300)));
 }
 
-static void test_seed(void **state)
+TEST(seed)
 {
-	(void)state;
 	uint64_t before = hash_str(STR("key"));
 	hash_seed();
 	uint64_t once = hash_str(STR("key"));
@@ -58,12 +54,11 @@ static void test_seed(void **state)
 	assert_true(once != hash_str(STR("key")));
 }
 
-static void test_spread(void **state)
+TEST(spread)
 {
 	enum { BUCKETS = 256, KEYS = 256 * 64 };
 	unsigned count[BUCKETS] = { 0 };
 	char key[32];
-	(void)state;
 	for (unsigned i = 0; i < KEYS; i++) {
 		int n = snprintf(key, sizeof(key), "user-%u", i);
 		count[hash_str(str_n(key, (size_t)n)) % BUCKETS]++;
@@ -73,25 +68,11 @@ static void test_spread(void **state)
 		assert_in_range(count[b], 1, 128);
 }
 
-static void test_random(void **state)
+TEST(random)
 {
 	unsigned char a[64] = { 0 }, b[64] = { 0 };
-	(void)state;
 	random_bytes(a, sizeof(a));
 	random_bytes(b, sizeof(b));
 	assert_memory_not_equal(a, b, sizeof(a));
 	random_bytes(a, 0);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stable),
-		cmocka_unit_test(test_every_byte_counts),
-		cmocka_unit_test(test_case),
-		cmocka_unit_test(test_seed),
-		cmocka_unit_test(test_spread),
-		cmocka_unit_test(test_random),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,15 +1,10 @@
 /* Writing JSON: commas, escapes, bytes that are not UTF-8, and buffers that are too small. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/json.h"
 #include "base/utf8.h"
+#include "unit.h"
 
 static char buf[4096];
 
@@ -50,9 +45,8 @@ static const char compact[] =
 	"{\"a\":18446744073709551615,\"b\":[-9223372036854775808,0,\"x,\",{},[],true,false,null],"
 	"\"c[{:\":\"5%\"}";
 
-static void test_structure(void **state)
+TEST(structure)
 {
-	(void)state;
 	struct json_out o;
 	json_init(&o, buf, sizeof(buf));
 	document(&o);
@@ -65,9 +59,8 @@ static void test_structure(void **state)
 	assert_string_equal(text_of(&o) + sizeof(compact) - 1, "\n{}");
 }
 
-static void test_pretty(void **state)
+TEST(pretty)
 {
-	(void)state;
 	struct json_out o;
 	json_init(&o, buf, sizeof(buf));
 	o.pretty = true;
@@ -95,9 +88,8 @@ static void escaped(const char *in, size_t n, const char *out)
 }
 #define ESCAPED(in, out) escaped((in), sizeof(in) - 1, (out))
 
-static void test_escapes(void **state)
+TEST(escapes)
 {
-	(void)state;
 	ESCAPED("", "");
 	ESCAPED("plain text that is longer than eight bytes",
 		"plain text that is longer than eight bytes");
@@ -117,9 +109,8 @@ static void test_escapes(void **state)
 }
 
 /* Every byte at every place of a word: the scan by words must find what the scan by bytes finds. */
-static void test_escapes_at_every_place(void **state)
+TEST(escapes_at_every_place)
 {
-	(void)state;
 	for (unsigned c = 0; c < 128; c++) {
 		for (size_t at = 0; at < 19; at++) {
 			char in[19], out[64];
@@ -151,9 +142,8 @@ static void cut(const char *in, size_t max, const char *out)
 	assert_string_equal(text_of(&o), out);
 }
 
-static void test_cut(void **state)
+TEST(cut)
 {
-	(void)state;
 	cut("abc", 3, "\"abc\"");
 	cut("abcd", 3, "\"abc\xe2\x80\xa6\"");
 	cut("ab\xe2\x82\xac", 5, "\"ab\xe2\x82\xac\"");
@@ -172,9 +162,8 @@ static void fixed(uint64_t v, unsigned decimals, const char *out)
 	assert_string_equal(text_of(&o), out);
 }
 
-static void test_fixed(void **state)
+TEST(fixed)
 {
-	(void)state;
 	fixed(1250000, 6, "1.25");
 	fixed(1, 6, "0.000001");
 	fixed(3000000, 6, "3");
@@ -184,9 +173,8 @@ static void test_fixed(void **state)
 }
 
 /* Whatever the room, nothing is written behind it, and what did not fit is known. */
-static void test_full(void **state)
+TEST(full)
 {
-	(void)state;
 	for (size_t size = 0; size < sizeof(compact); size++) {
 		char *room = malloc(size + 1);
 		struct json_out o;
@@ -200,9 +188,8 @@ static void test_full(void **state)
 	}
 }
 
-static void test_heap(void **state)
+TEST(heap)
 {
-	(void)state;
 	struct json_out o;
 	json_init_heap(&o, 100000);
 	json_open(&o, '[');
@@ -222,19 +209,4 @@ static void test_heap(void **state)
 		json_null(&o);
 	assert_true(o.full);
 	json_fini(&o);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_structure),
-		cmocka_unit_test(test_pretty),
-		cmocka_unit_test(test_escapes),
-		cmocka_unit_test(test_escapes_at_every_place),
-		cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_fixed),
-		cmocka_unit_test(test_full),
-		cmocka_unit_test(test_heap),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,12 +13,11 @@ static struct item *item_of(struct list *l)
 	return container_of(l, struct item, link);
 }
 
-static void test_order(void **state)
+TEST(order)
 {
 	struct list head;
 	struct item v[4] = { { .n = 0 }, { .n = 1 }, { .n = 2 }, { .n = 3 } };
 	int want = 0;
-	(void)state;
 	list_init(&head);
 	assert_true(list_is_empty(&head));
 	assert_null(list_pop(&head));
@@ -34,11 +33,10 @@ static void test_order(void **state)
 	assert_true(list_is_empty(&head));
 }
 
-static void test_delete(void **state)
+TEST(delete)
 {
 	struct list head;
 	struct item v[3] = { { .n = 0 }, { .n = 1 }, { .n = 2 } };
-	(void)state;
 	list_init(&head);
 	for (int i = 0; i < 3; i++)
 		list_push(&head, &v[i].link);
@@ -52,12 +50,11 @@ static void test_delete(void **state)
 	assert_true(list_is_empty(&head));
 }
 
-static void test_leave_while_walking(void **state)
+TEST(leave_while_walking)
 {
 	struct list head;
 	struct item v[6];
 	int seen = 0;
-	(void)state;
 	list_init(&head);
 	for (int i = 0; i < 6; i++) {
 		v[i].n = i;
@@ -73,14 +70,4 @@ static void test_leave_while_walking(void **state)
 	list_each (e, &head)
 		seen += item_of(e)->n;
 	assert_int_equal(seen, 0 + 2 + 4);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_delete),
-		cmocka_unit_test(test_leave_while_walking),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,11 +31,10 @@ static void put(const char *name, const char *text, size_t n)
 	(void)close(fd);
 }
 
-static void test_a_file_is_read_whole(void **state)
+TEST(a_file_is_read_whole)
 {
 	static char big[300000];
 	struct loaded l;
-	(void)state;
 	memset(big, 'x', sizeof(big));
 	put("file", big, sizeof(big));
 	assert_int_equal(load_file(&l, path_of("file"), LOAD_REGULAR, sizeof(big)), 0);
@@ -58,11 +57,10 @@ static void test_a_file_is_read_whole(void **state)
 	load_free(&l);
 }
 
-static void test_what_is_no_regular_file_is_refused_without_waiting(void **state)
+TEST(what_is_no_regular_file_is_refused_without_waiting)
 {
 	struct loaded l;
 	uint64_t from = clock_ns();
-	(void)state;
 	assert_int_equal(mkfifo(path_of("pipe"), 0600), 0);
 	assert_int_equal(load_file(&l, path_of("pipe"), LOAD_REGULAR, 10), -ENODEV);
 	int writer = open(path_of("pipe"), O_RDWR);
@@ -76,12 +74,11 @@ static void test_what_is_no_regular_file_is_refused_without_waiting(void **state
 	assert_string_equal(load_error(-EFBIG), "it is too large");
 }
 
-static void test_a_pipe_is_read_to_its_end_where_one_may_be(void **state)
+TEST(a_pipe_is_read_to_its_end_where_one_may_be)
 {
 	struct loaded l;
 	char path[32];
 	int fds[2];
-	(void)state;
 	assert_int_equal(pipe(fds), 0);
 	assert_int_equal(write(fds[1], "a: b\n", 5), 5);
 	(void)close(fds[1]);
@@ -92,10 +89,9 @@ static void test_a_pipe_is_read_to_its_end_where_one_may_be(void **state)
 	(void)close(fds[0]);
 }
 
-static void test_a_pipe_whose_writer_is_silent_is_given_up(void **state)
+TEST(a_pipe_whose_writer_is_silent_is_given_up)
 {
 	struct loaded l;
-	(void)state;
 	int writer = open(path_of("pipe"), O_RDWR);
 	uint64_t from = clock_ns();
 	assert_int_equal(load_file(&l, path_of("pipe"), LOAD_OR_PIPE, 10), -ETIMEDOUT);
@@ -122,9 +118,8 @@ static bool is_left_out(const void *p)
 	return left_out;
 }
 
-static void test_secrets_are_in_no_core_dump(void **state)
+TEST(secrets_are_in_no_core_dump)
 {
-	(void)state;
 	char *p = secret_alloc(100), *other = malloc(100);
 	assert_non_null(p);
 	for (int i = 0; i < 100; i++)
@@ -151,14 +146,4 @@ static int teardown(void **state)
 	return rmdir(folder);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_file_is_read_whole),
-		cmocka_unit_test(test_what_is_no_regular_file_is_refused_without_waiting),
-		cmocka_unit_test(test_a_pipe_is_read_to_its_end_where_one_may_be),
-		cmocka_unit_test(test_a_pipe_whose_writer_is_silent_is_given_up),
-		cmocka_unit_test(test_secrets_are_in_no_core_dump),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

@@ -32,9 +32,8 @@ static size_t captured(void)
 	return n;
 }
 
-static void test_levels(void **state)
+TEST(levels)
 {
-	(void)state;
 	log_set_level(LOG_WARN);
 	assert_true(log_is_on(LOG_ERROR));
 	assert_true(log_is_on(LOG_WARN));
@@ -51,9 +50,8 @@ static void test_levels(void **state)
 	assert_non_null(strstr(out, "error test: too\n"));
 }
 
-static void test_control_bytes(void **state)
+TEST(control_bytes)
 {
-	(void)state;
 	log_set_level(LOG_INFO);
 	capture();
 	log_info("test", "a%sb", "\r\n2024-01-01T00:00:00.000Z info forged: \x1b[31m\x7f");
@@ -63,10 +61,9 @@ static void test_control_bytes(void **state)
 	assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1); /* one line */
 }
 
-static void test_long_line(void **state)
+TEST(long_line)
 {
 	static char text[5000];
-	(void)state;
 	log_set_level(LOG_INFO);
 	memset(text, '\x01', sizeof(text) - 1);
 	capture();
@@ -79,14 +76,4 @@ static void test_long_line(void **state)
 	log_info("test", "%s", text);
 	n = captured();
 	assert_in_range(n, 2000, 2200);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_levels),
-		cmocka_unit_test(test_control_bytes),
-		cmocka_unit_test(test_long_line),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

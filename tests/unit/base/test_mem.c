@@ -12,9 +12,8 @@ struct thing {
 	uint64_t a, b;
 };
 
-static void test_new_is_zeroed(void **state)
+TEST(new_is_zeroed)
 {
-	(void)state;
 	struct thing *t = mem_new(struct thing);
 	assert_int_equal(t->a + t->b, 0);
 	free(t);
@@ -27,9 +26,8 @@ static void test_new_is_zeroed(void **state)
 	free(mem_array(struct thing, 0));
 }
 
-static void test_text_ends_in_nul(void **state)
+TEST(text_ends_in_nul)
 {
-	(void)state;
 	char *s = mem_text("abcdef", 3);
 	assert_string_equal(s, "abc");
 	free(s);
@@ -39,9 +37,8 @@ static void test_text_ends_in_nul(void **state)
 }
 
 /* A size that no machine has ends the process: nobody goes on with a NULL. */
-static void test_none_left_ends_the_process(void **state)
+TEST(none_left_ends_the_process)
 {
-	(void)state;
 	pid_t pid = fork();
 	if (pid == 0) {
 		(void)close(2);
@@ -52,14 +49,4 @@ static void test_none_left_ends_the_process(void **state)
 	int status;
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_new_is_zeroed),
-		cmocka_unit_test(test_text_ends_in_nul),
-		cmocka_unit_test(test_none_left_ends_the_process),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,12 +6,11 @@
 #include "base/permute.h"
 
 /* The test vector of the paper (appendix C, Speck128/128). */
-static void test_it_is_the_cipher_of_the_paper(void **state)
+TEST(it_is_the_cipher_of_the_paper)
 {
 	struct permutation p;
 	const uint64_t key[2] = { 0x0706050403020100u, 0x0f0e0d0c0b0a0908u };
 	uint64_t block[2] = { 0x7469206564616d20u, 0x6c61766975716520u };
-	(void)state;
 	permute_init(&p, key);
 	permute(&p, block);
 	assert_true(block[0] == 0x7860fedf5c570d18u);
@@ -23,13 +22,12 @@ static int by_value(const void *a, const void *b)
 	return memcmp(a, b, 16);
 }
 
-static void test_no_two_blocks_are_equal_and_neighbours_have_nothing_in_common(void **state)
+TEST(no_two_blocks_are_equal_and_neighbours_have_nothing_in_common)
 {
 	enum { N = 20000 };
 	static uint64_t seen[N][2];
 	struct permutation p;
 	uint64_t bits = 0;
-	(void)state;
 	permute_init(&p, (const uint64_t[2]){ 1, 2 });
 	for (uint64_t i = 0; i < N; i++) {
 		seen[i][0] = i;
@@ -44,25 +42,13 @@ static void test_no_two_blocks_are_equal_and_neighbours_have_nothing_in_common(v
 		assert_memory_not_equal(seen[i], seen[i - 1], 16);
 }
 
-static void test_another_key_is_another_permutation(void **state)
+TEST(another_key_is_another_permutation)
 {
 	struct permutation p, q;
 	uint64_t a[2] = { 7, 0 }, b[2] = { 7, 0 };
-	(void)state;
 	permute_init(&p, (const uint64_t[2]){ 1, 2 });
 	permute_init(&q, (const uint64_t[2]){ 1, 3 });
 	permute(&p, a);
 	permute(&q, b);
 	assert_memory_not_equal(a, b, 8);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_it_is_the_cipher_of_the_paper),
-		cmocka_unit_test(
-			test_no_two_blocks_are_equal_and_neighbours_have_nothing_in_common),
-		cmocka_unit_test(test_another_key_is_another_permutation),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,9 +29,8 @@ static struct shown shown(enum family f)
 	return s;
 }
 
-static void test_find(void **state)
+TEST(find)
 {
-	(void)state;
 	series_id a = series_find(FAMILY_REFUSALS, STR("orders"), STR("no-route"));
 	/* not the same text cut elsewhere */
 	series_id b = series_find(FAMILY_REFUSALS, STR("order"), STR("sno-route"));
@@ -63,11 +62,10 @@ static void test_find(void **state)
 	assert_int_equal(s.first.cells[0], 2);
 }
 
-static void test_kinds(void **state)
+TEST(kinds)
 {
 	series_id r = series_find(FAMILY_ROUTE_REQUESTS, STR("r"), STR_NONE),
 		  t = series_find(FAMILY_ROUTE_TIME, STR("r"), STR_NONE);
-	(void)state;
 	series_count_status(r, 200);
 	series_count_status(r, 204);
 	series_count_status(r, 503);
@@ -93,10 +91,9 @@ static void test_kinds(void **state)
 		assert_true(series_bounds_ns[i] > series_bounds_ns[i - 1]);
 }
 
-static void test_nothing(void **state)
+TEST(nothing)
 {
 	uint64_t before = shown(FAMILY_ROUTE_REQUESTS).sum;
-	(void)state;
 	series_add(0, 5);
 	series_count_status(0, 200);
 	series_observe(0, 1000);
@@ -119,10 +116,9 @@ static void *count(void *arg)
 	return NULL;
 }
 
-static void test_threads(void **state)
+TEST(threads)
 {
 	pthread_t t[THREADS];
-	(void)state;
 	for (unsigned i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&t[i], NULL, count, NULL), 0);
 	for (unsigned i = 0; i < 100; i++)
@@ -147,9 +143,8 @@ static void fill(enum family f)
 }
 
 /* Every family filled to the brim: none runs out of cells, and the surplus counts as "other". */
-static void test_bound(void **state)
+TEST(bound)
 {
-	(void)state;
 	stat_thread_init();
 	for (unsigned f = 0; f < FAMILY_COUNT; f++) {
 		uint64_t had = shown((enum family)f).sum;
@@ -168,16 +163,4 @@ static void test_bound(void **state)
 	stat_thread_fini();
 	assert_int_equal(shown(FAMILY_LISTENER_CONNECTIONS).sum,
 		family_info(FAMILY_LISTENER_CONNECTIONS)->most + 10);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_find),
-		cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_bound),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,11 +39,10 @@ static size_t fill(struct sink *s)
 	return sum;
 }
 
-static void test_a_shared_pipe_keeps_its_flags_and_takes_what_fits(void **state)
+TEST(a_shared_pipe_keeps_its_flags_and_takes_what_fits)
 {
 	struct sink s;
 	int fds[2], saved = dup(STDERR_FILENO);
-	(void)state;
 	assert_int_equal(pipe(fds), 0);
 	assert_int_equal(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
 	sink_borrow(&s, STDERR_FILENO);
@@ -66,11 +65,10 @@ static void test_a_shared_pipe_keeps_its_flags_and_takes_what_fits(void **state)
 	(void)close(fds[0]);
 }
 
-static void test_a_socket_takes_what_fits(void **state)
+TEST(a_socket_takes_what_fits)
 {
 	struct sink s;
 	int fds[2];
-	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	sink_borrow(&s, fds[1]);
 	assert_true(s.kind == SINK_SOCKET);
@@ -82,11 +80,10 @@ static void test_a_socket_takes_what_fits(void **state)
 	(void)close(fds[1]);
 }
 
-static void test_places_for_lines(void **state)
+TEST(places_for_lines)
 {
 	struct sink s;
 	size_t n;
-	(void)state;
 	assert_int_equal(sink_open(&s, path_of("file")), 0);
 	assert_int_equal(sink_write(&s, STR("one\n"), &n), IO_OK);
 	sink_close(&s);
@@ -113,12 +110,11 @@ static void test_places_for_lines(void **state)
 }
 
 /* The log with its thread ends with the process: last of the tests. */
-static void test_a_log_that_nobody_reads_drops_counts_and_tells(void **state)
+TEST(a_log_that_nobody_reads_drops_counts_and_tells)
 {
 	static char text[1 << 20];
 	enum { LINES = 20000 };
 	int fds[2], saved = dup(STDERR_FILENO);
-	(void)state;
 	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
 	assert_int_equal(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
 	uint64_t before = stat_read(STAT_LOG_DROPPED_ERROR), from = clock_ns();
@@ -172,13 +168,4 @@ static int teardown(void **state)
 	return rmdir(folder);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_shared_pipe_keeps_its_flags_and_takes_what_fits),
-		cmocka_unit_test(test_a_socket_takes_what_fits),
-		cmocka_unit_test(test_places_for_lines),
-		cmocka_unit_test(test_a_log_that_nobody_reads_drops_counts_and_tells),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

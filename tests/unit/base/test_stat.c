@@ -45,9 +45,8 @@ static void run(void *(*fn)(void *), unsigned n)
 		assert_int_equal(pthread_join(t[i], NULL), 0);
 }
 
-static void test_threads(void **state)
+TEST(threads)
 {
-	(void)state;
 	run(count_with_cells, THREADS);
 	assert_int_equal(stat_read(STAT_REQUESTS_2XX), THREADS * (EACH + 1));
 	assert_int_equal(stat_read(STAT_CLIENT_BYTES_OUT), 100ull * THREADS * EACH);
@@ -64,10 +63,9 @@ static void *decrement(void *arg)
 	return NULL;
 }
 
-static void test_gauges(void **state)
+TEST(gauges)
 {
 	pthread_t t;
-	(void)state;
 	stat_thread_init();
 	stat_inc(STAT_CONNECTIONS_ACTIVE);
 	stat_inc(STAT_CONNECTIONS_ACTIVE);
@@ -86,9 +84,8 @@ static void test_gauges(void **state)
 	stat_thread_fini(); /* of a thread that has none: nothing */
 }
 
-static void test_rows(void **state)
+TEST(rows)
 {
-	(void)state;
 	for (unsigned i = 0; i < STAT_COUNT; i++) {
 		const struct stat_info *s = stat_info((enum stat_id)i),
 				       *before = i ? stat_info((enum stat_id)(i - 1)) : NULL;
@@ -103,14 +100,4 @@ static void test_rows(void **state)
 			assert_string_not_equal(s->name, stat_info((enum stat_id)k)->name);
 		assert_true(s->label[0] ? s->value[0] : !same);
 	}
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_gauges),
-		cmocka_unit_test(test_rows),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

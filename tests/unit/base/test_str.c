@@ -1,9 +1,8 @@
 /* base/str: comparison, cutting, numbers, list fields, the alphabets of HTTP. */
 #include "unit.h"
 
-static void test_compare(void **state)
+TEST(compare)
 {
-	(void)state;
 	assert_true(str_eq(STR_NONE, STR("")));
 	assert_true(str_eq(STR("a"), STR("a")));
 	assert_false(str_eq(STR("a"), STR("b")));
@@ -21,19 +20,17 @@ static void test_compare(void **state)
 	assert_true(str_ends(STR_NONE, STR_NONE));
 }
 
-static void test_trim(void **state)
+TEST(trim)
 {
-	(void)state;
 	assert_str(str_trim(STR(" \t a b \t")), "a b");
 	assert_str(str_trim(STR("  \t ")), "");
 	assert_str(str_trim(STR("\ra\n")), "\ra\n"); /* OWS is SP and HTAB, nothing else */
 	assert_int_equal(str_trim(STR_NONE).len, 0);
 }
 
-static void test_cut(void **state)
+TEST(cut)
 {
 	sluice_str rest = STR("a=b=c");
-	(void)state;
 	assert_str(str_cut(&rest, '='), "a");
 	assert_str(str_cut(&rest, '='), "b");
 	assert_non_null(rest.data);
@@ -49,13 +46,12 @@ static void test_cut(void **state)
 	assert_null(rest.data);
 }
 
-static void test_u64(void **state)
+TEST(u64)
 {
 	static const char *const bad[] = { "", " 1", "1 ", "+1", "-1", "0x1", "1a", "1_0",
 		"18446744073709551616", "99999999999999999999", "184467440737095516150",
 		"\xd9\xa1" };
 	uint64_t v = 7;
-	(void)state;
 	assert_true(str_u64(STR("0"), &v));
 	assert_int_equal(v, 0);
 	assert_true(str_u64(STR("00042"), &v));
@@ -84,10 +80,9 @@ static const char *members(const char *text, char *out, size_t size)
 	return out;
 }
 
-static void test_list(void **state)
+TEST(list)
 {
 	char out[64];
-	(void)state;
 	assert_string_equal(members("a, b ,c", out, sizeof(out)), "a|b|c|");
 	assert_string_equal(members(" , ,a,, \t,b,", out, sizeof(out)), "a|b|");
 	assert_string_equal(members("", out, sizeof(out)), "");
@@ -100,18 +95,16 @@ static void test_list(void **state)
 	assert_string_equal(members("\"\\", out, sizeof(out)), "\"\\|");
 }
 
-static void test_list_has(void **state)
+TEST(list_has)
 {
-	(void)state;
 	assert_true(str_list_has(STR("gzip, Chunked"), STR("chunked")));
 	assert_false(str_list_has(STR("xchunked, chunkedx"), STR("chunked")));
 	assert_false(str_list_has(STR("\"a, chunked, b\""), STR("chunked")));
 	assert_false(str_list_has(STR_NONE, STR("close")));
 }
 
-static void test_distance(void **state)
+TEST(distance)
 {
-	(void)state;
 	assert_int_equal(str_distance(STR("route"), STR("route"), 3), 0);
 	assert_int_equal(str_distance(STR("rotue"), STR("route"), 3), 2);
 	assert_int_equal(str_distance(STR("kitten"), STR("sitting"), 3), 3);
@@ -125,11 +118,10 @@ static void test_distance(void **state)
 	assert_int_equal(str_distance(str_n(long_a, 64), str_n(long_a, 64), 2), 0);
 }
 
-static void test_token(void **state)
+TEST(token)
 {
 	char c;
 	unsigned n = 0;
-	(void)state;
 	assert_true(str_is_token(STR("X-Rate_Limit.1~")));
 	assert_false(str_is_token(STR_NONE));
 	assert_false(str_is_token(STR("a b")));
@@ -141,11 +133,10 @@ static void test_token(void **state)
 	assert_int_equal(n, 62 + 15); /* DIGIT, ALPHA and the 15 signs of RFC 9110 5.6.2 */
 }
 
-static void test_field_value(void **state)
+TEST(field_value)
 {
 	char c;
 	unsigned n = 0;
-	(void)state;
 	assert_true(str_is_field_value(STR_NONE));
 	assert_true(str_is_field_value(STR("a\tb \xc3\xa9")));
 	assert_false(str_is_field_value(STR("a\r\nb: c")));
@@ -155,20 +146,4 @@ static void test_field_value(void **state)
 		n += !str_is_field_value(str_n(&c, 1));
 	}
 	assert_int_equal(n, 31 + 1); /* the control bytes but HTAB, and DEL */
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_compare),
-		cmocka_unit_test(test_trim),
-		cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_u64),
-		cmocka_unit_test(test_list),
-		cmocka_unit_test(test_list_has),
-		cmocka_unit_test(test_distance),
-		cmocka_unit_test(test_token),
-		cmocka_unit_test(test_field_value),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

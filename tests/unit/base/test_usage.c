@@ -52,10 +52,9 @@ static uint64_t page(void)
 	return (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static void test_without_control_groups(void **state)
+TEST_WITH(without_control_groups, setup, teardown)
 {
 	struct usage_memory m;
-	(void)state;
 	usage_memory_init(&m, root);
 	struct usage u = usage_memory(&m);
 	assert_int_equal(u.limit, 1000 * 1024);
@@ -63,10 +62,9 @@ static void test_without_control_groups(void **state)
 }
 
 /* The smallest limit on the way to the root is the one that counts. */
-static void test_version_2(void **state)
+TEST_WITH(version_2, setup, teardown)
 {
 	struct usage_memory m;
-	(void)state;
 	put("/proc/self/cgroup", "0::/slice/unit\n");
 	put("/sys/fs/cgroup/slice/unit/memory.max", "max\n");
 	put("/sys/fs/cgroup/slice/unit/memory.current", "1\n");
@@ -83,10 +81,9 @@ static void test_version_2(void **state)
 }
 
 /* In a container the group is the root of what it sees. */
-static void test_version_2_in_a_container(void **state)
+TEST_WITH(version_2_in_a_container, setup, teardown)
 {
 	struct usage_memory m;
-	(void)state;
 	put("/proc/self/cgroup", "0::/\n");
 	put("/sys/fs/cgroup/memory.max", "600000\n");
 	put("/sys/fs/cgroup/memory.current", "100\n");
@@ -95,10 +92,9 @@ static void test_version_2_in_a_container(void **state)
 	assert_int_equal(usage_memory(&m).used, 100);
 }
 
-static void test_version_1(void **state)
+TEST_WITH(version_1, setup, teardown)
 {
 	struct usage_memory m;
-	(void)state;
 	put("/proc/self/cgroup", "9:cpu,cpuacct:/x\n7:memory:/docker/abc\n0::/x\n");
 	put("/sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "700000\n");
 	put("/sys/fs/cgroup/memory/docker/abc/memory.usage_in_bytes", "90000\n");
@@ -112,10 +108,9 @@ static void test_version_1(void **state)
 }
 
 /* A limit above what the machine has is none. */
-static void test_the_machine_may_have_less(void **state)
+TEST_WITH(the_machine_may_have_less, setup, teardown)
 {
 	struct usage_memory m;
-	(void)state;
 	put("/proc/self/cgroup", "0::/unit\n");
 	put("/sys/fs/cgroup/unit/memory.max", "5000000\n");
 	usage_memory_init(&m, root);
@@ -124,12 +119,11 @@ static void test_the_machine_may_have_less(void **state)
 	assert_int_equal(u.used, 10 * page());
 }
 
-static void test_this_process(void **state)
+TEST(this_process)
 {
 	struct usage_memory m;
 	struct rlimit r;
 	int fds[20];
-	(void)state;
 	usage_memory_init(&m, "");
 	struct usage u = usage_memory(&m);
 	assert_true(u.limit > 1 << 20 && u.used > 100 * 1024);
@@ -143,18 +137,4 @@ static void test_this_process(void **state)
 	assert_int_equal(u.limit, r.rlim_cur);
 	for (int i = 0; i < 20; i++)
 		(void)close(fds[i]);
-}
-
-int main(void)
-{
-#define fresh(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = {
-		fresh(test_without_control_groups),
-		fresh(test_version_2),
-		fresh(test_version_2_in_a_container),
-		fresh(test_version_1),
-		fresh(test_the_machine_may_have_less),
-		cmocka_unit_test(test_this_process),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

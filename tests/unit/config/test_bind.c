@@ -1,14 +1,9 @@
 /* Maps into structs: every type of option, defaults, bounds, and what is said about mistakes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "config/bind.h"
+#include "unit.h"
 
 struct inner {
 	sluice_str name;
@@ -170,8 +165,6 @@ static void fixture_free(struct fixture *f)
 	free(f);
 }
 
-#define assert_str(s, z) assert_string_equal(arena_str(&f->arena, (s)).data, (z))
-
 static void refused(const char *text, const char *expected)
 {
 	struct fixture *f = bound(text);
@@ -180,9 +173,8 @@ static void refused(const char *text, const char *expected)
 	fixture_free(f);
 }
 
-static void test_defaults(void **state)
+TEST(defaults)
 {
-	(void)state;
 	struct fixture *f = bound("");
 	assert_string_equal(f->report, "");
 	assert_int_equal(f->rc, 0);
@@ -210,9 +202,8 @@ static void test_defaults(void **state)
 	fixture_free(f);
 }
 
-static void test_every_type(void **state)
+TEST(every_type)
 {
-	(void)state;
 	struct fixture *f = bound("limits: { idle: 5s }\n"
 				  "lazy: { head: 1ms }\n"
 				  "on: false\n"
@@ -280,9 +271,8 @@ static void test_every_type(void **state)
 	fixture_free(f);
 }
 
-static void test_values_refused(void **state)
+TEST(values_refused)
 {
-	(void)state;
 	refused("on: yes\n",
 		"t.yaml:1:5: error: on: expected true or false, not \"yes\"\n    hint: write "
 		"true\n");
@@ -331,9 +321,8 @@ static void test_values_refused(void **state)
 	refused("secret: [hush]\n", "t.yaml:1:9: error: secret: expected a text, not a list\n");
 }
 
-static void test_unknown_keys(void **state)
+TEST(unknown_keys)
 {
-	(void)state;
 	refused("cuont: 1\n",
 		"t.yaml:1:1: error: unknown key \"cuont\"\n    hint: did you mean count?\n");
 	refused("limits:\n  idel: 5s\n",
@@ -352,9 +341,8 @@ static void test_unknown_keys(void **state)
 }
 
 /* What is refused has its default, and later checks of it stay quiet. */
-static void test_refused_is_quiet(void **state)
+TEST(refused_is_quiet)
 {
-	(void)state;
 	struct fixture *f = bound("time: soon\ncount: 5\nhosts: [\"${NOT_THERE_AT_ALL}\"]\n");
 	assert_int_equal(f->every.time, 30000);
 	assert_int_equal(f->diag.n_errors, 2);
@@ -381,9 +369,8 @@ static void test_refused_is_quiet(void **state)
 	fixture_free(f);
 }
 
-static void test_multi(void **state)
+TEST(multi)
 {
-	(void)state;
 	struct fixture *f = fixture_new("weight: 4\nidle: 1s\nnmae: x\n");
 	struct inner in = { 0 };
 	struct limits li = { 0 };
@@ -403,9 +390,8 @@ static void test_multi(void **state)
 }
 
 /* The instance of a plugin, written in a map: its key is its name. */
-static void test_key_of_single_map(void **state)
+TEST(key_of_single_map)
 {
-	(void)state;
 	struct fixture *f = fixture_new("plugins: { login: { weight: 2 } }\n");
 	const struct node *n = node_find(node_find(f->config.root, STR("plugins")), STR("login"));
 	struct inner in = { 0 };
@@ -432,9 +418,8 @@ static struct fixture *secret_bound(const char *dir, const char *text)
 	return f;
 }
 
-static void test_secrets(void **state)
+TEST(secrets)
 {
-	(void)state;
 	char dir[] = "/tmp/test_bind.XXXXXX", path[64], want[256];
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/key", dir);
@@ -481,19 +466,4 @@ static void test_secrets(void **state)
 
 	(void)unlink(path);
 	(void)rmdir(dir);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_every_type),
-		cmocka_unit_test(test_values_refused),
-		cmocka_unit_test(test_unknown_keys),
-		cmocka_unit_test(test_refused_is_quiet),
-		cmocka_unit_test(test_multi),
-		cmocka_unit_test(test_key_of_single_map),
-		cmocka_unit_test(test_secrets),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

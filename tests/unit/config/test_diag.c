@@ -1,13 +1,8 @@
 /* Collected mistakes: order, bounds, what is printed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <stdlib.h>
 
 #include "config/diag.h"
+#include "unit.h"
 
 static char *printed(const struct diag *d)
 {
@@ -19,9 +14,8 @@ static char *printed(const struct diag *d)
 	return text;
 }
 
-static void test_order(void **state)
+TEST(order)
 {
-	(void)state;
 	struct diag d;
 	struct node root = { .kind = NODE_MAP },
 		    n = { .file = "a.yaml", .line = 3, .col = 4, .parent = &root, .key = STR("k") };
@@ -51,9 +45,8 @@ static void test_order(void **state)
 	arena_thread_fini();
 }
 
-static void test_bounded(void **state)
+TEST(bounded)
 {
-	(void)state;
 	struct diag d;
 	diag_init(&d);
 	for (unsigned i = 0; i < DIAG_KEPT + 5; i++) {
@@ -72,9 +65,8 @@ static void test_bounded(void **state)
 	arena_thread_fini();
 }
 
-static void test_text_is_safe(void **state)
+TEST(text_is_safe)
 {
-	(void)state;
 	struct diag d;
 	char *large = malloc(5001);
 	memset(large, 'x', 5000);
@@ -93,9 +85,8 @@ static void test_text_is_safe(void **state)
 	arena_thread_fini();
 }
 
-static void test_json(void **state)
+TEST(json)
 {
-	(void)state;
 	struct diag d;
 	struct json_out o;
 	char buf[1000];
@@ -116,9 +107,8 @@ static void test_json(void **state)
 	arena_thread_fini();
 }
 
-static void test_quoted(void **state)
+TEST(quoted)
 {
-	(void)state;
 	struct quoted q;
 	char large[201];
 	memset(large, 'y', 200);
@@ -132,16 +122,4 @@ static void test_quoted(void **state)
 	assert_string_equal(s + strlen(s) - 5, "y...\"");
 	struct node list = { .kind = NODE_LIST };
 	assert_string_equal(quote_node(&q, &list), "a list");
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_bounded),
-		cmocka_unit_test(test_text_is_safe),
-		cmocka_unit_test(test_json),
-		cmocka_unit_test(test_quoted),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,6 @@
 /* References to the environment. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "parsed.h"
+#include "unit.h"
 
 static void expanded(const char *text, const char *out)
 {
@@ -45,9 +40,8 @@ static void refused(const char *text, const char *message, const char *hint)
 	arena_thread_fini();
 }
 
-static void test_replaced(void **state)
+TEST(replaced)
 {
-	(void)state;
 	expanded("", "");
 	expanded("$", "$");
 	expanded("plain $5 {x} $", "plain $5 {x} $");
@@ -63,18 +57,16 @@ static void test_replaced(void **state)
 	expanded("${DEEP}", "{ x: ${A} }"); /* not looked at again */
 }
 
-static void test_escaped(void **state)
+TEST(escaped)
 {
-	(void)state;
 	expanded("$${A}", "${A}");
 	expanded("$${", "${");
 	expanded("x$${A}${A}", "x${A}alpha");
 	expanded("$$A", "$$A");
 }
 
-static void test_refused(void **state)
+TEST(refused)
 {
-	(void)state;
 	const char *how =
 		"write ${NAME} or ${NAME:-default}, or $${ for these characters themselves";
 	refused("${NONE}", "the environment has no variable NONE",
@@ -90,9 +82,8 @@ static void test_refused(void **state)
 	refused("${BAD}", "the environment's BAD is not UTF-8", NULL);
 }
 
-static void test_too_long(void **state)
+TEST(too_long)
 {
-	(void)state;
 	char *text = malloc(8 * 2000 + 1);
 	for (size_t i = 0; i < 2000; i++)
 		memcpy(text + 8 * i, "${LONG} ", 9);
@@ -101,9 +92,8 @@ static void test_too_long(void **state)
 }
 
 /* What the environment holds stays a text. */
-static void test_in_a_tree(void **state)
+TEST(in_a_tree)
 {
-	(void)state;
 	struct parsed p;
 	parsed_init(&p, "a: ${DEEP}\nb: [\"${NULL}\", '${A}']\n");
 	assert_string_equal(p.report, "");
@@ -116,24 +106,10 @@ static void test_in_a_tree(void **state)
 	parsed_fini(&p);
 }
 
-static void test_process(void **state)
+TEST(process)
 {
-	(void)state;
 	assert_int_equal(setenv("SLUICE_TEST_ENV", "here", 1), 0);
 	assert_string_equal(env_process.get(env_process.ctx, "SLUICE_TEST_ENV"), "here");
 	assert_int_equal(unsetenv("SLUICE_TEST_ENV"), 0);
 	assert_null(env_process.get(env_process.ctx, "SLUICE_TEST_ENV"));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_replaced),
-		cmocka_unit_test(test_escaped),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_too_long),
-		cmocka_unit_test(test_in_a_tree),
-		cmocka_unit_test(test_process),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,16 +1,11 @@
 /* Reading files whole, and relative paths. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "config/file.h"
+#include "unit.h"
 
 static char dir[64];
 
@@ -46,9 +41,8 @@ static int leave(void **state)
 	return rmdir(dir);
 }
 
-static void test_read(void **state)
+TEST(read)
 {
-	(void)state;
 	struct arena a;
 	sluice_str s;
 	arena_init(&a, 0);
@@ -74,9 +68,8 @@ static void test_read(void **state)
 
 /* The configuration itself may come from a pipe, as of a shell's <(command); what it names may
  * not. */
-static void test_pipe(void **state)
+TEST(pipe)
 {
-	(void)state;
 	struct arena a;
 	struct diag d;
 	struct config c;
@@ -109,9 +102,8 @@ static void test_pipe(void **state)
 	arena_fini(&a);
 }
 
-static void test_paths(void **state)
+TEST(paths)
 {
-	(void)state;
 	struct arena a;
 	struct diag d;
 	struct config c;
@@ -153,12 +145,4 @@ static void test_paths(void **state)
 	arena_fini(&a);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_read),
-		cmocka_unit_test(test_pipe),
-		cmocka_unit_test(test_paths),
-	};
-	return cmocka_run_group_tests(tests, enter, leave);
-}
+TEST_GROUP(enter, leave);

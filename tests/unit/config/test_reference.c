@@ -1,13 +1,8 @@
 /* Tables for people. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <stdlib.h>
 
 #include "config/reference.h"
+#include "unit.h"
 
 static const char *const modes[] = { "off", "on", NULL };
 static const sluice_option server[] = {
@@ -50,11 +45,10 @@ static const sluice_option table[] = {
 	SLUICE_OPTIONS_END,
 };
 
-static void test_markdown(void **state)
+TEST(markdown)
 {
 	char *text = NULL;
 	size_t n;
-	(void)state;
 	FILE *to = open_memstream(&text, &n);
 	reference_markdown(to, table, "Options", "", 1);
 	(void)fclose(to);
@@ -79,11 +73,10 @@ static void test_markdown(void **state)
 	free(text);
 }
 
-static void test_text(void **state)
+TEST(text)
 {
 	char *text = NULL;
 	size_t n;
-	(void)state;
 	FILE *to = open_memstream(&text, &n);
 	reference_text(to, table, 40);
 	(void)fclose(to);
@@ -105,11 +98,10 @@ static void test_text(void **state)
 	free(text);
 }
 
-static void test_man(void **state)
+TEST(man)
 {
 	char *text = NULL;
 	size_t n;
-	(void)state;
 	FILE *to = open_memstream(&text, &n);
 	reference_man(to, table, "");
 	(void)fclose(to);
@@ -128,7 +120,7 @@ static void test_man(void **state)
 }
 
 /* Nothing in a text is taken for markup. */
-static void test_man_text(void **state)
+TEST(man_text)
 {
 	static const struct {
 		const char *in, *out;
@@ -141,7 +133,6 @@ static void test_man_text(void **state)
 		{ "~^\"", "\\(ti\\(ha\\(dq" },
 		{ "", "" },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		char *text = NULL;
 		size_t n;
@@ -151,12 +142,4 @@ static void test_man_text(void **state)
 		assert_string_equal(text, v[i].out);
 		free(text);
 	}
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_markdown),
-		cmocka_unit_test(test_text), cmocka_unit_test(test_man),
-		cmocka_unit_test(test_man_text) };
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

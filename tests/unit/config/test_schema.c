@@ -1,11 +1,6 @@
 /* The JSON Schema of a table. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "config/schema.h"
+#include "unit.h"
 
 static const char *const versions[] = { "1.2", "1.3", "any", NULL };
 
@@ -70,9 +65,8 @@ static void property_is(sluice_option row, const char *expected)
 
 #define ROW(T, ...) ((sluice_option){ .name = "o", .type = (T), .doc = "what", __VA_ARGS__ })
 
-static void test_scalars(void **state)
+TEST(scalars)
 {
-	(void)state;
 	property_is(ROW(SLUICE_T_BOOL, .def = "false"),
 		"\"o\":{\"description\":\"what\",\"default\":false,\"type\":[\"boolean\","
 		"\"string\"],"
@@ -99,9 +93,8 @@ static void test_scalars(void **state)
 		"{\"$ref\":\"#/$defs/environment\"}]}");
 }
 
-static void test_collections(void **state)
+TEST(collections)
 {
-	(void)state;
 	property_is(ROW(SLUICE_T_STRS, .def = "[a, b]", .min = "1", .max = "3"),
 		"\"o\":{\"description\":\"what; between 1 and 3 "
 		"members\",\"default\":[\"a\",\"b\"],\"anyOf\":["
@@ -134,9 +127,8 @@ static void test_collections(void **state)
 		"false},\"minProperties\":1}");
 }
 
-static void test_recursive(void **state)
+TEST(recursive)
 {
-	(void)state;
 	self[0] = ROW(SLUICE_T_LIST, .sub = self, .sub_size = 16);
 	const char *text = schema_of(&(struct schema){ .title = "t", .root = self });
 	unsigned n = 0;
@@ -150,9 +142,8 @@ static enum schema_node node_kind(const sluice_option *row)
 	return strcmp(row->name, "plugins") == 0 ? SCHEMA_INSTANCE_MAP : SCHEMA_ANY;
 }
 
-static void test_plugins(void **state)
+TEST(plugins)
 {
-	(void)state;
 	static const sluice_option root[] = {
 		{ .name = "plugins", .type = SLUICE_T_NODE, .doc = "instances" },
 		{ .name = "other", .type = SLUICE_T_NODE, .doc = "anything" },
@@ -189,15 +180,4 @@ static void test_plugins(void **state)
 		"restart\","
 		"\"writeOnly\":true,"));
 	assert_null(strstr(text, "\"name\":{"));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_scalars),
-		cmocka_unit_test(test_collections),
-		cmocka_unit_test(test_recursive),
-		cmocka_unit_test(test_plugins),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,6 @@
 /* Option tables: words, and what makes a table unsound. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "config/table.h"
+#include "unit.h"
 
 struct thing {
 	struct {
@@ -51,9 +46,8 @@ static const sluice_option inner[] = {
 	SLUICE_OPTIONS_END,
 };
 
-static void test_sound(void **state)
+TEST(sound)
 {
-	(void)state;
 	assert_int_equal(table_check(NULL, 0, false, why, sizeof(why)), 0);
 	assert_int_equal(check_row(ROW(SLUICE_T_DURATION, time, .def = "30s", .min = "1s",
 				 .max = "1h")),
@@ -71,9 +65,8 @@ static void test_sound(void **state)
 	assert_int_equal(check_row(ROW(SLUICE_T_NODE, time)), 0);
 }
 
-static void test_unsound(void **state)
+TEST(unsound)
 {
-	(void)state;
 	sluice_option o = ROW(SLUICE_T_BOOL, time);
 	o.name = "Time";
 	unsound(o, "option Time: names are lower case letters, digits and underscores");
@@ -133,9 +126,8 @@ static void test_unsound(void **state)
 }
 
 /* A table that contains itself is walked to an end. */
-static void test_recursive(void **state)
+TEST(recursive)
 {
-	(void)state;
 	static sluice_option table[2];
 	table[0] = ROW(SLUICE_T_LIST, list, .sub = table, .sub_size = sizeof(struct thing));
 	assert_int_equal(table_check(table, sizeof(struct thing), true, why, sizeof(why)), 0);
@@ -156,9 +148,8 @@ static void range(sluice_option row, const char *text)
 	assert_string_equal(option_range(&row, buf), text);
 }
 
-static void test_words(void **state)
+TEST(words)
 {
-	(void)state;
 	expected(ROW(SLUICE_T_BOOL, time), "true or false");
 	expected(ROW(SLUICE_T_STR, text), "a text");
 	expected(ROW(SLUICE_T_UINT, time), "a whole number such as 10");
@@ -190,9 +181,8 @@ static void test_words(void **state)
 	assert_string_equal(option_type(&o), "boolean");
 }
 
-static void test_rows(void **state)
+TEST(rows)
 {
-	(void)state;
 	assert_int_equal(table_rows(inner), 3);
 	assert_int_equal(table_rows(NULL), 0);
 	assert_ptr_equal(table_find(inner, STR("weight")), &inner[2]);
@@ -213,16 +203,4 @@ static void test_rows(void **state)
 	assert_true(option_def_next(&rest, &item));
 	assert_int_equal(item.len, 3);
 	assert_false(option_def_next(&rest, &item));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sound),
-		cmocka_unit_test(test_unsound),
-		cmocka_unit_test(test_recursive),
-		cmocka_unit_test(test_words),
-		cmocka_unit_test(test_rows),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,6 @@
 /* Trees: places, paths, lookup. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "parsed.h"
+#include "unit.h"
 
 static const char *path_of(const struct node *n)
 {
@@ -13,9 +8,8 @@ static const char *path_of(const struct node *n)
 	return node_path(n, buf);
 }
 
-static void test_places(void **state)
+TEST(places)
 {
-	(void)state;
 	struct parsed p;
 	parsed_init(&p,
 		"# a comment\n"
@@ -51,9 +45,8 @@ static void test_places(void **state)
 	parsed_fini(&p);
 }
 
-static void test_find(void **state)
+TEST(find)
 {
-	(void)state;
 	struct parsed p;
 	char text[4000];
 	size_t at = 0;
@@ -75,9 +68,8 @@ static void test_find(void **state)
 	parsed_fini(&p);
 }
 
-static void test_null(void **state)
+TEST(null)
 {
-	(void)state;
 	struct parsed p;
 	parsed_init(&p, "[ , ~, null, '', \"null\", nil, \"${EMPTY}\", ]");
 	/* an empty member in a list is no YAML */
@@ -95,9 +87,8 @@ static void test_null(void **state)
 	parsed_fini(&p);
 }
 
-static void test_long_paths(void **state)
+TEST(long_paths)
 {
-	(void)state;
 	struct parsed p;
 	char text[4000], key[101] = "";
 	memset(key, 'k', 100);
@@ -112,15 +103,4 @@ static void test_long_paths(void **state)
 	assert_int_equal(strlen(path), NODE_PATH - 1);
 	assert_true(strncmp(path, "[\"kkkk", 6) == 0);
 	parsed_fini(&p);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_places),
-		cmocka_unit_test(test_find),
-		cmocka_unit_test(test_null),
-		cmocka_unit_test(test_long_paths),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,13 +1,8 @@
 /* Notations of single values. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <string.h>
 
 #include "config/value.h"
+#include "unit.h"
 
 #define M VALUE_MALFORMED
 #define N VALUE_NO_UNIT
@@ -30,9 +25,8 @@ static void all(enum value_result (*parse)(sluice_str, uint64_t *), const struct
 	}
 }
 
-static void test_uint(void **state)
+TEST(uint)
 {
-	(void)state;
 	all(value_uint,
 		(const struct row[]){ { "0", 0, 0 }, { "7", 0, 7 },
 			{ "18446744073709551615", 0, UINT64_MAX }, { "18446744073709551616", L, 0 },
@@ -41,9 +35,8 @@ static void test_uint(void **state)
 			{ " 1", M, 0 }, { "1 ", M, 0 }, { "1e3", M, 0 }, { NULL, 0, 0 } });
 }
 
-static void test_int(void **state)
+TEST(int)
 {
-	(void)state;
 	int64_t v;
 	assert_int_equal(value_int(STR("-9223372036854775808"), &v), VALUE_OK);
 	assert_true(v == INT64_MIN);
@@ -58,9 +51,8 @@ static void test_int(void **state)
 	assert_int_equal(value_int(STR(""), &v), M);
 }
 
-static void test_size(void **state)
+TEST(size)
 {
-	(void)state;
 	all(value_size,
 		(const struct row[]){ { "4096", 0, 4096 }, { "0", 0, 0 }, { "16KiB", 0, 16384 },
 			{ "1MiB", 0, 1048576 }, { "2GiB", 0, 2147483648 },
@@ -71,9 +63,8 @@ static void test_size(void **state)
 			{ "08KiB", M, 0 }, { "", M, 0 }, { NULL, 0, 0 } });
 }
 
-static void test_duration(void **state)
+TEST(duration)
 {
-	(void)state;
 	all(value_duration,
 		(const struct row[]){ { "250ms", 0, 250 }, { "30s", 0, 30000 }, { "5m", 0, 300000 },
 			{ "1h", 0, 3600000 }, { "7d", 0, 604800000 }, { "0", 0, 0 }, { "0s", 0, 0 },
@@ -83,9 +74,8 @@ static void test_duration(void **state)
 			{ NULL, 0, 0 } });
 }
 
-static void test_rate(void **state)
+TEST(rate)
 {
-	(void)state;
 	static const struct {
 		const char *text;
 		enum value_result result;
@@ -129,9 +119,8 @@ static void test_rate(void **state)
 		-1);
 }
 
-static void test_bool(void **state)
+TEST(bool)
 {
-	(void)state;
 	bool b = false;
 	assert_int_equal(value_bool(STR("true"), &b), VALUE_OK);
 	assert_true(b);
@@ -142,9 +131,8 @@ static void test_bool(void **state)
 	assert_int_equal(value_bool(STR(""), &b), M);
 }
 
-static void test_choices(void **state)
+TEST(choices)
 {
-	(void)state;
 	static const char *const choices[] = { "round-robin", "least-requests", "h2", NULL };
 	assert_int_equal(value_choice(choices, STR("h2")), 2);
 	assert_int_equal(value_choice(choices, STR("h")), -1);
@@ -156,18 +144,4 @@ static void test_choices(void **state)
 	unsigned d;
 	assert_false(value_is_near(STR("a"), STR("b"), &d)); /* all of it differs */
 	assert_true(value_is_near(STR("ab"), STR("ac"), &d));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_uint),
-		cmocka_unit_test(test_int),
-		cmocka_unit_test(test_size),
-		cmocka_unit_test(test_duration),
-		cmocka_unit_test(test_rate),
-		cmocka_unit_test(test_bool),
-		cmocka_unit_test(test_choices),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

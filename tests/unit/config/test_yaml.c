@@ -1,11 +1,6 @@
 /* What YAML may and may not be here, and what is said about it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "parsed.h"
+#include "unit.h"
 
 /* A mistake beyond which nothing is told. */
 static void hopeless(const char *text, const char *expected)
@@ -27,9 +22,8 @@ static void refused(const char *text, const char *expected)
 	parsed_fini(&p);
 }
 
-static void test_empty(void **state)
+TEST(empty)
 {
-	(void)state;
 	static const char *const texts[] = { "", "\n", "# only a comment\n", "---\n", "--- ~\n",
 		"{}", "\xef\xbb\xbf", "\xef\xbb\xbf\n" };
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -44,9 +38,8 @@ static void test_empty(void **state)
 	}
 }
 
-static void test_texts(void **state)
+TEST(texts)
 {
-	(void)state;
 	struct parsed p;
 	parsed_init(&p,
 		"\xef\xbb\xbf%YAML 1.1\n---\r\na: 'it''s'\r\nb: \"tab\\there\"\r\nc: |\r\n  "
@@ -62,9 +55,8 @@ static void test_texts(void **state)
 	parsed_fini(&p);
 }
 
-static void test_duplicates(void **state)
+TEST(duplicates)
 {
-	(void)state;
 	struct parsed p;
 	parsed_init(&p, "b: 1\na: 2\nb: 3\nc: { x: 1, x: 2, y: 3, x: 4 }\n");
 	assert_string_equal(p.report,
@@ -82,9 +74,8 @@ static void test_duplicates(void **state)
 	parsed_fini(&p);
 }
 
-static void test_not_supported(void **state)
+TEST(not_supported)
 {
-	(void)state;
 	refused("a: &x 1\nb: *x\n",
 		"t.yaml:1:4: error: anchors (&name) are not supported\n"
 		"    hint: remove it; a text that begins with & needs quotes\n"
@@ -125,9 +116,8 @@ static void test_not_supported(void **state)
 }
 
 /* What is refused leaves the rest as it was. */
-static void test_dropped(void **state)
+TEST(dropped)
 {
-	(void)state;
 	struct parsed p;
 	parsed_init(&p, "? { x: [1, { y: z }] }\n: { v: [2] }\nb: [4]\n<<: [5, { c: 6 }]\nd: 7\n");
 	assert_int_equal(p.diag.n_errors, 2);
@@ -142,9 +132,8 @@ static void test_dropped(void **state)
 	parsed_fini(&p);
 }
 
-static void test_syntax(void **state)
+TEST(syntax)
 {
-	(void)state;
 	struct parsed p;
 	parsed_init(&p, "a:\n\tb: 1\n");
 	assert_null(p.root);
@@ -168,9 +157,8 @@ static void test_syntax(void **state)
 	parsed_fini(&p);
 }
 
-static void test_bytes(void **state)
+TEST(bytes)
 {
-	(void)state;
 	hopeless("a: b\nc: \xc3\xa9\xff\n",
 		"t.yaml:2:5: error: the byte 0xff is not UTF-8\n    hint: save the file as "
 		"UTF-8\n");
@@ -187,9 +175,8 @@ static void test_bytes(void **state)
 	parsed_fini(&p);
 }
 
-static void test_bounds(void **state)
+TEST(bounds)
 {
-	(void)state;
 	char nested[2 * YAML_DEPTH_MAX + 3];
 	struct parsed p;
 	memset(nested, '[', YAML_DEPTH_MAX);
@@ -236,9 +223,8 @@ static void test_bounds(void **state)
 	free(large);
 }
 
-static void test_long_key(void **state)
+TEST(long_key)
 {
-	(void)state;
 	char text[YAML_KEY_MAX + 20] = "? ";
 	struct parsed p;
 	memset(text + 2, 'k', YAML_KEY_MAX + 1);
@@ -247,20 +233,4 @@ static void test_long_key(void **state)
 	assert_string_equal(p.report, "t.yaml:1:3: error: the key is too long\n");
 	assert_int_equal(p.root->n, 0);
 	parsed_fini(&p);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_texts),
-		cmocka_unit_test(test_duplicates),
-		cmocka_unit_test(test_not_supported),
-		cmocka_unit_test(test_dropped),
-		cmocka_unit_test(test_syntax),
-		cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_long_key),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

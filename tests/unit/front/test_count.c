@@ -7,10 +7,9 @@
 
 #include "../unit.h"
 
-static void test_total(void **state)
+TEST(total)
 {
 	struct counts *c = counts_new(10);
-	(void)state;
 	for (int i = 0; i < 3; i++)
 		assert_true(counts_enter(c, 3));
 	assert_false(counts_enter(c, 3));
@@ -27,11 +26,10 @@ static void test_total(void **state)
 	assert_null(c);
 }
 
-static void test_of_a_client(void **state)
+TEST(of_a_client)
 {
 	struct counts *c = counts_new(10);
 	count_place a[3], b, none;
-	(void)state;
 	for (int i = 0; i < 3; i++)
 		assert_true(counts_client_enter(c, STR("a"), 3, &a[i]));
 	assert_false(counts_client_enter(c, STR("a"), 3, &none));
@@ -56,11 +54,10 @@ static void test_of_a_client(void **state)
 }
 
 /* Requests count over all connections of a client, which have one place. */
-static void test_requests_of_a_client(void **state)
+TEST(requests_of_a_client)
 {
 	struct counts *c = counts_new(10);
 	count_place a[2], b;
-	(void)state;
 	for (int i = 0; i < 2; i++)
 		assert_true(counts_client_enter(c, STR("a"), 9, &a[i]));
 	assert_true(counts_client_enter(c, STR("b"), 9, &b));
@@ -87,11 +84,10 @@ static void test_requests_of_a_client(void **state)
 	counts_free(&c);
 }
 
-static void test_most(void **state)
+TEST(most)
 {
 	struct counts *c = counts_new(10);
 	count_place at;
-	(void)state;
 	for (int i = 0; i < COUNT_MOST; i++)
 		assert_true(counts_client_enter(c, STR("a"), COUNT_MOST, &at));
 	assert_non_null(at);
@@ -106,12 +102,11 @@ static void test_most(void **state)
 
 /* As many clients as it was made for, several times over: each gets a place of its own, and gives
  * it back. */
-static void test_many_clients(void **state)
+TEST(many_clients)
 {
 	enum { CLIENTS = 4000, ROUNDS = 3 };
 	static count_place at[CLIENTS];
 	struct counts *c = counts_new(CLIENTS);
-	(void)state;
 	for (int round = 0; round < ROUNDS; round++) {
 		int left_out = 0;
 		for (int i = 0; i < CLIENTS; i++) {
@@ -136,13 +131,12 @@ static void test_many_clients(void **state)
 }
 
 /* More than the table was made for: who finds no place is let in without one. */
-static void test_crowd(void **state)
+TEST(crowd)
 {
 	enum { CLIENTS = 20000 };
 	static count_place at[CLIENTS];
 	struct counts *c = counts_new(10);
 	int counted = 0;
-	(void)state;
 	for (int i = 0; i < CLIENTS; i++) {
 		assert_true(counts_client_enter(c, str_n((const char *)&i, sizeof(i)), 1, &at[i]));
 		counted += at[i] != NULL;
@@ -206,11 +200,10 @@ static void *come_and_go(void *arg)
 	return NULL;
 }
 
-static void test_threads(void **state)
+TEST(threads)
 {
 	pthread_t threads[THREADS];
 	count_place at[MOST], none;
-	(void)state;
 	shared = counts_new(10);
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, come_and_go,
@@ -230,18 +223,4 @@ static void test_threads(void **state)
 			counts_client_leave(at[i]);
 	}
 	counts_free(&shared);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_total),
-		cmocka_unit_test(test_of_a_client),
-		cmocka_unit_test(test_requests_of_a_client),
-		cmocka_unit_test(test_most),
-		cmocka_unit_test(test_many_clients),
-		cmocka_unit_test(test_crowd),
-		cmocka_unit_test(test_threads),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -194,10 +194,9 @@ static int end(void **state)
 
 /* ---- tests --------------------------------------------------------------------------------- */
 
-static void test_listeners(void **state)
+TEST_WITH(listeners, begin, end)
 {
 	struct place a = place("first"), b = place("second");
-	(void)state;
 	apply((struct place *[]){ &a, &b }, 2, 0);
 	int x = connect_to(&a), y = connect_to(&b);
 	assert_answer(x, "\r\n\r\nfirst");
@@ -213,10 +212,9 @@ static void test_listeners(void **state)
 
 /* A reload: what stays keeps its socket, new connections get the new settings, old ones keep
  * theirs. */
-static void test_reload(void **state)
+TEST_WITH(reload, begin, end)
 {
 	struct place a = place("old-name"), b = place("goes"), c = place("comes");
-	(void)state;
 	apply((struct place *[]){ &a, &b }, 2, 0);
 	int was = connect_to(&a), left = connect_to(&b), queued = connect_to(&b);
 	turns(2);
@@ -239,10 +237,9 @@ static void test_reload(void **state)
 }
 
 /* A socket that is not needed, because the address is served already, is closed. */
-static void test_needless_socket(void **state)
+TEST_WITH(needless_socket, begin, end)
 {
 	struct place a = place("one");
-	(void)state;
 	apply((struct place *[]){ &a }, 1, 0);
 	struct place again = a;
 	again.fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -256,10 +253,9 @@ static void test_needless_socket(void **state)
 }
 
 /* Paused: connections wait, also at listeners that come meanwhile; those that are there go on. */
-static void test_paused(void **state)
+TEST_WITH(paused, begin, end)
 {
 	struct place a = place("there"), b = place("later");
-	(void)state;
 	apply((struct place *[]){ &a }, 1, 0);
 	int was = connect_to(&a);
 	assert_answer(was, "there");
@@ -282,11 +278,10 @@ static void test_paused(void **state)
 	assert_int_equal(front_connections(front), 0);
 }
 
-static void test_bound(void **state)
+TEST_WITH(bound, begin, end)
 {
 	struct place a = place("full");
 	int x[3];
-	(void)state;
 	apply((struct place *[]){ &a }, 1, 2);
 	for (int i = 0; i < 3; i++)
 		x[i] = connect_to(&a);
@@ -305,10 +300,9 @@ static void test_bound(void **state)
 	assert_int_equal(front_connections(front), 0);
 }
 
-static void test_drain(void **state)
+TEST_WITH(drain, begin, end)
 {
 	struct place a = place("bye");
-	(void)state;
 	apply((struct place *[]){ &a }, 1, 0);
 	int idle = connect_to(&a), busy = connect_to(&a), queued;
 	turns(2);
@@ -341,19 +335,17 @@ static void test_drain(void **state)
 	assert_int_equal(empties, 1);
 }
 
-static void test_drain_without_connections(void **state)
+TEST_WITH(drain_without_connections, begin, end)
 {
 	struct place a = place("nobody");
-	(void)state;
 	apply((struct place *[]){ &a }, 1, 0);
 	front_drain(front, NS_PER_S);
 	assert_int_equal(empties, 1);
 }
 
-static void test_abort(void **state)
+TEST_WITH(abort, begin, end)
 {
 	struct place a = place("cut");
-	(void)state;
 	apply((struct place *[]){ &a }, 1, 0);
 	int idle = connect_to(&a), busy = connect_to(&a), lingers = connect_to(&a);
 	turns(2);
@@ -376,10 +368,9 @@ static void test_abort(void **state)
 }
 
 /* Who connects while it goes is not left behind. */
-static void test_free_with_a_queue(void **state)
+TEST_WITH(free_with_a_queue, begin, end)
 {
 	struct place a = place("late");
-	(void)state;
 	apply((struct place *[]){ &a }, 1, 0);
 	int x = connect_to(&a);
 	front_free(&front);
@@ -405,20 +396,4 @@ static int teardown(void **state)
 	return 0;
 }
 
-#define test(f) cmocka_unit_test_setup_teardown(f, begin, end)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		test(test_listeners),
-		test(test_reload),
-		test(test_needless_socket),
-		test(test_paused),
-		test(test_bound),
-		test(test_drain),
-		test(test_abort),
-		test(test_drain_without_connections),
-		test(test_free_with_a_queue),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

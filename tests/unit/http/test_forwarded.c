@@ -38,9 +38,8 @@ static void assert_client(enum client_ip_from from, const char *const *lines, co
 	assert_client(CLIENT_IP_FORWARDED, (const char *const[]){ __VA_ARGS__, NULL }, want)
 
 /* 10.0.0.0/8, 2001:db8:1::/48 and 192.0.2.10 are proxies. */
-static void test_list(void **state)
+TEST(list)
 {
-	(void)state;
 	XFF("203.0.113.7", "203.0.113.7");
 	XFF("203.0.113.7", "  203.0.113.7\t");
 	XFF("203.0.113.7:4711", "203.0.113.7:4711");
@@ -67,9 +66,8 @@ static void test_list(void **state)
 	XFF("", ",,");
 }
 
-static void test_list_not_told(void **state)
+TEST(list_not_told)
 {
-	(void)state;
 	/* who is behind the last proxy that is known is not told: then that proxy stands for it */
 	XFF("", "unknown");
 	XFF("", "203.0.113.7, unknown");
@@ -94,9 +92,8 @@ static void test_list_not_told(void **state)
 	XFF("10.0.0.2", "203.0.113.7, -, 10.0.0.2, 10.0.0.1");
 }
 
-static void test_standard(void **state)
+TEST(standard)
 {
-	(void)state;
 	FWD("203.0.113.7", "for=203.0.113.7");
 	FWD("203.0.113.7", "For=203.0.113.7;proto=http;by=203.0.113.43");
 	FWD("203.0.113.7", "proto=http;for=\"203.0.113.7\"");
@@ -116,9 +113,8 @@ static void test_standard(void **state)
 	FWD("10.0.0.1", "for=203.0.113.7, x=\"a, for=10.0.0.1");
 }
 
-static void test_standard_not_told(void **state)
+TEST(standard_not_told)
 {
-	(void)state;
 	FWD("", "for=unknown");
 	FWD("", "for=_hidden");
 	FWD("", "for=_hidden, for=unknown");
@@ -138,10 +134,9 @@ static void test_standard_not_told(void **state)
 	FWD("10.0.0.1", "for=203.0.113.7, for=_hidden, for=10.0.0.1");
 }
 
-static void test_scheme_and_host(void **state)
+TEST(scheme_and_host)
 {
 	struct forwarded got;
-	(void)state;
 	trust.from = CLIENT_IP_FORWARDED;
 	struct fields f = fields_of("Forwarded",
 		(const char *const[]){ "for=1.1.1.1;proto=http;host=evil, for=203.0.113.7;"
@@ -195,14 +190,4 @@ static int teardown(void **state)
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_list),
-		cmocka_unit_test(test_list_not_told),
-		cmocka_unit_test(test_standard),
-		cmocka_unit_test(test_standard_not_told),
-		cmocka_unit_test(test_scheme_and_host),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

@@ -2,7 +2,7 @@
 #include "http/grpc.h"
 #include "unit.h"
 
-static void test_content_types(void **state)
+TEST(content_types)
 {
 	static const char *const calls[] = { "application/grpc", "application/grpc+proto",
 		"APPLICATION/GRPC", "application/grpc;a=b", "application/grpc ; a=b",
@@ -10,7 +10,6 @@ static void test_content_types(void **state)
 	static const char *const others[] = { "", "application/grp", "application/grpc-web",
 		"application/grpc-web+proto", "application/grpcs",
 		"application/grpc,application/grpc", "xapplication/grpc", "application/grpc/x" };
-	(void)state;
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		if (!grpc_is_content_type(str_of(calls[i])))
 			fail_msg("%s is none", calls[i]);
@@ -23,7 +22,7 @@ static void test_content_types(void **state)
 	assert_false(grpc_is_content_type(STR("application/grpc\0")));
 }
 
-static void test_timeouts(void **state)
+TEST(timeouts)
 {
 	static const struct {
 		const char *text;
@@ -45,7 +44,6 @@ static void test_timeouts(void **state)
 	};
 	static const char *const bad[] = { "", "1", "S", "123456789S", "1s", "1h", "1U", "-1S",
 		"+1S", " 1S", "1S ", "1 S", "1.0S", "0x1S", "1SS", "1mS", "1,2S", "\xd9\xa1S" };
-	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		uint64_t ns = 7;
 		if (!grpc_timeout_parse(str_of(good[i].text), &ns) || ns != good[i].ns)
@@ -59,7 +57,7 @@ static void test_timeouts(void **state)
 	assert_false(grpc_timeout_parse(STR("1S\0"), &(uint64_t){ 0 }));
 }
 
-static void test_writing_timeouts(void **state)
+TEST(writing_timeouts)
 {
 	static const struct {
 		uint64_t ns;
@@ -77,7 +75,6 @@ static void test_writing_timeouts(void **state)
 		{ UINT64_C(365) * 86400 * 1000000000, "31536000S" },
 		{ UINT64_MAX - 1, "5124095H" },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char buf[GRPC_TIMEOUT_TEXT];
 		sluice_str text = str_n(buf, grpc_timeout_write(rows[i].ns, buf));
@@ -87,9 +84,8 @@ static void test_writing_timeouts(void **state)
 	}
 }
 
-static void test_statuses(void **state)
+TEST(statuses)
 {
-	(void)state;
 	assert_int_equal(grpc_status_parse(STR("0")), 0);
 	assert_int_equal(grpc_status_parse(STR("16")), 16);
 	assert_int_equal(grpc_status_parse(STR("999")), GRPC_STATUS_MAX);
@@ -105,7 +101,7 @@ static void test_statuses(void **state)
 }
 
 /* Every status the table of failures has is told by a code somebody chose. */
-static void test_codes(void **state)
+TEST(codes)
 {
 	static const struct {
 		int status;
@@ -131,7 +127,6 @@ static void test_codes(void **state)
 		{ 200, GRPC_UNKNOWN },
 		{ 0, GRPC_UNKNOWN },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		assert_int_equal(grpc_code_of(rows[i].status), rows[i].code);
 	for (int e = 1; e < ERR_COUNT; e++) {
@@ -152,9 +147,8 @@ static void assert_message(sluice_str text, size_t max, const char *expected)
 	assert_memory_equal(out, expected, n);
 }
 
-static void test_messages(void **state)
+TEST(messages)
 {
-	(void)state;
 	assert_message(STR(""), 256, "");
 	assert_message(STR_NONE, 256, "");
 	assert_message(STR("plain ~ text!"), 256, "plain ~ text!");
@@ -172,9 +166,8 @@ static void test_messages(void **state)
 	assert_message(STR("  "), 256, "%20%20");
 }
 
-static void test_messages_are_cut(void **state)
+TEST(messages_are_cut)
 {
-	(void)state;
 	assert_message(STR("abcdef"), 3, "abc");
 	assert_message(STR("ab%"), 4, "ab");
 	assert_message(STR("ab%"), 5, "ab%25");
@@ -183,18 +176,4 @@ static void test_messages_are_cut(void **state)
 	assert_message(STR("ab cd"), 3, "ab"); /* no blank at the end */
 	assert_message(STR("ab  \xc3\xa9"), 5, "ab");
 	assert_message(STR("abc"), 0, "");
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_content_types),
-		cmocka_unit_test(test_timeouts),
-		cmocka_unit_test(test_writing_timeouts),
-		cmocka_unit_test(test_statuses),
-		cmocka_unit_test(test_codes),
-		cmocka_unit_test(test_messages),
-		cmocka_unit_test(test_messages_are_cut),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,10 +36,9 @@ static const char *value_of(const struct fields *f, const char *name)
 	return buf;
 }
 
-static void test_add_find(void **state)
+TEST(add_find)
 {
 	struct fields f = { 0 };
-	(void)state;
 	assert_null(fields_find(&f, TOKEN_HOST));
 	assert_null(fields_find_name(&f, STR("x")));
 	add(&f, "Host", "a");
@@ -58,10 +57,9 @@ static void test_add_find(void **state)
 	assert_null(value_of(&f, "x-on"));
 }
 
-static void test_drop_set(void **state)
+TEST(drop_set)
 {
 	struct fields f = { 0 };
-	(void)state;
 	add(&f, "X-One", "1");
 	add(&f, "Via", "v");
 	add(&f, "x-one", "2");
@@ -75,11 +73,10 @@ static void test_drop_set(void **state)
 	assert_int_equal(f.n, 5);
 }
 
-static void test_growth(void **state)
+TEST(growth)
 {
 	struct fields f = { 0 };
 	char *names[200];
-	(void)state;
 	for (int i = 0; i < 200; i++) {
 		sluice_str s = arena_printf(&arena, "name-%d", i);
 		names[i] = (char *)(uintptr_t)s.data;
@@ -89,12 +86,11 @@ static void test_growth(void **state)
 		assert_string_equal(value_of(&f, names[i]), names[i] + 5);
 }
 
-static void test_budget(void **state)
+TEST(budget)
 {
 	struct arena small;
 	struct fields f = { 0 };
 	int rc = 0, n = 0;
-	(void)state;
 	arena_init(&small, 8192);
 	while (rc == 0 && n < 10000) {
 		rc = fields_add(&f, &small, STR("a"), STR("b"));
@@ -105,13 +101,12 @@ static void test_budget(void **state)
 	arena_fini(&small);
 }
 
-static void test_hop_by_hop(void **state)
+TEST(hop_by_hop)
 {
 	static const char *const gone[] = { "Connection", "Keep-Alive", "TE", "Trailer",
 		"Transfer-Encoding", "Upgrade", "Proxy-Connection", "HTTP2-Settings", "X-Named",
 		"X-Also" };
 	struct fields f = { 0 };
-	(void)state;
 	add(&f, "X-Named", "before");
 	add(&f, "Host", "a");
 	add(&f, "Connection", "close, X-Named,, te");
@@ -136,13 +131,12 @@ static void test_hop_by_hop(void **state)
 }
 
 /* More names than are looked for at a time, known ones and others among them, in two fields. */
-static void test_hop_by_hop_many_names(void **state)
+TEST(hop_by_hop_many_names)
 {
 	enum { NAMES = 300 };
 	static char text[2][NAMES * 16];
 	struct fields f = { 0 };
 	size_t at[2] = { 0, 0 };
-	(void)state;
 	for (unsigned i = 0; i < NAMES; i++) {
 		char name[16];
 		(void)snprintf(name, sizeof(name), "X-Name-%u", i);
@@ -165,11 +159,10 @@ static void test_hop_by_hop_many_names(void **state)
 	}
 }
 
-static void test_methods(void **state)
+TEST(methods)
 {
 	static const char *const others[] = { "", "get", "GE", "GETS", "Get", "BREW", "OPTION",
 		"CONNECTS", "PURGE" };
-	(void)state;
 	for (unsigned m = METHOD_GET; m < METHOD_COUNT; m++)
 		assert_int_equal(method_find(method_name((enum method)m)), m);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
@@ -186,9 +179,8 @@ static void test_methods(void **state)
 	assert_false(method_is_idempotent(METHOD_OTHER));
 }
 
-static void test_may_have_body(void **state)
+TEST(may_have_body)
 {
-	(void)state;
 	assert_true(response_may_have_body(METHOD_GET, 200));
 	assert_true(response_may_have_body(METHOD_GET, 404));
 	assert_true(response_may_have_body(METHOD_POST, 205));
@@ -203,10 +195,9 @@ static void test_may_have_body(void **state)
 }
 
 /* repeat.def: equal ones are one; what could be read in two ways is refused. */
-static void test_repeated_fields(void **state)
+TEST(repeated_fields)
 {
 	struct fields f = { 0 };
-	(void)state;
 	assert_int_equal(fields_add(&f, &arena, STR("Content-Type"), STR("a")), 0);
 	assert_int_equal(fields_add(&f, &arena, STR("X"), STR("1")), 0);
 	assert_int_equal(fields_add(&f, &arena, STR("content-type"), STR("a")), 0);
@@ -226,10 +217,9 @@ static void test_repeated_fields(void **state)
 }
 
 /* What a codec did not read is known by its names. */
-static void test_fields_are_classified(void **state)
+TEST(fields_are_classified)
 {
 	struct fields f = { 0 };
-	(void)state;
 	assert_int_equal(fields_add(&f, &arena, STR("X-Real-IP"), STR("1")), 0);
 	assert_int_equal(fields_add(&f, &arena, STR("Via"), STR("1")), 0);
 	assert_int_equal(fields_add(&f, &arena, STR("x_forwarded_for"), STR("1")), 0);
@@ -240,19 +230,4 @@ static void test_fields_are_classified(void **state)
 	assert_int_equal(f.v[2].flags, FIELD_TWIN);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_add_find),
-		cmocka_unit_test(test_repeated_fields),
-		cmocka_unit_test(test_fields_are_classified),
-		cmocka_unit_test(test_drop_set),
-		cmocka_unit_test(test_growth),
-		cmocka_unit_test(test_budget),
-		cmocka_unit_test(test_hop_by_hop),
-		cmocka_unit_test(test_hop_by_hop_many_names),
-		cmocka_unit_test(test_methods),
-		cmocka_unit_test(test_may_have_body),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

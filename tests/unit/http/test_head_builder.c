@@ -42,9 +42,8 @@ static int build(const struct head_limits *limits, bool end, const char *const *
 #define GET ":method", "GET", ":scheme", "https", ":authority", "example.com", ":path", "/"
 #define POST ":method", "POST", ":scheme", "https", ":authority", "example.com", ":path", "/"
 
-static void test_get(void **state)
+TEST(get)
 {
-	(void)state;
 	assert_int_equal(build(&usual, true,
 				 PAIRS(":path", "/a/./b?x=1", ":authority", "Example.com:8443",
 					 ":method", "GET", ":scheme", "HTTPS", "user-agent", "test",
@@ -70,9 +69,8 @@ static void test_get(void **state)
 }
 
 /* Fields are lines one behind the other, so that a writer of HTTP/1.1 copies them at once. */
-static void test_lines(void **state)
+TEST(lines)
 {
-	(void)state;
 	assert_int_equal(build(&usual, true, PAIRS(GET, "accept", "*/*", "x-a", "1")), 0);
 	const char *at = head.fields.v[0].name;
 	static const char want[] = "host: example.com\r\naccept: */*\r\nx-a: 1\r\n";
@@ -85,9 +83,8 @@ static void test_lines(void **state)
 	}
 }
 
-static void test_host(void **state)
+TEST(host)
 {
-	(void)state;
 	/* the field alone, as from an HTTP/1.1 client */
 	assert_int_equal(build(&usual, true,
 				 PAIRS(":method", "GET", ":scheme", "http", ":path", "/", "host",
@@ -102,9 +99,8 @@ static void test_host(void **state)
 	assert_str(head.authority, "example.com");
 }
 
-static void test_asterisk(void **state)
+TEST(asterisk)
 {
-	(void)state;
 	assert_int_equal(build(&usual, true,
 				 PAIRS(":method", "OPTIONS", ":scheme", "http", ":path", "*",
 					 ":authority", "h")),
@@ -113,9 +109,8 @@ static void test_asterisk(void **state)
 	assert_str(head.path, "*");
 }
 
-static void test_connect(void **state)
+TEST(connect)
 {
-	(void)state;
 	assert_int_equal(build(&usual, false, PAIRS(":method", "CONNECT", ":authority", "h:443")),
 		0);
 	assert_int_equal(head.method, METHOD_CONNECT);
@@ -128,9 +123,8 @@ static void test_connect(void **state)
 		":authority", "h:8443"
 
 /* RFC 8441: what HTTP/1.1 would have asked by Upgrade. */
-static void test_extended_connect(void **state)
+TEST(extended_connect)
 {
-	(void)state;
 	for (int end = 0; end < 2; end++) {
 		assert_int_equal(build(&usual, end,
 					 PAIRS(EXTENDED("websocket", "/chat?a=b"),
@@ -164,9 +158,8 @@ static void test_extended_connect(void **state)
 	assert_null(fields_find(&head.fields, TOKEN_SEC_WEBSOCKET_KEY));
 }
 
-static void test_unknown_method(void **state)
+TEST(unknown_method)
 {
-	(void)state;
 	assert_int_equal(build(&usual, true,
 				 PAIRS(":method", "BREW", ":scheme", "http", ":path", "/",
 					 ":authority", "h")),
@@ -175,9 +168,8 @@ static void test_unknown_method(void **state)
 	assert_str(head.method_text, "BREW");
 }
 
-static void test_cookies(void **state)
+TEST(cookies)
 {
-	(void)state;
 	assert_int_equal(build(&usual, true,
 				 PAIRS(GET, "cookie", "a=1", "accept", "*/*", "cookie", "b=2; c=3",
 					 "x-z", "z", "cookie", "")),
@@ -192,9 +184,8 @@ static void test_cookies(void **state)
 	assert_str(field_name(&head.fields.v[3]), "x-z");
 }
 
-static void test_bodies(void **state)
+TEST(bodies)
 {
-	(void)state;
 	assert_int_equal(build(&usual, false, PAIRS(POST)), 0);
 	assert_int_equal(head.body, BODY_CHUNKED);
 	assert_int_equal(build(&usual, true, PAIRS(POST)), 0);
@@ -214,7 +205,7 @@ static void test_bodies(void **state)
 }
 
 /* What HTTP/2 calls malformed, section by section. */
-static void test_malformed(void **state)
+TEST(malformed)
 {
 	static const struct {
 		int err;
@@ -312,7 +303,6 @@ static void test_malformed(void **state)
 		{ ERR_BAD_FRAMING, 1, { POST, "content-length", "" } },
 		{ ERR_BAD_FRAMING, 1, { POST, "content-length", "9223372036854775808" } },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		int rc = build(&usual, !rows[i].open, rows[i].pairs);
 		if (rc != rows[i].err || !builder.malformed)
@@ -322,7 +312,7 @@ static void test_malformed(void **state)
 }
 
 /* What HTTP/1.1 would refuse as well: answered, but no fault of the framing. */
-static void test_refused(void **state)
+TEST(refused)
 {
 	static const struct {
 		int err;
@@ -361,7 +351,6 @@ static void test_refused(void **state)
 		{ ERR_BAD_EXPECTATION,
 			{ GET, "expect", "100-continue", "expect", "100-continue" } },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		int rc = build(&usual, true, rows[i].pairs);
 		if (rc != rows[i].err || builder.malformed)
@@ -370,11 +359,10 @@ static void test_refused(void **state)
 	}
 }
 
-static void test_limits(void **state)
+TEST(limits)
 {
 	/* the pseudo-fields are 14 + 16 + 25 + 10 */
 	const struct head_limits exact = { .max_head = 65 + 8, .max_fields = 1, .max_target = 1 };
-	(void)state;
 	assert_int_equal(build(&exact, true, PAIRS(GET, "a", "123")), 0);
 	assert_int_equal(build(&exact, true, PAIRS(GET, "a", "1234")), ERR_HEAD_TOO_LARGE);
 	assert_false(builder.malformed);
@@ -394,10 +382,9 @@ static void test_limits(void **state)
 	assert_str(head.target, "/1234"); /* for the log, as far as it may go */
 }
 
-static void test_no_memory(void **state)
+TEST(no_memory)
 {
 	static char long_value[5000];
-	(void)state;
 	memset(long_value, 'v', sizeof(long_value) - 1);
 	arena_fini(&arena);
 	for (size_t budget = 1; budget < 40000; budget += 500) {
@@ -412,10 +399,9 @@ static void test_no_memory(void **state)
 	arena_init(&arena, 1 << 20);
 }
 
-static void test_many(void **state)
+TEST(many)
 {
 	char name[16], value[64];
-	(void)state;
 	head_begin(&builder, &head, &arena, &usual);
 	static const char *const pairs[] = { GET };
 	for (int i = 0; i < 8; i += 2)
@@ -447,10 +433,9 @@ static int build_trailers(struct fields *f, const char *const *pairs)
 	return head_end_trailers(&builder);
 }
 
-static void test_trailers(void **state)
+TEST(trailers)
 {
 	struct fields f;
-	(void)state;
 	assert_int_equal(build_trailers(&f,
 				 PAIRS("x-sum", "1", "host", "h", "content-length", "3")),
 		0);
@@ -471,24 +456,4 @@ static void test_trailers(void **state)
 	assert_int_equal(build_trailers(&f, PAIRS("a", long_value)), ERR_HEAD_TOO_LARGE);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_get),
-		cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_host),
-		cmocka_unit_test(test_asterisk),
-		cmocka_unit_test(test_connect),
-		cmocka_unit_test(test_extended_connect),
-		cmocka_unit_test(test_unknown_method),
-		cmocka_unit_test(test_cookies),
-		cmocka_unit_test(test_bodies),
-		cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_no_memory),
-		cmocka_unit_test(test_many),
-		cmocka_unit_test(test_trailers),
-	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+TEST_GROUP(set_up, tear_down);

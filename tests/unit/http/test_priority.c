@@ -46,9 +46,8 @@ static const struct {
 	{ "u=1\t", true, 1, false },
 };
 
-static void test_rows(void **state)
+TEST(rows)
 {
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct priority p = { 9, true };
 		bool ok = priority_parse(str_of(rows[i].value), &p);
@@ -59,9 +58,8 @@ static void test_rows(void **state)
 	}
 }
 
-static void test_bytes(void **state)
+TEST(bytes)
 {
-	(void)state;
 	for (int c = 0; c < 256; c++) {
 		const char with[] = { 'u', '=', '1', (char)c, 'x' };
 		struct priority p;
@@ -70,11 +68,4 @@ static void test_bytes(void **state)
 		assert_int_equal(priority_parse(str_n(in, sizeof(in)), &p),
 			c >= ' ' && c != '"' && c != '\\' && c < 0x7f);
 	}
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_bytes) };
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

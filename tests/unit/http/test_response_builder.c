@@ -21,13 +21,12 @@ static int teardown(void **state)
 }
 
 /* An arena that is spent is an error, not a fault. */
-static void test_no_memory(void **state)
+TEST_WITH(no_memory, setup, teardown)
 {
 	struct response_head rh;
 	struct response_builder r;
 	const struct head_limits limits = { .max_head = 1 << 20, .max_fields = 1000 };
 	char value[4000];
-	(void)state;
 	memset(value, 'v', sizeof(value));
 	while (arena_alloc(&arena, 256))
 		;
@@ -51,7 +50,7 @@ static int respond(struct response_head *h, enum method m, bool end, const char 
 	return response_end(&r, m, end);
 }
 
-static void test_response_bodies(void **state)
+TEST_WITH(response_bodies, setup, teardown)
 {
 	static const struct {
 		enum method m;
@@ -71,7 +70,6 @@ static void test_response_bodies(void **state)
 		{ METHOD_GET, "204", NULL, true, BODY_NONE, 0, false },
 		{ METHOD_GET, "103", NULL, false, BODY_NONE, 0, false },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct response_head h;
 		assert_int_equal(respond(&h, cases[i].m, cases[i].end, cases[i].status,
@@ -89,12 +87,11 @@ static void test_response_bodies(void **state)
 }
 
 /* HTTP/1.1 writers pass fields on as lines. */
-static void test_fields_are_lines(void **state)
+TEST_WITH(fields_are_lines, setup, teardown)
 {
 	static const struct head_limits limits = { .max_head = 1000, .max_fields = 10 };
 	struct response_builder r;
 	struct response_head h;
-	(void)state;
 	response_begin(&r, &h, &arena, &limits, false);
 	response_field(&r, STR(":status"), STR("200"));
 	response_field(&r, STR("x-a"), STR("b"));
@@ -116,11 +113,10 @@ static int respond_field(struct response_builder *r, struct response_head *h, bo
 	return response_end(r, METHOD_GET, true);
 }
 
-static void test_blanks_around_values_of_responses_are_harmless(void **state)
+TEST_WITH(blanks_around_values_of_responses_are_harmless, setup, teardown)
 {
 	struct response_builder r;
 	struct response_head h;
-	(void)state;
 	assert_int_equal(respond_field(&r, &h, false, "200", STR("x-a"), STR(" \tb c\t ")), 0);
 	assert_int_equal(h.fields.n, 1);
 	assert_str(field_value(&h.fields.v[0]), "b c");
@@ -128,12 +124,11 @@ static void test_blanks_around_values_of_responses_are_harmless(void **state)
 	assert_int_equal(h.fields.v[0].value_len, 0);
 }
 
-static void test_equal_lengths_are_one(void **state)
+TEST_WITH(equal_lengths_are_one, setup, teardown)
 {
 	static const struct head_limits limits = { .max_head = 1000, .max_fields = 10 };
 	struct response_builder r;
 	struct response_head h;
-	(void)state;
 	for (int differ = 0; differ < 2; differ++) {
 		response_begin(&r, &h, &arena, &limits, false);
 		response_field(&r, STR(":status"), STR("200"));
@@ -146,11 +141,10 @@ static void test_equal_lengths_are_one(void **state)
 	assert_non_null(strstr(response_fault(&r, ERR_UPSTREAM_BAD_FRAMING), "Content-Length"));
 }
 
-static void test_lenient_takes_control_bytes_and_high_statuses(void **state)
+TEST_WITH(lenient_takes_control_bytes_and_high_statuses, setup, teardown)
 {
 	struct response_builder r;
 	struct response_head h;
-	(void)state;
 	assert_int_equal(respond_field(&r, &h, false, "200", STR("x-a"), STR("b\1c")),
 		ERR_UPSTREAM_BAD_HEAD);
 	assert_string_equal(response_fault(&r, ERR_UPSTREAM_BAD_HEAD),
@@ -171,11 +165,10 @@ static void test_lenient_takes_control_bytes_and_high_statuses(void **state)
 		ERR_UPSTREAM_BAD_HEAD);
 }
 
-static void test_a_refused_field_is_named_without_its_value(void **state)
+TEST_WITH(a_refused_field_is_named_without_its_value, setup, teardown)
 {
 	struct response_builder r;
 	struct response_head h;
-	(void)state;
 	assert_int_equal(respond_field(&r, &h, false, "200", STR("Set-Cookie"), STR("secret")),
 		ERR_UPSTREAM_BAD_HEAD);
 	assert_string_equal(response_fault(&r, ERR_UPSTREAM_BAD_HEAD),
@@ -188,21 +181,4 @@ static void test_a_refused_field_is_named_without_its_value(void **state)
 		ERR_UPSTREAM_BAD_HEAD);
 	assert_string_equal(response_fault(&r, ERR_UPSTREAM_BAD_HEAD),
 		"byte 0x20 in the name of a field");
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_response_bodies, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_fields_are_lines, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_blanks_around_values_of_responses_are_harmless,
-			setup, teardown),
-		cmocka_unit_test_setup_teardown(test_equal_lengths_are_one, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_lenient_takes_control_bytes_and_high_statuses,
-			setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_refused_field_is_named_without_its_value,
-			setup, teardown),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

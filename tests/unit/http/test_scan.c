@@ -6,9 +6,8 @@
 
 #include "http/scan.h"
 
-static void test_classes(void **state)
+TEST(classes)
 {
-	(void)state;
 	for (int c = 0; c < 256; c++) {
 		char byte = (char)c;
 		sluice_str one = { &byte, 1 };
@@ -26,7 +25,7 @@ static void test_classes(void **state)
 	}
 }
 
-static void test_empty_line(void **state)
+TEST(empty_line)
 {
 	static const struct {
 		const char *text;
@@ -45,7 +44,6 @@ static void test_empty_line(void **state)
 		{ "0123456789abcde\n\r\n", 15 },
 		{ "0123456789abcdef\n\n", 16 },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const char *p = rows[i].text, *end = p + strlen(p);
 		const char *hit = scan_empty_line_scalar(p, end);
@@ -67,9 +65,8 @@ static void compare(const char *p, const char *end)
 
 /* Every byte at every place of strings of every length around the width of a register, in heap
  * blocks of exact size. */
-static void test_twins_every_place(void **state)
+TEST(twins_every_place)
 {
-	(void)state;
 	for (size_t len = 0; len <= 50; len++) {
 		char *p = malloc(len + 1);
 		assert_non_null(p);
@@ -87,12 +84,11 @@ static void test_twins_every_place(void **state)
 }
 
 /* Random strings of the bytes that mean something. */
-static void test_twins_random(void **state)
+TEST(twins_random)
 {
 	static const char alphabet[] = "/./.?#%\\:\r\n\r\n\n\t ab\x7f\x80\xff";
 	uint32_t seed = 1;
 	char buf[96];
-	(void)state;
 	for (int round = 0; round < 100000; round++) {
 		size_t len = 0;
 		for (; len < sizeof(buf); len++) {
@@ -111,16 +107,3 @@ static void test_twins_random(void **state)
 	}
 }
 #endif
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_classes),
-		cmocka_unit_test(test_empty_line),
-#if SCAN_SIMD
-		cmocka_unit_test(test_twins_every_place),
-		cmocka_unit_test(test_twins_random),
-#endif
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}

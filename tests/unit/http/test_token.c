@@ -5,9 +5,8 @@
 
 #include "http/head.h"
 
-static void test_every_row(void **state)
+TEST(every_row)
 {
-	(void)state;
 	for (unsigned t = 1; t < TOKEN_COUNT; t++) {
 		sluice_str name = token_name((enum token)t);
 		assert_in_range(name.len, 1, 24);
@@ -24,9 +23,8 @@ static void test_every_row(void **state)
 }
 
 /* Change any single byte of any name into any other: found only when it is the same letter. */
-static void test_near_misses(void **state)
+TEST(near_misses)
 {
-	(void)state;
 	for (unsigned t = 1; t < TOKEN_COUNT; t++) {
 		sluice_str name = token_name((enum token)t);
 		char buf[64];
@@ -45,10 +43,9 @@ static void test_near_misses(void **state)
 	}
 }
 
-static void test_others(void **state)
+TEST(others)
 {
 	char longest[300];
-	(void)state;
 	memset(longest, 'a', sizeof(longest));
 	assert_int_equal(token_find("", 0), TOKEN_OTHER);
 	assert_int_equal(token_find(NULL, 0), TOKEN_OTHER);
@@ -66,9 +63,8 @@ static unsigned read_name(const char *name)
 
 /* Programs behind CGI and WSGI cannot tell '_' from '-': such a name is no token, and known all the
  * same. */
-static void test_twins_are_known_whatever_is_spelled_with_an_underscore(void **state)
+TEST(twins_are_known_whatever_is_spelled_with_an_underscore)
 {
-	(void)state;
 	for (unsigned t = 1; t < TOKEN_COUNT; t++) {
 		sluice_str name = token_name((enum token)t);
 		char buf[64];
@@ -94,7 +90,7 @@ static void test_twins_are_known_whatever_is_spelled_with_an_underscore(void **s
 	assert_int_equal(read_name("contentolength"), TOKEN_OTHER);
 }
 
-static void test_the_family_of_the_edge(void **state)
+TEST(the_family_of_the_edge)
 {
 	static const char *const members[] = {
 		"X-Real-IP",
@@ -122,7 +118,6 @@ static void test_the_family_of_the_edge(void **state)
 	static const char *const others[] = { "x-forwarded", "x-forwarded-", "x-custom", "x-for",
 		"x-real-ipx", "forwarded-for", "x-api-key", "x-correlation-id",
 		"x-http-method-override", "x-requested-with" };
-	(void)state;
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		if (read_name(members[i]) != TOKEN_IS_EDGE)
 			fail_msg("%s is %#x", members[i], read_name(members[i]));
@@ -135,35 +130,19 @@ static void test_the_family_of_the_edge(void **state)
 	assert_int_equal(read_name("x-forwarded-port"), TOKEN_X_FORWARDED_PORT);
 }
 
-static void test_names_that_are_alike(void **state)
+TEST(names_that_are_alike)
 {
-	(void)state;
 	assert_true(field_names_alike(STR("X-User-Id"), STR("x_USER-id")));
 	assert_false(field_names_alike(STR("X-User-Id"), STR("X-User-Ie")));
 	assert_false(field_names_alike(STR("X-User"), STR("X-User-")));
 	assert_true(field_names_alike(STR(""), STR("")));
 }
 
-static void test_flags(void **state)
+TEST(flags)
 {
-	(void)state;
 	assert_int_equal(token_flags(TOKEN_OTHER), 0);
 	assert_int_equal(token_flags(TOKEN_TRANSFER_ENCODING), TOKEN_FRAMING | TOKEN_HOP);
 	assert_int_equal(token_flags(TOKEN_HOST), TOKEN_SINGLE);
 	assert_str(token_name(TOKEN_OTHER), "");
 	assert_str(token_name(TOKEN_X_FORWARDED_FOR), "x-forwarded-for");
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_row),
-		cmocka_unit_test(test_near_misses),
-		cmocka_unit_test(test_twins_are_known_whatever_is_spelled_with_an_underscore),
-		cmocka_unit_test(test_the_family_of_the_edge),
-		cmocka_unit_test(test_names_that_are_alike),
-		cmocka_unit_test(test_others),
-		cmocka_unit_test(test_flags),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

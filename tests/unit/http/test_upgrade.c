@@ -32,7 +32,7 @@ static struct fields fields_of(const char *name, const char *a, const char *b)
 	return f;
 }
 
-static void test_protocol(void **state)
+TEST(protocol)
 {
 	static const struct {
 		const char *a, *b, *want;
@@ -47,7 +47,6 @@ static void test_protocol(void **state)
 		{ ", ,", NULL, "" },
 		{ NULL, NULL, "" },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct fields f = fields_of("Upgrade", rows[i].a, rows[i].b);
 		if (!str_eq(upgrade_protocol(&f), str_of(rows[i].want)))
@@ -61,7 +60,7 @@ static void test_protocol(void **state)
 	assert_false(upgrade_is_websocket(STR_NONE));
 }
 
-static void test_keys(void **state)
+TEST(keys)
 {
 	static const char good[] = "dGhlIHNhbXBsZSBub25jZQ==";
 	static const struct {
@@ -79,7 +78,6 @@ static void test_keys(void **state)
 		{ "dGhlIHNhbXBsZSBub25jZQ==AAAA", NULL, false },
 		{ "dGhlIHNhbXBsZSBu b25jZ==", NULL, false },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct fields f = fields_of("Sec-WebSocket-Key", rows[i].a, rows[i].b);
 		if (!str_eq(upgrade_key(&f), str_of(rows[i].good ? rows[i].a : "")))
@@ -91,10 +89,9 @@ static void test_keys(void **state)
 	assert_true(str_eq(upgrade_key(&f), STR("+/09azAZ9876543210ABCg==")));
 }
 
-static void test_accept(void **state)
+TEST(accept)
 {
 	char key[2][UPGRADE_KEY_LEN + 1] = { "", "" }, accept[UPGRADE_ACCEPT_LEN];
-	(void)state;
 	upgrade_make_accept(STR("dGhlIHNhbXBsZSBub25jZQ=="), accept); /* RFC 6455 1.3 */
 	assert_memory_equal(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", sizeof(accept));
 	for (int i = 0; i < 2; i++) {
@@ -105,9 +102,4 @@ static void test_accept(void **state)
 	assert_string_not_equal(key[0], key[1]);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_protocol),
-		cmocka_unit_test(test_keys), cmocka_unit_test(test_accept) };
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

@@ -141,17 +141,15 @@ static void check_path(const char *raw, const char *want)
 	free(copy);
 }
 
-static void test_paths(void **state)
+TEST(paths)
 {
-	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 		check_path(paths[i].raw, paths[i].want);
 }
 
 /* The same rows behind prefixes that move them across the borders of the scanner's registers. */
-static void test_paths_shifted(void **state)
+TEST(paths_shifted)
 {
-	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		if (!paths[i].want || paths[i].raw[0] != '/')
 			continue;
@@ -166,17 +164,16 @@ static void test_paths_shifted(void **state)
 	}
 }
 
-static void test_path_not_copied(void **state)
+TEST(path_not_copied)
 {
 	sluice_str raw = STR("/v1/orders/12345/items;a=b/%"), out;
-	(void)state;
 	raw.len--;
 	assert_int_equal(uri_normalise_path(raw, &arena, &out), 0);
 	assert_ptr_equal(out.data, raw.data);
 	assert_int_equal(out.len, raw.len);
 }
 
-static void test_hosts(void **state)
+TEST(hosts)
 {
 	static const struct row rows[] = {
 		{ "a", "a" },
@@ -235,7 +232,6 @@ static void test_hosts(void **state)
 		{ "a[::1]", NULL },
 	};
 	sluice_str host, again;
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		int rc = uri_parse_authority(str_of(rows[i].raw), &arena, &host);
 		if (!rows[i].want) {
@@ -252,11 +248,10 @@ static void test_hosts(void **state)
 	assert_int_equal(uri_parse_authority(str_n("a\0b", 3), &arena, &host), ERR_BAD_HOST);
 }
 
-static void test_host_length(void **state)
+TEST(host_length)
 {
 	char name[300];
 	sluice_str host;
-	(void)state;
 	memset(name, 'a', sizeof(name));
 	assert_int_equal(uri_parse_authority(str_n(name, 255), &arena, &host), 0);
 	assert_int_equal(uri_parse_authority(str_n(name, 256), &arena, &host), ERR_BAD_HOST);
@@ -347,9 +342,8 @@ static const struct target_row {
 	{ METHOD_CONNECT, "b:443", "a b", 11, ERR_BAD_HOST, 0, 0, 0, 0, 0 },
 };
 
-static void test_targets(void **state)
+TEST(targets)
 {
-	(void)state;
 	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
 		const struct target_row *r = &targets[i];
 		struct request_head h = { .method = (uint8_t)r->method,
@@ -374,7 +368,7 @@ static void test_targets(void **state)
 
 /* What a refused target leaves is written to the log: it must not be memory that another request
  * used before. */
-static void test_nothing_of_the_arena_is_left_by_a_refused_target(void **state)
+TEST(nothing_of_the_arena_is_left_by_a_refused_target)
 {
 	static const char *const refused[] = { "/../etc/passwd", "/abc/%zz/ddd", "/a/..;x/b",
 		"/a/./%00", "/x/../y?a#b", "http://b/../x", "http://b/%", "/%", "http://u@b/x",
@@ -384,7 +378,6 @@ static void test_nothing_of_the_arena_is_left_by_a_refused_target(void **state)
 	char *secret = arena_alloc(&a, 3000);
 	assert_non_null(secret);
 	memset(secret, 'S', 3000);
-	(void)state;
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		struct request_head h = { .method = METHOD_GET,
 			.version = 11,
@@ -437,9 +430,8 @@ static const struct {
 
 /* Routes and plugins see one path whatever the number of slashes; what is sent on has them, and
  * merges to that path. */
-static void test_kept_slashes_are_sent_and_not_matched(void **state)
+TEST(kept_slashes_are_sent_and_not_matched)
 {
-	(void)state;
 	for (size_t i = 0; i < sizeof(kept_slashes) / sizeof(kept_slashes[0]); i++) {
 		const char *sent = kept_slashes[i].sent;
 		struct request_head h = { .method = METHOD_GET,
@@ -465,13 +457,12 @@ static void test_kept_slashes_are_sent_and_not_matched(void **state)
 	}
 }
 
-static void test_budget(void **state)
+TEST(budget)
 {
 	struct arena small;
 	char path[9000] = "/a/../";
 	struct request_head h = { .method = METHOD_GET, .version = 11, .authority = STR("A") };
 	sluice_str out;
-	(void)state;
 	memset(path + 6, 'x', sizeof(path) - 6);
 	arena_init(&small, 100);
 	assert_int_equal(uri_normalise_path(str_n(path, sizeof(path)), &small, &out),
@@ -481,18 +472,4 @@ static void test_budget(void **state)
 	arena_fini(&small);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_paths_shifted),
-		cmocka_unit_test(test_path_not_copied),
-		cmocka_unit_test(test_hosts),
-		cmocka_unit_test(test_host_length),
-		cmocka_unit_test(test_targets),
-		cmocka_unit_test(test_nothing_of_the_arena_is_left_by_a_refused_target),
-		cmocka_unit_test(test_kept_slashes_are_sent_and_not_matched),
-		cmocka_unit_test(test_budget),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

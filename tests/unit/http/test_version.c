@@ -3,7 +3,7 @@
 
 #include "../unit.h"
 
-static void test_rows(void **state)
+TEST(rows)
 {
 	static const struct {
 		const char *name, *via;
@@ -17,7 +17,6 @@ static void test_rows(void **state)
 		/* a start line that could not be read */
 		{ "", "Via: 1.1 sluice\r\n", STAT_PROTOCOL_HTTP1, 0, false },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct http_version *v = http_version_of(rows[i].version);
 		assert_true(str_eq(v->name, str_of(rows[i].name)));
@@ -25,10 +24,4 @@ static void test_rows(void **state)
 		assert_int_equal(v->requests, rows[i].requests);
 		assert_int_equal(v->carries_calls, rows[i].calls);
 	}
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows) };
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

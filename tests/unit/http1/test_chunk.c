@@ -108,7 +108,7 @@ static void decode(const char *text)
 	decode_n(text, strlen(text));
 }
 
-static void test_accepted(void **state)
+TEST(accepted)
 {
 	static const struct {
 		const char *text, *data, *left; /* left: behind the body */
@@ -128,7 +128,6 @@ static void test_accepted(void **state)
 		{ "0\r\n\r\n\r\n", "", "\r\n" },
 		{ "1\r\na\r\n0\r\nX: y\r\n\r\n0\r\n", "a", "0\r\n" },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		decode(rows[i].text);
 		if (whole.rc != CHUNK_DONE)
@@ -142,7 +141,7 @@ static void test_accepted(void **state)
 	}
 }
 
-static void test_refused(void **state)
+TEST(refused)
 {
 	static const char *const rows[] = {
 		/* sizes */
@@ -205,7 +204,6 @@ static void test_refused(void **state)
 		"0\r\nX: \x01\r\n\r\n",
 		"0\r\nX(: y\r\n\r\n",
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		decode(rows[i]);
 		bool incomplete = strcmp(rows[i], "5\r\nhello") == 0;
@@ -222,20 +220,18 @@ static void test_refused(void **state)
 	assert_int_equal(whole.rc, ERR_BAD_CHUNK);
 }
 
-static void test_error_of_upstreams(void **state)
+TEST(error_of_upstreams)
 {
 	size_t skip, data;
 	struct chunk_decoder d;
-	(void)state;
 	chunk_decoder_init(&d, &arena, ERR_UPSTREAM_BAD_CHUNK);
 	assert_int_equal(chunk_decode(&d, "x", 1, &skip, &data), ERR_UPSTREAM_BAD_CHUNK);
 }
 
-static void test_largest_size(void **state)
+TEST(largest_size)
 {
 	size_t skip, data;
 	struct chunk_decoder d;
-	(void)state;
 	chunk_decoder_init(&d, &arena, ERR_BAD_CHUNK);
 	assert_int_equal(chunk_decode(&d, "FFFFFFFFFFFFFFFF\r\nab", 20, &skip, &data), CHUNK_DATA);
 	assert_int_equal(skip, 18);
@@ -244,12 +240,11 @@ static void test_largest_size(void **state)
 }
 
 /* Data is told where it lies: framing before it is skipped in the same call. */
-static void test_in_place(void **state)
+TEST(in_place)
 {
 	static const char text[] = "3\r\nabc\r\n4;x\r\ndefg\r\n0\r\n\r\n";
 	size_t skip, data, at = 0;
 	struct chunk_decoder d;
-	(void)state;
 	chunk_decoder_init(&d, &arena, ERR_BAD_CHUNK);
 	assert_int_equal(chunk_decode(&d, text, sizeof(text) - 1, &skip, &data), CHUNK_DATA);
 	assert_int_equal(skip, 3);
@@ -266,11 +261,10 @@ static void test_in_place(void **state)
 	assert_int_equal(data, 0);
 }
 
-static void test_extension_limit(void **state)
+TEST(extension_limit)
 {
 	static char text[CHUNK_EXT_MAX * 2 + 64];
 	struct outcome *o = &whole;
-	(void)state;
 	for (unsigned extra = 0; extra < 2; extra++) {
 		char *p = text;
 		*p++ = '0';
@@ -294,10 +288,9 @@ static void test_extension_limit(void **state)
 	assert_int_equal(n, CHUNK_EXT_MAX / 3 + 1);
 }
 
-static void test_trailers(void **state)
+TEST(trailers)
 {
 	const struct field *f;
-	(void)state;
 	decode("1\r\na\r\n0\r\nX-Sum: abc\r\nEtag: \"x\"\r\nX-Odd:  v \r\n\r\n");
 	assert_int_equal(whole.rc, CHUNK_DONE);
 	assert_int_equal(whole.d.trailers.n, 3);
@@ -310,7 +303,7 @@ static void test_trailers(void **state)
 		assert_false(f[i].flags & FIELD_DROP);
 }
 
-static void test_trailers_forbidden(void **state)
+TEST(trailers_forbidden)
 {
 	static const char *const names[] = {
 		"Transfer-Encoding",
@@ -344,7 +337,6 @@ static void test_trailers_forbidden(void **state)
 		"Www-Authenticate",
 		"Proxy-Authenticate",
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char text[128];
 		(void)snprintf(text, sizeof(text), "0\r\nX: 1\r\n%s: 5\r\n\r\n", names[i]);
@@ -358,11 +350,10 @@ static void test_trailers_forbidden(void **state)
 	}
 }
 
-static void test_trailer_limits(void **state)
+TEST(trailer_limits)
 {
 	static char text[CHUNK_TRAILER_MAX + 64];
 	struct outcome *o = &whole;
-	(void)state;
 	for (unsigned extra = 0; extra < 2; extra++) { /* bytes: the lines with their CRLF */
 		memset(text, 'a', sizeof(text));
 		memcpy(text, "0\r\nX: ", 6);
@@ -381,11 +372,10 @@ static void test_trailer_limits(void **state)
 	}
 }
 
-static void test_trailer_budget(void **state)
+TEST(trailer_budget)
 {
 	struct arena small;
 	struct outcome *o = &whole;
-	(void)state;
 	arena_init(&small, 64);
 	chunk_decoder_init(&o->d, &small, ERR_BAD_CHUNK);
 	o->n_data = o->used = 0;
@@ -394,7 +384,7 @@ static void test_trailer_budget(void **state)
 	arena_fini(&small);
 }
 
-static void test_encoder(void **state)
+TEST(encoder)
 {
 	static const struct {
 		uint64_t n;
@@ -411,7 +401,6 @@ static void test_encoder(void **state)
 	};
 	char out[CHUNK_HEAD_MAX], tail[64];
 	struct fields f = { 0 };
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		assert_str(str_n(out, chunk_head(out, rows[i].n)), rows[i].line);
 	assert_int_equal(chunk_tail_size(NULL), 5);
@@ -438,11 +427,10 @@ static void accepted_beside(enum chunk_accept accept, const char *text, const ch
 	accept_beside = CHUNK_STRICT;
 }
 
-static void test_blanks_behind_a_size(void **state)
+TEST(blanks_behind_a_size)
 {
 	char padded[10000];
 	size_t n = 0;
-	(void)state;
 	accepted_beside(CHUNK_BLANKS, "5  \r\nhello\r\n0 \t\r\n\r\n", "hello");
 	/* a server that pads its sizes does so in every chunk: that adds up to no extension */
 	for (int i = 0; i < 800; i++, n += 12)
@@ -456,9 +444,8 @@ static void test_blanks_behind_a_size(void **state)
 	assert_int_equal(whole.n_data, 800);
 }
 
-static void test_lines_that_end_with_lf(void **state)
+TEST(lines_that_end_with_lf)
 {
-	(void)state;
 	accepted_beside(CHUNK_LF, "5\nhello\n0\n\n", "hello");
 	accepted_beside(CHUNK_LF, "5\r\nhello\n1\nx\r\n0\r\nA: b\nC: d\r\n\n", "hellox");
 	accepted_beside(CHUNK_LF | CHUNK_BLANKS, "5 \nhello\n0\n\n", "hello");
@@ -472,22 +459,4 @@ static void test_lines_that_end_with_lf(void **state)
 	accept_beside = CHUNK_STRICT;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_accepted),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_error_of_upstreams),
-		cmocka_unit_test(test_largest_size),
-		cmocka_unit_test(test_in_place),
-		cmocka_unit_test(test_extension_limit),
-		cmocka_unit_test(test_trailers),
-		cmocka_unit_test(test_trailers_forbidden),
-		cmocka_unit_test(test_trailer_limits),
-		cmocka_unit_test(test_trailer_budget),
-		cmocka_unit_test(test_encoder),
-		cmocka_unit_test(test_blanks_behind_a_size),
-		cmocka_unit_test(test_lines_that_end_with_lf),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

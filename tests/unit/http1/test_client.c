@@ -106,9 +106,8 @@ static void answer_in_pieces(unsigned i, size_t at, size_t read_max)
 	end();
 }
 
-static void test_in_pieces(void **state)
+TEST(in_pieces)
 {
-	(void)state;
 	for (unsigned i = 0; i < ANSWERS; i++) {
 		size_t len = strlen(answers[i].said);
 		for (size_t at = 0; at <= len; at++)
@@ -118,10 +117,9 @@ static void test_in_pieces(void **state)
 	}
 }
 
-static void test_heads_that_are_too_large(void **state)
+TEST(heads_that_are_too_large)
 {
 	char text[6000];
-	(void)state;
 	for (int over = -1; over <= 1; over++) {
 		for (int ended = 0; ended < 2; ended++) {
 			int n = snprintf(text, sizeof(text), "HTTP/1.1 204 No Content\r\nX: ");
@@ -143,9 +141,8 @@ static void test_heads_that_are_too_large(void **state)
 	}
 }
 
-static void test_too_many_promises(void **state)
+TEST(too_many_promises)
 {
-	(void)state;
 	begin();
 	get();
 	for (int i = 0; i < 16; i++)
@@ -159,11 +156,10 @@ static void test_too_many_promises(void **state)
 
 /* ---- requests ------------------------------------------------------------------------------ */
 
-static void test_request_bodies(void **state)
+TEST(request_bodies)
 {
 	struct fields trailers = { 0 };
 	struct arena a;
-	(void)state;
 	arena_init(&a, 0);
 	assert_int_equal(fields_add(&trailers, &a, STR("X-Sum"), STR("1")), 0);
 	begin();
@@ -192,9 +188,8 @@ static void test_request_bodies(void **state)
 	arena_fini(&a);
 }
 
-static void test_full_and_drained(void **state)
+TEST(full_and_drained)
 {
-	(void)state;
 	begin();
 	peer->wire.blocked = true;
 	start("POST", BODY_LENGTH, sizeof(large));
@@ -212,9 +207,8 @@ static void test_full_and_drained(void **state)
 }
 
 /* The answer may come before the request is through: then the connection carries no other. */
-static void test_answer_before_the_request_ends(void **state)
+TEST(answer_before_the_request_ends)
 {
-	(void)state;
 	begin();
 	start("POST", BODY_LENGTH, 10);
 	send_body("01234", 5, false);
@@ -232,7 +226,7 @@ static void test_answer_before_the_request_ends(void **state)
 }
 
 /* A server that answers and stops reading: the answer counts. */
-static void test_writing_fails_with_an_answer_waiting(void **state)
+TEST(writing_fails_with_an_answer_waiting)
 {
 	static const char *const said[] = {
 		"HTTP/1.1 413 Too Large\r\nContent-Length: 8\r\n\r\ntoo much",
@@ -240,7 +234,6 @@ static void test_writing_fails_with_an_answer_waiting(void **state)
 		"HTTP/1.1 413 Too Large\r\nTransfer-Encoding: chunked\r\n\r\n8\r\ntoo "
 		"much\r\n0\r\n\r\n",
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
 		for (int held = 0; held < 2; held++) {
 			begin();
@@ -285,9 +278,8 @@ static void test_writing_fails_with_an_answer_waiting(void **state)
 
 /* ---- holding ------------------------------------------------------------------------------- */
 
-static void test_hold_and_resume(void **state)
+TEST(hold_and_resume)
 {
-	(void)state;
 	begin();
 	get();
 	ask.o->ops->hold(ask.o);
@@ -309,14 +301,13 @@ static void test_hold_and_resume(void **state)
 	end();
 }
 
-static void test_body_taken_in_parts(void **state)
+TEST(body_taken_in_parts)
 {
 	static const char *const said[] = {
 		"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n0\r\n\r\n",
 		"HTTP/1.1 200 OK\r\n\r\n0123456789",
 	};
-	(void)state;
 	for (int i = 0; i < 3; i++) {
 		begin();
 		ask.take = 4;
@@ -343,18 +334,4 @@ static void test_body_taken_in_parts(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_in_pieces),
-		cmocka_unit_test(test_heads_that_are_too_large),
-		cmocka_unit_test(test_too_many_promises),
-		cmocka_unit_test(test_request_bodies),
-		cmocka_unit_test(test_full_and_drained),
-		cmocka_unit_test(test_answer_before_the_request_ends),
-		cmocka_unit_test(test_writing_fails_with_an_answer_waiting),
-		cmocka_unit_test(test_hold_and_resume),
-		cmocka_unit_test(test_body_taken_in_parts),
-	};
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
-}
+TEST_GROUP(kit_setup, kit_teardown);

@@ -4,9 +4,8 @@
 
 /* ---- deadlines ----------------------------------------------------------------------------- */
 
-static void test_connect_timeout(void **state)
+TEST(connect_timeout)
 {
-	(void)state;
 	open_without_waiting();
 	fakewire_pass(2 * NS_PER_S);
 	assert_int_equal(peer->gone, 1);
@@ -16,9 +15,8 @@ static void test_connect_timeout(void **state)
 	end();
 }
 
-static void test_idle_timeout(void **state)
+TEST(idle_timeout)
 {
-	(void)state;
 	begin();
 	fakewire_pass(59 * NS_PER_S);
 	assert_int_equal(peer->gone, 0);
@@ -28,7 +26,7 @@ static void test_idle_timeout(void **state)
 	end();
 }
 
-static void test_response_timeout(void **state)
+TEST(response_timeout)
 {
 	static const struct {
 		const char *said;
@@ -40,7 +38,6 @@ static void test_response_timeout(void **state)
 		{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", ERR_UPSTREAM_STALLED },
 		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", ERR_UPSTREAM_STALLED },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		begin();
 		get();
@@ -58,9 +55,8 @@ static void test_response_timeout(void **state)
 }
 
 /* While the request is still being sent the server owes nothing, whatever it has promised. */
-static void test_slow_upload(void **state)
+TEST(slow_upload)
 {
-	(void)state;
 	begin();
 	start("POST", BODY_LENGTH, 10);
 	fakewire_settle();
@@ -79,9 +75,8 @@ static void test_slow_upload(void **state)
 }
 
 /* A server that takes a large request slowly is not silent; one that takes nothing is. */
-static void test_slow_server(void **state)
+TEST(slow_server)
 {
-	(void)state;
 	begin();
 	peer->wire.blocked = true;
 	start("POST", BODY_LENGTH, sizeof(large));
@@ -102,9 +97,8 @@ static void test_slow_server(void **state)
 
 /* ---- connections that are free ------------------------------------------------------------- */
 
-static void test_stale(void **state)
+TEST(stale)
 {
-	(void)state;
 	for (int how = 0; how < 3; how++) {
 		for (int told = 0; told < 2; told++) {
 			begin();
@@ -132,9 +126,8 @@ static void test_stale(void **state)
 
 /* What comes between the end of a response and its release is found before the connection is used
  * again. */
-static void test_surplus_before_release(void **state)
+TEST(surplus_before_release)
 {
-	(void)state;
 	begin();
 	get();
 	say("HTTP/1.1 204 No Content\r\n\r\n");
@@ -145,7 +138,7 @@ static void test_surplus_before_release(void **state)
 	end();
 }
 
-static void test_release_in_each_state(void **state)
+TEST(release_in_each_state)
 {
 	static const char *const said[] = {
 		NULL,
@@ -155,7 +148,6 @@ static void test_release_in_each_state(void **state)
 		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe",
 		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
 		for (int held = 0; held < 2; held++) {
 			begin();
@@ -176,9 +168,8 @@ static void test_release_in_each_state(void **state)
 	}
 }
 
-static void test_release_in_each_callback(void **state)
+TEST(release_in_each_callback)
 {
-	(void)state;
 	for (int event = HEAD; event <= FAIL; event++) {
 		begin();
 		ask.release_on = event;
@@ -234,9 +225,8 @@ static void tunnel_open(const char *behind)
 	fakewire_clear(&peer->wire);
 }
 
-static void test_tunnel(void **state)
+TEST(tunnel)
 {
-	(void)state;
 	tunnel_open("HTTP/1.1 200 OK\r\n\r\n"); /* no response any more */
 	say("5\r\nhello");
 	assert_int_equal(ask.body_len, 19 + 8);
@@ -261,9 +251,8 @@ static void test_tunnel(void **state)
 	end();
 }
 
-static void test_tunnel_breaks(void **state)
+TEST(tunnel_breaks)
 {
-	(void)state;
 	for (int writing = 0; writing < 2; writing++) {
 		tunnel_open("");
 		if (writing)
@@ -278,9 +267,8 @@ static void test_tunnel_breaks(void **state)
 
 /* The server has ended, and what is said after that is waited for: until it is out, or nothing of
  * it will ever be. */
-static void test_tunnel_after_the_end(void **state)
+TEST(tunnel_after_the_end)
 {
-	(void)state;
 	for (int way = 0; way < 3; way++) {
 		tunnel_open("bye");
 		fakewire_eof(&peer->wire);
@@ -310,9 +298,8 @@ static void test_tunnel_after_the_end(void **state)
 }
 
 /* Nobody asked for it. */
-static void test_unasked_tunnel(void **state)
+TEST(unasked_tunnel)
 {
-	(void)state;
 	begin();
 	get();
 	say("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n");
@@ -323,9 +310,8 @@ static void test_unasked_tunnel(void **state)
 
 /* ---- everything may fail ------------------------------------------------------------------- */
 
-static void test_each_operation_fails(void **state)
+TEST(each_operation_fails)
 {
-	(void)state;
 	for (int post = 0; post < 2; post++) {
 		unsigned ops = 1;
 		for (unsigned n = 1; n <= ops; n++) {
@@ -364,23 +350,4 @@ static void test_each_operation_fails(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_connect_timeout),
-		cmocka_unit_test(test_idle_timeout),
-		cmocka_unit_test(test_response_timeout),
-		cmocka_unit_test(test_slow_upload),
-		cmocka_unit_test(test_slow_server),
-		cmocka_unit_test(test_stale),
-		cmocka_unit_test(test_surplus_before_release),
-		cmocka_unit_test(test_release_in_each_state),
-		cmocka_unit_test(test_release_in_each_callback),
-		cmocka_unit_test(test_tunnel),
-		cmocka_unit_test(test_tunnel_breaks),
-		cmocka_unit_test(test_tunnel_after_the_end),
-		cmocka_unit_test(test_unasked_tunnel),
-		cmocka_unit_test(test_each_operation_fails),
-	};
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
-}
+TEST_GROUP(kit_setup, kit_teardown);

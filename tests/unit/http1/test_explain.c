@@ -39,7 +39,7 @@ static int parse_leniently(sluice_str head, struct response_head *h)
 #define OK "HTTP/1.1 200 OK\r\n"
 #define TAKES " (`parsing: lenient` takes it)"
 
-static void test_every_refused_head_is_explained(void **state)
+TEST(every_refused_head_is_explained)
 {
 	static const struct {
 		sluice_str head;
@@ -99,7 +99,6 @@ static void test_every_refused_head_is_explained(void **state)
 			ERR_UPSTREAM_BAD_HEAD },
 	};
 	struct response_head h;
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		sluice_str head = rows[i].head;
 		int err = parse(head, &h, &strict);
@@ -115,10 +114,9 @@ static void test_every_refused_head_is_explained(void **state)
 	}
 }
 
-static void test_lenient_heads_have_the_standard_form(void **state)
+TEST(lenient_heads_have_the_standard_form)
 {
 	struct response_head h;
-	(void)state;
 	assert_int_equal(parse_leniently(STR("HTTP/1.1 700 A\1B\nX: a\1\2b\x7f\nY:\n\n"), &h), 0);
 	assert_int_equal(h.status, 700);
 	assert_str(h.reason, "A B");
@@ -128,17 +126,15 @@ static void test_lenient_heads_have_the_standard_form(void **state)
 		assert_true((unsigned char)h.fields.v[0].value[i] >= 0x20);
 }
 
-static void test_values_of_fields_are_not_quoted(void **state)
+TEST(values_of_fields_are_not_quoted)
 {
 	static const sluice_str head = STR(OK "Set-Cookie: s3cr3t\1\r\n\r\n");
-	(void)state;
 	sluice_str text = http1_explain_head(head.data, head.len, ERR_UPSTREAM_BAD_HEAD, &strict);
 	assert_null(memmem(text.data, text.len, "s3cr3t", 6));
 }
 
-static void test_another_protocol_is_recognised(void **state)
+TEST(another_protocol_is_recognised)
 {
-	(void)state;
 	assert_str(http1_explain_start(((sluice_str){ "\0\0\6\4\0\0\0\0\0\0", 10 })),
 		"the server speaks HTTP/2: write `protocol: h2c`, or with `tls` `protocol: h2`");
 	assert_str(http1_explain_start(STR("\x16\3\3")),
@@ -150,11 +146,10 @@ static void test_another_protocol_is_recognised(void **state)
 	assert_int_equal(http1_explain_start(STR_NONE).len, 0);
 }
 
-static void test_empty_lines_are_bounded(void **state)
+TEST(empty_lines_are_bounded)
 {
 	struct buf in;
 	uint8_t lines = 0;
-	(void)state;
 	buf_init(&in);
 	buf_append(&in, "\r", 1);
 	assert_false(http1_lenient_skip(&in, &lines)); /* the LF may come */
@@ -171,10 +166,9 @@ static void test_empty_lines_are_bounded(void **state)
 	buf_fini(&in);
 }
 
-static void test_the_surplus_is_cut_off(void **state)
+TEST(the_surplus_is_cut_off)
 {
 	struct buf in;
-	(void)state;
 	buf_init(&in);
 	buf_append(&in, "bodyrest", 8);
 	http1_lenient_cut(&in, 4);
@@ -184,15 +178,4 @@ static void test_the_surplus_is_cut_off(void **state)
 	buf_fini(&in);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_refused_head_is_explained),
-		cmocka_unit_test(test_lenient_heads_have_the_standard_form),
-		cmocka_unit_test(test_values_of_fields_are_not_quoted),
-		cmocka_unit_test(test_another_protocol_is_recognised),
-		cmocka_unit_test(test_empty_lines_are_bounded),
-		cmocka_unit_test(test_the_surplus_is_cut_off),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

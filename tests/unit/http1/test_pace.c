@@ -29,9 +29,8 @@ static void trickle(size_t bytes_per_s)
 	}
 }
 
-static void test_a_body_that_trickles_is_too_slow(void **state)
+TEST(a_body_that_trickles_is_too_slow)
 {
-	(void)state;
 	begin_paced(1000, 0);
 	say(POST);
 	trickle(1200);
@@ -44,9 +43,8 @@ static void test_a_body_that_trickles_is_too_slow(void **state)
 	end();
 }
 
-static void test_without_a_rate_it_may_trickle(void **state)
+TEST(without_a_rate_it_may_trickle)
 {
-	(void)state;
 	begin();
 	say(POST);
 	for (int i = 0; i < 20; i++)
@@ -56,9 +54,8 @@ static void test_without_a_rate_it_may_trickle(void **state)
 }
 
 /* It is the client that must be slow, not whoever takes the body. */
-static void test_a_body_that_is_held_is_not_slow(void **state)
+TEST(a_body_that_is_held_is_not_slow)
 {
-	(void)state;
 	begin_paced(1000, 0);
 	say(POST);
 	calls[0].c->ops->hold(calls[0].c);
@@ -72,9 +69,8 @@ static void test_a_body_that_is_held_is_not_slow(void **state)
 	end();
 }
 
-static void test_a_request_has_a_total_time(void **state)
+TEST(a_request_has_a_total_time)
 {
-	(void)state;
 	for (int held = 0; held < 2; held++) {
 		begin_paced(0, 20 * NS_PER_S);
 		say(POST);
@@ -99,10 +95,9 @@ static void test_a_request_has_a_total_time(void **state)
 }
 
 /* In the middle of the response there is nothing left to say: the connection breaks off. */
-static void test_a_late_request_breaks_its_response_off(void **state)
+TEST(a_late_request_breaks_its_response_off)
 {
 	struct response_head h = { .status = 200, .version = 11, .body = BODY_CHUNKED };
-	(void)state;
 	begin_paced(0, 20 * NS_PER_S);
 	plan.when = LATER;
 	say(POST);
@@ -114,10 +109,9 @@ static void test_a_late_request_breaks_its_response_off(void **state)
 	end();
 }
 
-static void test_a_reader_that_is_too_slow(void **state)
+TEST(a_reader_that_is_too_slow)
 {
 	static char page[400000];
-	(void)state;
 	for (int rate = 0; rate < 2; rate++) {
 		begin_paced(rate ? 1000 : 0, 0);
 		plan.body = page;
@@ -146,11 +140,10 @@ static void test_a_reader_that_is_too_slow(void **state)
 
 /* ---- a body that nobody wants -------------------------------------------------------------- */
 
-static void test_the_rest_of_a_refused_request_is_awaited(void **state)
+TEST(the_rest_of_a_refused_request_is_awaited)
 {
 	static const char *const refused[] = { POST,
 		"GET /../ HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" };
-	(void)state;
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		begin();
 		plan.when = NOW;
@@ -178,16 +171,4 @@ static void test_the_rest_of_a_refused_request_is_awaited(void **state)
 	end();
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_body_that_trickles_is_too_slow),
-		cmocka_unit_test(test_without_a_rate_it_may_trickle),
-		cmocka_unit_test(test_a_body_that_is_held_is_not_slow),
-		cmocka_unit_test(test_a_request_has_a_total_time),
-		cmocka_unit_test(test_a_late_request_breaks_its_response_off),
-		cmocka_unit_test(test_a_reader_that_is_too_slow),
-		cmocka_unit_test(test_the_rest_of_a_refused_request_is_awaited),
-	};
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
-}
+TEST_GROUP(kit_setup, kit_teardown);

@@ -9,6 +9,9 @@
 static struct arena arena;
 static struct http1_limits limits;
 
+/* a heap block of the exact size, so that a sanitizer sees any read past the head */
+static char *last_head;
+
 static int setup(void **state)
 {
 	(void)state;
@@ -21,11 +24,9 @@ static int teardown(void **state)
 {
 	(void)state;
 	arena_fini(&arena);
+	free(last_head);
 	return 0;
 }
-
-/* a heap block of the exact size, so that a sanitizer sees any read past the head */
-static char *last_head;
 
 static int parse_n(struct request_head *h, const char *text, size_t len)
 {
@@ -43,7 +44,7 @@ static int parse(struct request_head *h, const char *text)
 
 /* ---- where a head ends --------------------------------------------------------------------- */
 
-static void test_head_end(void **state)
+TEST(head_end)
 {
 	static const struct {
 		const char *text;
@@ -61,7 +62,6 @@ static void test_head_end(void **state)
 		{ "\r\n\r\n", 4 },
 		{ "\n\n", 2 },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		size_t len = strlen(rows[i].text), got = 0;
 		assert_int_equal(http1_find_head_end(rows[i].text, len, 0, &got), rows[i].len != 0);
@@ -84,11 +84,10 @@ static void test_head_end(void **state)
 	}
 }
 
-static void test_empty_lines(void **state)
+TEST(empty_lines)
 {
 	unsigned lines = 0;
 	size_t skip = 9;
-	(void)state;
 	assert_int_equal(http1_skip_empty_lines("GET", 3, &lines, &skip), 0);
 	assert_int_equal(skip, 0);
 	assert_int_equal(http1_skip_empty_lines("\r\nGET", 5, &lines, &skip), 0);
@@ -108,10 +107,9 @@ static void test_empty_lines(void **state)
 
 /* ---- what is accepted ---------------------------------------------------------------------- */
 
-static void test_whole(void **state)
+TEST(whole)
 {
 	struct request_head h;
-	(void)state;
 	assert_int_equal(parse(&h,
 				 "POST /a/../b?c=d HTTP/1.1\r\n"
 				 "Host: API.example:8080\r\n"
@@ -166,7 +164,7 @@ static void test_whole(void **state)
 }
 
 /* A line is FIELD_LINE exactly when it can be sent on as it is. */
-static void test_plain_lines(void **state)
+TEST(plain_lines)
 {
 	static const struct {
 		const char *line;
@@ -187,7 +185,6 @@ static void test_plain_lines(void **state)
 		{ "X:  ", false },
 		{ "X:\t", false },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct request_head h;
 		char text[64];
@@ -199,10 +196,9 @@ static void test_plain_lines(void **state)
 	}
 }
 
-static void test_no_fields(void **state)
+TEST(no_fields)
 {
 	struct request_head h;
-	(void)state;
 	assert_int_equal(parse(&h, "GET / HTTP/1.0\r\n\r\n"), 0);
 	assert_int_equal(h.version, 10);
 	assert_int_equal(h.fields.n, 0);
@@ -212,10 +208,9 @@ static void test_no_fields(void **state)
 	assert_int_equal(h.host.len, 0);
 }
 
-static void test_unknown_method(void **state)
+TEST(unknown_method)
 {
 	struct request_head h;
-	(void)state;
 	assert_int_equal(parse(&h, "PURGE /a HTTP/1.1\r\nHost: a\r\n\r\n"), 0);
 	assert_int_equal(h.method, METHOD_OTHER);
 	assert_str(h.method_text, "PURGE");
@@ -223,10 +218,9 @@ static void test_unknown_method(void **state)
 	assert_int_equal(h.method, METHOD_OTHER);
 }
 
-static void test_absolute_target_wins(void **state)
+TEST(absolute_target_wins)
 {
 	struct request_head h;
-	(void)state;
 	assert_int_equal(parse(&h, "GET http://B:81/x HTTP/1.1\r\nHost: a\r\n\r\n"), 0);
 	assert_str(h.authority, "B:81");
 	assert_str(h.host, "b");
@@ -235,7 +229,7 @@ static void test_absolute_target_wins(void **state)
 
 /* ---- connection ---------------------------------------------------------------------------- */
 
-static void test_keep_alive(void **state)
+TEST(keep_alive)
 {
 	static const struct {
 		const char *version, *fields;
@@ -260,7 +254,6 @@ static void test_keep_alive(void **state)
 		{ "1.0", "Connection: close\r\n", false },
 		{ "1.0", "Keep-Alive: timeout=5\r\n", false },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct request_head h;
 		char text[256];
@@ -272,7 +265,7 @@ static void test_keep_alive(void **state)
 	}
 }
 
-static void test_upgrade_te_expect(void **state)
+TEST(upgrade_te_expect)
 {
 	static const struct {
 		const char *version, *fields;
@@ -297,7 +290,6 @@ static void test_upgrade_te_expect(void **state)
 		{ "1.1", "Expect: 100-continue\r\n", false, false, false },
 		{ "1.0", "Expect: 100-continue\r\nContent-Length: 1\r\n", false, false, false },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct request_head h;
 		char text[256];
@@ -313,7 +305,7 @@ static void test_upgrade_te_expect(void **state)
 
 /* ---- framing ------------------------------------------------------------------------------- */
 
-static void test_framing_accepted(void **state)
+TEST(framing_accepted)
 {
 	static const struct {
 		const char *fields;
@@ -328,7 +320,6 @@ static void test_framing_accepted(void **state)
 		{ "Transfer-Encoding: chunked\r\n", BODY_CHUNKED, 0 },
 		{ "transfer-encoding:Chunked \r\n", BODY_CHUNKED, 0 },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct request_head h;
 		char text[256];
@@ -341,7 +332,7 @@ static void test_framing_accepted(void **state)
 }
 
 /* Every way we know of to make two parsers disagree on where a request ends. */
-static void test_framing_refused(void **state)
+TEST(framing_refused)
 {
 	static const char *const rows[] = {
 		/* both, in either order */
@@ -398,7 +389,6 @@ static void test_framing_refused(void **state)
 		"Transfer-Encoding: chun\xc3\xa7"
 		"ed\r\n",
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct request_head h;
 		char text[256];
@@ -425,11 +415,10 @@ static int parse_options(struct request_head *h, unsigned n, const char *option)
 
 /* What Connection lists is looked at for each field of a head: its number is bounded, and so is the
  * length of each. */
-static void test_connection_options_are_bounded(void **state)
+TEST(connection_options_are_bounded)
 {
 	struct request_head h;
 	char name[HTTP1_OPTION_MAX + 2];
-	(void)state;
 	assert_int_equal(parse_options(&h, HTTP1_CONNECTION_OPTIONS, "close"), 0);
 	assert_false(h.keep_alive);
 	assert_int_equal(parse_options(&h, HTTP1_CONNECTION_OPTIONS + 1, "close"), ERR_BAD_FIELD);
@@ -449,7 +438,7 @@ static void test_connection_options_are_bounded(void **state)
 	assert_true(h.upgrade && h.keep_alive);
 }
 
-static void test_refused(void **state)
+TEST(refused)
 {
 	static const struct {
 		const char *text;
@@ -584,7 +573,6 @@ static void test_refused(void **state)
 		  "100-continue\r\n\r\n",
 			ERR_BAD_EXPECTATION },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct request_head h;
 		int rc = parse(&h, rows[i].text);
@@ -595,12 +583,11 @@ static void test_refused(void **state)
 }
 
 /* NUL does not fit into the table. */
-static void test_nul(void **state)
+TEST(nul)
 {
 	static const char text[] = "GET /abc HTTP/1.1\r\nHost: abc\r\nX-Name: value\r\n\r\n";
 	struct request_head h;
 	char buf[sizeof(text)];
-	(void)state;
 	for (size_t i = 0; i < sizeof(text) - 1; i++) {
 		memcpy(buf, text, sizeof(text));
 		buf[i] = 0;
@@ -609,22 +596,20 @@ static void test_nul(void **state)
 }
 
 /* No part of a head is a head. */
-static void test_truncated(void **state)
+TEST(truncated)
 {
 	static const char text[] =
 		"POST /a?b HTTP/1.1\r\nHost: abc\r\nX-Name: value\r\nContent-Length: 5\r\n\r\n";
 	struct request_head h;
-	(void)state;
 	assert_int_equal(parse(&h, text), 0);
 	for (size_t n = 0; n < sizeof(text) - 1; n++)
 		assert_int_not_equal(parse_n(&h, text, n), 0);
 }
 
 /* What the log gets of a request that is refused. */
-static void test_partial(void **state)
+TEST(partial)
 {
 	struct request_head h;
-	(void)state;
 	assert_int_equal(parse(&h, "GET /a HTTP/1.1\r\nbad line\r\n\r\n"), ERR_BAD_FIELD);
 	assert_int_equal(h.method, METHOD_GET);
 	assert_str(h.target, "/a");
@@ -649,11 +634,10 @@ static size_t with_fields(char *buf, unsigned n)
 	return (size_t)(append(p, "\r\n") - buf);
 }
 
-static void test_max_fields(void **state)
+TEST(max_fields)
 {
 	static char buf[8192];
 	struct request_head h;
-	(void)state;
 	assert_int_equal(parse_n(&h, buf, with_fields(buf, 100)), 0);
 	assert_int_equal(h.fields.n, 100);
 	assert_str(field_value(&h.fields.v[0]), "a"); /* survived growth */
@@ -665,11 +649,10 @@ static void test_max_fields(void **state)
 	limits = HTTP1_LIMITS_DEFAULT;
 }
 
-static void test_max_target(void **state)
+TEST(max_target)
 {
 	static char buf[10000];
 	struct request_head h;
-	(void)state;
 	for (int extra = 0; extra < 2; extra++) {
 		size_t n = 8192u + (unsigned)extra;
 		memcpy(buf, "GET ", 4);
@@ -680,42 +663,15 @@ static void test_max_target(void **state)
 	}
 }
 
-static void test_budget(void **state)
+TEST(budget)
 {
 	struct arena small;
 	struct request_head h;
 	static const char text[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-	(void)state;
 	arena_init(&small, 64);
 	assert_int_equal(http1_parse_request(&h, text, sizeof(text) - 1, &small, &limits),
 		ERR_NO_MEMORY);
 	arena_fini(&small);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_head_end),
-		cmocka_unit_test(test_empty_lines),
-		cmocka_unit_test(test_whole),
-		cmocka_unit_test(test_plain_lines),
-		cmocka_unit_test(test_no_fields),
-		cmocka_unit_test(test_unknown_method),
-		cmocka_unit_test(test_absolute_target_wins),
-		cmocka_unit_test(test_keep_alive),
-		cmocka_unit_test(test_upgrade_te_expect),
-		cmocka_unit_test(test_framing_accepted),
-		cmocka_unit_test(test_framing_refused),
-		cmocka_unit_test(test_connection_options_are_bounded),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_nul),
-		cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_partial),
-		cmocka_unit_test(test_max_fields),
-		cmocka_unit_test(test_max_target),
-		cmocka_unit_test(test_budget),
-	};
-	int failed = cmocka_run_group_tests(tests, setup, teardown);
-	free(last_head);
-	return failed;
-}
+TEST_GROUP(setup, teardown);

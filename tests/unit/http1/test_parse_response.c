@@ -9,6 +9,9 @@
 static struct arena arena;
 static const struct http1_limits limits = { .max_fields = 5, .max_target = 100 };
 
+/* a heap block of the exact size, so that a sanitizer sees any read past the head */
+static char *last_head;
+
 static int setup(void **state)
 {
 	(void)state;
@@ -20,11 +23,9 @@ static int teardown(void **state)
 {
 	(void)state;
 	arena_fini(&arena);
+	free(last_head);
 	return 0;
 }
-
-/* a heap block of the exact size, so that a sanitizer sees any read past the head */
-static char *last_head;
 
 static int parse_n(struct response_head *h, enum method m, const char *text, size_t len)
 {
@@ -40,10 +41,9 @@ static int parse(struct response_head *h, enum method m, const char *text)
 	return parse_n(h, m, text, strlen(text));
 }
 
-static void test_whole(void **state)
+TEST(whole)
 {
 	struct response_head h;
-	(void)state;
 	assert_int_equal(parse(&h, METHOD_GET,
 				 "HTTP/1.1 404 Not  Here\r\n"
 				 "Server: x\r\n"
@@ -63,7 +63,7 @@ static void test_whole(void **state)
 	assert_true(h.keep_alive);
 }
 
-static void test_status_lines(void **state)
+TEST(status_lines)
 {
 	static const struct {
 		const char *line;
@@ -105,7 +105,6 @@ static void test_status_lines(void **state)
 		{ "GET / HTTP/1.1", 0, 0 },
 		{ "", 0, 0 },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct response_head h;
 		char text[128];
@@ -202,9 +201,8 @@ static const struct framing_row {
 	{ METHOD_GET, "1.1 204", "Content-Length: -1\r\n", ERR_UPSTREAM_BAD_FRAMING, 0, 0, 0, 0 },
 };
 
-static void test_framing(void **state)
+TEST(framing)
 {
-	(void)state;
 	for (size_t i = 0; i < sizeof(framing) / sizeof(framing[0]); i++) {
 		const struct framing_row *r = &framing[i];
 		struct response_head h;
@@ -221,7 +219,7 @@ static void test_framing(void **state)
 	}
 }
 
-static void test_fields_refused(void **state)
+TEST(fields_refused)
 {
 	static const char *const rows[] = {
 		"X : y\r\n",
@@ -236,7 +234,6 @@ static void test_fields_refused(void **state)
 		"\r\n",
 	};
 	struct response_head h;
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char text[128];
 		(void)snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n%s\r\n", rows[i]);
@@ -257,22 +254,20 @@ static void test_fields_refused(void **state)
 		0);
 }
 
-static void test_truncated(void **state)
+TEST(truncated)
 {
 	static const char text[] = "HTTP/1.1 200 OK\r\nServer: abc\r\nContent-Length: 5\r\n\r\n";
 	struct response_head h;
-	(void)state;
 	assert_int_equal(parse(&h, METHOD_GET, text), 0);
 	for (size_t n = 0; n < sizeof(text) - 1; n++)
 		assert_int_equal(parse_n(&h, METHOD_GET, text, n), ERR_UPSTREAM_BAD_HEAD);
 }
 
-static void test_budget(void **state)
+TEST(budget)
 {
 	static const char text[] = "HTTP/1.1 200 OK\r\nServer: abc\r\n\r\n";
 	struct arena small;
 	struct response_head h;
-	(void)state;
 	arena_init(&small, 64);
 	assert_int_equal(http1_parse_response(&h, text, sizeof(text) - 1, &small, METHOD_GET,
 				 &limits),
@@ -280,11 +275,10 @@ static void test_budget(void **state)
 	arena_fini(&small);
 }
 
-static void test_fields_alone(void **state)
+TEST(fields_alone)
 {
 	static const char text[] = "A: b\r\nC:d\r\n";
 	struct fields f = { 0 };
-	(void)state;
 	assert_int_equal(http1_parse_fields(&f, text, text + sizeof(text) - 1, &arena, 2), 0);
 	assert_int_equal(f.n, 2);
 	assert_str(field_value(&f.v[1]), "d");
@@ -295,18 +289,4 @@ static void test_fields_alone(void **state)
 	assert_int_equal(http1_parse_fields(&f, text, text + 5, &arena, 9), ERR_BAD_FIELD);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),
-		cmocka_unit_test(test_status_lines),
-		cmocka_unit_test(test_framing),
-		cmocka_unit_test(test_fields_refused),
-		cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_budget),
-		cmocka_unit_test(test_fields_alone),
-	};
-	int failed = cmocka_run_group_tests(tests, setup, teardown);
-	free(last_head);
-	return failed;
-}
+TEST_GROUP(setup, teardown);

@@ -83,9 +83,8 @@ static void talk_in_pieces(const char *talk, size_t at, size_t read_max, struct 
 	end();
 }
 
-static void test_in_pieces(void **state)
+TEST(in_pieces)
 {
-	(void)state;
 	for (unsigned t = 0; t < TALKS; t++) {
 		struct result whole, part;
 		size_t len = strlen(talks[t]);
@@ -107,9 +106,8 @@ static void test_in_pieces(void **state)
 
 /* ---- one after the other ------------------------------------------------------------------- */
 
-static void test_pipelined(void **state)
+TEST(pipelined)
 {
-	(void)state;
 	begin();
 	plan.when = LATER;
 	say("GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -127,10 +125,9 @@ static void test_pipelined(void **state)
 }
 
 /* What is read ahead of a request that waits for its response is bounded. */
-static void test_reads_ahead_within_bounds(void **state)
+TEST(reads_ahead_within_bounds)
 {
 	static char flood[256 * 1024];
-	(void)state;
 	begin();
 	plan.when = LATER;
 	say("GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -146,7 +143,7 @@ static void test_reads_ahead_within_bounds(void **state)
 	end();
 }
 
-static void test_keep_alive_and_close(void **state)
+TEST(keep_alive_and_close)
 {
 	static const struct {
 		const char *request;
@@ -160,7 +157,6 @@ static void test_keep_alive_and_close(void **state)
 		{ "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", true,
 			"Connection: keep-alive\r\n" },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		begin();
 		plan.body = "ok";
@@ -174,11 +170,10 @@ static void test_keep_alive_and_close(void **state)
 	}
 }
 
-static void test_kinds_of_bodies(void **state)
+TEST(kinds_of_bodies)
 {
 	struct fields trailers = { 0 };
 	struct arena a;
-	(void)state;
 	arena_init(&a, 0);
 	assert_int_equal(fields_add(&trailers, &a, STR("X-Sum"), STR("1")), 0);
 
@@ -210,9 +205,8 @@ static void test_kinds_of_bodies(void **state)
 	arena_fini(&a);
 }
 
-static void test_204_and_304(void **state)
+TEST(204_and_304)
 {
-	(void)state;
 	for (int status = 204; status <= 304; status += 100) {
 		begin();
 		plan.status = status;
@@ -229,9 +223,8 @@ static void test_204_and_304(void **state)
 
 /* ---- bodies -------------------------------------------------------------------------------- */
 
-static void test_held_body(void **state)
+TEST(held_body)
 {
-	(void)state;
 	begin();
 	plan.hold = true;
 	say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n");
@@ -248,14 +241,13 @@ static void test_held_body(void **state)
 }
 
 /* What a handler leaves is offered again, and the end comes behind all of it. */
-static void test_body_taken_in_parts(void **state)
+TEST(body_taken_in_parts)
 {
 	static const char *const requests[] = {
 		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789",
 		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
 		"chunked\r\n\r\na\r\n0123456789\r\n0\r\n\r\n",
 	};
-	(void)state;
 	for (int i = 0; i < 2; i++) {
 		begin();
 		plan.take = 4;
@@ -277,9 +269,8 @@ static void test_body_taken_in_parts(void **state)
 	}
 }
 
-static void test_body_limits(void **state)
+TEST(body_limits)
 {
-	(void)state;
 	begin();
 	conf.max_body = 10;
 	say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789");
@@ -303,9 +294,8 @@ static void test_body_limits(void **state)
 
 /* Answers that come before the body: a small rest is read and thrown away, a large one ends the
  * connection. */
-static void test_early_answers(void **state)
+TEST(early_answers)
 {
-	(void)state;
 	for (int large = 0; large < 2; large++) {
 		begin();
 		plan.when = NOW;
@@ -348,11 +338,10 @@ static void test_early_answers(void **state)
 	end();
 }
 
-static void test_100_continue(void **state)
+TEST(100_continue)
 {
 	static const char head[] =
 		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
-	(void)state;
 	begin();
 	say(head);
 	assert_string_equal(conn->wire.out, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -400,10 +389,9 @@ static void test_100_continue(void **state)
 
 /* ---- heads that are too large -------------------------------------------------------------- */
 
-static void test_head_sizes(void **state)
+TEST(head_sizes)
 {
 	char text[5000];
-	(void)state;
 	for (int one_by_one = 0; one_by_one < 2; one_by_one++) {
 		for (int over = -2; over <= 2; over++) {
 			int n = snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: a\r\nX: ");
@@ -437,10 +425,9 @@ static void test_head_sizes(void **state)
 }
 
 /* Across the blocks of a queue: a head larger than one of them. */
-static void test_large_head(void **state)
+TEST(large_head)
 {
 	static char text[100 * 1024];
-	(void)state;
 	begin();
 	conf.max_head = 100 * 1024;
 	conf.budget = 1 << 20;
@@ -455,10 +442,9 @@ static void test_large_head(void **state)
 	end();
 }
 
-static void test_too_much_for_the_memory(void **state)
+TEST(too_much_for_the_memory)
 {
 	static char text[60 * 1024];
-	(void)state;
 	begin();
 	conf.max_head = 100 * 1024;
 	conf.budget = 16 * 1024;
@@ -472,23 +458,4 @@ static void test_too_much_for_the_memory(void **state)
 	end();
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_in_pieces),
-		cmocka_unit_test(test_pipelined),
-		cmocka_unit_test(test_reads_ahead_within_bounds),
-		cmocka_unit_test(test_keep_alive_and_close),
-		cmocka_unit_test(test_kinds_of_bodies),
-		cmocka_unit_test(test_204_and_304),
-		cmocka_unit_test(test_held_body),
-		cmocka_unit_test(test_body_taken_in_parts),
-		cmocka_unit_test(test_body_limits),
-		cmocka_unit_test(test_early_answers),
-		cmocka_unit_test(test_100_continue),
-		cmocka_unit_test(test_head_sizes),
-		cmocka_unit_test(test_large_head),
-		cmocka_unit_test(test_too_much_for_the_memory),
-	};
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
-}
+TEST_GROUP(kit_setup, kit_teardown);

@@ -3,9 +3,8 @@
 
 /* ---- deadlines ----------------------------------------------------------------------------- */
 
-static void test_idle_timeout(void **state)
+TEST(idle_timeout)
 {
-	(void)state;
 	begin();
 	fakewire_pass(59 * NS_PER_S);
 	assert_open();
@@ -33,9 +32,8 @@ static void test_idle_timeout(void **state)
 	end();
 }
 
-static void test_head_timeout(void **state)
+TEST(head_timeout)
 {
-	(void)state;
 	begin();
 	fakewire_pass(55 * NS_PER_S); /* counts from the first byte */
 	say("GET / HT");
@@ -49,9 +47,8 @@ static void test_head_timeout(void **state)
 	end();
 }
 
-static void test_body_timeout(void **state)
+TEST(body_timeout)
 {
-	(void)state;
 	begin();
 	say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\n");
 	for (int i = 0; i < 3; i++) {
@@ -82,9 +79,8 @@ static void test_body_timeout(void **state)
 static char large[300 * 1024];
 
 /* A client that does not take its response: bounded, whatever else goes on. */
-static void test_stalled_client(void **state)
+TEST(stalled_client)
 {
-	(void)state;
 	memset(large, 'l', sizeof(large));
 	for (int owes = 0; owes < 2; owes++) {
 		begin();
@@ -120,10 +116,9 @@ static void test_stalled_client(void **state)
 }
 
 /* The end of the request's body does not end the watch over a response that nobody takes. */
-static void test_stalled_client_that_sends(void **state)
+TEST(stalled_client_that_sends)
 {
 	struct buf data;
-	(void)state;
 	begin();
 	plan.when = LATER;
 	memset(large, 'l', sizeof(large));
@@ -145,10 +140,9 @@ static void test_stalled_client_that_sends(void **state)
 
 /* ---- full, drained, sent ------------------------------------------------------------------- */
 
-static void test_full_and_drained(void **state)
+TEST(full_and_drained)
 {
 	struct buf data;
-	(void)state;
 	begin();
 	plan.when = LATER;
 	memset(large, 'l', sizeof(large));
@@ -181,9 +175,8 @@ static void test_full_and_drained(void **state)
 
 /* Drained is not sent: while a part of it waits, the response is not counted as sent, nor the
  * connection as idle. */
-static void test_sent_when_all_is_sent(void **state)
+TEST(sent_when_all_is_sent)
 {
-	(void)state;
 	begin();
 	memset(large, 'l', sizeof(large));
 	plan.body = large;
@@ -206,11 +199,10 @@ static void test_sent_when_all_is_sent(void **state)
 	end();
 }
 
-static void test_counts(void **state)
+TEST(counts)
 {
 	static const char first[] = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
 	static const char second[] = "GET /b HTTP/1.1\r\nHost: a\r\n\r\n", bad[] = "BAD\r\n\r\n";
-	(void)state;
 	begin();
 	fakewire_say_text(&conn->wire, first);
 	say(second);
@@ -227,7 +219,7 @@ static void test_counts(void **state)
 
 /* ---- clients that leave -------------------------------------------------------------------- */
 
-static void test_gone(void **state)
+TEST(gone)
 {
 	static const struct {
 		const char *said;
@@ -241,7 +233,6 @@ static void test_gone(void **state)
 		{ "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n012", 1 },
 		{ "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n0", 1 },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		for (int how = 0; how < 3; how++) {
 			begin();
@@ -268,9 +259,8 @@ static void test_gone(void **state)
 }
 
 /* A handler may take its time to finish; nothing happens to the connection before. */
-static void test_gone_and_finished_later(void **state)
+TEST(gone_and_finished_later)
 {
-	(void)state;
 	begin();
 	plan.when = LATER;
 	plan.keep_when_gone = true;
@@ -305,9 +295,8 @@ static void test_gone_and_finished_later(void **state)
 
 /* A client that says at once that it will say no more, as simple ones do, gets the answer that is
  * there. */
-static void test_half_closed(void **state)
+TEST(half_closed)
 {
-	(void)state;
 	begin();
 	plan.body = "hello";
 	plan.when = NOW;
@@ -320,9 +309,8 @@ static void test_half_closed(void **state)
 	end();
 }
 
-static void test_finish_from_within(void **state)
+TEST(finish_from_within)
 {
-	(void)state;
 	for (int i = 0; i < 4; i++) {
 		begin();
 		plan.finish_on_request = i == 0 || i == 3;
@@ -340,10 +328,9 @@ static void test_finish_from_within(void **state)
 }
 
 /* A response that cannot be completed must not look complete. */
-static void test_abort(void **state)
+TEST(abort)
 {
 	struct buf data;
-	(void)state;
 	for (int old = 0; old < 2; old++) {
 		begin();
 		plan.when = LATER;
@@ -402,9 +389,8 @@ static struct call *tunnel_open(const char *ahead)
 	return &calls[0];
 }
 
-static void test_tunnel(void **state)
+TEST(tunnel)
 {
-	(void)state;
 	for (size_t step = 0; step < 3; step++) {
 		/* no request any more */
 		struct call *k = tunnel_open("GET /ahead HTTP/1.1\r\n\r\n");
@@ -443,9 +429,8 @@ static void test_tunnel(void **state)
 }
 
 /* Our end first: what the client still says goes on arriving. */
-static void test_tunnel_ends_here_first(void **state)
+TEST(tunnel_ends_here_first)
 {
-	(void)state;
 	struct call *k = tunnel_open("");
 	tunnel_say(k, "bye");
 	k->c->ops->end(k->c, NULL);
@@ -464,9 +449,8 @@ static void test_tunnel_ends_here_first(void **state)
 	end();
 }
 
-static void test_tunnel_breaks(void **state)
+TEST(tunnel_breaks)
 {
-	(void)state;
 	for (int how = 0; how < 3; how++) {
 		struct call *k = tunnel_open("");
 		if (how == 0) {
@@ -489,9 +473,8 @@ static void test_tunnel_breaks(void **state)
 
 /* ---- draining ------------------------------------------------------------------------------ */
 
-static void test_drain(void **state)
+TEST(drain)
 {
-	(void)state;
 	begin(); /* idle: until the shorter time is up */
 	http1_server_drain(&conn->server, 2 * NS_PER_S);
 	fakewire_pass(NS_PER_S);
@@ -543,11 +526,10 @@ static void test_drain(void **state)
 
 /* While the process is overloaded a connection ends with its response: the one in progress is
  * finished first. */
-static void test_overload(void **state)
+TEST(overload)
 {
 	static struct shares shares;
 	struct shares *before = fakewire_worker.shares;
-	(void)state;
 	fakewire_worker.shares = &shares;
 	begin();
 	plan.when = LATER;
@@ -568,9 +550,8 @@ static void test_overload(void **state)
 	atomic_store(&shares.overload, 0);
 }
 
-static void test_abort_while_lingering(void **state)
+TEST(abort_while_lingering)
 {
-	(void)state;
 	begin();
 	say("GET / HTTP/1.0\r\n\r\n");
 	assert_lingers();
@@ -588,7 +569,7 @@ static void test_abort_while_lingering(void **state)
 
 /* ---- everything may fail ------------------------------------------------------------------- */
 
-static void test_each_operation_fails(void **state)
+TEST(each_operation_fails)
 {
 	static const char *const v[] = {
 		"GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -597,7 +578,6 @@ static void test_each_operation_fails(void **state)
 		"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
 		"chunked\r\n\r\n5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n",
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		for (int when = NOW; when <= AT_END; when++) {
 			unsigned ops = 1;
@@ -624,29 +604,4 @@ static void test_each_operation_fails(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_idle_timeout),
-		cmocka_unit_test(test_head_timeout),
-		cmocka_unit_test(test_body_timeout),
-		cmocka_unit_test(test_stalled_client),
-		cmocka_unit_test(test_stalled_client_that_sends),
-		cmocka_unit_test(test_full_and_drained),
-		cmocka_unit_test(test_sent_when_all_is_sent),
-		cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_gone),
-		cmocka_unit_test(test_gone_and_finished_later),
-		cmocka_unit_test(test_half_closed),
-		cmocka_unit_test(test_finish_from_within),
-		cmocka_unit_test(test_abort),
-		cmocka_unit_test(test_tunnel),
-		cmocka_unit_test(test_tunnel_ends_here_first),
-		cmocka_unit_test(test_tunnel_breaks),
-		cmocka_unit_test(test_drain),
-		cmocka_unit_test(test_overload),
-		cmocka_unit_test(test_abort_while_lingering),
-		cmocka_unit_test(test_each_operation_fails),
-	};
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
-}
+TEST_GROUP(kit_setup, kit_teardown);

@@ -43,10 +43,9 @@ static void expect_request(const struct request_head *h, bool keep_alive, const 
 	free(buf);
 }
 
-static void test_request_plain(void **state)
+TEST(request_plain)
 {
 	struct request_head h;
-	(void)state;
 	parse_request(&h,
 		"GET /a/./b?c=%zz HTTP/1.1\r\nHost: A:1\r\nAccept: */*\r\nX-Odd:  v "
 		"\r\nX-Empty:\r\nX-Last: 1\r\n\r\n");
@@ -60,10 +59,9 @@ static void test_request_plain(void **state)
 		"Connection: close\r\n\r\n");
 }
 
-static void test_request_dropped(void **state)
+TEST(request_dropped)
 {
 	struct request_head h;
-	(void)state;
 	parse_request(&h,
 		"GET / HTTP/1.1\r\nA: 1\r\nB: 2\r\nConnection: c, keep-alive\r\nHost: a\r\nC: "
 		"3\r\nKeep-Alive: x\r\n"
@@ -75,10 +73,9 @@ static void test_request_dropped(void **state)
 		"GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nD: 4\r\nE: 5\r\nb: new\r\nF: \r\n\r\n");
 }
 
-static void test_request_targets(void **state)
+TEST(request_targets)
 {
 	struct request_head h;
-	(void)state;
 	parse_request(&h, "GET http://B:81?q HTTP/1.1\r\nHost: a\r\n\r\n");
 	expect_request(&h, true, "GET /?q HTTP/1.1\r\nHost: B:81\r\n\r\n");
 	parse_request(&h, "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -93,10 +90,9 @@ static void test_request_targets(void **state)
 	expect_request(&h, true, "PURGE /x HTTP/1.1\r\nHost: \r\n\r\n");
 }
 
-static void test_request_framing(void **state)
+TEST(request_framing)
 {
 	struct request_head h;
-	(void)state;
 	parse_request(&h, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\nX: y\r\n\r\n");
 	expect_request(&h, true,
 		"POST / HTTP/1.1\r\nHost: a\r\nX: y\r\nContent-Length: 12\r\n\r\n");
@@ -116,10 +112,9 @@ static void test_request_framing(void **state)
 		"DELETE / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
 }
 
-static void test_request_connection(void **state)
+TEST(request_connection)
 {
 	struct request_head h;
-	(void)state;
 	parse_request(&h,
 		"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nTE: "
 		"trailers\r\nX: y\r\n\r\n");
@@ -159,10 +154,9 @@ static void parse_response(struct response_head *h, enum method m, const char *t
 	assert_int_equal(http1_parse_response(h, head.data, head.len, &arena, m, &limits), 0);
 }
 
-static void test_response_forwarded(void **state)
+TEST(response_forwarded)
 {
 	struct response_head h;
-	(void)state;
 	parse_response(&h, METHOD_GET,
 		"HTTP/1.1 200 Fine\r\nServer: x\r\nConnection: close\r\nA: 1\r\nB: "
 		"2\r\nContent-Length: 3\r\nC:4\r\n\r\n");
@@ -178,7 +172,7 @@ static void test_response_forwarded(void **state)
 		"Connection: keep-alive\r\n\r\n");
 }
 
-static void test_response_framing(void **state)
+TEST(response_framing)
 {
 	static const struct {
 		int status;
@@ -217,7 +211,6 @@ static void test_response_framing(void **state)
 		{ 403, BODY_LENGTH, false, METHOD_CONNECT, 11, BODY_LENGTH,
 			"Content-Length: 7\r\n" },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct response_head h = { .status = (uint16_t)rows[i].status,
 			.body = (uint8_t)rows[i].body,
@@ -232,10 +225,9 @@ static void test_response_framing(void **state)
 	}
 }
 
-static void test_response_informational(void **state)
+TEST(response_informational)
 {
 	struct response_head h;
-	(void)state;
 	parse_response(&h, METHOD_GET, "HTTP/1.1 103 \r\nLink: </a>\r\n\r\n");
 	expect_response(&h, METHOD_GET, 11, false,
 		"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
@@ -249,14 +241,13 @@ static void test_response_informational(void **state)
 	expect_response(&h, METHOD_GET, 11, true, "HTTP/1.1 426 X\r\nContent-Length: 0\r\n\r\n");
 }
 
-static void test_reasons(void **state)
+TEST(reasons)
 {
 	static const int known[] = { 100, 101, 103, 200, 201, 202, 203, 204, 205, 206, 300, 301,
 		302, 303, 304, 305, 307, 308, 400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410,
 		411, 412, 413, 414, 415, 416, 417, 421, 422, 425, 426, 428, 429, 431, 451, 500, 501,
 		502, 503, 504, 505, 507, 508, 511 };
 	size_t n = 0;
-	(void)state;
 	for (int status = -1; status < 1100; status++) {
 		bool has = http1_reason(status).len > 0;
 		bool want = n < sizeof(known) / sizeof(known[0]) && known[n] == status;
@@ -271,11 +262,10 @@ static void test_reasons(void **state)
 	expect_response(&h, METHOD_GET, 11, true, "HTTP/1.1 499 \r\nContent-Length: 0\r\n\r\n");
 }
 
-static void test_fields_alone(void **state)
+TEST(fields_alone)
 {
 	struct fields f = { 0 };
 	char buf[64];
-	(void)state;
 	assert_int_equal(http1_fields_size(&f), 0);
 	assert_ptr_equal(http1_write_fields(buf, &f), buf);
 	assert_int_equal(fields_add(&f, &arena, STR("A"), STR("1")), 0);
@@ -285,19 +275,4 @@ static void test_fields_alone(void **state)
 	assert_str(str_n(buf, (size_t)(http1_write_fields(buf, &f) - buf)), "B: 2\r\n");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_request_plain),
-		cmocka_unit_test(test_request_dropped),
-		cmocka_unit_test(test_request_targets),
-		cmocka_unit_test(test_request_framing),
-		cmocka_unit_test(test_request_connection),
-		cmocka_unit_test(test_response_forwarded),
-		cmocka_unit_test(test_response_framing),
-		cmocka_unit_test(test_response_informational),
-		cmocka_unit_test(test_reasons),
-		cmocka_unit_test(test_fields_alone),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

@@ -25,10 +25,9 @@ static void peer_call(struct peer *p, uint32_t stream)
 	peer_run(p);
 }
 
-static void test_silence(void **state)
+TEST(silence)
 {
 	struct peer *p = peer_of(begin_call);
-	(void)state;
 	peer_call(p, 1);
 	peer_post(p, 3, "/");
 	peer_wait(p, 1200);
@@ -45,10 +44,9 @@ static void test_silence(void **state)
 	peer_free(&p);
 }
 
-static void test_a_dead_client(void **state)
+TEST(a_dead_client)
 {
 	struct peer *p = peer_of(begin_call);
-	(void)state;
 	p->quiet = true;
 	peer_call(p, 1);
 	peer_wait(p, 1500);
@@ -59,10 +57,9 @@ static void test_a_dead_client(void **state)
 }
 
 /* Its request was complete: nothing is waited for but the server, perhaps for hours. */
-static void test_a_client_that_died(void **state)
+TEST(a_client_that_died)
 {
 	struct peer *p = peer_of(begin_call);
-	(void)state;
 	for (uint32_t id = 1; id <= 3; id += 2) {
 		peer_call(p, id);
 		peer_data(p, id, "ask", true);
@@ -83,10 +80,9 @@ static void test_a_client_that_died(void **state)
 }
 
 /* A client that takes nothing for a while, but is there; and one that is not. */
-static void test_a_slow_reader(void **state)
+TEST(a_slow_reader)
 {
 	struct peer *p = peer_of(begin_call);
-	(void)state;
 	p->no_updates = true;
 	peer_call(p, 1);
 	peer_data(p, 1, "", true);
@@ -104,10 +100,9 @@ static void test_a_slow_reader(void **state)
 }
 
 /* An answer to that PING says nothing about the GOAWAY: requests may still be on their way. */
-static void test_drain(void **state)
+TEST(drain)
 {
 	struct peer *p = peer_of(begin_call);
-	(void)state;
 	p->quiet = true;
 	p->conf.body_ns = 100 * NS_PER_MS;
 	peer_call(p, 1);
@@ -128,10 +123,9 @@ static void test_drain(void **state)
 }
 
 /* The length of nothing is said where it was said. */
-static void test_lengths(void **state)
+TEST(lengths)
 {
 	struct peer *p = peer_of(begin_call);
-	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
 		peer_call(p, 2 * i + 1);
 		peer_data(p, 2 * i + 1, "", true);
@@ -148,17 +142,4 @@ static void test_lengths(void **state)
 			i == 0 ? "" : "content-length: 0\n");
 	}
 	peer_free(&p);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_silence),
-		cmocka_unit_test(test_a_dead_client),
-		cmocka_unit_test(test_a_slow_reader),
-		cmocka_unit_test(test_a_client_that_died),
-		cmocka_unit_test(test_drain),
-		cmocka_unit_test(test_lengths),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

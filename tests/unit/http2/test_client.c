@@ -8,10 +8,9 @@
 
 #define END FRAME_END_STREAM
 
-static void test_beginning(void **state)
+TEST(beginning)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_open(f);
 	assert_int_equal(f->n_settings, 1);
 	assert_int_equal(f->settings[NGHTTP2_SETTINGS_ENABLE_PUSH], 0);
@@ -21,10 +20,9 @@ static void test_beginning(void **state)
 	far_free(&f);
 }
 
-static void test_get(void **state)
+TEST(get)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	struct way *v = way_get(f, "/a?b=c");
 	far_run(f);
@@ -54,10 +52,9 @@ static void test_get(void **state)
 }
 
 /* What is about the connection, and what the head itself says, is not sent as it came. */
-static void test_request_fields(void **state)
+TEST(request_fields)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	struct way *v = way_send(f, "POST", "/", 3, "Host", "elsewhere", "Content-Type",
 		"text/plain", "X-Own", "Va lue", "Content-Length", "99", "Connection", "close",
@@ -75,10 +72,9 @@ static void test_request_fields(void **state)
 	far_free(&f);
 }
 
-static void test_bodies(void **state)
+TEST(bodies)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	struct way *v = way_send(f, "POST", "/", 5, NULL);
 	(void)way_push_text(v, "hello");
@@ -113,11 +109,10 @@ static void test_bodies(void **state)
 	far_free(&f);
 }
 
-static void test_trailers(void **state)
+TEST(trailers)
 {
 	struct far *f = far_new();
 	struct fields t = { 0 };
-	(void)state;
 	far_start(f, 100);
 	struct way *v = way_send(f, "POST", "/", -2, NULL);
 	(void)way_push_text(v, "x");
@@ -151,10 +146,9 @@ static void test_trailers(void **state)
 	far_free(&f);
 }
 
-static void test_interim(void **state)
+TEST(interim)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	struct way *v = way_get(f, "/");
 	far_run(f);
@@ -182,10 +176,9 @@ static void test_interim(void **state)
 }
 
 /* What frames a response, and what it is for the gateway. */
-static void test_framing(void **state)
+TEST(framing)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	struct way *v = way_send(f, "HEAD", "/", -1, NULL);
 	way_end(v);
@@ -215,11 +208,10 @@ static void test_framing(void **state)
 	far_free(&f);
 }
 
-static void test_wrong_length(void **state)
+TEST(wrong_length)
 {
 	struct far *f = far_new();
 	struct way *v[5];
-	(void)state;
 	far_start(f, 100);
 	for (int i = 0; i < 4; i++)
 		v[i] = way_get(f, "/");
@@ -253,7 +245,7 @@ static void test_wrong_length(void **state)
 	far_free(&f);
 }
 
-static void test_malformed_heads(void **state)
+TEST(malformed_heads)
 {
 	static const struct {
 		const char *fields[6];
@@ -287,7 +279,6 @@ static void test_malformed_heads(void **state)
 			ERR_UPSTREAM_BAD_FRAMING },
 	};
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	for (uint32_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		const char *const *p = bad[i].fields;
@@ -305,10 +296,9 @@ static void test_malformed_heads(void **state)
 	far_free(&f);
 }
 
-static void test_malformed_ends(void **state)
+TEST(malformed_ends)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	for (int i = 0; i < 4; i++)
 		way_get(f, "/");
@@ -328,12 +318,11 @@ static void test_malformed_ends(void **state)
 	far_free(&f);
 }
 
-static void test_large_heads(void **state)
+TEST(large_heads)
 {
 	struct far *f = far_new();
 	char block[60000], value[8000];
 	size_t n;
-	(void)state;
 	f->conf.max_fields = 20;
 	far_start(f, 100);
 	struct way *v = way_get(f, "/");
@@ -378,10 +367,9 @@ static void assert_pushed(const struct got *g, uint64_t n)
 	}
 }
 
-static void test_a_slow_server(void **state)
+TEST(a_slow_server)
 {
 	struct far *f = far_new();
-	(void)state;
 	f->no_updates = true;
 	far_start(f, 100);
 	struct way *v = way_send(f, "POST", "/", -2, NULL);
@@ -414,10 +402,9 @@ static void test_a_slow_server(void **state)
 
 /* Smaller windows and larger frames, as the server says; and a window that shrinks below
  * nothing. */
-static void test_settings_of_the_server(void **state)
+TEST(settings_of_the_server)
 {
 	struct far *f = far_new();
-	(void)state;
 	f->no_updates = true;
 	far_open(f);
 	far_settings(f, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 100,
@@ -442,10 +429,9 @@ static void test_settings_of_the_server(void **state)
 }
 
 /* A response that is not taken stops at its window, and stops no other. */
-static void test_a_slow_exchange(void **state)
+TEST(a_slow_exchange)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	struct way *slow = way_get(f, "/slow"), *quick = way_get(f, "/quick");
 	far_run(f);
@@ -479,10 +465,9 @@ static void test_a_slow_exchange(void **state)
 }
 
 /* What the exchange does not take is offered again, and until then not room for more. */
-static void test_left_over(void **state)
+TEST(left_over)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	struct way *v = way_get(f, "/");
 	v->take_nothing = true;
@@ -502,10 +487,9 @@ static void test_left_over(void **state)
 	far_free(&f);
 }
 
-static void test_more_than_the_window(void **state)
+TEST(more_than_the_window)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	struct way *v = way_get(f, "/"), *other = way_get(f, "/");
 	far_run(f);
@@ -524,10 +508,9 @@ static void test_more_than_the_window(void **state)
 
 /* ---- many at a time ------------------------------------------------------------------------ */
 
-static void test_room(void **state)
+TEST(room)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_open(f); /* the server has not said how many it takes */
 	assert_int_equal(http2_conn_stage(f->conn), HTTP2_NEW);
 	assert_int_equal(http2_conn_room(f->conn), 16);
@@ -558,10 +541,9 @@ static void test_room(void **state)
 }
 
 /* A server that lowers its number while requests wait: they wait, and none is lost. */
-static void test_less_room_than_promised(void **state)
+TEST(less_room_than_promised)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 10);
 	for (int i = 0; i < 10; i++)
 		way_get(f, "/");
@@ -578,11 +560,10 @@ static void test_less_room_than_promised(void **state)
 	far_free(&f);
 }
 
-static void test_interleaved(void **state)
+TEST(interleaved)
 {
 	struct far *f = far_new();
 	char text[32];
-	(void)state;
 	far_start(f, 100);
 	for (int i = 0; i < 100; i++)
 		way_get(f, "/");
@@ -606,12 +587,11 @@ static void test_interleaved(void **state)
 }
 
 /* Frames cut anywhere. */
-static void test_byte_by_byte(void **state)
+TEST(byte_by_byte)
 {
 	struct far *f = far_new();
 	char frames[256];
 	size_t n = 9;
-	(void)state;
 	far_start(f, 100);
 	struct way *v = way_get(f, "/");
 	far_run(f);
@@ -633,10 +613,9 @@ static void test_byte_by_byte(void **state)
 	far_free(&f);
 }
 
-static void test_pings_are_answered(void **state)
+TEST(pings_are_answered)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	far_frame(f, FRAME_PING, 0, 0, "12345678", 8);
 	far_frame(f, 0xee, 0, 0, "unknown", 7);
@@ -644,32 +623,4 @@ static void test_pings_are_answered(void **state)
 	assert_int_equal(f->n_ping_acks, 1);
 	assert_non_null(f->conn);
 	far_free(&f);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_beginning),
-		cmocka_unit_test(test_get),
-		cmocka_unit_test(test_request_fields),
-		cmocka_unit_test(test_bodies),
-		cmocka_unit_test(test_trailers),
-		cmocka_unit_test(test_interim),
-		cmocka_unit_test(test_framing),
-		cmocka_unit_test(test_wrong_length),
-		cmocka_unit_test(test_malformed_heads),
-		cmocka_unit_test(test_malformed_ends),
-		cmocka_unit_test(test_large_heads),
-		cmocka_unit_test(test_a_slow_server),
-		cmocka_unit_test(test_settings_of_the_server),
-		cmocka_unit_test(test_a_slow_exchange),
-		cmocka_unit_test(test_left_over),
-		cmocka_unit_test(test_more_than_the_window),
-		cmocka_unit_test(test_room),
-		cmocka_unit_test(test_less_room_than_promised),
-		cmocka_unit_test(test_interleaved),
-		cmocka_unit_test(test_byte_by_byte),
-		cmocka_unit_test(test_pings_are_answered),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

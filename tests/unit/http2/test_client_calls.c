@@ -12,10 +12,9 @@ static struct way *call_begin(struct far *f)
 	return v;
 }
 
-static void test_metadata(void **state)
+TEST(metadata)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	struct way *v = call_begin(f);
 	far_headers(f, 1, 0, ":status", "200", NULL);
@@ -39,10 +38,9 @@ static void test_metadata(void **state)
 }
 
 /* A head that ends the response has no length that the server did not say. */
-static void test_trailers_only(void **state)
+TEST(trailers_only)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	struct way *v = call_begin(f);
 	far_headers(f, 1, END, ":status", "200", "content-type", "application/grpc", "grpc-status",
@@ -61,10 +59,9 @@ static void test_trailers_only(void **state)
 
 /* Before the head, behind it, and while the client says nothing: the server is asked, and
  * answers. */
-static void test_silence(void **state)
+TEST(silence)
 {
 	struct far *f = far_new();
-	(void)state;
 	f->takes_pings = true;
 	f->conf.response_ns = 300 * NS_PER_MS;
 	f->conf.ping_ns = 300 * NS_PER_MS;
@@ -87,10 +84,9 @@ static void test_silence(void **state)
 }
 
 /* A connection on which others are answered needs not be asked. */
-static void test_others_answer(void **state)
+TEST(others_answer)
 {
 	struct far *f = far_new();
-	(void)state;
 	f->conf.response_ns = 1 * NS_PER_S;
 	f->conf.ping_ns = 1 * NS_PER_S;
 	far_start(f, 100);
@@ -105,10 +101,9 @@ static void test_others_answer(void **state)
 	far_free(&f);
 }
 
-static void test_a_dead_connection(void **state)
+TEST(a_dead_connection)
 {
 	struct far *f = far_new();
-	(void)state;
 	f->takes_pings = f->quiet = true;
 	f->conf.response_ns = 60 * NS_PER_MS;
 	f->conf.ping_ns = 60 * NS_PER_MS;
@@ -126,10 +121,9 @@ static void test_a_dead_connection(void **state)
 }
 
 /* What is no call is timed as ever, next to one. */
-static void test_other_requests(void **state)
+TEST(other_requests)
 {
 	struct far *f = far_new();
-	(void)state;
 	f->conf.response_ns = 60 * NS_PER_MS;
 	far_start(f, 100);
 	struct way *call = call_begin(f), *other = way_get(f, "/");
@@ -137,17 +131,4 @@ static void test_other_requests(void **state)
 	assert_int_equal(other->err, ERR_UPSTREAM_TIMEOUT);
 	assert_int_equal(call->failed, 0);
 	far_free(&f);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_metadata),
-		cmocka_unit_test(test_trailers_only),
-		cmocka_unit_test(test_silence),
-		cmocka_unit_test(test_others_answer),
-		cmocka_unit_test(test_a_dead_connection),
-		cmocka_unit_test(test_other_requests),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

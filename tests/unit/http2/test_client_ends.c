@@ -9,10 +9,9 @@
 
 /* ---- resets -------------------------------------------------------------------------------- */
 
-static void test_resets(void **state)
+TEST(resets)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	for (int i = 0; i < 6; i++)
 		way_get(f, "/");
@@ -44,10 +43,9 @@ static void test_resets(void **state)
 }
 
 /* A server may answer without reading the request, and say so (RFC 9113 8.1). */
-static void test_early_answer(void **state)
+TEST(early_answer)
 {
 	struct far *f = far_new();
-	(void)state;
 	f->no_updates = true;
 	far_start(f, 100);
 	struct way *v = way_send(f, "POST", "/", 1 << 20, NULL);
@@ -77,10 +75,9 @@ static void test_early_answer(void **state)
 	far_free(&f);
 }
 
-static void test_cancel(void **state)
+TEST(cancel)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	struct way *early = way_get(f, "/never-sent");
 	way_release(early);
@@ -114,11 +111,10 @@ static void test_cancel(void **state)
 }
 
 /* In the middle of a head that comes in pieces. */
-static void test_cancel_within_a_head(void **state)
+TEST(cancel_within_a_head)
 {
 	struct far *f = far_new();
 	char block[256];
-	(void)state;
 	far_start(f, 100);
 	struct way *v = way_get(f, "/"), *other = way_get(f, "/");
 	far_run(f);
@@ -140,10 +136,9 @@ static void release_now(struct way *v)
 	way_release(v);
 }
 
-static void test_release_within_events(void **state)
+TEST(release_within_events)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	struct way *head = way_get(f, "/"), *interim = way_get(f, "/"), *fails = way_get(f, "/");
 	head->on_head = interim->on_head = release_now;
@@ -165,10 +160,9 @@ static void test_release_within_events(void **state)
 
 /* ---- GOAWAY -------------------------------------------------------------------------------- */
 
-static void test_goaway(void **state)
+TEST(goaway)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	for (int i = 0; i < 5; i++)
 		way_get(f, "/");
@@ -201,10 +195,9 @@ static void test_goaway(void **state)
 }
 
 /* First that there will be an end, then where it is (RFC 9113 6.8). */
-static void test_goaway_in_two_steps(void **state)
+TEST(goaway_in_two_steps)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	struct way *first = way_get(f, "/"), *second = way_get(f, "/");
 	far_run(f);
@@ -223,10 +216,9 @@ static void test_goaway_in_two_steps(void **state)
 }
 
 /* It comes with the end of the connection: what it says counts. */
-static void test_goaway_and_close(void **state)
+TEST(goaway_and_close)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	struct way *seen = way_get(f, "/"), *unseen = way_get(f, "/");
 	far_run(f);
@@ -240,10 +232,9 @@ static void test_goaway_and_close(void **state)
 	far_free(&f);
 }
 
-static void test_goaway_idle(void **state)
+TEST(goaway_idle)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	far_goaway(f, 0, NGHTTP2_NO_ERROR);
 	far_run(f);
@@ -254,10 +245,9 @@ static void test_goaway_idle(void **state)
 
 /* ---- the connection breaks ----------------------------------------------------------------- */
 
-static void test_close(void **state)
+TEST(close)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	struct way *waits = way_get(f, "/"), *half = way_get(f, "/"), *whole = way_get(f, "/");
 	far_run(f);
@@ -287,10 +277,9 @@ static void test_close(void **state)
 }
 
 /* Whether a request left is known even when all is over before it could. */
-static void test_not_sent(void **state)
+TEST(not_sent)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	struct way *v = way_get(f, "/sent");
 	far_run(f);
@@ -315,10 +304,9 @@ static void begin_another(struct way *v)
 	another = v;
 }
 
-static void test_no_room_where_it_failed(void **state)
+TEST(no_room_where_it_failed)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	struct way *v = way_get(f, "/");
 	v->on_fail = begin_another;
@@ -331,10 +319,9 @@ static void test_no_room_where_it_failed(void **state)
 	far_free(&f);
 }
 
-static void test_close_idle(void **state)
+TEST(close_idle)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	assert_false(http2_conn_check_stale(f->conn));
 	far_close(f);
@@ -354,10 +341,9 @@ static void test_close_idle(void **state)
 	far_free(&f);
 }
 
-static void test_owner_closes(void **state)
+TEST(owner_closes)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	http2_conn_close(f->conn);
 	f->conn = NULL;
@@ -369,10 +355,9 @@ static void test_owner_closes(void **state)
 	far_free(&f);
 }
 
-static void test_retire(void **state)
+TEST(retire)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_start(f, 100);
 	struct way *v = way_get(f, "/");
 	far_run(f);
@@ -391,10 +376,9 @@ static void test_retire(void **state)
 
 /* ---- silence ------------------------------------------------------------------------------- */
 
-static void test_timeouts(void **state)
+TEST(timeouts)
 {
 	struct far *f = far_new();
-	(void)state;
 	f->conf.response_ns = 150 * NS_PER_MS;
 	far_start(f, 100);
 	struct way *silent = way_get(f, "/"), *stalled = way_get(f, "/"), *held = way_get(f, "/"),
@@ -423,10 +407,9 @@ static void test_timeouts(void **state)
 }
 
 /* A connection that says nothing at all is not used any more. */
-static void test_a_dead_connection(void **state)
+TEST(a_dead_connection)
 {
 	struct far *f = far_new();
-	(void)state;
 	f->conf.response_ns = 100 * NS_PER_MS;
 	far_start(f, 100);
 	far_wait(f, 30);
@@ -438,10 +421,9 @@ static void test_a_dead_connection(void **state)
 	far_free(&f);
 }
 
-static void test_a_slow_upload_is_not_silence(void **state)
+TEST(a_slow_upload_is_not_silence)
 {
 	struct far *f = far_new();
-	(void)state;
 	f->conf.response_ns = 150 * NS_PER_MS;
 	f->no_updates = true;
 	far_start(f, 100);
@@ -460,10 +442,9 @@ static void test_a_slow_upload_is_not_silence(void **state)
 	far_free(&f);
 }
 
-static void test_no_settings(void **state)
+TEST(no_settings)
 {
 	struct far *f = far_new();
-	(void)state;
 	f->conf.connect_ns = 100 * NS_PER_MS;
 	far_open(f);
 	struct way *v = way_get(f, "/");
@@ -473,10 +454,9 @@ static void test_no_settings(void **state)
 	far_free(&f);
 }
 
-static void test_idle(void **state)
+TEST(idle)
 {
 	struct far *f = far_new();
-	(void)state;
 	f->conf.idle_ns = 100 * NS_PER_MS;
 	far_start(f, 100);
 	struct way *v = way_get(f, "/");
@@ -496,12 +476,11 @@ static void test_idle(void **state)
 
 /* ---- servers that break rules -------------------------------------------------------------- */
 
-static void test_not_http2(void **state)
+TEST(not_http2)
 {
 	static const char text[] =
 		"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 	struct far *f = far_new();
-	(void)state;
 	far_open(f);
 	struct way *v = way_get(f, "/");
 	far_run(f);
@@ -633,7 +612,7 @@ static void bad_priority_update(struct far *f) /* RFC 9218 7.1: only clients sen
 }
 
 /* All requests fail, none as untouched, and the server is told why. */
-static void test_rules(void **state)
+TEST(rules)
 {
 	static const struct {
 		const char *name;
@@ -661,7 +640,6 @@ static void test_rules(void **state)
 		{ "unknown flood", flood_unknown, NGHTTP2_ENHANCE_YOUR_CALM },
 		{ "interim flood", flood_interim, NGHTTP2_ENHANCE_YOUR_CALM },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		struct far *f = far_new();
 		far_start(f, 100);
@@ -682,11 +660,10 @@ static void test_rules(void **state)
 
 /* ---- what can be sent anew ----------------------------------------------------------------- */
 
-static void test_reclaim(void **state)
+TEST(reclaim)
 {
 	struct far *f = far_new();
 	struct buf b;
-	(void)state;
 	buf_init(&b);
 	far_start(f, 100);
 	struct way *small = way_send(f, "POST", "/", -2, NULL),
@@ -716,34 +693,4 @@ static void test_reclaim(void **state)
 	assert_false(aborted->o->ops->reclaim(aborted->o, &b));
 	assert_int_equal(b.len, 0);
 	far_free(&f);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_resets),
-		cmocka_unit_test(test_early_answer),
-		cmocka_unit_test(test_cancel),
-		cmocka_unit_test(test_cancel_within_a_head),
-		cmocka_unit_test(test_release_within_events),
-		cmocka_unit_test(test_goaway),
-		cmocka_unit_test(test_goaway_in_two_steps),
-		cmocka_unit_test(test_goaway_and_close),
-		cmocka_unit_test(test_goaway_idle),
-		cmocka_unit_test(test_close),
-		cmocka_unit_test(test_not_sent),
-		cmocka_unit_test(test_no_room_where_it_failed),
-		cmocka_unit_test(test_close_idle),
-		cmocka_unit_test(test_owner_closes),
-		cmocka_unit_test(test_retire),
-		cmocka_unit_test(test_timeouts),
-		cmocka_unit_test(test_a_dead_connection),
-		cmocka_unit_test(test_a_slow_upload_is_not_silence),
-		cmocka_unit_test(test_no_settings),
-		cmocka_unit_test(test_idle),
-		cmocka_unit_test(test_not_http2),
-		cmocka_unit_test(test_rules),
-		cmocka_unit_test(test_reclaim),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,10 +54,9 @@ static struct way *tunnel_open(struct far *f)
 	return v;
 }
 
-static void test_waits_for_settings(void **state)
+TEST(waits_for_settings)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_open(f);
 	struct way *v = ask(f, "websocket");
 	far_run(f);
@@ -75,10 +74,9 @@ static void test_waits_for_settings(void **state)
 	far_free(&f);
 }
 
-static void test_other_protocols(void **state)
+TEST(other_protocols)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_open(f);
 	far_allow(f);
 	struct way *v = ask(f, "echo");
@@ -91,9 +89,8 @@ static void test_other_protocols(void **state)
 	far_free(&f);
 }
 
-static void test_not_offered(void **state)
+TEST(not_offered)
 {
-	(void)state;
 	for (int late = 0; late < 2; late++) {
 		struct far *f = far_new();
 		far_open(f);
@@ -114,12 +111,11 @@ static void test_not_offered(void **state)
 	}
 }
 
-static void test_bytes(void **state)
+TEST(bytes)
 {
 	struct far *f = far_new();
 	struct way *v = tunnel_open(f);
 	struct got *g = far_got(f, 1);
-	(void)state;
 	v->keep = true;
 	assert_non_null(strstr(v->fields, "sec-websocket-protocol: chat\n"));
 	(void)way_push_text(v, "up");
@@ -150,10 +146,9 @@ static void test_bytes(void **state)
 }
 
 /* The server ends first: what is said after that still arrives, whole, and is waited for. */
-static void test_server_ends_first(void **state)
+TEST(server_ends_first)
 {
 	struct far *f = far_new();
-	(void)state;
 	f->no_updates = true;
 	struct way *v = tunnel_open(f);
 	v->keep = true;
@@ -178,9 +173,8 @@ static void test_server_ends_first(void **state)
 }
 
 /* It ends, and wants nothing more: there is nothing to wait for then. */
-static void test_server_wants_no_more(void **state)
+TEST(server_wants_no_more)
 {
-	(void)state;
 	for (int late = 0; late < 2; late++) {
 		struct far *f = far_new();
 		struct way *v = tunnel_open(f);
@@ -205,9 +199,8 @@ static void test_server_wants_no_more(void **state)
 	}
 }
 
-static void test_lost(void **state)
+TEST(lost)
 {
-	(void)state;
 	for (int closed = 0; closed < 2; closed++) {
 		struct far *f = far_new();
 		struct way *v = tunnel_open(f);
@@ -223,11 +216,10 @@ static void test_lost(void **state)
 	}
 }
 
-static void test_released(void **state)
+TEST(released)
 {
 	struct far *f = far_new();
 	struct way *v = tunnel_open(f);
-	(void)state;
 	way_release(v);
 	far_run(f);
 	assert_true(far_got(f, 1)->reset);
@@ -235,10 +227,9 @@ static void test_released(void **state)
 	far_free(&f);
 }
 
-static void test_declined(void **state)
+TEST(declined)
 {
 	struct far *f = far_new();
-	(void)state;
 	far_open(f);
 	far_allow(f);
 	struct way *v = ask(f, "websocket");
@@ -258,9 +249,8 @@ static void test_declined(void **state)
 	far_free(&f);
 }
 
-static void test_rules(void **state)
+TEST(rules)
 {
-	(void)state;
 	struct far *f = far_new();
 	struct way *v = tunnel_open(f);
 	far_headers(f, 1, FRAME_END_STREAM, "x-sum", "1", NULL); /* RFC 9113 8.5 */
@@ -277,10 +267,9 @@ static void test_rules(void **state)
 }
 
 /* The answer is due in time; in a tunnel nothing is. */
-static void test_deadlines(void **state)
+TEST(deadlines)
 {
 	struct far *f = far_new();
-	(void)state;
 	f->conf.response_ns = 200 * NS_PER_MS;
 	far_open(f);
 	far_allow(f);
@@ -303,22 +292,4 @@ static void test_deadlines(void **state)
 	way_release(v);
 	f->no_read = false;
 	far_free(&f);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_waits_for_settings),
-		cmocka_unit_test(test_other_protocols),
-		cmocka_unit_test(test_not_offered),
-		cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_server_ends_first),
-		cmocka_unit_test(test_server_wants_no_more),
-		cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_released),
-		cmocka_unit_test(test_declined),
-		cmocka_unit_test(test_rules),
-		cmocka_unit_test(test_deadlines),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

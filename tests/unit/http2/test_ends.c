@@ -40,10 +40,9 @@ static void expect_gone(struct call *call)
 	assert_true(call->c == NULL);
 }
 
-static void test_reset_everywhere(void **state)
+TEST(reset_everywhere)
 {
 	struct peer *p = peer_of(begin_nothing);
-	(void)state;
 	peer_start(p);
 	for (uint32_t id = 1; id <= 13; id += 2)
 		peer_post(p, id, "/");
@@ -81,10 +80,9 @@ static void test_reset_everywhere(void **state)
 
 /* A response that is out is sent, whatever the client says afterwards; also when it says so in the
  * same breath. */
-static void test_reset_after_response(void **state)
+TEST(reset_after_response)
 {
 	struct peer *p = peer_of(NULL);
-	(void)state;
 	peer_start(p);
 	peer_post(p, 1, "/");
 	peer_run(p);
@@ -96,10 +94,9 @@ static void test_reset_after_response(void **state)
 }
 
 /* A head in pieces, and then a reset, or the end of the connection: no request ever was. */
-static void test_reset_of_half_a_head(void **state)
+TEST(reset_of_half_a_head)
 {
 	struct peer *p = peer_of(NULL);
-	(void)state;
 	peer_start(p);
 	char block[200];
 	size_t n = peer_block(block, ":method", "GET", ":scheme", "http", NULL);
@@ -113,10 +110,9 @@ static void test_reset_of_half_a_head(void **state)
 }
 
 /* The exchange that lives longer than its client: what it does then goes nowhere. */
-static void test_after_gone(void **state)
+TEST(after_gone)
 {
 	struct peer *p = peer_of(begin_nothing);
-	(void)state;
 	peer_start(p);
 	peer_post(p, 1, "/");
 	peer_run(p);
@@ -144,9 +140,8 @@ static void test_after_gone(void **state)
 
 /* ---- loss of the connection ---------------------------------------------------------------- */
 
-static void test_client_leaves(void **state)
+TEST(client_leaves)
 {
-	(void)state;
 	for (int how = 0; how < 3; how++) {
 		struct peer *p = peer_of(begin_nothing);
 		peer_start(p);
@@ -182,10 +177,9 @@ static void test_client_leaves(void **state)
 	}
 }
 
-static void test_abort(void **state)
+TEST(abort)
 {
 	struct peer *p = peer_of(begin_nothing);
-	(void)state;
 	peer_start(p);
 	peer_post(p, 1, "/");
 	peer_get(p, 3, "/");
@@ -202,10 +196,9 @@ static void test_abort(void **state)
 
 /* ---- deadlines ----------------------------------------------------------------------------- */
 
-static void test_idle(void **state)
+TEST(idle)
 {
 	struct peer *p = peer_of(NULL);
-	(void)state;
 	p->conf.idle_ns = 60 * NS_PER_MS;
 	peer_start(p);
 	peer_wait(p, 30);
@@ -238,10 +231,9 @@ static void test_idle(void **state)
 }
 
 /* PINGs keep nothing alive. */
-static void test_idle_with_pings(void **state)
+TEST(idle_with_pings)
 {
 	struct peer *p = peer_of(NULL);
-	(void)state;
 	p->conf.idle_ns = 60 * NS_PER_MS;
 	peer_start(p);
 	for (int i = 0; i < 8; i++) {
@@ -254,11 +246,10 @@ static void test_idle_with_pings(void **state)
 	peer_free(&p);
 }
 
-static void test_head_timeout(void **state)
+TEST(head_timeout)
 {
 	struct peer *p = peer_of(begin_nothing);
 	char block[200];
-	(void)state;
 	p->conf.head_ns = 40 * NS_PER_MS;
 	peer_start(p);
 	peer_get(p, 1, "/");
@@ -287,10 +278,9 @@ static void test_head_timeout(void **state)
 	peer_free(&p);
 }
 
-static void test_body_timeout(void **state)
+TEST(body_timeout)
 {
 	struct peer *p = peer_of(begin_resume);
-	(void)state;
 	p->conf.body_ns = 60 * NS_PER_MS;
 	peer_start(p);
 	peer_post(p, 1, "/");
@@ -315,10 +305,9 @@ static void test_body_timeout(void **state)
 }
 
 /* Held by the exchange, a body is not late. */
-static void test_held_is_not_late(void **state)
+TEST(held_is_not_late)
 {
 	struct peer *p = peer_of(begin_nothing);
-	(void)state;
 	p->conf.body_ns = 30 * NS_PER_MS;
 	peer_start(p);
 	peer_post(p, 1, "/");
@@ -337,10 +326,9 @@ static void test_held_is_not_late(void **state)
 }
 
 /* A client whose window stays shut. */
-static void test_stalled_window(void **state)
+TEST(stalled_window)
 {
 	struct peer *p = peer_of(begin_nothing);
-	(void)state;
 	p->conf.body_ns = 60 * NS_PER_MS;
 	p->no_updates = true;
 	peer_start(p);
@@ -369,9 +357,8 @@ static void test_stalled_window(void **state)
 }
 
 /* One that reads nothing at all. */
-static void test_stalled_socket(void **state)
+TEST(stalled_socket)
 {
-	(void)state;
 	for (int how = 0; how < 2; how++) {
 		struct peer *p = peer_of(begin_nothing);
 		p->conf.body_ns = 50 * NS_PER_MS;
@@ -404,9 +391,8 @@ static void test_stalled_socket(void **state)
 
 /* A response that is wholly framed, whose last bytes wait for a client that reads nothing: also
  * once the connection ends. */
-static void test_stalled_with_a_whole_response(void **state)
+TEST(stalled_with_a_whole_response)
 {
-	(void)state;
 	for (int ending = 0; ending < 2; ending++) {
 		struct peer *p = peer_of(begin_nothing);
 		p->conf.body_ns = 50 * NS_PER_MS;
@@ -444,10 +430,9 @@ static void test_stalled_with_a_whole_response(void **state)
 }
 
 /* The same for a response that was cut. */
-static void test_stalled_after_cut(void **state)
+TEST(stalled_after_cut)
 {
 	struct peer *p = peer_of(begin_nothing);
-	(void)state;
 	p->conf.body_ns = 50 * NS_PER_MS;
 	p->no_updates = true;
 	peer_start(p);
@@ -464,10 +449,9 @@ static void test_stalled_after_cut(void **state)
 }
 
 /* The exchange is through, and the client does not take what is left. */
-static void test_stalled_after_finish(void **state)
+TEST(stalled_after_finish)
 {
 	struct peer *p = peer_of(begin_nothing);
-	(void)state;
 	p->conf.body_ns = 50 * NS_PER_MS;
 	p->conf.idle_ns = 50 * NS_PER_MS;
 	p->no_updates = true;
@@ -487,10 +471,9 @@ static void test_stalled_after_finish(void **state)
 
 /* ---- drain --------------------------------------------------------------------------------- */
 
-static void test_drain_idle(void **state)
+TEST(drain_idle)
 {
 	struct peer *p = peer_of(NULL);
-	(void)state;
 	peer_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
@@ -504,10 +487,9 @@ static void test_drain_idle(void **state)
 }
 
 /* What the client sent before it knew is served; what it sends afterwards it may send elsewhere. */
-static void test_drain_busy(void **state)
+TEST(drain_busy)
 {
 	struct peer *p = peer_of(begin_nothing);
-	(void)state;
 	p->quiet = true; /* the test answers PING */
 	peer_start(p);
 	peer_get(p, 1, "/");
@@ -536,10 +518,9 @@ static void test_drain_busy(void **state)
 }
 
 /* A client that answers no PING: after a while, at least 100 ms, it has heard it all the same. */
-static void test_drain_silent(void **state)
+TEST(drain_silent)
 {
 	struct peer *p = peer_of(NULL);
-	(void)state;
 	p->quiet = true;
 	peer_start(p);
 	uint64_t begun = clock_ns();
@@ -553,10 +534,9 @@ static void test_drain_silent(void **state)
 }
 
 /* The client says goodbye: what is in progress is finished. */
-static void test_goaway_from_client(void **state)
+TEST(goaway_from_client)
 {
 	struct peer *p = peer_of(begin_nothing);
-	(void)state;
 	peer_start(p);
 	peer_get(p, 1, "/");
 	peer_frame(p, FRAME_GOAWAY, 0, 0, "\0\0\0\0\0\0\0\0bye", 11);
@@ -570,10 +550,9 @@ static void test_goaway_from_client(void **state)
 
 /* A response that is out but not told to be sent yet is not lost when the connection ends
  * politely. */
-static void test_sent_while_ending(void **state)
+TEST(sent_while_ending)
 {
 	struct peer *p = peer_of(begin_nothing);
-	(void)state;
 	p->on_sent = stay;
 	peer_start(p);
 	peer_get(p, 1, "/");
@@ -594,10 +573,9 @@ static void test_sent_while_ending(void **state)
 /* ---- memory -------------------------------------------------------------------------------- */
 
 /* An idle connection holds no block, and few KiB. */
-static void test_idle_memory(void **state)
+TEST(idle_memory)
 {
 	struct peer *p = peer_of(NULL);
-	(void)state;
 	peer_start(p);
 	for (uint32_t id = 1; id < 200; id += 2) {
 		peer_get(p, id, "/");
@@ -621,10 +599,9 @@ static void begin_too_much(struct call *call)
 	call->c->ops->head(call->c, &h);
 }
 
-static void test_budget(void **state)
+TEST(budget)
 {
 	struct peer *p = peer_of(begin_too_much);
-	(void)state;
 	p->conf.budget = 16384;
 	peer_start(p);
 	peer_get(p, 1, "/");
@@ -635,34 +612,4 @@ static void test_budget(void **state)
 	assert_int_equal(peer_reply(p, 1)->reset_code, NGHTTP2_INTERNAL_ERROR);
 	assert_int_equal(p->n_goaway, 0);
 	peer_free(&p);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reset_everywhere),
-		cmocka_unit_test(test_reset_after_response),
-		cmocka_unit_test(test_reset_of_half_a_head),
-		cmocka_unit_test(test_after_gone),
-		cmocka_unit_test(test_client_leaves),
-		cmocka_unit_test(test_abort),
-		cmocka_unit_test(test_idle),
-		cmocka_unit_test(test_idle_with_pings),
-		cmocka_unit_test(test_head_timeout),
-		cmocka_unit_test(test_body_timeout),
-		cmocka_unit_test(test_held_is_not_late),
-		cmocka_unit_test(test_stalled_window),
-		cmocka_unit_test(test_stalled_socket),
-		cmocka_unit_test(test_stalled_with_a_whole_response),
-		cmocka_unit_test(test_stalled_after_finish),
-		cmocka_unit_test(test_stalled_after_cut),
-		cmocka_unit_test(test_drain_idle),
-		cmocka_unit_test(test_drain_busy),
-		cmocka_unit_test(test_drain_silent),
-		cmocka_unit_test(test_goaway_from_client),
-		cmocka_unit_test(test_sent_while_ending),
-		cmocka_unit_test(test_idle_memory),
-		cmocka_unit_test(test_budget),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

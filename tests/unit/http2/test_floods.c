@@ -32,7 +32,7 @@ static unsigned flood(struct peer *p, unsigned type, unsigned flags, uint32_t st
 }
 
 /* A request in progress hears of it, once, and nothing is left. */
-static void test_control_frames(void **state)
+TEST(control_frames)
 {
 	static const struct {
 		unsigned type, flags;
@@ -53,7 +53,6 @@ static void test_control_frames(void **state)
 		{ FRAME_DATA, 0, 1, "", 0, 4 },
 		{ 0xef, 0, 0, "x", 1, 4 },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct peer *p = peer_new();
 		p->on_request = begin_nothing;
@@ -73,10 +72,9 @@ static void test_control_frames(void **state)
 }
 
 /* What is answered but never read: the queue is bounded, and so is the memory. */
-static void test_answers_not_read(void **state)
+TEST(answers_not_read)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	peer_start(p);
 	p->no_read = true;
 	p->quiet = true;
@@ -96,11 +94,10 @@ static void test_answers_not_read(void **state)
 }
 
 /* CVE-2023-44487: streams that are reset as soon as they are open. */
-static void test_rapid_reset(void **state)
+TEST(rapid_reset)
 {
 	struct peer *p = peer_new();
 	uint32_t id = 1;
-	(void)state;
 	p->on_request = begin_nothing;
 	peer_start(p);
 	for (unsigned i = 0; p->server && p->n_goaway == 0 && i < 10000; i++, id += 2) {
@@ -121,11 +118,10 @@ static void test_rapid_reset(void **state)
 
 /* The exchanges of reset streams count until they are through: never more of them than streams are
  * allowed. */
-static void test_resets_and_concurrency(void **state)
+TEST(resets_and_concurrency)
 {
 	struct peer *p = peer_new();
 	uint32_t id = 1;
-	(void)state;
 	p->on_request = begin_slow;
 	peer_start(p);
 	for (unsigned i = 0; i < HTTP2_STREAMS_MAX + 50; i++, id += 2) {
@@ -158,9 +154,8 @@ static void test_resets_and_concurrency(void **state)
 }
 
 /* CVE-2025-8671: streams that the client makes us reset. */
-static void test_made_you_reset(void **state)
+TEST(made_you_reset)
 {
-	(void)state;
 	for (unsigned how = 0; how < 3; how++) {
 		struct peer *p = peer_new();
 		uint32_t id = 1;
@@ -189,10 +184,9 @@ static void test_made_you_reset(void **state)
 }
 
 /* More streams than allowed: refused, and in the end not tolerated. */
-static void test_too_many_streams(void **state)
+TEST(too_many_streams)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->quiet = true; /* our SETTINGS are not acknowledged: the client may not know */
 	p->on_request = begin_nothing;
 	peer_open(p);
@@ -227,10 +221,9 @@ static void test_too_many_streams(void **state)
 }
 
 /* CVE-2024-27316: a header block without end, in many frames, empty or not. */
-static void test_continuations(void **state)
+TEST(continuations)
 {
 	static char block[20000];
-	(void)state;
 	for (unsigned how = 0; how < 3; how++) {
 		struct peer *p = peer_new();
 		size_t n = peer_block(block, GET, NULL);
@@ -258,11 +251,10 @@ static void test_continuations(void **state)
 }
 
 /* As many frames as are allowed are no flood. */
-static void test_continuations_allowed(void **state)
+TEST(continuations_allowed)
 {
 	static char block[20000];
 	struct peer *p = peer_new();
-	(void)state;
 	size_t n = peer_block(block, GET, "x-a", "value", NULL), most = HTTP2_CONTINUATIONS_MIN + 4;
 	peer_start(p);
 	peer_frame(p, FRAME_HEADERS, FRAME_END_STREAM, 1, block, 1);
@@ -276,11 +268,10 @@ static void test_continuations_allowed(void **state)
 
 /* A few bytes that decode to very many: indexed fields. The head is refused, the work is bounded by
  * the bytes. */
-static void test_header_bomb(void **state)
+TEST(header_bomb)
 {
 	static char block[40000], value[4000];
 	struct peer *p = peer_new();
-	(void)state;
 	peer_start(p);
 	memset(value, 'v', sizeof(value) - 1);
 	size_t n = peer_block(block, GET, NULL), at = n;
@@ -298,11 +289,10 @@ static void test_header_bomb(void **state)
 }
 
 /* RFC 7541 4.2, CVE-2016-6581: names of no bytes, values of no bytes, many of them. */
-static void test_empty_names(void **state)
+TEST(empty_names)
 {
 	static char block[20000];
 	struct peer *p = peer_new();
-	(void)state;
 	peer_start(p);
 	size_t n = peer_block(block, GET, NULL);
 	while (n < 16000)
@@ -317,10 +307,9 @@ static void test_empty_names(void **state)
 
 /* CVE-2019-9511 and its kin: a client that takes the responses byte by byte, or not at all. Memory
  * stays flat. */
-static void test_window_of_nothing(void **state)
+TEST(window_of_nothing)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_nothing;
 	p->no_updates = true;
 	peer_start(p);
@@ -356,12 +345,11 @@ static void test_window_of_nothing(void **state)
 
 /* While the process is overloaded new requests are refused so that they may be sent again, and that
  * is none of the client's doing: its connection stays, and what is in progress goes on. */
-static void test_overload(void **state)
+TEST(overload)
 {
 	static struct shares shares;
 	struct peer *p = peer_new();
 	uint32_t id = 3;
-	(void)state;
 	p->w.shares = &shares;
 	p->on_request = begin_nothing;
 	peer_start(p);
@@ -383,23 +371,4 @@ static void test_overload(void **state)
 	peer_run(p);
 	assert_int_equal(p->n_calls, 2);
 	peer_free(&p);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_control_frames),
-		cmocka_unit_test(test_answers_not_read),
-		cmocka_unit_test(test_rapid_reset),
-		cmocka_unit_test(test_resets_and_concurrency),
-		cmocka_unit_test(test_made_you_reset),
-		cmocka_unit_test(test_too_many_streams),
-		cmocka_unit_test(test_continuations),
-		cmocka_unit_test(test_continuations_allowed),
-		cmocka_unit_test(test_header_bomb),
-		cmocka_unit_test(test_empty_names),
-		cmocka_unit_test(test_window_of_nothing),
-		cmocka_unit_test(test_overload),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,11 +12,10 @@ static void begin_resume(struct call *call)
 }
 
 /* A long response, read as fast as it comes, is whole; the exchange is told when to go on. */
-static void test_long_response(void **state)
+TEST(long_response)
 {
 	struct peer *p = peer_new();
 	const size_t total = 8 << 20;
-	(void)state;
 	p->on_request = begin_nothing;
 	peer_start(p);
 	peer_get(p, 1, "/");
@@ -44,10 +43,9 @@ static void test_long_response(void **state)
 }
 
 /* A client that does not read at all: so much is taken from the exchange and no more. */
-static void test_slow_reader(void **state)
+TEST(slow_reader)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_nothing;
 	peer_start(p);
 	peer_update(p, 0, 100 << 20); /* its windows are wide open */
@@ -80,10 +78,9 @@ static void test_slow_reader(void **state)
 }
 
 /* The client's window is the bound, byte by byte. */
-static void test_client_window(void **state)
+TEST(client_window)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_nothing;
 	p->no_updates = true;
 	peer_start(p);
@@ -114,10 +111,9 @@ static void test_client_window(void **state)
 
 /* A response that is cut short is delivered as far as it came, if the client takes it, and is not
  * taken for whole. */
-static void test_cut_behind_window(void **state)
+TEST(cut_behind_window)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_nothing;
 	p->no_updates = true;
 	peer_start(p);
@@ -141,10 +137,9 @@ static void test_cut_behind_window(void **state)
 }
 
 /* Blocks are not copied: frames end where blocks do. */
-static void test_frames_follow_blocks(void **state)
+TEST(frames_follow_blocks)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_nothing;
 	peer_start(p);
 	peer_update(p, 0, 1 << 20);
@@ -163,11 +158,10 @@ static void test_frames_follow_blocks(void **state)
 }
 
 /* A request body that nobody takes fills its window and no more; taken, the window opens again. */
-static void test_upload_window(void **state)
+TEST(upload_window)
 {
 	static char data[16384];
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_nothing;
 	peer_start(p);
 	peer_post(p, 1, "/");
@@ -197,13 +191,12 @@ static void test_upload_window(void **state)
 }
 
 /* Bodies of requests that are over do not use up the connection's window. */
-static void test_connection_window_leaks(void **state)
+TEST(connection_window_leaks)
 {
 	static char data[16384];
 	struct peer *p = peer_new();
 	uint32_t id = 1;
 	uint64_t sent = 0;
-	(void)state;
 	peer_start(p);
 	uint64_t window = 65535 + p->credit;
 	for (unsigned i = 0; i < 200; i++, id += 2) {
@@ -235,11 +228,10 @@ static void echo_body(struct call *call)
 	call_head(call, 200, -1);
 }
 
-static void test_upload_whole(void **state)
+TEST(upload_whole)
 {
 	char data[10000];
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = echo_body;
 	peer_start(p);
 	peer_post(p, 1, "/");
@@ -261,10 +253,9 @@ static void test_upload_whole(void **state)
 }
 
 /* An answer before the request is complete, and the request goes on meanwhile. */
-static void test_both_ways(void **state)
+TEST(both_ways)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_resume;
 	peer_start(p);
 	peer_post(p, 1, "/");
@@ -292,11 +283,10 @@ static void test_both_ways(void **state)
 }
 
 /* Bytes are counted for each request. */
-static void test_counts(void **state)
+TEST(counts)
 {
 	struct peer *p = peer_new();
 	uint64_t in = 0, out = 0;
-	(void)state;
 	p->on_sent = NULL;
 	p->on_request = begin_resume;
 	peer_start(p);
@@ -313,21 +303,4 @@ static void test_counts(void **state)
 	p->calls[0].c->ops->end(p->calls[0].c, NULL);
 	peer_run(p);
 	peer_free(&p);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_long_response),
-		cmocka_unit_test(test_slow_reader),
-		cmocka_unit_test(test_client_window),
-		cmocka_unit_test(test_cut_behind_window),
-		cmocka_unit_test(test_frames_follow_blocks),
-		cmocka_unit_test(test_upload_window),
-		cmocka_unit_test(test_connection_window_leaks),
-		cmocka_unit_test(test_upload_whole),
-		cmocka_unit_test(test_both_ways),
-		cmocka_unit_test(test_counts),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,12 +4,11 @@
 #include "base/clock.h"
 #include "http2/limits.h"
 
-static void test_budget(void **state)
+TEST(budget)
 {
 	const struct budget_rule r = { .burst = 10, .per_s = 5 };
 	struct budget b = { 0 };
 	uint64_t now = 1000 * NS_PER_S;
-	(void)state;
 	for (int i = 0; i < 10; i++)
 		assert_true(budget_spend(&b, &r, now, 1));
 	assert_false(budget_spend(&b, &r, now, 1));
@@ -39,11 +38,10 @@ static size_t frame(char *to, unsigned type, unsigned flags, uint32_t stream, si
 }
 
 /* However the bytes come, the same frames are seen, and never bytes of two in one piece. */
-static void test_cut(void **state)
+TEST(cut)
 {
 	static char all[4096];
 	size_t n = HTTP2_PREFACE_LEN;
-	(void)state;
 	memset(all, 'p', n);
 	n += frame(all + n, FRAME_SETTINGS, 0, 0, 0);
 	n += frame(all + n, FRAME_HEADERS, FRAME_END_HEADERS, 0x7fffffff, 300);
@@ -98,9 +96,8 @@ static uint64_t how_many(unsigned type, unsigned flags, uint32_t length)
 	return n;
 }
 
-static void test_prices(void **state)
+TEST(prices)
 {
-	(void)state;
 	assert_int_equal(how_many(FRAME_WINDOW_UPDATE, 0, 4), HTTP2_CONTROL_BURST);
 	assert_int_equal(how_many(FRAME_PRIORITY, 0, 5), HTTP2_CONTROL_BURST);
 	assert_int_equal(how_many(FRAME_RST_STREAM, 0, 4), HTTP2_CONTROL_BURST);
@@ -117,10 +114,9 @@ static void test_prices(void **state)
 }
 
 /* Work pays for what comes with it. */
-static void test_credit(void **state)
+TEST(credit)
 {
 	struct meter m;
-	(void)state;
 	meter_init(&m, 32768);
 	for (unsigned i = 0; i < 10 * HTTP2_CONTROL_BURST; i++) {
 		assert_true(see(&m, FRAME_HEADERS, FRAME_END_HEADERS, 30, NS_PER_S));
@@ -146,10 +142,9 @@ static void test_credit(void **state)
 	assert_in_range(n, 1, HTTP2_CONTROL_BURST);
 }
 
-static void test_block(void **state)
+TEST(block)
 {
 	struct meter m;
-	(void)state;
 	meter_init(&m, 16384);
 	unsigned most = HTTP2_CONTINUATIONS_MIN + 16384 / HTTP2_CONTINUATION_BYTES, n = 0;
 	assert_true(see(&m, FRAME_HEADERS, 0, 0, NS_PER_S));
@@ -168,13 +163,12 @@ static void test_block(void **state)
 	assert_false(see(&m, FRAME_HEADERS, 0, 0xffffff, NS_PER_S));
 }
 
-static void test_open_block(void **state)
+TEST(open_block)
 {
 	char bytes[64];
 	struct frame_head f;
 	struct meter m;
 	bool begun;
-	(void)state;
 	meter_init(&m, 16384);
 	m.preface_left = 0;
 	size_t n = frame(bytes, FRAME_HEADERS, 0, 1, 5);
@@ -190,10 +184,9 @@ static void test_open_block(void **state)
 	assert_false(m.block_open);
 }
 
-static void test_resets(void **state)
+TEST(resets)
 {
 	struct meter m;
-	(void)state;
 	meter_init(&m, 16384);
 	for (unsigned i = 0; i < HTTP2_RESET_BURST; i++)
 		assert_true(meter_reset(&m, NS_PER_S));
@@ -201,18 +194,4 @@ static void test_resets(void **state)
 	for (unsigned i = 0; i < HTTP2_RESETS_PER_S; i++)
 		assert_true(meter_reset(&m, 2 * NS_PER_S));
 	assert_false(meter_reset(&m, 2 * NS_PER_S));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_budget),
-		cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_prices),
-		cmocka_unit_test(test_credit),
-		cmocka_unit_test(test_block),
-		cmocka_unit_test(test_open_block),
-		cmocka_unit_test(test_resets),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

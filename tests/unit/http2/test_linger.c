@@ -36,10 +36,9 @@ static void send_body(struct peer *p, uint32_t stream, size_t n)
 
 /* The client is given window for all of it, and no reset: it sees its answer whenever it looks for
  * it. */
-static void test_the_rest_of_a_refused_body_is_thrown_away(void **state)
+TEST(the_rest_of_a_refused_body_is_thrown_away)
 {
 	struct peer *p = peer_of(begin_refuse);
-	(void)state;
 	p->conf.max_body = 100000;
 	peer_start(p);
 	peer_post(p, 1, "/");
@@ -58,10 +57,9 @@ static void test_the_rest_of_a_refused_body_is_thrown_away(void **state)
 	peer_free(&p);
 }
 
-static void test_a_client_that_stops_sending_is_reset_after_a_while(void **state)
+TEST(a_client_that_stops_sending_is_reset_after_a_while)
 {
 	struct peer *p = peer_of(begin_refuse);
-	(void)state;
 	p->conf.linger.silence_ns = 60 * NS_PER_MS;
 	peer_start(p);
 	peer_post(p, 1, "/");
@@ -74,10 +72,9 @@ static void test_a_client_that_stops_sending_is_reset_after_a_while(void **state
 	peer_free(&p);
 }
 
-static void test_throwing_away_ends_by_time_and_by_size(void **state)
+TEST(throwing_away_ends_by_time_and_by_size)
 {
 	struct peer *p = peer_of(begin_refuse);
-	(void)state;
 	p->conf.linger = (struct lingering){ .silence_ns = 10 * NS_PER_S,
 		.total_ns = 150 * NS_PER_MS,
 		.bytes = 100000 };
@@ -99,10 +96,9 @@ static void test_throwing_away_ends_by_time_and_by_size(void **state)
 }
 
 /* A connection that is to end does not wait for long. */
-static void test_a_drain_hurries(void **state)
+TEST(a_drain_hurries)
 {
 	struct peer *p = peer_of(begin_refuse);
-	(void)state;
 	peer_start(p);
 	peer_post(p, 1, "/");
 	peer_run(p);
@@ -113,9 +109,8 @@ static void test_a_drain_hurries(void **state)
 
 /* curl ends its body too early when it hears a refusal. It gets the rest of that, and nobody takes
  * its request for whole. */
-static void test_a_body_that_is_given_up_after_a_refusal(void **state)
+TEST(a_body_that_is_given_up_after_a_refusal)
 {
-	(void)state;
 	for (int status = 200; status <= 500; status += 300) {
 		struct peer *p = peer_of(begin_resume);
 		peer_start(p);
@@ -145,10 +140,9 @@ static void test_a_body_that_is_given_up_after_a_refusal(void **state)
 
 /* ---- how fast ------------------------------------------------------------------------------ */
 
-static void test_a_body_that_trickles_is_too_slow(void **state)
+TEST(a_body_that_trickles_is_too_slow)
 {
 	struct peer *p = peer_of(begin_resume);
-	(void)state;
 	p->conf.pace = (struct pace_rule){ .min_rate = 1000, .window_ns = 100 * NS_PER_MS };
 	peer_start(p);
 	peer_post(p, 1, "/slow");
@@ -166,9 +160,8 @@ static void test_a_body_that_trickles_is_too_slow(void **state)
 	peer_free(&p);
 }
 
-static void test_a_request_has_a_total_time(void **state)
+TEST(a_request_has_a_total_time)
 {
-	(void)state;
 	for (int held = 0; held < 2; held++) {
 		struct peer *p = peer_of(begin_resume);
 		p->conf.pace = (struct pace_rule){ .request_ns = 150 * NS_PER_MS };
@@ -188,10 +181,9 @@ static void test_a_request_has_a_total_time(void **state)
 }
 
 /* A whole request has no deadline, and neither has its answer. */
-static void test_an_answer_may_take_its_time(void **state)
+TEST(an_answer_may_take_its_time)
 {
 	struct peer *p = peer_of(begin_nothing);
-	(void)state;
 	p->conf.pace = (struct pace_rule){ .request_ns = 30 * NS_PER_MS,
 		.min_rate = 1000,
 		.window_ns = 20 * NS_PER_MS };
@@ -205,9 +197,8 @@ static void test_an_answer_may_take_its_time(void **state)
 	peer_free(&p);
 }
 
-static void test_a_reader_that_is_too_slow(void **state)
+TEST(a_reader_that_is_too_slow)
 {
-	(void)state;
 	for (int rate = 0; rate < 2; rate++) {
 		struct peer *p = peer_of(begin_nothing);
 		p->conf.pace = (struct pace_rule){ .min_rate = rate ? 100000 : 0,
@@ -235,12 +226,11 @@ static void test_a_reader_that_is_too_slow(void **state)
 
 /* A few bytes each that stand for 32 KiB (RFC 7541 6.1): the heads of all requests together are
  * bounded. */
-static void test_heads_of_a_connection_are_bounded(void **state)
+TEST(heads_of_a_connection_are_bounded)
 {
 	static char block[9000], value[4000];
 	struct peer *p = peer_of(begin_nothing);
 	unsigned refused = 0;
-	(void)state;
 	peer_start(p);
 	memset(value, 'v', sizeof(value) - 1);
 	size_t n = peer_block(block, ":method", "GET", ":scheme", "https", ":authority", "h",
@@ -277,10 +267,9 @@ static void test_heads_of_a_connection_are_bounded(void **state)
 
 /* What the exchanges of a connection take together is bounded as well; who comes in such a moment
  * is refused. */
-static void test_arenas_of_a_connection_are_bounded(void **state)
+TEST(arenas_of_a_connection_are_bounded)
 {
 	struct peer *p = peer_of(begin_nothing);
-	(void)state;
 	peer_start(p);
 	for (uint32_t id = 1; id < 40; id += 2)
 		peer_get(p, id, "/");
@@ -301,22 +290,4 @@ static void test_arenas_of_a_connection_are_bounded(void **state)
 	peer_run(p);
 	assert_int_equal(p->n_calls, 21);
 	peer_free(&p);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_rest_of_a_refused_body_is_thrown_away),
-		cmocka_unit_test(test_a_client_that_stops_sending_is_reset_after_a_while),
-		cmocka_unit_test(test_throwing_away_ends_by_time_and_by_size),
-		cmocka_unit_test(test_a_drain_hurries),
-		cmocka_unit_test(test_a_body_that_is_given_up_after_a_refusal),
-		cmocka_unit_test(test_a_body_that_trickles_is_too_slow),
-		cmocka_unit_test(test_a_request_has_a_total_time),
-		cmocka_unit_test(test_an_answer_may_take_its_time),
-		cmocka_unit_test(test_a_reader_that_is_too_slow),
-		cmocka_unit_test(test_heads_of_a_connection_are_bounded),
-		cmocka_unit_test(test_arenas_of_a_connection_are_bounded),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,10 +9,9 @@
 #include "base/sanitize.h"
 #include "http2/memory.h"
 
-static void test_sizes(void **state)
+TEST(sizes)
 {
 	nghttp2_mem *m = memory_lists();
-	(void)state;
 	for (size_t n = 0; n < 20000; n += n < 300 ? 1 : n / 3) {
 		char *p = m->malloc(n, m->mem_user_data);
 		assert_non_null(p);
@@ -41,10 +40,9 @@ static void test_sizes(void **state)
 	memory_thread_fini();
 }
 
-static void test_reuse(void **state)
+TEST(reuse)
 {
 	nghttp2_mem *m = memory_lists();
-	(void)state;
 	if (MEMORY_IS_WATCHED)
 		skip(); /* see test_nothing_is_kept_where_memory_is_watched */
 	void *a = m->malloc(100, NULL), *b = m->malloc(100, NULL);
@@ -60,11 +58,10 @@ static void test_reuse(void **state)
 }
 
 /* What nobody needs goes back to the system at some point. */
-static void test_bound(void **state)
+TEST(bound)
 {
 	nghttp2_mem *m = memory_lists();
 	static void *all[1000];
-	(void)state;
 	for (size_t i = 0; i < 1000; i++)
 		all[i] = m->malloc(4104, NULL);
 	assert_true(memory_in_use() >= 4104 * 1000);
@@ -76,9 +73,8 @@ static void test_bound(void **state)
 }
 
 /* A piece ends where it was asked to, and is gone when it is given back. */
-static void test_nothing_is_kept_where_memory_is_watched(void **state)
+TEST(nothing_is_kept_where_memory_is_watched)
 {
-	(void)state;
 #if SANITIZE_BOUNDS
 	nghttp2_mem *m = memory_lists();
 	for (size_t n = 1; n < 6000; n += n / 3 + 1) {
@@ -99,10 +95,9 @@ static void test_nothing_is_kept_where_memory_is_watched(void **state)
 
 /* The library frees what it still uses, or nothing, when it is told that there is no memory
  * (nghttp2 9277c1ab, ce385d3f). So it never is: the process says what is missing, and stops. */
-static void test_without_memory_the_process_stops(void **state)
+TEST(without_memory_the_process_stops)
 {
 	int status = 0;
-	(void)state;
 	if (MEMORY_IS_WATCHED) /* needs more address space than there is */
 		skip();
 	pid_t child = fork();
@@ -121,13 +116,4 @@ static void test_without_memory_the_process_stops(void **state)
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_reuse), cmocka_unit_test(test_bound),
-		cmocka_unit_test(test_without_memory_the_process_stops),
-		cmocka_unit_test(test_nothing_is_kept_where_memory_is_watched) };
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

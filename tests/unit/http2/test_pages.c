@@ -26,10 +26,9 @@ static void expect_fill(const char *at, unsigned seed)
 	assert_memory_equal(at, want, PIECE);
 }
 
-static void test_rest(void **state)
+TEST(rest)
 {
 	struct pages p;
-	(void)state;
 	if (!pages_are_used())
 		skip();
 	nghttp2_mem m = pages_open(&p);
@@ -61,10 +60,9 @@ static void test_rest(void **state)
 }
 
 /* All zeros, and nothing at all. */
-static void test_rest_of_nothing(void **state)
+TEST(rest_of_nothing)
 {
 	struct pages p;
-	(void)state;
 	if (!pages_are_used())
 		skip();
 	nghttp2_mem m = pages_open(&p);
@@ -80,10 +78,9 @@ static void test_rest_of_nothing(void **state)
 }
 
 /* What is dense stays where it is. */
-static void test_too_much(void **state)
+TEST(too_much)
 {
 	struct pages p;
-	(void)state;
 	if (!pages_are_used())
 		skip();
 	nghttp2_mem m = pages_open(&p);
@@ -98,10 +95,9 @@ static void test_too_much(void **state)
 }
 
 /* What comes later, or has no room, comes from the lists; what grows moves there. */
-static void test_elsewhere(void **state)
+TEST(elsewhere)
 {
 	struct pages p;
-	(void)state;
 	if (!pages_are_used())
 		skip();
 	nghttp2_mem m = pages_open(&p);
@@ -134,11 +130,10 @@ static void test_elsewhere(void **state)
 }
 
 /* More than one piece of the system's memory, used twice: they are as good as new. */
-static void test_again(void **state)
+TEST(again)
 {
 	static struct pages all[SETS];
 	static char *at[SETS];
-	(void)state;
 	if (!pages_are_used())
 		skip();
 	for (int round = 0; round < 3; round++) {
@@ -167,10 +162,9 @@ static void test_again(void **state)
 }
 
 /* Where there are no pages every piece stands alone. */
-static void test_no_pages(void **state)
+TEST(no_pages)
 {
 	struct pages p;
-	(void)state;
 	if (pages_are_used())
 		skip();
 	nghttp2_mem m = pages_open(&p);
@@ -188,9 +182,8 @@ static void test_no_pages(void **state)
 
 /* Fails when the library is raised beyond what was read: docs/design/http2-memory.md says what to
  * do. */
-static void test_the_library_is_known(void **state)
+TEST(the_library_is_known)
 {
-	(void)state;
 #ifdef HTTP2_WITHOUT_PAGES
 	skip();
 #endif
@@ -201,18 +194,4 @@ static void test_the_library_is_known(void **state)
 	assert_false(pages_suit(0x013300));
 	assert_false(pages_suit(0x013500));
 	assert_false(pages_suit(0x020000));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_library_is_known),
-		cmocka_unit_test(test_rest),
-		cmocka_unit_test(test_rest_of_nothing),
-		cmocka_unit_test(test_too_much),
-		cmocka_unit_test(test_elsewhere),
-		cmocka_unit_test(test_again),
-		cmocka_unit_test(test_no_pages),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

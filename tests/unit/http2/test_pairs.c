@@ -52,10 +52,9 @@ static void add(struct fields *f, const char *name, const char *value)
 	assert_int_equal(fields_add(f, &arena, str_of(name), str_of(value)), 0);
 }
 
-static void test_response_fields(void **state)
+TEST(response_fields)
 {
 	struct response_head h = { .status = 200, .body = BODY_LENGTH, .body_length = 12345678901 };
-	(void)state;
 	add(&h.fields, "Content-Type", "text/html");
 	add(&h.fields, "X-Mixed-Case", "Kept As It Is");
 	add(&h.fields, "x-empty", "");
@@ -76,12 +75,11 @@ static void test_response_fields(void **state)
 }
 
 /* The strings of the head may go as soon as the call returns. */
-static void test_response_text_is_copied(void **state)
+TEST(response_text_is_copied)
 {
 	char name[] = "X-Name", value[] = "value";
 	struct response_head h = { .status = 200, .body = BODY_CHUNKED };
 	struct pairs p = { 0 };
-	(void)state;
 	add(&h.fields, name, value);
 	assert_int_equal(pairs_of_response(&p, &h, METHOD_GET, &arena), 0);
 	memset(name, '?', sizeof(name) - 1);
@@ -89,7 +87,7 @@ static void test_response_text_is_copied(void **state)
 	assert_string_equal(shown(&p), ":status=200|x-name=value|");
 }
 
-static void test_response_lengths(void **state)
+TEST(response_lengths)
 {
 	static const struct {
 		int status;
@@ -121,7 +119,6 @@ static void test_response_lengths(void **state)
 			":status=502|content-length=7|" },
 		{ 103, METHOD_GET, BODY_NONE, BODY_NONE, 0, false, ":status=103|" },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct response_head h = { .status = (uint16_t)rows[i].status,
 			.body = (uint8_t)rows[i].body,
@@ -134,11 +131,10 @@ static void test_response_lengths(void **state)
 	}
 }
 
-static void test_response_trailers(void **state)
+TEST(response_trailers)
 {
 	struct fields f = { 0 };
 	struct pairs p = { 0 };
-	(void)state;
 	assert_int_equal(pairs_of_response_trailers(&p, &f, &arena), 0);
 	assert_int_equal(p.n, 0);
 	add(&f, "X-Sum", "1");
@@ -148,13 +144,12 @@ static void test_response_trailers(void **state)
 	assert_string_equal(shown(&p), "x-sum=1|etag=\"x\"|");
 }
 
-static void test_response_without_memory(void **state)
+TEST(response_without_memory)
 {
 	struct response_head h = { .status = 200, .body = BODY_LENGTH, .body_length = 1 };
 	static char value[70000];
 	struct arena small;
 	struct pairs p = { 0 };
-	(void)state;
 	memset(value, 'v', sizeof(value) - 1);
 	add(&h.fields, "x-long", value);
 	arena_init(&small, 65536);
@@ -169,14 +164,13 @@ static void assert_pair(const nghttp2_nv *v, const char *name, const char *value
 	assert_true(str_eq(str_n((const char *)v->value, v->valuelen), str_of(value)));
 }
 
-static void test_request_targets(void **state)
+TEST(request_targets)
 {
 	static const char target[] = "/p/q?r=s";
 	struct request_head h = { .method_text = STR("GET"),
 		.method = METHOD_GET,
 		.authority = STR("a.test:8080") };
 	struct pairs p = { 0 };
-	(void)state;
 	h.path = str_n(target, 4);
 	h.query = str_n(target + 5, 3);
 	h.has_query = true;
@@ -206,7 +200,7 @@ static void test_request_targets(void **state)
 	assert_pair(&p.v[2], ":path", "*");
 }
 
-static void test_request_lengths(void **state)
+TEST(request_lengths)
 {
 	static const struct {
 		enum method m;
@@ -224,7 +218,6 @@ static void test_request_lengths(void **state)
 		{ METHOD_POST, BODY_LENGTH, UINT64_MAX, "18446744073709551615" },
 		{ METHOD_POST, BODY_CHUNKED, 0, NULL },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct request_head h = { .method_text = method_name(cases[i].m),
 			.method = (uint8_t)cases[i].m,
@@ -241,7 +234,7 @@ static void test_request_lengths(void **state)
 }
 
 /* Secrets, and what is never said again, stay out of the table that all clients share. */
-static void test_request_fields(void **state)
+TEST(request_fields)
 {
 	struct request_head h = { .method_text = STR("GET"),
 		.path = STR("/"),
@@ -249,7 +242,6 @@ static void test_request_fields(void **state)
 		.te_trailers = true };
 	nghttp2_nv v[16];
 	struct pairs p = PAIRS_IN(v);
-	(void)state;
 	add(&h.fields, "Host", "a");
 	add(&h.fields, "Cookie", "secret");
 	add(&h.fields, "X-Mixed-Case", "b");
@@ -269,11 +261,10 @@ static void test_request_fields(void **state)
 }
 
 /* The exchange may be gone when they are framed: the library has to copy them. */
-static void test_request_trailers(void **state)
+TEST(request_trailers)
 {
 	struct pairs p = { 0 };
 	struct fields f = { 0 };
-	(void)state;
 	add(&f, "X-Sum", "1");
 	add(&f, "Content-Length", "1");
 	assert_int_equal(pairs_of_request_trailers(&p, &f, &arena), 0);
@@ -283,21 +274,20 @@ static void test_request_trailers(void **state)
 }
 
 /* More fields than the caller has room for: the arena has it. */
-static void test_more_pairs_than_room(void **state)
+TEST(more_pairs_than_room)
 {
 	struct request_head h = { .method_text = STR("GET"),
 		.path = STR("/"),
 		.authority = STR("a") };
 	nghttp2_nv v[4];
 	struct pairs p = PAIRS_IN(v);
-	(void)state;
 	add(&h.fields, "x-a", "b");
 	assert_int_equal(pairs_of_request(&p, &h, true, &arena), 0);
 	assert_ptr_not_equal(p.v, v);
 	assert_int_equal(p.n, 5);
 }
 
-static void test_request_without_memory(void **state)
+TEST(request_without_memory)
 {
 	struct request_head h = { .method_text = STR("GET"),
 		.path = STR("/a"),
@@ -307,7 +297,6 @@ static void test_request_without_memory(void **state)
 		.body_length = 5 };
 	struct arena small;
 	struct pairs p = { 0 };
-	(void)state;
 	add(&h.fields, "x", "v");
 	arena_init(&small, ARENA_BLOCK);
 	while (arena_alloc(&small, 1))
@@ -317,15 +306,4 @@ static void test_request_without_memory(void **state)
 	arena_fini(&small);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_response_fields),
-		cmocka_unit_test(test_response_text_is_copied),
-		cmocka_unit_test(test_response_lengths), cmocka_unit_test(test_response_trailers),
-		cmocka_unit_test(test_response_without_memory),
-		cmocka_unit_test(test_request_targets), cmocka_unit_test(test_request_lengths),
-		cmocka_unit_test(test_request_fields), cmocka_unit_test(test_request_trailers),
-		cmocka_unit_test(test_more_pairs_than_room),
-		cmocka_unit_test(test_request_without_memory) };
-	return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+TEST_GROUP(set_up, tear_down);

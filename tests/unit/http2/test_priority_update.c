@@ -8,10 +8,9 @@
 
 /* ---- the table ----------------------------------------------------------------------------- */
 
-static void test_a_payload_comes_in_pieces(void **state)
+TEST(a_payload_comes_in_pieces)
 {
 	static const char payload[] = "\x80\0\0\x05u=1, i";
-	(void)state;
 	for (size_t step = 1; step < sizeof(payload); step++) {
 		struct updates *u = NULL;
 		struct update it = { 0 };
@@ -27,12 +26,11 @@ static void test_a_payload_comes_in_pieces(void **state)
 	}
 }
 
-static void test_what_says_nothing(void **state)
+TEST(what_says_nothing)
 {
 	struct updates *u = NULL;
 	struct update it = { 0 };
 	static char value[20000];
-	(void)state;
 	assert_int_equal(updates_end(&u, &it), UPDATE_TOO_SHORT); /* not one byte */
 	updates_add(&u, "\0\0\0", 3);
 	assert_int_equal(updates_end(&u, &it), UPDATE_TOO_SHORT);
@@ -66,11 +64,10 @@ static void keep(struct updates **u, uint32_t id, uint8_t urgency)
 	assert_true(updates_keep(u, &it));
 }
 
-static void test_the_table_is_bounded(void **state)
+TEST(the_table_is_bounded)
 {
 	struct updates *u = NULL;
 	struct priority p;
-	(void)state;
 	for (uint32_t i = 0; i < UPDATES_MAX; i++)
 		keep(&u, 2 * i + 1, (uint8_t)(i % 8));
 	assert_int_equal(updates_kept(u), UPDATES_MAX);
@@ -102,10 +99,9 @@ static void update(struct peer *p, uint32_t id, const char *value)
 
 /* What freed a stream of libnghttp2 1.52 while it was linked, and wrote into it with the next
  * frame. */
-static void test_update_request_answer_over_and_over(void **state)
+TEST(update_request_answer_over_and_over)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	peer_start(p);
 	for (uint32_t id = 1; id < 1200; id += 2) {
 		update(p, id, "u=1");
@@ -126,10 +122,9 @@ static void hold(struct call *call)
 }
 
 /* The same with resets, and with streams that are passed over. */
-static void test_update_and_reset_over_and_over(void **state)
+TEST(update_and_reset_over_and_over)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = hold;
 	peer_start(p);
 	for (uint32_t id = 1; id < 1200; id += 6) {
@@ -149,9 +144,8 @@ static void test_update_and_reset_over_and_over(void **state)
 }
 
 /* RFC 9218 7.1: with those that are open they are no more than may be open. */
-static void test_more_than_streams_allowed(void **state)
+TEST(more_than_streams_allowed)
 {
-	(void)state;
 	for (unsigned open = 0; open <= 100; open += 50) {
 		struct peer *p = peer_new();
 		p->on_request = hold;
@@ -171,10 +165,9 @@ static void test_more_than_streams_allowed(void **state)
 }
 
 /* Between the frames of a header block there is no other frame (RFC 9113 6.10). */
-static void test_inside_a_header_block(void **state)
+TEST(inside_a_header_block)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	peer_start(p);
 	peer_frame(p, FRAME_HEADERS, 0, 1, "\x82", 1);
 	update(p, 1, "u=1");
@@ -185,13 +178,12 @@ static void test_inside_a_header_block(void **state)
 
 /* RFC 7540 5.3, of clients that have not seen our SETTINGS: of streams that do not exist, and of
  * one on another. */
-static void test_old_priorities_open_no_streams(void **state)
+TEST(old_priorities_open_no_streams)
 {
 	static const char first[] = "\x80\0\x0f\xff\x10"
 				    "\x82\x86\x84\x41\x01"
 				    "a";
 	struct peer *p = peer_new();
-	(void)state;
 	peer_start(p);
 	for (uint32_t id = 1; id < 800; id += 2) {
 		peer_frame(p, FRAME_PRIORITY, 0, id + 400, "\0\0\0\x01\x10", 5);
@@ -202,19 +194,4 @@ static void test_old_priorities_open_no_streams(void **state)
 	}
 	assert_int_equal(p->n_goaway, 0);
 	peer_free(&p);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_payload_comes_in_pieces),
-		cmocka_unit_test(test_what_says_nothing),
-		cmocka_unit_test(test_the_table_is_bounded),
-		cmocka_unit_test(test_update_request_answer_over_and_over),
-		cmocka_unit_test(test_update_and_reset_over_and_over),
-		cmocka_unit_test(test_more_than_streams_allowed),
-		cmocka_unit_test(test_inside_a_header_block),
-		cmocka_unit_test(test_old_priorities_open_no_streams),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,13 +41,12 @@ static void answer_long(struct call *call)
 
 /* The tables of both directions come back: the second request says by index what the first one said
  * in full. */
-static void test_tables(void **state)
+TEST(tables)
 {
 	static const uint8_t first[] = { 0x82, 0x86, 0x44, 2, '/', 'a', 0x41, 1, 'h', 0x40, 1, 'x',
 		3, 'o', 'n', 'e' };
 	static const uint8_t again[] = { 0x82, 0x86, 0xc0, 0xbf, 0xbe }; /* :path, :authority, x */
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = answer_long;
 	peer_start(p);
 	assert_true(rests(p));
@@ -69,11 +68,10 @@ static void test_tables(void **state)
 
 /* In the midst of what the client sends: in the preface, a frame's head, its payload, between two
  * frames of one head. */
-static void test_between_any_two_bytes(void **state)
+TEST(between_any_two_bytes)
 {
 	struct peer *p = peer_new();
 	char block[200], frames[400];
-	(void)state;
 	p->quiet = true; /* no answer of its own in between */
 	peer_open(p);
 	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
@@ -104,10 +102,9 @@ static void test_between_any_two_bytes(void **state)
 }
 
 /* Not while a request is there, nor while something is to be sent. */
-static void test_not_at_work(void **state)
+TEST(not_at_work)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = stay;
 	peer_start(p);
 	assert_true(rests(p));
@@ -135,10 +132,9 @@ static void test_not_at_work(void **state)
 }
 
 /* The client does not read: a head in pieces waits in the stream and in the library. */
-static void test_not_in_a_frame(void **state)
+TEST(not_in_a_frame)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = answer_long;
 	peer_start(p);
 	p->no_read = true;
@@ -158,10 +154,9 @@ static void test_not_in_a_frame(void **state)
 }
 
 /* By itself, after a while; and what ends a connection that rests. */
-static void test_by_itself(void **state)
+TEST(by_itself)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->conf.idle_ns = (HTTP2_REST_S * 1000 + 300) * NS_PER_MS;
 	p->restless = true;
 	peer_start(p);
@@ -180,10 +175,9 @@ static void test_by_itself(void **state)
 	peer_free(&p);
 }
 
-static void test_ends_at_rest(void **state)
+TEST(ends_at_rest)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	peer_start(p);
 	assert_true(rests(p));
 	(void)close(p->fd); /* the client leaves */
@@ -197,17 +191,4 @@ static void test_ends_at_rest(void **state)
 	http2_server_abort(p->server);
 	assert_null(p->server);
 	peer_free(&p);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tables),
-		cmocka_unit_test(test_between_any_two_bytes),
-		cmocka_unit_test(test_not_at_work),
-		cmocka_unit_test(test_not_in_a_frame),
-		cmocka_unit_test(test_by_itself),
-		cmocka_unit_test(test_ends_at_rest),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

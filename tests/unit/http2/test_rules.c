@@ -17,10 +17,9 @@ static void begin_nothing(struct call *call)
 
 /* 8.1.1: malformed requests are answered, and their stream is reset; other streams live on.
  * test_head.c has all of them. */
-static void test_malformed(void **state)
+TEST(malformed)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	peer_start(p);
 	peer_headers(p, 1, FRAME_END_STREAM, GET, "X-Upper", "1", NULL);
 	peer_headers(p, 3, FRAME_END_STREAM, GET, "connection", "close", NULL);
@@ -44,7 +43,7 @@ static void test_malformed(void **state)
 }
 
 /* What is refused as in HTTP/1.1 is answered, and that is all. */
-static void test_refused(void **state)
+TEST(refused)
 {
 	static char value[40000];
 	static const struct {
@@ -52,7 +51,6 @@ static void test_refused(void **state)
 		int status;
 	} rows[] = { { 1, 400 }, { 3, 414 }, { 5, 431 }, { 7, 417 }, { 11, 413 } };
 	struct peer *p = peer_new();
-	(void)state;
 	p->conf.max_target = 100;
 	p->conf.max_body = 9;
 	p->conf.linger.silence_ns = 20 * NS_PER_MS;
@@ -86,12 +84,11 @@ static void test_refused(void **state)
 	peer_free(&p);
 }
 
-static void test_too_many_fields(void **state)
+TEST(too_many_fields)
 {
 	static char block[20000];
 	struct peer *p = peer_new();
 	size_t n;
-	(void)state;
 	peer_start(p);
 	n = peer_block(block, GET, NULL);
 	for (int i = 0; i < 101; i++)
@@ -104,10 +101,9 @@ static void test_too_many_fields(void **state)
 }
 
 /* 8.1.1: content-length and what came. */
-static void test_length_mismatch(void **state)
+TEST(length_mismatch)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_resume;
 	peer_start(p);
 	peer_headers(p, 1, 0, POST, "content-length", "5", NULL);
@@ -142,10 +138,9 @@ static void test_length_mismatch(void **state)
 }
 
 /* The same when an answer has begun: then it is cut. */
-static void test_mismatch_late(void **state)
+TEST(mismatch_late)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_resume;
 	peer_start(p);
 	peer_headers(p, 1, 0, POST, "content-length", "5", NULL);
@@ -164,10 +159,9 @@ static void test_mismatch_late(void **state)
 }
 
 /* 8.1: trailers end the request, and hold no pseudo-fields. */
-static void test_trailers(void **state)
+TEST(trailers)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_resume;
 	peer_start(p);
 	peer_post(p, 1, "/");
@@ -186,10 +180,9 @@ static void test_trailers(void **state)
 	peer_free(&p);
 }
 
-static void test_body_too_large(void **state)
+TEST(body_too_large)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->conf.max_body = 5;
 	p->on_request = begin_resume;
 	peer_start(p);
@@ -207,7 +200,7 @@ static void test_body_too_large(void **state)
 }
 
 /* What ends the connection, and the code it ends with. A request in progress hears of it. */
-static void test_connection_errors(void **state)
+TEST(connection_errors)
 {
 	static const char zero[16384 + 1], window[] = { 0, 4, (char)0x80, 0, 0, 0 };
 	static const struct {
@@ -257,7 +250,6 @@ static void test_connection_errors(void **state)
 		{ FRAME_PRIORITY_UPDATE, 0, 0, zero, 3, NGHTTP2_FRAME_SIZE_ERROR },
 		{ FRAME_DATA, 0, 1, zero, 16385, NGHTTP2_FRAME_SIZE_ERROR }, /* 4.2 */
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct peer *p = peer_new();
 		p->on_request = begin_nothing;
@@ -281,10 +273,9 @@ static void test_connection_errors(void **state)
 }
 
 /* 3.4 */
-static void test_bad_preface(void **state)
+TEST(bad_preface)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	peer_open(p);
 	peer_bytes(p, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 27);
 	assert_true(peer_ends(p, 500));
@@ -302,10 +293,9 @@ static void test_bad_preface(void **state)
 
 /* 5.1: frames for streams that are over are harmless, or end the connection; they never reach an
  * exchange. */
-static void test_after_the_end(void **state)
+TEST(after_the_end)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	peer_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
@@ -334,11 +324,10 @@ static void test_after_the_end(void **state)
 }
 
 /* 6.9.1: more than the window. */
-static void test_window_overrun(void **state)
+TEST(window_overrun)
 {
 	static char data[16384];
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_nothing; /* held: nothing is given back */
 	peer_start(p);
 	peer_post(p, 1, "/");
@@ -362,10 +351,9 @@ static void test_window_overrun(void **state)
 }
 
 /* 5.5: what is not known is ignored. */
-static void test_unknown_frames(void **state)
+TEST(unknown_frames)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	peer_start(p);
 	peer_frame(p, 0xfe, 0xff, 0, "hello", 5);
 	peer_frame(p, 0xfe, 0xff, 77, "hello", 5);
@@ -379,10 +367,9 @@ static void test_unknown_frames(void **state)
 }
 
 /* RFC 9218: more urgent responses first; those of use in pieces take turns. */
-static void test_priorities(void **state)
+TEST(priorities)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->no_updates = true;
 	p->on_request = begin_nothing;
 	peer_start(p);
@@ -413,24 +400,4 @@ static void test_priorities(void **state)
 	assert_true(peer_reply(p, 9)->first_data < peer_reply(p, 7)->last_data);
 	assert_true(peer_reply(p, 11)->ended);
 	peer_free(&p);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_too_many_fields),
-		cmocka_unit_test(test_length_mismatch),
-		cmocka_unit_test(test_mismatch_late),
-		cmocka_unit_test(test_trailers),
-		cmocka_unit_test(test_body_too_large),
-		cmocka_unit_test(test_connection_errors),
-		cmocka_unit_test(test_bad_preface),
-		cmocka_unit_test(test_after_the_end),
-		cmocka_unit_test(test_window_overrun),
-		cmocka_unit_test(test_unknown_frames),
-		cmocka_unit_test(test_priorities),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

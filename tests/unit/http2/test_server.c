@@ -1,10 +1,9 @@
 /* Requests and responses over a connection: what the handler sees, what the client gets. */
 #include "peer.h"
 
-static void test_settings(void **state)
+TEST(settings)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	peer_open(p);
 	worker_turn(&p->w);
 	peer_run(p);
@@ -18,10 +17,9 @@ static void test_settings(void **state)
 	peer_free(&p);
 }
 
-static void test_get(void **state)
+TEST(get)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	peer_start(p);
 	peer_get(p, 1, "/a/../b?q=1");
 	peer_run(p);
@@ -52,10 +50,9 @@ static void begin_resume(struct call *call)
 	call->c->ops->resume(call->c);
 }
 
-static void test_post(void **state)
+TEST(post)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_resume;
 	peer_start(p);
 	peer_headers(p, 1, 0, ":method", "POST", ":scheme", "https", ":path", "/", ":authority",
@@ -82,10 +79,9 @@ static void test_post(void **state)
 }
 
 /* Held at first, and again whenever the exchange says so. */
-static void test_hold(void **state)
+TEST(hold)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_nothing;
 	peer_start(p);
 	peer_post(p, 1, "/");
@@ -115,10 +111,9 @@ static void test_hold(void **state)
 }
 
 /* What the exchange does not take, it is offered again. */
-static void test_left_over(void **state)
+TEST(left_over)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_resume;
 	peer_start(p);
 	peer_post(p, 1, "/");
@@ -137,10 +132,9 @@ static void test_left_over(void **state)
 	peer_free(&p);
 }
 
-static void test_request_trailers(void **state)
+TEST(request_trailers)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_resume;
 	peer_start(p);
 	peer_post(p, 1, "/");
@@ -157,10 +151,9 @@ static void test_request_trailers(void **state)
 	peer_free(&p);
 }
 
-static void test_expect(void **state)
+TEST(expect)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_nothing;
 	peer_start(p);
 	peer_headers(p, 1, 0, ":method", "PUT", ":scheme", "https", ":path", "/", ":authority", "h",
@@ -193,10 +186,9 @@ static void begin_hints(struct call *call)
 	call_answer(call, 200, "x");
 }
 
-static void test_interim(void **state)
+TEST(interim)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_hints;
 	peer_start(p);
 	peer_get(p, 1, "/");
@@ -221,10 +213,9 @@ static void begin_trailers(struct call *call)
 	call->c->ops->end(call->c, &f);
 }
 
-static void test_response_trailers(void **state)
+TEST(response_trailers)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_trailers;
 	peer_start(p);
 	peer_get(p, 1, "/");
@@ -256,10 +247,9 @@ static void begin_by_path(struct call *call)
 }
 
 /* Responses that have no body, whatever the exchange pushes. */
-static void test_no_body(void **state)
+TEST(no_body)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_by_path;
 	peer_start(p);
 	peer_headers(p, 1, FRAME_END_STREAM, ":method", "HEAD", ":scheme", "https", ":path", "/",
@@ -281,10 +271,9 @@ static void test_no_body(void **state)
 }
 
 /* The end is told when it is so, also long after a head without a body. */
-static void test_end_later(void **state)
+TEST(end_later)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_nothing;
 	peer_start(p);
 	peer_get(p, 1, "/");
@@ -310,10 +299,9 @@ static void test_end_later(void **state)
 }
 
 /* A response that is cut short is no whole one, and the connection goes on. */
-static void test_abort(void **state)
+TEST(abort)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_nothing;
 	peer_start(p);
 	for (uint32_t id = 1; id <= 9; id += 2)
@@ -351,10 +339,9 @@ static void test_abort(void **state)
 }
 
 /* As many as are allowed, answered in the opposite order. */
-static void test_concurrent(void **state)
+TEST(concurrent)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_nothing;
 	peer_start(p);
 	for (uint32_t i = 0; i < HTTP2_STREAMS_MAX; i++)
@@ -373,10 +360,9 @@ static void test_concurrent(void **state)
 }
 
 /* Everything once more, with the client's bytes coming one by one. */
-static void test_byte_by_byte(void **state)
+TEST(byte_by_byte)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_resume;
 	p->quiet = true; /* nothing gets between */
 	peer_open(p);
@@ -419,10 +405,9 @@ static void test_byte_by_byte(void **state)
 	peer_free(&p);
 }
 
-static void test_preface(void **state)
+TEST(preface)
 {
 	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-	(void)state;
 	assert_int_equal(http2_preface(preface, 24), HTTP2_PREFACE_YES);
 	assert_int_equal(http2_preface(preface, 0), HTTP2_PREFACE_MORE);
 	assert_int_equal(http2_preface(preface, 23), HTTP2_PREFACE_MORE);
@@ -431,26 +416,4 @@ static void test_preface(void **state)
 	assert_int_equal(http2_preface("PRI * HTTP/1.1\r\n", 16), HTTP2_PREFACE_NO);
 	assert_int_equal(http2_preface("GET / HTTP/1.1\r\n", 16), HTTP2_PREFACE_NO);
 	assert_int_equal(http2_preface("PUT", 3), HTTP2_PREFACE_NO);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_settings),
-		cmocka_unit_test(test_get),
-		cmocka_unit_test(test_post),
-		cmocka_unit_test(test_hold),
-		cmocka_unit_test(test_left_over),
-		cmocka_unit_test(test_request_trailers),
-		cmocka_unit_test(test_expect),
-		cmocka_unit_test(test_interim),
-		cmocka_unit_test(test_response_trailers),
-		cmocka_unit_test(test_no_body),
-		cmocka_unit_test(test_end_later),
-		cmocka_unit_test(test_abort),
-		cmocka_unit_test(test_concurrent),
-		cmocka_unit_test(test_byte_by_byte),
-		cmocka_unit_test(test_preface),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

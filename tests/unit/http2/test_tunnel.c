@@ -54,12 +54,11 @@ static struct peer *start(struct peer *p)
 	return p;
 }
 
-static void test_agreed(void **state)
+TEST(agreed)
 {
 	struct peer *p = start(peer_new());
 	struct call *call = &p->calls[0];
 	struct reply *r = peer_reply(p, 1);
-	(void)state;
 	assert_int_equal(p->settings[NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL], 1);
 	assert_string_equal(call->head, "GET /chat host=h body=none");
 	assert_non_null(strstr(call->fields, "upgrade: websocket\n"));
@@ -94,13 +93,12 @@ static void nothing(struct call *call)
 	(void)call;
 }
 
-static void test_our_end_first(void **state)
+TEST(our_end_first)
 {
 	struct peer *p = peer_new();
 	p->on_sent = nothing;
 	(void)start(p);
 	struct call *call = &p->calls[0];
-	(void)state;
 	say(call, "bye");
 	call->c->ops->end(call->c, NULL);
 	peer_run(p);
@@ -120,9 +118,8 @@ static void test_our_end_first(void **state)
 }
 
 /* Ways in which a tunnel whose own end was said does not end by itself. */
-static void test_half_open_is_lost(void **state)
+TEST(half_open_is_lost)
 {
-	(void)state;
 	for (int way = 0; way < 3; way++) {
 		struct peer *p = peer_new();
 		p->on_sent = nothing;
@@ -151,10 +148,9 @@ static void test_half_open_is_lost(void **state)
 	}
 }
 
-static void test_reset(void **state)
+TEST(reset)
 {
 	struct peer *p = start(peer_new());
-	(void)state;
 	peer_reset(p, 1, NGHTTP2_CANCEL);
 	peer_run(p);
 	assert_int_equal(p->calls[0].gone, 1);
@@ -164,10 +160,9 @@ static void test_reset(void **state)
 }
 
 /* RFC 8441 5: CANCEL, behind what there is. That is never held against the client. */
-static void test_abort(void **state)
+TEST(abort)
 {
 	struct peer *p = start(peer_new());
-	(void)state;
 	for (uint32_t i = 0; i < 2 * HTTP2_RESET_BURST; i++) {
 		uint32_t id = 1 + 2 * i;
 		if (i) {
@@ -187,9 +182,8 @@ static void test_abort(void **state)
 }
 
 /* What comes before the answer belongs to the tunnel, and waits for it; so does an end. */
-static void test_early(void **state)
+TEST(early)
 {
-	(void)state;
 	for (int end = 0; end < 3; end++) {
 		struct peer *p = peer_new();
 		p->on_request = begin_nothing;
@@ -215,10 +209,9 @@ static void test_early(void **state)
 }
 
 /* The answer is no tunnel: the stream is an ordinary one. */
-static void test_declined(void **state)
+TEST(declined)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->on_request = begin_nothing;
 	peer_start(p);
 	ask(p, 1, 0);
@@ -242,10 +235,9 @@ static void test_declined(void **state)
 }
 
 /* RFC 9113 8.5: only DATA. */
-static void test_trailers(void **state)
+TEST(trailers)
 {
 	struct peer *p = start(peer_new());
-	(void)state;
 	peer_headers(p, 1, FRAME_END_STREAM, "x-sum", "1", NULL);
 	peer_run(p);
 	assert_int_equal(p->calls[0].gone_err, ERR_BAD_FRAMING);
@@ -256,10 +248,9 @@ static void test_trailers(void **state)
 }
 
 /* Silence has no deadline here, and bytes no bound; the exchange sees to the first. */
-static void test_no_bounds(void **state)
+TEST(no_bounds)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->conf.body_ns = 150 * NS_PER_MS;
 	p->conf.max_body = 10;
 	p->on_sent = nothing;
@@ -284,11 +275,10 @@ static void test_no_bounds(void **state)
 
 /* Windows are of the tunnel: who does not take is not sent to, and what is not taken is not let
  * in. */
-static void test_windows(void **state)
+TEST(windows)
 {
 	struct peer *p = peer_new();
 	static char piece[10001];
-	(void)state;
 	p->no_updates = true;
 	(void)start(p);
 	struct call *call = &p->calls[0];
@@ -322,10 +312,9 @@ static void test_windows(void **state)
 }
 
 /* A client that takes nothing for too long, while the other side cannot go on. */
-static void test_stalled(void **state)
+TEST(stalled)
 {
 	struct peer *p = peer_new();
-	(void)state;
 	p->conf.body_ns = 30 * NS_PER_MS;
 	p->no_updates = true;
 	(void)start(p);
@@ -339,10 +328,9 @@ static void test_stalled(void **state)
 	peer_free(&p);
 }
 
-static void test_drain(void **state)
+TEST(drain)
 {
 	struct peer *p = start(peer_new());
-	(void)state;
 	http2_server_drain(p->server, 0);
 	peer_run(p);
 	assert_int_equal(p->n_goaway, 2);
@@ -354,23 +342,4 @@ static void test_drain(void **state)
 	assert_string_equal(peer_reply(p, 1)->body, "goodbye");
 	assert_true(peer_ends(p, 2000));
 	peer_free(&p);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_agreed),
-		cmocka_unit_test(test_our_end_first),
-		cmocka_unit_test(test_half_open_is_lost),
-		cmocka_unit_test(test_reset),
-		cmocka_unit_test(test_abort),
-		cmocka_unit_test(test_early),
-		cmocka_unit_test(test_declined),
-		cmocka_unit_test(test_trailers),
-		cmocka_unit_test(test_no_bounds),
-		cmocka_unit_test(test_windows),
-		cmocka_unit_test(test_stalled),
-		cmocka_unit_test(test_drain),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -188,9 +188,8 @@ static void step_empty(struct model *m)
 	assert_int_equal(m->b.len, 0);
 }
 
-static void test_model(void **state)
+TEST(model)
 {
-	(void)state;
 	for (int i = 0; i < QUEUES; i++) {
 		buf_init(&models[i].b);
 		models[i].flat = malloc(FLAT_MAX);
@@ -246,10 +245,9 @@ static void test_model(void **state)
 
 /* ---- what the model does not say ----------------------------------------------------------- */
 
-static void test_whole_blocks_change_hands(void **state)
+TEST(whole_blocks_change_hands)
 {
 	struct buf a, b;
-	(void)state;
 	buf_init(&a);
 	buf_init(&b);
 	buf_append(&a, fresh_bytes(2 * BUF_BLOCK + 5000), 2 * BUF_BLOCK + 5000);
@@ -266,11 +264,10 @@ static void test_whole_blocks_change_hands(void **state)
 
 /* Little ones are copied into the room there is: a queue of single bytes must not cost a block for
  * each. */
-static void test_small_moves_share_a_block(void **state)
+TEST(small_moves_share_a_block)
 {
 	struct buf a, b;
 	unsigned blocks = 0;
-	(void)state;
 	buf_init(&a);
 	buf_init(&b);
 	for (int i = 0; i < 1000; i++) {
@@ -285,11 +282,10 @@ static void test_small_moves_share_a_block(void **state)
 	buf_fini(&b);
 }
 
-static void test_an_empty_queue_holds_nothing(void **state)
+TEST(an_empty_queue_holds_nothing)
 {
 	struct buf b;
 	struct buf_room r;
-	(void)state;
 	buf_init(&b);
 	buf_room(&b, 3 * BUF_BLOCK, &r);
 	assert_int_equal(r.n, 3);
@@ -303,11 +299,10 @@ static void test_an_empty_queue_holds_nothing(void **state)
 	assert_int_equal(buf_pullup(&b, 0).len, 0);
 }
 
-static void test_big_blocks(void **state)
+TEST(big_blocks)
 {
 	struct buf b;
 	size_t room, big = 5 * BUF_BLOCK + 17;
-	(void)state;
 	buf_init(&b);
 	buf_append(&b, "head", 4);
 	char *at = buf_reserve(&b, big, &room);
@@ -324,12 +319,11 @@ static void test_big_blocks(void **state)
 }
 
 /* Blocks are kept for reuse, and go when asked. */
-static void test_blocks_are_reused(void **state)
+TEST(blocks_are_reused)
 {
 	if (MEMORY_IS_WATCHED)
 		skip();
 	struct buf b;
-	(void)state;
 	buf_init(&b);
 	buf_append(&b, "a", 1);
 	const struct block *was = b.first;
@@ -361,12 +355,11 @@ static size_t held_by(const struct buf *b)
 
 /* However small the pieces are that come in, each in a block of its own, what waits takes at most
  * twice its bytes and two blocks. */
-static void test_small_pieces_do_not_hold_a_block_each(void **state)
+TEST(small_pieces_do_not_hold_a_block_each)
 {
 	static const size_t pieces[] = { 1, 100, 1023, 1024, 1025, 2000, 5000, 8191, 8192, 8193,
 		12000, 16383, 16384 };
 	static char bytes[BUF_BLOCK];
-	(void)state;
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		struct buf queue, piece;
 		buf_init(&queue);
@@ -385,12 +378,11 @@ static void test_small_pieces_do_not_hold_a_block_each(void **state)
 }
 
 /* A block that was made large for something else is not held by the few bytes behind that. */
-static void test_a_large_block_is_not_held_by_a_few_bytes(void **state)
+TEST(a_large_block_is_not_held_by_a_few_bytes)
 {
 	static char bytes[200000];
 	struct buf in, queue;
 	size_t room;
-	(void)state;
 	buf_init(&in);
 	buf_init(&queue);
 	memset(buf_reserve(&in, sizeof(bytes), &room), 'x', sizeof(bytes));
@@ -402,10 +394,9 @@ static void test_a_large_block_is_not_held_by_a_few_bytes(void **state)
 	buf_fini(&queue);
 }
 
-static void test_a_little_that_waits_takes_a_small_block(void **state)
+TEST(a_little_that_waits_takes_a_small_block)
 {
 	struct buf b;
-	(void)state;
 	buf_init(&b);
 	buf_keep(&b, "1", 1);
 	assert_int_equal(held_by(&b), BUF_SMALL);
@@ -431,11 +422,10 @@ static void test_a_little_that_waits_takes_a_small_block(void **state)
 }
 
 /* Flow control goes by the memory, where that is more than the bytes. */
-static void test_what_is_held_counts(void **state)
+TEST(what_is_held_counts)
 {
 	static char bytes[BUF_BLOCK];
 	struct buf b, piece;
-	(void)state;
 	buf_init(&b);
 	buf_append(&b, bytes, BUF_BLOCK);
 	assert_false(buf_holds(&b, 65536));
@@ -453,19 +443,4 @@ static void test_what_is_held_counts(void **state)
 	buf_fini(&b);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_small_pieces_do_not_hold_a_block_each),
-		cmocka_unit_test(test_a_large_block_is_not_held_by_a_few_bytes),
-		cmocka_unit_test(test_a_little_that_waits_takes_a_small_block),
-		cmocka_unit_test(test_what_is_held_counts),
-		cmocka_unit_test(test_model),
-		cmocka_unit_test(test_whole_blocks_change_hands),
-		cmocka_unit_test(test_small_moves_share_a_block),
-		cmocka_unit_test(test_an_empty_queue_holds_nothing),
-		cmocka_unit_test(test_big_blocks),
-		cmocka_unit_test(test_blocks_are_reused),
-	};
-	return cmocka_run_group_tests(tests, NULL, teardown);
-}
+TEST_GROUP(NULL, teardown);

@@ -73,11 +73,10 @@ static int connect_to(const struct addr *a)
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
-static void test_one_for_each_worker(void **state)
+TEST(one_for_each_worker)
 {
 	struct addr a = free_port();
 	int fds[3];
-	(void)state;
 	assert_int_equal(listener_open(&a, 3, 8, fds), 0);
 	for (int i = 0; i < 3; i++) {
 		struct addr at = name_of(fds[i]);
@@ -88,11 +87,10 @@ static void test_one_for_each_worker(void **state)
 	}
 }
 
-static void test_taken_port(void **state)
+TEST(taken_port)
 {
 	struct addr a = free_port();
 	int other, fds[3];
-	(void)state;
 	/* by somebody who would share it */
 	assert_int_equal(listener_open(&a, 1, 8, &other), 0);
 	unsigned before = open_fds();
@@ -103,22 +101,20 @@ static void test_taken_port(void **state)
 	(void)close(fds[0]);
 }
 
-static void test_foreign_address(void **state)
+TEST(foreign_address)
 {
 	struct addr a = loopback(0);
 	int fd;
-	(void)state;
 	a.in.sin_addr.s_addr = htonl(0x01020304);
 	unsigned before = open_fds();
 	assert_int_equal(listener_open(&a, 1, 8, &fd), -EADDRNOTAVAIL);
 	assert_int_equal(open_fds(), before);
 }
 
-static void test_unix(void **state)
+TEST(unix)
 {
 	struct addr a = unix_at("gate"), f = unix_at("file"), nowhere = unix_at("no/where");
 	int fds[2], again[2];
-	(void)state;
 	assert_int_equal(listener_open(&a, 2, 8, fds), 0);
 	int client = connect_to(&a);
 	assert_true(client >= 0);
@@ -148,11 +144,10 @@ static void test_unix(void **state)
 }
 
 /* Looking whether somebody listens must not wait for somebody who does not accept. */
-static void test_unix_with_a_full_queue(void **state)
+TEST(unix_with_a_full_queue)
 {
 	struct addr a = unix_at("full");
 	int fd, again, waiting[4], n = 0;
-	(void)state;
 	assert_int_equal(listener_open(&a, 1, 1, &fd), 0);
 	for (; n < 4; n++) {
 		waiting[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -207,10 +202,9 @@ static void turns(unsigned n)
 		worker_turn(&worker);
 }
 
-static void test_accept(void **state)
+TEST(accept)
 {
 	struct door d;
-	(void)state;
 	door_open(&d, 8);
 	int client = connect_to(&d.at);
 	turns(2);
@@ -224,7 +218,7 @@ static void test_accept(void **state)
 }
 
 /* More than are accepted in one go: the rest comes with the next turns, or with the stop. */
-static void test_many(void **state)
+TEST(many)
 {
 	struct door d;
 	int clients[MANY];
@@ -246,15 +240,13 @@ static void test_many(void **state)
 			(void)close(clients[i]);
 		door_forget(&d);
 	}
-	(void)state;
 }
 
 /* Paused: what connects waits in the system's queue, and comes when it goes on, however often it
  * was paused. */
-static void test_paused(void **state)
+TEST(paused)
 {
 	struct door d;
-	(void)state;
 	door_open(&d, 8);
 	acceptor_pause(&d.acceptor);
 	acceptor_pause(&d.acceptor);
@@ -277,11 +269,10 @@ static void test_paused(void **state)
 }
 
 /* Out of descriptors: it waits a little instead of turning the loop round in vain, then goes on. */
-static void test_no_descriptors(void **state)
+TEST(no_descriptors)
 {
 	struct door d;
 	struct rlimit was, few;
-	(void)state;
 	door_open(&d, 8);
 	int client = connect_to(&d.at);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
@@ -327,12 +318,11 @@ static int teardown(void **state)
 }
 
 /* A file that somebody else put into the place of ours stays. */
-static void test_file_is_ours(void **state)
+TEST(file_is_ours)
 {
 	struct listener_file f;
 	struct addr a = { .len = sizeof(struct sockaddr_un) };
 	int fd;
-	(void)state;
 	a.un.sun_family = AF_UNIX;
 	(void)snprintf(a.un.sun_path, sizeof(a.un.sun_path), "/tmp/sluice-ours-%d", (int)getpid());
 	(void)unlink(a.un.sun_path);
@@ -350,19 +340,4 @@ static void test_file_is_ours(void **state)
 	(void)close(fd);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_for_each_worker),
-		cmocka_unit_test(test_taken_port),
-		cmocka_unit_test(test_foreign_address),
-		cmocka_unit_test(test_unix),
-		cmocka_unit_test(test_unix_with_a_full_queue),
-		cmocka_unit_test(test_accept),
-		cmocka_unit_test(test_many),
-		cmocka_unit_test(test_paused),
-		cmocka_unit_test(test_no_descriptors),
-		cmocka_unit_test(test_file_is_ours),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

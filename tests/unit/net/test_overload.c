@@ -6,9 +6,8 @@
 static const struct overload_mark ninety = { .percent = 90 }, amount = { .amount = 1600 },
 				  off = { 0 };
 
-static void test_levels_of_a_share(void **state)
+TEST(levels_of_a_share)
 {
-	(void)state;
 	assert_int_equal(overload_first(1000, &ninety), 900);
 	assert_int_equal(overload_level(OVERLOAD_NONE, 899, 1000, &ninety), OVERLOAD_NONE);
 	assert_int_equal(overload_level(OVERLOAD_NONE, 900, 1000, &ninety), OVERLOAD_REQUESTS);
@@ -17,9 +16,8 @@ static void test_levels_of_a_share(void **state)
 	assert_int_equal(overload_level(OVERLOAD_NONE, 2000, 1000, &ninety), OVERLOAD_CONNECTIONS);
 }
 
-static void test_a_level_ends_a_sixteenth_below_its_mark(void **state)
+TEST(a_level_ends_a_sixteenth_below_its_mark)
 {
-	(void)state;
 	assert_int_equal(overload_level(OVERLOAD_CONNECTIONS, 900, 1000, &ninety),
 		OVERLOAD_CONNECTIONS);
 	assert_int_equal(overload_level(OVERLOAD_CONNECTIONS, 890, 1000, &ninety),
@@ -32,9 +30,8 @@ static void test_a_level_ends_a_sixteenth_below_its_mark(void **state)
 	assert_int_equal(overload_level(OVERLOAD_REQUESTS, 9, 1000, &one), OVERLOAD_NONE);
 }
 
-static void test_an_amount(void **state)
+TEST(an_amount)
 {
-	(void)state;
 	assert_int_equal(overload_level(OVERLOAD_NONE, 1599, 2000, &amount), OVERLOAD_NONE);
 	assert_int_equal(overload_level(OVERLOAD_NONE, 1600, 2000, &amount), OVERLOAD_REQUESTS);
 	assert_int_equal(overload_level(OVERLOAD_NONE, 1800, 2000, &amount), OVERLOAD_CONNECTIONS);
@@ -43,23 +40,11 @@ static void test_an_amount(void **state)
 	assert_int_equal(overload_level(OVERLOAD_NONE, 1800, 0, &amount), OVERLOAD_CONNECTIONS);
 }
 
-static void test_what_is_not_watched(void **state)
+TEST(what_is_not_watched)
 {
-	(void)state;
 	assert_int_equal(overload_level(OVERLOAD_CONNECTIONS, 1000, 1000, &off), OVERLOAD_NONE);
 	/* a share of what is not known */
 	assert_int_equal(overload_level(OVERLOAD_NONE, 1000, 0, &ninety), OVERLOAD_NONE);
 	assert_int_equal(overload_first(UINT64_MAX, &(struct overload_mark){ .percent = 100 }),
 		UINT64_MAX);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_levels_of_a_share),
-		cmocka_unit_test(test_a_level_ends_a_sixteenth_below_its_mark),
-		cmocka_unit_test(test_an_amount),
-		cmocka_unit_test(test_what_is_not_watched),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,10 +43,9 @@ static void assert_header(const char *p, size_t n, struct proxy_header *h)
 	assert_int_equal(h->is_named, other.is_named);
 }
 
-static void test_version_1(void **state)
+TEST(version_1)
 {
 	struct proxy_header h;
-	(void)state;
 	assert_header(LITERAL("PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\n"), &h);
 	assert_int_equal(h.version, 1);
 	assert_named(&h, "192.0.2.1:56324", "198.51.100.7:443");
@@ -65,7 +64,7 @@ static void test_version_1(void **state)
 	assert_false(h.is_named);
 }
 
-static void test_version_1_refused(void **state)
+TEST(version_1_refused)
 {
 	static const char *const bad[] = {
 		"GET / HTTP/1.1\r\n",
@@ -102,7 +101,6 @@ static void test_version_1_refused(void **state)
 		"0123456789 0123456789 012345",
 	};
 	struct proxy_header h;
-	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		const char *why = NULL;
 		h = (struct proxy_header){ .version = 77 };
@@ -114,11 +112,10 @@ static void test_version_1_refused(void **state)
 	}
 }
 
-static void test_version_2(void **state)
+TEST(version_2)
 {
 	struct proxy_header h;
 	char unix_paths[16 + 216] = SIGNATURE "\x21\x31\x00\xd8/run/a";
-	(void)state;
 	assert_header(LITERAL(SIGNATURE "\x21\x11\x00\x0c" INET), &h);
 	assert_int_equal(h.version, 2);
 	assert_named(&h, "192.0.2.1:56324", "198.51.100.7:443");
@@ -142,11 +139,10 @@ static void test_version_2(void **state)
 	assert_false(h.is_named);
 }
 
-static void test_extensions(void **state)
+TEST(extensions)
 {
 	struct proxy_header h;
 	const char *why = NULL;
-	(void)state;
 	assert_header(LITERAL(SIGNATURE "\x21\x11\x00\x1f" INET "\x02\x00\x0b"
 					"example.com"
 					"\x04\x00\x02\0\0"),
@@ -164,13 +160,12 @@ static void test_extensions(void **state)
 	assert_int_equal(proxy_header_parse(longest, 16, &h, &why), -1);
 }
 
-static void test_checksum(void **state)
+TEST(checksum)
 {
 	/* the checksum was worked out apart from the code under test */
 	char h4[] = SIGNATURE "\x21\x11\x00\x18" INET "\x05\x00\x02id\x03\x00\x04\x00\x00\x00\x00";
 	struct proxy_header h;
 	const char *why = NULL;
-	(void)state;
 	memcpy(h4 + sizeof(h4) - 5, "\xcb\xb4\x92\x8e", 4);
 	assert_header(h4, sizeof(h4) - 1, &h);
 	assert_named(&h, "192.0.2.1:56324", "198.51.100.7:443");
@@ -184,7 +179,7 @@ static void test_checksum(void **state)
 	}
 }
 
-static void test_version_2_refused(void **state)
+TEST(version_2_refused)
 {
 	static const struct {
 		const char *p;
@@ -218,7 +213,6 @@ static void test_version_2_refused(void **state)
 				    "abc") },
 	};
 	struct proxy_header h;
-	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		const char *why = NULL;
 		if (proxy_header_parse(bad[i].p, bad[i].n, &h, &why) >= 0)
@@ -243,13 +237,12 @@ static void assert_written(int version, const struct addr *source, const struct 
 	assert_memory_equal(buf, want, n);
 }
 
-static void test_written(void **state)
+TEST(written)
 {
 	struct addr a = address("192.0.2.1:56324"), b = address("198.51.100.7:443"),
 		    c = address("[2001:db8::1]:1"), d = address("[2001:db8::2]:65535"),
 		    path = address("unix:/run/x"), none = { 0 },
 		    mapped = address("[::ffff:192.0.2.1]:56324");
-	(void)state;
 	assert_written(1, &a, &b, LITERAL("PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\n"));
 	assert_written(1, &mapped, &b, LITERAL("PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\n"));
 	assert_written(1, &c, &d, LITERAL("PROXY TCP6 2001:db8::1 2001:db8::2 1 65535\r\n"));
@@ -264,18 +257,4 @@ static void test_written(void **state)
 	assert_written(2, &mapped, &b, LITERAL(SIGNATURE "\x21\x11\x00\x0c" INET));
 	assert_written(2, &c, &d, LITERAL(SIGNATURE "\x21\x21\x00\x24" INET6));
 	assert_written(2, &path, &b, LITERAL(SIGNATURE "\x21\x00\x00\x00"));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_version_1),
-		cmocka_unit_test(test_version_1_refused),
-		cmocka_unit_test(test_version_2),
-		cmocka_unit_test(test_extensions),
-		cmocka_unit_test(test_checksum),
-		cmocka_unit_test(test_version_2_refused),
-		cmocka_unit_test(test_written),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -169,9 +169,26 @@ static void say(const char *text)
 
 /* ---- tests --------------------------------------------------------------------------------- */
 
-static void test_header_and_more(void **state)
+static int setup(void **state)
 {
 	(void)state;
+	e = (struct end){ .fd = -1, .s.flags = STREAM_CLOSED };
+	return worker_init(&w, 0);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	stream_close(&e.s);
+	if (e.fd >= 0)
+		close(e.fd);
+	worker_fini(&w);
+	buf_thread_fini();
+	return 0;
+}
+
+TEST_WITH(header_and_more, setup, teardown)
+{
 	begin_reading(5);
 	say(V1 "hello");
 	run();
@@ -186,10 +203,9 @@ static void test_header_and_more(void **state)
 
 /* Each byte is an event of its own, and nothing is taken from the socket before the header is
  * whole. */
-static void test_byte_by_byte(void **state)
+TEST_WITH(byte_by_byte, setup, teardown)
 {
 	static const char text[] = V1 "PROXY again";
-	(void)state;
 	begin_reading(11);
 	for (size_t i = 0; i < sizeof(text) - 1; i++) {
 		assert_int_equal(write(e.fd, text + i, 1), 1);
@@ -204,9 +220,8 @@ static void test_byte_by_byte(void **state)
 	finish();
 }
 
-static void test_header_alone(void **state)
+TEST_WITH(header_alone, setup, teardown)
 {
-	(void)state;
 	begin_reading(0);
 	say(V1);
 	run();
@@ -219,9 +234,8 @@ static void test_header_alone(void **state)
 	finish();
 }
 
-static void test_header_and_the_end(void **state)
+TEST_WITH(header_and_the_end, setup, teardown)
 {
-	(void)state;
 	begin_reading(100);
 	say(V1 "bye");
 	assert_int_equal(shutdown(e.fd, SHUT_WR), 0);
@@ -231,14 +245,13 @@ static void test_header_and_the_end(void **state)
 	finish();
 }
 
-static void test_refused(void **state)
+TEST_WITH(refused, setup, teardown)
 {
 	static const struct {
 		const char *text;
 		bool end;
 	} bad[] = { { "GET / HTTP/1.1\r\n", false }, { "PROXY nonsense\r\n", false },
 		{ "PROXY TCP4 1", true }, { "", true } };
-	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		begin_reading(1);
 		say(bad[i].text);
@@ -252,9 +265,8 @@ static void test_refused(void **state)
 	}
 }
 
-static void test_refused_by_the_owner(void **state)
+TEST_WITH(refused_by_the_owner, setup, teardown)
 {
-	(void)state;
 	begin_reading(1);
 	e.refuse = true;
 	say(V1 "hello");
@@ -266,9 +278,8 @@ static void test_refused_by_the_owner(void **state)
 	finish();
 }
 
-static void test_transport_behind(void **state)
+TEST_WITH(transport_behind, setup, teardown)
 {
-	(void)state;
 	handshakes = frees = 0;
 	handshake_waits = false;
 	begin(5, &transport_proxy_reader,
@@ -295,9 +306,8 @@ static void test_transport_behind(void **state)
 	assert_int_equal(frees, 2);
 }
 
-static void test_deadline_stays(void **state)
+TEST_WITH(deadline_stays, setup, teardown)
 {
-	(void)state;
 	begin_reading(1);
 	stream_deadline(&e.s, 30 * NS_PER_MS);
 	say("PROXY TCP4 ");
@@ -309,10 +319,9 @@ static void test_deadline_stays(void **state)
 	finish();
 }
 
-static void test_written(void **state)
+TEST_WITH(written, setup, teardown)
 {
 	char got[128];
-	(void)state;
 	begin(0, &transport_proxy_writer, proxy_writer_new(STR(V1), &transport_plain, NULL));
 	run();
 	assert_int_equal(e.n_open, 1);
@@ -335,9 +344,8 @@ static void test_written(void **state)
 }
 
 /* The other side is gone before it was sent: the transport behind finds out. */
-static void test_not_written(void **state)
+TEST_WITH(not_written, setup, teardown)
 {
-	(void)state;
 	begin(0, &transport_proxy_writer, proxy_writer_new(STR(V1), &transport_plain, NULL));
 	close(e.fd);
 	e.fd = -1;
@@ -349,41 +357,4 @@ static void test_not_written(void **state)
 		run();
 	assert_true(e.failed_with > 0 || e.eof);
 	finish();
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	e = (struct end){ .fd = -1, .s.flags = STREAM_CLOSED };
-	return worker_init(&w, 0);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	stream_close(&e.s);
-	if (e.fd >= 0)
-		close(e.fd);
-	worker_fini(&w);
-	buf_thread_fini();
-	return 0;
-}
-
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		T(test_header_and_more),
-		T(test_byte_by_byte),
-		T(test_header_alone),
-		T(test_header_and_the_end),
-		T(test_refused),
-		T(test_refused_by_the_owner),
-		T(test_transport_behind),
-		T(test_deadline_stays),
-		T(test_written),
-		T(test_not_written),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,20 +87,18 @@ static void assert_loopback(const struct ask *k, uint16_t port)
 	}
 }
 
-static void test_name(void **state)
+TEST(name)
 {
 	struct ask k;
-	(void)state;
 	start(&k, "localhost", 8080);
 	run(1, 5000);
 	assert_loopback(&k, 8080);
 }
 
-static void test_literals(void **state)
+TEST(literals)
 {
 	struct ask four, six;
 	char text[ADDR_TEXT];
-	(void)state;
 	start(&four, "192.0.2.7", 1);
 	start(&six, "2001:db8::7", 65535);
 	run(2, 5000);
@@ -111,11 +109,10 @@ static void test_literals(void **state)
 	assert_string_equal(text, "[2001:db8::7]:65535");
 }
 
-static void test_failures(void **state)
+TEST(failures)
 {
 	struct ask unknown, empty, longest;
 	char name[300];
-	(void)state;
 	memset(name, 'a', sizeof(name));
 	name[RESOLVE_HOST_MAX + 1] = 0;
 	start(&unknown, "no-such-host.invalid", 80);
@@ -126,10 +123,9 @@ static void test_failures(void **state)
 	assert_int_equal(unknown.answer.n, 0);
 }
 
-static void test_one_look_up_for_many(void **state)
+TEST(one_look_up_for_many)
 {
 	static struct ask k[MANY];
-	(void)state;
 	for (unsigned i = 0; i < MANY; i++)
 		start(&k[i], i % 2 ? "LOCALHOST" : "localhost", (uint16_t)(i + 1));
 	run(MANY, 5000);
@@ -137,10 +133,9 @@ static void test_one_look_up_for_many(void **state)
 		assert_loopback(&k[i], (uint16_t)(i + 1));
 }
 
-static void test_cancel(void **state)
+TEST(cancel)
 {
 	struct ask gone, stays;
-	(void)state;
 	start(&gone, "localhost", 1);
 	start(&stays, "localhost", 2);
 	resolve_cancel(&gone.call);
@@ -169,9 +164,8 @@ static void on_first(struct resolve_call *c, const struct resolve_answer *a)
 	resolve_start(&worker, c, STR("127.0.0.1"), 9);
 }
 
-static void test_from_within(void **state)
+TEST(from_within)
 {
-	(void)state;
 	start(&chain.first, "127.0.0.1", 1);
 	start(&chain.second, "127.0.0.1", 2);
 	chain.first.call.on_answer = on_first;
@@ -182,10 +176,9 @@ static void test_from_within(void **state)
 	assert_int_equal(addr_port(&chain.first.answer.addrs[0]), 9);
 }
 
-static void test_worker_leaves(void **state)
+TEST(worker_leaves)
 {
 	struct ask k[8];
-	(void)state;
 	for (unsigned i = 0; i < 8; i++)
 		start(&k[i], i % 2 ? "localhost" : "no-such-host.invalid", 80);
 	/* some may be answered by now, some under way, some waiting */
@@ -201,16 +194,4 @@ static void test_worker_leaves(void **state)
 	assert_loopback(&k[0], 7);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_name),
-		cmocka_unit_test(test_literals),
-		cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_one_look_up_for_many),
-		cmocka_unit_test(test_cancel),
-		cmocka_unit_test(test_from_within),
-		cmocka_unit_test(test_worker_leaves),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

@@ -10,7 +10,7 @@
 #include "net/shares.h"
 #include "unit.h"
 
-static void test_whose_fault_it_is(void **state)
+TEST(whose_fault_it_is)
 {
 	static const struct {
 		int error, err;
@@ -28,7 +28,6 @@ static void test_whose_fault_it_is(void **state)
 		{ EHOSTUNREACH, ERR_CONNECT_FAILED },
 		{ ENOENT, ERR_CONNECT_FAILED },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_int_equal(shortage_of(rows[i].error), rows[i].err);
 		assert_int_equal(shortage_is(rows[i].err), rows[i].err != ERR_CONNECT_FAILED);
@@ -39,10 +38,9 @@ static void test_whose_fault_it_is(void **state)
 	assert_false(shortage_is(ERR_UPSTREAM_TIMEOUT));
 }
 
-static void test_what_is_ours_is_counted(void **state)
+TEST(what_is_ours_is_counted)
 {
 	struct addr to;
-	(void)state;
 	assert_true(addr_parse(STR("10.0.0.1:80"), &to));
 	log_set_level(LOG_ERROR); /* its one line is of no interest here */
 	uint64_t before = stat_read(STAT_SHORTAGE_DESCRIPTORS);
@@ -55,10 +53,9 @@ static void test_what_is_ours_is_counted(void **state)
 	assert_int_equal(stat_read(STAT_SHORTAGE_DESCRIPTORS), before + 5);
 }
 
-static void test_a_quota(void **state)
+TEST(a_quota)
 {
 	struct quota q = { 0 };
-	(void)state;
 	assert_true(quota_take(&q)); /* no bound */
 	assert_false(quota_is_tight(&q));
 	quota_give(&q);
@@ -96,10 +93,9 @@ static void *take_and_give(void *arg)
 	return arg;
 }
 
-static void test_threads_never_take_more_than_there_is(void **state)
+TEST(threads_never_take_more_than_there_is)
 {
 	pthread_t t[THREADS];
-	(void)state;
 	shared.most = MOST;
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&t[i], NULL, take_and_give, NULL), 0);
@@ -107,15 +103,4 @@ static void test_threads_never_take_more_than_there_is(void **state)
 		assert_int_equal(pthread_join(t[i], NULL), 0);
 	assert_int_equal(too_many, 0);
 	assert_int_equal(shared.used, 0);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whose_fault_it_is),
-		cmocka_unit_test(test_what_is_ours_is_counted),
-		cmocka_unit_test(test_a_quota),
-		cmocka_unit_test(test_threads_never_take_more_than_there_is),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

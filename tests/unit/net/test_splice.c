@@ -112,10 +112,9 @@ static void assert_arrived(size_t n)
 	assert_memory_equal(arrived, bytes, n);
 }
 
-static void test_through(void **state)
+TEST_WITH(through, setup, teardown)
 {
 	uint64_t n;
-	(void)state;
 	assert_int_equal(moves(100, &n), SPLICE_DRY);
 	assert_int_equal(n, 0);
 	server_sends(1000);
@@ -137,11 +136,10 @@ static void test_through(void **state)
 
 /* A client slower than the server: what it does not take waits in the pipe, and no more than
  * that. */
-static void test_full(void **state)
+TEST_WITH(full, setup, teardown)
 {
 	uint64_t n, moved = 0;
 	unsigned full = 0;
-	(void)state;
 	while (n_arrived < BIG) {
 		server_sends(BIG);
 		enum splice r = moves(BIG - moved, &n);
@@ -168,10 +166,9 @@ static void test_full(void **state)
 }
 
 /* What was written before goes out before, what is written afterwards, after. */
-static void test_order(void **state)
+TEST_WITH(order, setup, teardown)
 {
 	uint64_t n;
-	(void)state;
 	server_sends(1000);
 	buf_append(&to.s.out, "head", 4);
 	assert_int_equal(moves(1000, &n), SPLICE_FULL);
@@ -199,10 +196,9 @@ static void test_order(void **state)
 	assert_memory_equal(arrived + moved, "tail", 4);
 }
 
-static void test_unable(void **state)
+TEST_WITH(unable, setup, teardown)
 {
 	uint64_t n;
-	(void)state;
 	server_sends(1000);
 	to.s.transport = &other;
 	assert_int_equal(moves(1000, &n), SPLICE_UNABLE);
@@ -216,10 +212,9 @@ static void test_unable(void **state)
 }
 
 /* The client leaves while bytes wait for it: told from the loop. */
-static void test_client_leaves(void **state)
+TEST_WITH(client_leaves, setup, teardown)
 {
 	uint64_t n;
-	(void)state;
 	(void)close(to.far);
 	to.far = -1;
 	server_sends(1000);
@@ -230,11 +225,10 @@ static void test_client_leaves(void **state)
 }
 
 /* Closed with bytes in the pipe, which must not come to the next one that uses a pipe. */
-static void test_close(void **state)
+TEST_WITH(close, setup, teardown)
 {
 	uint64_t n;
 	enum splice r = SPLICE_OK;
-	(void)state;
 	for (int i = 0; i < 1000 && r != SPLICE_FULL; i++) {
 		server_sends(BIG);
 		r = moves(BIG, &n);
@@ -254,11 +248,10 @@ static void test_close(void **state)
 }
 
 /* No descriptors left for a pipe: bytes must still be able to pass, the other way. */
-static void test_no_pipe(void **state)
+TEST_WITH(no_pipe, setup, teardown)
 {
 	uint64_t n;
 	int fds[4096], n_fds = 0;
-	(void)state;
 	splice_thread_fini();
 	server_sends(1000);
 	while (n_fds < 4096 && (fds[n_fds] = dup(from.far)) >= 0)
@@ -273,12 +266,11 @@ static void test_no_pipe(void **state)
 }
 
 /* The same when the quota is used up; and pipes are given back to it when they are closed. */
-static void test_the_quota_of_pipes(void **state)
+TEST_WITH(the_quota_of_pipes, setup, teardown)
 {
 	static struct shares shares;
 	struct quota *q = &shares.quota[SHARE_PIPES];
 	uint64_t n;
-	(void)state;
 	splice_thread_fini();
 	worker.shares = &shares;
 	q->most = 4;
@@ -310,28 +302,25 @@ static int few_descriptors(void)
 	return setrlimit(RLIMIT_NOFILE, &r);
 }
 
-int main(void)
+static int group_setup(void **state)
 {
-#define over_new(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = {
-		over_new(test_through),
-		over_new(test_full),
-		over_new(test_order),
-		over_new(test_unable),
-		over_new(test_client_leaves),
-		over_new(test_close),
-		over_new(test_no_pipe),
-		over_new(test_the_quota_of_pipes),
-	};
+	(void)state;
 	bytes = malloc(BIG);
 	arrived = malloc(BIG + 16);
 	if (!bytes || !arrived || few_descriptors() < 0)
-		return 1;
+		return -1;
 	(void)signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < BIG; i++)
 		bytes[i] = (char)(i * 2654435761u >> 13);
-	int r = cmocka_run_group_tests(tests, NULL, NULL);
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
 	free(bytes);
 	free(arrived);
-	return r;
+	return 0;
 }
+
+TEST_GROUP(group_setup, group_teardown);

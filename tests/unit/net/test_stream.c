@@ -253,11 +253,23 @@ static size_t hear_all(int fd) /* until the end */
 	}
 }
 
+/* Over a unix socket, and over TCP. */
+#define TEST_OVER_BOTH(name)               \
+	static void name##_over(bool tcp); \
+	TEST(name)                         \
+	{                                  \
+		name##_over(false);        \
+	}                                  \
+	TEST(name##_tcp)                   \
+	{                                  \
+		name##_over(true);         \
+	}                                  \
+	static void name##_over(bool tcp)
+
 /* ---- reading ------------------------------------------------------------------------------- */
 
-static void test_short_read(void **state)
+TEST_OVER_BOTH(short_read)
 {
-	bool tcp = *state != NULL;
 	int fds[2];
 	pair(fds, tcp);
 	struct probe *p = probe_on(fds[0]);
@@ -279,10 +291,9 @@ static void test_short_read(void **state)
 	probe_end(p);
 }
 
-static void test_full_read(void **state)
+TEST(full_read)
 {
 	int fds[2];
-	(void)state;
 	pair(fds, false);
 	struct probe *p = probe_on(fds[0]);
 	/* fills the first read to the last byte: the socket may have more */
@@ -297,10 +308,9 @@ static void test_full_read(void **state)
 	probe_end(p);
 }
 
-static void test_reads_grow(void **state)
+TEST(reads_grow)
 {
 	int fds[2];
-	(void)state;
 	pair(fds, true);
 	struct probe *p = probe_on(fds[0]);
 	int room = 1 << 20;
@@ -322,9 +332,8 @@ static void test_reads_grow(void **state)
 	probe_end(p);
 }
 
-static void test_end_with_the_last_bytes(void **state)
+TEST_OVER_BOTH(end_with_the_last_bytes)
 {
-	bool tcp = *state != NULL;
 	int fds[2];
 	pair(fds, tcp);
 	struct probe *p = probe_on(fds[0]);
@@ -338,11 +347,10 @@ static void test_end_with_the_last_bytes(void **state)
 	probe_end(p);
 }
 
-static void test_half_closed(void **state)
+TEST(half_closed)
 {
 	char room[16];
 	int fds[2];
-	(void)state;
 	pair(fds, true);
 	struct probe *p = probe_on(fds[0]);
 	say(fds[1], "question");
@@ -357,10 +365,9 @@ static void test_half_closed(void **state)
 	probe_end(p);
 }
 
-static void test_reset(void **state)
+TEST(reset)
 {
 	int fds[2];
-	(void)state;
 	pair(fds, true);
 	struct probe *p = probe_on(fds[0]);
 	pass(5);
@@ -373,9 +380,8 @@ static void test_reset(void **state)
 }
 
 /* Bytes and the reset behind them are told by one event, which does not say so. */
-static void test_reset_behind_bytes(void **state)
+TEST_OVER_BOTH(reset_behind_bytes)
 {
-	bool tcp = *state != NULL;
 	int fds[2];
 	pair(fds, tcp);
 	struct probe *p = probe_on(fds[0]);
@@ -394,10 +400,9 @@ static void test_reset_behind_bytes(void **state)
 	probe_end(p);
 }
 
-static void test_resume(void **state)
+TEST(resume)
 {
 	int a[2], b[2];
-	(void)state;
 	pair(a, true);
 	pair(b, true);
 	struct probe *p = probe_on(a[0]), *q = probe_on(b[0]);
@@ -419,10 +424,9 @@ static void test_resume(void **state)
 }
 
 /* A turn takes its share, and puts the rest off to the end of the loop's turn. */
-static void test_turn_has_an_end(void **state)
+TEST(turn_has_an_end)
 {
 	int fds[2];
-	(void)state;
 	pair(fds, true);
 	struct probe *p = probe_on(fds[0]);
 	struct read_turn turn = stream_turn(&p->s);
@@ -444,10 +448,9 @@ static void test_turn_has_an_end(void **state)
 	probe_end(p);
 }
 
-static void test_bytes_left_behind(void **state)
+TEST(bytes_left_behind)
 {
 	int fds[2];
-	(void)state;
 	pair(fds, false);
 	struct probe *p = probe_on(fds[0]);
 	p->leave = true;
@@ -481,11 +484,10 @@ static void fill_out(struct probe *p, size_t n)
 	stream_kick(&p->s);
 }
 
-static void test_flush_at_the_end_of_a_callback(void **state)
+TEST(flush_at_the_end_of_a_callback)
 {
 	char room[16];
 	int fds[2];
-	(void)state;
 	pair(fds, false);
 	struct probe *p = probe_on(fds[0]);
 	buf_append(&p->s.out, "one", 3);
@@ -515,11 +517,10 @@ static void *reader_run(void *arg)
 	return NULL;
 }
 
-static void test_full_and_drained(void **state)
+TEST(full_and_drained)
 {
 	struct reader r = { 0 };
 	int fds[2];
-	(void)state;
 	pair(fds, false);
 	struct probe *p = probe_on(fds[0]);
 	fill_out(p, STREAM_OUT_HIGH - 1);
@@ -551,10 +552,9 @@ static void test_full_and_drained(void **state)
 	(void)close(fds[1]);
 }
 
-static void test_tell_empty(void **state)
+TEST(tell_empty)
 {
 	int fds[2];
-	(void)state;
 	pair(fds, false);
 	struct probe *p = probe_on(fds[0]);
 	stream_tell_empty(&p->s);
@@ -571,10 +571,9 @@ static void test_tell_empty(void **state)
 	probe_end(p);
 }
 
-static void test_write_to_nobody(void **state)
+TEST(write_to_nobody)
 {
 	int fds[2];
-	(void)state;
 	pair(fds, false);
 	struct probe *p = probe_on(fds[0]);
 	p->leave = true;
@@ -592,10 +591,9 @@ static void test_write_to_nobody(void **state)
 
 /* ---- lingering ----------------------------------------------------------------------------- */
 
-static void test_linger(void **state)
+TEST_OVER_BOTH(linger)
 {
 	struct reader r = { 0 };
-	bool tcp = *state != NULL;
 	int fds[2];
 	pair(fds, tcp);
 	struct probe *p = probe_on(fds[0]);
@@ -621,10 +619,9 @@ static void test_linger(void **state)
 	probe_end(p);
 }
 
-static void test_linger_has_an_end(void **state)
+TEST(linger_has_an_end)
 {
 	int fds[2];
-	(void)state;
 	for (int flood = 0; flood < 2; flood++) {
 		pair(fds, true);
 		struct probe *p = probe_on(fds[0]);
@@ -642,10 +639,9 @@ static void test_linger_has_an_end(void **state)
 	}
 }
 
-static void test_linger_after_the_end(void **state)
+TEST(linger_after_the_end)
 {
 	int fds[2];
-	(void)state;
 	pair(fds, false);
 	struct probe *p = probe_on(fds[0]);
 	(void)close(fds[1]);
@@ -666,12 +662,11 @@ static struct probe *probe_to(const struct addr *a)
 	return p;
 }
 
-static void test_connect(void **state)
+TEST(connect)
 {
 	struct addr a;
 	char room[16];
 	int l = listen_any(&a, 4);
-	(void)state;
 	struct probe *p = probe_to(&a);
 	buf_append(&p->s.out, "early", 5); /* goes as soon as it can */
 	stream_kick(&p->s);
@@ -687,10 +682,9 @@ static void test_connect(void **state)
 	probe_end(p);
 }
 
-static void test_connect_refused(void **state)
+TEST(connect_refused)
 {
 	struct addr a;
-	(void)state;
 	(void)close(listen_any(&a, 1));
 	struct probe *p = probe_to(&a);
 	p->stop_on = HEARD_FAIL;
@@ -711,11 +705,10 @@ static void test_connect_refused(void **state)
 	free(p);
 }
 
-static void test_connect_timeout(void **state)
+TEST(connect_timeout)
 {
 	struct addr a;
 	int l = listen_any(&a, 0), waiting[4];
-	(void)state;
 	/* nobody accepts: the queue is full, and further ones hear nothing */
 	for (int i = 0; i < 4; i++) {
 		waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -732,10 +725,9 @@ static void test_connect_timeout(void **state)
 	(void)close(l);
 }
 
-static void test_deadline(void **state)
+TEST(deadline)
 {
 	int fds[2];
-	(void)state;
 	pair(fds, false);
 	struct probe *p = probe_on(fds[0]);
 	p->stop_on = HEARD_TIMEOUT;
@@ -756,11 +748,10 @@ static void test_deadline(void **state)
 
 /* Into another struct, with all that waits: bytes to read and to write, a deadline, what was
  * promised. */
-static void test_move(void **state)
+TEST(move)
 {
 	char room[16];
 	int fds[2];
-	(void)state;
 	pair(fds, true);
 	struct probe *p = probe_on(fds[0]), *q = probe_new();
 	p->leave = true;
@@ -791,11 +782,10 @@ static void test_move(void **state)
 	probe_end(q);
 }
 
-static void test_shut(void **state)
+TEST(shut)
 {
 	char room[16];
 	int fds[2];
-	(void)state;
 	pair(fds, true);
 	struct probe *p = probe_on(fds[0]);
 	buf_append(&p->s.out, "last", 4);
@@ -816,11 +806,10 @@ static void test_shut(void **state)
 /* ---- closing from within ------------------------------------------------------------------- */
 
 /* What was sent must not pass for whole, nor what is still unsent follow it. */
-static void test_close_by_reset(void **state)
+TEST(close_by_reset)
 {
 	char room[16];
 	int fds[2];
-	(void)state;
 	pair(fds, true);
 	struct probe *p = probe_on(fds[0]);
 	fill_out(p, 10);
@@ -836,11 +825,10 @@ static void test_close_by_reset(void **state)
 	(void)close(fds[1]);
 }
 
-static void test_close_in_callbacks(void **state)
+TEST(close_in_callbacks)
 {
 	struct addr a;
 	int l = listen_any(&a, 8), fds[2];
-	(void)state;
 	struct probe *p = probe_to(&a);
 	p->close_on = p->stop_on = HEARD_OPEN;
 	fill_out(p, 10);
@@ -878,10 +866,9 @@ static void test_close_in_callbacks(void **state)
 
 /* One that closes another which the same turn was to flush, to read again and to tell of its
  * deadline. */
-static void test_close_a_neighbour(void **state)
+TEST(close_a_neighbour)
 {
 	int fds[2];
-	(void)state;
 	pair(fds, false);
 	struct probe *p = probe_on(fds[0]);
 	fill_out(p, 10);
@@ -910,42 +897,4 @@ static int teardown(void **state)
 	return 0;
 }
 
-static char tcp[] = "tcp";
-#define over_both(f)                            \
-	cmocka_unit_test(f),                    \
-	{                                       \
-#f " (tcp)", f, NULL, NULL, tcp \
-	}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		over_both(test_short_read),
-		cmocka_unit_test(test_full_read),
-		cmocka_unit_test(test_reads_grow),
-		over_both(test_end_with_the_last_bytes),
-		cmocka_unit_test(test_half_closed),
-		cmocka_unit_test(test_reset),
-		over_both(test_reset_behind_bytes),
-		cmocka_unit_test(test_resume),
-		cmocka_unit_test(test_turn_has_an_end),
-		cmocka_unit_test(test_bytes_left_behind),
-		cmocka_unit_test(test_flush_at_the_end_of_a_callback),
-		cmocka_unit_test(test_full_and_drained),
-		cmocka_unit_test(test_tell_empty),
-		cmocka_unit_test(test_write_to_nobody),
-		over_both(test_linger),
-		cmocka_unit_test(test_linger_has_an_end),
-		cmocka_unit_test(test_linger_after_the_end),
-		cmocka_unit_test(test_connect),
-		cmocka_unit_test(test_connect_refused),
-		cmocka_unit_test(test_connect_timeout),
-		cmocka_unit_test(test_deadline),
-		cmocka_unit_test(test_move),
-		cmocka_unit_test(test_shut),
-		cmocka_unit_test(test_close_by_reset),
-		cmocka_unit_test(test_close_in_callbacks),
-		cmocka_unit_test(test_close_a_neighbour),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

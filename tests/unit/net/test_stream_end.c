@@ -91,10 +91,9 @@ static const struct stream_user salvager = { .on_readable = seen_on_readable,
 	.on_timeout = seen_on_timeout };
 
 /* It answered, and stopped reading before all was written: its answer is there to be read. */
-static void test_salvage(void **state)
+TEST(salvage)
 {
 	struct seen e;
-	(void)state;
 	int fd = other_end(&e);
 	stream_hand_over(&e.s, &salvager, &e);
 	assert_int_equal(write(fd, "answer", 6), 6);
@@ -110,11 +109,10 @@ static void test_salvage(void **state)
 	close(fd);
 }
 
-static void test_flush_now(void **state)
+TEST(flush_now)
 {
 	char room[16];
 	struct seen e;
-	(void)state;
 	int fd = other_end(&e);
 	buf_append(&e.s.out, "farewell", 8);
 	stream_flush_now(&e.s);
@@ -126,10 +124,9 @@ static void test_flush_now(void **state)
 
 /* Bytes and the end in one: there is one event for both, and the read that takes the bytes is a
  * short one. */
-static void test_end_with_the_last_bytes(void **state)
+TEST(end_with_the_last_bytes)
 {
 	struct seen e;
-	(void)state;
 	int fd = other_end(&e);
 	assert_int_equal(write(fd, "hello", 5), 5);
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
@@ -141,13 +138,12 @@ static void test_end_with_the_last_bytes(void **state)
 	close(fd);
 }
 
-static void test_linger_delivers_all(void **state)
+TEST(linger_delivers_all)
 {
 	static char sink[300000];
 	struct seen e;
 	size_t got = 0;
 	ssize_t n;
-	(void)state;
 	int fd = other_end(&e);
 	for (int i = 0; i < 3; i++)
 		buf_append(&e.s.out, sink, 100000);
@@ -205,12 +201,11 @@ static uint64_t linger_while(const struct lingering *how, size_t n, bool hurry)
 	return (clock_ns() - before) / NS_PER_MS;
 }
 
-static void test_lingering_goes_on_while_bytes_come(void **state)
+TEST(lingering_goes_on_while_bytes_come)
 {
 	const uint64_t ms = NS_PER_MS;
 	const struct lingering silence = { 150 * ms, 600 * ms, 1 << 30 },
 			       bytes = { 10000 * ms, 10000 * ms, 5000 };
-	(void)state;
 	uint64_t quiet = linger_while(&silence, 0, false);
 	assert_true(quiet >= 145 && quiet < 550); /* silence ends it */
 	/* bytes do not; the total time does */
@@ -218,29 +213,28 @@ static void test_lingering_goes_on_while_bytes_come(void **state)
 	assert_true(linger_while(&bytes, 1000, false) < 5000); /* or their number */
 }
 
-static void test_lingering_can_be_hurried(void **state)
+TEST(lingering_can_be_hurried)
 {
 	const struct lingering long_one = { 60 * NS_PER_S, 60 * NS_PER_S, 1 << 30 };
-	(void)state;
 	assert_true(linger_while(&long_one, 10, true) < 4 * LINGER_HURRY_NS / NS_PER_MS);
 }
 
-int main(void)
+static int setup(void **state)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_end_with_the_last_bytes),
-		cmocka_unit_test(test_salvage),
-		cmocka_unit_test(test_flush_now),
-		cmocka_unit_test(test_linger_delivers_all),
-		cmocka_unit_test(test_lingering_goes_on_while_bytes_come),
-		cmocka_unit_test(test_lingering_can_be_hurried),
-	};
+	(void)state;
 	/* as in the gateway: a write to a connection that the other side closed is an error, no
 	 * signal */
-	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || worker_init(&w, 0) < 0)
-		return 1;
-	int r = cmocka_run_group_tests(tests, NULL, NULL);
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return -1;
+	return worker_init(&w, 0);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
 	worker_fini(&w);
 	buf_thread_fini();
-	return r;
+	return 0;
 }
+
+TEST_GROUP(setup, teardown);

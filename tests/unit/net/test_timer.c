@@ -166,9 +166,8 @@ static void step(void)
 	assert_next_is_right();
 }
 
-static void test_model(void **state)
+TEST(model)
 {
-	(void)state;
 	for (unsigned from = 0; from < 3; from++) {
 		start(from * 12345 * TICK + from * 77);
 		for (unsigned i = 0; i < STEPS; i++)
@@ -182,9 +181,8 @@ static void test_model(void **state)
 	}
 }
 
-static void test_order(void **state)
+TEST(order)
 {
-	(void)state;
 	start(1000 * TICK);
 	for (int i = 0; i < 50; i++)
 		probe_set(&probes[i], now + (uint64_t)(50 - i) * 3 * TICK);
@@ -196,9 +194,8 @@ static void test_order(void **state)
 	}
 }
 
-static void test_never_early(void **state)
+TEST(never_early)
 {
-	(void)state;
 	start(5 * TICK + 3);
 	probe_set(&probes[0], now + 1);
 	advance_to(now);
@@ -210,9 +207,8 @@ static void test_never_early(void **state)
 }
 
 /* Later ones stay where they are until their slot comes: only earlier ones are moved. */
-static void test_later_is_lazy(void **state)
+TEST(later_is_lazy)
 {
-	(void)state;
 	start(0);
 	probe_set(&probes[0], 10 * TICK);
 	uint64_t sits = probes[0].t.tick;
@@ -227,9 +223,8 @@ static void test_later_is_lazy(void **state)
 	assert_int_equal(probes[0].fired, 1);
 }
 
-static void test_far_away(void **state)
+TEST(far_away)
 {
-	(void)state;
 	start(77 * TICK);
 	uint64_t due = now + 1000 * ROUND + 5;
 	probe_set(&probes[0], due);
@@ -245,9 +240,8 @@ static void test_far_away(void **state)
 	timer_drop(&probes[0].t);
 }
 
-static void test_slept_too_long(void **state)
+TEST(slept_too_long)
 {
-	(void)state;
 	start(400 * TICK);
 	for (int i = 0; i < TIMERS; i++)
 		probe_set(&probes[i], now + (uint64_t)i * 11 * TICK);
@@ -264,9 +258,8 @@ static void on_due_again(struct timer *t)
 	timer_set(&wheel, t, now);
 }
 
-static void test_a_busy_one_ends_the_advance(void **state)
+TEST(a_busy_one_ends_the_advance)
 {
-	(void)state;
 	start(0);
 	timer_init(&probes[0].t, on_due_again);
 	timer_set(&wheel, &probes[0].t, 0);
@@ -275,9 +268,8 @@ static void test_a_busy_one_ends_the_advance(void **state)
 	timer_drop(&probes[0].t);
 }
 
-static void test_nothing_waits(void **state)
+TEST(nothing_waits)
 {
-	(void)state;
 	start(3 * TICK);
 	assert_true(wheel_next_ns(&wheel) == TIMER_NEVER);
 	probe_set(&probes[0], 5 * TICK);
@@ -286,19 +278,4 @@ static void test_nothing_waits(void **state)
 	timer_drop(&probes[0].t);
 	advance_to(100 * TICK); /* what may be left is a slot that turns out to be empty */
 	assert_true(wheel_next_ns(&wheel) == TIMER_NEVER);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_never_early),
-		cmocka_unit_test(test_later_is_lazy),
-		cmocka_unit_test(test_far_away),
-		cmocka_unit_test(test_slept_too_long),
-		cmocka_unit_test(test_a_busy_one_ends_the_advance),
-		cmocka_unit_test(test_nothing_waits),
-		cmocka_unit_test(test_model),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,9 +76,8 @@ static void *sender_run(void *arg)
 	return NULL;
 }
 
-static void test_messages(void **state)
+TEST(messages)
 {
-	(void)state;
 	heard = 0;
 	for (int i = 0; i < SENDERS; i++)
 		assert_int_equal(pthread_create(&senders[i].thread, NULL, sender_run, &senders[i]),
@@ -103,9 +102,8 @@ static void say_twice(struct worker *w, void *arg)
 	note('x');
 }
 
-static void test_a_message_sends_another(void **state)
+TEST(a_message_sends_another)
 {
-	(void)state;
 	worker_post(&worker, say_twice, NULL);
 	worker_post(&worker, say, why);
 	run(50);
@@ -113,9 +111,8 @@ static void test_a_message_sends_another(void **state)
 }
 
 /* What comes when the loop has ended is seen to by worker_turn(), or dropped. */
-static void test_messages_after_the_end(void **state)
+TEST(messages_after_the_end)
 {
-	(void)state;
 	run(1);
 	worker_post(&worker, say, after);
 	assert_int_equal(traced, 0);
@@ -154,9 +151,8 @@ static void on_timer(struct timer *t)
 	worker_bury(&worker, &grave, on_grave);
 }
 
-static void test_order_of_a_turn(void **state)
+TEST(order_of_a_turn)
 {
-	(void)state;
 	turn_hook_init(&hook, on_hook);
 	timer_init(&timer, on_timer);
 	worker_timer(&worker, &timer, 0);
@@ -169,9 +165,8 @@ static void test_order_of_a_turn(void **state)
 }
 
 /* A hook that was asked for outside of a turn does not wait for an event. */
-static void test_hook_before_the_loop(void **state)
+TEST(hook_before_the_loop)
 {
-	(void)state;
 	uint64_t before = clock_ns();
 	traced = 0;
 	worker_at_turn_end(&worker, &hook);
@@ -181,9 +176,8 @@ static void test_hook_before_the_loop(void **state)
 	assert_true(clock_ns() - before < NS_PER_S);
 }
 
-static void test_time_of_a_turn(void **state)
+TEST(time_of_a_turn)
 {
-	(void)state;
 	worker.clock_is_fresh = false;
 	uint64_t a = worker_now(&worker), b;
 	while (clock_ns() - a < NS_PER_MS)
@@ -203,10 +197,9 @@ static void on_late(struct timer *t)
 
 /* Timers wake a loop that has nothing else to wait for, about when they are due, and earlier ones
  * before later ones. */
-static void test_timers_wake_the_loop(void **state)
+TEST(timers_wake_the_loop)
 {
 	struct timer late;
-	(void)state;
 	timer_init(&late, on_late);
 	timer_init(&timer, on_timer);
 	worker.clock_is_fresh = false;
@@ -225,11 +218,10 @@ static void end_part(void *part)
 }
 
 /* A part may use those of the floors below until it has ended, and ends once. */
-static void test_parts_end_from_the_top_down(void **state)
+TEST(parts_end_from_the_top_down)
 {
 	static char parts[] = "pus";
 	struct worker w;
-	(void)state;
 	traced = 0;
 	assert_int_equal(worker_init(&w, 4), 0);
 	worker_set_part(&w, PART_STORE, &parts[2], end_part);
@@ -267,17 +259,4 @@ static int teardown(void **state)
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_messages),
-		cmocka_unit_test(test_a_message_sends_another),
-		cmocka_unit_test(test_messages_after_the_end),
-		cmocka_unit_test(test_order_of_a_turn),
-		cmocka_unit_test(test_hook_before_the_loop),
-		cmocka_unit_test(test_time_of_a_turn),
-		cmocka_unit_test(test_timers_wake_the_loop),
-		cmocka_unit_test(test_parts_end_from_the_top_down),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

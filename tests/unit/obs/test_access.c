@@ -54,10 +54,9 @@ static const char *line(int format, int query, const struct access_record *r)
 	return buf;
 }
 
-static void test_formats(void **state)
+TEST(formats)
 {
 	struct access_record r = sample();
-	(void)state;
 	assert_string_equal(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r),
 		"{\"time\":\"2024-07-01T12:00:00.042Z\",\"id\":\"7f3a\",\"client\":\"192.0.2.7\","
 		"\"method\":\"GET\","
@@ -82,10 +81,9 @@ static void test_formats(void **state)
 }
 
 /* Who passed the request on, unless it is the client itself. */
-static void test_peer(void **state)
+TEST(peer)
 {
 	struct access_record r = sample();
-	(void)state;
 	r.peer = r.client;
 	assert_null(strstr(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r), "\"peer\""));
 	r.peer = STR("10.0.0.1");
@@ -95,10 +93,9 @@ static void test_peer(void **state)
 }
 
 /* What a connection that never sent a whole head leaves. */
-static void test_nothing(void **state)
+TEST(nothing)
 {
 	struct access_record r = { .client = STR("::1"), .unix_ms = 0 };
-	(void)state;
 	assert_string_equal(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r),
 		"{\"time\":\"1970-01-01T00:00:00.000Z\",\"client\":\"::1\",\"status\":0,\"bytes_"
 		"in\":0,"
@@ -119,9 +116,8 @@ static const char *query_of(const char *query, int keep)
 	return buf;
 }
 
-static void test_secrets(void **state)
+TEST(secrets)
 {
-	(void)state;
 	assert_string_equal(query_of("a=1&access_token=abc&b=2", 0), "a=1&access_token=***&b=2");
 	assert_string_equal(query_of("Access_Token=abc", 0), "Access_Token=***");
 	assert_string_equal(query_of("code=abc&state=x&code=", 0), "code=***&state=x&code=");
@@ -142,7 +138,7 @@ static void test_secrets(void **state)
 
 /* A request that was refused before it had a path: its target is what it was, and as harmless as a
  * path. */
-static void test_a_refused_target_is_logged_without_its_secrets(void **state)
+TEST(a_refused_target_is_logged_without_its_secrets)
 {
 	static const struct {
 		const char *target, *keep, *drop;
@@ -157,7 +153,6 @@ static void test_a_refused_target_is_logged_without_its_secrets(void **state)
 		{ "/x%3Fcode%3DS", "\"path\":\"/x%3Fcode%3D***\"", "\"path\":\"/x\",\"status\"" },
 		{ "/%zz/dd", "\"path\":\"/%zz/dd\"", "\"path\":\"/%zz/dd\"" },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct access_record r = { .method = STR("GET"),
 			.target = str_of(rows[i].target),
@@ -173,12 +168,11 @@ static void test_a_refused_target_is_logged_without_its_secrets(void **state)
 	}
 }
 
-static void test_what_a_plugin_declares_secret_is_not_logged(void **state)
+TEST(what_a_plugin_declares_secret_is_not_logged)
 {
 	struct arena a;
 	struct secrets s = { 0 };
 	struct access_record r = sample();
-	(void)state;
 	arena_init(&a, 1 << 16);
 	assert_true(secrets_add_query(&s, &a, STR("member")));
 	assert_true(secrets_add_field(&s, &a, STR("User-Agent")));
@@ -196,10 +190,9 @@ static void test_what_a_plugin_declares_secret_is_not_logged(void **state)
 }
 
 /* A secret that starts before the place at which a long query is cut. */
-static void test_secret_at_cut(void **state)
+TEST(secret_at_cut)
 {
 	char query[4096];
-	(void)state;
 	for (size_t pad = 1980; pad < 2060; pad++) {
 		memset(query, 'q', pad);
 		(void)snprintf(query + pad, sizeof(query) - pad, "&access_token=%0100d", 7);
@@ -215,13 +208,12 @@ static void test_secret_at_cut(void **state)
 	}
 }
 
-static void test_hostile(void **state)
+TEST(hostile)
 {
 	static const char evil[] = "a\"b\\c\n\r\t\x1b[31m\x7f\xc2\x9b\xff d\xc3\xa9";
 	struct access_record r = sample();
 	r.method = r.host = r.path = r.query = r.user_agent = r.referer = r.consumer =
 		str_n(evil, sizeof(evil) - 1);
-	(void)state;
 	for (int format = ACCESS_JSON; format <= ACCESS_COMMON; format++) {
 		const char *text = line(format, ACCESS_QUERY_KEEP, &r);
 		for (const char *p = text; *p; p++) {
@@ -245,12 +237,11 @@ static void test_hostile(void **state)
 }
 
 /* The longest of everything, all of it in need of escapes: still a line, and still JSON. */
-static void test_huge(void **state)
+TEST(huge)
 {
 	static char big[100000];
 	static sluice_str notes[1000];
 	static const char fill[] = { '\1', '"', 'x', '\xff', '\xc3', '&' };
-	(void)state;
 	for (size_t f = 0; f < sizeof(fill); f++) {
 		memset(big, fill[f], sizeof(big));
 		sluice_str s = str_n(big, sizeof(big));
@@ -271,24 +262,22 @@ static void test_huge(void **state)
 	}
 }
 
-static void test_room(void **state)
+TEST(room)
 {
 	struct access_record r = sample();
 	struct access_conf conf = { .format = ACCESS_JSON };
 	char buf[2048];
 	size_t n = access_line(&conf, &r, buf, sizeof(buf));
-	(void)state;
 	assert_true(n > 100);
 	assert_int_equal(access_line(&conf, &r, buf, n), n);
 	for (size_t room = 0; room < n; room++)
 		assert_int_equal(access_line(&conf, &r, buf, room), 0);
 }
 
-static void test_cut(void **state)
+TEST(cut)
 {
 	char agent[600];
 	struct access_record r = { .user_agent = { agent, sizeof(agent) } };
-	(void)state;
 	for (size_t i = 0; i < sizeof(agent); i += 2)
 		memcpy(agent + i, "\xc3\xa9", 2);
 	json_t *j = json_loads(line(ACCESS_JSON, 0, &r), 0, NULL);
@@ -296,22 +285,4 @@ static void test_cut(void **state)
 	assert_int_equal(strlen(got), 512 + 3); /* whole characters, then an ellipsis */
 	assert_string_equal(got + 512, "\xe2\x80\xa6");
 	json_decref(j);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_formats),
-		cmocka_unit_test(test_peer),
-		cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_secrets),
-		cmocka_unit_test(test_secret_at_cut),
-		cmocka_unit_test(test_a_refused_target_is_logged_without_its_secrets),
-		cmocka_unit_test(test_what_a_plugin_declares_secret_is_not_logged),
-		cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_huge),
-		cmocka_unit_test(test_room),
-		cmocka_unit_test(test_cut),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,12 +100,11 @@ static void *write_lines(void *arg)
 	return NULL;
 }
 
-static void test_threads(void **state)
+TEST(threads)
 {
 	pthread_t t[THREADS];
 	uint64_t before = stat_read(STAT_LOG_LINES);
 	struct logger *l = logger_new(path_of("threads"));
-	(void)state;
 	assert_non_null(l);
 	for (unsigned i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&t[i], NULL, write_lines, l), 0);
@@ -131,11 +130,10 @@ static void test_threads(void **state)
 
 /* ---- files --------------------------------------------------------------------------------- */
 
-static void test_rotation(void **state)
+TEST(rotation)
 {
 	struct logger *l = logger_new(path_of("log"));
 	struct log_source *s = log_source_new(l);
-	(void)state;
 	give_line(s, "one");
 	await_bytes("log");
 	assert_int_equal(rename(path_of("log").data, path_of("log.1").data), 0);
@@ -160,10 +158,9 @@ static void test_rotation(void **state)
 	free(c);
 }
 
-static void test_bad_paths(void **state)
+TEST(bad_paths)
 {
 	char longer[5000];
-	(void)state;
 	errno = 0;
 	assert_null(logger_new(path_of("no/such/folder")));
 	assert_int_equal(errno, ENOENT);
@@ -176,10 +173,9 @@ static void test_bad_paths(void **state)
 
 /* ---- a reader that does not read ----------------------------------------------------------- */
 
-static void test_stuck_pipe(void **state)
+TEST(stuck_pipe)
 {
 	sluice_str path = path_of("pipe");
-	(void)state;
 	assert_int_equal(mkfifo(path.data, 0600), 0);
 	int fd = open(path.data, O_RDWR | O_NONBLOCK);
 	assert_true(fd >= 0);
@@ -221,7 +217,7 @@ static void test_stuck_pipe(void **state)
 
 /* ---- a worker's end ------------------------------------------------------------------------ */
 
-static void test_access_log(void **state)
+TEST(access_log)
 {
 	enum { MANY = 3000 };
 	struct worker w;
@@ -230,7 +226,6 @@ static void test_access_log(void **state)
 		.method = STR("GET"),
 		.path = STR("/a"),
 		.status = 200 };
-	(void)state;
 	assert_int_equal(worker_init(&w, 0), 0);
 	struct logger *l = logger_new(path_of("access"));
 	struct access_log *a = access_log_new(&w, l);
@@ -255,13 +250,12 @@ static void stop_soon(struct timer *t)
 }
 
 /* A lonely line does not wait for others. */
-static void test_age(void **state)
+TEST(age)
 {
 	struct worker w;
 	struct timer stop;
 	struct access_conf conf = { .format = ACCESS_COMMON };
 	struct access_record r = { .client = STR("192.0.2.1"), .status = 200 };
-	(void)state;
 	assert_int_equal(worker_init(&w, 0), 0);
 	struct logger *l = logger_new(path_of("age"));
 	struct access_log *a = access_log_new(&w, l);
@@ -296,15 +290,4 @@ static int teardown(void **state)
 	return rmdir(folder);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_rotation),
-		cmocka_unit_test(test_bad_paths),
-		cmocka_unit_test(test_stuck_pipe),
-		cmocka_unit_test(test_access_log),
-		cmocka_unit_test(test_age),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

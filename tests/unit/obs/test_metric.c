@@ -32,9 +32,8 @@ static void assert_line(const char *text, const char *want)
 	fail_msg("no line %s", want);
 }
 
-static void test_numbers(void **state)
+TEST(numbers)
 {
-	(void)state;
 	stat_add(STAT_CONNECTIONS_ACCEPTED, 3);
 	stat_inc(STAT_REQUESTS_2XX);
 	stat_inc(STAT_REQUESTS_ACTIVE);
@@ -55,10 +54,9 @@ static void test_numbers(void **state)
 	free(text);
 }
 
-static void test_series(void **state)
+TEST(series)
 {
 	char *text = page();
-	(void)state;
 	assert_null(strstr(text, "sluice_route_requests")); /* nothing of it yet: nothing said */
 	free(text);
 	series_id r = series_find(FAMILY_ROUTE_REQUESTS, STR("orders"), STR_NONE);
@@ -89,9 +87,8 @@ static void test_series(void **state)
 	free(text);
 }
 
-static void test_escapes(void **state)
+TEST(escapes)
 {
-	(void)state;
 	series_add(series_find(FAMILY_PLUGIN_CALLS, STR("a\\b\"c\nd\te\xff\xc3\xa9\x7f"), STR_NONE),
 		1);
 	char *text = page();
@@ -99,12 +96,11 @@ static void test_escapes(void **state)
 	free(text);
 }
 
-static void test_own(void **state)
+TEST(own)
 {
 	struct buf b;
 	sluice_pair labels[] = { { STR("upstream"), STR("o") }, { STR("state"), STR("up") } };
 	char text[512];
-	(void)state;
 	buf_init(&b);
 	metric_family(&b, "servers", METRIC_GAUGE, "Servers.");
 	metric_sample(&b, "servers", METRIC_GAUGE, labels, 2, UINT64_MAX);
@@ -122,12 +118,11 @@ static void test_own(void **state)
 
 /* Every line of the page by the grammar: a family is said once, before its samples, and no sample
  * comes twice. */
-static void test_grammar(void **state)
+TEST(grammar)
 {
 	char *text = page(), *save = text, *seen[4096];
 	size_t n_seen = 0;
 	char family[128] = "";
-	(void)state;
 	for (char *line; *text && (line = text);) {
 		text = strchr(line, '\n');
 		assert_non_null(text);
@@ -163,16 +158,4 @@ static void test_grammar(void **state)
 	assert_true(n_seen > STAT_COUNT);
 	free(save);
 	buf_thread_fini();
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_series),
-		cmocka_unit_test(test_escapes),
-		cmocka_unit_test(test_own),
-		cmocka_unit_test(test_grammar),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

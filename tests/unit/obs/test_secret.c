@@ -46,7 +46,7 @@ static void check_rows(enum secret_url kind, const struct row *rows, size_t n)
 }
 #define ROWS(kind, rows) check_rows((kind), (rows), sizeof(rows) / sizeof((rows)[0]))
 
-static void test_escapes_case_and_punctuation_do_not_hide_a_secret_name(void **state)
+TEST_WITH(escapes_case_and_punctuation_do_not_hide_a_secret_name, setup, teardown)
 {
 	static const struct row rows[] = {
 		{ "access_token=S", "access_token=***" },
@@ -64,11 +64,10 @@ static void test_escapes_case_and_punctuation_do_not_hide_a_secret_name(void **s
 		{ "code=", "code=" },
 		{ "code", "code" },
 	};
-	(void)state;
 	ROWS(SECRET_QUERY, rows);
 }
 
-static void test_signed_urls_of_the_clouds(void **state)
+TEST_WITH(signed_urls_of_the_clouds, setup, teardown)
 {
 	static const struct row rows[] = {
 		{ "X-Amz-Date=20240101&X-Amz-Signature=S",
@@ -85,11 +84,10 @@ static void test_signed_urls_of_the_clouds(void **state)
 		{ "ticket=ST-1", "ticket=***" },
 		{ "SAMLResponse=S", "SAMLResponse=***" },
 	};
-	(void)state;
 	ROWS(SECRET_QUERY, rows);
 }
 
-static void test_a_url_within_a_url_hides_nothing(void **state)
+TEST_WITH(a_url_within_a_url_hides_nothing, setup, teardown)
 {
 	static const struct row rows[] = {
 		{ "next=%2Fcb%3Fcode%3DS%26x%3D1&y=2", "next=%2Fcb%3Fcode%3D***%26x%3D1&y=2" },
@@ -97,11 +95,10 @@ static void test_a_url_within_a_url_hides_nothing(void **state)
 		{ "n=%252Fcb%253Ftoken%253DS%2526z", "n=%252Fcb%253Ftoken%253D***%2526z" },
 		{ "a=%2526b", "a=%2526b" },
 	};
-	(void)state;
 	ROWS(SECRET_QUERY, rows);
 }
 
-static void test_what_is_no_secret_stays(void **state)
+TEST_WITH(what_is_no_secret_stays, setup, teardown)
 {
 	static const struct row rows[] = {
 		{ "", "" },
@@ -110,11 +107,10 @@ static void test_what_is_no_secret_stays(void **state)
 		{ "=x&&=", "=x&&=" },
 		{ "%zz=1&%=2&%4", "%zz=1&%=2&%4" },
 	};
-	(void)state;
 	ROWS(SECRET_QUERY, rows);
 }
 
-static void test_paths_have_parameters_too(void **state)
+TEST_WITH(paths_have_parameters_too, setup, teardown)
 {
 	static const struct row rows[] = {
 		{ "/a/b=c/d", "/a/b=c/d" },
@@ -122,11 +118,10 @@ static void test_paths_have_parameters_too(void **state)
 		{ "/a;v=1;access_token=S", "/a;v=1;access_token=***" },
 		{ "/x%3Faccess_token%3DS", "/x%3Faccess_token%3D***" },
 	};
-	(void)state;
 	ROWS(SECRET_PATH, rows);
 }
 
-static void test_user_information_of_any_target(void **state)
+TEST_WITH(user_information_of_any_target, setup, teardown)
 {
 	static const struct row rows[] = {
 		{ "http://user:pass@host/x", "http://***@host/x" },
@@ -147,7 +142,6 @@ static void test_user_information_of_any_target(void **state)
 		{ "/x#access_token=S", "/x#access_token=***" },
 		{ "/\x80/../x?id_token=S", "/\x80/../x?id_token=***" },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (strcmp(rows[i].text, "http:user:pass@host") == 0) {
 			assert_null(strstr(mask(SECRET_URL, rows[i].text), "pass"));
@@ -157,9 +151,8 @@ static void test_user_information_of_any_target(void **state)
 	}
 }
 
-static void test_names_that_plugins_declare(void **state)
+TEST_WITH(names_that_plugins_declare, setup, teardown)
 {
-	(void)state;
 	assert_string_equal(mask(SECRET_QUERY, "member_no=S"), "member_no=S");
 	assert_true(secrets_add_query(&declared, &arena, STR("Member-No")));
 	assert_true(secrets_add_query(&declared, &arena, STR("member_no")));
@@ -177,10 +170,9 @@ static void test_names_that_plugins_declare(void **state)
 }
 
 /* Wherever the room ends, no byte of the secret is in what was written. */
-static void test_no_secret_at_a_cut(void **state)
+TEST_WITH(no_secret_at_a_cut, setup, teardown)
 {
 	char text[700], buf[128];
-	(void)state;
 	for (size_t pad = 1; pad < 200; pad++) {
 		memset(text, 'q', pad);
 		(void)snprintf(text + pad, sizeof(text) - pad,
@@ -191,23 +183,4 @@ static void test_no_secret_at_a_cut(void **state)
 			assert_null(memchr(s.data, 'S', s.len));
 		}
 	}
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			test_escapes_case_and_punctuation_do_not_hide_a_secret_name, setup,
-			teardown),
-		cmocka_unit_test_setup_teardown(test_signed_urls_of_the_clouds, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_url_within_a_url_hides_nothing, setup,
-			teardown),
-		cmocka_unit_test_setup_teardown(test_what_is_no_secret_stays, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_paths_have_parameters_too, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_user_information_of_any_target, setup,
-			teardown),
-		cmocka_unit_test_setup_teardown(test_names_that_plugins_declare, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_no_secret_at_a_cut, setup, teardown),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,9 +3,8 @@
 
 #include "walk_kit.h"
 
-static void test_set_add_remove(void **state)
+TEST(set_add_remove)
 {
-	(void)state;
 	walk_begin(1, "A: 1\nB: 2\na: 3\n", 0);
 	(void)walk_request();
 	sluice_field_set(walk, SLUICE_REQUEST, SLUICE_STR("a"), SLUICE_STR("new"));
@@ -24,7 +23,7 @@ static void test_set_add_remove(void **state)
 	walk_end();
 }
 
-static void test_what_is_not_theirs(void **state)
+TEST(what_is_not_theirs)
 {
 	static const char *const names[] = {
 		"Content-Length",
@@ -43,7 +42,6 @@ static void test_what_is_not_theirs(void **state)
 		"umlaut\xc3\xa4",
 		":path",
 	};
-	(void)state;
 	walk_begin(1, "Content-Length: 5\nConnection: close\nX: y\n", 0);
 	(void)walk_request();
 	(void)walk_response(200);
@@ -65,12 +63,11 @@ static void test_what_is_not_theirs(void **state)
 }
 
 /* A value that would end the line ends nothing: it does not get in. */
-static void test_values(void **state)
+TEST(values)
 {
 	static const char nul[] = "a\0b";
 	static const sluice_str bad[] = { { "a\r\nX: y", 7 }, { "a\nb", 3 }, { "a\rb", 3 },
 		{ nul, 3 }, { "a\x7f", 2 } };
-	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		walk_begin(1, "X: y\n", 0);
 		(void)walk_request();
@@ -87,9 +84,8 @@ static void test_values(void **state)
 }
 
 /* Many programs read `X_User` as X-User: whoever sets or removes the one does so with the other. */
-static void test_set_and_remove_hold_for_every_spelling(void **state)
+TEST(set_and_remove_hold_for_every_spelling)
 {
-	(void)state;
 	walk_begin(1, "x_user-ID: a\nX-User-Id: b\nX_USER_ID: c\nX-UserId: d\nX-Tag: e\n", 0);
 	(void)walk_request();
 	walk->request->body = BODY_CHUNKED;
@@ -113,10 +109,9 @@ static void test_set_and_remove_hold_for_every_spelling(void **state)
 	walk_end();
 }
 
-static void test_host(void **state)
+TEST(host)
 {
 	static const char *const bad[] = { "", "a b", "a/b", "a\"b", "a@b", "a:99999", "[::1" };
-	(void)state;
 	walk_begin(1, "Host: Example.com:8080\n", 0);
 	(void)walk_request();
 	walk_enter(0);
@@ -136,9 +131,8 @@ static void test_host(void **state)
 }
 
 /* Asked for before there is a response, made when there is one, in the order of asking. */
-static void test_kept_for_the_response(void **state)
+TEST(kept_for_the_response)
 {
-	(void)state;
 	walk_begin(1, "", 0);
 	(void)walk_request();
 	sluice_field_set(walk, SLUICE_RESPONSE, SLUICE_STR("A"), SLUICE_STR("1"));
@@ -158,11 +152,10 @@ static void test_kept_for_the_response(void **state)
 }
 
 /* A plugin that removes fields until none is left comes to an end, also without memory. */
-static void test_removing_needs_no_memory(void **state)
+TEST(removing_needs_no_memory)
 {
 	sluice_pair pair;
 	size_t at = 0;
-	(void)state;
 	walk_begin(1, "", 8192);
 	(void)walk_request();
 	(void)walk_response(200);
@@ -178,16 +171,4 @@ static void test_removing_needs_no_memory(void **state)
 	walk_end();
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_set_add_remove),
-		cmocka_unit_test(test_set_and_remove_hold_for_every_spelling),
-		cmocka_unit_test(test_what_is_not_theirs),
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_removing_needs_no_memory),
-		cmocka_unit_test(test_host),
-		cmocka_unit_test(test_kept_for_the_response),
-	};
-	return cmocka_run_group_tests(tests, walk_setup, walk_teardown);
-}
+TEST_GROUP(walk_setup, walk_teardown);

@@ -18,9 +18,8 @@ static void assert_value(const char *text, const char *want)
 		fail_msg("\"%s\" is \"%.*s\", not \"%s\"", text, STR_ARG(got), want);
 }
 
-static void test_values(void **state)
+TEST(values)
 {
-	(void)state;
 	walk_begin(1,
 		"X-Key: k\nX-Key: second\nCookie: a=1; b=two words ;c; d=\"q\"; aa=9\nCookie: "
 		"e=5\nHost: h\nEmpty: \n",
@@ -61,10 +60,9 @@ static void test_values(void **state)
 	walk_end();
 }
 
-static void test_no_query(void **state)
+TEST(no_query)
 {
 	static const char *const queries[] = { "", "&", "&&", "=", "=1", "a" };
-	(void)state;
 	walk_begin(1, "Cookie: \nCookie: ;;=; =x\n", 0);
 	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
 		walk->request->query = str_of(queries[i]);
@@ -74,7 +72,7 @@ static void test_no_query(void **state)
 	walk_end();
 }
 
-static void test_what_is_none(void **state)
+TEST(what_is_none)
 {
 	static const char *const bad[] = {
 		"",
@@ -94,7 +92,6 @@ static void test_what_is_none(void **state)
 	};
 	char large[200];
 	struct expr_wrong wrong;
-	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		wrong.why = NULL;
 		if (expr_compile(&arena, str_of(bad[i]), NULL, &wrong))
@@ -119,11 +116,10 @@ static void assert_reading(const char *text, enum sluice_reading want, const cha
 			value);
 }
 
-static void test_an_escaped_parameter_is_the_same_parameter(void **state)
+TEST(an_escaped_parameter_is_the_same_parameter)
 {
 	static const char *const queries[] = { "key=secret", "key=%73ecret", "k%65y=secret",
 		"%6B%65%79=%73%65%63%72%65%74", "a&key=secret&b" };
-	(void)state;
 	walk_begin(1, "", 0);
 	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
 		walk->request->query = str_of(queries[i]);
@@ -134,9 +130,8 @@ static void test_an_escaped_parameter_is_the_same_parameter(void **state)
 	walk_end();
 }
 
-static void test_a_repeated_fact_is_told_to_be_one(void **state)
+TEST(a_repeated_fact_is_told_to_be_one)
 {
-	(void)state;
 	walk_begin(1,
 		"X-One: 1\nX-Two: a\nX-Two: b\nCookie: s=1; t=2\nCookie: s=3; u\nX-Gone: "
 		"1\nX-Gone: 2\n",
@@ -159,11 +154,10 @@ static void test_a_repeated_fact_is_told_to_be_one(void **state)
 	walk_end();
 }
 
-static void test_a_part_of_the_path_is_decoded(void **state)
+TEST(a_part_of_the_path_is_decoded)
 {
 	struct path_captures captures = { .n = 2,
 		.v = { { STR("user"), STR("%40lice+1") }, { STR("plain"), STR("bob") } } };
-	(void)state;
 	walk_begin(1, "", 0);
 	assert_value("path:user", NULL);
 	walk->captures = &captures;
@@ -175,9 +169,8 @@ static void test_a_part_of_the_path_is_decoded(void **state)
 	walk_end();
 }
 
-static void test_scheme_is_what_a_trusted_proxy_told(void **state)
+TEST(scheme_is_what_a_trusted_proxy_told)
 {
-	(void)state;
 	walk_begin(1, "", 0);
 	walk->scheme = STR("https");
 	assert_value("scheme", "https");
@@ -186,7 +179,7 @@ static void test_scheme_is_what_a_trusted_proxy_told(void **state)
 }
 
 /* What sluice_get() tells is what an expression of that name tells. */
-static void test_plugins_and_expressions_read_the_same(void **state)
+TEST(plugins_and_expressions_read_the_same)
 {
 	static const struct {
 		sluice_info info;
@@ -204,7 +197,6 @@ static void test_plugins_and_expressions_read_the_same(void **state)
 		{ SLUICE_I_REQUEST_ID, "request_id" },
 	};
 	struct expr_wrong wrong;
-	(void)state;
 	walk_begin(1, "", 0);
 	for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++) {
 		const sluice_expr *e = expr_compile(&arena, str_of(both[i].text), NULL, &wrong);
@@ -215,7 +207,7 @@ static void test_plugins_and_expressions_read_the_same(void **state)
 	walk_end();
 }
 
-static void test_a_fact_that_nobody_states_is_unknown(void **state)
+TEST(a_fact_that_nobody_states_is_unknown)
 {
 	static const struct {
 		const char *text, *hint;
@@ -235,7 +227,6 @@ static void test_a_fact_that_nobody_states_is_unknown(void **state)
 		.n = 2,
 		.extent = STATED_ALL };
 	struct expr_wrong wrong;
-	(void)state;
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
 		if (expr_compile(&arena, str_of(unknown[i].text), &stated, &wrong))
 			fail_msg("\"%s\" is known", unknown[i].text);
@@ -257,19 +248,10 @@ static int teardown(void **state)
 	return walk_teardown(state);
 }
 
-int main(void)
+static int setup(void **state)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_no_query),
-		cmocka_unit_test(test_what_is_none),
-		cmocka_unit_test(test_an_escaped_parameter_is_the_same_parameter),
-		cmocka_unit_test(test_a_repeated_fact_is_told_to_be_one),
-		cmocka_unit_test(test_a_part_of_the_path_is_decoded),
-		cmocka_unit_test(test_scheme_is_what_a_trusted_proxy_told),
-		cmocka_unit_test(test_plugins_and_expressions_read_the_same),
-		cmocka_unit_test(test_a_fact_that_nobody_states_is_unknown),
-	};
 	arena_init(&arena, 0);
-	return cmocka_run_group_tests(tests, walk_setup, teardown);
+	return walk_setup(state);
 }
+
+TEST_GROUP(setup, teardown);

@@ -50,9 +50,8 @@ static sluice_verdict ask_for_it(sluice_exchange *x, const void *conf)
 	return SLUICE_NEXT;
 }
 
-static void test_a_provider_runs_as_its_own_plugin(void **state)
+TEST(a_provider_runs_as_its_own_plugin)
 {
-	(void)state;
 	asked = 0;
 	worker_states();
 	walk_begin(2, "", 0);
@@ -106,9 +105,8 @@ static void feed(const char *text)
 }
 
 /* A response hook waits while the request's body goes on: its frame stays below, and is resumed. */
-static void test_a_body_hook_above_a_parked_hook(void **state)
+TEST(a_body_hook_above_a_parked_hook)
 {
-	(void)state;
 	worker_states();
 	walk_begin(2, "", 0);
 	parts[0].on_request = want_request;
@@ -136,9 +134,8 @@ static sluice_verdict give_up(sluice_exchange *x, const void *conf, sluice_str d
 }
 
 /* A body hook fails above a parked one: it is named, and what is parked can still be given up. */
-static void test_a_body_hook_fails_above_a_parked_hook(void **state)
+TEST(a_body_hook_fails_above_a_parked_hook)
 {
-	(void)state;
 	worker_states();
 	walk_begin(3, "", 0);
 	parts[2].on_request = want_request;
@@ -157,12 +154,4 @@ static void test_a_body_hook_fails_above_a_parked_hook(void **state)
 	walk_end();
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_provider_runs_as_its_own_plugin),
-		cmocka_unit_test(test_a_body_hook_above_a_parked_hook),
-		cmocka_unit_test(test_a_body_hook_fails_above_a_parked_hook),
-	};
-	return cmocka_run_group_tests(tests, walk_setup, walk_teardown);
-}
+TEST_GROUP(walk_setup, walk_teardown);

@@ -180,9 +180,8 @@ static int begin(void **state)
 
 /* ---- making one ---------------------------------------------------------------------------- */
 
-static void test_made(void **state)
+TEST_WITH(made, begin, NULL)
 {
-	(void)state;
 	sluice_instance *inst = make("{ use: script, label: hello, by: 'header:X', store: local }");
 	if (!inst)
 		fail_msg("%s", file_report());
@@ -203,7 +202,7 @@ static void test_made(void **state)
 	file_end();
 }
 
-static void test_mistakes(void **state)
+TEST_WITH(mistakes, begin, NULL)
 {
 	static const struct {
 		const char *text, *says;
@@ -218,7 +217,6 @@ static void test_mistakes(void **state)
 		{ "{ use: script, store: elsewhere }", "no such store" },
 		{ "{ use: script, secret: 'file:nowhere' }", "cannot read the secret" },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		assert_null(make(v[i].text));
 		if (!strstr(file_report(), v[i].says))
@@ -244,9 +242,8 @@ static int check_that_refuses(sluice_instance *inst, void *conf)
 	return -1; /* without a word */
 }
 
-static void test_check_fails(void **state)
+TEST_WITH(check_fails, begin, NULL)
 {
-	(void)state;
 	script->check = check_that_reports;
 	assert_null(make("{ use: script, label: x }"));
 	assert_non_null(strstr(file_report(), "x is no label"));
@@ -261,7 +258,7 @@ static void test_check_fails(void **state)
 
 /* ---- taken over by the next configuration -------------------------------------------------- */
 
-static void test_same_text(void **state)
+TEST_WITH(same_text, begin, NULL)
 {
 	static const struct {
 		const char *text;
@@ -275,7 +272,6 @@ static void test_same_text(void **state)
 		{ "{ use: script, label: a3, number: 3 }", false },
 		{ "{ use: script, label: a, number: 3, by: ip }", false },
 	};
-	(void)state;
 	sluice_instance *inst = make("{ use: script, label: a, number: 3 }");
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		if (is_same(inst, "me", v[i].text, false) != v[i].same)
@@ -287,12 +283,11 @@ static void test_same_text(void **state)
 }
 
 /* Nothing at all is not an empty text: one takes the default, the other does not. */
-static void test_nothing_and_empty(void **state)
+TEST_WITH(nothing_and_empty, begin, NULL)
 {
 	static const char *const v[] = { "{ a: }", "{ a: ~ }", "{ a: '' }", "{ a: 'null' }",
 		"{ a: {} }", "{ a: [] }" };
 	char was[16], is[16];
-	(void)state;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		file_begin(v[i]);
 		(void)snprintf(is, sizeof(is), "%s", node_text(file.config.root, &file.arena).data);
@@ -303,9 +298,8 @@ static void test_nothing_and_empty(void **state)
 	}
 }
 
-static void test_same_stores(void **state)
+TEST_WITH(same_stores, begin, NULL)
 {
-	(void)state;
 	sluice_instance *inst = make("{ use: script, store: local }");
 	assert_true(is_same(inst, "me", "{ use: script, store: local }", true));
 	/* the new one has another of that name */
@@ -327,9 +321,8 @@ static int check_that_reads(sluice_instance *inst, void *conf)
 	return 0;
 }
 
-static void test_same_files(void **state)
+TEST_WITH(same_files, begin, NULL)
 {
-	(void)state;
 	script->check = check_that_reads;
 	put("keys", "one");
 	sluice_instance *inst = make("{ use: script }");
@@ -366,9 +359,8 @@ static int check_that_reads_many(sluice_instance *inst, void *conf)
 }
 
 /* More files than are remembered: then it is made anew rather than taken for the same. */
-static void test_many_files(void **state)
+TEST_WITH(many_files, begin, NULL)
 {
-	(void)state;
 	script->check = check_that_reads_many;
 	sluice_instance *inst = make("{ use: script }");
 	put("f19", "changed");
@@ -379,9 +371,8 @@ static void test_many_files(void **state)
 }
 
 /* A secret that stands in a file is part of the configuration, like one that stands in it. */
-static void test_same_secret(void **state)
+TEST_WITH(same_secret, begin, NULL)
 {
-	(void)state;
 	put("secret", "old\n");
 	sluice_instance *inst = make("{ use: script, secret: 'file:secret' }");
 	assert_str(seen.secret, "old");
@@ -412,9 +403,8 @@ static void timer_that_reads(sluice_instance *inst, void *conf)
 	assert_true(inst->scratch.used > 0);
 }
 
-static void test_read_at_start(void **state)
+TEST_WITH(read_at_start, begin, NULL)
 {
-	(void)state;
 	script->start = start_that_reads;
 	put("keys", "now");
 	sluice_instance *inst = make("{ use: script }");
@@ -441,9 +431,8 @@ static void on_timer(sluice_instance *inst, void *conf)
 	timers++;
 }
 
-static void test_timer(void **state)
+TEST_WITH(timer, begin, NULL)
 {
-	(void)state;
 	timers = 0;
 	sluice_instance *inst = make("{ use: script }");
 	sluice_timer(inst, 500, on_timer);
@@ -483,9 +472,8 @@ static void turn(void) /* for messages the loop must turn, without its time goin
 	fakewire_settle();
 }
 
-static void test_attach(void **state)
+TEST_WITH(attach, begin, NULL)
 {
-	(void)state;
 	sluice_instance *a = make("{ use: script, label: a }");
 	file_end();
 	sluice_instance *b = make("{ use: script, label: b }");
@@ -508,9 +496,8 @@ static void test_attach(void **state)
 	file_end();
 }
 
-static void test_publish(void **state)
+TEST_WITH(publish, begin, NULL)
 {
-	(void)state;
 	sluice_instance *inst = make("{ use: script }");
 	sluice_publish(inst, value("early"), free_value); /* as in check() */
 	struct instance_worker *iw = instance_attach(&fakewire_worker, inst);
@@ -535,9 +522,8 @@ static void test_publish(void **state)
 	file_end();
 }
 
-static void test_refresh(void **state)
+TEST_WITH(refresh, begin, NULL)
 {
-	(void)state;
 	sluice_instance *inst = make("{ use: script }");
 	struct instance_worker *iw = instance_attach(&fakewire_worker, inst);
 	assert_true(instance_start(inst));
@@ -581,25 +567,4 @@ static int teardown(void **state)
 	return rmdir(folder);
 }
 
-#define test(f) cmocka_unit_test_setup(f, begin)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		test(test_made),
-		test(test_mistakes),
-		test(test_check_fails),
-		test(test_same_text),
-		test(test_nothing_and_empty),
-		test(test_same_stores),
-		test(test_same_files),
-		test(test_many_files),
-		test(test_same_secret),
-		test(test_read_at_start),
-		test(test_timer),
-		test(test_attach),
-		test(test_publish),
-		test(test_refresh),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

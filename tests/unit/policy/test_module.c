@@ -14,10 +14,9 @@ static char folder[] = "/tmp/sluice-modules-XXXXXX";
 static const char *const dirs_v[] = { folder, MODULES_DIR };
 static const struct module_dirs dirs = { dirs_v, 2, &host_table };
 
-static void test_good_one(void **state)
+TEST(good_one)
 {
 	char why[MODULE_WHY] = "";
-	(void)state;
 	struct module *m = module_get(&dirs, STR("script"), why);
 	if (!m)
 		fail_msg("%s", why);
@@ -30,7 +29,7 @@ static void test_good_one(void **state)
 	(void)dlclose(so);
 }
 
-static void test_wrong_ones(void **state)
+TEST(wrong_ones)
 {
 	static const struct {
 		const char *name, *says;
@@ -44,7 +43,6 @@ static void test_wrong_ones(void **state)
 		{ "wrong_greedy", "bytes for each worker" },
 		{ "wrong_record", "no Sluice plugin" },
 	};
-	(void)state;
 	for (int again = 0; again < 2; again++) {
 		for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 			char why[MODULE_WHY] = "";
@@ -55,12 +53,11 @@ static void test_wrong_ones(void **state)
 	}
 }
 
-static void test_names(void **state)
+TEST(names)
 {
 	static const char *const v[] = { "", "../script", "Script", "script.so", "a/b", "a b",
 		"\xc3\xa4" };
 	char why[MODULE_WHY], large[65];
-	(void)state;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		assert_null(module_get(&dirs, str_of(v[i]), why));
 		assert_non_null(strstr(why, "lower-case letters"));
@@ -72,11 +69,10 @@ static void test_names(void **state)
 	assert_non_null(strstr(why, "no aaaa"));
 }
 
-static void test_not_there(void **state)
+TEST(not_there)
 {
 	const char *many[200];
 	char why[MODULE_WHY];
-	(void)state;
 	assert_null(module_get(&dirs, STR("nowhere"), why));
 	assert_non_null(strstr(why, folder));
 	assert_non_null(strstr(why, MODULES_DIR));
@@ -100,10 +96,9 @@ static void put(const char *name, const char *text)
 }
 
 /* The first folder that has it decides, also when what it has is no good. */
-static void test_order_of_folders(void **state)
+TEST(order_of_folders)
 {
 	char why[MODULE_WHY], path[256];
-	(void)state;
 	put("wrong_abi.so", "no shared object");
 	assert_null(module_get(&dirs, STR("wrong_abi"), why));
 	assert_null(strstr(why, "ABI"));
@@ -116,10 +111,9 @@ static void test_order_of_folders(void **state)
 	assert_int_equal(rmdir(path), 0);
 }
 
-static void test_list(void **state)
+TEST(list)
 {
 	char **names, path[256];
-	(void)state;
 	put("script.so", ""); /* in both: once */
 	put("zebra.so", "");
 	put("notes.txt", "");
@@ -161,15 +155,4 @@ static int teardown(void **state)
 	return rmdir(folder);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good_one),
-		cmocka_unit_test(test_wrong_ones),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_not_there),
-		cmocka_unit_test(test_order_of_folders),
-		cmocka_unit_test(test_list),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

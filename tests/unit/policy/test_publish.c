@@ -127,11 +127,10 @@ static void post_all(void (*fn)(struct worker *w, void *arg), void *arg)
 		worker_post(&workers[i], fn, arg);
 }
 
-static void test_values_reach_all_workers(void **state)
+TEST(values_reach_all_workers)
 {
 	pthread_t threads[WORKERS];
 	unsigned n = 0;
-	(void)state;
 	for (unsigned i = 0; i < WORKERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, worker_thread, &workers[i]), 0);
 	for (unsigned round = 0; round < ROUNDS; round++) {
@@ -181,8 +180,4 @@ static int teardown(void **state)
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_values_reach_all_workers) };
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

@@ -51,9 +51,8 @@ static void pass(unsigned ms)
 
 /* ---- order --------------------------------------------------------------------------------- */
 
-static void test_forth_and_back(void **state)
+TEST(forth_and_back)
 {
-	(void)state;
 	walk_begin(3, "", 0);
 	assert_int_equal(walk_request(), RUN_NEXT);
 	assert_string_equal(trace, "q0 q1 q2 ");
@@ -64,9 +63,8 @@ static void test_forth_and_back(void **state)
 	walk_end();
 }
 
-static void test_no_plugins(void **state)
+TEST(no_plugins)
 {
-	(void)state;
 	walk_begin(0, "", 0);
 	assert_int_equal(walk_request(), RUN_NEXT);
 	assert_int_equal(walk_response(200), RUN_NEXT);
@@ -76,9 +74,8 @@ static void test_no_plugins(void **state)
 
 /* Who answers is the last to be asked; what it and those before it do with the response is
  * theirs. */
-static void test_answer(void **state)
+TEST(answer)
 {
-	(void)state;
 	walk_begin(3, "", 0);
 	parts[1].on_request = refuse;
 	assert_int_equal(walk_request(), RUN_REPLY);
@@ -100,9 +97,8 @@ static void test_answer(void **state)
 	assert_string_equal(trace, "q0 c0 ");
 }
 
-static void test_answer_instead_of_a_response(void **state)
+TEST(answer_instead_of_a_response)
 {
-	(void)state;
 	walk_begin(3, "", 0);
 	parts[1].on_response = reply;
 	assert_int_equal(walk_request(), RUN_NEXT);
@@ -111,9 +107,8 @@ static void test_answer_instead_of_a_response(void **state)
 	assert_string_equal(trace, "q0 q1 q2 s2 s1 c0 c1 c2 ");
 }
 
-static void test_failures(void **state)
+TEST(failures)
 {
-	(void)state;
 	walk_begin(3, "", 0);
 	parts[1].on_request = give_up;
 	assert_int_equal(walk_request(), RUN_FAIL);
@@ -195,7 +190,7 @@ static sluice_verdict reply_with_a_split_head(sluice_exchange *x, const void *co
 	return sluice_reply(x, 200, SLUICE_STR("text/plain\r\nX: y"), SLUICE_STR(""));
 }
 
-static void test_verdicts_that_do_not_fit(void **state)
+TEST(verdicts_that_do_not_fit)
 {
 	static const struct {
 		sluice_hook hook;
@@ -212,7 +207,6 @@ static void test_verdicts_that_do_not_fit(void **state)
 		{ reply_with_100, RUN_FAIL },
 		{ reply_with_a_split_head, RUN_FAIL },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		for (int in_response = 0; in_response < 2; in_response++) {
 			walk_begin(1, "", 0);
@@ -234,9 +228,8 @@ static void test_verdicts_that_do_not_fit(void **state)
 }
 
 /* An answer of the request phase is not one of the response phase. */
-static void test_old_answer_is_no_answer(void **state)
+TEST(old_answer_is_no_answer)
 {
-	(void)state;
 	walk_begin(1, "", 0);
 	parts[0].on_request = refuse;
 	parts[0].on_response = answer_with_nothing;
@@ -247,9 +240,8 @@ static void test_old_answer_is_no_answer(void **state)
 
 /* ---- waiting ------------------------------------------------------------------------------- */
 
-static void test_wait_and_go_on(void **state)
+TEST(wait_and_go_on)
 {
-	(void)state;
 	walk_begin(3, "", 0);
 	parts[1].on_request = nap;
 	parts[1].on_response = nap;
@@ -269,9 +261,8 @@ static void test_wait_and_go_on(void **state)
 	assert_string_equal(trace, "q0 q1 w1 q2 s2 s1 w1 s0 c0 c1 c2 ");
 }
 
-static void test_wait_and_answer(void **state)
+TEST(wait_and_answer)
 {
-	(void)state;
 	walk_begin(3, "", 0);
 	parts[1].on_request = nap_and_refuse;
 	assert_int_equal(walk_request(), RUN_WAIT);
@@ -292,9 +283,8 @@ static void test_wait_and_answer(void **state)
 	assert_string_equal(trace, "q0 q1 q2 s2 s1 c0 c1 c2 ");
 }
 
-static void test_wait_after_wait(void **state)
+TEST(wait_after_wait)
 {
-	(void)state;
 	walk_begin(2, "", 0);
 	parts[0].on_request = nap_twice;
 	parts[1].on_request = nap;
@@ -311,9 +301,8 @@ static void test_wait_after_wait(void **state)
 	walk_end();
 }
 
-static void test_cancel(void **state)
+TEST(cancel)
 {
-	(void)state;
 	walk_begin(2, "", 0);
 	parts[0].on_request = nap;
 	assert_int_equal(walk_request(), RUN_WAIT);
@@ -334,9 +323,8 @@ static void test_cancel(void **state)
 	assert_string_equal(trace, "q0 q1 s1 c0 c1 ");
 }
 
-static void test_hurry(void **state)
+TEST(hurry)
 {
-	(void)state;
 	walk_begin(4, "", 0);
 	parts[3].on_response = nap;
 	parts[1].on_response = nap_twice;
@@ -349,9 +337,8 @@ static void test_hurry(void **state)
 	assert_int_equal(resumed, 0);
 }
 
-static void test_completion_cannot_wait(void **state)
+TEST(completion_cannot_wait)
 {
-	(void)state;
 	walk_begin(2, "", 0);
 	parts[0].on_complete = nap;
 	parts[1].on_complete = refuse;
@@ -377,9 +364,8 @@ static sluice_verdict register_cleanups(sluice_exchange *x, const void *conf)
 	return SLUICE_NEXT;
 }
 
-static void test_cleanups(void **state)
+TEST(cleanups)
 {
-	(void)state;
 	walk_begin(2, "", 0);
 	parts[0].on_request = register_cleanups;
 	parts[1].on_complete = register_cleanups;
@@ -406,9 +392,8 @@ static sluice_verdict spend_all(sluice_exchange *x, const void *conf)
 	return sluice_reply(x, 200, SLUICE_STR(""), SLUICE_STR("hello"));
 }
 
-static void test_without_memory(void **state)
+TEST(without_memory)
 {
-	(void)state;
 	walk_begin(1, "", 16 * 1024);
 	parts[0].on_request = spend_all;
 	assert_int_equal(walk_request(), RUN_FAIL);
@@ -451,9 +436,8 @@ static sluice_verdict state_attributes(sluice_exchange *x, const void *conf)
 	return SLUICE_NEXT;
 }
 
-static void test_attributes(void **state)
+TEST(attributes)
 {
-	(void)state;
 	walk_begin(1, "", 0);
 	parts[0].on_request = state_attributes;
 	assert_int_equal(walk_request(), RUN_NEXT);
@@ -472,9 +456,8 @@ static sluice_verdict note_all(sluice_exchange *x, const void *conf)
 	return SLUICE_NEXT;
 }
 
-static void test_notes(void **state)
+TEST(notes)
 {
-	(void)state;
 	walk_begin(1, "", 0);
 	parts[0].on_request = note_all;
 	assert_int_equal(walk_request(), RUN_NEXT);
@@ -483,7 +466,7 @@ static void test_notes(void **state)
 	walk_end();
 }
 
-static void test_facts(void **state)
+TEST(facts)
 {
 	static const struct {
 		sluice_info what;
@@ -502,7 +485,6 @@ static void test_facts(void **state)
 	};
 	sluice_pair pair;
 	size_t iter = 0;
-	(void)state;
 	walk_begin(1, "A: 1\nB: 2\nA: 3\n", 0);
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++)
 		assert_str(sluice_get(walk, v[i].what), v[i].is);
@@ -526,27 +508,4 @@ static void test_facts(void **state)
 	walk_end();
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forth_and_back),
-		cmocka_unit_test(test_no_plugins),
-		cmocka_unit_test(test_answer),
-		cmocka_unit_test(test_answer_instead_of_a_response),
-		cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_verdicts_that_do_not_fit),
-		cmocka_unit_test(test_old_answer_is_no_answer),
-		cmocka_unit_test(test_wait_and_go_on),
-		cmocka_unit_test(test_wait_and_answer),
-		cmocka_unit_test(test_wait_after_wait),
-		cmocka_unit_test(test_cancel),
-		cmocka_unit_test(test_hurry),
-		cmocka_unit_test(test_completion_cannot_wait),
-		cmocka_unit_test(test_cleanups),
-		cmocka_unit_test(test_without_memory),
-		cmocka_unit_test(test_attributes),
-		cmocka_unit_test(test_notes),
-		cmocka_unit_test(test_facts),
-	};
-	return cmocka_run_group_tests(tests, walk_setup, walk_teardown);
-}
+TEST_GROUP(walk_setup, walk_teardown);

@@ -66,9 +66,8 @@ static sluice_verdict words(sluice_exchange *x, const void *conf, sluice_str dat
 	return SLUICE_NEXT;
 }
 
-static void test_rows(void **state)
+TEST(rows)
 {
-	(void)state;
 	for (int of = SLUICE_REQUEST; of <= SLUICE_RESPONSE; of++) {
 		begin(2, (sluice_side)of);
 		parts[0].on_body = parts[1].on_body = words;
@@ -100,9 +99,8 @@ static sluice_verdict look(sluice_exchange *x, const void *conf, sluice_str data
 	return SLUICE_NEXT;
 }
 
-static void test_what_is_left_is_shown_again(void **state)
+TEST(what_is_left_is_shown_again)
 {
-	(void)state;
 	seen[0] = 0;
 	begin(1, SLUICE_REQUEST);
 	parts[0].on_body = look;
@@ -121,9 +119,8 @@ static void test_what_is_left_is_shown_again(void **state)
 	walk_end();
 }
 
-static void test_more_than_it_may_hold(void **state)
+TEST(more_than_it_may_hold)
 {
-	(void)state;
 	begin(1, SLUICE_REQUEST);
 	assert_int_equal(walk_request(), RUN_NEXT);
 	feed("0123456789abcdef");
@@ -133,9 +130,8 @@ static void test_more_than_it_may_hold(void **state)
 	walk_end();
 }
 
-static void test_read_only(void **state)
+TEST(read_only)
 {
-	(void)state;
 	seen[0] = 0;
 	begin(1, SLUICE_REQUEST);
 	plan[0].read_only = true;
@@ -164,9 +160,8 @@ static sluice_verdict swap(sluice_exchange *x, const void *conf, sluice_str data
 	return SLUICE_NEXT;
 }
 
-static void test_order_of_what_leaves(void **state)
+TEST(order_of_what_leaves)
 {
-	(void)state;
 	begin(1, SLUICE_REQUEST);
 	parts[0].on_body = swap;
 	assert_int_equal(walk_request(), RUN_NEXT);
@@ -192,9 +187,8 @@ static sluice_verdict park(sluice_exchange *x, const void *conf, sluice_str data
 	return sluice_sleep(x, 100, later);
 }
 
-static void test_buffers_wait(void **state)
+TEST(buffers_wait)
 {
-	(void)state;
 	begin(1, SLUICE_REQUEST);
 	plan[0].mode = SLUICE_BODY_BUFFER;
 	parts[0].on_body = park;
@@ -221,9 +215,8 @@ static void test_buffers_wait(void **state)
 	walk_end();
 }
 
-static void test_too_long(void **state)
+TEST(too_long)
 {
-	(void)state;
 	for (int known = 0; known < 2; known++) {
 		begin(1, SLUICE_REQUEST);
 		plan[0].mode = SLUICE_BODY_BUFFER;
@@ -263,9 +256,8 @@ static sluice_verdict flood(sluice_exchange *x, const void *conf, sluice_str dat
 	return SLUICE_NEXT;
 }
 
-static void test_a_slow_receiver(void **state)
+TEST(a_slow_receiver)
 {
-	(void)state;
 	begin(1, SLUICE_REQUEST);
 	parts[0].on_body = flood;
 	assert_int_equal(walk_request(), RUN_NEXT);
@@ -299,13 +291,12 @@ static sluice_verdict expand(sluice_exchange *x, const void *conf, sluice_str da
 }
 
 /* What is left only for want of room is no holding: it is no failure, and counts as what waits. */
-static void test_what_a_slow_receiver_leaves(void **state)
+TEST(what_a_slow_receiver_leaves)
 {
 	enum { BLOCKS = 64 };
 	static char block[BUF_BLOCK];
 	size_t in = 0, got = 0;
 	struct buf data;
-	(void)state;
 	begin(1, SLUICE_REQUEST);
 	parts[0].on_body = expand;
 	plan[0].max = 1;
@@ -343,9 +334,8 @@ static sluice_verdict trailers(sluice_exchange *x, const void *conf, sluice_str 
 	return SLUICE_NEXT;
 }
 
-static void test_trailers(void **state)
+TEST(trailers)
 {
-	(void)state;
 	struct fields f = { 0 };
 	begin(1, SLUICE_RESPONSE);
 	parts[0].on_body = trailers;
@@ -361,9 +351,8 @@ static void test_trailers(void **state)
 }
 
 /* Another response takes the place of the first: whoever asked before it came is asked again. */
-static void test_reset(void **state)
+TEST(reset)
 {
-	(void)state;
 	begin(3, SLUICE_RESPONSE);
 	parts[1].on_request = NULL;
 	parts[1].on_response = ask;
@@ -388,9 +377,8 @@ static sluice_verdict ask_late(sluice_exchange *x, const void *conf)
 	return SLUICE_NEXT;
 }
 
-static void test_plans_that_cannot_be(void **state)
+TEST(plans_that_cannot_be)
 {
-	(void)state;
 	begin(1, SLUICE_REQUEST);
 	plan[0].max = 0;
 	assert_int_equal(walk_request(), RUN_FAIL);
@@ -409,21 +397,4 @@ static void test_plans_that_cannot_be(void **state)
 	walk_end();
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_what_is_left_is_shown_again),
-		cmocka_unit_test(test_more_than_it_may_hold),
-		cmocka_unit_test(test_read_only),
-		cmocka_unit_test(test_order_of_what_leaves),
-		cmocka_unit_test(test_buffers_wait),
-		cmocka_unit_test(test_too_long),
-		cmocka_unit_test(test_a_slow_receiver),
-		cmocka_unit_test(test_what_a_slow_receiver_leaves),
-		cmocka_unit_test(test_trailers),
-		cmocka_unit_test(test_reset),
-		cmocka_unit_test(test_plans_that_cannot_be),
-	};
-	return cmocka_run_group_tests(tests, walk_setup, walk_teardown);
-}
+TEST_GROUP(walk_setup, walk_teardown);

@@ -25,9 +25,8 @@ static void assert_text(enum template_kind kind, const char *text, const char *w
 		fail_msg("\"%s\" is \"%.*s\" (%d), not \"%s\"", text, STR_ARG(got), r, want);
 }
 
-static void test_fields(void **state)
+TEST(fields)
 {
-	(void)state;
 	walk_begin(1, "X-A: a\nX-Empty: \n", 0);
 	assert_text(TEMPLATE_FIELD, "", "");
 	assert_text(TEMPLATE_FIELD, "plain", "plain");
@@ -40,7 +39,7 @@ static void test_fields(void **state)
 	walk_end();
 }
 
-static void test_what_is_refused(void **state)
+TEST(what_is_refused)
 {
 	static const struct {
 		const char *text, *why;
@@ -53,7 +52,6 @@ static void test_what_is_refused(void **state)
 		{ "{ip}\r\nX: y", "control" },
 	};
 	struct expr_wrong wrong;
-	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_null(
 			template_read(&arena, TEMPLATE_FIELD, str_of(bad[i].text), NULL, &wrong));
@@ -63,7 +61,7 @@ static void test_what_is_refused(void **state)
 }
 
 /* JSON, CSS and programs are full of braces. */
-static void test_a_body_keeps_braces_that_are_none_of_ours(void **state)
+TEST(a_body_keeps_braces_that_are_none_of_ours)
 {
 	static const char *const same[] = {
 		"{\"a\":{\"b\":{}}}",
@@ -80,7 +78,6 @@ static void test_a_body_keeps_braces_that_are_none_of_ours(void **state)
 		"{:}",
 		"{{{",
 	};
-	(void)state;
 	walk_begin(1, "", 0);
 	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
 		assert_text(TEMPLATE_TEXT, same[i], same[i]);
@@ -91,9 +88,8 @@ static void test_a_body_keeps_braces_that_are_none_of_ours(void **state)
 	walk_end();
 }
 
-static void test_a_value_stays_within_its_body(void **state)
+TEST(a_value_stays_within_its_body)
 {
-	(void)state;
 	walk_begin(1, "", 0);
 	walk->request->query = STR("v=%3Cscript%3E%26%22%27&j=%22%2C%0A%5C%FF");
 	assert_text(TEMPLATE_HTML, "<p>{query:v}</p>", "<p>&lt;script&gt;&amp;&quot;&#39;</p>");
@@ -105,9 +101,8 @@ static void test_a_value_stays_within_its_body(void **state)
 	walk_end();
 }
 
-static void test_no_value_begins_another_line(void **state)
+TEST(no_value_begins_another_line)
 {
-	(void)state;
 	walk_begin(1, "", 0);
 	walk->request->query = STR("v=a%0D%0AX-Admin:+1");
 	assert_text(TEMPLATE_FIELD, "{query:v}", NULL);
@@ -116,10 +111,9 @@ static void test_no_value_begins_another_line(void **state)
 	walk_end();
 }
 
-static void test_a_redirect_keeps_path_and_query(void **state)
+TEST(a_redirect_keeps_path_and_query)
 {
 	struct path_captures captures = { .n = 1, .v = { { STR("id"), STR("a%2Fb%20c") } } };
-	(void)state;
 	walk_begin(1, "", 0);
 	walk->captures = &captures;
 	walk->request->path = STR("/a%20b/{x}");
@@ -134,7 +128,7 @@ static void test_a_redirect_keeps_path_and_query(void **state)
 }
 
 /* What a request says must not choose where a redirect leads. */
-static void test_a_redirect_does_not_lead_where_a_request_says(void **state)
+TEST(a_redirect_does_not_lead_where_a_request_says)
 {
 	static const struct {
 		const char *path, *query, *text, *want;
@@ -154,7 +148,6 @@ static void test_a_redirect_does_not_lead_where_a_request_says(void **state)
 	struct path_captures captures = { .n = 2,
 		.v = { { STR("rest"), STR("https:evil.test") },
 			{ STR("more"), STR("/evil.test") } } };
-	(void)state;
 	walk_begin(1, "X-To: javascript:alert(1)\n", 0);
 	walk->captures = &captures;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -168,11 +161,10 @@ static void test_a_redirect_does_not_lead_where_a_request_says(void **state)
 	walk_end();
 }
 
-static void test_memory_runs_out(void **state)
+TEST(memory_runs_out)
 {
 	const struct sluice_template *t = compile(TEMPLATE_FIELD, "{ip} {query:x}");
 	sluice_str out;
-	(void)state;
 	walk_begin(1, "", 8192);
 	walk->arena->budget = 1;
 	enum sluice_template_result r = template_write(walk, t, &out);
@@ -188,18 +180,10 @@ static int teardown(void **state)
 	return walk_teardown(state);
 }
 
-int main(void)
+static int setup(void **state)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fields),
-		cmocka_unit_test(test_what_is_refused),
-		cmocka_unit_test(test_a_body_keeps_braces_that_are_none_of_ours),
-		cmocka_unit_test(test_a_value_stays_within_its_body),
-		cmocka_unit_test(test_no_value_begins_another_line),
-		cmocka_unit_test(test_a_redirect_keeps_path_and_query),
-		cmocka_unit_test(test_a_redirect_does_not_lead_where_a_request_says),
-		cmocka_unit_test(test_memory_runs_out),
-	};
 	arena_init(&arena, 0);
-	return cmocka_run_group_tests(tests, walk_setup, teardown);
+	return walk_setup(state);
 }
+
+TEST_GROUP(setup, teardown);

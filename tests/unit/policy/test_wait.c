@@ -42,11 +42,10 @@ static void publish(unsigned slot, struct published *p)
 	instance_wake(&slots[slot]);
 }
 
-static void test_await_publish(void **state)
+TEST(await_publish)
 {
 	static char text[] = "!";
 	struct published p = { .value = text };
-	(void)state;
 	walk_begin(2, "", 0);
 	parts[1].on_request = await;
 	assert_int_equal(walk_request(), RUN_WAIT);
@@ -62,9 +61,8 @@ static void test_await_publish(void **state)
 	slots[0].published = slots[1].published = NULL;
 }
 
-static void test_await_in_vain(void **state)
+TEST(await_in_vain)
 {
-	(void)state;
 	walk_begin(1, "", 0);
 	parts[0].on_request = await;
 	assert_int_equal(walk_request(), RUN_WAIT);
@@ -97,11 +95,10 @@ static sluice_verdict await_twice(sluice_exchange *x, const void *conf)
 }
 
 /* Who waits again from its callback waits for the next, not for this one. */
-static void test_await_again(void **state)
+TEST(await_again)
 {
 	static char text[] = "!";
 	struct published p = { .value = text };
-	(void)state;
 	walk_begin(1, "", 0);
 	parts[0].on_request = await_twice;
 	assert_int_equal(walk_request(), RUN_WAIT);
@@ -114,9 +111,8 @@ static void test_await_again(void **state)
 	slots[0].published = NULL;
 }
 
-static void test_cancel_while_awaiting(void **state)
+TEST(cancel_while_awaiting)
 {
-	(void)state;
 	walk_begin(1, "", 0);
 	parts[0].on_request = await;
 	assert_int_equal(walk_request(), RUN_WAIT);
@@ -136,10 +132,9 @@ static sluice_verdict forget(sluice_exchange *x, const void *conf)
 	return SLUICE_NEXT;
 }
 
-static void test_worker_state(void **state)
+TEST(worker_state)
 {
 	char mine = 0;
-	(void)state;
 	slots[1].state = &mine;
 	walk_begin(2, "", 0);
 	parts[1].on_request = parts[1].on_response = parts[1].on_complete = forget;
@@ -172,9 +167,8 @@ static sluice_verdict ask_store(sluice_exchange *x, const void *conf)
 
 /* A command makes no sense for memory: the callback runs within the call, and its verdict is the
  * hook's. */
-static void test_store_answers_at_once(void **state)
+TEST(store_answers_at_once)
 {
-	(void)state;
 	walk_begin(1, "", 0);
 	parts[0].on_request = ask_store;
 	assert_int_equal(walk_request(), RUN_REPLY);
@@ -215,9 +209,8 @@ static sluice_verdict fetch(sluice_exchange *x, const void *conf)
 	return sluice_fetch(x, &r, on_fetched);
 }
 
-static void test_fetch_fails_at_once(void **state)
+TEST(fetch_fails_at_once)
 {
-	(void)state;
 	for (int i = 0; i < 2; i++) {
 		url = i ? "https://127.0.0.1/" : "gopher://x";
 		tls_fails = i ? "no authorities" : NULL;
@@ -242,10 +235,9 @@ static sluice_verdict fetch_without_memory(sluice_exchange *x, const void *conf)
 }
 
 /* Authorities that cannot be named are not all the world's. */
-static void test_fetch_without_authorities(void **state)
+TEST(fetch_without_authorities)
 {
 	char path[4000];
-	(void)state;
 	memset(path, 'p', sizeof(path) - 1);
 	path[sizeof(path) - 1] = 0;
 	url = "https://127.0.0.1:1/";
@@ -261,18 +253,10 @@ static void test_fetch_without_authorities(void **state)
 	walk_end();
 }
 
-int main(void)
+static int setup(void **state)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_await_publish),
-		cmocka_unit_test(test_await_in_vain),
-		cmocka_unit_test(test_await_again),
-		cmocka_unit_test(test_cancel_while_awaiting),
-		cmocka_unit_test(test_worker_state),
-		cmocka_unit_test(test_store_answers_at_once),
-		cmocka_unit_test(test_fetch_fails_at_once),
-		cmocka_unit_test(test_fetch_without_authorities),
-	};
 	walk_policy.fetch_tls = fetch_tls;
-	return cmocka_run_group_tests(tests, walk_setup, walk_teardown);
+	return walk_setup(state);
 }
+
+TEST_GROUP(setup, walk_teardown);

@@ -7,7 +7,7 @@
 #define HEAD "runtime: { workers: 1 }\nlisteners: [{ name: in, address: '127.0.0.1:1' }]\n"
 #define ROUTE "routes: [{ name: r, match: { path: /x }, respond: { status: 200 } }]\n"
 
-static void test_mistakes(void **state)
+TEST(mistakes)
 {
 	static const struct {
 		const char *text, *says;
@@ -94,7 +94,6 @@ static void test_mistakes(void **state)
 		       "hear } }\n" ROUTE,
 			"did you mean \"here\"?" },
 	};
-	(void)state;
 	memset(script, 0, sizeof(*script));
 	size_t before = snapshot_count();
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
@@ -109,9 +108,8 @@ static void test_mistakes(void **state)
 }
 
 /* All mistakes are told at once. */
-static void test_many_mistakes(void **state)
+TEST(many_mistakes)
 {
-	(void)state;
 	assert_null(kit_load(
 		"listeners: [{ name: a, address: nowhere }]\nplugins: { p: { use: nope } }\n"
 		"routes: [{ name: r, match: { path: /x }, plugins: [q], upstream: u }, { name: s "
@@ -125,9 +123,8 @@ static void test_many_mistakes(void **state)
 	}
 }
 
-static void test_routes(void **state)
+TEST(routes)
 {
-	(void)state;
 	struct snapshot *s = kit_load(HEAD
 		"plugins: { a: { use: script, label: a }, b: { use: script, label: b } }\n"
 		"upstreams: { u: { servers: ['127.0.0.1:1'] }, w: { servers: ['127.0.0.1:2'] } }\n"
@@ -168,7 +165,7 @@ static void on_stop(sluice_instance *inst, void *conf)
 	stopped++;
 }
 
-static void test_taken_over(void **state)
+TEST(taken_over)
 {
 	static const char old_text[] = HEAD
 		"stores: { here: { memory: 1MiB }, there: { memory: 1MiB } }\n"
@@ -184,7 +181,6 @@ static void test_taken_over(void **state)
 		"  same: { label: same, use: script, store: here }\n"
 		"routes: [{ name: r, match: { path: /y }, plugins: [same, { use: script, label: "
 		"in-place }], respond: {} }]\n";
-	(void)state;
 	memset(script, 0, sizeof(*script));
 	script->stop = on_stop;
 	stopped = 0;
@@ -227,12 +223,11 @@ static void on_free(struct snapshot *s)
 	snapshot_free(s);
 }
 
-static void test_views(void **state)
+TEST(views)
 {
 	static const char text[] = HEAD
 		"plugins: { a: { use: script } }\nupstreams: { u: { servers: ['127.0.0.1:1'] } }\n"
 		"routes: [{ name: r, match: { path: /x }, plugins: [a], upstream: u }]\n";
-	(void)state;
 	memset(script, 0, sizeof(*script));
 	views_freed = 0;
 	struct snapshot *old = kit_load(text, NULL);
@@ -253,14 +248,4 @@ static void test_views(void **state)
 	worker_turn(&kit_worker);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_mistakes),
-		cmocka_unit_test(test_many_mistakes),
-		cmocka_unit_test(test_routes),
-		cmocka_unit_test(test_taken_over),
-		cmocka_unit_test(test_views),
-	};
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
-}
+TEST_GROUP(kit_setup, kit_teardown);

@@ -128,9 +128,8 @@ static void assert_done(int status, const char *code)
 
 /* ---- through ------------------------------------------------------------------------------- */
 
-static void test_get(void **state)
+TEST(get)
 {
-	(void)state;
 	begin();
 	visit("GET /both/x?q=1\nAccept: */*\n", BODY_NONE, 0);
 	until(up.got_len);
@@ -153,9 +152,8 @@ static void test_get(void **state)
 	kit_end();
 }
 
-static void test_post(void **state)
+TEST(post)
 {
-	(void)state;
 	for (int chunked = 0; chunked < 2; chunked++) {
 		begin();
 		visit("POST /both/x\n", chunked ? BODY_CHUNKED : BODY_LENGTH, chunked ? 0 : 10);
@@ -178,9 +176,8 @@ static void test_post(void **state)
 }
 
 /* What the client claims of itself is replaced by what is known. */
-static void test_fields(void **state)
+TEST(fields)
 {
-	(void)state;
 	begin();
 	visit("GET /plain\nX-Forwarded-For: 10.0.0.1\nForwarded: for=10.0.0.1\nX-Forwarded-Proto: "
 	      "https\nX-Forwarded-Host: evil\n"
@@ -225,11 +222,10 @@ static void id_of(char id[33], const char *head)
 }
 
 /* Who sees the id of his own request, in a problem document, must not find those of others. */
-static void test_request_ids_do_not_tell_the_next_one(void **state)
+TEST(request_ids_do_not_tell_the_next_one)
 {
 	char a[33], b[33];
 	unsigned same = 0;
-	(void)state;
 	begin();
 	id_of(a, "GET /plain\n");
 	id_of(b, "GET /plain\n");
@@ -241,13 +237,12 @@ static void test_request_ids_do_not_tell_the_next_one(void **state)
 }
 
 /* The host that a trusted proxy tells may be any text: only what can be a port is said as one. */
-static void test_a_host_that_is_told(void **state)
+TEST(a_host_that_is_told)
 {
 	static const struct conn_listener trusting = { .name = { "in", 2 },
 		.trust = { .from = CLIENT_IP_FORWARDED } };
 	static char head[8192];
 	char digits[4096];
-	(void)state;
 	memset(digits, '0', sizeof(digits));
 	for (int i = 0; i < 2; i++) {
 		begin();
@@ -269,9 +264,8 @@ static void test_a_host_that_is_told(void **state)
 
 /* A client of old names no host. Its server gets the name of the upstream: many refuse a Host that
  * is empty. */
-static void test_no_host(void **state)
+TEST(no_host)
 {
-	(void)state;
 	begin();
 	visit_nameless("GET /plain\n");
 	until(up.got_len);
@@ -292,9 +286,8 @@ static sluice_verdict identify(sluice_exchange *x, const void *c)
 }
 
 /* What a plugin states about a request a client cannot take away by calling it hop-by-hop. */
-static void test_client_names_a_plugins_field(void **state)
+TEST(client_names_a_plugins_field)
 {
-	(void)state;
 	begin();
 	request_deed = identify;
 	visit("GET /both/x\nConnection: close, X-User, X-Mine\nX-User: mallory\nX-Mine: 1\n",
@@ -310,9 +303,8 @@ static void test_client_names_a_plugins_field(void **state)
 
 /* ---- answers of our own -------------------------------------------------------------------- */
 
-static void test_no_route(void **state)
+TEST(no_route)
 {
-	(void)state;
 	begin();
 	visit("GET /nowhere\n", BODY_NONE, 0);
 	assert_done(404, "no-route");
@@ -344,9 +336,8 @@ static void test_no_route(void **state)
 	}
 }
 
-static void test_respond(void **state)
+TEST(respond)
 {
-	(void)state;
 	begin();
 	visit("GET /here\n", BODY_NONE, 0);
 	assert_done(201, "");
@@ -369,9 +360,8 @@ static void test_respond(void **state)
 	kit_end();
 }
 
-static void test_plugin_answers(void **state)
+TEST(plugin_answers)
 {
-	(void)state;
 	begin();
 	request_deed = refuse;
 	visit("GET /both/x\n", BODY_NONE, 0);
@@ -406,9 +396,8 @@ static sluice_verdict refuse_at_length(sluice_exchange *x, const void *c)
 }
 
 /* However much a plugin has to say: what the client gets is JSON. */
-static void test_long_detail(void **state)
+TEST(long_detail)
 {
-	(void)state;
 	begin();
 	request_deed = refuse_at_length;
 	visit("GET /both/x\n", BODY_NONE, 0);
@@ -427,9 +416,8 @@ static sluice_verdict mark_response(sluice_exchange *x, const void *c)
 
 /* A plugin puts its answer in the place of the upstream's: what others asked for holds for it as
  * well. */
-static void test_response_replaced(void **state)
+TEST(response_replaced)
 {
-	(void)state;
 	for (int i = 0; i < 2; i++) {
 		begin();
 		request_deed = mark_response;
@@ -447,9 +435,8 @@ static void test_response_replaced(void **state)
 
 /* ---- waiting ------------------------------------------------------------------------------- */
 
-static void test_hooks_wait(void **state)
+TEST(hooks_wait)
 {
-	(void)state;
 	begin();
 	who = "b";
 	request_deed = response_deed = nap;
@@ -465,7 +452,7 @@ static void test_hooks_wait(void **state)
 
 /* While a response hook waits, the upstream is through, or says more, or leaves: none of that is
  * lost or taken amiss. */
-static void test_response_hook_waits_long(void **state)
+TEST(response_hook_waits_long)
 {
 	static const char *const said[] = {
 		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
@@ -474,7 +461,6 @@ static void test_response_hook_waits_long(void **state)
 		"HTTP/1.1 200 OK\r\n\r\nhello",
 		"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
 	};
-	(void)state;
 	for (int i = 0; i < 4; i++) {
 		begin();
 		response_deed = long_nap; /* longer than the upstream may be silent */
@@ -493,18 +479,16 @@ static void test_response_hook_waits_long(void **state)
 
 /* ---- upstreams that fail ------------------------------------------------------------------- */
 
-static void test_nobody_there(void **state)
+TEST(nobody_there)
 {
-	(void)state;
 	begin();
 	visit("GET /down\n", BODY_NONE, 0);
 	assert_done(502, "connect-failed");
 	kit_end();
 }
 
-static void test_upstream_closes(void **state)
+TEST(upstream_closes)
 {
-	(void)state;
 	begin();
 	visit("POST /both/x\n", BODY_LENGTH, 4);
 	visitor_say("body", true);
@@ -541,9 +525,8 @@ static void test_upstream_closes(void **state)
 
 /* A kept connection that the server closed meanwhile is not the request's fault: it goes to
  * another. */
-static void test_stale_connection(void **state)
+TEST(stale_connection)
 {
-	(void)state;
 	begin();
 	visit("GET /plain\n", BODY_NONE, 0);
 	until(up.got_len);
@@ -561,9 +544,8 @@ static void test_stale_connection(void **state)
 }
 
 /* The body of a request whose first server was lost goes to the next one, all of it. */
-static void test_body_after_a_retry(void **state)
+TEST(body_after_a_retry)
 {
-	(void)state;
 	begin();
 	visit("GET /plain\n", BODY_NONE, 0);
 	until(up.got_len);
@@ -582,9 +564,8 @@ static void test_body_after_a_retry(void **state)
 }
 
 /* The answer is there before the request is through: the rest of it is not wanted. */
-static void test_early_answer(void **state)
+TEST(early_answer)
 {
-	(void)state;
 	begin();
 	visit("POST /both/x\n", BODY_LENGTH, 100000);
 	visitor_say("start", false);
@@ -625,9 +606,8 @@ static void assert_ends_with_the_turn(void)
 	assert_int_equal(guest->body_len, len);
 }
 
-static void test_client_leaves(void **state)
+TEST(client_leaves)
 {
-	(void)state;
 	for (int when = 0; when < 6; when++) {
 		begin();
 		if (when == 0)
@@ -665,9 +645,8 @@ static void test_client_leaves(void **state)
 }
 
 /* It broke the rules, and can be told so. */
-static void test_client_is_told(void **state)
+TEST(client_is_told)
 {
-	(void)state;
 	for (int waiting = 0; waiting < 2; waiting++) {
 		begin();
 		if (waiting)
@@ -685,9 +664,8 @@ static void test_client_is_told(void **state)
 	}
 }
 
-static void test_bad_requests(void **state)
+TEST(bad_requests)
 {
-	(void)state;
 	begin();
 	visit_bad(ERR_BAD_FRAMING, 128 * 1024);
 	assert_done(400, "bad-framing");
@@ -716,10 +694,9 @@ static sluice_verdict eat(sluice_exchange *x, const void *c)
 }
 
 /* Whatever an exchange may use: it ends with the response, or with an answer that says why not. */
-static void test_each_budget(void **state)
+TEST(each_budget)
 {
 	unsigned refused = 0, served = 0, aborted = 0;
-	(void)state;
 	begin();
 	request_deed = response_deed = eat;
 	for (size_t budget = 4096; budget < 64 * 1024; budget += 512) {
@@ -759,9 +736,8 @@ static sluice_verdict eat_all_and_refuse(sluice_exchange *x, const void *c)
 	return refuse(x, c);
 }
 
-static void test_plugin_answers_without_memory(void **state)
+TEST(plugin_answers_without_memory)
 {
-	(void)state;
 	begin();
 	request_deed = eat_all_and_refuse;
 	visit("GET /both/x\n", BODY_NONE, 0);
@@ -799,11 +775,10 @@ static sluice_verdict pass_body(sluice_exchange *x, const void *c, sluice_str da
 
 /* What waited for the upstream goes on when it takes more; and that is the end of an exchange whose
  * answer has begun. */
-static void test_a_body_hook_fails_late(void **state)
+TEST(a_body_hook_fails_late)
 {
 	enum { LONG = 24 << 20 }; /* more than sockets hold */
 	char *text = malloc(LONG + 1);
-	(void)state;
 	assert_non_null(text);
 	memset(text, 'x', LONG);
 	text[LONG] = 0;
@@ -826,34 +801,4 @@ static void test_a_body_hook_fails_late(void **state)
 	free(text);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_get),
-		cmocka_unit_test(test_post),
-		cmocka_unit_test(test_fields),
-		cmocka_unit_test(test_request_ids_do_not_tell_the_next_one),
-		cmocka_unit_test(test_a_host_that_is_told),
-		cmocka_unit_test(test_no_host),
-		cmocka_unit_test(test_client_names_a_plugins_field),
-		cmocka_unit_test(test_no_route),
-		cmocka_unit_test(test_respond),
-		cmocka_unit_test(test_plugin_answers),
-		cmocka_unit_test(test_long_detail),
-		cmocka_unit_test(test_response_replaced),
-		cmocka_unit_test(test_hooks_wait),
-		cmocka_unit_test(test_response_hook_waits_long),
-		cmocka_unit_test(test_nobody_there),
-		cmocka_unit_test(test_upstream_closes),
-		cmocka_unit_test(test_stale_connection),
-		cmocka_unit_test(test_body_after_a_retry),
-		cmocka_unit_test(test_early_answer),
-		cmocka_unit_test(test_client_leaves),
-		cmocka_unit_test(test_client_is_told),
-		cmocka_unit_test(test_bad_requests),
-		cmocka_unit_test(test_each_budget),
-		cmocka_unit_test(test_plugin_answers_without_memory),
-		cmocka_unit_test(test_a_body_hook_fails_late),
-	};
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
-}
+TEST_GROUP(kit_setup, kit_teardown);

@@ -51,9 +51,8 @@ static void begin_call(const char *head)
 	visit_by(20, head, BODY_CHUNKED, 0);
 }
 
-static void test_refusals(void **state)
+TEST(refusals)
 {
-	(void)state;
 	begin_call(CALL("/nowhere"));
 	assert_refused("12", "no-route: No route matches this request.\n");
 	kit_end();
@@ -114,9 +113,8 @@ static void begin_plugged(sluice_hook on_request, sluice_hook on_response, const
 	visit_by(20, head, BODY_CHUNKED, 0);
 }
 
-static void test_plugins(void **state)
+TEST(plugins)
 {
-	(void)state;
 	begin_plugged(refuse, NULL, CALL("/plugged"));
 	assert_refused("7", "no-entry: Not \"y%C3%B6u\".%0D%0A\n");
 	assert_has(guest->fields, "X-More: yes\n");
@@ -140,18 +138,16 @@ static void test_plugins(void **state)
 
 /* ---- deadlines ----------------------------------------------------------------------------- */
 
-static void test_deadline_before_a_server(void **state)
+TEST(deadline_before_a_server)
 {
-	(void)state;
 	begin_plugged(long_nap, NULL, CALL("/plugged") "grpc-timeout: 50m\n");
 	assert_refused("4", "deadline-exceeded: The deadline of the call has passed.\n");
 	assert_int_equal(up.accepted, 0);
 	kit_end();
 }
 
-static void test_deadline_before_the_head(void **state)
+TEST(deadline_before_the_head)
 {
-	(void)state;
 	begin_call(CALL("/plain") "grpc-timeout: 1S\n");
 	until(strstr(up.got, "\r\n\r\n"));
 	assert_has(up.got, "grpc-timeout: 1S\r\n");
@@ -161,9 +157,8 @@ static void test_deadline_before_the_head(void **state)
 	kit_end();
 }
 
-static void test_deadline_in_response_hooks(void **state)
+TEST(deadline_in_response_hooks)
 {
-	(void)state;
 	begin_plugged(go_on, long_nap, CALL("/plugged") "grpc-timeout: 1S\n");
 	visitor_say("x", true);
 	until(strstr(up.got, "0\r\n\r\n"));
@@ -181,9 +176,8 @@ static void begin_stream(unsigned version)
 	until(guest->body_len == 5);
 }
 
-static void test_deadline_in_the_stream(void **state)
+TEST(deadline_in_the_stream)
 {
-	(void)state;
 	begin_stream(20);
 	until(guest->finished);
 	assert_false(guest->aborted);
@@ -200,9 +194,8 @@ static void test_deadline_in_the_stream(void **state)
 	kit_end();
 }
 
-static void test_no_deadline_any_more(void **state)
+TEST(no_deadline_any_more)
 {
-	(void)state;
 	begin_stream(20);
 	up_say("0\r\ngrpc-status: 0\r\n\r\n");
 	until(guest->finished);
@@ -211,9 +204,8 @@ static void test_no_deadline_any_more(void **state)
 	kit_end();
 }
 
-static void test_a_server_that_dies(void **state)
+TEST(a_server_that_dies)
 {
-	(void)state;
 	begin_stream(20);
 	up_close();
 	until(guest->finished);
@@ -224,9 +216,8 @@ static void test_a_server_that_dies(void **state)
 }
 
 /* The client does not wait for its deadline, and nothing is left that would. */
-static void test_a_client_that_goes(void **state)
+TEST(a_client_that_goes)
 {
-	(void)state;
 	begin_call(CALL("/plain") "grpc-timeout: 1S\n");
 	until(strstr(up.got, "\r\n\r\n"));
 	visitor_gone(ERR_CLIENT_GONE, false);
@@ -238,10 +229,9 @@ static void test_a_client_that_goes(void **state)
 
 /* Who lives, says its connection, but takes no answer, has no more time than who says nothing: also
  * behind its deadline. */
-static void test_an_answer_not_taken(void **state)
+TEST(an_answer_not_taken)
 {
 	static const char *const heads[] = { CALL("/idle"), CALL("/idle") "grpc-timeout: 50m\n" };
-	(void)state;
 	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
 		begin_plugged(refuse, NULL, heads[i]);
 		guest->sent = true; /* is never told */
@@ -253,9 +243,8 @@ static void test_an_answer_not_taken(void **state)
 	}
 }
 
-static void test_bounds(void **state)
+TEST(bounds)
 {
-	(void)state;
 	begin_call(CALL("/bounded") "grpc-timeout: 1H\n");
 	until(strstr(up.got, "\r\n\r\n"));
 	assert_has(up.got, "grpc-timeout: 2000000u\r\n");
@@ -272,9 +261,8 @@ static void test_bounds(void **state)
 	kit_end();
 }
 
-static void test_little_memory(void **state)
+TEST(little_memory)
 {
-	(void)state;
 	for (size_t budget = 16 * 1024; budget <= 40 * 1024; budget += 1024) {
 		kit_begin(conf);
 		visit_with_budget(CALL("/bounded") "grpc-timeout: 1H\n", BODY_CHUNKED, 0, budget);
@@ -285,21 +273,4 @@ static void test_little_memory(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_plugins),
-		cmocka_unit_test(test_deadline_before_a_server),
-		cmocka_unit_test(test_deadline_before_the_head),
-		cmocka_unit_test(test_deadline_in_response_hooks),
-		cmocka_unit_test(test_deadline_in_the_stream),
-		cmocka_unit_test(test_no_deadline_any_more),
-		cmocka_unit_test(test_a_server_that_dies),
-		cmocka_unit_test(test_a_client_that_goes),
-		cmocka_unit_test(test_an_answer_not_taken),
-		cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_little_memory),
-	};
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
-}
+TEST_GROUP(kit_setup, kit_teardown);

@@ -27,9 +27,8 @@ static void assert_text(const struct lane *l, const char *part)
 }
 
 /* Whoever has a reason to wait need not know the others. */
-static void test_each_hold_counts(void **state)
+TEST(each_hold_counts)
 {
-	(void)state;
 	kit_begin(conf);
 	visit("POST /plain\n", BODY_CHUNKED, 0);
 	struct lane *l = &exchange_here()->to_upstream;
@@ -57,10 +56,9 @@ static void test_each_hold_counts(void **state)
 }
 
 /* What is offered to a lane that is held stays where it is. */
-static void test_a_held_lane_takes_nothing(void **state)
+TEST(a_held_lane_takes_nothing)
 {
 	struct buf data;
-	(void)state;
 	kit_begin(conf);
 	visit("POST /plain\n", BODY_CHUNKED, 0);
 	struct lane *l = &exchange_here()->to_upstream;
@@ -77,9 +75,8 @@ static void test_a_held_lane_takes_nothing(void **state)
 	kit_end();
 }
 
-static void test_a_client_that_is_full(void **state)
+TEST(a_client_that_is_full)
 {
-	(void)state;
 	kit_begin(conf);
 	visit("GET /plain\n", BODY_NONE, 0);
 	guest->full = true;
@@ -111,9 +108,8 @@ static sluice_verdict nap(sluice_exchange *x, const void *c)
 	return sluice_sleep(x, 30, go_on);
 }
 
-static void test_hooks_that_wait(void **state)
+TEST(hooks_that_wait)
 {
-	(void)state;
 	kit_begin(conf);
 	script->on_response = nap;
 	visit("GET /body\n", BODY_NONE, 0);
@@ -143,9 +139,8 @@ static sluice_verdict pass_body(sluice_exchange *x, const void *c, sluice_str da
 	return SLUICE_NEXT;
 }
 
-static void test_the_way_is_named(void **state)
+TEST(the_way_is_named)
 {
-	(void)state;
 	kit_begin(conf);
 	script->on_request = want_body;
 	script->on_request_body = pass_body;
@@ -161,14 +156,4 @@ static void test_the_way_is_named(void **state)
 	kit_end();
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_each_hold_counts),
-		cmocka_unit_test(test_a_held_lane_takes_nothing),
-		cmocka_unit_test(test_a_client_that_is_full),
-		cmocka_unit_test(test_hooks_that_wait),
-		cmocka_unit_test(test_the_way_is_named),
-	};
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
-}
+TEST_GROUP(kit_setup, kit_teardown);

@@ -35,9 +35,8 @@ static void row_of(enum exchange_state s, char *out, size_t room)
 	(void)snprintf(out + n, room - n, " |\n");
 }
 
-static void test_the_page_has_each_state(void **state)
+TEST(the_page_has_each_state)
 {
-	(void)state;
 	for (int s = 0; s < EXCHANGE_STATES; s++) {
 		char row[512];
 		row_of((enum exchange_state)s, row, sizeof(row));
@@ -46,10 +45,9 @@ static void test_the_page_has_each_state(void **state)
 	}
 }
 
-static void test_every_state_can_be_reached_and_left(void **state)
+TEST(every_state_can_be_reached_and_left)
 {
 	unsigned reached = 1u << EXCHANGE_NEW;
-	(void)state;
 	for (int s = 0; s < EXCHANGE_STATES; s++)
 		reached |= exchange_state_info((enum exchange_state)s)->next;
 	assert_int_equal(reached, (1u << EXCHANGE_STATES) - 1);
@@ -58,11 +56,4 @@ static void test_every_state_can_be_reached_and_left(void **state)
 			exchange_state_info((enum exchange_state)s)->next & 1u << EXCHANGE_DONE);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_page_has_each_state),
-		cmocka_unit_test(test_every_state_can_be_reached_and_left),
-	};
-	return cmocka_run_group_tests(tests, setup, NULL);
-}
+TEST_GROUP(setup, NULL);

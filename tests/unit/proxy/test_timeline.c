@@ -49,14 +49,13 @@ static sluice_verdict nap(sluice_exchange *x, const void *c)
 	return sluice_sleep(x, 20, go_on);
 }
 
-static void test_states_and_waits(void **state)
+TEST(states_and_waits)
 {
 	static const char *const parts[] = { " ms request-hooks", " ms on_request a (",
 		" ms waits for plugin a: a timer", " ms waited for plugin a (",
 		" ms on_request a (", " ms connect", " ms asks 127.0.0.1:", " ms forward",
 		" ms response-hooks", " ms stream", " ms response held: full", " ms response moves",
 		" ms sent", " ms done" };
-	(void)state;
 	kit_begin(conf);
 	log_set_level(LOG_DEBUG);
 	script->on_request = nap;
@@ -89,11 +88,10 @@ static sluice_verdict nap_on_body(sluice_exchange *x, const void *c, sluice_str 
 	return nap(x, c);
 }
 
-static void test_body_hooks_have_names_and_durations(void **state)
+TEST(body_hooks_have_names_and_durations)
 {
 	static const char *const parts[] = { " ms request-body", " ms on_request_body a (",
 		" ms waits for plugin a: a timer", " ms waited for plugin a (", " ms connect" };
-	(void)state;
 	kit_begin(conf);
 	log_set_level(LOG_DEBUG);
 	script->on_request = ask_for_body;
@@ -109,14 +107,13 @@ static void test_body_hooks_have_names_and_durations(void **state)
 	kit_end();
 }
 
-static void test_servers_and_why_they_failed(void **state)
+TEST(servers_and_why_they_failed)
 {
 	static const char *const nobody[] = { " ms connect", " ms no server", ": connect-failed",
 		" ms response-hooks", " ms answer", " ms done" };
 	static const char *const lost[] = { " ms asks again 127.0.0.1:", " ms forward",
 		" ms server failed: upstream-closed", " ms connect",
 		" ms asks 127.0.0.1:", " ms stream", " ms done" };
-	(void)state;
 	kit_begin(conf);
 	log_set_level(LOG_DEBUG);
 	visit("GET /down\n", BODY_NONE, 0);
@@ -137,9 +134,8 @@ static void test_servers_and_why_they_failed(void **state)
 	kit_end();
 }
 
-static void test_nobody_asked(void **state)
+TEST(nobody_asked)
 {
-	(void)state;
 	kit_begin(conf);
 	visit("GET /down\n", BODY_NONE, 0);
 	until(guest->finished);
@@ -147,11 +143,10 @@ static void test_nobody_asked(void **state)
 	kit_end();
 }
 
-static void test_long_stories_are_bounded(void **state)
+TEST(long_stories_are_bounded)
 {
 	char text[TIMELINE_TEXT];
 	struct arena a;
-	(void)state;
 	arena_init(&a, 64 * 1024);
 	struct timeline *t = timeline_new(&a);
 	assert_non_null(t);
@@ -165,14 +160,4 @@ static void test_long_stories_are_bounded(void **state)
 	arena_fini(&a);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_states_and_waits),
-		cmocka_unit_test(test_body_hooks_have_names_and_durations),
-		cmocka_unit_test(test_servers_and_why_they_failed),
-		cmocka_unit_test(test_nobody_asked),
-		cmocka_unit_test(test_long_stories_are_bounded),
-	};
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
-}
+TEST_GROUP(kit_setup, kit_teardown);

@@ -69,11 +69,10 @@ static void ask(const char *head, bool only)
 	assert_non_null(strstr(up.got, "\r\nSec-WebSocket-Key: " KEY "\r\n"));
 }
 
-static void test_refused(void **state)
+TEST(refused)
 {
 	static const char *const targets[] = { "GET /plain\n" ASK, "GET /made\n" ASK,
 		"GET /chat\nUpgrade: echo\n", "GET /chat\nUpgrade: websocket, echo\n" };
-	(void)state;
 	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
 		begin(NULL);
 		visit_tunnel(targets[i], true);
@@ -87,9 +86,8 @@ static void test_refused(void **state)
 	kit_end();
 }
 
-static void test_no_key(void **state)
+TEST(no_key)
 {
-	(void)state;
 	begin(NULL);
 	visit_tunnel("GET /chat\nUpgrade: websocket\nSec-WebSocket-Key: x\n", false);
 	assert_over(400, "bad-field");
@@ -98,9 +96,8 @@ static void test_no_key(void **state)
 }
 
 /* A plugin's success is none: whoever asked by extended CONNECT would take it for a tunnel. */
-static void test_plugin_answers(void **state)
+TEST(plugin_answers)
 {
-	(void)state;
 	for (int only = 0; only < 2; only++) {
 		begin(refuse);
 		visit_tunnel("GET /chat\n" ASK, only);
@@ -113,7 +110,7 @@ static void test_plugin_answers(void **state)
 	}
 }
 
-static void test_agreement(void **state)
+TEST(agreement)
 {
 	static const struct {
 		const char *said;
@@ -131,7 +128,6 @@ static void test_agreement(void **state)
 		{ "HTTP/1.1 302 OK\r\nContent-Length: 0\r\n\r\n", 302, 302, "" },
 		{ "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", 403, 403, "" },
 	};
-	(void)state;
 	for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
 		bool only = i % 2;
 		int want = only ? rows[i / 2].only : rows[i / 2].also;
@@ -159,9 +155,8 @@ static void tunnel_open(const char *head)
 	memset(up.got, 0, sizeof(up.got));
 }
 
-static void test_bytes(void **state)
+TEST(bytes)
 {
-	(void)state;
 	tunnel_open("GET /chat\n" ASK);
 	up_say("down");
 	visitor_say("up", false);
@@ -182,9 +177,8 @@ static void test_bytes(void **state)
 
 /* The client has said all, heard all, and closes its connection, while what it said last is on its
  * way. */
-static void test_client_goes_last(void **state)
+TEST(client_goes_last)
 {
-	(void)state;
 	tunnel_open("GET /chat\n" ASK);
 	assert_int_equal(shutdown(up.fd, SHUT_WR), 0);
 	until(guest->sent);
@@ -199,9 +193,8 @@ static void test_client_goes_last(void **state)
 	kit_end();
 }
 
-static void test_idle(void **state)
+TEST(idle)
 {
-	(void)state;
 	tunnel_open("GET /soon\n" ASK);
 	assert_over(101, "tunnel-idle");
 	assert_true(guest->aborted);
@@ -209,9 +202,8 @@ static void test_idle(void **state)
 }
 
 /* Frames are not cut: both sides are told when they have ended. */
-static void test_drain(void **state)
+TEST(drain)
 {
-	(void)state;
 	tunnel_open("GET /chat\n" ASK);
 	up_say("\x81\x03"
 	       "ab");
@@ -236,9 +228,8 @@ static void test_drain(void **state)
 
 /* Once our own close frame is out nobody tells of room any more, and none is needed: the server's
  * end is heard although its lane was held. */
-static void test_drain_of_a_client_that_was_full(void **state)
+TEST(drain_of_a_client_that_was_full)
 {
-	(void)state;
 	tunnel_open("GET /chat\n" ASK);
 	guest->full = true;
 	up_say("\x81\x01"
@@ -252,18 +243,4 @@ static void test_drain_of_a_client_that_was_full(void **state)
 	kit_end();
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_no_key),
-		cmocka_unit_test(test_plugin_answers),
-		cmocka_unit_test(test_agreement),
-		cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_idle),
-		cmocka_unit_test(test_drain),
-		cmocka_unit_test(test_drain_of_a_client_that_was_full),
-		cmocka_unit_test(test_client_goes_last),
-	};
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
-}
+TEST_GROUP(kit_setup, kit_teardown);

@@ -23,12 +23,11 @@ static size_t frame(unsigned char *at, unsigned opcode, uint64_t n, bool masked)
 	return len + (masked ? 4 : 0) + n;
 }
 
-static void test_frames_in_pieces(void **state)
+TEST(frames_in_pieces)
 {
 	static const uint64_t sizes[] = { 0, 1, 125, 126, 127, 65535, 65536, 3, 0 };
 	static unsigned char bytes[200000];
 	size_t ends[16], n = 0, n_ends = 0;
-	(void)state;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		n += frame(bytes + n, 2, sizes[i], i % 2 == 0);
 		ends[n_ends++] = n;
@@ -55,10 +54,9 @@ static void test_frames_in_pieces(void **state)
 	}
 }
 
-static void test_close_frames(void **state)
+TEST(close_frames)
 {
 	char out[WEBSOCKET_CLOSE_MAX];
-	(void)state;
 	assert_int_equal(websocket_close(out, false), 4);
 	assert_memory_equal(out, "\x88\x02\x03\xe9", 4);
 	assert_int_equal(websocket_close(out, true), 8);
@@ -75,11 +73,4 @@ static void test_close_frames(void **state)
 		assert_true(w.closed && websocket_is_between(&w));
 		buf_fini(&b);
 	}
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_frames_in_pieces),
-		cmocka_unit_test(test_close_frames) };
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,10 +198,9 @@ static int teardown(void **state)
 
 /* ---- when all is well ---------------------------------------------------------------------- */
 
-static void test_commands(void **state)
+TEST_WITH(commands, setup, teardown)
 {
 	struct note n;
-	(void)state;
 	assert_int_equal(redis_link_state(redis_link), REDIS_IDLE);
 	/* held until the connection is open */
 	assert_int_equal(ask(&n, 1000, "SET", "k", "v"), SLUICE_OK);
@@ -219,10 +218,9 @@ static void test_commands(void **state)
 	assert_int_equal(redis_link_waiting(redis_link), 0);
 }
 
-static void test_refused_commands(void **state)
+TEST_WITH(refused_commands, setup, teardown)
 {
 	struct note n;
-	(void)state;
 	assert_int_equal(ask(&n, 1000, "subscribe", "x", NULL), SLUICE_ERROR);
 	assert_int_equal(ask(&n, 1000, "MULTI", NULL, NULL), SLUICE_ERROR);
 	assert_int_equal(ask(&n, 1000, "Select", "3", NULL), SLUICE_ERROR);
@@ -243,12 +241,11 @@ static bool all_done(void *arg)
 }
 
 /* A thousand commands of one turn are one write, so that Redis reads them at one or two goes. */
-static void test_one_write(void **state)
+TEST_WITH(one_write, setup, teardown)
 {
 	enum { N = 1000 };
 	struct note *notes = calloc(N, sizeof(*notes)), n;
 	unsigned want = N;
-	(void)state;
 	assert_non_null(notes);
 	assert_int_equal(ask(&n, 1000, "PING", NULL, NULL), SLUICE_OK);
 	long long before = server_number(&server, "INFO stats", "total_reads_processed:");
@@ -273,14 +270,13 @@ static void test_one_write(void **state)
 	free(notes);
 }
 
-static void test_script(void **state)
+TEST_WITH(script, setup, teardown)
 {
 	struct note n;
 	char large[2000];
 	sluice_str args[] = { STR("7"), STR("x y") };
 	struct sluice_script *script =
 		script_new(&arena, STR("return {KEYS[1], ARGV[1] + 1, ARGV[2], #ARGV}"));
-	(void)state;
 	assert_non_null(script);
 	for (int round = 0; round < 3; round++) {
 		note_init(&n);
@@ -336,10 +332,9 @@ static bool note_twice(void *arg)
 	return ((struct note *)arg)->n == 2;
 }
 
-static void test_call_from_a_callback(void **state)
+TEST_WITH(call_from_a_callback, setup, teardown)
 {
 	struct note n;
-	(void)state;
 	note_init(&n);
 	n.then = send_again;
 	assert_int_equal(note_send(&n, 1000, "ECHO", "first", NULL), SLUICE_OK);
@@ -347,10 +342,9 @@ static void test_call_from_a_callback(void **state)
 	assert_string_equal(n.text, "again");
 }
 
-static void test_cancel(void **state)
+TEST_WITH(cancel, setup, teardown)
 {
 	struct note a, b, c;
-	(void)state;
 	note_init(&a);
 	note_init(&b);
 	note_init(&c);
@@ -368,10 +362,9 @@ static void test_cancel(void **state)
 
 /* ---- a slow server, a hanging one ---------------------------------------------------------- */
 
-static void test_late_reply(void **state)
+TEST_WITH(late_reply, setup, teardown)
 {
 	struct note late, n;
-	(void)state;
 	assert_int_equal(ask(&n, 1000, "PING", NULL, NULL), SLUICE_OK);
 	server_pause(&server);
 	uint64_t began = clock_ns();
@@ -385,10 +378,9 @@ static void test_late_reply(void **state)
 	assert_int_equal(late.n, 1);
 }
 
-static void test_hanging_server(void **state)
+TEST_WITH(hanging_server, setup, teardown)
 {
 	struct note n, waiting;
-	(void)state;
 	assert_int_equal(ask(&n, 1000, "PING", NULL, NULL), SLUICE_OK);
 	server_pause(&server);
 	note_init(&waiting);
@@ -411,10 +403,9 @@ static void test_hanging_server(void **state)
 }
 
 /* Nobody asks anything, and still it is found out, so that the next one does not wait. */
-static void test_idle(void **state)
+TEST_WITH(idle, setup, teardown)
 {
 	struct note n;
-	(void)state;
 	assert_int_equal(ask(&n, 1000, "PING", NULL, NULL), SLUICE_OK);
 	run_for(1500);
 	assert_int_equal(redis_link_state(redis_link), REDIS_READY);
@@ -432,11 +423,10 @@ static void test_idle(void **state)
 static struct note slow_notes[30];
 
 /* Every reply comes, but after 80 ms: of no use to calls that wait for 50. */
-static void test_slow_server(void **state)
+TEST_WITH(slow_server, setup, teardown)
 {
 	struct note n;
 	bool found_out = false;
-	(void)state;
 	assert_int_equal(ask(&n, 1000, "PING", NULL, NULL), SLUICE_OK);
 	for (unsigned i = 0; i < sizeof(slow_notes) / sizeof(slow_notes[0]) && !found_out; i++) {
 		server_pause(&server);
@@ -452,10 +442,9 @@ static void test_slow_server(void **state)
 	assert_true(run_until(is_ready, NULL, 5000));
 }
 
-static void test_bounds(void **state)
+TEST_WITH(bounds, setup, teardown)
 {
 	struct note *notes = calloc(REDIS_IN_FLIGHT_MAX + 1, sizeof(*notes)), n;
-	(void)state;
 	assert_non_null(notes);
 	for (unsigned i = 0; i <= REDIS_IN_FLIGHT_MAX; i++)
 		note_init(&notes[i]);
@@ -504,10 +493,9 @@ static void test_bounds(void **state)
 
 /* ---- connections that come and go ---------------------------------------------------------- */
 
-static void test_no_server(void **state)
+TEST_WITH(no_server, setup, teardown)
 {
 	struct note n;
-	(void)state;
 	server_kill(&server);
 	uint64_t began = clock_ns();
 	assert_int_equal(ask(&n, 1000, "PING", NULL, NULL), SLUICE_UNREACHABLE); /* was held */
@@ -521,10 +509,9 @@ static void test_no_server(void **state)
 	assert_string_equal(n.text, "PONG");
 }
 
-static void test_restart(void **state)
+TEST_WITH(restart, setup, teardown)
 {
 	struct note n, under_way;
-	(void)state;
 	assert_int_equal(ask(&n, 1000, "PING", NULL, NULL), SLUICE_OK);
 	server_pause(&server);
 	note_init(&under_way);
@@ -540,10 +527,9 @@ static void test_restart(void **state)
 }
 
 /* A connection that was good and ended is replaced without anybody being refused. */
-static void test_ended(void **state)
+TEST_WITH(ended, setup, teardown)
 {
 	struct note n;
-	(void)state;
 	assert_int_equal(ask(&n, 1000, "PING", NULL, NULL), SLUICE_OK);
 	run_for(1100);
 	(void)server_command(&server, "CLIENT KILL TYPE normal");
@@ -556,11 +542,10 @@ static void test_ended(void **state)
 	assert_true(run_until(is_ready, NULL, 5000));
 }
 
-static void test_login(void **state)
+TEST_WITH(login, setup, teardown)
 {
 	struct note n;
 	char url[256];
-	(void)state;
 	/* no password given, and a wrong one */
 	server_kill(&server);
 	server_start(&server, "requirepass top%secret\nuser ann on >pw ~* &* +@all");
@@ -596,10 +581,9 @@ static void test_login(void **state)
 	assert_int_equal(ask(&n, 1000, "PING", NULL, NULL), SLUICE_UNREACHABLE);
 }
 
-static void test_no_such_name(void **state)
+TEST_WITH(no_such_name, setup, teardown)
 {
 	struct note n;
-	(void)state;
 	redis_link_free(&redis_link);
 	/* a label that is too long: the system's resolver says so without asking anyone */
 	open_link(
@@ -614,10 +598,9 @@ static void free_link(struct note *n)
 	redis_link_free(&redis_link);
 }
 
-static void test_link_free(void **state)
+TEST_WITH(link_free, setup, teardown)
 {
 	struct note a, b, c;
-	(void)state;
 	/* from a callback: the others are told, and the replies behind it are not read */
 	note_init(&a);
 	note_init(&b);
@@ -700,9 +683,8 @@ static void expect_impostor(const char *says)
 		(void)close(impostor.taken[i]);
 }
 
-static void test_impostors(void **state)
+TEST_WITH(impostors, setup, teardown)
 {
-	(void)state;
 	expect_impostor("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
 	expect_impostor("-LOADING Redis is loading the dataset in memory\r\n");
 	expect_impostor("-ERR max number of clients reached\r\n");
@@ -710,28 +692,4 @@ static void test_impostors(void **state)
 	expect_impostor("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n");
 }
 
-int main(void)
-{
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-	const struct CMUnitTest tests[] = {
-		T(test_commands),
-		T(test_refused_commands),
-		T(test_one_write),
-		T(test_script),
-		T(test_call_from_a_callback),
-		T(test_cancel),
-		T(test_late_reply),
-		T(test_hanging_server),
-		T(test_idle),
-		T(test_slow_server),
-		T(test_bounds),
-		T(test_no_server),
-		T(test_restart),
-		T(test_ended),
-		T(test_login),
-		T(test_no_such_name),
-		T(test_link_free),
-		T(test_impostors),
-	};
-	return cmocka_run_group_tests(tests, group_setup, group_teardown);
-}
+TEST_GROUP(group_setup, group_teardown);

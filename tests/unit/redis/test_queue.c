@@ -8,11 +8,10 @@ static struct redis_call *call(uint64_t n)
 	return (struct redis_call *)(uintptr_t)(n * 16 + 16);
 }
 
-static void test_order(void **state)
+TEST(order)
 {
 	struct redis_queue q;
 	uint64_t pushed = 0, popped = 0;
-	(void)state;
 	queue_init(&q);
 	assert_int_equal(queue_length(&q), 0);
 	/* three in, two out: the ring turns, and grows in the middle of a turn */
@@ -32,10 +31,9 @@ static void test_order(void **state)
 	queue_fini(&q);
 }
 
-static void test_give_up(void **state)
+TEST(give_up)
 {
 	struct redis_queue q;
-	(void)state;
 	queue_init(&q);
 	for (uint64_t i = 0; i < 10; i++)
 		(void)queue_push(&q, call(i), 0);
@@ -47,11 +45,4 @@ static void test_give_up(void **state)
 		assert_ptr_equal(queue_pop(&q), i == 3 || i == 9 ? NULL : call(i));
 	assert_int_equal(q.waiting, 0);
 	queue_fini(&q);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_order),
-		cmocka_unit_test(test_give_up) };
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,11 +27,10 @@ static int teardown(void **state)
 
 /* ---- commands ------------------------------------------------------------------------------ */
 
-static void test_command(void **state)
+TEST(command)
 {
 	struct buf b;
 	sluice_str argv[] = { STR("SET"), STR("a b"), str_n("\r\n\0$", 4), STR_NONE };
-	(void)state;
 	buf_init(&b);
 	assert_int_equal(resp_command(&b, argv, 4), 0);
 	sluice_str want = STR("*4\r\n$3\r\nSET\r\n$3\r\na b\r\n$4\r\n\r\n\0$\r\n$0\r\n\r\n");
@@ -58,10 +57,9 @@ static void test_command(void **state)
 	free(large);
 }
 
-static void test_pieces(void **state)
+TEST(pieces)
 {
 	char room[64];
-	(void)state;
 	char *end = resp_head(room, 1234567890);
 	assert_str(str_n(room, (size_t)(end - room)), "*1234567890\r\n");
 	end = resp_head(room, 0);
@@ -70,10 +68,9 @@ static void test_pieces(void **state)
 	assert_str(str_n(room, (size_t)(end - room)), "$10\r\n0123456789\r\n");
 }
 
-static void test_script(void **state)
+TEST(script)
 {
 	struct arena a;
-	(void)state;
 	arena_init(&a, 0);
 	struct sluice_script *s = script_new(&a, STR("return 1"));
 	assert_non_null(s);
@@ -158,9 +155,8 @@ static const struct row {
 	{ STR("*6\r\n*5\r\n*4\r\n*3\r\n*2\r\n*1\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n"), NULL },
 };
 
-static void test_replies(void **state)
+TEST(replies)
 {
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char *whole = replies(rows[i].bytes, 1 << 20);
 		char *bytewise = replies(rows[i].bytes, 1);
@@ -172,12 +168,11 @@ static void test_replies(void **state)
 	}
 }
 
-static void test_broken(void **state)
+TEST(broken)
 {
 	static const char *const texts[] = { "HTTP/1.1 200 OK\r\n", "+OK\r\nx",
 		"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", "*16385\r\n", "*2147483647\r\n",
 		"*4294967297\r\n", "*2\r\n*16383\r\n" };
-	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		char *text = replies(str_of(texts[i]), 3);
 		if (!strchr(text, '!'))
@@ -193,12 +188,11 @@ static void test_broken(void **state)
 }
 
 /* Lists of lists whose elements add up to more than the bound, though none of them has. */
-static void test_many_elements(void **state)
+TEST(many_elements)
 {
 	char *text = NULL;
 	size_t len;
 	FILE *to = open_memstream(&text, &len);
-	(void)state;
 	assert_non_null(to);
 	(void)fprintf(to, "*100\r\n");
 	for (int i = 0; i < 100; i++) {
@@ -213,14 +207,13 @@ static void test_many_elements(void **state)
 	free(text);
 }
 
-static void test_large(void **state)
+TEST(large)
 {
 	char head[32];
 	const sluice_value *v;
 	bool is_error;
 	size_t n = RESP_REPLY_MAX - 16;
 	char *text = malloc(n + 64);
-	(void)state;
 	assert_non_null(text);
 	resp_reset(&reader);
 	size_t len = (size_t)snprintf(head, sizeof(head), "$%zu\r\n", n);
@@ -244,16 +237,4 @@ static void test_large(void **state)
 	free(text);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_command),
-		cmocka_unit_test(test_pieces),
-		cmocka_unit_test(test_script),
-		cmocka_unit_test(test_replies),
-		cmocka_unit_test(test_broken),
-		cmocka_unit_test(test_many_elements),
-		cmocka_unit_test(test_large),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

@@ -29,9 +29,8 @@ static int teardown(void **state)
 
 /* ---- keys ---------------------------------------------------------------------------------- */
 
-static void test_keys(void **state)
+TEST(keys)
 {
-	(void)state;
 	assert_int_equal(slots_crc16(STR("123456789")), 0x31c3);
 	assert_int_equal(slots_crc16(STR_NONE), 0);
 	assert_int_equal(slots_of_key(STR("foo")), 12182); /* as CLUSTER KEYSLOT says */
@@ -69,9 +68,8 @@ static const char *read_map(const char *reply)
 
 #define NODE(len, name, port) "*3\r\n$" #len "\r\n" name "\r\n:" #port "\r\n$2\r\nid\r\n"
 
-static void test_map(void **state)
+TEST(map)
 {
-	(void)state;
 	assert_null(read_map("*4\r\n*4\r\n:0\r\n:9\r\n" NODE(1, "a", 7000) NODE(1, "r",
 		7009) "*3\r\n:10\r\n:19\r\n" NODE(3, "::1", 1) "*3\r\n:100\r\n:100\r\n" NODE(1, "A",
 		7000) "*3\r\n:16383\r\n:16383\r\n" NODE(0, "", 65535)));
@@ -91,7 +89,7 @@ static void test_map(void **state)
 	assert_int_equal(map->owner[16383], 2);
 }
 
-static void test_no_maps(void **state)
+TEST(no_maps)
 {
 	static const struct {
 		const char *reply, *why;
@@ -115,7 +113,6 @@ static void test_no_maps(void **state)
 		{ "*2\r\n*3\r\n:0\r\n:1\r\n" NODE(1, "a", 1) "*3\r\n:1\r\n:2\r\n" NODE(1, "b", 1),
 			"stands twice" },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		const char *why = read_map(bad[i].reply);
 		if (!why || !strstr(why, bad[i].why))
@@ -125,14 +122,13 @@ static void test_no_maps(void **state)
 
 /* A reply that goes wrong behind its first range gives no map at all; a redirection that is none
  * leaves what was there. */
-static void test_outputs_are_set_on_success_only(void **state)
+TEST(outputs_are_set_on_success_only)
 {
 	const sluice_value *v;
 	const char *wrong = "before";
 	struct slots_node to = { .name = "before" };
 	unsigned slot = 7;
 	bool is_error;
-	(void)state;
 	resp_reset(&reader);
 	assert_int_equal(resp_feed(&reader,
 				 STR("*2\r\n*3\r\n:0\r\n:9\r\n" NODE(1, "a",
@@ -155,10 +151,9 @@ static void test_outputs_are_set_on_success_only(void **state)
 	assert_int_equal(to.host.port, 0);
 }
 
-static void test_many_nodes(void **state)
+TEST(many_nodes)
 {
 	char text[32 * 1024];
-	(void)state;
 	for (unsigned n = SLOTS_NODES_MAX; n <= SLOTS_NODES_MAX + 1; n++) {
 		/* the first node has a second range, behind all others */
 		size_t len = (size_t)snprintf(text, sizeof(text), "*%u\r\n", n + 1);
@@ -178,7 +173,7 @@ static void test_many_nodes(void **state)
 
 /* ---- redirections -------------------------------------------------------------------------- */
 
-static void test_redirections(void **state)
+TEST(redirections)
 {
 	static const struct {
 		const char *error;
@@ -205,7 +200,6 @@ static void test_redirections(void **state)
 		{ "ERR MOVED 1 a:7", SLOTS_STAY, 0, NULL, 0 },
 		{ "moved 1 a:7", SLOTS_STAY, 0, NULL, 0 },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		struct slots_node to;
 		unsigned slot;
@@ -220,15 +214,4 @@ static void test_redirections(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_map),
-		cmocka_unit_test(test_no_maps),
-		cmocka_unit_test(test_outputs_are_set_on_success_only),
-		cmocka_unit_test(test_many_nodes),
-		cmocka_unit_test(test_redirections),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

@@ -46,9 +46,8 @@ static const struct good {
 	{ "unix:///run/redis.sock?db=4", "unix:/run/redis.sock?db=4", NULL, NULL, false },
 };
 
-static void test_forms(void **state)
+TEST(forms)
 {
-	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		const struct good *g = &good[i];
 		struct redis_url u;
@@ -115,9 +114,8 @@ static const struct bad {
 	{ "unix:/run/r?db=", "database" },
 };
 
-static void test_refusals(void **state)
+TEST(refusals)
 {
-	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct redis_url u = { .db = 77 };
 		const char *error = "";
@@ -130,12 +128,11 @@ static void test_refusals(void **state)
 	}
 }
 
-static void test_long(void **state)
+TEST(long)
 {
 	char text[2200], shown[REDIS_URL_TEXT];
 	struct redis_url u;
 	const char *error;
-	(void)state;
 	memset(text, 'a', sizeof(text));
 	memcpy(text, "redis://", 8);
 	assert_int_equal(redis_url_parse(&arena, str_n(text, 8 + 254), &u, &error), -1);
@@ -156,12 +153,4 @@ static void test_long(void **state)
 	assert_non_null(strstr(error, "too long"));
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_long),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

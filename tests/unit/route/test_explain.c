@@ -31,7 +31,7 @@ static void assert_explains(const struct row *rows, size_t n, const char *line, 
 	router_free(&r);
 }
 
-static void test_failures(void **state)
+TEST(failures)
 {
 	static const struct {
 		struct row row;
@@ -61,14 +61,13 @@ static void test_failures(void **state)
 		{ { "r", .query = "q=1" }, "GET a.test/", "", "parameter `q` is missing" },
 		{ { "r" }, "GET a.test/", "", "takes the request" },
 	};
-	(void)state;
 	for (size_t i = 0; i < N(rows); i++) {
 		const char *want = arena_printf(&arena, "r: %s\n", rows[i].want).data;
 		assert_explains(&rows[i].row, 1, rows[i].line, rows[i].fields, want);
 	}
 }
 
-static void test_rank(void **state)
+TEST(rank)
 {
 	static const struct row rows[] = {
 		{ "exact", "a.test", "/a" },
@@ -82,7 +81,6 @@ static void test_rank(void **state)
 		{ "more", .path = "regex:/a", .methods = "GET" },
 		{ "later", .path = "regex:/.*", .methods = "GET" },
 	};
-	(void)state;
 	assert_explains(rows, N(rows), "GET a.test/a", "",
 		"exact: matches, but `more` has more conditions\n"
 		"wider-path: matches, but the path of `more` is more specific\n"
@@ -95,12 +93,11 @@ static void test_rank(void **state)
 		"later: matches, but the path of `more` is more specific\n");
 }
 
-static void test_limit(void **state)
+TEST(limit)
 {
 	static const struct row rows[] = { { "evil", .path = "regex:/(a+)+" },
 		{ "open", .path = "regex:/.*" } };
 	char line[256] = "GET a.test/";
-	(void)state;
 	memset(line + 11, 'a', 100);
 	memcpy(line + 111, "!", 2);
 	assert_explains(rows, N(rows), line, "",
@@ -109,10 +106,9 @@ static void test_limit(void **state)
 		"work\n");
 }
 
-static void test_no_control_bytes(void **state)
+TEST(no_control_bytes)
 {
 	static const struct row rows[] = { { "x", .headers = "x=1" } };
-	(void)state;
 	assert_explains(rows, 1, "GET a.test/", "x=\x1b[1m\n\xc3\xa9",
 		"x: header `x` is \"?[1m???\", not \"1\"\n");
 	struct route_rule rule = { .name = STR("x") };
@@ -138,13 +134,4 @@ static int teardown(void **state)
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_rank),
-		cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_no_control_bytes),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

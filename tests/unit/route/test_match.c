@@ -43,9 +43,8 @@ static enum match query(const char *name, const char *value, const char *text)
 	return m;
 }
 
-static void test_header(void **state)
+TEST(header)
 {
-	(void)state;
 	assert_int_equal(header("x-version", "2", "a=1 x-version=2"), MATCH_YES);
 	assert_int_equal(header("X-Version", "2", "X-VERSION=2"), MATCH_YES);
 	assert_int_equal(header("x-version", "2", "x-version=20"), MATCH_NO);
@@ -61,9 +60,8 @@ static void test_header(void **state)
 	assert_int_equal(header("x-version", "regex:.*", ""), MATCH_NO);
 }
 
-static void test_header_lines(void **state)
+TEST(header_lines)
 {
-	(void)state;
 	assert_int_equal(header("x", "1", "x=1 x=2"), MATCH_NO);
 	assert_int_equal(header("x", "2", "x=1 x=2"), MATCH_NO);
 	assert_int_equal(header("x", "1, 2", "x=1 y=9 X=2"), MATCH_YES);
@@ -78,7 +76,7 @@ static void test_header_lines(void **state)
 }
 
 /* Values as long as a head may be: the length of a request is never the gateway's failure. */
-static void test_long_values_are_matched(void **state)
+TEST(long_values_are_matched)
 {
 	enum { LONG = 256 << 10 };
 	char *big = malloc(3 * LONG + 2), *pairs = malloc(LONG);
@@ -86,7 +84,6 @@ static void test_long_values_are_matched(void **state)
 	struct fields f = { v, 1, 2 };
 	struct condition c = condition_of(true, "cookie", "regex:(?:[^;]*; )*sid=a+"),
 			 q = condition_of(false, "a", "regex:z*");
-	(void)state;
 	assert_true(big && pairs);
 	for (size_t i = 0; i < LONG; i++)
 		pairs[i] = "ab=cd; "[i % 7];
@@ -117,9 +114,8 @@ static void test_long_values_are_matched(void **state)
 	free(pairs);
 }
 
-static void test_query(void **state)
+TEST(query)
 {
-	(void)state;
 	assert_int_equal(query("a", "1", "a=1"), MATCH_YES);
 	assert_int_equal(query("a", "1", "b=2&a=1&c"), MATCH_YES);
 	assert_int_equal(query("a", "1", "A=1"), MATCH_NO);
@@ -152,7 +148,7 @@ static void test_query(void **state)
 	assert_int_equal(query("a", "regex:[0-9]+", "a=12x"), MATCH_NO);
 }
 
-static void test_bad(void **state)
+TEST(bad)
 {
 	static const struct {
 		bool header;
@@ -169,7 +165,6 @@ static void test_bad(void **state)
 		{ false, "", "1", "has a name", true, 0 },
 		{ false, "x", "regex:[", "missing", false, 7 },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct condition c;
 		struct pattern_error e;
@@ -196,9 +191,8 @@ static bool exclude(const char *name_a, const char *a, const char *name_b, const
 	return r;
 }
 
-static void test_excludes(void **state)
+TEST(excludes)
 {
-	(void)state;
 	assert_true(exclude("x", "1", "X", "2"));
 	assert_false(exclude("x", "1", "x", "1"));
 	assert_false(exclude("x", "1", "y", "2"));
@@ -225,15 +219,4 @@ static int teardown(void **state)
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_header),
-		cmocka_unit_test(test_header_lines),
-		cmocka_unit_test(test_long_values_are_matched),
-		cmocka_unit_test(test_query),
-		cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_excludes),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

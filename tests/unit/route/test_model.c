@@ -360,10 +360,9 @@ static void compare(const struct router *r, const struct row *rows, size_t n, co
 	assert_int_equal(s.wins, got != NULL);
 }
 
-static void test_model(void **state)
+TEST(model)
 {
 	unsigned found = 0;
-	(void)state;
 	chance = 0x9e3779b97f4a7c15ull;
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		struct row rows[ROUTES_MAX];
@@ -386,10 +385,4 @@ static void test_model(void **state)
 	assert_int_equal(found, ROUNDS * REQUESTS);
 	regex_thread_fini();
 	arena_thread_fini();
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_model) };
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,9 +38,8 @@ static bool path_takes(const char *pattern, const char *path)
 	return m == MATCH_YES;
 }
 
-static void test_hosts(void **state)
+TEST(hosts)
 {
-	(void)state;
 	assert_true(host_takes("", "any.test"));
 	assert_true(host_takes("*", ""));
 	assert_true(host_takes("API.Example.com.", "api.example.com"));
@@ -55,7 +54,7 @@ static void test_hosts(void **state)
 	assert_true(host_takes("xn--bcher-kva.example", "xn--bcher-kva.example"));
 }
 
-static void test_bad_hosts(void **state)
+TEST(bad_hosts)
 {
 	static const struct {
 		const char *text, *says;
@@ -78,7 +77,6 @@ static void test_bad_hosts(void **state)
 		{ "a123456789012345678901234567890123456789012345678901234567890123.test", "63",
 			0 },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct host_pattern p;
 		struct pattern_error e;
@@ -89,7 +87,7 @@ static void test_bad_hosts(void **state)
 	}
 }
 
-static void test_paths(void **state)
+TEST(paths)
 {
 	static const struct {
 		const char *pattern;
@@ -114,7 +112,6 @@ static void test_paths(void **state)
 		{ "regex:/a|/b", { "/a", "/b" }, { "/ab", "/a/b" } },
 		{ "regex:^/x$", { "/x" }, { "/x\n", "/xy" } },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		for (size_t k = 0; k < 5 && rows[i].yes[k]; k++) {
 			if (!path_takes(rows[i].pattern, rows[i].yes[k]))
@@ -127,7 +124,7 @@ static void test_paths(void **state)
 	}
 }
 
-static void test_bad_paths(void **state)
+TEST(bad_paths)
 {
 	static const struct {
 		const char *text, *says;
@@ -167,7 +164,6 @@ static void test_bad_paths(void **state)
 		{ "regex:(*UTF)/a", "UTF", 12 },
 		{ "regex:/\\C", "\\C", 9 },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct path_pattern p;
 		struct pattern_error e;
@@ -178,12 +174,11 @@ static void test_bad_paths(void **state)
 	}
 }
 
-static void test_long_paths(void **state)
+TEST(long_paths)
 {
 	char text[3000];
 	struct path_pattern p;
 	struct pattern_error e;
-	(void)state;
 	memset(text, 'a', sizeof(text));
 	text[0] = '/';
 	assert_int_equal(path_pattern_parse(&arena, str_n(text, PATTERN_BYTES), &p, &e), 0);
@@ -196,11 +191,10 @@ static void test_long_paths(void **state)
 		-1);
 }
 
-static void test_captures(void **state)
+TEST(captures)
 {
 	struct path_captures c;
 	struct path_pattern p = path_of("/users/{id}/orders/{order-no}/*");
-	(void)state;
 	assert_int_equal(path_match(&p, STR("/users/42/orders/a%2Fb/x/y/"), &c), MATCH_YES);
 	assert_int_equal(c.n, 2);
 	assert_str(c.v[0].name, "id");
@@ -231,7 +225,7 @@ static void test_captures(void **state)
 	path_free(&p);
 }
 
-static void test_order(void **state)
+TEST(order)
 {
 	/* Each is more specific than the next. */
 	static const char *const rows[] = {
@@ -255,7 +249,6 @@ static void test_order(void **state)
 		"regex:/a",
 		"/*",
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
 			struct path_pattern a = path_of(rows[i]), b = path_of(rows[k]);
@@ -286,16 +279,4 @@ static int teardown(void **state)
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hosts),
-		cmocka_unit_test(test_bad_hosts),
-		cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_bad_paths),
-		cmocka_unit_test(test_long_paths),
-		cmocka_unit_test(test_captures),
-		cmocka_unit_test(test_order),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

@@ -48,9 +48,8 @@ static const char *warnings(const struct route_spec *specs, size_t n)
 		.name = STR(n), .path = STR(p), ##__VA_ARGS__ \
 	}
 
-static void an_expression_below_a_pattern_is_never_reached(void **state)
+TEST(an_expression_below_a_pattern_is_never_reached)
 {
-	(void)state;
 	assert_string_equal(WARNINGS(ROUTE("all", "/api/*"), ROUTE("re", "regex:/api/v[0-9]+/.*")),
 		"re behind all");
 	assert_string_equal(WARNINGS(ROUTE("id", "/u/{id}/*"), ROUTE("re", "regex:^/u/me/x.*$")),
@@ -74,12 +73,11 @@ static void an_expression_below_a_pattern_is_never_reached(void **state)
 		"");
 }
 
-static void conditions_leave_room(void **state)
+TEST(conditions_leave_room)
 {
 	static const sluice_str get[] = { STR("GET") }, both[] = { STR("GET"), STR("POST") };
 	static const sluice_pair one[] = { { STR("x"), STR("1") } },
 				 there[] = { { STR("x"), STR("*") } };
-	(void)state;
 	assert_string_equal(WARNINGS(ROUTE("all", "/a/*", .methods = { get, 1 }),
 				    ROUTE("re", "regex:/a/b.*")),
 		"");
@@ -100,18 +98,16 @@ static void conditions_leave_room(void **state)
 		"");
 }
 
-static void an_expression_that_matches_no_path_is_told(void **state)
+TEST(an_expression_that_matches_no_path_is_told)
 {
-	(void)state;
 	assert_string_equal(WARNINGS(ROUTE("re", "regex:api/.*")), "re never");
 	assert_string_equal(WARNINGS(ROUTE("re", "regex:^v1")), "re never");
 	assert_string_equal(WARNINGS(ROUTE("re", "regex:\\*")), ""); /* OPTIONS */
 	assert_string_equal(WARNINGS(ROUTE("re", "regex:[a/].*")), "");
 }
 
-static void a_route_served_in_clear_text_is_told(void **state)
+TEST(a_route_served_in_clear_text_is_told)
 {
-	(void)state;
 	const struct route_spec redirect = ROUTE("redirect", "", .listener = STR("http"));
 	assert_string_equal(WARNINGS(redirect, ROUTE("app", "", .host = STR("app.example"))),
 		"app clear beside redirect");
@@ -136,7 +132,7 @@ static void a_route_served_in_clear_text_is_told(void **state)
 		"");
 }
 
-static void tells_what_an_expression_begins_with(void **state)
+TEST(tells_what_an_expression_begins_with)
 {
 	static const struct {
 		const char *text, *prefix;
@@ -159,7 +155,6 @@ static void tells_what_an_expression_begins_with(void **state)
 		{ "/a\\", "/a", false },
 		{ "/a$b", "/a", false },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char out[64];
 		bool whole;
@@ -168,16 +163,4 @@ static void tells_what_an_expression_begins_with(void **state)
 			whole != rows[i].whole)
 			fail_msg("%s: %.*s", rows[i].text, (int)n, out);
 	}
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_expression_below_a_pattern_is_never_reached),
-		cmocka_unit_test(conditions_leave_room),
-		cmocka_unit_test(an_expression_that_matches_no_path_is_told),
-		cmocka_unit_test(a_route_served_in_clear_text_is_told),
-		cmocka_unit_test(tells_what_an_expression_begins_with),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,9 +22,8 @@ static enum match matches(const char *expression, const char *subject)
 	return m;
 }
 
-static void test_whole(void **state)
+TEST(whole)
 {
-	(void)state;
 	assert_int_equal(matches("a+", "aaa"), MATCH_YES);
 	assert_int_equal(matches("a+", "aaab"), MATCH_NO);
 	assert_int_equal(matches("a+", "baaa"), MATCH_NO);
@@ -40,12 +39,11 @@ static void test_whole(void **state)
 	regex_free(&r);
 }
 
-static void test_groups(void **state)
+TEST(groups)
 {
 	sluice_str spans[REGEX_GROUPS + 1];
 	struct regex_group g;
 	struct regex *r = regex_of("(a)(?<two>b)?(?<three>c*)");
-	(void)state;
 	assert_true(regex_group_at(r, 0, &g));
 	assert_str(g.name, "three"); /* in the order of their names */
 	assert_int_equal(g.number, 3);
@@ -71,7 +69,7 @@ static void test_groups(void **state)
 	regex_free(&r);
 }
 
-static void test_bad(void **state)
+TEST(bad)
 {
 	static const struct {
 		const char *text, *says;
@@ -84,7 +82,6 @@ static void test_bad(void **state)
 	};
 	struct regex_error e;
 	char many[REGEX_BYTES + 1];
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (regex_new(str_of(rows[i].text), &e))
 			fail_msg("%s compiles", rows[i].text);
@@ -107,12 +104,11 @@ static void test_bad(void **state)
 	regex_free(&r);
 }
 
-static void test_blow_up(void **state)
+TEST(blow_up)
 {
 	static const char *const evil[] = { "(a+)+", "(a|aa)+", "(a*)*b", "(?:a?){40}a{40}c",
 		"(.*)*x(.*)*y", "((a+)*)+[^a!]", "(?R)?a(?R)?b", "(a(?1)?)*b" };
 	char subject[8192];
-	(void)state;
 	memset(subject, 'a', sizeof(subject));
 	/* what an expression is quickly checked for is there */
 	memcpy(subject + sizeof(subject) - 6, "cbxyc!", 6);
@@ -136,10 +132,9 @@ static void test_blow_up(void **state)
 }
 
 /* Long innocent subjects stay below the limits. */
-static void test_long(void **state)
+TEST(long)
 {
 	static char subject[128 << 10];
-	(void)state;
 	memset(subject, 'a', sizeof(subject));
 	subject[0] = '/';
 	for (size_t i = 8; i < sizeof(subject); i += 8)
@@ -162,14 +157,4 @@ static int teardown(void **state)
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),
-		cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_blow_up),
-		cmocka_unit_test(test_long),
-	};
-	return cmocka_run_group_tests(tests, NULL, teardown);
-}
+TEST_GROUP(NULL, teardown);

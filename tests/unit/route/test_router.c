@@ -35,17 +35,16 @@ static const char *find(const struct router *r, const char *line, const char *fi
 				got, want);                                                    \
 	} while (0)
 
-static void test_nothing(void **state)
+TEST(nothing)
 {
 	struct router *r = router_of(NULL, 0);
-	(void)state;
 	assert_finds(r, "GET a.test/", "", "", "no-route");
 	router_free(&r);
 	assert_null(r);
 	router_free(&r);
 }
 
-static void test_hosts(void **state)
+TEST(hosts)
 {
 	static const struct row rows[] = {
 		{ "any", .path = "/a" },
@@ -56,7 +55,6 @@ static void test_hosts(void **state)
 		{ "com", "*.com", "/com" },
 	};
 	struct router *r = router_of(rows, N(rows));
-	(void)state;
 	assert_finds(r, "GET www.eu.example.com/a", "", "", "exact");
 	assert_finds(r, "GET xxx.eu.example.com/a", "", "", "wild-long");
 	assert_finds(r, "GET a.b.eu.example.com/a", "", "", "wild-long");
@@ -71,7 +69,7 @@ static void test_hosts(void **state)
 	router_free(&r);
 }
 
-static void test_paths(void **state)
+TEST(paths)
 {
 	static const struct row rows[] = {
 		{ "regex-2", .path = "regex:/api/v[0-9]+/.*" },
@@ -88,7 +86,6 @@ static void test_paths(void **state)
 		{ "users/", .path = "/users/" },
 	};
 	struct router *r = router_of(rows, N(rows));
-	(void)state;
 	assert_finds(r, "GET a/", "", "", "all");
 	assert_finds(r, "GET a/users", "", "", "users");
 	assert_finds(r, "GET a/users/", "", "", "users/");
@@ -113,7 +110,7 @@ static void test_paths(void **state)
 
 /* Patterns with a literal come before expressions, and those before routes for every path,
  * whichever way these are written. */
-static void an_expression_wins_against_a_catch_all(void **state)
+TEST(an_expression_wins_against_a_catch_all)
 {
 	static const struct row rows[] = {
 		{ "all" },
@@ -123,7 +120,6 @@ static void an_expression_wins_against_a_catch_all(void **state)
 		{ "host-re", "a.test", "regex:.*[.]png", .methods = "GET" },
 	};
 	struct router *r = router_of(rows, N(rows));
-	(void)state;
 	assert_finds(r, "GET b.test/x/7", "", "", "re");
 	assert_finds(r, "GET b.test/users/7", "", "", "lit");
 	assert_finds(r, "GET b.test/x", "", "", "all");
@@ -134,13 +130,12 @@ static void an_expression_wins_against_a_catch_all(void **state)
 	router_free(&r);
 }
 
-static void test_asterisk(void **state)
+TEST(asterisk)
 {
 	static const struct row rows[] = { { "all", .path = "/*" }, { "one", .path = "/{x}" } };
 	struct router *r = router_of(rows, N(rows));
 	struct request_head h = request_of(&arena, "OPTIONS a/", "");
 	struct route_result res;
-	(void)state;
 	h.path = STR("*");
 	assert_str(route_find(r, &h, STR(""), &res)->name, "all");
 	h.path = STR_NONE;
@@ -149,7 +144,7 @@ static void test_asterisk(void **state)
 	router_free(&r);
 }
 
-static void test_conditions(void **state)
+TEST(conditions)
 {
 	static const struct row rows[] = {
 		{ "plain", .path = "/a" },
@@ -162,7 +157,6 @@ static void test_conditions(void **state)
 		{ "v3", .path = "/a", .methods = "GET", .headers = "x-version=regex:3.*" },
 	};
 	struct router *r = router_of(rows, N(rows));
-	(void)state;
 	assert_finds(r, "POST h/a", "", "", "plain");
 	assert_finds(r, "GET h/a", "", "", "get");
 	assert_finds(r, "PURGE h/a", "", "", "get");
@@ -177,7 +171,7 @@ static void test_conditions(void **state)
 }
 
 /* When conditions fail, the next path is tried, then the next host. */
-static void test_backtracking(void **state)
+TEST(backtracking)
 {
 	static const struct row rows[] = {
 		{ "exact", "a.b.test", "/x/y", .headers = "n=1" },
@@ -194,7 +188,6 @@ static void test_backtracking(void **state)
 	static const char *const names[] = { "exact", "lit-cap", "cap-lit", "prefix", "root",
 		"regex", "wild", "wilder", "any", "any-regex" };
 	struct router *r = router_of(rows, N(rows));
-	(void)state;
 	for (size_t i = 0; i < N(names); i++) {
 		char field[8];
 		(void)snprintf(field, sizeof(field), "n=%zu", i + 1);
@@ -204,7 +197,7 @@ static void test_backtracking(void **state)
 	router_free(&r);
 }
 
-static void test_methods(void **state)
+TEST(methods)
 {
 	static const struct row rows[] = {
 		{ "exact", "a.test", "/a", .methods = "GET" },
@@ -214,7 +207,6 @@ static void test_methods(void **state)
 	};
 	struct router *r = router_of(rows, N(rows));
 	struct route_result res;
-	(void)state;
 
 	struct request_head h = request_of(&arena, "PUT a.test/a", "x=1");
 	assert_null(route_find(r, &h, STR(""), &res));
@@ -238,7 +230,7 @@ static void test_methods(void **state)
 	router_free(&r);
 }
 
-static void test_captures(void **state)
+TEST(captures)
 {
 	static const struct row rows[] = {
 		{ "get", .path = "/u/{id}/o/{order}", .methods = "GET" },
@@ -249,7 +241,6 @@ static void test_captures(void **state)
 	};
 	struct router *r = router_of(rows, N(rows));
 	struct route_result res;
-	(void)state;
 
 	struct request_head h = request_of(&arena, "GET a.test/u/1/o/2", "");
 	assert_str(route_find(r, &h, STR(""), &res)->name, "get");
@@ -283,7 +274,7 @@ static void test_captures(void **state)
 	router_free(&r);
 }
 
-static void test_limit(void **state)
+TEST(limit)
 {
 	static const struct row rows[] = {
 		{ "evil", .path = "regex:/(a+)+" },
@@ -296,7 +287,6 @@ static void test_limit(void **state)
 	struct router *r = router_of(rows, N(rows));
 	char path[300] = "GET x.test/", before[300] = "GET a.test/", by_header[] = "GET b.test/a",
 	     get[] = "GET c.test/a", put[] = "PUT c.test/a", field[300] = "x=";
-	(void)state;
 	memset(path + 11, 'a', 200);
 	memcpy(path + 211, "!", 2);
 	memcpy(before, "GET a.test/", 11);
@@ -313,7 +303,7 @@ static void test_limit(void **state)
 	router_free(&r);
 }
 
-static void test_conflicts(void **state)
+TEST(conflicts)
 {
 	static const struct {
 		struct row a, b;
@@ -355,7 +345,6 @@ static void test_conflicts(void **state)
 		{ { "a", .listener = "in" }, { "b" }, false },
 		{ { "a", .listener = "in" }, { "b", .methods = "GET" }, true },
 	};
-	(void)state;
 	for (size_t i = 0; i < N(rows); i++) {
 		for (int swap = 0; swap < 2; swap++) {
 			struct row pair[2] = { swap ? rows[i].b : rows[i].a,
@@ -375,7 +364,7 @@ static void test_conflicts(void **state)
 	}
 }
 
-static void test_mistakes(void **state)
+TEST(mistakes)
 {
 	/* All of them at once, each with its place. */
 	static const struct row rows[] = {
@@ -384,7 +373,6 @@ static void test_mistakes(void **state)
 		{ "three", .path = "/fine" },
 	};
 	struct mistakes m = { 0 };
-	(void)state;
 	assert_null(
 		router_new(&arena, rows_specs(&arena, rows, N(rows)), N(rows), mistakes_add, &m));
 	assert_int_equal(m.n, 8);
@@ -401,14 +389,13 @@ static void test_mistakes(void **state)
 	assert_true(m.last.in_name);
 }
 
-static void test_many_methods(void **state)
+TEST(many_methods)
 {
 	enum { MANY = METHODS_OTHER_MAX + 1 };
 	struct route_spec specs[MANY] = { 0 };
 	sluice_str methods[MANY];
 	struct mistakes m = { 0 };
 	struct route_result res;
-	(void)state;
 	for (size_t i = 0; i < MANY; i++) {
 		methods[i] = arena_printf(&arena, "M%zu", i);
 		specs[i] = (struct route_spec){ .name = methods[i],
@@ -428,11 +415,10 @@ static void test_many_methods(void **state)
 }
 
 /* Ten thousand of everything: every route is found, whatever table it lies in. */
-static void test_many(void **state)
+TEST(many)
 {
 	enum { MANY = 10000 };
 	struct arena a;
-	(void)state;
 	arena_init(&a, 0);
 	struct route_spec *specs = arena_zalloc(&a, MANY * sizeof(*specs));
 	for (size_t i = 0; i < MANY; i++) {
@@ -493,23 +479,4 @@ static int teardown(void **state)
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_hosts),
-		cmocka_unit_test(test_paths),
-		cmocka_unit_test(an_expression_wins_against_a_catch_all),
-		cmocka_unit_test(test_asterisk),
-		cmocka_unit_test(test_conditions),
-		cmocka_unit_test(test_backtracking),
-		cmocka_unit_test(test_methods),
-		cmocka_unit_test(test_captures),
-		cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_conflicts),
-		cmocka_unit_test(test_mistakes),
-		cmocka_unit_test(test_many_methods),
-		cmocka_unit_test(test_many),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

@@ -39,12 +39,11 @@ static void take_evicted(void *ctx, const struct series_view *v)
 
 /* ---- one thread ---------------------------------------------------------------------------- */
 
-static void test_values(void **state)
+TEST(values)
 {
 	struct cells *c = cells_new(1 << 20);
 	uint64_t now = 10 * NS_PER_S;
 	sluice_cell a, b;
-	(void)state;
 	assert_non_null(c);
 	assert_int_equal(cells_capacity(c), (1 << 20) / 64 * 3);
 	assert_int_equal(get(c, STR("a"), now), 0);
@@ -76,9 +75,8 @@ static void test_values(void **state)
 	assert_null(c);
 }
 
-static void test_sizes(void **state)
+TEST(sizes)
 {
-	(void)state;
 	assert_null(cells_new(0));
 	assert_null(cells_new(CELLS_BYTES_MIN - 1));
 	assert_null(cells_new(CELLS_BYTES_MAX + 1));
@@ -90,13 +88,12 @@ static void test_sizes(void **state)
 
 /* Sixteen times as many keys as there is room for: each gets a place, and it is counted from whom
  * one was taken. */
-static void test_a_newcomer_always_gets_a_place(void **state)
+TEST(a_newcomer_always_gets_a_place)
 {
 	struct cells *c = cells_new(64 * 64);
 	uint64_t now = NS_PER_S * 100, n = 16 * cells_capacity(c);
 	char buf[32];
 	sluice_cell cell;
-	(void)state;
 	series_id evictions = series_find(FAMILY_STORE_EVICTIONS, STR("here"), STR("full"));
 	cells_count_evictions(c, evictions);
 	for (unsigned i = 0; i < n; i++) {
@@ -112,13 +109,12 @@ static void test_a_newcomer_always_gets_a_place(void **state)
 
 /* Who has used up a limit is held back for long; a flood of new keys that each took little must not
  * set it free. */
-static void test_a_flood_of_new_keys_frees_no_used_up_key(void **state)
+TEST(a_flood_of_new_keys_frees_no_used_up_key)
 {
 	struct cells *c = cells_new(64 * 64);
 	uint64_t now = NS_PER_S * 100;
 	char buf[32];
 	sluice_cell cell;
-	(void)state;
 	set(c, STR("used up"), now, now + 3600 * NS_PER_S);
 	for (unsigned i = 0; i < 100000; i++) {
 		cells_find(c, key_of(buf, i), now + i, &cell);
@@ -129,13 +125,12 @@ static void test_a_flood_of_new_keys_frees_no_used_up_key(void **state)
 }
 
 /* A cell in hand whose place went to another key: the swap must not write there. */
-static void test_lost(void **state)
+TEST(lost)
 {
 	struct cells *c = cells_new(CELLS_BYTES_MIN);
 	uint64_t now = NS_PER_S * 100;
 	char buf[32];
 	sluice_cell fresh, old, other;
-	(void)state;
 	assert_non_null(c);
 	set(c, STR("old"), now, now + 10);
 	cells_find(c, STR("fresh"), now, &fresh);
@@ -158,13 +153,12 @@ static void test_lost(void **state)
 }
 
 /* The same, with the place given back: its value must not read like the one in hand. */
-static void test_same_value_again(void **state)
+TEST(same_value_again)
 {
 	struct cells *c = cells_new(CELLS_BYTES_MIN);
 	uint64_t now = NS_PER_S * 100;
 	char buf[32];
 	sluice_cell mine, other;
-	(void)state;
 	assert_non_null(c);
 	cells_find(c, STR("mine"), now, &mine);
 	assert_true(cells_swap(&mine, now - 5)); /* passed: empties it */
@@ -244,9 +238,8 @@ static void crowd_start(void)
 /* All make the cells of the same keys at once: one cell for each key, or more would be admitted.
  * The table is so much larger than the keys are many that no hash seed leaves one of them without a
  * place. */
-static void test_exact(void **state)
+TEST(exact)
 {
-	(void)state;
 	for (unsigned round = 0; round < 20; round++) {
 		crowd.cells = cells_new((uint64_t)64 * 8192);
 		assert_non_null(crowd.cells);
@@ -263,9 +256,8 @@ static void test_exact(void **state)
 }
 
 /* One key: every thread at one word. */
-static void test_one_key(void **state)
+TEST(one_key)
 {
-	(void)state;
 	crowd.cells = cells_new(CELLS_BYTES_MIN);
 	assert_non_null(crowd.cells);
 	crowd.now = NS_PER_S * 100;
@@ -309,10 +301,9 @@ static void *churn_run(void *arg)
 	return NULL;
 }
 
-static void test_churn(void **state)
+TEST(churn)
 {
 	pthread_t threads[THREADS];
-	(void)state;
 	crowd.cells = cells_new(64 * 64);
 	assert_non_null(crowd.cells);
 	churn_now = NS_PER_S * 1000;
@@ -325,19 +316,11 @@ static void test_churn(void **state)
 	cells_free(&crowd.cells);
 }
 
-int main(void)
+static int setup(void **state)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_a_newcomer_always_gets_a_place),
-		cmocka_unit_test(test_a_flood_of_new_keys_frees_no_used_up_key),
-		cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_same_value_again),
-		cmocka_unit_test(test_exact),
-		cmocka_unit_test(test_one_key),
-		cmocka_unit_test(test_churn),
-	};
+	(void)state;
 	hash_seed();
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return 0;
 }
+
+TEST_GROUP(setup, NULL);

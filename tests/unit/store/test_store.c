@@ -49,10 +49,9 @@ static void expect_refused(struct store_conf conf, const char *why)
 		fail_msg("reported \"%s\", not \"%s\"", reports, why);
 }
 
-static void test_rules(void **state)
+TEST(rules)
 {
 	struct store_conf c;
-	(void)state;
 	expect_refused(conf_new(NULL, 0), "-: needs either");
 	expect_refused(conf_new("redis://h", 1 << 20), "memory: ");
 	expect_refused(conf_new("redis://a:1,b:0", 0), "redis: no valid host");
@@ -80,9 +79,8 @@ static void test_rules(void **state)
 	expect_refused(c, "tls.ca: ");
 }
 
-static void test_table(void **state)
+TEST(table)
 {
-	(void)state;
 	for (const sluice_option *o = store_options; o->name; o++) {
 		assert_non_null(o->doc);
 		assert_true(o->offset < sizeof(struct store_conf));
@@ -101,14 +99,13 @@ static uint64_t read_cell(const struct sluice_store *s, const char *key, uint64_
 	return c.value;
 }
 
-static void test_memory(void **state)
+TEST(memory)
 {
 	struct store_conf same = conf_new(NULL, 1 << 20), larger = conf_new(NULL, 1 << 21),
 			  other = conf_new(NULL, 1 << 20);
 	struct redis_call call;
 	uint64_t now = clock_ns();
 	sluice_cell c;
-	(void)state;
 	other.name = STR("other");
 	struct sluice_store *a = make(&same), *b = make(&same), *l = make(&larger),
 			    *o = make(&other);
@@ -212,10 +209,9 @@ static void table_put(const struct sluice_store *t, unsigned n, uint64_t value)
 
 /* One limit's callers, as many as they like to be, take no place from another limit in the same
  * store. */
-static void test_who_fills_one_table_takes_nothing_from_another(void **state)
+TEST(who_fills_one_table_takes_nothing_from_another)
 {
 	struct store_conf conf = conf_new(NULL, 256 << 10);
-	(void)state;
 	struct sluice_store *s = make(&conf);
 	const struct sluice_store *flooded = store_table(s, STR("flooded")),
 				  *quiet = store_table(s, STR("quiet"));
@@ -237,10 +233,9 @@ static void test_who_fills_one_table_takes_nothing_from_another(void **state)
 	store_free(&s);
 }
 
-static void test_a_table_keeps_its_counts_over_reloads(void **state)
+TEST(a_table_keeps_its_counts_over_reloads)
 {
 	struct store_conf conf = conf_new(NULL, 256 << 10);
-	(void)state;
 	struct sluice_store *s = make(&conf);
 	const struct sluice_store *a = store_table(s, STR("a"));
 	store_settle();
@@ -265,9 +260,8 @@ static void test_a_table_keeps_its_counts_over_reloads(void **state)
 	store_table_free(&b);
 }
 
-static void test_the_store_without_configuration_has_tables_too(void **state)
+TEST(the_store_without_configuration_has_tables_too)
 {
-	(void)state;
 	const struct sluice_store *a = store_table(store_local(), STR("a"));
 	store_settle();
 	assert_int_equal(store_table_bytes(a), STORE_LOCAL_BYTES);
@@ -276,10 +270,9 @@ static void test_the_store_without_configuration_has_tables_too(void **state)
 }
 
 /* Options that differ are another store, whatever is in the names of its files. */
-static void test_identities_are_unambiguous(void **state)
+TEST(identities_are_unambiguous)
 {
 	struct store_conf a = conf_new("rediss://h", 0), b = a;
-	(void)state;
 	a.tls.verify = b.tls.verify = false;
 	a.tls.server_name = STR("a|3:b");
 	b.tls.server_name = STR("a");
@@ -291,11 +284,10 @@ static void test_identities_are_unambiguous(void **state)
 	store_free(&second);
 }
 
-static void test_redis(void **state)
+TEST(redis)
 {
 	struct redis_server server;
 	sluice_cell c;
-	(void)state;
 	server_init(&server, false);
 	server_start(&server, NULL);
 	struct store_conf same = conf_new(server.url, 0), other = same;
@@ -358,13 +350,4 @@ static int group_teardown(void **state)
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rules),
-		cmocka_unit_test(test_table), cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_who_fills_one_table_takes_nothing_from_another),
-		cmocka_unit_test(test_a_table_keeps_its_counts_over_reloads),
-		cmocka_unit_test(test_the_store_without_configuration_has_tables_too),
-		cmocka_unit_test(test_identities_are_unambiguous), cmocka_unit_test(test_redis) };
-	return cmocka_run_group_tests(tests, group_setup, group_teardown);
-}
+TEST_GROUP(group_setup, group_teardown);

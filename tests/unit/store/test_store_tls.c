@@ -111,9 +111,8 @@ static void expect(struct sluice_store *s, sluice_status want)
 
 /* ---- tests --------------------------------------------------------------------------------- */
 
-static void test_verified(void **state)
+TEST(verified)
 {
-	(void)state;
 	start_server("no");
 	struct tls_client_conf tls = { .verify = true, .ca = STR("ca.crt") };
 	expect(store_to("127.0.0.1", tls), SLUICE_OK);
@@ -122,10 +121,9 @@ static void test_verified(void **state)
 	expect(store_to("127.0.0.1", tls), SLUICE_OK);
 }
 
-static void test_refused(void **state)
+TEST(refused)
 {
 	struct tls_client_conf tls = { .verify = true, .ca = STR("other.crt") };
-	(void)state;
 	start_server("no");
 	expect(store_to("127.0.0.1", tls), SLUICE_UNREACHABLE); /* another authority */
 	tls = (struct tls_client_conf){ .verify = true,
@@ -136,10 +134,9 @@ static void test_refused(void **state)
 	expect(store_to("127.0.0.1", tls), SLUICE_OK);
 }
 
-static void test_client_certificate(void **state)
+TEST(client_certificate)
 {
 	struct tls_client_conf tls = { .verify = true, .ca = STR("ca.crt") };
-	(void)state;
 	start_server("yes");
 	expect(store_to("127.0.0.1", tls), SLUICE_UNREACHABLE);
 	tls.certificate = STR("gateway.crt");
@@ -148,10 +145,9 @@ static void test_client_certificate(void **state)
 }
 
 /* The connection ends and is opened anew, with the session of the first. */
-static void test_again(void **state)
+TEST(again)
 {
 	struct tls_client_conf tls = { .verify = true, .ca = STR("ca.crt") };
-	(void)state;
 	start_server("no");
 	struct sluice_store *s = store_to("127.0.0.1", tls);
 	assert_int_equal(ping(s), SLUICE_OK);
@@ -197,10 +193,4 @@ static int teardown(void **state)
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_verified),
-		cmocka_unit_test(test_refused), cmocka_unit_test(test_client_certificate),
-		cmocka_unit_test(test_again) };
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

@@ -82,13 +82,12 @@ static void meet(const char *server, const struct tls_client_conf *conf, const c
 	tls_server_free(&srv);
 }
 
-static void test_verification(void **state)
+TEST(verification)
 {
 	const struct tls_client_conf trusting = { .verify = true, .ca = STR("ca.crt") };
 	const struct tls_client_conf elsewhere = { .verify = true, .ca = STR("other-ca.crt") };
 	const struct tls_client_conf pinned = { .verify = true, .ca = STR("good.crt") };
 	const struct tls_client_conf system = { .verify = true };
-	(void)state;
 	meet("good", &trusting, "good.test", NULL);
 	meet("good", &trusting, "good.test.", NULL);
 	meet("good", &trusting, "a.wild.test", NULL);
@@ -110,15 +109,14 @@ static void test_verification(void **state)
 	meet("self", &system, "good.test", "certificate verify failed: self-signed certificate");
 }
 
-static void test_without_verification(void **state)
+TEST(without_verification)
 {
 	const struct tls_client_conf any = { .verify = false };
-	(void)state;
 	meet("self", &any, "whoever.test", NULL);
 	meet("old", &any, "", NULL);
 }
 
-static void test_server_name(void **state)
+TEST(server_name)
 {
 	struct tls_client_conf conf = { .verify = true,
 		.ca = STR("ca.crt"),
@@ -126,7 +124,6 @@ static void test_server_name(void **state)
 	struct tls_server *srv = server_of("good", tickets, NULL);
 	struct tls_client *c = client_with(&conf, NULL);
 	struct pair p;
-	(void)state;
 	/* the name that is asked for, not the address */
 	assert_true(pair_greet(&p, &w, srv, c, "10.0.0.1", NULL));
 	assert_string_equal(tls_sni(&p.server.s), "good.test");
@@ -145,18 +142,17 @@ static void test_server_name(void **state)
 		"certificate verify failed: hostname mismatch: it is not for bad.test");
 }
 
-static void test_long_name(void **state)
+TEST(long_name)
 {
 	const struct tls_client_conf any = { .verify = false };
 	char host[400];
-	(void)state;
 	memset(host, 'a', sizeof(host) - 1);
 	host[sizeof(host) - 1] = '\0';
 	meet("good", &any, host, "the server's name is too long");
 }
 
 /* The server sees the client's certificate when it asks for one. */
-static void test_own_certificate(void **state)
+TEST(own_certificate)
 {
 	const struct tls_client_conf conf = { .verify = true,
 		.ca = STR("ca.crt"),
@@ -166,7 +162,6 @@ static void test_own_certificate(void **state)
 	struct tls_client *c = client_with(&conf, NULL);
 	struct pair p;
 	X509 *shown;
-	(void)state;
 	assert_non_null(c);
 	pair_start(&p, &w, srv, c, "good.test", NULL);
 	SSL *ssl = ((struct tls *)p.server.s.tls)->ssl;
@@ -200,9 +195,8 @@ static void wrong(const struct tls_client_conf *conf, const char *option, const 
 	assert_int_equal(ERR_peek_error(), 0);
 }
 
-static void test_mistakes(void **state)
+TEST(mistakes)
 {
-	(void)state;
 	wrong(&(struct tls_client_conf){ .verify = true, .ca = STR("absent.crt") }, "ca",
 		"no authorities can be read from ", "absent.crt");
 	wrong(&(struct tls_client_conf){ .verify = true, .ca = STR("empty.crt") }, "ca",
@@ -217,14 +211,13 @@ static void test_mistakes(void **state)
 }
 
 /* A session is kept only when the server was who it should be. */
-static void test_no_session_of_a_stranger(void **state)
+TEST(no_session_of_a_stranger)
 {
 	const struct tls_client_conf conf = { .verify = true, .ca = STR("ca.crt") };
 	struct tls_server *srv = server_of("good", tickets, NULL);
 	struct tls_client *c = client_with(&conf, NULL);
 	struct tls_session_slot slot = { 0 };
 	struct pair p;
-	(void)state;
 	assert_false(pair_greet(&p, &w, srv, c, "bad.test", &slot));
 	assert_null(slot.session);
 	pair_end(&p);
@@ -242,16 +235,4 @@ static void test_no_session_of_a_stranger(void **state)
 	tls_server_free(&srv);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_verification),
-		cmocka_unit_test(test_without_verification),
-		cmocka_unit_test(test_server_name),
-		cmocka_unit_test(test_long_name),
-		cmocka_unit_test(test_own_certificate),
-		cmocka_unit_test(test_mistakes),
-		cmocka_unit_test(test_no_session_of_a_stranger),
-	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+TEST_GROUP(set_up, tear_down);

@@ -32,10 +32,9 @@ static void release(void)
 	arena_thread_fini();
 }
 
-static void test_sound(void **state)
+TEST(sound)
 {
 	char why[256];
-	(void)state;
 	if (table_check(tls_server_options, sizeof(struct tls_server_conf), false, why,
 		    sizeof(why)) < 0)
 		fail_msg("%s", why);
@@ -44,10 +43,9 @@ static void test_sound(void **state)
 		fail_msg("%s", why);
 }
 
-static void test_server(void **state)
+TEST(server)
 {
 	struct tls_server_conf c = { 0 };
-	(void)state;
 	assert_int_equal(
 		bind_text("certificates: [ { certificate: a.crt, private_key: a.key }, b.pem ]\n",
 			tls_server_options, &c),
@@ -67,10 +65,9 @@ static void test_server(void **state)
 	release();
 }
 
-static void test_server_mistakes(void **state)
+TEST(server_mistakes)
 {
 	struct tls_server_conf c = { 0 };
-	(void)state;
 	assert_int_equal(bind_text("min_version: 1.3\nsession_timeout: 13h\n", tls_server_options,
 				 &c),
 		2);
@@ -82,10 +79,9 @@ static void test_server_mistakes(void **state)
 	release();
 }
 
-static void test_client(void **state)
+TEST(client)
 {
 	struct tls_client_conf c = { 0 };
-	(void)state;
 	assert_int_equal(bind_text("{}\n", tls_client_options, &c), 0);
 	assert_true(c.verify);
 	release();
@@ -97,15 +93,4 @@ static void test_client(void **state)
 	assert_str(c.ca, "ca.pem");
 	assert_str(c.server_name, "a.test");
 	release();
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sound),
-		cmocka_unit_test(test_server),
-		cmocka_unit_test(test_server_mistakes),
-		cmocka_unit_test(test_client),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,9 +48,8 @@ static void assert_serves(const char *name, int rsa, int ec)
 			c->certificate[KEY_EC], rsa, ec);
 }
 
-static void test_exact_before_wildcard_before_first(void **state)
+TEST_WITH(exact_before_wildcard_before_first, set_up, tear_down)
 {
-	(void)state;
 	add(NULL, "DNS:first.test", CERT_EC);
 	add(NULL, "DNS:*.example.test", CERT_EC);
 	add(NULL, "DNS:API.example.test,DNS:other.test", CERT_EC);
@@ -72,9 +71,8 @@ static void test_exact_before_wildcard_before_first(void **state)
 	assert_int_equal(heard.warnings, 0);
 }
 
-static void test_common_name_only_without_alternatives(void **state)
+TEST_WITH(common_name_only_without_alternatives, set_up, tear_down)
 {
-	(void)state;
 	add("first.test", NULL, CERT_EC);
 	add("common.test", "DNS:alternative.test", CERT_EC);
 	add("address.test", "IP:127.0.0.1", CERT_EC);
@@ -85,9 +83,8 @@ static void test_common_name_only_without_alternatives(void **state)
 	assert_serves("address.test", -1, 0);
 }
 
-static void test_certificates_without_any_name(void **state)
+TEST_WITH(certificates_without_any_name, set_up, tear_down)
 {
-	(void)state;
 	add(NULL, "IP:127.0.0.1", CERT_EC);
 	names_finish(&names);
 	assert_int_equal(names.n, 0);
@@ -95,9 +92,8 @@ static void test_certificates_without_any_name(void **state)
 	assert_serves("", -1, 0);
 }
 
-static void test_two_kinds_of_key(void **state)
+TEST_WITH(two_kinds_of_key, set_up, tear_down)
 {
-	(void)state;
 	add(NULL, "DNS:a.test,DNS:b.test", CERT_RSA);
 	add(NULL, "DNS:a.test,DNS:c.test", CERT_EC);
 	names_finish(&names);
@@ -110,9 +106,8 @@ static void test_two_kinds_of_key(void **state)
 	assert_int_equal(heard.warnings, 0);
 }
 
-static void test_name_twice(void **state)
+TEST_WITH(name_twice, set_up, tear_down)
 {
-	(void)state;
 	add(NULL, "DNS:a.test", CERT_EC);
 	add(NULL, "DNS:A.test,DNS:b.test", CERT_EC);
 	names_finish(&names);
@@ -122,10 +117,9 @@ static void test_name_twice(void **state)
 	assert_non_null(strstr(heard.warning, "a.test is already served by certificates[0]"));
 }
 
-static void test_strange_names(void **state)
+TEST_WITH(strange_names, set_up, tear_down)
 {
 	char big[400] = "DNS:";
-	(void)state;
 	memset(big + 4, 'x', 300);
 	add(NULL, "DNS:a*.test,DNS:*.,DNS:*.*.test,DNS:good.test", CERT_EC);
 	assert_int_equal(heard.warnings, 3);
@@ -141,11 +135,10 @@ static void test_strange_names(void **state)
 	assert_serves(big, -1, 0);
 }
 
-static void test_many(void **state)
+TEST_WITH(many, set_up, tear_down)
 {
 	char alt[8000] = "";
 	size_t at = 0;
-	(void)state;
 	for (int i = 0; i < 300; i++)
 		at += (size_t)snprintf(alt + at, sizeof(alt) - at, "%sDNS:n%d.test", i ? "," : "",
 			i);
@@ -165,19 +158,4 @@ static int last(void **state)
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_exact_before_wildcard_before_first, set_up,
-			tear_down),
-		cmocka_unit_test_setup_teardown(test_common_name_only_without_alternatives, set_up,
-			tear_down),
-		cmocka_unit_test_setup_teardown(test_certificates_without_any_name, set_up,
-			tear_down),
-		cmocka_unit_test_setup_teardown(test_two_kinds_of_key, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_name_twice, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_strange_names, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
-	};
-	return cmocka_run_group_tests(tests, NULL, last);
-}
+TEST_GROUP(NULL, last);

@@ -86,13 +86,12 @@ static void assert_shows(struct tls_server *srv, const char *host, const char *n
 	tls_client_free(&c);
 }
 
-static void test_certificate_by_name(void **state)
+TEST(certificate_by_name)
 {
 	struct tls_certificate_conf certs[] = { CERT("first"), CERT("wild"), CERT("rsa"),
 		CERT("ec"), CERT("ed") };
 	struct tls_server_conf conf = conf_of(certs, 5);
 	struct tls_server *srv = server_with(&conf, tickets, 1, NULL, NULL);
-	(void)state;
 	assert_non_null(srv);
 	assert_shows(srv, "first.test", "first.test", EVP_PKEY_EC);
 	assert_shows(srv, "www.example.test", "www.example.test", EVP_PKEY_EC);
@@ -105,14 +104,13 @@ static void test_certificate_by_name(void **state)
 }
 
 /* A client that knows only one kind of key gets that. */
-static void test_kind_of_key(void **state)
+TEST(kind_of_key)
 {
 	struct tls_certificate_conf certs[] = { CERT("rsa"), CERT("ec") };
 	struct tls_server_conf conf = conf_of(certs, 2);
 	struct tls_server *srv = server_with(&conf, tickets, 1, NULL, NULL);
 	struct tls_client *c = client_of(NULL, NULL);
 	struct pair p;
-	(void)state;
 	for (int rsa = 0; rsa < 2; rsa++) {
 		pair_start(&p, &w, srv, c, "both.test", NULL);
 		SSL *ssl = ((struct tls *)p.client.s.tls)->ssl;
@@ -149,14 +147,13 @@ static void alpn(const char *const *ours, const char *const *theirs, const char 
 	tls_server_free(&srv);
 }
 
-static void test_alpn(void **state)
+TEST(alpn)
 {
 	static const char *const both[] = { "h2", "http/1.1", NULL },
 				 *const old_first[] = { "http/1.1", "h2", NULL };
 	static const char *const old[] = { "http/1.1", NULL },
 				 *const oldest[] = { "http/1.0", NULL };
 	static const char *const foreign[] = { "imap", NULL }, *const new[] = { "h2", NULL };
-	(void)state;
 	alpn(both, both, "h2");
 	alpn(both, old_first, "h2"); /* the server's order */
 	alpn(old_first, both, "http/1.1");
@@ -198,9 +195,8 @@ static void version(int32_t ours, const char *ciphers, int most, const char *wan
 	tls_server_free(&srv);
 }
 
-static void test_versions(void **state)
+TEST(versions)
 {
-	(void)state;
 	version(TLS_1_2, NULL, TLS1_3_VERSION, "TLSv1.3");
 	version(TLS_1_2, "ECDHE-ECDSA-AES128-GCM-SHA256", TLS1_2_VERSION, "TLSv1.2");
 	version(TLS_1_2, NULL, TLS1_1_VERSION, NULL);
@@ -208,12 +204,11 @@ static void test_versions(void **state)
 }
 
 /* A client that asks for a new handshake within TLS 1.2 is refused. */
-static void test_no_renegotiation(void **state)
+TEST(no_renegotiation)
 {
 	struct tls_server *srv = server_of("first", tickets, NULL);
 	struct tls_client *c = client_of("first", NULL);
 	struct pair p;
-	(void)state;
 	pair_start(&p, &w, srv, c, "first.test", NULL);
 	SSL *ssl = ((struct tls *)p.client.s.tls)->ssl;
 	SSL_set_max_proto_version(ssl, TLS1_2_VERSION);
@@ -250,10 +245,9 @@ static void greet(struct tls_server *srv, struct tls_client *c, struct tls_sessi
 	pair_end(&p);
 }
 
-static void test_resumption(void **state)
+TEST(resumption)
 {
 	static const int versions[] = { TLS1_3_VERSION, TLS1_2_VERSION };
-	(void)state;
 	for (int i = 0; i < 2; i++) {
 		struct tls_server *srv = server_of("first", tickets, NULL);
 		struct tls_client *c = client_of("first", NULL);
@@ -285,13 +279,12 @@ static void test_resumption(void **state)
 	}
 }
 
-static void test_no_tickets(void **state)
+TEST(no_tickets)
 {
 	struct tls_certificate_conf cert = CERT("first");
 	struct tls_server_conf conf = conf_of(&cert, 1);
 	struct tls_client *c = client_of("first", NULL);
 	struct tls_session_slot slot = { 0 };
-	(void)state;
 	conf.session_tickets = false;
 	struct tls_server *srv = server_with(&conf, tickets, 1, NULL, NULL);
 	greet(srv, c, &slot, TLS1_3_VERSION, false);
@@ -305,7 +298,7 @@ static void test_no_tickets(void **state)
 }
 
 /* Connections outlive the server they began with, also in the middle of a handshake. */
-static void test_server_freed_under_connections(void **state)
+TEST(server_freed_under_connections)
 {
 	struct tls_certificate_conf certs[] = { CERT("first"), CERT("wild") };
 	struct tls_server_conf conf = conf_of(certs, 2);
@@ -313,7 +306,6 @@ static void test_server_freed_under_connections(void **state)
 	struct tls_server *srv = server_with(&conf, own, 1, NULL, NULL);
 	struct tls_client *c = client_of("wild", NULL);
 	struct pair p;
-	(void)state;
 	pair_start(&p, &w, srv, c, "www.example.test", NULL);
 	tls_server_free(&srv);
 	tls_client_free(&c);
@@ -350,10 +342,9 @@ static void assert_text(const struct complaints_heard *h, const char *option, co
 	assert_string_equal(h->option, option);
 }
 
-static void test_mistakes(void **state)
+TEST(mistakes)
 {
 	struct complaints_heard h;
-	(void)state;
 	h = wrong("absent.crt", "first.key");
 	assert_text(&h, "certificate", "cannot read %s: No such file or directory%s",
 		cert_path("absent.crt"), "");
@@ -388,12 +379,11 @@ static void test_mistakes(void **state)
 	assert_non_null(strstr(h.text, "no private key can be read from"));
 }
 
-static void test_bad_lists(void **state)
+TEST(bad_lists)
 {
 	struct tls_certificate_conf certs[] = { CERT("first"), CERT("wild") };
 	struct complaints_heard h = { 0 };
 	struct tls_server_conf conf = conf_of(certs, 2);
-	(void)state;
 	conf.ciphers = STR("NO-SUCH-CIPHER");
 	conf.ciphersuites = STR("TLS_NOTHING");
 	conf.curves = STR("P-257");
@@ -407,13 +397,12 @@ static void test_bad_lists(void **state)
 	tls_server_free(&srv);
 }
 
-static void test_dates(void **state)
+TEST(dates)
 {
 	struct tls_certificate_conf certs[] = { CERT("old"), CERT("early") };
 	struct complaints_heard h = { 0 };
 	struct tls_server_conf conf = conf_of(certs, 1);
 	char want[300];
-	(void)state;
 	struct tls_server *srv = server_with(&conf, tickets, 2, NULL, &h);
 	assert_non_null(srv);
 	tls_server_free(&srv);
@@ -431,11 +420,10 @@ static void test_dates(void **state)
 }
 
 /* One file with both, and an absolute path. */
-static void test_one_file(void **state)
+TEST(one_file)
 {
 	char text[8000], path[300];
 	size_t n = 0;
-	(void)state;
 	for (int i = 0; i < 2; i++) {
 		FILE *f = fopen(cert_path(i ? "first.key" : "first.crt"), "r");
 		assert_non_null(f);
@@ -453,21 +441,4 @@ static void test_one_file(void **state)
 	tls_server_free(&srv);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_certificate_by_name),
-		cmocka_unit_test(test_kind_of_key),
-		cmocka_unit_test(test_alpn),
-		cmocka_unit_test(test_versions),
-		cmocka_unit_test(test_no_renegotiation),
-		cmocka_unit_test(test_resumption),
-		cmocka_unit_test(test_no_tickets),
-		cmocka_unit_test(test_server_freed_under_connections),
-		cmocka_unit_test(test_mistakes),
-		cmocka_unit_test(test_bad_lists),
-		cmocka_unit_test(test_dates),
-		cmocka_unit_test(test_one_file),
-	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+TEST_GROUP(set_up, tear_down);

@@ -11,11 +11,10 @@ static bool finds(struct tls_tickets *t, const struct ticket_key *k, bool want_n
 		memcmp(&found, k, sizeof(found)) == 0 && newest == want_newest;
 }
 
-static void test_rotation(void **state)
+TEST(rotation)
 {
 	struct tls_tickets *t = tls_tickets_new();
 	struct ticket_key first, second, third, none = { { 0 }, { 0 }, { 0 } };
-	(void)state;
 	tls_tickets_newest(t, &first);
 	assert_true(finds(t, &first, true));
 	assert_false(finds(t, &none, true));
@@ -34,12 +33,11 @@ static void test_rotation(void **state)
 	assert_null(t);
 }
 
-static void test_tick(void **state)
+TEST(tick)
 {
 	struct tls_tickets *t = tls_tickets_new();
 	uint64_t now = clock_ns();
 	struct ticket_key first, k;
-	(void)state;
 	tls_tickets_newest(t, &first);
 	tls_tickets_tick(t, now + TLS_TICKET_ROTATION_NS - 60 * NS_PER_S);
 	assert_true(finds(t, &first, true));
@@ -55,23 +53,12 @@ static void test_tick(void **state)
 	tls_tickets_unref(&t);
 }
 
-static void test_refs(void **state)
+TEST(refs)
 {
 	struct tls_tickets *t = tls_tickets_new(), *again = tls_tickets_ref(t);
 	struct ticket_key k;
-	(void)state;
 	tls_tickets_unref(&t);
 	tls_tickets_newest(again, &k);
 	assert_true(finds(again, &k, true));
 	tls_tickets_unref(&again);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rotation),
-		cmocka_unit_test(test_tick),
-		cmocka_unit_test(test_refs),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

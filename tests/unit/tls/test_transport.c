@@ -53,10 +53,9 @@ static void assert_went_well(struct pair *p)
 	assert_int_equal(p->client.got, p->client.to_get);
 }
 
-static void test_greeting(void **state)
+TEST(greeting)
 {
 	struct pair p;
-	(void)state;
 	assert_true(pair_greet(&p, &w, srv, cli, "a.test", NULL));
 	assert_string_equal(tls_version_name(&p.server.s), "TLSv1.3");
 	assert_string_equal(tls_version_name(&p.client.s), "TLSv1.3");
@@ -84,34 +83,30 @@ static void both_ways(uint64_t up, uint64_t down, int bufsize)
 	pair_end(&p);
 }
 
-static void test_large_both_ways(void **state)
+TEST(large_both_ways)
 {
-	(void)state;
 	both_ways(8 * MIB, 8 * MIB, 0);
 }
 
-static void test_tiny_buffers(void **state)
+TEST(tiny_buffers)
 {
-	(void)state;
 	both_ways(2 * MIB, 2 * MIB, 1);
 	both_ways(8 * MIB, 8 * MIB, 20000);
 }
 
-static void test_odd_lengths(void **state)
+TEST(odd_lengths)
 {
 	static const uint64_t lengths[] = { 0, 1, 5, 16383, 16384, 16385, 32768, 65535, 65536,
 		65537, 70000, 131072, 200001 };
-	(void)state;
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
 		both_ways(lengths[i], lengths[sizeof(lengths) / sizeof(lengths[0]) - 1 - i], 0);
 }
 
 /* A head and a body of some blocks lie in several runs; each of them arrives in its order. */
-static void test_runs_of_all_sizes(void **state)
+TEST(runs_of_all_sizes)
 {
 	struct pair p;
 	uint64_t at = 0;
-	(void)state;
 	pair_start(&p, &w, srv, cli, "a.test", NULL);
 	for (size_t n = 1; n <= BUF_BLOCK; n = n * 3 + 1) {
 		struct buf piece;
@@ -138,10 +133,9 @@ static void test_runs_of_all_sizes(void **state)
 	pair_end(&p);
 }
 
-static void test_close_notify(void **state)
+TEST(close_notify)
 {
 	struct pair p;
-	(void)state;
 	pair_start(&p, &w, srv, cli, "a.test", NULL);
 	p.until_eof = true;
 	p.server.to_send = p.client.to_get = 300000;
@@ -160,10 +154,9 @@ static void test_close_notify(void **state)
 
 /* What is known to be the last takes the farewell along: the client hears of the end though nobody
  * closes. */
-static void test_the_last_bytes(void **state)
+TEST(the_last_bytes)
 {
 	struct pair p;
-	(void)state;
 	assert_true(pair_greet(&p, &w, srv, cli, "a.test", NULL));
 	p.until_eof = true;
 	p.server.saw_eof = p.client.saw_eof = false;
@@ -193,10 +186,9 @@ static void end_of_client(bool with_notify, struct pair *p)
 	assert_false(p->server.failed);
 }
 
-static void test_truncation(void **state)
+TEST(truncation)
 {
 	struct pair p;
-	(void)state;
 	end_of_client(true, &p);
 	assert_false(tls_was_truncated(&p.server.s));
 	pair_end(&p);
@@ -224,10 +216,9 @@ static void garbage(const void *bytes, size_t n, const char *want)
 	pair_end(&p);
 }
 
-static void test_garbage(void **state)
+TEST(garbage)
 {
 	unsigned char noise[4000];
-	(void)state;
 	garbage("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n", 33, "http request");
 	garbage("\x16\x03\x01\xff\xff\x01\x02\x03\x04\x05", 10, NULL);
 	uint64_t r = 88172645463325252u;
@@ -241,11 +232,10 @@ static void test_garbage(void **state)
 	}
 }
 
-static void test_garbage_after_handshake(void **state)
+TEST(garbage_after_handshake)
 {
 	struct pair p;
 	char text[200];
-	(void)state;
 	assert_true(pair_greet(&p, &w, srv, cli, "a.test", NULL));
 	p.until_eof = true;
 	p.client.failed = true;
@@ -264,10 +254,9 @@ static void test_garbage_after_handshake(void **state)
 	pair_end(&p);
 }
 
-static void test_gone_in_handshake(void **state)
+TEST(gone_in_handshake)
 {
 	struct pair p;
-	(void)state;
 	pair_start(&p, &w, srv, NULL, NULL, NULL);
 	p.until_eof = true;
 	p.client.failed = true;
@@ -279,10 +268,9 @@ static void test_gone_in_handshake(void **state)
 }
 
 /* What the socket does not take is owed, and freed with the connection. */
-static void test_left_over(void **state)
+TEST(left_over)
 {
 	struct pair p;
-	(void)state;
 	assert_true(pair_greet(&p, &w, srv, cli, "a.test", NULL));
 	pair_tighten(&p, 5000);
 	char *big = calloc(1, 60000);
@@ -296,11 +284,10 @@ static void test_left_over(void **state)
 }
 
 /* What is said while bytes are left over comes behind them: here the farewell. */
-static void test_farewell_behind_left_over(void **state)
+TEST(farewell_behind_left_over)
 {
 	struct pair p;
 	char body[60000];
-	(void)state;
 	assert_true(pair_greet(&p, &w, srv, cli, "a.test", NULL));
 	pair_tighten(&p, 5000);
 	for (size_t i = 0; i < sizeof(body); i++)
@@ -324,12 +311,11 @@ static void test_farewell_behind_left_over(void **state)
 }
 
 /* Idle connections hold no buffers. Counted where the C library can tell. */
-static void test_idle_memory(void **state)
+TEST(idle_memory)
 {
 	/* both ends; OpenSSL 3.0 takes 33; a record buffer is 16 more */
 	enum { N = 100, MOST = 40 * 1024 };
 	static struct pair p[N];
-	(void)state;
 	struct mallinfo2 before = mallinfo2();
 	if (!before.uordblks)
 		skip();
@@ -344,10 +330,9 @@ static void test_idle_memory(void **state)
 }
 
 /* The other side answers and leaves while we still send: what it said can be read. */
-static void test_read_after_send_failed(void **state)
+TEST(read_after_send_failed)
 {
 	struct pair p;
-	(void)state;
 	assert_true(pair_greet(&p, &w, srv, cli, "a.test", NULL));
 	buf_append(&p.server.s.out, "too much", 8);
 	assert_int_equal(transport_tls.write(&p.server.s), IO_OK);
@@ -369,12 +354,11 @@ static void test_read_after_send_failed(void **state)
 }
 
 /* A record that comes in two parts: nothing to read, and nothing pending, in between. */
-static void test_split_record(void **state)
+TEST(split_record)
 {
 	struct pair p;
 	int fds[2];
 	unsigned char wire[2000];
-	(void)state;
 	assert_true(pair_greet(&p, &w, srv, cli, "a.test", NULL));
 	/* the client seals into a socket that we read */
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
@@ -401,38 +385,15 @@ static void test_split_record(void **state)
 }
 
 /* A start that fails gives back what it was handed. */
-static void test_start_fails(void **state)
+TEST(start_fails)
 {
 	struct stream s;
 	struct addr nowhere;
 	static const struct stream_user nobody = { 0 };
-	(void)state;
 	assert_true(addr_parse(STR("unix:/nonexistent/socket"), &nowhere));
 	assert_true(stream_connect(&s, &w, &nowhere, &transport_tls,
 			    tls_client_start(cli, 0, "a.test", NULL), &nobody, NULL) < 0);
 	stream_close(&s);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_greeting),
-		cmocka_unit_test(test_large_both_ways),
-		cmocka_unit_test(test_tiny_buffers),
-		cmocka_unit_test(test_odd_lengths),
-		cmocka_unit_test(test_runs_of_all_sizes),
-		cmocka_unit_test(test_close_notify),
-		cmocka_unit_test(test_the_last_bytes),
-		cmocka_unit_test(test_truncation),
-		cmocka_unit_test(test_garbage),
-		cmocka_unit_test(test_garbage_after_handshake),
-		cmocka_unit_test(test_gone_in_handshake),
-		cmocka_unit_test(test_left_over),
-		cmocka_unit_test(test_farewell_behind_left_over),
-		cmocka_unit_test(test_idle_memory),
-		cmocka_unit_test(test_read_after_send_failed),
-		cmocka_unit_test(test_split_record),
-		cmocka_unit_test(test_start_fails),
-	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+TEST_GROUP(set_up, tear_down);

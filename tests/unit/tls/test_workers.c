@@ -66,9 +66,8 @@ static void *crew_run(void *arg)
 	return NULL;
 }
 
-static void test_two_workers(void **state)
+TEST(two_workers)
 {
-	(void)state;
 	cert_make(&(struct cert_wish){ .file = "ca", .name = "Test CA", .is_ca = true });
 	cert_make(&(struct cert_wish){ .file = "a", .alt = "DNS:a.test", .issuer = "ca" });
 	cert_make(&(struct cert_wish){ .file = "b", .alt = "DNS:b.test", .issuer = "ca" });
@@ -98,10 +97,4 @@ static void test_two_workers(void **state)
 	tls_tickets_unref(&tickets);
 	tls_thread_fini();
 	certs_fini();
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_two_workers) };
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,9 +62,8 @@ static void set_load(unsigned i, unsigned load)
 	endpoint_changed(endpoints[i]);
 }
 
-static void test_round_robin(void **state)
+TEST(round_robin)
 {
-	(void)state;
 	make(BALANCE_ROUND_ROBIN, 3, NULL);
 	/* any three in a row are all three */
 	unsigned last[3] = { choose(), choose(), choose() };
@@ -74,11 +73,10 @@ static void test_round_robin(void **state)
 	unmake();
 }
 
-static void test_weights_are_exact(void **state)
+TEST(weights_are_exact)
 {
 	static const unsigned weights[] = { 5, 1, 1, 3 };
 	unsigned longest = 0, run = 0, last = 99;
-	(void)state;
 	make(BALANCE_ROUND_ROBIN, 4, weights);
 	memset(counts, 0, sizeof(counts));
 	for (int i = 0; i < 1000; i++) {
@@ -94,11 +92,10 @@ static void test_weights_are_exact(void **state)
 	unmake();
 }
 
-static void test_tried_are_passed_over(void **state)
+TEST(tried_are_passed_over)
 {
 	struct candidate *s = NULL;
 	uint64_t tried[8];
-	(void)state;
 	make(BALANCE_ROUND_ROBIN, 5, NULL);
 	for (unsigned n = 0; n < 5; n++) {
 		assert_int_equal(balance_choose(&balance,
@@ -117,9 +114,8 @@ static void test_tried_are_passed_over(void **state)
 	unmake();
 }
 
-static void test_down_gets_nothing(void **state)
+TEST(down_gets_nothing)
 {
-	(void)state;
 	make(BALANCE_ROUND_ROBIN, 3, NULL);
 	endpoint_failed(endpoints[1], false, ERR_CONNECT_FAILED);
 	assert_int_equal(endpoints[1]->state, ENDPOINT_DOWN);
@@ -138,9 +134,8 @@ static void test_down_gets_nothing(void **state)
 	unmake();
 }
 
-static void test_all_down_take_turns(void **state)
+TEST(all_down_take_turns)
 {
-	(void)state;
 	make(BALANCE_LEAST_REQUESTS, 4, NULL);
 	for (unsigned i = 0; i < 4; i++)
 		endpoint_failed(endpoints[i], false, ERR_CONNECT_FAILED);
@@ -153,9 +148,8 @@ static void test_all_down_take_turns(void **state)
 	unmake();
 }
 
-static void test_trial_is_one(void **state)
+TEST(trial_is_one)
 {
-	(void)state;
 	make(BALANCE_ROUND_ROBIN, 2, NULL);
 	endpoint_failed(endpoints[0], false, ERR_CONNECT_FAILED);
 	for (int i = 0; i < 10; i++)
@@ -174,9 +168,8 @@ static void test_trial_is_one(void **state)
 	unmake();
 }
 
-static void test_least_requests(void **state)
+TEST(least_requests)
 {
-	(void)state;
 	make(BALANCE_LEAST_REQUESTS, 3, NULL);
 	set_load(0, 5);
 	set_load(1, 2);
@@ -197,11 +190,10 @@ static void test_least_requests(void **state)
 	unmake();
 }
 
-static void test_least_requests_by_weight(void **state)
+TEST(least_requests_by_weight)
 {
 	static const unsigned weights[] = { 3, 1 };
 	unsigned load[2] = { 0, 0 };
-	(void)state;
 	make(BALANCE_LEAST_REQUESTS, 2, weights);
 	for (int i = 0; i < 40; i++) { /* none of them ends */
 		unsigned c = choose();
@@ -211,10 +203,9 @@ static void test_least_requests_by_weight(void **state)
 	unmake();
 }
 
-static void test_full_is_waited_for(void **state)
+TEST(full_is_waited_for)
 {
 	struct candidate *s = NULL;
-	(void)state;
 	make(BALANCE_ROUND_ROBIN, 2, NULL);
 	for (unsigned i = 0; i < 2; i++)
 		endpoints[i]->bounds.max_links = 4;
@@ -235,9 +226,8 @@ static void test_full_is_waited_for(void **state)
 	unmake();
 }
 
-static void test_many(void **state)
+TEST(many)
 {
-	(void)state;
 	for (int kind = BALANCE_ROUND_ROBIN; kind <= BALANCE_LEAST_REQUESTS; kind++) {
 		make((enum upstream_balance)kind, MANY, NULL);
 		for (unsigned i = 0; i < MANY; i += 10)
@@ -305,13 +295,12 @@ static const struct balance_ops ring = { .init = ring_init,
 	.update = ring_update,
 	.choose = ring_choose };
 
-static void test_an_algorithm_may_look_at_the_request(void **state)
+TEST(an_algorithm_may_look_at_the_request)
 {
 	const struct request_head head = { .path = STR("/abcd") };
 	struct balance_ask ask = { .request = &head };
 	struct candidate *c = NULL;
 	uint64_t tried[4];
-	(void)state;
 	make(BALANCE_ROUND_ROBIN, 4, NULL);
 	const struct balance_ops *before = balance.ops;
 	assert_int_equal(balance_key(&balance, &head), 0);
@@ -334,10 +323,9 @@ static void test_an_algorithm_may_look_at_the_request(void **state)
 	unmake();
 }
 
-static void test_one_server_can_be_aimed_at(void **state)
+TEST(one_server_can_be_aimed_at)
 {
 	struct candidate *c = NULL;
-	(void)state;
 	make(BALANCE_LEAST_REQUESTS, 3, NULL);
 	struct balance_ask ask = { .only = endpoints[1]->id };
 	set_load(1, 9); /* whatever its load and health */
@@ -351,21 +339,4 @@ static void test_one_server_can_be_aimed_at(void **state)
 	unmake();
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_robin),
-		cmocka_unit_test(test_weights_are_exact),
-		cmocka_unit_test(test_tried_are_passed_over),
-		cmocka_unit_test(test_down_gets_nothing),
-		cmocka_unit_test(test_all_down_take_turns),
-		cmocka_unit_test(test_trial_is_one),
-		cmocka_unit_test(test_least_requests),
-		cmocka_unit_test(test_least_requests_by_weight),
-		cmocka_unit_test(test_full_is_waited_for),
-		cmocka_unit_test(test_many),
-		cmocka_unit_test(test_an_algorithm_may_look_at_the_request),
-		cmocka_unit_test(test_one_server_can_be_aimed_at),
-	};
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
-}
+TEST_GROUP(kit_setup, kit_teardown);

@@ -45,17 +45,15 @@ static void forget(void)
 	arena_fini(&arena);
 }
 
-static void test_table_is_sound(void **state)
+TEST(table_is_sound)
 {
 	char why[256] = "";
-	(void)state;
 	if (table_check(upstream_options, sizeof(struct upstream_conf), true, why, sizeof(why)) < 0)
 		fail_msg("%s", why);
 }
 
-static void test_defaults(void **state)
+TEST(defaults)
 {
-	(void)state;
 	assert_string_equal(read_conf("orders:\n  servers: [10.0.0.5:9000]\n"), "");
 	const struct upstream_server *s = conf.servers.v;
 	assert_str(conf.name, "orders");
@@ -75,9 +73,8 @@ static void test_defaults(void **state)
 	forget();
 }
 
-static void test_everything(void **state)
+TEST(everything)
 {
-	(void)state;
 	assert_string_equal(read_conf("orders:\n"
 				      "  servers: [orders.internal:9000, { address: "
 				      "'[2001:db8::6]:9000', weight: 2 }, unix:/run/o.sock]\n"
@@ -103,7 +100,7 @@ static void test_everything(void **state)
 	forget();
 }
 
-static void test_mistakes(void **state)
+TEST(mistakes)
 {
 	static const struct {
 		const char *yaml, *said;
@@ -125,7 +122,6 @@ static void test_mistakes(void **state)
 		{ "o:\n  servers: [a:80]\n  retries: 8\n", "3:12 o.retries" },
 		{ "o:\n  servers: [a:80]\n  balance: random\n", "3:12 o.balance" },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *said = read_conf(cases[i].yaml);
 		if (!strstr(said, cases[i].said))
@@ -134,10 +130,9 @@ static void test_mistakes(void **state)
 	}
 }
 
-static void test_addresses(void **state)
+TEST(addresses)
 {
 	struct upstream_address a;
-	(void)state;
 	assert_true(upstream_address_parse(STR("10.0.0.1:80"), &a));
 	assert_int_equal(a.host.len, 0);
 	assert_int_equal(addr_port(&a.addr), 80);
@@ -152,16 +147,4 @@ static void test_addresses(void **state)
 	assert_false(upstream_address_parse(STR("a..b:80"), &a));
 	assert_false(upstream_address_parse(STR(".:80"), &a));
 	assert_false(upstream_address_parse(STR("[a]:80"), &a));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table_is_sound),
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_everything),
-		cmocka_unit_test(test_mistakes),
-		cmocka_unit_test(test_addresses),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

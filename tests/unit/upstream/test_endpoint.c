@@ -52,11 +52,10 @@ static void end_rest(void)
 	assert_true(endpoint_is_ready(e));
 }
 
-static void test_keys(void **state)
+TEST_WITH(keys, make, unmake)
 {
 	struct endpoint *same = get("u", "", 0),
 			*others[] = { get("v", "", 0), get("u", "h", 0), get("u", "", 1) };
-	(void)state;
 	assert_ptr_equal(same, e);
 	for (int i = 0; i < 3; i++) {
 		assert_ptr_not_equal(others[i], e);
@@ -68,9 +67,8 @@ static void test_keys(void **state)
 	assert_int_equal(e->refs, 1);
 }
 
-static void test_in_a_row(void **state)
+TEST_WITH(in_a_row, make, unmake)
 {
-	(void)state;
 	for (int i = 0; i < 10; i++) {
 		let_fail(2);
 		endpoint_succeeded(e);
@@ -84,10 +82,9 @@ static void test_in_a_row(void **state)
 	assert_int_equal(e->last_err, ERR_UPSTREAM_RESET);
 }
 
-static void test_longer_each_time(void **state)
+TEST_WITH(longer_each_time, make, unmake)
 {
 	static const uint64_t ms[] = { 100, 200, 400, 500, 500, 500 };
-	(void)state;
 	let_fail(3);
 	for (int i = 0; i < 6; i++) {
 		assert_rest(ms[i]);
@@ -106,9 +103,8 @@ static void test_longer_each_time(void **state)
 	assert_int_equal(e->state, ENDPOINT_UP);
 }
 
-static void test_relapse(void **state)
+TEST_WITH(relapse, make, unmake)
 {
-	(void)state;
 	let_fail(3);
 	end_rest();
 	assert_true(endpoint_begin_trial(e));
@@ -122,9 +118,8 @@ static void test_relapse(void **state)
 	assert_rest(100);
 }
 
-static void test_trial_without_verdict(void **state)
+TEST_WITH(trial_without_verdict, make, unmake)
 {
-	(void)state;
 	let_fail(3);
 	end_rest();
 	assert_true(endpoint_begin_trial(e));
@@ -134,9 +129,8 @@ static void test_trial_without_verdict(void **state)
 	assert_true(endpoint_begin_trial(e));
 }
 
-static void test_success_while_resting(void **state)
+TEST_WITH(success_while_resting, make, unmake)
 {
-	(void)state;
 	let_fail(3);
 	endpoint_succeeded(e); /* one asked because all rest, or an older request */
 	assert_int_equal(e->state, ENDPOINT_UP);
@@ -145,18 +139,16 @@ static void test_success_while_resting(void **state)
 	assert_int_equal(e->state, ENDPOINT_UP);
 }
 
-static void test_never(void **state)
+TEST_WITH(never, make, unmake)
 {
-	(void)state;
 	e->bounds.health.failures = 0;
 	let_fail(100);
 	assert_int_equal(e->state, ENDPOINT_UP);
 	assert_int_equal(e->n_failures, 100);
 }
 
-static void test_bound_below_first(void **state)
+TEST_WITH(bound_below_first, make, unmake)
 {
-	(void)state;
 	e->bounds.health.retry_after = 1000;
 	let_fail(3);
 	assert_rest(1000);
@@ -166,17 +158,4 @@ static void test_bound_below_first(void **state)
 	assert_rest(1000);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_keys, make, unmake),
-		cmocka_unit_test_setup_teardown(test_in_a_row, make, unmake),
-		cmocka_unit_test_setup_teardown(test_longer_each_time, make, unmake),
-		cmocka_unit_test_setup_teardown(test_relapse, make, unmake),
-		cmocka_unit_test_setup_teardown(test_trial_without_verdict, make, unmake),
-		cmocka_unit_test_setup_teardown(test_success_while_resting, make, unmake),
-		cmocka_unit_test_setup_teardown(test_never, make, unmake),
-		cmocka_unit_test_setup_teardown(test_bound_below_first, make, unmake),
-	};
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
-}
+TEST_GROUP(kit_setup, kit_teardown);

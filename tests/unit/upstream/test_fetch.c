@@ -73,9 +73,8 @@ static int teardown(void **state)
 	return kit_teardown(state);
 }
 
-static void test_get(void **state)
+TEST(get)
 {
-	(void)state;
 	serve("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
 	      "13\r\n\r\n{\"keys\":[1]}\n");
 	struct got g = fetch((sluice_fetch_request){ 0 });
@@ -90,11 +89,10 @@ static void test_get(void **state)
 	kit_sees(&server.open, 0); /* not kept */
 }
 
-static void test_post(void **state)
+TEST(post)
 {
 	static const sluice_pair headers[] = { { STR("Content-Type"), STR("text/plain") },
 		{ STR("User-Agent"), STR("mine") } };
-	(void)state;
 	serve("HTTP/1.1 204 No Content\r\n\r\n");
 	struct got g = fetch((sluice_fetch_request){ .method = STR("POST"),
 		.body = STR("token=x"),
@@ -108,9 +106,8 @@ static void test_post(void **state)
 	assert_non_null(strstr(server.request, "\r\n\r\ntoken=x"));
 }
 
-static void test_chunked_and_interim(void **state)
+TEST(chunked_and_interim)
 {
-	(void)state;
 	serve("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: "
 	      "chunked\r\n\r\n"
 	      "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
@@ -119,18 +116,16 @@ static void test_chunked_and_interim(void **state)
 	assert_string_equal(g.body, "abcde");
 }
 
-static void test_redirects_are_answers(void **state)
+TEST(redirects_are_answers)
 {
-	(void)state;
 	serve("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n");
 	struct got g = fetch((sluice_fetch_request){ 0 });
 	assert_int_equal(g.status, SLUICE_OK);
 	assert_int_equal(g.code, 302);
 }
 
-static void test_too_large(void **state)
+TEST(too_large)
 {
-	(void)state;
 	serve("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world");
 	struct got g = fetch((sluice_fetch_request){ .max_body = 11 });
 	assert_int_equal(g.status, SLUICE_OK);
@@ -143,10 +138,9 @@ static void test_too_large(void **state)
 	assert_non_null(strstr(g.error, "larger than 10 bytes"));
 }
 
-static void test_failures(void **state)
+TEST(failures)
 {
 	char dead[64];
-	(void)state;
 	atomic_store(&server.mode, SERVE_SILENT);
 	uint64_t began = clock_ns();
 	struct got g = fetch((sluice_fetch_request){ .timeout_ms = 100 });
@@ -164,10 +158,9 @@ static void test_failures(void **state)
 	assert_non_null(strstr(g.error, "no-such-host.invalid: "));
 }
 
-static void test_by_name(void **state)
+TEST(by_name)
 {
 	char named[64];
-	(void)state;
 	serve("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
 	/* one of its addresses may be one where nobody listens */
 	(void)snprintf(named, sizeof(named), "http://localhost:%u/", server.port);
@@ -176,12 +169,11 @@ static void test_by_name(void **state)
 	assert_string_equal(g.body, "ok");
 }
 
-static void test_cancel(void **state)
+TEST(cancel)
 {
 	sluice_fetch_request r = { .size = sizeof(r), .url = str_of(url) };
 	const char *why = NULL;
 	struct got g = { 0 };
-	(void)state;
 	atomic_store(&server.mode, SERVE_SILENT);
 	unsigned before = atomic_load(&server.accepted);
 	/* before the name is known, while connecting, while the response is awaited */
@@ -198,7 +190,7 @@ static void test_cancel(void **state)
 	kit_sees(&server.open, 0);
 }
 
-static void test_malformed_requests(void **state)
+TEST(malformed_requests)
 {
 	static const sluice_pair bad_name[] = { { STR("A b"), STR("x") } },
 				 bad_value[] = { { STR("A"), STR("x\r\nB: y") } };
@@ -211,7 +203,6 @@ static void test_malformed_requests(void **state)
 		{ .url = str_of(url), .headers = { bad_value, 1 } },
 	};
 	struct got g = { 0 };
-	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		sluice_fetch_request r = bad[i];
 		const char *why = NULL;
@@ -223,18 +214,4 @@ static void test_malformed_requests(void **state)
 	assert_false(g.done);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_get),
-		cmocka_unit_test(test_post),
-		cmocka_unit_test(test_chunked_and_interim),
-		cmocka_unit_test(test_redirects_are_answers),
-		cmocka_unit_test(test_too_large),
-		cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_by_name),
-		cmocka_unit_test(test_cancel),
-		cmocka_unit_test(test_malformed_requests),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

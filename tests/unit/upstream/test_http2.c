@@ -73,10 +73,9 @@ static void wait_begun(struct h2_server *s, unsigned n)
 
 /* ---- sharing ------------------------------------------------------------------------------- */
 
-static void test_one_connection(void **state)
+TEST(one_connection)
 {
 	struct probe p;
-	(void)state;
 	h2_server_up(&a, "a", UINT32_MAX, NULL);
 	struct upstream *u = attach(a.address, 100);
 	for (int i = 0; i < 5; i++) {
@@ -99,9 +98,8 @@ static void test_one_connection(void **state)
 }
 
 /* Those that come together wait for one connection together. */
-static void test_opened_together(void **state)
+TEST(opened_together)
 {
-	(void)state;
 	h2_server_up(&a, "a", 100, NULL);
 	struct upstream *u = attach(a.address, 100);
 	h2_server_mode(&a, H2_HOLD, 0);
@@ -122,9 +120,8 @@ static void test_opened_together(void **state)
 	h2_server_down(&a);
 }
 
-static void test_another_when_full(void **state)
+TEST(another_when_full)
 {
-	(void)state;
 	h2_server_up(&a, "a", 1000, NULL);
 	struct upstream *u = attach(a.address, 10);
 	h2_server_mode(&a, H2_HOLD, 0);
@@ -144,9 +141,8 @@ static void test_another_when_full(void **state)
 
 /* The server takes fewer than we would send: nothing is refused, nothing lost, and the next time it
  * is known. */
-static void test_the_limit_of_the_server(void **state)
+TEST(the_limit_of_the_server)
 {
-	(void)state;
 	h2_server_up(&a, "a", 20, NULL);
 	struct upstream *u = attach(a.address, 100);
 	h2_server_mode(&a, H2_HOLD, 0);
@@ -162,9 +158,8 @@ static void test_the_limit_of_the_server(void **state)
 	h2_server_down(&a);
 }
 
-static void test_a_server_that_takes_none(void **state)
+TEST(a_server_that_takes_none)
 {
-	(void)state;
 	h2_server_up(&a, "a", 0, NULL);
 	struct upstream *u = attach(a.address, 100);
 	open_many(u, 0, 40);
@@ -181,9 +176,8 @@ static void test_a_server_that_takes_none(void **state)
 
 /* It would count as a connection in use until its idle time is over, and outlive its
  * configuration. */
-static void test_a_connection_that_takes_no_request_is_let_go(void **state)
+TEST(a_connection_that_takes_no_request_is_let_go)
 {
-	(void)state;
 	h2_server_up(&a, "a", 0, NULL);
 	struct upstream *u = attach(a.address, 100);
 	open_many(u, 0, 1);
@@ -195,9 +189,8 @@ static void test_a_connection_that_takes_no_request_is_let_go(void **state)
 	h2_server_down(&a);
 }
 
-static void test_max_connections(void **state)
+TEST(max_connections)
 {
-	(void)state;
 	h2_server_up(&a, "a", 100, NULL);
 	struct upstream *u = attach(a.address, 4);
 	upstream_detach(&u);
@@ -219,9 +212,8 @@ static void test_max_connections(void **state)
 }
 
 /* The balance counts requests, not connections. */
-static void test_least_requests(void **state)
+TEST(least_requests)
 {
-	(void)state;
 	h2_server_up(&a, "a", 100, NULL);
 	h2_server_up(&b, "b", 100, NULL);
 	struct upstream *u = attach_conf((const char *[]){ a.address, b.address, NULL }, 100);
@@ -251,9 +243,8 @@ static void test_least_requests(void **state)
 
 /* ---- ends ---------------------------------------------------------------------------------- */
 
-static void test_goaway_under_load(void **state)
+TEST(goaway_under_load)
 {
-	(void)state;
 	h2_server_up(&a, "a", 100, NULL);
 	struct upstream *u = attach(a.address, 100);
 	h2_server_mode(&a, H2_GOAWAY, 7);
@@ -268,9 +259,8 @@ static void test_goaway_under_load(void **state)
 	h2_server_down(&a);
 }
 
-static void test_refused(void **state)
+TEST(refused)
 {
-	(void)state;
 	h2_server_up(&a, "a", 100, NULL);
 	struct upstream *u = attach(a.address, 100);
 	h2_server_mode(&a, H2_REFUSE, 3);
@@ -289,9 +279,8 @@ static void test_refused(void **state)
 	h2_server_down(&a);
 }
 
-static void test_aborted(void **state)
+TEST(aborted)
 {
-	(void)state;
 	h2_server_up(&a, "a", 100, NULL);
 	h2_server_up(&b, "b", 100, NULL);
 	struct upstream *u = attach_conf((const char *[]){ a.address, b.address, NULL }, 100);
@@ -308,9 +297,8 @@ static void test_aborted(void **state)
 }
 
 /* One connection is lost with all it carries: that is one failure, and the requests go on. */
-static void test_dropped(void **state)
+TEST(dropped)
 {
-	(void)state;
 	h2_server_up(&a, "a", 100, NULL);
 	struct upstream *u = attach(a.address, 100);
 	open_many(u, 0, 1);
@@ -335,9 +323,8 @@ static void test_dropped(void **state)
 }
 
 /* The same on a connection that is new: one failure for the server, not fifty. */
-static void test_dropped_when_new(void **state)
+TEST(dropped_when_new)
 {
-	(void)state;
 	h2_server_up(&a, "a", 100, NULL);
 	struct upstream *u = attach(a.address, 100);
 	h2_server_mode(&a, H2_DROP, 10);
@@ -350,9 +337,8 @@ static void test_dropped_when_new(void **state)
 	h2_server_down(&a);
 }
 
-static void test_cancelled_while_opening(void **state)
+TEST(cancelled_while_opening)
 {
-	(void)state;
 	h2_server_up(&a, "a", 100, NULL);
 	struct upstream *u = attach(a.address, 100);
 	open_many(u, 0, 10);
@@ -382,11 +368,10 @@ static void test_cancelled_while_opening(void **state)
 	h2_server_down(&a);
 }
 
-static void test_a_server_of_http1(void **state)
+TEST(a_server_of_http1)
 {
 	static struct test_server s;
 	struct probe p;
-	(void)state;
 	server_up(&s, "one", 0);
 	struct upstream *u = attach(s.address, 100);
 	assert_int_equal(kit_get(u, &p), ERR_UPSTREAM_PROTOCOL);
@@ -395,10 +380,9 @@ static void test_a_server_of_http1(void **state)
 	server_down(&s);
 }
 
-static void test_nobody_listens(void **state)
+TEST(nobody_listens)
 {
 	char address[32];
-	(void)state;
 	(void)snprintf(address, sizeof(address), "127.0.0.1:%u", port_unused());
 	struct upstream *u = attach(address, 100);
 	open_many(u, 0, 20);
@@ -416,10 +400,9 @@ static void test_nobody_listens(void **state)
 
 /* ---- reloads ------------------------------------------------------------------------------- */
 
-static void test_reload(void **state)
+TEST(reload)
 {
 	static struct test_conf next;
-	(void)state;
 	h2_server_up(&a, "a", 100, NULL);
 	struct upstream *u = attach(a.address, 100);
 	h2_server_mode(&a, H2_HOLD, 0);
@@ -454,11 +437,10 @@ static void test_reload(void **state)
 }
 
 /* From one protocol to the other. */
-static void test_reload_to_http1(void **state)
+TEST(reload_to_http1)
 {
 	static struct test_conf next;
 	struct probe p;
-	(void)state;
 	h2_server_up(&a, "a", 100, NULL);
 	struct upstream *u = attach(a.address, 100);
 	assert_int_equal(kit_get(u, &p), 0);
@@ -474,9 +456,8 @@ static void test_reload_to_http1(void **state)
 }
 
 /* A connection that was shared goes when nobody wants its server any more. */
-static void test_detach(void **state)
+TEST(detach)
 {
-	(void)state;
 	h2_server_up(&a, "a", 100, NULL);
 	struct upstream *u = attach(a.address, 100);
 	h2_server_mode(&a, H2_HOLD, 0);
@@ -549,11 +530,10 @@ static struct upstream *attach_tls(const char *address, enum upstream_protocol p
 	return upstream_attach(&kit_worker, &conf.conf, *tls, 1);
 }
 
-static void test_tls(void **state)
+TEST(tls)
 {
 	struct tls_client *tls;
 	struct probe p;
-	(void)state;
 	for (int i = 0; i < 2; i++) {
 		h2_server_up(&a, "a", 100, ctx_h2);
 		struct upstream *u = attach_tls(a.address, i ? PROTOCOL_AUTO : PROTOCOL_H2, &tls);
@@ -569,12 +549,11 @@ static void test_tls(void **state)
 }
 
 /* What the server does not choose, it does not get. */
-static void test_no_h2(void **state)
+TEST(no_h2)
 {
 	static struct test_server s;
 	struct tls_client *tls;
 	struct probe p;
-	(void)state;
 	for (int i = 0; i < 2; i++) {
 		server_up_tls(&s, "one", i ? ctx_silent : ctx_http1);
 		struct upstream *u = attach_tls(s.address, PROTOCOL_H2, &tls);
@@ -588,12 +567,11 @@ static void test_no_h2(void **state)
 }
 
 /* Those who waited together for a connection that turns out to be of HTTP/1.1 get one each. */
-static void test_auto_of_http1(void **state)
+TEST(auto_of_http1)
 {
 	static struct test_server s;
 	struct tls_client *tls;
 	struct probe p;
-	(void)state;
 	for (int i = 0; i < 2; i++) {
 		server_up_tls(&s, "one", i ? ctx_silent : ctx_http1);
 		struct upstream *u = attach_tls(s.address, PROTOCOL_AUTO, &tls);
@@ -637,31 +615,4 @@ static int teardown(void **state)
 	return r;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_connection),
-		cmocka_unit_test(test_opened_together),
-		cmocka_unit_test(test_another_when_full),
-		cmocka_unit_test(test_the_limit_of_the_server),
-		cmocka_unit_test(test_a_server_that_takes_none),
-		cmocka_unit_test(test_a_connection_that_takes_no_request_is_let_go),
-		cmocka_unit_test(test_max_connections),
-		cmocka_unit_test(test_least_requests),
-		cmocka_unit_test(test_goaway_under_load),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_aborted),
-		cmocka_unit_test(test_dropped),
-		cmocka_unit_test(test_dropped_when_new),
-		cmocka_unit_test(test_cancelled_while_opening),
-		cmocka_unit_test(test_a_server_of_http1),
-		cmocka_unit_test(test_nobody_listens),
-		cmocka_unit_test(test_reload),
-		cmocka_unit_test(test_reload_to_http1),
-		cmocka_unit_test(test_detach),
-		cmocka_unit_test(test_tls),
-		cmocka_unit_test(test_no_h2),
-		cmocka_unit_test(test_auto_of_http1),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

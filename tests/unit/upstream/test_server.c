@@ -55,9 +55,8 @@ static const struct endpoint *endpoint_of(const char *address)
 	return NULL;
 }
 
-static void test_literal(void **state)
+TEST(literal)
 {
-	(void)state;
 	make("192.0.2.1:80*7");
 	assert_true(server.asked);
 	assert_int_equal(balance.n, 1);
@@ -67,9 +66,8 @@ static void test_literal(void **state)
 	unmake();
 }
 
-static void test_addresses_change(void **state)
+TEST(addresses_change)
 {
-	(void)state;
 	make("name.invalid:80*3");
 	assert_false(server.asked);
 	assert_int_equal(balance.n, 0);
@@ -89,9 +87,8 @@ static void test_addresses_change(void **state)
 	unmake();
 }
 
-static void test_failure_keeps_what_is_known(void **state)
+TEST(failure_keeps_what_is_known)
 {
-	(void)state;
 	make("name.invalid:80");
 	answer((const char *[]){ "192.0.2.1", NULL }, NULL);
 	for (int i = 0; i < 20; i++) {
@@ -106,9 +103,8 @@ static void test_failure_keeps_what_is_known(void **state)
 	unmake();
 }
 
-static void test_failure_at_first(void **state)
+TEST(failure_at_first)
 {
-	(void)state;
 	make("name.invalid:80");
 	answer(NULL, "no such name");
 	assert_true(server.asked);
@@ -120,10 +116,9 @@ static void test_failure_at_first(void **state)
 	unmake();
 }
 
-static void test_taken_over(void **state)
+TEST(taken_over)
 {
 	struct server later;
-	(void)state;
 	make("name.invalid:80");
 	answer((const char *[]){ "192.0.2.1", "192.0.2.2", NULL }, NULL);
 	server_start(&later, &setup, &conf.servers[0], &server);
@@ -137,11 +132,10 @@ static void test_taken_over(void **state)
 	balance_fini(&balance);
 }
 
-static void test_bounds_of_the_youngest(void **state)
+TEST(bounds_of_the_youngest)
 {
 	struct server_setup older;
 	struct server second;
-	(void)state;
 	make("192.0.2.1:80");
 	setup.bounds.serial = 5;
 	setup.bounds.max_idle = 55;
@@ -157,15 +151,4 @@ static void test_bounds_of_the_youngest(void **state)
 	unmake();
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_literal),
-		cmocka_unit_test(test_addresses_change),
-		cmocka_unit_test(test_failure_keeps_what_is_known),
-		cmocka_unit_test(test_failure_at_first),
-		cmocka_unit_test(test_taken_over),
-		cmocka_unit_test(test_bounds_of_the_youngest),
-	};
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
-}
+TEST_GROUP(kit_setup, kit_teardown);

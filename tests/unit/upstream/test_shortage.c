@@ -79,7 +79,7 @@ static void assert_not_blamed(const struct test_server *s)
 	assert_int_equal(v.ejected, 0);
 }
 
-static void test_no_server_is_blamed_or_left_alone(void **state)
+TEST_WITH(no_server_is_blamed_or_left_alone, setup, teardown)
 {
 	static const struct {
 		int on_socket, on_connect, err;
@@ -94,7 +94,6 @@ static void test_no_server_is_blamed_or_left_alone(void **state)
 		{ 0, EACCES, ERR_CONNECT_FORBIDDEN },
 	};
 	struct probe p;
-	(void)state;
 	struct upstream *u = attach((const char *[]){ a.address, b.address, NULL });
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		socket_fails = rows[i].on_socket;
@@ -112,10 +111,9 @@ static void test_no_server_is_blamed_or_left_alone(void **state)
 
 /* What a server alone is concerned of (its address has no local port left) is tried with another;
  * what the process lacks is not. */
-static void test_another_server_may_be_reached(void **state)
+TEST_WITH(another_server_may_be_reached, setup, teardown)
 {
 	struct probe p;
-	(void)state;
 	struct upstream *u = attach((const char *[]){ a.address, b.address, NULL });
 	for (int i = 0; i < 4; i++) {
 		server_drop_all(&a);
@@ -138,10 +136,9 @@ static void test_another_server_may_be_reached(void **state)
 }
 
 /* A server that is refused by itself is blamed as ever. */
-static void test_a_server_that_refuses_is_blamed(void **state)
+TEST_WITH(a_server_that_refuses_is_blamed, setup, teardown)
 {
 	struct probe p;
-	(void)state;
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	connect_fails = ECONNREFUSED;
 	assert_int_equal(kit_get(u, &p), ERR_CONNECT_FAILED);
@@ -150,10 +147,9 @@ static void test_a_server_that_refuses_is_blamed(void **state)
 	upstream_detach(&u);
 }
 
-static void test_the_quota_makes_room_by_closing_idle_connections(void **state)
+TEST_WITH(the_quota_makes_room_by_closing_idle_connections, setup, teardown)
 {
 	struct probe p;
-	(void)state;
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	struct test_conf other;
 	conf_make(&other, "other", (const char *[]){ b.address, NULL });
@@ -172,10 +168,9 @@ static void test_the_quota_makes_room_by_closing_idle_connections(void **state)
 	upstream_detach(&v);
 }
 
-static void test_beyond_the_quota_requests_fail_and_nobody_is_blamed(void **state)
+TEST_WITH(beyond_the_quota_requests_fail_and_nobody_is_blamed, setup, teardown)
 {
 	struct probe p, busy;
-	(void)state;
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	shares.quota[SHARE_UPSTREAM].most = 1;
 	probe_init(&busy);
@@ -194,10 +189,9 @@ static void test_beyond_the_quota_requests_fail_and_nobody_is_blamed(void **stat
 
 /* Descriptors are gone although the quota has some left: what idles is closed for the one that is
  * needed. */
-static void test_idle_connections_are_closed_when_the_system_has_no_more(void **state)
+TEST_WITH(idle_connections_are_closed_when_the_system_has_no_more, setup, teardown)
 {
 	struct probe p;
-	(void)state;
 	struct upstream *u = attach((const char *[]){ a.address, b.address, NULL });
 	assert_int_equal(kit_get(u, &p), 0);
 	connect_fails = ENOBUFS;
@@ -209,16 +203,4 @@ static void test_idle_connections_are_closed_when_the_system_has_no_more(void **
 	upstream_detach(&u);
 }
 
-int main(void)
-{
-#define fresh(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = {
-		fresh(test_no_server_is_blamed_or_left_alone),
-		fresh(test_another_server_may_be_reached),
-		fresh(test_a_server_that_refuses_is_blamed),
-		fresh(test_the_quota_makes_room_by_closing_idle_connections),
-		fresh(test_beyond_the_quota_requests_fail_and_nobody_is_blamed),
-		fresh(test_idle_connections_are_closed_when_the_system_has_no_more),
-	};
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
-}
+TEST_GROUP(kit_setup, kit_teardown);

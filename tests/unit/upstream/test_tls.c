@@ -98,12 +98,11 @@ static struct upstream *attach(const char *address, struct tls_client *tls)
 	return upstream_attach(&kit_worker, &conf.conf, tls, 1);
 }
 
-static void test_verified(void **state)
+TEST(verified)
 {
 	struct probe p;
 	char named[32];
 	struct tls_client *tls = client_of("good.pem", NULL);
-	(void)state;
 	struct upstream *u = attach(server.address, tls); /* by its IP address */
 	for (int i = 0; i < 4; i++) {
 		assert_int_equal(kit_get(u, &p), 0);
@@ -121,12 +120,11 @@ static void test_verified(void **state)
 	tls_client_free(&tls);
 }
 
-static void test_not_verified(void **state)
+TEST(not_verified)
 {
 	static const char *const cas[] = { "other.pem", "good.pem" },
 				 *const names[] = { NULL, "elsewhere.example" };
 	struct probe p;
-	(void)state;
 	for (int i = 0; i < 2; i++) {
 		struct tls_client *tls = client_of(cas[i], names[i]);
 		struct upstream *u = attach(server.address, tls);
@@ -143,13 +141,12 @@ static void test_not_verified(void **state)
 	}
 }
 
-static void test_reload(void **state)
+TEST(reload)
 {
 	struct probe p;
 	struct test_conf next;
 	struct tls_client *tls = client_of("good.pem", NULL), *same = client_of("good.pem", NULL);
 	struct tls_client *renamed = client_of("good.pem", "localhost");
-	(void)state;
 	struct upstream *u = attach(server.address, tls);
 	assert_int_equal(kit_get(u, &p), 0);
 	conf_make(&next, "test", (const char *[]){ server.address, NULL });
@@ -187,14 +184,13 @@ static void on_fetched(void *ctx, const sluice_fetch_response *r)
 	kit_stop();
 }
 
-static void test_fetch(void **state)
+TEST(fetch)
 {
 	char url[64];
 	struct tls_client *good = client_of("good.pem", NULL),
 			  *other = client_of("other.pem", NULL);
 	sluice_fetch_request r = { .size = sizeof(r) };
 	const char *why = NULL;
-	(void)state;
 	(void)snprintf(url, sizeof(url), "https://localhost:%u/jwks.json", server.port);
 	r.url = str_of(url);
 	for (int i = 0; i < 2; i++) {
@@ -213,13 +209,4 @@ static void test_fetch(void **state)
 	tls_client_free(&other);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_verified),
-		cmocka_unit_test(test_not_verified),
-		cmocka_unit_test(test_reload),
-		cmocka_unit_test(test_fetch),
-	};
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(setup, teardown);

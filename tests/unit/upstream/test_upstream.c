@@ -17,10 +17,9 @@ static struct upstream *attach(const char *const *addresses)
 	return upstream_attach(&kit_worker, &conf.conf, NULL, 1);
 }
 
-static void test_get_and_reuse(void **state)
+TEST(get_and_reuse)
 {
 	struct probe p;
-	(void)state;
 	server_up(&a, "a", 0);
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	for (int i = 0; i < 5; i++) {
@@ -43,11 +42,10 @@ static void test_get_and_reuse(void **state)
 	server_down(&a);
 }
 
-static void test_last_used_first(void **state)
+TEST(last_used_first)
 {
 	struct probe p[3];
 	struct origin *o[3];
-	(void)state;
 	server_up(&a, "a", 0);
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	for (int i = 0; i < 3; i++) {
@@ -81,10 +79,9 @@ static void test_last_used_first(void **state)
 	server_down(&a);
 }
 
-static void test_bound_on_idle(void **state)
+TEST(bound_on_idle)
 {
 	struct probe p[6];
-	(void)state;
 	server_up(&a, "a", 0);
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	upstream_detach(&u);
@@ -109,10 +106,9 @@ static void test_bound_on_idle(void **state)
 	server_down(&a);
 }
 
-static void test_closed_while_idle(void **state)
+TEST(closed_while_idle)
 {
 	struct probe p;
-	(void)state;
 	server_up(&a, "a", 0);
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	assert_int_equal(kit_get(u, &p), 0);
@@ -136,10 +132,9 @@ static void test_closed_while_idle(void **state)
 }
 
 /* A probe reaches the server it is for, whatever that server's health, and no other. */
-static void test_one_server_is_probed(void **state)
+TEST(one_server_is_probed)
 {
 	struct probe p;
-	(void)state;
 	server_up(&a, "a", 0);
 	server_up(&b, "b", 0);
 	struct upstream *u = attach((const char *[]){ a.address, b.address, NULL });
@@ -160,10 +155,9 @@ static void test_one_server_is_probed(void **state)
 	server_down(&b);
 }
 
-static void test_a_stale_connection_is_counted_but_not_against_retries(void **state)
+TEST(a_stale_connection_is_counted_but_not_against_retries)
 {
 	struct probe p;
-	(void)state;
 	server_up(&a, "a", 0);
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	assert_int_equal(kit_get(u, &p), 0);
@@ -194,12 +188,11 @@ static void test_a_stale_connection_is_counted_but_not_against_retries(void **st
 	server_down(&a);
 }
 
-static void test_next_server_when_one_is_dead(void **state)
+TEST(next_server_when_one_is_dead)
 {
 	struct probe p;
 	char dead[32];
 	unsigned two = 0;
-	(void)state;
 	server_up(&a, "a", 0);
 	server_up(&b, "b", 0);
 	(void)snprintf(dead, sizeof(dead), "127.0.0.1:%u", port_unused());
@@ -219,10 +212,9 @@ static void test_next_server_when_one_is_dead(void **state)
 	server_down(&b);
 }
 
-static void test_down_and_back(void **state)
+TEST(down_and_back)
 {
 	struct probe p;
-	(void)state;
 	server_up(&a, "a", 0);
 	server_up(&b, "b", 0);
 	struct upstream *u = attach((const char *[]){ a.address, b.address, NULL });
@@ -249,10 +241,9 @@ static void test_down_and_back(void **state)
 	server_down(&b);
 }
 
-static void test_all_down_still_tries(void **state)
+TEST(all_down_still_tries)
 {
 	struct probe p;
-	(void)state;
 	server_up(&a, "a", 0);
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	uint16_t port = a.port;
@@ -267,7 +258,7 @@ static void test_all_down_still_tries(void **state)
 	server_down(&a);
 }
 
-static void test_bad_answers_count(void **state)
+TEST(bad_answers_count)
 {
 	static const struct {
 		int mode, err;
@@ -277,7 +268,6 @@ static void test_bad_answers_count(void **state)
 		{ SERVE_SILENT, ERR_UPSTREAM_TIMEOUT },
 	};
 	struct probe p;
-	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		server_up(&a, "a", 0);
 		struct upstream *u = attach((const char *[]){ a.address, NULL });
@@ -292,10 +282,9 @@ static void test_bad_answers_count(void **state)
 	}
 }
 
-static void test_retry_of_the_request(void **state)
+TEST(retry_of_the_request)
 {
 	struct probe p;
-	(void)state;
 	server_up(&a, "a", 0);
 	server_up(&b, "b", 0);
 	server_up(&c, "c", 0);
@@ -327,10 +316,9 @@ static void test_retry_of_the_request(void **state)
 
 /* Who asks and leaves before there is a connection, over and over, has one made, not one each
  * time. */
-static void test_cancel_over_and_over(void **state)
+TEST(cancel_over_and_over)
 {
 	struct probe p, q;
-	(void)state;
 	server_up(&a, "a", 0);
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	for (unsigned i = 0; i < 50; i++) {
@@ -356,10 +344,9 @@ static void test_cancel_over_and_over(void **state)
 	server_down(&a);
 }
 
-static void test_cancel_while_connecting(void **state)
+TEST(cancel_while_connecting)
 {
 	struct probe p;
-	(void)state;
 	server_up(&a, "a", 0);
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	probe_init(&p);
@@ -383,10 +370,9 @@ static void test_cancel_while_connecting(void **state)
 	server_down(&a);
 }
 
-static void test_connection_bound_and_queue(void **state)
+TEST(connection_bound_and_queue)
 {
 	struct probe p[12];
-	(void)state;
 	server_up(&a, "a", 0);
 	conf_make(&conf, "test", (const char *[]){ a.address, NULL });
 	conf.conf.max_connections = 4;
@@ -432,12 +418,11 @@ static void test_connection_bound_and_queue(void **state)
 	server_down(&a);
 }
 
-static void test_reload_carries_over(void **state)
+TEST(reload_carries_over)
 {
 	struct probe p;
 	struct test_conf next;
 	char dead[32];
-	(void)state;
 	server_up(&a, "a", 0);
 	server_up(&b, "b", 0);
 	(void)snprintf(dead, sizeof(dead), "127.0.0.1:%u", port_unused());
@@ -484,11 +469,10 @@ static void test_reload_carries_over(void **state)
 	server_down(&b);
 }
 
-static void test_other_settings_other_connection(void **state)
+TEST(other_settings_other_connection)
 {
 	struct probe p;
 	struct test_conf next;
-	(void)state;
 	server_up(&a, "a", 0);
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	assert_int_equal(kit_get(u, &p), 0);
@@ -503,10 +487,9 @@ static void test_other_settings_other_connection(void **state)
 	server_down(&a);
 }
 
-static void test_detach_under_a_request(void **state)
+TEST(detach_under_a_request)
 {
 	struct probe p;
-	(void)state;
 	/* the request's connection outlives the configuration only as long as the request */
 	server_up(&a, "a", 0);
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
@@ -524,11 +507,10 @@ static void test_detach_under_a_request(void **state)
 	server_down(&a);
 }
 
-static void test_names(void **state)
+TEST(names)
 {
 	struct probe p, q;
 	char name[32];
-	(void)state;
 	server_up(&a, "a", 0);
 	(void)snprintf(name, sizeof(name), "localhost:%u", a.port);
 	struct upstream *u = attach((const char *[]){ name, NULL });
@@ -561,10 +543,9 @@ static void test_names(void **state)
 	server_down(&a);
 }
 
-static void test_unknown_names(void **state)
+TEST(unknown_names)
 {
 	struct probe p;
-	(void)state;
 	server_up(&a, "a", 0);
 	struct upstream *u = attach((const char *[]){ "no-such-host.invalid:80", NULL });
 	assert_int_equal(kit_get(u, &p), ERR_NOT_RESOLVED);
@@ -585,11 +566,10 @@ static void test_unknown_names(void **state)
 	server_down(&a);
 }
 
-static void test_unix_socket(void **state)
+TEST(unix_socket)
 {
 	struct probe p;
 	char path[96], address[104];
-	(void)state;
 	(void)snprintf(path, sizeof(path), "/tmp/sluice-test-%d.sock", (int)getpid());
 	(void)snprintf(address, sizeof(address), "unix:%s", path);
 	struct upstream *u = attach((const char *[]){ address, NULL });
@@ -609,10 +589,9 @@ static void test_unix_socket(void **state)
 	server_down(&a);
 }
 
-static void test_connect_timeout(void **state)
+TEST(connect_timeout)
 {
 	struct probe p;
-	(void)state;
 	/* a full backlog drops what comes: the connection is never made */
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fill[8];
 	struct sockaddr_in at = { .sin_family = AF_INET,
@@ -641,10 +620,9 @@ static void test_connect_timeout(void **state)
 	server_down(&a);
 }
 
-static void test_idle_time(void **state)
+TEST(idle_time)
 {
 	struct probe p;
-	(void)state;
 	server_up(&a, "a", 0);
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	upstream_detach(&u);
@@ -667,31 +645,4 @@ static void test_idle_time(void **state)
 	server_down(&a);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_get_and_reuse),
-		cmocka_unit_test(test_last_used_first),
-		cmocka_unit_test(test_bound_on_idle),
-		cmocka_unit_test(test_closed_while_idle),
-		cmocka_unit_test(test_one_server_is_probed),
-		cmocka_unit_test(test_a_stale_connection_is_counted_but_not_against_retries),
-		cmocka_unit_test(test_next_server_when_one_is_dead),
-		cmocka_unit_test(test_down_and_back),
-		cmocka_unit_test(test_all_down_still_tries),
-		cmocka_unit_test(test_bad_answers_count),
-		cmocka_unit_test(test_retry_of_the_request),
-		cmocka_unit_test(test_cancel_while_connecting),
-		cmocka_unit_test(test_cancel_over_and_over),
-		cmocka_unit_test(test_connection_bound_and_queue),
-		cmocka_unit_test(test_reload_carries_over),
-		cmocka_unit_test(test_other_settings_other_connection),
-		cmocka_unit_test(test_detach_under_a_request),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_unknown_names),
-		cmocka_unit_test(test_unix_socket),
-		cmocka_unit_test(test_connect_timeout),
-		cmocka_unit_test(test_idle_time),
-	};
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
-}
+TEST_GROUP(kit_setup, kit_teardown);

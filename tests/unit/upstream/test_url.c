@@ -3,7 +3,7 @@
 
 #include "unit.h"
 
-static void test_parts(void **state)
+TEST(parts)
 {
 	static const struct {
 		const char *text;
@@ -25,7 +25,6 @@ static void test_parts(void **state)
 		{ "https://idp/realms/a@b/.well-known/openid-configuration", true, 443, "idp",
 			"idp", "/realms/a@b/.well-known/openid-configuration", NULL },
 	};
-	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct url u;
 		const char *why = url_parse(str_of(cases[i].text), &u);
@@ -41,7 +40,7 @@ static void test_parts(void **state)
 	}
 }
 
-static void test_refused(void **state)
+TEST(refused)
 {
 	static const char *const bad[] = {
 		"",
@@ -96,7 +95,6 @@ static void test_refused(void **state)
 	};
 	char text[URL_MAX + 2] = "http://a/";
 	struct url u = { .port = 77 };
-	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		if (!url_parse(str_of(bad[i]), &u))
 			fail_msg("\"%s\" was taken for a URL", bad[i]);
@@ -111,13 +109,4 @@ static void test_refused(void **state)
 	memset(text + 7, 'x', 254);
 	text[7 + 254] = '/';
 	assert_non_null(url_parse(str_n(text, URL_MAX), &u));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parts),
-		cmocka_unit_test(test_refused),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-"""Fixtures of the scenario tests. README.md says how to use them; what they are made of is in kit/."""
+"""Fixtures of the scenarios and of bugs/. scenario/README.md says how to use them; what they are made of is in scenario/kit/."""
 import shutil
 import sys
 import tempfile
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "scenario"))
 
 from kit import certs as kit_certs  # noqa: E402
 from kit import client, configs, h2client, h2origin as kit_h2origin, kinds, origin as kit_origin, servers, tokens  # noqa: E402
@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items):
     here = Path(__file__).parent
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
-        for mark in kinds.of(str(item.path.relative_to(here).with_suffix("")), params):
+        for mark in kinds.of(str(item.path.relative_to(here).with_suffix("")).removeprefix("scenario/"), params):
             item.add_marker(mark)
 
 
