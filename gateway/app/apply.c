@@ -1,7 +1,7 @@
 /*
- * Putting a snapshot in force: sockets first, because only they can still fail; then every worker
- * gets it by message, and goes over to it between two events. Exchanges in progress keep the one
- * they began with.
+ * Puts a snapshot in force. Sockets come first, because only they can fail at this point. Then
+ * every worker gets the snapshot by message and uses it for new exchanges; exchanges in progress
+ * keep the one they began with.
  */
 #include "app/process.h"
 

@@ -36,7 +36,7 @@ bool command_options(struct command *c, bool needs_file)
 	c->plugin_dirs[c->n_plugin_dirs++] = SLUICE_PLUGIN_DIR;
 	c->first = optind;
 	if (needs_file && !c->file) {
-		(void)fprintf(stderr, "sluice %s: which file? Say -c FILE\n", c->argv[0]);
+		(void)fprintf(stderr, "sluice %s: which file? Give -c FILE\n", c->argv[0]);
 		return false;
 	}
 	return true;
@@ -105,7 +105,7 @@ size_t command_modules(struct command *c, const struct module ***out)
 	return kept;
 }
 
-/* `plugins` is a map of instances at the top of the file, and a list of them elsewhere. */
+/* At the top of the file `plugins` is a map of instances, elsewhere a list. */
 static enum schema_node command_schema_node(const sluice_option *row)
 {
 	if (row->sub || strcmp(row->name, "plugins") != 0 || (row->flags & SLUICE_F_SCALAR))

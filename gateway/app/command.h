@@ -14,7 +14,7 @@ struct command {
 	size_t n_plugin_dirs;
 	const char *admin; /* --admin ADDRESS */
 	bool json;         /* --json */
-	int first;         /* index of the first argument that is no option */
+	int first;         /* index of the first argument that is not an option */
 };
 
 /* Read the options that all commands share. false: usage was printed. */
@@ -22,7 +22,7 @@ must_use bool command_options(struct command *c, bool needs_file);
 
 struct module;
 
-/* Every plugin that can be loaded, by name; those that cannot are told of on standard error. The
+/* All plugins that can be loaded, by name. Those that cannot are reported on standard error. The
  * caller frees *out. */
 size_t command_modules(struct command *c, const struct module ***out);
 
@@ -32,7 +32,8 @@ int command_schema(struct command *c);
 int command_plugins(struct command *c);
 int command_token(struct command *c);
 int command_reference(struct command *c);
-int command_ctl(struct command *c); /* status, reload, reopen, drain, stop: by its name */
+/* one of status, reload, reopen, drain, stop, by the command's name */
+int command_ctl(struct command *c);
 int command_version(struct command *c);
 
 #endif

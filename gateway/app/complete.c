@@ -7,8 +7,8 @@
 #include "policy/fact.h"
 #include "proxy/grpc.h"
 
-/* Whether the exchange went wrong through its upstream: also when that broke off a response it had
- * begun, and not when the client left before there was one. */
+/* Whether the upstream caused the failure. True also when it broke off a response; false when the
+ * client disconnected before the response began. */
 static bool complete_is_upstream_failure(const struct exchange *x)
 {
 	switch (x->err) {
@@ -19,7 +19,8 @@ static bool complete_is_upstream_failure(const struct exchange *x)
 	case ERR_UPSTREAM_HEAD_TOO_LARGE:
 	case ERR_UPSTREAM_NO_TUNNEL:
 		return true;
-	case ERR_DEADLINE_EXCEEDED: /* of the call: the server had the time in between */
+	/* the call's own deadline: the server did not answer before it */
+	case ERR_DEADLINE_EXCEEDED:
 		return x->upstream_status == 0 && x->call.tries;
 	default:
 		return upstream_is_at_fault(x->err);
@@ -87,7 +88,7 @@ static sluice_str complete_trace_id(const struct fields *f)
 
 static sluice_str complete_field(const struct fields *f, enum token t)
 {
-	/* fields that plugins took away are still what the client said */
+	/* look at all fields, since plugins may have removed some */
 	for (uint32_t i = 0; i < f->n; i++) {
 		if (f->v[i].token == t)
 			return field_value(&f->v[i]);
@@ -95,8 +96,8 @@ static sluice_str complete_field(const struct fields *f, enum token t)
 	return STR_NONE;
 }
 
-/* What the log says where no head went out: the status that stands for the reason (499: the client
- * left). */
+/* The status for the log when no head was sent: the one that belongs to the reason (499: the client
+ * disconnected). */
 static uint16_t complete_status(const struct exchange *x)
 {
 	return x->status || !x->err ? x->status : (uint16_t)err_info(x->err)->status;

@@ -1,11 +1,11 @@
-/* What is counted and written down of every exchange when it ends. Worker's thread. */
+/* Counts and logs every exchange when it ends. The worker's thread. */
 #ifndef APP_COMPLETE_H
 #define APP_COMPLETE_H
 
 struct exchange;
 struct proxy;
 
-/* proxy.on_complete; proxy.data is the worker's access log, or NULL for none. */
+/* For proxy.on_complete. proxy.data is the worker's access log, or NULL for none. */
 void complete_exchange(struct proxy *p, const struct exchange *x);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The admin address of the process: what it can tell and what it can be told, for admin/ to serve.
- * Opened before any worker runs and closed before they end, so that it answers all the while. Main
+ * The admin address of the process: collects the facts and callbacks that admin/ serves. It is
+ * opened before the first worker runs and closed before they end, so that it always answers. Main
  * thread.
  */
 #include "app/process.h"

@@ -1,5 +1,5 @@
-/* What a crash says. See crash.h. All in a signal handler: nothing here allocates, locks or formats
- * by stdio. */
+/* Reports crashes. See crash.h. All of it runs in a signal handler: nothing here allocates, locks
+ * or uses stdio. */
 #include "app/crash.h"
 
 #include <execinfo.h>
@@ -23,8 +23,8 @@ enum {
 	STACK_BYTES = 64 << 10,
 	FRAMES = 48,
 	NAME_MAX_BYTES = 128,
-	QUEUE_MS = 200, /* for the lines logged before, to stand before this one */
-	ALARM_S = 5,    /* whatever happens in here, the process ends */
+	QUEUE_MS = 200, /* how long to wait until earlier log lines are written */
+	ALARM_S = 5,    /* the process ends after this time even when the handler hangs */
 };
 
 static const struct {
@@ -68,7 +68,8 @@ static void line_add_uint(struct line *l, uint64_t v, unsigned base)
 	line_add_n(l, digits + at, sizeof(digits) - at);
 }
 
-/* Memory that may be broken is read by the system, which says so instead of crashing once more. */
+/* Read memory that may be invalid by a system call, which fails where an access would crash
+ * again. */
 static bool crash_peek(void *to, const void *from, size_t n)
 {
 	struct iovec here = { to, n }, there = { (void *)(uintptr_t)from, n };
@@ -109,7 +110,7 @@ static void line_add_thread(struct line *l)
 	}
 }
 
-/* Of the exchange that begins at px. */
+/* Add the state of the exchange px. */
 static void line_add_state(struct line *l, const void *px)
 {
 	uint8_t state;
@@ -122,7 +123,7 @@ static void line_add_state(struct line *l, const void *px)
 
 static void line_add_plugin(struct line *l)
 {
-	static sluice_instance inst; /* static: they are large, and only one thread comes here */
+	static sluice_instance inst; /* static: it is large, and only one thread gets here */
 	static sluice_exchange x;
 	static sluice_plugin plugin;
 	uintptr_t word =
@@ -150,7 +151,7 @@ static void crash_say(int sig, const siginfo_t *info)
 		if (signals[i].sig == sig)
 			line_add(&l, signals[i].name);
 	}
-	if (info->si_code <= 0) { /* it was sent, by ourselves or by somebody */
+	if (info->si_code <= 0) { /* the signal was sent by a process, not raised by a fault */
 		line_add(&l, " sent by process ");
 		line_add_uint(&l, (uint64_t)info->si_pid, 10);
 	} else {
@@ -179,7 +180,7 @@ static void crash_on_signal(int sig, siginfo_t *info, void *context)
 	static _Atomic bool first = false;
 	(void)context;
 	if (atomic_exchange(&first, true)) {
-		for (;;) /* another thread is at it, and will end the process */
+		for (;;) /* another thread is reporting a crash and will end the process */
 			(void)pause();
 	}
 	(void)alarm(ALARM_S);
@@ -188,7 +189,7 @@ static void crash_on_signal(int sig, siginfo_t *info, void *context)
 	crash_say_where();
 	const struct sigaction by_default = { .sa_handler = SIG_DFL };
 	(void)sigaction(sig, &by_default, NULL);
-	(void)raise(sig); /* is delivered when this returns */
+	(void)raise(sig); /* delivered when the handler returns */
 }
 
 /* ---- setting up ---------------------------------------------------------------------------- */
@@ -221,7 +222,8 @@ void crash_init(void)
 	a.sa_sigaction = crash_on_signal;
 	(void)sigemptyset(&a.sa_mask);
 	is_journal = log_is_journal();
-	(void)backtrace(&frame, 1); /* its first call loads a library: not in the handler */
+	/* its first call loads a library, which the handler must not do */
+	(void)backtrace(&frame, 1);
 #if MEMORY_IS_WATCHED
 	return; /* the sanitizer's own report says more */
 #else

@@ -1,4 +1,4 @@
-/* status, reload, reopen, drain and stop: what they ask of whom, and the exit code. */
+/* status, reload, reopen, drain and stop: find the gateway, ask it, and choose the exit code. */
 #include "app/ctl.h"
 
 #include "app/command.h"
@@ -26,7 +26,7 @@ static const struct ctl_action *ctl_action(const char *name)
 	check(false, "the command %s asks nothing of a gateway", name);
 }
 
-/* The admin address that a file names. It need not be free of mistakes: one may be about to hear of
+/* The admin address in a file. The file may have mistakes, since `sluice reload` is about to report
  * them. */
 static sluice_str ctl_address_in(struct arena *a, const char *file)
 {
@@ -52,7 +52,7 @@ static sluice_str ctl_address_in(struct arena *a, const char *file)
 	return text;
 }
 
-/* Where a gateway that listens everywhere is reached from here. */
+/* Replace the wildcard address of a gateway by the loopback address. */
 static void ctl_from_here(struct addr *a)
 {
 	if (a->sa.sa_family == AF_INET && a->in.sin_addr.s_addr == htonl(INADDR_ANY))
@@ -89,7 +89,7 @@ static int ctl_run(struct arena *a, const struct command *c)
 		return EXIT_REFUSED;
 	if (!addr_parse(text, &to)) {
 		(void)fprintf(stderr,
-			"sluice: \"%.*s\" is no address; write 127.0.0.1:9180 or unix:PATH\n",
+			"sluice: \"%.*s\" is not an address; write 127.0.0.1:9180 or unix:PATH\n",
 			STR_ARG(text));
 		return c->admin ? EXIT_USAGE : EXIT_REFUSED;
 	}
@@ -107,7 +107,7 @@ int command_ctl(struct command *c)
 	if (!command_options(c, false))
 		return EXIT_USAGE;
 	if (c->first < c->argc) {
-		(void)fprintf(stderr, "sluice %s: \"%s\" is too much\n", c->argv[0],
+		(void)fprintf(stderr, "sluice %s: \"%s\" is one argument too many\n", c->argv[0],
 			c->argv[c->first]);
 		return EXIT_USAGE;
 	}

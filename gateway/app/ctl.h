@@ -20,18 +20,18 @@ struct ctl_reply {
 
 enum ctl_result {
 	CTL_ANSWERED,
-	CTL_NOBODY, /* nothing listens there, or it does not answer */
-	CTL_BROKEN, /* what answers there is no gateway's admin address */
+	CTL_NOBODY, /* no process listens there, or none answers */
+	CTL_BROKEN, /* the answer is not from a gateway's admin address */
 };
 
-/* One request without a body. Unless answered, why says what went wrong (CTL_WHY bytes). */
+/* Send a request without a body. When there is no answer, why (CTL_WHY bytes) has the reason. */
 must_use enum ctl_result ctl_ask(struct arena *a, const struct addr *to, const char *method,
 	const char *path, struct ctl_reply *out, char *why);
 
-/* Print what /status, or another command, answered. false: it is no such document. */
+/* Print the answer of /status or of another command. false: the document is not of that kind. */
 must_use bool ctl_print_status(FILE *to, sluice_str body);
 must_use bool ctl_print_done(FILE *to, sluice_str body);
-/* A problem document: its detail, or its title. */
+/* Print a problem document: its detail, or else its title. */
 void ctl_print_problem(FILE *to, sluice_str body);
 
 #endif

@@ -12,8 +12,7 @@
 
 enum { CONNECT_S = 5, ANSWER_S = 60, HEAD_MAX = 32 << 10 };
 
-/* Every single wait on the socket ends after that long; the whole is bounded by the caller's
- * clock. */
+/* Connect. SO_*TIMEO bound each call on the socket; ctl_ask() bounds the whole. */
 static int ask_connect(const struct addr *to)
 {
 	struct timeval connect_in = { .tv_sec = CONNECT_S }, read_in = { .tv_sec = ANSWER_S };
@@ -80,7 +79,8 @@ static int ask_fill(struct ask_reader *r)
 	}
 }
 
-/* Until the head is whole: its length, or a negative errno; -EPROTO for what is no head. */
+/* Read until the head is complete. Returns its length, or a negative errno; -EPROTO when it is not
+ * HTTP. */
 static ssize_t ask_head(struct ask_reader *r)
 {
 	size_t searched = 0, len;

@@ -1,4 +1,4 @@
-/* What the admin address answers, for people. */
+/* Prints answers of the admin address for people. */
 #include "app/ctl.h"
 
 #include <jansson.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Texts come over a socket: no control byte of theirs reaches the terminal. */
+/* Print a text from the socket without control bytes, which a terminal might obey. */
 static void put_text(FILE *to, const char *s)
 {
 	for (; *s; s++) {
@@ -81,7 +81,7 @@ static void put_config(FILE *to, const json_t *c)
 	}
 }
 
-/* Only what is out of the ordinary. */
+/* Print resources that are above their mark. */
 static void put_overload(FILE *to, const json_t *o)
 {
 	const char *name;

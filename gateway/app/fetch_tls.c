@@ -1,4 +1,4 @@
-/* TLS contexts for fetches. Any thread: fetches are rare, so a lock does. */
+/* TLS contexts for fetches. Any thread: fetches are rare, so a lock is good enough. */
 #include "app/fetch_tls.h"
 
 #include <pthread.h>

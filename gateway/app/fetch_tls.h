@@ -1,4 +1,4 @@
-/* TLS contexts for fetches, one for each file of authorities, made at first use. Any thread. */
+/* TLS contexts for fetches, one for each CA file, made when first used. Any thread. */
 #ifndef APP_FETCH_TLS_H
 #define APP_FETCH_TLS_H
 

@@ -1,14 +1,14 @@
 /*
- * How the descriptors of the process are divided: sixteenths of what is left when a reserve is set
- * aside.
+ * Divides the descriptors of the process: a reserve is set aside, and the rest is divided into
+ * sixteenths.
  *
  *   7  connections from clients
  *   7  connections to upstreams: each client that is let in can be served
  *   1  pipes for long bodies, two descriptors each
  *   1  connections of the gateway's own requests
  *
- * The reserve is for what must go on when all that is taken: admin connections, log files, reloads,
- * the resolver, Redis.
+ * The reserve is for what must still work when the rest is used up: admin connections, log files,
+ * reloads, the resolver, Redis.
  */
 #include "app/process.h"
 
@@ -23,9 +23,9 @@ enum {
 	RESERVE_FOR_WORKER = 16,
 	PARTS = 16,
 	FOR_CLIENTS = 7,
-	AT_MOST_FOR_CLIENTS = 12, /* where the file asks for more */
+	AT_MOST_FOR_CLIENTS = 12, /* in sixteenths, when the file asks for more */
 	LEAST = 16,
-	SHARE_OF_CLIENT = 4, /* auto: one client takes no more than one part of so many */
+	SHARE_OF_CLIENT = 4, /* auto: one client gets at most this fraction, 1/4 */
 	CLIENT_LEAST = 16,
 };
 
@@ -50,7 +50,7 @@ static uint64_t limits_descriptors(const struct process *p, const struct snapsho
 	return at_most(r.rlim_cur > taken ? r.rlim_cur - taken : 0, most);
 }
 
-/* What one client gets of n where nothing else is said. */
+/* One client's share of n when the file does not say. */
 static uint32_t limits_of_client(uint64_t n)
 {
 	return (uint32_t)at_most(at_least(n / SHARE_OF_CLIENT, CLIENT_LEAST), COUNT_MOST);

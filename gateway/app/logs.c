@@ -1,4 +1,4 @@
-/* The access log of the process: one file, one thread that writes it, one end of it on every
+/* The access log of the process: one file, one thread that writes it, and an access_log on every
  * worker. Main thread. */
 #include <errno.h>
 

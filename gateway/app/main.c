@@ -1,4 +1,4 @@
-/* The program: which command, with which options. */
+/* The program: finds the command and calls it. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static const struct {
 	int (*run)(struct command *c);
 	const char *usage;
 	const char *help;  /* NULL: not listed */
-	const char *about; /* options and what else there is to say; NULL: nothing */
+	const char *about; /* its options and other remarks; NULL: none */
 } commands[] = {
 	{ "run", command_run, "-c FILE [--plugin-dir DIR]...", "start in the foreground",
 		"  -c FILE           the configuration\n" DIR_ABOUT
@@ -69,7 +69,7 @@ static int usage(FILE *to, int code)
 	return code;
 }
 
-/* Index of a command, or -1 when it was told that there is none. */
+/* Index of a command; -1, and a message, when there is none. */
 static int find(const char *name)
 {
 	for (int i = 0; i < N_COMMANDS; i++) {

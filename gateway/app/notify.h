@@ -1,4 +1,5 @@
-/* Telling a service manager how we are (sd_notify's protocol), where one listens. */
+/* Reports the state of the process to the service manager, if there is one, by the protocol of
+ * sd_notify(3). */
 #ifndef APP_NOTIFY_H
 #define APP_NOTIFY_H
 

@@ -1,8 +1,7 @@
 /*
- * The overload manager: looks once a second at the memory and the descriptors in use, and has the
- * workers take on less while they are short. What it decides is net/overload; what new requests are
- * refused with is one number that workers read (net/shares); that new connections wait is told to
- * them by message. Main thread.
+ * The overload manager: measures memory and descriptors once a second, and has the workers refuse
+ * new work while they are short. net/overload decides. Workers read one number (net/shares) to
+ * refuse new requests, and get a message to stop accepting. Main thread.
  */
 #include "app/process.h"
 
@@ -12,7 +11,7 @@
 #include "base/stat.h"
 
 #define LOOK_NS NS_PER_S
-#define TRIM_NS (10 * NS_PER_S) /* between two tries to give free memory back to the system */
+#define TRIM_NS (10 * NS_PER_S) /* between two calls of malloc_trim() */
 
 static const struct {
 	const char *name;
@@ -94,8 +93,7 @@ static void overload_log(const struct overload_seen *s, enum resource r, enum ov
 			what[level]);
 }
 
-/* What the process does is the worst of what its resources ask for; the reason is the first of
- * those. */
+/* Act on the worst level of all resources; the first resource with that level is the reason. */
 static void overload_act(struct process *p)
 {
 	struct overload *o = &p->overload;
@@ -120,8 +118,9 @@ static void overload_act(struct process *p)
 	o->level = level;
 }
 
-/* One worker asked for a connection in vain while another may keep some that are idle. */
-static void overload_see_to_idle(struct process *p)
+/* A worker was refused a connection to an upstream, while another may have idle ones: have them
+ * closed. */
+static void overload_rebalance_idle(struct process *p)
 {
 	uint64_t denied =
 		atomic_load_explicit(&p->shares.quota[SHARE_UPSTREAM].denied, memory_order_relaxed);
@@ -130,8 +129,8 @@ static void overload_see_to_idle(struct process *p)
 	p->overload.denied = denied;
 }
 
-/* The allocator keeps what was freed: without this, memory could stay above its mark after the load
- * is gone. */
+/* Return freed memory to the system. The allocator keeps it otherwise, and memory could stay above
+ * its mark after the load has gone. */
 static void overload_trim(struct overload *o, uint64_t now_ns)
 {
 	if (o->seen[RESOURCE_MEMORY].level == OVERLOAD_NONE || now_ns < o->trim_ns)
@@ -157,7 +156,7 @@ static void overload_look(struct timer *t)
 		s->level = level;
 	}
 	overload_act(p);
-	overload_see_to_idle(p);
+	overload_rebalance_idle(p);
 	overload_trim(o, worker_now(&p->main));
 	worker_timer(&p->main, &o->timer, LOOK_NS);
 }

@@ -1,8 +1,8 @@
 /*
- * Before a snapshot is put in force, its plugins start: on the main thread, then on every worker.
- * Whoever cannot start refuses the whole configuration, and what started is let go of again. The
- * main thread waits for the workers, for a bounded time: a configuration that one of them cannot
- * take is not taken by any.
+ * Starts the plugins of a snapshot before it is put in force: on the main thread, then on every
+ * worker. When one cannot start, the whole configuration is refused, and those that started are
+ * stopped. The main thread waits for the workers for a bounded time. Either all workers get a
+ * configuration or none.
  */
 #include "app/process.h"
 
@@ -16,12 +16,13 @@
 
 #define PREPARE_NS (5 * NS_PER_S)
 
-/* One question to all workers. It outlives the main thread's patience. */
+/* A question to all workers. It is counted, because a worker may answer after the main thread has
+ * stopped waiting. */
 struct round {
 	pthread_mutex_t lock;
 	pthread_cond_t heard;
 	unsigned refs, missing; /* under lock */
-	/* under lock: the first that could not start; NULL: none */
+	/* under lock: the first instance that failed to start; NULL: none */
 	const sluice_instance *failed;
 	unsigned failed_on; /* under lock */
 };
@@ -112,7 +113,7 @@ static struct round *round_begin(struct process *p, struct snapshot *s)
 	return r;
 }
 
-/* How many have not answered in time. */
+/* Wait for the answers. Returns how many are missing when time is up. */
 static unsigned round_wait(struct round *r)
 {
 	uint64_t until = clock_ns() + PREPARE_NS;
@@ -136,7 +137,7 @@ static void prepare_say_failed(const struct snapshot *s, struct diag *d,
 		STR_ARG(inst->name));
 }
 
-/* A worker that stands still cannot take anything. */
+/* Refuse the configuration when a worker does not answer. */
 static bool prepare_workers_answer(struct process *p, const struct snapshot *s, struct diag *d)
 {
 	char what[WATCH_TEXT];
@@ -172,7 +173,7 @@ static bool prepare_on_workers(struct process *p, struct snapshot *s, struct dia
 	} else {
 		return true;
 	}
-	/* those that come later find it behind the question */
+	/* workers that start late drop it again: this message follows the question */
 	for (unsigned i = 0; i < p->n_workers; i++)
 		worker_post(&p->workers[i].w, prepare_undo, &p->workers[i]);
 	return false;

@@ -25,8 +25,8 @@
 
 enum { MALLOC_KEEP = 32 << 20, LOG_GRACE_MS = 2000 };
 #define TICK_NS (10 * NS_PER_S)
-#define ENDING_NS (10 * NS_PER_S) /* all there is to do once the grace is over */
-#define DRAIN_IDLE_NS NS_PER_S    /* of a kept connection, once the gateway is stopping */
+#define ENDING_NS (10 * NS_PER_S) /* time for the end of the process after the grace */
+#define DRAIN_IDLE_NS NS_PER_S    /* idle time of a connection while the gateway is stopping */
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
@@ -36,7 +36,7 @@ static struct snapshot *process_load(struct process *p, struct diag *d)
 	return snapshot_load(p->options.file, &env, d);
 }
 
-/* A module stays as it was loaded: a new file takes effect with a new process. */
+/* Warn when a module's file has changed: the loaded code stays until the process is restarted. */
 static void process_tell_changed(void *ctx, const struct module *m)
 {
 	const struct process *p = ctx;
@@ -59,7 +59,7 @@ static void process_settle(struct process *p)
 	module_each(process_tell_changed, p);
 }
 
-/* Whoever is refused leaves everything as it was: the access log, too. */
+/* Put s in force. On failure everything stays as it was, the access log included. */
 static bool process_take_over(struct process *p, struct snapshot *s, struct diag *d)
 {
 	if (!logs_open(p, s, d))
@@ -70,8 +70,8 @@ static bool process_take_over(struct process *p, struct snapshot *s, struct diag
 	return false;
 }
 
-/* Load the file again and put it in force, or say in d (and on stderr) why not; then nothing
- * changed. */
+/* Load the file again and put it in force. When that fails nothing changes, and d and the log say
+ * why. */
 static enum admin_reload process_load_again(struct process *p, struct diag *d)
 {
 	if (p->phase != PROCESS_SERVING)
@@ -104,8 +104,8 @@ static enum admin_reload process_load_again(struct process *p, struct diag *d)
 	return ADMIN_RELOADED;
 }
 
-/* The same, and once more if it is asked for while a reload is under way: the file may have changed
- * since that one read it. */
+/* The same. When a reload is under way, load once more after it, since the file may have changed
+ * since it was read. */
 static void process_reload(struct process *p)
 {
 	struct diag d;
@@ -135,7 +135,7 @@ static void process_quit(struct process *p)
 static void process_on_grace(struct timer *t)
 {
 	struct process *p = container_of(t, struct process, grace);
-	log_warn("process", "shutdown_grace is over: closing what is left");
+	log_warn("process", "shutdown_grace is over: closing the remaining connections");
 	process_quit(p);
 }
 
@@ -143,7 +143,7 @@ static void process_on_grace(struct timer *t)
 static void process_drain(struct process *p)
 {
 	if (p->phase != PROCESS_SERVING) {
-		process_quit(p); /* asked twice: at once */
+		process_quit(p); /* asked a second time: end at once */
 		return;
 	}
 	uint64_t grace = p->snap->conf.runtime.shutdown_grace * NS_PER_MS;
@@ -245,7 +245,7 @@ static bool process_add_signals(struct process *p)
 	return err == 0;
 }
 
-/* From the file to workers that have it. */
+/* Load the file, start the workers and give them the configuration. */
 static bool process_begin(struct process *p, struct diag *d)
 {
 	struct snapshot *s = process_load(p, d);
@@ -265,7 +265,7 @@ static bool process_begin(struct process *p, struct diag *d)
 	return ok;
 }
 
-/* What is to be said of the file at the start, as `sluice check` says it. */
+/* Report mistakes and warnings at the start in the form of `sluice check`. */
 static void process_report(const struct diag *d)
 {
 	size_t n;
@@ -278,8 +278,8 @@ static bool process_start(struct process *p)
 {
 	struct diag d;
 	p->started_ns = clock_ns();
-	/* connections come and go: memory given back to the system with one is asked for again with
-	 * the next */
+	/* keep freed memory: connections open and close all the time, and each would request it
+	 * from the system again */
 	(void)mallopt(M_TRIM_THRESHOLD, MALLOC_KEEP);
 	hash_seed();
 	process_raise_descriptors();
@@ -324,8 +324,8 @@ static bool process_start(struct process *p)
 	return true;
 }
 
-/* Whoever asks once more now must not make it look as if the gateway had not ended well: it stays
- * blocked to the end. */
+/* Block the signals until the end: a further one must not change the exit status of a gateway that
+ * is ending well. */
 static void process_stop_signals(struct process *p)
 {
 	sigset_t all;
@@ -345,11 +345,11 @@ static void process_fini(struct process *p)
 	logs_close(p);
 	sockets_unlink(p);
 	if (!ended)
-		warden_end(); /* what the thread that runs on still uses cannot be taken down */
+		warden_end(); /* a worker is still running, so its memory cannot be freed */
 	snapshot_unref(p->snap);
 	p->snap = NULL;
 	if (p->main.base)
-		worker_turn(&p->main); /* snapshots that workers let go of */
+		worker_turn(&p->main); /* frees the snapshots that the workers dropped */
 	control_free(p);
 	process_stop_signals(p);
 	fetch_tls_fini();
@@ -365,7 +365,7 @@ static void process_fini(struct process *p)
 
 int process_run(const struct process_options *o)
 {
-	/* calloc() knows nothing of cache lines */
+	/* aligned: the struct has members on cache lines of their own */
 	struct process *p = aligned_alloc(_Alignof(struct process), sizeof(*p));
 	check(p, "out of memory: the process");
 	memset(p, 0, sizeof(*p));

@@ -1,6 +1,6 @@
 /*
  * The running gateway: the main thread with its loop (signals, configuration, admin), the workers,
- * and the configuration in force. Everything here is the main thread's unless it says otherwise.
+ * and the configuration in force. Main thread only, unless a comment says otherwise.
  */
 #ifndef APP_PROCESS_H
 #define APP_PROCESS_H
@@ -20,14 +20,14 @@ struct logger;
 struct access_log;
 struct process;
 
-/* A worker's hold on the instances of a snapshot that is not in force yet. */
+/* A worker's references to the instances of a snapshot that is not in force yet. */
 struct prepared {
-	struct snapshot *snap;      /* shared: ref; NULL: nothing is held */
+	struct snapshot *snap;      /* shared: ref; NULL: none */
 	struct instance_worker **v; /* owned; shared: ref each */
 	size_t n;
 };
 
-/* One worker and what hangs on it. Its thread's own once it runs. */
+/* A worker and what belongs to it. Once it runs, its thread alone uses it. */
 struct gateway_worker {
 	struct worker w;
 	struct proxy proxy;
@@ -37,15 +37,15 @@ struct gateway_worker {
 	struct access_log *access; /* owned; NULL: no access log */
 	struct prepared prepared;
 	struct {                              /* app/watch.c */
-		uint64_t asked_ns;            /* main thread's; 0: not yet */
-		_Atomic uint64_t answered_ns; /* the worker's */
-		bool told;                    /* main thread's: that it is silent */
+		uint64_t asked_ns;            /* main thread: when it was asked; 0: not yet */
+		_Atomic uint64_t answered_ns; /* worker: when it last answered */
+		bool told;                    /* main thread: its silence was logged */
 	} watch;
 };
 
 enum resource { RESOURCE_MEMORY, RESOURCE_DESCRIPTORS, RESOURCES = ADMIN_RESOURCES };
 
-/* How one resource was found last. */
+/* The last measurement of a resource. */
 struct overload_seen {
 	struct usage usage;
 	uint64_t first; /* from here on new requests are refused; 0: it is not watched */
@@ -55,11 +55,11 @@ struct overload_seen {
 struct overload {
 	struct timer timer;
 	struct usage_memory memory;
-	uint64_t own_descriptors; /* open at start: neither a client's nor an upstream's */
-	uint64_t denied;          /* connections to upstreams that the quota had refused by then */
-	uint64_t trim_ns;         /* when memory may be given back next */
+	uint64_t own_descriptors; /* open at start, so used neither by clients nor by upstreams */
+	uint64_t denied;  /* connections to upstreams refused by the quota, at the last look */
+	uint64_t trim_ns; /* when malloc_trim() may run next */
 	struct overload_seen seen[RESOURCES];
-	enum overload_level level; /* the worst of them */
+	enum overload_level level; /* the worst level of all resources */
 };
 
 struct process_options {
@@ -78,7 +78,7 @@ struct process {
 	struct process_options options;
 	struct worker main;
 	struct gateway_worker *workers; /* owned */
-	struct worker **worker_list;    /* owned: the same as pointers */
+	struct worker **worker_list;    /* owned: pointers to the same */
 	unsigned n_workers;
 	struct policy policy;
 	struct snapshot *snap;       /* shared: ref */
@@ -89,11 +89,11 @@ struct process {
 	struct served *served; /* owned */
 	size_t n_served;
 	enum process_phase phase;
-	/* What the files below tell process.c, which sets these; from the loop. */
-	void (*on_applied)(struct process *p); /* every worker has the newest snapshot */
+	/* Callbacks of process.c, which the files below call from the loop. */
+	void (*on_applied)(struct process *p); /* every worker uses the newest snapshot */
 	void (*on_drained)(struct process *p); /* no worker has a connection any more */
-	unsigned applied;                      /* workers that have the newest snapshot */
-	bool reload_wanted;                    /* it was asked for while one was under way */
+	unsigned applied;                      /* workers that use the newest snapshot */
+	bool reload_wanted;                    /* a reload was asked for while one was under way */
 	unsigned empty;                        /* workers that have drained */
 	bool ready;                            /* every worker has had a configuration */
 	struct logger *logger;                 /* owned; NULL: no access log yet */
@@ -121,55 +121,58 @@ void snapshot_free_on_main(struct snapshot *s);
 /* ---- apply.c: putting a snapshot in force -------------------------------------------------- */
 
 /* Open sockets for new addresses and hand s to every worker. false, with nothing changed, when a
- * socket cannot be had: d says which. p->on_applied() follows. */
+ * socket cannot be opened: d says which. p->on_applied() follows. */
 bool apply_snapshot(struct process *p, struct snapshot *s, struct diag *d);
 
 /* ---- sockets.c: listening ------------------------------------------------------------------ */
 
 /* Sockets for the addresses of s that are not served yet: fds[i * n_workers + w] is that of
  * listener i for worker w, -1 where the address is served. NULL, with nothing opened: d says which
- * could not be had. */
+ * failed. */
 int *sockets_open(struct process *p, const struct snapshot *s, struct diag *d);
-/* Close those again, and free fds: s is not put in force. */
+/* Close them and free fds, when s is not put in force. */
 void sockets_close(const struct process *p, const struct snapshot *s, int *fds);
-/* s is in force: its addresses are served, and the files of those that are not any more go. */
+/* s is in force: record its addresses as served, and remove the files of unix sockets that are no
+ * longer served. */
 void sockets_settle(struct process *p, const struct snapshot *s);
-/* The process ends: the files of the unix sockets go, unless somebody else has put others in their
- * place. */
+/* The process ends: remove the files of the unix sockets, unless another process has replaced
+ * them. */
 void sockets_unlink(struct process *p);
-/* Why an address could not be had: a hint for the diagnostic just made. */
+/* Add a hint to the last diagnostic: why an address could not be bound. */
 void apply_hint(struct diag *d, int err);
 
 /* ---- prepare.c: starting the plugins of a snapshot ----------------------------------------- */
 
-/* Start what is new in s, on the main thread and on every worker. False, with nothing kept: d says
- * who could not. The workers hold on to what started until apply_snapshot() has handed s out. */
+/* Start the new plugin instances of s, on the main thread and on every worker. False, with nothing
+ * kept: d says which failed. The workers keep the started ones until apply_snapshot() has handed
+ * out s. */
 must_use bool prepare_snapshot(struct process *p, struct snapshot *s, struct diag *d);
-/* The worker's thread: let go of what was prepared. */
+/* The worker's thread: drop what prepare_snapshot() started. */
 void prepared_drop(struct gateway_worker *g);
 
 /* ---- secure.c: what nobody else gets to see ------------------------------------------------ */
 
 /* Before any key is read. */
 void secure_start(void);
-/* A configuration is in force: does it want core dumps? */
+/* A configuration is in force: permit or forbid core dumps. */
 void secure_settle(const struct process *p);
 
 /* ---- limits.c: how much it takes on -------------------------------------------------------- */
 
-/* told apart at a time, and connections where descriptors set no bound */
+/* clients that are counted one by one; and connections, when descriptors are unlimited */
 enum { COUNTS_CLIENTS = 1 << 20 };
 
 /* All workers together. */
 struct limits {
-	/* clients there are descriptors for, each with a connection to an upstream */
+	/* clients for which there are descriptors, with one upstream connection each */
 	uint64_t served;
 	struct front_bounds front;
 	uint64_t upstream, pipes, fetches;
 };
 /* Any thread. */
 void limits_of(const struct process *p, const struct snapshot *s, struct limits *out);
-/* A configuration is in force: its shares hold from now on. Is it more than the system allows? */
+/* A configuration is in force: apply its shares, and warn when it asks for more than the system
+ * permits. */
 void limits_settle(struct process *p);
 
 /* ---- overload.c: taking on less while memory or descriptors are short ---------------------- */
@@ -183,7 +186,7 @@ void overload_facts(const struct process *p, struct admin_overload *f);
 
 /* ---- logs.c: the access log ---------------------------------------------------------------- */
 
-/* Begin to write where s says, or move there. false: the file cannot be had, d says why. */
+/* Open the access log of s, or move to it. false: it cannot be opened, d says why. */
 bool logs_open(struct process *p, const struct snapshot *s, struct diag *d);
 /* The file was renamed: begin a new one. */
 void logs_reopen(struct process *p);
@@ -192,13 +195,13 @@ void logs_close(struct process *p);
 
 /* ---- control.c: the admin address ---------------------------------------------------------- */
 
-/* Serve it, where s says so. orders: what it can be told; the rest of it is filled in. false: it
- * cannot be had, d says why. */
+/* Open the admin address, if s has one. orders: callbacks for commands; the rest of it is filled in
+ * here. false: it cannot be opened, d says why. */
 bool control_open(struct process *p, const struct snapshot *s, const struct admin_env *orders,
 	struct diag *d);
 /* The workers run. */
 void control_workers(struct process *p);
-/* A new configuration is in force: what of it needs a restart? */
+/* A new configuration is in force: warn of changes that need a restart. */
 void control_settle(const struct process *p);
 /* Before the workers end; control_free() after. */
 void control_close(struct process *p);
@@ -207,11 +210,11 @@ void control_free(struct process *p);
 /* ---- workers.c: the other threads ---------------------------------------------------------- */
 
 bool workers_start(struct process *p);
-/* Accept nothing any more, and close kept connections after idle_ns; p->on_drained() follows. */
+/* Accept no more connections, and close idle ones after idle_ns; p->on_drained() follows. */
 void workers_drain(struct process *p, uint64_t idle_ns);
 void workers_abort(struct process *p);
-/* Stop and join; all connections are closed. False: some worker did not end in time, the log says
- * which. */
+/* Stop and join the workers; all connections are closed. False: a worker did not end in time, the
+ * log says which. */
 must_use bool workers_stop(struct process *p);
 
 #endif

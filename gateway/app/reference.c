@@ -1,7 +1,7 @@
 /*
  * sluice reference: the page about the configuration file, as Markdown or as a manual page
- * (sluice.yaml(5)), from the option tables of the core and of every plugin that is found. The build
- * makes both with it.
+ * (sluice.yaml(5)), made from the option tables of the core and of all plugins found. The build
+ * calls it for both.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -14,70 +14,63 @@
 #include "policy/module.h"
 #include "proxy/conf.h"
 
-#define MANUAL_DATE "2026-11-24" /* of what is written here; the tables are of the version */
+#define MANUAL_DATE "2026-11-24" /* of the texts in this file */
 
-/* What tables cannot say. */
+/* Text in addition to the tables. */
 static const struct part {
-	const char *heading; /* NULL: goes on */
+	const char *heading; /* NULL: a further paragraph */
 	const char *text;
 } parts[] = {
 	{ "The file",
-		"One YAML file says everything: plain maps, lists and texts, without anchors, tags "
-		"or further "
-		"documents. A key that is not known is a mistake, and so is one that stands twice. "
-		"`sluice check` "
-		"finds all mistakes at once, each with its place in the file and, where there is "
-		"one, the remedy." },
+		"The configuration is one YAML file: plain maps, lists and texts, without "
+		"anchors, tags or further documents. An unknown key is a mistake, and so is a "
+		"key that is given twice. `sluice check` finds all mistakes at once, each with "
+		"its place in the file and, where there is one, the remedy." },
 	{ NULL,
 		"Paths in the file are relative to the folder of the file, those of unix sockets "
 		"too." },
 	{ NULL,
-		"The most specific route takes a request, wherever it stands in the file: an exact "
-		"host before a "
-		"wildcard before none, an exact path before the longest pattern before an "
-		"expression, then more "
-		"conditions before fewer. Two routes that cannot be told apart are a mistake." },
+		"The most specific route takes a request, whatever the order in the file: an "
+		"exact host before a wildcard before none, an exact path before the longest "
+		"pattern before an expression, then more conditions before fewer. Two routes of "
+		"equal rank that one request can meet are a mistake." },
 	{ "Values",
-		"Durations have a unit: `250ms`, `30s`, `5m`, `1h`, `7d`, or `0`. Sizes are bytes, "
-		"or `16KiB`, "
-		"`1MiB`, `1MB`. Rates are `100/s`, `100/min`, `5000/h`, `1/d` or `10/30s`. Where a "
-		"list of texts is "
-		"expected, a single one may stand alone." },
+		"Durations have a unit: `250ms`, `30s`, `5m`, `1h`, `7d`, or `0`. Sizes are "
+		"bytes, or `16KiB`, `1MiB`, `1MB`. Rates are `100/s`, `100/min`, `5000/h`, `1/d` "
+		"or `10/30s`. Where a list of texts is expected, a single text may be given." },
 	{ NULL,
 		"A fact of a request (type `expression`) is named by one of the words under Facts, "
 		"at the end of this page." },
 	{ "Environment and secrets",
 		"`${NAME}` in a text is replaced by a variable of the environment, "
-		"`${NAME:-default}` also when it is "
-		"empty or not there; `$${` is a plain `${`. What a variable holds is a text: it "
-		"adds no keys." },
+		"`${NAME:-default}` also when it is empty or not set; `$${` is a literal `${`. "
+		"The value of a variable is always a text: it cannot add keys." },
 	{ NULL,
 		"Options that hold a secret also take `file:PATH`: the text of a file, without the "
 		"newline at its "
 		"end. Secrets are never logged or shown." },
 	{ "Reload",
-		"On HUP, `sluice reload` or `POST /reload` the file is read again, checked and "
-		"built whole; only then "
-		"does it come into force, and a file with mistakes changes nothing. Requests in "
-		"progress finish under "
-		"the configuration they began with. Some options are in force for new connections, "
-		"a few after a "
-		"restart: these say so." },
+		"On HUP, `sluice reload` or `POST /reload` the file is read again and checked as "
+		"a whole. Only then does it come into force; a file with mistakes changes "
+		"nothing. Requests in progress finish with the configuration they began with. "
+		"Some options come into force for new connections, a few after a restart: the "
+		"tables say so." },
 };
 enum { N_PARTS = sizeof(parts) / sizeof(parts[0]) };
 
-static const char options_text[] = "What may stand in the file, block by block. A block or list is "
-				   "described under the path that leads to it; "
-				   "NAME stands for a name of your choice.";
-static const char facts_text[] = "What an expression, and a placeholder in braces, may name. Each "
-				 "is read in one way by routes, plugins, keys and texts. A "
-				 "fact that nobody states is a mistake; one that no plugin states "
-				 "before it is used is a warning.";
-static const char plugins_text[] = "An instance of a plugin stands under a name in `plugins`, or "
-				   "in a route's `plugins` itself. It has `use`, the "
-				   "name of the plugin, and the options of that plugin:";
+static const char options_text[] = "The options of the file, block by block. The heading of a "
+				   "block or list is its path; NAME stands for a name of your "
+				   "choice.";
+static const char facts_text[] = "The facts that an expression or a placeholder in braces may "
+				 "name. A fact has the same value in routes, plugins, keys and "
+				 "texts. A fact that no part of the configuration can provide is "
+				 "a mistake; one that a plugin provides only after it is used is "
+				 "a warning.";
+static const char plugins_text[] = "An instance of a plugin has a name in the block `plugins`, "
+				   "or is written in a route's `plugins`. It has `use`, the name "
+				   "of the plugin, and the options of that plugin:";
 
-/* As it is written; a name follows the colon. */
+/* The fact as it is written, with NAME behind a colon. */
 static const char *fact_word(const struct fact_info *f, char buf[64])
 {
 	(void)snprintf(buf, 64, "%.*s%s", STR_ARG(f->text), f->named == FACT_NAMED ? "NAME" : "");
@@ -184,14 +177,14 @@ int command_reference(struct command *c)
 	const struct module **modules;
 	bool man = c->argc > 1 && strcmp(c->argv[1], "--man") == 0;
 	if (c->argc < 2 || (!man && strcmp(c->argv[1], "--markdown") != 0)) {
-		(void)fprintf(stderr, "sluice reference: say --man or --markdown first\n");
+		(void)fprintf(stderr, "sluice reference: give --man or --markdown first\n");
 		return 2;
 	}
 	c->argv++;
 	c->argc--;
 	if (!command_options(c, false))
 		return 2;
-	/* of the plugins that were named, not of those that happen to be installed */
+	/* only plugins of the given folders, not those that are installed on this machine */
 	if (c->n_plugin_dirs > 1)
 		c->n_plugin_dirs--;
 	size_t n = command_modules(c, &modules);

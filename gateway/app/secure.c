@@ -1,5 +1,4 @@
-/* What the process keeps to itself: no core dump, and no other process of the same user, gets to
- * see its keys. Main thread. */
+/* Keeps keys out of core dumps and away from other processes of the same user. Main thread. */
 #include "app/process.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /*
- * The listening sockets of the process: opened before a configuration is put in force, because that
- * can fail; the files of unix sockets, which go with their listener. Main thread.
+ * The listening sockets of the process. They are opened before a configuration is put in force,
+ * because that can fail. The files of unix sockets are removed with their listener. Main thread.
  */
 #include "app/process.h"
 
@@ -35,8 +35,9 @@ static bool addr_overlaps(const struct addr *a, const struct addr *b)
 	return addr_is_any(a) || addr_is_any(b);
 }
 
-/* While we have a socket on 127.0.0.1:80 nobody else can have taken 0.0.0.0:80, unless before us
- * and with our consent: our own is then no reason to refuse. */
+/* An address may overlap one that this process serves, as 0.0.0.0:80 and 127.0.0.1:80. No other
+ * process can have bound it meanwhile without our consent, so our own socket must not count as a
+ * conflict. */
 static enum listener_claim sockets_claim(const struct process *p, const struct snapshot *s,
 	const struct addr *a, size_t before)
 {
@@ -71,7 +72,7 @@ void sockets_close(const struct process *p, const struct snapshot *s, int *fds)
 		const struct snapshot_listener *l = &s->listeners[i];
 		int *at = fds + i * p->n_workers;
 		if (at[0] >= 0 && l->addr.sa.sa_family == AF_UNIX)
-			(void)unlink(l->addr.un.sun_path); /* we made it just now */
+			(void)unlink(l->addr.un.sun_path); /* made a moment ago by this call */
 		for (unsigned w = 0; w < p->n_workers; w++) {
 			if (at[w] >= 0)
 				(void)close(at[w]);
@@ -115,7 +116,7 @@ static void served_begin(struct served *v, const struct snapshot_listener *l)
 	listener_file_note(&v->file, &v->addr);
 }
 
-/* The address was served before; mode and owners may be others now. */
+/* Keep a socket that was served before, and apply its new mode and owner. */
 static void served_go_on(struct served *v, const struct served *old,
 	const struct snapshot_listener *l)
 {

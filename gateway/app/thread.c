@@ -1,4 +1,4 @@
-/* What each thread keeps, and gives back in the end. */
+/* Memory that each thread has, and frees at its end. */
 #include "app/thread.h"
 
 #include "app/crash.h"

@@ -1,11 +1,11 @@
-/* What each thread that runs a worker has, the main thread included. */
+/* What each thread with a worker needs, the main thread included. */
 #ifndef APP_THREAD_H
 #define APP_THREAD_H
 
-/* A worker's thread begins: its counters, and a stack to crash on. The main thread counts into the
- * shared counters, and has its stack from crash_init(). */
+/* To be called at the start of a worker's thread: makes its counters and the stack of its crash
+ * handler. The main thread uses the shared counters and has its stack from crash_init(). */
 void thread_init(void);
-/* The thread is done: give back what its files keep for it, at last its counters. */
+/* To be called at the end of the thread: frees its thread-local memory, its counters last. */
 void thread_fini(void);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * sluice token: tokens for demos and tests from a key at hand (libjwt signs), what a token says,
- * and the key set that verifies it. Nothing here runs in a gateway.
+ * sluice token: makes tokens for demos and tests (libjwt signs), shows the content of a token, and
+ * makes the key set that verifies it. Nothing here runs in a gateway.
  */
 #include <getopt.h>
 #include <jansson.h>
@@ -137,7 +137,8 @@ static bool token_add_number(json_t *jwk, const char *name, const EVP_PKEY *key,
 	return ok;
 }
 
-/* The public half as a JWK's required members, in the order of RFC 7638; and what it signs with. */
+/* The public key as a JWK with its required members, in the order of RFC 7638, and the algorithm
+ * for it. */
 static json_t *token_jwk(const EVP_PKEY *key, const char **alg)
 {
 	static const struct {
@@ -177,7 +178,7 @@ static json_t *token_jwk(const EVP_PKEY *key, const char **alg)
 	return NULL;
 }
 
-/* The key's thumbprint (RFC 7638), by which both commands call it unless told otherwise. */
+/* The key's thumbprint (RFC 7638), the default `kid` of both commands. */
 static void token_thumbprint(const json_t *jwk, char out[64])
 {
 	char *text = json_dumps(jwk, JSON_COMPACT | JSON_SORT_KEYS);
@@ -251,7 +252,7 @@ static json_t *token_claims(const struct token_options *o)
 	}
 	for (size_t i = 0; i < o->n_claims; i++) {
 		sluice_str rest = str_of(o->claims[i]), name = str_cut(&rest, '=');
-		/* a JSON value, or else a text */
+		/* as JSON if it is valid JSON, else as a text */
 		json_t *v = json_loads(rest.data, JSON_DECODE_ANY, NULL);
 		(void)json_object_setn_new(claims, name.data, name.len,
 			v ? v : json_string(rest.data));
@@ -295,7 +296,7 @@ static int token_mint(int argc, char **argv)
 	return code;
 }
 
-/* A part of a token as JSON; NULL when it is none. */
+/* A part of a token as JSON; NULL when it is not JSON. */
 static json_t *token_decode(sluice_str part)
 {
 	char std[TOKEN_PART_MAX + 4];
@@ -330,7 +331,7 @@ static int token_inspect(int argc, char **argv)
 		line[strcspn(line, "\r\n")] = 0;
 		text = line;
 	}
-	/* libjwt shows no signed token without its key: the parts are decoded one by one */
+	/* libjwt does not decode a signed token without its key, so the parts are decoded here */
 	sluice_str rest = str_of(text);
 	json_t *header = token_decode(str_cut(&rest, '.')),
 	       *claims = token_decode(str_cut(&rest, '.'));
@@ -344,7 +345,7 @@ static int token_inspect(int argc, char **argv)
 			(void)printf("%s %lld s\n", left > 0 ? "expires in" : "expired since",
 				left > 0 ? left : -left);
 	} else {
-		(void)fprintf(stderr, "sluice token: that is no signed JWT\n");
+		(void)fprintf(stderr, "sluice token: this is not a signed JWT\n");
 	}
 	json_decref(header);
 	json_decref(claims);

@@ -1,4 +1,4 @@
-/* Letting go of a snapshot: the main thread alone frees them. */
+/* References to snapshots. Only the main thread frees a snapshot. */
 #include "app/process.h"
 
 static void snapshot_free_mail(struct worker *w, void *arg)

@@ -1,4 +1,4 @@
-/* The thread that sees to it that the process ends. See warden.h. */
+/* The thread that makes sure that the process ends. See warden.h. */
 #include "app/warden.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include "base/threads.h"
 #include "policy/running.h"
 
-#define QUIT_NS (10 * NS_PER_S) /* a process that is told to end at once, and can */
+#define QUIT_NS (10 * NS_PER_S) /* from SIGQUIT to the end of the process */
 #define SILENT_NS (5 * NS_PER_S)
 enum { LAST_LINES_MS = 500, FORCED_STATUS = 1 };
 
@@ -19,7 +19,8 @@ static struct {
 	void (*on_quit)(struct worker *w, void *arg);
 	void *arg;
 	_Atomic uint64_t deadline_ns; /* 0: none */
-	_Atomic uint64_t asked_ns;    /* the main thread, whether it turns; 0: it has answered */
+	/* when the main thread was asked for a sign of life; 0: it has answered */
+	_Atomic uint64_t asked_ns;
 	_Atomic bool over;
 	bool runs; /* main thread's */
 } warden;
@@ -102,7 +103,8 @@ bool warden_start(struct worker *main, void (*on_quit)(struct worker *w, void *a
 	warden.arg = arg;
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGQUIT);
-	(void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* here, and in what is made from here on */
+	/* in this thread and in those it makes from now on */
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 	sigset_t before;
 	threads_begin(&before);
 	errno = pthread_create(&warden.thread, NULL, warden_run, NULL);

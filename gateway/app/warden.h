@@ -1,22 +1,21 @@
 /*
- * The thread that sees to it that the process ends. It takes SIGQUIT, so that this signal works
- * whatever the main thread is busy with, hands it on, and ends the process itself when a deadline
- * for its end has passed. It also says in the log when the main thread stands still.
+ * The thread that makes sure that the process ends. It receives SIGQUIT, so that the signal works
+ * even when the main thread hangs, and passes it on. When a deadline for the end has passed, it
+ * ends the process itself. It also logs when the main thread does not answer.
  */
 #ifndef APP_WARDEN_H
 #define APP_WARDEN_H
 
 #include "net/worker.h"
 
-/* Before other threads are made: SIGQUIT is blocked in all of them. on_quit runs on the main
- * thread. False, with errno: it cannot be started. */
+/* To be called before other threads are made, so that SIGQUIT is blocked in all of them. on_quit
+ * runs on the main thread. False with errno: the thread cannot start. */
 must_use bool warden_start(struct worker *main, void (*on_quit)(struct worker *w, void *arg),
 	void *arg);
-/* The process must have ended within ns: an earlier deadline stays. Any thread. */
+/* The process must end within ns. An earlier deadline stays in force. Any thread. */
 void warden_limit(uint64_t ns);
 void warden_stop(void);
-/* End the process now, without the help of any other thread: the log gets half a second to be
- * written. */
+/* End the process now, without help of other threads. Log lines get half a second to be written. */
 __attribute__((noreturn)) void warden_end(void);
 
 #endif

@@ -17,7 +17,8 @@ static void watch_on_worker(struct worker *w, void *arg)
 	atomic_store(&g->watch.answered_ns, clock_ns());
 }
 
-/* The worker says when it answered, so that a main thread that was busy itself blames nobody. */
+/* The worker records when it answered: a main thread that was busy itself must not take the delay
+ * for the worker's. */
 static bool watch_is_waiting(const struct gateway_worker *g)
 {
 	return g->watch.asked_ns > atomic_load(&g->watch.answered_ns);

@@ -1,6 +1,6 @@
 /*
- * Watching the workers: each is asked every second whether its loop still turns. One that does not
- * answer is told of in the log, with what it runs, and makes the gateway not ready. Main thread.
+ * Watches the workers: sends each a message every second. One that does not answer is logged with
+ * what it runs, and makes the gateway not ready. Main thread.
  */
 #ifndef APP_WATCH_H
 #define APP_WATCH_H
@@ -17,8 +17,8 @@ void watch_start(struct process *p);
 void watch_stop(struct process *p);
 /* Whether a worker has not answered for three seconds. */
 bool watch_is_silent(const struct process *p, unsigned worker);
-/* How long, and in what, for people: `worker 1 has not answered for 12 s: plugin instance "NAME"
- * (PLUGIN) in on_request`. */
+/* A text that says for how long, and in which plugin: `worker 1 has not answered for 12 s: plugin
+ * instance "NAME" (PLUGIN) in on_request`. */
 void watch_text(const struct process *p, unsigned worker, char out[WATCH_TEXT]);
 
 #endif

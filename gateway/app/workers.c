@@ -24,8 +24,8 @@ static void *worker_thread(void *arg)
 	(void)pthread_setname_np(pthread_self(), name);
 	thread_init();
 	worker_run(&g->w);
-	front_abort(g->front); /* connections that linger */
-	/* what is left of the configuration goes on the thread that used it */
+	front_abort(g->front); /* closes connections that linger */
+	/* free the view on the thread that used it */
 	if (g->proxy.view)
 		view_unref(g->proxy.view);
 	g->proxy.view = NULL;
@@ -58,7 +58,7 @@ bool workers_start(struct process *p)
 		g->proxy.counts = p->counts;
 		list_init(&g->proxy.tunnels);
 		g->proxy.on_complete = complete_exchange;
-		/* one for all: then no two workers make the same id */
+		/* the same key for all workers, so that no two make the same id */
 		permute_init(&g->proxy.ids, key);
 		g->front = front_new(&g->w, p->counts);
 		p->worker_list[i] = &g->w;
@@ -91,7 +91,7 @@ static void worker_is_empty(struct worker *w, void *arg)
 static void worker_on_empty(void *ctx)
 {
 	struct gateway_worker *g = ctx;
-	front_on_empty(g->front, NULL, NULL); /* once */
+	front_on_empty(g->front, NULL, NULL); /* only once */
 	worker_post(&g->process->main, worker_is_empty, g->process);
 }
 
@@ -137,7 +137,7 @@ void workers_abort(struct process *p)
 	}
 }
 
-/* A worker ends within a few milliseconds, unless something of a plugin's holds it. */
+/* A worker ends within a few milliseconds, unless a plugin blocks it. */
 bool workers_stop(struct process *p)
 {
 	struct timespec until;

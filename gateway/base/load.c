@@ -104,6 +104,6 @@ const char *load_error(int negative_errno)
 	if (negative_errno == -EFBIG)
 		return "it is too large";
 	if (negative_errno == -ENODEV)
-		return "it is no regular file";
+		return "it is not a regular file";
 	return strerror(-negative_errno);
 }

@@ -27,7 +27,7 @@ struct loaded {
 };
 
 /* Read at most max bytes. 0 or a negative errno, with nothing to free: -EFBIG when it is larger,
- * -EISDIR for a folder, -ENODEV when it is no regular file, -ETIMEDOUT for a pipe whose writer
+ * -EISDIR for a folder, -ENODEV when it is not a regular file, -ETIMEDOUT for a pipe whose writer
  * takes too long. */
 must_use int load_file(struct loaded *l, const char *path, enum load_kind kind, size_t max);
 void load_free(struct loaded *l);

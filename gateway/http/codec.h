@@ -1,7 +1,7 @@
 /*
- * What front/ asks of a protocol towards clients: one table for each, in place of a question about
- * its version. A codec takes over an open stream, reads requests from it, gives each to the
- * handler, and writes the responses. Worker's thread only.
+ * The interface of a protocol for clients, as front/ uses it: one table for each protocol, so that
+ * nothing asks for a version. A codec takes over an open stream, reads requests from it, gives each
+ * to the handler, and writes the responses. Worker's thread only.
  */
 #ifndef HTTP_CODEC_H
 #define HTTP_CODEC_H
@@ -17,7 +17,7 @@ struct codec_conf {
 	uint64_t body_ns;
 	uint64_t idle_ns;      /* without a request */
 	uint64_t max_body;     /* bytes of a request body; 0: no bound */
-	uint64_t max_requests; /* on one connection, before it is ended politely; 0: no bound */
+	uint64_t max_requests; /* on one connection, before it is drained; 0: no bound */
 	uint32_t max_head;     /* bytes */
 	uint32_t max_fields;
 	uint32_t max_target;
@@ -44,10 +44,10 @@ struct codec {
 	 */
 	void (*start)(union codec_room *room, struct stream *s, struct conn_info *info,
 		const struct codec_conf *conf);
-	/* From now on: finish what is in progress, tell the client to go elsewhere, and close;
-	 * where nothing is in progress, when no request comes within idle_ns. */
+	/* From now on: finish what is in progress, tell the client to use another connection, and
+	 * close. When nothing is in progress, close after idle_ns without a request. */
 	void (*drain)(union codec_room *room, uint64_t idle_ns);
-	/* Close at once; requests in progress hear on_gone(ERR_SHUTTING_DOWN, false). */
+	/* Close at once; requests in progress get on_gone(ERR_SHUTTING_DOWN, false). */
 	void (*abort)(union codec_room *room);
 };
 

@@ -1,12 +1,12 @@
 /*
- * Reading X-Forwarded-For and Forwarded. Lists are taken apart from behind, so that nothing a
- * client wrote, quotes without an end for one, can hide what proxies wrote after it.
+ * Reading X-Forwarded-For and Forwarded. Lists are parsed from the end, so that nothing from the
+ * client, such as an open quote, can hide what proxies appended.
  */
 #include "http/forwarded.h"
 
 /* ---- lists --------------------------------------------------------------------------------- */
 
-/* Whether the quote at p[i] is one that a backslash before it takes the meaning from. */
+/* Whether the quote at p[i] is escaped by backslashes before it. */
 static bool is_escaped(const char *p, size_t i)
 {
 	size_t n = 0;
@@ -35,7 +35,7 @@ static sluice_str list_take_last(sluice_str *list, bool with_quotes)
 struct walk {
 	const struct fields *fields;
 	enum token name;
-	uint32_t before; /* fields in front of this one are left */
+	uint32_t before; /* fields before this one are still to be read */
 	sluice_str rest; /* of this one */
 };
 
@@ -82,8 +82,8 @@ static bool node_parse(sluice_str text, struct addr *out)
 	return addr_from_ip(text, 0, out);
 }
 
-/* With or without quotes: addresses that should have some are often written without. No escapes:
- * nobody needs them here. */
+/* A value with or without quotes, since addresses are often written without. Escapes are not
+ * supported: no address needs them. */
 static bool pair_value(sluice_str text, sluice_str *out)
 {
 	bool quoted = text.len >= 2 && text.data[0] == '"' && text.data[text.len - 1] == '"';

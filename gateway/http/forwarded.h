@@ -1,8 +1,8 @@
 /*
- * For whom a request was made, as trusted proxies tell it in X-Forwarded-For or Forwarded (RFC
- * 7239). Every proxy on the way adds at the end who it was that asked it; so the list is read from
- * its end, for as long as it is a trusted proxy that was written down, and the client is the first
- * that is not. What stands before that is the client's own invention. No I/O.
+ * The client of a request, as trusted proxies report it in X-Forwarded-For or Forwarded (RFC 7239).
+ * Every proxy appends the address of its peer. So the list is read from its end: trusted proxies
+ * are skipped, and the first other address is the client. Earlier entries come from the client and
+ * cannot be trusted. No I/O.
  */
 #ifndef HTTP_FORWARDED_H
 #define HTTP_FORWARDED_H
@@ -17,8 +17,8 @@ struct forwarded {
 	sluice_str host;
 };
 
-/* What f says, for a request from a peer that is one of trust->proxies. Strings are borrowed from
- * f, or constant. */
+/* Read f, for a request from a peer that is one of trust->proxies. Strings are borrowed from f, or
+ * constant. */
 void forwarded_read(const struct fields *f, const struct client_trust *trust,
 	struct forwarded *out);
 

@@ -40,11 +40,11 @@ static const struct {
 enum { UNITS = sizeof(units) / sizeof(units[0]) };
 
 /*
- * gRPC has a table for clients that get an answer without a grpc-status, "HTTP to gRPC Status Code
- * Mapping"; this one keeps to it where it decides (400, 401, 403, 404, 502, 503, 504), so that a
- * refusal reads the same whoever translates it. It differs for 429, which there is UNAVAILABLE: the
- * code that clients try again at once, when they were told to slow down. For the rest it leaves
- * UNKNOWN, and Sluice knows better.
+ * gRPC has a table for clients that get a response without grpc-status, "HTTP to gRPC Status Code
+ * Mapping". This table agrees with it for 400, 401, 403, 404, 502, 503 and 504, so that a refusal
+ * has the same code whoever translates it. It differs for 429: UNAVAILABLE would make clients try
+ * again at once, although they were told to slow down. For other statuses gRPC has UNKNOWN, and
+ * this table is more exact.
  */
 static const struct {
 	uint16_t status;

@@ -1,7 +1,6 @@
 /*
- * What a gateway has to know of gRPC over HTTP/2 ("PROTOCOL-HTTP2" of the gRPC project): which
- * requests are calls, deadlines, status codes, and messages as fields carry them. No I/O. Any
- * thread.
+ * The parts of gRPC over HTTP/2 ("PROTOCOL-HTTP2" of the gRPC project) that a gateway needs: which
+ * requests are calls, deadlines, status codes, and messages in fields. No I/O. Any thread.
  */
 #ifndef HTTP_GRPC_H
 #define HTTP_GRPC_H
@@ -34,7 +33,7 @@ enum grpc_code {
 
 enum {
 	GRPC_TIMEOUT_TEXT = 9, /* eight digits and a unit */
-	/* of the statuses that servers send; those above GRPC_CODES are nobody's yet */
+	/* largest status that is accepted; those from GRPC_CODES on are not defined yet */
 	GRPC_STATUS_MAX = 999,
 };
 
@@ -62,7 +61,7 @@ int grpc_status_parse(sluice_str value);
  */
 size_t grpc_message_write(sluice_str text, char *out, size_t max);
 
-/* The code of a refusal or failure that HTTP would tell by this status. */
+/* The code for a refusal or failure with this HTTP status. */
 enum grpc_code grpc_code_of(int status);
 
 #endif

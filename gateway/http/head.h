@@ -1,7 +1,6 @@
 /*
- * One HTTP message head, whatever version carried it: what codecs read into and write from, and
- * what routes, plugins and the exchange look at. All strings are slices of the exchange's arena. No
- * I/O here.
+ * An HTTP message head, the same for all versions. Codecs read it and write it; routes, plugins and
+ * the exchange work on it. All strings are slices of the exchange's arena. No I/O here.
  */
 #ifndef HTTP_HEAD_H
 #define HTTP_HEAD_H
@@ -73,8 +72,8 @@ struct fields {
 	uint32_t n, cap;
 };
 
-/* Say of each field what token_read() knows of its name, for fields that no codec read. Returns the
- * set. */
+/* Set the token and flags of each field by its name, for fields that did not come from a codec.
+ * Returns the set. */
 uint64_t fields_classify(struct fields *f);
 /* First field of that name that is not dropped, or NULL. By token for known names, by name (without
  * case) for others. */
@@ -87,7 +86,7 @@ must_use int fields_add(struct fields *f, struct arena *a, sluice_str name, slui
 must_use int fields_reserve(struct fields *f, struct arena *a);
 /* Drop every field of that name: how many there were. */
 unsigned fields_drop(struct fields *f, sluice_str name);
-/* The same, and those that many programs would take for it: field_names_alike(). */
+/* The same, and names that many programs cannot tell from it: field_names_alike(). */
 void fields_drop_alike(struct fields *f, sluice_str name);
 /* Drop all, then add. */
 must_use int fields_set(struct fields *f, struct arena *a, sluice_str name, sluice_str value);
@@ -119,36 +118,37 @@ enum body_kind {
 /* RFC 9112 3.2 */
 enum target_form { TARGET_ORIGIN, TARGET_ABSOLUTE, TARGET_AUTHORITY, TARGET_ASTERISK };
 
-/* What becomes of empty segments of a path ("//") on its way to the upstream. Everybody else sees
- * it without them. */
+/* Whether the upstream gets the empty segments of a path ("//"). Routes and plugins see the path
+ * without them. */
 enum slashes { SLASHES_MERGED, SLASHES_KEPT };
 
 struct request_head {
 	sluice_str method_text;
-	sluice_str target;    /* as received */
-	sluice_str path;      /* normalised: http/uri.h */
-	sluice_str sent_path; /* SLASHES_KEPT: what is sent on where that is not path; else empty */
-	sluice_str query;     /* after '?', as received, without it */
+	sluice_str target; /* as received */
+	sluice_str path;   /* normalised: http/uri.h */
+	/* SLASHES_KEPT: the path for the upstream when it differs from path; else empty */
+	sluice_str sent_path;
+	sluice_str query; /* after '?', as received, without it */
 	/* as received: Host, or of the absolute target (which wins, RFC 9112 3.2.2); may be empty
 	 * in 1.0 */
 	sluice_str authority;
 	sluice_str host; /* authority without port, lower case, no trailing dot */
 	struct fields fields;
 	uint64_t body_length; /* BODY_LENGTH */
-	uint64_t seen;        /* which tokens the fields have that arrived: a set */
+	uint64_t seen;        /* set of the tokens of the received fields */
 	uint8_t method;       /* enum method */
 	uint8_t form;         /* enum target_form */
 	uint8_t slashes;      /* enum slashes: set before the target is parsed */
 	uint8_t version;      /* 10, 11, 20 */
 	uint8_t body;         /* enum body_kind, never BODY_CLOSE */
 	bool has_query;       /* "/p?" has an empty one */
-	bool keep_alive;      /* the client lets the connection live on */
+	bool keep_alive;      /* the client permits another request on the connection */
 	bool expect_continue; /* waits for 100 before it sends the body (RFC 9110 10.1.1) */
-	bool te_trailers;     /* said that it takes trailers */
+	bool te_trailers;     /* the client accepts trailers */
 	bool upgrade;         /* asks for another protocol */
-	/* and nothing but that, or a refusal, is an answer: an extended CONNECT (RFC 8441) */
+	/* an extended CONNECT (RFC 8441): only an upgrade or a refusal can answer it */
 	bool upgrade_only;
-	/* gRPC: trailers are metadata of any name, and silence is no fault while the connection
+	/* a gRPC call: trailers may have any name, and silence is permitted while the connection
 	 * lives */
 	bool call;
 };
@@ -173,13 +173,13 @@ bool response_may_have_body(enum method m, int status);
  * request_head.te_trailers. */
 bool fields_drop_hop_by_hop(struct fields *f);
 extern const uint64_t tokens_hop_by_hop;
-/* Whether the field is one by its own name, whatever Connection says. */
+/* Whether the field is hop-by-hop by its name, without regard to Connection. */
 bool field_is_hop_by_hop(const struct field *f);
 
 /* The tokens that a request has once at most (repeat.def). */
 extern const uint64_t tokens_once;
-/* A request's fields of some of these, `twice`, stand there more than once: equal ones become one.
- * ERR_BAD_FIELD when it could be read in two ways. Fields move. */
+/* Some of these tokens, `twice`, occur more than once in a request: apply repeat.def. ERR_BAD_FIELD
+ * when the request is ambiguous. Fields move. */
 must_use int fields_settle_repeats(struct fields *f, uint64_t twice);
 
 /* The Content-Length of a response that says it more than once, in one field or in several, where

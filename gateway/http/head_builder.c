@@ -7,7 +7,7 @@
 
 #define BIT TOKEN_BIT
 
-/* Fields about an HTTP/1.1 connection: there is no such thing here (RFC 9113 8.2.2). */
+/* Fields of HTTP/1.1 connections, which are malformed here (RFC 9113 8.2.2). */
 static const uint64_t of_connection = BIT(TOKEN_CONNECTION) | BIT(TOKEN_PROXY_CONNECTION) |
 	BIT(TOKEN_KEEP_ALIVE) | BIT(TOKEN_TRANSFER_ENCODING) | BIT(TOKEN_UPGRADE);
 
@@ -17,7 +17,7 @@ enum pseudo {
 	PSEUDO_AUTHORITY = 4,
 	PSEUDO_PATH = 8,
 	PSEUDO_PROTOCOL = 16,
-	PSEUDO_OVER = 32, /* a field that is none was seen */
+	PSEUDO_OVER = 32, /* a regular field was seen */
 };
 
 enum { TEXT_FIRST = 1024, TEXT_MORE = 2048 };
@@ -57,7 +57,7 @@ static void malformed(struct head_builder *b, int err)
 
 /* ---- copying ------------------------------------------------------------------------------- */
 
-/* Room for n bytes behind the text so far, or somewhere else. NULL: the budget is spent. */
+/* Memory for n bytes, behind the text so far if possible. NULL: the budget is spent. */
 static char *text_room(struct head_builder *b, size_t n)
 {
 	if (likely(n <= (size_t)(b->text_end - b->text)))
@@ -128,8 +128,8 @@ static bool value_is_valid(sluice_str v)
 	return !is_blank(v.data[0]) && !is_blank(end[-1]) && scan_value(v.data, end) == end;
 }
 
-/* A value that is not valid as it stands, as far as the builder puts up with that. Control bytes
- * are replaced in a copy; data NULL: nothing makes it valid, or there is no memory. */
+/* Repair an invalid value as far as b->accept permits; control bytes are replaced in a copy. data
+ * NULL: it stays invalid, or there is no memory. */
 static sluice_str value_accept(struct head_builder *b, sluice_str v)
 {
 	if (b->accept & HEAD_BLANKS)
@@ -217,8 +217,7 @@ static void pseudo_field(struct head_builder *b, sluice_str name, sluice_str val
 		protocol_set(b, value);
 }
 
-/* The first field that is no pseudo-field: the authority goes before it as Host, as everybody
- * expects it. */
+/* The first regular field: put the authority before it as a Host field. */
 static void pseudo_over(struct head_builder *b)
 {
 	b->pseudo |= PSEUDO_OVER;
@@ -226,8 +225,8 @@ static void pseudo_over(struct head_builder *b)
 		line_add(b, TOKEN_HOST, STR("host"), b->h->authority);
 }
 
-/* RFC 9113 8.3.1: a Host of its own says the same, or is all there is; it came from HTTP/1.1
- * then. */
+/* RFC 9113 8.3.1: a Host field must agree with :authority, or replaces it in a request that was
+ * translated from HTTP/1.1. */
 static void host_field(struct head_builder *b, sluice_str value)
 {
 	if (b->once & BIT(TOKEN_HOST))
@@ -300,8 +299,8 @@ static bool seen_is(const struct head_builder *b, enum token t)
 	return (b->once & BIT(t)) != 0;
 }
 
-/* Clients may cut a cookie in pieces, for the sake of compression; nobody else knows of that (RFC
- * 9113 8.2.3). */
+/* Join the pieces of a cookie. Clients may split it for better compression (RFC 9113 8.2.3); the
+ * rest of the gateway sees one field. */
 static int cookie_join(struct head_builder *b)
 {
 	struct fields *f = b->fields;
@@ -341,8 +340,8 @@ static int cookie_join(struct head_builder *b)
 	return 0;
 }
 
-/* How long the body is: by content-length, by END_STREAM, or by both, which must then agree (RFC
- * 9113 8.1.1). */
+/* The length of the body, by content-length or END_STREAM, which must agree when both are there
+ * (RFC 9113 8.1.1). */
 static int framing(struct head_builder *b, bool end)
 {
 	struct request_head *h = b->h;
@@ -390,14 +389,14 @@ static int pseudo_check(struct head_builder *b)
 		return has & both ? ERR_BAD_TARGET : 0;
 	if ((has & both) != both)
 		return ERR_BAD_TARGET;
-	/* origin form, or "*"; nothing that names a host a second time */
+	/* origin form or "*": other forms would name a host a second time */
 	return h->target.len && (h->target.data[0] == '/' || str_eq(h->target, STR("*")))
 		? 0
 		: ERR_BAD_TARGET;
 }
 
-/* What asks by Upgrade in HTTP/1.1. What follows the head is not its body, but what goes into the
- * tunnel. */
+/* Turn an extended CONNECT into a request with Upgrade, as in HTTP/1.1. The bytes after the head
+ * belong to the tunnel. */
 static int extended_connect(struct head_builder *b)
 {
 	struct request_head *h = b->h;
@@ -410,7 +409,7 @@ static int extended_connect(struct head_builder *b)
 	h->upgrade = h->upgrade_only = true;
 	b->once |= BIT(TOKEN_UPGRADE);
 	line_add(b, TOKEN_UPGRADE, STR("upgrade"), b->protocol);
-	/* has no meaning here: RFC 8441 5 */
+	/* without meaning in HTTP/2 (RFC 8441 5) */
 	(void)fields_drop(&h->fields, token_name(TOKEN_SEC_WEBSOCKET_KEY));
 	if (upgrade_is_websocket(b->protocol)) {
 		upgrade_make_key(key);

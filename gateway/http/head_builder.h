@@ -1,7 +1,7 @@
 /*
- * Request heads and trailers from the fields that a codec took out of a compressed field section,
- * as HTTP/2 (RFC 9113 8) has them: the same struct request_head that HTTP/1.1 gives, by rules as
- * strict. docs/reference/http.md lists them. No I/O, no library. Any thread.
+ * Builds request heads and trailers from the decoded fields of a compressed field section, as in
+ * HTTP/2 (RFC 9113 8): the same struct request_head as for HTTP/1.1, by equally strict rules.
+ * docs/reference/http.md lists them. No I/O, no library. Any thread.
  *
  * What the rest of the gateway sees is as if the request had come by HTTP/1.1: :authority is a Host
  * field as well, the pieces of a cookie are one field, and names and values lie in the arena as
@@ -16,17 +16,16 @@
 struct head_limits {
 	/* bytes: names, values and 4 for each field, as HTTP/1.1 would have them */
 	uint32_t max_head;
-	uint32_t max_fields; /* pieces of a cookie are counted for themselves */
+	uint32_t max_fields; /* each piece of a cookie counts */
 	uint32_t max_target; /* bytes */
 	enum slashes slashes;
 };
 
-/* What a builder takes beside the standard's form, of responses alone: none of it can be read in
- * two ways. */
+/* Deviations that a builder accepts, in responses only. None of them is ambiguous. */
 enum head_accept {
 	HEAD_STRICT = 0,
-	HEAD_BLANKS = 1,   /* around values: they are cut off */
-	HEAD_CONTROLS = 2, /* bytes in values, but NUL, CR and LF: they become blanks */
+	HEAD_BLANKS = 1,   /* blanks around values: they are removed */
+	HEAD_CONTROLS = 2, /* control bytes in values, except NUL, CR and LF: they become blanks */
 };
 
 struct head_builder {
@@ -38,12 +37,12 @@ struct head_builder {
 	sluice_str protocol;              /* :protocol */
 	char *text, *text_end;            /* room for more lines, in the arena */
 	uint32_t size, n_fields, n_cookies;
-	int err;        /* the first one; what follows is not looked at */
+	int err;        /* the first error; later fields are not examined */
 	uint8_t pseudo; /* which were seen */
 	/* bits of enum head_accept; HEAD_STRICT after head_begin() */
 	uint8_t accept;
 	bool known_scheme; /* http or https */
-	/* err is one that HTTP/2 itself calls malformed (RFC 9113 8.1.1) */
+	/* err makes the request malformed in the sense of RFC 9113 8.1.1 */
 	bool malformed;
 };
 

@@ -1,7 +1,6 @@
 /*
- * How fast a body has to move, for codecs: at least so many bytes a second, judged over windows of
- * time, and only while it is the client that is waited for. All of it is off unless the
- * configuration asks for it. Inline, no I/O. Any thread.
+ * The least rate of a body: bytes per second, measured over windows of time, and only while the
+ * client is waited for. Off unless the configuration sets it. Inline, no I/O. Any thread.
  */
 #ifndef HTTP_PACE_H
 #define HTTP_PACE_H
@@ -29,7 +28,7 @@ static inline bool pace_is_asked(const struct pace_rule *r)
 	return (r->request_ns | r->min_rate) != 0;
 }
 
-/* Stop judging the pace: the client is not the one who is waited for. */
+/* Stop measuring: it is not the client that is waited for. */
 static inline void pace_stop(struct pace *p)
 {
 	p->since_ns = 0;

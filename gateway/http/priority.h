@@ -11,9 +11,8 @@ struct priority {
 };
 #define PRIORITY_DEFAULT ((struct priority){ .urgency = 3 })
 
-/* A dictionary of structured fields (RFC 8941 3.2): `u` and `i` count, what else it holds is
- * skipped; the last of several wins. False, and the default, when it is no dictionary: then it says
- * nothing. */
+/* Parse a dictionary of structured fields (RFC 8941 3.2): `u` and `i` are used, other members are
+ * skipped, and the last of several wins. False, and the default, when it is malformed. */
 bool priority_parse(sluice_str value, struct priority *out);
 
 #endif

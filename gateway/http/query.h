@@ -1,8 +1,8 @@
 /*
- * The parameters of a query: how their names and values are read, the same for routes, key
- * expressions and plugins. Names and values are compared and shown decoded: %XX is a byte, "+" is a
- * space, and an escape that is none stands for itself. Parameters stand between "&"; one without
- * "=" has the empty value. No I/O. Any thread.
+ * Parses the parameters of a query, in the same way for routes, key expressions and plugins. Names
+ * and values are compared and shown decoded: %XX is a byte, "+" is a space, and a malformed escape
+ * stands for itself. Parameters stand between "&"; one without "=" has the empty value. No I/O. Any
+ * thread.
  */
 #ifndef HTTP_QUERY_H
 #define HTTP_QUERY_H

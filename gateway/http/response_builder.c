@@ -33,8 +33,8 @@ void response_begin_trailers(struct response_builder *r, struct fields *f, struc
 	builder_begin(r, f, a, limits, lenient);
 }
 
-/* Why the field that was just looked at is refused. Field values may be secrets: only what they
- * must not contain is told. */
+/* Write why the last field is refused. Values may be secret, so only the forbidden byte is
+ * shown. */
 static void response_explain(struct response_builder *r, sluice_str name, sluice_str value)
 {
 	const char *end = name.data + name.len,
@@ -51,8 +51,10 @@ static void response_explain(struct response_builder *r, sluice_str name, sluice
 	else if (name.len == 0)
 		(void)snprintf(r->fault, n, "a field without a name");
 	else if (name.data[0] == ':' && str_is_token(str_n(name.data + 1, name.len - 1)))
-		(void)snprintf(r->fault, n, "the pseudo-field %.*s, here or with this value", shown,
-			name.data);
+		(void)snprintf(r->fault, n,
+			"the pseudo-field %.*s is unknown, out of place or "
+			"has a bad value",
+			shown, name.data);
 	else if (bad != end)
 		(void)snprintf(r->fault, n, "byte 0x%02x in the name of a field",
 			(unsigned char)*bad);
@@ -63,7 +65,7 @@ static void response_explain(struct response_builder *r, sluice_str name, sluice
 							     : "");
 	else
 		(void)snprintf(r->fault, n,
-			"field %.*s: upper case, or of HTTP/1.1 connections alone", shown,
+			"field %.*s: upper case, or only for HTTP/1.1 connections", shown,
 			name.data);
 }
 
@@ -72,7 +74,7 @@ const char *response_fault(const struct response_builder *r, int err)
 	if (r->fault[0])
 		return r->fault;
 	if (err == ERR_UPSTREAM_BAD_FRAMING)
-		return "Content-Length is no number, or differs from what was sent";
+		return "Content-Length is not a number, or differs from the length of the body";
 	return r->h && !r->has_status ? "there is no :status" : "";
 }
 
@@ -157,7 +159,7 @@ static int response_framing(struct response_builder *r, enum method m, bool end)
 	}
 	if (end && said && h->body_length)
 		return ERR_UPSTREAM_BAD_FRAMING;
-	/* what was not said is not added: gRPC would take a length for metadata */
+	/* no length is added here, since gRPC would take it for metadata */
 	h->body = said ? BODY_LENGTH : end ? BODY_NONE : BODY_CHUNKED;
 	return 0;
 }

@@ -1,7 +1,6 @@
 /*
- * Response heads and trailers of an upstream server from the fields that a codec took out of a
- * compressed field section: a struct response_head by rules as strict as those of HTTP/1.1. No I/O.
- * Any thread.
+ * Builds response heads and trailers from the decoded fields of a compressed field section: a
+ * struct response_head, by rules as strict as those of HTTP/1.1. No I/O. Any thread.
  */
 #ifndef HTTP_RESPONSE_BUILDER_H
 #define HTTP_RESPONSE_BUILDER_H
@@ -34,8 +33,8 @@ must_use int response_end(struct response_builder *r, enum method m, bool end);
  * in HTTP/1.1, with the accept for its key. ERR_NO_MEMORY. */
 must_use int response_to_connect(struct response_head *h, const struct request_head *asked,
 	struct arena *a);
-/* The same as response_end() for trailers. metadata: of a call, whose names are its own
- * business. */
+/* The same as response_end() for trailers. metadata: of a gRPC call, where any name is
+ * permitted. */
 must_use int response_end_trailers(struct response_builder *r, bool metadata);
 /* After either of them failed: which field, and what is wrong with it. */
 const char *response_fault(const struct response_builder *r, int err);

@@ -1,8 +1,7 @@
 /*
- * Changing to another protocol as HTTP/1.1 says it (RFC 9110 7.8), and the handshake of WebSocket
- * (RFC 6455 4) as far as the gateway has a part in it: where one side of a tunnel speaks HTTP/2,
- * which has neither key nor accept (RFC 8441 5), the codec of that side makes one or answers one.
- * No I/O. Any thread.
+ * Upgrade of HTTP/1.1 (RFC 9110 7.8), and the gateway's part of the WebSocket handshake (RFC 6455
+ * 4): HTTP/2 has neither key nor accept (RFC 8441 5), so its codecs make a key and check or compute
+ * the accept. No I/O. Any thread.
  */
 #ifndef HTTP_UPGRADE_H
 #define HTTP_UPGRADE_H

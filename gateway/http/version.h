@@ -1,6 +1,6 @@
 /*
- * What differs from one version of HTTP to the next above the codecs: names, and what a client of
- * that version can be told. One row for each, so that no file above asks for the number. Any
+ * What differs between the versions of HTTP above the codecs: names, and what a client of that
+ * version understands. One row for each, so that no other file compares version numbers. Any
  * thread.
  */
 #ifndef HTTP_VERSION_H
@@ -10,10 +10,10 @@
 #include "base/str.h"
 
 struct http_version {
-	sluice_str name;       /* as logs call it; empty: not known */
+	sluice_str name;       /* for logs; empty: not known */
 	sluice_str via;        /* the line that tells upstreams (RFC 9110 7.6.3), with CRLF */
 	enum stat_id requests; /* counts its requests */
-	/* gRPC calls: every client reads trailers, and a PING tells whether it is there */
+	/* it can carry gRPC calls: clients read trailers, and PING shows whether they live */
 	bool carries_calls;
 };
 

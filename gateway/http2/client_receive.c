@@ -228,7 +228,7 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *f, void *user
 static void client_stream_on_reset(struct client_stream *r, uint32_t code)
 {
 	if (code == NGHTTP2_REFUSED_STREAM && !r->o.answered) {
-		r->o.untouched = true;
+		r->o.not_processed = true;
 		client_stream_fail(r, http2_stream_error(ERR_UPSTREAM_REFUSED, code));
 	} else {
 		/* RFC 8441 5: what it stands for */

@@ -76,7 +76,7 @@ int client_stream_submit(struct client_stream *r, const struct request_head *h)
 		r->st.send == SEND_DONE ? NULL : &body, &r->st);
 	if (id < 0) {
 		conn_drain(c); /* no numbers are left, or no memory */
-		r->o.untouched = true;
+		r->o.not_processed = true;
 		return id == NGHTTP2_ERR_NOMEM ? ERR_NO_MEMORY : ERR_UPSTREAM_REFUSED;
 	}
 	r->st.id = id;

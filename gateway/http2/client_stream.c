@@ -266,7 +266,7 @@ static void origin_resume(struct origin *o)
 static bool origin_reclaim(struct origin *o, struct buf *body)
 {
 	struct client_stream *r = stream_of(o);
-	if (!o->untouched || !r->keeping)
+	if (!o->not_processed || !r->keeping)
 		return false;
 	buf_move_all(body, &r->kept);
 	r->keeping = false;

@@ -67,7 +67,7 @@ static const char *elf_look_in(int fd, const struct stat *st)
 {
 	ElfW(Ehdr) h;
 	if (!S_ISREG(st->st_mode))
-		return "it is no regular file";
+		return "it is not a regular file";
 	if (!elf_reads(fd, &h, sizeof(h), 0))
 		return st->st_size ? "the file is cut short" : "the file is empty";
 	const char *why = elf_look_header(&h, (uint64_t)st->st_size);

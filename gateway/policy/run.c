@@ -24,7 +24,7 @@ void run_init(sluice_exchange *x)
 	x->client_port = conn->peer_port;
 	x->scheme = conn->tls_version ? STR("https") : STR("http");
 	x->edits_end = &x->edits;
-	x->below = UINT32_MAX;
+	x->response_start = UINT32_MAX;
 }
 
 /* The plugin where the walk stands is called next. */
@@ -86,7 +86,7 @@ enum run_result run_response(sluice_exchange *x)
 	if (!x->chain || !x->chain->has_response)
 		return RUN_NEXT;
 	x->phase = RUN_RESPONSE;
-	x->at = x->below < x->reached ? x->below : x->reached;
+	x->at = x->response_start < x->reached ? x->response_start : x->reached;
 	x->answer.status = 0;
 	return run_walk_response(x);
 }

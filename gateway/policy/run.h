@@ -63,8 +63,8 @@ struct sluice_exchange {
 	uint8_t n_notes;
 	uint32_t at;
 	uint32_t reached; /* plugins whose request phase began */
-	/* response hooks of this plugin and of those behind it are through */
-	uint32_t below;
+	/* response hooks run for plugins before this one; those of the others have run */
+	uint32_t response_start;
 	uint32_t decided_by;     /* the plugin that gave the last RUN_REPLY, RUN_FAIL or RUN_OVER */
 	struct frame *frame;     /* the top of the stack of running and parked hooks; NULL: none */
 	struct frame walk_frame; /* of the walk's hooks; those of bodies are in their stages */
@@ -89,9 +89,9 @@ struct sluice_exchange {
 void run_init(sluice_exchange *x);
 /* Run all request hooks. */
 enum run_result run_request(sluice_exchange *x, const struct chain *chain);
-/* x->response is set: apply what was said before there was one, then run the response hooks in
- * reverse, those before x->below: a response that takes the place of another goes the rest of the
- * way. */
+/* x->response is set: apply the edits that were made before, then run the response hooks in
+ * reverse, from the plugin before x->response_start. So a response that replaces another does not
+ * run the same hooks again. */
 enum run_result run_response(sluice_exchange *x);
 /* Parked in the response phase, by a client that cannot wait: its hook goes without the answer, and
  * the others run. Never RUN_WAIT. */

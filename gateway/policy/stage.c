@@ -420,7 +420,7 @@ void stages_reset(sluice_exchange *x)
 	row->trailers = (struct fields){ 0 };
 	for (struct stage **at = &row->first; *at;) {
 		struct stage *s = *at;
-		if (!s->early || s->at >= x->below) {
+		if (!s->early || s->at >= x->response_start) {
 			*at = s->next;
 			continue;
 		}

@@ -81,7 +81,7 @@ bool stages_change(const struct stages *row);
 /* The first stage takes no more for now. */
 bool stages_are_full(const struct stages *row);
 /* A response takes the place of another: what was asked for it alone is forgotten, and so is what
- * plugins from x->below on asked for. */
+ * plugins from x->response_start on asked for. */
 void stages_reset(sluice_exchange *x);
 void stages_forget(sluice_exchange *x, sluice_side side);
 void stages_fini(sluice_exchange *x);

@@ -67,7 +67,7 @@ static void exchange_answer(struct exchange *x, struct response_head *h)
 	x->px.arena->failed = false; /* what failed was given up; the answer fitted */
 	/* it replaces a response whose hooks are running: they do not start over */
 	if (x->px.phase == RUN_RESPONSE)
-		x->px.below = x->px.at;
+		x->px.response_start = x->px.at;
 	exchange_run_response(x);
 }
 
@@ -124,7 +124,7 @@ static void exchange_on_stage_failed(struct lane *l, enum run_result r)
 	int err = r == RUN_OVER ? over : ERR_PLUGIN_FAILED;
 	/* an answer to a request passes all response hooks, also those that have seen the response
 	 * whose place it takes; in the place of a response it goes the rest of the way */
-	x->px.below = request ? UINT32_MAX : x->px.decided_by;
+	x->px.response_start = request ? UINT32_MAX : x->px.decided_by;
 	run_cancel(&x->px);
 	exchange_leave_upstream(x, 0);
 	if (x->status == 0) {
@@ -190,7 +190,7 @@ static bool exchange_stage_response(struct exchange *x)
 	}
 	exchange_set_state(x, EXCHANGE_RESPONSE_BODY);
 	x->px.phase = RUN_NONE;
-	x->px.below = UINT32_MAX;
+	x->px.response_start = UINT32_MAX;
 	if (x->own_answer) {
 		struct buf body;
 		buf_init(&body);

@@ -95,7 +95,7 @@ static bool forward_has_body(struct exchange *x)
 {
 	struct origin *o = x->origin;
 	return !x->to_upstream.begun ||
-		(o->untouched && o->ops->reclaim && o->ops->reclaim(o, &x->kept));
+		(o->not_processed && o->ops->reclaim && o->ops->reclaim(o, &x->kept));
 }
 
 static bool forward_is_safe(struct exchange *x, int err)
@@ -105,7 +105,7 @@ static bool forward_is_safe(struct exchange *x, int err)
 		err == ERR_UPSTREAM_ABORTED || err == ERR_UPSTREAM_PROTOCOL;
 	if (o->answered || x->gone || x->status)
 		return false;
-	if (o->sent && !o->untouched &&
+	if (o->sent && !o->not_processed &&
 		!(lost && method_is_idempotent((enum method)x->px.request->method)))
 		return false;
 	return forward_has_body(x);

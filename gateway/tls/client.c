@@ -18,7 +18,7 @@ enum { ALPN_MAX = 256, AUTHORITIES_MAX = 16 << 20 /* bytes of a file */ };
 
 struct tls_client {
 	_Atomic unsigned refs;
-	uint64_t id; /* never used again in this process */
+	uint64_t id; /* unique in this process */
 	uint64_t identity[2];
 	bool verify;
 	char *server_name; /* owned; NULL: the host's */
@@ -26,7 +26,7 @@ struct tls_client {
 	SSL_CTX **ctx; /* owned: one for each worker, the last for the main thread */
 };
 
-/* Without verification nothing is computed either. */
+/* Without verification, skip the computation too. */
 static int client_accept_any(X509_STORE_CTX *chain, void *arg)
 {
 	(void)chain, (void)arg;
@@ -40,15 +40,16 @@ struct making {
 	struct complaints complaints;
 	struct pem pem;
 	bool has_certificate;
-	/* shared by all contexts: authorities are looked at in full handshakes only */
+	/* shared by all contexts: it is only used in full handshakes, so its lock is rarely
+	   taken */
 	X509_STORE *store;
 	unsigned char alpn[ALPN_MAX];
 	unsigned alpn_len;
 };
 
 /* The system's file and folder of authorities; or those that SSL_CERT_FILE and SSL_CERT_DIR name.
- * Not by X509_STORE_set_default_paths(): that one also reads the whole folder anew for every
- * certificate it does not find. */
+ * X509_STORE_set_default_paths() is not used, because it reads the whole folder again for every
+ * certificate that it does not find. */
 static void make_system_store(X509_STORE *store)
 {
 	X509_LOOKUP *file = X509_STORE_add_lookup(store, X509_LOOKUP_file());
@@ -58,13 +59,13 @@ static void make_system_store(X509_STORE *store)
 	(void)X509_LOOKUP_add_dir(dir, NULL, X509_FILETYPE_DEFAULT);
 }
 
-/* The authorities and revocation lists of a file: false when there are none, openssl_reason() says
- * why. */
+/* Add the authorities and revocation lists of a file. False when there are none; openssl_reason()
+ * says why. */
 static bool store_add_pem(X509_STORE *store, const struct loaded *l)
 {
 	BIO *b = BIO_new_mem_buf(l->data, (int)l->len);
 	check(b, "out of memory: %s", "certificates of authorities");
-	/* asks for no password */
+	/* the empty password keeps OpenSSL from asking for one */
 	STACK_OF(X509_INFO) *all = PEM_X509_INFO_read_bio(b, NULL, NULL, (void *)(uintptr_t) "");
 	int n = 0;
 	bool ok = all != NULL;
@@ -102,8 +103,8 @@ static void make_store(struct making *m)
 	} else if (conf->ca.len) {
 		char *path = path_in(m->args->dir, conf->ca);
 		store_load(m, path);
-		/* who names the server's own certificate, or one in the middle of its chain, trusts
-		 * that */
+		/* a file with the server's own certificate, or with an intermediate one, is trusted
+		 * as it is */
 		(void)X509_STORE_set_flags(m->store, X509_V_FLAG_PARTIAL_CHAIN);
 		free(path);
 	}
@@ -158,7 +159,7 @@ static void identity_add_authorities(EVP_MD_CTX *md, X509_STORE *store)
 	}
 }
 
-/* The private key needs no say: it belongs to the certificate. */
+/* Hash the options and files. The private key is left out, since it belongs to the certificate. */
 static void make_identity(struct making *m, uint64_t out[2])
 {
 	const struct tls_client_conf *conf = m->args->conf;
@@ -249,7 +250,7 @@ void tls_client_identity(const struct tls_client *c, uint64_t out[2])
 
 /* ---- connections --------------------------------------------------------------------------- */
 
-/* What is wrong with the name, or NULL. */
+/* Set the name to send and to verify. Returns what is wrong with it, or NULL. */
 static const char *client_name(const struct tls_client *c, SSL *ssl, const char *host)
 {
 	X509_VERIFY_PARAM *want = SSL_get0_param(ssl);
@@ -258,7 +259,7 @@ static const char *client_name(const struct tls_client *c, SSL *ssl, const char 
 	char text[256];
 	if (name.len && name.data[name.len - 1] == '.')
 		name.len--;
-	/* an empty name would be taken for: any */
+	/* OpenSSL would accept any name for an empty one */
 	if (!name.len)
 		return c->verify ? "there is no name to verify: set server_name" : NULL;
 	if (name.len >= sizeof(text))

@@ -23,8 +23,8 @@ const sluice_option tls_server_options[] = {
 	SLUICE_OPTION(SLUICE_T_LIST, struct tls_server_conf, certificates,
 		.flags = SLUICE_F_REQUIRED | SLUICE_F_NEW, .min = "1", .sub = certificate_rows,
 		.sub_size = sizeof(struct tls_certificate_conf),
-		.doc = "certificates, chosen by the names in them; the first is for names that "
-		       "none has"),
+		.doc = "certificates, chosen by SNI and the names in them; the first is for "
+		       "names that none has"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct tls_server_conf, min_version, .def = "1.2",
 		.flags = SLUICE_F_NEW, .choices = tls_version_choices,
 		.doc = "oldest protocol version that is spoken"),
@@ -47,9 +47,8 @@ const sluice_option tls_server_options[] = {
 		.doc = "how long a session may be resumed"),
 	SLUICE_OPTION(SLUICE_T_BOOL, struct tls_server_conf, match_host, .def = "true",
 		.flags = SLUICE_F_NEW,
-		.doc = "whether requests for a host that is neither the name the client asked for "
-		       "by SNI nor in the "
-		       "certificate are refused (421); trusted proxies may ask for any"),
+		.doc = "whether to refuse (421) requests for a host that is neither the client's "
+		       "SNI nor in the certificate; trusted proxies may ask for any host"),
 	SLUICE_OPTIONS_END,
 };
 

@@ -1,7 +1,7 @@
 /*
- * The options of TLS, towards clients and towards servers: the rows of the `tls` blocks and the
- * structs they bind to. Paths are as written in the file; server.h and client.h take the folder
- * that relative ones start from.
+ * The options of TLS for listeners and for upstreams: the rows of the `tls` blocks and their
+ * structs. Paths are as written in the file; server.h and client.h take the folder for relative
+ * ones.
  */
 #ifndef TLS_CONF_H
 #define TLS_CONF_H
@@ -23,7 +23,7 @@ struct tls_server_conf {
 	sluice_str curves;       /* empty: the library's */
 	bool session_tickets;
 	uint64_t session_timeout; /* ms */
-	/* requests must be for the host that the connection was made for */
+	/* requests must be for a host that the connection was made for */
 	bool match_host;
 };
 
@@ -40,9 +40,8 @@ extern const sluice_option tls_server_options[];
 extern const sluice_option tls_client_options[];
 
 /*
- * Hears what is wrong with a block, as often as there is something. option: the row concerned;
- * index: the place in `certificates`, or -1; text: a sentence that names the file, without a full
- * stop. Warnings do not stop anything.
+ * Called for each mistake or warning in a block. option: the row concerned; index: in
+ * `certificates`, or -1; text: a sentence that names the file, without a full stop.
  */
 typedef void (*tls_report_fn)(void *ctx, bool is_warning, int index, const char *option,
 	const char *text);

@@ -57,8 +57,8 @@ SSL_CTX *context_new(OSSL_LIB_CTX *lib, const SSL_METHOD *method, int min_versio
 	(void)SSL_CTX_set_min_proto_version(ctx,
 		min_version == TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
 	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-	/* idle connections hold no record buffers; the chain that is sent is the one in the file,
-	 * never searched for */
+	/* release record buffers of idle connections; send the chain in the file, and never search
+	 * for one */
 	(void)SSL_CTX_set_mode(ctx,
 		SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 			SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
@@ -92,7 +92,7 @@ char *path_in(const char *dir, sluice_str path)
 	return full;
 }
 
-/* A process that can read the private key can pose as the gateway. */
+/* Warn of a key that others can read: any process that can read it can impersonate the gateway. */
 static void pem_check_mode(const struct loaded *l, const char *path, struct complaints *c,
 	int index, const char *option)
 {
@@ -133,7 +133,8 @@ void pem_free(struct pem *p)
 
 /* ---- certificates -------------------------------------------------------------------------- */
 
-/* Whether the key has one: OpenSSL would ask for it on the terminal. */
+/* The callback for passwords: note that the key has one. Without it OpenSSL would ask on the
+ * terminal. */
 static int no_password(char *buf, int size, int for_writing, void *asked)
 {
 	(void)buf, (void)size, (void)for_writing;
@@ -165,7 +166,7 @@ static bool parse_chain(struct certificate *cert, BIO *b, OSSL_LIB_CTX *lib)
 		}
 	if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
 		return false;
-	ERR_clear_error(); /* the end of the file */
+	ERR_clear_error(); /* the error that reports the end of the file */
 	return true;
 }
 
@@ -188,7 +189,7 @@ bool certificate_parse(struct certificate *cert, const struct pem *p, OSSL_LIB_C
 	cert->key = PEM_read_bio_PrivateKey_ex(k, NULL, no_password, &asked, lib, NULL);
 	if (!cert->key && asked) {
 		complain(c, index, key_option,
-			"the private key in %s has a password: keys must be without", p->key_path);
+			"the private key in %s has a password: use a key without one", p->key_path);
 		goto out;
 	}
 	if (!cert->key) {

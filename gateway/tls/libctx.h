@@ -1,7 +1,7 @@
 /*
- * One OpenSSL library context for each worker, and one for the main thread, as long as the process
- * lives. The library's own default context is a set of locks that all threads would meet in. Keys,
- * certificates and algorithms belong to the context they were made in.
+ * One OpenSSL library context for each worker and one for the main thread, never freed. In
+ * OpenSSL's default context all threads would contend for the same locks. Keys, certificates and
+ * algorithms belong to the context that they were made in.
  */
 #ifndef TLS_LIBCTX_H
 #define TLS_LIBCTX_H

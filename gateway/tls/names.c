@@ -30,8 +30,8 @@ static const struct choice no_choice = { { NO_CERTIFICATE, NO_CERTIFICATE, NO_CE
 
 /* ---- building ------------------------------------------------------------------------------ */
 
-/* Lower case without a final dot; false for what no client can ask for. text of NAME_MAX_LEN + 1
- * bytes. */
+/* Convert to lower case without a final dot. False when it is not a host name. text has
+ * NAME_MAX_LEN + 1 bytes. */
 static bool normalise(sluice_str in, char *text)
 {
 	if (in.len && in.data[in.len - 1] == '.')
@@ -55,7 +55,7 @@ static struct name *name_get(struct names *t, const char *text)
 	for (size_t i = 0; i < t->n; i++)
 		if (strcmp(t->v[i].text, text) == 0)
 			return &t->v[i];
-	if ((t->n & (t->n - 1)) == 0) /* room for a power of two */
+	if ((t->n & (t->n - 1)) == 0) /* the array is full: its size is a power of two */
 		t->v = mem_resize(t->v, t->n ? 2 * t->n : 1, sizeof(*t->v), "struct name");
 	struct name *e = &t->v[t->n++];
 	*e = (struct name){ .text = mem_text(text, strlen(text)), .choice = no_choice };
@@ -70,7 +70,7 @@ static void add_text(struct names *t, const ASN1_STRING *s, int kind, struct com
 	char text[NAME_MAX_LEN + 1];
 	if (!normalise(raw, text)) {
 		complain_mildly(c, index, "certificate",
-			"a name of the certificate is no host name and is ignored");
+			"a name of the certificate is not a host name and is ignored");
 		return;
 	}
 	int *at = &name_get(t, text)->choice.certificate[kind];
@@ -111,7 +111,7 @@ void names_add(struct names *t, const struct certificate *cert, struct complaint
 		add_common_name(t, cert->leaf, kind, c, index);
 	GENERAL_NAMES_free(alt);
 	if (index == 0) {
-		/* the first certificate's group is the first, also when it has no name at all */
+		/* the first group is that of the first certificate, even when it has no names */
 		t->groups = mem_new(struct choice);
 		t->groups[0] = no_choice;
 		t->groups[0].certificate[kind] = 0;
@@ -136,8 +136,8 @@ static unsigned group_of(struct names *t, const struct choice *want)
 
 void names_finish(struct names *t)
 {
-	/* who asks for no known name gets what the first name of the first certificate has: the
-	 * other kinds of key as well */
+	/* clients without a known name get the group of the first certificate's first name, which
+	 * may have certificates with other kinds of key too */
 	for (size_t i = 0; i < t->n; i++) {
 		bool found = false;
 		for (int k = 0; k < KEY_KINDS; k++)
@@ -149,7 +149,7 @@ void names_finish(struct names *t)
 	}
 	for (size_t i = 0; i < t->n; i++)
 		t->v[i].group = group_of(t, &t->v[i].choice);
-	if (t->n) /* certificates for addresses alone have no names */
+	if (t->n) /* certificates that are only for addresses have no names */
 		qsort(t->v, t->n, sizeof(*t->v), by_text);
 }
 

@@ -1,7 +1,7 @@
 /*
- * Contexts of a server: for each worker one for every group of certificates. Connections begin with
- * the first; the name the client asks for moves them to another. A worker's set lives as long as
- * its first context, which every connection holds.
+ * Contexts of a server: each worker has one for every group of certificates. A connection begins
+ * with the first; its SNI may move it to another. A worker's set lives as long as its first
+ * context, to which every connection has a reference.
  */
 #include "tls/server.h"
 
@@ -21,7 +21,7 @@
 
 enum { ALPN_NAMES = 16, ALPN_MAX = 256, TICKET_IV = 16 };
 
-/* What the sets of all workers share. */
+/* The part that the sets of all workers share. */
 struct served {
 	atomic_uint refs;
 	struct names names;
@@ -30,7 +30,7 @@ struct served {
 	unsigned alpn_len;
 };
 
-/* A worker's contexts. Belongs to the first of them, which it does not hold. */
+/* A worker's contexts. The first one owns the set; the set has no reference to it. */
 struct server_set {
 	struct served *served; /* shared: ref */
 	OSSL_LIB_CTX *lib;     /* borrowed: lives for ever */
@@ -61,7 +61,7 @@ static void served_unref(struct served *v)
 	free(v);
 }
 
-/* OpenSSL frees a context: on whatever thread held it last. */
+/* Called when OpenSSL frees a context, on the thread that dropped the last reference. */
 static void set_free(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long argl,
 	void *argp)
 {
@@ -69,8 +69,8 @@ static void set_free(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, l
 	(void)data, (void)index, (void)argl, (void)argp;
 	if (!set || set->ctx[0] != parent)
 		return;
-	/* a connection lets go of its first context before the one it moved to: that must not come
-	 * here again */
+	/* a connection drops its first context before the one that it moved to; freeing the latter
+	 * must not free the set again */
 	for (unsigned i = 1; i < set->n; i++) {
 		(void)SSL_CTX_set_ex_data(set->ctx[i], set_index, NULL);
 		SSL_CTX_free(set->ctx[i]);
@@ -112,15 +112,15 @@ static int server_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *ou
 {
 	const struct served *v = arg;
 	(void)ssl;
-	/* no protocol in common ends the handshake: RFC 7301 3.2 */
+	/* without a common protocol the handshake fails (RFC 7301 3.2) */
 	return SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_len, v->alpn,
 		       v->alpn_len, in, in_len) == OPENSSL_NPN_NEGOTIATED
 		? SSL_TLSEXT_ERR_OK
 		: SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* Seal or open a ticket: AES-256-CBC, then HMAC-SHA-256 over all of it. 0: no such key, a full
- * handshake follows. */
+/* Seal or open a ticket: AES-256-CBC, then HMAC-SHA-256 over all of it. 0: the key is unknown, and
+ * a full handshake follows. */
 static int server_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
 	EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seal)
 {
@@ -145,13 +145,13 @@ static int server_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
 	OPENSSL_cleanse(&key, sizeof(key));
 	if (!ok)
 		return -1;
-	/* 2: give a new one. Clients of TLS 1.3 use a ticket once (RFC 8446 C.4). */
+	/* 2: also issue a new ticket, since clients of TLS 1.3 use a ticket once (RFC 8446 C.4) */
 	return seal || (newest && SSL_version(ssl) < TLS1_3_VERSION) ? 1 : 2;
 }
 
 /* ---- making -------------------------------------------------------------------------------- */
 
-/* What is read and parsed once, before any worker's contexts are made. */
+/* What is read and parsed once, before the contexts of the workers are made. */
 struct making {
 	const struct tls_server_args *args;
 	struct complaints complaints;
@@ -225,7 +225,7 @@ static SSL_CTX *make_set(struct making *m, unsigned worker)
 	for (int i = 0; i < m->n && good; i++)
 		good = certificate_parse(&certs[i], &m->pem[i], set->lib, &m->complaints, i);
 	do {
-		/* the first in any case: it takes the set along */
+		/* even when it failed: freeing the first context frees the set */
 		set->ctx[set->n] = make_context(m, set);
 		if (good)
 			make_group(m, set, certs, set->n);

@@ -9,8 +9,8 @@ void tls_session_slot_fini(struct tls_session_slot *slot)
 	slot->session = NULL;
 }
 
-/* OpenSSL has a session that can be resumed: after the handshake, or with a ticket that comes
- * later. 1: we keep it. */
+/* Called by OpenSSL for a session that can be resumed: after the handshake, or when a ticket comes
+ * later. 1: the slot keeps it. */
 static int session_on_new(SSL *ssl, SSL_SESSION *session)
 {
 	struct tls_session_slot *slot = SSL_get_app_data(ssl);
@@ -39,8 +39,8 @@ void tls_session_begin(struct tls_session_slot *slot, SSL *ssl, uint64_t client)
 	slot->client = client;
 }
 
-/* A server of TLS 1.2 may replace the ticket of a session that it resumes, and the callback is not
- * called for that one. */
+/* A TLS 1.2 server may replace the ticket of a resumed session. OpenSSL does not call
+ * session_on_new() for that, so the session is taken here. */
 void tls_session_opened(struct tls_session_slot *slot, SSL *ssl)
 {
 	SSL_SESSION *now = SSL_get0_session(ssl);

@@ -1,6 +1,7 @@
 /*
- * Ticket keys. One thread writes, every worker reads for each handshake: a sequence lock, whose
- * readers write nothing and try again in the rare case that they met the writer.
+ * Ticket keys. The main thread writes, and every worker reads in each handshake. A sequence lock
+ * protects them: readers write nothing, and read again in the rare case that the writer was at
+ * work.
  */
 #include "tls/tickets.h"
 
@@ -17,7 +18,7 @@ struct tls_tickets {
 	atomic_uint refs;
 	_Atomic uint64_t sequence;               /* odd: being written */
 	_Atomic uint64_t words[KEYS][KEY_WORDS]; /* the newest first */
-	uint64_t rotated_ns;                     /* main thread's */
+	uint64_t rotated_ns;                     /* main thread only */
 };
 
 static void tickets_load(const struct tls_tickets *t, int which, struct ticket_key *out)
@@ -54,7 +55,7 @@ struct tls_tickets *tls_tickets_new(void)
 	struct tls_tickets *t = secret_alloc(sizeof(*t));
 	check(t, "out of memory: %s", "ticket keys");
 	atomic_init(&t->refs, 1);
-	/* twice: a previous key of zeroes would open what anyone can forge */
+	/* twice: a previous key of zeroes would accept forged tickets */
 	tls_tickets_rotate(t);
 	tls_tickets_rotate(t);
 	t->rotated_ns = clock_ns();
@@ -80,7 +81,8 @@ void tls_tickets_tick(struct tls_tickets *t, uint64_t now_ns)
 	uint64_t age = now_ns - t->rotated_ns;
 	if (age < TLS_TICKET_ROTATION_NS)
 		return;
-	/* the process stood still: what would be the previous key is too old as well */
+	/* the process was suspended: the key that would become the previous one is too old as
+	   well */
 	if (age >= 2 * TLS_TICKET_ROTATION_NS)
 		tls_tickets_rotate(t);
 	tls_tickets_rotate(t);

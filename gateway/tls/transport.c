@@ -14,23 +14,23 @@
 
 enum {
 	RECORD = SSL3_RT_MAX_PLAIN_LENGTH,
-	/* most that one record takes on the wire, with room to spare */
+	/* an upper bound of the bytes of one record on the wire */
 	SEALED = RECORD + 256,
 	STAGE = 4 * SEALED + 4096, /* a head and 64 KiB of body leave in one send */
-	/* bound on sealed bytes that wait: the other side makes OpenSSL answer, and does not read
-	 */
+	/* bound on encrypted bytes that wait, for a peer that makes OpenSSL answer (key updates)
+	 * but does not read */
 	LEFT_MAX = 4 * STAGE,
 };
 
-/* Of the thread. */
+/* The working memory of a thread. */
 struct scratch {
-	/* the stream for which OpenSSL was called: what it reads and writes goes to its socket */
-	struct stream *at_work;
-	/* owned: shared by all connections of the thread, so that none needs one of its own */
+	/* the stream for which OpenSSL is called: the BIO uses its socket */
+	struct stream *current;
+	/* owned: shared by all connections of the thread, to save memory */
 	BIO *bio;
-	size_t len; /* sealed; 0 between two calls */
+	size_t len; /* encrypted bytes; 0 between two calls */
 	char sealed[STAGE];
-	char plain[RECORD]; /* small runs that are to be one record */
+	char plain[RECORD]; /* small runs, joined into one record */
 };
 
 static __thread struct scratch *scratch;
@@ -44,13 +44,13 @@ static void tls_broke(struct tls *t, unsigned how, int error_no)
 		t->error_no = error_no;
 }
 
-/* Keep n bytes for when the socket takes some again. */
+/* Keep n bytes until the socket accepts more. */
 static enum io tls_keep(struct stream *s, const char *p, size_t n)
 {
 	struct tls *t = s->tls;
 	size_t have = t->left_end - t->left_off;
 	if (have + n > LEFT_MAX) {
-		t->why = "the other side does not read what it asks for";
+		t->why = "the other side does not read the answers that it asks for";
 		tls_broke(t, TLS_BROKEN, EPROTO);
 		return IO_FAIL;
 	}
@@ -66,7 +66,7 @@ static enum io tls_keep(struct stream *s, const char *p, size_t n)
 	return IO_OK;
 }
 
-/* IO_OK: nothing is left. */
+/* Send the bytes that were left. IO_OK: all were sent. */
 static enum io tls_send_left(struct stream *s)
 {
 	struct tls *t = s->tls;
@@ -89,7 +89,7 @@ static enum io tls_send_left(struct stream *s)
 	return IO_OK;
 }
 
-/* Send what was sealed. IO_AGAIN: some of it is left. */
+/* Send the encrypted bytes. IO_AGAIN: some are left. */
 static enum io tls_push(struct stream *s)
 {
 	struct scratch *c = scratch;
@@ -119,7 +119,7 @@ static pthread_once_t bio_once = PTHREAD_ONCE_INIT;
 
 static int tls_bio_read(BIO *b, char *p, int n)
 {
-	struct stream *s = scratch->at_work;
+	struct stream *s = scratch->current;
 	struct tls *t = s->tls;
 	struct iovec iov = { p, (size_t)n };
 	size_t got;
@@ -140,13 +140,14 @@ static int tls_bio_read(BIO *b, char *p, int n)
 	return -1;
 }
 
-/* Never short and never put off: OpenSSL need not know whether the socket takes bytes. */
+/* Accepts all bytes always: they go to the scratch buffer, so OpenSSL never waits for the
+ * socket. */
 static int tls_bio_write(BIO *b, const char *p, int n)
 {
 	struct scratch *c = scratch;
 	size_t len = (size_t)n;
 	BIO_clear_retry_flags(b);
-	if (len > STAGE - c->len && tls_push(c->at_work) == IO_FAIL)
+	if (len > STAGE - c->len && tls_push(c->current) == IO_FAIL)
 		return -1;
 	check(len <= STAGE - c->len, "a TLS record of %zu bytes", len);
 	memcpy(c->sealed + c->len, p, len);
@@ -154,7 +155,7 @@ static int tls_bio_write(BIO *b, const char *p, int n)
 	return n;
 }
 
-/* An end is not told by BIO_CTRL_EOF: OpenSSL would end the other direction as well. */
+/* BIO_CTRL_EOF always says no: OpenSSL would end the other direction as well. */
 static long tls_bio_ctrl(BIO *b, int cmd, long num, void *ptr)
 {
 	(void)b, (void)num, (void)ptr;
@@ -212,16 +213,16 @@ struct tls *tls_state_new(SSL *ssl, unsigned flags)
 	return t;
 }
 
-/* Before OpenSSL is called for s. Its queue of errors belongs to the thread: calls for other
- * streams may have left something there. */
+/* To be called before OpenSSL is called for s. The error queue belongs to the thread, so calls for
+ * other streams may have left errors there. */
 static void tls_begin(struct stream *s)
 {
-	scratch->at_work = s;
+	scratch->current = s;
 	if (unlikely(ERR_peek_error()))
 		ERR_clear_error();
 }
 
-/* Why the call before did not do it. */
+/* Why the last call of OpenSSL failed. */
 static enum io tls_why(struct tls *t)
 {
 	unsigned long error = ERR_get_error();
@@ -258,7 +259,8 @@ static enum io tls_handshake(struct stream *s)
 	t->flags &= (uint16_t)~TLS_STARVED;
 	enum io io = SSL_do_handshake(t->ssl) == 1 ? IO_OK : tls_why(t);
 	if (tls_push(s) == IO_FAIL && io == IO_AGAIN) {
-		s->flags |= STREAM_RD; /* the other side may have said why before it left */
+		/* an alert with the reason may have arrived before the close */
+		s->flags |= STREAM_RD;
 		io = SSL_do_handshake(t->ssl) == 1 ? IO_OK : tls_why(t);
 	}
 	if (t->flags & TLS_MUTE)
@@ -270,7 +272,7 @@ static enum io tls_handshake(struct stream *s)
 			tls_session_opened(t->slot, t->ssl);
 		s->bytes_in = s->bytes_out = 0;
 	} else if (io != IO_AGAIN && t->slot) {
-		/* not again with a session that may be the reason */
+		/* the session may be the reason: do not try it again */
 		tls_session_slot_fini(t->slot);
 	}
 	return io;
@@ -318,20 +320,20 @@ static enum io tls_read(struct stream *s, size_t want)
 	enum io io = tls_fill(s, t, &room, &got);
 	buf_room_take(&s->in, &room, got);
 	s->bytes_in = before + got;
-	/* reading makes OpenSSL write now and then: alerts, key updates. Whether that went, the
-	 * next write tells. */
+	/* reading may make OpenSSL write alerts or key updates. If sending them fails, the next
+	 * write reports it. */
 	(void)tls_push(s);
-	/* those it made for a ticket or the like; does nothing while bytes wait in them */
+	/* frees buffers that a ticket needed; does nothing while they hold bytes */
 	(void)SSL_free_buffers(t->ssl);
 	if (io == IO_EOF)
 		s->flags |= STREAM_EOF;
-	return got ? IO_OK : io; /* what stopped it will do so again */
+	return got ? IO_OK : io; /* the same condition will be reported by the next call */
 }
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-/* What the next record holds: a full one from where it lies, or all runs that fit into one as they
- * are. */
+/* The plaintext of the next record: a full record in place, or as many runs as fit, joined in
+ * `plain`. */
 static sluice_str tls_next_record(const struct buf *out, char *plain)
 {
 	struct iovec iov[BUF_IOV_MAX];
@@ -351,7 +353,7 @@ static sluice_str tls_next_record(const struct buf *out, char *plain)
 	return str_n(plain, len);
 }
 
-/* Seal as much as is sent at once. */
+/* Encrypt as much as one send takes. */
 static enum io tls_seal(struct stream *s, struct tls *t)
 {
 	struct scratch *c = scratch;
@@ -386,14 +388,14 @@ static enum io tls_write(struct stream *s)
 	while (io == IO_OK && s->out.len) {
 		io = tls_seal(s, t);
 		if (io == IO_OK && !s->out.len && (s->flags & STREAM_LAST))
-			(void)SSL_shutdown(t->ssl); /* goes out in the same call */
+			(void)SSL_shutdown(t->ssl); /* close_notify leaves in the same send */
 		enum io pushed = tls_push(s);
 		if (io == IO_OK || pushed == IO_FAIL)
 			io = pushed;
 	}
 	s->bytes_out = before + (len - s->out.len);
 	if (ticket)
-		(void)SSL_free_buffers(t->ssl); /* a ticket leaves one for reading behind */
+		(void)SSL_free_buffers(t->ssl); /* a ticket leaves a read buffer allocated */
 	if (io == IO_FAIL)
 		errno = t->error_no ? t->error_no : EPROTO;
 	return io;
@@ -420,7 +422,7 @@ static void tls_free(struct stream *s)
 	struct tls *t = s->tls;
 	if (!t)
 		return;
-	/* a session stays good when its connection ends without a farewell */
+	/* OpenSSL would discard the session of a connection that ends without close_notify */
 	if ((t->flags & TLS_OPEN) && !t->error)
 		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(t->ssl);

@@ -316,7 +316,7 @@ void upstream_report(struct upstream_call *c, int err)
 	check(c->state == UPSTREAM_CALL_READY, "a report in state %d", c->state);
 	bool stale = c->reused && !c->origin->answered &&
 		(err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET);
-	bool not_processed = stale || c->origin->untouched;
+	bool not_processed = stale || c->origin->not_processed;
 
 	c->fresh = not_processed || c->not_sent;
 	call_end_try(c, call_judge(c, err, not_processed), err);

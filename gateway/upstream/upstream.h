@@ -144,8 +144,8 @@ void upstream_want_http1(struct upstream_call *c);
  * How the request ended: 0, or what went wrong (enum err). Owed once for every time the call became
  * ready, before origin->ops->release(). Answers of any status are 0, and failures of the client's
  * side are neither for nor against the server. A reused connection that closed before it answered
- * counts as no try at all, nor does a server that says that it did nothing (origin.untouched), up
- * to UPSTREAM_FREE_TRIES. Sets c->verdict.
+ * counts as no try at all, nor does a server that says that it did nothing (origin.not_processed),
+ * up to UPSTREAM_FREE_TRIES. Sets c->verdict.
  */
 void upstream_report(struct upstream_call *c, int err);
 /* Give up waiting: no callback comes. A connection that is being made may still be of use to

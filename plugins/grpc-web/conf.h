@@ -10,7 +10,7 @@ struct grpc_web {
 	sluice_strs expose;
 	bool credentials;
 	uint64_t max_age; /* milliseconds */
-	bool any_origin;  /* made by check(), like the next */
+	bool any_origin;  /* set by check(), as is the next */
 	sluice_str allow_headers, expose_headers, age;
 };
 

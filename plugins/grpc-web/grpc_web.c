@@ -1,8 +1,8 @@
 /*
  * grpc-web: lets browsers call gRPC services. A browser can neither read trailers nor choose
- * HTTP/2, so gRPC-Web puts the trailers into the body, as a last frame, and everything into base64
- * where the client wants text. Here a call becomes one of gRPC on its way up, and its response one
- * of gRPC-Web on its way down; wire.c knows the bytes, cors.c the pages.
+ * HTTP/2. So gRPC-Web puts the trailers into the body, as the last frame, and encodes the body in
+ * base64 when the client asks for text. This plugin turns requests into gRPC and responses into
+ * gRPC-Web. wire.c has the encoding, cors.c the fields for pages of other origins.
  */
 #define _GNU_SOURCE
 #include <sluice/str.h>
@@ -19,26 +19,26 @@ enum {
 
 static const sluice_option grpc_web_options[] = {
 	SLUICE_OPTION(SLUICE_T_STRS, struct grpc_web, origins, .max = "64",
-		.doc = "origins whose pages may call, as in https://app.example.com, or \"*\"; "
-		       "pages of the gateway's own "
-		       "origin need none"),
+		.doc = "origins whose pages may call, such as https://app.example.com, or \"*\"; "
+		       "pages of the gateway's own origin need no entry"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct grpc_web, headers, .max = "64",
-		.doc = "fields that such pages may send, beside those of gRPC-Web and "
+		.doc = "fields that such pages may send, in addition to those of gRPC-Web and "
 		       "authorization"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct grpc_web, expose, .max = "64",
-		.doc = "fields of responses that such pages may read, beside those of gRPC-Web"),
+		.doc = "fields of responses that such pages may read, in addition to those of "
+		       "gRPC-Web"),
 	SLUICE_OPTION(SLUICE_T_BOOL, struct grpc_web, credentials, .def = "false",
 		.doc = "whether such pages may send cookies; not with the origin \"*\""),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct grpc_web, max_age, .def = "1h", .max = "24h",
-		.doc = "how long a browser may remember what it may send"),
+		.doc = "how long a browser may cache the answer to a preflight"),
 	SLUICE_OPTIONS_END,
 };
 
-/* Of one call. */
+/* The state of a call. */
 struct call {
 	bool is_web;
 	bool text;           /* the client wants base64 */
-	sluice_pair head[3]; /* of a response that has no body: what is a trailer in its head */
+	sluice_pair head[3]; /* of a response without a body: the trailers that are in its head */
 	size_t n_head;
 };
 
@@ -61,7 +61,9 @@ static int check_names(sluice_instance *inst, const char *option, sluice_strs na
 		if (!sluice_field_refused(SLUICE_RESPONSE, SLUICE_FIELD_REMOVE, names.v[i],
 			    SLUICE_STR("")))
 			continue;
-		sluice_conf_error(inst, option, "\"%.*s\" is no field that pages can send or read",
+		sluice_conf_error(inst, option,
+			"\"%.*s\" is not a field that pages can send or "
+			"read",
 			(int)names.v[i].len, names.v[i].data);
 		return -1;
 	}
@@ -94,15 +96,15 @@ static int grpc_web_check(sluice_instance *inst, void *conf)
 		w->any_origin |= any;
 		if (!any && !is_origin(o)) {
 			sluice_conf_error(inst, "origins",
-				"\"%.*s\" is no origin: write scheme://host, in lower case, or "
-				"\"*\"",
+				"\"%.*s\" is not an origin: write scheme://host, in lower case, "
+				"or \"*\"",
 				(int)o.len, o.data);
 			return -1;
 		}
 	}
 	if (w->credentials && w->any_origin) {
 		sluice_conf_error(inst, "credentials",
-			"cookies are not for pages of any origin: name the origins");
+			"cookies cannot be permitted for the origin \"*\": name the origins");
 		return -1;
 	}
 	if (check_names(inst, "headers", w->headers) < 0 ||
@@ -134,7 +136,7 @@ static bool set_type(sluice_exchange *x, sluice_side side, sluice_str type, slui
 	return true;
 }
 
-/* Whether the client wants text: by what it accepts, and if that says nothing, by what it sends. */
+/* Whether the client wants text: as Accept says or, without it, as Content-Type says. */
 static bool wants_text(sluice_exchange *x, bool sends_text)
 {
 	sluice_str accept = sluice_field(x, SLUICE_REQUEST, SLUICE_STR("accept")), suffix;
@@ -187,7 +189,7 @@ static sluice_verdict grpc_web_on_request_body(sluice_exchange *x, const void *c
 		ptrdiff_t used = wire_decode(data, out, &n);
 		if (used < 0)
 			return sluice_refuse(x, 400, "grpc-web-text",
-				"The body is not the base64 that it should be.");
+				"The body is not valid base64.");
 		sluice_body_drop(x, (size_t)used);
 		data = (sluice_str){ data.data + used, data.len - (size_t)used };
 		if (!sluice_body_write(x, (sluice_str){ out, n }))
@@ -201,7 +203,7 @@ static sluice_verdict grpc_web_on_request_body(sluice_exchange *x, const void *c
 
 /* ---- the response -------------------------------------------------------------------------- */
 
-/* What HTTP says by a status, for responses that are none of gRPC ("HTTP to gRPC Status Code
+/* The gRPC status for a response that is not gRPC, by its HTTP status ("HTTP to gRPC Status Code
  * Mapping"). */
 static unsigned code_of(int status)
 {
@@ -255,7 +257,7 @@ static sluice_str as_text(sluice_exchange *x, sluice_str data)
 	return (sluice_str){ out, wire_encoded(data.len) };
 }
 
-/* A response of something that does not know gRPC: its status is all there is to tell. */
+/* A response that is not gRPC: only its status can be passed on. */
 static sluice_verdict not_grpc(sluice_exchange *x, const struct call *c)
 {
 	char code[16], message[MESSAGE_MAX];
@@ -275,7 +277,7 @@ static sluice_verdict not_grpc(sluice_exchange *x, const struct call *c)
 		frame);
 }
 
-/* A response without a body has in its head what else would be trailers. */
+/* A response without a body has its trailers in the head. */
 static void take_from_head(sluice_exchange *x, struct call *c)
 {
 	static const sluice_str names[] = { { "grpc-status", 11 }, { "grpc-message", 12 },
@@ -317,8 +319,8 @@ static sluice_verdict grpc_web_on_response(sluice_exchange *x, const void *conf)
 	return sluice_body_want(x, SLUICE_RESPONSE, &plan) ? SLUICE_NEXT : SLUICE_FAIL;
 }
 
-/* All of data goes on as text, now: the next message may be long in coming. False: there is no more
- * room. */
+/* Write all of data as base64 at once, since the next message may come late. False: the memory is
+ * used up. */
 static bool write_text(sluice_exchange *x, sluice_str data)
 {
 	char out[PIECE / 3 * 4];
@@ -333,7 +335,7 @@ static bool write_text(sluice_exchange *x, sluice_str data)
 	return true;
 }
 
-/* Its trailers leave with the body. */
+/* Remove the trailers, which are in the body now. */
 static void remove_trailers(sluice_exchange *x)
 {
 	sluice_pair f;
@@ -351,7 +353,7 @@ static sluice_verdict grpc_web_on_response_body(sluice_exchange *x, const void *
 	if (!c->text)
 		sluice_body_pass(x, data.len);
 	else if (!write_text(x, data))
-		return SLUICE_NEXT; /* it comes again */
+		return SLUICE_NEXT; /* the data comes again */
 	if (!end)
 		return SLUICE_NEXT;
 	sluice_str frame = frame_of(x, c->head, c->n_head, SLUICE_RESPONSE_TRAILERS, true);

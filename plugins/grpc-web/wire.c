@@ -17,14 +17,14 @@ static int digit(char c)
 	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* Bytes that a group stands for: 1 to 3, written to out; 0: it is none. */
+/* Decode a group. Returns the number of bytes, 1 to 3; 0: it is malformed. */
 static size_t decode_group(const char *in, char out[3])
 {
 	int a = digit(in[0]), b = digit(in[1]), c = digit(in[2]), d = digit(in[3]);
 	size_t n = in[3] != '=' ? 3 : in[2] != '=' ? 2 : 1;
 	if (a < 0 || b < 0 || (n > 1 && c < 0) || (n > 2 && d < 0))
 		return 0;
-	if ((n == 1 && (b & 15)) || (n == 2 && (c & 3))) /* bits that mean nothing must be none */
+	if ((n == 1 && (b & 15)) || (n == 2 && (c & 3))) /* unused bits must be 0 */
 		return 0;
 	unsigned v = (unsigned)a << 18 | (unsigned)b << 12 | (n > 1 ? (unsigned)c << 6 : 0) |
 		(n > 2 ? (unsigned)d : 0);
@@ -85,7 +85,7 @@ void wire_trailer_head(char out[WIRE_FRAME_HEAD], size_t n)
 		out[i] = (char)(n >> (8 * (WIRE_FRAME_HEAD - 1 - i)));
 }
 
-/* Take a prefix off, compared without case. */
+/* Remove a prefix, compared without case. */
 static bool cut(sluice_str *s, sluice_str prefix)
 {
 	if (s->len < prefix.len || strncasecmp(s->data, prefix.data, prefix.len) != 0)
@@ -95,7 +95,7 @@ static bool cut(sluice_str *s, sluice_str prefix)
 	return true;
 }
 
-/* What is left of a media type: nothing, or "+SUFFIX"; parameters are taken off. */
+/* Whether the rest of a media type is empty or "+SUFFIX"; parameters are ignored. */
 static bool suffix_is(sluice_str s, sluice_str *suffix)
 {
 	size_t n = 0;

@@ -1,6 +1,6 @@
 /*
- * gRPC-Web on the wire ("PROTOCOL-WEB" of the gRPC project): base64 that comes in pieces, and the
- * frame that carries trailers at the end of a body. No I/O, no state. Any thread.
+ * The encoding of gRPC-Web ("PROTOCOL-WEB" of the gRPC project): base64 in pieces, and the frame
+ * with the trailers at the end of a body. No I/O, no state. Any thread.
  */
 #ifndef GRPC_WEB_WIRE_H
 #define GRPC_WEB_WIRE_H
@@ -10,10 +10,10 @@
 enum { WIRE_TRAILERS = 0x80, WIRE_FRAME_HEAD = 5 };
 
 /*
- * Decode whole groups of four from the front of text, at most *n bytes of output. Each group may be
- * padded, so that segments may follow one another; it is canonical base64 of RFC 4648 4 else,
- * without blanks. Returns how much of text was used, a multiple of four, with *n the bytes written;
- * -1 when what comes is no base64.
+ * Decode whole groups of four from the front of text, at most *n bytes of output. Any group may be
+ * padded, since a body may consist of several padded segments; apart from that the text must be
+ * canonical base64 (RFC 4648 4) without blanks. Returns the number of characters used, a multiple
+ * of four, and sets *n to the bytes written; -1: not base64.
  */
 ptrdiff_t wire_decode(sluice_str text, char *out, size_t *n);
 /* Encode data, padded; out has room for wire_encoded(data.len). */
@@ -33,8 +33,8 @@ char *wire_line(char *at, sluice_pair f);
 /* The head of a trailer frame of n bytes, n at most UINT32_MAX. */
 void wire_trailer_head(char out[WIRE_FRAME_HEAD], size_t n);
 
-/* Whether a media type is that of gRPC-Web or of gRPC; *text: its body is base64; *suffix: what
- * follows, "+proto", or empty. Parameters are left out. */
+/* Whether a media type is of gRPC-Web or of gRPC. *text: its body is base64; *suffix: "+proto" and
+ * the like, or empty. Parameters are ignored. */
 bool wire_is_web(sluice_str type, bool *text, sluice_str *suffix);
 bool wire_is_grpc(sluice_str type, sluice_str *suffix);
 

@@ -1,6 +1,6 @@
 /*
- * headers: changes the header fields of what goes to the upstream and of what goes to the client.
- * Values may be put together from facts of the request.
+ * headers: changes header fields of requests to the upstream and of responses to the client. Values
+ * may contain facts of the request.
  */
 #include <sluice/plugin.h>
 
@@ -12,11 +12,11 @@ struct rule {
 	const sluice_template *value;
 };
 
-/* What is done to one side's message. */
+/* The changes to the messages of one side. */
 struct side {
 	sluice_pairs set, add;
 	sluice_strs remove;
-	struct rule *rules; /* made by check(): those of set, then those of add */
+	struct rule *rules; /* set by check(): first those of set, then those of add */
 };
 
 struct headers {
@@ -49,12 +49,11 @@ static const sluice_option response_options[] = {
 
 static const sluice_option headers_options[] = {
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct headers, request, .flags = SLUICE_F_SUBOBJECT,
-		.sub = request_options,
-		.doc = "what is changed in the request that goes to the upstream"),
+		.sub = request_options, .doc = "changes to the request for the upstream"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct headers, response, .flags = SLUICE_F_SUBOBJECT,
 		.sub = response_options,
-		.doc = "what is changed in the response that goes to the client, the upstream's or "
-		       "the gateway's own"),
+		.doc = "changes to the response for the client, from the upstream or from the "
+		       "gateway"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -66,7 +65,7 @@ static void refuse(sluice_instance *inst, const char *path, sluice_str name, con
 	sluice_conf_hint(inst, "take the field out of this plugin, or give it another name");
 }
 
-/* One row of set or add, reported under the path where it stands. */
+/* Check a row of set or add. Mistakes are reported at the row. */
 static int check_rule(sluice_instance *inst, sluice_side which, sluice_field_op op,
 	const sluice_pair *p, const char *path, struct rule *out)
 {
@@ -75,7 +74,7 @@ static int check_rule(sluice_instance *inst, sluice_side which, sluice_field_op 
 	out->value = sluice_template_compile(inst, path, which, p->name, p->value);
 	if (!out->value)
 		return -1;
-	/* then its name is all that can be judged */
+	/* a value with placeholders is not known yet: only the name can be checked */
 	if (!sluice_template_fixed(out->value, &fixed))
 		fixed = SLUICE_STR("");
 	const char *wrong = sluice_field_refused(which, op, p->name, fixed);
@@ -145,7 +144,7 @@ static int headers_check(sluice_instance *inst, void *conf)
 
 /* ---- messages ------------------------------------------------------------------------------ */
 
-/* All values are taken from the message as it was found; then it is changed. */
+/* Compute all values from the message as received, then change it. */
 static sluice_verdict change(sluice_exchange *x, sluice_side which, const struct side *s)
 {
 	size_t n = s->set.n + s->add.n;

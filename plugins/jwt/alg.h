@@ -1,7 +1,6 @@
 /*
  * The signature algorithms of RFC 7518, RFC 8037 and RFC 9864 that a key of a key set can verify.
- * There are no shared secrets among them: a public key that were taken for an HMAC secret would let
- * anybody sign.
+ * HMAC is not among them: if a public key were used as an HMAC secret, anybody could sign.
  */
 #ifndef JWT_ALG_H
 #define JWT_ALG_H
@@ -18,7 +17,7 @@ enum alg {
 	ALG_ES256,
 	ALG_ES384,
 	ALG_ES512,
-	/* the older name of both that follow: the key's curve tells which is meant (RFC 9864
+	/* the older name of the two that follow; the key's curve decides between them (RFC 9864
 	 * 2.2) */
 	ALG_EDDSA,
 	ALG_ED25519,
@@ -52,8 +51,8 @@ struct alg_info {
 
 #define ALG_BIT(alg) (UINT32_C(1) << (alg))
 
-/* A set of ALG_BIT()s with EdDSA spelled out as the two algorithms that it stands for. Keys and
- * options are compared so. */
+/* A set of ALG_BIT()s with EdDSA replaced by the two algorithms that it stands for, so that sets of
+ * keys and options can be compared. */
 static inline uint32_t alg_exact(uint64_t algs)
 {
 	uint64_t both = ALG_BIT(ALG_ED25519) | ALG_BIT(ALG_ED448);
@@ -65,8 +64,8 @@ static inline uint32_t alg_exact(uint64_t algs)
 extern const char *const alg_names[ALG_COUNT + 1];
 
 const struct alg_info *alg_info(enum alg alg);
-/* By its exact name, as case matters in `alg`; false when it is none of ours, `none` and HS256
- * included. */
+/* The algorithm of that exact name; case matters in `alg`. False for unknown ones, for `none` and
+ * for HS256. */
 bool alg_find(sluice_str name, enum alg *out);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * Finding the bearer token. What is no token by our reading may be one by the reading of the
- * service behind: servers cut seven bytes off the front, split at any blank, search a list, or take
- * a value without a scheme. So whatever could be meant as a token, and is not written as RFC 6750
- * writes one, is refused instead of being passed over.
+ * Finding the bearer token. A value that is not a token by RFC 6750 may still be one for the
+ * service behind: some servers cut off the first seven bytes, split at any blank, search a list, or
+ * accept a value without a scheme. So whatever resembles a token and does not follow RFC 6750 is
+ * refused, not ignored.
  */
 #include "bearer.h"
 
@@ -16,7 +16,7 @@ static bool is_bearer(const char *p, size_t len)
 		sluice_str_ieq((sluice_str){ p, SCHEME_LEN }, SLUICE_STR("bearer"));
 }
 
-/* What ends one item of a list, or one word, for one reader or another. */
+/* Whether some reader may take the character for the end of a word or of a list's item. */
 static bool is_separator(char c)
 {
 	unsigned char u = (unsigned char)c;

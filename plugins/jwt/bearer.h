@@ -7,10 +7,10 @@
 #include "reason.h"
 
 /*
- * Read one value of Authorization. REASON_NONE with token->data set: a token, borrowed from value,
- * whose form token_open() checks. REASON_NONE with token->data NULL: the value is empty, or it is
- * of another scheme, which is the service's business. Any other reason: the value is neither of
- * these, and some service might find a token in it. It must never pass for a request without one.
+ * Read one value of Authorization. REASON_NONE with token->data set: a token, borrowed from value;
+ * token_open() checks its form. REASON_NONE with token->data NULL: the value is empty, or has
+ * another scheme, which the service may handle. Any other reason: a service might find a token in
+ * the value, so the request must not pass as one without a token.
  */
 enum reason bearer_read(sluice_str value, sluice_str *token);
 

@@ -1,7 +1,7 @@
 /*
  * Verified tokens of one worker, so that the second request with a token costs a hash and a
- * comparison. Fixed in size; only tokens that passed every check get in, so that strangers cannot
- * fill it; keyed by the whole token.
+ * comparison. Its size is fixed. Only tokens that passed every check are stored, so that others
+ * cannot fill it. The key is the whole token.
  */
 #ifndef JWT_CACHE_H
 #define JWT_CACHE_H
@@ -14,24 +14,26 @@
 
 enum { CACHE_WAYS = 8 };
 
-/* A verified token. Counted, as an exchange that uses it may outlive its place in the cache. One
+/* A verified token. Reference-counted, since an exchange may use it after it left the cache. One
  * thread. */
 struct entry {
 	uint32_t refs;
 	uint64_t hash;
-	size_t issuer;       /* which of the instance's */
+	size_t issuer;       /* index of the instance's issuer */
 	uint64_t generation; /* of the keys that verified it */
 	struct validity when;
 	json_t *claims; /* owned */
 	sluice_str token;
 	size_t n_texts;
-	sluice_str texts[]; /* of the claims that the options name; data NULL: none. Bytes behind */
+	/* of the claims that the options name; data NULL: the claim is missing. Their bytes
+	   follow */
+	sluice_str texts[];
 };
 
 struct cache_set;
 
 struct cache {
-	struct cache_set *sets; /* owned; NULL: nothing is remembered */
+	struct cache_set *sets; /* owned; NULL: the cache is off */
 	size_t mask;
 	uint64_t key[2];
 };
@@ -45,12 +47,11 @@ void entry_unref(void *entry);
 int cache_init(struct cache *c, size_t n);
 void cache_fini(struct cache *c);
 uint64_t cache_hash(const struct cache *c, sluice_str token);
-/* The token's entry, if it was verified with the keys that its issuer has and is valid now;
+/* The token's entry, if it was verified with the current keys of its issuer and is valid now;
  * borrowed. keys: of each issuer. */
 struct entry *cache_find(struct cache *c, sluice_str token, uint64_t hash,
 	const struct issuer_keys *keys, uint64_t now_ms);
-/* Remember an entry whose hash, issuer, generation and when are set; takes a reference of its
- * own. */
+/* Store an entry whose hash, issuer, generation and when are set; takes a reference of its own. */
 void cache_put(struct cache *c, struct entry *e, const struct issuer_keys *keys, uint64_t now_ms);
 
 #endif

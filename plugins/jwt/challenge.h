@@ -1,4 +1,4 @@
-/* WWW-Authenticate as RFC 6750 section 3 has it. */
+/* Values of WWW-Authenticate (RFC 6750 section 3). */
 #ifndef JWT_CHALLENGE_H
 #define JWT_CHALLENGE_H
 

@@ -6,7 +6,7 @@
 
 #include "strict.h"
 
-/* path is NUL-terminated and is put back as it was. */
+/* path is NUL-terminated; it is changed during the call only. */
 static json_t *find_in(const json_t *object, char *path)
 {
 	json_t *v = json_member(object, path);

@@ -8,19 +8,19 @@
 enum { CLAIM_MAX_PATH = 255 };
 
 /*
- * The claim of that name; else, read as a path, the member of a nested object:
- * `realm_access.roles`. A name with dots of its own, such as `https://example.com/roles`, is found
- * as it is. NULL when there is none, or it is null; borrowed from claims.
+ * The claim of that name, or else the member at that path in nested objects: `realm_access.roles`.
+ * A name that contains dots, such as `https://example.com/roles`, is found first. NULL when there
+ * is none, or it is null; borrowed from claims.
  */
 json_t *claim_find(const json_t *claims, sluice_str path);
 
-/* Whether a value says the same as text: equal as text, or an array that has a member which is. */
+/* Whether a value, as text, equals `text`, or is an array with such a member. */
 bool claim_says(const json_t *value, sluice_str text);
 
 /*
- * A value as text: strings as they are, numbers and booleans as JSON writes them (the shortest
- * digits that say the same), arrays of those joined by a blank; null in an array is passed over.
- * Objects, null and arrays of anything else have none. claim_text_len(): its length, or -1.
+ * A value as text: strings as they are, numbers and booleans as in JSON (with the shortest digits
+ * for the same number), arrays of those joined by blanks; null in an array is skipped. Objects,
+ * null and arrays of anything else have no text. claim_text_len(): its length, or -1.
  * claim_text_write(): fills that many bytes.
  */
 ptrdiff_t claim_text_len(const json_t *value);

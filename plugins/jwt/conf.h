@@ -1,4 +1,4 @@
-/* What one configured use of the plugin knows: its options, and what check() makes of them. */
+/* One instance of the plugin: its options, and what check() derives from them. */
 #ifndef JWT_CONF_H
 #define JWT_CONF_H
 
@@ -25,7 +25,7 @@ struct jwt_conf {
 	uint64_t refresh, min_refresh, max_stale, key_wait, fetch_timeout; /* ms */
 	sluice_str ca_file;
 
-	/* Made by check(). */
+	/* set by check() */
 	struct issuer *trusted; /* shared by all threads, see issuers.h */
 	size_t n_trusted;
 	sluice_str challenges[REASON_COUNT]; /* WWW-Authenticate of each reason, data NULL: none */

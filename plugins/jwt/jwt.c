@@ -1,9 +1,8 @@
 /*
- * jwt: lets a request through when it carries a token that a trusted issuer signed (RFC 7519, RFC
- * 9068), and tells the plugins and services behind it what the token says. This file has the
- * record, the options, and the path of a request; where a token stands is in bearer.c, what it is
- * in token.c, what it must say in rules.c; the keys are in issuers.c, source.c and keys.c,
- * signatures in verify.c.
+ * jwt: admits requests with a token that a trusted issuer signed (RFC 7519, RFC 9068), and gives
+ * its claims to later plugins and to the service. This file has the record, the options, and the
+ * handling of a request. bearer.c finds the token, token.c parses it, verify.c checks its signature
+ * and rules.c its claims; keys are in issuers.c, source.c and keys.c.
  */
 #include <sluice/plugin.h>
 
@@ -24,15 +23,13 @@
 
 static const sluice_option jwt_options[] = {
 	OPT(STRS, issuer, .max = "16",
-		.doc = "who may sign tokens: what the claim iss must be, exactly; also where the "
-		       "keys of each are "
-		       "discovered when jwks is left out"),
+		.doc = "trusted issuers: the claim iss must equal one of them; without jwks "
+		       "their keys are found by OpenID Connect Discovery"),
 	OPT(PAIRS, issuers, .max = "16",
-		.doc = "in place of issuer and jwks, where issuers have keys of their own: each "
-		       "with an http(s) URL, "
-		       "file:PATH, or discover"),
+		.doc = "in place of issuer and jwks: each issuer with the place of its own keys, "
+		       "an http(s) URL, file:PATH, or discover"),
 	OPT(STRS, audience,
-		.doc = "one of these must be in the claim aud; left out: any audience will do"),
+		.doc = "one of these must be in the claim aud; left out: any audience is accepted"),
 	OPT(STR, jwks,
 		.doc = "the keys of every issuer: an http(s) URL or file:PATH; left out: found by "
 		       "OpenID Connect "
@@ -42,16 +39,15 @@ static const sluice_option jwt_options[] = {
 	OPT(STRS, scopes,
 		.doc = "scopes that must all be granted, in the claim scope or scp; else 403"),
 	OPT(PAIRS, claims, .flags = SLUICE_F_MULTI,
-		.doc = "claims and the value, or a list of values of which one, each must have or "
-		       "must have among the "
-		       "members of an array"),
-	OPT(STRS, required, .doc = "claims that must be there, whatever their value"),
+		.doc = "claims and their required value; of a list of values one must match, and "
+		       "of an array in the token one member"),
+	OPT(STRS, required, .doc = "claims that must be present, with any value"),
 	OPT(DURATION, leeway, .def = "5s", .max = "10m",
-		.doc = "how far the issuer's clock may be off"),
+		.doc = "tolerated difference between the issuer's clock and ours"),
 	OPT(DURATION, max_age, .max = "365d",
-		.doc = "refuse tokens issued (claim iat) longer ago; 0: however old"),
+		.doc = "refuse tokens issued (claim iat) longer ago; 0: no limit"),
 	OPT(SIZE, max_size, .def = "8KiB", .min = "256", .max = "64KiB",
-		.doc = "refuse longer tokens unread"),
+		.doc = "refuse longer tokens without reading them"),
 	OPT(PAIRS, claims_to_headers,
 		.doc = "claims and the header field that carries each to the upstream; copies a "
 		       "client sends are "
@@ -59,38 +55,36 @@ static const sluice_option jwt_options[] = {
 	OPT(STR, consumer, .def = "sub",
 		.doc = "the claim that names the consumer to other plugins and the log"),
 	OPT(BOOL, forward_token, .def = "true",
-		.doc = "whether the upstream is given the field Authorization, whatever it holds"),
+		.doc = "whether the field Authorization is sent to the upstream, whatever it "
+		       "holds"),
 	OPT(BOOL, optional, .def = "false",
-		.doc = "let requests without a token through; a bad token, and what may be meant "
-		       "as one, is refused all "
-		       "the same"),
+		.doc = "admit requests without a token; a bad token, or what may be meant as "
+		       "one, is refused all the same"),
 	OPT(STR, realm, .doc = "the realm in WWW-Authenticate; left out: the name of the instance"),
 	OPT(STR, resource_metadata,
 		.doc = "URL of the protected resource metadata (RFC 9728) to name in "
 		       "WWW-Authenticate"),
 	OPT(UINT, cache, .def = "4096", .max = "1048576",
-		.doc = "verified tokens that each worker remembers; 0: none"),
+		.doc = "number of verified tokens in the cache of each worker; 0: none"),
 	OPT(DURATION, refresh, .def = "5m", .min = "10s", .max = "7d",
-		.doc = "how often the keys are fetched anew"),
+		.doc = "how often the keys are fetched again"),
 	OPT(DURATION, min_refresh, .def = "10s", .min = "1s", .max = "1h",
-		.doc = "a token that no known key verifies has the keys fetched early, but not "
-		       "sooner after the last "
-		       "time"),
+		.doc = "a token that no known key verifies makes the gateway fetch the keys "
+		       "early, but not sooner after the last time"),
 	OPT(DURATION, max_stale, .def = "24h", .max = "365d",
-		.doc = "for how long keys that cannot be fetched anew are still believed; left "
-		       "out: a day, or twice "
-		       "refresh if that is longer; 0: for ever"),
+		.doc = "how long keys are used when they cannot be fetched again; left out: a "
+		       "day, or twice refresh if that is longer; 0: for ever"),
 	OPT(DURATION, key_wait, .def = "3s", .min = "100ms", .max = "30s",
 		.doc = "how long a request waits for keys"),
 	OPT(DURATION, fetch_timeout, .def = "5s", .min = "100ms", .max = "1m",
 		.doc = "how long one fetch of keys may take"),
 	OPT(STR, ca_file,
-		.doc = "PEM file of the authorities that may vouch for the keys' server; left out: "
-		       "the system's"),
+		.doc = "PEM file of the authorities that are trusted for the keys' server; left "
+		       "out: the system's"),
 	SLUICE_OPTIONS_END,
 };
 
-/* what a worker has for each instance */
+/* the data of an instance on one worker */
 struct worker {
 	struct verifier *verifiers; /* owned: one for each issuer */
 	size_t n_verifiers;
@@ -99,7 +93,7 @@ struct worker {
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
-/* Why the i-th row cannot carry its claim: the rest of a sentence. NULL: it can. */
+/* Why the field of the i-th row cannot carry a claim, as the end of a sentence. NULL: it can. */
 static const char *header_refused(const sluice_pairs *map, size_t i)
 {
 	sluice_str name = map->v[i].value;
@@ -222,7 +216,7 @@ static sluice_verdict refuse(sluice_exchange *x, const struct jwt_conf *conf, en
 	return sluice_refuse(x, info->status, info->code, detail);
 }
 
-/* Of the namespace `claim`. ctx: the entry. */
+/* The facts of the namespace `claim`. ctx: the entry. */
 static sluice_str claim_attr(sluice_exchange *x, void *ctx, sluice_str name)
 {
 	const sluice_str none = { NULL, 0 };
@@ -237,7 +231,7 @@ static sluice_str claim_attr(sluice_exchange *x, void *ctx, sluice_str name)
 	return (sluice_str){ text, (size_t)len };
 }
 
-/* The request goes on, with a good token or without any. */
+/* The request is admitted, with a good token or without any. */
 static sluice_verdict pass(sluice_exchange *x, const struct jwt_conf *conf)
 {
 	if (!conf->forward_token)
@@ -262,46 +256,46 @@ static sluice_verdict admit(sluice_exchange *x, const struct jwt_conf *conf, str
 
 /* ---- the request --------------------------------------------------------------------------- */
 
-/* Whatever the upstream would take for the word of this gateway must not come from the client, in
- * its head or its trailers. */
+/* Remove fields of the client, in head and trailers, that the upstream would take for claims
+ * verified by this gateway. */
 static void remove_forgeries(sluice_exchange *x, const struct jwt_conf *conf)
 {
 	for (size_t i = 0; i < conf->claims_to_headers.n; i++)
 		sluice_field_remove(x, SLUICE_REQUEST, conf->claims_to_headers.v[i].value);
 }
 
-/* What a request remembers while it waits for keys. */
-struct patience {
+/* State of a request that waits for keys. */
+struct key_wait {
 	uint64_t since_ns;   /* when it began to wait; 0: it did not */
-	uint64_t generation; /* of the keys by which it was found wanting; 0: there were none */
-	enum reason why;     /* it was */
+	uint64_t generation; /* of the keys that did not verify the token; 0: there were none */
+	enum reason why;     /* why they did not */
 };
 
 static sluice_verdict jwt_on_request(sluice_exchange *x, const void *arg);
 
 /* How much longer it may wait, in ms. */
-static uint64_t time_left(const struct jwt_conf *conf, const struct patience *p)
+static uint64_t time_left(const struct jwt_conf *conf, const struct key_wait *p)
 {
 	uint64_t waited = (sluice_now_ns() - p->since_ns) / 1000000;
 	return waited < conf->key_wait ? conf->key_wait - waited : 0;
 }
 
-/* Whether other keys might verify the token: its name is of no key; or the key of its name is
- * another than that it was signed with, as issuers now and then give an old name to a new key. */
+/* Whether newer keys might verify the token: no key has its kid, or the key with its kid does not
+ * verify it, since some issuers give an old kid to a new key. */
 static bool new_keys_might_help(enum reason why)
 {
 	return why == REASON_JWKS_UNAVAILABLE || why == REASON_TOKEN_KEY_UNKNOWN ||
 		why == REASON_TOKEN_SIGNATURE || why == REASON_TOKEN_KEY_ALGORITHM;
 }
 
-/* The keys at hand do not verify the token. Wait for others as long as there is time and hope, then
- * refuse. What runs after the wait is the same hook from the start. */
+/* The current keys do not verify the token. Wait for newer ones while they may come and key_wait
+ * permits, then refuse. After the wait the hook runs again from its start. */
 static sluice_verdict wait_or_refuse(sluice_exchange *x, const struct jwt_conf *conf, size_t issuer,
 	const struct issuer_keys *seen, enum reason why)
 {
 	const sluice_str none = { NULL, 0 };
 	struct issuer *i = &conf->trusted[issuer];
-	struct patience *p = sluice_state(x, sizeof *p);
+	struct key_wait *p = sluice_state(x, sizeof *p);
 	if (!p)
 		return SLUICE_FAIL;
 	if (!p->since_ns)
@@ -332,9 +326,9 @@ static struct entry *make_entry(const struct jwt_conf *conf, sluice_str token, j
 	return e;
 }
 
-/* Whose token it is. One issuer needs no look at the claims: they are read once the signature
- * holds. With several, `iss` chooses whose keys verify it, and is no more than a claim until they
- * did. */
+/* Choose the issuer whose keys must verify the token. With one issuer the claims are not read
+ * before the signature was verified. With several, `iss` chooses, and is trusted only after these
+ * keys verified the token. */
 static enum reason choose_issuer(const struct jwt_conf *conf, const struct token *t, size_t *issuer,
 	json_t **claims)
 {
@@ -349,14 +343,14 @@ static enum reason choose_issuer(const struct jwt_conf *conf, const struct token
 	return *issuer < conf->n_trusted ? REASON_NONE : REASON_TOKEN_ISSUER;
 }
 
-/* The signature, unless the same keys did not verify it before the wait. */
+/* Verify the signature, unless the same keys failed before the wait. */
 static enum reason check_signature(sluice_exchange *x, const struct jwt_conf *conf,
 	const struct token *t, size_t issuer, const struct keyset *keys)
 {
 	const struct worker *w = sluice_worker_state(x);
-	const struct patience *p = sluice_state(x, sizeof *p);
+	const struct key_wait *p = sluice_state(x, sizeof *p);
 	if (!w->verifiers)
-		return REASON_NO_MEMORY; /* the worker could not start */
+		return REASON_NO_MEMORY; /* this worker has no verifiers: its start failed */
 	if (!keys)
 		return REASON_JWKS_UNAVAILABLE;
 	if (p && p->since_ns && p->generation == keys->generation)
@@ -364,7 +358,8 @@ static enum reason check_signature(sluice_exchange *x, const struct jwt_conf *co
 	return verifier_check(&w->verifiers[issuer], keys, t, conf->algorithms);
 }
 
-/* What the claims say. Takes them over. On REASON_NONE *out is an entry with one reference. */
+/* Check the claims, and take ownership of them. On REASON_NONE *out is an entry with one
+ * reference. */
 static enum reason accept_claims(const struct jwt_conf *conf, size_t issuer, sluice_str text,
 	json_t *claims, struct entry **out, sluice_str *which)
 {
@@ -384,7 +379,7 @@ static enum reason accept_claims(const struct jwt_conf *conf, size_t issuer, slu
 	return REASON_NONE;
 }
 
-/* A token that is not remembered. */
+/* Verify a token that is not in the cache. */
 static sluice_verdict jwt_verify(sluice_exchange *x, const struct jwt_conf *conf, sluice_str text,
 	uint64_t hash, const struct issuer_keys *keys)
 {
@@ -436,7 +431,7 @@ static sluice_verdict jwt_on_request(sluice_exchange *x, const void *arg)
 		why = REASON_TOKEN_TOO_LARGE;
 	const struct issuer_keys *keys = issuers_keys(sluice_published(x));
 	if (why == REASON_NONE && !keys)
-		why = REASON_NO_MEMORY; /* the check publishes: it had none */
+		why = REASON_NO_MEMORY; /* check() publishes keys: it had no memory */
 	if (why != REASON_NONE)
 		return refuse(x, conf, why, none);
 
@@ -453,8 +448,8 @@ static sluice_verdict jwt_on_request(sluice_exchange *x, const void *arg)
 static const char *const jwt_provides[] = { "consumer", "claim:", NULL };
 
 SLUICE_PLUGIN("jwt", .version = "1.0",
-	.summary = "lets requests through that carry a token of a trusted issuer",
-	.options = jwt_options, .conf_size = sizeof(struct jwt_conf), .check = jwt_check,
-	.start = jwt_start, .stop = jwt_stop, .worker_size = sizeof(struct worker),
-	.worker_start = jwt_worker_start, .worker_stop = jwt_worker_stop,
-	.on_request = jwt_on_request, .on_refresh = jwt_on_refresh, .provides = jwt_provides);
+	.summary = "admits requests with a token of a trusted issuer", .options = jwt_options,
+	.conf_size = sizeof(struct jwt_conf), .check = jwt_check, .start = jwt_start,
+	.stop = jwt_stop, .worker_size = sizeof(struct worker), .worker_start = jwt_worker_start,
+	.worker_stop = jwt_worker_stop, .on_request = jwt_on_request, .on_refresh = jwt_on_refresh,
+	.provides = jwt_provides);

@@ -45,13 +45,14 @@ static const char *read_rsa(struct key *key, const json_t *jwk)
 	size_t n_len = member_bytes(jwk, "n", n_bytes), e_len = member_bytes(jwk, "e", e_bytes);
 	if (!n_len || !e_len)
 		return "n or e is missing or malformed";
-	const char *wrong = "OpenSSL does not take it";
+	const char *wrong = "OpenSSL rejects it";
 	BIGNUM *n = BN_bin2bn(n_bytes, (int)n_len, NULL), *e = BN_bin2bn(e_bytes, (int)e_len, NULL);
 	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
 	OSSL_PARAM *params = NULL;
 	if (!n || !e || !build)
 		goto out;
-	/* An exponent of 1 makes everything its own signature; a huge one makes each check slow. */
+	/* With an exponent of 1 every text is its own signature; a huge one makes each check
+	   slow. */
 	if (BN_num_bits(n) < KEYS_MIN_RSA || BN_num_bits(n) > KEYS_MAX_RSA || !BN_is_odd(n)) {
 		wrong = "an RSA key must have 2048 to 8192 bits";
 		goto out;
@@ -109,10 +110,10 @@ static const char *read_okp(struct key *key, const json_t *jwk, enum alg alg)
 	if (member_bytes(jwk, "x", x) != info->coordinate)
 		return "x is missing or not as long as its curve's keys";
 	key->pkey = EVP_PKEY_new_raw_public_key_ex(NULL, info->curve, NULL, x, info->coordinate);
-	return key->pkey ? NULL : "OpenSSL does not take it";
+	return key->pkey ? NULL : "OpenSSL rejects it";
 }
 
-/* What `kty` and `crv` make of it: the algorithms that fit, and the key. */
+/* Read the key, and the algorithms that suit its `kty` and `crv`. */
 static const char *read_material(struct key *key, const json_t *jwk)
 {
 	sluice_str kty, crv;
@@ -173,14 +174,14 @@ static void key_fini(struct key *key)
 	free(key->kid);
 }
 
-/* NULL, or what is wrong with it; the key is then empty. */
+/* Returns NULL, or what is wrong with the key, which is then empty. */
 static const char *read_key(struct key *key, const json_t *jwk)
 {
 	uint32_t algs;
 	sluice_str kid;
 	*key = (struct key){ .pkey = NULL };
 	if (!json_is_object(jwk))
-		return "it is no object";
+		return "it is not an object";
 	if (!json_member_str(jwk, "kid", &kid) || kid.len > MAX_KID)
 		return "its kid is malformed";
 	const char *wrong = read_purpose(jwk, &algs);
@@ -203,7 +204,8 @@ static const char *read_key(struct key *key, const json_t *jwk)
 	return wrong;
 }
 
-/* kid is the issuer's text: only what is safe to read in a log is shown of it. */
+/* Describe a key that was skipped. kid is text of the issuer: only characters that are safe in a
+ * log are shown. */
 static void say_passed_over(char *why, size_t why_size, size_t index, const json_t *jwk,
 	const char *wrong)
 {
@@ -214,7 +216,7 @@ static void say_passed_over(char *why, size_t why_size, size_t index, const json
 		for (size_t i = 0; i < kid.len; i++)
 			shown[i] = kid.data[i] > ' ' && kid.data[i] < 0x7f ? kid.data[i] : '?';
 	}
-	(void)snprintf(why, why_size, "key %zu%s%s is of no use: %s", index + 1,
+	(void)snprintf(why, why_size, "key %zu%s%s cannot be used: %s", index + 1,
 		shown[0] ? ", kid " : "", shown, wrong);
 }
 
@@ -235,7 +237,7 @@ static struct keyset *read_keys(const json_t *keys, char *why, size_t why_size)
 		else
 			set->n++;
 	}
-	ERR_clear_error(); /* this thread's TLS must not find what we tried */
+	ERR_clear_error(); /* leave no errors in the queue for TLS on this thread */
 	return set;
 }
 
@@ -248,7 +250,7 @@ struct keyset *keys_read(sluice_str document, char *why, size_t why_size)
 	const json_t *keys = root ? json_member(root, "keys") : NULL;
 	struct keyset *set = NULL;
 	if (!root)
-		(void)snprintf(why, why_size, "the key set is no JSON object");
+		(void)snprintf(why, why_size, "the key set is not a JSON object");
 	else if (!json_is_array(keys))
 		(void)snprintf(why, why_size, "the key set has no array of keys");
 	else if (json_array_size(keys) > KEYS_MAX)

@@ -19,37 +19,35 @@ enum {
 };
 
 struct key {
-	/* owned; to be duplicated by a thread that uses it, for it has a lock inside */
+	/* owned; contains a lock, so each thread that uses it makes a copy */
 	EVP_PKEY *pkey;
 	char *kid; /* owned; NULL: the key has none */
 	size_t kid_len;
 	enum key_type type;
-	/* what it may verify, from its type, its curve, and its own `alg`: ALG_BIT()s, exact
-	 * ones */
+	/* algorithms that it may verify, by its type, its curve and its `alg`: exact ALG_BIT()s */
 	uint32_t algs;
 };
 
 struct keyset {
 	_Atomic uint32_t refs;
-	uint64_t generation;         /* of no other set in this process */
+	uint64_t generation;         /* unique in this process */
 	uint8_t digest[KEYS_DIGEST]; /* of the document it was read from */
 	size_t n;
 	struct key v[];
 };
 
-/* what workers are given of one issuer */
+/* the keys of one issuer, as workers get them */
 struct issuer_keys {
-	struct keyset *keys; /* shared: ref; NULL: none, or too old to be believed */
+	struct keyset *keys; /* shared: ref; NULL: none, or older than max_stale */
 	/* when they were last known to be current, in terms of sluice_now_ns(); 0: never */
 	uint64_t current_ns;
 };
 
 /*
- * Read a document. Keys that are of no use here (other types, encryption, too short) are passed
- * over, as RFC 7517 section 5 asks. So a set may be without any key: the issuer has none that it
- * signs with, and what was signed with older ones is no longer good. The set has one reference, the
- * caller's. NULL when the document is no key set; why then says so. When there is a set, why tells
- * of the last key passed over, or is empty.
+ * Read a document. Keys that cannot be used (other types, for encryption, too short) are skipped,
+ * as RFC 7517 section 5 demands. So a set may be empty: then the issuer has withdrawn all keys, and
+ * no token of it is valid. The caller has the only reference. NULL when the document is not a key
+ * set, and why says so. Otherwise why describes the last key that was skipped, or is empty.
  */
 struct keyset *keys_read(sluice_str document, char *why, size_t why_size);
 /* Whether the set was read from the same document. */

@@ -1,4 +1,4 @@
-/* What is known of each reason. */
+/* The table of reasons. */
 #include "reason.h"
 
 #include <stddef.h>

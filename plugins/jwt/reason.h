@@ -8,7 +8,7 @@ enum reason {
 #include "reason.def"
 #undef REASON
 	REASON_COUNT,
-	REASON_NO_MEMORY, /* the plugin's own failure, no fault of the token */
+	REASON_NO_MEMORY, /* a failure of the plugin, not of the token */
 };
 
 struct reason_info {

@@ -4,12 +4,12 @@
 #include "claims.h"
 #include "strict.h"
 
-/* The end of the year 9999. A date beyond it is a slip of units, milliseconds mostly, and not to be
- * trusted. */
+/* The end of the year 9999. A later date has the wrong unit, mostly milliseconds, and is
+ * refused. */
 #define LAST_SECOND INT64_C(253402300799)
 
-/* RFC 7519 2: a NumericDate is a number, with or without a fraction. False when the claim is there
- * and no such date. */
+/* RFC 7519 2: a NumericDate is a number, with or without a fraction. False when the claim is
+ * present and not a valid date. */
 static bool numeric_date(const json_t *claims, const char *name, bool *found, uint64_t *ms)
 {
 	const json_t *v = json_member(claims, name);
@@ -55,7 +55,7 @@ static enum reason check_dates(const struct jwt_conf *conf, const json_t *claims
 		return REASON_TOKEN_CLAIM;
 	}
 	when->until = exp + conf->leeway;
-	/* a token from the future is none either */
+	/* a token is not valid before it was issued */
 	when->from = less(nbf > iat ? nbf : iat, conf->leeway);
 	if (now >= when->until)
 		return REASON_TOKEN_EXPIRED;

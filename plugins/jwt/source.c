@@ -12,16 +12,16 @@
 enum { MAX_DISCOVERY = 256 * 1024, DISCOVERY_DEPTH = 16 };
 
 #define FIRST_PAUSE_MS UINT64_C(250)     /* after a first failure */
-#define LONGEST_PAUSE_MS UINT64_C(30000) /* while somebody has no keys to go on with */
+#define LONGEST_PAUSE_MS UINT64_C(30000) /* while a subscriber has no usable keys */
 
 enum phase { PHASE_IDLE, PHASE_DISCOVERING, PHASE_FETCHING };
 
 struct source {
 	struct source_id id; /* its strings are owned */
-	char *found_url;     /* owned; the keys' URL that discovery gave last, NULL: none yet */
+	char *found_url; /* owned; the URL of the keys from the last discovery, NULL: none yet */
 	struct keyset *keys; /* shared: ref; NULL while there are none */
 	struct subscription *subs;
-	struct subscription *fetcher; /* borrowed; whose instance fetches, NULL: nobody's */
+	struct subscription *fetcher; /* borrowed; the one whose instance fetches, NULL: none */
 	/* Read by workers. */
 	_Atomic int phase;
 	_Atomic unsigned failures;   /* in a row */
@@ -31,7 +31,7 @@ struct source {
 	struct source *next;
 };
 
-/* All of them. Main thread alone. */
+/* All sources. Main thread only. */
 static struct source *sources;
 
 /* ---- small helpers ------------------------------------------------------------------------- */
@@ -41,8 +41,8 @@ static uint64_t ms_to_ns(uint64_t ms)
 	return ms * 1000000;
 }
 
-/* ms, give or take: gateways that were started together must not ask together. Between percent and
- * 100 of it. */
+/* A random time between percent and 100 % of ms, so that gateways that were started together do not
+ * fetch at the same time. */
 static uint64_t jittered(uint64_t ms, uint64_t percent)
 {
 	uint32_t r = 0;
@@ -65,7 +65,7 @@ static sluice_str str_of_z(const char *z)
 
 /* ---- one round: how it ends ---------------------------------------------------------------- */
 
-/* How often the most demanding subscriber wants the keys fetched. */
+/* The shortest refresh of all subscribers. */
 static uint64_t refresh_of(const struct source *s)
 {
 	uint64_t ms = UINT64_MAX;
@@ -74,7 +74,7 @@ static uint64_t refresh_of(const struct source *s)
 	return ms;
 }
 
-/* Whether a subscriber has no keys, or only such as it no longer believes. */
+/* Whether a subscriber has no keys, or only keys that are too old for it. */
 static bool somebody_is_without(const struct source *s)
 {
 	uint64_t age = sluice_now_ns() - atomic_load(&s->current_ns);
@@ -90,7 +90,7 @@ static void plan(struct source *s, uint64_t in_ms)
 	atomic_store(&s->next_ns, sluice_now_ns() + ms_to_ns(in_ms));
 }
 
-/* A worker that sees the round over must see what it brought: the phase changes last. */
+/* End a round. The phase changes last, so that a worker that sees the end also sees the result. */
 static void end(struct source *s)
 {
 	s->fetcher = NULL;
@@ -129,7 +129,7 @@ static void take_document(struct source *s, sluice_str where, sluice_str documen
 {
 	char why[320] = "";
 	if (s->keys && keys_same(s->keys, document)) {
-		succeeded(s, s->keys); /* the same generation: verified tokens stay verified */
+		succeeded(s, s->keys); /* the generation stays, and with it the cached tokens */
 		return;
 	}
 	struct keyset *keys = keys_read(document, why, sizeof why);
@@ -160,10 +160,11 @@ static void fetch(struct source *s, enum phase phase, sluice_str url)
 		.user = s->fetcher };
 	atomic_store(&s->phase, phase);
 	if (sluice_main_fetch(s->fetcher->inst, &r, on_fetched) != 0)
-		failed(s, "keys from", url, "the fetch could not begin");
+		failed(s, "keys from", url, "the fetch could not start");
 }
 
-/* OpenID Connect Discovery 1.0 section 4.3: the document must name the issuer it was asked of. */
+/* Read the document. It must name the issuer that it was fetched for (OpenID Connect Discovery 1.0
+ * section 4.3). */
 static const char *read_discovery(struct source *s, sluice_str document)
 {
 	sluice_str issuer, uri;
@@ -172,11 +173,11 @@ static const char *read_discovery(struct source *s, sluice_str document)
 	json_t *root = json_read_object(document.data, document.len, DISCOVERY_DEPTH);
 	if (!root || !json_member_str(root, "issuer", &issuer) ||
 		!json_member_str(root, "jwks_uri", &uri))
-		wrong = "it is no discovery document";
+		wrong = "it is not a discovery document";
 	else if (!issuer.data || !sluice_str_eq(issuer, s->id.issuer))
 		wrong = "it names another issuer";
 	else if (!url_is_http(uri))
-		wrong = "its jwks_uri is missing or no URL";
+		wrong = "its jwks_uri is missing or not a URL";
 	else if (url_is_https(s->id.where) && !url_is_https(uri))
 		wrong = "its jwks_uri is not https";
 	else if (!(url = strndup(uri.data, uri.len)))
@@ -189,8 +190,7 @@ static const char *read_discovery(struct source *s, sluice_str document)
 	return wrong;
 }
 
-/* The keys' URL that discovery gave before is as good as it was, also while the discovery document
- * cannot be had. */
+/* Discovery is over. When it failed, the URL of an earlier discovery is still used. */
 static void discovered(struct source *s, const char *wrong)
 {
 	if (wrong && !s->found_url) {
@@ -199,7 +199,8 @@ static void discovered(struct source *s, const char *wrong)
 	}
 	if (wrong)
 		sluice_log(s->fetcher->inst, SLUICE_LOG_WARN,
-			"discovery at %.*s: %s; the keys are fetched from where they were",
+			"discovery at %.*s: %s; the keys are fetched from the URL that was found "
+			"earlier",
 			(int)s->id.where.len, s->id.where.data, wrong);
 	fetch(s, PHASE_FETCHING, str_of_z(s->found_url));
 }
@@ -295,7 +296,7 @@ bool source_may_begin(const struct source *s, uint64_t min_refresh_ms)
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
-/* Whether two uses of a source are of one and the same. Files are never: see source_join(). */
+/* Whether two ids are of the same source. Files never are: see source_join(). */
 static bool is_same(const struct source_id *a, const struct source_id *b)
 {
 	return a->kind == b->kind && a->kind != SOURCE_FILE && sluice_str_eq(a->where, b->where) &&
@@ -316,7 +317,7 @@ static struct source *source_new(const struct source_id *id)
 	if (s->id.where.len == id->where.len && s->id.issuer.len == id->issuer.len &&
 		s->id.ca_file.len == id->ca_file.len)
 		return s;
-	source_free(s); /* without memory for a text: no ca_file would mean other authorities */
+	source_free(s); /* no memory for a text: a missing ca_file would mean other authorities */
 	return NULL;
 }
 
@@ -336,8 +337,8 @@ static void source_free(struct source *s)
 	free(s);
 }
 
-/* On the first reading, a bad file is the configuration's mistake, and so is one without a key that
- * is of use. */
+/* Read a file for the first time: a bad file, or one without a usable key, is a mistake of the
+ * configuration. */
 static int read_first(struct subscription *sub, char *why, size_t why_size)
 {
 	struct source *s = sub->source;
@@ -345,7 +346,8 @@ static int read_first(struct subscription *sub, char *why, size_t why_size)
 	int rc = sluice_read_file(sub->inst, s->id.where, KEYS_MAX_DOCUMENT, &document);
 	if (rc < 0) {
 		(void)snprintf(why, why_size, "cannot read %.*s: %s", (int)s->id.where.len,
-			s->id.where.data, rc == -ENODEV ? "it is no regular file" : strerror(-rc));
+			s->id.where.data,
+			rc == -ENODEV ? "it is not a regular file" : strerror(-rc));
 		return -1;
 	}
 	char wrong[320];
@@ -391,12 +393,12 @@ void source_start(struct subscription *sub)
 	sub->state = SUBSCRIPTION_IN_FORCE;
 	if (s->id.kind != SOURCE_FILE && !url_is_https(s->id.where))
 		sluice_log(sub->inst, SLUICE_LOG_WARN,
-			"keys are fetched without TLS from %.*s: whoever can change them on the "
-			"way can sign tokens",
+			"keys are fetched without TLS from %.*s: whoever can change them in "
+			"transit can sign tokens",
 			(int)s->id.where.len, s->id.where.data);
 	if (source_is_busy(s))
 		return;
-	/* wants them more often */
+	/* this subscriber has a shorter refresh: move the next round forward */
 	if (s->keys && source_next_at(s) > source_current_at(s) + ms_to_ns(refresh))
 		plan(s, age < refresh ? jittered(refresh - age, 80) : 0);
 	source_tick(sub);
@@ -421,7 +423,7 @@ void source_leave(struct subscription *sub)
 	}
 	if (s->fetcher != sub)
 		return;
-	s->fetcher = NULL; /* its fetch is dropped with its instance */
+	s->fetcher = NULL; /* its fetch is cancelled with its instance */
 	plan(s, 0);
 	atomic_store(&s->phase, PHASE_IDLE);
 	struct subscription *other = s->subs;

@@ -1,10 +1,9 @@
 /*
- * Where keys come from: a URL, a URL found by OpenID Connect Discovery, or a file. There is one
- * source for each URL (and the authorities that vouch for its server) in the whole process, however
- * many instances use it: each of them has a subscription. A source lives on the main thread. It
- * fetches by the services of one of its subscribers, tries again with growing pauses, and keeps the
- * keys that were good while new ones cannot be had; how long a subscriber believes them is the
- * subscriber's matter. What workers may ask of it is marked.
+ * Where keys come from: a URL, a URL found by OpenID Connect Discovery, or a file. The process has
+ * one source for each URL and CA file; each instance that uses it has a subscription. A source
+ * lives on the main thread. It fetches in the name of one of its subscribers, tries again with
+ * growing pauses, and keeps the last good keys while fetches fail. Each subscriber decides how long
+ * it accepts old keys. Functions for workers are marked.
  */
 #ifndef JWT_SOURCE_H
 #define JWT_SOURCE_H
@@ -20,8 +19,9 @@ enum source_kind { SOURCE_FILE, SOURCE_URL, SOURCE_DISCOVERY };
 
 struct source_id {
 	enum source_kind kind;
-	sluice_str where;   /* path, URL of the keys, or URL of the discovery document */
-	sluice_str issuer;  /* whom a discovery document must name; empty for the other kinds */
+	sluice_str where; /* path, URL of the keys, or URL of the discovery document */
+	/* the issuer that a discovery document must name; empty for the other kinds */
+	sluice_str issuer;
 	sluice_str ca_file; /* empty: the system's authorities */
 };
 
@@ -33,28 +33,28 @@ struct subscription {
 	sluice_instance *inst;       /* borrowed: outlives it */
 	const struct jwt_conf *conf; /* borrowed: outlives it */
 	enum subscription_state state;
-	/* main thread: a round is over; begins none */
+	/* main thread: a round is over. Must not begin one */
 	void (*changed)(const struct subscription *);
 	struct subscription *next;
 };
 
-/* Subscribe to the source of that id, which begins to exist if it does not yet; id is copied. A
- * file is read at once, and never shared, as the configuration that is being checked may not be
- * that in force. 0, or -1 with why filled: the file is no use. */
+/* Subscribe to the source of that id, which is made when it does not exist; id is copied. A file is
+ * read at once and never shared, since the configuration that is being checked may never come into
+ * force. 0, or -1 with why filled: the file cannot be used. */
 int source_join(struct subscription *sub, const struct source_id *id, char *why, size_t why_size);
-/* From now on, sub's instance may fetch. A source that is due, as one that is new, begins a
- * round. */
+/* From now on, sub's instance may fetch. When the source is due, as a new one is, a round
+ * begins. */
 void source_start(struct subscription *sub);
-/* Let go of the source. A fetch that sub's instance had under way is begun anew by another. Nothing
- * is done twice. */
+/* Unsubscribe. When sub's instance has a fetch under way, another subscriber starts it again. May
+ * be called twice. */
 void source_leave(struct subscription *sub);
 
 /* Begin a round, unless one is under way. */
 void source_begin(struct subscription *sub);
 /* Begin a round if the next one is due. */
 void source_tick(struct subscription *sub);
-/* The keys as last fetched, NULL before the first; borrowed. Whether they are too old to be
- * believed is for the caller to say. */
+/* The keys as last fetched, NULL before the first; borrowed. The caller decides whether they are
+ * too old. */
 struct keyset *source_keys(const struct source *s);
 
 /* Any thread: whether a round is under way. */
@@ -63,8 +63,8 @@ bool source_is_busy(const struct source *s);
  * and when the next round is planned. */
 uint64_t source_current_at(const struct source *s);
 uint64_t source_next_at(const struct source *s);
-/* Any thread: whether the last round failed; and whether so much time has passed since one began
- * that another may. */
+/* Any thread: whether the last round failed; and whether enough time has passed since one began for
+ * another. */
 bool source_is_failing(const struct source *s);
 bool source_may_begin(const struct source *s, uint64_t min_refresh_ms);
 

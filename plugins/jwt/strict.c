@@ -98,8 +98,7 @@ bool b64url_decode(sluice_str in, uint8_t *out, size_t *n)
 		*o++ = (uint8_t)v;
 	}
 	uint32_t spare =
-		/* bits that belong to no byte: a second text for the same bytes if they were let
-		   through */
+		/* unused bits must be 0, or two texts would decode to the same bytes */
 		0;
 	switch (in.len % 4) {
 	case 1:
@@ -128,7 +127,8 @@ bool b64url_decode(sluice_str in, uint8_t *out, size_t *n)
 	return true;
 }
 
-/* Whether brackets outside strings nest no deeper; whether they match is the parser's to say. */
+/* Whether brackets outside strings nest at most max_depth deep. The parser checks that they
+ * match. */
 static bool depth_within(const char *text, size_t len, unsigned max_depth)
 {
 	unsigned depth = 0;
@@ -154,7 +154,7 @@ static bool depth_within(const char *text, size_t len, unsigned max_depth)
 
 /* ---- numbers that are too large ------------------------------------------------------------ */
 
-/* RFC 8259 section 6: how many characters of a number stand here, 0 when it is none. */
+/* The length of the number at p (RFC 8259 section 6); 0: not a number. */
 static size_t number_len(const char *p, size_t len, bool *is_integer)
 {
 	size_t i = len > 0 && p[0] == '-', digits = i;
@@ -188,14 +188,13 @@ static bool is_huge(const char *p, bool is_integer)
 	if (is_integer)
 		(void)strtoll(p, NULL, 10);
 	else if (fabs(strtod(p, NULL)) <= DBL_MAX)
-		return false; /* too small a number is 0, as for any reader */
+		return false; /* a number that is too small becomes 0, as in other readers */
 	return errno == ERANGE;
 }
 
 /*
- * The text with each number that is too large made a string of its own characters. The caller frees
- * it; *len becomes its length. NULL without memory. A name of a member is no number: what stands
- * before a colon is left to the parser to refuse.
+ * The text with quotes around each number that is too large. The caller frees it; *len becomes its
+ * length. NULL without memory. A number before a colon is left as it is, and the parser refuses it.
  */
 static char *quote_huge_numbers(const char *text, size_t *len)
 {

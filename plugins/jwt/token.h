@@ -1,7 +1,7 @@
 /*
- * A token in the JWS compact form (RFC 7515 section 7.1): taken apart, its header read. The claims
- * are read in a second step, so that nothing of what a stranger wrote into them is looked at before
- * the signature holds.
+ * A token in the JWS compact form (RFC 7515 section 7.1): splits it and reads its header. The
+ * claims are read in a second step, so that nothing in them is used before the signature was
+ * verified.
  */
 #ifndef JWT_TOKEN_H
 #define JWT_TOKEN_H
@@ -26,12 +26,12 @@ struct token {
 	size_t kid_len;
 	size_t signature_len;
 	char kid[TOKEN_MAX_KID];
-	uint8_t signature[TOKEN_MAX_SIGNATURE + 2]; /* what decoding may need */
+	uint8_t signature[TOKEN_MAX_SIGNATURE + 2]; /* room for the decoder */
 };
 
-/* Take text apart. The token borrows from it and owns nothing. */
+/* Split text and read the header. The token borrows from text and owns nothing. */
 enum reason token_open(struct token *t, sluice_str text);
-/* Decode the claims, which the caller releases. Call it once the signature is verified. */
+/* Decode the claims, which the caller releases. To be called after the signature was verified. */
 enum reason token_read_claims(const struct token *t, json_t **claims);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 struct prepared_key {
-	EVP_PKEY *pkey; /* owned; NULL: not met yet */
+	EVP_PKEY *pkey; /* owned; NULL: not used yet */
 	/* owned; set up to verify alg again and again; NULL for Ed25519 and Ed448 */
 	EVP_PKEY_CTX *ctx;
 	enum alg alg;
@@ -93,8 +93,8 @@ static bool prepare(struct verifier *v, struct prepared_key *p, const struct key
 	return false;
 }
 
-/* One INTEGER of DER (X.690 8.3) from a big-endian number: no leading zero bytes but the one that
- * keeps it positive. */
+/* Write a big-endian number as an INTEGER of DER (X.690 8.3), without leading zero bytes but for
+ * the one that keeps it positive. */
 static uint8_t *put_integer(uint8_t *out, const uint8_t *n, size_t len)
 {
 	while (len > 1 && n[0] == 0)
@@ -108,7 +108,8 @@ static uint8_t *put_integer(uint8_t *out, const uint8_t *n, size_t len)
 	return out + len;
 }
 
-/* RFC 7518 3.4 writes r and s one after the other, OpenSSL wants an ECDSA-Sig-Value of RFC 3279. */
+/* Convert a signature: r and s side by side (RFC 7518 3.4) to the ECDSA-Sig-Value (RFC 3279) that
+ * OpenSSL needs. */
 static size_t ecdsa_der(const uint8_t *raw, size_t half, uint8_t out[static 160])
 {
 	uint8_t body[150];
@@ -122,7 +123,7 @@ static size_t ecdsa_der(const uint8_t *raw, size_t half, uint8_t out[static 160]
 	return at + len;
 }
 
-/* In a context of its own: one that has verified with a key does not go back to plain digests. */
+/* Uses a new context: after EVP_DigestVerify* it could not be used for plain digests. */
 static bool verify_edwards(const struct prepared_key *p, enum key_type type, const struct token *t)
 {
 	size_t len = alg_info(type == KEY_ED448 ? ALG_ED448 : ALG_ED25519)->signature;
@@ -161,7 +162,7 @@ static bool verify_with(struct verifier *v, struct prepared_key *p, const struct
 	bool good = prepare(v, p, key, t->alg) &&
 		(is_edwards(key) ? verify_edwards(p, key->type, t) : verify_digest(v, p, t));
 	if (!good)
-		ERR_clear_error(); /* this thread's TLS must not find it */
+		ERR_clear_error(); /* leave no errors in the queue for TLS on this thread */
 	return good;
 }
 
@@ -187,7 +188,8 @@ enum reason verifier_check(struct verifier *v, const struct keyset *set, const s
 		if (!(set->v[i].algs & algs))
 			continue;
 		if (n == VERIFY_MAX_TRIES)
-			return REASON_TOKEN_KEY_UNKNOWN; /* guessing on would make garbage dear */
+			/* more tries would make malformed tokens expensive */
+			return REASON_TOKEN_KEY_UNKNOWN;
 		candidates[n++] = i;
 	}
 	if (n == 0)

@@ -1,6 +1,6 @@
 /*
- * Verifying signatures with keys that were read once. A verifier belongs to one thread: it keeps
- * its own copy of each key it has met, ready to verify, so that threads share no lock.
+ * Verifying signatures with keys that were read once. A verifier belongs to one thread: it has its
+ * own prepared copy of each key that it has used, so that threads share no lock.
  */
 #ifndef JWT_VERIFY_H
 #define JWT_VERIFY_H
@@ -8,7 +8,7 @@
 #include "keys.h"
 #include "token.h"
 
-enum { VERIFY_MAX_TRIES = 4 }; /* keys tried for a token that names none */
+enum { VERIFY_MAX_TRIES = 4 }; /* keys tried for a token without kid */
 
 struct prepared_key;
 
@@ -24,9 +24,9 @@ struct verifier {
 int verifier_init(struct verifier *v);
 void verifier_fini(struct verifier *v);
 /*
- * Verify the token with the key that its kid names, or, if it has none, with those that fit. Only
- * algorithms whose ALG_BIT() is in allowed count, and only keys that are bound to the token's
- * algorithm. REASON_NONE when the signature is good.
+ * Verify the token with the key of its kid or, without kid, with the keys that suit its algorithm.
+ * The algorithm must be in allowed, and the key must be bound to it. REASON_NONE when the signature
+ * is good.
  */
 enum reason verifier_check(struct verifier *v, const struct keyset *set, const struct token *t,
 	uint64_t allowed);

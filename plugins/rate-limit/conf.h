@@ -1,5 +1,5 @@
-/* What one rate-limit instance is made of: the options as bound, and what check() derives from
- * them. Immutable after it. */
+/* An instance of rate-limit: its options, and what check() derives from them. Immutable after
+ * check(). */
 #ifndef CONF_H
 #define CONF_H
 
@@ -27,7 +27,7 @@ struct rate_limit {
 
 	sluice_instance *inst;
 	const sluice_store *local; /* where requests are counted when the store fails */
-	size_t by_ip;              /* which of by is the address; by.n: none */
+	size_t by_ip;              /* index of the address in by; by.n: none */
 	struct gcra gcra;
 	const sluice_script *script; /* NULL: a memory store */
 	sluice_str args[3];          /* of the script */
@@ -41,7 +41,7 @@ struct rate_limit_worker {
 	void *digest;       /* owned: EVP_MD_CTX for long keys */
 	bool is_down;       /* the store failed when last asked */
 	uint64_t logged_ns; /* 0: never */
-	uint64_t n_failed;  /* since it was logged that it is down */
+	uint64_t n_failed;  /* since the failure was logged */
 };
 
 #endif

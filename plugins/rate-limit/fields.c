@@ -39,7 +39,8 @@ bool fields_init(sluice_instance *inst, struct rate_limit *r)
 	char *text = sluice_conf_alloc(inst, room);
 	int n = snprintf(text, room, "%.*s;q=%" PRIu64, (int)r->item.len, r->item.data,
 		sf_integer(r->rate.count));
-	if (r->rate.period_ms % 1000 == 0) /* a window is a whole number of seconds, or not told */
+	/* a window is given only when it is a whole number of seconds */
+	if (r->rate.period_ms % 1000 == 0)
 		n += snprintf(text + n, room - (size_t)n, ";w=%" PRIu64,
 			sf_integer(r->rate.period_ms / 1000));
 	r->policy = (sluice_str){ text, (size_t)n };
@@ -55,7 +56,8 @@ uint64_t fields_retry_after(uint64_t ns)
 void fields_add(sluice_exchange *x, const struct rate_limit *r, const struct gcra_take *t)
 {
 	char text[VALUE_MAX];
-	/* what is left holds until all is back, and of a refused request until it may come again */
+	/* the time until all permits are back or, after a refusal, until the request may be tried
+	   again */
 	uint64_t ns = t->allowed ? t->reset_ns : t->retry_ns;
 	int n = snprintf(text, sizeof(text), "%.*s;r=%" PRIu64 ";t=%" PRIu64, (int)r->item.len,
 		r->item.data, sf_integer(t->remaining), sf_integer(fields_retry_after(ns)));

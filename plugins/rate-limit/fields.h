@@ -1,5 +1,5 @@
 /*
- * What clients are told: RateLimit-Policy and RateLimit (structured fields,
+ * Fields for clients: RateLimit-Policy and RateLimit (structured fields,
  * draft-ietf-httpapi-ratelimit-headers-10), and Retry-After (RFC 9110 10.2.3). Each limit adds a
  * field line of its own, which together make one list.
  */
@@ -11,7 +11,7 @@
 /* At check(): r->item and r->policy from the options. false when the name cannot be written as a
  * structured string. */
 bool fields_init(sluice_instance *inst, struct rate_limit *r);
-/* Tell of a request that was counted. */
+/* Add the fields for a request that was counted. */
 void fields_add(sluice_exchange *x, const struct rate_limit *r, const struct gcra_take *t);
 /* Whole seconds, rounded up, at least 1. */
 uint64_t fields_retry_after(uint64_t ns);

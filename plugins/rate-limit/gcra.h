@@ -7,10 +7,10 @@
  *      now            tat                    now + depth
  *       |--- taken ----|------ remaining ------|
  *
- * Pure arithmetic in nanoseconds; the time until which the number matters is the number itself. One
- * that is later than a burst used up (the limit was stricter when it was written, the clock was set
- * back) counts as that, from now on: it is written again, or each request would find the old one
- * until that has passed.
+ * Arithmetic in nanoseconds, without I/O. The number itself is the time after which it can be
+ * forgotten. A number that is further ahead than a burst can reach (the limit was stricter when it
+ * was written, or the clock was set back) counts as a burst used up now. It is written again, or
+ * each request would find the old number until its time has passed.
  */
 #ifndef GCRA_H
 #define GCRA_H
@@ -40,10 +40,10 @@ struct gcra_take {
 	uint64_t reset_ns;  /* until all permits are there again */
 };
 
-/* count permits in period_ns, burst at once, cost for each request: none of them 0, and cost at
- * most burst. false when that is not so, or when depth would pass its bound. */
+/* count permits in period_ns, burst at once, cost for each request. False when one of them is 0,
+ * cost is more than burst, or depth would exceed its bound. */
 bool gcra_init(struct gcra *g, uint64_t count, uint64_t period_ns, uint64_t burst, uint64_t cost);
-/* tat: as kept, 0 when there is none. */
+/* tat: as stored; 0: none. */
 struct gcra_take gcra_take(const struct gcra *g, uint64_t tat, uint64_t now);
 
 #endif

@@ -30,7 +30,7 @@ sluice_str key_start(sluice_instance *inst, sluice_str prefix, sluice_str name)
 {
 	char *start = sluice_conf_alloc(inst, prefix.len + ESCAPED * name.len + 2),
 	     *at = sluice_str_put(start, prefix);
-	if (prefix.len && at[-1] != ':') /* where the name begins can be told */
+	if (prefix.len && at[-1] != ':') /* so that the name is separated from the prefix */
 		*at++ = ':';
 	at = key_put_escaped(at, name);
 	*at++ = ':';
@@ -48,7 +48,7 @@ static bool key_digest(sluice_exchange *x, sluice_str text, unsigned char out[DI
 		EVP_DigestFinal_ex(w->digest, out, &n) == 1 && n == DIGEST_BYTES;
 }
 
-/* start, kind, values; what is long by its digest, which takes less room */
+/* Join start, kind and values; long values are replaced by their digest. */
 static enum key_result key_join(sluice_exchange *x, const struct rate_limit *r, sluice_str kind,
 	const sluice_str *values, size_t n, sluice_str *key)
 {
@@ -76,7 +76,7 @@ static enum key_result key_join(sluice_exchange *x, const struct rate_limit *r, 
 	return KEY_OK;
 }
 
-/* The network that counts as one client; most addresses of IPv4 are one by themselves. */
+/* The network that counts as one client. */
 static sluice_str key_network(const struct rate_limit *r, sluice_str ip,
 	char buf[SLUICE_IP_NETWORK])
 {

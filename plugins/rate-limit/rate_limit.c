@@ -1,7 +1,6 @@
 /*
- * rate-limit: no more requests of one kind than a rate allows. Counted in the memory of this
- * process, or in Redis for several gateways together. Hooks run on worker threads; check() on the
- * main thread.
+ * rate-limit: limits requests to a rate. They are counted in the memory of this process, or in
+ * Redis for several gateways together. Hooks run on worker threads; check() on the main thread.
  */
 #include <sluice/str.h>
 
@@ -23,16 +22,16 @@ static const char *const missing_choices[] = { "ip", "share", "skip", NULL };
 
 static const sluice_option rate_limit_options[] = {
 	SLUICE_OPTION(SLUICE_T_RATE, struct rate_limit, rate, .flags = SLUICE_F_REQUIRED,
-		.doc = "how many requests may pass in the long run, such as 100/min"),
+		.doc = "rate of requests in the long run, such as 100/min"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct rate_limit, burst, .min = "1", .max = "1000000000",
-		.doc = "how many may pass at once after a pause; left out: as many as rate counts "
-		       "in its period"),
+		.doc = "number of requests that may pass at once after a pause; left out: the "
+		       "count of rate"),
 	SLUICE_OPTION(SLUICE_T_EXPRS, struct rate_limit, by, .def = "ip", .min = "1", .max = "8",
 		.doc = "what tells one caller from another: ip, claim:NAME, header:NAME, route, "
 		       "consumer ...; a list is one "
 		       "key of several parts"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct rate_limit, cost, .def = "1", .min = "1",
-		.max = "1000000000", .doc = "how much of the limit one request uses"),
+		.max = "1000000000", .doc = "number of permits that one request uses"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct rate_limit, missing, .def = "ip",
 		.choices = missing_choices,
 		.doc = "when a request has no value for the key: count it by the client's address, "
@@ -51,15 +50,13 @@ static const sluice_option rate_limit_options[] = {
 	SLUICE_OPTION(SLUICE_T_UINT, struct rate_limit, status, .def = "429", .min = "400",
 		.max = "599", .doc = "status code of refused requests"),
 	SLUICE_OPTION(SLUICE_T_BOOL, struct rate_limit, headers, .def = "true",
-		.doc = "whether responses say what is left, in RateLimit and RateLimit-Policy "
-		       "fields"),
+		.doc = "whether responses tell the remaining permits, in RateLimit and "
+		       "RateLimit-Policy fields"),
 	SLUICE_OPTION(SLUICE_T_STR, struct rate_limit, name, .max = "64",
 		.doc = "name of the limit in these fields and in the store's keys; left out: the "
-		       "instance's; limits of "
-		       "one name and prefix count together"),
+		       "instance's; limits with the same name and prefix count together"),
 	SLUICE_OPTION(SLUICE_T_STR, struct rate_limit, prefix, .def = "sluice:rl:", .max = "64",
-		.doc = "what the keys in the store begin with; a colon follows unless it ends in "
-		       "one"),
+		.doc = "prefix of the keys in the store; a colon follows unless it ends in one"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct rate_limit, ipv4_prefix, .def = "32", .min = "1",
 		.max = "32",
 		.doc = "how many bits of an IPv4 address tell clients apart, where they are "
@@ -122,7 +119,7 @@ static int rate_limit_check(sluice_instance *inst, void *conf)
 		if (sluice_str_is(sluice_expr_text(r->by.v[r->by_ip]), "ip"))
 			break;
 	}
-	/* a table of its own: who fills it with keys takes nothing from other limits */
+	/* a table of its own, so that many keys of this limit take no memory from others */
 	r->key_start = key_start(inst, r->prefix, r->name);
 	r->local = sluice_store_table(inst, sluice_store_local(inst), r->key_start);
 	r->store = r->store ? sluice_store_table(inst, r->store, r->key_start) : r->local;
@@ -174,7 +171,7 @@ static bool take_in_memory(const struct rate_limit *r, const sluice_store *s, sl
 	sluice_cell cell;
 	if (!sluice_store_cell(s, key, now, &cell))
 		return false;
-	/* another worker may come between, but hardly that often */
+	/* another worker may win the swap, but hardly that often */
 	for (int i = 0; i < SWAPS_MAX; i++) {
 		*t = gcra_take(&r->gcra, cell.value, now);
 		if (!t->keep || sluice_store_cell_swap(&cell, t->tat))
@@ -199,9 +196,9 @@ static void store_is_up(sluice_exchange *x, const struct rate_limit *r)
 	w->n_failed = 0;
 }
 
-/* Logged when it begins, and then at most once a second: a store that comes and goes must not fill
- * the log. */
-static void store_is_down(sluice_exchange *x, const struct rate_limit *r, const char *why)
+/* Note that the store failed. Logged when it begins and then at most once a second, so that an
+ * unstable store does not fill the log. */
+static void note_store_down(sluice_exchange *x, const struct rate_limit *r, const char *why)
 {
 	struct rate_limit_worker *w = sluice_worker_state(x);
 	uint64_t now = sluice_now_ns();
@@ -221,7 +218,7 @@ static sluice_verdict without_store(sluice_exchange *x, const struct rate_limit 
 {
 	struct gcra_take t;
 	sluice_str key;
-	store_is_down(x, r, why);
+	note_store_down(x, r, why);
 	sluice_note(x, "limit-store-down");
 	switch ((enum on_store_failure)r->on_store_failure) {
 	case ON_FAILURE_ALLOW:
@@ -233,7 +230,7 @@ static sluice_verdict without_store(sluice_exchange *x, const struct rate_limit 
 	case ON_FAILURE_LOCAL:
 		break;
 	}
-	/* when the local store was the one that failed there is nowhere left to count */
+	/* when the local store itself failed, requests cannot be counted */
 	if (r->store == r->local || key_make(x, r, &key) != KEY_OK ||
 		!take_in_memory(r, r->local, key, &t))
 		return SLUICE_NEXT;
@@ -244,7 +241,7 @@ static const char *status_text(sluice_status st)
 {
 	switch (st) {
 	case SLUICE_OK:
-		return "the store answers something else than a limit";
+		return "the store gave an answer that is not of the script";
 	case SLUICE_TIMEOUT:
 		return "the store does not answer in time";
 	case SLUICE_UNREACHABLE:
@@ -278,7 +275,7 @@ static sluice_verdict rate_limit_on_request(sluice_exchange *x, const void *conf
 		return SLUICE_NEXT;
 	case KEY_MANY:
 		return sluice_refuse(x, 400, "repeated-key",
-			"The request says several times what it is counted by.");
+			"The request has several values for the key of a limit.");
 	case KEY_FAIL:
 		return SLUICE_FAIL;
 	case KEY_OK:

@@ -5,10 +5,10 @@
 #include <stdio.h>
 
 /*
- * Times are microseconds since 2024, as doubles: exact to 1/16 of one for decades, and the interval
- * is a multiple of that, rounded up, so that sums are exact and no more passes than the rate says.
- * A time further ahead than the burst reaches (the clock was set back, the limit made looser)
- * counts as a burst used up from now on, and is written as such.
+ * Times are microseconds since 2024, as doubles, which are exact to 1/16 of a microsecond for
+ * decades. The interval is a multiple of that, rounded up, so that sums are exact and no more
+ * requests pass than the rate permits. A time that is further ahead than a burst can reach (the
+ * clock was set back, or the limit changed) counts as a burst used up now, and is written as such.
  */
 const char script_source[] =
 	"local t = redis.call('TIME')\n"

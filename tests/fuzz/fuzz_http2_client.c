@@ -79,7 +79,7 @@ enum reach {
 	SEEN_TUNNEL,
 	SEEN_FULL,
 	SEEN_DRAINED,
-	SEEN_UNTOUCHED,
+	SEEN_NOT_PROCESSED,
 	SEEN_RECLAIMED,
 	SEEN_TIMEOUT,
 	SEEN_STALLED,
@@ -112,7 +112,7 @@ static struct reached reached[SEEN_WHAT] = {
 	[SEEN_TUNNEL] = { "tunnel", 0 },
 	[SEEN_FULL] = { "request-waits-for-window", 0 },
 	[SEEN_DRAINED] = { "room-again", 0 },
-	[SEEN_UNTOUCHED] = { "untouched", 0 },
+	[SEEN_NOT_PROCESSED] = { "not processed", 0 },
 	[SEEN_RECLAIMED] = { "body-reclaimed", 0 },
 	[SEEN_TIMEOUT] = { "response-timeout", 0 },
 	[SEEN_STALLED] = { "response-stalled", 0 },
@@ -265,8 +265,8 @@ static void count_failure(struct origin *o, int err)
 	buf_init(&body);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		reached[rows[i].reach].n += rows[i].err == err;
-	reached[SEEN_UNTOUCHED].n += o->untouched;
-	if (o->untouched && o->ops->reclaim(o, &body))
+	reached[SEEN_NOT_PROCESSED].n += o->not_processed;
+	if (o->not_processed && o->ops->reclaim(o, &body))
 		reached[SEEN_RECLAIMED].n += body.len > 0;
 	buf_fini(&body);
 }
@@ -275,7 +275,7 @@ static void on_fail(struct origin *o, int err)
 {
 	struct way *v = o->user;
 	check(!v->over && err < 0, "failed twice");
-	check(!o->untouched || !o->answered, "untouched, and answered");
+	check(!o->not_processed || !o->answered, "not processed, and answered");
 	v->over = true;
 	count_failure(o, err);
 	way_release(v);

@@ -59,7 +59,7 @@ static void visit_finish(struct visit *v, int err)
 	check(v->ready && o, "finished %s", "twice");
 	v->ready = false;
 	v->sent = false;
-	REACH_IF(o->untouched, "a request that the server did nothing about");
+	REACH_IF(o->not_processed, "a request that the server did nothing about");
 	upstream_report(&v->call, err);
 	o->ops->release(o);
 }

@@ -306,12 +306,16 @@ TEST(calls_of_pages)
 TEST(options)
 {
 	static const char *const rows[][5] = {
-		{ "origins", "[app.example]", "credentials", "false", "is no origin" },
-		{ "origins", "[\"https://App.example\"]", "credentials", "false", "is no origin" },
-		{ "origins", "[\"https://app.example/\"]", "credentials", "false", "is no origin" },
-		{ "origins", "[\"https://*.example\"]", "credentials", "false", "is no origin" },
-		{ "origins", "[\"*\"]", "credentials", "true", "not for pages of any origin" },
-		{ "headers", "[\"a b\"]", "credentials", "false", "is no field" },
+		{ "origins", "[app.example]", "credentials", "false", "is not an origin" },
+		{ "origins", "[\"https://App.example\"]", "credentials", "false",
+			"is not an origin" },
+		{ "origins", "[\"https://app.example/\"]", "credentials", "false",
+			"is not an origin" },
+		{ "origins", "[\"https://*.example\"]", "credentials", "false",
+			"is not an origin" },
+		{ "origins", "[\"*\"]", "credentials", "true",
+			"cannot be permitted for the origin" },
+		{ "headers", "[\"a b\"]", "credentials", "false", "is not a field" },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		sluice_instance *bad = kit_instance(&sluice_plugin_record, rows[i][0], rows[i][1],

@@ -93,7 +93,7 @@ TEST(passes_over_other_purposes)
 	algs_of("{\"kty\":\"OKP\",\"crv\":\"P-256\",\"x\":\"AA\"}", "its crv is not");
 	algs_of("{\"kty\":\"EC\"}", "its crv is not");
 	algs_of("{\"use\":\"sig\"}", "kty or crv");
-	algs_of("\"key\"", "no object");
+	algs_of("\"key\"", "not an object");
 	algs_of("{\"kty\":\"RSA\",\"kid\":1}", "kid");
 	algs_of(mint_text("{\"kty\":\"RSA\",\"kid\":\"%0257d\"}", 0), "kid");
 }
@@ -151,14 +151,14 @@ TEST(keeps_the_rest_of_a_set)
 	assert_int_equal(set->n, 2);
 	assert_string_equal(set->v[0].kid, "one");
 	assert_string_equal(set->v[1].kid, "two");
-	assert_string_equal(why, "key 4 is of no use: its kty is not RSA, EC or OKP");
+	assert_string_equal(why, "key 4 cannot be used: its kty is not RSA, EC or OKP");
 	keys_unref(set);
 	set = read_text(mint_jwks(mint_jwk(MINT_P256, "two", NULL), NULL));
 	assert_string_equal(why, "");
 	keys_unref(set);
 	set = read_text(mint_jwks(mint_jwk(MINT_P256, "k\\n\\u001b[2J", "\"use\":\"enc\""), NULL));
 	assert_int_equal(set->n, 0);
-	assert_string_equal(why, "key 1, kid k??[2J is of no use: its use is not sig");
+	assert_string_equal(why, "key 1, kid k??[2J cannot be used: its use is not sig");
 	keys_unref(set);
 }
 

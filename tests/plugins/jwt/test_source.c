@@ -361,7 +361,7 @@ TEST_WITH(reports_bad_options, each, NULL)
 		const char *issuer, *jwks, *words;
 	} bad[] = {
 		{ "x", "file:none.json", "jwks: cannot read none.json: No such file" },
-		{ "x", "file:bad.json", "jwks: bad.json: the key set is no JSON object" },
+		{ "x", "file:bad.json", "jwks: bad.json: the key set is not a JSON object" },
 		{ "x", "file:empty.json", "has no key that verifies" },
 		{ "x", "keys.json", "jwks: expected an http" },
 		{ "x", "ftp://idp.example/keys", "jwks: expected an http" },

@@ -506,9 +506,9 @@ TEST_WITH(store_failures, setup, NULL)
 		{ SLUICE_UNREACHABLE, { 0 }, "cannot be reached" },
 		{ SLUICE_TIMEOUT, { 0 }, "in time" },
 		{ SLUICE_ERROR, { .type = SLUICE_V_STR, .s = { "ERR x", 5 } }, "an error" },
-		{ SLUICE_OK, { .type = SLUICE_V_NIL }, "something else" },
-		{ SLUICE_OK, { .type = SLUICE_V_INT, .i = 1 }, "something else" },
-		{ SLUICE_OK, { .type = SLUICE_V_LIST, .n = 0 }, "something else" },
+		{ SLUICE_OK, { .type = SLUICE_V_NIL }, "not of the script" },
+		{ SLUICE_OK, { .type = SLUICE_V_INT, .i = 1 }, "not of the script" },
+		{ SLUICE_OK, { .type = SLUICE_V_LIST, .n = 0 }, "not of the script" },
 	};
 	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
 		kit_reset();

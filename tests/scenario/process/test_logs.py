@@ -184,13 +184,13 @@ def test_what_is_no_regular_file_is_refused_at_once(folder, what, kind):
         path.symlink_to("/dev/zero")
     r = check(folder, FILES[what].replace("PATH", str(path)))
     assert r.returncode == 1, r.stdout + r.stderr
-    assert ("Is a directory" if kind == "folder" else "it is no regular file") in r.stderr, r.stderr
+    assert ("Is a directory" if kind == "folder" else "it is not a regular file") in r.stderr, r.stderr
 
 
 def test_a_named_pipe_is_no_module(folder):
     os.mkfifo(folder / "mine.so")
     r = check(folder, LISTENER % ("", ", plugins: [{ use: mine }], respond: {}"))
-    assert r.returncode == 1 and "it is no regular file" in r.stderr
+    assert r.returncode == 1 and "it is not a regular file" in r.stderr
 
 
 def test_a_configuration_from_a_named_pipe_ends(folder):

@@ -70,7 +70,7 @@ TEST(what_is_no_regular_file_is_refused_without_waiting)
 	assert_int_equal(load_file(&l, "/dev/tty", LOAD_REGULAR, 10), -ENODEV);
 	assert_int_equal(load_file(&l, folder, LOAD_REGULAR, 10), -EISDIR);
 	assert_true(clock_ns() - from < NS_PER_S);
-	assert_string_equal(load_error(-ENODEV), "it is no regular file");
+	assert_string_equal(load_error(-ENODEV), "it is not a regular file");
 	assert_string_equal(load_error(-EFBIG), "it is too large");
 }
 

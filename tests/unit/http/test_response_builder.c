@@ -172,11 +172,11 @@ TEST_WITH(a_refused_field_is_named_without_its_value, setup, teardown)
 	assert_int_equal(respond_field(&r, &h, false, "200", STR("Set-Cookie"), STR("secret")),
 		ERR_UPSTREAM_BAD_HEAD);
 	assert_string_equal(response_fault(&r, ERR_UPSTREAM_BAD_HEAD),
-		"field Set-Cookie: upper case, or of HTTP/1.1 connections alone");
+		"field Set-Cookie: upper case, or only for HTTP/1.1 connections");
 	assert_int_equal(respond_field(&r, &h, false, "20x", STR("a"), STR("b")),
 		ERR_UPSTREAM_BAD_HEAD);
 	assert_string_equal(response_fault(&r, ERR_UPSTREAM_BAD_HEAD),
-		"the pseudo-field :status, here or with this value");
+		"the pseudo-field :status is unknown, out of place or has a bad value");
 	assert_int_equal(respond_field(&r, &h, false, "200", STR("a b"), STR("c")),
 		ERR_UPSTREAM_BAD_HEAD);
 	assert_string_equal(response_fault(&r, ERR_UPSTREAM_BAD_HEAD),

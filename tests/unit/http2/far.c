@@ -29,7 +29,7 @@ static void text_add(char *to, size_t size, const char *fmt, ...)
 
 static void way_note(struct way *v)
 {
-	v->untouched = v->o->untouched;
+	v->not_processed = v->o->not_processed;
 	v->sent = v->o->sent;
 	v->answered = v->o->answered;
 }

@@ -40,7 +40,7 @@ struct way {
 	void (*on_head)(struct way *v);
 	void (*on_fail)(struct way *v);
 	/* of the origin, when it failed or was released */
-	bool untouched, sent, answered;
+	bool not_processed, sent, answered;
 	uint64_t pushed;
 };
 

@@ -28,13 +28,13 @@ TEST(resets)
 	far_headers(f, 11, END, ":status", "200", NULL);
 	far_run(f);
 	assert_int_equal(f->ways[0].err, ERR_UPSTREAM_REFUSED);
-	assert_true(f->ways[0].untouched && f->ways[0].sent && !f->ways[0].answered);
+	assert_true(f->ways[0].not_processed && f->ways[0].sent && !f->ways[0].answered);
 	assert_int_equal(f->ways[1].err, ERR_UPSTREAM_ABORTED);
-	assert_false(f->ways[1].untouched);
+	assert_false(f->ways[1].not_processed);
 	assert_int_equal(f->ways[2].err, ERR_UPSTREAM_TRUNCATED);
 	assert_string_equal(f->ways[2].body, "so far");
 	assert_int_equal(f->ways[3].err, ERR_UPSTREAM_ABORTED);
-	assert_false(f->ways[3].untouched);
+	assert_false(f->ways[3].not_processed);
 	assert_int_equal(f->ways[4].err, ERR_UPSTREAM_ABORTED);
 	assert_int_equal(f->ways[5].ended, 1);
 	assert_non_null(f->conn);
@@ -174,7 +174,7 @@ TEST(goaway)
 	far_run(f);
 	for (int i = 2; i < 6; i++) { /* it has not seen them: they may go elsewhere */
 		assert_int_equal(f->ways[i].err, ERR_UPSTREAM_REFUSED);
-		assert_true(f->ways[i].untouched && f->ways[i].sent);
+		assert_true(f->ways[i].not_processed && f->ways[i].sent);
 	}
 	assert_int_equal(f->ways[0].failed + f->ways[1].failed, 0);
 	assert_non_null(f->conn);
@@ -210,7 +210,7 @@ TEST(goaway_in_two_steps)
 	far_close(f);
 	far_run(f);
 	assert_int_equal(first->ended, 1);
-	assert_true(second->untouched);
+	assert_true(second->not_processed);
 	assert_int_equal(f->gone, 1);
 	far_free(&f);
 }
@@ -226,9 +226,9 @@ TEST(goaway_and_close)
 	far_close(f);
 	far_run(f);
 	assert_int_equal(seen->err, ERR_UPSTREAM_CLOSED);
-	assert_false(seen->untouched);
+	assert_false(seen->not_processed);
 	assert_int_equal(unseen->err, ERR_UPSTREAM_REFUSED);
-	assert_true(unseen->untouched);
+	assert_true(unseen->not_processed);
 	far_free(&f);
 }
 
@@ -261,7 +261,7 @@ TEST(close)
 	far_close(f);
 	far_run(f);
 	assert_int_equal(waits->err, ERR_UPSTREAM_CLOSED);
-	assert_true(waits->sent && !waits->answered && !waits->untouched);
+	assert_true(waits->sent && !waits->answered && !waits->not_processed);
 	assert_int_equal(half->err, ERR_UPSTREAM_TRUNCATED);
 	assert_string_equal(half->body, "half");
 	assert_int_equal(f->gone, 0); /* one origin is left */
@@ -611,7 +611,7 @@ static void bad_priority_update(struct far *f) /* RFC 9218 7.1: only clients sen
 	far_frame(f, FRAME_PRIORITY_UPDATE, 0, 0, "\0\0\0\1u=1", 7);
 }
 
-/* All requests fail, none as untouched, and the server is told why. */
+/* All requests fail, none as not processed, and the server is told why. */
 TEST(rules)
 {
 	static const struct {
@@ -648,7 +648,7 @@ TEST(rules)
 		rules[i].act(f);
 		far_run(f);
 		if (!f->gone || !v->failed || other->err != ERR_UPSTREAM_PROTOCOL ||
-			other->untouched || v->untouched)
+			other->not_processed || v->not_processed)
 			fail_msg("%s: gone %u, %d and %d", rules[i].name, f->gone, v->err,
 				other->err);
 		if (!f->eof || (f->n_goaway && f->goaway_code != rules[i].code))
@@ -681,7 +681,7 @@ TEST(reclaim)
 	far_reset(f, 3, NGHTTP2_REFUSED_STREAM);
 	far_reset(f, 5, NGHTTP2_INTERNAL_ERROR);
 	far_run(f);
-	assert_true(small->untouched && large->untouched && !aborted->untouched);
+	assert_true(small->not_processed && large->not_processed && !aborted->not_processed);
 	/* it came too late for this server, not for the next */
 	assert_false(way_push_text(small, " more"));
 	assert_true(small->o->ops->reclaim(small->o, &b));

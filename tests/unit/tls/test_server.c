@@ -369,7 +369,7 @@ TEST(mistakes)
 		cert_path("first.key"), "");
 	h = wrong("locked.crt", "locked.key");
 	assert_text(&h, "private_key",
-		"the private key in %s has a password: keys must be without%s",
+		"the private key in %s has a password: use a key without one%s",
 		cert_path("locked.key"), "");
 	h = wrong("first.crt", "noise.key");
 	assert_non_null(strstr(h.text, "no private key can be read from"));
