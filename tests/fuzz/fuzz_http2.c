@@ -9,8 +9,10 @@
 #include <stdlib.h>
 
 #include "fakewire.h"
+#include "frames.h"
 #include "finish.h"
 #include "h2script.h"
+#include "http2_reach.h"
 
 #include "base/stat.h"
 #include "http/upgrade.h"
@@ -71,71 +73,6 @@ struct call {
 	struct client *c;
 	struct finish finish;
 	bool gone, ended, answered, done, sent, full, trailers;
-};
-
-/* What a run over the corpus has to have seen. */
-enum reach {
-	SEEN_SENT,
-	SEEN_FULL,
-	SEEN_DRAINED,
-	SEEN_TRAILERS_IN,
-	SEEN_TRAILERS_OUT,
-	SEEN_INTERIM,
-	SEEN_TUNNEL,
-	SEEN_CLIENT_RESET,
-	SEEN_RESET,
-	SEEN_CANCEL,
-	SEEN_REFUSED,
-	SEEN_GOAWAY,
-	SEEN_GOAWAY_ERROR,
-	SEEN_PING,
-	SEEN_PING_ACK,
-	SEEN_BAD_HEAD,
-	SEEN_HEAD_TIMEOUT,
-	SEEN_BODY_TIMEOUT,
-	SEEN_STALLED,
-	SEEN_TOO_LARGE,
-	SEEN_BAD_FRAMING,
-	SEEN_FINISHED,
-	SEEN_IDLE,
-	SEEN_RETIRED,
-	SEEN_FLOOD_FRAMES,
-	SEEN_FLOOD_RESETS,
-	SEEN_FLOOD_BLOCK,
-	SEEN_FLOOD_ANSWERS,
-	SEEN_TIMEOUT_SEND,
-	SEEN_WHAT,
-};
-static struct reached reached[SEEN_WHAT] = {
-	[SEEN_SENT] = { "response-sent", 0 },
-	[SEEN_FULL] = { "response-waits-for-window", 0 },
-	[SEEN_DRAINED] = { "room-again", 0 },
-	[SEEN_TRAILERS_IN] = { "request-trailers", 0 },
-	[SEEN_TRAILERS_OUT] = { "response-trailers", 0 },
-	[SEEN_INTERIM] = { "interim-response", 0 },
-	[SEEN_TUNNEL] = { "tunnel", 0 },
-	[SEEN_CLIENT_RESET] = { "client-gone", 0 },
-	[SEEN_RESET] = { "rst-stream-sent", 0 },
-	[SEEN_CANCEL] = { "response-cancelled", 0 },
-	[SEEN_REFUSED] = { "stream-refused", 0 },
-	[SEEN_GOAWAY] = { "goaway-sent", 0 },
-	[SEEN_GOAWAY_ERROR] = { "goaway-for-an-error", 0 },
-	[SEEN_PING] = { "ping-sent", 0 },
-	[SEEN_PING_ACK] = { "ping-answered", 0 },
-	[SEEN_BAD_HEAD] = { "bad-request", 0 },
-	[SEEN_HEAD_TIMEOUT] = { "head-timeout", 0 },
-	[SEEN_BODY_TIMEOUT] = { "body-timeout", 0 },
-	[SEEN_STALLED] = { "client-stalled", 0 },
-	[SEEN_TOO_LARGE] = { "body-too-large", 0 },
-	[SEEN_BAD_FRAMING] = { "bad-framing", 0 },
-	[SEEN_FINISHED] = { "closed-politely", 0 },
-	[SEEN_IDLE] = { "idle-timeout", 0 },
-	[SEEN_RETIRED] = { "retired", 0 },
-	[SEEN_FLOOD_FRAMES] = { "flood-of-frames", 0 },
-	[SEEN_FLOOD_RESETS] = { "flood-of-resets", 0 },
-	[SEEN_FLOOD_BLOCK] = { "flood-of-a-header-block", 0 },
-	[SEEN_FLOOD_ANSWERS] = { "flood-of-answers", 0 },
-	[SEEN_TIMEOUT_SEND] = { "send-timeout", 0 },
 };
 
 static struct fakewire wire;
@@ -387,22 +324,18 @@ static void check_block(const char *p, size_t n)
 	(void)nghttp2_hd_inflate_end_headers(inflater);
 }
 
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 static void count_frame(unsigned type, unsigned flags, const uint8_t *payload)
 {
 	reached[SEEN_PING].n += type == FRAME_PING && !(flags & FRAME_ACK);
 	reached[SEEN_PING_ACK].n += type == FRAME_PING && (flags & FRAME_ACK);
 	reached[SEEN_GOAWAY].n += type == FRAME_GOAWAY;
 	reached[SEEN_GOAWAY_ERROR].n += type == FRAME_GOAWAY &&
-		get32(payload + 4) != NGHTTP2_NO_ERROR;
+		frame_get32(payload + 4) != NGHTTP2_NO_ERROR;
 	reached[SEEN_RESET].n += type == FRAME_RST_STREAM;
-	reached[SEEN_CANCEL].n += type == FRAME_RST_STREAM && get32(payload) == NGHTTP2_CANCEL;
+	reached[SEEN_CANCEL].n += type == FRAME_RST_STREAM &&
+		frame_get32(payload) == NGHTTP2_CANCEL;
 	reached[SEEN_REFUSED].n += type == FRAME_RST_STREAM &&
-		get32(payload) == NGHTTP2_REFUSED_STREAM;
+		frame_get32(payload) == NGHTTP2_REFUSED_STREAM;
 }
 
 /* What a client does that keeps to the protocol. */
@@ -443,14 +376,13 @@ static void read_out(void)
 {
 	while (wire.out_len - seen >= HTTP2_FRAME_HEAD) {
 		const uint8_t *h = (const uint8_t *)wire.out + seen;
-		size_t n = (size_t)h[0] << 16 | (size_t)h[1] << 8 | h[2];
-		if (wire.out_len - seen < HTTP2_FRAME_HEAD + n)
+		struct frame f = frame_get(h);
+		if (wire.out_len - seen < HTTP2_FRAME_HEAD + f.len)
 			break;
-		seen += HTTP2_FRAME_HEAD + n;
-		uint32_t id = get32(h + 5) & 0x7fffffff;
-		check_frame(h[3], h[4], id, h + HTTP2_FRAME_HEAD, n);
-		count_frame(h[3], h[4], h + HTTP2_FRAME_HEAD);
-		react(h[3], h[4], id, h + HTTP2_FRAME_HEAD, n);
+		seen += HTTP2_FRAME_HEAD + f.len;
+		check_frame(f.type, f.flags, f.stream, h + HTTP2_FRAME_HEAD, f.len);
+		count_frame(f.type, f.flags, h + HTTP2_FRAME_HEAD);
+		react(f.type, f.flags, f.stream, h + HTTP2_FRAME_HEAD, f.len);
 	}
 	check(cut || seen == wire.out_len, "%zu bytes of a frame", wire.out_len - seen);
 	if (seen == wire.out_len) {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "fakewire.h"
+#include "frames.h"
 #include "h2script.h"
 
 #include "base/stat.h"
@@ -370,19 +371,15 @@ static void say(const char *bytes, size_t n)
 		fakewire_say(&wire, bytes, n);
 }
 
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 static void count_frame(unsigned type, unsigned flags, const uint8_t *payload)
 {
 	reached[SEEN_PING].n += type == FRAME_PING && !(flags & FRAME_ACK);
 	reached[SEEN_PING_ACK].n += type == FRAME_PING && (flags & FRAME_ACK);
 	reached[SEEN_GOAWAY].n += type == FRAME_GOAWAY;
 	reached[SEEN_GOAWAY_ERROR].n += type == FRAME_GOAWAY &&
-		get32(payload + 4) != NGHTTP2_NO_ERROR;
-	reached[SEEN_CANCEL].n += type == FRAME_RST_STREAM && get32(payload) == NGHTTP2_CANCEL;
+		frame_get32(payload + 4) != NGHTTP2_NO_ERROR;
+	reached[SEEN_CANCEL].n += type == FRAME_RST_STREAM &&
+		frame_get32(payload) == NGHTTP2_CANCEL;
 }
 
 /* What a server does that keeps to the protocol. */
@@ -409,16 +406,16 @@ static void read_out(void)
 	}
 	while (seen && wire.out_len - seen >= HTTP2_FRAME_HEAD) {
 		const uint8_t *h = (const uint8_t *)wire.out + seen;
-		size_t n = (size_t)h[0] << 16 | (size_t)h[1] << 8 | h[2];
-		uint32_t id = get32(h + 5) & 0x7fffffff;
-		if (wire.out_len - seen < HTTP2_FRAME_HEAD + n)
+		struct frame f = frame_get(h);
+		if (wire.out_len - seen < HTTP2_FRAME_HEAD + f.len)
 			break;
-		check((id % 2 == 1 && id < 2 * WAYS) || (id == 0 && h[3] > FRAME_HEADERS) ||
-				h[3] == FRAME_RST_STREAM,
-			"frame %u on stream %u", h[3], id);
-		seen += HTTP2_FRAME_HEAD + n;
-		count_frame(h[3], h[4], h + HTTP2_FRAME_HEAD);
-		react(h[3], h[4], id, h + HTTP2_FRAME_HEAD, n);
+		check((f.stream % 2 == 1 && f.stream < 2 * WAYS) ||
+				(f.stream == 0 && f.type > FRAME_HEADERS) ||
+				f.type == FRAME_RST_STREAM,
+			"frame %u on stream %u", f.type, f.stream);
+		seen += HTTP2_FRAME_HEAD + f.len;
+		count_frame(f.type, f.flags, h + HTTP2_FRAME_HEAD);
+		react(f.type, f.flags, f.stream, h + HTTP2_FRAME_HEAD, f.len);
 	}
 	check(cut || seen == wire.out_len, "%zu bytes of a frame", wire.out_len - seen);
 }

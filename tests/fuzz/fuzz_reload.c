@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "fakeserver.h"
 #include "fakewire.h"
+#include "frames.h"
 #include "h2script.h"
 #include "heap.h"
 #include "http2/limits.h"
@@ -166,28 +167,22 @@ static void say_frame(struct end *e, const sluice_str *blocks, uint32_t n, bool 
 
 /* ---- what is heard ------------------------------------------------------------------------- */
 
-static uint32_t get32(const char *at)
-{
-	const uint8_t *p = (const uint8_t *)at;
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 /* What the protocol asks for. */
-static void react(struct end *e, unsigned type, unsigned flags, uint32_t stream,
-	const char *payload, size_t n)
+static void react(struct end *e, const struct frame *f, const char *payload)
 {
-	const char room[4] = { (char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n };
-	bool ack = flags & FRAME_ACK;
+	bool asks = !(f->flags & FRAME_ACK) && !(mode & MODE_SILENT);
+	char room[4];
 	speaks = e->peer;
-	if (type == FRAME_HEADERS && stream > e->latest)
-		e->latest = stream;
-	if (type == FRAME_SETTINGS && !ack && !(mode & MODE_SILENT))
+	if (f->type == FRAME_HEADERS && f->stream > e->latest)
+		e->latest = f->stream;
+	if (f->type == FRAME_SETTINGS && asks)
 		script_frame(&script, FRAME_SETTINGS, FRAME_ACK, 0, NULL, 0);
-	if (type == FRAME_PING && !ack && !(mode & MODE_SILENT))
-		script_frame(&script, FRAME_PING, FRAME_ACK, 0, payload, n);
-	if (type == FRAME_DATA && n && !(mode & MODE_STINGY)) {
+	if (f->type == FRAME_PING && asks)
+		script_frame(&script, FRAME_PING, FRAME_ACK, 0, payload, f->len);
+	if (f->type == FRAME_DATA && f->len && !(mode & MODE_STINGY)) {
+		frame_put32(room, (uint32_t)f->len);
 		script_frame(&script, FRAME_WINDOW_UPDATE, 0, 0, room, sizeof(room));
-		script_frame(&script, FRAME_WINDOW_UPDATE, 0, stream, room, sizeof(room));
+		script_frame(&script, FRAME_WINDOW_UPDATE, 0, f->stream, room, sizeof(room));
 	}
 }
 
@@ -198,12 +193,11 @@ static void hear_frames(struct end *e)
 	size_t at = 0;
 	while (p->got_len - at >= HTTP2_FRAME_HEAD) {
 		const char *h = p->got + at;
-		size_t n = get32(h) >> 8;
-		if (p->got_len - at < HTTP2_FRAME_HEAD + n)
+		struct frame f = frame_get(h);
+		if (p->got_len - at < HTTP2_FRAME_HEAD + f.len)
 			break;
-		at += HTTP2_FRAME_HEAD + n;
-		react(e, (unsigned char)h[3], (unsigned char)h[4], get32(h + 5) & 0x7fffffff,
-			h + HTTP2_FRAME_HEAD, n);
+		at += HTTP2_FRAME_HEAD + f.len;
+		react(e, &f, h + HTTP2_FRAME_HEAD);
 	}
 	fakepeer_eat(p, at);
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "http2/limits.h"
+#include "frames.h"
 
 enum { PAYLOAD_MAX = 17000, OLD_STREAMS = 8 };
 
@@ -43,22 +43,13 @@ static uint32_t pick_stream(struct h2script *s)
 	return back < s->latest ? s->latest - back : s->latest % 2;
 }
 
-static void put32(char *to, uint32_t n)
-{
-	to[0] = (char)(n >> 24);
-	to[1] = (char)(n >> 16);
-	to[2] = (char)(n >> 8);
-	to[3] = (char)n;
-}
-
 /* ---- frames -------------------------------------------------------------------------------- */
 
 void script_frame(struct h2script *s, unsigned type, unsigned flags, uint32_t stream,
 	const char *payload, size_t n)
 {
-	char head[HTTP2_FRAME_HEAD] = { (char)(n >> 16), (char)(n >> 8), (char)n, (char)type,
-		(char)flags };
-	put32(head + 5, stream);
+	char head[HTTP2_FRAME_HEAD];
+	frame_put(head, &(struct frame){ n, type, flags, stream });
 	s->say(head, sizeof(head));
 	if (n)
 		s->say(payload, n);
@@ -130,7 +121,7 @@ static void say_settings(struct h2script *s)
 		uint8_t id = script_byte(s);
 		payload[n] = 0;
 		payload[n + 1] = (char)(id % 10);
-		put32(payload + n + 2, script_pick(s, values));
+		frame_put32(payload + n + 2, script_pick(s, values));
 		n += 6;
 	}
 	script_frame(s, FRAME_SETTINGS, 0, 0, payload, n);
@@ -142,7 +133,7 @@ static void say_number(struct h2script *s, unsigned type)
 	static const uint32_t windows[] = { 1, 0, 100, 1000, 16384, 65535, 1 << 20, 0x7fffffff };
 	char payload[4];
 	uint32_t stream = pick_stream(s);
-	put32(payload,
+	frame_put32(payload,
 		type == FRAME_WINDOW_UPDATE ? script_pick(s, windows) : script_pick(s, codes));
 	script_frame(s, type, 0, stream, payload, sizeof(payload));
 }
@@ -151,8 +142,8 @@ static void say_goaway(struct h2script *s)
 {
 	static const uint32_t codes[] = { 0, 1, 2, 11 }, last[] = { 0x7fffffff, 0, 1, 3, 5, 2 };
 	char payload[8];
-	put32(payload, script_pick(s, last));
-	put32(payload + 4, script_pick(s, codes));
+	frame_put32(payload, script_pick(s, last));
+	frame_put32(payload + 4, script_pick(s, codes));
 	script_frame(s, FRAME_GOAWAY, 0, 0, payload, sizeof(payload));
 }
 
@@ -161,7 +152,7 @@ static void say_priority(struct h2script *s, unsigned type)
 	static const char *const values[] = { "u=1", "u=5, i", "", "u=9", "u=", "i=?0, x=(1 2)" };
 	char payload[64];
 	uint32_t on = pick_stream(s);
-	put32(payload, pick_stream(s));
+	frame_put32(payload, pick_stream(s));
 	if (type == FRAME_PRIORITY) {
 		payload[4] = (char)script_byte(s);
 		script_frame(s, type, 0, on, payload, 5);
@@ -176,7 +167,7 @@ static void say_push(struct h2script *s)
 {
 	char payload[64];
 	uint32_t on = pick_stream(s);
-	put32(payload, 2u * script_byte(s));
+	frame_put32(payload, 2u * script_byte(s));
 	memcpy(payload + 4, "\x82\x86\x84\x41\1a", 6);
 	script_frame(s, FRAME_PUSH_PROMISE, FRAME_END_HEADERS, on, payload, 10);
 }

@@ -1,5 +1,6 @@
 /* See the header. */
 #include "far.h"
+#include "frames.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -343,12 +344,6 @@ struct got *far_got(struct far *f, uint32_t stream)
 	return g;
 }
 
-static uint32_t get32(const char *p)
-{
-	const uint8_t *b = (const uint8_t *)p;
-	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-}
-
 static void got_headers(struct far *f, struct got *g, const char *at, size_t n)
 {
 	char *to = g->n_heads++ ? g->trailers : g->head;
@@ -397,7 +392,7 @@ static void got_settings(struct far *f, unsigned flags, const char *at, size_t n
 	for (size_t i = 0; i + 6 <= n; i += 6) {
 		unsigned id = (unsigned)(uint8_t)at[i] << 8 | (uint8_t)at[i + 1];
 		if (id < 16)
-			f->settings[id] = get32(at + i + 2);
+			f->settings[id] = frame_get32(at + i + 2);
 	}
 	if (f->said)
 		far_frame(f, FRAME_SETTINGS, FRAME_ACK, 0, NULL, 0);
@@ -419,7 +414,7 @@ static void got_frame(struct far *f, unsigned type, unsigned flags, uint32_t str
 	case FRAME_RST_STREAM:
 		check(!far_got(f, stream)->reset, "stream %u was reset twice", stream);
 		far_got(f, stream)->reset = true;
-		far_got(f, stream)->reset_code = get32(at);
+		far_got(f, stream)->reset_code = frame_get32(at);
 		return;
 	case FRAME_SETTINGS:
 		got_settings(f, flags, at, n);
@@ -436,13 +431,13 @@ static void got_frame(struct far *f, unsigned type, unsigned flags, uint32_t str
 		return;
 	case FRAME_GOAWAY:
 		f->n_goaway++;
-		f->goaway_code = get32(at + 4);
+		f->goaway_code = frame_get32(at + 4);
 		return;
 	case FRAME_WINDOW_UPDATE:
 		if (stream)
-			far_got(f, stream)->credit += get32(at);
+			far_got(f, stream)->credit += frame_get32(at);
 		else
-			f->credit += get32(at);
+			f->credit += frame_get32(at);
 		return;
 	default:
 		fail_msg("frame of type %u", type);
@@ -459,18 +454,17 @@ static void far_frames(struct far *f)
 		buf_drain(&f->in, sizeof(preface) - 1);
 		f->preface_left = 0;
 	}
-	while (!f->preface_left && f->in.len >= 9) {
-		uint8_t head[9];
-		buf_copy(&f->in, (char *)head, 9);
-		size_t len = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
-		if (f->in.len < 9 + len)
+	while (!f->preface_left && f->in.len >= HTTP2_FRAME_HEAD) {
+		char head[HTTP2_FRAME_HEAD];
+		buf_copy(&f->in, head, sizeof(head));
+		struct frame got = frame_get(head);
+		if (f->in.len < sizeof(head) + got.len)
 			break;
-		check(len <= 16384, "a frame of %zu bytes", len);
-		buf_drain(&f->in, 9);
-		sluice_str payload = len ? buf_pullup(&f->in, len) : STR_NONE;
-		got_frame(f, head[3], head[4], get32((char *)head + 5) & 0x7fffffff, payload.data,
-			len);
-		buf_drain(&f->in, len);
+		check(got.len <= 16384, "a frame of %zu bytes", got.len);
+		buf_drain(&f->in, sizeof(head));
+		sluice_str payload = got.len ? buf_pullup(&f->in, got.len) : STR_NONE;
+		got_frame(f, got.type, got.flags, got.stream, payload.data, got.len);
+		buf_drain(&f->in, got.len);
 	}
 }
 
@@ -538,19 +532,11 @@ void far_bytes(struct far *f, const void *bytes, size_t n)
 	}
 }
 
-static void put32(char *to, uint32_t v)
-{
-	to[0] = (char)(v >> 24);
-	to[1] = (char)(v >> 16);
-	to[2] = (char)(v >> 8);
-	to[3] = (char)v;
-}
-
 void far_frame(struct far *f, unsigned type, unsigned flags, uint32_t stream, const void *payload,
 	size_t n)
 {
-	char head[9] = { (char)(n >> 16), (char)(n >> 8), (char)n, (char)type, (char)flags };
-	put32(head + 5, stream);
+	char head[HTTP2_FRAME_HEAD];
+	frame_put(head, &(struct frame){ n, type, flags, stream });
 	far_bytes(f, head, sizeof(head));
 	far_bytes(f, payload, n);
 }
@@ -564,7 +550,7 @@ void far_settings(struct far *f, ...)
 	for (unsigned id; (id = va_arg(ap, unsigned)) != 0; n += 6) {
 		payload[n] = 0;
 		payload[n + 1] = (char)id;
-		put32(payload + n + 2, va_arg(ap, unsigned));
+		frame_put32(payload + n + 2, va_arg(ap, unsigned));
 	}
 	va_end(ap);
 	far_frame(f, FRAME_SETTINGS, 0, 0, payload, n);
@@ -640,22 +626,22 @@ void far_fill(struct far *f, uint32_t stream, size_t n, bool end)
 void far_reset(struct far *f, uint32_t stream, uint32_t code)
 {
 	char payload[4];
-	put32(payload, code);
+	frame_put32(payload, code);
 	far_frame(f, FRAME_RST_STREAM, 0, stream, payload, sizeof(payload));
 }
 
 void far_goaway(struct far *f, uint32_t last, uint32_t code)
 {
 	char payload[8];
-	put32(payload, last);
-	put32(payload + 4, code);
+	frame_put32(payload, last);
+	frame_put32(payload + 4, code);
 	far_frame(f, FRAME_GOAWAY, 0, 0, payload, sizeof(payload));
 }
 
 void far_update(struct far *f, uint32_t stream, uint32_t n)
 {
 	char payload[4];
-	put32(payload, n);
+	frame_put32(payload, n);
 	far_frame(f, FRAME_WINDOW_UPDATE, 0, stream, payload, sizeof(payload));
 }
 

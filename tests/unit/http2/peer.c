@@ -1,5 +1,6 @@
 /* See the header. */
 #include "peer.h"
+#include "frames.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -283,12 +284,6 @@ struct reply *peer_reply(struct peer *p, uint32_t stream)
 	return r;
 }
 
-static uint32_t get32(const char *p)
-{
-	const uint8_t *b = (const uint8_t *)p;
-	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-}
-
 static void got_headers(struct peer *p, struct reply *r, const char *at, size_t n)
 {
 	bool trailers = r->status >= 200;
@@ -346,7 +341,7 @@ static void got_settings(struct peer *p, unsigned flags, const char *at, size_t 
 	for (size_t i = 0; i + 6 <= n; i += 6) {
 		unsigned id = (unsigned)(uint8_t)at[i] << 8 | (uint8_t)at[i + 1];
 		if (id < 16)
-			p->settings[id] = get32(at + i + 2);
+			p->settings[id] = frame_get32(at + i + 2);
 	}
 	if (!p->quiet)
 		peer_frame(p, FRAME_SETTINGS, FRAME_ACK, 0, NULL, 0);
@@ -366,7 +361,7 @@ static void got_frame(struct peer *p, unsigned type, unsigned flags, uint32_t st
 	case FRAME_RST_STREAM:
 		check(!peer_reply(p, stream)->reset, "stream %u was reset twice", stream);
 		peer_reply(p, stream)->reset = true;
-		peer_reply(p, stream)->reset_code = get32(at);
+		peer_reply(p, stream)->reset_code = frame_get32(at);
 		return;
 	case FRAME_SETTINGS:
 		got_settings(p, flags, at, n);
@@ -378,14 +373,14 @@ static void got_frame(struct peer *p, unsigned type, unsigned flags, uint32_t st
 			peer_frame(p, FRAME_PING, FRAME_ACK, 0, at, n);
 		return;
 	case FRAME_GOAWAY:
-		p->goaway_last = get32(at);
-		p->goaway_code = get32(at + 4);
+		p->goaway_last = frame_get32(at);
+		p->goaway_code = frame_get32(at + 4);
 		if (p->n_goaway++ == 0)
 			p->first_goaway_last = p->goaway_last;
 		return;
 	case FRAME_WINDOW_UPDATE:
 		p->n_updates++;
-		p->credit += stream == 0 ? get32(at) : 0;
+		p->credit += stream == 0 ? frame_get32(at) : 0;
 		return;
 	default:
 		fail_msg("frame of type %u", type);
@@ -406,17 +401,16 @@ static bool peer_read(struct peer *p)
 			break;
 		moved = true;
 		buf_commit(&p->in, (size_t)n);
-		while (p->in.len >= 9) {
-			uint8_t head[9];
-			buf_copy(&p->in, (char *)head, 9);
-			size_t len = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
-			if (p->in.len < 9 + len)
+		while (p->in.len >= HTTP2_FRAME_HEAD) {
+			char head[HTTP2_FRAME_HEAD];
+			buf_copy(&p->in, head, sizeof(head));
+			struct frame got = frame_get(head);
+			if (p->in.len < sizeof(head) + got.len)
 				break;
-			buf_drain(&p->in, 9);
-			sluice_str payload = len ? buf_pullup(&p->in, len) : STR_NONE;
-			got_frame(p, head[3], head[4], get32((char *)head + 5) & 0x7fffffff,
-				payload.data, len);
-			buf_drain(&p->in, len);
+			buf_drain(&p->in, sizeof(head));
+			sluice_str payload = got.len ? buf_pullup(&p->in, got.len) : STR_NONE;
+			got_frame(p, got.type, got.flags, got.stream, payload.data, got.len);
+			buf_drain(&p->in, got.len);
 		}
 	}
 	return moved;
@@ -485,12 +479,12 @@ void peer_bytes(struct peer *p, const void *bytes, size_t n)
 void peer_frame(struct peer *p, unsigned type, unsigned flags, uint32_t stream, const void *payload,
 	size_t n)
 {
-	char frame[9 + 65536] = { (char)(n >> 16), (char)(n >> 8), (char)n, (char)type, (char)flags,
-		(char)(stream >> 24), (char)(stream >> 16), (char)(stream >> 8), (char)stream };
-	check(n <= sizeof(frame) - 9, "a frame of %zu bytes", n);
+	char frame[HTTP2_FRAME_HEAD + 65536];
+	check(n <= sizeof(frame) - HTTP2_FRAME_HEAD, "a frame of %zu bytes", n);
+	frame_put(frame, &(struct frame){ n, type, flags, stream });
 	if (n)
-		memcpy(frame + 9, payload, n);
-	peer_bytes(p, frame, 9 + n);
+		memcpy(frame + HTTP2_FRAME_HEAD, payload, n);
+	peer_bytes(p, frame, HTTP2_FRAME_HEAD + n);
 }
 
 void peer_preface(struct peer *p)
@@ -564,24 +558,16 @@ void peer_data(struct peer *p, uint32_t stream, const char *text, bool end)
 	peer_frame(p, FRAME_DATA, end ? FRAME_END_STREAM : 0, stream, text, strlen(text));
 }
 
-static void put32(char *to, uint32_t v)
-{
-	to[0] = (char)(v >> 24);
-	to[1] = (char)(v >> 16);
-	to[2] = (char)(v >> 8);
-	to[3] = (char)v;
-}
-
 void peer_reset(struct peer *p, uint32_t stream, uint32_t code)
 {
 	char payload[4];
-	put32(payload, code);
+	frame_put32(payload, code);
 	peer_frame(p, FRAME_RST_STREAM, 0, stream, payload, sizeof(payload));
 }
 
 void peer_update(struct peer *p, uint32_t stream, uint32_t n)
 {
 	char payload[4];
-	put32(payload, n);
+	frame_put32(payload, n);
 	peer_frame(p, FRAME_WINDOW_UPDATE, 0, stream, payload, sizeof(payload));
 }

@@ -1,0 +1,72 @@
+/* The states that fuzz_http2 is there for: check-fuzz-states reads how often each was reached. */
+#ifndef FUZZ_HTTP2_REACH_H
+#define FUZZ_HTTP2_REACH_H
+
+#include "h2script.h"
+
+/* What a run over the corpus has to have seen. */
+enum reach {
+	SEEN_SENT,
+	SEEN_FULL,
+	SEEN_DRAINED,
+	SEEN_TRAILERS_IN,
+	SEEN_TRAILERS_OUT,
+	SEEN_INTERIM,
+	SEEN_TUNNEL,
+	SEEN_CLIENT_RESET,
+	SEEN_RESET,
+	SEEN_CANCEL,
+	SEEN_REFUSED,
+	SEEN_GOAWAY,
+	SEEN_GOAWAY_ERROR,
+	SEEN_PING,
+	SEEN_PING_ACK,
+	SEEN_BAD_HEAD,
+	SEEN_HEAD_TIMEOUT,
+	SEEN_BODY_TIMEOUT,
+	SEEN_STALLED,
+	SEEN_TOO_LARGE,
+	SEEN_BAD_FRAMING,
+	SEEN_FINISHED,
+	SEEN_IDLE,
+	SEEN_RETIRED,
+	SEEN_FLOOD_FRAMES,
+	SEEN_FLOOD_RESETS,
+	SEEN_FLOOD_BLOCK,
+	SEEN_FLOOD_ANSWERS,
+	SEEN_TIMEOUT_SEND,
+	SEEN_WHAT,
+};
+static struct reached reached[SEEN_WHAT] = {
+	[SEEN_SENT] = { "response-sent", 0 },
+	[SEEN_FULL] = { "response-waits-for-window", 0 },
+	[SEEN_DRAINED] = { "room-again", 0 },
+	[SEEN_TRAILERS_IN] = { "request-trailers", 0 },
+	[SEEN_TRAILERS_OUT] = { "response-trailers", 0 },
+	[SEEN_INTERIM] = { "interim-response", 0 },
+	[SEEN_TUNNEL] = { "tunnel", 0 },
+	[SEEN_CLIENT_RESET] = { "client-gone", 0 },
+	[SEEN_RESET] = { "rst-stream-sent", 0 },
+	[SEEN_CANCEL] = { "response-cancelled", 0 },
+	[SEEN_REFUSED] = { "stream-refused", 0 },
+	[SEEN_GOAWAY] = { "goaway-sent", 0 },
+	[SEEN_GOAWAY_ERROR] = { "goaway-for-an-error", 0 },
+	[SEEN_PING] = { "ping-sent", 0 },
+	[SEEN_PING_ACK] = { "ping-answered", 0 },
+	[SEEN_BAD_HEAD] = { "bad-request", 0 },
+	[SEEN_HEAD_TIMEOUT] = { "head-timeout", 0 },
+	[SEEN_BODY_TIMEOUT] = { "body-timeout", 0 },
+	[SEEN_STALLED] = { "client-stalled", 0 },
+	[SEEN_TOO_LARGE] = { "body-too-large", 0 },
+	[SEEN_BAD_FRAMING] = { "bad-framing", 0 },
+	[SEEN_FINISHED] = { "closed-politely", 0 },
+	[SEEN_IDLE] = { "idle-timeout", 0 },
+	[SEEN_RETIRED] = { "retired", 0 },
+	[SEEN_FLOOD_FRAMES] = { "flood-of-frames", 0 },
+	[SEEN_FLOOD_RESETS] = { "flood-of-resets", 0 },
+	[SEEN_FLOOD_BLOCK] = { "flood-of-a-header-block", 0 },
+	[SEEN_FLOOD_ANSWERS] = { "flood-of-answers", 0 },
+	[SEEN_TIMEOUT_SEND] = { "send-timeout", 0 },
+};
+
+#endif
