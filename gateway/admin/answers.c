@@ -6,6 +6,7 @@
 
 #include "admin/call.h"
 #include "admin/metrics.h"
+#include "admin/requests.h"
 #include "admin/service.h"
 #include "admin/status.h"
 #include "obs/metric.h"
@@ -100,6 +101,32 @@ static void status_on_workers(struct gather_wait *w, const struct gather_answer 
 void answer_status(struct admin_call *c)
 {
 	c->wait.on_done = status_on_workers;
+	service_ask_workers(c->service, &c->wait);
+}
+
+static void requests_on_workers(struct gather_wait *w, const struct gather_answer *v, unsigned n)
+{
+	struct admin_call *c = container_of(w, struct admin_call, wait);
+	struct json_out o;
+	if (service_is_loaded(c->service)) {
+		call_problem(c, PROBLEM_BUSY, STR("Too many answers are waiting to be read."));
+		return;
+	}
+	json_init_heap(&o, CALL_JSON_MAX);
+	o.pretty = true;
+	requests_write(&o, v, n, c->filter.limit);
+	call_answer_json(c, 200, &o);
+}
+
+void answer_requests(struct admin_call *c)
+{
+	sluice_str bad;
+	if (!requests_parse(c->client->head->query, &c->filter, &bad)) {
+		call_problem(c, PROBLEM_BAD_PARAMETER, bad);
+		return;
+	}
+	c->wait.on_done = requests_on_workers;
+	c->wait.filter = &c->filter;
 	service_ask_workers(c->service, &c->wait);
 }
 

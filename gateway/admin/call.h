@@ -33,9 +33,10 @@ struct admin_call {
 	/* borrowed: a row of the table; NULL: none was found */
 	const struct admin_command *command;
 	struct gather_wait wait;
-	struct turn_hook end; /* it is over: finishes the client at the end of the turn */
-	unsigned tries;       /* of a reload that had to wait for another */
-	size_t unread;        /* bytes of the answer's body */
+	struct progress_filter filter; /* GET /requests: which ones */
+	struct turn_hook end;          /* it is over: finishes the client at the end of the turn */
+	unsigned tries;                /* of a reload that had to wait for another */
+	size_t unread;                 /* bytes of the answer's body */
 	sluice_str allow; /* the methods that its path has, when it asked for another; or empty */
 	bool answered;
 	bool gone; /* no event comes from the client any more */

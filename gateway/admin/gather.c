@@ -16,7 +16,8 @@ struct gather_part {
 	struct gather_worker at;
 	/* with the worker: the main thread touches only what stands above, and `round` */
 	bool out;
-	uint64_t round; /* it was sent out in */
+	struct progress_filter filter; /* limit 0: requests are not asked for */
+	uint64_t round;                /* it was sent out in */
 	/* filled by the worker */
 	struct gather_answer answer;
 	struct arena arena; /* owned: the endpoints and their texts */
@@ -30,6 +31,7 @@ struct gather {
 	unsigned n;
 	unsigned missing; /* of this round */
 	uint64_t round;
+	struct progress_filter filter; /* of this round; limit 0: none */
 	bool under_way;
 	struct list asking, next; /* gather_wait: for this round, for the one after it */
 	struct timer timer;
@@ -80,6 +82,8 @@ static void part_fill(struct worker *w, void *arg)
 		.requests = p->at.proxy->active,
 		.endpoints = p->views };
 	upstream_each_endpoint(w, part_add, p);
+	if (p->filter.limit)
+		progress_gather(p->at.proxy, &p->filter, &p->arena, &p->answer.in_progress);
 	worker_post(p->gather->main, part_back, p);
 }
 
@@ -89,6 +93,7 @@ static void part_send(struct gather_part *p)
 {
 	p->out = true;
 	p->round = p->gather->round;
+	p->filter = p->gather->filter;
 	worker_post(p->at.worker, part_fill, p);
 }
 
@@ -132,14 +137,33 @@ static void gather_on_due(struct timer *t)
 	gather_end_round(container_of(t, struct gather, timer));
 }
 
+/* Whether the round that begins can answer w as well. */
+static bool gather_joins(struct gather *g, const struct gather_wait *w)
+{
+	if (!w->filter)
+		return true;
+	if (!g->filter.limit)
+		g->filter = *w->filter;
+	return memcmp(&g->filter, w->filter, sizeof(g->filter)) == 0;
+}
+
+static void gather_choose_asking(struct gather *g)
+{
+	g->filter.limit = 0;
+	list_each_safe (e, &g->next) {
+		if (!gather_joins(g, container_of(e, struct gather_wait, link)))
+			continue;
+		list_del(e);
+		list_push(&g->asking, e);
+	}
+}
+
 static void gather_begin_round(struct turn_hook *h)
 {
 	struct gather *g = container_of(h, struct gather, hook);
-	struct list *e;
 	if (g->under_way || list_is_empty(&g->next))
 		return;
-	while ((e = list_pop(&g->next)))
-		list_push(&g->asking, e);
+	gather_choose_asking(g);
 	g->under_way = true;
 	g->round++;
 	g->missing = g->n;

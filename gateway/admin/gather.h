@@ -9,7 +9,7 @@
 #define ADMIN_GATHER_H
 
 #include "front/front.h"
-#include "proxy/exchange.h"
+#include "proxy/progress.h"
 
 enum { GATHER_ENDPOINTS = 4096 }; /* told of by one worker; the rest is counted */
 #define GATHER_WAIT_NS NS_PER_S
@@ -27,6 +27,7 @@ struct gather_answer {
 	unsigned connections, requests; /* open; under way */
 	const struct endpoint_view *endpoints; /* their strings too: until on_done returns */
 	size_t n_endpoints, left_out;
+	struct progress_list in_progress; /* when they were asked for; likewise */
 };
 
 struct gather;
@@ -34,6 +35,8 @@ struct gather;
 /* Embedded in whoever asks. */
 struct gather_wait {
 	struct list link;
+	/* borrowed: until the question is over; requests in progress are wanted too; NULL: not */
+	const struct progress_filter *filter;
 	/* From the loop, once: v[i] is the answer of worker i. The question is over before this is
 	 * called. */
 	void (*on_done)(struct gather_wait *w, const struct gather_answer *v, unsigned n);
@@ -53,9 +56,11 @@ static inline void gather_wait_init(struct gather_wait *w,
 	void (*on_done)(struct gather_wait *, const struct gather_answer *, unsigned))
 {
 	list_init(&w->link);
+	w->filter = NULL;
 	w->on_done = on_done;
 }
-/* Ask. What is answered is true at some moment after this call, and every message posted to a
+/* Ask. In one round requests are looked for by one filter; who has another waits for the next
+ * round. What is answered is true at some moment after this call, and every message posted to a
  * worker before it has been dealt with by a worker that is not silent. */
 void gather_ask(struct gather *g, struct gather_wait *w);
 /* on_done will not be called. Also when w did not ask. */

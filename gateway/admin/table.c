@@ -17,6 +17,9 @@ const struct admin_command admin_table[] = {
 		"everything that is counted, as Prometheus reads it" },
 	{ METHOD_GET, SLUICE_STR("/status"), false, answer_status,
 		"version, configuration in force, workers, and every upstream server, as JSON" },
+	{ METHOD_GET, SLUICE_STR("/requests"), false, answer_requests,
+		"the requests in progress, the oldest first, and what each waits for, as JSON; "
+		"?limit=N, ?route=NAME, ?client=ADDRESS, ?id=ID" },
 	{ METHOD_POST, SLUICE_STR("/reload"), true, answer_reload,
 		"load the configuration again: 200 once every worker uses it, 422 with its "
 		"mistakes" },

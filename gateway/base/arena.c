@@ -134,14 +134,25 @@ sluice_str arena_str(struct arena *a, sluice_str s)
 	return str_n(p, s.len);
 }
 
-sluice_str arena_note(struct arena *a, sluice_str s)
+void *arena_spare(struct arena *a, size_t n)
 {
 	bool failed = a->failed;
 	if (a->budget)
-		a->budget += ARENA_BLOCK + s.len;
-	sluice_str copy = arena_str(a, s);
+		a->budget += ARENA_BLOCK + n;
+	void *p = arena_alloc(a, n);
 	a->failed = failed;
-	return copy;
+	return p;
+}
+
+sluice_str arena_note(struct arena *a, sluice_str s)
+{
+	char *p = arena_spare(a, s.len + 1);
+	if (!p)
+		return STR_NONE;
+	if (s.len)
+		memcpy(p, s.data, s.len);
+	p[s.len] = 0;
+	return str_n(p, s.len);
 }
 
 sluice_str arena_printf(struct arena *a, const char *fmt, ...)

@@ -41,8 +41,10 @@ void *arena_alloc_slow(struct arena *a, size_t n);
 void *arena_zalloc(struct arena *a, size_t n);
 /* Copies, NUL-terminated; data is NULL when the budget is spent. */
 sluice_str arena_str(struct arena *a, sluice_str s);
-/* A copy for people, beside the budget: where there is no memory for it, nothing has failed. For an
- * arena with a budget. */
+/* Memory for what only people read, beside the budget: where there is none, nothing has failed. Not
+ * zeroed. */
+void *arena_spare(struct arena *a, size_t n);
+/* A copy for people, beside the budget: where there is no memory for it, nothing has failed. */
 sluice_str arena_note(struct arena *a, sluice_str s);
 __attribute__((format(printf, 2, 3))) sluice_str arena_printf(struct arena *a, const char *fmt,
 	...);

@@ -50,6 +50,9 @@ struct client_ops {
 	 * time also tells a client that waits for 100 (Continue) to send. */
 	void (*hold)(struct client *c);
 	void (*resume)(struct client *c);
+	/* Bring bytes_in and bytes_out up to date, which they are at the end in any case. NULL:
+	 * they always are. */
+	void (*count)(struct client *c);
 	/* The handler is done with this client, always its last call: memory of the arena dies
 	 * here. Comes at the end of a turn, never from within an event. */
 	void (*finish)(struct client *c);

@@ -203,6 +203,13 @@ static void client_finish(struct client *cl)
 	}
 }
 
+static void client_count(struct client *c)
+{
+	struct http1_request *rq = container_of(c, struct http1_request, c);
+	if (!rq->gone)
+		http1_request_count(rq);
+}
+
 const struct client_ops http1_client_ops = {
 	.head = client_head,
 	.body = client_body,
@@ -212,5 +219,6 @@ const struct client_ops http1_client_ops = {
 	.abort = client_abort,
 	.hold = client_hold,
 	.resume = client_resume,
+	.count = client_count,
 	.finish = client_finish,
 };

@@ -59,13 +59,6 @@ static void access_second(uint64_t unix_ms)
 
 /* ---- secrets ------------------------------------------------------------------------------- */
 
-enum { URL_ROOM = 4096, REFERER_ROOM = 1024 };
-
-/* Memory for those texts of the request that a line shows in another form. */
-struct access_safe {
-	char path[URL_ROOM], query[2048], referer[REFERER_ROOM];
-};
-
 /* The URL without its query: cut at the first '?' or '#', escaped or not, because a refused target
  * may be malformed and its query must not appear. */
 static sluice_str url_without_query(sluice_str url)
@@ -82,7 +75,7 @@ static sluice_str url_without_query(sluice_str url)
 }
 
 /* For a request that was refused before it had a path: show its target instead. */
-static void access_target(struct access_record *r, struct access_safe *room, bool drop)
+static void access_target(struct access_record *r, struct access_room *room, bool drop)
 {
 	sluice_str url =
 		secret_mask(r->secrets, SECRET_URL, r->target, room->path, sizeof(room->path));
@@ -90,7 +83,7 @@ static void access_target(struct access_record *r, struct access_safe *room, boo
 	r->query = drop ? STR_NONE : url;
 }
 
-static void access_request(struct access_record *r, struct access_safe *room, bool drop)
+static void access_request(struct access_record *r, struct access_room *room, bool drop)
 {
 	if (!r->path.len && r->target.len) {
 		access_target(r, room, drop);
@@ -105,7 +98,13 @@ static void access_request(struct access_record *r, struct access_safe *room, bo
 		: secret_mask(r->secrets, SECRET_QUERY, r->query, room->query, sizeof(room->query));
 }
 
-static void access_referer(struct access_record *r, struct access_safe *room, bool drop)
+void access_mask_target(const struct access_conf *conf, struct access_record *r,
+	struct access_room *room)
+{
+	access_request(r, room, conf->query == ACCESS_QUERY_DROP);
+}
+
+static void access_referer(struct access_record *r, struct access_room *room, bool drop)
 {
 	sluice_str url = secret_mask(r->secrets, SECRET_URL, r->referer, room->referer,
 		sizeof(room->referer) / 2);
@@ -371,11 +370,11 @@ size_t access_line(const struct access_conf *conf, const struct access_record *r
 	size_t room)
 {
 	struct access_record safe = *r;
-	struct access_safe texts;
+	struct access_room texts;
 	bool drop = conf->query == ACCESS_QUERY_DROP;
 
 	access_second(r->unix_ms);
-	access_request(&safe, &texts, drop);
+	access_mask_target(conf, &safe, &texts);
 	if (r->referer.len)
 		access_referer(&safe, &texts, drop);
 	access_fields(&safe);

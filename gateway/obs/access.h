@@ -41,6 +41,15 @@ struct access_record {
 
 enum { ACCESS_LINE_MAX = 30 << 10 }; /* no line is longer */
 
+/* Memory for those texts of the request that a line shows in another form. */
+struct access_room {
+	char path[4096], query[2048], referer[1024];
+};
+/* Make path and query of r what a line shows: secrets are masked, and the query is left out where
+ * conf says so. They may lie in room then. */
+void access_mask_target(const struct access_conf *conf, struct access_record *r,
+	struct access_room *room);
+
 /* Write the line, newline included. Returns its length, or 0 when it does not fit into room. A line
  * always fits into ACCESS_LINE_MAX. */
 size_t access_line(const struct access_conf *conf, const struct access_record *r, char *buf,

@@ -418,6 +418,8 @@ static struct exchange *exchange_new(struct proxy *p, struct client *c)
 	c->events = &exchange_client_events;
 	c->user = x;
 	p->active++;
+	list_push(&p->exchanges, &x->at);
+	x->since = (uint32_t)(worker_now(p->worker) >> 20);
 	stat_inc(STAT_REQUESTS_ACTIVE);
 	x->px.request_id = fields_request_id(p, c);
 	if (c->head->method == METHOD_POST)

@@ -14,6 +14,7 @@
  *   exchange_end     the one way to end
  *   lane             one direction of a body, and what holds it
  *   exchange_state   the states
+ *   progress         what it does right now, for people
  *   admit, grpc, handshake, fields, forwarded_fields: what the others ask
  */
 #ifndef PROXY_EXCHANGE_H
@@ -43,7 +44,7 @@ struct proxy {
 	uint64_t id_next;
 	unsigned active; /* exchanges under way */
 	bool draining;
-	struct list tunnels; /* exchanges in state TUNNEL */
+	struct list exchanges; /* the same: the oldest first */
 	/* Every exchange, once, at its end. May be NULL. */
 	void (*on_complete)(struct proxy *p, const struct exchange *x);
 	void *data; /* of on_complete */
@@ -70,6 +71,7 @@ struct exchange {
 	struct proxy *proxy;       /* borrowed */
 	const struct exchange_events *events;
 	struct view *view;         /* shared: ref */
+	struct list at;            /* proxy.exchanges */
 	const struct route *route; /* borrowed: of the view's snapshot; NULL: none matched */
 	struct upstream_call call;
 	struct turn_hook end;    /* completes it at the end of the turn in which it ended */
@@ -100,6 +102,8 @@ struct exchange {
 	bool upgrade;             /* it asks for a protocol that the route lets through */
 	bool gone;                /* no more events from the client */
 	bool retried;
+	/* the turn in which it came to its state, in units of 2^20 ns */
+	uint32_t since;
 	uint64_t sent_ns; /* the request went to the server asked last */
 	uint64_t head_ns; /* the final head arrived or was made */
 	uint64_t done_ns;

@@ -87,6 +87,7 @@ static void exchange_complete(struct turn_hook *h)
 	upstream_call_fini(&x->call);
 	buf_fini(&x->kept);
 	p->active--;
+	list_del(&x->at);
 	c->ops->finish(c);
 	view_unref(v);
 }

@@ -106,9 +106,14 @@ void lane_release(struct lane *l, unsigned holds)
 	lane_start_source(l);
 }
 
-static unsigned lane_ms_since(const struct lane *l, unsigned hold)
+const char *lane_hold_name(unsigned i)
 {
-	return (unsigned)(((uint64_t)(lane_now(l) - l->since[hold]) << 20) / NS_PER_MS);
+	return hold_names[i];
+}
+
+uint64_t lane_held_ms(const struct lane *l, unsigned i)
+{
+	return ((uint64_t)(lane_now(l) - l->since[i]) << 20) / NS_PER_MS;
 }
 
 size_t lane_text(const struct lane *l, char out[LANE_TEXT])
@@ -120,7 +125,7 @@ size_t lane_text(const struct lane *l, char out[LANE_TEXT])
 	for (unsigned i = 0; !l->ended && i < LANE_HOLDS; i++) {
 		if (l->holds & 1u << i)
 			n += snprintf(out + n, LANE_TEXT - (size_t)n, " %s %u ms", hold_names[i],
-				lane_ms_since(l, i));
+				(unsigned)lane_held_ms(l, i));
 	}
 	return (size_t)n;
 }

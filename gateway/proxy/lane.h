@@ -67,6 +67,9 @@ static inline void lane_init(struct lane *l, struct exchange *x, sluice_side sid
 /* Idempotent both; release takes several. */
 void lane_hold(struct lane *l, enum lane_hold why);
 void lane_release(struct lane *l, unsigned holds);
+/* Of hold number i, and of one that l has: for how many ms. */
+const char *lane_hold_name(unsigned i);
+uint64_t lane_held_ms(const struct lane *l, unsigned i);
 /* "request staged, held: full 12 ms, stages 3 ms"; returns its length. */
 size_t lane_text(const struct lane *l, char out[LANE_TEXT]);
 

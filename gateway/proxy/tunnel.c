@@ -10,7 +10,6 @@
 #include "proxy/websocket.h"
 
 struct tunnel {
-	struct list link; /* proxy.tunnels */
 	struct exchange *x;
 	struct timer timer;
 	uint64_t idle_ns;
@@ -87,9 +86,10 @@ static void tunnel_leave_between_frames(struct lane *l)
 
 void tunnels_drain(struct proxy *p)
 {
-	list_each_safe (e, &p->tunnels) {
-		struct tunnel *u = container_of(e, struct tunnel, link);
-		if (!u->is_websocket || u->leaving)
+	list_each (e, &p->exchanges) {
+		const struct exchange *x = container_of(e, struct exchange, at);
+		struct tunnel *u = x->tunnel;
+		if (x->state != EXCHANGE_TUNNEL || !u->is_websocket || u->leaving)
 			continue;
 		u->leaving = true;
 		tunnel_leave_between_frames(&u->x->to_client);
@@ -179,7 +179,6 @@ int tunnel_begin(struct exchange *x)
 		NS_PER_MS;
 	u->is_websocket = upgrade_is_websocket(upgrade_protocol(&x->px.request->fields));
 	timer_init(&u->timer, tunnel_on_due);
-	list_push(&x->proxy->tunnels, &u->link);
 	x->tunnel = u;
 	exchange_set_state(x, EXCHANGE_TUNNEL);
 	lane_hold(&x->to_upstream, HOLD_HOOKS); /* as the client's codec begins a tunnel */
@@ -197,5 +196,4 @@ int tunnel_begin(struct exchange *x)
 void tunnel_fini(struct tunnel *u)
 {
 	timer_drop(&u->timer);
-	list_del(&u->link);
 }

@@ -84,6 +84,17 @@ static void call_set_endpoint(struct upstream_call *c, struct endpoint *e)
 	c->endpoint = e;
 }
 
+static void call_note_failure(struct upstream_call *c, int err)
+{
+	struct upstream_failure *f = arena_spare(c->arena, sizeof(*f));
+	if (!f)
+		return;
+	*f = (struct upstream_failure){ .next = c->failures,
+		.server = arena_note(c->arena, endpoint_address(c->endpoint)),
+		.err = err };
+	c->failures = f;
+}
+
 /* The one place where a try is counted. */
 static void call_end_try(struct upstream_call *c, enum upstream_verdict v, int err)
 {
@@ -102,6 +113,8 @@ static void call_end_try(struct upstream_call *c, enum upstream_verdict v, int e
 	c->free_tries += !counts;
 	if (err || v == VERDICT_SERVED)
 		c->last_err = err;
+	if (unlikely(err))
+		call_note_failure(c, err);
 }
 
 static int call_ready(struct upstream_call *c, struct link *l)

@@ -44,6 +44,13 @@ enum upstream_call_state {
 	UPSTREAM_CALL_READY,   /* has an origin; upstream_report() is owed */
 };
 
+/* A try that failed, for people. */
+struct upstream_failure {
+	const struct upstream_failure *next; /* the one before it; NULL: none */
+	sluice_str server;
+	int err; /* enum err */
+};
+
 /* How a try ended. */
 enum upstream_verdict {
 	VERDICT_NONE,   /* the server is neither praised nor blamed: it was the client's doing, or
@@ -89,7 +96,9 @@ struct upstream_call {
 	/* how often a server was asked so far, over stale connections too, the request in progress
 	 * not counted: for logs and counts */
 	unsigned tries;
-	uint8_t verdict;     /* enum upstream_verdict: of the last of them */
+	uint8_t verdict; /* enum upstream_verdict: of the last of them */
+	/* of the tries that failed, the newest first; in the arena; NULL: none */
+	const struct upstream_failure *failures;
 	bool reused;         /* the connection was an idle one */
 	uint64_t connect_ns; /* what the last connection took to open; 0 for an idle one */
 	uint64_t wait_ns;    /* all time between open and ready or fail, added up */

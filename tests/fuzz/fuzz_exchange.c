@@ -730,7 +730,7 @@ static void run(const uint8_t *data, size_t size)
 		snapshot = exchange_gateway(&hooks);
 	proxy = (struct proxy){ .worker = &fakewire_worker, .on_complete = on_done };
 	permute_init(&proxy.ids, (const uint64_t[2]){ 1, 2 });
-	list_init(&proxy.tunnels);
+	list_init(&proxy.exchanges);
 	wild = false;
 	completed = begun = 0;
 	memset(answered, 0, sizeof(answered));

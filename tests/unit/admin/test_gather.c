@@ -56,6 +56,7 @@ static int setup(void **state)
 		assert_int_equal(worker_init(&workers[i], i), 0);
 		fronts[i] = front_new(&workers[i], NULL);
 		proxies[i] = (struct proxy){ .worker = &workers[i], .active = i + 1 };
+		list_init(&proxies[i].exchanges);
 		v[i] = (struct gather_worker){ &workers[i], &proxies[i], fronts[i] };
 		assert_int_equal(pthread_create(&workers[i].thread, NULL, worker_thread,
 					 &workers[i]),
@@ -213,6 +214,28 @@ TEST(order)
 		for (unsigned k = 0; k < WORKERS; k++)
 			assert_int_equal(gates[k].passed, 1);
 	}
+}
+
+/* Two filters take two rounds; who has none, or the same, joins. */
+TEST(requests_by_two_filters)
+{
+	const struct progress_filter one = { .limit = 5, .route = "a" },
+				     other = { .limit = 5, .route = "b" };
+	struct asker a[4];
+	for (unsigned i = 0; i < 4; i++)
+		init(&a[i]);
+	a[0].wait.filter = &one;
+	a[1].wait.filter = &other;
+	a[2].wait.filter = &one;
+	for (unsigned i = 0; i < 4; i++)
+		gather_ask(gather, &a[i].wait);
+	turn_until(&a[0], 1, 5 * NS_PER_S);
+	assert_int_equal(a[2].answers, 1);
+	assert_int_equal(a[3].answers, 1);
+	assert_int_equal(a[1].answers, 0);
+	turn_until(&a[1], 1, 5 * NS_PER_S);
+	assert_int_equal(a[1].answers, 1);
+	assert_int_equal(a[1].silent, 0);
 }
 
 TEST(no_workers)

@@ -122,7 +122,7 @@ void kit_begin(const char *text)
 	for (size_t i = 0; i < s->n_instances; i++)
 		assert_true(instance_start(s->instances[i]));
 	kit_proxy.worker = &kit_worker;
-	list_init(&kit_proxy.tunnels);
+	list_init(&kit_proxy.exchanges);
 	kit_proxy.on_complete = on_complete;
 	permute_init(&kit_proxy.ids, (const uint64_t[2]){ 0x1234, 0x5678 });
 	kit_proxy.view = view_new(&kit_worker, s, on_free);
