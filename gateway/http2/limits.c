@@ -47,7 +47,7 @@ static struct frame_head frame_head_parse(const uint8_t b[HTTP2_FRAME_HEAD])
 	};
 }
 
-/* All bytes of the frame are through. */
+/* All bytes of the frame were passed on. */
 static void meter_frame_end(struct meter *m)
 {
 	m->have = 0;
@@ -87,13 +87,13 @@ size_t meter_cut(struct meter *m, const char *p, size_t n, struct frame_head *f,
 	return at + payload;
 }
 
-/* What a frame costs that moves no request forward. */
+/* The price of a frame that does not advance a request. */
 static uint32_t frame_price(const struct frame_head *f)
 {
 	switch (f->type) {
-	case FRAME_DATA: /* empty, and not the end: says nothing (CVE-2019-9518) */
+	case FRAME_DATA: /* empty and without END_STREAM: useless (CVE-2019-9518) */
 		return f->length == 0 && !(f->flags & FRAME_END_STREAM) ? 4 : 0;
-	case FRAME_HEADERS: /* a request brings in more than that */
+	case FRAME_HEADERS: /* a request earns more than that */
 	case FRAME_RST_STREAM:
 	case FRAME_PRIORITY:
 	case FRAME_WINDOW_UPDATE:
@@ -112,8 +112,8 @@ static uint32_t frame_price(const struct frame_head *f)
 	}
 }
 
-/* A header block is held together by the connection alone, and nobody knows its size before its end
- * (CVE-2024-27316). */
+/* Bound a header block: its size is not known before its end, and no other frames may come
+ * meanwhile (CVE-2024-27316). */
 static bool meter_block(struct meter *m, const struct frame_head *f)
 {
 	if (f->type == FRAME_HEADERS)

@@ -1,8 +1,8 @@
 /*
- * What a client may ask of one HTTP/2 connection. Frames that cost the gateway something and move
- * no request forward are paid for from budgets that fill up with time and with useful work; whoever
- * spends more is sent away with ENHANCE_YOUR_CALM. A meter sees every frame header before the
- * library does, so that nothing goes by unnoticed, whatever the library does with it. No I/O.
+ * Limits of one HTTP/2 connection. Frames that cost the gateway work and do not advance a request
+ * have a price. Prices are paid from budgets, which fill with time and with useful work. When a
+ * budget is spent, the connection is closed with ENHANCE_YOUR_CALM. A meter sees every frame header
+ * before the library does, so that it counts all frames, even those that the library drops. No I/O.
  * Worker's thread only.
  */
 #ifndef HTTP2_LIMITS_H
@@ -18,38 +18,41 @@
 enum {
 	/* requests in progress at a time: SETTINGS_MAX_CONCURRENT_STREAMS */
 	HTTP2_STREAMS_MAX = 128,
-	HTTP2_STREAM_WINDOW = 128 * 1024,  /* bytes of one request body that may wait here */
-	HTTP2_CONNECTION_WINDOW = 2 << 20, /* bytes of all of them together */
-	/* bytes that the heads of all requests of a connection take; twice the memory of one */
+	/* bytes of request bodies that may wait here: of one, and of all of a connection */
+	HTTP2_STREAM_WINDOW = 128 * 1024,
+	HTTP2_CONNECTION_WINDOW = 2 << 20,
+	/* bytes of the heads of all requests of a connection; or twice the memory of one request,
+	   if that is more */
 	HTTP2_HEADS_MAX = 1 << 20,
-	/* request, where that is more */
-	HTTP2_ARENAS_FACTOR = 4,           /* and how much more all that they need may take */
-	HTTP2_ARENA_MIN = 4 * ARENA_BLOCK, /* bytes without which no request begins */
-	/* bytes of one body that wait for the peer: the writer stops */
+	HTTP2_ARENAS_FACTOR = 4,           /* times that: all memory of these requests */
+	HTTP2_ARENA_MIN = 4 * ARENA_BLOCK, /* bytes that must be left for a new request */
+	/* bytes of one body that wait for the peer: the writer stops at HIGH, goes on at LOW */
 	HTTP2_SEND_HIGH = 64 * 1024,
-	HTTP2_SEND_LOW = 16 * 1024,   /* and goes on */
+	HTTP2_SEND_LOW = 16 * 1024,
 	HTTP2_TRAILER_MAX = 8 * 1024, /* bytes of a trailer section */
 	HTTP2_TRAILER_FIELDS = 64,
 	/* bytes a header block may have on the wire beyond the largest head */
 	HTTP2_BLOCK_SLACK = 16 * 1024,
-	/* CONTINUATION frames of one header block, and one more for every 8 KiB of the */
+	/* CONTINUATION frames of one header block, and one more for each 8 KiB of max_head */
 	HTTP2_CONTINUATIONS_MIN = 8,
-	HTTP2_CONTINUATION_BYTES = 8 * 1024, /* largest head */
-	HTTP2_RESET_BURST = 512,             /* requests that a client makes us drop, at once */
-	HTTP2_RESETS_PER_S = 32,             /* and for ever */
-	/* price of frames that are no work, at once; the prices are in limits.c */
+	HTTP2_CONTINUATION_BYTES = 8 * 1024,
+	/* requests that a client may reset, or make us reset */
+	HTTP2_RESET_BURST = 512,
+	HTTP2_RESETS_PER_S = 32,
+	/* budget for frames that do not advance a request; their prices are in limits.c */
 	HTTP2_CONTROL_BURST = 4096,
-	HTTP2_CONTROL_PER_S = 512, /* and for ever */
-	HTTP2_REQUEST_CREDIT = 8,  /* what a request brings in */
-	/* and a DATA frame of a response, for PINGs that measure the way; */
+	HTTP2_CONTROL_PER_S = 512,
+	/* earned by a request; by a DATA frame of a response, since clients send PING with it to
+	   measure round trips; and by each 2 KiB of response, since it needs WINDOW_UPDATEs */
+	HTTP2_REQUEST_CREDIT = 8,
 	HTTP2_DATA_CREDIT = 6,
-	HTTP2_DATA_CREDIT_SHIFT = 11, /* and every 2 KiB of it, for WINDOW_UPDATEs */
-	/* but not when it holds so few bytes for want of a window */
+	HTTP2_DATA_CREDIT_SHIFT = 11,
+	/* a DATA frame this short, cut by the client's window, earns nothing */
 	HTTP2_DRIBBLE_MAX = 256,
 	HTTP2_ACKS_MAX = 64, /* answers to SETTINGS and PING that wait to be sent */
 	HTTP2_QUEUE_MAX = 8 * HTTP2_STREAMS_MAX, /* frames other than DATA that wait to be sent */
 	HTTP2_SETTINGS_MAX = 32,                 /* entries of one SETTINGS frame */
-	/* seconds without a request after which a connection's memory is put away */
+	/* seconds without a request after which the memory of a connection is saved (pages.h) */
 	HTTP2_REST_S = 1,
 };
 
@@ -77,7 +80,8 @@ struct frame_head {
 	uint8_t type, flags;
 };
 
-/* So many at once, so many a second for ever. Only the moment is kept at which it is full again. */
+/* A budget: a burst, and a rate per second. It stores only the time at which it will be full
+ * again. */
 struct budget {
 	uint64_t full_ns;
 };
@@ -91,12 +95,13 @@ bool budget_spend(struct budget *b, const struct budget_rule *r, uint64_t now_ns
 /* Put n back, never above the burst. */
 void budget_earn(struct budget *b, const struct budget_rule *r, uint32_t n);
 
-/* What there was too much of. */
+/* Which limit was exceeded. */
 enum flood {
-	FLOOD_FRAMES, /* that are no work */
-	FLOOD_RESETS, /* of requests */
+	FLOOD_FRAMES, /* frames that do not advance a request */
+	FLOOD_RESETS, /* resets of requests */
 	FLOOD_BLOCK,  /* a header block: its bytes, or its CONTINUATION frames */
-	/* to SETTINGS and PING that the client does not read; other limits of the library too */
+	/* answers to SETTINGS and PING that the client does not read; also other limits of the
+	   library */
 	FLOOD_ANSWERS,
 	FLOODS,
 };
@@ -107,27 +112,26 @@ struct meter {
 	uint32_t block;         /* so far; 0: none is open */
 	uint32_t continuations; /* so far */
 	uint32_t continuations_max;
-	uint32_t left; /* bytes of the frame that are still to come */
+	uint32_t left; /* bytes of the frame that have not arrived */
 	uint8_t preface_left;
 	uint8_t have; /* bytes of head */
 	uint8_t head[HTTP2_FRAME_HEAD];
-	bool block_open; /* HEADERS began, END_HEADERS was not seen yet */
-	bool block_last; /* the frame that is coming in ends it */
-	uint8_t flood;   /* enum flood, once something was one too many */
+	bool block_open; /* between HEADERS and END_HEADERS */
+	bool block_last; /* the current frame ends the block */
+	uint8_t flood;   /* enum flood, once a limit was exceeded */
 };
 
 /* max_head: bytes of the largest head. */
 void meter_init(struct meter *m, uint32_t max_head);
-/* How many of the n bytes at p (n > 0) belong to the frame that is coming in: never beyond its end.
- * *begun: its header is complete with them, for the first time, and lies in *f. */
+/* How many of the n bytes at p (n > 0) belong to the current frame. *begun: its header is complete
+ * with them, for the first time, and lies in *f. */
 size_t meter_cut(struct meter *m, const char *p, size_t n, struct frame_head *f, bool *begun);
-/* A frame began. False: it is one too many. */
+/* Charge for a frame that began. False: a limit is exceeded. */
 bool meter_frame(struct meter *m, const struct frame_head *f, uint64_t now_ns);
-/* The client made us drop a request, or we dropped one because of what it sent. False: one too
- * many. */
+/* Charge for a request that the client reset, or made us reset. False: a limit is exceeded. */
 bool meter_reset(struct meter *m, uint64_t now_ns);
-/* Useful work was done: a request began; a frame of a response was sent, and more of it could have
- * been. */
+/* Useful work was done: a request began; or a frame of a response was sent that was not kept short
+ * by the client's window. */
 void meter_request(struct meter *m);
 void meter_sent(struct meter *m, uint32_t bytes, bool more);
 

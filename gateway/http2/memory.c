@@ -1,8 +1,8 @@
 /*
- * Lists of free pieces, one for each size class. Nothing stands before a piece: what malloc() says
- * that it has room for tells its class. So the sizes of classes are those that glibc wastes nothing
- * of, 8 above a multiple of 16. Where memory is watched (base/sanitize.h) every piece is as large
- * as was asked for, and goes back at once.
+ * Lists of free pieces, one for each size class. A piece has no header: malloc_usable_size() tells
+ * its class. So the sizes of the classes are those that glibc provides without waste, 8 above a
+ * multiple of 16. Under sanitizers (base/sanitize.h) every piece has the exact size and is freed at
+ * once.
  */
 #include "http2/memory.h"
 
@@ -20,8 +20,8 @@ enum {
 	FINE = 32, /* 24, 40, 56 ... 520 bytes */
 	COARSE = 6,
 	CLASSES = FINE + COARSE,
-	CLASS_NONE = CLASSES, /* larger ones are the system's */
-	SPARE_MAX = 1 << 20,  /* bytes all lists of a thread keep */
+	CLASS_NONE = CLASSES, /* larger pieces go to malloc() and free() */
+	SPARE_MAX = 1 << 20,  /* bytes that all lists of a thread keep */
 };
 
 static const uint16_t coarse[COARSE] = { 776, 1032, 1544, 2056, 3080, 4104 };
@@ -40,7 +40,7 @@ static size_t class_size(unsigned class)
 	return class < FINE ? FINE_MIN + (size_t)FINE_STEP * class : coarse[class - FINE];
 }
 
-/* The smallest whose pieces hold so much. */
+/* The smallest class with pieces of at least this size. */
 static unsigned class_of(size_t size)
 {
 	if (MEMORY_IS_WATCHED)
@@ -55,7 +55,7 @@ static unsigned class_of(size_t size)
 	return class;
 }
 
-/* The largest whose pieces so much room would do for. */
+/* The largest class for whose pieces this room is enough. */
 static unsigned class_for(size_t room)
 {
 	if (MEMORY_IS_WATCHED)
@@ -85,7 +85,7 @@ static void *memory_malloc(size_t size, void *user)
 		lists.spare_bytes -= room;
 	} else {
 		at = malloc(class < CLASSES ? class_size(class) : size);
-		/* libnghttp2 is not sound where it gets none */
+		/* libnghttp2 misbehaves when an allocation fails */
 		check(at, "out of memory: %zu bytes for HTTP/2", size);
 		room = malloc_usable_size(at);
 	}

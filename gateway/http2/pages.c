@@ -1,15 +1,14 @@
 /*
- * Sets of pages, all of one size, cut from large pieces of the system's memory that live as long as
- * the thread.
+ * Sets of pages of one size, cut from large mappings that live as long as the thread.
  *
  *      | session | tables | ...     | buffer for frames      |
  *      0                            used                  set_size
  *
- * Where pages_are_used() says no there are no sets: every piece is a piece of memory_lists(), and
- * nothing rests.
+ * When pages_are_used() is false there are no sets: all memory comes from memory_lists(), and
+ * pages_rest() does nothing.
  *
- * Sets that nobody has are cold, their pages the system's; or, a few of them, still warm, for the
- * next connection.
+ * Free sets are cold, their pages returned to the system. A few are kept warm for the next
+ * connections.
  */
 #include "http2/pages.h"
 
@@ -25,23 +24,23 @@
 
 enum {
 	SET = 28 * 1024,
-	CHUNK = 64, /* sets cut from one piece */
+	CHUNK = 64, /* sets cut from one mapping */
 	WARM = 32,
 	ALIGN = 16,
-	FRAMES_MIN = 16 * 1024, /* what is as large as a frame is the buffer for them */
+	FRAMES_MIN = 16 * 1024, /* a piece of at least this size is the buffer for frames */
 	PACKED_MAX = 4 * 1024,
 	RUN_MAX = UINT8_MAX,
-	/* of the library: the release of which it is known that the buffer for frames is the last
-	 * piece of a new session, and empty between frames */
+	/* releases of the library in which, as is known, the buffer for frames is the last piece of
+	 * a new session, and is empty between frames */
 	VERSION_MIN = 0x013400, /* 1.52 */
 	VERSION_END = 0x013500, /* 1.53 */
 };
 
 static __thread struct {
-	size_t set_size;  /* SET, in whole pages of the system; 0: not asked yet */
+	size_t set_size;  /* SET rounded up to whole pages of the system; 0: not computed yet */
 	char **chunks;    /* owned */
 	char **cold;      /* owned; there is room for every set */
-	char *warm[WARM]; /* all zeros, but for the buffer for frames */
+	char *warm[WARM]; /* all zeros, except the buffer for frames */
 	unsigned n_chunks, n_cold, n_warm;
 } store;
 
@@ -57,7 +56,8 @@ static void store_grow(void)
 	char *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	check(at != MAP_FAILED, "out of memory: %zu bytes for HTTP/2", size);
-	(void)madvise(at, size, MADV_NOHUGEPAGE); /* one huge page would keep all of them */
+	/* with huge pages, one set in use would keep the memory of all */
+	(void)madvise(at, size, MADV_NOHUGEPAGE);
 	unsigned n = store.n_chunks + 1;
 	store.chunks = mem_resize(store.chunks, n, sizeof(char *), "pieces of pages");
 	store.cold = mem_resize(store.cold, (size_t)n * CHUNK, sizeof(char *), "sets of pages");
@@ -106,13 +106,14 @@ static bool pages_have(const struct pages *p, const void *at)
 	return p->at && (uintptr_t)at - (uintptr_t)p->at < store.set_size;
 }
 
-/* NULL: it has to come from elsewhere. What is kept is all zeros. */
+/* Memory from the set, all zeros. NULL: it does not fit. */
 static void *pages_take(struct pages *p, size_t size)
 {
 	if (p->shut || size > store.set_size - p->used)
 		return NULL;
 	char *at = p->at + p->used;
-	if (size >= FRAMES_MIN) /* is not kept, and so is the last */
+	/* the buffer for frames is not saved, so it must be the last piece */
+	if (size >= FRAMES_MIN)
 		p->shut = true;
 	else
 		p->used += (uint32_t)((size + ALIGN - 1) / ALIGN * ALIGN);
@@ -148,7 +149,8 @@ static void *pages_realloc(void *at, size_t size, void *user)
 	if (!pages_have(p, at))
 		return memory_lists()->realloc(at, size, NULL);
 	void *grown = memory_lists()->malloc(size, NULL);
-	size_t most = (size_t)(p->at + store.set_size - (char *)at); /* it had no more than that */
+	/* an upper bound of its old size */
+	size_t most = (size_t)(p->at + store.set_size - (char *)at);
 	return grown ? memcpy(grown, at, size < most ? size : most) : NULL;
 }
 
@@ -190,7 +192,7 @@ void pages_free(struct pages *p)
 
 /* ---- resting ------------------------------------------------------------------------------- */
 
-/* How many zeros there are at the front, `most` at most. */
+/* The number of zeros at the front, at most `most`. */
 static size_t count_zeros(const char *at, size_t most)
 {
 	size_t n = 0;
@@ -202,8 +204,8 @@ static size_t count_zeros(const char *at, size_t most)
 	return n;
 }
 
-/* As pairs of "so many zeros, then so many bytes", each followed by the bytes. 0: it does not
- * fit. */
+/* Compress to runs: a number of zeros, a number of bytes, then the bytes. Returns the length; 0: it
+ * does not fit. */
 static size_t pack(const char *from, size_t n, char to[PACKED_MAX])
 {
 	const char *end = from + n;
@@ -227,7 +229,7 @@ static size_t pack(const char *from, size_t n, char to[PACKED_MAX])
 	return out;
 }
 
-/* to: all zeros. */
+/* The reverse. `to` must be all zeros. */
 static void unpack(const char *from, char *to, size_t n)
 {
 	const char *end = to + n;
@@ -248,7 +250,8 @@ bool pages_rest(struct pages *p)
 		return false;
 	char *packed = mem_array(char, n);
 	memcpy(packed, buf, n);
-	if (madvise(p->at, store.set_size, MADV_DONTNEED) != 0) { /* locked into memory, say */
+	/* fails when the pages are locked into memory, for example */
+	if (madvise(p->at, store.set_size, MADV_DONTNEED) != 0) {
 		free(packed);
 		return false;
 	}

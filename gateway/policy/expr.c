@@ -30,7 +30,7 @@ static const sluice_expr *expr_unknown(struct arena *a, sluice_str text, const s
 	return NULL;
 }
 
-/* What could stand there: the table. */
+/* The facts that could be meant, as a text. */
 static const char *expr_expected(struct arena *a)
 {
 	sluice_str list = STR("expected ");
@@ -50,7 +50,7 @@ const sluice_expr *expr_compile(struct arena *a, sluice_str text, const struct s
 		return expr_refuse(wrong, "a name must follow the colon");
 	if (e->fact == FACT_HEADER) {
 		if (!str_is_token(e->name))
-			return expr_refuse(wrong, "that is no header name");
+			return expr_refuse(wrong, "that is not the name of a header field");
 		e->token = token_find(e->name.data, e->name.len);
 	}
 	if (expr_is_stated(e) && !expr_is_attr(text))

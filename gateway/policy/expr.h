@@ -1,6 +1,6 @@
 /*
- * Key expressions: what names one fact of a request in a configuration. The facts of fact.def, and
- * attributes that plugins state. Compiled on the main thread, immutable, evaluated on any worker.
+ * A key expression names a fact of a request in the configuration: a fact of fact.def, or an
+ * attribute that a plugin states. Compiled on the main thread, immutable, evaluated on any worker.
  */
 #ifndef POLICY_EXPR_H
 #define POLICY_EXPR_H
@@ -8,14 +8,14 @@
 #include "policy/fact.h"
 #include "policy/stated.h"
 
-/* Why a text is no key expression. */
+/* Why a text is not a key expression. */
 struct expr_wrong {
 	const char *why; /* a sentence without a full stop */
 	sluice_str hint; /* what may have been meant, or empty */
 };
 
-/* names: what plugins state; NULL when nothing is known about that. NULL and *wrong filled when
- * text is no expression. Both live in a. */
+/* names: facts that plugins state; NULL: not known. Returns NULL and fills *wrong when text is not
+ * an expression. Memory from a. */
 const sluice_expr *expr_compile(struct arena *a, sluice_str text, const struct stated *names,
 	struct expr_wrong *wrong);
 /* What is wrong and what may have been meant, in one sentence; in a's memory. */
@@ -25,7 +25,7 @@ bool expr_is_stated(const sluice_expr *e);
 sluice_str expr_text(const sluice_expr *e);
 /* data is NULL when the request has no such fact. */
 sluice_str expr_value(sluice_exchange *x, const sluice_expr *e);
-/* The same, telling whether the request has it once, or several times: then *out is all of them,
+/* The same, and whether the request has it once or several times; then *out is all values,
  * joined. */
 enum sluice_reading expr_read(sluice_exchange *x, const sluice_expr *e, sluice_str *out);
 

@@ -1,9 +1,9 @@
-/* Names of facts that plugins state, and which one was meant. Main thread. */
+/* Names of facts that plugins state, and the most similar one to a misspelled name. Main thread. */
 #include "policy/stated.h"
 
 #include "policy/fact.h"
 
-/* The declarations of a plugin; NULL and *known false when it is older than them. */
+/* The declarations of a plugin; NULL and *known false when it was built before they existed. */
 static const char *const *plugin_provides(const sluice_plugin *p, bool *known)
 {
 	*known = p->size >= offsetof(sluice_plugin, provides) + sizeof(p->provides);
@@ -57,7 +57,7 @@ bool stated_have(const struct stated *names, sluice_str fact)
 
 /* The best of the candidates seen so far. */
 struct nearest {
-	sluice_str text; /* without the name behind a colon */
+	sluice_str text; /* of a text with a colon, the part before it */
 	unsigned distance;
 };
 
@@ -67,7 +67,8 @@ static sluice_str name_start(sluice_str s)
 	return colon ? str_n(s.data, (size_t)(colon - s.data) + 1) : s;
 }
 
-/* Only texts of one kind are alike: with a colon, or without. */
+/* A text with a colon is compared only with candidates that have one, and one without only with
+ * those without. */
 static void nearest_try(struct nearest *best, sluice_str text, sluice_str candidate)
 {
 	if (str_ends(candidate, STR(":")) != str_ends(text, STR(":")))

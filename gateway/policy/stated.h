@@ -1,7 +1,7 @@
 /*
- * The facts that the plugins of a configuration declare to state (sluice_plugin.provides): what a
- * key expression may name beyond the table of facts. Gathered on the main thread before anything is
- * compiled.
+ * The facts that the plugins of a configuration declare (sluice_plugin.provides): a key expression
+ * may name them in addition to the table of facts. Collected on the main thread before expressions
+ * are compiled.
  */
 #ifndef POLICY_STATED_H
 #define POLICY_STATED_H
@@ -11,25 +11,28 @@
 
 enum { STATED_MAX = 64 };
 
-/* How far the list can be believed. */
+/* How complete the list is. */
 enum stated_extent {
-	STATED_ALL,  /* what is not in it, nobody states */
-	STATED_SOME, /* a plugin was built before plugins declared such things, and may state any */
-	STATED_ANY,  /* nothing is known */
+	STATED_ALL, /* complete: no plugin states other facts */
+	/* a plugin was built before such declarations existed, and may state any fact */
+	STATED_SOME,
+	STATED_ANY, /* not known: any fact may be stated */
 };
 
 struct stated {
-	/* borrowed: of the modules, which stay; "tenant", or "geo:" for all that begin so */
+	/* borrowed from the modules, which are never unloaded; "tenant", or "geo:" for all with
+	   that prefix */
 	sluice_str v[STATED_MAX];
 	unsigned n;
 	enum stated_extent extent;
 };
 
-/* The plugin's names go into the list. */
+/* Add the plugin's names to the list. */
 void stated_add(struct stated *names, const sluice_plugin *p);
-/* Whether the plugin declares the fact; one of before such declarations may state any. */
+/* Whether the plugin may state the fact: it declares it, or was built before such declarations
+ * existed. */
 bool plugin_states(const sluice_plugin *p, sluice_str fact);
-/* Whether somebody may state it. */
+/* Whether some plugin may state it. */
 bool stated_have(const struct stated *names, sluice_str fact);
 /* The known fact that is most like text: from the table or the list, in a's memory; empty when none
  * is. */

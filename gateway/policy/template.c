@@ -57,7 +57,7 @@ static int reader_refuse(struct reader *r, const char *why)
 static void reader_text(struct reader *r, const char *p, size_t len)
 {
 	struct template_part *last = r->n ? &r->v[r->n - 1] : NULL;
-	/* they stand side by side */
+	/* it continues the last piece of text: extend that */
 	if (last && !last->expr && last->text.data + last->text.len == p)
 		last->text.len += len;
 	else if (len)
@@ -78,7 +78,7 @@ static int reader_fact(struct reader *r, sluice_str text)
 	return 0;
 }
 
-/* At a brace, in a field's value. */
+/* A brace in a field's value. */
 static int reader_brace(struct reader *r)
 {
 	if (r->p + 1 < r->end && r->p[1] == r->p[0]) { /* {{ or }} */
@@ -116,7 +116,7 @@ static size_t fact_length(const char *p, const char *end)
 	return p < end && *p == '}' ? (size_t)(p - start) : 0;
 }
 
-/* At a brace, in a body. */
+/* A brace in a body. */
 static int reader_body_brace(struct reader *r)
 {
 	const char *p = r->p;
@@ -182,7 +182,7 @@ bool template_is_fixed(const struct sluice_template *t, sluice_str *text)
 
 /* ---- escaping ------------------------------------------------------------------------------ */
 
-/* How a value goes into a URI. */
+/* How a value is escaped in a URI. */
 enum uri_escape { URI_AS_IT_IS, URI_PART };
 
 static enum uri_escape uri_escape_of(const sluice_expr *e)
@@ -193,13 +193,14 @@ static enum uri_escape uri_escape_of(const sluice_expr *e)
 	case FACT_CLAIM:
 	case FACT_CONSUMER:
 	case FACT_ATTR:
-		return URI_PART; /* decoded: it is data within one part */
+		/* the value is decoded, so it is escaped as data within one part */
+		return URI_PART;
 	default:
 		return URI_AS_IT_IS;
 	}
 }
 
-/* Bytes that may stand in a URI (RFC 3986 2): an escape stays one. */
+/* Whether a byte is permitted in a URI (RFC 3986 2). Existing escapes are kept. */
 static bool uri_takes(enum uri_escape how, char c)
 {
 	if (scan_is(c, SCAN_UNRESERVED))
@@ -259,7 +260,7 @@ static char *json_put(char *at, sluice_str s)
 	json_init(&o, at, 6 * s.len + 2);
 	json_str(&o, s);
 	size_t n = json_text(&o).len;
-	memmove(at, at + 1, n - 2); /* without the quotes, which stand in the text */
+	memmove(at, at + 1, n - 2); /* without the quotes, which the template has */
 	return at + n - 2;
 }
 
@@ -300,13 +301,12 @@ static char *value_put(char *at, enum template_kind kind, const sluice_expr *e, 
 
 /* ---- where it leads ------------------------------------------------------------------------ */
 
-enum { GUARD = 2 }; /* bytes that may have to go in front */
+enum { GUARD = 2 }; /* most bytes that must be put in front */
 
 /*
- * What must stand before a reference so that it stays on this host. "//host" and, to browsers,
- * "/\host" name a host, and "word:" a scheme; a path that merely looks like one is written
- * "/.//host" and "./word:" (RFC 3986 4.2). Only what the operator wrote, {scheme} and {host} say
- * where to.
+ * The bytes to put before a reference so that it stays on this host. "//host" and, for browsers,
+ * "/\host" name a host, and "word:" a scheme; a path that looks like one is written "/.//host" or
+ * "./word:" (RFC 3986 4.2). Only the operator's text, {scheme} and {host} may choose the host.
  */
 static sluice_str location_guard(const struct sluice_template *t, sluice_str s)
 {
@@ -328,7 +328,7 @@ static sluice_str template_value(sluice_exchange *x, const struct sluice_templat
 	const sluice_expr *e)
 {
 	if (t->kind == TEMPLATE_LOCATION && e->fact == FACT_CAPTURE)
-		/* as it stands in the path, so in the reference */
+		/* not decoded: the reference has it as the path has it */
 		return fact_capture_raw(x, e->name);
 	return expr_value(x, e);
 }
@@ -378,7 +378,7 @@ enum sluice_template_result template_write(sluice_exchange *x, const struct slui
 			return SLUICE_TEMPLATE_FAIL;
 		*out = template_join(t, values, text);
 	}
-	/* what was decoded may hold any byte (RFC 9110 5.5) */
+	/* a decoded value may contain any byte (RFC 9110 5.5) */
 	bool fits = template_is_body(t->kind) || str_is_field_value(*out);
 	return fits ? SLUICE_TEMPLATE_OK : SLUICE_TEMPLATE_MISSING;
 }

@@ -107,7 +107,7 @@ routes:
     with pytest.raises(GatewayDied) as e:
         gateway(config.replace("sett: {", "set: {"))
     said = str(e.value)
-    assert "sluice.yaml:9:14: error: plugins.h.request.set.X-A: has the placeholder {header:x y}: that is no header name" in said
+    assert "sluice.yaml:9:14: error: plugins.h.request.set.X-A: has the placeholder {header:x y}: that is not the name of a header field" in said
     assert 'sluice.yaml:10:25: error: plugins.h.request.set.Content-Length: field "Content-Length" frames the message' in said
     assert 'sluice.yaml:11:21: error: plugins.h.request.remove[1]: field "X C" is no name of a header field' in said
     assert "sluice.yaml:13:19: error: plugins.h.response.add.X-D: has a } that nothing opened" in said
