@@ -120,8 +120,8 @@ def test_discovery_over_https(gateway, origin, rs256, server_cert):
 @pytest.mark.parametrize("changes,said", [
     ({"issuer": "https://evil.test/"}, "it names another issuer"),
     ({"issuer": None}, "it names another issuer"),
-    ({"jwks_uri": None}, "its jwks_uri is missing or no URL"),
-    ({"jwks_uri": "file:///etc/passwd"}, "its jwks_uri is missing or no URL"),
+    ({"jwks_uri": None}, "its jwks_uri is missing or not a URL"),
+    ({"jwks_uri": "file:///etc/passwd"}, "its jwks_uri is missing or not a URL"),
 ])
 def test_discovery_that_cannot_be_believed(gateway, origin, rs256, changes, said):
     up = provider(origin, rs256, **changes)
