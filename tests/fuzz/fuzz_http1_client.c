@@ -297,7 +297,7 @@ static void ask_begin(struct input *in)
 	arena_init(&ask.arena, little ? 2048 : 65536);
 	plan.len = plan.said = 0;
 	ask.o = http1_conn_begin(peer->conn, &events, &ask, &ask.arena);
-	REACH_IF(ask.o->reused, "a second request");
+	REACH_IF(ask.out_at > 0, "a second request");
 	ask.o->ops->head(ask.o, &h);
 }
 

@@ -359,12 +359,12 @@ TEST(reset)
 	assert_int_equal(walk_request(), RUN_NEXT);
 	assert_int_equal(walk_response(200), RUN_NEXT);
 	feed("abc");
-	walk->below = 2;
+	walk->response_start = 2;
 	stages_reset(walk);
 	assert_int_equal(walk->stages[side]->first->at, 0);
 	assert_null(walk->stages[side]->first->next);
 	assert_int_equal(walk->stages[side]->first->in.len, 0);
-	walk->below = 0;
+	walk->response_start = 0;
 	stages_reset(walk);
 	assert_null(walk->stages[side]);
 	walk_end();
