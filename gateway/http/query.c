@@ -1,6 +1,8 @@
 /* The parameters of a query. Any thread. */
 #include "http/query.h"
 
+#include "http/scan.h"
+
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -68,4 +70,52 @@ size_t query_decode(sluice_str s, enum query_plus plus, char *out)
 	for (size_t at = 0; at < s.len;)
 		out[n++] = query_byte(s, plus, &at);
 	return n;
+}
+
+/* ---- writing ------------------------------------------------------------------------------- */
+
+/* Escapes stand for all but unreserved characters (RFC 3986 2.3): a space is %20, which every
+ * reader takes for one. */
+static char *query_encode(char *at, sluice_str plain)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	for (size_t i = 0; i < plain.len; i++) {
+		unsigned char c = (unsigned char)plain.data[i];
+		if (scan_is((char)c, SCAN_UNRESERVED)) {
+			*at++ = (char)c;
+			continue;
+		}
+		*at++ = '%';
+		*at++ = digits[c >> 4];
+		*at++ = digits[c & 15];
+	}
+	return at;
+}
+
+static char *query_put(char *at, sluice_str name, const sluice_str *value)
+{
+	at = query_encode(at, name);
+	*at++ = '=';
+	at = query_encode(at, *value);
+	*at++ = '&';
+	return at;
+}
+
+size_t query_replace(sluice_str query, sluice_str name, const sluice_str *value, char *out)
+{
+	char *at = out;
+	for (bool more = query.len > 0; more; more = query.data) {
+		sluice_str part = str_cut(&query, '&'), rest = part;
+		if (!query_equals(str_cut(&rest, '='), name)) {
+			if (part.len)
+				at = mempcpy(at, part.data, part.len);
+			*at++ = '&';
+		} else if (value) {
+			at = query_put(at, name, value);
+			value = NULL;
+		}
+	}
+	if (value)
+		at = query_put(at, name, value);
+	return at == out ? 0 : (size_t)(at - out) - 1; /* what ends each ends not the last */
 }

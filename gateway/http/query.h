@@ -23,5 +23,11 @@ bool query_is_encoded(sluice_str s, enum query_plus plus);
 /* Decode into out, which has room for s.len bytes: how many there are. The result may hold any
  * byte. */
 size_t query_decode(sluice_str s, enum query_plus plus, char *out);
+/* Write the query without the parameters of that (plain) name; value, plain as well, is then the
+ * one parameter of the name: in the place of the first, or behind all. NULL: there is none. All
+ * others stay as they are, in their order. out has room for QUERY_ROOM bytes: how many there are.
+ */
+size_t query_replace(sluice_str query, sluice_str name, const sluice_str *value, char *out);
+#define QUERY_ROOM(query, name, value) ((query).len + 3 + 3 * ((name).len + (value).len))
 
 #endif

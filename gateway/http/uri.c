@@ -159,10 +159,10 @@ static int path_sent(const struct request_head *h, sluice_str raw, struct arena 
 	return path_normalise_slow(raw, SLASHES_KEPT, a, out);
 }
 
-static bool query_is_valid(sluice_str s)
+bool uri_is_query(sluice_str s)
 {
 	const char *end = s.data + s.len;
-	return scan_visible(s.data, end) == end && !memchr(s.data, '#', s.len);
+	return !s.len || (scan_visible(s.data, end) == end && !memchr(s.data, '#', s.len));
 }
 
 /* "/path?query" to h. */
@@ -184,7 +184,7 @@ static int target_split(struct request_head *h, sluice_str s, struct arena *a)
 	}
 	if (mark < end) {
 		sluice_str query = str_n(mark + 1, (size_t)(end - mark - 1));
-		if (!query_is_valid(query))
+		if (!uri_is_query(query))
 			return ERR_BAD_TARGET;
 		h->has_query = true;
 		h->query = query;
@@ -319,7 +319,7 @@ static int absolute_rest(struct request_head *h, sluice_str rest, struct arena *
 		return target_split(h, rest, a);
 	if (rest.len) {
 		sluice_str query = str_n(rest.data + 1, rest.len - 1);
-		if (rest.data[0] != '?' || !query_is_valid(query))
+		if (rest.data[0] != '?' || !uri_is_query(query))
 			return ERR_BAD_TARGET;
 		h->has_query = true;
 		h->query = query;

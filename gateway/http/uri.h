@@ -60,6 +60,9 @@ must_use int uri_parse_target(struct request_head *h, struct arena *a);
  * raw itself. ERR_BAD_TARGET, ERR_NO_MEMORY. */
 must_use int uri_normalise_path(sluice_str raw, struct arena *a, sluice_str *out);
 
+/* Whether s can stand behind the '?' of a target. */
+bool uri_is_query(sluice_str s);
+
 /* The host of an authority that is not empty. *host is set on success only. ERR_BAD_HOST,
  * ERR_NO_MEMORY. */
 must_use int uri_parse_authority(sluice_str authority, struct arena *a, sluice_str *host);
