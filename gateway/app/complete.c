@@ -55,8 +55,8 @@ static void complete_count(const struct exchange *x, uint64_t duration_ns)
 		series_count_status(r->requests, x->status);
 		series_observe(r->time, duration_ns);
 	}
-	if (r && r->upstream >= 0)
-		complete_count_upstream(x, &x->view->snap->upstreams[r->upstream]);
+	if (r && x->px.upstream >= 0)
+		complete_count_upstream(x, &x->view->snap->upstreams[x->px.upstream]);
 	if (x->code)
 		series_add(series_find(FAMILY_REFUSALS, r ? r->name : STR(""), str_of(x->code)), 1);
 	for (unsigned i = 0; i < x->px.n_notes; i++) {
@@ -108,6 +108,7 @@ static void complete_log(struct access_log *log, struct exchange *x, uint64_t du
 	const struct access_conf *conf = &x->view->snap->conf.log.access;
 	const struct client *c = x->px.client;
 	const struct request_head *h = x->px.request;
+	const struct run_asked *asked = x->px.asked;
 	sluice_str notes[RUN_NOTES];
 	for (unsigned i = 0; i < x->px.n_notes; i++)
 		notes[i] = str_of(x->px.notes[i].code);
@@ -119,10 +120,12 @@ static void complete_log(struct access_log *log, struct exchange *x, uint64_t du
 		.route = x->px.route_name,
 		.method = h->method_text,
 		.host = h->host,
-		.path = h->path,
+		.path = asked ? asked->path : h->path,
 		.target = h->path.len ? STR_NONE : h->target,
 		.secrets = x->view->snap->secrets,
-		.query = h->query,
+		.query = asked ? asked->query : h->query,
+		.rewritten_path = asked ? h->path : STR_NONE,
+		.rewritten_query = asked ? h->query : STR_NONE,
 		.user_agent = complete_field(&h->fields, TOKEN_USER_AGENT),
 		.referer = complete_field(&h->fields, TOKEN_REFERER),
 		.upstream = x->px.upstream_name,

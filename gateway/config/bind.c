@@ -359,7 +359,7 @@ static void row_refused(struct bind *b, struct bind_block *k, size_t i)
 		return;
 	int rc = bind_default(b, o, k->node, (char *)(uintptr_t)k->dst + o->offset);
 	check(rc == 0 || o->type == SLUICE_T_EXPR || o->type == SLUICE_T_EXPRS ||
-			o->type == SLUICE_T_STORE,
+			o->type == SLUICE_T_STORE || o->type == SLUICE_T_UPSTREAM,
 		"the default of %s is refused", o->name);
 }
 

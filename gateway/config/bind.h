@@ -25,6 +25,7 @@ struct bind {
 	 * call. 0, or -1 when the callback reported the mistake. NULL: no table has such rows. */
 	int (*expr)(void *ctx, const struct node *n, const sluice_expr **out);
 	int (*store)(void *ctx, const struct node *n, const sluice_store **out);
+	int (*upstream)(void *ctx, const struct node *n, const sluice_upstream **out);
 	/* Called with the whole content of each file that a secret was read from. path lives in the
 	 * arena. May be NULL. */
 	void (*secret)(void *ctx, const char *path, sluice_str bytes);

@@ -274,6 +274,19 @@ static int bind_store(struct bind *b, const sluice_option *o, const struct node 
 	return 0;
 }
 
+static int bind_upstream(struct bind *b, const sluice_option *o, const struct node *n, void *at)
+{
+	sluice_str s;
+	const sluice_upstream *upstream = NULL;
+	if (value_text(b, o, n, &s) < 0)
+		return -1;
+	check(b->upstream, "no callback for the upstream of %s", o->name);
+	if (b->upstream(b->ctx, n, &upstream) < 0)
+		return -1;
+	memcpy(at, &upstream, sizeof(upstream));
+	return 0;
+}
+
 /* ---- collections of values ----------------------------------------------------------------- */
 
 static int count_check(struct bind *b, const sluice_option *o, const struct node *n, size_t count)
@@ -466,6 +479,8 @@ int bind_value(struct bind *b, const sluice_option *o, const struct node *n, voi
 		return bind_exprs(b, o, n, at);
 	case SLUICE_T_STORE:
 		return bind_store(b, o, n, at);
+	case SLUICE_T_UPSTREAM:
+		return bind_upstream(b, o, n, at);
 	case SLUICE_T_BLOCK:
 		return bind_map(b, n, o->sub, at);
 	case SLUICE_T_LIST:

@@ -63,7 +63,15 @@ static const struct type_text {
 	[SLUICE_T_LIST] = { "list of blocks", "a list of blocks", "", sizeof(sluice_blocks) },
 	[SLUICE_T_MAP] = { "map of blocks", "a map of blocks", "", sizeof(sluice_blocks) },
 	[SLUICE_T_NODE] = { "value", "a value", "...", sizeof(void *) },
+	[SLUICE_T_UPSTREAM] = { "upstream", "the name of an upstream", "orders",
+		sizeof(const sluice_upstream *) },
 };
+
+/* A value that a folder above makes of one text, and that has no size. */
+static bool type_is_reference(uint32_t type)
+{
+	return type == SLUICE_T_EXPR || type == SLUICE_T_STORE || type == SLUICE_T_UPSTREAM;
+}
 
 static bool type_is_known(uint32_t type)
 {
@@ -197,7 +205,7 @@ const char *option_range(const sluice_option *o, char *buf)
 	const char *of = "";
 	if (o->type == SLUICE_T_STR)
 		of = one ? " byte long" : " bytes long";
-	else if (o->type > SLUICE_T_ENUM && o->type != SLUICE_T_EXPR && o->type != SLUICE_T_STORE)
+	else if (o->type > SLUICE_T_ENUM && !type_is_reference(o->type))
 		of = one ? " member" : " members";
 	buf[0] = 0;
 	if (o->min && o->max && strcmp(o->min, o->max) == 0)
@@ -302,6 +310,7 @@ static bool default_read(const sluice_option *o, sluice_rate *out)
 		return true;
 	case SLUICE_T_EXPR:
 	case SLUICE_T_STORE:
+	case SLUICE_T_UPSTREAM:
 		return *o->def != 0;
 	case SLUICE_T_BLOCK:
 	case SLUICE_T_LIST:
@@ -316,8 +325,8 @@ static bool default_read(const sluice_option *o, sluice_rate *out)
 
 static bool type_has_bounds(uint32_t type)
 {
-	return type != SLUICE_T_BOOL && type != SLUICE_T_ENUM && type != SLUICE_T_EXPR &&
-		type != SLUICE_T_STORE && type != SLUICE_T_BLOCK && type != SLUICE_T_NODE;
+	return type != SLUICE_T_BOOL && type != SLUICE_T_ENUM && !type_is_reference(type) &&
+		type != SLUICE_T_BLOCK && type != SLUICE_T_NODE;
 }
 
 static int bounds_check(const struct verdict *v, const sluice_option *o)

@@ -75,7 +75,7 @@ static sluice_str url_without_query(sluice_str url)
 }
 
 /* For a request that was refused before it had a path: show its target instead. */
-static void access_target(struct access_record *r, struct access_room *room, bool drop)
+static void access_target(struct access_record *r, struct access_url *room, bool drop)
 {
 	sluice_str url =
 		secret_mask(r->secrets, SECRET_URL, r->target, room->path, sizeof(room->path));
@@ -83,19 +83,25 @@ static void access_target(struct access_record *r, struct access_room *room, boo
 	r->query = drop ? STR_NONE : url;
 }
 
+static void access_mask(const struct secrets *secrets, sluice_str *path, sluice_str *query,
+	struct access_url *room, bool drop)
+{
+	if (path->len && (memchr(path->data, '=', path->len) || memchr(path->data, '%', path->len)))
+		*path = secret_mask(secrets, SECRET_PATH, *path, room->path, sizeof(room->path));
+	*query = drop
+		? STR_NONE
+		: secret_mask(secrets, SECRET_QUERY, *query, room->query, sizeof(room->query));
+}
+
 static void access_request(struct access_record *r, struct access_room *room, bool drop)
 {
-	if (!r->path.len && r->target.len) {
-		access_target(r, room, drop);
-		return;
-	}
-	if (r->path.len &&
-		(memchr(r->path.data, '=', r->path.len) || memchr(r->path.data, '%', r->path.len)))
-		r->path = secret_mask(r->secrets, SECRET_PATH, r->path, room->path,
-			sizeof(room->path));
-	r->query = drop
-		? STR_NONE
-		: secret_mask(r->secrets, SECRET_QUERY, r->query, room->query, sizeof(room->query));
+	if (!r->path.len && r->target.len)
+		access_target(r, &room->asked, drop);
+	else
+		access_mask(r->secrets, &r->path, &r->query, &room->asked, drop);
+	if (unlikely(r->rewritten_path.len))
+		access_mask(r->secrets, &r->rewritten_path, &r->rewritten_query, &room->rewritten,
+			drop);
 }
 
 void access_mask_target(const struct access_conf *conf, struct access_record *r,
@@ -180,6 +186,14 @@ static void json_ms_member(struct json_out *o, sluice_str key, uint64_t us)
 	json_fixed(o, us, 3);
 }
 
+/* What a plugin made of the target. */
+static void json_rewritten(struct json_out *o, const struct access_record *r,
+	const struct access_cut *cut)
+{
+	json_text_member(o, STR(",\"rewritten_path\":"), r->rewritten_path, cut->path);
+	json_text_member(o, STR(",\"rewritten_query\":"), r->rewritten_query, cut->query);
+}
+
 static void json_upstream(struct json_out *o, const struct access_record *r,
 	const struct access_cut *cut)
 {
@@ -223,6 +237,8 @@ static void access_json(struct json_out *o, const struct access_record *r,
 	json_text_member(o, STR(",\"host\":"), r->host, cut->name);
 	json_text_member(o, STR(",\"path\":"), r->path, cut->path);
 	json_text_member(o, STR(",\"query\":"), r->query, cut->query);
+	if (unlikely(r->rewritten_path.len))
+		json_rewritten(o, r, cut);
 	json_text_member(o, STR(",\"protocol\":"), http_version_of(r->version)->name, cut->name);
 	json_uint_member(o, STR(",\"status\":"), r->status);
 	if (r->has_grpc_status)

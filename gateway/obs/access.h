@@ -25,6 +25,8 @@ struct access_record {
 	sluice_str tls;      /* version: TLSv1.3 */
 	sluice_str trace_id;
 	sluice_strs notes; /* codes that plugins left */
+	/* what a plugin set in their place; empty: none did, or without a query */
+	sluice_str rewritten_path, rewritten_query;
 	sluice_str target; /* as received; for a request that was refused before it had a path */
 	const struct secrets *secrets; /* declared by plugins; NULL: none */
 	uint64_t unix_ms;              /* when the request's first byte arrived */
@@ -43,9 +45,12 @@ enum { ACCESS_LINE_MAX = 30 << 10 }; /* no line is longer */
 
 /* Memory for those texts of the request that a line shows in another form. */
 struct access_room {
-	char path[4096], query[2048], referer[1024];
+	struct access_url {
+		char path[4096], query[2048];
+	} asked, rewritten;
+	char referer[1024];
 };
-/* Make path and query of r what a line shows: secrets are masked, and the query is left out where
+/* Make path and query of r, and what they were rewritten to, what a line shows: secrets are masked, and the query is left out where
  * conf says so. They may lie in room then. */
 void access_mask_target(const struct access_conf *conf, struct access_record *r,
 	struct access_room *room);

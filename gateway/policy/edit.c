@@ -141,13 +141,15 @@ bool edit_has(const sluice_exchange *x, sluice_str name)
 	return false;
 }
 
-static void edit_host(sluice_exchange *x, sluice_str value)
+const char *edit_host_refused(sluice_str value)
 {
-	if (!value.len) {
-		log_warn("plugin", "%s: an empty host: field host is left alone",
-			run_item(x)->plugin->name);
-		return;
-	}
+	if (!value.len)
+		return "has an empty value";
+	return edit_judge(SLUICE_REQUEST, SLUICE_FIELD_SET, TOKEN_HOST, STR("host"), value);
+}
+
+void edit_host(sluice_exchange *x, sluice_str value)
+{
 	if (!x->asked_authority.data)
 		x->asked_authority = x->request->authority.len ? x->request->authority : STR("");
 	x->request->authority = value;
@@ -197,7 +199,10 @@ void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice
 		return;
 	}
 	if (side == SLUICE_REQUEST) {
-		if (t == TOKEN_HOST)
+		if (t == TOKEN_HOST && !value.len)
+			log_warn("plugin", "%s: an empty host: field host is left alone",
+				run_item(x)->plugin->name);
+		else if (t == TOKEN_HOST)
 			edit_host(x, value);
 		else
 			edit_request(x, op, name, value);

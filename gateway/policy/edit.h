@@ -11,6 +11,12 @@
 const char *edit_refused(sluice_side side, sluice_field_op op, sluice_str name, sluice_str value);
 void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice_str name,
 	sluice_str value);
+/* Why the value cannot be the host that a request is sent for: the rest of a sentence; NULL: it
+ * can.
+ */
+const char *edit_host_refused(sluice_str value);
+/* The request is sent for that host, in x's memory. */
+void edit_host(sluice_exchange *x, sluice_str value);
 /* Whether a plugin set or removed a field of that name, or one that many take for it, in the
  * request. */
 bool edit_has(const sluice_exchange *x, sluice_str name);

@@ -8,6 +8,7 @@
 #include "policy/edit.h"
 #include "policy/expr.h"
 #include "policy/host_conf.h"
+#include "policy/reroute.h"
 #include "policy/run.h"
 #include "policy/stage.h"
 #include "policy/template.h"
@@ -260,4 +261,9 @@ const sluice_host host_table = {
 	.secret = host_secret,
 	.names_alike = field_names_alike,
 	.conf_hint = host_conf_hint,
+	.target_set = reroute_target,
+	.query_set = reroute_query_set,
+	.query_remove = reroute_query_remove,
+	.host_set = reroute_host,
+	.upstream_set = reroute_upstream,
 };

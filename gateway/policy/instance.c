@@ -108,6 +108,39 @@ static int instance_store(void *ctx, const struct node *n, const sluice_store **
 	return err;
 }
 
+/* The instance's own of that name. NULL: it has too many others. */
+static const sluice_upstream *instance_add_upstream(sluice_instance *inst, sluice_str name)
+{
+	struct sluice_upstream *v = inst->upstreams;
+	unsigned i = 0;
+	while (i < inst->n_upstreams && !str_eq(v[i].name, name))
+		i++;
+	if (i < inst->n_upstreams)
+		return &v[i];
+	if (i == INSTANCE_UPSTREAMS)
+		return NULL;
+	if (!v)
+		inst->upstreams = v = arena_zalloc(&inst->arena, INSTANCE_UPSTREAMS * sizeof(*v));
+	v[i] = (struct sluice_upstream){ inst, arena_str(&inst->arena, name), i };
+	inst->n_upstreams++;
+	return &v[i];
+}
+
+static int instance_upstream(void *ctx, const struct node *n, const sluice_upstream **out)
+{
+	sluice_instance *inst = ctx;
+	const sluice_upstream *found = NULL;
+	int err = inst->outer->upstream(inst->outer->ctx, n, &found);
+	if (err)
+		return err;
+	found = instance_add_upstream(inst, n->text);
+	if (!found)
+		return diag_error_node(inst->outer->diag, n, "an instance can name %d upstreams",
+			INSTANCE_UPSTREAMS);
+	*out = found;
+	return 0;
+}
+
 void instance_add_file(sluice_instance *inst, const char *path, int err, sluice_str bytes)
 {
 	if (inst->n_files < INSTANCE_FILES) {
@@ -257,6 +290,7 @@ bool instance_configure(sluice_instance *inst, const struct node *n, struct bind
 	bind_init(&own, &inst->arena, b->diag, b->config);
 	own.expr = instance_expr;
 	own.store = b->store ? instance_store : NULL;
+	own.upstream = b->upstream ? instance_upstream : NULL;
 	own.secret = instance_secret;
 	own.ctx = inst;
 	inst->bind = &own;
@@ -296,26 +330,29 @@ static bool instance_files_are_same(const sluice_instance *old)
 	return true;
 }
 
-static bool instance_stores_are_there(const sluice_instance *old, const sluice_store *const *stores,
-	size_t n)
+static bool instance_needs_are_there(const sluice_instance *old, const struct instance_needs *there)
 {
 	for (unsigned i = 0; i < old->n_stores; i++) {
 		size_t at = 0;
-		while (at < n && stores[at] != old->stores[i])
+		while (at < there->n_stores && there->stores[at] != old->stores[i])
 			at++;
-		if (at == n)
+		if (at == there->n_stores)
+			return false;
+	}
+	for (unsigned i = 0; i < old->n_upstreams; i++) {
+		if (!there->has_upstream(there->ctx, old->upstreams[i].name))
 			return false;
 	}
 	return true;
 }
 
 bool instance_is_same(const sluice_instance *old, sluice_str name, const struct node *n,
-	const sluice_store *const *stores, size_t n_stores)
+	const struct instance_needs *there)
 {
 	struct arena a;
 	arena_init(&a, 0);
 	bool same = str_eq(old->name, name) && str_eq(old->text, node_text(n, &a)) &&
-		instance_stores_are_there(old, stores, n_stores) && instance_files_are_same(old);
+		instance_needs_are_there(old, there) && instance_files_are_same(old);
 	arena_fini(&a);
 	return same;
 }

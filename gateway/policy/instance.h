@@ -46,7 +46,13 @@ struct published {
 /* The rows that every instance has, whatever its plugin: `use`. */
 extern const sluice_option instance_options[];
 
-enum { INSTANCE_FILES = 16, INSTANCE_FETCHES = 16, INSTANCE_STORES = 8, INSTANCE_TABLES = 8 };
+enum {
+	INSTANCE_FILES = 16,
+	INSTANCE_FETCHES = 16,
+	INSTANCE_STORES = 8,
+	INSTANCE_TABLES = 8,
+	INSTANCE_UPSTREAMS = 64
+};
 
 /* A fact that its options name and the gateway does not know by itself: a plugin's, or of the
  * route's path. */
@@ -54,6 +60,22 @@ struct instance_fact {
 	struct instance_fact *next;
 	sluice_str text;
 	sluice_side side; /* whose hooks ask for it */
+};
+
+/* An upstream that its options name: the plugin's from then on, over all snapshots that have one of
+ * the name. Which of theirs it is, chain_item.upstreams says. */
+struct sluice_upstream {
+	const sluice_instance *inst;
+	sluice_str name;
+	unsigned at; /* among the instance's */
+};
+
+/* What a configuration has that instances can be kept with. */
+struct instance_needs {
+	const sluice_store *const *stores;
+	size_t n_stores;
+	bool (*has_upstream)(void *ctx, sluice_str name);
+	void *ctx;
 };
 
 /* of a memory store */
@@ -102,6 +124,8 @@ struct sluice_instance {
 	/* borrowed: snapshots that hold the instance hold them */
 	const sluice_store *stores[INSTANCE_STORES];
 	unsigned n_stores;
+	struct sluice_upstream *upstreams; /* in the arena: room for INSTANCE_UPSTREAMS, or NULL */
+	unsigned n_upstreams;
 	struct instance_table tables[INSTANCE_TABLES];
 	unsigned n_tables;
 	struct instance_fact *facts; /* in the arena */
@@ -131,9 +155,9 @@ must_use bool instance_configure(sluice_instance *inst, const struct node *n, st
  * was reported. refs is 1. */
 sluice_instance *instance_new(struct policy *p, sluice_str name, const struct node *n,
 	struct bind *b);
-/* Whether old was made from the same text and files, and of stores that are among these. */
+/* Whether old was made from the same text and files, and of stores and upstreams that are there. */
 bool instance_is_same(const sluice_instance *old, sluice_str name, const struct node *n,
-	const sluice_store *const *stores, size_t n_stores);
+	const struct instance_needs *there);
 /* Start it, once. False, each time, when the plugin could not: a configuration with it cannot be in
  * force. */
 must_use bool instance_start(sluice_instance *inst);

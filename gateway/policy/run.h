@@ -17,6 +17,9 @@ struct chain_item {
 	const void *conf;
 	sluice_instance *inst;
 	uint32_t slot; /* index of the instance in its snapshot */
+	/* in the snapshot: which of its upstreams each of inst->upstreams is; NULL: it names none
+	 */
+	const uint32_t *upstreams;
 };
 struct chain {
 	const struct chain_item *v;
@@ -36,6 +39,11 @@ struct run_wait;
 struct stages;
 enum { RUN_NOTES = 4 };
 
+/* What the client asked for, where a plugin has set another target. */
+struct run_asked {
+	sluice_str path, query;
+};
+
 /* A remark of a plugin on a request that it let pass. */
 struct run_note {
 	const char *code;            /* borrowed: a string constant */
@@ -51,11 +59,15 @@ struct sluice_exchange {
 	const struct chain *chain;            /* NULL: no plugins */
 	struct instance_worker *const *slots; /* of the view */
 	sluice_str route_name, upstream_name, request_id;
+	/* index among the snapshot's: the route's, or that which a plugin set; -1: none, the
+	 * gateway answers. Known once it is routed. */
+	int32_t upstream;
 	/* the peer's address and how it connected, unless a trusted proxy told better */
 	sluice_str client_ip, scheme;
 	uint16_t client_port; /* 0: not known */
 	/* of the client's request, once a plugin has set another; data NULL before */
 	sluice_str asked_authority;
+	const struct run_asked *asked; /* in the arena; NULL: the target is the client's */
 	void (*on_resumed)(sluice_exchange *x, enum run_result r);
 
 	/* the walk over the chain: its phase, and the plugin where it stands */

@@ -109,6 +109,7 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 		b.config.env = env->env;
 	bind_init(&b.bind, &s->arena, d, &b.config);
 	b.bind.store = build_find_store;
+	b.bind.upstream = build_find_upstream;
 	b.bind.ctx = &b;
 
 	int err = config_load(&b.config, file);

@@ -55,6 +55,12 @@ void build_respond(struct build *b, struct route *r);
 
 /* Stores by name, for bind.store. */
 int build_find_store(void *ctx, const struct node *n, const sluice_store **out);
+/* Upstreams by name, for bind.upstream: whether there is one. *out stays as it is: each instance
+ * has a handle of its own for it. */
+int build_find_upstream(void *ctx, const struct node *n, const sluice_upstream **out);
+/* Its index; -1: there is none of that name, for which the hint says which one was meant. */
+int build_upstream_index(const struct snapshot *s, sluice_str name);
+void build_hint_upstreams(struct build *b, sluice_str name);
 
 /* build_hint.c */
 

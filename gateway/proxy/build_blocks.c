@@ -257,6 +257,36 @@ static void report_upstream_tls(void *ctx, bool is_warning, int index, const cha
 		(void)bind_error(&r->build->bind, &u->tls, option, "%s", text);
 }
 
+int build_upstream_index(const struct snapshot *s, sluice_str name)
+{
+	for (size_t i = 0; i < s->n_upstreams; i++) {
+		if (str_eq(s->upstreams[i].conf->name, name))
+			return (int)i;
+	}
+	return -1;
+}
+
+static sluice_str build_upstream_name(struct build *b, size_t i)
+{
+	return b->snap->upstreams[i].conf->name;
+}
+
+void build_hint_upstreams(struct build *b, sluice_str name)
+{
+	build_hint_names(b, name, b->snap->n_upstreams, build_upstream_name, "upstream");
+}
+
+int build_find_upstream(void *ctx, const struct node *n, const sluice_upstream **out)
+{
+	struct build *b = ctx;
+	(void)out;
+	if (build_upstream_index(b->snap, n->text) >= 0)
+		return 0;
+	(void)diag_error_node(b->diag, n, "there is no upstream \"%.*s\"", STR_ARG(n->text));
+	build_hint_upstreams(b, n->text);
+	return -1;
+}
+
 void build_upstreams(struct build *b)
 {
 	struct snapshot *s = b->snap;

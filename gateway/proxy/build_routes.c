@@ -3,6 +3,11 @@
 
 /* ---- instances ----------------------------------------------------------------------------- */
 
+static bool build_has_upstream(void *ctx, sluice_str name)
+{
+	return build_upstream_index(ctx, name) >= 0;
+}
+
 /* The instance a node asks for: the one of the old snapshot when nothing about it changed, else a
  * new one. */
 static sluice_instance *build_instance(struct build *b, sluice_str name, const struct node *n,
@@ -11,18 +16,18 @@ static sluice_instance *build_instance(struct build *b, sluice_str name, const s
 	struct snapshot *s = b->snap;
 	const struct snapshot *old = b->env->old;
 	sluice_instance *inst = NULL;
-	const sluice_store *stores[16];
-	size_t n_stores = 0;
+	const struct instance_needs there = { .stores = (const sluice_store *const *)s->stores,
+		.n_stores = s->n_stores,
+		.has_upstream = build_has_upstream,
+		.ctx = s };
 
 	if (n->kind != NODE_MAP) {
 		(void)diag_error_node(b->diag, n, "expected a block with `use`, not %s",
 			node_kind_text(n));
 		return NULL;
 	}
-	for (; n_stores < s->n_stores && n_stores < 16; n_stores++)
-		stores[n_stores] = s->stores[n_stores];
 	for (size_t i = 0; old && !inst && i < old->n_instances; i++) {
-		if (instance_is_same(old->instances[i], name, n, stores, n_stores)) {
+		if (instance_is_same(old->instances[i], name, n, &there)) {
 			inst = old->instances[i];
 			inst->refs++;
 		}
@@ -86,11 +91,6 @@ static sluice_str build_named(struct build *b, size_t i)
 	return b->named[i].name;
 }
 
-static sluice_str build_upstream_name(struct build *b, size_t i)
-{
-	return b->snap->upstreams[i].conf->name;
-}
-
 static sluice_str build_listener_name(struct build *b, size_t i)
 {
 	return b->snap->listeners[i].conf->name;
@@ -108,6 +108,20 @@ static bool build_name_is_free(struct build *b, const struct node *n, sluice_str
 		return false;
 	}
 	return true;
+}
+
+/* Which upstreams of this snapshot those are that the instance names. */
+static const uint32_t *build_item_upstreams(struct build *b, const sluice_instance *inst)
+{
+	uint32_t *v = inst->n_upstreams
+		? arena_alloc(&b->snap->arena, inst->n_upstreams * sizeof(*v))
+		: NULL;
+	for (unsigned i = 0; i < inst->n_upstreams; i++) {
+		int at = build_upstream_index(b->snap, inst->upstreams[i].name);
+		check(at >= 0, "instance %.*s names an upstream that is gone", STR_ARG(inst->name));
+		v[i] = (uint32_t)at;
+	}
+	return v;
 }
 
 static bool build_link(struct build *b, const struct route_conf *conf, const struct node *n,
@@ -140,6 +154,7 @@ static bool build_link(struct build *b, const struct route_conf *conf, const str
 	item->inst = inst;
 	item->plugin = inst->plugin;
 	item->conf = inst->conf;
+	item->upstreams = build_item_upstreams(b, inst);
 	return true;
 }
 
@@ -181,15 +196,11 @@ static void build_target(struct build *b, struct route *r)
 		build_respond(b, r);
 		return;
 	}
-	for (size_t i = 0; i < b->snap->n_upstreams; i++) {
-		if (str_eq(b->snap->upstreams[i].conf->name, c->upstream))
-			r->upstream = (int)i;
-	}
+	r->upstream = build_upstream_index(b->snap, c->upstream);
 	if (r->upstream < 0) {
 		(void)bind_error(&b->bind, c, "upstream", "there is no upstream \"%.*s\"",
 			STR_ARG(c->upstream));
-		build_hint_names(b, c->upstream, b->snap->n_upstreams, build_upstream_name,
-			"upstream");
+		build_hint_upstreams(b, c->upstream);
 	}
 }
 

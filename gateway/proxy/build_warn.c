@@ -12,16 +12,29 @@
 
 /* ---- what nothing uses --------------------------------------------------------------------- */
 
+static bool upstream_is_used(const struct snapshot *s, size_t index)
+{
+	for (size_t i = 0; i < s->n_routes; i++) {
+		if (s->routes[i].upstream == (int)index)
+			return true;
+	}
+	for (size_t i = 0; i < s->n_instances; i++) {
+		const sluice_instance *inst = s->instances[i];
+		for (unsigned k = 0; k < inst->n_upstreams; k++) {
+			if (str_eq(inst->upstreams[k].name, s->upstreams[index].conf->name))
+				return true;
+		}
+	}
+	return false;
+}
+
 static void warn_unused_upstreams(struct build *b)
 {
 	const struct snapshot *s = b->snap;
 	for (size_t i = 0; i < s->n_upstreams; i++) {
-		bool used = false;
-		for (size_t k = 0; k < s->n_routes && !used; k++)
-			used = s->routes[k].upstream == (int)i;
-		if (!used)
+		if (!upstream_is_used(s, i))
 			bind_warn(&b->bind, s->upstreams[i].conf, NULL,
-				"no route leads to upstream \"%.*s\"",
+				"no route and no plugin leads to upstream \"%.*s\"",
 				STR_ARG(s->upstreams[i].conf->name));
 	}
 }

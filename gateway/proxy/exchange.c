@@ -245,9 +245,11 @@ static void exchange_go_on(struct exchange *x)
 		grpc_begin(x);
 		err = x->grpc ? grpc_start(x) : 0;
 	}
+	if (unlikely(x->grpc && x->px.upstream != x->route->upstream))
+		grpc_aim(x);
 	if (x->px.arena->failed)
 		err = ERR_NO_MEMORY;
-	if (likely(!err) && x->route->upstream < 0) {
+	if (likely(!err) && x->px.upstream < 0) {
 		exchange_answer_or_refuse(x, respond_builtin(x));
 		return;
 	}
@@ -265,7 +267,7 @@ static void exchange_stage_request(struct exchange *x)
 		: h->body == BODY_LENGTH          ? h->body_length
 						  : 0;
 	exchange_set_state(x, EXCHANGE_REQUEST_BODY);
-	if (x->route->upstream < 0 && !stages_hold(x->px.stages[SLUICE_REQUEST])) {
+	if (x->px.upstream < 0 && !stages_hold(x->px.stages[SLUICE_REQUEST])) {
 		stages_forget(&x->px, SLUICE_REQUEST); /* nobody reads it */
 		exchange_go_on(x);
 		return;
@@ -450,6 +452,7 @@ static void exchange_route(struct exchange *x)
 	}
 	x->route = rule->data;
 	x->px.route_name = x->route->name;
+	x->px.upstream = x->route->upstream;
 	if (x->route->upstream >= 0)
 		x->px.upstream_name = x->view->snap->upstreams[x->route->upstream].conf->name;
 	if (res.captures.n)

@@ -205,7 +205,7 @@ static void forward_on_open_fail(struct upstream_call *call, int err)
 /* 0, or why there is no server; on_failed is not called for it. */
 static int forward_open(struct exchange *x)
 {
-	struct upstream *u = x->view->upstreams[x->route->upstream];
+	struct upstream *u = x->view->upstreams[x->px.upstream];
 	int r = upstream_open(&x->call, u, &forward_origin_events, x, x->px.arena);
 	if (r < 0)
 		return forward_not_opened(x, r);
@@ -224,7 +224,7 @@ int forward_start(struct exchange *x)
 	int refused = admit_request(x);
 	if (unlikely(refused))
 		return refused;
-	int version = x->view->snap->upstreams[x->route->upstream].conf->proxy_protocol;
+	int version = x->view->snap->upstreams[x->px.upstream].conf->proxy_protocol;
 	if (version)
 		x->call.proxy_header = forwarded_proxy_header(x, version);
 	x->call.request = x->px.request;

@@ -74,6 +74,17 @@ static void grpc_watch(struct grpc_call *g)
 		worker_timer(g->x->px.worker, &g->timer, left < look ? left : look);
 }
 
+void grpc_aim(struct exchange *x)
+{
+	struct grpc_call *g = x->grpc;
+	struct request_head *h = x->px.request;
+	/* Elsewhere the timeouts of HTTP/1.1 hold: there is nothing to ask its connections by. */
+	h->call = http_version_of(h->version)->carries_calls && x->px.upstream >= 0 &&
+		x->view->snap->upstreams[x->px.upstream].conf->protocol != PROTOCOL_HTTP1;
+	g->idle_ns = h->call ? x->route->conf->grpc.idle * NS_PER_MS : TIMER_NEVER;
+	grpc_watch(g);
+}
+
 int grpc_start(struct exchange *x)
 {
 	struct grpc_call *g = x->grpc;
@@ -89,13 +100,7 @@ int grpc_start(struct exchange *x)
 		return err;
 	if (ns < TIMER_NEVER - x->px.client->started_ns)
 		g->deadline_ns = x->px.client->started_ns + ns;
-	/* Elsewhere the timeouts of HTTP/1.1 hold: there is nothing to ask its connections by. */
-	x->px.request->call = http_version_of(x->px.request->version)->carries_calls &&
-		x->route->upstream >= 0 &&
-		x->view->snap->upstreams[x->route->upstream].conf->protocol != PROTOCOL_HTTP1;
-	if (x->px.request->call)
-		g->idle_ns = conf->idle * NS_PER_MS;
-	grpc_watch(g);
+	grpc_aim(x);
 	return 0;
 }
 

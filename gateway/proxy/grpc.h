@@ -22,6 +22,9 @@ struct grpc_call {
 void grpc_begin(struct exchange *x);
 /* A call that has its route: its deadline begins. 0, or what is wrong with it (enum err). */
 must_use int grpc_start(struct exchange *x);
+/* What its upstream speaks decides how its silence is watched: again when a plugin set another one.
+ */
+void grpc_aim(struct exchange *x);
 /* At the end of its exchange. */
 void grpc_fini(struct grpc_call *g);
 

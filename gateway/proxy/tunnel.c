@@ -175,7 +175,7 @@ int tunnel_begin(struct exchange *x)
 	if (!u)
 		return ERR_NO_MEMORY;
 	u->x = x;
-	u->idle_ns = upstream_conf_of(x->view->upstreams[x->route->upstream])->timeouts.tunnel *
+	u->idle_ns = upstream_conf_of(x->view->upstreams[x->px.upstream])->timeouts.tunnel *
 		NS_PER_MS;
 	u->is_websocket = upgrade_is_websocket(upgrade_protocol(&x->px.request->fields));
 	timer_init(&u->timer, tunnel_on_due);

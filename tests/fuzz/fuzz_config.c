@@ -32,6 +32,7 @@ struct every {
 	const sluice_expr *key;
 	sluice_exprs by;
 	const sluice_store *store;
+	const sluice_upstream *upstream;
 	sluice_blocks servers, named;
 	const struct node *raw;
 };
@@ -81,6 +82,7 @@ static const sluice_option options[] = {
 	SLUICE_OPTION(SLUICE_T_EXPR, struct every, key, .doc = "o", .def = "ip"),
 	SLUICE_OPTION(SLUICE_T_EXPRS, struct every, by, .doc = "p"),
 	SLUICE_OPTION(SLUICE_T_STORE, struct every, store, .doc = "q"),
+	SLUICE_OPTION(SLUICE_T_UPSTREAM, struct every, upstream, .doc = "u"),
 	SLUICE_OPTION(SLUICE_T_LIST, struct every, servers, .doc = "r", .sub = inner_options,
 		.sub_size = sizeof(struct inner), .max = "1000"),
 	SLUICE_OPTION(SLUICE_T_MAP, struct every, named, .doc = "s", .sub = named_options,
@@ -114,6 +116,15 @@ static int fuzz_store(void *ctx, const struct node *n, const sluice_store **out)
 	(void)ctx;
 	check(n->text.data[n->text.len] == 0, "text of %zu bytes does not end", n->text.len);
 	*out = (const sluice_store *)(const void *)methods;
+	return 0;
+}
+
+static int fuzz_upstream(void *ctx, const struct node *n, const sluice_upstream **out)
+{
+	struct diag *d = ctx;
+	if (n->text.len && n->text.data[0] == '!')
+		return diag_error_node(d, n, "no such upstream: %s", n->text.data);
+	*out = (const sluice_upstream *)(const void *)methods;
 	return 0;
 }
 
@@ -165,6 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bind_init(&bind, &arena, &diag, &config);
 	bind.expr = fuzz_expr;
 	bind.store = fuzz_store;
+	bind.upstream = fuzz_upstream;
 	bind.ctx = &diag;
 
 	int rc = config_load_text(&config, "fuzz.yaml", "/nonexistent",

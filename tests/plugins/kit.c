@@ -161,6 +161,13 @@ static int use_store(void *ctx, const struct node *n, const sluice_store **out)
 	return *out ? 0 : diag_error_node(d, n, "there is no such store");
 }
 
+/* Every name is one of an upstream. */
+static int use_upstream(void *ctx, const struct node *n, const sluice_upstream **out)
+{
+	(void)ctx, (void)n, (void)out; /* the instance has a handle of its own */
+	return 0;
+}
+
 /* A value as it stands in the file: a scalar is put in quotes. */
 static void write_value(FILE *to, const char *value)
 {
@@ -254,6 +261,7 @@ sluice_instance *kit_instance(const sluice_plugin *plugin, ...)
 	use_write(u, plugin, v, n);
 	bind_init(&u->bind, &u->arena, &u->diag, &u->config);
 	u->bind.store = use_store;
+	u->bind.upstream = use_upstream;
 	u->bind.ctx = &u->diag;
 	const struct module *m = module_register(plugin, "linked with the test", why);
 	if (!m)
@@ -308,7 +316,11 @@ void kit_start(sluice_instance *inst)
 	u->slot = instance_attach(&kit_worker, inst);
 	if (!u->slot)
 		kit_die("worker_start() failed");
-	u->item = (struct chain_item){ .plugin = inst->plugin, .conf = inst->conf, .inst = inst };
+	static const uint32_t upstreams[INSTANCE_UPSTREAMS]; /* all are one to the kit */
+	u->item = (struct chain_item){ .plugin = inst->plugin,
+		.conf = inst->conf,
+		.inst = inst,
+		.upstreams = upstreams };
 	u->chain = (struct chain){ .v = &u->item, .n = 1, .has_response = true };
 	kit_settle();
 }

@@ -155,6 +155,61 @@ static inline sluice_verdict sluice_reply(sluice_exchange *x, int status, sluice
 	return sluice_host_table->reply(x, status, content_type, body);
 }
 
+/*
+ * Sending a request elsewhere. These functions change what is forwarded, and what later hooks, key
+ * expressions and placeholders are told of the request; they do not route it anew: the route, its
+ * plugins, the `path:NAME` of its pattern, and its options stay. The access log shows what the
+ * client asked for, and beside it what a plugin made of that. X-Forwarded-Host and its kin say what
+ * the client asked for.
+ *
+ * Legal in on_request, in a BUFFER hook on the request's body the first time that it is called, and
+ * in the callbacks of their waits: while nothing of the request was forwarded. Strings are copied.
+ * The functions return false when they changed nothing: they were called elsewhere or with
+ * something that no request can have, which the log tells with plugin and instance; or the
+ * exchange's memory is spent. A plugin whose request must not go where it went before returns
+ * SLUICE_FAIL then.
+ */
+
+/* Replace path and query. The path begins with '/' and is in the normal form of the request's own
+ * (SLUICE_I_PATH): no empty and no dot segments, no escape of an unreserved character, escapes in
+ * upper case, nothing that a path cannot have. Another one is refused, not put right: what is put
+ * together from parts of a request is to be looked at. The query is without '?', visible ASCII
+ * without '#'; data NULL: the target has none. A target `*` becomes the path. */
+static inline bool sluice_target_set(sluice_exchange *x, sluice_str path, sluice_str query)
+{
+	return sluice_host_table->target_set(x, path, query);
+}
+/* Make the query have one parameter of that name: in the place of the first it had, or behind all
+ * others, which stay as they are. name and value are plain, of any bytes; they are escaped. Names
+ * of the query are compared decoded. Refused: an empty name, and a target `*`. */
+static inline bool sluice_query_set(sluice_exchange *x, sluice_str name, sluice_str value)
+{
+	return sluice_host_table->query_set(x, name, value);
+}
+/* Take all parameters of that (plain) name away. True also when there was none. */
+static inline bool sluice_query_remove(sluice_exchange *x, sluice_str name)
+{
+	return sluice_host_table->query_remove(x, name);
+}
+/* The host, and its port if it has one, that the upstream is asked for: Host, or :authority in
+ * HTTP/2. It is what sluice_field_set() of `Host` sets; the last call counts. Without it the
+ * upstream is asked for what the client asked for; upstreams have no option about it, and TLS to a
+ * server goes by the name of the server. SLUICE_I_HOST stays what the client asked for. */
+static inline bool sluice_host_set(sluice_exchange *x, sluice_str host)
+{
+	return sluice_host_table->host_set(x, host);
+}
+/* Forward this request to another upstream, whose options then hold for it: servers, balancing,
+ * protocol, TLS, timeouts, retries. What the route says of methods, upgrades, trailers and gRPC
+ * stays. A route that answers by itself (`respond`) forwards the request instead. The last call
+ * counts. u is bound to an option of type SLUICE_T_UPSTREAM of the instance that runs; NULL and
+ * another instance's are refused. The access log and the metrics of upstreams count the upstream
+ * that was set. */
+static inline bool sluice_upstream_set(sluice_exchange *x, const sluice_upstream *u)
+{
+	return sluice_host_table->upstream_set(x, u);
+}
+
 /* Bodies: see sluice_body_mode. */
 
 /* Ask for the request's or the response's body. Asking again replaces the plan. False when it is

@@ -179,6 +179,11 @@ typedef struct sluice_host {
 	void (*secret)(sluice_instance *, int kind, sluice_str name);
 	bool (*names_alike)(sluice_str a, sluice_str b);
 	void (*conf_hint)(sluice_instance *, const char *fmt, va_list);
+	bool (*target_set)(sluice_exchange *, sluice_str path, sluice_str query);
+	bool (*query_set)(sluice_exchange *, sluice_str name, sluice_str value);
+	bool (*query_remove)(sluice_exchange *, sluice_str name);
+	bool (*host_set)(sluice_exchange *, sluice_str host);
+	bool (*upstream_set)(sluice_exchange *, const sluice_upstream *);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source

@@ -53,6 +53,7 @@ typedef struct sluice_blocks {
 typedef struct sluice_exchange sluice_exchange; /* one request and its response */
 typedef struct sluice_instance sluice_instance; /* one configured use of a plugin */
 typedef struct sluice_store sluice_store;       /* a store of the `stores` block */
+typedef struct sluice_upstream sluice_upstream; /* an upstream of the `upstreams` block */
 typedef struct sluice_script sluice_script;     /* a script registered for Redis stores */
 typedef struct sluice_expr sluice_expr;         /* a compiled key expression, e.g. claim:sub */
 /* a compiled text with placeholders, e.g. "user {claim:sub}" */
@@ -96,7 +97,10 @@ typedef enum sluice_opt_type {
 	SLUICE_T_LIST,  /* sluice_blocks, from a list of blocks */
 	/* sluice_blocks, from a map; the key binds to the sub-table's row flagged SLUICE_F_KEY */
 	SLUICE_T_MAP,
-	SLUICE_T_NODE /* core only: the untouched configuration node */
+	SLUICE_T_NODE, /* core only: the untouched configuration node */
+	/* const sluice_upstream *, by name from the `upstreams` block; NULL when left out. It is
+	 * the instance's, for as long as that lives; which upstream it is, a reload may change */
+	SLUICE_T_UPSTREAM
 } sluice_opt_type;
 
 enum sluice_opt_flags {
@@ -161,14 +165,16 @@ typedef enum sluice_info {
 	SLUICE_I_METHOD = 0,
 	/* http, https: as the client asked, also where a trusted proxy tells */
 	SLUICE_I_SCHEME,
-	SLUICE_I_HOST,   /* lower case, without port */
-	SLUICE_I_PATH,   /* normalised: what was matched, and what is forwarded */
-	SLUICE_I_QUERY,  /* without '?' */
+	SLUICE_I_HOST, /* that the client asked for: lower case, without port */
+	/* normalised: what was matched, and what is forwarded; or what sluice_target_set() said */
+	SLUICE_I_PATH,
+	SLUICE_I_QUERY,  /* without '?'; also as it was set; data is NULL when there is none */
 	SLUICE_I_TARGET, /* path and query */
 	/* of the client, also where a trusted proxy tells; "unix" at a unix socket */
 	SLUICE_I_CLIENT_IP,
-	SLUICE_I_ROUTE,    /* name of the route */
-	SLUICE_I_UPSTREAM, /* name of the upstream, empty for built-in answers */
+	SLUICE_I_ROUTE, /* name of the route */
+	/* name of the upstream, empty for built-in answers; also as sluice_upstream_set() said */
+	SLUICE_I_UPSTREAM,
 	SLUICE_I_REQUEST_ID
 } sluice_info;
 

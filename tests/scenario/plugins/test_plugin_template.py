@@ -137,3 +137,25 @@ routes:
     assert r.status == 422 and refusal(r) == "word-in-body"
     assert g.request("POST", body=b"x" * 1025).status == 413
     assert len(up.requests) == 2
+
+
+def test_canary(example_tree, gateway, origin):
+    stable, fresh = origin(reply(200, b"stable")), origin(reply(200, b"next"))
+    config = (example_tree / "canary.yaml").read_text().replace("127.0.0.1:8080", "127.0.0.1:@public@")
+    config = config.replace("9001", "@stable@").replace("9002", "@next@")
+    g = gateway(config, stable=stable.port, next=fresh.port, args=["--plugin-dir", example_tree])
+    callers = {n: g.get("/", {"Cookie": f"session={n}"}).body for n in range(200)}
+    share = [n for n, body in callers.items() if body == b"next"]
+    assert 8 <= len(share) <= 35, "about one in ten"
+    assert g.get("/").body == b"stable", "a caller that nobody knows"
+    for n in share[:4] + [n for n in callers if n not in share][:4]:
+        assert g.get("/", {"Cookie": f"session={n}"}).body == callers[n]
+    line = next(line for line in g.access(201) if line["upstream"] == "next")
+    assert line["notes"] == ["canary"] and line["route"] == "app"
+    g.reload(config.replace("percent: 10", "percent: 20").replace("@stable@", str(stable.port)).replace("@next@", str(fresh.port)))
+    g.wait_in_force(2)
+    more = [n for n in callers if g.get("/", {"Cookie": f"session={n}"}).body == b"next"]
+    assert set(share) < set(more), "it grew, and kept its callers"
+    done = subprocess.run([find_program()[0], "check", "-c", example_tree / "canary.yaml", "--plugin-dir", example_tree],
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode, "leads to upstream" in done.stderr) == (0, False)

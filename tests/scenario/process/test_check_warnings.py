@@ -63,7 +63,7 @@ plugins: { spare: { use: headers, request: { set: { a: b } } } }
 routes: [{ name: r, match: { path: /a }, upstream: used }]
 """)
     assert [(line, re.sub(r"^\S+ ", "", text)) for line, text in found] == [
-        (4, 'no route leads to upstream "old"'), (5, 'no plugin uses the store "here"'),
+        (4, 'no route and no plugin leads to upstream "old"'), (5, 'no plugin uses the store "here"'),
         (6, 'no route uses the plugin instance "spare"')]
 
 
@@ -82,9 +82,9 @@ routes:
   - { name: r, match: { path: /a }, respond: { status: 200 } }
 """
     g = gateway(text)
-    assert g.log().count('warning: upstreams.old: no route leads to upstream "old"') == 1
+    assert g.log().count('warning: upstreams.old: no route and no plugin leads to upstream "old"') == 1
     g.reload(text + '  - { name: s, match: { path: /b }, respond: { status: 200 } }\n')
-    assert g.log().count('warning: upstreams.old: no route leads to upstream "old"') == 2
+    assert g.log().count('warning: upstreams.old: no route and no plugin leads to upstream "old"') == 2
     assert g.get("/b").status == 200
 
 

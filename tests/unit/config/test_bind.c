@@ -31,6 +31,7 @@ struct every {
 	const sluice_expr *key;
 	sluice_exprs by;
 	const sluice_store *store;
+	const sluice_upstream *upstream;
 	sluice_blocks servers;
 	sluice_blocks named;
 	const struct node *raw;
@@ -84,6 +85,7 @@ static const sluice_option every_options[] = {
 	SLUICE_OPTION(SLUICE_T_EXPR, struct every, key, .doc = "key", .def = "ip"),
 	SLUICE_OPTION(SLUICE_T_EXPRS, struct every, by, .doc = "keys"),
 	SLUICE_OPTION(SLUICE_T_STORE, struct every, store, .doc = "store"),
+	SLUICE_OPTION(SLUICE_T_UPSTREAM, struct every, upstream, .doc = "upstream"),
 	SLUICE_OPTION(SLUICE_T_LIST, struct every, servers, .doc = "servers", .sub = inner_options,
 		.sub_size = sizeof(struct inner), .max = "3"),
 	SLUICE_OPTION(SLUICE_T_MAP, struct every, named, .doc = "named", .sub = named_options,
@@ -121,6 +123,15 @@ static int store_of(void *ctx, const struct node *n, const sluice_store **out)
 	return 0;
 }
 
+static int upstream_of(void *ctx, const struct node *n, const sluice_upstream **out)
+{
+	struct fixture *f = ctx;
+	if (str_eq(n->text, STR("bad")))
+		return diag_error_node(&f->diag, n, "no such upstream");
+	*out = (const sluice_upstream *)(const void *)arena_str(&f->arena, n->text).data;
+	return 0;
+}
+
 static void report(struct fixture *f)
 {
 	size_t n;
@@ -140,6 +151,7 @@ static struct fixture *fixture_new(const char *text)
 	bind_init(&f->bind, &f->arena, &f->diag, &f->config);
 	f->bind.expr = expr_of;
 	f->bind.store = store_of;
+	f->bind.upstream = upstream_of;
 	f->bind.ctx = f;
 	f->rc = config_load_text(&f->config, "t.yaml", "/tmp", str_of(text));
 	return f;
@@ -195,6 +207,7 @@ TEST(defaults)
 	assert_str(f->every.hosts.v[1], "b");
 	assert_string_equal((const char *)f->every.key, "ip");
 	assert_null(f->every.store);
+	assert_null(f->every.upstream);
 	assert_null(f->every.raw);
 	assert_int_equal(f->every.servers.n, 0);
 	assert_false(bind_given(&f->bind, &f->every, "on"));
@@ -220,6 +233,7 @@ TEST(every_type)
 				  "key: header:x\n"
 				  "by: [ip, route]\n"
 				  "store: shared\n"
+				  "upstream: orders\n"
 				  "servers: [10.0.0.1:80, { name: b, weight: 5, backup: true }]\n"
 				  "named: { one: {}, two: { weight: 9 }, three: }\n"
 				  "raw: [1, [2]]\n"
@@ -250,6 +264,7 @@ TEST(every_type)
 	assert_int_equal(e->by.n, 2);
 	assert_string_equal((const char *)e->by.v[1], "route");
 	assert_string_equal((const char *)e->store, "shared");
+	assert_string_equal((const char *)e->upstream, "orders");
 	const struct inner *s = e->servers.v;
 	assert_int_equal(e->servers.n, 2);
 	assert_str(s[0].name, "10.0.0.1:80");
@@ -263,7 +278,7 @@ TEST(every_type)
 	assert_int_equal(m[2].weight, 7);
 	assert_int_equal(e->raw->n, 2);
 	assert_str(e->secret, "hush");
-	assert_int_equal(bind_node(&f->bind, &s[1])->line, 17);
+	assert_int_equal(bind_node(&f->bind, &s[1])->line, 18);
 	assert_int_equal(bind_node(&f->bind, &s[1])->col, 24);
 	assert_true(bind_given(&f->bind, &s[1], "weight"));
 	assert_false(bind_given(&f->bind, &s[0], "weight"));

@@ -54,6 +54,22 @@ static const char *line(int format, int query, const struct access_record *r)
 	return buf;
 }
 
+/* What a plugin made of the target stands beside it, with the same care. */
+TEST(rewritten)
+{
+	struct access_record r = sample();
+	assert_null(strstr(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r), "rewritten"));
+	r.rewritten_path = STR("/b/7;token=secret");
+	assert_non_null(strstr(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r),
+		"\"query\":\"a=1&b\",\"rewritten_path\":\"/b/7;token=***\",\"protocol\""));
+	r.rewritten_query = STR("b=2&access_token=secret");
+	assert_non_null(strstr(line(ACCESS_JSON, ACCESS_QUERY_KEEP, &r),
+		"\"rewritten_query\":\"b=2&access_token=***\""));
+	assert_null(strstr(line(ACCESS_JSON, ACCESS_QUERY_DROP, &r), "query"));
+	assert_non_null(
+		strstr(line(ACCESS_COMMON, ACCESS_QUERY_KEEP, &r), "GET /v1/orders/7?a=1&b "));
+}
+
 TEST(formats)
 {
 	struct access_record r = sample();

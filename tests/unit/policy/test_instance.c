@@ -47,6 +47,13 @@ static int no_store(void *ctx, const struct node *n, const sluice_store **out)
 	return 0;
 }
 
+static int no_upstream(void *ctx, const struct node *n, const sluice_upstream **out)
+{
+	(void)ctx, (void)out;
+	return str_starts(n->text, STR("u")) ? 0
+					     : diag_error_node(&file.diag, n, "no such upstream");
+}
+
 static void file_begin(const char *text)
 {
 	memset(&file, 0, sizeof(file));
@@ -56,6 +63,7 @@ static void file_begin(const char *text)
 	assert_int_equal(config_load_text(&file.config, "t.yaml", folder, str_of(text)), 0);
 	bind_init(&file.bind, &file.arena, &file.diag, &file.config);
 	file.bind.store = no_store;
+	file.bind.upstream = no_upstream;
 }
 
 static const char *file_report(void)
@@ -83,13 +91,24 @@ static sluice_instance *make(const char *text)
 	return instance_new(&policy, STR("me"), file.config.root, &file.bind);
 }
 
+static const char *upstream_there = "u";
+
+static bool has_upstream(void *ctx, sluice_str name)
+{
+	(void)ctx;
+	return str_eq(name, str_of(upstream_there));
+}
+
 static bool is_same(const sluice_instance *inst, const char *name, const char *text,
 	bool with_store)
 {
 	const sluice_store *stores[] = { store_local() };
+	const struct instance_needs there = { .stores = stores,
+		.n_stores = with_store,
+		.has_upstream = has_upstream };
 	file_end();
 	file_begin(text);
-	return instance_is_same(inst, str_of(name), file.config.root, stores, with_store);
+	return instance_is_same(inst, str_of(name), file.config.root, &there);
 }
 
 static void put(const char *name, const char *text)
@@ -545,8 +564,8 @@ TEST_WITH(refresh, begin, NULL)
 
 static int setup(void **state)
 {
-	char why[MODULE_WHY];
 	(void)state;
+	char why[MODULE_WHY];
 	hash_seed();
 	log_set_level(LOG_ERROR);
 	fakewire_start();
@@ -565,6 +584,43 @@ static int teardown(void **state)
 	(void)state;
 	fakewire_end();
 	return rmdir(folder);
+}
+
+/* It names upstreams by handles of its own, one for each name, and is kept as long as they are
+ * there.
+ */
+TEST(upstreams)
+{
+	static const char text[] = "use: script\nupstream: u\nother: u\n";
+	sluice_instance *inst = make(text);
+	if (!inst)
+		fail_msg("%s", file_report());
+	const struct script_conf *c = inst->conf;
+	assert_int_equal(inst->n_upstreams, 1);
+	assert_ptr_equal(c->upstream, &inst->upstreams[0]);
+	assert_ptr_equal(c->other, c->upstream);
+	assert_str(c->upstream->name, "u");
+	assert_true(is_same(inst, "me", text, false));
+	upstream_there = "other";
+	assert_false(is_same(inst, "me", text, false));
+	upstream_there = "u";
+	file_end();
+	instance_unref(inst);
+	inst = make("use: script\nupstream: u\nother: u2\n");
+	c = inst->conf;
+	assert_int_equal(inst->n_upstreams, 2);
+	assert_int_equal(c->upstream->at, 0);
+	assert_int_equal(c->other->at, 1);
+	file_end();
+	instance_unref(inst);
+	inst = make("use: script\n");
+	assert_null(((const struct script_conf *)inst->conf)->upstream);
+	assert_int_equal(inst->n_upstreams, 0);
+	file_end();
+	instance_unref(inst);
+	assert_null(make("use: script\nupstream: x\n"));
+	assert_non_null(strstr(file_report(), "no such upstream"));
+	file_end();
 }
 
 TEST_GROUP(setup, teardown);

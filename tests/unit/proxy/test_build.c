@@ -93,6 +93,15 @@ TEST(mistakes)
 		{ HEAD "stores: { here: { memory: 1MiB } }\nplugins: { a: { use: script, store: "
 		       "hear } }\n" ROUTE,
 			"did you mean \"here\"?" },
+		{ HEAD "upstreams: { orders: { servers: ['127.0.0.1:1'] } }\nplugins: { a: { use: "
+		       "script, upstream: order } }\n" ROUTE,
+			"conf.yaml:4:40: error: plugins.a.upstream: there is no upstream "
+			"\"order\"" },
+		{ HEAD "upstreams: { orders: { servers: ['127.0.0.1:1'] } }\nplugins: { a: { use: "
+		       "script, upstream: order } }\n" ROUTE,
+			"did you mean \"orders\"?" },
+		{ HEAD "plugins: { a: { use: script, upstream: orders } }\n" ROUTE,
+			"no upstream is declared" },
 	};
 	memset(script, 0, sizeof(*script));
 	size_t before = snapshot_count();
@@ -211,6 +220,44 @@ TEST(taken_over)
 	assert_int_equal(stopped, 3); /* changed, lost, gone */
 	snapshot_free(s);
 	assert_int_equal(stopped, 7);
+}
+
+/* An instance outlives the snapshot it was made for, and finds its upstreams in the next one by
+ * their names: wherever they stand there, and whatever they became. */
+TEST(upstreams_of_instances)
+{
+#define ONE(name, port) name ": { servers: ['127.0.0.1:" port "'] }"
+#define PLUGIN "plugins: { p: { use: script, upstream: b, other: a } }\n"
+#define ROUTES "routes: [{ name: r, match: { path: /x }, plugins: [p], respond: {} }]\n"
+	static const char first[] = HEAD PLUGIN ROUTES
+		"upstreams: { " ONE("a", "1") ", " ONE("b", "2") " }\n";
+	static const char second[] = HEAD PLUGIN ROUTES
+		"upstreams: { " ONE("b", "3") ", " ONE("more", "4") ", " ONE("a", "1") " }\n";
+	memset(script, 0, sizeof(*script));
+	struct snapshot *old = kit_load(first, NULL);
+	if (!old)
+		fail_msg("%s", kit_report);
+	assert_null(strstr(kit_report, "leads to upstream"));
+	const struct chain_item *item = old->routes[0].chain.v;
+	assert_int_equal(item->upstreams[0], 1);
+	assert_int_equal(item->upstreams[1], 0);
+	struct snapshot *s = kit_load(second, old);
+	if (!s)
+		fail_msg("%s", kit_report);
+	assert_non_null(strstr(kit_report, "leads to upstream \"more\""));
+	assert_null(strstr(kit_report, "leads to upstream \"a\""));
+	assert_ptr_equal(s->routes[0].chain.v[0].inst, item->inst);
+	assert_int_equal(s->routes[0].chain.v[0].upstreams[0], 0);
+	assert_int_equal(s->routes[0].chain.v[0].upstreams[1], 2);
+	assert_int_equal(item->upstreams[0], 1); /* for requests that began with it */
+	/* not without */
+	assert_null(kit_load(HEAD PLUGIN ROUTES "upstreams: { " ONE("b", "3") " }\n", s));
+	assert_non_null(strstr(kit_report, "plugins.p.other: there is no upstream \"a\""));
+	snapshot_free(old);
+	snapshot_free(s);
+#undef ONE
+#undef PLUGIN
+#undef ROUTES
 }
 
 /* ---- on a worker --------------------------------------------------------------------------- */

@@ -10,6 +10,8 @@ static const sluice_option options[] = {
 		.doc = "what it knows"),
 	SLUICE_OPTION(SLUICE_T_EXPR, struct script_conf, by, .doc = "what it counts by"),
 	SLUICE_OPTION(SLUICE_T_STORE, struct script_conf, store, .doc = "where it counts"),
+	SLUICE_OPTION(SLUICE_T_UPSTREAM, struct script_conf, upstream, .doc = "where it sends"),
+	SLUICE_OPTION(SLUICE_T_UPSTREAM, struct script_conf, other, .doc = "or there"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct script_conf, number, .def = "7", .max = "100",
 		.doc = "a number"),
 	SLUICE_OPTIONS_END,

@@ -8,6 +8,7 @@ struct script_conf {
 	sluice_str label, secret;
 	const sluice_expr *by;
 	const sluice_store *store;
+	const sluice_upstream *upstream, *other;
 	uint64_t number;
 	void *made; /* by check */
 };

@@ -1,0 +1,159 @@
+/* Sending a request elsewhere. See reroute.h. */
+#include "policy/reroute.h"
+
+#include "base/log.h"
+#include "http/query.h"
+#include "http/uri.h"
+#include "policy/edit.h"
+#include "policy/stage.h"
+
+/* ---- when ---------------------------------------------------------------------------------- */
+
+/* A BUFFER hook that was shown a body, left a part of it and is called again: the head may have
+ * gone. */
+static bool reroute_is_early_body(const sluice_exchange *x, const struct frame *f)
+{
+	return f->call == RUN_REQUEST_BODY && f->stage->mode == SLUICE_BODY_BUFFER &&
+		!f->stage->left && !x->response;
+}
+
+static bool reroute_is_in_time(const sluice_exchange *x)
+{
+	const struct frame *f = x->frame;
+	return f && (f->call == RUN_REQUEST || reroute_is_early_body(x, f));
+}
+
+/* False, with a line in the log. what: of the request. */
+static bool reroute_refuse(const sluice_exchange *x, const char *what, const char *why)
+{
+	const struct chain_item *item = x->frame ? run_item(x) : NULL;
+	sluice_str name = item ? item->inst->name : STR("no hook");
+	log_warn("plugin", "%s/%.*s: the %s of the request stays as it is: %s",
+		item ? item->plugin->name : "plugin", STR_ARG(name), what, why);
+	return false;
+}
+
+/* Whether the hook that runs may change where the request goes. */
+static bool reroute_may(const sluice_exchange *x, const char *what)
+{
+	return reroute_is_in_time(x) ||
+		reroute_refuse(x, what,
+			"only on_request and a BUFFER hook on the request's body may change it");
+}
+
+/* ---- target -------------------------------------------------------------------------------- */
+
+/* All is in x's memory; the query's data is NULL where there is none. sent: see request_head. */
+static bool reroute_set(sluice_exchange *x, sluice_str path, sluice_str sent, sluice_str query)
+{
+	struct request_head *h = x->request;
+	if (!x->asked) {
+		struct run_asked *asked = arena_new(x->arena, struct run_asked);
+		if (!asked)
+			return false; /* sticky: the request is refused */
+		*asked = (struct run_asked){ .path = h->path, .query = h->query };
+		x->asked = asked;
+	}
+	h->form = TARGET_ORIGIN;
+	h->path = path;
+	h->sent_path = sent;
+	h->query = query;
+	h->has_query = query.data != NULL;
+	return true;
+}
+
+/* Why it cannot be the path of a request; NULL: it can. */
+static const char *reroute_path_refused(sluice_exchange *x, sluice_str path)
+{
+	sluice_str normal;
+	if (!path.len || path.data[0] != '/')
+		return "the path does not begin with /";
+	if (uri_normalise_path(path, x->arena, &normal) < 0)
+		return "the path is malformed";
+	return str_eq(path, normal) ? NULL : "the path is not in its normal form";
+}
+
+bool reroute_target(sluice_exchange *x, sluice_str path, sluice_str query)
+{
+	if (!reroute_may(x, "target"))
+		return false;
+	const char *why = reroute_path_refused(x, path);
+	if (!why && query.data && !uri_is_query(query))
+		why = "the query has a byte that no query has";
+	if (why)
+		return reroute_refuse(x, "target", why);
+	path = arena_str(x->arena, path);
+	query = query.data ? arena_str(x->arena, query) : STR_NONE;
+	return !x->arena->failed && reroute_set(x, path, STR_NONE, query);
+}
+
+/* ---- query --------------------------------------------------------------------------------- */
+
+/* Whether parameters of that name can be changed. */
+static bool reroute_may_query(const sluice_exchange *x, sluice_str name)
+{
+	if (!reroute_may(x, "query"))
+		return false;
+	if (!name.len)
+		return reroute_refuse(x, "query", "the name of a parameter is empty");
+	return x->request->form != TARGET_ASTERISK ||
+		reroute_refuse(x, "query", "the target * has none");
+}
+
+/* value NULL: there is none any more. */
+static bool reroute_query(sluice_exchange *x, sluice_str name, const sluice_str *value)
+{
+	struct request_head *h = x->request;
+	size_t room = QUERY_ROOM(h->query, name, value ? *value : STR_NONE);
+	char *at = arena_alloc(x->arena, room);
+	if (!at)
+		return false;
+	size_t n = query_replace(h->query, name, value, at);
+	return reroute_set(x, h->path, h->sent_path, n ? str_n(at, n) : STR_NONE);
+}
+
+bool reroute_query_set(sluice_exchange *x, sluice_str name, sluice_str value)
+{
+	return reroute_may_query(x, name) && reroute_query(x, name, &value);
+}
+
+bool reroute_query_remove(sluice_exchange *x, sluice_str name)
+{
+	if (!reroute_may_query(x, name))
+		return false;
+	sluice_str rest = x->request->query, value;
+	return !query_find(&rest, name, &value) || reroute_query(x, name, NULL);
+}
+
+/* ---- host ---------------------------------------------------------------------------------- */
+
+bool reroute_host(sluice_exchange *x, sluice_str host)
+{
+	if (!reroute_may(x, "host"))
+		return false;
+	const char *why = edit_host_refused(host);
+	if (why)
+		return reroute_refuse(x, "host", why);
+	host = arena_str(x->arena, host);
+	if (!host.data)
+		return false;
+	edit_host(x, host);
+	return true;
+}
+
+/* ---- upstream ------------------------------------------------------------------------------ */
+
+bool reroute_upstream(sluice_exchange *x, const sluice_upstream *u)
+{
+	if (!reroute_may(x, "upstream"))
+		return false;
+	const struct chain_item *item = run_item(x);
+	if (!u)
+		return reroute_refuse(x, "upstream", "none is named");
+	if (u->inst != item->inst)
+		return reroute_refuse(x, "upstream", "it was named by another instance");
+	x->upstream = (int32_t)item->upstreams[u->at];
+	x->upstream_name = u->name;
+	timeline_add(x->timeline, "goes to upstream", u->name, 0);
+	return true;
+}
