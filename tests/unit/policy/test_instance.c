@@ -589,7 +589,7 @@ static int teardown(void **state)
 /* It names upstreams by handles of its own, one for each name, and is kept as long as they are
  * there.
  */
-TEST(upstreams)
+TEST_WITH(upstreams, begin, NULL)
 {
 	static const char text[] = "use: script\nupstream: u\nother: u\n";
 	sluice_instance *inst = make(text);
