@@ -50,8 +50,8 @@ struct access_room {
 	} asked, rewritten;
 	char referer[1024];
 };
-/* Make path and query of r, and what they were rewritten to, what a line shows: secrets are masked, and the query is left out where
- * conf says so. They may lie in room then. */
+/* Make path and query of r, and what they were rewritten to, what a line shows: secrets are masked,
+ * and the query is left out where conf says so. They may lie in room then. */
 void access_mask_target(const struct access_conf *conf, struct access_record *r,
 	struct access_room *room);
 

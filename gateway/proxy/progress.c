@@ -99,13 +99,14 @@ static void progress_plugins(const struct exchange *x, struct arena *a, struct p
 		to->waits_for = str_of(progress_waits_for(x));
 }
 
-/* Its target as the access log shows it. */
+/* The target that its client asked for, as the access log shows it. */
 static void progress_target(const struct exchange *x, struct arena *a, struct progress *to)
 {
 	const struct request_head *h = x->px.request;
+	const struct run_asked *asked = x->px.asked;
 	struct access_room room;
-	struct access_record r = { .path = h->path,
-		.query = h->query,
+	struct access_record r = { .path = asked ? asked->path : h->path,
+		.query = asked ? asked->query : h->query,
 		.target = h->path.len ? STR_NONE : h->target,
 		.secrets = x->view->snap->secrets };
 	access_mask_target(&x->view->snap->conf.log.access, &r, &room);
