@@ -42,7 +42,7 @@ def test_what_a_plugin_declares_secret_is_not_logged(gateway, raw, folder_of_mod
     fields = [("User-Agent", "S3cret"), ("Referer", "http://a.test/?Member_No=S3cret")]
     assert raw(g.port()).get("/x?member%5Fno=S3cret&a=1", fields).status == 200
     assert raw(g.port()).get("/../x?member_no=S3cret", fields).status == 400
-    good, bad = g.access(2)
+    good, bad = sorted(g.access(2), key=lambda line: line["status"])  # of two workers
     assert "S3cret" not in str(good) + str(bad)
     assert (good["query"], good["user_agent"], good["referer"]) == ("member%5Fno=***&a=1", "***", "http://a.test/?Member_No=***")
     assert (bad["path"], bad["query"]) == ("/../x", "member_no=***")
