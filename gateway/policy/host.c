@@ -5,12 +5,14 @@
 #include "base/log.h"
 #include "net/worker.h"
 #include "policy/attr.h"
+#include "policy/background.h"
 #include "policy/edit.h"
 #include "policy/expr.h"
 #include "policy/host_conf.h"
 #include "policy/run.h"
 #include "policy/stage.h"
 #include "policy/template.h"
+#include "policy/ticket.h"
 #include "policy/wait.h"
 #include "store/store.h"
 
@@ -260,4 +262,11 @@ const sluice_host host_table = {
 	.secret = host_secret,
 	.names_alike = field_names_alike,
 	.conf_hint = host_conf_hint,
+	.park = host_park,
+	.resume = ticket_resume,
+	.background = host_background,
+	.work_fetch = host_work_fetch,
+	.work_instance = host_work_instance,
+	.work_state = host_work_state,
+	.work_published = host_work_published,
 };

@@ -179,6 +179,14 @@ typedef struct sluice_host {
 	void (*secret)(sluice_instance *, int kind, sluice_str name);
 	bool (*names_alike)(sluice_str a, sluice_str b);
 	void (*conf_hint)(sluice_instance *, const char *fmt, va_list);
+	sluice_verdict (
+		*park)(sluice_exchange *, uint64_t timeout_ms, sluice_ticket *, sluice_park_fn);
+	bool (*resume)(sluice_ticket);
+	int (*background)(sluice_exchange *, const sluice_fetch_request *, sluice_work_fn);
+	int (*work_fetch)(sluice_work *, const sluice_fetch_request *, sluice_work_fn);
+	sluice_instance *(*work_instance)(const sluice_work *);
+	void *(*work_state)(const sluice_work *);
+	const void *(*work_published)(const sluice_work *);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source
