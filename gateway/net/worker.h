@@ -22,7 +22,15 @@ struct event_base;
 
 /* What files keep on a worker, one owner each. From the ground floor up: a part may use those
  * before it, so they end in the other order. */
-enum worker_part { PART_RESOLVE, PART_UPSTREAM, PART_STORE, PART_POLICY, PART_COUNT };
+enum worker_part {
+	PART_RESOLVE,
+	PART_UPSTREAM,
+	PART_STORE,
+	PART_POLICY,
+	PART_TICKET,
+	PART_BACKGROUND,
+	PART_COUNT
+};
 
 /* Runs on the worker at the end of each turn in which it was asked for. */
 struct turn_hook {

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "net/worker.h"
 #include "policy/attr.h"
+#include "policy/background.h"
 #include "policy/edit.h"
 #include "policy/expr.h"
 #include "policy/host_conf.h"
@@ -12,6 +13,7 @@
 #include "policy/run.h"
 #include "policy/stage.h"
 #include "policy/template.h"
+#include "policy/ticket.h"
 #include "policy/wait.h"
 #include "store/store.h"
 
@@ -266,4 +268,11 @@ const sluice_host host_table = {
 	.query_remove = reroute_query_remove,
 	.host_set = reroute_host,
 	.upstream_set = reroute_upstream,
+	.park = host_park,
+	.resume = ticket_resume,
+	.background = host_background,
+	.work_fetch = host_work_fetch,
+	.work_instance = host_work_instance,
+	.work_state = host_work_state,
+	.work_published = host_work_published,
 };

@@ -174,10 +174,7 @@ static void host_on_fetch(void *ctx, const sluice_fetch_response *r)
 	sluice_fetch_response given = *r;
 	given.user = f->user;
 	f->fetch = NULL;
-	bool ok = r->status == SLUICE_OK && r->code >= 200 && r->code < 300;
-	series_add(series_find(FAMILY_PLUGIN_FETCHES, f->inst->name,
-			   ok ? STR("ok") : STR("failed")),
-		1);
+	instance_count_fetch(f->inst, r);
 	running_set_main(f->inst, RUNNING_FETCH);
 	fn(f->inst, f->inst->conf, &given);
 	running_clear_main(f->inst);

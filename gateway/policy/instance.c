@@ -200,6 +200,13 @@ static void instance_free(sluice_instance *inst)
 	free(inst);
 }
 
+void instance_count_fetch(const sluice_instance *inst, const sluice_fetch_response *r)
+{
+	bool ok = r->status == SLUICE_OK && r->code >= 200 && r->code < 300;
+	series_add(series_find(FAMILY_PLUGIN_FETCHES, inst->name, ok ? STR("ok") : STR("failed")),
+		1);
+}
+
 void instance_returned(sluice_instance *inst)
 {
 	arena_fini(&inst->scratch);

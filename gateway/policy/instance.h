@@ -171,6 +171,13 @@ struct instance_waiter {
 	void (*on_publish)(struct instance_waiter *w); /* it is on the list no longer */
 };
 
+/* What holds the instances of an exchange, with the stores that they use: the view of proxy/, which
+ * embeds it. The worker's thread of the view. */
+struct instance_keeper {
+	void (*ref)(struct instance_keeper *k);
+	void (*unref)(struct instance_keeper *k);
+};
+
 struct instance_worker {
 	struct list link;      /* policy's part of the worker */
 	sluice_instance *inst; /* borrowed: lives as long as the view that attached it */
@@ -180,6 +187,8 @@ struct instance_worker {
 	struct published *published; /* shared: ref */
 	struct list waiters;         /* struct instance_waiter: until the next publish */
 	uint64_t calls;              /* of its hooks, on this worker */
+	unsigned n_works;            /* fetches in the background that are under way */
+	bool works_refused;          /* one too many, which was told */
 };
 
 /* This worker's side of an instance, made at first use. NULL when the plugin could not start on
@@ -203,6 +212,9 @@ void instance_add_file(sluice_instance *inst, const char *path, int err, sluice_
 
 /* Its options name this fact, for the hooks of that side. */
 void instance_add_fact(sluice_instance *inst, const sluice_expr *e, sluice_side side);
+
+/* A fetch of the instance's that no exchange waits for has ended so: for its metric. Any thread. */
+void instance_count_fetch(const sluice_instance *inst, const sluice_fetch_response *r);
 
 /* For the host table. */
 void instance_publish(sluice_instance *inst, void *value, void (*free_value)(void *));

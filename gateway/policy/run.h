@@ -58,6 +58,7 @@ struct sluice_exchange {
 	struct worker *worker;
 	const struct chain *chain;            /* NULL: no plugins */
 	struct instance_worker *const *slots; /* of the view */
+	struct instance_keeper *keeper;       /* borrowed: the view, which holds them */
 	sluice_str route_name, upstream_name, request_id;
 	/* index among the snapshot's: the route's, or that which a plugin set; -1: none, the
 	 * gateway answers. Known once it is routed. */
@@ -119,6 +120,12 @@ void run_resume(sluice_exchange *x, sluice_verdict v);
 /* Call fn(arg) when the exchange ends, in a frame of the plugin that runs now. False: no memory. */
 bool run_cleanup(sluice_exchange *x, void (*fn)(void *arg), void *arg);
 
+/* Whether it is plugin's code of x that calls: x is in a frame that runs, and this is its thread.
+ * Any thread, while x lives. */
+static inline bool run_calls(const sluice_exchange *x)
+{
+	return worker_self == x->worker && x->frame && x->frame->state == FRAME_RUNS;
+}
 /* The plugin whose code runs. In a frame. */
 static inline const struct chain_item *run_item(const sluice_exchange *x)
 {

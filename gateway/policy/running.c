@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/log.h"
 #include "policy/frame.h"
 
 _Static_assert((int)RUN_COMPLETE < (int)RUNNING_CLEANUP, "phases and calls are told apart");
@@ -40,4 +41,13 @@ bool running_text(const struct worker *w, char *out, size_t cap)
 	(void)snprintf(out, cap, "plugin instance \"%.*s\" (%s) in %s", STR_ARG(inst->name),
 		inst->plugin->name, running_call_name(word));
 	return true;
+}
+
+void running_tell_misuse(const char *call, const char *why)
+{
+	char who[256] = "a thread that is no worker";
+	if (worker_self && !running_text(worker_self, who, sizeof(who)))
+		(void)snprintf(who, sizeof(who), "worker %u, where no plugin's code runs",
+			worker_self->id);
+	log_error("plugin", "%s is refused: %s; called by %s", call, why, who);
 }

@@ -51,8 +51,11 @@ static inline void running_clear_main(const sluice_instance *inst)
 }
 
 /* What runs on a worker, for people: `plugin instance "NAME" (PLUGIN) in on_request`. False, and
- * "", when it is no plugin's code. Main thread. */
+ * "", when it is no plugin's code. Main thread, or w's own. */
 bool running_text(const struct worker *w, char *out, size_t cap);
+/* A plugin calls a service in a way that is refused: a line of the log says which call, why (the
+ * rest of a sentence), and what of which instance runs on this thread. Any thread. */
+void running_tell_misuse(const char *call, const char *why);
 /* The name of a call, and the instance, of such a word. Async-signal-safe. */
 const char *running_call_name(uintptr_t word);
 static inline const sluice_instance *running_instance(uintptr_t word)

@@ -7,11 +7,13 @@
 
 #include "base/sanitize.h"
 #include "base/stat.h"
+#include "policy/running.h"
+#include "policy/ticket.h"
 #include "store/store.h"
 #include "tls/client.h"
 #include "upstream/fetch.h"
 
-enum wait_kind { WAIT_SLEEP, WAIT_PUBLISH, WAIT_FETCH, WAIT_STORE };
+enum wait_kind { WAIT_SLEEP, WAIT_PUBLISH, WAIT_TICKET, WAIT_FETCH, WAIT_STORE };
 enum { WAIT_MAX_MS = 600 * 1000 };
 
 struct run_wait {
@@ -21,38 +23,59 @@ struct run_wait {
 	enum wait_kind kind;
 	union {
 		sluice_hook hook;
+		sluice_park_fn park;
 		sluice_fetch_fn fetch;
 		sluice_store_fn store;
 	} then;
 	struct timer timer;
 	struct instance_waiter waiter; /* PUBLISH: on the list of the instance */
+	struct parked parked;          /* TICKET */
 	struct fetch *fetch;           /* owned, while under way */
 	struct redis_call call;        /* STORE */
 	const sluice_store *store;     /* borrowed: of the instance; STORE */
 };
 
 static void wait_on_due(struct timer *t);
+static void wait_on_ticket(struct parked *p);
 static void wait_cancel(struct frame_wait *fw);
 
-static const char *const wait_names[] = {
-	[WAIT_SLEEP] = "a timer",
-	[WAIT_PUBLISH] = "what the plugin publishes",
-	[WAIT_FETCH] = "a fetch",
-	[WAIT_STORE] = "a store",
+static const struct {
+	const char *what, *call; /* for people: with its article; of the interface */
+} wait_names[] = {
+	[WAIT_SLEEP] = { "a timer", "sluice_sleep()" },
+	[WAIT_PUBLISH] = { "what the plugin publishes", "sluice_await_publish()" },
+	[WAIT_TICKET] = { "a ticket", "sluice_park()" },
+	[WAIT_FETCH] = { "a fetch", "sluice_fetch()" },
+	[WAIT_STORE] = { "a store", "a call of a store" },
 };
 
-/* NULL when the hook that runs may not wait, waits already, or there is no memory left. */
-static struct run_wait *wait_new(sluice_exchange *x, enum wait_kind kind)
+/* Why x cannot be parked now, as the rest of a sentence; NULL: it can. */
+static const char *wait_refused(const sluice_exchange *x, bool has_callback)
 {
+	if (!run_calls(x))
+		return "it is for the exchange whose hook runs, on its own thread";
+	if (!x->frame->may_wait)
+		return "this hook cannot wait";
+	if (x->frame->wait)
+		return "the hook waits for something already";
+	return has_callback ? NULL : "the callback is NULL";
+}
+
+/* NULL when it is refused, which is in the log then, or when the exchange's memory is spent. */
+static struct run_wait *wait_new(sluice_exchange *x, enum wait_kind kind, bool has_callback)
+{
+	const char *why = wait_refused(x, has_callback);
+	if (why) {
+		running_tell_misuse(wait_names[kind].call, why);
+		return NULL;
+	}
 	struct run_wait *w = x->spare_wait;
 	struct frame *f = x->frame;
-	if (!f->may_wait || f->wait)
-		return NULL;
 	if (!w)
 		w = arena_alloc(x->arena, sizeof(*w));
 	if (!w)
 		return NULL;
-	w->wait = (struct frame_wait){ wait_cancel, wait_names[kind] };
+	w->wait = (struct frame_wait){ wait_cancel, wait_names[kind].what };
 	w->x = x;
 	w->frame = f;
 	w->kind = kind;
@@ -70,6 +93,8 @@ static void wait_end(struct run_wait *w)
 {
 	timer_drop(&w->timer);
 	list_del(&w->waiter.link);
+	if (w->kind == WAIT_TICKET)
+		(void)parked_leave(&w->parked);
 	w->frame->wait = NULL;
 	if (!MEMORY_IS_WATCHED)
 		w->x->spare_wait = w;
@@ -105,12 +130,30 @@ static void wait_resume_hook(struct run_wait *w)
 	run_resume(x, then(x, conf));
 }
 
+static void wait_resume_park(struct run_wait *w, sluice_status st)
+{
+	sluice_exchange *x = w->x;
+	sluice_park_fn then = w->then.park;
+	const void *conf = wait_wake(w);
+	run_resume(x, then(x, conf, st));
+}
+
 static void wait_on_due(struct timer *t)
 {
 	struct run_wait *w = container_of(t, struct run_wait, timer);
-	if (w->kind == WAIT_PUBLISH)
+	/* whoever resumed was told that it counts */
+	bool resumed = w->kind == WAIT_TICKET && parked_leave(&w->parked);
+	if (w->kind != WAIT_SLEEP && !resumed)
 		stat_inc(STAT_TIMEOUT_PLUGIN);
-	wait_resume_hook(w);
+	if (w->kind == WAIT_TICKET)
+		wait_resume_park(w, resumed ? SLUICE_OK : SLUICE_TIMEOUT);
+	else
+		wait_resume_hook(w);
+}
+
+static void wait_on_ticket(struct parked *p)
+{
+	wait_resume_park(container_of(p, struct run_wait, parked), SLUICE_OK);
 }
 
 static void wait_on_publish(struct instance_waiter *waiter)
@@ -118,14 +161,19 @@ static void wait_on_publish(struct instance_waiter *waiter)
 	wait_resume_hook(container_of(waiter, struct run_wait, waiter));
 }
 
+static void wait_set_timer(struct run_wait *w, uint64_t ms)
+{
+	worker_timer(w->x->worker, &w->timer, (ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS) * NS_PER_MS);
+}
+
 static sluice_verdict wait_until(sluice_exchange *x, enum wait_kind kind, uint64_t ms,
 	sluice_hook then)
 {
-	struct run_wait *w = wait_new(x, kind);
+	struct run_wait *w = wait_new(x, kind, then);
 	if (!w)
 		return SLUICE_FAIL;
 	w->then.hook = then;
-	worker_timer(x->worker, &w->timer, (ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS) * NS_PER_MS);
+	wait_set_timer(w, ms);
 	if (kind == WAIT_PUBLISH) {
 		w->waiter.on_publish = wait_on_publish;
 		list_push(&x->slots[run_item(x)->slot]->waiters, &w->waiter.link);
@@ -143,6 +191,27 @@ sluice_verdict host_sleep(sluice_exchange *x, uint64_t ms, sluice_hook then)
 	return wait_until(x, WAIT_SLEEP, ms, then);
 }
 
+sluice_verdict host_park(sluice_exchange *x, uint64_t timeout_ms, sluice_ticket *ticket,
+	sluice_park_fn then)
+{
+	if (!ticket || timeout_ms == 0) {
+		running_tell_misuse(wait_names[WAIT_TICKET].call,
+			ticket ? "no time is given" : "there is no place for the ticket");
+		return SLUICE_FAIL;
+	}
+	struct run_wait *w = wait_new(x, WAIT_TICKET, then);
+	if (!w)
+		return SLUICE_FAIL;
+	parked_init(&w->parked, wait_on_ticket);
+	if (!parked_enter(&w->parked, x->worker, ticket)) {
+		wait_end(w);
+		return SLUICE_FAIL;
+	}
+	w->then.park = then;
+	wait_set_timer(w, timeout_ms);
+	return SLUICE_WAIT;
+}
+
 /* ---- fetch --------------------------------------------------------------------------------- */
 
 static void wait_on_fetch(void *ctx, const sluice_fetch_response *r)
@@ -158,11 +227,11 @@ static void wait_on_fetch(void *ctx, const sluice_fetch_response *r)
 sluice_verdict host_fetch(sluice_exchange *x, const sluice_fetch_request *r, sluice_fetch_fn then)
 {
 	sluice_fetch_response failed = { .size = sizeof(failed), .status = SLUICE_ERROR };
-	const struct policy *p = run_item(x)->inst->policy;
-	struct run_wait *w = wait_new(x, WAIT_FETCH);
+	struct run_wait *w = wait_new(x, WAIT_FETCH, then);
 	const char *why = NULL;
 	if (!w)
 		return SLUICE_FAIL;
+	const struct policy *p = run_item(x)->inst->policy;
 	struct tls_client *tls = NULL;
 	sluice_str ca_file = instance_ca_file(run_item(x)->inst, x->arena, r->ca_file);
 	if (r->ca_file.len && !ca_file.len) /* which would mean everybody's */
@@ -195,7 +264,7 @@ static void wait_on_store(struct redis_call *c, sluice_status st, const sluice_v
 static struct run_wait *wait_new_store(sluice_exchange *x, const sluice_store *s,
 	sluice_store_fn then)
 {
-	struct run_wait *w = wait_new(x, WAIT_STORE);
+	struct run_wait *w = wait_new(x, WAIT_STORE, then);
 	if (w) {
 		w->store = s;
 		w->then.store = then;

@@ -10,6 +10,8 @@
 
 sluice_verdict host_await_publish(sluice_exchange *x, uint64_t timeout_ms, sluice_hook then);
 sluice_verdict host_sleep(sluice_exchange *x, uint64_t ms, sluice_hook then);
+sluice_verdict host_park(sluice_exchange *x, uint64_t timeout_ms, sluice_ticket *ticket,
+	sluice_park_fn then);
 sluice_verdict host_fetch(sluice_exchange *x, const sluice_fetch_request *r, sluice_fetch_fn then);
 sluice_verdict host_store_eval(sluice_exchange *x, const sluice_store *s,
 	const sluice_script *script, sluice_str key, const sluice_str *args, size_t nargs,

@@ -409,6 +409,7 @@ static struct exchange *exchange_new(struct proxy *p, struct client *c)
 	x->events = &walk_events;
 	x->view = view_ref(p->view);
 	x->px.slots = x->view->slots;
+	x->px.keeper = &x->view->keeper;
 	run_init(&x->px);
 	/* now: a client that says `Connection: X-User` must not take away what a plugin will set */
 	forwarded_clean(x);

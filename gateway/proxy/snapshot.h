@@ -103,9 +103,10 @@ size_t snapshot_count(void);
 /* ---- on a worker --------------------------------------------------------------------------- */
 
 struct view {
-	struct snapshot *snap;               /* shared: ref */
-	struct worker *worker;               /* borrowed */
-	unsigned refs;                       /* exchanges, and `current` of the proxy */
+	struct snapshot *snap; /* shared: ref */
+	struct worker *worker; /* borrowed */
+	unsigned refs; /* exchanges, plugins' work in the background, `current` of the proxy */
+	struct instance_keeper keeper;
 	struct upstream **upstreams;         /* owned */
 	struct instance_worker **slots;      /* shared: ref each */
 	void (*on_free)(struct snapshot *s); /* any thread: the last view let go of s */

@@ -13,12 +13,23 @@ static struct instance_worker *view_attach(struct worker *w, sluice_instance *in
 	return iw;
 }
 
+static void view_keep(struct instance_keeper *k)
+{
+	(void)view_ref(container_of(k, struct view, keeper));
+}
+
+static void view_let_go(struct instance_keeper *k)
+{
+	view_unref(container_of(k, struct view, keeper));
+}
+
 struct view *view_new(struct worker *w, struct snapshot *s, void (*on_free)(struct snapshot *s))
 {
 	struct view *v = mem_new(struct view);
 	v->snap = s;
 	v->worker = w;
 	v->refs = 1;
+	v->keeper = (struct instance_keeper){ view_keep, view_let_go };
 	v->on_free = on_free;
 	v->upstreams = mem_array(struct upstream *, s->n_upstreams + 1);
 	v->slots = mem_array(struct instance_worker *, s->n_instances + 1);

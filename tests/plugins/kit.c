@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "kit_internal.h"
 #include "kit_use.h"
+#include "policy/background.h"
 #include "policy/module.h"
 #include "store/store.h"
 
@@ -305,6 +306,12 @@ const char *kit_errors(sluice_instance *inst)
 	return arena_str(&u->arena, text).data;
 }
 
+/* There are no views: an instance is kept until kit_stop(). */
+static void use_keep(struct instance_keeper *k)
+{
+	(void)k;
+}
+
 void kit_start(sluice_instance *inst)
 {
 	struct kit_use *u = kit_use(inst);
@@ -316,6 +323,7 @@ void kit_start(sluice_instance *inst)
 	u->slot = instance_attach(&kit_worker, inst);
 	if (!u->slot)
 		kit_die("worker_start() failed");
+	u->keeper = (struct instance_keeper){ use_keep, use_keep };
 	static const uint32_t upstreams[INSTANCE_UPSTREAMS]; /* all are one to the kit */
 	u->item = (struct chain_item){ .plugin = inst->plugin,
 		.conf = inst->conf,
@@ -334,6 +342,8 @@ void kit_stop(sluice_instance *inst)
 		at = &(*at)->next;
 	*at = u->next;
 	kit_settle();
+	if (u->slot)
+		background_drop(&kit_worker, u->slot);
 	if (u->slot)
 		instance_detach(&kit_worker, u->slot);
 	instance_unref(inst);

@@ -53,7 +53,7 @@ int kit_check(sluice_instance *inst);
 const char *kit_errors(sluice_instance *inst);
 /* Bind and check if that was not done, start() and worker_start(), all of which must succeed. */
 void kit_start(sluice_instance *inst);
-/* worker_stop(), stop(), and free. */
+/* The worker stops: work in the background is dropped; worker_stop(), stop(), and free. */
 void kit_stop(sluice_instance *inst);
 void *kit_conf(sluice_instance *inst);
 void *kit_state(sluice_instance *inst);

@@ -110,6 +110,7 @@ sluice_exchange *kit_exchange(sluice_instance *inst, const char *method, const c
 	x->request = &k->request;
 	x->worker = &kit_worker;
 	x->slots = &u->slot;
+	x->keeper = &u->keeper;
 	x->on_resumed = on_resumed;
 	x->route_name = STR("route");
 	x->upstream_name = STR("upstream");

@@ -16,6 +16,7 @@ struct kit_use {
 	struct instance_worker *slot; /* NULL: not started */
 	struct chain_item item;
 	struct chain chain;
+	struct instance_keeper keeper;
 	unsigned exchanges;
 	bool checked;
 };

@@ -1,6 +1,6 @@
 /*
  * What a plugin may do with an exchange: read and change it, answer, wait, and see its bodies. Part
- * of sluice/plugin.h. All of it is for the worker thread of that exchange.
+ * of sluice/plugin.h. All of it is for the worker thread of that exchange, but for sluice_resume().
  */
 #ifndef SLUICE_EXCHANGE_H
 #define SLUICE_EXCHANGE_H
@@ -273,6 +273,63 @@ static inline sluice_verdict sluice_store_command(sluice_exchange *x, const slui
 {
 	return sluice_host_table->store_command(x, s, argv, argc, timeout_ms, then);
 }
+/* Wait for anything: a thread of the plugin's own, another exchange, what sluice_background()
+ * brings. then runs on the exchange's worker, after sluice_resume(*ticket) or when timeout_ms have
+ * passed, and its status says which. *ticket is written before this returns, and goes to other
+ * threads as anything else does. timeout_ms: 1 to 600000 (10 minutes), and more counts as that.
+ * SLUICE_FAIL, and a line in the log, where the hook cannot wait (on_complete, a STREAM body hook,
+ * a provider of attributes) or waits already, for a time of 0, a NULL, another thread than the
+ * worker's, or an exchange of which no hook runs. */
+static inline sluice_verdict sluice_park(sluice_exchange *x, uint64_t timeout_ms,
+	sluice_ticket *ticket, sluice_park_fn then)
+{
+	return sluice_host_table->park(x, timeout_ms, ticket, then);
+}
+/* Any thread, at any time, as often as one likes: let the exchange of that ticket go on. Its
+ * callback never runs within this call, but soon, from its worker's event loop; also where the hook
+ * that parked it has not returned yet. True: it is this call that wakes it, and its callback is
+ * told SLUICE_OK, unless the exchange ends before (its client leaves, its worker stops): what is
+ * handed over to it is to be taken back by its sluice_cleanup(). False: it was woken before, its
+ * time was up, it has ended, or its worker has; then nothing happens. A ticket that sluice_park()
+ * never gave is reported in the log. Takes a short lock. */
+static inline bool sluice_resume(sluice_ticket ticket)
+{
+	return sluice_host_table->resume(ticket);
+}
+
+/* Work that outlives the exchange: a fetch on this worker. fn runs later on this worker, exactly
+ * once unless the worker stops first, whatever becomes of the exchange; the instance stays as it is
+ * until then, over reloads too. In any hook, on_complete included. r is copied. An instance may
+ * have 64 under way on each worker. 0, or -1 when there are more, when r is malformed, a NULL, or
+ * where sluice_park() could not be called either: fn is not called then. The log says why; that
+ * there are too many it says once, until there are fewer. */
+static inline int sluice_background(sluice_exchange *x, const sluice_fetch_request *r,
+	sluice_work_fn fn)
+{
+	return sluice_host_table->background(x, r, fn);
+}
+
+/* In the callback of such a fetch, for its instance on its worker: one more fetch, as by
+ * sluice_background(); the instance, to log with; the worker's state; and the value published last,
+ * or NULL, which is valid until the callback returns. */
+static inline int sluice_work_fetch(sluice_work *k, const sluice_fetch_request *r,
+	sluice_work_fn fn)
+{
+	return sluice_host_table->work_fetch(k, r, fn);
+}
+static inline sluice_instance *sluice_work_instance(const sluice_work *k)
+{
+	return sluice_host_table->work_instance(k);
+}
+static inline void *sluice_work_state(const sluice_work *k)
+{
+	return sluice_host_table->work_state(k);
+}
+static inline const void *sluice_work_published(const sluice_work *k)
+{
+	return sluice_host_table->work_published(k);
+}
+
 /* Memory stores hold 64-bit cells, one for each key, shared by all workers without a lock. A cell's
  * value is the time, in sluice_now_ns() terms, until which it matters: a cell whose value is not
  * after now reads as 0 and may be given to another key. In a store that is full of cells that

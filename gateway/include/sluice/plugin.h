@@ -184,6 +184,14 @@ typedef struct sluice_host {
 	bool (*query_remove)(sluice_exchange *, sluice_str name);
 	bool (*host_set)(sluice_exchange *, sluice_str host);
 	bool (*upstream_set)(sluice_exchange *, const sluice_upstream *);
+	sluice_verdict (
+		*park)(sluice_exchange *, uint64_t timeout_ms, sluice_ticket *, sluice_park_fn);
+	bool (*resume)(sluice_ticket);
+	int (*background)(sluice_exchange *, const sluice_fetch_request *, sluice_work_fn);
+	int (*work_fetch)(sluice_work *, const sluice_fetch_request *, sluice_work_fn);
+	sluice_instance *(*work_instance)(const sluice_work *);
+	void *(*work_state)(const sluice_work *);
+	const void *(*work_published)(const sluice_work *);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source

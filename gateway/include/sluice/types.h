@@ -277,7 +277,8 @@ typedef struct sluice_fetch_request {
 	size_t max_body;     /* bytes; more is SLUICE_ERROR; 0: 1 MiB */
 	/* PEM file of authorities, relative to the configuration file; empty: the system's */
 	sluice_str ca_file;
-	/* of sluice_main_fetch(): handed back with the response, tells one fetch from another */
+	/* of sluice_main_fetch(), sluice_background() and sluice_work_fetch(): handed back with the
+	 * response, tells one fetch from another */
 	void *user;
 } sluice_fetch_request;
 
@@ -294,6 +295,23 @@ typedef struct sluice_fetch_response {
 
 typedef sluice_verdict (
 	*sluice_fetch_fn)(sluice_exchange *x, const void *conf, const sluice_fetch_response *r);
+
+/* A parked exchange, by sluice_park(), for whoever resumes it. A plain value: copy it, keep it in
+ * any memory for any time, forget it. It holds nothing, and finds out by its generation when the
+ * exchange is gone. One of zeros is no exchange's. */
+typedef struct sluice_ticket {
+	uint32_t worker, slot;
+	uint64_t generation;
+} sluice_ticket;
+
+/* SLUICE_OK: it was resumed; SLUICE_TIMEOUT: the time was up first. */
+typedef sluice_verdict (*sluice_park_fn)(sluice_exchange *x, const void *conf, sluice_status st);
+
+/* A fetch in the background, by sluice_background(): of one instance on one worker, without an
+ * exchange. There until its callback returns. */
+typedef struct sluice_work sluice_work;
+typedef void (*sluice_work_fn)(sluice_work *k, const void *conf, const sluice_fetch_response *r);
+
 typedef void (
 	*sluice_main_fetch_fn)(sluice_instance *inst, void *conf, const sluice_fetch_response *r);
 typedef void (*sluice_main_timer_fn)(sluice_instance *inst, void *conf);

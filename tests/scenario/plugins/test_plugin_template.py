@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,43 @@ def test_ask(examples):
     g.reload(g.config_path.read_text().replace("  may-they:\n", "  may-they:\n    fail_open: true\n"), {})
     wait_for(lambda: g.get("/").status == 200, what="the changed policy")
     assert "requests are refused" in g.log() and "requests pass unasked" in g.log()
+
+
+def test_tenant(example_tree, gateway, origin):
+    """Many ask at the same time for one key: the service is asked once, and the one who asked first may leave."""
+    gate = threading.Event()
+
+    def slow(peer, request):
+        gate.wait(10)
+        reply(200, b"blue")(peer, request)
+    service = origin(slow)
+    g = gateway("""
+runtime: { workers: 1 }
+listeners:
+  - { name: public, address: "127.0.0.1:@public@" }
+routes:
+  - name: all
+    match: { path: /* }
+    plugins: [{ use: tenant, url: "http://127.0.0.1:@app@/", timeout: 10s }, { use: headers, response: { set: { X-Tenant: "{tenant}" } } }]
+    respond: { body: "in\n" }
+""", app=service.port, args=["--plugin-dir", example_tree])
+    waiting = [g.connect() for _ in range(5)]
+    for c in waiting:
+        c.request("GET", "/", {"X-Api-Key": "k"})
+    asked = service.wait(1)[0]
+    assert asked.fields.get("x-api-key") == "k"
+    waiting[0].reset()
+    gate.set()
+    for c in waiting[1:]:
+        r = c.response()
+        assert r.status == 200 and r.fields.get("x-tenant") == "blue"
+    assert g.get("/", {"X-Api-Key": "k"}).fields.get("x-tenant") == "blue"
+    assert len(service.requests) == 1
+    service.behave(reply(404))
+    assert refusal(g.get("/", {"X-Api-Key": "other"})) == "key-unknown"
+    assert refusal(g.get("/")) == "key-missing"
+    service.behave(reply(500))
+    assert refusal(g.get("/", {"X-Api-Key": "third"})) == "tenant-down"
 
 
 def test_deny_list_without_its_file(example_tree):

@@ -25,6 +25,23 @@ static struct chain chain;
 static sluice_instance *instances[PLUGINS];
 static bool completed;
 
+unsigned walk_kept;
+
+static void walk_keep(struct instance_keeper *k)
+{
+	(void)k;
+	walk_kept++;
+}
+
+static void walk_let_go(struct instance_keeper *k)
+{
+	(void)k;
+	assert_true(walk_kept > 0);
+	walk_kept--;
+}
+
+static struct instance_keeper keeper = { walk_keep, walk_let_go };
+
 void note(const char *fmt, ...)
 {
 	size_t n = strlen(trace);
@@ -113,6 +130,7 @@ void walk_begin(unsigned n, const char *lines, size_t budget)
 	walk->request = &request;
 	walk->worker = &fakewire_worker;
 	walk->slots = slot_of;
+	walk->keeper = &keeper;
 	walk->on_resumed = on_resumed;
 	walk->route_name = STR("the-route");
 	walk->upstream_name = STR("the-upstream");

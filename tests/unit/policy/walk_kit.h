@@ -32,6 +32,7 @@ extern unsigned resumed;      /* how often on_resumed was called, and with what 
 extern enum run_result result;
 extern struct instance_worker slots[PLUGINS];
 extern struct policy walk_policy;
+extern unsigned walk_kept; /* references to what holds the instances, of work in the background */
 
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int walk_setup(void **state);

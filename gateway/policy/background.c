@@ -1,0 +1,208 @@
+/* Fetches that outlive their exchange. See background.h. */
+#include "policy/background.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "policy/running.h"
+#include "tls/client.h"
+#include "upstream/fetch.h"
+
+struct sluice_work {
+	struct list link;               /* of those of the worker */
+	struct worker *worker;          /* borrowed */
+	struct instance_worker *iw;     /* borrowed: the keeper holds it */
+	struct instance_keeper *keeper; /* shared: ref */
+	struct fetch *fetch;            /* owned; NULL: its callback runs, or has run */
+	sluice_work_fn fn;
+	void *user; /* borrowed: the plugin's */
+	struct grave grave;
+};
+
+/* of a worker */
+struct background_part {
+	struct list works;
+};
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
+static void work_free(struct sluice_work *k)
+{
+	k->keeper->unref(k->keeper);
+	free(k);
+}
+
+static void work_bury(struct grave *g)
+{
+	work_free(container_of(g, struct sluice_work, grave));
+}
+
+/* It is off the list, and counts no longer. */
+static void work_leave(struct sluice_work *k)
+{
+	list_del(&k->link);
+	k->iw->n_works--;
+	if (k->iw->n_works <= BACKGROUND_MAX / 2)
+		k->iw->works_refused = false;
+}
+
+static void work_cancel(struct sluice_work *k)
+{
+	fetch_cancel(k->fetch);
+	work_leave(k);
+	work_free(k);
+}
+
+void background_drop(struct worker *w, const struct instance_worker *iw)
+{
+	struct background_part *part = w->part[PART_BACKGROUND];
+	if (!part)
+		return;
+	list_each_safe (e, &part->works) {
+		struct sluice_work *k = container_of(e, struct sluice_work, link);
+		if (k->iw == iw)
+			work_cancel(k);
+	}
+}
+
+static void background_end(void *arg)
+{
+	struct background_part *part = arg;
+	struct list *e;
+	while ((e = list_pop(&part->works)))
+		work_cancel(container_of(e, struct sluice_work, link));
+	free(part);
+}
+
+static struct list *background_list(struct worker *w)
+{
+	struct background_part *part = w->part[PART_BACKGROUND];
+	if (!part) {
+		part = mem_new(struct background_part);
+		list_init(&part->works);
+		worker_set_part(w, PART_BACKGROUND, part, background_end);
+	}
+	return &part->works;
+}
+
+/* ---- a fetch ------------------------------------------------------------------------------- */
+
+/* The view goes at the end of the turn: this is called from within the fetch's connection. */
+static void work_on_fetch(void *ctx, const sluice_fetch_response *r)
+{
+	struct sluice_work *k = ctx;
+	sluice_instance *inst = k->iw->inst;
+	sluice_fetch_response given = *r;
+	given.user = k->user;
+	k->fetch = NULL;
+	work_leave(k);
+	instance_count_fetch(inst, r);
+	running_set(k->worker, inst, RUNNING_FETCH, NULL);
+	k->fn(k, inst->conf, &given);
+	running_clear(k->worker);
+	worker_bury(k->worker, &k->grave, work_bury);
+}
+
+static struct fetch *work_fetch(struct sluice_work *k, const sluice_fetch_request *r,
+	const char **why)
+{
+	const sluice_instance *inst = k->iw->inst;
+	struct fetch *f = NULL;
+	struct arena a;
+	*why = NULL;
+	arena_init(&a, 0);
+	struct tls_client *tls =
+		inst->policy->fetch_tls(instance_ca_file(inst, &a, r->ca_file), why);
+	if (!*why)
+		f = fetch_start(k->worker, r, tls, work_on_fetch, k, why);
+	tls_client_free(&tls);
+	arena_fini(&a);
+	return f;
+}
+
+/* Told once, until there is room again: it may be that every request asks for one too many. */
+static bool work_has_room(struct instance_worker *iw)
+{
+	if (iw->n_works < BACKGROUND_MAX)
+		return true;
+	if (!iw->works_refused)
+		log_warn("plugin",
+			"%.*s: more than %d fetches in the background of a worker: some are "
+			"refused",
+			STR_ARG(iw->inst->name), BACKGROUND_MAX);
+	iw->works_refused = true;
+	return false;
+}
+
+/* Whose: worker, iw and keeper are taken from it. */
+static int work_begin(const struct sluice_work *whose, const sluice_fetch_request *r,
+	sluice_work_fn fn)
+{
+	const char *why;
+	if (!work_has_room(whose->iw))
+		return -1;
+	struct sluice_work *k = mem_new(struct sluice_work);
+	*k = *whose;
+	k->fn = fn;
+	if (r->size >= offsetof(sluice_fetch_request, user) + sizeof(r->user))
+		k->user = r->user;
+	k->fetch = work_fetch(k, r, &why);
+	if (!k->fetch) {
+		log_error("plugin", "%.*s: cannot fetch %.*s: %s", STR_ARG(k->iw->inst->name),
+			STR_ARG(r->url), why);
+		free(k);
+		return -1;
+	}
+	k->keeper->ref(k->keeper);
+	k->iw->n_works++;
+	list_push(background_list(k->worker), &k->link);
+	return 0;
+}
+
+/* ---- for the host table -------------------------------------------------------------------- */
+
+int host_background(sluice_exchange *x, const sluice_fetch_request *r, sluice_work_fn fn)
+{
+	const char *why = NULL;
+	if (!r || !fn)
+		why = r ? "the callback is NULL" : "the request is NULL";
+	else if (!run_calls(x))
+		why = "it is for the exchange whose hook runs, on its own thread";
+	if (why) {
+		running_tell_misuse("sluice_background()", why);
+		return -1;
+	}
+	const struct sluice_work whose = { .worker = x->worker,
+		.iw = x->slots[run_item(x)->slot],
+		.keeper = x->keeper };
+	return work_begin(&whose, r, fn);
+}
+
+int host_work_fetch(sluice_work *k, const sluice_fetch_request *r, sluice_work_fn fn)
+{
+	if (!r || !fn || worker_self != k->worker) {
+		running_tell_misuse("sluice_work_fetch()",
+			!r            ? "the request is NULL"
+				: !fn ? "the callback is NULL"
+				      : "it is for the thread of that worker");
+		return -1;
+	}
+	const struct sluice_work whose = { .worker = k->worker, .iw = k->iw, .keeper = k->keeper };
+	return work_begin(&whose, r, fn);
+}
+
+sluice_instance *host_work_instance(const sluice_work *k)
+{
+	return k->iw->inst;
+}
+
+void *host_work_state(const sluice_work *k)
+{
+	return k->iw->state;
+}
+
+const void *host_work_published(const sluice_work *k)
+{
+	return k->iw->published ? k->iw->published->value : NULL;
+}
