@@ -126,6 +126,7 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 		build_plugins(&b);
 		build_check_route_names(&b);
 		build_routes(&b);
+		build_stories(&b);
 		build_secrets(&b);
 	}
 	env->policy->names = NULL;
@@ -155,6 +156,7 @@ void snapshot_free(struct snapshot *s)
 		cidr_set_unref(&s->listeners[i].balancers);
 		cidr_set_unref(&s->listeners[i].trusted_proxies);
 	}
+	cidr_set_unref(&s->stories.clients);
 	router_free(&s->router);
 	arena_fini(&s->arena);
 	free(s);

@@ -50,9 +50,15 @@ void build_check_facts(struct build *b, const struct route *r);
 void build_check_answer_fact(struct build *b, const struct route *r, const struct node *at,
 	const sluice_expr *e);
 
+/* build_stories.c: whose stories the error log tells. Routes are there. */
+void build_stories(struct build *b);
+
 /* build_respond.c: the route's own answer. */
 void build_respond(struct build *b, struct route *r);
 
+/* The addresses that an option lists. NULL: none, or one is malformed, which is reported. */
+struct cidr_set *build_cidr_set(struct build *b, const void *dst, const char *option,
+	sluice_strs texts);
 /* Stores by name, for bind.store. */
 int build_find_store(void *ctx, const struct node *n, const sluice_store **out);
 /* Upstreams by name, for bind.upstream: whether there is one. *out stays as it is: each instance

@@ -100,8 +100,7 @@ static struct tls_server *build_tls_server(struct build *b, const struct listene
 	return tls_server_new(&args);
 }
 
-/* The addresses that an option lists. */
-static struct cidr_set *build_cidr_set(struct build *b, const void *dst, const char *option,
+struct cidr_set *build_cidr_set(struct build *b, const void *dst, const char *option,
 	sluice_strs texts)
 {
 	const char *why = "";

@@ -44,9 +44,22 @@ static const sluice_option admin_options[] = {
 
 static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
 
+static const sluice_option stories_options[] = {
+	SLUICE_OPTION(SLUICE_T_STRS, struct stories_conf, routes, .max = "1000",
+		.doc = "only requests of these routes; left out: of all"),
+	SLUICE_OPTION(SLUICE_T_STRS, struct stories_conf, clients, .max = "1000",
+		.doc = "only requests of clients with these addresses, or in these networks; left "
+		       "out: of all"),
+	SLUICE_OPTIONS_END,
+};
+
 static const sluice_option log_options[] = {
 	SLUICE_OPTION(SLUICE_T_ENUM, struct log_conf, level, .def = "info", .choices = levels,
 		.doc = "least severity that the error log (stderr) tells"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct log_conf, stories, .sub = stories_options,
+		.sub_size = sizeof(struct stories_conf),
+		.doc = "which requests tell in the error log, at level info, what happened to "
+		       "them; left out: all of them, at level debug"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct log_conf, access, .sub = access_options,
 		.sub_size = sizeof(struct access_conf), .flags = SLUICE_F_SUBOBJECT,
 		.doc = "the access log"),

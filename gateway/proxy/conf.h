@@ -26,8 +26,15 @@ struct admin_conf {
 	sluice_strs hosts;  /* names it may be asked by */
 };
 
+/* Whose story is told; an empty list stands for all. */
+struct stories_conf {
+	sluice_strs routes;  /* names */
+	sluice_strs clients; /* addresses and networks */
+};
+
 struct log_conf {
 	int32_t level; /* enum log_level */
+	struct stories_conf stories;
 	struct access_conf access;
 };
 

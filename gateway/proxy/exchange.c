@@ -404,10 +404,10 @@ static struct exchange *exchange_new(struct proxy *p, struct client *c)
 	x->px.worker = p->worker;
 	x->px.on_resumed = exchange_on_resumed;
 	x->proxy = p;
-	if (unlikely(log_is_on(LOG_DEBUG)))
-		x->px.timeline = timeline_new(&c->arena);
 	x->events = &walk_events;
 	x->view = view_ref(p->view);
+	if (unlikely(x->view->snap->stories.are_chosen || log_is_on(LOG_DEBUG)))
+		x->px.timeline = timeline_new(&c->arena);
 	x->px.slots = x->view->slots;
 	x->px.keeper = &x->view->keeper;
 	run_init(&x->px);

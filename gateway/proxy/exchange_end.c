@@ -3,6 +3,8 @@
  * its codecs, its hooks or its timers: so both faces are detached at once, and everything else
  * waits for the end of the turn.
  */
+#include "base/addr.h"
+#include "base/cidr.h"
 #include "base/log.h"
 #include "proxy/admit.h"
 #include "proxy/exchange.h"
@@ -61,14 +63,28 @@ void exchange_end(struct exchange *x, int err)
 	worker_at_turn_end(x->px.worker, &x->end);
 }
 
-/* What happened, for whoever reads the error log at its most talkative. */
+/* Whether log.stories means x. */
+static bool exchange_is_chosen(const struct exchange *x)
+{
+	const struct snapshot_stories *s = &x->view->snap->stories;
+	struct addr client;
+	if (x->route ? !x->route->tells_stories : !s->any_route)
+		return false;
+	return !s->clients ||
+		(addr_from_ip(x->px.client_ip, 0, &client) && cidr_set_has(s->clients, &client));
+}
+
+/* What happened, for whoever asked for it by log.stories, or reads the log at level debug. */
 static void exchange_tell_story(const struct exchange *x)
 {
 	char text[TIMELINE_TEXT];
+	bool are_chosen = x->view->snap->stories.are_chosen;
+	if (are_chosen && !exchange_is_chosen(x))
+		return;
 	(void)timeline_text(x->px.timeline, text);
-	log_debug("request", "%.*s on route %.*s: %u%s%s; %s", STR_ARG(x->px.request_id),
-		STR_ARG(x->px.route_name), (unsigned)x->status, x->code ? " " : "",
-		x->code ? x->code : "", text);
+	log_write(are_chosen ? LOG_INFO : LOG_DEBUG, "request", "%.*s on route %.*s: %u%s%s; %s",
+		STR_ARG(x->px.request_id), STR_ARG(x->px.route_name), (unsigned)x->status,
+		x->code ? " " : "", x->code ? x->code : "", text);
 }
 
 /* Nobody up the stack looks at x: hooks, log, memory. */

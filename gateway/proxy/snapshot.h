@@ -40,6 +40,14 @@ struct route {
 	struct route_answer answer;
 	unsigned index;           /* among the routes */
 	series_id requests, time; /* its metrics */
+	bool tells_stories;       /* log.stories.routes has it, or is empty */
+};
+
+/* Of log.stories. */
+struct snapshot_stories {
+	bool are_chosen;          /* some requests tell theirs, whatever the level of the log */
+	bool any_route;           /* also one that no route took */
+	struct cidr_set *clients; /* owned; NULL: all */
 };
 
 struct snapshot_upstream {
@@ -63,7 +71,8 @@ struct snapshot {
 	uint64_t loaded_ms;    /* wall clock */
 	struct arena arena;    /* owned */
 	struct gateway_conf conf;
-	bool logs;               /* there is an access log */
+	bool logs; /* there is an access log */
+	struct snapshot_stories stories;
 	struct secrets *secrets; /* in the arena: what plugins declared; NULL: nothing */
 	const char *file;
 	struct addr admin;     /* len 0: no admin address */

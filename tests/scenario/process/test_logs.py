@@ -219,3 +219,28 @@ def test_a_journal_gets_priorities(gateway, folder):
     g.reload(HELLO + "nonsense: 1\n", expect="the configuration in force stays")
     assert re.search(r"^<3>\S+Z error ", g.log(), re.M) and re.search(r"^<6>\S+Z info ", g.log(), re.M)
     assert not re.search(r"^\d{4}-", g.log(), re.M)
+
+
+STORIES = STDERR.replace("level: info,", "level: info, stories: { @whose@ },") + """
+listeners:
+  - { name: public, address: "127.0.0.1:@public@", trusted_proxies: [127.0.0.1] }
+routes:
+  - { name: shop, match: { path: /shop }, respond: { status: 200 } }
+  - { name: rest, match: { path: /rest }, respond: { status: 200 } }
+"""
+
+
+@pytest.mark.parametrize("whose, told", [
+    ("routes: [shop]", ["shop 192.0.2.7", "shop 10.1.1.1"]),
+    ("clients: [192.0.2.7, 2001:db8::/32]", ["shop 192.0.2.7", "rest 192.0.2.7", "none 192.0.2.7"]),
+    ("routes: [rest], clients: [10.0.0.0/8]", ["rest 10.1.1.1"]),
+    ("", []),
+])
+def test_stories_of_chosen_requests(gateway, whose, told):
+    g = gateway(STORIES, whose=whose)
+    for path in ("shop", "rest", "none"):
+        for client in ("192.0.2.7", "10.1.1.1"):
+            g.get(f"/{path}", {"X-Forwarded-For": client})
+    by_id = {a["id"]: f'{a["path"][1:]} {a["client"]}' for a in g.access(6)}
+    stories = re.findall(r"info  request: (\S+) on route \S*: \d+.* ms done", g.stop())
+    assert sorted(by_id[i] for i in stories) == sorted(told)

@@ -42,6 +42,8 @@ TEST(mistakes)
 		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: {} }, { name: q, match: "
 		       "{ path: /x }, respond: {} }]\n",
 			"cannot be told apart" },
+		{ HEAD ROUTE "log: { stories: { routes: [s] } }\n", "did you mean \"r\"?" },
+		{ HEAD ROUTE "log: { stories: { clients: [10.0.0.0/33] } }\n", "10.0.0.0/33" },
 		{ HEAD "routes: [{ name: r, match: { path: 'regex:(' }, respond: {} }]\n",
 			"at character" },
 		{ HEAD "routes: [{ name: r, match: { path: /x }, respond: { headers: { "
