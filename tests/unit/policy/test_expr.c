@@ -1,5 +1,6 @@
 /* policy/expr: key expressions, what is one and what it finds. */
 #include "policy/expr.h"
+#include "route/match.h"
 
 #include "walk_kit.h"
 
@@ -57,6 +58,51 @@ TEST(values)
 	assert_value("claim:sub", "s");
 	sluice_field_remove(walk, SLUICE_REQUEST, SLUICE_STR("X-Key")); /* removed is gone */
 	(void)walk_request();
+	walk_end();
+}
+
+/* Routes are chosen before there is a request to ask for facts, by code of their own: it has to
+ * read header fields and parameters as everybody behind it does. */
+TEST(route_conditions_read_the_same)
+{
+	static const char *const headers[] = { "header:X-Key", "header:x-list", "header:Cookie",
+		"header:spaced" };
+	static const struct {
+		const char *query, *expr;
+	} queries[] = { { "x=1&y=&x=2&z", "query:x" }, { "a=c+d%20e", "query:a" },
+		{ "a=%41%zz%", "query:a" }, { "%61=1&a=2&&b", "query:a" },
+		{ "a=1%2C%202&a=%2B", "query:a" }, { "a=b=c&A=2", "query:a" } };
+	struct expr_wrong wrong = { .why = NULL };
+	struct pattern_error e;
+	struct condition c;
+	bool in_name;
+	walk_begin(1,
+		"X-Key: k\nX-List: a\nX-Key: second\nx-list: b, c\nX-LIST: d\nCookie: a=1\n"
+		"Cookie: b=2\nSpaced: two  words\n",
+		0);
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+		sluice_str name = str_of(headers[i] + strlen("header:")),
+			   value = expr_value(walk,
+				   expr_compile(&arena, str_of(headers[i]), NULL, &wrong));
+		assert_true(value.len > 0);
+		assert_int_equal(header_condition_parse(&arena, (sluice_pair){ name, value }, &c,
+					 &in_name, &e),
+			0);
+		assert_int_equal(header_condition_match(&c, &walk->request->fields), MATCH_YES);
+	}
+	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+		walk->request->query = str_of(queries[i].query);
+		sluice_str name = str_of(queries[i].expr + strlen("query:")),
+			   value = expr_value(walk,
+				   expr_compile(&arena, str_of(queries[i].expr), NULL, &wrong));
+		assert_true(value.len > 0);
+		assert_int_equal(query_condition_parse(&arena, (sluice_pair){ name, value }, &c,
+					 &in_name, &e),
+			0);
+		if (query_condition_match(&c, walk->request->query) != MATCH_YES)
+			fail_msg("%s of %s is \"%.*s\", and no condition finds it", queries[i].expr,
+				queries[i].query, STR_ARG(value));
+	}
 	walk_end();
 }
 
