@@ -13,7 +13,12 @@
 
 enum {
 	SPLICE_MIN = 2 * 1024 * 1024, /* bytes of a body that are worth passing on unread */
-	INTERIM_MAX = 16,             /* 1xx responses before the final one */
+	/* The system makes room for what the server sends by how much is taken at a time. As long
+	 * as a client may not be reading at all, little is taken at a time: large pieces would have
+	 * the server send megabytes ahead that nobody wants. */
+	SPLICE_EARLY = 8 * 1024 * 1024, /* more than the buffers of a socket hold */
+	SPLICE_EARLY_PIECE = 16 * 1024,
+	INTERIM_MAX = 16, /* 1xx responses before the final one */
 };
 
 /* ---- the head ------------------------------------------------------------------------------ */
@@ -256,12 +261,19 @@ static bool conn_use_input(struct http1_conn *c)
 
 /* ---- the reading loop ---------------------------------------------------------------------- */
 
+/* How many bytes to pass on next. */
+static uint64_t conn_splice_most(const struct http1_conn *c)
+{
+	uint64_t most = c->s.bytes_in - c->in_start < SPLICE_EARLY ? SPLICE_EARLY_PIECE
+								   : STREAM_READ_SHARE;
+	return c->left < most ? c->left : most;
+}
+
 /* Have the rest of a long body passed on without reading it. True: go on. */
 static bool conn_splice(struct http1_conn *c)
 {
 	uint64_t n = 0;
-	enum splice r = c->o.events->on_waiting(&c->o, &c->s,
-		c->left < STREAM_READ_SHARE ? c->left : STREAM_READ_SHARE, &n);
+	enum splice r = c->o.events->on_waiting(&c->o, &c->s, conn_splice_most(c), &n);
 	c->left -= n;
 	if (c->left == 0) {
 		conn_set_response(c, RESPONSE_WHOLE);
