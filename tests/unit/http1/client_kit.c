@@ -113,6 +113,20 @@ static void on_body(struct origin *o, struct buf *data)
 	(void)ask_released(BODY);
 }
 
+static enum splice on_waiting(struct origin *o, struct stream *from, uint64_t most, uint64_t *n)
+{
+	uint64_t *offer = ask.spliced < 8 << 20 ? &ask.early_offer : &ask.late_offer;
+	(void)o;
+	if (!ask.splices)
+		return SPLICE_UNABLE;
+	if (most > *offer)
+		*offer = most;
+	*n = most;
+	ask.spliced += most;
+	from->bytes_in += most;
+	return SPLICE_OK;
+}
+
 static void on_end(struct origin *o, const struct fields *trailers)
 {
 	(void)o;
@@ -145,6 +159,7 @@ static void on_fail(struct origin *o, int err)
 static const struct origin_events events = {
 	.on_head = on_head,
 	.on_body = on_body,
+	.on_waiting = on_waiting,
 	.on_end = on_end,
 	.on_drained = on_drained,
 	.on_fail = on_fail,

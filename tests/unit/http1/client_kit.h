@@ -25,6 +25,10 @@ struct ask {
 	struct arena arena;
 	unsigned interims, heads, ends, fails, drained;
 	int status, err;
+	/* what is offered to be passed on unread, taken if `splices`; the most of one offer, before
+	 * and after 8 MiB were taken */
+	bool splices;
+	uint64_t spliced, early_offer, late_offer;
 	bool sent, answered;
 	char *body;
 	size_t body_len, take; /* take: most at a time; 0: all */
