@@ -1,6 +1,7 @@
 /*
  * What a plugin may do with an exchange: read and change it, answer, wait, and see its bodies. Part
- * of sluice/plugin.h. All of it is for the worker thread of that exchange, but for sluice_resume().
+ * of sluice/plugin.h. Call all of it on the worker thread of that exchange, except where a comment
+ * says "any thread".
  */
 #ifndef SLUICE_EXCHANGE_H
 #define SLUICE_EXCHANGE_H
@@ -30,11 +31,12 @@ static inline bool sluice_field_next(sluice_exchange *x, sluice_side side, size_
 	return sluice_host_table->field_next(x, (int)side, iter, out);
 }
 /* Set replaces every field of that name; add appends one; remove takes all away. name and value are
- * copied. In a request, set and remove go by sluice_names_alike(), and hold for the trailers that
- * come behind its body as well. Fields that frame the message, belong to the connection or (in a
- * request) are written by the gateway are left alone, with a warning in the log. So is a value with
- * control bytes, except that set then removes: no old value may pass for the new. One exception:
- * `te: trailers` may be set in a request, and asks the upstream for trailers. */
+ * copied. In a request, set and remove compare names by sluice_names_alike(), and apply to the
+ * trailers behind its body as well. Fields that frame the message, belong to the connection or (in
+ * a request) are written by the gateway are not changed; the log then has a warning. A value with
+ * control bytes is not written either, with a warning; set still removes the old fields then, so
+ * that no old value is taken for the new one. One exception: `te: trailers` may be set in a
+ * request, and asks the upstream for trailers. */
 static inline void sluice_field_set(sluice_exchange *x, sluice_side side, sluice_str name,
 	sluice_str value)
 {
@@ -60,14 +62,15 @@ static inline void *sluice_alloc(sluice_exchange *x, size_t n)
 {
 	return sluice_host_table->alloc(x, n);
 }
-/* Memory of the exchange that is this plugin's, at its place in the route's list: zeroed at the
- * first call, the same at each one after it, whatever hook asks. n is the same each time. NULL as
- * for sluice_alloc(). */
+/* Memory of the exchange for this plugin at its place in the route's list. The first call returns
+ * it zeroed, and every later call, from any hook, returns the same memory. n must be the same in
+ * each call. NULL as for sluice_alloc(). */
 static inline void *sluice_state(sluice_exchange *x, size_t n)
 {
 	return sluice_host_table->state(x, n);
 }
-/* Call fn(arg) when the exchange ends, after on_complete; last registered, first called. */
+/* Call fn(arg) when the exchange ends, after on_complete. The function that was registered last is
+ * called first. */
 static inline void sluice_cleanup(sluice_exchange *x, void (*fn)(void *), void *arg)
 {
 	sluice_host_table->cleanup(x, fn, arg);
@@ -94,22 +97,23 @@ static inline sluice_str sluice_expr_value(sluice_exchange *x, const sluice_expr
 {
 	return sluice_host_table->expr(x, e);
 }
-/* The same, telling whether the request says it once. Of something repeated *out is all values,
- * joined, in an order that the client chose: who decides by it should refuse the request. */
+/* The same, and tells how many values the request has. Where it has several, *out is all of them,
+ * joined, in an order that the client chose: a plugin that decides by the value should refuse such
+ * a request. */
 static inline sluice_reading sluice_expr_read(sluice_exchange *x, const sluice_expr *e,
 	sluice_str *out)
 {
 	return sluice_host_table->expr_read(x, e, out);
 }
-/* Put a text together; it lives as long as x. */
+/* Write the template's text for this request to *out. It lives as long as x. */
 static inline sluice_template_result sluice_template_write(sluice_exchange *x,
 	const sluice_template *t, sluice_str *out)
 {
 	return sluice_host_table->template_write(x, t, out);
 }
 /* The network that an address belongs to: "2001:db8:1:2::/64", or the address itself where the
- * prefix is all of it; what is no IP address stays as it is. Prefixes in bits, at most 32 and 128.
- * Any thread. */
+ * prefix covers all its bits. A text that is no IP address is returned as it is. Prefixes in bits,
+ * at most 32 and 128. Any thread. */
 static inline sluice_str sluice_ip_network(sluice_str ip, unsigned v4_prefix, unsigned v6_prefix,
 	char buf[SLUICE_IP_NETWORK])
 {
@@ -128,8 +132,8 @@ static inline sluice_str sluice_attr(sluice_exchange *x, sluice_str name)
 {
 	return sluice_host_table->attr(x, name);
 }
-/* ns: string constant such as "claim"; fn is asked for the part after the colon; ctx must live as
- * long as x. */
+/* ns: string constant such as "claim"; fn is called with the part after the colon and returns the
+ * value; ctx must live as long as x. */
 static inline void sluice_attr_provide(sluice_exchange *x, const char *ns, sluice_attr_fn fn,
 	void *ctx)
 {
@@ -148,7 +152,7 @@ static inline sluice_verdict sluice_refuse(sluice_exchange *x, int status, const
 {
 	return sluice_host_table->refuse(x, status, code, detail);
 }
-/* Answer with a body of one's own (copied). */
+/* Answer with a body of the plugin's own (copied). */
 static inline sluice_verdict sluice_reply(sluice_exchange *x, int status, sluice_str content_type,
 	sluice_str body)
 {
@@ -157,31 +161,33 @@ static inline sluice_verdict sluice_reply(sluice_exchange *x, int status, sluice
 
 /*
  * Sending a request elsewhere. These functions change what is forwarded, and what later hooks, key
- * expressions and placeholders are told of the request; they do not route it anew: the route, its
+ * expressions and placeholders see of the request. They do not route it anew: the route, its
  * plugins, the `path:NAME` of its pattern, and its options stay. The access log shows what the
- * client asked for, and beside it what a plugin made of that. X-Forwarded-Host and its kin say what
- * the client asked for.
+ * client asked for, and beside it what a plugin made of that. X-Forwarded-Host and the other
+ * forwarding fields say what the client asked for.
  *
  * Legal in on_request, in a BUFFER hook on the request's body the first time that it is called, and
- * in the callbacks of their waits: while nothing of the request was forwarded. Strings are copied.
- * The functions return false when they changed nothing: they were called elsewhere or with
- * something that no request can have, which the log tells with plugin and instance; or the
- * exchange's memory is spent. A plugin whose request must not go where it went before returns
- * SLUICE_FAIL then.
+ * in the callbacks of their waits, that is, while nothing of the request has been forwarded.
+ * Strings are copied. The functions return false when they changed nothing: they were called at
+ * another time or with a value that no request can have (a line in the log then names the plugin
+ * and the instance), or the exchange's memory is spent. A plugin that must not let the request go
+ * to its former destination returns SLUICE_FAIL then.
  */
 
 /* Replace path and query. The path begins with '/' and is in the normal form of the request's own
  * (SLUICE_I_PATH): no empty and no dot segments, no escape of an unreserved character, escapes in
- * upper case, nothing that a path cannot have. Another one is refused, not put right: what is put
- * together from parts of a request is to be looked at. The query is without '?', visible ASCII
- * without '#'; data NULL: the target has none. A target `*` becomes the path. */
+ * upper case, nothing that a path cannot have. A path in another form is refused and not corrected,
+ * because a plugin has to check a path that it builds from parts of a request. The query is without
+ * '?', visible ASCII without '#'; data NULL: the target has no query. The path replaces a target
+ * `*` too. */
 static inline bool sluice_target_set(sluice_exchange *x, sluice_str path, sluice_str query)
 {
 	return sluice_host_table->target_set(x, path, query);
 }
-/* Make the query have one parameter of that name: in the place of the first it had, or behind all
- * others, which stay as they are. name and value are plain, of any bytes; they are escaped. Names
- * of the query are compared decoded. Refused: an empty name, and a target `*`. */
+/* Give the query exactly one parameter of that name. It takes the place of the first one of that
+ * name, or stands behind all others; other parameters stay as they are. name and value are plain,
+ * of any bytes; they are escaped. Names in the query are compared decoded. Refused: an empty name,
+ * and a target `*`. */
 static inline bool sluice_query_set(sluice_exchange *x, sluice_str name, sluice_str value)
 {
 	return sluice_host_table->query_set(x, name, value);
@@ -191,26 +197,26 @@ static inline bool sluice_query_remove(sluice_exchange *x, sluice_str name)
 {
 	return sluice_host_table->query_remove(x, name);
 }
-/* The host, and its port if it has one, that the upstream is asked for: Host, or :authority in
- * HTTP/2. It is what sluice_field_set() of `Host` sets; the last call counts. Without it the
- * upstream is asked for what the client asked for; upstreams have no option about it, and TLS to a
- * server goes by the name of the server. SLUICE_I_HOST stays what the client asked for. */
+/* Set the host, with its port if it has one, that the upstream is asked for: Host, or :authority in
+ * HTTP/2. sluice_field_set() of `Host` does the same; the last call counts. Without such a call the
+ * upstream is asked for the host that the client asked for. No option of an upstream sets it, and
+ * TLS to a server uses the name of the server. SLUICE_I_HOST stays what the client asked for. */
 static inline bool sluice_host_set(sluice_exchange *x, sluice_str host)
 {
 	return sluice_host_table->host_set(x, host);
 }
 /* Forward this request to another upstream, whose options then hold for it: servers, balancing,
  * protocol, TLS, timeouts, retries. What the route says of methods, upgrades, trailers and gRPC
- * stays. A route that answers by itself (`respond`) forwards the request instead. The last call
- * counts. u is bound to an option of type SLUICE_T_UPSTREAM of the instance that runs; NULL and
- * another instance's are refused. The access log and the metrics of upstreams count the upstream
- * that was set. */
+ * stays in force. A route that answers by itself (`respond`) forwards the request instead. The last
+ * call counts. u is bound to an option of type SLUICE_T_UPSTREAM of the instance that runs; NULL
+ * and another instance's are refused. The access log and the metrics of upstreams count the
+ * upstream that was set. */
 static inline bool sluice_upstream_set(sluice_exchange *x, const sluice_upstream *u)
 {
 	return sluice_host_table->upstream_set(x, u);
 }
 
-/* Bodies: see sluice_body_mode. */
+/* Bodies are explained at sluice_body_mode. */
 
 /* Ask for the request's or the response's body. Asking again replaces the plan. False when it is
  * too late, the plan or the record lacks something, or the exchange's memory is spent: return
@@ -220,8 +226,9 @@ static inline bool sluice_body_want(sluice_exchange *x, sluice_side side,
 {
 	return sluice_host_table->body_want(x, (int)side, plan);
 }
-/* In a body hook, or in the callback of its wait: the next n bytes of data go on, uncopied where
- * they can; or go nowhere. More than there are means all of them. data itself stays valid. */
+/* In a body hook, or in the callback of its wait: let the next n bytes of data go on (without a
+ * copy where possible), or drop them. An n beyond what is there means all of it. data itself stays
+ * valid. */
 static inline void sluice_body_pass(sluice_exchange *x, size_t n)
 {
 	sluice_host_table->body_pass(x, n);
@@ -230,10 +237,11 @@ static inline void sluice_body_drop(sluice_exchange *x, size_t n)
 {
 	sluice_host_table->body_drop(x, n);
 }
-/* There: other bytes go on, copied. False: they did, and it is enough, as the receiver is slow.
- * Leave the rest of data where it is and return SLUICE_NEXT: if there is a rest, the hook is called
- * with it again when there is room. A call that writes more than 1 MiB and the plan's max is a
- * failure of the plugin. */
+/* In the same places: send other bytes on; they are copied. False: these bytes were taken, but the
+ * receiver is slow and the hook should write no more in this call. Leave the rest of data where it
+ * is and return SLUICE_NEXT: the hook is called with the rest, if there is one, when there is room
+ * again. A call of the hook that writes more than the plan's max and 1 MiB on top is a failure of
+ * the plugin. */
 static inline bool sluice_body_write(sluice_exchange *x, sluice_str bytes)
 {
 	return sluice_host_table->body_write(x, bytes);
@@ -243,8 +251,8 @@ static inline bool sluice_body_write(sluice_exchange *x, sluice_str bytes)
  * callback's own verdict when the answer was there at once (the callback then has already run).
  * Every wait has a deadline. */
 
-/* Resume when the instance publishes next, or when the time is up; tell them apart by
- * sluice_published(). */
+/* Wait until the instance publishes a value or timeout_ms have passed; sluice_published() tells
+ * which. */
 static inline sluice_verdict sluice_await_publish(sluice_exchange *x, uint64_t timeout_ms,
 	sluice_hook then)
 {
@@ -259,8 +267,8 @@ static inline sluice_verdict sluice_fetch(sluice_exchange *x, const sluice_fetch
 {
 	return sluice_host_table->fetch(x, r, then);
 }
-/* Run a script that touches one key on a Redis store. args are formatted before the call returns. v
- * is borrowed. */
+/* Run a script that touches one key on a Redis store. args need not live longer than the call. The
+ * value that the callback gets is borrowed. */
 static inline sluice_verdict sluice_store_eval(sluice_exchange *x, const sluice_store *s,
 	const sluice_script *script, sluice_str key, const sluice_str *args, size_t nargs,
 	uint64_t timeout_ms, sluice_store_fn then)
@@ -275,43 +283,45 @@ static inline sluice_verdict sluice_store_command(sluice_exchange *x, const slui
 }
 /* Wait for anything: a thread of the plugin's own, another exchange, what sluice_background()
  * brings. then runs on the exchange's worker, after sluice_resume(*ticket) or when timeout_ms have
- * passed, and its status says which. *ticket is written before this returns, and goes to other
- * threads as anything else does. timeout_ms: 1 to 600000 (10 minutes), and more counts as that.
- * SLUICE_FAIL, and a line in the log, where the hook cannot wait (on_complete, a STREAM body hook,
- * a provider of attributes) or waits already, for a time of 0, a NULL, another thread than the
- * worker's, or an exchange of which no hook runs. */
+ * passed, and its status says which. *ticket is written before this returns; the plugin
+ * synchronises it with other threads as any other data. timeout_ms: 1 to 600000 (10 minutes); a
+ * greater value counts as 600000. Returns SLUICE_FAIL, with a line in the log, when the hook cannot
+ * wait (on_complete, a STREAM body hook, a provider of attributes) or waits already, timeout_ms is
+ * 0, ticket or then is NULL, the thread is not the exchange's worker, or no hook of the exchange
+ * runs. */
 static inline sluice_verdict sluice_park(sluice_exchange *x, uint64_t timeout_ms,
 	sluice_ticket *ticket, sluice_park_fn then)
 {
 	return sluice_host_table->park(x, timeout_ms, ticket, then);
 }
-/* Any thread, at any time, as often as one likes: let the exchange of that ticket go on. Its
- * callback never runs within this call, but soon, from its worker's event loop; also where the hook
- * that parked it has not returned yet. True: it is this call that wakes it, and its callback is
- * told SLUICE_OK, unless the exchange ends before (its client leaves, its worker stops): what is
- * handed over to it is to be taken back by its sluice_cleanup(). False: it was woken before, its
- * time was up, it has ended, or its worker has; then nothing happens. A ticket that sluice_park()
- * never gave is reported in the log. Takes a short lock. */
+/* Let the exchange of that ticket go on. Any thread, at any time, any number of times, also before
+ * the hook that parked it has returned. The callback never runs within this call; it runs soon
+ * after, from the event loop of the exchange's worker. True: this call wakes the exchange, and its
+ * callback gets SLUICE_OK, unless the exchange ends first (its client leaves, its worker stops): a
+ * sluice_cleanup() must then release what was handed over to it. False, and nothing happens: the
+ * exchange was woken before, its time was up, it has ended, or its worker has. A ticket that
+ * sluice_park() never gave is reported in the log. Takes a short lock. */
 static inline bool sluice_resume(sluice_ticket ticket)
 {
 	return sluice_host_table->resume(ticket);
 }
 
-/* Work that outlives the exchange: a fetch on this worker. fn runs later on this worker, exactly
+/* Begin a fetch on this worker that may outlive the exchange. fn runs later on this worker, exactly
  * once unless the worker stops first, whatever becomes of the exchange; the instance stays as it is
- * until then, over reloads too. In any hook, on_complete included. r is copied. An instance may
- * have 64 under way on each worker. 0, or -1 when there are more, when r is malformed, a NULL, or
- * where sluice_park() could not be called either: fn is not called then. The log says why; that
- * there are too many it says once, until there are fewer. */
+ * until then, over reloads too. Any hook may call it, on_complete included. r is copied. An
+ * instance may have 64 such fetches under way on each worker. Returns 0, or -1 without calling fn:
+ * when there are too many, r is malformed, r or fn is NULL, the thread is not the exchange's
+ * worker, or no hook of the exchange runs. The log says why; it says once that there are too many,
+ * until there are fewer. */
 static inline int sluice_background(sluice_exchange *x, const sluice_fetch_request *r,
 	sluice_work_fn fn)
 {
 	return sluice_host_table->background(x, r, fn);
 }
 
-/* In the callback of such a fetch, for its instance on its worker: one more fetch, as by
- * sluice_background(); the instance, to log with; the worker's state; and the value published last,
- * or NULL, which is valid until the callback returns. */
+/* In the callback of such a fetch, for its instance on its worker: begin one more fetch, as by
+ * sluice_background(); the instance, for sluice_log(); the worker's state; and the value published
+ * last, or NULL, which is valid until the callback returns. */
 static inline int sluice_work_fetch(sluice_work *k, const sluice_fetch_request *r,
 	sluice_work_fn fn)
 {
@@ -340,9 +350,9 @@ static inline bool sluice_store_cell(const sluice_store *s, sluice_str key, uint
 {
 	return sluice_host_table->store_cell(s, key, now_ns, out);
 }
-/* Write desired if the cell still holds c->value; else false, with c->value read anew, 0 if the
- * cell was lost meanwhile: decide again. c->slot is NULL then when sluice_store_cell() would say
- * false. */
+/* Write desired if the cell still holds c->value. False: it holds another value, which now stands
+ * in c->value (0 if the cell was lost meanwhile); decide again. c->slot is NULL then if
+ * sluice_store_cell() would return false. */
 static inline bool sluice_store_cell_swap(sluice_cell *c, uint64_t desired)
 {
 	return sluice_host_table->store_cell_swap(c, desired);

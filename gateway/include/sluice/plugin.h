@@ -9,8 +9,8 @@
  * with the answer; a callback has the shape of a hook, so what runs after a wait looks like what
  * ran before.
  *
- * A plugin includes this header alone. It brings sluice/types.h (strings, options, arguments) and
- * sluice/exchange.h (what a hook may do with its exchange) along.
+ * A plugin includes this header alone. It includes sluice/types.h (strings, options, arguments) and
+ * sluice/exchange.h (what a hook may do with its exchange).
  *
  * Rules that hold for every function of the three unless it says otherwise:
  *  - Strings are (data, len) pairs, not NUL-terminated, borrowed: valid until the hook returns, or
@@ -44,9 +44,9 @@ extern "C" {
  * while in force. */
 typedef sluice_verdict (*sluice_hook)(sluice_exchange *x, const void *conf);
 
-/* A hook that works on a body, see "bodies" below. data: what has come and was not taken off yet,
- * in one piece, valid until the exchange goes on (over a wait, too); end: nothing comes behind it.
- * Both may be: no data, and the end. */
+/* A hook that works on a body; see sluice_body_mode. data: what has come and was not taken off yet,
+ * in one piece, valid until the exchange goes on (over a wait, too); end: nothing comes behind it;
+ * data may then be empty. */
 typedef sluice_verdict (
 	*sluice_body_hook)(sluice_exchange *x, const void *conf, sluice_str data, bool end);
 
@@ -62,8 +62,8 @@ typedef struct sluice_plugin {
 	/* Main thread, on `sluice check` too: cross-option rules and derived values, no network.
 	 * Report what is wrong with sluice_conf_error() and return -1. */
 	int (*check)(sluice_instance *inst, void *conf);
-	/* Main thread, before the configuration is in force: timers, first fetch. Negative: it
-	 * cannot, and none of it is taken. */
+	/* Main thread, before the configuration is in force: timers, first fetch. Negative: the
+	 * instance cannot start, and the configuration is refused as a whole. */
 	int (*start)(sluice_instance *inst, void *conf);
 	/* Main thread, after the last worker let go of the instance, also when check failed:
 	 * release what check and start made. */
@@ -72,7 +72,7 @@ typedef struct sluice_plugin {
 	/* Per-worker state: zeroed memory of worker_size bytes for each worker, reached by
 	 * sluice_worker_state(). */
 	size_t worker_size;
-	/* negative: as of start() */
+	/* negative: as from start() */
 	int (*worker_start)(sluice_instance *inst, const void *conf, void *state);
 	void (*worker_stop)(sluice_instance *inst, const void *conf, void *state);
 
@@ -86,8 +86,8 @@ typedef struct sluice_plugin {
 	/* Worker, exactly once for each exchange whose on_request ran, however it ended. The
 	 * verdict is ignored. */
 	sluice_hook on_complete;
-	/* Main thread, after a worker called sluice_refresh(): coalesced, never more than one
-	 * outstanding. */
+	/* Main thread, after workers called sluice_refresh(). All calls that come before it runs
+	 * lead to one run. */
 	void (*on_refresh)(sluice_instance *inst, const void *conf);
 
 	/* sizeof(sluice_host) the module was built with; SLUICE_PLUGIN() sets it */
@@ -100,14 +100,14 @@ typedef struct sluice_plugin {
 
 	/* The attributes that the plugin states, NULL-terminated: "tenant", or "geo:" for all of a
 	 * namespace. NULL: none. A configuration that names any other fact is refused; one that
-	 * uses a fact before a plugin states it is warned. */
+	 * uses a fact before a plugin states it is accepted with a warning. */
 	const char *const *provides;
 } sluice_plugin;
 
 /* ---- services: the host's table ------------------------------------------------------------ */
 
-/* Use the inline functions below; this is how they reach the gateway. Appended to, never
- * reordered. */
+/* How the inline functions below reach the gateway; plugins call those functions. Members are
+ * appended, never reordered. */
 typedef struct sluice_host {
 	uint32_t abi;
 	uint32_t size;
@@ -216,7 +216,8 @@ extern __attribute__((visibility("hidden"))) const sluice_host *sluice_host_tabl
 /* ---- configuration time, main thread ------------------------------------------------------- */
 
 /* Report a mistake in the named option (NULL: the instance as a whole), shown with FILE:LINE:COL.
- * The name may lead on into blocks, maps and lists: "request.set.X-User", "servers[2].address". */
+ * The name may be a path into blocks, maps and lists: "request.set.X-User",
+ * "servers[2].address". */
 __attribute__((format(printf, 3, 4))) static inline void sluice_conf_error(sluice_instance *inst,
 	const char *option, const char *fmt, ...)
 {
@@ -225,7 +226,7 @@ __attribute__((format(printf, 3, 4))) static inline void sluice_conf_error(sluic
 	sluice_host_table->conf_error(inst, option, fmt, ap);
 	va_end(ap);
 }
-/* How to put right what sluice_conf_error() reported last: one more line below it. */
+/* Say how to correct the mistake that sluice_conf_error() reported last: one more line below it. */
 __attribute__((format(printf, 2, 3))) static inline void sluice_conf_hint(sluice_instance *inst,
 	const char *fmt, ...)
 {
@@ -239,23 +240,24 @@ static inline void *sluice_conf_alloc(sluice_instance *inst, size_t n)
 {
 	return sluice_host_table->conf_alloc(inst, n);
 }
-/* Whether the file gave the option, rather than its default. Takes the same names. */
+/* Whether the file gives the option, so that its value is not the default. It is named as for
+ * sluice_conf_error(). */
 static inline bool sluice_conf_given(sluice_instance *inst, const char *option)
 {
 	return sluice_host_table->conf_given(inst, option);
 }
 /* Read a file of at most max bytes, relative to the configuration file; out is NUL-terminated. It
  * lives as long as the instance when read in check() or start(). Also legal in a main-thread timer,
- * fetch callback or on_refresh(), where it lives until that returns: what is read again and again
- * must not pile up. 0, or a negative errno. */
+ * fetch callback or on_refresh(), where it lives until that returns, so that repeated reads do not
+ * pile up. 0, or a negative errno. */
 static inline int sluice_read_file(sluice_instance *inst, sluice_str path, size_t max,
 	sluice_str *out)
 {
 	return sluice_host_table->read_file(inst, path, max, out);
 }
 /* In check(): compile a key expression that is part of an option's text. NULL, and a sentence in
- * *why, when it is none. Lives as long as the instance. An option that is an expression as a whole
- * is a row of type SLUICE_T_EXPR instead. */
+ * *why, when text is not a key expression. Lives as long as the instance. An option that is an
+ * expression as a whole is a row of type SLUICE_T_EXPR instead. */
 static inline const sluice_expr *sluice_expr_compile(sluice_instance *inst, sluice_str text,
 	const char **why)
 {
@@ -267,32 +269,31 @@ static inline sluice_str sluice_expr_text(const sluice_expr *e)
 	return sluice_host_table->expr_text(e);
 }
 /* In check(): compile the value of a header field that may have placeholders: "user {claim:sub}
- * from {ip}"; a brace that is meant is written twice. field: its name: values that go into Location
- * are escaped, and cannot lead to another host by themselves. side: in which message it will stand.
- * NULL when it is wrong: that was reported at the option, which is named as for
- * sluice_conf_error(). Lives as long as the instance. */
+ * from {ip}"; a literal brace is written twice. field: the field's name; values that go into
+ * Location are escaped and cannot by themselves lead to another host. side: the message that the
+ * field is for. NULL when the text is wrong; the mistake has then been reported at the option,
+ * which is named as for sluice_conf_error(). Lives as long as the instance. */
 static inline const sluice_template *sluice_template_compile(sluice_instance *inst,
 	const char *option, sluice_side side, sluice_str field, sluice_str text)
 {
 	return sluice_host_table->template_compile(inst, option, (int)side, field, text);
 }
-/* Whether it has no placeholder: then *text is what it always is. Any thread. */
+/* Whether the template has no placeholder: *text is then its only value. Any thread. */
 static inline bool sluice_template_fixed(const sluice_template *t, sluice_str *text)
 {
 	return sluice_host_table->template_fixed(t, text);
 }
 /* In check(): the table of that name in a memory store, as a store of its own: only keys of this
- * table take places in it. It is made at its first mention, and is there with what it holds as long
- * as some instance names it, over reloads too. The tables of a store share its memory. Another kind
- * of store is given back as it is. Never NULL. */
+ * table take its places. It is made when it is named first, and keeps its cells as long as an
+ * instance names it, over reloads too. The tables of a store share its memory. A store of another
+ * kind is returned as it is. Never NULL. */
 static inline const sluice_store *sluice_store_table(sluice_instance *inst, const sluice_store *s,
 	sluice_str name)
 {
 	return sluice_host_table->store_table(inst, s, name);
 }
-/* Why sluice_field_set(), _add() or _remove() would leave a field of that name alone, or one of
- * that value: the rest of a sentence ("is no name of a header field"). NULL: they would not. Any
- * thread. */
+/* Why sluice_field_set(), _add() or _remove() would not take this name or this value: the rest of a
+ * sentence ("is no name of a header field"). NULL: they would take it. Any thread. */
 static inline const char *sluice_field_refused(sluice_side side, sluice_field_op op,
 	sluice_str name, sluice_str value)
 {
@@ -302,7 +303,7 @@ static inline sluice_str sluice_instance_name(sluice_instance *inst)
 {
 	return sluice_host_table->instance_name(inst);
 }
-/* Any thread that holds inst. Never give it secrets: it goes to the operator's log. */
+/* Write a line to the error log. Any thread that holds inst. Never log secrets. */
 __attribute__((format(printf, 3, 4))) static inline void sluice_log(sluice_instance *inst,
 	sluice_log_level level, const char *fmt, ...)
 {
@@ -311,17 +312,17 @@ __attribute__((format(printf, 3, 4))) static inline void sluice_log(sluice_insta
 	sluice_host_table->log(inst, NULL, (int)level, fmt, ap);
 	va_end(ap);
 }
-/* In check(): what requests carry under this name is a secret, and the access log shows "***" in
- * its place, whatever becomes of the request. Names are compared decoded, without case, and without
- * what is no letter or digit. Common names (access_token, X-Amz-Signature, sig ...) need not be
- * declared. A name without letters or digits, or of more than 128 bytes, is reported as a mistake
- * of the configuration. */
+/* In check(): declare that values under this name in requests are secret. The access log shows
+ * "***" in their place, whatever becomes of the request. Names are compared decoded, by their
+ * letters and digits alone, without regard to case. Common names (access_token, X-Amz-Signature,
+ * sig ...) need not be declared. A name without letters or digits, or of more than 128 bytes, is
+ * reported as a mistake of the configuration. */
 static inline void sluice_secret(sluice_instance *inst, sluice_secret_kind kind, sluice_str name)
 {
 	sluice_host_table->secret(inst, (int)kind, name);
 }
-/* Whether two names of fields are one to programs that cannot tell '_' from '-' (CGI, WSGI and
- * their kin): equal but for these and for case. Any thread. */
+/* Whether programs that cannot tell '_' from '-' (CGI, WSGI and others) take two field names for
+ * the same: they are equal but for these two characters and for case. Any thread. */
 static inline bool sluice_names_alike(sluice_str a, sluice_str b)
 {
 	return sluice_host_table->names_alike(a, b);
@@ -357,7 +358,7 @@ static inline sluice_store_kind sluice_store_kind_of(const sluice_store *s)
 {
 	return sluice_host_table->store_kind(s);
 }
-/* The process-wide memory store that is there without configuration. */
+/* The memory store of the process that exists without configuration. */
 static inline const sluice_store *sluice_store_local(sluice_instance *inst)
 {
 	return sluice_host_table->store_local(inst);

@@ -1,8 +1,8 @@
 /*
- * What plugins do with strings, so that nobody writes it again: comparing, cutting, names of RFC
- * 9110, digits. All of it is inline, needs no service of the gateway, and may be called on any
- * thread. Strings are borrowed, and what a function returns is part of what it was given; writers
- * copy to memory that the caller measured. Letters are those of ASCII, whatever the locale.
+ * Helpers for strings: comparing, cutting, tokens of RFC 9110, digits. All of them are inline, need
+ * no service of the gateway, and may be called on any thread. Strings are borrowed: a string that a
+ * function returns is part of its argument. Functions that write expect memory that is large
+ * enough. Letters are those of ASCII, whatever the locale.
  */
 #ifndef SLUICE_STR_H
 #define SLUICE_STR_H
@@ -16,7 +16,7 @@ extern "C" {
 /* No string: data is NULL. An empty string has data, and len 0. */
 #define SLUICE_STR_NONE ((sluice_str){ NULL, 0 })
 
-/* Of a text that ends with NUL; NULL gives SLUICE_STR_NONE. */
+/* The string of a NUL-terminated text; NULL gives SLUICE_STR_NONE. */
 static inline sluice_str sluice_str_of(const char *text)
 {
 	return (sluice_str){ text, text ? strlen(text) : 0 };
@@ -44,7 +44,7 @@ static inline bool sluice_is_alnum(char c)
 	return sluice_is_digit(c) || (sluice_lower(c) >= 'a' && sluice_lower(c) <= 'z');
 }
 
-/* RFC 9110 5.6.2: what names of fields, methods and schemes are made of. */
+/* A character of a token (RFC 9110 5.6.2), of which names of fields and methods are made. */
 static inline bool sluice_is_token_char(char c)
 {
 	return sluice_is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
@@ -68,7 +68,7 @@ static inline bool sluice_str_ieq(sluice_str a, sluice_str b)
 	return i == a.len;
 }
 
-/* Whether s is a text that ends with NUL. */
+/* Whether s equals a NUL-terminated text. */
 static inline bool sluice_str_is(sluice_str s, const char *text)
 {
 	return sluice_str_eq(s, sluice_str_of(text));
@@ -79,7 +79,7 @@ static inline bool sluice_str_starts(sluice_str s, sluice_str prefix)
 	return s.len >= prefix.len && sluice_str_eq(sluice_str_n(s.data, prefix.len), prefix);
 }
 
-/* The index of s among n strings, n when it is none of them. */
+/* The index of s among the n strings of v; n when it is none of them. */
 static inline size_t sluice_str_find(sluice_str s, const sluice_str *v, size_t n)
 {
 	size_t i = 0;
@@ -88,7 +88,7 @@ static inline size_t sluice_str_find(sluice_str s, const sluice_str *v, size_t n
 	return i;
 }
 
-/* A token of RFC 9110 5.6.2. Empty is none. */
+/* Whether s is a token (RFC 9110 5.6.2). An empty string is not. */
 static inline bool sluice_str_is_token(sluice_str s)
 {
 	size_t i = 0;
@@ -99,13 +99,13 @@ static inline bool sluice_str_is_token(sluice_str s)
 
 /* ---- cutting ------------------------------------------------------------------------------- */
 
-/* Without its first n bytes; n is at most s.len. */
+/* s without its first n bytes; n is at most s.len. */
 static inline sluice_str sluice_str_skip(sluice_str s, size_t n)
 {
 	return n ? (sluice_str){ s.data + n, s.len - n } : s;
 }
 
-/* Without blanks and tabs at both ends (OWS of RFC 9110 5.6.3). */
+/* s without blanks and tabs at both ends (OWS of RFC 9110 5.6.3). */
 static inline sluice_str sluice_str_trim(sluice_str s)
 {
 	while (s.len && (s.data[0] == ' ' || s.data[0] == '\t'))
@@ -115,8 +115,8 @@ static inline sluice_str sluice_str_trim(sluice_str s)
 	return s;
 }
 
-/* What stands before the first separator; *rest goes on behind it. Without one it is all, and *rest
- * is SLUICE_STR_NONE. */
+/* Returns what stands before the first separator, and moves *rest behind it. Without a separator it
+ * returns all of *rest, which becomes SLUICE_STR_NONE. */
 static inline sluice_str sluice_str_cut(sluice_str *rest, char separator)
 {
 	sluice_str s = *rest;
@@ -132,7 +132,7 @@ static inline sluice_str sluice_str_cut(sluice_str *rest, char separator)
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-/* Copy s to at, where s.len bytes have room. The end of what was written. */
+/* Copy s to at, where s.len bytes have room. Returns the end of what was written. */
 static inline char *sluice_str_put(char *at, sluice_str s)
 {
 	if (s.len)
@@ -140,7 +140,8 @@ static inline char *sluice_str_put(char *at, sluice_str s)
 	return at + s.len;
 }
 
-/* The two hexadecimal digits of a byte, in lower case. The end of what was written. */
+/* Write the two hexadecimal digits of a byte, in lower case. Returns the end of what was
+ * written. */
 static inline char *sluice_hex_put(char *at, unsigned char byte)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -158,7 +159,8 @@ static inline int sluice_hex_value(char c)
 	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-/* A decimal number of digits alone: no sign, no blank. False: it is none, or beyond 64 bits. */
+/* Read a decimal number: digits alone, no sign, no blank. False: s is no such number, or it exceeds
+ * 64 bits. */
 static inline bool sluice_str_u64(sluice_str s, uint64_t *out)
 {
 	uint64_t n = 0;

@@ -1,6 +1,6 @@
 /*
  * The types of the plugin interface: strings, verdicts, options, and what services take and give.
- * Part of sluice/plugin.h, which says the rules that hold for all of it.
+ * Part of sluice/plugin.h, which gives the rules that hold for all of it.
  */
 #ifndef SLUICE_TYPES_H
 #define SLUICE_TYPES_H
@@ -98,8 +98,9 @@ typedef enum sluice_opt_type {
 	/* sluice_blocks, from a map; the key binds to the sub-table's row flagged SLUICE_F_KEY */
 	SLUICE_T_MAP,
 	SLUICE_T_NODE, /* core only: the untouched configuration node */
-	/* const sluice_upstream *, by name from the `upstreams` block; NULL when left out. It is
-	 * the instance's, for as long as that lives; which upstream it is, a reload may change */
+	/* const sluice_upstream *, by name from the `upstreams` block; NULL when left out. It
+	 * belongs to the instance and lives as long; a reload may change which upstream it stands
+	 * for */
 	SLUICE_T_UPSTREAM
 } sluice_opt_type;
 
@@ -124,12 +125,13 @@ typedef struct sluice_option {
 	const char *name; /* as written in the file: lower case, underscores */
 	/* one sentence, starting in lower case, without a full stop */
 	const char *doc;
-	uint32_t type;         /* sluice_opt_type */
-	uint32_t flags;        /* sluice_opt_flags */
-	size_t offset;         /* offsetof in the bound struct */
-	const char *def;       /* default as it would be written; NULL: zero, empty */
-	const char *min, *max; /* inclusive bounds, so written; NULL: none. STR: of its bytes, lists
-				* and maps: of their members */
+	uint32_t type;   /* sluice_opt_type */
+	uint32_t flags;  /* sluice_opt_flags */
+	size_t offset;   /* offsetof in the bound struct */
+	const char *def; /* default as it would be written; NULL: zero, empty */
+	/* inclusive bounds, written as in the file; NULL: none. STR: number of bytes; lists and
+	 * maps: number of members */
+	const char *min, *max;
 	const char *const *choices;      /* ENUM, FLAGS: NULL-terminated */
 	const struct sluice_option *sub; /* BLOCK, LIST, MAP: rows of the inner block */
 	size_t sub_size;                 /* LIST, MAP: sizeof one bound struct */
@@ -147,9 +149,10 @@ typedef enum sluice_side {
 	SLUICE_REQUEST = 0, /* what the client sent; changes apply to what goes upstream */
 	/* before on_response: changes wait for whatever final response the exchange gets */
 	SLUICE_RESPONSE = 1,
-	/* Trailers, for the functions about fields: there only in a body hook of that side, when it
-	 * is told the end. What is not allowed behind a body (RFC 9110 6.5.1) was left out, and is
-	 * left alone. Who sent no `TE: trailers` by HTTP/1.1 gets none. */
+	/* Trailers, for the functions about fields. They exist only in a body hook of that side
+	 * that is called with `end`. Fields that are not allowed behind a body (RFC 9110 6.5.1)
+	 * were left out and cannot be set. A client of HTTP/1.1 that sent no `TE: trailers` gets
+	 * none. */
 	SLUICE_REQUEST_TRAILERS = 2,
 	SLUICE_RESPONSE_TRAILERS = 3
 } sluice_side;
@@ -163,38 +166,41 @@ typedef enum sluice_field_op {
 /* facts of an exchange, by sluice_get() */
 typedef enum sluice_info {
 	SLUICE_I_METHOD = 0,
-	/* http, https: as the client asked, also where a trusted proxy tells */
+	/* http or https: what the client used, or what a trusted proxy says it used */
 	SLUICE_I_SCHEME,
-	SLUICE_I_HOST, /* that the client asked for: lower case, without port */
-	/* normalised: what was matched, and what is forwarded; or what sluice_target_set() said */
+	SLUICE_I_HOST, /* the host that the client asked for: lower case, without port */
+	/* normalised: the path that was matched and is forwarded, or the one that
+	 * sluice_target_set() set */
 	SLUICE_I_PATH,
-	SLUICE_I_QUERY,  /* without '?'; also as it was set; data is NULL when there is none */
+	SLUICE_I_QUERY,  /* without '?', or as a plugin set it; data is NULL when there is none */
 	SLUICE_I_TARGET, /* path and query */
-	/* of the client, also where a trusted proxy tells; "unix" at a unix socket */
+	/* of the client, or what a trusted proxy says it is; "unix" at a unix socket */
 	SLUICE_I_CLIENT_IP,
 	SLUICE_I_ROUTE, /* name of the route */
-	/* name of the upstream, empty for built-in answers; also as sluice_upstream_set() said */
+	/* name of the upstream, or of the one that sluice_upstream_set() set; empty for built-in
+	 * answers */
 	SLUICE_I_UPSTREAM,
 	SLUICE_I_REQUEST_ID
 } sluice_info;
 
 /*
- * Bodies. A body passes untouched, and at no cost, unless a plugin asks for it: for the request's
- * in on_request, for the response's in on_request (whatever response comes) or in on_response (this
- * one). Its body hook is then called with the bytes, at least once, the last time with `end`; also
- * for a message without a body, but not for a response that cannot have one (to HEAD, 204, 304),
- * nor for a tunnel.
+ * Bodies. A body passes unchanged, and at no cost, unless a plugin asks for it: for the request's
+ * body in on_request; for the response's in on_request (for whatever response comes) or in
+ * on_response (for this one). The plugin's body hook is then called with the bytes, at least once,
+ * and the last time with `end`. It is called for a message without a body too, but not for a
+ * response that cannot have one (to HEAD, 204, 304), nor for a tunnel.
  *
- * The hook takes bytes off the front of data, by sluice_body_pass() and sluice_body_drop(), and
- * puts others in their place by sluice_body_write(): what leaves, leaves in the order of these
- * calls. What it leaves is held, and shown to it again with what has come behind it; more than
- * `max` of that are a failure of the plugin. What is left at the end goes on as it is.
+ * The hook takes bytes off the front of data by sluice_body_pass() and sluice_body_drop(), and puts
+ * others in their place by sluice_body_write(). Bytes go on in the order of these calls. Bytes that
+ * the hook does not take off are held, and shown to it again together with those that have come
+ * behind them; to hold more than `max` bytes is a failure of the plugin. Bytes that are left at the
+ * end go on as they are.
  *
  * The verdict: SLUICE_NEXT to go on. SLUICE_FAIL, or an answer (sluice_refuse(), sluice_reply()),
- * ends the message: the client gets that answer as long as it was sent no response head, and what
- * the upstream has of the request is given up; later the response is broken off, so that nobody
- * takes it for whole. SLUICE_WAIT in a BUFFER hook only: in a STREAM hook the services that wait
- * return SLUICE_FAIL.
+ * ends the message: as long as no response head was sent, the client gets that answer, and the
+ * request to the upstream is aborted; later, the response is broken off, so that the client does
+ * not take it for complete. SLUICE_WAIT is for a BUFFER hook only: in a STREAM hook the services
+ * that wait return SLUICE_FAIL.
  */
 typedef enum sluice_body_mode {
 	/* as it comes: the head goes first, and what has left cannot be taken back */
@@ -207,7 +213,7 @@ typedef enum sluice_body_mode {
 /* BUFFER: a body of more than max bytes */
 typedef enum sluice_body_over {
 	SLUICE_BODY_REFUSE = 0, /* 413 for a request; a response is replaced by 502 */
-	/* goes on unseen: the hook is not called, and the request is noted `body-unseen` */
+	/* the body goes on, the hook is not called, and the request has the note `body-unseen` */
 	SLUICE_BODY_PASS
 } sluice_body_over;
 
@@ -216,7 +222,7 @@ typedef struct sluice_body_plan {
 	sluice_body_mode mode;
 	sluice_body_over over; /* BUFFER */
 	uint64_t max;          /* bytes that may be held of one body at a time; 1 to 1 GiB */
-	/* the hook only looks: all that it saw goes on by itself, and Content-Length stays */
+	/* the hook only reads: all bytes go on by themselves, and Content-Length stays */
 	bool read_only;
 } sluice_body_plan;
 
@@ -225,7 +231,7 @@ typedef enum sluice_status {
 	SLUICE_OK = 0,
 	SLUICE_TIMEOUT,     /* the deadline passed first */
 	SLUICE_UNREACHABLE, /* no connection, or it was lost; or the queue to it is full */
-	SLUICE_ERROR        /* the other side answered with an error, or not by the protocol */
+	SLUICE_ERROR        /* the other side answered with an error, or broke the protocol */
 } sluice_status;
 
 typedef enum sluice_value_type {
@@ -250,8 +256,8 @@ typedef sluice_verdict (*sluice_store_fn)(sluice_exchange *x, const void *conf, 
 typedef enum sluice_reading {
 	SLUICE_READ_NONE = 0, /* nothing */
 	SLUICE_READ_ONE,      /* one value */
-	/* several: a repeated header field, parameter or cookie. Services differ in which they
-	 * take */
+	/* several: a repeated header field, parameter or cookie. Services differ in which of them
+	 * they use */
 	SLUICE_READ_MANY,
 	SLUICE_READ_FAIL /* the exchange's budget is spent: return SLUICE_FAIL */
 } sluice_reading;
@@ -277,8 +283,8 @@ typedef struct sluice_fetch_request {
 	size_t max_body;     /* bytes; more is SLUICE_ERROR; 0: 1 MiB */
 	/* PEM file of authorities, relative to the configuration file; empty: the system's */
 	sluice_str ca_file;
-	/* of sluice_main_fetch(), sluice_background() and sluice_work_fetch(): handed back with the
-	 * response, tells one fetch from another */
+	/* for sluice_main_fetch(), sluice_background() and sluice_work_fetch(): returned with the
+	 * response, to tell one fetch from another */
 	void *user;
 } sluice_fetch_request;
 
@@ -290,15 +296,15 @@ typedef struct sluice_fetch_response {
 	size_t n_headers;
 	sluice_str body;
 	const char *error; /* a sentence, when status is not SLUICE_OK */
-	void *user;        /* of the request; NULL for sluice_fetch() */
+	void *user;        /* as in the request; NULL for sluice_fetch() */
 } sluice_fetch_response;
 
 typedef sluice_verdict (
 	*sluice_fetch_fn)(sluice_exchange *x, const void *conf, const sluice_fetch_response *r);
 
-/* A parked exchange, by sluice_park(), for whoever resumes it. A plain value: copy it, keep it in
- * any memory for any time, forget it. It holds nothing, and finds out by its generation when the
- * exchange is gone. One of zeros is no exchange's. */
+/* Names an exchange that sluice_park() parked, for sluice_resume(). A plain value: copy it, keep it
+ * in any memory for any time, or forget it. It keeps nothing alive; its generation shows when the
+ * exchange is gone. A ticket of zeros names no exchange. */
 typedef struct sluice_ticket {
 	uint32_t worker, slot;
 	uint64_t generation;
@@ -307,8 +313,8 @@ typedef struct sluice_ticket {
 /* SLUICE_OK: it was resumed; SLUICE_TIMEOUT: the time was up first. */
 typedef sluice_verdict (*sluice_park_fn)(sluice_exchange *x, const void *conf, sluice_status st);
 
-/* A fetch in the background, by sluice_background(): of one instance on one worker, without an
- * exchange. There until its callback returns. */
+/* A fetch in the background, begun by sluice_background(): it belongs to one instance on one worker
+ * and has no exchange. It lives until its callback returns. */
 typedef struct sluice_work sluice_work;
 typedef void (*sluice_work_fn)(sluice_work *k, const void *conf, const sluice_fetch_response *r);
 
@@ -331,7 +337,7 @@ typedef enum sluice_secret_kind {
 
 /* A 64-bit cell of a memory store. */
 typedef struct sluice_cell {
-	void *slot;       /* NULL: there is none */
+	void *slot;       /* NULL: the store has no cell */
 	uint64_t value;   /* as last read */
 	uint64_t host[6]; /* the gateway's own */
 } sluice_cell;
