@@ -1,4 +1,4 @@
-/* The candidates of a balance, and what is chosen when none is ready. */
+/* The candidates of a balance, and the choice when none is ready. */
 #include "upstream/balance.h"
 
 #include <stdlib.h>
@@ -52,7 +52,7 @@ static void candidate_on_change(struct endpoint_watch *watch)
 	b->ops->update(b, c, was_ready);
 	if (!b->on_room)
 		return;
-	/* with nobody ready, resting servers that have room are chosen as well */
+	/* when no candidate is ready, servers that are down and have room are chosen as well */
 	if (ready || (b->n_ready == 0 && !endpoint_is_full(c->endpoint)))
 		b->on_room(b);
 }
@@ -98,7 +98,7 @@ void balance_remove(struct candidate *c)
 
 /* ---- choosing ------------------------------------------------------------------------------ */
 
-/* The one that is to be probed. */
+/* Choose the server that is to be probed. */
 static enum balance_result choose_only(struct balance *b, const struct balance_ask *ask,
 	struct candidate **out)
 {
@@ -115,7 +115,8 @@ static enum balance_result choose_only(struct balance *b, const struct balance_a
 	return BALANCE_NONE;
 }
 
-/* Nobody is well: the one that has least to do, and among equals the one chosen longest ago. */
+/* No candidate is ready: choose the one with the fewest requests, and among equals the one chosen
+ * longest ago. */
 static enum balance_result choose_resting(struct balance *b, const struct balance_ask *ask,
 	struct candidate **out)
 {
@@ -136,7 +137,7 @@ static enum balance_result choose_resting(struct balance *b, const struct balanc
 		if (!best || load < best_load || (load == best_load && c->turn < best->turn))
 			best = c;
 	}
-	if (up) /* worth waiting for, rather than asking one that is down */
+	if (up) /* wait for a server that is up rather than ask one that is down */
 		return BALANCE_BUSY;
 	if (!best)
 		return busy ? BALANCE_BUSY : BALANCE_NONE;

@@ -1,7 +1,7 @@
 /*
- * Which server is next. A balance knows the candidates of one upstream on one worker: the addresses
- * of its servers. Which of those that are ready it chooses is its algorithm's, a table of
- * functions; what to do when none is ready is the same for all. Its worker's thread only.
+ * Choosing the next server. A balance knows the candidates of one upstream on one worker: the
+ * addresses of its servers. Its algorithm, a table of functions, chooses among those that are
+ * ready; what happens when none is ready is the same for all algorithms. Its worker's thread only.
  */
 #ifndef UPSTREAM_BALANCE_H
 #define UPSTREAM_BALANCE_H
@@ -22,15 +22,15 @@ struct candidate {
 	uint32_t weight;
 	uint32_t place; /* in balance.all */
 	uint64_t turn;  /* of its last choice */
-	bool ready;     /* may be chosen as a matter of course */
-	/* The algorithm's own. */
+	bool ready;     /* the algorithm may choose it */
+	/* Of the algorithm alone. */
 	uint64_t rank;
 	uint32_t heap_place;
 };
 
 struct balance {
 	const struct balance_ops *ops;
-	void *own;              /* the algorithm's; owned */
+	void *own;              /* owned: memory of the algorithm */
 	struct candidate **all; /* owned, of size cap */
 	uint32_t n, n_ready, cap;
 	bool by_load, by_request;           /* what the algorithm looks at */
@@ -41,16 +41,17 @@ struct balance {
 /* What an algorithm does. */
 struct balance_ops {
 	void (*init)(struct balance *b);
-	void (*fini)(struct balance *b); /* no candidate is left */
+	void (*fini)(struct balance *b); /* after the last candidate was removed */
 	/* See balance_key(). NULL: it does not look at requests. */
 	uint64_t (*key)(const struct balance *b, const struct request_head *request);
 	/* c was made, and is not ready; update() follows. */
 	void (*add)(struct balance *b, struct candidate *c);
-	void (*remove)(struct balance *b, struct candidate *c); /* not ready any more */
-	bool by_load; /* update() wants to hear of loads */
-	/* c->ready changed, or the load of its endpoint did. was_ready: before. */
+	void (*remove)(struct balance *b, struct candidate *c); /* c is not ready any more */
+	bool by_load; /* update() is called for changes of load too */
+	/* c->ready or the load of its endpoint changed. was_ready: c->ready before that. */
 	void (*update)(struct balance *b, struct candidate *c, bool was_ready);
-	/* One that is ready and not among the tried, marked by candidate_take_turn(); or NULL. */
+	/* A candidate that is ready and not among the tried, marked by candidate_take_turn(); or
+	 * NULL. */
 	struct candidate *(*choose)(struct balance *b, const struct balance_ask *ask);
 };
 
@@ -61,19 +62,19 @@ void balance_fini(struct balance *b); /* removes all candidates */
 struct candidate *balance_add(struct balance *b, struct endpoint *e, unsigned weight);
 void balance_remove(struct candidate *c);
 
-/* What a choice may depend on. */
+/* What a choice depends on. */
 struct balance_ask {
-	const uint64_t *tried; /* ids of endpoints, which are passed over */
+	const uint64_t *tried; /* ids of endpoints that must not be chosen */
 	unsigned n_tried;
-	/* id of the endpoint that is wanted, whatever its health: to probe it; 0: any */
+	/* id of the one endpoint that may be chosen, whatever its health, to probe it; 0: any */
 	uint64_t only;
 	/* borrowed for the call; NULL: there is no request */
 	const struct request_head *request;
 	uint64_t key; /* balance_key() of the request */
 };
 
-/* What the algorithm remembers of a request, so that its retries go on from there: a consistent
- * hash takes the next on its ring. 0 with algorithms that do not look at requests. */
+/* What the algorithm keeps of a request for its retries: with it a consistent hash takes the next
+ * server on its ring. 0 with algorithms that do not look at requests. */
 static inline uint64_t balance_key(const struct balance *b, const struct request_head *request)
 {
 	return b->by_request && request ? b->ops->key(b, request) : 0;
@@ -81,12 +82,12 @@ static inline uint64_t balance_key(const struct balance *b, const struct request
 
 enum balance_result {
 	BALANCE_CHOSEN,
-	BALANCE_BUSY, /* those that are well are full: wait */
+	BALANCE_BUSY, /* the servers that are up are full: wait */
 	BALANCE_NONE, /* every server was tried */
 };
 /*
- * Choose a server that is not among the tried. When all are down, one is chosen all the same, each
- * in turn: a request that may fail is better than one that must.
+ * Choose a server that is not among the tried. When all are down, one of them is chosen all the
+ * same, each in turn, because the request may then still succeed.
  */
 enum balance_result balance_choose(struct balance *b, const struct balance_ask *ask,
 	struct candidate **out);

@@ -3,16 +3,16 @@
  * n) and is exact at any number:
  *  - round robin by weight: every candidate has a time at which it is due next, 1/weight apart
  *    (earliest deadline first);
- *  - least requests: whoever has the fewest requests in progress for its weight, and among equals
- *    who waited longest.
+ *  - least requests: the candidate with the fewest requests in progress for its weight, and among
+ *    equals the one chosen longest ago.
  */
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "upstream/balance_ops.h"
 
-/* Between two turns of a candidate of weight 1; divides by every weight up to 20, so that those are
- * served exactly. */
+/* Distance between two turns of a candidate of weight 1. Every weight up to 20 divides it, so that
+ * these weights are kept exactly. */
 #define INTERVAL 232792560ull
 
 enum { LOAD_SHIFT = 20, CAP_MIN = 8 };
@@ -21,10 +21,10 @@ enum { LOAD_SHIFT = 20, CAP_MIN = 8 };
 struct heap {
 	struct candidate **v; /* owned, of size cap */
 	uint32_t n, cap;
-	uint64_t now; /* round robin: when the last choice was due */
+	uint64_t now; /* round robin: the rank of the last choice */
 };
 
-/* Ranks wrap round after centuries; compared as distances they may. */
+/* Ranks are compared by their distance, so that they may wrap round. */
 static bool candidate_is_before(const struct candidate *a, const struct candidate *b)
 {
 	if (a->rank != b->rank)
@@ -110,8 +110,8 @@ static void heap_add(struct balance *b, struct candidate *c)
 		h->v = mem_resize(h->v, h->cap, sizeof(struct candidate *), "candidates");
 	}
 	c->heap_place = HEAP_OUT;
-	/* due somewhere in its first interval: workers that start together do not all begin with
-	 * the same server */
+	/* a random place in its first interval, so that workers that start together do not all
+	 * begin with the same server */
 	c->rank = h->now + upstream_random(c->endpoint->part, (uint32_t)(INTERVAL / c->weight));
 }
 
@@ -135,7 +135,8 @@ static void heap_update(struct heap *h, struct candidate *c, uint64_t rank)
 	}
 }
 
-/* The first in the heap that was not tried: those before it step aside meanwhile. */
+/* The first candidate in the heap that was not tried. Those before it leave the heap while it is
+ * looked for. */
 static struct candidate *heap_first(struct heap *h, const struct balance_ask *ask)
 {
 	struct candidate *chosen = NULL;
@@ -145,8 +146,7 @@ static struct candidate *heap_first(struct heap *h, const struct balance_ask *as
 		return NULL;
 	if (!candidate_was_tried(h->v[0], ask->tried, ask->n_tried))
 		return h->v[0];
-	/* the free end of the array, which grows by one for each that leaves the heap, holds
-	 * them */
+	/* they are kept in the free end of the array, which grows by one place for each of them */
 	while (h->n) {
 		struct candidate *c = h->v[0];
 		if (!candidate_was_tried(c, ask->tried, ask->n_tried)) {
@@ -169,7 +169,8 @@ static void round_robin_update(struct balance *b, struct candidate *c, bool was_
 	struct heap *h = b->own;
 	uint64_t rank = c->rank;
 	if (!was_ready && (int64_t)(rank - h->now) < 0)
-		rank = h->now; /* what it missed while it was out is not made up for */
+		/* it does not catch up on the turns that it missed while it was not ready */
+		rank = h->now;
 	heap_update(h, c, rank);
 }
 

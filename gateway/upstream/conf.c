@@ -123,7 +123,7 @@ const sluice_option upstream_options[] = {
 static bool host_is_name(sluice_str host)
 {
 	char last = '.';
-	bool digits = true; /* in the last label: then it would be an address */
+	bool digits = true; /* the last label has digits alone: host is an IP address */
 
 	if (host.len == 0 || host.len > 253)
 		return false;
@@ -160,7 +160,7 @@ static int check_address(struct bind *b, const struct upstream_server *s)
 	uint16_t port;
 
 	if (s->address.len == 0 || upstream_address_parse(s->address, &a))
-		return 0; /* an empty one is reported already */
+		return 0; /* an empty one has been reported */
 	if (str_starts(s->address, STR("http:")) || str_starts(s->address, STR("https:"))) {
 		(void)bind_error(b, s, "address", "a server is host:port, without a scheme");
 		diag_hint(b->diag, "TLS to the servers is the upstream's block: tls: {}");

@@ -25,19 +25,21 @@ struct upstream_server {
 
 /* milliseconds */
 struct upstream_timeouts {
-	/* to an open connection, TLS included, or to the first answer of the name service */
+	/* until a connection is open, TLS included, or until the first answer of the name
+	 * service */
 	uint64_t connect;
-	uint64_t response; /* longest silence of a server that owes an answer */
+	uint64_t response; /* longest silence of a server whose answer is due */
 	uint64_t idle;     /* of a kept connection */
-	uint64_t ping;     /* longest silence of a connection with gRPC calls, before it is asked */
-	uint64_t queue;    /* for a connection, where max_connections are busy */
-	uint64_t tunnel;   /* longest silence of both sides of a tunnel */
+	/* longest silence of a connection with gRPC calls, before a PING is sent */
+	uint64_t ping;
+	uint64_t queue;  /* wait for a connection while max_connections are busy */
+	uint64_t tunnel; /* longest silence of both sides of a tunnel */
 };
 
 struct upstream_health {
-	uint64_t failures;        /* in a row, before a server rests */
-	uint64_t retry_after;     /* ms; first rest */
-	uint64_t retry_after_max; /* ms; it doubles up to here */
+	uint64_t failures;        /* in a row, after which a server is down */
+	uint64_t retry_after;     /* ms; how long the server is down the first time */
+	uint64_t retry_after_max; /* ms; the time doubles up to this */
 };
 
 struct upstream_conf {
@@ -57,7 +59,7 @@ struct upstream_conf {
 	uint64_t max_queue;        /* requests of one worker that wait for a connection */
 	uint64_t max_head;         /* bytes of a response head */
 	uint64_t max_fields;       /* of one */
-	uint64_t resolve_interval; /* ms; names are asked for again */
+	uint64_t resolve_interval; /* ms; names are looked up again after this */
 	struct tls_client_conf tls;
 	bool use_tls; /* `tls` was given: set by upstream_conf_check() */
 };
@@ -65,8 +67,8 @@ struct upstream_conf {
 /* One entry of `upstreams:`; name is the entry's key. */
 extern const sluice_option upstream_options[];
 
-/* What a server's address says. host is empty for literal addresses, which are then in addr; a
- * slice of text else. */
+/* The parts of a server's address. A literal address is in addr, and host is empty; otherwise host
+ * is a slice of text. */
 struct upstream_address {
 	struct addr addr;
 	sluice_str host;
@@ -74,11 +76,11 @@ struct upstream_address {
 };
 must_use bool upstream_address_parse(sluice_str text, struct upstream_address *out);
 
-/* What ALPN offers the servers, NULL-terminated; NULL: nothing. */
+/* The protocols that ALPN offers to the servers, NULL-terminated; NULL: none. */
 const char *const *upstream_alpn(const struct upstream_conf *conf);
 
-/* The rules between options, on the main thread; mistakes are reported where they stand. 0, or
- * -1. */
+/* Check the rules between options, on the main thread; mistakes are reported at their place in the
+ * file. 0, or -1. */
 must_use int upstream_conf_check(struct bind *b, struct upstream_conf *conf);
 
 #endif

@@ -1,4 +1,4 @@
-/* The registry of endpoints and the judgement of their health. */
+/* The registry of endpoints, and their health. */
 #include "upstream/endpoint.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 /* ---- the worker's part --------------------------------------------------------------------- */
 
-/* Every upstream was detached, and no connection is in use. */
+/* Called when every upstream is detached and no connection is in use. */
 static void upstream_part_end(void *part)
 {
 	struct upstream_part *p = part;
@@ -175,7 +175,7 @@ static uint64_t rest_length(struct endpoint *e)
 static void endpoint_rest(struct endpoint *e, const char *when)
 {
 	struct worker *w = e->part->worker;
-	/* a server that fails again so soon after it came back has not recovered */
+	/* a server that fails again so soon after it was UP has not recovered: the rest doubles */
 	bool again = e->state == ENDPOINT_TRIAL || worker_now(w) - e->up_since_ns < e->rest_ns;
 	e->rests = again ? e->rests + 1 : 1;
 	e->rest_ns = rest_length(e);
@@ -217,8 +217,8 @@ void endpoint_succeeded(struct endpoint *e)
 	endpoint_set_state(e, ENDPOINT_UP);
 }
 
-/* The access log knows which error it was; what the system or TLS said of it stands here alone. At
- * most once a second: a server that comes and goes must not fill the log. */
+/* The access log has the error's code; only this line has what the system or TLS said. At most one
+ * line a second, so that a server that comes and goes does not fill the log. */
 static void endpoint_tell(struct endpoint *e)
 {
 	uint64_t now = worker_now(e->part->worker);
@@ -246,7 +246,7 @@ void endpoint_failed(struct endpoint *e, bool trial, int err)
 	} else if (e->state == ENDPOINT_TRIAL && trial) {
 		endpoint_rest(e, "failed when tried again");
 	}
-	/* else: an older request to a server that is known to be down; it says nothing new */
+	/* else: an older request to a server that is DOWN already; that changes nothing */
 }
 
 const char *endpoint_why(const struct endpoint *e)

@@ -1,6 +1,6 @@
 /*
  * One fetch: a request, its response, and one deadline for all of it; fetch_conn makes the
- * connection. The answer is told when nothing of it can call back any more.
+ * connection. fn is called when nothing of the fetch can call back any more.
  */
 #include "upstream/fetch.h"
 
@@ -14,7 +14,7 @@
 #include "upstream/url.h"
 
 enum {
-	TIMEOUT_MS = 5000, /* when none is given */
+	TIMEOUT_MS = 5000, /* when the request gives none */
 	TIMEOUT_MAX_MS = 3600 * 1000,
 	BODY_MAX = 1 << 20, /* likewise */
 	HEADERS_MAX = 64,   /* of a request */
@@ -28,21 +28,21 @@ struct fetch {
 	void *ctx;
 	struct arena arena; /* owned: request, response */
 	struct timer timer; /* of the whole fetch */
-	const char *stage;  /* what it waits for: for the error; NULL: what conn says */
+	const char *stage;  /* what it waits for, for the error's text; NULL: conn.stage */
 	struct url url;
 	const char *host; /* NUL-terminated */
 	struct request_head head;
 	sluice_str body;
 	size_t max_body;
 	struct fetch_conn conn;
-	struct buf answer; /* owned: its body so far */
+	struct buf answer; /* owned: the response's body so far */
 	struct response_head *answer_head;
 	char error[ERROR_TEXT];
 };
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
-/* From here on nothing of the network calls back. */
+/* After this, nothing of the network calls back. */
 static void fetch_hang_up(struct fetch *f)
 {
 	timer_drop(&f->timer);
@@ -154,7 +154,7 @@ static void fetch_on_end(struct origin *o, const struct fields *trailers)
 
 static void fetch_on_drained(struct origin *o)
 {
-	(void)o; /* the request went out in one piece */
+	(void)o; /* the request was sent in one piece */
 }
 
 static void fetch_on_fail(struct origin *o, int err)

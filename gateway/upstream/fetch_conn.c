@@ -11,7 +11,7 @@ enum {
 	FIELDS_MAX = 200,
 };
 
-/* It holds one of the connections that fetches may have as long as it has one. */
+/* A connection counts against the quota of fetches as long as it is there. */
 static void fetch_conn_give_quota(struct fetch_conn *c)
 {
 	quota_give(&c->worker->shares->quota[SHARE_FETCHES]);
@@ -49,7 +49,8 @@ static const struct http1_conn_owner owner = {
 	.on_gone = fetch_conn_on_gone,
 };
 
-/* To the next address: each gets its share of the time that is left. err: of the one before. */
+/* Go on to the next address; each gets its share of the time that is left. err: of the address
+ * before. */
 static void fetch_conn_try(struct fetch_conn *c, int err)
 {
 	uint64_t now = worker_now(c->worker), left = c->due_ns > now ? c->due_ns - now : 1;
@@ -73,7 +74,7 @@ static void fetch_conn_try(struct fetch_conn *c, int err)
 		void *session = c->tls ? tls_client_start(c->tls, c->worker->id, c->host, NULL)
 				       : NULL;
 		if (c->tls && !session) {
-			err = ERR_UPSTREAM_TLS; /* what the address before had is not its fault */
+			err = ERR_UPSTREAM_TLS; /* drop what was said about the address before */
 			c->why[0] = 0;
 			break;
 		}
@@ -132,8 +133,8 @@ void fetch_conn_close(struct fetch_conn *c)
 	if (conn)
 		fetch_conn_give_quota(c);
 	if (o)
-		/* on_free or on_gone follow within: there is nothing left for them to do but
-		 * close */
+		/* on_free or on_gone is called from within release(), and only closes the
+		 * connection */
 		o->ops->release(o);
 	else if (conn)
 		http1_conn_close(conn);

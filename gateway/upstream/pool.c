@@ -13,9 +13,11 @@
 #include "tls/transport.h"
 
 enum {
-	/* that a server takes at a time, as long as it has not said (RFC 9113 6.5.2) */
+	/* requests at a time that a server is taken to allow until it tells its limit (RFC 9113
+	 * 6.5.2) */
 	STREAMS_EXPECTED = 100,
-	LOOK_MAX = 256, /* other clients' connections that are looked at for one's own */
+	/* how many connections of other clients are looked at, to find one of this client */
+	LOOK_MAX = 256,
 };
 
 static void pool_on_http1_open(struct http1_conn *c);
@@ -46,7 +48,7 @@ static void link_bury(struct grave *g)
 	free(container_of(g, struct link, grave));
 }
 
-/* What it adds to the endpoint's sums beyond a connection. */
+/* Set what the link adds to the endpoint's n_extra and n_room. */
 static void link_count(struct link *l, uint32_t extra, uint32_t room)
 {
 	struct endpoint *e = l->endpoint;
@@ -56,7 +58,7 @@ static void link_count(struct link *l, uint32_t extra, uint32_t room)
 	l->room = room;
 }
 
-/* The connection is closed, or closes by itself. May be the endpoint's end. */
+/* The connection is closed, or closes by itself. This may free the endpoint. */
 static void link_free(struct link *l)
 {
 	struct endpoint *e = l->endpoint;
@@ -97,7 +99,7 @@ static void link_set_idle(struct link *l)
 		endpoint_changed(e);
 		return;
 	}
-	endpoint_ref(e); /* what follows may close the last connection */
+	endpoint_ref(e); /* keep e: what follows may close its last connection */
 	pool_close_idle(e, keep);
 	endpoint_changed(e);
 	endpoint_unref(&e);
@@ -110,7 +112,7 @@ static uint32_t link_load(const struct link *l)
 	return l->n_asks + (l->h2 ? http2_conn_load(l->h2) : 0);
 }
 
-/* How many requests it is good for, before it says so. */
+/* How many requests the link is expected to take, until the server tells its limit. */
 static uint32_t link_expects(const struct link *l)
 {
 	const struct endpoint *e = l->endpoint;
@@ -120,7 +122,7 @@ static uint32_t link_expects(const struct link *l)
 	return n < l->conf.max_streams ? n : l->conf.max_streams;
 }
 
-/* Where an open one belongs. */
+/* The state of an open link. */
 static enum link_state link_where(const struct link *l)
 {
 	uint32_t room = http2_conn_room(l->h2);
@@ -144,15 +146,15 @@ static void link_move(struct link *l, enum link_state to)
 	l->state = (uint8_t)to;
 }
 
-/* What it carries, what it takes, or who waits for it has changed. It may be closed afterwards,
- * where it carries nothing. */
+/* What the link carries, what it takes, or who waits for it has changed. A link that carries
+ * nothing may be closed by this. */
 static void link_update(struct link *l)
 {
 	enum http2_stage stage = http2_conn_stage(l->h2);
 	enum link_state to = stage == HTTP2_CONNECTING ? LINK_OPENING : link_where(l);
 	uint32_t load = link_load(l), room = http2_conn_room(l->h2);
 
-	/* of no use, and yet counted as in use */
+	/* the server allows no requests: close it, since it would count as in use */
 	if (stage == HTTP2_OPEN && load == 0 && http2_conn_limit(l->h2) == 0) {
 		link_close(l);
 		return;
@@ -180,7 +182,7 @@ static struct pool_ask *link_pop_ask(struct link *l)
 	return a;
 }
 
-/* Nobody waits for it any more: they are on the list instead. */
+/* Move all asks that wait for the link to the list. */
 static void link_take_asks(struct link *l, struct list *out)
 {
 	list_init(out);
@@ -188,7 +190,7 @@ static void link_take_asks(struct link *l, struct list *out)
 		list_push(out, &link_pop_ask(l)->at);
 }
 
-/* first: of the requests that hear of this failure the oldest is told to count it. */
+/* first: the oldest of the asks is told to count the failure. */
 static void asks_answer(struct list *asks, int err, bool first)
 {
 	struct list *at;
@@ -200,8 +202,8 @@ static void asks_answer(struct list *asks, int err, bool first)
 	}
 }
 
-/* Answer as many as there is room for; once the server has said how much that is, the others look
- * elsewhere. */
+/* Answer as many asks as there is room for. Once the server has told its limit, the others look for
+ * another connection. */
 static void link_serve(struct link *l)
 {
 	struct list others;
@@ -228,7 +230,8 @@ static void link_fail(struct link *l, int err)
 	struct list asks;
 	bool first = !l->loss_counted;
 	link_take_asks(l, &asks);
-	link_free(l); /* first: it does not count any more when they look for another */
+	/* before the asks are answered: it must not count when they look for another connection */
+	link_free(l);
 	asks_answer(&asks, err, first);
 }
 
@@ -296,7 +299,7 @@ static void pool_on_http2_open(struct http2_conn *c)
 		link_update(l);
 }
 
-/* Those who waited together wait for one connection each from now on; the first has this one. */
+/* The asks that waited together need one connection each now; the first gets this one. */
 static void pool_on_http2_chose_http1(struct http2_conn *c, struct stream *s)
 {
 	struct link *l = http2_conn_owner_data(c);
@@ -305,7 +308,7 @@ static void pool_on_http2_chose_http1(struct http2_conn *c, struct stream *s)
 	l->endpoint->chose_http1 = true;
 	link_take_asks(l, &asks);
 	link_count(l, 0, 0);
-	l->h2 = NULL; /* frees itself */
+	l->h2 = NULL; /* the HTTP/2 connection frees itself */
 	l->h1 = http1_conn_adopt(s, &l->conf.http1, &http1_owner, l);
 	if (!l->h1) {
 		link_count_failure(l, ERR_CONNECT_FAILED, "");
@@ -330,7 +333,7 @@ static void pool_on_http2_change(struct http2_conn *c)
 	uint32_t limit = http2_conn_limit(c);
 	if (limit)
 		l->endpoint->last_limit = limit;
-	if (l->n_asks) /* not now: it may be an exchange that makes room */
+	if (l->n_asks) /* not at once: the caller may be an exchange that has just made room */
 		worker_at_turn_end(l->endpoint->part->worker, &l->hook);
 	link_update(l);
 }
@@ -340,7 +343,7 @@ static void pool_on_http2_gone(struct http2_conn *c, int err)
 	struct link *l = http2_conn_owner_data(c);
 	if (err)
 		link_count_failure(l, err, http2_conn_why(c));
-	link_fail(l, err); /* 0: whoever still waits looks elsewhere */
+	link_fail(l, err); /* 0: asks that still wait look for another connection */
 }
 
 /* ---- what calls ask for -------------------------------------------------------------------- */
@@ -355,7 +358,7 @@ static bool conf_eq(const struct link_conf *a, const struct link_conf *b)
 		a->max_streams == b->max_streams && a->ping_ns == b->ping_ns;
 }
 
-/* Of no header: 0, 0. */
+/* 0, 0 for an empty header. */
 static void header_hash(sluice_str header, uint64_t out[2])
 {
 	out[0] = out[1] = 0;
@@ -368,7 +371,7 @@ static bool link_is_stale(struct link *l)
 	return l->h1 ? http1_conn_check_stale(l->h1) : http2_conn_check_stale(l->h2);
 }
 
-/* The first that has room: so the others run empty when there are more than are needed. */
+/* The first link that has room, so that the others become idle when there are more than needed. */
 static struct link *pool_take_shared(struct endpoint *e, const struct link_conf *conf)
 {
 	list_each_safe (at, &e->shared) {
@@ -441,9 +444,9 @@ static struct link *pool_join(struct endpoint *e, const struct link_conf *conf)
 	return NULL;
 }
 
-/* A connection of HTTP/1.1 that is being made and that nobody waits for: these stand first in the
- * list. Without this, clients that ask and leave, over and over, would have a connection made for
- * every request. */
+/* A connection of HTTP/1.1 that is being made and that no ask waits for: these stand first in the
+ * list. Without this, clients that ask and leave over and over would cause a connection for every
+ * request. */
 static struct link *pool_adopt(struct endpoint *e, const struct link_conf *conf, sluice_str header)
 {
 	uint64_t own[2];
@@ -491,7 +494,7 @@ static int link_connect(struct link *l, struct tls_client *tls, sluice_str heade
 		.max_head = conf->max_head,
 		.max_fields = conf->max_fields,
 		.max_requests = l->conf.max_streams,
-		/* more than one only where the server said before how many it takes */
+		/* more than one only where the server told its limit on an earlier connection */
 		.early = e->last_limit ? link_expects(l) : 1,
 		.lenient = conf->lenient,
 		.may_http1 = l->conf.protocol == LINK_EITHER,
@@ -502,7 +505,7 @@ static int link_connect(struct link *l, struct tls_client *tls, sluice_str heade
 
 /* ---- room among all connections ------------------------------------------------------------ */
 
-/* Close an idle connection of whichever endpoint, each in turn. False: this worker has none. */
+/* Close an idle connection of any endpoint, each endpoint in turn. False: this worker has none. */
 static bool room_make(struct upstream_part *p)
 {
 	for (unsigned i = 0; p->n_idle && i < ENDPOINT_BUCKETS; i++) {
@@ -520,7 +523,7 @@ static bool room_make(struct upstream_part *p)
 	return false;
 }
 
-/* One more of the connections that all workers may have. */
+/* Take one more of the connections that all workers together may have. */
 static int room_take(struct upstream_part *p)
 {
 	struct quota *q = &p->worker->shares->quota[SHARE_UPSTREAM];
@@ -548,7 +551,7 @@ static int pool_connect(struct endpoint *e, const struct link_conf *conf, struct
 	if (!err) {
 		err = link_connect(l, tls, header);
 		system = errno;
-		/* the process has more descriptors open than the quota counts */
+		/* the process has more open descriptors than the quota counts */
 		if (err == ERR_NO_DESCRIPTORS && room_make(e->part)) {
 			err = link_connect(l, tls, header);
 			system = errno;
@@ -557,7 +560,7 @@ static int pool_connect(struct endpoint *e, const struct link_conf *conf, struct
 			quota_give(&e->part->worker->shares->quota[SHARE_UPSTREAM]);
 	}
 	if (err) {
-		/* a unix socket that is not there, or is not ours to use, says so at once */
+		/* connecting to a unix socket fails at once when it is missing or not permitted */
 		link_count_failure(l, err, err == ERR_CONNECT_FAILED ? strerror(system) : "");
 		free(l);
 		return err;

@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 
-/* to the next look-up after one failed; doubles up to resolve_interval */
+/* time to the next look-up after one that failed; doubles up to resolve_interval */
 enum { RETRY_FIRST_MS = 500 };
 
 static void server_add(struct server *s, const struct addr *addr)
@@ -50,7 +50,7 @@ static bool server_has(const struct server *s, const struct addr *addr)
 	return false;
 }
 
-/* The candidates become those of the answer; what is in both stays as it is. */
+/* Make the candidates those of the answer; addresses that are in both keep theirs. */
 static void server_take(struct server *s, const struct resolve_answer *a)
 {
 	for (unsigned i = s->n_candidates; i-- > 0;) {

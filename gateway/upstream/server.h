@@ -1,7 +1,6 @@
 /*
- * One entry of an upstream's `servers`, in use: the candidates that its address stands for in the
- * balance. A
- * literal address is one candidate; a name is as many as it has addresses, and is asked for again
+ * One entry of an upstream's `servers` in use: the candidates in the balance for its address. A
+ * literal address is one candidate; a name is one for each of its addresses, and is looked up again
  * and again. When the name service fails, the addresses known last stay. Its worker's thread only.
  */
 #ifndef UPSTREAM_SERVER_H
@@ -18,7 +17,7 @@ struct server_setup {
 	const struct upstream_conf *conf; /* borrowed */
 	uint64_t tls_identity[2];
 	struct endpoint_bounds bounds;
-	/* a name was answered for the first time, or failed to be. From the loop */
+	/* the first look-up of a name has ended, with or without an answer. From the loop */
 	void (*on_answer)(void *user);
 	void *user;
 };
@@ -35,8 +34,8 @@ struct server {
 	struct timer timer; /* to the next look-up */
 };
 
-/* earlier: the same entry in an earlier snapshot, whose addresses are taken over until the next
- * answer; may be NULL. */
+/* earlier: the same entry in an earlier snapshot; its addresses are used until the first answer.
+ * May be NULL. */
 void server_start(struct server *s, const struct server_setup *setup,
 	const struct upstream_server *conf, const struct server *earlier);
 void server_stop(struct server *s);

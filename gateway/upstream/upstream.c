@@ -1,7 +1,7 @@
 /*
- * Calls: from an upstream to a connection. All that a call may have to wait for (names, a place
- * where all connections are in use, a connection being made) ends in call_go(), which takes it as
- * far as it gets without waiting.
+ * Calls: from an upstream to a connection. Whatever a call waited for (names, room among the
+ * connections, a connection being made), it goes on in call_go(), which does all that needs no
+ * waiting.
  */
 #include "upstream/upstream.h"
 
@@ -26,7 +26,7 @@ struct upstream {
 	struct list waiting;    /* calls: NAMES, QUEUED; the oldest first */
 	uint32_t n_waiting;
 	uint32_t n_calls;      /* not IDLE */
-	struct turn_hook hook; /* looks at who waits */
+	struct turn_hook hook; /* serves the calls that wait */
 	struct grave grave;
 };
 
@@ -95,7 +95,7 @@ static void call_note_failure(struct upstream_call *c, int err)
 	c->failures = f;
 }
 
-/* The one place where a try is counted. */
+/* Every try is counted here. */
 static void call_end_try(struct upstream_call *c, enum upstream_verdict v, int err)
 {
 	bool counts = v != VERDICT_NOT_PROCESSED && v != VERDICT_NOT_SENT;
@@ -109,7 +109,7 @@ static void call_end_try(struct upstream_call *c, enum upstream_verdict v, int e
 	c->trial = false;
 	c->verdict = (uint8_t)v;
 	c->tries += v != VERDICT_NOT_SENT;
-	c->spent += counts; /* the server's id lies in tried[] */
+	c->spent += counts; /* keep the server's id, which stands at tried[spent] */
 	c->free_tries += !counts;
 	if (err || v == VERDICT_SERVED)
 		c->last_err = err;
@@ -148,7 +148,7 @@ static bool upstream_awaits_names(const struct upstream *u)
 	return false;
 }
 
-/* Nobody can be chosen: wait, or why not. */
+/* No server can be chosen: wait, or return why that is no use. */
 static int call_without_server(struct upstream_call *c, enum balance_result r)
 {
 	struct upstream *u = c->upstream;
@@ -161,7 +161,8 @@ static int call_without_server(struct upstream_call *c, enum balance_result r)
 	return u->balance.n ? ERR_NO_SERVER : ERR_NOT_RESOLVED;
 }
 
-/* 1: ready; 0: one of the waiting states; else why not, and the state is what it was. */
+/* 1: ready; 0: the call is in a waiting state; negative: an enum err, and the state has not
+ * changed. */
 static int call_go(struct upstream_call *c)
 {
 	struct upstream *u = c->upstream;
@@ -195,7 +196,7 @@ static int call_go(struct upstream_call *c)
 			return 0;
 		}
 		if (err == ERR_NO_DESCRIPTORS) {
-			/* nor would there be one for another server */
+			/* another server would need a descriptor too */
 			call_end_try(c, VERDICT_NOT_SENT, err);
 			return err;
 		}
@@ -224,7 +225,7 @@ static void call_on_link(struct pool_ask *ask, struct link *l, int err)
 		return;
 	}
 	if (!err && c->free_tries < UPSTREAM_FREE_TRIES)
-		call_end_try(c, VERDICT_NOT_SENT, 0); /* there was no room for all */
+		call_end_try(c, VERDICT_NOT_SENT, 0); /* the connection had no room for all asks */
 	else
 		call_end_try(c, ask->first && !shortage_is(err) ? VERDICT_FAILED : VERDICT_NONE,
 			err ? err : ERR_UPSTREAM_REFUSED);
@@ -267,7 +268,7 @@ int upstream_open(struct upstream_call *c, struct upstream *u, const struct orig
 		return call_go(c);
 	if (c->spent > u->conf->retries)
 		return c->last_err;
-	if (u->balance.n_ready) /* there is room, for those who came first */
+	if (u->balance.n_ready) /* there is room, but calls that came earlier go first */
 		upstream_wake(u);
 	return call_wait(c, u->balance.n ? UPSTREAM_CALL_QUEUED : UPSTREAM_CALL_NAMES);
 }
@@ -318,7 +319,7 @@ static enum upstream_verdict call_judge(struct upstream_call *c, int err, bool n
 		return VERDICT_NOT_PROCESSED;
 	if (err == 0)
 		return VERDICT_SERVED;
-	/* of the requests that were lost with one connection, the first alone is counted */
+	/* of the requests that were lost with one connection, only the first is counted */
 	if (upstream_is_at_fault(err) && pool_report_loss(c->link))
 		return VERDICT_FAILED;
 	return VERDICT_NONE;
@@ -336,7 +337,8 @@ void upstream_report(struct upstream_call *c, int err)
 	c->not_sent = false;
 	c->origin = NULL;
 	c->link = NULL;
-	c->since_ns = worker_now(c->upstream->worker); /* what was waited for is counted */
+	/* the time as READY does not count as waiting */
+	c->since_ns = worker_now(c->upstream->worker);
 	call_set_state(c, UPSTREAM_CALL_IDLE);
 }
 
@@ -360,9 +362,9 @@ void upstream_call_fini(struct upstream_call *c)
 
 /* ---- upstreams ----------------------------------------------------------------------------- */
 
-/* Every call that waits goes as far as it gets; those that must wait on keep their order. A call
- * may end, and with it, as far as calls of ours go, the upstream: then it lies in the grave, whose
- * turn comes later than ours. */
+/* Every call that waits goes as far as it can; those that must go on waiting keep their order. The
+ * last call may end, and the upstream be detached, within this function: the upstream is then
+ * buried, and freed after turn hooks have run. */
 static void upstream_serve_waiting(struct turn_hook *h)
 {
 	struct upstream *u = container_of(h, struct upstream, hook);
@@ -377,11 +379,11 @@ static void upstream_serve_waiting(struct turn_hook *h)
 		int r = call_go(c);
 		bool waits = r == 0 && c->state != UPSTREAM_CALL_OPENING;
 		if (waits)
-			/* its deadline stays what it was */
+			/* it keeps its deadline */
 			timer_set(&u->worker->wheel, &c->timer, due);
 		call_tell(c, r);
 		if (waits && u->balance.n_ready == 0)
-			break; /* nor is there a server for the rest */
+			break; /* there is no server for the other calls either */
 	}
 	while ((e = list_pop(&batch)))
 		list_push(&u->waiting, e);

@@ -2,7 +2,7 @@
  * Reaching the servers of an upstream: one struct upstream for each worker and snapshot, one struct
  * upstream_call embedded in every exchange. A call chooses a server, takes an idle connection to it
  * or opens one, and goes on to the next server when that fails. What outlives a snapshot
- * (connections, health, counts) hangs on the endpoints: upstream/endpoint. Its worker's thread
+ * (connections, health, counts) belongs to the endpoints: upstream/endpoint. Its worker's thread
  * only.
  *
  * The life of a call:
@@ -31,8 +31,8 @@ struct upstream;
 
 enum {
 	UPSTREAM_TRIES_MAX = UPSTREAM_RETRIES_MAX + 1,
-	/* of one call: that a server closes connections, or wants no more on one, says little of
-	 * it */
+	/* of one call: a server may close connections or take no more requests on one without being
+	 * at fault */
 	UPSTREAM_FREE_TRIES = 4,
 };
 
@@ -41,10 +41,10 @@ enum upstream_call_state {
 	UPSTREAM_CALL_NAMES,   /* waits for the first answer of the name service */
 	UPSTREAM_CALL_QUEUED,  /* waits for a connection where all are busy */
 	UPSTREAM_CALL_OPENING, /* waits for a connection being made */
-	UPSTREAM_CALL_READY,   /* has an origin; upstream_report() is owed */
+	UPSTREAM_CALL_READY,   /* has an origin; upstream_report() must follow */
 };
 
-/* A try that failed, for people. */
+/* A try that failed, for logs. */
 struct upstream_failure {
 	const struct upstream_failure *next; /* the one before it; NULL: none */
 	sluice_str server;
@@ -53,29 +53,28 @@ struct upstream_failure {
 
 /* How a try ended. */
 enum upstream_verdict {
-	VERDICT_NONE,   /* the server is neither praised nor blamed: it was the client's doing, or
-			   ours */
-	VERDICT_SERVED, /* it did its part */
-	VERDICT_FAILED, /* it did not */
-	/* It did nothing about the request: its connection was stale, or it says so. No try: it may
-	 * be asked again. */
+	VERDICT_NONE,   /* says nothing about the server: the client or the gateway ended the try */
+	VERDICT_SERVED, /* the server did its part */
+	VERDICT_FAILED, /* the server did not do its part */
+	/* The server did nothing about the request: its connection was stale, or it says so. It
+	 * counts as no try, and the same server may be asked again. */
 	VERDICT_NOT_PROCESSED,
-	VERDICT_NOT_SENT, /* nor was it asked */
+	VERDICT_NOT_SENT, /* the server was not even asked */
 };
 
 /* Waiting for a connection that is being made. */
 struct pool_ask {
-	/* What became of it: l is open and has room for this request; or NULL, and err says why, or
-	 * 0: look for another. From the loop. */
+	/* l is open and has room for this request; or l is NULL, and err says why, or is 0: look
+	 * for another connection. From the loop. */
 	void (*on_done)(struct pool_ask *a, struct link *l, int err);
 	struct list at;    /* link.asks */
-	struct link *link; /* borrowed; NULL: it does not wait */
-	bool first;        /* with err: of all that waited for the same connection */
+	struct link *link; /* borrowed; NULL: the ask does not wait */
+	bool first;        /* with err: the first of the asks that waited for the same connection */
 };
 
 struct upstream_call {
-	/* Set by upstream_call_init(). Called from the loop, never from within a call of the
-	 * owner's. */
+	/* Set by upstream_call_init(). Called from the loop, never from within a function that the
+	 * owner calls. */
 	void (*on_ready)(struct upstream_call *c);
 	void (*on_fail)(struct upstream_call *c, int err);
 
@@ -85,42 +84,42 @@ struct upstream_call {
 	/* Likewise: the request that a server is chosen for. Borrowed: lives as long; NULL: none,
 	 * as of a probe. */
 	const struct request_head *request;
-	/* Likewise, to probe one server: the endpoint's id. It is asked whatever its health; 0:
-	 * whichever is chosen. */
+	/* Likewise, to probe one server: the endpoint's id. It is asked whatever its health. 0: the
+	 * balance chooses. */
 	uint64_t only;
 
 	/* For the owner to read. */
 	struct origin *origin; /* borrowed: when ready, until it is released */
-	/* shared: ref; the server chosen last, for logs; until fini. NULL: none was */
+	/* shared: ref; the server chosen last, for logs; until fini. NULL: none was chosen */
 	struct endpoint *endpoint;
-	/* how often a server was asked so far, over stale connections too, the request in progress
-	 * not counted: for logs and counts */
+	/* how often a server was asked so far, over stale connections too, without the request in
+	 * progress: for logs and counts */
 	unsigned tries;
-	uint8_t verdict; /* enum upstream_verdict: of the last of them */
-	/* of the tries that failed, the newest first; in the arena; NULL: none */
+	uint8_t verdict; /* enum upstream_verdict: of the last try */
+	/* the tries that failed, the newest first; in the arena; NULL: none */
 	const struct upstream_failure *failures;
 	bool reused;         /* the connection was an idle one */
 	uint64_t connect_ns; /* what the last connection took to open; 0 for an idle one */
 	uint64_t wait_ns;    /* all time between open and ready or fail, added up */
 
-	/* Of upstream/ alone. */
+	/* For upstream/ alone. */
 	uint8_t state; /* enum upstream_call_state */
-	bool fresh; /* after a stale connection: take none that is there, unless no more may be made
-		     */
-	bool http1; /* over HTTP/1.1, though the server would choose */
+	/* after a stale connection: use no existing connection, unless no more may be made */
+	bool fresh;
+	bool http1;    /* use HTTP/1.1 where the server could choose */
 	bool not_sent; /* READY: the request cannot be sent over this connection */
-	bool trial;    /* it is the one request that tries a server which was down */
+	bool trial;    /* the request is the trial of a server that was down */
 	int last_err;
 	struct upstream *upstream; /* borrowed: lives as long as the snapshot the owner holds */
 	struct link *link;         /* borrowed: READY */
 	struct pool_ask ask;       /* OPENING */
 	uint8_t spent;             /* of 1 + `retries`: servers in tried[] */
-	uint8_t free_tries;        /* that counted as none, so far */
+	uint8_t free_tries;        /* so far, tries that do not count */
 	uint64_t key;              /* of the request, for the balance */
 	const struct origin_events *events;
 	void *user;
 	struct arena *arena;
-	struct list at; /* NAMES, QUEUED: among those waiting */
+	struct list at; /* NAMES, QUEUED: in upstream.waiting */
 	struct timer timer;
 	uint64_t since_ns;
 	uint64_t tried[UPSTREAM_TRIES_MAX]; /* ids of endpoints */
@@ -130,51 +129,48 @@ void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstrea
 	void (*on_fail)(struct upstream_call *c, int err));
 /*
  * Find a connection. 1: an idle one was there, c->origin is set and on_ready is not called. 0:
- * on_ready or on_fail will be called, once. Negative: failed at once (enum err), none is called.
+ * on_ready or on_fail will be called, once. Negative: failed at once (enum err); neither is called.
  * Opened again, a call goes on to servers it has not tried, within `retries`; when none is left the
- * error is that of the last try. ERR_NO_SERVER, ERR_NOT_RESOLVED,
- * ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT, ERR_UPSTREAM_TLS, ERR_OVERLOADED; and what is nobody's
- * fault but ours, ERR_NO_DESCRIPTORS, ERR_NO_LOCAL_PORT, ERR_CONNECT_FORBIDDEN: no server is blamed
- * for it.
+ * error is that of the last try. ERR_NO_SERVER, ERR_NOT_RESOLVED, ERR_CONNECT_FAILED,
+ * ERR_CONNECT_TIMEOUT, ERR_UPSTREAM_TLS, ERR_OVERLOADED; and the gateway's own ERR_NO_DESCRIPTORS,
+ * ERR_NO_LOCAL_PORT, ERR_CONNECT_FORBIDDEN, which do not count against a server.
  */
 must_use int upstream_open(struct upstream_call *c, struct upstream *u,
 	const struct origin_events *events, void *user, struct arena *arena);
-/* Whether the error says that the server did not do its part. False for what the client or the
- * gateway caused. */
+/* Whether the error is the server's fault. False for what the client or the gateway caused. */
 bool upstream_is_at_fault(int err);
-/* After upstream_report(): whether one more upstream_open() could reach a server not tried yet, or
- * the same one where that was no try. */
+/* After upstream_report(): whether one more upstream_open() could reach a server that was not
+ * tried, or the same one again where the last try does not count. */
 bool upstream_may_retry(const struct upstream_call *c);
 /* Before upstream_report(), of a request that only HTTP/1.1 can carry: if the connection is of
- * HTTP/2 because the server chose so, the next upstream_open() asks over HTTP/1.1, and this was no
- * try. Else nothing. */
+ * HTTP/2 because the server chose so, the next upstream_open() asks over HTTP/1.1, and this try
+ * does not count. Else nothing happens. */
 void upstream_want_http1(struct upstream_call *c);
 /*
- * How the request ended: 0, or what went wrong (enum err). Owed once for every time the call became
- * ready, before origin->ops->release(). Answers of any status are 0, and failures of the client's
- * side are neither for nor against the server. A reused connection that closed before it answered
- * counts as no try at all, nor does a server that says that it did nothing (origin.not_processed),
- * up to UPSTREAM_FREE_TRIES. Sets c->verdict.
+ * How the request ended: 0, or what went wrong (enum err). Call it once for every time the call
+ * became ready, before origin->ops->release(). Answers of any status are 0, and failures of the
+ * client's side are neither for nor against the server. A try does not count when a reused
+ * connection closed before it answered, or when the server says that it did nothing
+ * (origin.not_processed); at most UPSTREAM_FREE_TRIES are free in this way. Sets c->verdict.
  */
 void upstream_report(struct upstream_call *c, int err);
-/* Give up waiting: no callback comes. A connection that is being made may still be of use to
- * others. */
+/* Stop waiting: no callback follows. A connection that is being made may serve others. */
 void upstream_cancel(struct upstream_call *c);
-/* At the end, in any state but READY: cancels, and lets go of the endpoint. */
+/* At the end, in any state but READY: cancels, and gives up the endpoint. */
 void upstream_call_fini(struct upstream_call *c);
 
 /* Begin to use an upstream on this worker. tls: of conf->tls, for all workers, and NULL unless
- * conf->use_tls; conf and tls live as long as the snapshot. workers: how many share the servers.
- * Never fails; names are asked for from here on. What earlier snapshots knew of the same upstream
- * carries over. */
+ * conf->use_tls; conf and tls live as long as the snapshot. workers: how many workers share the
+ * servers. Never fails; look-ups of names begin. What earlier snapshots learned of the same
+ * upstream is kept. */
 struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *conf,
 	struct tls_client *tls, unsigned workers);
-/* The snapshot goes: no call of it is left. Connections that no other snapshot wants are closed,
- * busy ones when they are free. Clears *u. */
+/* Stop using the upstream, when its snapshot ends and no call is left. Connections that no other
+ * snapshot uses are closed, busy ones when they become free. Clears *u. */
 void upstream_detach(struct upstream **u);
 const struct upstream_conf *upstream_conf_of(const struct upstream *u);
 
-/* Close every connection that carries no request: other workers want for descriptors. */
+/* Close every connection that carries no request, because other workers need descriptors. */
 void upstream_close_idle(struct worker *w);
 
 /* ---- for the admin ------------------------------------------------------------------------- */
@@ -189,16 +185,16 @@ struct endpoint_view {
 	enum endpoint_state state;
 	unsigned connections, idle, in_flight;
 	uint64_t down_for_ns;        /* DOWN: until it is tried again */
-	uint64_t requests, failures; /* taken on; that ended against the server */
-	int last_err;                /* of the last of those; 0: none yet */
+	uint64_t requests, failures; /* begun; that counted against the server */
+	int last_err;                /* of the last failure; 0: none yet */
 	const char *why;             /* more about it, or "" */
 	uint64_t connects, connect_failures, reused, ejected;
 };
 void upstream_each_endpoint(struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v),
 	void *ctx);
 
-/* What the system or TLS said of the connection that failed last; "": nothing. Borrowed: until the
- * endpoint fails again. */
+/* What the system or TLS said about the connection that failed last; "": nothing. Borrowed: until
+ * the endpoint fails again. */
 const char *endpoint_why(const struct endpoint *e);
 /* "10.0.0.5:9000"; NUL-terminated; borrowed: lives as long as the endpoint. */
 sluice_str endpoint_address(const struct endpoint *e);

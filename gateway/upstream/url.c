@@ -58,7 +58,7 @@ static bool host_is_valid(sluice_str host, bool bracketed)
 	return true;
 }
 
-/* out is filled also when something is wrong. */
+/* out may be filled in part when something is wrong. */
 static const char *url_read(sluice_str text, struct url *out)
 {
 	sluice_str rest = text;

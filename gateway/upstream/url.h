@@ -1,5 +1,4 @@
-/* http:// and https:// URLs, as services give them to be fetched (RFC 9110 4.2). Strict; no I/O.
- * Any thread. */
+/* http:// and https:// URLs that the gateway fetches (RFC 9110 4.2). Strict; no I/O. Any thread. */
 #ifndef UPSTREAM_URL_H
 #define UPSTREAM_URL_H
 
@@ -9,7 +8,7 @@ enum { URL_MAX = 4096 };
 
 struct url {
 	bool https;
-	bool has_query;       /* "?" alone is an empty one */
+	bool has_query;       /* "?" alone is an empty query */
 	uint16_t port;        /* the scheme's own when left out */
 	sluice_str host;      /* a name, or an IP without brackets */
 	sluice_str authority; /* as written, for Host */
@@ -17,9 +16,9 @@ struct url {
 	sluice_str query;     /* as written, without '?' */
 };
 
-/* Slices of text. NULL, or a sentence that says what is wrong, without a full stop. User
- * information is refused, and so are fragments, bytes and escapes that no URL has, and more than
- * URL_MAX bytes. */
+/* out is slices of text. Returns NULL, or a sentence that says what is wrong, without a full stop.
+ * User information, fragments, illegal bytes and escapes, and more than URL_MAX bytes are
+ * refused. */
 must_use const char *url_parse(sluice_str text, struct url *out);
 
 #endif
