@@ -79,7 +79,7 @@ bool addr_parse(sluice_str text, struct addr *out)
 	return addr_split(text, 0, &host, &port) && addr_from_ip(host, port, out);
 }
 
-/* The 4 bytes of an IPv4 address, also where IPv6 maps it; NULL for all others. */
+/* The 4 bytes of an IPv4 address or of an IPv4-mapped one; NULL for all others. */
 static const uint8_t *addr_v4(const struct addr *a)
 {
 	if (a->sa.sa_family == AF_INET)

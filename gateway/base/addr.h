@@ -37,15 +37,15 @@ must_use bool addr_from_ip(sluice_str ip, uint16_t port, struct addr *out);
 size_t addr_text(const struct addr *a, char *buf);
 /* The IP alone, IPv4-mapped IPv6 as IPv4; "unix" for unix sockets. buf of ADDR_IP_TEXT bytes. */
 size_t addr_ip_text(const struct addr *a, char *buf);
-/* The network that an address belongs to, for whoever counts clients: the address in network order,
- * its bits behind the prefix (at most 32 and 128) cleared. An IPv4-mapped address is the IPv4
- * address. out of ADDR_NETWORK bytes; returns how many are set: 4, 16, or 0 for unix sockets. */
+/* The network that an address belongs to, for counting clients: the address in network order, its
+ * bits behind the prefix (at most 32 and 128) cleared. An IPv4-mapped address is the IPv4 address.
+ * out of ADDR_NETWORK bytes; returns how many are set: 4, 16, or 0 for unix sockets. */
 size_t addr_network(const struct addr *a, unsigned v4_prefix, unsigned v6_prefix, uint8_t *out);
-/* The same as text, "2001:db8:1:2::/64"; buf of ADDR_NETWORK_TEXT bytes. 0: it stays as it is,
- * since the prefix is all of the address, or the text is no IP address. */
+/* The same as text, "2001:db8:1:2::/64"; buf of ADDR_NETWORK_TEXT bytes. 0: the prefix covers the
+ * whole address, or the text is no IP address: use the text as it is. */
 size_t addr_network_text(sluice_str ip, unsigned v4_prefix, unsigned v6_prefix, char *buf);
-/* The network that is one client: an IPv4 address, or a /64 of IPv6, since who has one address of a
- * /64 has all of them (RFC 6177). out and result as in addr_network(). */
+/* The network that counts as one client: an IPv4 address, or a /64 of IPv6, since a client that has
+ * one address of a /64 has all of them (RFC 6177). out and result as in addr_network(). */
 size_t addr_client(const struct addr *a, uint8_t *out);
 bool addr_eq(const struct addr *a, const struct addr *b);
 uint16_t addr_port(const struct addr *a); /* 0 for unix sockets */

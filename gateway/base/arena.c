@@ -105,7 +105,8 @@ void *arena_alloc_slow(struct arena *a, size_t n)
 	memory_open((char *)b + head, n);
 	if (a->account)
 		a->account->used += size;
-	if (size != ARENA_BLOCK && a->top) { /* keep filling the block in use */
+	/* the block in use stays on top and is filled further */
+	if (size != ARENA_BLOCK && a->top) {
 		b->next = a->top->next;
 		a->top->next = b;
 		return (char *)b + head;

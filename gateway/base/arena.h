@@ -1,8 +1,8 @@
 /*
  * Bump allocation that is freed all at once: one arena for each exchange, one for each snapshot.
- * Not thread-safe. Standard blocks come from a per-thread free list, so that the steady state
- * allocates nothing. Where memory is watched (base/sanitize.h) there is no such list, fresh memory
- * holds a pattern, and pieces do not touch each other.
+ * Not thread-safe. Standard blocks come from a free list of the thread, so that in the steady state
+ * no memory is allocated. Where memory is watched (base/sanitize.h) there is no such list, new
+ * memory holds a pattern, and allocations have a gap between them.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
@@ -14,9 +14,9 @@ enum { ARENA_BLOCK = 4096 }; /* bytes of a standard block, its header included *
 
 struct arena_block;
 
-/* What several arenas of one thread may take together, beside the budget of each. */
+/* A budget that several arenas of one thread share, in addition to the budget of each. */
 struct arena_account {
-	size_t used;   /* bytes all of them have taken, whole blocks */
+	size_t used;   /* bytes that all of them have taken, in whole blocks */
 	size_t budget; /* most that `used` may reach */
 };
 
@@ -28,30 +28,30 @@ struct arena {
 	size_t budget;
 	/* borrowed: outlives it; NULL: none. Set after arena_init(), only with a budget */
 	struct arena_account *account;
-	/* a request went over the budget, its own or the account's; sticky */
+	/* an allocation exceeded the budget or the account's; stays set */
 	bool failed;
 };
 
 void arena_init(struct arena *a, size_t budget);
-/* Give everything back. The arena is then as after arena_init(), without an account. */
+/* Free everything. The arena is then as after arena_init(), without an account. */
 void arena_fini(struct arena *a);
 /* Aligned for any type, not zeroed; 0 bytes have an address of their own too. NULL when the budget
- * is spent, or that of the account (never for an arena without one). */
+ * or the account's is spent (never for an arena without a budget). */
 void *arena_alloc_slow(struct arena *a, size_t n);
 void *arena_zalloc(struct arena *a, size_t n);
 /* Copies, NUL-terminated; data is NULL when the budget is spent. */
 sluice_str arena_str(struct arena *a, sluice_str s);
-/* Memory for what only people read, beside the budget: where there is none, nothing has failed. Not
- * zeroed. */
+/* Memory outside the budget for text that only people read. NULL when there is none; the arena does
+ * not fail then. Not zeroed. */
 void *arena_spare(struct arena *a, size_t n);
-/* A copy for people, beside the budget: where there is no memory for it, nothing has failed. */
+/* A copy in such memory; data is NULL when there is none. */
 sluice_str arena_note(struct arena *a, sluice_str s);
 __attribute__((format(printf, 2, 3))) sluice_str arena_printf(struct arena *a, const char *fmt,
 	...);
 /* At program end (leak checkers): free this thread's list of blocks. */
 void arena_thread_fini(void);
 
-/* What a piece takes of a block; 0: n is so large that it overflows. */
+/* How many bytes of a block an allocation of n takes; 0: n is so large that this overflows. */
 static inline size_t arena_round(size_t n)
 {
 	return (n + !n + MEMORY_GAP + 15) & ~(size_t)15;

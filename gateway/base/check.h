@@ -1,6 +1,6 @@
 /*
- * Assertions about our own code. Input from the network never reaches a check: a failed one is a
- * bug of ours, and the process says what it found and stops.
+ * Assertions about our own code. Input from the network never reaches a check. A failed check is a
+ * bug of the gateway: the process says what it found and stops.
  */
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H

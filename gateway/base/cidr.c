@@ -1,4 +1,4 @@
-/* Sets of IP addresses: sorted ranges that do not touch, found by halving. Any thread. */
+/* Sets of IP addresses: sorted ranges that do not touch, and binary search. Any thread. */
 #include "base/cidr.h"
 
 #include <stdatomic.h>
@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 
-typedef unsigned __int128 ip; /* of either kind, as a number */
+typedef unsigned __int128 ip; /* an IPv4 or IPv6 address as a number */
 
 struct range {
 	ip first, last; /* inclusive */
@@ -31,7 +31,7 @@ static ip ip_from(const uint8_t *p, int n)
 	return v;
 }
 
-/* How many bits the address has: 32, or 128; 0 when it is none of IP. */
+/* The number of bits of the address, 32 or 128; 0 when it is no IP address. */
 static unsigned ip_of(const struct addr *a, ip *out)
 {
 	if (!a->len || (a->sa.sa_family != AF_INET && a->sa.sa_family != AF_INET6))
@@ -58,7 +58,7 @@ static bool prefix_parse(sluice_str text, unsigned most, unsigned *out)
 	return true;
 }
 
-/* The range that a text names goes into the set. NULL, or what is wrong with it. */
+/* Add the range that a text names. NULL, or what is wrong with the text. */
 static const char *set_add(struct cidr_set *s, sluice_str text)
 {
 	sluice_str prefix_text = text, ip_text = str_cut(&prefix_text, '/');

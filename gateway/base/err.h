@@ -17,7 +17,7 @@ enum err {
 #undef E
 };
 
-/* The row of a failure; e may come from anywhere: what is no failure reads as INTERNAL. */
+/* The row of a failure. Any e is allowed: one that is no failure gives the row of INTERNAL. */
 struct err_info {
 	const char *name, *code, *text;
 	int status;

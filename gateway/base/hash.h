@@ -1,6 +1,6 @@
 /*
- * Keyed hashing (SipHash-1-3) for tables whose keys a stranger chooses. The key is drawn at
- * start-up.
+ * Keyed hashing (SipHash-1-3) for tables whose keys come from the network. The key is random, made
+ * at start-up.
  */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H

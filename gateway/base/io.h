@@ -4,7 +4,7 @@
 
 enum io {
 	IO_OK = 0, /* bytes moved */
-	IO_AGAIN,  /* nothing now; an event will tell */
+	IO_AGAIN,  /* nothing now; an event follows when there is */
 	IO_EOF,    /* the other side is done sending */
 	IO_FAIL,   /* the connection is broken */
 };

@@ -30,8 +30,8 @@ void json_fini(struct json_out *o)
 	*o = (struct json_out){ 0 };
 }
 
-/* Room for n more bytes, or false for ever after: a document with a hole in it would be worse than
- * one cut short. */
+/* Whether there is room for n more bytes. Once it is false it stays false, so that a document is
+ * cut short rather than has a gap. */
 static bool json_room(struct json_out *o, size_t n)
 {
 	if (likely(!o->full && n <= (size_t)(o->end - o->at)))
@@ -79,7 +79,7 @@ static void json_indent(struct json_out *o)
 		json_raw(o, STR("  "));
 }
 
-/* Before a value or a name. */
+/* Write the separator before a value or a name. */
 static void json_sep(struct json_out *o)
 {
 	char last = o->at > o->start ? o->at[-1] : '\n';
@@ -111,7 +111,8 @@ void json_close(struct json_out *o, char bracket)
 	json_byte(o, bracket);
 }
 
-/* How many bytes at p need no escape and are ASCII: eight at a time, and then one by one. */
+/* The number of bytes at p that are ASCII and need no escape. Looks at eight at a time, then one by
+ * one. */
 static size_t json_plain(const char *p, size_t n)
 {
 	const uint64_t ones = 0x0101010101010101ull, tops = 0x8080808080808080ull;
@@ -121,8 +122,8 @@ static size_t json_plain(const char *p, size_t n)
 		memcpy(&w, p + i, 8);
 		uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
 		/* a top bit is set for each byte below 0x20, each quote and backslash, and each
-		 * byte that is not ASCII; it may be set above such a byte too, which only sends us
-		 * to the exact loop */
+		 * byte that is not ASCII; a borrow may set it for the next byte as well; then the
+		 * exact loop decides */
 		if (((w - ones * 0x20) | (quote - ones) | (slash - ones) | w) & tops)
 			break;
 	}
@@ -239,7 +240,7 @@ void json_fixed(struct json_out *o, uint64_t v, unsigned decimals)
 	check(decimals <= 18, "%u decimals", decimals);
 	for (unsigned i = 0; i < decimals; i++, v /= 10) {
 		char c = (char)('0' + v % 10);
-		digits |= c != '0'; /* trailing zeros say nothing */
+		digits |= c != '0'; /* leave out trailing zeros */
 		if (digits)
 			*--p = c;
 	}

@@ -1,8 +1,8 @@
 /*
  * Writing JSON (RFC 8259): access log lines, problem documents, status pages, the configuration's
  * schema. Commas are put where they belong, strings are escaped, and bytes that are not UTF-8
- * become U+FFFD, so that the output is JSON whatever the input was. A writer never fails halfway:
- * when the room is gone it stays as it is and `full` is set. One thread at a time for each writer.
+ * become U+FFFD, so that the output is JSON whatever the input was. When there is no room left, the
+ * writer writes nothing more and sets `full`. One thread at a time for each writer.
  */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
@@ -13,7 +13,7 @@ struct json_out {
 	char *start, *at, *end; /* what is written, where the next byte goes, where the room ends */
 	/* most bytes a growing buffer may take; 0: the buffer is the caller's and does not grow */
 	size_t max;
-	/* something did not fit, and what was written is not a whole document; sticky */
+	/* something did not fit: what was written is no whole document; stays set */
 	bool full;
 	bool pretty; /* one member a line, indented; set it before the first byte */
 	unsigned depth;
@@ -36,7 +36,7 @@ void json_close(struct json_out *o, char bracket); /* '}' or ']' */
 void json_key(struct json_out *o, sluice_str name);
 
 void json_str(struct json_out *o, sluice_str s); /* data NULL: "" */
-/* At most max bytes of s, cut between characters, and then an ellipsis. */
+/* At most max bytes of s, cut between characters, with an ellipsis behind them where it was cut. */
 void json_str_cut(struct json_out *o, sluice_str s, size_t max);
 /* at most 1 KiB */
 void json_strf(struct json_out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -48,8 +48,8 @@ void json_fixed(struct json_out *o, uint64_t v, unsigned decimals);
 void json_bool(struct json_out *o, bool v);
 void json_null(struct json_out *o);
 
-/* Bytes as they are, without a comma before: parts rendered beforehand, the newline after a
- * document. */
+/* Bytes as they are, without a comma before them: for parts rendered beforehand, and the newline
+ * after a document. */
 void json_raw_slow(struct json_out *o, const char *p, size_t n);
 static inline void json_raw(struct json_out *o, sluice_str s)
 {

@@ -1,5 +1,5 @@
-/* Intrusive doubly linked lists: the head is a node of its own, and an element can leave without
- * knowing its list. */
+/* Intrusive doubly linked lists. The head is a node of its own; an element can be removed without
+ * its list. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 

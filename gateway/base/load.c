@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 
-enum { FIRST_BYTES = 4095 }; /* where the size says nothing, as in /proc */
+enum { FIRST_BYTES = 4095 }; /* for files that have no size, as in /proc */
 
 /* Up to n bytes, fewer only at the end. */
 static ssize_t load_fill(int fd, char *buf, size_t n, uint64_t deadline_ns)
@@ -54,7 +54,7 @@ static bool load_grow(struct loaded *l, size_t max)
 static int load_all(struct loaded *l, int fd, size_t size, size_t max)
 {
 	uint64_t deadline = clock_ns() + LOAD_PIPE_S * NS_PER_S;
-	l->cap = size < max ? size + 1 : max + 1; /* one byte more shows that there is no more */
+	l->cap = size < max ? size + 1 : max + 1; /* one byte more than expected, to see the end */
 	l->data = secret_alloc(l->cap + 1);
 	if (!l->data)
 		return -ENOMEM;

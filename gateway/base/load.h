@@ -1,8 +1,8 @@
 /*
- * Reading a file whole: configurations, certificates, keys, secrets. All such reads of the gateway
- * come through here, because three things can go wrong with a path that somebody wrote down: it
- * names a pipe or a device, on which open() or read() waits for ever; it names something without
- * end; it names something that others can read although it is a secret. Any thread.
+ * Reading a file whole: configurations, certificates, keys, secrets. All such reads go through
+ * here, because a path in a configuration can be wrong in three ways: it names a pipe or a device,
+ * on which open() or read() waits for ever; it names something without end; or others can read the
+ * file although it is a secret. Any thread.
  */
 #ifndef BASE_LOAD_H
 #define BASE_LOAD_H
@@ -15,7 +15,8 @@
 
 enum load_kind {
 	LOAD_REGULAR, /* a regular file */
-	/* or a pipe, such as a shell's <(command), which is read to its end within LOAD_PIPE_S */
+	/* a regular file, or a pipe such as a shell's <(command), which must end within
+	 * LOAD_PIPE_S */
 	LOAD_OR_PIPE,
 };
 enum { LOAD_PIPE_S = 5 };
@@ -23,7 +24,7 @@ enum { LOAD_PIPE_S = 5 };
 struct loaded {
 	char *data; /* owned: memory for secrets, NUL-terminated */
 	size_t len, cap;
-	mode_t mode; /* of the file */
+	mode_t mode; /* mode of the file */
 };
 
 /* Read at most max bytes. 0 or a negative errno, with nothing to free: -EFBIG when it is larger,
@@ -31,7 +32,7 @@ struct loaded {
  * takes too long. */
 must_use int load_file(struct loaded *l, const char *path, enum load_kind kind, size_t max);
 void load_free(struct loaded *l);
-/* What went wrong, for people. */
+/* The error in words, for people. */
 const char *load_error(int negative_errno);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * The error log. A gateway hands its lines to a thread of their own through a bounded queue, so
- * that a reader of standard error who stops reading stops nobody else. Without log_start(), in
- * tools and tests, a line is one write(2).
+ * The error log. A gateway passes its lines through a bounded queue to a thread that writes them,
+ * so that a reader of standard error that stops reading stops no other thread. Without log_start(),
+ * in tools and tests, a line is one write(2).
  */
 #include "base/log.h"
 
@@ -29,7 +29,7 @@ enum {
 };
 
 enum log_mode {
-	LOG_DIRECT,   /* whoever logs writes, and may wait */
+	LOG_DIRECT,   /* the thread that logs writes, and may wait */
 	LOG_QUEUED,   /* the thread writes */
 	LOG_STOPPING, /* the thread writes what is left until the deadline, then ends */
 };
@@ -37,13 +37,13 @@ enum log_mode {
 static _Atomic int threshold = LOG_INFO;
 
 static struct {
-	pthread_mutex_t lock; /* held for the copy of a line, never over a write */
+	pthread_mutex_t lock; /* held while a line is copied, never during a write */
 	pthread_cond_t more;
 	pthread_t thread;
 	enum log_mode mode;      /* under lock */
 	char bytes[QUEUE_BYTES]; /* under lock: a ring */
 	size_t at, len;          /* under lock: its first byte, how many */
-	uint64_t dropped;        /* under lock: lines, since it was last told */
+	uint64_t dropped;        /* under lock: lines, since the last report of dropped ones */
 	_Atomic size_t pending;  /* bytes that are not written yet */
 	_Atomic uint64_t deadline_ns;
 } queue = { .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER };
@@ -146,7 +146,7 @@ static size_t queue_copy_out(char *to, size_t cap)
 	return whole;
 }
 
-/* False: there is no thread that writes. */
+/* False: no thread writes lines. */
 static bool log_enqueue(const char *line, size_t n)
 {
 	(void)pthread_mutex_lock(&queue.lock);
@@ -168,7 +168,7 @@ static void log_put(const char *line, size_t n)
 	if (log_enqueue(line, n))
 		return;
 	ssize_t w = write(STDERR_FILENO, line, n);
-	(void)w; /* nowhere to complain */
+	(void)w; /* there is no other place to report it */
 }
 
 void log_vwrite(enum log_level level, const char *tag, const char *fmt, va_list ap)
@@ -228,7 +228,7 @@ static bool log_write_out(struct sink *s, const char *text, size_t len, uint64_t
 	return true;
 }
 
-/* Lines were dropped, and it flows again: say so, once. */
+/* Writing works again: log once how many lines were dropped. */
 static void log_tell_dropped(struct sink *s, uint64_t n)
 {
 	char text[128], line[256];
@@ -243,7 +243,7 @@ static void *log_run(void *arg)
 {
 	static char taken[TAKE_BYTES];
 	struct sink s;
-	uint64_t lost = 0; /* by the write before this one */
+	uint64_t lost = 0; /* lines lost by the write before this one */
 	(void)arg;
 	sink_borrow(&s, STDERR_FILENO);
 	for (;;) {
@@ -252,7 +252,7 @@ static void *log_run(void *arg)
 			(void)pthread_cond_wait(&queue.more, &queue.lock);
 		size_t n = queue_copy_out(taken, sizeof(taken));
 		queue.dropped += lost;
-		/* told behind the lines that were kept */
+		/* report them after the lines that were kept */
 		uint64_t dropped = queue.len ? 0 : queue.dropped;
 		if (dropped)
 			queue.dropped = 0;
@@ -301,7 +301,7 @@ bool log_drain(unsigned ms)
 void log_stop(unsigned grace_ms)
 {
 	struct timespec until;
-	if (queue.mode != LOG_QUEUED) /* written by this thread alone */
+	if (queue.mode != LOG_QUEUED) /* only this thread changes it */
 		return;
 	atomic_store(&queue.deadline_ns, clock_ns() + grace_ms * NS_PER_MS);
 	log_set_mode(LOG_STOPPING);
@@ -309,7 +309,6 @@ void log_stop(unsigned grace_ms)
 	uint64_t ns = (uint64_t)until.tv_nsec + (grace_ms + JOIN_MORE_MS) * NS_PER_MS;
 	until.tv_sec += (time_t)(ns / NS_PER_S);
 	until.tv_nsec = (long)(ns % NS_PER_S);
-	/* a thread that stays in a write of the system's, as on a lost file system, ends with the
-	 * process */
+	/* a thread that hangs in a system call, as on a lost file system, ends with the process */
 	(void)pthread_timedjoin_np(queue.thread, NULL, &until);
 }

@@ -1,10 +1,10 @@
 /*
- * The error log: what operators read when something is wrong. One line an event, to standard error,
- * from any thread. Never on the path of a request that goes well. Access logs are obs/access.
+ * The error log, for operators. One line for each event, to standard error, from any thread. A
+ * request that succeeds writes no line. Access logs are obs/access.
  *
- * After log_start() a thread writes the lines, and nobody else ever waits for standard error: when
- * 256 KiB wait to be written, lines are dropped, counted (STAT_LOG_DROPPED_ERROR) and told of once
- * it flows again.
+ * After log_start() a thread of the log writes the lines, and no other thread waits for standard
+ * error. When 256 KiB wait to be written, lines are dropped and counted (STAT_LOG_DROPPED_ERROR);
+ * when writing works again, a line tells how many.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -20,23 +20,23 @@ enum log_level {
 
 void log_set_level(enum log_level level);
 bool log_is_on(enum log_level level);
-/* tag: the part that speaks ("listener", "upstream"). No secrets: tokens, keys, passwords, cookies.
- * Control bytes in the text are escaped, and a line is cut at 2 KiB. */
+/* tag: the part of the gateway that logs ("listener", "upstream"). Never log secrets: tokens, keys,
+ * passwords, cookies. Control bytes in the text are escaped, and a line is cut at 2 KiB. */
 __attribute__((format(printf, 3, 4))) void log_write(enum log_level level, const char *tag,
 	const char *fmt, ...);
 void log_vwrite(enum log_level level, const char *tag, const char *fmt, va_list ap);
 
-/* Whether standard error is the journal: lines then begin with a priority. Not first in a signal
- * handler. */
+/* Whether standard error is the journal: lines then begin with a priority. Must not be called for
+ * the first time in a signal handler. */
 bool log_is_journal(void);
-/* Lines as they are, each no longer than 4 KiB, such as a report that was made for people: without
- * time and tag. */
+/* Write lines as they are, without time and tag, such as a report for people. Each has at most 4
+ * KiB. */
 void log_lines(enum log_level level, sluice_str text);
-/* Lines go through the thread from here on. Before any other thread logs; what cannot be started
- * leaves things as they are. */
+/* Start the thread that writes lines. Call it before any other thread logs. If the thread cannot be
+ * started, lines are still written directly. */
 void log_start(void);
-/* Write what waits, for at most grace_ms, and end the thread; what is logged after that is
- * dropped. */
+/* Write the lines that wait, for at most grace_ms, and end the thread. Lines that are logged after
+ * that are dropped. */
 void log_stop(unsigned grace_ms);
 /* Wait until all lines are written, at most ms milliseconds. Async-signal-safe. False: some still
  * wait. */

@@ -1,7 +1,7 @@
 /*
- * Memory that must be there. The process ends, with a line that says how much was wanted for what,
- * when there is none: for what is small, lasts long, and has no caller that could go on without.
- * What a stranger decides the size of comes from an arena with a budget instead. Any thread.
+ * Memory that must be there. When there is none the process ends, with a line that says how much
+ * was wanted for what. For memory that is small, lasts long, and without which no caller could go
+ * on. Memory whose size the network decides comes from an arena with a budget instead. Any thread.
  */
 #ifndef MEM_H
 #define MEM_H

@@ -1,8 +1,8 @@
 /*
- * A keyed permutation of 128 bits: numbers that count up become numbers that nobody can tell from
- * random ones or lead back to the count without the key, and still no two of them are equal. It is
- * the block cipher Speck128/128 (Beaulieu and others, "The Simon and Speck Families of Lightweight
- * Block Ciphers", 2013): a few instructions a round, no tables, no system call.
+ * A keyed permutation of 128 bits. It turns numbers that count up into numbers that look random to
+ * anyone without the key, hide the count, and are all different. It is the block cipher
+ * Speck128/128 (Beaulieu and others, "The Simon and Speck Families of Lightweight Block Ciphers",
+ * 2013): a few instructions a round, no tables, no system call.
  */
 #ifndef BASE_PERMUTE_H
 #define BASE_PERMUTE_H

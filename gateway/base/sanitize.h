@@ -1,8 +1,8 @@
 /*
- * Builds whose memory is watched, by a sanitizer or a fuzzer. In them nothing that was given back
- * is kept for reuse, so that whoever still uses it is caught; memory that nobody has written yet
- * holds a pattern; and what lies between two pieces is out of bounds. In other builds all of this
- * is nothing. Any thread.
+ * Builds whose memory is watched by a sanitizer or a fuzzer. In them freed memory is not kept for
+ * reuse, so that a use after free is found; memory that was not written yet holds a pattern; and
+ * the gap between two allocations is out of bounds. In other builds the functions do nothing. Any
+ * thread.
  */
 #ifndef BASE_SANITIZE_H
 #define BASE_SANITIZE_H
@@ -23,7 +23,7 @@
 #define SANITIZE_BOUNDS 0
 #endif
 
-/* Free lists and the like stand aside. */
+/* 1: free lists and the like are not used. */
 #if SANITIZE_BOUNDS || defined(__SANITIZE_THREAD__) || SANITIZE_FEATURE(thread_sanitizer) || \
 	SANITIZE_FEATURE(memory_sanitizer) || defined(FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
 #define MEMORY_IS_WATCHED 1
@@ -31,7 +31,7 @@
 #define MEMORY_IS_WATCHED 0
 #endif
 
-/* New memory is filled. MemorySanitizer knows by itself what was not written. */
+/* 1: new memory is filled with a pattern. MemorySanitizer knows by itself what was not written. */
 #if (MEMORY_IS_WATCHED || defined(SLUICE_DEBUG)) && !SANITIZE_FEATURE(memory_sanitizer)
 #define MEMORY_IS_FILLED 1
 #else
@@ -40,17 +40,17 @@
 
 enum {
 	MEMORY_PATTERN = 0xa5,
-	MEMORY_GAP = SANITIZE_BOUNDS, /* bytes, at least, between two pieces of one block */
+	MEMORY_GAP = SANITIZE_BOUNDS, /* bytes, at least, between two allocations of one block */
 };
 
-/* n bytes that were never written, for whoever takes them for something. */
+/* Fill n bytes that are not written yet, so that code which reads them fails visibly. */
 static inline void memory_fill(void *at, size_t n)
 {
 	if (MEMORY_IS_FILLED)
 		memset(at, MEMORY_PATTERN, n);
 }
 
-/* They are nobody's; and somebody's again. */
+/* Nobody may use these bytes (close); they may be used again (open). */
 static inline void memory_close(const void *at, size_t n)
 {
 #if SANITIZE_BOUNDS

@@ -10,7 +10,7 @@ void *secret_alloc(size_t size)
 		-1, 0);
 	if (p == MAP_FAILED)
 		return NULL;
-	/* a kernel without one of them still has the memory */
+	/* the memory is usable although an old kernel may not know these */
 	(void)madvise(p, size ? size : 1, MADV_DONTDUMP);
 	(void)madvise(p, size ? size : 1, MADV_DONTFORK);
 	return p;

@@ -1,6 +1,7 @@
 /*
- * Memory for keys and passwords: pages of their own that no core dump has and that no forked child
- * sees, wiped before they go back to the system. Any thread; each call is a call of the system.
+ * Memory for keys and passwords: pages of their own that are in no core dump and in no forked
+ * child, and are wiped before they go back to the system. Any thread; each call makes a system
+ * call.
  */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H

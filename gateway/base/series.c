@@ -50,13 +50,13 @@ const uint64_t series_bounds_ns[SERIES_BUCKETS] = {
 };
 
 static _Atomic(struct series *) table[TABLE_SIZE];
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over making and listing */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* held while a series is made or listed */
 static struct family_list {
 	struct series *first, *last, *other;
 	unsigned n;
-	_Atomic series_id full; /* of other, once no more are made */
+	_Atomic series_id full; /* id of other, once the family is full */
 } families[FAMILY_COUNT];
-static uint32_t n_cells = FIRST_CELL; /* given out; the first ones take what counts nothing */
+static uint32_t n_cells = FIRST_CELL; /* cells in use; the first ones are those of series_id 0 */
 static unsigned n_series;
 
 const struct family_info *family_info(enum family f)
@@ -104,8 +104,8 @@ static struct series *series_look(uint64_t hash, enum family f, sluice_str a, sl
 	}
 }
 
-/* Cells for one more series, all in one chunk; 0 when there are no more, which the rows of
- * series.def do not let happen. */
+/* Cells for one more series, all in one chunk; 0 when there are no more. The limits in series.def
+ * prevent that. */
 static series_id series_cells(unsigned width)
 {
 	uint32_t at = n_cells;
@@ -131,7 +131,7 @@ static struct series *series_new(enum family f, sluice_str a, sluice_str b, seri
 	return s;
 }
 
-/* What takes the counts of series that are too many. */
+/* The series that takes the counts beyond the bound. */
 static series_id series_other(enum family f)
 {
 	struct family_list *list = &families[f];
@@ -148,7 +148,8 @@ static series_id series_make(enum family f, sluice_str a, sluice_str b, uint64_t
 {
 	struct family_list *list = &families[f];
 	unsigned slot;
-	struct series *s = series_look(hash, f, a, b, &slot); /* someone may have been faster */
+	/* another thread may have made it meanwhile */
+	struct series *s = series_look(hash, f, a, b, &slot);
 	if (s)
 		return s->id;
 	if (list->other)

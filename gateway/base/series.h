@@ -1,8 +1,8 @@
 /*
  * Counting by label: numbers for each route, upstream, plugin or reason. A series is found by its
- * family and labels once, usually while a snapshot is compiled, and then counted by its id at the
- * price of base/stat. Series are never taken back, so that counts go on across reloads; their
- * number is bounded, and what exceeds the bound counts under "other".
+ * family and labels once, usually while a snapshot is compiled. Counting by its id then costs no
+ * more than base/stat. Series are never removed, so that counts go on across reloads; their number
+ * is bounded, and labels beyond the bound count under "other".
  */
 #ifndef BASE_SERIES_H
 #define BASE_SERIES_H
@@ -27,8 +27,9 @@ struct family_info {
 const struct family_info *family_info(enum family f);
 
 enum {
-	SERIES_CLASS_COUNT = 6,   /* none, 1xx .. 5xx */
-	SERIES_BUCKETS = 17,      /* bounds of a histogram; one more bucket has no bound */
+	SERIES_CLASS_COUNT = 6, /* none, 1xx .. 5xx */
+	/* bounds of a histogram; the last bucket, one more, has no bound */
+	SERIES_BUCKETS = 17,
 	SERIES_LABEL_BYTES = 128, /* longer values are cut */
 	SERIES_CELLS_MAX = SERIES_BUCKETS + 2,
 };
@@ -36,8 +37,9 @@ extern const uint64_t series_bounds_ns[SERIES_BUCKETS];
 
 typedef uint32_t series_id; /* 0: counts nothing */
 
-/* The series of these labels, made when it is new; b is ignored in families of one label. Any
- * thread; takes a lock only to make one. Values may be of any bytes and are copied. */
+/* The series of these labels; it is made if it does not exist. b is ignored in families of one
+ * label. Any thread; takes a lock only to make a series. Values may be of any bytes and are
+ * copied. */
 series_id series_find(enum family f, sluice_str a, sluice_str b);
 
 static inline void series_cell_add(uint32_t cell, uint64_t n)
@@ -67,15 +69,15 @@ static inline void series_count_status(series_id id, unsigned status)
 /* HISTOGRAM. */
 void series_observe(series_id id, uint64_t ns);
 
-/* What a reader sees of a series: labels (values[1] is empty in families of one) and the sum of
- * each cell: COUNTER, GAUGE, TIME one; CLASSES none, 1xx ..; HISTOGRAM SERIES_BUCKETS + 1 buckets,
- * each for itself, and the sum in nanoseconds. */
+/* A series as a reader sees it: labels (values[1] is empty in families of one label) and the sum
+ * over all threads of each cell. COUNTER, GAUGE and TIME have one cell; CLASSES one for none, 1xx,
+ * and so on; HISTOGRAM SERIES_BUCKETS + 1 buckets, not cumulative, and the sum in nanoseconds. */
 struct series_view {
 	sluice_str values[2];
 	uint64_t cells[SERIES_CELLS_MAX];
 };
-/* All series of a family, in the order in which they came up; `other` last, if it was needed. fn
- * must not call series_find(). */
+/* Call fn for all series of a family, in the order in which they were made; `other` last, if it was
+ * needed. fn must not call series_find(). */
 void series_each(enum family f, void (*fn)(void *ctx, const struct series_view *v), void *ctx);
 
 #endif

@@ -11,11 +11,11 @@
 
 enum { LAST_WORDS_MS = 1000, LAST_WORDS_STEP_MS = 100 };
 
-/* O_NONBLOCK belongs to the open file, which programs started from one shell share. /proc opens the
- * same pipe or terminal anew, with flags of our own. */
+/* O_NONBLOCK belongs to the open file, which programs started from one shell share. Opening it
+ * through /proc gives a new open file of the same pipe or terminal, with its own flags. */
 static int sink_reopen(int fd)
 {
-	char path[] = "/proc/self/fd/0"; /* no printf: this runs in signal handlers, too */
+	char path[] = "/proc/self/fd/0"; /* no printf(): this runs in signal handlers too */
 	if (fd > 9)
 		return -1;
 	path[sizeof(path) - 2] = (char)('0' + fd);
@@ -39,8 +39,8 @@ void sink_borrow(struct sink *s, int fd)
 	}
 }
 
-/* A named pipe is held open for reading as well: otherwise it could not be opened before its reader
- * is there, and would be lost with it. */
+/* A named pipe is opened for reading as well: otherwise it could not be opened without a reader,
+ * and writing would fail when the reader leaves. */
 static int sink_open_path(const char *path)
 {
 	const int flags = O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
@@ -79,8 +79,9 @@ void sink_close(struct sink *s)
 	*s = (struct sink){ .fd = -1, .kind = SINK_NONE };
 }
 
-/* How much to write at once. A pipe takes PIPE_BUF bytes in one piece or not at all; that cut back
- * to whole lines keeps them whole among those of others who write to it. */
+/* The number of bytes to write at once. A pipe takes up to PIPE_BUF bytes in one piece or not at
+ * all. Writing whole lines within that bound keeps them whole where others write to the same
+ * pipe. */
 static size_t sink_portion(const struct sink *s, sluice_str text)
 {
 	if (s->kind == SINK_FILE || text.len <= PIPE_BUF)

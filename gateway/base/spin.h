@@ -1,7 +1,7 @@
 /*
- * A lock of four bytes, for a bucket of a table in shared memory that is held for a few
- * instructions and hardly ever contended. Who waits pauses the processor, and after a while gives
- * it away: the holder may have been interrupted. Any thread.
+ * A lock of four bytes for a bucket of a table, held for a few instructions and hardly ever
+ * contended. A thread that waits pauses the processor, and after SPIN_PAUSES tries yields it, since
+ * the holder may have been interrupted. Any thread.
  */
 #ifndef SPIN_H
 #define SPIN_H
@@ -16,7 +16,7 @@ struct spin {
 
 enum { SPIN_PAUSES = 200 };
 
-/* Once more in vain. *n counts, from 0. */
+/* The lock was taken: wait a little. *n counts the tries, from 0. */
 static inline void spin_pause(unsigned *n)
 {
 	if (++*n < SPIN_PAUSES) {

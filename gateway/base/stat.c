@@ -13,13 +13,13 @@ static const struct stat_info rows[STAT_COUNT] = {
 
 __thread struct stat_cells *stat_self;
 
-/* Of threads that have none of their own, or had. Many writers. */
+/* Counts of threads without cells of their own, and of threads that ended. Many writers. */
 static struct stat_cells shared;
 
-/* over the list and who has which chunks, never over numbers */
+/* guards the list of threads and their chunks, not the numbers */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct stat_cells *threads;
-static unsigned n_chunks; /* those that everyone has: 0 .. n_chunks - 1 */
+static unsigned n_chunks; /* every thread has the chunks 0 .. n_chunks - 1 */
 
 const struct stat_info *stat_info(enum stat_id s)
 {
@@ -30,7 +30,7 @@ const struct stat_info *stat_info(enum stat_id s)
 static void *stat_alloc(size_t size)
 {
 	size_t whole = (size + 63) & ~(size_t)63;
-	void *p = aligned_alloc(64, whole); /* no two threads write to one line of the cache */
+	void *p = aligned_alloc(64, whole); /* so that no two threads write to one cache line */
 	check(p, "out of memory for %zu bytes of counters", size);
 	return memset(p, 0, whole);
 }
@@ -55,7 +55,7 @@ void stat_thread_init(void)
 	stat_self = c;
 }
 
-/* Leave the thread's numbers to the shared cells. */
+/* Add the thread's numbers to the shared cells. */
 void stat_thread_fini(void)
 {
 	struct stat_cells *c = stat_self;

@@ -1,6 +1,6 @@
 /*
  * Counting, the write side: numbers of the process as a whole. Each worker counts in cells of its
- * own, so that a count is one addition without a lock; whoever reads sums them up (obs/metric).
+ * own, so that a count is one addition without a lock; a reader adds the cells up (obs/metric).
  * Counts of threads that ended are kept.
  */
 #ifndef BASE_STAT_H
@@ -39,7 +39,7 @@ struct stat_cells {
  * cells, by slower means. */
 extern __thread struct stat_cells *stat_self;
 
-/* A thread that counts much: at its start and at its end. */
+/* To be called by a thread that counts much, at its start and at its end. */
 void stat_thread_init(void);
 void stat_thread_fini(void);
 
@@ -62,7 +62,7 @@ static inline void stat_inc(enum stat_id s)
 {
 	stat_add(s, 1);
 }
-/* Gauges; the thread may be another than the one that incremented. */
+/* Gauges. The thread may differ from the one that incremented. */
 static inline void stat_dec(enum stat_id s)
 {
 	stat_add(s, UINT64_MAX);
@@ -70,7 +70,7 @@ static inline void stat_dec(enum stat_id s)
 /* Levels; main thread. */
 void stat_set(enum stat_id s, uint64_t v);
 
-/* The sum over all threads. Gauges are never below zero, though parts of them may be. */
+/* The sum over all threads. A gauge is never below zero, although the part of one thread may be. */
 uint64_t stat_read(enum stat_id s);
 
 /* ---- for base/series ----------------------------------------------------------------------- */

@@ -38,10 +38,10 @@ static inline char ascii_lower(char c)
 bool str_ieq(sluice_str a, sluice_str b);
 bool str_starts(sluice_str s, sluice_str prefix);
 bool str_ends(sluice_str s, sluice_str suffix);
-/* Without leading and trailing SP and HTAB (OWS of RFC 9110 5.6.3). */
+/* s without leading and trailing SP and HTAB (OWS of RFC 9110 5.6.3). */
 sluice_str str_trim(sluice_str s);
-/* Cut at the first sep: returns what stands before it and moves *rest behind it; all of it when
- * there is none, and *rest is then empty with data NULL. */
+/* Cut at the first sep: returns what stands before it and moves *rest behind it. Without a sep it
+ * returns all of *rest, which is then empty with data NULL. */
 sluice_str str_cut(sluice_str *rest, char sep);
 /* Decimal digits only, no sign, no blanks; false on overflow or anything else. */
 must_use bool str_u64(sluice_str s, uint64_t *out);
@@ -53,9 +53,10 @@ bool str_list_has(sluice_str list, sluice_str token);
 /* Distance for "did you mean": number of edits, at most limit + 1. */
 unsigned str_distance(sluice_str a, sluice_str b, unsigned limit);
 
-/* A token of RFC 9110 5.6.2: field names, methods. Empty is none. */
+/* Whether s is a token of RFC 9110 5.6.2: field names, methods. An empty string is not. */
 bool str_is_token(sluice_str s);
-/* A legal field value: no CR, LF, NUL or other control byte but HTAB (RFC 9110 5.5). */
+/* Whether s is a legal field value: no CR, LF, NUL or other control byte but HTAB (RFC 9110
+ * 5.5). */
 bool str_is_field_value(sluice_str s);
 
 /* The end of a noun that is counted: "" for one, else "s". */

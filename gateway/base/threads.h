@@ -1,6 +1,6 @@
 /*
- * Starting threads. Signals are the main thread's business, but those of a crash come to the thread
- * that crashed: blocked, they would end the process without a word.
+ * Starting threads. The main thread handles signals, but those of a crash go to the thread that
+ * crashed. Blocked there, they would end the process without a report.
  */
 #ifndef BASE_THREADS_H
 #define BASE_THREADS_H

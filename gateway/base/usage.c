@@ -27,7 +27,7 @@ static void usage_read(const char *path, char out[FILE_MAX])
 	out[n] = 0;
 }
 
-/* The number that a file holds; 0 for "max", or where there is none. */
+/* The number in a file; 0 for "max", or without a file. */
 static uint64_t usage_number(const char *folder, const char *name)
 {
 	char path[USAGE_PATH + 64], text[FILE_MAX];
@@ -36,7 +36,7 @@ static uint64_t usage_number(const char *folder, const char *name)
 	return strtoull(text, NULL, 10);
 }
 
-/* The number behind a name at the beginning of a line; 0: it is not there. */
+/* The number behind a name at the beginning of a line; 0: there is no such line. */
 static uint64_t usage_field(const char *text, const char *name)
 {
 	size_t len = strlen(name);
@@ -114,8 +114,7 @@ static uint64_t usage_resident(const struct usage_memory *m)
 	return strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* What is held of a group's memory: all but pages of files, which the kernel drops before anything
- * breaks. */
+/* The memory of a group without pages of files, which the kernel drops when memory is short. */
 static uint64_t usage_of_group(const struct usage_memory *m)
 {
 	char path[USAGE_PATH + 64], text[FILE_MAX];
@@ -144,7 +143,7 @@ uint64_t usage_count_descriptors(void)
 	for (const struct dirent *e; (e = readdir(d));)
 		n += e->d_name[0] != '.';
 	(void)closedir(d);
-	return n - 1; /* the folder's own */
+	return n - 1; /* without the descriptor of the folder itself */
 }
 
 struct usage usage_descriptors(uint64_t known)

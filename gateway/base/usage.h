@@ -13,26 +13,26 @@ struct usage {
 	uint64_t used, limit; /* limit 0: not known, or none */
 };
 
-/* Which files tell of memory. */
+/* Where the numbers about memory are read. */
 struct usage_memory {
-	/* folder of the control group whose limit is the smallest; "": none has one */
+	/* folder of the control group with the smallest limit; "": none has a limit */
 	char group[USAGE_PATH];
-	char own[USAGE_PATH]; /* file that tells what this process has */
+	char own[USAGE_PATH]; /* file with the memory of this process */
 	uint64_t limit;       /* bytes */
 	int version;          /* of control groups: 1 or 2 */
 };
 
-/* Find the limit: that of the control groups the process is in, or the machine's where that is
- * less. root: "" but in tests, where /proc and /sys are below it. */
+/* Find the limit: the smallest of the control groups that the process is in, or the machine's
+ * memory where that is less. root: "", or in tests a folder that has /proc and /sys. */
 void usage_memory_init(struct usage_memory *m, const char *root);
-/* Of a control group with a limit: what all its processes hold that cannot be dropped, sockets
- * included. Else what this process has in memory. */
+/* In a control group with a limit: the memory of all its processes that the kernel cannot drop,
+ * sockets included. Else the memory of this process. */
 struct usage usage_memory(const struct usage_memory *m);
 
-/* Descriptors that are open, and the soft limit. known: those that the caller can account for, used
- * where the system does not count them (before Linux 6.2). */
+/* Open descriptors, and the soft limit. known: the caller's own count, used where the system does
+ * not count them (before Linux 6.2). */
 struct usage usage_descriptors(uint64_t known);
-/* Those open now, counted one by one: at start, while they are few. */
+/* Open descriptors, counted one by one: for use at start, while they are few. */
 uint64_t usage_count_descriptors(void);
 
 #endif

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-/* Bytes of the well-formed sequence that starts at s, of which n > 0 bytes can be read; 0 when it
- * is none. */
+/* Length of the well-formed sequence that starts at s, of which n > 0 bytes can be read; 0 when
+ * there is none. */
 static inline size_t utf8_len(const char *s, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)s;
@@ -37,7 +37,8 @@ static inline size_t utf8_len(const char *s, size_t n)
 	return len;
 }
 
-/* The longest start of s that is not longer than max and does not end inside a sequence. */
+/* Length of the longest prefix of s that has at most max bytes and does not end inside a
+ * sequence. */
 static inline size_t utf8_cut(const char *s, size_t n, size_t max)
 {
 	if (n <= max)
@@ -45,7 +46,7 @@ static inline size_t utf8_cut(const char *s, size_t n, size_t max)
 	size_t cut = max;
 	while (cut > 0 && max - cut < 3 && ((unsigned char)s[cut] & 0xc0) == 0x80)
 		cut--;
-	/* no sequence is that long: not UTF-8 */
+	/* no sequence is that long: the bytes are no UTF-8 */
 	return ((unsigned char)s[cut] & 0xc0) == 0x80 ? max : cut;
 }
 
