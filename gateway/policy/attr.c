@@ -10,7 +10,7 @@ struct run_attr {
 
 struct run_namespace {
 	struct run_namespace *next;
-	const struct chain_item *item; /* borrowed: of the chain; whose provider it is */
+	const struct chain_item *item; /* borrowed: of the chain; the plugin that provides */
 	sluice_str name;
 	sluice_attr_fn fn;
 	void *ctx;
@@ -40,7 +40,7 @@ void attr_provide(sluice_exchange *x, const char *ns, sluice_attr_fn fn, void *c
 	x->namespaces = n;
 }
 
-/* The provider runs in a frame of its own plugin, whoever asks. */
+/* The provider runs in a frame of its own plugin, whichever plugin reads the attribute. */
 static sluice_str attr_ask(sluice_exchange *x, const struct run_namespace *n, sluice_str name)
 {
 	struct frame f = { .item = n->item, .call = RUNNING_FACT };

@@ -1,15 +1,14 @@
 /*
- * Attributes: facts about an exchange that plugins state, and other plugins, key expressions and
- * logs read. One is set by its full name, or computed by a provider of its namespace when somebody
- * asks. Worker's thread.
+ * Attributes: facts about an exchange that plugins state, and that other plugins, key expressions
+ * and logs read. An attribute is set by its full name, or computed by the provider of its namespace
+ * when it is read. Worker's thread.
  */
 #ifndef POLICY_ATTR_H
 #define POLICY_ATTR_H
 
 #include "policy/run.h"
 
-/* The value that was stated for the name; data is NULL when nobody states it. Lives as long as x.
- */
+/* The value that a plugin states for the name; data is NULL when none does. Lives as long as x. */
 sluice_str attr_find(sluice_exchange *x, sluice_str name);
 
 /* For the host table, in a hook. */

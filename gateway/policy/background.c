@@ -10,17 +10,17 @@
 #include "upstream/fetch.h"
 
 struct sluice_work {
-	struct list link;               /* of those of the worker */
+	struct list link;               /* in background_part.works */
 	struct worker *worker;          /* borrowed */
 	struct instance_worker *iw;     /* borrowed: the keeper holds it */
 	struct instance_keeper *keeper; /* shared: ref */
-	struct fetch *fetch;            /* owned; NULL: its callback runs, or has run */
+	struct fetch *fetch;            /* owned; NULL: the callback runs, or has run */
 	sluice_work_fn fn;
 	void *user; /* borrowed: the plugin's */
 	struct grave grave;
 };
 
-/* of a worker */
+/* the part of a worker */
 struct background_part {
 	struct list works;
 };
@@ -38,7 +38,7 @@ static void work_bury(struct grave *g)
 	work_free(container_of(g, struct sluice_work, grave));
 }
 
-/* It is off the list, and counts no longer. */
+/* Take it off the list, and count it no more. */
 static void work_leave(struct sluice_work *k)
 {
 	list_del(&k->link);
@@ -88,7 +88,8 @@ static struct list *background_list(struct worker *w)
 
 /* ---- a fetch ------------------------------------------------------------------------------- */
 
-/* The view goes at the end of the turn: this is called from within the fetch's connection. */
+/* The view is released at the end of the turn, because this is called from within the fetch's
+ * connection. */
 static void work_on_fetch(void *ctx, const sluice_fetch_response *r)
 {
 	struct sluice_work *k = ctx;
@@ -121,7 +122,7 @@ static struct fetch *work_fetch(struct sluice_work *k, const sluice_fetch_reques
 	return f;
 }
 
-/* Told once, until there is room again: it may be that every request asks for one too many. */
+/* Logged once until there is room again, because every request may ask for one too many. */
 static bool work_has_room(struct instance_worker *iw)
 {
 	if (iw->n_works < BACKGROUND_MAX)
@@ -135,7 +136,7 @@ static bool work_has_room(struct instance_worker *iw)
 	return false;
 }
 
-/* Whose: worker, iw and keeper are taken from it. */
+/* whose: gives worker, iw and keeper. */
 static int work_begin(const struct sluice_work *whose, const sluice_fetch_request *r,
 	sluice_work_fn fn)
 {

@@ -16,8 +16,8 @@ struct run_edit {
 	sluice_str name, value;
 };
 
-/* The token of a name that goes to the upstream, also where it is spelled with '_': it would be
- * read as that. */
+/* The token of a name. In a request also of a name spelled with '_', because upstreams may read it
+ * as that token. */
 static enum token edit_token(sluice_side side, sluice_str name)
 {
 	char dashed[64];
@@ -29,7 +29,7 @@ static enum token edit_token(sluice_side side, sluice_str name)
 	return token_find(dashed, name.len);
 }
 
-/* Why a field of that name is not the plugins'. */
+/* Why plugins may not change a field of that name; NULL: they may. */
 static const char *edit_name_refused(sluice_side side, sluice_field_op op, sluice_str name)
 {
 	enum token t = edit_token(side, name);
@@ -57,7 +57,7 @@ static const char *edit_name_refused(sluice_side side, sluice_field_op op, sluic
 	return NULL;
 }
 
-/* The authority goes into the request's head as it is: it must be one. */
+/* The value goes into the request's head as it is, so that it must be an authority. */
 static bool edit_is_authority(sluice_str value)
 {
 	struct arena a;
@@ -68,7 +68,7 @@ static bool edit_is_authority(sluice_str value)
 	return is;
 }
 
-/* The one thing that belongs to the connection and is the plugins' to say: trailers are welcome. */
+/* `te: trailers` is the one field of the connection that plugins may set. */
 static bool edit_is_te_trailers(sluice_side side, sluice_field_op op, enum token t,
 	sluice_str value)
 {
@@ -97,7 +97,7 @@ const char *edit_refused(sluice_side side, sluice_field_op op, sluice_str name, 
 	return edit_judge(side, op, token_find(name.data, name.len), name, value);
 }
 
-/* A failure is the arena's, and sticky: the exchange sees it before it uses the head. */
+/* A failure is one of the arena, which remembers it: the exchange looks before it uses the head. */
 static void edit_do(sluice_exchange *x, struct fields *f, sluice_field_op op, sluice_str name,
 	sluice_str value)
 {
@@ -111,8 +111,8 @@ static void edit_do(sluice_exchange *x, struct fields *f, sluice_field_op op, sl
 		x->arena->failed = true;
 }
 
-/* What a plugin says of a request holds for all that could be read as that field: `X_User` for
- * X-User, in many programs, and trailers, which some join with the head (RFC 9110 6.5.1). */
+/* A change to a request applies to all that an upstream could read as that field: `X_User`, which
+ * many programs take for X-User, and trailers, which some merge into the head (RFC 9110 6.5.1). */
 static void edit_request(sluice_exchange *x, sluice_field_op op, sluice_str name, sluice_str value)
 {
 	if (op != SLUICE_FIELD_ADD) {
@@ -120,7 +120,8 @@ static void edit_request(sluice_exchange *x, sluice_field_op op, sluice_str name
 		if (x->request->body != BODY_NONE) {
 			struct run_name *n = arena_alloc(x->arena, sizeof(*n));
 			if (!n)
-				return; /* sticky: the request is refused */
+				/* the arena remembers the failure: the request is refused */
+				return;
 			*n = (struct run_name){ .next = x->edited, .name = name };
 			x->edited = n;
 		}
@@ -155,7 +156,7 @@ void edit_host(sluice_exchange *x, sluice_str value)
 	x->request->authority = value;
 }
 
-/* The fields of a response or of trailers, where they are there. */
+/* The fields of the response or of trailers; NULL when there are none yet. */
 static struct fields *edit_target(sluice_exchange *x, sluice_side side)
 {
 	if (side == SLUICE_RESPONSE)
@@ -179,7 +180,9 @@ void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice
 	struct fields *there = edit_target(x, side);
 	if (op == SLUICE_FIELD_REMOVE && there) {
 		(void)fields_drop(there,
-			name); /* needs no memory: a plugin may loop until it is gone */
+			/* dropping needs no memory: a plugin may call it in a loop until the field
+			 * is gone */
+			name);
 		return;
 	}
 	name = arena_str(x->arena, name);

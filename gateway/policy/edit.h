@@ -1,27 +1,25 @@
 /*
- * Changes to header fields that plugins ask for, checked before they are believed. Changes to a
- * response that is not there yet are kept and made when it is.
+ * Changes to header fields that plugins ask for. Each is checked first. Changes to a response that
+ * has not come yet are kept and made when it comes.
  */
 #ifndef POLICY_EDIT_H
 #define POLICY_EDIT_H
 
 #include "policy/run.h"
 
-/* Why a change is not made: the rest of a sentence; NULL: it is. Any thread. */
+/* Why a change is refused: the rest of a sentence; NULL: it is allowed. Any thread. */
 const char *edit_refused(sluice_side side, sluice_field_op op, sluice_str name, sluice_str value);
 void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice_str name,
 	sluice_str value);
-/* Why the value cannot be the host that a request is sent for: the rest of a sentence; NULL: it
- * can.
- */
+/* Why the value cannot be the host of a request: the rest of a sentence; NULL: it can. */
 const char *edit_host_refused(sluice_str value);
-/* The request is sent for that host, in x's memory. */
+/* Set the host of the request. value lies in x's memory. */
 void edit_host(sluice_exchange *x, sluice_str value);
-/* Whether a plugin set or removed a field of that name, or one that many take for it, in the
- * request. */
+/* Whether a plugin set or removed a field of that name in the request, or of one that is alike
+ * (sluice_names_alike()). */
 bool edit_has(const sluice_exchange *x, sluice_str name);
-/* A response is there: make what was asked for before there was one. Again for each that takes its
- * place. */
+/* The exchange has a response: make the changes that were asked for before. Called again for each
+ * response that replaces another. */
 void edit_apply(sluice_exchange *x);
 
 #endif

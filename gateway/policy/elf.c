@@ -1,4 +1,4 @@
-/* A look at a shared object. See elf.h. */
+/* Checking a shared object. See elf.h. */
 #include "policy/elf.h"
 
 #include <errno.h>
@@ -16,7 +16,8 @@ enum { CLASS = ELFCLASS64 };
 enum { CLASS = ELFCLASS32 };
 #endif
 
-/* The header of the program, where the linker put it: what this machine is. */
+/* The header of the running program, which the linker provides: its class, byte order and machine
+ * are the right ones. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
 static bool elf_reads(int fd, void *to, size_t n, uint64_t at)
@@ -25,7 +26,7 @@ static bool elf_reads(int fd, void *to, size_t n, uint64_t at)
 	return got == (ssize_t)n;
 }
 
-/* Whether n items of a size from an offset on lie within the file. */
+/* Whether n items of that size, from that offset on, lie within the file. */
 static bool elf_has(uint64_t file, uint64_t offset, uint64_t n, uint64_t size)
 {
 	return offset <= file && (!n || size <= (file - offset) / n);

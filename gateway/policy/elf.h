@@ -1,7 +1,7 @@
 /*
- * A look at a shared object before the dynamic linker maps it: a file that ends before what its
- * headers promise, as one that is still being copied does, would kill the process (SIGBUS) at the
- * first touch of a missing page. Any thread.
+ * Checks a shared object before the dynamic linker maps it. A file that is shorter than its headers
+ * say, such as one that is still being copied, would kill the process (SIGBUS) at the first access
+ * to a missing page. Any thread.
  */
 #ifndef POLICY_ELF_H
 #define POLICY_ELF_H
@@ -11,8 +11,8 @@
 
 #include "base/check.h"
 
-/* NULL when it is a whole shared object for this machine, else what is wrong. st: of the file that
- * was looked at. Never blocks on a pipe or a device. */
+/* NULL when the file is a whole shared object for this machine, else what is wrong. st: of the file
+ * that was checked. Never blocks on a pipe or a device. */
 must_use const char *elf_look(const char *path, struct stat *st);
 
 #endif

@@ -39,7 +39,7 @@ static sluice_str fact_target(sluice_exchange *x)
 }
 PLAIN(TARGET, fact_target(x))
 
-/* What plugins state, by the whole name. */
+/* An attribute, by its whole name. */
 static enum sluice_reading fact_read_ATTR(sluice_exchange *x, const sluice_expr *e, sluice_str *out)
 {
 	return fact_one(attr_find(x, e->text), out);
@@ -49,14 +49,14 @@ static enum sluice_reading fact_read_ATTR(sluice_exchange *x, const sluice_expr 
 
 /* ---- several of one name ------------------------------------------------------------------- */
 
-/* Values that are put together, each decoded where that is asked for. */
+/* Several values joined into one. */
 struct fact_join {
 	char *data; /* NULL: one value so far, which stays where it is */
 	sluice_str value;
 	size_t n;
 };
 
-/* Another one; room: what all of them can take at most. */
+/* Add a value; room: the most bytes that all values and joints can take. */
 static bool join_add(sluice_exchange *x, struct fact_join *j, sluice_str value, sluice_str joint,
 	size_t room)
 {
@@ -87,7 +87,7 @@ static enum sluice_reading join_end(const struct fact_join *j, sluice_str *out)
 
 static enum sluice_reading fact_fail(sluice_str *out)
 {
-	*out = STR_NONE; /* the budget is spent, which the arena remembers */
+	*out = STR_NONE; /* the budget is spent */
 	return SLUICE_READ_FAIL;
 }
 
@@ -99,7 +99,7 @@ static bool header_is(const struct field *f, enum token t, sluice_str name)
 		(t != TOKEN_OTHER || (f->name_len == name.len && str_ieq(field_name(f), name)));
 }
 
-/* From the first line of that name, f->v[at], which is not the only one. */
+/* Join all lines of that name; f->v[at] is the first of them. */
 static enum sluice_reading header_join(sluice_exchange *x, enum token t, sluice_str name,
 	uint32_t at, sluice_str *out)
 {
@@ -190,8 +190,8 @@ static enum sluice_reading fact_read_PARAMETER(sluice_exchange *x, const sluice_
 	sluice_str query = x->request->query, rest = query, value;
 	struct fact_join j = { .n = 0 };
 	while (query_find(&rest, e->name, &value)) {
-		/* each value had its name, "=" and "&" beside it, or is empty: the joints take no
-		 * more than twice that */
+		/* a value takes no more than its text in the query, and a joint no more than the
+		 * name, "=" and "&" of a value or two bytes: twice the query has room for all */
 		if (!fact_decode(x, QUERY_PLUS_IS_SPACE, &value) ||
 			!join_add(x, &j, value, STR(", "), 2 * query.len + 2))
 			return fact_fail(out);

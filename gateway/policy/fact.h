@@ -1,7 +1,7 @@
 /*
- * Facts: what a configuration, a plugin or a log may ask of a request, each read in one way whoever
- * asks. The table is fact.def. What plugins state (attributes, policy/attr.h) is read through it
- * too.
+ * Facts: what a configuration, a plugin or a log can read of a request. Each fact is read in the
+ * same way for all of them. The table is fact.def. What plugins state (attributes, policy/attr.h)
+ * is read through it too.
  */
 #ifndef POLICY_FACT_H
 #define POLICY_FACT_H
@@ -18,12 +18,12 @@ enum fact {
 enum fact_named { FACT_PLAIN, FACT_NAMED };
 enum fact_how { FACT_REQUEST, FACT_ROUTED, FACT_STATED };
 
-/* A fact that is asked for. */
+/* A key expression: one fact. */
 struct sluice_expr {
 	uint8_t fact;     /* enum fact */
 	enum token token; /* HEADER: of its name */
-	sluice_str name;  /* what is behind the colon */
-	sluice_str text;  /* as it is written, whole */
+	sluice_str name;  /* the part behind the colon */
+	sluice_str text;  /* the whole expression as it was written */
 };
 
 struct fact_info {
@@ -31,21 +31,21 @@ struct fact_info {
 	enum fact_named named;
 	enum fact_how how;
 	const char *help;
-	/* The value in this request; it lives as long as x. Of something that the request has
-	 * several times it is all of them, joined, and MANY is said; but not of the lines of a
-	 * field that is one list by its nature: Cookie (RFC 9113 8.2.3). A worker's thread. */
+	/* Read the value in this request; it lives as long as x. Where the request has several
+	 * values, *out is all of them, joined, and the result is MANY. The lines of Cookie are one
+	 * list, and so one value (RFC 9113 8.2.3). A worker's thread. */
 	enum sluice_reading (*read)(sluice_exchange *x, const sluice_expr *e, sluice_str *out);
 };
-/* By enum fact; the last row is FACT_ATTR's, and has no text. */
+/* By enum fact; the last row is that of FACT_ATTR and has no text. */
 extern const struct fact_info fact_table[FACT_COUNT + 1];
 
-/* The fact that text asks for, and the name behind its colon. FACT_ATTR: none of the table. */
+/* The fact that text names, and the name behind its colon. FACT_ATTR: it is not in the table. */
 enum fact fact_find(sluice_str text, sluice_str *name);
 
 /* The value of a plain fact; data is NULL when the request has none. A worker's thread. */
 sluice_str fact_value(sluice_exchange *x, enum fact f);
 
-/* What the path has in the place of {name}, as it stands there, not decoded. */
+/* What the path has in the place of {name}, not decoded. */
 sluice_str fact_capture_raw(const sluice_exchange *x, sluice_str name);
 
 #endif

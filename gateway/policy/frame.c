@@ -18,7 +18,7 @@ static void frame_set_state(struct frame *f, enum frame_state to)
 	f->state = (uint8_t)to;
 }
 
-/* What the thread is seen to run: the top frame's code, unless it is parked. */
+/* Tell policy/running which code the thread runs: that of the top frame, unless it is parked. */
 static void frame_show(const sluice_exchange *x)
 {
 	const struct frame *f = x->frame;
@@ -34,7 +34,8 @@ static bool frame_is_hook(const struct frame *f)
 	return f->call <= RUN_COMPLETE;
 }
 
-/* ---- for the story of the exchange --------------------------------------------------------- */
+/* ---- for the timeline of the exchange
+ * --------------------------------------------------------- */
 
 static void frame_tell(const sluice_exchange *x, const struct frame *f, const char *what,
 	uint64_t took_ns, const char *more)

@@ -24,7 +24,7 @@ struct run_state {
 	void *data;
 };
 
-/* What plugins state, and what the route's path has. */
+/* Attributes that plugins state, and captures of the route's path. */
 static sluice_str host_attr(sluice_exchange *x, sluice_str name)
 {
 	sluice_expr e = { .fact = FACT_ATTR, .text = name };
@@ -128,7 +128,7 @@ static void *host_state(sluice_exchange *x, size_t n)
 static void host_cleanup(sluice_exchange *x, void (*fn)(void *), void *arg)
 {
 	if (!run_cleanup(x, fn, arg))
-		fn(arg); /* nobody would later; the sticky failure ends the exchange */
+		fn(arg); /* nothing would call it later; the arena's failure ends the exchange */
 }
 
 static struct instance_worker *host_slot(sluice_exchange *x)

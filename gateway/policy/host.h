@@ -1,4 +1,4 @@
-/* The table of services that every plugin is given. */
+/* The table of services that every plugin gets. */
 #ifndef POLICY_HOST_H
 #define POLICY_HOST_H
 

@@ -17,7 +17,7 @@
 
 enum { TIMER_MAX_MS = INT32_MAX }; /* 24 days */
 
-/* How much of a path is one step: up to the next dot or bracket. */
+/* Length of the first step of a path: up to the next dot or bracket. */
 static size_t host_step(sluice_str path)
 {
 	size_t n = 0;
@@ -129,7 +129,7 @@ bool host_conf_given(sluice_instance *inst, const char *option)
 
 int host_read_file(sluice_instance *inst, sluice_str path, size_t max, sluice_str *out)
 {
-	/* read again and again: it must not pile up */
+	/* a plugin may read this again and again, so that it must not pile up */
 	if (!inst->bind && inst->state != INSTANCE_STARTING) {
 		const char *full = instance_path(inst, &inst->scratch, path);
 		return file_read(&inst->scratch, full, max, out);
@@ -161,7 +161,7 @@ void host_log(sluice_instance *inst, sluice_exchange *x, int level, const char *
 void host_timer(sluice_instance *inst, uint64_t ms, sluice_main_timer_fn fn)
 {
 	if (inst->policy->n_workers == 0)
-		return; /* only checking */
+		return; /* the configuration is only checked */
 	inst->on_timer = fn;
 	worker_timer(inst->policy->main, &inst->timer,
 		(ms < TIMER_MAX_MS ? ms : TIMER_MAX_MS) * NS_PER_MS);
@@ -230,7 +230,7 @@ const sluice_expr *host_expr_compile(sluice_instance *inst, sluice_str text, con
 	return e;
 }
 
-/* Reported where the option stands. */
+/* Report a mistake at the option's place in the file. */
 __attribute__((format(printf, 3, 4))) static void host_error(sluice_instance *inst,
 	const char *option, const char *fmt, ...)
 {

@@ -1,6 +1,6 @@
 /*
- * Instances of plugins. The main thread makes, starts and stops them; workers hold their own side,
- * found by id, so that a message about an instance that is gone finds nothing.
+ * Instances of plugins. The main thread makes, starts and stops them. Workers find their own side
+ * of an instance by its id, so that a message about an instance that is gone finds nothing.
  */
 #include "policy/instance.h"
 
@@ -108,7 +108,7 @@ static int instance_store(void *ctx, const struct node *n, const sluice_store **
 	return err;
 }
 
-/* The instance's own of that name. NULL: it has too many others. */
+/* The instance's upstream of that name. NULL: it names too many. */
 static const sluice_upstream *instance_add_upstream(sluice_instance *inst, sluice_str name)
 {
 	struct sluice_upstream *v = inst->upstreams;
@@ -158,8 +158,8 @@ static void instance_secret(void *ctx, const char *path, sluice_str bytes)
 	instance_add_file(ctx, path, 0, bytes);
 }
 
-/* The metric is the name's: who publishes takes it over from an instance whose place it takes. at_s
- * 0: no value any more. */
+/* The metric belongs to the instance's name. An instance that publishes takes it over from the one
+ * it replaced. at_s 0: there is no value any more. */
 static void instance_count_published(sluice_instance *inst, uint64_t at_s)
 {
 	list_each (e, &live) {
@@ -281,7 +281,7 @@ static bool instance_bind(sluice_instance *inst, const struct node *n, struct bi
 	const sluice_option *const tables[] = { instance_options, inst->plugin->options };
 	void *const dsts[] = { &common, conf };
 	if (bind_map_multi(own, n, tables, dsts, 2) < 0)
-		return false; /* what was not bound is not shown to the plugin, nor stopped */
+		return false; /* without conf the plugin's check() and stop() are not called */
 	inst->conf = conf;
 	if (instance_check(inst))
 		return true;
@@ -399,7 +399,7 @@ static struct list *instance_list(struct worker *w)
 static struct instance_worker *instance_find(struct worker *w, uint64_t id)
 {
 	if (!w->part[PART_POLICY])
-		/* it goes with the last of them: a message about one must not bring it back */
+		/* the part is freed with the last instance, and a message must not make it again */
 		return NULL;
 	list_each (e, instance_list(w)) {
 		struct instance_worker *iw = container_of(e, struct instance_worker, link);
@@ -492,7 +492,8 @@ static void instance_on_publish(struct worker *w, void *arg)
 	struct publish_mail *m = arg;
 	struct instance_worker *iw = instance_find(w, m->id);
 	bool news = iw && (!iw->published || iw->published->n < m->published->n);
-	if (news) { /* who attached since it was sent may have a later one */
+	/* an instance that attached after the message was sent may have a later value */
+	if (news) {
 		published_unref(&iw->published);
 		iw->published = m->published;
 		instance_wake(iw);
@@ -516,7 +517,7 @@ void instance_publish(sluice_instance *inst, void *value, void (*free_value)(voi
 	pthread_mutex_unlock(&inst->lock);
 	published_unref(&old);
 	if (inst->state == INSTANCE_NEW)
-		return; /* no worker has it yet; each takes what is there when it attaches */
+		return; /* no worker has the instance yet; each takes the value when it attaches */
 	for (unsigned i = 0; i < inst->policy->n_workers; i++) {
 		struct publish_mail *m = mem_new(struct publish_mail);
 		m->id = inst->id;
@@ -527,8 +528,8 @@ void instance_publish(sluice_instance *inst, void *value, void (*free_value)(voi
 
 /* ---- asking for a refresh ------------------------------------------------------------------ */
 
-/* By the time the main thread hears, a reload may have let the instance go: it is found by id among
- * those that live. */
+/* When the message arrives, a reload may have released the instance: so look its id up among the
+ * live ones. */
 static void instance_on_refresh(struct worker *w, void *arg)
 {
 	uint64_t *id = arg;

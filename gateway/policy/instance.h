@@ -27,23 +27,22 @@ struct policy {
 	struct worker *main;           /* borrowed */
 	struct worker *const *workers; /* borrowed */
 	unsigned n_workers;            /* 0: only checking, nothing starts */
-	/* borrowed: while a configuration is being made; NULL: nothing is known */
+	/* borrowed: while a configuration is being made; NULL: not known */
 	const struct stated *names;
-	/* How a fetch secures its connection; NULL with a sentence when the authorities cannot be
-	 * read. */
-	/* a reference, or NULL and why */
+	/* The TLS client of a fetch with these authorities: the caller gets a reference. NULL, and
+	 * a sentence in *why, when the authorities cannot be read. */
 	struct tls_client *(*fetch_tls)(sluice_str ca_file, const char **why);
 };
 
 /* A value handed from the main thread to the workers. */
 struct published {
 	_Atomic unsigned refs;
-	uint64_t n; /* counts the instance's */
+	uint64_t n; /* number of the value among those of the instance */
 	void *value;
 	void (*free_value)(void *);
 };
 
-/* The rows that every instance has, whatever its plugin: `use`. */
+/* The options that every instance has, whatever its plugin: `use`. */
 extern const sluice_option instance_options[];
 
 enum {
@@ -54,23 +53,23 @@ enum {
 	INSTANCE_UPSTREAMS = 64
 };
 
-/* A fact that its options name and the gateway does not know by itself: a plugin's, or of the
- * route's path. */
+/* A fact that the instance's options name and that not every request has: one that a plugin states,
+ * or one of the route's path. */
 struct instance_fact {
 	struct instance_fact *next;
 	sluice_str text;
-	sluice_side side; /* whose hooks ask for it */
+	sluice_side side; /* the hooks of which side read it */
 };
 
-/* An upstream that its options name: the plugin's from then on, over all snapshots that have one of
- * the name. Which of theirs it is, chain_item.upstreams says. */
+/* An upstream that the instance's options name. The plugin keeps it over all snapshots that have an
+ * upstream of the name; chain_item.upstreams says which of a snapshot's upstreams it is. */
 struct sluice_upstream {
 	const sluice_instance *inst;
 	sluice_str name;
 	unsigned at; /* among the instance's */
 };
 
-/* What a configuration has that instances can be kept with. */
+/* The stores and upstreams of a configuration that an instance needs to be kept. */
 struct instance_needs {
 	const sluice_store *const *stores;
 	size_t n_stores;
@@ -78,9 +77,9 @@ struct instance_needs {
 	void *ctx;
 };
 
-/* of a memory store */
+/* a table of a memory store */
 struct instance_table {
-	const sluice_store *of, *table; /* table: taken */
+	const sluice_store *of, *table; /* table: the instance holds it */
 	sluice_str name;
 };
 
@@ -93,19 +92,19 @@ struct instance_secret {
 	bool is_field;
 };
 
-/* read at configuration: a change of it is a change of the configuration */
+/* a file that was read at configuration: when it changes, the instance is made anew */
 struct instance_file {
 	const char *path;
 	uint64_t hash[2];
 };
 
 struct sluice_instance {
-	struct list live;            /* main thread: all of them */
+	struct list live;            /* main thread: in the list of all instances */
 	struct policy *policy;       /* borrowed */
 	const struct module *module; /* borrowed */
 	const sluice_plugin *plugin; /* borrowed: module->record */
 	sluice_str name;
-	/* its options, canonical: equal texts are equal configurations */
+	/* its options in canonical form: equal texts are equal configurations */
 	sluice_str text;
 	uint64_t id;          /* unique in the process */
 	unsigned refs;        /* snapshots; main thread */
@@ -113,13 +112,14 @@ struct sluice_instance {
 	struct arena scratch; /* owned: until a main-thread callback returns */
 	void *conf;           /* in the arena */
 	const char *dir;      /* of the configuration file */
-	/* borrowed: its own and the caller's, only while it is being configured */
+	/* borrowed: the instance's own and the caller's, only while the instance is being
+	 * configured */
 	struct bind *bind, *outer;
-	bool failed;   /* reported a mistake */
+	bool failed;   /* a mistake was reported */
 	uint8_t state; /* enum instance_state */
 	struct instance_file files[INSTANCE_FILES];
 	struct instance_secret *secrets; /* in the arena */
-	/* above INSTANCE_FILES: more than are known, so that it is never the same */
+	/* above INSTANCE_FILES: not all files are known, so that the instance is never kept */
 	unsigned n_files;
 	/* borrowed: snapshots that hold the instance hold them */
 	const sluice_store *stores[INSTANCE_STORES];
@@ -129,12 +129,13 @@ struct sluice_instance {
 	struct instance_table tables[INSTANCE_TABLES];
 	unsigned n_tables;
 	struct instance_fact *facts; /* in the arena */
-	pthread_mutex_t lock;        /* guards published: main writes, workers read at attach */
+	/* guards published: the main thread writes, workers read when they attach */
+	pthread_mutex_t lock;
 	struct published *published; /* shared: ref */
 	uint64_t n_published;
-	/* when it last did, seconds since 1970; as its metric says */
+	/* when it last published, seconds since 1970; for its metric */
 	uint64_t published_s;
-	series_id calls, failures, time; /* its metrics; 0: not in force yet */
+	series_id calls, failures, time; /* its metrics; 0: the instance is not in force yet */
 	_Atomic bool refresh_asked;
 	struct timer timer; /* main thread's */
 	sluice_main_timer_fn on_timer;
@@ -146,8 +147,8 @@ struct sluice_instance {
 	} fetches[INSTANCE_FETCHES];
 };
 
-/* The two steps of instance_new(). An instance that is not configured has no conf; one that could
- * not be (a mistake was reported) can only be let go of. */
+/* The two steps of instance_new(). An instance that is not configured has no conf. One that could
+ * not be configured (a mistake was reported) can only be released. */
 sluice_instance *instance_make(struct policy *p, const struct module *m, sluice_str name,
 	const struct node *n, const struct bind *b);
 must_use bool instance_configure(sluice_instance *inst, const struct node *n, struct bind *b);
@@ -155,24 +156,24 @@ must_use bool instance_configure(sluice_instance *inst, const struct node *n, st
  * was reported. refs is 1. */
 sluice_instance *instance_new(struct policy *p, sluice_str name, const struct node *n,
 	struct bind *b);
-/* Whether old was made from the same text and files, and of stores and upstreams that are there. */
+/* Whether old was made from the same text and files, and its stores and upstreams still exist. */
 bool instance_is_same(const sluice_instance *old, sluice_str name, const struct node *n,
 	const struct instance_needs *there);
-/* Start it, once. False, each time, when the plugin could not: a configuration with it cannot be in
- * force. */
+/* Start the instance, once. False, also for later calls, when the plugin could not start: the
+ * configuration cannot be in force. */
 must_use bool instance_start(sluice_instance *inst);
 void instance_unref(sluice_instance *inst);
 
 /* ---- on a worker --------------------------------------------------------------------------- */
 
-/* Embedded in who waits for the next publish. */
+/* Embedded in what waits for the next published value. */
 struct instance_waiter {
 	struct list link;
-	void (*on_publish)(struct instance_waiter *w); /* it is on the list no longer */
+	void (*on_publish)(struct instance_waiter *w); /* w is off the list */
 };
 
-/* What holds the instances of an exchange, with the stores that they use: the view of proxy/, which
- * embeds it. The worker's thread of the view. */
+/* Holds the instances of an exchange and the stores that they use. Embedded in the view of proxy/.
+ * The thread of the view's worker. */
 struct instance_keeper {
 	void (*ref)(struct instance_keeper *k);
 	void (*unref)(struct instance_keeper *k);
@@ -188,32 +189,33 @@ struct instance_worker {
 	struct list waiters;         /* struct instance_waiter: until the next publish */
 	uint64_t calls;              /* of its hooks, on this worker */
 	unsigned n_works;            /* fetches in the background that are under way */
-	bool works_refused;          /* one too many, which was told */
+	/* a fetch was refused because there were too many, and the log says so */
+	bool works_refused;
 };
 
-/* This worker's side of an instance, made at first use. NULL when the plugin could not start on
- * this worker. */
+/* This worker's side of an instance, made when it is first used. NULL when the plugin could not
+ * start on this worker. */
 must_use struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst);
 void instance_detach(struct worker *w, struct instance_worker *iw);
-/* A value was published: call everyone who waits. */
+/* A value was published: call all waiters. */
 void instance_wake(struct instance_worker *iw);
 
-/* The absolute path of what a plugin names, relative to the configuration file; in a. NULL when its
- * budget is spent. */
+/* The absolute path of a file that a plugin names relative to the configuration file. In a; NULL
+ * when its budget is spent. */
 const char *instance_path(const sluice_instance *inst, struct arena *a, sluice_str path);
 /* The same for a fetch's authorities; empty stays empty. */
 sluice_str instance_ca_file(const sluice_instance *inst, struct arena *a, sluice_str file);
 
-/* A callback of the plugin on the main thread has returned: what it read for itself goes. */
+/* A callback of the plugin on the main thread has returned: free what it read. */
 void instance_returned(sluice_instance *inst);
 
 /* A file was read at configuration; err as of file_read(). path lives as long as the instance. */
 void instance_add_file(sluice_instance *inst, const char *path, int err, sluice_str bytes);
 
-/* Its options name this fact, for the hooks of that side. */
+/* Note that the instance's options name this fact, for the hooks of that side. */
 void instance_add_fact(sluice_instance *inst, const sluice_expr *e, sluice_side side);
 
-/* A fetch of the instance's that no exchange waits for has ended so: for its metric. Any thread. */
+/* Count in the metrics how a fetch of the instance ended that no exchange waits for. Any thread. */
 void instance_count_fetch(const sluice_instance *inst, const sluice_fetch_response *r);
 
 /* For the host table. */

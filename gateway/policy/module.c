@@ -28,8 +28,8 @@ static bool module_name_is_sound(sluice_str name)
 /* The oldest record this host can read ends with on_refresh. */
 enum { RECORD_MIN = offsetof(sluice_plugin, on_refresh) + sizeof(void (*)(void)) };
 
-/* What is wrong with a record; false when nothing is. Fields are read only where its size says that
- * they are. */
+/* Whether something is wrong with the record, and what. Fields are read only as far as the record's
+ * size reaches. */
 static bool module_is_wrong(const sluice_plugin *r, sluice_str name, char why[MODULE_WHY])
 {
 	char text[256];
@@ -111,7 +111,7 @@ struct module *module_register(const sluice_plugin *record, const char *path, ch
 	return module_add(record, str_of(record->name), path, why);
 }
 
-/* Where a module of that name is now. */
+/* Find the file of that module. */
 static bool module_find(const struct module_dirs *dirs, sluice_str name, char *path, size_t cap)
 {
 	for (size_t i = 0; i < dirs->n; i++) {

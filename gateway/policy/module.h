@@ -1,7 +1,7 @@
 /*
- * Loadable modules: finding NAME.so, opening it, and believing its record only after a look. A
- * module stays loaded for the life of the process: code that a connection may still return into is
- * never unmapped. Main thread.
+ * Loadable modules: finding NAME.so, opening it, and checking its record before it is used. A
+ * module stays loaded for the life of the process, because calls in progress may still return into
+ * its code. Main thread.
  */
 #ifndef POLICY_MODULE_H
 #define POLICY_MODULE_H
@@ -21,7 +21,8 @@ struct module {
 struct module_dirs {
 	const char *const *v; /* searched in this order */
 	size_t n;
-	const sluice_host *services; /* borrowed: what a loaded module is given; policy/host.h */
+	/* borrowed: the services that a loaded module gets; policy/host.h */
+	const sluice_host *services;
 };
 
 enum { MODULE_WHY = 512 };
@@ -29,8 +30,8 @@ enum { MODULE_WHY = 512 };
 /* The module of that name, loaded at its first use. NULL and a sentence in why when it cannot be
  * used. */
 struct module *module_get(const struct module_dirs *dirs, sluice_str name, char why[MODULE_WHY]);
-/* The module of a record that is part of the program, such as a test. path: where it is from, in
- * words. NULL and a sentence in why when the record cannot be used. */
+/* The module of a record that is part of the program, such as a test. path: where it comes from,
+ * for messages. NULL and a sentence in why when the record cannot be used. */
 struct module *module_register(const sluice_plugin *record, const char *path, char why[MODULE_WHY]);
 /* What became of the file since the module was loaded: NULL when nothing did, else a few words such
  * as "was replaced". The code that runs is the old one for the life of the process. */

@@ -9,8 +9,8 @@
 
 /* ---- when ---------------------------------------------------------------------------------- */
 
-/* A BUFFER hook that was shown a body, left a part of it and is called again: the head may have
- * gone. */
+/* Whether f is the first call of a BUFFER hook. A hook that left a part of the body may be called
+ * again after the head was sent. */
 static bool reroute_is_early_body(const sluice_exchange *x, const struct frame *f)
 {
 	return f->call == RUN_REQUEST_BODY && f->stage->mode == SLUICE_BODY_BUFFER &&
@@ -23,7 +23,7 @@ static bool reroute_is_in_time(const sluice_exchange *x)
 	return f && (f->call == RUN_REQUEST || reroute_is_early_body(x, f));
 }
 
-/* False, with a line in the log. what: of the request. */
+/* Log why the change is refused, and return false. what: the part of the request. */
 static bool reroute_refuse(const sluice_exchange *x, const char *what, const char *why)
 {
 	const struct chain_item *item = x->frame ? run_item(x) : NULL;
@@ -33,7 +33,7 @@ static bool reroute_refuse(const sluice_exchange *x, const char *what, const cha
 	return false;
 }
 
-/* Whether the hook that runs may change where the request goes. */
+/* Whether the running hook may change where the request goes. */
 static bool reroute_may(const sluice_exchange *x, const char *what)
 {
 	return reroute_is_in_time(x) ||
@@ -50,7 +50,7 @@ static bool reroute_set(sluice_exchange *x, sluice_str path, sluice_str sent, sl
 	if (!x->asked) {
 		struct run_asked *asked = arena_new(x->arena, struct run_asked);
 		if (!asked)
-			return false; /* sticky: the request is refused */
+			return false; /* the arena remembers the failure: the request is refused */
 		*asked = (struct run_asked){ .path = h->path, .query = h->query };
 		x->asked = asked;
 	}
@@ -62,7 +62,7 @@ static bool reroute_set(sluice_exchange *x, sluice_str path, sluice_str sent, sl
 	return true;
 }
 
-/* Why it cannot be the path of a request; NULL: it can. */
+/* Why path cannot be the path of a request; NULL: it can. */
 static const char *reroute_path_refused(sluice_exchange *x, sluice_str path)
 {
 	sluice_str normal;
@@ -100,7 +100,7 @@ static bool reroute_may_query(const sluice_exchange *x, sluice_str name)
 		reroute_refuse(x, "query", "the target * has none");
 }
 
-/* value NULL: there is none any more. */
+/* Set the parameter, or with value NULL remove it. */
 static bool reroute_query(sluice_exchange *x, sluice_str name, const sluice_str *value)
 {
 	struct request_head *h = x->request;

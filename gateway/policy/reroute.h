@@ -1,8 +1,8 @@
 /*
  * Sending a request elsewhere than its client asked: services by which plugins change the target,
  * the host and the upstream of what is forwarded. Legal while the request's head is held: in
- * on_request and in the first call of a BUFFER hook on its body, and in what these wait for. What
- * is refused changes nothing, and stands in the log. Worker's thread. For the host table; the
+ * on_request, in the first call of a BUFFER hook on its body, and in the callbacks of their waits.
+ * A call that is refused changes nothing and logs a line. Worker's thread. For the host table; the
  * contracts are those of the public header.
  */
 #ifndef POLICY_REROUTE_H

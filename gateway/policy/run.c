@@ -1,7 +1,7 @@
 /*
- * Walking a route's plugins: forth for the request, back for the response, once more at the end. A
- * hook that waits returns out of the walk; the answer comes in through run_resume() and the walk
- * goes on behind it.
+ * Walking a route's plugins: in order for the request, in reverse for the response, once more at
+ * the end. A hook that waits ends the walk for now; run_resume() goes on with it when the answer
+ * has come.
  */
 #include "policy/run.h"
 
@@ -11,7 +11,7 @@
 
 struct run_cleanup {
 	struct run_cleanup *next;
-	const struct chain_item *item; /* borrowed: of the chain; whose it is */
+	const struct chain_item *item; /* borrowed: of the chain; the plugin that registered it */
 	void (*fn)(void *arg);
 	void *arg;
 };
@@ -27,7 +27,7 @@ void run_init(sluice_exchange *x)
 	x->response_start = UINT32_MAX;
 }
 
-/* The plugin where the walk stands is called next. */
+/* Enter the frame of the plugin at which the walk stands. */
 static const struct chain_item *run_enter(sluice_exchange *x)
 {
 	struct frame *f = &x->walk_frame;
@@ -57,7 +57,7 @@ static enum run_result run_walk_request(sluice_exchange *x)
 	return RUN_NEXT;
 }
 
-/* x->at counts down; it is one more than the plugin that runs next. */
+/* x->at counts down; it is one more than the index of the plugin that runs next. */
 static enum run_result run_walk_response(sluice_exchange *x)
 {
 	while (x->at > 0) {
@@ -81,7 +81,7 @@ enum run_result run_request(sluice_exchange *x, const struct chain *chain)
 
 enum run_result run_response(sluice_exchange *x)
 {
-	frame_cancel_all(x); /* hooks of the response whose place this one takes */
+	frame_cancel_all(x); /* drop parked hooks of the response that this one replaces */
 	edit_apply(x);
 	if (!x->chain || !x->chain->has_response)
 		return RUN_NEXT;
@@ -101,7 +101,7 @@ enum run_result run_hurry(sluice_exchange *x)
 	return r;
 }
 
-/* The hook of f, which was parked, has decided to go on. */
+/* The parked hook of f has decided to go on. */
 static enum run_result run_go_on(sluice_exchange *x, struct frame *f)
 {
 	if (f->stage)
@@ -158,7 +158,7 @@ void run_complete(sluice_exchange *x)
 		if (!hook)
 			continue;
 		(void)hook(x, run_enter(x)->conf);
-		(void)frame_leave(x, SLUICE_NEXT); /* its verdict says nothing any more */
+		(void)frame_leave(x, SLUICE_NEXT); /* its verdict is ignored */
 	}
 	run_cleanups(x);
 }

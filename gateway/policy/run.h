@@ -1,6 +1,6 @@
 /*
- * The plugins' side of an exchange: the walk over a route's plugins, and what they have said so
- * far. Embedded in the exchange of proxy/. Its worker's thread only.
+ * The plugins' side of an exchange: the walk over a route's plugins, and their results so far.
+ * Embedded in the exchange of proxy/. Its worker's thread only.
  */
 #ifndef POLICY_RUN_H
 #define POLICY_RUN_H
@@ -17,8 +17,8 @@ struct chain_item {
 	const void *conf;
 	sluice_instance *inst;
 	uint32_t slot; /* index of the instance in its snapshot */
-	/* in the snapshot: which of its upstreams each of inst->upstreams is; NULL: it names none
-	 */
+	/* in the snapshot: for each of inst->upstreams the index of the snapshot's upstream; NULL:
+	 * it names none */
 	const uint32_t *upstreams;
 };
 struct chain {
@@ -30,7 +30,7 @@ struct chain {
 /* An answer a plugin gave. */
 struct run_answer {
 	int status;
-	const char *code; /* of a problem document; NULL: an answer of its own */
+	const char *code; /* of a problem document; NULL: the plugin's own body */
 	sluice_str detail;
 	sluice_str content_type, body;
 };
@@ -39,7 +39,7 @@ struct run_wait;
 struct stages;
 enum { RUN_NOTES = 4 };
 
-/* What the client asked for, where a plugin has set another target. */
+/* The client's target, where a plugin has set another one. */
 struct run_asked {
 	sluice_str path, query;
 };
@@ -47,7 +47,7 @@ struct run_asked {
 /* A remark of a plugin on a request that it let pass. */
 struct run_note {
 	const char *code;            /* borrowed: a string constant */
-	const sluice_instance *inst; /* borrowed: of the chain; who said it */
+	const sluice_instance *inst; /* borrowed: of the chain; the plugin that noted it */
 };
 
 struct sluice_exchange {
@@ -56,17 +56,17 @@ struct sluice_exchange {
 	struct request_head *request;
 	struct response_head *response; /* NULL before there is one */
 	struct worker *worker;
-	const struct chain *chain;            /* NULL: no plugins */
+	const struct chain *chain;            /* NULL: the route has no plugins */
 	struct instance_worker *const *slots; /* of the view */
 	struct instance_keeper *keeper;       /* borrowed: the view, which holds them */
 	sluice_str route_name, upstream_name, request_id;
-	/* index among the snapshot's: the route's, or that which a plugin set; -1: none, the
-	 * gateway answers. Known once it is routed. */
+	/* index in the snapshot: the route's upstream, or the one that a plugin set; -1: none, the
+	 * gateway answers. Known once the request is routed. */
 	int32_t upstream;
-	/* the peer's address and how it connected, unless a trusted proxy told better */
+	/* the peer's address and how it connected, unless a trusted proxy says otherwise */
 	sluice_str client_ip, scheme;
 	uint16_t client_port; /* 0: not known */
-	/* of the client's request, once a plugin has set another; data NULL before */
+	/* the authority of the client's request, once a plugin has set another; data NULL before */
 	sluice_str asked_authority;
 	const struct run_asked *asked; /* in the arena; NULL: the target is the client's */
 	void (*on_resumed)(sluice_exchange *x, enum run_result r);
@@ -75,18 +75,18 @@ struct sluice_exchange {
 	uint8_t phase; /* enum run_phase */
 	uint8_t n_notes;
 	uint32_t at;
-	uint32_t reached; /* plugins whose request phase began */
+	uint32_t reached; /* number of plugins whose request phase began */
 	/* response hooks run for plugins before this one; those of the others have run */
 	uint32_t response_start;
 	uint32_t decided_by;     /* the plugin that gave the last RUN_REPLY, RUN_FAIL or RUN_OVER */
 	struct frame *frame;     /* the top of the stack of running and parked hooks; NULL: none */
 	struct frame walk_frame; /* of the walk's hooks; those of bodies are in their stages */
-	struct timeline *timeline;            /* in the arena; NULL: nobody wants to know */
-	bool te_trailers;                     /* a plugin asks the upstream for trailers */
+	struct timeline *timeline;            /* in the arena; NULL: not kept */
+	bool te_trailers;                     /* a plugin has set `te: trailers` */
 	const struct path_captures *captures; /* of the route's path; NULL: none */
-	/* by enum sluice_side: work on bodies; NULL: they pass untouched */
+	/* by enum sluice_side: stages of the body; NULL: it passes unchanged */
 	struct stages *stages[2];
-	struct run_wait *spare_wait; /* of an earlier wait, for the next */
+	struct run_wait *spare_wait; /* memory of an earlier wait, reused for the next */
 	struct run_answer answer;
 	struct run_attr *attrs;
 	struct run_namespace *namespaces;
@@ -98,7 +98,7 @@ struct sluice_exchange {
 	struct run_name *edited;
 };
 
-/* x is zeroed; client, request, worker, slots and on_resumed are set by the caller, then this. */
+/* Called once the caller has zeroed x and set client, request, worker, slots and on_resumed. */
 void run_init(sluice_exchange *x);
 /* Run all request hooks. */
 enum run_result run_request(sluice_exchange *x, const struct chain *chain);
@@ -106,22 +106,22 @@ enum run_result run_request(sluice_exchange *x, const struct chain *chain);
  * reverse, from the plugin before x->response_start. So a response that replaces another does not
  * run the same hooks again. */
 enum run_result run_response(sluice_exchange *x);
-/* Parked in the response phase, by a client that cannot wait: its hook goes without the answer, and
+/* x is parked in the response phase, and the client cannot wait: the parked hook is dropped, and
  * the others run. Never RUN_WAIT. */
 enum run_result run_hurry(sluice_exchange *x);
-/* Give up what parked hooks wait for: their callbacks are dropped, and on_resumed is not called. */
+/* End the waits of parked hooks: their callbacks are dropped, and on_resumed is not called. */
 void run_cancel(sluice_exchange *x);
-/* Completion hooks, then clean-ups. The last call. */
+/* Run completion hooks, then clean-ups. The last call for x. */
 void run_complete(sluice_exchange *x);
 
-/* What a parked hook waited for is here, and its callback returned v: go on from there. */
+/* The wait of a parked hook has ended, and its callback returned v: go on from there. */
 void run_resume(sluice_exchange *x, sluice_verdict v);
 
 /* Call fn(arg) when the exchange ends, in a frame of the plugin that runs now. False: no memory. */
 bool run_cleanup(sluice_exchange *x, void (*fn)(void *arg), void *arg);
 
-/* Whether it is plugin's code of x that calls: x is in a frame that runs, and this is its thread.
- * Any thread, while x lives. */
+/* Whether the caller is a plugin's code in x: a frame of x runs, and this is x's thread. Any
+ * thread, while x lives. */
 static inline bool run_calls(const sluice_exchange *x)
 {
 	return worker_self == x->worker && x->frame && x->frame->state == FRAME_RUNS;
@@ -131,7 +131,7 @@ static inline const struct chain_item *run_item(const sluice_exchange *x)
 {
 	return x->frame->item;
 }
-/* Its place in the chain. */
+/* Its index in the chain. */
 static inline uint32_t run_item_index(const sluice_exchange *x, const struct chain_item *item)
 {
 	return (uint32_t)(item - x->chain->v);

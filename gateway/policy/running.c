@@ -1,4 +1,4 @@
-/* What of the plugins' code runs now. See running.h. */
+/* Which code of plugins runs now. See running.h. */
 #include "policy/running.h"
 
 #include <stdio.h>

@@ -1,10 +1,9 @@
 /*
- * What of the plugins' code runs now, on each thread: said by two stores around every call, read
- * when a thread stands still or crashes. The word holds the instance, and in its lowest bits which
- * call it is.
+ * Which code of plugins runs now on each thread: set by two stores around every call, read when a
+ * thread hangs or crashes. The word holds the instance, and in its lowest bits the kind of call.
  *
  * The main thread may follow the word of another thread to the instance: instances are freed on the
- * main thread, and only after the worker that ran one has said that it is done with it.
+ * main thread, and only after every worker that used one has released it.
  */
 #ifndef POLICY_RUNNING_H
 #define POLICY_RUNNING_H
@@ -38,7 +37,8 @@ static inline void running_clear(struct worker *w)
 {
 	atomic_store_explicit(&w->running, 0, memory_order_relaxed);
 }
-/* The same around calls on the main thread; there is none while a configuration is only checked. */
+/* The same around calls on the main thread. There is no worker of it while a configuration is only
+ * checked. */
 static inline void running_set_main(const sluice_instance *inst, enum running_call call)
 {
 	if (inst->policy->main)
@@ -51,12 +51,12 @@ static inline void running_clear_main(const sluice_instance *inst)
 }
 
 /* What runs on a worker, for people: `plugin instance "NAME" (PLUGIN) in on_request`. False, and
- * "", when it is no plugin's code. Main thread, or w's own. */
+ * "", when no plugin's code runs. Main thread, or w's own. */
 bool running_text(const struct worker *w, char *out, size_t cap);
-/* A plugin calls a service in a way that is refused: a line of the log says which call, why (the
- * rest of a sentence), and what of which instance runs on this thread. Any thread. */
+/* Log that a plugin's call of a service is refused: which call, why (the rest of a sentence), and
+ * which call of which instance runs on this thread. Any thread. */
 void running_tell_misuse(const char *call, const char *why);
-/* The name of a call, and the instance, of such a word. Async-signal-safe. */
+/* The name of the call in such a word, and below it the instance. Async-signal-safe. */
 const char *running_call_name(uintptr_t word);
 static inline const sluice_instance *running_instance(uintptr_t word)
 {

@@ -1,7 +1,8 @@
 /*
- * The rows of stages. A hook sees one run of bytes that lies in one block; only what it leaves is
- * ever joined with what comes behind. While it runs nothing is taken out of the stage's queue, so
- * that what it was shown stays valid whatever it does: the bytes move when it has returned.
+ * The rows of stages. A hook is shown bytes that lie in one block; only bytes that it leaves are
+ * copied together with those behind them. While the hook runs, nothing is taken out of the stage's
+ * queue, so that the bytes it was shown stay valid whatever it does: they move when it has
+ * returned.
  */
 #include "policy/stage.h"
 
@@ -11,13 +12,13 @@
 
 static sluice_body_hook stage_hook(const sluice_plugin *p, int side)
 {
-	/* the record may be older than these hooks */
+	/* the plugin may have been built before these hooks existed */
 	if (p->size < offsetof(sluice_plugin, on_response_body) + sizeof(p->on_response_body))
 		return NULL;
 	return side == SLUICE_REQUEST ? p->on_request_body : p->on_response_body;
 }
 
-/* Whether the hook that runs may ask for it. */
+/* Whether the running hook may ask for the body. */
 static bool stage_may_ask(const sluice_exchange *x, int side)
 {
 	if (x->frame->call == RUN_REQUEST)
@@ -42,7 +43,7 @@ static struct stages *stages_of(sluice_exchange *x, int side)
 	return row;
 }
 
-/* Whether bytes pass stage s before plugin `at`. */
+/* Whether bytes reach stage s before they reach plugin `at`. */
 static bool stage_is_before(const struct stage *s, uint32_t at)
 {
 	return s->row->side == SLUICE_REQUEST ? s->at < at : s->at > at;
@@ -85,7 +86,7 @@ bool stage_want(sluice_exchange *x, int side, const sluice_body_plan *plan)
 
 /* ---- what a hook does ---------------------------------------------------------------------- */
 
-/* Onward only, but for a stage that begins again, with another body. */
+/* States only advance, except that a stage begins again with another body. */
 static void stage_set_state(struct stage *s, enum stage_state to)
 {
 	check(s->state < to || to == STAGE_HOOKED, "a stage goes from state %u to %u", s->state,
@@ -98,8 +99,8 @@ static struct buf *stage_out(struct stage *s)
 	return s->next ? &s->next->in : &s->row->out;
 }
 
-/* Whether it takes more: what it holds does not count, as it waits for what comes behind; what it
- * left because there was no room does. */
+/* Whether the stage takes more bytes. Bytes that its hook holds do not count, since the hook waits
+ * for those behind them; bytes that it left for want of room count. */
 static bool stage_takes_more(const struct stage *s)
 {
 	if (s->mode == SLUICE_BODY_BUFFER && s->state != STAGE_OPEN)
@@ -132,7 +133,7 @@ static size_t stage_take(struct stage *s, size_t n)
 	return n;
 }
 
-/* Something else comes behind the bytes that pass: they are copied to where they go. */
+/* Other bytes will follow those that pass: so copy those that pass to the stage's output now. */
 static void stage_flush(struct stage *s, size_t behind)
 {
 	if (s->pending)
@@ -194,8 +195,8 @@ static void stage_finish(struct stage *s)
 		s->row->done = true;
 }
 
-/* A run of bytes that begins with what was left, and goes on behind it, unless it was left only for
- * want of room. */
+/* The bytes to show to the hook: those that it left, and behind them new ones, unless it left them
+ * only for want of room. */
 static sluice_str stage_window(struct stage *s)
 {
 	sluice_str run = buf_peek(&s->in);
@@ -204,13 +205,14 @@ static sluice_str stage_window(struct stage *s)
 									    : s->left + !full;
 	if (run.len >= want)
 		return run;
-	/* no less than a block of news, lest joining them costs more and more */
+	/* at least a block of new bytes, so that the cost of copying does not grow with each
+	 * call */
 	if (want < s->in.len && !full)
 		want = s->in.len - s->left > BUF_BLOCK ? s->left + BUF_BLOCK : s->in.len;
 	return buf_pullup(&s->in, want);
 }
 
-/* Why what the hook did is a failure of the plugin; NULL: it is none. */
+/* Why this call of the hook is a failure of the plugin; NULL: it is none. */
 static const char *stage_failure(const struct stage *s)
 {
 	if (s->room == STAGE_SPILLED)
@@ -220,7 +222,7 @@ static const char *stage_failure(const struct stage *s)
 	return NULL;
 }
 
-/* The hook has gone on. */
+/* The hook has returned SLUICE_NEXT. */
 static enum run_result stage_called(sluice_exchange *x, struct stage *s)
 {
 	const struct chain_item *item = &x->chain->v[s->at];
@@ -229,7 +231,7 @@ static enum run_result stage_called(sluice_exchange *x, struct stage *s)
 		s->pending = s->taken = s->shown;
 	s->left = s->shown - s->taken;
 	if (s->room == STAGE_FULL && !s->left)
-		s->room = STAGE_ROOM; /* there is nothing to show it again */
+		s->room = STAGE_ROOM; /* nothing is left to be shown again */
 	buf_drain(&s->in, s->taken - s->pending);
 	buf_move(stage_out(s), &s->in, s->pending);
 	s->pending = 0;
@@ -261,8 +263,8 @@ static enum run_result stage_call(sluice_exchange *x, struct stage *s)
 	s->frame.item = item;
 	s->frame.stage = s;
 	s->frame.call = s->row->side == SLUICE_REQUEST ? RUN_REQUEST_BODY : RUN_RESPONSE_BODY;
-	/* what has begun to leave does not wait, nor does a hook above one that is parked: a
-	 * response hook may wait while a request's body goes on */
+	/* a hook that streams cannot wait, nor can one that runs while another is parked (a
+	 * response hook may wait while the request's body goes on) */
 	s->frame.may_wait = s->mode == SLUICE_BODY_BUFFER && !s->left && !x->frame;
 	frame_enter(x, &s->frame);
 	sluice_verdict v = hook(x, item->conf, data.len ? data : STR(""), s->ending);
@@ -282,7 +284,7 @@ enum run_result stage_hurried(sluice_exchange *x)
 	return stage_called(x, s);
 }
 
-/* More came than the stage may hold. */
+/* The body is longer than the stage may hold. */
 static enum run_result stage_over(sluice_exchange *x, struct stage *s)
 {
 	if (s->over == SLUICE_BODY_REFUSE) {
@@ -322,7 +324,7 @@ static enum run_result stage_run(sluice_exchange *x, struct stage *s)
 	return RUN_NEXT;
 }
 
-/* The one nearest to the receiver goes first, so that little lies between them. */
+/* The stage nearest to the receiver runs first, so that few bytes lie between stages. */
 static struct stage *stages_next(const struct stages *row)
 {
 	struct stage *best = NULL;
@@ -352,7 +354,8 @@ enum run_result stages_expect(sluice_exchange *x, struct stages *row, uint64_t l
 		if (over && stage_over(x, s) == RUN_OVER)
 			return RUN_OVER;
 		if (!over && !s->read_only)
-			break; /* behind it the length is anybody's guess */
+			/* this stage may change the length, so that it is not known behind it */
+			break;
 	}
 	return RUN_NEXT;
 }

@@ -1,12 +1,12 @@
 /*
- * Plugins' work on bodies: for each direction a row of stages, one for each plugin that asked, in
- * the order in which bytes pass them. The proxy puts bytes into the first stage, runs the row, and
- * takes away what left the last. Worker's thread.
+ * Plugins' work on bodies: for each direction a row of stages, one for each plugin that asked for
+ * the body, in the order in which bytes pass them. The proxy puts bytes into the first stage, runs
+ * the row, and takes the bytes that left the last. Worker's thread.
  *
  *   codec -> first.in -> hook -> next.in -> hook -> stages.out -> codec
  *
- * A stage runs only while there is room behind it, so that a slow receiver stops the row, and the
- * row its sender.
+ * A stage runs only while there is room behind it: so a slow receiver stops the row, and the row
+ * stops the sender.
  */
 #ifndef POLICY_STAGE_H
 #define POLICY_STAGE_H
@@ -14,85 +14,87 @@
 #include "policy/run.h"
 
 enum {
-	STAGE_HIGH = 64 * 1024,    /* bytes that wait behind a stage: it is not run */
-	STAGE_WRITE_MAX = 1 << 20, /* that one call may write, beside the plan's max */
-	STAGE_HELD_MAX = 1 << 30,  /* largest max of a plan */
+	STAGE_HIGH = 64 * 1024, /* a stage with so many bytes behind it is not run */
+	/* bytes that one call may write, in addition to the plan's max */
+	STAGE_WRITE_MAX = 1 << 20,
+	STAGE_HELD_MAX = 1 << 30, /* largest max of a plan */
 };
 
 enum stage_state {
-	STAGE_HOOKED, /* the hook sees what comes */
-	STAGE_OPEN,   /* what comes passes unseen */
-	STAGE_DONE,   /* all has left */
+	STAGE_HOOKED, /* bytes are shown to the hook */
+	STAGE_OPEN,   /* bytes pass without the hook */
+	STAGE_DONE,   /* all bytes have left */
 };
 
-/* Whether its receiver took what the hook wrote in this call. */
+/* Whether there is room behind the stage for what the hook writes in this call. */
 enum stage_room {
 	STAGE_ROOM,
-	STAGE_FULL,    /* the hook was told that it is enough: what it leaves is shown again */
-	STAGE_SPILLED, /* and wrote on, beyond all bounds: a failure */
+	/* the hook was told to write no more; bytes that it leaves are shown again */
+	STAGE_FULL,
+	STAGE_SPILLED, /* the hook wrote on, beyond the bound: a failure */
 };
 
 struct stage {
 	struct stage *next; /* towards the receiver; NULL: the last */
 	struct stages *row;
 	struct frame frame; /* of its hook */
-	struct buf in;      /* owned: has come, was not taken off yet */
+	struct buf in;      /* owned: bytes that have come and were not taken off yet */
 	uint64_t max;
-	const char *data; /* while its hook runs or is parked: what it was shown */
-	size_t shown;     /* how much of it */
-	size_t taken;     /* by the hook, so far */
-	size_t pending;   /* the last of these, which pass and were not moved yet */
-	size_t left;      /* what an earlier call was shown, and left */
-	uint64_t written; /* by this call */
-	uint32_t at;      /* the plugin */
+	const char *data; /* while the hook runs or is parked: the bytes that it was shown */
+	size_t shown;     /* their number */
+	size_t taken;     /* how many of them the hook has taken off so far */
+	size_t pending;   /* how many of those, at their end, pass and were not moved yet */
+	size_t left;      /* bytes that an earlier call was shown and left */
+	uint64_t written; /* bytes written by this call */
+	uint32_t at;      /* index of the plugin */
 	uint8_t mode, over;
 	uint8_t state; /* enum stage_state; stage_set_state() writes it */
 	uint8_t room;  /* enum stage_room */
 	bool read_only;
-	bool early;  /* asked before there was a response: for whatever response comes */
-	bool ending; /* the hook is told the end */
-	bool eof;    /* nothing comes any more */
+	bool early;  /* the plugin asked before there was a response, for whatever response comes */
+	bool ending; /* the hook is called with `end` */
+	bool eof;    /* no more bytes come */
 };
 
 struct stages {
 	struct stage *first;
-	struct buf out;         /* owned: left the last stage; the proxy takes it */
+	struct buf out;         /* owned: bytes that left the last stage; the proxy takes them */
 	struct fields trailers; /* complete when the first stage has eof */
 	uint8_t side;           /* enum sluice_side */
-	bool done;              /* out has all there will ever be */
+	bool done;              /* nothing will be added to out */
 };
 
 #define STAGE_LENGTH_UNKNOWN UINT64_MAX
 
-/* length of the body that comes: what a stage would not take is known before it is held. RUN_NEXT
- * or RUN_OVER. */
+/* The length of the coming body is known: decide now about stages that cannot hold it. RUN_NEXT or
+ * RUN_OVER. */
 enum run_result stages_expect(sluice_exchange *x, struct stages *row, uint64_t length);
-/* More bytes; data is then empty. */
+/* Add bytes to the row; data is then empty. */
 void stages_feed(struct stages *row, struct buf *data);
-/* Nothing comes any more. trailers may be NULL. */
+/* The body has ended. trailers may be NULL. */
 void stages_end(struct stages *row, const struct fields *trailers);
-/* Run whatever can: RUN_NEXT when nothing more can for now, RUN_WAIT when a stage is parked, else
- * x->decided_by says whose verdict it is. */
+/* Run all stages that can run: RUN_NEXT when none can for now, RUN_WAIT when one is parked, else
+ * x->decided_by says which plugin decided. */
 enum run_result stages_run(sluice_exchange *x, struct stages *row);
-/* A stage has not decided yet: the head is held. */
+/* Whether the head is held, because a stage has not decided yet. */
 bool stages_hold(const struct stages *row);
-/* A stage may change the body: its length is not what was said. */
+/* Whether a stage may change the body, so that its length is not known. */
 bool stages_change(const struct stages *row);
-/* The first stage takes no more for now. */
+/* Whether the first stage takes no more bytes for now. */
 bool stages_are_full(const struct stages *row);
-/* A response takes the place of another: what was asked for it alone is forgotten, and so is what
- * plugins from x->response_start on asked for. */
+/* A response replaces another: forget the stages that plugins asked for on the old response alone,
+ * and those of plugins from x->response_start on. */
 void stages_reset(sluice_exchange *x);
 void stages_forget(sluice_exchange *x, sluice_side side);
 void stages_fini(sluice_exchange *x);
-/* The callback of a parked stage has said SLUICE_NEXT. */
+/* The callback of a parked stage has returned SLUICE_NEXT. */
 enum run_result stage_resumed(sluice_exchange *x, struct stage *s);
-/* A stage is parked, and the client cannot wait: it goes on without its callback. */
+/* A stage is parked, and the client cannot wait: the stage goes on without its callback. */
 enum run_result stage_hurried(sluice_exchange *x);
 
-/* Trailers that the hook that runs may see and change, NULL: none. */
+/* The trailers that the running hook may read and change; NULL: none. */
 struct fields *stage_trailers(sluice_exchange *x, sluice_side side);
-/* The request's trailers as far as the row has them; NULL: nobody works on its body. */
+/* The request's trailers as far as the row has them; NULL: no plugin works on its body. */
 struct fields *stage_request_trailers(sluice_exchange *x);
 
 /* For the host table. */

@@ -6,7 +6,7 @@
 
 static void text_write(const struct node *n, FILE *to)
 {
-	if (node_is_null(n)) { /* which is not an empty text */
+	if (node_is_null(n)) { /* null differs from an empty text */
 		(void)fputc('~', to);
 		return;
 	}

@@ -11,14 +11,14 @@
 
 enum {
 	LOTS = 256,       /* as many as a gateway may have workers */
-	SLOTS_FIRST = 16, /* of a lot; it doubles when all are taken */
-	/* called back by one message: then connections of the worker have their turn */
+	SLOTS_FIRST = 16, /* slots of a new lot; their number doubles when all are taken */
+	/* callbacks for one message; then connections of the worker get their turn */
 	WAKE_BATCH = 128,
 	NO_SLOT = UINT32_MAX,
 };
 
 struct slot {
-	uint64_t generation;   /* in which it was taken; 0: it is free */
+	uint64_t generation;   /* in which it was taken; 0: the slot is free */
 	struct parked *parked; /* borrowed: until it leaves */
 	uint32_t next_free;
 };
@@ -32,7 +32,7 @@ struct lot {
 	struct slot *slots;    /* owned */
 	uint32_t n_slots, first_free;
 	uint32_t n_taken;
-	uint64_t generation; /* the last that was given out: goes on from worker to worker */
+	uint64_t generation; /* the last one used; the next worker of the lot goes on from it */
 	struct list woken;   /* struct parked */
 	bool posted;         /* a message to the worker is under way */
 };
@@ -52,7 +52,7 @@ static struct lot *lot_new(uint32_t index)
 	return l;
 }
 
-/* Its exchanges have ended: they ended before the parts of their worker. */
+/* The worker ends; all its exchanges ended before. */
 static void lot_close(void *part)
 {
 	struct lot *l = part;
@@ -67,7 +67,7 @@ static void lot_close(void *part)
 	(void)pthread_mutex_unlock(&l->lock);
 }
 
-/* False: another worker has it. */
+/* False: another worker has the lot. */
 static bool lot_open(struct lot *l, struct worker *w)
 {
 	(void)pthread_mutex_lock(&l->lock);
@@ -150,7 +150,7 @@ static void lot_on_mail(struct worker *w, void *arg)
 	if (l->posted)
 		worker_post(w, lot_on_mail, l);
 	(void)pthread_mutex_unlock(&l->lock);
-	/* who leaves meanwhile, because another's callback ended its exchange, leaves the batch */
+	/* an exchange that ends within another's callback leaves the batch */
 	while ((e = list_pop(&batch))) {
 		struct parked *p = container_of(e, struct parked, link);
 		p->on_resumed(p);
@@ -164,7 +164,8 @@ static bool lot_wake(struct lot *l, struct parked *p)
 	p->is_woken = true;
 	list_push(&l->woken, &p->link);
 	if (!l->posted)
-		worker_post(l->worker, lot_on_mail, l); /* it cannot end: that takes the lock */
+		/* the worker cannot end meanwhile: that takes the lock */
+		worker_post(l->worker, lot_on_mail, l);
 	l->posted = true;
 	return true;
 }

@@ -1,4 +1,4 @@
-/* The story of an exchange. See timeline.h. */
+/* Timelines of exchanges. See timeline.h. */
 #include "policy/timeline.h"
 
 #include <stdio.h>

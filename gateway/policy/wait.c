@@ -1,7 +1,7 @@
 /*
  * Parking exchanges. Each service either parks x and returns SLUICE_WAIT, or, when the answer is
- * there at once, runs the callback and returns its verdict. Nobody waits without a deadline: stores
- * and fetches bring their own.
+ * there at once, runs the callback and returns its verdict. Every wait has a deadline: stores and
+ * fetches have their own.
  */
 #include "policy/wait.h"
 
@@ -40,7 +40,7 @@ static void wait_on_ticket(struct parked *p);
 static void wait_cancel(struct frame_wait *fw);
 
 static const struct {
-	const char *what, *call; /* for people: with its article; of the interface */
+	const char *what, *call; /* for people, with its article; name of the service */
 } wait_names[] = {
 	[WAIT_SLEEP] = { "a timer", "sluice_sleep()" },
 	[WAIT_PUBLISH] = { "what the plugin publishes", "sluice_await_publish()" },
@@ -61,7 +61,7 @@ static const char *wait_refused(const sluice_exchange *x, bool has_callback)
 	return has_callback ? NULL : "the callback is NULL";
 }
 
-/* NULL when it is refused, which is in the log then, or when the exchange's memory is spent. */
+/* NULL when it is refused, with a line in the log, or when the exchange's memory is spent. */
 static struct run_wait *wait_new(sluice_exchange *x, enum wait_kind kind, bool has_callback)
 {
 	const char *why = wait_refused(x, has_callback);
@@ -87,8 +87,7 @@ static struct run_wait *wait_new(sluice_exchange *x, enum wait_kind kind, bool h
 	return w;
 }
 
-/* Its frame has nothing to wait for any more; the struct can serve again, unless its memory is
- * watched. */
+/* The frame's wait has ended. The struct is kept for the next wait, unless memory is watched. */
 static void wait_end(struct run_wait *w)
 {
 	timer_drop(&w->timer);
@@ -112,7 +111,7 @@ static void wait_cancel(struct frame_wait *fw)
 	wait_end(w);
 }
 
-/* The wait is over, and its frame runs again: the conf for the callback. */
+/* End the wait and enter its frame again. Returns the conf for the callback. */
 static const void *wait_wake(struct run_wait *w)
 {
 	sluice_exchange *x = w->x;
@@ -141,7 +140,7 @@ static void wait_resume_park(struct run_wait *w, sluice_status st)
 static void wait_on_due(struct timer *t)
 {
 	struct run_wait *w = container_of(t, struct run_wait, timer);
-	/* whoever resumed was told that it counts */
+	/* sluice_resume() has returned true, so that the result is SLUICE_OK */
 	bool resumed = w->kind == WAIT_TICKET && parked_leave(&w->parked);
 	if (w->kind != WAIT_SLEEP && !resumed)
 		stat_inc(STAT_TIMEOUT_PLUGIN);
@@ -234,7 +233,7 @@ sluice_verdict host_fetch(sluice_exchange *x, const sluice_fetch_request *r, slu
 	const struct policy *p = run_item(x)->inst->policy;
 	struct tls_client *tls = NULL;
 	sluice_str ca_file = instance_ca_file(run_item(x)->inst, x->arena, r->ca_file);
-	if (r->ca_file.len && !ca_file.len) /* which would mean everybody's */
+	if (r->ca_file.len && !ca_file.len) /* an empty one would mean the system's authorities */
 		why = "the request has no memory left for the path of its authorities";
 	else
 		tls = p->fetch_tls(ca_file, &why);
