@@ -1,4 +1,4 @@
-/* The admin address: its listener, its calls from first to last event. Main thread. */
+/* The admin address: its listener, and its calls from first to last event. Main thread. */
 #include "admin/admin.h"
 
 #include <stdlib.h>
@@ -18,9 +18,9 @@ enum {
 	ADMIN_HEAD = 16 << 10,
 	ADMIN_TARGET = 4 << 10,
 	ADMIN_FIELDS = 100,
-	ADMIN_MEMORY = 128 << 10, /* of one call, its answer not counted */
+	ADMIN_MEMORY = 128 << 10, /* of one call, without its answer */
 };
-#define REFUSALS_NS NS_PER_S /* between two lines of log that tell of them */
+#define REFUSALS_NS NS_PER_S /* between two log lines about refusals */
 
 struct admin {
 	struct admin_service service;
@@ -34,7 +34,7 @@ struct admin {
 
 /* ---- calls --------------------------------------------------------------------------------- */
 
-/* Bodies are never asked for; the codec throws away what of them it must read. */
+/* Bodies are never asked for; the codec discards the bytes of them that it has to read. */
 static void call_on_body(struct client *cl, struct buf *data)
 {
 	(void)cl;
@@ -85,7 +85,7 @@ static struct admin_call *call_new(struct admin *a, struct client *cl)
 	return c;
 }
 
-/* Refusals are worth a line, and whoever sends many is not worth a disk. */
+/* Log a refusal, but not so often that a client could fill the disk. */
 static void admin_log_refusal(struct admin *a, const struct client *cl, enum admin_problem p)
 {
 	uint64_t now = worker_now(a->service.main);
@@ -155,7 +155,7 @@ int admin_open(struct admin *a, const struct addr *at)
 		.max_memory = ADMIN_MEMORY,
 		.backlog = ADMIN_BACKLOG,
 	};
-	/* the mode of a unix socket says who may give commands: owner and group */
+	/* the mode of a unix socket decides who may give commands: owner and group */
 	const struct listener_how how = { 1, ADMIN_BACKLOG, LISTENER_ALONE,
 		{ 0660, LISTENER_AS_IS, LISTENER_AS_IS } };
 	int fd, err = listener_open_how(at, &how, &fd);
@@ -187,8 +187,8 @@ void admin_close(struct admin *a)
 	listener_file_unlink(&a->file, &a->addr);
 	front_drain(a->front, 0);
 	front_abort(a->front);
-	worker_turn(a->service.main); /* at its end the calls are over */
-	front_abort(a->front);        /* connections that linger */
+	worker_turn(a->service.main); /* the calls end with this turn */
+	front_abort(a->front);        /* close connections that linger */
 	check(list_is_empty(&a->calls), "a call of the admin address outlives its connection");
 	front_free(&a->front);
 	gather_stop(a->service.gather);

@@ -1,8 +1,8 @@
 /*
- * The admin address: health, status and commands over HTTP/1.1. A listener and connections of its
- * own, on the main thread's loop, so that nothing asked here can hold up a request, and so that it
- * answers as long as the process lives. It knows nothing of app/: what only the process can do
- * comes in as callbacks. Main thread.
+ * The admin address: health, status and commands over HTTP/1.1. It has its own listener and
+ * connections on the main thread's loop, so that a question here cannot delay a request, and it
+ * answers as long as the process lives. It knows nothing of app/: what only the process can do is
+ * given as callbacks. Main thread.
  */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
@@ -12,20 +12,20 @@
 
 enum admin_phase { ADMIN_STARTING, ADMIN_SERVING, ADMIN_DRAINING };
 
-/* A worker that stands still. */
+/* A worker that hangs. */
 enum { ADMIN_SILENT = 16, ADMIN_TEXT = 256 };
 struct admin_silent {
 	unsigned worker;
-	char text[ADMIN_TEXT]; /* for people: how long, and in what */
+	char text[ADMIN_TEXT]; /* for people: since when, and in which code */
 };
 
 enum { ADMIN_RESOURCES = 2 };
 
-/* What the process may run short of. */
+/* A resource that the process may run short of. */
 struct admin_resource {
 	const char *name;
 	uint64_t used, limit; /* limit 0: not known */
-	uint64_t mark;        /* from here on new requests are refused; 0: never */
+	uint64_t mark;        /* new requests are refused from this use on; 0: never */
 	bool is_short;
 };
 
@@ -40,7 +40,7 @@ struct admin_facts {
 	uint64_t started_ns; /* monotonic */
 	/* borrowed for the call: the configuration in force; NULL: none yet */
 	const struct snapshot *snap;
-	/* configurations that requests still use, this one included */
+	/* configurations that are in force or that requests still use */
 	size_t snapshots;
 	uint64_t reloads, reloads_failed;
 	struct admin_silent silent[ADMIN_SILENT]; /* the first of them */
@@ -49,9 +49,9 @@ struct admin_facts {
 };
 
 enum admin_reload {
-	ADMIN_RELOADED,    /* it is on its way to the workers */
+	ADMIN_RELOADED,    /* the new configuration is on its way to the workers */
 	ADMIN_RELOAD_BAD,  /* the diagnostics say why; nothing changed */
-	ADMIN_RELOAD_BUSY, /* the one before has not reached every worker */
+	ADMIN_RELOAD_BUSY, /* the previous reload has not reached every worker */
 	ADMIN_RELOAD_ENDING,
 };
 
@@ -60,23 +60,25 @@ struct admin_env {
 	void *ctx;
 	void (*facts)(void *ctx, struct admin_facts *f);
 	enum admin_reload (*reload)(void *ctx, struct diag *d);
-	void (*reopen)(void *ctx); /* log files, soon */
-	void (*drain)(void *ctx);  /* does nothing when it drains already */
+	void (*reopen)(void *ctx); /* reopen log files, soon */
+	void (*drain)(void *ctx);  /* does nothing when the process drains already */
 	void (*stop)(void *ctx);
 };
 
 struct admin;
 
 struct admin *admin_new(struct worker *main, const struct admin_env *env);
-/* What answers its requests. */
+/* The handler that answers its requests. */
 struct handler admin_handler(struct admin *a);
-/* Serve on an address. 0, or a negative errno. Once. */
+/* Serve on an address. 0, or a negative errno. May be called once. */
 must_use int admin_open(struct admin *a, const struct addr *at);
-/* The workers run: they can be asked from now on. v is copied. */
+/* The workers run, and can be asked from now on. v is copied. */
 void admin_set_workers(struct admin *a, const struct gather_worker *v, unsigned n);
-/* Serve no more: connections are closed at once. Before the workers end. NULL is fine. */
+/* Stop serving: connections are closed at once. To be called before the workers end. NULL is
+ * allowed. */
 void admin_close(struct admin *a);
-/* After admin_close(), a turn of the loop, and the end of the workers. Clears *a; NULL is fine. */
+/* To be called after admin_close(), a turn of the loop, and the end of the workers. Clears *a; NULL
+ * is allowed. */
 void admin_free(struct admin **a);
 
 #endif

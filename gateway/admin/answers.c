@@ -146,7 +146,7 @@ static void reload_answer_bad(struct admin_call *c, const struct diag *d)
 	call_problem_end(c, PROBLEM_BAD_CONFIGURATION, &o);
 }
 
-/* The snapshot was posted before the question, so who has answered has it. */
+/* The snapshot was posted before the question, so a worker that has answered has it. */
 static void reload_on_workers(struct gather_wait *w, const struct gather_answer *v, unsigned n)
 {
 	struct admin_call *c = container_of(w, struct admin_call, wait);
@@ -190,7 +190,7 @@ void answer_reload(struct admin_call *c)
 		reload_answer_bad(c, &d);
 		break;
 	case ADMIN_RELOAD_BUSY:
-		/* once every worker has answered, the reload before this one is through */
+		/* once every worker has answered, the previous reload is complete */
 		if (c->tries++ < RELOAD_TRIES) {
 			c->wait.on_done = reload_on_room;
 			service_ask_workers(c->service, &c->wait);

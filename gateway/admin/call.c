@@ -4,7 +4,8 @@
 #include "admin/service.h"
 #include "proxy/fields.h"
 
-/* beyond what the request may take: who spent all of it gets an answer too */
+/* in addition to the request's budget, so that a request that spent all of that gets an answer
+ * too */
 enum { ANSWER_BUDGET = 16384 };
 
 static const struct admin_problem_info problems[PROBLEM_COUNT] = {
@@ -74,7 +75,8 @@ void call_answer_buf(struct admin_call *c, int status, sluice_str type, struct b
 	if (h.body == BODY_LENGTH) {
 		c->unread = data->len;
 		c->service->unread += c->unread;
-		/* all at once: answers are bounded, and so is what of them waits */
+		/* the whole body at once: the size of an answer is bounded, and so is the sum of
+		 * unread answers */
 		(void)cl->ops->body(cl, data);
 	}
 	buf_fini(data);

@@ -1,7 +1,7 @@
 /*
- * Questions to all workers. One round at a time: who asks while one is under way waits for the
- * next, so that every answer is younger than its question. Each worker has one part for ever, which
- * is either with the worker or with the main thread:
+ * Questions to all workers, one round at a time. A question that comes during a round waits for the
+ * next, so that every answer is younger than its question. Each worker has one part, which either
+ * the worker or the main thread may touch:
  *
  *     main: part_send ---message---> worker: part_fill ---message---> main: part_back
  */
@@ -14,10 +14,10 @@
 struct gather_part {
 	struct gather *gather; /* borrowed */
 	struct gather_worker at;
-	/* with the worker: the main thread touches only what stands above, and `round` */
+	/* the worker has it: the main thread uses only the members above, and `round` */
 	bool out;
 	struct progress_filter filter; /* limit 0: requests are not asked for */
-	uint64_t round;                /* it was sent out in */
+	uint64_t round;                /* the round in which it was sent */
 	/* filled by the worker */
 	struct gather_answer answer;
 	struct arena arena; /* owned: the endpoints and their texts */
@@ -29,11 +29,12 @@ struct gather {
 	struct gather_part *parts;    /* owned */
 	struct gather_answer *result; /* owned: of the round that ends */
 	unsigned n;
-	unsigned missing; /* of this round */
+	unsigned missing; /* answers still missing in this round */
 	uint64_t round;
 	struct progress_filter filter; /* of this round; limit 0: none */
 	bool under_way;
-	struct list asking, next; /* gather_wait: for this round, for the one after it */
+	/* gather_wait: asking: in this round; next: in the one after it */
+	struct list asking, next;
 	struct timer timer;
 	struct turn_hook hook; /* begins a round */
 };
@@ -105,8 +106,8 @@ static void gather_end_round(struct gather *g)
 	g->under_way = false;
 	for (unsigned i = 0; i < g->n; i++)
 		g->result[i] = g->parts[i].out ? silent : g->parts[i].answer;
-	/* who asks again from within waits for another round; who is cancelled from within leaves
-	 * the batch */
+	/* on_done may ask again, for another round, and may cancel others, which then leave the
+	 * batch */
 	list_init(&batch);
 	while ((e = list_pop(&g->asking)))
 		list_push(&batch, e);
@@ -127,7 +128,7 @@ static void part_back(struct worker *w, void *arg)
 	if (!g->under_way)
 		return;
 	if (p->round != g->round)
-		part_send(p); /* the answer to an earlier question: this one is still open */
+		part_send(p); /* it answered an earlier round: ask it for this one */
 	else if (--g->missing == 0)
 		gather_end_round(g);
 }

@@ -1,9 +1,8 @@
 /*
- * Asking every worker how it is. A question goes out as one message to each worker, which answers
- * from its own thread with a copy of what it knows; nobody looks into another thread's memory.
- * However many ask at once, no worker has more than one such message to deal with, and a worker
- * that does not answer in time is reported as silent instead of being waited for. Main thread, but
- * for the function that runs on the workers.
+ * Asking all workers for their state. A question is one message to each worker, which answers from
+ * its own thread with a copy of what it knows; no thread reads another's memory. However many ask
+ * at once, a worker has at most one such message. A worker that does not answer in time is reported
+ * as silent and not waited for. Main thread, but for the function that runs on the workers.
  */
 #ifndef ADMIN_GATHER_H
 #define ADMIN_GATHER_H
@@ -11,10 +10,10 @@
 #include "front/front.h"
 #include "proxy/progress.h"
 
-enum { GATHER_ENDPOINTS = 4096 }; /* told of by one worker; the rest is counted */
+enum { GATHER_ENDPOINTS = 4096 }; /* listed by one worker; further ones are counted */
 #define GATHER_WAIT_NS NS_PER_S
 
-/* What there is to look at on one worker. All borrowed: they live until the worker has ended. */
+/* The parts of one worker that are asked. All borrowed: they live until the worker has ended. */
 struct gather_worker {
 	struct worker *worker;
 	const struct proxy *proxy;
@@ -22,20 +21,23 @@ struct gather_worker {
 };
 
 struct gather_answer {
-	bool silent;                    /* did not answer in time: nothing else is true */
-	uint64_t config_id;             /* of the configuration new requests get; 0: none yet */
+	/* the worker did not answer in time: the other members say nothing */
+	bool silent;
+	/* of the configuration that new requests get; 0: none yet */
+	uint64_t config_id;
 	unsigned connections, requests; /* open; under way */
-	const struct endpoint_view *endpoints; /* their strings too: until on_done returns */
+	/* borrowed, their strings too: until on_done returns */
+	const struct endpoint_view *endpoints;
 	size_t n_endpoints, left_out;
-	struct progress_list in_progress; /* when they were asked for; likewise */
+	struct progress_list in_progress; /* if they were asked for; likewise */
 };
 
 struct gather;
 
-/* Embedded in whoever asks. */
+/* Embedded in what asks. */
 struct gather_wait {
 	struct list link;
-	/* borrowed: until the question is over; requests in progress are wanted too; NULL: not */
+	/* borrowed until the question is over: which requests in progress are wanted; NULL: none */
 	const struct progress_filter *filter;
 	/* From the loop, once: v[i] is the answer of worker i. The question is over before this is
 	 * called. */
@@ -43,13 +45,13 @@ struct gather_wait {
 };
 
 struct gather *gather_new(struct worker *main);
-/* Those to ask, once their threads run; v is copied. Until then there are none, and answers are
- * empty. */
+/* The workers to ask, once their threads run; v is copied. Until then there are none, and answers
+ * are empty. */
 void gather_set_workers(struct gather *g, const struct gather_worker *v, unsigned n);
-/* Nobody waits any more: ask no worker again. Before they end. */
+/* Ask no worker again, and drop all that wait. To be called before the workers end. */
 void gather_stop(struct gather *g);
-/* After gather_stop() and the end of the workers: late answers are given up. Clears *g; NULL is
- * fine. */
+/* To be called after gather_stop() and the end of the workers: late answers are dropped. Clears *g;
+ * NULL is allowed. */
 void gather_free(struct gather **g);
 
 static inline void gather_wait_init(struct gather_wait *w,
@@ -59,11 +61,11 @@ static inline void gather_wait_init(struct gather_wait *w,
 	w->filter = NULL;
 	w->on_done = on_done;
 }
-/* Ask. In one round requests are looked for by one filter; who has another waits for the next
- * round. What is answered is true at some moment after this call, and every message posted to a
- * worker before it has been dealt with by a worker that is not silent. */
+/* Ask. One round has one filter for requests; a question with another filter waits for the next
+ * round. An answer is true at some moment after this call, and a worker that is not silent has
+ * handled every message that was posted to it before. */
 void gather_ask(struct gather *g, struct gather_wait *w);
-/* on_done will not be called. Also when w did not ask. */
+/* on_done is not called any more. Legal when w did not ask. */
 void gather_cancel(struct gather_wait *w);
 
 #endif

@@ -62,7 +62,7 @@ static void metrics_certificate(struct buf *out, sluice_str listener,
 			f->expires_s > 0 ? (uint64_t)f->expires_s : 0);
 }
 
-/* Those of the configuration in force. */
+/* The certificates of the configuration in force. */
 static void metrics_certificates(struct buf *out, const struct snapshot *snap)
 {
 	static const struct {

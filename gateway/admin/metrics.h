@@ -1,5 +1,5 @@
-/* GET /metrics: what obs/metric tells; what only the workers know, their view of every server; and
- * when certificates end. Main thread. */
+/* GET /metrics: the numbers of obs/metric, the workers' view of every server, and when certificates
+ * expire. Main thread. */
 #ifndef ADMIN_METRICS_H
 #define ADMIN_METRICS_H
 

@@ -26,11 +26,12 @@ static bool host_is_ours(sluice_str host, bool changes)
 	if (host.len == 0 || host_is_ip(host) || str_eq(host, STR("localhost")) ||
 		str_ends(host, STR(".localhost")))
 		return true;
-	/* a name of a local network, such as a container's: no page of the Internet has one */
+	/* a name of a local network, such as a container's: pages of the Internet have no such
+	 * name */
 	return !changes && !memchr(host.data, '.', host.len);
 }
 
-/* The host came in lower case; the operator may have written it otherwise. */
+/* host is in lower case; the operator may have written the name in upper case. */
 static bool host_is_listed(sluice_str host, const sluice_strs *hosts)
 {
 	for (size_t i = 0; i < hosts->n; i++) {
@@ -52,14 +53,15 @@ static bool head_has(const struct request_head *h, const char *name)
 	return fields_find_name(&h->fields, str_of(name)) != NULL;
 }
 
-/* Whatever a proxy adds: then the peer's address says nothing about who asks. */
+/* Whether a proxy passed the request on. The peer's address then says nothing about who asks. */
 static bool head_is_passed_on(const struct request_head *h)
 {
 	return head_has(h, "forwarded") || head_has(h, "x-forwarded-for") ||
 		head_has(h, "x-real-ip") || head_has(h, "via");
 }
 
-/* Browsers tell of the page with every POST it makes them send; it cannot stop them. */
+/* Whether a web page sent the request. Browsers add one of these fields to every POST of a page,
+ * and the page cannot prevent it. */
 static bool head_is_from_page(const struct request_head *h)
 {
 	return head_has(h, "origin") || head_has(h, "referer") || head_has(h, "sec-fetch-site");

@@ -58,7 +58,7 @@ static void put_uint(struct json_out *o, const char *name, uint64_t v)
 	json_uint(o, v);
 }
 
-/* Nothing where it is empty. */
+/* Write nothing for an empty value. */
 static void put_str(struct json_out *o, const char *name, sluice_str v)
 {
 	if (!v.len)

@@ -1,4 +1,4 @@
-/* What several workers told of one server, added up. */
+/* The answers of several workers about one server, added up. */
 #include "admin/servers.h"
 
 #include <stdlib.h>
@@ -63,7 +63,8 @@ struct server_sum *servers_merge(const struct gather_answer *v, unsigned n, size
 	return all;
 }
 
-/* The first of v[0 .. n) whose upstream is not before (or, with after, that is behind) the name. */
+/* Index of the first of v[0 .. n) whose upstream is not before the name, or, with after, is behind
+ * it. */
 static size_t servers_bound(const struct server_sum *v, size_t n, sluice_str upstream, bool after)
 {
 	size_t low = 0, high = n;

@@ -1,4 +1,4 @@
-/* The servers behind the gateway, as all workers together see them. Main thread. */
+/* The upstream servers, as all workers together see them. Main thread. */
 #ifndef ADMIN_SERVERS_H
 #define ADMIN_SERVERS_H
 
@@ -7,12 +7,12 @@
 enum { SERVER_STATES = ENDPOINT_TRIAL + 1 };
 
 struct server_sum {
-	/* counts added up; down_for_ns is the longest; state means nothing */
+	/* counts are sums; down_for_ns is the longest; state has no meaning */
 	struct endpoint_view sum;
-	unsigned in_state[SERVER_STATES]; /* how many workers see it so */
+	unsigned in_state[SERVER_STATES]; /* number of workers that see the server in the state */
 };
 
-/* One member for each server, in the order of upstream, address and host; the caller frees them.
+/* One element for each server, sorted by upstream, address and host; the caller frees the array.
  * Texts are those of v. */
 struct server_sum *servers_merge(const struct gather_answer *v, unsigned n, size_t *count);
 /* The servers of one upstream among n merged ones: the first, and how many in *count. */

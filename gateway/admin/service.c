@@ -1,7 +1,7 @@
 /* What answers need. */
 #include "admin/service.h"
 
-/* bytes of answers that wait to be read, beyond which no large one is made */
+/* beyond so many unread bytes of answers no large answer is made */
 enum { UNREAD_MAX = 64 << 20 };
 
 static void service_on_stop(struct turn_hook *h)

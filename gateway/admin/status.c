@@ -146,7 +146,7 @@ static void status_server(struct json_out *o, const struct server_sum *s)
 }
 
 /* The upstreams of the configuration in force, in the order of the file. Servers that only older
- * configurations want are not told of: they go when the last request that uses them does. */
+ * configurations use are left out: they end with the last request that uses them. */
 static void status_upstreams(struct json_out *o, const struct snapshot *s,
 	const struct gather_answer *v, unsigned n)
 {
