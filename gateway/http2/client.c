@@ -34,21 +34,21 @@ static void conn_end(struct http2_conn *c)
 	worker_bury(c->s.worker, &c->l.grave, conn_free);
 }
 
-/* Carrying nothing. */
+/* The connection carries no request. */
 static void conn_gone(struct http2_conn *c, int err)
 {
 	conn_end(c);
 	c->owner->on_gone(c, err);
 }
 
-/* What is queued, the reason for the end above all, leaves as far as the socket takes it now. */
+/* Send what is queued, above all the GOAWAY with the reason, as far as the socket takes it now. */
 static void conn_flush(struct http2_conn *c)
 {
 	http2_link_pump(&c->l);
 	stream_flush_now(&c->s);
 }
 
-/* How a request fares whose connection breaks. */
+/* The error of a request whose connection breaks. */
 static int conn_lost_err(const struct client_stream *r, int err)
 {
 	if (r->st.receive == RECEIVE_BODY && r->st.kind != KIND_TUNNEL &&
@@ -57,7 +57,7 @@ static int conn_lost_err(const struct client_stream *r, int err)
 	return err;
 }
 
-/* The connection is over, whatever it carries. */
+/* The connection has ended, whatever it carries. */
 static void conn_lose(struct http2_conn *c, int err)
 {
 	if (c->l.error.err)
@@ -83,7 +83,9 @@ static void conn_lose(struct http2_conn *c, int err)
 			client_stream_fail(r,
 				http2_connection_error(conn_lost_err(r, err), NGHTTP2_NO_ERROR));
 	}
-	c->owner->on_change(c); /* first: it is not chosen any more when they look for another */
+	/* before the requests fail: this connection must not be chosen when they look for
+	 * another */
+	c->owner->on_change(c);
 	http2_link_tell(&c->l);
 }
 
@@ -95,7 +97,8 @@ void conn_drain(struct http2_conn *c)
 	c->draining = true;
 }
 
-/* Between two frames, when no function of the library is on the stack: tell whom it concerns. */
+/* Tell exchanges and owner their news. Called between two frames, when no function of the library
+ * is on the stack. */
 static void conn_settle(struct http2_conn *c)
 {
 	if (c->l.error.err) {
@@ -133,7 +136,8 @@ static void conn_set_up(nghttp2_session_callbacks *cb, nghttp2_option *o)
 	client_send_set_up(cb, o);
 }
 
-/* What comes before the server's SETTINGS (RFC 9113 3.4) is most often another protocol. */
+/* If anything comes before the server's SETTINGS (RFC 9113 3.4), the server most often speaks
+ * another protocol. */
 static void conn_look_at_start(struct http2_conn *c)
 {
 	static const char http1[] = { 'H', 'T', 'T', 'P', '/' };
@@ -146,7 +150,7 @@ static void conn_look_at_start(struct http2_conn *c)
 
 static bool conn_admits(struct http2_link *l, const struct frame_head *f)
 {
-	/* RFC 9218 7.1: only clients send it. The library would pass it over. */
+	/* RFC 9218 7.1: only clients send it. The library would ignore it. */
 	if (f->type != FRAME_PRIORITY_UPDATE)
 		return true;
 	list_each (e, &l->streams)
@@ -218,8 +222,7 @@ static void conn_not_opened(struct http2_conn *c, int err, const char *why)
 	c->why = NULL;
 }
 
-/* The server chose, by ALPN, what the connection speaks; without a choice it is what it always was.
- * True: HTTP/2. */
+/* Act on the protocol that the server chose by ALPN; without TLS it is HTTP/2. True: HTTP/2. */
 static bool conn_agree(struct http2_conn *c)
 {
 	char why[CLIENT_WHY];
@@ -278,7 +281,7 @@ static void conn_on_fail(struct stream *s, int error)
 	}
 	if (!conn_is_open(c))
 		return;
-	/* the server may have said which requests it has seen before it stopped reading */
+	/* read what the server sent: it may say which requests it has seen */
 	stream_salvage(s);
 	conn_drain(c);
 	conn_read(c);
@@ -330,7 +333,7 @@ struct http2_conn *http2_conn_open(struct worker *w, const struct addr *to,
 	if (error) {
 		free(c);
 		*err = shortage_tell(-error, to, worker_now(w));
-		errno = -error; /* for the pool, which tells why */
+		errno = -error; /* for the pool, which logs the reason */
 		return NULL;
 	}
 	stream_deadline(&c->s, conf->connect_ns);
@@ -401,7 +404,7 @@ bool http2_conn_check_stale(struct http2_conn *c)
 		return false;
 	enum io io = stream_fill(&c->s);
 	if (io == IO_OK)
-		stream_resume(&c->s); /* whatever the server says: it lives */
+		stream_resume(&c->s); /* anything that the server sends shows that it is alive */
 	return io != IO_OK && io != IO_AGAIN;
 }
 

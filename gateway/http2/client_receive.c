@@ -1,6 +1,6 @@
 /*
- * What an upstream server sends, as the library tells it: heads, bodies, settings, resets. Called
- * from within http2_link_read(); what an exchange has to know is noted here and told when the
+ * The library's callbacks for what an upstream server sends: heads, bodies, settings, resets. They
+ * run within http2_link_read() and only note what an exchange has to know; it is told when the
  * library has returned.
  */
 #include "http2/client_state.h"
@@ -8,7 +8,7 @@
 static const struct head_limits trailer_limits = { .max_head = HTTP2_TRAILER_MAX,
 	.max_fields = HTTP2_TRAILER_FIELDS };
 
-/* The response cannot be read: nobody waits for the rest. */
+/* The response is invalid: fail the stream, since the rest of the response is of no use. */
 static void client_stream_refuse(struct client_stream *r, int err, const char *why)
 {
 	client_stream_explain(r, why);
@@ -61,7 +61,7 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t 
 	return 0;
 }
 
-/* The response is complete: is it as long as it said? */
+/* The response is complete: check that it has the length that it announced. */
 static void client_stream_end_response(struct client_stream *r)
 {
 	if (r->left != LENGTH_UNKNOWN && r->left > 0) {
@@ -73,13 +73,13 @@ static void client_stream_end_response(struct client_stream *r)
 	http2_stream_note(&r->st, NEWS_END);
 }
 
-/* The final head says whether there is a tunnel. */
+/* The final head decides whether there is a tunnel. */
 static int client_stream_answer_connect(struct client_stream *r, struct response_head *h)
 {
 	int err = response_to_connect(h, r->asked, r->o.arena);
 	if (!err && h->status == 101) {
 		http2_stream_set_kind(&r->st, KIND_TUNNEL);
-	} else if (!err) { /* then our side has nothing more to say */
+	} else if (!err) { /* no tunnel: nothing more is sent */
 		http2_stream_set_send(&r->st, SEND_DONE);
 		http2_stream_offer(&r->st);
 	}
@@ -122,8 +122,7 @@ static void client_stream_end_trailers(struct http2_conn *c, struct client_strea
 {
 	int err = response_end_trailers(&c->builder, r->call);
 	const char *why = err ? response_fault(&c->builder, err) : "";
-	/* RFC 9113 8.1: the second field section is the last; 8.5: and no such thing comes out of a
-	 * tunnel */
+	/* RFC 9113 8.1: the second field section is the last; 8.5: a tunnel has none */
 	if (!err && (!end || r->st.kind == KIND_TUNNEL)) {
 		err = ERR_UPSTREAM_BAD_FRAMING;
 		why = "a second header block that does not end the response";
@@ -223,15 +222,15 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *f, void *user
 	return 0;
 }
 
-/* What it means that a stream ended before the response did. Refused: the server has not begun, RFC
- * 9113 8.7. */
+/* The error of a stream that ended before its response. REFUSED_STREAM: the server has not begun
+ * (RFC 9113 8.7). */
 static void client_stream_on_reset(struct client_stream *r, uint32_t code)
 {
 	if (code == NGHTTP2_REFUSED_STREAM && !r->o.answered) {
 		r->o.not_processed = true;
 		client_stream_fail(r, http2_stream_error(ERR_UPSTREAM_REFUSED, code));
 	} else {
-		/* RFC 8441 5: what it stands for */
+		/* RFC 8441 5: in a tunnel, RST_STREAM stands for a reset of the TCP connection */
 		int lost = r->st.kind == KIND_TUNNEL ? ERR_UPSTREAM_RESET : ERR_UPSTREAM_TRUNCATED;
 		client_stream_fail(r,
 			http2_stream_error(r->st.receive == RECEIVE_BODY ? lost
@@ -248,7 +247,7 @@ static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void 
 		return 0;
 	http2_stream_set_wire(&r->st, WIRE_CLOSED);
 	buf_fini(&r->st.out);
-	/* nobody takes it: what the exchange still pushes is thrown away */
+	/* what the exchange still sends cannot go out: discard it */
 	if (r->st.full || (r->st.kind == KIND_TUNNEL && r->st.send == SEND_DONE)) {
 		r->st.full = false;
 		http2_stream_note(&r->st, NEWS_DRAINED);

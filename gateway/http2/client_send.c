@@ -1,12 +1,12 @@
 /*
- * What goes out to an upstream server: requests as they are handed to the library, and what the
- * library tells of frames that it sends.
+ * What is sent to an upstream server: handing requests to the library, and its callbacks for frames
+ * that it sends.
  */
 #include "base/log.h"
 #include "http2/client_state.h"
 
 enum {
-	SEND_HEAD_MAX = 4 << 20, /* bytes of a request head: what listeners take is far less */
+	SEND_HEAD_MAX = 4 << 20, /* bytes of a request head; listeners allow far fewer */
 	ID_LAST = INT32_MAX - 2, /* of a stream that one more may follow */
 };
 
@@ -19,7 +19,7 @@ void client_data_sent(struct http2_stream *st, size_t n)
 	client_stream_await(r);
 }
 
-/* The bytes of a frame are about to be appended to what goes out. */
+/* Called before the bytes of a frame are appended to the socket's queue. */
 static int on_frame_send(nghttp2_session *h2, const nghttp2_frame *f, void *user)
 {
 	struct http2_conn *c = conn_of(user);
@@ -39,7 +39,7 @@ static int on_frame_send(nghttp2_session *h2, const nghttp2_frame *f, void *user
 		if (r && r->st.kind == KIND_TUNNEL && (f->hd.flags & NGHTTP2_FLAG_END_STREAM))
 			http2_stream_note(&r->st, NEWS_DRAINED);
 		break;
-	case NGHTTP2_GOAWAY: /* of the library's own accord, too */
+	case NGHTTP2_GOAWAY: /* also one that the library sends by itself */
 		if (f->goaway.error_code != NGHTTP2_NO_ERROR && !c->l.error.err) {
 			log_debug("http2", "a server broke the protocol: %s",
 				nghttp2_http2_strerror(f->goaway.error_code));
@@ -75,7 +75,7 @@ int client_stream_submit(struct client_stream *r, const struct request_head *h)
 	int32_t id = nghttp2_submit_request(c->l.h2, NULL, p.v, p.n,
 		r->st.send == SEND_DONE ? NULL : &body, &r->st);
 	if (id < 0) {
-		conn_drain(c); /* no numbers are left, or no memory */
+		conn_drain(c); /* no stream ids or no memory is left */
 		r->o.not_processed = true;
 		return id == NGHTTP2_ERR_NOMEM ? ERR_NO_MEMORY : ERR_UPSTREAM_REFUSED;
 	}

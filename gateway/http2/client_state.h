@@ -1,15 +1,16 @@
 /*
  * A connection to an upstream server and its streams, as the files client*.c share them. The engine
- * is link.h. client_receive.c hears from the library what came, client_send.c hands it what is to
- * be sent; client_stream.c is the exchange's side; client.c the socket's side, and decides when a
- * connection ends.
+ * is link.h. client_receive.c has the library's callbacks for what came, client_send.c gives it
+ * what is to be sent; client_stream.c is the exchange's side; client.c is the socket's side, and
+ * decides when a connection ends.
  *
  * The library's callbacks only note what happened (http2_stream_note); exchanges are told when it
  * has returned, by http2_link_tell().
  *
- * Flow control has two parts. What arrives is taken off the connection's window at once, so that no
- * request that is not taken stops the others; it is taken off the stream's window when its exchange
- * takes it, so that no request can have more than that window waiting here.
+ * Flow control has two parts. Bytes that arrive are given back to the connection's window at once,
+ * so that a response that its exchange does not take cannot stop the others. They are given back to
+ * the stream's window when the exchange takes them, so that at most that window of one response
+ * waits here.
  */
 #ifndef HTTP2_CLIENT_STATE_H
 #define HTTP2_CLIENT_STATE_H
@@ -23,8 +24,9 @@ enum {
 	CLIENT_WINDOW = 4 << 20,           /* bytes of all of them on their way */
 	CLIENT_KEEP_MAX = 64 * 1024,       /* bytes of one request body that can be sent anew */
 	CLIENT_INTERIM_MAX = 16,           /* 1xx responses before the final one */
-	CLIENT_WHY = 160,                  /* bytes of an explanation why it did not open */
-	CLIENT_DETAIL = RESPONSE_FAULT,    /* and of one why a response was refused */
+	/* bytes of an explanation why the connection did not open */
+	CLIENT_WHY = 160,
+	CLIENT_DETAIL = RESPONSE_FAULT, /* bytes of an explanation why a response was refused */
 };
 
 #define OUT_UNKNOWN UINT64_MAX
@@ -42,9 +44,9 @@ struct client_stream {
 	uint64_t left;
 	uint64_t out_start; /* the socket's byte that is its first; OUT_UNKNOWN: not framed yet */
 	uint64_t out_end;   /* the socket's byte behind the last of it that was framed */
-	/* the socket's bytes_out when the silence began to be watched */
+	/* the socket's bytes_out when watching the silence began */
 	uint64_t out_mark;
-	uint64_t waits_since_ns;    /* when something came for it last, or became due */
+	uint64_t waits_since_ns;    /* when something last came for it, or became due */
 	char detail[CLIENT_DETAIL]; /* origin.detail */
 	uint8_t method;
 	uint8_t interim;
@@ -60,16 +62,16 @@ struct http2_conn {
 	void *owner_data;                     /* borrowed */
 	/* borrowed: while on_gone tells of a connection that did not open */
 	const char *why;
-	/* whose header block comes in; NULL: nobody's that counts */
+	/* the stream whose header block comes in; NULL: none, or one that was released */
 	struct client_stream *building;
 	struct response_builder builder;
 	struct head_limits limits;
 	uint32_t n_requests;
-	uint32_t peer_max; /* requests at a time, says the server */
+	uint32_t peer_max; /* requests at a time that the server allows */
 	bool https;
 	bool settled;  /* the server's settings have come */
-	bool draining; /* nothing may begin any more */
-	bool changed;  /* the owner is to be told */
+	bool draining; /* no request may begin any more */
+	bool changed;  /* on_change is to be called */
 };
 
 static inline struct client_stream *client_stream_of(struct http2_stream *st)
@@ -98,7 +100,7 @@ void client_receive_set_up(nghttp2_session_callbacks *cb);
 void client_send_set_up(nghttp2_session_callbacks *cb, nghttp2_option *o);
 /* For http2_end. */
 void client_data_sent(struct http2_stream *st, size_t n);
-/* Hand a request to the library. 0, or why it does not take it. */
+/* Hand a request to the library. 0, or an enum err. */
 must_use int client_stream_submit(struct client_stream *r, const struct request_head *h);
 /* Its head waits for the settings of the server, which say whether it takes an extended CONNECT. */
 static inline bool client_stream_must_wait(const struct client_stream *r)
@@ -115,18 +117,19 @@ struct client_stream *client_stream_new(struct http2_conn *c, const struct origi
 	void *user, struct arena *arena);
 /* For http2_end. The exchange may do anything, and release anything. */
 void client_stream_tell(struct http2_stream *st, unsigned news);
-/* What is wrong with the response, before client_stream_fail(); the first explanation counts. */
+/* Say what is wrong with the response, before client_stream_fail(); the first explanation
+ * counts. */
 void client_stream_explain(struct client_stream *r, const char *why);
-/* It goes wrong, and the exchange hears e.err; the first error counts. RST_STREAM with e.code, if
- * the stream is open. */
+/* The stream fails: the exchange gets e.err; the first error counts. RST_STREAM with e.code is sent
+ * if the stream is open. */
 void client_stream_fail(struct client_stream *r, struct http2_error e);
-/* The server was heard of, or something became due: how long may it be silent now? */
+/* Something came from the server, or became due: set the deadline for its next silence. */
 void client_stream_await(struct client_stream *r);
 
 /* ---- client.c ------------------------------------------------------------------------------ */
-/* Nothing may begin any more. */
+/* Begin no more requests. */
 void conn_drain(struct http2_conn *c);
-/* An origin was released. c may be gone afterwards. */
+/* An origin was released. c may be freed by this. */
 void conn_released(struct http2_conn *c);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * One request on a connection to an upstream server, between the library and the exchange:
- * implements origin_ops. Whatever event the exchange gets, it may release the origin from within;
- * the memory stays until the turn is over.
+ * implements origin_ops. The exchange may release the origin from within any event; the memory
+ * stays until the turn is over.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static struct client_stream *stream_of(struct origin *o)
 	return container_of(o, struct client_stream, o);
 }
 
-/* The library has it, and nothing went wrong: what is asked for has an effect. */
+/* Whether the stream is open and has not failed, so that operations have an effect. */
 static bool client_stream_is_live(const struct client_stream *r)
 {
 	return conn_is_open(r->conn) && r->st.wire == WIRE_OPEN && !r->st.error.err;
@@ -25,7 +25,7 @@ static bool client_stream_is_live(const struct client_stream *r)
 
 /* ---- deadlines ----------------------------------------------------------------------------- */
 
-/* While the server owes us something, its silence is bounded. */
+/* While something from the server is due, its silence is bounded. */
 void client_stream_await(struct client_stream *r)
 {
 	struct worker *w = r->conn->s.worker;
@@ -40,9 +40,9 @@ void client_stream_await(struct client_stream *r)
 		timer_stop(&r->st.timer);
 }
 
-/* Silence about a call may mean that there is nothing to say; but the connection has to live.
- * Whether it may yet; then the timer runs. PINGs are not sent often: servers of gRPC end
- * connections that ask every few seconds. */
+/* A call may be silent as long as the connection is alive. Returns whether it may go on; then the
+ * timer runs. PINGs are rare, because servers of gRPC close connections that send one every few
+ * seconds. */
 static bool client_stream_probe(struct client_stream *r)
 {
 	const struct http2_conn_conf *conf = &r->conn->conf;
@@ -59,12 +59,12 @@ static void client_stream_on_due(struct timer *t)
 	struct client_stream *r = container_of(t, struct client_stream, st.timer);
 	struct http2_conn *c = r->conn;
 	if (c->s.bytes_out < r->out_end && c->s.bytes_out != r->out_mark) {
-		client_stream_await(r); /* slow to read the request, but not silent */
+		client_stream_await(r); /* the server is slow to read the request, but not silent */
 		return;
 	}
 	if (client_stream_probe(r))
 		return;
-	/* it says nothing about the others either: no more of them */
+	/* the server is silent about the other requests too: begin no more on this connection */
 	if (r->call || c->l.heard_ns <= r->waits_since_ns)
 		conn_drain(c);
 	stat_inc(STAT_TIMEOUT_RESPONSE);
@@ -139,8 +139,8 @@ static void tell_fail(struct client_stream *r)
 	r->o.events->on_fail(&r->o, r->st.error.err);
 }
 
-/* What came before the failure is told before it. The exchange may release the stream in each of
- * these; its memory stays until the turn ends. */
+/* What came before the failure is told before the failure. The exchange may release the stream in
+ * each of these events; its memory stays until the turn ends. */
 void client_stream_tell(struct http2_stream *st, unsigned news)
 {
 	struct client_stream *r = client_stream_of(st);
@@ -180,7 +180,7 @@ static void origin_head(struct origin *o, const struct request_head *h)
 		client_stream_await(r);
 }
 
-/* A copy: the library's and the kernel's hands do not give back what they were given. */
+/* Keep a copy, because the library and the kernel do not return the bytes that they were given. */
 static void client_stream_keep(struct client_stream *r, const struct buf *data)
 {
 	if (!r->keeping)
@@ -217,15 +217,16 @@ static void origin_end(struct origin *o, const struct fields *trailers)
 {
 	struct client_stream *r = stream_of(o);
 	bool is_tunnel = r->st.kind == KIND_TUNNEL;
-	if (is_tunnel && r->st.wire == WIRE_CLOSED) /* nothing of it is left to wait for */
+	if (is_tunnel && r->st.wire == WIRE_CLOSED) /* nothing more comes of it */
 		http2_stream_note(&r->st, NEWS_DRAINED);
 	if (!client_stream_is_live(r))
 		return;
-	if (r->asked && !is_tunnel) { /* the head was all there is, unless the server agrees */
+	/* the request is complete with its head, unless the server agrees to a tunnel */
+	if (r->asked && !is_tunnel) {
 		client_stream_await(r);
 		return;
 	}
-	if (is_tunnel) /* from now on on_drained says that all of it went out */
+	if (is_tunnel) /* from now on on_drained means that all bytes went out */
 		r->st.full = false;
 	if (r->st.send != SEND_DONE && trailers && trailers->n) {
 		int err = pairs_of_request_trailers(&r->st.trailers_out, trailers, o->arena);

@@ -47,7 +47,7 @@ static struct frame_head frame_head_parse(const uint8_t b[HTTP2_FRAME_HEAD])
 	};
 }
 
-/* All bytes of the frame were passed on. */
+/* All bytes of the frame have passed. */
 static void meter_frame_end(struct meter *m)
 {
 	m->have = 0;
@@ -100,14 +100,14 @@ static uint32_t frame_price(const struct frame_head *f)
 		return 1;
 	case FRAME_CONTINUATION:
 		return f->length == 0 ? 4 : 1;
-	case FRAME_SETTINGS: /* is answered, and may touch every stream */
+	case FRAME_SETTINGS: /* it is answered, and may change every stream */
 		return f->flags & FRAME_ACK ? 1 : 16;
 	case FRAME_PING: /* is answered */
 	case FRAME_PRIORITY_UPDATE:
 		return 4;
 	case FRAME_GOAWAY:
 		return 16;
-	default: /* unknown ones are to be ignored, RFC 9113 4.1 */
+	default: /* unknown types are ignored (RFC 9113 4.1) */
 		return 4;
 	}
 }

@@ -50,8 +50,8 @@ void http2_link_fail(struct http2_link *l, uint32_t code)
 
 /* ---- what is sent -------------------------------------------------------------------------- */
 
-/* How many bytes of a body the next DATA frame takes, of max at most: blocks change hands whole, so
- * it ends where a block does, unless it were much too short then. */
+/* The number of bytes in the next DATA frame, at most max. The frame ends where a block ends, so
+ * that blocks are moved and not copied, unless it would be much too short then. */
 static size_t frame_size(const struct buf *out, size_t max)
 {
 	size_t n = 0;
@@ -69,7 +69,7 @@ static ssize_t link_read_body(nghttp2_session *h2, int32_t id, uint8_t *buf, siz
 {
 	struct http2_stream *st = http2_link_stream(user, id);
 	(void)buf, (void)source;
-	if (!st || st->wire != WIRE_OPEN) /* its reset is on the way */
+	if (!st || st->wire != WIRE_OPEN) /* its RST_STREAM is on the way */
 		return NGHTTP2_ERR_DEFERRED;
 	size_t n = frame_size(&st->out, max);
 	if (n == 0 && st->send == SEND_CUT) {
@@ -155,7 +155,7 @@ static uint32_t link_error_code(ssize_t rc)
 	}
 }
 
-/* Whether the frame that begins is for the library. */
+/* Whether the frame that begins is passed to the library. */
 static bool link_admits(struct http2_link *l, const struct frame_head *f)
 {
 	if (!meter_frame(&l->meter, f, worker_now(l->stream->worker))) {
@@ -165,7 +165,7 @@ static bool link_admits(struct http2_link *l, const struct frame_head *f)
 	return !l->end->admit || l->end->admit(l, f);
 }
 
-/* One frame, or what is there of it. */
+/* Pass on one frame, or the part of it that is there. */
 static void link_feed_frame(struct http2_link *l, struct buf *in)
 {
 	sluice_str run = buf_peek(in);
@@ -177,7 +177,8 @@ static void link_feed_frame(struct http2_link *l, struct buf *in)
 	ssize_t rc = nghttp2_session_mem_recv(l->h2, (const uint8_t *)run.data, n);
 	buf_drain(in, n);
 	if (rc >= 0 && nghttp2_session_get_outbound_queue_size(l->h2) >= HTTP2_ACKS_MAX / 2)
-		/* answers wait for the socket, not for the end of what one read brought */
+		/* write answers now: they wait for the socket only, not until all bytes of one read
+		 * are used up */
 		http2_link_pump(l);
 	if (rc < 0)
 		http2_link_fail(l, link_error_code(rc));
@@ -185,7 +186,7 @@ static void link_feed_frame(struct http2_link *l, struct buf *in)
 		http2_link_fail(l, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
-/* Use up what has come. False: nothing more is to be read. */
+/* Use up the bytes that have come. False: read no more. */
 static bool link_feed(struct http2_link *l)
 {
 	struct buf *in = &l->stream->in;
@@ -197,11 +198,11 @@ static bool link_feed(struct http2_link *l)
 		link_feed_frame(l, in);
 		bool invalid = l->invalid;
 		l->invalid = false;
-		if (invalid && !l->error.err) /* what the library says about it leaves now */
+		if (invalid && !l->error.err) /* send what the library says about the frame */
 			http2_link_pump(l);
 		l->end->settle(l);
 		if (invalid && l->state == LINK_OPEN && !nghttp2_session_want_read(l->h2))
-			return false; /* it has given up */
+			return false; /* the library has given up */
 	}
 	if (l->state == LINK_OPEN && nghttp2_session_want_write(l->h2))
 		http2_link_wake(l);
@@ -223,7 +224,7 @@ enum io http2_link_read(struct http2_link *l, bool awaits)
 
 /* ---- the session --------------------------------------------------------------------------- */
 
-/* Of both ends: tables that are made once, and never freed. */
+/* Tables of both ends, made once and never freed. */
 static struct library {
 	const struct http2_end *end;
 	nghttp2_session_callbacks *callbacks;
@@ -243,8 +244,8 @@ static void library_set_up(struct library *lib, const struct http2_end *end)
 	nghttp2_option_set_no_http_messaging(lib->options, 1);
 	nghttp2_option_set_max_outbound_ack(lib->options, HTTP2_ACKS_MAX);
 	nghttp2_option_set_max_settings(lib->options, HTTP2_SETTINGS_MAX);
-	/* what the meter counts the library need not: it would say INTERNAL_ERROR, and takes a
-	 * header that comes in pieces for several frames */
+	/* the meter counts these frames; the library's own limit would answer INTERNAL_ERROR, and
+	 * counts a header that comes in pieces as several frames */
 #ifdef HAVE_NGHTTP2_OPTION_SET_MAX_CONTINUATIONS
 	nghttp2_option_set_max_continuations(lib->options, SIZE_MAX / 2);
 #endif
@@ -267,7 +268,7 @@ void http2_link_open(struct http2_link *l, const struct http2_opening *o, nghttp
 	const struct library *lib = library_of(l->end, o->is_server);
 	meter_init(&l->meter, o->max_head);
 	if (!o->is_server)
-		l->meter.preface_left = 0; /* a server's preface is its SETTINGS */
+		l->meter.preface_left = 0; /* the preface of a server is a SETTINGS frame */
 	int rc = o->is_server
 		? nghttp2_session_server_new3(&l->h2, lib->callbacks, l, lib->options, mem)
 		: nghttp2_session_client_new3(&l->h2, lib->callbacks, l, lib->options, mem);
@@ -289,7 +290,7 @@ void http2_link_close(struct http2_link *l)
 
 uint64_t http2_link_probe(struct http2_link *l, uint64_t quiet_ns, uint64_t answer_ns)
 {
-	static const uint8_t opaque[8] = "alive?"; /* not what asks whether a GOAWAY was seen */
+	static const uint8_t opaque[8] = "alive?"; /* differs from the PING that follows a GOAWAY */
 	uint64_t now = worker_now(l->stream->worker), due = l->ping_ns + answer_ns;
 	if (l->ping_ns <= l->heard_ns && now < l->heard_ns + quiet_ns) {
 		due = l->heard_ns + quiet_ns; /* bytes came for another stream */

@@ -15,13 +15,14 @@
 struct rule {
 	uint64_t left_out;    /* bits of tokens */
 	uint64_t not_indexed; /* bits of tokens that do not enter the table of the compression */
-	bool copied;          /* text is copied into the arena */
-	bool kept;            /* and stays until the frame is sent: the library need not copy it */
+	bool copied;          /* the text is copied into the arena */
+	/* the text stays until the frame is sent, so that the library need not copy it */
+	bool kept;
 };
 
 /* All clients share the connection to an upstream server, and the table of its compression. These
- * never enter it: secrets, since guesses would show by their length (RFC 7541 7.1), and what
- * differs from one request to the next. */
+ * fields never enter it: secrets, because an attacker could check guesses by the compressed length
+ * (RFC 7541 7.1), and values that differ from one request to the next. */
 #define REQUEST_NOT_INDEXED                                                       \
 	(BIT(TOKEN_AUTHORIZATION) | BIT(TOKEN_COOKIE) | BIT(TOKEN_X_REQUEST_ID) | \
 		BIT(TOKEN_X_FORWARDED_FOR) | BIT(TOKEN_FORWARDED) | BIT(TOKEN_TRACEPARENT))
@@ -35,7 +36,7 @@ static const struct rule connect_rule = { .left_out = LEFT_OUT | BIT(TOKEN_HOST)
 static const struct rule request_trailer_rule = { .left_out = LEFT_OUT | BIT(TOKEN_HOST),
 	.not_indexed = REQUEST_NOT_INDEXED,
 	.copied = true };
-/* A request id is never said again: it would only push others out of the table. */
+/* A request id is never repeated, and would only push others out of the table. */
 static const struct rule response_rule = { .left_out = LEFT_OUT | BIT(TOKEN_SEC_WEBSOCKET_ACCEPT),
 	.not_indexed = BIT(TOKEN_X_REQUEST_ID),
 	.copied = true,
@@ -106,7 +107,7 @@ static bool field_is_sent(const struct field *f, const struct rule *rule)
 	return !(f->flags & FIELD_DROP) && !(rule->left_out >> f->token & 1);
 }
 
-/* Bytes that a copy of the text takes. */
+/* Bytes for a copy of the text. */
 static size_t fields_size(const struct fields *f, const struct rule *rule)
 {
 	size_t n = 0;
@@ -158,7 +159,7 @@ static int put_trailers(struct pairs *p, const struct fields *f, const struct ru
 
 /* ---- requests ------------------------------------------------------------------------------ */
 
-/* They still stand side by side in the target, unless the path was normalised or changed. */
+/* Path and query stand side by side in the target, unless the path was normalised or changed. */
 static sluice_str path_and_query(const struct request_head *h, struct arena *a)
 {
 	sluice_str path = unlikely(h->sent_path.len) ? h->sent_path : h->path;
@@ -176,8 +177,8 @@ static sluice_str path_and_query(const struct request_head *h, struct arena *a)
 	return str_n(at, path.len + 1 + h->query.len);
 }
 
-/* Whether content-length is written. RFC 9110 8.6: a body has a meaning for these methods, so its
- * absence is said. */
+/* Whether content-length is written. RFC 9110 8.6: for methods whose body has a meaning, 0 is
+ * written when there is none. */
 static bool request_says_length(const struct request_head *h)
 {
 	return h->body == BODY_LENGTH ||

@@ -11,21 +11,21 @@
 #include "http/head.h"
 
 struct pairs {
-	nghttp2_nv *v; /* borrowed: room that the caller has, or memory of the arena */
+	nghttp2_nv *v; /* borrowed: memory of the caller or of the arena */
 	size_t n;
-	size_t room; /* how many v has room for; where it is too small the arena provides */
+	size_t room; /* how many v has room for; where that is too few, the arena has more */
 };
 
 /* Pairs that the library copies at once can lie on the stack. */
 enum { PAIRS_ON_STACK = 64 };
 #define PAIRS_IN(array) ((struct pairs){ .v = (array), .room = sizeof(array) / sizeof((array)[0]) })
 
-/* A request head; p is filled. The library copies what the pairs point to when it is given them.
- * What asks for another protocol becomes an extended CONNECT (RFC 8441). ERR_NO_MEMORY. */
+/* A request head; p is filled. The library copies what the pairs point to when it gets them. A
+ * request for another protocol becomes an extended CONNECT (RFC 8441). ERR_NO_MEMORY. */
 must_use int pairs_of_request(struct pairs *p, const struct request_head *h, bool https,
 	struct arena *a);
 /* The trailers of a request. Their text is copied into the arena; the library copies it once more,
- * when it is given them. ERR_NO_MEMORY. */
+ * when it gets them. ERR_NO_MEMORY. */
 must_use int pairs_of_request_trailers(struct pairs *p, const struct fields *f, struct arena *a);
 
 /* A response head, or the trailers of a response. What is not constant is copied into the arena

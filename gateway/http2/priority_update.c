@@ -11,7 +11,7 @@ enum { PAYLOAD_MAX = UPDATE_ID_LEN + UPDATE_VALUE_MAX };
 
 struct updates {
 	unsigned n;   /* of kept */
-	uint32_t len; /* of payload; PAYLOAD_MAX + 1: there was more than it holds */
+	uint32_t len; /* of payload; PAYLOAD_MAX + 1: the payload was longer */
 	uint8_t payload[PAYLOAD_MAX];
 	struct update kept[UPDATES_MAX]; /* in no order */
 };
@@ -46,7 +46,7 @@ void updates_add(struct updates **u, const void *bytes, size_t n)
 {
 	struct updates *t = updates_have(u);
 	size_t room = t->len < PAYLOAD_MAX ? PAYLOAD_MAX - t->len : 0;
-	if (n > room) { /* the stream's number is in what there is room for */
+	if (n > room) { /* the part that has room includes the stream's number */
 		memcpy(t->payload + (PAYLOAD_MAX - room), bytes, room);
 		t->len = PAYLOAD_MAX + 1;
 	} else if (n) {

@@ -17,13 +17,12 @@
 #include "http2/pages.h"
 #include "http2/server_state.h"
 
-/* A connection that ends has no request left that lingers: its client has only to read the
- * farewell. */
+/* For a connection that ends when no request lingers: its client only has to read the GOAWAY. */
 static const struct lingering farewell = { .silence_ns = LINGER_HURRY_NS,
 	.total_ns = LINGER_HURRY_NS,
 	.bytes = 1 << 20 };
-/* A client that does not answer a PING has heard our GOAWAY after as long as it may be idle, but at
- * least and at most: */
+/* A client that does not answer the PING is taken to have read the GOAWAY after the idle timeout,
+ * within these bounds: */
 #define NOTICE_MIN_NS (100 * NS_PER_MS)
 #define NOTICE_MAX_NS (1 * NS_PER_S)
 
@@ -60,7 +59,7 @@ static void server_closed(struct http2_server *c)
 	worker_bury(w, &c->l.grave, server_free);
 }
 
-/* The library has no streams any more. What is not in the socket's queue yet will never be. */
+/* Cut all streams off from the library: what is not in the socket's queue yet is not sent. */
 static void server_cut_off(struct http2_server *c, enum link_state to, int err)
 {
 	http2_link_set_state(&c->l, to);
@@ -71,7 +70,7 @@ static void server_cut_off(struct http2_server *c, enum link_state to, int err)
 	http2_link_wake(&c->l);
 }
 
-/* The socket is broken, or not wanted any more. */
+/* The socket is broken, or is to be closed at once. */
 static void server_dead(struct http2_server *c, int err)
 {
 	if (c->l.state < LINK_LINGER)
@@ -98,7 +97,7 @@ static void server_linger(struct http2_server *c)
 		server_dead(c, ERR_CLIENT_GONE);
 }
 
-/* What its requests hear. */
+/* The error that its requests get. */
 static int server_why(uint32_t code)
 {
 	switch (code) {
@@ -128,7 +127,8 @@ static void server_tell_flood(const struct http2_server *c)
 		c->info->peer_ip, (unsigned long long)c->info->id, floods[c->l.meter.flood].what);
 }
 
-/* By hand, since it is the last frame whatever the library has in mind. */
+/* Written without the library, because this must be the last frame, whatever the library has
+ * queued. */
 static void server_write_goaway(struct http2_server *c, uint32_t code)
 {
 	uint32_t last = (uint32_t)nghttp2_session_get_last_proc_stream_id(c->l.h2);
@@ -150,7 +150,7 @@ static void server_terminate(struct http2_server *c, struct http2_error e)
 	server_cut_off(c, LINK_ENDING, e.err);
 }
 
-/* The last one, politely: requests in progress finish. */
+/* Send the last GOAWAY; requests in progress finish. */
 static void server_goaway(struct http2_server *c)
 {
 	(void)nghttp2_submit_goaway(c->l.h2, NGHTTP2_FLAG_NONE,
@@ -195,7 +195,7 @@ static uint64_t server_idle_left(struct http2_server *c)
 	return c->idle_until_ns > now ? c->idle_until_ns - now : 0;
 }
 
-/* Until it rests, or for ever. */
+/* Set the deadline after which an idle connection's memory is saved, if it is to be. */
 static void server_watch_idle(struct http2_server *c)
 {
 	uint64_t left = server_idle_left(c), rest_ns = HTTP2_REST_S * NS_PER_S;
@@ -220,8 +220,8 @@ static void server_watch(struct http2_server *c)
 	}
 }
 
-/* What the library wants to write includes what is left of a frame: without that, its buffer for
- * frames holds nothing. */
+/* When the library wants to write nothing, no part of a frame is left either: its buffer for frames
+ * is empty. */
 bool server_may_rest(const struct http2_server *c)
 {
 	return server_is_open(c) && c->drain == DRAIN_NONE && !c->l.discards_input &&
@@ -235,7 +235,7 @@ void http2_server_rest(struct http2_server *c)
 		(void)pages_rest(&c->pages);
 }
 
-/* Before anything is done with the session: first in whatever is called from outside. */
+/* Restore the session's memory. Called first in every function that is called from outside. */
 static void server_wake_pages(struct http2_server *c)
 {
 	if (likely(!pages_are_resting(&c->pages)))
@@ -245,13 +245,13 @@ static void server_wake_pages(struct http2_server *c)
 		server_watch_idle(c);
 }
 
-/* Whether the library is through with the connection. */
+/* Whether the library has ended the connection. */
 static bool server_is_over(const struct http2_server *c)
 {
 	return !nghttp2_session_want_read(c->l.h2) && !nghttp2_session_want_write(c->l.h2);
 }
 
-/* After anything that happened: is it over, and what is waited for? */
+/* Called after every event: end the connection if it is over, and set its deadline. */
 static void server_settle(struct http2_server *c)
 {
 	struct http2_link *l = &c->l;
@@ -264,7 +264,7 @@ static void server_settle(struct http2_server *c)
 	if (l->state == LINK_OPEN && server_is_over(c))
 		server_cut_off(c, LINK_ENDING, ERR_CLIENT_PROTOCOL);
 	if (!list_is_empty(&l->news))
-		return; /* the turn's end comes by here again */
+		return; /* this is called again at the end of the turn */
 	if (l->state == LINK_ENDING && c->n_live == 0)
 		server_linger(c);
 	else if (l->state == LINK_DEAD && c->n_live == 0)
@@ -288,7 +288,7 @@ static void server_set_up(nghttp2_session_callbacks *cb, nghttp2_option *o)
 #endif
 }
 
-/* After a frame. The rest of server_settle() can wait for the end of the turn. */
+/* Called after each frame. The rest of server_settle() can wait for the end of the turn. */
 static void server_frame_fed(struct http2_link *l)
 {
 	if (l->error.err)
@@ -325,7 +325,7 @@ static void server_on_readable(struct stream *s)
 	server_wake_pages(c);
 	enum io io = http2_link_read(&c->l, false);
 	if (!server_is_open(c))
-		return; /* the turn's end sees to it */
+		return; /* it is done at the end of the turn */
 	if (io == IO_AGAIN)
 		server_settle(c);
 	else
@@ -356,8 +356,8 @@ static void server_on_fail(struct stream *s, int error)
 	server_dead(s->data, ERR_CLIENT_GONE);
 }
 
-/* A header block does not end, and nothing else can come before its end. Its request is answered,
- * those in progress are finished; what still comes in is not looked at. */
+/* A header block does not end, and no other frame can come before its end. Answer its request,
+ * finish those in progress, and ignore what still comes in. */
 static void server_head_timeout(struct http2_server *c)
 {
 	struct server_stream *rq = c->building;
@@ -370,7 +370,7 @@ static void server_head_timeout(struct http2_server *c)
 	} else if (rq) {
 		server_stream_fail(rq, http2_stream_error(ERR_HEAD_TIMEOUT, NGHTTP2_NO_ERROR));
 	}
-	http2_link_tell(&c->l); /* an answer goes before the farewell */
+	http2_link_tell(&c->l); /* the answer goes out before the GOAWAY */
 	server_goaway(c);
 }
 
@@ -421,7 +421,7 @@ static void server_open_session(struct http2_server *c)
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP2_STREAM_WINDOW },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, c->conf->max_head },
 		{ NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
-		/* always: which tunnels there are is a matter of routes */
+		/* always, since the routes decide which tunnels there are */
 		{ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 },
 	};
 	const struct http2_opening o = { .settings = settings,
@@ -456,8 +456,8 @@ struct http2_server *http2_server_new(struct stream *s, struct conn_info *info,
 	return c;
 }
 
-/* In two steps, so that no request is lost on its way (RFC 9113 6.8): tell the client to stop, and
- * only when it must have heard it, which the answer to a PING shows, say which request was the
+/* Drain in two steps, so that no request is lost on its way (RFC 9113 6.8): first tell the client
+ * to stop. When the answer to a PING shows that it has read that, say which request was the
  * last. */
 void http2_server_drain(struct http2_server *c, uint64_t idle_ns)
 {

@@ -1,19 +1,18 @@
 /*
- * What is waited for on behalf of one request, and for how long: its body, its client to take the
- * response, and, once it is answered, the rest of a body that nobody wants. One timer serves all of
- * them.
+ * Deadlines of one request: for its body, for the client to take the response, and, once it is
+ * answered, for the rest of a body that is discarded. One timer serves all of them.
  */
 #include "base/stat.h"
 #include "http2/server_state.h"
 
-/* Whether its client may be in the middle of the body. */
+/* Whether the client may still be sending the body. */
 bool server_stream_has_rest(const struct server_stream *rq)
 {
 	return !http2_stream_has_ended(&rq->st) && rq->st.kind == KIND_MESSAGES &&
 		!rq->server->l.discards_input;
 }
 
-/* All of the answer is said, and the rest of the request is not wanted. */
+/* Whether the whole answer was given and the rest of the request is discarded. */
 static bool server_stream_lingers(const struct server_stream *rq)
 {
 	return rq->framed && rq->st.owner == OWNER_RELEASED && rq->st.wire == WIRE_OPEN &&
@@ -22,7 +21,7 @@ static bool server_stream_lingers(const struct server_stream *rq)
 
 /* ---- for how long -------------------------------------------------------------------------- */
 
-/* Whether more of its body is due, and in time. */
+/* Whether more of the request body is due within a time. */
 static bool server_stream_is_paced(const struct server_stream *rq)
 {
 	return pace_is_asked(&rq->server->conf->pace) && !http2_stream_has_ended(&rq->st) &&
@@ -30,7 +29,7 @@ static bool server_stream_is_paced(const struct server_stream *rq)
 		http2_stream_has_listener(&rq->st) && rq->st.wire != WIRE_RESET;
 }
 
-/* How long may be waited at most, where more than silence counts. */
+/* The longest time to wait where not only silence is bounded. */
 static uint64_t server_stream_wait_ns(struct server_stream *rq, uint64_t wait)
 {
 	struct http2_server *c = rq->server;
@@ -58,13 +57,13 @@ void server_stream_watch(struct server_stream *rq)
 
 void server_stream_watch_body(struct server_stream *rq)
 {
-	if (rq->st.kind != KIND_TUNNEL) /* whose silence is the exchange's affair */
+	if (rq->st.kind != KIND_TUNNEL) /* the exchange bounds the silence of a tunnel */
 		server_stream_watch(rq);
 }
 
 /* ---- what is due --------------------------------------------------------------------------- */
 
-/* What grows while the client takes the response. */
+/* A number that grows while the client takes the response. */
 static uint64_t server_stream_progress(const struct server_stream *rq)
 {
 	return rq->framed ? rq->server->l.stream->bytes_out : rq->moved;
@@ -72,7 +71,7 @@ static uint64_t server_stream_progress(const struct server_stream *rq)
 
 static bool server_stream_has_unsent(const struct server_stream *rq)
 {
-	/* who opens no window for a little of a tunnel just says nothing yet */
+	/* a tunnel's client that opens no window for a few bytes may just be silent */
 	bool due = rq->st.kind != KIND_TUNNEL || rq->st.full;
 	return (rq->st.out.len && due) || rq->st.send >= SEND_DONE;
 }
@@ -83,8 +82,8 @@ void server_stream_watch_sending(struct server_stream *rq)
 	server_stream_watch(rq);
 }
 
-/* The requests of a connection share its bandwidth: it is the connection that has to be fast
- * enough. */
+/* The requests of a connection share its bandwidth, so that the rate of the whole connection is
+ * judged. */
 void server_stream_begin_sending(struct server_stream *rq)
 {
 	struct http2_server *c = rq->server;
@@ -102,7 +101,7 @@ static void server_stream_late(struct server_stream *rq, enum stat_id stat, int 
 		server_stream_fail(rq, http2_stream_error(err, code));
 }
 
-/* True: it was too slow for what the listener demands, and has ended. */
+/* True: the client was slower than the listener demands, and the request has ended. */
 static bool server_stream_judge_pace(struct server_stream *rq)
 {
 	struct http2_server *c = rq->server;
@@ -121,7 +120,8 @@ static bool server_stream_judge_pace(struct server_stream *rq)
 	return true;
 }
 
-/* A window of it has ended, and a new one began; or only the whole request has a deadline. */
+/* One window of time for the rate has ended, and the next begins; or only the whole request has a
+ * deadline. */
 static bool server_stream_is_watched_on(const struct server_stream *rq)
 {
 	uint64_t now = server_now(rq->server);
@@ -134,8 +134,8 @@ static void server_stream_stalled(struct server_stream *rq)
 	server_stream_late(rq, STAT_TIMEOUT_SEND, ERR_CLIENT_STALLED, NGHTTP2_CANCEL);
 }
 
-/* The client of a call may have nothing to say, or take nothing for a while; but its connection has
- * to live. Whether it may yet; then the timer runs. */
+/* The client of a call may send and take nothing for a while, as long as its connection is alive.
+ * Returns whether it may go on; then the timer runs. */
 static bool server_stream_probe(struct server_stream *rq)
 {
 	struct http2_server *c = rq->server;
@@ -147,13 +147,13 @@ static bool server_stream_probe(struct server_stream *rq)
 	return left > 0;
 }
 
-/* More of its body is due. */
+/* The deadline for more of the request body has passed. */
 static void server_stream_body_late(struct server_stream *rq)
 {
 	if (rq->st.held || rq->st.owner == OWNER_GONE || rq->st.kind == KIND_TUNNEL ||
 		(http2_stream_has_ended(&rq->st) && !rq->head.call) || server_stream_probe(rq))
 		return;
-	if (http2_stream_has_ended(&rq->st)) { /* a call whose client does not answer */
+	if (http2_stream_has_ended(&rq->st)) { /* the client of a call does not answer the PING */
 		server_stream_stalled(rq);
 		return;
 	}
@@ -166,9 +166,9 @@ void server_stream_on_due(struct timer *t)
 	struct server_stream *rq = container_of(t, struct server_stream, st.timer);
 	bool paced = pace_is_asked(&rq->server->conf->pace);
 	if (rq->st.wire == WIRE_CLOSED && list_is_empty(&rq->sent_link))
-		return; /* else its last bytes wait for a client that may not take them */
+		return; /* otherwise the last bytes may wait for a client that does not take them */
 	if (rq->st.wire == WIRE_RESET && (!rq->framed || rq->st.owner == OWNER_RELEASED)) {
-		server_stalled(rq->server); /* not even these few bytes went out */
+		server_stalled(rq->server); /* not even the RST_STREAM went out */
 	} else if (server_stream_lingers(rq)) {
 		server_stream_reset(rq, NGHTTP2_NO_ERROR);
 	} else if (unlikely(paced) && server_stream_judge_pace(rq)) {
@@ -187,10 +187,10 @@ void server_stream_on_due(struct timer *t)
 /* ---- lingering ----------------------------------------------------------------------------- */
 
 /*
- * An answer may be complete before its request is. The client is then let go on for a while, and
- * what it sends is thrown away: many clients take a RST_STREAM that comes together with the answer,
- * though it says NO_ERROR (RFC 9113 8.1), for a failure, and those that do not look for an answer
- * before they have sent all would wait for the window for ever.
+ * An answer may be complete before its request is. The client may then go on for a while, and what
+ * it sends is discarded. Many clients take a RST_STREAM that comes together with the answer for a
+ * failure, although it says NO_ERROR (RFC 9113 8.1); and clients that read no answer before they
+ * have sent everything would wait for the window for ever.
  */
 static void server_stream_watch_linger(struct server_stream *rq)
 {
@@ -206,7 +206,8 @@ static uint64_t linger_total(const struct http2_server *c)
 	return c->drain != DRAIN_NONE && total > LINGER_HURRY_NS ? LINGER_HURRY_NS : total;
 }
 
-/* The exchange is done, and all of the answer framed; whichever comes last begins it. */
+/* Lingering begins when the exchange is done and the whole answer is framed, whichever comes
+ * last. */
 void server_stream_linger(struct server_stream *rq)
 {
 	if (!server_stream_lingers(rq))

@@ -1,6 +1,6 @@
 /*
- * What a client sends, as the library tells it: heads, bodies, resets. Called from within
- * http2_link_read(); what the handler has to know is noted here and told when the library has
+ * The library's callbacks for what a client sends: heads, bodies, resets. They run within
+ * http2_link_read() and only note what the handler has to know; it is told when the library has
  * returned.
  */
 #include "base/stat.h"
@@ -17,7 +17,7 @@ static void receive_request(struct http2_server *c, int32_t id)
 	if (overload)
 		stat_inc(STAT_OVERLOAD_STREAMS);
 	if (c->n_busy >= HTTP2_STREAMS_MAX || unlikely(overload)) {
-		/* streams that were reset count until their exchange is through: CVE-2023-44487 */
+		/* a stream that was reset counts until its exchange has ended: CVE-2023-44487 */
 		server_refuse(c, id);
 		return;
 	}
@@ -62,7 +62,7 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t 
 	return 0;
 }
 
-/* RFC 9218: in which order responses are sent. */
+/* RFC 9218: the order in which responses are sent. */
 static void receive_set_priority(struct http2_server *c, int32_t id, const struct priority *p)
 {
 	nghttp2_extpri pri = { .urgency = p->urgency, .inc = p->incremental };
@@ -81,7 +81,7 @@ static void receive_priority(struct http2_server *c, struct server_stream *rq)
 		receive_set_priority(c, rq->st.id, &p);
 }
 
-/* A few bytes of the wire may stand for a large head (RFC 7541 7.3): what it takes here is what
+/* A few bytes on the wire may stand for a large head (RFC 7541 7.3), so that its decoded size
  * counts. */
 static void receive_count_head(struct http2_server *c, struct server_stream *rq)
 {
@@ -116,15 +116,15 @@ static void receive_head(struct http2_server *c, struct server_stream *rq, bool 
 	http2_stream_note(&rq->st, NEWS_HEAD | (end ? NEWS_END : 0u));
 }
 
-/* The request is complete: is it as long as it said? */
+/* The request is complete: check that it has the length that it announced. */
 static void receive_end(struct server_stream *rq)
 {
 	bool is_short = rq->head.body == BODY_LENGTH && rq->received != rq->head.body_length;
 	http2_stream_set_receive(&rq->st, RECEIVE_END);
 	if (rq->st.owner == OWNER_NONE || rq->head_err)
 		return;
-	/* A client that hears a refusal may give its body up by ending it too early: curl does. It
-	 * gets the rest of the answer; nobody is told that the request is complete. */
+	/* A client that reads a refusal may end its body too early, as curl does. It gets the rest
+	 * of the answer; the exchange is not told that the request is complete. */
 	if (is_short && rq->status >= 400)
 		rq->st.end_told = true;
 	else if (is_short)
@@ -136,8 +136,7 @@ static void receive_end(struct server_stream *rq)
 static void receive_trailers(struct http2_server *c, struct server_stream *rq, bool end)
 {
 	int err = head_end_trailers(&c->builder);
-	/* RFC 9113 8.1: the second field section is the last; 8.5: and no such thing goes into a
-	 * tunnel */
+	/* RFC 9113 8.1: the second field section is the last; 8.5: a tunnel has none */
 	if ((!end || rq->st.kind != KIND_MESSAGES) && !err)
 		err = ERR_BAD_FRAMING;
 	if (err) {
@@ -174,7 +173,7 @@ static void receive_reset(struct http2_server *c, int32_t id)
 
 /* ---- PRIORITY_UPDATE: to the library it is an extension that it knows nothing of ----------- */
 
-/* Streams that are open or half-closed. */
+/* The number of streams that are open or half-closed. */
 static unsigned receive_open_streams(const struct http2_server *c)
 {
 	unsigned n = 0;
@@ -183,15 +182,15 @@ static unsigned receive_open_streams(const struct http2_server *c)
 	return n;
 }
 
-/* RFC 9218 7.1: of a stream that the client has not opened yet. With those that are open they are
- * as many as may be open. */
+/* RFC 9218 7.1: a PRIORITY_UPDATE for a stream that the client has not opened yet. Such streams and
+ * open ones together may be as many as may be open. */
 static bool receive_early_update(struct http2_server *c, const struct update *u)
 {
 	return updates_keep(&c->updates, u) &&
 		updates_kept(c->updates) + receive_open_streams(c) <= (unsigned)HTTP2_STREAMS_MAX;
 }
 
-/* The frame is whole. Even numbers are of pushed streams: there are none, so all of them are
+/* The frame is complete. Even numbers belong to pushed streams; there are none, so all of them are
  * idle. */
 static void receive_update(struct http2_server *c, int32_t on_stream)
 {
@@ -218,7 +217,7 @@ static int on_extension_chunk(nghttp2_session *h2, const nghttp2_frame_hd *hd, c
 	return 0;
 }
 
-/* Without it the library passes the frame over. */
+/* Without this callback the library ignores the frame. */
 static int on_unpack_extension(nghttp2_session *h2, void **payload, const nghttp2_frame_hd *hd,
 	void *user)
 {
@@ -249,7 +248,7 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *f, void *user
 		receive_reset(c, f->hd.stream_id);
 		break;
 	case NGHTTP2_PING:
-		/* the one behind a GOAWAY */
+		/* the PING that followed a GOAWAY */
 		if ((f->hd.flags & NGHTTP2_FLAG_ACK) && f->ping.opaque_data[0] == 0 &&
 			c->drain == DRAIN_NOTICE)
 			c->drain = DRAIN_HEARD;
@@ -263,7 +262,7 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *f, void *user
 	return 0;
 }
 
-/* What it said that its body is at most. */
+/* The longest body that the request may have, by its Content-Length. */
 static uint64_t body_bound(const struct server_stream *rq)
 {
 	return rq->head.body == BODY_LENGTH ? rq->head.body_length : UINT64_MAX;
@@ -276,7 +275,7 @@ static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const u
 	struct server_stream *rq = server_stream_at(c, id);
 	(void)flags;
 	if (!rq || rq->st.owner == OWNER_NONE || rq->st.wire != WIRE_OPEN) {
-		/* not for the stream: it is over */
+		/* the stream has ended, and only the connection's window gets the bytes back */
 		(void)nghttp2_session_consume_connection(h2, len);
 		return 0;
 	}

@@ -1,12 +1,12 @@
 /*
- * What goes out to a client, as the library tells it: DATA, the ends of responses, resets. Called
+ * The library's callbacks for what is sent to a client: DATA, the ends of responses, resets. Called
  * from within http2_link_pump().
  */
 #include "base/stat.h"
 #include "http2/server_state.h"
 
-/* Requests that are reset are work for nothing, and so is any other way to make us drop them
- * (CVE-2023-44487, CVE-2025-8671). */
+/* A request that is reset has cost work for nothing; so has one that the client makes the gateway
+ * drop in another way (CVE-2023-44487, CVE-2025-8671). */
 void server_count_reset(struct http2_server *c)
 {
 	if (!meter_reset(&c->l.meter, server_now(c)))
@@ -38,8 +38,8 @@ void server_data_sent(struct http2_stream *st, size_t n)
 	rq->c.bytes_out += HTTP2_FRAME_HEAD + n;
 }
 
-/* Whether a reset of ours is charged to the client. Those that we begin are not: a failure of our
- * own, the end of a tunnel, overload (where its HEADERS have their price, limits.c). */
+/* Whether a reset by the gateway is charged to the client. Resets for the gateway's own reasons are
+ * not: its failure, the end of a tunnel, overload (there the HEADERS have a price, limits.c). */
 static bool reset_is_charged(struct http2_server *c, int32_t id, uint32_t code)
 {
 	const struct server_stream *rq;
@@ -89,7 +89,7 @@ static int on_frame_send(nghttp2_session *h2, const nghttp2_frame *f, void *user
 	return 0;
 }
 
-/* From now on it is known by which byte of the socket the latest responses are out. */
+/* Note with which byte of the socket the latest responses are sent completely. */
 static void server_mark_sent(struct http2_server *c)
 {
 	const struct stream *s = c->l.stream;

@@ -1,8 +1,8 @@
 /*
  * One request and its response, between the library and the exchange. It lies in its own arena, and
- * goes when two have let go of it: the exchange, by finish(), and the library, by closing the
- * stream. Whichever is first, the other finds it alive and idle; the last buries it, so that it is
- * there until the turn ends.
+ * is freed when both have released it: the exchange, by finish(), and the library, by closing the
+ * stream. Until then the other may use it. The second release buries it, so that it lives until the
+ * turn ends.
  */
 #include "base/stat.h"
 #include "http2/server_state.h"
@@ -40,7 +40,7 @@ struct server_stream *server_stream_new(struct http2_server *c, int32_t id)
 	return rq;
 }
 
-/* It costs nothing any more but the memory it lies in. */
+/* The request takes nothing any more but its memory. */
 static void server_stream_uncount(struct server_stream *rq)
 {
 	rq->server->n_busy -= rq->counted;
@@ -57,7 +57,7 @@ static void server_stream_free(struct grave *g)
 {
 	struct server_stream *rq = container_of(g, struct server_stream, st.grave);
 	struct arena a = rq->c.arena;
-	arena_fini(&a); /* rq dies here */
+	arena_fini(&a); /* this frees rq */
 }
 
 void server_stream_try_free(struct server_stream *rq)
@@ -72,8 +72,8 @@ void server_stream_try_free(struct server_stream *rq)
 	c->heads -= rq->head_size;
 	list_del(&rq->sent_link);
 	http2_stream_fini(&rq->st);
-	/* An exchange up the stack may still look at it. One that no exchange was told of goes at
-	 * once: many can be refused in one turn, and their heads must not add up. */
+	/* An exchange up the stack may still use it. A request that no exchange was told of is
+	 * freed at once: many can be refused in one turn, and their heads must not add up. */
 	if (rq->st.owner == OWNER_NONE)
 		server_stream_free(&rq->st.grave);
 	else
@@ -98,7 +98,7 @@ void server_stream_refuse(struct server_stream *rq)
 	server_stream_try_free(rq);
 }
 
-/* Nothing that the exchange says has an effect. */
+/* Whether operations of the exchange have no effect. */
 static bool server_stream_is_dead(const struct server_stream *rq)
 {
 	return rq->st.wire != WIRE_OPEN || !server_is_open(rq->server);
@@ -120,7 +120,7 @@ void server_stream_fail(struct server_stream *rq, struct http2_error e)
 	http2_stream_note(&rq->st, NEWS_GONE);
 }
 
-/* Two make a response's end: the exchange has said it, and the library has framed it. */
+/* A response has ended when the exchange has given its end and the library has framed it. */
 static void server_stream_check_sent(struct server_stream *rq)
 {
 	struct http2_server *c = rq->server;
@@ -146,7 +146,7 @@ void server_stream_framed(struct server_stream *rq)
 	server_stream_check_sent(rq);
 }
 
-/* Its last events for the exchange, when the library has forgotten it. */
+/* The last events for the exchange, when the library has closed the stream. */
 static void server_stream_close(struct server_stream *rq, bool failed, int err)
 {
 	http2_stream_set_wire(&rq->st, WIRE_CLOSED);
@@ -201,7 +201,7 @@ static void tell_gone(struct server_stream *rq)
 		rq->st.send == SEND_HEAD && !server_stream_is_dead(rq));
 }
 
-/* A client that is lost has no more to say, but what it was sent was sent. */
+/* Nothing more comes from a client that is lost, but what it was sent counts as sent. */
 void server_stream_tell(struct http2_stream *st, unsigned news)
 {
 	struct server_stream *rq = server_stream_of(st);
@@ -260,10 +260,10 @@ static void client_head(struct client *cl, const struct response_head *h)
 	struct pairs p = PAIRS_IN(stack);
 	struct response_head agreed;
 
-	/* RFC 9113 8.6: there is no such thing here */
+	/* RFC 9113 8.6: HTTP/2 has no 101 */
 	if (server_stream_is_dead(rq) || (h->status == 101 && rq->st.kind == KIND_MESSAGES))
 		return;
-	if (h->status == 101) { /* RFC 8441 5: said like this */
+	if (h->status == 101) { /* RFC 8441 5: HTTP/2 says 200 instead */
 		agreed = *h;
 		agreed.status = 200;
 		agreed.body = BODY_CHUNKED;
@@ -288,7 +288,7 @@ static void client_head(struct client *cl, const struct response_head *h)
 	http2_link_wake(&c->l);
 }
 
-/* The response will not be complete. What there is of it goes first. */
+/* The response will not be complete. The part that exists is sent before the reset. */
 static void server_stream_cut(struct server_stream *rq)
 {
 	http2_stream_set_send(&rq->st, SEND_CUT);
@@ -344,7 +344,7 @@ static void client_end(struct client *cl, const struct fields *trailers)
 		return;
 	}
 	if (rq->declared != LENGTH_UNKNOWN && rq->pushed != rq->declared) {
-		server_stream_cut(rq); /* the client must not take it for whole */
+		server_stream_cut(rq); /* the client must not take it for complete */
 		return;
 	}
 	if (trailers && rq->declared)
@@ -417,7 +417,7 @@ static void client_finish(struct client *cl)
 	if (rq->st.wire != WIRE_OPEN)
 		server_stream_uncount(rq);
 	if (rq->st.wire == WIRE_RESET)
-		server_stream_watch(rq); /* that it leaves */
+		server_stream_watch(rq); /* watch that it is sent */
 	server_stream_linger(rq);
 	http2_link_wake(&c->l);
 	server_stream_try_free(rq);

@@ -1,4 +1,4 @@
-/* The states of a stream, and what may follow what. See the header. Worker's thread only. */
+/* The states of a stream and the allowed transitions. See the header. Worker's thread only. */
 #include "http2/stream.h"
 
 #include "base/check.h"
@@ -12,7 +12,7 @@ static const uint8_t receive_to[] = {
 	[RECEIVE_END] = TO(RECEIVE_RESET),
 	[RECEIVE_RESET] = 0,
 };
-/* An end that cannot be as it was announced becomes a cut; so does an exchange that gives up. */
+/* A message that cannot end as it was announced is cut; so is one whose exchange gives up. */
 static const uint8_t send_to[] = {
 	[SEND_HEAD] = TO(SEND_BODY) | TO(SEND_DONE) | TO(SEND_CUT),
 	[SEND_BODY] = TO(SEND_DONE) | TO(SEND_CUT),

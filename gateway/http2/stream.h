@@ -1,7 +1,7 @@
 /*
- * One stream of HTTP/2, as both ends of a link have it: where each of its two messages stands, who
- * has let go of it, and the bytes on their way. server_stream and client_stream embed it. Its
- * states change by the doors below alone, which know what may follow what. Worker's thread only.
+ * One stream of HTTP/2, as both ends of a link have it: the state of each of its two messages, who
+ * has released it, and the bytes on their way. server_stream and client_stream embed it. Its states
+ * change only by the functions below, which check the transitions. Worker's thread only.
  */
 #ifndef HTTP2_STREAM_H
 #define HTTP2_STREAM_H
@@ -13,16 +13,16 @@
 
 struct http2_link;
 
-/* Where a fault ends: RFC 9113 5.4. */
+/* The scope of an error: RFC 9113 5.4. */
 enum http2_scope {
 	HTTP2_STREAM_ERROR,
 	HTTP2_CONNECTION_ERROR,
 };
 
-/* What went wrong: the side of the exchange, that of the wire, and how much ends with it. */
+/* An error: its code for the exchange, its code on the wire, and its scope. */
 struct http2_error {
-	int err;       /* enum err: what the exchange hears; 0: nothing went wrong */
-	uint32_t code; /* RFC 9113 7: what the peer hears, by RST_STREAM or GOAWAY */
+	int err;       /* enum err, for the exchange; 0: no error */
+	uint32_t code; /* RFC 9113 7: for the peer, in RST_STREAM or GOAWAY */
 	enum http2_scope scope;
 };
 
@@ -43,38 +43,38 @@ enum receive_state {
 	RECEIVE_RESET, /* RST_STREAM came */
 };
 
-/* What the exchange has said of ours. */
+/* What the exchange has given of our message. */
 enum send_state {
 	SEND_HEAD, /* its final head is still to come */
 	SEND_BODY, /* the head is with the library; the end is still to come */
-	SEND_DONE, /* all of it is said, and may wait to be framed */
-	SEND_CUT,  /* there will be no end: RST_STREAM goes behind what is there */
+	SEND_DONE, /* all of it is given; it may wait to be framed */
+	SEND_CUT,  /* the message is cut: RST_STREAM follows the bytes that exist */
 };
 
 /* What the library knows of the stream. */
 enum wire_state {
 	WIRE_IDLE, /* nothing yet: it has no number */
 	WIRE_OPEN,
-	WIRE_RESET,  /* RST_STREAM of ours is on its way */
+	WIRE_RESET,  /* the gateway has sent RST_STREAM */
 	WIRE_CLOSED, /* the library has forgotten it */
 };
 
-/* How far the exchange is with it. */
+/* The exchange's part in the stream. */
 enum owner_state {
-	OWNER_NONE,     /* no handler has heard of it */
+	OWNER_NONE,     /* no handler was called */
 	OWNER_TOLD,     /* events go to the exchange */
-	OWNER_GONE,     /* the exchange heard the last of them: the stream failed */
+	OWNER_GONE,     /* the exchange got its last event: the stream failed */
 	OWNER_RELEASED, /* the exchange is done with it */
 };
 
-/* What is carried. */
+/* What the stream carries. */
 enum stream_kind {
 	KIND_MESSAGES, /* a request and a response */
 	KIND_CONNECT,  /* an extended CONNECT (RFC 8441): a tunnel, if the answer agrees */
-	KIND_TUNNEL,   /* it has agreed: bytes in both directions */
+	KIND_TUNNEL,   /* the answer agrees: bytes in both directions */
 };
 
-/* What the exchange is to hear when the library has returned: bits. */
+/* Events for the exchange when the library has returned: bits. */
 enum stream_news {
 	NEWS_HEAD = 1,
 	NEWS_BODY = 2,
@@ -109,7 +109,7 @@ struct http2_stream {
 	bool deferred;   /* the library waits to be told that there is more to send */
 };
 
-/* The doors. The same state again is no change, and allowed. */
+/* Set a state. The same state again is allowed. */
 void http2_stream_set_receive(struct http2_stream *st, enum receive_state to);
 void http2_stream_set_send(struct http2_stream *st, enum send_state to);
 void http2_stream_set_wire(struct http2_stream *st, enum wire_state to);
