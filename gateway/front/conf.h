@@ -15,19 +15,19 @@ struct listener_timeouts {
 	uint64_t request; /* 0: no bound */
 };
 
-/* What a client goes on sending of a request that is answered already. */
+/* Bounds on the rest of a request that is answered before it has come. */
 struct listener_linger {
 	uint64_t silence, time; /* ms */
 	uint64_t size;          /* bytes */
 };
 
-/* Whose PROXY headers are read. */
+/* Peers whose PROXY headers are read. */
 struct listener_proxy_protocol {
 	sluice_strs from; /* as in base/cidr */
 	uint64_t timeout; /* ms */
 };
 
-/* What is made of the family of X-Forwarded-For. */
+/* What happens to the fields of the X-Forwarded-For family. */
 struct listener_forwarded {
 	sluice_strs keep; /* names */
 };
@@ -46,13 +46,13 @@ struct listener_conf {
 	sluice_str max_connections_per_client, max_requests_per_client;
 	uint64_t max_requests_per_connection; /* 0: no bound */
 	uint64_t backlog;
-	sluice_str mode, user, group; /* of a unix socket's file; empty: as the system makes it */
+	sluice_str mode, user, group; /* of a unix socket's file; empty: the system's default */
 	struct listener_proxy_protocol proxy_protocol; /* empty `from`: none are read */
 	sluice_strs trusted_proxies;                   /* as in base/cidr */
 	int32_t client_ip_from;                        /* enum client_ip_from */
 	struct listener_forwarded forwarded;
-	bool via;           /* upstreams hear of Sluice */
-	bool merge_slashes; /* "//" is "/" also in what is sent on */
+	bool via;           /* add Via to requests */
+	bool merge_slashes; /* "//" becomes "/" also in the path that is forwarded */
 	struct tls_server_conf tls;
 };
 
@@ -62,7 +62,7 @@ struct listener_conf {
 struct client_bounds {
 	uint32_t connections, requests;
 };
-/* False: neither auto nor a number that can be counted. */
+/* False: text is neither auto nor a number up to COUNT_MOST. */
 must_use bool client_bound_parse(sluice_str text, uint32_t *out);
 
 extern const sluice_option listener_options[];

@@ -1,11 +1,11 @@
 /*
- * One connection, from accept to the codec that serves it. What has to come first comes in this
- * order; each step may be the last:
+ * One connection, from accept to the codec that serves it. The steps come in this order, and the
+ * connection may end at each:
  *
  *   accepted --PROXY header, from balancers--> --TLS handshake--> --first bytes, where they tell
  * the protocol--> served
  *
- * The client is known before anything is done for it: from the start, or from the PROXY header on.
+ * The client is known before any work is done for it: from the start, or after the PROXY header.
  */
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -22,13 +22,13 @@
 
 enum conn_state {
 	CONN_OPENING,   /* a PROXY header or a TLS handshake goes on */
-	CONN_UNDECIDED, /* the first bytes will tell the protocol */
+	CONN_UNDECIDED, /* the protocol is found out from the first bytes */
 	CONN_SERVED,    /* the stream is the codec's */
 	CONN_CLOSED,
 };
 
 enum { CODEC_HTTP1, CODEC_HTTP2 };
-enum { PLAIN_REST = 16384 }; /* bytes of a request in clear text, thrown away */
+enum { PLAIN_REST = 16384 }; /* bytes of a request in clear text that are read and discarded */
 static const struct codec *const codecs[] = {
 	[CODEC_HTTP1] = &http1_codec,
 	[CODEC_HTTP2] = &http2_codec,
@@ -46,8 +46,8 @@ struct front_conn {
 	struct conn_info info;
 	uint8_t state; /* enum conn_state */
 	uint8_t codec; /* index of codecs, once it is served */
-	bool refused;  /* told already */
-	/* room for the peer's, or for any, where a PROXY header will name it */
+	bool refused;  /* the refusal was counted and logged */
+	/* room for the peer's address, or for any address where a PROXY header will name it */
 	char peer_ip[];
 };
 
@@ -127,7 +127,8 @@ void front_conn_drain(struct front_conn *c, uint64_t idle_ns)
 	if (c->state == CONN_SERVED)
 		codecs[c->codec]->drain(&c->room, idle_ns);
 	else if (c->state == CONN_UNDECIDED && c->s.in.len == 0)
-		stream_deadline(&c->s, idle_ns); /* else the deadline of its first bytes stands */
+		/* otherwise the deadline of its first bytes stays */
+		stream_deadline(&c->s, idle_ns);
 }
 
 void front_conn_abort(struct front_conn *c)
@@ -173,7 +174,8 @@ static void conn_on_first_bytes(struct stream *s)
 	if (first)
 		stream_deadline(s, c->settings->codec.head_ns);
 	if (stream_may_read(s))
-		stream_resume(s); /* the end may have come together with these bytes */
+		/* the end of the stream may have come together with these bytes */
+		stream_resume(s);
 }
 
 static void conn_on_silence(struct stream *s)
@@ -188,7 +190,7 @@ static void conn_on_loss(struct stream *s, int error)
 	conn_close(s->data);
 }
 
-/* Events that mean nothing before the protocol is known. */
+/* Events that are ignored until the protocol is known. */
 static void conn_on_nothing(struct stream *s)
 {
 	(void)s;
@@ -234,9 +236,9 @@ static void conn_refuse(struct front_conn *c, enum refusal why, const char *deta
 	c->refused = true;
 }
 
-/* Count it among its client's connections: to this listener, or to all that leave the bound to us.
- * False, and refused, when there are too many. A trusted proxy is not counted, as it stands for
- * many clients; nor is a unix socket, whose clients have no address. */
+/* Count the connection for its client: among those of this listener, or of all listeners that say
+ * auto. False, and refused, when there are too many. A trusted proxy is not counted, because it has
+ * many clients, nor is a peer at a unix socket, which has no address. */
 static bool conn_admit(struct front_conn *c, const struct addr *peer)
 {
 	const struct front_settings *s = c->settings;
@@ -265,7 +267,7 @@ static bool conn_on_proxy_header(struct stream *s, const struct proxy_header *h)
 	stat_inc(STAT_PROXY_HEADERS);
 	stream_deadline(s, c->settings->codec.head_ns); /* for the TLS handshake, if there is one */
 	if (!h->is_named)
-		return true; /* the balancer speaks for itself: a health check, say */
+		return true; /* the balancer itself is the client, as for a health check */
 	struct addr *local = mem_new(struct addr);
 	*local = h->target;
 	c->info.local = local;
@@ -276,8 +278,8 @@ static bool conn_on_proxy_header(struct stream *s, const struct proxy_header *h)
 
 /* ---- for which host ------------------------------------------------------------------------ */
 
-/* Whether the host is the address that the client connected to: clients without a name for us,
- * such as health checks, say that. */
+/* Whether the host is the address that the client connected to, as clients without a name for the
+ * gateway send it, such as health checks. */
 static bool conn_is_at(const struct front_conn *c, sluice_str host)
 {
 	struct addr own = { .len = sizeof(own) - offsetof(struct addr, sa) };
@@ -301,8 +303,8 @@ static bool sni_is(sluice_str sni, sluice_str host)
 	return sni.len && str_ieq(sni, host);
 }
 
-/* By the name it asked for, or by the certificate that it was shown (RFC 9110 4.3.4, RFC
- * 9113 9.1.1). */
+/* Whether the request's host fits the name that the client sent by SNI, or the certificate that it
+ * was shown (RFC 9110 4.3.4, RFC 9113 9.1.1). */
 static bool conn_is_for(struct conn_info *info, sluice_str host)
 {
 	struct front_conn *c = container_of(info, struct front_conn, info);
@@ -311,7 +313,7 @@ static bool conn_is_for(struct conn_info *info, sluice_str host)
 		(sni.len || !conn_is_at(c, host)))
 		return false;
 	char *copy = malloc(host.len);
-	if (copy) { /* else it is asked again */
+	if (copy) { /* without a copy the check is made again for the next request */
 		memcpy(copy, host.data, host.len);
 		free((char *)(uintptr_t)info->host);
 		info->host = copy;
@@ -338,8 +340,8 @@ static void conn_on_open(struct stream *s)
 	conn_choose(c, tls_alpn(s));
 }
 
-/* The client speaks plain HTTP to a TLS port. Its request cannot be read any more, but it can be
- * told. Best effort: the socket of a new connection has room for the answer. */
+/* The client speaks plain HTTP to a TLS port. Its request cannot be read any more, but an answer
+ * can be sent. Best effort: the socket of a new connection has room for the answer. */
 static void conn_answer_plain(const struct front_conn *c)
 {
 	static const char answer[] =
@@ -351,8 +353,8 @@ static void conn_answer_plain(const struct front_conn *c)
 		"\"detail\":\"This port speaks TLS: use https:// instead.\"}\n";
 	_Static_assert(sizeof(answer) > 144, "the body");
 	(void)send(c->s.fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-	/* what stays unread when the socket is closed makes the system send a reset, at which some
-	 * clients forget the answer */
+	/* read what has come: closing a socket with unread bytes sends a reset, and some clients
+	 * then discard the answer */
 	(void)recv(c->s.fd, NULL, PLAIN_REST, MSG_DONTWAIT | MSG_TRUNC);
 }
 
@@ -394,7 +396,7 @@ static const struct stream_user conn_user = {
 	.on_timeout = conn_on_timeout,
 };
 
-/* A place among all connections. */
+/* Count the connection among all. */
 static bool front_enter(struct front *f, const struct front_listener *l, const struct addr *peer)
 {
 	char ip[ADDR_IP_TEXT];

@@ -121,7 +121,7 @@ static count_place bucket_claim(struct bucket *b, uint64_t who)
 
 enum raised { RAISED, RAISED_NOT, RAISED_LOST };
 
-/* One more, where the client stood a moment ago. */
+/* Count one more at the place where the client was found before. */
 static enum raised place_raise(count_place at, uint64_t who, unsigned most)
 {
 	uint64_t word = atomic_load_explicit(&at->word, memory_order_relaxed);

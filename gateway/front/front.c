@@ -57,7 +57,7 @@ static void listener_remove(struct front_listener *l, uint64_t grace_ns)
 	front_place_unref(&place);
 }
 
-/* What it is from now on. */
+/* The settings of the listener from now on. */
 static void listener_set(struct front_listener *l, const struct front_listener_args *args)
 {
 	if (l->settings)

@@ -1,6 +1,6 @@
 /*
- * Where clients come in, on one worker: accepts on every listener, counts connections, hands each
- * to the codec of its protocol, and on reload keeps the listeners whose address stayed. A
+ * The connections of clients on one worker: accepts on every listener, counts connections, hands
+ * each to the codec of its protocol, and on reload keeps the listeners whose address stays. A
  * connection keeps the settings it began with.
  */
 #ifndef FRONT_FRONT_H
@@ -24,23 +24,23 @@ struct front_listener_args {
 	struct cidr_set *balancers;
 	struct cidr_set *trusted_proxies; /* NULL: none */
 	struct handler handler;
-	struct client_bounds client; /* CLIENT_AUTO is for front_auto to say */
+	struct client_bounds client; /* CLIENT_AUTO: as front_bounds.client says */
 	/* listening socket, the front's from now on; -1: the address is served already */
 	int fd;
 };
 
-/* counts: shared by the workers, outlives them; NULL: what connects here is no client of the
- * gateway, and is not counted among them. */
+/* counts: shared by the workers, outlives them; NULL: connections here are not counted among those
+ * of clients. */
 struct front *front_new(struct worker *w, struct counts *counts);
-/* No connection is left, no listener accepts. Clears *f. */
+/* To be called when no connection is left and no listener accepts. Clears *f. */
 void front_free(struct front **f);
-/* What the whole gateway takes. */
+/* The bounds of the whole gateway. */
 struct front_bounds {
 	uint64_t connections;        /* of all that count in `counts`; 0: no bound */
 	struct client_bounds client; /* what CLIENT_AUTO stands for; 0: no bound */
 };
-/* These listeners from now on, and no others. Connections of listeners that are gone are drained;
- * those that are still there after grace_ns are closed. */
+/* Serve on these listeners from now on, and on no others. Connections of listeners that are gone
+ * are drained; those that are still there after grace_ns are closed. */
 void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
 	const struct front_bounds *bounds, uint64_t grace_ns);
 /* Accept no new connections until front_go_on(): they wait in the queues of the system, and none is

@@ -1,4 +1,4 @@
-/* Connections that are turned away. */
+/* Connections that are refused. See refusal.h. */
 #include "front/refusal.h"
 
 #include <stdio.h>
@@ -7,9 +7,9 @@
 #include "base/log.h"
 
 static const struct {
-	const char *code; /* as the metric calls it */
+	const char *code; /* name in the metric */
 	enum stat_id stat;
-	unsigned quiet_s; /* between two of its lines, on one worker */
+	unsigned quiet_s; /* seconds between two lines, on one worker */
 } reasons[REFUSALS] = {
 	[REFUSAL_MAX_CONNECTIONS] = { "max-connections", STAT_REFUSED_MAX_CONNECTIONS, 10 },
 	[REFUSAL_MAX_PER_CLIENT] = { "max-connections-per-client", STAT_REFUSED_MAX_PER_CLIENT,

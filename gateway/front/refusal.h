@@ -1,6 +1,6 @@
 /*
- * Connections that are turned away before a request was read: counted each, and told in the error
- * log, but not so often that a client could fill it. Each worker has its own. Its thread.
+ * Connections that are refused before a request was read. Each is counted, and the error log has a
+ * line, but not so often that a client could fill it. Each worker has its own. Its thread.
  */
 #ifndef FRONT_REFUSAL_H
 #define FRONT_REFUSAL_H
@@ -19,7 +19,7 @@ enum refusal {
 
 struct refusals {
 	struct {
-		uint64_t next_ns; /* when the next may be told */
+		uint64_t next_ns; /* when the next may be logged */
 		uint64_t untold;
 	} v[REFUSALS];
 };

@@ -20,7 +20,7 @@ struct front;
 struct front_place {
 	unsigned refs;
 	struct front *front; /* borrowed */
-	/* once the listener is gone: when what is left is closed */
+	/* once the listener is gone: when its last connections are closed */
 	struct timer timer;
 	uint64_t drain_idle_ns; /* 0: the listener is there */
 };
@@ -53,12 +53,12 @@ struct front_listener {
 	struct front_settings *settings; /* shared: ref */
 	struct front_place *place;       /* shared: ref */
 	struct tls_server *tls;          /* borrowed: of the snapshot in force */
-	bool marked;                     /* front_apply: it stays */
+	bool marked;                     /* front_apply: the listener stays */
 };
 
 struct front {
 	struct worker *worker;
-	/* borrowed; NULL: what connects here is no client of the gateway */
+	/* borrowed; NULL: connections here are not counted among those of clients */
 	struct counts *counts;
 	struct list listeners, conns;
 	unsigned n_conns;           /* of this worker */
@@ -85,7 +85,7 @@ void front_settings_unref(struct front_settings **s);
 struct front_place *front_place_new(struct front *f, void (*on_due)(struct timer *t));
 struct front_place *front_place_ref(struct front_place *p);
 void front_place_unref(struct front_place **p);
-/* Its listener is gone: its connections are to go, and to be closed when the grace is over. */
+/* Its listener is gone: drain its connections, and close them when the grace is over. */
 void front_place_remove(struct front_place *p, uint64_t idle_ns, uint64_t grace_ns);
 static inline bool front_place_is_removed(const struct front_place *p)
 {

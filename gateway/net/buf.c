@@ -8,7 +8,7 @@
 
 enum {
 	SPARE_MAX = 128, /* blocks of each size a thread keeps for reuse: 2 MiB, and 128 KiB */
-	TAIL_MIN = 2048, /* less room than this is not worth a read */
+	TAIL_MIN = 2048, /* with less room than this, a new block is read into */
 	PULLUP_MORE = 1 << 20, /* most room that is made behind a large run */
 };
 
@@ -116,8 +116,8 @@ static void buf_push(struct buf *b, struct block *at)
 	b->last = at;
 }
 
-/* Blocks at the front that hold nothing, because it was drained or because room was reserved and
- * not used: they go, so that the first run of a queue is empty only when the queue is. */
+/* Free blocks at the front that hold no bytes, because they were drained or because reserved room
+ * was not used, so that the first run of a queue is empty only when the queue is. */
 static void buf_skip_empty(struct buf *b)
 {
 	while (b->first && b->first->off == b->first->end) {
@@ -235,9 +235,9 @@ bool buf_blocks_hold(const struct buf *b, size_t n)
 }
 
 /*
- * Whether the bytes of a block are copied behind those of dst, rather than the block handed over:
- * whenever they fit into the room there, so that what comes in small pieces lies close together,
- * and out of blocks that are much larger than they.
+ * Whether the bytes of a block are copied behind those of dst and the block is not moved: when they
+ * fit into the room there, so that bytes which come in small pieces lie close together, or when the
+ * block is much larger than its bytes.
  */
 static bool block_is_emptied(const struct block *at, const struct buf *dst)
 {
@@ -246,8 +246,8 @@ static bool block_is_emptied(const struct block *at, const struct buf *dst)
 		(at->cap > BUF_BLOCK && have <= BUF_BLOCK);
 }
 
-/* A block changes hands. What it had in front was used up: behind others that becomes room for what
- * comes, where it is most of the block. */
+/* Move a block to dst. If it follows other blocks and is at most half full, its bytes are moved to
+ * its front, to make room behind them. */
 static void block_give(struct buf *dst, struct block *at)
 {
 	size_t have = at->end - at->off;
@@ -312,8 +312,8 @@ sluice_str buf_pullup(struct buf *b, size_t n)
 		b->last = rest.first ? rest.last : at;
 		return buf_peek(b);
 	}
-	/* with room for more: who joins again and again what is coming in does not copy it each
-	 * time */
+	/* with room for more, so that a caller who joins bytes again and again as they come does
+	 * not copy them each time */
 	struct block *whole = block_new(
 		n <= BUF_BLOCK ? n : n + (n < PULLUP_MORE ? n : PULLUP_MORE));
 	size_t total = b->len;

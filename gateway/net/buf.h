@@ -24,7 +24,7 @@
 
 enum {
 	BUF_BLOCK = 16384, /* bytes a standard block holds: one TLS record */
-	BUF_SMALL = 1024,  /* and a small one, for a little that may wait for long */
+	BUF_SMALL = 1024,  /* bytes of a small block, for a few bytes that may wait for long */
 	BUF_IOV_MAX = 16,  /* most runs one writev takes */
 };
 
@@ -82,15 +82,15 @@ void buf_room(struct buf *b, size_t want, struct buf_room *room);
 void buf_room_take(struct buf *b, struct buf_room *room, size_t got);
 
 void buf_append(struct buf *b, const char *p, size_t n);
-/* The same for bytes that may wait for long, one queue for each of many requests: a little in an
- * empty queue takes a small block. */
+/* The same for bytes that may wait for long, one queue for each of many requests: a few bytes in an
+ * empty queue take a small block. */
 void buf_keep(struct buf *b, const char *p, size_t n);
-/* What is in b will wait: a little of it moves from a standard block into a small one. */
+/* The bytes of b will wait for long: if they are few, move them from a standard block into a small
+ * one. */
 void buf_settle(struct buf *b);
 /* Whether the blocks of b take at least n bytes of memory. */
 bool buf_blocks_hold(const struct buf *b, size_t n);
-/* Whether b has n bytes, or takes the memory of more: what flow control goes by. n: at least 64
- * KiB. */
+/* Whether b has n bytes, or takes the memory of more, for flow control. n: at least 64 KiB. */
 static inline bool buf_holds(const struct buf *b, size_t n)
 {
 	/* below three quarters of n, twice the bytes and two blocks are not much more than that */

@@ -14,7 +14,8 @@
 
 enum {
 	ACCEPT_BATCH = 64, /* accepted before others get their turn */
-	/* a backlog of 65535: who stops accepts what waits, not what goes on coming */
+	/* a backlog of 65535: a listener that stops accepts those that wait, but not new ones
+	 * without end */
 	STOP_BATCHES = 1024,
 	STOP_WAIT_MS = 1,
 	RETRY_NS = 100 * NS_PER_MS,
@@ -27,7 +28,7 @@ static bool listener_unix_is_stale(const struct addr *a)
 	struct stat st;
 	if (stat(a->un.sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return false;
-	/* a full queue is an answer too */
+	/* a full queue also shows that a process listens */
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
@@ -46,7 +47,8 @@ int listener_set_access(const struct addr *a, const struct listener_access *acce
 	return access->mode >= 0 && chmod(path, (mode_t)access->mode) < 0 ? -errno : 0;
 }
 
-/* Nobody can connect before it listens: by then its file is as it should be. */
+/* The file gets its mode and owners before the socket listens, so that nobody can connect
+ * earlier. */
 static int listener_bind(int fd, const struct addr *a, const struct listener_how *how)
 {
 	if (bind(fd, &a->sa, a->len) < 0)
@@ -82,8 +84,8 @@ static int listener_open_one(const struct addr *a, const struct listener_how *ho
 	return error;
 }
 
-/* SO_REUSEPORT lets a second gateway of the same user share the port in silence: look for it first
- * without. */
+/* SO_REUSEPORT lets a second gateway of the same user share the port unnoticed, so first try to
+ * bind without it. */
 static int listener_is_free(const struct addr *a)
 {
 	int one = 1, error = 0;
@@ -134,7 +136,7 @@ bool listener_file_is_ours(const struct listener_file *f, const struct addr *a)
 	struct stat st;
 	return a->sa.sa_family == AF_UNIX && lstat(a->un.sun_path, &st) == 0 &&
 		S_ISSOCK(st.st_mode) && st.st_dev == f->dev && st.st_ino == f->ino &&
-		/* a number is soon given to another file */
+		/* an inode number is soon used for another file */
 		st.st_mtim.tv_sec == f->made.tv_sec && st.st_mtim.tv_nsec == f->made.tv_nsec;
 }
 
@@ -166,7 +168,7 @@ static void acceptor_release(struct acceptor *a, enum acceptor_hold why)
 		(void)event_add(&a->ev, NULL);
 }
 
-/* Told once in ten seconds, however many acceptors try. */
+/* Logged once in ten seconds, however many acceptors try. */
 static void acceptor_tell(uint64_t now_ns, int error)
 {
 	static _Atomic uint64_t next_ns;
@@ -199,7 +201,7 @@ void acceptor_go_on(struct acceptor *a)
 	acceptor_release(a, ACCEPTOR_PAUSED);
 }
 
-/* Accept a few. False: there are no more, or it does not go on now. */
+/* Accept a batch. False: no more connections wait, or accepting has to pause. */
 static bool acceptor_take(struct acceptor *a)
 {
 	for (int i = 0; i < ACCEPT_BATCH; i++) {

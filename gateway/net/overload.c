@@ -1,4 +1,4 @@
-/* When to take on less. See the header. */
+/* When to refuse new work. See the header. */
 #include "net/overload.h"
 
 uint64_t overload_first(uint64_t limit, const struct overload_mark *mark)

@@ -1,5 +1,5 @@
 /*
- * When to take on less: the decision alone, without measuring and without acting. Two marks for
+ * When to refuse new work: the decision alone, without measuring and without acting. Two marks for
  * each resource: from the first on new requests are refused, from the second on new connections
  * wait too. A level ends a sixteenth below the mark where it began, so that it does not come and go
  * with every request. No thread, no clock.

@@ -4,7 +4,7 @@
  * connection, by which a load balancer says whose connection it passes on. Bytes to facts and back,
  * no I/O. Any thread.
  *
- * Whoever sends it may claim any address: read it only from peers that are trusted.
+ * A sender may claim any address, so read the header only from trusted peers.
  */
 #ifndef NET_PROXY_HEADER_H
 #define NET_PROXY_HEADER_H

@@ -137,7 +137,7 @@ static enum io writer_handshake(struct stream *s)
 		if (io == IO_AGAIN)
 			return IO_AGAIN;
 		if (io != IO_OK)
-			break; /* the next transport meets the same end, and has a name for it */
+			break; /* the next transport finds the same end, and reports it */
 		w->sent += (unsigned)n;
 	}
 	return behind_go_on(s);

@@ -1,5 +1,5 @@
 /*
- * Transports that stand before another one, plain or TLS, until a PROXY header has gone by: one
+ * Transports that stand before another one, plain or TLS, until a PROXY header has passed: one
  * reads it from a client's connection, one sends it on a connection to a server. The header is no
  * part of what follows: not encrypted, not counted. Then they hand the stream over to the transport
  * behind them, and are gone:

@@ -174,7 +174,7 @@ static void *resolver_run(void *arg)
 	return NULL;
 }
 
-/* One more thread, when there is work that no resting one will take. */
+/* Start one more thread, when there is work and no idle thread. */
 static void resolver_wake(void)
 {
 	sigset_t before;
@@ -308,7 +308,7 @@ void resolve_cancel(struct resolve_call *c)
 	if (!v)
 		return;
 	pthread_mutex_lock(&resolver.lock);
-	/* wherever it waits; a look-up that runs goes on, for other callers or in vain */
+	/* take it off its list; a look-up that runs goes on, even without callers */
 	list_del(&v->at_name);
 	pthread_mutex_unlock(&resolver.lock);
 	list_del(&v->at_part);

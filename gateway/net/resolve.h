@@ -20,7 +20,7 @@ struct resolve_answer {
 	struct addr addrs[RESOLVE_ADDRS_MAX];
 };
 
-/* One question, embedded in whoever asks. */
+/* One question, embedded in the caller's struct. */
 struct resolve_call {
 	/* On the worker's loop, once; the call is at rest again, and may be started anew from
 	 * here. */

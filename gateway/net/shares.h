@@ -57,7 +57,7 @@ static inline void quota_give(struct quota *q)
 	(void)atomic_fetch_sub_explicit(&q->used, 1, memory_order_relaxed);
 }
 
-/* Whether more than half of it is in use: then nothing is kept for later. */
+/* Whether more than half of it is in use: then keep nothing for reuse. */
 static inline bool quota_is_tight(const struct quota *q)
 {
 	uint32_t most = atomic_load_explicit(&q->most, memory_order_relaxed);

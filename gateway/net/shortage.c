@@ -29,8 +29,8 @@ static const struct {
 };
 
 /* EACCES and EPERM come from this machine alone: packet filters on the way out, security modules,
- * the mode of a unix socket. A network that cannot be reached (ENETUNREACH, EHOSTUNREACH) may be
- * anybody's, and another server may still be reached. */
+ * the mode of a unix socket. An unreachable network (ENETUNREACH, EHOSTUNREACH) may be anybody's
+ * fault, and another server may still be reachable. */
 static enum kind kind_of(int error)
 {
 	switch (error) {
@@ -64,7 +64,7 @@ bool shortage_is(int err)
 
 int shortage_tell(int error, const struct addr *to, uint64_t now_ns)
 {
-	/* of the process: what runs short is the process's */
+	/* of the process, because the resource is the process's */
 	static _Atomic uint64_t next_ns[KINDS];
 	enum kind k = kind_of(error);
 	char text[ADDR_TEXT];

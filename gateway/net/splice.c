@@ -135,7 +135,7 @@ static const struct transport transport_piped = { .read = piped_read,
 	.write = piped_write,
 	.free = piped_free };
 
-/* What does not go now waits in the pipe, which `to` owns from here on. */
+/* Bytes that `to` does not take now wait in the pipe, which `to` owns from here on. */
 static void pipe_stay(struct stream *to, struct pipe *p)
 {
 	to->transport = &transport_piped;
@@ -165,7 +165,7 @@ static enum splice pipe_fill_from(struct stream *from, struct pipe *p, uint64_t 
 		return SPLICE_UNABLE;
 	if (r < 0 && errno != EAGAIN)
 		return SPLICE_FAIL;
-	/* an empty pipe has room: what would block is the socket */
+	/* an empty pipe has room, so it is the socket that would block */
 	from->flags &= (uint16_t)~STREAM_RD;
 	if (r < 0)
 		return SPLICE_DRY;

@@ -1,6 +1,7 @@
 /*
  * From socket to socket through a pipe, by splice(2): the kernel passes pages on, and the bytes
- * never enter the process. Worth it for long bodies that nobody looks at; needs two plain sockets.
+ * never enter the process. It pays off for long bodies that no plugin reads, and needs two plain
+ * sockets.
  *
  * While the pipe holds bytes that `to` has not taken, it stands in the place of the transport of
  * `to`, and its bytes go out before everything in `to->out`. Its worker's thread only.

@@ -5,7 +5,7 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-/* thrown away in one go while lingering, before others get their turn */
+/* bytes discarded at once while lingering, before other connections get their turn */
 enum { LINGER_READS = 16 };
 
 static void stream_fail(struct stream *s, int error)
@@ -239,7 +239,7 @@ static void stream_no_delay(int fd, int family)
 int stream_init(struct stream *s, struct worker *w, int fd, const struct transport *t, void *tls,
 	const struct stream_user *user, void *data)
 {
-	/* a fresh socket takes bytes; whether it has any, its first event tells */
+	/* a new socket takes bytes; its first event tells whether it has any */
 	return stream_start(s, w, fd, t, tls, user, data, STREAM_WR);
 }
 
@@ -344,7 +344,8 @@ void stream_close_by_reset(struct stream *s)
 	if (s->fd < 0)
 		return;
 	(void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	s->flags |= STREAM_SHUT; /* TLS says no farewell, which would vouch for what was sent */
+	/* no close_notify is sent, which would say that the data is complete */
+	s->flags |= STREAM_SHUT;
 }
 
 /* Until when it may be silent. */

@@ -1,16 +1,16 @@
 /*
- * A byte stream over one socket, plain or TLS: what every connection of the gateway stands on, to
- * clients, to upstream servers and to Redis. One edge-triggered event for its whole life; reads
- * until the socket has no more, writes at once, and arms nothing. Its worker's thread only.
+ * A byte stream over one socket, plain or TLS, for every connection of the gateway: to clients, to
+ * upstream servers and to Redis. It has one edge-triggered event for its whole life, reads until
+ * the socket has no more, and writes at once. Its worker's thread only.
  *
  * Reading: on_readable says that bytes may wait. Begin a turn (stream_turn) and read by
- * stream_read() until it says IO_AGAIN: the turn sees to it that one connection does not keep the
- * others waiting. Who stops earlier, because it has no room, calls stream_resume() when it wants
- * on_readable again: the system does not tell twice of the same bytes.
+ * stream_read() until it says IO_AGAIN: the turn is bounded, so that one connection does not keep
+ * the others waiting. An owner that stops earlier, because it has no room, calls stream_resume()
+ * when it wants on_readable again: no second event comes for the same bytes.
  *
  * Writing: append to s->out, then stream_kick(), or stream_wrote() to learn whether to stop. The
- * bytes go out when the running callback returns to the loop. What goes wrong while writing is
- * told by on_fail from the loop, never inside a call of yours.
+ * bytes go out when the running callback returns to the loop. An error while writing is told by
+ * on_fail from the loop, never within a call of the owner.
  *
  * Owners ask by the functions below. Only net/ and transports read or set the flags.
  */
@@ -27,7 +27,7 @@
 
 struct stream;
 
-/* What the owner hears. Any of them may close the stream, not free it (see stream_close). */
+/* Events for the owner. Each may close the stream, but not free it (see stream_close). */
 struct stream_user {
 	void (*on_open)(struct stream *s); /* stream_connect(): connected, TLS included. NULL for
 					    * accepted ones that do not care */
@@ -39,23 +39,23 @@ struct stream_user {
 	void (*on_timeout)(struct stream *s); /* stream_deadline() passed; it is disarmed */
 };
 
-/* How bytes get on and off the wire. The plain one is built in; tls/ brings another. All may assume
- * an open socket. */
+/* How bytes are read from and written to the socket. The plain transport is here; tls/ has another.
+ * The functions may assume an open socket. */
 struct transport {
 	/* Read once into s->in, about `want` bytes. IO_AGAIN when nothing is there now. */
 	enum io (*read)(struct stream *s, size_t want);
 	/* Write from s->out as much as goes. IO_OK: all of it went; IO_AGAIN: the rest waits for an
-	 * event. What it took from out and still holds it declares by STREAM_OWED: then it is
-	 * called again, also when out is empty. */
+	 * event. A transport that has taken bytes from out and still holds them sets STREAM_OWED:
+	 * it is then called again, also when out is empty. */
 	enum io (*write)(struct stream *s);
 	/* Go on with a handshake. IO_OK: done. NULL: there is none. */
 	enum io (*handshake)(struct stream *s);
 	/* Bytes that were read from the socket but not yet by read(). NULL: never. */
 	bool (*pending)(const struct stream *s);
-	/* Say that we are done sending (close_notify); best effort; may be called again. NULL:
-	 * nothing to say. */
+	/* Tell the peer that nothing more is sent (close_notify); best effort; may be called again.
+	 * NULL: nothing is to be sent. */
 	void (*finish)(struct stream *s);
-	void (*free)(struct stream *s); /* s->tls goes. NULL: nothing */
+	void (*free)(struct stream *s); /* free s->tls. NULL: nothing to free */
 };
 extern const struct transport transport_plain;
 
@@ -78,7 +78,7 @@ enum stream_flags {
 	/* the end was announced: a short read does not mean that nothing follows */
 	STREAM_HUP = 1 << 13,
 	STREAM_OWED = 1 << 14, /* the transport holds bytes that are to be sent */
-	/* nothing will follow what is in out: its end may be said together with it */
+	/* nothing will follow the bytes in out: the end may be sent together with them */
 	STREAM_LAST = 1 << 15,
 };
 
@@ -91,14 +91,14 @@ enum {
 	STREAM_READ_MAX = BUF_BLOCK * BUF_ROOM_MAX,
 };
 
-/* For how long what still arrives is thrown away, so that the other side sees the answer rather
- * than a reset: while bytes come, but within bounds. */
+/* Bounds of lingering: bytes that still arrive are discarded, so that the other side reads the
+ * answer and gets no reset. */
 struct lingering {
 	uint64_t silence_ns; /* without a byte */
 	uint64_t total_ns;
 	uint64_t bytes;
 };
-/* When everything is to end soon. */
+/* The bound after stream_linger_hurry(). */
 #define LINGER_HURRY_NS (2 * NS_PER_S)
 
 struct stream {
@@ -120,12 +120,12 @@ struct stream {
 	uint64_t linger_most; /* of bytes_in */
 };
 
-/* Take over a connected, non-blocking socket, and tls. 0, or a negative errno (both are gone then).
- * With handshake set, on_readable comes only after it. */
+/* Take over a connected, non-blocking socket, and tls. 0, or a negative errno (both are closed and
+ * freed then). With handshake set, on_readable comes only after it. */
 must_use int stream_init(struct stream *s, struct worker *w, int fd, const struct transport *t,
 	void *tls, const struct stream_user *user, void *data);
 /* Begin to connect. on_open or on_fail follows, from the loop, never from within. A negative errno
- * when not even begun; tls is gone then. */
+ * when that failed at once; tls is freed then. */
 must_use int stream_connect(struct stream *s, struct worker *w, const struct addr *to,
 	const struct transport *t, void *tls, const struct stream_user *user, void *data);
 /* A stream that never was open: as if closed. */
@@ -150,11 +150,12 @@ must_use int stream_move(struct stream *to, struct stream *from, const struct st
 void stream_close(struct stream *s);
 /* End our side once out is empty, and go on reading. Call it from on_drained. */
 void stream_shut(struct stream *s);
-/* Have stream_close() reset the connection: the other side must not take what it got for whole. */
+/* Have stream_close() reset the connection, so that the other side does not take what it got for
+ * complete. */
 void stream_close_by_reset(struct stream *s);
-/* Close politely: what is in out goes out, then our side ends, and what still arrives is thrown
- * away, so that the other side sees all of it rather than a reset; how lives as long as s. No
- * further callback but on_fail(s, 0), once, when it is closed. */
+/* Close politely: the bytes in out are sent, then the sending side ends, and bytes that still
+ * arrive are discarded, so that the other side reads everything and gets no reset. how lives as
+ * long as s. No further callback but on_fail(s, 0), once, when it is closed. */
 void stream_linger(struct stream *s, const struct lingering *how);
 /* Lingering ends within LINGER_HURRY_NS. Nothing, when s does not linger. */
 void stream_linger_hurry(struct stream *s);
@@ -189,7 +190,7 @@ enum io stream_fill(struct stream *s);
 /* One turn of reading: what one call of on_readable may take. */
 struct read_turn {
 	uint64_t from; /* bytes_in when it began */
-	bool asked;    /* the socket was asked once more, though no event told of bytes */
+	bool asked;    /* the socket was read once more without an event */
 };
 static inline struct read_turn stream_turn(const struct stream *s)
 {
@@ -203,8 +204,9 @@ static inline bool turn_has_read(const struct read_turn *t, const struct stream 
 /* When what was read is used: whether to read on in this turn. False: on_readable comes again, at
  * the end of the turn of the loop when the share is used up, else with the next bytes.
  *
- * awaits: the other side owes bytes. A reset that arrives together with bytes is told like bytes
- * alone, so the socket is then asked once more, to learn of it before a deadline does. */
+ * awaits: bytes of the other side are due. The event of a reset that arrives together with bytes
+ * looks like that of bytes alone, so the socket is then read once more, to learn of the reset
+ * before a deadline passes. */
 static inline bool stream_turn_goes_on(struct stream *s, struct read_turn *t, bool awaits)
 {
 	if (!stream_may_read(s)) {
@@ -249,13 +251,13 @@ static inline bool stream_has_unsent(const struct stream *s)
 {
 	return s->out.len || (s->flags & STREAM_OWED);
 }
-/* Nothing will be appended to what is in s->out: its end may be said together with it. */
+/* Nothing will be appended to s->out: the end may be sent together with its bytes. */
 static inline void stream_mark_last(struct stream *s)
 {
 	s->flags |= STREAM_LAST;
 }
-/* Hand what is in s->out to the system now, as far as it takes it; how that went is not told. For a
- * farewell right before stream_close(). */
+/* Write the bytes in s->out now, as far as the system takes them; the result is not told. For last
+ * bytes right before stream_close(). */
 void stream_flush_now(struct stream *s);
 /* on_drained once out is empty (also when it is so now: after the flush of this callback). */
 static inline void stream_tell_empty(struct stream *s)

@@ -1,6 +1,6 @@
 /*
- * Deadlines, thousands of them, that are set far more often than they pass. A wheel of slots 16.8
- * ms wide; setting a deadline later than the slot a timer already sits in only writes a number, and
+ * Thousands of deadlines, which are set far more often than they pass. A wheel of slots 16.8 ms
+ * wide; setting a deadline later than the slot a timer already sits in only writes a number, and
  * the timer moves on when its slot comes round. One wheel for each worker; its thread only.
  */
 #ifndef NET_TIMER_H
@@ -54,7 +54,7 @@ static inline void timer_stop(struct timer *t)
 {
 	t->due_ns = TIMER_NEVER;
 }
-/* Disarm and leave the wheel: before the memory goes. */
+/* Disarm and leave the wheel, before the timer is freed. */
 static inline void timer_drop(struct timer *t)
 {
 	t->due_ns = TIMER_NEVER;

@@ -19,7 +19,7 @@ struct mail {
 
 __thread struct worker *worker_self;
 
-static struct shares unbounded; /* of workers that were given none */
+static struct shares unbounded; /* for workers that were given none */
 
 static void worker_on_mail(evutil_socket_t fd, short what, void *arg)
 {
@@ -151,7 +151,8 @@ static void worker_arm(struct worker *w)
 {
 	uint64_t next = wheel_next_ns(&w->wheel), now;
 	if (next >= w->wake_ns && w->wake_ns != TIMER_NEVER)
-		return; /* wakes early enough: then it looks again */
+		/* the event wakes the loop early enough; the deadline is looked at again then */
+		return;
 	if (next == TIMER_NEVER)
 		return;
 	now = clock_ns();

@@ -1,5 +1,5 @@
 /*
- * One thread's event loop and what hangs on it: deadlines, a mailbox, the list of streams with
+ * One thread's event loop and what belongs to it: deadlines, a mailbox, the list of streams with
  * something to write, the grave. Workers share nothing; other threads reach one only by
  * worker_post(). The main thread has one as well.
  *
@@ -20,8 +20,8 @@
 struct event;
 struct event_base;
 
-/* What files keep on a worker, one owner each. From the ground floor up: a part may use those
- * before it, so they end in the other order. */
+/* What files keep on a worker, one owner each. They are in the order of the layers, the lowest
+ * first: a part may use those before it, so they end in reverse order. */
 enum worker_part {
 	PART_RESOLVE,
 	PART_UPSTREAM,
@@ -50,10 +50,9 @@ struct worker {
 	bool clock_is_fresh;
 	_Atomic bool stop;
 	uint64_t now_ns; /* of this turn */
-	/* the call of the floors above that runs now; 0: none. policy/running.h knows what it
-	 * means */
+	/* the plugin's call that runs now; 0: none. policy/running.h explains the value */
 	_Atomic uintptr_t running;
-	/* this thread's: the exchange it runs for; true only beside `running` */
+	/* this thread only: the exchange that it runs for; valid only while `running` is set */
 	const void *running_for;
 	struct wheel wheel;
 	struct event *wake; /* owned: the wheel's next slot */
@@ -69,12 +68,12 @@ struct worker {
 	struct shares *shares;  /* borrowed: of all workers */
 	void *part[PART_COUNT]; /* worker_set_part() */
 	void (*end_part[PART_COUNT])(void *part);
-	pthread_t thread; /* of whoever created it, for joining it */
+	pthread_t thread; /* for the thread that created it, to join it */
 };
 
 enum { WORKER_MAIN = 0xffff };
 
-/* 0, or a negative errno. Its shares have no bounds until it is given others, before it runs. */
+/* 0, or a negative errno. Its shares have no bounds; set others before it runs. */
 int worker_init(struct worker *w, unsigned id);
 /* Ends all parts first. */
 void worker_fini(struct worker *w);
@@ -85,7 +84,8 @@ void worker_set_part(struct worker *w, enum worker_part which, void *part, void 
 void worker_end_part(struct worker *w, enum worker_part which);
 /* Run on the calling thread until worker_stop(). */
 void worker_run(struct worker *w);
-/* One turn on the calling thread, without waiting: to see to messages after worker_run() ended. */
+/* One turn on the calling thread, without waiting: to handle messages after worker_run() has
+ * ended. */
 void worker_turn(struct worker *w);
 /* Any thread. */
 void worker_stop(struct worker *w);
