@@ -77,7 +77,7 @@ static int trailers_parse(struct chunk_decoder *d)
 	return 0;
 }
 
-/* The text moves only while no slice of it exists. */
+/* The text may move only while no slice of it exists. */
 static int trailer_append(struct chunk_decoder *d, const char *p, size_t n)
 {
 	if (n > CHUNK_TRAILER_MAX - d->text_len)
@@ -119,8 +119,8 @@ static bool size_line_feed(struct chunk_decoder *d, const char **p)
 	return true;
 }
 
-/* A size line that ends behind blanks. Servers that pad their sizes do so in every chunk: those are
- * no extensions. */
+/* A size line that ends behind blanks. Servers that pad their sizes do so in every chunk, so that
+ * the blanks do not count as extensions. */
 static bool size_line_end(struct chunk_decoder *d, const char **p)
 {
 	if (!(d->accept & CHUNK_BLANKS))
@@ -135,7 +135,7 @@ static bool size_line_end(struct chunk_decoder *d, const char **p)
 	return true;
 }
 
-/* The digits of a size; false when what stands at *p is none of the size line. */
+/* Read the digits of a size. False: the byte at *p cannot follow in a size line. */
 static bool size_digits(struct chunk_decoder *d, const char **p, const char *end)
 {
 	for (; *p < end; (*p)++) {
@@ -214,7 +214,7 @@ static int trailer_line(struct chunk_decoder *d, const char **p, const char *end
 	return trailer_append(d, from, (size_t)(*p - from));
 }
 
-/* One byte that can only be this one. */
+/* Consume one byte, which must be this one. */
 static bool expect(struct chunk_decoder *d, const char **p, char c, enum chunk_state next)
 {
 	if (*(*p)++ != c)

@@ -14,8 +14,8 @@
 
 enum { CHUNK_EXT_MAX = 4096, CHUNK_TRAILER_MAX = 8192, CHUNK_TRAILER_FIELDS = 64 };
 
-/* Departures from the standard that are accepted, in responses alone: none can be read in two
- * ways. */
+/* Departures from the standard that are accepted, in responses alone. None of them can be read in
+ * two ways. */
 enum chunk_accept {
 	CHUNK_STRICT = 0,
 	CHUNK_BLANKS = 1, /* blanks between a size and the end of its line */
@@ -27,7 +27,7 @@ enum chunk_accept {
 enum chunk_result {
 	CHUNK_MORE = 0, /* everything was consumed: call again with more */
 	CHUNK_DATA,     /* a run of data; call again for what follows */
-	CHUNK_DONE,     /* the body is complete; bytes behind it belong to somebody else */
+	CHUNK_DONE,     /* the body is complete; bytes behind it do not belong to it */
 };
 
 struct chunk_decoder {
@@ -37,7 +37,7 @@ struct chunk_decoder {
 	/* data bytes of this chunk still to come; while a size is read: the size so far */
 	uint64_t left;
 	uint32_t ext, text_len, text_cap;
-	int err;       /* what a violation is called */
+	int err;       /* the error of a violation */
 	uint8_t state; /* enum chunk_state */
 	uint8_t digits;
 	uint8_t failed_in; /* enum chunk_state, after a violation */
@@ -46,14 +46,14 @@ struct chunk_decoder {
 
 /* err: ERR_BAD_CHUNK or ERR_UPSTREAM_BAD_CHUNK. */
 void chunk_decoder_init(struct chunk_decoder *d, struct arena *a, int err);
-/* After a violation: where it was, for an explanation: "a chunk's size". A string constant. */
+/* After a violation: the place of it, for an explanation: "a chunk's size". A string constant. */
 const char *chunk_where(const struct chunk_decoder *d);
 
 /*
- * Consume bytes of [p, p + n). The first *skip bytes are framing and have served; the *data bytes
- * behind them are body, to be taken or dropped by the caller before it calls again with what
- * follows. data is not 0 exactly with CHUNK_DATA. Also after CHUNK_DONE and after an error the
- * decoder repeats its answer. Returns enum chunk_result, the error given at init, or ERR_NO_MEMORY.
+ * Consume bytes of [p, p + n). The first *skip bytes are framing and are used up; the *data bytes
+ * behind them are body, which the caller takes or drops before it calls again with what follows.
+ * *data is not 0 exactly with CHUNK_DATA. After CHUNK_DONE and after an error the decoder repeats
+ * its result. Returns enum chunk_result, the error given at init, or ERR_NO_MEMORY.
  */
 must_use int chunk_decode(struct chunk_decoder *d, const char *p, size_t n, size_t *skip,
 	size_t *data);

@@ -1,5 +1,5 @@
 /*
- * One connection to an upstream server: how it opens, what its stream tells, how long its server
+ * One connection to an upstream server: how it opens, the events of its stream, how long its server
  * may be silent, and how it ends.
  */
 #include "http1/client.h"
@@ -55,7 +55,7 @@ void http1_conn_fail(struct http1_conn *c, int err)
 	c->o.events->on_fail(&c->o, err);
 }
 
-/* Whether the server owes bytes. Between a 1xx and the end of the request it does not. */
+/* Whether bytes of the server are due. Between a 1xx and the end of the request they are not. */
 static bool conn_is_due(const struct http1_conn *c)
 {
 	if (c->state != CONN_BUSY || c->delivery == DELIVERY_HELD ||
@@ -81,16 +81,17 @@ static void conn_on_readable(struct stream *s)
 	struct http1_conn *c = s->data;
 	if (c->state == CONN_BUSY && c->response != RESPONSE_DONE)
 		http1_conn_read(c);
-	/* the end, or bytes without a request */
+	/* the end of the stream, or bytes without a request */
 	else if (c->state == CONN_FREE && stream_fill(s) != IO_AGAIN)
 		http1_conn_gone(c, 0);
-	/* BUSY and DONE: what comes now shows at release */
+	/* BUSY and DONE: what comes now is seen at release */
 }
 
 static void conn_on_open(struct stream *s)
 {
 	struct http1_conn *c = s->data;
-	stream_deadline(s, c->conf.idle_ns); /* the exchange that wanted it may have ended */
+	/* the exchange that it was opened for may have ended */
+	stream_deadline(s, c->conf.idle_ns);
 	conn_set_state(c, CONN_FREE);
 	c->owner->on_open(c);
 }
@@ -126,10 +127,10 @@ static void conn_on_fail(struct stream *s, int error)
 	} else if (c->state == CONN_FREE) {
 		http1_conn_gone(c, 0);
 	} else if (c->state == CONN_BUSY && (c->response != RESPONSE_DONE || c->tunnel)) {
-		/* the server may have answered before it stopped reading: read that answer */
+		/* the server may have answered before it stopped reading, so read the answer */
 		stream_salvage(s);
 		if (c->tunnel && c->request == REQUEST_ENDED)
-			stream_tell_empty(s); /* there is nothing left to wait for */
+			stream_tell_empty(s); /* nothing is left to be sent */
 		conn_set_request(c, REQUEST_CUT);
 		http1_conn_await(c);
 		http1_conn_read(c);
@@ -145,7 +146,7 @@ static void conn_on_timeout(struct stream *s)
 	} else if (c->state == CONN_FREE) {
 		http1_conn_gone(c, 0);
 	} else if (c->state == CONN_BUSY && c->s.out.len && c->s.bytes_out != c->out_mark) {
-		http1_conn_await(c); /* slow to read the request, but not silent */
+		http1_conn_await(c); /* the server is slow to read the request, but not silent */
 	} else if (c->state == CONN_BUSY) {
 		stat_inc(STAT_TIMEOUT_RESPONSE);
 		http1_conn_fail(c,
@@ -183,7 +184,7 @@ struct http1_conn *http1_conn_open(struct worker *w, const struct addr *to,
 	if (error) {
 		free(c);
 		*err = shortage_tell(-error, to, worker_now(w));
-		errno = -error; /* for the pool, which tells why */
+		errno = -error; /* for the pool, which logs the reason */
 		return NULL;
 	}
 	stream_deadline(&c->s, conf->connect_ns);

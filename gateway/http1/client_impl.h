@@ -18,18 +18,18 @@ enum conn_state {
 	CONN_GONE,
 };
 
-/* How far the request has gone out. */
+/* How much of the request was sent. */
 enum request_state {
 	REQUEST_OPEN,  /* more of it, or of the tunnel, may come */
 	REQUEST_ENDED, /* all of it was written */
-	REQUEST_CUT,   /* the server takes no more: the rest is thrown away */
+	REQUEST_CUT,   /* the server takes no more: the rest is discarded */
 };
 
-/* How far the response has come in. */
+/* How much of the response has come. */
 enum response_state {
 	RESPONSE_HEAD,   /* a head is awaited */
 	RESPONSE_BODY,   /* the body is read and decoded; in a tunnel: bytes without framing */
-	RESPONSE_UNREAD, /* the same, but long, and passed on unread while nobody asks to see it */
+	RESPONSE_UNREAD, /* a long body that is passed on unread while no plugin asks for it */
 	RESPONSE_WHOLE,  /* the body is decoded to the end, but not all of that was taken */
 	RESPONSE_DONE,   /* it was delivered to the end */
 };
@@ -47,7 +47,7 @@ struct http1_conn {
 	struct chunk_decoder chunks;
 	uint64_t left;                /* of a body with a length */
 	uint64_t out_start, in_start; /* the stream's counters when the request began */
-	/* the stream's bytes_out when its silence began to be watched */
+	/* the stream's bytes_out when watching its silence began */
 	uint64_t out_mark;
 	size_t searched;  /* bytes of s.in that hold no end of a head */
 	uint8_t state;    /* enum conn_state */
@@ -107,16 +107,16 @@ static inline void conn_set_response(struct http1_conn *c, enum response_state t
 }
 
 /* client.c */
-/* It carries no request: close it, and tell the owner. */
+/* The connection carries no request: close it, and tell the owner. */
 void http1_conn_gone(struct http1_conn *c, int err);
-/* It carries one, which fails. The exchange releases it, now or later. */
+/* The request that it carries fails. The exchange releases the origin, now or later. */
 void http1_conn_fail(struct http1_conn *c, int err);
 void http1_conn_count(struct http1_conn *c);
-/* Bound the server's silence from now on, while it owes us something. */
+/* Bound the server's silence from now on, while something of it is due. */
 void http1_conn_await(struct http1_conn *c);
 
 /* client_read.c */
-/* Read what came of a response, and hand it over. */
+/* Read the part of a response that has come, and pass it to the exchange. */
 void http1_conn_read(struct http1_conn *c);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Reading responses. One is trusted no more than a request: a response that is malformed, framed in
+ * Reading responses. Responses are trusted no more than requests: one that is malformed, framed in
  * two ways, or followed by surplus bytes is a failure, and its connection is never used again.
  *
  * Whatever event the exchange gets, it may release the origin from within: then the connection is
@@ -36,7 +36,7 @@ static int conn_parse_head(struct http1_conn *c, struct response_head *h, const 
 	return err;
 }
 
-/* More arrived than belongs to the response. A lenient reader throws it away, together with the
+/* More bytes came than belong to the response. A lenient reader discards them, and closes the
  * connection. */
 static int conn_surplus(struct http1_conn *c, size_t n)
 {
@@ -94,14 +94,14 @@ static int conn_interim(struct http1_conn *c, struct response_head *h)
 		c->keep_alive = false;
 		conn_set_response(c, RESPONSE_BODY);
 	} else if (h->status == 101 || ++c->interim > INTERIM_MAX) {
-		/* no tunnel was asked for, and a server that keeps promising is not answering */
+		/* no tunnel was asked for, or too many 1xx responses came without a final one */
 		return ERR_UPSTREAM_BAD_HEAD;
 	}
 	c->o.events->on_head(&c->o, h);
 	return c->state == CONN_BUSY;
 }
 
-/* How the body of a final head comes. 0, or why it cannot be read. */
+/* Begin to read the body of a final head. 0, or an enum err. */
 static int conn_frame(struct http1_conn *c, const struct response_head *h)
 {
 	c->framing = h->body;
@@ -152,8 +152,8 @@ static int conn_head(struct http1_conn *c)
 
 /* ---- the body ------------------------------------------------------------------------------ */
 
-/* Hand over what was decoded, and behind all of it the end. False when the exchange is done with
- * us. */
+/* Pass what was decoded to the exchange, and behind all of it the end. False when the exchange has
+ * released the origin. */
 static bool conn_deliver(struct http1_conn *c)
 {
 	c->delivery = DELIVERY_ON;
@@ -240,7 +240,7 @@ static bool conn_wants_more(const struct http1_conn *c)
 	return c->response < RESPONSE_WHOLE && c->delivery != DELIVERY_HELD;
 }
 
-/* Use what is in s.in. False when the exchange is done with us, or we failed it. */
+/* Use the bytes in s.in. False when the exchange has released the origin, or the request failed. */
 static bool conn_use_input(struct http1_conn *c)
 {
 	if (c->delivery == DELIVERY_AGAIN && !conn_deliver(c))

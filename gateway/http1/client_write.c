@@ -1,5 +1,5 @@
-/* What an exchange calls of its connection to a server: the request is written, the response held
- * and let go on. */
+/* The operations of an exchange on its connection to a server: writing the request, holding and
+ * resuming the response. */
 #include "base/stat.h"
 #include "http1/client_impl.h"
 #include "http1/write.h"
@@ -65,7 +65,7 @@ static void origin_end(struct origin *o, const struct fields *trailers)
 	}
 	http1_conn_await(c);
 	if (c->s.out.len > STREAM_OUT_LOW)
-		/* the wait for a response begins when the request has left */
+		/* the wait for a response begins when the request was sent */
 		stream_tell_empty(&c->s);
 }
 

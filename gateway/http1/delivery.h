@@ -4,8 +4,8 @@
 
 enum delivery {
 	DELIVERY_HELD,  /* nothing is handed over, and nothing more is read */
-	DELIVERY_AGAIN, /* what was not taken is handed over again first */
-	DELIVERY_ON,    /* each part as it comes */
+	DELIVERY_AGAIN, /* bytes that were not taken are handed over again first */
+	DELIVERY_ON,    /* each part is handed over as it comes */
 };
 
 #endif

@@ -1,4 +1,4 @@
-/* Words for what the parsers refuse in a response. See the header. Any thread. */
+/* Explanations of what the parsers refuse in a response. See the header. Any thread. */
 #include "http1/explain.h"
 
 #include <stdarg.h>
@@ -57,7 +57,7 @@ static sluice_str cut(sluice_str s, size_t most)
 	return str_n(s.data, s.len < most ? s.len : most);
 }
 
-/* What another protocol begins with. NULL: none that is known here. */
+/* The protocol that begins with these bytes. NULL: none that is known here. */
 static const char *explain_protocol(const char *p, size_t n)
 {
 	if (n >= 3 && (p[0] == 0x15 || p[0] == 0x16) && p[1] == 3)
@@ -118,7 +118,7 @@ static sluice_str explain_status_line(const struct line *l)
 				: STR("line 1: the status");
 }
 
-/* Empty: the line is in order. */
+/* Empty: the line is valid. */
 static sluice_str explain_field_line(const struct line *l)
 {
 	if (l->ends_with_lf)

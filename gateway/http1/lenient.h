@@ -1,8 +1,8 @@
 /*
- * `parsing: lenient` of an upstream: a response that departs from RFC 9112 in a way that every
- * reader understands alike is taken. A head is written anew in the standard's form and then parsed
- * like any other. What could be read in two ways stays as it is, and is refused: a CR or NUL within
- * a line, folded lines, names that are no tokens, framing that contradicts itself. No I/O. Worker's
+ * `parsing: lenient` of an upstream: responses that depart from RFC 9112 are accepted where all
+ * readers understand them alike. A head is written anew in the standard's form and then parsed like
+ * any other. What could be read in two ways is not changed, and is refused: a CR or NUL within a
+ * line, folded lines, names that are no tokens, framing that contradicts itself. No I/O. Worker's
  * thread.
  */
 #ifndef HTTP1_LENIENT_H
@@ -22,7 +22,7 @@ must_use int http1_lenient_parse(struct response_head *h, const char **head, siz
 enum { LENIENT_EMPTY_LINES = 4 };
 bool http1_lenient_skip(struct buf *in, uint8_t *lines);
 
-/* Throw the last n bytes away. */
+/* Drop the last n bytes of in. */
 void http1_lenient_cut(struct buf *in, size_t n);
 
 #endif

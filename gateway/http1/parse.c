@@ -147,8 +147,7 @@ static void connection_option(struct connection *c, sluice_str option)
 	c->upgrade |= str_ieq(option, STR("upgrade"));
 }
 
-/* What all fields of that name say together. ERR_BAD_FIELD when that is more than anybody has
- * reason to. */
+/* Read all Connection fields together. ERR_BAD_FIELD when they list more names than the bound. */
 static __attribute__((noinline)) int connection_read(struct connection *c, const struct fields *f)
 {
 	unsigned options = 0;
@@ -171,7 +170,7 @@ static inline int connection_parse(struct connection *c, const struct seen *seen
 	*c = (struct connection){ 0 };
 	if (!seen_is(seen, TOKEN_CONNECTION))
 		return 0;
-	if (!(seen->twice & BIT(TOKEN_CONNECTION))) { /* what nearly all say */
+	if (!(seen->twice & BIT(TOKEN_CONNECTION))) { /* the most common case: one field */
 		sluice_str v = seen_value(seen, f, TOKEN_CONNECTION);
 		c->keep_alive = str_ieq(v, STR("keep-alive"));
 		c->close = str_ieq(v, STR("close"));
@@ -230,7 +229,7 @@ static int version_parse(const char *p, const char *end)
 	return digits ? ERR_BAD_VERSION : 0;
 }
 
-/* A head is handed over whole: its last line is empty. Returns where that begins, or NULL. */
+/* Callers pass a whole head, whose last line is empty. Returns where that line begins, or NULL. */
 static const char *head_body_end(const char *head, size_t len)
 {
 	const char *end = head + len;
@@ -239,7 +238,7 @@ static const char *head_body_end(const char *head, size_t len)
 
 /* ---- requests ------------------------------------------------------------------------------ */
 
-/* What there is before the next blank or end of line: whatever it is, the log shows it. */
+/* The text before the next blank or end of line, for the log, even if it is not valid. */
 static sluice_str line_word(const char *p, const char *end)
 {
 	const char *at = p;
@@ -265,8 +264,8 @@ static int request_line_parse(struct request_head *h, const char **at, const cha
 		return ERR_TARGET_TOO_LONG;
 	}
 	if (target_end == end || *target_end != ' ' || target_end == target) {
-		/* a stray byte in the target deserves the better answer; CR, LF and SP have to do
-		 * with the line */
+		/* an invalid byte in the target gets an error of its own; CR, LF and SP are errors
+		 * of the line */
 		bool stray = target_end < end && (unsigned char)*target_end > 0x20;
 		h->target = line_word(target, end);
 		return stray ? ERR_BAD_TARGET : ERR_BAD_REQUEST_LINE;
@@ -345,7 +344,7 @@ int http1_parse_request(struct request_head *h, const char *head, size_t len, st
 
 	*h = (struct request_head){ .slashes = (uint8_t)lim->slashes };
 	if (!end) {
-		/* it ends with a bare LF; read on for the log's sake */
+		/* it ends with a bare LF; read on, for the log */
 		int rc = request_line_parse(h, &p, head + len, lim->max_target);
 		return rc ? rc : ERR_BAD_FIELD;
 	}
@@ -429,8 +428,8 @@ static int response_meaning(struct response_head *h, struct seen *seen, enum met
 	}
 	h->body = BODY_NONE;
 	h->has_length = body == BODY_LENGTH;
-	/* 1xx and 204 must not be framed (RFC 9112 6.1, RFC 9110 8.6): who does it may well send
-	 * the body, too */
+	/* 1xx and 204 must not be framed (RFC 9112 6.1, RFC 9110 8.6): a server that does so may
+	 * send a body, too */
 	bool never = h->status < 200 || h->status == 204;
 	if (never && (body == BODY_CHUNKED || (body == BODY_LENGTH && h->body_length > 0)))
 		h->keep_alive = false;

@@ -1,6 +1,6 @@
 /*
- * HTTP/1 heads from bytes (RFC 9112). Strict: what two readers could understand in two ways is
- * refused, never repaired. docs/reference/http.md lists every rule. No I/O. Any thread.
+ * HTTP/1 heads from bytes (RFC 9112). Strict: what could be read in two ways is refused, never
+ * repaired. docs/reference/http.md lists every rule. No I/O. Any thread.
  */
 #ifndef HTTP1_PARSE_H
 #define HTTP1_PARSE_H
@@ -10,7 +10,7 @@
 struct http1_limits {
 	uint32_t max_fields; /* of one head */
 	uint32_t max_target; /* bytes */
-	bool lenient;        /* responses: a status up to 999 is one */
+	bool lenient;        /* responses: accept a status up to 999 */
 	enum slashes slashes;
 };
 
@@ -18,9 +18,9 @@ struct http1_limits {
 
 enum {
 	HTTP1_EMPTY_LINES = 4, /* tolerated before one request line */
-	/* most that the Connection fields of a head list; no known program needs ten */
+	/* most names that the Connection fields of a head may list; no known program needs ten */
 	HTTP1_CONNECTION_OPTIONS = 64,
-	/* bytes of one; they are field names, and hashed as far as that */
+	/* bytes of one name; longer field names are not hashed as a whole */
 	HTTP1_OPTION_MAX = 256,
 };
 
@@ -35,8 +35,8 @@ must_use int http1_skip_empty_lines(const char *buf, size_t len, unsigned *lines
 /*
  * Look for the empty line that ends a head. True: *head_len bytes of buf are the head, that line
  * included. When false, ask again with more bytes and `from` the present len: no byte is searched
- * twice. A head with bare LFs ends here too, so that the parser refuses it at once instead of
- * everybody waiting for a CR.
+ * twice. A head with bare LFs ends here too, so that the parser refuses it at once, and the gateway
+ * does not wait for a CR.
  */
 bool http1_find_head_end(const char *buf, size_t len, size_t from, size_t *head_len);
 

@@ -1,7 +1,7 @@
 /*
  * One connection from a client. At most one request is in progress; what a client sends ahead waits
- * in the stream, at most PIPELINE_MAX bytes of it. A request lives in its own arena, which dies
- * when the exchange says finish().
+ * in the stream, at most PIPELINE_MAX bytes of it. A request lives in its own arena, which is freed
+ * when the exchange calls finish().
  *
  *   IDLE --first byte--> HEAD --head complete--> BUSY --finish--> IDLE
  *                                                  \--finish, a little body is left--> DISCARD -->
@@ -85,13 +85,13 @@ static struct http1_request *request_new(struct http1_server *c)
 static void server_refuse(struct http1_server *c, struct http1_request *rq, int err)
 {
 	stream_no_deadline(c->s);
-	buf_drain(&c->s->in, c->s->in.len); /* nothing of it will be read as a request */
+	buf_drain(&c->s->in, c->s->in.len); /* its bytes are not read as a request */
 	c->close = true;
 	request_set_receive(rq, RECEIVE_REFUSED);
 	c->conf->handler.on_bad_request(c->conf->handler.ctx, &rq->c, err);
 }
 
-/* The request is in order, but the process takes on no more for the moment. */
+/* The request is valid, but the process takes no new requests for the moment. */
 static void server_refuse_overload(struct http1_server *c, struct http1_request *rq)
 {
 	stat_inc(STAT_OVERLOAD_REQUESTS);
@@ -159,7 +159,7 @@ static int server_skip_empty_lines(struct http1_server *c)
 	return err;
 }
 
-/* Whether a head begins with what is there; a CR alone may become an empty line. */
+/* Whether the bytes that are there begin a head; a CR alone may become an empty line. */
 static bool server_head_begins(const struct buf *in)
 {
 	return in->len > 1 || (in->len == 1 && buf_peek(in).data[0] != '\r');
@@ -225,7 +225,7 @@ static int request_decode_chunks(struct http1_request *rq, struct buf *in)
 	return 0;
 }
 
-/* From s->in to rq->body. */
+/* Decode a part of the body from s->in to rq->body. */
 static int request_decode(struct http1_request *rq, struct buf *in)
 {
 	int err = 0;
@@ -245,7 +245,7 @@ static int request_decode(struct http1_request *rq, struct buf *in)
 	return !err && max && rq->body_bytes > max ? ERR_BODY_TOO_LARGE : err;
 }
 
-/* Decode what is in s->in and hand it over. False when its client is gone. */
+/* Decode the bytes in s->in and pass them to the exchange. False when the client is gone. */
 static bool server_body(struct http1_server *c)
 {
 	struct http1_request *rq = c->rq;
@@ -265,7 +265,7 @@ static bool server_body(struct http1_server *c)
 	if (rq->delivery == DELIVERY_HELD)
 		buf_settle(&rq->body);
 	if (rq->delivery != DELIVERY_HELD || rq->receive == RECEIVE_DONE)
-		http1_server_watch(c); /* else who holds has seen to it */
+		http1_server_watch(c); /* otherwise the hold has set the deadline */
 	if (rq->receive != RECEIVE_DONE)
 		return true;
 	rq->c.events->on_end(&rq->c, rq->head.body == BODY_CHUNKED ? &rq->chunks.trailers : NULL);
@@ -274,10 +274,10 @@ static bool server_body(struct http1_server *c)
 
 /* ---- the reading loop ---------------------------------------------------------------------- */
 
-/* What a request in progress makes of the input. */
+/* What a request in progress does with the input. */
 enum appetite {
 	APPETITE_NONE,   /* nothing is to be read */
-	APPETITE_MORE,   /* bytes are welcome that are not there yet */
+	APPETITE_MORE,   /* more bytes are needed */
 	APPETITE_DECODE, /* server_body() has something to do */
 };
 
@@ -286,7 +286,7 @@ static enum appetite request_appetite(const struct http1_request *rq, size_t wai
 	bool again = rq->delivery == DELIVERY_AGAIN;
 	if (rq->gone || rq->receive == RECEIVE_TUNNEL_DONE)
 		return APPETITE_NONE;
-	/* to see the client leave, and for the next requests */
+	/* read on, to see when the client leaves, and for the next requests */
 	if (request_is_received(rq))
 		return waiting < PIPELINE_MAX ? APPETITE_MORE : APPETITE_NONE;
 	if (rq->delivery == DELIVERY_HELD)
@@ -296,7 +296,7 @@ static enum appetite request_appetite(const struct http1_request *rq, size_t wai
 	return waiting || again ? APPETITE_DECODE : APPETITE_MORE;
 }
 
-/* Throw away the rest of a body. False: it is still to come. */
+/* Discard the rest of a body. False: it has not all come yet. */
 static bool server_discard(struct http1_server *c)
 {
 	struct buf *in = &c->s->in;
@@ -310,7 +310,7 @@ static bool server_discard(struct http1_server *c)
 	return true;
 }
 
-/* Use what is in s->in. True: more bytes are welcome. */
+/* Use the bytes in s->in. True: more bytes are needed. */
 static bool server_use_input(struct http1_server *c)
 {
 	struct buf *in = &c->s->in;
@@ -346,14 +346,14 @@ static void server_ended(struct http1_server *c, enum io io)
 	if (!rq) {
 		http1_server_closed(c);
 	} else if (io == IO_EOF && rq->receive == RECEIVE_TUNNEL && !rq->gone) {
-		request_set_receive(rq, RECEIVE_TUNNEL_DONE); /* ours may go on */
+		request_set_receive(rq, RECEIVE_TUNNEL_DONE); /* the gateway's side may go on */
 		rq->c.events->on_end(&rq->c, NULL);
 	} else if (io != IO_EOF || rq->send != SEND_DONE) {
 		http1_server_gone(c, ERR_CLIENT_GONE);
-	} /* else its whole answer is on the way */
+	} /* otherwise its whole answer is on the way */
 }
 
-/* The client owes the rest of a head or a body. */
+/* The rest of a head or a body is due from the client. */
 static bool server_awaits(const struct http1_server *c)
 {
 	return c->state == SERVER_HEAD || (c->state == SERVER_BUSY && !request_is_received(c->rq));
@@ -378,7 +378,7 @@ void http1_server_go_on(struct http1_server *c)
 	c->searched = 0;
 	if (c->s->in.len || stream_may_read(c->s))
 		stream_resume(c->s);
-	if (!c->draining) /* else http1_server_drain() has set its own */
+	if (!c->draining) /* otherwise http1_server_drain() has set its deadline */
 		stream_deadline(c->s, c->conf->idle_ns);
 }
 

@@ -11,8 +11,8 @@ struct http1_request;
 
 extern const struct codec http1_codec;
 
-/* Lies in the memory of the connection (union codec_room), beside stream and info. Only the codec
- * looks into it. */
+/* It lies in the memory of the connection (union codec_room), beside stream and info. Only the
+ * codec uses its members. */
 struct http1_server {
 	struct stream *s;       /* borrowed: of the owner */
 	struct conn_info *info; /* borrowed: of the owner */
@@ -20,7 +20,7 @@ struct http1_server {
 	struct http1_request *rq; /* in its own arena; NULL between requests */
 	union {
 		uint64_t head_began_ns; /* while a head is read */
-		uint64_t discard;       /* between requests: bytes of a body that nobody takes */
+		uint64_t discard;       /* between requests: bytes of a body that are discarded */
 	};
 	uint32_t searched; /* bytes of s->in that hold no end of a head */
 	uint8_t state;     /* enum server_state */
@@ -32,10 +32,10 @@ struct http1_server {
 /* Take over an open stream: its user and data are the codec's from now on. Never fails. */
 void http1_server_init(struct http1_server *c, struct stream *s, struct conn_info *info,
 	const struct codec_conf *conf);
-/* From now on: answer with `Connection: close`; an idle connection closes when no request comes
- * within idle_ns. */
+/* Drain: answer with `Connection: close`; an idle connection is closed when no request comes within
+ * idle_ns. */
 void http1_server_drain(struct http1_server *c, uint64_t idle_ns);
-/* Close at once; a request in progress hears on_gone(ERR_SHUTTING_DOWN, false). on_closed is
+/* Close at once; a request in progress gets on_gone(ERR_SHUTTING_DOWN, false). on_closed is
  * called. */
 void http1_server_abort(struct http1_server *c);
 

@@ -1,7 +1,7 @@
 /*
- * What a connection from a client waits for while a request is in progress, and for how long. There
- * is one deadline: for a client that does not take its response, else for one that does not send
- * its body. The former, once it runs, is moved only by bytes that leave.
+ * The deadline of a connection from a client while a request is in progress. There is one: for a
+ * client that does not take its response, else for one that does not send its body. The former,
+ * once it runs, is extended only when bytes were sent.
  */
 #include "base/stat.h"
 #include "http1/server_impl.h"
@@ -19,7 +19,7 @@ static void server_watch_stall(struct http1_server *c)
 	stream_deadline(c->s, wait);
 }
 
-/* The same of the body, where more than silence counts. */
+/* The longest wait for the body, where not only silence is bounded. */
 static __attribute__((noinline)) void server_watch_pace(struct http1_server *c)
 {
 	struct http1_request *rq = c->rq;
@@ -68,7 +68,7 @@ static void server_late(struct http1_server *c, enum stat_id stat, int err)
 	http1_server_gone(c, err);
 }
 
-/* The deadline of the response has passed: too slow, stalled, or neither? */
+/* The deadline of the response has passed: find out whether the client is too slow or stalled. */
 static void server_judge_stall(struct http1_server *c)
 {
 	struct http1_request *rq = c->rq;
@@ -81,7 +81,7 @@ static void server_judge_stall(struct http1_server *c)
 		server_late(c, STAT_TIMEOUT_SEND, ERR_CLIENT_STALLED);
 }
 
-/* And of the body. */
+/* The deadline of the body has passed. */
 static void server_judge_body(struct http1_server *c)
 {
 	struct http1_request *rq = c->rq;
@@ -91,7 +91,7 @@ static void server_judge_body(struct http1_server *c)
 	else if (pace_judge(&rq->in, &c->conf->pace, now, rq->body_bytes))
 		server_late(c, STAT_TIMEOUT_RATE, ERR_BODY_TOO_SLOW);
 	else if (rq->delivery == DELIVERY_HELD || rq->in.since_ns == now)
-		http1_server_watch(c); /* for another window */
+		http1_server_watch(c); /* for another window of the rate */
 	else
 		server_late(c, STAT_TIMEOUT_BODY, ERR_BODY_TIMEOUT);
 }

@@ -1,7 +1,7 @@
 /*
  * Shared by the files of http1/server: server.c reads, server_due.c watches the time, and
  * server_write.c is what the exchange calls. A request has three states, of what it receives, sends
- * and delivers; each changes through one function, which knows the ways it may go.
+ * and delivers; each changes through one function, which checks the transition.
  */
 #ifndef HTTP1_SERVER_IMPL_H
 #define HTTP1_SERVER_IMPL_H
@@ -17,11 +17,11 @@ enum server_state {
 	SERVER_IDLE,    /* between requests */
 	SERVER_HEAD,    /* a head has begun */
 	SERVER_BUSY,    /* a request is in progress */
-	SERVER_DISCARD, /* the rest of a small body that nobody took is read, and thrown away */
+	SERVER_DISCARD, /* the rest of a small body is read and discarded */
 	SERVER_CLOSING, /* nothing is read any more */
 };
 
-/* How far the request has come in. The states from RECEIVE_DONE on: nothing of it is awaited. */
+/* How much of the request has come. From RECEIVE_DONE on, nothing of it is awaited. */
 enum receive_state {
 	RECEIVE_HEAD,        /* its head is judged */
 	RECEIVE_EXPECT,      /* its client waits for 100 (Continue) before it sends the body */
@@ -33,13 +33,13 @@ enum receive_state {
 	RECEIVE_TUNNEL_DONE, /* the client ended its side of the tunnel */
 };
 
-/* How far the response has gone out. */
+/* How much of the response was sent. */
 enum send_state {
 	SEND_HEAD, /* no final head was written */
 	SEND_BODY, /* the final head was; in a tunnel: bytes without framing */
-	SEND_FULL, /* the client takes less of it than there is: on_drained is owed */
-	SEND_DONE, /* all of it was written: on_sent is owed, when the system has it */
-	SEND_CUT,  /* it will never be whole */
+	SEND_FULL, /* the client does not take all of it: on_drained must follow */
+	SEND_DONE, /* all of it was written: on_sent follows when the system has taken it */
+	SEND_CUT,  /* it was cut and will never be complete */
 };
 
 struct http1_request {
@@ -51,14 +51,14 @@ struct http1_request {
 	uint64_t left;                /* of a body with a length */
 	uint64_t in_start, out_start; /* the stream's counters when it began */
 	uint64_t body_bytes;
-	uint64_t stall_mark; /* the stream's bytes_out when a write stall began to be watched */
+	uint64_t stall_mark; /* the stream's bytes_out when watching for a write stall began */
 	/* of the body, and of the response while it waits for the client */
 	struct pace in, out;
 	uint8_t receive;          /* enum receive_state */
 	uint8_t send;             /* enum send_state */
 	uint8_t delivery;         /* enum delivery, of the request body */
 	uint8_t response_framing; /* enum body_kind, as written */
-	bool gone;                /* on_gone was called: no event any more */
+	bool gone;                /* on_gone was called: no more events */
 };
 
 extern const struct client_ops http1_client_ops;
@@ -124,10 +124,10 @@ static inline bool request_is_sending(const struct http1_request *rq)
 }
 
 /* server.c */
-/* The connection is over. */
+/* Close the connection at once. */
 void http1_server_closed(struct http1_server *c);
-/* The same, once the client has what was written. unread: the client may be in the middle of a
- * request. */
+/* Close the connection once the client has read what was written. unread: the client may be in the
+ * middle of a request. */
 void http1_server_linger(struct http1_server *c, bool unread);
 /* Between requests. */
 void http1_server_go_on(struct http1_server *c);

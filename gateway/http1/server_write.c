@@ -1,5 +1,5 @@
-/* What an exchange calls of its client's connection: the response is written, the request held and
- * let go on. */
+/* The operations of an exchange on its client's connection: writing the response, holding and
+ * resuming the request. */
 #include "http1/server_impl.h"
 
 #include "http1/write.h"
@@ -46,7 +46,7 @@ static void client_head(struct client *cl, const struct response_head *h)
 	stream_kick(s);
 }
 
-/* The client takes less of the response than there is. True. */
+/* The client does not take all of the response: on_drained must follow. Returns true. */
 static bool request_full(struct http1_request *rq)
 {
 	if (rq->send != SEND_FULL) {
@@ -190,7 +190,7 @@ static void client_finish(struct client *cl)
 
 	buf_fini(&rq->body);
 	struct arena a = rq->c.arena;
-	arena_fini(&a); /* rq dies here */
+	arena_fini(&a); /* this frees rq */
 	c->rq = NULL;
 	if (lost || (!whole && !cut)) {
 		http1_server_closed(c);

@@ -3,7 +3,7 @@
 
 #define BIT(t) (UINT64_C(1) << (t))
 
-/* What the writer says itself, and says only when it is so. */
+/* Fields that the writer itself writes, where they apply. */
 static const uint64_t response_own = BIT(TOKEN_CONNECTION) | BIT(TOKEN_KEEP_ALIVE) |
 	BIT(TOKEN_CONTENT_LENGTH) | BIT(TOKEN_TRANSFER_ENCODING) | BIT(TOKEN_UPGRADE);
 static const uint64_t request_own = BIT(TOKEN_CONNECTION) | BIT(TOKEN_KEEP_ALIVE) |
@@ -52,8 +52,8 @@ static char *put_field(char *at, const struct field *f)
 	return put_text(at, "\r\n");
 }
 
-/* All fields that are not dropped and whose token is not in `own`; those that still lie one behind
- * the other, as lines, go in one copy. */
+/* Write all fields that are not dropped and whose token is not in `own`. Fields whose lines still
+ * lie one behind the other are copied together. */
 static char *put_fields(char *at, const struct fields *f, uint64_t own)
 {
 	const char *run = NULL, *run_end = NULL;
@@ -136,7 +136,7 @@ static char *put_request_framing(char *at, const struct request_head *h)
 	}
 }
 
-/* TE, Upgrade, and Connection with what it has to name. */
+/* Write TE, Upgrade, and Connection with the names that it has to list. */
 static char *put_request_connection(char *at, const struct request_head *h, bool keep_alive)
 {
 	if (h->te_trailers)

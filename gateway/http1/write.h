@@ -1,7 +1,6 @@
 /*
  * HTTP/1 heads to bytes (RFC 9112). The caller asks for the size, an upper bound, makes that much
- * room, and writes. No I/O, no failure: a head is checked when it is filled. Any
- * thread.
+ * room, and writes. No I/O. It cannot fail: a head is checked when it is filled. Any thread.
  *
  * Fields leave in their order, without those marked FIELD_DROP and without Host, Connection,
  * Keep-Alive, Content-Length and Transfer-Encoding, which are the writer's own work. Neighbours
