@@ -138,9 +138,9 @@ reload.acts |= {f"ask-{i}": 64 + i for i in range(16)}
 H1, H2 = "open 0; turn; ", "open 1; turn; "
 for name, mode, script in [
         ("get", "kind", H1 + "ask-0; turn; answer 0 0; turn"),
-        ("get-old", "kind", H1 + "ask-0; turn; reload 1; turn; answer 0 0; turn; ask-0; turn; server-frame 1 0 1 0 0; turn"),
-        ("get-old-h2", "kind", H2 + "say-headers 5 0; turn; reload 1; turn; answer 0 0; turn; say-headers 5 0; turn; "
-         "server-frame 1 0 1 0 0; turn x2"),
+        ("get-old", "kind", H1 + "ask-0; turn; reload 1; turn; answer 0 0; turn; ask-0; turn x4; server-frame 1 0 1 0 0; turn x4"),
+        ("get-old-h2", "kind", H2 + "say-headers 5 0; turn; reload 1; turn; answer 0 0; turn; say-headers 5 0; turn x4; "
+         "server-frame 1 0 1 0 0; turn x4"),
         ("h2-upstream-goes", "kind", "reload 1; " + H2 + "say-headers 4 1; turn; reload 0; server-frame 1 0 1 0 0; turn; "
          "server-frame 1 4 1 0 5; turn; say-headers 5 0; turn; answer 0 1; turn"),
         ("h2-upstream-reset", "kind", "reload 1; " + H2 + "say-headers 5 0; turn; reload 2; server-frame 1 5 0 4; turn"),

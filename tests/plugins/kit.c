@@ -342,6 +342,8 @@ void kit_stop(sluice_instance *inst)
 		at = &(*at)->next;
 	*at = u->next;
 	kit_settle();
+	if (!list_is_empty(&kit_worker.graves))
+		worker_turn(&kit_worker); /* work that is over holds u until then */
 	if (u->slot)
 		background_drop(&kit_worker, u->slot);
 	if (u->slot)

@@ -128,7 +128,7 @@ void kit_begin(const char *text)
 	kit_proxy.view = view_new(&kit_worker, s, on_free);
 }
 
-static void visitor_free(void)
+void visitor_free(void)
 {
 	if (guest && guest->finished) {
 		buf_fini(&guest->pending);

@@ -30,6 +30,8 @@ void kit_take_away(const char *name);
 struct snapshot *kit_load(const char *text, const struct snapshot *old);
 /* Load it and put it in force. kit_end() takes it away again. */
 void kit_begin(const char *text);
+/* The guest, when it is finished; the next visit does it too. */
+void visitor_free(void);
 void kit_end(void);
 
 /* ---- the client ---------------------------------------------------------------------------- */

@@ -162,6 +162,7 @@ TEST(which_ones)
 	assert_int_equal(look(&(struct progress_filter){ .limit = 9, .id = "x" }).n, 0);
 	visitor_gone(ERR_CLIENT_GONE, false);
 	until(guest->finished);
+	visitor_free();
 	guest = first;
 	l = look(&(struct progress_filter){ .limit = 9 });
 	assert_int_equal(l.n, 1);
