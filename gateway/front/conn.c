@@ -344,6 +344,7 @@ static void conn_on_open(struct stream *s)
  * can be sent. Best effort: the socket of a new connection has room for the answer. */
 static void conn_answer_plain(const struct front_conn *c)
 {
+	char rest[PLAIN_REST];
 	static const char answer[] =
 		"HTTP/1.1 400 Bad Request\r\nContent-Type: "
 		"application/problem+json\r\nContent-Length: 144\r\n"
@@ -355,7 +356,7 @@ static void conn_answer_plain(const struct front_conn *c)
 	(void)send(c->s.fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	/* read what has come: closing a socket with unread bytes sends a reset, and some clients
 	 * then discard the answer */
-	(void)recv(c->s.fd, NULL, PLAIN_REST, MSG_DONTWAIT | MSG_TRUNC);
+	(void)recv(c->s.fd, rest, sizeof(rest), MSG_DONTWAIT);
 }
 
 static void conn_tls_failed(struct front_conn *c)

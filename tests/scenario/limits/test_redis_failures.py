@@ -24,7 +24,7 @@ def test_killed_under_load(setting):
         load.wait_more(50)
     load.check()
     assert denied[:2] == (503, "limit-store-down")
-    assert 200 in [status for status, *_ in load.seen["deny"][-50:]], "a busy machine may be late with some"
+    assert sum(status == 200 for status, *_ in load.seen["deny"][-50:]) > 25, "a busy machine may be late with some"
     notes = [note for line in g.access() for note in line.get("notes", [])]
     assert "limit-store-down" in notes
     assert g.log().count("the store cannot be reached") <= 2 * len(POLICIES) * 4, "the log is told, not flooded"

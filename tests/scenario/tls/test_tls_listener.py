@@ -527,6 +527,13 @@ def test_plain_http_on_a_tls_port_is_answered_and_told(start):
     assert status(g) == 200
 
 
+def test_plain_http_on_a_tls_port_is_answered_without_a_reset(start):
+    g = start()
+    with g.connect() as c:
+        assert c.request("GET", "/", [("X-Long", "a" * 8000)]).response().status == 400
+        assert c.sock.recv(1) == b"", "what was sent was read: a reset would be an error here"
+
+
 def test_a_handshake_that_fails_is_told_with_its_reason(start):
     g = start(more="min_version: 1.3")
     with pytest.raises(ssl.SSLError):
