@@ -17,7 +17,7 @@ enum {
 	 * as a client may not be reading at all, little is taken at a time: large pieces would have
 	 * the server send megabytes ahead that nobody wants. */
 	SPLICE_EARLY = 8 * 1024 * 1024, /* more than the buffers of a socket hold */
-	SPLICE_EARLY_PIECE = 16 * 1024,
+	SPLICE_EARLY_PIECE = 64 * 1024,
 	INTERIM_MAX = 16, /* 1xx responses before the final one */
 };
 

@@ -115,7 +115,7 @@ TEST(a_long_body_begins_in_small_pieces)
 	say("HTTP/1.1 200 OK\r\nContent-Length: 20971520\r\n\r\n");
 	assert_int_equal(ask.ends, 1);
 	assert_int_equal(ask.spliced, 20 << 20);
-	assert_int_equal(ask.early_offer, 16 << 10);
+	assert_int_equal(ask.early_offer, 64 << 10);
 	assert_int_equal(ask.late_offer, STREAM_READ_SHARE);
 	ask_release();
 	end();
