@@ -64,14 +64,21 @@ void answer_readyz(struct admin_call *c)
 	call_problem_end(c, PROBLEM_NOT_READY, &o);
 }
 
+/* True, and refused, when there is no room for one more large answer. */
+static bool answer_refuse_large(struct admin_call *c)
+{
+	if (!service_is_loaded(c->service))
+		return false;
+	call_problem(c, PROBLEM_BUSY, STR("Too many answers are waiting to be read."));
+	return true;
+}
+
 static void metrics_on_workers(struct gather_wait *w, const struct gather_answer *v, unsigned n)
 {
 	struct admin_call *c = container_of(w, struct admin_call, wait);
 	struct buf page;
-	if (service_is_loaded(c->service)) {
-		call_problem(c, PROBLEM_BUSY, STR("Too many answers are waiting to be read."));
+	if (answer_refuse_large(c))
 		return;
-	}
 	buf_init(&page);
 	metrics_write(&page, call_facts(c).snap, v, n);
 	call_answer_buf(c, 200, STR(METRIC_CONTENT_TYPE), &page);
@@ -88,10 +95,8 @@ static void status_on_workers(struct gather_wait *w, const struct gather_answer 
 	struct admin_call *c = container_of(w, struct admin_call, wait);
 	struct admin_facts f = call_facts(c);
 	struct json_out o;
-	if (service_is_loaded(c->service)) {
-		call_problem(c, PROBLEM_BUSY, STR("Too many answers are waiting to be read."));
+	if (answer_refuse_large(c))
 		return;
-	}
 	json_init_heap(&o, CALL_JSON_MAX);
 	o.pretty = true;
 	status_write(&o, &f, v, n);
@@ -108,10 +113,8 @@ static void requests_on_workers(struct gather_wait *w, const struct gather_answe
 {
 	struct admin_call *c = container_of(w, struct admin_call, wait);
 	struct json_out o;
-	if (service_is_loaded(c->service)) {
-		call_problem(c, PROBLEM_BUSY, STR("Too many answers are waiting to be read."));
+	if (answer_refuse_large(c))
 		return;
-	}
 	json_init_heap(&o, CALL_JSON_MAX);
 	o.pretty = true;
 	requests_write(&o, v, n, c->filter.limit);

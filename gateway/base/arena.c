@@ -124,15 +124,20 @@ void *arena_zalloc(struct arena *a, size_t n)
 	return p ? memset(p, 0, n) : NULL;
 }
 
-sluice_str arena_str(struct arena *a, sluice_str s)
+/* s at p, with a NUL; p may be NULL. */
+static sluice_str arena_fill(char *p, sluice_str s)
 {
-	char *p = arena_alloc(a, s.len + 1);
 	if (!p)
 		return STR_NONE;
 	if (s.len)
 		memcpy(p, s.data, s.len);
 	p[s.len] = 0;
 	return str_n(p, s.len);
+}
+
+sluice_str arena_str(struct arena *a, sluice_str s)
+{
+	return arena_fill(arena_alloc(a, s.len + 1), s);
 }
 
 void *arena_spare(struct arena *a, size_t n)
@@ -147,13 +152,7 @@ void *arena_spare(struct arena *a, size_t n)
 
 sluice_str arena_note(struct arena *a, sluice_str s)
 {
-	char *p = arena_spare(a, s.len + 1);
-	if (!p)
-		return STR_NONE;
-	if (s.len)
-		memcpy(p, s.data, s.len);
-	p[s.len] = 0;
-	return str_n(p, s.len);
+	return arena_fill(arena_spare(a, s.len + 1), s);
 }
 
 sluice_str arena_printf(struct arena *a, const char *fmt, ...)
