@@ -4,7 +4,9 @@ import math
 import re
 import select
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 from . import machine
@@ -181,6 +183,37 @@ class Pipeliner:
             return None
         finally:
             self.process.stop()
+
+
+class StillReaders:
+    """Clients that begin one after another, ask for a long body and read nothing of it."""
+    unit = "still readers"
+    MANY = 50
+
+    def __init__(self, port, target, seconds):
+        self.request = f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+        self.port, self.sockets, self.ended = port, [], threading.Event()
+        self.pause = seconds / self.MANY
+        self.thread = threading.Thread(target=self._begin, daemon=True)
+        self.thread.start()
+
+    def _begin(self):
+        try:
+            while len(self.sockets) < self.MANY and not self.ended.wait(self.pause):
+                s = socket.create_connection(("127.0.0.1", self.port), timeout=5)
+                self.sockets.append(s)
+                s.sendall(self.request)
+        except OSError:
+            pass        # stop() tells that they are too few
+
+    def stop(self):
+        """How many began, or None when these are less than nine of ten."""
+        self.ended.set()
+        self.thread.join(10)
+        began = len(self.sockets)
+        for s in self.sockets:
+            s.close()
+        return began if began >= self.MANY * 0.9 else None
 
 
 def failures(result):

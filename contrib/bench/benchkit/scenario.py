@@ -318,6 +318,8 @@ class Neighbour(Latency):
         kind, log = running.values["neighbour"], bench.log("neighbour")
         if kind == "download":
             return drive.Downloader(bench.programs["load"], _url(running, self.disturbed_by), bench.seconds, bench.load_cpu, log)
+        if kind == "still":
+            return drive.StillReaders(running.port, self.disturbed_by, bench.seconds)
         return drive.Pipeliner("h2load", _url(running, self.target), bench.seconds, bench.load_cpu, log) if kind else None
 
     def sample(self, bench, running, turn):

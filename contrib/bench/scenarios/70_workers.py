@@ -10,7 +10,8 @@ SCENARIOS = [
            HERE, WORKERS, connections=128),
     Spread("scaling-tls", "1 KiB over TLS 1.3, 128 kept connections; a second worker shares the load's processor",
            frozenset(["tls", "workers"]), IN_TLS, WORKERS, connections=128),
-    Neighbour("neighbour", "2,000 requests of 1 KiB a second on 32 connections, one worker, beside one busy connection",
+    Neighbour("neighbour", "2,000 requests of 1 KiB a second on 32 connections, one worker, beside what is busy or stands still",
               frozenset(["plain", "workers"]), connections=32,
-              variants={"alone": {}, "with a download": {"neighbour": "download"}, "with a pipeliner": {"neighbour": "pipeline"}}),
+              variants={"alone": {}, "with a download": {"neighbour": "download"}, "with a pipeliner": {"neighbour": "pipeline"},
+                        "while 50 still readers begin": {"neighbour": "still"}}),
 ]
