@@ -209,15 +209,23 @@ static bool port_is_valid(const char *p, const char *end)
 	return port <= 65535;
 }
 
-static bool name_is_valid(sluice_str s)
+/* The name at p without the dot of the root behind it; empty when there is none, or a label in it
+ * is empty. *stop: what stands behind it. */
+static sluice_str name_at(const char *p, const char *end, const char **stop, bool *lower)
 {
-	bool dot = true; /* an empty label */
-	for (size_t i = 0; i < s.len; i++) {
-		if (!scan_is(s.data[i], SCAN_UNRESERVED) || (s.data[i] == '.' && dot))
-			return false;
-		dot = s.data[i] == '.';
+	const char *at = p;
+	bool dot = true; /* nothing stands in this label yet */
+	unsigned all = SCAN_HOST;
+	for (; at < end && scan_is(*at, SCAN_UNRESERVED); at++) {
+		bool another = *at == '.';
+		if (dot && another)
+			return STR_NONE;
+		dot = another;
+		all &= scan_class[(unsigned char)*at];
 	}
-	return !dot;
+	*stop = at;
+	*lower = all != 0;
+	return str_n(p, (size_t)(at - p) - (dot && at > p));
 }
 
 static bool ip6_is_valid(sluice_str s)
@@ -256,15 +264,8 @@ int uri_parse_authority(sluice_str authority, struct arena *a, sluice_str *host)
 		for (size_t i = 0; i < s.len; i++)
 			lower &= ascii_lower(s.data[i]) == s.data[i];
 	} else {
-		const char *stop = scan_while_scalar(p, end, SCAN_HOST);
-		lower = stop == end || *stop == ':';
-		if (!lower)
-			stop = scan_while_scalar(stop, end, SCAN_UNRESERVED);
-		s = str_n(p, (size_t)(stop - p));
-		p = stop;
-		if (s.len > 1 && s.data[s.len - 1] == '.')
-			s.len--;
-		if (s.len > HOST_MAX || !name_is_valid(s))
+		s = name_at(p, end, &p, &lower);
+		if (s.len == 0 || s.len > HOST_MAX)
 			return ERR_BAD_HOST;
 	}
 	if (p < end && (*p != ':' || !port_is_valid(p + 1, end)))

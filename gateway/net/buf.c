@@ -129,7 +129,7 @@ static void buf_skip_empty(struct buf *b)
 		b->last = NULL;
 }
 
-void buf_drain(struct buf *b, size_t n)
+void buf_drain_blocks(struct buf *b, size_t n)
 {
 	check(n <= b->len, "draining %zu of %zu bytes", n, b->len);
 	b->len -= n;
@@ -261,9 +261,29 @@ static void block_give(struct buf *dst, struct block *at)
 	dst->len += have;
 }
 
+/* Whether all blocks of src can join dst as they are: none of the copies by which dst stays close
+ * to its bytes (see block_is_emptied() and block_give()) is due at the first block, and those
+ * behind it lie as they would lie in dst. */
+static inline bool buf_joins(const struct buf *dst, const struct buf *src)
+{
+	const struct block *at = src->first;
+	size_t have = at->end - at->off;
+	if (at->cap > BUF_BLOCK || have == 0)
+		return false;
+	return !dst->last ||
+		(dst->last->cap - dst->last->end < have && (!at->off || have > at->cap / 2));
+}
+
 void buf_move(struct buf *dst, struct buf *src, size_t n)
 {
 	check(n <= src->len, "moving %zu of %zu bytes", n, src->len);
+	if (likely(n && n == src->len && buf_joins(dst, src))) {
+		buf_push(dst, src->first);
+		dst->last = src->last;
+		dst->len += n;
+		buf_init(src);
+		return;
+	}
 	while (n) {
 		buf_skip_empty(src);
 		struct block *at = src->first;

@@ -57,7 +57,18 @@ static inline sluice_str buf_peek(const struct buf *b)
 sluice_str buf_pullup(struct buf *b, size_t n);
 /* Copy the first n bytes (n at most b->len) out, leaving them in. */
 void buf_copy(const struct buf *b, char *dst, size_t n);
-void buf_drain(struct buf *b, size_t n);
+/* Drop the first n bytes (n at most b->len). */
+void buf_drain_blocks(struct buf *b, size_t n);
+static inline void buf_drain(struct buf *b, size_t n)
+{
+	struct block *at = b->first;
+	if (at && n < at->end - at->off) { /* within the first block, as a head mostly is */
+		at->off += (uint32_t)n;
+		b->len -= n;
+		return;
+	}
+	buf_drain_blocks(b, n);
+}
 
 /* Contiguous room of at least min bytes at the end (more than BUF_BLOCK is a block of its own);
  * *room tells how much there is. What was written there counts after buf_commit(). */

@@ -3,7 +3,7 @@
 
 void wheel_init(struct wheel *w, uint64_t now_ns)
 {
-	*w = (struct wheel){ .tick = now_ns >> TIMER_TICK_SHIFT };
+	*w = (struct wheel){ .tick = now_ns >> TIMER_TICK_SHIFT, .moved = TIMER_NEVER };
 	for (int i = 0; i < TIMER_SLOTS; i++)
 		list_init(&w->slots[i]);
 }
@@ -21,6 +21,8 @@ void timer_move(struct wheel *w, struct timer *t)
 	list_push(&w->slots[slot], &t->link);
 	w->bits[slot / 64] |= 1ull << (slot % 64);
 	t->tick = tick;
+	if (tick < w->moved)
+		w->moved = tick;
 }
 
 static void wheel_serve(struct wheel *w, unsigned slot, uint64_t now_ns)
@@ -57,13 +59,13 @@ void wheel_advance(struct wheel *w, uint64_t now_ns)
 	}
 }
 
-uint64_t wheel_next_ns(const struct wheel *w)
+uint64_t wheel_next_ns(struct wheel *w)
 {
 	enum { WORDS = TIMER_SLOTS / 64 };
 	unsigned from = (unsigned)(w->tick % TIMER_SLOTS);
 
-	/* Every turn of the loop asks, so whole words are looked at. The first comes twice: from
-	 * its slot on, and up to there. */
+	w->moved = TIMER_NEVER;
+	/* Whole words are looked at. The first comes twice: from its slot on, and up to there. */
 	for (unsigned i = 0; i <= WORDS; i++) {
 		unsigned word = (from / 64 + i) % WORDS;
 		uint64_t bits = w->bits[word], later = ~0ull << (from % 64);

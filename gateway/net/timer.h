@@ -24,13 +24,21 @@ struct wheel {
 	struct list slots[TIMER_SLOTS];
 	uint64_t bits[TIMER_SLOTS / 64]; /* which slots may hold something */
 	uint64_t tick;                   /* all before it were served */
+	/* the first one that a timer was put into since wheel_next_ns() looked */
+	uint64_t moved;
 };
 
 void wheel_init(struct wheel *w, uint64_t now_ns);
 /* Fire what is due. */
 void wheel_advance(struct wheel *w, uint64_t now_ns);
 /* When to call wheel_advance() next; TIMER_NEVER when nothing waits. */
-uint64_t wheel_next_ns(const struct wheel *w);
+uint64_t wheel_next_ns(struct wheel *w);
+/* The soonest that this can have become by timers that were set since. */
+static inline uint64_t wheel_moved_ns(const struct wheel *w)
+{
+	return w->moved > TIMER_NEVER >> TIMER_TICK_SHIFT ? TIMER_NEVER
+							  : w->moved << TIMER_TICK_SHIFT;
+}
 
 static inline void timer_init(struct timer *t, void (*on_due)(struct timer *t))
 {

@@ -5,6 +5,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -52,6 +53,7 @@ int worker_init(struct worker *w, unsigned id)
 {
 	*w = (struct worker){ .id = id,
 		.mail_fd = -1,
+		.wake_fd = -1,
 		.wake_ns = TIMER_NEVER,
 		.shares = &unbounded };
 	list_init(&w->dirty);
@@ -66,6 +68,8 @@ int worker_init(struct worker *w, unsigned id)
 	if (!c)
 		return -ENOMEM;
 	(void)event_config_set_flag(c, EVENT_BASE_FLAG_NOLOCK);
+	/* the base has no timers of its own, and then need not ask for the time in each turn */
+	(void)event_config_set_flag(c, EVENT_BASE_FLAG_NO_CACHE_TIME);
 	(void)event_config_require_features(c, EV_FEATURE_ET | EV_FEATURE_O1);
 	w->base = event_base_new_with_config(c);
 	event_config_free(c);
@@ -74,9 +78,15 @@ int worker_init(struct worker *w, unsigned id)
 	w->mail_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (w->mail_fd < 0)
 		return -errno;
+	w->wake_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (w->wake_fd < 0)
+		return -errno;
 	w->mail = event_new(w->base, w->mail_fd, EV_READ | EV_PERSIST, worker_on_mail, w);
-	w->wake = evtimer_new(w->base, worker_on_wake, w);
-	return w->mail && w->wake && event_add(w->mail, NULL) == 0 ? 0 : -ENOMEM;
+	/* by edges, so that nobody has to read how often it went off */
+	w->wake = event_new(w->base, w->wake_fd, EV_READ | EV_PERSIST | EV_ET, worker_on_wake, w);
+	return w->mail && w->wake && event_add(w->mail, NULL) == 0 && event_add(w->wake, NULL) == 0
+		? 0
+		: -ENOMEM;
 }
 
 static void worker_bury_all(struct worker *w)
@@ -118,6 +128,8 @@ void worker_fini(struct worker *w)
 		event_free(w->wake);
 	if (w->mail_fd >= 0)
 		(void)close(w->mail_fd);
+	if (w->wake_fd >= 0)
+		(void)close(w->wake_fd);
 	if (w->base)
 		event_base_free(w->base);
 	pthread_mutex_destroy(&w->mail_lock);
@@ -147,18 +159,18 @@ void worker_stop(struct worker *w)
 	worker_post(w, worker_ignore, NULL);
 }
 
+/* Let the loop wake for the wheel's next slot. In most turns it will already wake early enough; the
+ * next slot is looked up again then. */
 static void worker_arm(struct worker *w)
 {
-	uint64_t next = wheel_next_ns(&w->wheel), now;
-	if (next >= w->wake_ns && w->wake_ns != TIMER_NEVER)
-		/* the event wakes the loop early enough; the deadline is looked at again then */
+	if (likely(w->wake_ns != TIMER_NEVER && wheel_moved_ns(&w->wheel) >= w->wake_ns))
 		return;
-	if (next == TIMER_NEVER)
+	uint64_t next = wheel_next_ns(&w->wheel);
+	if (next >= w->wake_ns)
 		return;
-	now = clock_ns();
-	uint64_t in = next > now ? next - now : 0;
-	struct timeval tv = { (time_t)(in / NS_PER_S), (suseconds_t)(in % NS_PER_S / 1000) + 1 };
-	if (event_add(w->wake, &tv) == 0)
+	struct itimerspec at = { .it_value = { (time_t)(next / NS_PER_S),
+					 (long)(next % NS_PER_S) } };
+	if (timerfd_settime(w->wake_fd, TFD_TIMER_ABSTIME, &at, NULL) == 0)
 		w->wake_ns = next;
 }
 

@@ -56,10 +56,11 @@ struct worker {
 	const void *running_for;
 	struct wheel wheel;
 	struct event *wake; /* owned: the wheel's next slot */
-	uint64_t wake_ns;
-	struct list dirty; /* streams with bytes to flush */
-	struct list ready; /* streams to be read again without an event */
-	struct list hooks; /* turn hooks asked for */
+	int wake_fd;        /* owned: timerfd */
+	uint64_t wake_ns;   /* when it goes off; TIMER_NEVER: it does not */
+	struct list dirty;  /* streams with bytes to flush */
+	struct list ready;  /* streams to be read again without an event */
+	struct list hooks;  /* turn hooks asked for */
 	struct list graves;
 	struct event *mail; /* owned */
 	int mail_fd;        /* owned: eventfd */

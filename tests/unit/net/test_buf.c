@@ -264,6 +264,27 @@ TEST(whole_blocks_change_hands)
 
 /* Little ones are copied into the room there is: a queue of single bytes must not cost a block for
  * each. */
+/* A queue that takes over whole others keeps close to its bytes, whatever was drained of them. */
+TEST(joined_queues_stay_close_to_their_bytes)
+{
+	static char bytes[4 * BUF_BLOCK];
+	struct buf from, to;
+	buf_init(&from);
+	buf_init(&to);
+	for (int i = 0; i < 200; i++) {
+		buf_append(&from, bytes, 1 + dice(sizeof(bytes)));
+		buf_drain(&from, from.len - 1 - dice((uint32_t)from.len));
+		size_t want = to.len + from.len;
+		buf_move_all(&to, &from);
+		assert_null(from.first);
+		assert_int_equal(from.len, 0);
+		assert_int_equal(to.len, want);
+		assert_false(buf_blocks_hold(&to, 2 * to.len + 2 * BUF_BLOCK + 1));
+	}
+	buf_drain(&to, to.len);
+	assert_null(to.first);
+}
+
 TEST(small_moves_share_a_block)
 {
 	struct buf a, b;

@@ -9,7 +9,7 @@
 enum { TIMERS = 200, STEPS = 30000 };
 
 static struct wheel wheel;
-static uint64_t now, served_until; /* the present advance, and the one before it */
+static uint64_t now, served_until, armed; /* the present advance, and the one before it */
 static uint32_t seed = 7;
 
 static uint32_t dice(uint32_t n)
@@ -72,6 +72,7 @@ static void on_due(struct timer *t)
 static void start(uint64_t at)
 {
 	now = served_until = at;
+	armed = TIMER_NEVER;
 	wheel_init(&wheel, at);
 	for (int i = 0; i < TIMERS; i++) {
 		probes[i] = (struct probe){ .due = TIMER_NEVER };
@@ -103,7 +104,11 @@ static void assert_none_is_late(void)
 /* Nobody who sleeps until wheel_next_ns() oversleeps. */
 static void assert_next_is_right(void)
 {
+	uint64_t moved = wheel_moved_ns(&wheel), soonest = moved < armed ? moved : armed;
 	uint64_t first = TIMER_NEVER, next = wheel_next_ns(&wheel);
+	assert_true(next >= soonest); /* who knows that, need not ask */
+	assert_true(wheel_moved_ns(&wheel) == TIMER_NEVER);
+	armed = next;
 	for (int i = 0; i < TIMERS; i++) {
 		const struct probe *p = &probes[i];
 		uint64_t from = p->due > p->asked || p->due == TIMER_NEVER ? p->due : p->asked;
