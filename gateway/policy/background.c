@@ -5,6 +5,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "policy/blame.h"
+#include "policy/guard.h"
 #include "policy/running.h"
 #include "tls/client.h"
 #include "upstream/fetch.h"
@@ -165,45 +167,50 @@ static int work_begin(const struct sluice_work *whose, const sluice_fetch_reques
 
 int host_background(sluice_exchange *x, const sluice_fetch_request *r, sluice_work_fn fn)
 {
-	const char *why = NULL;
-	if (!r || !fn)
-		why = r ? "the callback is NULL" : "the request is NULL";
-	else if (!run_calls(x))
-		why = "it is for the exchange whose hook runs, on its own thread";
-	if (why) {
-		running_tell_misuse("sluice_background()", why);
+	static const char service[] = "sluice_background()";
+	if (!guard_hook(x, service) || !guard_given(r, service, "the request is NULL") ||
+		!guard_callback(fn, service))
 		return -1;
-	}
 	const struct sluice_work whose = { .worker = x->worker,
 		.iw = x->slots[run_item(x)->slot],
 		.keeper = x->keeper };
 	return work_begin(&whose, r, fn);
 }
 
+/* Whether k may be used: it is for the thread of its worker. */
+static bool work_may(const sluice_work *k, const char *service)
+{
+	if (!guard_given(k, service, "the fetch in the background is NULL"))
+		return false;
+	if (worker_self == k->worker)
+		return true;
+	blame_misuse(service, "it is for the thread of that worker");
+	return false;
+}
+
 int host_work_fetch(sluice_work *k, const sluice_fetch_request *r, sluice_work_fn fn)
 {
-	if (!r || !fn || worker_self != k->worker) {
-		running_tell_misuse("sluice_work_fetch()",
-			!r            ? "the request is NULL"
-				: !fn ? "the callback is NULL"
-				      : "it is for the thread of that worker");
+	static const char service[] = "sluice_work_fetch()";
+	if (!work_may(k, service) || !guard_given(r, service, "the request is NULL") ||
+		!guard_callback(fn, service))
 		return -1;
-	}
 	const struct sluice_work whose = { .worker = k->worker, .iw = k->iw, .keeper = k->keeper };
 	return work_begin(&whose, r, fn);
 }
 
 sluice_instance *host_work_instance(const sluice_work *k)
 {
-	return k->iw->inst;
+	return work_may(k, "sluice_work_instance()") ? k->iw->inst : NULL;
 }
 
 void *host_work_state(const sluice_work *k)
 {
-	return k->iw->state;
+	return work_may(k, "sluice_work_state()") ? k->iw->state : NULL;
 }
 
 const void *host_work_published(const sluice_work *k)
 {
+	if (!work_may(k, "sluice_work_published()"))
+		return NULL;
 	return k->iw->published ? k->iw->published->value : NULL;
 }

@@ -1,8 +1,8 @@
 /* Changes to header fields. */
 #include "policy/edit.h"
 
-#include "base/log.h"
 #include "http/uri.h"
+#include "policy/blame.h"
 #include "policy/stage.h"
 
 struct run_name {
@@ -170,8 +170,7 @@ void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice
 	enum token t = token_find(name.data, name.len);
 	const char *why = edit_judge(side, op, t, name, value);
 	if (why) {
-		log_warn("plugin", "%s: field %.*s %s, and is left alone",
-			run_item(x)->plugin->name, STR_ARG(name), why);
+		blame_caller(BLAME_CHANGE, "field %.*s %s, and is left alone", STR_ARG(name), why);
 		if (op != SLUICE_FIELD_SET || edit_name_refused(side, SLUICE_FIELD_REMOVE, name))
 			return;
 		op = SLUICE_FIELD_REMOVE;
@@ -197,14 +196,12 @@ void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice
 		if (there)
 			edit_do(x, there, op, name, value);
 		else
-			log_warn("plugin", "%s: there are no trailers yet to change",
-				run_item(x)->plugin->name);
+			blame_caller(BLAME_CHANGE, "there are no trailers yet to change");
 		return;
 	}
 	if (side == SLUICE_REQUEST) {
 		if (t == TOKEN_HOST && !value.len)
-			log_warn("plugin", "%s: an empty host: field host is left alone",
-				run_item(x)->plugin->name);
+			blame_caller(BLAME_CHANGE, "an empty host: field host is left alone");
 		else if (t == TOKEN_HOST)
 			edit_host(x, value);
 		else

@@ -2,7 +2,7 @@
 #include "policy/frame.h"
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "policy/blame.h"
 #include "policy/run.h"
 #include "policy/running.h"
 
@@ -101,6 +101,47 @@ static void frame_pop(sluice_exchange *x)
 	x->frame = f->below;
 }
 
+enum run_result frame_failed(sluice_exchange *x, const struct frame *f, const char *why)
+{
+	sluice_instance *inst = f->item->inst;
+	x->decided_by = run_item_index(x, f->item);
+	x->answer.status = 0;
+	series_add(inst->failures, 1);
+	blame(inst, f->call, BLAME_FAILED, "%s%s; route %.*s, request %.*s", why,
+		x->arena->failed ? "; the memory of the request is spent" : "",
+		STR_ARG(x->route_name), STR_ARG(x->request_id));
+	return RUN_FAIL;
+}
+
+/* Why a verdict, which is no plain SLUICE_NEXT, is a failure; NULL: it is an answer. */
+static const char *frame_verdict_wrong(const sluice_exchange *x, sluice_verdict v)
+{
+	switch (v) {
+	case SLUICE_NEXT:
+		return "it returned SLUICE_NEXT after it had answered";
+	case SLUICE_REPLY:
+		return x->answer.status ? NULL : "it returned SLUICE_REPLY without an answer";
+	case SLUICE_WAIT:
+		return "it returned SLUICE_WAIT and waits for nothing";
+	case SLUICE_FAIL:
+		return "it returned SLUICE_FAIL";
+	default:
+		return "it returned a number that is no verdict";
+	}
+}
+
+/* The hook of f, which is off the stack, has not just let the exchange go on. */
+static enum run_result frame_judge(sluice_exchange *x, const struct frame *f, sluice_verdict v)
+{
+	if (!frame_is_hook(f) || f->call == RUN_COMPLETE)
+		return RUN_NEXT; /* it decides nothing */
+	const char *wrong = frame_verdict_wrong(x, v);
+	if (wrong)
+		return frame_failed(x, f, wrong);
+	x->decided_by = run_item_index(x, f->item);
+	return RUN_REPLY;
+}
+
 enum run_result frame_leave(sluice_exchange *x, sluice_verdict v)
 {
 	struct frame *f = x->frame;
@@ -116,17 +157,9 @@ enum run_result frame_leave(sluice_exchange *x, sluice_verdict v)
 	}
 	frame_pop(x);
 	frame_show(x);
-	if (likely(v == SLUICE_NEXT))
+	if (likely(v == SLUICE_NEXT && !x->answer.status))
 		return RUN_NEXT;
-	x->decided_by = run_item_index(x, f->item);
-	if (v == SLUICE_REPLY && x->answer.status)
-		return RUN_REPLY;
-	if (v != SLUICE_FAIL)
-		log_error("plugin", "%s: a hook returned %d without what belongs to it",
-			f->item->plugin->name, (int)v);
-	x->answer.status = 0;
-	series_add(f->item->inst->failures, 1);
-	return RUN_FAIL;
+	return frame_judge(x, f, v);
 }
 
 void frame_cancel_all(sluice_exchange *x)

@@ -66,6 +66,9 @@ void frame_enter(sluice_exchange *x, struct frame *f);
 /* After the call: the code returned v. RUN_WAIT: its frame stays on the stack, parked. Else the
  * frame is off the stack, and if the result is not RUN_NEXT, x->decided_by is its plugin. */
 enum run_result frame_leave(sluice_exchange *x, sluice_verdict v);
+/* A call of a plugin's code, whose frame f was, is a failure of the plugin; why: a sentence for the
+ * log, without a full stop. Count it and tell it, and return what the exchange does then. */
+enum run_result frame_failed(sluice_exchange *x, const struct frame *f, const char *why);
 /* Take all parked frames off the stack and drop their callbacks. No frame may be running. */
 void frame_cancel_all(sluice_exchange *x);
 

@@ -2,12 +2,13 @@
 #include "policy/host.h"
 
 #include "base/addr.h"
-#include "base/log.h"
 #include "net/worker.h"
 #include "policy/attr.h"
 #include "policy/background.h"
+#include "policy/blame.h"
 #include "policy/edit.h"
 #include "policy/expr.h"
+#include "policy/guard.h"
 #include "policy/host_conf.h"
 #include "policy/reroute.h"
 #include "policy/run.h"
@@ -27,6 +28,8 @@ struct run_state {
 /* Attributes that plugins state, and captures of the route's path. */
 static sluice_str host_attr(sluice_exchange *x, sluice_str name)
 {
+	if (!guard_hook(x, "sluice_attr()"))
+		return STR_NONE;
 	sluice_expr e = { .fact = FACT_ATTR, .text = name };
 	sluice_str value;
 	if (fact_find(name, &e.name) == FACT_CAPTURE)
@@ -37,6 +40,8 @@ static sluice_str host_attr(sluice_exchange *x, sluice_str name)
 
 static sluice_str host_get(sluice_exchange *x, int info)
 {
+	if (!guard_hook(x, "sluice_get()"))
+		return STR_NONE;
 	static const uint8_t facts[] = {
 #define F(name, text, named, how, help)
 #define G(name, info, text, how, help) [SLUICE_I_##info] = FACT_##name,
@@ -61,6 +66,8 @@ static struct fields *host_fields(sluice_exchange *x, int side)
 
 static sluice_str host_field(sluice_exchange *x, int side, sluice_str name)
 {
+	if (!guard_hook(x, "sluice_field()"))
+		return STR_NONE;
 	const struct fields *f = host_fields(x, side);
 	const struct field *found = f ? fields_find_name(f, name) : NULL;
 	return found ? field_value(found) : STR_NONE;
@@ -68,6 +75,10 @@ static sluice_str host_field(sluice_exchange *x, int side, sluice_str name)
 
 static bool host_field_next(sluice_exchange *x, int side, size_t *iter, sluice_pair *out)
 {
+	if (!guard_hook(x, "sluice_field_next()") ||
+		!guard_given(iter, "sluice_field_next()", "the place is NULL") ||
+		!guard_given(out, "sluice_field_next()", "the pair is NULL"))
+		return false;
 	const struct fields *f = host_fields(x, side);
 	for (; f && *iter < f->n; ++*iter) {
 		const struct field *at = &f->v[*iter];
@@ -82,16 +93,22 @@ static bool host_field_next(sluice_exchange *x, int side, size_t *iter, sluice_p
 
 static void host_field_set(sluice_exchange *x, int side, sluice_str name, sluice_str value)
 {
+	if (!guard_hook(x, "sluice_field_set()"))
+		return;
 	edit_field(x, (sluice_side)side, SLUICE_FIELD_SET, name, value);
 }
 
 static void host_field_add(sluice_exchange *x, int side, sluice_str name, sluice_str value)
 {
+	if (!guard_hook(x, "sluice_field_add()"))
+		return;
 	edit_field(x, (sluice_side)side, SLUICE_FIELD_ADD, name, value);
 }
 
 static void host_field_remove(sluice_exchange *x, int side, sluice_str name)
 {
+	if (!guard_hook(x, "sluice_field_remove()"))
+		return;
 	edit_field(x, (sluice_side)side, SLUICE_FIELD_REMOVE, name, STR(""));
 }
 
@@ -102,16 +119,22 @@ static const char *host_field_refused(int side, int op, sluice_str name, sluice_
 
 static int host_response_status(sluice_exchange *x)
 {
+	if (!guard_hook(x, "sluice_response_status()"))
+		return 0;
 	return x->response ? x->response->status : 0;
 }
 
 static void *host_alloc(sluice_exchange *x, size_t n)
 {
+	if (!guard_hook(x, "sluice_alloc()"))
+		return NULL;
 	return arena_alloc(x->arena, n);
 }
 
 static void *host_state(sluice_exchange *x, size_t n)
 {
+	if (!guard_hook(x, "sluice_state()"))
+		return NULL;
 	for (const struct run_state *s = x->states; s; s = s->next) {
 		if (s->item == run_item(x))
 			return s->data;
@@ -127,6 +150,8 @@ static void *host_state(sluice_exchange *x, size_t n)
 
 static void host_cleanup(sluice_exchange *x, void (*fn)(void *), void *arg)
 {
+	if (!guard_hook(x, "sluice_cleanup()") || !guard_callback(fn, "sluice_cleanup()"))
+		return;
 	if (!run_cleanup(x, fn, arg))
 		fn(arg); /* nothing would call it later; the arena's failure ends the exchange */
 }
@@ -138,44 +163,148 @@ static struct instance_worker *host_slot(sluice_exchange *x)
 
 static void *host_worker_state(sluice_exchange *x)
 {
+	if (!guard_hook(x, "sluice_worker_state()"))
+		return NULL;
 	return host_slot(x)->state;
 }
 
 static const void *host_published(sluice_exchange *x)
 {
+	if (!guard_hook(x, "sluice_published()"))
+		return NULL;
 	const struct published *p = host_slot(x)->published;
 	return p ? p->value : NULL;
 }
 
 static void host_refresh(sluice_exchange *x)
 {
+	if (!guard_hook(x, "sluice_refresh()"))
+		return;
 	instance_refresh(host_slot(x));
+}
+
+/* Codes become a part of the document's type, the log's reason and a metric's label. */
+static bool host_is_code(const char *code)
+{
+	enum { CODE_MAX = 64 };
+	size_t n = 0;
+	while (code && n <= CODE_MAX &&
+		((code[n] >= 'a' && code[n] <= 'z') || (code[n] >= '0' && code[n] <= '9') ||
+			code[n] == '-'))
+		n++;
+	return n && n <= CODE_MAX && !code[n];
 }
 
 static sluice_verdict host_refuse(sluice_exchange *x, int status, const char *code,
 	const char *detail)
 {
-	if (status < 400 || status > 599 || !code)
+	if (!guard_hook(x, "sluice_refuse()"))
 		return SLUICE_FAIL;
+	if (status < 400 || status > 599) {
+		blame_misuse("sluice_refuse()", "the status is not 400 to 599");
+		return SLUICE_FAIL;
+	}
+	if (!host_is_code(code)) {
+		blame_misuse("sluice_refuse()",
+			"the code is not 1 to 64 of a-z, 0-9 and -; the request is refused as "
+			"\"refused\"");
+		code = "refused";
+	}
 	x->answer = (struct run_answer){ .status = status,
 		.code = code,
-		.detail = arena_str(x->arena, str_of(detail)) };
+		.detail = arena_str(x->arena, str_of(detail ? detail : "")) };
 	return SLUICE_REPLY;
 }
 
 static sluice_verdict host_reply(sluice_exchange *x, int status, sluice_str content_type,
 	sluice_str body)
 {
-	if (status < 200 || status > 599 || !str_is_field_value(content_type))
+	if (!guard_hook(x, "sluice_reply()"))
 		return SLUICE_FAIL;
+	if (status < 200 || status > 599 || !str_is_field_value(content_type)) {
+		blame_misuse("sluice_reply()",
+			status < 200 || status > 599 ? "the status is not 200 to 599"
+						     : "the content type is no value of a field");
+		return SLUICE_FAIL;
+	}
 	x->answer = (struct run_answer){ .status = status,
 		.content_type = arena_str(x->arena, content_type),
 		.body = arena_str(x->arena, body) };
 	return x->answer.body.data ? SLUICE_REPLY : SLUICE_FAIL;
 }
 
+/* ---- services of other files, guarded ------------------------------------------------------ */
+
+static sluice_reading host_expr_read(sluice_exchange *x, const sluice_expr *e, sluice_str *out)
+{
+	static const char service[] = "sluice_expr_read()";
+	if (!guard_hook(x, service) || !guard_given(e, service, "the expression is NULL") ||
+		!guard_given(out, service, "there is no place for the value"))
+		return SLUICE_READ_FAIL;
+	return expr_read(x, e, out);
+}
+
+static sluice_str host_expr(sluice_exchange *x, const sluice_expr *e)
+{
+	static const char service[] = "sluice_expr_value()";
+	if (!guard_hook(x, service) || !guard_given(e, service, "the expression is NULL"))
+		return STR_NONE;
+	return expr_value(x, e);
+}
+
+static sluice_str host_expr_text(const sluice_expr *e)
+{
+	if (!guard_given(e, "sluice_expr_text()", "the expression is NULL"))
+		return STR_NONE;
+	return expr_text(e);
+}
+
+static bool host_template_fixed(const sluice_template *t, sluice_str *text)
+{
+	static const char service[] = "sluice_template_fixed()";
+	return guard_given(t, service, "the template is NULL") &&
+		guard_given(text, service, "there is no place for the text") &&
+		template_is_fixed(t, text);
+}
+
+static sluice_template_result host_template_write(sluice_exchange *x, const sluice_template *t,
+	sluice_str *out)
+{
+	static const char service[] = "sluice_template_write()";
+	if (!guard_hook(x, service) || !guard_given(t, service, "the template is NULL") ||
+		!guard_given(out, service, "there is no place for the text"))
+		return SLUICE_TEMPLATE_FAIL;
+	return template_write(x, t, out);
+}
+
+static void host_attr_set(sluice_exchange *x, sluice_str name, sluice_str value)
+{
+	if (guard_hook(x, "sluice_attr_set()"))
+		attr_set(x, name, value);
+}
+
+static void host_attr_provide(sluice_exchange *x, const char *ns, sluice_attr_fn fn, void *ctx)
+{
+	static const char service[] = "sluice_attr_provide()";
+	if (guard_hook(x, service) && guard_given(ns, service, "the namespace is NULL") &&
+		guard_callback(fn, service))
+		attr_provide(x, ns, fn, ctx);
+}
+
+static void host_note(sluice_exchange *x, const char *code)
+{
+	if (!guard_hook(x, "sluice_note()"))
+		return;
+	if (host_is_code(code))
+		frame_note(x, code);
+	else
+		blame_misuse("sluice_note()", "the code is not 1 to 64 of a-z, 0-9 and -");
+}
+
 static sluice_store_kind host_store_kind(const sluice_store *s)
 {
+	if (!guard_given(s, "sluice_store_kind_of()", "the store is NULL"))
+		return SLUICE_STORE_MEMORY;
 	return store_kind(s);
 }
 
@@ -185,10 +314,28 @@ static const sluice_store *host_store_local(sluice_instance *inst)
 	return store_local();
 }
 
+static bool host_store_cell(const sluice_store *s, sluice_str key, uint64_t now_ns,
+	sluice_cell *out)
+{
+	static const char service[] = "sluice_store_cell()";
+	return guard_given(s, service, "the store is NULL") &&
+		guard_given(out, service, "the cell is NULL") && store_cell(s, key, now_ns, out);
+}
+
+static bool host_store_cell_swap(sluice_cell *c, uint64_t desired)
+{
+	static const char service[] = "sluice_store_cell_swap()";
+	return guard_given(c, service, "the cell is NULL") &&
+		guard_given(c->slot, service, "sluice_store_cell() gave no cell") &&
+		store_cell_swap(c, desired);
+}
+
 static size_t host_ip_network(sluice_str ip, unsigned v4_prefix, unsigned v6_prefix, char *buf)
 {
 	_Static_assert((int)SLUICE_IP_NETWORK >= (int)ADDR_NETWORK_TEXT,
 		"room for the text of a network");
+	if (!guard_given(buf, "sluice_ip_network()", "there is no place for the text"))
+		return 0;
 	return addr_network_text(ip, v4_prefix, v6_prefix, buf);
 }
 
@@ -214,7 +361,7 @@ const sluice_host host_table = {
 	.log = host_log,
 	.timer = host_timer,
 	.main_fetch = host_main_fetch,
-	.publish = instance_publish,
+	.publish = host_publish,
 	.script = host_script,
 	.store_kind = host_store_kind,
 	.get = host_get,
@@ -229,11 +376,11 @@ const sluice_host host_table = {
 	.worker_state = host_worker_state,
 	.published = host_published,
 	.refresh = host_refresh,
-	.expr = expr_value,
-	.attr_set = attr_set,
+	.expr = host_expr,
+	.attr_set = host_attr_set,
 	.attr = host_attr,
-	.attr_provide = attr_provide,
-	.note = frame_note,
+	.attr_provide = host_attr_provide,
+	.note = host_note,
 	.refuse = host_refuse,
 	.reply = host_reply,
 	.await_publish = host_await_publish,
@@ -241,8 +388,8 @@ const sluice_host host_table = {
 	.fetch = host_fetch,
 	.store_eval = host_store_eval,
 	.store_command = host_store_command,
-	.store_cell = store_cell,
-	.store_cell_swap = store_cell_swap,
+	.store_cell = host_store_cell,
+	.store_cell_swap = host_store_cell_swap,
 	.store_local = host_store_local,
 	.now_ns = host_now_ns,
 	.unix_ms = host_unix_ms,
@@ -253,11 +400,11 @@ const sluice_host host_table = {
 	.body_drop = stage_drop,
 	.body_write = stage_write,
 	.state = host_state,
-	.expr_read = expr_read,
-	.expr_text = expr_text,
+	.expr_read = host_expr_read,
+	.expr_text = host_expr_text,
 	.template_compile = host_template_compile,
-	.template_fixed = template_is_fixed,
-	.template_write = template_write,
+	.template_fixed = host_template_fixed,
+	.template_write = host_template_write,
 	.store_table = host_store_table,
 	.ip_network = host_ip_network,
 	.secret = host_secret,

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "policy/expr.h"
+#include "policy/guard.h"
 #include "policy/instance.h"
 #include "policy/run.h"
 #include "policy/running.h"
@@ -67,6 +68,9 @@ static const struct node *host_option(const sluice_instance *inst, const char *o
 
 void host_conf_error(sluice_instance *inst, const char *option, const char *fmt, va_list ap)
 {
+	if (!guard_main(inst, "sluice_conf_error()") ||
+		!guard_given(fmt, "sluice_conf_error()", "the text is NULL"))
+		return;
 	bool found;
 	inst->failed = true;
 	if (!inst->bind) {
@@ -81,6 +85,9 @@ void host_conf_error(sluice_instance *inst, const char *option, const char *fmt,
 
 void host_conf_hint(sluice_instance *inst, const char *fmt, va_list ap)
 {
+	if (!guard_main(inst, "sluice_conf_hint()") ||
+		!guard_given(fmt, "sluice_conf_hint()", "the text is NULL"))
+		return;
 	char text[512];
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	if (inst->bind)
@@ -97,6 +104,8 @@ static void host_report(sluice_instance *inst, const char *fmt, ...)
 
 void host_secret(sluice_instance *inst, int kind, sluice_str name)
 {
+	if (!guard_main(inst, "sluice_secret()"))
+		return;
 	struct secrets probe = { 0 };
 	struct instance_secret *s = arena_zalloc(&inst->arena, sizeof(*s));
 	if (!secrets_add_query(&probe, &inst->arena, name)) {
@@ -114,11 +123,16 @@ void host_secret(sluice_instance *inst, int kind, sluice_str name)
 
 void *host_conf_alloc(sluice_instance *inst, size_t n)
 {
+	if (!guard_main(inst, "sluice_conf_alloc()"))
+		return NULL;
 	return arena_zalloc(&inst->arena, n ? n : 1);
 }
 
 bool host_conf_given(sluice_instance *inst, const char *option)
 {
+	if (!guard_main(inst, "sluice_conf_given()") ||
+		!guard_given(option, "sluice_conf_given()", "the option is NULL"))
+		return false;
 	bool found = false;
 	if (inst->bind && strpbrk(option, ".["))
 		(void)host_option(inst, option, &found);
@@ -129,6 +143,9 @@ bool host_conf_given(sluice_instance *inst, const char *option)
 
 int host_read_file(sluice_instance *inst, sluice_str path, size_t max, sluice_str *out)
 {
+	if (!guard_main(inst, "sluice_read_file()") ||
+		!guard_given(out, "sluice_read_file()", "there is no place for the text"))
+		return -EINVAL;
 	/* a plugin may read this again and again, so that it must not pile up */
 	if (!inst->bind && inst->state != INSTANCE_STARTING) {
 		const char *full = instance_path(inst, &inst->scratch, path);
@@ -143,11 +160,15 @@ int host_read_file(sluice_instance *inst, sluice_str path, size_t max, sluice_st
 
 sluice_str host_instance_name(sluice_instance *inst)
 {
+	if (!guard_given(inst, "sluice_instance_name()", "the instance is NULL"))
+		return STR_NONE;
 	return inst->name;
 }
 
 void host_log(sluice_instance *inst, sluice_exchange *x, int level, const char *fmt, va_list ap)
 {
+	if (!guard_given(fmt, "sluice_log()", "the text is NULL"))
+		return;
 	char tag[96];
 	if (level < LOG_ERROR || level > LOG_DEBUG || !log_is_on((enum log_level)level))
 		return;
@@ -160,6 +181,8 @@ void host_log(sluice_instance *inst, sluice_exchange *x, int level, const char *
 
 void host_timer(sluice_instance *inst, uint64_t ms, sluice_main_timer_fn fn)
 {
+	if (!guard_main(inst, "sluice_timer()") || !guard_callback(fn, "sluice_timer()"))
+		return;
 	if (inst->policy->n_workers == 0)
 		return; /* the configuration is only checked */
 	inst->on_timer = fn;
@@ -183,6 +206,10 @@ static void host_on_fetch(void *ctx, const sluice_fetch_response *r)
 
 int host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, sluice_main_fetch_fn fn)
 {
+	static const char service[] = "sluice_main_fetch()";
+	if (!guard_main(inst, service) || !guard_given(r, service, "the request is NULL") ||
+		!guard_callback(fn, service))
+		return -1;
 	const char *why = NULL;
 	struct tls_client *tls;
 	if (inst->policy->n_workers == 0)
@@ -212,8 +239,19 @@ int host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, sluice
 	return -1;
 }
 
+void host_publish(sluice_instance *inst, void *value, void (*free_value)(void *))
+{
+	if (guard_main(inst, "sluice_publish()"))
+		instance_publish(inst, value, free_value);
+	else if (free_value)
+		free_value(value);
+}
+
 const sluice_script *host_script(sluice_instance *inst, const char *source)
 {
+	static const char service[] = "sluice_script_register()";
+	if (!guard_main(inst, service) || !guard_given(source, service, "the script is NULL"))
+		return NULL;
 	const sluice_script *s = script_new(&inst->arena, str_of(source));
 	check(s, "plugin %s registers a script that is empty or too long", inst->plugin->name);
 	return s;
@@ -221,6 +259,8 @@ const sluice_script *host_script(sluice_instance *inst, const char *source)
 
 const sluice_expr *host_expr_compile(sluice_instance *inst, sluice_str text, const char **why)
 {
+	if (!guard_main(inst, "sluice_expr_compile()"))
+		return NULL;
 	struct expr_wrong wrong = { .why = NULL };
 	const sluice_expr *e = expr_compile(&inst->arena, text, inst->policy->names, &wrong);
 	if (e)
@@ -243,6 +283,8 @@ __attribute__((format(printf, 3, 4))) static void host_error(sluice_instance *in
 const sluice_template *host_template_compile(sluice_instance *inst, const char *option, int side,
 	sluice_str field, sluice_str text)
 {
+	if (!guard_main(inst, "sluice_template_compile()"))
+		return NULL;
 	struct expr_wrong wrong = { .why = NULL };
 	const struct sluice_template *t = template_read(&inst->arena, template_kind_of_field(field),
 		text, inst->policy->names, &wrong);
@@ -259,6 +301,9 @@ const sluice_template *host_template_compile(sluice_instance *inst, const char *
 
 const sluice_store *host_store_table(sluice_instance *inst, const sluice_store *s, sluice_str name)
 {
+	static const char service[] = "sluice_store_table()";
+	if (!guard_main(inst, service) || !guard_given(s, service, "the store is NULL"))
+		return store_local();
 	for (unsigned i = 0; i < inst->n_tables; i++) {
 		if (inst->tables[i].of == s && str_eq(inst->tables[i].name, name))
 			return inst->tables[i].table;

@@ -15,6 +15,7 @@ void host_secret(sluice_instance *inst, int kind, sluice_str name);
 void host_log(sluice_instance *inst, sluice_exchange *x, int level, const char *fmt, va_list ap);
 void host_timer(sluice_instance *inst, uint64_t ms, sluice_main_timer_fn fn);
 int host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, sluice_main_fetch_fn fn);
+void host_publish(sluice_instance *inst, void *value, void (*free_value)(void *));
 const sluice_script *host_script(sluice_instance *inst, const char *source);
 const sluice_expr *host_expr_compile(sluice_instance *inst, sluice_str text, const char **why);
 const sluice_template *host_template_compile(sluice_instance *inst, const char *option, int side,

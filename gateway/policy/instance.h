@@ -14,6 +14,7 @@
 #include "config/bind.h"
 #include "net/worker.h"
 #include "obs/secret.h"
+#include "policy/blame.h"
 #include "policy/module.h"
 
 struct stated;
@@ -136,6 +137,7 @@ struct sluice_instance {
 	/* when it last published, seconds since 1970; for its metric */
 	uint64_t published_s;
 	series_id calls, failures, time; /* its metrics; 0: the instance is not in force yet */
+	struct blame_quiet blamed[BLAMES];
 	_Atomic bool refresh_asked;
 	struct timer timer; /* main thread's */
 	sluice_main_timer_fn on_timer;
@@ -218,7 +220,7 @@ void instance_add_fact(sluice_instance *inst, const sluice_expr *e, sluice_side 
 /* Count in the metrics how a fetch of the instance ended that no exchange waits for. Any thread. */
 void instance_count_fetch(const sluice_instance *inst, const sluice_fetch_response *r);
 
-/* For the host table. */
+/* As sluice_publish() and sluice_refresh(). */
 void instance_publish(sluice_instance *inst, void *value, void (*free_value)(void *));
 void instance_refresh(struct instance_worker *iw);
 

@@ -1,10 +1,11 @@
 /* Sending a request elsewhere. See reroute.h. */
 #include "policy/reroute.h"
 
-#include "base/log.h"
 #include "http/query.h"
 #include "http/uri.h"
+#include "policy/blame.h"
 #include "policy/edit.h"
+#include "policy/guard.h"
 #include "policy/stage.h"
 
 /* ---- when ---------------------------------------------------------------------------------- */
@@ -20,24 +21,23 @@ static bool reroute_is_early_body(const sluice_exchange *x, const struct frame *
 static bool reroute_is_in_time(const sluice_exchange *x)
 {
 	const struct frame *f = x->frame;
-	return f && (f->call == RUN_REQUEST || reroute_is_early_body(x, f));
+	return f->call == RUN_REQUEST || reroute_is_early_body(x, f);
 }
 
 /* Log why the change is refused, and return false. what: the part of the request. */
-static bool reroute_refuse(const sluice_exchange *x, const char *what, const char *why)
+static bool reroute_refuse(const char *what, const char *why)
 {
-	const struct chain_item *item = x->frame ? run_item(x) : NULL;
-	sluice_str name = item ? item->inst->name : STR("no hook");
-	log_warn("plugin", "%s/%.*s: the %s of the request stays as it is: %s",
-		item ? item->plugin->name : "plugin", STR_ARG(name), what, why);
+	blame_caller(BLAME_CHANGE, "the %s of the request stays as it is: %s", what, why);
 	return false;
 }
 
 /* Whether the running hook may change where the request goes. */
 static bool reroute_may(const sluice_exchange *x, const char *what)
 {
+	if (!guard_hook(x, "a change of where the request goes"))
+		return false;
 	return reroute_is_in_time(x) ||
-		reroute_refuse(x, what,
+		reroute_refuse(what,
 			"only on_request and a BUFFER hook on the request's body may change it");
 }
 
@@ -81,7 +81,7 @@ bool reroute_target(sluice_exchange *x, sluice_str path, sluice_str query)
 	if (!why && query.data && !uri_is_query(query))
 		why = "the query has a byte that no query has";
 	if (why)
-		return reroute_refuse(x, "target", why);
+		return reroute_refuse("target", why);
 	path = arena_str(x->arena, path);
 	query = query.data ? arena_str(x->arena, query) : STR_NONE;
 	return !x->arena->failed && reroute_set(x, path, STR_NONE, query);
@@ -95,9 +95,9 @@ static bool reroute_may_query(const sluice_exchange *x, sluice_str name)
 	if (!reroute_may(x, "query"))
 		return false;
 	if (!name.len)
-		return reroute_refuse(x, "query", "the name of a parameter is empty");
+		return reroute_refuse("query", "the name of a parameter is empty");
 	return x->request->form != TARGET_ASTERISK ||
-		reroute_refuse(x, "query", "the target * has none");
+		reroute_refuse("query", "the target * has none");
 }
 
 /* Set the parameter, or with value NULL remove it. */
@@ -133,7 +133,7 @@ bool reroute_host(sluice_exchange *x, sluice_str host)
 		return false;
 	const char *why = edit_host_refused(host);
 	if (why)
-		return reroute_refuse(x, "host", why);
+		return reroute_refuse("host", why);
 	host = arena_str(x->arena, host);
 	if (!host.data)
 		return false;
@@ -149,9 +149,9 @@ bool reroute_upstream(sluice_exchange *x, const sluice_upstream *u)
 		return false;
 	const struct chain_item *item = run_item(x);
 	if (!u)
-		return reroute_refuse(x, "upstream", "none is named");
+		return reroute_refuse("upstream", "none is named");
 	if (u->inst != item->inst)
-		return reroute_refuse(x, "upstream", "it was named by another instance");
+		return reroute_refuse("upstream", "it was named by another instance");
 	x->upstream = (int32_t)item->upstreams[u->at];
 	x->upstream_name = u->name;
 	timeline_add(x->timeline, "goes to upstream", u->name, 0);

@@ -120,12 +120,6 @@ void run_resume(sluice_exchange *x, sluice_verdict v);
 /* Call fn(arg) when the exchange ends, in a frame of the plugin that runs now. False: no memory. */
 bool run_cleanup(sluice_exchange *x, void (*fn)(void *arg), void *arg);
 
-/* Whether the caller is a plugin's code in x: a frame of x runs, and this is x's thread. Any
- * thread, while x lives. */
-static inline bool run_calls(const sluice_exchange *x)
-{
-	return worker_self == x->worker && x->frame && x->frame->state == FRAME_RUNS;
-}
 /* The plugin whose code runs. In a frame. */
 static inline const struct chain_item *run_item(const sluice_exchange *x)
 {

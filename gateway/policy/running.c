@@ -2,8 +2,8 @@
 #include "policy/running.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
-#include "base/log.h"
 #include "policy/frame.h"
 
 _Static_assert((int)RUN_COMPLETE < (int)RUNNING_CLEANUP, "phases and calls are told apart");
@@ -31,23 +31,42 @@ const char *running_call_name(uintptr_t word)
 	return call < RUNNING_CALLS && names[call] ? names[call] : "a call";
 }
 
+void running_name(const sluice_instance *inst, unsigned call, char out[RUNNING_TEXT])
+{
+	(void)snprintf(out, RUNNING_TEXT, "plugin instance \"%.*s\" (%s) in %s",
+		STR_ARG(inst->name), inst->plugin->name, running_call_name(call));
+}
+
 bool running_text(const struct worker *w, char *out, size_t cap)
 {
+	char name[RUNNING_TEXT];
 	uintptr_t word = atomic_load_explicit(&w->running, memory_order_relaxed);
 	const sluice_instance *inst = running_instance(word);
 	*out = 0;
 	if (!inst)
 		return false;
-	(void)snprintf(out, cap, "plugin instance \"%.*s\" (%s) in %s", STR_ARG(inst->name),
-		inst->plugin->name, running_call_name(word));
+	running_name(inst, word & (RUNNING_ALIGN - 1), name);
+	(void)snprintf(out, cap, "%s", name);
 	return true;
 }
 
-void running_tell_misuse(const char *call, const char *why)
+sluice_instance *running_here(char out[RUNNING_TEXT])
 {
-	char who[256] = "a thread that is no worker";
-	if (worker_self && !running_text(worker_self, who, sizeof(who)))
-		(void)snprintf(who, sizeof(who), "worker %u, where no plugin's code runs",
-			worker_self->id);
-	log_error("plugin", "%s is refused: %s; called by %s", call, why, who);
+	const struct worker *w = worker_self;
+	if (!w)
+		(void)snprintf(out, RUNNING_TEXT, "%s",
+			running_on_main() ? "the main thread" : "a thread that is no worker");
+	else if (!running_text(w, out, RUNNING_TEXT))
+		(void)snprintf(out, RUNNING_TEXT, "worker %u, where no plugin's code runs", w->id);
+	else
+		return running_instance(atomic_load_explicit(&w->running, memory_order_relaxed));
+	return NULL;
+}
+
+bool running_on_main(void)
+{
+	static __thread enum { UNKNOWN, MAIN, OTHER } thread;
+	if (thread == UNKNOWN)
+		thread = gettid() == getpid() ? MAIN : OTHER;
+	return thread == MAIN;
 }

@@ -35,6 +35,7 @@ static inline void running_set(struct worker *w, const sluice_instance *inst, un
 }
 static inline void running_clear(struct worker *w)
 {
+	w->running_for = NULL;
 	atomic_store_explicit(&w->running, 0, memory_order_relaxed);
 }
 /* The same around calls on the main thread. There is no worker of it while a configuration is only
@@ -50,18 +51,24 @@ static inline void running_clear_main(const sluice_instance *inst)
 		running_clear(inst->policy->main);
 }
 
+enum { RUNNING_TEXT = 256 };
+/* `plugin instance "NAME" (PLUGIN) in on_request`; call: enum run_phase or enum running_call. */
+void running_name(const sluice_instance *inst, unsigned call, char out[RUNNING_TEXT]);
 /* What runs on a worker, for people: `plugin instance "NAME" (PLUGIN) in on_request`. False, and
  * "", when no plugin's code runs. Main thread, or w's own. */
 bool running_text(const struct worker *w, char *out, size_t cap);
-/* Log that a plugin's call of a service is refused: which call, why (the rest of a sentence), and
- * which call of which instance runs on this thread. Any thread. */
-void running_tell_misuse(const char *call, const char *why);
+/* What runs on this thread, for people, and the instance; NULL: no plugin's code, and out says
+ * which thread it is. */
+sluice_instance *running_here(char out[RUNNING_TEXT]);
 /* The name of the call in such a word, and below it the instance. Async-signal-safe. */
 const char *running_call_name(uintptr_t word);
-static inline const sluice_instance *running_instance(uintptr_t word)
+static inline sluice_instance *running_instance(uintptr_t word)
 {
 	/* NOLINT(performance-no-int-to-ptr) */
-	return (const sluice_instance *)(word & ~(uintptr_t)(RUNNING_ALIGN - 1));
+	return (sluice_instance *)(word & ~(uintptr_t)(RUNNING_ALIGN - 1));
 }
+
+/* Whether this is the main thread. */
+bool running_on_main(void);
 
 #endif

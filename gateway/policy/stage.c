@@ -6,7 +6,8 @@
  */
 #include "policy/stage.h"
 
-#include "base/log.h"
+#include "policy/blame.h"
+#include "policy/guard.h"
 
 /* ---- asking -------------------------------------------------------------------------------- */
 
@@ -49,13 +50,26 @@ static bool stage_is_before(const struct stage *s, uint32_t at)
 	return s->row->side == SLUICE_REQUEST ? s->at < at : s->at > at;
 }
 
+/* Why the running hook cannot have the body, as the rest of a sentence; NULL: it can. */
+static const char *stage_refused(const sluice_exchange *x, int side, const sluice_body_plan *plan)
+{
+	if (!plan)
+		return "the plan is NULL";
+	if (!stage_may_ask(x, side))
+		return "it is too late for this body, or the side is no body";
+	if (!stage_hook(run_item(x)->plugin, side))
+		return "the plugin has no hook for this body";
+	return plan_is_sound(plan) ? NULL : "the plan cannot be";
+}
+
 bool stage_want(sluice_exchange *x, int side, const sluice_body_plan *plan)
 {
+	if (!guard_hook(x, "sluice_body_want()"))
+		return false;
 	uint32_t place = run_item_index(x, run_item(x));
-	if (!stage_may_ask(x, side) || !stage_hook(run_item(x)->plugin, side) ||
-		!plan_is_sound(plan)) {
-		log_error("plugin", "%s: asks for a body in a way that cannot be",
-			run_item(x)->plugin->name);
+	const char *why = stage_refused(x, side, plan);
+	if (why) {
+		blame_misuse("sluice_body_want()", why);
 		return false;
 	}
 	struct stages *row = stages_of(x, side);
@@ -115,13 +129,15 @@ static bool stage_has_room(const struct stage *s)
 
 /* The stage whose hook runs and may change bytes; NULL, with a line in the log, when there is none.
  */
-static struct stage *stage_for_change(sluice_exchange *x)
+static struct stage *stage_for_change(const sluice_exchange *x, const char *service)
 {
+	if (!guard_hook(x, service))
+		return NULL;
 	struct stage *s = x->frame->stage;
 	if (s && !s->read_only)
 		return s;
-	log_error("plugin", "%s: changes a body %s", run_item(x)->plugin->name,
-		s ? "that it asked only to read" : "outside of a body hook");
+	blame_misuse(service,
+		s ? "the plugin asked only to read this body" : "no hook on a body runs");
 	return NULL;
 }
 
@@ -143,21 +159,21 @@ static void stage_flush(struct stage *s, size_t behind)
 
 void stage_pass(sluice_exchange *x, size_t n)
 {
-	struct stage *s = stage_for_change(x);
+	struct stage *s = stage_for_change(x, "sluice_body_pass()");
 	if (s)
 		s->pending += stage_take(s, n);
 }
 
 void stage_drop(sluice_exchange *x, size_t n)
 {
-	struct stage *s = stage_for_change(x);
+	struct stage *s = stage_for_change(x, "sluice_body_drop()");
 	if (s)
 		stage_flush(s, stage_take(s, n));
 }
 
 bool stage_write(sluice_exchange *x, sluice_str bytes)
 {
-	struct stage *s = stage_for_change(x);
+	struct stage *s = stage_for_change(x, "sluice_body_write()");
 	if (!s)
 		return false;
 	s->written += bytes.len;
@@ -216,16 +232,15 @@ static sluice_str stage_window(struct stage *s)
 static const char *stage_failure(const struct stage *s)
 {
 	if (s->room == STAGE_SPILLED)
-		return "writes too much at a time";
+		return "it writes too much at a time";
 	if (!s->ending && s->room != STAGE_FULL && s->left > s->max)
-		return "holds more than it asked for";
+		return "it holds more than the max of its plan";
 	return NULL;
 }
 
 /* The hook has returned SLUICE_NEXT. */
 static enum run_result stage_called(sluice_exchange *x, struct stage *s)
 {
-	const struct chain_item *item = &x->chain->v[s->at];
 	s->data = NULL;
 	if (s->read_only)
 		s->pending = s->taken = s->shown;
@@ -236,12 +251,8 @@ static enum run_result stage_called(sluice_exchange *x, struct stage *s)
 	buf_move(stage_out(s), &s->in, s->pending);
 	s->pending = 0;
 	const char *why = stage_failure(s);
-	if (why) {
-		log_error("plugin", "%s: a body hook %s", item->plugin->name, why);
-		x->decided_by = s->at;
-		series_add(item->inst->failures, 1);
-		return RUN_FAIL;
-	}
+	if (why)
+		return frame_failed(x, &s->frame, why);
 	if (s->ending && s->room == STAGE_ROOM)
 		stage_finish(s);
 	return RUN_NEXT;

@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "net/worker.h"
-#include "policy/running.h"
+#include "policy/blame.h"
 
 enum {
 	LOTS = 256,       /* as many as a gateway may have workers */
@@ -220,6 +220,6 @@ bool ticket_resume(sluice_ticket t)
 		(void)pthread_mutex_unlock(&l->lock);
 	}
 	if (!was_given)
-		running_tell_misuse("sluice_resume()", "sluice_park() gave no such ticket");
+		blame_misuse("sluice_resume()", "sluice_park() gave no such ticket");
 	return wakes;
 }

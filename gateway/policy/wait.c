@@ -7,7 +7,8 @@
 
 #include "base/sanitize.h"
 #include "base/stat.h"
-#include "policy/running.h"
+#include "policy/blame.h"
+#include "policy/guard.h"
 #include "policy/ticket.h"
 #include "store/store.h"
 #include "tls/client.h"
@@ -49,26 +50,23 @@ static const struct {
 	[WAIT_STORE] = { "a store", "a call of a store" },
 };
 
-/* Why x cannot be parked now, as the rest of a sentence; NULL: it can. */
-static const char *wait_refused(const sluice_exchange *x, bool has_callback)
+/* Whether x can be parked now. */
+static bool wait_may(const sluice_exchange *x, const char *service, bool has_callback)
 {
-	if (!run_calls(x))
-		return "it is for the exchange whose hook runs, on its own thread";
+	if (!guard_hook(x, service))
+		return false;
 	if (!x->frame->may_wait)
-		return "this hook cannot wait";
+		return guard_refuse(service, "this hook cannot wait");
 	if (x->frame->wait)
-		return "the hook waits for something already";
-	return has_callback ? NULL : "the callback is NULL";
+		return guard_refuse(service, "the hook waits for something already");
+	return has_callback || guard_refuse(service, "the callback is NULL");
 }
 
 /* NULL when it is refused, with a line in the log, or when the exchange's memory is spent. */
 static struct run_wait *wait_new(sluice_exchange *x, enum wait_kind kind, bool has_callback)
 {
-	const char *why = wait_refused(x, has_callback);
-	if (why) {
-		running_tell_misuse(wait_names[kind].call, why);
+	if (!wait_may(x, wait_names[kind].call, has_callback))
 		return NULL;
-	}
 	struct run_wait *w = x->spare_wait;
 	struct frame *f = x->frame;
 	if (!w)
@@ -193,9 +191,11 @@ sluice_verdict host_sleep(sluice_exchange *x, uint64_t ms, sluice_hook then)
 sluice_verdict host_park(sluice_exchange *x, uint64_t timeout_ms, sluice_ticket *ticket,
 	sluice_park_fn then)
 {
-	if (!ticket || timeout_ms == 0) {
-		running_tell_misuse(wait_names[WAIT_TICKET].call,
-			ticket ? "no time is given" : "there is no place for the ticket");
+	const char *service = wait_names[WAIT_TICKET].call;
+	if (!guard_given(ticket, service, "there is no place for the ticket"))
+		return SLUICE_FAIL;
+	if (timeout_ms == 0) {
+		blame_misuse(service, "no time is given");
 		return SLUICE_FAIL;
 	}
 	struct run_wait *w = wait_new(x, WAIT_TICKET, then);
@@ -226,6 +226,8 @@ static void wait_on_fetch(void *ctx, const sluice_fetch_response *r)
 sluice_verdict host_fetch(sluice_exchange *x, const sluice_fetch_request *r, sluice_fetch_fn then)
 {
 	sluice_fetch_response failed = { .size = sizeof(failed), .status = SLUICE_ERROR };
+	if (!guard_given(r, wait_names[WAIT_FETCH].call, "the request is NULL"))
+		return SLUICE_FAIL;
 	struct run_wait *w = wait_new(x, WAIT_FETCH, then);
 	const char *why = NULL;
 	if (!w)
@@ -288,6 +290,11 @@ sluice_verdict host_store_eval(sluice_exchange *x, const sluice_store *s,
 	const sluice_script *script, sluice_str key, const sluice_str *args, size_t nargs,
 	uint64_t timeout_ms, sluice_store_fn then)
 {
+	static const char service[] = "sluice_store_eval()";
+	if (!guard_given(s, service, "the store is NULL") ||
+		!guard_given(script, service, "the script is NULL") ||
+		(nargs && !guard_given(args, service, "the arguments are NULL")))
+		return SLUICE_FAIL;
 	struct run_wait *w = wait_new_store(x, s, then);
 	if (!w)
 		return SLUICE_FAIL;
@@ -298,6 +305,10 @@ sluice_verdict host_store_eval(sluice_exchange *x, const sluice_store *s,
 sluice_verdict host_store_command(sluice_exchange *x, const sluice_store *s, const sluice_str *argv,
 	size_t argc, uint64_t timeout_ms, sluice_store_fn then)
 {
+	static const char service[] = "sluice_store_command()";
+	if (!guard_given(s, service, "the store is NULL") ||
+		!guard_given(argc ? argv : NULL, service, "the command is empty"))
+		return SLUICE_FAIL;
 	struct run_wait *w = wait_new_store(x, s, then);
 	if (!w)
 		return SLUICE_FAIL;

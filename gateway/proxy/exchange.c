@@ -2,6 +2,7 @@
 #include "proxy/exchange.h"
 
 #include "base/log.h"
+#include "policy/blame.h"
 #include "policy/stage.h"
 #include "proxy/fields.h"
 #include "proxy/forward.h"
@@ -137,9 +138,9 @@ static void exchange_on_stage_failed(struct lane *l, enum run_result r)
 		return;
 	}
 	if (r == RUN_REPLY)
-		log_warn("plugin",
-			"%s: answers (%s) when a response is under way: it is broken off",
-			x->px.chain->v[x->px.decided_by].plugin->name,
+		blame(x->px.chain->v[x->px.decided_by].inst,
+			request ? RUN_REQUEST_BODY : RUN_RESPONSE_BODY, BLAME_FAILED,
+			"it answers (%s) when a response is under way, which is broken off",
 			x->px.answer.code ? x->px.answer.code : "with a body");
 	exchange_break_off(x, err);
 }

@@ -139,20 +139,23 @@ static inline void sluice_attr_provide(sluice_exchange *x, const char *ns, sluic
 {
 	sluice_host_table->attr_provide(x, ns, fn, ctx);
 }
-/* A short code (string constant, e.g. "limit-store-down") for the access log and the metrics. */
+/* A short code (string constant of 1 to 64 bytes [a-z0-9-], e.g. "limit-store-down") for the access
+ * log and the metrics. */
 static inline void sluice_note(sluice_exchange *x, const char *code)
 {
 	sluice_host_table->note(x, code);
 }
-/* Answer with an RFC 9457 problem document. status 400..599; code: string constant of [a-z0-9-],
- * stable: it becomes part of the document's type, the log's reason and a metric's label; detail: a
- * sentence for the client, copied. */
+/* Answer with an RFC 9457 problem document. status 400..599, else SLUICE_FAIL; code: string
+ * constant of 1 to 64 bytes [a-z0-9-], stable: it becomes part of the document's type, the log's
+ * reason and a metric's label; in place of another code stands "refused"; detail: a sentence for
+ * the client, copied. */
 static inline sluice_verdict sluice_refuse(sluice_exchange *x, int status, const char *code,
 	const char *detail)
 {
 	return sluice_host_table->refuse(x, status, code, detail);
 }
-/* Answer with a body of the plugin's own (copied). */
+/* Answer with a body of the plugin's own (copied). status 200..599; else, or with a content type
+ * that no field can have, SLUICE_FAIL. */
 static inline sluice_verdict sluice_reply(sluice_exchange *x, int status, sluice_str content_type,
 	sluice_str body)
 {

@@ -19,6 +19,10 @@
  *    free().
  *  - An exchange and all its hooks live on one worker thread. Configuration callbacks run on the
  *    main thread.
+ *  - No service crashes for want of an argument, or on a thread that may not call it: such a call
+ * does nothing, returns what the service returns on failure (0, false, NULL, SLUICE_FAIL), and has
+ * a line in the log. The main thread's services are for the main thread, outside of hooks; those of
+ * an exchange are for its thread, while the gateway calls the plugin for it.
  *  - If the client leaves while an exchange is parked, its callback is dropped, and on_complete
  *    still runs once.
  *  - Structs that carry `size` grow at the end only; the host reads no more than `size` bytes of

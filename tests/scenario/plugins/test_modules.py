@@ -155,7 +155,9 @@ def probed(gateway, origin, probe):
     return make
 
 
-BAD = ("fail", "wait-for-nothing", "reply-without", "odd-verdict", "bad-reply")
+BAD = {"fail": "it returned SLUICE_FAIL", "wait-for-nothing": "it returned SLUICE_WAIT and waits for nothing",
+       "reply-without": "it returned SLUICE_REPLY without an answer", "odd-verdict": "it returned a number that is no verdict",
+       "bad-reply": "it returned SLUICE_FAIL"}
 
 
 def test_hooks_that_fail(probed):
@@ -167,7 +169,10 @@ def test_hooks_that_fail(probed):
             r = c.get(f"/{path}")
             assert (r.status, refusal(r)) == (500, "plugin-failed"), path
             assert b"upstream" not in r.body and "x-evil" not in r.fields
-    assert "a hook returned 99 without what belongs to it" in g.log()
+    for path in routes:
+        why = next(says for act, says in BAD.items() if f"-{act}-" in path)
+        hook = f"on_{path.split('-')[0]}"
+        assert re.search(rf'error plugin: plugin instance "{path}/0" \(probe\) in {hook}: {why}; route {path}, request \w', g.log()), path
 
 
 def test_hooks_that_answer(probed):

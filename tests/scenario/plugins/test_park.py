@@ -143,6 +143,6 @@ def test_work_is_bounded(parking):
 def test_misuse(parking):
     g, _ = parking()
     assert g.get("/zeros").status == 204
-    g.wait_log(r'sluice_resume\(\) is refused: sluice_park\(\) gave no such ticket; called by plugin instance "zeros" \(park-probe\) in on_request')
+    g.wait_log(r'plugin instance "zeros" \(park-probe\) in on_request: sluice_resume\(\) is refused: sluice_park\(\) gave no such ticket')
     assert g.get("/thread").status == 500
-    g.wait_log(r"sluice_park\(\) is refused: it is for the exchange whose hook runs, on its own thread; called by a thread that is no worker")
+    g.wait_log(r"a thread that is no worker: sluice_park\(\) is refused: it is for the exchange whose hook runs, on its own thread")

@@ -6,6 +6,7 @@
 TEST(set_add_remove)
 {
 	walk_begin(1, "A: 1\nB: 2\na: 3\n", 0);
+	walk_enter(0);
 	(void)walk_request();
 	sluice_field_set(walk, SLUICE_REQUEST, SLUICE_STR("a"), SLUICE_STR("new"));
 	assert_string_equal(fields_text(&walk->request->fields), "B=2,a=new,");
@@ -20,6 +21,7 @@ TEST(set_add_remove)
 	sluice_field_set(walk, SLUICE_REQUEST, str_of(name), str_of(value));
 	name[0] = value[0] = '?';
 	assert_string_equal(fields_text(&walk->request->fields), "B=2,C=padded,D=,E=copied,");
+	walk_leave();
 	walk_end();
 }
 
@@ -87,6 +89,7 @@ TEST(values)
 TEST(set_and_remove_hold_for_every_spelling)
 {
 	walk_begin(1, "x_user-ID: a\nX-User-Id: b\nX_USER_ID: c\nX-UserId: d\nX-Tag: e\n", 0);
+	walk_enter(0);
 	(void)walk_request();
 	walk->request->body = BODY_CHUNKED;
 	sluice_field_set(walk, SLUICE_REQUEST, SLUICE_STR("X-User-Id"), SLUICE_STR("new"));
@@ -106,6 +109,7 @@ TEST(set_and_remove_hold_for_every_spelling)
 		SLUICE_STR("content_length"), SLUICE_STR("1")));
 	assert_null(sluice_field_refused(SLUICE_REQUEST, SLUICE_FIELD_SET, SLUICE_STR("X-Real-IP"),
 		SLUICE_STR("x")));
+	walk_leave();
 	walk_end();
 }
 
@@ -135,15 +139,19 @@ TEST(kept_for_the_response)
 {
 	walk_begin(1, "", 0);
 	(void)walk_request();
+	walk_enter(0);
 	sluice_field_set(walk, SLUICE_RESPONSE, SLUICE_STR("A"), SLUICE_STR("1"));
 	sluice_field_add(walk, SLUICE_RESPONSE, SLUICE_STR("A"), SLUICE_STR("2"));
 	sluice_field_set(walk, SLUICE_RESPONSE, SLUICE_STR("B"), SLUICE_STR("3"));
 	sluice_field_remove(walk, SLUICE_RESPONSE, SLUICE_STR("A"));
 	sluice_field_add(walk, SLUICE_RESPONSE, SLUICE_STR("A"), SLUICE_STR("4"));
+	walk_leave();
 	assert_string_equal(fields_text(&walk->request->fields), "");
 	(void)walk_response(200);
 	assert_string_equal(fields_text(&walk->response->fields), "B=3,A=4,");
+	walk_enter(0);
 	sluice_field_set(walk, SLUICE_RESPONSE, SLUICE_STR("B"), SLUICE_STR("now"));
+	walk_leave();
 	assert_string_equal(fields_text(&walk->response->fields), "A=4,B=now,");
 	/* another response takes its place: they hold for whatever response the exchange gets */
 	(void)walk_response(502);

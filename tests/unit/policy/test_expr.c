@@ -25,6 +25,7 @@ TEST(values)
 		"X-Key: k\nX-Key: second\nCookie: a=1; b=two words ;c; d=\"q\"; aa=9\nCookie: "
 		"e=5\nHost: h\nEmpty: \n",
 		0);
+	walk_enter(0);
 	assert_value("ip", "192.0.2.7");
 	assert_value("route", "the-route");
 	assert_value("host", "example.com");
@@ -58,6 +59,7 @@ TEST(values)
 	assert_value("claim:sub", "s");
 	sluice_field_remove(walk, SLUICE_REQUEST, SLUICE_STR("X-Key")); /* removed is gone */
 	(void)walk_request();
+	walk_leave();
 	walk_end();
 }
 
@@ -182,6 +184,7 @@ TEST(a_repeated_fact_is_told_to_be_one)
 		"X-One: 1\nX-Two: a\nX-Two: b\nCookie: s=1; t=2\nCookie: s=3; u\nX-Gone: "
 		"1\nX-Gone: 2\n",
 		0);
+	walk_enter(0);
 	walk->request->query = STR("key=fresh&one=1&k%65y=s%65cret&key");
 	assert_reading("query:key", SLUICE_READ_MANY, "fresh, secret, ");
 	assert_reading("query:one", SLUICE_READ_ONE, "1");
@@ -197,6 +200,7 @@ TEST(a_repeated_fact_is_told_to_be_one)
 	assert_reading("query:key", SLUICE_READ_MANY, "same, same");
 	sluice_field_remove(walk, SLUICE_REQUEST, SLUICE_STR("X-Gone"));
 	(void)walk_request();
+	walk_leave();
 	walk_end();
 }
 
@@ -205,6 +209,7 @@ TEST(a_part_of_the_path_is_decoded)
 	struct path_captures captures = { .n = 2,
 		.v = { { STR("user"), STR("%40lice+1") }, { STR("plain"), STR("bob") } } };
 	walk_begin(1, "", 0);
+	walk_enter(0);
 	assert_value("path:user", NULL);
 	walk->captures = &captures;
 	assert_value("path:user", "@lice+1");
@@ -212,15 +217,18 @@ TEST(a_part_of_the_path_is_decoded)
 	assert_value("path:other", NULL);
 	assert_true(str_eq(sluice_attr(walk, STR("path:user")), STR("@lice+1")));
 	walk->captures = NULL;
+	walk_leave();
 	walk_end();
 }
 
 TEST(scheme_is_what_a_trusted_proxy_told)
 {
 	walk_begin(1, "", 0);
+	walk_enter(0);
 	walk->scheme = STR("https");
 	assert_value("scheme", "https");
 	assert_true(str_eq(sluice_get(walk, SLUICE_I_SCHEME), STR("https")));
+	walk_leave();
 	walk_end();
 }
 
@@ -244,12 +252,14 @@ TEST(plugins_and_expressions_read_the_same)
 	};
 	struct expr_wrong wrong;
 	walk_begin(1, "", 0);
+	walk_enter(0);
 	for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++) {
 		const sluice_expr *e = expr_compile(&arena, str_of(both[i].text), NULL, &wrong);
 		sluice_str got = sluice_get(walk, both[i].info);
 		assert_true(got.len > 0);
 		assert_true(str_eq(got, expr_value(walk, e)));
 	}
+	walk_leave();
 	walk_end();
 }
 

@@ -1,4 +1,5 @@
 /* policy/run: the order of hooks, and what their verdicts do. */
+#include "policy/attr.h"
 #include "walk_kit.h"
 
 static sluice_verdict refuse(sluice_exchange *x, const void *conf)
@@ -202,7 +203,7 @@ TEST(verdicts_that_do_not_fit)
 		{ park_and_go_on, RUN_NEXT },
 		{ park_and_refuse, RUN_REPLY },
 		{ park_twice, RUN_FAIL },
-		{ refuse_without_code, RUN_FAIL },
+		{ refuse_without_code, RUN_REPLY },
 		{ refuse_with_200, RUN_FAIL },
 		{ reply_with_100, RUN_FAIL },
 		{ reply_with_a_split_head, RUN_FAIL },
@@ -398,7 +399,7 @@ TEST(without_memory)
 	parts[0].on_request = spend_all;
 	assert_int_equal(walk_request(), RUN_FAIL);
 	assert_true(walk->arena->failed);
-	assert_null(sluice_attr(walk, SLUICE_STR("a")).data);
+	assert_null(attr_find(walk, STR("a")).data);
 	assert_string_equal(fields_text(&walk->request->fields), "");
 	walk_end();
 	assert_string_equal(trace, "q0 now c0 ");
@@ -486,6 +487,7 @@ TEST(facts)
 	sluice_pair pair;
 	size_t iter = 0;
 	walk_begin(1, "A: 1\nB: 2\nA: 3\n", 0);
+	walk_enter(0);
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++)
 		assert_str(sluice_get(walk, v[i].what), v[i].is);
 	assert_null(sluice_get(walk, (sluice_info)99).data); /* of a newer header */
@@ -502,9 +504,12 @@ TEST(facts)
 	assert_false(sluice_field_next(walk, SLUICE_REQUEST, &iter, &pair));
 	iter = 0;
 	assert_false(sluice_field_next(walk, SLUICE_RESPONSE, &iter, &pair));
+	walk_leave();
 	(void)walk_request();
 	(void)walk_response(204);
+	walk_enter(0);
 	assert_int_equal(sluice_response_status(walk), 204);
+	walk_leave();
 	walk_end();
 }
 

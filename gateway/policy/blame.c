@@ -1,0 +1,75 @@
+/* What the log says of plugins that misbehave. See blame.h. */
+#include "policy/blame.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "policy/running.h"
+
+static const enum log_level levels[BLAMES] = {
+	[BLAME_FAILED] = LOG_ERROR,
+	[BLAME_MISUSE] = LOG_ERROR,
+	[BLAME_CHANGE] = LOG_WARN,
+};
+
+/* For threads on which no instance runs. */
+static struct blame_quiet of_nobody[BLAMES];
+
+/* Whether a line may be written now; *untold is then the number of those that were left out. */
+static bool quiet_is_over(struct blame_quiet *q, uint64_t *untold)
+{
+	uint64_t now = clock_ns();
+	uint64_t until = atomic_load_explicit(&q->until_ns, memory_order_relaxed);
+	if (now < until ||
+		!atomic_compare_exchange_strong(&q->until_ns, &until,
+			now + BLAME_QUIET_S * NS_PER_S)) {
+		atomic_fetch_add_explicit(&q->untold, 1, memory_order_relaxed);
+		return false;
+	}
+	*untold = atomic_exchange_explicit(&q->untold, 0, memory_order_relaxed);
+	return true;
+}
+
+static void blame_write(struct blame_quiet *q, enum blame what, const char *who, const char *fmt,
+	va_list ap)
+{
+	char text[1024], more[48] = "";
+	uint64_t untold;
+	if (!quiet_is_over(q, &untold))
+		return;
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	if (untold)
+		(void)snprintf(more, sizeof(more), "; %llu more since the last line",
+			(unsigned long long)untold);
+	log_write(levels[what], "plugin", "%s: %s%s", who, text, more);
+}
+
+void blame(sluice_instance *inst, unsigned call, enum blame what, const char *fmt, ...)
+{
+	char who[RUNNING_TEXT];
+	va_list ap;
+	running_name(inst, call, who);
+	va_start(ap, fmt);
+	blame_write(&inst->blamed[what], what, who, fmt, ap);
+	va_end(ap);
+}
+
+static void blame_thread(enum blame what, const char *fmt, va_list ap)
+{
+	char who[RUNNING_TEXT];
+	sluice_instance *inst = running_here(who);
+	blame_write(inst ? &inst->blamed[what] : &of_nobody[what], what, who, fmt, ap);
+}
+
+void blame_caller(enum blame what, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	blame_thread(what, fmt, ap);
+	va_end(ap);
+}
+
+void blame_misuse(const char *service, const char *why)
+{
+	blame_caller(BLAME_MISUSE, "%s is refused: %s", service, why);
+}
