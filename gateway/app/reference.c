@@ -66,9 +66,10 @@ static const char facts_text[] = "The facts that an expression or a placeholder 
 				 "texts. A fact that no part of the configuration can provide is "
 				 "a mistake; one that a plugin provides only after it is used is "
 				 "a warning.";
-static const char plugins_text[] = "An instance of a plugin has a name in the block `plugins`, "
-				   "or is written in a route's `plugins`. It has `use`, the name "
-				   "of the plugin, and the options of that plugin:";
+static const char plugins_text[] =
+	"An instance of a plugin has a name in the block `plugins`, "
+	"or is written in the `plugins` of a listener or route. It has `use`, the name "
+	"of the plugin, and the options of that plugin:";
 
 /* The fact as it is written, with NAME behind a colon. */
 static const char *fact_word(const struct fact_info *f, char buf[64])

@@ -391,6 +391,22 @@ static void instance_of(struct json_out *o, const struct schema *s, const struct
 	json_bool(o, false);
 }
 
+/* Names of instances and chains, and instances written in place. */
+static void list_of_instances(struct json_out *o, const char *type)
+{
+	member_type(o, type);
+	member_open(o, "items", '{');
+	member_open(o, "anyOf", '[');
+	json_open(o, '{');
+	member_type(o, "string");
+	json_close(o, '}');
+	json_open(o, '{');
+	member_str(o, "$ref", "#/$defs/instance");
+	json_close(o, '}');
+	json_close(o, ']');
+	json_close(o, '}');
+}
+
 static void definitions(struct json_out *o, const struct schema *s)
 {
 	member_open(o, "environment", '{');
@@ -413,22 +429,19 @@ static void definitions(struct json_out *o, const struct schema *s)
 	member_open(o, "instances_by_name", '{');
 	member_type(o, "object null");
 	member_open(o, "additionalProperties", '{');
+	member_open(o, "anyOf", '[');
+	json_open(o, '{');
 	member_str(o, "$ref", "#/$defs/instance");
+	json_close(o, '}');
+	json_open(o, '{');
+	list_of_instances(o, "array");
+	json_close(o, '}');
+	json_close(o, ']');
 	json_close(o, '}');
 	json_close(o, '}');
 
 	member_open(o, "instances_in_order", '{');
-	member_type(o, "array null");
-	member_open(o, "items", '{');
-	member_open(o, "anyOf", '[');
-	json_open(o, '{');
-	member_type(o, "string");
-	json_close(o, '}');
-	json_open(o, '{');
-	member_str(o, "$ref", "#/$defs/instance");
-	json_close(o, '}');
-	json_close(o, ']');
-	json_close(o, '}');
+	list_of_instances(o, "array null");
 	json_close(o, '}');
 }
 

@@ -13,8 +13,8 @@
 enum schema_node {
 	SCHEMA_ANY = 0,
 	SCHEMA_INSTANCE,      /* an instance of a plugin */
-	SCHEMA_INSTANCE_MAP,  /* instances by name */
-	SCHEMA_INSTANCE_LIST, /* names of instances, or instances written in place */
+	SCHEMA_INSTANCE_MAP,  /* instances, and lists of them, by name */
+	SCHEMA_INSTANCE_LIST, /* names of these, or instances written in place */
 };
 
 struct schema_plugin {

@@ -74,6 +74,12 @@ const sluice_option listener_options[] = {
 		.min = "1", .max = "64", .doc = "what routes and logs call it"),
 	SLUICE_OPTION(SLUICE_T_STR, struct listener_conf, address, .flags = SLUICE_F_REQUIRED,
 		.doc = "where it listens: ADDRESS:PORT, [IPV6]:PORT or unix:PATH"),
+	SLUICE_OPTION(SLUICE_T_NODE, struct listener_conf, plugins,
+		.doc = "what runs for each of its requests before a route is chosen, also for "
+		       "those "
+		       "without a route, in this order: names of instances and chains in "
+		       "`plugins`, "
+		       "or instances in place"),
 	SLUICE_OPTION(SLUICE_T_FLAGS, struct listener_conf, protocols, .def = "[http/1.1]",
 		.choices = protocols, .min = "1", .flags = SLUICE_F_NEW,
 		.doc = "what it speaks; TLS clients choose by ALPN, h2 is offered first, and plain "

@@ -9,6 +9,8 @@
 
 enum front_protocol { FRONT_H2 = 1 << 0, FRONT_HTTP1 = 1 << 1 };
 
+struct node;
+
 /* milliseconds */
 struct listener_timeouts {
 	uint64_t head, body, idle;
@@ -34,7 +36,8 @@ struct listener_forwarded {
 
 struct listener_conf {
 	sluice_str name, address;
-	uint64_t protocols; /* enum front_protocol */
+	const struct node *plugins; /* a list of names and instances in place; NULL: none */
+	uint64_t protocols;         /* enum front_protocol */
 	struct listener_timeouts timeouts;
 	struct listener_linger linger;
 	uint64_t min_rate;             /* bytes a second; 0: any */

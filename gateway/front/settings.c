@@ -63,6 +63,7 @@ struct front_settings *front_settings_new(struct front *f, const struct front_li
 	s->balancers = cidr_set_ref(a->balancers);
 	s->shared = (struct conn_listener){
 		.name = str_of(s->name),
+		.addr = &s->addr,
 		.max_client_requests = requests ? requests : UINT32_MAX,
 		.trust = { cidr_set_ref(a->trusted_proxies),
 			(enum client_ip_from)c->client_ip_from },

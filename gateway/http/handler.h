@@ -104,6 +104,7 @@ enum conn_via { VIA_WRITTEN, VIA_SILENT };
 /* What all connections of a listener have in common. */
 struct conn_listener {
 	sluice_str name;
+	const struct addr *addr; /* borrowed: lives as long; where it listens; NULL: not known */
 	struct client_trust trust;
 	sluice_strs kept; /* names of edge fields that are forwarded from every client */
 	enum conn_via via;

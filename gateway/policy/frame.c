@@ -104,7 +104,7 @@ static void frame_pop(sluice_exchange *x)
 enum run_result frame_failed(sluice_exchange *x, const struct frame *f, const char *why)
 {
 	sluice_instance *inst = f->item->inst;
-	x->decided_by = run_item_index(x, f->item);
+	x->decided_by = f->item->place;
 	x->answer.status = 0;
 	series_add(inst->failures, 1);
 	blame(inst, f->call, BLAME_FAILED, "%s%s; route %.*s, request %.*s", why,
@@ -138,7 +138,7 @@ static enum run_result frame_judge(sluice_exchange *x, const struct frame *f, sl
 	const char *wrong = frame_verdict_wrong(x, v);
 	if (wrong)
 		return frame_failed(x, f, wrong);
-	x->decided_by = run_item_index(x, f->item);
+	x->decided_by = f->item->place;
 	return RUN_REPLY;
 }
 

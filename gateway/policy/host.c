@@ -21,7 +21,7 @@
 /* Memory of one plugin of the chain. */
 struct run_state {
 	struct run_state *next;
-	const struct chain_item *item; /* borrowed: of the chain */
+	uint32_t place; /* its place in the chain */
 	void *data;
 };
 
@@ -135,15 +135,16 @@ static void *host_state(sluice_exchange *x, size_t n)
 {
 	if (!guard_hook(x, "sluice_state()"))
 		return NULL;
+	uint32_t place = run_item(x)->place;
 	for (const struct run_state *s = x->states; s; s = s->next) {
-		if (s->item == run_item(x))
+		if (s->place == place)
 			return s->data;
 	}
 	struct run_state *s = arena_alloc(x->arena, sizeof(*s));
 	void *data = s ? arena_zalloc(x->arena, n) : NULL;
 	if (!data)
 		return NULL;
-	*s = (struct run_state){ .next = x->states, .item = run_item(x), .data = data };
+	*s = (struct run_state){ .next = x->states, .place = place, .data = data };
 	x->states = s;
 	return data;
 }

@@ -74,7 +74,7 @@ sluice_str instance_ca_file(const sluice_instance *inst, struct arena *a, sluice
 
 void instance_add_fact(sluice_instance *inst, const sluice_expr *e, sluice_side side)
 {
-	if (!expr_is_stated(e) && e->fact != FACT_CAPTURE)
+	if (fact_table[e->fact].how == FACT_REQUEST)
 		return;
 	struct instance_fact *f = arena_new(&inst->arena, struct instance_fact);
 	*f = (struct instance_fact){ .next = inst->facts, .text = e->text, .side = side };

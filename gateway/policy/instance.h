@@ -54,8 +54,8 @@ enum {
 	INSTANCE_UPSTREAMS = 64
 };
 
-/* A fact that the instance's options name and that not every request has: one that a plugin states,
- * or one of the route's path. */
+/* A fact that the instance's options name and that is not known of every request from the start:
+ * one that a plugin states, or one of the route. */
 struct instance_fact {
 	struct instance_fact *next;
 	sluice_str text;

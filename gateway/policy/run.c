@@ -1,7 +1,7 @@
 /*
- * Walking a route's plugins: in order for the request, in reverse for the response, once more at
- * the end. A hook that waits ends the walk for now; run_resume() goes on with it when the answer
- * has come.
+ * Walking the plugins of a listener and of a route: in order for the request, in reverse for the
+ * response, once more at the end. A hook that waits ends the walk for now; run_resume() goes on
+ * with it when the answer has come.
  */
 #include "policy/run.h"
 
@@ -76,6 +76,39 @@ enum run_result run_request(sluice_exchange *x, const struct chain *chain)
 	x->chain = chain;
 	x->phase = RUN_REQUEST;
 	x->at = 0;
+	return run_walk_request(x);
+}
+
+static void chain_copy(struct chain_item *to, const struct chain *from, uint32_t place)
+{
+	for (uint32_t i = 0; i < from->n; i++) {
+		to[place + i] = from->v[i];
+		to[place + i].place = place + i;
+	}
+}
+
+/* Places do not change, so what the listener's plugins left in x (memory, facts that they provide,
+ * bodies that they asked for) finds its plugin in the new chain. */
+bool run_append(sluice_exchange *x, const struct chain *chain)
+{
+	const struct chain *first = x->chain;
+	if (chain->n == 0)
+		return true;
+	struct chain *both = arena_new(x->arena, struct chain);
+	struct chain_item *v = arena_alloc(x->arena, (first->n + chain->n) * sizeof(*v));
+	if (!both || !v)
+		return false;
+	chain_copy(v, first, 0);
+	chain_copy(v, chain, first->n);
+	*both = (struct chain){ .v = v,
+		.n = first->n + chain->n,
+		.has_response = first->has_response || chain->has_response };
+	x->chain = both;
+	return true;
+}
+
+enum run_result run_request_rest(sluice_exchange *x)
+{
 	return run_walk_request(x);
 }
 

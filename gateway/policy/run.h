@@ -1,6 +1,6 @@
 /*
- * The plugins' side of an exchange: the walk over a route's plugins, and their results so far.
- * Embedded in the exchange of proxy/. Its worker's thread only.
+ * The plugins' side of an exchange: the walk over the plugins of its listener and of its route, and
+ * their results so far. Embedded in the exchange of proxy/. Its worker's thread only.
  */
 #ifndef POLICY_RUN_H
 #define POLICY_RUN_H
@@ -11,12 +11,14 @@
 #include "policy/timeline.h"
 #include "route/pattern.h"
 
-/* A route's plugins in order. Immutable, in the snapshot. */
+/* The plugins of a listener or of a route in order. Immutable; in the snapshot, or in the arena of
+ * an exchange that runs both. */
 struct chain_item {
 	const sluice_plugin *plugin;
 	const void *conf;
 	sluice_instance *inst;
-	uint32_t slot; /* index of the instance in its snapshot */
+	uint32_t slot;  /* index of the instance in its snapshot */
+	uint32_t place; /* its index in the chain */
 	/* in the snapshot: for each of inst->upstreams the index of the snapshot's upstream; NULL:
 	 * it names none */
 	const uint32_t *upstreams;
@@ -56,12 +58,13 @@ struct sluice_exchange {
 	struct request_head *request;
 	struct response_head *response; /* NULL before there is one */
 	struct worker *worker;
-	const struct chain *chain;            /* NULL: the route has no plugins */
+	/* the plugins that run: the route's, behind those of the listener; NULL: there are none */
+	const struct chain *chain;
 	struct instance_worker *const *slots; /* of the view */
 	struct instance_keeper *keeper;       /* borrowed: the view, which holds them */
 	sluice_str route_name, upstream_name, request_id;
 	/* index in the snapshot: the route's upstream, or the one that a plugin set; -1: none, the
-	 * gateway answers. Known once the request is routed. */
+	 * gateway answers. Known once the request is routed; before that, once upstream_name is. */
 	int32_t upstream;
 	/* the peer's address and how it connected, unless a trusted proxy says otherwise */
 	sluice_str client_ip, scheme;
@@ -100,8 +103,13 @@ struct sluice_exchange {
 
 /* Called once the caller has zeroed x and set client, request, worker, slots and on_resumed. */
 void run_init(sluice_exchange *x);
-/* Run all request hooks. */
+/* Run all request hooks of a chain: the route's, or the listener's. */
 enum run_result run_request(sluice_exchange *x, const struct chain *chain);
+/* The listener's request hooks have run: add the route's chain behind the listener's, so that both
+ * are one chain from now on. False: no memory. */
+must_use bool run_append(sluice_exchange *x, const struct chain *chain);
+/* Run the request hooks of what was appended. */
+enum run_result run_request_rest(sluice_exchange *x);
 /* x->response is set: apply the edits that were made before, then run the response hooks in
  * reverse, from the plugin before x->response_start. So a response that replaces another does not
  * run the same hooks again. */
@@ -124,11 +132,6 @@ bool run_cleanup(sluice_exchange *x, void (*fn)(void *arg), void *arg);
 static inline const struct chain_item *run_item(const sluice_exchange *x)
 {
 	return x->frame->item;
-}
-/* Its index in the chain. */
-static inline uint32_t run_item_index(const sluice_exchange *x, const struct chain_item *item)
-{
-	return (uint32_t)(item - x->chain->v);
 }
 
 #endif

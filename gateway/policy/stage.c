@@ -66,7 +66,7 @@ bool stage_want(sluice_exchange *x, int side, const sluice_body_plan *plan)
 {
 	if (!guard_hook(x, "sluice_body_want()"))
 		return false;
-	uint32_t place = run_item_index(x, run_item(x));
+	uint32_t place = run_item(x)->place;
 	const char *why = stage_refused(x, side, plan);
 	if (why) {
 		blame_misuse("sluice_body_want()", why);

@@ -124,6 +124,7 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 		build_stated(&b);
 		env->policy->names = &b.names;
 		build_plugins(&b);
+		build_listener_plugins(&b);
 		build_check_route_names(&b);
 		build_routes(&b);
 		build_stories(&b);
@@ -162,6 +163,20 @@ void snapshot_free(struct snapshot *s)
 	free(s);
 	n_snapshots--;
 	stat_dec(STAT_SNAPSHOTS);
+}
+
+const struct snapshot_listener *snapshot_listener_of(const struct snapshot *s,
+	const struct conn_listener *of)
+{
+	for (size_t i = 0; i < s->n_listeners; i++) {
+		if (str_eq(s->listeners[i].conf->name, of->name))
+			return &s->listeners[i];
+	}
+	for (size_t i = 0; of->addr && i < s->n_listeners; i++) {
+		if (addr_eq(&s->listeners[i].addr, of->addr))
+			return &s->listeners[i];
+	}
+	return NULL;
 }
 
 size_t snapshot_count(void)

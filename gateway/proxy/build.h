@@ -6,18 +6,48 @@
 #include "policy/stated.h"
 #include "proxy/snapshot.h"
 
+enum { CHAIN_MAX = 64 }; /* plugins of one listener or route */
+
+/* A plugin in a list. */
+struct build_link {
+	struct chain_item item;
+	const struct node *at; /* where it is written, or named */
+};
+struct build_links {
+	uint32_t n;
+	struct build_link v[CHAIN_MAX];
+};
+
+enum named_state {
+	NAMED_INSTANCE,
+	CHAIN_NEW,
+	CHAIN_OPEN,   /* its list is being read */
+	CHAIN_DONE,   /* links is what it stands for */
+	CHAIN_BROKEN, /* a mistake in it is reported */
+};
+
+/* An entry of `plugins`: an instance, or a chain. */
+struct named_plugin {
+	sluice_str name;
+	const struct node *node;
+	sluice_instance *inst; /* NULL: a chain, or its mistake is reported */
+	uint32_t slot;
+	enum named_state state;
+	bool is_used;                /* some list names it */
+	struct named_plugin *inside; /* OPEN: the chain in whose list it stands; NULL: none */
+	const struct build_links *links;
+};
+
 struct build {
 	struct snapshot *snap;
 	const struct snapshot_env *env;
 	struct diag *diag;
 	struct config config;
 	struct bind bind;
-	struct named_instance {
-		sluice_str name;
-		sluice_instance *inst; /* NULL: its mistake is reported */
-		uint32_t slot;
-	} * named;
+	struct named_plugin *named;
 	size_t n_named;
+	/* the first of the snapshot's instances: those that are not of a single route */
+	size_t n_shared;
 	struct stated names; /* that plugins state */
 };
 
@@ -31,11 +61,18 @@ void build_upstreams(struct build *b);
 /* build_access.c */
 void build_access(struct build *b, const struct listener_conf *c, struct snapshot_listener *l);
 
-/* build_routes.c */
+/* build_plugins.c */
 void build_plugins(struct build *b);
-void build_routes(struct build *b);
+void build_listener_plugins(struct build *b);
+/* The chain that the list n of owner makes, and in *links where its plugins are written. n: NULL
+ * or null for no list. False when a mistake was reported. */
+bool build_chain(struct build *b, sluice_str owner, const struct node *n, struct chain *out,
+	struct build_links *links);
 /* Of all instances: after build_routes(). */
 void build_secrets(struct build *b);
+
+/* build_routes.c */
+void build_routes(struct build *b);
 
 /* build_warn.c: of a configuration without mistakes. */
 void build_warnings(struct build *b);
@@ -45,7 +82,10 @@ void build_warnings(struct build *b);
 /* Gather what the plugins of the file state, before any key expression is compiled. */
 void build_stated(struct build *b);
 /* Warn of facts that nothing states before a plugin of the route's chain uses them. */
-void build_check_facts(struct build *b, const struct route *r);
+void build_check_facts(struct build *b, const struct route *r, const struct build_links *links);
+/* The same for the plugins of a listener, which run before there is a route. */
+void build_check_listener_facts(struct build *b, const struct snapshot_listener *l,
+	const struct build_links *links);
 /* The same for a fact of the route's own answer, which is made behind all of the chain. */
 void build_check_answer_fact(struct build *b, const struct route *r, const struct node *at,
 	const sluice_expr *e);

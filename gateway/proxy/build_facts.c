@@ -1,5 +1,5 @@
-/* Facts that plugins state: which there are, and whether they are stated before somebody uses them.
- * Main thread. */
+/* Facts that are not known of every request from the start: which ones plugins state, and whether
+ * each is known before somebody uses it. Main thread. */
 #include "proxy/build.h"
 
 #include "policy/expr.h"
@@ -19,20 +19,32 @@ static void stated_of_node(struct build *b, const struct node *n)
 		b->names.extent = STATED_ANY;
 }
 
-static void stated_of_nodes(struct build *b, const struct node *n)
+static void stated_of_list(struct build *b, const struct node *n)
 {
-	for (uint32_t i = 0; n && (n->kind == NODE_MAP || n->kind == NODE_LIST) && i < n->n; i++)
+	for (uint32_t i = 0; n && n->kind == NODE_LIST && i < n->n; i++)
 		stated_of_node(b, n->v[i]);
+}
+
+/* Of instances and chains by name. */
+static void stated_of_map(struct build *b, const struct node *n)
+{
+	for (uint32_t i = 0; n && n->kind == NODE_MAP && i < n->n; i++) {
+		stated_of_node(b, n->v[i]);
+		stated_of_list(b, n->v[i]);
+	}
 }
 
 void build_stated(struct build *b)
 {
 	const struct gateway_conf *c = &b->snap->conf;
+	const struct listener_conf *listeners = c->listeners.v;
 	const struct route_conf *routes = c->routes.v;
 	b->names = (struct stated){ .extent = STATED_ALL };
-	stated_of_nodes(b, c->plugins);
+	stated_of_map(b, c->plugins);
+	for (size_t i = 0; i < c->listeners.n; i++)
+		stated_of_list(b, listeners[i].plugins);
 	for (size_t i = 0; i < c->routes.n; i++)
-		stated_of_nodes(b, routes[i].plugins);
+		stated_of_list(b, routes[i].plugins);
 }
 
 /* ---- whether in time ----------------------------------------------------------------------- */
@@ -62,36 +74,104 @@ static bool chain_states(const struct chain *c, uint32_t end, sluice_str fact)
 	return false;
 }
 
-/* A fact that is asked for where the first n of the chain have run. */
+/* Whether requests of that listener may take the route. */
+static bool route_serves(const struct route *r, const struct snapshot_listener *l)
+{
+	sluice_str only = r->conf->match.listener;
+	return !only.len || str_eq(only, l->conf->name);
+}
+
+/* Of the listeners whose requests may take the route: how many have plugins that state the fact,
+ * and in *without one that has none; NULL: all state it. */
+static size_t listeners_that_state(struct build *b, const struct route *r, sluice_str fact,
+	const struct snapshot_listener **without)
+{
+	const struct snapshot *s = b->snap;
+	size_t n = 0;
+	*without = NULL;
+	for (size_t i = 0; i < s->n_listeners; i++) {
+		const struct snapshot_listener *l = &s->listeners[i];
+		if (!route_serves(r, l))
+			continue;
+		if (chain_states(&l->chain, l->chain.n, fact))
+			n++;
+		else
+			*without = l;
+	}
+	return n;
+}
+
+/* A fact that is asked for where the listener's plugins and the first n of the route's have run. */
 static void check_fact(struct build *b, const struct route *r, const struct mark *at, uint32_t n,
 	sluice_str fact)
 {
-	sluice_str name = fact;
-	(void)str_cut(&name, ':');
-	if (str_starts(fact, fact_table[FACT_CAPTURE].text)) {
-		if (!route_captures(b, r, name))
-			diag_warn(b->diag, at,
-				"\"%.*s\" has no value here: the path of route \"%.*s\" has no "
-				"{%.*s}",
-				STR_ARG(fact), STR_ARG(r->name), STR_ARG(name));
+	const struct snapshot_listener *without;
+	sluice_str name;
+	enum fact f = fact_find(fact, &name);
+	if (f == FACT_CAPTURE && !route_captures(b, r, name))
+		diag_warn(b->diag, at,
+			"\"%.*s\" has no value here: the path of route \"%.*s\" has no {%.*s}",
+			STR_ARG(fact), STR_ARG(r->name), STR_ARG(name));
+	if (fact_table[f].how != FACT_STATED || chain_states(&r->chain, n, fact))
 		return;
-	}
-	if (chain_states(&r->chain, n, fact))
+	size_t states = listeners_that_state(b, r, fact, &without);
+	if (states && !without)
 		return;
-	diag_warn(b->diag, at,
-		"\"%.*s\" has no value here: no plugin before it states it on route \"%.*s\"",
-		STR_ARG(fact), STR_ARG(r->name));
+	if (states)
+		diag_warn(b->diag, at,
+			"\"%.*s\" has no value here in requests of listener \"%.*s\": no plugin "
+			"before it states it on route \"%.*s\"",
+			STR_ARG(fact), STR_ARG(without->conf->name), STR_ARG(r->name));
+	else
+		diag_warn(b->diag, at,
+			"\"%.*s\" has no value here: no plugin before it states it on route "
+			"\"%.*s\"",
+			STR_ARG(fact), STR_ARG(r->name));
 	if (chain_states(&r->chain, r->chain.n, fact))
 		diag_hint(b->diag, "put the plugin that states it first");
 }
 
-void build_check_facts(struct build *b, const struct route *r)
+void build_check_facts(struct build *b, const struct route *r, const struct build_links *links)
 {
 	for (uint32_t i = 0; i < r->chain.n; i++) {
-		struct mark at = node_mark(r->conf->plugins->v[i]);
+		struct mark at = node_mark(links->v[i].at);
 		/* response hooks run when all request hooks are through */
 		for (const struct instance_fact *f = r->chain.v[i].inst->facts; f; f = f->next)
 			check_fact(b, r, &at, f->side == SLUICE_REQUEST ? i : r->chain.n, f->text);
+	}
+}
+
+/* A fact that a request hook of the listener asks for, when the first n of its plugins have run. */
+static void check_early_fact(struct build *b, const struct snapshot_listener *l,
+	const struct mark *at, uint32_t n, sluice_str fact)
+{
+	sluice_str name;
+	if (fact_table[fact_find(fact, &name)].how != FACT_STATED) {
+		diag_warn(b->diag, at,
+			"\"%.*s\" has no value here: the plugins of listener \"%.*s\" run before a "
+			"route is chosen",
+			STR_ARG(fact), STR_ARG(l->conf->name));
+		return;
+	}
+	if (chain_states(&l->chain, n, fact))
+		return;
+	diag_warn(b->diag, at,
+		"\"%.*s\" has no value here: no plugin before it states it on listener \"%.*s\"",
+		STR_ARG(fact), STR_ARG(l->conf->name));
+	if (chain_states(&l->chain, l->chain.n, fact))
+		diag_hint(b->diag, "put the plugin that states it first");
+}
+
+void build_check_listener_facts(struct build *b, const struct snapshot_listener *l,
+	const struct build_links *links)
+{
+	for (uint32_t i = 0; i < l->chain.n; i++) {
+		struct mark at = node_mark(links->v[i].at);
+		/* response hooks run when also those of the route are through, whichever it is */
+		for (const struct instance_fact *f = l->chain.v[i].inst->facts; f; f = f->next) {
+			if (f->side == SLUICE_REQUEST)
+				check_early_fact(b, l, &at, i, f->text);
+		}
 	}
 }
 

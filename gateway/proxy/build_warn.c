@@ -39,25 +39,37 @@ static void warn_unused_upstreams(struct build *b)
 	}
 }
 
-static bool instance_is_used(const struct snapshot *s, const sluice_instance *inst)
+static bool chain_has(const struct chain *c, const sluice_instance *inst)
 {
-	for (size_t i = 0; i < s->n_routes; i++) {
-		for (size_t k = 0; k < s->routes[i].chain.n; k++) {
-			if (s->routes[i].chain.v[k].inst == inst)
-				return true;
-		}
+	for (uint32_t i = 0; i < c->n; i++) {
+		if (c->v[i].inst == inst)
+			return true;
 	}
 	return false;
 }
 
-static void warn_unused_instances(struct build *b)
+static bool instance_is_used(const struct snapshot *s, const sluice_instance *inst)
 {
-	const struct node *n = b->snap->conf.plugins;
+	for (size_t i = 0; i < s->n_listeners; i++) {
+		if (chain_has(&s->listeners[i].chain, inst))
+			return true;
+	}
+	for (size_t i = 0; i < s->n_routes; i++) {
+		if (chain_has(&s->routes[i].chain, inst))
+			return true;
+	}
+	return false;
+}
+
+static void warn_unused_plugins(struct build *b)
+{
 	for (size_t i = 0; i < b->n_named; i++) {
-		if (b->named[i].inst && !instance_is_used(b->snap, b->named[i].inst))
-			diag_warn_node(b->diag, n->v[i],
-				"no route uses the plugin instance \"%.*s\"",
-				STR_ARG(b->named[i].name));
+		const struct named_plugin *p = &b->named[i];
+		bool is_chain = p->state != NAMED_INSTANCE;
+		if (is_chain ? p->is_used : !p->inst || instance_is_used(b->snap, p->inst))
+			continue;
+		diag_warn_node(b->diag, p->node, "no route and no listener uses the %s \"%.*s\"",
+			is_chain ? "chain" : "plugin instance", STR_ARG(p->name));
 	}
 }
 
@@ -187,7 +199,7 @@ static void warn_routes(struct build *b)
 void build_warnings(struct build *b)
 {
 	warn_unused_upstreams(b);
-	warn_unused_instances(b);
+	warn_unused_plugins(b);
 	warn_unused_stores(b);
 	warn_clear_443(b);
 	warn_log_folder(b);

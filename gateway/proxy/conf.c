@@ -118,7 +118,7 @@ static const sluice_option route_options[] = {
 		.doc = "which requests it takes; all of it must be met"),
 	SLUICE_OPTION(SLUICE_T_NODE, struct route_conf, plugins,
 		.doc = "what runs before the request is passed on, in this order: names of "
-		       "`plugins`, or instances in place"),
+		       "instances and chains in `plugins`, or instances in place"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct route_conf, upgrade, .max = "8",
 		.doc = "protocols a client may change to on this route, such as websocket: the "
 		       "connection becomes a tunnel"),
@@ -163,7 +163,9 @@ const sluice_option gateway_options[] = {
 		.sub_size = sizeof(struct store_conf), .max = "16",
 		.doc = "where plugins keep counts: Redis, or memory of this process"),
 	SLUICE_OPTION(SLUICE_T_NODE, struct gateway_conf, plugins,
-		.doc = "reusable instances of plugins by name: what `use` names, and its options"),
+		.doc = "reusable instances of plugins by name: what `use` names, and its options; "
+		       "or "
+		       "a list, which is a chain: its name stands for the plugins in the list"),
 	SLUICE_OPTION(SLUICE_T_MAP, struct gateway_conf, upstreams, .sub = upstream_options,
 		.sub_size = sizeof(struct upstream_conf), .max = "10000",
 		.doc = "services behind the gateway"),

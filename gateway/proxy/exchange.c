@@ -14,6 +14,7 @@
 #include "proxy/tunnel.h"
 
 static void exchange_run_response(struct exchange *x);
+static void exchange_after_listener_hooks(struct exchange *x, enum run_result r);
 
 /* ---- sending the response ------------------------------------------------------------------ */
 
@@ -337,6 +338,8 @@ static void exchange_on_resumed(sluice_exchange *px, enum run_result r)
 		staged_resumed(&x->to_upstream, r);
 	else if (x->state == EXCHANGE_RESPONSE_BODY)
 		staged_resumed(&x->to_client, r);
+	else if (x->state == EXCHANGE_LISTENER_HOOKS)
+		exchange_after_listener_hooks(x, r);
 	else
 		exchange_after_response_hooks(x, r);
 }
@@ -440,7 +443,9 @@ static void exchange_keep_captures(struct exchange *x, const struct path_capture
 	x->px.captures = c;
 }
 
-static void exchange_route(struct exchange *x)
+/* Its route is in x->route. False: there is none, or none that may take it, and that is answered.
+ */
+static bool exchange_choose_route(struct exchange *x)
 {
 	struct request_head *h = x->px.request;
 	struct route_result res;
@@ -450,7 +455,7 @@ static void exchange_route(struct exchange *x)
 		if (res.err == ERR_METHOD_NOT_ALLOWED)
 			x->allow = route_allow(x->view->snap->router, &res, x->px.arena);
 		exchange_refuse(x, res.err);
-		return;
+		return false;
 	}
 	x->route = rule->data;
 	x->px.route_name = x->route->name;
@@ -465,10 +470,70 @@ static void exchange_route(struct exchange *x)
 		err = ERR_UPGRADE_REFUSED;
 	if (err) {
 		exchange_refuse(x, err);
-		return;
+		return false;
 	}
 	exchange_set_state(x, EXCHANGE_REQUEST_HOOKS);
-	exchange_after_request_hooks(x, run_request(&x->px, &x->route->chain));
+	return true;
+}
+
+static void exchange_route(struct exchange *x)
+{
+	if (exchange_choose_route(x))
+		exchange_after_request_hooks(x, run_request(&x->px, &x->route->chain));
+}
+
+/* ---- the listener's plugins, which run before there is a route ----------------------------- */
+
+/* What a plugin has set of the target is in the request's head; its upstream replaces the route's.
+ */
+static void exchange_route_behind(struct exchange *x)
+{
+	int32_t upstream = x->px.upstream;
+	sluice_str upstream_name = x->px.upstream_name;
+	x->px.upstream_name = STR_NONE; /* of a request without a route it is no upstream */
+	if (x->px.arena->failed) {      /* what a plugin stated may be missing */
+		exchange_refuse(x, ERR_NO_MEMORY);
+		return;
+	}
+	if (!exchange_choose_route(x))
+		return;
+	if (upstream_name.len) {
+		x->px.upstream = upstream;
+		x->px.upstream_name = upstream_name;
+	}
+	if (run_append(&x->px, &x->route->chain))
+		exchange_after_request_hooks(x, run_request_rest(&x->px));
+	else
+		exchange_refuse(x, ERR_NO_MEMORY);
+}
+
+static void exchange_after_listener_hooks(struct exchange *x, enum run_result r)
+{
+	if (r == RUN_WAIT)
+		return;
+	if (r == RUN_REPLY)
+		exchange_answer_or_refuse(x, respond_plugin(x));
+	else if (r == RUN_FAIL)
+		exchange_refuse(x, ERR_PLUGIN_FAILED);
+	else
+		exchange_route_behind(x);
+}
+
+/* Some listener has plugins. A connection may be older than the configuration: where the listener
+ * that it came by is gone, nothing says which plugins have to judge its requests, and they are
+ * refused in a way that makes clients open another one. */
+static void exchange_begin_at_listener(struct exchange *x)
+{
+	const struct snapshot_listener *l =
+		snapshot_listener_of(x->view->snap, x->px.client->conn->listener);
+	if (!l) {
+		exchange_refuse(x, ERR_MISDIRECTED);
+	} else if (l->chain.n == 0) {
+		exchange_route(x);
+	} else {
+		exchange_set_state(x, EXCHANGE_LISTENER_HOOKS);
+		exchange_after_listener_hooks(x, run_request(&x->px, &l->chain));
+	}
 }
 
 void exchange_on_request(void *ctx, struct client *c)
@@ -481,6 +546,8 @@ void exchange_on_request(void *ctx, struct client *c)
 		exchange_refuse(x, ERR_METHOD_NOT_SUPPORTED);
 	else if (unlikely(!conn_takes(c->conn, h->host)))
 		exchange_refuse(x, ERR_MISDIRECTED);
+	else if (unlikely(x->view->snap->listeners_have_plugins))
+		exchange_begin_at_listener(x);
 	else
 		exchange_route(x);
 }

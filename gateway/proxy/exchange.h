@@ -3,7 +3,8 @@
  * the last byte of the response went to the system, or the client is gone. It lives in its client's
  * arena, on one worker, and knows neither side's protocol version.
  *
- *   on_request -> route_find -> run_request -> upstream_open -> origin head, body -> run_response
+ *   on_request -> (run_request: the listener's plugins ->) route_find -> run_request ->
+ * upstream_open -> origin head, body -> run_response
  * -> client head, body -> end
  *
  * The files, each below those before it (none calls upward but through exchange_events):

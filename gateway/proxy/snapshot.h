@@ -63,6 +63,7 @@ struct snapshot_listener {
 	struct tls_server *tls;                       /* owned; NULL: plain */
 	struct cidr_set *balancers, *trusted_proxies; /* shared: ref; NULL: none */
 	struct client_bounds client;
+	struct chain chain; /* runs before a request is routed */
 };
 
 struct snapshot {
@@ -83,6 +84,7 @@ struct snapshot {
 	size_t n_upstreams;
 	struct snapshot_listener *listeners;
 	size_t n_listeners;
+	bool listeners_have_plugins;  /* some of them */
 	struct sluice_store **stores; /* shared: taken */
 	size_t n_stores;
 	unsigned n_workers;
@@ -101,6 +103,11 @@ struct snapshot_env {
 	const struct snapshot *old;
 	const struct env *env; /* NULL: the process's */
 };
+
+/* The listener of a connection, which may be older than s: the one of its name, else the one of its
+ * address. NULL: it is gone. Any thread. */
+const struct snapshot_listener *snapshot_listener_of(const struct snapshot *s,
+	const struct conn_listener *of);
 
 /* NULL when there are mistakes; diag has them all. refs is 1. */
 struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env, struct diag *d);

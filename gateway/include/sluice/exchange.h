@@ -62,9 +62,9 @@ static inline void *sluice_alloc(sluice_exchange *x, size_t n)
 {
 	return sluice_host_table->alloc(x, n);
 }
-/* Memory of the exchange for this plugin at its place in the route's list. The first call returns
- * it zeroed, and every later call, from any hook, returns the same memory. n must be the same in
- * each call. NULL as for sluice_alloc(). */
+/* Memory of the exchange for this plugin at its place in the list of the listener or route. The
+ * first call returns it zeroed, and every later call, from any hook, returns the same memory. n
+ * must be the same in each call. NULL as for sluice_alloc(). */
 static inline void *sluice_state(sluice_exchange *x, size_t n)
 {
 	return sluice_host_table->state(x, n);
@@ -164,10 +164,12 @@ static inline sluice_verdict sluice_reply(sluice_exchange *x, int status, sluice
 
 /*
  * Sending a request elsewhere. These functions change what is forwarded, and what later hooks, key
- * expressions and placeholders see of the request. They do not route it anew: the route, its
- * plugins, the `path:NAME` of its pattern, and its options stay. The access log shows what the
- * client asked for, and beside it what a plugin made of that. X-Forwarded-Host and the other
- * forwarding fields say what the client asked for.
+ * expressions and placeholders see of the request. A plugin of a route does not route it anew: the
+ * route, its plugins, the `path:NAME` of its pattern, and its options stay. A plugin of a listener
+ * runs before a route is chosen, so that the path and query which it sets are those that are
+ * routed. The host by which a route is chosen is always the one that the client asked for. The
+ * access log shows what the client asked for, and beside it what a plugin made of that.
+ * X-Forwarded-Host and the other forwarding fields say what the client asked for.
  *
  * Legal in on_request, in a BUFFER hook on the request's body the first time that it is called, and
  * in the callbacks of their waits, that is, while nothing of the request has been forwarded.
@@ -211,9 +213,11 @@ static inline bool sluice_host_set(sluice_exchange *x, sluice_str host)
 /* Forward this request to another upstream, whose options then hold for it: servers, balancing,
  * protocol, TLS, timeouts, retries. What the route says of methods, upgrades, trailers and gRPC
  * stays in force. A route that answers by itself (`respond`) forwards the request instead. The last
- * call counts. u is bound to an option of type SLUICE_T_UPSTREAM of the instance that runs; NULL
- * and another instance's are refused. The access log and the metrics of upstreams count the
- * upstream that was set. */
+ * call counts. Called by a plugin of a listener, before there is a route, it is kept: the route
+ * that is chosen then forwards to u, unless a plugin of the route sets another; a request without a
+ * route gets its 404 all the same. u is bound to an option of type SLUICE_T_UPSTREAM of the
+ * instance that runs; NULL and another instance's are refused. The access log and the metrics of
+ * upstreams count the upstream that was set. */
 static inline bool sluice_upstream_set(sluice_exchange *x, const sluice_upstream *u)
 {
 	return sluice_host_table->upstream_set(x, u);

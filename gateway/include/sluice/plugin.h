@@ -80,12 +80,17 @@ typedef struct sluice_plugin {
 	int (*worker_start)(sluice_instance *inst, const void *conf, void *state);
 	void (*worker_stop)(sluice_instance *inst, const void *conf, void *state);
 
-	/* Worker. The request head is complete and routed; may answer, wait, change the request
-	 * that goes upstream. */
+	/* Worker. The request head is complete; may answer, wait, change the request that goes
+	 * upstream. Plugins of the listener run first, before a route is chosen: also for a request
+	 * that gets none (404, 405), and without a route's facts (SLUICE_I_ROUTE, `path:NAME`).
+	 * Then a route is chosen by what they made of the request, and its plugins run. A request
+	 * that is refused before it is routed meets no plugin: a malformed or too large head (400,
+	 * 414, 431), a method or version that the gateway does not support (501, 505), a host that
+	 * the connection is not for (421), overload (503). */
 	sluice_hook on_request;
-	/* Worker, in reverse order of the route's list, for every final response head: upstream's
-	 * or Sluice's own. May change the head; may wait; SLUICE_REPLY replaces an upstream's
-	 * response. */
+	/* Worker, in reverse order of on_request, the listener's plugins last, for every final
+	 * response head: upstream's or Sluice's own. May change the head; may wait; SLUICE_REPLY
+	 * replaces an upstream's response. */
 	sluice_hook on_response;
 	/* Worker, exactly once for each exchange whose on_request ran, however it ended. The
 	 * verdict is ignored. */
@@ -98,7 +103,9 @@ typedef struct sluice_plugin {
 	uint32_t host_size;
 
 	/* Worker, for the bodies that the plugin asked for by sluice_body_want(), and for no
-	 * others: request bodies in the order of the route's list, response bodies in reverse. */
+	 * others: request bodies in the order of on_request, response bodies in reverse. Hooks on
+	 * a request's body run when all on_request hooks are through, those of the route included;
+	 * so a plugin of a listener cannot decide by a body which route is taken. */
 	sluice_body_hook on_request_body;
 	sluice_body_hook on_response_body;
 

@@ -176,9 +176,11 @@ typedef enum sluice_info {
 	SLUICE_I_TARGET, /* path and query */
 	/* of the client, or what a trusted proxy says it is; "unix" at a unix socket */
 	SLUICE_I_CLIENT_IP,
-	SLUICE_I_ROUTE, /* name of the route */
-	/* name of the upstream, or of the one that sluice_upstream_set() set; empty for built-in
-	 * answers */
+	/* name of the route; data is NULL while there is none: in request hooks of a listener's
+	 * plugins, and for a request that no route takes */
+	SLUICE_I_ROUTE,
+	/* name of the upstream, or of the one that sluice_upstream_set() set; data is NULL for
+	 * built-in answers, and while there is no route */
 	SLUICE_I_UPSTREAM,
 	SLUICE_I_REQUEST_ID
 } sluice_info;

@@ -38,7 +38,7 @@ def test_tunnels(gateway, origin, h2_origin, ask, path):
 
 def test_there_are_some():
     assert {"quickstart.yaml", "edge.yaml", "headers.yaml", "behind-proxy.yaml", "issuers.yaml", "forwarded.yaml",
-            "uploads.yaml"} <= set(FILES)
+            "uploads.yaml", "listener-plugins.yaml"} <= set(FILES)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -100,6 +100,17 @@ def test_forwarded_fields_of_a_proxy_and_of_a_stranger(example):
                   "".join(f"{k}: {v}\r\n" for k, v in sent.items()).encode() + b"\r\n")
         answer = b"".join(iter(lambda: s.recv(65536), b""))
     assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"for": "127.0.0.2", "real_ip": "192.0.2.1", "dn": ""}
+
+
+def test_listener_plugins(example):
+    g = example("listener-plugins")
+    token = {"Authorization": f"Bearer {mint('key.pem', 'https://issuer.example/', 'alice')}"}
+    for path, headers, status in (("/nowhere", {}, 404), ("/orders", {}, 401), ("/orders", token, 200), ("/hello", {}, 200)):
+        r = g.get(path, headers)
+        assert r.status == status and r.header("access-control-allow-origin") == "*" and r.header("referrer-policy") == "no-referrer"
+        assert r.fields.all("ratelimit-policy")[0].startswith('"listener:public/1"')
+        assert r.body == b"orders of alice\n" or path != "/orders" or status != 200
+    assert g.get("/orders", token).fields.all("ratelimit-policy")[-1].startswith('"members/1"')
 
 
 def test_uploads(example):

@@ -142,7 +142,8 @@ void walk_begin(unsigned n, const char *lines, size_t budget)
 		items[i] = (struct chain_item){ .plugin = &record,
 			.conf = &parts[i],
 			.inst = instances[i],
-			.slot = i };
+			.slot = i,
+			.place = i };
 	}
 }
 

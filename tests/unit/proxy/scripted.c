@@ -57,7 +57,12 @@ static sluice_verdict on_done(sluice_exchange *x, const void *c)
 
 void scripted_begin(void)
 {
-	kit_begin(conf);
+	scripted_begin_with(conf);
+}
+
+void scripted_begin_with(const char *text)
+{
+	kit_begin(text);
 	scripted_trace[0] = 0;
 	scripted_who = "a";
 	scripted_request = scripted_response = NULL;

@@ -17,6 +17,8 @@ extern const char scripted_hello[];
 
 /* The gateway stands; "a" does nothing yet. kit_end() takes it away. */
 void scripted_begin(void);
+/* The same with another configuration. */
+void scripted_begin_with(const char *text);
 sluice_verdict scripted_refuse(sluice_exchange *x, const void *c); /* 403 no-entry */
 sluice_verdict scripted_nap(sluice_exchange *x, const void *c);    /* waits 20 ms */
 /* The one request ends so. */

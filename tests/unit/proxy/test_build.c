@@ -127,7 +127,7 @@ TEST(many_mistakes)
 		"}]\n",
 		NULL));
 	static const char *const says[] = { "is no address", "cannot be loaded",
-		"no plugin instance \"q\"", "no upstream \"u\"", "needs an `upstream`" };
+		"no plugin instance or chain \"q\"", "no upstream \"u\"", "needs an `upstream`" };
 	for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++) {
 		if (!strstr(kit_report, says[i]))
 			fail_msg("no \"%s\" in: %s", says[i], kit_report);
