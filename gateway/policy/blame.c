@@ -10,6 +10,7 @@ static const enum log_level levels[BLAMES] = {
 	[BLAME_FAILED] = LOG_ERROR,
 	[BLAME_MISUSE] = LOG_ERROR,
 	[BLAME_CHANGE] = LOG_WARN,
+	[BLAME_SLOW] = LOG_WARN,
 };
 
 /* For threads on which no instance runs. */

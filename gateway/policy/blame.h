@@ -16,6 +16,7 @@ enum blame {
 	BLAME_FAILED, /* a hook failed; LOG_ERROR */
 	BLAME_MISUSE, /* a service refused a call; LOG_ERROR */
 	BLAME_CHANGE, /* a field or a part of the request is left as it was; LOG_WARN */
+	BLAME_SLOW,   /* a call of a hook took longer than the instance's budget; LOG_WARN */
 	BLAMES
 };
 

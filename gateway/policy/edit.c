@@ -176,6 +176,8 @@ void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice
 		op = SLUICE_FIELD_REMOVE;
 		value = STR("");
 	}
+	if (frame_reports(x, "field"))
+		return;
 	struct fields *there = edit_target(x, side);
 	if (op == SLUICE_FIELD_REMOVE && there) {
 		(void)fields_drop(there,

@@ -77,16 +77,25 @@ void frame_enter(sluice_exchange *x, struct frame *f)
 		return;
 	uint64_t n = x->slots[f->item->slot]->calls++;
 	series_add(f->item->inst->calls, 1);
-	f->sampled = n < FRAME_SAMPLE || n % FRAME_SAMPLE == 0;
+	f->sampled = n < INSTANCE_SAMPLE || !(n & f->item->inst->sample_mask);
 	if (unlikely(f->sampled || x->timeline))
 		f->since_ns = clock_ns();
 }
 
 static void frame_measure(const sluice_exchange *x, const struct frame *f)
 {
+	sluice_instance *inst = f->item->inst;
 	uint64_t calls = x->slots[f->item->slot]->calls, took = clock_ns() - f->since_ns;
 	if (f->sampled)
-		series_add(f->item->inst->time, took * (calls > FRAME_SAMPLE ? FRAME_SAMPLE : 1));
+		series_add(inst->time,
+			took * (calls > INSTANCE_SAMPLE ? inst->sample_mask + 1 : 1));
+	if (unlikely(inst->budget_ns && took > inst->budget_ns)) {
+		series_add(inst->over_budget, 1);
+		blame(inst, f->call, BLAME_SLOW,
+			"it took %.1f ms, and its budget is %.0f ms; route %.*s, request %.*s",
+			(double)took / NS_PER_MS, (double)inst->budget_ns / NS_PER_MS,
+			STR_ARG(x->route_name), STR_ARG(x->request_id));
+	}
 	if (unlikely(x->timeline))
 		frame_tell(x, f, running_call_name(f->call), took, NULL);
 }
@@ -101,16 +110,70 @@ static void frame_pop(sluice_exchange *x)
 	x->frame = f->below;
 }
 
-enum run_result frame_failed(sluice_exchange *x, const struct frame *f, const char *why)
+/* ---- what a hook has decided ---------------------------------------------------------------- */
+
+void frame_report(sluice_exchange *x, const struct chain_item *item, const char *code)
+{
+	sluice_str note = arena_printf(x->arena, "report:%s", code);
+	series_add(series_find(FAMILY_PLUGIN_REPORTS, item->inst->name, str_of(code)), 1);
+	for (unsigned i = 0; note.data && i < x->n_notes; i++) {
+		if (x->notes[i].inst == item->inst && strcmp(x->notes[i].code, note.data) == 0)
+			return;
+	}
+	if (note.data)
+		frame_note_of(x, item, note.data);
+}
+
+bool frame_reports(sluice_exchange *x, const char *code)
+{
+	const struct chain_item *item = run_item(x);
+	if (likely(item->inst->mode != INSTANCE_REPORT))
+		return false;
+	frame_report(x, item, code);
+	return true;
+}
+
+/* How the exchange goes on after a failure; NULL: it ends. An answer that was given already is not
+ * taken back. */
+static const char *frame_way_on(const sluice_instance *inst, bool has_answered)
+{
+	if (inst->mode == INSTANCE_REPORT)
+		return "; mode: report, so the request goes on";
+	if (inst->on_error == INSTANCE_SKIP && !has_answered)
+		return "; on_error: skip, so the request goes on";
+	return NULL;
+}
+
+enum run_result frame_failed(sluice_exchange *x, struct frame *f, const char *why)
 {
 	sluice_instance *inst = f->item->inst;
+	const char *way_on = frame_way_on(inst, x->answer.status);
 	x->decided_by = f->item->place;
 	x->answer.status = 0;
 	series_add(inst->failures, 1);
-	blame(inst, f->call, BLAME_FAILED, "%s%s; route %.*s, request %.*s", why,
+	blame(inst, f->call, BLAME_FAILED, "%s%s; route %.*s, request %.*s%s", why,
 		x->arena->failed ? "; the memory of the request is spent" : "",
-		STR_ARG(x->route_name), STR_ARG(x->request_id));
-	return RUN_FAIL;
+		STR_ARG(x->route_name), STR_ARG(x->request_id), way_on ? way_on : "");
+	if (!way_on)
+		return RUN_FAIL;
+	if (inst->mode == INSTANCE_REPORT)
+		frame_report(x, f->item, "plugin-failed");
+	else
+		series_add(inst->skipped, 1);
+	f->is_passed_over = true;
+	return RUN_NEXT;
+}
+
+/* The hook of f has answered. */
+static enum run_result frame_answered(sluice_exchange *x, struct frame *f)
+{
+	x->decided_by = f->item->place;
+	if (likely(f->item->inst->mode != INSTANCE_REPORT))
+		return RUN_REPLY;
+	frame_report(x, f->item, x->answer.code ? x->answer.code : "reply");
+	x->answer.status = 0;
+	f->is_passed_over = true;
+	return RUN_NEXT;
 }
 
 /* Why a verdict, which is no plain SLUICE_NEXT, is a failure; NULL: it is an answer. */
@@ -131,15 +194,19 @@ static const char *frame_verdict_wrong(const sluice_exchange *x, sluice_verdict 
 }
 
 /* The hook of f, which is off the stack, has not just let the exchange go on. */
-static enum run_result frame_judge(sluice_exchange *x, const struct frame *f, sluice_verdict v)
+static enum run_result frame_judge(sluice_exchange *x, struct frame *f, sluice_verdict v)
 {
 	if (!frame_is_hook(f) || f->call == RUN_COMPLETE)
 		return RUN_NEXT; /* it decides nothing */
 	const char *wrong = frame_verdict_wrong(x, v);
+<<<<<<< HEAD
 	if (wrong)
 		return frame_failed(x, f, wrong);
 	x->decided_by = f->item->place;
 	return RUN_REPLY;
+=======
+	return wrong ? frame_failed(x, f, wrong) : frame_answered(x, f);
+>>>>>>> trust
 }
 
 enum run_result frame_leave(sluice_exchange *x, sluice_verdict v)

@@ -54,11 +54,10 @@ struct frame {
 	uint8_t state; /* enum frame_state; frame_set_state() writes it */
 	bool may_wait;
 	bool sampled; /* its time is measured */
+	/* of a body hook: its last verdict was not carried out, by on_error: skip or mode: report
+	 */
+	bool is_passed_over;
 };
-
-/* On each worker the time of an instance's first FRAME_SAMPLE calls is measured, and then of one
- * call in FRAME_SAMPLE, which counts for all of them. */
-enum { FRAME_SAMPLE = 16 };
 
 /* Before a call of a plugin's code: push f, whose item, call, stage and may_wait the caller has
  * set, or go on with f, whose wait has ended. f lives until it is left. */
@@ -68,7 +67,12 @@ void frame_enter(sluice_exchange *x, struct frame *f);
 enum run_result frame_leave(sluice_exchange *x, sluice_verdict v);
 /* A call of a plugin's code, whose frame f was, is a failure of the plugin; why: a sentence for the
  * log, without a full stop. Count it and tell it, and return what the exchange does then. */
-enum run_result frame_failed(sluice_exchange *x, const struct frame *f, const char *why);
+enum run_result frame_failed(sluice_exchange *x, struct frame *f, const char *why);
+/* Whether the plugin whose code runs only reports (mode: report): then its change to the exchange,
+ * whose kind is the code, is not to be made, and is noted. In a frame. */
+bool frame_reports(sluice_exchange *x, const char *code);
+/* Note what a plugin that only reports would have done; code: as in metrics, a string constant. */
+void frame_report(sluice_exchange *x, const struct chain_item *item, const char *code);
 /* Take all parked frames off the stack and drop their callbacks. No frame may be running. */
 void frame_cancel_all(sluice_exchange *x);
 

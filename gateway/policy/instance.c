@@ -16,17 +16,6 @@
 #include "store/store.h"
 #include "upstream/fetch.h"
 
-/* what every instance has, whatever its plugin */
-struct instance_common {
-	sluice_str use;
-};
-
-const sluice_option instance_options[] = {
-	SLUICE_OPTION(SLUICE_T_STR, struct instance_common, use, .flags = SLUICE_F_REQUIRED,
-		.doc = "name of the plugin"),
-	SLUICE_OPTIONS_END,
-};
-
 /* of a worker */
 struct policy_part {
 	struct list instances;
@@ -261,6 +250,7 @@ sluice_instance *instance_make(struct policy *p, const struct module *m, sluice_
 	inst->plugin = m->record;
 	inst->id = ++next_id;
 	inst->refs = 1;
+	inst->sample_mask = INSTANCE_SAMPLE - 1;
 	list_push(&live, &inst->live);
 	pthread_mutex_init(&inst->lock, NULL);
 	timer_init(&inst->timer, instance_on_due);
@@ -283,6 +273,10 @@ static bool instance_bind(sluice_instance *inst, const struct node *n, struct bi
 	if (bind_map_multi(own, n, tables, dsts, 2) < 0)
 		return false; /* without conf the plugin's check() and stop() are not called */
 	inst->conf = conf;
+	inst->on_error = (uint8_t)common.on_error;
+	inst->mode = (uint8_t)common.mode;
+	inst->budget_ns = common.budget * NS_PER_MS;
+	inst->sample_mask = inst->budget_ns ? 0 : INSTANCE_SAMPLE - 1;
 	if (instance_check(inst))
 		return true;
 	if (!inst->failed)

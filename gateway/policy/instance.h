@@ -15,6 +15,7 @@
 #include "net/worker.h"
 #include "obs/secret.h"
 #include "policy/blame.h"
+#include "policy/common.h"
 #include "policy/module.h"
 
 struct stated;
@@ -43,10 +44,11 @@ struct published {
 	void (*free_value)(void *);
 };
 
-/* The options that every instance has, whatever its plugin: `use`. */
-extern const sluice_option instance_options[];
-
 enum {
+	/* On each worker the time of an instance's first INSTANCE_SAMPLE calls is measured, and
+	 * then of one call in so many, which counts for all of them. With a budget every call is
+	 * measured. */
+	INSTANCE_SAMPLE = 16,
 	INSTANCE_FILES = 16,
 	INSTANCE_FETCHES = 16,
 	INSTANCE_STORES = 8,
@@ -116,8 +118,14 @@ struct sluice_instance {
 	/* borrowed: the instance's own and the caller's, only while the instance is being
 	 * configured */
 	struct bind *bind, *outer;
-	bool failed;   /* a mistake was reported */
-	uint8_t state; /* enum instance_state */
+	bool failed;      /* a mistake was reported */
+	uint8_t state;    /* enum instance_state */
+	uint8_t on_error; /* enum instance_on_error */
+	uint8_t mode;     /* enum instance_mode */
+	/* the time of a call is measured where the number of calls before it has none of these
+	 * bits; see frame_enter() */
+	uint32_t sample_mask;
+	uint64_t budget_ns; /* of one call of a hook; 0: none */
 	struct instance_file files[INSTANCE_FILES];
 	struct instance_secret *secrets; /* in the arena */
 	/* above INSTANCE_FILES: not all files are known, so that the instance is never kept */
@@ -136,7 +144,8 @@ struct sluice_instance {
 	uint64_t n_published;
 	/* when it last published, seconds since 1970; for its metric */
 	uint64_t published_s;
-	series_id calls, failures, time; /* its metrics; 0: the instance is not in force yet */
+	/* its metrics; 0: the instance is not in force yet */
+	series_id calls, failures, time, skipped, over_budget;
 	struct blame_quiet blamed[BLAMES];
 	_Atomic bool refresh_asked;
 	struct timer timer; /* main thread's */

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "config/table.h"
+#include "policy/common.h"
 #include "policy/elf.h"
 
 static struct list modules = { &modules, &modules };
@@ -27,6 +28,16 @@ static bool module_name_is_sound(sluice_str name)
 
 /* The oldest record this host can read ends with on_refresh. */
 enum { RECORD_MIN = offsetof(sluice_plugin, on_refresh) + sizeof(void (*)(void)) };
+
+/* The plugin's option whose name every instance has already; NULL: none. */
+static const char *module_taken_name(const sluice_plugin *r)
+{
+	for (const sluice_option *o = r->options; o && o->name; o++) {
+		if (table_find(instance_options, str_of(o->name)))
+			return o->name;
+	}
+	return NULL;
+}
 
 /* Whether something is wrong with the record, and what. Fields are read only as far as the record's
  * size reaches. */
@@ -49,6 +60,11 @@ static bool module_is_wrong(const sluice_plugin *r, sluice_str name, char why[MO
 		n = snprintf(why, MODULE_WHY, "it calls itself \"%s\"", r->name ? r->name : "");
 	else if (r->options && table_check(r->options, r->conf_size, false, text, sizeof(text)) < 0)
 		n = snprintf(why, MODULE_WHY, "its option table cannot be used: %s", text);
+	else if (module_taken_name(r))
+		n = snprintf(why, MODULE_WHY,
+			"its option \"%s\" has a name that every instance has: use, on_error, mode "
+			"or budget; give it another",
+			module_taken_name(r));
 	else if (r->worker_size > 1u << 30)
 		n = snprintf(why, MODULE_WHY, "it wants %zu bytes for each worker", r->worker_size);
 	return n != 0;

@@ -47,6 +47,8 @@ static bool reroute_may(const sluice_exchange *x, const char *what)
 static bool reroute_set(sluice_exchange *x, sluice_str path, sluice_str sent, sluice_str query)
 {
 	struct request_head *h = x->request;
+	if (frame_reports(x, "target"))
+		return true;
 	if (!x->asked) {
 		struct run_asked *asked = arena_new(x->arena, struct run_asked);
 		if (!asked)
@@ -134,6 +136,8 @@ bool reroute_host(sluice_exchange *x, sluice_str host)
 	const char *why = edit_host_refused(host);
 	if (why)
 		return reroute_refuse("host", why);
+	if (frame_reports(x, "host"))
+		return true;
 	host = arena_str(x->arena, host);
 	if (!host.data)
 		return false;
@@ -152,6 +156,8 @@ bool reroute_upstream(sluice_exchange *x, const sluice_upstream *u)
 		return reroute_refuse("upstream", "none is named");
 	if (u->inst != item->inst)
 		return reroute_refuse("upstream", "it was named by another instance");
+	if (frame_reports(x, "upstream"))
+		return true;
 	x->upstream = (int32_t)item->upstreams[u->at];
 	x->upstream_name = u->name;
 	timeline_add(x->timeline, "goes to upstream", u->name, 0);

@@ -93,7 +93,8 @@ bool stage_want(sluice_exchange *x, int side, const sluice_body_plan *plan)
 	s->mode = (uint8_t)plan->mode;
 	s->over = (uint8_t)plan->over;
 	s->max = plan->max;
-	s->read_only = plan->read_only;
+	/* a plugin that only reports sees the body, which goes on by itself */
+	s->read_only = plan->read_only || run_item(x)->inst->mode == INSTANCE_REPORT;
 	x->stages[side] = row;
 	return true;
 }
@@ -127,18 +128,27 @@ static bool stage_has_room(const struct stage *s)
 	return s->next ? stage_takes_more(s->next) : !buf_holds(&s->row->out, STAGE_HIGH);
 }
 
-/* The stage whose hook runs and may change bytes; NULL, with a line in the log, when there is none.
- */
-static struct stage *stage_for_change(const sluice_exchange *x, const char *service)
+enum stage_change { STAGE_CHANGES, STAGE_REPORTS, STAGE_REFUSES };
+
+/* Whether the hook that runs may change bytes of *out. When it only reports, it changes nothing and
+ * is not told; is_one: this is a change. */
+static enum stage_change stage_for_change(sluice_exchange *x, const char *service, bool is_one,
+	struct stage **out)
 {
 	if (!guard_hook(x, service))
-		return NULL;
+		return STAGE_REFUSES;
 	struct stage *s = x->frame->stage;
+	*out = s;
 	if (s && !s->read_only)
-		return s;
-	blame_misuse(service,
-		s ? "the plugin asked only to read this body" : "no hook on a body runs");
-	return NULL;
+		return STAGE_CHANGES;
+	if (!s || run_item(x)->inst->mode != INSTANCE_REPORT) {
+		blame_misuse(service,
+			s ? "the plugin asked only to read this body" : "no hook on a body runs");
+		return STAGE_REFUSES;
+	}
+	if (is_one)
+		frame_report(x, run_item(x), "body");
+	return STAGE_REPORTS;
 }
 
 static size_t stage_take(struct stage *s, size_t n)
@@ -159,23 +169,24 @@ static void stage_flush(struct stage *s, size_t behind)
 
 void stage_pass(sluice_exchange *x, size_t n)
 {
-	struct stage *s = stage_for_change(x, "sluice_body_pass()");
-	if (s)
+	struct stage *s;
+	if (stage_for_change(x, "sluice_body_pass()", false, &s) == STAGE_CHANGES)
 		s->pending += stage_take(s, n);
 }
 
 void stage_drop(sluice_exchange *x, size_t n)
 {
-	struct stage *s = stage_for_change(x, "sluice_body_drop()");
-	if (s)
+	struct stage *s;
+	if (stage_for_change(x, "sluice_body_drop()", n > 0, &s) == STAGE_CHANGES)
 		stage_flush(s, stage_take(s, n));
 }
 
 bool stage_write(sluice_exchange *x, sluice_str bytes)
 {
-	struct stage *s = stage_for_change(x, "sluice_body_write()");
-	if (!s)
-		return false;
+	struct stage *s;
+	enum stage_change may = stage_for_change(x, "sluice_body_write()", bytes.len > 0, &s);
+	if (may != STAGE_CHANGES)
+		return may == STAGE_REPORTS;
 	s->written += bytes.len;
 	if (s->written > STAGE_WRITE_MAX + s->max) {
 		s->room = STAGE_SPILLED;
@@ -238,7 +249,16 @@ static const char *stage_failure(const struct stage *s)
 	return NULL;
 }
 
-/* The hook has returned SLUICE_NEXT. */
+/* From here on bytes pass without the hook; those that it holds go first. */
+static enum run_result stage_open(struct stage *s)
+{
+	stage_set_state(s, STAGE_OPEN);
+	s->room = STAGE_ROOM;
+	s->left = 0;
+	return RUN_NEXT;
+}
+
+/* The hook has returned SLUICE_NEXT, or its verdict is not carried out. */
 static enum run_result stage_called(sluice_exchange *x, struct stage *s)
 {
 	s->data = NULL;
@@ -250,9 +270,11 @@ static enum run_result stage_called(sluice_exchange *x, struct stage *s)
 	buf_drain(&s->in, s->taken - s->pending);
 	buf_move(stage_out(s), &s->in, s->pending);
 	s->pending = 0;
-	const char *why = stage_failure(s);
-	if (why)
-		return frame_failed(x, &s->frame, why);
+	const char *why = s->frame.is_passed_over ? NULL : stage_failure(s);
+	if (why && frame_failed(x, &s->frame, why) == RUN_FAIL)
+		return RUN_FAIL;
+	if (s->frame.is_passed_over)
+		return stage_open(s);
 	if (s->ending && s->room == STAGE_ROOM)
 		stage_finish(s);
 	return RUN_NEXT;
@@ -273,6 +295,7 @@ static enum run_result stage_call(sluice_exchange *x, struct stage *s)
 	x->answer.status = 0;
 	s->frame.item = item;
 	s->frame.stage = s;
+	s->frame.is_passed_over = false;
 	s->frame.call = s->row->side == SLUICE_REQUEST ? RUN_REQUEST_BODY : RUN_RESPONSE_BODY;
 	/* a hook that streams cannot wait, nor can one that runs while another is parked (a
 	 * response hook may wait while the request's body goes on) */
@@ -298,14 +321,16 @@ enum run_result stage_hurried(sluice_exchange *x)
 /* The body is longer than the stage may hold. */
 static enum run_result stage_over(sluice_exchange *x, struct stage *s)
 {
-	if (s->over == SLUICE_BODY_REFUSE) {
+	const struct chain_item *item = &x->chain->v[s->at];
+	bool refuse = s->over == SLUICE_BODY_REFUSE;
+	if (refuse && item->inst->mode == INSTANCE_REPORT) {
+		frame_report(x, item, "body-too-large");
+	} else if (refuse) {
 		x->decided_by = s->at;
 		return RUN_OVER;
 	}
-	frame_note_of(x, &x->chain->v[s->at], "body-unseen");
-	stage_set_state(s, STAGE_OPEN);
-	s->left = 0;
-	return RUN_NEXT;
+	frame_note_of(x, item, "body-unseen");
+	return stage_open(s);
 }
 
 /* ---- running a row ------------------------------------------------------------------------- */

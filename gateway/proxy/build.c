@@ -65,6 +65,8 @@ static void build_seal(struct snapshot *s)
 		inst->calls = series_find(FAMILY_PLUGIN_CALLS, inst->name, STR(""));
 		inst->failures = series_find(FAMILY_PLUGIN_FAILURES, inst->name, STR(""));
 		inst->time = series_find(FAMILY_PLUGIN_TIME, inst->name, STR(""));
+		inst->skipped = series_find(FAMILY_PLUGIN_SKIPPED, inst->name, STR(""));
+		inst->over_budget = series_find(FAMILY_PLUGIN_OVER_BUDGET, inst->name, STR(""));
 	}
 	s->logs = !str_eq(s->conf.log.access.path, STR("off"));
 	store_settle();

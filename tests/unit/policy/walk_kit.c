@@ -211,6 +211,7 @@ int walk_setup(void **state)
 		assert_non_null(instances[i]);
 		instances[i]->policy = &walk_policy;
 		instances[i]->plugin = &record;
+		instances[i]->sample_mask = INSTANCE_SAMPLE - 1;
 		instances[i]->name = STR("an-instance");
 		instances[i]->dir = "/nowhere";
 		slots[i] = (struct instance_worker){ .inst = instances[i], .id = i + 1, .refs = 1 };
