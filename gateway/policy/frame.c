@@ -199,14 +199,7 @@ static enum run_result frame_judge(sluice_exchange *x, struct frame *f, sluice_v
 	if (!frame_is_hook(f) || f->call == RUN_COMPLETE)
 		return RUN_NEXT; /* it decides nothing */
 	const char *wrong = frame_verdict_wrong(x, v);
-<<<<<<< HEAD
-	if (wrong)
-		return frame_failed(x, f, wrong);
-	x->decided_by = f->item->place;
-	return RUN_REPLY;
-=======
 	return wrong ? frame_failed(x, f, wrong) : frame_answered(x, f);
->>>>>>> trust
 }
 
 enum run_result frame_leave(sluice_exchange *x, sluice_verdict v)
