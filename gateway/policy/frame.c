@@ -151,9 +151,10 @@ enum run_result frame_failed(sluice_exchange *x, struct frame *f, const char *wh
 	x->decided_by = f->item->place;
 	x->answer.status = 0;
 	series_add(inst->failures, 1);
-	blame(inst, f->call, BLAME_FAILED, "%s%s; route %.*s, request %.*s%s", why,
+	blame(inst, f->call, BLAME_FAILED, "%s%s; %s%.*s, request %.*s%s", why,
 		x->arena->failed ? "; the memory of the request is spent" : "",
-		STR_ARG(x->route_name), STR_ARG(x->request_id), way_on ? way_on : "");
+		x->route_name.len ? "route " : "no route", STR_ARG(x->route_name),
+		STR_ARG(x->request_id), way_on ? way_on : "");
 	if (!way_on)
 		return RUN_FAIL;
 	if (inst->mode == INSTANCE_REPORT)

@@ -49,6 +49,9 @@ struct build {
 	/* the first of the snapshot's instances: those that are not of a single route */
 	size_t n_shared;
 	struct stated names; /* that plugins state */
+	/* facts that routes have conditions on, each once */
+	const struct match_fact **match_facts;
+	size_t n_match_facts;
 };
 
 /* build_blocks.c: each reports its mistakes and goes on. */
@@ -89,6 +92,9 @@ void build_check_listener_facts(struct build *b, const struct snapshot_listener 
 /* The same for a fact of the route's own answer, which is made behind all of the chain. */
 void build_check_answer_fact(struct build *b, const struct route *r, const struct node *at,
 	const sluice_expr *e);
+
+/* The conditions of match.facts, for the router. */
+void build_match_facts(struct build *b, const struct route *r, struct route_spec *spec);
 
 /* build_stories.c: whose stories the error log tells. Routes are there. */
 void build_stories(struct build *b);

@@ -1,8 +1,9 @@
 /* Facts that are not known of every request from the start: which ones plugins state, and whether
- * each is known before somebody uses it. Main thread. */
+ * each is known before somebody uses it, or a route is chosen by it. Main thread. */
 #include "proxy/build.h"
 
 #include "policy/expr.h"
+#include "proxy/match_fact.h"
 
 /* ---- what is stated ------------------------------------------------------------------------ */
 
@@ -181,4 +182,91 @@ void build_check_answer_fact(struct build *b, const struct route *r, const struc
 	struct mark at = node_mark(node);
 	if (expr_is_stated(e) || e->fact == FACT_CAPTURE)
 		check_fact(b, r, &at, r->chain.n, e->text);
+}
+
+/* ---- conditions of routes ------------------------------------------------------------------ */
+
+/* Where the condition is written. */
+static const struct node *match_node(struct build *b, const struct route *r, sluice_str fact)
+{
+	const struct node *match = bind_node(&b->bind, &r->conf->match);
+	const struct node *facts = match ? node_find(match, STR("facts")) : NULL;
+	const struct node *at = facts ? node_find(facts, fact) : NULL;
+	return at ? at : bind_node(&b->bind, r->conf);
+}
+
+/* Whether the fact can be known when a route is chosen; if not, report it. */
+static bool match_is_known(struct build *b, const struct route *r, const struct node *at,
+	const sluice_expr *e)
+{
+	const struct snapshot_listener *without;
+	enum fact_how how = fact_table[e->fact].how;
+	if (how == FACT_REQUEST)
+		return true;
+	if (how != FACT_STATED) {
+		(void)diag_error_node(b->diag, at,
+			"\"%.*s\" is not known yet when a route is chosen", STR_ARG(e->text));
+		diag_hint(b->diag,
+			"a condition may ask for facts of the request, and for those that plugins "
+			"of the listener state");
+		return false;
+	}
+	if (listeners_that_state(b, r, e->text, &without))
+		return true;
+	(void)diag_error_node(b->diag, at,
+		"no plugin of a listener of route \"%.*s\" states \"%.*s\" before a route is "
+		"chosen",
+		STR_ARG(r->name), STR_ARG(e->text));
+	diag_hint(b->diag, "put the plugin that states it into `plugins` of the listener");
+	return false;
+}
+
+static const struct match_fact *match_fact_add(struct build *b, const sluice_expr *e)
+{
+	size_t n = b->n_match_facts;
+	if ((n & (n - 1)) == 0) { /* at a power of two: double */
+		const struct match_fact **more =
+			arena_alloc(&b->bind.records, (n ? n * 2 : 1) * sizeof(*more));
+		if (n)
+			memcpy(more, b->match_facts, n * sizeof(*more));
+		b->match_facts = more;
+	}
+	struct match_fact *f = arena_new(&b->snap->arena, struct match_fact);
+	*f = (struct match_fact){ .expr = e, .id = n };
+	b->match_facts[b->n_match_facts++] = f;
+	return f;
+}
+
+/* The fact of that name. NULL: a mistake is reported. */
+static const struct match_fact *match_fact_of(struct build *b, const struct route *r,
+	sluice_str name)
+{
+	struct expr_wrong wrong = { .why = NULL };
+	const struct node *at = match_node(b, r, name);
+	size_t i = 0;
+	while (i < b->n_match_facts && !str_eq(b->match_facts[i]->expr->text, name))
+		i++;
+	bool is_new = i == b->n_match_facts;
+	const sluice_expr *e = is_new ? expr_compile(&b->snap->arena, name, &b->names, &wrong)
+				      : b->match_facts[i]->expr;
+	if (!e) {
+		(void)diag_error_node(b->diag, at, "%s", wrong.why);
+		if (wrong.hint.len)
+			diag_hint(b->diag, "did you mean %.*s?", STR_ARG(wrong.hint));
+	}
+	if (!e || !match_is_known(b, r, at, e))
+		return NULL;
+	return is_new ? match_fact_add(b, e) : b->match_facts[i];
+}
+
+void build_match_facts(struct build *b, const struct route *r, struct route_spec *spec)
+{
+	sluice_pairs facts = r->conf->match.facts;
+	const void **keys = arena_zalloc(&b->bind.records, facts.n * sizeof(*keys) + 1);
+	for (size_t i = 0; i < facts.n; i++) {
+		bool same = i && str_eq(facts.v[i].name, facts.v[i - 1].name);
+		keys[i] = same ? keys[i - 1] : match_fact_of(b, r, facts.v[i].name);
+	}
+	spec->facts = facts;
+	spec->fact_keys = keys;
 }

@@ -1,5 +1,6 @@
 /* Routes of a snapshot being built. Main thread. */
 #include "proxy/build.h"
+#include "proxy/match_fact.h"
 
 static sluice_str build_listener_name(struct build *b, size_t i)
 {
@@ -55,6 +56,7 @@ static void build_spec(struct build *b, struct route *r, struct route_spec *spec
 		.headers = m->headers,
 		.query = m->query,
 		.listener = m->listener };
+	build_match_facts(b, r, spec);
 	if (m->listener.len == 0)
 		return;
 	for (size_t i = 0; i < b->snap->n_listeners; i++) {
@@ -69,7 +71,7 @@ static void build_spec(struct build *b, struct route *r, struct route_spec *spec
 static void build_on_route_error(void *ctx, const struct route_error *e)
 {
 	static const char *const options[] = { "host", "path", "listener", "methods", "headers",
-		"query" };
+		"query", "facts" };
 	struct build *b = ctx;
 	const struct route_conf *c = e->spec->mark, *other = e->other ? e->other->mark : NULL;
 	if (other) {
@@ -105,4 +107,7 @@ void build_routes(struct build *b)
 		build_spec(b, r, &specs[i]);
 	}
 	s->router = router_new(&s->arena, specs, n, build_on_route_error, b);
+	if (s->router)
+		router_reads_facts(s->router, match_fact_read);
+	s->n_match_facts = b->n_match_facts;
 }

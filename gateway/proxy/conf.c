@@ -80,6 +80,10 @@ static const sluice_option match_options[] = {
 	SLUICE_OPTION(SLUICE_T_PAIRS, struct match_conf, query, .max = "32",
 		.doc = "query parameters that must have a value: NAME: VALUE, \"*\" for any, or "
 		       "regex:PATTERN"),
+	SLUICE_OPTION(SLUICE_T_PAIRS, struct match_conf, facts, .max = "32",
+		.flags = SLUICE_F_MULTI,
+		.doc = "facts that must have a value, also those that plugins of the listener "
+		       "state: FACT: VALUE, a list of values, \"*\" for any, or regex:PATTERN"),
 	SLUICE_OPTION(SLUICE_T_STR, struct match_conf, listener,
 		.doc = "name of the listener the request came in by"),
 	SLUICE_OPTIONS_END,

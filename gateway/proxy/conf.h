@@ -42,6 +42,7 @@ struct match_conf {
 	sluice_str host, path, listener;
 	sluice_strs methods;
 	sluice_pairs headers, query;
+	sluice_pairs facts; /* of a fact with several values each is a pair */
 };
 
 struct respond_conf {

@@ -450,8 +450,10 @@ static bool exchange_choose_route(struct exchange *x)
 	struct request_head *h = x->px.request;
 	struct route_result res;
 	const struct route_rule *rule =
-		route_find(x->view->snap->router, h, x->px.client->conn->listener->name, &res);
+		route_find(x->view->snap->router, h, x->px.client->conn->listener->name, x, &res);
 	if (!rule) {
+		if (res.err == ERR_PATTERN_LIMIT && x->px.arena->failed)
+			res.err = ERR_NO_MEMORY; /* for a fact */
 		if (res.err == ERR_METHOD_NOT_ALLOWED)
 			x->allow = route_allow(x->view->snap->router, &res, x->px.arena);
 		exchange_refuse(x, res.err);

@@ -16,7 +16,7 @@
  *   lane             one direction of a body, and what holds it
  *   exchange_state   the states
  *   progress         what it does right now, for people
- *   admit, grpc, handshake, fields, forwarded_fields: what the others ask
+ *   admit, grpc, handshake, match_fact, fields, forwarded_fields: what the others ask
  */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
@@ -88,6 +88,8 @@ struct exchange {
 	sluice_str told_host;
 	/* the origin's, which is gone when the client has taken all */
 	struct fields upstream_trailers;
+	/* in the arena: facts that were read to choose a route; NULL: none was */
+	struct match_seen *seen;
 	struct tunnel *tunnel; /* in the arena; NULL: none */
 	/* borrowed: where it counts among its client's requests; NULL: nowhere */
 	struct count_client *counted;

@@ -82,9 +82,10 @@ static void exchange_tell_story(const struct exchange *x)
 	if (are_chosen && !exchange_is_chosen(x))
 		return;
 	(void)timeline_text(x->px.timeline, text);
-	log_write(are_chosen ? LOG_INFO : LOG_DEBUG, "request", "%.*s on route %.*s: %u%s%s; %s",
-		STR_ARG(x->px.request_id), STR_ARG(x->px.route_name), (unsigned)x->status,
-		x->code ? " " : "", x->code ? x->code : "", text);
+	log_write(are_chosen ? LOG_INFO : LOG_DEBUG, "request", "%.*s %s%.*s: %u%s%s; %s",
+		STR_ARG(x->px.request_id), x->route ? "on route " : "without a route",
+		STR_ARG(x->px.route_name), (unsigned)x->status, x->code ? " " : "",
+		x->code ? x->code : "", text);
 }
 
 /* Nobody up the stack looks at x: hooks, log, memory. */

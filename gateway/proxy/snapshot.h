@@ -78,6 +78,7 @@ struct snapshot {
 	const char *file;
 	struct addr admin;     /* len 0: no admin address */
 	struct router *router; /* owned */
+	size_t n_match_facts;  /* that its rules have conditions on */
 	struct route *routes;
 	size_t n_routes;
 	struct snapshot_upstream *upstreams;

@@ -9,6 +9,7 @@ struct explain_case {
 	struct route_query query;
 	const struct route_rule *winner;
 	bool gave_up; /* an expression met its limit, which ended the search */
+	bool is_open; /* a rule whose facts are not known may come before the winner */
 };
 
 static sluice_str explain_methods(const struct router *r, uint64_t methods, char *buf, size_t cap)
@@ -60,6 +61,19 @@ static void explain_query(struct route_explanation *e, const struct request_head
 		e->have = m == MATCH_YES ? have : STR("(too long to show)");
 }
 
+/* "a" or "b" */
+static void explain_fact(struct route_explanation *e, const struct fact_condition *c)
+{
+	size_t n = 0, room = sizeof(e->buf);
+	for (unsigned i = 0; i < c->n && n < room; i++) {
+		int len = snprintf(e->buf + n, room - n, "%s\"%.*s\"", i ? " or " : "",
+			STR_ARG(c->any[i].value));
+		n += len > 0 ? (size_t)len : 0;
+	}
+	e->name = c->name;
+	e->wanted = str_n(e->buf, n < room ? n : room - 1);
+}
+
 /* Fill in what the rule wants in e->part, and what the request has there. */
 static void explain_part(struct route_explanation *e, const struct explain_case *x, size_t index)
 {
@@ -86,6 +100,9 @@ static void explain_part(struct route_explanation *e, const struct explain_case 
 		break;
 	case ROUTE_QUERY:
 		explain_query(e, h, &e->rule->query[index]);
+		break;
+	case ROUTE_FACTS:
+		explain_fact(e, &e->rule->facts[index]);
 		break;
 	}
 }
@@ -119,16 +136,46 @@ static enum route_part explain_rank(const struct route_rule *winner, const struc
 									    : ROUTE_METHODS;
 }
 
+/* Whether a search comes to a before it comes to b: router.h. */
+static bool explain_is_before(const struct route_rule *a, const struct route_rule *b)
+{
+	int d = host_compare(&a->host, &b->host);
+	if (!d)
+		d = path_compare(&a->path, &b->path);
+	if (!d && a->path.kind == PATH_REGEX && !str_eq(a->path.text, b->path.text))
+		d = a->order < b->order ? -1 : 1;
+	return d ? d < 0 : a->n_conditions > b->n_conditions;
+}
+
+/* Whether a rule that is not the winner may be it, once its facts are known. */
+static bool explain_is_open(const struct explain_case *x)
+{
+	enum route_part part;
+	size_t index;
+	for (size_t i = 0; i < router_count(x->router); i++) {
+		const struct route_rule *rule = router_rule(x->router, i);
+		if (rule->n_facts && (!x->winner || explain_is_before(rule, x->winner)) &&
+			explain_match(rule, x, &part, &index) == MATCH_NO && part == ROUTE_FACTS)
+			return true;
+	}
+	return false;
+}
+
 static void explain_rule(const struct explain_case *x, const struct route_rule *rule,
 	struct route_explanation *e)
 {
 	size_t index = 0;
 	e->rule = rule;
 	e->winner = x->winner;
+	e->is_open = x->is_open;
 	e->name = e->wanted = e->have = STR_NONE;
-	switch (explain_match(rule, x, &e->part, &index)) {
+	enum match m = explain_match(rule, x, &e->part, &index);
+	if (m == MATCH_NO && e->part == ROUTE_FACTS && x->winner &&
+		!explain_is_before(rule, x->winner))
+		m = MATCH_YES; /* which facts it has does not matter */
+	switch (m) {
 	case MATCH_NO:
-		e->verdict = ROUTE_FAILS;
+		e->verdict = e->part == ROUTE_FACTS ? ROUTE_NOT_KNOWN : ROUTE_FAILS;
 		explain_part(e, x, index);
 		break;
 	case MATCH_LIMIT:
@@ -155,10 +202,12 @@ const struct route_rule *route_explain(const struct router *r, const struct requ
 	struct explain_case x = {
 		.router = r,
 		.query = { h, listener,
-			method_bit(router_methods(r), (enum method)h->method, h->method_text) },
-		.winner = route_find(r, h, listener, res),
+			method_bit(router_methods(r), (enum method)h->method, h->method_text), NULL,
+			NULL },
+		.winner = route_find(r, h, listener, NULL, res),
 		.gave_up = res->err == ERR_PATTERN_LIMIT,
 	};
+	x.is_open = explain_is_open(&x);
 	for (size_t i = 0; i < router_count(r); i++) {
 		explain_rule(&x, router_rule(r, i), &e);
 		fn(ctx, &e);
@@ -190,6 +239,10 @@ static int explain_text_fails(const struct route_explanation *e, char *buf, size
 			return snprintf(buf, cap, "%s `%.*s` is missing", what, STR_ARG(e->name));
 		return snprintf(buf, cap, "%s `%.*s` is \"%.*s\", not \"%.*s\"", what,
 			STR_ARG(e->name), STR_ARG(e->have), STR_ARG(e->wanted));
+	case ROUTE_FACTS:
+		return snprintf(buf, cap,
+			"takes the request if `%.*s` is %.*s, which is not known here",
+			STR_ARG(e->name), STR_ARG(e->wanted));
 	}
 	return 0;
 }
@@ -197,11 +250,14 @@ static int explain_text_fails(const struct route_explanation *e, char *buf, size
 static int explain_text(const struct route_explanation *e, char *buf, size_t cap)
 {
 	static const char *const parts[] = { "host", "path", "listener", "methods", "headers",
-		"query" };
+		"query", "facts" };
 	sluice_str winner = e->winner ? e->winner->name : STR("");
 	switch (e->verdict) {
 	case ROUTE_WINS:
-		return snprintf(buf, cap, "takes the request");
+		return snprintf(buf, cap,
+			e->is_open ? "takes the request, unless a route does whose facts are not "
+				     "known here"
+				   : "takes the request");
 	case ROUTE_OUTRANKED:
 		if (e->part == ROUTE_METHODS)
 			return snprintf(buf, cap, "matches, but `%.*s` has more conditions",
@@ -209,6 +265,7 @@ static int explain_text(const struct route_explanation *e, char *buf, size_t cap
 		return snprintf(buf, cap, "matches, but the %s of `%.*s` is more specific",
 			parts[e->part], STR_ARG(winner));
 	case ROUTE_FAILS:
+	case ROUTE_NOT_KNOWN:
 		return explain_text_fails(e, buf, cap);
 	case ROUTE_GIVES_UP:
 		return snprintf(buf, cap,

@@ -14,6 +14,9 @@ enum route_verdict {
 	   for the number of conditions */
 	ROUTE_OUTRANKED,
 	ROUTE_FAILS, /* part: the first that does not match */
+	/* takes the request if a fact has the right value, which is known only of a real request;
+	   part: FACTS */
+	ROUTE_NOT_KNOWN,
 	/* an expression of part met its limit: a search that comes to this rule refuses the
 	   request */
 	ROUTE_GIVES_UP,
@@ -26,7 +29,9 @@ struct route_explanation {
 	const struct route_rule *winner; /* NULL: nothing takes the request */
 	enum route_verdict verdict;
 	enum route_part part;
-	sluice_str name; /* HEADERS, QUERY: of the field or parameter */
+	/* a rule whose facts are not known may take the request before the winner does */
+	bool is_open;
+	sluice_str name; /* HEADERS, QUERY, FACTS: of the field, parameter or fact */
 	/* the value in the file (methods: joined), and the request's; data NULL: the request has
 	   none */
 	sluice_str wanted, have;
@@ -35,7 +40,8 @@ struct route_explanation {
 
 typedef void (*route_explain_fn)(void *ctx, const struct route_explanation *e);
 
-/* Call fn for each rule, in the order of the specs. res: as from route_find(); returns the rule
+/* Call fn for each rule, in the order of the specs. Facts are not known: rules with conditions on
+ * them are explained as such, and are not the winner. res: as from route_find(); returns the rule
  * that wins, or NULL. Values of fields that carry credentials are not shown. */
 const struct route_rule *route_explain(const struct router *r, const struct request_head *h,
 	sluice_str listener, struct route_result *res, route_explain_fn fn, void *ctx);

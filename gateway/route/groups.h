@@ -27,6 +27,7 @@ struct router {
 	struct table wildcards;            /* name behind "*." -> route_group */
 	size_t wildcard_min, wildcard_max; /* bytes of their names */
 	struct route_group *any;           /* NULL: no rule without host */
+	route_fact_fn read_fact;
 };
 
 #endif

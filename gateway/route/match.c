@@ -1,4 +1,4 @@
-/* Conditions on header fields and query parameters. Any thread. */
+/* Conditions on header fields, query parameters and facts. Any thread. */
 #include "route/match.h"
 
 #include <stdio.h>
@@ -74,6 +74,13 @@ int query_condition_parse(struct arena *a, sluice_pair text, struct condition *o
 		return condition_fail(e, 0, "a query parameter has a name");
 	out->name = arena_str(a, text.name);
 	*in_name = false;
+	return condition_parse_value(a, text.value, out, e);
+}
+
+int fact_condition_parse(struct arena *a, sluice_pair text, struct condition *out,
+	struct pattern_error *e)
+{
+	*out = (struct condition){ .name = arena_str(a, text.name), .kind = CONDITION_EQUALS };
 	return condition_parse_value(a, text.value, out, e);
 }
 
@@ -260,6 +267,29 @@ enum match query_condition_match(const struct condition *c, sluice_str query)
 	return MATCH_NO;
 }
 
+/* ---- facts --------------------------------------------------------------------------------- */
+
+static enum match value_match(const struct condition *c, sluice_str value)
+{
+	switch ((enum condition_kind)c->kind) {
+	case CONDITION_EQUALS:
+		return str_eq(c->value, value) ? MATCH_YES : MATCH_NO;
+	case CONDITION_PRESENT:
+		return MATCH_YES;
+	case CONDITION_REGEX:
+		return regex_match(c->regex, value, NULL);
+	}
+	return MATCH_NO;
+}
+
+enum match fact_condition_match(const struct fact_condition *c, sluice_str value)
+{
+	enum match m = MATCH_NO;
+	for (unsigned i = 0; i < c->n && m == MATCH_NO; i++)
+		m = value_match(&c->any[i], value);
+	return m;
+}
+
 /* ---- pairs --------------------------------------------------------------------------------- */
 
 bool condition_implies(const struct condition *a, const struct condition *b)
@@ -283,4 +313,28 @@ bool condition_excludes(const struct condition *a, const struct condition *b)
 	if (a->kind == CONDITION_REGEX && b->kind == CONDITION_EQUALS)
 		return condition_excludes(b, a);
 	return false;
+}
+
+/* Whether each value that a takes is one that b takes. */
+bool fact_condition_implies(const struct fact_condition *a, const struct fact_condition *b)
+{
+	for (unsigned i = 0; i < a->n; i++) {
+		unsigned k = 0;
+		while (k < b->n && !condition_implies(&a->any[i], &b->any[k]))
+			k++;
+		if (k == b->n)
+			return false;
+	}
+	return true;
+}
+
+bool fact_condition_excludes(const struct fact_condition *a, const struct fact_condition *b)
+{
+	for (unsigned i = 0; i < a->n; i++) {
+		for (unsigned k = 0; k < b->n; k++) {
+			if (!condition_excludes(&a->any[i], &b->any[k]))
+				return false;
+		}
+	}
+	return true;
 }

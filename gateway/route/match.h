@@ -1,6 +1,7 @@
 /*
- * Conditions on header fields and query parameters: `name: value`, `name: "*"` (it is there),
- * `name: "regex:..."` (the whole value, by PCRE2). Immutable: any thread.
+ * Conditions on header fields, query parameters and facts: `name: value`, `name: "*"` (it is
+ * there), `name: "regex:..."` (the whole value, by PCRE2); of a fact also a list of these, of which
+ * one must be met. Immutable: any thread.
  *
  * A field with several lines has one value, the lines joined by ", " (RFC 9110 5.3), those of
  * Cookie by "; " (RFC 9113 8.2.3). Names are compared without case, values exactly. A repeated
@@ -22,17 +23,29 @@ struct condition {
 	uint8_t kind;        /* enum condition_kind */
 };
 
+/* A condition on a fact. */
+struct fact_condition {
+	sluice_str name;
+	const void *key;       /* what the search's reader reads it by */
+	struct condition *any; /* one of n has to be met; each to be freed by condition_free() */
+	uint16_t n;
+};
+
 /* 0, or -1 with e filled: its offset counts in the name when *in_name is set, else in the value. */
 must_use int header_condition_parse(struct arena *a, sluice_pair text, struct condition *out,
 	bool *in_name, struct pattern_error *e);
 must_use int query_condition_parse(struct arena *a, sluice_pair text, struct condition *out,
 	bool *in_name, struct pattern_error *e);
+/* One of the values that a fact may have; out->name is text.name. */
+must_use int fact_condition_parse(struct arena *a, sluice_pair text, struct condition *out,
+	struct pattern_error *e);
 void condition_free(struct condition *c);
 
 /* LIMIT: the expression needs more work than one match may take (regex.h). The length of the value
  * is never a reason. */
 enum match header_condition_match(const struct condition *c, const struct fields *f);
 enum match query_condition_match(const struct condition *c, sluice_str query);
+enum match fact_condition_match(const struct fact_condition *c, sluice_str value);
 
 /* The value of a field: its only line, or all lines joined in buf. NO: the field is absent; LIMIT:
  * the value is longer than cap. */
@@ -45,5 +58,8 @@ enum match query_value(sluice_str query, sluice_str name, char *buf, size_t cap,
 bool condition_implies(const struct condition *a, const struct condition *b);
 /* Whether no request meets both. False when that cannot be decided. */
 bool condition_excludes(const struct condition *a, const struct condition *b);
+/* The same of facts. */
+bool fact_condition_implies(const struct fact_condition *a, const struct fact_condition *b);
+bool fact_condition_excludes(const struct fact_condition *a, const struct fact_condition *b);
 
 #endif

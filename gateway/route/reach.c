@@ -229,9 +229,9 @@ static bool rule_outranks(const struct route_rule *rule, const struct route_rule
  * `other`. */
 static bool rule_is_meant_to_guard(const struct route_rule *other, const struct route_rule *rule)
 {
-	return other->n_headers + other->n_query == 0 && !(rule->methods & ~other->methods) &&
-		rule_outranks(rule, other) && host_covers(&other->host, &rule->host) &&
-		path_covers(&other->path, &rule->path);
+	return other->n_headers + other->n_query + other->n_facts == 0 &&
+		!(rule->methods & ~other->methods) && rule_outranks(rule, other) &&
+		host_covers(&other->host, &rule->host) && path_covers(&other->path, &rule->path);
 }
 
 void reach_check_without_tls(const struct router *r,

@@ -191,6 +191,11 @@ struct router *router_new(struct arena *a, const struct route_spec *specs, size_
 	return r;
 }
 
+void router_reads_facts(struct router *r, route_fact_fn read)
+{
+	r->read_fact = read;
+}
+
 void router_free(struct router **r)
 {
 	if (!*r)
@@ -282,11 +287,12 @@ static const struct route_rule *search_wildcards(struct route_search *s, const s
 }
 
 const struct route_rule *route_find(const struct router *r, const struct request_head *h,
-	sluice_str listener, struct route_result *res)
+	sluice_str listener, void *request, struct route_result *res)
 {
 	struct route_search s = {
 		.query = { h, listener,
-			method_bit(&r->methods, (enum method)h->method, h->method_text) },
+			method_bit(&r->methods, (enum method)h->method, h->method_text),
+			r->read_fact, request },
 	};
 	const struct route_rule *rule = NULL;
 	const struct route_group *g = r->hosts.n ? table_find(&r->hosts, h->host) : NULL;

@@ -1,7 +1,7 @@
 /*
  * The router: all routes of a snapshot, compiled once, and the question which of them takes a
- * request. A search allocates nothing, takes no lock, and costs the same for one route and for ten
- * thousand. No I/O; any thread.
+ * request. A search allocates nothing (but what reading a fact takes), takes no lock, and costs the
+ * same for one route and for ten thousand. No I/O; any thread.
  *
  * The most specific route wins. Its place in the file matters for expressions only:
  *  1. host: exact, then wildcards from the longest to the shortest, then any;
@@ -9,8 +9,8 @@
  *     first segment at which they differ, a literal before {name} before the end before "*"; then
  *     expressions in the order of the file; then routes for every path (none given, or a slash and
  *     a star);
- *  3. conditions: the route that has more (methods, listener, each header, each query parameter
- *     count one each).
+ *  3. conditions: the route that has more (methods, listener, each header, each query
+ *     parameter, each fact count one each).
  * When a request does not meet the conditions of the most specific route, the next one is tried,
  * down to less specific hosts. Two routes with the same host, the same path and equally many
  * conditions are a mistake when one request can meet all of these conditions.
@@ -24,8 +24,8 @@ struct router;
 
 struct route_result {
 	/* 0 for a match. ERR_NO_ROUTE; ERR_METHOD_NOT_ALLOWED: there are routes for other methods;
-	 * ERR_PATTERN_LIMIT: an expression met its limit. Whether its route would have won is
-	 * unknown, so no route is returned. */
+	 * ERR_PATTERN_LIMIT: an expression met its limit, or a fact could not be read. Whether its
+	 * route would have won is unknown, so no route is returned. */
 	int err;
 	uint64_t allowed;              /* METHOD_NOT_ALLOWED: for route_allow() */
 	struct path_captures captures; /* of a match */
@@ -38,13 +38,16 @@ struct route_result {
  */
 must_use struct router *router_new(struct arena *a, const struct route_spec *specs, size_t n,
 	route_error_fn fn, void *ctx);
+/* How its rules read facts. Left out, no rule may have conditions on them. */
+void router_reads_facts(struct router *r, route_fact_fn read);
 /* To be called before the arena is freed. *r may be NULL. */
 void router_free(struct router **r);
 
 /* The rule that takes a request, or NULL; res is filled. Of h, the method, host, path, query and
- * fields are read. Captures are slices of the path, their names live as long as the router. */
+ * fields are read. request: for the reader of facts; NULL: facts are not known, and no condition on
+ * them is met. Captures are slices of the path, their names live as long as the router. */
 const struct route_rule *route_find(const struct router *r, const struct request_head *h,
-	sluice_str listener, struct route_result *res);
+	sluice_str listener, void *request, struct route_result *res);
 /* After ERR_METHOD_NOT_ALLOWED: the value of Allow (RFC 9110 10.2.1). data is NULL when the arena's
  * budget is spent. */
 sluice_str route_allow(const struct router *r, const struct route_result *res, struct arena *a);

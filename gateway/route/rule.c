@@ -131,6 +131,29 @@ static struct condition *rule_init_pairs(sluice_pairs pairs, enum route_part par
 	return v;
 }
 
+/* The conditions on facts: pairs of one name are the values of one condition. */
+static void rule_init_facts(struct route_rule *r, struct arena *a, struct rule_report *to)
+{
+	sluice_pairs pairs = to->spec->facts;
+	struct fact_condition *last = NULL;
+	struct pattern_error e;
+	if (!pairs.n)
+		return;
+	r->facts = arena_zalloc(a, pairs.n * sizeof(*r->facts));
+	struct condition *v = arena_zalloc(a, pairs.n * sizeof(*v));
+	for (size_t i = 0; i < pairs.n; i++) {
+		if (fact_condition_parse(a, pairs.v[i], &v[i], &e))
+			rule_complain(to, ROUTE_FACTS, i, false, e.offset, e.text);
+		if (!last || !str_eq(last->name, pairs.v[i].name)) {
+			last = &r->facts[r->n_facts++];
+			*last = (struct fact_condition){ .name = v[i].name,
+				.key = to->spec->fact_keys[i],
+				.any = &v[i] };
+		}
+		last->n++;
+	}
+}
+
 int rule_init(struct route_rule *r, const struct route_spec *spec, uint32_t order,
 	struct method_set *methods, struct arena *a, route_error_fn fn, void *ctx)
 {
@@ -151,8 +174,9 @@ int rule_init(struct route_rule *r, const struct route_spec *spec, uint32_t orde
 	rule_init_methods(r, methods, a, &to);
 	r->headers = rule_init_pairs(spec->headers, ROUTE_HEADERS, &r->n_headers, a, &to);
 	r->query = rule_init_pairs(spec->query, ROUTE_QUERY, &r->n_query, a, &to);
+	rule_init_facts(r, a, &to);
 	r->n_conditions = (uint16_t)((r->methods != METHODS_ANY) + r->n_headers + r->n_query +
-		(r->listener.len != 0));
+		r->n_facts + (r->listener.len != 0));
 	return to.result;
 }
 
@@ -163,6 +187,10 @@ void rule_fini(struct route_rule *r)
 		condition_free(&r->headers[i]);
 	for (unsigned i = 0; i < r->n_query; i++)
 		condition_free(&r->query[i]);
+	for (unsigned i = 0; i < r->n_facts; i++) {
+		for (unsigned k = 0; k < r->facts[i].n; k++)
+			condition_free(&r->facts[i].any[k]);
+	}
 }
 
 /* ---- matching ------------------------------------------------------------------------------ */
@@ -175,6 +203,13 @@ static enum match rule_answer(enum match m, enum route_part at, size_t i, enum r
 	if (index)
 		*index = i;
 	return m;
+}
+
+static enum match rule_match_fact(const struct fact_condition *c, const struct route_query *q)
+{
+	sluice_str value;
+	enum match m = q->request ? q->read_fact(q->request, c->key, &value) : MATCH_NO;
+	return m == MATCH_YES ? fact_condition_match(c, value) : m;
 }
 
 enum match rule_match_conditions(const struct route_rule *r, const struct route_query *q,
@@ -192,6 +227,11 @@ enum match rule_match_conditions(const struct route_rule *r, const struct route_
 		if (m != MATCH_YES)
 			return rule_answer(m, ROUTE_QUERY, i, part, index);
 	}
+	for (unsigned i = 0; i < r->n_facts; i++) {
+		enum match m = rule_match_fact(&r->facts[i], q);
+		if (m != MATCH_YES)
+			return rule_answer(m, ROUTE_FACTS, i, part, index);
+	}
 	return MATCH_YES;
 }
 
@@ -207,6 +247,17 @@ static bool conditions_exclude(const struct condition *a, unsigned na, const str
 	return false;
 }
 
+static bool facts_exclude(const struct route_rule *a, const struct route_rule *b)
+{
+	for (unsigned i = 0; i < a->n_facts; i++) {
+		for (unsigned k = 0; k < b->n_facts; k++) {
+			if (fact_condition_excludes(&a->facts[i], &b->facts[k]))
+				return true;
+		}
+	}
+	return false;
+}
+
 bool rule_overlaps(const struct route_rule *a, const struct route_rule *b)
 {
 	if (!(a->methods & b->methods))
@@ -214,7 +265,8 @@ bool rule_overlaps(const struct route_rule *a, const struct route_rule *b)
 	if (a->listener.len && b->listener.len && !str_eq(a->listener, b->listener))
 		return false;
 	return !conditions_exclude(a->headers, a->n_headers, b->headers, b->n_headers) &&
-		!conditions_exclude(a->query, a->n_query, b->query, b->n_query);
+		!conditions_exclude(a->query, a->n_query, b->query, b->n_query) &&
+		!facts_exclude(a, b);
 }
 
 /* Whether each request that meets all conditions of b meets all of a. */
@@ -231,6 +283,19 @@ static bool conditions_cover(const struct condition *a, unsigned na, const struc
 	return true;
 }
 
+/* Whether each request that meets all conditions of b on facts meets all of a. */
+static bool facts_cover(const struct route_rule *a, const struct route_rule *b)
+{
+	for (unsigned i = 0; i < a->n_facts; i++) {
+		unsigned k = 0;
+		while (k < b->n_facts && !fact_condition_implies(&b->facts[k], &a->facts[i]))
+			k++;
+		if (k == b->n_facts)
+			return false;
+	}
+	return true;
+}
+
 bool rule_covers(const struct route_rule *a, const struct route_rule *b)
 {
 	if (a->methods != METHODS_ANY && (b->methods & ~a->methods))
@@ -238,5 +303,5 @@ bool rule_covers(const struct route_rule *a, const struct route_rule *b)
 	if (a->listener.len && !str_eq(a->listener, b->listener))
 		return false;
 	return conditions_cover(a->headers, a->n_headers, b->headers, b->n_headers) &&
-		conditions_cover(a->query, a->n_query, b->query, b->n_query);
+		conditions_cover(a->query, a->n_query, b->query, b->n_query) && facts_cover(a, b);
 }

@@ -17,7 +17,11 @@ struct route_spec {
 	sluice_str path;     /* pattern.h; empty: any */
 	sluice_strs methods; /* none: any */
 	sluice_pairs headers, query; /* match.h */
-	sluice_str listener;         /* empty: any */
+	/* match.h: of a fact with several values each is a pair, one behind the other */
+	sluice_pairs facts;
+	/* the caller's, one for each of facts, copied into the rule: what facts are read by */
+	const void *const *fact_keys;
+	sluice_str listener; /* empty: any */
 };
 
 /* The parts of a `match`. */
@@ -27,7 +31,8 @@ enum route_part {
 	ROUTE_LISTENER,
 	ROUTE_METHODS,
 	ROUTE_HEADERS,
-	ROUTE_QUERY
+	ROUTE_QUERY,
+	ROUTE_FACTS
 };
 
 /* A mistake in a spec. */
@@ -36,8 +41,8 @@ struct route_error {
 	/* the route that it cannot be told apart from; NULL for any other mistake */
 	const struct route_spec *other;
 	enum route_part part; /* without other: where the mistake is */
-	size_t index;         /* METHODS, HEADERS, QUERY: of the element */
-	bool in_name;         /* HEADERS, QUERY: in its name, not in its value */
+	size_t index;         /* METHODS, HEADERS, QUERY, FACTS: of the element */
+	bool in_name;         /* HEADERS, QUERY, FACTS: in its name, not in its value */
 	size_t offset;        /* in that text */
 	const char *text;     /* a sentence without full stop; borrowed during the call */
 };
@@ -55,7 +60,8 @@ struct route_rule {
 	uint64_t methods; /* a bit for each, struct method_set; all bits: any */
 	sluice_str listener;
 	struct condition *headers, *query;
-	uint16_t n_headers, n_query;
+	struct fact_condition *facts;
+	uint16_t n_headers, n_query, n_facts;
 	uint16_t n_conditions; /* beyond host and path; see router.h */
 	uint32_t order;        /* place among all routes */
 	/* the next one of the same host and path, with as many conditions or fewer */
@@ -75,11 +81,17 @@ uint64_t method_bit(const struct method_set *s, enum method m, sluice_str text);
 /* Empty: the bit is not in use. */
 sluice_str method_bit_name(const struct method_set *s, unsigned bit);
 
+/* Read a fact of a request by the key of its condition. NO: the request has none. LIMIT: it could
+ * not be read. *out lives until the search ends. */
+typedef enum match (*route_fact_fn)(void *request, const void *key, sluice_str *out);
+
 /* What a request offers to a rule. */
 struct route_query {
 	const struct request_head *head;
 	sluice_str listener;
 	uint64_t method;
+	route_fact_fn read_fact;
+	void *request; /* the caller's, for read_fact; NULL: facts are not known */
 };
 
 /* 0, or -1 after fn was told of every mistake; the caller must call rule_fini() in both cases. */
@@ -92,8 +104,9 @@ static inline bool rule_takes_method(const struct route_rule *r, uint64_t method
 	return r->methods == METHODS_ANY || (r->methods & method);
 }
 
-/* The first condition beyond host, path and method that q does not meet: MATCH_NO or MATCH_LIMIT
- * with *part and *index (either may be NULL) filled, or MATCH_YES. */
+/* The first condition beyond host, path and method that q does not meet (a fact that is not known
+ * is not met): MATCH_NO or MATCH_LIMIT with *part and *index (either may be NULL) filled, or
+ * MATCH_YES. */
 enum match rule_match_conditions(const struct route_rule *r, const struct route_query *q,
 	enum route_part *part, size_t *index);
 

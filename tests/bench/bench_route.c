@@ -71,7 +71,7 @@ static double bench(const struct kind *k, size_t n)
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		uint64_t from = clock_ns();
 		for (size_t i = 0; i < FINDS; i++) {
-			if (!route_find(r, &heads[i % REQUESTS], STR("public"), &res))
+			if (!route_find(r, &heads[i % REQUESTS], STR("public"), NULL, &res))
 				exit(1);
 		}
 		double ns = (double)(clock_ns() - from) / FINDS;

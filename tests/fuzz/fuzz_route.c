@@ -40,14 +40,14 @@ static void try_request(const struct router *r, const struct request_head *h)
 {
 	struct route_result res, again;
 	unsigned n_wins = 0;
-	const struct route_rule *rule = route_find(r, h, STR("in"), &res);
+	const struct route_rule *rule = route_find(r, h, STR("in"), NULL, &res);
 	check((rule == NULL) == (res.err != 0), "a rule and error %d", res.err);
 	check(route_explain(r, h, STR("in"), &again, check_explained, &n_wins) == rule,
 		"two answers");
 	check(n_wins == (rule != NULL), "%u rules win", n_wins);
 	for (size_t i = 0; i < router_count(r) && res.err == ERR_NO_ROUTE; i++) {
 		const struct route_rule *other = router_rule(r, i);
-		struct route_query q = { h, STR("in"), 1 << METHOD_GET };
+		struct route_query q = { h, STR("in"), 1 << METHOD_GET, NULL, NULL };
 		check(!host_match(&other->host, h->host) ||
 				path_match(&other->path, h->path, NULL) != MATCH_YES ||
 				rule_match_conditions(other, &q, NULL, NULL) != MATCH_YES,

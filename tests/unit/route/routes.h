@@ -14,6 +14,7 @@
 /* Lists: methods "GET POST", headers and query "name=value name=value", without blanks inside. */
 struct row {
 	const char *name, *host, *path, *methods, *headers, *query, *listener;
+	const char *facts; /* like headers; of a fact with several values each is a pair */
 };
 
 static inline sluice_str *rows_words(struct arena *a, const char *text, size_t *n)
@@ -37,6 +38,16 @@ static inline sluice_pairs rows_pairs(struct arena *a, const char *text)
 	return (sluice_pairs){ v, n };
 }
 
+/* The key of a fact is its name. */
+static inline void rows_facts(struct arena *a, const char *text, struct route_spec *s)
+{
+	s->facts = rows_pairs(a, text ? text : "");
+	const void **keys = arena_zalloc(a, (s->facts.n + 1) * sizeof(*keys));
+	for (size_t i = 0; i < s->facts.n; i++)
+		keys[i] = &s->facts.v[i].name;
+	s->fact_keys = keys;
+}
+
 static inline struct route_spec *rows_specs(struct arena *a, const struct row *rows, size_t n)
 {
 	struct route_spec *specs = arena_zalloc(a, (n + 1) * sizeof(*specs));
@@ -50,6 +61,7 @@ static inline struct route_spec *rows_specs(struct arena *a, const struct row *r
 		s->headers = rows_pairs(a, rows[i].headers);
 		s->query = rows_pairs(a, rows[i].query);
 		s->listener = str_of(rows[i].listener);
+		rows_facts(a, rows[i].facts, s);
 	}
 	return specs;
 }

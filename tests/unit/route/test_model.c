@@ -346,7 +346,7 @@ static void compare(const struct router *r, const struct row *rows, size_t n, co
 	bool other_methods;
 	const char *line = arena_printf(a, "%s %s%s%s", q->method, q->host, q->path, q->query).data;
 	struct request_head h = request_of(a, line, q->headers);
-	const struct route_rule *got = route_find(r, &h, str_of(q->listener), &res);
+	const struct route_rule *got = route_find(r, &h, str_of(q->listener), NULL, &res);
 	const struct row *want = model_find(rows, n, q, &other_methods);
 	int err = want ? 0 : other_methods ? ERR_METHOD_NOT_ALLOWED : ERR_NO_ROUTE;
 

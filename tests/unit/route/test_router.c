@@ -22,7 +22,7 @@ static const char *find(const struct router *r, const char *line, const char *fi
 {
 	struct route_result res;
 	struct request_head h = request_of(&arena, line, fields);
-	const struct route_rule *rule = route_find(r, &h, str_of(listener), &res);
+	const struct route_rule *rule = route_find(r, &h, str_of(listener), NULL, &res);
 	assert_int_equal(rule == NULL, res.err != 0);
 	return rule ? rule->name.data : err_code(res.err);
 }
@@ -137,10 +137,10 @@ TEST(asterisk)
 	struct request_head h = request_of(&arena, "OPTIONS a/", "");
 	struct route_result res;
 	h.path = STR("*");
-	assert_str(route_find(r, &h, STR(""), &res)->name, "all");
+	assert_str(route_find(r, &h, STR(""), NULL, &res)->name, "all");
 	h.path = STR_NONE;
 	h.host = STR_NONE;
-	assert_str(route_find(r, &h, STR_NONE, &res)->name, "all");
+	assert_str(route_find(r, &h, STR_NONE, NULL, &res)->name, "all");
 	router_free(&r);
 }
 
@@ -209,17 +209,17 @@ TEST(methods)
 	struct route_result res;
 
 	struct request_head h = request_of(&arena, "PUT a.test/a", "x=1");
-	assert_null(route_find(r, &h, STR(""), &res));
+	assert_null(route_find(r, &h, STR(""), NULL, &res));
 	assert_int_equal(res.err, ERR_METHOD_NOT_ALLOWED);
 	assert_str(route_allow(r, &res, &arena), "GET, POST, DELETE, PURGE");
 
 	/* what the conditions keep away is not offered */
 	h = request_of(&arena, "PUT a.test/a", "");
-	assert_null(route_find(r, &h, STR(""), &res));
+	assert_null(route_find(r, &h, STR(""), NULL, &res));
 	assert_str(route_allow(r, &res, &arena), "GET, DELETE");
 
 	h = request_of(&arena, "BREW a.test/a/b", "x=1");
-	assert_null(route_find(r, &h, STR(""), &res));
+	assert_null(route_find(r, &h, STR(""), NULL, &res));
 	assert_str(route_allow(r, &res, &arena), "GET, POST, DELETE, PURGE");
 
 	assert_finds(r, "DELETE a.test/a", "", "", "regex");
@@ -243,7 +243,7 @@ TEST(captures)
 	struct route_result res;
 
 	struct request_head h = request_of(&arena, "GET a.test/u/1/o/2", "");
-	assert_str(route_find(r, &h, STR(""), &res)->name, "get");
+	assert_str(route_find(r, &h, STR(""), NULL, &res)->name, "get");
 	assert_int_equal(res.captures.n, 2);
 	assert_str(res.captures.v[0].name, "id");
 	assert_str(res.captures.v[0].value, "1");
@@ -251,25 +251,25 @@ TEST(captures)
 	assert_str(res.captures.v[1].value, "2");
 
 	h = request_of(&arena, "PUT a.test/u/1/o/2", "");
-	assert_str(route_find(r, &h, STR(""), &res)->name, "put");
+	assert_str(route_find(r, &h, STR(""), NULL, &res)->name, "put");
 	assert_str(res.captures.v[0].name, "user");
 	assert_str(res.captures.v[1].name, "no");
 
 	h = request_of(&arena, "POST a.test/u/1/o/2", "");
-	assert_str(route_find(r, &h, STR(""), &res)->name, "tail");
+	assert_str(route_find(r, &h, STR(""), NULL, &res)->name, "tail");
 	assert_int_equal(res.captures.n, 1);
 	assert_str(res.captures.v[0].name, "x");
 	assert_str(res.captures.rest, "/o/2");
 
 	h = request_of(&arena, "GET a.test/r/2024-07", "");
-	assert_str(route_find(r, &h, STR(""), &res)->name, "regex");
+	assert_str(route_find(r, &h, STR(""), NULL, &res)->name, "regex");
 	assert_int_equal(res.captures.n, 2);
 	assert_str(res.captures.v[0].name, "month");
 	assert_str(res.captures.v[0].value, "07");
 	assert_str(res.captures.v[1].name, "year");
 
 	h = request_of(&arena, "GET a.test/none", "");
-	assert_null(route_find(r, &h, STR(""), &res));
+	assert_null(route_find(r, &h, STR(""), NULL, &res));
 	assert_int_equal(res.captures.n, 0);
 	router_free(&r);
 }
@@ -405,9 +405,9 @@ TEST(many_methods)
 	struct router *r = router_new(&arena, specs, METHODS_OTHER_MAX, mistakes_add, &m);
 	assert_non_null(r);
 	struct request_head h = request_of(&arena, "M52 a.test/52", "");
-	assert_str(route_find(r, &h, STR(""), &res)->name, "M52");
+	assert_str(route_find(r, &h, STR(""), NULL, &res)->name, "M52");
 	h = request_of(&arena, "M51 a.test/52", "");
-	assert_null(route_find(r, &h, STR(""), &res));
+	assert_null(route_find(r, &h, STR(""), NULL, &res));
 	assert_str(route_allow(r, &res, &arena), "M52");
 	router_free(&r);
 	assert_null(router_new(&arena, specs, MANY, mistakes_add, &m));
@@ -455,7 +455,7 @@ TEST(many)
 			.method_text = STR("GET"),
 			.host = str_of(host),
 			.path = str_of(path) };
-		const struct route_rule *rule = route_find(r, &h, STR(""), &res);
+		const struct route_rule *rule = route_find(r, &h, STR(""), NULL, &res);
 		if (!rule || !str_eq(rule->name, specs[i].name))
 			fail_msg("%s%s finds %s", host, path, rule ? rule->name.data : "nothing");
 	}
