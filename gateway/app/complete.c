@@ -5,6 +5,7 @@
 #include "http/version.h"
 #include "obs/access_log.h"
 #include "policy/fact.h"
+#include "proxy/about.h"
 #include "proxy/grpc.h"
 
 /* Whether the upstream caused the failure. True also when it broke off a response; false when the
@@ -96,13 +97,6 @@ static sluice_str complete_field(const struct fields *f, enum token t)
 	return STR_NONE;
 }
 
-/* The status for the log when no head was sent: the one that belongs to the reason (499: the client
- * disconnected). */
-static uint16_t complete_status(const struct exchange *x)
-{
-	return x->status || !x->err ? x->status : (uint16_t)err_info(x->err)->status;
-}
-
 static void complete_log(struct access_log *log, struct exchange *x, uint64_t duration_ns)
 {
 	const struct access_conf *conf = &x->view->snap->conf.log.access;
@@ -129,24 +123,24 @@ static void complete_log(struct access_log *log, struct exchange *x, uint64_t du
 		.user_agent = complete_field(&h->fields, TOKEN_USER_AGENT),
 		.referer = complete_field(&h->fields, TOKEN_REFERER),
 		.upstream = x->px.upstream_name,
-		.server = x->call.endpoint ? endpoint_address(x->call.endpoint) : STR_NONE,
-		.reason = x->code ? str_of(x->code) : STR_NONE,
+		.server = about_server(x),
+		.reason = about_reason(x),
 		.detail = x->code ? x->detail : STR_NONE,
 		.consumer = fact_value(&x->px, FACT_CONSUMER),
 		.tls = c->conn->tls_version ? str_of(c->conn->tls_version) : STR_NONE,
 		.trace_id = complete_trace_id(&h->fields),
 		.notes = { notes, x->px.n_notes },
-		.unix_ms = clock_unix_ms() - duration_ns / NS_PER_MS,
+		.unix_ms = about_start_ms(x),
 		.duration_us = duration_ns / 1000,
 		.bytes_in = c->bytes_in,
 		.bytes_out = c->bytes_out,
-		.status = complete_status(x),
+		.status = about_status(x),
 		.version = h->version,
 		.tries = (uint8_t)x->call.tries,
 	};
 	if (x->call.tries) {
-		r.connect_us = x->call.connect_ns / 1000;
-		r.response_us = x->upstream_status ? (x->head_ns - x->sent_ns) / 1000 : 0;
+		r.connect_us = about_connect_us(x);
+		r.response_us = about_response_us(x);
 	}
 	int grpc = x->grpc ? grpc_status(x) : -1;
 	if (grpc >= 0) {
@@ -158,8 +152,7 @@ static void complete_log(struct access_log *log, struct exchange *x, uint64_t du
 
 void complete_exchange(struct proxy *p, const struct exchange *x)
 {
-	uint64_t duration_ns =
-		x->done_ns > x->px.client->started_ns ? x->done_ns - x->px.client->started_ns : 0;
+	uint64_t duration_ns = about_duration_ns(x);
 	complete_count(x, duration_ns);
 	if (x->grpc)
 		complete_count_call(x);

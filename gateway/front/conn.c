@@ -113,6 +113,12 @@ const struct front_place *front_conn_place(const struct front_conn *c)
 	return c->settings->place;
 }
 
+const struct stream *front_conn_stream(const struct conn_info *info)
+{
+	const struct front_conn *c = container_of(info, struct front_conn, info);
+	return &c->s;
+}
+
 /* The listener, or the gateway, was told to drain before the connection had its protocol. */
 static void conn_drain_late(struct front_conn *c)
 {

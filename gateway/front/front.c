@@ -64,6 +64,7 @@ static void listener_set(struct front_listener *l, const struct front_listener_a
 		front_settings_unref(&l->settings);
 	l->settings = front_settings_new(l->front, args, l->place);
 	l->settings->codec.on_closed = front_conn_on_closed;
+	l->settings->shared.stream = front_conn_stream;
 	l->tls = args->tls;
 	l->marked = true;
 }

@@ -74,7 +74,7 @@ struct front {
 struct front_conn;
 
 /* settings.c */
-/* codec.on_closed is for the caller to set. */
+/* codec.on_closed and shared.stream are for the caller to set. */
 struct front_settings *front_settings_new(struct front *f, const struct front_listener_args *a,
 	struct front_place *place);
 struct front_settings *front_settings_ref(struct front_settings *s);
@@ -99,5 +99,7 @@ struct front_conn *front_conn_of(struct list *link);
 void front_conn_drain(struct front_conn *c, uint64_t idle_ns);
 const struct front_place *front_conn_place(const struct front_conn *c);
 void front_conn_abort(struct front_conn *c);
+/* of conn_listener */
+const struct stream *front_conn_stream(const struct conn_info *info);
 
 #endif

@@ -53,6 +53,9 @@ struct client_ops {
 	/* Bring bytes_in and bytes_out up to date, which they are at the end in any case. NULL:
 	 * they always are. */
 	void (*count)(struct client *c);
+	/* Whether the connection may carry further requests, as far as is known so far. NULL: not
+	 * known. */
+	bool (*keeps)(const struct client *c);
 	/* The handler is done with this client, always its last call: memory of the arena dies
 	 * here. Comes at the end of a turn, never from within an event. */
 	void (*finish)(struct client *c);
@@ -110,6 +113,9 @@ struct conn_listener {
 	enum conn_via via;
 	/* requests of one client in progress at upstreams; UINT32_MAX: no bound */
 	uint32_t max_client_requests;
+	/* The stream of a connection of this listener, open until the last request on it is
+	 * finished: for questions about TLS. NULL: there is none to ask. */
+	const struct stream *(*stream)(const struct conn_info *c);
 };
 
 /* Facts of a client's connection. The peer is the other end of the socket, or the address in a

@@ -174,6 +174,12 @@ static void client_resume(struct client *cl)
 		stream_resume(c->s);
 }
 
+/* Bytes of the body that have not come; UINT64_MAX: nobody knows how many. */
+static uint64_t request_left(const struct http1_request *rq)
+{
+	return rq->head.body == BODY_LENGTH ? rq->left : UINT64_MAX;
+}
+
 static void client_finish(struct client *cl)
 {
 	struct http1_request *rq = request_of(cl);
@@ -181,7 +187,7 @@ static void client_finish(struct client *cl)
 	struct stream *s = c->s;
 	bool whole = rq->send == SEND_DONE, unread = !request_is_received(rq);
 	bool rest = unread || rq->receive == RECEIVE_REFUSED;
-	uint64_t left = rq->head.body == BODY_LENGTH ? rq->left : UINT64_MAX;
+	uint64_t left = request_left(rq);
 	bool lost = stream_is_broken(s) || stream_has_ended(s);
 	/* The upstream failed, not the client: send what there is of the response; the client sees
 	 * that the end is missing. */
@@ -210,6 +216,16 @@ static void client_count(struct client *c)
 		http1_request_count(rq);
 }
 
+static bool client_keeps(const struct client *cl)
+{
+	const struct http1_request *rq = container_of(cl, struct http1_request, c);
+	const struct http1_server *c = rq->server;
+	bool unread = rq->send == SEND_DONE && !request_is_received(rq);
+	if (c->close || c->draining || rq->gone || stream_is_broken(c->s) || stream_has_ended(c->s))
+		return false;
+	return !unread || request_left(rq) <= DISCARD_MAX;
+}
+
 const struct client_ops http1_client_ops = {
 	.head = client_head,
 	.body = client_body,
@@ -220,5 +236,6 @@ const struct client_ops http1_client_ops = {
 	.hold = client_hold,
 	.resume = client_resume,
 	.count = client_count,
+	.keeps = client_keeps,
 	.finish = client_finish,
 };

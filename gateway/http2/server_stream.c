@@ -423,6 +423,13 @@ static void client_finish(struct client *cl)
 	server_stream_try_free(rq);
 }
 
+static bool client_keeps(const struct client *c)
+{
+	const struct http2_server *server = container_of(c, const struct server_stream, c)->server;
+	return server_is_open(server) && server->drain == DRAIN_NONE &&
+		!stream_is_broken(server->l.stream) && !stream_has_ended(server->l.stream);
+}
+
 static const struct client_ops server_stream_ops = {
 	.head = client_head,
 	.body = client_body,
@@ -431,5 +438,6 @@ static const struct client_ops server_stream_ops = {
 	.abort = client_abort,
 	.hold = client_hold,
 	.resume = client_resume,
+	.keeps = client_keeps,
 	.finish = client_finish,
 };

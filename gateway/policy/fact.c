@@ -2,6 +2,7 @@
 #include "policy/fact.h"
 
 #include "http/query.h"
+#include "http/version.h"
 #include "policy/attr.h"
 
 static enum sluice_reading fact_one(sluice_str value, sluice_str *out)
@@ -39,6 +40,14 @@ static sluice_str fact_target(sluice_exchange *x)
 }
 PLAIN(TARGET, fact_target(x))
 
+static sluice_str fact_protocol(const sluice_exchange *x)
+{
+	sluice_str name = http_version_of(x->request->version)->name;
+	return name.len ? name : STR_NONE;
+}
+
+PLAIN(PROTOCOL, fact_protocol(x))
+
 /* An attribute, by its whole name. */
 static enum sluice_reading fact_read_ATTR(sluice_exchange *x, const sluice_expr *e, sluice_str *out)
 {
@@ -46,6 +55,34 @@ static enum sluice_reading fact_read_ATTR(sluice_exchange *x, const sluice_expr 
 }
 #define fact_read_CONSUMER fact_read_ATTR
 #define fact_read_CLAIM fact_read_ATTR
+
+/* What the owner of the exchange knows. */
+static enum sluice_reading fact_read_ABOUT(sluice_exchange *x, const sluice_expr *e,
+	sluice_str *out)
+{
+	*out = STR_NONE;
+	const struct run_about *about = x->keeper->about;
+	return about ? about->read(x, e->fact, out) : SLUICE_READ_NONE;
+}
+#define fact_read_LISTENER fact_read_ABOUT
+#define fact_read_PEER fact_read_ABOUT
+#define fact_read_PEER_PORT fact_read_ABOUT
+#define fact_read_TLS_VERSION fact_read_ABOUT
+#define fact_read_TLS_CIPHER fact_read_ABOUT
+#define fact_read_TLS_SNI fact_read_ABOUT
+#define fact_read_TLS_ALPN fact_read_ABOUT
+#define fact_read_CERT_SUBJECT fact_read_ABOUT
+#define fact_read_CERT_ISSUER fact_read_ABOUT
+#define fact_read_CERT_DNS fact_read_ABOUT
+#define fact_read_CERT_URI fact_read_ABOUT
+#define fact_read_CERT_EMAIL fact_read_ABOUT
+#define fact_read_CERT_SERIAL fact_read_ABOUT
+#define fact_read_CERT_SHA256 fact_read_ABOUT
+#define fact_read_CERT_PEM fact_read_ABOUT
+#define fact_read_CERT_DER fact_read_ABOUT
+#define fact_read_SERVER fact_read_ABOUT
+#define fact_read_UPSTREAM_PROTOCOL fact_read_ABOUT
+#define fact_read_REASON fact_read_ABOUT
 
 /* ---- several of one name ------------------------------------------------------------------- */
 
@@ -235,6 +272,16 @@ enum fact fact_find(sluice_str text, sluice_str *name)
 		return (enum fact)f;
 	}
 	return FACT_ATTR;
+}
+
+enum fact fact_of_info(int info)
+{
+	static const uint8_t facts[] = {
+#define F(name, text, named, how, help)
+#define G(name, info, text, how, help) [SLUICE_I_##info] = FACT_##name,
+#include "policy/fact.def"
+	};
+	return info >= 0 && (size_t)info < sizeof(facts) ? (enum fact)facts[info] : FACT_COUNT;
 }
 
 sluice_str fact_value(sluice_exchange *x, enum fact f)

@@ -16,7 +16,7 @@ enum fact {
 };
 
 enum fact_named { FACT_PLAIN, FACT_NAMED };
-enum fact_how { FACT_REQUEST, FACT_ROUTED, FACT_STATED };
+enum fact_how { FACT_REQUEST, FACT_ROUTED, FACT_ANSWERED, FACT_STATED };
 
 /* A key expression: one fact. */
 struct sluice_expr {
@@ -41,6 +41,9 @@ extern const struct fact_info fact_table[FACT_COUNT + 1];
 
 /* The fact that text names, and the name behind its colon. FACT_ATTR: it is not in the table. */
 enum fact fact_find(sluice_str text, sluice_str *name);
+
+/* The fact of an enum sluice_info; FACT_COUNT: there is none. */
+enum fact fact_of_info(int info);
 
 /* The value of a plain fact; data is NULL when the request has none. A worker's thread. */
 sluice_str fact_value(sluice_exchange *x, enum fact f);

@@ -31,9 +31,11 @@ static sluice_str host_attr(sluice_exchange *x, sluice_str name)
 	if (!guard_hook(x, "sluice_attr()"))
 		return STR_NONE;
 	sluice_expr e = { .fact = FACT_ATTR, .text = name };
-	sluice_str value;
-	if (fact_find(name, &e.name) == FACT_CAPTURE)
+	sluice_str value, path = fact_table[FACT_CAPTURE].text;
+	if (str_starts(name, path)) {
 		e.fact = FACT_CAPTURE;
+		e.name = str_n(name.data + path.len, name.len - path.len);
+	}
 	(void)expr_read(x, &e, &value);
 	return value;
 }
@@ -42,14 +44,16 @@ static sluice_str host_get(sluice_exchange *x, int info)
 {
 	if (!guard_hook(x, "sluice_get()"))
 		return STR_NONE;
-	static const uint8_t facts[] = {
-#define F(name, text, named, how, help)
-#define G(name, info, text, how, help) [SLUICE_I_##info] = FACT_##name,
-#include "policy/fact.def"
-	};
-	if (info < 0 || (size_t)info >= sizeof(facts))
-		return STR_NONE;
-	return fact_value(x, (enum fact)facts[info]);
+	enum fact f = fact_of_info(info);
+	return f == FACT_COUNT ? STR_NONE : fact_value(x, f);
+}
+
+static int64_t host_number(sluice_exchange *x, int number)
+{
+	if (!guard_hook(x, "sluice_number()"))
+		return SLUICE_UNKNOWN;
+	const struct run_about *about = x->keeper->about;
+	return about ? about->number(x, number) : SLUICE_UNKNOWN;
 }
 
 static struct fields *host_fields(sluice_exchange *x, int side)
@@ -423,4 +427,5 @@ const sluice_host host_table = {
 	.work_instance = host_work_instance,
 	.work_state = host_work_state,
 	.work_published = host_work_published,
+	.number = host_number,
 };

@@ -20,6 +20,7 @@
 
 struct stated;
 struct fetch;
+struct run_about;
 struct tls_client;
 struct sluice_store;
 
@@ -188,6 +189,8 @@ struct instance_waiter {
 struct instance_keeper {
 	void (*ref)(struct instance_keeper *k);
 	void (*unref)(struct instance_keeper *k);
+	/* what the owner of its exchanges knows of them; a constant; NULL: nothing */
+	const struct run_about *about;
 };
 
 struct instance_worker {

@@ -52,6 +52,14 @@ struct run_note {
 	const sluice_instance *inst; /* borrowed: of the chain; the plugin that noted it */
 };
 
+/* What the owner of an exchange alone knows of it: keeper->about. */
+struct run_about {
+	/* fact: enum fact, one that is read by fact_read_ABOUT. As fact_info.read. */
+	enum sluice_reading (*read)(sluice_exchange *x, unsigned fact, sluice_str *out);
+	/* number: enum sluice_number_id, or any other int, of which nothing is known */
+	int64_t (*number)(sluice_exchange *x, int number);
+};
+
 struct sluice_exchange {
 	struct client *client;
 	struct arena *arena; /* borrowed: client->arena */
@@ -63,12 +71,8 @@ struct sluice_exchange {
 	struct instance_worker *const *slots; /* of the view */
 	struct instance_keeper *keeper;       /* borrowed: the view, which holds them */
 	sluice_str route_name, upstream_name, request_id;
-	/* index in the snapshot: the route's upstream, or the one that a plugin set; -1: none, the
-	 * gateway answers. Known once the request is routed; before that, once upstream_name is. */
-	int32_t upstream;
 	/* the peer's address and how it connected, unless a trusted proxy says otherwise */
 	sluice_str client_ip, scheme;
-	uint16_t client_port; /* 0: not known */
 	/* the authority of the client's request, once a plugin has set another; data NULL before */
 	sluice_str asked_authority;
 	const struct run_asked *asked; /* in the arena; NULL: the target is the client's */
@@ -77,11 +81,15 @@ struct sluice_exchange {
 	/* the walk over the chain: its phase, and the plugin where it stands */
 	uint8_t phase; /* enum run_phase */
 	uint8_t n_notes;
+	uint16_t client_port; /* 0: not known */
 	uint32_t at;
 	uint32_t reached; /* number of plugins whose request phase began */
 	/* response hooks run for plugins before this one; those of the others have run */
 	uint32_t response_start;
-	uint32_t decided_by;     /* the plugin that gave the last RUN_REPLY, RUN_FAIL or RUN_OVER */
+	uint32_t decided_by; /* the plugin that gave the last RUN_REPLY, RUN_FAIL or RUN_OVER */
+	/* index in the snapshot: the route's upstream, or the one that a plugin set; -1: none, the
+	 * gateway answers. Known once the request is routed; before that, once upstream_name is. */
+	int32_t upstream;
 	struct frame *frame;     /* the top of the stack of running and parked hooks; NULL: none */
 	struct frame walk_frame; /* of the walk's hooks; those of bodies are in their stages */
 	struct timeline *timeline;            /* in the arena; NULL: not kept */

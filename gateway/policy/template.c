@@ -193,6 +193,14 @@ static enum uri_escape uri_escape_of(const sluice_expr *e)
 	case FACT_CLAIM:
 	case FACT_CONSUMER:
 	case FACT_ATTR:
+	case FACT_TLS_SNI:
+	case FACT_CERT_SUBJECT:
+	case FACT_CERT_ISSUER:
+	case FACT_CERT_DNS:
+	case FACT_CERT_URI:
+	case FACT_CERT_EMAIL:
+	case FACT_CERT_PEM:
+	case FACT_CERT_DER:
 		/* the value is decoded, so it is escaped as data within one part */
 		return URI_PART;
 	default:

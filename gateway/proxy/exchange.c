@@ -44,7 +44,7 @@ static void exchange_send_answer(struct exchange *x)
 	if (h->body == BODY_LENGTH) {
 		buf_init(&body);
 		buf_append(&body, x->answer_body.data, x->answer_body.len);
-		(void)c->ops->body(c, &body);
+		(void)lane_put(&x->to_client, &body);
 	}
 	exchange_finish_response(x);
 }
@@ -348,7 +348,10 @@ static void exchange_on_resumed(sluice_exchange *px, enum run_result r)
 
 static void exchange_on_body(struct client *c, struct buf *data)
 {
-	lane_take(&exchange_of_client(c)->to_upstream, data);
+	struct lane *l = &exchange_of_client(c)->to_upstream;
+	size_t had = data->len;
+	lane_take(l, data);
+	l->bytes += had - data->len;
 }
 
 static void exchange_on_end(struct client *c, const struct fields *trailers)

@@ -16,6 +16,7 @@
  *   lane             one direction of a body, and what holds it
  *   exchange_state   the states
  *   progress         what it does right now, for people
+ *   about            what it knows of itself, for plugins and logs
  *   admit, grpc, handshake, match_fact, fields, forwarded_fields: what the others ask
  */
 #ifndef PROXY_EXCHANGE_H
@@ -101,6 +102,7 @@ struct exchange {
 	uint16_t status;          /* of the final head, 0 before */
 	uint16_t upstream_status; /* of the upstream's final head, 0: none came */
 	uint8_t state;            /* enum exchange_state; exchange_set_state() alone sets it */
+	uint8_t upstream_version; /* the version it came in: 10, 11, 20; 0: none came */
 	bool own_answer;          /* the response is Sluice's, not the upstream's */
 	bool upgrade;             /* it asks for a protocol that the route lets through */
 	bool gone;                /* no more events from the client */
@@ -110,6 +112,7 @@ struct exchange {
 	uint64_t sent_ns; /* the request went to the server asked last */
 	uint64_t head_ns; /* the final head arrived or was made */
 	uint64_t done_ns;
+	uint64_t start_ms; /* since 1970; 0: nobody asked: proxy/about.h */
 };
 
 /* ---- exchange.c: the walk ------------------------------------------------------------------ */

@@ -48,9 +48,11 @@ bool lane_has_sink(const struct lane *l)
 static inline bool lane_give(struct lane *l, struct buf *data)
 {
 	struct exchange *x = l->x;
-	if (l->side == SLUICE_RESPONSE)
+	if (l->side == SLUICE_RESPONSE) {
+		l->bytes += data->len;
 		/* a client that is gone will never tell that it has room */
 		return x->px.client->ops->body(x->px.client, data) && !x->gone;
+	}
 	l->begun |= data->len > 0;
 	return x->origin->ops->body(x->origin, data);
 }
@@ -188,6 +190,8 @@ enum splice lane_splice(struct lane *l, struct stream *from, uint64_t most, uint
 	if (l->holds || l->way || !c->ops->splice)
 		return SPLICE_UNABLE;
 	enum splice r = c->ops->splice(c, from, most, n);
+	if (r != SPLICE_UNABLE)
+		l->bytes += *n;
 	if (r == SPLICE_FULL)
 		lane_hold(l, HOLD_FULL);
 	return r;

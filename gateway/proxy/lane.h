@@ -44,12 +44,13 @@ struct lane {
 	struct exchange *x;            /* borrowed: it lies in there */
 	const struct lane_way *way;    /* borrowed: a constant; NULL: direct */
 	const struct fields *trailers; /* of the source; NULL: none, or not yet */
-	uint8_t side;                  /* enum sluice_side */
-	uint8_t holds;                 /* enum lane_hold */
-	bool begun;                    /* of a request: a byte was passed on to a server */
-	bool ended;                    /* the source has ended */
-	bool passed;                   /* the sink was told the end */
-	bool drained;                  /* of a tunnel: all that it was told has left */
+	uint64_t bytes; /* a request's that came, a response's that went to the client */
+	uint8_t side;   /* enum sluice_side */
+	uint8_t holds;  /* enum lane_hold */
+	bool begun;     /* of a request: a byte was passed on to a server */
+	bool ended;     /* the source has ended */
+	bool passed;    /* the sink was told the end */
+	bool drained;   /* of a tunnel: all that it was told has left */
 	/* of each hold there is: the turn it began in, in units of 2^20 ns */
 	uint32_t since[LANE_HOLDS];
 };

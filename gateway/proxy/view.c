@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "proxy/about.h"
 #include "proxy/snapshot.h"
 #include "store/store.h"
 
@@ -29,7 +30,9 @@ struct view *view_new(struct worker *w, struct snapshot *s, void (*on_free)(stru
 	v->snap = s;
 	v->worker = w;
 	v->refs = 1;
-	v->keeper = (struct instance_keeper){ view_keep, view_let_go };
+	v->keeper = (struct instance_keeper){ .ref = view_keep,
+		.unref = view_let_go,
+		.about = &exchange_about };
 	v->on_free = on_free;
 	v->upstreams = mem_array(struct upstream *, s->n_upstreams + 1);
 	v->slots = mem_array(struct instance_worker *, s->n_instances + 1);

@@ -14,7 +14,7 @@
 #include "tls/libctx.h"
 #include "tls/state.h"
 
-enum { ALPN_MAX = 256, AUTHORITIES_MAX = 16 << 20 /* bytes of a file */ };
+enum { ALPN_MAX = 256 };
 
 struct tls_client {
 	_Atomic unsigned refs;
@@ -59,40 +59,6 @@ static void make_system_store(X509_STORE *store)
 	(void)X509_LOOKUP_add_dir(dir, NULL, X509_FILETYPE_DEFAULT);
 }
 
-/* Add the authorities and revocation lists of a file. False when there are none; openssl_reason()
- * says why. */
-static bool store_add_pem(X509_STORE *store, const struct loaded *l)
-{
-	BIO *b = BIO_new_mem_buf(l->data, (int)l->len);
-	check(b, "out of memory: %s", "certificates of authorities");
-	/* the empty password keeps OpenSSL from asking for one */
-	STACK_OF(X509_INFO) *all = PEM_X509_INFO_read_bio(b, NULL, NULL, (void *)(uintptr_t) "");
-	int n = 0;
-	bool ok = all != NULL;
-	for (int i = 0; ok && i < sk_X509_INFO_num(all); i++) {
-		const X509_INFO *it = sk_X509_INFO_value(all, i);
-		n += it->x509 || it->crl;
-		ok = (!it->x509 || X509_STORE_add_cert(store, it->x509) == 1) &&
-			(!it->crl || X509_STORE_add_crl(store, it->crl) == 1);
-	}
-	if (ok && !n)
-		ERR_raise(ERR_LIB_PEM, PEM_R_NO_START_LINE);
-	sk_X509_INFO_pop_free(all, X509_INFO_free);
-	BIO_free(b);
-	return ok && n;
-}
-
-static void store_load(struct making *m, const char *path)
-{
-	struct loaded l;
-	int err = load_file(&l, path, LOAD_REGULAR, AUTHORITIES_MAX);
-	ERR_clear_error();
-	if (err || !store_add_pem(m->store, &l))
-		complain(&m->complaints, -1, "ca", "no authorities can be read from %s: %s", path,
-			err ? load_error(err) : openssl_reason());
-	load_free(&l);
-}
-
 static void make_store(struct making *m)
 {
 	const struct tls_client_conf *conf = m->args->conf;
@@ -101,12 +67,10 @@ static void make_store(struct making *m)
 	if (conf->verify && !conf->ca.len) {
 		make_system_store(m->store);
 	} else if (conf->ca.len) {
-		char *path = path_in(m->args->dir, conf->ca);
-		store_load(m, path);
+		authorities_load(m->store, m->args->dir, conf->ca, "ca", &m->complaints);
 		/* a file with the server's own certificate, or with an intermediate one, is trusted
 		 * as it is */
 		(void)X509_STORE_set_flags(m->store, X509_V_FLAG_PARTIAL_CHAIN);
-		free(path);
 	}
 	ERR_clear_error();
 }
@@ -137,28 +101,6 @@ static SSL_CTX *make_context(struct making *m, unsigned worker)
 	return ctx;
 }
 
-static void identity_add(EVP_MD_CTX *md, const void *p, size_t len)
-{
-	check(EVP_DigestUpdate(md, &len, sizeof(len)) && EVP_DigestUpdate(md, p, len),
-		"cannot hash: %s", openssl_reason());
-}
-
-static void identity_add_authorities(EVP_MD_CTX *md, X509_STORE *store)
-{
-	STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(store);
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned len;
-	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
-		X509_OBJECT *o = sk_X509_OBJECT_value(all, i);
-		if (X509_OBJECT_get0_X509(o) &&
-			X509_digest(X509_OBJECT_get0_X509(o), EVP_sha256(), digest, &len))
-			identity_add(md, digest, len);
-		else if (X509_OBJECT_get0_X509_CRL(o) &&
-			X509_CRL_digest(X509_OBJECT_get0_X509_CRL(o), EVP_sha256(), digest, &len))
-			identity_add(md, digest, len);
-	}
-}
-
 /* Hash the options and files. The private key is left out, since it belongs to the certificate. */
 static void make_identity(struct making *m, uint64_t out[2])
 {
@@ -167,12 +109,12 @@ static void make_identity(struct making *m, uint64_t out[2])
 		facts[2] = { conf->verify, (unsigned char)conf->min_version };
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	check(md && EVP_DigestInit_ex(md, EVP_sha256(), NULL), "cannot hash: %s", openssl_reason());
-	identity_add(md, facts, sizeof(facts));
-	identity_add(md, conf->server_name.data, conf->server_name.len);
-	identity_add(md, conf->ca.data, conf->ca.len);
-	identity_add_authorities(md, m->store);
-	identity_add(md, m->alpn, m->alpn_len);
-	identity_add(md, m->pem.certificate.data, m->pem.certificate.len);
+	hash_part(md, facts, sizeof(facts));
+	hash_part(md, conf->server_name.data, conf->server_name.len);
+	hash_part(md, conf->ca.data, conf->ca.len);
+	authorities_hash(md, m->store);
+	hash_part(md, m->alpn, m->alpn_len);
+	hash_part(md, m->pem.certificate.data, m->pem.certificate.len);
 	check(EVP_DigestFinal_ex(md, digest, NULL), "cannot hash: %s", openssl_reason());
 	memcpy(out, digest, 2 * sizeof(*out));
 	EVP_MD_CTX_free(md);

@@ -3,6 +3,9 @@
 
 static const char *const tls_version_choices[] = { [TLS_1_2] = "1.2", [TLS_1_3] = "1.3", NULL };
 
+static const char *const client_choices
+	[] = { [TLS_CLIENT_REQUIRED] = "required", [TLS_CLIENT_OPTIONAL] = "optional", NULL };
+
 /* forward secrecy and authenticated encryption only */
 #define CIPHERS_12                                                   \
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
@@ -45,6 +48,14 @@ const sluice_option tls_server_options[] = {
 	SLUICE_OPTION(SLUICE_T_DURATION, struct tls_server_conf, session_timeout, .def = "1h",
 		.min = "1m", .max = "12h", .flags = SLUICE_F_NEW,
 		.doc = "how long a session may be resumed"),
+	SLUICE_OPTION(SLUICE_T_STR, struct tls_server_conf, client_ca, .flags = SLUICE_F_NEW,
+		.doc = "PEM file of the authorities, and of their revocation lists, by which "
+		       "certificates of clients are verified; left out: clients are not asked for "
+		       "one"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct tls_server_conf, client_certificate, .def = "required",
+		.flags = SLUICE_F_NEW, .choices = client_choices,
+		.doc = "with client_ca: whether clients without a certificate are served; one that "
+		       "is not valid is refused in any case"),
 	SLUICE_OPTION(SLUICE_T_BOOL, struct tls_server_conf, match_host, .def = "true",
 		.flags = SLUICE_F_NEW,
 		.doc = "whether to refuse (421) requests for a host that is neither the client's "

@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 
+enum tls_client_certificate { TLS_CLIENT_REQUIRED = 0, TLS_CLIENT_OPTIONAL };
 enum tls_version { TLS_1_2 = 0, TLS_1_3 }; /* index of tls_version_choices */
 
 struct tls_certificate_conf {
@@ -22,7 +23,9 @@ struct tls_server_conf {
 	sluice_str ciphersuites; /* empty: the library's */
 	sluice_str curves;       /* empty: the library's */
 	bool session_tickets;
-	uint64_t session_timeout; /* ms */
+	uint64_t session_timeout;   /* ms */
+	sluice_str client_ca;       /* empty: clients are not asked for a certificate */
+	int32_t client_certificate; /* enum tls_client_certificate */
 	/* requests must be for a host that the connection was made for */
 	bool match_host;
 };

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { PEM_MAX = 1024 * 1024 }; /* bytes of a file */
+enum { PEM_MAX = 1024 * 1024, AUTHORITIES_MAX = 16 << 20 }; /* bytes of a file */
 
 /* ---- complaints ---------------------------------------------------------------------------- */
 
@@ -243,4 +243,75 @@ void certificate_free(struct certificate *cert)
 bool certificate_use(const struct certificate *cert, SSL_CTX *ctx)
 {
 	return SSL_CTX_use_cert_and_key(ctx, cert->leaf, cert->key, cert->chain, 1) == 1;
+}
+
+/* ---- authorities --------------------------------------------------------------------------- */
+
+/* Add the authorities and revocation lists of a file. False when there are none; openssl_reason()
+ * says why. */
+static bool authorities_add(X509_STORE *store, const struct loaded *l)
+{
+	BIO *b = BIO_new_mem_buf(l->data, (int)l->len);
+	check(b, "out of memory: %s", "certificates of authorities");
+	/* the empty password keeps OpenSSL from asking for one */
+	STACK_OF(X509_INFO) *all = PEM_X509_INFO_read_bio(b, NULL, NULL, (void *)(uintptr_t) "");
+	int n = 0;
+	bool ok = all != NULL;
+	for (int i = 0; ok && i < sk_X509_INFO_num(all); i++) {
+		const X509_INFO *it = sk_X509_INFO_value(all, i);
+		n += it->x509 || it->crl;
+		ok = (!it->x509 || X509_STORE_add_cert(store, it->x509) == 1) &&
+			(!it->crl || X509_STORE_add_crl(store, it->crl) == 1);
+	}
+	if (ok && !n)
+		ERR_raise(ERR_LIB_PEM, PEM_R_NO_START_LINE);
+	sk_X509_INFO_pop_free(all, X509_INFO_free);
+	BIO_free(b);
+	return ok && n;
+}
+
+void authorities_load(X509_STORE *store, const char *dir, sluice_str file, const char *option,
+	struct complaints *c)
+{
+	struct loaded l;
+	char *path = path_in(dir, file);
+	int err = load_file(&l, path, LOAD_REGULAR, AUTHORITIES_MAX);
+	ERR_clear_error();
+	if (err || !authorities_add(store, &l))
+		complain(c, -1, option, "no authorities can be read from %s: %s", path,
+			err ? load_error(err) : openssl_reason());
+	load_free(&l);
+	free(path);
+}
+
+bool authorities_revoke(X509_STORE *store)
+{
+	STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(store);
+	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+		if (X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(all, i)))
+			return true;
+	}
+	return false;
+}
+
+void hash_part(EVP_MD_CTX *md, const void *p, size_t len)
+{
+	check(EVP_DigestUpdate(md, &len, sizeof(len)) && EVP_DigestUpdate(md, p, len),
+		"cannot hash: %s", openssl_reason());
+}
+
+void authorities_hash(EVP_MD_CTX *md, X509_STORE *store)
+{
+	STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(store);
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned len;
+	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+		X509_OBJECT *o = sk_X509_OBJECT_value(all, i);
+		if (X509_OBJECT_get0_X509(o) &&
+			X509_digest(X509_OBJECT_get0_X509(o), EVP_sha256(), digest, &len))
+			hash_part(md, digest, len);
+		else if (X509_OBJECT_get0_X509_CRL(o) &&
+			X509_CRL_digest(X509_OBJECT_get0_X509_CRL(o), EVP_sha256(), digest, &len))
+			hash_part(md, digest, len);
+	}
 }

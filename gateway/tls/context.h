@@ -44,6 +44,17 @@ void pem_free(struct pem *p);
 /* dir/path, or path when that is absolute or dir is NULL. Free it. */
 char *path_in(const char *dir, sluice_str path);
 
+/* Add the authorities and revocation lists of a file in PEM to the store. A file without any is a
+ * mistake in the option. */
+void authorities_load(X509_STORE *store, const char *dir, sluice_str file, const char *option,
+	struct complaints *c);
+
+/* Whether there is a revocation list among them. */
+bool authorities_revoke(X509_STORE *store);
+/* Hash a part, with its length; and all certificates and revocation lists of a store. */
+void hash_part(EVP_MD_CTX *md, const void *p, size_t len);
+void authorities_hash(EVP_MD_CTX *md, X509_STORE *store);
+
 /* A certificate and its key, parsed for one library context. */
 struct certificate {
 	X509 *leaf;             /* owned */

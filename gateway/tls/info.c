@@ -92,6 +92,12 @@ const char *tls_version_name(const struct stream *s)
 	return t ? SSL_get_version(t->ssl) : "";
 }
 
+const char *tls_cipher_name(const struct stream *s)
+{
+	struct tls *t = tls_open(s);
+	return t ? SSL_get_cipher_name(t->ssl) : "";
+}
+
 const char *tls_sni(const struct stream *s)
 {
 	struct tls *t = tls_open(s);

@@ -19,6 +19,7 @@ bool tls_is_plain_http(const struct stream *s);
  * listeners with http/1.1 also accept. */
 sluice_str tls_alpn(const struct stream *s);
 const char *tls_version_name(const struct stream *s); /* "TLSv1.3" */
+const char *tls_cipher_name(const struct stream *s);  /* "TLS_AES_128_GCM_SHA256" */
 /* The name in the client's SNI, as received. It lives as long as the stream; the other texts are
  * constants. */
 const char *tls_sni(const struct stream *s);

@@ -19,6 +19,8 @@
 #include "tls/names.h"
 #include "tls/state.h"
 
+enum { SESSION_CONTEXT = 32 /* bytes */ };
+_Static_assert(SESSION_CONTEXT <= SSL_MAX_SID_CTX_LENGTH, "a context of sessions");
 enum { ALPN_NAMES = 16, ALPN_MAX = 256, TICKET_IV = 16 };
 
 /* The part that the sets of all workers share. */
@@ -149,6 +151,20 @@ static int server_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
 	return seal || (newest && SSL_version(ssl) < TLS1_3_VERSION) ? 1 : 2;
 }
 
+/* A ticket was opened. A session whose client's certificate has expired is not resumed: the full
+ * handshake verifies what the client shows then. */
+static SSL_TICKET_RETURN server_on_session(SSL *ssl, SSL_SESSION *session,
+	const unsigned char *name, size_t name_len, SSL_TICKET_STATUS status, void *arg)
+{
+	const X509 *cert = session ? SSL_SESSION_get0_peer(session) : NULL;
+	(void)ssl, (void)name, (void)name_len, (void)arg;
+	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	if (cert && X509_cmp_current_time(X509_get0_notAfter(cert)) <= 0)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 /* ---- making -------------------------------------------------------------------------------- */
 
 /* What is read and parsed once, before the contexts of the workers are made. */
@@ -159,7 +175,30 @@ struct making {
 	int n;
 	struct served *served;
 	struct tls_certificate_facts *facts; /* owned until there is a server */
+	/* owned: authorities of clients; NULL: they are not asked for a certificate */
+	X509_STORE *clients;
+	/* Sessions are resumed only where this is the same: the authorities of clients, and whether
+	 * a certificate is required. A resumed session is not verified again. */
+	unsigned char session_context[SESSION_CONTEXT];
 };
+
+/* Ask clients for a certificate, and name the authorities, by which a client chooses one. */
+static void make_verify(struct making *m, SSL_CTX *ctx)
+{
+	STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(m->clients);
+	int mode = SSL_VERIFY_PEER;
+	if (m->args->conf->client_certificate == TLS_CLIENT_REQUIRED)
+		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+	SSL_CTX_set_verify(ctx, mode, NULL);
+	SSL_CTX_set1_cert_store(ctx, m->clients);
+	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+		X509 *ca = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
+		check(!ca || SSL_CTX_add_client_CA(ctx, ca) == 1, "out of memory: %s",
+			"names of authorities");
+	}
+	if (m->args->conf->session_tickets)
+		(void)SSL_CTX_set_session_ticket_cb(ctx, NULL, server_on_session, NULL);
+}
 
 static SSL_CTX *make_context(struct making *m, struct server_set *set)
 {
@@ -181,7 +220,9 @@ static SSL_CTX *make_context(struct making *m, struct server_set *set)
 			"not a list of groups the TLS library knows: %s", openssl_reason());
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_timeout(ctx, (long)(conf->session_timeout / 1000));
-	(void)SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"sluice", 6);
+	(void)SSL_CTX_set_session_id_context(ctx, m->session_context, SESSION_CONTEXT);
+	if (m->clients)
+		make_verify(m, ctx);
 	/* the transport sends the ticket of TLS 1.3 with the first response */
 	(void)SSL_CTX_set_num_tickets(ctx, 0);
 	if (conf->session_tickets)
@@ -239,6 +280,33 @@ static SSL_CTX *make_set(struct making *m, unsigned worker)
 		return NULL;
 	}
 	return first;
+}
+
+static void make_clients(struct making *m)
+{
+	const struct tls_server_conf *conf = m->args->conf;
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	unsigned char digest[EVP_MAX_MD_SIZE], mode = (unsigned char)conf->client_certificate;
+	if (conf->client_ca.len) {
+		m->clients = X509_STORE_new();
+		check(m->clients, "out of memory: %s", "authorities of clients");
+		authorities_load(m->clients, m->args->dir, conf->client_ca, "client_ca",
+			&m->complaints);
+		/* a certificate of the file is trusted as it is: an intermediate one, or a
+		 * client's */
+		(void)X509_STORE_set_flags(m->clients,
+			X509_V_FLAG_PARTIAL_CHAIN |
+				(authorities_revoke(m->clients) ? X509_V_FLAG_CRL_CHECK : 0u));
+	}
+	check(md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) &&
+			EVP_DigestUpdate(md, &mode, sizeof(mode)),
+		"cannot hash: %s", openssl_reason());
+	if (m->clients)
+		authorities_hash(md, m->clients);
+	check(EVP_DigestFinal_ex(md, digest, NULL), "cannot hash: %s", openssl_reason());
+	memcpy(m->session_context, digest, SESSION_CONTEXT);
+	EVP_MD_CTX_free(md);
+	ERR_clear_error();
 }
 
 static void make_names(struct making *m)
@@ -319,6 +387,7 @@ struct tls_server *tls_server_new(const struct tls_server_args *args)
 	atomic_init(&m.served->refs, 1);
 	m.served->tickets = tls_tickets_ref(args->tickets);
 	make_alpn(&m);
+	make_clients(&m);
 	make_names(&m);
 	if (!m.complaints.n_errors) {
 		names_finish(&m.served->names);
@@ -328,6 +397,7 @@ struct tls_server *tls_server_new(const struct tls_server_args *args)
 		pem_free(&m.pem[i]);
 	free(m.pem);
 	facts_free(m.facts, (size_t)m.n);
+	X509_STORE_free(m.clients);
 	served_unref(m.served);
 	return srv;
 }

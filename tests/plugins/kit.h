@@ -76,7 +76,9 @@ sluice_exchange *kit_request(sluice_instance *inst, const char *method, const ch
 sluice_exchange *kit_exchange(sluice_instance *inst, const char *method, const char *target);
 sluice_verdict kit_run(sluice_exchange *x);
 void kit_add_header(sluice_exchange *x, sluice_side side, const char *name, const char *value);
+/* A fact, and a number, as the gateway would find it; numbers are unknown unless told. */
 void kit_set_info(sluice_exchange *x, sluice_info what, const char *value);
+void kit_set_number(sluice_exchange *x, sluice_number_id what, int64_t value);
 /* What the exchange may still take, in bytes, of which the host needs some as well; more than
  * enough unless told. 0: nothing more. */
 void kit_set_budget(sluice_exchange *x, size_t bytes);

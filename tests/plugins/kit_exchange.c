@@ -7,9 +7,10 @@
 #include "kit_use.h"
 #include "policy/attr.h"
 #include "policy/edit.h"
+#include "policy/fact.h"
 #include "policy/stage.h"
 
-enum { BUDGET = 4 << 20 };
+enum { BUDGET = 4 << 20, KIT_NUMBERS = 32 };
 
 struct kit_exchange {
 	sluice_exchange x;
@@ -18,9 +19,11 @@ struct kit_exchange {
 	struct conn_info conn;
 	struct request_head request;
 	struct response_head response;
-	struct fields trailers[2]; /* by side */
-	struct arena own;          /* what is ours, and answers to the test's questions */
-	struct buf out[2];         /* what left the bodies */
+	struct fields trailers[2];    /* by side */
+	sluice_str facts[FACT_COUNT]; /* that kit_set_info() set, and the gateway would know */
+	int64_t numbers[KIT_NUMBERS];
+	struct arena own;  /* what is ours, and answers to the test's questions */
+	struct buf out[2]; /* what left the bodies */
 	sluice_verdict verdict;
 	int status;
 };
@@ -34,6 +37,19 @@ static sluice_str keep(struct kit_exchange *k, const char *text)
 {
 	return arena_str(&k->own, str_of(text));
 }
+
+static enum sluice_reading about_read(sluice_exchange *x, unsigned fact, sluice_str *out)
+{
+	*out = of(x)->facts[fact];
+	return out->data ? SLUICE_READ_ONE : SLUICE_READ_NONE;
+}
+
+static int64_t about_number(sluice_exchange *x, int number)
+{
+	return number >= 0 && number < KIT_NUMBERS ? of(x)->numbers[number] : SLUICE_UNKNOWN;
+}
+
+static const struct run_about about = { .read = about_read, .number = about_number };
 
 /* ---- how it goes on ------------------------------------------------------------------------ */
 
@@ -111,11 +127,17 @@ sluice_exchange *kit_exchange(sluice_instance *inst, const char *method, const c
 	x->worker = &kit_worker;
 	x->slots = &u->slot;
 	x->keeper = &u->keeper;
+	u->keeper.about = &about;
 	x->on_resumed = on_resumed;
 	x->route_name = STR("route");
 	x->upstream_name = STR("upstream");
 	x->request_id = STR("request-id");
 	run_init(x);
+	for (int i = 0; i < KIT_NUMBERS; i++)
+		k->numbers[i] = SLUICE_UNKNOWN;
+	k->facts[FACT_LISTENER] = STR("listener");
+	k->facts[FACT_PEER] = STR("203.0.113.7");
+	k->facts[FACT_TLS_VERSION] = STR("TLSv1.3");
 	return x;
 }
 
@@ -135,8 +157,16 @@ void kit_set_info(sluice_exchange *x, sluice_info what, const char *value)
 		[SLUICE_I_UPSTREAM] = &x->upstream_name,
 		[SLUICE_I_REQUEST_ID] = &x->request_id,
 	};
-	*facts[what] = keep(k, value);
+	if ((size_t)what < sizeof(facts) / sizeof(facts[0]))
+		*facts[what] = keep(k, value);
+	else
+		k->facts[fact_of_info((int)what)] = keep(k, value);
 	h->has_query |= what == SLUICE_I_QUERY;
+}
+
+void kit_set_number(sluice_exchange *x, sluice_number_id what, int64_t value)
+{
+	of(x)->numbers[what] = value;
 }
 
 void kit_set_budget(sluice_exchange *x, size_t bytes)
@@ -187,6 +217,7 @@ sluice_verdict kit_response(sluice_exchange *x, int status)
 	if (k->verdict == SLUICE_WAIT)
 		kit_die("a response while the exchange is parked");
 	k->status = status;
+	k->numbers[SLUICE_N_STATUS] = status;
 	k->response.status = (uint16_t)status;
 	k->response.version = 11;
 	x->response = &k->response;

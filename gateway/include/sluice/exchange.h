@@ -14,9 +14,16 @@ extern "C" {
 
 /* ---- an exchange, worker thread ------------------------------------------------------------ */
 
+/* A fact of the exchange, in any hook, on_complete included. It is found out when it is asked for;
+ * a fact that nobody asks for costs nothing. Lives as long as x. */
 static inline sluice_str sluice_get(sluice_exchange *x, sluice_info what)
 {
 	return sluice_host_table->get(x, (int)what);
+}
+/* A number of the exchange, in any hook; SLUICE_UNKNOWN when it is not known, or not yet. */
+static inline int64_t sluice_number(sluice_exchange *x, sluice_number_id what)
+{
+	return sluice_host_table->number(x, (int)what);
 }
 /* Value of the first field of that name (compared without case); data is NULL when there is none.
  * Lives as long as x. */

@@ -203,6 +203,7 @@ typedef struct sluice_host {
 	sluice_instance *(*work_instance)(const sluice_work *);
 	void *(*work_state)(const sluice_work *);
 	const void *(*work_published)(const sluice_work *);
+	int64_t (*number)(sluice_exchange *, int number);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source

@@ -163,7 +163,8 @@ typedef enum sluice_field_op {
 	SLUICE_FIELD_REMOVE
 } sluice_field_op;
 
-/* facts of an exchange, by sluice_get() */
+/* Facts of an exchange, by sluice_get(). data is NULL where the exchange has no such fact, or does
+ * not have it yet. */
 typedef enum sluice_info {
 	SLUICE_I_METHOD = 0,
 	/* http or https: what the client used, or what a trusted proxy says it used */
@@ -182,8 +183,78 @@ typedef enum sluice_info {
 	/* name of the upstream, or of the one that sluice_upstream_set() set; data is NULL for
 	 * built-in answers, and while there is no route */
 	SLUICE_I_UPSTREAM,
-	SLUICE_I_REQUEST_ID
+	SLUICE_I_REQUEST_ID,
+	/* "HTTP/1.1", "HTTP/2": as the client asked */
+	SLUICE_I_PROTOCOL,
+	SLUICE_I_LISTENER, /* name of the listener */
+	/* the other end of the client's connection: a proxy or load balancer where there is one, or
+	 * the address in its PROXY header; "unix" at a unix socket. Its port is missing there */
+	SLUICE_I_PEER,
+	SLUICE_I_PEER_PORT,
+	/* Of the client's connection, where it is of TLS: "TLSv1.3", the cipher suite by the name
+	 * that OpenSSL gives it, the name that the client asked for, and the protocol that was
+	 * agreed on ("h2"). */
+	SLUICE_I_TLS_VERSION,
+	SLUICE_I_TLS_CIPHER,
+	SLUICE_I_TLS_SNI,
+	SLUICE_I_TLS_ALPN,
+	/* The certificate that the client showed, where the listener verifies clients (its option
+	 * tls.client_ca): subject and issuer as in RFC 4514, the names of each kind in its
+	 * subjectAltName, joined by ", " in the order of the certificate, serial number in upper
+	 * case and SHA-256 fingerprint in lower case hexadecimal digits, and the certificate
+	 * itself, as PEM in several lines and as DER in Base64 on one line. */
+	SLUICE_I_CLIENT_CERT_SUBJECT,
+	SLUICE_I_CLIENT_CERT_ISSUER,
+	SLUICE_I_CLIENT_CERT_DNS,
+	SLUICE_I_CLIENT_CERT_URI,
+	SLUICE_I_CLIENT_CERT_EMAIL,
+	SLUICE_I_CLIENT_CERT_SERIAL,
+	SLUICE_I_CLIENT_CERT_SHA256,
+	SLUICE_I_CLIENT_CERT_PEM,
+	SLUICE_I_CLIENT_CERT_DER,
+	/* Known in on_response and later. The code of the refusal or failure that the exchange ends
+	 * with; the address of the server asked last; the protocol in which it answered. */
+	SLUICE_I_REASON,
+	SLUICE_I_SERVER,
+	SLUICE_I_UPSTREAM_PROTOCOL
 } sluice_info;
+
+/* what sluice_number() returns for a number that is not known, or not yet */
+#define SLUICE_UNKNOWN (-1)
+
+/* Numbers of an exchange, by sluice_number(). Counts and durations are those so far; in on_complete
+ * they are final, and those of the access log. */
+typedef enum sluice_number_id {
+	/* Of the response: in on_response of the one that is to be sent, in on_complete of the one
+	 * that was sent, or where none was sent the status of the reason (499: the client
+	 * disconnected). Unknown before there is a response. */
+	SLUICE_N_STATUS = 0,
+	SLUICE_N_UPSTREAM_STATUS, /* unknown until the head of an upstream's response came */
+	SLUICE_N_TRIES,           /* how often a server was asked, the one in progress included */
+	/* received from and sent to the client for this request: heads and bodies, before TLS */
+	SLUICE_N_BYTES_IN,
+	SLUICE_N_BYTES_OUT,
+	/* Of the bodies alone, without framing: as it came from the client, before plugins, and as
+	 * it was passed to the client's connection, after plugins. After a 101: of the tunnel. */
+	SLUICE_N_REQUEST_BODY,
+	SLUICE_N_RESPONSE_BODY,
+	/* microseconds from the first byte of the request; in on_complete to the last of the
+	 * response */
+	SLUICE_N_DURATION_US,
+	/* Microseconds until the connection to the server asked last was open, 0 for one that was
+	 * kept; and from the request sent to it until the head of its response came. */
+	SLUICE_N_CONNECT_US,
+	SLUICE_N_RESPONSE_US,
+	SLUICE_N_START_MS, /* when the first byte of the request came, in ms since 1970 */
+	/* of the client, if a trusted proxy does not tell another; and of the peer */
+	SLUICE_N_CLIENT_PORT,
+	SLUICE_N_PEER_PORT,
+	/* requests on the client's connection so far, this one included */
+	SLUICE_N_CONNECTION_REQUESTS,
+	/* 1: the client's connection may carry further requests, as far as is known so far; 0: it
+	 * ends with this one */
+	SLUICE_N_CONNECTION_KEPT
+} sluice_number_id;
 
 /*
  * Bodies. A body passes unchanged, and at no cost, unless a plugin asks for it: for the request's

@@ -52,6 +52,15 @@ TEST(values)
 	assert_value("cookie:d", "\"q\"");
 	assert_value("cookie:e", "5");
 	assert_value("cookie:A", NULL);
+	assert_value("protocol", "HTTP/1.1");
+	/* what only the owner of the exchange knows; here is none */
+	assert_value("server", NULL);
+	assert_value("reason", NULL);
+	assert_value("client_cert_subject", NULL);
+	assert_int_equal(sluice_number(walk, SLUICE_N_STATUS), SLUICE_UNKNOWN);
+	assert_int_equal(sluice_number(walk, (sluice_number_id)-7), SLUICE_UNKNOWN);
+	assert_null(sluice_get(walk, (sluice_info)-1).data);
+	assert_null(sluice_get(walk, (sluice_info)1000).data);
 	assert_value("consumer", NULL);
 	sluice_attr_set(walk, SLUICE_STR("consumer"), SLUICE_STR("carol"));
 	sluice_attr_set(walk, SLUICE_STR("claim:sub"), SLUICE_STR("s"));

@@ -40,7 +40,7 @@ static void walk_let_go(struct instance_keeper *k)
 	walk_kept--;
 }
 
-static struct instance_keeper keeper = { walk_keep, walk_let_go };
+static struct instance_keeper keeper = { .ref = walk_keep, .unref = walk_let_go };
 
 void note(const char *fmt, ...)
 {

@@ -11,6 +11,7 @@
 #include "../unit.h"
 #include "certs.h"
 #include "peers.h"
+#include "tls/peer.h"
 #include "tls/state.h"
 
 static struct worker w;
@@ -227,6 +228,124 @@ TEST(no_renegotiation)
 	tls_server_free(&srv);
 }
 
+/* ---- certificates of clients --------------------------------------------------------------- */
+
+static void add_name(void *ctx, sluice_str name)
+{
+	(void)strncat(strncat(ctx, name.data, name.len), ",", 2);
+}
+
+/* A client that shows a certificate (a stem), or none. */
+static struct tls_client *client_with(const char *stem)
+{
+	char crt[64], key[64];
+	(void)snprintf(crt, sizeof(crt), "%s.crt", stem ? stem : "");
+	(void)snprintf(key, sizeof(key), "%s.key", stem ? stem : "");
+	struct tls_client_conf conf = { .verify = false };
+	if (stem) {
+		conf.certificate = str_of(crt);
+		conf.private_key = str_of(key);
+	}
+	struct complaints_heard heard = { 0 }; /* of one that is not valid any more */
+	struct tls_client_args a = { .conf = &conf,
+		.dir = certs_dir(),
+		.workers = 1,
+		.report = hear,
+		.report_ctx = &heard };
+	struct tls_client *c = tls_client_new(&a);
+	assert_non_null(c);
+	return c;
+}
+
+static struct tls_server *server_for(const char *ca, int32_t how)
+{
+	struct tls_certificate_conf certs[] = { CERT("first") };
+	struct tls_server_conf conf = conf_of(certs, 1);
+	conf.client_ca = str_of(ca);
+	conf.client_certificate = how;
+	return server_with(&conf, tickets, 1, NULL, NULL);
+}
+
+static bool is_let_in(struct tls_server *srv, const char *stem)
+{
+	struct tls_client *c = client_with(stem);
+	struct pair p;
+	bool good = pair_greet(&p, &w, srv, c, "first.test", NULL);
+	pair_end(&p);
+	tls_client_free(&c);
+	return good;
+}
+
+static void make_clients(void)
+{
+	cert_make(&(struct cert_wish){ .file = "ca", .name = "The CA", .is_ca = true });
+	cert_make(&(struct cert_wish){ .file = "good",
+		.name = "good, (client)",
+		.alt = "DNS:a.test,URI:spiffe://test/a,email:a@test,DNS:b.test",
+		.issuer = "ca" });
+	cert_make(&(struct cert_wish){ .file = "late",
+		.name = "late",
+		.issuer = "ca",
+		.from = -7200,
+		.to = -3600 });
+	cert_make(&(struct cert_wish){ .file = "stranger", .name = "The CA" });
+}
+
+TEST(clients_are_verified)
+{
+	make_clients();
+	struct tls_server *srv = server_for("ca.crt", TLS_CLIENT_REQUIRED);
+	assert_true(is_let_in(srv, "good"));
+	assert_false(is_let_in(srv, NULL));
+	assert_false(is_let_in(srv, "late"));
+	assert_false(is_let_in(srv, "stranger"));
+	tls_server_free(&srv);
+	srv = server_for("ca.crt", TLS_CLIENT_OPTIONAL);
+	assert_true(is_let_in(srv, "good"));
+	assert_true(is_let_in(srv, NULL));
+	assert_false(is_let_in(srv, "late"));
+	assert_false(is_let_in(srv, "stranger"));
+	tls_server_free(&srv);
+	/* a client's own certificate may be named as it is */
+	srv = server_for("good.crt", TLS_CLIENT_REQUIRED);
+	assert_true(is_let_in(srv, "good"));
+	tls_server_free(&srv);
+}
+
+TEST(what_a_client_showed)
+{
+	struct arena a;
+	char names[128] = "";
+	arena_init(&a, 0);
+	make_clients();
+	struct tls_server *srv = server_for("ca.crt", TLS_CLIENT_OPTIONAL);
+	struct tls_client *c = client_with("good"), *none = client_with(NULL);
+	struct pair p;
+	assert_true(pair_greet(&p, &w, srv, c, "first.test", NULL));
+	const struct stream *s = &p.server.s;
+	assert_true(str_eq(tls_peer_text(s, TLS_PEER_SUBJECT, &a), STR("CN=good\\, (client)")));
+	assert_true(str_eq(tls_peer_text(s, TLS_PEER_ISSUER, &a), STR("CN=The CA")));
+	assert_int_equal(tls_peer_text(s, TLS_PEER_SHA256, &a).len, 64);
+	assert_true(str_starts(tls_peer_text(s, TLS_PEER_PEM, &a),
+		STR("-----BEGIN CERTIFICATE-----\n")));
+	tls_peer_names(s, TLS_PEER_DNS, add_name, names);
+	tls_peer_names(s, TLS_PEER_URI, add_name, names);
+	tls_peer_names(s, TLS_PEER_EMAIL, add_name, names);
+	assert_string_equal(names, "a.test,b.test,spiffe://test/a,a@test,");
+	assert_null(tls_peer_text(&p.client.s, TLS_PEER_SUBJECT, &a).data);
+	pair_end(&p);
+	assert_true(pair_greet(&p, &w, srv, none, "first.test", NULL));
+	for (int what = TLS_PEER_SUBJECT; what <= TLS_PEER_DER; what++)
+		assert_null(tls_peer_text(s, (enum tls_peer_text)what, &a).data);
+	tls_peer_names(s, TLS_PEER_DNS, add_name, names);
+	assert_string_equal(names, "a.test,b.test,spiffe://test/a,a@test,");
+	pair_end(&p);
+	tls_client_free(&c);
+	tls_client_free(&none);
+	tls_server_free(&srv);
+	arena_fini(&a);
+}
+
 /* ---- resumption ---------------------------------------------------------------------------- */
 
 static void greet(struct tls_server *srv, struct tls_client *c, struct tls_session_slot *slot,
@@ -276,6 +395,39 @@ TEST(resumption)
 		tls_session_slot_fini(&slot);
 		tls_client_free(&c);
 		tls_server_free(&srv);
+	}
+}
+
+/* A session is bound to the authorities that its client was verified by, and ends with its
+ * certificate. */
+TEST(resumption_of_a_verified_client)
+{
+	static const int versions[] = { TLS1_3_VERSION, TLS1_2_VERSION };
+	enum { SECONDS = 3 };
+	make_clients();
+	for (int i = 0; i < 2; i++) {
+		cert_make(&(struct cert_wish){ .file = "brief",
+			.name = "brief",
+			.issuer = "ca",
+			.from = -60,
+			.to = SECONDS });
+		struct tls_server *srv = server_for("ca.crt", TLS_CLIENT_REQUIRED),
+				  *other = server_for("ca.crt", TLS_CLIENT_OPTIONAL);
+		struct tls_client *c = client_with("brief");
+		struct tls_session_slot slot = { 0 };
+		struct pair p;
+		greet(srv, c, &slot, versions[i], false);
+		greet(srv, c, &slot, versions[i], true);
+		greet(other, c, &slot, versions[i], false);
+		greet(other, c, &slot, versions[i], true);
+		(void)sleep(SECONDS + 1);
+		/* what is shown in the full handshake is not valid any more */
+		assert_false(pair_greet(&p, &w, other, c, "first.test", &slot));
+		pair_end(&p);
+		tls_session_slot_fini(&slot);
+		tls_client_free(&c);
+		tls_server_free(&srv);
+		tls_server_free(&other);
 	}
 }
 
