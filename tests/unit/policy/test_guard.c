@@ -126,6 +126,7 @@ static void exchange_services(void)
 	sluice_str out;
 	size_t iter = 0;
 	EACH(sluice_get(NULL, SLUICE_I_PATH));
+	EACH(sluice_number(NULL, SLUICE_N_STATUS));
 	EACH(sluice_field(NULL, SLUICE_REQUEST, text));
 	EACH(sluice_field_next(NULL, SLUICE_REQUEST, &iter, &pair));
 	EACH_VOID(sluice_field_set(NULL, SLUICE_REQUEST, text, text));
