@@ -13,6 +13,14 @@ void *mem_zeroed(size_t n, size_t size, const char *what)
 	return p;
 }
 
+void *mem_zeroed_at(size_t align, size_t size, const char *what)
+{
+	size_t bytes = (size + align - 1) & ~(align - 1);
+	void *p = aligned_alloc(align, bytes);
+	check(p, "out of memory: 1 of %s, %zu bytes", what, size);
+	return memset(p, 0, bytes);
+}
+
 void *mem_resize(void *p, size_t n, size_t size, const char *what)
 {
 	check(size == 0 || n <= SIZE_MAX / size, "too many of %s: %zu", what, n);

@@ -18,6 +18,10 @@
 void *mem_zeroed(size_t n, size_t size, const char *what)
 	__attribute__((malloc, returns_nonnull, warn_unused_result));
 
+/* As mem_zeroed() for one object, at a multiple of align, which is a power of two. */
+void *mem_zeroed_at(size_t align, size_t size, const char *what)
+	__attribute__((malloc, returns_nonnull, warn_unused_result));
+
 /* As realloc() to n objects of size bytes; the new part is not zeroed. Never NULL. */
 void *mem_resize(void *p, size_t n, size_t size, const char *what)
 	__attribute__((returns_nonnull, warn_unused_result));

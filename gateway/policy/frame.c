@@ -178,8 +178,11 @@ static enum run_result frame_answered(sluice_exchange *x, struct frame *f)
 }
 
 /* Why a verdict, which is no plain SLUICE_NEXT, is a failure; NULL: it is an answer. */
-static const char *frame_verdict_wrong(const sluice_exchange *x, sluice_verdict v)
+static const char *frame_verdict_wrong(const sluice_exchange *x, const struct frame *f,
+	sluice_verdict v)
 {
+	if (f->call == RUN_ATTEMPT && v == SLUICE_REPLY)
+		return "it answered in on_attempt, when the request is about to be sent";
 	switch (v) {
 	case SLUICE_NEXT:
 		return "it returned SLUICE_NEXT after it had answered";
@@ -199,7 +202,7 @@ static enum run_result frame_judge(sluice_exchange *x, struct frame *f, sluice_v
 {
 	if (!frame_is_hook(f) || f->call == RUN_COMPLETE)
 		return RUN_NEXT; /* it decides nothing */
-	const char *wrong = frame_verdict_wrong(x, v);
+	const char *wrong = frame_verdict_wrong(x, f, v);
 	return wrong ? frame_failed(x, f, wrong) : frame_answered(x, f);
 }
 

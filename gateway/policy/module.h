@@ -33,6 +33,13 @@ struct module *module_get(const struct module_dirs *dirs, sluice_str name, char 
 /* The module of a record that is part of the program, such as a test. path: where it comes from,
  * for messages. NULL and a sentence in why when the record cannot be used. */
 struct module *module_register(const sluice_plugin *record, const char *path, char why[MODULE_WHY]);
+/* The plugin's on_attempt; NULL: it has none, or is older than that hook. */
+static inline sluice_hook module_on_attempt(const sluice_plugin *p)
+{
+	return p->size >= offsetof(sluice_plugin, on_attempt) + sizeof(p->on_attempt)
+		? p->on_attempt
+		: NULL;
+}
 /* What became of the file since the module was loaded: NULL when nothing did, else a few words such
  * as "was replaced". The code that runs is the old one for the life of the process. */
 const char *module_changed(const struct module_dirs *dirs, const struct module *m);

@@ -102,7 +102,8 @@ bool run_append(sluice_exchange *x, const struct chain *chain)
 	chain_copy(v, chain, first->n);
 	*both = (struct chain){ .v = v,
 		.n = first->n + chain->n,
-		.has_response = first->has_response || chain->has_response };
+		.has_response = first->has_response || chain->has_response,
+		.has_attempt = first->has_attempt || chain->has_attempt };
 	x->chain = both;
 	return true;
 }
@@ -110,6 +111,22 @@ bool run_append(sluice_exchange *x, const struct chain *chain)
 enum run_result run_request_rest(sluice_exchange *x)
 {
 	return run_walk_request(x);
+}
+
+/* A frame of its own: a try may come at any place of the walk, and again. */
+enum run_result run_attempt(sluice_exchange *x)
+{
+	for (uint32_t i = 0; i < x->reached; i++) {
+		const struct chain_item *item = &x->chain->v[i];
+		sluice_hook hook = module_on_attempt(item->plugin);
+		if (!hook)
+			continue;
+		struct frame f = { .item = item, .call = RUN_ATTEMPT };
+		frame_enter(x, &f);
+		if (frame_leave(x, hook(x, item->conf)) != RUN_NEXT)
+			return RUN_FAIL;
+	}
+	return RUN_NEXT;
 }
 
 enum run_result run_response(sluice_exchange *x)

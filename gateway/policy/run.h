@@ -27,6 +27,7 @@ struct chain {
 	const struct chain_item *v;
 	uint32_t n;
 	bool has_response; /* some plugin has on_response */
+	bool has_attempt;  /* some plugin has on_attempt */
 };
 
 /* An answer a plugin gave. */
@@ -118,6 +119,9 @@ enum run_result run_request(sluice_exchange *x, const struct chain *chain);
 must_use bool run_append(sluice_exchange *x, const struct chain *chain);
 /* Run the request hooks of what was appended. */
 enum run_result run_request_rest(sluice_exchange *x);
+/* The request is about to be sent to a server: run the hooks that want to know. RUN_NEXT, or
+ * RUN_FAIL. */
+enum run_result run_attempt(sluice_exchange *x);
 /* x->response is set: apply the edits that were made before, then run the response hooks in
  * reverse, from the plugin before x->response_start. So a response that replaces another does not
  * run the same hooks again. */

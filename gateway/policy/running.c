@@ -13,6 +13,7 @@ const char *running_call_name(uintptr_t word)
 	static const char *const names[RUNNING_CALLS] = {
 		[RUN_REQUEST] = "on_request",
 		[RUN_REQUEST_BODY] = "on_request_body",
+		[RUN_ATTEMPT] = "on_attempt",
 		[RUN_RESPONSE] = "on_response",
 		[RUN_RESPONSE_BODY] = "on_response_body",
 		[RUN_COMPLETE] = "on_complete",

@@ -10,9 +10,9 @@
 
 #include "policy/instance.h"
 
-/* 1 to 5 are those of enum run_phase. */
+/* Those below are those of enum run_phase. */
 enum running_call {
-	RUNNING_CLEANUP = 6,
+	RUNNING_CLEANUP = 8,
 	RUNNING_CHECK,
 	RUNNING_START,
 	RUNNING_STOP,
@@ -24,7 +24,7 @@ enum running_call {
 	RUNNING_FACT,
 	RUNNING_CALLS,
 };
-enum { RUNNING_ALIGN = 16 }; /* of instances */
+enum { RUNNING_ALIGN = 32 }; /* of instances */
 _Static_assert((int)RUNNING_CALLS <= (int)RUNNING_ALIGN, "the call fits into the lowest bits");
 
 static inline void running_set(struct worker *w, const sluice_instance *inst, unsigned call,

@@ -246,6 +246,7 @@ bool build_chain(struct build *b, sluice_str owner, const struct node *n, struct
 	for (uint32_t i = 0; i < links->n; i++) {
 		v[i] = links->v[i].item;
 		out->has_response |= v[i].plugin->on_response != NULL;
+		out->has_attempt |= module_on_attempt(v[i].plugin) != NULL;
 	}
 	return ok;
 }

@@ -170,15 +170,26 @@ static void forward_note_server(struct exchange *x)
 		arena_note(x->px.arena, address), 0);
 }
 
-static void forward_ready(struct exchange *x)
+static bool forward_has_attempt_hooks(const struct exchange *x)
+{
+	return x->px.chain && x->px.chain->has_attempt;
+}
+
+/* A connection to a server is there. 0, or why the request is not sent to it. */
+static must_use int forward_ready(struct exchange *x)
 {
 	x->origin = x->call.origin;
+	if (unlikely(forward_has_attempt_hooks(x)) && run_attempt(&x->px) != RUN_NEXT) {
+		exchange_leave_upstream(x, 0); /* it is not the server's fault */
+		return ERR_PLUGIN_FAILED;
+	}
 	x->sent_ns = clock_ns();
 	if (unlikely(x->px.timeline))
 		forward_note_server(x);
 	exchange_set_state(x, EXCHANGE_FORWARD);
 	forward_head(x);
 	lane_connect(&x->to_upstream);
+	return 0;
 }
 
 /* Returns err. */
@@ -194,7 +205,10 @@ static int forward_not_opened(struct exchange *x, int err)
 
 static void forward_on_ready(struct upstream_call *call)
 {
-	forward_ready(exchange_of_call(call));
+	struct exchange *x = exchange_of_call(call);
+	int err = forward_ready(x);
+	if (err)
+		x->events->on_failed(x, err);
 }
 
 static void forward_on_open_fail(struct upstream_call *call, int err)
@@ -210,9 +224,7 @@ static int forward_open(struct exchange *x)
 	int r = upstream_open(&x->call, u, &forward_origin_events, x, x->px.arena);
 	if (r < 0)
 		return forward_not_opened(x, r);
-	if (r == 1)
-		forward_ready(x);
-	return 0;
+	return r == 1 ? forward_ready(x) : 0;
 }
 
 void forward_init(struct exchange *x)

@@ -113,6 +113,15 @@ typedef struct sluice_plugin {
 	 * namespace. NULL: none. A configuration that names any other fact is refused; one that
 	 * uses a fact before a plugin states it is accepted with a warning. */
 	const char *const *provides;
+
+	/* Worker, in the order of on_request, each time that the request is about to be sent to a
+	 * server: a connection to it is there, and nothing of the request was sent to it. What this
+	 * does to the request's fields goes to that server, as a signature or the server's own
+	 * credentials do. A further try, after a failure, calls it again, with the fields as the
+	 * last call left them: set fields, do not add them. May not wait, answer or send the
+	 * request elsewhere; any other verdict than SLUICE_NEXT is a failure of the plugin. Called
+	 * for no request that the gateway answers itself. */
+	sluice_hook on_attempt;
 } sluice_plugin;
 
 /* ---- services: the host's table ------------------------------------------------------------ */
