@@ -100,9 +100,7 @@ struct exchange {
 	uint16_t upstream_status; /* of the upstream's final head, 0: none came */
 	uint8_t state;            /* enum exchange_state; exchange_set_state() alone sets it */
 	bool own_answer;          /* the response is Sluice's, not the upstream's */
-	bool upgrade;             /* it asks for a protocol that the route lets through */
 	bool gone;                /* no more events from the client */
-	bool retried;
 	/* the turn in which it came to its state, in units of 2^20 ns */
 	uint32_t since;
 	uint64_t sent_ns; /* the request went to the server asked last */

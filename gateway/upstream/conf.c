@@ -119,7 +119,9 @@ const sluice_option upstream_options[] = {
 	SLUICE_OPTIONS_END,
 };
 
-static bool host_is_name(sluice_str host)
+/* Whether host may be looked up in DNS: labels of letters, digits, `-` and `_`, and no IP
+ * address. */
+static bool host_can_be_resolved(sluice_str host)
 {
 	char last = '.';
 	bool digits = true; /* the last label has digits alone: host is an IP address */
@@ -149,7 +151,7 @@ bool upstream_address_parse(sluice_str text, struct upstream_address *out)
 		return true;
 	if (str_starts(text, STR("unix:")) || (text.len && text.data[0] == '['))
 		return false;
-	return addr_split(text, 0, &out->host, &out->port) && host_is_name(out->host);
+	return addr_split(text, 0, &out->host, &out->port) && host_can_be_resolved(out->host);
 }
 
 static int check_address(struct bind *b, const struct upstream_server *s)

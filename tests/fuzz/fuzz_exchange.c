@@ -124,7 +124,7 @@ static void turn(void)
 static void on_done(struct proxy *p __attribute__((unused)), const struct exchange *x)
 {
 	completed++;
-	REACH_IF(x->retried, "a second try");
+	REACH_IF(x->call.tries > 1, "a second try");
 }
 
 static void end(void)

@@ -15,6 +15,12 @@
 
 /* ---- the configuration --------------------------------------------------------------------- */
 
+/* The beginning of a configuration: one worker, no access log, one listener. */
+#define KIT_GATEWAY                          \
+	"runtime: { workers: 1 }\n"          \
+	"log: { access: { path: 'off' } }\n" \
+	"listeners: [{ name: in, address: '127.0.0.1:1' }]\n"
+
 extern char kit_folder[];
 extern struct script *script;
 extern struct policy kit_policy;
@@ -78,7 +84,7 @@ extern struct done {
 	int err, status;
 	char code[64], route[64];
 	char story[TIMELINE_TEXT]; /* where the log level is debug */
-	bool retried;
+	unsigned tries;            /* how often a server was asked */
 } done;
 
 /* ---- the upstream -------------------------------------------------------------------------- */
@@ -110,5 +116,17 @@ void turn(void);
 		}                                                    \
 	} while (0)
 void turns_for(unsigned ms);
+
+/* ---- texts --------------------------------------------------------------------------------- */
+#define assert_has(text, what)                                       \
+	do {                                                         \
+		if (!strstr(text, what))                             \
+			fail_msg("no \"%s\" in \"%s\"", what, text); \
+	} while (0)
+#define assert_has_not(text, what)                                         \
+	do {                                                               \
+		if (strstr(text, what))                                    \
+			fail_msg("there is \"%s\" in \"%s\"", what, text); \
+	} while (0)
 
 #endif
