@@ -1,7 +1,7 @@
 /*
- * An exchange between a client that is a struct and an upstream that is a socket, both the test's:
- * a real configuration, read from a file, and a real loop. Plugins are the scripted module of
- * tests/unit/policy, whose hooks the test sets.
+ * An exchange between two ends that the test plays: a client that is a struct, and an upstream that
+ * is a socket. The configuration, read from a file, and the loop are real. Plugins are the scripted
+ * module of tests/unit/policy, whose hooks the test sets.
  */
 #ifndef PROXY_KIT_H
 #define PROXY_KIT_H
@@ -34,7 +34,7 @@ void kit_put(const char *name, const char *text);
 void kit_take_away(const char *name);
 /* Read a configuration; "@port@" is the upstream's port. NULL when there are mistakes. */
 struct snapshot *kit_load(const char *text, const struct snapshot *old);
-/* Load it and put it in force. kit_end() takes it away again. */
+/* Load it and put it in force, until kit_end(). */
 void kit_begin(const char *text);
 /* The guest, when it is finished; the next visit does it too. */
 void visitor_free(void);
@@ -46,11 +46,11 @@ struct visitor {
 	struct client c;
 	struct request_head head;
 	struct conn_info conn;
-	struct buf pending;  /* of the body, to be handed over */
-	bool more;           /* the body is not complete */
+	struct buf pending;  /* bytes of the body that the exchange has not taken */
+	bool more;           /* the body is not complete yet */
 	bool held, ended_in; /* on_end was called */
 	bool told_gone;
-	bool full; /* takes no more of the response */
+	bool full; /* takes no more of the response for now */
 	/* what came */
 	unsigned heads, interims, resumes;
 	int status;
@@ -62,10 +62,11 @@ struct visitor {
 	bool ended, aborted, sent, finished;
 };
 
-/* What the next visitors come by, and whether their peer is a proxy that is believed. */
+/* The connection of the next visitors, and whether their peer is a trusted proxy. */
 extern const struct conn_listener *kit_listener;
 extern bool kit_is_trusted;
-/* The last one; each has its own memory: a test that fails leaves its own behind, alive. */
+/* The last visitor. Each has memory of its own, because a test that fails leaves its visitor
+ * alive. */
 extern struct visitor *guest;
 
 /* A request head: "GET /path\nName: value\n...". body: enum body_kind. Told to the exchange. */
@@ -73,12 +74,12 @@ void visit(const char *head, uint8_t body, uint64_t len);
 void visit_by(unsigned version, const char *head, uint8_t body, uint64_t len); /* 11, 20 */
 void visit_with_budget(const char *head, uint8_t body, uint64_t len, size_t budget);
 void visit_nameless(const char *head); /* HTTP/1.0 without a Host */
-/* asks for another protocol; only: by extended CONNECT */
+/* it asks for another protocol; only: by extended CONNECT */
 void visit_tunnel(const char *head, bool only);
 void visit_bad(int err, size_t budget);
 void visitor_say(const char *bytes, bool last);
 void visitor_gone(int err, bool can_answer);
-/* What its log line would say, once it is finished. */
+/* The result of the exchange, as the access log would have it. */
 extern struct done {
 	unsigned n;
 	int err, status;
@@ -90,10 +91,10 @@ extern struct done {
 /* ---- the upstream -------------------------------------------------------------------------- */
 
 struct origin_side {
-	int listening, fd; /* fd: the connection accepted last; -1: none */
+	int listening, fd; /* fd: the last accepted connection; -1: none */
 	uint16_t port;
 	unsigned accepted;
-	char got[65536]; /* all that came on it */
+	char got[65536]; /* everything received on it */
 	size_t got_len;
 	bool eof;
 };
@@ -105,7 +106,7 @@ void up_reset(void);
 
 /* One turn of everything. */
 void turn(void);
-/* Until it is so. */
+/* Turns until the condition is true. */
 #define until(it)                                                    \
 	do {                                                         \
 		unsigned turns = 0;                                  \
