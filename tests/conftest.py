@@ -1,4 +1,5 @@
 """Fixtures of the scenarios and of bugs/. scenario/README.md says how to use them; what they are made of is in scenario/kit/."""
+import itertools
 import shutil
 import sys
 import tempfile
@@ -10,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent / "scenario"))
 
 from kit import certs as kit_certs  # noqa: E402
 from kit import client, configs, h2client, h2origin as kit_h2origin, kinds, origin as kit_origin, servers, tokens  # noqa: E402
+from kit.ended import ended  # noqa: E402
 from kit.gateway import Gateway  # noqa: E402
 from kit.ports import free_port as kit_free_port  # noqa: E402
 
@@ -70,29 +72,19 @@ def gateway(folder, request):
 @pytest.fixture
 def origin():
     """origin(behaviours, tls=None): a scripted upstream; see kit/origin.py for behaviours."""
-    started = []
-
-    def start(behaviours=None, port=None, **kw):
-        o = kit_origin.Origin(behaviours or kit_origin.reply(200, b"ok"), port or kit_free_port(), **kw)
-        started.append(o)
-        return o
-    yield start
-    for o in started:
-        o.stop()
+    def make(behaviours=None, port=None, **kw):
+        return kit_origin.Origin(behaviours or kit_origin.reply(200, b"ok"), port or kit_free_port(), **kw)
+    with ended(make) as start:
+        yield start
 
 
 @pytest.fixture
 def h2_origin():
     """h2_origin(behaviours, tls=context): a scripted upstream that speaks HTTP/2; see kit/h2origin.py."""
-    started = []
-
-    def start(behaviours=None, **kw):
-        o = kit_h2origin.H2Origin(behaviours or kit_h2origin.answer(200, b"ok"), kit_free_port(), **kw)
-        started.append(o)
-        return o
-    yield start
-    for o in started:
-        o.stop()
+    def make(behaviours=None, **kw):
+        return kit_h2origin.H2Origin(behaviours or kit_h2origin.answer(200, b"ok"), kit_free_port(), **kw)
+    with ended(make) as start:
+        yield start
 
 
 @pytest.fixture
@@ -107,70 +99,45 @@ def proxied(gateway, origin):
 
 @pytest.fixture
 def nginx(folder):
-    started = []
-
-    def start(server="location / { return 200 ok; }", **kw):
-        n = servers.Nginx(folder / f"nginx{len(started) + 1}", kit_free_port(), server, **kw)
-        started.append(n)
-        return n
-    yield start
-    for n in started:
-        n.stop()
+    def make(server="location / { return 200 ok; }", **kw):
+        port = kit_free_port()
+        return servers.Nginx(folder / f"nginx{port}", port, server, **kw)
+    with ended(make) as start:
+        yield start
 
 
 @pytest.fixture
 def haproxy(folder):
     """haproxy(sections, mode="tcp"): a real HAProxy; {port} in the sections is its port."""
-    started = []
-
-    def start(sections, port=None, **kw):
-        h = servers.HAProxy(folder / f"haproxy{len(started) + 1}", port or kit_free_port(), sections, **kw)
-        started.append(h)
-        return h
-    yield start
-    for h in started:
-        h.stop()
+    def make(sections, port=None, **kw):
+        port = port or kit_free_port()
+        return servers.HAProxy(folder / f"haproxy{port}", port, sections, **kw)
+    with ended(make) as start:
+        yield start
 
 
 @pytest.fixture
 def redis(folder):
-    started = []
+    count = itertools.count(1)
 
-    def start(*args, port=None):
-        r = servers.Redis(folder / f"redis{len(started) + 1}", port or kit_free_port(), args)
-        started.append(r)
-        return r
-    yield start
-    for r in started:
-        r.stop()
+    def make(*args, port=None):
+        return servers.Redis(folder / f"redis{next(count)}", port or kit_free_port(), args)
+    with ended(make) as start:
+        yield start
 
 
 @pytest.fixture
 def raw():
     """raw(port, tls=context, sni=name): a client that sends exactly what it is told."""
-    opened = []
-
-    def connect(address, **kw):
-        c = client.RawClient(address, **kw)
-        opened.append(c)
-        return c
-    yield connect
-    for c in opened:
-        c.close()
+    with ended(client.RawClient, "close") as connect:
+        yield connect
 
 
 @pytest.fixture
 def h2():
     """h2(port): an HTTP/2 client over TLS; tls=False for prior knowledge."""
-    opened = []
-
-    def connect(address, **kw):
-        c = h2client.H2Client(address, **kw)
-        opened.append(c)
-        return c
-    yield connect
-    for c in opened:
-        c.close()
+    with ended(h2client.H2Client, "close") as connect:
+        yield connect
 
 
 @pytest.fixture(scope="session")

@@ -11,18 +11,21 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/sanitize.h"
 #include "base/sink.h"
 #include "net/worker.h"
 #include "policy/run.h"
 #include "policy/running.h"
+#include "policy/timeline.h"
 #include "proxy/exchange.h"
 
 enum {
 	STACK_BYTES = 64 << 10,
 	FRAMES = 48,
 	NAME_MAX_BYTES = 128,
+	EVENTS = 8,     /* entries of a timeline that are told, the last ones */
 	QUEUE_MS = 200, /* how long to wait until earlier log lines are written */
 	ALARM_S = 5,    /* the process ends after this time even when the handler hangs */
 };
@@ -41,7 +44,7 @@ static __thread void *own_stack;
 
 struct line {
 	size_t n;
-	char text[1024];
+	char text[2048];
 };
 
 static void line_add_n(struct line *l, const char *s, size_t n)
@@ -121,10 +124,20 @@ static void line_add_state(struct line *l, const void *px)
 	line_add(l, exchange_state_info((enum exchange_state)state)->name);
 }
 
-static void line_add_plugin(struct line *l)
+/* The exchange whose hook runs on this thread; NULL: none does, or it cannot be read. */
+static const sluice_exchange *crash_exchange(void)
 {
-	static sluice_instance inst; /* static: it is large, and only one thread gets here */
-	static sluice_exchange x;
+	static sluice_exchange x; /* static: it is large, and only one thread gets here */
+	const sluice_exchange *at = worker_self &&
+			atomic_load_explicit(&worker_self->running, memory_order_relaxed)
+		? worker_self->running_for
+		: NULL;
+	return at && crash_peek(&x, at, sizeof(x)) ? &x : NULL;
+}
+
+static void line_add_plugin(struct line *l, const sluice_exchange *x)
+{
+	static sluice_instance inst; /* static: see crash_exchange() */
 	static sluice_plugin plugin;
 	uintptr_t word =
 		worker_self ? atomic_load_explicit(&worker_self->running, memory_order_relaxed) : 0;
@@ -135,18 +148,55 @@ static void line_add_plugin(struct line *l)
 		line_add_c_str(l, ", plugin ", plugin.name);
 	line_add(l, ", in ");
 	line_add(l, running_call_name(word));
-	if (!worker_self->running_for || !crash_peek(&x, worker_self->running_for, sizeof(x)))
+	if (!x)
 		return;
-	line_add_str(l, ", route ", x.route_name);
-	line_add_str(l, ", request ", x.request_id);
+	line_add_str(l, ", route ", x->route_name);
+	line_add_str(l, ", request ", x->request_id);
 	line_add_state(l, worker_self->running_for);
 }
 
-static void crash_say(int sig, const siginfo_t *info)
+/* "12.3 ms", rounded down; up to 3 decimals. */
+static void line_add_ms(struct line *l, uint64_t us, unsigned decimals)
 {
-	struct line l = { 0 };
-	line_add(&l, is_journal ? "<2>" : "");
-	line_add(&l, "sluice: crash: ");
+	line_add_uint(l, us / 1000, 10);
+	line_add(l, ".");
+	for (unsigned unit = 100; decimals; decimals--, unit /= 10)
+		line_add_uint(l, us / unit % 10, 10);
+	line_add(l, " ms");
+}
+
+static void line_add_event(struct line *l, const struct timeline_entry *e)
+{
+	line_add_ms(l, e->at_us, 1);
+	line_add_c_str(l, " ", e->what);
+	line_add_str(l, " ", e->which);
+	if (e->took_us) {
+		line_add(l, " (");
+		line_add_ms(l, e->took_us, 3);
+		line_add(l, ")");
+	}
+	if (e->more)
+		line_add_c_str(l, ": ", e->more);
+	line_add(l, ", ");
+}
+
+static void crash_begin(struct line *l)
+{
+	l->n = 0;
+	line_add(l, is_journal ? "<2>" : "");
+	line_add(l, "sluice: crash: ");
+}
+
+static void crash_end(struct line *l)
+{
+	l->text[l->n++] = '\n';
+	sink_last_words(l->text, l->n);
+}
+
+static void crash_say(int sig, const siginfo_t *info, const sluice_exchange *x)
+{
+	struct line l;
+	crash_begin(&l);
 	for (int i = 0; i < N_SIGNALS; i++) {
 		if (signals[i].sig == sig)
 			line_add(&l, signals[i].name);
@@ -159,9 +209,31 @@ static void crash_say(int sig, const siginfo_t *info)
 		line_add_uint(&l, (uintptr_t)info->si_addr, 16);
 	}
 	line_add_thread(&l);
-	line_add_plugin(&l);
-	l.text[l.n++] = '\n';
-	sink_last_words(l.text, l.n);
+	line_add_plugin(&l, x);
+	crash_end(&l);
+}
+
+/* The last entries of the exchange's timeline, where it has one. */
+static void crash_say_story(const sluice_exchange *x)
+{
+	static struct timeline t; /* static: see crash_exchange() */
+	struct line l;
+	if (!x || !x->timeline || !crash_peek(&t, x->timeline, sizeof(t)))
+		return;
+	uint32_t first = t.n > EVENTS ? t.n - EVENTS : 0;
+	crash_begin(&l);
+	line_add_str(&l, "request ", x->request_id);
+	line_add(&l, ": ");
+	if (first) {
+		line_add(&l, "(");
+		line_add_uint(&l, first, 10);
+		line_add(&l, " earlier), ");
+	}
+	for (uint32_t i = first; i < t.n; i++)
+		line_add_event(&l, &t.v[i % TIMELINE_MAX]);
+	line_add_ms(&l, (clock_ns() - t.start_ns) / 1000, 1);
+	line_add(&l, " crash");
+	crash_end(&l);
 }
 
 static void crash_say_where(void)
@@ -185,7 +257,9 @@ static void crash_on_signal(int sig, siginfo_t *info, void *context)
 	}
 	(void)alarm(ALARM_S);
 	(void)log_drain(QUEUE_MS);
-	crash_say(sig, info);
+	const sluice_exchange *x = crash_exchange();
+	crash_say(sig, info, x);
+	crash_say_story(x);
 	crash_say_where();
 	const struct sigaction by_default = { .sa_handler = SIG_DFL };
 	(void)sigaction(sig, &by_default, NULL);

@@ -1,7 +1,8 @@
 /*
  * Reports a crash: one line with the signal, the thread and, when a plugin ran, its instance, hook,
- * route and request; then a backtrace. After that the signal takes its default action, so that
- * systemd and core dumps see the original signal.
+ * route and request; where that request has a timeline, a line with the last events of it; then a
+ * backtrace. After that the signal takes its default action, so that systemd and core dumps see the
+ * original signal.
  */
 #ifndef APP_CRASH_H
 #define APP_CRASH_H

@@ -94,7 +94,7 @@ static int ctl_run(struct arena *a, const struct command *c)
 		return c->admin ? EXIT_USAGE : EXIT_REFUSED;
 	}
 	ctl_from_here(&to);
-	if (ctl_ask(a, &to, action->method, action->path, &reply, why) != CTL_ANSWERED) {
+	if (!ctl_ask(a, &to, action->method, action->path, &reply, why)) {
 		(void)fprintf(stderr, "sluice: no gateway at %.*s: %s\n", STR_ARG(text), why);
 		return EXIT_NOBODY;
 	}

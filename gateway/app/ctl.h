@@ -18,15 +18,10 @@ struct ctl_reply {
 	sluice_str body; /* in the arena, NUL-terminated */
 };
 
-enum ctl_result {
-	CTL_ANSWERED,
-	CTL_NOBODY, /* no process listens there, or none answers */
-	CTL_BROKEN, /* the answer is not from a gateway's admin address */
-};
-
-/* Send a request without a body. When there is no answer, why (CTL_WHY bytes) has the reason. */
-must_use enum ctl_result ctl_ask(struct arena *a, const struct addr *to, const char *method,
-	const char *path, struct ctl_reply *out, char *why);
+/* Send a request without a body. False: no gateway answered there, and why (CTL_WHY bytes) has the
+ * reason. */
+must_use bool ctl_ask(struct arena *a, const struct addr *to, const char *method, const char *path,
+	struct ctl_reply *out, char *why);
 
 /* Print the answer of /status or of another command. false: the document is not of that kind. */
 must_use bool ctl_print_status(FILE *to, sluice_str body);

@@ -127,14 +127,14 @@ static int ask_read(struct ask_reader *r, struct arena *a, const char *method,
 	return 0;
 }
 
-enum ctl_result ctl_ask(struct arena *a, const struct addr *to, const char *method,
-	const char *path, struct ctl_reply *out, char *why)
+bool ctl_ask(struct arena *a, const struct addr *to, const char *method, const char *path,
+	struct ctl_reply *out, char *why)
 {
 	struct ask_reader r = { .until_ns = clock_ns() + (CONNECT_S + ANSWER_S) * NS_PER_S };
 	r.fd = ask_connect(to);
 	if (r.fd < 0) {
 		(void)snprintf(why, CTL_WHY, "%s", strerror(-r.fd));
-		return CTL_NOBODY;
+		return false;
 	}
 	int err = ask_send(r.fd, to, method, path);
 	if (!err)
@@ -145,5 +145,5 @@ enum ctl_result ctl_ask(struct arena *a, const struct addr *to, const char *meth
 		(void)snprintf(why, CTL_WHY, "%s",
 			err == -EPROTO ? "what answers there is not a gateway's admin address"
 				       : strerror(-err));
-	return !err ? CTL_ANSWERED : err == -EPROTO ? CTL_BROKEN : CTL_NOBODY;
+	return !err;
 }

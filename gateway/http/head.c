@@ -11,21 +11,6 @@ const uint64_t tokens_hop_by_hop = UINT64_C(0)
 	;
 #undef T
 
-uint64_t fields_classify(struct fields *f)
-{
-	uint64_t seen = 0;
-	for (uint32_t i = 0; i < f->n; i++) {
-		struct field *v = &f->v[i];
-		unsigned code = token_read(v->name, v->name_len);
-		v->token = (uint16_t)(code & TOKEN_CODE);
-		v->flags |= (uint16_t)(code & ~(unsigned)TOKEN_CODE);
-		seen |= TOKEN_BIT(v->token) |
-			(code & TOKEN_IS_EDGE ? TOKEN_BIT(TOKEN_SEEN_EDGE) : 0) |
-			(code & TOKEN_IS_TWIN ? TOKEN_BIT(TOKEN_SEEN_TWIN) : 0);
-	}
-	return seen;
-}
-
 struct field *fields_find(const struct fields *f, enum token t)
 {
 	for (uint32_t i = 0; i < f->n; i++) {

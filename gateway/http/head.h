@@ -72,9 +72,6 @@ struct fields {
 	uint32_t n, cap;
 };
 
-/* Set the token and flags of each field by its name, for fields that did not come from a codec.
- * Returns the set. */
-uint64_t fields_classify(struct fields *f);
 /* First field of that name that is not dropped, or NULL. By token for known names, by name (without
  * case) for others. */
 struct field *fields_find(const struct fields *f, enum token t);

@@ -57,13 +57,8 @@ static int conn_take_head(struct http1_conn *c, struct response_head **out)
 
 	if (unlikely(c->conf.lenient) && http1_lenient_skip(in, &c->empty_lines))
 		c->searched = 0;
-	sluice_str run = buf_peek(in);
-	bool whole = http1_find_head_end(run.data, run.len, c->searched, &len);
-	/* What lies behind the first block is most often body, and stays where it is. */
-	if (!whole && run.len < in->len) {
-		run = buf_pullup(in, in->len < c->conf.max_head ? in->len : c->conf.max_head);
-		whole = http1_find_head_end(run.data, run.len, c->searched, &len);
-	}
+	sluice_str run;
+	bool whole = http1_find_head(in, c->conf.max_head, c->searched, &run, &len);
 	if (!whole) {
 		c->searched = run.len;
 		len = run.len + 1; /* at least */

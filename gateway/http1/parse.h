@@ -6,6 +6,7 @@
 #define HTTP1_PARSE_H
 
 #include "http/head.h"
+#include "net/buf.h"
 
 struct http1_limits {
 	uint32_t max_fields; /* of one head */
@@ -39,6 +40,24 @@ must_use int http1_skip_empty_lines(const char *buf, size_t len, unsigned *lines
  * does not wait for a CR.
  */
 bool http1_find_head_end(const char *buf, size_t len, size_t from, size_t *head_len);
+
+/*
+ * The same for a head at the beginning of in, of at most max bytes. *run: the bytes that were
+ * searched, contiguous and borrowed from in; its length is `from` of the next call. Blocks are
+ * joined only when the head is not whole in the first one, because what lies behind it is most
+ * often body.
+ */
+static inline bool http1_find_head(struct buf *in, size_t max, size_t from, sluice_str *run,
+	size_t *head_len)
+{
+	*run = buf_peek(in);
+	if (http1_find_head_end(run->data, run->len, from, head_len))
+		return true;
+	if (run->len == in->len)
+		return false;
+	*run = buf_pullup(in, in->len < max ? in->len : max);
+	return http1_find_head_end(run->data, run->len, from, head_len);
+}
 
 /*
  * Parse one whole request head, as http1_find_head_end() measured it. The strings of h are slices

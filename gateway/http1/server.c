@@ -182,13 +182,8 @@ static bool server_head(struct http1_server *c)
 		server_set_state(c, SERVER_HEAD);
 		c->searched = 0;
 	}
-	sluice_str run = buf_peek(in);
-	bool whole = http1_find_head_end(run.data, run.len, c->searched, &len);
-	/* What lies behind the first block is most often body, and stays where it is. */
-	if (!whole && run.len < in->len) {
-		run = buf_pullup(in, in->len < c->conf->max_head ? in->len : c->conf->max_head);
-		whole = http1_find_head_end(run.data, run.len, c->searched, &len);
-	}
+	sluice_str run;
+	bool whole = http1_find_head(in, c->conf->max_head, c->searched, &run, &len);
 	if (whole && len <= c->conf->max_head) {
 		server_begin(c, run.data, len);
 		return true;

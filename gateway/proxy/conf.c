@@ -4,30 +4,32 @@
 
 static const sluice_option overload_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct overload_conf, memory, .def = "90%",
-		.doc = "memory in use from which new requests are refused, and halfway from there "
-		       "to all of it new "
-		       "connections wait: a share of what there is, such as 90%, a size, or off"),
+		.doc = "mark for the memory in use: above it new requests are refused, and above "
+		       "halfway from the mark to all memory new connections wait; a share of the "
+		       "memory available, such as 90%, a size, or off"),
 	SLUICE_OPTION(SLUICE_T_STR, struct overload_conf, descriptors, .def = "90%",
-		.doc = "the same for descriptors: a share of those the process may open, or off"),
+		.doc = "the same mark for descriptors: a share of those that the process may open, "
+		       "or off"),
 	SLUICE_OPTIONS_END,
 };
 
 static const sluice_option runtime_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct runtime_conf, workers, .def = "auto",
 		.flags = SLUICE_F_RESTART,
-		.doc = "event loops: auto for one on each processor, or a number"),
+		.doc = "number of worker threads, or auto: one for each processor"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct runtime_conf, shutdown_grace, .def = "30s",
 		.max = "1d", .doc = "how long a stopping gateway lets requests in progress finish"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct runtime_conf, max_connections, .def = "0",
 		.max = "10000000",
-		.doc = "most connections from clients, all listeners together; 0 for as many as "
-		       "there are descriptors"),
+		.doc = "largest number of client connections, all listeners together; 0: as many "
+		       "as there are descriptors for"),
 	SLUICE_OPTION(SLUICE_T_BOOL, struct runtime_conf, core_dumps, .def = "false",
-		.doc = "allow core dumps and debuggers, for looking into a fault; they see keys "
-		       "and tokens"),
+		.doc = "whether to allow core dumps and debuggers, to find the cause of a fault; "
+		       "they can read keys and tokens"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct runtime_conf, overload, .sub = overload_options,
 		.sub_size = sizeof(struct overload_conf), .flags = SLUICE_F_SUBOBJECT,
-		.doc = "when the gateway takes on less, to keep what it has taken on"),
+		.doc = "when the gateway refuses new work, so that it can finish the work that it "
+		       "has"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -36,9 +38,9 @@ static const sluice_option admin_options[] = {
 		.flags = SLUICE_F_RESTART | SLUICE_F_SCALAR,
 		.doc = "where health, metrics and commands are served: ADDRESS:PORT or unix:PATH"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct admin_conf, hosts, .max = "64",
-		.doc = "names with dots by which the admin address may be asked, besides IP "
-		       "addresses, localhost and names "
-		       "without dots; *.NAME for every name below one"),
+		.doc = "names with dots that requests to the admin address may have as their Host, "
+		       "besides IP addresses, localhost and names without dots; *.NAME for every "
+		       "name below one"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -55,11 +57,11 @@ static const sluice_option stories_options[] = {
 
 static const sluice_option log_options[] = {
 	SLUICE_OPTION(SLUICE_T_ENUM, struct log_conf, level, .def = "info", .choices = levels,
-		.doc = "least severity that the error log (stderr) tells"),
+		.doc = "the error log (stderr) shows lines of this severity and above"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct log_conf, stories, .sub = stories_options,
 		.sub_size = sizeof(struct stories_conf),
-		.doc = "which requests tell in the error log, at level info, what happened to "
-		       "them; left out: all of them, at level debug"),
+		.doc = "requests whose story (what happened to them) the error log shows at level "
+		       "info; left out: the stories of all requests, at level debug"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct log_conf, access, .sub = access_options,
 		.sub_size = sizeof(struct access_conf), .flags = SLUICE_F_SUBOBJECT,
 		.doc = "the access log"),
@@ -68,12 +70,12 @@ static const sluice_option log_options[] = {
 
 static const sluice_option match_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct match_conf, host,
-		.doc = "host without port: a name, or *.NAME for every name below it"),
+		.doc = "host without port: a name, or *.NAME for every name below NAME"),
 	SLUICE_OPTION(SLUICE_T_STR, struct match_conf, path,
 		.doc = "path: /a/b exactly, /a/* for everything below, {name} for one segment, or "
 		       "regex:PATTERN"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct match_conf, methods, .max = "32",
-		.doc = "methods; left out, all"),
+		.doc = "methods; left out: all"),
 	SLUICE_OPTION(SLUICE_T_PAIRS, struct match_conf, headers, .max = "32",
 		.doc = "header fields that must have a value: NAME: VALUE, \"*\" for any, or "
 		       "regex:PATTERN"),
@@ -85,7 +87,7 @@ static const sluice_option match_options[] = {
 		.doc = "facts that must have a value, also those that plugins of the listener "
 		       "state: FACT: VALUE, a list of values, \"*\" for any, or regex:PATTERN"),
 	SLUICE_OPTION(SLUICE_T_STR, struct match_conf, listener,
-		.doc = "name of the listener the request came in by"),
+		.doc = "name of the listener at which the request arrived"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -93,76 +95,77 @@ static const sluice_option respond_options[] = {
 	SLUICE_OPTION(SLUICE_T_UINT, struct respond_conf, status, .def = "200", .min = "200",
 		.max = "599", .doc = "status code"),
 	SLUICE_OPTION(SLUICE_T_STR, struct respond_conf, body, .max = "1048576",
-		.doc = "the body, in which {FACT} stands for a fact of the request; or file:PATH, "
-		       "which is sent as it is"),
+		.doc = "the body; {FACT} stands for a fact of the request; or file:PATH: the file "
+		       "is sent as it is"),
 	SLUICE_OPTION(SLUICE_T_STR, struct respond_conf, content_type,
 		.def = "text/plain; charset=utf-8", .doc = "media type of the body"),
 	SLUICE_OPTION(SLUICE_T_PAIRS, struct respond_conf, headers, .max = "32",
 		.doc = "further header fields; {FACT} in a value stands for a fact of the request, "
-		       "and a field without it is "
-		       "left out; a brace that is meant is written twice"),
+		       "and a field is left out when such a fact is missing; write a literal brace "
+		       "twice"),
 	SLUICE_OPTIONS_END,
 };
 
 static const sluice_option grpc_options[] = {
 	SLUICE_OPTION(SLUICE_T_DURATION, struct grpc_conf, max_timeout, .def = "0s", .max = "365d",
-		.doc = "longest deadline of a call: what clients ask for is cut to it, also when "
-		       "they ask for none; 0s: any"),
+		.doc = "longest deadline of a call; it replaces a longer deadline of the client, "
+		       "and a missing one; 0s: no limit"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct grpc_conf, idle, .def = "1h", .min = "10ms",
 		.max = "365d",
-		.doc = "longest silence of both sides of a call, between HTTP/2 and HTTP/2"),
+		.doc = "longest silence of both sides of a call, where both use HTTP/2"),
 	SLUICE_OPTIONS_END,
 };
 
 static const sluice_option route_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct route_conf, name, .flags = SLUICE_F_REQUIRED, .min = "1",
-		.max = "128", .doc = "what logs and metrics call it"),
+		.max = "128", .doc = "name of the route in logs and metrics"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, match, .sub = match_options,
 		.sub_size = sizeof(struct match_conf), .flags = SLUICE_F_SUBOBJECT,
-		.doc = "which requests it takes; all of it must be met"),
+		.doc = "conditions for the requests it takes; all must be met"),
 	SLUICE_OPTION(SLUICE_T_NODE, struct route_conf, plugins,
-		.doc = "what runs before the request is passed on, in this order: names of "
+		.doc = "plugins that run before the request is forwarded, in this order: names of "
 		       "instances and chains in `plugins`, or instances in place"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct route_conf, upgrade, .max = "8",
-		.doc = "protocols a client may change to on this route, such as websocket: the "
-		       "connection becomes a tunnel"),
+		.doc = "protocols to which a client may switch on this route, such as websocket: "
+		       "the connection becomes a tunnel"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct route_conf, request_trailers, .max = "32",
-		.doc = "trailers of requests that the upstream gets; left out, none but those of "
+		.doc = "names of request trailers that the upstream gets; left out: only those of "
 		       "gRPC calls"),
 	SLUICE_OPTION(SLUICE_T_STR, struct route_conf, upstream,
 		.doc = "name of the upstream that answers"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, respond, .sub = respond_options,
-		.sub_size = sizeof(struct respond_conf), .doc = "answer without an upstream"),
+		.sub_size = sizeof(struct respond_conf),
+		.doc = "the answer of the gateway, without an upstream"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, grpc, .sub = grpc_options,
 		.sub_size = sizeof(struct grpc_conf), .flags = SLUICE_F_SUBOBJECT,
-		.doc = "bounds on the gRPC calls among the requests"),
+		.doc = "limits for the requests that are gRPC calls"),
 	SLUICE_OPTIONS_END,
 };
 
 static const sluice_option problems_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct problems_conf, type,
 		.def = "urn:sluice:problem:", .min = "1", .max = "256",
-		.doc = "what the type of a problem document (RFC 9457) begins with; its code "
-		       "follows"),
+		.doc = "beginning of the type of a problem document (RFC 9457); the problem code "
+		       "follows it"),
 	SLUICE_OPTIONS_END,
 };
 
 const sluice_option gateway_options[] = {
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct gateway_conf, runtime, .sub = runtime_options,
 		.sub_size = sizeof(struct runtime_conf), .flags = SLUICE_F_SUBOBJECT,
-		.doc = "the process"),
+		.doc = "settings of the whole process"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct gateway_conf, admin, .sub = admin_options,
 		.sub_size = sizeof(struct admin_conf), .flags = SLUICE_F_SUBOBJECT,
 		.doc = "health, metrics and commands"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct gateway_conf, log, .sub = log_options,
 		.sub_size = sizeof(struct log_conf), .flags = SLUICE_F_SUBOBJECT,
-		.doc = "what is written down"),
+		.doc = "the error log and the access log"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct gateway_conf, problems, .sub = problems_options,
 		.sub_size = sizeof(struct problems_conf), .flags = SLUICE_F_SUBOBJECT,
-		.doc = "how refusals are told to clients"),
+		.doc = "the documents by which clients are told of errors"),
 	SLUICE_OPTION(SLUICE_T_LIST, struct gateway_conf, listeners, .sub = listener_options,
 		.sub_size = sizeof(struct listener_conf), .flags = SLUICE_F_REQUIRED, .min = "1",
-		.max = "64", .doc = "where clients connect"),
+		.max = "64", .doc = "addresses at which clients connect"),
 	SLUICE_OPTION(SLUICE_T_MAP, struct gateway_conf, stores, .sub = store_options,
 		.sub_size = sizeof(struct store_conf), .max = "16",
 		.doc = "where plugins keep counts: Redis, or memory of this process"),
@@ -175,7 +178,7 @@ const sluice_option gateway_options[] = {
 		.doc = "services behind the gateway"),
 	SLUICE_OPTION(SLUICE_T_LIST, struct gateway_conf, routes, .sub = route_options,
 		.sub_size = sizeof(struct route_conf), .max = "100000",
-		.doc = "which request goes where; the most specific match wins, whatever the "
-		       "order"),
+		.doc = "which upstream answers which requests; the most specific match wins, "
+		       "whatever the order in the file"),
 	SLUICE_OPTIONS_END,
 };

@@ -104,9 +104,7 @@ struct exchange {
 	uint8_t state;            /* enum exchange_state; exchange_set_state() alone sets it */
 	uint8_t upstream_version; /* the version it came in: 10, 11, 20; 0: none came */
 	bool own_answer;          /* the response is Sluice's, not the upstream's */
-	bool upgrade;             /* it asks for a protocol that the route lets through */
 	bool gone;                /* no more events from the client */
-	bool retried;
 	/* the turn in which it came to its state, in units of 2^20 ns */
 	uint32_t since;
 	uint64_t sent_ns; /* the request went to the server asked last */

@@ -129,7 +129,6 @@ static void forward_on_fail(struct origin *o, int err)
 	timeline_add(x->px.timeline, "server failed", x->detail, err);
 	exchange_leave_upstream(x, err);
 	if (again && upstream_may_retry(&x->call)) {
-		x->retried = true;
 		stat_inc(STAT_UPSTREAM_RETRIES);
 		lane_disconnect(&x->to_upstream);
 		exchange_set_state(x, EXCHANGE_CONNECT);
@@ -243,7 +242,7 @@ int forward_start(struct exchange *x)
 	x->call.request = x->px.request;
 	if (fields_for_upstream(x) < 0 || x->px.arena->failed)
 		return ERR_NO_MEMORY;
-	if (x->upgrade && !handshake_is_well_asked(x))
+	if (x->px.request->upgrade && !handshake_is_well_asked(x))
 		return ERR_BAD_FIELD;
 	exchange_set_state(x, EXCHANGE_CONNECT);
 	return forward_open(x);

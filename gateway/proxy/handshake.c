@@ -29,7 +29,7 @@ bool handshake_is_agreed(const struct exchange *x, const struct response_head *h
 	const struct request_head *rh = x->px.request;
 	sluice_str asked = upgrade_protocol(&rh->fields), got = upgrade_protocol(&h->fields);
 	char accept[UPGRADE_ACCEPT_LEN];
-	if (!x->upgrade || !got.len || !str_ieq(asked, got))
+	if (!rh->upgrade || !got.len || !str_ieq(asked, got))
 		return false;
 	if (!rh->upgrade_only || !upgrade_is_websocket(asked))
 		return true;

@@ -15,20 +15,19 @@ const sluice_option store_options[] = {
 		       "unix:/path"),
 	SLUICE_OPTION(SLUICE_T_SIZE, struct store_conf, memory, .min = "4KiB", .max = "64GiB",
 		.doc = "size of a store in the memory of this process, about 21 bytes for each "
-		       "key; the system gives "
-		       "what is used"),
+		       "key; memory is allocated as it is used"),
 	SLUICE_OPTION(SLUICE_T_STR, struct store_conf, user, .max = "1024",
-		.doc = "user to log in as at Redis, in place of one in the URL"),
+		.doc = "user name for Redis, in place of one in the URL"),
 	SLUICE_OPTION(SLUICE_T_STR, struct store_conf, password, .flags = SLUICE_F_SECRET,
-		.max = "1024", .doc = "password at Redis, in place of one in the URL"),
+		.max = "1024", .doc = "password for Redis, in place of one in the URL"),
 	SLUICE_OPTION(SLUICE_T_STR, struct store_conf, sentinel_user, .max = "1024",
-		.doc = "user to log in as at the sentinels"),
+		.doc = "user name for the sentinels"),
 	SLUICE_OPTION(SLUICE_T_STR, struct store_conf, sentinel_password, .flags = SLUICE_F_SECRET,
-		.max = "1024", .doc = "password at the sentinels; omit it when they need none"),
+		.max = "1024", .doc = "password for the sentinels; left out: they need none"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct store_conf, timeout, .def = "50ms", .min = "1ms",
 		.max = "1m",
-		.doc = "longest time of a command, unless the plugin sets its own; a server that "
-		       "answers nothing in time for a second counts as down"),
+		.doc = "longest time for a command, unless the plugin sets its own; a server "
+		       "counts as down when it has answered nothing in time for a second"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct store_conf, connect_timeout, .def = "1s",
 		.min = "10ms", .max = "1m",
 		.doc = "longest time to look up, connect to and log in at one host"),

@@ -26,14 +26,14 @@ const sluice_option tls_server_options[] = {
 	SLUICE_OPTION(SLUICE_T_LIST, struct tls_server_conf, certificates,
 		.flags = SLUICE_F_REQUIRED | SLUICE_F_NEW, .min = "1", .sub = certificate_rows,
 		.sub_size = sizeof(struct tls_certificate_conf),
-		.doc = "certificates, chosen by SNI and the names in them; the first is for "
-		       "names that none has"),
+		.doc = "certificates, chosen by SNI and the names in them; the first one serves "
+		       "names that no certificate has"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct tls_server_conf, min_version, .def = "1.2",
 		.flags = SLUICE_F_NEW, .choices = tls_version_choices,
-		.doc = "oldest protocol version that is spoken"),
+		.doc = "oldest TLS version that is accepted"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct tls_server_conf, max_version, .def = "1.3",
 		.flags = SLUICE_F_NEW, .choices = tls_version_choices,
-		.doc = "newest protocol version that is spoken"),
+		.doc = "newest TLS version that is accepted"),
 	SLUICE_OPTION(SLUICE_T_STR, struct tls_server_conf, ciphers, .def = CIPHERS_12,
 		.flags = SLUICE_F_NEW,
 		.doc = "cipher suites of TLS 1.2, as an OpenSSL cipher list"),
@@ -80,6 +80,6 @@ const sluice_option tls_client_options[] = {
 		       "certificate's file has it"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct tls_client_conf, min_version, .def = "1.2",
 		.flags = SLUICE_F_NEW, .choices = tls_version_choices,
-		.doc = "oldest protocol version that is spoken"),
+		.doc = "oldest TLS version that is accepted"),
 	SLUICE_OPTIONS_END,
 };

@@ -4,10 +4,10 @@
 static const sluice_option server_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct upstream_server, address,
 		.flags = SLUICE_F_REQUIRED | SLUICE_F_SCALAR, .min = "1", .max = "300",
-		.doc = "where it listens: host:port, ip:port, [ipv6]:port or unix:/path"),
+		.doc = "address of the server: host:port, ip:port, [ipv6]:port or unix:/path"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_server, weight, .def = "1", .min = "1",
 		.max = "100",
-		.doc = "its share of the requests, against the weights of the others"),
+		.doc = "its share of the requests, relative to the weights of the other servers"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -22,18 +22,16 @@ static const sluice_option timeout_options[] = {
 		.doc = "longest time until a connection is open, TLS included"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, response, .def = "15s",
 		.min = "1ms", .max = "1d",
-		.doc = "longest silence of a server that owes a response or the rest of one"),
+		.doc = "longest silence of a server that has a response to begin or to complete"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, idle, .def = "60s", .min = "1ms",
 		.max = "1d",
-		.doc = "longest time a connection is kept without a request; set it below the "
-		       "service's own keep-alive "
-		       "timeout (Node.js 5s, gunicorn 2s), or some requests meet a connection that "
-		       "is just being closed"),
+		.doc = "longest time that a connection is kept without a request; set it below the "
+		       "keep-alive timeout of the service (Node.js 5s, gunicorn 2s), otherwise "
+		       "some requests are sent on a connection that the service is closing"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, ping, .def = "5m", .min = "10ms",
 		.max = "1d",
-		.doc = "longest silence of a connection with gRPC calls before a PING asks whether "
-		       "the server is there; many "
-		       "put up with no more than one in 5m"),
+		.doc = "longest silence of a connection with gRPC calls before a PING checks "
+		       "whether the server is alive; many servers permit only one in 5m"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, queue, .def = "1s", .min = "1ms",
 		.max = "5m",
 		.doc = "longest wait for a connection when max_connections are in use"),
@@ -45,82 +43,85 @@ static const sluice_option timeout_options[] = {
 
 static const sluice_option health_options[] = {
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_health, failures, .def = "3", .max = "1000",
-		.doc = "failures in a row after which a server gets no requests for a while; 0: "
-		       "never"),
+		.doc = "number of consecutive failures after which a server gets no requests for a "
+		       "while; 0: never"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_health, retry_after, .def = "2s",
 		.min = "10ms", .max = "1h",
-		.doc = "how long; then one request is sent to try it, and the time doubles when "
-		       "that fails"),
+		.doc = "how long it gets no requests; then one request is sent to try it, and the "
+		       "time doubles if that fails"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_health, retry_after_max, .def = "30s",
 		.min = "10ms", .max = "1h",
-		.doc = "up to which the time doubles, when it is longer than retry_after"),
+		.doc = "upper limit for this time as it doubles, if longer than retry_after"),
 	SLUICE_OPTIONS_END,
 };
 
 const sluice_option upstream_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct upstream_conf, name, .flags = SLUICE_F_KEY, .min = "1",
-		.max = "64", .doc = "how routes, logs and metrics call it"),
+		.max = "64", .doc = "name of the upstream in routes, logs and metrics"),
 	SLUICE_OPTION(SLUICE_T_LIST, struct upstream_conf, servers, .flags = SLUICE_F_REQUIRED,
 		.min = "1", .max = "1000", .sub = server_options,
 		.sub_size = sizeof(struct upstream_server),
-		.doc = "the servers; a name with several addresses is as many servers"),
+		.doc = "the servers; a name with several addresses counts as that many servers"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, protocol, .def = "http/1.1",
 		.choices = protocol_choices, .flags = SLUICE_F_NEW,
-		.doc = "what the servers speak; h2: HTTP/2 over TLS, h2c: HTTP/2 without, auto: "
-		       "over TLS what each chooses"),
+		.doc = "protocol of the servers; h2: HTTP/2 over TLS, h2c: HTTP/2 without TLS, "
+		       "auto: over TLS the one that each server chooses"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, proxy_protocol, .def = "off",
 		.choices = proxy_protocol_choices, .flags = SLUICE_F_NEW,
-		.doc = "the version of the PROXY header that connections begin with, to name the "
-		       "client; they are then "
-		       "kept for that client alone"),
+		.doc = "version of the PROXY header with which connections begin, to name the "
+		       "client; a connection is then kept for that client alone"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, balance, .def = "round-robin",
 		.choices = balance_choices,
 		.doc = "how a server is chosen: each in turn, or the one with the fewest requests "
 		       "in progress"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, parsing, .def = "strict",
 		.choices = parsing_choices, .flags = SLUICE_F_NEW,
-		.doc = "lenient: also take responses with lines that end with LF alone, empty "
-		       "lines before the status line, "
-		       "control bytes in values (they become blanks), a status above 599, and "
-		       "bytes behind the end (they "
-		       "are thrown away)"),
+		.doc = "lenient: accept responses that have lines ending with LF alone, empty "
+		       "lines before the status line, control bytes in values (they become "
+		       "blanks), a status above 599, or bytes behind the end (they are discarded)"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, timeouts,
 		.flags = SLUICE_F_SUBOBJECT | SLUICE_F_NEW, .sub = timeout_options,
 		.doc = "limits on waiting for the servers"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, health, .flags = SLUICE_F_SUBOBJECT,
 		.sub = health_options,
-		.doc = "when a server that fails is left alone; judged by the requests it gets"),
+		.doc = "when a failing server gets no requests for a while; judged by the requests "
+		       "it gets"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, retries, .def = "2", .max = "7",
-		.doc = "further tries on another server, after a connection could not be made or, "
-		       "of idempotent methods, was "
-		       "lost before a response; never after a timeout or a 5xx"),
+		.doc = "number of further tries on another server, after no connection could be "
+		       "made or, for idempotent methods, after the connection was lost before a "
+		       "response; never after a timeout or a 5xx"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, keepalive, .def = "512", .max = "100000",
-		.doc = "most idle connections each worker keeps to one server"),
+		.doc = "largest number of idle connections that each worker keeps to one server"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_connections, .def = "0",
 		.max = "1000000",
-		.doc = "most connections to one server, shared out among the workers, at least one "
-		       "each; 0: any number"),
+		.doc = "largest number of connections to one server, divided among the workers, at "
+		       "least one each; 0: no limit"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_streams, .def = "100", .min = "1",
 		.max = "1000", .flags = SLUICE_F_NEW,
-		.doc = "most requests at a time on one HTTP/2 connection; a server may allow "
-		       "fewer"),
+		.doc = "largest number of requests in progress on one HTTP/2 connection; a server "
+		       "may allow fewer"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_queue, .def = "1024",
 		.max = "1000000",
-		.doc = "most requests of one worker that wait for a connection; more are refused"),
+		.doc = "largest number of requests of one worker that wait for a connection; more "
+		       "are refused"),
 	SLUICE_OPTION(SLUICE_T_SIZE, struct upstream_conf, max_head, .def = "64KiB", .min = "1KiB",
 		.max = "1MiB", .flags = SLUICE_F_NEW, .doc = "largest response head"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_fields, .def = "200", .min = "10",
-		.max = "2000", .flags = SLUICE_F_NEW, .doc = "most header fields of a response"),
+		.max = "2000", .flags = SLUICE_F_NEW,
+		.doc = "largest number of header fields of a response"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_conf, resolve_interval, .def = "30s",
 		.min = "1s", .max = "1d",
 		.doc = "how often the names of servers are looked up again"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, tls, .flags = SLUICE_F_NEW,
 		.sub = tls_client_options,
-		.doc = "TLS to the servers, also when empty; left out: plain connections"),
+		.doc = "TLS to the servers; an empty block turns it on with its defaults; left "
+		       "out: connections without TLS"),
 	SLUICE_OPTIONS_END,
 };
 
-static bool host_is_name(sluice_str host)
+/* Whether host may be looked up in DNS: labels of letters, digits, `-` and `_`, and no IP
+ * address. */
+static bool host_can_be_resolved(sluice_str host)
 {
 	char last = '.';
 	bool digits = true; /* the last label has digits alone: host is an IP address */
@@ -150,7 +151,7 @@ bool upstream_address_parse(sluice_str text, struct upstream_address *out)
 		return true;
 	if (str_starts(text, STR("unix:")) || (text.len && text.data[0] == '['))
 		return false;
-	return addr_split(text, 0, &out->host, &out->port) && host_is_name(out->host);
+	return addr_split(text, 0, &out->host, &out->port) && host_can_be_resolved(out->host);
 }
 
 static int check_address(struct bind *b, const struct upstream_server *s)

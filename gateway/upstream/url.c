@@ -39,7 +39,8 @@ static bool target_is_valid(sluice_str s)
 	return true;
 }
 
-static bool host_is_valid(sluice_str host, bool bracketed)
+/* Whether a URL may have this host: a name, an IPv4 address, or in brackets one of IPv6. */
+static bool url_host_is_valid(sluice_str host, bool bracketed)
 {
 	struct addr a;
 	char before = '.';
@@ -81,7 +82,7 @@ static const char *url_read(sluice_str text, struct url *out)
 	if (out->authority.len && memchr(out->authority.data, '@', out->authority.len))
 		return "the URL must not carry a user or a password";
 	if (!addr_split(out->authority, out->https ? 443 : 80, &out->host, &out->port) ||
-		!host_is_valid(out->host, out->authority.data[0] == '['))
+		!url_host_is_valid(out->host, out->authority.data[0] == '['))
 		return "the URL names no host, or a malformed one";
 	if (rest.len && memchr(rest.data, '#', rest.len))
 		return "the URL must not have a fragment";

@@ -25,25 +25,23 @@ struct headers {
 
 static const sluice_option request_options[] = {
 	SLUICE_OPTION(SLUICE_T_PAIRS, struct side, set, .max = "64",
-		.doc = "fields and the value each has from then on, in place of any it had; left "
-		       "out of the request when "
-		       "a placeholder has no value"),
+		.doc = "fields and the value that replaces all they had; a field is removed from "
+		       "the request when a placeholder has no value"),
 	SLUICE_OPTION(SLUICE_T_PAIRS, struct side, add, .max = "64",
-		.doc = "fields that are added to those of the same name"),
+		.doc = "fields to add to those of the same name"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct side, remove, .max = "64",
-		.doc = "names of fields that the upstream does not get"),
+		.doc = "names of fields to remove before the request goes to the upstream"),
 	SLUICE_OPTIONS_END,
 };
 
 static const sluice_option response_options[] = {
 	SLUICE_OPTION(SLUICE_T_PAIRS, struct side, set, .max = "64",
-		.doc = "fields and the value each has from then on, in place of any it had; left "
-		       "out of the response when "
-		       "a placeholder has no value"),
+		.doc = "fields and the value that replaces all they had; a field is removed from "
+		       "the response when a placeholder has no value"),
 	SLUICE_OPTION(SLUICE_T_PAIRS, struct side, add, .max = "64",
-		.doc = "fields that are added to those of the same name"),
+		.doc = "fields to add to those of the same name"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct side, remove, .max = "64",
-		.doc = "names of fields that the client does not get"),
+		.doc = "names of fields to remove before the response goes to the client"),
 	SLUICE_OPTIONS_END,
 };
 

@@ -45,21 +45,20 @@ static const sluice_option jwt_options[] = {
 	OPT(DURATION, leeway, .def = "5s", .max = "10m",
 		.doc = "tolerated difference between the issuer's clock and ours"),
 	OPT(DURATION, max_age, .max = "365d",
-		.doc = "refuse tokens issued (claim iat) longer ago; 0: no limit"),
+		.doc = "longest time since a token was issued (claim iat); 0: no limit"),
 	OPT(SIZE, max_size, .def = "8KiB", .min = "256", .max = "64KiB",
-		.doc = "refuse longer tokens without reading them"),
+		.doc = "longest token; longer ones are refused without reading them"),
 	OPT(PAIRS, claims_to_headers,
-		.doc = "claims and the header field that carries each to the upstream; copies a "
-		       "client sends are "
-		       "removed"),
+		.doc = "claims and the header field that carries each of them to the upstream; "
+		       "such fields are removed from the client's request"),
 	OPT(STR, consumer, .def = "sub",
 		.doc = "the claim that names the consumer to other plugins and the log"),
 	OPT(BOOL, forward_token, .def = "true",
 		.doc = "whether the field Authorization is sent to the upstream, whatever it "
 		       "holds"),
 	OPT(BOOL, optional, .def = "false",
-		.doc = "admit requests without a token; a bad token, or what may be meant as "
-		       "one, is refused all the same"),
+		.doc = "whether to admit requests without a token; a bad token, or a value that a "
+		       "service might take for a token, is refused in any case"),
 	OPT(STR, realm, .doc = "the realm in WWW-Authenticate; left out: the name of the instance"),
 	OPT(STR, resource_metadata,
 		.doc = "URL of the protected resource metadata (RFC 9728) to name in "
@@ -69,8 +68,8 @@ static const sluice_option jwt_options[] = {
 	OPT(DURATION, refresh, .def = "5m", .min = "10s", .max = "7d",
 		.doc = "how often the keys are fetched again"),
 	OPT(DURATION, min_refresh, .def = "10s", .min = "1s", .max = "1h",
-		.doc = "a token that no known key verifies makes the gateway fetch the keys "
-		       "early, but not sooner after the last time"),
+		.doc = "shortest time between two fetches of the keys; a token that no known key "
+		       "verifies makes the gateway fetch them early"),
 	OPT(DURATION, max_stale, .def = "24h", .max = "365d",
 		.doc = "how long keys are used when they cannot be fetched again; left out: a "
 		       "day, or twice refresh if that is longer; 0: for ever"),

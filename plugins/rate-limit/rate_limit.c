@@ -63,8 +63,8 @@ static const sluice_option rate_limit_options[] = {
 		       "counted by ip"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct rate_limit, ipv6_prefix, .def = "64", .min = "1",
 		.max = "128",
-		.doc = "how many bits of an IPv6 address do; one client usually has all addresses "
-		       "of a /64"),
+		.doc = "the same for an IPv6 address; one client usually has all addresses of a "
+		       "/64"),
 	SLUICE_OPTIONS_END,
 };
 

@@ -182,7 +182,7 @@ static void on_done(struct proxy *p, const struct exchange *x)
 		"an upstream by HTTP/2");
 	REACH_IF(x->own_answer && x->status == 502, "an upstream that breaks off");
 	REACH_IF(x->own_answer && x->status == 504, "an upstream that is silent");
-	REACH_IF(x->retried, "a second try");
+	REACH_IF(x->call.tries > 1, "a second try");
 }
 
 /* ---- from one to the next ------------------------------------------------------------------ */

@@ -1,7 +1,7 @@
 /*
  * The kit for tests of plugins: the real host (gateway/policy and what lies beneath) in one thread,
- * without sockets. Around it are a clock that stands still until the test moves it, HTTP fetches
- * and Redis stores that answer what the test says, and a request that no client sent.
+ * without sockets. The kit adds a clock that stands still until the test moves it, HTTP
+ * fetches and Redis stores with the answers of the test, and requests without a client.
  *
  *      kit_reset();
  *      kit_fetch_answer("https://idp.example/keys", 200, keys_json);
@@ -16,8 +16,8 @@
  *
  * Options are bound, checked and reported as by `sluice check`. Misuse of the interface by the
  * plugin (a publish from a worker's hook, a verdict that does not go with what it did) stops the
- * test with a message. What the plugin frees late or not at all shows under the address sanitizer:
- * kit_reset() and the kit_end/kit_stop pairs free everything of the host's own.
+ * test with a message. The address sanitizer reports what the plugin frees late or never, because
+ * kit_reset() and the pairs kit_end/kit_stop free everything of the host.
  */
 #ifndef TESTS_PLUGINS_KIT_H
 #define TESTS_PLUGINS_KIT_H
@@ -44,8 +44,8 @@ void kit_set_unix_ms(uint64_t ms);
 /* ---- instances ----------------------------------------------------------------------------- */
 
 /* One configured use, called "instance": option name and value pairs up to NULL, the value as
- * written in the file: scalars, [a, b], {k: v}; of one given twice the last. Options of a block are
- * named block.option. */
+ * written in the file: scalars, [a, b], {k: v}; of an option given twice the last counts. Options
+ * of a block are named block.option. */
 sluice_instance *kit_instance(const sluice_plugin *plugin, ...) __attribute__((sentinel));
 /* Bind the options and run check(): 0, or -1 when a mistake was reported. Each is one line
  * `option: message` in kit_errors(). */
@@ -79,23 +79,23 @@ void kit_add_header(sluice_exchange *x, sluice_side side, const char *name, cons
 /* A fact, and a number, as the gateway would find it; numbers are unknown unless told. */
 void kit_set_info(sluice_exchange *x, sluice_info what, const char *value);
 void kit_set_number(sluice_exchange *x, sluice_number_id what, int64_t value);
-/* What the exchange may still take, in bytes, of which the host needs some as well; more than
- * enough unless told. 0: nothing more. */
+/* How many bytes the exchange may still allocate; the host needs some of them. 0: none. Without
+ * this call there is more than enough. */
 void kit_set_budget(sluice_exchange *x, size_t bytes);
 /* The upstream answers with that status, and with the fields added so far to that side: runs
  * on_response. */
 sluice_verdict kit_response(sluice_exchange *x, int status);
-/* Bytes of a body that the plugin asked for come in, and with end nothing behind them: runs its
- * body hook with what it left before and these. A body that was not asked for passes. */
+/* Bytes of a body arrive; end: they are the last. If the plugin asked for the body, its body hook
+ * runs with the bytes that it left before and these; else they pass. */
 sluice_verdict kit_body_in(sluice_exchange *x, sluice_side side, const char *bytes, size_t n,
 	bool end);
-/* What has left so far, NUL-terminated; *n may be NULL. */
+/* The bytes that were passed on so far, NUL-terminated; n may be NULL. */
 const char *kit_body_out(sluice_exchange *x, sluice_side side, size_t *n);
 bool kit_body_wanted(sluice_exchange *x, sluice_side side);
-/* on_complete, clean-ups, free. A parked exchange is a client that left. */
+/* Run on_complete and the clean-ups, then free. If the exchange is parked, its client leaves. */
 void kit_end(sluice_exchange *x);
 
-/* Where it stands: SLUICE_WAIT while parked. */
+/* The verdict so far: SLUICE_WAIT while parked. */
 sluice_verdict kit_verdict(sluice_exchange *x);
 int kit_status(sluice_exchange *x);       /* of the answer, 0 without one */
 const char *kit_code(sluice_exchange *x); /* given to sluice_refuse(), or NULL */
@@ -111,10 +111,11 @@ bool kit_noted(sluice_exchange *x, const char *code);
 
 /* ---- HTTP fetches -------------------------------------------------------------------------- */
 
-/* What a URL answers from now on. A URL without an answer is unreachable. */
+/* Set the answer of a URL. A URL without an answer is unreachable. */
 void kit_fetch_answer(const char *url, int code, const char *body);
 void kit_fetch_fail(const char *url, sluice_status status);
-/* How long every fetch takes; 5 ms unless told. Longer than its timeout is a timeout. */
+/* How long every fetch takes, 5 ms by default. A fetch that takes longer than its timeout times
+ * out. */
 void kit_fetch_delay(uint64_t ms);
 /* Fetches begun; of all URLs when url is NULL. */
 unsigned kit_fetches(const char *url);

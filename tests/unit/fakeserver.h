@@ -1,8 +1,8 @@
 /*
- * Servers on the thread of the loop that talks to them, for what makes its own connections: they
- * listen on unix sockets in a folder of their own, accept when told to, and say what the test says.
- * Nothing here waits, and what is written to a unix socket is there at once: with the time of
- * fakewire.h a run is the same every time.
+ * Servers for tests of code that opens its own connections. They run on the thread of its loop,
+ * listen on unix sockets in a folder of their own, and accept and send when the test says so.
+ * No call waits, and bytes written to a unix socket arrive at once. So with the clock of
+ * fakewire.h every run is the same.
  */
 #ifndef FAKESERVER_H
 #define FAKESERVER_H
@@ -14,9 +14,9 @@ enum { FAKESERVERS = 4, FAKESERVER_CONNS = 32, FAKESERVER_BACKLOG = 64 };
 /* One accepted connection. */
 struct fakepeer {
 	int fd;    /* owned; -1: closed */
-	char *got; /* owned: what came, NUL-terminated, and was not forgotten since */
+	char *got; /* owned: received and not cleared bytes, NUL-terminated */
 	size_t got_len, got_cap;
-	bool eof; /* the other side is done sending, or it is broken */
+	bool eof; /* the other side has ended, or the connection broke */
 };
 
 struct fakeserver {
@@ -29,30 +29,30 @@ struct fakeserver {
 
 /* Number n, below FAKESERVERS: its address stays the same for the whole process. */
 void fakeserver_up(struct fakeserver *s, unsigned n);
-/* On 127.0.0.1, at a port of the system's choice: for what knows hosts and ports alone. Refused
- * once, it stays so. */
+/* The same on 127.0.0.1, at a port that the system chooses: for code that only knows hosts and
+ * ports. Once it refuses connections, it cannot listen again. */
 void fakeserver_up_tcp(struct fakeserver *s);
-/* Connections are refused from now on; those that exist stay. And taken again. */
+/* Refuse new connections, and accept them again. Those that exist stay. */
 void fakeserver_refuse(struct fakeserver *s);
 void fakeserver_listen(struct fakeserver *s);
-/* Refuses, and closes all that there is. */
+/* Refuse new connections and close those that exist. */
 void fakeserver_down(struct fakeserver *s);
-/* Those that wait to be accepted. A connection beyond FAKESERVER_CONNS is closed at once. */
+/* Accept all that wait. A connection beyond FAKESERVER_CONNS is closed at once. */
 void fakeserver_accept(struct fakeserver *s);
-/* Take what came on all connections. */
+/* Read everything that arrived on all connections. */
 void fakeserver_read(struct fakeserver *s);
 
-/* The other way round: a connection of ours. False, and closed: it is refused. */
+/* The other direction: connect. False: it was refused, and p is closed. */
 bool fakepeer_connect(struct fakepeer *p, const struct addr *to);
-/* Take what came. */
+/* Read everything that arrived. */
 void fakepeer_read(struct fakepeer *p);
-/* What does not go, because the other side does not read or is gone, is lost. */
+/* Send. Bytes that cannot be sent, because the other side does not read or is gone, are lost. */
 void fakepeer_say(struct fakepeer *p, const char *bytes, size_t n);
 void fakepeer_say_text(struct fakepeer *p, const char *text);
-/* Forget the first n bytes of what came, or all. */
+/* Remove the first n bytes from got, or all. */
 void fakepeer_eat(struct fakepeer *p, size_t n);
 void fakepeer_clear(struct fakepeer *p);
-/* We are done sending, but go on reading. */
+/* End our direction; reading goes on. */
 void fakepeer_eof(struct fakepeer *p);
 void fakepeer_close(struct fakepeer *p);
 /* Remove the folder. */

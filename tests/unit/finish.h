@@ -1,4 +1,4 @@
-/* How a handler of a test finishes a client: as the exchange does, at the end of the turn. */
+/* For handlers of tests: finish a client at the end of the turn, as the exchange does. */
 #ifndef FINISH_H
 #define FINISH_H
 

@@ -1,6 +1,6 @@
 /*
- * Frames of HTTP/2 as bytes (RFC 9113 4.1), written and read by hand: what all peers in C have in
- * common, those of the unit tests and of the fuzz targets.
+ * Frames of HTTP/2 as bytes (RFC 9113 4.1), written and read by hand: for the peers in C of unit
+ * tests and fuzz targets.
  */
 #ifndef FRAMES_H
 #define FRAMES_H

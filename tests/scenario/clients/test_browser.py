@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 
 from kit.answering import Gone, echo
 from kit.calls import Server
+from kit.ended import ended
 from kit.process import Process, wait_for
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium"))), None)
@@ -154,17 +155,13 @@ def socket_server():
 @pytest.fixture
 def browse(folder, server_cert):
     """browse(url): a browser opens it, and lives as long as the test."""
-    started = []
-
     def start(url):
         args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
                 "--disable-component-update", "--no-proxy-server", "--headless", "--remote-debugging-port=0",
                 f"--user-data-dir={folder / 'browser'}", f"--ignore-certificate-errors-spki-list={fingerprint(server_cert.cert)}"]
-        started.append(Process([PROGRAM, *args, url], folder, folder / "browser.log", {"HOME": str(folder)}))
-        return started[-1]
-    yield start
-    for p in started:
-        p.kill()
+        return Process([PROGRAM, *args, url], folder, folder / "browser.log", {"HOME": str(folder)})
+    with ended(start, "kill") as browser:
+        yield browser
 
 
 def test_a_page(site, kind, browse, socket_server):

@@ -3,20 +3,14 @@ import pytest
 
 from kit.calls import Channel, Process, Server, grpc
 from kit.configs import proxy
+from kit.ended import ended
 
 
 @pytest.fixture
 def server():
     """server(credentials=None): a server of kit.calls."""
-    started = []
-
-    def start(**kw):
-        s = Server(**kw)
-        started.append(s)
-        return s
-    yield start
-    for s in started:
-        s.stop()
+    with ended(Server) as start:
+        yield start
 
 
 @pytest.fixture
@@ -31,15 +25,14 @@ def mortal_server():
 @pytest.fixture
 def channel():
     """channel(port, ca=None): calls to that port of this machine."""
-    opened = []
+    with ended(Channel, "close") as connect:
+        yield connect
 
-    def connect(port, **kw):
-        c = Channel(port, **kw)
-        opened.append(c)
-        return c
-    yield connect
-    for c in opened:
-        c.close()
+
+def grpc_config(protocol, listener, upstream, plugins, route, config):
+    """A listener for HTTP/2 alone, an upstream of that protocol, a route for everything; and what else the test wants of each."""
+    return proxy(", ".join(filter(None, ["protocols: [h2]", listener])),
+                 ", ".join(filter(None, [f"protocol: {protocol}", upstream])), plugins, route=route) + config
 
 
 @pytest.fixture
@@ -48,16 +41,16 @@ def called(gateway, server, channel, server_cert):
     route for everything, a listener for HTTP/2 alone, and an upstream of that protocol."""
     def start(clients="h2c", protocol="h2c", up=None, listener="", upstream="", config="", plugins="", route="", **kw):
         cert, credentials = server_cert, None
-        listener = "protocols: [h2]" + (", " + listener if listener else "")
-        upstream = f"protocol: {protocol}" + (", " + upstream if upstream else "")
         if clients == "tls":
-            listener += f', tls: {{ certificates: [{{ certificate: "{cert.cert}", private_key: "{cert.key}" }}] }}'
+            tls = f'tls: {{ certificates: [{{ certificate: "{cert.cert}", private_key: "{cert.key}" }}] }}'
+            listener = f"{listener}, {tls}" if listener else tls
         if protocol == "h2":
-            upstream += f", tls: {{ ca: {cert.ca}, server_name: localhost }}"
+            tls = f"tls: {{ ca: {cert.ca}, server_name: localhost }}"
+            upstream = f"{upstream}, {tls}" if upstream else tls
             with open(cert.key, "rb") as key, open(cert.cert, "rb") as chain:
                 credentials = grpc.ssl_server_credentials([(key.read(), chain.read())])
         up = up or server(credentials=credentials)
-        g = gateway(proxy(listener, upstream, plugins, route=route) + config, app=up.port, **kw)
+        g = gateway(grpc_config(protocol, listener, upstream, plugins, route, config), app=up.port, **kw)
         return g, up, channel(g.port(), ca=cert.ca if clients == "tls" else None)
     return start
 
@@ -67,8 +60,6 @@ def framed(gateway, h2_origin, h2):
     """framed(behaviours, ...): (gateway, origin, client), both ends scripted: frames instead of calls."""
     def start(behaviours=None, listener="", upstream="", plugins="", route="", config="", **kw):
         up = h2_origin(behaviours)
-        g = gateway(proxy("protocols: [h2]" + (", " + listener if listener else ""),
-                          "protocol: h2c" + (", " + upstream if upstream else ""), plugins, route=route) + config,
-                    app=up.port, **kw)
+        g = gateway(grpc_config("h2c", listener, upstream, plugins, route, config), app=up.port, **kw)
         return g, up, h2(g.port(), tls=False)
     return start

@@ -82,7 +82,7 @@ def test_servers_are_not_blamed(framed):
 def test_malformed(framed, said):
     g, up, c = framed(hold)
     r = c.request("POST", "/a.B/C", CALL + [("grpc-timeout", said)], b"")
-    assert told(r.fields) == (13, "grpc-timeout-malformed: The grpc-timeout is not one to eight digits and one of H M S m u n.")
+    assert told(r.fields) == (13, "grpc-timeout-malformed: The grpc-timeout must be one to eight digits followed by one of H M S m u n.")
     assert up.requests == []
 
 

@@ -1,4 +1,5 @@
 """Modules that loop, crash, refuse to start, or change under the gateway: what the operator is told, and that it can end."""
+import itertools
 import os
 import re
 import resource
@@ -9,6 +10,7 @@ from signal import SIGABRT, SIGFPE, SIGQUIT, SIGSEGV, SIGTERM
 
 import pytest
 
+from kit.ended import ended
 from kit.gateway import Gateway
 from kit.memory import SANITIZED
 from kit.modules import build_module
@@ -74,15 +76,12 @@ def modules(tmp_path_factory):
 @pytest.fixture
 def harmed(folder, modules):
     """harmed(at, how): a gateway with that plugin. It may end however it likes; nothing of it is left behind."""
-    started = []
+    count = itertools.count()
 
-    def start(at="nothing", how="fail", config=CONFIG, directory=modules, **kw):
-        g = Gateway(folder / f"g{len(started)}", with_options(config, at, how), args=["--plugin-dir", directory], **kw)
-        started.append(g)
-        return g
-    yield start
-    for g in started:
-        g.kill()
+    def make(at="nothing", how="fail", config=CONFIG, directory=modules, **kw):
+        return Gateway(folder / f"g{next(count)}", with_options(config, at, how), args=["--plugin-dir", directory], **kw)
+    with ended(make, "kill") as start:
+        yield start
 
 
 def with_options(config, at, how):
@@ -158,6 +157,52 @@ def test_a_crash_says_where_and_for_whom(harmed, how, sig):
     assert line, g.log()
     assert re.search(r" on worker \d+, plugin instance culprit, plugin harm, in on_request, route harmed, request \S+ in state request-hooks$", line[0]), line[0]
     assert "harm.so" in g.log()[line.end():], "and a backtrace"
+    c.close()
+
+
+def story(log):
+    """The events that the second line of a crash tells."""
+    found = re.search(r"^sluice: crash: request (\S+): (.*)", log, re.M)
+    return found and (found[1], found[2].split(", "))
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer's report stands in its place")
+def test_a_crash_tells_the_last_events_of_its_request(harmed):
+    g = harmed("complete", "segv", config=CONFIG + "log: { level: debug }\n")
+    c = g.connect()
+    c.request("GET", "/harm", [("X-Request-Id", "a-request-2")])
+    assert g.process.wait(20) == -SIGSEGV
+    assert re.search(r"^sluice: crash: SIGSEGV .* in on_complete, route harmed, request \S+ in state done$", g.log(), re.M), g.log()
+    request, events = story(g.log())
+    assert request in g.log().split("sluice: crash: request ")[0], "the same request as in the first line"
+    assert all(re.match(r"\d+\.\d ms [a-z]", e) for e in events), events
+    assert [e.split(" ms ")[1].split(" (")[0] for e in events][:2] == ["request-hooks", "on_request culprit"], events
+    assert events[-2].endswith(" done") and events[-1].endswith(" crash"), events
+    c.close()
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer's report stands in its place")
+def test_a_long_story_is_cut_at_its_beginning(harmed):
+    limits = "".join(f"  p{i}: {{ use: harm }}\n" for i in range(12))
+    names = ", ".join(f"p{i}" for i in range(12))
+    config = CONFIG.replace("\nroutes:", f"\n{limits}routes:").replace("[culprit]", f"[{names}, culprit]")
+    g = harmed("request", "segv", config=config + "log: { level: debug }\n")
+    c = g.connect()
+    c.request("GET", "/harm")
+    assert g.process.wait(20) == -SIGSEGV
+    _, events = story(g.log())
+    assert len(events) == 10 and re.fullmatch(r"\(\d+ earlier\)", events[0]), events
+    assert " on_request p11 " in events[-2] and events[-1].endswith(" crash"), events
+    c.close()
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer's report stands in its place")
+def test_a_crash_without_a_story_tells_none(harmed):
+    g = harmed("request", "segv", config=CONFIG + "log: { level: info }\n")
+    c = g.connect()
+    c.request("GET", "/harm")
+    assert g.process.wait(20) == -SIGSEGV
+    assert story(g.log()) is None
     c.close()
 
 

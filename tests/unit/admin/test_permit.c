@@ -1,23 +1,8 @@
 /* admin/permit: who may look, and who may change something. */
 #include "unit.h"
+#include "with_arena.h"
 
 #include "admin/permit.h"
-
-static struct arena arena;
-
-static int setup(void **state)
-{
-	(void)state;
-	arena_init(&arena, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
 
 static sluice_strs hosts; /* admin.hosts */
 
@@ -123,4 +108,4 @@ TEST(fields)
 	}
 }
 
-TEST_GROUP(setup, teardown);
+TEST_GROUP_WITH_ARENA(0);

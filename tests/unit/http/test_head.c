@@ -1,25 +1,10 @@
 /* http/head: fields, hop-by-hop fields, methods, which responses have bodies. */
 #include "unit.h"
+#include "with_arena.h"
 
 #include <stdio.h>
 
 #include "http/head.h"
-
-static struct arena arena;
-
-static int setup(void **state)
-{
-	(void)state;
-	arena_init(&arena, 1 << 20);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
 
 static void add(struct fields *f, const char *name, const char *value)
 {
@@ -217,17 +202,4 @@ TEST(repeated_fields)
 }
 
 /* What a codec did not read is known by its names. */
-TEST(fields_are_classified)
-{
-	struct fields f = { 0 };
-	assert_int_equal(fields_add(&f, &arena, STR("X-Real-IP"), STR("1")), 0);
-	assert_int_equal(fields_add(&f, &arena, STR("Via"), STR("1")), 0);
-	assert_int_equal(fields_add(&f, &arena, STR("x_forwarded_for"), STR("1")), 0);
-	assert_true(fields_classify(&f) ==
-		(TOKEN_BIT(TOKEN_OTHER) | TOKEN_BIT(TOKEN_VIA) | TOKEN_BIT(TOKEN_SEEN_EDGE) |
-			TOKEN_BIT(TOKEN_SEEN_TWIN)));
-	assert_int_equal(f.v[0].flags, FIELD_EDGE);
-	assert_int_equal(f.v[2].flags, FIELD_TWIN);
-}
-
-TEST_GROUP(setup, teardown);
+TEST_GROUP_WITH_ARENA(1 << 20);

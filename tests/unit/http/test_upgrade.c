@@ -2,23 +2,7 @@
 #include "http/upgrade.h"
 
 #include "unit.h"
-
-static struct arena arena;
-
-static int setup(void **state)
-{
-	(void)state;
-	arena_init(&arena, 64 * 1024);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	arena_thread_fini();
-	return 0;
-}
+#include "with_arena.h"
 
 /* Two fields of that name; b may be NULL. */
 static struct fields fields_of(const char *name, const char *a, const char *b)
@@ -102,4 +86,4 @@ TEST(accept)
 	assert_string_not_equal(key[0], key[1]);
 }
 
-TEST_GROUP(setup, teardown);
+TEST_GROUP_WITH_ARENA(64 * 1024);

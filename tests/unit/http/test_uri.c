@@ -1,25 +1,10 @@
 /* http/uri: path normalisation, hosts, and the four forms of a target. */
 #include "unit.h"
+#include "with_arena.h"
 
 #include <stdlib.h>
 
 #include "http/uri.h"
-
-static struct arena arena;
-
-static int setup(void **state)
-{
-	(void)state;
-	arena_init(&arena, 1 << 22);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
 
 static const struct row {
 	const char *raw, *want; /* NULL: refused */
@@ -472,4 +457,4 @@ TEST(budget)
 	arena_fini(&small);
 }
 
-TEST_GROUP(setup, teardown);
+TEST_GROUP_WITH_ARENA(1 << 22);

@@ -1,26 +1,11 @@
 /* http1/chunk: decoding in every cut, what is refused, trailers, and the encoder. */
 #include "unit.h"
+#include "with_arena.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "http1/chunk.h"
-
-static struct arena arena;
-
-static int setup(void **state)
-{
-	(void)state;
-	arena_init(&arena, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
 
 struct outcome {
 	struct chunk_decoder d;
@@ -459,4 +444,4 @@ TEST(lines_that_end_with_lf)
 	accept_beside = CHUNK_STRICT;
 }
 
-TEST_GROUP(setup, teardown);
+TEST_GROUP_WITH_ARENA(0);

@@ -1,27 +1,13 @@
 /* http1/explain and http1/lenient: what is said of a response that was refused, and which of them a
  * lenient reader takes. */
 #include "unit.h"
+#include "with_arena.h"
 
 #include "http1/explain.h"
 #include "http1/lenient.h"
 
 static const struct http1_limits strict = { .max_fields = 5 },
 				 lenient = { .max_fields = 5, .lenient = true };
-static struct arena arena;
-
-static int setup(void **state)
-{
-	(void)state;
-	arena_init(&arena, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
 
 static int parse(sluice_str head, struct response_head *h, const struct http1_limits *lim)
 {
@@ -178,4 +164,4 @@ TEST(the_surplus_is_cut_off)
 	buf_fini(&in);
 }
 
-TEST_GROUP(setup, teardown);
+TEST_GROUP_WITH_ARENA(0);

@@ -1,27 +1,13 @@
 /* http1/write: what leaves for upstreams and for clients, byte for byte. */
 #include "unit.h"
+#include "with_arena.h"
 
 #include <stdlib.h>
 
 #include "http1/parse.h"
 #include "http1/write.h"
 
-static struct arena arena;
 static const struct http1_limits limits = HTTP1_LIMITS_DEFAULT;
-
-static int setup(void **state)
-{
-	(void)state;
-	arena_init(&arena, 1 << 22);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
 
 /* ---- requests ------------------------------------------------------------------------------ */
 
@@ -275,4 +261,4 @@ TEST(fields_alone)
 	assert_str(str_n(buf, (size_t)(http1_write_fields(buf, &f) - buf)), "B: 2\r\n");
 }
 
-TEST_GROUP(setup, teardown);
+TEST_GROUP_WITH_ARENA(1 << 22);

@@ -1,6 +1,6 @@
 /* http2/server_due: gRPC calls of clients. Silence is allowed while the connection lives; other
  * requests are timed as ever. */
-#include "peer.h"
+#include "peer_client.h"
 
 /* What the exchange does with a call. */
 static void begin_call(struct call *call)
@@ -11,10 +11,10 @@ static void begin_call(struct call *call)
 
 static struct peer *peer_of(void (*on_request)(struct call *call))
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = on_request;
 	p->conf.body_ns = 300 * NS_PER_MS;
-	peer_start(p);
+	peer_client_start(p);
 	return p;
 }
 
@@ -39,7 +39,7 @@ TEST(silence)
 	assert_string_equal(p->calls[0].body, "late");
 	call_answer(&p->calls[0], 200, "x");
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->status, 200);
+	assert_int_equal(peer_stream(p, 1)->status, 200);
 	assert_int_equal(p->n_goaway, 0);
 	peer_free(&p);
 }
@@ -137,8 +137,8 @@ TEST(lengths)
 		c->ops->head(c, &h);
 		c->ops->end(c, NULL);
 		peer_run(p);
-		assert_true(peer_reply(p, 2 * i + 1)->ended);
-		assert_string_equal(peer_reply(p, 2 * i + 1)->fields,
+		assert_true(peer_stream(p, 2 * i + 1)->ended);
+		assert_string_equal(peer_stream(p, 2 * i + 1)->fields,
 			i == 0 ? "" : "content-length: 0\n");
 	}
 	peer_free(&p);

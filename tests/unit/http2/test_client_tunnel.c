@@ -1,6 +1,6 @@
 /* Extended CONNECT to upstream servers (RFC 8441): what asks by Upgrade in HTTP/1.1 goes as a
  * stream that becomes a tunnel. */
-#include "far.h"
+#include "peer_server.h"
 
 #include "http/upgrade.h"
 #include "http2/client_state.h"
@@ -9,9 +9,9 @@
 #define ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" /* RFC 6455 1.3 */
 
 /* A GET that asks for a protocol; the head lives as long as the request, as an exchange's does. */
-static struct way *ask(struct far *f, const char *protocol)
+static struct probe *ask(struct peer *p, const char *protocol)
 {
-	struct way *v = way_begin(f);
+	struct probe *v = probe_begin(p);
 	struct request_head *h = arena_zalloc(&v->arena, sizeof(*h));
 	assert_non_null(h);
 	*h = (struct request_head){ .method_text = STR("GET"),
@@ -29,26 +29,26 @@ static struct way *ask(struct far *f, const char *protocol)
 	fields_drop_hop_by_hop(&h->fields);
 	v->tunnel = true;
 	v->o->ops->head(v->o, h);
-	way_end(v); /* of the message */
+	probe_end(v); /* of the message */
 	return v;
 }
 
-static void far_allow(struct far *f)
+static void peer_allow(struct peer *p)
 {
-	far_settings(f, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 100,
+	peer_settings(p, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 100,
 		NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1, 0);
-	far_run(f);
+	peer_run(p);
 }
 
 /* A tunnel on stream 1. */
-static struct way *tunnel_open(struct far *f)
+static struct probe *tunnel_open(struct peer *p)
 {
-	far_open(f);
-	far_allow(f);
-	struct way *v = ask(f, "websocket");
-	far_run(f);
-	far_headers(f, 1, 0, ":status", "200", "sec-websocket-protocol", "chat", NULL);
-	far_run(f);
+	peer_server_open(p);
+	peer_allow(p);
+	struct probe *v = ask(p, "websocket");
+	peer_run(p);
+	peer_headers(p, 1, 0, ":status", "200", "sec-websocket-protocol", "chat", NULL);
+	peer_run(p);
 	assert_int_equal(v->status, 101);
 	v->o->ops->tunnel(v->o);
 	return v;
@@ -56,240 +56,241 @@ static struct way *tunnel_open(struct far *f)
 
 TEST(waits_for_settings)
 {
-	struct far *f = far_new();
-	far_open(f);
-	struct way *v = ask(f, "websocket");
-	far_run(f);
-	assert_int_equal(f->n_gots, 0); /* the server has not said yet that it takes it */
-	far_allow(f);
-	assert_string_equal(far_got(f, 1)->head,
+	struct peer *p = peer_server_new();
+	peer_server_open(p);
+	struct probe *v = ask(p, "websocket");
+	peer_run(p);
+	assert_int_equal(p->n_streams, 0); /* the server has not said yet that it takes it */
+	peer_allow(p);
+	assert_string_equal(peer_stream(p, 1)->fields,
 		":method: CONNECT\n:protocol: websocket\n:scheme: http\n"
 		":authority: example.com\n:path: /chat\nsec-websocket-version: 13\n");
-	assert_false(far_got(f, 1)->ended);
-	far_headers(f, 1, 0, ":status", "204", "sec-websocket-accept", "wrong", NULL); /* any 2xx */
-	far_run(f);
+	assert_false(peer_stream(p, 1)->ended);
+	peer_headers(p, 1, 0, ":status", "204", "sec-websocket-accept", "wrong",
+		NULL); /* any 2xx */
+	peer_run(p);
 	assert_int_equal(v->status, 101);
 	assert_int_equal(v->kind, BODY_NONE);
 	assert_string_equal(v->fields, "Upgrade: websocket\nSec-WebSocket-Accept: " ACCEPT "\n");
-	far_free(&f);
+	peer_free(&p);
 }
 
 TEST(other_protocols)
 {
-	struct far *f = far_new();
-	far_open(f);
-	far_allow(f);
-	struct way *v = ask(f, "echo");
-	far_run(f);
-	assert_non_null(strstr(far_got(f, 1)->head, ":protocol: echo\n"));
-	far_headers(f, 1, 0, ":status", "200", NULL);
-	far_run(f);
+	struct peer *p = peer_server_new();
+	peer_server_open(p);
+	peer_allow(p);
+	struct probe *v = ask(p, "echo");
+	peer_run(p);
+	assert_non_null(strstr(peer_stream(p, 1)->fields, ":protocol: echo\n"));
+	peer_headers(p, 1, 0, ":status", "200", NULL);
+	peer_run(p);
 	assert_int_equal(v->status, 101);
 	assert_string_equal(v->fields, "Upgrade: echo\n");
-	far_free(&f);
+	peer_free(&p);
 }
 
 TEST(not_offered)
 {
 	for (int late = 0; late < 2; late++) {
-		struct far *f = far_new();
-		far_open(f);
-		struct way *v = late ? ask(f, "websocket") : NULL;
-		far_settings(f, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 100, 0);
-		far_run(f);
+		struct peer *p = peer_server_new();
+		peer_server_open(p);
+		struct probe *v = late ? ask(p, "websocket") : NULL;
+		peer_settings(p, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 100, 0);
+		peer_run(p);
 		if (!late)
-			v = ask(f, "websocket");
-		far_run(f);
+			v = ask(p, "websocket");
+		peer_run(p);
 		assert_int_equal(v->err, ERR_UPSTREAM_NO_TUNNEL);
 		assert_false(v->sent || v->answered);
-		assert_int_equal(f->n_gots, 0);
-		assert_int_equal(http2_conn_load(f->conn), 0);
-		v = way_get(f, "/"); /* nothing is wrong with the connection */
-		far_run(f);
-		assert_true(far_got(f, 1)->ended);
-		far_free(&f);
+		assert_int_equal(p->n_streams, 0);
+		assert_int_equal(http2_conn_load(p->conn), 0);
+		v = probe_get(p, "/"); /* nothing is wrong with the connection */
+		peer_run(p);
+		assert_true(peer_stream(p, 1)->ended);
+		peer_free(&p);
 	}
 }
 
 TEST(bytes)
 {
-	struct far *f = far_new();
-	struct way *v = tunnel_open(f);
-	struct got *g = far_got(f, 1);
+	struct peer *p = peer_server_new();
+	struct probe *v = tunnel_open(p);
+	struct peer_stream *g = peer_stream(p, 1);
 	v->keep = true;
 	assert_non_null(strstr(v->fields, "sec-websocket-protocol: chat\n"));
-	(void)way_push_text(v, "up");
-	far_data(f, 1, "down", false);
-	far_run(f);
+	(void)probe_push_text(v, "up");
+	peer_data(p, 1, "down", false);
+	peer_run(p);
 	assert_string_equal(g->body, "up");
 	assert_string_equal(v->body, "down");
 	assert_int_equal(v->drained + v->ended, 0);
 	/* our end; the other goes on */
-	(void)way_push_text(v, ".");
-	way_end(v);
-	far_run(f);
+	(void)probe_push_text(v, ".");
+	probe_end(v);
+	peer_run(p);
 	assert_string_equal(g->body, "up.");
 	assert_true(g->ended && !g->reset);
 	assert_int_equal(v->drained, 1); /* all of it is out */
-	far_data(f, 1, "!", false);
-	far_run(f);
+	peer_data(p, 1, "!", false);
+	peer_run(p);
 	assert_string_equal(v->body, "down!");
-	far_data(f, 1, "", true);
-	far_run(f);
+	peer_data(p, 1, "", true);
+	peer_run(p);
 	assert_int_equal(v->ended, 1);
 	assert_int_equal(v->failed, 0);
-	way_release(v);
-	far_run(f);
+	probe_release(v);
+	peer_run(p);
 	assert_false(g->reset);
-	assert_int_equal(http2_conn_load(f->conn), 0);
-	far_free(&f);
+	assert_int_equal(http2_conn_load(p->conn), 0);
+	peer_free(&p);
 }
 
 /* The server ends first: what is said after that still arrives, whole, and is waited for. */
 TEST(server_ends_first)
 {
-	struct far *f = far_new();
-	f->no_updates = true;
-	struct way *v = tunnel_open(f);
+	struct peer *p = peer_server_new();
+	p->no_updates = true;
+	struct probe *v = tunnel_open(p);
 	v->keep = true;
-	far_data(f, 1, "bye", true);
-	far_run(f);
+	peer_data(p, 1, "bye", true);
+	peer_run(p);
 	assert_int_equal(v->ended, 1);
-	(void)way_push(v, 70000);
-	way_end(v);
-	far_run(f);
-	assert_int_equal(far_got(f, 1)->body_len, 65535);
+	(void)probe_push(v, 70000);
+	probe_end(v);
+	peer_run(p);
+	assert_int_equal(peer_stream(p, 1)->body_len, 65535);
 	assert_int_equal(v->drained, 0);
-	far_update(f, 0, 10000);
-	far_update(f, 1, 10000);
-	far_run(f);
-	assert_int_equal(far_got(f, 1)->body_len, 70000);
-	assert_true(far_got(f, 1)->ended);
+	peer_update(p, 0, 10000);
+	peer_update(p, 1, 10000);
+	peer_run(p);
+	assert_int_equal(peer_stream(p, 1)->body_len, 70000);
+	assert_true(peer_stream(p, 1)->ended);
 	assert_int_equal(v->drained, 1);
-	way_release(v);
-	far_run(f);
-	assert_false(far_got(f, 1)->reset);
-	far_free(&f);
+	probe_release(v);
+	peer_run(p);
+	assert_false(peer_stream(p, 1)->reset);
+	peer_free(&p);
 }
 
 /* It ends, and wants nothing more: there is nothing to wait for then. */
 TEST(server_wants_no_more)
 {
 	for (int late = 0; late < 2; late++) {
-		struct far *f = far_new();
-		struct way *v = tunnel_open(f);
+		struct peer *p = peer_server_new();
+		struct probe *v = tunnel_open(p);
 		v->keep = true;
-		far_data(f, 1, "bye", true);
+		peer_data(p, 1, "bye", true);
 		if (late)
-			far_reset(f, 1, NGHTTP2_NO_ERROR);
-		far_run(f);
+			peer_reset(p, 1, NGHTTP2_NO_ERROR);
+		peer_run(p);
 		assert_int_equal(v->ended, 1);
-		f->no_read = true;
-		(void)way_push(v, late ? 10 : 200000);
-		way_end(v);
+		p->no_read = true;
+		(void)probe_push(v, late ? 10 : 200000);
+		probe_end(v);
 		if (!late) {
-			far_reset(f, 1, NGHTTP2_NO_ERROR);
-			f->no_read = false;
+			peer_reset(p, 1, NGHTTP2_NO_ERROR);
+			p->no_read = false;
 		}
-		far_run(f);
+		peer_run(p);
 		assert_int_equal(v->drained, 1);
 		assert_int_equal(v->failed, 0);
-		way_release(v);
-		far_free(&f);
+		probe_release(v);
+		peer_free(&p);
 	}
 }
 
 TEST(lost)
 {
 	for (int closed = 0; closed < 2; closed++) {
-		struct far *f = far_new();
-		struct way *v = tunnel_open(f);
-		far_data(f, 1, "last", false);
+		struct peer *p = peer_server_new();
+		struct probe *v = tunnel_open(p);
+		peer_data(p, 1, "last", false);
 		if (closed)
-			far_close(f);
+			peer_close(p);
 		else
-			far_reset(f, 1, NGHTTP2_CANCEL);
-		(void)far_until(f, &v->failed, 2000);
+			peer_reset(p, 1, NGHTTP2_CANCEL);
+		(void)peer_until(p, &v->failed, 2000);
 		assert_string_equal(v->body, "last");
 		assert_int_equal(v->err, closed ? ERR_UPSTREAM_CLOSED : ERR_UPSTREAM_RESET);
-		far_free(&f);
+		peer_free(&p);
 	}
 }
 
 TEST(released)
 {
-	struct far *f = far_new();
-	struct way *v = tunnel_open(f);
-	way_release(v);
-	far_run(f);
-	assert_true(far_got(f, 1)->reset);
-	assert_int_equal(far_got(f, 1)->reset_code, NGHTTP2_CANCEL);
-	far_free(&f);
+	struct peer *p = peer_server_new();
+	struct probe *v = tunnel_open(p);
+	probe_release(v);
+	peer_run(p);
+	assert_true(peer_stream(p, 1)->reset);
+	assert_int_equal(peer_stream(p, 1)->reset_code, NGHTTP2_CANCEL);
+	peer_free(&p);
 }
 
 TEST(declined)
 {
-	struct far *f = far_new();
-	far_open(f);
-	far_allow(f);
-	struct way *v = ask(f, "websocket");
-	far_run(f);
-	far_headers(f, 1, 0, ":status", "403", "content-length", "2", NULL);
-	far_run(f);
+	struct peer *p = peer_server_new();
+	peer_server_open(p);
+	peer_allow(p);
+	struct probe *v = ask(p, "websocket");
+	peer_run(p);
+	peer_headers(p, 1, 0, ":status", "403", "content-length", "2", NULL);
+	peer_run(p);
 	assert_int_equal(v->status, 403);
 	assert_int_equal(v->kind, BODY_LENGTH);
-	assert_true(far_got(f, 1)->ended); /* nothing follows from us */
-	far_data(f, 1, "no", false);
-	far_headers(f, 1, FRAME_END_STREAM, "x-sum", "1", NULL);
-	far_run(f);
+	assert_true(peer_stream(p, 1)->ended); /* nothing follows from us */
+	peer_data(p, 1, "no", false);
+	peer_headers(p, 1, FRAME_END_STREAM, "x-sum", "1", NULL);
+	peer_run(p);
 	assert_string_equal(v->body, "no");
 	assert_string_equal(v->trailers, "x-sum: 1\n");
 	assert_int_equal(v->ended, 1);
-	assert_false(far_got(f, 1)->reset);
-	far_free(&f);
+	assert_false(peer_stream(p, 1)->reset);
+	peer_free(&p);
 }
 
 TEST(rules)
 {
-	struct far *f = far_new();
-	struct way *v = tunnel_open(f);
-	far_headers(f, 1, FRAME_END_STREAM, "x-sum", "1", NULL); /* RFC 9113 8.5 */
-	far_run(f);
+	struct peer *p = peer_server_new();
+	struct probe *v = tunnel_open(p);
+	peer_headers(p, 1, FRAME_END_STREAM, "x-sum", "1", NULL); /* RFC 9113 8.5 */
+	peer_run(p);
 	assert_int_equal(v->err, ERR_UPSTREAM_BAD_FRAMING);
-	assert_int_equal(far_got(f, 1)->reset_code, NGHTTP2_PROTOCOL_ERROR);
+	assert_int_equal(peer_stream(p, 1)->reset_code, NGHTTP2_PROTOCOL_ERROR);
 	/* 101 is none of HTTP/2's */
-	v = ask(f, "websocket");
-	far_run(f);
-	far_headers(f, 3, 0, ":status", "101", NULL);
-	far_run(f);
+	v = ask(p, "websocket");
+	peer_run(p);
+	peer_headers(p, 3, 0, ":status", "101", NULL);
+	peer_run(p);
 	assert_int_equal(v->err, ERR_UPSTREAM_BAD_HEAD);
-	far_free(&f);
+	peer_free(&p);
 }
 
 /* The answer is due in time; in a tunnel nothing is. */
 TEST(deadlines)
 {
-	struct far *f = far_new();
-	f->conf.response_ns = 200 * NS_PER_MS;
-	far_open(f);
-	far_allow(f);
-	struct way *v = ask(f, "websocket");
-	far_wait(f, 300);
+	struct peer *p = peer_server_new();
+	p->conn_conf.response_ns = 200 * NS_PER_MS;
+	peer_server_open(p);
+	peer_allow(p);
+	struct probe *v = ask(p, "websocket");
+	peer_wait(p, 300);
 	assert_int_equal(v->err, ERR_UPSTREAM_TIMEOUT);
-	far_free(&f);
-	f = far_new();
-	f->conf.response_ns = 200 * NS_PER_MS;
-	v = tunnel_open(f);
-	far_wait(f, 300);
-	(void)way_push_text(v, "x");
-	far_data(f, 1, "y", false);
-	far_wait(f, 300);
-	f->no_read = f->no_updates = true;
+	peer_free(&p);
+	p = peer_server_new();
+	p->conn_conf.response_ns = 200 * NS_PER_MS;
+	v = tunnel_open(p);
+	peer_wait(p, 300);
+	(void)probe_push_text(v, "x");
+	peer_data(p, 1, "y", false);
+	peer_wait(p, 300);
+	p->no_read = p->no_updates = true;
 	while (!v->full)
-		(void)way_push(v, 16384);
-	far_wait(f, 300);
+		(void)probe_push(v, 16384);
+	peer_wait(p, 300);
 	assert_int_equal(v->failed, 0);
-	way_release(v);
-	f->no_read = false;
-	far_free(&f);
+	probe_release(v);
+	p->no_read = false;
+	peer_free(&p);
 }

@@ -1,5 +1,5 @@
 /* How requests and connections end: resets in every state, deadlines, drain, loss. */
-#include "peer.h"
+#include "peer_client.h"
 
 #include <poll.h>
 #include <unistd.h>
@@ -25,7 +25,7 @@ static void stay(struct call *call)
 
 static struct peer *peer_of(void (*on_request)(struct call *call))
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = on_request;
 	return p;
 }
@@ -43,7 +43,7 @@ static void expect_gone(struct call *call)
 TEST(reset_everywhere)
 {
 	struct peer *p = peer_of(begin_nothing);
-	peer_start(p);
+	peer_client_start(p);
 	for (uint32_t id = 1; id <= 13; id += 2)
 		peer_post(p, id, "/");
 	peer_run(p);
@@ -74,7 +74,7 @@ TEST(reset_everywhere)
 	peer_run(p);
 	call_answer(&p->calls[7], 200, "fine");
 	peer_run(p);
-	assert_string_equal(peer_reply(p, 15)->body, "fine");
+	assert_string_equal(peer_stream(p, 15)->body, "fine");
 	peer_free(&p);
 }
 
@@ -83,7 +83,7 @@ TEST(reset_everywhere)
 TEST(reset_after_response)
 {
 	struct peer *p = peer_of(NULL);
-	peer_start(p);
+	peer_client_start(p);
 	peer_post(p, 1, "/");
 	peer_run(p);
 	assert_int_equal(p->calls[0].sent, 1);
@@ -97,7 +97,7 @@ TEST(reset_after_response)
 TEST(reset_of_half_a_head)
 {
 	struct peer *p = peer_of(NULL);
-	peer_start(p);
+	peer_client_start(p);
 	char block[200];
 	size_t n = peer_block(block, ":method", "GET", ":scheme", "http", NULL);
 	peer_frame(p, FRAME_HEADERS, FRAME_END_STREAM, 1, block, n);
@@ -113,7 +113,7 @@ TEST(reset_of_half_a_head)
 TEST(after_gone)
 {
 	struct peer *p = peer_of(begin_nothing);
-	peer_start(p);
+	peer_client_start(p);
 	peer_post(p, 1, "/");
 	peer_run(p);
 	struct call *call = &p->calls[0];
@@ -128,13 +128,13 @@ TEST(after_gone)
 	call->c->ops->end(call->c, NULL);
 	peer_run(p);
 	assert_int_equal(call->sent, 0);
-	assert_int_equal(peer_reply(p, 1)->status, 0);
+	assert_int_equal(peer_stream(p, 1)->status, 0);
 	call_finish(call);
 	peer_get(p, 3, "/");
 	peer_run(p);
 	call_answer(&p->calls[1], 200, "x");
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 3)->status, 200);
+	assert_int_equal(peer_stream(p, 3)->status, 200);
 	peer_free(&p);
 }
 
@@ -144,7 +144,7 @@ TEST(client_leaves)
 {
 	for (int how = 0; how < 3; how++) {
 		struct peer *p = peer_of(begin_nothing);
-		peer_start(p);
+		peer_client_start(p);
 		for (uint32_t id = 1; id <= 9; id += 2)
 			peer_post(p, id, "/");
 		peer_run(p);
@@ -180,7 +180,7 @@ TEST(client_leaves)
 TEST(abort)
 {
 	struct peer *p = peer_of(begin_nothing);
-	peer_start(p);
+	peer_client_start(p);
 	peer_post(p, 1, "/");
 	peer_get(p, 3, "/");
 	peer_run(p);
@@ -200,12 +200,12 @@ TEST(idle)
 {
 	struct peer *p = peer_of(NULL);
 	p->conf.idle_ns = 60 * NS_PER_MS;
-	peer_start(p);
+	peer_client_start(p);
 	peer_wait(p, 30);
 	peer_get(p, 1, "/"); /* begins anew */
 	peer_wait(p, 40);
 	assert_int_equal(p->n_goaway, 0);
-	assert_int_equal(peer_reply(p, 1)->status, 200);
+	assert_int_equal(peer_stream(p, 1)->status, 200);
 	assert_true(peer_ends(p, 500));
 	assert_int_equal(p->n_goaway, 1);
 	assert_int_equal(p->goaway_code, NGHTTP2_NO_ERROR);
@@ -214,13 +214,13 @@ TEST(idle)
 
 	p = peer_of(NULL); /* one that never says a word */
 	p->conf.idle_ns = 30 * NS_PER_MS;
-	peer_open(p);
+	peer_client_open(p);
 	assert_true(peer_ends(p, 500));
 	peer_free(&p);
 
 	p = peer_of(begin_nothing); /* a request in progress is not idle */
 	p->conf.idle_ns = 30 * NS_PER_MS;
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_wait(p, 120);
 	assert_int_equal(p->n_goaway, 0);
@@ -235,7 +235,7 @@ TEST(idle_with_pings)
 {
 	struct peer *p = peer_of(NULL);
 	p->conf.idle_ns = 60 * NS_PER_MS;
-	peer_start(p);
+	peer_client_start(p);
 	for (int i = 0; i < 8; i++) {
 		peer_frame(p, FRAME_PING, 0, 0, "12345678", 8);
 		peer_wait(p, 15);
@@ -251,7 +251,7 @@ TEST(head_timeout)
 	struct peer *p = peer_of(begin_nothing);
 	char block[200];
 	p->conf.head_ns = 40 * NS_PER_MS;
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
 	size_t n = peer_block(block, ":method", "GET", ":scheme", "http", ":path", "/x", NULL);
@@ -259,22 +259,22 @@ TEST(head_timeout)
 	peer_wait(p, 120);
 	assert_int_equal(p->n_calls, 2);
 	assert_int_equal(p->calls[1].bad, ERR_HEAD_TIMEOUT);
-	assert_int_equal(peer_reply(p, 3)->status, 408);
+	assert_int_equal(peer_stream(p, 3)->status, 408);
 	assert_int_equal(p->n_goaway, 1);
 	assert_int_equal(p->goaway_last, 3);
 	assert_int_equal(p->calls[0].gone, 0); /* the others are finished */
 	call_answer(&p->calls[0], 200, "x");
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->status, 200);
+	assert_int_equal(peer_stream(p, 1)->status, 200);
 	assert_true(peer_ends(p, 500));
 	peer_free(&p);
 
 	p = peer_of(NULL); /* not even the frame is whole */
 	p->conf.head_ns = 40 * NS_PER_MS;
-	peer_start(p);
+	peer_client_start(p);
 	peer_bytes(p, "\0\0\x50\1\5\0\0\0\1\0", 10);
 	assert_true(peer_ends(p, 500));
-	assert_int_equal(peer_reply(p, 1)->status, 408);
+	assert_int_equal(peer_stream(p, 1)->status, 408);
 	peer_free(&p);
 }
 
@@ -282,7 +282,7 @@ TEST(body_timeout)
 {
 	struct peer *p = peer_of(begin_resume);
 	p->conf.body_ns = 60 * NS_PER_MS;
-	peer_start(p);
+	peer_client_start(p);
 	peer_post(p, 1, "/");
 	peer_post(p, 3, "/");
 	for (int i = 0; i < 4; i++) {
@@ -292,14 +292,14 @@ TEST(body_timeout)
 	assert_int_equal(p->calls[0].gone, 1);
 	assert_int_equal(p->calls[0].gone_err, ERR_BODY_TIMEOUT);
 	assert_true(p->calls[0].can_answer);
-	assert_int_equal(peer_reply(p, 1)->status, 408);
-	assert_true(peer_reply(p, 1)->ended && !peer_reply(p, 1)->reset);
+	assert_int_equal(peer_stream(p, 1)->status, 408);
+	assert_true(peer_stream(p, 1)->ended && !peer_stream(p, 1)->reset);
 	assert_int_equal(p->calls[1].gone, 0);
 	peer_data(p, 3, "", true);
 	peer_run(p);
 	call_answer(&p->calls[1], 200, "x");
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 3)->status, 200);
+	assert_int_equal(peer_stream(p, 3)->status, 200);
 	assert_int_equal(p->n_goaway, 0);
 	peer_free(&p);
 }
@@ -309,7 +309,7 @@ TEST(held_is_not_late)
 {
 	struct peer *p = peer_of(begin_nothing);
 	p->conf.body_ns = 30 * NS_PER_MS;
-	peer_start(p);
+	peer_client_start(p);
 	peer_post(p, 1, "/");
 	peer_data(p, 1, "x", false);
 	peer_wait(p, 100);
@@ -331,7 +331,7 @@ TEST(stalled_window)
 	struct peer *p = peer_of(begin_nothing);
 	p->conf.body_ns = 60 * NS_PER_MS;
 	p->no_updates = true;
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_get(p, 3, "/");
 	peer_run(p);
@@ -347,12 +347,12 @@ TEST(stalled_window)
 	peer_wait(p, 200);
 	assert_int_equal(p->calls[0].gone, 1);
 	assert_int_equal(p->calls[0].gone_err, ERR_CLIENT_STALLED);
-	assert_true(peer_reply(p, 1)->reset);
-	assert_int_equal(peer_reply(p, 1)->reset_code, NGHTTP2_CANCEL);
+	assert_true(peer_stream(p, 1)->reset);
+	assert_int_equal(peer_stream(p, 1)->reset_code, NGHTTP2_CANCEL);
 	assert_int_equal(p->calls[1].gone, 0); /* waits for the exchange, not for the client */
 	call_answer(&p->calls[1], 204, "");
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 3)->status, 204);
+	assert_int_equal(peer_stream(p, 3)->status, 204);
 	peer_free(&p);
 }
 
@@ -362,7 +362,7 @@ TEST(stalled_socket)
 	for (int how = 0; how < 2; how++) {
 		struct peer *p = peer_of(begin_nothing);
 		p->conf.body_ns = 50 * NS_PER_MS;
-		peer_start(p);
+		peer_client_start(p);
 		peer_update(p, 0, 100 << 20);
 		peer_frame(p, FRAME_SETTINGS, 0, 0, "\0\4\x06\0\0\0", 6);
 		peer_get(p, 1, "/");
@@ -396,7 +396,7 @@ TEST(stalled_with_a_whole_response)
 	for (int ending = 0; ending < 2; ending++) {
 		struct peer *p = peer_of(begin_nothing);
 		p->conf.body_ns = 50 * NS_PER_MS;
-		peer_start(p);
+		peer_client_start(p);
 		peer_update(p, 0, 100 << 20);
 		peer_frame(p, FRAME_SETTINGS, 0, 0, "\0\4\x06\0\0\0", 6);
 		peer_get(p, 1, "/");
@@ -435,7 +435,7 @@ TEST(stalled_after_cut)
 	struct peer *p = peer_of(begin_nothing);
 	p->conf.body_ns = 50 * NS_PER_MS;
 	p->no_updates = true;
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
 	call_head(&p->calls[0], 200, -1);
@@ -443,8 +443,8 @@ TEST(stalled_after_cut)
 	p->calls[0].c->ops->abort(p->calls[0].c);
 	call_finish(&p->calls[0]);
 	peer_wait(p, 200);
-	assert_true(peer_reply(p, 1)->reset);
-	assert_int_equal(peer_reply(p, 1)->reset_code, NGHTTP2_CANCEL);
+	assert_true(peer_stream(p, 1)->reset);
+	assert_int_equal(peer_stream(p, 1)->reset_code, NGHTTP2_CANCEL);
 	peer_free(&p);
 }
 
@@ -455,7 +455,7 @@ TEST(stalled_after_finish)
 	p->conf.body_ns = 50 * NS_PER_MS;
 	p->conf.idle_ns = 50 * NS_PER_MS;
 	p->no_updates = true;
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
 	call_head(&p->calls[0], 200, 100000);
@@ -463,8 +463,8 @@ TEST(stalled_after_finish)
 	p->calls[0].c->ops->end(p->calls[0].c, NULL);
 	call_finish(&p->calls[0]);
 	assert_true(peer_ends(p, 1000));
-	assert_true(peer_reply(p, 1)->reset);
-	assert_int_equal(peer_reply(p, 1)->reset_code, NGHTTP2_CANCEL);
+	assert_true(peer_stream(p, 1)->reset);
+	assert_int_equal(peer_stream(p, 1)->reset_code, NGHTTP2_CANCEL);
 	assert_int_equal(p->goaway_code, NGHTTP2_NO_ERROR);
 	peer_free(&p);
 }
@@ -474,7 +474,7 @@ TEST(stalled_after_finish)
 TEST(drain_idle)
 {
 	struct peer *p = peer_of(NULL);
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
 	http2_server_drain(p->server, 5 * NS_PER_S);
@@ -491,7 +491,7 @@ TEST(drain_busy)
 {
 	struct peer *p = peer_of(begin_nothing);
 	p->quiet = true; /* the test answers PING */
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
 	http2_server_drain(p->server, 5 * NS_PER_S);
@@ -512,8 +512,8 @@ TEST(drain_busy)
 	assert_non_null(p->server);
 	call_answer(&p->calls[1], 200, "two");
 	assert_true(peer_ends(p, 500));
-	assert_string_equal(peer_reply(p, 1)->body, "one");
-	assert_string_equal(peer_reply(p, 3)->body, "two");
+	assert_string_equal(peer_stream(p, 1)->body, "one");
+	assert_string_equal(peer_stream(p, 3)->body, "two");
 	peer_free(&p);
 }
 
@@ -522,7 +522,7 @@ TEST(drain_silent)
 {
 	struct peer *p = peer_of(NULL);
 	p->quiet = true;
-	peer_start(p);
+	peer_client_start(p);
 	uint64_t begun = clock_ns();
 	http2_server_drain(p->server, 0);
 	peer_run(p);
@@ -537,14 +537,14 @@ TEST(drain_silent)
 TEST(goaway_from_client)
 {
 	struct peer *p = peer_of(begin_nothing);
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_frame(p, FRAME_GOAWAY, 0, 0, "\0\0\0\0\0\0\0\0bye", 11);
 	peer_run(p);
 	assert_int_equal(p->calls[0].gone, 0);
 	call_answer(&p->calls[0], 200, "x");
 	assert_true(peer_ends(p, 500));
-	assert_string_equal(peer_reply(p, 1)->body, "x");
+	assert_string_equal(peer_stream(p, 1)->body, "x");
 	peer_free(&p);
 }
 
@@ -554,7 +554,7 @@ TEST(sent_while_ending)
 {
 	struct peer *p = peer_of(begin_nothing);
 	p->on_sent = stay;
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
 	call_answer(&p->calls[0], 200, "x");
@@ -576,7 +576,7 @@ TEST(sent_while_ending)
 TEST(idle_memory)
 {
 	struct peer *p = peer_of(NULL);
-	peer_start(p);
+	peer_client_start(p);
 	for (uint32_t id = 1; id < 200; id += 2) {
 		peer_get(p, id, "/");
 		peer_run(p);
@@ -603,13 +603,13 @@ TEST(budget)
 {
 	struct peer *p = peer_of(begin_too_much);
 	p->conf.budget = 16384;
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
 	assert_int_equal(p->calls[0].gone, 1);
 	assert_int_equal(p->calls[0].gone_err, ERR_NO_MEMORY);
-	assert_true(peer_reply(p, 1)->reset);
-	assert_int_equal(peer_reply(p, 1)->reset_code, NGHTTP2_INTERNAL_ERROR);
+	assert_true(peer_stream(p, 1)->reset);
+	assert_int_equal(peer_stream(p, 1)->reset_code, NGHTTP2_INTERNAL_ERROR);
 	assert_int_equal(p->n_goaway, 0);
 	peer_free(&p);
 }

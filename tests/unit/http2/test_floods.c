@@ -1,5 +1,5 @@
 /* Clients that cost more than they bring: every limit of limits.h, from outside. */
-#include "peer.h"
+#include "peer_client.h"
 
 #include "http2/memory.h"
 
@@ -54,9 +54,9 @@ TEST(control_frames)
 		{ 0xef, 0, 0, "x", 1, 4 },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct peer *p = peer_new();
+		struct peer *p = peer_client_new();
 		p->on_request = begin_nothing;
-		peer_start(p);
+		peer_client_start(p);
 		peer_post(p, 1, "/");
 		peer_run(p);
 		unsigned n = flood(p, rows[i].type, rows[i].flags, rows[i].stream, rows[i].payload,
@@ -74,8 +74,8 @@ TEST(control_frames)
 /* What is answered but never read: the queue is bounded, and so is the memory. */
 TEST(answers_not_read)
 {
-	struct peer *p = peer_new();
-	peer_start(p);
+	struct peer *p = peer_client_new();
+	peer_client_start(p);
 	p->no_read = true;
 	p->quiet = true;
 	unsigned i;
@@ -96,10 +96,10 @@ TEST(answers_not_read)
 /* CVE-2023-44487: streams that are reset as soon as they are open. */
 TEST(rapid_reset)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	uint32_t id = 1;
 	p->on_request = begin_nothing;
-	peer_start(p);
+	peer_client_start(p);
 	for (unsigned i = 0; p->server && p->n_goaway == 0 && i < 10000; i++, id += 2) {
 		peer_get(p, id, "/");
 		peer_reset(p, id, NGHTTP2_CANCEL);
@@ -120,10 +120,10 @@ TEST(rapid_reset)
  * allowed. */
 TEST(resets_and_concurrency)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	uint32_t id = 1;
 	p->on_request = begin_slow;
-	peer_start(p);
+	peer_client_start(p);
 	for (unsigned i = 0; i < HTTP2_STREAMS_MAX + 50; i++, id += 2) {
 		peer_get(p, id, "/");
 		peer_reset(p, id, NGHTTP2_CANCEL);
@@ -134,9 +134,9 @@ TEST(resets_and_concurrency)
 	peer_get(p, id, "/");
 	peer_run(p);
 	assert_int_equal(p->n_calls, HTTP2_STREAMS_MAX);
-	assert_true(peer_reply(p, id)->reset);
+	assert_true(peer_stream(p, id)->reset);
 	/* the client may try again */
-	assert_int_equal(peer_reply(p, id)->reset_code, NGHTTP2_REFUSED_STREAM);
+	assert_int_equal(peer_stream(p, id)->reset_code, NGHTTP2_REFUSED_STREAM);
 	for (unsigned i = 0; i < 10; i++) {
 		assert_int_equal(p->calls[i].gone, 1);
 		assert_int_equal(p->calls[i].gone_err, ERR_CLIENT_GONE);
@@ -148,7 +148,7 @@ TEST(resets_and_concurrency)
 		id += 2;
 		peer_get(p, id, "/");
 		peer_run(p);
-		assert_int_equal(peer_reply(p, id)->status, 200);
+		assert_int_equal(peer_stream(p, id)->status, 200);
 	}
 	peer_free(&p);
 }
@@ -157,11 +157,11 @@ TEST(resets_and_concurrency)
 TEST(made_you_reset)
 {
 	for (unsigned how = 0; how < 3; how++) {
-		struct peer *p = peer_new();
+		struct peer *p = peer_client_new();
 		uint32_t id = 1;
 		unsigned i;
 		p->on_request = begin_nothing;
-		peer_start(p);
+		peer_client_start(p);
 		for (i = 0; p->server && p->n_goaway == 0 && i < 10000; i++, id += 2) {
 			peer_headers(p, id, 0, GET, "content-length", "1", NULL);
 			if (how == 0)
@@ -186,10 +186,10 @@ TEST(made_you_reset)
 /* More streams than allowed: refused, and in the end not tolerated. */
 TEST(too_many_streams)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->quiet = true; /* our SETTINGS are not acknowledged: the client may not know */
 	p->on_request = begin_nothing;
-	peer_open(p);
+	peer_client_open(p);
 	peer_preface(p);
 	uint32_t id = 1;
 	for (unsigned i = 0; i < HTTP2_STREAMS_MAX + 10; i++, id += 2)
@@ -197,7 +197,7 @@ TEST(too_many_streams)
 	peer_run(p);
 	assert_int_equal(p->n_calls, HTTP2_STREAMS_MAX);
 	for (unsigned i = 0; i < 10; i++)
-		assert_int_equal(peer_reply(p, 2 * (HTTP2_STREAMS_MAX + i) + 1)->reset_code,
+		assert_int_equal(peer_stream(p, 2 * (HTTP2_STREAMS_MAX + i) + 1)->reset_code,
 			NGHTTP2_REFUSED_STREAM);
 	for (unsigned i = 0; p->server && p->n_goaway == 0 && i < 5000; i++, id += 2) {
 		peer_get(p, id, "/");
@@ -208,9 +208,9 @@ TEST(too_many_streams)
 	assert_int_equal(p->goaway_code, NGHTTP2_ENHANCE_YOUR_CALM);
 	peer_free(&p);
 
-	p = peer_new();
+	p = peer_client_new();
 	p->on_request = begin_nothing;
-	peer_start(p);
+	peer_client_start(p);
 	id = 1;
 	for (unsigned i = 0; i < HTTP2_STREAMS_MAX + 1; i++, id += 2)
 		peer_get(p, id, "/");
@@ -225,9 +225,9 @@ TEST(continuations)
 {
 	static char block[20000];
 	for (unsigned how = 0; how < 3; how++) {
-		struct peer *p = peer_new();
+		struct peer *p = peer_client_new();
 		size_t n = peer_block(block, GET, NULL);
-		peer_start(p);
+		peer_client_start(p);
 		peer_frame(p, FRAME_HEADERS, FRAME_END_STREAM, 1, block, n);
 		n = peer_block(block, "x-a", "value", NULL);
 		for (unsigned i = 0; p->server && p->n_goaway == 0 && i < 1000; i++) {
@@ -254,15 +254,15 @@ TEST(continuations)
 TEST(continuations_allowed)
 {
 	static char block[20000];
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	size_t n = peer_block(block, GET, "x-a", "value", NULL), most = HTTP2_CONTINUATIONS_MIN + 4;
-	peer_start(p);
+	peer_client_start(p);
 	peer_frame(p, FRAME_HEADERS, FRAME_END_STREAM, 1, block, 1);
 	for (size_t i = 1; i < most; i++)
 		peer_frame(p, FRAME_CONTINUATION, 0, 1, block + i, 1);
 	peer_frame(p, FRAME_CONTINUATION, FRAME_END_HEADERS, 1, block + most, n - most);
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->status, 200);
+	assert_int_equal(peer_stream(p, 1)->status, 200);
 	peer_free(&p);
 }
 
@@ -271,8 +271,8 @@ TEST(continuations_allowed)
 TEST(header_bomb)
 {
 	static char block[40000], value[4000];
-	struct peer *p = peer_new();
-	peer_start(p);
+	struct peer *p = peer_client_new();
+	peer_client_start(p);
 	memset(value, 'v', sizeof(value) - 1);
 	size_t n = peer_block(block, GET, NULL), at = n;
 	n += peer_block(block + n, "x-bomb", value, NULL);
@@ -282,8 +282,8 @@ TEST(header_bomb)
 	peer_frame(p, FRAME_HEADERS, FRAME_END_HEADERS | FRAME_END_STREAM, 1, block, n);
 	peer_get(p, 3, "/");
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->status, 431);
-	assert_int_equal(peer_reply(p, 3)->status, 200);
+	assert_int_equal(peer_stream(p, 1)->status, 431);
+	assert_int_equal(peer_stream(p, 3)->status, 200);
 	assert_true(p->calls[0].gone == 0);
 	peer_free(&p);
 }
@@ -292,14 +292,14 @@ TEST(header_bomb)
 TEST(empty_names)
 {
 	static char block[20000];
-	struct peer *p = peer_new();
-	peer_start(p);
+	struct peer *p = peer_client_new();
+	peer_client_start(p);
 	size_t n = peer_block(block, GET, NULL);
 	while (n < 16000)
 		n += peer_block(block + n, "", "", NULL);
 	peer_frame(p, FRAME_HEADERS, FRAME_END_HEADERS | FRAME_END_STREAM, 1, block, n);
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->status, 400);
+	assert_int_equal(peer_stream(p, 1)->status, 400);
 	assert_int_equal(p->calls[0].bad, ERR_BAD_FIELD);
 	assert_int_equal(memory_in_use() < 64 * 1024, 1);
 	peer_free(&p);
@@ -309,10 +309,10 @@ TEST(empty_names)
  * stays flat. */
 TEST(window_of_nothing)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_nothing;
 	p->no_updates = true;
-	peer_start(p);
+	peer_client_start(p);
 	peer_frame(p, FRAME_SETTINGS, 0, 0, "\0\4\0\0\0\0", 6); /* initial window 0 */
 	for (uint32_t i = 0; i < 100; i++)
 		peer_get(p, 2 * i + 1, "/");
@@ -348,11 +348,11 @@ TEST(window_of_nothing)
 TEST(overload)
 {
 	static struct shares shares;
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	uint32_t id = 3;
 	p->w.shares = &shares;
 	p->on_request = begin_nothing;
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
 	assert_int_equal(p->n_calls, 1);
@@ -360,8 +360,8 @@ TEST(overload)
 	for (unsigned i = 0; i < 2 * HTTP2_RESET_BURST; i++, id += 2) {
 		peer_get(p, id, "/");
 		peer_run(p);
-		assert_true(peer_reply(p, id)->reset);
-		assert_int_equal(peer_reply(p, id)->reset_code, NGHTTP2_REFUSED_STREAM);
+		assert_true(peer_stream(p, id)->reset);
+		assert_int_equal(peer_stream(p, id)->reset_code, NGHTTP2_REFUSED_STREAM);
 	}
 	assert_int_equal(p->n_calls, 1);
 	assert_int_equal(p->n_goaway, 0);

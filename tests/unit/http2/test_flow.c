@@ -1,5 +1,5 @@
 /* Bodies both ways: flow control, back-pressure, memory that stays flat. */
-#include "peer.h"
+#include "peer_client.h"
 
 static void begin_nothing(struct call *call)
 {
@@ -14,10 +14,10 @@ static void begin_resume(struct call *call)
 /* A long response, read as fast as it comes, is whole; the exchange is told when to go on. */
 TEST(long_response)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	const size_t total = 8 << 20;
 	p->on_request = begin_nothing;
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
 	struct call *call = &p->calls[0];
@@ -31,9 +31,9 @@ TEST(long_response)
 	}
 	call->c->ops->end(call->c, NULL);
 	peer_run(p);
-	struct reply *r = peer_reply(p, 1);
+	struct peer_stream *r = peer_stream(p, 1);
 	assert_int_equal(r->body_len, total);
-	for (size_t i = 0; i < TEXT_MAX; i++)
+	for (size_t i = 0; i < PEER_TEXT; i++)
 		assert_int_equal(r->body[i], 'a' + i % 23);
 	assert_true(r->ended);
 	assert_int_equal(call->sent, 1);
@@ -45,9 +45,9 @@ TEST(long_response)
 /* A client that does not read at all: so much is taken from the exchange and no more. */
 TEST(slow_reader)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_nothing;
-	peer_start(p);
+	peer_client_start(p);
 	peer_update(p, 0, 100 << 20); /* its windows are wide open */
 	peer_frame(p, FRAME_SETTINGS, 0, 0, "\0\4\x06\0\0\0", 6);
 	peer_get(p, 1, "/");
@@ -72,39 +72,39 @@ TEST(slow_reader)
 	assert_false(call->full);
 	call->c->ops->end(call->c, NULL);
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->body_len, call->pushed);
-	assert_true(peer_reply(p, 1)->ended);
+	assert_int_equal(peer_stream(p, 1)->body_len, call->pushed);
+	assert_true(peer_stream(p, 1)->ended);
 	peer_free(&p);
 }
 
 /* The client's window is the bound, byte by byte. */
 TEST(client_window)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_nothing;
 	p->no_updates = true;
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
 	call_head(&p->calls[0], 200, 100000);
 	assert_true(call_push(&p->calls[0], 100000));
 	p->calls[0].c->ops->end(p->calls[0].c, NULL);
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->body_len, 65535);
+	assert_int_equal(peer_stream(p, 1)->body_len, 65535);
 	assert_int_equal(p->calls[0].sent, 0);
 	peer_update(p, 1, 1000); /* not for the connection */
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->body_len, 65535);
+	assert_int_equal(peer_stream(p, 1)->body_len, 65535);
 	peer_update(p, 0, 10);
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->body_len, 65545);
+	assert_int_equal(peer_stream(p, 1)->body_len, 65545);
 	peer_update(p, 0, 1 << 20);
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->body_len, 66535);
+	assert_int_equal(peer_stream(p, 1)->body_len, 66535);
 	peer_update(p, 1, 1 << 20);
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->body_len, 100000);
-	assert_true(peer_reply(p, 1)->ended);
+	assert_int_equal(peer_stream(p, 1)->body_len, 100000);
+	assert_true(peer_stream(p, 1)->ended);
 	assert_int_equal(p->calls[0].sent, 1);
 	peer_free(&p);
 }
@@ -113,10 +113,10 @@ TEST(client_window)
  * taken for whole. */
 TEST(cut_behind_window)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_nothing;
 	p->no_updates = true;
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
 	call_head(&p->calls[0], 200, 200000);
@@ -124,24 +124,24 @@ TEST(cut_behind_window)
 	p->calls[0].c->ops->abort(p->calls[0].c);
 	call_finish(&p->calls[0]);
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->body_len, 65535);
-	assert_false(peer_reply(p, 1)->reset);
+	assert_int_equal(peer_stream(p, 1)->body_len, 65535);
+	assert_false(peer_stream(p, 1)->reset);
 	peer_update(p, 0, 1 << 20);
 	peer_update(p, 1, 1 << 20);
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->body_len, 100000);
-	assert_true(peer_reply(p, 1)->reset);
-	assert_false(peer_reply(p, 1)->ended);
-	assert_int_equal(peer_reply(p, 1)->reset_code, NGHTTP2_INTERNAL_ERROR);
+	assert_int_equal(peer_stream(p, 1)->body_len, 100000);
+	assert_true(peer_stream(p, 1)->reset);
+	assert_false(peer_stream(p, 1)->ended);
+	assert_int_equal(peer_stream(p, 1)->reset_code, NGHTTP2_INTERNAL_ERROR);
 	peer_free(&p);
 }
 
 /* Blocks are not copied: frames end where blocks do. */
 TEST(frames_follow_blocks)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_nothing;
-	peer_start(p);
+	peer_client_start(p);
 	peer_update(p, 0, 1 << 20);
 	peer_get(p, 1, "/");
 	peer_run(p);
@@ -149,7 +149,7 @@ TEST(frames_follow_blocks)
 	assert_true(call_push(&p->calls[0], 4 * BUF_BLOCK));
 	p->calls[0].c->ops->end(p->calls[0].c, NULL);
 	peer_run(p);
-	struct reply *r = peer_reply(p, 1);
+	struct peer_stream *r = peer_stream(p, 1);
 	assert_int_equal(r->body_len, 4 * BUF_BLOCK);
 	assert_true(r->ended);
 	/* one more where the window ended, and one that says the end */
@@ -161,9 +161,9 @@ TEST(frames_follow_blocks)
 TEST(upload_window)
 {
 	static char data[16384];
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_nothing;
-	peer_start(p);
+	peer_client_start(p);
 	peer_post(p, 1, "/");
 	unsigned frames = HTTP2_STREAM_WINDOW / sizeof(data), updates = p->n_updates;
 	for (unsigned i = 0; i < frames; i++)
@@ -194,10 +194,10 @@ TEST(upload_window)
 TEST(connection_window_leaks)
 {
 	static char data[16384];
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	uint32_t id = 1;
 	uint64_t sent = 0;
-	peer_start(p);
+	peer_client_start(p);
 	uint64_t window = 65535 + p->credit;
 	for (unsigned i = 0; i < 200; i++, id += 2) {
 		/* held, answered at once, refused */
@@ -231,9 +231,9 @@ static void echo_body(struct call *call)
 TEST(upload_whole)
 {
 	char data[10000];
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = echo_body;
-	peer_start(p);
+	peer_client_start(p);
 	peer_post(p, 1, "/");
 	for (unsigned i = 0; i < 6; i++) {
 		for (unsigned j = 0; j < sizeof(data); j++)
@@ -248,16 +248,16 @@ TEST(upload_whole)
 	assert_int_equal(call->ended, 1);
 	call->c->ops->end(call->c, NULL);
 	peer_run(p);
-	assert_true(peer_reply(p, 1)->ended);
+	assert_true(peer_stream(p, 1)->ended);
 	peer_free(&p);
 }
 
 /* An answer before the request is complete, and the request goes on meanwhile. */
 TEST(both_ways)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_resume;
-	peer_start(p);
+	peer_client_start(p);
 	peer_post(p, 1, "/");
 	peer_data(p, 1, "one", false);
 	peer_run(p);
@@ -265,7 +265,7 @@ TEST(both_ways)
 	call_head(call, 200, -1);
 	(void)call_push(call, 5);
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->body_len, 5);
+	assert_int_equal(peer_stream(p, 1)->body_len, 5);
 	peer_data(p, 1, "two", false);
 	peer_run(p);
 	assert_string_equal(call->body, "onetwo");
@@ -276,20 +276,20 @@ TEST(both_ways)
 	assert_int_equal(call->ended, 1);
 	call->c->ops->end(call->c, NULL);
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->body_len, 10);
-	assert_true(peer_reply(p, 1)->ended);
-	assert_false(peer_reply(p, 1)->reset);
+	assert_int_equal(peer_stream(p, 1)->body_len, 10);
+	assert_true(peer_stream(p, 1)->ended);
+	assert_false(peer_stream(p, 1)->reset);
 	peer_free(&p);
 }
 
 /* Bytes are counted for each request. */
 TEST(counts)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	uint64_t in = 0, out = 0;
 	p->on_sent = NULL;
 	p->on_request = begin_resume;
-	peer_start(p);
+	peer_client_start(p);
 	peer_post(p, 1, "/");
 	peer_data(p, 1, "0123456789", true);
 	peer_run(p);

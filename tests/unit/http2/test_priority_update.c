@@ -2,7 +2,7 @@
  * both. */
 #include <stdlib.h>
 
-#include "peer.h"
+#include "peer_client.h"
 
 #include "http2/priority_update.h"
 
@@ -101,16 +101,16 @@ static void update(struct peer *p, uint32_t id, const char *value)
  * frame. */
 TEST(update_request_answer_over_and_over)
 {
-	struct peer *p = peer_new();
-	peer_start(p);
+	struct peer *p = peer_client_new();
+	peer_client_start(p);
 	for (uint32_t id = 1; id < 1200; id += 2) {
 		update(p, id, "u=1");
 		if (id % 8 == 1)
 			update(p, id + 20, "u=5, i"); /* and one that stays for a while */
 		peer_get(p, id, "/");
 		peer_run(p);
-		assert_int_equal(peer_reply(p, id)->status, 200);
-		assert_true(peer_reply(p, id)->ended);
+		assert_int_equal(peer_stream(p, id)->status, 200);
+		assert_true(peer_stream(p, id)->ended);
 	}
 	assert_int_equal(p->n_goaway, 0);
 	peer_free(&p);
@@ -124,9 +124,9 @@ static void hold(struct call *call)
 /* The same with resets, and with streams that are passed over. */
 TEST(update_and_reset_over_and_over)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = hold;
-	peer_start(p);
+	peer_client_start(p);
 	for (uint32_t id = 1; id < 1200; id += 6) {
 		update(p, id, "u=1");
 		update(p, id + 2, "u=2");
@@ -147,9 +147,9 @@ TEST(update_and_reset_over_and_over)
 TEST(more_than_streams_allowed)
 {
 	for (unsigned open = 0; open <= 100; open += 50) {
-		struct peer *p = peer_new();
+		struct peer *p = peer_client_new();
 		p->on_request = hold;
-		peer_start(p);
+		peer_client_start(p);
 		for (unsigned i = 0; i < open; i++)
 			peer_get(p, 2 * i + 1, "/");
 		for (unsigned i = open; i < HTTP2_STREAMS_MAX; i++)
@@ -167,8 +167,8 @@ TEST(more_than_streams_allowed)
 /* Between the frames of a header block there is no other frame (RFC 9113 6.10). */
 TEST(inside_a_header_block)
 {
-	struct peer *p = peer_new();
-	peer_start(p);
+	struct peer *p = peer_client_new();
+	peer_client_start(p);
 	peer_frame(p, FRAME_HEADERS, 0, 1, "\x82", 1);
 	update(p, 1, "u=1");
 	assert_true(peer_ends(p, 500));
@@ -183,14 +183,14 @@ TEST(old_priorities_open_no_streams)
 	static const char first[] = "\x80\0\x0f\xff\x10"
 				    "\x82\x86\x84\x41\x01"
 				    "a";
-	struct peer *p = peer_new();
-	peer_start(p);
+	struct peer *p = peer_client_new();
+	peer_client_start(p);
 	for (uint32_t id = 1; id < 800; id += 2) {
 		peer_frame(p, FRAME_PRIORITY, 0, id + 400, "\0\0\0\x01\x10", 5);
 		peer_frame(p, FRAME_HEADERS, FRAME_END_HEADERS | FRAME_END_STREAM | 0x20, id, first,
 			sizeof(first) - 1);
 		peer_run(p);
-		assert_int_equal(peer_reply(p, id)->status, 200);
+		assert_int_equal(peer_stream(p, id)->status, 200);
 	}
 	assert_int_equal(p->n_goaway, 0);
 	peer_free(&p);

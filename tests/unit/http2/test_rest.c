@@ -1,6 +1,6 @@
 /* Connections whose memory is put away while nothing happens: when it is, when not, and that nobody
  * notices. */
-#include "peer.h"
+#include "peer_client.h"
 
 #include <unistd.h>
 
@@ -46,9 +46,9 @@ TEST(tables)
 	static const uint8_t first[] = { 0x82, 0x86, 0x44, 2, '/', 'a', 0x41, 1, 'h', 0x40, 1, 'x',
 		3, 'o', 'n', 'e' };
 	static const uint8_t again[] = { 0x82, 0x86, 0xc0, 0xbf, 0xbe }; /* :path, :authority, x */
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = answer_long;
-	peer_start(p);
+	peer_client_start(p);
 	assert_true(rests(p));
 	for (uint32_t id = 1; id < 100; id += 2) {
 		peer_frame(p, FRAME_HEADERS, FRAME_END_HEADERS | FRAME_END_STREAM, id,
@@ -59,7 +59,7 @@ TEST(tables)
 		assert_non_null(strstr(call->fields, "x: one\n"));
 		char want[32] = "x-short: 0000", digit = (char)('0' + (p->n_calls - 1) % 10);
 		memset(want + strlen("x-short: "), digit, 4);
-		assert_non_null(strstr(peer_reply(p, id)->fields, want));
+		assert_non_null(strstr(peer_stream(p, id)->fields, want));
 		assert_true(rests(p));
 	}
 	assert_int_equal(p->n_goaway, 0);
@@ -70,10 +70,10 @@ TEST(tables)
  * frames of one head. */
 TEST(between_any_two_bytes)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	char block[200], frames[400];
 	p->quiet = true; /* no answer of its own in between */
-	peer_open(p);
+	peer_client_open(p);
 	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
 	for (size_t i = 0; i < sizeof(preface) - 1; i++) {
 		peer_bytes(p, preface + i, 1);
@@ -97,16 +97,16 @@ TEST(between_any_two_bytes)
 	}
 	assert_int_equal(p->n_calls, 1);
 	assert_string_equal(p->calls[0].head, "GET /bytes host=h body=none");
-	assert_string_equal(peer_reply(p, 1)->body, "ok\n");
+	assert_string_equal(peer_stream(p, 1)->body, "ok\n");
 	peer_free(&p);
 }
 
 /* Not while a request is there, nor while something is to be sent. */
 TEST(not_at_work)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = stay;
-	peer_start(p);
+	peer_client_start(p);
 	assert_true(rests(p));
 	peer_get(p, 1, "/");
 	peer_run(p);
@@ -122,7 +122,7 @@ TEST(not_at_work)
 	p->calls[0].c->ops->end(p->calls[0].c, NULL);
 	assert_false(rests(p));
 	peer_run(p);
-	assert_string_equal(peer_reply(p, 1)->body, "abc");
+	assert_string_equal(peer_stream(p, 1)->body, "abc");
 	assert_true(rests(p));
 	http2_server_drain(p->server, NS_PER_S); /* has something to say */
 	assert_false(rests(p));
@@ -134,9 +134,9 @@ TEST(not_at_work)
 /* The client does not read: a head in pieces waits in the stream and in the library. */
 TEST(not_in_a_frame)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = answer_long;
-	peer_start(p);
+	peer_client_start(p);
 	p->no_read = true;
 	for (uint32_t id = 1; id < 100; id += 2) {
 		peer_get(p, id, "/");
@@ -146,8 +146,8 @@ TEST(not_in_a_frame)
 	p->no_read = false;
 	peer_run(p);
 	for (uint32_t id = 1; id < 100; id += 2) {
-		assert_int_equal(peer_reply(p, id)->status, 200);
-		assert_true(peer_reply(p, id)->ended);
+		assert_int_equal(peer_stream(p, id)->status, 200);
+		assert_true(peer_stream(p, id)->ended);
 	}
 	assert_true(rests(p));
 	peer_free(&p);
@@ -156,13 +156,13 @@ TEST(not_in_a_frame)
 /* By itself, after a while; and what ends a connection that rests. */
 TEST(by_itself)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->conf.idle_ns = (HTTP2_REST_S * 1000 + 300) * NS_PER_MS;
 	p->restless = true;
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->status, 200);
+	assert_int_equal(peer_stream(p, 1)->status, 200);
 	bool rested = false;
 	while (p->n_goaway == 0) { /* the idle time passes */
 		rested |= resting(p);
@@ -177,16 +177,16 @@ TEST(by_itself)
 
 TEST(ends_at_rest)
 {
-	struct peer *p = peer_new();
-	peer_start(p);
+	struct peer *p = peer_client_new();
+	peer_client_start(p);
 	assert_true(rests(p));
 	(void)close(p->fd); /* the client leaves */
 	p->fd = -1;
 	assert_true(peer_ends(p, 5000));
 	peer_free(&p);
 
-	p = peer_new();
-	peer_start(p);
+	p = peer_client_new();
+	peer_client_start(p);
 	assert_true(rests(p));
 	http2_server_abort(p->server);
 	assert_null(p->server);

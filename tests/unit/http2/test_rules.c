@@ -1,6 +1,6 @@
 /* Rules of RFC 9113 as a client that breaks them sees them: a stream error with an answer, or the
  * end of the connection. */
-#include "peer.h"
+#include "peer_client.h"
 
 static void begin_resume(struct call *call)
 {
@@ -19,8 +19,8 @@ static void begin_nothing(struct call *call)
  * test_head.c has all of them. */
 TEST(malformed)
 {
-	struct peer *p = peer_new();
-	peer_start(p);
+	struct peer *p = peer_client_new();
+	peer_client_start(p);
 	peer_headers(p, 1, FRAME_END_STREAM, GET, "X-Upper", "1", NULL);
 	peer_headers(p, 3, FRAME_END_STREAM, GET, "connection", "close", NULL);
 	peer_headers(p, 5, 0, GET, ":path", "/", NULL);
@@ -29,15 +29,15 @@ TEST(malformed)
 	peer_data(p, 5, "ignored", true);
 	peer_run(p);
 	for (uint32_t id = 1; id <= 7; id += 2) {
-		assert_int_equal(peer_reply(p, id)->status, 400);
-		assert_true(peer_reply(p, id)->ended);
-		assert_true(peer_reply(p, id)->reset);
-		assert_int_equal(peer_reply(p, id)->reset_code, NGHTTP2_PROTOCOL_ERROR);
+		assert_int_equal(peer_stream(p, id)->status, 400);
+		assert_true(peer_stream(p, id)->ended);
+		assert_true(peer_stream(p, id)->reset);
+		assert_int_equal(peer_stream(p, id)->reset_code, NGHTTP2_PROTOCOL_ERROR);
 		assert_int_equal(p->calls[id / 2].sent, 1);
 	}
 	assert_int_equal(p->calls[0].bad, ERR_BAD_FIELD);
 	assert_int_equal(p->calls[3].bad, ERR_BAD_FRAMING);
-	assert_int_equal(peer_reply(p, 9)->status, 200);
+	assert_int_equal(peer_stream(p, 9)->status, 200);
 	assert_int_equal(p->n_goaway, 0);
 	peer_free(&p);
 }
@@ -50,11 +50,11 @@ TEST(refused)
 		uint32_t id;
 		int status;
 	} rows[] = { { 1, 400 }, { 3, 414 }, { 5, 431 }, { 7, 417 }, { 11, 413 } };
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->conf.max_target = 100;
 	p->conf.max_body = 9;
 	p->conf.linger.silence_ns = 20 * NS_PER_MS;
-	peer_start(p);
+	peer_client_start(p);
 	memset(value, 'v', sizeof(value) - 1);
 	value[200] = 0;
 	peer_get(p, 1, "/../x");
@@ -71,15 +71,15 @@ TEST(refused)
 	peer_headers(p, 11, 0, POST, "content-length", "10", NULL);
 	peer_wait(p, 80);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_int_equal(peer_reply(p, rows[i].id)->status, rows[i].status);
-		assert_true(peer_reply(p, rows[i].id)->ended);
+		assert_int_equal(peer_stream(p, rows[i].id)->status, rows[i].status);
+		assert_true(peer_stream(p, rows[i].id)->ended);
 		/* the rest is not wanted */
-		assert_int_equal(peer_reply(p, rows[i].id)->reset, rows[i].id >= 9);
-		assert_int_equal(peer_reply(p, rows[i].id)->reset_code, NGHTTP2_NO_ERROR);
+		assert_int_equal(peer_stream(p, rows[i].id)->reset, rows[i].id >= 9);
+		assert_int_equal(peer_stream(p, rows[i].id)->reset_code, NGHTTP2_NO_ERROR);
 	}
 	peer_get(p, 13, "/");
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 13)->status, 200); /* the compression state is intact */
+	assert_int_equal(peer_stream(p, 13)->status, 200); /* the compression state is intact */
 	assert_int_equal(p->n_goaway, 0);
 	peer_free(&p);
 }
@@ -87,15 +87,15 @@ TEST(refused)
 TEST(too_many_fields)
 {
 	static char block[20000];
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	size_t n;
-	peer_start(p);
+	peer_client_start(p);
 	n = peer_block(block, GET, NULL);
 	for (int i = 0; i < 101; i++)
 		n += peer_block(block + n, "x-a", "b", NULL);
 	peer_frame(p, FRAME_HEADERS, FRAME_END_HEADERS | FRAME_END_STREAM, 1, block, n);
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->status, 431);
+	assert_int_equal(peer_stream(p, 1)->status, 431);
 	assert_int_equal(p->calls[0].bad, ERR_TOO_MANY_FIELDS);
 	peer_free(&p);
 }
@@ -103,9 +103,9 @@ TEST(too_many_fields)
 /* 8.1.1: content-length and what came. */
 TEST(length_mismatch)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_resume;
-	peer_start(p);
+	peer_client_start(p);
 	peer_headers(p, 1, 0, POST, "content-length", "5", NULL);
 	peer_data(p, 1, "123456", false); /* more */
 	peer_headers(p, 3, 0, POST, "content-length", "5", NULL);
@@ -125,24 +125,24 @@ TEST(length_mismatch)
 		assert_int_equal(call->gone_err, ERR_BAD_FRAMING);
 		assert_true(call->can_answer);
 		assert_int_equal(call->ended, 0);
-		assert_int_equal(peer_reply(p, id)->status, 400);
-		assert_true(peer_reply(p, id)->reset);
-		assert_int_equal(peer_reply(p, id)->reset_code, NGHTTP2_PROTOCOL_ERROR);
+		assert_int_equal(peer_stream(p, id)->status, 400);
+		assert_true(peer_stream(p, id)->reset);
+		assert_int_equal(peer_stream(p, id)->reset_code, NGHTTP2_PROTOCOL_ERROR);
 	}
 	assert_int_equal(p->calls[0].body_len, 0); /* bytes too many are not passed on */
 	assert_int_equal(p->calls[4].ended, 1);
 	call_answer(&p->calls[4], 200, "x");
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 9)->status, 200);
+	assert_int_equal(peer_stream(p, 9)->status, 200);
 	peer_free(&p);
 }
 
 /* The same when an answer has begun: then it is cut. */
 TEST(mismatch_late)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_resume;
-	peer_start(p);
+	peer_client_start(p);
 	peer_headers(p, 1, 0, POST, "content-length", "5", NULL);
 	peer_run(p);
 	call_head(&p->calls[0], 200, -1);
@@ -152,18 +152,18 @@ TEST(mismatch_late)
 	peer_run(p);
 	assert_int_equal(p->calls[0].gone, 1);
 	assert_false(p->calls[0].can_answer);
-	assert_false(peer_reply(p, 1)->ended);
-	assert_true(peer_reply(p, 1)->reset);
-	assert_int_equal(peer_reply(p, 1)->reset_code, NGHTTP2_PROTOCOL_ERROR);
+	assert_false(peer_stream(p, 1)->ended);
+	assert_true(peer_stream(p, 1)->reset);
+	assert_int_equal(peer_stream(p, 1)->reset_code, NGHTTP2_PROTOCOL_ERROR);
 	peer_free(&p);
 }
 
 /* 8.1: trailers end the request, and hold no pseudo-fields. */
 TEST(trailers)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_resume;
-	peer_start(p);
+	peer_client_start(p);
 	peer_post(p, 1, "/");
 	peer_headers(p, 1, 0, "x-t", "1", NULL); /* no END_STREAM */
 	peer_post(p, 3, "/");
@@ -174,18 +174,18 @@ TEST(trailers)
 	for (uint32_t id = 1; id <= 5; id += 2) {
 		assert_int_equal(p->calls[id / 2].gone, 1);
 		assert_int_equal(p->calls[id / 2].ended, 0);
-		assert_int_equal(peer_reply(p, id)->status, 400);
-		assert_int_equal(peer_reply(p, id)->reset_code, NGHTTP2_PROTOCOL_ERROR);
+		assert_int_equal(peer_stream(p, id)->status, 400);
+		assert_int_equal(peer_stream(p, id)->reset_code, NGHTTP2_PROTOCOL_ERROR);
 	}
 	peer_free(&p);
 }
 
 TEST(body_too_large)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->conf.max_body = 5;
 	p->on_request = begin_resume;
-	peer_start(p);
+	peer_client_start(p);
 	peer_post(p, 1, "/");
 	peer_data(p, 1, "12345", false);
 	peer_run(p);
@@ -194,8 +194,8 @@ TEST(body_too_large)
 	peer_run(p);
 	assert_int_equal(p->calls[0].gone_err, ERR_BODY_TOO_LARGE);
 	assert_int_equal(p->calls[0].body_len, 5);
-	assert_int_equal(peer_reply(p, 1)->status, 413);
-	assert_true(peer_reply(p, 1)->ended && !peer_reply(p, 1)->reset);
+	assert_int_equal(peer_stream(p, 1)->status, 413);
+	assert_true(peer_stream(p, 1)->ended && !peer_stream(p, 1)->reset);
 	peer_free(&p);
 }
 
@@ -251,9 +251,9 @@ TEST(connection_errors)
 		{ FRAME_DATA, 0, 1, zero, 16385, NGHTTP2_FRAME_SIZE_ERROR }, /* 4.2 */
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct peer *p = peer_new();
+		struct peer *p = peer_client_new();
 		p->on_request = begin_nothing;
-		peer_start(p);
+		peer_client_start(p);
 		peer_post(p, 1, "/");
 		peer_run(p);
 		peer_frame(p, rows[i].type, rows[i].flags, rows[i].stream, rows[i].payload,
@@ -275,14 +275,14 @@ TEST(connection_errors)
 /* 3.4 */
 TEST(bad_preface)
 {
-	struct peer *p = peer_new();
-	peer_open(p);
+	struct peer *p = peer_client_new();
+	peer_client_open(p);
 	peer_bytes(p, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 27);
 	assert_true(peer_ends(p, 500));
 	peer_free(&p);
 
-	p = peer_new();
-	peer_open(p);
+	p = peer_client_new();
+	peer_client_open(p);
 	peer_bytes(p, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24);
 	peer_get(p, 1, "/"); /* SETTINGS must come first */
 	assert_true(peer_ends(p, 500));
@@ -295,8 +295,8 @@ TEST(bad_preface)
  * exchange. */
 TEST(after_the_end)
 {
-	struct peer *p = peer_new();
-	peer_start(p);
+	struct peer *p = peer_client_new();
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
 	peer_reset(p, 1, NGHTTP2_CANCEL); /* crossed our answer */
@@ -307,13 +307,13 @@ TEST(after_the_end)
 	peer_run(p);
 	assert_int_equal(p->n_calls, 2);
 	assert_int_equal(p->calls[0].gone, 0);
-	assert_int_equal(peer_reply(p, 3)->status, 200);
+	assert_int_equal(peer_stream(p, 3)->status, 200);
 	assert_int_equal(p->n_goaway, 0);
 	peer_free(&p);
 
-	p = peer_new();
+	p = peer_client_new();
 	p->on_request = begin_nothing;
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
 	peer_data(p, 1, "late", false); /* half-closed */
@@ -327,9 +327,9 @@ TEST(after_the_end)
 TEST(window_overrun)
 {
 	static char data[16384];
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_nothing; /* held: nothing is given back */
-	peer_start(p);
+	peer_client_start(p);
 	peer_post(p, 1, "/");
 	peer_get(p, 3, "/");
 	for (unsigned i = 0; i < HTTP2_STREAM_WINDOW / sizeof(data); i++)
@@ -340,21 +340,21 @@ TEST(window_overrun)
 	peer_run(p);
 	assert_int_equal(p->calls[0].gone, 1);
 	assert_int_equal(p->calls[0].gone_err, ERR_CLIENT_PROTOCOL);
-	assert_true(peer_reply(p, 1)->reset);
-	assert_int_equal(peer_reply(p, 1)->reset_code, NGHTTP2_FLOW_CONTROL_ERROR);
+	assert_true(peer_stream(p, 1)->reset);
+	assert_int_equal(peer_stream(p, 1)->reset_code, NGHTTP2_FLOW_CONTROL_ERROR);
 	assert_int_equal(p->n_goaway, 0);
 	assert_int_equal(p->calls[1].gone, 0);
 	call_answer(&p->calls[1], 200, "x");
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 3)->status, 200);
+	assert_int_equal(peer_stream(p, 3)->status, 200);
 	peer_free(&p);
 }
 
 /* 5.5: what is not known is ignored. */
 TEST(unknown_frames)
 {
-	struct peer *p = peer_new();
-	peer_start(p);
+	struct peer *p = peer_client_new();
+	peer_client_start(p);
 	peer_frame(p, 0xfe, 0xff, 0, "hello", 5);
 	peer_frame(p, 0xfe, 0xff, 77, "hello", 5);
 	static const char settings[] = { 0x7f, 0x01, 0, 0, 0, 1 };
@@ -362,17 +362,17 @@ TEST(unknown_frames)
 	peer_frame(p, FRAME_PRIORITY, 0, 1, "\0\0\0\0\1", 5);
 	peer_get(p, 1, "/");
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->status, 200);
+	assert_int_equal(peer_stream(p, 1)->status, 200);
 	peer_free(&p);
 }
 
 /* RFC 9218: more urgent responses first; those of use in pieces take turns. */
 TEST(priorities)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->no_updates = true;
 	p->on_request = begin_nothing;
-	peer_start(p);
+	peer_client_start(p);
 	peer_headers(p, 1, FRAME_END_STREAM, GET, "priority", "u=6", NULL);
 	peer_headers(p, 3, FRAME_END_STREAM, GET, "priority", "u=0", NULL);
 	peer_headers(p, 5, FRAME_END_STREAM, GET, NULL);
@@ -394,10 +394,10 @@ TEST(priorities)
 	static const uint32_t order[] = { 3, 5, 7, 9, 1, 11 };
 	for (size_t i = 0; i + 1 < 6; i++) {
 		if (order[i] != 7)
-			assert_true(peer_reply(p, order[i])->last_data <=
-				peer_reply(p, order[i + 1])->first_data);
+			assert_true(peer_stream(p, order[i])->last_data <=
+				peer_stream(p, order[i + 1])->first_data);
 	}
-	assert_true(peer_reply(p, 9)->first_data < peer_reply(p, 7)->last_data);
-	assert_true(peer_reply(p, 11)->ended);
+	assert_true(peer_stream(p, 9)->first_data < peer_stream(p, 7)->last_data);
+	assert_true(peer_stream(p, 11)->ended);
 	peer_free(&p);
 }

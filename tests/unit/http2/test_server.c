@@ -1,10 +1,10 @@
 /* Requests and responses over a connection: what the handler sees, what the client gets. */
-#include "peer.h"
+#include "peer_client.h"
 
 TEST(settings)
 {
-	struct peer *p = peer_new();
-	peer_open(p);
+	struct peer *p = peer_client_new();
+	peer_client_open(p);
 	worker_turn(&p->w);
 	peer_run(p);
 	assert_int_equal(p->n_settings, 1); /* before the client said anything */
@@ -19,8 +19,8 @@ TEST(settings)
 
 TEST(get)
 {
-	struct peer *p = peer_new();
-	peer_start(p);
+	struct peer *p = peer_client_new();
+	peer_client_start(p);
 	peer_get(p, 1, "/a/../b?q=1");
 	peer_run(p);
 	assert_int_equal(p->n_calls, 1);
@@ -28,7 +28,7 @@ TEST(get)
 	assert_string_equal(p->calls[0].fields, "host: example.com\n");
 	assert_int_equal(p->calls[0].sent, 1);
 	assert_int_equal(p->calls[0].ended, 0); /* the head said it all */
-	struct reply *r = peer_reply(p, 1);
+	struct peer_stream *r = peer_stream(p, 1);
 	assert_int_equal(r->status, 200);
 	assert_string_equal(r->fields,
 		"content-length: 3\ncontent-type: text/plain\nx-name: Value\n");
@@ -52,9 +52,9 @@ static void begin_resume(struct call *call)
 
 TEST(post)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_resume;
-	peer_start(p);
+	peer_client_start(p);
 	peer_headers(p, 1, 0, ":method", "POST", ":scheme", "https", ":path", "/", ":authority",
 		"example.com", "content-length", "11", "content-type", "text/plain", NULL);
 	peer_data(p, 1, "hello ", false);
@@ -71,8 +71,8 @@ TEST(post)
 	assert_int_equal(call->ended, 1);
 	call_answer(call, 201, "made");
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->status, 201);
-	assert_string_equal(peer_reply(p, 1)->body, "made");
+	assert_int_equal(peer_stream(p, 1)->status, 201);
+	assert_string_equal(peer_stream(p, 1)->body, "made");
 	assert_int_equal(call->sent, 1);
 	assert_true(call->c == NULL);
 	peer_free(&p);
@@ -81,9 +81,9 @@ TEST(post)
 /* Held at first, and again whenever the exchange says so. */
 TEST(hold)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_nothing;
-	peer_start(p);
+	peer_client_start(p);
 	peer_post(p, 1, "/");
 	peer_data(p, 1, "one", false);
 	peer_run(p);
@@ -105,17 +105,17 @@ TEST(hold)
 	assert_int_equal(call->ended, 1);
 	call_answer(call, 200, "");
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->frames, 0); /* the end was said with the head */
-	assert_true(peer_reply(p, 1)->ended);
+	assert_int_equal(peer_stream(p, 1)->frames, 0); /* the end was said with the head */
+	assert_true(peer_stream(p, 1)->ended);
 	peer_free(&p);
 }
 
 /* What the exchange does not take, it is offered again. */
 TEST(left_over)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_resume;
-	peer_start(p);
+	peer_client_start(p);
 	peer_post(p, 1, "/");
 	peer_run(p);
 	p->calls[0].take_nothing = true;
@@ -134,9 +134,9 @@ TEST(left_over)
 
 TEST(request_trailers)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_resume;
-	peer_start(p);
+	peer_client_start(p);
 	peer_post(p, 1, "/");
 	peer_data(p, 1, "body", false);
 	peer_headers(p, 1, FRAME_END_STREAM, "x-checksum", "17", "authorization", "Basic x", "etag",
@@ -147,23 +147,23 @@ TEST(request_trailers)
 	assert_string_equal(p->calls[0].trailers, "x-checksum: 17\netag: \"a\"\n");
 	call_answer(&p->calls[0], 200, "x");
 	peer_run(p);
-	assert_true(peer_reply(p, 1)->ended);
+	assert_true(peer_stream(p, 1)->ended);
 	peer_free(&p);
 }
 
 TEST(expect)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_nothing;
-	peer_start(p);
+	peer_client_start(p);
 	peer_headers(p, 1, 0, ":method", "PUT", ":scheme", "https", ":path", "/", ":authority", "h",
 		"expect", "100-continue", "content-length", "4", NULL);
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->interim, 0);
+	assert_int_equal(peer_stream(p, 1)->interim, 0);
 	p->calls[0].c->ops->resume(p->calls[0].c);
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->interim, 1);
-	assert_int_equal(peer_reply(p, 1)->status, 100);
+	assert_int_equal(peer_stream(p, 1)->interim, 1);
+	assert_int_equal(peer_stream(p, 1)->status, 100);
 	peer_data(p, 1, "data", true);
 	peer_run(p);
 	assert_string_equal(p->calls[0].body, "data");
@@ -174,9 +174,9 @@ TEST(expect)
 	peer_run(p);
 	call_answer(&p->calls[1], 403, "no");
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 3)->interim, 0);
-	assert_int_equal(peer_reply(p, 3)->status, 403);
-	assert_true(peer_reply(p, 3)->ended && !peer_reply(p, 3)->reset);
+	assert_int_equal(peer_stream(p, 3)->interim, 0);
+	assert_int_equal(peer_stream(p, 3)->status, 403);
+	assert_true(peer_stream(p, 3)->ended && !peer_stream(p, 3)->reset);
 	peer_free(&p);
 }
 
@@ -188,12 +188,12 @@ static void begin_hints(struct call *call)
 
 TEST(interim)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_hints;
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
-	struct reply *r = peer_reply(p, 1);
+	struct peer_stream *r = peer_stream(p, 1);
 	assert_int_equal(r->interim, 1);
 	assert_int_equal(r->n_heads, 2);
 	assert_int_equal(r->status, 200);
@@ -215,12 +215,12 @@ static void begin_trailers(struct call *call)
 
 TEST(response_trailers)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_trailers;
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
-	struct reply *r = peer_reply(p, 1);
+	struct peer_stream *r = peer_stream(p, 1);
 	assert_string_equal(r->fields, "content-type: text/plain\nx-name: Value\n");
 	assert_string_equal(r->body, "abc");
 	assert_string_equal(r->trailers, "x-sum: 9\n");
@@ -249,9 +249,9 @@ static void begin_by_path(struct call *call)
 /* Responses that have no body, whatever the exchange pushes. */
 TEST(no_body)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_by_path;
-	peer_start(p);
+	peer_client_start(p);
 	peer_headers(p, 1, FRAME_END_STREAM, ":method", "HEAD", ":scheme", "https", ":path", "/",
 		":authority", "h", NULL);
 	peer_get(p, 3, "/204");
@@ -259,28 +259,28 @@ TEST(no_body)
 	peer_get(p, 7, "/205");
 	peer_run(p);
 	for (uint32_t id = 1; id <= 7; id += 2) {
-		assert_true(peer_reply(p, id)->ended);
-		assert_int_equal(peer_reply(p, id)->frames, 0);
+		assert_true(peer_stream(p, id)->ended);
+		assert_int_equal(peer_stream(p, id)->frames, 0);
 		assert_int_equal(p->calls[id / 2].sent, 1);
 	}
-	assert_non_null(strstr(peer_reply(p, 1)->fields, "content-length: 10\n"));
-	assert_null(strstr(peer_reply(p, 3)->fields, "content-length"));
-	assert_non_null(strstr(peer_reply(p, 5)->fields, "content-length: 77\n"));
-	assert_non_null(strstr(peer_reply(p, 7)->fields, "content-length: 0\n"));
+	assert_non_null(strstr(peer_stream(p, 1)->fields, "content-length: 10\n"));
+	assert_null(strstr(peer_stream(p, 3)->fields, "content-length"));
+	assert_non_null(strstr(peer_stream(p, 5)->fields, "content-length: 77\n"));
+	assert_non_null(strstr(peer_stream(p, 7)->fields, "content-length: 0\n"));
 	peer_free(&p);
 }
 
 /* The end is told when it is so, also long after a head without a body. */
 TEST(end_later)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_nothing;
-	peer_start(p);
+	peer_client_start(p);
 	peer_get(p, 1, "/");
 	peer_run(p);
 	call_head(&p->calls[0], 200, 0);
 	peer_run(p);
-	assert_true(peer_reply(p, 1)->ended);
+	assert_true(peer_stream(p, 1)->ended);
 	assert_int_equal(p->calls[0].sent, 0);
 	p->calls[0].c->ops->end(p->calls[0].c, NULL);
 	peer_run(p);
@@ -290,10 +290,10 @@ TEST(end_later)
 	call_head(&p->calls[1], 200, -1);
 	(void)call_push(&p->calls[1], 4);
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 3)->body_len, 4);
+	assert_int_equal(peer_stream(p, 3)->body_len, 4);
 	p->calls[1].c->ops->end(p->calls[1].c, NULL);
 	peer_run(p);
-	assert_true(peer_reply(p, 3)->ended);
+	assert_true(peer_stream(p, 3)->ended);
 	assert_int_equal(p->calls[1].sent, 1);
 	peer_free(&p);
 }
@@ -301,9 +301,9 @@ TEST(end_later)
 /* A response that is cut short is no whole one, and the connection goes on. */
 TEST(abort)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_nothing;
-	peer_start(p);
+	peer_client_start(p);
 	for (uint32_t id = 1; id <= 9; id += 2)
 		peer_get(p, id, "/");
 	peer_run(p);
@@ -323,17 +323,17 @@ TEST(abort)
 	call_answer(&p->calls[4], 200, "fine");
 	call_finish(&p->calls[4]); /* does not wait until it is sent */
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->body_len, 10);
-	assert_int_equal(peer_reply(p, 3)->body_len, 10); /* as far as it came */
-	assert_int_equal(peer_reply(p, 5)->status, 0);
-	assert_int_equal(peer_reply(p, 7)->status, 200);
+	assert_int_equal(peer_stream(p, 1)->body_len, 10);
+	assert_int_equal(peer_stream(p, 3)->body_len, 10); /* as far as it came */
+	assert_int_equal(peer_stream(p, 5)->status, 0);
+	assert_int_equal(peer_stream(p, 7)->status, 200);
 	for (uint32_t id = 1; id <= 7; id += 2) {
-		assert_false(peer_reply(p, id)->ended);
-		assert_true(peer_reply(p, id)->reset);
-		assert_int_equal(peer_reply(p, id)->reset_code, NGHTTP2_INTERNAL_ERROR);
+		assert_false(peer_stream(p, id)->ended);
+		assert_true(peer_stream(p, id)->reset);
+		assert_int_equal(peer_stream(p, id)->reset_code, NGHTTP2_INTERNAL_ERROR);
 	}
-	assert_string_equal(peer_reply(p, 9)->body, "fine");
-	assert_true(peer_reply(p, 9)->ended);
+	assert_string_equal(peer_stream(p, 9)->body, "fine");
+	assert_true(peer_stream(p, 9)->ended);
 	assert_int_equal(p->n_goaway, 0);
 	peer_free(&p);
 }
@@ -341,9 +341,9 @@ TEST(abort)
 /* As many as are allowed, answered in the opposite order. */
 TEST(concurrent)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_nothing;
-	peer_start(p);
+	peer_client_start(p);
 	for (uint32_t i = 0; i < HTTP2_STREAMS_MAX; i++)
 		peer_get(p, 2 * i + 1, "/");
 	peer_run(p);
@@ -352,7 +352,7 @@ TEST(concurrent)
 		call_answer(&p->calls[i], 200, i % 2 ? "odd" : "even");
 	peer_run(p);
 	for (uint32_t i = 0; i < HTTP2_STREAMS_MAX; i++) {
-		assert_string_equal(peer_reply(p, 2 * i + 1)->body, i % 2 ? "odd" : "even");
+		assert_string_equal(peer_stream(p, 2 * i + 1)->body, i % 2 ? "odd" : "even");
 		assert_int_equal(p->calls[i].sent, 1);
 	}
 	assert_int_equal(p->info.requests, HTTP2_STREAMS_MAX);
@@ -362,10 +362,10 @@ TEST(concurrent)
 /* Everything once more, with the client's bytes coming one by one. */
 TEST(byte_by_byte)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_resume;
 	p->quiet = true; /* nothing gets between */
-	peer_open(p);
+	peer_client_open(p);
 	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 	char all[1024];
 	size_t n = 0;
@@ -401,7 +401,7 @@ TEST(byte_by_byte)
 	assert_int_equal(p->calls[0].ended, 1);
 	call_answer(&p->calls[0], 200, "x");
 	peer_run(p);
-	assert_true(peer_reply(p, 1)->ended);
+	assert_true(peer_stream(p, 1)->ended);
 	peer_free(&p);
 }
 

@@ -1,6 +1,6 @@
 /* Extended CONNECT from clients (RFC 8441): a stream that becomes a tunnel, as the client and as
  * the handler see it. */
-#include "peer.h"
+#include "peer_client.h"
 
 static void begin_nothing(struct call *call)
 {
@@ -46,19 +46,19 @@ static void say(struct call *call, const char *text)
 static struct peer *start(struct peer *p)
 {
 	p->on_request = agree;
-	peer_start(p);
+	peer_client_start(p);
 	ask(p, 1, 0);
 	peer_run(p);
 	assert_int_equal(p->n_calls, 1);
-	assert_int_equal(peer_reply(p, 1)->status, 200);
+	assert_int_equal(peer_stream(p, 1)->status, 200);
 	return p;
 }
 
 TEST(agreed)
 {
-	struct peer *p = start(peer_new());
+	struct peer *p = start(peer_client_new());
 	struct call *call = &p->calls[0];
-	struct reply *r = peer_reply(p, 1);
+	struct peer_stream *r = peer_stream(p, 1);
 	assert_int_equal(p->settings[NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL], 1);
 	assert_string_equal(call->head, "GET /chat host=h body=none");
 	assert_non_null(strstr(call->fields, "upgrade: websocket\n"));
@@ -95,15 +95,15 @@ static void nothing(struct call *call)
 
 TEST(our_end_first)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_sent = nothing;
 	(void)start(p);
 	struct call *call = &p->calls[0];
 	say(call, "bye");
 	call->c->ops->end(call->c, NULL);
 	peer_run(p);
-	assert_true(peer_reply(p, 1)->ended);
-	assert_false(peer_reply(p, 1)->reset); /* the client may go on */
+	assert_true(peer_stream(p, 1)->ended);
+	assert_false(peer_stream(p, 1)->reset); /* the client may go on */
 	assert_int_equal(call->sent, 1);
 	peer_data(p, 1, "not yet", false);
 	peer_run(p);
@@ -113,7 +113,7 @@ TEST(our_end_first)
 	assert_int_equal(call->ended, 1);
 	call_finish(call);
 	peer_run(p);
-	assert_false(peer_reply(p, 1)->reset);
+	assert_false(peer_stream(p, 1)->reset);
 	peer_free(&p);
 }
 
@@ -121,7 +121,7 @@ TEST(our_end_first)
 TEST(half_open_is_lost)
 {
 	for (int way = 0; way < 3; way++) {
-		struct peer *p = peer_new();
+		struct peer *p = peer_client_new();
 		p->on_sent = nothing;
 		(void)start(p);
 		struct call *call = &p->calls[0];
@@ -140,8 +140,8 @@ TEST(half_open_is_lost)
 			call->c->ops->abort(call->c);
 			call_finish(call);
 			peer_run(p);
-			assert_true(peer_reply(p, 1)->reset);
-			assert_int_equal(peer_reply(p, 1)->reset_code, NGHTTP2_CANCEL);
+			assert_true(peer_stream(p, 1)->reset);
+			assert_int_equal(peer_stream(p, 1)->reset_code, NGHTTP2_CANCEL);
 		}
 		assert_int_equal(call->gone, way < 2);
 		peer_free(&p);
@@ -150,7 +150,7 @@ TEST(half_open_is_lost)
 
 TEST(reset)
 {
-	struct peer *p = start(peer_new());
+	struct peer *p = start(peer_client_new());
 	peer_reset(p, 1, NGHTTP2_CANCEL);
 	peer_run(p);
 	assert_int_equal(p->calls[0].gone, 1);
@@ -162,7 +162,7 @@ TEST(reset)
 /* RFC 8441 5: CANCEL, behind what there is. That is never held against the client. */
 TEST(abort)
 {
-	struct peer *p = start(peer_new());
+	struct peer *p = start(peer_client_new());
 	for (uint32_t i = 0; i < 2 * HTTP2_RESET_BURST; i++) {
 		uint32_t id = 1 + 2 * i;
 		if (i) {
@@ -173,9 +173,9 @@ TEST(abort)
 		p->calls[i].c->ops->abort(p->calls[i].c);
 		call_finish(&p->calls[i]);
 		peer_run(p);
-		assert_string_equal(peer_reply(p, id)->body, "last");
-		assert_true(peer_reply(p, id)->reset && !peer_reply(p, id)->ended);
-		assert_int_equal(peer_reply(p, id)->reset_code, NGHTTP2_CANCEL);
+		assert_string_equal(peer_stream(p, id)->body, "last");
+		assert_true(peer_stream(p, id)->reset && !peer_stream(p, id)->ended);
+		assert_int_equal(peer_stream(p, id)->reset_code, NGHTTP2_CANCEL);
 	}
 	assert_int_equal(p->n_goaway, 0);
 	peer_free(&p);
@@ -185,9 +185,9 @@ TEST(abort)
 TEST(early)
 {
 	for (int end = 0; end < 3; end++) {
-		struct peer *p = peer_new();
+		struct peer *p = peer_client_new();
 		p->on_request = begin_nothing;
-		peer_start(p);
+		peer_client_start(p);
 		ask(p, 1, end == 2 ? FRAME_END_STREAM : 0);
 		if (end < 2)
 			peer_data(p, 1, "early", end);
@@ -211,15 +211,15 @@ TEST(early)
 /* The answer is no tunnel: the stream is an ordinary one. */
 TEST(declined)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->on_request = begin_nothing;
-	peer_start(p);
+	peer_client_start(p);
 	ask(p, 1, 0);
 	peer_data(p, 1, "early", false);
 	peer_run(p);
 	call_answer(&p->calls[0], 403, "no");
 	peer_run(p);
-	struct reply *r = peer_reply(p, 1);
+	struct peer_stream *r = peer_stream(p, 1);
 	assert_int_equal(r->status, 403);
 	assert_string_equal(r->body, "no");
 	assert_true(r->ended && r->reset);
@@ -230,19 +230,19 @@ TEST(declined)
 	peer_run(p);
 	call_answer(&p->calls[1], 200, "ok");
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 3)->status, 200);
+	assert_int_equal(peer_stream(p, 3)->status, 200);
 	peer_free(&p);
 }
 
 /* RFC 9113 8.5: only DATA. */
 TEST(trailers)
 {
-	struct peer *p = start(peer_new());
+	struct peer *p = start(peer_client_new());
 	peer_headers(p, 1, FRAME_END_STREAM, "x-sum", "1", NULL);
 	peer_run(p);
 	assert_int_equal(p->calls[0].gone_err, ERR_BAD_FRAMING);
-	assert_true(peer_reply(p, 1)->reset);
-	assert_int_equal(peer_reply(p, 1)->reset_code, NGHTTP2_PROTOCOL_ERROR);
+	assert_true(peer_stream(p, 1)->reset);
+	assert_int_equal(peer_stream(p, 1)->reset_code, NGHTTP2_PROTOCOL_ERROR);
 	assert_int_equal(p->n_goaway, 0);
 	peer_free(&p);
 }
@@ -250,7 +250,7 @@ TEST(trailers)
 /* Silence has no deadline here, and bytes no bound; the exchange sees to the first. */
 TEST(no_bounds)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->conf.body_ns = 150 * NS_PER_MS;
 	p->conf.max_body = 10;
 	p->on_sent = nothing;
@@ -277,7 +277,7 @@ TEST(no_bounds)
  * in. */
 TEST(windows)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	static char piece[10001];
 	p->no_updates = true;
 	(void)start(p);
@@ -286,12 +286,12 @@ TEST(windows)
 		(void)call_push(call, 16384);
 	(void)call_push(call, 65536);
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->body_len, 65535);
+	assert_int_equal(peer_stream(p, 1)->body_len, 65535);
 	assert_int_equal(call->full, 1);
 	peer_update(p, 0, 1 << 20);
 	peer_update(p, 1, 1 << 20);
 	peer_run(p);
-	assert_int_equal(peer_reply(p, 1)->body_len, call->pushed);
+	assert_int_equal(peer_stream(p, 1)->body_len, call->pushed);
 	assert_int_equal(call->drained, 1);
 	/* and the other way: nothing is given back before it is taken */
 	memset(piece, 'x', sizeof(piece) - 1);
@@ -314,7 +314,7 @@ TEST(windows)
 /* A client that takes nothing for too long, while the other side cannot go on. */
 TEST(stalled)
 {
-	struct peer *p = peer_new();
+	struct peer *p = peer_client_new();
 	p->conf.body_ns = 30 * NS_PER_MS;
 	p->no_updates = true;
 	(void)start(p);
@@ -324,13 +324,13 @@ TEST(stalled)
 	peer_run(p);
 	peer_wait(p, 200);
 	assert_int_equal(p->calls[0].gone_err, ERR_CLIENT_STALLED);
-	assert_true(peer_reply(p, 1)->reset);
+	assert_true(peer_stream(p, 1)->reset);
 	peer_free(&p);
 }
 
 TEST(drain)
 {
-	struct peer *p = start(peer_new());
+	struct peer *p = start(peer_client_new());
 	http2_server_drain(p->server, 0);
 	peer_run(p);
 	assert_int_equal(p->n_goaway, 2);
@@ -339,7 +339,7 @@ TEST(drain)
 	peer_data(p, 1, "goodbye", true);
 	peer_run(p);
 	assert_string_equal(p->calls[0].body, "goodbye");
-	assert_string_equal(peer_reply(p, 1)->body, "goodbye");
+	assert_string_equal(peer_stream(p, 1)->body, "goodbye");
 	assert_true(peer_ends(p, 2000));
 	peer_free(&p);
 }

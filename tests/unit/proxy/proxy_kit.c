@@ -97,7 +97,7 @@ static void on_complete(struct proxy *p, const struct exchange *x)
 	done.n++;
 	done.err = x->err;
 	done.status = x->status;
-	done.retried = x->retried;
+	done.tries = x->call.tries;
 	if (x->px.timeline)
 		(void)timeline_text(x->px.timeline, done.story);
 	(void)snprintf(done.code, sizeof(done.code), "%s", x->code ? x->code : "");
@@ -272,6 +272,23 @@ static void visitor_init(size_t budget)
 	arena_init(&guest->c.arena, budget);
 }
 
+/* Set the token and flags of each field by its name, as the codecs do. Returns the set of tokens.
+ */
+static uint64_t classify(struct fields *f)
+{
+	uint64_t seen = 0;
+	for (uint32_t i = 0; i < f->n; i++) {
+		struct field *v = &f->v[i];
+		unsigned code = token_read(v->name, v->name_len);
+		v->token = (uint16_t)(code & TOKEN_CODE);
+		v->flags |= (uint16_t)(code & ~(unsigned)TOKEN_CODE);
+		seen |= TOKEN_BIT(v->token) |
+			(code & TOKEN_IS_EDGE ? TOKEN_BIT(TOKEN_SEEN_EDGE) : 0) |
+			(code & TOKEN_IS_TWIN ? TOKEN_BIT(TOKEN_SEEN_TWIN) : 0);
+	}
+	return seen;
+}
+
 enum asking { ASKS_NOTHING, ASKS_ALSO, ASKS_ONLY };
 
 static void visit_as(const char *head, uint8_t body, uint64_t len, size_t budget, unsigned version,
@@ -300,7 +317,7 @@ static void visit_as(const char *head, uint8_t body, uint64_t len, size_t budget
 		if (fields_add(&h->fields, &guest->c.arena, name, str_trim(value)) < 0)
 			break;
 	}
-	h->seen = fields_classify(&h->fields);
+	h->seen = classify(&h->fields);
 	exchange_on_request(&kit_proxy, &guest->c);
 }
 

@@ -1,10 +1,7 @@
 /* A gateway with two plugins whose hooks are noted. */
 #include "scripted.h"
 
-static const char conf[] =
-	"runtime: { workers: 1 }\n"
-	"log: { access: { path: 'off' } }\n"
-	"listeners: [{ name: in, address: '127.0.0.1:1' }]\n"
+static const char conf[] = KIT_GATEWAY
 	"plugins:\n"
 	"  a: { use: script, label: a }\n"
 	"  b: { use: script, label: b }\n"

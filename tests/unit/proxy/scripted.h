@@ -24,15 +24,4 @@ sluice_verdict scripted_nap(sluice_exchange *x, const void *c);    /* waits 20 m
 /* The one request ends so. */
 void scripted_assert_done(int status, const char *code);
 
-#define assert_has(text, what)                                       \
-	do {                                                         \
-		if (!strstr(text, what))                             \
-			fail_msg("no \"%s\" in \"%s\"", what, text); \
-	} while (0)
-#define assert_has_not(text, what)                                         \
-	do {                                                               \
-		if (strstr(text, what))                                    \
-			fail_msg("there is \"%s\" in \"%s\"", what, text); \
-	} while (0)
-
 #endif

@@ -64,7 +64,7 @@ TEST(stale_connection)
 	until(up.accepted == 2 && strstr(up.got, "?again"));
 	up_say(scripted_hello);
 	scripted_assert_done(200, "");
-	assert_true(done.retried);
+	assert_int_equal(done.tries, 2);
 	kit_end();
 }
 

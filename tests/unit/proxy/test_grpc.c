@@ -3,10 +3,7 @@
 
 #include "proxy/grpc.h"
 
-static const char conf[] =
-	"runtime: { workers: 1 }\n"
-	"log: { access: { path: 'off' } }\n"
-	"listeners: [{ name: in, address: '127.0.0.1:1' }]\n"
+static const char conf[] = KIT_GATEWAY
 	"plugins:\n"
 	"  a: { use: script, label: a }\n"
 	"upstreams:\n"
@@ -23,12 +20,6 @@ static const char conf[] =
 #define CALL(path) "POST " path "\nContent-Type: application/grpc\nTE: trailers\n"
 #define HEAD \
 	"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-#define assert_has(text, what)                                       \
-	do {                                                         \
-		if (!strstr(text, what))                             \
-			fail_msg("no \"%s\" in \"%s\"", what, text); \
-	} while (0)
 
 static void assert_refused(const char *status, const char *message)
 {

@@ -1,10 +1,7 @@
 /* proxy/lane: a lane moves exactly when no hold is left, and says what holds it. */
 #include "proxy_kit.h"
 
-static const char conf[] =
-	"runtime: { workers: 1 }\n"
-	"log: { access: { path: 'off' } }\n"
-	"listeners: [{ name: in, address: '127.0.0.1:1' }]\n"
+static const char conf[] = KIT_GATEWAY
 	"plugins: { a: { use: script, label: a } }\n"
 	"upstreams:\n"
 	"  up: { servers: ['127.0.0.1:@port@'] }\n"

@@ -9,10 +9,7 @@
 #define ASK "Upgrade: websocket\nSec-WebSocket-Key: " KEY "\nSec-WebSocket-Version: 13\n"
 #define AGREE "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
 
-static const char conf[] =
-	"runtime: { workers: 1 }\n"
-	"log: { access: { path: 'off' } }\n"
-	"listeners: [{ name: in, address: '127.0.0.1:1' }]\n"
+static const char conf[] = KIT_GATEWAY
 	"plugins: { a: { use: script, label: a } }\n"
 	"upstreams:\n"
 	"  up: { servers: ['127.0.0.1:@port@'] }\n"

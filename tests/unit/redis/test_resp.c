@@ -4,26 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "redis/resp.h"
 #include "redis/script.h"
-
-static struct resp_reader reader;
-
-static int setup(void **state)
-{
-	(void)state;
-	resp_init(&reader);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	resp_fini(&reader);
-	arena_thread_fini();
-	buf_thread_fini();
-	return 0;
-}
+#include "with_reader.h"
 
 /* ---- commands ------------------------------------------------------------------------------ */
 
@@ -237,4 +219,4 @@ TEST(large)
 	free(text);
 }
 
-TEST_GROUP(setup, teardown);
+TEST_GROUP(reader_setup, reader_teardown);

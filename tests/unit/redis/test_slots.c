@@ -4,27 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "redis/resp.h"
 #include "redis/slots.h"
+#include "with_reader.h"
 
 static struct slots_map *map;
-static struct resp_reader reader;
-
-static int setup(void **state)
-{
-	(void)state;
-	resp_init(&reader);
-	return 0;
-}
 
 static int teardown(void **state)
 {
-	(void)state;
 	free(map);
-	resp_fini(&reader);
-	arena_thread_fini();
-	buf_thread_fini();
-	return 0;
+	return reader_teardown(state);
 }
 
 /* ---- keys ---------------------------------------------------------------------------------- */
@@ -214,4 +202,4 @@ TEST(redirections)
 	}
 }
 
-TEST_GROUP(setup, teardown);
+TEST_GROUP(reader_setup, teardown);

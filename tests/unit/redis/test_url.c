@@ -1,23 +1,8 @@
 /* redis/url: every form that is taken, and what is refused with which sentence. */
 #include "unit.h"
+#include "with_arena.h"
 
 #include "redis/url.h"
-
-static struct arena arena;
-
-static int setup(void **state)
-{
-	(void)state;
-	arena_init(&arena, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
 
 static const struct good {
 	const char *text, *shown;
@@ -153,4 +138,4 @@ TEST(long)
 	assert_non_null(strstr(error, "too long"));
 }
 
-TEST_GROUP(setup, teardown);
+TEST_GROUP_WITH_ARENA(0);
