@@ -19,21 +19,23 @@ SLUICE_PLUGIN("there", .version = "1", .summary = "sends there", .options = opti
 """
 CONFIG = """
 listeners:
-  - { name: public, address: "127.0.0.1:@public@", protocols: [h2] }
+  - { name: public, address: "127.0.0.1:@public@", protocols: [h2], plugins: [%s] }
 upstreams:
   old: { servers: ["127.0.0.1:@old@"] }
   calls: { servers: ["127.0.0.1:@calls@"], protocol: h2c, timeouts: { response: 300ms, ping: 10s } }
 routes:
-  - { name: all, match: { path: /* }, plugins: [{ use: there, to: calls }], %s }
+  - { name: all, match: { path: /* }, plugins: [%s], %s }
 """
 
 
 def test_what_the_upstream_speaks_counts(gateway, server, channel, folder):
-    """The route has one of HTTP/1.1, or none. On the one that was set a call may be silent for longer than a response."""
+    """The route has one of HTTP/1.1, or none. On the one that was set, by a plugin of the route or of the listener, a call may be
+    silent for longer than a response."""
     modules = build_module(folder / "modules", "there", SOURCE)
-    for route in ("upstream: old", "respond: {}"):
+    there = "{ use: there, to: calls }"
+    for listener, plugins, route in (("", there, "upstream: old"), ("", there, "respond: {}"), (there, "", "upstream: old")):
         up = server()
-        g = gateway(CONFIG % route, calls=up.port, args=["--plugin-dir", modules])
+        g = gateway(CONFIG % (listener, plugins, route), calls=up.port, args=["--plugin-dir", modules])
         c = channel(g.port())
         assert c.unary("Unary", b"word") == b"word"
         waits = c.future("Wait", b"long")

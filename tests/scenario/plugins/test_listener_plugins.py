@@ -7,9 +7,10 @@ import pytest
 
 from kit.gateway import find_program
 from kit.modules import build_module
-from kit.origin import echo, reply
+from kit.origin import reply
 from kit.process import wait_for
-from kit.tokens import jwks, refusal
+from kit.tokens import jwks
+from kit.tunnels import Guest1, Guest2, echo_to_the_end, talking
 
 HEAD = """
 listeners:
@@ -156,6 +157,35 @@ def test_a_renamed_listener_keeps_its_plugins(listening, raw):
         assert c.get("/get").header("access-control-allow-origin") == "*"
         g.reload((HEAD % (MARK.replace('"*"', '"new"'), "") + ROUTES).replace("name: public,", "name: renamed,"))
         wait_for(lambda: c.get("/none").header("access-control-allow-origin") == "new", what="the new plugins on the old connection")
+
+
+@pytest.mark.parametrize("guest", [Guest1, Guest2])
+def test_a_tunnel(gateway, origin, guest):
+    """The listener's plugins judge the handshake; the route says which protocols pass."""
+    up = origin(talking(echo_to_the_end))
+    g = gateway("""
+listeners:
+  - name: public
+    address: "127.0.0.1:@public@"
+    protocols: [h2, http/1.1]
+    plugins: [{ use: rate-limit, rate: 1/d, burst: 2 }]
+upstreams: { app: { servers: ["127.0.0.1:@app@"] } }
+routes:
+  - { name: chat, match: { path: /chat }, upgrade: [websocket], upstream: app }
+""", app=up.port)
+    for agreed in (True, True, False):
+        c = guest(g.port(), "/chat", "websocket")
+        assert c.agreed == agreed
+        if agreed:
+            c.send(b"hello")
+            assert c.recv(5) == b"hello"
+        c.close()
+
+
+def test_a_plugin_that_only_reports(listening, ask):
+    g = listening("{ use: rate-limit, rate: 1/d, mode: report }")
+    assert [ask(g, "h1", "/get")[0] for _ in range(3)] == [200] * 3
+    wait_for(lambda: sum("report:rate-limited" in n.get("notes", []) for n in g.access(3)) == 2, what="the two that it would have refused")
 
 
 # ---- chains ----

@@ -101,7 +101,7 @@ def test_facts_of_the_request(gateway, server_cert, ask):
     assert ask(g, "h1", headers=[("Cookie", "canary=11")])[1] == "rest"
 
 
-def test_another_method(gateway, server_cert, ask, raw):
+def test_another_method(gateway, server_cert, ask):
     g = start(gateway, server_cert, "", """
   - { name: post, match: { path: /x, methods: [POST], facts: { "header:x-a": "1" } }, respond: { body: "post" } }
 """)

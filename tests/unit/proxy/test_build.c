@@ -104,6 +104,20 @@ TEST(mistakes)
 			"did you mean \"orders\"?" },
 		{ HEAD "plugins: { a: { use: script, upstream: orders } }\n" ROUTE,
 			"no upstream is declared" },
+		{ HEAD "plugins: { a: [b], b: [a] }\n" ROUTE,
+			"conf.yaml:3:24: error: plugins.b[0]: chain \"a\" contains itself: a > b > "
+			"a" },
+		{ HEAD "plugins: { a: [b] }\n" ROUTE, "no plugin instance or chain \"b\"" },
+		{ HEAD "plugins: { r: [{ use: script }] }\n"
+		       "routes: [{ name: r, match: { path: /x }, plugins: [{ use: script }], "
+		       "respond: {} }]\n",
+			"an instance in a chain or of a listener is called \"r/0\"" },
+		{ "listeners: [{ name: in, address: '127.0.0.1:1', plugins: [logon] }]\n" ROUTE,
+			"no plugin instance or chain \"logon\"" },
+		{ HEAD "routes: [{ name: r, match: { facts: { route: a } }, respond: {} }]\n",
+			"\"route\" is not known yet when a route is chosen" },
+		{ HEAD "routes: [{ name: r, match: { facts: { consumer: a } }, respond: {} }]\n",
+			"no plugin of a listener of route \"r\" states \"consumer\"" },
 	};
 	memset(script, 0, sizeof(*script));
 	size_t before = snapshot_count();
@@ -163,6 +177,38 @@ TEST(routes)
 	assert_str(c->v[1].inst->name, "one/1");
 	assert_true(c->has_response);
 	assert_int_equal(s->routes[1].chain.n, 0);
+	snapshot_free(s);
+}
+
+/* A chain stands for its plugins, wherever it is named; its instances are one for all. */
+TEST(chains)
+{
+	struct snapshot *s = kit_load(
+		"listeners: [{ name: in, address: '127.0.0.1:1', plugins: [all] }]\n"
+		"plugins: { all: [a, two, a], two: [{ use: script, label: t }], a: { use: script, "
+		"label: a } }\n"
+		"routes: [{ name: r, match: { path: /x }, plugins: [two, { use: script, label: r "
+		"}, "
+		"all], respond: {} }]\n",
+		NULL);
+	if (!s)
+		fail_msg("%s", kit_report);
+	static const char *const labels[] = { "ata", "trata" };
+	const struct chain *const chains[] = { &s->listeners[0].chain, &s->routes[0].chain };
+	assert_true(s->listeners_have_plugins);
+	assert_int_equal(s->n_instances, 3);
+	for (size_t c = 0; c < 2; c++) {
+		assert_int_equal(chains[c]->n, strlen(labels[c]));
+		for (uint32_t i = 0; i < chains[c]->n; i++) {
+			const struct chain_item *item = &chains[c]->v[i];
+			assert_int_equal(item->place, i);
+			assert_ptr_equal(item->inst, s->instances[item->slot]);
+			assert_int_equal(((const struct script_conf *)item->conf)->label.data[0],
+				labels[c][i]);
+		}
+	}
+	assert_str(chains[1]->v[0].inst->name, "two/0");
+	assert_ptr_equal(chains[1]->v[0].inst, chains[0]->v[1].inst);
 	snapshot_free(s);
 }
 
