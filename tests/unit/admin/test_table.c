@@ -100,7 +100,7 @@ TEST(manual_of_commands)
 		if (!strstr(manual, row))
 			fail_msg("docs/reference/admin.md lacks the row %s", row);
 	}
-	assert_int_equal(manual_rows("## What there is"), admin_table_rows);
+	assert_int_equal(manual_rows("## Paths"), admin_table_rows);
 }
 
 TEST(manual_of_problems)
