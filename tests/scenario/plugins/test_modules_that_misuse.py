@@ -26,6 +26,7 @@ SOURCE = r"""
 struct misuse { int32_t how; sluice_instance *inst; };
 enum { NEXT_AFTER_REFUSE, REPLY_700, REFUSE_200, BAD_CODE, NULL_EXCHANGE, NULL_STORE, NULL_CALLBACK, NULL_REQUEST, TIMER_IN_A_HOOK,
        WRONG_PHASE, FOREIGN_THREAD, LEAK, NOTHING };
+static void *volatile lost; /* so that the compiler does it */
 static const char *const ways[] = { "next-after-refuse", "reply-700", "refuse-200", "bad-code", "null-exchange", "null-store",
 	"null-callback", "null-request", "timer-in-a-hook", "wrong-phase", "foreign-thread", "leak", "nothing", NULL };
 static const sluice_option options[] = {
@@ -65,7 +66,7 @@ static sluice_verdict on_request(sluice_exchange *x, const void *conf)
 		if (pthread_create(&t, NULL, thread, x) || pthread_join(t, &got) || got)
 			abort();
 		return SLUICE_NEXT;
-	case LEAK: got = malloc(4 << 20); memset(got, 1, 4 << 20); return SLUICE_NEXT;
+	case LEAK: lost = malloc(4 << 20); memset((void *)lost, 1, 4 << 20); return SLUICE_NEXT;
 	}
 	return SLUICE_NEXT;
 }
