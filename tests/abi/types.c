@@ -4,9 +4,7 @@
 
 #define TYPE(name, ...)                                    \
 	SLUICE_EXPORT void sluice_abi_##name(__VA_ARGS__); \
-	void sluice_abi_##name(__VA_ARGS__)                \
-	{                                                  \
-	}
+	void sluice_abi_##name(__VA_ARGS__) {}
 
 TYPE(record, const sluice_plugin *r __attribute__((unused)))
 TYPE(services, const sluice_host *h __attribute__((unused)))
