@@ -10,7 +10,7 @@ test_packages="libcmocka-dev python3 python3-pytest python3-pytest-xdist python3
 	python3-jwt python3-jsonschema python3-cryptography python3-redis python3-websockets python3-wsproto python3-grpcio
 	python3-yaml redis-server nginx libnginx-mod-stream haproxy openssl curl wrk nghttp2-client python3-httpx mandoc"
 # The browser is large: where it is missing, its tests are skipped.
-ci_packages="clang clang-format-14 clang-tidy cppcheck g++ xz-utils dpkg-dev debian-archive-keyring chromium-headless-shell"
+ci_packages="abigail-tools clang clang-format-14 clang-tidy cppcheck g++ xz-utils dpkg-dev debian-archive-keyring chromium-headless-shell"
 
 say() { printf '\n==> %s\n' "$*"; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }

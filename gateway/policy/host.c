@@ -428,4 +428,7 @@ const sluice_host host_table = {
 	.work_state = host_work_state,
 	.work_published = host_work_published,
 	.number = host_number,
+	.conf_error_text = host_conf_error_text,
+	.conf_hint_text = host_conf_hint_text,
+	.log_text = host_log_text,
 };

@@ -179,6 +179,21 @@ void host_log(sluice_instance *inst, sluice_exchange *x, int level, const char *
 	log_vwrite((enum log_level)level, tag, fmt, ap);
 }
 
+/* A format and its arguments, for the functions that take a va_list. */
+__attribute__((format(printf, 4, 5))) static void host_log_format(sluice_instance *inst,
+	sluice_exchange *x, int level, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	host_log(inst, x, level, fmt, ap);
+	va_end(ap);
+}
+
+void host_log_text(sluice_instance *inst, sluice_exchange *x, int level, sluice_str text)
+{
+	host_log_format(inst, x, level, "%.*s", STR_ARG(text));
+}
+
 void host_timer(sluice_instance *inst, uint64_t ms, sluice_main_timer_fn fn)
 {
 	if (!guard_main(inst, "sluice_timer()") || !guard_callback(fn, "sluice_timer()"))
@@ -278,6 +293,17 @@ __attribute__((format(printf, 3, 4))) static void host_error(sluice_instance *in
 	va_start(ap, fmt);
 	host_conf_error(inst, option, fmt, ap);
 	va_end(ap);
+}
+
+void host_conf_error_text(sluice_instance *inst, const char *option, sluice_str text)
+{
+	host_error(inst, option, "%.*s", STR_ARG(text));
+}
+
+void host_conf_hint_text(sluice_instance *inst, sluice_str text)
+{
+	if (guard_main(inst, "sluice_conf_hint()") && inst->bind)
+		diag_hint(inst->bind->diag, "%.*s", STR_ARG(text));
 }
 
 const sluice_template *host_template_compile(sluice_instance *inst, const char *option, int side,

@@ -13,6 +13,9 @@ int host_read_file(sluice_instance *inst, sluice_str path, size_t max, sluice_st
 sluice_str host_instance_name(sluice_instance *inst);
 void host_secret(sluice_instance *inst, int kind, sluice_str name);
 void host_log(sluice_instance *inst, sluice_exchange *x, int level, const char *fmt, va_list ap);
+void host_conf_error_text(sluice_instance *inst, const char *option, sluice_str text);
+void host_conf_hint_text(sluice_instance *inst, sluice_str text);
+void host_log_text(sluice_instance *inst, sluice_exchange *x, int level, sluice_str text);
 void host_timer(sluice_instance *inst, uint64_t ms, sluice_main_timer_fn fn);
 int host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, sluice_main_fetch_fn fn);
 void host_publish(sluice_instance *inst, void *value, void (*free_value)(void *));

@@ -11,6 +11,7 @@
 #include "config/table.h"
 #include "policy/common.h"
 #include "policy/elf.h"
+#include "policy/record.h"
 
 static struct list modules = { &modules, &modules };
 
@@ -26,9 +27,6 @@ static bool module_name_is_sound(sluice_str name)
 	return true;
 }
 
-/* The oldest record this host can read ends with on_refresh. */
-enum { RECORD_MIN = offsetof(sluice_plugin, on_refresh) + sizeof(void (*)(void)) };
-
 /* The plugin's option whose name every instance has already; NULL: none. */
 static const char *module_taken_name(const sluice_plugin *r)
 {
@@ -39,32 +37,21 @@ static const char *module_taken_name(const sluice_plugin *r)
 	return NULL;
 }
 
-/* Whether something is wrong with the record, and what. Fields are read only as far as the record's
- * size reaches. */
+/* Whether something is wrong with the record, and what. */
 static bool module_is_wrong(const sluice_plugin *r, sluice_str name, char why[MODULE_WHY])
 {
 	char text[256];
-	bool tells_host_size = r->size >= offsetof(sluice_plugin, host_size) + sizeof(r->host_size);
+	const char *taken = module_taken_name(r);
 	int n = 0;
-	if (r->abi != SLUICE_ABI)
-		n = snprintf(why, MODULE_WHY,
-			"it was built for plugin ABI %u, this is %u: rebuild it", r->abi,
-			SLUICE_ABI);
-	else if (r->size < RECORD_MIN)
-		n = snprintf(why, MODULE_WHY, "its record is %u bytes short: rebuild it",
-			(unsigned)(RECORD_MIN - r->size));
-	else if (r->size > sizeof(*r) || (tells_host_size && r->host_size > sizeof(sluice_host)))
-		n = snprintf(why, MODULE_WHY,
-			"it was built with a newer header: upgrade the gateway, or rebuild it");
-	else if (!r->name || !str_eq(str_of(r->name), name))
+	if (!r->name || !str_eq(str_of(r->name), name))
 		n = snprintf(why, MODULE_WHY, "it calls itself \"%s\"", r->name ? r->name : "");
 	else if (r->options && table_check(r->options, r->conf_size, false, text, sizeof(text)) < 0)
 		n = snprintf(why, MODULE_WHY, "its option table cannot be used: %s", text);
-	else if (module_taken_name(r))
+	else if (taken)
 		n = snprintf(why, MODULE_WHY,
 			"its option \"%s\" has a name that every instance has: use, on_error, mode "
 			"or budget; give it another",
-			module_taken_name(r));
+			taken);
 	else if (r->worker_size > 1u << 30)
 		n = snprintf(why, MODULE_WHY, "it wants %zu bytes for each worker", r->worker_size);
 	return n != 0;
@@ -74,10 +61,16 @@ static bool module_is_wrong(const sluice_plugin *r, sluice_str name, char why[MO
 static struct module *module_add(const sluice_plugin *record, sluice_str name, const char *path,
 	char why[MODULE_WHY])
 {
-	if (module_is_wrong(record, name, why))
-		return NULL;
+	_Static_assert((int)RECORD_WHY == (int)MODULE_WHY, "one sentence has room in both");
 	struct module *m = mem_new(struct module);
-	m->record = record;
+	arena_init(&m->arena, 0);
+	if (!record_read(record, &m->arena, &m->own, why) || module_is_wrong(&m->own, name, why)) {
+		arena_fini(&m->arena);
+		free(m);
+		return NULL;
+	}
+	m->record = &m->own;
+	m->source = record;
 	m->path = mem_text(path, strlen(path));
 	list_push(&modules, &m->link);
 	return m;
@@ -121,7 +114,7 @@ struct module *module_register(const sluice_plugin *record, const char *path, ch
 {
 	list_each (e, &modules) {
 		struct module *m = container_of(e, struct module, link);
-		if (m->record == record)
+		if (m->source == record)
 			return m;
 	}
 	return module_add(record, str_of(record->name), path, why);

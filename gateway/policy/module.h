@@ -8,14 +8,19 @@
 
 #include <sys/stat.h>
 
+#include "base/arena.h"
 #include "base/list.h"
 #include "base/str.h"
 
 struct module {
 	struct list link;
-	const sluice_plugin *record; /* borrowed: of the shared object */
-	char *path;                  /* owned */
-	struct stat loaded;          /* the file as it was when it was loaded */
+	const sluice_plugin *record; /* &own */
+	const sluice_plugin
+		*source;    /* borrowed: of the shared object, in the layout of its header */
+	sluice_plugin own;  /* policy/record.h */
+	struct arena arena; /* owned: what own leads to and the shared object has not */
+	char *path;         /* owned */
+	struct stat loaded; /* the file as it was when it was loaded */
 };
 
 struct module_dirs {

@@ -55,8 +55,12 @@ typedef sluice_verdict (
 	*sluice_body_hook)(sluice_exchange *x, const void *conf, sluice_str data, bool end);
 
 typedef struct sluice_plugin {
-	uint32_t abi;                 /* SLUICE_ABI */
-	uint32_t size;                /* sizeof(sluice_plugin) the module was built with */
+	uint32_t abi; /* SLUICE_ABI */
+	/* sizes of sluice_plugin, sluice_host (or SLUICE_HOST_NEEDED) and sluice_option that the
+	 * module was built with; SLUICE_PLUGIN() sets them */
+	uint32_t size;
+	uint32_t host_size;
+	uint32_t option_size;
 	const char *name;             /* as in `use: NAME`; the file is NAME.so */
 	const char *version;          /* of the plugin */
 	const char *summary;          /* one line */
@@ -98,9 +102,6 @@ typedef struct sluice_plugin {
 	/* Main thread, after workers called sluice_refresh(). All calls that come before it runs
 	 * lead to one run. */
 	void (*on_refresh)(sluice_instance *inst, const void *conf);
-
-	/* sizeof(sluice_host) the module was built with; SLUICE_PLUGIN() sets it */
-	uint32_t host_size;
 
 	/* Worker, for the bodies that the plugin asked for by sluice_body_want(), and for no
 	 * others: request bodies in the order of on_request, response bodies in reverse. Hooks on
@@ -213,16 +214,46 @@ typedef struct sluice_host {
 	void *(*work_state)(const sluice_work *);
 	const void *(*work_published)(const sluice_work *);
 	int64_t (*number)(sluice_exchange *, int number);
+	/* conf_error, conf_hint and log for languages that cannot call functions with a va_list:
+	 * the text as it is */
+	void (*conf_error_text)(sluice_instance *, const char *option, sluice_str text);
+	void (*conf_hint_text)(sluice_instance *, sluice_str text);
+	void (*log_text)(sluice_instance *, sluice_exchange *, int level, sluice_str text);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source
  * files. */
 extern __attribute__((visibility("hidden"))) const sluice_host *sluice_host_table;
 
+/*
+ * How the interface grows. Within an ABI, members are only added at the end of a struct that says
+ * its size (sluice_plugin, sluice_option, sluice_host, and arguments with `size`), and values at
+ * the end of an enum. sluice_str, sluice_strs, sluice_pair, sluice_pairs, sluice_rate,
+ * sluice_blocks, sluice_exprs, sluice_value, sluice_ticket and sluice_cell never change, because
+ * they are passed by value or in arrays.
+ *
+ * A module that was built with an older header runs in a newer gateway as it is. One that was built
+ * with a newer header runs in an older gateway if it uses nothing that is newer: members of its
+ * record and rows that the gateway does not know are zero, and it says which services it cannot do
+ * without, by defining SLUICE_HOST_NEEDED as SLUICE_UP_TO(service) before it includes this header,
+ * where service is the last such member of sluice_host. It calls a service behind that one only
+ * where SLUICE_HAS(service). Without the definition it needs all services of its header, and an
+ * older gateway refuses it.
+ */
+#define SLUICE_UP_TO(service) (offsetof(sluice_host, service) + sizeof(((sluice_host *)0)->service))
+#ifndef SLUICE_HOST_NEEDED
+#define SLUICE_HOST_NEEDED sizeof(sluice_host)
+#endif
+/* Whether the gateway that loaded the module has the service, a member of sluice_host. Any thread.
+ */
+#define SLUICE_HAS(service) \
+	(sluice_host_table->size >= SLUICE_UP_TO(service) && sluice_host_table->service != NULL)
+
 #define SLUICE_EXPORT __attribute__((visibility("default")))
 
 /* The one definition a module needs: SLUICE_PLUGIN("quota", .summary = "...", ...); in one of its
- * source files. */
+ * source files. C++ wants the members in the order of their declaration, here and in
+ * SLUICE_OPTION(). */
 #define SLUICE_PLUGIN(plugin_name, ...)                                                  \
 	__attribute__((visibility("hidden"))) const sluice_host *sluice_host_table;      \
 	SLUICE_EXPORT extern const sluice_host **const sluice_plugin_host;               \
@@ -230,8 +261,9 @@ extern __attribute__((visibility("hidden"))) const sluice_host *sluice_host_tabl
 	SLUICE_EXPORT extern const sluice_plugin sluice_plugin_record;                   \
 	SLUICE_EXPORT const sluice_plugin sluice_plugin_record = { .abi = SLUICE_ABI,    \
 		.size = sizeof(sluice_plugin),                                           \
+		.host_size = SLUICE_HOST_NEEDED,                                         \
+		.option_size = sizeof(sluice_option),                                    \
 		.name = (plugin_name),                                                   \
-		.host_size = sizeof(sluice_host),                                        \
 		__VA_ARGS__ }
 
 /* ---- configuration time, main thread ------------------------------------------------------- */

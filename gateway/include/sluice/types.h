@@ -123,23 +123,23 @@ enum sluice_opt_flags {
  * reference page come from it. A table ends with a row whose name is NULL. */
 typedef struct sluice_option {
 	const char *name; /* as written in the file: lower case, underscores */
-	/* one sentence, starting in lower case, without a full stop */
-	const char *doc;
-	uint32_t type;   /* sluice_opt_type */
-	uint32_t flags;  /* sluice_opt_flags */
-	size_t offset;   /* offsetof in the bound struct */
-	const char *def; /* default as it would be written; NULL: zero, empty */
+	size_t offset;    /* offsetof in the bound struct */
+	uint32_t type;    /* sluice_opt_type */
+	uint32_t flags;   /* sluice_opt_flags */
+	const char *def;  /* default as it would be written; NULL: zero, empty */
 	/* inclusive bounds, written as in the file; NULL: none. STR: number of bytes; lists and
 	 * maps: number of members */
 	const char *min, *max;
 	const char *const *choices;      /* ENUM, FLAGS: NULL-terminated */
 	const struct sluice_option *sub; /* BLOCK, LIST, MAP: rows of the inner block */
 	size_t sub_size;                 /* LIST, MAP: sizeof one bound struct */
+	/* one sentence, starting in lower case, without a full stop */
+	const char *doc;
 } sluice_option;
 
 /* clang-format off */
 #define SLUICE_OPTION(T, st, field, ...) \
-	{ .name = #field, .type = (T), .offset = offsetof(st, field), __VA_ARGS__ }
+	{ .name = #field, .offset = offsetof(st, field), .type = (T), __VA_ARGS__ }
 #define SLUICE_OPTIONS_END { .name = NULL }
 /* clang-format on */
 

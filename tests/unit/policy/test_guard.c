@@ -117,6 +117,8 @@ static void configuration_services(void)
 	EACH(sluice_expr_compile(NULL, text, NULL));
 	EACH(sluice_template_compile(NULL, NULL, SLUICE_REQUEST, text, text));
 	EACH(sluice_store_table(NULL, store_local(), text));
+	EACH_VOID(sluice_host_table->conf_error_text(NULL, NULL, text));
+	EACH_VOID(sluice_host_table->conf_hint_text(NULL, text));
 	EACH_VOID(sluice_secret(NULL, SLUICE_SECRET_FIELD, text));
 }
 
@@ -194,8 +196,8 @@ TEST(every_service_refuses_what_is_not_there)
 	enum {
 		SERVICES = (sizeof(sluice_host) - offsetof(sluice_host, conf_error)) /
 			sizeof(void (*)(void)),
-		/* now_ns, unix_ms, field_refused, names_alike, store_local */
-		WITHOUT_POINTERS = 5
+		/* now_ns, unix_ms, field_refused, names_alike, store_local, log_text */
+		WITHOUT_POINTERS = 6
 	};
 	begin();
 	tried = 0;

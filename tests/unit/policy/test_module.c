@@ -29,6 +29,21 @@ TEST(good_one)
 	(void)dlclose(so);
 }
 
+/* A newer header's record and rows are longer; what is in them is read as far as it is known. */
+TEST(one_of_a_newer_header_that_uses_nothing_new)
+{
+	char why[MODULE_WHY] = "";
+	struct module *m = module_get(&dirs, STR("newer"), why);
+	if (!m)
+		fail_msg("%s", why);
+	const sluice_option *o = m->record->options;
+	assert_string_equal(o[0].name, "a");
+	assert_null(o[1].name);
+	assert_string_equal(o[0].sub[0].name, "b");
+	assert_string_equal(o[0].sub[0].def, "7");
+	assert_null(o[0].sub[1].name);
+}
+
 TEST(wrong_ones)
 {
 	static const struct {

@@ -9,6 +9,7 @@
 #define WRONG_TABLE 6
 #define WRONG_GREEDY 7
 #define WRONG_RECORD 8
+#define NEWER 9 /* is not wrong: it was built with a newer header and uses nothing of it */
 
 #if WRONG == WRONG_RECORD
 SLUICE_EXPORT extern int nothing_of_ours;
@@ -23,21 +24,52 @@ static const sluice_option outside[] = {
 	SLUICE_OPTIONS_END,
 };
 
-SLUICE_EXPORT extern const sluice_plugin sluice_plugin_record;
-SLUICE_EXPORT const sluice_plugin sluice_plugin_record = {
-	.abi = WRONG == WRONG_ABI ? SLUICE_ABI + 1 : SLUICE_ABI,
-	.size = WRONG == WRONG_SHORT   ? 64
-		: WRONG == WRONG_LATER ? sizeof(sluice_plugin) + 8
-				       : sizeof(sluice_plugin),
-	.name = WRONG == WRONG_ABI      ? "wrong_abi"
-		: WRONG == WRONG_SHORT  ? "wrong_short"
-		: WRONG == WRONG_LATER  ? "wrong_later"
-		: WRONG == WRONG_TABLE  ? "wrong_table"
-		: WRONG == WRONG_GREEDY ? "wrong_greedy"
-		: WRONG == WRONG_NAME   ? "somebody_else"
-					: NULL,
-	.options = WRONG == WRONG_TABLE ? outside : NULL,
-	.conf_size = 8,
-	.worker_size = WRONG == WRONG_GREEDY ? SIZE_MAX / 2 : 0,
+/* Structs of a newer header. */
+struct row {
+	sluice_option row;
+	uint64_t more;
+};
+static const struct row inner[] = {
+	{ { .name = "b", .doc = "in a block", .type = SLUICE_T_UINT, .def = "7" }, 0 },
+	{ { .name = NULL }, 0 },
+};
+static const struct row rows[] = {
+	{ { .name = "a",
+		  .doc = "a block",
+		  .type = SLUICE_T_BLOCK,
+		  .sub = &inner[0].row,
+		  .flags = SLUICE_F_SUBOBJECT },
+		0 },
+	{ { .name = NULL }, 0 },
+};
+struct later {
+	sluice_plugin record;
+	uint64_t more;
+};
+
+SLUICE_EXPORT extern const struct later sluice_plugin_record;
+SLUICE_EXPORT const struct later sluice_plugin_record = {
+	.record = {
+		.abi = WRONG == WRONG_ABI ? SLUICE_ABI + 1 : SLUICE_ABI,
+		.size = WRONG == WRONG_SHORT                    ? 64
+			: WRONG == WRONG_LATER || WRONG == NEWER ? sizeof(struct later)
+								 : sizeof(sluice_plugin),
+		.host_size = sizeof(sluice_host),
+		.option_size = WRONG == NEWER ? sizeof(struct row) : sizeof(sluice_option),
+		.name = WRONG == WRONG_ABI      ? "wrong_abi"
+			: WRONG == WRONG_SHORT  ? "wrong_short"
+			: WRONG == WRONG_LATER  ? "wrong_later"
+			: WRONG == WRONG_TABLE  ? "wrong_table"
+			: WRONG == WRONG_GREEDY ? "wrong_greedy"
+			: WRONG == WRONG_NAME   ? "somebody_else"
+			: WRONG == NEWER        ? "newer"
+						: NULL,
+		.options = WRONG == WRONG_TABLE ? outside
+			: WRONG == NEWER        ? &rows[0].row
+						: NULL,
+		.conf_size = 8,
+		.worker_size = WRONG == WRONG_GREEDY ? SIZE_MAX / 2 : 0,
+	},
+	.more = WRONG == WRONG_LATER,
 };
 #endif
