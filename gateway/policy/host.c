@@ -10,6 +10,7 @@
 #include "policy/expr.h"
 #include "policy/guard.h"
 #include "policy/host_conf.h"
+#include "policy/measure.h"
 #include "policy/reroute.h"
 #include "policy/run.h"
 #include "policy/stage.h"
@@ -428,4 +429,9 @@ const sluice_host host_table = {
 	.work_state = host_work_state,
 	.work_published = host_work_published,
 	.number = host_number,
+	.metric_declare = host_metric_declare,
+	.metric_add = host_metric_add,
+	.metric_set = host_metric_set,
+	.metric_observe = host_metric_observe,
+	.log_for = host_log_for,
 };

@@ -148,6 +148,7 @@ struct sluice_instance {
 	/* its metrics; 0: the instance is not in force yet */
 	series_id calls, failures, time, skipped, over_budget;
 	struct blame_quiet blamed[BLAMES];
+	struct blame_quiet told[SLUICE_LOG_DEBUG]; /* its lines about exchanges, by level */
 	_Atomic bool refresh_asked;
 	struct timer timer; /* main thread's */
 	sluice_main_timer_fn on_timer;
