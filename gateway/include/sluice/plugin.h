@@ -122,6 +122,14 @@ typedef struct sluice_plugin {
 	 * request elsewhere; any other verdict than SLUICE_NEXT is a failure of the plugin. Called
 	 * for no request that the gateway answers itself. */
 	sluice_hook on_attempt;
+
+	/* The facts that on_request reads and cannot do without, NULL-terminated, as in `provides`:
+	 * a configuration in which no plugin before this one states one of them is refused. With
+	 * '?' in front, "?tenant": the plugin does without it, and a configuration in which a
+	 * plugin behind this one states it is accepted with a warning. What an option names
+	 * (SLUICE_T_EXPR, placeholders) need not be said: it is looked at in the same way, with a
+	 * warning. */
+	const char *const *needs;
 } sluice_plugin;
 
 /* ---- services: the host's table ------------------------------------------------------------ */
