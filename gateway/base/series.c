@@ -192,6 +192,19 @@ series_id series_find(enum family f, sluice_str a, sluice_str b)
 	return id;
 }
 
+series_id series_reserve(unsigned width)
+{
+	static unsigned n_reserved; /* under the lock */
+	series_id id = 0;
+	check(width && width <= SERIES_RESERVE_MOST, "%u cells at once", width);
+	(void)pthread_mutex_lock(&lock);
+	if (n_reserved + width <= SERIES_RESERVED)
+		id = series_cells(width);
+	n_reserved += id ? width : 0;
+	(void)pthread_mutex_unlock(&lock);
+	return id;
+}
+
 void series_observe(series_id id, uint64_t ns)
 {
 	unsigned bucket = 0;

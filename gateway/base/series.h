@@ -54,6 +54,28 @@ static inline void series_cell_add(uint32_t cell, uint64_t n)
 	else
 		stat_chunk_add_shared(cell, n);
 }
+/* A gauge alone: this thread's part of it is n. */
+static inline void series_set(series_id id, uint64_t n)
+{
+	struct stat_cells *self = stat_self;
+	_Atomic uint64_t *v = NULL;
+	if (!id)
+		return;
+	if (likely(self))
+		v = atomic_load_explicit(&self->chunk[id >> STAT_CHUNK_SHIFT],
+			memory_order_acquire);
+	if (likely(v))
+		atomic_store_explicit(&v[id & (STAT_CHUNK - 1)], n, memory_order_relaxed);
+	else
+		stat_chunk_set_shared(id, n);
+}
+/* Cells, one behind the other, for what is no family of series.def; to be counted in by
+ * series_cell_add(). They are never given back, so their number has a bound of its own:
+ * SERIES_RESERVED. 0: there are no more. width: at most SERIES_RESERVE_MOST. Any thread; takes the
+ * lock. */
+enum { SERIES_RESERVED = 1 << 17, SERIES_RESERVE_MOST = 64 };
+series_id series_reserve(unsigned width);
+
 /* COUNTER, GAUGE (n may be "negative"), TIME (nanoseconds). */
 static inline void series_add(series_id id, uint64_t n)
 {

@@ -140,3 +140,11 @@ void stat_chunk_add_shared(uint32_t cell, uint64_t n)
 		(void)atomic_fetch_add_explicit(&v[cell & (STAT_CHUNK - 1)], n,
 			memory_order_relaxed);
 }
+
+void stat_chunk_set_shared(uint32_t cell, uint64_t n)
+{
+	_Atomic uint64_t *v =
+		atomic_load_explicit(&shared.chunk[cell >> STAT_CHUNK_SHIFT], memory_order_acquire);
+	if (v)
+		atomic_store_explicit(&v[cell & (STAT_CHUNK - 1)], n, memory_order_relaxed);
+}

@@ -80,5 +80,6 @@ void stat_chunk_add(unsigned chunk);
 /* The sum of a cell over all threads. */
 uint64_t stat_chunk_read(uint32_t cell);
 void stat_chunk_add_shared(uint32_t cell, uint64_t n);
+void stat_chunk_set_shared(uint32_t cell, uint64_t n);
 
 #endif

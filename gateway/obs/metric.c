@@ -9,6 +9,7 @@
 
 #include "base/series.h"
 #include "base/utf8.h"
+#include "obs/declared.h"
 
 enum { LINE_BYTES = 2048, LABELS_MAX = 4 };
 
@@ -220,6 +221,76 @@ static void metric_one_series(void *ctx, const struct series_view *v)
 	}
 }
 
+/* ---- metrics of plugins -------------------------------------------------------------------- */
+
+struct metric_declared {
+	struct buf *out;
+	const struct declared_family *family;
+	bool begun; /* as of series */
+};
+
+/* A value or a bound as it is shown. */
+static void declared_text(char out[64], const struct declared_family *f, int64_t v)
+{
+	if (f->divisor == 1)
+		(void)snprintf(out, 64, "%lld", (long long)v);
+	else
+		(void)snprintf(out, 64, "%.15g", (double)v / (double)f->divisor);
+}
+
+static void declared_histogram(struct buf *out, const struct declared_family *f,
+	const struct declared_view *v, sluice_pair *labels, size_t n)
+{
+	char text[64];
+	uint64_t count = 0;
+	labels[n].name = STR("le");
+	for (unsigned i = 0; i <= f->n_bounds; i++) {
+		count += v->cells[i];
+		if (i < f->n_bounds)
+			declared_text(text, f, (int64_t)f->bounds[i]);
+		labels[n].value = i < f->n_bounds ? str_of(text) : STR("+Inf");
+		metric_start(out, f->name, "_bucket", labels, n + 1);
+		metric_printf(out, "%llu\n", (unsigned long long)count);
+	}
+	declared_text(text, f, (int64_t)v->cells[f->n_bounds + 1]);
+	metric_start(out, f->name, "_sum", labels, n);
+	metric_printf(out, "%s\n", text);
+	metric_start(out, f->name, "_count", labels, n);
+	metric_printf(out, "%llu\n", (unsigned long long)count);
+}
+
+static void metric_declared_sample(void *ctx, const struct declared_view *v)
+{
+	static const char *const types[] = { [SLUICE_METRIC_COUNTER] = "counter",
+		[SLUICE_METRIC_GAUGE] = "gauge",
+		[SLUICE_METRIC_HISTOGRAM] = "histogram" };
+	struct metric_declared *m = ctx;
+	const struct declared_family *f = m->family;
+	const char *suffix = f->kind == SLUICE_METRIC_COUNTER ? "_total" : "";
+	sluice_pair labels[LABELS_MAX] = { { STR("instance"), v->instance } };
+	size_t n = 1;
+	char text[64];
+
+	if (!m->begun)
+		metric_head(m->out, f->name, suffix, types[f->kind], f->help);
+	m->begun = true;
+	if (f->label[0])
+		labels[n++] = (sluice_pair){ str_of(f->label), v->value };
+	if (f->kind == SLUICE_METRIC_HISTOGRAM) {
+		declared_histogram(m->out, f, v, labels, n);
+		return;
+	}
+	declared_text(text, f, (int64_t)v->cells[0]);
+	metric_start(m->out, f->name, suffix, labels, n);
+	metric_printf(m->out, "%s\n", text);
+}
+
+static void metric_declared(void *ctx, const struct declared_family *f)
+{
+	struct metric_declared m = { .out = ctx, .family = f };
+	declared_each_sample(f, metric_declared_sample, &m);
+}
+
 void metric_write(struct buf *out)
 {
 	metric_process(out);
@@ -228,4 +299,5 @@ void metric_write(struct buf *out)
 		struct metric_series m = { .out = out, .family = family_info((enum family)f) };
 		series_each((enum family)f, metric_one_series, &m);
 	}
+	declared_each(metric_declared, out);
 }

@@ -16,14 +16,12 @@ static const enum log_level levels[BLAMES] = {
 /* For threads on which no instance runs. */
 static struct blame_quiet of_nobody[BLAMES];
 
-/* Whether a line may be written now; *untold is then the number of those that were left out. */
-static bool quiet_is_over(struct blame_quiet *q, uint64_t *untold)
+bool blame_quiet_is_over(struct blame_quiet *q, unsigned seconds, uint64_t *untold)
 {
 	uint64_t now = clock_ns();
 	uint64_t until = atomic_load_explicit(&q->until_ns, memory_order_relaxed);
 	if (now < until ||
-		!atomic_compare_exchange_strong(&q->until_ns, &until,
-			now + BLAME_QUIET_S * NS_PER_S)) {
+		!atomic_compare_exchange_strong(&q->until_ns, &until, now + seconds * NS_PER_S)) {
 		atomic_fetch_add_explicit(&q->untold, 1, memory_order_relaxed);
 		return false;
 	}
@@ -36,7 +34,7 @@ static void blame_write(struct blame_quiet *q, enum blame what, const char *who,
 {
 	char text[1024], more[48] = "";
 	uint64_t untold;
-	if (!quiet_is_over(q, &untold))
+	if (!blame_quiet_is_over(q, BLAME_QUIET_S, &untold))
 		return;
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	if (untold)

@@ -28,6 +28,10 @@ struct blame_quiet {
 	_Atomic uint64_t untold;   /* lines that were left out since the last one */
 };
 
+/* Whether a line may be written now: the first one, and then one in `seconds`. *untold is then the
+ * number of those that were left out since the last. */
+bool blame_quiet_is_over(struct blame_quiet *q, unsigned seconds, uint64_t *untold);
+
 /* Blame an instance, for a call of the kind that policy/running.h names. */
 __attribute__((format(printf, 4, 5))) void blame(sluice_instance *inst, unsigned call,
 	enum blame what, const char *fmt, ...);

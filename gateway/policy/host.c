@@ -10,6 +10,7 @@
 #include "policy/expr.h"
 #include "policy/guard.h"
 #include "policy/host_conf.h"
+#include "policy/measure.h"
 #include "policy/reroute.h"
 #include "policy/run.h"
 #include "policy/stage.h"
@@ -431,4 +432,9 @@ const sluice_host host_table = {
 	.conf_error_text = host_conf_error_text,
 	.conf_hint_text = host_conf_hint_text,
 	.log_text = host_log_text,
+	.metric_declare = host_metric_declare,
+	.metric_add = host_metric_add,
+	.metric_set = host_metric_set,
+	.metric_observe = host_metric_observe,
+	.log_for = host_log_for,
 };

@@ -165,17 +165,22 @@ sluice_str host_instance_name(sluice_instance *inst)
 	return inst->name;
 }
 
+void host_log_tag(const sluice_instance *inst, char out[HOST_LOG_TAG])
+{
+	(void)snprintf(out, HOST_LOG_TAG, "%s/%.*s", inst ? inst->plugin->name : "plugin",
+		inst ? (int)inst->name.len : 0, inst ? inst->name.data : "");
+}
+
 void host_log(sluice_instance *inst, sluice_exchange *x, int level, const char *fmt, va_list ap)
 {
 	if (!guard_given(fmt, "sluice_log()", "the text is NULL"))
 		return;
-	char tag[96];
+	char tag[HOST_LOG_TAG];
 	if (level < LOG_ERROR || level > LOG_DEBUG || !log_is_on((enum log_level)level))
 		return;
 	if (!inst && x && x->frame)
 		inst = run_item(x)->inst;
-	(void)snprintf(tag, sizeof(tag), "%s/%.*s", inst ? inst->plugin->name : "plugin",
-		inst ? (int)inst->name.len : 0, inst ? inst->name.data : "");
+	host_log_tag(inst, tag);
 	log_vwrite((enum log_level)level, tag, fmt, ap);
 }
 

@@ -12,6 +12,9 @@ bool host_conf_given(sluice_instance *inst, const char *option);
 int host_read_file(sluice_instance *inst, sluice_str path, size_t max, sluice_str *out);
 sluice_str host_instance_name(sluice_instance *inst);
 void host_secret(sluice_instance *inst, int kind, sluice_str name);
+enum { HOST_LOG_TAG = 96 };
+/* PLUGIN/INSTANCE; inst NULL: not known. */
+void host_log_tag(const sluice_instance *inst, char out[HOST_LOG_TAG]);
 void host_log(sluice_instance *inst, sluice_exchange *x, int level, const char *fmt, va_list ap);
 void host_conf_error_text(sluice_instance *inst, const char *option, sluice_str text);
 void host_conf_hint_text(sluice_instance *inst, sluice_str text);

@@ -57,12 +57,20 @@ enum {
 	INSTANCE_UPSTREAMS = 64
 };
 
+/* What it means that a fact has no value where it is read. */
+enum fact_use {
+	FACT_USED,   /* an option names it: hardly what was meant */
+	FACT_NEEDED, /* the plugin needs it: a mistake */
+	FACT_WISHED, /* the plugin does without it: hardly meant, if a plugin states it too late */
+};
+
 /* A fact that the instance's options name and that is not known of every request from the start:
  * one that a plugin states, or one of the route. */
 struct instance_fact {
 	struct instance_fact *next;
 	sluice_str text;
-	sluice_side side; /* the hooks of which side read it */
+	uint8_t side; /* enum sluice_side: the hooks of which side read it */
+	uint8_t use;  /* enum fact_use */
 };
 
 /* An upstream that the instance's options name. The plugin keeps it over all snapshots that have an
@@ -148,6 +156,7 @@ struct sluice_instance {
 	/* its metrics; 0: the instance is not in force yet */
 	series_id calls, failures, time, skipped, over_budget;
 	struct blame_quiet blamed[BLAMES];
+	struct blame_quiet told[SLUICE_LOG_DEBUG]; /* its lines about exchanges, by level */
 	_Atomic bool refresh_asked;
 	struct timer timer; /* main thread's */
 	sluice_main_timer_fn on_timer;

@@ -12,8 +12,7 @@ static const char *const *plugin_provides(const sluice_plugin *p, bool *known)
 
 static bool name_covers(sluice_str name, sluice_str fact)
 {
-	return str_ends(name, STR(":")) ? str_starts(fact, name) && fact.len > name.len
-					: str_eq(name, fact);
+	return str_eq(name, fact) || (str_ends(name, STR(":")) && str_starts(fact, name));
 }
 
 void stated_add(struct stated *names, const sluice_plugin *p)
@@ -42,6 +41,11 @@ bool plugin_states(const sluice_plugin *p, sluice_str fact)
 			return true;
 	}
 	return !known;
+}
+
+const char *const *plugin_needs(const sluice_plugin *p)
+{
+	return p->size >= offsetof(sluice_plugin, needs) + sizeof(p->needs) ? p->needs : NULL;
 }
 
 bool stated_have(const struct stated *names, sluice_str fact)

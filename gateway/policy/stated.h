@@ -32,6 +32,8 @@ void stated_add(struct stated *names, const sluice_plugin *p);
 /* Whether the plugin may state the fact: it declares it, or was built before such declarations
  * existed. */
 bool plugin_states(const sluice_plugin *p, sluice_str fact);
+/* The facts that the plugin needs; NULL: none. */
+const char *const *plugin_needs(const sluice_plugin *p);
 /* Whether some plugin may state it. */
 bool stated_have(const struct stated *names, sluice_str fact);
 /* The known fact that is most like text: from the table or the list, in a's memory; empty when none

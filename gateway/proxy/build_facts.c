@@ -2,6 +2,8 @@
  * each is known before somebody uses it, or a route is chosen by it. Main thread. */
 #include "proxy/build.h"
 
+#include <stdio.h>
+
 #include "policy/expr.h"
 #include "proxy/match_fact.h"
 
@@ -102,76 +104,136 @@ static size_t listeners_that_state(struct build *b, const struct route *r, sluic
 	return n;
 }
 
-/* A fact that is asked for where the listener's plugins and the first n of the route's have run. */
-static void check_fact(struct build *b, const struct route *r, const struct mark *at, uint32_t n,
-	sluice_str fact)
+/* Who reads a fact, and where. */
+struct reader {
+	struct build *b;
+	struct mark at;
+	const sluice_instance *inst; /* NULL: the route's own answer */
+	sluice_str fact;
+	enum fact_use use;
+	bool before; /* there is no response yet */
+};
+
+/* The fact has no value where it is read; fmt: why. */
+__attribute__((format(printf, 2, 3))) static void reader_tell(const struct reader *r,
+	const char *fmt, ...)
+{
+	char why[256];
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	if (r->use == FACT_NEEDED)
+		(void)diag_error(r->b->diag, &r->at,
+			"plugin \"%.*s\" needs \"%.*s\", which has no value here: %s",
+			STR_ARG(r->inst->name), STR_ARG(r->fact), why);
+	else
+		diag_warn(r->b->diag, &r->at, "\"%.*s\" has no value here: %s", STR_ARG(r->fact),
+			why);
+}
+
+/* The plugin of the chain that states the fact; NULL: none does. */
+static const sluice_instance *chain_stater(const struct chain *c, sluice_str fact)
+{
+	for (uint32_t i = 0; i < c->n; i++) {
+		if (plugin_states(c->v[i].plugin, fact))
+			return c->v[i].inst;
+	}
+	return NULL;
+}
+
+/* No plugin before the reader states the fact; late: one of the chain that does, or NULL. */
+static void reader_hint(const struct reader *r, const sluice_instance *late)
+{
+	if (late && r->inst)
+		diag_hint(r->b->diag,
+			"put the plugin that states it first: \"%.*s\" before \"%.*s\"",
+			STR_ARG(late->name), STR_ARG(r->inst->name));
+	else if (r->use == FACT_NEEDED)
+		diag_hint(r->b->diag, "put a plugin that states it before \"%.*s\"",
+			STR_ARG(r->inst->name));
+}
+
+/* Where the listener's plugins and the first n of the route's have run. */
+static void check_fact(const struct reader *it, const struct route *r, uint32_t n)
 {
 	const struct snapshot_listener *without;
 	sluice_str name;
-	enum fact f = fact_find(fact, &name);
-	if (f == FACT_CAPTURE && !route_captures(b, r, name))
-		diag_warn(b->diag, at,
-			"\"%.*s\" has no value here: the path of route \"%.*s\" has no {%.*s}",
-			STR_ARG(fact), STR_ARG(r->name), STR_ARG(name));
-	if (fact_table[f].how != FACT_STATED || chain_states(&r->chain, n, fact))
+	enum fact f = fact_find(it->fact, &name);
+	if (f == FACT_CAPTURE && !route_captures(it->b, r, name))
+		reader_tell(it, "the path of route \"%.*s\" has no {%.*s}", STR_ARG(r->name),
+			STR_ARG(name));
+	if (fact_table[f].how == FACT_ANSWERED && it->before)
+		reader_tell(it, "it becomes known when the request is answered");
+	if (fact_table[f].how != FACT_STATED || chain_states(&r->chain, n, it->fact))
 		return;
-	size_t states = listeners_that_state(b, r, fact, &without);
-	if (states && !without)
+	size_t states = listeners_that_state(it->b, r, it->fact, &without);
+	const sluice_instance *late = chain_stater(&r->chain, it->fact);
+	if ((states && !without) || (it->use == FACT_WISHED && !late))
 		return;
 	if (states)
-		diag_warn(b->diag, at,
-			"\"%.*s\" has no value here in requests of listener \"%.*s\": no plugin "
-			"before it states it on route \"%.*s\"",
-			STR_ARG(fact), STR_ARG(without->conf->name), STR_ARG(r->name));
-	else
-		diag_warn(b->diag, at,
-			"\"%.*s\" has no value here: no plugin before it states it on route "
+		reader_tell(it,
+			"in requests of listener \"%.*s\" no plugin before it states it on route "
 			"\"%.*s\"",
-			STR_ARG(fact), STR_ARG(r->name));
-	if (chain_states(&r->chain, r->chain.n, fact))
-		diag_hint(b->diag, "put the plugin that states it first");
+			STR_ARG(without->conf->name), STR_ARG(r->name));
+	else
+		reader_tell(it, "no plugin before it states it on route \"%.*s\"",
+			STR_ARG(r->name));
+	reader_hint(it, late);
+}
+
+static struct reader reader_of(struct build *b, const struct mark *at, const sluice_instance *inst,
+	const struct instance_fact *f)
+{
+	return (struct reader){ .b = b,
+		.at = *at,
+		.inst = inst,
+		.fact = f->text,
+		.use = (enum fact_use)f->use,
+		.before = f->side == SLUICE_REQUEST };
 }
 
 void build_check_facts(struct build *b, const struct route *r, const struct build_links *links)
 {
 	for (uint32_t i = 0; i < r->chain.n; i++) {
+		const sluice_instance *inst = r->chain.v[i].inst;
 		struct mark at = node_mark(links->v[i].at);
 		/* response hooks run when all request hooks are through */
-		for (const struct instance_fact *f = r->chain.v[i].inst->facts; f; f = f->next)
-			check_fact(b, r, &at, f->side == SLUICE_REQUEST ? i : r->chain.n, f->text);
+		for (const struct instance_fact *f = inst->facts; f; f = f->next) {
+			struct reader it = reader_of(b, &at, inst, f);
+			check_fact(&it, r, it.before ? i : r->chain.n);
+		}
 	}
 }
 
-/* A fact that a request hook of the listener asks for, when the first n of its plugins have run. */
-static void check_early_fact(struct build *b, const struct snapshot_listener *l,
-	const struct mark *at, uint32_t n, sluice_str fact)
+/* Where a request hook of the listener reads it, when the first n of its plugins have run. */
+static void check_early_fact(const struct reader *it, const struct snapshot_listener *l, uint32_t n)
 {
 	sluice_str name;
-	if (fact_table[fact_find(fact, &name)].how != FACT_STATED) {
-		diag_warn(b->diag, at,
-			"\"%.*s\" has no value here: the plugins of listener \"%.*s\" run before a "
-			"route is chosen",
-			STR_ARG(fact), STR_ARG(l->conf->name));
+	if (fact_table[fact_find(it->fact, &name)].how != FACT_STATED) {
+		reader_tell(it, "the plugins of listener \"%.*s\" run before a route is chosen",
+			STR_ARG(l->conf->name));
 		return;
 	}
-	if (chain_states(&l->chain, n, fact))
+	const sluice_instance *late = chain_stater(&l->chain, it->fact);
+	if (chain_states(&l->chain, n, it->fact) || (it->use == FACT_WISHED && !late))
 		return;
-	diag_warn(b->diag, at,
-		"\"%.*s\" has no value here: no plugin before it states it on listener \"%.*s\"",
-		STR_ARG(fact), STR_ARG(l->conf->name));
-	if (chain_states(&l->chain, l->chain.n, fact))
-		diag_hint(b->diag, "put the plugin that states it first");
+	reader_tell(it, "no plugin before it states it on listener \"%.*s\"",
+		STR_ARG(l->conf->name));
+	reader_hint(it, late);
 }
 
 void build_check_listener_facts(struct build *b, const struct snapshot_listener *l,
 	const struct build_links *links)
 {
 	for (uint32_t i = 0; i < l->chain.n; i++) {
+		const sluice_instance *inst = l->chain.v[i].inst;
 		struct mark at = node_mark(links->v[i].at);
 		/* response hooks run when also those of the route are through, whichever it is */
-		for (const struct instance_fact *f = l->chain.v[i].inst->facts; f; f = f->next) {
-			if (f->side == SLUICE_REQUEST)
-				check_early_fact(b, l, &at, i, f->text);
+		for (const struct instance_fact *f = inst->facts; f; f = f->next) {
+			struct reader it = reader_of(b, &at, inst, f);
+			if (it.before)
+				check_early_fact(&it, l, i);
 		}
 	}
 }
@@ -179,9 +241,11 @@ void build_check_listener_facts(struct build *b, const struct snapshot_listener 
 void build_check_answer_fact(struct build *b, const struct route *r, const struct node *node,
 	const sluice_expr *e)
 {
-	struct mark at = node_mark(node);
-	if (expr_is_stated(e) || e->fact == FACT_CAPTURE)
-		check_fact(b, r, &at, r->chain.n, e->text);
+	const struct reader it = { .b = b, .at = node_mark(node), .fact = e->text };
+	if (fact_table[e->fact].how != FACT_REQUEST && fact_table[e->fact].how != FACT_ROUTED)
+		check_fact(&it, r, r->chain.n);
+	else if (e->fact == FACT_CAPTURE)
+		check_fact(&it, r, r->chain.n);
 }
 
 /* ---- conditions of routes ------------------------------------------------------------------ */

@@ -371,6 +371,41 @@ static inline bool sluice_store_cell_swap(sluice_cell *c, uint64_t desired)
 {
 	return sluice_host_table->store_cell_swap(c, desired);
 }
+/* Count, on any thread: in a hook, a callback, work in the background, the main thread's callbacks
+ * and threads of the plugin's own. A worker counts in memory of its own, without a lock; only a
+ * value of the label that is new takes one. value: of the metric's label; ignored where it has
+ * none. Values that clients choose are safe: any bytes may be in it, 128 count, and there are at
+ * most SLUICE_METRIC_VALUES of them, beside `other`. Do not give facts of single persons, which the
+ * page would show.
+ *
+ * Add n to a counter or a gauge; n may be negative for a gauge. */
+static inline void sluice_metric_add(const sluice_metric *m, sluice_str value, int64_t n)
+{
+	sluice_host_table->metric_add(m, value, n);
+}
+/* Set this thread's part of a gauge. What each worker has (entries of its cache) is set by each,
+ * and the page shows the sum; what there is once is set on the main thread alone. */
+static inline void sluice_metric_set(const sluice_metric *m, sluice_str value, int64_t n)
+{
+	sluice_host_table->metric_set(m, value, n);
+}
+/* Note a value in a histogram. */
+static inline void sluice_metric_observe(const sluice_metric *m, sluice_str value, uint64_t v)
+{
+	sluice_host_table->metric_observe(m, value, v);
+}
+/* Log a line about the exchange, with its request id and its route, tagged as by sluice_log(). In
+ * any hook. A client may cause the same line with every request, so an instance has one line a
+ * second for each level but debug; the next line then says how many were left out. */
+__attribute__((format(printf, 3, 4))) static inline void sluice_log_for(sluice_exchange *x,
+	sluice_log_level level, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	sluice_host_table->log_for(x, (int)level, fmt, ap);
+	va_end(ap);
+}
+
 /* Monotonic clock, nanoseconds; wall clock, milliseconds since 1970. Both are cheap. */
 static inline uint64_t sluice_now_ns(void)
 {

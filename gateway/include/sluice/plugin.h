@@ -123,6 +123,14 @@ typedef struct sluice_plugin {
 	 * request elsewhere; any other verdict than SLUICE_NEXT is a failure of the plugin. Called
 	 * for no request that the gateway answers itself. */
 	sluice_hook on_attempt;
+
+	/* The facts that on_request reads and cannot do without, NULL-terminated, as in `provides`:
+	 * a configuration in which no plugin before this one states one of them is refused. With
+	 * '?' in front, "?tenant": the plugin does without it, and a configuration in which a
+	 * plugin behind this one states it is accepted with a warning. What an option names
+	 * (SLUICE_T_EXPR, placeholders) need not be said: it is looked at in the same way, with a
+	 * warning. */
+	const char *const *needs;
 } sluice_plugin;
 
 /* ---- services: the host's table ------------------------------------------------------------ */
@@ -219,6 +227,11 @@ typedef struct sluice_host {
 	void (*conf_error_text)(sluice_instance *, const char *option, sluice_str text);
 	void (*conf_hint_text)(sluice_instance *, sluice_str text);
 	void (*log_text)(sluice_instance *, sluice_exchange *, int level, sluice_str text);
+	const sluice_metric *(*metric_declare)(sluice_instance *, const sluice_metric_desc *);
+	void (*metric_add)(const sluice_metric *, sluice_str value, int64_t n);
+	void (*metric_set)(const sluice_metric *, sluice_str value, int64_t n);
+	void (*metric_observe)(const sluice_metric *, sluice_str value, uint64_t v);
+	void (*log_for)(sluice_exchange *, int level, const char *fmt, va_list);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source
@@ -330,6 +343,17 @@ static inline const sluice_template *sluice_template_compile(sluice_instance *in
 	const char *option, sluice_side side, sluice_str field, sluice_str text)
 {
 	return sluice_host_table->template_compile(inst, option, (int)side, field, text);
+}
+/* In check(): declare a metric, which /metrics of the admin address shows for as long as the
+ * process runs. Its name there is sluice_plugin_PLUGIN_NAME, with '_' for '-', and its samples have
+ * the label `instance`. Instances of a plugin share a metric: all have to describe it alike, and go
+ * on doing so after a reload. A metric that was declared before is found again, and its counts go
+ * on. NULL after a mistake, which was reported; the configuration is then refused. The handle is
+ * valid for as long as the process runs. */
+static inline const sluice_metric *sluice_metric_declare(sluice_instance *inst,
+	const sluice_metric_desc *d)
+{
+	return sluice_host_table->metric_declare(inst, d);
 }
 /* Whether the template has no placeholder: *text is then its only value. Any thread. */
 static inline bool sluice_template_fixed(const sluice_template *t, sluice_str *text)

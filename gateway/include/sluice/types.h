@@ -396,6 +396,40 @@ typedef void (
 typedef void (*sluice_main_timer_fn)(sluice_instance *inst, void *conf);
 typedef sluice_str (*sluice_attr_fn)(sluice_exchange *x, void *ctx, sluice_str name);
 
+/* ---- metrics ------------------------------------------------------------------------------- */
+
+typedef struct sluice_metric sluice_metric; /* a metric of one instance */
+
+typedef enum sluice_metric_kind {
+	SLUICE_METRIC_COUNTER = 0, /* only grows; shown with `_total` behind its name */
+	/* goes up and down: the page shows the sum of what each thread counted or set */
+	SLUICE_METRIC_GAUGE,
+	SLUICE_METRIC_HISTOGRAM /* how many values were at most as large as each of the bounds */
+} sluice_metric_kind;
+
+enum {
+	SLUICE_METRIC_NAME = 64,   /* bytes of a metric's name, and of a label's */
+	SLUICE_METRIC_HELP = 256,  /* bytes of its sentence */
+	SLUICE_METRIC_BOUNDS = 32, /* of a histogram */
+	/* values of its label that are told apart for an instance; further ones count as `other` */
+	SLUICE_METRIC_VALUES = 100
+};
+
+/* What sluice_metric_declare() is told. Texts and bounds are copied. */
+typedef struct sluice_metric_desc {
+	size_t size; /* sizeof(sluice_metric_desc) */
+	sluice_metric_kind kind;
+	const char *name;  /* a-z, 0-9 and _: "lookups" is shown as sluice_plugin_PLUGIN_lookups */
+	const char *help;  /* one sentence, on one line */
+	const char *label; /* of its samples, beside `instance`; NULL: none */
+	/* of a histogram: 1 to SLUICE_METRIC_BOUNDS, each greater than the one before it */
+	const uint64_t *bounds;
+	size_t n_bounds;
+	/* What is counted, and the bounds, are divided by it when they are shown. 1000000: counted
+	 * in microseconds, shown in seconds. 0 is 1. */
+	uint64_t divisor;
+} sluice_metric_desc;
+
 typedef enum sluice_log_level {
 	SLUICE_LOG_ERROR = 0,
 	SLUICE_LOG_WARN,

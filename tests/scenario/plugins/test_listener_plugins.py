@@ -265,6 +265,6 @@ routes:
     assert code == 0
     assert 'sluice.yaml:5:9: warning: listeners[0].plugins[0]: "route" has no value here: the plugins of listener "public" run before a route is chosen' in told
     assert 'sluice.yaml:6:9: warning: listeners[0].plugins[1]: "claim:sub" has no value here: no plugin before it states it on listener "public"' in told
-    assert ('warning: routes[0].plugins[0]: "claim:sub" has no value here in requests of listener "public": no plugin before it states '
+    assert ('warning: routes[0].plugins[0]: "claim:sub" has no value here: in requests of listener "public" no plugin before it states '
             'it on route "r"') in told
     assert told.count("warning:") == 3, told

@@ -120,6 +120,7 @@ static void configuration_services(void)
 	EACH_VOID(sluice_host_table->conf_error_text(NULL, NULL, text));
 	EACH_VOID(sluice_host_table->conf_hint_text(NULL, text));
 	EACH_VOID(sluice_secret(NULL, SLUICE_SECRET_FIELD, text));
+	EACH(sluice_metric_declare(NULL, NULL));
 }
 
 static void exchange_services(void)
@@ -129,6 +130,7 @@ static void exchange_services(void)
 	size_t iter = 0;
 	EACH(sluice_get(NULL, SLUICE_I_PATH));
 	EACH(sluice_number(NULL, SLUICE_N_STATUS));
+	EACH_VOID(sluice_log_for(NULL, SLUICE_LOG_INFO, "x"));
 	EACH(sluice_field(NULL, SLUICE_REQUEST, text));
 	EACH(sluice_field_next(NULL, SLUICE_REQUEST, &iter, &pair));
 	EACH_VOID(sluice_field_set(NULL, SLUICE_REQUEST, text, text));
@@ -188,6 +190,9 @@ static void services_of_any_thread(void)
 	EACH(sluice_template_fixed(NULL, &out));
 	EACH(sluice_ip_network(text, 1, 1, NULL));
 	EACH(sluice_resume((sluice_ticket){ 0 }));
+	EACH_VOID(sluice_metric_add(NULL, text, 1));
+	EACH_VOID(sluice_metric_set(NULL, text, 1));
+	EACH_VOID(sluice_metric_observe(NULL, text, 1));
 }
 
 /* A service that is added to the table is added here. */
