@@ -10,6 +10,8 @@ enum {
 	SPARE_MAX = 128, /* blocks of each size a thread keeps for reuse: 2 MiB, and 128 KiB */
 	TAIL_MIN = 2048, /* with less room than this, a new block is read into */
 	PULLUP_MORE = 1 << 20, /* most room that is made behind a large run */
+	LEND_MIN = 4096,       /* fewer bytes that are lent are copied when they move */
+	LEND_MAX = 1 << 30,    /* most of one block */
 };
 
 /* Blocks of one size that a thread keeps for reuse. */
@@ -25,6 +27,8 @@ static struct block *block_make(size_t cap)
 	/* not zeroed: it is written before it is read */
 	struct block *b = mem_resize(NULL, 1, sizeof(*b) + cap, "struct block");
 	check(cap <= UINT32_MAX, "a block of %zu bytes", cap);
+	b->data = b->room;
+	b->loan = NULL;
 	b->cap = (uint32_t)cap;
 	return b;
 }
@@ -72,8 +76,29 @@ static struct block *block_new_small(void)
 	return block_clear(b ? b : block_make(BUF_SMALL));
 }
 
+static struct block *block_new_lent(struct loan *l, char *p, size_t n)
+{
+	struct block *b = block_clear(block_make(0));
+	b->data = p;
+	b->loan = l;
+	b->end = b->cap = (uint32_t)n; /* no room: nothing is written there */
+	l->refs++;
+	return b;
+}
+
+__attribute__((noinline)) static void block_give_back(struct block *b)
+{
+	struct loan *l = b->loan;
+	free(b);
+	loan_unref(l);
+}
+
 static void block_free(struct block *b)
 {
+	if (unlikely(b->loan)) {
+		block_give_back(b);
+		return;
+	}
 	bool kept = likely(b->cap == BUF_BLOCK) ? spares_give(&standard, b)
 						: b->cap == BUF_SMALL && spares_give(&small, b);
 	if (unlikely(!kept))
@@ -147,7 +172,9 @@ char *buf_reserve(struct buf *b, size_t min, size_t *room)
 {
 	if (!b->last || b->last->cap - b->last->end < min) {
 		buf_skip_empty(b);
-		buf_push(b, block_new(min));
+		/* the head of a frame stands between bytes that are lent */
+		bool few = b->last && b->last->loan && min <= BUF_SMALL;
+		buf_push(b, few ? block_new_small() : block_new(min));
 	}
 	*room = b->last->cap - b->last->end;
 	return b->last->data + b->last->end;
@@ -211,15 +238,27 @@ void buf_append(struct buf *b, const char *p, size_t n)
 
 void buf_keep(struct buf *b, const char *p, size_t n)
 {
-	if (!b->last && n <= BUF_SMALL)
+	if (!b->last && n && n <= BUF_SMALL)
 		buf_push(b, block_new_small());
 	buf_append(b, p, n);
+}
+
+void buf_lend(struct buf *b, struct loan *l, const char *p, size_t n)
+{
+	while (n) {
+		size_t take = n < LEND_MAX ? n : LEND_MAX;
+		/* blocks that are lent have no room, so that nobody writes there */
+		buf_push(b, block_new_lent(l, (char *)(uintptr_t)p, take));
+		b->len += take;
+		p += take;
+		n -= take;
+	}
 }
 
 void buf_settle(struct buf *b)
 {
 	struct block *at = b->first;
-	if (!at || at != b->last || at->cap == BUF_SMALL || b->len > BUF_SMALL)
+	if (!at || at != b->last || at->cap == BUF_SMALL || at->loan || b->len > BUF_SMALL)
 		return;
 	buf_init(b);
 	buf_keep(b, at->data + at->off, at->end - at->off);
@@ -230,18 +269,20 @@ bool buf_blocks_hold(const struct buf *b, size_t n)
 {
 	size_t held = 0;
 	for (const struct block *at = b->first; at && held < n; at = at->next)
-		held += at->cap;
+		held += at->loan ? 0 : at->cap;
 	return held >= n;
 }
 
 /*
  * Whether the bytes of a block are copied behind those of dst and the block is not moved: when they
  * fit into the room there, so that bytes which come in small pieces lie close together, or when the
- * block is much larger than its bytes.
+ * block is much larger than its bytes. Many bytes that are lent are not copied.
  */
 static bool block_is_emptied(const struct block *at, const struct buf *dst)
 {
 	size_t have = at->end - at->off;
+	if (unlikely(at->loan))
+		return have < LEND_MIN;
 	return (dst->last && dst->last->cap - dst->last->end >= have) ||
 		(at->cap > BUF_BLOCK && have <= BUF_BLOCK);
 }
@@ -251,7 +292,7 @@ static bool block_is_emptied(const struct block *at, const struct buf *dst)
 static void block_give(struct buf *dst, struct block *at)
 {
 	size_t have = at->end - at->off;
-	if (unlikely(dst->last && at->off && have <= at->cap / 2)) {
+	if (unlikely(dst->last && at->off && have <= at->cap / 2 && !at->loan)) {
 		memmove(at->data, at->data + at->off, have);
 		at->off = 0;
 		at->end = (uint32_t)have;
@@ -290,7 +331,10 @@ void buf_move(struct buf *dst, struct buf *src, size_t n)
 		size_t have = at->end - at->off;
 		if (n < have || block_is_emptied(at, dst)) {
 			size_t take = n < have ? n : have;
-			buf_append(dst, at->data + at->off, take);
+			if (unlikely(at->loan && take >= LEND_MIN))
+				buf_lend(dst, at->loan, at->data + at->off, take);
+			else
+				buf_append(dst, at->data + at->off, take);
 			buf_drain(src, take);
 			n -= take;
 			continue;

@@ -12,6 +12,9 @@
  * owner who drains it; pointers into it are not kept across a return to the loop. Not thread-safe;
  * blocks may be freed on another thread than they came from.
  *
+ * A block may also stand for bytes that are lent: they are only read, and when the last block of a
+ * loan is gone, its owner is told.
+ *
  * What waits in a queue takes at most twice its bytes and two blocks, however small the pieces were
  * in which it came: bytes that fit into the room of the last block are copied there.
  */
@@ -28,10 +31,21 @@ enum {
 	BUF_IOV_MAX = 16,  /* most runs one writev takes */
 };
 
+/* Bytes that queues borrow: they are sent from where they lie, and not copied. Embedded in what
+ * owns them. */
+struct loan {
+	/* No queue has bytes of it any more. On the thread that drained or freed the last; it must
+	 * not touch that queue. */
+	void (*over)(struct loan *l);
+	unsigned refs; /* blocks, and whoever else holds it; one thread's */
+};
+
 struct block {
 	struct block *next;
+	char *data;        /* its own room, or bytes that are lent */
+	struct loan *loan; /* holds those; NULL: its own */
 	uint32_t off, end, cap;
-	char data[];
+	char room[];
 };
 
 struct buf {
@@ -93,8 +107,16 @@ void buf_room(struct buf *b, size_t want, struct buf_room *room);
 void buf_room_take(struct buf *b, struct buf_room *room, size_t got);
 
 void buf_append(struct buf *b, const char *p, size_t n);
-/* The same for bytes that may wait for long, one queue for each of many requests: a few bytes in an
- * empty queue take a small block. */
+static inline void loan_unref(struct loan *l)
+{
+	if (--l->refs == 0)
+		l->over(l);
+}
+/* Add n bytes at p to the queue without copying them. They must stay as they are until l is over;
+ * l gets a reference for each block. */
+void buf_lend(struct buf *b, struct loan *l, const char *p, size_t n);
+/* buf_append() for bytes that may wait for long, one queue for each of many requests: a few bytes
+ * in an empty queue take a small block. */
 void buf_keep(struct buf *b, const char *p, size_t n);
 /* The bytes of b will wait for long: if they are few, move them from a standard block into a small
  * one. */
@@ -108,7 +130,8 @@ static inline bool buf_holds(const struct buf *b, size_t n)
 	return b->len >= n / 4 * 3 && (b->len >= n || buf_blocks_hold(b, n + BUF_BLOCK));
 }
 /* Move the first n bytes (n at most src->len) to the end of dst: whole blocks change hands; what
- * fits into the room of the last block, and the last part, is copied. */
+ * fits into the room of the last block, and the last part, is copied. Of bytes that are lent only a
+ * few are copied, so that they are given back sooner. */
 void buf_move(struct buf *dst, struct buf *src, size_t n);
 static inline void buf_move_all(struct buf *dst, struct buf *src)
 {

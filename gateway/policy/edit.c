@@ -12,6 +12,7 @@ struct run_name {
 
 struct run_edit {
 	struct run_edit *next;
+	uint32_t by; /* place of the plugin that asked for it */
 	sluice_field_op op;
 	sluice_str name, value;
 };
@@ -164,10 +165,19 @@ static struct fields *edit_target(sluice_exchange *x, sluice_side side)
 	return side == SLUICE_REQUEST ? NULL : stage_trailers(x, side);
 }
 
+/* Fields that a response has once, and that the gateway itself may have written: to add another
+ * replaces it. */
+static bool edit_stands_once(enum token t)
+{
+	return t == TOKEN_DATE || t == TOKEN_SERVER || t == TOKEN_CONTENT_TYPE;
+}
+
 void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice_str name,
 	sluice_str value)
 {
 	enum token t = token_find(name.data, name.len);
+	if (op == SLUICE_FIELD_ADD && side == SLUICE_RESPONSE && edit_stands_once(t))
+		op = SLUICE_FIELD_SET;
 	const char *why = edit_judge(side, op, t, name, value);
 	if (why) {
 		blame_caller(BLAME_CHANGE, "field %.*s %s, and is left alone", STR_ARG(name), why);
@@ -217,9 +227,21 @@ void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice
 	struct run_edit *e = arena_alloc(x->arena, sizeof(*e));
 	if (!e)
 		return;
-	*e = (struct run_edit){ .op = op, .name = name, .value = value };
+	*e = (struct run_edit){ .by = run_item(x)->place, .op = op, .name = name, .value = value };
 	*x->edits_end = e;
 	x->edits_end = &e->next;
+}
+
+void edit_forget(sluice_exchange *x, uint32_t at)
+{
+	struct run_edit **e = &x->edits;
+	while (*e) {
+		if ((*e)->by == at)
+			*e = (*e)->next;
+		else
+			e = &(*e)->next;
+	}
+	x->edits_end = e;
 }
 
 void edit_apply(sluice_exchange *x)

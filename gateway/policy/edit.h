@@ -21,5 +21,8 @@ bool edit_has(const sluice_exchange *x, sluice_str name);
 /* The exchange has a response: make the changes that were asked for before. Called again for each
  * response that replaces another. */
 void edit_apply(sluice_exchange *x);
+/* The plugin has failed: changes to a coming response that it asked for are dropped, so that the
+ * 500 that follows has none of them. at: its index in the chain. */
+void edit_forget(sluice_exchange *x, uint32_t at);
 
 #endif

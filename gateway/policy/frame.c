@@ -149,7 +149,7 @@ enum run_result frame_failed(sluice_exchange *x, struct frame *f, const char *wh
 	sluice_instance *inst = f->item->inst;
 	const char *way_on = frame_way_on(inst, x->answer.status);
 	x->decided_by = f->item->place;
-	x->answer.status = 0;
+	run_drop_answer(x);
 	series_add(inst->failures, 1);
 	blame(inst, f->call, BLAME_FAILED, "%s%s; %s%.*s, request %.*s%s", why,
 		x->arena->failed ? "; the memory of the request is spent" : "",
@@ -172,7 +172,7 @@ static enum run_result frame_answered(sluice_exchange *x, struct frame *f)
 	if (likely(f->item->inst->mode != INSTANCE_REPORT))
 		return RUN_REPLY;
 	frame_report(x, f->item, x->answer.code ? x->answer.code : "reply");
-	x->answer.status = 0;
+	run_drop_answer(x);
 	f->is_passed_over = true;
 	return RUN_NEXT;
 }

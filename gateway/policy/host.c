@@ -3,6 +3,7 @@
 
 #include "base/addr.h"
 #include "net/worker.h"
+#include "policy/answer.h"
 #include "policy/attr.h"
 #include "policy/background.h"
 #include "policy/blame.h"
@@ -189,56 +190,6 @@ static void host_refresh(sluice_exchange *x)
 	instance_refresh(host_slot(x));
 }
 
-/* Codes become a part of the document's type, the log's reason and a metric's label. */
-static bool host_is_code(const char *code)
-{
-	enum { CODE_MAX = 64 };
-	size_t n = 0;
-	while (code && n <= CODE_MAX &&
-		((code[n] >= 'a' && code[n] <= 'z') || (code[n] >= '0' && code[n] <= '9') ||
-			code[n] == '-'))
-		n++;
-	return n && n <= CODE_MAX && !code[n];
-}
-
-static sluice_verdict host_refuse(sluice_exchange *x, int status, const char *code,
-	const char *detail)
-{
-	if (!guard_hook(x, "sluice_refuse()"))
-		return SLUICE_FAIL;
-	if (status < 400 || status > 599) {
-		blame_misuse("sluice_refuse()", "the status is not 400 to 599");
-		return SLUICE_FAIL;
-	}
-	if (!host_is_code(code)) {
-		blame_misuse("sluice_refuse()",
-			"the code is not 1 to 64 of a-z, 0-9 and -; the request is refused as "
-			"\"refused\"");
-		code = "refused";
-	}
-	x->answer = (struct run_answer){ .status = status,
-		.code = code,
-		.detail = arena_str(x->arena, str_of(detail ? detail : "")) };
-	return SLUICE_REPLY;
-}
-
-static sluice_verdict host_reply(sluice_exchange *x, int status, sluice_str content_type,
-	sluice_str body)
-{
-	if (!guard_hook(x, "sluice_reply()"))
-		return SLUICE_FAIL;
-	if (status < 200 || status > 599 || !str_is_field_value(content_type)) {
-		blame_misuse("sluice_reply()",
-			status < 200 || status > 599 ? "the status is not 200 to 599"
-						     : "the content type is no value of a field");
-		return SLUICE_FAIL;
-	}
-	x->answer = (struct run_answer){ .status = status,
-		.content_type = arena_str(x->arena, content_type),
-		.body = arena_str(x->arena, body) };
-	return x->answer.body.data ? SLUICE_REPLY : SLUICE_FAIL;
-}
-
 /* ---- services of other files, guarded ------------------------------------------------------ */
 
 static sluice_reading host_expr_read(sluice_exchange *x, const sluice_expr *e, sluice_str *out)
@@ -301,7 +252,7 @@ static void host_note(sluice_exchange *x, const char *code)
 {
 	if (!guard_hook(x, "sluice_note()"))
 		return;
-	if (host_is_code(code))
+	if (answer_is_code(code))
 		frame_note(x, code);
 	else
 		blame_misuse("sluice_note()", "the code is not 1 to 64 of a-z, 0-9 and -");
@@ -387,8 +338,8 @@ const sluice_host host_table = {
 	.attr = host_attr,
 	.attr_provide = host_attr_provide,
 	.note = host_note,
-	.refuse = host_refuse,
-	.reply = host_reply,
+	.refuse = answer_refuse,
+	.reply = answer_reply,
 	.await_publish = host_await_publish,
 	.sleep = host_sleep,
 	.fetch = host_fetch,
@@ -437,4 +388,6 @@ const sluice_host host_table = {
 	.metric_set = host_metric_set,
 	.metric_observe = host_metric_observe,
 	.log_for = host_log_for,
+	.answer_with = answer_with,
+	.body_wait = host_body_wait,
 };

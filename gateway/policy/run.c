@@ -137,7 +137,7 @@ enum run_result run_response(sluice_exchange *x)
 		return RUN_NEXT;
 	x->phase = RUN_RESPONSE;
 	x->at = x->response_start < x->reached ? x->response_start : x->reached;
-	x->answer.status = 0;
+	run_drop_answer(x);
 	return run_walk_response(x);
 }
 
@@ -168,7 +168,7 @@ void run_resume(sluice_exchange *x, sluice_verdict v)
 	enum run_result r = frame_leave(x, v);
 	if (r == RUN_NEXT)
 		r = run_go_on(x, f);
-	if (r != RUN_WAIT)
+	if (r != RUN_WAIT || unlikely(x->waits_for_body))
 		x->on_resumed(x, r);
 }
 
@@ -201,6 +201,7 @@ static void run_cleanups(sluice_exchange *x)
 void run_complete(sluice_exchange *x)
 {
 	run_cancel(x);
+	run_drop_answer(x);
 	stages_fini(x);
 	x->phase = RUN_COMPLETE;
 	for (x->at = 0; x->at < x->reached; x->at++) {

@@ -8,6 +8,7 @@
 #include "http/handler.h"
 #include "policy/frame.h"
 #include "policy/instance.h"
+#include "policy/lent.h"
 #include "policy/timeline.h"
 #include "route/pattern.h"
 
@@ -32,10 +33,12 @@ struct chain {
 
 /* An answer a plugin gave. */
 struct run_answer {
-	int status;
+	int status;       /* 0: there is none */
 	const char *code; /* of a problem document; NULL: the plugin's own body */
 	sluice_str detail;
 	sluice_str content_type, body;
+	sluice_pairs headers; /* in the arena; checked */
+	struct lent *lent;    /* owned; the body is lent; NULL: it lies in the arena */
 };
 
 struct run_wait;
@@ -77,6 +80,7 @@ struct sluice_exchange {
 	/* the authority of the client's request, once a plugin has set another; data NULL before */
 	sluice_str asked_authority;
 	const struct run_asked *asked; /* in the arena; NULL: the target is the client's */
+	/* A parked hook has decided. RUN_WAIT: another one is parked, and x->waits_for_body. */
 	void (*on_resumed)(sluice_exchange *x, enum run_result r);
 
 	/* the walk over the chain: its phase, and the plugin where it stands */
@@ -95,6 +99,8 @@ struct sluice_exchange {
 	struct frame walk_frame; /* of the walk's hooks; those of bodies are in their stages */
 	struct timeline *timeline;            /* in the arena; NULL: not kept */
 	bool te_trailers;                     /* a plugin has set `te: trailers` */
+	bool waits_for_body;                  /* a request hook is parked until it is here */
+	bool head_sent;                       /* the head of the final response has gone */
 	const struct path_captures *captures; /* of the route's path; NULL: none */
 	/* by enum sluice_side: stages of the body; NULL: it passes unchanged */
 	struct stages *stages[2];
@@ -136,6 +142,14 @@ void run_complete(sluice_exchange *x);
 
 /* The wait of a parked hook has ended, and its callback returned v: go on from there. */
 void run_resume(sluice_exchange *x, sluice_verdict v);
+
+/* Forget the answer, and give its body back. */
+static inline void run_drop_answer(sluice_exchange *x)
+{
+	if (unlikely(x->answer.lent))
+		lent_drop(&x->answer.lent);
+	x->answer.status = 0;
+}
 
 /* Call fn(arg) when the exchange ends, in a frame of the plugin that runs now. False: no memory. */
 bool run_cleanup(sluice_exchange *x, void (*fn)(void *arg), void *arg);

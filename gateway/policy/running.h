@@ -51,6 +51,26 @@ static inline void running_clear_main(const sluice_instance *inst)
 		running_clear(inst->policy->main);
 }
 
+/* What ran on a worker when another call began within it. */
+struct running_call_before {
+	uintptr_t word;
+	const void *running_for;
+};
+/* A call that belongs to no exchange, and may begin while other code of plugins runs. */
+static inline struct running_call_before running_begin(struct worker *w,
+	const sluice_instance *inst, unsigned call)
+{
+	struct running_call_before was = { atomic_load_explicit(&w->running, memory_order_relaxed),
+		w->running_for };
+	running_set(w, inst, call, NULL);
+	return was;
+}
+static inline void running_end(struct worker *w, struct running_call_before was)
+{
+	w->running_for = was.running_for;
+	atomic_store_explicit(&w->running, was.word, memory_order_relaxed);
+}
+
 enum { RUNNING_TEXT = 256 };
 /* `plugin instance "NAME" (PLUGIN) in on_request`; call: enum run_phase or enum running_call. */
 void running_name(const sluice_instance *inst, unsigned call, char out[RUNNING_TEXT]);

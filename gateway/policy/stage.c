@@ -62,40 +62,81 @@ static const char *stage_refused(const sluice_exchange *x, int side, const sluic
 	return plan_is_sound(plan) ? NULL : "the plan cannot be";
 }
 
-bool stage_want(sluice_exchange *x, int side, const sluice_body_plan *plan)
+/* The stage of the plugin at that place, which is made if need be. A row that has run already is
+ * continued: what left it is the new stage's. NULL: no memory. */
+static struct stage *stage_at(sluice_exchange *x, struct stages *row, uint32_t place)
 {
-	if (!guard_hook(x, "sluice_body_want()"))
-		return false;
-	uint32_t place = run_item(x)->place;
-	const char *why = stage_refused(x, side, plan);
-	if (why) {
-		blame_misuse("sluice_body_want()", why);
-		return false;
-	}
-	struct stages *row = stages_of(x, side);
-	struct stage **at = row ? &row->first : NULL, *s = NULL;
-	while (row && *at && stage_is_before(*at, place))
+	struct stage **at = &row->first;
+	while (*at && stage_is_before(*at, place))
 		at = &(*at)->next;
-	if (row && *at && (*at)->at == place)
-		s = *at;
-	else if (row)
-		s = arena_zalloc(x->arena, sizeof(*s));
+	if (*at && (*at)->at == place)
+		return *at;
+	struct stage *s = arena_zalloc(x->arena, sizeof(*s));
 	if (!s)
-		return false;
-	if (s != *at) {
-		s->row = row;
-		s->at = place;
-		s->next = *at;
-		s->early = x->frame->call == RUN_REQUEST;
-		buf_init(&s->in);
-		*at = s;
+		return NULL;
+	s->row = row;
+	s->at = place;
+	s->next = *at;
+	s->early = x->frame->call == RUN_REQUEST;
+	buf_init(&s->in);
+	if (!s->next) {
+		buf_move_all(&s->in, &row->out);
+		s->eof = row->done;
+		row->done = false;
+	}
+	*at = s;
+	return s;
+}
+
+/* NULL: no memory, or a hook of the plugin has decided about this body already. */
+static struct stage *stage_plan(sluice_exchange *x, int side, const sluice_body_plan *plan,
+	const char *service)
+{
+	struct stages *row = stages_of(x, side);
+	struct stage *s = row ? stage_at(x, row, run_item(x)->place) : NULL;
+	if (!s)
+		return NULL;
+	x->stages[side] = row;
+	if (s->state != STAGE_HOOKED || s->frame.state != FRAME_IDLE) {
+		blame_misuse(service, "the plugin has decided about this body");
+		return NULL;
 	}
 	s->mode = (uint8_t)plan->mode;
 	s->over = (uint8_t)plan->over;
 	s->max = plan->max;
 	/* a plugin that only reports sees the body, which goes on by itself */
 	s->read_only = plan->read_only || run_item(x)->inst->mode == INSTANCE_REPORT;
-	x->stages[side] = row;
+	return s;
+}
+
+bool stage_want(sluice_exchange *x, int side, const sluice_body_plan *plan)
+{
+	static const char service[] = "sluice_body_want()";
+	if (!guard_hook(x, service))
+		return false;
+	const char *why = stage_refused(x, side, plan);
+	if (why) {
+		blame_misuse(service, why);
+		return false;
+	}
+	struct stage *s = stage_plan(x, side, plan, service);
+	if (s)
+		s->hook = stage_hook(run_item(x)->plugin, side);
+	return s != NULL;
+}
+
+bool stage_wait(sluice_exchange *x, const sluice_body_plan *plan, sluice_body_hook then,
+	const char *service)
+{
+	if (!guard_given(plan, service, "the plan is NULL"))
+		return false;
+	if (!plan_is_sound(plan) || plan->mode != SLUICE_BODY_BUFFER)
+		return guard_refuse(service, "the plan cannot be");
+	struct stage *s = stage_plan(x, SLUICE_REQUEST, plan, service);
+	if (!s)
+		return false;
+	s->hook = then;
+	s->waits = true;
 	return true;
 }
 
@@ -139,11 +180,13 @@ static enum stage_change stage_for_change(sluice_exchange *x, const char *servic
 		return STAGE_REFUSES;
 	struct stage *s = x->frame->stage;
 	*out = s;
-	if (s && !s->read_only)
+	if (s && !s->read_only && s->state == STAGE_HOOKED)
 		return STAGE_CHANGES;
 	if (!s || run_item(x)->inst->mode != INSTANCE_REPORT) {
 		blame_misuse(service,
-			s ? "the plugin asked only to read this body" : "no hook on a body runs");
+			!s                     ? "no hook on a body runs"
+				: s->read_only ? "the plugin asked only to read this body"
+					       : "the body goes on unseen");
 		return STAGE_REFUSES;
 	}
 	if (is_one)
@@ -194,7 +237,8 @@ bool stage_write(sluice_exchange *x, sluice_str bytes)
 	}
 	stage_flush(s, 0);
 	buf_append(stage_out(s), bytes.data, bytes.len);
-	s->room = stage_has_room(s) ? STAGE_ROOM : STAGE_FULL;
+	/* a request hook decides in one call: what it writes waits with the head */
+	s->room = s->waits || stage_has_room(s) ? STAGE_ROOM : STAGE_FULL;
 	return s->room == STAGE_ROOM;
 }
 
@@ -252,7 +296,8 @@ static const char *stage_failure(const struct stage *s)
 /* From here on bytes pass without the hook; those that it holds go first. */
 static enum run_result stage_open(struct stage *s)
 {
-	stage_set_state(s, STAGE_OPEN);
+	if (s->state != STAGE_OPEN) /* else the body was unseen */
+		stage_set_state(s, STAGE_OPEN);
 	s->room = STAGE_ROOM;
 	s->left = 0;
 	return RUN_NEXT;
@@ -283,25 +328,30 @@ static enum run_result stage_called(sluice_exchange *x, struct stage *s)
 static enum run_result stage_call(sluice_exchange *x, struct stage *s)
 {
 	const struct chain_item *item = &x->chain->v[s->at];
-	sluice_body_hook hook = stage_hook(item->plugin, s->row->side);
-	sluice_str data = stage_window(s);
+	bool unseen = s->state == STAGE_UNSEEN;
+	sluice_str data = unseen ? STR_NONE : stage_window(s);
 
+	if (unseen)
+		stage_set_state(s, STAGE_OPEN);
 	s->data = data.data;
 	s->shown = data.len;
 	s->taken = s->pending = 0;
 	s->written = 0;
 	s->room = STAGE_ROOM;
-	s->ending = s->eof && data.len == s->in.len;
-	x->answer.status = 0;
+	s->ending = !unseen && s->eof && data.len == s->in.len;
+	run_drop_answer(x);
 	s->frame.item = item;
 	s->frame.stage = s;
 	s->frame.is_passed_over = false;
-	s->frame.call = s->row->side == SLUICE_REQUEST ? RUN_REQUEST_BODY : RUN_RESPONSE_BODY;
+	s->frame.call = s->waits                 ? RUN_REQUEST
+		: s->row->side == SLUICE_REQUEST ? RUN_REQUEST_BODY
+						 : RUN_RESPONSE_BODY;
 	/* a hook that streams cannot wait, nor can one that runs while another is parked (a
-	 * response hook may wait while the request's body goes on) */
-	s->frame.may_wait = s->mode == SLUICE_BODY_BUFFER && !s->left && !x->frame;
+	 * response hook may wait while the request's body goes on), unless that waits for it */
+	s->frame.may_wait = s->mode == SLUICE_BODY_BUFFER && !s->left &&
+		(!x->frame || x->waits_for_body);
 	frame_enter(x, &s->frame);
-	sluice_verdict v = hook(x, item->conf, data.len ? data : STR(""), s->ending);
+	sluice_verdict v = s->hook(x, item->conf, data.len || unseen ? data : STR(""), s->ending);
 	enum run_result r = frame_leave(x, v);
 	return r == RUN_NEXT ? stage_called(x, s) : r;
 }
@@ -330,14 +380,22 @@ static enum run_result stage_over(sluice_exchange *x, struct stage *s)
 		return RUN_OVER;
 	}
 	frame_note_of(x, item, "body-unseen");
-	return stage_open(s);
+	if (!s->waits)
+		return stage_open(s);
+	stage_set_state(s, STAGE_UNSEEN); /* on_request decides without it */
+	s->left = 0;
+	return RUN_NEXT;
 }
 
 /* ---- running a row ------------------------------------------------------------------------- */
 
 static bool stage_can_run(const struct stage *s)
 {
-	if (s->state == STAGE_DONE || s->frame.state == FRAME_PARKED || !stage_has_room(s))
+	if (s->state == STAGE_DONE || s->frame.state == FRAME_PARKED)
+		return false;
+	if (s->state == STAGE_UNSEEN)
+		return true;
+	if (!stage_has_room(s))
 		return false;
 	if (s->eof)
 		return true;
@@ -352,7 +410,7 @@ static enum run_result stage_run(sluice_exchange *x, struct stage *s)
 {
 	if (s->state == STAGE_HOOKED && s->mode == SLUICE_BODY_BUFFER && s->in.len > s->max)
 		return stage_over(x, s);
-	if (s->state == STAGE_HOOKED)
+	if (s->state == STAGE_HOOKED || s->state == STAGE_UNSEEN)
 		return stage_call(x, s);
 	buf_move_all(stage_out(s), &s->in);
 	if (s->eof)
@@ -386,7 +444,8 @@ enum run_result stages_expect(sluice_exchange *x, struct stages *row, uint64_t l
 	if (length == STAGE_LENGTH_UNKNOWN)
 		return RUN_NEXT;
 	for (; s; s = s->next) {
-		bool over = s->mode == SLUICE_BODY_BUFFER && length > s->max;
+		bool over = s->state == STAGE_HOOKED && s->mode == SLUICE_BODY_BUFFER &&
+			length > s->max;
 		if (over && stage_over(x, s) == RUN_OVER)
 			return RUN_OVER;
 		if (!over && !s->read_only)
@@ -408,9 +467,16 @@ void stages_end(struct stages *row, const struct fields *trailers)
 	row->first->eof = true;
 }
 
+bool stages_have_end(const struct stages *row)
+{
+	return row->first->eof;
+}
+
 bool stages_hold(const struct stages *row)
 {
 	for (const struct stage *s = row->first; s; s = s->next) {
+		if (s->state == STAGE_UNSEEN)
+			return true;
 		if (s->mode == SLUICE_BODY_BUFFER && s->state == STAGE_HOOKED &&
 			s->room != STAGE_FULL)
 			return true;
@@ -421,7 +487,8 @@ bool stages_hold(const struct stages *row)
 bool stages_change(const struct stages *row)
 {
 	for (const struct stage *s = row->first; s; s = s->next) {
-		if (!s->read_only && s->state != STAGE_OPEN)
+		bool sees = s->state == STAGE_HOOKED || s->state == STAGE_DONE;
+		if (sees && !s->read_only)
 			return true;
 	}
 	return false;

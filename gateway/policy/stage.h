@@ -22,6 +22,7 @@ enum {
 
 enum stage_state {
 	STAGE_HOOKED, /* bytes are shown to the hook */
+	STAGE_UNSEEN, /* there are too many bytes, and the hook is to be told so */
 	STAGE_OPEN,   /* bytes pass without the hook */
 	STAGE_DONE,   /* all bytes have left */
 };
@@ -37,6 +38,7 @@ enum stage_room {
 struct stage {
 	struct stage *next; /* towards the receiver; NULL: the last */
 	struct stages *row;
+	sluice_body_hook hook;
 	struct frame frame; /* of its hook */
 	struct buf in;      /* owned: bytes that have come and were not taken off yet */
 	uint64_t max;
@@ -54,6 +56,7 @@ struct stage {
 	bool early;  /* the plugin asked before there was a response, for whatever response comes */
 	bool ending; /* the hook is called with `end` */
 	bool eof;    /* no more bytes come */
+	bool waits;  /* of sluice_body_wait(): on_request goes on when it has decided */
 };
 
 struct stages {
@@ -76,6 +79,8 @@ void stages_end(struct stages *row, const struct fields *trailers);
 /* Run all stages that can run: RUN_NEXT when none can for now, RUN_WAIT when one is parked, else
  * x->decided_by says which plugin decided. */
 enum run_result stages_run(sluice_exchange *x, struct stages *row);
+/* Whether the row was told that the body has ended. */
+bool stages_have_end(const struct stages *row);
 /* Whether the head is held, because a stage has not decided yet. */
 bool stages_hold(const struct stages *row);
 /* Whether a stage may change the body, so that its length is not known. */
@@ -96,6 +101,10 @@ enum run_result stage_hurried(sluice_exchange *x);
 struct fields *stage_trailers(sluice_exchange *x, sluice_side side);
 /* The request's trailers as far as the row has them; NULL: no plugin works on its body. */
 struct fields *stage_request_trailers(sluice_exchange *x);
+
+/* A request hook waits for the body, which `then` is shown: the stage of the running plugin. */
+bool stage_wait(sluice_exchange *x, const sluice_body_plan *plan, sluice_body_hook then,
+	const char *service);
 
 /* For the host table. */
 bool stage_want(sluice_exchange *x, int side, const sluice_body_plan *plan);

@@ -9,12 +9,13 @@
 #include "base/stat.h"
 #include "policy/blame.h"
 #include "policy/guard.h"
+#include "policy/stage.h"
 #include "policy/ticket.h"
 #include "store/store.h"
 #include "tls/client.h"
 #include "upstream/fetch.h"
 
-enum wait_kind { WAIT_SLEEP, WAIT_PUBLISH, WAIT_TICKET, WAIT_FETCH, WAIT_STORE };
+enum wait_kind { WAIT_SLEEP, WAIT_PUBLISH, WAIT_TICKET, WAIT_FETCH, WAIT_STORE, WAIT_BODY };
 enum { WAIT_MAX_MS = 600 * 1000 };
 
 struct run_wait {
@@ -48,6 +49,7 @@ static const struct {
 	[WAIT_TICKET] = { "a ticket", "sluice_park()" },
 	[WAIT_FETCH] = { "a fetch", "sluice_fetch()" },
 	[WAIT_STORE] = { "a store", "a call of a store" },
+	[WAIT_BODY] = { "the body of the request", "sluice_body_wait()" },
 };
 
 /* Whether x can be parked now. */
@@ -92,6 +94,8 @@ static void wait_end(struct run_wait *w)
 	list_del(&w->waiter.link);
 	if (w->kind == WAIT_TICKET)
 		(void)parked_leave(&w->parked);
+	if (w->kind == WAIT_BODY)
+		w->x->waits_for_body = false;
 	w->frame->wait = NULL;
 	if (!MEMORY_IS_WATCHED)
 		w->x->spare_wait = w;
@@ -209,6 +213,35 @@ sluice_verdict host_park(sluice_exchange *x, uint64_t timeout_ms, sluice_ticket 
 	w->then.park = then;
 	wait_set_timer(w, timeout_ms);
 	return SLUICE_WAIT;
+}
+
+/* ---- the body ------------------------------------------------------------------------------ */
+
+sluice_verdict host_body_wait(sluice_exchange *x, const sluice_body_plan *plan,
+	sluice_body_hook then)
+{
+	const char *service = wait_names[WAIT_BODY].call;
+	if (!guard_hook(x, service))
+		return SLUICE_FAIL;
+	if (x->frame->call != RUN_REQUEST || x->frame->stage) {
+		blame_misuse(service, "it is for on_request");
+		return SLUICE_FAIL;
+	}
+	struct run_wait *w = wait_new(x, WAIT_BODY, then);
+	if (!w)
+		return SLUICE_FAIL;
+	if (!stage_wait(x, plan, then, service)) {
+		wait_end(w);
+		return SLUICE_FAIL;
+	}
+	x->waits_for_body = true;
+	return SLUICE_WAIT;
+}
+
+void wait_body_came(sluice_exchange *x)
+{
+	(void)wait_wake(container_of(x->frame->wait, struct run_wait, wait));
+	run_resume(x, SLUICE_NEXT);
 }
 
 /* ---- fetch --------------------------------------------------------------------------------- */

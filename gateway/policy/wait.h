@@ -19,4 +19,11 @@ sluice_verdict host_store_eval(sluice_exchange *x, const sluice_store *s,
 sluice_verdict host_store_command(sluice_exchange *x, const sluice_store *s, const sluice_str *argv,
 	size_t argc, uint64_t timeout_ms, sluice_store_fn then);
 
+sluice_verdict host_body_wait(sluice_exchange *x, const sluice_body_plan *plan,
+	sluice_body_hook then);
+
+/* x->waits_for_body, and the hooks on the body have decided: the request hook that waits for them
+ * goes on. on_resumed follows. */
+void wait_body_came(sluice_exchange *x);
+
 #endif

@@ -2,8 +2,9 @@
 #include "proxy/exchange.h"
 
 #include "base/log.h"
-#include "policy/blame.h"
+#include "policy/edit.h"
 #include "policy/stage.h"
+#include "policy/wait.h"
 #include "proxy/fields.h"
 #include "proxy/forward.h"
 #include "proxy/forwarded_fields.h"
@@ -17,6 +18,13 @@ static void exchange_run_response(struct exchange *x);
 static void exchange_after_listener_hooks(struct exchange *x, enum run_result r);
 
 /* ---- sending the response ------------------------------------------------------------------ */
+
+/* The final head goes to the client now. */
+static void exchange_note_head(struct exchange *x)
+{
+	x->status = x->px.response->status;
+	x->px.head_sent = true;
+}
 
 /* All of the response was passed on, but for its trailers. Both messages are through, or the rest
  * of the request is not wanted any more. */
@@ -37,15 +45,11 @@ static void exchange_send_answer(struct exchange *x)
 {
 	struct client *c = x->px.client;
 	struct response_head *h = x->px.response;
-	struct buf body;
-	x->status = h->status;
+	exchange_note_head(x);
 	exchange_set_state(x, EXCHANGE_ANSWER);
 	c->ops->head(c, h);
-	if (h->body == BODY_LENGTH) {
-		buf_init(&body);
-		buf_append(&body, x->answer_body.data, x->answer_body.len);
-		(void)lane_put(&x->to_client, &body);
-	}
+	if (h->body == BODY_LENGTH)
+		(void)lane_put(&x->to_client, &x->answer_body);
 	exchange_finish_response(x);
 }
 
@@ -76,6 +80,13 @@ static void exchange_answer(struct exchange *x, struct response_head *h)
 static void exchange_refuse(struct exchange *x, int err)
 {
 	exchange_answer(x, respond_error(x, err));
+}
+
+/* The plugin that decided has failed. */
+static void exchange_refuse_failed(struct exchange *x)
+{
+	edit_forget(&x->px, x->px.decided_by);
+	exchange_refuse(x, ERR_PLUGIN_FAILED);
 }
 
 static void exchange_answer_or_refuse(struct exchange *x, struct response_head *h)
@@ -134,15 +145,12 @@ static void exchange_on_stage_failed(struct lane *l, enum run_result r)
 		x->px.phase = RUN_NONE;
 		if (r == RUN_REPLY)
 			exchange_answer_or_refuse(x, respond_plugin(x));
+		else if (r == RUN_FAIL)
+			exchange_refuse_failed(x);
 		else
 			exchange_refuse(x, err);
 		return;
 	}
-	if (r == RUN_REPLY)
-		blame(x->px.chain->v[x->px.decided_by].inst,
-			request ? RUN_REQUEST_BODY : RUN_RESPONSE_BODY, BLAME_FAILED,
-			"it answers (%s) when a response is under way, which is broken off",
-			x->px.answer.code ? x->px.answer.code : "with a body");
 	exchange_break_off(x, err);
 }
 
@@ -152,12 +160,13 @@ static void exchange_on_stage_failed(struct lane *l, enum run_result r)
 static void exchange_send_response(struct exchange *x)
 {
 	struct client *c = x->px.client;
-	x->status = x->px.response->status;
+	exchange_note_head(x);
 	if (x->status == 101) {
 		if (tunnel_begin(x) == 0)
 			return;
 		exchange_leave_upstream(x, 0);
 		x->status = 0;
+		x->px.head_sent = false;
 		exchange_refuse(x, ERR_NO_MEMORY);
 		return;
 	}
@@ -193,13 +202,10 @@ static bool exchange_stage_response(struct exchange *x)
 	exchange_set_state(x, EXCHANGE_RESPONSE_BODY);
 	x->px.phase = RUN_NONE;
 	x->px.response_start = UINT32_MAX;
-	if (x->own_answer) {
-		struct buf body;
-		buf_init(&body);
-		buf_append(&body, x->answer_body.data, x->answer_body.len);
-		stages_feed(row, &body);
-	}
-	staged_begin(&x->to_client, response_length(x));
+	uint64_t length = response_length(x);
+	if (x->own_answer)
+		stages_feed(row, &x->answer_body);
+	staged_begin(&x->to_client, length);
 	return true;
 }
 
@@ -214,7 +220,10 @@ static void exchange_after_response_hooks(struct exchange *x, enum run_result r)
 		exchange_answer_or_refuse(x, respond_plugin(x));
 	} else if (r == RUN_FAIL || x->px.arena->failed) {
 		exchange_leave_upstream(x, 0);
-		exchange_refuse(x, r == RUN_FAIL ? ERR_PLUGIN_FAILED : ERR_NO_MEMORY);
+		if (r == RUN_FAIL)
+			exchange_refuse_failed(x);
+		else
+			exchange_refuse(x, ERR_NO_MEMORY);
 	} else if (unlikely(x->px.stages[SLUICE_RESPONSE]) && exchange_stage_response(x)) {
 		return;
 	} else if (x->own_answer) {
@@ -261,7 +270,7 @@ static void exchange_go_on(struct exchange *x)
 		exchange_refuse(x, err);
 }
 
-/* Plugins work on its body: it goes on when its head may. */
+/* Plugins work on its body: it goes on when its head may. Or a request hook waits for the body. */
 static void exchange_stage_request(struct exchange *x)
 {
 	const struct request_head *h = x->px.request;
@@ -271,6 +280,7 @@ static void exchange_stage_request(struct exchange *x)
 	exchange_set_state(x, EXCHANGE_REQUEST_BODY);
 	if (x->px.upstream < 0 && !stages_hold(x->px.stages[SLUICE_REQUEST])) {
 		stages_forget(&x->px, SLUICE_REQUEST); /* nobody reads it */
+		x->to_upstream.way = NULL;
 		exchange_go_on(x);
 		return;
 	}
@@ -279,12 +289,15 @@ static void exchange_stage_request(struct exchange *x)
 
 static void exchange_after_request_hooks(struct exchange *x, enum run_result r)
 {
-	if (r == RUN_WAIT)
+	if (r == RUN_WAIT) {
+		if (unlikely(x->px.waits_for_body))
+			exchange_stage_request(x);
 		return;
+	}
 	if (r == RUN_REPLY)
 		exchange_answer_or_refuse(x, respond_plugin(x));
 	else if (r == RUN_FAIL)
-		exchange_refuse(x, ERR_PLUGIN_FAILED);
+		exchange_refuse_failed(x);
 	else if (unlikely(x->px.stages[SLUICE_REQUEST]))
 		exchange_stage_request(x);
 	else
@@ -299,12 +312,18 @@ static void exchange_on_gathered(struct lane *l)
 	struct response_head *h = x->px.response;
 	struct client *c = x->px.client;
 	if (l->side == SLUICE_REQUEST) {
-		lane_hold(l, HOLD_SINK); /* until a server takes it */
+		lane_hold(l, HOLD_SINK);    /* until a server takes it */
+		if (x->px.waits_for_body) { /* the plugins behind have not run yet */
+			exchange_set_state(x,
+				x->route ? EXCHANGE_REQUEST_HOOKS : EXCHANGE_LISTENER_HOOKS);
+			wait_body_came(&x->px);
+			return;
+		}
 		buf_move_all(&x->kept, &x->px.stages[SLUICE_REQUEST]->out);
 		exchange_go_on(x);
 		return;
 	}
-	x->status = h->status;
+	exchange_note_head(x);
 	staged_frame_response(l, h);
 	exchange_set_state(x, EXCHANGE_STREAM);
 	c->ops->head(c, h);
@@ -502,6 +521,9 @@ static void exchange_route_behind(struct exchange *x)
 	}
 	if (!exchange_choose_route(x))
 		return;
+	if (x->px.stages[SLUICE_REQUEST]) /* a plugin has waited for them, before there was a route
+					   */
+		(void)fields_request_trailers(x, &x->px.stages[SLUICE_REQUEST]->trailers);
 	if (upstream_name.len) {
 		x->px.upstream = upstream;
 		x->px.upstream_name = upstream_name;
@@ -514,12 +536,15 @@ static void exchange_route_behind(struct exchange *x)
 
 static void exchange_after_listener_hooks(struct exchange *x, enum run_result r)
 {
-	if (r == RUN_WAIT)
+	if (r == RUN_WAIT) {
+		if (unlikely(x->px.waits_for_body))
+			exchange_stage_request(x);
 		return;
+	}
 	if (r == RUN_REPLY)
 		exchange_answer_or_refuse(x, respond_plugin(x));
 	else if (r == RUN_FAIL)
-		exchange_refuse(x, ERR_PLUGIN_FAILED);
+		exchange_refuse_failed(x);
 	else
 		exchange_route_behind(x);
 }

@@ -83,7 +83,7 @@ struct exchange {
 	/* of the request's body: passed on once, and handed back; or kept until the head could go
 	 */
 	struct buf kept;
-	sluice_str answer_body; /* of an answer of our own */
+	struct buf answer_body; /* owned: of an answer of our own */
 	sluice_str allow;       /* of a 405 */
 	/* what a trusted proxy says that the client asked for; empty: nothing */
 	sluice_str told_host;

@@ -103,6 +103,7 @@ static void exchange_complete(struct turn_hook *h)
 		p->on_complete(p, x);
 	upstream_call_fini(&x->call);
 	buf_fini(&x->kept);
+	buf_fini(&x->answer_body);
 	p->active--;
 	list_del(&x->at);
 	c->ops->finish(c);

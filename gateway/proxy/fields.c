@@ -170,7 +170,9 @@ static bool trailer_passes(const struct exchange *x, const struct field *f)
 {
 	if ((f->flags & (FIELD_DROP | FIELD_EDGE | FIELD_TWIN)) || edit_has(&x->px, field_name(f)))
 		return false;
-	return x->grpc || trailer_is_listed(x->route->conf->request_trailers, field_name(f));
+	/* without a route they are kept until there is one */
+	return x->grpc || !x->route ||
+		trailer_is_listed(x->route->conf->request_trailers, field_name(f));
 }
 
 const struct fields *fields_request_trailers(const struct exchange *x,
@@ -222,10 +224,11 @@ int fields_for_client(struct exchange *x, struct response_head *h)
 		/* RFC 9110 6.6.1 */
 		return fields_find(&h->fields, TOKEN_DATE) ? 0 : fields_add_date(&h->fields, a);
 	}
-	int err = fields_add_date(&h->fields, a);
-	if (!err)
+	/* a plugin's answer may have them */
+	int err = fields_find(&h->fields, TOKEN_DATE) ? 0 : fields_add_date(&h->fields, a);
+	if (!err && !fields_find(&h->fields, TOKEN_SERVER))
 		err = fields_add(&h->fields, a, STR("Server"), STR("sluice"));
-	if (!err && x->px.request_id.len)
+	if (!err && x->px.request_id.len && !fields_find(&h->fields, TOKEN_X_REQUEST_ID))
 		err = fields_add(&h->fields, a, STR("X-Request-ID"), x->px.request_id);
 	return err;
 }

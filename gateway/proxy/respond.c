@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "http1/write.h"
+#include "policy/answer.h"
 #include "policy/template.h"
 #include "proxy/exchange.h"
 #include "proxy/fields.h"
@@ -27,21 +28,26 @@ static sluice_str respond_retry_after(const struct exchange *x)
 	}
 }
 
-/* A head for a body of our own. NULL when the exchange's memory is spent. */
+/* A head for what is in x->answer_body; type may be empty. Its fields are those of fields, to which
+ * the gateway's are added. NULL when the exchange's memory is spent. */
 static struct response_head *respond_head(struct exchange *x, int status, sluice_str type,
-	sluice_str body)
+	const struct fields *fields)
 {
 	struct arena *a = x->px.arena;
 	struct response_head *h = arena_zalloc(a, sizeof(*h));
 	if (!h)
 		return NULL;
+	if (fields)
+		h->fields = *fields;
 	h->status = (uint16_t)status;
 	h->version = 11;
 	h->keep_alive = true;
-	h->body_length = body.len;
+	h->body_length = x->answer_body.len;
 	h->has_length = response_may_have_body(METHOD_GET, status);
 	h->body = response_may_have_body((enum method)x->px.request->method, status) ? BODY_LENGTH
 										     : BODY_NONE;
+	if (h->body == BODY_NONE)
+		buf_fini(&x->answer_body); /* its length is said, and no more */
 	int err = type.len ? fields_add(&h->fields, a, STR("Content-Type"), type) : 0;
 	if (!err && x->allow.len)
 		err = fields_add(&h->fields, a, STR("Allow"), x->allow);
@@ -50,8 +56,16 @@ static struct response_head *respond_head(struct exchange *x, int status, sluice
 		err = fields_add(&h->fields, a, STR("Retry-After"), retry_after);
 	if (!err)
 		err = fields_for_client(x, h);
-	x->answer_body = body;
 	return err ? NULL : h;
+}
+
+/* The same for a body that is copied. */
+static struct response_head *respond_text(struct exchange *x, int status, sluice_str type,
+	sluice_str body)
+{
+	buf_fini(&x->answer_body);
+	buf_keep(&x->answer_body, body.data, body.len);
+	return respond_head(x, status, type, NULL);
 }
 
 static sluice_str respond_problem(struct exchange *x, int status, const char *code,
@@ -84,7 +98,7 @@ static struct response_head *respond_refusal(struct exchange *x, int status, con
 	if (x->px.te_trailers && !x->grpc) /* a plugin may have made a call of it */
 		grpc_begin(x);
 	if (x->grpc) {
-		struct response_head *h = respond_head(x, 200, STR("application/grpc"), STR_NONE);
+		struct response_head *h = respond_text(x, 200, STR("application/grpc"), STR_NONE);
 		return h &&
 				grpc_refuse(x, h, status, str_of(code),
 					detail.len ? detail : title) == 0
@@ -92,7 +106,7 @@ static struct response_head *respond_refusal(struct exchange *x, int status, con
 			: NULL;
 	}
 	sluice_str body = respond_problem(x, status, code, title, detail);
-	return body.data ? respond_head(x, status, STR("application/problem+json"), body) : NULL;
+	return body.data ? respond_text(x, status, STR("application/problem+json"), body) : NULL;
 }
 
 struct response_head *respond_error(struct exchange *x, int err)
@@ -102,6 +116,17 @@ struct response_head *respond_error(struct exchange *x, int err)
 	exchange_set_reason(x, err);
 	x->px.arena->budget += 16384; /* also who spent all memory gets an answer */
 	return respond_refusal(x, status, info->code, str_of(info->text), STR_NONE);
+}
+
+/* A plugin's own fields and body. */
+static struct response_head *respond_own(struct exchange *x, int status)
+{
+	struct fields fields = { 0 };
+	if (answer_fields(&x->px, x->px.arena, &fields))
+		return NULL;
+	buf_fini(&x->answer_body);
+	answer_body(&x->px, &x->answer_body);
+	return respond_head(x, status, STR_NONE, &fields);
 }
 
 struct response_head *respond_plugin(struct exchange *x)
@@ -118,7 +143,7 @@ struct response_head *respond_plugin(struct exchange *x)
 		return respond_refusal(x, a->status, a->code, title.len ? title : STR("Refused"),
 			a->detail);
 	}
-	return a->body.data ? respond_head(x, a->status, a->content_type, a->body) : NULL;
+	return respond_own(x, a->status);
 }
 
 /* A field of the route's answer; one whose value is missing, or could be none of a field, is left
@@ -146,7 +171,7 @@ struct response_head *respond_builtin(struct exchange *x)
 	if (a->body && template_write(&x->px, a->body, &body) != SLUICE_TEMPLATE_OK)
 		return NULL;
 	struct response_head *h =
-		respond_head(x, (int)r->status, body.len ? r->content_type : STR_NONE, body);
+		respond_text(x, (int)r->status, body.len ? r->content_type : STR_NONE, body);
 	for (size_t i = 0; h && i < r->headers.n; i++) {
 		if (respond_field(x, h, i))
 			return NULL;

@@ -1,7 +1,7 @@
 /*
  * The heads of answers that Sluice makes itself: problem documents (RFC 9457) or errors of gRPC,
- * what a plugin answers, and a route's `respond`. The body is put into x->answer_body. NULL: the
- * exchange's memory is spent.
+ * what a plugin answers, and a route's `respond`. The body is put into x->answer_body, and takes
+ * the place of what was there. NULL: the exchange's memory is spent.
  */
 #ifndef PROXY_RESPOND_H
 #define PROXY_RESPOND_H

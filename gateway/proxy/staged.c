@@ -147,7 +147,7 @@ void staged_begin(struct lane *l, uint64_t length)
 	l->way = &staged_way;
 	if (stages_expect(&l->x->px, row_of(l), length) == RUN_OVER)
 		staged_fail(l, RUN_OVER);
-	else if (l->ended)
+	else if (l->ended && !stages_have_end(row_of(l)))
 		staged_ended(l);
 	else
 		staged_gather(l);

@@ -5,8 +5,9 @@
 
 #include "proxy/lane.h"
 
-/* The hooks on the head are through, and the row is to be run: the exchange is in the state that
- * gathers what the stages hold. length: of the body, or STAGE_LENGTH_UNKNOWN. on_gathered tells
+/* The hooks on the head are through, or one waits for the body, and the row is to be run: the
+ * exchange is in the state that gathers what the stages hold. Called again when stages were added.
+ * length: of the body, or STAGE_LENGTH_UNKNOWN. on_gathered tells
  * when the head may go. */
 void staged_begin(struct lane *l, uint64_t length);
 /* A stage that was parked has decided. */

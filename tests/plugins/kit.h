@@ -85,8 +85,8 @@ void kit_set_budget(sluice_exchange *x, size_t bytes);
 /* The upstream answers with that status, and with the fields added so far to that side: runs
  * on_response. */
 sluice_verdict kit_response(sluice_exchange *x, int status);
-/* Bytes of a body arrive; end: they are the last. If the plugin asked for the body, its body hook
- * runs with the bytes that it left before and these; else they pass. */
+/* Bytes of a body arrive; end: they are the last. If the plugin asked for the body, or its on_request
+ * waits for it, its hook runs with the bytes that it left before and these; else they pass. */
 sluice_verdict kit_body_in(sluice_exchange *x, sluice_side side, const char *bytes, size_t n,
 	bool end);
 /* The bytes that were passed on so far, NUL-terminated; n may be NULL. */

@@ -5,10 +5,12 @@
 #include "base/mem.h"
 #include "kit_internal.h"
 #include "kit_use.h"
+#include "policy/answer.h"
 #include "policy/attr.h"
 #include "policy/edit.h"
 #include "policy/fact.h"
 #include "policy/stage.h"
+#include "policy/wait.h"
 
 enum { BUDGET = 4 << 20, KIT_NUMBERS = 32 };
 
@@ -69,15 +71,26 @@ static sluice_verdict take(struct kit_exchange *k, enum run_result r)
 		k->status = 413;
 		return k->verdict = SLUICE_REPLY;
 	case RUN_FAIL:
+		edit_forget(&k->x, k->x.decided_by);
 		break;
 	}
 	k->status = 500;
 	return k->verdict = SLUICE_FAIL;
 }
 
+/* The body that on_request waits for is here. */
+static void go_on(struct kit_exchange *k)
+{
+	const struct stages *row = k->x.stages[SLUICE_REQUEST];
+	if (k->verdict == SLUICE_NEXT && k->x.waits_for_body && !stages_hold(row))
+		wait_body_came(&k->x);
+	else if (k->verdict == SLUICE_NEXT && k->x.waits_for_body)
+		k->verdict = SLUICE_WAIT;
+}
+
 static void drain(struct kit_exchange *k, int side)
 {
-	if (k->x.stages[side])
+	if (k->x.stages[side] && !k->x.waits_for_body)
 		buf_move_all(&k->out[side], &k->x.stages[side]->out);
 }
 
@@ -89,6 +102,7 @@ static void on_resumed(sluice_exchange *x, enum run_result r)
 	for (int side = SLUICE_REQUEST; side <= SLUICE_RESPONSE; side++) {
 		if (x->stages[side] && k->verdict == SLUICE_NEXT)
 			(void)take(k, stages_run(x, x->stages[side]));
+		go_on(k);
 		drain(k, side);
 	}
 }
@@ -256,7 +270,9 @@ sluice_verdict kit_body_in(sluice_exchange *x, sluice_side side, const char *byt
 	stages_feed(row, &data);
 	if (end)
 		stages_end(row, &k->trailers[side]);
-	sluice_verdict v = take(k, stages_run(x, row));
+	(void)take(k, stages_run(x, row));
+	go_on(k);
+	sluice_verdict v = k->verdict;
 	for (size_t before = SIZE_MAX;
 		v == SLUICE_NEXT && row->out.len && row->out.len != before;) {
 		before = row->out.len; /* the receiver takes all: there is room again */
@@ -305,7 +321,8 @@ const char *kit_detail(sluice_exchange *x)
 
 const char *kit_body(sluice_exchange *x)
 {
-	return x->answer.body.data;
+	sluice_str body = x->answer.body; /* one that is lent has no NUL */
+	return body.data ? arena_str(&of(x)->own, body).data : NULL;
 }
 
 /* The fields of a side; preview: of the response that is not there yet. */
@@ -320,8 +337,7 @@ static const struct fields *fields_of(sluice_exchange *x, sluice_side side,
 					   : &k->trailers[side - 2];
 	if (x->response)
 		return &k->response.fields;
-	sluice_str type = x->answer.status ? x->answer.content_type : STR("");
-	if (type.len && fields_add(&preview->fields, &k->own, STR("Content-Type"), type) < 0)
+	if (x->answer.status && answer_fields(x, &of(x)->own, &preview->fields) < 0)
 		kit_die("no memory for a field");
 	x->response = preview;
 	edit_apply(x);

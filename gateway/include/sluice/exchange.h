@@ -38,12 +38,13 @@ static inline bool sluice_field_next(sluice_exchange *x, sluice_side side, size_
 	return sluice_host_table->field_next(x, (int)side, iter, out);
 }
 /* Set replaces every field of that name; add appends one; remove takes all away. name and value are
- * copied. In a request, set and remove compare names by sluice_names_alike(), and apply to the
- * trailers behind its body as well. Fields that frame the message, belong to the connection or (in
- * a request) are written by the gateway are not changed; the log then has a warning. A value with
- * control bytes is not written either, with a warning; set still removes the old fields then, so
- * that no old value is taken for the new one. One exception: `te: trailers` may be set in a
- * request, and asks the upstream for trailers. */
+ * copied. A response has Date, Server and Content-Type once: to add one sets it. In a request, set
+ * and remove compare names by sluice_names_alike(), and apply to the trailers behind its body as
+ * well. Fields that frame the message, belong to the connection or (in a request) are written by
+ * the gateway are not changed; the log then has a warning. A value with control bytes is not
+ * written either, with a warning; set still removes the old fields then, so that no old value is
+ * taken for the new one. One exception: `te: trailers` may be set in a request, and asks the
+ * upstream for trailers. */
 static inline void sluice_field_set(sluice_exchange *x, sluice_side side, sluice_str name,
 	sluice_str value)
 {
@@ -152,6 +153,25 @@ static inline void sluice_note(sluice_exchange *x, const char *code)
 {
 	sluice_host_table->note(x, code);
 }
+/*
+ * Answers. Each of these functions returns what the hook must return: SLUICE_REPLY, or SLUICE_FAIL
+ * with a line in the log when the answer is refused. They are legal as long as no head of a final
+ * response has gone to the client: in on_request, on_response, the hooks on bodies, and the
+ * callbacks of their waits; not in on_complete, clean-ups and providers of attributes. A hook may
+ * call them again: the last answer counts. In on_response, and in a hook on the response's body,
+ * the answer replaces the response, with its fields. It passes the response hooks of the plugins
+ * before this one like any response, and changes to the response that were asked for before there
+ * was one (sluice_field_set() in on_request) are made to it.
+ *
+ * When the plugin fails after that, none of its answer goes out, nor do the changes to the response
+ * that this plugin asked for before there was one: the 500 has those of other plugins alone.
+ */
+
+/* Answer with fields and a body of the plugin's own: see sluice_answer. */
+static inline sluice_verdict sluice_answer_with(sluice_exchange *x, const sluice_answer *a)
+{
+	return sluice_host_table->answer_with(x, a);
+}
 /* Answer with an RFC 9457 problem document. status 400..599, else SLUICE_FAIL; code: string
  * constant of 1 to 64 bytes [a-z0-9-], stable: it becomes part of the document's type, the log's
  * reason and a metric's label; in place of another code stands "refused"; detail: a sentence for
@@ -161,8 +181,8 @@ static inline sluice_verdict sluice_refuse(sluice_exchange *x, int status, const
 {
 	return sluice_host_table->refuse(x, status, code, detail);
 }
-/* Answer with a body of the plugin's own (copied). status 200..599; else, or with a content type
- * that no field can have, SLUICE_FAIL. */
+/* sluice_answer_with() of these alone. The body is copied into the exchange's memory. status
+ * 200..599; else, or with a content type that no field can have, SLUICE_FAIL. */
 static inline sluice_verdict sluice_reply(sluice_exchange *x, int status, sluice_str content_type,
 	sluice_str body)
 {
@@ -239,6 +259,28 @@ static inline bool sluice_body_want(sluice_exchange *x, sluice_side side,
 	const sluice_body_plan *plan)
 {
 	return sluice_host_table->body_want(x, (int)side, plan);
+}
+/*
+ * In on_request: wait until the whole body of the request is here, and decide before the plugins
+ * behind this one run. `then` is called once with the body and end = true, also when there is none,
+ * and may do what on_request may: read and change the head, answer, send the request elsewhere,
+ * wait; and what a BUFFER hook may: pass, drop and write. What it makes of the body is what later
+ * plugins see and what is forwarded. Earlier plugins' hooks on the body, those that they asked for
+ * by sluice_body_want(), run first. What it returns is the verdict of on_request.
+ *
+ * plan: mode BUFFER. A body of more than max bytes: with SLUICE_BODY_REFUSE the client gets 413,
+ * and `then` is not called; with SLUICE_BODY_PASS it is called as soon as that is known, with data
+ * NULL and end = false, to decide without the body, which goes on unchanged.
+ *
+ * Returns SLUICE_WAIT; SLUICE_FAIL, with a line in the log, outside of on_request (and the
+ * callbacks of its waits), within `then`, a second time in one exchange, with a plan that cannot be
+ * or without `then`, and when the exchange's memory is spent. How long the body may take is bounded
+ * by the listener's `timeouts.body`. A plugin that waits has no on_request_body for this request.
+ */
+static inline sluice_verdict sluice_body_wait(sluice_exchange *x, const sluice_body_plan *plan,
+	sluice_body_hook then)
+{
+	return sluice_host_table->body_wait(x, plan, then);
 }
 /* In a body hook, or in the callback of its wait: let the next n bytes of data go on (without a
  * copy where possible), or drop them. An n beyond what is there means all of it. data itself stays

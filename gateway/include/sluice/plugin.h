@@ -232,6 +232,8 @@ typedef struct sluice_host {
 	void (*metric_set)(const sluice_metric *, sluice_str value, int64_t n);
 	void (*metric_observe)(const sluice_metric *, sluice_str value, uint64_t v);
 	void (*log_for)(sluice_exchange *, int level, const char *fmt, va_list);
+	sluice_verdict (*answer_with)(sluice_exchange *, const sluice_answer *);
+	sluice_verdict (*body_wait)(sluice_exchange *, const sluice_body_plan *, sluice_body_hook);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source

@@ -66,7 +66,8 @@ typedef struct sluice_exprs {
 
 typedef enum sluice_verdict {
 	SLUICE_NEXT = 0, /* go on with the next plugin */
-	/* an answer was set by sluice_refuse() or sluice_reply(); no further request hook runs */
+	/* an answer was given by sluice_answer_with(), sluice_reply() or sluice_refuse(); no
+	 * further request hook runs */
 	SLUICE_REPLY,
 	/* parked: a callback will give the verdict. Return it only as a service returned it */
 	SLUICE_WAIT,
@@ -269,11 +270,12 @@ typedef enum sluice_number_id {
  * behind them; to hold more than `max` bytes is a failure of the plugin. Bytes that are left at the
  * end go on as they are.
  *
- * The verdict: SLUICE_NEXT to go on. SLUICE_FAIL, or an answer (sluice_refuse(), sluice_reply()),
- * ends the message: as long as no response head was sent, the client gets that answer, and the
- * request to the upstream is aborted; later, the response is broken off, so that the client does
- * not take it for complete. SLUICE_WAIT is for a BUFFER hook only: in a STREAM hook the services
- * that wait return SLUICE_FAIL.
+ * The verdict: SLUICE_NEXT to go on. SLUICE_FAIL, or an answer (sluice_answer_with() and the
+ * functions beside it), ends the message: as long as no response head was sent, the client gets
+ * that answer, and the request to the upstream is aborted. Later no answer can be given, and
+ * SLUICE_FAIL breaks the response off, so that the client does not take it for complete.
+ * SLUICE_WAIT is for a BUFFER hook only: in a STREAM hook the services that wait return
+ * SLUICE_FAIL.
  */
 typedef enum sluice_body_mode {
 	/* as it comes: the head goes first, and what has left cannot be taken back */
@@ -298,6 +300,33 @@ typedef struct sluice_body_plan {
 	/* the hook only reads: all bytes go on by themselves, and Content-Length stays */
 	bool read_only;
 } sluice_body_plan;
+
+/* An answer of the plugin's own, for sluice_answer_with(). Zeroed members are left out. */
+typedef struct sluice_answer {
+	size_t size; /* sizeof(sluice_answer) */
+	/* 200 to 599. 204, 205 and 304 have no body */
+	int status;
+	/* Fields of the answer, copied, in this order; a name may come several times. Those that
+	 * sluice_field_add() would not take are left out, with a line in the log. The gateway adds
+	 * Content-Length, and Date, Server and X-Request-ID unless they are among these. */
+	sluice_pairs headers;
+	/* copied; counts before a Content-Type among the headers. Empty: there is none but that */
+	sluice_str content_type;
+	sluice_str body;
+	/*
+	 * The body is borrowed: it is sent from where it lies, is not copied, and does not count
+	 * against the exchange's memory (max_memory). It must not change until release(arg), which
+	 * is called exactly once, on the exchange's worker: when the last byte has left for the
+	 * system, when nobody wants the body any more (HEAD, 204, another answer in its place, a
+	 * client that is gone), or before sluice_answer_with() returns SLUICE_FAIL. That may be
+	 * later than on_complete, and during a call of this or another plugin: release calls
+	 * nothing of the gateway that takes an exchange. The instance lives until then.
+	 *
+	 * NULL: the body is copied into the exchange's memory.
+	 */
+	void (*release)(void *arg);
+	void *arg; /* borrowed: for release */
+} sluice_answer;
 
 /* how a service call ended */
 typedef enum sluice_status {

@@ -464,4 +464,94 @@ TEST(what_is_held_counts)
 	buf_fini(&b);
 }
 
+/* ---- bytes that are lent ------------------------------------------------------------------- */
+
+static unsigned overs;
+
+static void loan_over(struct loan *l)
+{
+	(void)l;
+	overs++;
+}
+
+/* Parts of them go their ways without a copy; the owner is told once, after the last. */
+TEST(lent_bytes_are_not_copied)
+{
+	static char bytes[5 * BUF_BLOCK];
+	struct loan l = { .over = loan_over, .refs = 1 };
+	struct buf b, c;
+	buf_init(&b);
+	buf_init(&c);
+	overs = 0;
+	buf_append(&b, "head", 4);
+	buf_lend(&b, &l, bytes, sizeof(bytes));
+	loan_unref(&l);
+	assert_int_equal(b.len, 4 + sizeof(bytes));
+	buf_move(&c, &b, 4);
+	assert_ptr_equal(buf_peek(&b).data, bytes);
+	for (unsigned i = 0; i < 5; i++) { /* as frames do */
+		buf_append(&c, "frame", 5);
+		buf_move(&c, &b, BUF_BLOCK);
+	}
+	assert_int_equal(b.len, 0);
+	assert_int_equal(overs, 0);
+	assert_false(buf_blocks_hold(&c, BUF_BLOCK + 5 * BUF_SMALL + 1));
+	buf_drain(&c, 4 + 5);
+	for (unsigned i = 0; i < 5; i++) {
+		assert_ptr_equal(buf_peek(&c).data, bytes + i * BUF_BLOCK);
+		assert_int_equal(buf_peek(&c).len, BUF_BLOCK);
+		assert_int_equal(overs, 0);
+		buf_drain(&c, i < 4 ? BUF_BLOCK + 5 : BUF_BLOCK);
+	}
+	assert_int_equal(overs, 1);
+	assert_null(c.first);
+}
+
+/* Nothing is written where they lie. */
+TEST(lent_bytes_are_only_read)
+{
+	static char bytes[3 * BUF_BLOCK];
+	struct loan l = { .over = loan_over, .refs = 1 };
+	struct buf b, c;
+	buf_init(&b);
+	buf_init(&c);
+	overs = 0;
+	memset(bytes, 'x', sizeof(bytes));
+	buf_lend(&b, &l, bytes, sizeof(bytes) / 2);
+	buf_append(&b, "behind", 6);
+	buf_settle(&b);
+	buf_drain(&b, sizeof(bytes) / 2 - 5000);
+	buf_append(&c, "before", 6);
+	buf_move_all(&c, &b); /* a block at most half full, behind another */
+	buf_append(&c, "end", 3);
+	sluice_str all = buf_pullup(&c, c.len);
+	assert_int_equal(all.len, 6 + 5000 + 6 + 3);
+	assert_memory_equal(all.data, "beforexxx", 9);
+	assert_memory_equal(all.data + all.len - 10, "xbehindend", 10);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		assert_int_equal(bytes[i], 'x');
+	buf_lend(&b, &l, bytes, BUF_BLOCK); /* of a block's size, and not kept for reuse */
+	buf_fini(&b);
+	assert_int_equal(overs, 0);
+	loan_unref(&l);
+	assert_int_equal(overs, 1);
+	buf_fini(&c);
+}
+
+/* A few bytes are copied, so that the loan is over sooner. */
+TEST(a_few_lent_bytes_are_copied)
+{
+	struct loan l = { .over = loan_over };
+	struct buf b, c;
+	buf_init(&b);
+	buf_init(&c);
+	overs = 0;
+	buf_lend(&b, &l, "few", 3);
+	buf_append(&c, "a ", 2);
+	buf_move_all(&c, &b);
+	assert_int_equal(overs, 1);
+	assert_str(buf_peek(&c), "a few");
+	buf_fini(&c);
+}
+
 TEST_GROUP(NULL, teardown);

@@ -95,6 +95,12 @@ static void on_timer(sluice_instance *inst, void *conf)
 	(void)inst, (void)conf;
 }
 
+static sluice_verdict on_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+{
+	(void)x, (void)conf, (void)data, (void)end;
+	return SLUICE_NEXT;
+}
+
 static const sluice_str text = { "a", 1 };
 static const sluice_fetch_request request = { .size = sizeof(request), .url = { "http://h/", 9 } };
 
@@ -149,6 +155,8 @@ static void exchange_services(void)
 	EACH_VOID(sluice_note(NULL, "a"));
 	EACH(sluice_refuse(NULL, 403, "a", "b"));
 	EACH(sluice_reply(NULL, 200, text, text));
+	const sluice_answer answer = { .size = sizeof(answer), .status = 200 };
+	EACH(sluice_answer_with(NULL, &answer));
 	EACH(sluice_body_want(NULL, SLUICE_REQUEST, NULL));
 	EACH_VOID(sluice_body_pass(NULL, 1));
 	EACH_VOID(sluice_body_drop(NULL, 1));
@@ -172,6 +180,7 @@ static void services_that_wait(void)
 	EACH(sluice_store_eval(NULL, store_local(), NULL, text, NULL, 0, 1, on_store));
 	EACH(sluice_store_command(NULL, store_local(), &text, 1, 1, on_store));
 	EACH(sluice_park(NULL, 1, &ticket, on_park));
+	EACH(sluice_body_wait(NULL, NULL, on_body));
 	EACH(sluice_background(NULL, &request, on_work));
 	EACH(sluice_work_fetch(NULL, &request, on_work));
 	EACH(sluice_work_instance(NULL));
