@@ -289,7 +289,7 @@ def test_a_stream_that_has_begun_is_broken_off(bodies, act):
     with pytest.raises(Malformed):
         c.reader.take(100)
     assert s.g.access(1)[0]["reason"] == "plugin-failed"
-    assert ("answers (probe-body) when a response is under way" in s.g.log()) == (act == "refuse")
+    assert ("sluice_refuse() is refused: the head of a response has gone to the client" in s.g.log()) == (act == "refuse")
 
 
 @BOTH
