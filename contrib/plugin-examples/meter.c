@@ -64,7 +64,7 @@ static sluice_verdict meter_on_complete(sluice_exchange *x, const void *conf)
 	sluice_metric_add(m->busy, SLUICE_STR(""), -1);
 	sluice_metric_add(m->ended, by, 1);
 	sluice_metric_observe(m->seconds, SLUICE_STR(""), (uint64_t)us);
-	if ((uint64_t)us / 1000 > m->slow)
+	if ((uint64_t)us > m->slow * 1000)
 		sluice_log_for(x, SLUICE_LOG_WARN, "took %lld ms, and ended with %lld",
 			(long long)us / 1000, (long long)sluice_number(x, SLUICE_N_STATUS));
 	return SLUICE_NEXT;
