@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/mem.h"
 #include "policy/host.h"
 #include "policy/instance.h"
+#include "policy/running.h"
 #include "unit.h"
 
 enum { WORKERS = 3, VALUES = 300, ROUNDS = 20 };
@@ -35,8 +37,7 @@ static const struct module module = { .record = &record };
 static sluice_instance *instance_here(void)
 {
 	static uint64_t id = 1000;
-	sluice_instance *inst = calloc(1, sizeof(*inst));
-	check(inst, "out of memory: %zu bytes", sizeof(*inst));
+	sluice_instance *inst = mem_zeroed_at(RUNNING_ALIGN, sizeof(*inst), "an instance");
 	inst->policy = &policy;
 	inst->module = &module;
 	inst->plugin = &record;

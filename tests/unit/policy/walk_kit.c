@@ -2,6 +2,7 @@
 #include "walk_kit.h"
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "policy/host.h"
 
 struct part parts[PLUGINS];
@@ -207,8 +208,8 @@ int walk_setup(void **state)
 	log_set_level(LOG_ERROR);
 	fakewire_start();
 	for (unsigned i = 0; i < PLUGINS; i++) {
-		instances[i] = calloc(1, sizeof(*instances[i]));
-		assert_non_null(instances[i]);
+		/* its lowest bits are the call's: policy/running.h */
+		instances[i] = mem_zeroed_at(RUNNING_ALIGN, sizeof(*instances[i]), "an instance");
 		instances[i]->policy = &walk_policy;
 		instances[i]->plugin = &record;
 		instances[i]->sample_mask = INSTANCE_SAMPLE - 1;
