@@ -1,8 +1,8 @@
 /*
- * ask: let another service decide. It is sent the request's Authorization, method and target; 2xx
- * lets the request through, 401 and 403 are passed on, and everything else is a failure of the
- * service. Shows a wait (an HTTP fetch), state of a worker, attributes, and what a plugin does when
- * what it depends on fails.
+ * ask: let another service decide. It is sent the request's Authorization, method and target, and
+ * its body where that is wanted; 2xx lets the request through, 401 and 403 are passed on, and
+ * everything else is a failure of the service. Shows a wait (an HTTP fetch), state of a worker,
+ * attributes, and what a plugin does when what it depends on fails.
  */
 #include <sluice/plugin.h>
 #include <sluice/str.h>
@@ -11,6 +11,7 @@ struct ask {
 	sluice_str url;
 	uint64_t timeout; /* milliseconds */
 	bool fail_open;
+	uint64_t max_body;     /* 0: the service is not sent the body */
 	sluice_instance *inst; /* to log with; made by check() */
 };
 
@@ -22,6 +23,9 @@ static const sluice_option options[] = {
 		.doc = "how long it may take"),
 	SLUICE_OPTION(SLUICE_T_BOOL, A, fail_open, .def = "false",
 		.doc = "whether requests pass when it does not answer"),
+	SLUICE_OPTION(SLUICE_T_SIZE, A, max_body, .def = "0", .max = "1MiB",
+		.doc = "longest body that the service is sent as well; longer ones are refused; "
+		       "0: it is sent none"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -85,9 +89,8 @@ static sluice_verdict ask_answered(sluice_exchange *x, const void *conf,
 
 /* ---- the question -------------------------------------------------------------------------- */
 
-static sluice_verdict ask_on_request(sluice_exchange *x, const void *conf)
+static sluice_verdict ask_with(sluice_exchange *x, const struct ask *a, sluice_str body)
 {
-	const struct ask *a = conf;
 	sluice_pair headers[3] = { { SLUICE_STR("x-original-method"),
 					   sluice_get(x, SLUICE_I_METHOD) },
 		{ SLUICE_STR("x-original-target"), sluice_get(x, SLUICE_I_TARGET) } };
@@ -96,11 +99,31 @@ static sluice_verdict ask_on_request(sluice_exchange *x, const void *conf)
 	if (credentials.data)
 		headers[n++] = (sluice_pair){ SLUICE_STR("authorization"), credentials };
 	sluice_fetch_request r = { .size = sizeof(r),
+		.method = body.data ? SLUICE_STR("POST") : SLUICE_STR("GET"),
 		.url = a->url,
 		.headers = { headers, n },
+		.body = body,
 		.timeout_ms = a->timeout };
 	/* copies what it is given, and parks the exchange */
 	return sluice_fetch(x, &r, ask_answered);
+}
+
+static sluice_verdict ask_with_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+{
+	(void)end;
+	return ask_with(x, conf, data);
+}
+
+static sluice_verdict ask_on_request(sluice_exchange *x, const void *conf)
+{
+	const struct ask *a = conf;
+	const sluice_body_plan plan = { .size = sizeof(plan),
+		.mode = SLUICE_BODY_BUFFER,
+		.max = a->max_body,
+		.read_only = true };
+	if (a->max_body)
+		return sluice_body_wait(x, &plan, ask_with_body);
+	return ask_with(x, a, SLUICE_STR_NONE);
 }
 
 static const char *const provides[] = { "consumer", NULL };

@@ -142,6 +142,35 @@ routes:
     assert refusal(g.get("/", {"X-Api-Key": "third"})) == "tenant-down"
 
 
+def test_ask_with_the_body(examples):
+    g, _, service = examples
+    g.reload(g.config_path.read_text().replace("  may-they:\n", "  may-they:\n    max_body: 1KiB\n"), {})
+    g.wait_in_force(2)
+    assert g.request("POST", "/", body=b"may I?").status == 200
+    assert service.requests[-1].body == b"may I?" and service.requests[-1].method == "POST"
+    asked = len(service.requests)
+    assert g.request("POST", "/", body=b"x" * 1025).status == 413
+    assert len(service.requests) == asked
+
+
+def test_pages(example_tree, gateway):
+    big = bytes(range(256)) * 20000
+    g = gateway("""
+listeners:
+  - name: public
+    address: "127.0.0.1:@public@"
+    max_memory: 128KiB
+    plugins: [{ use: pages, pages: { /robots.txt: { file: robots.txt }, /big: { file: big, type: application/octet-stream } } }]
+routes:
+  - { name: all, match: { path: /* }, respond: { body: "in\\n" } }
+""", files={"robots.txt": "User-agent: *\n", "big": big}, args=["--plugin-dir", example_tree])
+    r = g.get("/robots.txt")
+    assert (r.status, r.body, r.header("content-type")) == (200, b"User-agent: *\n", "text/plain; charset=utf-8")
+    assert r.header("cache-control") == "max-age=300"
+    assert g.get("/big").body == big, "more than a request may take of memory"
+    assert g.request("POST", "/robots.txt").body == g.get("/").body == b"in\n"
+
+
 def test_deny_list_without_its_file(example_tree):
     tree = example_tree
     (tree / "denied.txt").unlink()
