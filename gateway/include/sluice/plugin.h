@@ -269,16 +269,16 @@ extern __attribute__((visibility("hidden"))) const sluice_host *sluice_host_tabl
 /* The one definition a module needs: SLUICE_PLUGIN("quota", .summary = "...", ...); in one of its
  * source files. C++ wants the members in the order of their declaration, here and in
  * SLUICE_OPTION(). */
-#define SLUICE_PLUGIN(plugin_name, ...)                                                  \
-	__attribute__((visibility("hidden"))) const sluice_host *sluice_host_table;      \
-	SLUICE_EXPORT extern const sluice_host **const sluice_plugin_host;               \
-	SLUICE_EXPORT const sluice_host **const sluice_plugin_host = &sluice_host_table; \
-	SLUICE_EXPORT extern const sluice_plugin sluice_plugin_record;                   \
-	SLUICE_EXPORT const sluice_plugin sluice_plugin_record = { .abi = SLUICE_ABI,    \
-		.size = sizeof(sluice_plugin),                                           \
-		.host_size = SLUICE_HOST_NEEDED,                                         \
-		.option_size = sizeof(sluice_option),                                    \
-		.name = (plugin_name),                                                   \
+#define SLUICE_PLUGIN(plugin_name, ...)                                             \
+	__attribute__((visibility("hidden"))) const sluice_host *sluice_host_table; \
+	SLUICE_EXPORT extern const sluice_host **const sluice_plugin_host;          \
+	const sluice_host **const sluice_plugin_host = &sluice_host_table;          \
+	SLUICE_EXPORT extern const sluice_plugin sluice_plugin_record;              \
+	const sluice_plugin sluice_plugin_record = { .abi = SLUICE_ABI,             \
+		.size = sizeof(sluice_plugin),                                      \
+		.host_size = SLUICE_HOST_NEEDED,                                    \
+		.option_size = sizeof(sluice_option),                               \
+		.name = (plugin_name),                                              \
 		__VA_ARGS__ }
 
 /* ---- configuration time, main thread ------------------------------------------------------- */

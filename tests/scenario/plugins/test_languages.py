@@ -104,7 +104,7 @@ def test_a_plugin_in_cpp(gateway, origin, tmp_path):
 def test_a_plugin_by_the_table_alone(gateway, origin, modules):
     g = gateway(CONFIG.replace("@name@", "table"), app=origin(echo).port, args=["--plugin-dir", modules])
     assert g.get("/a/b").header("x-table") == "/a/b"
-    g.wait_log(r"warn  table/all/0: 100%s here$")
+    g.wait_log(r"warn  table/all/0: 100%s here\n")
 
 
 def test_its_mistakes_are_shown_with_their_place(folder, modules):

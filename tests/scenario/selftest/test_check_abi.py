@@ -10,8 +10,8 @@ from kit.gateway import ROOT
 pytestmark = pytest.mark.skipif(not shutil.which("abidw"), reason="no abigail-tools here")
 
 GROWTH = [
-    ("plugin.h", "\tconst char *const *provides;", "\tconst char *const *provides;\n\tvoid (*more)(int);", None),
-    ("types.h", "\tconst char *doc;\n", "\tconst char *doc;\n\tconst char *more;\n", None),
+    ("plugin.h", "\n} sluice_plugin;", "\n\tvoid (*more)(int);\n} sluice_plugin;", None),
+    ("types.h", "\n} sluice_option;", "\n\tconst char *more;\n} sluice_option;", None),
     ("types.h", "\tSLUICE_T_UPSTREAM\n", "\tSLUICE_T_UPSTREAM,\n\tSLUICE_T_MORE\n", None),
 ]
 BREAKS = [
