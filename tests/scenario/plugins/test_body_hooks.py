@@ -238,7 +238,7 @@ def test_trailers_where_there_were_none(bodies, client, upstream):
 @pytest.mark.parametrize("act,expected", [("pass", LINES), ("leave", LINES), ("upper", LINES.upper()), ("replace", b"something else"),
                                           ("sleep", LINES)])
 def test_buffers(bodies, client, upstream, act, expected):
-    s = bodies(probe(request=act, response=act, mode="buffer"), client=client, upstream=upstream)
+    s = bodies(probe(request=act, response=act, take="buffer"), client=client, upstream=upstream)
     status, body, fields, _ = s.ask("POST", body=LINES)
     assert (status, body, fields["content-length"]) == (200, expected, str(len(expected))), "it is known, and said"
     fields, got, _ = s.got()
@@ -247,7 +247,7 @@ def test_buffers(bodies, client, upstream, act, expected):
 
 @SIDES
 def test_the_head_waits_for_the_body(bodies, client, upstream):
-    s = bodies(probe(request="head", response="head", mode="buffer"), client=client, upstream=upstream)
+    s = bodies(probe(request="head", response="head", take="buffer"), client=client, upstream=upstream)
     _, _, fields, _ = s.ask("POST", body=LINES)
     assert fields["x-length"] == str(len(LINES)) and s.got()[0]["x-length"] == str(len(LINES))
 
@@ -255,7 +255,7 @@ def test_the_head_waits_for_the_body(bodies, client, upstream):
 @BOTH
 @pytest.mark.parametrize("act", ["refuse", "sleep-refuse"])
 def test_a_request_is_refused_by_its_body(bodies, client, act):
-    s = bodies(probe(request=act, mode="buffer"), client=client)
+    s = bodies(probe(request=act, take="buffer"), client=client)
     status, body, fields, _ = s.ask("POST", body=b"a secret in it")
     assert status == 403 and b"probe-body" in body and fields["content-type"] == "application/problem+json"
     assert s.up.requests == [], "the upstream never heard of it"
@@ -263,14 +263,14 @@ def test_a_request_is_refused_by_its_body(bodies, client, act):
 
 @BOTH
 def test_a_response_is_refused_by_its_body(bodies, client):
-    s = bodies(", ".join([probe(response="upper"), probe(response="refuse", mode="buffer")]), answers(200, b"a secret in it"), client)
+    s = bodies(", ".join([probe(response="upper"), probe(response="refuse", take="buffer")]), answers(200, b"a secret in it"), client)
     status, body, _, _ = s.ask()
     assert status == 403 and b"PROBE-BODY" in body, "and goes the rest of the way"
 
 
 @BOTH
 def test_failures(bodies, client):
-    s = bodies(probe(response="fail", mode="buffer"), answers(200, b"a secret in it"), client)
+    s = bodies(probe(response="fail", take="buffer"), answers(200, b"a secret in it"), client)
     assert s.ask()[0] == 500
 
 
@@ -325,7 +325,7 @@ def test_a_request_stream_is_refused(bodies):
 @BOTH
 @pytest.mark.parametrize("length", [True, False])
 def test_too_long_to_hold(bodies, client, length):
-    s = bodies(probe(request="pass", mode="buffer", max="1KiB"), client=client)
+    s = bodies(probe(request="pass", take="buffer", max="1KiB"), client=client)
     if client == "h1" and not length:
         body = b"400\r\n" + b"x" * 1024 + b"\r\n1\r\nx\r\n0\r\n\r\n"
         r = s.raw(s.g.port("public")).send(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + body).response()
@@ -339,7 +339,7 @@ def test_too_long_to_hold(bodies, client, length):
 
 @BOTH
 def test_a_response_too_long_to_hold(bodies, client):
-    s = bodies(probe(response="pass", mode="buffer", max="1KiB"), client=client)
+    s = bodies(probe(response="pass", take="buffer", max="1KiB"), client=client)
     status, body, _, _ = s.ask("POST", body=b"x" * 1025)
     assert status == 502 and b"upstream-body-too-large" in body
     assert s.ask("POST", body=b"x" * 1024)[1] == b"x" * 1024
@@ -347,7 +347,7 @@ def test_a_response_too_long_to_hold(bodies, client):
 
 @SIDES
 def test_too_long_goes_unseen(bodies, client, upstream):
-    s = bodies(probe(request="upper", response="upper", mode="buffer", max="1KiB", over="pass"), client=client, upstream=upstream)
+    s = bodies(probe(request="upper", response="upper", take="buffer", max="1KiB", over="pass"), client=client, upstream=upstream)
     for n in (1025, 300_000):
         body = s.ask("POST", body=b"x" * n)[1]
         assert (len(body), set(body)) == (n, set(b"x"))
@@ -378,7 +378,7 @@ def test_streams_do_not_wait(bodies, act):
 # ---- what is around a request ----
 
 def test_expect_100(bodies, raw):
-    s = bodies(probe(request="upper", mode="buffer"))
+    s = bodies(probe(request="upper", take="buffer"))
     c = raw(s.g.port("public")).send("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
     assert c.response_head().status == 100
     r = c.send("abc").response()
@@ -387,7 +387,7 @@ def test_expect_100(bodies, raw):
 
 def test_a_buffered_request_tries_another_server(bodies, free_port):
     """As long as nothing of it was passed on."""
-    s = bodies(probe(request="upper", mode="buffer"))
+    s = bodies(probe(request="upper", take="buffer"))
     port = s.up.port
     s.up.stop()
     status, body, _, _ = s.ask("POST", body=b"abc")
@@ -414,7 +414,7 @@ def test_an_early_answer(bodies):
 @pytest.mark.parametrize("act,mode", [("lines", "stream"), ("leave", "stream"), ("pass", "buffer"), ("sleep", "buffer")])
 def test_the_client_leaves(bodies, act, mode):
     """While its body is held, or its hook is parked."""
-    s = bodies(probe(request=act, mode=mode, ms="60s"), h1origin.hang, plain=True)
+    s = bodies(probe(request=act, take=mode, ms="60s"), h1origin.hang, plain=True)
     length = 3 if act == "sleep" else 10
     c = s.raw(s.g.port("public")).send(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\nabc")
     wait_for(lambda: s.g.metrics().get("sluice_requests_active") == 1, what="the request")
@@ -424,7 +424,7 @@ def test_the_client_leaves(bodies, act, mode):
 
 
 def test_the_upstream_fails_while_its_response_is_held(bodies):
-    s = bodies(probe(response="upper", mode="buffer", early="true"),
+    s = bodies(probe(response="upper", take="buffer", early="true"),
                h1origin.raw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", close=True), plain=True)
     status, body, _, _ = s.ask()
     assert status == 502 and b"UPSTREAM-TRUNCATED" in body

@@ -31,7 +31,7 @@ static const char *const modes[] = { "stream", "buffer", NULL };
 static const char *const overs[] = { "refuse", "pass", NULL };
 
 struct probe {
-	int32_t request, response, mode, over;
+	int32_t request, response, take, over;
 	uint64_t max, ms, reply;
 	bool early, read_only;
 	sluice_str mark;
@@ -43,7 +43,7 @@ static const sluice_option options[] = {
 		.doc = "what to do with the body of a request"),
 	O(ENUM, response, .def = "none", .choices = acts,
 		.doc = "what to do with the body of a response"),
-	O(ENUM, mode, .def = "stream", .choices = modes, .doc = "how to take it"),
+	O(ENUM, take, .def = "stream", .choices = modes, .doc = "how to take it"),
 	O(ENUM, over, .def = "refuse", .choices = overs, .doc = "what becomes of a longer one"),
 	O(SIZE, max, .def = "64KiB", .doc = "how much to hold"),
 	O(SIZE, reply, .def = "0", .doc = "how long an answer to put in the place of a response"),
@@ -57,7 +57,7 @@ static const sluice_option options[] = {
 static bool want(sluice_exchange *x, const struct probe *p, sluice_side side)
 {
 	sluice_body_plan plan = { .size = sizeof(plan),
-		.mode = (sluice_body_mode)p->mode,
+		.mode = (sluice_body_mode)p->take,
 		.over = (sluice_body_over)p->over,
 		.max = p->max,
 		.read_only = p->read_only };
