@@ -410,8 +410,7 @@ struct arena *kit_own(sluice_exchange *x)
 
 const struct fields *kit_fields(sluice_exchange *x, sluice_side side)
 {
-	struct response_head preview = { .version = 11 };
-	return fields_of(x, side, &preview);
+	return fields_of(x, side, arena_new(kit_own(x), struct response_head));
 }
 
 struct response_head *kit_new_response(sluice_exchange *x, int status)

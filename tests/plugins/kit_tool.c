@@ -3,6 +3,7 @@
 
 #include "http/uri.h"
 #include "kit_internal.h"
+#include "policy/answer.h"
 #include "policy/attr.h"
 #include "policy/edit.h"
 #include "policy/stage.h"
@@ -11,13 +12,13 @@ enum { ROOM = 1 << 20, REFUSAL_BUDGET = 16384 };
 
 /* ---- the gateway's answers ----------------------------------------------------------------- */
 
-/* Give h the fields of what a plugin answered. */
-static void answer_head(sluice_exchange *x, struct response_head *h)
+/* Give h the fields of what a plugin answered, or those of a refusal. */
+static void answer_head(sluice_exchange *x, struct response_head *h, bool is_refusal)
 {
-	const struct run_answer *a = &x->answer;
-	sluice_str type = a->code ? STR("application/problem+json")
-				  : arena_str(kit_own(x), a->content_type);
-	if (type.len && fields_add(&h->fields, kit_own(x), STR("Content-Type"), type) < 0)
+	int rc = is_refusal ? fields_add(&h->fields, kit_own(x), STR("Content-Type"),
+				      STR("application/problem+json"))
+			    : answer_fields(x, kit_own(x), &h->fields);
+	if (rc < 0)
 		kit_die("no memory for a field");
 }
 
@@ -41,11 +42,7 @@ sluice_verdict kit_answer(sluice_exchange *x, enum kit_where where, int err)
 		kit_new_response(x, err ? err_info(err)->status : x->answer.status);
 	if (err)
 		x->arena->budget += REFUSAL_BUDGET; /* also who spent all memory gets an answer */
-	if (!err)
-		answer_head(x, h);
-	else if (fields_add(&h->fields, kit_own(x), STR("Content-Type"),
-			 STR("application/problem+json")) < 0)
-		kit_die("no memory for a field");
+	answer_head(x, h, err || x->answer.code);
 	answer_start(x, where);
 	x->response = h;
 	x->arena->failed = false;
@@ -54,6 +51,11 @@ sluice_verdict kit_answer(sluice_exchange *x, enum kit_where where, int err)
 	sluice_verdict v = kit_take(x, run_response(x));
 	kit_settle();
 	return v;
+}
+
+sluice_verdict kit_attempt(sluice_exchange *x)
+{
+	return kit_take(x, run_attempt(x));
 }
 
 void kit_no_body(sluice_exchange *x)
@@ -76,6 +78,11 @@ const char *kit_waits_for(sluice_exchange *x)
 {
 	const struct frame *f = x->frame;
 	return f && f->state == FRAME_PARKED && f->wait ? f->wait->what : NULL;
+}
+
+bool kit_awaits_body(sluice_exchange *x)
+{
+	return x->waits_for_body;
 }
 
 /* ---- memory -------------------------------------------------------------------------------- */

@@ -39,6 +39,8 @@ enum kit_where { KIT_AT_HEAD, KIT_AT_REQUEST_BODY, KIT_AT_RESPONSE_BODY };
  * refusal of its own (enum err). Runs on_response of the plugins that have not seen it; the verdict
  * is that of kit_response(). */
 sluice_verdict kit_answer(sluice_exchange *x, enum kit_where where, int err);
+/* The request is about to be sent to a server, once: runs on_attempt. */
+sluice_verdict kit_attempt(sluice_exchange *x);
 /* The response has no body: forget what plugins asked for of it. */
 void kit_no_body(sluice_exchange *x);
 /* Whether the head of a side is held until a plugin has decided on the body. */
@@ -47,6 +49,8 @@ bool kit_head_is_held(sluice_exchange *x, sluice_side side);
 const char *kit_decided_by(sluice_exchange *x);
 /* What the exchange waits for: "a fetch". NULL: it is not parked. */
 const char *kit_waits_for(sluice_exchange *x);
+/* Whether a hook waits for the body of the request. */
+bool kit_awaits_body(sluice_exchange *x);
 /* Whether the exchange's memory was spent. */
 bool kit_memory_failed(sluice_exchange *x);
 /* From now on the exchange may take that many bytes, of 1 MiB at most, in steps of 16. */

@@ -139,10 +139,16 @@ static bool is_run(const struct play *p, enum run_kind kind)
 	return p->is_last && p->set->run.kind == kind;
 }
 
-/* Let the exchange go on until it waits no more. */
+/* Whether it waits for nothing but more of the request's body. */
+static bool awaits_body(const struct play *p)
+{
+	return kit_verdict(p->x) == SLUICE_WAIT && !p->has_left && kit_awaits_body(p->x);
+}
+
+/* Let the exchange go on until it waits no more, or for the body of the request. */
 static sluice_verdict settle(struct play *p)
 {
-	while (kit_verdict(p->x) == SLUICE_WAIT) {
+	while (kit_verdict(p->x) == SLUICE_WAIT && !awaits_body(p)) {
 		p->steps++;
 		if (is_run(p, RUN_DROP) && p->steps == p->set->run.n) {
 			p->has_left = true;
@@ -207,7 +213,7 @@ static sluice_verdict send_body(struct play *p, sluice_side side, sluice_str bod
 		(void)kit_body_in(p->x, side, text(body) + at, n, at + n == body.len);
 		at += n;
 		v = settle(p);
-	} while (v == SLUICE_NEXT && !p->has_left && at < body.len);
+	} while ((v == SLUICE_NEXT || awaits_body(p)) && !p->has_left && at < body.len);
 	return v;
 }
 
@@ -249,8 +255,8 @@ static void answer(struct play *p, enum kit_where where, int err)
 	p->detail = err || !p->reason ? NULL : kit_detail(p->x);
 	p->body = STR("");
 	p->is_own = true;
-	if (!p->reason && kit_body(p->x))
-		p->body = arena_str(kit_own(p->x), str_of(kit_body(p->x)));
+	if (!p->reason && p->x->answer.body.data)
+		p->body = arena_str(kit_own(p->x), p->x->answer.body);
 	(void)kit_answer(p->x, where, err);
 	(void)settle(p);
 }
@@ -353,9 +359,11 @@ static void exchange(struct play *p)
 	(void)kit_run(p->x);
 	sluice_verdict v = settle(p);
 	enum kit_where where = KIT_AT_HEAD;
-	if (v == SLUICE_NEXT && !p->has_left) {
+	if ((v == SLUICE_NEXT || awaits_body(p)) && !p->has_left) {
 		where = KIT_AT_REQUEST_BODY;
 		v = send_body(p, SLUICE_REQUEST, p->c->request.body);
+		if (v == SLUICE_NEXT && !p->has_left)
+			v = kit_attempt(p->x);
 	}
 	if (!p->has_left && v != SLUICE_NEXT) {
 		answer(p, where, refusal(p, where));

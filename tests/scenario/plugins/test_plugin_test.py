@@ -109,7 +109,7 @@ def test_mistakes_have_their_place(template, folder):
     assert code == 2 and out == "" and f'{script}:1:43: error: plugins.tenant: unknown key "heeder"\n    hint: ' in err
     script.write_text("plugins: { tenant: { use: require-header, header: X } }\ncases: [ { name: a, expct: {} } ]\n")
     code, out, err = run(template, script)
-    assert code == 2 and f'{script}:2:23: error: cases[0]: unknown key "expct"\n    hint: did you mean expect?' in err
+    assert code == 2 and f'{script}:2:21: error: cases[0]: unknown key "expct"\n    hint: did you mean expect?' in err
     script.write_text("plugins: { tenant: { use: no-such } }\ncases: [ { name: a } ]\n")
     code, out, err = run(template, script)
     assert code == 2 and f"{script}:1:27: error: plugins.tenant.use: " in err and "no-such" in err
@@ -183,6 +183,12 @@ cases:
     assert "drops" not in out
 
 
+def test_threads_of_the_plugin(folder):
+    build_module(folder, "key-hash", EXAMPLES / "key_hash.c", ["-Wl,--no-as-needed", "-lcrypt"])
+    code, out, err = run(folder / "key-hash.so", EXAMPLES / "key-hash-test.yaml")
+    assert code == 0, out + err
+
+
 def test_stores_and_several_plugins(template, folder):
     plugins = find_program()[1]
     script = folder / "s.yaml"
@@ -206,6 +212,11 @@ cases:
     pause: 1m
     request: { fields: { X-Tenant: green } }
     expect: { answered_by: upstream }
+  - name: each consumer has a limit
+    chain: each
+    repeat: 2
+    facts: { required: blue }
+    expect: { answered_by: upstream, facts: { required: blue } }
   - name: a store that fails
     chain: far
     stores: [ { store: counts, fails: unreachable } ]
