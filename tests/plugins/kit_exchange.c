@@ -85,10 +85,11 @@ static sluice_verdict take(struct kit_exchange *k, enum run_result r)
 static void go_on(struct kit_exchange *k)
 {
 	const struct stages *row = k->x.stages[SLUICE_REQUEST];
-	if (k->verdict == SLUICE_NEXT && k->x.waits_for_body && !stages_hold(row))
-		wait_body_came(&k->x);
-	else if (k->verdict == SLUICE_NEXT && k->x.waits_for_body)
-		k->verdict = SLUICE_WAIT;
+	if (k->verdict != SLUICE_NEXT || !k->x.waits_for_body)
+		return;
+	k->verdict = SLUICE_WAIT;
+	if (!stages_hold(row))
+		wait_body_came(&k->x); /* on_resumed() follows, unless the hook waits again */
 }
 
 /* Take what has left the row: how many bytes. */
@@ -126,7 +127,8 @@ static void on_resumed(sluice_exchange *x, enum run_result r)
 		if (x->stages[side] && k->verdict == SLUICE_NEXT)
 			(void)take(k, run_row(k, x->stages[side]));
 		go_on(k);
-		(void)drain(k, side);
+		while (drain(k, side) && k->verdict == SLUICE_NEXT)
+			(void)take(k, run_row(k, x->stages[side]));
 	}
 }
 

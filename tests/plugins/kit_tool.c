@@ -80,9 +80,10 @@ const char *kit_waits_for(sluice_exchange *x)
 	return f && f->state == FRAME_PARKED && f->wait ? f->wait->what : NULL;
 }
 
+/* A frame above that of the hook is the one of what it does with the body, and waits by itself. */
 bool kit_awaits_body(sluice_exchange *x)
 {
-	return x->waits_for_body;
+	return x->waits_for_body && x->frame == &x->walk_frame;
 }
 
 /* ---- memory -------------------------------------------------------------------------------- */

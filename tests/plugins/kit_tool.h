@@ -49,7 +49,7 @@ bool kit_head_is_held(sluice_exchange *x, sluice_side side);
 const char *kit_decided_by(sluice_exchange *x);
 /* What the exchange waits for: "a fetch". NULL: it is not parked. */
 const char *kit_waits_for(sluice_exchange *x);
-/* Whether a hook waits for the body of the request. */
+/* Whether a hook waits for more of the request's body, and for nothing else. */
 bool kit_awaits_body(sluice_exchange *x);
 /* Whether the exchange's memory was spent. */
 bool kit_memory_failed(sluice_exchange *x);

@@ -241,6 +241,8 @@ static void note_forwarded(struct play *p)
 /* What the gateway answers where a plugin did not let it go on; 0: what the plugin gave. */
 static int refusal(const struct play *p, enum kit_where where)
 {
+	if (kit_verdict(p->x) == SLUICE_WAIT)
+		kit_die("the request waits for its body, which has come");
 	if (kit_verdict(p->x) == SLUICE_FAIL)
 		return kit_memory_failed(p->x) ? ERR_NO_MEMORY : ERR_PLUGIN_FAILED;
 	if (p->x->answer.status)

@@ -166,6 +166,44 @@ cases:
     assert code == 0, out + err
 
 
+def test_answers_of_its_own(folder):
+    so, script = example(folder, "pages", """plugins: { docs: { use: pages, pages: { /a: { file: a.txt, type: text/x } } } }
+cases:
+  - name: a page
+    request: { target: /a }
+    expect: { answered_by: docs, status: 200, fields: { Content-Type: text/x, Cache-Control: max-age=300 }, body: "a page" }
+  - name: no page of its
+    request: { target: /b }
+    expect: { answered_by: upstream }
+""")
+    (folder / "a.txt").write_text("a page")
+    code, out, err = run(so, script)
+    assert code == 0, out + err
+
+
+def test_a_request_that_waits_for_its_body(folder):
+    so, script = example(folder, "ask", """plugins: { may: { use: ask, url: "http://ask/", max_body: 16 } }
+cases:
+  - name: it goes on with its body
+    request: { method: POST, body: "hello you" }
+    fetches: [ { url: "http://ask/" } ]
+    expect: { answered_by: upstream, forwarded: { body: hello you } }
+  - name: without a body too
+    fetches: [ { url: "http://ask/" } ]
+    expect: { answered_by: upstream }
+  - name: the service refuses it
+    request: { method: POST, body: "hello you" }
+    fetches: [ { url: "http://ask/", status: 403 } ]
+    expect: { answered_by: may, status: 403, reason: ask-refused, not_forwarded: true }
+  - name: it is too long
+    request: { method: POST, body: "12345678901234567" }
+    fetches: [ { url: "http://ask/" } ]
+    expect: { answered_by: gateway, status: 413, reason: body-too-large, not_forwarded: true }
+""")
+    code, out, err = run(so, script)
+    assert code == 0, out + err
+
+
 def test_work_in_the_background_and_parked_requests(folder):
     so, script = example(folder, "tenant", """plugins: { who: { use: tenant, url: "http://who/" } }
 cases:
