@@ -30,6 +30,8 @@ int command_run(struct command *c);
 int command_check(struct command *c);
 int command_schema(struct command *c);
 int command_plugins(struct command *c);
+int command_plugin_test(struct command *c);
+int command_new_plugin(struct command *c);
 int command_token(struct command *c);
 int command_reference(struct command *c);
 /* one of status, reload, reopen, drain, stop, by the command's name */

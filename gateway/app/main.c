@@ -37,6 +37,21 @@ static const struct {
 		"the JSON Schema of the configuration, plugins included", DIR_ABOUT },
 	{ "plugins", command_plugins, "[NAME] [--plugin-dir DIR]...",
 		"what is installed, and the options of one", DIR_ABOUT },
+	{ "plugin-test", command_plugin_test, "FILE.so SCRIPT.yaml... [OPTION]...",
+		"try a plugin without a gateway, by scripted requests",
+		"  --list            names of the cases\n"
+		"  --only NAME       that case alone\n"
+		"  --verbose         what came of every case\n"
+		"  --no-variations   each case once, as the script says\n"
+		"  --variations LIST some of splits,delays,drops,memory,slow\n"
+		"  --seconds N       how long a run may take, 20 if not said\n" DIR_ABOUT
+		"\nExit status: 0 all cases are good; 1 some are not; 2 wrong usage, or mistakes "
+		"in "
+		"a script.\n" },
+	{ "new-plugin", command_new_plugin, "NAME [DIR] [--template DIR]",
+		"begin a plugin of your own from the template",
+		"  DIR               where, instead of a new folder of that name\n"
+		"  --template DIR    another template than the installed one\n" },
 	{ "status", command_ctl, CTL_USAGE " [--json]", "how a running gateway is", CTL_ABOUT },
 	{ "reload", command_ctl, CTL_USAGE " [--json]", "have it load its configuration again",
 		CTL_ABOUT "\nReturns when every worker uses the new configuration. Mistakes are "
@@ -62,9 +77,9 @@ static int usage(FILE *to, int code)
 	(void)fprintf(to, "usage: sluice COMMAND [OPTION]...\n\n");
 	for (int i = 0; i < N_COMMANDS; i++) {
 		if (commands[i].help)
-			(void)fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+			(void)fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].help);
 	}
-	(void)fprintf(to, "  %-10s %s\n", "help",
+	(void)fprintf(to, "  %-12s %s\n", "help",
 		"this list (also -h, --help), or the options of one: sluice help COMMAND");
 	return code;
 }

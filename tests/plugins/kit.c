@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "kit_internal.h"
+#include "kit_tool.h"
 #include "kit_use.h"
 #include "policy/background.h"
 #include "policy/module.h"
@@ -124,6 +125,38 @@ void kit_advance(uint64_t ms)
 	kit_worker.now_ns = until;
 }
 
+bool kit_advance_once(uint64_t at_most_ms)
+{
+	kit_settle();
+	const struct timer *t = timer_first();
+	uint64_t in_ns = !t || t->due_ns < kit_worker.now_ns ? 0 : t->due_ns - kit_worker.now_ns;
+	if (!t || in_ns > at_most_ms * NS_PER_MS)
+		return false;
+	kit_advance((in_ns + NS_PER_MS - 1) / NS_PER_MS);
+	return true;
+}
+
+/* ---- answers that come late ---------------------------------------------------------------- */
+
+static unsigned n_calls, late_call;
+
+void kit_late(unsigned n)
+{
+	n_calls = 0;
+	late_call = n;
+}
+
+unsigned kit_calls(void)
+{
+	return n_calls;
+}
+
+uint64_t kit_takes(uint64_t usual_ms, uint64_t timeout_ms)
+{
+	bool is_late = ++n_calls == late_call;
+	return is_late && usual_ms < timeout_ms ? timeout_ms - 1 : usual_ms;
+}
+
 static void kit_begin_once(void)
 {
 	if (begun)
@@ -150,6 +183,8 @@ void kit_begin(const sluice_host **host)
 	wheel_init(&kit_worker.wheel, kit_worker.now_ns);
 	kit_fetch_reset();
 	kit_table_reset();
+	kit_late(0);
+	kit_slow(false);
 	*host = kit_host;
 }
 
@@ -243,6 +278,42 @@ static void use_write(struct kit_use *u, const sluice_plugin *plugin, const char
 		kit_die("the options are no YAML:\n%s", kept.data);
 }
 
+static struct kit_use *use_new(void)
+{
+	struct kit_use *u = mem_new(struct kit_use);
+	arena_init(&u->arena, 0);
+	diag_init(&u->diag);
+	config_init(&u->config, &u->arena, &u->diag);
+	u->next = uses;
+	uses = u;
+	return u;
+}
+
+/* Its options are at u->config.root. */
+static void use_make(struct kit_use *u, const struct module *m, sluice_str name)
+{
+	bind_init(&u->bind, &u->arena, &u->diag, &u->config);
+	u->bind.store = use_store;
+	u->bind.upstream = use_upstream;
+	u->bind.ctx = &u->diag;
+	u->inst = instance_make(&policy, m, name, u->config.root, &u->bind);
+}
+
+sluice_instance *kit_instance_of(const struct module *m, const struct config *c,
+	const struct node *n)
+{
+	struct kit_use *u = use_new();
+	u->config.dir = c->dir;
+	u->config.root = n;
+	use_make(u, m, n->key);
+	return u->inst;
+}
+
+const struct diag *kit_diag(const sluice_instance *inst)
+{
+	return &kit_use(inst)->diag;
+}
+
 sluice_instance *kit_instance(const sluice_plugin *plugin, ...)
 {
 	const char *v[128];
@@ -255,21 +326,12 @@ sluice_instance *kit_instance(const sluice_plugin *plugin, ...)
 	va_end(ap);
 	if (n == 126 || n % 2)
 		kit_die("%zu words are no list of options and their values", n);
-	struct kit_use *u = mem_new(struct kit_use);
-	arena_init(&u->arena, 0);
-	diag_init(&u->diag);
-	config_init(&u->config, &u->arena, &u->diag);
+	struct kit_use *u = use_new();
 	use_write(u, plugin, v, n);
-	bind_init(&u->bind, &u->arena, &u->diag, &u->config);
-	u->bind.store = use_store;
-	u->bind.upstream = use_upstream;
-	u->bind.ctx = &u->diag;
 	const struct module *m = module_register(plugin, "linked with the test", why);
 	if (!m)
 		kit_die("the record of %s: %s", plugin->name, why);
-	u->inst = instance_make(&policy, m, STR("instance"), u->config.root, &u->bind);
-	u->next = uses;
-	uses = u;
+	use_make(u, m, STR("instance"));
 	return u->inst;
 }
 
@@ -330,7 +392,23 @@ void kit_start(sluice_instance *inst)
 		.inst = inst,
 		.upstreams = upstreams };
 	u->chain = (struct chain){ .v = &u->item, .n = 1, .has_response = true };
+	u->slots = &u->slot;
 	kit_settle();
+}
+
+void kit_chain(sluice_instance *const *v, size_t n)
+{
+	struct kit_use *first = kit_use(v[0]);
+	struct chain_item *items = arena_alloc(&first->arena, n * sizeof(*items));
+	struct instance_worker **slots =
+		arena_alloc(&first->arena, n * sizeof(struct instance_worker *));
+	for (size_t i = 0; i < n; i++) {
+		items[i] = kit_use(v[i])->item;
+		items[i].slot = items[i].place = (uint32_t)i;
+		slots[i] = kit_use(v[i])->slot;
+	}
+	first->chain = (struct chain){ .v = items, .n = (uint32_t)n, .has_response = true };
+	first->slots = slots;
 }
 
 void kit_stop(sluice_instance *inst)

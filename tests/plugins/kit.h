@@ -114,8 +114,11 @@ bool kit_noted(sluice_exchange *x, const char *code);
 /* Set the answer of a URL. A URL without an answer is unreachable. */
 void kit_fetch_answer(const char *url, int code, const char *body);
 void kit_fetch_fail(const char *url, sluice_status status);
-/* How long every fetch takes, 5 ms by default. A fetch that takes longer than its timeout times
- * out. */
+/* Add a field to the answer that was set last, of 16 at most; and say how long that answer takes. */
+void kit_fetch_field(const char *name, const char *value);
+void kit_fetch_after(uint64_t ms);
+/* How long every other fetch takes, 5 ms by default. A fetch that takes longer than its timeout
+ * times out. */
 void kit_fetch_delay(uint64_t ms);
 /* Fetches begun; of all URLs when url is NULL. */
 unsigned kit_fetches(const char *url);

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "kit_internal.h"
+#include "kit_tool.h"
 #include "kit_use.h"
 #include "policy/answer.h"
 #include "policy/attr.h"
@@ -29,6 +30,8 @@ struct kit_exchange {
 	sluice_verdict verdict;
 	int status;
 };
+
+static bool is_slow;
 
 static struct kit_exchange *of(sluice_exchange *x)
 {
@@ -82,16 +85,37 @@ static sluice_verdict take(struct kit_exchange *k, enum run_result r)
 static void go_on(struct kit_exchange *k)
 {
 	const struct stages *row = k->x.stages[SLUICE_REQUEST];
-	if (k->verdict == SLUICE_NEXT && k->x.waits_for_body && !stages_hold(row))
-		wait_body_came(&k->x);
-	else if (k->verdict == SLUICE_NEXT && k->x.waits_for_body)
-		k->verdict = SLUICE_WAIT;
+	if (k->verdict != SLUICE_NEXT || !k->x.waits_for_body)
+		return;
+	k->verdict = SLUICE_WAIT;
+	if (!stages_hold(row))
+		wait_body_came(&k->x); /* on_resumed() follows, unless the hook waits again */
 }
 
-static void drain(struct kit_exchange *k, int side)
+/* Take what has left the row: how many bytes. */
+static size_t drain(struct kit_exchange *k, int side)
 {
-	if (k->x.stages[side] && !k->x.waits_for_body)
-		buf_move_all(&k->out[side], &k->x.stages[side]->out);
+	struct stages *row = k->x.stages[side];
+	size_t n = row && !k->x.waits_for_body ? row->out.len : 0;
+	if (n)
+		buf_move_all(&k->out[side], &row->out);
+	return n;
+}
+
+void kit_slow(bool on)
+{
+	is_slow = on;
+}
+
+/* Behind a slow receiver there is room for one byte. */
+static enum run_result run_row(struct kit_exchange *k, struct stages *row)
+{
+	static const char full[STAGE_HIGH - 1];
+	size_t n = is_slow && !row->out.len ? sizeof(full) : 0;
+	buf_append(&row->out, full, n);
+	enum run_result r = stages_run(&k->x, row);
+	buf_drain(&row->out, n);
+	return r;
 }
 
 static void on_resumed(sluice_exchange *x, enum run_result r)
@@ -101,9 +125,10 @@ static void on_resumed(sluice_exchange *x, enum run_result r)
 		return;
 	for (int side = SLUICE_REQUEST; side <= SLUICE_RESPONSE; side++) {
 		if (x->stages[side] && k->verdict == SLUICE_NEXT)
-			(void)take(k, stages_run(x, x->stages[side]));
+			(void)take(k, run_row(k, x->stages[side]));
 		go_on(k);
-		drain(k, side);
+		while (drain(k, side) && k->verdict == SLUICE_NEXT)
+			(void)take(k, run_row(k, x->stages[side]));
 	}
 }
 
@@ -139,7 +164,7 @@ sluice_exchange *kit_exchange(sluice_instance *inst, const char *method, const c
 	x->client = &k->client;
 	x->request = &k->request;
 	x->worker = &kit_worker;
-	x->slots = &u->slot;
+	x->slots = u->slots;
 	x->keeper = &u->keeper;
 	u->keeper.about = &about;
 	x->on_resumed = on_resumed;
@@ -270,17 +295,11 @@ sluice_verdict kit_body_in(sluice_exchange *x, sluice_side side, const char *byt
 	stages_feed(row, &data);
 	if (end)
 		stages_end(row, &k->trailers[side]);
-	(void)take(k, stages_run(x, row));
+	(void)take(k, run_row(k, row));
 	go_on(k);
-	sluice_verdict v = k->verdict;
-	for (size_t before = SIZE_MAX;
-		v == SLUICE_NEXT && row->out.len && row->out.len != before;) {
-		before = row->out.len; /* the receiver takes all: there is room again */
-		drain(k, (int)side);
-		v = take(k, stages_run(x, row));
-	}
-	drain(k, (int)side);
-	return v;
+	while (drain(k, (int)side) && k->verdict == SLUICE_NEXT)
+		(void)take(k, run_row(k, row)); /* the receiver has taken all: there is room */
+	return k->verdict;
 }
 
 const char *kit_body_out(sluice_exchange *x, sluice_side side, size_t *n)
@@ -377,4 +396,29 @@ bool kit_noted(sluice_exchange *x, const char *code)
 			return true;
 	}
 	return false;
+}
+
+/* ---- for kit_tool.c ------------------------------------------------------------------------ */
+
+sluice_verdict kit_take(sluice_exchange *x, enum run_result r)
+{
+	return take(of(x), r);
+}
+
+struct arena *kit_own(sluice_exchange *x)
+{
+	return &of(x)->own;
+}
+
+const struct fields *kit_fields(sluice_exchange *x, sluice_side side)
+{
+	return fields_of(x, side, arena_new(kit_own(x), struct response_head));
+}
+
+struct response_head *kit_new_response(sluice_exchange *x, int status)
+{
+	struct kit_exchange *k = of(x);
+	k->status = status;
+	k->response = (struct response_head){ .version = 11, .status = (uint16_t)status };
+	return &k->response;
 }

@@ -5,10 +5,15 @@
 #include "kit_internal.h"
 #include "upstream/fetch.h"
 
+enum { FIELDS = 16, AS_OTHERS = -1 };
+
 struct answer {
 	struct answer *next;
 	const char *url, *body; /* body NULL: the fetch ends with status */
 	int code;
+	int64_t after_ms; /* AS_OTHERS: kit_fetch_delay() says it */
+	sluice_pair fields[FIELDS];
+	size_t n_fields;
 	sluice_status status;
 };
 
@@ -21,7 +26,7 @@ struct tally {
 struct fetch {
 	struct timer timer;
 	const char *url; /* borrowed: of its tally */
-	uint64_t timeout_ms;
+	uint64_t takes_ms, timeout_ms;
 	size_t max_body;
 	void *user;
 	fetch_fn fn;
@@ -42,7 +47,7 @@ void kit_fetch_reset(void)
 static struct answer *answer_add(const char *url)
 {
 	struct answer *a = arena_new(&kit_arena, struct answer);
-	*a = (struct answer){ .next = answers, .url = kit_keep(url) };
+	*a = (struct answer){ .next = answers, .url = kit_keep(url), .after_ms = AS_OTHERS };
 	answers = a;
 	return a;
 }
@@ -59,6 +64,21 @@ void kit_fetch_fail(const char *url, sluice_status status)
 	answer_add(url)->status = status;
 }
 
+void kit_fetch_field(const char *name, const char *value)
+{
+	struct answer *a = answers;
+	if (!a || a->n_fields == FIELDS)
+		kit_die("a field for no answer, or more than %d", FIELDS);
+	a->fields[a->n_fields++] = (sluice_pair){ str_of(kit_keep(name)), str_of(kit_keep(value)) };
+}
+
+void kit_fetch_after(uint64_t ms)
+{
+	if (!answers)
+		kit_die("a time for no answer");
+	answers->after_ms = (int64_t)ms;
+}
+
 void kit_fetch_delay(uint64_t ms)
 {
 	delay_ms = ms;
@@ -72,13 +92,19 @@ unsigned kit_fetches(const char *url)
 	return n;
 }
 
+static const struct answer *answer_find(const char *url)
+{
+	const struct answer *a = answers;
+	while (a && strcmp(a->url, url) != 0)
+		a = a->next;
+	return a;
+}
+
 static sluice_fetch_response fetch_end(const struct fetch *f)
 {
 	sluice_fetch_response r = { .size = sizeof(r), .user = f->user };
-	const struct answer *a = answers;
-	while (a && strcmp(a->url, f->url) != 0)
-		a = a->next;
-	if (delay_ms >= f->timeout_ms)
+	const struct answer *a = answer_find(f->url);
+	if (f->takes_ms >= f->timeout_ms)
 		r.status = SLUICE_TIMEOUT;
 	else if (!a)
 		r.status = SLUICE_UNREACHABLE;
@@ -87,7 +113,8 @@ static sluice_fetch_response fetch_end(const struct fetch *f)
 	else if (strlen(a->body) > f->max_body)
 		r.status = SLUICE_ERROR;
 	else
-		r.code = a->code, r.body = str_of(a->body);
+		r.code = a->code, r.body = str_of(a->body), r.headers = a->fields,
+		r.n_headers = a->n_fields;
 	if (r.status != SLUICE_OK)
 		r.error = "the scripted fetch failed";
 	return r;
@@ -123,9 +150,12 @@ struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *r, struc
 	f->user = r->user;
 	f->fn = fn;
 	f->ctx = ctx;
+	const struct answer *a = answer_find(f->url);
+	bool as_others = !a || a->after_ms == AS_OTHERS;
+	f->takes_ms = kit_takes(as_others ? delay_ms : (uint64_t)a->after_ms, f->timeout_ms);
 	timer_init(&f->timer, fetch_on_due);
 	worker_timer(w, &f->timer,
-		(delay_ms < f->timeout_ms ? delay_ms : f->timeout_ms) * NS_PER_MS);
+		(f->takes_ms < f->timeout_ms ? f->takes_ms : f->timeout_ms) * NS_PER_MS);
 	return f;
 }
 

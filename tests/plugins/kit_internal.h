@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "kit.h"
 #include "net/worker.h"
+#include "policy/frame.h"
 
 /* Stop the test with a message. */
 #define kit_die(...) kit_die_at(__FILE__, __LINE__, __VA_ARGS__)
@@ -23,6 +24,22 @@ void kit_settle(void);
 extern const sluice_host *const kit_host;
 void kit_table_reset(void);
 uint64_t kit_unix_ms(void);
+
+/* How long an answer takes that usually takes that long: the call that kit_late() named is answered
+ * at the last moment. Counts the call. */
+uint64_t kit_takes(uint64_t usual_ms, uint64_t timeout_ms);
+
+/* kit_exchange.c, for kit_tool.c */
+
+struct fields;
+struct response_head;
+/* The verdict that the result comes to. */
+sluice_verdict kit_take(sluice_exchange *x, enum run_result r);
+/* The kit's memory of an exchange. */
+struct arena *kit_own(sluice_exchange *x);
+const struct fields *kit_fields(sluice_exchange *x, sluice_side side);
+/* An empty response in the place of the one that is there. */
+struct response_head *kit_new_response(sluice_exchange *x, int status);
 
 /* kit_fetch.c, kit_store.c */
 void kit_fetch_reset(void);

@@ -197,7 +197,7 @@ void redis_conf_wipe(struct redis_conf *c)
 /* A call's arguments are kept in its room, as the test is asked when the reply is due. */
 struct kept {
 	sluice_str key;
-	uint64_t timeout_ns;
+	uint64_t takes_ms, timeout_ns;
 	size_t n;
 	sluice_str args[];
 };
@@ -222,7 +222,7 @@ static void call_on_due(struct timer *t)
 		.args = kept->args,
 		.nargs = kept->n,
 		.timeout_ms = kept->timeout_ns / NS_PER_MS };
-	if (k->delay_ms < call.timeout_ms)
+	if (kept->takes_ms < call.timeout_ms)
 		st = k->handler ? k->handler(k->ctx, &call, &v) : SLUICE_UNREACHABLE;
 	call_end(c);
 	c->on_reply(c, st, &v);
@@ -266,7 +266,8 @@ static sluice_status call_start(struct redis_link *l, struct redis_call *c,
 	c->keep = (char *)kept;
 	c->link = l;
 	c->script = script;
-	uint64_t delay_ns = k->delay_ms * NS_PER_MS;
+	kept->takes_ms = kit_takes(k->delay_ms, timeout_ns / NS_PER_MS);
+	uint64_t delay_ns = kept->takes_ms * NS_PER_MS;
 	worker_timer(l->worker, &c->timer, delay_ns < timeout_ns ? delay_ns : timeout_ns);
 	return SLUICE_OK;
 }

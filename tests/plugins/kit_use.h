@@ -15,7 +15,9 @@ struct kit_use {
 	struct bind bind;
 	struct instance_worker *slot; /* NULL: not started */
 	struct chain_item item;
+	/* of the exchanges that are made for it: its own, or the ones of kit_chain() */
 	struct chain chain;
+	struct instance_worker *const *slots;
 	struct instance_keeper keeper;
 	unsigned exchanges;
 	bool checked;
