@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "admin/servers.h"
+#include "store/cache.h"
 
 static const char *const phases[] = { "starting", "serving", "draining" };
 static const char *const states[SERVER_STATES] = { "up", "down", "trial" };
@@ -170,6 +171,28 @@ static void status_upstreams(struct json_out *o, const struct snapshot *s,
 	free(all);
 }
 
+/* ---- caches of plugins --------------------------------------------------------------------- */
+
+static void status_cache(void *ctx, const struct cache_view *v)
+{
+	struct json_out *o = ctx;
+	json_open(o, '{');
+	put_str(o, "name", v->name);
+	put_uint(o, "objects", v->objects);
+	put_uint(o, "bytes", v->bytes);
+	put_uint(o, "max_bytes", v->max_bytes);
+	put_uint(o, "max_object", v->max_object);
+	json_close(o, '}');
+}
+
+static void status_caches(struct json_out *o)
+{
+	json_key(o, STR("caches"));
+	json_open(o, '[');
+	cache_each(status_cache, o);
+	json_close(o, ']');
+}
+
 void status_write(struct json_out *o, const struct admin_facts *f, const struct gather_answer *v,
 	unsigned n)
 {
@@ -191,6 +214,7 @@ void status_write(struct json_out *o, const struct admin_facts *f, const struct 
 		status_overload(o, &f->overload);
 	status_workers(o, f, v, n);
 	status_upstreams(o, f->snap, v, n);
+	status_caches(o);
 	if (left_out)
 		put_uint(o, "servers_left_out", left_out);
 	json_close(o, '}');

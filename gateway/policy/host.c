@@ -12,6 +12,7 @@
 #include "policy/guard.h"
 #include "policy/host_conf.h"
 #include "policy/measure.h"
+#include "policy/objects.h"
 #include "policy/reroute.h"
 #include "policy/run.h"
 #include "policy/stage.h"
@@ -390,4 +391,18 @@ const sluice_host host_table = {
 	.log_for = host_log_for,
 	.answer_with = answer_with,
 	.body_wait = host_body_wait,
+	.cache_open = host_cache_open,
+	.object_put = host_object_put,
+	.object_get = host_object_get,
+	.object_release = host_object_release,
+	.object_data = host_object_data,
+	.object_meta = host_object_meta,
+	.object_age = host_object_age,
+	.object_fresh_for = host_object_fresh_for,
+	.object_remove = host_object_remove,
+	.object_remove_tag = host_object_remove_tag,
+	.object_begin = host_object_begin,
+	.object_append = host_object_append,
+	.object_commit = host_object_commit,
+	.object_abort = host_object_abort,
 };

@@ -204,6 +204,8 @@ static void instance_free(sluice_instance *inst)
 	instance_count_published(inst, 0);
 	for (unsigned i = 0; i < inst->n_tables; i++)
 		store_table_free(&inst->tables[i].table);
+	while (inst->n_caches)
+		cache_close(&inst->caches[--inst->n_caches]);
 	pthread_mutex_destroy(&inst->lock);
 	arena_fini(&inst->arena);
 	arena_fini(&inst->scratch);

@@ -17,6 +17,7 @@
 #include "policy/blame.h"
 #include "policy/common.h"
 #include "policy/module.h"
+#include "store/cache.h"
 
 struct stated;
 struct fetch;
@@ -54,6 +55,7 @@ enum {
 	INSTANCE_FETCHES = 16,
 	INSTANCE_STORES = 8,
 	INSTANCE_TABLES = 8,
+	INSTANCE_CACHES = 8,
 	INSTANCE_UPSTREAMS = 64
 };
 
@@ -146,6 +148,8 @@ struct sluice_instance {
 	unsigned n_upstreams;
 	struct instance_table tables[INSTANCE_TABLES];
 	unsigned n_tables;
+	struct cache_user caches[INSTANCE_CACHES];
+	unsigned n_caches;
 	struct instance_fact *facts; /* in the arena */
 	/* guards published: the main thread writes, workers read when they attach */
 	pthread_mutex_t lock;

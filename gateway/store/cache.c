@@ -101,6 +101,11 @@ void cache_close(struct cache_user *u)
 	cache_unref(c);
 }
 
+bool cache_is_named(const struct sluice_cache *c, sluice_str name)
+{
+	return str_eq(str_of(c->name), name);
+}
+
 void cache_each(void (*fn)(void *ctx, const struct cache_view *v), void *ctx)
 {
 	list_each (e, &caches) {

@@ -43,6 +43,9 @@ void cache_open(struct cache_user *u, sluice_str name, uint64_t max_bytes, uint6
  * the last reader. */
 void cache_close(struct cache_user *u);
 
+/* Main thread. */
+bool cache_is_named(const struct sluice_cache *c, sluice_str name);
+
 /* What the status page shows. */
 struct cache_view {
 	sluice_str name; /* valid within the call */
@@ -67,8 +70,8 @@ struct sluice_object *cache_get(struct sluice_cache *c, sluice_str key, uint64_t
 /* True: there was one. An object of that key that is being written is not kept, either. */
 bool cache_remove(struct sluice_cache *c, sluice_str key);
 /* No object that has the tag now, or is being written with it, is found any more. Their memory is
- * free when they are come across: by a look for their key, by sweeping, or as the oldest. True: some
- * object may have had the tag. */
+ * free when they are come across: by a look for their key, by sweeping, or as the oldest. True:
+ * some object may have had the tag. */
 bool cache_remove_tag(struct sluice_cache *c, sluice_str tag);
 
 #endif

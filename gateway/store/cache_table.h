@@ -8,6 +8,7 @@
 #ifndef STORE_CACHE_TABLE_H
 #define STORE_CACHE_TABLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/check.h"

@@ -9,10 +9,10 @@
  * with the answer; a callback has the shape of a hook, so what runs after a wait looks like what
  * ran before.
  *
- * A plugin includes this header alone. It includes sluice/types.h (strings, options, arguments) and
- * sluice/exchange.h (what a hook may do with its exchange).
+ * A plugin includes this header alone. It includes sluice/types.h (strings, options, arguments),
+ * sluice/exchange.h (what a hook may do with its exchange) and sluice/objects.h (caches).
  *
- * Rules that hold for every function of the three unless it says otherwise:
+ * Rules that hold for every function of the four unless it says otherwise:
  *  - Strings are (data, len) pairs, not NUL-terminated, borrowed: valid until the hook returns, or
  *    for as long as stated.
  *  - Memory for one request comes from sluice_alloc() and dies with the exchange; there is no
@@ -234,6 +234,22 @@ typedef struct sluice_host {
 	void (*log_for)(sluice_exchange *, int level, const char *fmt, va_list);
 	sluice_verdict (*answer_with)(sluice_exchange *, const sluice_answer *);
 	sluice_verdict (*body_wait)(sluice_exchange *, const sluice_body_plan *, sluice_body_hook);
+	sluice_cache *(*cache_open)(sluice_instance *, const sluice_cache_desc *);
+	bool (*object_put)(sluice_cache *, sluice_str key, const sluice_object_new *,
+		uint64_t now_ns);
+	sluice_object *(*object_get)(sluice_cache *, sluice_str key, uint64_t now_ns);
+	void (*object_release)(sluice_object *);
+	sluice_str (*object_data)(const sluice_object *);
+	sluice_str (*object_meta)(const sluice_object *);
+	uint64_t (*object_age)(const sluice_object *, uint64_t now_ns);
+	uint64_t (*object_fresh_for)(const sluice_object *, uint64_t now_ns);
+	bool (*object_remove)(sluice_cache *, sluice_str key);
+	bool (*object_remove_tag)(sluice_cache *, sluice_str tag);
+	sluice_object_writer *(*object_begin)(sluice_cache *, sluice_str key,
+		const sluice_object_new *, uint64_t expected);
+	bool (*object_append)(sluice_object_writer *, sluice_str bytes);
+	bool (*object_commit)(sluice_object_writer *, uint64_t now_ns);
+	void (*object_abort)(sluice_object_writer *);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source
@@ -448,5 +464,6 @@ static inline const sluice_store *sluice_store_local(sluice_instance *inst)
 #endif
 
 #include <sluice/exchange.h>
+#include <sluice/objects.h>
 
 #endif

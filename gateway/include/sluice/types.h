@@ -471,6 +471,30 @@ typedef enum sluice_secret_kind {
 	SLUICE_SECRET_FIELD          /* a header field */
 } sluice_secret_kind;
 
+/* A cache of the process, one of its objects, and one that is being written: sluice/objects.h. */
+typedef struct sluice_cache sluice_cache;
+typedef struct sluice_object sluice_object;
+typedef struct sluice_object_writer sluice_object_writer;
+
+typedef struct sluice_cache_desc {
+	size_t size; /* sizeof(sluice_cache_desc) */
+	/* 1 to 64 of a-z, 0-9, - and _; among those of the plugin: the log and the metrics call it
+	 * PLUGIN/NAME. Empty: the name of the instance */
+	sluice_str name;
+	uint64_t max_bytes;  /* of all its objects; 64 KiB to 1 TiB */
+	uint64_t max_object; /* of one: key, meta and data; at most max_bytes; 0: a 16th of that */
+} sluice_cache_desc;
+
+/* a new object; all of it is copied */
+typedef struct sluice_object_new {
+	size_t size; /* sizeof(sluice_object_new) */
+	sluice_str data;
+	sluice_str meta;  /* what the plugin wants to know of data, such as fields of a response */
+	uint64_t ttl_ms;  /* how long it is fresh; at most 366 days count */
+	uint64_t keep_ms; /* how long it is kept, stale, after that; at most 366 days count */
+	sluice_strs tags; /* for sluice_object_remove_tag(): at most 64, of 1 to 128 bytes */
+} sluice_object_new;
+
 /* A 64-bit cell of a memory store. */
 typedef struct sluice_cell {
 	void *slot;       /* NULL: the store has no cell */

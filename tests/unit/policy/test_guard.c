@@ -127,6 +127,7 @@ static void configuration_services(void)
 	EACH_VOID(sluice_host_table->conf_hint_text(NULL, text));
 	EACH_VOID(sluice_secret(NULL, SLUICE_SECRET_FIELD, text));
 	EACH(sluice_metric_declare(NULL, NULL));
+	EACH(sluice_cache_open(NULL, NULL));
 }
 
 static void exchange_services(void)
@@ -204,14 +205,30 @@ static void services_of_any_thread(void)
 	EACH_VOID(sluice_metric_observe(NULL, text, 1));
 }
 
+static void services_of_caches(void)
+{
+	EACH(sluice_object_put(NULL, text, NULL));
+	EACH(sluice_object_get(NULL, text));
+	EACH(sluice_object_data(NULL));
+	EACH(sluice_object_meta(NULL));
+	EACH(sluice_object_age(NULL));
+	EACH(sluice_object_fresh_for(NULL));
+	EACH(sluice_object_remove(NULL, text));
+	EACH(sluice_object_remove_tag(NULL, text));
+	EACH(sluice_object_begin(NULL, text, NULL, 0));
+	EACH(sluice_object_append(NULL, text));
+	EACH(sluice_object_commit(NULL));
+}
+
 /* A service that is added to the table is added here. */
 TEST(every_service_refuses_what_is_not_there)
 {
 	enum {
 		SERVICES = (sizeof(sluice_host) - offsetof(sluice_host, conf_error)) /
 			sizeof(void (*)(void)),
-		/* now_ns, unix_ms, field_refused, names_alike, store_local, log_text */
-		WITHOUT_POINTERS = 6
+		/* now_ns, unix_ms, field_refused, names_alike, store_local, log_text; and
+		 * object_release, object_abort, which take NULL */
+		WITHOUT_POINTERS = 8
 	};
 	begin();
 	tried = 0;
@@ -219,6 +236,7 @@ TEST(every_service_refuses_what_is_not_there)
 	exchange_services();
 	services_that_wait();
 	services_of_any_thread();
+	services_of_caches();
 	assert_int_equal(tried + WITHOUT_POINTERS, SERVICES);
 	end();
 }

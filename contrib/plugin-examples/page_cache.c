@@ -1,0 +1,170 @@
+/*
+ * page-cache: answers of a service, kept in memory and served to all clients alike. Stores GET
+ * responses with 200 that say nothing against it, as they pass, and serves an older one for a while
+ * when the service fails. Shows a cache: objects by reference, written in pieces, removed by tag.
+ *
+ * A second instance with the same `store` and `purge: true`, on a route that only the service can
+ * reach, removes what the fields Purge-Page (a target, of the same host) and Purge-Tag name.
+ */
+#include <sluice/plugin.h>
+#include <sluice/str.h>
+
+enum { TAGS = 16 };
+
+struct pages {
+	sluice_str store;
+	uint64_t memory, ttl, keep;
+	bool purge;
+	sluice_cache *cache;
+};
+
+#define P struct pages
+static const sluice_option options[] = {
+	SLUICE_OPTION(SLUICE_T_STR, P, store, .def = "pages",
+		.doc = "name of the cache, for instances that share it"),
+	SLUICE_OPTION(SLUICE_T_SIZE, P, memory, .def = "64MiB", .min = "64KiB", .max = "1TiB",
+		.doc = "memory of the cache"),
+	SLUICE_OPTION(SLUICE_T_DURATION, P, ttl, .def = "10s", .min = "1ms", .max = "1d",
+		.doc = "how long a page is served without asking the service"),
+	SLUICE_OPTION(SLUICE_T_DURATION, P, keep, .def = "1h", .max = "7d",
+		.doc = "how long after that it stands in when the service fails"),
+	SLUICE_OPTION(SLUICE_T_BOOL, P, purge, .doc = "whether requests remove pages"),
+	SLUICE_OPTIONS_END,
+};
+
+static int pages_check(sluice_instance *inst, void *conf)
+{
+	struct pages *p = conf;
+	const sluice_cache_desc d = { .size = sizeof(d), .name = p->store, .max_bytes = p->memory };
+	p->cache = sluice_cache_open(inst, &d);
+	return p->cache ? 0 : -1;
+}
+
+/* of an exchange */
+struct page {
+	sluice_str key;               /* data NULL: it is nothing for the cache */
+	sluice_object *stale;         /* a reference */
+	sluice_object_writer *writer; /* while the response passes */
+};
+
+/* However the exchange ends. */
+static void page_drop(void *arg)
+{
+	struct page *page = arg;
+	sluice_object_release(page->stale);
+	sluice_object_abort(page->writer);
+}
+
+static sluice_str page_key(sluice_exchange *x, sluice_str target)
+{
+	sluice_str host = sluice_get(x, SLUICE_I_HOST);
+	char *key = sluice_alloc(x, host.len + target.len);
+	if (!key)
+		return (sluice_str){ NULL, 0 };
+	memcpy(key, host.data, host.len);
+	memcpy(key + host.len, target.data, target.len);
+	return (sluice_str){ key, host.len + target.len };
+}
+
+static bool has_field(sluice_exchange *x, sluice_side side, const char *name)
+{
+	return sluice_field(x, side, (sluice_str){ name, strlen(name) }).data != NULL;
+}
+
+static sluice_verdict pages_purge(sluice_exchange *x, const struct pages *p)
+{
+	sluice_str page = sluice_field(x, SLUICE_REQUEST, SLUICE_STR("purge-page"));
+	sluice_str tag = sluice_field(x, SLUICE_REQUEST, SLUICE_STR("purge-tag"));
+	bool found = page.data && sluice_object_remove(p->cache, page_key(x, page));
+	found |= tag.data && sluice_object_remove_tag(p->cache, tag);
+	return sluice_reply(x, found ? 200 : 404, SLUICE_STR("text/plain"),
+		found ? SLUICE_STR("removed\n") : SLUICE_STR("not there\n"));
+}
+
+static sluice_verdict page_answer(sluice_exchange *x, sluice_object *o, sluice_str how)
+{
+	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("X-Cache"), how);
+	return sluice_reply(x, 200, sluice_object_meta(o), sluice_object_data(o));
+}
+
+static sluice_verdict pages_on_request(sluice_exchange *x, const void *conf)
+{
+	const struct pages *p = conf;
+	if (p->purge)
+		return pages_purge(x, p);
+	/* what is for one client alone is neither served nor stored */
+	if (!sluice_str_eq(sluice_get(x, SLUICE_I_METHOD), SLUICE_STR("GET")) ||
+		has_field(x, SLUICE_REQUEST, "authorization") ||
+		has_field(x, SLUICE_REQUEST, "cookie") || has_field(x, SLUICE_REQUEST, "range"))
+		return SLUICE_NEXT;
+	struct page *page = sluice_state(x, sizeof(*page));
+	if (!page)
+		return SLUICE_FAIL;
+	sluice_cleanup(x, page_drop, page);
+	page->key = page_key(x, sluice_get(x, SLUICE_I_TARGET));
+	page->stale = sluice_object_get(p->cache, page->key);
+	if (page->stale && sluice_object_fresh_for(page->stale))
+		return page_answer(x, page->stale, SLUICE_STR("hit"));
+	return SLUICE_NEXT;
+}
+
+static bool may_store(sluice_exchange *x)
+{
+	static const char *const against[] = { "set-cookie", "vary", "content-encoding",
+		"cache-control" };
+	for (size_t i = 0; i < sizeof(against) / sizeof(against[0]); i++) {
+		if (has_field(x, SLUICE_RESPONSE, against[i]))
+			return false;
+	}
+	return sluice_response_status(x) == 200;
+}
+
+static sluice_verdict pages_on_response(sluice_exchange *x, const void *conf)
+{
+	const struct pages *p = conf;
+	struct page *page = p->purge ? NULL : sluice_state(x, sizeof(*page));
+	sluice_str tags[TAGS], rest = sluice_field(x, SLUICE_RESPONSE, SLUICE_STR("cache-tag"));
+	uint64_t length = 0;
+	size_t n = 0;
+	if (!page || !page->key.data)
+		return SLUICE_NEXT;
+	if (page->stale && sluice_response_status(x) >= 500)
+		return page_answer(x, page->stale, SLUICE_STR("stale"));
+	while (n < TAGS && rest.len) {
+		tags[n] = sluice_str_trim(sluice_str_cut(&rest, ','));
+		n += tags[n].len > 0;
+	}
+	if (rest.len || !may_store(x))
+		return SLUICE_NEXT; /* with a tag left out it could not be removed */
+	(void)sluice_str_u64(sluice_field(x, SLUICE_RESPONSE, SLUICE_STR("content-length")),
+		&length);
+	const sluice_object_new object = { .size = sizeof(object),
+		.meta = sluice_field(x, SLUICE_RESPONSE, SLUICE_STR("content-type")),
+		.ttl_ms = p->ttl,
+		.keep_ms = p->keep,
+		.tags = { tags, n } };
+	const sluice_body_plan plan = { .size = sizeof(plan), .max = 1, .read_only = true };
+	page->writer = sluice_object_begin(p->cache, page->key, &object, length);
+	if (page->writer && !sluice_body_want(x, SLUICE_RESPONSE, &plan))
+		return SLUICE_FAIL;
+	return SLUICE_NEXT;
+}
+
+static sluice_verdict pages_on_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+{
+	struct page *page = sluice_state(x, sizeof(*page));
+	(void)conf;
+	if (!page)
+		return SLUICE_FAIL;
+	/* false: the page is too large to be kept, and still goes to the client */
+	bool fits = page->writer && sluice_object_append(page->writer, data);
+	if (fits && end) {
+		(void)sluice_object_commit(page->writer);
+		page->writer = NULL;
+	}
+	return SLUICE_NEXT;
+}
+
+SLUICE_PLUGIN("page-cache", .version = "1.0", .summary = "keep pages in memory", .options = options,
+	.conf_size = sizeof(struct pages), .check = pages_check, .on_request = pages_on_request,
+	.on_response = pages_on_response, .on_response_body = pages_on_body);
