@@ -9,7 +9,8 @@
 
 struct ask {
 	sluice_str url;
-	uint64_t timeout; /* milliseconds */
+	const sluice_upstream *upstream; /* NULL: the server that the URL names */
+	uint64_t timeout;                /* milliseconds */
 	bool fail_open;
 	uint64_t max_body;     /* 0: the service is not sent the body */
 	sluice_instance *inst; /* to log with; made by check() */
@@ -18,7 +19,9 @@ struct ask {
 #define A struct ask
 static const sluice_option options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, A, url, .flags = SLUICE_F_REQUIRED,
-		.doc = "http(s) URL of the service that decides"),
+		.doc = "http(s) URL of the service that decides; with upstream, a path"),
+	SLUICE_OPTION(SLUICE_T_UPSTREAM, A, upstream,
+		.doc = "upstream whose servers are asked, over connections that are kept"),
 	SLUICE_OPTION(SLUICE_T_DURATION, A, timeout, .def = "500ms", .min = "10ms", .max = "10s",
 		.doc = "how long it may take"),
 	SLUICE_OPTION(SLUICE_T_BOOL, A, fail_open, .def = "false",
@@ -103,7 +106,8 @@ static sluice_verdict ask_with(sluice_exchange *x, const struct ask *a, sluice_s
 		.url = a->url,
 		.headers = { headers, n },
 		.body = body,
-		.timeout_ms = a->timeout };
+		.timeout_ms = a->timeout,
+		.upstream = a->upstream };
 	/* copies what it is given, and parks the exchange */
 	return sluice_fetch(x, &r, ask_answered);
 }

@@ -81,10 +81,19 @@ static sluice_verdict pages_purge(sluice_exchange *x, const struct pages *p)
 		found ? SLUICE_STR("removed\n") : SLUICE_STR("not there\n"));
 }
 
-static sluice_verdict page_answer(sluice_exchange *x, sluice_object *o, sluice_str how)
+/* The bytes go out from where they lie; the reference goes with them. */
+static sluice_verdict page_answer(sluice_exchange *x, struct page *page, sluice_str how)
 {
-	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("X-Cache"), how);
-	return sluice_reply(x, 200, sluice_object_meta(o), sluice_object_data(o));
+	sluice_pair header = { SLUICE_STR("X-Cache"), how };
+	const sluice_answer a = { .size = sizeof(a),
+		.status = 200,
+		.headers = { &header, 1 },
+		.content_type = sluice_object_meta(page->stale),
+		.body = sluice_object_data(page->stale),
+		.release = sluice_object_release,
+		.arg = page->stale };
+	page->stale = NULL;
+	return sluice_answer_with(x, &a);
 }
 
 static sluice_verdict pages_on_request(sluice_exchange *x, const void *conf)
@@ -103,9 +112,10 @@ static sluice_verdict pages_on_request(sluice_exchange *x, const void *conf)
 	sluice_cleanup(x, page_drop, page);
 	page->key = page_key(x, sluice_get(x, SLUICE_I_TARGET));
 	page->stale = sluice_object_get(p->cache, page->key);
-	if (page->stale && sluice_object_fresh_for(page->stale))
-		return page_answer(x, page->stale, SLUICE_STR("hit"));
-	return SLUICE_NEXT;
+	if (!page->stale || !sluice_object_fresh_for(page->stale))
+		return SLUICE_NEXT;
+	page->key.data = NULL; /* on_response sees the answer, too, and must not store it again */
+	return page_answer(x, page, SLUICE_STR("hit"));
 }
 
 static bool may_store(sluice_exchange *x)
@@ -129,7 +139,7 @@ static sluice_verdict pages_on_response(sluice_exchange *x, const void *conf)
 	if (!page || !page->key.data)
 		return SLUICE_NEXT;
 	if (page->stale && sluice_response_status(x) >= 500)
-		return page_answer(x, page->stale, SLUICE_STR("stale"));
+		return page_answer(x, page, SLUICE_STR("stale"));
 	while (n < TAGS && rest.len) {
 		tags[n] = sluice_str_trim(sluice_str_cut(&rest, ','));
 		n += tags[n].len > 0;

@@ -6,9 +6,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "policy/blame.h"
+#include "policy/fetching.h"
 #include "policy/guard.h"
 #include "policy/running.h"
-#include "tls/client.h"
 #include "upstream/fetch.h"
 
 struct sluice_work {
@@ -16,6 +16,7 @@ struct sluice_work {
 	struct worker *worker;          /* borrowed */
 	struct instance_worker *iw;     /* borrowed: the keeper holds it */
 	struct instance_keeper *keeper; /* shared: ref */
+	const uint32_t *places;         /* borrowed: chain_item.upstreams, of the snapshot */
 	struct fetch *fetch;            /* owned; NULL: the callback runs, or has run */
 	sluice_work_fn fn;
 	void *user; /* borrowed: the plugin's */
@@ -110,16 +111,14 @@ static void work_on_fetch(void *ctx, const sluice_fetch_response *r)
 static struct fetch *work_fetch(struct sluice_work *k, const sluice_fetch_request *r,
 	const char **why)
 {
-	const sluice_instance *inst = k->iw->inst;
-	struct fetch *f = NULL;
 	struct arena a;
-	*why = NULL;
 	arena_init(&a, 0);
-	struct tls_client *tls =
-		inst->policy->fetch_tls(instance_ca_file(inst, &a, r->ca_file), why);
-	if (!*why)
-		f = fetch_start(k->worker, r, tls, work_on_fetch, k, why);
-	tls_client_free(&tls);
+	const struct fetching whose = { .worker = k->worker,
+		.inst = k->iw->inst,
+		.places = k->places,
+		.upstreams = k->keeper->upstreams,
+		.arena = &a };
+	struct fetch *f = fetching_start(&whose, r, work_on_fetch, k, why);
 	arena_fini(&a);
 	return f;
 }
@@ -138,7 +137,7 @@ static bool work_has_room(struct instance_worker *iw)
 	return false;
 }
 
-/* whose: gives worker, iw and keeper. */
+/* whose: gives worker, iw, keeper and places. */
 static int work_begin(const struct sluice_work *whose, const sluice_fetch_request *r,
 	sluice_work_fn fn)
 {
@@ -173,7 +172,8 @@ int host_background(sluice_exchange *x, const sluice_fetch_request *r, sluice_wo
 		return -1;
 	const struct sluice_work whose = { .worker = x->worker,
 		.iw = x->slots[run_item(x)->slot],
-		.keeper = x->keeper };
+		.keeper = x->keeper,
+		.places = run_item(x)->upstreams };
 	return work_begin(&whose, r, fn);
 }
 
@@ -194,7 +194,10 @@ int host_work_fetch(sluice_work *k, const sluice_fetch_request *r, sluice_work_f
 	if (!work_may(k, service) || !guard_given(r, service, "the request is NULL") ||
 		!guard_callback(fn, service))
 		return -1;
-	const struct sluice_work whose = { .worker = k->worker, .iw = k->iw, .keeper = k->keeper };
+	const struct sluice_work whose = { .worker = k->worker,
+		.iw = k->iw,
+		.keeper = k->keeper,
+		.places = k->places };
 	return work_begin(&whose, r, fn);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "policy/expr.h"
+#include "policy/fetching.h"
 #include "policy/guard.h"
 #include "policy/instance.h"
 #include "policy/run.h"
@@ -13,7 +14,6 @@
 #include "policy/template.h"
 #include "redis/script.h"
 #include "store/store.h"
-#include "tls/client.h"
 #include "upstream/fetch.h"
 
 enum { TIMER_MAX_MS = INT32_MAX }; /* 24 days */
@@ -231,7 +231,6 @@ int host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, sluice
 		!guard_callback(fn, service))
 		return -1;
 	const char *why = NULL;
-	struct tls_client *tls;
 	if (inst->policy->n_workers == 0)
 		return -1;
 	for (int i = 0; i < INSTANCE_FETCHES; i++) {
@@ -243,11 +242,10 @@ int host_main_fetch(sluice_instance *inst, const sluice_fetch_request *r, sluice
 		f->user = r->size >= offsetof(sluice_fetch_request, user) + sizeof(r->user)
 			? r->user
 			: NULL;
-		tls = inst->policy->fetch_tls(instance_ca_file(inst, &inst->scratch, r->ca_file),
-			&why);
-		if (!why)
-			f->fetch = fetch_start(inst->policy->main, r, tls, host_on_fetch, f, &why);
-		tls_client_free(&tls);
+		const struct fetching whose = { .worker = inst->policy->main,
+			.inst = inst,
+			.arena = &inst->scratch };
+		f->fetch = fetching_start(&whose, r, host_on_fetch, f, &why);
 		if (f->fetch)
 			return 0;
 		log_error("plugin", "%.*s: cannot fetch %.*s: %s", STR_ARG(inst->name),

@@ -23,6 +23,7 @@ struct stated;
 struct fetch;
 struct run_about;
 struct tls_client;
+struct upstream;
 struct sluice_store;
 
 /* The gateway's side of all instances. */
@@ -204,6 +205,8 @@ struct instance_keeper {
 	void (*unref)(struct instance_keeper *k);
 	/* what the owner of its exchanges knows of them; a constant; NULL: nothing */
 	const struct run_about *about;
+	/* the worker's, of the snapshot; by the indices in chain_item.upstreams; NULL: none */
+	struct upstream *const *upstreams;
 };
 
 struct instance_worker {

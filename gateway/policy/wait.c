@@ -8,11 +8,11 @@
 #include "base/sanitize.h"
 #include "base/stat.h"
 #include "policy/blame.h"
+#include "policy/fetching.h"
 #include "policy/guard.h"
 #include "policy/stage.h"
 #include "policy/ticket.h"
 #include "store/store.h"
-#include "tls/client.h"
 #include "upstream/fetch.h"
 
 enum wait_kind { WAIT_SLEEP, WAIT_PUBLISH, WAIT_TICKET, WAIT_FETCH, WAIT_STORE, WAIT_BODY };
@@ -265,17 +265,13 @@ sluice_verdict host_fetch(sluice_exchange *x, const sluice_fetch_request *r, slu
 	const char *why = NULL;
 	if (!w)
 		return SLUICE_FAIL;
-	const struct policy *p = run_item(x)->inst->policy;
-	struct tls_client *tls = NULL;
-	sluice_str ca_file = instance_ca_file(run_item(x)->inst, x->arena, r->ca_file);
-	if (r->ca_file.len && !ca_file.len) /* an empty one would mean the system's authorities */
-		why = "the request has no memory left for the path of its authorities";
-	else
-		tls = p->fetch_tls(ca_file, &why);
+	const struct fetching whose = { .worker = x->worker,
+		.inst = run_item(x)->inst,
+		.places = run_item(x)->upstreams,
+		.upstreams = x->keeper ? x->keeper->upstreams : NULL,
+		.arena = x->arena };
 	w->then.fetch = then;
-	if (!why)
-		w->fetch = fetch_start(x->worker, r, tls, wait_on_fetch, w, &why);
-	tls_client_free(&tls);
+	w->fetch = fetching_start(&whose, r, wait_on_fetch, w, &why);
 	if (w->fetch)
 		return SLUICE_WAIT;
 	wait_end(w);

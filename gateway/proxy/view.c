@@ -35,6 +35,7 @@ struct view *view_new(struct worker *w, struct snapshot *s, void (*on_free)(stru
 		.about = &exchange_about };
 	v->on_free = on_free;
 	v->upstreams = mem_array(struct upstream *, s->n_upstreams + 1);
+	v->keeper.upstreams = v->upstreams;
 	v->slots = mem_array(struct instance_worker *, s->n_instances + 1);
 	for (size_t i = 0; i < s->n_upstreams; i++) {
 		const struct snapshot_upstream *u = &s->upstreams[i];

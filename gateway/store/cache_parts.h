@@ -49,16 +49,16 @@ struct cache_mark {
 };
 
 struct sluice_object {
-	struct cache_node node;     /* in its shard's table; under its lock, like the next two */
-	struct list used;           /* in its shard's order of use */
-	uint64_t used_ns;           /* when it was read last */
+	struct cache_node node; /* in its shard's table; under its lock, like the next two */
+	struct list used;       /* in its shard's order of use */
+	uint64_t used_ns;       /* when it was read last */
 	_Atomic uint64_t refs;
 	struct sluice_cache *cache; /* shared: ref */
 	sluice_str key, meta, data; /* in `text`, data of a writer in `body` */
 	char *body;                 /* owned; NULL: data lies in text */
 	uint64_t cost;              /* bytes that are counted for it */
 	uint64_t stored_ns, fresh_until_ns, keep_until_ns;
-	char *text;                 /* behind the marks */
+	char *text; /* behind the marks */
 	size_t n_marks;
 	struct cache_mark marks[];
 };
@@ -82,14 +82,14 @@ struct cache_shard {
 } __attribute__((aligned(64)));
 
 struct sluice_cache {
-	struct list at;  /* among all caches; main thread, like the next three */
-	char *name;      /* owned */
+	struct list at; /* among all caches; main thread, like the next three */
+	char *name;     /* owned */
 	unsigned n_users;
-	struct list users; /* struct cache_user */
+	struct list users;     /* struct cache_user */
 	_Atomic uint64_t refs; /* one while it has users, one of each object */
 	_Atomic bool is_closed;
 	_Atomic uint64_t max_bytes, max_object;
-	_Atomic uint64_t bytes; /* of all objects */
+	_Atomic uint64_t bytes;   /* of all objects */
 	_Atomic uint64_t objects; /* in shards */
 	series_id hits, stales, misses, evictions, refused, bytes_series, objects_series;
 	/* for each shard, when its object at the end was read; UINT64_MAX: it has none */

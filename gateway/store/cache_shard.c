@@ -106,8 +106,7 @@ struct sluice_object *cache_shard_remove(struct sluice_cache *c, sluice_str key,
 	if (o)
 		shard_take_out(c, s, o);
 	list_each (e, &s->writers) {
-		struct sluice_object_writer *w =
-			container_of(e, struct sluice_object_writer, link);
+		struct sluice_object_writer *w = container_of(e, struct sluice_object_writer, link);
 		if (w->object->node.hash == hash && str_eq(w->object->key, key))
 			w->is_removed = true;
 	}

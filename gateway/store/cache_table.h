@@ -1,7 +1,7 @@
 /*
- * A hash table that grows by one bucket at a time (linear hashing), so that no insertion takes long.
- * It holds nodes embedded in their owners, and compares nothing but hashes. The caller keeps other
- * threads away.
+ * A hash table that grows by one bucket at a time (linear hashing), so that no insertion takes
+ * long. It holds nodes embedded in their owners, and compares nothing but hashes. The caller keeps
+ * other threads away.
  *
  *      buckets lie in segments, each as large as all before it:   | 16 | 16 | 32 | 64 | ...
  */
@@ -29,8 +29,8 @@ struct cache_table {
 
 /* Release the buckets. The table has no nodes any more. */
 void cache_table_fini(struct cache_table *t);
-/* Put a node in, whose hash is set. False when the table is new and there is no memory; a table that
- * cannot grow goes on with longer buckets. */
+/* Put a node in, whose hash is set. False when the table is new and there is no memory; a table
+ * that cannot grow goes on with longer buckets. */
 must_use bool cache_table_add(struct cache_table *t, struct cache_node *node);
 void cache_table_remove(struct cache_table *t, struct cache_node *node);
 /* The first node with that hash; and the next after `node`. NULL: there is none. */

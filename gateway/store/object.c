@@ -90,13 +90,15 @@ static void object_free(struct sluice_object *o)
 struct sluice_object *object_new(struct sluice_cache *c, const struct cache_new *n, uint64_t cost)
 {
 	size_t marks = n->n_tags * sizeof(struct cache_mark);
-	struct sluice_object *o =
-		malloc(sizeof(*o) + marks + n->key.len + n->meta.len + n->data.len);
+	struct sluice_object *o = malloc(
+		sizeof(*o) + marks + n->key.len + n->meta.len + n->data.len);
 	if (!o) {
 		object_uncount(c, cost);
 		return NULL;
 	}
-	*o = (struct sluice_object){ .cache = c, .cost = cost, .node = { .hash = hash_str(n->key) } };
+	*o = (struct sluice_object){ .cache = c,
+		.cost = cost,
+		.node = { .hash = hash_str(n->key) } };
 	atomic_init(&o->refs, 1);
 	atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
 	list_init(&o->used);

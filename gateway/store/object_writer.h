@@ -1,7 +1,7 @@
 /*
  * An object that is written in pieces, as a body passes. Its bytes are counted as it grows, so that
- * writers are part of the cache's bound. Until it is committed nobody finds it, and the older object
- * of its key stays. One thread at a time uses a writer.
+ * writers are part of the cache's bound. Until it is committed nobody finds it, and the older
+ * object of its key stays. One thread at a time uses a writer.
  */
 #ifndef STORE_OBJECT_WRITER_H
 #define STORE_OBJECT_WRITER_H

@@ -1,6 +1,7 @@
 /*
- * One fetch: a request, its response, and one deadline for all of it; fetch_conn makes the
- * connection. fn is called when nothing of the fetch can call back any more.
+ * One fetch: a request, its response, and one deadline for all of it. fetch_conn makes the
+ * connection, or fetch_call takes one of an upstream. fn is called when nothing of the fetch can
+ * call back any more.
  */
 #include "upstream/fetch.h"
 
@@ -10,6 +11,7 @@
 #include "base/mem.h"
 #include "base/stat.h"
 #include "net/shortage.h"
+#include "upstream/fetch_call.h"
 #include "upstream/fetch_conn.h"
 #include "upstream/url.h"
 
@@ -22,8 +24,9 @@ enum {
 };
 
 struct fetch {
-	struct worker *worker;  /* borrowed */
-	struct tls_client *tls; /* ref; NULL: http */
+	struct worker *worker;     /* borrowed */
+	struct tls_client *tls;    /* ref; NULL: http, or over an upstream */
+	struct upstream *upstream; /* borrowed; NULL: by URL */
 	fetch_fn fn;
 	void *ctx;
 	struct arena arena; /* owned: request, response */
@@ -34,19 +37,24 @@ struct fetch {
 	struct request_head head;
 	sluice_str body;
 	size_t max_body;
-	struct fetch_conn conn;
-	struct buf answer; /* owned: the response's body so far */
+	struct fetch_conn conn; /* by URL */
+	struct fetch_call over; /* over an upstream */
+	struct buf answer;      /* owned: the response's body so far */
 	struct response_head *answer_head;
 	char error[ERROR_TEXT];
+	struct grave grave;
 };
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
-/* After this, nothing of the network calls back. */
-static void fetch_hang_up(struct fetch *f)
+/* After this, nothing of the network calls back. err: as of upstream_report(). */
+static void fetch_hang_up(struct fetch *f, int err)
 {
 	timer_drop(&f->timer);
-	fetch_conn_close(&f->conn);
+	if (f->upstream)
+		fetch_call_close(&f->over, err);
+	else
+		fetch_conn_close(&f->conn);
 }
 
 static void fetch_free(struct fetch *f)
@@ -57,24 +65,36 @@ static void fetch_free(struct fetch *f)
 	free(f);
 }
 
+static void fetch_on_bury(struct grave *g)
+{
+	fetch_free(container_of(g, struct fetch, grave));
+}
+
+/* The codec, further up the stack, may still hold memory of the arena. */
+static void fetch_bury(struct fetch *f)
+{
+	worker_bury(f->worker, &f->grave, fetch_on_bury);
+}
+
 static void fetch_tell(struct fetch *f, sluice_fetch_response *r)
 {
 	stat_inc(STAT_FETCHES);
 	if (r->status != SLUICE_OK)
 		stat_inc(STAT_FETCH_FAILURES);
 	f->fn(f->ctx, r);
-	fetch_free(f);
+	fetch_bury(f);
 }
 
-__attribute__((format(printf, 3, 4))) static void fetch_fail(struct fetch *f, sluice_status status,
-	const char *fmt, ...)
+/* err: what it says of the server. */
+__attribute__((format(printf, 4, 5))) static void fetch_fail(struct fetch *f, sluice_status status,
+	int err, const char *fmt, ...)
 {
 	sluice_fetch_response r = { .size = sizeof(r), .status = status, .error = f->error };
 	va_list ap;
 	va_start(ap, fmt);
 	(void)vsnprintf(f->error, sizeof(f->error), fmt, ap);
 	va_end(ap);
-	fetch_hang_up(f);
+	fetch_hang_up(f, err);
 	fetch_tell(f, &r);
 }
 
@@ -85,10 +105,13 @@ static void fetch_fail_by(struct fetch *f, int err)
 		err == ERR_CONNECT_TIMEOUT)
 		status = SLUICE_TIMEOUT;
 	else if (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET ||
-		err == ERR_CONNECT_FAILED || err == ERR_UPSTREAM_TLS || shortage_is(err))
+		err == ERR_CONNECT_FAILED || err == ERR_UPSTREAM_TLS || err == ERR_NO_SERVER ||
+		err == ERR_NOT_RESOLVED || err == ERR_OVERLOADED || err == ERR_UPSTREAM_REFUSED ||
+		shortage_is(err))
 		status = SLUICE_UNREACHABLE;
-	fetch_fail(f, status, "%s: %s%s%s", f->host, err_info(err)->text, f->conn.why[0] ? " " : "",
-		f->conn.why);
+	const char *why = f->upstream ? fetch_call_why(&f->over) : f->conn.why;
+	fetch_fail(f, status, err, "%s: %s%s%s", f->host, err_info(err)->text, why[0] ? " " : "",
+		why);
 }
 
 static void fetch_done(struct fetch *f)
@@ -111,14 +134,15 @@ static void fetch_done(struct fetch *f)
 	r.headers = headers;
 	r.n_headers = h->fields.n;
 	r.body = str_n(body, len);
-	fetch_hang_up(f);
+	fetch_hang_up(f, 0);
 	fetch_tell(f, &r);
 }
 
 static void fetch_on_due(struct timer *t)
 {
 	struct fetch *f = container_of(t, struct fetch, timer);
-	fetch_fail(f, SLUICE_TIMEOUT, "%s: no time was left for %s", f->host,
+	/* the caller's time is up, which is not the server's fault */
+	fetch_fail(f, SLUICE_TIMEOUT, ERR_DEADLINE_EXCEEDED, "%s: no time was left for %s", f->host,
 		f->stage ? f->stage : f->conn.stage);
 }
 
@@ -132,7 +156,7 @@ static void fetch_on_head(struct origin *o, struct response_head *h)
 	f->answer_head = h;
 	f->stage = "the body of its response";
 	if (h->body == BODY_LENGTH && h->body_length > f->max_body)
-		fetch_fail(f, SLUICE_ERROR, "%s: the response is larger than %zu bytes", f->host,
+		fetch_fail(f, SLUICE_ERROR, 0, "%s: the response is larger than %zu bytes", f->host,
 			f->max_body);
 }
 
@@ -140,7 +164,7 @@ static void fetch_on_body(struct origin *o, struct buf *data)
 {
 	struct fetch *f = o->user;
 	if (data->len > f->max_body - f->answer.len)
-		fetch_fail(f, SLUICE_ERROR, "%s: the response is larger than %zu bytes", f->host,
+		fetch_fail(f, SLUICE_ERROR, 0, "%s: the response is larger than %zu bytes", f->host,
 			f->max_body);
 	else
 		buf_move_all(&f->answer, data);
@@ -159,7 +183,14 @@ static void fetch_on_drained(struct origin *o)
 
 static void fetch_on_fail(struct origin *o, int err)
 {
-	fetch_fail_by(o->user, err);
+	struct fetch *f = o->user;
+	if (!f->upstream) {
+		fetch_fail_by(f, err);
+		return;
+	}
+	f->stage = "a connection";
+	if (!fetch_call_again(&f->over, err))
+		fetch_fail_by(f, err);
 }
 
 static const struct origin_events fetch_events = {
@@ -172,10 +203,8 @@ static const struct origin_events fetch_events = {
 
 /* ---- the request --------------------------------------------------------------------------- */
 
-static void fetch_on_ready(struct fetch_conn *c)
+static void fetch_send(struct fetch *f, struct origin *o)
 {
-	struct fetch *f = container_of(c, struct fetch, conn);
-	struct origin *o = c->origin;
 	f->stage = "its response";
 	o->ops->head(o, &f->head);
 	if (f->body.len) {
@@ -187,11 +216,26 @@ static void fetch_on_ready(struct fetch_conn *c)
 	o->ops->end(o, NULL);
 }
 
+static void fetch_on_ready(struct fetch_conn *c)
+{
+	fetch_send(container_of(c, struct fetch, conn), c->origin);
+}
+
+static void fetch_on_call_ready(struct fetch_call *c)
+{
+	fetch_send(container_of(c, struct fetch, over), c->origin);
+}
+
+static void fetch_on_call_fail(struct fetch_call *c, int err)
+{
+	fetch_fail_by(container_of(c, struct fetch, over), err);
+}
+
 static void fetch_on_no_conn(struct fetch_conn *c, int err)
 {
 	struct fetch *f = container_of(c, struct fetch, conn);
 	if (err == ERR_NOT_RESOLVED)
-		fetch_fail(f, SLUICE_UNREACHABLE, "%s: %s", f->host, c->why);
+		fetch_fail(f, SLUICE_UNREACHABLE, err, "%s: %s", f->host, c->why);
 	else
 		fetch_fail_by(f, err);
 }
@@ -216,18 +260,34 @@ static const char *fetch_take_headers(struct fetch *f, const sluice_pairs *heade
 	return err ? "the request is too large" : NULL;
 }
 
+/* A path alone asks an upstream for the host of its name. */
+static const char *fetch_take_url(struct fetch *f, sluice_str text)
+{
+	const struct upstream_conf *conf = f->upstream ? upstream_conf_of(f->upstream) : NULL;
+	bool is_path = conf && text.len && text.data[0] == '/';
+	sluice_str url = is_path
+		? arena_printf(&f->arena, "http://%.*s%.*s", STR_ARG(conf->name), STR_ARG(text))
+		: arena_str(&f->arena, text);
+	const char *why = url_parse(url, &f->url);
+	if (why)
+		return is_path ? "the path is malformed, or the upstream's name is none of a host"
+			       : why;
+	if (f->url.https && !(conf ? conf->use_tls : f->tls != NULL))
+		return conf ? "the URL is https, and the upstream has no TLS"
+			    : "the URL is https, and TLS is not set up";
+	f->host = arena_str(&f->arena, conf ? conf->name : f->url.host).data;
+	return NULL;
+}
+
 static const char *fetch_take(struct fetch *f, const sluice_fetch_request *r)
 {
 	sluice_str method = r->method.len ? r->method : STR("GET");
-	const char *why = url_parse(arena_str(&f->arena, r->url), &f->url);
+	const char *why = fetch_take_url(f, r->url);
 
 	if (why)
 		return why;
-	if (f->url.https && !f->tls)
-		return "the URL is https, and TLS is not set up";
 	if (!str_is_token(method) || str_eq(method, STR("CONNECT")))
 		return "the method is malformed";
-	f->host = arena_str(&f->arena, f->url.host).data;
 	f->body = arena_str(&f->arena, r->body);
 	f->head = (struct request_head){
 		.method_text = arena_str(&f->arena, method),
@@ -248,7 +308,7 @@ static const char *fetch_take(struct fetch *f, const sluice_fetch_request *r)
 }
 
 struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *given,
-	struct tls_client *tls, fetch_fn fn, void *ctx, const char **why)
+	const struct fetch_way *way, fetch_fn fn, void *ctx, const char **why)
 {
 	sluice_fetch_request r = { 0 };
 	struct fetch *f = mem_new(struct fetch);
@@ -259,13 +319,15 @@ struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *given,
 	if (r.timeout_ms > TIMEOUT_MAX_MS)
 		r.timeout_ms = TIMEOUT_MAX_MS;
 	f->worker = w;
-	f->tls = tls_client_ref(tls);
+	f->tls = way->upstream ? NULL : tls_client_ref(way->tls);
+	f->upstream = way->upstream;
 	f->fn = fn;
 	f->ctx = ctx;
 	f->max_body = r.max_body ? r.max_body : BODY_MAX;
 	arena_init(&f->arena, 0);
 	buf_init(&f->answer);
 	fetch_conn_init(&f->conn, fetch_on_ready, fetch_on_no_conn);
+	fetch_call_init(&f->over, fetch_on_call_ready, fetch_on_call_fail);
 	timer_init(&f->timer, fetch_on_due);
 	*why = fetch_take(f, &r);
 	if (*why) {
@@ -274,15 +336,20 @@ struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *given,
 	}
 	const struct fetch_target target = { .host = f->host,
 		.port = f->url.port,
-		.tls = f->url.https ? tls : NULL,
+		.tls = f->url.https ? f->tls : NULL,
 		.due_ns = worker_now(w) + r.timeout_ms * NS_PER_MS };
 	worker_timer(w, &f->timer, r.timeout_ms * NS_PER_MS);
-	fetch_conn_open(&f->conn, w, &target, &fetch_events, f, &f->arena);
+	if (f->upstream) {
+		f->stage = "a connection";
+		fetch_call_open(&f->over, w, f->upstream, &f->head, &fetch_events, f, &f->arena);
+	} else {
+		fetch_conn_open(&f->conn, w, &target, &fetch_events, f, &f->arena);
+	}
 	return f;
 }
 
 void fetch_cancel(struct fetch *f)
 {
-	fetch_hang_up(f);
-	fetch_free(f);
+	fetch_hang_up(f, ERR_CLIENT_GONE);
+	fetch_bury(f);
 }

@@ -1,7 +1,8 @@
 /*
- * An HTTP(S) client for what the gateway itself reads: key sets, discovery documents. One
- * connection for each fetch, certificates verified, redirects not followed, a deadline for the
- * whole of it. Its worker's thread only (the main thread has a worker as well).
+ * An HTTP(S) client for what the gateway itself reads, and what plugins ask for. By URL: one
+ * connection for each fetch, certificates verified. Over an upstream: a connection of its pools.
+ * Redirects are not followed, and one deadline holds for the whole. Its worker's thread only (the
+ * main thread has a worker as well).
  */
 #ifndef UPSTREAM_FETCH_H
 #define UPSTREAM_FETCH_H
@@ -10,18 +11,27 @@
 
 struct fetch;
 struct tls_client;
+struct upstream;
 struct worker;
+
+/* How the server is reached. */
+struct fetch_way {
+	/* By URL, for https: the caller gives it the authorities of ca_file. */
+	struct tls_client *tls;
+	/* NULL: by URL. Else over this one; borrowed: lives until fn is called or the fetch is
+	 * cancelled. */
+	struct upstream *upstream;
+};
 
 /* r and all that it points to are valid until the function returns. */
 typedef void (*fetch_fn)(void *ctx, const sluice_fetch_response *r);
 
 /*
- * Begin a fetch; r is copied. fn is called once, from the loop, never before this returns. tls: for
- * https; lives until fn is called. The caller gives it the authorities of r->ca_file. May be NULL
- * for http. NULL when the request is malformed (*why: a sentence); fn is not called then.
+ * Begin a fetch; r is copied. fn is called once, from the loop, never before this returns. NULL
+ * when the request is malformed (*why: a sentence); fn is not called then.
  */
-struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *r, struct tls_client *tls,
-	fetch_fn fn, void *ctx, const char **why);
+struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *r,
+	const struct fetch_way *way, fetch_fn fn, void *ctx, const char **why);
 /* End the fetch: fn is not called, and f is freed. */
 void fetch_cancel(struct fetch *f);
 

@@ -385,7 +385,10 @@ void kit_start(sluice_instance *inst)
 	u->slot = instance_attach(&kit_worker, inst);
 	if (!u->slot)
 		kit_die("worker_start() failed");
-	u->keeper = (struct instance_keeper){ .ref = use_keep, .unref = use_keep };
+	/* never looked into: fetches are scripted */
+	static struct upstream *const one[] = { (struct upstream *)&kit_worker };
+	u->keeper =
+		(struct instance_keeper){ .ref = use_keep, .unref = use_keep, .upstreams = one };
 	static const uint32_t upstreams[INSTANCE_UPSTREAMS]; /* all are one to the kit */
 	u->item = (struct chain_item){ .plugin = inst->plugin,
 		.conf = inst->conf,

@@ -85,8 +85,9 @@ void kit_set_budget(sluice_exchange *x, size_t bytes);
 /* The upstream answers with that status, and with the fields added so far to that side: runs
  * on_response. */
 sluice_verdict kit_response(sluice_exchange *x, int status);
-/* Bytes of a body arrive; end: they are the last. If the plugin asked for the body, or its on_request
- * waits for it, its hook runs with the bytes that it left before and these; else they pass. */
+/* Bytes of a body arrive; end: they are the last. If the plugin asked for the body, or its
+ * on_request waits for it, its hook runs with the bytes that it left before and these; else they
+ * pass. */
 sluice_verdict kit_body_in(sluice_exchange *x, sluice_side side, const char *bytes, size_t n,
 	bool end);
 /* The bytes that were passed on so far, NUL-terminated; n may be NULL. */
@@ -111,7 +112,8 @@ bool kit_noted(sluice_exchange *x, const char *code);
 
 /* ---- HTTP fetches -------------------------------------------------------------------------- */
 
-/* Set the answer of a URL. A URL without an answer is unreachable. */
+/* Set the answer of a URL. A URL without an answer is unreachable. url: as the plugin gives
+ * it; with an upstream, which the kit does not look at, it may be a path. */
 void kit_fetch_answer(const char *url, int code, const char *body);
 void kit_fetch_fail(const char *url, sluice_status status);
 /* Add a field to the answer that was set last, of 16 at most; and say how long that answer takes. */

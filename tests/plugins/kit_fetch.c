@@ -130,13 +130,14 @@ static void fetch_on_due(struct timer *t)
 	fn(ctx, &r);
 }
 
-struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *r, struct tls_client *tls,
-	fetch_fn fn, void *ctx, const char **why)
+struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *r,
+	const struct fetch_way *way, fetch_fn fn, void *ctx, const char **why)
 {
-	(void)tls;
+	bool is_path = way->upstream && str_starts(r->url, STR("/"));
 	if (r->size != sizeof(*r))
 		kit_die("sluice_fetch_request.size is %zu", r->size);
-	if (!str_starts(r->url, STR("http://")) && !str_starts(r->url, STR("https://"))) {
+	if (!is_path && !str_starts(r->url, STR("http://")) &&
+		!str_starts(r->url, STR("https://"))) {
 		*why = "the URL is none of http or https";
 		return NULL;
 	}

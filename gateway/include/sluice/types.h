@@ -378,7 +378,9 @@ typedef enum sluice_store_kind { SLUICE_STORE_MEMORY = 0, SLUICE_STORE_REDIS } s
 typedef struct sluice_fetch_request {
 	size_t size;       /* sizeof(sluice_fetch_request) */
 	sluice_str method; /* empty: GET */
-	sluice_str url;    /* http:// or https:// ; the certificate is verified */
+	/* http:// or https:// ; the certificate is verified. With `upstream` a path and query
+	 * suffice, and Host is then the upstream's name */
+	sluice_str url;
 	sluice_pairs headers;
 	sluice_str body;
 	uint64_t timeout_ms; /* whole fetch; 0: 5 s */
@@ -388,12 +390,18 @@ typedef struct sluice_fetch_request {
 	/* for sluice_main_fetch(), sluice_background() and sluice_work_fetch(): returned with the
 	 * response, to tell one fetch from another */
 	void *user;
+	/* Not for sluice_main_fetch(). Ask a server of this upstream, of the instance's own
+	 * options, as a request would: by its balancing, health, kept connections, protocol, TLS,
+	 * timeouts and retries; timeout_ms holds for all tries together, and ca_file is ignored. Of
+	 * an absolute url, its authority is sent as Host. NULL: the server that url names, over a
+	 * connection of its own. */
+	const struct sluice_upstream *upstream;
 } sluice_fetch_request;
 
 typedef struct sluice_fetch_response {
 	size_t size;
 	sluice_status status; /* SLUICE_OK: a whole response arrived, of any HTTP status */
-	int code;             /* HTTP status code */
+	int code;             /* HTTP status code; of a redirect too: none is followed */
 	const sluice_pair *headers;
 	size_t n_headers;
 	sluice_str body;

@@ -16,6 +16,7 @@ struct got {
 
 static struct test_server server;
 static char url[64];
+static const struct fetch_way by_url = { .tls = NULL };
 
 static void on_fetched(void *ctx, const sluice_fetch_response *r)
 {
@@ -42,7 +43,7 @@ static struct got fetch(sluice_fetch_request r)
 	r.size = sizeof(r);
 	if (r.url.len == 0)
 		r.url = str_of(url);
-	if (!fetch_start(&kit_worker, &r, NULL, on_fetched, &g, &why))
+	if (!fetch_start(&kit_worker, &r, &by_url, on_fetched, &g, &why))
 		fail_msg("not begun: %s", why);
 	assert_false(g.done); /* not from within */
 	assert_true(kit_run(&g.done, 5000));
@@ -178,7 +179,7 @@ TEST(cancel)
 	unsigned before = atomic_load(&server.accepted);
 	/* before the name is known, while connecting, while the response is awaited */
 	for (unsigned ms = 0; ms <= 60; ms += 20) {
-		struct fetch *f = fetch_start(&kit_worker, &r, NULL, on_fetched, &g, &why);
+		struct fetch *f = fetch_start(&kit_worker, &r, &by_url, on_fetched, &g, &why);
 		assert_non_null(f);
 		if (ms)
 			kit_pass(ms);
@@ -207,7 +208,7 @@ TEST(malformed_requests)
 		sluice_fetch_request r = bad[i];
 		const char *why = NULL;
 		r.size = sizeof(r);
-		assert_null(fetch_start(&kit_worker, &r, NULL, on_fetched, &g, &why));
+		assert_null(fetch_start(&kit_worker, &r, &by_url, on_fetched, &g, &why));
 		assert_non_null(why);
 	}
 	kit_pass(20);

@@ -195,8 +195,8 @@ TEST(fetch)
 	r.url = str_of(url);
 	for (int i = 0; i < 2; i++) {
 		struct got g = { 0 };
-		assert_non_null(
-			fetch_start(&kit_worker, &r, i ? other : good, on_fetched, &g, &why));
+		assert_non_null(fetch_start(&kit_worker, &r,
+			&(struct fetch_way){ .tls = i ? other : good }, on_fetched, &g, &why));
 		assert_true(kit_run(&g.done, 5000));
 		assert_int_equal(g.status, i ? SLUICE_UNREACHABLE : SLUICE_OK);
 		if (i)
