@@ -11,7 +11,17 @@
 #include "base/mem.h"
 
 /* The table is less than three quarters full when every family is. */
-enum { TABLE_SIZE = 65536, SERIES_MAX = TABLE_SIZE / 4 * 3, FIRST_CELL = 64 };
+enum {
+	TABLE_SIZE = 131072,
+	SERIES_MAX = TABLE_SIZE / 4 * 3,
+	FIRST_CELL = 64,
+	/* series of all families when each is full */
+	SERIES_ALL = 0
+#define F(name, kind, metric, a, b, most, help) +(most)
+#include "base/series.def"
+#undef F
+};
+_Static_assert(SERIES_ALL <= SERIES_MAX, "no family takes the places of another");
 
 struct series {
 	struct series *next; /* in its family; under the lock */
