@@ -176,6 +176,14 @@ static bool copy(char to[TEXT], sluice_str s)
 	return true;
 }
 
+static sluice_verdict key_hash_ask(sluice_exchange *x, const struct key_hash *k, struct job *j)
+{
+	sluice_verdict v = sluice_park(x, 2000, &j->ticket, key_hash_checked);
+	if (v == SLUICE_WAIT && !pool_put(k->pool, j))
+		(void)sluice_resume(j->ticket); /* too many wait: it is not checked */
+	return v;
+}
+
 static sluice_verdict key_hash_on_request(sluice_exchange *x, const void *conf)
 {
 	const struct key_hash *k = conf;
@@ -192,13 +200,11 @@ static sluice_verdict key_hash_on_request(sluice_exchange *x, const void *conf)
 	*mine = j = calloc(1, sizeof(*j));
 	if (!j)
 		return SLUICE_FAIL;
-	atomic_store(&j->holders, 1);
-	sluice_cleanup(x, job_drop, j); /* also when the client leaves */
-	if (!copy(j->hash, k->keys.v[i].value) || !copy(j->secret, secret))
-		return key_hash_wrong(x);
-	sluice_verdict v = sluice_park(x, 2000, &j->ticket, key_hash_checked);
-	if (v == SLUICE_WAIT && !pool_put(k->pool, j))
-		(void)sluice_resume(j->ticket); /* too many wait: it is not checked */
+	atomic_store(&j->holders, 2);   /* this hook, and the request */
+	sluice_cleanup(x, job_drop, j); /* also when the client leaves; at once without memory */
+	bool ok = copy(j->hash, k->keys.v[i].value) && copy(j->secret, secret);
+	sluice_verdict v = ok ? key_hash_ask(x, k, j) : key_hash_wrong(x);
+	job_drop(j);
 	return v;
 }
 

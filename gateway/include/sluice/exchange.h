@@ -78,7 +78,8 @@ static inline void *sluice_state(sluice_exchange *x, size_t n)
 	return sluice_host_table->state(x, n);
 }
 /* Call fn(arg) when the exchange ends, after on_complete. The function that was registered last is
- * called first. */
+ * called first. When the exchange's memory is spent, fn(arg) is called at once, before this
+ * returns: what arg points to may then be gone. */
 static inline void sluice_cleanup(sluice_exchange *x, void (*fn)(void *), void *arg)
 {
 	sluice_host_table->cleanup(x, fn, arg);
