@@ -36,7 +36,7 @@ struct fetch *fetching_start(const struct fetching *who, const sluice_fetch_requ
 	void *ctx, const char **why)
 {
 	const sluice_upstream *u = fetching_named(r);
-	struct fetch_way way = { .tls = NULL };
+	struct fetch_way way = { .keep = who->worker->id != WORKER_MAIN };
 	struct fetch *f = NULL;
 	*why = NULL;
 	if (u)

@@ -14,6 +14,8 @@
 static void upstream_part_end(void *part)
 {
 	struct upstream_part *p = part;
+	if (p->end_fetches)
+		p->end_fetches(p->fetches);
 	check(list_is_empty(&p->upstreams), "a worker ends that still uses upstreams");
 	for (int i = 0; i < ENDPOINT_BUCKETS; i++)
 		check(list_is_empty(&p->endpoints[i]), "a worker ends with connections in use");

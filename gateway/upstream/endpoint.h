@@ -23,6 +23,8 @@
 
 enum { ENDPOINT_BUCKETS = 256, ENDPOINT_WHY = 128 };
 
+struct fetch_part;
+
 /* Of a worker, at PART_UPSTREAM. */
 struct upstream_part {
 	struct worker *worker; /* borrowed */
@@ -31,6 +33,9 @@ struct upstream_part {
 	uint32_t n_idle;       /* connections of all endpoints */
 	uint32_t evict_at;     /* bucket of the connection that was closed last to make room */
 	uint64_t last_id, last_serial;
+	/* owned: idle connections of fetches; NULL: none. upstream/fetch_link sets both */
+	struct fetch_part *fetches;
+	void (*end_fetches)(struct fetch_part *p);
 	uint64_t random; /* state of a random generator: for rests, not for secrets */
 };
 

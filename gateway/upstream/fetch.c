@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/stat.h"
 #include "net/shortage.h"
+#include "tls/client.h"
 #include "upstream/fetch_call.h"
 #include "upstream/fetch_conn.h"
 #include "upstream/url.h"
@@ -184,12 +185,9 @@ static void fetch_on_drained(struct origin *o)
 static void fetch_on_fail(struct origin *o, int err)
 {
 	struct fetch *f = o->user;
-	if (!f->upstream) {
-		fetch_fail_by(f, err);
-		return;
-	}
-	f->stage = "a connection";
-	if (!fetch_call_again(&f->over, err))
+	f->stage = f->upstream ? "a connection" : NULL;
+	if (!(f->upstream ? fetch_call_again(&f->over, err)
+			  : fetch_conn_again(&f->conn, (enum method)f->head.method, err)))
 		fetch_fail_by(f, err);
 }
 
@@ -334,9 +332,10 @@ struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *given,
 		fetch_free(f);
 		return NULL;
 	}
-	const struct fetch_target target = { .host = f->host,
-		.port = f->url.port,
-		.tls = f->url.https ? f->tls : NULL,
+	const struct fetch_target target = { .place = { .host = f->host,
+						     .port = f->url.port,
+						     .tls = f->url.https ? f->tls : NULL,
+						     .keep = way->keep },
 		.due_ns = worker_now(w) + r.timeout_ms * NS_PER_MS };
 	worker_timer(w, &f->timer, r.timeout_ms * NS_PER_MS);
 	if (f->upstream) {

@@ -1,8 +1,8 @@
 /*
- * An HTTP(S) client for what the gateway itself reads, and what plugins ask for. By URL: one
- * connection for each fetch, certificates verified. Over an upstream: a connection of its pools.
- * Redirects are not followed, and one deadline holds for the whole. Its worker's thread only (the
- * main thread has a worker as well).
+ * An HTTP(S) client for what the gateway itself reads, and what plugins ask for. By URL: over a
+ * connection of its own, or one that was kept; certificates are verified. Over an upstream: a
+ * connection of its pools. Redirects are not followed, and one deadline holds for the whole. Its
+ * worker's thread only (the main thread has a worker as well).
  */
 #ifndef UPSTREAM_FETCH_H
 #define UPSTREAM_FETCH_H
@@ -21,6 +21,8 @@ struct fetch_way {
 	/* NULL: by URL. Else over this one; borrowed: lives until fn is called or the fetch is
 	 * cancelled. */
 	struct upstream *upstream;
+	/* By URL: whether to take a connection that the worker kept, and to keep it afterwards. */
+	bool keep;
 };
 
 /* r and all that it points to are valid until the function returns. */

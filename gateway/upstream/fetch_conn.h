@@ -1,15 +1,13 @@
 /*
- * The connection of one fetch: the name is looked up, its addresses are tried one after another,
- * and the first connection that opens carries the request. A fetch uses it as an exchange uses an
- * upstream_call, so that a fetch could use the pools of an upstream as well. Its worker's thread
- * only.
+ * The connection of one fetch: a kept one is taken, or the name is looked up, its addresses are
+ * tried one after another, and the first connection that opens carries the request. Its worker's
+ * thread only.
  */
 #ifndef UPSTREAM_FETCH_CONN_H
 #define UPSTREAM_FETCH_CONN_H
 
-#include "http1/client.h"
 #include "net/resolve.h"
-#include "tls/client.h"
+#include "upstream/fetch_link.h"
 
 enum { FETCH_WHY = 128 };
 
@@ -26,9 +24,8 @@ struct fetch_conn {
 	char why[FETCH_WHY];
 
 	/* Of fetch_conn.c alone. */
-	struct worker *worker;  /* borrowed */
-	struct tls_client *tls; /* borrowed; NULL: plain */
-	const char *host;       /* borrowed */
+	struct worker *worker; /* borrowed */
+	struct fetch_place place;
 	uint64_t due_ns;
 	const struct origin_events *events;
 	void *user;
@@ -36,13 +33,14 @@ struct fetch_conn {
 	struct resolve_call resolve;
 	struct addr addrs[RESOLVE_ADDRS_MAX];
 	unsigned n_addrs, at;
-	struct http1_conn *conn; /* owned; NULL: none now */
+	struct fetch_link *link; /* NULL: none now */
+	struct fetch_link_user holder;
+	struct timer late;
+	bool reused; /* the connection was kept from an earlier fetch */
 };
 
 struct fetch_target {
-	const char *host; /* NUL-terminated; lives as long as the connection, like tls */
-	uint16_t port;
-	struct tls_client *tls; /* NULL: plain */
+	struct fetch_place place; /* host and tls live as long as the fetch_conn is open */
 	/* deadline of the whole fetch; the time that is left is divided among the addresses */
 	uint64_t due_ns;
 };
@@ -53,7 +51,11 @@ void fetch_conn_init(struct fetch_conn *c, void (*on_ready)(struct fetch_conn *c
  * in why, ERR_NO_DESCRIPTORS, or the error of the last address. */
 void fetch_conn_open(struct fetch_conn *c, struct worker *w, const struct fetch_target *t,
 	const struct origin_events *events, void *user, struct arena *arena);
-/* In any state: nothing calls back any more. */
+/* Within on_fail of the origin, whose whole request can be sent anew: where a kept connection was
+ * stale and that is safe, open a new one; on_ready or on_fail follows, and the result is true. */
+bool fetch_conn_again(struct fetch_conn *c, enum method method, int err);
+/* In any state: nothing calls back any more. A connection whose response was complete is kept, if
+ * it may be. */
 void fetch_conn_close(struct fetch_conn *c);
 
 #endif

@@ -116,7 +116,8 @@ bool kit_noted(sluice_exchange *x, const char *code);
  * it; with an upstream, which the kit does not look at, it may be a path. */
 void kit_fetch_answer(const char *url, int code, const char *body);
 void kit_fetch_fail(const char *url, sluice_status status);
-/* Add a field to the answer that was set last, of 16 at most; and say how long that answer takes. */
+/* Add a field to the answer that was set last, of 16 at most; and say how long that answer takes.
+ */
 void kit_fetch_field(const char *name, const char *value);
 void kit_fetch_after(uint64_t ms);
 /* How long every other fetch takes, 5 ms by default. A fetch that takes longer than its timeout

@@ -58,6 +58,17 @@ def test_connections_are_kept(asking, origin):
     assert up.requests[0].target == "/fetched?x=1"
 
 
+def test_connections_to_a_url_are_kept(gateway, modules, origin):
+    up = origin(reply(200, b"x"))
+    text = CONFIG.replace("to: svc OPTIONS", f'url: "http://{up.address}/fetched"').replace("PROTOCOL", "http/1.1")
+    g = gateway(text.replace("SERVERS", f'"{up.address}"'), args=["--plugin-dir", modules])
+    assert [g.get("/").body for _ in range(10)] == [b"x"] * 10
+    assert up.connections == 1
+    up.stop()
+    up.start()
+    assert g.get("/").body == b"x"
+
+
 def test_balanced_and_a_server_that_is_down(asking, origin):
     a, b = origin(reply(200, b"a")), origin(reply(200, b"b"))
     g = asking(a.address, b.address)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "kit.h"
+#include "upstream/fetch_link.h"
 
 struct got {
 	bool done;
@@ -189,6 +190,58 @@ TEST(cancel)
 	assert_false(g.done);
 	assert_in_range(atomic_load(&server.accepted) - before, 2, 3);
 	kit_sees(&server.open, 0);
+}
+
+static struct got fetch_kept(const char *method)
+{
+	const struct fetch_way way = { .keep = true };
+	sluice_fetch_request r = { .size = sizeof(r),
+		.url = str_of(url),
+		.method = str_of(method) };
+	const char *why = NULL;
+	struct got g = { 0 };
+	assert_non_null(fetch_start(&kit_worker, &r, &way, on_fetched, &g, &why));
+	assert_false(g.done);
+	assert_true(kit_run(&g.done, 5000));
+	kit_pass(5);
+	return g;
+}
+
+TEST(connections_are_kept_where_that_is_asked_for)
+{
+	serve("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	unsigned before = atomic_load(&server.accepted);
+	for (int i = 0; i < 5; i++)
+		assert_string_equal(fetch_kept("GET").body, "ok");
+	assert_int_equal(atomic_load(&server.accepted) - before, 1);
+	server_drop_all(&server); /* and the next one opens another */
+	assert_string_equal(fetch_kept("POST").body, "ok");
+	assert_int_equal(atomic_load(&server.accepted) - before, 2);
+	assert_string_equal(fetch((sluice_fetch_request){ 0 }).body, "ok"); /* it takes none */
+	assert_int_equal(atomic_load(&server.accepted) - before, 3);
+
+	/* a server that closes a kept connection when it is used is asked again */
+	atomic_store(&server.mode, SERVE_ABORT);
+	assert_int_equal(fetch_kept("GET").status, SLUICE_UNREACHABLE);
+	assert_int_equal(atomic_load(&server.accepted) - before, 4);
+	kit_sees(&server.open, 0);
+}
+
+/* No more than a few are kept, and those that are go before a fetch finds no room. */
+TEST(kept_connections_give_way)
+{
+	struct fetch *f[FETCH_LINKS_IDLE + 2];
+	const struct fetch_way way = { .keep = true };
+	struct got g[FETCH_LINKS_IDLE + 2];
+	const char *why = NULL;
+	const sluice_fetch_request r = { .size = sizeof(r), .url = str_of(url) };
+	serve("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	memset(g, 0, sizeof(g));
+	for (int i = 0; i < FETCH_LINKS_IDLE + 2; i++)
+		f[i] = fetch_start(&kit_worker, &r, &way, on_fetched, &g[i], &why);
+	for (int i = 0; i < FETCH_LINKS_IDLE + 2; i++)
+		assert_true(f[i] && (g[i].done || kit_run(&g[i].done, 5000)));
+	kit_sees(&server.open, FETCH_LINKS_IDLE);
 }
 
 TEST(malformed_requests)
