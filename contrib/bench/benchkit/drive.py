@@ -193,7 +193,7 @@ class StillReaders:
     def __init__(self, port, target, seconds):
         self.request = f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
         self.port, self.sockets, self.ended = port, [], threading.Event()
-        self.pause = seconds / self.MANY
+        self.pause = 0.7 * seconds / self.MANY
         self.thread = threading.Thread(target=self._begin, daemon=True)
         self.thread.start()
 
