@@ -157,11 +157,12 @@ static struct declared_family *family_get(const char *plugin, const struct sluic
 
 static struct sluice_metric *metric_new(struct declared_family *f, sluice_str instance)
 {
-	struct sluice_metric *m = mem_new(struct sluice_metric), **at = &f->first;
+	struct sluice_metric *m = mem_new(struct sluice_metric);
+	struct sluice_metric **at = &f->first;
 	m->family = f;
 	m->instance = mem_text(instance.data, instance.len);
 	if (f->label[0])
-		m->table = mem_array(_Atomic(struct declared_series *), DECLARED_SLOTS);
+		m->table = mem_array(declared_slot, DECLARED_SLOTS);
 	else
 		m->plain = series_reserve(family_width(f));
 	while (*at)

@@ -33,6 +33,9 @@ struct declared_series {
 
 struct declared_family;
 
+/* Read by any thread without a lock; set once. */
+typedef _Atomic(struct declared_series *) declared_slot;
+
 /* The part of one instance: the plugin's handle. */
 struct sluice_metric {
 	struct declared_family *family; /* borrowed: lives for ever */
@@ -41,9 +44,9 @@ struct sluice_metric {
 	series_id plain;                /* of a family without a label */
 	/* With a label: values by hash, which only grow; those beyond DECLARED_VALUES are `other`.
 	 * Owned. */
-	_Atomic(struct declared_series *) *table;
+	declared_slot *table;
 	struct declared_series *first, *last; /* in the order of their coming; under the lock */
-	_Atomic(struct declared_series *) other;
+	declared_slot other;
 	unsigned n; /* under the lock */
 };
 

@@ -69,8 +69,9 @@ static struct stage *stage_at(sluice_exchange *x, struct stages *row, uint32_t p
 	struct stage **at = &row->first;
 	while (*at && stage_is_before(*at, place))
 		at = &(*at)->next;
-	if (*at && (*at)->at == place)
-		return *at;
+	struct stage *there = *at;
+	if (there && there->at == place)
+		return there;
 	struct stage *s = arena_zalloc(x->arena, sizeof(*s));
 	if (!s)
 		return NULL;
