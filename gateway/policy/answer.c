@@ -159,8 +159,10 @@ sluice_verdict answer_refuse(sluice_exchange *x, int status, const char *code, c
 	}
 	struct run_answer *r = answer_begin(x, status);
 	r->code = code;
+	/* Who refuses must be able to do so: where there is no memory for the detail, the refusal
+	 * goes on without, and the exchange answers that its memory is spent. */
 	r->detail = arena_str(x->arena, str_of(detail ? detail : ""));
-	return answer_kept(x, service, r->detail.data);
+	return SLUICE_REPLY;
 }
 
 /* ---- what the proxy takes ------------------------------------------------------------------ */
