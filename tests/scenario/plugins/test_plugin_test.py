@@ -25,6 +25,9 @@ static const sluice_option options[] = {
 SLUICE_PLUGIN("odd", .summary = "odd", .options = options, .conf_size = sizeof(struct conf), %s);
 """
 
+# each case is run many times over, which a sanitizer makes slow
+pytestmark = pytest.mark.timeout(300)
+
 
 def run(so, script, *args, env=None):
     r = subprocess.run([find_program()[0], "plugin-test", so, script, *args], capture_output=True, text=True, timeout=300,

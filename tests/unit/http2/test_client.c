@@ -446,7 +446,7 @@ TEST(a_slow_exchange)
 	assert_int_equal(slow->body_len, 0);
 	assert_int_equal(peer_stream(p, 1)->credit, 0);
 	peer_headers(p, 3, 0, ":status", "200", NULL);
-	for (int i = 0; i < 64; i++) { /* 16 MiB, four times the connection's window */
+	for (unsigned i = 0; i < 64; i++) { /* 16 MiB, four times the connection's window */
 		peer_fill(p, 3, CLIENT_STREAM_WINDOW / 2, false);
 		peer_fill(p, 3, CLIENT_STREAM_WINDOW / 2, i == 63);
 		peer_run(p);
