@@ -18,6 +18,7 @@
 #include "app/watch.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/stat.h"
 #include "net/resolve.h"
 #include "policy/host.h"
@@ -366,9 +367,7 @@ static void process_fini(struct process *p)
 int process_run(const struct process_options *o)
 {
 	/* aligned: the struct has members on cache lines of their own */
-	struct process *p = aligned_alloc(_Alignof(struct process), sizeof(*p));
-	check(p, "out of memory: the process");
-	memset(p, 0, sizeof(*p));
+	struct process *p = mem_zeroed_at(_Alignof(struct process), sizeof(*p), "struct process");
 	secure_start();
 	crash_init();
 	log_start();

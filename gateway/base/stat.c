@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 static const struct stat_info rows[STAT_COUNT] = {
 #define S(name, kind, metric, label, value, help) { metric, label, value, help, STAT_##kind },
 #include "base/stat.def"
@@ -27,12 +29,10 @@ const struct stat_info *stat_info(enum stat_id s)
 	return &rows[s];
 }
 
+/* Aligned and filled up to whole cache lines, so that no two threads write to one. */
 static void *stat_alloc(size_t size)
 {
-	size_t whole = (size + 63) & ~(size_t)63;
-	void *p = aligned_alloc(64, whole); /* so that no two threads write to one cache line */
-	check(p, "out of memory for %zu bytes of counters", size);
-	return memset(p, 0, whole);
+	return mem_zeroed_at(64, size, "counters");
 }
 
 static void stat_chunk_give(struct stat_cells *c, unsigned chunk)

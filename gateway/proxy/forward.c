@@ -101,15 +101,9 @@ static bool forward_has_body(struct exchange *x)
 
 static bool forward_is_safe(struct exchange *x, int err)
 {
-	const struct origin *o = x->origin;
-	bool lost = err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET ||
-		err == ERR_UPSTREAM_ABORTED || err == ERR_UPSTREAM_PROTOCOL;
-	if (o->answered || x->gone || x->status)
-		return false;
-	if (o->sent && !o->not_processed &&
-		!(lost && method_is_idempotent((enum method)x->px.request->method)))
-		return false;
-	return forward_has_body(x);
+	return !x->gone && !x->status &&
+		upstream_may_repeat(x->origin, (enum method)x->px.request->method, err) &&
+		forward_has_body(x);
 }
 
 /* The codec's explanation is copied. */

@@ -31,9 +31,8 @@ static void cache_name_series(struct sluice_cache *c, sluice_str name)
 
 static struct sluice_cache *cache_make(sluice_str name)
 {
-	struct sluice_cache *c = aligned_alloc(_Alignof(struct sluice_cache), sizeof(*c));
-	check(c, "out of memory: %zu bytes for a cache", sizeof(*c));
-	memset(c, 0, sizeof(*c));
+	struct sluice_cache *c =
+		mem_zeroed_at(_Alignof(struct sluice_cache), sizeof(*c), "struct sluice_cache");
 	c->name = mem_text(name.data, name.len);
 	list_init(&c->users);
 	atomic_init(&c->refs, 1);

@@ -74,17 +74,6 @@ void fetch_call_open(struct fetch_call *c, struct worker *w, struct upstream *u,
 	worker_timer(w, &c->late, 0); /* nothing calls back before this has returned */
 }
 
-static bool call_is_safe(const struct fetch_call *c, int err)
-{
-	const struct origin *o = c->call.origin; /* it may fail before on_ready */
-	bool lost = err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET ||
-		err == ERR_UPSTREAM_ABORTED || err == ERR_UPSTREAM_PROTOCOL;
-	if (o->answered)
-		return false;
-	return !o->sent || o->not_processed ||
-		(lost && method_is_idempotent((enum method)c->call.request->method));
-}
-
 static void call_leave(struct fetch_call *c, int err)
 {
 	struct origin *o = c->call.origin;
@@ -96,7 +85,8 @@ static void call_leave(struct fetch_call *c, int err)
 
 bool fetch_call_again(struct fetch_call *c, int err)
 {
-	bool safe = call_is_safe(c, err);
+	/* it may fail before on_ready, which sets c->origin */
+	bool safe = upstream_may_repeat(c->call.origin, (enum method)c->call.request->method, err);
 	call_leave(c, err);
 	if (!safe || !upstream_may_retry(&c->call))
 		return false;

@@ -273,6 +273,15 @@ int upstream_open(struct upstream_call *c, struct upstream *u, const struct orig
 	return call_wait(c, u->balance.n ? UPSTREAM_CALL_QUEUED : UPSTREAM_CALL_NAMES);
 }
 
+bool upstream_may_repeat(const struct origin *o, enum method method, int err)
+{
+	bool lost = err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET ||
+		err == ERR_UPSTREAM_ABORTED || err == ERR_UPSTREAM_PROTOCOL;
+	if (o->answered)
+		return false;
+	return !o->sent || o->not_processed || (lost && method_is_idempotent(method));
+}
+
 bool upstream_may_retry(const struct upstream_call *c)
 {
 	const struct upstream *u = c->upstream;

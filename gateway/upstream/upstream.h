@@ -139,6 +139,13 @@ must_use int upstream_open(struct upstream_call *c, struct upstream *u,
 	const struct origin_events *events, void *user, struct arena *arena);
 /* Whether the error is the server's fault. False for what the client or the gateway caused. */
 bool upstream_is_at_fault(int err);
+/*
+ * Before the origin is released: whether the request may be sent once more, as far as its server
+ * decides that (RFC 9110 9.2.2): nothing of a response arrived, and no byte of the request left, or
+ * the server said that it did nothing about it, or the connection was lost (err) and the method is
+ * idempotent. Whether its body can be sent again is for the caller to know.
+ */
+bool upstream_may_repeat(const struct origin *o, enum method method, int err);
 /* After upstream_report(): whether one more upstream_open() could reach a server that was not
  * tried, or the same one again where the last try does not count. */
 bool upstream_may_retry(const struct upstream_call *c);
