@@ -42,30 +42,33 @@ typedef uint32_t series_id; /* 0: counts nothing */
  * copied. */
 series_id series_find(enum family f, sluice_str a, sluice_str b);
 
-static inline void series_cell_add(uint32_t cell, uint64_t n)
+/* This thread's part of a cell, for stat_bump(); valid until stat_thread_fini(). NULL: the thread
+ * has no cells of its own. */
+static inline _Atomic uint64_t *series_cell_here(uint32_t cell)
 {
 	struct stat_cells *self = stat_self;
-	_Atomic uint64_t *v = NULL;
-	if (likely(self))
-		v = atomic_load_explicit(&self->chunk[cell >> STAT_CHUNK_SHIFT],
-			memory_order_acquire);
+	if (unlikely(!self))
+		return NULL;
+	_Atomic uint64_t *v =
+		atomic_load_explicit(&self->chunk[cell >> STAT_CHUNK_SHIFT], memory_order_acquire);
+	return likely(v) ? &v[cell & (STAT_CHUNK - 1)] : NULL;
+}
+static inline void series_cell_add(uint32_t cell, uint64_t n)
+{
+	_Atomic uint64_t *v = series_cell_here(cell);
 	if (likely(v))
-		stat_bump(&v[cell & (STAT_CHUNK - 1)], n);
+		stat_bump(v, n);
 	else
 		stat_chunk_add_shared(cell, n);
 }
 /* A gauge alone: this thread's part of it is n. */
 static inline void series_set(series_id id, uint64_t n)
 {
-	struct stat_cells *self = stat_self;
-	_Atomic uint64_t *v = NULL;
 	if (!id)
 		return;
-	if (likely(self))
-		v = atomic_load_explicit(&self->chunk[id >> STAT_CHUNK_SHIFT],
-			memory_order_acquire);
+	_Atomic uint64_t *v = series_cell_here(id);
 	if (likely(v))
-		atomic_store_explicit(&v[id & (STAT_CHUNK - 1)], n, memory_order_relaxed);
+		atomic_store_explicit(v, n, memory_order_relaxed);
 	else
 		stat_chunk_set_shared(id, n);
 }

@@ -45,6 +45,7 @@ static struct run_answer *answer_begin(sluice_exchange *x, int status)
 {
 	run_drop_answer(x);
 	x->answer = (struct run_answer){ .status = status };
+	x->acted = 1;
 	return &x->answer;
 }
 

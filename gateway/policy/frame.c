@@ -3,30 +3,7 @@
 
 #include "base/clock.h"
 #include "policy/blame.h"
-#include "policy/run.h"
-#include "policy/running.h"
-
-static void frame_set_state(struct frame *f, enum frame_state to)
-{
-	static const uint8_t allowed[] = {
-		[FRAME_IDLE] = 1 << FRAME_RUNS,
-		[FRAME_RUNS] = 1 << FRAME_PARKED | 1 << FRAME_IDLE,
-		[FRAME_PARKED] = 1 << FRAME_RUNS | 1 << FRAME_IDLE,
-	};
-	check(allowed[f->state] & 1 << to, "a frame of %s goes from state %u to %u",
-		f->item->plugin->name, f->state, (unsigned)to);
-	f->state = (uint8_t)to;
-}
-
-/* Tell policy/running which code the thread runs: that of the top frame, unless it is parked. */
-static void frame_show(const sluice_exchange *x)
-{
-	const struct frame *f = x->frame;
-	if (f && f->state == FRAME_RUNS)
-		running_set(x->worker, f->item->inst, f->call, x);
-	else
-		running_clear(x->worker);
-}
+#include "policy/frame_call.h"
 
 /* Only hooks are counted: neither clean-ups nor providers of facts. */
 static bool frame_is_hook(const struct frame *f)
@@ -34,8 +11,7 @@ static bool frame_is_hook(const struct frame *f)
 	return f->call <= RUN_COMPLETE;
 }
 
-/* ---- for the timeline of the exchange
- * --------------------------------------------------------- */
+/* ---- for the timeline of the exchange ------------------------------------------------------ */
 
 static void frame_tell(const sluice_exchange *x, const struct frame *f, const char *what,
 	uint64_t took_ns, const char *more)
@@ -59,36 +35,45 @@ static void frame_tell_goes_on(const sluice_exchange *x, const struct frame *f)
 
 /* ---- the stack ----------------------------------------------------------------------------- */
 
+/* Only hooks are counted. */
+static void frame_count(const sluice_exchange *x, struct frame *f)
+{
+	struct instance_worker *iw = x->slots[f->item->slot];
+	uint64_t n = atomic_load_explicit(iw->calls, memory_order_relaxed);
+	stat_bump(iw->calls, 1);
+	f->sampled = n >= iw->next_sample;
+	if (f->sampled)
+		iw->next_sample = n + 1 < INSTANCE_SAMPLE_FIRST ? n + 1
+								: (n | iw->inst->sample_mask) + 1;
+	if (f->sampled || x->timeline)
+		f->since_ns = clock_ns();
+}
+
 void frame_enter(sluice_exchange *x, struct frame *f)
 {
 	if (f->state == FRAME_IDLE) {
 		f->below = x->frame;
-		f->wait = NULL;
 		x->frame = f;
 	} else if (unlikely(x->timeline)) {
 		frame_tell_goes_on(x, f);
 	}
 	check(x->frame == f && !f->wait, "a frame of %s is entered in the middle of the stack",
 		f->item->plugin->name);
-	frame_set_state(f, FRAME_RUNS);
+	frame_set_state(f, f->state, FRAME_RUNS);
 	frame_show(x);
 	f->since_ns = 0;
-	if (!frame_is_hook(f))
-		return;
-	uint64_t n = x->slots[f->item->slot]->calls++;
-	series_add(f->item->inst->calls, 1);
-	f->sampled = n < INSTANCE_SAMPLE || !(n & f->item->inst->sample_mask);
-	if (unlikely(f->sampled || x->timeline))
-		f->since_ns = clock_ns();
+	if (frame_is_hook(f))
+		frame_count(x, f);
 }
 
 static void frame_measure(const sluice_exchange *x, const struct frame *f)
 {
 	sluice_instance *inst = f->item->inst;
-	uint64_t calls = x->slots[f->item->slot]->calls, took = clock_ns() - f->since_ns;
+	uint64_t calls = atomic_load_explicit(x->slots[f->item->slot]->calls, memory_order_relaxed),
+		 took = clock_ns() - f->since_ns;
 	if (f->sampled)
 		series_add(inst->time,
-			took * (calls > INSTANCE_SAMPLE ? inst->sample_mask + 1 : 1));
+			took * (calls > INSTANCE_SAMPLE_FIRST ? inst->sample_mask + 1 : 1));
 	if (unlikely(inst->budget_ns && took > inst->budget_ns)) {
 		series_add(inst->over_budget, 1);
 		blame(inst, f->call, BLAME_SLOW,
@@ -106,8 +91,11 @@ static void frame_pop(sluice_exchange *x)
 	if (f->wait)
 		f->wait->cancel(f->wait);
 	f->wait = NULL;
-	frame_set_state(f, FRAME_IDLE);
+	f->since_ns = 0;
+	frame_set_state(f, f->state, FRAME_IDLE);
 	x->frame = f->below;
+	f->below = NULL;
+	x->acted = x->answer.status != 0;
 }
 
 /* ---- what a hook has decided ---------------------------------------------------------------- */
@@ -212,7 +200,7 @@ enum run_result frame_leave(sluice_exchange *x, sluice_verdict v)
 	if (unlikely(f->since_ns))
 		frame_measure(x, f);
 	if (v == SLUICE_WAIT && f->wait) {
-		frame_set_state(f, FRAME_PARKED);
+		frame_set_state(f, FRAME_RUNS, FRAME_PARKED);
 		f->since_ns = worker_now(x->worker);
 		running_clear(x->worker);
 		if (unlikely(x->timeline))
@@ -224,6 +212,17 @@ enum run_result frame_leave(sluice_exchange *x, sluice_verdict v)
 	if (likely(v == SLUICE_NEXT && !x->answer.status))
 		return RUN_NEXT;
 	return frame_judge(x, f, v);
+}
+
+enum run_result frame_call_measured(sluice_exchange *x, const struct chain_item *item,
+	enum run_phase phase, sluice_hook hook)
+{
+	struct frame *f = &x->walk_frame;
+	f->item = item;
+	f->call = (uint8_t)phase;
+	f->may_wait = phase != RUN_COMPLETE;
+	frame_enter(x, f);
+	return frame_leave(x, hook(x, item->conf));
 }
 
 void frame_cancel_all(sluice_exchange *x)

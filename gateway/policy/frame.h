@@ -49,12 +49,12 @@ struct frame {
 	const struct chain_item *item; /* borrowed: of the chain; the plugin */
 	struct stage *stage;           /* of a body hook; NULL: another hook */
 	struct frame_wait *wait;       /* NULL: it waits for nothing */
-	/* RUNS: when it was entered, 0: its time is not measured. PARKED: since when. */
+	/* RUNS: when it was entered, 0: its time is not measured. PARKED: since when. IDLE: 0 */
 	uint64_t since_ns;
+	uint8_t state; /* enum frame_state; frame_set_state() (policy/frame_call.h) writes it */
 	uint8_t call;  /* enum run_phase, or enum running_call for what is no hook */
-	uint8_t state; /* enum frame_state; frame_set_state() writes it */
 	bool may_wait;
-	bool sampled; /* its time is measured */
+	bool sampled; /* its time counts for the metrics */
 	/* of a body hook: its last verdict was not carried out, by on_error: skip or mode: report
 	 */
 	bool is_passed_over;

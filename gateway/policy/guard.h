@@ -19,7 +19,8 @@ bool guard_refuse(const char *service, const char *why);
 must_use static inline bool guard_hook(const sluice_exchange *x, const char *service)
 {
 	const struct worker *w = worker_self;
-	if (likely(x && w && w->running_for == x))
+	if (likely(x && w && w->running_for == x &&
+		    atomic_load_explicit(&w->running, memory_order_relaxed)))
 		return true;
 	return guard_refuse_hook(x, service);
 }

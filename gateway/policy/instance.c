@@ -273,7 +273,7 @@ sluice_instance *instance_make(struct policy *p, const struct module *m, sluice_
 	inst->plugin = m->record;
 	inst->id = ++next_id;
 	inst->refs = 1;
-	inst->sample_mask = INSTANCE_SAMPLE - 1;
+	inst->sample_mask = INSTANCE_SAMPLE_EVERY - 1;
 	list_push(&live, &inst->live);
 	pthread_mutex_init(&inst->lock, NULL);
 	timer_init(&inst->timer, instance_on_due);
@@ -299,7 +299,7 @@ static bool instance_bind(sluice_instance *inst, const struct node *n, struct bi
 	inst->on_error = (uint8_t)common.on_error;
 	inst->mode = (uint8_t)common.mode;
 	inst->budget_ns = common.budget * NS_PER_MS;
-	inst->sample_mask = inst->budget_ns ? 0 : INSTANCE_SAMPLE - 1;
+	inst->sample_mask = inst->budget_ns ? 0 : INSTANCE_SAMPLE_EVERY - 1;
 	instance_add_needs(inst);
 	if (instance_check(inst))
 		return true;
@@ -445,6 +445,16 @@ static void instance_worker_free(struct instance_worker *iw)
 	free(iw);
 }
 
+void instance_worker_init(struct instance_worker *iw, sluice_instance *inst)
+{
+	_Atomic uint64_t *cell = series_cell_here(inst->calls);
+	iw->inst = inst;
+	iw->id = inst->id;
+	iw->refs = 1;
+	iw->calls = cell ? cell : &iw->own_calls;
+	list_init(&iw->waiters);
+}
+
 struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst)
 {
 	struct instance_worker *iw = instance_find(w, inst->id);
@@ -453,10 +463,7 @@ struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst)
 		return iw;
 	}
 	iw = mem_new(struct instance_worker);
-	iw->inst = inst;
-	iw->id = inst->id;
-	iw->refs = 1;
-	list_init(&iw->waiters);
+	instance_worker_init(iw, inst);
 	if (inst->plugin->worker_size)
 		iw->state = mem_zeroed(1, inst->plugin->worker_size, inst->plugin->name);
 	pthread_mutex_lock(&inst->lock);

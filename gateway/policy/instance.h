@@ -48,10 +48,11 @@ struct published {
 };
 
 enum {
-	/* On each worker the time of an instance's first INSTANCE_SAMPLE calls is measured, and
-	 * then of one call in so many, which counts for all of them. With a budget every call is
+	/* On each worker the time of an instance's first calls is measured, and then of one call in
+	 * INSTANCE_SAMPLE_EVERY, which counts for all of them. With a budget every call is
 	 * measured. */
-	INSTANCE_SAMPLE = 16,
+	INSTANCE_SAMPLE_FIRST = 16,
+	INSTANCE_SAMPLE_EVERY = 128,
 	INSTANCE_FILES = 16,
 	INSTANCE_FETCHES = 16,
 	INSTANCE_STORES = 8,
@@ -135,7 +136,7 @@ struct sluice_instance {
 	uint8_t on_error; /* enum instance_on_error */
 	uint8_t mode;     /* enum instance_mode */
 	/* the time of a call is measured where the number of calls before it has none of these
-	 * bits; see frame_enter() */
+	 * bits; see policy/frame_call.h */
 	uint32_t sample_mask;
 	uint64_t budget_ns; /* of one call of a hook; 0: none */
 	struct instance_file files[INSTANCE_FILES];
@@ -217,12 +218,17 @@ struct instance_worker {
 	void *state;                 /* owned: plugin->worker_size bytes */
 	struct published *published; /* shared: ref */
 	struct list waiters;         /* struct instance_waiter: until the next publish */
-	uint64_t calls;              /* of its hooks, on this worker */
-	unsigned n_works;            /* fetches in the background that are under way */
+	/* Calls of its hooks on this worker: borrowed, the thread's cell of inst->calls; or, on a
+	 * thread without cells, own_calls. */
+	_Atomic uint64_t *calls, own_calls;
+	uint64_t next_sample; /* so many calls come before the one whose time is measured next */
+	unsigned n_works;     /* fetches in the background that are under way */
 	/* a fetch was refused because there were too many, and the log says so */
 	bool works_refused;
 };
 
+/* In zeroed memory, on the worker's thread: begin to count. */
+void instance_worker_init(struct instance_worker *iw, sluice_instance *inst);
 /* This worker's side of an instance, made when it is first used. NULL when the plugin could not
  * start on this worker. */
 must_use struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst);

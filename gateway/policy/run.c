@@ -6,7 +6,7 @@
 #include "policy/run.h"
 
 #include "policy/edit.h"
-#include "policy/running.h"
+#include "policy/frame_call.h"
 #include "policy/stage.h"
 
 struct run_cleanup {
@@ -27,46 +27,50 @@ void run_init(sluice_exchange *x)
 	x->response_start = UINT32_MAX;
 }
 
-/* Enter the frame of the plugin at which the walk stands. */
-static const struct chain_item *run_enter(sluice_exchange *x)
+/* The request hooks of item and of the plugins behind it. The chain has one at least. */
+static enum run_result run_walk_request(sluice_exchange *x, const struct chain *chain,
+	const struct chain_item *item)
 {
-	struct frame *f = &x->walk_frame;
-	f->item = &x->chain->v[x->at];
-	f->call = x->phase;
-	f->may_wait = x->phase != RUN_COMPLETE;
-	frame_enter(x, f);
-	return f->item;
-}
-
-static enum run_result run_hook(sluice_exchange *x, sluice_hook hook)
-{
-	const struct chain_item *item = run_enter(x);
-	sluice_verdict v = hook(x, item->conf);
-	return frame_leave(x, v);
-}
-
-static enum run_result run_walk_request(sluice_exchange *x)
-{
-	for (; x->at < x->chain->n; x->at++) {
-		sluice_hook hook = x->chain->v[x->at].plugin->on_request;
-		x->reached = x->at + 1;
-		enum run_result r = hook ? run_hook(x, hook) : RUN_NEXT;
-		if (r != RUN_NEXT)
+	const struct chain_item *end = chain->v + chain->n;
+	x->reached = chain->n;
+	do {
+		sluice_hook hook = item->plugin->on_request;
+		enum run_result r = hook ? frame_call(x, item, RUN_REQUEST, hook) : RUN_NEXT;
+		if (unlikely(r != RUN_NEXT)) {
+			x->at = item->place;
+			x->reached = item->place + 1;
 			return r;
-	}
+		}
+	} while (++item < end);
 	return RUN_NEXT;
 }
 
-/* x->at counts down; it is one more than the index of the plugin that runs next. */
-static enum run_result run_walk_response(sluice_exchange *x)
+/* The response hooks of the first n plugins, in reverse. */
+static enum run_result run_walk_response(sluice_exchange *x, uint32_t n)
 {
-	while (x->at > 0) {
-		sluice_hook hook = x->chain->v[--x->at].plugin->on_response;
-		enum run_result r = hook ? run_hook(x, hook) : RUN_NEXT;
-		if (r != RUN_NEXT)
+	if (n == 0)
+		return RUN_NEXT;
+	const struct chain_item *item = &x->chain->v[n - 1];
+	for (;; item--) {
+		sluice_hook hook = item->plugin->on_response;
+		enum run_result r = hook ? frame_call(x, item, RUN_RESPONSE, hook) : RUN_NEXT;
+		if (unlikely(r != RUN_NEXT)) {
+			x->at = item->place;
 			return r;
+		}
+		if (item->place == 0)
+			return RUN_NEXT;
 	}
-	return RUN_NEXT;
+}
+
+static inline void run_walk_complete(sluice_exchange *x)
+{
+	const struct chain_item *item = x->chain->v, *end = item + x->reached;
+	for (; item < end; item++) {
+		sluice_hook hook = item->plugin->on_complete;
+		if (hook)
+			(void)frame_call(x, item, RUN_COMPLETE, hook);
+	}
 }
 
 enum run_result run_request(sluice_exchange *x, const struct chain *chain)
@@ -75,8 +79,7 @@ enum run_result run_request(sluice_exchange *x, const struct chain *chain)
 		return RUN_NEXT;
 	x->chain = chain;
 	x->phase = RUN_REQUEST;
-	x->at = 0;
-	return run_walk_request(x);
+	return run_walk_request(x, chain, chain->v);
 }
 
 static void chain_copy(struct chain_item *to, const struct chain *from, uint32_t place)
@@ -103,14 +106,22 @@ bool run_append(sluice_exchange *x, const struct chain *chain)
 	*both = (struct chain){ .v = v,
 		.n = first->n + chain->n,
 		.has_response = first->has_response || chain->has_response,
-		.has_attempt = first->has_attempt || chain->has_attempt };
+		.has_attempt = first->has_attempt || chain->has_attempt,
+		.has_complete = first->has_complete || chain->has_complete };
 	x->chain = both;
 	return true;
 }
 
+/* The request hooks from the i-th plugin on. */
+static enum run_result run_walk_request_from(sluice_exchange *x, uint32_t i)
+{
+	const struct chain *chain = x->chain;
+	return i < chain->n ? run_walk_request(x, chain, &chain->v[i]) : RUN_NEXT;
+}
+
 enum run_result run_request_rest(sluice_exchange *x)
 {
-	return run_walk_request(x);
+	return run_walk_request_from(x, x->reached);
 }
 
 /* A frame of its own: a try may come at any place of the walk, and again. */
@@ -132,13 +143,14 @@ enum run_result run_attempt(sluice_exchange *x)
 enum run_result run_response(sluice_exchange *x)
 {
 	frame_cancel_all(x); /* drop parked hooks of the response that this one replaces */
-	edit_apply(x);
+	if (unlikely(x->edits))
+		edit_apply(x);
 	if (!x->chain || !x->chain->has_response)
 		return RUN_NEXT;
 	x->phase = RUN_RESPONSE;
-	x->at = x->response_start < x->reached ? x->response_start : x->reached;
 	run_drop_answer(x);
-	return run_walk_response(x);
+	return run_walk_response(x,
+		x->response_start < x->reached ? x->response_start : x->reached);
 }
 
 enum run_result run_hurry(sluice_exchange *x)
@@ -146,7 +158,7 @@ enum run_result run_hurry(sluice_exchange *x)
 	enum run_result r = RUN_WAIT;
 	while (r == RUN_WAIT) {
 		frame_cancel_all(x);
-		r = run_walk_response(x);
+		r = run_walk_response(x, x->at);
 	}
 	return r;
 }
@@ -157,9 +169,8 @@ static enum run_result run_go_on(sluice_exchange *x, struct frame *f)
 	if (f->stage)
 		return stage_resumed(x, f->stage);
 	if (x->phase == RUN_RESPONSE)
-		return run_walk_response(x);
-	x->at++;
-	return run_walk_request(x);
+		return run_walk_response(x, x->at);
+	return run_walk_request_from(x, x->at + 1);
 }
 
 void run_resume(sluice_exchange *x, sluice_verdict v)
@@ -204,12 +215,8 @@ void run_complete(sluice_exchange *x)
 	run_drop_answer(x);
 	stages_fini(x);
 	x->phase = RUN_COMPLETE;
-	for (x->at = 0; x->at < x->reached; x->at++) {
-		sluice_hook hook = x->chain->v[x->at].plugin->on_complete;
-		if (!hook)
-			continue;
-		(void)hook(x, run_enter(x)->conf);
-		(void)frame_leave(x, SLUICE_NEXT); /* its verdict is ignored */
-	}
-	run_cleanups(x);
+	if (x->chain && x->chain->has_complete)
+		run_walk_complete(x);
+	if (unlikely(x->cleanups))
+		run_cleanups(x);
 }

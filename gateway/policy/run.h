@@ -29,6 +29,7 @@ struct chain {
 	uint32_t n;
 	bool has_response; /* some plugin has on_response */
 	bool has_attempt;  /* some plugin has on_attempt */
+	bool has_complete; /* some plugin has on_complete */
 };
 
 /* An answer a plugin gave. */
@@ -95,6 +96,8 @@ struct sluice_exchange {
 	/* index in the snapshot: the route's upstream, or the one that a plugin set; -1: none, the
 	 * gateway answers. Known once the request is routed; before that, once upstream_name is. */
 	int32_t upstream;
+	/* not 0: a hook may have begun a wait or given an answer; frame_leave() looks closer */
+	uint32_t acted;
 	struct frame *frame;     /* the top of the stack of running and parked hooks; NULL: none */
 	struct frame walk_frame; /* of the walk's hooks; those of bodies are in their stages */
 	struct timeline *timeline;            /* in the arena; NULL: not kept */
@@ -146,7 +149,9 @@ void run_resume(sluice_exchange *x, sluice_verdict v);
 /* Forget the answer, and give its body back. */
 static inline void run_drop_answer(sluice_exchange *x)
 {
-	if (unlikely(x->answer.lent))
+	if (likely(!x->answer.status))
+		return;
+	if (x->answer.lent)
 		lent_drop(&x->answer.lent);
 	x->answer.status = 0;
 }

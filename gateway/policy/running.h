@@ -33,9 +33,9 @@ static inline void running_set(struct worker *w, const sluice_instance *inst, un
 	w->running_for = x;
 	atomic_store_explicit(&w->running, (uintptr_t)inst | call, memory_order_relaxed);
 }
+/* running_for stays, and says nothing: the word is 0. */
 static inline void running_clear(struct worker *w)
 {
-	w->running_for = NULL;
 	atomic_store_explicit(&w->running, 0, memory_order_relaxed);
 }
 /* The same around calls on the main thread. There is no worker of it while a configuration is only

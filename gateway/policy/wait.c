@@ -84,6 +84,7 @@ static struct run_wait *wait_new(sluice_exchange *x, enum wait_kind kind, bool h
 	list_init(&w->waiter.link);
 	x->spare_wait = NULL;
 	f->wait = &w->wait;
+	x->acted = 1;
 	return w;
 }
 

@@ -247,6 +247,7 @@ bool build_chain(struct build *b, sluice_str owner, const struct node *n, struct
 		v[i] = links->v[i].item;
 		out->has_response |= v[i].plugin->on_response != NULL;
 		out->has_attempt |= module_on_attempt(v[i].plugin) != NULL;
+		out->has_complete |= v[i].plugin->on_complete != NULL;
 	}
 	return ok;
 }

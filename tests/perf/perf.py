@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -48,9 +49,14 @@ class Scenario:
 
 
 MIB = 1 << 20
+HEADERS = HERE.parent.parent / "gateway" / "include"
+# Modules of hooks.c: name of the plugin, and what of it is compiled.
+MODULES = {"one-hook": [], "three-hooks": ["-DALL_HOOKS"]}
 TLS = {"tls": True}
 SCENARIOS = [
     Scenario("plain", "GET of 1 KiB, kept connection", 4000),
+    Scenario("hook", "the same, with a plugin whose on_request does nothing", 4000, {"plugin": "one-hook"}),
+    Scenario("hooks", "the same, on_response and on_complete too", 4000, {"plugin": "three-hooks"}),
     Scenario("body", "GET of 1 MiB", 400, target=f"/{MIB}", tolerance=0.08),
     Scenario("upload", "POST of 1 MiB", 400, options=("--upload", MIB), tolerance=0.08),
     Scenario("tls", "GET of 1 KiB over TLS 1.3, kept connection", 3000, TLS),
@@ -64,6 +70,16 @@ SCENARIOS = [
 
 class NotSupported(Exception):
     pass
+
+
+def build_modules(folder):
+    """Compiles hooks.c. Returns the folder of its modules."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, flags in MODULES.items():
+        command = [*shlex.split(os.environ.get("CC", "cc")), "-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden",
+                   "-I", str(HEADERS), *flags, "-o", str(folder / f"{name}.so"), str(HERE / "hooks.c")]
+        subprocess.run(command, check=True)
+    return folder
 
 
 # ---- what valgrind says ----------------------------------------------------------------------------------------------
@@ -122,7 +138,8 @@ class Bed:
 
     def __init__(self, options):
         self.out = Path(options.out).resolve()
-        self.gateway, self.plugin_dir = str(Path(options.gateway).resolve()), options.plugin_dir
+        self.gateway = str(Path(options.gateway).resolve())
+        self.plugin_dirs = [str(Path(options.plugin_dir).resolve()), str(build_modules(self.out / "modules"))]
         self.programs = programs.build(self.out / "bin")
         self.material = material.Material(self.out / "keys", self.programs["mint"])
         self.servers, self.ports = [], {}
@@ -157,7 +174,7 @@ def write_config(bed, s, folder, port):
     m = bed.material
     values = {**DEFAULTS, **s.settings, "port": port, "servers": [f"127.0.0.1:{bed.origin(s.origin)}"], "jwks": m.jwks,
               "certificate": m.certificate, "key": m.key, "issuer": material.ISSUER, "audience": material.AUDIENCE,
-              "redis_port": bed.redis() if s.redis else 0, "gateway": bed.gateway, "plugin_dirs": ["--plugin-dir", bed.plugin_dir]}
+              "redis_port": bed.redis() if s.redis else 0, "gateway": bed.gateway, "plugin_dirs": [a for d in bed.plugin_dirs for a in ("--plugin-dir", d)]}
     command = peers.configure(peers.PEERS["sluice"], folder, values)
     check = subprocess.run([command[0], "check", *command[2:]], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if check.returncode:

@@ -394,7 +394,8 @@ void kit_start(sluice_instance *inst)
 		.conf = inst->conf,
 		.inst = inst,
 		.upstreams = upstreams };
-	u->chain = (struct chain){ .v = &u->item, .n = 1, .has_response = true };
+	u->chain =
+		(struct chain){ .v = &u->item, .n = 1, .has_response = true, .has_complete = true };
 	u->slots = &u->slot;
 	kit_settle();
 }
@@ -410,7 +411,10 @@ void kit_chain(sluice_instance *const *v, size_t n)
 		items[i].slot = items[i].place = (uint32_t)i;
 		slots[i] = kit_use(v[i])->slot;
 	}
-	first->chain = (struct chain){ .v = items, .n = (uint32_t)n, .has_response = true };
+	first->chain = (struct chain){ .v = items,
+		.n = (uint32_t)n,
+		.has_response = true,
+		.has_complete = true };
 	first->slots = slots;
 }
 

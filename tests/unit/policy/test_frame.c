@@ -352,7 +352,8 @@ TEST(every_call_over_the_budget_is_told)
 	atomic_store(&inst->blamed[BLAME_SLOW].until_ns, UINT64_MAX);
 	inst->budget_ns = NS_PER_MS;
 	inst->sample_mask = 0;
-	for (unsigned i = 1; i <= INSTANCE_SAMPLE + 5; i++) {
+	slots[0].next_sample = 0;
+	for (unsigned i = 1; i <= INSTANCE_SAMPLE_EVERY + 5; i++) {
 		worker_states();
 		walk_begin(1, "", 0);
 		parts[0].on_request = be_slow;
@@ -366,10 +367,10 @@ TEST(every_call_over_the_budget_is_told)
 	assert_int_equal(walk_request(), RUN_WAIT);
 	fakewire_pass(100 * NS_PER_MS);
 	assert_int_equal(resumed, 1);
-	assert_int_equal(atomic_load(told), INSTANCE_SAMPLE + 5);
+	assert_int_equal(atomic_load(told), INSTANCE_SAMPLE_EVERY + 5);
 	walk_end();
 	inst->budget_ns = 0;
-	inst->sample_mask = INSTANCE_SAMPLE - 1;
+	inst->sample_mask = INSTANCE_SAMPLE_EVERY - 1;
 }
 
 TEST_GROUP(walk_setup, walk_teardown);

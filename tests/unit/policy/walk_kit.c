@@ -137,7 +137,7 @@ void walk_begin(unsigned n, const char *lines, size_t budget)
 	walk->upstream_name = STR("the-upstream");
 	walk->request_id = STR("id-1");
 	run_init(walk);
-	chain = (struct chain){ .v = items, .n = n, .has_response = n > 0 };
+	chain = (struct chain){ .v = items, .n = n, .has_response = n > 0, .has_complete = n > 0 };
 	for (unsigned i = 0; i < PLUGINS; i++) {
 		parts[i].n = i;
 		items[i] = (struct chain_item){ .plugin = &record,
@@ -212,11 +212,12 @@ int walk_setup(void **state)
 		instances[i] = mem_zeroed_at(RUNNING_ALIGN, sizeof(*instances[i]), "an instance");
 		instances[i]->policy = &walk_policy;
 		instances[i]->plugin = &record;
-		instances[i]->sample_mask = INSTANCE_SAMPLE - 1;
+		instances[i]->sample_mask = INSTANCE_SAMPLE_EVERY - 1;
 		instances[i]->name = STR("an-instance");
 		instances[i]->dir = "/nowhere";
-		slots[i] = (struct instance_worker){ .inst = instances[i], .id = i + 1, .refs = 1 };
-		list_init(&slots[i].waiters);
+		instances[i]->id = i + 1;
+		slots[i] = (struct instance_worker){ 0 };
+		instance_worker_init(&slots[i], instances[i]);
 		slot_of[i] = &slots[i];
 	}
 	return 0;
