@@ -75,9 +75,7 @@ void frame_enter(sluice_exchange *x, struct frame *f)
 	f->since_ns = 0;
 	if (!frame_is_hook(f))
 		return;
-	uint64_t n = x->slots[f->item->slot]->calls++;
-	series_add(f->item->inst->calls, 1);
-	f->sampled = n < INSTANCE_SAMPLE || !(n & f->item->inst->sample_mask);
+	f->sampled = instance_count_call(f->item->inst, x->slots[f->item->slot]);
 	if (unlikely(f->sampled || x->timeline))
 		f->since_ns = clock_ns();
 }
@@ -85,10 +83,9 @@ void frame_enter(sluice_exchange *x, struct frame *f)
 static void frame_measure(const sluice_exchange *x, const struct frame *f)
 {
 	sluice_instance *inst = f->item->inst;
-	uint64_t calls = x->slots[f->item->slot]->calls, took = clock_ns() - f->since_ns;
+	uint64_t took = clock_ns() - f->since_ns;
 	if (f->sampled)
-		series_add(inst->time,
-			took * (calls > INSTANCE_SAMPLE ? inst->sample_mask + 1 : 1));
+		instance_count_time(inst, x->slots[f->item->slot], took);
 	if (unlikely(inst->budget_ns && took > inst->budget_ns)) {
 		series_add(inst->over_budget, 1);
 		blame(inst, f->call, BLAME_SLOW,

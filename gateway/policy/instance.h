@@ -223,6 +223,20 @@ struct instance_worker {
 	bool works_refused;
 };
 
+/* Count a call of a hook on this worker. Whether its time is to be measured. */
+static inline bool instance_count_call(const sluice_instance *inst, struct instance_worker *iw)
+{
+	uint64_t n = iw->calls++;
+	series_add(inst->calls, 1);
+	return n < INSTANCE_SAMPLE || !(n & inst->sample_mask);
+}
+/* Count the time of such a call; it stands for those that are not measured. */
+static inline void instance_count_time(const sluice_instance *inst,
+	const struct instance_worker *iw, uint64_t took_ns)
+{
+	series_add(inst->time, took_ns * (iw->calls > INSTANCE_SAMPLE ? inst->sample_mask + 1 : 1));
+}
+
 /* This worker's side of an instance, made when it is first used. NULL when the plugin could not
  * start on this worker. */
 must_use struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst);
