@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "kit_internal.h"
+#include "kit_tool.h"
 #include "kit_use.h"
 #include "policy/conn.h"
 #include "policy/fact.h"
@@ -43,13 +44,14 @@ enum sluice_reading kit_conn_read(const struct conn_info *info, unsigned fact, s
 	return out->data ? SLUICE_READ_ONE : SLUICE_READ_NONE;
 }
 
-static struct conn_row *new_row(struct kit_use *u)
+bool kit_sees_conns(const sluice_instance *inst)
 {
-	for (uint32_t i = 0; i < u->chain.n; i++) {
-		if (plugin_sees_conns(u->chain.v[i].plugin))
-			return conn_row_new(&kit_worker, &u->chain, u->slots, &u->keeper, &rows);
+	const struct chain *chain = &kit_use(inst)->chain;
+	for (uint32_t i = 0; i < chain->n; i++) {
+		if (plugin_sees_conns(chain->v[i].plugin))
+			return true;
 	}
-	kit_die("no plugin has a hook of connections");
+	return false;
 }
 
 sluice_conn *kit_conn(sluice_instance *inst)
@@ -57,8 +59,10 @@ sluice_conn *kit_conn(sluice_instance *inst)
 	struct kit_use *u = kit_use(inst);
 	if (!u->slot)
 		kit_die("a connection before kit_start()");
+	if (!kit_sees_conns(inst))
+		kit_die("a connection, and no plugin has a hook for it");
 	u->keeper.about = kit_about;
-	struct conn_row *row = new_row(u);
+	struct conn_row *row = conn_row_new(&kit_worker, &u->chain, u->slots, &u->keeper, &rows);
 	struct kit_conn *k = mem_zeroed(1, sizeof(*k) + row->gate.room, "struct kit_conn");
 	k->use = u;
 	k->row = row;
