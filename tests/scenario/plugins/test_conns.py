@@ -15,6 +15,7 @@ from kit.client import tls_context
 from kit.gateway import find_program
 from kit.memory import SANITIZED
 from kit.modules import build_module
+from kit.origin import hang
 from kit.process import wait_for
 
 CONFIG = """
@@ -47,9 +48,9 @@ def modules(tmp_path_factory):
 @pytest.fixture
 def probed(gateway, modules, server_cert):
     """probed(options, plugins, tls): a gateway whose listeners have the probe; expand(options): its file with others."""
-    def start(options="", plugins="probe", tls="", **more):
+    def start(options="", plugins="probe", tls="", config=CONFIG, **more):
         values = dict(cert=server_cert.cert, key=server_cert.key, plugins=plugins, options=options and ", " + options, tls=tls and ", " + tls)
-        return gateway(CONFIG, args=["--plugin-dir", modules], **values, **more)
+        return gateway(config, args=["--plugin-dir", modules], **values, **more)
     return start
 
 
@@ -242,6 +243,13 @@ def test_a_budget(probed):
     assert g.metrics()['sluice_plugin_over_budget_total{plugin="probe"}'] == 1
 
 
+def test_a_worker_that_hangs_names_the_hook(probed):
+    g = probed("connect: hang", config=CONFIG + "runtime: { workers: 1 }\n")
+    with g.connect("plain"):
+        g.wait_log(r'worker 0 .*plugin instance "probe" \(conn-probe\) in on_connect', timeout=20)
+    g.kill()
+
+
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer has its own report of a crash")
 def test_a_crash_names_the_hook(probed):
     g = probed("secured: crash")
@@ -315,6 +323,35 @@ def test_a_client_leaves_before_its_request(probed):
     all_over(g, 2)
     g.connect("plain").send(b"GET / HT").close()
     all_over(g, 3)
+
+
+AWAY = CONFIG.replace("routes:\n", '''upstreams:
+  app: { servers: ["127.0.0.1:@app@"] }
+routes:
+  - { name: away, match: { path: /away }, upstream: app }
+''')
+
+
+@pytest.mark.parametrize("how", ["client", "shutdown"])
+@pytest.mark.parametrize("client", ["h1", "h2"])
+def test_requests_in_progress_are_complete_before(probed, origin, h2, client, how):
+    up = origin(hang)
+    g = probed(app=up.port, config=AWAY + "runtime: { shutdown_grace: 100ms }\n")
+    if client == "h2":
+        c = h2(g.port("secure"))
+        for _ in range(3):
+            c.start("GET", "/away")
+    else:
+        c = g.connect("plain")
+        c.request("GET", "/away")
+    n = 3 if client == "h2" else 1
+    up.wait(n)
+    c.close() if how == "client" else g.stop()
+    wait_for(lambda: "probe: clean-up 1" in g.log())
+    log = g.log()
+    assert len(re.findall(r"probe: complete 1\b", log)) == n
+    assert log.rindex("probe: complete 1") < log.index("probe: disconnect 1") < log.index("probe: clean-up 1")
+    assert log.count("probe: disconnect") == log.count("probe: clean-up") == 1
 
 
 def test_the_idle_timeout_ends_it(probed):

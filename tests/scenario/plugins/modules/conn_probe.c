@@ -9,9 +9,9 @@
 #include <sluice/plugin.h>
 #include <time.h>
 
-enum act { NEXT, REFUSE, FAIL, WAIT, REPLY, SLOW, CRASH };
+enum act { NEXT, REFUSE, FAIL, WAIT, REPLY, SLOW, CRASH, HANG };
 static const char *const acts[] = { "next", "refuse", "fail", "wait", "reply", "slow", "crash",
-	NULL };
+	"hang", NULL };
 
 struct probe {
 	sluice_instance *inst;
@@ -70,6 +70,9 @@ static sluice_verdict do_act(sluice_conn *c, int32_t act)
 		break;
 	case CRASH:
 		abort();
+	case HANG:
+		for (;;)
+			(void)nanosleep(&slow, NULL);
 	default:
 		break;
 	}
