@@ -92,6 +92,7 @@ def test_a_plain_connection(probed):
     assert number == 1 and facts == {"LISTENER": "plain", "PEER": "127.0.0.1", "PEER_PORT": port, "CLIENT_IP": "127.0.0.1", "requests": "3"}
     assert told(g, "connect")[0][1]["requests"] == "0"
     assert "probe: secured" not in g.log()
+    g.wait_log("probe: clean-up 1")
     at = [g.log().index(f"probe: {what} 1") for what in ("connect", "complete", "disconnect", "clean-up")]
     assert at == sorted(at), "all requests are complete before on_disconnect"
 
