@@ -29,7 +29,8 @@ static const sluice_option options[] = {
 		.doc = "names that clients may ask for by SNI; left out: any, or none"),
 	SLUICE_OPTION(SLUICE_T_PAIRS, G, guests,
 		.doc = "for the SHA-256 fingerprint of a client's certificate, the guest whose it "
-		       "is; left out: any client may connect"),
+		       "is; left out: any client may connect. Only a listener with tls.client_ca "
+		       "asks for certificates"),
 	SLUICE_OPTIONS_END,
 };
 
