@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "proxy/rows.h"
 
 struct apply_mail {
 	struct process *process;
@@ -45,6 +46,7 @@ static void apply_on_worker(struct worker *w, void *arg)
 			.trusted_proxies = l->trusted_proxies,
 			.handler = handler,
 			.client = l->client,
+			.gate = rows_new(&g->proxy, l),
 			.fd = m->fds[i] };
 	}
 	struct limits limits;
@@ -52,7 +54,10 @@ static void apply_on_worker(struct worker *w, void *arg)
 	if (!g->proxy.draining)
 		front_apply(g->front, v, s->n_listeners, &limits.front,
 			s->conf.runtime.shutdown_grace * NS_PER_MS);
+	for (size_t i = 0; i < s->n_listeners; i++)
+		conn_gate_unref(v[i].gate); /* the listener has it now */
 	free(v);
+	rows_move(&g->proxy);
 	prepared_drop(g);
 	if (old)
 		view_unref(old);

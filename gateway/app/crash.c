@@ -16,6 +16,7 @@
 #include "base/sanitize.h"
 #include "base/sink.h"
 #include "net/worker.h"
+#include "policy/conn.h"
 #include "policy/run.h"
 #include "policy/running.h"
 #include "policy/timeline.h"
@@ -129,10 +130,21 @@ static const sluice_exchange *crash_exchange(void)
 {
 	static sluice_exchange x; /* static: it is large, and only one thread gets here */
 	const sluice_exchange *at = worker_self &&
-			atomic_load_explicit(&worker_self->running, memory_order_relaxed)
+			running_is_of_exchange(
+				atomic_load_explicit(&worker_self->running, memory_order_relaxed))
 		? worker_self->running_for
 		: NULL;
 	return at && crash_peek(&x, at, sizeof(x)) ? &x : NULL;
+}
+
+/* Add the peer of the connection whose hook runs. */
+static void line_add_peer(struct line *l)
+{
+	sluice_conn c;
+	struct conn_info info;
+	if (crash_peek(&c, worker_self->running_for, sizeof(c)) &&
+		crash_peek(&info, c.info, sizeof(info)))
+		line_add_c_str(l, ", peer ", info.peer_ip);
 }
 
 static void line_add_plugin(struct line *l, const sluice_exchange *x)
@@ -148,6 +160,8 @@ static void line_add_plugin(struct line *l, const sluice_exchange *x)
 		line_add_c_str(l, ", plugin ", plugin.name);
 	line_add(l, ", in ");
 	line_add(l, running_call_name(word));
+	if (running_is_of_conn(word))
+		line_add_peer(l);
 	if (!x)
 		return;
 	line_add_str(l, ", route ", x->route_name);

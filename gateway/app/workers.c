@@ -57,6 +57,7 @@ bool workers_start(struct process *p)
 		g->proxy.worker = &g->w;
 		g->proxy.counts = p->counts;
 		list_init(&g->proxy.exchanges);
+		list_init(&g->proxy.rows);
 		g->proxy.on_complete = complete_exchange;
 		/* the same key for all workers, so that no two make the same id */
 		permute_init(&g->proxy.ids, key);

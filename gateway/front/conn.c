@@ -6,6 +6,7 @@
  * the protocol--> served
  *
  * The client is known before any work is done for it: from the start, or after the PROXY header.
+ * The gate of the listener, where it has one, is asked then, and again after the handshake.
  */
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -47,9 +48,21 @@ struct front_conn {
 	uint8_t state; /* enum conn_state */
 	uint8_t codec; /* index of codecs, once it is served */
 	bool refused;  /* the refusal was counted and logged */
-	/* room for the peer's address, or for any address where a PROXY header will name it */
-	char peer_ip[];
+	/* Room for the peer's address, or for any address where a PROXY header will name it. With a
+	 * gate, its room comes first, at the end of the struct, where it is aligned. */
+	char rest[];
 };
+
+static void *conn_room(const struct front_conn *c)
+{
+	return (void *)(uintptr_t)(c + 1);
+}
+
+static char *conn_peer_text(struct front_conn *c)
+{
+	const struct conn_gate *g = c->settings->gate;
+	return g ? (char *)conn_room(c) + g->room : c->rest;
+}
 
 struct front_conn *front_conn_of(struct list *link)
 {
@@ -89,7 +102,10 @@ static void conn_free(struct grave *g)
 static void conn_close(struct front_conn *c)
 {
 	struct front *f = c->settings->front;
+	struct conn_gate *g = c->settings->gate;
 	conn_set_state(c, CONN_CLOSED);
+	if (g)
+		g->ops->on_close(conn_room(c));
 	stream_close(&c->s);
 	list_del(&c->link);
 	counts_client_leave(c->info.client);
@@ -98,6 +114,7 @@ static void conn_close(struct front_conn *c)
 		counts_leave(f->counts);
 		stat_dec(STAT_CONNECTIONS_ACTIVE);
 	}
+	conn_gate_unref(g);
 	worker_bury(f->worker, &c->grave, conn_free);
 	if (f->draining && f->n_conns == 0 && f->on_empty)
 		f->on_empty(f->on_empty_ctx);
@@ -117,6 +134,11 @@ const struct stream *front_conn_stream(const struct conn_info *info)
 {
 	const struct front_conn *c = container_of(info, struct front_conn, info);
 	return &c->s;
+}
+
+struct sluice_conn *front_conn_plugged(const struct conn_info *info)
+{
+	return conn_room(container_of(info, struct front_conn, info));
 }
 
 /* The listener, or the gateway, was told to drain before the connection had its protocol. */
@@ -229,9 +251,10 @@ static void conn_choose(struct front_conn *c, sluice_str agreed)
 
 static void conn_set_peer(struct front_conn *c, const struct addr *peer)
 {
+	char *text = conn_peer_text(c);
 	c->info.peer_port = addr_port(peer);
-	c->info.peer_ip = c->peer_ip;
-	c->info.peer_ip_len = (uint8_t)addr_ip_text(peer, c->peer_ip);
+	c->info.peer_ip = text;
+	c->info.peer_ip_len = (uint8_t)addr_ip_text(peer, text);
 	c->info.peer_is_trusted = cidr_set_has(c->settings->shared.trust.proxies, peer);
 }
 
@@ -267,19 +290,41 @@ static bool conn_admit(struct front_conn *c, const struct addr *peer)
 	return false;
 }
 
+/* Whether the gate lets the connection in. */
+static bool conn_ask_gate(struct front_conn *c)
+{
+	struct conn_gate *g = c->settings->gate;
+	char why[GATE_WHY];
+	if (likely(!g) || g->ops->on_connect(g, conn_room(c), &c->info, why))
+		return true;
+	conn_refuse(c, REFUSAL_GATE, why);
+	return false;
+}
+
+/* The same after the TLS handshake. */
+static bool conn_ask_gate_again(struct front_conn *c)
+{
+	const struct conn_gate *g = c->settings->gate;
+	char why[GATE_WHY];
+	if (likely(!g) || g->ops->on_secured(conn_room(c), why))
+		return true;
+	conn_refuse(c, REFUSAL_GATE, why);
+	return false;
+}
+
 static bool conn_on_proxy_header(struct stream *s, const struct proxy_header *h)
 {
 	struct front_conn *c = s->data;
 	stat_inc(STAT_PROXY_HEADERS);
 	stream_deadline(s, c->settings->codec.head_ns); /* for the TLS handshake, if there is one */
-	if (!h->is_named)
-		return true; /* the balancer itself is the client, as for a health check */
+	if (!h->is_named) /* the balancer itself is the client, as for a health check */
+		return conn_ask_gate(c);
 	struct addr *local = mem_new(struct addr);
 	*local = h->target;
 	c->info.local = local;
 	c->info.fd = -1;
 	conn_set_peer(c, &h->source);
-	return conn_admit(c, &h->source);
+	return conn_admit(c, &h->source) && conn_ask_gate(c);
 }
 
 /* ---- for which host ------------------------------------------------------------------------ */
@@ -343,7 +388,10 @@ static void conn_on_open(struct stream *s)
 	stat_inc(STAT_TLS_HANDSHAKES);
 	if (tls_was_resumed(s))
 		stat_inc(STAT_TLS_RESUMED);
-	conn_choose(c, tls_alpn(s));
+	if (conn_ask_gate_again(c))
+		conn_choose(c, tls_alpn(s));
+	else
+		conn_close(c);
 }
 
 /* The client speaks plain HTTP to a TLS port. Its request cannot be read any more, but an answer
@@ -421,12 +469,15 @@ static struct front_conn *conn_new(struct front_listener *l, int fd, const struc
 	bool header)
 {
 	char ip[ADDR_IP_TEXT];
-	size_t size = offsetof(struct front_conn, peer_ip) +
+	struct conn_gate *g = l->settings->gate;
+	size_t size =
+		(g ? sizeof(struct front_conn) + g->room : offsetof(struct front_conn, rest)) +
 		(header ? ADDR_IP_TEXT : addr_ip_text(peer, ip) + 1);
 	struct front_conn *c =
 		mem_zeroed(1, size < sizeof(*c) ? sizeof(*c) : size, "struct front_conn");
 	struct front *f = l->front;
 	c->settings = front_settings_ref(l->settings);
+	(void)conn_gate_ref(g);
 	c->info.local = &c->settings->addr;
 	c->info.fd = fd;
 	c->info.listener = &c->settings->shared;
@@ -455,7 +506,7 @@ void front_conn_on_accept(struct acceptor *a, int fd, const struct addr *peer)
 	}
 	bool header = cidr_set_has(l->settings->balancers, peer);
 	struct front_conn *c = conn_new(l, fd, peer, header);
-	if (!header && !conn_admit(c, peer)) {
+	if (!header && !(conn_admit(c, peer) && conn_ask_gate(c))) {
 		stream_init_closed(&c->s);
 		(void)close(fd);
 		conn_close(c);

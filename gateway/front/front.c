@@ -21,12 +21,18 @@ static struct front_listener *front_find(struct front *f, const struct addr *a)
 	return NULL;
 }
 
+static void listener_drop_settings(struct front_listener *l)
+{
+	conn_gate_unref(l->settings->gate);
+	front_settings_unref(&l->settings);
+}
+
 static void listener_stop(struct front_listener *l)
 {
 	acceptor_stop(&l->acceptor);
 	list_del(&l->link);
 	front_place_unref(&l->place);
-	front_settings_unref(&l->settings);
+	listener_drop_settings(l);
 	free(l);
 }
 
@@ -61,8 +67,10 @@ static void listener_remove(struct front_listener *l, uint64_t grace_ns)
 static void listener_set(struct front_listener *l, const struct front_listener_args *args)
 {
 	if (l->settings)
-		front_settings_unref(&l->settings);
+		listener_drop_settings(l);
 	l->settings = front_settings_new(l->front, args, l->place);
+	if (conn_gate_ref(args->gate))
+		l->settings->shared.plugged = front_conn_plugged;
 	l->settings->codec.on_closed = front_conn_on_closed;
 	l->settings->shared.stream = front_conn_stream;
 	l->tls = args->tls;

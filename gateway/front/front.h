@@ -11,6 +11,7 @@
 #include "net/worker.h"
 
 struct cidr_set;
+struct conn_gate;
 struct counts;
 struct front;
 struct tls_server;
@@ -25,6 +26,9 @@ struct front_listener_args {
 	struct cidr_set *trusted_proxies; /* NULL: none */
 	struct handler handler;
 	struct client_bounds client; /* CLIENT_AUTO: as front_bounds.client says */
+	/* front/gate.h; a reference is taken. For connections that are accepted from now on. NULL:
+	 * there is none */
+	struct conn_gate *gate;
 	/* listening socket, the front's from now on; -1: the address is served already */
 	int fd;
 };

@@ -7,7 +7,7 @@
 #include "base/log.h"
 
 static const struct {
-	const char *code; /* name in the metric */
+	const char *code; /* name in the metric; "": the detail has another one for the log */
 	enum stat_id stat;
 	unsigned quiet_s; /* seconds between two lines, on one worker */
 } reasons[REFUSALS] = {
@@ -17,6 +17,7 @@ static const struct {
 	[REFUSAL_PROXY_HEADER] = { "bad-proxy-header", STAT_REFUSED_PROXY_HEADER, 10 },
 	[REFUSAL_TLS] = { "tls-handshake", STAT_REFUSED_TLS, 1 },
 	[REFUSAL_PLAIN_HTTP] = { "plain-http", STAT_REFUSED_PLAIN_HTTP, 1 },
+	[REFUSAL_GATE] = { "", STAT_REFUSED_PLUGIN, 10 },
 };
 
 void refusal_tell(struct refusals *r, enum refusal why, uint64_t now_ns, sluice_str listener,
@@ -32,7 +33,8 @@ void refusal_tell(struct refusals *r, enum refusal why, uint64_t now_ns, sluice_
 		(void)snprintf(more, sizeof(more), "; %llu more since the last line",
 			(unsigned long long)r->v[why].untold);
 	log_warn("listener", "%.*s: a connection from %.*s is refused: %s%s%s%s", STR_ARG(listener),
-		STR_ARG(peer), reasons[why].code, *detail ? ": " : "", detail, more);
+		STR_ARG(peer), reasons[why].code, *detail && *reasons[why].code ? ": " : "", detail,
+		more);
 	r->v[why].next_ns = now_ns + reasons[why].quiet_s * NS_PER_S;
 	r->v[why].untold = 0;
 }

@@ -14,6 +14,7 @@ enum refusal {
 	REFUSAL_PROXY_HEADER,
 	REFUSAL_TLS,
 	REFUSAL_PLAIN_HTTP,
+	REFUSAL_GATE, /* its detail says all */
 	REFUSALS
 };
 

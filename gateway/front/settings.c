@@ -37,6 +37,7 @@ struct front_settings *front_settings_new(struct front *f, const struct front_li
 	s->refs = 1;
 	s->front = f;
 	s->place = front_place_ref(place);
+	s->gate = a->gate;
 	s->addr = *a->addr;
 	if (f->counts)
 		s->accepted = series_find(FAMILY_LISTENER_CONNECTIONS, c->name, STR(""));

@@ -8,6 +8,7 @@
 #include "base/series.h"
 #include "front/count.h"
 #include "front/front.h"
+#include "front/gate.h"
 #include "front/refusal.h"
 #include "http/codec.h"
 #include "net/listener.h"
@@ -36,6 +37,9 @@ struct front_settings {
 	/* shared: ref; peers whose connections begin with a PROXY header; NULL: none */
 	struct cidr_set *balancers;
 	struct conn_listener shared; /* its trusted proxies: shared: ref */
+	/* borrowed: the listener has it while these are its settings, and so has each connection
+	 * that is open; NULL: there is none */
+	struct conn_gate *gate;
 	uint64_t proxy_header_ns;
 	unsigned max_per_client; /* connections; 0: no bound */
 	bool match_host;         /* of TLS connections */
@@ -74,7 +78,7 @@ struct front {
 struct front_conn;
 
 /* settings.c */
-/* codec.on_closed and shared.stream are for the caller to set. */
+/* codec.on_closed, shared.stream and shared.plugged are for the caller to set. */
 struct front_settings *front_settings_new(struct front *f, const struct front_listener_args *a,
 	struct front_place *place);
 struct front_settings *front_settings_ref(struct front_settings *s);
@@ -101,5 +105,6 @@ const struct front_place *front_conn_place(const struct front_conn *c);
 void front_conn_abort(struct front_conn *c);
 /* of conn_listener */
 const struct stream *front_conn_stream(const struct conn_info *info);
+struct sluice_conn *front_conn_plugged(const struct conn_info *info);
 
 #endif

@@ -19,6 +19,7 @@
 struct client;
 struct count_client;
 struct origin;
+struct sluice_conn;
 struct stream;
 
 /* ---- client side --------------------------------------------------------------------------- */
@@ -116,6 +117,9 @@ struct conn_listener {
 	/* The stream of a connection of this listener, open until the last request on it is
 	 * finished: for questions about TLS. NULL: there is none to ask. */
 	const struct stream *(*stream)(const struct conn_info *c);
+	/* What its plugins know of a connection (policy/conn.h). NULL: none of them has hooks for
+	 * connections. */
+	struct sluice_conn *(*plugged)(const struct conn_info *c);
 };
 
 /* Facts of a client's connection. The peer is the other end of the socket, or the address in a

@@ -38,13 +38,7 @@ static void frame_tell_goes_on(const sluice_exchange *x, const struct frame *f)
 /* Only hooks are counted. */
 static void frame_count(const sluice_exchange *x, struct frame *f)
 {
-	struct instance_worker *iw = x->slots[f->item->slot];
-	uint64_t n = atomic_load_explicit(iw->calls, memory_order_relaxed);
-	stat_bump(iw->calls, 1);
-	f->sampled = n >= iw->next_sample;
-	if (f->sampled)
-		iw->next_sample = n + 1 < INSTANCE_SAMPLE_FIRST ? n + 1
-								: (n | iw->inst->sample_mask) + 1;
+	f->sampled = instance_count_call(x->slots[f->item->slot]);
 	if (f->sampled || x->timeline)
 		f->since_ns = clock_ns();
 }
@@ -69,11 +63,9 @@ void frame_enter(sluice_exchange *x, struct frame *f)
 static void frame_measure(const sluice_exchange *x, const struct frame *f)
 {
 	sluice_instance *inst = f->item->inst;
-	uint64_t calls = atomic_load_explicit(x->slots[f->item->slot]->calls, memory_order_relaxed),
-		 took = clock_ns() - f->since_ns;
+	uint64_t took = clock_ns() - f->since_ns;
 	if (f->sampled)
-		series_add(inst->time,
-			took * (calls > INSTANCE_SAMPLE_FIRST ? inst->sample_mask + 1 : 1));
+		instance_count_time(x->slots[f->item->slot], took);
 	if (unlikely(inst->budget_ns && took > inst->budget_ns)) {
 		series_add(inst->over_budget, 1);
 		blame(inst, f->call, BLAME_SLOW,

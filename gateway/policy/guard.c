@@ -18,10 +18,11 @@ bool guard_refuse_hook(const void *x, const char *service)
 		  : "the exchange is NULL");
 }
 
-/* A worker calls hooks, clean-ups and providers for an exchange, and the rest for itself. */
+/* A worker calls hooks, clean-ups and providers for an exchange or a connection, and the rest for
+ * itself. */
 static bool guard_is_of_worker(unsigned call)
 {
-	return (call >= RUN_REQUEST && call <= RUNNING_CLEANUP) || call == RUNNING_FACT ||
+	return running_is_of_exchange(call) || running_is_of_conn(call) ||
 		call == RUNNING_WORKER_START || call == RUNNING_WORKER_STOP;
 }
 

@@ -11,6 +11,7 @@
 #include "policy/expr.h"
 #include "policy/guard.h"
 #include "policy/host_conf.h"
+#include "policy/host_conn.h"
 #include "policy/measure.h"
 #include "policy/objects.h"
 #include "policy/reroute.h"
@@ -405,4 +406,14 @@ const sluice_host host_table = {
 	.object_append = host_object_append,
 	.object_commit = host_object_commit,
 	.object_abort = host_object_abort,
+	.conn_get = host_conn_get,
+	.conn_number = host_conn_number,
+	.conn_refuse = host_conn_refuse,
+	.conn_state = host_conn_state,
+	.conn_cleanup = host_conn_cleanup,
+	.conn_worker_state = host_conn_worker_state,
+	.conn_published = host_conn_published,
+	.conn_of = host_conn_of,
+	.conn_log = host_conn_log,
+	.conn_log_text = host_conn_log_text,
 };

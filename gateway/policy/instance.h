@@ -229,6 +229,11 @@ struct instance_worker {
 
 /* In zeroed memory, on the worker's thread: begin to count. */
 void instance_worker_init(struct instance_worker *iw, sluice_instance *inst);
+/* Count a call of a hook on this worker. Whether its time is to be measured. */
+bool instance_count_call(struct instance_worker *iw);
+/* Count the time of such a call; it stands for those that are not measured. */
+void instance_count_time(const struct instance_worker *iw, uint64_t took_ns);
+
 /* This worker's side of an instance, made when it is first used. NULL when the plugin could not
  * start on this worker. */
 must_use struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst);

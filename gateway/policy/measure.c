@@ -69,18 +69,17 @@ void host_metric_observe(const sluice_metric *m, sluice_str value, uint64_t v)
 		declared_observe(m, value, v);
 }
 
-/* ---- lines about an exchange --------------------------------------------------------------- */
+/* ---- lines of the log ----------------------------------------------------------------------- */
 
-void host_log_for(sluice_exchange *x, int level, const char *fmt, va_list ap)
+bool measure_logs(int level)
+{
+	return level >= LOG_ERROR && level <= LOG_DEBUG && log_is_on((enum log_level)level);
+}
+
+void measure_log(sluice_instance *inst, int level, const char *about, const char *fmt, va_list ap)
 {
 	char tag[HOST_LOG_TAG], text[1024], more[48] = "";
 	uint64_t untold = 0;
-	if (!guard_hook(x, "sluice_log_for()") ||
-		!guard_given(fmt, "sluice_log_for()", "the text is NULL"))
-		return;
-	if (level < LOG_ERROR || level > LOG_DEBUG || !log_is_on((enum log_level)level))
-		return;
-	sluice_instance *inst = run_item(x)->inst;
 	if (level != LOG_DEBUG &&
 		!blame_quiet_is_over(&inst->told[level], MEASURE_LOG_QUIET_S, &untold))
 		return;
@@ -89,7 +88,16 @@ void host_log_for(sluice_exchange *x, int level, const char *fmt, va_list ap)
 		(void)snprintf(more, sizeof(more), "; %llu more since the last line",
 			(unsigned long long)untold);
 	host_log_tag(inst, tag);
-	log_write((enum log_level)level, tag, "%s (request %.*s%s%.*s)%s", text,
-		STR_ARG(x->request_id), x->route_name.len ? " on route " : "",
-		STR_ARG(x->route_name), more);
+	log_write((enum log_level)level, tag, "%s (%s)%s", text, about, more);
+}
+
+void host_log_for(sluice_exchange *x, int level, const char *fmt, va_list ap)
+{
+	char about[512];
+	if (!guard_hook(x, "sluice_log_for()") ||
+		!guard_given(fmt, "sluice_log_for()", "the text is NULL") || !measure_logs(level))
+		return;
+	(void)snprintf(about, sizeof(about), "request %.*s%s%.*s", STR_ARG(x->request_id),
+		x->route_name.len ? " on route " : "", STR_ARG(x->route_name));
+	measure_log(run_item(x)->inst, level, about, fmt, ap);
 }

@@ -30,6 +30,7 @@ struct chain {
 	bool has_response; /* some plugin has on_response */
 	bool has_attempt;  /* some plugin has on_attempt */
 	bool has_complete; /* some plugin has on_complete */
+	bool sees_conns;   /* some plugin has hooks of connections */
 };
 
 /* An answer a plugin gave. */
@@ -63,6 +64,10 @@ struct run_about {
 	enum sluice_reading (*read)(sluice_exchange *x, unsigned fact, sluice_str *out);
 	/* number: enum sluice_number_id, or any other int, of which nothing is known */
 	int64_t (*number)(sluice_exchange *x, int number);
+	/* A fact of a connection, also where there is no exchange; any other is one that it does
+	 * not have. Texts that are made for it lie in a. */
+	enum sluice_reading (
+		*conn)(const struct conn_info *c, unsigned fact, struct arena *a, sluice_str *out);
 };
 
 struct sluice_exchange {

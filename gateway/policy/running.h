@@ -22,10 +22,32 @@ enum running_call {
 	RUNNING_FETCH,
 	RUNNING_REFRESH,
 	RUNNING_FACT,
+	RUNNING_CONNECT,
+	RUNNING_SECURED,
+	RUNNING_DISCONNECT,
+	RUNNING_CONN_CLEANUP,
 	RUNNING_CALLS,
 };
 enum { RUNNING_ALIGN = 32 }; /* of instances */
 _Static_assert((int)RUNNING_CALLS <= (int)RUNNING_ALIGN, "the call fits into the lowest bits");
+
+/* What runs on this thread, w's own; 0: no plugin's code. */
+static inline uintptr_t running_word(const struct worker *w)
+{
+	return atomic_load_explicit(&w->running, memory_order_relaxed);
+}
+/* Whether the call is one for an exchange: worker.running_for is that, or NULL. */
+static inline bool running_is_of_exchange(uintptr_t word)
+{
+	unsigned call = word & (RUNNING_ALIGN - 1);
+	return (call && call <= RUNNING_CLEANUP) || call == RUNNING_FACT;
+}
+/* Whether it is one for a connection, which worker.running_for then is. */
+static inline bool running_is_of_conn(uintptr_t word)
+{
+	unsigned call = word & (RUNNING_ALIGN - 1);
+	return call >= RUNNING_CONNECT && call <= RUNNING_CONN_CLEANUP;
+}
 
 static inline void running_set(struct worker *w, const sluice_instance *inst, unsigned call,
 	const sluice_exchange *x)

@@ -6,10 +6,14 @@
 
 /* ---- texts --------------------------------------------------------------------------------- */
 
-static sluice_str about_peer_port(const sluice_exchange *px)
+static sluice_str about_peer_port(const struct conn_info *c, struct arena *a)
 {
-	uint16_t port = px->client->conn->peer_port;
-	return port ? arena_printf(px->arena, "%u", (unsigned)port) : STR_NONE;
+	return c->peer_port ? arena_printf(a, "%u", (unsigned)c->peer_port) : STR_NONE;
+}
+
+static sluice_str about_peer(const struct conn_info *c)
+{
+	return str_n(c->peer_ip, c->peer_ip_len);
 }
 
 static sluice_str about_upstream_protocol(const struct exchange *x)
@@ -23,10 +27,28 @@ static enum sluice_reading about_one(sluice_str value, sluice_str *out)
 	return value.data ? SLUICE_READ_ONE : SLUICE_READ_NONE;
 }
 
+enum sluice_reading about_conn(const struct conn_info *c, unsigned fact, struct arena *a,
+	sluice_str *out)
+{
+	switch (fact) {
+	case FACT_IP: /* of an exchange, its client's may be another: sluice_exchange.client_ip */
+		return about_one(c->peer_is_trusted ? STR_NONE : about_peer(c), out);
+	case FACT_LISTENER:
+		return about_one(c->listener->name, out);
+	case FACT_PEER:
+		return about_one(about_peer(c), out);
+	case FACT_PEER_PORT:
+		return about_one(about_peer_port(c, a), out);
+	case FACT_TLS_VERSION:
+		return about_one(str_of(c->tls_version), out);
+	default:
+		return about_tls(c, fact, a, out);
+	}
+}
+
 static enum sluice_reading about_read(sluice_exchange *px, unsigned fact, sluice_str *out)
 {
 	const struct exchange *x = container_of(px, struct exchange, px);
-	const struct conn_info *c = px->client->conn;
 	switch (fact) {
 	case FACT_REASON:
 		return about_one(about_reason(x), out);
@@ -34,16 +56,8 @@ static enum sluice_reading about_read(sluice_exchange *px, unsigned fact, sluice
 		return about_one(about_server(x), out);
 	case FACT_UPSTREAM_PROTOCOL:
 		return about_one(about_upstream_protocol(x), out);
-	case FACT_LISTENER:
-		return about_one(c->listener->name, out);
-	case FACT_PEER:
-		return about_one(str_n(c->peer_ip, c->peer_ip_len), out);
-	case FACT_PEER_PORT:
-		return about_one(about_peer_port(px), out);
-	case FACT_TLS_VERSION:
-		return about_one(str_of(c->tls_version), out);
 	default:
-		return about_tls(px, fact, out);
+		return about_conn(px->client->conn, fact, px->arena, out);
 	}
 }
 
@@ -122,4 +136,6 @@ static int64_t about_number(sluice_exchange *px, int number)
 	return SLUICE_UNKNOWN;
 }
 
-const struct run_about exchange_about = { .read = about_read, .number = about_number };
+const struct run_about exchange_about = { .read = about_read,
+	.number = about_number,
+	.conn = about_conn };

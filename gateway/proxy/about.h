@@ -43,8 +43,12 @@ static inline uint64_t about_response_us(const struct exchange *x)
 	return x->upstream_status ? (x->head_ns - x->sent_ns) / 1000 : 0;
 }
 
-/* about_tls.c: a fact of the client's TLS connection and certificate. As fact_info.read. */
-enum sluice_reading about_tls(sluice_exchange *x, unsigned fact, sluice_str *out);
+/* As run_about.conn. */
+enum sluice_reading about_conn(const struct conn_info *c, unsigned fact, struct arena *a,
+	sluice_str *out);
+/* about_tls.c: a fact of a client's TLS connection and certificate. As run_about.conn. */
+enum sluice_reading about_tls(const struct conn_info *c, unsigned fact, struct arena *a,
+	sluice_str *out);
 
 /* Its address; data is NULL before one was chosen. */
 static inline sluice_str about_server(const struct exchange *x)

@@ -1,13 +1,12 @@
-/* What an exchange knows of its client's TLS connection and certificate. See about.h. */
+/* What is known of a client's TLS connection and certificate. See about.h. */
 #include "policy/fact.h"
 #include "proxy/about.h"
 #include "tls/info.h"
 #include "tls/peer.h"
 
 /* NULL: there is nothing to find out. */
-static const struct stream *about_stream(const sluice_exchange *x)
+static const struct stream *about_stream(const struct conn_info *c)
 {
-	const struct conn_info *c = x->client->conn;
 	return c->tls_version && c->listener->stream ? c->listener->stream(c) : NULL;
 }
 
@@ -29,7 +28,7 @@ static sluice_str about_cert_text(const struct stream *s, enum fact f, struct ar
 	case FACT_CERT_DER:
 		return tls_peer_text(s, TLS_PEER_DER, a);
 	default:
-		check(false, "fact %d is not about TLS", (int)f);
+		return STR_NONE; /* not of a connection */
 	}
 }
 
@@ -90,25 +89,26 @@ static enum sluice_reading about_names(const struct stream *s, enum tls_peer_nam
 	return names.n == 1 ? SLUICE_READ_ONE : SLUICE_READ_MANY;
 }
 
-enum sluice_reading about_tls(sluice_exchange *x, unsigned fact, sluice_str *out)
+enum sluice_reading about_tls(const struct conn_info *c, unsigned fact, struct arena *a,
+	sluice_str *out)
 {
-	const struct stream *s = about_stream(x);
-	bool failed = x->arena->failed;
+	const struct stream *s = about_stream(c);
+	bool failed = a->failed;
 	*out = STR_NONE;
 	if (!s)
 		return SLUICE_READ_NONE;
 	switch (fact) {
 	case FACT_CERT_DNS:
-		return about_names(s, TLS_PEER_DNS, x->arena, out);
+		return about_names(s, TLS_PEER_DNS, a, out);
 	case FACT_CERT_URI:
-		return about_names(s, TLS_PEER_URI, x->arena, out);
+		return about_names(s, TLS_PEER_URI, a, out);
 	case FACT_CERT_EMAIL:
-		return about_names(s, TLS_PEER_EMAIL, x->arena, out);
+		return about_names(s, TLS_PEER_EMAIL, a, out);
 	default:
-		*out = about_conn_text(s, (enum fact)fact, x->arena);
+		*out = about_conn_text(s, (enum fact)fact, a);
 		break;
 	}
 	if (out->data)
 		return SLUICE_READ_ONE;
-	return x->arena->failed && !failed ? SLUICE_READ_FAIL : SLUICE_READ_NONE;
+	return a->failed && !failed ? SLUICE_READ_FAIL : SLUICE_READ_NONE;
 }

@@ -3,6 +3,7 @@
  * listeners and routes, in which the name of a chain stands for the plugins that it lists. Main
  * thread.
  */
+#include "policy/conn.h"
 #include "proxy/build.h"
 
 /* ---- instances ----------------------------------------------------------------------------- */
@@ -248,6 +249,7 @@ bool build_chain(struct build *b, sluice_str owner, const struct node *n, struct
 		out->has_response |= v[i].plugin->on_response != NULL;
 		out->has_attempt |= module_on_attempt(v[i].plugin) != NULL;
 		out->has_complete |= v[i].plugin->on_complete != NULL;
+		out->sees_conns |= plugin_sees_conns(v[i].plugin);
 	}
 	return ok;
 }

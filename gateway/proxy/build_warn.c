@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#include "policy/instance.h"
+#include "policy/conn.h"
 #include "proxy/build.h"
 #include "route/reach.h"
 #include "store/store.h"
@@ -48,12 +48,19 @@ static bool chain_has(const struct chain *c, const sluice_instance *inst)
 	return false;
 }
 
-static bool instance_is_used(const struct snapshot *s, const sluice_instance *inst)
+static bool listener_has(const struct snapshot *s, const sluice_instance *inst)
 {
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		if (chain_has(&s->listeners[i].chain, inst))
 			return true;
 	}
+	return false;
+}
+
+static bool instance_is_used(const struct snapshot *s, const sluice_instance *inst)
+{
+	if (listener_has(s, inst))
+		return true;
 	for (size_t i = 0; i < s->n_routes; i++) {
 		if (chain_has(&s->routes[i].chain, inst))
 			return true;
@@ -70,6 +77,25 @@ static void warn_unused_plugins(struct build *b)
 			continue;
 		diag_warn_node(b->diag, p->node, "no route and no listener uses the %s \"%.*s\"",
 			is_chain ? "chain" : "plugin instance", STR_ARG(p->name));
+	}
+}
+
+/* Plugins whose hooks of connections never run. */
+static void warn_deaf_plugins(struct build *b)
+{
+	const struct snapshot *s = b->snap;
+	for (size_t i = 0; i < s->n_routes; i++) {
+		const struct route *r = &s->routes[i];
+		for (uint32_t k = 0; r->chain.sees_conns && k < r->chain.n; k++) {
+			const struct chain_item *item = &r->chain.v[k];
+			if (!plugin_sees_conns(item->plugin) || listener_has(s, item->inst))
+				continue;
+			bind_warn(&b->bind, r->conf, "plugins",
+				"plugin instance \"%.*s\" has hooks of connections, which do not "
+				"run for the plugins of a route",
+				STR_ARG(item->inst->name));
+			diag_hint(b->diag, "add it to the `plugins` of a listener");
+		}
 	}
 }
 
@@ -200,6 +226,7 @@ void build_warnings(struct build *b)
 {
 	warn_unused_upstreams(b);
 	warn_unused_plugins(b);
+	warn_deaf_plugins(b);
 	warn_unused_stores(b);
 	warn_clear_443(b);
 	warn_log_folder(b);

@@ -40,6 +40,7 @@ struct proxy {
 	struct worker *worker; /* borrowed */
 	/* shared: ref; the configuration for new requests; NULL before the first */
 	struct view *view;
+	struct list rows; /* of plugins with hooks of connections: proxy/rows.h */
 	/* borrowed: of the clients; NULL: those that proxies name are not counted */
 	struct counts *counts;
 	struct permutation ids; /* makes request ids of worker and count */

@@ -110,6 +110,24 @@ size_t kit_header_count(sluice_exchange *x, sluice_side side, const char *name);
 const char *kit_attr(sluice_exchange *x, const char *name);
 bool kit_noted(sluice_exchange *x, const char *code);
 
+/* ---- connections --------------------------------------------------------------------------- */
+
+/* A client's connection to the listener "listener", from 203.0.113.7, port 50000, for the hooks of
+ * connections of the instance. Free it with kit_disconnect(), after the exchanges that came by
+ * it. */
+sluice_conn *kit_conn(sluice_instance *inst);
+/* A fact, as the gateway would find it; NULL: it has none. */
+void kit_conn_set_info(sluice_conn *c, sluice_info what, const char *value);
+/* Run on_connect, and on_secured: SLUICE_NEXT, or SLUICE_REPLY when the connection is refused. */
+sluice_verdict kit_connect(sluice_conn *c);
+sluice_verdict kit_secure(sluice_conn *c);
+/* Why it is refused: the code, and by whom. NULL: it is not. */
+const char *kit_conn_refused(sluice_conn *c);
+/* The exchange came by this connection. Before kit_run(). */
+void kit_come_by(sluice_exchange *x, sluice_conn *c);
+/* Run on_disconnect and the clean-ups, then free. */
+void kit_disconnect(sluice_conn *c);
+
 /* ---- HTTP fetches -------------------------------------------------------------------------- */
 
 /* Set the answer of a URL. A URL without an answer is unreachable. url: as the plugin gives

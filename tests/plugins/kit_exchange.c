@@ -54,7 +54,10 @@ static int64_t about_number(sluice_exchange *x, int number)
 	return number >= 0 && number < KIT_NUMBERS ? of(x)->numbers[number] : SLUICE_UNKNOWN;
 }
 
-static const struct run_about about = { .read = about_read, .number = about_number };
+static const struct run_about about = { .read = about_read,
+	.number = about_number,
+	.conn = kit_conn_read };
+const struct run_about *const kit_about = &about;
 
 /* ---- how it goes on ------------------------------------------------------------------------ */
 
@@ -178,6 +181,13 @@ sluice_exchange *kit_exchange(sluice_instance *inst, const char *method, const c
 	k->facts[FACT_PEER] = STR("203.0.113.7");
 	k->facts[FACT_TLS_VERSION] = STR("TLSv1.3");
 	return x;
+}
+
+void kit_come_by(sluice_exchange *x, sluice_conn *c)
+{
+	struct conn_info *info = kit_conn_info(c);
+	of(x)->client.conn = info;
+	info->requests++;
 }
 
 void kit_set_info(sluice_exchange *x, sluice_info what, const char *value)

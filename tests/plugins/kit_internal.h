@@ -41,6 +41,16 @@ const struct fields *kit_fields(sluice_exchange *x, sluice_side side);
 /* An empty response in the place of the one that is there. */
 struct response_head *kit_new_response(sluice_exchange *x, int status);
 
+/* What is known of exchanges and connections. */
+extern const struct run_about *const kit_about;
+
+/* kit_conn.c, for kit_exchange.c */
+
+struct conn_info;
+enum sluice_reading kit_conn_read(const struct conn_info *info, unsigned fact, struct arena *a,
+	sluice_str *out);
+struct conn_info *kit_conn_info(sluice_conn *c);
+
 /* kit_fetch.c, kit_store.c */
 void kit_fetch_reset(void);
 void kit_store_reset(void);

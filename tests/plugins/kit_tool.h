@@ -20,6 +20,9 @@ const struct diag *kit_diag(const sluice_instance *inst);
 /* Exchanges that are made for v[0] go through all of v, which have been started. */
 void kit_chain(sluice_instance *const *v, size_t n);
 
+/* Whether one of them has hooks of connections. */
+bool kit_sees_conns(const sluice_instance *inst);
+
 /* Let the timer that is due first run, if it is due in at_most_ms. False: there is none. */
 bool kit_advance_once(uint64_t at_most_ms);
 

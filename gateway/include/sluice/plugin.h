@@ -10,9 +10,10 @@
  * ran before.
  *
  * A plugin includes this header alone. It includes sluice/types.h (strings, options, arguments),
- * sluice/exchange.h (what a hook may do with its exchange) and sluice/objects.h (caches).
+ * sluice/exchange.h (what a hook may do with its exchange), sluice/objects.h (caches) and
+ * sluice/conn.h (connections of clients).
  *
- * Rules that hold for every function of the four unless it says otherwise:
+ * Rules that hold for every function of the five unless it says otherwise:
  *  - Strings are (data, len) pairs, not NUL-terminated, borrowed: valid until the hook returns, or
  *    for as long as stated.
  *  - Memory for one request comes from sluice_alloc() and dies with the exchange; there is no
@@ -53,6 +54,15 @@ typedef sluice_verdict (*sluice_hook)(sluice_exchange *x, const void *conf);
  * data may then be empty. */
 typedef sluice_verdict (
 	*sluice_body_hook)(sluice_exchange *x, const void *conf, sluice_str data, bool end);
+
+typedef struct sluice_conn sluice_conn; /* a connection of a client: sluice/conn.h */
+/* A hook of a connection. */
+typedef sluice_verdict (*sluice_conn_hook)(sluice_conn *c, const void *conf);
+
+enum {
+	SLUICE_CONN_STATE = 16384, /* bytes of an instance's state for one connection */
+	SLUICE_CONN_CLEANUPS = 16  /* that an instance may register for one connection */
+};
 
 typedef struct sluice_plugin {
 	uint32_t abi; /* SLUICE_ABI */
@@ -131,6 +141,20 @@ typedef struct sluice_plugin {
 	 * (SLUICE_T_EXPR, placeholders) need not be said: it is looked at in the same way, with a
 	 * warning. */
 	const char *const *needs;
+
+	/* Worker, for the connections of a listener in whose `plugins` the instance is. A client
+	 * has connected, and if its peer sends PROXY headers, that has come; nothing else was read,
+	 * and a TLS handshake begins only after it. Not called for connections that exceed the
+	 * bounds of the listener or of the gateway. */
+	sluice_conn_hook on_connect;
+	/* Worker. The TLS handshake is complete, and the client's certificate was verified where
+	 * the listener asks for one; no request was read. Not called on a listener without TLS. */
+	sluice_conn_hook on_secured;
+	/* Worker, exactly once for each connection whose on_connect this instance had, or would
+	 * have had if it had that hook, however the connection ended: a refusal by this or a later
+	 * plugin included. All requests of the connection have had their on_complete. The verdict
+	 * is ignored. */
+	sluice_conn_hook on_disconnect;
 } sluice_plugin;
 
 /* ---- services: the host's table ------------------------------------------------------------ */
@@ -250,6 +274,17 @@ typedef struct sluice_host {
 	bool (*object_append)(sluice_object_writer *, sluice_str bytes);
 	bool (*object_commit)(sluice_object_writer *, uint64_t now_ns);
 	void (*object_abort)(sluice_object_writer *);
+	sluice_str (*conn_get)(sluice_conn *, int info);
+	int64_t (*conn_number)(sluice_conn *, int number);
+	sluice_verdict (*conn_refuse)(sluice_conn *, const char *code);
+	void *(*conn_state)(sluice_conn *, size_t);
+	bool (*conn_cleanup)(sluice_conn *, void (*fn)(void *), void *arg);
+	void *(*conn_worker_state)(sluice_conn *);
+	const void *(*conn_published)(sluice_conn *);
+	sluice_conn *(*conn_of)(sluice_exchange *);
+	void (*conn_log)(sluice_conn *, int level, const char *fmt, va_list);
+	/* conn_log for languages that cannot call functions with a va_list */
+	void (*conn_log_text)(sluice_conn *, int level, sluice_str text);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source
@@ -463,6 +498,7 @@ static inline const sluice_store *sluice_store_local(sluice_instance *inst)
 }
 #endif
 
+#include <sluice/conn.h>
 #include <sluice/exchange.h>
 #include <sluice/objects.h>
 

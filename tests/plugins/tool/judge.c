@@ -194,6 +194,7 @@ size_t judge_expected(const struct script_expect *e, const struct outcome *o, ju
 	void *ctx)
 {
 	struct judge j = { o, tell, ctx, 0 };
+	text(&j, "refused", "connection refused", e->refused);
 	text(&j, "answered_by", "answered by", e->answered_by);
 	status(&j, e->status);
 	text(&j, "reason", "reason", e->reason);

@@ -22,6 +22,7 @@ struct play {
 	struct outcome *out;
 	sluice_instance *chain[SCRIPT_CHAIN];
 	size_t n_chain;
+	sluice_conn *conn; /* of all requests of the case; NULL: no plugin looks at it */
 	sluice_exchange *x;
 	bool is_last, has_left;
 	unsigned steps;          /* that were waited for, of this exchange */
@@ -183,6 +184,8 @@ static void open_exchange(struct play *p)
 	kit_add_header(x, SLUICE_REQUEST, "Host", text(r->host));
 	kit_set_info(x, SLUICE_I_SCHEME, text(r->scheme));
 	kit_set_info(x, SLUICE_I_CLIENT_IP, text(r->client));
+	if (p->conn)
+		kit_come_by(x, p->conn);
 	add_fields(x, SLUICE_REQUEST, r->fields);
 	add_fields(x, SLUICE_REQUEST_TRAILERS, r->trailers);
 	for (size_t i = 0; i < p->c->facts.n; i++)
@@ -353,6 +356,26 @@ static void note_rest(struct play *p)
 		outcome_add_number(p->out, "memory", p->set->run.n - kit_memory_left(p->x));
 }
 
+/* ---- the connection ------------------------------------------------------------------------ */
+
+/* The client connects, if a plugin has hooks for that. False: it is refused. */
+static bool open_connection(struct play *p)
+{
+	const struct script_request *r = &p->c->request;
+	if (!kit_sees_conns(p->chain[0]))
+		return true;
+	p->conn = kit_conn(p->chain[0]);
+	kit_conn_set_info(p->conn, SLUICE_I_PEER, text(r->client));
+	kit_conn_set_info(p->conn, SLUICE_I_CLIENT_IP, text(r->client));
+	if (kit_connect(p->conn) == SLUICE_NEXT && str_eq(r->scheme, STR("https")))
+		(void)kit_secure(p->conn);
+	sluice_str why = str_of(kit_conn_refused(p->conn));
+	if (!why.len)
+		return true;
+	outcome_add(p->out, "refused", str_cut(&why, ',')); /* CODE, by plugin instance ... */
+	return false;
+}
+
 /* ---- the whole ----------------------------------------------------------------------------- */
 
 static void exchange(struct play *p)
@@ -399,13 +422,16 @@ void play(const struct play_setting *set, struct outcome *out)
 	stand_in_fetches(set->of);
 	struct play first = { .set = set, .c = set->of, .out = out };
 	start_chain(&first);
-	for (uint64_t i = 0; i < set->of->repeat; i++) {
+	uint64_t requests = open_connection(&first) ? set->of->repeat : 0;
+	for (uint64_t i = 0; i < requests; i++) {
 		struct play p = first;
-		p.is_last = i + 1 == set->of->repeat;
+		p.is_last = i + 1 == requests;
 		exchange(&p);
 		if (!p.is_last)
 			kit_advance(set->of->pause);
 	}
+	if (first.conn)
+		kit_disconnect(first.conn);
 	for (int i = 0; i < AFTER_STEPS && kit_advance_once(60000); i++)
 		;
 	for (size_t i = first.n_chain; i > 0; i--)

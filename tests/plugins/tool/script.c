@@ -97,6 +97,9 @@ static const sluice_option expect_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, E, answered_by,
 		.doc = "who answers: the name of an instance, \"upstream\", or \"gateway\" for "
 		       "its own refusals"),
+	SLUICE_OPTION(SLUICE_T_STR, E, refused,
+		.doc = "code with which a hook of connections refuses, so that there is no "
+		       "request; plugin-failed: it fails; an empty value: none refuses"),
 	SLUICE_OPTION(SLUICE_T_UINT, E, status, .min = "200", .max = "599", .doc = "status code"),
 	SLUICE_OPTION(SLUICE_T_STR, E, reason, .doc = "problem code of a refusal"),
 	SLUICE_OPTION(SLUICE_T_STR, E, detail,

@@ -60,7 +60,8 @@ struct script_forwarded {
 
 struct script_expect {
 	sluice_str answered_by, reason, detail, body, body_has;
-	uint64_t status; /* 0: not said */
+	sluice_str refused; /* code with which the connection is refused */
+	uint64_t status;    /* 0: not said */
 	sluice_pairs fields, trailers, facts;
 	sluice_strs without, has, notes, log;
 	bool not_forwarded;

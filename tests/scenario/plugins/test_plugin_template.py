@@ -1,14 +1,17 @@
 """contrib/plugin-template and contrib/plugin-examples build out of tree against the public header alone, and do what is said of
 them in their README and in docs/plugins/authoring.md."""
 import fcntl
+import hashlib
 import os
 import shutil
+import ssl
 import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
+from kit.client import tls_context
 from kit.gateway import ROOT, find_program
 from kit.origin import drop, reply
 from kit.process import wait_for
@@ -226,3 +229,42 @@ def test_canary(example_tree, gateway, origin):
     done = subprocess.run([find_program()[0], "check", "-c", example_tree / "canary.yaml", "--plugin-dir", example_tree],
                           capture_output=True, text=True, check=False)
     assert (done.returncode, "leads to upstream" in done.stderr) == (0, False)
+
+
+GATE = """
+runtime: { workers: 2 }
+listeners:
+  - { name: plain, address: "127.0.0.1:@plain@", plugins: [few] }
+  - name: secure
+    address: 127.0.0.1:@secure@
+    plugins: [guests]
+    tls: { certificates: [{ certificate: "@cert@", private_key: "@key@" }], client_ca: "@ca@" }
+plugins:
+  few: { use: gate, rate: 5/min }
+  guests: { use: gate, rate: 1000/s, names: [localhost], guests: { "@alice@": alice } }
+routes:
+  - { name: all, match: { path: /* }, plugins: [{ use: headers, response: { set: { X-Guest: "{guest}" } } }], respond: { body: "in" } }
+"""
+
+
+def test_gate(example_tree, gateway, ca, server_cert):
+    """A limit that all workers share, before TLS; names and certificates after it."""
+    alice, mallory = (ca.issue(f"{name}.test", client=True) for name in ("alice", "mallory"))
+    der = ssl.PEM_cert_to_DER_cert(Path(alice.cert).read_text())
+    g = gateway(GATE, args=["--plugin-dir", example_tree], cert=server_cert.cert, key=server_cert.key, ca=ca.path,
+                alice=hashlib.sha256(der).hexdigest())
+    for _ in range(5):
+        assert g.get("/", listener="plain").status == 200
+    for _ in range(3):
+        with g.connect("plain") as c:
+            c.assert_closed()
+    with g.connect("secure", tls=tls_context(cert=alice.cert, key=alice.key)) as c:
+        assert [c.get("/").header("x-guest") for _ in range(2)] == ["alice"] * 2
+        assert g.metrics()['sluice_plugin_gate_connections{instance="guests"}'] == 1
+    for cert, sni in ((mallory, "localhost"), (alice, "other.test")):
+        with g.connect("secure", tls=tls_context(cert=cert.cert, key=cert.key), sni=sni) as c:
+            c.assert_closed()
+    m = g.metrics()
+    for plugin, reason, n in (("few", "connects-too-often", 3), ("guests", "unknown-certificate", 1), ("guests", "unknown-name", 1)):
+        assert m[f'sluice_plugin_connections_refused_total{{plugin="{plugin}",reason="{reason}"}}'] == n
+    wait_for(lambda: g.metrics()['sluice_plugin_gate_connections{instance="guests"}'] == 0)

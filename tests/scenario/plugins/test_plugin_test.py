@@ -371,3 +371,43 @@ def test_a_leak_when_the_client_leaves(odd, monkeypatch):
     assert code == 1, out + err
     assert out.startswith("FAIL  it asks\n    drops: the client leaves at wait 1\n        ends with exit status ")
     assert "LeakSanitizer" in out and "on_request" in out
+
+
+def test_hooks_of_connections(folder):
+    so, script = example(folder, "gate", """plugins:
+  any: { use: gate }
+  one: { use: gate, names: [a.test] }
+cases:
+  - name: all requests come by one connection
+    chain: [any]
+    repeat: 30
+    expect: { status: 200, refused: "" }
+  - name: on a plain connection there is no name
+    chain: [one]
+    request: { scheme: http }
+    expect: { status: 200 }
+  - name: a client that asks for no name is refused
+    chain: [any, one]
+    expect: { refused: unknown-name, not_forwarded: true }
+  - name: nobody is refused
+    chain: [one]
+    expect: { refused: "" }
+""")
+    code, out, err = run(so, script)
+    assert code == 1 and not err, out + err
+    assert [line.split(" (")[0].split() for line in out.splitlines() if line.startswith("ok")] == [
+        ["ok", *name.split()] for name in ("all requests come by one connection", "on a plain connection there is no name",
+                                           "a client that asks for no name is refused")]
+    assert "connection refused" in out and "unknown-name" in out
+
+
+def test_a_crash_in_a_hook_of_connections(odd):
+    so, script = odd("""
+static sluice_verdict on_secured(sluice_conn *c, const void *conf)
+{
+	(void)conf;
+	return *(volatile int *)sluice_conn_state(c, 0) ? SLUICE_FAIL : SLUICE_NEXT;
+}""", ".on_secured = on_secured", "  - name: it connects\n")
+    code, out, err = run(so, script)
+    assert code == 1, out + err
+    assert "crashes" in out and "sluice_conn_state() is refused" in out

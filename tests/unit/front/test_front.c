@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "front/count.h"
+#include "front/gate.h"
 #include "net/listener.h"
 #include "unit.h"
 
@@ -96,6 +97,8 @@ static struct place place(const char *name)
 	return p;
 }
 
+static struct conn_gate *gate; /* of the listeners that are applied next */
+
 static void apply(struct place *const *v, size_t n, uint64_t max)
 {
 	struct front_listener_args args[4];
@@ -105,6 +108,7 @@ static void apply(struct place *const *v, size_t n, uint64_t max)
 		args[i].addr = &v[i]->addr;
 		args[i].handler = (struct handler){ on_request, on_bad_request, NULL };
 		args[i].fd = v[i]->fd;
+		args[i].gate = gate;
 		v[i]->fd = -1;
 	}
 	front_apply(front, args, n, &(struct front_bounds){ .connections = max }, 300 * NS_PER_MS);
@@ -176,6 +180,7 @@ static int begin(void **state)
 	slow = false;
 	waiting = NULL;
 	gone = empties = 0;
+	gate = NULL;
 	counts = counts_new(100);
 	front = front_new(&worker, counts);
 	front_on_empty(front, on_empty, NULL);
@@ -365,6 +370,113 @@ TEST_WITH(abort, begin, end)
 	(void)close(idle);
 	(void)close(busy);
 	(void)close(lingers);
+}
+
+/* ---- gates --------------------------------------------------------------------------------- */
+
+/* Counts what it hears of connections, and refuses those of the listener "shut". */
+struct test_gate {
+	struct conn_gate gate;
+	unsigned connects, closes, freed;
+};
+struct test_room {
+	struct test_gate *of;
+	uint64_t zeros[5];
+};
+
+static bool gate_on_connect(struct conn_gate *g, void *room, const struct conn_info *c,
+	char why[GATE_WHY])
+{
+	struct test_gate *t = container_of(g, struct test_gate, gate);
+	struct test_room *r = room;
+	static const struct test_room empty;
+	assert_int_equal((uintptr_t)room % sizeof(void *), 0);
+	assert_memory_equal(r, &empty, sizeof(empty));
+	memset(r, 0xff, sizeof(*r));
+	r->of = t;
+	assert_string_equal(c->peer_ip, "127.0.0.1");
+	assert_ptr_equal(c->listener->plugged(c), room);
+	t->connects++;
+	(void)snprintf(why, GATE_WHY, "it is shut");
+	return !str_eq(c->listener->name, STR("shut"));
+}
+
+static void gate_on_close(void *room)
+{
+	((struct test_room *)room)->of->closes++;
+}
+
+static void gate_free(struct conn_gate *g)
+{
+	container_of(g, struct test_gate, gate)->freed++;
+}
+
+static const struct conn_gate_ops gate_ops = { .on_connect = gate_on_connect,
+	.on_close = gate_on_close,
+	.free = gate_free };
+
+static void gate_new(struct test_gate *t)
+{
+	*t = (struct test_gate){
+		.gate = { .ops = &gate_ops, .room = sizeof(struct test_room), .refs = 1 }
+	};
+	gate = &t->gate;
+}
+
+TEST_WITH(a_gate_is_asked_and_told, begin, end)
+{
+	struct test_gate t;
+	struct place a = place("open"), b = place("shut");
+	gate_new(&t);
+	apply((struct place *[]){ &a, &b }, 2, 0);
+	assert_int_equal(t.gate.refs, 3);
+	int x = connect_to(&a), y = connect_to(&b);
+	assert_answer(x, "\r\n\r\nopen");
+	assert_false(is_open(y));
+	assert_int_equal(t.connects, 2);
+	assert_int_equal(t.closes, 1);
+	(void)close(x);
+	(void)close(y);
+	turns(3);
+	assert_int_equal(t.closes, 2);
+	assert_int_equal(front_connections(front), 0);
+	conn_gate_unref(&t.gate);
+	front_drain(front, 0);
+	assert_int_equal(t.freed, 1);
+}
+
+/* A connection has the gate that it came in by until it ends; others get the new one, or none. */
+TEST_WITH(a_gate_stays_over_a_reload, begin, end)
+{
+	struct test_gate first, second;
+	struct place a = place("one");
+	gate_new(&first);
+	apply((struct place *[]){ &a }, 1, 0);
+	conn_gate_unref(&first.gate);
+	int x = connect_to(&a);
+	assert_answer(x, "one");
+	gate_new(&second);
+	apply((struct place *[]){ &a }, 1, 0);
+	conn_gate_unref(&second.gate);
+	int y = connect_to(&a);
+	assert_answer(y, "one");
+	assert_answer(x, "one");
+	assert_int_equal(first.connects + first.closes + first.freed, 1);
+	gate = NULL;
+	apply((struct place *[]){ &a }, 1, 0);
+	int z = connect_to(&a);
+	assert_answer(z, "one");
+	(void)close(z);
+	(void)close(x);
+	turns(3);
+	assert_int_equal(first.closes, 1);
+	assert_int_equal(first.freed, 1);
+	assert_int_equal(second.connects, 1);
+	assert_int_equal(second.freed, 0);
+	(void)close(y);
+	turns(3);
+	assert_int_equal(second.closes, 1);
+	assert_int_equal(second.freed, 1);
 }
 
 /* Who connects while it goes is not left behind. */

@@ -172,6 +172,20 @@ static void exchange_services(void)
 	EACH(sluice_upstream_set(NULL, NULL));
 }
 
+static void services_of_connections(void)
+{
+	EACH(sluice_conn_get(NULL, SLUICE_I_PEER));
+	EACH(sluice_conn_number(NULL, SLUICE_N_PEER_PORT));
+	EACH(sluice_conn_refuse(NULL, "a"));
+	EACH(sluice_conn_state(NULL, 1));
+	EACH(sluice_conn_cleanup(NULL, free, NULL));
+	EACH(sluice_conn_worker_state(NULL));
+	EACH(sluice_conn_published(NULL));
+	EACH(sluice_conn_of(NULL));
+	EACH_VOID(sluice_conn_log(NULL, SLUICE_LOG_INFO, "x"));
+	EACH_VOID(sluice_host_table->conn_log_text(NULL, SLUICE_LOG_INFO, text));
+}
+
 static void services_that_wait(void)
 {
 	sluice_ticket ticket;
@@ -234,6 +248,7 @@ TEST(every_service_refuses_what_is_not_there)
 	tried = 0;
 	configuration_services();
 	exchange_services();
+	services_of_connections();
 	services_that_wait();
 	services_of_any_thread();
 	services_of_caches();
