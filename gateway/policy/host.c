@@ -13,6 +13,7 @@
 #include "policy/host_conf.h"
 #include "policy/measure.h"
 #include "policy/objects.h"
+#include "policy/records.h"
 #include "policy/reroute.h"
 #include "policy/run.h"
 #include "policy/stage.h"
@@ -405,4 +406,8 @@ const sluice_host host_table = {
 	.object_append = host_object_append,
 	.object_commit = host_object_commit,
 	.object_abort = host_object_abort,
+	.log_next = host_log_next,
+	.log_line = host_log_line,
+	.log_dropped = host_log_dropped,
+	.log_published = host_log_published,
 };
