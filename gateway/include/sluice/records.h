@@ -5,10 +5,11 @@
  *
  * on_records() runs on a thread that the instance has for this alone, for one batch after the
  * other. It may block: no request waits for it, so it may use any library. What it may call of the
- * gateway are the functions of this header, caches (sluice/objects.h), metrics, sluice_log(),
- * sluice_instance_name(), the clocks and sluice_resume(); others are refused with a line in the
- * log. What the thread keeps from batch to batch lies in memory of the instance, made in check() or
- * start() and released in stop(), which runs when the thread has ended.
+ * gateway are the functions of this header, and those that are for any thread: caches
+ * (sluice/objects.h), metrics, sluice_log(), the clocks, sluice_resume() and others that say so.
+ * Services of the main thread and of exchanges are refused with a line in the log. What the thread
+ * keeps from batch to batch lies in memory of the instance, made in check() or start() and released
+ * in stop(), which runs when the thread has ended.
  *
  * Each worker collects records and gives a batch when it has 32 KiB of them, or when the first is
  * a second old. The records of one worker come in the order in which its requests ended; there is
