@@ -28,6 +28,7 @@ size_t command_modules(struct command *c, const struct module ***out);
 
 int command_run(struct command *c);
 int command_check(struct command *c);
+int command_explain(struct command *c);
 int command_schema(struct command *c);
 int command_plugins(struct command *c);
 int command_plugin_test(struct command *c);

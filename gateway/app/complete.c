@@ -97,16 +97,16 @@ static sluice_str complete_field(const struct fields *f, enum token t)
 	return STR_NONE;
 }
 
-static void complete_log(struct access_log *log, struct exchange *x, uint64_t duration_ns)
+/* What the access log says of x, with room for the texts of its notes. */
+static inline void complete_record(struct exchange *x, uint64_t duration_ns, sluice_str *notes,
+	struct access_record *r)
 {
-	const struct access_conf *conf = &x->view->snap->conf.log.access;
 	const struct client *c = x->px.client;
 	const struct request_head *h = x->px.request;
 	const struct run_asked *asked = x->px.asked;
-	sluice_str notes[RUN_NOTES];
 	for (unsigned i = 0; i < x->px.n_notes; i++)
 		notes[i] = str_of(x->px.notes[i].code);
-	struct access_record r = {
+	*r = (struct access_record){
 		.request_id = x->px.request_id,
 		.client = x->px.client_ip,
 		.peer = str_n(c->conn->peer_ip, c->conn->peer_ip_len),
@@ -139,23 +139,49 @@ static void complete_log(struct access_log *log, struct exchange *x, uint64_t du
 		.tries = (uint8_t)x->call.tries,
 	};
 	if (x->call.tries) {
-		r.connect_us = about_connect_us(x);
-		r.response_us = about_response_us(x);
+		r->connect_us = about_connect_us(x);
+		r->response_us = about_response_us(x);
 	}
 	int grpc = x->grpc ? grpc_status(x) : -1;
 	if (grpc >= 0) {
-		r.has_grpc_status = true;
-		r.grpc_status = (uint16_t)grpc;
+		r->has_grpc_status = true;
+		r->grpc_status = (uint16_t)grpc;
 	}
-	access_log_write(log, conf, &r);
+}
+
+static void complete_log(struct access_log *log, struct exchange *x, uint64_t duration_ns)
+{
+	sluice_str notes[RUN_NOTES];
+	struct access_record r;
+	complete_record(x, duration_ns, notes, &r);
+	access_log_write(log, &x->view->snap->conf.log.access, &r);
+}
+
+/* The record for plugins too, or for them alone. */
+static void complete_sinks(struct access_log *log, struct exchange *x, uint64_t duration_ns)
+{
+	const struct snapshot *s = x->view->snap;
+	const struct access_conf *conf = &s->conf.log.access;
+	sluice_str notes[RUN_NOTES];
+	struct access_record r, masked;
+	struct access_room room;
+	complete_record(x, duration_ns, notes, &r);
+	if (log && s->logs & LOGS_FILE)
+		access_log_write(log, conf, &r);
+	access_mask(conf, &r, &masked, &room);
+	for (unsigned i = 0; i < s->n_sinks; i++)
+		access_log_add(x->view->slots[s->sinks[i]]->records, conf, &masked);
 }
 
 void complete_exchange(struct proxy *p, const struct exchange *x)
 {
 	uint64_t duration_ns = about_duration_ns(x);
+	struct exchange *own = (struct exchange *)(uintptr_t)x;
 	complete_count(x, duration_ns);
 	if (x->grpc)
 		complete_count_call(x);
-	if (p->data && x->view->snap->logs)
-		complete_log(p->data, (struct exchange *)(uintptr_t)x, duration_ns);
+	if (likely(x->view->snap->logs == LOGS_FILE && p->data))
+		complete_log(p->data, own, duration_ns);
+	else if (x->view->snap->logs & LOGS_SINKS)
+		complete_sinks(p->data, own, duration_ns);
 }

@@ -4,12 +4,13 @@
 
 #include "app/process.h"
 #include "obs/access_log.h"
+#include "obs/logger.h"
 
 static void logs_attach(struct worker *w, void *arg)
 {
 	struct gateway_worker *g = arg;
 	if (!g->access)
-		g->access = access_log_new(w, g->process->logger);
+		g->access = access_log_new(w, logger_queue(g->process->logger));
 	g->proxy.data = g->access;
 }
 
@@ -17,7 +18,7 @@ bool logs_open(struct process *p, const struct snapshot *s, struct diag *d)
 {
 	const struct access_conf *c = &s->conf.log.access;
 	int err = 0;
-	if (!s->logs)
+	if (!(s->logs & LOGS_FILE))
 		return true;
 	if (p->logger) {
 		err = logger_move(p->logger, c->path);

@@ -33,6 +33,22 @@ static const struct {
 		"  --json            mistakes as JSON, on standard output\n" DIR_ABOUT
 		"\nExit status: 0 when it can be run; 1 with its mistakes on standard error; 2 "
 		"wrong usage.\n" },
+	{ "explain", command_explain, "-c FILE METHOD URL [-H 'Name: value']... [OPTION]...",
+		"how a configuration takes a request, and why",
+		"  -c FILE           the configuration\n"
+		"  -H 'Name: value'  a header field of the request; may be given several times\n"
+		"  --listener NAME   at which the request arrives, where the URL's port does not "
+		"say "
+		"it\n"
+		"  --all             all routes that do not take it, however many\n"
+		"  --json            all of it as JSON\n" DIR_ABOUT
+		"\nSays which listener and route take it, why each other route does not, the "
+		"plugins "
+		"in their order, and the upstream.\nNothing is connected to, and of plugins only "
+		"their check of options runs. Facts that a plugin would state are not known.\n"
+		"\nExit status: 0 a route takes it; 1 it is refused; 2 wrong usage, or mistakes in "
+		"the "
+		"configuration.\n" },
 	{ "schema", command_schema, "[--plugin-dir DIR]...",
 		"the JSON Schema of the configuration, plugins included", DIR_ABOUT },
 	{ "plugins", command_plugins, "[NAME] [--plugin-dir DIR]...",

@@ -12,7 +12,7 @@
 #include "app/watch.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "policy/running.h"
+#include "policy/sink.h"
 
 #define PREPARE_NS (5 * NS_PER_S)
 
@@ -179,6 +179,21 @@ static bool prepare_on_workers(struct process *p, struct snapshot *s, struct dia
 	return false;
 }
 
+/* The instances have started. */
+static bool prepare_sinks(const struct snapshot *s, struct diag *d)
+{
+	for (size_t i = 0; i < s->n_sinks; i++) {
+		sluice_instance *inst = s->instances[s->sinks[i]];
+		if (sink_start(inst))
+			continue;
+		(void)diag_error(d, &(struct mark){ .file = s->file },
+			"log.access.sinks: \"%.*s\" gets no thread: %s", STR_ARG(inst->name),
+			strerror(errno));
+		return false;
+	}
+	return true;
+}
+
 bool prepare_snapshot(struct process *p, struct snapshot *s, struct diag *d)
 {
 	for (size_t i = 0; i < s->n_instances; i++) {
@@ -187,5 +202,5 @@ bool prepare_snapshot(struct process *p, struct snapshot *s, struct diag *d)
 		prepare_say_failed(s, d, s->instances[i]);
 		return false;
 	}
-	return prepare_on_workers(p, s, d);
+	return prepare_sinks(s, d) && prepare_on_workers(p, s, d);
 }

@@ -22,6 +22,7 @@
 #include "base/stat.h"
 #include "net/resolve.h"
 #include "policy/host.h"
+#include "policy/sink.h"
 #include "tls/tickets.h"
 
 enum { MALLOC_KEEP = 32 << 20, LOG_GRACE_MS = 2000 };
@@ -303,7 +304,9 @@ static bool process_start(struct process *p)
 	p->policy = (struct policy){ .dirs = { p->options.plugin_dirs, p->options.n_plugin_dirs,
 					     &host_table },
 		.main = &p->main,
-		.fetch_tls = fetch_tls };
+		.fetch_tls = fetch_tls,
+		.thread_init = thread_init,
+		.thread_fini = thread_fini };
 	diag_init(&d);
 	bool ok = process_begin(p, &d);
 	process_report(&d);
@@ -344,13 +347,19 @@ static void process_fini(struct process *p)
 	workers_abort(p);
 	bool ended = workers_stop(p);
 	logs_close(p);
+	bool delivered = sinks_end();
 	sockets_unlink(p);
 	if (!ended)
-		warden_end(); /* a worker is still running, so its memory cannot be freed */
+		/* a worker is still running, so its memory cannot be freed */
+		warden_end(WARDEN_FORCED);
+	if (!delivered)
+		/* a plugin's code is still running, on a thread that cannot be ended */
+		warden_end(p->exit_code);
 	snapshot_unref(p->snap);
 	p->snap = NULL;
 	if (p->main.base)
 		worker_turn(&p->main); /* frees the snapshots that the workers dropped */
+	sinks_look();                  /* frees the instances of sinks */
 	control_free(p);
 	process_stop_signals(p);
 	fetch_tls_fini();

@@ -11,7 +11,7 @@
 
 #define QUIT_NS (10 * NS_PER_S) /* from SIGQUIT to the end of the process */
 #define SILENT_NS (5 * NS_PER_S)
-enum { LAST_LINES_MS = 500, FORCED_STATUS = 1 };
+enum { LAST_LINES_MS = 500 };
 
 static struct {
 	pthread_t thread;
@@ -25,10 +25,10 @@ static struct {
 	bool runs; /* main thread's */
 } warden;
 
-void warden_end(void)
+void warden_end(int status)
 {
 	log_stop(LAST_LINES_MS);
-	_exit(FORCED_STATUS);
+	_exit(status);
 }
 
 void warden_limit(uint64_t ns)
@@ -87,7 +87,7 @@ static void *warden_run(void *arg)
 		uint64_t deadline = atomic_load(&warden.deadline_ns);
 		if (deadline && clock_ns() >= deadline) {
 			warden_say_main(": the process is ended");
-			warden_end();
+			warden_end(WARDEN_FORCED);
 		}
 		if (!deadline)
 			warden_look(&told);

@@ -16,6 +16,7 @@ must_use bool warden_start(struct worker *main, void (*on_quit)(struct worker *w
 void warden_limit(uint64_t ns);
 void warden_stop(void);
 /* End the process now, without help of other threads. Log lines get half a second to be written. */
-__attribute__((noreturn)) void warden_end(void);
+enum { WARDEN_FORCED = 1 }; /* exit status of a process that had to be ended */
+__attribute__((noreturn)) void warden_end(int status);
 
 #endif

@@ -6,6 +6,7 @@
 #include "app/process.h"
 #include "base/log.h"
 #include "policy/running.h"
+#include "policy/sink.h"
 
 #define WATCH_TICK_NS NS_PER_S
 #define WATCH_SILENT_NS (3 * NS_PER_S)
@@ -58,6 +59,7 @@ static void watch_on_tick(struct timer *t)
 			log_error("process", "%s", text);
 		}
 	}
+	sinks_look();
 	worker_timer(&p->main, &p->watch, WATCH_TICK_NS);
 }
 

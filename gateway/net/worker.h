@@ -46,7 +46,7 @@ struct grave {
 
 struct worker {
 	struct event_base *base; /* owned */
-	unsigned id;             /* 0 .. n-1; the main thread is WORKER_MAIN */
+	unsigned id;             /* 0 .. n-1; WORKER_MAIN, WORKER_SINK */
 	bool clock_is_fresh;
 	_Atomic bool stop;
 	uint64_t now_ns; /* of this turn */
@@ -72,7 +72,8 @@ struct worker {
 	pthread_t thread; /* for the thread that created it, to join it */
 };
 
-enum { WORKER_MAIN = 0xffff };
+/* The main thread; the thread of a log sink, which has no loop (policy/sink.h). */
+enum { WORKER_MAIN = 0xffff, WORKER_SINK = 0xfffe };
 
 /* 0, or a negative errno. Its shares have no bounds; set others before it runs. */
 int worker_init(struct worker *w, unsigned id);

@@ -6,15 +6,12 @@
 #include "base/json.h"
 #include "http/version.h"
 
-/* The longest texts of a line, before escaping. The second row applies when a line does not fit
- * with the first; with it every line fits, even when all bytes are escaped. */
-struct access_cut {
-	size_t path, query, agent, name;
-	size_t list; /* number of notes */
-};
-static const struct access_cut cuts[] = { { 2048, 2048, 512, 256, 32 }, { 512, 256, 128, 64, 12 } };
+/* The second row applies when a line does not fit with the first; with it every line fits, even
+ * when all bytes are escaped. */
+const struct access_cut access_cuts[2] = { { 2048, 2048, 512, 256, 32 },
+	{ 512, 256, 128, 64, 12 } };
 
-static sluice_str access_cut(sluice_str s, size_t max)
+static sluice_str cut_at(sluice_str s, size_t max)
 {
 	return str_n(s.data, s.len < max ? s.len : max);
 }
@@ -83,7 +80,7 @@ static void access_target(struct access_record *r, struct access_url *room, bool
 	r->query = drop ? STR_NONE : url;
 }
 
-static void access_mask(const struct secrets *secrets, sluice_str *path, sluice_str *query,
+static void mask_target(const struct secrets *secrets, sluice_str *path, sluice_str *query,
 	struct access_url *room, bool drop)
 {
 	if (path->len && (memchr(path->data, '=', path->len) || memchr(path->data, '%', path->len)))
@@ -98,9 +95,9 @@ static void access_request(struct access_record *r, struct access_room *room, bo
 	if (!r->path.len && r->target.len)
 		access_target(r, &room->asked, drop);
 	else
-		access_mask(r->secrets, &r->path, &r->query, &room->asked, drop);
+		mask_target(r->secrets, &r->path, &r->query, &room->asked, drop);
 	if (unlikely(r->rewritten_path.len))
-		access_mask(r->secrets, &r->rewritten_path, &r->rewritten_query, &room->rewritten,
+		mask_target(r->secrets, &r->rewritten_path, &r->rewritten_query, &room->rewritten,
 			drop);
 }
 
@@ -158,7 +155,7 @@ static void json_text_value(struct json_out *o, sluice_str s, size_t max)
 	char buf[4096];
 	bool is_cut = s.len > max;
 	/* json_str_cut() needs some bytes beyond max to cut between characters */
-	s = text_without_controls(access_cut(s, max + 4), buf);
+	s = text_without_controls(cut_at(s, max + 4), buf);
 	if (is_cut)
 		json_str_cut(o, s, max);
 	else
@@ -186,76 +183,54 @@ static void json_ms_member(struct json_out *o, sluice_str key, uint64_t us)
 	json_fixed(o, us, 3);
 }
 
-/* What a plugin made of the target. */
-static void json_rewritten(struct json_out *o, const struct access_record *r,
-	const struct access_cut *cut)
+static void json_list_member(struct json_out *o, sluice_str key, sluice_strs list, size_t most,
+	size_t max)
 {
-	json_text_member(o, STR(",\"rewritten_path\":"), r->rewritten_path, cut->path);
-	json_text_member(o, STR(",\"rewritten_query\":"), r->rewritten_query, cut->query);
-}
-
-static void json_upstream(struct json_out *o, const struct access_record *r,
-	const struct access_cut *cut)
-{
-	json_text_member(o, STR(",\"upstream\":"), r->upstream, cut->name);
-	json_text_member(o, STR(",\"server\":"), r->server, cut->name);
-	if (!r->tries)
+	if (!list.n)
 		return;
-	json_uint_member(o, STR(",\"tries\":"), r->tries);
-	json_ms_member(o, STR(",\"connect_ms\":"), r->connect_us);
-	json_ms_member(o, STR(",\"response_ms\":"), r->response_us);
+	json_raw(o, key);
+	json_open(o, '[');
+	for (size_t i = 0; i < list.n && i < most; i++)
+		json_text_value(o, list.v[i], max);
+	json_close(o, ']');
 }
 
-static void json_plugins(struct json_out *o, const struct access_record *r,
-	const struct access_cut *cut)
+/* "2024-07-01T12:00:00.042Z" of this second; n: ACCESS_TIME bytes */
+static void access_time(char to[ACCESS_TIME], uint64_t unix_ms)
 {
-	if (r->notes.n) {
-		json_raw(o, STR(",\"notes\":"));
-		json_open(o, '[');
-		for (size_t i = 0; i < r->notes.n && i < cut->list; i++)
-			json_text_value(o, r->notes.v[i], cut->name);
-		json_close(o, ']');
-	}
-	json_text_member(o, STR(",\"consumer\":"), r->consumer, cut->name);
+	unsigned rest = (unsigned)(unix_ms % 1000);
+	memcpy(to, now_text.iso, sizeof(now_text.iso));
+	to += sizeof(now_text.iso);
+	to[0] = (char)('0' + rest / 100);
+	put2(to + 1, (int)(rest % 100));
+	to[3] = 'Z';
 }
 
 static void access_json(struct json_out *o, const struct access_record *r,
 	const struct access_cut *cut)
 {
-	char ms[5] = { '0', '0', '0', 'Z', '"' };
-	unsigned rest = (unsigned)(r->unix_ms % 1000);
-	ms[0] = (char)('0' + rest / 100);
-	put2(ms + 1, (int)(rest % 100));
+	char time[ACCESS_TIME];
+	access_time(time, r->unix_ms);
 	json_raw(o, STR("{\"time\":\""));
-	json_raw(o, str_n(now_text.iso, sizeof(now_text.iso)));
-	json_raw(o, str_n(ms, sizeof(ms)));
-	json_text_member(o, STR(",\"id\":"), r->request_id, cut->name);
-	json_text_member(o, STR(",\"client\":"), r->client, cut->name);
-	if (!str_eq(r->peer, r->client))
-		json_text_member(o, STR(",\"peer\":"), r->peer, cut->name);
-	json_text_member(o, STR(",\"method\":"), r->method, cut->name);
-	json_text_member(o, STR(",\"host\":"), r->host, cut->name);
-	json_text_member(o, STR(",\"path\":"), r->path, cut->path);
-	json_text_member(o, STR(",\"query\":"), r->query, cut->query);
-	if (unlikely(r->rewritten_path.len))
-		json_rewritten(o, r, cut);
-	json_text_member(o, STR(",\"protocol\":"), http_version_of(r->version)->name, cut->name);
-	json_uint_member(o, STR(",\"status\":"), r->status);
-	if (r->has_grpc_status)
-		json_uint_member(o, STR(",\"grpc_status\":"), r->grpc_status);
-	json_text_member(o, STR(",\"reason\":"), r->reason, cut->name);
-	json_text_member(o, STR(",\"detail\":"), r->detail, cut->name);
-	json_uint_member(o, STR(",\"bytes_in\":"), r->bytes_in);
-	json_uint_member(o, STR(",\"bytes_out\":"), r->bytes_out);
-	json_ms_member(o, STR(",\"duration_ms\":"), r->duration_us);
-	json_text_member(o, STR(",\"listener\":"), r->listener, cut->name);
-	json_text_member(o, STR(",\"route\":"), r->route, cut->name);
-	json_upstream(o, r, cut);
-	json_plugins(o, r, cut);
-	json_text_member(o, STR(",\"tls\":"), r->tls, cut->name);
-	json_text_member(o, STR(",\"user_agent\":"), r->user_agent, cut->agent);
-	json_text_member(o, STR(",\"referer\":"), r->referer, cut->agent);
-	json_text_member(o, STR(",\"trace_id\":"), r->trace_id, cut->name);
+	json_raw(o, str_n(time, sizeof(time)));
+	json_raw(o, STR("\""));
+#define KEY(name) STR(",\"" name "\":")
+#define TEXT(name, text, longest, when) \
+	if (when)                       \
+		json_text_member(o, KEY(name), text, cut->longest);
+#define NUMBER(name, number, when) \
+	if (when)                  \
+		json_uint_member(o, KEY(name), number);
+#define MS(name, us, when) \
+	if (when)          \
+		json_ms_member(o, KEY(name), us);
+#define LIST(name, texts, longest) json_list_member(o, KEY(name), texts, cut->list, cut->longest);
+#include "obs/access_field.def"
+#undef TEXT
+#undef NUMBER
+#undef MS
+#undef LIST
+#undef KEY
 	json_raw(o, STR("}\n"));
 }
 
@@ -307,7 +282,7 @@ static void clf_text(struct json_out *o, sluice_str s)
 /* Write a field that is not quoted; a blank would end it and is escaped too. */
 static void clf_word(struct json_out *o, sluice_str s, size_t max)
 {
-	s = access_cut(s, max);
+	s = cut_at(s, max);
 	if (!s.len)
 		json_raw(o, STR("-"));
 	while (s.len) {
@@ -321,7 +296,7 @@ static void clf_word(struct json_out *o, sluice_str s, size_t max)
 static void clf_quoted(struct json_out *o, sluice_str s, size_t max)
 {
 	json_raw(o, STR(" \""));
-	clf_text(o, s.len ? access_cut(s, max) : STR("-"));
+	clf_text(o, s.len ? cut_at(s, max) : STR("-"));
 	json_raw(o, STR("\""));
 }
 
@@ -345,7 +320,7 @@ static void access_clf(struct json_out *o, const struct access_record *r,
 	json_raw(o, str_n(now_text.clf, sizeof(now_text.clf)));
 	json_raw(o, STR("] \""));
 	if (r->method.len) {
-		clf_text(o, access_cut(r->method, cut->name));
+		clf_text(o, cut_at(r->method, cut->name));
 		json_raw(o, STR(" "));
 		clf_word(o, r->path, cut->path);
 		if (r->query.len) {
@@ -370,30 +345,128 @@ static void access_clf(struct json_out *o, const struct access_record *r,
 
 /* ---- lines --------------------------------------------------------------------------------- */
 
-static size_t access_write(const struct access_conf *conf, const struct access_record *r,
+static size_t access_write(enum access_format format, const struct access_record *r,
 	const struct access_cut *cut, char *buf, size_t room)
 {
 	struct json_out o;
 	json_init(&o, buf, room);
-	if (conf->format == ACCESS_JSON)
+	if (format == ACCESS_JSON)
 		access_json(&o, r, cut);
 	else
-		access_clf(&o, r, cut, conf->format == ACCESS_COMBINED);
+		access_clf(&o, r, cut, format == ACCESS_COMBINED);
 	return o.full ? 0 : json_text(&o).len;
+}
+
+void access_mask(const struct access_conf *conf, const struct access_record *r,
+	struct access_record *masked, struct access_room *room)
+{
+	bool drop = conf->query == ACCESS_QUERY_DROP;
+	*masked = *r;
+	access_request(masked, room, drop);
+	if (r->referer.len)
+		access_referer(masked, room, drop);
+	access_fields(masked);
+}
+
+size_t access_masked_line(enum access_format format, const struct access_record *masked, char *buf,
+	size_t room)
+{
+	access_second(masked->unix_ms);
+	size_t n = access_write(format, masked, &access_cuts[0], buf, room);
+	return n || room < ACCESS_LINE_MAX
+		? n
+		: access_write(format, masked, &access_cuts[1], buf, room);
 }
 
 size_t access_line(const struct access_conf *conf, const struct access_record *r, char *buf,
 	size_t room)
 {
-	struct access_record safe = *r;
+	struct access_record masked;
 	struct access_room texts;
-	bool drop = conf->query == ACCESS_QUERY_DROP;
+	access_mask(conf, r, &masked, &texts);
+	return access_masked_line((enum access_format)conf->format, &masked, buf, room);
+}
 
+/* ---- fields -------------------------------------------------------------------------------- */
+
+/* Where fields are written: their values, and the texts that are made for them. */
+struct fields_out {
+	sluice_log_field *v;
+	size_t n;
+	struct json_out text;
+};
+
+/* s, without the rest of a character that would be cut. */
+static sluice_str cut_between(sluice_str s, size_t max)
+{
+	if (s.len <= max)
+		return s;
+	while (max && ((unsigned char)s.data[max] & 0xc0) == 0x80)
+		max--;
+	return str_n(s.data, max);
+}
+
+static void field_add(struct fields_out *o, const char *name, sluice_log_kind kind, sluice_str text,
+	uint64_t number)
+{
+	o->v[o->n++] = (sluice_log_field){ name, text, (int64_t)number, kind };
+}
+
+static void field_text(struct fields_out *o, const char *name, sluice_str text, size_t max)
+{
+	if (text.len)
+		field_add(o, name, SLUICE_LOG_IS_TEXT, cut_between(text, max), 0);
+}
+
+/* decimals: as of json_fixed() */
+static void field_number(struct fields_out *o, const char *name, sluice_log_kind kind, uint64_t v,
+	unsigned decimals)
+{
+	char *from = o->text.at;
+	json_init(&o->text, from, (size_t)(o->text.end - from));
+	if (decimals)
+		json_fixed(&o->text, v, decimals);
+	else
+		json_uint(&o->text, v);
+	field_add(o, name, kind, json_text(&o->text), v);
+}
+
+static void field_list(struct fields_out *o, const char *name, sluice_strs list, size_t most,
+	size_t max)
+{
+	char *from = o->text.at;
+	for (size_t i = 0; i < list.n && i < most; i++) {
+		if (i)
+			json_raw(&o->text, STR(","));
+		json_raw(&o->text, cut_between(list.v[i], max));
+	}
+	if (list.n)
+		field_add(o, name, SLUICE_LOG_IS_LIST, str_n(from, (size_t)(o->text.at - from)), 0);
+}
+
+size_t access_fields_of(const struct access_record *r, sluice_log_field v[ACCESS_FIELDS],
+	char room[ACCESS_FIELDS_ROOM])
+{
+	const struct access_cut *cut = &access_cuts[0];
+	struct fields_out out = { .v = v }, *o = &out;
 	access_second(r->unix_ms);
-	access_mask_target(conf, &safe, &texts);
-	if (r->referer.len)
-		access_referer(&safe, &texts, drop);
-	access_fields(&safe);
-	size_t n = access_write(conf, &safe, &cuts[0], buf, room);
-	return n || room < ACCESS_LINE_MAX ? n : access_write(conf, &safe, &cuts[1], buf, room);
+	access_time(room, r->unix_ms);
+	json_init(&out.text, room + ACCESS_TIME, ACCESS_FIELDS_ROOM - ACCESS_TIME);
+	field_add(o, "time", SLUICE_LOG_IS_TIME, str_n(room, ACCESS_TIME), r->unix_ms);
+#define TEXT(name, text, longest, when) \
+	if (when)                       \
+		field_text(o, name, text, cut->longest);
+#define NUMBER(name, number, when) \
+	if (when)                  \
+		field_number(o, name, SLUICE_LOG_IS_NUMBER, number, 0);
+#define MS(name, us, when) \
+	if (when)          \
+		field_number(o, name, SLUICE_LOG_IS_MS, us, 3);
+#define LIST(name, texts, longest) field_list(o, name, texts, cut->list, cut->longest);
+#include "obs/access_field.def"
+#undef TEXT
+#undef NUMBER
+#undef MS
+#undef LIST
+	return out.n;
 }

@@ -1,5 +1,6 @@
 /*
- * Writes a line of the access log into memory. No I/O. Any thread.
+ * Writes a line of the access log into memory, or the fields of a record for log sinks. No I/O. Any
+ * thread.
  *
  * No request can break a line: control bytes are escaped in every format, JSON stays valid, and
  * long texts are cut. A record never holds Authorization or cookies. Values with a secret name
@@ -55,9 +56,34 @@ struct access_room {
 void access_mask_target(const struct access_conf *conf, struct access_record *r,
 	struct access_room *room);
 
+/* The longest texts of a line, before escaping. */
+struct access_cut {
+	size_t path, query, agent, name;
+	size_t list; /* number of notes */
+};
+extern const struct access_cut access_cuts[2]; /* the usual row first */
+
+/* *masked is r as a line shows it: without secrets. Its texts lie in room, or where those of r
+ * are. */
+void access_mask(const struct access_conf *conf, const struct access_record *r,
+	struct access_record *masked, struct access_room *room);
+
 /* Write the line, newline included. Returns its length, or 0 when it does not fit into room. A line
  * always fits into ACCESS_LINE_MAX. */
 size_t access_line(const struct access_conf *conf, const struct access_record *r, char *buf,
 	size_t room);
+/* The same of a record that access_mask() made. */
+size_t access_masked_line(enum access_format format, const struct access_record *masked, char *buf,
+	size_t room);
+
+enum {
+	ACCESS_TIME = 24,            /* bytes of the text */
+	ACCESS_FIELDS = 40,          /* no record has more */
+	ACCESS_FIELDS_ROOM = 9 << 10 /* for texts of numbers, and notes */
+};
+/* The fields of a record that access_mask() made, as a line in JSON has them: the same names, in
+ * the same order. Their texts lie in room, or where those of r are. Returns how many. */
+size_t access_fields_of(const struct access_record *masked, sluice_log_field v[ACCESS_FIELDS],
+	char room[ACCESS_FIELDS_ROOM]);
 
 #endif

@@ -4,6 +4,8 @@
 static const char *const formats[] = { "json", "combined", "common", NULL };
 static const char *const queries[] = { "keep", "drop", NULL };
 
+_Static_assert(ACCESS_SINKS == 4, "as the option's bound says");
+
 const sluice_option access_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct access_conf, path, .def = "stderr",
 		.flags = SLUICE_F_SCALAR,
@@ -13,5 +15,8 @@ const sluice_option access_options[] = {
 	SLUICE_OPTION(SLUICE_T_ENUM, struct access_conf, query, .def = "keep", .choices = queries,
 		.doc = "whether lines show the query; values of parameters such as access_token "
 		       "are always masked"),
+	SLUICE_OPTION(SLUICE_T_STRS, struct access_conf, sinks, .max = "4",
+		.doc = "plugin instances that are given each request as a record, beside the file "
+		       "or, with path: off, in its place"),
 	SLUICE_OPTIONS_END,
 };

@@ -19,11 +19,12 @@ bool guard_refuse_hook(const void *x, const char *service)
 }
 
 /* A worker calls hooks, clean-ups and providers for an exchange or a connection, and the rest for
- * itself. */
-static bool guard_is_of_worker(unsigned call)
+ * itself; the thread of a sink calls on_records. */
+static bool guard_is_of_another(unsigned call)
 {
 	return running_is_of_exchange(call) || running_is_of_conn(call) ||
-		call == RUNNING_WORKER_START || call == RUNNING_WORKER_STOP;
+		call == RUNNING_WORKER_START || call == RUNNING_WORKER_STOP ||
+		call == RUNNING_RECORDS;
 }
 
 bool guard_main(const sluice_instance *inst, const char *service)
@@ -34,7 +35,7 @@ bool guard_main(const sluice_instance *inst, const char *service)
 	if (worker_self)
 		call = atomic_load_explicit(&worker_self->running, memory_order_relaxed) &
 			(RUNNING_ALIGN - 1);
-	if (running_on_main() && !guard_is_of_worker(call))
+	if (running_on_main() && !guard_is_of_another(call))
 		return true;
 	return guard_refuse(service, "it is for the main thread, outside of hooks");
 }

@@ -14,6 +14,7 @@
 #include "policy/host_conn.h"
 #include "policy/measure.h"
 #include "policy/objects.h"
+#include "policy/records.h"
 #include "policy/reroute.h"
 #include "policy/run.h"
 #include "policy/stage.h"
@@ -416,4 +417,8 @@ const sluice_host host_table = {
 	.conn_of = host_conn_of,
 	.conn_log = host_conn_log,
 	.conn_log_text = host_conn_log_text,
+	.log_next = host_log_next,
+	.log_line = host_log_line,
+	.log_dropped = host_log_dropped,
+	.log_published = host_log_published,
 };

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "obs/access_log.h"
 #include "policy/expr.h"
 #include "policy/running.h"
 #include "policy/stated.h"
@@ -34,7 +35,7 @@ static struct published *published_ref(struct published *p)
 	return p;
 }
 
-static void published_unref(struct published **slot)
+void instance_published_drop(struct published **slot)
 {
 	struct published *p = *slot;
 	*slot = NULL;
@@ -43,6 +44,14 @@ static void published_unref(struct published **slot)
 			p->free_value(p->value);
 		free(p);
 	}
+}
+
+struct published *instance_published_take(sluice_instance *inst)
+{
+	pthread_mutex_lock(&inst->lock);
+	struct published *p = published_ref(inst->published);
+	pthread_mutex_unlock(&inst->lock);
+	return p;
 }
 
 /* ---- files ------------------------------------------------------------------------------------
@@ -200,7 +209,7 @@ static void instance_free(sluice_instance *inst)
 		if (inst->fetches[i].fetch)
 			fetch_cancel(inst->fetches[i].fetch);
 	}
-	published_unref(&inst->published);
+	instance_published_drop(&inst->published);
 	instance_count_published(inst, 0);
 	for (unsigned i = 0; i < inst->n_tables; i++)
 		store_table_free(&inst->tables[i].table);
@@ -397,7 +406,11 @@ bool instance_start(sluice_instance *inst)
 void instance_unref(sluice_instance *inst)
 {
 	check(inst->refs > 0, "instance %.*s is let go of once too often", STR_ARG(inst->name));
-	if (--inst->refs == 0)
+	if (--inst->refs)
+		return;
+	if (inst->on_unused)
+		inst->on_unused(inst);
+	else
 		instance_free(inst);
 }
 
@@ -440,7 +453,7 @@ static bool instance_worker_start(struct worker *w, struct instance_worker *iw)
 
 static void instance_worker_free(struct instance_worker *iw)
 {
-	published_unref(&iw->published);
+	instance_published_drop(&iw->published);
 	free(iw->state);
 	free(iw);
 }
@@ -483,9 +496,7 @@ struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst)
 	instance_worker_init(iw, inst);
 	if (inst->plugin->worker_size)
 		iw->state = mem_zeroed(1, inst->plugin->worker_size, inst->plugin->name);
-	pthread_mutex_lock(&inst->lock);
-	iw->published = published_ref(inst->published);
-	pthread_mutex_unlock(&inst->lock);
+	iw->published = instance_published_take(inst);
 	if (!instance_worker_start(w, iw)) {
 		instance_worker_free(iw);
 		return NULL;
@@ -500,6 +511,7 @@ void instance_detach(struct worker *w, struct instance_worker *iw)
 		return;
 	check(list_is_empty(&iw->waiters), "an instance goes with exchanges waiting for it");
 	list_del(&iw->link);
+	access_log_free(&iw->records);
 	if (iw->inst->plugin->worker_stop) {
 		running_set(w, iw->inst, RUNNING_WORKER_STOP, NULL);
 		iw->inst->plugin->worker_stop(iw->inst, iw->inst->conf, iw->state);
@@ -536,11 +548,11 @@ static void instance_on_publish(struct worker *w, void *arg)
 	bool news = iw && (!iw->published || iw->published->n < m->published->n);
 	/* an instance that attached after the message was sent may have a later value */
 	if (news) {
-		published_unref(&iw->published);
+		instance_published_drop(&iw->published);
 		iw->published = m->published;
 		instance_wake(iw);
 	} else {
-		published_unref(&m->published);
+		instance_published_drop(&m->published);
 	}
 	free(m);
 }
@@ -557,7 +569,7 @@ void instance_publish(sluice_instance *inst, void *value, void (*free_value)(voi
 	old = inst->published;
 	inst->published = p;
 	pthread_mutex_unlock(&inst->lock);
-	published_unref(&old);
+	instance_published_drop(&old);
 	if (inst->state == INSTANCE_NEW)
 		return; /* no worker has the instance yet; each takes the value when it attaches */
 	for (unsigned i = 0; i < inst->policy->n_workers; i++) {

@@ -19,6 +19,8 @@
 #include "policy/module.h"
 #include "store/cache.h"
 
+struct access_log;
+struct log_sink;
 struct stated;
 struct fetch;
 struct run_about;
@@ -37,6 +39,9 @@ struct policy {
 	/* The TLS client of a fetch with these authorities: the caller gets a reference. NULL, and
 	 * a sentence in *why, when the authorities cannot be read. */
 	struct tls_client *(*fetch_tls)(sluice_str ca_file, const char **why);
+	/* Around all that the thread of a log sink does; NULL: nothing. */
+	void (*thread_init)(void);
+	void (*thread_fini)(void);
 };
 
 /* A value handed from the main thread to the workers. */
@@ -166,6 +171,10 @@ struct sluice_instance {
 	_Atomic bool refresh_asked;
 	struct timer timer; /* main thread's */
 	sluice_main_timer_fn on_timer;
+	struct log_sink *sink; /* owned; NULL: no configuration has used the instance as one */
+	/* instead of freeing the instance, when its last reference is gone: takes one, and releases
+	 * it when the instance may go; NULL: it may go at once. Set by policy/sink. */
+	void (*on_unused)(sluice_instance *inst);
 	struct instance_fetch {
 		sluice_instance *inst;
 		struct fetch *fetch; /* owned; NULL: free */
@@ -225,6 +234,7 @@ struct instance_worker {
 	unsigned n_works;     /* fetches in the background that are under way */
 	/* a fetch was refused because there were too many, and the log says so */
 	bool works_refused;
+	struct access_log *records; /* owned: for its log sink; NULL: it is none */
 };
 
 /* In zeroed memory, on the worker's thread: begin to count. */
@@ -238,6 +248,11 @@ void instance_count_time(const struct instance_worker *iw, uint64_t took_ns);
  * start on this worker. */
 must_use struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst);
 void instance_detach(struct worker *w, struct instance_worker *iw);
+/* The value that the instance published last, with a reference; NULL: none. For threads that are no
+ * workers: any thread. */
+struct published *instance_published_take(sluice_instance *inst);
+/* *slot may be NULL. */
+void instance_published_drop(struct published **slot);
 /* A value was published: call all waiters. */
 void instance_wake(struct instance_worker *iw);
 

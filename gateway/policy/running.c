@@ -31,6 +31,7 @@ const char *running_call_name(uintptr_t word)
 		[RUNNING_SECURED] = "on_secured",
 		[RUNNING_DISCONNECT] = "on_disconnect",
 		[RUNNING_CONN_CLEANUP] = "a clean-up of a connection",
+		[RUNNING_RECORDS] = "on_records",
 	};
 	unsigned call = word & (RUNNING_ALIGN - 1);
 	return call < RUNNING_CALLS && names[call] ? names[call] : "a call";

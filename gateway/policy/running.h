@@ -26,6 +26,7 @@ enum running_call {
 	RUNNING_SECURED,
 	RUNNING_DISCONNECT,
 	RUNNING_CONN_CLEANUP,
+	RUNNING_RECORDS,
 	RUNNING_CALLS,
 };
 enum { RUNNING_ALIGN = 32 }; /* of instances */
@@ -71,6 +72,13 @@ static inline void running_clear_main(const sluice_instance *inst)
 {
 	if (inst->policy->main)
 		running_clear(inst->policy->main);
+}
+
+/* Whether code of a plugin runs there in a call of that kind. w may be NULL. */
+static inline bool running_is(const struct worker *w, unsigned call)
+{
+	uintptr_t word = w ? atomic_load_explicit(&w->running, memory_order_relaxed) : 0;
+	return word && (word & (RUNNING_ALIGN - 1)) == call;
 }
 
 /* What ran on a worker when another call began within it. */

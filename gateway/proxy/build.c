@@ -68,7 +68,8 @@ static void build_seal(struct snapshot *s)
 		inst->skipped = series_find(FAMILY_PLUGIN_SKIPPED, inst->name, STR(""));
 		inst->over_budget = series_find(FAMILY_PLUGIN_OVER_BUDGET, inst->name, STR(""));
 	}
-	s->logs = !str_eq(s->conf.log.access.path, STR("off"));
+	s->logs = str_eq(s->conf.log.access.path, STR("off")) ? LOGS_NONE : LOGS_FILE;
+	s->logs |= s->n_sinks ? LOGS_SINKS : LOGS_NONE;
 	store_settle();
 }
 
@@ -130,6 +131,7 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 		build_check_route_names(&b);
 		build_routes(&b);
 		build_stories(&b);
+		build_sinks(&b);
 		build_secrets(&b);
 	}
 	env->policy->names = NULL;

@@ -71,6 +71,8 @@ void build_listener_plugins(struct build *b);
  * or null for no list. False when a mistake was reported. */
 bool build_chain(struct build *b, sluice_str owner, const struct node *n, struct chain *out,
 	struct build_links *links);
+/* Those that log.access.sinks names: after build_plugins(). */
+void build_sinks(struct build *b);
 /* Of all instances: after build_routes(). */
 void build_secrets(struct build *b);
 

@@ -6,6 +6,8 @@
 #include "policy/conn.h"
 #include "proxy/build.h"
 
+#include "policy/sink.h"
+
 /* ---- instances ----------------------------------------------------------------------------- */
 
 static bool build_has_upstream(void *ctx, sluice_str name)
@@ -301,6 +303,60 @@ void build_listener_plugins(struct build *b)
 		b->n_shared = s->n_instances;
 	}
 }
+
+/* ---- sinks of the access log --------------------------------------------------------------- */
+
+/* An instance that can be a sink, by its name; NULL: a mistake was reported. */
+static struct named_plugin *build_sink(struct build *b, const struct node *n, sluice_str name)
+{
+	size_t i = 0;
+	while (i < b->n_named && !str_eq(b->named[i].name, name))
+		i++;
+	if (i == b->n_named) {
+		(void)diag_error_node(b->diag, n, "there is no plugin instance \"%.*s\"",
+			STR_ARG(name));
+		build_hint_names(b, name, b->n_named, build_named, "instance");
+		return NULL;
+	}
+	struct named_plugin *p = &b->named[i];
+	if (p->state != NAMED_INSTANCE) {
+		(void)diag_error_node(b->diag, n, "\"%.*s\" is a chain, and cannot be a sink",
+			STR_ARG(name));
+		diag_hint(b->diag, "name the instance of a plugin for logs");
+		return NULL;
+	}
+	if (p->inst && !sink_is_one(p->inst->plugin)) {
+		(void)diag_error_node(b->diag, n,
+			"\"%.*s\" cannot be a sink: plugin %s takes no "
+			"records",
+			STR_ARG(name), p->inst->plugin->name);
+		diag_hint(b->diag, "name the instance of a plugin for logs, which has on_records");
+		return NULL;
+	}
+	return p->inst ? p : NULL;
+}
+
+void build_sinks(struct build *b)
+{
+	struct snapshot *s = b->snap;
+	const struct access_conf *c = &s->conf.log.access;
+	const struct node *block = bind_node(&b->bind, c);
+	const struct node *list = c->sinks.n ? node_find(block, STR("sinks")) : NULL;
+	for (size_t i = 0; i < c->sinks.n; i++) {
+		const struct node *n = list && list->kind == NODE_LIST ? list->v[i] : list;
+		const struct named_plugin *p = build_sink(b, n, c->sinks.v[i]);
+		bool twice = false;
+		for (size_t k = 0; p && k < s->n_sinks; k++)
+			twice |= s->sinks[k] == p->slot;
+		if (twice)
+			(void)diag_error_node(b->diag, n, "\"%.*s\" is a sink already",
+				STR_ARG(c->sinks.v[i]));
+		else if (p)
+			s->sinks[s->n_sinks++] = p->slot;
+	}
+}
+
+/* ---- secrets ------------------------------------------------------------------------------- */
 
 void build_secrets(struct build *b)
 {

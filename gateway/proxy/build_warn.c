@@ -50,6 +50,10 @@ static bool chain_has(const struct chain *c, const sluice_instance *inst)
 
 static bool listener_has(const struct snapshot *s, const sluice_instance *inst)
 {
+	for (size_t i = 0; i < s->n_sinks; i++) {
+		if (s->instances[s->sinks[i]] == inst)
+			return true;
+	}
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		if (chain_has(&s->listeners[i].chain, inst))
 			return true;

@@ -66,13 +66,18 @@ struct snapshot_listener {
 	struct chain chain; /* runs before a request is routed */
 };
 
+/* Where the access log goes. */
+enum snapshot_logs { LOGS_NONE, LOGS_FILE, LOGS_SINKS, LOGS_BOTH };
+
 struct snapshot {
 	_Atomic unsigned refs; /* views, and the main thread's own */
 	uint64_t id;           /* counts up from 1 */
 	uint64_t loaded_ms;    /* wall clock */
 	struct arena arena;    /* owned */
 	struct gateway_conf conf;
-	bool logs; /* there is an access log */
+	uint8_t logs; /* enum snapshot_logs */
+	uint8_t n_sinks;
+	uint32_t sinks[ACCESS_SINKS]; /* of the access log: places in instances */
 	struct snapshot_stories stories;
 	struct secrets *secrets; /* in the arena: what plugins declared; NULL: nothing */
 	const char *file;

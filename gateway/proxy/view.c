@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "policy/sink.h"
 #include "proxy/about.h"
 #include "proxy/snapshot.h"
 #include "store/store.h"
@@ -43,6 +44,8 @@ struct view *view_new(struct worker *w, struct snapshot *s, void (*on_free)(stru
 	}
 	for (size_t i = 0; i < s->n_instances; i++)
 		v->slots[i] = view_attach(w, s->instances[i]);
+	for (size_t i = 0; i < s->n_sinks; i++)
+		sink_attach(w, v->slots[s->sinks[i]]);
 	for (size_t i = 0; i < s->n_stores; i++)
 		store_warm(w, s->stores[i]);
 	return v;

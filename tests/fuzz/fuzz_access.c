@@ -2,11 +2,13 @@
  * The line of the access log: whatever a stranger sent, it is one line; as JSON it is one JSON
  * object, whose members have the values that went in where these were plain; in the other formats
  * it has as many fields as it should. What must not be logged is not there: values of parameters
- * that carry credentials by their name, and with `query: drop` all of the query.
+ * that carry credentials by their name, and with `query: drop` all of the query. A record on its
+ * way to a log sink makes the same line, and has its members as fields; bytes that are no record
+ * are not read as one.
  */
 #include "heap.h"
 #include "input.h"
-#include "obs/access.h"
+#include "obs/access_image.h"
 #include "reach.h"
 
 #define json_null jansson_null /* base/json.h has one too */
@@ -190,17 +192,58 @@ static void check_line(const struct access_conf *conf, const struct access_recor
 	check(got <= n, "%zu bytes in room for %zu", got, n);
 }
 
+/* What a sink gets is what the line says. */
+static void check_record(const struct access_conf *conf, const struct access_record *r, bool secret)
+{
+	static char image[ACCESS_IMAGE_MAX], line[ACCESS_LINE_MAX], own[ACCESS_LINE_MAX],
+		room[ACCESS_FIELDS_ROOM];
+	static struct access_room texts;
+	struct access_record masked;
+	struct access_image_read got;
+	sluice_log_field fields[ACCESS_FIELDS];
+	access_mask(conf, r, &masked, &texts);
+	size_t n = access_image_write(conf, &masked, image, sizeof(image));
+	check(n, "%s", "a record does not fit");
+	check(!access_image_write(conf, &masked, own, n - 1), "%s", "a record in too little room");
+	check(access_image_read(str_n(image, n), &got) == n, "a record of %zu bytes is not read",
+		n);
+	check(got.format == (enum access_format)conf->format, "%s", "another format");
+	size_t want = access_line(conf, r, line, sizeof(line));
+	size_t made = access_masked_line(got.format, &got.record, own, sizeof(own));
+	check(want == made && memcmp(line, own, made) == 0, "%s", "another line");
+	size_t f = access_fields_of(&got.record, fields, room);
+	check(f && f <= ACCESS_FIELDS, "%zu fields", f);
+	for (size_t i = 0; secret && i < f; i++)
+		check(!fields[i].text.len ||
+				!memmem(fields[i].text.data, fields[i].text.len, SECRET,
+					sizeof(SECRET) - 1),
+			"a secret in %s", fields[i].name);
+	for (size_t cut = 0; cut < n; cut += 1 + n / 64)
+		check(!access_image_read(str_n(image, cut), &got), "%zu of %zu bytes are read", cut,
+			n);
+}
+
+static void check_bytes(const uint8_t *data, size_t size)
+{
+	struct access_image_read got;
+	size_t n = access_image_read(str_n((const char *)data, size), &got);
+	check(n <= size, "%zu of %zu bytes were read", n, size);
+	REACH_IF(n == 0, "bytes that are no record");
+}
+
 static void run(const uint8_t *data, size_t size)
 {
 	struct input in = { data, data + size };
 	struct access_record r;
 	bool known = texts_hold_secret(data, size);
 	bool secret = make_record(&r, &in) && !known;
+	check_bytes(data, size);
 	for (int format = ACCESS_JSON; format <= ACCESS_COMBINED; format++) {
 		for (int drop = 0; drop < 2; drop++) {
 			struct access_conf conf = { .format = format,
 				.query = drop ? ACCESS_QUERY_DROP : ACCESS_QUERY_KEEP };
 			check_line(&conf, &r, secret);
+			check_record(&conf, &r, secret);
 		}
 	}
 }

@@ -96,6 +96,10 @@ bool kit_body_wanted(sluice_exchange *x, sluice_side side);
 /* Run on_complete and the clean-ups, then free. If the exchange is parked, its client leaves. */
 void kit_end(sluice_exchange *x);
 
+/* Give what the access log would say of the exchange, if it ended now, to on_records() of an
+ * instance, as a batch of one record. On this thread, which the gateway would not do. */
+void kit_record(sluice_instance *inst, sluice_exchange *x);
+
 /* The verdict so far: SLUICE_WAIT while parked. */
 sluice_verdict kit_verdict(sluice_exchange *x);
 int kit_status(sluice_exchange *x);       /* of the answer, 0 without one */

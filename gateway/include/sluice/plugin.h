@@ -11,9 +11,9 @@
  *
  * A plugin includes this header alone. It includes sluice/types.h (strings, options, arguments),
  * sluice/exchange.h (what a hook may do with its exchange), sluice/objects.h (caches) and
- * sluice/conn.h (connections of clients).
+ * sluice/conn.h (connections of clients) and sluice/records.h (log sinks).
  *
- * Rules that hold for every function of the five unless it says otherwise:
+ * Rules that hold for every function of the six unless it says otherwise:
  *  - Strings are (data, len) pairs, not NUL-terminated, borrowed: valid until the hook returns, or
  *    for as long as stated.
  *  - Memory for one request comes from sluice_alloc() and dies with the exchange; there is no
@@ -155,6 +155,10 @@ typedef struct sluice_plugin {
 	 * plugin included. All requests of the connection have had their on_complete. The verdict
 	 * is ignored. */
 	sluice_conn_hook on_disconnect;
+
+	/* A thread of the instance's own, which may block: what the access log says of requests
+	 * that ended, when `log.access.sinks` names the instance. See sluice/records.h. */
+	void (*on_records)(sluice_instance *inst, const void *conf, sluice_log_batch *batch);
 } sluice_plugin;
 
 /* ---- services: the host's table ------------------------------------------------------------ */
@@ -285,6 +289,10 @@ typedef struct sluice_host {
 	void (*conn_log)(sluice_conn *, int level, const char *fmt, va_list);
 	/* conn_log for languages that cannot call functions with a va_list */
 	void (*conn_log_text)(sluice_conn *, int level, sluice_str text);
+	const sluice_log_record *(*log_next)(sluice_log_batch *);
+	sluice_str (*log_line)(sluice_log_batch *, int format);
+	uint64_t (*log_dropped)(const sluice_log_batch *);
+	const void *(*log_published)(const sluice_log_batch *);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source
@@ -295,8 +303,8 @@ extern __attribute__((visibility("hidden"))) const sluice_host *sluice_host_tabl
  * How the interface grows. Within an ABI, members are only added at the end of a struct that says
  * its size (sluice_plugin, sluice_option, sluice_host, and arguments with `size`), and values at
  * the end of an enum. sluice_str, sluice_strs, sluice_pair, sluice_pairs, sluice_rate,
- * sluice_blocks, sluice_exprs, sluice_value, sluice_ticket and sluice_cell never change, because
- * they are passed by value or in arrays.
+ * sluice_blocks, sluice_exprs, sluice_value, sluice_ticket, sluice_cell and sluice_log_field never
+ * change, because they are passed by value or in arrays.
  *
  * A module that was built with an older header runs in a newer gateway as it is. One that was built
  * with a newer header runs in an older gateway if it uses nothing that is newer: members of its
@@ -501,5 +509,6 @@ static inline const sluice_store *sluice_store_local(sluice_instance *inst)
 #include <sluice/conn.h>
 #include <sluice/exchange.h>
 #include <sluice/objects.h>
+#include <sluice/records.h>
 
 #endif

@@ -510,6 +510,45 @@ typedef struct sluice_cell {
 	uint64_t host[6]; /* the gateway's own */
 } sluice_cell;
 
+/* ---- records of the access log ------------------------------------------------------------- */
+
+/* what the number of a field is */
+typedef enum sluice_log_kind {
+	SLUICE_LOG_IS_TEXT = 0, /* none */
+	SLUICE_LOG_IS_LIST,     /* none; text has the members, with commas between them */
+	SLUICE_LOG_IS_NUMBER,   /* the number that text shows */
+	SLUICE_LOG_IS_MS,       /* microseconds; text shows milliseconds: "1.25" */
+	SLUICE_LOG_IS_TIME      /* milliseconds since 1970; text: "2024-07-01T12:00:00.042Z" */
+} sluice_log_kind;
+
+/* Never changes, because records have arrays of it. */
+typedef struct sluice_log_field {
+	/* as in lines of format json, and in the manual: "status", "duration_ms"; a constant */
+	const char *name;
+	/* what a line of format json shows, before it is escaped: a client's bytes, whatever they
+	 * are */
+	sluice_str text;
+	int64_t number;
+	sluice_log_kind kind;
+} sluice_log_field;
+
+/* A request that ended. Fields without a value are left out. */
+typedef struct sluice_log_record {
+	size_t size; /* sizeof(sluice_log_record) of the gateway */
+	const sluice_log_field *v;
+	size_t n;
+} sluice_log_record;
+
+/* What on_records() is given: sluice/records.h. */
+typedef struct sluice_log_batch sluice_log_batch;
+
+typedef enum sluice_log_format {
+	SLUICE_LOG_AS_CONFIGURED = 0, /* log.access.format */
+	SLUICE_LOG_AS_JSON,
+	SLUICE_LOG_AS_COMBINED,
+	SLUICE_LOG_AS_COMMON
+} sluice_log_format;
+
 #ifdef __cplusplus
 }
 #endif

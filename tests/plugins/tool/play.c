@@ -356,6 +356,15 @@ static void note_rest(struct play *p)
 		outcome_add_number(p->out, "memory", p->set->run.n - kit_memory_left(p->x));
 }
 
+/* To the log sinks of the chain. */
+static void give_records(struct play *p)
+{
+	for (size_t i = 0; i < p->n_chain && !is_run(p, RUN_MEMORY); i++) {
+		if (p->chain[i]->plugin->on_records)
+			kit_record(p->chain[i], p->x);
+	}
+}
+
 /* ---- the connection ------------------------------------------------------------------------ */
 
 /* The client connects, if a plugin has hooks for that. False: it is refused. */
@@ -402,6 +411,7 @@ static void exchange(struct play *p)
 		note_response(p);
 	if (p->is_last)
 		note_rest(p);
+	give_records(p);
 	kit_end(p->x);
 }
 

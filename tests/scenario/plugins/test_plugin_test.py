@@ -55,6 +55,36 @@ def odd(folder):
     return build
 
 
+SINK = r"""
+static void on_records(sluice_instance *inst, const void *conf, sluice_log_batch *b)
+{
+	const sluice_log_record *r;
+	(void)conf;
+	while ((r = sluice_log_next(b))) {
+		const sluice_log_field *q = sluice_log_find(r, "query"), *s = sluice_log_find(r, "status"), *w = sluice_log_find(r, "reason");
+		sluice_log(inst, SLUICE_LOG_INFO, "%d %.*s %.*s", (int)s->number, q ? (int)q->text.len : 0, q ? q->text.data : "",
+			w ? (int)w->text.len : 0, w ? w->text.data : "");
+	}
+}
+static int check(sluice_instance *inst, void *conf) { (void)conf; sluice_secret(inst, SLUICE_SECRET_PARAMETER, SLUICE_STR("pin")); return 0; }
+static sluice_verdict on_request(sluice_exchange *x, const void *conf)
+{
+	(void)conf;
+	return sluice_get(x, SLUICE_I_PATH).len > 2 ? sluice_refuse(x, 403, "no-way", "No.") : SLUICE_NEXT;
+}
+"""
+
+
+def test_a_log_sink(odd):
+    so, script = odd(SINK, ".check = check, .on_request = on_request, .on_records = on_records", """
+  - { name: passes, request: { target: "/a?b=c&pin=17" }, expect: { status: 200, log: ["info: 200 b=c&pin=***"] } }
+  - { name: is refused, request: { target: "/abc" }, expect: { status: 403, log: ["info: 403  no-way"] } }
+  - { name: says something else, expect: { log: ["info: 500"] } }
+""")
+    code, out, err = run(so, script)
+    assert code == 1 and "3 cases, 1 failed" in out and "FAIL  says something else" in out, out + err
+
+
 def example(folder, name, script):
     build_module(folder, name, EXAMPLES / f"{name.replace('-', '_')}.c")
     path = folder / f"{name}.yaml"

@@ -1,6 +1,6 @@
 /* obs/logger and obs/access_log: every line arrives once and whole, or is counted as dropped; files
  * come and go. */
-#include "obs/access_log.h"
+#include "obs/logger.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 
 #include "base/stat.h"
 #include "net/buf.h"
+#include "obs/access_log.h"
 
 #include "unit.h"
 
@@ -64,7 +65,7 @@ static void give_line(struct log_source *s, const char *text)
 	struct log_batch *b = log_source_take(s);
 	assert_non_null(b);
 	b->len = (uint32_t)snprintf(b->data, sizeof(b->data), "%s\n", text);
-	b->lines = 1;
+	b->n = 1;
 	log_source_give(s, b);
 }
 
@@ -74,7 +75,7 @@ enum { THREADS = 3, LINES = 20000 };
 
 static void *write_lines(void *arg)
 {
-	struct log_source *s = log_source_new(arg);
+	struct log_source *s = log_source_new(logger_queue(arg));
 	static _Atomic unsigned next;
 	unsigned me = next++;
 	struct log_batch *b = NULL;
@@ -91,7 +92,7 @@ static void *write_lines(void *arg)
 			continue;
 		}
 		b->len += (uint32_t)n;
-		b->lines++;
+		b->n++;
 		i++;
 	}
 	if (b)
@@ -133,7 +134,7 @@ TEST(threads)
 TEST(rotation)
 {
 	struct logger *l = logger_new(path_of("log"));
-	struct log_source *s = log_source_new(l);
+	struct log_source *s = log_source_new(logger_queue(l));
 	give_line(s, "one");
 	await_bytes("log");
 	assert_int_equal(rename(path_of("log").data, path_of("log.1").data), 0);
@@ -182,17 +183,17 @@ TEST(stuck_pipe)
 	uint64_t lines = stat_read(STAT_LOG_LINES), dropped = stat_read(STAT_LOG_DROPPED),
 		 given = 0;
 	struct logger *l = logger_new(path);
-	struct log_source *s = log_source_new(l);
+	struct log_source *s = log_source_new(logger_queue(l));
 	assert_non_null(l);
 	for (unsigned i = 0; i < 100; i++) {
 		struct log_batch *b = log_source_take(s);
 		if (!b)
 			break;
 		b->len = 0;
-		for (b->lines = 0; b->lines < 1000; b->lines++)
+		for (b->n = 0; b->n < 1000; b->n++)
 			b->len += (uint32_t)snprintf(b->data + b->len, sizeof(b->data) - b->len,
-				"line %u of %u\n", b->lines, i);
-		given += b->lines;
+				"line %u of %u\n", b->n, i);
+		given += b->n;
 		log_source_give(s, b);
 	}
 	/* all are on their way, and this thread was never held up */
@@ -228,7 +229,7 @@ TEST(access_log)
 		.status = 200 };
 	assert_int_equal(worker_init(&w, 0), 0);
 	struct logger *l = logger_new(path_of("access"));
-	struct access_log *a = access_log_new(&w, l);
+	struct access_log *a = access_log_new(&w, logger_queue(l));
 	uint64_t dropped = stat_read(STAT_LOG_DROPPED);
 	for (unsigned i = 0; i < MANY; i++) {
 		r.bytes_out = i;
@@ -258,7 +259,7 @@ TEST(age)
 	struct access_record r = { .client = STR("192.0.2.1"), .status = 200 };
 	assert_int_equal(worker_init(&w, 0), 0);
 	struct logger *l = logger_new(path_of("age"));
-	struct access_log *a = access_log_new(&w, l);
+	struct access_log *a = access_log_new(&w, logger_queue(l));
 	access_log_write(a, &conf, &r);
 	assert_int_equal(count_lines("age"), 0);
 	timer_init(&stop, stop_soon);

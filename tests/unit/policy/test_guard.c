@@ -219,6 +219,14 @@ static void services_of_any_thread(void)
 	EACH_VOID(sluice_metric_observe(NULL, text, 1));
 }
 
+static void services_of_sinks(void)
+{
+	EACH(sluice_log_next(NULL));
+	EACH(sluice_log_line(NULL, SLUICE_LOG_AS_JSON));
+	EACH(sluice_log_dropped(NULL));
+	EACH(sluice_log_published(NULL));
+}
+
 static void services_of_caches(void)
 {
 	EACH(sluice_object_put(NULL, text, NULL));
@@ -252,6 +260,7 @@ TEST(every_service_refuses_what_is_not_there)
 	services_that_wait();
 	services_of_any_thread();
 	services_of_caches();
+	services_of_sinks();
 	assert_int_equal(tried + WITHOUT_POINTERS, SERVICES);
 	end();
 }

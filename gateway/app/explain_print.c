@@ -1,0 +1,386 @@
+/* What explain found, as text and as JSON. Main thread. */
+#include "app/explain.h"
+
+#include <stdio.h>
+
+#include "base/json.h"
+#include "config/table.h"
+
+enum {
+	FEW = 10, /* routes that fail by host or path, without --all */
+	HOOKS = 12
+};
+
+static const char *const verdicts[] = { [ROUTE_WINS] = "wins",
+	[ROUTE_OUTRANKED] = "outranked",
+	[ROUTE_FAILS] = "fails",
+	[ROUTE_NOT_KNOWN] = "not-known",
+	[ROUTE_GIVES_UP] = "gives-up",
+	[ROUTE_NOT_REACHED] = "not-reached" };
+static const char *const parts[] = { [ROUTE_HOST] = "host",
+	[ROUTE_PATH] = "path",
+	[ROUTE_LISTENER] = "listener",
+	[ROUTE_METHODS] = "methods",
+	[ROUTE_HEADERS] = "headers",
+	[ROUTE_QUERY] = "query",
+	[ROUTE_FACTS] = "facts" };
+
+/* The chains that a request passes: the listener's, then the route's. A malformed one meets no
+ * plugin. */
+static size_t chains_of(const struct explained *e, const struct chain *out[2])
+{
+	size_t n = 0;
+	if (e->listener->chain.n && e->routes)
+		out[n++] = &e->listener->chain;
+	if (e->route && e->route->chain.n)
+		out[n++] = &e->route->chain;
+	return n;
+}
+
+static sluice_str balance_of(const struct upstream_conf *c)
+{
+	const sluice_option *row = table_find(upstream_options, STR("balance"));
+	return row ? str_of(row->choices[c->balance]) : STR("");
+}
+
+static const struct snapshot_upstream *upstream_of(const struct explained *e)
+{
+	return e->route && e->route->upstream >= 0 ? &e->snap->upstreams[e->route->upstream] : NULL;
+}
+
+/* Hooks of a plugin, by the names of the interface. */
+static size_t hooks_of(const sluice_plugin *p, const char *out[HOOKS])
+{
+	const struct {
+		const char *name;
+		bool has;
+	} hooks[] = { { "on_request", p->on_request != NULL },
+		{ "on_request_body", p->on_request_body != NULL },
+		{ "on_attempt", module_on_attempt(p) != NULL },
+		{ "on_response", p->on_response != NULL },
+		{ "on_response_body", p->on_response_body != NULL },
+		{ "on_complete", p->on_complete != NULL } };
+	size_t n = 0;
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+		if (hooks[i].has)
+			out[n++] = hooks[i].name;
+	}
+	return n;
+}
+
+/* ---- text ---------------------------------------------------------------------------------- */
+
+static void print_listener(const struct explained *e)
+{
+	const struct listener_conf *c = e->listener->conf;
+	(void)printf("listener   %.*s on %.*s%s (%s)\n", STR_ARG(c->name), STR_ARG(c->address),
+		e->listener->tls ? ", TLS" : "", e->listener_why);
+}
+
+static void print_captures(const struct explained *e)
+{
+	for (unsigned i = 0; i < e->captures.n; i++)
+		(void)printf("           {%.*s} is \"%.*s\"\n", STR_ARG(e->captures.v[i].name),
+			STR_ARG(e->captures.v[i].value));
+}
+
+static void print_route(const struct explained *e)
+{
+	const struct err_info *err = err_info(e->err);
+	if (e->route) {
+		const struct match_conf *m = &e->route->conf->match;
+		(void)printf("route      %.*s: host %.*s, path %.*s%s\n", STR_ARG(e->route->name),
+			STR_ARG(m->host.len ? m->host : STR("any")),
+			STR_ARG(m->path.len ? m->path : STR("any")),
+			e->is_open ? "; unless one takes it whose facts are not known here" : "");
+		print_captures(e);
+		return;
+	}
+	(void)printf("refused    %d %s: %s\n", err->status, err->code, err->text);
+	if (e->allow.data)
+		(void)printf("           other routes take %.*s\n", STR_ARG(e->allow));
+}
+
+static void print_flags(const sluice_instance *inst)
+{
+	if (inst->mode == INSTANCE_REPORT)
+		(void)printf("; mode: report, it changes nothing");
+	if (inst->on_error == INSTANCE_SKIP)
+		(void)printf("; on_error: skip");
+	for (unsigned i = 0; i < inst->n_upstreams; i++)
+		(void)printf("%s%.*s", i ? ", " : "; may send it to ",
+			STR_ARG(inst->upstreams[i].name));
+}
+
+static void print_item(const struct explained *e, const struct chain_item *item, unsigned place)
+{
+	const char *hooks[HOOKS];
+	size_t n = hooks_of(item->plugin, hooks);
+	bool of_listener = place <= e->listener->chain.n;
+	(void)printf("%-10s %u %.*s (%s%s): ", place == 1 ? "plugins" : "", place,
+		STR_ARG(item->inst->name), item->plugin->name,
+		of_listener ? ", of the listener" : "");
+	for (size_t i = 0; i < n; i++)
+		(void)printf("%s%s", i ? ", " : "", hooks[i]);
+	if (!n)
+		(void)printf("no hooks");
+	print_flags(item->inst);
+	(void)printf("\n");
+}
+
+/* Those that see the response, in their order: the route's and then the listener's, each in
+ * reverse. */
+static void print_responses(const struct chain *const *chains, size_t n)
+{
+	bool any = false;
+	for (size_t c = n; c-- > 0;) {
+		for (uint32_t i = chains[c]->n; i-- > 0;) {
+			const struct chain_item *item = &chains[c]->v[i];
+			if (!item->plugin->on_response && !item->plugin->on_response_body)
+				continue;
+			(void)printf("%s%.*s", any ? ", " : "responses  ",
+				STR_ARG(item->inst->name));
+			any = true;
+		}
+	}
+	if (any)
+		(void)printf("\n");
+}
+
+static void print_plugins(const struct explained *e)
+{
+	const struct chain *chains[2];
+	size_t n = chains_of(e, chains);
+	unsigned place = 0;
+	for (size_t c = 0; c < n; c++) {
+		for (uint32_t i = 0; i < chains[c]->n; i++)
+			print_item(e, &chains[c]->v[i], ++place);
+	}
+	print_responses(chains, n);
+}
+
+static void print_upstream(const struct explained *e)
+{
+	const struct snapshot_upstream *u = upstream_of(e);
+	if (!u) {
+		if (e->route)
+			(void)printf("answer     %llu by the route itself\n",
+				(unsigned long long)e->route->conf->respond.status);
+		return;
+	}
+	const struct upstream_server *v = u->conf->servers.v;
+	(void)printf("upstream   %.*s%s, %.*s over %zu server%s\n", STR_ARG(u->conf->name),
+		u->client ? " by TLS" : "", STR_ARG(balance_of(u->conf)), u->conf->servers.n,
+		str_plural(u->conf->servers.n));
+	for (size_t i = 0; i < u->conf->servers.n; i++)
+		(void)printf("           %.*s weight %llu\n", STR_ARG(v[i].address),
+			(unsigned long long)v[i].weight);
+}
+
+static bool is_far_off(const struct explain_route *r)
+{
+	return r->verdict == ROUTE_FAILS && (r->part == ROUTE_HOST || r->part == ROUTE_PATH);
+}
+
+/* Those that came near first: by host and path they match. */
+static void print_others(const struct explained *e, bool all)
+{
+	size_t left = 0, told = 0, any = 0;
+	for (int far = 0; far < 2; far++) {
+		for (size_t i = 0; i < e->n_routes; i++) {
+			const struct explain_route *r = &e->routes[i];
+			if (r->verdict == ROUTE_WINS || is_far_off(r) != (far == 1))
+				continue;
+			if (far && !all && told++ >= FEW) {
+				left++;
+				continue;
+			}
+			(void)printf("%-10s %.*s: %s\n", any++ ? "" : "not taken",
+				STR_ARG(r->route->name), r->why);
+		}
+	}
+	if (left)
+		(void)printf("           and %zu more of another host or path; --all shows them\n",
+			left);
+}
+
+void explain_print(const struct explained *e, bool all)
+{
+	print_listener(e);
+	print_route(e);
+	print_plugins(e);
+	print_upstream(e);
+	print_others(e, all);
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------- */
+
+static void put(struct json_out *o, const char *name, sluice_str value)
+{
+	json_key(o, str_of(name));
+	json_str(o, value);
+}
+
+static void put_listener(struct json_out *o, const struct explained *e)
+{
+	json_key(o, STR("listener"));
+	json_open(o, '{');
+	put(o, "name", e->listener->conf->name);
+	put(o, "address", e->listener->conf->address);
+	json_key(o, STR("tls"));
+	json_bool(o, e->listener->tls != NULL);
+	put(o, "why", str_of(e->listener_why));
+	json_close(o, '}');
+}
+
+static void put_request(struct json_out *o, const struct explained *e)
+{
+	json_key(o, STR("request"));
+	json_open(o, '{');
+	put(o, "method", e->head.method_text);
+	put(o, "host", e->head.host);
+	put(o, "path", e->head.path);
+	json_key(o, STR("captures"));
+	json_open(o, '{');
+	for (unsigned i = 0; i < e->captures.n; i++) {
+		json_key(o, e->captures.v[i].name);
+		json_str(o, e->captures.v[i].value);
+	}
+	json_close(o, '}');
+	json_close(o, '}');
+}
+
+static void put_refusal(struct json_out *o, const struct explained *e)
+{
+	const struct err_info *err = err_info(e->err);
+	json_key(o, STR("refused"));
+	if (!e->err) {
+		json_null(o);
+		return;
+	}
+	json_open(o, '{');
+	json_key(o, STR("status"));
+	json_int(o, err->status);
+	put(o, "code", str_of(err->code));
+	if (e->allow.data)
+		put(o, "allow", e->allow);
+	json_close(o, '}');
+}
+
+static void put_item(struct json_out *o, const struct chain_item *item, bool of_listener)
+{
+	const sluice_instance *inst = item->inst;
+	const char *hooks[HOOKS];
+	size_t n = hooks_of(item->plugin, hooks);
+	json_open(o, '{');
+	put(o, "instance", inst->name);
+	put(o, "plugin", str_of(item->plugin->name));
+	put(o, "of", of_listener ? STR("listener") : STR("route"));
+	put(o, "mode", inst->mode == INSTANCE_REPORT ? STR("report") : STR("enforce"));
+	put(o, "on_error", inst->on_error == INSTANCE_SKIP ? STR("skip") : STR("deny"));
+	json_key(o, STR("hooks"));
+	json_open(o, '[');
+	for (size_t i = 0; i < n; i++)
+		json_str(o, str_of(hooks[i]));
+	json_close(o, ']');
+	json_key(o, STR("upstreams"));
+	json_open(o, '[');
+	for (unsigned i = 0; i < inst->n_upstreams; i++)
+		json_str(o, inst->upstreams[i].name);
+	json_close(o, ']');
+	json_close(o, '}');
+}
+
+static void put_plugins(struct json_out *o, const struct explained *e)
+{
+	const struct chain *chains[2];
+	size_t n = chains_of(e, chains);
+	json_key(o, STR("plugins"));
+	json_open(o, '[');
+	for (size_t c = 0; c < n; c++) {
+		for (uint32_t i = 0; i < chains[c]->n; i++)
+			put_item(o, &chains[c]->v[i], chains[c] == &e->listener->chain);
+	}
+	json_close(o, ']');
+	json_key(o, STR("responses"));
+	json_open(o, '[');
+	for (size_t c = n; c-- > 0;) {
+		for (uint32_t i = chains[c]->n; i-- > 0;) {
+			const sluice_plugin *p = chains[c]->v[i].plugin;
+			if (p->on_response || p->on_response_body)
+				json_str(o, chains[c]->v[i].inst->name);
+		}
+	}
+	json_close(o, ']');
+}
+
+static void put_upstream(struct json_out *o, const struct explained *e)
+{
+	const struct snapshot_upstream *u = upstream_of(e);
+	json_key(o, STR("upstream"));
+	if (!u) {
+		json_null(o);
+		return;
+	}
+	const struct upstream_server *v = u->conf->servers.v;
+	json_open(o, '{');
+	put(o, "name", u->conf->name);
+	put(o, "balance", balance_of(u->conf));
+	json_key(o, STR("tls"));
+	json_bool(o, u->client != NULL);
+	json_key(o, STR("servers"));
+	json_open(o, '[');
+	for (size_t i = 0; i < u->conf->servers.n; i++) {
+		json_open(o, '{');
+		put(o, "address", v[i].address);
+		json_key(o, STR("weight"));
+		json_uint(o, v[i].weight);
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+	json_close(o, '}');
+}
+
+static void put_route(struct json_out *o, const struct explain_route *r)
+{
+	json_open(o, '{');
+	put(o, "route", r->route->name);
+	put(o, "verdict", str_of(verdicts[r->verdict]));
+	if (r->verdict != ROUTE_WINS && r->verdict != ROUTE_NOT_REACHED)
+		put(o, "part", str_of(parts[r->part]));
+	put(o, "why", str_of(r->why));
+	json_close(o, '}');
+}
+
+void explain_print_json(const struct explained *e)
+{
+	struct json_out o;
+	json_init_heap(&o, 64 << 20);
+	o.pretty = true;
+	json_open(&o, '{');
+	put_listener(&o, e);
+	put_request(&o, e);
+	put_refusal(&o, e);
+	json_key(&o, STR("route"));
+	if (e->route)
+		json_str(&o, e->route->name);
+	else
+		json_null(&o);
+	json_key(&o, STR("open"));
+	json_bool(&o, e->is_open);
+	put_plugins(&o, e);
+	put_upstream(&o, e);
+	json_key(&o, STR("status"));
+	if (e->route && e->route->upstream < 0)
+		json_uint(&o, e->route->conf->respond.status);
+	else
+		json_null(&o);
+	json_key(&o, STR("routes"));
+	json_open(&o, '[');
+	for (size_t i = 0; i < e->n_routes; i++)
+		put_route(&o, &e->routes[i]);
+	json_close(&o, ']');
+	json_close(&o, '}');
+	(void)printf("%.*s\n", STR_ARG(json_text(&o)));
+	json_fini(&o);
+}
