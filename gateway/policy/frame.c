@@ -31,7 +31,7 @@ static void frame_show(const sluice_exchange *x)
 /* Only hooks are counted: neither clean-ups nor providers of facts. */
 static bool frame_is_hook(const struct frame *f)
 {
-	return f->call <= RUN_COMPLETE;
+	return f->call <= RUN_COMPLETE || f->call == RUNNING_CHOOSE;
 }
 
 /* ---- for the timeline of the exchange
@@ -59,6 +59,13 @@ static void frame_tell_goes_on(const sluice_exchange *x, const struct frame *f)
 
 /* ---- the stack ----------------------------------------------------------------------------- */
 
+bool frame_count_call(struct instance_worker *iw)
+{
+	uint64_t n = iw->calls++;
+	series_add(iw->inst->calls, 1);
+	return n < INSTANCE_SAMPLE || !(n & iw->inst->sample_mask);
+}
+
 void frame_enter(sluice_exchange *x, struct frame *f)
 {
 	if (f->state == FRAME_IDLE) {
@@ -75,20 +82,23 @@ void frame_enter(sluice_exchange *x, struct frame *f)
 	f->since_ns = 0;
 	if (!frame_is_hook(f))
 		return;
-	uint64_t n = x->slots[f->item->slot]->calls++;
-	series_add(f->item->inst->calls, 1);
-	f->sampled = n < INSTANCE_SAMPLE || !(n & f->item->inst->sample_mask);
+	f->sampled = frame_count_call(x->slots[f->item->slot]);
 	if (unlikely(f->sampled || x->timeline))
 		f->since_ns = clock_ns();
+}
+
+void frame_add_time(const struct instance_worker *iw, uint64_t took_ns)
+{
+	const sluice_instance *inst = iw->inst;
+	series_add(inst->time, took_ns * (iw->calls > INSTANCE_SAMPLE ? inst->sample_mask + 1 : 1));
 }
 
 static void frame_measure(const sluice_exchange *x, const struct frame *f)
 {
 	sluice_instance *inst = f->item->inst;
-	uint64_t calls = x->slots[f->item->slot]->calls, took = clock_ns() - f->since_ns;
+	uint64_t took = clock_ns() - f->since_ns;
 	if (f->sampled)
-		series_add(inst->time,
-			took * (calls > INSTANCE_SAMPLE ? inst->sample_mask + 1 : 1));
+		frame_add_time(x->slots[f->item->slot], took);
 	if (unlikely(inst->budget_ns && took > inst->budget_ns)) {
 		series_add(inst->over_budget, 1);
 		blame(inst, f->call, BLAME_SLOW,

@@ -16,6 +16,7 @@
 #include <sluice/plugin.h>
 
 struct chain_item;
+struct instance_worker;
 struct stage;
 
 enum run_phase {
@@ -76,6 +77,11 @@ bool frame_reports(sluice_exchange *x, const char *code);
 void frame_report(sluice_exchange *x, const struct chain_item *item, const char *code);
 /* Take all parked frames off the stack and drop their callbacks. No frame may be running. */
 void frame_cancel_all(sluice_exchange *x);
+
+/* A hook is called, in an exchange or without one: count it; whether its time is to be measured. */
+bool frame_count_call(struct instance_worker *iw);
+/* It took that long. */
+void frame_add_time(const struct instance_worker *iw, uint64_t took_ns);
 
 /* Add a note of the running plugin, for the log and the metrics; code: a string constant. A note
  * that is repeated is kept once; more than RUN_NOTES are not kept. */

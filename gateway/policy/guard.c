@@ -22,7 +22,8 @@ bool guard_refuse_hook(const void *x, const char *service)
 static bool guard_is_of_worker(unsigned call)
 {
 	return (call >= RUN_REQUEST && call <= RUNNING_CLEANUP) || call == RUNNING_FACT ||
-		call == RUNNING_WORKER_START || call == RUNNING_WORKER_STOP;
+		call == RUNNING_WORKER_START || call == RUNNING_WORKER_STOP ||
+		call == RUNNING_CHOOSE;
 }
 
 bool guard_main(const sluice_instance *inst, const char *service)

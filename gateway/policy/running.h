@@ -22,6 +22,7 @@ enum running_call {
 	RUNNING_FETCH,
 	RUNNING_REFRESH,
 	RUNNING_FACT,
+	RUNNING_CHOOSE,
 	RUNNING_CALLS,
 };
 enum { RUNNING_ALIGN = 32 }; /* of instances */

@@ -127,6 +127,7 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 		env->policy->names = &b.names;
 		build_plugins(&b);
 		build_listener_plugins(&b);
+		build_balancers(&b);
 		build_check_route_names(&b);
 		build_routes(&b);
 		build_stories(&b);

@@ -16,6 +16,16 @@ static const char *const protocol_choices[] = { "http/1.1", "h2", "h2c", "auto",
 static const char *const parsing_choices[] = { "strict", "lenient", NULL };
 static const char *const balance_choices[] = { "round-robin", "least-requests", NULL };
 
+static const sluice_option balance_options[] = {
+	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_balance_conf, algorithm, .def = "round-robin",
+		.choices = balance_choices, .flags = SLUICE_F_SCALAR,
+		.doc = "each server in turn, or the one with the fewest requests in progress; with "
+		       "`plugin`: where that chooses none"),
+	SLUICE_OPTION(SLUICE_T_STR, struct upstream_balance_conf, plugin,
+		.doc = "name of an instance in `plugins` whose plugin chooses among servers"),
+	SLUICE_OPTIONS_END,
+};
+
 static const sluice_option timeout_options[] = {
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, connect, .def = "1s",
 		.min = "1ms", .max = "5m",
@@ -70,10 +80,9 @@ const sluice_option upstream_options[] = {
 		.choices = proxy_protocol_choices, .flags = SLUICE_F_NEW,
 		.doc = "version of the PROXY header with which connections begin, to name the "
 		       "client; a connection is then kept for that client alone"),
-	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, balance, .def = "round-robin",
-		.choices = balance_choices,
-		.doc = "how a server is chosen: each in turn, or the one with the fewest requests "
-		       "in progress"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, balance, .flags = SLUICE_F_SUBOBJECT,
+		.sub = balance_options, .sub_size = sizeof(struct upstream_balance_conf),
+		.doc = "how a server is chosen: round-robin, least-requests, or by a plugin"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, parsing, .def = "strict",
 		.choices = parsing_choices, .flags = SLUICE_F_NEW,
 		.doc = "lenient: accept responses that have lines ending with LF alone, empty "

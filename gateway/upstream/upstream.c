@@ -154,6 +154,8 @@ static int call_without_server(struct upstream_call *c, enum balance_result r)
 	struct upstream *u = c->upstream;
 	if (r == BALANCE_BUSY)
 		return call_wait(c, UPSTREAM_CALL_QUEUED);
+	if (r == BALANCE_FAILED)
+		return ERR_PLUGIN_FAILED;
 	if (u->balance.n == 0 && upstream_awaits_names(u))
 		return call_wait(c, UPSTREAM_CALL_NAMES);
 	if (c->last_err)
@@ -175,7 +177,8 @@ static int call_go(struct upstream_call *c)
 		conf = &http1;
 	}
 	while (c->spent <= u->conf->retries) {
-		const struct balance_ask ask = { c->tried, c->spent, c->only, c->request, c->key };
+		const struct balance_ask ask = { c->tried, c->spent, c->only, c->request, c->key,
+			c->exchange };
 		struct candidate *chosen = NULL;
 		struct link *l = NULL;
 		enum balance_result r = balance_choose(&u->balance, &ask, &chosen);
@@ -426,7 +429,7 @@ static const struct server *upstream_find_earlier(const struct upstream *u, slui
 }
 
 struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *conf,
-	struct tls_client *tls, unsigned workers)
+	struct tls_client *tls, unsigned workers, const struct upstream_plugins *plugins)
 {
 	struct upstream *u = mem_new(struct upstream);
 	const struct upstream_server *servers = conf->servers.v;
@@ -465,7 +468,9 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 		tls_client_identity(tls, u->setup.tls_identity);
 	list_init(&u->waiting);
 	turn_hook_init(&u->hook, upstream_serve_waiting);
-	balance_init(&u->balance, (enum upstream_balance)conf->balance, upstream_on_room);
+	balance_init(&u->balance, (enum upstream_balance)conf->balance.algorithm, upstream_on_room);
+	if (plugins && plugins->chooser)
+		balance_ask_plugin(&u->balance, conf->name, plugins->chooser);
 	for (size_t i = 0; i < n; i++)
 		server_start(&u->servers[i], &u->setup, &servers[i],
 			upstream_find_earlier(u, servers[i].address));

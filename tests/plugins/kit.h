@@ -110,6 +110,19 @@ size_t kit_header_count(sluice_exchange *x, sluice_side side, const char *name);
 const char *kit_attr(sluice_exchange *x, const char *name);
 bool kit_noted(sluice_exchange *x, const char *code);
 
+/* ---- choosing a server --------------------------------------------------------------------- */
+
+typedef struct kit_candidate {
+	const char *address;
+	unsigned weight, in_flight; /* weight 0: 1 */
+	bool down, tried;
+} kit_candidate;
+
+/* The plugin's on_choose among n servers, for x; NULL: for a fetch. What comes of it: the index
+ * that the plugin chose, SLUICE_CHOOSE_NONE, or SLUICE_CHOOSE_FAIL where the request fails. The
+ * generation is another one when addresses or weights differ from those of the last call. */
+int kit_choose(sluice_instance *inst, sluice_exchange *x, const kit_candidate *v, size_t n);
+
 /* ---- HTTP fetches -------------------------------------------------------------------------- */
 
 /* Set the answer of a URL. A URL without an answer is unreachable. url: as the plugin gives

@@ -61,7 +61,8 @@ const char *kit_log(void)
 static void main_thread_only(const char *service)
 {
 	unsigned call = kit_worker.running & (RUNNING_ALIGN - 1);
-	if (kit_worker.running && (call <= RUN_COMPLETE || call == RUNNING_FACT))
+	if (kit_worker.running &&
+		(call <= RUN_COMPLETE || call == RUNNING_FACT || call == RUNNING_CHOOSE))
 		kit_die("%s from a worker's hook", service);
 }
 

@@ -131,6 +131,26 @@ typedef struct sluice_plugin {
 	 * (SLUICE_T_EXPR, placeholders) need not be said: it is looked at in the same way, with a
 	 * warning. */
 	const char *const *needs;
+
+	/*
+	 * Worker, for the upstreams whose option `balance.plugin` names the instance: each time
+	 * that a server is chosen and there is one that may be. Returns its index among those of c,
+	 * or SLUICE_CHOOSE_NONE or SLUICE_CHOOSE_FAIL. Any other number, and the index of a server
+	 * for which sluice_may_choose() is false, is a failure of the plugin. A further try, after
+	 * a failure, calls it again. It is not called while no server is up and has room, nor for a
+	 * probe.
+	 *
+	 * x: the request, of which it may read everything that on_request may, and keep memory and
+	 * facts; NULL for a fetch of a plugin over the upstream. Where the instance stands in the
+	 * request's chain too, both share sluice_state(), and its on_response may set a cookie for
+	 * the server that was chosen. It may not wait, answer, change fields, or send the request
+	 * elsewhere: such a call is refused, with a line in the log.
+	 *
+	 * It runs for every request of the upstream, so it must not take time in proportion to many
+	 * servers: what depends on the set alone belongs into c->state, until c->generation
+	 * changes.
+	 */
+	int (*on_choose)(sluice_exchange *x, const void *conf, const sluice_choice *c);
 } sluice_plugin;
 
 /* ---- services: the host's table ------------------------------------------------------------ */
