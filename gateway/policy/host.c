@@ -7,6 +7,7 @@
 #include "policy/attr.h"
 #include "policy/background.h"
 #include "policy/blame.h"
+#include "policy/discovery.h"
 #include "policy/edit.h"
 #include "policy/expr.h"
 #include "policy/guard.h"
@@ -405,4 +406,5 @@ const sluice_host host_table = {
 	.object_append = host_object_append,
 	.object_commit = host_object_commit,
 	.object_abort = host_object_abort,
+	.servers_set = host_servers_set,
 };

@@ -28,6 +28,7 @@ const char *running_call_name(uintptr_t word)
 		[RUNNING_REFRESH] = "on_refresh",
 		[RUNNING_FACT] = "the provider of a fact",
 		[RUNNING_CHOOSE] = "on_choose",
+		[RUNNING_DISCOVER] = "discover",
 	};
 	unsigned call = word & (RUNNING_ALIGN - 1);
 	return call < RUNNING_CALLS && names[call] ? names[call] : "a call";

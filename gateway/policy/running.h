@@ -23,6 +23,7 @@ enum running_call {
 	RUNNING_REFRESH,
 	RUNNING_FACT,
 	RUNNING_CHOOSE,
+	RUNNING_DISCOVER,
 	RUNNING_CALLS,
 };
 enum { RUNNING_ALIGN = 32 }; /* of instances */

@@ -67,8 +67,8 @@ void build_access(struct build *b, const struct listener_conf *c, struct snapsho
 /* build_plugins.c */
 void build_plugins(struct build *b);
 void build_listener_plugins(struct build *b);
-/* The instances that choose among the servers of upstreams. */
-void build_balancers(struct build *b);
+/* The instances that choose among the servers of upstreams, and that find them. */
+void build_upstream_plugins(struct build *b);
 /* The chain that the list n of owner makes, and in *links where its plugins are written. n: NULL
  * or null for no list. False when a mistake was reported. */
 bool build_chain(struct build *b, sluice_str owner, const struct node *n, struct chain *out,

@@ -4,6 +4,7 @@
  * thread.
  */
 #include "policy/choose.h"
+#include "policy/discovery.h"
 #include "proxy/build.h"
 
 /* ---- instances ----------------------------------------------------------------------------- */
@@ -281,7 +282,7 @@ void build_plugins(struct build *b)
 	b->n_shared = b->snap->n_instances;
 }
 
-/* ---- balancers ----------------------------------------------------------------------------- */
+/* ---- of upstreams -------------------------------------------------------------------------- */
 
 /* The instance of that name, whose mistakes are reported at the option. NULL: there is none. */
 static const struct named_plugin *build_named_instance(struct build *b, const void *dst,
@@ -329,11 +330,30 @@ static void build_balancer(struct build *b, struct snapshot_upstream *u)
 	u->balancer = item;
 }
 
-void build_balancers(struct build *b)
+static void build_discovery(struct build *b, struct snapshot_upstream *u)
+{
+	const struct upstream_conf *c = u->conf;
+	const struct named_plugin *p = build_named_instance(b, c, "discovery", c->discovery);
+	if (!p)
+		return;
+	if (!module_discover(p->inst->plugin)) {
+		(void)bind_error(&b->bind, c, "discovery", "plugin %s of \"%.*s\" finds no servers",
+			p->inst->plugin->name, STR_ARG(c->discovery));
+		diag_hint(b->diag, "name an instance of a plugin that has discover");
+		return;
+	}
+	u->discovery = p->inst;
+	u->discovered = discovered_get(c->name);
+}
+
+void build_upstream_plugins(struct build *b)
 {
 	for (size_t i = 0; i < b->snap->n_upstreams; i++) {
-		if (b->snap->upstreams[i].conf->balance.plugin.len)
-			build_balancer(b, &b->snap->upstreams[i]);
+		struct snapshot_upstream *u = &b->snap->upstreams[i];
+		if (u->conf->balance.plugin.len)
+			build_balancer(b, u);
+		if (u->conf->discovery.len)
+			build_discovery(b, u);
 	}
 }
 

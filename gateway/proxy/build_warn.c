@@ -59,7 +59,8 @@ static bool instance_is_used(const struct snapshot *s, const sluice_instance *in
 			return true;
 	}
 	for (size_t i = 0; i < s->n_upstreams; i++) {
-		if (s->upstreams[i].balancer && s->upstreams[i].balancer->inst == inst)
+		const struct snapshot_upstream *u = &s->upstreams[i];
+		if (u->discovery == inst || (u->balancer && u->balancer->inst == inst))
 			return true;
 	}
 	return false;

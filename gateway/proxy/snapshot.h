@@ -19,6 +19,7 @@
 #include "upstream/upstream.h"
 
 struct choose;
+struct discovered;
 struct tls_client;
 struct tls_server;
 struct tls_tickets;
@@ -54,8 +55,10 @@ struct snapshot_stories {
 struct snapshot_upstream {
 	const struct upstream_conf *conf;
 	const struct chain_item *balancer; /* in the arena; NULL: no plugin chooses a server */
-	struct tls_client *client;         /* owned; NULL: plain */
-	series_id requests, time;          /* its metrics */
+	sluice_instance *discovery;    /* borrowed: of the snapshot; NULL: no plugin finds them */
+	struct discovered *discovered; /* shared: ref; with discovery */
+	struct tls_client *client;     /* owned; NULL: plain */
+	series_id requests, time;      /* its metrics */
 };
 
 struct snapshot_listener {

@@ -96,6 +96,13 @@ void balance_remove(struct candidate *c)
 	free(c);
 }
 
+void balance_set_weight(struct candidate *c, unsigned weight)
+{
+	check(weight > 0, "a server of weight %u", weight);
+	c->weight = weight;
+	c->balance->ops->update(c->balance, c, c->ready);
+}
+
 /* ---- choosing ------------------------------------------------------------------------------ */
 
 /* Choose the server that is to be probed. */

@@ -71,7 +71,7 @@ struct balance_ops {
 	void (*add)(struct balance *b, struct candidate *c);
 	void (*remove)(struct balance *b, struct candidate *c); /* c is not ready any more */
 	bool by_load; /* update() is called for changes of load too */
-	/* c->ready or the load of its endpoint changed. was_ready: c->ready before that. */
+	/* c->ready, its weight or the load of its endpoint changed. was_ready: c->ready before. */
 	void (*update)(struct balance *b, struct candidate *c, bool was_ready);
 	/* BALANCE_CHOSEN: *out is ready and not among the tried. BALANCE_NONE: there is none such.
 	 * BALANCE_FAILED. */
@@ -89,6 +89,7 @@ void balance_fini(struct balance *b); /* removes all candidates */
 /* Takes a reference to the endpoint. */
 struct candidate *balance_add(struct balance *b, struct endpoint *e, unsigned weight);
 void balance_remove(struct candidate *c);
+void balance_set_weight(struct candidate *c, unsigned weight);
 
 /* What names a server to plugins: sluice_server.key. host: for TLS, else empty. It must not change
  * with the version of the gateway: choices that stick to a server would be lost. Any thread. */

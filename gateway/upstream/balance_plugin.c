@@ -80,6 +80,10 @@ static void asked_update(struct balance *b, struct candidate *c, bool was_ready)
 	sluice_server *s = &a->servers[c->place];
 	s->in_flight = endpoint_load(c->endpoint);
 	s->ready = c->ready;
+	if (unlikely(s->weight != c->weight)) {
+		s->weight = c->weight;
+		asked_renew(a, c);
+	}
 	a->algorithm->update(b, c, was_ready);
 }
 

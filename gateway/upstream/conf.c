@@ -68,10 +68,12 @@ static const sluice_option health_options[] = {
 const sluice_option upstream_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct upstream_conf, name, .flags = SLUICE_F_KEY, .min = "1",
 		.max = "64", .doc = "name of the upstream in routes, logs and metrics"),
-	SLUICE_OPTION(SLUICE_T_LIST, struct upstream_conf, servers, .flags = SLUICE_F_REQUIRED,
-		.min = "1", .max = "1000", .sub = server_options,
-		.sub_size = sizeof(struct upstream_server),
-		.doc = "the servers; a name with several addresses counts as that many servers"),
+	SLUICE_OPTION(SLUICE_T_LIST, struct upstream_conf, servers, .min = "1", .max = "1000",
+		.sub = server_options, .sub_size = sizeof(struct upstream_server),
+		.doc = "the servers; a name with several addresses counts as that many servers; "
+		       "with `discovery`: those until others are found"),
+	SLUICE_OPTION(SLUICE_T_STR, struct upstream_conf, discovery,
+		.doc = "name of an instance in `plugins` whose plugin finds the servers"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, protocol, .def = "http/1.1",
 		.choices = protocol_choices, .flags = SLUICE_F_NEW,
 		.doc = "protocol of the servers; h2: HTTP/2 over TLS, h2c: HTTP/2 without TLS, "
@@ -240,6 +242,11 @@ int upstream_conf_check(struct bind *b, struct upstream_conf *conf)
 	for (size_t i = 0; i < conf->servers.n; i++) {
 		if (check_server(b, conf, i) < 0)
 			result = -1;
+	}
+	if (!bind_given(b, conf, "servers") && !conf->discovery.len) {
+		result = bind_error(b, conf, NULL, "the upstream has no servers");
+		diag_hint(b->diag,
+			"list them in `servers`, or name a plugin that finds them in `discovery`");
 	}
 	conf->use_tls = bind_given(b, conf, "tls");
 	return check_protocol(b, conf) < 0 ? -1 : result;

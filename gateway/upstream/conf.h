@@ -51,6 +51,7 @@ struct upstream_balance_conf {
 struct upstream_conf {
 	sluice_str name;
 	sluice_blocks servers; /* struct upstream_server */
+	sluice_str discovery;  /* name of an instance that finds the servers; empty: none */
 	int32_t protocol;      /* enum upstream_protocol */
 	/* the version of the PROXY header that connections begin with; 0: none */
 	int32_t proxy_protocol;

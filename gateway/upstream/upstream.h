@@ -25,6 +25,7 @@
 #include "upstream/conf.h"
 
 struct balance_chooser;
+struct discovered;
 struct endpoint;
 struct link;
 struct tls_client;
@@ -173,6 +174,8 @@ void upstream_call_fini(struct upstream_call *c);
 struct upstream_plugins {
 	/* chooses among its servers; lives as long as the upstream; NULL: an algorithm does */
 	const struct balance_chooser *chooser;
+	/* finds its servers; lives as long as the upstream; NULL: they are those of the file */
+	struct discovered *discovered;
 };
 
 /* Begin to use an upstream on this worker. tls: of conf->tls, for all workers, and NULL unless

@@ -123,6 +123,17 @@ typedef struct kit_candidate {
  * generation is another one when addresses or weights differ from those of the last call. */
 int kit_choose(sluice_instance *inst, sluice_exchange *x, const kit_candidate *v, size_t n);
 
+/* ---- finding servers ----------------------------------------------------------------------- */
+
+/* A configuration comes into force in which the instance finds the servers of that upstream: calls
+ * its discover, unless it does so already. What discover returned, or 0. */
+int kit_discover(sluice_instance *inst, const char *upstream);
+/* The servers that the plugin set, in the order of their addresses: "10.0.0.1:80 10.0.0.2:80*3".
+ * NULL: it has set none yet. Lives until the next call. */
+const char *kit_servers(const char *upstream);
+/* No configuration in force has such an upstream any more. */
+void kit_forget_upstream(const char *upstream);
+
 /* ---- HTTP fetches -------------------------------------------------------------------------- */
 
 /* Set the answer of a URL. A URL without an answer is unreachable. url: as the plugin gives

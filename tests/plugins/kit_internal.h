@@ -41,8 +41,9 @@ const struct fields *kit_fields(sluice_exchange *x, sluice_side side);
 /* An empty response in the place of the one that is there. */
 struct response_head *kit_new_response(sluice_exchange *x, int status);
 
-/* kit_choose.c, kit_fetch.c, kit_store.c */
+/* kit_choose.c, kit_discovery.c, kit_fetch.c, kit_store.c */
 void kit_choose_reset(void);
+void kit_discovery_reset(void);
 void kit_fetch_reset(void);
 void kit_store_reset(void);
 const sluice_store *kit_store_find(sluice_str name);

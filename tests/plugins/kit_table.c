@@ -51,8 +51,11 @@ static void log_keep(sluice_instance *inst, sluice_exchange *x, int level, const
 
 const char *kit_log(void)
 {
+	static char told[sizeof(log_text)];
+	memcpy(told, log_text, log_len + 1);
 	log_len = 0;
-	return log_text;
+	log_text[0] = 0;
+	return told;
 }
 
 /* ---- rules --------------------------------------------------------------------------------- */

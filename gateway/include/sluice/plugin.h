@@ -151,6 +151,17 @@ typedef struct sluice_plugin {
 	 * changes.
 	 */
 	int (*on_choose)(sluice_exchange *x, const void *conf, const sluice_choice *c);
+
+	/*
+	 * Main thread, after start(), for each upstream whose option `discovery` names the
+	 * instance: begin to find its servers, and tell them by sluice_servers_set(), here or at
+	 * any time later. Called before the configuration is in force, and again after a reload for
+	 * upstreams that it adds; also for a name that it was called for before, if that
+	 * configuration was refused. Requests come only when it has returned, so servers that it
+	 * sets are there from the first request on. upstream: the name; lives as long as the call.
+	 * Negative: as from start().
+	 */
+	int (*discover)(sluice_instance *inst, void *conf, sluice_str upstream);
 } sluice_plugin;
 
 /* ---- services: the host's table ------------------------------------------------------------ */
@@ -270,6 +281,9 @@ typedef struct sluice_host {
 	bool (*object_append)(sluice_object_writer *, sluice_str bytes);
 	bool (*object_commit)(sluice_object_writer *, uint64_t now_ns);
 	void (*object_abort)(sluice_object_writer *);
+	/* entry_size: sizeof(sluice_server_entry) of the module */
+	int (*servers_set)(sluice_instance *, sluice_str upstream, const sluice_server_entry *,
+		size_t n, size_t entry_size);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source
@@ -455,6 +469,18 @@ static inline int sluice_main_fetch(sluice_instance *inst, const sluice_fetch_re
 	sluice_main_fetch_fn fn)
 {
 	return sluice_host_table->main_fetch(inst, r, fn);
+}
+/* Main thread, from discover() on: these n servers are those of the upstream, in the place of all
+ * that it had. At most 10000, each once; all is copied. Servers that stay keep their connections
+ * and their health; those that go finish the requests that they have. 0 servers: requests get 503
+ * `no-server`. The set stays over reloads, until the instance sets another one. Returns 0, or -1
+ * with a line in the log when nothing was changed: the upstream's `discovery` does not name the
+ * instance (any more), an entry cannot be a server or is there twice, or there are too many. */
+static inline int sluice_servers_set(sluice_instance *inst, sluice_str upstream,
+	const sluice_server_entry *servers, size_t n)
+{
+	return sluice_host_table->servers_set(inst, upstream, servers, n,
+		sizeof(sluice_server_entry));
 }
 /* Main thread: hand an immutable value to all workers. The one it replaces is freed when no hook
  * can still see it. Wakes every exchange parked by sluice_await_publish(). Legal in check() too

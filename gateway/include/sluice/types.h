@@ -487,6 +487,12 @@ static inline bool sluice_may_choose(const sluice_choice *c, uint32_t i)
 	return may;
 }
 
+/* A server that a plugin found, for sluice_servers_set(). */
+typedef struct sluice_server_entry {
+	sluice_str address; /* host:port, ip:port, [ipv6]:port or unix:/path; 1 to 300 bytes */
+	uint32_t weight;    /* 1 to 100; 0 is 1 */
+} sluice_server_entry;
+
 /* ---- metrics ------------------------------------------------------------------------------- */
 
 typedef struct sluice_metric sluice_metric; /* a metric of one instance */
