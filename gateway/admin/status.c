@@ -6,6 +6,7 @@
 
 #include "admin/servers.h"
 #include "store/cache.h"
+#include "upstream/discovered.h"
 
 static const char *const phases[] = { "starting", "serving", "draining" };
 static const char *const states[SERVER_STATES] = { "up", "down", "trial" };
@@ -146,6 +147,19 @@ static void status_server(struct json_out *o, const struct server_sum *s)
 	json_close(o, '}');
 }
 
+/* The plugin that finds the servers, and when it last did. */
+static void status_discovery(struct json_out *o, const struct snapshot_upstream *u)
+{
+	const struct discovered *d = u->discovered;
+	json_key(o, STR("discovery"));
+	json_open(o, '{');
+	put_str(o, "plugin", u->discovery->name);
+	put_uint(o, "servers", d->set ? d->set->n : 0);
+	if (d->set_ms)
+		put_uint(o, "set_at_ms", d->set_ms);
+	json_close(o, '}');
+}
+
 /* The upstreams of the configuration in force, in the order of the file. Servers that only older
  * configurations use are left out: they end with the last request that uses them. */
 static void status_upstreams(struct json_out *o, const struct snapshot *s,
@@ -160,6 +174,8 @@ static void status_upstreams(struct json_out *o, const struct snapshot *s,
 		const struct server_sum *at = servers_of(all, total, name, &count);
 		json_open(o, '{');
 		put_str(o, "name", name);
+		if (s->upstreams[i].discovered)
+			status_discovery(o, &s->upstreams[i]);
 		json_key(o, STR("servers"));
 		json_open(o, '[');
 		for (size_t j = 0; j < count; j++)

@@ -12,6 +12,8 @@
 #include "app/watch.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "policy/discovery.h"
+#include "policy/running.h"
 #include "policy/sink.h"
 
 #define PREPARE_NS (5 * NS_PER_S)
@@ -194,6 +196,40 @@ static bool prepare_sinks(const struct snapshot *s, struct diag *d)
 	return true;
 }
 
+/* ---- servers that plugins find ------------------------------------------------------------- */
+
+static void prepare_abandon(const struct snapshot *s)
+{
+	for (size_t i = 0; i < s->n_upstreams; i++) {
+		if (s->upstreams[i].discovered)
+			discovered_abandon(s->upstreams[i].discovered);
+	}
+}
+
+static bool prepare_discovery(const struct snapshot *s, struct diag *d)
+{
+	for (size_t i = 0; i < s->n_upstreams; i++) {
+		const struct snapshot_upstream *u = &s->upstreams[i];
+		if (!u->discovery || discovery_begin(u->discovery, u->discovered))
+			continue;
+		prepare_say_failed(s, d, u->discovery);
+		return false;
+	}
+	return true;
+}
+
+/* It will be in force: the servers that were found meanwhile are. */
+static void prepare_settle(const struct process *p, const struct snapshot *s)
+{
+	discovered_settle_begin();
+	for (size_t i = 0; i < s->n_upstreams; i++) {
+		const struct snapshot_upstream *u = &s->upstreams[i];
+		if (u->discovery)
+			discovered_settle(u->discovered, u->discovery->name, p->worker_list,
+				p->n_workers);
+	}
+}
+
 bool prepare_snapshot(struct process *p, struct snapshot *s, struct diag *d)
 {
 	for (size_t i = 0; i < s->n_instances; i++) {
@@ -202,5 +238,10 @@ bool prepare_snapshot(struct process *p, struct snapshot *s, struct diag *d)
 		prepare_say_failed(s, d, s->instances[i]);
 		return false;
 	}
-	return prepare_sinks(s, d) && prepare_on_workers(p, s, d);
+	bool ok = prepare_sinks(s, d) && prepare_discovery(s, d) && prepare_on_workers(p, s, d);
+	if (ok)
+		prepare_settle(p, s);
+	else
+		prepare_abandon(s);
+	return ok;
 }

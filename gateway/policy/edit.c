@@ -3,6 +3,7 @@
 
 #include "http/uri.h"
 #include "policy/blame.h"
+#include "policy/running.h"
 #include "policy/stage.h"
 
 struct run_name {
@@ -176,6 +177,11 @@ void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice
 	sluice_str value)
 {
 	enum token t = token_find(name.data, name.len);
+	if (x->frame->call == RUNNING_CHOOSE) {
+		blame_caller(BLAME_CHANGE, "field %.*s is left alone: on_choose changes no field",
+			STR_ARG(name));
+		return;
+	}
 	if (op == SLUICE_FIELD_ADD && side == SLUICE_RESPONSE && edit_stands_once(t))
 		op = SLUICE_FIELD_SET;
 	const char *why = edit_judge(side, op, t, name, value);

@@ -8,7 +8,7 @@
 /* Only hooks are counted: neither clean-ups nor providers of facts. */
 static bool frame_is_hook(const struct frame *f)
 {
-	return f->call <= RUN_COMPLETE;
+	return f->call <= RUN_COMPLETE || f->call == RUNNING_CHOOSE;
 }
 
 /* ---- for the timeline of the exchange ------------------------------------------------------ */

@@ -16,6 +16,7 @@
 #include <sluice/plugin.h>
 
 struct chain_item;
+struct instance_worker;
 struct stage;
 
 enum run_phase {

@@ -7,6 +7,7 @@
 #include "policy/attr.h"
 #include "policy/background.h"
 #include "policy/blame.h"
+#include "policy/discovery.h"
 #include "policy/edit.h"
 #include "policy/expr.h"
 #include "policy/guard.h"
@@ -421,4 +422,5 @@ const sluice_host host_table = {
 	.log_line = host_log_line,
 	.log_dropped = host_log_dropped,
 	.log_published = host_log_published,
+	.servers_set = host_servers_set,
 };

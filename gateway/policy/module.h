@@ -45,6 +45,19 @@ static inline sluice_hook module_on_attempt(const sluice_plugin *p)
 		? p->on_attempt
 		: NULL;
 }
+/* The same for on_choose. */
+static inline int (*module_on_choose(const sluice_plugin *p))(sluice_exchange *, const void *,
+	const sluice_choice *)
+{
+	return p->size >= offsetof(sluice_plugin, on_choose) + sizeof(p->on_choose) ? p->on_choose
+										    : NULL;
+}
+/* The same for discover. */
+static inline int (*module_discover(const sluice_plugin *p))(sluice_instance *, void *, sluice_str)
+{
+	return p->size >= offsetof(sluice_plugin, discover) + sizeof(p->discover) ? p->discover
+										  : NULL;
+}
 /* What became of the file since the module was loaded: NULL when nothing did, else a few words such
  * as "was replaced". The code that runs is the old one for the life of the process. */
 const char *module_changed(const struct module_dirs *dirs, const struct module *m);

@@ -32,6 +32,8 @@ const char *running_call_name(uintptr_t word)
 		[RUNNING_DISCONNECT] = "on_disconnect",
 		[RUNNING_CONN_CLEANUP] = "a clean-up of a connection",
 		[RUNNING_RECORDS] = "on_records",
+		[RUNNING_CHOOSE] = "on_choose",
+		[RUNNING_DISCOVER] = "discover",
 	};
 	unsigned call = word & (RUNNING_ALIGN - 1);
 	return call < RUNNING_CALLS && names[call] ? names[call] : "a call";

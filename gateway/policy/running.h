@@ -27,6 +27,8 @@ enum running_call {
 	RUNNING_DISCONNECT,
 	RUNNING_CONN_CLEANUP,
 	RUNNING_RECORDS,
+	RUNNING_CHOOSE,
+	RUNNING_DISCOVER,
 	RUNNING_CALLS,
 };
 enum { RUNNING_ALIGN = 32 }; /* of instances */
@@ -41,7 +43,7 @@ static inline uintptr_t running_word(const struct worker *w)
 static inline bool running_is_of_exchange(uintptr_t word)
 {
 	unsigned call = word & (RUNNING_ALIGN - 1);
-	return (call && call <= RUNNING_CLEANUP) || call == RUNNING_FACT;
+	return (call && call <= RUNNING_CLEANUP) || call == RUNNING_FACT || call == RUNNING_CHOOSE;
 }
 /* Whether it is one for a connection, which worker.running_for then is. */
 static inline bool running_is_of_conn(uintptr_t word)

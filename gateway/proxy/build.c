@@ -10,6 +10,7 @@
 #include "store/store.h"
 #include "tls/client.h"
 #include "tls/server.h"
+#include "upstream/discovered.h"
 
 enum { WORKERS_MAX = 256 };
 
@@ -128,6 +129,7 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 		env->policy->names = &b.names;
 		build_plugins(&b);
 		build_listener_plugins(&b);
+		build_upstream_plugins(&b);
 		build_check_route_names(&b);
 		build_routes(&b);
 		build_stories(&b);
@@ -154,8 +156,10 @@ void snapshot_free(struct snapshot *s)
 		instance_unref(s->instances[i]);
 	for (size_t i = 0; i < s->n_stores; i++)
 		store_free(&s->stores[i]);
-	for (size_t i = 0; i < s->n_upstreams; i++)
+	for (size_t i = 0; i < s->n_upstreams; i++) {
 		tls_client_free(&s->upstreams[i].client);
+		discovered_unref(&s->upstreams[i].discovered);
+	}
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		tls_server_free(&s->listeners[i].tls);
 		cidr_set_unref(&s->listeners[i].balancers);

@@ -67,6 +67,8 @@ void build_access(struct build *b, const struct listener_conf *c, struct snapsho
 /* build_plugins.c */
 void build_plugins(struct build *b);
 void build_listener_plugins(struct build *b);
+/* The instances that choose among the servers of upstreams, and that find them. */
+void build_upstream_plugins(struct build *b);
 /* The chain that the list n of owner makes, and in *links where its plugins are written. n: NULL
  * or null for no list. False when a mistake was reported. */
 bool build_chain(struct build *b, sluice_str owner, const struct node *n, struct chain *out,
@@ -91,6 +93,8 @@ void build_check_facts(struct build *b, const struct route *r, const struct buil
 /* The same for the plugins of a listener, which run before there is a route. */
 void build_check_listener_facts(struct build *b, const struct snapshot_listener *l,
 	const struct build_links *links);
+/* The same for the plugin that chooses among the servers of the route's upstream. */
+void build_check_balancer_facts(struct build *b, const struct route *r);
 /* The same for a fact of the route's own answer, which is made behind all of the chain. */
 void build_check_answer_fact(struct build *b, const struct route *r, const struct node *at,
 	const sluice_expr *e);

@@ -238,6 +238,20 @@ void build_check_listener_facts(struct build *b, const struct snapshot_listener 
 	}
 }
 
+void build_check_balancer_facts(struct build *b, const struct route *r)
+{
+	const struct snapshot_upstream *u = r->upstream < 0 ? NULL
+							    : &b->snap->upstreams[r->upstream];
+	if (!u || !u->balancer)
+		return;
+	const sluice_instance *inst = u->balancer->inst;
+	struct mark at = node_mark(bind_option(&b->bind, &u->conf->balance, "plugin"));
+	for (const struct instance_fact *f = inst->facts; f; f = f->next) {
+		struct reader it = reader_of(b, &at, inst, f);
+		check_fact(&it, r, r->chain.n);
+	}
+}
+
 void build_check_answer_fact(struct build *b, const struct route *r, const struct node *node,
 	const sluice_expr *e)
 {

@@ -3,10 +3,12 @@
  * listeners and routes, in which the name of a chain stands for the plugins that it lists. Main
  * thread.
  */
-#include "policy/conn.h"
-#include "proxy/build.h"
 
+#include "policy/choose.h"
+#include "policy/conn.h"
+#include "policy/discovery.h"
 #include "policy/sink.h"
+#include "proxy/build.h"
 
 /* ---- instances ----------------------------------------------------------------------------- */
 
@@ -283,6 +285,81 @@ void build_plugins(struct build *b)
 			build_expand(b, &b->named[i], NULL);
 	}
 	b->n_shared = b->snap->n_instances;
+}
+
+/* ---- of upstreams -------------------------------------------------------------------------- */
+
+/* The instance of that name, whose mistakes are reported at the option. NULL: there is none. */
+static const struct named_plugin *build_named_instance(struct build *b, const void *dst,
+	const char *option, sluice_str name)
+{
+	size_t i = 0;
+	while (i < b->n_named && !str_eq(b->named[i].name, name))
+		i++;
+	if (i == b->n_named) {
+		(void)bind_error(&b->bind, dst, option, "there is no plugin instance \"%.*s\"",
+			STR_ARG(name));
+		build_hint_names(b, name, b->n_named, build_named, "instance");
+		return NULL;
+	}
+	struct named_plugin *p = &b->named[i];
+	p->is_used = true;
+	if (p->state == NAMED_INSTANCE)
+		return p->inst ? p : NULL; /* else its mistake is reported */
+	(void)bind_error(&b->bind, dst, option, "\"%.*s\" is a chain, and this takes one instance",
+		STR_ARG(name));
+	return NULL;
+}
+
+static void build_balancer(struct build *b, struct snapshot_upstream *u)
+{
+	const struct upstream_balance_conf *c = &u->conf->balance;
+	const struct named_plugin *p = build_named_instance(b, c, "plugin", c->plugin);
+	if (!p)
+		return;
+	if (!module_on_choose(p->inst->plugin)) {
+		(void)bind_error(&b->bind, c, "plugin", "plugin %s of \"%.*s\" chooses no servers",
+			p->inst->plugin->name, STR_ARG(c->plugin));
+		diag_hint(b->diag,
+			"name an instance of a plugin that has on_choose; a plugin that "
+			"works on requests belongs into `plugins` of a route");
+		return;
+	}
+	struct chain_item *item = arena_new(&b->snap->arena, struct chain_item);
+	*item = (struct chain_item){ .plugin = p->inst->plugin,
+		.conf = p->inst->conf,
+		.inst = p->inst,
+		.slot = p->slot,
+		.place = CHOOSE_PLACE,
+		.upstreams = build_item_upstreams(b, p->inst) };
+	u->balancer = item;
+}
+
+static void build_discovery(struct build *b, struct snapshot_upstream *u)
+{
+	const struct upstream_conf *c = u->conf;
+	const struct named_plugin *p = build_named_instance(b, c, "discovery", c->discovery);
+	if (!p)
+		return;
+	if (!module_discover(p->inst->plugin)) {
+		(void)bind_error(&b->bind, c, "discovery", "plugin %s of \"%.*s\" finds no servers",
+			p->inst->plugin->name, STR_ARG(c->discovery));
+		diag_hint(b->diag, "name an instance of a plugin that has discover");
+		return;
+	}
+	u->discovery = p->inst;
+	u->discovered = discovered_get(c->name);
+}
+
+void build_upstream_plugins(struct build *b)
+{
+	for (size_t i = 0; i < b->snap->n_upstreams; i++) {
+		struct snapshot_upstream *u = &b->snap->upstreams[i];
+		if (u->conf->balance.plugin.len)
+			build_balancer(b, u);
+		if (u->conf->discovery.len)
+			build_discovery(b, u);
+	}
 }
 
 /* A name that no route's instance is likely to have. */

@@ -69,6 +69,11 @@ static bool instance_is_used(const struct snapshot *s, const sluice_instance *in
 		if (chain_has(&s->routes[i].chain, inst))
 			return true;
 	}
+	for (size_t i = 0; i < s->n_upstreams; i++) {
+		const struct snapshot_upstream *u = &s->upstreams[i];
+		if (u->discovery == inst || (u->balancer && u->balancer->inst == inst))
+			return true;
+	}
 	return false;
 }
 
@@ -79,7 +84,8 @@ static void warn_unused_plugins(struct build *b)
 		bool is_chain = p->state != NAMED_INSTANCE;
 		if (is_chain ? p->is_used : !p->inst || instance_is_used(b->snap, p->inst))
 			continue;
-		diag_warn_node(b->diag, p->node, "no route and no listener uses the %s \"%.*s\"",
+		diag_warn_node(b->diag, p->node,
+			"no route, listener or upstream uses the %s \"%.*s\"",
 			is_chain ? "chain" : "plugin instance", STR_ARG(p->name));
 	}
 }

@@ -234,6 +234,7 @@ int forward_start(struct exchange *x)
 	if (version)
 		x->call.proxy_header = forwarded_proxy_header(x, version);
 	x->call.request = x->px.request;
+	x->call.exchange = &x->px;
 	if (fields_for_upstream(x) < 0 || x->px.arena->failed)
 		return ERR_NO_MEMORY;
 	if (x->px.request->upgrade && !handshake_is_well_asked(x))

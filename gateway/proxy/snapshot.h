@@ -18,6 +18,8 @@
 #include "route/router.h"
 #include "upstream/upstream.h"
 
+struct choose;
+struct discovered;
 struct tls_client;
 struct tls_server;
 struct tls_tickets;
@@ -52,8 +54,11 @@ struct snapshot_stories {
 
 struct snapshot_upstream {
 	const struct upstream_conf *conf;
-	struct tls_client *client; /* owned; NULL: plain */
-	series_id requests, time;  /* its metrics */
+	const struct chain_item *balancer; /* in the arena; NULL: no plugin chooses a server */
+	sluice_instance *discovery;    /* borrowed: of the snapshot; NULL: no plugin finds them */
+	struct discovered *discovered; /* shared: ref; with discovery */
+	struct tls_client *client;     /* owned; NULL: plain */
+	series_id requests, time;      /* its metrics */
 };
 
 struct snapshot_listener {
@@ -130,6 +135,7 @@ struct view {
 	unsigned refs; /* exchanges, plugins' work in the background, `current` of the proxy */
 	struct instance_keeper keeper;
 	struct upstream **upstreams;         /* owned */
+	struct choose *choosers;             /* owned: by the same indices */
 	struct instance_worker **slots;      /* shared: ref each */
 	void (*on_free)(struct snapshot *s); /* any thread: the last view let go of s */
 };

@@ -96,6 +96,13 @@ void balance_remove(struct candidate *c)
 	free(c);
 }
 
+void balance_set_weight(struct candidate *c, unsigned weight)
+{
+	check(weight > 0, "a server of weight %u", weight);
+	c->weight = weight;
+	c->balance->ops->update(c->balance, c, c->ready);
+}
+
 /* ---- choosing ------------------------------------------------------------------------------ */
 
 /* Choose the server that is to be probed. */
@@ -151,8 +158,8 @@ enum balance_result balance_choose(struct balance *b, const struct balance_ask *
 {
 	if (unlikely(ask->only))
 		return choose_only(b, ask, out);
-	*out = b->ops->choose(b, ask);
-	return likely(*out) ? BALANCE_CHOSEN : choose_resting(b, ask, out);
+	enum balance_result r = b->ops->choose(b, ask, out);
+	return likely(r != BALANCE_NONE) ? r : choose_resting(b, ask, out);
 }
 
 bool balance_has_untried(const struct balance *b, const uint64_t *tried, unsigned n_tried)

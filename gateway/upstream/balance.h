@@ -14,6 +14,22 @@ struct balance;
 struct balance_ask;
 struct request_head;
 
+/* Chooses in the place of an algorithm: a plugin. */
+struct balance_chooser {
+	/* The index of a server that may be chosen (sluice_may_choose()), BALANCE_NO_CHOICE or
+	 * BALANCE_NO_CHOOSER. The caller has filled choice but for what is the plugin's own. x:
+	 * borrowed; NULL: no exchange. */
+	int (*choose)(const struct balance_chooser *c, sluice_exchange *x, sluice_choice *choice);
+	/* NULL: what choose() returns is done. Else the algorithm chooses all the same, and this is
+	 * told where it has chosen another server. */
+	void (*on_other)(const struct balance_chooser *c, sluice_exchange *x,
+		const sluice_server *wanted);
+};
+enum {
+	BALANCE_NO_CHOICE = -1,  /* the algorithm chooses */
+	BALANCE_NO_CHOOSER = -2, /* it failed, and so does the request */
+};
+
 /* One server address in one balance. */
 struct candidate {
 	struct balance *balance;     /* borrowed */
@@ -38,6 +54,13 @@ struct balance {
 	void (*on_room)(struct balance *b); /* a candidate became ready */
 };
 
+enum balance_result {
+	BALANCE_CHOSEN,
+	BALANCE_BUSY,   /* the servers that are up are full: wait */
+	BALANCE_NONE,   /* every server was tried */
+	BALANCE_FAILED, /* the plugin that chooses could not do its work */
+};
+
 /* What an algorithm does. */
 struct balance_ops {
 	void (*init)(struct balance *b);
@@ -48,19 +71,29 @@ struct balance_ops {
 	void (*add)(struct balance *b, struct candidate *c);
 	void (*remove)(struct balance *b, struct candidate *c); /* c is not ready any more */
 	bool by_load; /* update() is called for changes of load too */
-	/* c->ready or the load of its endpoint changed. was_ready: c->ready before that. */
+	/* c->ready, its weight or the load of its endpoint changed. was_ready: c->ready before. */
 	void (*update)(struct balance *b, struct candidate *c, bool was_ready);
-	/* A candidate that is ready and not among the tried, marked by candidate_take_turn(); or
-	 * NULL. */
-	struct candidate *(*choose)(struct balance *b, const struct balance_ask *ask);
+	/* BALANCE_CHOSEN: *out is ready and not among the tried. BALANCE_NONE: there is none such.
+	 * BALANCE_FAILED. */
+	enum balance_result (
+		*choose)(struct balance *b, const struct balance_ask *ask, struct candidate **out);
 };
 
 void balance_init(struct balance *b, enum upstream_balance kind,
 	void (*on_room)(struct balance *b));
+/* Before the first candidate: have a plugin choose, and the algorithm where that chooses none.
+ * chooser lives as long as the balance; so does upstream, its name. */
+void balance_ask_plugin(struct balance *b, sluice_str upstream,
+	const struct balance_chooser *chooser);
 void balance_fini(struct balance *b); /* removes all candidates */
 /* Takes a reference to the endpoint. */
 struct candidate *balance_add(struct balance *b, struct endpoint *e, unsigned weight);
 void balance_remove(struct candidate *c);
+void balance_set_weight(struct candidate *c, unsigned weight);
+
+/* What names a server to plugins: sluice_server.key. host: for TLS, else empty. It must not change
+ * with the version of the gateway: choices that stick to a server would be lost. Any thread. */
+uint64_t balance_server_key(sluice_str address, sluice_str host);
 
 /* What a choice depends on. */
 struct balance_ask {
@@ -70,7 +103,8 @@ struct balance_ask {
 	uint64_t only;
 	/* borrowed for the call; NULL: there is no request */
 	const struct request_head *request;
-	uint64_t key; /* balance_key() of the request */
+	uint64_t key;              /* balance_key() of the request */
+	sluice_exchange *exchange; /* for a plugin; borrowed likewise; NULL: there is none */
 };
 
 /* What the algorithm keeps of a request for its retries: with it a consistent hash takes the next
@@ -80,11 +114,6 @@ static inline uint64_t balance_key(const struct balance *b, const struct request
 	return b->by_request && request ? b->ops->key(b, request) : 0;
 }
 
-enum balance_result {
-	BALANCE_CHOSEN,
-	BALANCE_BUSY, /* the servers that are up are full: wait */
-	BALANCE_NONE, /* every server was tried */
-};
 /*
  * Choose a server that is not among the tried. When all are down, one of them is chosen all the
  * same, each in turn, because the request may then still succeed.

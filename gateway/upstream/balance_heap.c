@@ -18,12 +18,6 @@
 enum { LOAD_SHIFT = 20, CAP_MIN = 8 };
 #define HEAP_OUT UINT32_MAX
 
-struct heap {
-	struct candidate **v; /* owned, of size cap */
-	uint32_t n, cap;
-	uint64_t now; /* round robin: the rank of the last choice */
-};
-
 /* Ranks are compared by their distance, so that they may wrap round. */
 static bool candidate_is_before(const struct candidate *a, const struct candidate *b)
 {
@@ -174,18 +168,20 @@ static void round_robin_update(struct balance *b, struct candidate *c, bool was_
 	heap_update(h, c, rank);
 }
 
-static struct candidate *round_robin_choose(struct balance *b, const struct balance_ask *ask)
+static enum balance_result round_robin_choose(struct balance *b, const struct balance_ask *ask,
+	struct candidate **out)
 {
 	struct heap *h = b->own;
 	struct candidate *c = heap_first(h, ask);
 	if (!c)
-		return NULL;
+		return BALANCE_NONE;
 	h->now = c->rank;
 	c->rank += INTERVAL / c->weight;
 	candidate_take_turn(c);
 	if (h->n > 1)
 		heap_down(h, c);
-	return c;
+	*out = c;
+	return BALANCE_CHOSEN;
 }
 
 const struct balance_ops balance_round_robin = {
@@ -206,14 +202,16 @@ static void least_requests_update(struct balance *b, struct candidate *c, bool w
 		(((uint64_t)endpoint_load(c->endpoint) + 1) << LOAD_SHIFT) / c->weight);
 }
 
-static struct candidate *least_requests_choose(struct balance *b, const struct balance_ask *ask)
+static enum balance_result least_requests_choose(struct balance *b, const struct balance_ask *ask,
+	struct candidate **out)
 {
 	struct candidate *c = heap_first(b->own, ask);
 	if (!c)
-		return NULL;
+		return BALANCE_NONE;
 	candidate_take_turn(c);
 	heap_down(b->own, c);
-	return c;
+	*out = c;
+	return BALANCE_CHOSEN;
 }
 
 const struct balance_ops balance_least_requests = {

@@ -16,6 +16,16 @@ static const char *const protocol_choices[] = { "http/1.1", "h2", "h2c", "auto",
 static const char *const parsing_choices[] = { "strict", "lenient", NULL };
 static const char *const balance_choices[] = { "round-robin", "least-requests", NULL };
 
+static const sluice_option balance_options[] = {
+	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_balance_conf, algorithm, .def = "round-robin",
+		.choices = balance_choices, .flags = SLUICE_F_SCALAR,
+		.doc = "each server in turn, or the one with the fewest requests in progress; with "
+		       "`plugin`: where that chooses none"),
+	SLUICE_OPTION(SLUICE_T_STR, struct upstream_balance_conf, plugin,
+		.doc = "name of an instance in `plugins` whose plugin chooses among servers"),
+	SLUICE_OPTIONS_END,
+};
+
 static const sluice_option timeout_options[] = {
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, connect, .def = "1s",
 		.min = "1ms", .max = "5m",
@@ -58,10 +68,12 @@ static const sluice_option health_options[] = {
 const sluice_option upstream_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct upstream_conf, name, .flags = SLUICE_F_KEY, .min = "1",
 		.max = "64", .doc = "name of the upstream in routes, logs and metrics"),
-	SLUICE_OPTION(SLUICE_T_LIST, struct upstream_conf, servers, .flags = SLUICE_F_REQUIRED,
-		.min = "1", .max = "1000", .sub = server_options,
-		.sub_size = sizeof(struct upstream_server),
-		.doc = "the servers; a name with several addresses counts as that many servers"),
+	SLUICE_OPTION(SLUICE_T_LIST, struct upstream_conf, servers, .min = "1", .max = "1000",
+		.sub = server_options, .sub_size = sizeof(struct upstream_server),
+		.doc = "the servers; a name with several addresses counts as that many servers; "
+		       "with `discovery`: those until others are found"),
+	SLUICE_OPTION(SLUICE_T_STR, struct upstream_conf, discovery,
+		.doc = "name of an instance in `plugins` whose plugin finds the servers"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, protocol, .def = "http/1.1",
 		.choices = protocol_choices, .flags = SLUICE_F_NEW,
 		.doc = "protocol of the servers; h2: HTTP/2 over TLS, h2c: HTTP/2 without TLS, "
@@ -70,10 +82,9 @@ const sluice_option upstream_options[] = {
 		.choices = proxy_protocol_choices, .flags = SLUICE_F_NEW,
 		.doc = "version of the PROXY header with which connections begin, to name the "
 		       "client; a connection is then kept for that client alone"),
-	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, balance, .def = "round-robin",
-		.choices = balance_choices,
-		.doc = "how a server is chosen: each in turn, or the one with the fewest requests "
-		       "in progress"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, balance, .flags = SLUICE_F_SUBOBJECT,
+		.sub = balance_options, .sub_size = sizeof(struct upstream_balance_conf),
+		.doc = "how a server is chosen: round-robin, least-requests, or by a plugin"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, parsing, .def = "strict",
 		.choices = parsing_choices, .flags = SLUICE_F_NEW,
 		.doc = "lenient: accept responses that have lines ending with LF alone, empty "
@@ -231,6 +242,11 @@ int upstream_conf_check(struct bind *b, struct upstream_conf *conf)
 	for (size_t i = 0; i < conf->servers.n; i++) {
 		if (check_server(b, conf, i) < 0)
 			result = -1;
+	}
+	if (!bind_given(b, conf, "servers") && !conf->discovery.len) {
+		result = bind_error(b, conf, NULL, "the upstream has no servers");
+		diag_hint(b->diag,
+			"list them in `servers`, or name a plugin that finds them in `discovery`");
 	}
 	conf->use_tls = bind_given(b, conf, "tls");
 	return check_protocol(b, conf) < 0 ? -1 : result;

@@ -42,13 +42,20 @@ struct upstream_health {
 	uint64_t retry_after_max; /* ms; the time doubles up to this */
 };
 
+/* how a server is chosen */
+struct upstream_balance_conf {
+	int32_t algorithm; /* enum upstream_balance */
+	sluice_str plugin; /* name of an instance that chooses first; empty: none */
+};
+
 struct upstream_conf {
 	sluice_str name;
 	sluice_blocks servers; /* struct upstream_server */
+	sluice_str discovery;  /* name of an instance that finds the servers; empty: none */
 	int32_t protocol;      /* enum upstream_protocol */
 	/* the version of the PROXY header that connections begin with; 0: none */
 	int32_t proxy_protocol;
-	int32_t balance; /* enum upstream_balance */
+	struct upstream_balance_conf balance;
 	int32_t parsing; /* enum upstream_parsing */
 	struct upstream_timeouts timeouts;
 	struct upstream_health health;

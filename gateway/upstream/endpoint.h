@@ -32,7 +32,7 @@ struct upstream_part {
 	struct list upstreams; /* youngest first */
 	uint32_t n_idle;       /* connections of all endpoints */
 	uint32_t evict_at;     /* bucket of the connection that was closed last to make room */
-	uint64_t last_id, last_serial;
+	uint64_t last_id, last_serial, last_generation;
 	/* owned: idle connections of fetches; NULL: none. upstream/fetch_link sets both */
 	struct fetch_part *fetches;
 	void (*end_fetches)(struct fetch_part *p);

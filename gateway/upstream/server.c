@@ -104,12 +104,18 @@ static void server_on_due(struct timer *t)
 	resolve_start(s->setup->worker, &s->call, s->address.host, s->address.port);
 }
 
+static void server_parse(struct server *s, const struct upstream_server *conf)
+{
+	s->conf = conf;
+	bool known = upstream_address_parse(conf->address, &s->address);
+	check(known, "\"%.*s\" was not checked", STR_ARG(conf->address));
+}
+
 void server_start(struct server *s, const struct server_setup *setup,
 	const struct upstream_server *conf, const struct server *earlier)
 {
-	*s = (struct server){ .setup = setup, .conf = conf };
-	bool known = upstream_address_parse(conf->address, &s->address);
-	check(known, "\"%.*s\" was not checked", STR_ARG(conf->address));
+	*s = (struct server){ .setup = setup };
+	server_parse(s, conf);
 	resolve_call_init(&s->call, server_on_answer);
 	timer_init(&s->timer, server_on_due);
 	if (s->address.host.len == 0) {
@@ -129,4 +135,12 @@ void server_stop(struct server *s)
 	timer_drop(&s->timer);
 	while (s->n_candidates)
 		server_remove(s, s->n_candidates - 1);
+}
+
+void server_change(struct server *s, const struct upstream_server *conf)
+{
+	bool is_same = s->conf->weight == conf->weight;
+	server_parse(s, conf);
+	for (unsigned i = 0; i < s->n_candidates && !is_same; i++)
+		balance_set_weight(s->candidates[i], (unsigned)conf->weight);
 }

@@ -39,5 +39,7 @@ struct server {
 void server_start(struct server *s, const struct server_setup *setup,
 	const struct upstream_server *conf, const struct server *earlier);
 void server_stop(struct server *s);
+/* The same address is written in another place, perhaps with another weight. */
+void server_change(struct server *s, const struct upstream_server *conf);
 
 #endif

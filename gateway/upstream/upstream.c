@@ -12,7 +12,7 @@
 #include "base/stat.h"
 #include "net/shortage.h"
 #include "upstream/pool.h"
-#include "upstream/server.h"
+#include "upstream/server_list.h"
 
 struct upstream {
 	struct list at;                   /* in part.upstreams */
@@ -22,8 +22,9 @@ struct upstream {
 	struct link_conf link_conf;
 	struct balance balance;
 	struct server_setup setup;
-	struct server *servers; /* owned: conf->servers.n */
-	struct list waiting;    /* calls: NAMES, QUEUED; the oldest first */
+	struct server_list servers;
+	uint64_t discovered; /* id of what finds its servers; 0: nothing does */
+	struct list waiting; /* calls: NAMES, QUEUED; the oldest first */
 	uint32_t n_waiting;
 	uint32_t n_calls;      /* not IDLE */
 	struct turn_hook hook; /* serves the calls that wait */
@@ -139,13 +140,10 @@ static int call_wait(struct upstream_call *c, enum upstream_call_state state)
 	return 0;
 }
 
-static bool upstream_awaits_names(const struct upstream *u)
+/* No server is there, and none is awaited any longer. */
+static int upstream_lacks_servers(const struct upstream *u)
 {
-	for (size_t i = 0; i < u->conf->servers.n; i++) {
-		if (!u->servers[i].asked)
-			return true;
-	}
-	return false;
+	return server_list_is_empty(&u->servers) ? ERR_NO_SERVER : ERR_NOT_RESOLVED;
 }
 
 /* No server can be chosen: wait, or return why that is no use. */
@@ -154,11 +152,13 @@ static int call_without_server(struct upstream_call *c, enum balance_result r)
 	struct upstream *u = c->upstream;
 	if (r == BALANCE_BUSY)
 		return call_wait(c, UPSTREAM_CALL_QUEUED);
-	if (u->balance.n == 0 && upstream_awaits_names(u))
+	if (r == BALANCE_FAILED)
+		return ERR_PLUGIN_FAILED;
+	if (u->balance.n == 0 && server_list_awaits(&u->servers))
 		return call_wait(c, UPSTREAM_CALL_NAMES);
 	if (c->last_err)
 		return c->last_err;
-	return u->balance.n ? ERR_NO_SERVER : ERR_NOT_RESOLVED;
+	return u->balance.n ? ERR_NO_SERVER : upstream_lacks_servers(u);
 }
 
 /* 1: ready; 0: the call is in a waiting state; negative: an enum err, and the state has not
@@ -175,7 +175,8 @@ static int call_go(struct upstream_call *c)
 		conf = &http1;
 	}
 	while (c->spent <= u->conf->retries) {
-		const struct balance_ask ask = { c->tried, c->spent, c->only, c->request, c->key };
+		const struct balance_ask ask = { c->tried, c->spent, c->only, c->request, c->key,
+			c->exchange };
 		struct candidate *chosen = NULL;
 		struct link *l = NULL;
 		enum balance_result r = balance_choose(&u->balance, &ask, &chosen);
@@ -236,7 +237,7 @@ static void call_on_due(struct timer *t)
 {
 	struct upstream_call *c = container_of(t, struct upstream_call, timer);
 	if (c->state == UPSTREAM_CALL_NAMES) {
-		call_tell(c, ERR_NOT_RESOLVED);
+		call_tell(c, upstream_lacks_servers(c->upstream));
 	} else if (c->state == UPSTREAM_CALL_QUEUED) {
 		stat_inc(STAT_TIMEOUT_QUEUE);
 		call_tell(c, ERR_OVERLOADED);
@@ -409,30 +410,43 @@ static void upstream_on_answer(void *user)
 }
 
 /* The server of the same address in an earlier snapshot, if its name is resolved there. */
-static const struct server *upstream_find_earlier(const struct upstream *u, sluice_str address)
+static const struct server *upstream_find_earlier(void *ctx, sluice_str address)
 {
+	const struct upstream *u = ctx;
 	struct upstream_part *p = upstream_part_of(u->worker);
 	list_each (at, &p->upstreams) {
 		const struct upstream *other = container_of(at, struct upstream, at);
 		if (other == u || !str_eq(other->conf->name, u->conf->name))
 			continue;
-		for (size_t i = 0; i < other->conf->servers.n; i++) {
-			const struct server *s = &other->servers[i];
-			if (s->n_candidates && str_eq(s->conf->address, address))
-				return s;
-		}
+		const struct server *s = server_list_find(&other->servers, address);
+		if (s && s->n_candidates)
+			return s;
 	}
 	return NULL;
 }
 
+void upstream_on_set(struct worker *w, void *arg)
+{
+	struct discovered_mail *m = arg;
+	struct upstream_part *p = w->part[PART_UPSTREAM];
+	if (p) {
+		list_each (at, &p->upstreams) {
+			struct upstream *u = container_of(at, struct upstream, at);
+			if (u->discovered != m->id)
+				continue;
+			server_list_take(&u->servers, &u->setup, server_set_ref(m->set));
+			upstream_wake(u); /* also when there is no server any more */
+		}
+	}
+	server_set_unref(&m->set);
+	free(m);
+}
+
 struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *conf,
-	struct tls_client *tls, unsigned workers)
+	struct tls_client *tls, unsigned workers, const struct upstream_plugins *plugins)
 {
 	struct upstream *u = mem_new(struct upstream);
-	const struct upstream_server *servers = conf->servers.v;
-	size_t n = conf->servers.n;
 
-	u->servers = mem_array(struct server, n);
 	check(conf->use_tls == (tls != NULL), "TLS is %s", tls ? "not wanted" : "wanted");
 	check(conf->retries <= UPSTREAM_RETRIES_MAX, "%llu retries",
 		(unsigned long long)conf->retries);
@@ -465,10 +479,12 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 		tls_client_identity(tls, u->setup.tls_identity);
 	list_init(&u->waiting);
 	turn_hook_init(&u->hook, upstream_serve_waiting);
-	balance_init(&u->balance, (enum upstream_balance)conf->balance, upstream_on_room);
-	for (size_t i = 0; i < n; i++)
-		server_start(&u->servers[i], &u->setup, &servers[i],
-			upstream_find_earlier(u, servers[i].address));
+	balance_init(&u->balance, (enum upstream_balance)conf->balance.algorithm, upstream_on_room);
+	if (plugins && plugins->chooser)
+		balance_ask_plugin(&u->balance, conf->name, plugins->chooser);
+	struct discovered *discovered = plugins ? plugins->discovered : NULL;
+	u->discovered = discovered ? discovered->id : 0;
+	server_list_start(&u->servers, &u->setup, discovered, upstream_find_earlier, u);
 	list_push_front(&upstream_part_of(w)->upstreams, &u->at);
 	return u;
 }
@@ -476,7 +492,6 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 static void upstream_free(struct grave *g)
 {
 	struct upstream *u = container_of(g, struct upstream, grave);
-	free(u->servers);
 	free(u);
 }
 
@@ -490,8 +505,7 @@ void upstream_detach(struct upstream **at)
 		(unsigned)u->n_calls);
 	list_del(&u->at);
 	list_del(&u->hook.link);
-	for (size_t i = 0; i < u->conf->servers.n; i++)
-		server_stop(&u->servers[i]);
+	server_list_stop(&u->servers);
 	balance_fini(&u->balance);
 	worker_bury(u->worker, &u->grave, upstream_free);
 }

@@ -24,6 +24,8 @@
 #include "net/worker.h"
 #include "upstream/conf.h"
 
+struct balance_chooser;
+struct discovered;
 struct endpoint;
 struct link;
 struct tls_client;
@@ -84,6 +86,8 @@ struct upstream_call {
 	/* Likewise: the request that a server is chosen for. Borrowed: lives as long; NULL: none,
 	 * as of a probe. */
 	const struct request_head *request;
+	/* Likewise: the exchange, for a plugin that chooses. NULL: none. */
+	sluice_exchange *exchange;
 	/* Likewise, to probe one server: the endpoint's id. It is asked whatever its health. 0: the
 	 * balance chooses. */
 	uint64_t only;
@@ -166,12 +170,20 @@ void upstream_cancel(struct upstream_call *c);
 /* At the end, in any state but READY: cancels, and gives up the endpoint. */
 void upstream_call_fini(struct upstream_call *c);
 
+/* What plugins do for an upstream. */
+struct upstream_plugins {
+	/* chooses among its servers; lives as long as the upstream; NULL: an algorithm does */
+	const struct balance_chooser *chooser;
+	/* finds its servers; lives as long as the upstream; NULL: they are those of the file */
+	struct discovered *discovered;
+};
+
 /* Begin to use an upstream on this worker. tls: of conf->tls, for all workers, and NULL unless
  * conf->use_tls; conf and tls live as long as the snapshot. workers: how many workers share the
- * servers. Never fails; look-ups of names begin. What earlier snapshots learned of the same
- * upstream is kept. */
+ * servers. plugins: NULL: none. Never fails; look-ups of names begin. What earlier snapshots
+ * learned of the same upstream is kept. */
 struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *conf,
-	struct tls_client *tls, unsigned workers);
+	struct tls_client *tls, unsigned workers, const struct upstream_plugins *plugins);
 /* Stop using the upstream, when its snapshot ends and no call is left. Connections that no other
  * snapshot uses are closed, busy ones when they become free. Clears *u. */
 void upstream_detach(struct upstream **u);

@@ -282,7 +282,7 @@ static void generation_begin(struct input *in)
 		};
 	g->conf = (struct upstream_conf){ .name = STR("u"),
 		.servers = { g->servers, 1 + a % SERVERS },
-		.balance = a & 4 ? BALANCE_LEAST_REQUESTS : BALANCE_ROUND_ROBIN,
+		.balance = { .algorithm = a & 4 ? BALANCE_LEAST_REQUESTS : BALANCE_ROUND_ROBIN },
 		.protocol = a & 8 ? PROTOCOL_H2C : PROTOCOL_HTTP1,
 		.timeouts = { .connect = 500,
 			.response = 1000,
@@ -300,7 +300,7 @@ static void generation_begin(struct input *in)
 		.resolve_interval = 1000 };
 	if (g->conf.protocol == PROTOCOL_HTTP1 && a == 255)
 		g->conf.proxy_protocol = 1;
-	g->u = upstream_attach(&fakewire_worker, &g->conf, NULL, 1);
+	g->u = upstream_attach(&fakewire_worker, &g->conf, NULL, 1, NULL);
 	newest = g;
 	n_generations++;
 	REACH_IF(n_generations > 1, "a reload");

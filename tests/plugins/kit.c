@@ -181,6 +181,8 @@ void kit_begin(const sluice_host **host)
 	kit_worker.now_ns = NS_PER_S;
 	kit_worker.clock_is_fresh = true;
 	wheel_init(&kit_worker.wheel, kit_worker.now_ns);
+	kit_choose_reset();
+	kit_discovery_reset();
 	kit_fetch_reset();
 	kit_table_reset();
 	kit_late(0);

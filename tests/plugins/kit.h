@@ -132,6 +132,30 @@ void kit_come_by(sluice_exchange *x, sluice_conn *c);
 /* Run on_disconnect and the clean-ups, then free. */
 void kit_disconnect(sluice_conn *c);
 
+/* ---- choosing a server --------------------------------------------------------------------- */
+
+typedef struct kit_candidate {
+	const char *address;
+	unsigned weight, in_flight; /* weight 0: 1 */
+	bool down, tried;
+} kit_candidate;
+
+/* The plugin's on_choose among n servers, for x; NULL: for a fetch. What comes of it: the index
+ * that the plugin chose, SLUICE_CHOOSE_NONE, or SLUICE_CHOOSE_FAIL where the request fails. The
+ * generation is another one when addresses or weights differ from those of the last call. */
+int kit_choose(sluice_instance *inst, sluice_exchange *x, const kit_candidate *v, size_t n);
+
+/* ---- finding servers ----------------------------------------------------------------------- */
+
+/* A configuration comes into force in which the instance finds the servers of that upstream: calls
+ * its discover, unless it does so already. What discover returned, or 0. */
+int kit_discover(sluice_instance *inst, const char *upstream);
+/* The servers that the plugin set, in the order of their addresses: "10.0.0.1:80 10.0.0.2:80*3".
+ * NULL: it has set none yet. Lives until the next call. */
+const char *kit_servers(const char *upstream);
+/* No configuration in force has such an upstream any more. */
+void kit_forget_upstream(const char *upstream);
+
 /* ---- HTTP fetches -------------------------------------------------------------------------- */
 
 /* Set the answer of a URL. A URL without an answer is unreachable. url: as the plugin gives

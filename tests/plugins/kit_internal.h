@@ -51,7 +51,9 @@ enum sluice_reading kit_conn_read(const struct conn_info *info, unsigned fact, s
 	sluice_str *out);
 struct conn_info *kit_conn_info(sluice_conn *c);
 
-/* kit_fetch.c, kit_store.c */
+/* kit_choose.c, kit_discovery.c, kit_fetch.c, kit_store.c */
+void kit_choose_reset(void);
+void kit_discovery_reset(void);
 void kit_fetch_reset(void);
 void kit_store_reset(void);
 const sluice_store *kit_store_find(sluice_str name);

@@ -51,8 +51,11 @@ static void log_keep(sluice_instance *inst, sluice_exchange *x, int level, const
 
 const char *kit_log(void)
 {
+	static char told[sizeof(log_text)];
+	memcpy(told, log_text, log_len + 1);
 	log_len = 0;
-	return log_text;
+	log_text[0] = 0;
+	return told;
 }
 
 /* ---- rules --------------------------------------------------------------------------------- */
@@ -62,7 +65,8 @@ static void main_thread_only(const char *service)
 {
 	unsigned call = kit_worker.running & (RUNNING_ALIGN - 1);
 	if (kit_worker.running &&
-		(call <= RUN_COMPLETE || call == RUNNING_FACT || running_is_of_conn(call)))
+		(call <= RUN_COMPLETE || call == RUNNING_FACT || call == RUNNING_CHOOSE ||
+			running_is_of_conn(call)))
 		kit_die("%s from a worker's hook", service);
 }
 

@@ -159,6 +159,37 @@ typedef struct sluice_plugin {
 	/* A thread of the instance's own, which may block: what the access log says of requests
 	 * that ended, when `log.access.sinks` names the instance. See sluice/records.h. */
 	void (*on_records)(sluice_instance *inst, const void *conf, sluice_log_batch *batch);
+
+	/*
+	 * Worker, for the upstreams whose option `balance.plugin` names the instance: each time
+	 * that a server is chosen and there is one that may be. Returns its index among those of c,
+	 * or SLUICE_CHOOSE_NONE or SLUICE_CHOOSE_FAIL. Any other number, and the index of a server
+	 * for which sluice_may_choose() is false, is a failure of the plugin. A further try, after
+	 * a failure, calls it again. It is not called while no server is up and has room, nor for a
+	 * probe.
+	 *
+	 * x: the request, of which it may read everything that on_request may, and keep memory and
+	 * facts; NULL for a fetch of a plugin over the upstream. Where the instance stands in the
+	 * request's chain too, both share sluice_state(), and its on_response may set a cookie for
+	 * the server that was chosen. It may not wait, answer, change fields, or send the request
+	 * elsewhere: such a call is refused, with a line in the log.
+	 *
+	 * It runs for every request of the upstream, so it must not take time in proportion to many
+	 * servers: what depends on the set alone belongs into c->state, until c->generation
+	 * changes.
+	 */
+	int (*on_choose)(sluice_exchange *x, const void *conf, const sluice_choice *c);
+
+	/*
+	 * Main thread, after start(), for each upstream whose option `discovery` names the
+	 * instance: begin to find its servers, and tell them by sluice_servers_set(), here or at
+	 * any time later. Called before the configuration is in force, and again after a reload for
+	 * upstreams that it adds; also for a name that it was called for before, if that
+	 * configuration was refused. Requests come only when it has returned, so servers that it
+	 * sets are there from the first request on. upstream: the name; lives as long as the call.
+	 * Negative: as from start().
+	 */
+	int (*discover)(sluice_instance *inst, void *conf, sluice_str upstream);
 } sluice_plugin;
 
 /* ---- services: the host's table ------------------------------------------------------------ */
@@ -293,6 +324,9 @@ typedef struct sluice_host {
 	sluice_str (*log_line)(sluice_log_batch *, int format);
 	uint64_t (*log_dropped)(const sluice_log_batch *);
 	const void *(*log_published)(const sluice_log_batch *);
+	/* entry_size: sizeof(sluice_server_entry) of the module */
+	int (*servers_set)(sluice_instance *, sluice_str upstream, const sluice_server_entry *,
+		size_t n, size_t entry_size);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source
@@ -478,6 +512,18 @@ static inline int sluice_main_fetch(sluice_instance *inst, const sluice_fetch_re
 	sluice_main_fetch_fn fn)
 {
 	return sluice_host_table->main_fetch(inst, r, fn);
+}
+/* Main thread, from discover() on: these n servers are those of the upstream, in the place of all
+ * that it had. At most 10000, each once; all is copied. Servers that stay keep their connections
+ * and their health; those that go finish the requests that they have. 0 servers: requests get 503
+ * `no-server`. The set stays over reloads, until the instance sets another one. Returns 0, or -1
+ * with a line in the log when nothing was changed: the upstream's `discovery` does not name the
+ * instance (any more), an entry cannot be a server or is there twice, or there are too many. */
+static inline int sluice_servers_set(sluice_instance *inst, sluice_str upstream,
+	const sluice_server_entry *servers, size_t n)
+{
+	return sluice_host_table->servers_set(inst, upstream, servers, n,
+		sizeof(sluice_server_entry));
 }
 /* Main thread: hand an immutable value to all workers. The one it replaces is freed when no hook
  * can still see it. Wakes every exchange parked by sluice_await_publish(). Legal in check() too

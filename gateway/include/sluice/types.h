@@ -433,6 +433,66 @@ typedef void (
 typedef void (*sluice_main_timer_fn)(sluice_instance *inst, void *conf);
 typedef sluice_str (*sluice_attr_fn)(sluice_exchange *x, void *ctx, sluice_str name);
 
+/* ---- balancers ----------------------------------------------------------------------------- */
+
+/* A server of an upstream, as one worker knows it at the moment of a choice. */
+typedef struct sluice_server {
+	/* Names the server: a hash of its address and, over TLS, of its name. It is the same on all
+	 * workers, in other gateways and after a restart. */
+	uint64_t key;
+	sluice_str address; /* "10.0.0.5:9000", "[2001:db8::5]:9000" or "unix:/path" */
+	uint32_t weight;    /* 1 to 100 */
+	uint32_t in_flight; /* requests of this worker that it has not answered yet */
+	/* it is up and has room for a request; see sluice_may_choose() */
+	bool ready;
+} sluice_server;
+
+/* What on_choose chooses from: all servers of the upstream, also those that cannot be chosen now,
+ * so that what is derived from the whole set (a ring of hashes) stays the same while a server is
+ * down. Borrowed: valid until on_choose returns. */
+typedef struct sluice_choice {
+	size_t size;         /* of this struct in the gateway; members are added at the end */
+	sluice_str upstream; /* its name */
+	/* Another number whenever servers come or go, change their place or their weight, also by a
+	 * reload. No two sets of a worker ever have the same one, whatever their upstreams. */
+	uint64_t generation;
+	const sluice_server *servers; /* by sluice_server_at() */
+	uint32_t n_servers;
+	uint32_t server_size;  /* bytes from one to the next */
+	const uint64_t *tried; /* keys of the servers that this request was sent to before */
+	uint32_t n_tried;
+	void *state;           /* of the instance on this worker, as sluice_worker_state() */
+	const void *published; /* by the instance, as sluice_published() */
+} sluice_choice;
+
+/* What on_choose returns in place of the index of a server. */
+enum {
+	SLUICE_CHOOSE_NONE = -1, /* none in particular: `balance.algorithm` chooses */
+	SLUICE_CHOOSE_FAIL = -2  /* the plugin could not do its work */
+};
+
+/* The server of that index, which is less than c->n_servers. */
+static inline const sluice_server *sluice_server_at(const sluice_choice *c, uint32_t i)
+{
+	return (const sluice_server *)(const void *)((const char *)c->servers +
+		(size_t)i * c->server_size);
+}
+/* Whether on_choose may return i: the server is up, has room, and was not tried. */
+static inline bool sluice_may_choose(const sluice_choice *c, uint32_t i)
+{
+	const sluice_server *s = sluice_server_at(c, i);
+	bool may = s->ready;
+	for (uint32_t k = 0; k < c->n_tried; k++)
+		may = may && c->tried[k] != s->key;
+	return may;
+}
+
+/* A server that a plugin found, for sluice_servers_set(). */
+typedef struct sluice_server_entry {
+	sluice_str address; /* host:port, ip:port, [ipv6]:port or unix:/path; 1 to 300 bytes */
+	uint32_t weight;    /* 1 to 100; 0 is 1 */
+} sluice_server_entry;
+
 /* ---- metrics ------------------------------------------------------------------------------- */
 
 typedef struct sluice_metric sluice_metric; /* a metric of one instance */

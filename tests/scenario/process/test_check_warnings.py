@@ -64,7 +64,7 @@ routes: [{ name: r, match: { path: /a }, upstream: used }]
 """)
     assert [(line, re.sub(r"^\S+ ", "", text)) for line, text in found] == [
         (4, 'no route and no plugin leads to upstream "old"'), (5, 'no plugin uses the store "here"'),
-        (6, 'no route and no listener uses the plugin instance "spare"')]
+        (6, 'no route, listener or upstream uses the plugin instance "spare"')]
 
 
 def test_port_443_without_tls_and_a_log_without_folder(folder):

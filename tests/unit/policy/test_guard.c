@@ -128,6 +128,7 @@ static void configuration_services(void)
 	EACH_VOID(sluice_secret(NULL, SLUICE_SECRET_FIELD, text));
 	EACH(sluice_metric_declare(NULL, NULL));
 	EACH(sluice_cache_open(NULL, NULL));
+	EACH(sluice_servers_set(NULL, text, NULL, 0));
 }
 
 static void exchange_services(void)

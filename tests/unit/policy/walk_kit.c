@@ -11,6 +11,7 @@ sluice_exchange *walk;
 unsigned resumed;
 enum run_result result;
 struct instance_worker slots[PLUGINS];
+struct chain_item items[PLUGINS];
 struct policy walk_policy;
 
 /* As in a module: the inline functions of the public header call through it. */
@@ -21,7 +22,6 @@ static struct request_head request;
 static struct response_head response;
 static struct conn_info conn;
 static struct instance_worker *slot_of[PLUGINS];
-static struct chain_item items[PLUGINS];
 static struct chain chain;
 static sluice_instance *instances[PLUGINS];
 static bool completed;
@@ -82,6 +82,13 @@ static sluice_verdict part_on_body(sluice_exchange *x, const void *conf, sluice_
 	return p->on_body ? p->on_body(x, conf, data, end) : SLUICE_NEXT;
 }
 
+static int part_on_choose(sluice_exchange *x, const void *conf, const sluice_choice *c)
+{
+	const struct part *p = conf;
+	assert_true(!x || run_item(x)->conf == p);
+	return p->on_choose ? p->on_choose(x, conf, c) : SLUICE_CHOOSE_NONE;
+}
+
 static const sluice_plugin record = {
 	.size = sizeof(record),
 	.name = "part",
@@ -90,6 +97,7 @@ static const sluice_plugin record = {
 	.on_complete = part_on_complete,
 	.on_request_body = part_on_body,
 	.on_response_body = part_on_body,
+	.on_choose = part_on_choose,
 };
 
 static void on_resumed(sluice_exchange *x, enum run_result r)
@@ -140,6 +148,7 @@ void walk_begin(unsigned n, const char *lines, size_t budget)
 	chain = (struct chain){ .v = items, .n = n, .has_response = n > 0, .has_complete = n > 0 };
 	for (unsigned i = 0; i < PLUGINS; i++) {
 		parts[i].n = i;
+		instances[i]->conf = &parts[i];
 		items[i] = (struct chain_item){ .plugin = &record,
 			.conf = &parts[i],
 			.inst = instances[i],

@@ -22,6 +22,8 @@ struct part {
 	sluice_hook on_request, on_response, on_complete; /* NULL: goes on */
 	/* of either side; NULL: leaves it; not noted */
 	sluice_body_hook on_body;
+	/* NULL: chooses none; not noted */
+	int (*on_choose)(sluice_exchange *x, const void *conf, const sluice_choice *c);
 	unsigned n; /* its number */
 };
 
@@ -31,6 +33,7 @@ extern sluice_exchange *walk; /* the exchange, between walk_begin() and walk_end
 extern unsigned resumed;      /* how often on_resumed was called, and with what */
 extern enum run_result result;
 extern struct instance_worker slots[PLUGINS];
+extern struct chain_item items[PLUGINS];
 extern struct policy walk_policy;
 extern unsigned walk_kept; /* references to what holds the instances, of work in the background */
 

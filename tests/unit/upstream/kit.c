@@ -394,7 +394,7 @@ void conf_make(struct test_conf *c, const char *name, const char *const *address
 	size_t n = 0;
 	*c = (struct test_conf){
 		.conf = { .name = str_of(name),
-			.balance = BALANCE_ROUND_ROBIN,
+			.balance = { .algorithm = BALANCE_ROUND_ROBIN },
 			.timeouts = { .connect = 500,
 				.response = 300,
 				.idle = 10000,

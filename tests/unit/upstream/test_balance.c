@@ -275,16 +275,18 @@ static void ring_update(struct balance *b, struct candidate *c, bool was_ready)
 }
 
 /* The length of the path says where to begin, and who is not ready or was tried is passed over. */
-static struct candidate *ring_choose(struct balance *b, const struct balance_ask *ask)
+static enum balance_result ring_choose(struct balance *b, const struct balance_ask *ask,
+	struct candidate **out)
 {
 	for (uint64_t i = 0; i < b->n; i++) {
 		struct candidate *c = b->all[(ask->key + i) % b->n];
 		if (!c->ready || candidate_was_tried(c, ask->tried, ask->n_tried))
 			continue;
 		candidate_take_turn(c);
-		return c;
+		*out = c;
+		return BALANCE_CHOSEN;
 	}
-	return NULL;
+	return BALANCE_NONE;
 }
 
 static const struct balance_ops ring = { .init = ring_init,

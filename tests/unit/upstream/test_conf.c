@@ -60,7 +60,7 @@ TEST(defaults)
 	assert_int_equal(conf.servers.n, 1);
 	assert_str(s[0].address, "10.0.0.5:9000");
 	assert_int_equal(s[0].weight, 1);
-	assert_int_equal(conf.balance, BALANCE_ROUND_ROBIN);
+	assert_int_equal(conf.balance.algorithm, BALANCE_ROUND_ROBIN);
 	assert_int_equal(conf.timeouts.connect, 1000);
 	assert_int_equal(conf.timeouts.response, 15000);
 	assert_int_equal(conf.timeouts.idle, 60000);
@@ -87,7 +87,7 @@ TEST(everything)
 	const struct upstream_server *s = conf.servers.v;
 	assert_int_equal(conf.servers.n, 3);
 	assert_int_equal(s[1].weight, 2);
-	assert_int_equal(conf.balance, BALANCE_LEAST_REQUESTS);
+	assert_int_equal(conf.balance.algorithm, BALANCE_LEAST_REQUESTS);
 	assert_int_equal(conf.timeouts.connect, 250);
 	assert_int_equal(conf.timeouts.response, 15000);
 	assert_int_equal(conf.timeouts.queue, 2000);

@@ -64,7 +64,7 @@ static struct upstream *attach(const char *const *addresses)
 {
 	conf_make(&conf, "service", addresses);
 	conf.conf.retries = 1;
-	return upstream_attach(&kit_worker, &conf.conf, NULL, 1);
+	return upstream_attach(&kit_worker, &conf.conf, NULL, 1, NULL);
 }
 
 static int setup(void **state)
@@ -228,7 +228,7 @@ TEST(http2_connections_are_shared)
 	conf_make(&conf, "service", (const char *[]){ s.address, NULL });
 	conf.conf.protocol = PROTOCOL_H2C;
 	conf.conf.max_streams = 100;
-	struct upstream *u = upstream_attach(&kit_worker, &conf.conf, NULL, 1);
+	struct upstream *u = upstream_attach(&kit_worker, &conf.conf, NULL, 1, NULL);
 	for (int i = 0; i < 8; i++)
 		assert_non_null(begin(u, (sluice_fetch_request){ .size = 0 }, &g[i]));
 	for (int i = 0; i < 8; i++) {

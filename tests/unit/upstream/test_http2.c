@@ -26,7 +26,7 @@ static struct upstream *attach_conf(const char *const *addresses, uint64_t max_s
 	conf.conf.max_streams = max_streams;
 	conf.conf.max_queue = 1000;
 	conf.conf.timeouts.response = 2000;
-	return upstream_attach(&kit_worker, &conf.conf, NULL, 1);
+	return upstream_attach(&kit_worker, &conf.conf, NULL, 1, NULL);
 }
 
 static struct upstream *attach(const char *address, uint64_t max_streams)
@@ -195,7 +195,7 @@ TEST(max_connections)
 	struct upstream *u = attach(a.address, 4);
 	upstream_detach(&u);
 	conf.conf.max_connections = 2;
-	u = upstream_attach(&kit_worker, &conf.conf, NULL, 1);
+	u = upstream_attach(&kit_worker, &conf.conf, NULL, 1, NULL);
 	h2_server_mode(&a, H2_HOLD, 0);
 	conf.conf.timeouts.queue = 5000;
 	open_many(u, 0, 20);
@@ -218,8 +218,8 @@ TEST(least_requests)
 	h2_server_up(&b, "b", 100, NULL);
 	struct upstream *u = attach_conf((const char *[]){ a.address, b.address, NULL }, 100);
 	upstream_detach(&u);
-	conf.conf.balance = BALANCE_LEAST_REQUESTS;
-	u = upstream_attach(&kit_worker, &conf.conf, NULL, 1);
+	conf.conf.balance.algorithm = BALANCE_LEAST_REQUESTS;
+	u = upstream_attach(&kit_worker, &conf.conf, NULL, 1, NULL);
 	h2_server_mode(&a, H2_HOLD, 0);
 	h2_server_mode(&b, H2_HOLD, 0);
 	open_many(u, 0, 60);
@@ -411,7 +411,7 @@ TEST(reload)
 	/* the same settings: the connection is the same */
 	next = conf;
 	next.conf.servers.v = next.servers;
-	struct upstream *second = upstream_attach(&kit_worker, &next.conf, NULL, 1);
+	struct upstream *second = upstream_attach(&kit_worker, &next.conf, NULL, 1, NULL);
 	open_many(second, 5, 10);
 	wait_begun(&a, 10);
 	assert_int_equal(atomic_load(&a.accepted), 1);
@@ -420,7 +420,7 @@ TEST(reload)
 	last = conf;
 	last.conf.servers.v = last.servers;
 	last.conf.max_streams = 50;
-	struct upstream *third = upstream_attach(&kit_worker, &last.conf, NULL, 1);
+	struct upstream *third = upstream_attach(&kit_worker, &last.conf, NULL, 1, NULL);
 	open_many(third, 10, 15);
 	wait_begun(&a, 15);
 	assert_int_equal(atomic_load(&a.accepted), 2);
@@ -447,7 +447,7 @@ TEST(reload_to_http1)
 	next = conf;
 	next.conf.servers.v = next.servers;
 	next.conf.protocol = PROTOCOL_HTTP1;
-	struct upstream *second = upstream_attach(&kit_worker, &next.conf, NULL, 1);
+	struct upstream *second = upstream_attach(&kit_worker, &next.conf, NULL, 1, NULL);
 	assert_int_not_equal(kit_get(second, &p), 0); /* the server speaks HTTP/2 alone */
 	assert_int_equal(atomic_load(&a.accepted) > 1, 1);
 	upstream_detach(&u);
@@ -527,7 +527,7 @@ static struct upstream *attach_tls(const char *address, enum upstream_protocol p
 		.workers = 1 };
 	*tls = tls_client_new(&args);
 	assert_non_null(*tls);
-	return upstream_attach(&kit_worker, &conf.conf, *tls, 1);
+	return upstream_attach(&kit_worker, &conf.conf, *tls, 1, NULL);
 }
 
 TEST(tls)

@@ -44,7 +44,7 @@ static struct shares shares;
 static struct upstream *attach(const char *const *addresses)
 {
 	conf_make(&conf, "test", addresses);
-	return upstream_attach(&kit_worker, &conf.conf, NULL, 1);
+	return upstream_attach(&kit_worker, &conf.conf, NULL, 1, NULL);
 }
 
 static int setup(void **state)
@@ -153,7 +153,7 @@ TEST_WITH(the_quota_makes_room_by_closing_idle_connections, setup, teardown)
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	struct test_conf other;
 	conf_make(&other, "other", (const char *[]){ b.address, NULL });
-	struct upstream *v = upstream_attach(&kit_worker, &other.conf, NULL, 1);
+	struct upstream *v = upstream_attach(&kit_worker, &other.conf, NULL, 1, NULL);
 	shares.quota[SHARE_UPSTREAM].most = 1;
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(kit_get(u, &p), 0);

@@ -95,7 +95,7 @@ static struct upstream *attach(const char *address, struct tls_client *tls)
 {
 	conf_make(&conf, "test", (const char *[]){ address, NULL });
 	conf.conf.use_tls = true;
-	return upstream_attach(&kit_worker, &conf.conf, tls, 1);
+	return upstream_attach(&kit_worker, &conf.conf, tls, 1, NULL);
 }
 
 TEST(verified)
@@ -152,7 +152,7 @@ TEST(reload)
 	conf_make(&next, "test", (const char *[]){ server.address, NULL });
 	next.conf.use_tls = true;
 	/* the same files and options: the connection is kept, though the context is another */
-	struct upstream *u2 = upstream_attach(&kit_worker, &next.conf, same, 1);
+	struct upstream *u2 = upstream_attach(&kit_worker, &next.conf, same, 1, NULL);
 	upstream_detach(&u);
 	tls_client_free(&tls);
 	assert_int_equal(kit_get(u2, &p), 0);

@@ -14,7 +14,7 @@ static struct test_conf conf;
 static struct upstream *attach(const char *const *addresses)
 {
 	conf_make(&conf, "test", addresses);
-	return upstream_attach(&kit_worker, &conf.conf, NULL, 1);
+	return upstream_attach(&kit_worker, &conf.conf, NULL, 1, NULL);
 }
 
 TEST(get_and_reuse)
@@ -86,7 +86,7 @@ TEST(bound_on_idle)
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	upstream_detach(&u);
 	conf.conf.keepalive = 2;
-	u = upstream_attach(&kit_worker, &conf.conf, NULL, 1);
+	u = upstream_attach(&kit_worker, &conf.conf, NULL, 1, NULL);
 	for (int i = 0; i < 6; i++) {
 		probe_init(&p[i]);
 		p[i].auto_finish = false;
@@ -379,7 +379,7 @@ TEST(connection_bound_and_queue)
 	conf.conf.max_queue = 6;
 	conf.conf.timeouts.queue = 800;
 	/* two workers: two each */
-	struct upstream *u = upstream_attach(&kit_worker, &conf.conf, NULL, 2);
+	struct upstream *u = upstream_attach(&kit_worker, &conf.conf, NULL, 2, NULL);
 	for (int i = 0; i < 12; i++) {
 		probe_init(&p[i]);
 		p[i].auto_finish = false;
@@ -447,7 +447,7 @@ TEST(reload_carries_over)
 	} while (busy.body[0] != 'b');
 
 	conf_make(&next, "test", (const char *[]){ a.address, dead, NULL });
-	struct upstream *u2 = upstream_attach(&kit_worker, &next.conf, NULL, 1);
+	struct upstream *u2 = upstream_attach(&kit_worker, &next.conf, NULL, 1, NULL);
 	unsigned accepted = atomic_load(&a.accepted);
 	for (int i = 0; i < 6; i++) {
 		assert_int_equal(kit_get(u2, &p), 0);
@@ -478,7 +478,7 @@ TEST(other_settings_other_connection)
 	assert_int_equal(kit_get(u, &p), 0);
 	conf_make(&next, "test", (const char *[]){ a.address, NULL });
 	next.conf.timeouts.response = 777;
-	struct upstream *u2 = upstream_attach(&kit_worker, &next.conf, NULL, 1);
+	struct upstream *u2 = upstream_attach(&kit_worker, &next.conf, NULL, 1, NULL);
 	upstream_detach(&u);
 	assert_int_equal(kit_get(u2, &p), 0);
 	assert_false(p.call.reused);
@@ -531,7 +531,7 @@ TEST(names)
 	/* a reload does not wait for the name */
 	struct test_conf next;
 	conf_make(&next, "test", (const char *[]){ name, NULL });
-	struct upstream *u2 = upstream_attach(&kit_worker, &next.conf, NULL, 1);
+	struct upstream *u2 = upstream_attach(&kit_worker, &next.conf, NULL, 1, NULL);
 	upstream_detach(&u);
 	probe_init(&p);
 	probe_open(&p, u2);
@@ -610,7 +610,7 @@ TEST(connect_timeout)
 	struct upstream *u = attach((const char *[]){ address, NULL });
 	upstream_detach(&u);
 	conf.conf.timeouts.connect = 100;
-	u = upstream_attach(&kit_worker, &conf.conf, NULL, 1);
+	u = upstream_attach(&kit_worker, &conf.conf, NULL, 1, NULL);
 	assert_int_equal(kit_get(u, &p), ERR_CONNECT_TIMEOUT);
 	assert_true(p.call.wait_ns >= 100 * NS_PER_MS && p.call.wait_ns < 2000 * NS_PER_MS);
 	upstream_detach(&u);
@@ -627,7 +627,7 @@ TEST(idle_time)
 	struct upstream *u = attach((const char *[]){ a.address, NULL });
 	upstream_detach(&u);
 	conf.conf.timeouts.idle = 400;
-	u = upstream_attach(&kit_worker, &conf.conf, NULL, 1);
+	u = upstream_attach(&kit_worker, &conf.conf, NULL, 1, NULL);
 	assert_int_equal(kit_get(u, &p), 0);
 	kit_pass(40);
 	assert_int_equal(kit_view(a.address).idle, 1);
