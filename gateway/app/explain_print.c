@@ -40,7 +40,8 @@ static size_t chains_of(const struct explained *e, const struct chain *out[2])
 static sluice_str balance_of(const struct upstream_conf *c)
 {
 	const sluice_option *row = table_find(upstream_options, STR("balance"));
-	return row ? str_of(row->choices[c->balance]) : STR("");
+	row = row ? table_find(row->sub, STR("algorithm")) : NULL;
+	return row ? str_of(row->choices[c->balance.algorithm]) : STR("");
 }
 
 static const struct snapshot_upstream *upstream_of(const struct explained *e)
@@ -169,9 +170,16 @@ static void print_upstream(const struct explained *e)
 		return;
 	}
 	const struct upstream_server *v = u->conf->servers.v;
-	(void)printf("upstream   %.*s%s, %.*s over %zu server%s\n", STR_ARG(u->conf->name),
+	(void)printf("upstream   %.*s%s, %.*s over %zu server%s", STR_ARG(u->conf->name),
 		u->client ? " by TLS" : "", STR_ARG(balance_of(u->conf)), u->conf->servers.n,
 		str_plural(u->conf->servers.n));
+	if (u->conf->balance.plugin.len)
+		(void)printf(", chosen by plugin instance \"%.*s\"",
+			STR_ARG(u->conf->balance.plugin));
+	if (u->conf->discovery.len)
+		(void)printf(", and those that plugin instance \"%.*s\" finds",
+			STR_ARG(u->conf->discovery));
+	(void)printf("\n");
 	for (size_t i = 0; i < u->conf->servers.n; i++)
 		(void)printf("           %.*s weight %llu\n", STR_ARG(v[i].address),
 			(unsigned long long)v[i].weight);
@@ -326,6 +334,10 @@ static void put_upstream(struct json_out *o, const struct explained *e)
 	json_open(o, '{');
 	put(o, "name", u->conf->name);
 	put(o, "balance", balance_of(u->conf));
+	if (u->conf->balance.plugin.len)
+		put(o, "balance_plugin", u->conf->balance.plugin);
+	if (u->conf->discovery.len)
+		put(o, "discovery", u->conf->discovery);
 	json_key(o, STR("tls"));
 	json_bool(o, u->client != NULL);
 	json_key(o, STR("servers"));
