@@ -23,6 +23,9 @@ static const sluice_option request_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, R, body, .max = "4194304", .doc = "body"),
 	SLUICE_OPTION(SLUICE_T_PAIRS, R, trailers, .flags = SLUICE_F_MULTI,
 		.doc = "trailers behind the body"),
+	SLUICE_OPTION(SLUICE_T_SIZE, R, leaves_after, .max = "4MiB",
+		.doc = "how much of a streamed answer the client takes before it leaves; left out: "
+		       "all of it"),
 	SLUICE_OPTIONS_END,
 };
 #undef R
@@ -119,6 +122,8 @@ static const sluice_option expect_options[] = {
 		.doc = "texts that stand in the log, in this order: \"warn: cannot read\""),
 	SLUICE_OPTION(SLUICE_T_BOOL, E, not_forwarded, .def = "false",
 		.doc = "the upstream gets no request"),
+	SLUICE_OPTION(SLUICE_T_BOOL, E, broken_off, .def = "false",
+		.doc = "the response ends before it is complete"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, E, forwarded, .sub = forwarded_options,
 		.sub_size = sizeof(struct script_forwarded), .doc = "what the upstream gets"),
 	SLUICE_OPTIONS_END,

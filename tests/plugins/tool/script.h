@@ -18,6 +18,7 @@ enum script_failure { SCRIPT_WORKS, SCRIPT_UNREACHABLE, SCRIPT_TIMEOUT, SCRIPT_E
 struct script_request {
 	sluice_str method, target, host, scheme, client, body;
 	sluice_pairs fields, trailers;
+	uint64_t leaves_after; /* bytes of a streamed answer; 0: it takes all */
 };
 
 struct script_upstream {
@@ -64,7 +65,7 @@ struct script_expect {
 	uint64_t status;    /* 0: not said */
 	sluice_pairs fields, trailers, facts;
 	sluice_strs without, has, notes, log;
-	bool not_forwarded;
+	bool not_forwarded, broken_off;
 	struct script_forwarded forwarded;
 };
 

@@ -266,6 +266,53 @@ def test_threads_of_the_plugin(folder):
     assert code == 0, out + err
 
 
+def test_streamed_answers(folder):
+    """A client takes them at once, slowly, or leaves in the middle."""
+    build_module(folder, "events", EXAMPLES / "events.c")
+    code, out, err = run(folder / "events.so", EXAMPLES / "events-test.yaml")
+    assert code == 0, out + err
+    for case in ("who listens while nothing happens hears so, until the stream ends", "a client may leave before"):
+        args = [folder / "events.so", EXAMPLES / "events-test.yaml", "--only", case]
+        assert run(*args, "--variations", "slow")[1].splitlines()[0] == f"ok    {case} (2 runs)"
+        assert "streamed" in run(*args, "--verbose", "--no-variations")[1]
+
+
+WRITES = r"""
+static sluice_verdict write(sluice_exchange *x, const void *conf) {
+	(void)conf;
+	unsigned *n = sluice_state(x, sizeof(*n));
+	if (!n) return SLUICE_FAIL;
+	sluice_answer_write(x, SLUICE_STR("piece "));
+	if (++*n < 3) return SLUICE_NEXT;
+	%s
+}
+static sluice_verdict q(sluice_exchange *x, const void *conf) {
+	(void)conf;
+	return sluice_answer_begin(x, &(sluice_answer_stream){ .size = sizeof(sluice_answer_stream), .status = 200, .write = write });
+}
+"""
+
+
+def test_a_streamed_answer_that_is_broken_off(odd):
+    so, script = odd(WRITES % "return SLUICE_FAIL;", ".on_request = q",
+                     "- { name: a, expect: { status: 200, body: 'piece piece ', broken_off: true } }\n"
+                     "- { name: b, expect: { status: 200, broken_off: true }, request: { method: HEAD } }\n")
+    code, out, _ = run(so, script)
+    assert code == 1 and out.splitlines()[0].startswith("ok    a (")
+    assert """FAIL  b
+        broken off
+            expected  yes
+            got       (none)
+""" in out
+
+
+def test_a_streamed_answer_without_end(odd):
+    so, script = odd(WRITES % "return SLUICE_NEXT;", ".on_request = q", "- { name: a }\n- { name: b, request: { leaves_after: 7 }, expect: { body: 'piece p' } }\n")
+    code, out, err = run(so, script)
+    assert code == 1 and "the answer has no end; the client may leave: leaves_after" in out + err
+    assert "\nok    b (" in out
+
+
 def test_stores_and_several_plugins(template, folder):
     plugins = find_program()[1]
     script = folder / "s.yaml"
