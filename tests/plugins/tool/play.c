@@ -7,6 +7,7 @@
 
 #include "kit_internal.h"
 #include "kit_tool.h"
+#include "known.h"
 #include "policy/run.h"
 #include "stand_in.h"
 
@@ -182,6 +183,28 @@ static void add_fields(sluice_exchange *x, sluice_side side, sluice_pairs v)
 		kit_add_header(x, side, text(v.v[i].name), text(v.v[i].value));
 }
 
+/* What the gateway knows from the start, or when there is a response. */
+static void tell_facts(const struct play *p, bool of_response)
+{
+	for (size_t i = 0; i < p->c->facts.n; i++) {
+		const sluice_pair *f = &p->c->facts.v[i];
+		int info = known_info(f->name);
+		if (info >= 0 && known_is_of_response(f->name) == of_response)
+			kit_set_info(p->x, (sluice_info)info, text(f->value));
+	}
+}
+
+static void tell_numbers(const struct play *p)
+{
+	for (size_t i = 0; i < p->c->numbers.n; i++) {
+		const sluice_pair *n = &p->c->numbers.v[i];
+		uint64_t value;
+		if (str_u64(n->value, &value))
+			kit_set_number(p->x, (sluice_number_id)known_number(n->name),
+				(int64_t)value);
+	}
+}
+
 static void open_exchange(struct play *p)
 {
 	const struct script_request *r = &p->c->request;
@@ -195,8 +218,13 @@ static void open_exchange(struct play *p)
 		kit_come_by(x, p->conn);
 	add_fields(x, SLUICE_REQUEST, r->fields);
 	add_fields(x, SLUICE_REQUEST_TRAILERS, r->trailers);
-	for (size_t i = 0; i < p->c->facts.n; i++)
-		kit_state_fact(x, text(p->c->facts.v[i].name), text(p->c->facts.v[i].value));
+	for (size_t i = 0; i < p->c->facts.n; i++) {
+		if (known_info(p->c->facts.v[i].name) < 0)
+			kit_state_fact(x, text(p->c->facts.v[i].name),
+				text(p->c->facts.v[i].value));
+	}
+	tell_facts(p, false);
+	tell_numbers(p);
 	if (is_run(p, RUN_MEMORY))
 		kit_memory_limit(x, p->set->run.n);
 	kit_late(is_run(p, RUN_LATE) ? (unsigned)p->set->run.n : 0);
@@ -290,6 +318,7 @@ static void upstream_answers(struct play *p)
 		return;
 	}
 	p->answered_by = "upstream";
+	tell_facts(p, true);
 	add_fields(p->x, SLUICE_RESPONSE, u->fields);
 	add_fields(p->x, SLUICE_RESPONSE_TRAILERS, u->trailers);
 	(void)kit_response(p->x, (int)u->status);
@@ -414,6 +443,12 @@ static bool open_connection(struct play *p)
 	p->conn = kit_conn(p->chain[0]);
 	kit_conn_set_info(p->conn, SLUICE_I_PEER, text(r->client));
 	kit_conn_set_info(p->conn, SLUICE_I_CLIENT_IP, text(r->client));
+	for (size_t i = 0; i < p->c->facts.n; i++) {
+		const sluice_pair *f = &p->c->facts.v[i];
+		int info = known_info(f->name);
+		if (info >= 0 && !known_is_of_response(f->name))
+			kit_conn_set_info(p->conn, (sluice_info)info, text(f->value));
+	}
 	if (kit_connect(p->conn) == SLUICE_NEXT && str_eq(r->scheme, STR("https")))
 		(void)kit_secure(p->conn);
 	sluice_str why = str_of(kit_conn_refused(p->conn));

@@ -74,7 +74,7 @@ struct script_case {
 	sluice_strs chain;
 	uint64_t repeat, pause, before; /* times; ms; ms */
 	struct script_request request;
-	sluice_pairs facts;
+	sluice_pairs facts, numbers;
 	struct script_upstream upstream;
 	sluice_blocks fetches; /* struct script_fetch */
 	sluice_blocks stores;  /* struct script_reply */
