@@ -4,6 +4,7 @@
 #include "policy/blame.h"
 #include "policy/edit.h"
 #include "policy/guard.h"
+#include "policy/producer.h"
 
 enum { CODE_MAX = 64 };
 
@@ -63,9 +64,9 @@ static sluice_verdict answer_kept(sluice_exchange *x, const char *service, bool 
 }
 
 /* Whether the field goes out with the answer. */
-static bool answer_takes_field(const sluice_answer *a, const sluice_pair *f)
+static bool answer_takes_field(sluice_str content_type, const sluice_pair *f)
 {
-	if (a->content_type.len && str_ieq(f->name, STR("content-type")))
+	if (content_type.len && str_ieq(f->name, STR("content-type")))
 		return false;
 	const char *why = edit_refused(SLUICE_RESPONSE, SLUICE_FIELD_ADD, f->name, f->value);
 	if (why)
@@ -74,43 +75,49 @@ static bool answer_takes_field(const sluice_answer *a, const sluice_pair *f)
 	return !why;
 }
 
-static bool answer_keep_fields(sluice_exchange *x, const sluice_answer *a)
+/* The fields and the content type. False: no memory. */
+static bool answer_keep_head(sluice_exchange *x, sluice_pairs headers, sluice_str content_type)
 {
 	struct run_answer *r = &x->answer;
-	if (!a->headers.n)
-		return true;
-	sluice_pair *v = a->headers.n > SIZE_MAX / sizeof(*v)
+	r->content_type = arena_str(x->arena, content_type);
+	if (!headers.n)
+		return r->content_type.data;
+	sluice_pair *v = headers.n > SIZE_MAX / sizeof(*v)
 		? NULL
-		: arena_alloc(x->arena, a->headers.n * sizeof(*v));
+		: arena_alloc(x->arena, headers.n * sizeof(*v));
 	r->headers.v = v;
-	for (size_t i = 0; v && i < a->headers.n; i++) {
-		const sluice_pair *f = &a->headers.v[i];
-		if (!answer_takes_field(a, f))
+	for (size_t i = 0; v && i < headers.n; i++) {
+		const sluice_pair *f = &headers.v[i];
+		if (!answer_takes_field(content_type, f))
 			continue;
 		v[r->headers.n++] = (sluice_pair){ arena_str(x->arena, f->name),
 			arena_str(x->arena, str_trim(f->value)) };
 	}
-	return v && !x->arena->failed;
+	return v && r->content_type.data && !x->arena->failed;
 }
 
 /* ---- services ------------------------------------------------------------------------------ */
+
+/* RFC 9110 15.3.6: nor may a 205. */
+static bool answer_may_have_body(int status)
+{
+	return status != 205 && response_may_have_body(METHOD_GET, status);
+}
 
 static sluice_verdict answer_give(sluice_exchange *x, const sluice_answer *a, const char *service)
 {
 	struct run_answer *r = answer_begin(x, a->status);
 	if (a->release)
 		r->lent = lent_new(x, a->release, a->arg);
-	/* RFC 9110 15.3.6: nor has a 205 */
-	bool has_body = a->status != 205 && response_may_have_body(METHOD_GET, a->status);
+	bool has_body = answer_may_have_body(a->status);
 	if (!has_body)
 		lent_drop(&r->lent);
 	else if (r->lent)
 		r->body = a->body;
 	else
 		r->body = arena_str(x->arena, a->body);
-	r->content_type = arena_str(x->arena, a->content_type);
 	return answer_kept(x, service,
-		answer_keep_fields(x, a) && r->content_type.data &&
+		answer_keep_head(x, a->headers, a->content_type) &&
 			(r->body.data || !a->body.len || !has_body));
 }
 
@@ -128,6 +135,30 @@ sluice_verdict answer_with(sluice_exchange *x, const sluice_answer *a)
 	if (a->release)
 		a->release(a->arg);
 	return SLUICE_FAIL;
+}
+
+sluice_verdict answer_stream(sluice_exchange *x, const sluice_answer_stream *s)
+{
+	static const char service[] = "sluice_answer_begin()";
+	if (!guard_given(s, service, "the answer is NULL"))
+		return SLUICE_FAIL;
+	if (s->size < offsetof(sluice_answer_stream, write) + sizeof(s->write)) {
+		(void)guard_refuse(service, "the size of the answer is not set");
+		return SLUICE_FAIL;
+	}
+	if (!guard_callback(s->write, service))
+		return SLUICE_FAIL;
+	const sluice_answer head = { .status = s->status,
+		.headers = s->headers,
+		.content_type = s->content_type };
+	if (!answer_may(x, service) || !answer_is_sound(&head, service))
+		return SLUICE_FAIL;
+	struct run_answer *r = answer_begin(x, s->status);
+	bool has_body = answer_may_have_body(s->status);
+	if (has_body)
+		r->producer = producer_new(x, s);
+	return answer_kept(x, service,
+		(r->producer || !has_body) && answer_keep_head(x, s->headers, s->content_type));
 }
 
 sluice_verdict answer_reply(sluice_exchange *x, int status, sluice_str content_type,

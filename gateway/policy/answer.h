@@ -9,6 +9,7 @@
 
 /* For the host table. */
 sluice_verdict answer_with(sluice_exchange *x, const sluice_answer *a);
+sluice_verdict answer_stream(sluice_exchange *x, const sluice_answer_stream *s);
 sluice_verdict answer_reply(sluice_exchange *x, int status, sluice_str content_type,
 	sluice_str body);
 sluice_verdict answer_refuse(sluice_exchange *x, int status, const char *code, const char *detail);

@@ -114,12 +114,15 @@ bool frame_reports(sluice_exchange *x, const char *code)
 }
 
 /* How the exchange goes on after a failure; NULL: it ends. An answer that was given already is not
- * taken back. */
-static const char *frame_way_on(const sluice_instance *inst, bool has_answered)
+ * taken back, nor one that is being written. */
+static const char *frame_way_on(const sluice_exchange *x, const struct frame *f)
 {
+	const sluice_instance *inst = f->item->inst;
+	if (f->call == RUN_WRITE)
+		return NULL;
 	if (inst->mode == INSTANCE_REPORT)
 		return "; mode: report, so the request goes on";
-	if (inst->on_error == INSTANCE_SKIP && !has_answered)
+	if (inst->on_error == INSTANCE_SKIP && !x->answer.status)
 		return "; on_error: skip, so the request goes on";
 	return NULL;
 }
@@ -127,7 +130,7 @@ static const char *frame_way_on(const sluice_instance *inst, bool has_answered)
 enum run_result frame_failed(sluice_exchange *x, struct frame *f, const char *why)
 {
 	sluice_instance *inst = f->item->inst;
-	const char *way_on = frame_way_on(inst, x->answer.status);
+	const char *way_on = frame_way_on(x, f);
 	x->decided_by = f->item->place;
 	run_drop_answer(x);
 	series_add(inst->failures, 1);

@@ -26,6 +26,7 @@ enum run_phase {
 	RUN_ATTEMPT,
 	RUN_RESPONSE,
 	RUN_RESPONSE_BODY,
+	RUN_WRITE, /* the write hook of a streamed answer */
 	RUN_COMPLETE
 };
 

@@ -15,6 +15,7 @@
 #include "policy/host_conn.h"
 #include "policy/measure.h"
 #include "policy/objects.h"
+#include "policy/producer.h"
 #include "policy/records.h"
 #include "policy/reroute.h"
 #include "policy/run.h"
@@ -423,4 +424,7 @@ const sluice_host host_table = {
 	.log_dropped = host_log_dropped,
 	.log_published = host_log_published,
 	.servers_set = host_servers_set,
+	.answer_begin = answer_stream,
+	.answer_write = producer_write,
+	.answer_end = producer_end,
 };

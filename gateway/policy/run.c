@@ -7,6 +7,7 @@
 
 #include "policy/edit.h"
 #include "policy/frame_call.h"
+#include "policy/producer.h"
 #include "policy/stage.h"
 
 struct run_cleanup {
@@ -177,6 +178,10 @@ void run_resume(sluice_exchange *x, sluice_verdict v)
 {
 	struct frame *f = x->frame;
 	enum run_result r = frame_leave(x, v);
+	if (unlikely(f->call == RUN_WRITE)) {
+		producer_left(x, r);
+		return;
+	}
 	if (r == RUN_NEXT)
 		r = run_go_on(x, f);
 	if (r != RUN_WAIT || unlikely(x->waits_for_body))
@@ -186,6 +191,7 @@ void run_resume(sluice_exchange *x, sluice_verdict v)
 void run_cancel(sluice_exchange *x)
 {
 	frame_cancel_all(x);
+	producer_drop(x);
 }
 
 bool run_cleanup(sluice_exchange *x, void (*fn)(void *arg), void *arg)

@@ -33,14 +33,17 @@ struct chain {
 	bool sees_conns;   /* some plugin has hooks of connections */
 };
 
+struct producer;
+
 /* An answer a plugin gave. */
 struct run_answer {
 	int status;       /* 0: there is none */
 	const char *code; /* of a problem document; NULL: the plugin's own body */
 	sluice_str detail;
 	sluice_str content_type, body;
-	sluice_pairs headers; /* in the arena; checked */
-	struct lent *lent;    /* owned; the body is lent; NULL: it lies in the arena */
+	sluice_pairs headers;      /* in the arena; checked */
+	struct lent *lent;         /* owned; the body is lent; NULL: it lies in the arena */
+	struct producer *producer; /* in the arena; writes the body; NULL: the body is there */
 };
 
 struct run_wait;
@@ -112,6 +115,8 @@ struct sluice_exchange {
 	const struct path_captures *captures; /* of the route's path; NULL: none */
 	/* by enum sluice_side: stages of the body; NULL: it passes unchanged */
 	struct stages *stages[2];
+	/* in the arena: a plugin writes the response's body; NULL: none does */
+	struct producer *producer;
 	struct run_wait *spare_wait; /* memory of an earlier wait, reused for the next */
 	struct run_answer answer;
 	struct run_attr *attrs;

@@ -16,6 +16,7 @@ const char *running_call_name(uintptr_t word)
 		[RUN_ATTEMPT] = "on_attempt",
 		[RUN_RESPONSE] = "on_response",
 		[RUN_RESPONSE_BODY] = "on_response_body",
+		[RUN_WRITE] = "the writing of an answer",
 		[RUN_COMPLETE] = "on_complete",
 		[RUNNING_CLEANUP] = "a clean-up",
 		[RUNNING_CHECK] = "check",

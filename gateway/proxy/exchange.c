@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "policy/edit.h"
+#include "policy/producer.h"
 #include "policy/stage.h"
 #include "policy/wait.h"
 #include "proxy/fields.h"
@@ -53,6 +54,47 @@ static void exchange_send_answer(struct exchange *x)
 	exchange_finish_response(x);
 }
 
+/* ---- what a plugin that writes the response tells ------------------------------------------ */
+
+static struct exchange *exchange_of_plugins(sluice_exchange *px)
+{
+	return container_of(px, struct exchange, px);
+}
+
+static void exchange_on_written(sluice_exchange *px, struct buf *data)
+{
+	lane_take(&exchange_of_plugins(px)->to_client, data);
+}
+
+static void exchange_on_written_all(sluice_exchange *px, const struct fields *trailers)
+{
+	lane_end(&exchange_of_plugins(px)->to_client, trailers);
+}
+
+static void exchange_on_producer_failed(sluice_exchange *px)
+{
+	struct exchange *x = exchange_of_plugins(px);
+	edit_forget(px, px->decided_by);
+	x->events->on_failed(x, ERR_PLUGIN_FAILED);
+}
+
+static const struct producer_events producer_events = {
+	.on_bytes = exchange_on_written,
+	.on_end = exchange_on_written_all,
+	.on_failed = exchange_on_producer_failed,
+};
+
+/* The plugin writes when the head has gone, or when stages want the body before that. What held an
+ * earlier response does not hold this one. */
+static void exchange_begin_stream(struct exchange *x)
+{
+	struct lane *l = &x->to_client;
+	l->ended = false;
+	producer_start(x->px.producer, &producer_events);
+	lane_hold(l, HOLD_HOOKS);
+	lane_release(l, HOLD_SINK | HOLD_FULL | HOLD_STAGES | HOLD_UNWANTED);
+}
+
 /* ---- failing ------------------------------------------------------------------------------- */
 
 /* An answer of our own, with its head h. NULL: not even that fits into the exchange's memory. */
@@ -67,6 +109,8 @@ static void exchange_answer(struct exchange *x, struct response_head *h)
 	x->own_answer = true;
 	lane_reopen(&x->to_client, NULL);
 	x->to_client.ended = true;
+	if (unlikely(x->px.producer))
+		exchange_begin_stream(x);
 	if (x->upstream_status == 0)
 		x->head_ns = clock_ns();
 	x->px.response = h;
@@ -181,7 +225,7 @@ static void exchange_send_response(struct exchange *x)
 static uint64_t response_length(const struct exchange *x)
 {
 	const struct response_head *h = x->px.response;
-	if (x->own_answer)
+	if (x->own_answer && !x->px.producer)
 		return x->answer_body.len;
 	return h->body == BODY_LENGTH ? h->body_length : STAGE_LENGTH_UNKNOWN;
 }
@@ -226,7 +270,7 @@ static void exchange_after_response_hooks(struct exchange *x, enum run_result r)
 			exchange_refuse(x, ERR_NO_MEMORY);
 	} else if (unlikely(x->px.stages[SLUICE_RESPONSE]) && exchange_stage_response(x)) {
 		return;
-	} else if (x->own_answer) {
+	} else if (x->own_answer && !x->px.producer) {
 		exchange_send_answer(x);
 	} else {
 		exchange_send_response(x);
@@ -350,7 +394,7 @@ static const struct exchange_events walk_events = {
 /* A hook that waited has decided. */
 static void exchange_on_resumed(sluice_exchange *px, enum run_result r)
 {
-	struct exchange *x = container_of(px, struct exchange, px);
+	struct exchange *x = exchange_of_plugins(px);
 	if (x->state == EXCHANGE_REQUEST_HOOKS)
 		exchange_after_request_hooks(x, r);
 	else if (x->state == EXCHANGE_REQUEST_BODY)

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "policy/producer.h"
 #include "proxy/exchange.h"
 #include "proxy/fields.h"
 
@@ -17,7 +18,9 @@ static bool lane_has_source(const struct lane *l)
 {
 	if (l->ended)
 		return false;
-	return l->side == SLUICE_REQUEST ? !l->x->gone : l->x->origin != NULL;
+	if (l->side == SLUICE_REQUEST)
+		return !l->x->gone;
+	return l->x->origin || l->x->px.producer;
 }
 
 static void lane_stop_source(struct lane *l)
@@ -26,8 +29,10 @@ static void lane_stop_source(struct lane *l)
 	struct origin *o = l->x->origin;
 	if (l->side == SLUICE_REQUEST)
 		c->ops->hold(c);
-	else
+	else if (likely(o))
 		o->ops->hold(o);
+	else
+		producer_hold(l->x->px.producer);
 }
 
 static void lane_start_source(struct lane *l)
@@ -36,8 +41,10 @@ static void lane_start_source(struct lane *l)
 	struct origin *o = l->x->origin;
 	if (l->side == SLUICE_REQUEST)
 		c->ops->resume(c);
-	else
+	else if (likely(o))
 		o->ops->resume(o);
+	else
+		producer_resume(l->x->px.producer);
 }
 
 bool lane_has_sink(const struct lane *l)

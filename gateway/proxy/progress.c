@@ -55,11 +55,15 @@ static const char *progress_waits_for(const struct exchange *x)
 	case EXCHANGE_FORWARD:
 		return progress_forwarding(x);
 	case EXCHANGE_RESPONSE_BODY:
+		if (x->px.producer)
+			return "the plugin that writes the response, for the part that plugins "
+			       "hold";
 		return "the server, for the part of the response's body that plugins hold";
 	case EXCHANGE_STREAM:
-		return x->to_client.holds & HOLD_FULL
-			? "the client, which takes no more of the response"
-			: "the server, for more of the response";
+		if (x->to_client.holds & HOLD_FULL)
+			return "the client, which takes no more of the response";
+		return x->px.producer ? "the plugin that writes the response"
+				      : "the server, for more of the response";
 	case EXCHANGE_SENT:
 		return "the client, which has not taken all of the response";
 	default:

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "http1/write.h"
 #include "policy/answer.h"
+#include "policy/producer.h"
 #include "policy/template.h"
 #include "proxy/exchange.h"
 #include "proxy/fields.h"
@@ -63,6 +64,7 @@ static struct response_head *respond_head(struct exchange *x, int status, sluice
 static struct response_head *respond_text(struct exchange *x, int status, sluice_str type,
 	sluice_str body)
 {
+	producer_drop(&x->px);
 	buf_fini(&x->answer_body);
 	buf_keep(&x->answer_body, body.data, body.len);
 	return respond_head(x, status, type, NULL);
@@ -118,15 +120,34 @@ struct response_head *respond_error(struct exchange *x, int err)
 	return respond_refusal(x, status, info->code, str_of(info->text), STR_NONE);
 }
 
+/* The plugin writes the body, unless there is none. */
+static void respond_stream(struct exchange *x, struct response_head *h)
+{
+	h->has_length = producer_length(x->px.answer.producer, &h->body_length);
+	if (h->body == BODY_NONE) {
+		x->px.answer.producer = NULL; /* HEAD */
+		return;
+	}
+	h->body = h->has_length ? BODY_LENGTH : BODY_CHUNKED;
+	producer_take(&x->px);
+}
+
 /* A plugin's own fields and body. */
 static struct response_head *respond_own(struct exchange *x, int status)
 {
 	struct fields fields = { 0 };
+	/* a connection that is about to end has no time for an answer that takes some */
+	if (unlikely(x->px.answer.producer && x->gone))
+		return respond_error(x, x->err ? x->err : ERR_PLUGIN_FAILED);
+	producer_drop(&x->px);
 	if (answer_fields(&x->px, x->px.arena, &fields))
 		return NULL;
 	buf_fini(&x->answer_body);
 	answer_body(&x->px, &x->answer_body);
-	return respond_head(x, status, STR_NONE, &fields);
+	struct response_head *h = respond_head(x, status, STR_NONE, &fields);
+	if (h && x->px.answer.producer)
+		respond_stream(x, h);
+	return h;
 }
 
 struct response_head *respond_plugin(struct exchange *x)

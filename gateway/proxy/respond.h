@@ -11,7 +11,7 @@ struct response_head;
 
 /* err becomes the exchange's reason. */
 struct response_head *respond_error(struct exchange *x, int err);
-/* What is in px.answer. */
+/* What is in px.answer. A body that the plugin writes is then that of px.producer. */
 struct response_head *respond_plugin(struct exchange *x);
 struct response_head *respond_builtin(struct exchange *x);
 

@@ -88,11 +88,22 @@ void kit_file(const char *path, const char *content)
 /* ---- time ---------------------------------------------------------------------------------- */
 
 /* The main thread and the worker are one here: messages come at once. */
+static void run_turn_hooks(void)
+{
+	struct list *e;
+	while ((e = list_pop(&kit_worker.hooks))) {
+		struct turn_hook *h = container_of(e, struct turn_hook, link);
+		h->run(h);
+	}
+}
+
 void kit_settle(void)
 {
+	run_turn_hooks();
 	while (!list_is_empty(&kit_worker.mails)) {
 		kit_worker.clock_is_fresh = true;
 		(void)event_base_loop(kit_worker.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+		run_turn_hooks();
 	}
 }
 

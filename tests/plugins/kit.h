@@ -93,7 +93,14 @@ sluice_verdict kit_body_in(sluice_exchange *x, sluice_side side, const char *byt
 /* The bytes that were passed on so far, NUL-terminated; n may be NULL. */
 const char *kit_body_out(sluice_exchange *x, sluice_side side, size_t *n);
 bool kit_body_wanted(sluice_exchange *x, sluice_side side);
-/* Run on_complete and the clean-ups, then free. If the exchange is parked, its client leaves. */
+/* An answer by sluice_answer_begin(): its client has room for that many bytes more, and as long as
+ * it has, the write hook is called as in a gateway; each piece is taken whole. SLUICE_NEXT: the
+ * answer has ended. SLUICE_WAIT: the hook waits, or the client has no room; kit_advance() lets what
+ * it waits for happen. SLUICE_FAIL: the answer is broken off. kit_body_out() has what has come, of
+ * the response. Hooks on the response do not run by this. */
+sluice_verdict kit_stream(sluice_exchange *x, size_t room);
+/* Run on_complete and the clean-ups, then free. If the exchange is parked, or its answer is being
+ * written, its client leaves. */
 void kit_end(sluice_exchange *x);
 
 /* Give what the access log would say of the exchange, if it ended now, to on_records() of an

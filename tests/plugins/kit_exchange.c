@@ -10,6 +10,7 @@
 #include "policy/attr.h"
 #include "policy/edit.h"
 #include "policy/fact.h"
+#include "policy/producer.h"
 #include "policy/stage.h"
 #include "policy/wait.h"
 
@@ -25,8 +26,12 @@ struct kit_exchange {
 	struct fields trailers[2];    /* by side */
 	sluice_str facts[FACT_COUNT]; /* that kit_set_info() set, and the gateway would know */
 	int64_t numbers[KIT_NUMBERS];
-	struct arena own;  /* what is ours, and answers to the test's questions */
-	struct buf out[2]; /* what left the bodies */
+	struct arena own;              /* what is ours, and answers to the test's questions */
+	struct buf out[2];             /* what left the bodies */
+	size_t room;                   /* of the client, for a streamed answer */
+	const struct producer *writer; /* borrowed: of the streamed answer that was begun last */
+	bool is_written;               /* it has not ended yet */
+	bool writer_fails;             /* the plugin that wrote it has failed */
 	sluice_verdict verdict;
 	int status;
 };
@@ -326,6 +331,104 @@ bool kit_body_wanted(sluice_exchange *x, sluice_side side)
 	return x->stages[side] != NULL;
 }
 
+/* ---- streamed answers ---------------------------------------------------------------------- */
+
+/* The client has got n bytes. */
+static void use_room(struct kit_exchange *k, size_t n)
+{
+	k->room -= n < k->room ? n : k->room;
+	if (!k->room && k->x.producer)
+		producer_hold(k->x.producer);
+}
+
+/* The response ends here. Its status stays, unless the head is still held. */
+static void stop_writing(struct kit_exchange *k, enum run_result r)
+{
+	const struct stages *row = k->x.stages[SLUICE_RESPONSE];
+	int status = k->status;
+	(void)take(k, r);
+	if (!row || !stages_hold(row))
+		k->status = status;
+	k->is_written = false;
+	run_cancel(&k->x);
+}
+
+static void write_staged(struct kit_exchange *k, struct stages *row, struct buf *data)
+{
+	size_t n;
+	if (stages_are_full(row)) {
+		producer_hold(k->x.producer);
+		return;
+	}
+	stages_feed(row, data);
+	do {
+		enum run_result r = run_row(k, row);
+		if (r != RUN_NEXT) {
+			stop_writing(k, r);
+			return;
+		}
+		n = drain(k, SLUICE_RESPONSE);
+		use_room(k, n);
+	} while (n);
+}
+
+static void on_written(sluice_exchange *x, struct buf *data)
+{
+	struct kit_exchange *k = of(x);
+	size_t n = data->len;
+	if (x->stages[SLUICE_RESPONSE]) {
+		write_staged(k, x->stages[SLUICE_RESPONSE], data);
+		return;
+	}
+	buf_move_all(&k->out[SLUICE_RESPONSE], data);
+	use_room(k, n);
+}
+
+static void on_written_all(sluice_exchange *x, const struct fields *trailers)
+{
+	struct kit_exchange *k = of(x);
+	k->is_written = false;
+	if (trailers)
+		k->trailers[SLUICE_RESPONSE] = *trailers;
+	k->verdict = SLUICE_NEXT;
+	(void)kit_body_in(x, SLUICE_RESPONSE, "", 0, true);
+}
+
+static void on_writer_failed(sluice_exchange *x)
+{
+	struct kit_exchange *k = of(x);
+	k->writer_fails = true;
+	edit_forget(x, x->decided_by);
+	stop_writing(k, RUN_FAIL);
+}
+
+static const struct producer_events writing = { on_written, on_written_all, on_writer_failed };
+
+static void begin_writing(struct kit_exchange *k)
+{
+	k->writer = k->x.producer;
+	k->is_written = true;
+	k->writer_fails = false;
+	k->verdict = SLUICE_WAIT;
+	producer_start(k->x.producer, &writing);
+}
+
+sluice_verdict kit_stream(sluice_exchange *x, size_t room)
+{
+	struct kit_exchange *k = of(x);
+	if (!x->producer && x->answer.producer)
+		producer_take(x);
+	if (x->producer && x->producer != k->writer)
+		begin_writing(k);
+	if (!k->is_written)
+		return k->verdict;
+	k->room = room;
+	if (room)
+		producer_resume(x->producer);
+	kit_settle();
+	return k->verdict;
+}
+
 /* ---- questions ----------------------------------------------------------------------------- */
 
 sluice_verdict kit_verdict(sluice_exchange *x)
@@ -431,4 +534,25 @@ struct response_head *kit_new_response(sluice_exchange *x, int status)
 	k->status = status;
 	k->response = (struct response_head){ .version = 11, .status = (uint16_t)status };
 	return &k->response;
+}
+
+bool kit_is_written(sluice_exchange *x)
+{
+	struct kit_exchange *k = of(x);
+	return x->producer && (k->is_written || x->producer != k->writer);
+}
+
+bool kit_writer_failed(sluice_exchange *x)
+{
+	return of(x)->writer_fails;
+}
+
+bool kit_has_room(sluice_exchange *x)
+{
+	return of(x)->room > 0;
+}
+
+size_t kit_body_len(sluice_exchange *x, sluice_side side)
+{
+	return of(x)->out[side].len;
 }

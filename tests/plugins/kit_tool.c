@@ -6,6 +6,7 @@
 #include "policy/answer.h"
 #include "policy/attr.h"
 #include "policy/edit.h"
+#include "policy/producer.h"
 #include "policy/stage.h"
 
 enum { ROOM = 1 << 20, REFUSAL_BUDGET = 16384 };
@@ -25,7 +26,7 @@ static void answer_head(sluice_exchange *x, struct response_head *h, bool is_ref
 /* The plugin from which on response hooks have run. */
 static void answer_start(sluice_exchange *x, enum kit_where where)
 {
-	if (where == KIT_AT_REQUEST_BODY)
+	if (where == KIT_AT_REQUEST_BODY || where == KIT_AT_WRITING)
 		x->response_start = UINT32_MAX;
 	else if (where == KIT_AT_RESPONSE_BODY)
 		x->response_start = x->decided_by;
@@ -46,6 +47,8 @@ sluice_verdict kit_answer(sluice_exchange *x, enum kit_where where, int err)
 	answer_start(x, where);
 	x->response = h;
 	x->arena->failed = false;
+	if (!err && x->answer.producer)
+		producer_take(x);
 	if (x->stages[SLUICE_RESPONSE])
 		stages_reset(x);
 	sluice_verdict v = kit_take(x, run_response(x));
@@ -60,6 +63,7 @@ sluice_verdict kit_attempt(sluice_exchange *x)
 
 void kit_no_body(sluice_exchange *x)
 {
+	producer_drop(x);
 	if (x->stages[SLUICE_RESPONSE])
 		stages_forget(x, SLUICE_RESPONSE);
 }

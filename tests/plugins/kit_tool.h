@@ -36,7 +36,12 @@ void kit_slow(bool on);
 /* ---- exchanges ----------------------------------------------------------------------------- */
 
 /* Where a plugin decided, or the gateway did. */
-enum kit_where { KIT_AT_HEAD, KIT_AT_REQUEST_BODY, KIT_AT_RESPONSE_BODY };
+enum kit_where {
+	KIT_AT_HEAD,
+	KIT_AT_REQUEST_BODY,
+	KIT_AT_RESPONSE_BODY,
+	KIT_AT_WRITING /* in the write hook of a streamed answer */
+};
 
 /* The gateway answers, in the place of what there is: with what a plugin gave (err 0), or with a
  * refusal of its own (enum err). Runs on_response of the plugins that have not seen it; the verdict
@@ -44,6 +49,14 @@ enum kit_where { KIT_AT_HEAD, KIT_AT_REQUEST_BODY, KIT_AT_RESPONSE_BODY };
 sluice_verdict kit_answer(sluice_exchange *x, enum kit_where where, int err);
 /* The request is about to be sent to a server, once: runs on_attempt. */
 sluice_verdict kit_attempt(sluice_exchange *x);
+/* Whether the response is a streamed answer that has not ended: kit_stream() goes on with it. */
+bool kit_is_written(sluice_exchange *x);
+/* Whether it ended because the plugin that wrote it failed. */
+bool kit_writer_failed(sluice_exchange *x);
+/* Whether its client has room for more. */
+bool kit_has_room(sluice_exchange *x);
+/* How many bytes of a body were passed on so far. */
+size_t kit_body_len(sluice_exchange *x, sluice_side side);
 /* The response has no body: forget what plugins asked for of it. */
 void kit_no_body(sluice_exchange *x);
 /* Whether the head of a side is held until a plugin has decided on the body. */

@@ -173,6 +173,51 @@ static inline sluice_verdict sluice_answer_with(sluice_exchange *x, const sluice
 {
 	return sluice_host_table->answer_with(x, a);
 }
+/*
+ * Answer with a body that the plugin writes piece by piece, at its own pace: see
+ * sluice_answer_stream. Returns at once; the hook that calls it returns its verdict, and the head
+ * goes to the client when the response hooks and body hooks of other plugins let it, as that of an
+ * upstream's response does.
+ *
+ * Then s->write is called, and again whenever there is room for more, until the answer has ended.
+ * Each call does one of four things: it writes by sluice_answer_write() and returns SLUICE_NEXT, to
+ * be called again; it waits (sluice_park(), sluice_fetch(), sluice_sleep() and the others), and the
+ * callback goes on in its place, with the same rights; it calls sluice_answer_end() and returns
+ * SLUICE_NEXT; or it returns SLUICE_FAIL, which breaks the answer off so that the client does not
+ * take it for complete. A call that does nothing of this is a failure of the plugin, because it
+ * would be called for ever. No other answer can be given from there.
+ *
+ * A client that reads slowly holds the plugin: write is not called, and no deadline of the plugin
+ * passes. When the client leaves, or another plugin answers in the place of this one, write is not
+ * called any more and a wait is dropped; whatever the plugin holds is given back by
+ * sluice_cleanup(). Memory of the exchange (sluice_alloc(), fetches) is not freed before it ends:
+ * keep what a long answer needs in sluice_state().
+ *
+ * Once the head has gone, a failure cannot become an answer, so `on_error: skip` does not apply to
+ * this hook. Before that (a body hook of another plugin holds the head) the client gets a 500.
+ */
+static inline sluice_verdict sluice_answer_begin(sluice_exchange *x, const sluice_answer_stream *s)
+{
+	return sluice_host_table->answer_begin(x, s);
+}
+/* In the write hook and the callbacks of its waits: the next bytes of the body, copied. They leave
+ * when the hook has returned. True: there is room for more. False: they were taken, but write no
+ * more and return SLUICE_NEXT, to be called when there is room again. 64 KiB may wait; beyond that
+ * a plugin may write 1 MiB more, so that a piece need not be cut. Bytes beyond that limit, or
+ * beyond the answer's length, are not taken: the log says so, and the plugin has failed. */
+static inline bool sluice_answer_write(sluice_exchange *x, sluice_str bytes)
+{
+	return sluice_host_table->answer_write(x, bytes);
+}
+/* There too: the body is complete. It has to be called also when the answer's length is reached.
+ * trailers: copied; NULL: none. Those that cannot stand behind a body are left out, with a line in
+ * the log; a client that takes no trailers gets none. An answer with fewer bytes than its length is
+ * broken off, and the plugin has failed. False: the answer has been ended before, or this is
+ * another hook (a line in the log). */
+static inline bool sluice_answer_end(sluice_exchange *x, const sluice_pairs *trailers)
+{
+	return sluice_host_table->answer_end(x, trailers);
+}
 /* Answer with an RFC 9457 problem document. status 400..599, else SLUICE_FAIL; code: string
  * constant of 1 to 64 bytes [a-z0-9-], stable: it becomes part of the document's type, the log's
  * reason and a metric's label; in place of another code stands "refused"; detail: a sentence for

@@ -327,6 +327,9 @@ typedef struct sluice_host {
 	/* entry_size: sizeof(sluice_server_entry) of the module */
 	int (*servers_set)(sluice_instance *, sluice_str upstream, const sluice_server_entry *,
 		size_t n, size_t entry_size);
+	sluice_verdict (*answer_begin)(sluice_exchange *, const sluice_answer_stream *);
+	bool (*answer_write)(sluice_exchange *, sluice_str bytes);
+	bool (*answer_end)(sluice_exchange *, const sluice_pairs *trailers);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source

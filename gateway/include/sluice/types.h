@@ -66,8 +66,8 @@ typedef struct sluice_exprs {
 
 typedef enum sluice_verdict {
 	SLUICE_NEXT = 0, /* go on with the next plugin */
-	/* an answer was given by sluice_answer_with(), sluice_reply() or sluice_refuse(); no
-	 * further request hook runs */
+	/* an answer was given by sluice_answer_with(), sluice_answer_begin(), sluice_reply() or
+	 * sluice_refuse(); no further request hook runs */
 	SLUICE_REPLY,
 	/* parked: a callback will give the verdict. Return it only as a service returned it */
 	SLUICE_WAIT,
@@ -327,6 +327,27 @@ typedef struct sluice_answer {
 	void (*release)(void *arg);
 	void *arg; /* borrowed: for release */
 } sluice_answer;
+
+/* An answer whose body the plugin writes piece by piece, for sluice_answer_begin(). Zeroed members
+ * are left out. */
+typedef struct sluice_answer_stream {
+	size_t size; /* sizeof(sluice_answer_stream) */
+	/* as in sluice_answer. Where the response has no body (HEAD, 204, 205, 304), write is not
+	 * called */
+	int status;
+	sluice_pairs headers; /* as in sluice_answer */
+	sluice_str content_type;
+	/* has_length: the body has that many bytes, and the gateway adds Content-Length, unless a
+	 * body hook may change it. Else the end is told as the client's protocol does it: by
+	 * chunks, by frames of HTTP/2, to HTTP/1.0 by the end of the connection. */
+	bool has_length;
+	uint64_t length;
+	/* How long the plugin may write nothing while there is room, whatever it waits for; then it
+	 * has failed. Milliseconds, at most 600000; 0: 60000. */
+	uint64_t idle_ms;
+	/* writes the body: see sluice_answer_begin() */
+	sluice_verdict (*write)(sluice_exchange *x, const void *conf);
+} sluice_answer_stream;
 
 /* how a service call ended */
 typedef enum sluice_status {

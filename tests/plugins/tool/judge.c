@@ -204,6 +204,8 @@ size_t judge_expected(const struct script_expect *e, const struct outcome *o, ju
 	present(&j, "field:", e->without, false);
 	text(&j, "body", "body", e->body);
 	body_has(&j, e->body_has);
+	if (e->broken_off)
+		text(&j, "broken_off", "broken off", STR("yes"));
 	fields(&j, "trailer:", e->trailers);
 	forwarded(&j, e);
 	facts(&j, e->facts);

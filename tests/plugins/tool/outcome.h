@@ -4,6 +4,7 @@
  * reads and judges them.
  *
  *   status, answered_by, reason, detail, body, broken_off
+ *   streamed    the body was written piece by piece
  *   field:NAME (lower case), trailer:NAME, fact:NAME, note, log
  *   forwarded:method, :target, :host, :upstream, :body, :field:NAME, :trailer:NAME
  *   waits       how often the exchange was parked

@@ -7,6 +7,7 @@
 
 #include "kit_internal.h"
 #include "kit_tool.h"
+#include "known.h"
 #include "policy/run.h"
 #include "stand_in.h"
 
@@ -31,6 +32,8 @@ struct play {
 	sluice_str body; /* of the gateway's own answer */
 	bool is_own;     /* the answer is the gateway's or a plugin's */
 	bool is_broken_off;
+	bool is_streamed;
+	bool has_enough; /* the client leaves, as the script says */
 };
 
 void run_describe(const struct run *r, char *buf, size_t size)
@@ -146,19 +149,24 @@ static bool awaits_body(const struct play *p)
 	return kit_verdict(p->x) == SLUICE_WAIT && !p->has_left && kit_awaits_body(p->x);
 }
 
+/* The exchange waits: let the next thing happen. */
+static void wait_once(struct play *p)
+{
+	p->steps++;
+	if (is_run(p, RUN_DROP) && p->steps == p->set->run.n) {
+		p->has_left = true;
+		return;
+	}
+	await_threads(p);
+	if (kit_verdict(p->x) == SLUICE_WAIT && !kit_advance_once(WAIT_MS))
+		kit_die("the exchange waits, and nothing will end it");
+}
+
 /* Let the exchange go on until it waits no more, or for the body of the request. */
 static sluice_verdict settle(struct play *p)
 {
-	while (kit_verdict(p->x) == SLUICE_WAIT && !awaits_body(p)) {
-		p->steps++;
-		if (is_run(p, RUN_DROP) && p->steps == p->set->run.n) {
-			p->has_left = true;
-			break;
-		}
-		await_threads(p);
-		if (kit_verdict(p->x) == SLUICE_WAIT && !kit_advance_once(WAIT_MS))
-			kit_die("the exchange waits, and nothing will end it");
-	}
+	while (kit_verdict(p->x) == SLUICE_WAIT && !awaits_body(p) && !p->has_left)
+		wait_once(p);
 	return kit_verdict(p->x);
 }
 
@@ -175,6 +183,28 @@ static void add_fields(sluice_exchange *x, sluice_side side, sluice_pairs v)
 		kit_add_header(x, side, text(v.v[i].name), text(v.v[i].value));
 }
 
+/* What the gateway knows from the start, or when there is a response. */
+static void tell_facts(const struct play *p, bool of_response)
+{
+	for (size_t i = 0; i < p->c->facts.n; i++) {
+		const sluice_pair *f = &p->c->facts.v[i];
+		int info = known_info(f->name);
+		if (info >= 0 && known_is_of_response(f->name) == of_response)
+			kit_set_info(p->x, (sluice_info)info, text(f->value));
+	}
+}
+
+static void tell_numbers(const struct play *p)
+{
+	for (size_t i = 0; i < p->c->numbers.n; i++) {
+		const sluice_pair *n = &p->c->numbers.v[i];
+		uint64_t value;
+		if (str_u64(n->value, &value))
+			kit_set_number(p->x, (sluice_number_id)known_number(n->name),
+				(int64_t)value);
+	}
+}
+
 static void open_exchange(struct play *p)
 {
 	const struct script_request *r = &p->c->request;
@@ -188,8 +218,13 @@ static void open_exchange(struct play *p)
 		kit_come_by(x, p->conn);
 	add_fields(x, SLUICE_REQUEST, r->fields);
 	add_fields(x, SLUICE_REQUEST_TRAILERS, r->trailers);
-	for (size_t i = 0; i < p->c->facts.n; i++)
-		kit_state_fact(x, text(p->c->facts.v[i].name), text(p->c->facts.v[i].value));
+	for (size_t i = 0; i < p->c->facts.n; i++) {
+		if (known_info(p->c->facts.v[i].name) < 0)
+			kit_state_fact(x, text(p->c->facts.v[i].name),
+				text(p->c->facts.v[i].value));
+	}
+	tell_facts(p, false);
+	tell_numbers(p);
 	if (is_run(p, RUN_MEMORY))
 		kit_memory_limit(x, p->set->run.n);
 	kit_late(is_run(p, RUN_LATE) ? (unsigned)p->set->run.n : 0);
@@ -283,10 +318,34 @@ static void upstream_answers(struct play *p)
 		return;
 	}
 	p->answered_by = "upstream";
+	tell_facts(p, true);
 	add_fields(p->x, SLUICE_RESPONSE, u->fields);
 	add_fields(p->x, SLUICE_RESPONSE_TRAILERS, u->trailers);
 	(void)kit_response(p->x, (int)u->status);
 	(void)settle(p);
+}
+
+/* The client takes a streamed answer, all at once or, when it is slow, piece by piece. SLUICE_NEXT:
+ * it has got all of it. */
+static sluice_verdict receive(struct play *p)
+{
+	size_t most = p->c->request.leaves_after, got;
+	size_t room = is_run(p, RUN_SLOW) ? 1 : most ? most : SCRIPT_BODY_MAX;
+	p->is_streamed = true;
+	(void)kit_stream(p->x, room);
+	while (kit_is_written(p->x) && !p->has_left) {
+		got = kit_body_len(p->x, SLUICE_RESPONSE);
+		p->has_enough = most && got >= most;
+		if (p->has_enough)
+			return SLUICE_WAIT;
+		if (got >= SCRIPT_BODY_MAX)
+			kit_die("the answer has no end; the client may leave: leaves_after");
+		if (kit_waits_for(p->x) || kit_has_room(p->x))
+			wait_once(p);
+		else
+			(void)kit_stream(p->x, room);
+	}
+	return settle(p); /* hooks on the body may wait for something when they have it */
 }
 
 /* The body of the response; an answer may take the place of a response whose head is held. */
@@ -304,13 +363,17 @@ static void respond(struct play *p)
 		}
 		bool held = kit_head_is_held(p->x, SLUICE_RESPONSE);
 		sluice_str body = p->is_own ? p->body : p->c->upstream.body;
-		if (send_body(p, SLUICE_RESPONSE, body) == SLUICE_NEXT || p->has_left)
+		sluice_verdict v = kit_is_written(p->x) ? receive(p)
+							: send_body(p, SLUICE_RESPONSE, body);
+		if (v == SLUICE_NEXT || p->has_left || p->has_enough)
 			return;
 		if (!held) {
 			p->is_broken_off = true;
 			return;
 		}
-		answer(p, KIT_AT_RESPONSE_BODY, refusal(p, KIT_AT_RESPONSE_BODY));
+		enum kit_where where = kit_writer_failed(p->x) ? KIT_AT_WRITING
+							       : KIT_AT_RESPONSE_BODY;
+		answer(p, where, refusal(p, where));
 	}
 }
 
@@ -331,6 +394,10 @@ static void note_response(struct play *p)
 	while (kit_field_next(p->x, SLUICE_RESPONSE_TRAILERS, &iter, &f))
 		outcome_add_part(o, "trailer:", f.name, f.value);
 	const char *body = kit_body_out(p->x, SLUICE_RESPONSE, &n);
+	if (p->has_enough)
+		n = p->c->request.leaves_after;
+	if (p->is_streamed)
+		outcome_add(o, "streamed", STR("yes"));
 	if (!p->reason)
 		outcome_add(o, "body", str_n(body, n));
 	if (p->is_broken_off)
@@ -376,6 +443,12 @@ static bool open_connection(struct play *p)
 	p->conn = kit_conn(p->chain[0]);
 	kit_conn_set_info(p->conn, SLUICE_I_PEER, text(r->client));
 	kit_conn_set_info(p->conn, SLUICE_I_CLIENT_IP, text(r->client));
+	for (size_t i = 0; i < p->c->facts.n; i++) {
+		const sluice_pair *f = &p->c->facts.v[i];
+		int info = known_info(f->name);
+		if (info >= 0 && !known_is_of_response(f->name))
+			kit_conn_set_info(p->conn, (sluice_info)info, text(f->value));
+	}
 	if (kit_connect(p->conn) == SLUICE_NEXT && str_eq(r->scheme, STR("https")))
 		(void)kit_secure(p->conn);
 	sluice_str why = str_of(kit_conn_refused(p->conn));

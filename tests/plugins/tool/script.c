@@ -4,6 +4,7 @@
 #include "http/uri.h"
 
 #include "config/table.h"
+#include "known.h"
 
 static const char *const failures[] = { "no", "unreachable", "timeout", "error", NULL };
 static const char *const store_kinds[] = { "memory", "redis", NULL };
@@ -23,6 +24,9 @@ static const sluice_option request_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, R, body, .max = "4194304", .doc = "body"),
 	SLUICE_OPTION(SLUICE_T_PAIRS, R, trailers, .flags = SLUICE_F_MULTI,
 		.doc = "trailers behind the body"),
+	SLUICE_OPTION(SLUICE_T_SIZE, R, leaves_after, .max = "4MiB",
+		.doc = "how much of a streamed answer the client takes before it leaves; left out: "
+		       "all of it"),
 	SLUICE_OPTIONS_END,
 };
 #undef R
@@ -119,6 +123,8 @@ static const sluice_option expect_options[] = {
 		.doc = "texts that stand in the log, in this order: \"warn: cannot read\""),
 	SLUICE_OPTION(SLUICE_T_BOOL, E, not_forwarded, .def = "false",
 		.doc = "the upstream gets no request"),
+	SLUICE_OPTION(SLUICE_T_BOOL, E, broken_off, .def = "false",
+		.doc = "the response ends before it is complete"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, E, forwarded, .sub = forwarded_options,
 		.sub_size = sizeof(struct script_forwarded), .doc = "what the upstream gets"),
 	SLUICE_OPTIONS_END,
@@ -144,7 +150,12 @@ static const sluice_option case_options[] = {
 		.sub_size = sizeof(struct script_request), .flags = SLUICE_F_SUBOBJECT,
 		.doc = "what the client sends"),
 	SLUICE_OPTION(SLUICE_T_PAIRS, C, facts,
-		.doc = "attributes that other plugins have stated before"),
+		.doc = "facts by their names in a configuration: what the gateway knows "
+		       "(tls_sni, client_cert_subject, listener), and attributes that other "
+		       "plugins have stated before"),
+	SLUICE_OPTION(SLUICE_T_PAIRS, C, numbers,
+		.doc = "numbers of the request by their names in sluice_number(), in lower case: "
+		       "bytes_in, duration_us; any other is not known"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, C, upstream, .sub = upstream_options,
 		.sub_size = sizeof(struct script_upstream), .flags = SLUICE_F_SUBOBJECT,
 		.doc = "what the upstream answers"),
@@ -232,6 +243,35 @@ static void check_request(struct script *s, const struct script_request *r)
 	check_fields(s, r, "trailers", r->trailers);
 }
 
+static void check_facts(struct script *s, const struct script_case *c)
+{
+	for (size_t i = 0; i < c->facts.n; i++) {
+		sluice_str name = c->facts.v[i].name;
+		if (!known_is_of_request(name))
+			continue;
+		(void)bind_error(&s->bind, c, "facts", "%.*s is part of the request",
+			STR_ARG(name));
+		diag_hint(&s->diag,
+			"say it in `request`: method, target, host, scheme, client, fields");
+	}
+}
+
+static void check_numbers(struct script *s, const struct script_case *c)
+{
+	for (size_t i = 0; i < c->numbers.n; i++) {
+		sluice_pair n = c->numbers.v[i];
+		uint64_t value;
+		if (known_number(n.name) < 0) {
+			(void)bind_error(&s->bind, c, "numbers", "there is no number %.*s",
+				STR_ARG(n.name));
+			diag_hint(&s->diag, "there are %s", known_numbers);
+		} else if (!str_u64(n.value, &value) || value > INT64_MAX) {
+			(void)bind_error(&s->bind, c, "numbers", "%.*s: expected a number",
+				STR_ARG(n.name));
+		}
+	}
+}
+
 static bool store_is_redis(const struct script *s, sluice_str name)
 {
 	const struct script_store *v = s->stores.v;
@@ -288,6 +328,8 @@ static void check_case(struct script *s, size_t i)
 	check_request(s, &c->request);
 	check_fields(s, &c->upstream, "fields", c->upstream.fields);
 	check_fields(s, &c->upstream, "trailers", c->upstream.trailers);
+	check_facts(s, c);
+	check_numbers(s, c);
 	check_replies(s, c);
 	check_expect(s, c);
 	if (!c->chain.n && !s->chain.n && s->plugins->n > SCRIPT_CHAIN)

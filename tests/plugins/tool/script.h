@@ -18,6 +18,7 @@ enum script_failure { SCRIPT_WORKS, SCRIPT_UNREACHABLE, SCRIPT_TIMEOUT, SCRIPT_E
 struct script_request {
 	sluice_str method, target, host, scheme, client, body;
 	sluice_pairs fields, trailers;
+	uint64_t leaves_after; /* bytes of a streamed answer; 0: it takes all */
 };
 
 struct script_upstream {
@@ -64,7 +65,7 @@ struct script_expect {
 	uint64_t status;    /* 0: not said */
 	sluice_pairs fields, trailers, facts;
 	sluice_strs without, has, notes, log;
-	bool not_forwarded;
+	bool not_forwarded, broken_off;
 	struct script_forwarded forwarded;
 };
 
@@ -73,7 +74,7 @@ struct script_case {
 	sluice_strs chain;
 	uint64_t repeat, pause, before; /* times; ms; ms */
 	struct script_request request;
-	sluice_pairs facts;
+	sluice_pairs facts, numbers;
 	struct script_upstream upstream;
 	sluice_blocks fetches; /* struct script_fetch */
 	sluice_blocks stores;  /* struct script_reply */

@@ -58,7 +58,8 @@ void vary_each(const struct script_case *c, const struct outcome *plain, unsigne
 		splits(&v, SLUICE_RESPONSE, response);
 		run(&v, RUN_BYTES, SLUICE_REQUEST, 0);
 	}
-	if (kinds & VARY_SLOW && request + response)
+	bool is_streamed = outcome_find(plain, STR("streamed")).data != NULL;
+	if (kinds & VARY_SLOW && (request + response || is_streamed))
 		run(&v, RUN_SLOW, SLUICE_REQUEST, 0);
 	for (size_t n = 1; kinds & VARY_DELAYS && n <= calls && n <= VARY_WAITS_MAX; n++)
 		run(&v, RUN_LATE, SLUICE_REQUEST, n);

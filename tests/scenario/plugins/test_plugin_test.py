@@ -266,6 +266,90 @@ def test_threads_of_the_plugin(folder):
     assert code == 0, out + err
 
 
+def test_facts_and_numbers(odd):
+    """What the gateway would know of the connection, the certificate, the response and its numbers."""
+    so, script = odd(r"""
+static void show(sluice_exchange *x, sluice_side side, const char *name, sluice_str value) {
+	sluice_field_set(x, side, (sluice_str){ name, __builtin_strlen(name) }, value.data ? value : SLUICE_STR("none"));
+}
+static sluice_verdict q(sluice_exchange *x, const void *conf) {
+	(void)conf;
+	show(x, SLUICE_REQUEST, "X-Sni", sluice_get(x, SLUICE_I_TLS_SNI));
+	show(x, SLUICE_REQUEST, "X-Subject", sluice_get(x, SLUICE_I_CLIENT_CERT_SUBJECT));
+	show(x, SLUICE_REQUEST, "X-Server", sluice_get(x, SLUICE_I_SERVER));
+	show(x, SLUICE_REQUEST, "X-Team", sluice_attr(x, SLUICE_STR("team")));
+	if (sluice_number(x, SLUICE_N_BYTES_IN) != 300 || sluice_number(x, SLUICE_N_TRIES) != SLUICE_UNKNOWN)
+		return sluice_refuse(x, 400, "odd", "");
+	return SLUICE_NEXT;
+}
+static sluice_verdict s(sluice_exchange *x, const void *conf) {
+	(void)conf;
+	show(x, SLUICE_RESPONSE, "X-Server", sluice_get(x, SLUICE_I_SERVER));
+	return SLUICE_NEXT;
+}
+""", ".on_request = q, .on_response = s", """
+  - name: told
+    facts: { tls_sni: api, client_cert_subject: "CN=alice,O=Example", server: "192.0.2.1:80", team: red }
+    numbers: { bytes_in: 300 }
+    expect:
+      forwarded: { fields: { X-Sni: api, X-Subject: "CN=alice,O=Example", X-Server: none, X-Team: red } }
+      fields: { X-Server: "192.0.2.1:80" }
+  - { name: untold, expect: { status: 400 } }
+  - name: of a number
+    numbers: { bytes_in: 300 }
+    expect: { forwarded: { fields: { X-Sni: none, X-Subject: none } }, fields: { X-Server: none } }
+""")
+    code, out, err = run(so, script)
+    assert code == 0, out + err
+
+
+def test_streamed_answers(folder):
+    """A client takes them at once, slowly, or leaves in the middle."""
+    build_module(folder, "events", EXAMPLES / "events.c")
+    code, out, err = run(folder / "events.so", EXAMPLES / "events-test.yaml")
+    assert code == 0, out + err
+    for case in ("who listens while nothing happens hears so, until the stream ends", "a client may leave before"):
+        args = [folder / "events.so", EXAMPLES / "events-test.yaml", "--only", case]
+        assert run(*args, "--variations", "slow")[1].splitlines()[0] == f"ok    {case} (2 runs)"
+        assert "streamed" in run(*args, "--verbose", "--no-variations")[1]
+
+
+WRITES = r"""
+static sluice_verdict write(sluice_exchange *x, const void *conf) {
+	(void)conf;
+	unsigned *n = sluice_state(x, sizeof(*n));
+	if (!n) return SLUICE_FAIL;
+	sluice_answer_write(x, SLUICE_STR("piece "));
+	if (++*n < 3) return SLUICE_NEXT;
+	%s
+}
+static sluice_verdict q(sluice_exchange *x, const void *conf) {
+	(void)conf;
+	return sluice_answer_begin(x, &(sluice_answer_stream){ .size = sizeof(sluice_answer_stream), .status = 200, .write = write });
+}
+"""
+
+
+def test_a_streamed_answer_that_is_broken_off(odd):
+    so, script = odd(WRITES % "return SLUICE_FAIL;", ".on_request = q",
+                     "- { name: a, expect: { status: 200, body: 'piece piece ', broken_off: true } }\n"
+                     "- { name: b, expect: { status: 200, broken_off: true }, request: { method: HEAD } }\n")
+    code, out, _ = run(so, script)
+    assert code == 1 and out.splitlines()[0].startswith("ok    a (")
+    assert """FAIL  b
+        broken off
+            expected  yes
+            got       (none)
+""" in out
+
+
+def test_a_streamed_answer_without_end(odd):
+    so, script = odd(WRITES % "return SLUICE_NEXT;", ".on_request = q", "- { name: a }\n- { name: b, request: { leaves_after: 7 }, expect: { body: 'piece p' } }\n")
+    code, out, err = run(so, script)
+    assert code == 1 and "the answer has no end; the client may leave: leaves_after" in out + err
+    assert "\nok    b (" in out
+
+
 def test_stores_and_several_plugins(template, folder):
     plugins = find_program()[1]
     script = folder / "s.yaml"

@@ -159,6 +159,12 @@ static void exchange_services(void)
 	EACH(sluice_reply(NULL, 200, text, text));
 	const sluice_answer answer = { .size = sizeof(answer), .status = 200 };
 	EACH(sluice_answer_with(NULL, &answer));
+	const sluice_answer_stream stream = { .size = sizeof(stream),
+		.status = 200,
+		.write = on_nothing };
+	EACH(sluice_answer_begin(NULL, &stream));
+	EACH(sluice_answer_write(NULL, text));
+	EACH(sluice_answer_end(NULL, NULL));
 	EACH(sluice_body_want(NULL, SLUICE_REQUEST, NULL));
 	EACH_VOID(sluice_body_pass(NULL, 1));
 	EACH_VOID(sluice_body_drop(NULL, 1));

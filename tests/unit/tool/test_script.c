@@ -123,6 +123,19 @@ TEST(mistakes_have_place_and_hint)
 	bad(PLUGINS "cases:\n  - name: it\n"
 		    "    expect: { not_forwarded: true, forwarded: { method: GET } }\n",
 		"t.yaml:4:30: error: cases[0].expect.not_forwarded: contradicts `forwarded`\n");
+	bad(PLUGINS "cases:\n  - name: it\n    facts: { tls_sni: a, path: /a }\n",
+		"t.yaml:4:12: error: cases[0].facts: path is part of the request\n"
+		"    hint: say it in `request`: method, target, host, scheme, client, fields\n");
+	bad(PLUGINS "cases:\n  - name: it\n    facts: { \"header:a\": b }\n",
+		"t.yaml:4:12: error: cases[0].facts: header:a is part of the request\n"
+		"    hint: say it in `request`: method, target, host, scheme, client, fields\n");
+	bad(PLUGINS "cases:\n  - name: it\n    numbers: { tries: some }\n",
+		"t.yaml:4:14: error: cases[0].numbers: tries: expected a number\n");
+	bad(PLUGINS "cases:\n  - name: it\n    numbers: { bytes: 3 }\n",
+		"t.yaml:4:14: error: cases[0].numbers: there is no number bytes\n"
+		"    hint: there are upstream_status, tries, bytes_in, bytes_out, request_body, "
+		"response_body, duration_us, connect_us, response_us, start_ms, client_port, "
+		"peer_port, connection_requests, connection_kept\n");
 	bad("plugins: [a]\ncases: [ { name: it } ]\n",
 		"t.yaml:1:10: error: plugins: expected a block of instances, not a list\n"
 		"    hint: write NAME: { use: PLUGIN }\n");
