@@ -44,6 +44,9 @@ struct client_ops {
 	 * other direction. HTTP/2 sends 200 instead: it presented the client's extended CONNECT as
 	 * an Upgrade (RFC 8441). NULL: this codec has no tunnels. */
 	void (*tunnel)(struct client *c);
+	/* In a tunnel that is quiet: find out whether the connection was reset together with its
+	 * last bytes. NULL: this codec is told of that. */
+	void (*look)(struct client *c);
 	/* The response cannot be completed: make sure that the client does not take it for
 	 * complete. */
 	void (*abort)(struct client *c);
@@ -187,6 +190,7 @@ struct origin_ops {
 	/* After a head of 101, as in client_ops. end() is of the tunnel only after this. NULL: no
 	 * tunnels. */
 	void (*tunnel)(struct origin *o);
+	void (*look)(struct origin *o); /* as in client_ops */
 	void (*hold)(struct origin *o); /* stop or go on delivering the response body */
 	void (*resume)(struct origin *o);
 	/* After on_fail with not_processed: put the whole body that was passed on into *body and

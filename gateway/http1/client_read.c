@@ -304,7 +304,8 @@ void http1_conn_read(struct http1_conn *c)
 	enum io io = IO_OK;
 
 	while (io == IO_OK && conn_use_input(c)) {
-		if (!conn_wants_more(c) || !stream_turn_goes_on(&c->s, &turn, true))
+		/* who looks after a tunnel looks for its reset: origin_ops.look */
+		if (!conn_wants_more(c) || !stream_turn_goes_on(&c->s, &turn, !c->tunnel))
 			break;
 		io = conn_fill(c);
 	}

@@ -81,6 +81,11 @@ static void origin_tunnel(struct origin *o)
 	http1_conn_await(c);
 }
 
+static void origin_look(struct origin *o)
+{
+	stream_look(&conn_of(o)->s);
+}
+
 static void origin_hold(struct origin *o)
 {
 	struct http1_conn *c = conn_of(o);
@@ -127,6 +132,7 @@ const struct origin_ops http1_origin_ops = {
 	.body = origin_body,
 	.end = origin_end,
 	.tunnel = origin_tunnel,
+	.look = origin_look,
 	.hold = origin_hold,
 	.resume = origin_resume,
 	.release = origin_release,

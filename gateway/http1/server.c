@@ -348,10 +348,13 @@ static void server_ended(struct http1_server *c, enum io io)
 	} /* otherwise its whole answer is on the way */
 }
 
-/* The rest of a head or a body is due from the client. */
+/* The rest of a head or a body is due from the client. Who looks after a tunnel looks for its
+ * reset: client_ops.look. */
 static bool server_awaits(const struct http1_server *c)
 {
-	return c->state == SERVER_HEAD || (c->state == SERVER_BUSY && !request_is_received(c->rq));
+	return c->state == SERVER_HEAD ||
+		(c->state == SERVER_BUSY && !request_is_received(c->rq) &&
+			c->rq->receive != RECEIVE_TUNNEL);
 }
 
 static void server_on_readable(struct stream *s)

@@ -124,6 +124,11 @@ static void client_tunnel(struct client *cl)
 	rq->server->close = true;
 }
 
+static void client_look(struct client *cl)
+{
+	stream_look(request_of(cl)->server->s);
+}
+
 static void client_abort(struct client *cl)
 {
 	struct http1_request *rq = request_of(cl);
@@ -232,6 +237,7 @@ const struct client_ops http1_client_ops = {
 	.splice = client_splice,
 	.end = client_end,
 	.tunnel = client_tunnel,
+	.look = client_look,
 	.abort = client_abort,
 	.hold = client_hold,
 	.resume = client_resume,

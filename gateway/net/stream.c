@@ -48,6 +48,15 @@ void stream_resume(struct stream *s)
 	}
 }
 
+void stream_look(struct stream *s)
+{
+	if (s->flags &
+		(STREAM_EOF | STREAM_FAILED | STREAM_CLOSED | STREAM_CONNECTING | STREAM_HANDSHAKE))
+		return;
+	s->flags |= STREAM_RD;
+	stream_resume(s);
+}
+
 static void stream_linger_on(struct stream *s);
 
 static void stream_flush(struct stream *s)

@@ -183,6 +183,9 @@ static inline bool stream_may_read(const struct stream *s)
 /* Call on_readable again at the end of this turn, if there may be something to read (or s->in holds
  * bytes). */
 void stream_resume(struct stream *s);
+/* The same, though no event says that there is something to read: a reset that arrives together
+ * with bytes has no event of its own. */
+void stream_look(struct stream *s);
 /* Read once into s->in. IO_OK: at least one byte came. IO_FAIL: on_fail is not called: the caller
  * knows. */
 enum io stream_fill(struct stream *s);

@@ -15,19 +15,43 @@ struct tunnel {
 	uint64_t idle_ns;
 	bool is_websocket;
 	bool leaving;               /* a close frame is to be sent on both lanes */
+	bool looked;                /* since the last bytes passed, for a reset */
 	struct websocket frames[2]; /* by enum sluice_side: what passes on the lane */
 };
 
+/* Neither end reads its socket more often than there are bytes, so that a message costs one read. A
+ * reset that came with the last bytes is found when the tunnel has been quiet for a while. */
+#define TUNNEL_LOOK_NS NS_PER_S
+
+static void tunnel_look_at_ends(const struct exchange *x)
+{
+	struct client *c = x->px.client;
+	struct origin *o = x->origin;
+	if (c->ops->look && !x->gone)
+		c->ops->look(c);
+	if (o && o->ops->look)
+		o->ops->look(o);
+}
+
 static void tunnel_on_due(struct timer *t)
 {
-	struct exchange *x = container_of(t, struct tunnel, timer)->x;
-	x->events->on_failed(x, ERR_TUNNEL_IDLE);
+	struct tunnel *u = container_of(t, struct tunnel, timer);
+	struct exchange *x = u->x;
+	if (u->looked || u->idle_ns <= TUNNEL_LOOK_NS) {
+		x->events->on_failed(x, ERR_TUNNEL_IDLE);
+		return;
+	}
+	u->looked = true;
+	worker_timer(x->px.worker, t, u->idle_ns - TUNNEL_LOOK_NS);
+	tunnel_look_at_ends(x);
 }
 
 /* Something passed: the silence is counted anew. */
 static void tunnel_rearm_idle(struct tunnel *u)
 {
-	worker_timer(u->x->px.worker, &u->timer, u->idle_ns);
+	u->looked = false;
+	worker_timer(u->x->px.worker, &u->timer,
+		u->idle_ns < TUNNEL_LOOK_NS ? u->idle_ns : TUNNEL_LOOK_NS);
 }
 
 /* ---- ends ---------------------------------------------------------------------------------- */

@@ -120,6 +120,18 @@ def test_a_reset_ends_the_other_side(tunnel, pair):
     assert line["status"] == 101 and line["reason"] == "upstream-reset"
 
 
+def test_a_reset_right_behind_the_last_bytes_ends_the_other_side(tunnel):
+    """It has no event of its own; the default of `tunnel` would let it be unseen for much longer."""
+    def break_off(host):
+        assert host.take(2) == b"go"
+        host.send(b"last")
+        host.reset()
+    g, _, c, _ = tunnel(break_off)
+    c.send(b"go")
+    c.assert_closed()
+    assert g.access(1)[0]["reason"] == "upstream-reset"
+
+
 def test_a_client_that_breaks_off_is_told_to_the_upstream(tunnel):
     def until_lost(host):
         host.send(b"go")
