@@ -468,23 +468,6 @@ void instance_worker_init(struct instance_worker *iw, sluice_instance *inst)
 	list_init(&iw->waiters);
 }
 
-bool instance_count_call(struct instance_worker *iw)
-{
-	uint64_t n = atomic_load_explicit(iw->calls, memory_order_relaxed);
-	stat_bump(iw->calls, 1);
-	if (n < iw->next_sample)
-		return false;
-	iw->next_sample = n + 1 < INSTANCE_SAMPLE_FIRST ? n + 1 : (n | iw->inst->sample_mask) + 1;
-	return true;
-}
-
-void instance_count_time(const struct instance_worker *iw, uint64_t took_ns)
-{
-	uint64_t calls = atomic_load_explicit(iw->calls, memory_order_relaxed);
-	series_add(iw->inst->time,
-		took_ns * (calls > INSTANCE_SAMPLE_FIRST ? iw->inst->sample_mask + 1 : 1));
-}
-
 struct instance_worker *instance_attach(struct worker *w, sluice_instance *inst)
 {
 	struct instance_worker *iw = instance_find(w, inst->id);

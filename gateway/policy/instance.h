@@ -240,9 +240,22 @@ struct instance_worker {
 /* In zeroed memory, on the worker's thread: begin to count. */
 void instance_worker_init(struct instance_worker *iw, sluice_instance *inst);
 /* Count a call of a hook on this worker. Whether its time is to be measured. */
-bool instance_count_call(struct instance_worker *iw);
+static inline bool instance_count_call(struct instance_worker *iw)
+{
+	uint64_t n = atomic_load_explicit(iw->calls, memory_order_relaxed);
+	stat_bump(iw->calls, 1);
+	if (n < iw->next_sample)
+		return false;
+	iw->next_sample = n + 1 < INSTANCE_SAMPLE_FIRST ? n + 1 : (n | iw->inst->sample_mask) + 1;
+	return true;
+}
 /* Count the time of such a call; it stands for those that are not measured. */
-void instance_count_time(const struct instance_worker *iw, uint64_t took_ns);
+static inline void instance_count_time(const struct instance_worker *iw, uint64_t took_ns)
+{
+	uint64_t calls = atomic_load_explicit(iw->calls, memory_order_relaxed);
+	series_add(iw->inst->time,
+		took_ns * (calls > INSTANCE_SAMPLE_FIRST ? iw->inst->sample_mask + 1 : 1));
+}
 
 /* This worker's side of an instance, made when it is first used. NULL when the plugin could not
  * start on this worker. */
