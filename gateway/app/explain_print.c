@@ -55,12 +55,14 @@ static size_t hooks_of(const sluice_plugin *p, const char *out[HOOKS])
 	const struct {
 		const char *name;
 		bool has;
-	} hooks[] = { { "on_request", p->on_request != NULL },
+	} hooks[] = { { "on_connect", p->on_connect != NULL },
+		{ "on_secured", p->on_secured != NULL }, { "on_request", p->on_request != NULL },
 		{ "on_request_body", p->on_request_body != NULL },
 		{ "on_attempt", module_on_attempt(p) != NULL },
 		{ "on_response", p->on_response != NULL },
 		{ "on_response_body", p->on_response_body != NULL },
-		{ "on_complete", p->on_complete != NULL } };
+		{ "on_complete", p->on_complete != NULL },
+		{ "on_disconnect", p->on_disconnect != NULL } };
 	size_t n = 0;
 	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
 		if (hooks[i].has)

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from kit.gateway import find_program
+from kit.modules import build_module
 
 CONFIG = """
 listeners:
@@ -86,6 +87,20 @@ def test_as_json(explained):
     assert {r["route"]: (r["verdict"], r.get("part")) for r in e["routes"]} == {
         "orders": ("wins", None), "any-order": ("outranked", "host"), "beta": ("fails", "headers"), "inner": ("fails", "path"),
         "post": ("fails", "path")}
+
+
+KNOCK = """
+#include <sluice/plugin.h>
+static sluice_verdict hook(sluice_conn *c, const void *conf) { (void)c, (void)conf; return SLUICE_NEXT; }
+static sluice_verdict done(sluice_exchange *x, const void *conf) { (void)x, (void)conf; return SLUICE_NEXT; }
+SLUICE_PLUGIN("knock", .summary = "knock", .on_complete = done, .on_connect = hook, .on_secured = hook, .on_disconnect = hook);
+"""
+
+
+def test_hooks_of_connections(explained, folder):
+    config = CONFIG.replace("stamp: { use: headers, request: { set: { A: b } } }", "stamp: { use: knock }")
+    e = explained("--plugin-dir", str(build_module(folder / "m", "knock", KNOCK)), "GET", ORDER, config=config)
+    assert e["plugins"][0]["hooks"] == ["on_connect", "on_secured", "on_complete", "on_disconnect"] and e["responses"] == ["seen"]
 
 
 def test_header_fields_and_hosts(explained):
