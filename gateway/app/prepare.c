@@ -15,6 +15,7 @@
 #include "policy/discovery.h"
 #include "policy/running.h"
 #include "policy/sink.h"
+#include "upstream/upstream.h"
 
 #define PREPARE_NS (5 * NS_PER_S)
 
@@ -221,12 +222,12 @@ static bool prepare_discovery(const struct snapshot *s, struct diag *d)
 /* It will be in force: the servers that were found meanwhile are. */
 static void prepare_settle(const struct process *p, const struct snapshot *s)
 {
+	const struct discovered_workers tell = { p->worker_list, p->n_workers, upstream_on_set };
 	discovered_settle_begin();
 	for (size_t i = 0; i < s->n_upstreams; i++) {
 		const struct snapshot_upstream *u = &s->upstreams[i];
 		if (u->discovery)
-			discovered_settle(u->discovered, u->discovery->name, p->worker_list,
-				p->n_workers);
+			discovered_settle(u->discovered, u->discovery->name, &tell);
 	}
 }
 

@@ -4,6 +4,7 @@
 #include "policy/blame.h"
 #include "policy/guard.h"
 #include "policy/running.h"
+#include "upstream/upstream.h"
 
 bool discovery_begin(sluice_instance *inst, struct discovered *d)
 {
@@ -67,6 +68,8 @@ int host_servers_set(sluice_instance *inst, sluice_str upstream, const sluice_se
 	struct server_set *set = server_set_new(n, entry_read, &entries, why);
 	if (!set)
 		return discovery_refuse(upstream, why);
-	discovered_set(d, inst->id, set, inst->policy->workers, inst->policy->n_workers);
+	discovered_set(d, inst->id, set,
+		&(struct discovered_workers){ inst->policy->workers, inst->policy->n_workers,
+			upstream_on_set });
 	return 0;
 }

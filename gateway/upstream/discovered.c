@@ -229,7 +229,7 @@ bool discovered_is_owner(const struct discovered *d, uint64_t owner)
 
 /* Put the set in force, and send it to the workers. */
 static void discovered_take(struct discovered *d, struct server_set *s,
-	struct worker *const *workers, unsigned n_workers)
+	const struct discovered_workers *tell)
 {
 	struct server_set *old = d->set;
 	d->set_ms = clock_unix_ms();
@@ -246,23 +246,23 @@ static void discovered_take(struct discovered *d, struct server_set *s,
 	(void)pthread_mutex_lock(&d->lock);
 	d->set = s;
 	(void)pthread_mutex_unlock(&d->lock);
-	for (unsigned i = 0; i < n_workers; i++) {
+	for (unsigned i = 0; tell && i < tell->n; i++) {
 		struct discovered_mail *m = mem_new(struct discovered_mail);
 		*m = (struct discovered_mail){ d->id, server_set_ref(s) };
-		worker_post(workers[i], upstream_on_set, m);
+		worker_post(tell->v[i], tell->on_set, m);
 	}
 	server_set_unref(&old);
 }
 
 void discovered_set(struct discovered *d, uint64_t owner, struct server_set *s,
-	struct worker *const *workers, unsigned n_workers)
+	const struct discovered_workers *tell)
 {
 	if (d->next_owner == owner) {
 		server_set_unref(&d->next);
 		d->next = s;
 		return;
 	}
-	discovered_take(d, s, workers, n_workers);
+	discovered_take(d, s, tell);
 }
 
 void discovered_settle_begin(void)
@@ -270,8 +270,8 @@ void discovered_settle_begin(void)
 	current++;
 }
 
-void discovered_settle(struct discovered *d, sluice_str owner_name, struct worker *const *workers,
-	unsigned n_workers)
+void discovered_settle(struct discovered *d, sluice_str owner_name,
+	const struct discovered_workers *tell)
 {
 	struct server_set *next = d->next;
 	d->next = NULL;
@@ -283,7 +283,7 @@ void discovered_settle(struct discovered *d, sluice_str owner_name, struct worke
 		d->owner_name = str_n(mem_text(owner_name.data, owner_name.len), owner_name.len);
 	}
 	if (next)
-		discovered_take(d, next, workers, n_workers);
+		discovered_take(d, next, tell);
 }
 
 struct server_set *discovered_now(struct discovered *d)

@@ -58,6 +58,19 @@ struct discovered {
 	struct server_set *set; /* shared: ref; NULL: nothing was set yet */
 };
 
+/* What a worker is told. */
+struct discovered_mail {
+	uint64_t id;            /* of the entry */
+	struct server_set *set; /* owned: a ref */
+};
+/* Those who are told of a set; a NULL pointer to it stands for nobody. */
+struct discovered_workers {
+	struct worker *const *v; /* borrowed */
+	unsigned n;
+	/* on the worker; takes over the mail, which is from malloc(): upstream_on_set() */
+	void (*on_set)(struct worker *w, void *mail);
+};
+
 /* The entry of that upstream, made if need be; the caller gets a reference. */
 struct discovered *discovered_get(sluice_str name);
 void discovered_unref(struct discovered **d);
@@ -71,23 +84,16 @@ void discovered_abandon(struct discovered *d);
 /* A configuration comes into force: begin, then settle each of its upstreams. Those of earlier ones
  * take no more sets. */
 void discovered_settle_begin(void);
-void discovered_settle(struct discovered *d, sluice_str owner_name, struct worker *const *workers,
-	unsigned n_workers);
+void discovered_settle(struct discovered *d, sluice_str owner_name,
+	const struct discovered_workers *tell);
 
 /* Whether the owner may set the servers now. */
 bool discovered_is_owner(const struct discovered *d, uint64_t owner);
 /* Set them, and tell the workers. Takes over the reference to s. */
 void discovered_set(struct discovered *d, uint64_t owner, struct server_set *s,
-	struct worker *const *workers, unsigned n_workers);
+	const struct discovered_workers *tell);
 
 /* The set in force, with a reference; NULL: nothing was set yet. Any thread. */
 struct server_set *discovered_now(struct discovered *d);
-
-/* What a worker does with a message: upstream/upstream.c. */
-struct discovered_mail {
-	uint64_t id;            /* of the entry */
-	struct server_set *set; /* owned: a ref */
-};
-void upstream_on_set(struct worker *w, void *mail);
 
 #endif

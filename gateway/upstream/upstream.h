@@ -178,6 +178,9 @@ struct upstream_plugins {
 	struct discovered *discovered;
 };
 
+/* discovered_workers.on_set: upstreams of the worker go over to the set. */
+void upstream_on_set(struct worker *w, void *mail);
+
 /* Begin to use an upstream on this worker. tls: of conf->tls, for all workers, and NULL unless
  * conf->use_tls; conf and tls live as long as the snapshot. workers: how many workers share the
  * servers. plugins: NULL: none. Never fails; look-ups of names begin. What earlier snapshots

@@ -26,7 +26,7 @@ static void settle(void)
 	discovered_settle_begin();
 	for (int i = 0; i < KIT_UPSTREAMS; i++) {
 		if (upstreams[i])
-			discovered_settle(upstreams[i], finders[i]->name, NULL, 0);
+			discovered_settle(upstreams[i], finders[i]->name, NULL);
 	}
 }
 

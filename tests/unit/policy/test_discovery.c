@@ -57,7 +57,7 @@ static int end(void **state)
 static void settle(void)
 {
 	discovered_settle_begin();
-	discovered_settle(d, inst->name, NULL, 0);
+	discovered_settle(d, inst->name, NULL);
 }
 
 TEST_WITH(it_is_asked_once, begin, end)

@@ -110,7 +110,7 @@ static void settle(struct discovered *d, const char *owner)
 {
 	discovered_settle_begin();
 	if (d)
-		discovered_settle(d, str_of(owner), NULL, 0);
+		discovered_settle(d, str_of(owner), NULL);
 }
 
 static const char *now(struct discovered *d)
@@ -128,19 +128,19 @@ TEST(a_set_comes_into_force_with_its_configuration)
 	assert_false(discovered_is_owner(d, ONE));
 	assert_true(discovered_prepare(d, ONE));
 	assert_true(discovered_is_owner(d, ONE));
-	discovered_set(d, ONE, set_of("a:80"), NULL, 0);
+	discovered_set(d, ONE, set_of("a:80"), NULL);
 	assert_string_equal(now(d), "none");
-	discovered_set(d, ONE, set_of("b:80"), NULL, 0);
+	discovered_set(d, ONE, set_of("b:80"), NULL);
 	settle(d, "one");
 	assert_string_equal(now(d), "b:80*1");
 	assert_int_equal(d->set->number, 1);
 	/* at once from now on */
-	discovered_set(d, ONE, set_of("c:80"), NULL, 0);
+	discovered_set(d, ONE, set_of("c:80"), NULL);
 	assert_string_equal(now(d), "c:80*1");
 	assert_int_equal(d->set->number, 2);
-	discovered_set(d, ONE, set_of("c:80"), NULL, 0);
+	discovered_set(d, ONE, set_of("c:80"), NULL);
 	assert_int_equal(d->set->number, 2); /* nothing changed */
-	discovered_set(d, ONE, set_of("c:80*2"), NULL, 0);
+	discovered_set(d, ONE, set_of("c:80*2"), NULL);
 	assert_int_equal(d->set->number, 3);
 	/* the next configuration has it too: the plugin is not asked again */
 	assert_false(discovered_prepare(d, ONE));
@@ -154,12 +154,12 @@ TEST(a_refused_configuration_leaves_what_is)
 {
 	struct discovered *d = discovered_get(STR("app"));
 	assert_true(discovered_prepare(d, ONE));
-	discovered_set(d, ONE, set_of("a:80"), NULL, 0);
+	discovered_set(d, ONE, set_of("a:80"), NULL);
 	settle(d, "one");
 	assert_true(discovered_prepare(d, TWO));
-	discovered_set(d, TWO, set_of("b:80"), NULL, 0);
+	discovered_set(d, TWO, set_of("b:80"), NULL);
 	assert_true(discovered_is_owner(d, ONE)); /* it goes on meanwhile */
-	discovered_set(d, ONE, set_of("c:80"), NULL, 0);
+	discovered_set(d, ONE, set_of("c:80"), NULL);
 	assert_string_equal(now(d), "c:80*1");
 	discovered_abandon(d);
 	assert_false(discovered_is_owner(d, TWO));
@@ -173,13 +173,13 @@ TEST(another_owner)
 {
 	struct discovered *d = discovered_get(STR("app"));
 	assert_true(discovered_prepare(d, ONE));
-	discovered_set(d, ONE, set_of("a:80"), NULL, 0);
+	discovered_set(d, ONE, set_of("a:80"), NULL);
 	settle(d, "one");
 	assert_true(discovered_prepare(d, TWO));
 	settle(d, "two");
 	assert_false(discovered_is_owner(d, ONE));
 	assert_string_equal(now(d), "a:80*1");
-	discovered_set(d, TWO, set_of(""), NULL, 0);
+	discovered_set(d, TWO, set_of(""), NULL);
 	assert_string_equal(now(d), "");
 	discovered_unref(&d);
 }

@@ -7,6 +7,7 @@
 
 #include "kit.h"
 #include "upstream/balance.h"
+#include "upstream/upstream.h"
 
 static struct test_server a, b, c;
 static struct test_conf conf;
@@ -41,7 +42,8 @@ static struct server_set *set_of(const struct entry *e, size_t n)
 static void set(const struct entry *e, size_t n)
 {
 	struct worker *workers[] = { &kit_worker };
-	discovered_set(found, 1, set_of(e, n), workers, 1);
+	discovered_set(found, 1, set_of(e, n),
+		&(struct discovered_workers){ workers, 1, upstream_on_set });
 	kit_pass(20); /* the message comes */
 }
 #define SET(...)                                   \
@@ -57,7 +59,7 @@ static int begin(void **state)
 	found = discovered_get(STR("test"));
 	assert_true(discovered_prepare(found, 1));
 	discovered_settle_begin();
-	discovered_settle(found, STR("finder"), NULL, 0);
+	discovered_settle(found, STR("finder"), NULL);
 	return 0;
 }
 
