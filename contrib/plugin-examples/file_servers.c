@@ -65,15 +65,17 @@ static bool read_line(sluice_str line, sluice_str upstream, sluice_server_entry 
 }
 
 /* An upstream of which the file has no line keeps its servers: the file may be half written. */
-static void set_servers(sluice_instance *inst, sluice_str text, sluice_str upstream)
+static int set_servers(sluice_instance *inst, sluice_str text, sluice_str upstream)
 {
 	sluice_server_entry *v = malloc((SERVERS + 1) * sizeof(*v));
 	size_t n = 0;
+	int err = 0;
 	while (v && text.len && n <= SERVERS)
 		n += read_line(sluice_str_cut(&text, '\n'), upstream, &v[n]);
 	if (n)
-		(void)sluice_servers_set(inst, upstream, v, n); /* copies */
+		err = sluice_servers_set(inst, upstream, v, n); /* copies */
 	free(v);
+	return err;
 }
 
 /* False: the file cannot be read; the servers stay. */
@@ -92,8 +94,10 @@ static void on_timer(sluice_instance *inst, void *conf)
 	struct file_servers *f = conf;
 	sluice_str text;
 	bool is_read = read_file(inst, f, &text);
-	for (size_t i = 0; is_read && i < f->n; i++)
-		set_servers(inst, text, f->upstreams[i]);
+	for (size_t i = f->n; is_read && i-- > 0;) {
+		if (set_servers(inst, text, f->upstreams[i]) == SLUICE_SERVERS_GONE)
+			f->upstreams[i] = f->upstreams[--f->n];
+	}
 	sluice_timer(inst, f->every, on_timer);
 }
 
@@ -114,7 +118,7 @@ static int file_servers_discover(sluice_instance *inst, void *conf, sluice_str u
 		f->upstreams[f->n++] = (sluice_str){ name, upstream.len };
 	}
 	if (read_file(inst, f, &text)) /* the first requests find servers */
-		set_servers(inst, text, upstream);
+		(void)set_servers(inst, text, upstream);
 	sluice_timer(inst, f->every, on_timer);
 	return 0;
 }

@@ -346,6 +346,7 @@ static void process_fini(struct process *p)
 	watch_stop(p);
 	workers_abort(p);
 	bool ended = workers_stop(p);
+	p->policy.n_workers = 0; /* nothing can be posted to them */
 	logs_close(p);
 	bool delivered = sinks_end();
 	sockets_unlink(p);

@@ -13,12 +13,7 @@
 
 enum {
 	SPLICE_MIN = 2 * 1024 * 1024, /* bytes of a body that are worth passing on unread */
-	/* The system makes room for what the server sends by how much is taken at a time. As long
-	 * as a client may not be reading at all, little is taken at a time: large pieces would have
-	 * the server send megabytes ahead that nobody wants. */
-	SPLICE_EARLY = 8 * 1024 * 1024, /* more than the buffers of a socket hold */
-	SPLICE_EARLY_PIECE = 64 * 1024,
-	INTERIM_MAX = 16, /* 1xx responses before the final one */
+	INTERIM_MAX = 16,             /* 1xx responses before the final one */
 };
 
 /* ---- the head ------------------------------------------------------------------------------ */
@@ -259,9 +254,7 @@ static bool conn_use_input(struct http1_conn *c)
 /* How many bytes to pass on next. */
 static uint64_t conn_splice_most(const struct http1_conn *c)
 {
-	uint64_t most = c->s.bytes_in - c->in_start < SPLICE_EARLY ? SPLICE_EARLY_PIECE
-								   : STREAM_READ_SHARE;
-	return c->left < most ? c->left : most;
+	return c->left < STREAM_READ_SHARE ? c->left : STREAM_READ_SHARE;
 }
 
 /* Have the rest of a long body passed on without reading it. True: go on. */

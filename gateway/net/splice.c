@@ -12,7 +12,10 @@
 
 enum {
 	PIPE_BYTES = 1024 * 1024, /* asked for; the system may grant less */
-	SPARE_MAX = 16,           /* empty pipes a thread keeps for reuse */
+	/* a client that has taken so much reads: its system would not keep it */
+	SPLICE_SURE = 1024 * 1024,
+	SPLICE_FIRST_PIECE = 8 * 1024,
+	SPARE_MAX = 16, /* empty pipes a thread keeps for reuse */
 };
 
 /* Stands in stream.tls while it holds bytes for that stream. */
@@ -179,6 +182,16 @@ static bool is_plain(const struct stream *s)
 		!(s->flags & (STREAM_CONNECTING | STREAM_FAILED | STREAM_CLOSED));
 }
 
+/* How much to take at a time. The system makes room for what a server sends by how much is taken of
+ * it at a time. As long as the client may not be reading at all, little is: large pieces would have
+ * the server send megabytes ahead that nobody wants. */
+static uint64_t splice_piece(struct stream *to)
+{
+	if (!to->is_read && to->bytes_out >= SPLICE_SURE)
+		to->is_read = stream_taken(to) >= SPLICE_SURE;
+	return to->is_read ? PIPE_BYTES : SPLICE_FIRST_PIECE;
+}
+
 enum splice stream_splice(struct stream *to, struct stream *from, uint64_t most, uint64_t *n)
 {
 	enum splice r = SPLICE_OK;
@@ -194,7 +207,8 @@ enum splice stream_splice(struct stream *to, struct stream *from, uint64_t most,
 	if (!p)
 		return SPLICE_UNABLE;
 	while (*n < most && r == SPLICE_OK) {
-		r = pipe_fill_from(from, p, most - *n);
+		uint64_t piece = splice_piece(to);
+		r = pipe_fill_from(from, p, most - *n < piece ? most - *n : piece);
 		*n += p->len;
 		/* a failure shows again when the loop flushes `to` */
 		if (pipe_empty_into(to, p) != IO_OK) {

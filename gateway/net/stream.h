@@ -111,10 +111,11 @@ struct stream {
 	struct buf in, out;                /* owned */
 	struct list dirty_link, ready_link;
 	struct timer timer;
-	int fd;                         /* owned; -1: none */
-	uint16_t flags;                 /* enum stream_flags */
-	uint8_t read_growth;            /* reads grow while they come back full */
-	uint64_t bytes_in, bytes_out;   /* through the socket, TLS overhead not counted */
+	int fd;                       /* owned; -1: none */
+	uint16_t flags;               /* enum stream_flags */
+	uint8_t read_growth;          /* reads grow while they come back full */
+	bool is_read;                 /* the other side has read much of what was sent: splice.c */
+	uint64_t bytes_in, bytes_out; /* through the socket, TLS overhead not counted */
 	const struct lingering *linger; /* borrowed; LINGER only, and the next two */
 	uint64_t linger_until_ns;
 	uint64_t linger_most; /* of bytes_in */

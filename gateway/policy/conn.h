@@ -29,6 +29,7 @@ struct conn_row {
 	struct worker *worker;
 	struct instance_keeper *keeper; /* shared: ref */
 	struct arena scratch;           /* owned: texts, until the hook returns */
+	char refused[64 + 1];           /* the code with which the hook refuses */
 	uint32_t n;
 	struct conn_plugin v[];
 };

@@ -59,9 +59,11 @@ int host_servers_set(sluice_instance *inst, sluice_str upstream, const sluice_se
 		return -1;
 	}
 	struct discovered *d = discovered_find(upstream);
-	if (!d || !discovered_is_owner(d, inst->id))
-		return discovery_refuse(upstream,
+	if (!d || !discovered_is_owner(d, inst->id)) {
+		(void)discovery_refuse(upstream,
 			"no upstream of that name has this instance as its `discovery`");
+		return SLUICE_SERVERS_GONE;
+	}
 	if (n > DISCOVERED_MAX)
 		return discovery_refuse(upstream, "there are more than 10000");
 	const struct entries entries = { (const char *)v, entry_size };

@@ -86,8 +86,8 @@ static void frame_pop(sluice_exchange *x)
 	f->since_ns = 0;
 	frame_set_state(f, f->state, FRAME_IDLE);
 	x->frame = f->below;
+	x->acted = x->answer.status != 0 || (f->below && f->below->wait);
 	f->below = NULL;
-	x->acted = x->answer.status != 0;
 }
 
 /* ---- what a hook has decided ---------------------------------------------------------------- */

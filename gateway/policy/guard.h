@@ -32,6 +32,14 @@ must_use static inline bool guard_given(const void *argument, const char *servic
 /* The same for a callback. A macro, because a pointer to a function is no pointer to void. */
 #define guard_callback(fn, service) (likely(fn) || guard_refuse(service, "the callback is NULL"))
 
+/* Whether what the instance's options name is there: not for the thread of a sink, whose instance
+ * may outlive its stores. */
+must_use static inline bool guard_in_force(const char *service)
+{
+	return likely(!worker_self || worker_self->id != WORKER_SINK) ||
+		guard_refuse(service, "the thread of a sink has no stores");
+}
+
 /* Whether the caller may use services of the main thread for this instance. */
 must_use bool guard_main(const sluice_instance *inst, const char *service);
 

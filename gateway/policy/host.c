@@ -280,7 +280,7 @@ static bool host_store_cell(const sluice_store *s, sluice_str key, uint64_t now_
 	sluice_cell *out)
 {
 	static const char service[] = "sluice_store_cell()";
-	return guard_given(s, service, "the store is NULL") &&
+	return guard_in_force(service) && guard_given(s, service, "the store is NULL") &&
 		guard_given(out, service, "the cell is NULL") && store_cell(s, key, now_ns, out);
 }
 

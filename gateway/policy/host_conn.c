@@ -164,7 +164,8 @@ sluice_verdict host_conn_refuse(sluice_conn *c, const char *code)
 			"\"refused\"");
 		code = "refused";
 	}
-	c->refused = code;
+	(void)snprintf(c->row->refused, sizeof(c->row->refused), "%s", code);
+	c->refused = c->row->refused;
 	return SLUICE_REPLY;
 }
 

@@ -195,6 +195,17 @@ static void instance_count_published(sluice_instance *inst, uint64_t at_s)
 	inst->published_s = at_s;
 }
 
+void instance_rest(sluice_instance *inst)
+{
+	if (inst->policy->main)
+		timer_drop(&inst->timer);
+	for (int i = 0; i < INSTANCE_FETCHES; i++) {
+		if (inst->fetches[i].fetch)
+			fetch_cancel(inst->fetches[i].fetch);
+		inst->fetches[i].fetch = NULL;
+	}
+}
+
 static void instance_free(sluice_instance *inst)
 {
 	list_del(&inst->live);
@@ -203,12 +214,7 @@ static void instance_free(sluice_instance *inst)
 		inst->plugin->stop(inst, inst->conf);
 		running_clear_main(inst);
 	}
-	if (inst->policy->main)
-		timer_drop(&inst->timer);
-	for (int i = 0; i < INSTANCE_FETCHES; i++) {
-		if (inst->fetches[i].fetch)
-			fetch_cancel(inst->fetches[i].fetch);
-	}
+	instance_rest(inst);
 	instance_published_drop(&inst->published);
 	instance_count_published(inst, 0);
 	for (unsigned i = 0; i < inst->n_tables; i++)

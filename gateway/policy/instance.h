@@ -199,6 +199,8 @@ bool instance_is_same(const sluice_instance *old, sluice_str name, const struct 
  * configuration cannot be in force. */
 must_use bool instance_start(sluice_instance *inst);
 void instance_unref(sluice_instance *inst);
+/* It is not in force any more: its timer and its fetches on the main thread end. */
+void instance_rest(sluice_instance *inst);
 
 /* ---- on a worker --------------------------------------------------------------------------- */
 

@@ -10,6 +10,7 @@ enum {
 	IDLE_MAX_MS = 600 * 1000,
 	/* of the hook in one turn of the loop; then other connections of the worker have a turn */
 	TURN_CALLS = 32,
+	TURN_BYTES = STREAM_READ_SHARE, /* and no more than so many */
 };
 
 enum producer_state { PRODUCER_HELD, PRODUCER_DUE, PRODUCER_CALLED, PRODUCER_DONE };
@@ -25,6 +26,7 @@ struct producer {
 	uint64_t idle_ns;         /* the longest time without a byte */
 	uint64_t turn_ns;         /* the turn in which the hook was called last */
 	uint32_t turn_calls;      /* how often in that turn */
+	uint64_t turn_from;       /* written before that turn */
 	struct turn_hook soon;    /* calls the hook */
 	struct timer later;       /* the same, in another turn */
 	struct timer idle;
@@ -109,8 +111,9 @@ static void producer_schedule(struct producer *p)
 	if (p->turn_ns != worker_now(w)) {
 		p->turn_ns = worker_now(w);
 		p->turn_calls = 0;
+		p->turn_from = p->written;
 	}
-	if (p->turn_calls++ < TURN_CALLS)
+	if (p->turn_calls++ < TURN_CALLS && p->written - p->turn_from < TURN_BYTES)
 		worker_at_turn_end(w, &p->soon);
 	else
 		worker_timer(w, &p->later, NS_PER_MS);

@@ -49,6 +49,7 @@ static enum run_result run_walk_request(sluice_exchange *x, const struct chain *
 /* The response hooks of the first n plugins, in reverse. */
 static enum run_result run_walk_response(sluice_exchange *x, uint32_t n)
 {
+	x->at = 0; /* unless it stops before that */
 	if (n == 0)
 		return RUN_NEXT;
 	const struct chain_item *item = &x->chain->v[n - 1];

