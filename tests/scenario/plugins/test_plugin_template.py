@@ -1,6 +1,7 @@
 """contrib/plugin-template and contrib/plugin-examples build out of tree against the public header alone, and do what is said of
 them in their README and in docs/plugins/authoring.md."""
 import fcntl
+import gzip
 import hashlib
 import os
 import shutil
@@ -172,6 +173,45 @@ routes:
     assert r.header("cache-control") == "max-age=300"
     assert g.get("/big").body == big, "more than a request may take of memory"
     assert g.request("POST", "/robots.txt").body == g.get("/").body == b"in\n"
+
+
+def test_cors(example_tree, gateway, origin):
+    up = origin()
+    g = gateway(f"""
+listeners:
+  - name: public
+    address: "127.0.0.1:@public@"
+    plugins: [{{ use: cors, origins: ["https://*.shop.example"], methods: [GET, PUT], headers: [X-Token] }}]
+upstreams: {{ up: {{ servers: ["{up.address}"] }} }}
+routes:
+  - {{ name: all, match: {{ path: /*, methods: [GET] }}, upstream: up }}
+""", args=["--plugin-dir", example_tree])
+    page = {"Origin": "https://a.shop.example"}
+    r = g.request("OPTIONS", "/x", {**page, "Access-Control-Request-Method": "PUT"})
+    told = {name: r.header(f"access-control-{name}") for name in ("allow-origin", "allow-methods", "allow-headers", "max-age")}
+    assert (r.status, told) == (204, {"allow-origin": "https://a.shop.example", "allow-methods": "GET, PUT",
+                                      "allow-headers": "X-Token", "max-age": "600"}), "although the route takes no OPTIONS"
+    assert r.header("vary") == "Origin" and up.requests == []
+    assert g.get("/", page).header("access-control-allow-origin") == "https://a.shop.example"
+    assert g.request("PUT", "/", page).header("access-control-allow-origin") == "https://a.shop.example", "of a 405, too"
+    assert g.get("/", {"Origin": "https://evil.example"}).header("access-control-allow-origin") is None
+
+
+def test_gzip(example_tree, gateway, origin):
+    text = b"".join(b"line %d of the text\n" % (n * n) for n in range(50000))
+    up = origin(reply(200, text, headers={"Content-Type": "text/plain", "ETag": '"v1"'}))
+    g = gateway(f"""
+listeners: [{{ name: public, address: "127.0.0.1:@public@", protocols: [http/1.1, h2] }}]
+upstreams: {{ up: {{ servers: ["{up.address}"] }} }}
+routes:
+  - {{ name: all, match: {{ path: /* }}, plugins: [{{ use: gzip }}], upstream: up }}
+""", args=["--plugin-dir", example_tree])
+    plain, packed = g.get("/"), g.get("/", {"Accept-Encoding": "br, gzip"})
+    assert plain.body == text and plain.header("content-encoding") is None and plain.header("vary") == "Accept-Encoding"
+    assert packed.header("content-encoding") == "gzip" and packed.header("etag") == 'W/"v1"'
+    assert gzip.decompress(packed.body) == text and len(packed.body) < len(text) / 3
+    head = g.request("HEAD", "/", {"Accept-Encoding": "gzip"})
+    assert head.body == b"" and head.header("content-length") != str(len(text))
 
 
 def test_deny_list_without_its_file(example_tree):
