@@ -106,8 +106,7 @@ static void answer_in_pieces(unsigned i, size_t at, size_t read_max)
 	end();
 }
 
-/* As long as nobody knows whether the client reads at all, little is taken at a time. */
-TEST(a_long_body_begins_in_small_pieces)
+TEST(a_long_body_is_offered_by_the_share_of_a_turn)
 {
 	begin();
 	get();
@@ -115,7 +114,7 @@ TEST(a_long_body_begins_in_small_pieces)
 	say("HTTP/1.1 200 OK\r\nContent-Length: 20971520\r\n\r\n");
 	assert_int_equal(ask.ends, 1);
 	assert_int_equal(ask.spliced, 20 << 20);
-	assert_int_equal(ask.early_offer, 64 << 10);
+	assert_int_equal(ask.early_offer, STREAM_READ_SHARE);
 	assert_int_equal(ask.late_offer, STREAM_READ_SHARE);
 	ask_release();
 	end();

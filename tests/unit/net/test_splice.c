@@ -165,6 +165,25 @@ TEST_WITH(full, setup, teardown)
 	assert_int_equal(to.s.bytes_out, BIG);
 }
 
+/* Nobody knows yet whether it reads at all. */
+TEST_WITH(of_a_client_that_stands_still_little_is_taken_ahead, setup, teardown)
+{
+	uint64_t n;
+	do
+		server_sends(BIG);
+	while (moves(BIG, &n) != SPLICE_FULL);
+	assert_in_range(from.s.bytes_in - to.s.bytes_out, 1, 8 * 1024);
+	assert_false(to.s.is_read);
+	while (to.s.bytes_out < 3 * 1024 * 1024) {
+		client_reads();
+		server_sends(BIG);
+		(void)moves(BIG, &n);
+	}
+	assert_true(to.s.is_read);
+	client_reads();
+	assert_arrived(n_arrived);
+}
+
 /* What was written before goes out before, what is written afterwards, after. */
 TEST_WITH(order, setup, teardown)
 {

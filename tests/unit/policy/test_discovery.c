@@ -77,7 +77,7 @@ TEST_WITH(it_may_fail, begin, end)
 	returns = -1;
 	assert_false(discovery_begin(inst, d));
 	discovered_abandon(d);
-	assert_int_equal(sluice_servers_set(inst, STR("app"), one, 1), -1);
+	assert_int_equal(sluice_servers_set(inst, STR("app"), one, 1), SLUICE_SERVERS_GONE);
 	assert_null(d->set);
 }
 
@@ -90,8 +90,8 @@ TEST_WITH(what_is_refused, begin, end)
 	/* the log is quiet, and counts */
 	atomic_store(&inst->blamed[BLAME_CHANGE].until_ns, UINT64_MAX);
 	running_set(&fakewire_worker, inst, RUNNING_TIMER, NULL);
-	assert_int_equal(sluice_servers_set(inst, STR("other"), one, 1), -1);
-	assert_int_equal(sluice_servers_set(inst, STR_NONE, one, 1), -1);
+	assert_int_equal(sluice_servers_set(inst, STR("other"), one, 1), SLUICE_SERVERS_GONE);
+	assert_int_equal(sluice_servers_set(inst, STR_NONE, one, 1), SLUICE_SERVERS_GONE);
 	assert_int_equal(sluice_servers_set(inst, STR("app"), many, DISCOVERED_MAX + 1), -1);
 	assert_int_equal(sluice_servers_set(inst, STR("app"), many, 1), -1); /* no address */
 	const sluice_server_entry bad[] = { one[0], { STR("nowhere"), 1 } };
