@@ -19,8 +19,7 @@ limits/test_rate_limit limits/test_redis_cluster limits/test_redis_errors limits
 matrix
 plugins/test_answer_streams plugins/test_answers plugins/test_body_hooks plugins/test_body_wait plugins/test_chain plugins/test_conns
 plugins/test_events plugins/test_jwt_keys plugins/test_jwt_upstream plugins/test_listener_plugins plugins/test_match_facts plugins/test_modules
-plugins/test_park
-plugins/test_plugin_test plugins/test_plugins_h2 plugins/test_reroute
+plugins/test_park plugins/test_plugins_h2 plugins/test_reroute
 process/test_listeners process/test_reload process/test_stop
 proxy/test_backpressure proxy/test_client_leaves proxy/test_early_responses proxy/test_long_bodies proxy/test_pool proxy/test_retries
 proxy/test_soak proxy/test_streaming proxy/test_upstream_dies proxy/test_upstream_garbage proxy/test_upstream_tls
