@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/command_config.h"
 #include "app/process.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -50,25 +51,40 @@ int command_run(struct command *c)
 	return process_run(&o);
 }
 
+void command_load(const struct command *c, struct command_config *l)
+{
+	hash_seed();
+	*l = (struct command_config){ .policy = { .dirs = { c->plugin_dirs, c->n_plugin_dirs,
+							  &host_table } },
+		.tickets = tls_tickets_new() };
+	const struct snapshot_env env = { &l->policy, l->tickets, 0, NULL, NULL };
+	diag_init(&l->diag);
+	l->snap = snapshot_load(c->file, &env, &l->diag);
+}
+
+void command_unload(struct command_config *l)
+{
+	if (l->snap)
+		snapshot_free(l->snap);
+	diag_fini(&l->diag);
+	tls_tickets_unref(&l->tickets);
+}
+
 int command_check(struct command *c)
 {
-	struct diag d;
+	struct command_config l;
 	if (!command_options(c, true))
 		return 2;
-	hash_seed();
-	struct policy policy = { .dirs = { c->plugin_dirs, c->n_plugin_dirs, &host_table } };
-	struct tls_tickets *tickets = tls_tickets_new();
-	const struct snapshot_env env = { &policy, tickets, 0, NULL, NULL };
-	diag_init(&d);
-	struct snapshot *s = snapshot_load(c->file, &env, &d);
+	command_load(c, &l);
+	const struct snapshot *s = l.snap;
 	if (c->json) {
 		struct json_out o;
 		json_init_heap(&o, 16 << 20);
-		diag_json(&d, &o);
+		diag_json(&l.diag, &o);
 		(void)printf("%.*s\n", STR_ARG(json_text(&o)));
 		json_fini(&o);
 	} else {
-		diag_print(&d, stderr);
+		diag_print(&l.diag, stderr);
 		if (s)
 			(void)printf("%s: %zu route%s, %zu upstream%s, %zu listener%s, %zu plugin "
 				     "instance%s: good\n",
@@ -78,10 +94,7 @@ int command_check(struct command *c)
 				str_plural(s->n_instances));
 	}
 	int code = s ? 0 : 1;
-	if (s)
-		snapshot_free(s);
-	diag_fini(&d);
-	tls_tickets_unref(&tickets);
+	command_unload(&l);
 	return code;
 }
 

@@ -6,12 +6,9 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "app/command.h"
-#include "base/hash.h"
+#include "app/command_config.h"
 #include "base/mem.h"
 #include "http1/parse.h"
-#include "policy/host.h"
-#include "tls/tickets.h"
 
 enum { FIELDS_MAX = 100, HTTP_PORT = 80, HTTPS_PORT = 443 };
 
@@ -246,26 +243,19 @@ static int explain_with(struct command *c, const struct asked *a, const struct s
 int command_explain(struct command *c)
 {
 	struct asked a = { 0 };
-	struct diag d;
+	struct command_config l;
 	int code = explain_arguments(c, &a);
 	if (!code)
 		code = explain_url(&a);
 	if (code)
 		return code;
-	hash_seed();
-	struct policy policy = { .dirs = { c->plugin_dirs, c->n_plugin_dirs, &host_table } };
-	struct tls_tickets *tickets = tls_tickets_new();
-	const struct snapshot_env env = { &policy, tickets, 0, NULL, NULL };
-	diag_init(&d);
-	struct snapshot *s = snapshot_load(c->file, &env, &d);
-	if (s) {
-		code = explain_with(c, &a, s);
-		snapshot_free(s);
+	command_load(c, &l);
+	if (l.snap) {
+		code = explain_with(c, &a, l.snap);
 	} else {
-		diag_print(&d, stderr);
+		diag_print(&l.diag, stderr);
 		code = 2;
 	}
-	diag_fini(&d);
-	tls_tickets_unref(&tickets);
+	command_unload(&l);
 	return code;
 }

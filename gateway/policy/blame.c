@@ -60,6 +60,20 @@ static void blame_thread(enum blame what, const char *fmt, va_list ap)
 	blame_write(inst ? &inst->blamed[what] : &of_nobody[what], what, who, fmt, ap);
 }
 
+void blame_slow(sluice_instance *inst, unsigned call, uint64_t took_ns, const char *fmt, ...)
+{
+	char about[512];
+	va_list ap;
+	if (likely(!inst->budget_ns || took_ns <= inst->budget_ns))
+		return;
+	series_add(inst->over_budget, 1);
+	va_start(ap, fmt);
+	(void)vsnprintf(about, sizeof(about), fmt, ap);
+	va_end(ap);
+	blame(inst, call, BLAME_SLOW, "it took %.1f ms, and its budget is %.0f ms; %s",
+		(double)took_ns / NS_PER_MS, (double)inst->budget_ns / NS_PER_MS, about);
+}
+
 void blame_caller(enum blame what, const char *fmt, ...)
 {
 	va_list ap;

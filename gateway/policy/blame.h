@@ -35,6 +35,10 @@ bool blame_quiet_is_over(struct blame_quiet *q, unsigned seconds, uint64_t *unto
 /* Blame an instance, for a call of the kind that policy/running.h names. */
 __attribute__((format(printf, 4, 5))) void blame(sluice_instance *inst, unsigned call,
 	enum blame what, const char *fmt, ...);
+/* A call took so long: count and blame it where that is more than the instance's budget. fmt: of
+ * what request or connection it was a part. */
+__attribute__((format(printf, 4, 5))) void blame_slow(sluice_instance *inst, unsigned call,
+	uint64_t took_ns, const char *fmt, ...);
 /* Blame whatever runs on this thread. */
 __attribute__((format(printf, 2, 3))) void blame_caller(enum blame what, const char *fmt, ...);
 /* Tell that a call of a service is refused, and why: the rest of a sentence. */

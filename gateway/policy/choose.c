@@ -61,27 +61,18 @@ static int choose_failed_alone(sluice_instance *inst, const sluice_choice *choic
 	return goes_on ? BALANCE_NO_CHOICE : BALANCE_NO_CHOOSER;
 }
 
-static void choose_measure(const struct choose *c, uint64_t took, const sluice_choice *choice)
-{
-	sluice_instance *inst = c->iw->inst;
-	instance_count_time(c->iw, took);
-	if (!inst->budget_ns || took <= inst->budget_ns)
-		return;
-	series_add(inst->over_budget, 1);
-	blame(inst, RUNNING_CHOOSE, BLAME_SLOW,
-		"it took %.1f ms, and its budget is %.0f ms; a fetch over upstream %.*s",
-		(double)took / NS_PER_MS, (double)inst->budget_ns / NS_PER_MS,
-		STR_ARG(choice->upstream));
-}
-
 static int choose_alone(const struct choose *c, const sluice_choice *choice)
 {
 	const sluice_instance *inst = c->iw->inst;
 	struct running_call_before was = running_begin(c->worker, inst, RUNNING_CHOOSE);
 	uint64_t since = instance_count_call(c->iw) ? clock_ns() : 0;
 	int i = module_on_choose(inst->plugin)(NULL, inst->conf, choice);
-	if (since)
-		choose_measure(c, clock_ns() - since, choice);
+	if (since) {
+		uint64_t took = clock_ns() - since;
+		instance_count_time(c->iw, took);
+		blame_slow(c->iw->inst, RUNNING_CHOOSE, took, "a fetch over upstream %.*s",
+			STR_ARG(choice->upstream));
+	}
 	running_end(c->worker, was);
 	const char *wrong = choose_wrong(choice, i);
 	return likely(!wrong) ? i : choose_failed_alone(c->iw->inst, choice, wrong);

@@ -48,12 +48,7 @@ static void conn_measure(const sluice_conn *c, uint64_t since_ns)
 	const struct conn_plugin *p = &c->row->v[c->at];
 	uint64_t took = clock_ns() - since_ns;
 	instance_count_time(p->iw, took);
-	if (likely(!p->inst->budget_ns || took <= p->inst->budget_ns))
-		return;
-	series_add(p->inst->over_budget, 1);
-	blame(p->inst, c->call, BLAME_SLOW,
-		"it took %.1f ms, and its budget is %.0f ms; listener %.*s, peer %s",
-		(double)took / NS_PER_MS, (double)p->inst->budget_ns / NS_PER_MS,
+	blame_slow(p->inst, c->call, took, "listener %.*s, peer %s",
 		STR_ARG(c->info->listener->name), c->info->peer_ip);
 }
 

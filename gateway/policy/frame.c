@@ -66,13 +66,8 @@ static void frame_measure(const sluice_exchange *x, const struct frame *f)
 	uint64_t took = clock_ns() - f->since_ns;
 	if (f->sampled)
 		instance_count_time(x->slots[f->item->slot], took);
-	if (unlikely(inst->budget_ns && took > inst->budget_ns)) {
-		series_add(inst->over_budget, 1);
-		blame(inst, f->call, BLAME_SLOW,
-			"it took %.1f ms, and its budget is %.0f ms; route %.*s, request %.*s",
-			(double)took / NS_PER_MS, (double)inst->budget_ns / NS_PER_MS,
-			STR_ARG(x->route_name), STR_ARG(x->request_id));
-	}
+	blame_slow(inst, f->call, took, "route %.*s, request %.*s", STR_ARG(x->route_name),
+		STR_ARG(x->request_id));
 	if (unlikely(x->timeline))
 		frame_tell(x, f, running_call_name(f->call), took, NULL);
 }

@@ -289,15 +289,16 @@ void build_plugins(struct build *b)
 
 /* ---- of upstreams -------------------------------------------------------------------------- */
 
-/* The instance of that name, whose mistakes are reported at the option. NULL: there is none. */
-static const struct named_plugin *build_named_instance(struct build *b, const void *dst,
-	const char *option, sluice_str name)
+/* The instance of that name, for one option or one entry of a list, at which mistakes are reported.
+ * no_chain: why a chain cannot stand there, with a hint, or "". NULL: there is none. */
+static const struct named_plugin *build_named_instance(struct build *b, const struct node *at,
+	sluice_str name, const char *no_chain, const char *hint)
 {
 	size_t i = 0;
 	while (i < b->n_named && !str_eq(b->named[i].name, name))
 		i++;
 	if (i == b->n_named) {
-		(void)bind_error(&b->bind, dst, option, "there is no plugin instance \"%.*s\"",
+		(void)diag_error_node(b->diag, at, "there is no plugin instance \"%.*s\"",
 			STR_ARG(name));
 		build_hint_names(b, name, b->n_named, build_named, "instance");
 		return NULL;
@@ -306,15 +307,24 @@ static const struct named_plugin *build_named_instance(struct build *b, const vo
 	p->is_used = true;
 	if (p->state == NAMED_INSTANCE)
 		return p->inst ? p : NULL; /* else its mistake is reported */
-	(void)bind_error(&b->bind, dst, option, "\"%.*s\" is a chain, and this takes one instance",
-		STR_ARG(name));
+	(void)diag_error_node(b->diag, at, "\"%.*s\" is a chain, and %s", STR_ARG(name), no_chain);
+	if (*hint)
+		diag_hint(b->diag, "%s", hint);
 	return NULL;
+}
+
+/* The same for an option of an upstream. */
+static const struct named_plugin *build_instance_of(struct build *b, const void *dst,
+	const char *option, sluice_str name)
+{
+	return build_named_instance(b, bind_option(&b->bind, dst, option), name,
+		"this takes one instance", "");
 }
 
 static void build_balancer(struct build *b, struct snapshot_upstream *u)
 {
 	const struct upstream_balance_conf *c = &u->conf->balance;
-	const struct named_plugin *p = build_named_instance(b, c, "plugin", c->plugin);
+	const struct named_plugin *p = build_instance_of(b, c, "plugin", c->plugin);
 	if (!p)
 		return;
 	if (!module_on_choose(p->inst->plugin)) {
@@ -338,7 +348,7 @@ static void build_balancer(struct build *b, struct snapshot_upstream *u)
 static void build_discovery(struct build *b, struct snapshot_upstream *u)
 {
 	const struct upstream_conf *c = u->conf;
-	const struct named_plugin *p = build_named_instance(b, c, "discovery", c->discovery);
+	const struct named_plugin *p = build_instance_of(b, c, "discovery", c->discovery);
 	if (!p)
 		return;
 	if (!module_discover(p->inst->plugin)) {
@@ -384,33 +394,17 @@ void build_listener_plugins(struct build *b)
 /* ---- sinks of the access log --------------------------------------------------------------- */
 
 /* An instance that can be a sink, by its name; NULL: a mistake was reported. */
-static struct named_plugin *build_sink(struct build *b, const struct node *n, sluice_str name)
+static const struct named_plugin *build_sink(struct build *b, const struct node *at,
+	sluice_str name)
 {
-	size_t i = 0;
-	while (i < b->n_named && !str_eq(b->named[i].name, name))
-		i++;
-	if (i == b->n_named) {
-		(void)diag_error_node(b->diag, n, "there is no plugin instance \"%.*s\"",
-			STR_ARG(name));
-		build_hint_names(b, name, b->n_named, build_named, "instance");
-		return NULL;
-	}
-	struct named_plugin *p = &b->named[i];
-	if (p->state != NAMED_INSTANCE) {
-		(void)diag_error_node(b->diag, n, "\"%.*s\" is a chain, and cannot be a sink",
-			STR_ARG(name));
-		diag_hint(b->diag, "name the instance of a plugin for logs");
-		return NULL;
-	}
-	if (p->inst && !sink_is_one(p->inst->plugin)) {
-		(void)diag_error_node(b->diag, n,
-			"\"%.*s\" cannot be a sink: plugin %s takes no "
-			"records",
-			STR_ARG(name), p->inst->plugin->name);
-		diag_hint(b->diag, "name the instance of a plugin for logs, which has on_records");
-		return NULL;
-	}
-	return p->inst ? p : NULL;
+	const struct named_plugin *p = build_named_instance(b, at, name, "cannot be a sink",
+		"name the instance of a plugin for logs");
+	if (!p || sink_is_one(p->inst->plugin))
+		return p;
+	(void)diag_error_node(b->diag, at, "\"%.*s\" cannot be a sink: plugin %s takes no records",
+		STR_ARG(name), p->inst->plugin->name);
+	diag_hint(b->diag, "name the instance of a plugin for logs, which has on_records");
+	return NULL;
 }
 
 void build_sinks(struct build *b)

@@ -6,15 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from kit.calls import grpc
+from kit.configs import PLAIN_AND_TLS
 
 ECHO = "/echo.Echo/"
-CONFIG = """
-listeners:
-  - { name: public, address: "127.0.0.1:@public@" }
-  - name: tls
-    address: 127.0.0.1:@tls@
-    protocols: [h2, http/1.1]
-    tls: { certificates: [{ certificate: "@cert@", private_key: "@key@" }] }
+CONFIG = PLAIN_AND_TLS + """
 upstreams:
   app: { servers: ["127.0.0.1:@app@"], protocol: h2c }
 plugins:

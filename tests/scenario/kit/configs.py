@@ -17,6 +17,16 @@ routes:
 
 PROXY = proxy()
 
+# A plain listener, and one of TLS for both versions of HTTP.
+PLAIN_AND_TLS = """
+listeners:
+  - { name: public, address: "127.0.0.1:@public@" }
+  - name: tls
+    address: 127.0.0.1:@tls@
+    protocols: [h2, http/1.1]
+    tls: { certificates: [{ certificate: "@cert@", private_key: "@key@" }] }
+"""
+
 # Answers by itself: no upstream.
 HELLO = """
 listeners:

@@ -8,19 +8,14 @@ from signal import SIGTERM
 import pytest
 
 from kit.client import tls_context
+from kit.configs import PLAIN_AND_TLS
 from kit.memory import assert_below
 from kit.modules import build_module
 from kit.origin import reply
 from kit.process import wait_for
 
 MIB = 1 << 20
-CONFIG = """
-listeners:
-  - { name: public, address: "127.0.0.1:@public@" }
-  - name: tls
-    address: 127.0.0.1:@tls@
-    protocols: [h2, http/1.1]
-    tls: { certificates: [{ certificate: "@cert@", private_key: "@key@" }] }
+CONFIG = PLAIN_AND_TLS + """
 upstreams:
   app: { servers: ["127.0.0.1:@app@"] }
 plugins:

@@ -5,27 +5,22 @@ from pathlib import Path
 import pytest
 
 from kit.client import tls_context
+from kit.configs import PLAIN_AND_TLS
 from kit.memory import assert_below
 from kit.modules import build_module
 from kit.origin import reply
 from kit.process import wait_for
 
 MIB = 1 << 20
-CONFIG = """
-listeners:
-  - { name: public, address: "127.0.0.1:@public@" }
-  - name: tls
-    address: 127.0.0.1:@tls@
-    protocols: [h2, http/1.1]
-    tls: { certificates: [{ certificate: "@cert@", private_key: "@key@" }] }
+CONFIG = PLAIN_AND_TLS + """
 upstreams:
   app: { servers: ["127.0.0.1:@app@"] }
 plugins:
   mark: { use: headers, response: { set: { X-Before: seen } } }
 routes:
-  - { name: count, match: { path: /count }, plugins: ["{ use: answer-probe, count: true }"], respond: { status: 204 } }
+  - { name: count, match: { path: /count }, plugins: [{ use: answer-probe, count: true }], respond: { status: 204 } }
   - { name: all, match: { path: /* }, plugins: [mark, %s], upstream: app }
-""".replace('["{ use: answer-probe, count: true }"]', "[{ use: answer-probe, count: true }]")
+"""
 CLIENTS = pytest.mark.parametrize("client", ["h1", "tls", "h2"])
 TIMES = ["request", "wait", "request-body", "response", "response-body"]
 

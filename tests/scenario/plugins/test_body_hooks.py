@@ -8,6 +8,7 @@ import pytest
 from kit import h2origin, origin as h1origin
 from kit.bulk import Watch, large, send_block, take
 from kit.client import tls_context
+from kit.configs import PLAIN_AND_TLS
 from kit.memory import assert_below
 from kit.message import Malformed
 from kit.modules import build_module
@@ -15,13 +16,7 @@ from kit.process import wait_for
 from kit.tokens import refusal
 
 MIB = 1 << 20
-CONFIG = """
-listeners:
-  - { name: public, address: "127.0.0.1:@public@" }
-  - name: tls
-    address: 127.0.0.1:@tls@
-    protocols: [h2, http/1.1]
-    tls: { certificates: [{ certificate: "@cert@", private_key: "@key@" }] }
+CONFIG = PLAIN_AND_TLS + """
 upstreams:
   app: { servers: ["127.0.0.1:@app@"], protocol: "@protocol@", retries: 1 }
 routes:

@@ -5,18 +5,13 @@ from pathlib import Path
 import pytest
 
 from kit import h2origin, origin as h1origin
+from kit.configs import PLAIN_AND_TLS
 from kit.gateway import GatewayDied, find_program
 from kit.modules import build_module
 from kit.origin import drop, hang, reply
 from kit.process import wait_for
 
-CONFIG = """
-listeners:
-  - { name: public, address: "127.0.0.1:@public@" }
-  - name: tls
-    address: 127.0.0.1:@tls@
-    protocols: [h2, http/1.1]
-    tls: { certificates: [{ certificate: "@cert@", private_key: "@key@" }] }
+CONFIG = PLAIN_AND_TLS + """
 upstreams:
   app: { servers: ["127.0.0.1:@app@"], protocol: "@protocol@" }
   other: { servers: ["127.0.0.1:@other@" %s }
