@@ -145,8 +145,10 @@ static sluice_str value_accept(struct head_builder *b, sluice_str v)
 	return at ? str_trim(str_n(at, v.len)) : STR_NONE;
 }
 
-static bool name_is_valid(sluice_str n)
+static bool name_is_valid(sluice_str n, enum token t)
 {
+	if (t != TOKEN_OTHER)
+		return str_eq(n, token_name(t)); /* as it is, in lower case */
 	for (size_t i = 0; i < n.len; i++) {
 		if (!scan_is(n.data[i], SCAN_TOKEN) || (n.data[i] >= 'A' && n.data[i] <= 'Z'))
 			return false;
@@ -253,14 +255,14 @@ static void plain_field(struct head_builder *b, sluice_str name, sluice_str valu
 	enum token t = (enum token)(code & TOKEN_CODE);
 	if (!(b->pseudo & PSEUDO_OVER))
 		pseudo_over(b);
-	if (unlikely(!value_is_valid(value)) && b->accept) {
+	if (unlikely(b->accept) && !value_is_valid(value)) {
 		value = value_accept(b, value);
 		if (!value.data) {
 			malformed(b, ERR_BAD_FIELD);
 			return;
 		}
 	}
-	if (!name_is_valid(name) || !value_is_valid(value) || (of_connection >> t & 1) ||
+	if (!name_is_valid(name, t) || !value_is_valid(value) || (of_connection >> t & 1) ||
 		(t == TOKEN_TE && !str_ieq(value, STR("trailers")))) {
 		malformed(b, t == TOKEN_TRANSFER_ENCODING ? ERR_BAD_FRAMING : ERR_BAD_FIELD);
 		return;

@@ -190,6 +190,7 @@ static void link_feed_frame(struct http2_link *l, struct buf *in)
 static bool link_feed(struct http2_link *l)
 {
 	struct buf *in = &l->stream->in;
+	bool is_fed = in->len > 0; /* else the session has nothing new to say */
 	while (in->len && l->state == LINK_OPEN) {
 		if (l->discards_input) {
 			buf_drain(in, in->len);
@@ -204,7 +205,7 @@ static bool link_feed(struct http2_link *l)
 		if (invalid && l->state == LINK_OPEN && !nghttp2_session_want_read(l->h2))
 			return false; /* the library has given up */
 	}
-	if (l->state == LINK_OPEN && nghttp2_session_want_write(l->h2))
+	if (is_fed && l->state == LINK_OPEN && nghttp2_session_want_write(l->h2))
 		http2_link_wake(l);
 	return l->state == LINK_OPEN;
 }
