@@ -36,10 +36,8 @@ struct field *fields_find_name(const struct fields *f, sluice_str name)
 	return NULL;
 }
 
-int fields_reserve(struct fields *f, struct arena *a)
+int fields_grow(struct fields *f, struct arena *a)
 {
-	if (likely(f->n < f->cap))
-		return 0;
 	uint32_t cap = f->cap ? f->cap * 2 : FIELDS_FIRST;
 	struct field *v = cap > f->cap ? arena_alloc(a, cap * sizeof(*v)) : NULL;
 	if (!v)

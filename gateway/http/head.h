@@ -80,7 +80,11 @@ struct field *fields_find_name(const struct fields *f, sluice_str name);
  * budget is spent. */
 must_use int fields_add(struct fields *f, struct arena *a, sluice_str name, sluice_str value);
 /* Make sure that there is room for one more at v[n]. ERR_NO_MEMORY. */
-must_use int fields_reserve(struct fields *f, struct arena *a);
+must_use int fields_grow(struct fields *f, struct arena *a);
+must_use static inline int fields_reserve(struct fields *f, struct arena *a)
+{
+	return likely(f->n < f->cap) ? 0 : fields_grow(f, a);
+}
 /* Drop every field of that name: how many there were. */
 unsigned fields_drop(struct fields *f, sluice_str name);
 /* The same, and names that many programs cannot tell from it: field_names_alike(). */

@@ -55,12 +55,12 @@ static bool take_key(struct cursor *c, sluice_str *key)
 static bool skip_string(struct cursor *c)
 {
 	while (c->at < c->end) {
-		char b = *c->at++;
+		unsigned char b = (unsigned char)*c->at++;
 		if (b == '"')
 			return true;
 		if (b == '\\' && !take(c, '"') && !take(c, '\\'))
 			return false;
-		if (b < ' ' || b == 0x7f)
+		if (b < ' ' || b >= 0x7f)
 			return false;
 	}
 	return false;

@@ -70,7 +70,7 @@ static void client_stream_end_response(struct client_stream *r)
 		return;
 	}
 	http2_stream_set_receive(&r->st, RECEIVE_END);
-	http2_stream_note(&r->st, NEWS_END);
+	http2_stream_news(&r->st, NEWS_END);
 }
 
 /* The final head decides whether there is a tunnel. */
@@ -106,7 +106,7 @@ static void client_stream_end_head(struct http2_conn *c, struct client_stream *r
 		client_stream_refuse(r, err, "");
 		return;
 	}
-	http2_stream_note(&r->st, NEWS_HEAD);
+	http2_stream_news(&r->st, NEWS_HEAD);
 	bool is_tunnel = r->st.kind == KIND_TUNNEL;
 	if (h->status < 200 && !is_tunnel)
 		return;
@@ -171,7 +171,7 @@ static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const u
 		r->left -= len;
 	buf_keep(&r->st.in, (const char *)data, len);
 	client_stream_await(r);
-	http2_stream_note(&r->st, NEWS_BODY);
+	http2_stream_news(&r->st, NEWS_BODY);
 	return 0;
 }
 
@@ -250,7 +250,7 @@ static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void 
 	/* what the exchange still sends cannot go out: discard it */
 	if (r->st.full || (r->st.kind == KIND_TUNNEL && r->st.send == SEND_DONE)) {
 		r->st.full = false;
-		http2_stream_note(&r->st, NEWS_DRAINED);
+		http2_stream_news(&r->st, NEWS_DRAINED);
 	}
 	if (r->st.receive < RECEIVE_END && !r->st.error.err)
 		client_stream_on_reset(r, code);

@@ -108,5 +108,5 @@ void client_consume(struct client_stream *r, size_t n)
 		l->state != LINK_OPEN)
 		return;
 	(void)nghttp2_session_consume_stream(l->h2, r->st.id, n);
-	http2_link_wake(l);
+	http2_link_wake_to_write(l); /* most calls only count */
 }

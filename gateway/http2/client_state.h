@@ -4,7 +4,7 @@
  * what is to be sent; client_stream.c is the exchange's side; client.c is the socket's side, and
  * decides when a connection ends.
  *
- * The library's callbacks only note what happened (http2_stream_note); exchanges are told when it
+ * The library's callbacks only note what happened (http2_stream_news); exchanges are told when it
  * has returned, by http2_link_tell().
  *
  * Flow control has two parts. Bytes that arrive are given back to the connection's window at once,

@@ -186,11 +186,9 @@ static void link_feed_frame(struct http2_link *l, struct buf *in)
 		http2_link_fail(l, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
-/* Use up the bytes that have come. False: read no more. */
-static bool link_feed(struct http2_link *l)
+/* Whether the library has given up: nothing more is read. */
+static bool link_feed_all(struct http2_link *l, struct buf *in)
 {
-	struct buf *in = &l->stream->in;
-	bool is_fed = in->len > 0; /* else the session has nothing new to say */
 	while (in->len && l->state == LINK_OPEN) {
 		if (l->discards_input) {
 			buf_drain(in, in->len);
@@ -203,11 +201,23 @@ static bool link_feed(struct http2_link *l)
 			http2_link_pump(l);
 		l->end->settle(l);
 		if (invalid && l->state == LINK_OPEN && !nghttp2_session_want_read(l->h2))
-			return false; /* the library has given up */
+			return true;
 	}
-	if (is_fed && l->state == LINK_OPEN && nghttp2_session_want_write(l->h2))
+	return false;
+}
+
+/* Use up the bytes that have come. False: read no more. */
+static bool link_feed(struct http2_link *l)
+{
+	struct buf *in = &l->stream->in;
+	if (in->len == 0) /* the session has nothing new to say */
+		return l->state == LINK_OPEN;
+	bool is_over = link_feed_all(l, in);
+	if (!list_is_empty(&l->news))
 		http2_link_wake(l);
-	return l->state == LINK_OPEN;
+	else
+		http2_link_wake_to_write(l);
+	return !is_over && l->state == LINK_OPEN;
 }
 
 enum io http2_link_read(struct http2_link *l, bool awaits)
@@ -324,13 +334,18 @@ void http2_stream_fini(struct http2_stream *st)
 	buf_fini(&st->out);
 }
 
-void http2_stream_note(struct http2_stream *st, unsigned news)
+void http2_stream_news(struct http2_stream *st, unsigned news)
 {
 	if (!http2_stream_has_listener(st))
 		return;
 	st->news |= (uint8_t)news;
 	if (list_is_empty(&st->news_link))
 		list_push(&st->link->news, &st->news_link);
+}
+
+void http2_stream_note(struct http2_stream *st, unsigned news)
+{
+	http2_stream_news(st, news);
 	http2_link_wake(st->link);
 }
 

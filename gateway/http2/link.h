@@ -94,6 +94,12 @@ void http2_link_close(struct http2_link *l);
 
 /* Something waits to be framed or told: do it at the end of the turn. */
 void http2_link_wake(struct http2_link *l);
+/* Wake it if the library has something to write. */
+static inline void http2_link_wake_to_write(struct http2_link *l)
+{
+	if (l->state == LINK_OPEN && nghttp2_session_want_write(l->h2))
+		http2_link_wake(l);
+}
 /* The connection has to end: end->settle() ends it. */
 void http2_link_fail(struct http2_link *l, uint32_t code);
 /* Read, and pass to the library, until no bytes wait or other connections have their turn; awaits:
@@ -123,8 +129,11 @@ void http2_stream_init(struct http2_stream *st, struct http2_link *l,
 	void (*on_due)(struct timer *t));
 /* Remove st from its link, and free what it holds. The end frees st itself. */
 void http2_stream_fini(struct http2_stream *st);
-/* Note news for the exchange, unless it has had its last event. */
+/* Note news for the exchange, unless it has had its last event. It is told when the turn ends. */
 void http2_stream_note(struct http2_stream *st, unsigned news);
+/* The same where somebody tells it before that: in callbacks while bytes are fed, and before
+ * http2_link_tell(). */
+void http2_stream_news(struct http2_stream *st, unsigned news);
 /* Send RST_STREAM, and drop what was not framed. False: it is too late for that. */
 bool http2_stream_reset(struct http2_stream *st, uint32_t code);
 /* There is more in `out`, or its end: have the library ask for it. */

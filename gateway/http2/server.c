@@ -342,7 +342,7 @@ static void server_on_drained(struct stream *s)
 		if (rq->sent_at > s->bytes_out)
 			break;
 		list_del(&rq->sent_link);
-		http2_stream_note(&rq->st, NEWS_SENT);
+		http2_stream_news(&rq->st, NEWS_SENT);
 	}
 	http2_link_tell(&c->l);
 	http2_link_pump(&c->l);

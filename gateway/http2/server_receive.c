@@ -113,7 +113,7 @@ static void receive_head(struct http2_server *c, struct server_stream *rq, bool 
 	if (!err)
 		receive_priority(c, rq);
 	meter_request(&c->l.meter);
-	http2_stream_note(&rq->st, NEWS_HEAD | (end ? NEWS_END : 0u));
+	http2_stream_news(&rq->st, NEWS_HEAD | (end ? NEWS_END : 0u));
 }
 
 /* The request is complete: check that it has the length that it announced. */
@@ -130,7 +130,7 @@ static void receive_end(struct server_stream *rq)
 	else if (is_short)
 		server_stream_fail(rq, http2_stream_error(ERR_BAD_FRAMING, NGHTTP2_PROTOCOL_ERROR));
 	else
-		http2_stream_note(&rq->st, NEWS_END);
+		http2_stream_news(&rq->st, NEWS_END);
 }
 
 static void receive_trailers(struct http2_server *c, struct server_stream *rq, bool end)
@@ -292,7 +292,7 @@ static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const u
 		rq->st.kind == KIND_MESSAGES)
 		server_stream_fail(rq, http2_stream_error(ERR_BODY_TOO_LARGE, NGHTTP2_NO_ERROR));
 	else
-		http2_stream_note(&rq->st, NEWS_BODY);
+		http2_stream_news(&rq->st, NEWS_BODY);
 	if (!rq->st.held)
 		server_stream_watch_body(rq);
 	return 0;

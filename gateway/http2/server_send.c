@@ -28,7 +28,7 @@ void server_consume(struct server_stream *rq, size_t n)
 		(void)nghttp2_session_consume(l->h2, rq->st.id, n);
 	else
 		(void)nghttp2_session_consume_connection(l->h2, n);
-	http2_link_wake(l);
+	http2_link_wake_to_write(l); /* most calls only count */
 }
 
 void server_data_sent(struct http2_stream *st, size_t n)

@@ -4,7 +4,7 @@
  * is sent; server_stream.c is the exchange's side, and server_due.c its deadlines; server.c is the
  * socket's side, and decides when a connection ends.
  *
- * The library's callbacks only note what happened (http2_stream_note); handlers are called when it
+ * The library's callbacks only note what happened (http2_stream_news); handlers are called when it
  * has returned, by http2_link_tell().
  */
 #ifndef HTTP2_SERVER_STATE_H

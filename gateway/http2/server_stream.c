@@ -120,15 +120,13 @@ void server_stream_fail(struct server_stream *rq, struct http2_error e)
 	http2_stream_note(&rq->st, NEWS_GONE);
 }
 
-/* A response has ended when the exchange has given its end and the library has framed it. */
+/* A response has ended when the exchange has given its end and the library has framed it. The next
+ * end of http2_link_pump() looks for its last byte. */
 static void server_stream_check_sent(struct server_stream *rq)
 {
-	struct http2_server *c = rq->server;
-	if (!rq->framed || !server_stream_is_answered(rq) || rq->st.owner == OWNER_RELEASED ||
-		!list_is_empty(&rq->sent_link))
-		return;
-	list_push(&c->sending, &rq->sent_link);
-	http2_link_wake(&c->l);
+	if (rq->framed && server_stream_is_answered(rq) && rq->st.owner != OWNER_RELEASED &&
+		list_is_empty(&rq->sent_link))
+		list_push(&rq->server->sending, &rq->sent_link);
 }
 
 void server_stream_framed(struct server_stream *rq)
@@ -338,6 +336,7 @@ static void client_end(struct client *cl, const struct fields *trailers)
 	if (rq->st.send != SEND_CUT)
 		http2_stream_set_send(&rq->st, SEND_DONE);
 	server_stream_check_sent(rq); /* without a body, the end went with the head */
+	http2_link_wake(&rq->server->l);
 	if (server_stream_is_dead(rq)) {
 		if (!list_is_empty(&rq->sent_link))
 			server_stream_watch_sending(rq);

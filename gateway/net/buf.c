@@ -121,7 +121,7 @@ void buf_thread_fini(void)
 	spares_fini(&small);
 }
 
-void buf_fini(struct buf *b)
+void buf_free_blocks(struct buf *b)
 {
 	struct block *at = b->first;
 	while (at) {

@@ -59,7 +59,12 @@ static inline void buf_init(struct buf *b)
 	b->len = 0;
 }
 /* Free all blocks; b is then empty and usable. */
-void buf_fini(struct buf *b);
+void buf_free_blocks(struct buf *b);
+static inline void buf_fini(struct buf *b)
+{
+	if (b->first)
+		buf_free_blocks(b);
+}
 
 /* The first contiguous run; empty when b is. */
 static inline sluice_str buf_peek(const struct buf *b)

@@ -39,12 +39,13 @@ static bool normalise(sluice_str in, char *text)
 	if (in.len == 0 || in.len > NAME_MAX_LEN)
 		return false;
 	for (size_t i = 0; i < in.len; i++) {
-		char ch = in.data[i];
+		unsigned char ch = (unsigned char)in.data[i];
 		bool star = ch == '*' && i == 0 && in.len > 2 && in.data[1] == '.' &&
 			in.data[2] != '.';
-		if (ch <= ' ' || ch == 0x7f || (ch == '*' && !star))
+		/* other letters have an A-label there: RFC 5890 2.3.2.1 */
+		if (ch <= ' ' || ch >= 0x7f || (ch == '*' && !star))
 			return false;
-		text[i] = ascii_lower(ch);
+		text[i] = ascii_lower(in.data[i]);
 	}
 	text[in.len] = '\0';
 	return true;

@@ -15,14 +15,14 @@ static inline bool url_is_https(sluice_str s)
 	return url_begins(s, SLUICE_STR("https://"));
 }
 
-/* An http:// or https:// URL of at most 2048 bytes without blanks and control characters. */
+/* An http:// or https:// URL of at most 2048 visible ASCII characters. */
 static inline bool url_is_http(sluice_str s)
 {
 	enum { URL_MAX = 2048 };
 	if (s.len > URL_MAX || (!url_is_https(s) && !url_begins(s, SLUICE_STR("http://"))))
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
-		if (s.data[i] <= ' ' || s.data[i] == 0x7f)
+		if (s.data[i] <= ' ' || s.data[i] >= 0x7f) /* char has a sign or none */
 			return false;
 	}
 	return true;

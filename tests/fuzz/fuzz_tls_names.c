@@ -71,17 +71,12 @@ static bool tame(const char *text, size_t n, char out[TEXT])
 	if (n == 0 || n > NAME_MAX_LEN)
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		if ((text[i] >= 0 && text[i] <= ' ') || text[i] == 0x7f)
+		unsigned char byte = (unsigned char)text[i];
+		if (byte <= ' ' || byte >= 0x7f)
 			return false;
-		if (text[i] < 0 || text[i] == '*')
-			continue; /* judged below, or no letter */
+		if (byte == '*' && !(i == 0 && n > 2 && text[1] == '.' && text[2] != '.'))
+			return false;
 		out[i] = ascii_lower(text[i]);
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (text[i] == '*' && !(i == 0 && n > 2 && text[1] == '.' && text[2] != '.'))
-			return false;
-		if (text[i] < 0 || text[i] == '*')
-			out[i] = text[i];
 	}
 	out[n] = 0;
 	return true;

@@ -367,6 +367,7 @@ TEST_WITH(reports_bad_options, each, NULL)
 		{ "x", "ftp://idp.example/keys", "jwks: expected an http" },
 		{ "x", "https://", "jwks: expected an http" },
 		{ "x", "https://idp.example/a b", "jwks: expected an http" },
+		{ "x", "https://idp.example/caf\xc3\xa9", "jwks: expected an http" },
 		{ "idp.example", "", "jwks: is needed" },
 		{ "https://idp.example/?a", "", "jwks: is needed" },
 		{ "[x, y, x]", "https://idp.example/keys", "issuer: x stands twice" },

@@ -125,10 +125,13 @@ TEST_WITH(strange_names, set_up, tear_down)
 	assert_int_equal(heard.warnings, 3);
 	add(NULL, big, CERT_EC);
 	assert_int_equal(heard.warnings, 4);
+	add("caf\xc3\xa9.test", NULL, CERT_EC); /* the name of a host has A-labels */
+	assert_int_equal(heard.warnings, 5);
 	add(NULL, NULL, CERT_EC);
 	names_finish(&names);
 	assert_serves("good.test", -1, 0);
 	assert_serves("ax.test", -1, 0);
+	assert_serves("caf\xc3\xa9.test", -1, 0);
 	assert_int_equal(names.n, 1);
 	memset(big, 'x', 300);
 	big[300] = '\0';
