@@ -1,32 +1,33 @@
 #!/bin/sh
-# quickstart.sh [--once]: from a fresh checkout to a running gateway, and four requests that show what it does. It keeps
-# running afterwards; --once stops it.
+# quickstart.sh [--once] [FOLDER [CONFIGURE-OPTION...]]: from a fresh checkout to a running gateway, and requests that show what it does.
+# It keeps running afterwards; --once stops it. FOLDER is where it is built, ./build unless told.
 . "$(dirname -- "$0")/common.sh"
 
 once=
 case ${1-} in
-'') ;;
---once) once=1 ;;
-*) die "usage: $0 [--once]" ;;
+--once) once=1 && shift ;;
+-*) die "usage: $0 [--once] [FOLDER [CONFIGURE-OPTION...]]" ;;
 esac
+folder=${1:-build}
+[ $# = 0 ] || shift
 
 cd "$root"
 # shellcheck disable=SC2086
 need $build_packages curl
-say "building in ./build"
-build build
-sluice=build/gateway/app/sluice
-log=build/quickstart.log
+say "building in $folder"
+build "$folder" "$@"
+sluice=$folder/gateway/app/sluice
+log=$folder/quickstart.log
 listener=http://127.0.0.1:8080
 
 if curl -s -o /dev/null "$listener/"; then
-	die "something answers at $listener already (an earlier quickstart? kill \$(cat build/quickstart.pid))"
+	die "something answers at $listener already (an earlier quickstart? kill \$(cat $folder/quickstart.pid))"
 fi
 
 say "starting: $sluice run -c conf/quickstart.yaml"
-nohup "$sluice" run -c conf/quickstart.yaml --plugin-dir build/plugins/modules >"$log" 2>&1 </dev/null &
+nohup "$sluice" run -c conf/quickstart.yaml --plugin-dir "$folder/plugins/modules" >"$log" 2>&1 </dev/null &
 pid=$!
-echo "$pid" >build/quickstart.pid
+echo "$pid" >"$folder/quickstart.pid"
 stop() { kill "$pid" 2>/dev/null && wait "$pid" || true; }
 
 tries=0
@@ -85,7 +86,7 @@ if [ -n "$once" ]; then
 	echo "the gateway has stopped; its log is in $log"
 else
 	echo "The gateway runs on $listener, its admin pages on http://127.0.0.1:9180, its log is $log."
-	echo "Reload it after a change of conf/quickstart.yaml:  kill -HUP \$(cat build/quickstart.pid)"
-	echo "Stop it:  kill \$(cat build/quickstart.pid)"
+	echo "Reload it after a change of conf/quickstart.yaml:  kill -HUP \$(cat $folder/quickstart.pid)"
+	echo "Stop it:  kill \$(cat $folder/quickstart.pid)"
 fi
 [ "$failed" = 0 ]

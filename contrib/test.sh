@@ -16,7 +16,7 @@ rm -f "$folder/scenario.xml"
 
 status=0
 say "unit tests, fuzz corpora, rules about the sources"
-make -s -C "$folder" -j "$jobs" check-unit || status=1
+make -s -C "$folder" -j "$((2 * jobs))" check-unit || status=1 # many wait more than they work
 say "scenarios"
 make -s -C "$folder" check-scenarios || status=1
 
