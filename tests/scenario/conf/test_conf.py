@@ -70,6 +70,16 @@ def test_headers(example):
     assert r.header("cache-control") == "no-store" and "x-powered-by" not in r.fields
 
 
+def test_ip_access(example):
+    g = example("ip-access")
+    assert g.get("/admin/").body == b"hello, 127.0.0.1\n"
+    for source, status in (("127.0.0.1", 200), ("127.0.0.2", 403)):
+        with RawClient(g.port(), source=(source, 0)) as c:
+            assert c.get("/admin/x").status == status
+    with RawClient(g.port(), source=("127.0.0.2", 0)) as c:
+        assert c.get("/").status == 200
+
+
 def mint(key, issuer, user, *more):
     args = [find_program()[0], "token", "mint", "--key", ROOT / "conf/demo" / key, "--iss", issuer, "--sub", user, *more]
     return subprocess.run(args, capture_output=True, text=True, check=True).stdout.strip()
