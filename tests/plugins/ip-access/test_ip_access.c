@@ -230,7 +230,7 @@ TEST_WITH(mistakes, setup, NULL)
 	refused("deny", "example.com", "deny: \"example.com\" is no address");
 	refused("deny", "file:none.txt", "deny: cannot read none.txt: No such file");
 	refused("deny", "file:.", "deny: cannot read .: ");
-	refused("deny", "'file:'", "deny: file: must be followed by a path");
+	refused("deny", "['file:']", "deny[0]: file: must be followed by a path");
 	refused("deny", "[10.0.0.1, 'file:bad.txt']",
 		"deny[1]: bad.txt:3: the entry is no address");
 }
