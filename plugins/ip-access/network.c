@@ -17,30 +17,57 @@ static ip number_of(const unsigned char *bytes, size_t n)
 	return v;
 }
 
-/* The family that an address is written in, or 0. */
-static uint8_t address_bytes(sluice_str text, unsigned char bytes[16])
+/* Four numbers up to 255 without leading zeros. By hand, because this is done for each request. */
+static bool v4_read(sluice_str text, ip *out)
+{
+	uint32_t address = 0, n = 0;
+	unsigned digits = 0, dots = 0;
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.data[i];
+		if (c == '.' && digits && dots < 3) {
+			address = address << 8 | n;
+			n = digits = 0;
+			dots++;
+			continue;
+		}
+		if (!sluice_is_digit(c) || (digits && n == 0))
+			return false;
+		n = n * 10 + (unsigned)(c - '0');
+		digits++;
+		if (n > 255)
+			return false;
+	}
+	if (dots != 3 || !digits)
+		return false;
+	*out = address << 8 | n;
+	return true;
+}
+
+static bool v6_read(sluice_str text, unsigned char bytes[16])
 {
 	char z[INET6_ADDRSTRLEN];
+	text = sluice_str_cut(&text, '%');
 	if (text.len == 0 || text.len >= sizeof(z))
-		return 0;
+		return false;
 	*sluice_str_put(z, text) = '\0';
-	if (memchr(text.data, ':', text.len))
-		return inet_pton(AF_INET6, z, bytes) == 1 ? FAMILY_V6 : 0;
-	return inet_pton(AF_INET, z, bytes) == 1 ? FAMILY_V4 : 0;
+	return inet_pton(AF_INET6, z, bytes) == 1;
 }
 
 bool address_read(sluice_str text, uint8_t *family, ip *out)
 {
 	unsigned char bytes[16];
-	uint8_t written = address_bytes(sluice_str_cut(&text, '%'), bytes);
-	if (!written)
+	if (v4_read(text, out)) {
+		*family = FAMILY_V4;
+		return true;
+	}
+	if (!v6_read(text, bytes))
 		return false;
-	if (written == FAMILY_V6 && memcmp(bytes, mapped, sizeof(mapped)) == 0) {
+	if (memcmp(bytes, mapped, sizeof(mapped)) == 0) {
 		*family = FAMILY_V4;
 		*out = number_of(bytes + sizeof(mapped), 4);
 	} else {
-		*family = written;
-		*out = number_of(bytes, written / 8u);
+		*family = FAMILY_V6;
+		*out = number_of(bytes, sizeof(bytes));
 	}
 	return true;
 }

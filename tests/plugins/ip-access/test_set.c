@@ -72,6 +72,24 @@ TEST(files)
 	networks_fini(&l);
 }
 
+TEST(addresses)
+{
+	static const char *const wrong[] = { "", ".", "1.2.3", "1.2.3.", "1.2.3.4.", "1.2.3.4.5",
+		".1.2.3.4", "1..2.3", "256.1.1.1", "1.2.3.256", "1.2.3.00", "01.2.3.4", "1.2.3.4 ",
+		"1.2.3.99999999999", "-1.2.3.4", "1.2.3.4%eth0", "::g", "1::2::3", "unix",
+		"0000:0000:0000:0000:0000:0000:0000:0000:0000:0000" };
+	uint8_t family = 7;
+	ip a = 7;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		assert_false(address_read(sluice_str_of(wrong[i]), &family, &a));
+		assert_true(family == 7 && a == 7);
+	}
+	assert_true(address_read(SLUICE_STR("255.0.10.255"), &family, &a));
+	assert_true(family == FAMILY_V4 && a == 0xff000aff);
+	assert_true(address_read(SLUICE_STR("fe80::1%eth0"), &family, &a));
+	assert_true(family == FAMILY_V6 && (uint64_t)a == 1);
+}
+
 static enum said ask(const struct set *s, const char *text)
 {
 	uint8_t family = FAMILY_UNIX;
