@@ -11,6 +11,7 @@
 #ifndef CONFIG_BIND_H
 #define CONFIG_BIND_H
 
+#include "config/condition.h"
 #include "config/file.h"
 
 struct bind_block;
@@ -26,6 +27,9 @@ struct bind {
 	int (*expr)(void *ctx, const struct node *n, const sluice_expr **out);
 	int (*store)(void *ctx, const struct node *n, const sluice_store **out);
 	int (*upstream)(void *ctx, const struct node *n, const sluice_upstream **out);
+	/* Compile a condition; c was bound and stands in b. Mistakes are reported by bind_error().
+	 */
+	int (*when)(struct bind *b, const struct match_conf *c, const sluice_condition **out);
 	/* Called with the whole content of each file that a secret was read from. path lives in the
 	 * arena. May be NULL. */
 	void (*secret)(void *ctx, const char *path, sluice_str bytes);

@@ -452,6 +452,23 @@ static int bind_list(struct bind *b, const sluice_option *o, const struct node *
 	return rc;
 }
 
+static int bind_when(struct bind *b, const sluice_option *o, const struct node *n, void *at)
+{
+	const sluice_condition *condition = NULL;
+	if (n->broken)
+		return -1;
+	if (n->kind != NODE_MAP)
+		return value_mismatch(b, o, n);
+	if (n->n == 0)
+		return diag_error_node(b->diag, n, "there is no condition here");
+	struct match_conf *conf = arena_zalloc(b->arena, sizeof(*conf));
+	check(b->when, "no callback for the condition of %s", o->name);
+	if (bind_map(b, n, condition_options, conf) < 0 || b->when(b, conf, &condition) < 0)
+		return -1;
+	memcpy(at, &condition, sizeof(condition));
+	return 0;
+}
+
 int bind_value(struct bind *b, const sluice_option *o, const struct node *n, void *at)
 {
 	switch (o->type) {
@@ -481,6 +498,8 @@ int bind_value(struct bind *b, const sluice_option *o, const struct node *n, voi
 		return bind_store(b, o, n, at);
 	case SLUICE_T_UPSTREAM:
 		return bind_upstream(b, o, n, at);
+	case SLUICE_T_WHEN:
+		return bind_when(b, o, n, at);
 	case SLUICE_T_BLOCK:
 		return bind_map(b, n, o->sub, at);
 	case SLUICE_T_LIST:

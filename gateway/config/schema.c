@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "config/condition.h"
 #include "config/table.h"
 #include "config/value.h"
 
@@ -274,7 +275,8 @@ static void value(struct json_out *o, const struct schema *s, const sluice_optio
 		member_bounds(o, "minProperties", "maxProperties", row);
 		break;
 	case SLUICE_T_BLOCK:
-		block_or_scalar(o, s, row->sub, depth);
+	case SLUICE_T_WHEN:
+		block_or_scalar(o, s, option_sub(row), depth);
 		break;
 	case SLUICE_T_LIST:
 		member_type(o, row->min ? "array" : "array null");

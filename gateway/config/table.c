@@ -65,6 +65,8 @@ static const struct type_text {
 	[SLUICE_T_NODE] = { "value", "a value", "...", sizeof(void *) },
 	[SLUICE_T_UPSTREAM] = { "upstream", "the name of an upstream", "orders",
 		sizeof(const sluice_upstream *) },
+	[SLUICE_T_WHEN] = { "conditions", "a block of conditions", "{ path: /admin/* }",
+		sizeof(const sluice_condition *) },
 };
 
 /* A value that a folder above makes of one text, and that has no size. */
@@ -317,6 +319,7 @@ static bool default_read(const sluice_option *o, sluice_rate *out)
 	case SLUICE_T_MAP:
 	case SLUICE_T_PAIRS:
 	case SLUICE_T_NODE:
+	case SLUICE_T_WHEN:
 		return false;
 	default:
 		return bound_read(o, o->def, out);
@@ -326,7 +329,7 @@ static bool default_read(const sluice_option *o, sluice_rate *out)
 static bool type_has_bounds(uint32_t type)
 {
 	return type != SLUICE_T_BOOL && type != SLUICE_T_ENUM && !type_is_reference(type) &&
-		type != SLUICE_T_BLOCK && type != SLUICE_T_NODE;
+		type != SLUICE_T_BLOCK && type != SLUICE_T_NODE && type != SLUICE_T_WHEN;
 }
 
 static int bounds_check(const struct verdict *v, const sluice_option *o)

@@ -23,6 +23,7 @@
 #include "policy/template.h"
 #include "policy/ticket.h"
 #include "policy/wait.h"
+#include "policy/when.h"
 #include "store/store.h"
 
 /* Memory of one plugin of the chain. */
@@ -377,6 +378,7 @@ const sluice_host host_table = {
 	.query_remove = reroute_query_remove,
 	.host_set = reroute_host,
 	.upstream_set = reroute_upstream,
+	.holds = when_holds,
 	.park = host_park,
 	.resume = ticket_resume,
 	.background = host_background,

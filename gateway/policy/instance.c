@@ -15,6 +15,7 @@
 #include "policy/running.h"
 #include "policy/stated.h"
 #include "policy/text.h"
+#include "policy/when.h"
 #include "store/store.h"
 #include "upstream/fetch.h"
 
@@ -221,6 +222,7 @@ static void instance_free(sluice_instance *inst)
 		store_table_free(&inst->tables[i].table);
 	while (inst->n_caches)
 		cache_close(&inst->caches[--inst->n_caches]);
+	when_free(inst->conditions);
 	pthread_mutex_destroy(&inst->lock);
 	arena_fini(&inst->arena);
 	arena_fini(&inst->scratch);
@@ -331,6 +333,7 @@ bool instance_configure(sluice_instance *inst, const struct node *n, struct bind
 	own.expr = instance_expr;
 	own.store = b->store ? instance_store : NULL;
 	own.upstream = b->upstream ? instance_upstream : NULL;
+	own.when = when_compile;
 	own.secret = instance_secret;
 	own.ctx = inst;
 	inst->bind = &own;

@@ -157,7 +157,8 @@ struct sluice_instance {
 	unsigned n_tables;
 	struct cache_user caches[INSTANCE_CACHES];
 	unsigned n_caches;
-	struct instance_fact *facts; /* in the arena */
+	struct instance_fact *facts;  /* in the arena */
+	sluice_condition *conditions; /* owned: all that its options have */
 	/* guards published: the main thread writes, workers read when they attach */
 	pthread_mutex_t lock;
 	struct published *published; /* shared: ref */

@@ -2,6 +2,7 @@
 #ifndef PROXY_CONF_H
 #define PROXY_CONF_H
 
+#include "config/condition.h"
 #include "front/conf.h"
 #include "obs/conf.h"
 #include "store/conf.h"
@@ -36,13 +37,6 @@ struct log_conf {
 	int32_t level; /* enum log_level */
 	struct stories_conf stories;
 	struct access_conf access;
-};
-
-struct match_conf {
-	sluice_str host, path, listener;
-	sluice_strs methods;
-	sluice_pairs headers, query;
-	sluice_pairs facts; /* of a fact with several values each is a pair */
 };
 
 struct respond_conf {

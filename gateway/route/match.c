@@ -91,9 +91,10 @@ void condition_free(struct condition *c)
 
 /* ---- header fields ------------------------------------------------------------------------- */
 
+/* What a plugin of the listener has removed is not there. */
 static bool field_is(const struct field *f, sluice_str name)
 {
-	return f->name_len == name.len && str_ieq(field_name(f), name);
+	return f->name_len == name.len && !(f->flags & FIELD_DROP) && str_ieq(field_name(f), name);
 }
 
 /* The index of the first line of that name, from `at` on; f->n when there is none. */

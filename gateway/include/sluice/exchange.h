@@ -114,6 +114,14 @@ static inline sluice_reading sluice_expr_read(sluice_exchange *x, const sluice_e
 {
 	return sluice_host_table->expr_read(x, e, out);
 }
+/* Whether the request, as it is now, meets all parts of an option of type SLUICE_T_WHEN; a
+ * condition that is NULL is met. The host is the one that the client asked for; path, query and
+ * fields are those that plugins made of the request; a fact that the request does not have is not
+ * met. In any hook. */
+static inline sluice_truth sluice_holds(sluice_exchange *x, const sluice_condition *c)
+{
+	return c ? (sluice_truth)sluice_host_table->holds(x, c) : SLUICE_YES;
+}
 /* Write the template's text for this request to *out. It lives as long as x. */
 static inline sluice_template_result sluice_template_write(sluice_exchange *x,
 	const sluice_template *t, sluice_str *out)

@@ -330,6 +330,7 @@ typedef struct sluice_host {
 	sluice_verdict (*answer_begin)(sluice_exchange *, const sluice_answer_stream *);
 	bool (*answer_write)(sluice_exchange *, sluice_str bytes);
 	bool (*answer_end)(sluice_exchange *, const sluice_pairs *trailers);
+	int (*holds)(sluice_exchange *, const sluice_condition *);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source

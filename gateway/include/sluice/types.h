@@ -58,6 +58,7 @@ typedef struct sluice_script sluice_script;     /* a script registered for Redis
 typedef struct sluice_expr sluice_expr;         /* a compiled key expression, e.g. claim:sub */
 /* a compiled text with placeholders, e.g. "user {claim:sub}" */
 typedef struct sluice_template sluice_template;
+typedef struct sluice_condition sluice_condition; /* what requests must meet: SLUICE_T_WHEN */
 
 typedef struct sluice_exprs {
 	const sluice_expr *const *v;
@@ -102,7 +103,10 @@ typedef enum sluice_opt_type {
 	/* const sluice_upstream *, by name from the `upstreams` block; NULL when left out. It
 	 * belongs to the instance and lives as long; a reload may change which upstream it stands
 	 * for */
-	SLUICE_T_UPSTREAM
+	SLUICE_T_UPSTREAM,
+	/* const sluice_condition *, from a block like a route's `match` (without `listener`), all
+	 * of whose parts must be met: see sluice_holds(). NULL when the option is left out */
+	SLUICE_T_WHEN
 } sluice_opt_type;
 
 enum sluice_opt_flags {
@@ -384,6 +388,15 @@ typedef enum sluice_reading {
 	SLUICE_READ_MANY,
 	SLUICE_READ_FAIL /* the exchange's budget is spent: return SLUICE_FAIL */
 } sluice_reading;
+
+/* whether a request meets a condition, by sluice_holds() */
+typedef enum sluice_truth {
+	SLUICE_NO = 0,
+	SLUICE_YES,
+	/* an expression needed more work than one match may take, or the exchange's budget is
+	 * spent: a plugin that decides by the condition returns SLUICE_FAIL */
+	SLUICE_UNDECIDED
+} sluice_truth;
 
 typedef enum sluice_template_result {
 	SLUICE_TEMPLATE_OK = 0,

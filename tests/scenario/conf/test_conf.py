@@ -78,6 +78,16 @@ def test_ip_access(example):
             assert c.get("/admin/x").status == status
     with RawClient(g.port(), source=("127.0.0.2", 0)) as c:
         assert c.get("/").status == 200
+def test_access(example):
+    g = example("access")
+
+    def status(method, path, *more):
+        token = {"Authorization": f"Bearer {mint('key.pem', 'https://issuer.example/', 'alice', *more)}"} if more else {}
+        return g.request(method, path, token).status
+    assert status("GET", "/orders/1") == 200 and status("POST", "/orders") == 401
+    assert status("POST", "/orders", "--scope", "orders:read") == 403
+    assert status("POST", "/orders", "--scope", "orders:read orders:write") == 200
+    assert status("GET", "/admin/x", "--scope", "orders:write") == 403
 
 
 def mint(key, issuer, user, *more):
