@@ -211,7 +211,7 @@ TEST_WITH(bad_options, setup, NULL)
 	static const struct {
 		const char *rules, *words;
 	} rows[] = {
-		{ "[]", "at least 1" },
+		{ "[]", "between 1 and 256" },
 		{ "[{ name: a }]", "action is required" },
 		{ "[{ name: a, action: deny }]", "no rule allows anything" },
 		{ "[{ name: a, action: allow, when: {} }]", "there is no condition here" },
@@ -222,12 +222,12 @@ TEST_WITH(bad_options, setup, NULL)
 		{ "[{ name: a, action: allow, when: { methods: get } }]", "did you mean GET" },
 		{ "[{ name: a, action: allow, when: { headers: { 'a b': c } } }]",
 			"not the name of a header field" },
-		{ "[{ name: a, action: allow, when: { facts: { adress: c } } }]", "adress" },
+		{ "[{ name: a, action: allow, when: { facts: { 'header:': c } } }]", "header:" },
 		{ "[{ name: a, action: allow, when: { headers: { a: 'regex:(' } } }]",
 			"character" },
 		{ "[{ name: a, action: allow, hours: '8-18' }]", "08:00-18:00" },
 		{ "[{ name: a, action: allow, code: 'No Way' }]", "reason code" },
-		{ "[{ name: a, action: allow, has_any: { nonsense: b } }]", "nonsense" },
+		{ "[{ name: a, action: allow, has_any: { 'header:': b } }]", "must follow" },
 	};
 	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
 		sluice_instance *i =

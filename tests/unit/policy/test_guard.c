@@ -171,6 +171,7 @@ static void exchange_services(void)
 	EACH(sluice_body_write(NULL, text));
 	EACH(sluice_state(NULL, 1));
 	EACH(sluice_expr_read(NULL, NULL, &out));
+	EACH(sluice_holds(NULL, (const sluice_condition *)(const void *)&out));
 	EACH(sluice_template_write(NULL, NULL, &out));
 	EACH(sluice_target_set(NULL, text, text));
 	EACH(sluice_query_set(NULL, text, text));
