@@ -58,6 +58,7 @@ SCENARIOS = [
     Scenario("hook", "the same, with a plugin whose on_request does nothing", 4000, {"plugin": "one-hook"}),
     Scenario("hooks", "the same, on_response and on_complete too", 4000, {"plugin": "three-hooks"}),
     Scenario("ip-access", "the plain GET, admitted by its address", 4000, {"plugin": "ip-access, allow: [10.0.0.0/8, 127.0.0.0/8]"}),
+    Scenario("rewrite", "GET of 1 KiB, with a prefix stripped and told", 4000, {"plugin": "rewrite, strip_prefix: /api"}, target="/api/1024"),
     Scenario("body", "GET of 1 MiB", 400, target=f"/{MIB}", tolerance=0.08),
     Scenario("upload", "POST of 1 MiB", 400, options=("--upload", MIB), tolerance=0.08),
     Scenario("tls", "GET of 1 KiB over TLS 1.3, kept connection", 3000, TLS),
