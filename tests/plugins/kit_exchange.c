@@ -164,7 +164,7 @@ sluice_exchange *kit_exchange(sluice_instance *inst, const char *method, const c
 		.method = (uint8_t)method_find(str_of(method)),
 		.target = keep(k, target),
 		.path = path,
-		.query = rest.data ? rest : STR(""),
+		.query = rest,
 		.has_query = rest.data != NULL,
 		.authority = STR("api.example.com"),
 		.host = STR("api.example.com"),

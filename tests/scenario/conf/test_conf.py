@@ -90,6 +90,15 @@ def test_access(example):
     assert status("GET", "/admin/x", "--scope", "orders:write") == 403
 
 
+def test_rewrite(example):
+    g = example("rewrite")
+    for path, said in (("/shop/cart?page=2", "/cart?page=2 /shop\n"), ("/blog/2024/hello", "/archive/2024/hello.html \n"),
+                       ("/blog/x/y", "/posts/x/y \n"), ("/item/7?debug=1", "/item.php?id=7 \n")):
+        assert g.get(path).body.decode() == said
+    r = g.get("/shop/private")
+    assert (r.header("location"), r.header("set-cookie")) == ("/shop/login", "from=private; Path=/shop")
+
+
 def mint(key, issuer, user, *more):
     args = [find_program()[0], "token", "mint", "--key", ROOT / "conf/demo" / key, "--iss", issuer, "--sub", user, *more]
     return subprocess.run(args, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,0 +1,52 @@
+/* The options of the plugin rewrite, as bound, and what check() derives of them. Immutable while in
+ * force. */
+#ifndef REWRITE_CONF_H
+#define REWRITE_CONF_H
+
+#include <sluice/plugin.h>
+
+#include "../shared/regex.h"
+
+enum responses { RESPONSES_KEEP = 0, RESPONSES_REWRITE };
+
+/* A part of a replacement: a text with facts, or a group of the expression. */
+struct piece {
+	const sluice_template *text; /* NULL: a group */
+	unsigned group;
+};
+
+/* A row of `regex`. */
+struct rule {
+	sluice_str match, replace;
+	struct regex *regex; /* owned; set by check(), as are the next */
+	struct piece *pieces;
+	size_t n_pieces;
+};
+
+struct query {
+	sluice_pairs set;
+	sluice_strs remove;
+	const sluice_template **values; /* of set; set by check() */
+};
+
+struct rewrite {
+	sluice_strs strip_prefix;
+	sluice_blocks regex; /* of struct rule */
+	sluice_str path, add_prefix, host;
+	struct query query;
+	int32_t responses; /* enum responses */
+	bool forwarded_prefix;
+
+	/* set by check() */
+	sluice_str *strip; /* of strip_prefix, without slashes at their ends */
+	const sluice_template *path_text, *add_text, *host_text; /* NULL: there is none */
+	/* whether a path that comes of a normal one is normal whatever the request has */
+	bool is_sure;
+};
+
+/* One worker's state. */
+struct rewrite_worker {
+	struct regex_scratch *scratch; /* owned; NULL where there is no expression */
+};
+
+#endif
