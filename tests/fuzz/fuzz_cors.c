@@ -21,7 +21,7 @@ static bool ends_with(sluice_str s, const char *end)
 static bool begins_with(sluice_str s, const char *start)
 {
 	size_t n = strlen(start);
-	return s.len > n && memcmp(s.data, start, n) == 0;
+	return s.len >= n && memcmp(s.data, start, n) == 0;
 }
 
 static bool is_plain(char c)
