@@ -4,14 +4,15 @@
 
 #include <sluice/plugin.h>
 
+#include "../shared/cors.h"
+
 struct grpc_web {
 	sluice_strs origins;
 	sluice_strs headers;
 	sluice_strs expose;
 	bool credentials;
-	uint64_t max_age; /* milliseconds */
-	bool any_origin;  /* set by check(), as is the next */
-	sluice_str allow_headers, expose_headers, age;
+	uint64_t max_age;        /* milliseconds */
+	struct cors_policy cors; /* made by check() */
 };
 
 #endif

@@ -2,13 +2,12 @@
  * grpc-web: lets browsers call gRPC services. A browser can neither read trailers nor choose
  * HTTP/2. So gRPC-Web puts the trailers into the body, as the last frame, and encodes the body in
  * base64 when the client asks for text. This plugin turns requests into gRPC and responses into
- * gRPC-Web. wire.c has the encoding, cors.c the fields for pages of other origins.
+ * gRPC-Web. wire.c has the encoding, shared/cors.c the fields for pages of other origins.
  */
-#define _GNU_SOURCE
 #include <sluice/str.h>
 #include <stdio.h>
 
-#include "cors.h"
+#include "conf.h"
 #include "wire.h"
 
 enum {
@@ -44,80 +43,54 @@ struct call {
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
-static sluice_str join(sluice_instance *inst, sluice_str text, sluice_strs more)
-{
-	size_t n = text.len;
-	for (size_t i = 0; i < more.n; i++)
-		n += more.v[i].len + 2;
-	char *out = sluice_conf_alloc(inst, n), *at = sluice_str_put(out, text);
-	for (size_t i = 0; i < more.n; i++)
-		at = sluice_str_put(sluice_str_put(at, SLUICE_STR(", ")), more.v[i]);
-	return (sluice_str){ out, n };
-}
-
-static int check_names(sluice_instance *inst, const char *option, sluice_strs names)
-{
-	for (size_t i = 0; i < names.n; i++) {
-		if (!sluice_field_refused(SLUICE_RESPONSE, SLUICE_FIELD_REMOVE, names.v[i],
-			    SLUICE_STR("")))
-			continue;
-		sluice_conf_error(inst, option,
-			"\"%.*s\" is not a field that pages can send or "
-			"read",
-			(int)names.v[i].len, names.v[i].data);
-		return -1;
-	}
-	return 0;
-}
-
-/* An origin as browsers write it: scheme, host, port if it is not the default one. */
-static bool is_origin(sluice_str s)
-{
-	sluice_str rest = s;
-	const char *sep = memmem(s.data, s.len, "://", 3);
-	if (!sep || sep == s.data)
-		return false;
-	rest.data = sep + 3;
-	rest.len = s.len - (size_t)(rest.data - s.data);
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.data[i] <= ' ' || s.data[i] >= 0x7f || (s.data[i] >= 'A' && s.data[i] <= 'Z'))
-			return false;
-	}
-	return rest.len && !memchr(rest.data, '/', rest.len) && !memchr(rest.data, '*', rest.len);
-}
-
 static int grpc_web_check(sluice_instance *inst, void *conf)
 {
 	struct grpc_web *w = conf;
-	char age[32];
+	struct cors_policy *p = &w->cors;
+	char at[32];
+	cors_policy_init(inst, p, w->origins.n);
+	p->credentials = w->credentials;
 	for (size_t i = 0; i < w->origins.n; i++) {
-		sluice_str o = w->origins.v[i];
-		bool any = o.len == 1 && o.data[0] == '*';
-		w->any_origin |= any;
-		if (!any && !is_origin(o)) {
-			sluice_conf_error(inst, "origins",
-				"\"%.*s\" is not an origin: write scheme://host, in lower case, "
-				"or \"*\"",
-				(int)o.len, o.data);
+		(void)snprintf(at, sizeof(at), "origins[%zu]", i);
+		if (cors_policy_add(inst, at, w->origins.v[i], false, p) < 0)
 			return -1;
-		}
 	}
-	if (w->credentials && w->any_origin) {
-		sluice_conf_error(inst, "credentials",
-			"cookies cannot be permitted for the origin \"*\": name the origins");
+	if (cors_policy_close(inst, p) < 0 || cors_check_fields(inst, "headers", w->headers) < 0 ||
+		cors_check_fields(inst, "expose", w->expose) < 0)
 		return -1;
-	}
-	if (check_names(inst, "headers", w->headers) < 0 ||
-		check_names(inst, "expose", w->expose) < 0)
-		return -1;
-	w->allow_headers = join(inst,
+	p->methods = SLUICE_STR("POST");
+	p->fields = cors_join(inst,
 		SLUICE_STR("authorization, content-type, grpc-timeout, x-grpc-web, x-user-agent"),
 		w->headers);
-	w->expose_headers = join(inst,
+	p->expose = cors_join(inst,
 		SLUICE_STR("grpc-status, grpc-message, grpc-status-details-bin"), w->expose);
-	int n = snprintf(age, sizeof(age), "%llu", (unsigned long long)(w->max_age / 1000));
-	w->age = join(inst, (sluice_str){ age, (size_t)n }, (sluice_strs){ NULL, 0 });
+	p->max_age = cors_seconds(inst, w->max_age);
 	return 0;
+}
+
+/* ---- pages of other origins ---------------------------------------------------------------- */
+
+/* Let the page read the response, whatever it will be. */
+static void allow_page(sluice_exchange *x, const struct grpc_web *w)
+{
+	const struct cors_found none = { 0 };
+	sluice_str origin = sluice_field(x, SLUICE_REQUEST, SLUICE_STR("origin"));
+	if (!w->origins.n)
+		return;
+	cors_vary(x, &w->cors, &none);
+	if (w->cors.any || (origin.data && cors_permits(&w->cors, origin)))
+		cors_allow(x, &w->cors, origin);
+}
+
+static sluice_verdict answer_preflight(sluice_exchange *x, const struct grpc_web *w)
+{
+	const struct cors_found none = { 0 };
+	sluice_str origin = sluice_field(x, SLUICE_REQUEST, SLUICE_STR("origin"));
+	cors_vary(x, &w->cors, &none);
+	if (!cors_permits(&w->cors, origin))
+		return cors_refuse(x);
+	cors_allow_preflight(x, &w->cors, origin);
+	return sluice_reply(x, 204, SLUICE_STR(""), SLUICE_STR(""));
 }
 
 /* ---- the request --------------------------------------------------------------------------- */
@@ -158,7 +131,7 @@ static sluice_verdict grpc_web_on_request(sluice_exchange *x, const void *conf)
 	sluice_str suffix, method = sluice_get(x, SLUICE_I_METHOD);
 	bool text;
 	if (w->origins.n && cors_is_preflight(x))
-		return cors_preflight(x, w);
+		return answer_preflight(x, w);
 	if (!sluice_str_is(method, "POST") ||
 		!wire_is_web(sluice_field(x, SLUICE_REQUEST, SLUICE_STR("content-type")), &text,
 			&suffix))
@@ -168,7 +141,7 @@ static sluice_verdict grpc_web_on_request(sluice_exchange *x, const void *conf)
 		return SLUICE_FAIL;
 	c->is_web = true;
 	c->text = wants_text(x, text);
-	cors_allow(x, w);
+	allow_page(x, w);
 	if (!set_type(x, SLUICE_REQUEST, SLUICE_STR("application/grpc"), suffix))
 		return SLUICE_FAIL;
 	sluice_field_set(x, SLUICE_REQUEST, SLUICE_STR("te"), SLUICE_STR("trailers"));
@@ -339,7 +312,7 @@ static bool write_text(sluice_exchange *x, sluice_str data)
 static void remove_trailers(sluice_exchange *x)
 {
 	sluice_pair f;
-	for (size_t i = 0; sluice_field_next(x, SLUICE_RESPONSE_TRAILERS, &i, &f); i = 0)
+	for (size_t i = 0; sluice_field_next(x, SLUICE_RESPONSE_TRAILERS, &i, &f);)
 		sluice_field_remove(x, SLUICE_RESPONSE_TRAILERS, f.name);
 }
 

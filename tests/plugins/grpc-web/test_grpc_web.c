@@ -272,7 +272,8 @@ TEST(preflight)
 		"https://app.example");
 	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "access-control-allow-methods"), "POST");
 	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "access-control-max-age"), "3600");
-	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "vary"), "Origin");
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "vary"),
+		"Origin, Access-Control-Request-Method, Access-Control-Request-Headers");
 	assert_non_null(strstr(kit_header(x, SLUICE_RESPONSE, "access-control-allow-headers"),
 		"x-grpc-web"));
 	kit_end(x);
@@ -324,6 +325,23 @@ TEST(options)
 		assert_non_null(strstr(kit_errors(bad), rows[i][4]));
 		kit_stop(bad);
 	}
+}
+
+/* A plugin that only reports removes no trailers, so it must not go on until they are gone. */
+TEST(a_report_ends)
+{
+	sluice_instance *reports = kit_instance(&sluice_plugin_record, "mode", "report", NULL);
+	kit_start(reports);
+	sluice_exchange *x =
+		kit_request(reports, "POST", "/m", "Content-Type", "application/grpc-web", NULL);
+	kit_add_header(x, SLUICE_RESPONSE, "content-type", "application/grpc");
+	assert_int_equal(kit_response(x, 200), SLUICE_NEXT);
+	kit_add_header(x, SLUICE_RESPONSE_TRAILERS, "grpc-status", "0");
+	kit_add_header(x, SLUICE_RESPONSE_TRAILERS, "x-extra", "yes");
+	assert_int_equal(kit_body_in(x, SLUICE_RESPONSE, "", 0, true), SLUICE_NEXT);
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE_TRAILERS, "grpc-status"), "0");
+	kit_end(x);
+	kit_stop(reports);
 }
 
 TEST(no_memory)

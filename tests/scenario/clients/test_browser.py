@@ -16,6 +16,7 @@ from kit.answering import Gone, echo
 from kit.calls import Server
 from kit.ended import ended
 from kit.process import Process, wait_for
+from kit.tokens import jwks
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium"))), None)
 pytestmark = pytest.mark.skipif(not PROGRAM, reason="neither chromium-headless-shell nor chromium is installed")
@@ -187,6 +188,69 @@ def test_a_page(site, kind, browse, socket_server):
     assert (socket["protocol"], socket["status"]) == ("HTTP/2", 101), "the browser asks for it on the connection it has"
 
 
+ACROSS = """
+listeners:
+  - { name: pages, address: "127.0.0.1:@pages@" }
+  - { name: api, address: "127.0.0.1:@api@", plugins: [browsers] }
+  - { name: others, address: "127.0.0.1:@others@", plugins: [others] }
+plugins:
+  browsers:
+    use: cors
+    origins: ["http://127.0.0.1:@pages@"]
+    methods: [PUT]
+    headers: [X-Token]
+    expose: ["*"]
+    credentials: true
+  others: { use: cors, origins: ["https://app.example"], headers: ["*"] }
+  login: { use: jwt, issuer: "https://idp.test/", audience: api, jwks: "file:jwks.json" }
+routes:
+  - { name: page, match: { listener: pages, path: / }, respond: { content_type: text/html, body: "file:page.html" } }
+  - { name: cookie, match: { path: /cookie }, respond: { headers: { Set-Cookie: "a=1; Path=/" }, body: set } }
+  - { name: private, match: { path: /private }, plugins: [login], respond: { body: in } }
+  - { name: app, match: { path: /app, methods: [GET, PUT] }, respond: { headers: { X-Cookie: "{cookie:a}" }, body: "{method} {header:X-Token}" } }
+  - { name: report, match: { listener: pages, path: /report }, respond: { status: 204 } }
+"""
+# Each call: its status, its body and a field that has to be exposed; or that the browser did not let it.
+ACROSS_PAGE = """<!doctype html><script>
+const call = (port, path, more = {}) => fetch(`http://127.0.0.1:${port}${path}`, { credentials: 'include', ...more })
+  .then(async r => [r.status, (await r.text()).slice(0, 20), r.headers.get('x-cookie')], e => e.name);
+(async () => {
+  const out = [], token = { headers: { 'X-Token': 't' } };
+  for (const [path, more] of [['/cookie'], ['/app'], ['/app', { method: 'PUT', ...token }], ['/app', { method: 'DELETE' }],
+      ['/app', { headers: { 'X-Other': '1' } }], ['/private', token], ['/nowhere']])
+    out.push(await call(@api@, path, more));
+  for (const [path, more] of [['/app'], ['/app', { method: 'PUT', ...token }]])
+    out.push(await call(@others@, path, { ...more, credentials: 'omit' }));
+  await fetch('/report?' + encodeURIComponent(btoa(JSON.stringify(out))));
+})();
+</script>"""
+
+
+def reported(g, browser):
+    """What the page tells when it is through."""
+    def report():
+        return next((line["query"] for line in g.access() if line.get("path") == "/report"), None)
+    wait_for(lambda: report() or not browser.running(), 50, f"the page's report:\n{browser.output()}")
+    return base64.b64decode(urllib.parse.unquote(report()))
+
+
+def test_a_page_of_another_origin(gateway, browse, rs256):
+    """The plugin cors: what the browser lets a page do, and read."""
+    g = gateway(ACROSS, files={"page.html": ACROSS_PAGE, "jwks.json": jwks(rs256)})
+    cookie, get, put, delete, field, private, nowhere, other, other_put = json.loads(
+        reported(g, browse(f"http://127.0.0.1:{g.port('pages')}/")))
+    assert cookie[:2] == [200, "set"]
+    assert get == [200, "GET ", "1"] and put == [200, "PUT t", "1"], "with the cookie, and the field can be read"
+    assert delete == field == "TypeError", "not permitted by the preflight"
+    assert private[0] == 401 and nowhere[0] == 404, "the page can read what the gateway says"
+    assert other == other_put == "TypeError", "this page may not read, and may not even send"
+
+    def told():
+        calls = [(line["method"], line.get("path"), line["status"]) for line in g.access()]
+        return calls.count(("OPTIONS", "/app", 204)) == 3 and ("OPTIONS", "/app", 403) in calls and ("GET", "/app", 200) in calls
+    wait_for(told, 10, "the access log to tell of the preflights")
+
+
 CALLS = """
 listeners:
   - { name: pages, address: "127.0.0.1:@pages@" }
@@ -229,12 +293,7 @@ def test_calls_of_a_page(gateway, browse):
     server = Server()
     try:
         g = gateway(CALLS, app=server.port)
-        browser = browse(f"http://127.0.0.1:{g.port('pages')}/")
-
-        def report():
-            return next((line["query"] for line in g.access() if line.get("path") == "/report"), None)
-        wait_for(lambda: report() or not browser.running(), 50, f"the page's report:\n{browser.output()}")
-        binary, text, missing = base64.b64decode(urllib.parse.unquote(report())).split(b"|")
+        binary, text, missing = reported(g, browse(f"http://127.0.0.1:{g.port('pages')}/")).split(b"|")
     finally:
         server.stop()
     assert binary.startswith(b"\0\0\0\0\3abc\x80\0\0\0") and b"grpc-status: 0\r\n" in binary

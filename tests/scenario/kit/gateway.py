@@ -61,9 +61,9 @@ class Gateway:
         self.stopped = False
         self.write_config(config, files)
         self.program, plugins = (program, None) if program else find_program()
-        argv = [self.program, "run", "-c", self.config_path]
+        argv = [self.program, "run", "-c", self.config_path, *self.args]    # plugins of the test come before those of the build
         argv += ["--plugin-dir", plugins] if plugins else []
-        self.process = Process(argv + self.args, self.folder, self.stderr_path, {**SANITIZERS, **(env or {})})
+        self.process = Process(argv, self.folder, self.stderr_path, {**SANITIZERS, **(env or {})})
         if wait:
             self.wait_ready()
 
