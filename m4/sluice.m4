@@ -67,3 +67,20 @@ AC_DEFUN([SLUICE_PYTHON], [
 	PYTHON=$sluice_python
 	AC_MSG_RESULT([$PYTHON, $have_pytest])
 ])
+
+dnl SLUICE_WITH(name, PREFIX, pkg-config modules, Debian package, what for): a library that is used when it is there. --without-NAME leaves it out,
+dnl --with-NAME makes it an error that it is missing. PREFIX_CFLAGS has -DHAVE_PREFIX; have_NAME says what came of it.
+AC_DEFUN([SLUICE_WITH], [
+	AC_ARG_WITH([$1], [AS_HELP_STRING([--with-$1], [$5 (default: when it is found)])], [], [with_$1=auto])
+	have_$1=no
+	AS_IF([test "x$with_$1" != xno], [
+		PKG_CHECK_MODULES([$2], [$3], [have_$1=yes], [
+			AC_MSG_RESULT([no])
+			AS_IF([test "x$with_$1" != xauto], [AC_MSG_ERROR([--with-$1: on Debian and Ubuntu, package $4])])
+			have_$1="no ($5 needs $4)"
+		])
+	])
+	AS_IF([test "x$have_$1" = xyes], [$2_CFLAGS="$$2_CFLAGS -DHAVE_$2=1"], [$2_CFLAGS= $2_LIBS=])
+	AC_SUBST([$2_CFLAGS])
+	AC_SUBST([$2_LIBS])
+])
