@@ -214,40 +214,51 @@ static enum outcome compute_query(sluice_exchange *x, const struct query *q, str
 
 enum { PREFIX_MEMBERS = 8 };
 
-/* The next prefix that a proxy before this one took away, as the request tells it. Only a trusted
- * proxy's field is still there (or one that the listener's option forwarded.keep lets pass). What
- * is no path is left out: services put this in front of their own links, so that "//evil.example"
- * would lead elsewhere. */
-static bool prefix_next(sluice_exchange *x, size_t *iter, sluice_str *rest, sluice_str *out)
+static const sluice_str forwarded_prefix = { "X-Forwarded-Prefix",
+	sizeof("X-Forwarded-Prefix") - 1 };
+
+/* What proxies before this one took away, as the request tells it. */
+struct prefixes {
+	sluice_str v[PREFIX_MEMBERS + 1]; /* with room for this gateway's own */
+	size_t n;
+};
+
+/* Add the members of a field's value. What is no path is left out: services put this in front of
+ * their links, so that "//evil.example" would lead elsewhere. */
+static void prefixes_add(struct prefixes *p, sluice_str value)
+{
+	while (value.data && p->n < PREFIX_MEMBERS) {
+		sluice_str member = path_trim_end(sluice_str_trim(sluice_str_cut(&value, ',')));
+		if (member.len && path_is_normal(member))
+			p->v[p->n++] = member;
+	}
+}
+
+/* Only a trusted proxy's field is still in the request, or one that the listener's option
+ * forwarded.keep lets pass. No other spelling of its name passes. */
+static void prefixes_read(sluice_exchange *x, struct prefixes *p)
 {
 	sluice_pair f;
-	for (;;) {
-		while (rest->data) {
-			*out = path_trim_end(sluice_str_trim(sluice_str_cut(rest, ',')));
-			if (out->len && path_is_normal(*out))
-				return true;
-		}
-		if (!sluice_field_next(x, SLUICE_REQUEST, iter, &f))
-			return false;
-		if (sluice_str_ieq(f.name, SLUICE_STR("X-Forwarded-Prefix")))
-			*rest = f.value;
+	for (size_t iter = 0; sluice_field_next(x, SLUICE_REQUEST, &iter, &f);) {
+		if (sluice_str_ieq(f.name, forwarded_prefix))
+			prefixes_add(p, f.value);
 	}
 }
 
 static bool tell_prefix(sluice_exchange *x, sluice_str stripped)
 {
-	sluice_str parts[PREFIX_MEMBERS + 1], rest = SLUICE_STR_NONE;
-	size_t n = 0, iter = 0, room = stripped.len;
-	while (n < PREFIX_MEMBERS && prefix_next(x, &iter, &rest, &parts[n]))
-		room += parts[n++].len;
-	parts[n++] = stripped;
+	struct prefixes p = { .n = 0 };
+	prefixes_read(x, &p);
+	p.v[p.n++] = stripped;
+	size_t room = 0;
+	for (size_t i = 0; i < p.n; i++)
+		room += p.v[i].len;
 	char *start = sluice_alloc(x, room), *at = start;
 	if (!start)
 		return false;
-	for (size_t i = 0; i < n; i++)
-		at = sluice_str_put(at, parts[i]);
-	sluice_field_set(x, SLUICE_REQUEST, SLUICE_STR("X-Forwarded-Prefix"),
-		sluice_str_n(start, room));
+	for (size_t i = 0; i < p.n; i++)
+		at = sluice_str_put(at, p.v[i]);
+	sluice_field_set(x, SLUICE_REQUEST, forwarded_prefix, sluice_str_n(start, room));
 	return true;
 }
 

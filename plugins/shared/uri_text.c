@@ -31,8 +31,7 @@ bool uri_text_is_fixed(const sluice_template *t, sluice_str *out)
 sluice_template_result uri_text_write(sluice_exchange *x, const sluice_template *t, sluice_str *out)
 {
 	sluice_template_result r = sluice_template_write(x, t, out);
-	if (r == SLUICE_TEMPLATE_OK)
-		*out = sluice_str_skip(*out, LEAD);
+	*out = r == SLUICE_TEMPLATE_OK ? sluice_str_skip(*out, LEAD) : SLUICE_STR_NONE;
 	return r;
 }
 

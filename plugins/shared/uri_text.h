@@ -21,8 +21,8 @@ const sluice_template *uri_text_compile_path(sluice_instance *inst, const char *
 /* Whether the text has no fact in it; *out is then what it says. */
 bool uri_text_is_fixed(const sluice_template *t, sluice_str *out);
 
-/* Write the text for this request, as sluice_template_write(). A path that comes of it need not be
- * normal. */
+/* Write the text for this request, as sluice_template_write(); *out has no data unless the result
+ * is SLUICE_TEMPLATE_OK. A path that comes of it need not be normal. */
 sluice_template_result uri_text_write(sluice_exchange *x, const sluice_template *t,
 	sluice_str *out);
 
