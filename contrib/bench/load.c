@@ -356,6 +356,7 @@ static const char usage[] =
 	"      --until-term      TERM ends the run, and what came until then is told\n"
 	"      --tls12           TLS 1.2 instead of 1.3\n"
 	"  -l, --length          a body must have the length that the target names\n"
+	"      --status N        responses must have this status, not just one of success\n"
 	"  -g, --gate            say \"ready\" once connected, and \"}\" at the end, and wait for "
 	"a line each time\n";
 
@@ -375,6 +376,7 @@ static const struct option options[] = {
 	{ "until-term", no_argument, NULL, 'T' },
 	{ "tls12", no_argument, NULL, '2' },
 	{ "length", no_argument, NULL, 'l' },
+	{ "status", required_argument, NULL, 'S' },
 	{ "gate", no_argument, NULL, 'g' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -424,6 +426,9 @@ static void parse_options(struct plan *p, int argc, char **argv)
 			break;
 		case 'l':
 			p->verify_length = true;
+			break;
+		case 'S':
+			p->status = (int)strtol(optarg, NULL, 10);
 			break;
 		case 'g':
 			p->gate = true;

@@ -52,6 +52,7 @@ struct plan {
 	bool gate;
 	bool until_term;    /* TERM ends the requests, not the program */
 	bool verify_length; /* the body must have as many bytes as the target says: /N */
+	int status;         /* that a response must have; 0: one of success */
 	SSL_CTX *tls;       /* NULL: plain */
 };
 
@@ -88,9 +89,10 @@ struct conn {
 	size_t out_len, out_sent, upload_left;
 	enum part part;
 	int status;
-	uint64_t expect; /* length the body must have, 0: any */
-	uint64_t left;   /* of the body, or of a chunk */
-	uint64_t got;    /* of the body */
+	int right_status; /* that it must be; 0: one of success */
+	uint64_t expect;  /* length the body must have, 0: any */
+	uint64_t left;    /* of the body, or of a chunk */
+	uint64_t got;     /* of the body */
 	size_t in_len;
 	char in[CONN_HEAD_MAX];
 	char out[CONN_OUT_MAX];

@@ -104,6 +104,7 @@ void conn_compose(struct conn *c, const struct plan *p, uint64_t serial)
 	}
 	out_add_text(c, "\r\n");
 	c->upload_left = p->upload;
+	c->right_status = p->status;
 	c->expect = p->verify_length && target.len > 1 ? strtoull(target.at + 1, NULL, 10) : 0;
 	c->part = PART_HEAD;
 	c->got = c->left = 0;
@@ -373,7 +374,9 @@ static enum conn_event conn_exchange(struct conn *c, struct count *n, enum failu
 		c->state = CONN_IDLE;
 		c->close = c->close || c->in_len || c->upload_left;
 		*why = FAIL_STATUS;
-		if (c->status < 200 || c->status > 299)
+		bool right = c->right_status ? c->status == c->right_status
+					     : c->status >= 200 && c->status <= 299;
+		if (!right)
 			return CONN_FAILED;
 		*why = FAIL_BROKEN;
 		return c->expect && c->got != c->expect ? CONN_FAILED : CONN_ANSWERED;

@@ -60,6 +60,8 @@ SCENARIOS = [
     Scenario("ip-access", "the plain GET, admitted by its address", 4000, {"plugin": "ip-access, allow: [10.0.0.0/8, 127.0.0.0/8]"}),
     Scenario("access", "the plain GET, permitted by the second of two rules", 4000, {"plugin": "access, rules: "
              "[{ name: a, action: deny, when: { path: /admin/* } }, { name: b, action: allow, when: { methods: [GET], path: /* } }]"}),
+    Scenario("redirect", "a GET that is redirected to https", 4000, {"plugin": "redirect, scheme: https, hosts: [localhost, 127.0.0.1]"},
+             options=("--status", 308)),
     Scenario("rewrite", "GET of 1 KiB, with a prefix stripped and told", 4000, {"plugin": "rewrite, strip_prefix: /api"}, target="/api/1024"),
     Scenario("body", "GET of 1 MiB", 400, target=f"/{MIB}", tolerance=0.08),
     Scenario("upload", "POST of 1 MiB", 400, options=("--upload", MIB), tolerance=0.08),

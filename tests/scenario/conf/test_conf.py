@@ -90,6 +90,18 @@ def test_access(example):
     assert status("GET", "/admin/x", "--scope", "orders:write") == 403
 
 
+def test_redirect(example):
+    g = example("redirect")
+    https = [("X-Forwarded-Proto", "https")]
+    for host, path, fields, status, location in (
+            ("shop.example", "/cart?page=2", [], 308, "https://shop.example/cart?page=2"),
+            ("shop.example", "/users/7", https, 301, "/people/7"), ("evil.example", "/", [], 421, None),
+            ("old.example", "/a", https, 301, "https://shop.example/a"), ("shop.example", "/a", https, 200, None),
+            ("shop.example", "/.well-known/acme-challenge/x", [], 200, None)):
+        r = g.get(path, fields, host=host)
+        assert (r.status, r.header("location")) == (status, location)
+
+
 def test_rewrite(example):
     g = example("rewrite")
     for path, said in (("/shop/cart?page=2", "/cart?page=2 /shop\n"), ("/blog/2024/hello", "/archive/2024/hello.html \n"),
