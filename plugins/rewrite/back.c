@@ -98,7 +98,9 @@ static bool reference_read(sluice_str s, struct reference *r)
 	}
 	r->path = between(rest.data, find_any(rest, "?#"));
 	r->tail = between(r->path.data + r->path.len, end);
-	return r->authority.data || (r->path.len && r->path.data[0] == '/');
+	/* browsers take '\' for '/': it ends the authority, and begins no path that is read here */
+	bool has_root = r->path.len && r->path.data[0] == '/';
+	return has_root || (r->authority.data && !r->path.len);
 }
 
 /* An authority without its port, if that is the scheme's own. */

@@ -328,6 +328,8 @@ TEST_WITH(the_host_of_the_service_is_turned_back, setup, NULL)
 	ASSERT_ANSWERS(i, "/a", { "Location", "http://app.internal:8080/x", "/x" },
 		{ "Location", "https://APP.internal:8080/x#y", "/x#y" },
 		{ "Location", "http://app.internal:8080", "/" },
+		{ "Location", "http://app.internal:8080\\evil.example",
+			"http://app.internal:8080\\evil.example" },
 		{ "Location", "http://app.internal:8080//evil.example", "/.//evil.example" },
 		{ "Location", "http://app.internal/x", "http://app.internal/x" },
 		{ "Location", "/x", "/x" },
