@@ -119,14 +119,25 @@ static bool is_same(sluice_str authority, sluice_str mine, bool is_https)
 		sluice_str_ieq(without_port(authority, is_https), without_port(mine, is_https));
 }
 
+/* The host of an authority. */
+static sluice_str host_of(sluice_str authority)
+{
+	const char *close = NULL;
+	if (authority.len && authority.data[0] == '[')
+		close = memchr(authority.data, ']', authority.len);
+	return close ? between(authority.data, close + 1) : sluice_str_cut(&authority, ':');
+}
+
 enum whose { ELSEWHERE, CLIENTS, SERVICES };
 
 /* Whose authority it is: the one that the client asked for, or the service's. */
 static enum whose whose_is(sluice_exchange *x, const struct trip *t, const struct reference *r)
 {
 	bool is_https = r->scheme.len ? r->scheme.len == 5 : t->is_https;
+	/* over HTTP/2 plugins are not told the client's port: then any port is taken for it */
+	sluice_str asked = t->outer_authority.len ? r->authority : host_of(r->authority);
 	if (is_same(r->authority, t->outer_authority, is_https) ||
-		is_same(r->authority, t->outer_host, is_https))
+		is_same(asked, t->outer_host, is_https))
 		return CLIENTS;
 	if (is_same(r->authority, t->inner_authority, is_https) ||
 		is_same(r->authority, sluice_get(x, SLUICE_I_SERVER), is_https))
@@ -204,14 +215,6 @@ static bool map_cookie_path(const struct trip *t, sluice_str path, struct mapped
 	if (sluice_str_is(out->rest, "/"))
 		out->rest = SLUICE_STR("");
 	return true;
-}
-
-/* The host of an authority. */
-static sluice_str host_of(sluice_str authority)
-{
-	if (authority.len && authority.data[0] == '[')
-		return authority;
-	return sluice_str_cut(&authority, ':');
 }
 
 static bool is_dotted_end(sluice_str host, sluice_str domain)

@@ -15,12 +15,25 @@ struct piece {
 	unsigned group;
 };
 
+struct pieces {
+	struct piece *v;
+	size_t n;
+};
+
+/* A parameter that a replacement sets. */
+struct param {
+	sluice_str name; /* plain */
+	struct pieces value;
+};
+
 /* A row of `regex`. */
 struct rule {
 	sluice_str match, replace;
 	struct regex *regex; /* owned; set by check(), as are the next */
-	struct piece *pieces;
-	size_t n_pieces;
+	struct pieces path;
+	struct param *params;
+	size_t n_params;
+	bool drops_query; /* the client's query does not stay */
 };
 
 struct query {

@@ -20,7 +20,8 @@ static const sluice_option rule_options[] = {
 		.doc = "regular expression (PCRE2) that the whole path has to match"),
 	SLUICE_OPTION(SLUICE_T_STR, struct rule, replace, .flags = SLUICE_F_REQUIRED,
 		.doc = "the new path, in which $1 or $NAME is a group of the expression and {FACT} "
-		       "a fact; a dollar is written $$"),
+		       "a fact; a dollar is written $$; behind ?, parameters to set, and ? at the "
+		       "end to drop the others"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -117,6 +118,9 @@ struct change {
 	sluice_str stripped, added;
 	sluice_str host;    /* no data: it stays */
 	sluice_str *values; /* of query.set; one without data is removed */
+	/* the row of `regex` that matched, NULL: none; and the values of its parameters */
+	const struct rule *rule;
+	sluice_str *rule_values;
 };
 
 static void strip(const struct rewrite *r, struct change *c)
@@ -128,6 +132,19 @@ static void strip(const struct rewrite *r, struct change *c)
 	c->path = sluice_str_skip(c->path, c->stripped.len);
 }
 
+static enum outcome apply_rule(sluice_exchange *x, const struct rule *rule,
+	const sluice_str *groups, struct change *c)
+{
+	enum outcome o = outcome_of(replace_path(x, rule, groups, &c->path));
+	c->rule = rule;
+	if (o != OUTCOME_OK || !rule->n_params)
+		return o;
+	c->rule_values = sluice_alloc(x, rule->n_params * sizeof(*c->rule_values));
+	if (!c->rule_values)
+		return OUTCOME_NO_MEMORY;
+	return outcome_of(replace_values(x, rule, groups, c->rule_values));
+}
+
 static enum outcome apply_rules(sluice_exchange *x, const struct rewrite *r, struct change *c)
 {
 	sluice_str groups[REGEX_GROUPS + 1], path = c->path.len ? c->path : SLUICE_STR("/");
@@ -136,7 +153,7 @@ static enum outcome apply_rules(sluice_exchange *x, const struct rewrite *r, str
 	for (size_t i = 0; i < r->regex.n; i++) {
 		switch (regex_match(rules[i].regex, w->scratch, path, groups)) {
 		case REGEX_YES:
-			return outcome_of(replace_write(x, &rules[i], groups, &c->path));
+			return apply_rule(x, &rules[i], groups, c);
 		case REGEX_LIMIT:
 			return OUTCOME_LIMIT;
 		case REGEX_NO:
@@ -267,6 +284,10 @@ static bool tell_prefix(sluice_exchange *x, sluice_str stripped)
 static sluice_verdict change_query(sluice_exchange *x, const struct query *q,
 	const struct change *c)
 {
+	for (size_t i = 0; c->rule && i < c->rule->n_params; i++) {
+		if (!sluice_query_set(x, c->rule->params[i].name, c->rule_values[i]))
+			return SLUICE_FAIL;
+	}
 	for (size_t i = 0; i < q->remove.n; i++) {
 		if (!sluice_query_remove(x, q->remove.v[i]))
 			return SLUICE_FAIL;
@@ -305,8 +326,10 @@ static sluice_verdict change(sluice_exchange *x, const struct rewrite *r, const 
 		return SLUICE_FAIL;
 	if (c->stripped.len && r->forwarded_prefix && !tell_prefix(x, c->stripped))
 		return SLUICE_FAIL;
-	if (!sluice_str_eq(before, c->path) &&
-		!sluice_target_set(x, c->path, sluice_get(x, SLUICE_I_QUERY)))
+	bool drops = c->rule && c->rule->drops_query;
+	if ((drops || !sluice_str_eq(before, c->path)) &&
+		!sluice_target_set(x, c->path,
+			drops ? SLUICE_STR_NONE : sluice_get(x, SLUICE_I_QUERY)))
 		return SLUICE_FAIL;
 	if (c->host.data && !sluice_host_set(x, c->host))
 		return SLUICE_FAIL;

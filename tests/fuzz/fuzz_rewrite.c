@@ -71,12 +71,40 @@ static void judge_response(sluice_exchange *x, const char *location)
 	must(kit_header_count(x, SLUICE_RESPONSE, "Set-Cookie") == 1);
 }
 
+/* A path goes through an expression, whose group becomes a part of the path and a parameter. */
+static void judge_groups(sluice_str path)
+{
+	char target[4096];
+	if (!path_is_normal(path) || path.len + sizeof("/r") > sizeof(target))
+		return;
+	*sluice_str_put(sluice_str_put(target, SLUICE_STR("/r")), path) = 0;
+	kit_reset();
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "regex",
+		"[{match: '/r(/.*)2(.*)', replace: '/x/.$1/$2?id=$2?'}, {match: '/r(/.*)', "
+		"replace: "
+		"'/x$1?id=$1'}]",
+		NULL);
+	kit_start(i);
+	sluice_exchange *x = kit_request(i, "GET", target, NULL);
+	must(kit_verdict(x) == SLUICE_NEXT || kit_verdict(x) == SLUICE_REPLY);
+	if (kit_verdict(x) == SLUICE_NEXT) {
+		sluice_str query = sluice_str_of(kit_target(x)), got = sluice_str_cut(&query, '?');
+		must(path_is_normal(got) && sluice_str_starts(got, SLUICE_STR("/x/")));
+		must(sluice_str_starts(query, SLUICE_STR("id=")) && uri_is_query(query));
+		must(!memchr(query.data, '&', query.len));
+	}
+	kit_end(x);
+	kit_stop(i);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	sluice_str rest = size ? sluice_str_n((const char *)data, size) : SLUICE_STR("");
 	sluice_str copy = rest;
-	judge_path(sluice_str_cut(&rest, '\n'));
+	sluice_str path = sluice_str_cut(&rest, '\n');
+	judge_path(path);
 	judge_path(copy);
+	judge_groups(path);
 	char *part = line(&rest), *prefix = line(&rest), *location = line(&rest),
 	     *cookie = line(&rest);
 

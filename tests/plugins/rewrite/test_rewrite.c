@@ -133,6 +133,21 @@ TEST_WITH(the_first_expression_that_matches_replaces_the_path, setup, NULL)
 	kit_stop(i);
 }
 
+TEST_WITH(expressions_set_parameters, setup, NULL)
+{
+	sluice_instance *i = started("regex",
+		"[{match: '/item/([^/]+)', replace: '/item.php?id=$1&by={ip}&m=a%20b+c$$'}, "
+		"{match: '/only/(.*)', replace: '/o?p=x$1&e=?'}, {match: '/none', replace: '/n?'}, "
+		"{match: '/same', replace: '/same?'}]");
+	assert_target(i, "/item/7", "/item.php?id=7&by=203.0.113.7&m=a%20b%20c%24");
+	assert_target(i, "/item/a&id=9%2F+%26?page=2&id=8&%69d=9",
+		"/item.php?page=2&id=a%26id%3D9%2F%2B%26&by=203.0.113.7&m=a%20b%20c%24");
+	assert_target(i, "/only/1?a=b&c", "/o?p=x1&e=");
+	assert_target(i, "/none?a", "/n");
+	assert_target(i, "/same?a", "/same");
+	kit_stop(i);
+}
+
 TEST_WITH(groups_do_not_leave_their_place, setup, NULL)
 {
 	sluice_instance *i = started("regex",
@@ -342,6 +357,25 @@ TEST_WITH(the_host_of_the_service_is_turned_back, setup, NULL)
 	kit_stop(i);
 }
 
+/* Over HTTP/2 there is no Host field that tells the port. */
+TEST_WITH(a_port_that_is_not_known_is_the_client_s, setup, NULL)
+{
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "strip_prefix", "/api",
+		"responses", "rewrite", NULL);
+	kit_start(i);
+	sluice_exchange *x = kit_request(i, "GET", "/api/a", NULL);
+	kit_set_number(x, SLUICE_N_UPSTREAM_STATUS, 302);
+	kit_add_header(x, SLUICE_RESPONSE, "Location", "https://api.example.com:8443/b");
+	kit_add_header(x, SLUICE_RESPONSE, "Content-Location", "https://[::1]:8443/b");
+	assert_int_equal(kit_response(x, 302), SLUICE_NEXT);
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "Location"),
+		"https://api.example.com:8443/api/b");
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "Content-Location"),
+		"https://[::1]:8443/b");
+	kit_end(x);
+	kit_stop(i);
+}
+
 TEST_WITH(the_way_to_https_is_kept, setup, NULL)
 {
 	sluice_instance *i = kit_instance(&sluice_plugin_record, "host", "app.internal",
@@ -472,6 +506,12 @@ TEST_WITH(mistakes, setup, NULL)
 		"[{match: '/(a)', replace: 'x$1'}]");
 	ASSERT_MISTAKE("regex[0].replace: has a { that nothing closes", "regex",
 		"[{match: '/(a)', replace: '/{$1'}]");
+	ASSERT_MISTAKE("regex[0].replace: \"$1\" is no name of a parameter", "regex",
+		"[{match: '/(a)', replace: '/a?$1=b'}]");
+	ASSERT_MISTAKE("regex[0].replace: \"\" is no name of a parameter", "regex",
+		"[{match: '/(a)', replace: '/a?b=1&&c=2'}]");
+	ASSERT_MISTAKE("regex[0].replace: \"$2\" names no group", "regex",
+		"[{match: '/(a)', replace: '/a?b=$2'}]");
 	ASSERT_MISTAKE("host: \"a b\" has a value that is no host", "host", "a b");
 	ASSERT_MISTAKE("host: \"https://a\" has a value that is no host", "host", "https://a");
 	ASSERT_MISTAKE("query.set.a: has the placeholder {b c}", "query.set", "{a: '{b c}'}");

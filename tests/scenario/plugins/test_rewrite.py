@@ -16,6 +16,10 @@ listeners:
   - name: early
     address: "127.0.0.1:@early@"
     plugins: [{ use: rewrite, strip_prefix: /api, regex: [{ match: "/old/(.*)", replace: "/seg/$1/x" }] }]
+  - name: tls
+    address: "127.0.0.1:@tls@"
+    protocols: [h2, http/1.1]
+    tls: { certificates: [{ certificate: "@cert@", private_key: "@key@" }] }
 upstreams:
   app: { servers: ["127.0.0.1:@app@"] }
 plugins:
@@ -41,11 +45,11 @@ def answers():
 
 
 @pytest.fixture
-def bed(gateway, origin, answers):
+def bed(gateway, origin, answers, server_cert):
     def behave(peer, request):
         answers.get(request.target.partition("?")[0], echo)(peer, request)
     up = origin(behave)
-    return gateway(CONFIG, app=up.port), up
+    return gateway(CONFIG, app=up.port, cert=server_cert.cert, key=server_cert.key), up
 
 
 def asked(up):
@@ -119,6 +123,20 @@ def test_redirects_and_cookies_by_curl(bed, answers, folder):
     r = g.get("/inside/go", host="shop.test")
     assert asked(up).fields.get("host") == "app.internal:8080" and asked(up).fields.get("x-forwarded-host") == "shop.test"
     assert r.header("location") == "/inside/there" and r.header("set-cookie") == "a=1; Domain=shop.test"
+
+
+def test_http2(bed, answers, h2):
+    g, up = bed
+
+    def to_login(peer, request):
+        reply(302, b"", [("Location", f"https://{request.fields.get('host')}/login?a"), ("Set-Cookie", "a=1; Path=/")])(peer, request)
+    answers["/private"] = to_login
+    c = h2(g.port("tls"))
+    r = c.request("GET", "/shop/private?x")
+    assert up.requests[-1].target == "/private?x&ip=127.0.0.1" and up.requests[-1].fields.get("x-forwarded-prefix") == "/shop"
+    fields = {n.lower(): v for n, v in dict(r.fields).items()}
+    assert fields["location"] == f"https://{up.requests[-1].fields.get('host')}/shop/login?a" and fields["set-cookie"] == "a=1; Path=/shop"
+    assert c.request("GET", "/in/x", [("x-dir", "..")]).status == 400
 
 
 def test_mistakes_have_a_place(gateway):
