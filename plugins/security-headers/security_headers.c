@@ -6,6 +6,10 @@
 #include <sluice/str.h>
 
 #include "conf.h"
+#include "policy_text.h"
+
+/* The bit of a policy that is there and says who may frame the page. */
+enum { FRAMES_SAID = 1 << FIELD_COUNT };
 
 static bool is_removed(const struct security *s, sluice_str name)
 {
@@ -32,20 +36,29 @@ static unsigned look(sluice_exchange *x, const struct security *s)
 	sluice_pair f;
 	unsigned there = 0;
 	for (size_t i = 0; sluice_field_next(x, SLUICE_RESPONSE, &i, &f);) {
+		unsigned bit = bit_of(f.name);
 		if (is_removed(s, f.name))
 			sluice_field_remove(x, SLUICE_RESPONSE, f.name);
 		else
-			there |= bit_of(f.name);
+			there |= bit;
+		if (bit == 1U << FIELD_CSP &&
+			policy_text_directive(f.value, "frame-ancestors").data)
+			there |= FRAMES_SAID;
 	}
 	return there;
 }
 
-/* Where the upstream says by X-Frame-Options who may frame a page, a frame-ancestors of ours would
- * overrule it: browsers ignore that field then. */
+/* Who may frame a page is said by one side alone. Where the response says it by X-Frame-Options, a
+ * frame-ancestors of ours would overrule it, because browsers ignore that field then; and where it
+ * has a frame-ancestors, our X-Frame-Options would say something else to old browsers. */
 static sluice_str value_of(const struct security *s, unsigned w, unsigned there)
 {
-	bool theirs = s->upstream_fields == THEIRS_KEEP && there & 1U << FIELD_FRAME;
-	return w == FIELD_CSP && theirs ? s->csp_without_frames : s->values[w];
+	bool keep = s->upstream_fields == THEIRS_KEEP;
+	if (keep && w == FIELD_CSP && there & 1U << FIELD_FRAME)
+		return s->csp_without_frames;
+	if (keep && w == FIELD_FRAME && there & FRAMES_SAID)
+		return SLUICE_STR("");
+	return s->values[w];
 }
 
 static sluice_verdict security_on_response(sluice_exchange *x, const void *conf)

@@ -522,7 +522,7 @@ TEST(options)
 		{ "['regex:https?://.*']", "credentials", "true", "origins[0]", "every origin" },
 		{ "['regex:https://a.example']", "max_age", "1h", "the dot in front of \"example\"",
 			"any character" },
-		{ "['regex:https://(a']", "max_age", "1h", "bad regular expression", "byte" },
+		{ "['regex:https://(a']", "max_age", "1h", "is no regular expression", "behind" },
 		{ "https://a", "max_age", "25h", "max_age", "" },
 		{ "https://a", "methods", "[get]", "methods[0]", "case" },
 		{ "https://a", "methods", "[GET, TRACE]", "methods[1]", "no page use TRACE" },

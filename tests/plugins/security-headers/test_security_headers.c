@@ -274,6 +274,21 @@ TEST(an_upstream_that_permits_frames_is_not_overruled)
 	kit_stop(i);
 }
 
+TEST(a_policy_of_the_upstream_needs_no_frame_options)
+{
+	static const char *const framed[][2] = {
+		{ CSP, "img-src *; frame-ancestors https://a.example" }, { CSP, "font-src *" }
+	};
+	begin(NULL, NULL, NULL, NULL, NULL, NULL);
+	sluice_exchange *x = with("https", framed, 2);
+	assert_field(x, FRAME, NULL);
+	kit_end(x);
+	x = with("https", framed + 1, 1);
+	assert_field(x, FRAME, "SAMEORIGIN");
+	kit_end(x);
+	kit_stop(i);
+}
+
 TEST(software_is_hidden)
 {
 	static const char *const told[][2] = { { "server", "Apache/2.2" },
