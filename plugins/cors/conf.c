@@ -80,7 +80,8 @@ static int check_dots(sluice_instance *inst, const char *at, sluice_str e)
 		"than it seems",
 		(int)(behind.len > 16 ? 16 : behind.len), behind.data);
 	sluice_conf_hint(inst,
-		"write `\\.` or `[.]` for a dot; in \"double quotes\" a backslash is written twice");
+		"write `\\.` or `[.]` for a dot; in \"double quotes\" a backslash is written "
+		"twice");
 	return -1;
 }
 
