@@ -212,6 +212,7 @@ int cors_check(sluice_instance *inst, void *conf)
 {
 	struct cors *c = conf;
 	c->policy.credentials = c->credentials;
+	c->policy.private_network = c->private_network;
 	c->policy.max_age = cors_seconds(inst, c->max_age);
 	int rc = check_origins(inst, c);
 	if (check_methods(inst, c) < 0 || check_fields(inst, c) < 0)

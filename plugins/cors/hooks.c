@@ -148,15 +148,6 @@ static bool expose_all(sluice_exchange *x)
 	return true;
 }
 
-static void allow_preflight(sluice_exchange *x, const struct cors *c, sluice_str origin)
-{
-	sluice_str asks = ASKED("access-control-request-private-network");
-	cors_allow_preflight(x, &c->policy, origin);
-	if (c->private_network && sluice_str_is(asks, "true"))
-		sluice_field_set(x, SLUICE_RESPONSE,
-			SLUICE_STR("access-control-allow-private-network"), SLUICE_STR("true"));
-}
-
 static sluice_verdict cors_on_response(sluice_exchange *x, const void *conf)
 {
 	const struct cors *c = conf;
@@ -173,7 +164,7 @@ static sluice_verdict cors_on_response(sluice_exchange *x, const void *conf)
 	if (!s->origin.data && !c->policy.any)
 		return SLUICE_NEXT;
 	if (s->asked == ASKED_PREFLIGHT)
-		allow_preflight(x, c, s->origin);
+		cors_allow_preflight(x, &c->policy, s->origin);
 	else
 		cors_allow(x, &c->policy, s->origin);
 	return !c->expose_all || expose_all(x) ? SLUICE_NEXT : SLUICE_FAIL;

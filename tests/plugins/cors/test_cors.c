@@ -464,6 +464,7 @@ TEST(private_networks)
 		begin("https://a.example", "private_network", options[n], NULL, NULL);
 		sluice_exchange *x = asked_privately("true");
 		assert_field(x, PRIVATE, n == 0 ? "true" : NULL);
+		assert_field(x, "Vary", n == 0 ? PREFLIGHT ", " ASKS_PRIVATE : PREFLIGHT);
 		kit_end(x);
 		x = asked_privately("false");
 		assert_field(x, PRIVATE, NULL);
