@@ -49,23 +49,66 @@ const sluice_option cors_options[] = {
 
 /* ---- origins ------------------------------------------------------------------------------- */
 
+/*
+ * The place of a dot that was most likely meant as a dot: "app.example" as an expression takes
+ * "appXexample" too, which anybody can register. One that stands for any character on purpose is
+ * followed by a quantifier, or by the end of a group. Returns e.len when there is none.
+ */
+static size_t find_bare_dot(sluice_str e)
+{
+	bool in_class = false;
+	for (size_t i = 0; i < e.len; i++) {
+		char next = i + 1 < e.len ? e.data[i + 1] : '\0';
+		if (e.data[i] == '\\')
+			i++;
+		else if (e.data[i] == '[' || e.data[i] == ']')
+			in_class = e.data[i] == '[';
+		else if (e.data[i] == '.' && !in_class && sluice_is_alnum(next))
+			return i;
+	}
+	return e.len;
+}
+
+static int check_dots(sluice_instance *inst, const char *at, sluice_str e)
+{
+	size_t dot = find_bare_dot(e);
+	if (dot == e.len)
+		return 0;
+	sluice_str behind = sluice_str_skip(e, dot + 1);
+	sluice_conf_error(inst, at,
+		"the dot in front of \"%.*s\" stands for any character, so that more origins match "
+		"than it seems",
+		(int)(behind.len > 16 ? 16 : behind.len), behind.data);
+	sluice_conf_hint(inst,
+		"write `\\.` or `[.]` for a dot; in \"double quotes\" a backslash is written "
+		"twice");
+	return -1;
+}
+
 /* An expression that takes an origin made up here takes any. */
 static bool takes_anything(const struct regex *r)
 {
-	struct regex_work w = { NULL, NULL };
-	bool takes = regex_work_init(&w) == 0 &&
-		(regex_is(r, &w, SLUICE_STR("https://q7x.invalid")) ||
-			regex_is(r, &w, SLUICE_STR("http://q7x.invalid")));
-	regex_work_fini(&w);
+	static const sluice_str origins[] = { { "https://q7x.invalid", 19 },
+		{ "http://q7x.invalid", 18 } };
+	struct regex_scratch *work = regex_scratch_new();
+	bool takes = false;
+	for (size_t i = 0; work && i < 2; i++)
+		takes |= regex_match(r, work, origins[i], NULL) == REGEX_YES;
+	regex_scratch_free(&work);
 	return takes;
 }
 
 static int check_regex(sluice_instance *inst, const char *at, sluice_str expression, struct cors *c)
 {
-	struct regex *r = &c->regexes[c->n_regexes];
-	if (regex_open(inst, at, expression, r) < 0)
+	char why[256];
+	if (check_dots(inst, at, expression) < 0)
 		return -1;
-	c->n_regexes++;
+	struct regex *r = regex_new(expression, why, sizeof(why));
+	if (!r) {
+		sluice_conf_error(inst, at, "the expression %s", why);
+		return -1;
+	}
+	c->regexes[c->n_regexes++] = r;
 	if (!c->credentials || !takes_anything(r))
 		return 0;
 	sluice_conf_error(inst, at,
@@ -169,6 +212,7 @@ int cors_check(sluice_instance *inst, void *conf)
 {
 	struct cors *c = conf;
 	c->policy.credentials = c->credentials;
+	c->policy.private_network = c->private_network;
 	c->policy.max_age = cors_seconds(inst, c->max_age);
 	int rc = check_origins(inst, c);
 	if (check_methods(inst, c) < 0 || check_fields(inst, c) < 0)
@@ -181,6 +225,6 @@ void cors_stop(sluice_instance *inst, void *conf)
 	struct cors *c = conf;
 	(void)inst;
 	for (size_t i = 0; i < c->n_regexes; i++)
-		regex_close(&c->regexes[i]);
+		regex_free(&c->regexes[i]);
 	c->n_regexes = 0;
 }

@@ -10,9 +10,9 @@
 
 #define ASKED(name) sluice_field(x, SLUICE_REQUEST, SLUICE_STR(name))
 
-/* What a worker has: memory to match expressions in. */
+/* What a worker has to match expressions with. */
 struct worker {
-	struct regex_work work;
+	struct regex_scratch *work; /* owned; NULL when there are no expressions */
 };
 
 enum asked {
@@ -38,7 +38,7 @@ static bool is_permitted(sluice_exchange *x, const struct cors *c, sluice_str or
 		return false;
 	const struct worker *w = sluice_worker_state(x);
 	for (size_t i = 0; i < c->n_regexes; i++) {
-		if (regex_is(&c->regexes[i], &w->work, origin))
+		if (regex_match(c->regexes[i], w->work, origin, NULL) == REGEX_YES)
 			return true;
 	}
 	return false;
@@ -148,15 +148,6 @@ static bool expose_all(sluice_exchange *x)
 	return true;
 }
 
-static void allow_preflight(sluice_exchange *x, const struct cors *c, sluice_str origin)
-{
-	sluice_str asks = ASKED("access-control-request-private-network");
-	cors_allow_preflight(x, &c->policy, origin);
-	if (c->private_network && sluice_str_is(asks, "true"))
-		sluice_field_set(x, SLUICE_RESPONSE,
-			SLUICE_STR("access-control-allow-private-network"), SLUICE_STR("true"));
-}
-
 static sluice_verdict cors_on_response(sluice_exchange *x, const void *conf)
 {
 	const struct cors *c = conf;
@@ -173,7 +164,7 @@ static sluice_verdict cors_on_response(sluice_exchange *x, const void *conf)
 	if (!s->origin.data && !c->policy.any)
 		return SLUICE_NEXT;
 	if (s->asked == ASKED_PREFLIGHT)
-		allow_preflight(x, c, s->origin);
+		cors_allow_preflight(x, &c->policy, s->origin);
 	else
 		cors_allow(x, &c->policy, s->origin);
 	return !c->expose_all || expose_all(x) ? SLUICE_NEXT : SLUICE_FAIL;
@@ -184,7 +175,10 @@ static sluice_verdict cors_on_response(sluice_exchange *x, const void *conf)
 static int cors_worker_start(sluice_instance *inst, const void *conf, void *state)
 {
 	struct worker *w = state;
-	if (((const struct cors *)conf)->n_regexes == 0 || regex_work_init(&w->work) == 0)
+	if (((const struct cors *)conf)->n_regexes == 0)
+		return 0;
+	w->work = regex_scratch_new();
+	if (w->work)
 		return 0;
 	sluice_log(inst, SLUICE_LOG_ERROR, "no memory to match regular expressions");
 	return -1;
@@ -194,7 +188,7 @@ static void cors_worker_stop(sluice_instance *inst, const void *conf, void *stat
 {
 	(void)inst;
 	(void)conf;
-	regex_work_fini(&((struct worker *)state)->work);
+	regex_scratch_free(&((struct worker *)state)->work);
 }
 
 SLUICE_PLUGIN("cors", .version = "1.0",

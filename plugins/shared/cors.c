@@ -331,10 +331,14 @@ void cors_remove(sluice_exchange *x)
 
 void cors_vary(sluice_exchange *x, const struct cors_policy *p, const struct cors_found *f)
 {
+	static const char asked[] = "Origin, Access-Control-Request-Method, "
+				    "Access-Control-Request-Headers, "
+				    "Access-Control-Request-Private-Network";
+	sluice_str names = SLUICE_STR(asked);
+	if (!p->private_network)
+		names.len -= sizeof(", Access-Control-Request-Private-Network") - 1;
 	if (sluice_str_is(sluice_get(x, SLUICE_I_METHOD), "OPTIONS"))
-		sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("vary"),
-			SLUICE_STR("Origin, Access-Control-Request-Method, "
-				   "Access-Control-Request-Headers"));
+		sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("vary"), names);
 	else if (!p->any && !f->vary)
 		sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("vary"), SLUICE_STR("Origin"));
 }
@@ -374,6 +378,9 @@ void cors_allow_preflight(sluice_exchange *x, const struct cors_policy *p, sluic
 		RESPOND("access-control-allow-headers", fields);
 	if (p->max_age.len)
 		RESPOND("access-control-max-age", p->max_age);
+	if (p->private_network &&
+		sluice_str_is(ASKED("access-control-request-private-network"), "true"))
+		RESPOND("access-control-allow-private-network", SLUICE_STR("true"));
 }
 
 sluice_verdict cors_refuse(sluice_exchange *x)

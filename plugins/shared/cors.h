@@ -40,6 +40,7 @@ struct cors_policy {
 	/* Whether any method or field may be asked for. With credentials "*" means nothing in an
 	 * answer, so what was asked for is repeated in it. */
 	bool any_method, any_field;
+	bool private_network;
 	/* Values of response fields; empty: there is no such field. */
 	sluice_str methods, fields, expose, max_age;
 };

@@ -151,7 +151,7 @@ enum regex_match regex_match(const struct regex *r, struct regex_scratch *s, slu
 	if (n < 0)
 		return REGEX_LIMIT;
 	const PCRE2_SIZE *spans = pcre2_get_ovector_pointer(s->data);
-	for (unsigned i = 0; i <= r->groups; i++)
+	for (unsigned i = 0; groups && i <= r->groups; i++)
 		groups[i] = i < (unsigned)n ? group_at(&spans[2 * (size_t)i], subject)
 					    : SLUICE_STR_NONE;
 	return REGEX_YES;

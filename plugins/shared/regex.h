@@ -35,7 +35,7 @@ struct regex_scratch *regex_scratch_new(void);
 void regex_scratch_free(struct regex_scratch **s); /* also of NULL */
 
 /* groups: REGEX_GROUPS + 1, the whole match first; a group that took no part has no data. They are
- * slices of subject, and are set when REGEX_YES. */
+ * slices of subject, and are set when REGEX_YES. NULL: nobody asks for them. */
 enum regex_match regex_match(const struct regex *r, struct regex_scratch *s, sluice_str subject,
 	sluice_str *groups);
 

@@ -464,6 +464,7 @@ TEST(private_networks)
 		begin("https://a.example", "private_network", options[n], NULL, NULL);
 		sluice_exchange *x = asked_privately("true");
 		assert_field(x, PRIVATE, n == 0 ? "true" : NULL);
+		assert_field(x, "Vary", n == 0 ? PREFLIGHT ", " ASKS_PRIVATE : PREFLIGHT);
 		kit_end(x);
 		x = asked_privately("false");
 		assert_field(x, PRIVATE, NULL);
@@ -522,7 +523,7 @@ TEST(options)
 		{ "['regex:https?://.*']", "credentials", "true", "origins[0]", "every origin" },
 		{ "['regex:https://a.example']", "max_age", "1h", "the dot in front of \"example\"",
 			"any character" },
-		{ "['regex:https://(a']", "max_age", "1h", "bad regular expression", "byte" },
+		{ "['regex:https://(a']", "max_age", "1h", "is no regular expression", "behind" },
 		{ "https://a", "max_age", "25h", "max_age", "" },
 		{ "https://a", "methods", "[get]", "methods[0]", "case" },
 		{ "https://a", "methods", "[GET, TRACE]", "methods[1]", "no page use TRACE" },

@@ -251,6 +251,51 @@ def test_a_page_of_another_origin(gateway, browse, rs256):
     wait_for(told, 10, "the access log to tell of the preflights")
 
 
+GUARDED = """
+listeners:
+  - { name: pages, address: "127.0.0.1:@pages@" }
+  - { name: safe, address: "127.0.0.1:@safe@", plugins: [{ use: security-headers, remove: [] }] }
+  - { name: bare, address: "127.0.0.1:@bare@" }
+routes:
+  - { name: page, match: { listener: pages, path: / }, respond: { content_type: text/html, body: "file:page.html" } }
+  - name: framed
+    match: { path: /framed }
+    respond: { content_type: text/html, body: "<script>fetch('/ran-in-a-frame')</script>" }
+  - { name: ran, match: { path: /ran-in-a-frame }, respond: { status: 204 } }
+  - { name: text, match: { path: /text }, respond: { content_type: text/plain, body: "ran = 1" } }
+  - { name: report, match: { listener: pages, path: /report }, respond: { status: 204 } }
+"""
+# The page is of localhost, the others of 127.0.0.1: another site.
+GUARDED_PAGE = """<!doctype html><script>
+const add = (tag, src) => new Promise(done => {
+  const e = document.createElement(tag);
+  e.onload = () => done('loaded');
+  e.onerror = () => done('refused');
+  e.src = src;
+  document.documentElement.append(e);
+});
+const at = (port, path) => `http://127.0.0.1:${port}${path}`;
+(async () => {
+  const out = [];
+  for (const port of [@bare@, @safe@]) {
+    await add('iframe', at(port, '/framed'));
+    out.push(await add('script', at(port, '/text')), await fetch(at(port, '/text'), { mode: 'no-cors' }).then(r => r.type, e => e.name));
+  }
+  await new Promise(done => setTimeout(done, 300));
+  await fetch('/report?' + encodeURIComponent(btoa(JSON.stringify(out))));
+})();
+</script>"""
+
+
+def test_a_page_that_would_use_another_site(gateway, browse):
+    """The plugin security-headers: another site may neither show a page in a frame, nor load it, nor run text as a script."""
+    g = gateway(GUARDED, files={"page.html": GUARDED_PAGE})
+    out = json.loads(reported(g, browse(f"http://localhost:{g.port('pages')}/")))
+    assert out == ["loaded", "opaque", "refused", "TypeError"]
+    ran = [line for line in g.access() if line.get("path") == "/ran-in-a-frame"]
+    assert len(ran) == 1, "that of the listener without the plugin"
+
+
 CALLS = """
 listeners:
   - { name: pages, address: "127.0.0.1:@pages@" }

@@ -111,6 +111,23 @@ def test_rewrite(example):
     assert (r.header("location"), r.header("set-cookie")) == ("/shop/login", "from=private; Path=/shop")
 
 
+def test_cors(example):
+    g = example("cors")
+    page = {"Origin": "http://localhost:8082"}
+    r = g.request("OPTIONS", "/hello", {**page, "Access-Control-Request-Method": "PUT"})
+    assert (r.status, r.header("access-control-allow-origin")) == (204, page["Origin"])
+    r = g.get("/orders", page)
+    assert (r.status, r.header("access-control-allow-origin")) == (401, page["Origin"])
+
+
+def test_security_headers(example):
+    g = example("security-headers")
+    for path, status, frames in (("/", 200, "'self' https://portal.example.com"), ("/api/orders", 200, "'none'"), ("/nowhere", 404, "'none'")):
+        r = g.get(path)
+        assert r.status == status and r.header("content-security-policy").endswith(f"frame-ancestors {frames}")
+        assert "x-powered-by" not in r.fields and r.header("x-frame-options") == {"/": None}.get(path, "DENY")
+
+
 def mint(key, issuer, user, *more):
     args = [find_program()[0], "token", "mint", "--key", ROOT / "conf/demo" / key, "--iss", issuer, "--sub", user, *more]
     return subprocess.run(args, capture_output=True, text=True, check=True).stdout.strip()
