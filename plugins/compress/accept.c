@@ -1,37 +1,9 @@
 /* See accept.h. */
 #include "accept.h"
 
-#include <sluice/str.h>
+#include "../shared/weight.h"
 
-enum { UNSAID = UINT16_MAX, DIGITS = 3 };
-
-/* A weight: "0", "0.5", "1.000" (RFC 9110 12.4.2). What is no weight counts as 0, because a client
- * that is misread had better get plain bytes. */
-static uint16_t weight_read(sluice_str s)
-{
-	if (s.len == 0 || s.len > 2 + DIGITS || (s.data[0] != '0' && s.data[0] != '1') ||
-		(s.len > 1 && s.data[1] != '.'))
-		return 0;
-	unsigned n = s.data[0] == '1' ? ACCEPT_ONE : 0, place = ACCEPT_ONE / 10;
-	for (size_t i = 2; i < s.len; i++, place /= 10) {
-		if (!sluice_is_digit(s.data[i]))
-			return 0;
-		n += (unsigned)(s.data[i] - '0') * place;
-	}
-	return (uint16_t)(n <= ACCEPT_ONE ? n : 0);
-}
-
-/* The weight among the parameters of a member. */
-static uint16_t weight_of(sluice_str parameters)
-{
-	while (parameters.data) {
-		sluice_str value = sluice_str_cut(&parameters, ';');
-		sluice_str name = sluice_str_trim(sluice_str_cut(&value, '='));
-		if (sluice_str_ieq(name, SLUICE_STR("q")))
-			return weight_read(sluice_str_trim(value));
-	}
-	return ACCEPT_ONE;
-}
+enum { UNSAID = UINT16_MAX };
 
 /* Where the weight of a coding is kept; NULL: it is none that matters. */
 static uint16_t *place_of(struct accept *a, uint16_t *rest, sluice_str coding)

@@ -4,10 +4,8 @@
 
 #include "coder.h"
 
-enum { ACCEPT_ONE = 1000 }; /* the weight of q=1 */
-
-/* Weights, 0 to ACCEPT_ONE; 0: the client does not take it. All zero, but for identity: a client
- * that says nothing. */
+/* Weights, as of plugins/shared/weight.h; 0: the client does not take it. All zero, but for
+ * identity: a client that says nothing. */
 struct accept {
 	uint16_t coding[CODINGS];
 	uint16_t identity;

@@ -3,6 +3,7 @@
  * lines. */
 #include <stdlib.h>
 
+#include "../shared/weight.h"
 #include "accept.h"
 #include "suit.h"
 
@@ -25,10 +26,10 @@ static void choose(sluice_str text)
 	struct accept a = accept_read(text);
 	size_t n = accept_choose(&a, order, CODINGS, out);
 	unsigned seen = 0;
-	must(n <= CODINGS && a.identity <= ACCEPT_ONE);
+	must(n <= CODINGS && a.identity <= WEIGHT_ONE);
 	for (size_t i = 0; i < n; i++) {
 		uint16_t weight = a.coding[out[i]->coding];
-		must(weight > 0 && weight <= ACCEPT_ONE && weight >= a.identity);
+		must(weight > 0 && weight <= WEIGHT_ONE && weight >= a.identity);
 		must(i == 0 || weight <= a.coding[out[i - 1]->coding]);
 		must(!(seen & 1u << out[i]->coding));
 		seen |= 1u << out[i]->coding;

@@ -73,6 +73,7 @@ SCENARIOS = [
     Scenario("compress", "GET of 64 KiB, compressed by gzip", 400, {"plugin": "compress"}, target="/65536",
              options=("--field", "Accept-Encoding: gzip"), tolerance=0.08),
     Scenario("security-headers", "the same as plain, with the fields for pages", 4000, {"plugin": "security-headers"}),
+    Scenario("error-pages", "GET of 1 KiB, with error-pages", 4000, {"plugin": "error-pages"}),
     Scenario("routes", "GET of 1 KiB, 10,000 routes", 4000, {"routes": 10000}),
     Scenario("h2", "GET of 1 KiB, HTTP/2 over TLS 1.3", 3000, {**TLS, "h2": True}, h2=True),
     Scenario("h2-h2c", "the same, HTTP/2 to the server as well", 3000, {**TLS, "h2": True, "h2c": True}, h2=True, origin="h2c"),
