@@ -2,7 +2,7 @@
  * headers: changes header fields of requests to the upstream and of responses to the client. Values
  * may contain facts of the request.
  */
-#include <sluice/plugin.h>
+#include <sluice/str.h>
 
 #include <stdio.h>
 
@@ -16,11 +16,26 @@ struct rule {
 struct side {
 	sluice_pairs set, add;
 	sluice_strs remove;
-	struct rule *rules; /* set by check(): first those of set, then those of add */
+	sluice_strs status; /* of a response; none: any */
+
+	/* set by check() */
+	struct rule *rules; /* first those of set, then those of add */
+	struct span *spans; /* one for each of status */
+};
+
+/* Status codes from first to last. */
+struct span {
+	uint16_t first, last;
 };
 
 struct headers {
+	const sluice_condition *when;
 	struct side request, response;
+};
+
+/* What on_request found out, where there is a condition. */
+struct found {
+	bool met;
 };
 
 static const sluice_option request_options[] = {
@@ -42,10 +57,17 @@ static const sluice_option response_options[] = {
 		.doc = "fields to add to those of the same name"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct side, remove, .max = "64",
 		.doc = "names of fields to remove before the response goes to the client"),
+	SLUICE_OPTION(SLUICE_T_STRS, struct side, status, .max = "32",
+		.doc = "status codes of the responses that are changed: 404, 5xx, 500-503; left "
+		       "out: all"),
 	SLUICE_OPTIONS_END,
 };
 
 static const sluice_option headers_options[] = {
+	SLUICE_OPTION(SLUICE_T_WHEN, struct headers, when,
+		.doc = "requests that are changed, and whose responses are: conditions of the form "
+		       "of a route's `match`, looked at when the request arrives here; left out: "
+		       "all"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct headers, request, .flags = SLUICE_F_SUBOBJECT,
 		.sub = request_options, .doc = "changes to the request for the upstream"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct headers, response, .flags = SLUICE_F_SUBOBJECT,
@@ -125,10 +147,46 @@ static int check_side(sluice_instance *inst, const char *block, sluice_side whic
 	return rc;
 }
 
+/* "404", "5xx" or "500-503". */
+static bool span_parse(sluice_str s, struct span *out)
+{
+	uint64_t first, last;
+	sluice_str from = sluice_str_cut(&s, '-');
+	if (!s.data && from.len == 3 && sluice_is_digit(from.data[0]) && from.data[1] == 'x' &&
+		from.data[2] == 'x') {
+		first = (uint64_t)(from.data[0] - '0') * 100;
+		last = first + 99;
+	} else if (!sluice_str_u64(from, &first) || !sluice_str_u64(s.data ? s : from, &last)) {
+		return false;
+	}
+	*out = (struct span){ (uint16_t)first, (uint16_t)last };
+	return first >= 200 && last <= 599 && first <= last;
+}
+
+static int check_status(sluice_instance *inst, struct side *s)
+{
+	char path[64];
+	int rc = 0;
+	s->spans = sluice_conf_alloc(inst, (s->status.n + 1) * sizeof(*s->spans));
+	for (size_t i = 0; i < s->status.n; i++) {
+		sluice_str text = s->status.v[i];
+		if (span_parse(text, &s->spans[i]))
+			continue;
+		(void)snprintf(path, sizeof(path), "response.status[%zu]", i);
+		sluice_conf_error(inst, path,
+			"\"%.*s\" is no status of a response: write 404, 5xx or 500-503",
+			(int)text.len, text.data);
+		rc = -1;
+	}
+	return rc;
+}
+
 static int headers_check(sluice_instance *inst, void *conf)
 {
 	struct headers *h = conf;
 	int rc = check_side(inst, "request", SLUICE_REQUEST, &h->request);
+	if (check_status(inst, &h->response) < 0)
+		rc = -1;
 	if (check_side(inst, "response", SLUICE_RESPONSE, &h->response) < 0)
 		rc = -1;
 	if (h->request.set.n + h->request.add.n + h->request.remove.n + h->response.set.n +
@@ -173,12 +231,37 @@ static sluice_verdict change(sluice_exchange *x, sluice_side which, const struct
 
 static sluice_verdict headers_on_request(sluice_exchange *x, const void *conf)
 {
-	return change(x, SLUICE_REQUEST, &((const struct headers *)conf)->request);
+	const struct headers *h = conf;
+	if (h->when) {
+		struct found *f = sluice_state(x, sizeof(*f));
+		sluice_truth met = f ? sluice_holds(x, h->when) : SLUICE_UNDECIDED;
+		if (met == SLUICE_UNDECIDED)
+			return SLUICE_FAIL;
+		f->met = met == SLUICE_YES;
+		if (!f->met)
+			return SLUICE_NEXT;
+	}
+	return change(x, SLUICE_REQUEST, &h->request);
+}
+
+static bool status_is_changed(const struct side *s, int status)
+{
+	for (size_t i = 0; i < s->status.n; i++) {
+		if (status >= s->spans[i].first && status <= s->spans[i].last)
+			return true;
+	}
+	return s->status.n == 0;
 }
 
 static sluice_verdict headers_on_response(sluice_exchange *x, const void *conf)
 {
-	return change(x, SLUICE_RESPONSE, &((const struct headers *)conf)->response);
+	const struct headers *h = conf;
+	const struct found *f = h->when ? sluice_state(x, sizeof(*f)) : NULL;
+	if (h->when && !f)
+		return SLUICE_FAIL;
+	if ((f && !f->met) || !status_is_changed(&h->response, sluice_response_status(x)))
+		return SLUICE_NEXT;
+	return change(x, SLUICE_RESPONSE, &h->response);
 }
 
 SLUICE_PLUGIN("headers", .version = "1.0",

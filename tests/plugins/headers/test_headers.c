@@ -60,6 +60,57 @@ TEST_WITH(request_remove, setup, NULL)
 	kit_stop(i);
 }
 
+TEST_WITH(only_some_requests, setup, NULL)
+{
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "when", "{ path: /a/* }",
+		"request.set", "{X-In: '1'}", "response.set", "{X-Out: '1'}", NULL);
+	kit_start(i);
+	sluice_exchange *x = kit_request(i, "GET", "/a/b", NULL);
+	assert_non_null(kit_header(x, SLUICE_REQUEST, "X-In"));
+	assert_int_equal(kit_response(x, 200), SLUICE_NEXT);
+	assert_non_null(kit_header(x, SLUICE_RESPONSE, "X-Out"));
+	kit_end(x);
+	x = kit_request(i, "GET", "/b", NULL);
+	assert_null(kit_header(x, SLUICE_REQUEST, "X-In"));
+	assert_int_equal(kit_response(x, 200), SLUICE_NEXT);
+	assert_null(kit_header(x, SLUICE_RESPONSE, "X-Out"));
+	kit_end(x);
+	kit_stop(i);
+}
+
+TEST_WITH(only_some_responses, setup, NULL)
+{
+	static const struct {
+		int status;
+		bool changed;
+	} rows[] = { { 200, false }, { 404, true }, { 405, false }, { 499, false }, { 500, true },
+		{ 503, true }, { 504, false }, { 301, true } };
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "response.status",
+		"[404, 500-503, 3xx]", "response.set", "{X-Out: '1'}", NULL);
+	kit_start(i);
+	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+		sluice_exchange *x = kit_request(i, "GET", "/", NULL);
+		assert_int_equal(kit_response(x, rows[k].status), SLUICE_NEXT);
+		assert_int_equal(kit_header(x, SLUICE_RESPONSE, "X-Out") != NULL, rows[k].changed);
+		kit_end(x);
+	}
+	kit_stop(i);
+}
+
+TEST_WITH(bad_status, setup, NULL)
+{
+	static const char *const bad[] = { "[199]", "[600]", "[6xx]", "[1xx]", "[500-400]",
+		"[500-600]", "[x]", "[4x]", "['']", "[404-]", "[5xx-599]" };
+	for (size_t k = 0; k < sizeof(bad) / sizeof(bad[0]); k++) {
+		sluice_instance *i = kit_instance(&sluice_plugin_record, "response.status", bad[k],
+			"response.set", "{X-Out: '1'}", NULL);
+		assert_int_equal(kit_check(i), -1);
+		if (!strstr(kit_errors(i), "response.status[0]"))
+			fail_msg("%s: %s", bad[k], kit_errors(i));
+		kit_stop(i);
+	}
+}
+
 /* A value that is not there must not leave the client's own in its place. */
 TEST_WITH(no_value_no_field, setup, NULL)
 {

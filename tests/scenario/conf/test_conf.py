@@ -78,6 +78,11 @@ def test_ip_access(example):
             assert c.get("/admin/x").status == status
     with RawClient(g.port(), source=("127.0.0.2", 0)) as c:
         assert c.get("/").status == 200
+def test_fault(example):
+    g = example("fault")
+    assert [g.get("/", {"X-Fault": kind}).status for kind in ("none", "delay", "abort")] == [200, 200, 503]
+
+
 def test_access(example):
     g = example("access")
 
