@@ -86,15 +86,15 @@ static int check_dots(sluice_instance *inst, const char *at, sluice_str e)
 }
 
 /* An expression that takes an origin made up here takes any. */
-static bool takes_anything(const struct regex *r)
+static bool takes_anything(const struct expression *r)
 {
 	static const sluice_str origins[] = { { "https://q7x.invalid", 19 },
 		{ "http://q7x.invalid", 18 } };
-	struct regex_scratch *work = regex_scratch_new();
+	struct expression_scratch *work = expression_scratch_new();
 	bool takes = false;
 	for (size_t i = 0; work && i < 2; i++)
-		takes |= regex_match(r, work, origins[i], NULL) == REGEX_YES;
-	regex_scratch_free(&work);
+		takes |= expression_match(r, work, origins[i], NULL) == EXPRESSION_YES;
+	expression_scratch_free(&work);
 	return takes;
 }
 
@@ -103,7 +103,7 @@ static int check_regex(sluice_instance *inst, const char *at, sluice_str express
 	char why[256];
 	if (check_dots(inst, at, expression) < 0)
 		return -1;
-	struct regex *r = regex_new(expression, why, sizeof(why));
+	struct expression *r = expression_new(expression, why, sizeof(why));
 	if (!r) {
 		sluice_conf_error(inst, at, "the expression %s", why);
 		return -1;
@@ -225,6 +225,6 @@ void cors_stop(sluice_instance *inst, void *conf)
 	struct cors *c = conf;
 	(void)inst;
 	for (size_t i = 0; i < c->n_regexes; i++)
-		regex_free(&c->regexes[i]);
+		expression_free(&c->regexes[i]);
 	c->n_regexes = 0;
 }

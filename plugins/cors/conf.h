@@ -6,7 +6,7 @@
 #include <sluice/plugin.h>
 
 #include "../shared/cors.h"
-#include "../shared/regex.h"
+#include "../shared/expression.h"
 
 enum preflights { PREFLIGHTS_ANSWER = 0, PREFLIGHTS_FORWARD };
 enum others { OTHERS_PASS = 0, OTHERS_REFUSE };
@@ -19,7 +19,7 @@ struct cors {
 	int32_t preflights, other_origins, upstream_fields;
 	/* made by check() */
 	struct cors_policy policy;
-	struct regex **regexes; /* owned */
+	struct expression **regexes; /* owned */
 	size_t n_regexes;
 	bool expose_all; /* with credentials: the response's own fields are listed */
 };

@@ -12,7 +12,7 @@
 
 /* What a worker has to match expressions with. */
 struct worker {
-	struct regex_scratch *work; /* owned; NULL when there are no expressions */
+	struct expression_scratch *work; /* owned; NULL when there are no expressions */
 };
 
 enum asked {
@@ -38,7 +38,7 @@ static bool is_permitted(sluice_exchange *x, const struct cors *c, sluice_str or
 		return false;
 	const struct worker *w = sluice_worker_state(x);
 	for (size_t i = 0; i < c->n_regexes; i++) {
-		if (regex_match(c->regexes[i], w->work, origin, NULL) == REGEX_YES)
+		if (expression_match(c->regexes[i], w->work, origin, NULL) == EXPRESSION_YES)
 			return true;
 	}
 	return false;
@@ -177,7 +177,7 @@ static int cors_worker_start(sluice_instance *inst, const void *conf, void *stat
 	struct worker *w = state;
 	if (((const struct cors *)conf)->n_regexes == 0)
 		return 0;
-	w->work = regex_scratch_new();
+	w->work = expression_scratch_new();
 	if (w->work)
 		return 0;
 	sluice_log(inst, SLUICE_LOG_ERROR, "no memory to match regular expressions");
@@ -188,7 +188,7 @@ static void cors_worker_stop(sluice_instance *inst, const void *conf, void *stat
 {
 	(void)inst;
 	(void)conf;
-	regex_scratch_free(&((struct worker *)state)->work);
+	expression_scratch_free(&((struct worker *)state)->work);
 }
 
 SLUICE_PLUGIN("cors", .version = "1.0",

@@ -173,5 +173,5 @@ void rewrite_stop(sluice_instance *inst, void *conf)
 	struct rule *rules = r->regex.v;
 	(void)inst;
 	for (size_t i = 0; i < r->regex.n; i++)
-		regex_free(&rules[i].regex);
+		expression_free(&rules[i].regex);
 }

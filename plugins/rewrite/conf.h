@@ -5,7 +5,7 @@
 
 #include <sluice/plugin.h>
 
-#include "../shared/regex.h"
+#include "../shared/expression.h"
 
 enum responses { RESPONSES_KEEP = 0, RESPONSES_REWRITE };
 
@@ -29,7 +29,7 @@ struct param {
 /* A row of `regex`. */
 struct rule {
 	sluice_str match, replace;
-	struct regex *regex; /* owned; set by check(), as are the next */
+	struct expression *regex; /* owned; set by check(), as are the next */
 	struct pieces path;
 	struct param *params;
 	size_t n_params;
@@ -59,7 +59,7 @@ struct rewrite {
 
 /* One worker's state. */
 struct rewrite_worker {
-	struct regex_scratch *scratch; /* owned; NULL where there is no expression */
+	struct expression_scratch *scratch; /* owned; NULL where there is no expression */
 };
 
 #endif

@@ -14,7 +14,7 @@
 struct reader {
 	sluice_instance *inst;
 	const char *option;
-	const struct regex *regex;
+	const struct expression *regex;
 	struct pieces *to;
 	bool in_query;
 	char *sample, *at; /* what could come of the path: for each group and fact the letter x */
@@ -83,13 +83,13 @@ static size_t name_length(sluice_str s)
 
 static int add_group(struct reader *r, sluice_str name)
 {
-	unsigned groups = regex_groups(r->regex);
+	unsigned groups = expression_groups(r->regex);
 	uint64_t number = 0;
 	int found = -1;
 	if (sluice_str_u64(name, &number))
 		found = number <= groups ? (int)number : -1;
 	else if (name.len)
-		found = regex_group(r->regex, name);
+		found = expression_group(r->regex, name);
 	if (found < 0) {
 		sluice_conf_error(r->inst, r->option, "\"$%.*s\" names no group of the expression",
 			(int)name.len, name.data);
@@ -188,7 +188,7 @@ int replace_compile(sluice_instance *inst, struct rule *r, size_t i)
 {
 	char option[64], why[256];
 	(void)snprintf(option, sizeof(option), "regex[%zu].match", i);
-	r->regex = regex_new(r->match, why, sizeof(why));
+	r->regex = expression_new(r->match, why, sizeof(why));
 	if (!r->regex) {
 		sluice_conf_error(inst, option, "%s", why);
 		sluice_conf_hint(inst,

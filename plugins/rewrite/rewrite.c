@@ -147,16 +147,16 @@ static enum outcome apply_rule(sluice_exchange *x, const struct rule *rule,
 
 static enum outcome apply_rules(sluice_exchange *x, const struct rewrite *r, struct change *c)
 {
-	sluice_str groups[REGEX_GROUPS + 1], path = c->path.len ? c->path : SLUICE_STR("/");
+	sluice_str groups[EXPRESSION_GROUPS + 1], path = c->path.len ? c->path : SLUICE_STR("/");
 	const struct rule *rules = r->regex.v;
 	const struct rewrite_worker *w = sluice_worker_state(x);
 	for (size_t i = 0; i < r->regex.n; i++) {
-		switch (regex_match(rules[i].regex, w->scratch, path, groups)) {
-		case REGEX_YES:
+		switch (expression_match(rules[i].regex, w->scratch, path, groups)) {
+		case EXPRESSION_YES:
 			return apply_rule(x, &rules[i], groups, c);
-		case REGEX_LIMIT:
+		case EXPRESSION_LIMIT:
 			return OUTCOME_LIMIT;
-		case REGEX_NO:
+		case EXPRESSION_NO:
 			break;
 		}
 	}
@@ -373,7 +373,7 @@ static int rewrite_worker_start(sluice_instance *inst, const void *conf, void *s
 	struct rewrite_worker *w = state;
 	if (!r->regex.n)
 		return 0;
-	w->scratch = regex_scratch_new();
+	w->scratch = expression_scratch_new();
 	if (w->scratch)
 		return 0;
 	sluice_log(inst, SLUICE_LOG_ERROR, "no memory for regular expressions");
@@ -385,7 +385,7 @@ static void rewrite_worker_stop(sluice_instance *inst, const void *conf, void *s
 	struct rewrite_worker *w = state;
 	(void)inst;
 	(void)conf;
-	regex_scratch_free(&w->scratch);
+	expression_scratch_free(&w->scratch);
 }
 
 SLUICE_PLUGIN("rewrite", .version = "1.0",

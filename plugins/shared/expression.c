@@ -1,17 +1,17 @@
 /* Regular expressions over PCRE2. See the header. */
-#include "regex.h"
+#include "expression.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-struct regex {
+struct expression {
 	pcre2_code *code;
 	uint32_t groups;
 };
 
-struct regex_scratch {
+struct expression_scratch {
 	pcre2_match_data *data;
 	pcre2_match_context *context;
 	pcre2_jit_stack *stack; /* NULL: the library uses 32 KiB of the thread's stack */
@@ -35,8 +35,8 @@ static pcre2_code *compile(sluice_str expression, char *why, size_t size)
 	PCRE2_SIZE at = 0;
 	char text[160];
 
-	if (expression.len > REGEX_BYTES) {
-		(void)snprintf(why, size, "is longer than %d bytes", REGEX_BYTES);
+	if (expression.len > EXPRESSION_BYTES) {
+		(void)snprintf(why, size, "is longer than %d bytes", EXPRESSION_BYTES);
 		return NULL;
 	}
 	pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)(expression.len ? expression.data : ""),
@@ -49,22 +49,22 @@ static pcre2_code *compile(sluice_str expression, char *why, size_t size)
 	return compiled;
 }
 
-struct regex *regex_new(sluice_str expression, char *why, size_t size)
+struct expression *expression_new(sluice_str expression, char *why, size_t size)
 {
-	struct regex *r = calloc(1, sizeof(*r));
+	struct expression *r = calloc(1, sizeof(*r));
 	if (!r) {
 		(void)snprintf(why, size, "takes more memory than there is");
 		return NULL;
 	}
 	r->code = compile(expression, why, size);
 	if (!r->code) {
-		regex_free(&r);
+		expression_free(&r);
 		return NULL;
 	}
 	(void)pcre2_pattern_info(r->code, PCRE2_INFO_CAPTURECOUNT, &r->groups);
-	if (r->groups > REGEX_GROUPS) {
-		(void)snprintf(why, size, "has more than %d groups", REGEX_GROUPS);
-		regex_free(&r);
+	if (r->groups > EXPRESSION_GROUPS) {
+		(void)snprintf(why, size, "has more than %d groups", EXPRESSION_GROUPS);
+		expression_free(&r);
 		return NULL;
 	}
 	/* when that fails the library interprets the expression, with the same result */
@@ -72,7 +72,7 @@ struct regex *regex_new(sluice_str expression, char *why, size_t size)
 	return r;
 }
 
-void regex_free(struct regex **r)
+void expression_free(struct expression **r)
 {
 	if (!*r)
 		return;
@@ -81,12 +81,12 @@ void regex_free(struct regex **r)
 	*r = NULL;
 }
 
-unsigned regex_groups(const struct regex *r)
+unsigned expression_groups(const struct expression *r)
 {
 	return r->groups;
 }
 
-int regex_group(const struct regex *r, sluice_str name)
+int expression_group(const struct expression *r, sluice_str name)
 {
 	uint32_t n = 0, entry = 0;
 	PCRE2_SPTR at = NULL; /* entries: number, high byte first; name; NUL */
@@ -102,15 +102,15 @@ int regex_group(const struct regex *r, sluice_str name)
 
 /* ---- matching ------------------------------------------------------------------------------ */
 
-struct regex_scratch *regex_scratch_new(void)
+struct expression_scratch *expression_scratch_new(void)
 {
-	struct regex_scratch *s = calloc(1, sizeof(*s));
+	struct expression_scratch *s = calloc(1, sizeof(*s));
 	if (!s)
 		return NULL;
-	s->data = pcre2_match_data_create(REGEX_GROUPS + 1, NULL);
+	s->data = pcre2_match_data_create(EXPRESSION_GROUPS + 1, NULL);
 	s->context = pcre2_match_context_create(NULL);
 	if (!s->data || !s->context) {
-		regex_scratch_free(&s);
+		expression_scratch_free(&s);
 		return NULL;
 	}
 	(void)pcre2_set_depth_limit(s->context, DEPTH_MAX);
@@ -121,7 +121,7 @@ struct regex_scratch *regex_scratch_new(void)
 	return s;
 }
 
-void regex_scratch_free(struct regex_scratch **s)
+void expression_scratch_free(struct expression_scratch **s)
 {
 	if (!*s)
 		return;
@@ -139,20 +139,20 @@ static sluice_str group_at(const PCRE2_SIZE *span, sluice_str subject)
 	return sluice_str_n(subject.data + span[0], span[1] - span[0]);
 }
 
-enum regex_match regex_match(const struct regex *r, struct regex_scratch *s, sluice_str subject,
-	sluice_str *groups)
+enum expression_match expression_match(const struct expression *r, struct expression_scratch *s,
+	sluice_str subject, sluice_str *groups)
 {
 	uint64_t work = (uint64_t)(subject.len / WORK_BYTES + 1) * WORK_MAX;
 	(void)pcre2_set_match_limit(s->context, work < UINT32_MAX ? (uint32_t)work : UINT32_MAX);
 	int n = pcre2_match(r->code, (PCRE2_SPTR)(subject.len ? subject.data : ""), subject.len, 0,
 		0, s->data, s->context);
 	if (n == PCRE2_ERROR_NOMATCH)
-		return REGEX_NO;
+		return EXPRESSION_NO;
 	if (n < 0)
-		return REGEX_LIMIT;
+		return EXPRESSION_LIMIT;
 	const PCRE2_SIZE *spans = pcre2_get_ovector_pointer(s->data);
 	for (unsigned i = 0; groups && i <= r->groups; i++)
 		groups[i] = i < (unsigned)n ? group_at(&spans[2 * (size_t)i], subject)
 					    : SLUICE_STR_NONE;
-	return REGEX_YES;
+	return EXPRESSION_YES;
 }
