@@ -35,7 +35,8 @@ static const sluice_option redirect_options[] = {
 	SLUICE_OPTION(SLUICE_T_ENUM, struct redirect, query, .def = "keep",
 		.choices = query_choices, .doc = "what becomes of the request's query"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct redirect, status, .choices = redirect_statuses,
-		.doc = "status code; left out: 308 where only scheme and port change, else 307"),
+		.doc = "status code; left out: 308 where the scheme changes and host and path "
+		       "stay, else 307"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct redirect, except, .max = "64",
 		.doc = "paths that pass: /path, or /path/* for it and all below it"),
 	SLUICE_OPTIONS_END,

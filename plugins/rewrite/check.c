@@ -80,15 +80,28 @@ static int check_paths(sluice_instance *inst, struct rewrite *r)
 
 /* ---- query and host ------------------------------------------------------------------------ */
 
+static int refuse_name(sluice_instance *inst, const char *option)
+{
+	sluice_conf_error(inst, option, "the name of a parameter is empty");
+	return -1;
+}
+
 static int check_query(sluice_instance *inst, struct query *q)
 {
 	char option[320];
 	int rc = 0;
+	for (size_t i = 0; i < q->remove.n; i++) {
+		(void)snprintf(option, sizeof(option), "query.remove[%zu]", i);
+		if (!q->remove.v[i].len)
+			rc = refuse_name(inst, option);
+	}
 	q->values = sluice_conf_alloc(inst, q->set.n * sizeof(*q->values));
 	for (size_t i = 0; i < q->set.n; i++) {
 		sluice_str name = q->set.v[i].name;
 		(void)snprintf(option, sizeof(option), "query.set.%.*s",
 			name.len < 256 ? (int)name.len : 256, name.data);
+		if (!name.len)
+			rc = refuse_name(inst, option);
 		/* any field that is not one of URIs: values are escaped when they are set */
 		q->values[i] = sluice_template_compile(inst, option, SLUICE_REQUEST,
 			SLUICE_STR("X-Parameter"), q->set.v[i].value);

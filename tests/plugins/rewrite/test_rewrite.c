@@ -515,6 +515,9 @@ TEST_WITH(mistakes, setup, NULL)
 	ASSERT_MISTAKE("host: \"a b\" has a value that is no host", "host", "a b");
 	ASSERT_MISTAKE("host: \"https://a\" has a value that is no host", "host", "https://a");
 	ASSERT_MISTAKE("query.set.a: has the placeholder {b c}", "query.set", "{a: '{b c}'}");
+	ASSERT_MISTAKE("the name of a parameter is empty", "query.set", "{'': b}");
+	ASSERT_MISTAKE("query.remove[1]: the name of a parameter is empty", "query.remove",
+		"[a, '']");
 	ASSERT_MISTAKE("responses: rewrite needs strip_prefix", "responses", "rewrite", "path",
 		"/a");
 	ASSERT_MISTAKE("responses: rewrite cannot turn round what regex does", "responses",
