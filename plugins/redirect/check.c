@@ -168,14 +168,11 @@ static int check_except(sluice_instance *inst, struct redirect *r)
 static int check_target(sluice_instance *inst, struct redirect *r)
 {
 	r->has_own_path = r->path.len > 0;
-	if (r->has_own_path)
-		r->target_text = uri_text_compile_path(inst, "path", r->path);
-	else
-		r->target_text = uri_text_compile(inst, NULL,
-			r->query == QUERY_KEEP ? SLUICE_STR("{target}") : SLUICE_STR("{path}"));
-	if (r->has_own_path && r->query == QUERY_KEEP)
+	r->path_text = r->has_own_path ? uri_text_compile_path(inst, "path", r->path)
+				       : uri_text_compile(inst, NULL, SLUICE_STR("{path}"));
+	if (r->query == QUERY_KEEP)
 		r->query_text = uri_text_compile(inst, NULL, SLUICE_STR("{query}"));
-	return r->target_text ? 0 : -1;
+	return r->path_text ? 0 : -1;
 }
 
 /* ---- all of it ----------------------------------------------------------------------------- */

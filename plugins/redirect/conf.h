@@ -38,9 +38,9 @@ struct redirect {
 	struct host_pattern *patterns;
 	size_t n_patterns;
 	struct open_path *open;
-	const sluice_template *host_text;   /* NULL: the client's host */
-	const sluice_template *target_text; /* path; or path and query, where both are kept */
-	const sluice_template *query_text;  /* NULL: none of its own */
+	const sluice_template *host_text;  /* NULL: the client's host */
+	const sluice_template *path_text;  /* path, or the request's */
+	const sluice_template *query_text; /* the request's; NULL: it is dropped */
 };
 
 #endif

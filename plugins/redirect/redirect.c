@@ -168,19 +168,52 @@ static enum outcome compute_host(sluice_exchange *x, const struct redirect *r, s
 	return o;
 }
 
+/* Whether a path or a query has no byte that is to be escaped in a URI (RFC 3986 2). */
+static bool is_uri_text(sluice_str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		switch (s.data[i]) {
+		case '"':
+		case '<':
+		case '>':
+		case '\\':
+		case '^':
+		case '`':
+		case '{':
+		case '|':
+		case '}':
+			return false;
+		default:
+			break;
+		}
+	}
+	return true;
+}
+
+/* Most paths and queries of clients are taken as they are, which costs little. */
+static enum outcome write_part(sluice_exchange *x, const sluice_template *t, bool is_asked,
+	sluice_str asked, sluice_str *out)
+{
+	*out = asked;
+	if (is_asked && is_uri_text(asked))
+		return OUTCOME_OK;
+	return outcome_of(uri_text_write(x, t, out));
+}
+
 static enum outcome compute_target(sluice_exchange *x, const struct redirect *r, sluice_str asked,
 	sluice_str *path, sluice_str *query)
 {
-	enum outcome o = outcome_of(uri_text_write(x, r->target_text, path));
+	enum outcome o = write_part(x, r->path_text, !r->has_own_path, asked, path);
+	sluice_str asked_query = sluice_get(x, SLUICE_I_QUERY);
 	*query = SLUICE_STR_NONE;
 	if (o != OUTCOME_OK)
 		return o;
 	/* OPTIONS * has no path; that of another request is normal */
 	if (r->has_own_path ? !path_is_normal(*path) : !asked.len || asked.data[0] != '/')
 		return OUTCOME_MALFORMED;
-	if (r->query_text && uri_text_write(x, r->query_text, query) == SLUICE_TEMPLATE_FAIL)
-		return OUTCOME_NO_MEMORY;
-	return OUTCOME_OK;
+	if (!asked_query.data || !r->query_text)
+		return OUTCOME_OK;
+	return write_part(x, r->query_text, true, asked_query, query);
 }
 
 static struct place compute_place(const struct redirect *r, const struct place *asked,
