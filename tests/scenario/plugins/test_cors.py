@@ -14,7 +14,7 @@ listeners:
     protocols: [h2, http/1.1]
     plugins: [browsers]
   - { name: keeping, address: "127.0.0.1:@keeping@", plugins: [keeping] }
-  - { name: strict, address: "127.0.0.1:@strict@", plugins: [strict] }
+  - { name: strict, address: "127.0.0.1:@strict@", protocols: [h2, http/1.1], plugins: [strict] }
   - { name: trying, address: "127.0.0.1:@trying@", plugins: [trying] }
   - { name: open, address: "127.0.0.1:@open@", plugins: [open] }
   - { name: bare, address: "127.0.0.1:@bare@" }
@@ -105,6 +105,14 @@ def test_http2(cors, h2):
     assert r.status == 204 and r.header("access-control-allow-origin") == PAGE
     r = c.request("GET", "/private", [("origin", PAGE)])
     assert r.status == 401 and r.header("access-control-allow-origin") == PAGE
+
+
+@pytest.mark.parametrize("host", ["localhost", "[::1]", "127.0.0.1"])
+def test_the_origin_of_the_service_itself_over_http2(cors, h2, host):
+    port = cors.port("strict")
+    c = h2(port, tls=False, authority=f"{host}:{port}")
+    for origin_of_page, status in ((f"http://{host}:{port}", 200), (f"http://{host}", 403), (f"https://{host}:{port}", 403)):
+        assert c.request("GET", "/any", [("origin", origin_of_page)]).status == status
 
 
 def test_what_the_upstream_says_is_kept(cors, ask):
