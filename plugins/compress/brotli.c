@@ -14,7 +14,9 @@ enum {
 	 * and texts become 1 % smaller. */
 	WINDOW = 16,
 	LEVEL_MAX = 9, /* 10 and 11 take 100 times as long */
-	KEPT_MAX = 16  /* blocks */
+	/* Smaller blocks are not kept: they are of many sizes, and the system has them at hand. */
+	KEPT_FROM = 32 * 1024,
+	KEPT_MAX = 16 /* blocks */
 };
 
 /* Memory of an encoder: the block, then its bytes. */
@@ -29,8 +31,9 @@ union block {
 struct brotli_coder {
 	struct coder base;
 	BrotliEncoderState *encoder; /* NULL: it rests */
-	union block *kept;
+	union block *kept;           /* the last one freed first */
 	size_t n_kept;
+	size_t bytes, bytes_max; /* of all blocks, those that are in use included */
 };
 
 static size_t brotli_cost(unsigned level)
@@ -49,13 +52,10 @@ static union block *brotli_unlink(struct brotli_coder *c, union block **at)
 	return b;
 }
 
-static void brotli_release(struct brotli_coder *c, size_t n)
+static void brotli_drop(struct brotli_coder *c, union block *b)
 {
-	for (size_t freed = 0; c->kept && freed < n;) {
-		union block *b = brotli_unlink(c, &c->kept);
-		freed += b->is.n;
-		free(b);
-	}
+	c->bytes -= b->is.n;
+	free(b);
 }
 
 static void *brotli_alloc(void *coder, size_t n)
@@ -65,11 +65,13 @@ static void *brotli_alloc(void *coder, size_t n)
 		if ((*at)->is.n == n)
 			return brotli_unlink(c, at) + 1;
 	}
-	brotli_release(c, n); /* a new block takes the place of kept ones */
+	while (c->kept && c->bytes + n > c->bytes_max)
+		brotli_drop(c, brotli_unlink(c, &c->kept));
 	union block *b = malloc(sizeof(*b) + n);
 	if (!b)
 		return NULL;
 	b->is.n = n;
+	c->bytes += n;
 	return b + 1;
 }
 
@@ -80,9 +82,8 @@ static void brotli_dealloc(void *coder, void *bytes)
 	if (!b)
 		return;
 	b--;
-	/* while it encodes, what it frees is not of a size that it needs again soon */
-	if (c->encoder || c->n_kept == KEPT_MAX) {
-		free(b);
+	if (b->is.n < KEPT_FROM || c->n_kept == KEPT_MAX) {
+		brotli_drop(c, b);
 		return;
 	}
 	b->is.next = c->kept;
@@ -92,19 +93,17 @@ static void brotli_dealloc(void *coder, void *bytes)
 
 static void brotli_end(struct brotli_coder *c)
 {
-	BrotliEncoderState *e = c->encoder;
+	BrotliEncoderDestroyInstance(c->encoder);
 	c->encoder = NULL;
-	if (!e)
-		return;
-	brotli_release(c, SIZE_MAX); /* what this one did not need */
-	BrotliEncoderDestroyInstance(e);
 }
 
 static struct coder *brotli_new(unsigned level)
 {
 	struct brotli_coder *c = calloc(1, sizeof(*c));
-	(void)level;
-	return c ? &c->base : NULL;
+	if (!c)
+		return NULL;
+	c->bytes_max = brotli_cost(level);
+	return &c->base;
 }
 
 static bool brotli_begin(struct coder *base, unsigned level)
@@ -139,7 +138,8 @@ static void brotli_free(struct coder *base)
 {
 	struct brotli_coder *c = (struct brotli_coder *)base;
 	brotli_end(c);
-	brotli_release(c, SIZE_MAX);
+	while (c->kept)
+		brotli_drop(c, brotli_unlink(c, &c->kept));
 	free(c);
 }
 

@@ -270,13 +270,14 @@ static sluice_verdict job_begin(sluice_exchange *x, struct job *j, const struct 
 		return SLUICE_FAIL;
 	j->in = j->out = 0;
 	j->is_flushed = !h->length.data;
+	/* what may fail comes first: a response that is skipped by on_error stays as it was. The
+	 * ETag in the answer to a PUT is not that of its body, and clients need it to be strong */
+	if ((is_safe(x) && !suit_weaken(x, h->etag)) ||
+		!sluice_body_want(x, SLUICE_RESPONSE, &plan))
+		return SLUICE_FAIL;
 	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("Content-Encoding"), j->coder->ops->name);
 	sluice_field_remove(x, SLUICE_RESPONSE, SLUICE_STR("Accept-Ranges"));
-	/* the ETag in the answer to a PUT is not that of its body, and clients need it to be
-	 * strong */
-	if (is_safe(x) && !suit_weaken(x, h->etag))
-		return SLUICE_FAIL;
-	return sluice_body_want(x, SLUICE_RESPONSE, &plan) ? SLUICE_NEXT : SLUICE_FAIL;
+	return SLUICE_NEXT;
 }
 
 /* A 304 has the Vary and the ETag that the 200 would have (RFC 9110 15.4.5). */

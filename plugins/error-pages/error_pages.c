@@ -165,8 +165,10 @@ static sluice_verdict error_pages_on_response(sluice_exchange *x, const void *co
 	*s = (struct shown){ .page = pages_choose(c, accept, media, of) };
 	if (!s->page)
 		return SLUICE_NEXT;
+	if (!sluice_body_want(x, SLUICE_RESPONSE, &plan))
+		return SLUICE_FAIL;
 	change_fields(x, s->page);
-	return sluice_body_want(x, SLUICE_RESPONSE, &plan) ? SLUICE_NEXT : SLUICE_FAIL;
+	return SLUICE_NEXT;
 }
 
 static sluice_verdict error_pages_on_body(sluice_exchange *x, const void *conf, sluice_str data,
