@@ -1,4 +1,5 @@
 """Every configuration of conf/ passes `sluice check` and starts as it stands, but for the ports."""
+import base64
 import json
 import re
 import shutil
@@ -131,6 +132,17 @@ def test_security_headers(example):
         r = g.get(path)
         assert r.status == status and r.header("content-security-policy").endswith(f"frame-ancestors {frames}")
         assert "x-powered-by" not in r.fields and r.header("x-frame-options") == {"/": None}.get(path, "DENY")
+
+
+def test_basic_auth(example):
+    g = example("basic-auth")
+
+    def ask(path, user=None):
+        return g.get(path, {"Authorization": "Basic " + base64.b64encode(f"{user}:secret".encode()).decode()} if user else {})
+    r = ask("/tool/")
+    assert r.status == 401 and r.header("www-authenticate") == 'Basic realm="Internal tools", charset="UTF-8"'
+    assert ask("/tool/", "bob").body == b"hello bob, your password stayed at the gateway: []\n"
+    assert [ask("/tool/admin", user).status for user in ("alice", "bob", "carol")] == [200, 403, 401]
 
 
 def mint(key, issuer, user, *more):
