@@ -92,20 +92,21 @@ static int access_check(sluice_instance *inst, void *conf)
 
 /* ---- requests ------------------------------------------------------------------------------ */
 
-static sluice_verdict refuse(sluice_exchange *x, const struct access *a, const char *code,
-	const char *detail)
+/* The status of a refusal. RFC 9110 15.5.2: a client that has not said who it is may do so, by what
+ * the challenge asks for; one that has is refused. */
+static int challenge(sluice_exchange *x, const struct access *a)
 {
-	/* RFC 9110 15.5.2: who has not said who he is may do so; who has is refused */
 	if (a->challenge.len == 0 || sluice_attr(x, SLUICE_STR("consumer")).len)
-		return sluice_refuse(x, 403, code, detail);
+		return 403;
 	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("WWW-Authenticate"), a->challenge);
-	return sluice_refuse(x, 401, code, detail);
+	return 401;
 }
 
 static sluice_verdict refuse_by(sluice_exchange *x, const struct access *a, const struct rule *r)
 {
 	sluice_log_for(x, SLUICE_LOG_DEBUG, "rule %.*s denies it", (int)r->name.len, r->name.data);
-	return refuse(x, a, r->code.data, r->detail.data); /* texts of options end in a NUL */
+	/* texts of options end in a NUL */
+	return sluice_refuse(x, challenge(x, a), r->code.data, r->detail.data);
 }
 
 static sluice_verdict access_on_request(sluice_exchange *x, const void *conf)
@@ -128,8 +129,10 @@ static sluice_verdict access_on_request(sluice_exchange *x, const void *conf)
 			return SLUICE_NEXT;
 		allowed = true;
 	}
-	return allowed ? SLUICE_NEXT
-		       : refuse(x, a, "access-no-rule", "This request is not permitted.");
+	if (allowed)
+		return SLUICE_NEXT;
+	int status = challenge(x, a);
+	return sluice_refuse(x, status, "access-no-rule", "This request is not permitted.");
 }
 
 static const char *const access_needs[] = { "?consumer", NULL };

@@ -1,9 +1,9 @@
 /* Days of the week and times of the day. See the header. */
+#include "hours.h"
+
 #include <sluice/str.h>
 
 #include <time.h>
-
-#include "hours.h"
 
 enum { DAYS = 7, SECONDS_OF_DAY = 24 * 60 * 60, SUNDAY = 6 };
 
