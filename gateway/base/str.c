@@ -123,26 +123,47 @@ unsigned str_distance(sluice_str a, sluice_str b, unsigned limit)
 	return row[b.len] > limit ? limit + 1 : row[b.len];
 }
 
+/* RFC 9110 5.6.2: letters, digits and !#$%&'*+-.^_`|~ ; a bit for each. */
+static const uint64_t token_chars[4] = { UINT64_C(0x03ff6cfa00000000), UINT64_C(0x57ffffffc7fffffe),
+	0, 0 };
+
 bool str_is_token(sluice_str s)
 {
 	if (s.len == 0)
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.data[i];
-		bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-			(c >= 'A' && c <= 'Z');
-		if (!alnum && (c == 0 || !strchr("!#$%&'*+-.^_`|~", c)))
+		if (!(token_chars[c / 64] >> c % 64 & 1))
 			return false;
 	}
 	return true;
 }
 
+static bool is_control(unsigned char c)
+{
+	return (c < 0x20 && c != '\t') || c == 0x7f;
+}
+
+/* Whether one of eight bytes may be a control: false is certain. */
+static bool may_have_control(const char *at)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101), high = each << 7;
+	uint64_t w;
+	memcpy(&w, at, sizeof(w));
+	uint64_t del = w ^ (each * 0x7f);
+	return (((w - each * 0x20) & ~w) | ((del - each) & ~del)) & high;
+}
+
 bool str_is_field_value(sluice_str s)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.data[i];
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
+	size_t i = 0;
+	while (i < s.len) {
+		if (s.len - i >= sizeof(uint64_t) && !may_have_control(s.data + i))
+			i += sizeof(uint64_t);
+		else if (is_control((unsigned char)s.data[i]))
 			return false;
+		else
+			i++;
 	}
 	return true;
 }

@@ -138,6 +138,15 @@ TEST(field_value)
 	char c;
 	unsigned n = 0;
 	assert_true(str_is_field_value(STR_NONE));
+	for (int b = 0; b < 256; b++) { /* at each place of words of eight bytes, and behind them */
+		bool ok = (b >= 0x20 && b != 0x7f) || b == '\t';
+		for (size_t at = 0; at < 20; at++) {
+			char text[20];
+			memset(text, 'a', sizeof(text));
+			text[at] = (char)b;
+			assert_int_equal(str_is_field_value(str_n(text, sizeof(text))), ok);
+		}
+	}
 	assert_true(str_is_field_value(STR("a\tb \xc3\xa9")));
 	assert_false(str_is_field_value(STR("a\r\nb: c")));
 	assert_false(str_is_field_value(str_n("a\0b", 3)));
