@@ -261,7 +261,7 @@ static bool is_safe(sluice_exchange *x)
 	return sluice_str_is(method, "GET") || sluice_str_is(method, "HEAD");
 }
 
-static sluice_verdict job_begin(sluice_exchange *x, struct job *j, const struct suit_head *h)
+static sluice_verdict job_begin(sluice_exchange *x, struct job *j, sluice_str etag)
 {
 	const sluice_body_plan plan = { .size = sizeof(plan),
 		.mode = SLUICE_BODY_STREAM,
@@ -269,11 +269,9 @@ static sluice_verdict job_begin(sluice_exchange *x, struct job *j, const struct 
 	if (!job_register(x, j))
 		return SLUICE_FAIL;
 	j->in = j->out = 0;
-	j->is_flushed = !h->length.data;
 	/* what may fail comes first: a response that is skipped by on_error stays as it was. The
 	 * ETag in the answer to a PUT is not that of its body, and clients need it to be strong */
-	if ((is_safe(x) && !suit_weaken(x, h->etag)) ||
-		!sluice_body_want(x, SLUICE_RESPONSE, &plan))
+	if ((is_safe(x) && !suit_weaken(x, etag)) || !sluice_body_want(x, SLUICE_RESPONSE, &plan))
 		return SLUICE_FAIL;
 	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("Content-Encoding"), j->coder->ops->name);
 	sluice_field_remove(x, SLUICE_RESPONSE, SLUICE_STR("Accept-Ranges"));
@@ -283,22 +281,25 @@ static sluice_verdict job_begin(sluice_exchange *x, struct job *j, const struct 
 /* A 304 has the Vary and the ETag that the 200 would have (RFC 9110 15.4.5). */
 static sluice_verdict not_modified(sluice_exchange *x, const struct compress *c)
 {
-	struct suit_head h = suit_read(x);
-	if (h.type.len && !suit_is_type(c->types, h.type))
+	sluice_str type = sluice_field(x, SLUICE_RESPONSE, SLUICE_STR("content-type"));
+	if (type.len && !suit_is_type(c->types, type))
 		return SLUICE_NEXT;
+	struct suit_head h = suit_read(x);
 	suit_vary(x, &h);
 	return suit_asks_weak(x, h.etag) && !suit_weaken(x, h.etag) ? SLUICE_FAIL : SLUICE_NEXT;
 }
 
-/* Whether the body is too short, for a client that takes it as it is. */
-static bool is_short(const struct suit_head *h, const struct compress *c, const struct accept *a)
+/* Whether a body of that Content-Length is too short, for a client that takes it as it is. */
+static bool is_short(sluice_str length, const struct compress *c, const struct accept *a)
 {
+	const struct coder_ops *liked[CODINGS];
 	uint64_t n;
-	bool takes_plain = a->identity ||
-		!accept_choose(a, c->order, c->n_order,
-			(const struct coder_ops *[CODINGS]){ NULL });
-	return h->length.data && sluice_str_u64(h->length, &n) &&
-		(n == 0 || (n < c->min_size && takes_plain));
+	if (!length.data || !sluice_str_u64(length, &n))
+		return false;
+	if (n == 0 || n >= c->min_size)
+		return n == 0;
+	/* else the client has refused it: identity;q=0 */
+	return a->identity || !accept_choose(a, c->order, c->n_order, liked);
 }
 
 static sluice_verdict compress_on_response(sluice_exchange *x, const void *conf)
@@ -312,16 +313,20 @@ static sluice_verdict compress_on_response(sluice_exchange *x, const void *conf)
 			sluice_field(x, SLUICE_RESPONSE, SLUICE_STR("content-type"))))
 		return SLUICE_NEXT;
 	struct job *j = sluice_state(x, sizeof(*j));
+	sluice_str length = sluice_field(x, SLUICE_RESPONSE, SLUICE_STR("content-length"));
 	if (!j)
 		return SLUICE_FAIL;
 	job_end(j); /* this response may stand in the place of another one */
+	if (status != 206 && is_short(length, c, &j->accept))
+		return SLUICE_NEXT;
 	struct suit_head h = suit_read(x);
-	if (h.is_encoded || h.is_sealed || (!h.is_partial && is_short(&h, c, &j->accept)))
+	if (h.is_encoded || h.is_sealed)
 		return SLUICE_NEXT;
 	suit_vary(x, &h);
 	if (h.is_partial || !job_take(x, j, c))
 		return SLUICE_NEXT;
-	return job_begin(x, j, &h);
+	j->is_flushed = !length.data;
+	return job_begin(x, j, h.etag);
 }
 
 /* ---- the response's body ------------------------------------------------------------------- */

@@ -91,19 +91,11 @@ static void suit_note(struct suit_head *h, sluice_pair f)
 			h->varies = h->varies || list_has(f.value, SLUICE_STR("*")) ||
 				list_has(f.value, SLUICE_STR("accept-encoding"));
 		return;
-	case 12:
-		if (sluice_str_ieq(f.name, SLUICE_STR("content-type")))
-			h->type = f.value;
-		break;
 	case 13:
 		if (sluice_str_ieq(f.name, SLUICE_STR("cache-control")))
 			h->is_sealed = h->is_sealed || suit_has_no_transform(f.value);
 		else if (sluice_str_ieq(f.name, SLUICE_STR("content-range")))
 			h->is_partial = true;
-		break;
-	case 14:
-		if (sluice_str_ieq(f.name, SLUICE_STR("content-length")))
-			h->length = f.value;
 		break;
 	case 16:
 		if (sluice_str_ieq(f.name, SLUICE_STR("content-encoding")))

@@ -4,9 +4,9 @@
 
 #include "conf.h"
 
-/* What matters of a response's head. */
+/* What matters of a response's head, beside its type and length. */
 struct suit_head {
-	sluice_str type, etag, length;
+	sluice_str etag;
 	bool is_encoded; /* it has a content coding, or fields that hold for its bytes as they are
 			  */
 	bool is_partial;

@@ -33,7 +33,8 @@ static void pack(struct coder *c, struct packed *p, const char *text, size_t n, 
 			p->bytes = realloc(p->bytes, p->size);
 			assert_non_null(p->bytes);
 		}
-		memcpy(p->bytes + p->n, out, io.n);
+		if (io.n)
+			memcpy(p->bytes + p->n, out, io.n);
 		p->n += io.n;
 	} while (r == CODER_AGAIN);
 }

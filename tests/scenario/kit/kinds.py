@@ -17,8 +17,8 @@ http1/test_bodies http1/test_interim http1/test_keep_alive http1/test_pipelining
 http2
 limits/test_rate_limit limits/test_redis_cluster limits/test_redis_errors limits/test_redis_failures limits/test_redis_sentinel
 matrix
-plugins/test_answer_streams plugins/test_answers plugins/test_body_hooks plugins/test_body_wait plugins/test_chain plugins/test_conns
-plugins/test_events plugins/test_jwt_keys plugins/test_jwt_upstream plugins/test_listener_plugins plugins/test_match_facts plugins/test_modules
+plugins/test_answer_streams plugins/test_answers plugins/test_body_hooks plugins/test_body_wait plugins/test_chain plugins/test_compress plugins/test_conns
+plugins/test_error_pages plugins/test_events plugins/test_jwt_keys plugins/test_jwt_upstream plugins/test_listener_plugins plugins/test_match_facts plugins/test_modules
 plugins/test_park plugins/test_plugins_h2 plugins/test_reroute
 process/test_listeners process/test_reload process/test_stop
 proxy/test_backpressure proxy/test_client_leaves proxy/test_early_responses proxy/test_long_bodies proxy/test_pool proxy/test_retries
