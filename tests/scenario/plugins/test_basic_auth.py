@@ -165,6 +165,27 @@ routes:
     assert all(r.header("retry-after") == "1" for r in got if r.status == 503)
 
 
+def test_clients_leave_and_the_instance_is_replaced(gateway):
+    config = """
+listeners: [{ name: public, address: "127.0.0.1:@public@" }]
+plugins:
+  slow: { use: basic-auth, users: { alice: "%s" }, threads: 2, failures: 1000/s, realm: "%s" }
+routes:
+  - { name: slow, match: { path: /* }, plugins: [slow], respond: { body: "in" } }
+"""
+    g = gateway(config % (HASHES["x"], "one"))
+    for realm in ("two", "three"):
+        for n in range(12):
+            with RawClient(g.port()) as c:
+                c.request("GET", "/", basic("alice", f"{realm}{n}"))
+        stays = RawClient(g.port())
+        stays.request("GET", "/", basic("alice", "x"))
+        g.reload(config % (HASHES["x"], realm))
+        assert stays.response().status == 200       # verified by the instance that it came to
+        stays.close()
+        assert g.get("/").header("www-authenticate") == f'Basic realm="{realm}", charset="UTF-8"'
+
+
 MISTAKES = {
     "file: nowhere": r":\d+:\d+: error: .*file: cannot read nowhere: No such file or directory",
     "file: plain": r":\d+:\d+: error: .*file: plain:2: the entry of \"bob\" is no hash, or one of an unknown kind(.|\n)*htpasswd -B",
