@@ -21,13 +21,28 @@ struct when_report {
 	const struct match_conf *conf;
 };
 
+/* The member of a list or a map that the mistake is in; NULL: it is in none. A fact with several
+ * values counts several times and is found by its option alone. */
+static const struct node *when_member(const struct node *option, const struct route_error *e)
+{
+	bool has_members = option && (option->kind == NODE_LIST || option->kind == NODE_MAP) &&
+		e->part != ROUTE_FACTS;
+	return has_members && e->index < option->n ? option->v[e->index] : NULL;
+}
+
 static void when_complain(void *ctx, const struct route_error *e)
 {
 	static const char *const options[] = { "host", "path", NULL, "methods", "headers", "query",
 		"facts" };
 	const struct when_report *to = ctx;
-	(void)bind_error(to->bind, to->conf, options[e->part], "%s (at character %zu)", e->text,
-		e->offset + 1);
+	const char *option = options[e->part];
+	const struct node *at = when_member(bind_option(to->bind, to->conf, option), e);
+	if (at)
+		(void)diag_error_node(to->bind->diag, at, "%s (at character %zu)", e->text,
+			e->offset + 1);
+	else
+		(void)bind_error(to->bind, to->conf, option, "%s (at character %zu)", e->text,
+			e->offset + 1);
 }
 
 /* The place of a fact's condition in the file. */

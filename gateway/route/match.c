@@ -91,10 +91,12 @@ void condition_free(struct condition *c)
 
 /* ---- header fields ------------------------------------------------------------------------- */
 
-/* What a plugin of the listener has removed is not there. */
+/* What a plugin has removed is not there. Fields of the connection, which plugins cannot remove,
+ * are not forwarded either, and can be asked for. */
 static bool field_is(const struct field *f, sluice_str name)
 {
-	return f->name_len == name.len && !(f->flags & FIELD_DROP) && str_ieq(field_name(f), name);
+	bool is_there = !(f->flags & FIELD_DROP) || field_is_hop_by_hop(f);
+	return f->name_len == name.len && is_there && str_ieq(field_name(f), name);
 }
 
 /* The index of the first line of that name, from `at` on; f->n when there is none. */

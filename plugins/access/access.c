@@ -28,12 +28,14 @@ static const sluice_option rule_options[] = {
 	SLUICE_OPTION(SLUICE_T_WHEN, struct rule, when,
 		.doc = "requests to which the rule applies: conditions of the form of a route's "
 		       "`match`; left out: all"),
-	SLUICE_OPTION(SLUICE_T_PAIRS, struct rule, has_all, .max = "32", .flags = SLUICE_F_MULTI,
+	SLUICE_OPTION(SLUICE_T_PAIRS, struct rule, has_all, .min = "1", .max = "32",
+		.flags = SLUICE_F_MULTI,
 		.doc = "facts that are lists of words (claim:scope), and words that must all be in "
 		       "them"),
-	SLUICE_OPTION(SLUICE_T_PAIRS, struct rule, has_any, .max = "32", .flags = SLUICE_F_MULTI,
+	SLUICE_OPTION(SLUICE_T_PAIRS, struct rule, has_any, .min = "1", .max = "32",
+		.flags = SLUICE_F_MULTI,
 		.doc = "the same, where one of the words must be in the list"),
-	SLUICE_OPTION(SLUICE_T_STRS, struct rule, hours, .max = "16",
+	SLUICE_OPTION(SLUICE_T_STRS, struct rule, hours, .min = "1", .max = "16",
 		.doc = "spans of the day in which the rule applies: 08:00-18:00, or over midnight "
 		       "22:00-06:00; left out: all day"),
 	SLUICE_OPTION(SLUICE_T_FLAGS, struct rule, days,

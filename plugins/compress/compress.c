@@ -27,7 +27,7 @@ static const sluice_option level_options[] = {
 };
 
 static const sluice_option compress_options[] = {
-	SLUICE_OPTION(SLUICE_T_STRS, struct compress, encodings, .max = "3",
+	SLUICE_OPTION(SLUICE_T_STRS, struct compress, encodings, .min = "1", .max = "3",
 		.doc = "content codings to use, the one to prefer first: zstd, br, gzip; the "
 		       "client's "
 		       "weights go before this order; left out: all that Sluice was built with, in "

@@ -34,15 +34,16 @@ struct ip_access {
 	struct networks *lists; /* owned: of each source */
 	size_t n_sources;
 	const sluice_metric *networks, *refused_files;
+	bool must_publish; /* main thread: workers do not have the present lists */
 };
 
 static const char *const by_choices[] = { "client", "peer", NULL };
 
 static const sluice_option ip_access_options[] = {
-	SLUICE_OPTION(SLUICE_T_STRS, struct ip_access, allow, .max = "10000",
+	SLUICE_OPTION(SLUICE_T_STRS, struct ip_access, allow, .min = "1", .max = "10000",
 		.doc = "addresses, networks (10.0.0.0/8), unix, all, and files of them "
 		       "(file:PATH), that are let through; when given, all others are refused"),
-	SLUICE_OPTION(SLUICE_T_STRS, struct ip_access, deny, .max = "10000",
+	SLUICE_OPTION(SLUICE_T_STRS, struct ip_access, deny, .min = "1", .max = "10000",
 		.doc = "the same, for those that are refused; where networks overlap, the longer "
 		       "prefix decides, and deny among two equal ones"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct ip_access, by, .def = "client", .choices = by_choices,
@@ -75,7 +76,7 @@ static bool publish(sluice_instance *inst, struct ip_access *a)
 	sluice_publish(inst, s, set_free);
 	for (size_t i = 0; i < a->n_sources; i++) {
 		networks += (int64_t)a->lists[i].n;
-		refused += a->sources[i].is_refused;
+		refused += a->sources[i].is_refused || a->sources[i].file.error;
 	}
 	sluice_metric_set(a->networks, SLUICE_STR_NONE, networks);
 	sluice_metric_set(a->refused_files, SLUICE_STR_NONE, refused);
@@ -97,15 +98,18 @@ static bool source_read(const struct source *s, sluice_str text, struct networks
 	return false;
 }
 
-/* Look at a file. True: it says something else now. */
+/* Look at a file. True: it says something else now, or can be read no more or again. */
 static bool source_look(sluice_instance *inst, struct ip_access *a, size_t i)
 {
 	struct source *s = &a->sources[i];
 	struct networks list;
 	char report[NETWORK_WHY + 512];
 	sluice_str text;
-	if (!is_file(s) || !watch_look(inst, &s->file, &text))
+	if (!is_file(s))
 		return false;
+	int error = s->file.error;
+	if (!watch_look(inst, &s->file, &text))
+		return (error == 0) != (s->file.error == 0);
 	s->is_refused = !source_read(s, text, &list, report);
 	if (s->is_refused) {
 		sluice_log(inst, SLUICE_LOG_ERROR,
@@ -123,16 +127,17 @@ static void ip_access_look(sluice_instance *inst, void *conf)
 {
 	struct ip_access *a = conf;
 	uint64_t pause = a->refresh;
-	bool changed = false;
 	for (size_t i = 0; i < a->n_sources; i++) {
 		if (source_look(inst, a, i))
-			changed = true;
+			a->must_publish = true;
 		if (watch_is_moving(&a->sources[i].file))
 			pause = WATCH_SOON_MS;
 	}
-	if (changed && !publish(inst, a))
+	bool failed = a->must_publish && !publish(inst, a);
+	if (failed)
 		sluice_log(inst, SLUICE_LOG_ERROR,
 			"no memory for the new set of networks; the old one stays in force");
+	a->must_publish = failed; /* the next look tries again */
 	sluice_timer(inst, pause, ip_access_look);
 }
 

@@ -80,6 +80,17 @@ bool claim_says(const json_t *value, sluice_str text)
 	return false;
 }
 
+/* Whether a member of an array has a place in its text, whose words have blanks between them: one
+ * with a blank or a comma in it would read as several members. */
+static bool is_word(sluice_str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.data[i] == ' ' || s.data[i] == '\t' || s.data[i] == ',')
+			return false;
+	}
+	return s.len > 0;
+}
+
 ptrdiff_t claim_text_len(const json_t *value)
 {
 	char buf[32];
@@ -96,7 +107,8 @@ ptrdiff_t claim_text_len(const json_t *value)
 			continue;
 		if (!s.data)
 			return -1;
-		total += (ptrdiff_t)s.len + (n++ > 0);
+		if (is_word(s))
+			total += (ptrdiff_t)s.len + (n++ > 0);
 	}
 	return total;
 }
@@ -114,7 +126,7 @@ void claim_text_write(const json_t *value, char *out)
 	char *at = out;
 	json_array_foreach (value, i, item) {
 		sluice_str s = scalar_text(item, buf);
-		if (json_is_null(item))
+		if (json_is_null(item) || !is_word(s))
 			continue;
 		if (n++ > 0)
 			*at++ = ' ';

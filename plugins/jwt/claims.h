@@ -20,8 +20,8 @@ bool claim_says(const json_t *value, sluice_str text);
 /*
  * A value as text: strings as they are, numbers and booleans as in JSON (with the shortest digits
  * for the same number), arrays of those joined by blanks; null in an array is skipped. Objects,
- * null and arrays of anything else have no text. claim_text_len(): its length, or -1.
- * claim_text_write(): fills that many bytes.
+ * null and arrays of anything else have no text. Members with a blank or a comma are left out.
+ * claim_text_len(): its length, or -1. claim_text_write(): fills that many bytes.
  */
 ptrdiff_t claim_text_len(const json_t *value);
 void claim_text_write(const json_t *value, char *out);

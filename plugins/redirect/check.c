@@ -78,9 +78,9 @@ static const char *find_last(sluice_str text, const char *what)
 	return found;
 }
 
-/* Whether no value of a request can choose the domain that the host lies in: a label of its own
- * ends the text ("{path:shop}.example.com"), or the host that the client asked for does, which
- * `hosts` bounds ("www.{host}"). */
+/* Whether no value of a request can choose the domain that the host lies in: labels of its own, two
+ * at least since ".com" is no domain of anybody, end the text ("{path:shop}.example.com"), or the
+ * host that the client asked for does, which `hosts` bounds ("www.{host}"). */
 static bool host_is_bound(sluice_str text)
 {
 	const char *close = find_last(text, "}"), *own = find_last(text, "{host}");
@@ -88,7 +88,8 @@ static bool host_is_bound(sluice_str text)
 		return true;
 	sluice_str rest = sluice_str_skip(text, (size_t)(close + 1 - text.data));
 	if (rest.len)
-		return rest.len > 1 && rest.data[0] == '.';
+		return rest.len > 1 && rest.data[0] == '.' &&
+			memchr(rest.data + 1, '.', rest.len - 1) != NULL;
 	return own && own + strlen("{host}") == close + 1 && (own == text.data || own[-1] == '.');
 }
 

@@ -72,6 +72,33 @@ def test_a_field_that_a_plugin_removed_is_not_there(g):
     assert g.get("/early", {"X-Internal": "1"}).body == b"internal"
 
 
+def test_fields_of_the_connection_can_be_asked_for(gateway, raw):
+    """They are not forwarded, and are there all the same."""
+    g = gateway("""
+listeners: [{ name: public, address: "127.0.0.1:@public@" }]
+plugins:
+  no-switch:
+    use: access
+    otherwise: allow
+    rules: [{ name: no-switch, action: deny, when: { path: /chat, headers: { Upgrade: "*" } } }]
+routes:
+  - { name: socket, match: { path: /route, headers: { Upgrade: websocket } }, respond: { body: "socket" } }
+  - { name: all, plugins: [no-switch], respond: { body: "page" } }
+""")
+    switch = [("Connection", "Upgrade"), ("Upgrade", "websocket")]
+    with raw(g.port()) as c:
+        assert c.request("GET", "/chat", switch).response("GET").status == 403
+    with raw(g.port()) as c:
+        assert c.request("GET", "/route", switch).response("GET").body == b"socket"
+    assert g.get("/chat").body == b"page" and g.get("/route").body == b"page"
+
+
+def test_a_group_with_a_blank_or_a_comma_is_not_several(g, rs256):
+    def status(*groups):
+        return g.get("/admin/users", {"Authorization": f"Bearer {rs256.mint(sub='m', groups=list(groups))}"}).status
+    assert [status("my admin"), status("x,admin"), status("x", "admin")] == [403, 403, 200]
+
+
 def test_mistakes_are_found_where_they_stand(gateway):
     with pytest.raises(GatewayDied) as died:
         gateway("""
