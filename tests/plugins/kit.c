@@ -97,10 +97,24 @@ static void run_turn_hooks(void)
 	}
 }
 
+/* Threads of the plugin's own may post, and read the clock. */
+static bool has_mail(void)
+{
+	pthread_mutex_lock(&kit_worker.mail_lock);
+	bool has = !list_is_empty(&kit_worker.mails);
+	pthread_mutex_unlock(&kit_worker.mail_lock);
+	return has;
+}
+
+static void clock_set(uint64_t ns)
+{
+	__atomic_store_n(&kit_worker.now_ns, ns, __ATOMIC_RELAXED);
+}
+
 void kit_settle(void)
 {
 	run_turn_hooks();
-	while (!list_is_empty(&kit_worker.mails)) {
+	while (has_mail()) {
 		kit_worker.clock_is_fresh = true;
 		(void)event_base_loop(kit_worker.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 		run_turn_hooks();
@@ -128,12 +142,12 @@ void kit_advance(uint64_t ms)
 	kit_settle();
 	while ((t = timer_first()) && t->due_ns <= until) {
 		if (t->due_ns > kit_worker.now_ns)
-			kit_worker.now_ns = t->due_ns;
+			clock_set(t->due_ns);
 		timer_drop(t);
 		t->on_due(t);
 		kit_settle();
 	}
-	kit_worker.now_ns = until;
+	clock_set(until);
 }
 
 bool kit_advance_once(uint64_t at_most_ms)
@@ -189,7 +203,7 @@ void kit_begin(const sluice_host **host)
 	kit_store_reset();
 	folder_clear();
 	arena_fini(&kit_arena);
-	kit_worker.now_ns = NS_PER_S;
+	clock_set(NS_PER_S);
 	kit_worker.clock_is_fresh = true;
 	wheel_init(&kit_worker.wheel, kit_worker.now_ns);
 	kit_choose_reset();

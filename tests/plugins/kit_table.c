@@ -20,7 +20,7 @@ static uint64_t contend_value;
 
 static uint64_t now_ns(void)
 {
-	return kit_worker.now_ns;
+	return __atomic_load_n(&kit_worker.now_ns, __ATOMIC_RELAXED);
 }
 
 uint64_t kit_unix_ms(void)

@@ -1,5 +1,6 @@
-/* The plugin basic-auth in the kit, with its real threads: the kit's clock moves by a millisecond
- * for each look at what they have done. */
+/* The plugin basic-auth in the kit. Its threads are real ones, by pthread_create(), so that
+ * `make check-threads` runs this file as well; the kit's clock moves by a millisecond for each look
+ * at what they have done. */
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <unistd.h>
