@@ -9,6 +9,7 @@
 #include "policy/fetching.h"
 #include "policy/guard.h"
 #include "policy/instance.h"
+#include "policy/instance_fact.h"
 #include "policy/run.h"
 #include "policy/running.h"
 #include "policy/template.h"
@@ -282,7 +283,7 @@ const sluice_expr *host_expr_compile(sluice_instance *inst, sluice_str text, con
 	struct expr_wrong wrong = { .why = NULL };
 	const sluice_expr *e = expr_compile(&inst->arena, text, inst->policy->names, &wrong);
 	if (e)
-		instance_add_fact(inst, e, SLUICE_REQUEST);
+		instance_fact_add(inst, e, SLUICE_REQUEST);
 	else if (why)
 		*why = expr_wrong_text(&inst->arena, &wrong);
 	return e;
@@ -323,7 +324,7 @@ const sluice_template *host_template_compile(sluice_instance *inst, const char *
 		diag_hint(inst->bind->diag, "did you mean {%.*s}?", STR_ARG(wrong.hint));
 	for (size_t i = 0; t && i < t->n; i++) {
 		if (t->v[i].expr)
-			instance_add_fact(inst, t->v[i].expr, (sluice_side)side);
+			instance_fact_add(inst, t->v[i].expr, (sluice_side)side);
 	}
 	return t;
 }

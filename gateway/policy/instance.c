@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "obs/access_log.h"
 #include "policy/expr.h"
+#include "policy/instance_fact.h"
 #include "policy/running.h"
 #include "policy/stated.h"
 #include "policy/text.h"
@@ -72,42 +73,13 @@ sluice_str instance_ca_file(const sluice_instance *inst, struct arena *a, sluice
 
 /* ---- making one ---------------------------------------------------------------------------- */
 
-void instance_add_fact(sluice_instance *inst, const sluice_expr *e, sluice_side side)
-{
-	if (fact_table[e->fact].how == FACT_REQUEST)
-		return;
-	struct instance_fact *f = arena_new(&inst->arena, struct instance_fact);
-	*f = (struct instance_fact){ .next = inst->facts,
-		.text = e->text,
-		.side = (uint8_t)side,
-		.use = FACT_USED };
-	inst->facts = f;
-}
-
-/* The facts that its plugin says it needs. */
-static void instance_add_needs(sluice_instance *inst)
-{
-	for (const char *const *v = plugin_needs(inst->plugin); v && *v; v++) {
-		bool wished = **v == '?';
-		sluice_str name, text = str_of(*v + wished);
-		if (fact_table[fact_find(text, &name)].how == FACT_REQUEST)
-			continue;
-		struct instance_fact *f = arena_new(&inst->arena, struct instance_fact);
-		*f = (struct instance_fact){ .next = inst->facts,
-			.text = text,
-			.side = SLUICE_REQUEST,
-			.use = wished ? FACT_WISHED : FACT_NEEDED };
-		inst->facts = f;
-	}
-}
-
 static int instance_expr(void *ctx, const struct node *n, const sluice_expr **out)
 {
 	sluice_instance *inst = ctx;
 	struct expr_wrong wrong = { .why = NULL };
 	*out = expr_compile(&inst->arena, n->text, inst->policy->names, &wrong);
 	if (*out) {
-		instance_add_fact(inst, *out, SLUICE_REQUEST);
+		instance_fact_add(inst, *out, SLUICE_REQUEST);
 		return 0;
 	}
 	(void)diag_error_node(inst->outer->diag, n, "%s", wrong.why);
@@ -317,7 +289,7 @@ static bool instance_bind(sluice_instance *inst, const struct node *n, struct bi
 	inst->mode = (uint8_t)common.mode;
 	inst->budget_ns = common.budget * NS_PER_MS;
 	inst->sample_mask = inst->budget_ns ? 0 : INSTANCE_SAMPLE_EVERY - 1;
-	instance_add_needs(inst);
+	instance_fact_needs(inst);
 	if (instance_check(inst))
 		return true;
 	if (!inst->failed)

@@ -284,9 +284,6 @@ void instance_returned(sluice_instance *inst);
 /* A file was read at configuration; err as of file_read(). path lives as long as the instance. */
 void instance_add_file(sluice_instance *inst, const char *path, int err, sluice_str bytes);
 
-/* Note that the instance's options name this fact, for the hooks of that side. */
-void instance_add_fact(sluice_instance *inst, const sluice_expr *e, sluice_side side);
-
 /* Count in the metrics how a fetch of the instance ended that no exchange waits for. Any thread. */
 void instance_count_fetch(const sluice_instance *inst, const sluice_fetch_response *r);
 

@@ -4,6 +4,7 @@
 #include "policy/expr.h"
 #include "policy/guard.h"
 #include "policy/instance.h"
+#include "policy/instance_fact.h"
 #include "policy/run.h"
 #include "route/rule.h"
 
@@ -60,7 +61,7 @@ static const sluice_expr *when_fact(struct bind *b, const struct match_conf *c, 
 	struct expr_wrong wrong = { .why = NULL };
 	const sluice_expr *e = expr_compile(&inst->arena, name, inst->policy->names, &wrong);
 	if (e) {
-		instance_add_fact(inst, e, SLUICE_REQUEST);
+		instance_fact_add(inst, e, SLUICE_REQUEST);
 		return e;
 	}
 	(void)diag_error_node(b->diag, when_fact_node(b, c, name), "%s", wrong.why);

@@ -232,7 +232,7 @@ TEST_WITH(bad_options, setup, NULL)
 		{ "[{ name: a, action: allow, has_any: {} }]", "has_any" },
 		{ "[{ name: a, action: allow, hours: [] }]", "hours" },
 		{ "[{ name: a, action: allow, when: { headers: { a: b, 'c d': e } } }]",
-			"when.headers.c d" },
+			"when.headers[\"c d\"]" },
 		{ "[{ name: a, action: allow, hours: '8-18' }]", "08:00-18:00" },
 		{ "[{ name: a, action: allow, code: 'No Way' }]", "reason code" },
 		{ "[{ name: a, action: allow, has_any: { 'header:': b } }]", "must follow" },
