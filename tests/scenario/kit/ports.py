@@ -1,9 +1,12 @@
 """TCP ports that no other test, worker or test run on this machine has been given.
 
-A port is chosen below the range of outgoing connections, held by a lock on a file for as long as this process lives,
-and checked to be free. Binding port 0 would not do: the gateway binds with SO_REUSEPORT, and two gateways that were
-given one port would share it in silence.
+A port is chosen below the range of outgoing connections, held by a lock on a file, and checked to be free. Binding port 0
+would not do: the gateway binds with SO_REUSEPORT, and two gateways that were given one port would share it in silence.
+
+There are some 20,000 such ports, and the tests of one run ask for more. So a process gives back the one that it was given
+longest ago when it has HELD of them: the test that had it has long ended. What lives longer listens, and is found to do so.
 """
+import collections
 import fcntl
 import os
 import random
@@ -12,7 +15,8 @@ import tempfile
 from pathlib import Path
 
 FIRST = 11000
-_held = []
+HELD = 1000
+_held = collections.deque()
 
 
 def _last():
@@ -48,7 +52,7 @@ def _is_free(port):
 
 
 def free_port():
-    """A port that is this process's own until it ends."""
+    """A port that is this process's own for the next HELD calls."""
     for _ in range(2000):
         port = random.randint(FIRST, _last())
         fd = _lock(port)
@@ -56,6 +60,8 @@ def free_port():
             continue
         if _is_free(port):
             _held.append(fd)
+            if len(_held) > HELD:
+                os.close(_held.popleft())
             return port
         os.close(fd)
     raise RuntimeError("no free port")
