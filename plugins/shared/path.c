@@ -18,7 +18,7 @@ static bool escape_is_normal(sluice_str s)
 {
 	if (s.len < 3 || !is_upper_hex(s.data[1]) || !is_upper_hex(s.data[2]))
 		return false;
-	int value = sluice_hex_value(s.data[1]) << 4 | sluice_hex_value(s.data[2]);
+	int value = sluice_hex_value(s.data[1]) * 16 + sluice_hex_value(s.data[2]);
 	return value != 0 && (value > 0x7f || !is_unreserved((char)value));
 }
 
