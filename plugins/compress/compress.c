@@ -107,6 +107,15 @@ static const struct coder_ops *find_coder(sluice_instance *inst, const char *pat
 	return NULL;
 }
 
+static bool is_listed(const struct compress *c, const struct coder_ops *ops)
+{
+	for (size_t i = 0; i < c->n_order; i++) {
+		if (c->order[i] == ops)
+			return true;
+	}
+	return false;
+}
+
 static int check_encodings(sluice_instance *inst, struct compress *c)
 {
 	const struct coder_ops *const all[CODINGS] = { coder_zstd(), coder_brotli(), &coder_gzip };
@@ -119,14 +128,11 @@ static int check_encodings(sluice_instance *inst, struct compress *c)
 		char path[32];
 		(void)snprintf(path, sizeof(path), "encodings[%zu]", i);
 		const struct coder_ops *ops = find_coder(inst, path, c->encodings.v[i], all);
-		for (size_t k = 0; ops && k < c->n_order; k++) {
-			if (c->order[k] != ops)
-				continue;
+		bool is_twice = ops && is_listed(c, ops);
+		if (is_twice)
 			sluice_conf_error(inst, path, "%.*s is in the list already",
-				(int)ops->name.len, ops->name.data);
-			ops = NULL;
-		}
-		if (ops)
+				(int)c->encodings.v[i].len, c->encodings.v[i].data);
+		if (ops && !is_twice)
 			c->order[c->n_order++] = ops;
 		else
 			rc = -1;
