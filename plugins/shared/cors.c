@@ -123,7 +123,7 @@ static const char *why_no_origin(sluice_str text)
 	bool has_scheme = text.len && memmem(text.data, text.len, "://", 3), upper = false;
 	for (size_t i = 0; i < text.len; i++) {
 		upper |= text.data[i] >= 'A' && text.data[i] <= 'Z';
-		if (text.data[i] < 0)
+		if ((unsigned char)text.data[i] > 0x7f)
 			return "browsers write names in ASCII, as xn--...";
 	}
 	if (memchr(text.data, '*', text.len))
