@@ -6,7 +6,7 @@
 
 #include <sluice/str.h>
 
-#include "../ip-access/network.h"
+#include "../shared/network.h"
 
 enum { LOOK_MS = 1000, FILE_BYTES = 4096, SECONDS_MAX = 24 };
 

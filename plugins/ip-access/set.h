@@ -9,7 +9,7 @@
 #ifndef PLUGINS_IP_ACCESS_SET_H
 #define PLUGINS_IP_ACCESS_SET_H
 
-#include "network.h"
+#include "../shared/network.h"
 
 enum said { SAID_NOTHING = 0, SAID_ALLOW, SAID_DENY };
 

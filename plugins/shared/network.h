@@ -1,6 +1,6 @@
 /* Networks of IP addresses as they are written: one of them, and lists of them in files. */
-#ifndef PLUGINS_IP_ACCESS_NETWORK_H
-#define PLUGINS_IP_ACCESS_NETWORK_H
+#ifndef PLUGINS_SHARED_NETWORK_H
+#define PLUGINS_SHARED_NETWORK_H
 
 #include <sluice/str.h>
 
