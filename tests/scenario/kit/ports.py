@@ -3,8 +3,8 @@
 A port is chosen below the range of outgoing connections, held by a lock on a file, and checked to be free. Binding port 0
 would not do: the gateway binds with SO_REUSEPORT, and two gateways that were given one port would share it in silence.
 
-There are some 20,000 such ports, and the tests of one run ask for more. So a process gives back the one that it was given
-longest ago when it has HELD of them: the test that had it has long ended. What lives longer listens, and is found to do so.
+Some 20,000 ports are there for all processes of a run. So a process gives back the one that it was given longest ago when it
+has HELD of them: the test that had it has long ended. What lives longer listens, and is found to do so.
 """
 import collections
 import fcntl
@@ -16,6 +16,7 @@ from pathlib import Path
 
 FIRST = 11000
 HELD = 1000
+_random = random.SystemRandom()  # no test can seed it: processes that draw the same ports find them taken
 _held = collections.deque()
 
 
@@ -54,7 +55,7 @@ def _is_free(port):
 def free_port():
     """A port that is this process's own for the next HELD calls."""
     for _ in range(2000):
-        port = random.randint(FIRST, _last())
+        port = _random.randint(FIRST, _last())
         fd = _lock(port)
         if fd is None:
             continue

@@ -32,8 +32,8 @@ routes:
   - { name: report, match: { path: /report }, plugins: [report], upstream: app }
   - { name: small, match: { path: /small }, plugins: [small], upstream: app }
 """
-random.seed(5)
-ROWS = json.dumps([{"id": i, "name": f"user {random.randrange(10 ** 6)}", "balance": random.random()} for i in range(9000)]).encode()
+RANDOM = random.Random(5)
+ROWS = json.dumps([{"id": i, "name": f"user {RANDOM.randrange(10 ** 6)}", "balance": RANDOM.random()} for i in range(9000)]).encode()
 DECODE = {
     "gzip": gzip.decompress,
     "br": brotli.decompress,
@@ -170,7 +170,7 @@ def test_events_are_not_held_back(start, origin, coding):
 
 @CODINGS
 def test_a_slow_client_gets_it_all(start, origin, coding):
-    body = random.randbytes(1 << 20).hex().encode()
+    body = RANDOM.randbytes(1 << 20).hex().encode()
     g = start(origin(reply(200, body, [("Content-Type", "application/json")])))
     with g.connect() as c:
         c.request("GET", "/", encoded(coding))
