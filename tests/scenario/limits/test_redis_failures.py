@@ -21,10 +21,10 @@ def test_killed_under_load(setting):
         denied = load.seen["deny"][-1]
         r.start()
         wait_for(lambda: counted_there(g, r), what="the limit in Redis")
-        load.wait_more(50)
+        # A busy machine may be late with some, and a store that is late counts as down for a while.
+        wait_for(lambda: [s for s, *_ in load.seen["deny"][-20:]] == [200] * 20, 30, "requests that the store decides again")
     load.check()
     assert denied[:2] == (503, "limit-store-down")
-    assert sum(status == 200 for status, *_ in load.seen["deny"][-50:]) > 25, "a busy machine may be late with some"
     notes = [note for line in g.access() for note in line.get("notes", [])]
     assert "limit-store-down" in notes
     assert g.log().count("the store cannot be reached") <= 2 * len(POLICIES) * 4, "the log is told, not flooded"
