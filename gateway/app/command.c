@@ -121,6 +121,8 @@ size_t command_modules(struct command *c, const struct module ***out)
 /* At the top of the file `plugins` is a map of instances, elsewhere a list. */
 static enum schema_node command_schema_node(const sluice_option *row)
 {
+	if (row->type == SLUICE_T_NODE && strcmp(row->name, "of") == 0)
+		return SCHEMA_INSTANCE_LIST; /* of any-of and all-of */
 	if (row->sub || strcmp(row->name, "plugins") != 0 || (row->flags & SLUICE_F_SCALAR))
 		return SCHEMA_ANY;
 	for (const sluice_option *top = gateway_options; top->name; top++) {
@@ -136,10 +138,14 @@ int command_schema(struct command *c)
 	if (!command_options(c, false))
 		return 2;
 	size_t n = command_modules(c, &modules);
-	struct schema_plugin *plugins = mem_array(struct schema_plugin, n);
+	struct schema_plugin *plugins = mem_array(struct schema_plugin, n + 2);
 	for (size_t i = 0; i < n; i++)
 		plugins[i] = (struct schema_plugin){ modules[i]->record->name,
-			modules[i]->record->summary, modules[i]->record->options };
+			modules[i]->record->summary, modules[i]->record->options, false };
+	plugins[n++] = (struct schema_plugin){ "any-of",
+		"admits a request that one of its members admits", any_of_options, true };
+	plugins[n++] = (struct schema_plugin){ "all-of",
+		"admits a request that all of its members admit", all_of_options, true };
 	const struct schema s = { .id = "urn:sluice:schema:gateway",
 		.title = "Configuration of Sluice " SLUICE_VERSION,
 		.root = gateway_options,

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "config/table.h"
+#include "policy/any_of.h"
 
 enum {
 	FEW = 10, /* routes that fail by host or path, without --all */
@@ -115,8 +116,27 @@ static void print_flags(const sluice_instance *inst)
 			STR_ARG(inst->upstreams[i].name));
 }
 
-static void print_item(const struct explained *e, const struct chain_item *item, unsigned place)
+/* Which alternative of which group of the chain the plugin is part of, from 1; 0: of none. */
+static unsigned alternative_of(const struct chain *c, uint32_t place, unsigned *group)
 {
+	for (uint32_t i = 0; i < c->n_any; i++) {
+		const struct any_of *g = &c->any[i];
+		unsigned k = 0;
+		if (place < g->first || place >= g->end)
+			continue;
+		*group = i + 1;
+		while (place >= g->first + g->branches[k])
+			k++;
+		return k + 1;
+	}
+	*group = 0;
+	return 0;
+}
+
+static void print_item(const struct explained *e, const struct chain *c, uint32_t at, unsigned place)
+{
+	const struct chain_item *item = &c->v[at];
+	unsigned group, alternative = alternative_of(c, at, &group);
 	const char *hooks[HOOKS];
 	size_t n = hooks_of(item->plugin, hooks);
 	bool of_listener = place <= e->listener->chain.n;
@@ -128,6 +148,8 @@ static void print_item(const struct explained *e, const struct chain_item *item,
 	if (!n)
 		(void)printf("no hooks");
 	print_flags(item->inst);
+	if (alternative)
+		(void)printf("; alternative %u of any-of %u", alternative, group);
 	(void)printf("\n");
 }
 
@@ -157,7 +179,7 @@ static void print_plugins(const struct explained *e)
 	unsigned place = 0;
 	for (size_t c = 0; c < n; c++) {
 		for (uint32_t i = 0; i < chains[c]->n; i++)
-			print_item(e, &chains[c]->v[i], ++place);
+			print_item(e, chains[c], i, ++place);
 	}
 	print_responses(chains, n);
 }
@@ -277,8 +299,10 @@ static void put_refusal(struct json_out *o, const struct explained *e)
 	json_close(o, '}');
 }
 
-static void put_item(struct json_out *o, const struct chain_item *item, bool of_listener)
+static void put_item(struct json_out *o, const struct chain *c, uint32_t at, bool of_listener)
 {
+	const struct chain_item *item = &c->v[at];
+	unsigned group, alternative = alternative_of(c, at, &group);
 	const sluice_instance *inst = item->inst;
 	const char *hooks[HOOKS];
 	size_t n = hooks_of(item->plugin, hooks);
@@ -288,6 +312,17 @@ static void put_item(struct json_out *o, const struct chain_item *item, bool of_
 	put(o, "of", of_listener ? STR("listener") : STR("route"));
 	put(o, "mode", inst->mode == INSTANCE_REPORT ? STR("report") : STR("enforce"));
 	put(o, "on_error", inst->on_error == INSTANCE_SKIP ? STR("skip") : STR("deny"));
+	json_key(o, STR("any_of"));
+	if (alternative) {
+		json_open(o, '{');
+		json_key(o, STR("group"));
+		json_int(o, group);
+		json_key(o, STR("alternative"));
+		json_int(o, alternative);
+		json_close(o, '}');
+	} else {
+		json_null(o);
+	}
 	json_key(o, STR("hooks"));
 	json_open(o, '[');
 	for (size_t i = 0; i < n; i++)
@@ -309,7 +344,7 @@ static void put_plugins(struct json_out *o, const struct explained *e)
 	json_open(o, '[');
 	for (size_t c = 0; c < n; c++) {
 		for (uint32_t i = 0; i < chains[c]->n; i++)
-			put_item(o, &chains[c]->v[i], chains[c] == &e->listener->chain);
+			put_item(o, chains[c], i, chains[c] == &e->listener->chain);
 	}
 	json_close(o, ']');
 	json_key(o, STR("responses"));

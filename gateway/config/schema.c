@@ -362,6 +362,7 @@ static bool row_is_use(const sluice_option *row)
  * plugin. */
 static void instance_of(struct json_out *o, const struct schema *s, const struct schema_plugin *p)
 {
+	const sluice_option *common = p->is_bare ? NULL : s->instance;
 	if (p->summary)
 		member_str(o, "description", p->summary);
 	member_type(o, "object");
@@ -369,23 +370,23 @@ static void instance_of(struct json_out *o, const struct schema *s, const struct
 	member_open(o, "use", '{');
 	member_str(o, "const", p->name);
 	json_close(o, '}');
-	for (const sluice_option *row = s->instance; row && row->name; row++) {
+	for (const sluice_option *row = common; row && row->name; row++) {
 		if (!row_is_use(row))
 			property(o, s, row, 1);
 	}
 	for (const sluice_option *row = p->options; row && row->name; row++) {
-		if (!table_find(s->instance, str_of(row->name)))
+		if (!row_is_use(row) && !table_find(common, str_of(row->name)))
 			property(o, s, row, 1);
 	}
 	json_close(o, '}');
 	member_open(o, "required", '[');
 	json_str(o, STR("use"));
-	for (const sluice_option *row = s->instance; row && row->name; row++) {
+	for (const sluice_option *row = common; row && row->name; row++) {
 		if (row_is_due(row) && !row_is_use(row))
 			json_str(o, str_of(row->name));
 	}
 	for (const sluice_option *row = p->options; row && row->name; row++) {
-		if (row_is_due(row) && !table_find(s->instance, str_of(row->name)))
+		if (row_is_due(row) && !row_is_use(row) && !table_find(common, str_of(row->name)))
 			json_str(o, str_of(row->name));
 	}
 	json_close(o, ']');

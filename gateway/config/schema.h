@@ -21,6 +21,7 @@ struct schema_plugin {
 	const char *name;    /* the value of `use` */
 	const char *summary; /* may be NULL */
 	const sluice_option *options;
+	bool is_bare; /* it has none of the options of every instance */
 };
 
 struct schema {

@@ -27,6 +27,17 @@ void attr_set(sluice_exchange *x, sluice_str name, sluice_str value)
 	x->attrs = a;
 }
 
+void attr_forget(sluice_exchange *x, sluice_str name, sluice_str prefix)
+{
+	struct run_attr **a = &x->attrs;
+	while (*a) {
+		if (str_eq((*a)->name, name) || str_starts((*a)->name, prefix))
+			*a = (*a)->next;
+		else
+			a = &(*a)->next;
+	}
+}
+
 void attr_provide(sluice_exchange *x, const char *ns, sluice_attr_fn fn, void *ctx)
 {
 	struct run_namespace *n = arena_alloc(x->arena, sizeof(*n));

@@ -13,6 +13,8 @@ sluice_str attr_find(sluice_exchange *x, sluice_str name);
 
 /* For the host table, in a hook. */
 void attr_set(sluice_exchange *x, sluice_str name, sluice_str value);
+/* Those of that name, and those whose names begin with prefix, are not known any more. */
+void attr_forget(sluice_exchange *x, sluice_str name, sluice_str prefix);
 void attr_provide(sluice_exchange *x, const char *ns, sluice_attr_fn fn, void *ctx);
 
 #endif

@@ -28,7 +28,9 @@ static const char *choose_wrong(const sluice_choice *choice, int i)
 static const struct chain_item *choose_item(const struct choose *c, const sluice_exchange *x)
 {
 	for (uint32_t i = 0; i < x->reached; i++) {
-		if (x->chain->v[i].inst == c->item->inst)
+		/* one that does not run for this exchange has another plugin in its place */
+		if (x->chain->v[i].inst == c->item->inst &&
+			x->chain->v[i].plugin == c->item->plugin)
 			return &x->chain->v[i];
 	}
 	return c->item;

@@ -173,6 +173,18 @@ static bool edit_stands_once(enum token t)
 	return t == TOKEN_DATE || t == TOKEN_SERVER || t == TOKEN_CONTENT_TYPE;
 }
 
+/* A change to a response that is not there yet. by: the place of the plugin that asks for it. */
+static void edit_later(sluice_exchange *x, uint32_t by, sluice_field_op op, sluice_str name,
+	sluice_str value)
+{
+	struct run_edit *e = arena_alloc(x->arena, sizeof(*e));
+	if (!e)
+		return;
+	*e = (struct run_edit){ .by = by, .op = op, .name = name, .value = value };
+	*x->edits_end = e;
+	x->edits_end = &e->next;
+}
+
 void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice_str name,
 	sluice_str value)
 {
@@ -230,12 +242,7 @@ void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice
 		edit_do(x, there, op, name, value);
 		return;
 	}
-	struct run_edit *e = arena_alloc(x->arena, sizeof(*e));
-	if (!e)
-		return;
-	*e = (struct run_edit){ .by = run_item(x)->place, .op = op, .name = name, .value = value };
-	*x->edits_end = e;
-	x->edits_end = &e->next;
+	edit_later(x, run_item(x)->place, op, name, value);
 }
 
 void edit_forget(sluice_exchange *x, uint32_t at)
@@ -248,6 +255,54 @@ void edit_forget(sluice_exchange *x, uint32_t at)
 			e = &(*e)->next;
 	}
 	x->edits_end = e;
+}
+
+struct run_edit *edit_withdraw(sluice_exchange *x, uint32_t at)
+{
+	struct run_edit **e = &x->edits, *v = NULL, **end = &v;
+	while (*e) {
+		struct run_edit *this = *e;
+		if (this->by != at) {
+			e = &this->next;
+			continue;
+		}
+		*e = this->next;
+		this->next = NULL;
+		*end = this;
+		end = &this->next;
+	}
+	x->edits_end = e;
+	return v;
+}
+
+void edit_return(sluice_exchange *x, struct run_edit *v)
+{
+	*x->edits_end = v;
+	while (*x->edits_end)
+		x->edits_end = &(*x->edits_end)->next;
+}
+
+bool edit_next(const struct run_edit **v, sluice_str *name, sluice_str *value)
+{
+	const struct run_edit *e = *v;
+	while (e && e->op == SLUICE_FIELD_REMOVE)
+		e = e->next;
+	if (!e)
+		return false;
+	*name = e->name;
+	*value = e->value;
+	*v = e->next;
+	return true;
+}
+
+void edit_add_later(sluice_exchange *x, uint32_t by, sluice_str name, sluice_str value)
+{
+	edit_later(x, by, SLUICE_FIELD_ADD, name, value);
+}
+
+void edit_take_away(sluice_exchange *x, sluice_str name)
+{
+	edit_request(x, SLUICE_FIELD_REMOVE, name, STR(""));
 }
 
 void edit_apply(sluice_exchange *x)

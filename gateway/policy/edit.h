@@ -7,6 +7,8 @@
 
 #include "policy/run.h"
 
+struct run_edit;
+
 /* Why a change is refused: the rest of a sentence; NULL: it is allowed. Any thread. */
 const char *edit_refused(sluice_side side, sluice_field_op op, sluice_str name, sluice_str value);
 void edit_field(sluice_exchange *x, sluice_side side, sluice_field_op op, sluice_str name,
@@ -21,6 +23,16 @@ bool edit_has(const sluice_exchange *x, sluice_str name);
 /* The exchange has a response: make the changes that were asked for before. Called again for each
  * response that replaces another. */
 void edit_apply(sluice_exchange *x);
+/* The changes to a coming response that the plugin at that place asked for, which are not made; and
+ * to have them made after all. */
+struct run_edit *edit_withdraw(sluice_exchange *x, uint32_t at);
+void edit_return(sluice_exchange *x, struct run_edit *v);
+/* The next of these that gives a field a value. False: there is none. */
+bool edit_next(const struct run_edit **v, sluice_str *name, sluice_str *value);
+/* Ask for a field to be added to a coming response, in the name of the plugin at that place. */
+void edit_add_later(sluice_exchange *x, uint32_t by, sluice_str name, sluice_str value);
+/* Remove a field of the request, in the gateway's own name. */
+void edit_take_away(sluice_exchange *x, sluice_str name);
 /* The plugin has failed: changes to a coming response that it asked for are dropped, so that the
  * 500 that follows has none of them. at: its index in the chain. */
 void edit_forget(sluice_exchange *x, uint32_t at);

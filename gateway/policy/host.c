@@ -12,6 +12,7 @@
 #include "policy/expr.h"
 #include "policy/guard.h"
 #include "policy/host_conf.h"
+#include "policy/identity.h"
 #include "policy/host_conn.h"
 #include "policy/measure.h"
 #include "policy/objects.h"
@@ -429,4 +430,7 @@ const sluice_host host_table = {
 	.answer_begin = answer_stream,
 	.answer_write = producer_write,
 	.answer_end = producer_end,
+	.identify = identity_set,
+	.credentials_absent = identity_absent,
+	.own = host_own,
 };

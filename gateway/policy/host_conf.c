@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "policy/edit.h"
 #include "policy/expr.h"
 #include "policy/fetching.h"
 #include "policy/guard.h"
@@ -120,6 +121,24 @@ void host_secret(sluice_instance *inst, int kind, sluice_str name)
 		.name = probe.query[0],
 		.is_field = kind == SLUICE_SECRET_FIELD };
 	inst->secrets = s;
+}
+
+void host_own(sluice_instance *inst, int kind, sluice_str name)
+{
+	if (!guard_main(inst, "sluice_own()"))
+		return;
+	const char *why = kind == SLUICE_OWN_CREDENTIAL_PARAMETER
+		? (name.len ? NULL : "is no name of a parameter")
+		: edit_refused(SLUICE_REQUEST, SLUICE_FIELD_REMOVE, name, STR(""));
+	if (why) {
+		host_report(inst, "field or parameter \"%.*s\" %s", STR_ARG(name), why);
+		return;
+	}
+	struct instance_own *o = arena_new(&inst->arena, struct instance_own);
+	*o = (struct instance_own){ .next = inst->owns,
+		.name = arena_str(&inst->arena, name),
+		.kind = kind };
+	inst->owns = o;
 }
 
 void *host_conf_alloc(sluice_instance *inst, size_t n)

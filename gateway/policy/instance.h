@@ -20,6 +20,7 @@
 #include "store/cache.h"
 
 struct access_log;
+struct consumers;
 struct log_sink;
 struct stated;
 struct fetch;
@@ -113,6 +114,13 @@ struct instance_secret {
 	bool is_field;
 };
 
+/* a part of requests that its plugin declared its own */
+struct instance_own {
+	struct instance_own *next;
+	sluice_str name;
+	int kind; /* enum sluice_own_kind */
+};
+
 /* a file that was read at configuration: when it changes, the instance is made anew */
 struct instance_file {
 	const char *path;
@@ -146,6 +154,7 @@ struct sluice_instance {
 	uint64_t budget_ns; /* of one call of a hook; 0: none */
 	struct instance_file files[INSTANCE_FILES];
 	struct instance_secret *secrets; /* in the arena */
+	struct instance_own *owns;       /* in the arena */
 	/* above INSTANCE_FILES: not all files are known, so that the instance is never kept */
 	unsigned n_files;
 	/* borrowed: snapshots that hold the instance hold them */
@@ -220,6 +229,8 @@ struct instance_keeper {
 	const struct run_about *about;
 	/* the worker's, of the snapshot; by the indices in chain_item.upstreams; NULL: none */
 	struct upstream *const *upstreams;
+	/* of the configuration; NULL: it has none */
+	const struct consumers *consumers;
 };
 
 struct instance_worker {

@@ -47,8 +47,6 @@ static bool reroute_may(const sluice_exchange *x, const char *what)
 static bool reroute_set(sluice_exchange *x, sluice_str path, sluice_str sent, sluice_str query)
 {
 	struct request_head *h = x->request;
-	if (frame_reports(x, "target"))
-		return true;
 	if (!x->asked) {
 		struct run_asked *asked = arena_new(x->arena, struct run_asked);
 		if (!asked)
@@ -86,7 +84,9 @@ bool reroute_target(sluice_exchange *x, sluice_str path, sluice_str query)
 		return reroute_refuse("target", why);
 	path = arena_str(x->arena, path);
 	query = query.data ? arena_str(x->arena, query) : STR_NONE;
-	return !x->arena->failed && reroute_set(x, path, STR_NONE, query);
+	if (x->arena->failed)
+		return false;
+	return frame_reports(x, "target") || reroute_set(x, path, STR_NONE, query);
 }
 
 /* ---- query --------------------------------------------------------------------------------- */
@@ -102,8 +102,8 @@ static bool reroute_may_query(const sluice_exchange *x, sluice_str name)
 		reroute_refuse("query", "the target * has none");
 }
 
-/* Set the parameter, or with value NULL remove it. */
-static bool reroute_query(sluice_exchange *x, sluice_str name, const sluice_str *value)
+/* Set the parameter, or with value NULL remove it; in the gateway's own name. */
+static bool reroute_query_anyhow(sluice_exchange *x, sluice_str name, const sluice_str *value)
 {
 	struct request_head *h = x->request;
 	size_t room = QUERY_ROOM(h->query, name, value ? *value : STR_NONE);
@@ -112,6 +112,11 @@ static bool reroute_query(sluice_exchange *x, sluice_str name, const sluice_str 
 		return false;
 	size_t n = query_replace(h->query, name, value, at);
 	return reroute_set(x, h->path, h->sent_path, n ? str_n(at, n) : STR_NONE);
+}
+
+static bool reroute_query(sluice_exchange *x, sluice_str name, const sluice_str *value)
+{
+	return frame_reports(x, "target") || reroute_query_anyhow(x, name, value);
 }
 
 bool reroute_query_set(sluice_exchange *x, sluice_str name, sluice_str value)
@@ -125,6 +130,13 @@ bool reroute_query_remove(sluice_exchange *x, sluice_str name)
 		return false;
 	sluice_str rest = x->request->query, value;
 	return !query_find(&rest, name, &value) || reroute_query(x, name, NULL);
+}
+
+void reroute_take_parameter(sluice_exchange *x, sluice_str name)
+{
+	sluice_str rest = x->request->query, value;
+	if (x->request->form != TARGET_ASTERISK && query_find(&rest, name, &value))
+		(void)reroute_query_anyhow(x, name, NULL); /* the arena remembers a failure */
 }
 
 /* ---- host ---------------------------------------------------------------------------------- */

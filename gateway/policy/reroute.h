@@ -13,6 +13,8 @@
 bool reroute_target(sluice_exchange *x, sluice_str path, sluice_str query);
 bool reroute_query_set(sluice_exchange *x, sluice_str name, sluice_str value);
 bool reroute_query_remove(sluice_exchange *x, sluice_str name);
+/* Remove a parameter of the query, in the gateway's own name. */
+void reroute_take_parameter(sluice_exchange *x, sluice_str name);
 bool reroute_host(sluice_exchange *x, sluice_str host);
 bool reroute_upstream(sluice_exchange *x, const sluice_upstream *u);
 

@@ -5,6 +5,7 @@
  */
 #include "policy/run.h"
 
+#include "policy/any_of.h"
 #include "policy/edit.h"
 #include "policy/frame_call.h"
 #include "policy/producer.h"
@@ -28,11 +29,32 @@ void run_init(sluice_exchange *x)
 	x->response_start = UINT32_MAX;
 }
 
+/* The request hooks from the i-th plugin on, of a chain with alternatives. */
+static enum run_result run_walk_groups(sluice_exchange *x, uint32_t i)
+{
+	enum run_result r = RUN_NEXT;
+	while (r == RUN_NEXT && i < x->chain->n) {
+		const struct chain_item *item = &x->chain->v[i];
+		sluice_hook hook = item->plugin->on_request;
+		any_of_enter(x, i);
+		x->at = i++;
+		x->reached = i;
+		r = hook ? frame_call(x, item, RUN_REQUEST, hook) : RUN_NEXT;
+		if (x->any && r != RUN_WAIT)
+			r = any_of_judge(x, r, &i);
+	}
+	if (r == RUN_NEXT)
+		x->reached = x->chain->n;
+	return r;
+}
+
 /* The request hooks of item and of the plugins behind it. The chain has one at least. */
 static enum run_result run_walk_request(sluice_exchange *x, const struct chain *chain,
 	const struct chain_item *item)
 {
 	const struct chain_item *end = chain->v + chain->n;
+	if (unlikely(chain->n_any))
+		return run_walk_groups(x, item->place);
 	x->reached = chain->n;
 	do {
 		sluice_hook hook = item->plugin->on_request;
@@ -101,12 +123,18 @@ bool run_append(sluice_exchange *x, const struct chain *chain)
 		return true;
 	struct chain *both = arena_new(x->arena, struct chain);
 	struct chain_item *v = arena_alloc(x->arena, (first->n + chain->n) * sizeof(*v));
-	if (!both || !v)
+	uint32_t n_any = first->n_any + chain->n_any;
+	struct any_of *any = n_any ? arena_alloc(x->arena, n_any * sizeof(*any)) : NULL;
+	if (!both || !v || (n_any && !any))
 		return false;
+	any_of_copy(any, first, 0);
+	any_of_copy(any ? any + first->n_any : NULL, chain, first->n);
 	chain_copy(v, first, 0);
 	chain_copy(v, chain, first->n);
 	*both = (struct chain){ .v = v,
 		.n = first->n + chain->n,
+		.n_any = n_any,
+		.any = any,
 		.has_response = first->has_response || chain->has_response,
 		.has_attempt = first->has_attempt || chain->has_attempt,
 		.has_complete = first->has_complete || chain->has_complete };
@@ -175,6 +203,14 @@ static enum run_result run_go_on(sluice_exchange *x, struct frame *f)
 	return run_walk_request_from(x, x->at + 1);
 }
 
+/* The same within alternatives, whatever the hook has decided. */
+static enum run_result run_go_on_in_group(sluice_exchange *x, enum run_result r)
+{
+	uint32_t next = 0;
+	r = any_of_judge(x, r, &next);
+	return r == RUN_NEXT ? run_walk_request_from(x, next) : r;
+}
+
 void run_resume(sluice_exchange *x, sluice_verdict v)
 {
 	struct frame *f = x->frame;
@@ -183,7 +219,11 @@ void run_resume(sluice_exchange *x, sluice_verdict v)
 		producer_left(x, r);
 		return;
 	}
-	if (r == RUN_NEXT)
+	if (f->stage)
+		r = stage_left(x, f->stage, r);
+	if (unlikely(x->any) && r != RUN_WAIT && !f->stage && x->phase == RUN_REQUEST)
+		r = run_go_on_in_group(x, r);
+	else if (r == RUN_NEXT)
 		r = run_go_on(x, f);
 	if (r != RUN_WAIT || unlikely(x->waits_for_body))
 		x->on_resumed(x, r);
@@ -192,6 +232,8 @@ void run_resume(sluice_exchange *x, sluice_verdict v)
 void run_cancel(sluice_exchange *x)
 {
 	frame_cancel_all(x);
+	if (unlikely(x->any))
+		any_of_drop(x);
 	producer_drop(x);
 }
 

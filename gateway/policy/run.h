@@ -27,12 +27,16 @@ struct chain_item {
 struct chain {
 	const struct chain_item *v;
 	uint32_t n;
-	bool has_response; /* some plugin has on_response */
-	bool has_attempt;  /* some plugin has on_attempt */
-	bool has_complete; /* some plugin has on_complete */
-	bool sees_conns;   /* some plugin has hooks of connections */
+	uint32_t n_any;
+	const struct any_of *any; /* its groups of alternatives, in order */
+	bool has_response;        /* some plugin has on_response */
+	bool has_attempt;         /* some plugin has on_attempt */
+	bool has_complete;        /* some plugin has on_complete */
+	bool sees_conns;          /* some plugin has hooks of connections */
 };
 
+struct any_of;
+struct any_state;
 struct producer;
 
 /* An answer a plugin gave. */
@@ -108,7 +112,13 @@ struct sluice_exchange {
 	uint32_t acted;
 	struct frame *frame;     /* the top of the stack of running and parked hooks; NULL: none */
 	struct frame walk_frame; /* of the walk's hooks; those of bodies are in their stages */
+	/* Within alternatives: keep the refusal of a request hook that waits for the body, which
+	 * has not come to its end; the exchange goes on. NULL: a refusal is one. */
+	void (*put_off)(sluice_exchange *x, enum run_result r);
+	struct any_state
+		*any; /* in the arena; the group in which the request hooks are; NULL: none */
 	struct timeline *timeline;            /* in the arena; NULL: not kept */
+	bool credentials_absent;              /* what sluice_credentials_absent() says */
 	bool te_trailers;                     /* a plugin has set `te: trailers` */
 	bool waits_for_body;                  /* a request hook is parked until it is here */
 	bool head_sent;                       /* the head of the final response has gone */

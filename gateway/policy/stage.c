@@ -326,6 +326,15 @@ static enum run_result stage_called(sluice_exchange *x, struct stage *s)
 	return RUN_NEXT;
 }
 
+enum run_result stage_left(sluice_exchange *x, struct stage *s, enum run_result r)
+{
+	if (likely(!s->waits || !x->put_off) || (r != RUN_REPLY && r != RUN_FAIL))
+		return r;
+	x->put_off(x, r);
+	s->frame.is_passed_over = true;
+	return RUN_NEXT;
+}
+
 static enum run_result stage_call(sluice_exchange *x, struct stage *s)
 {
 	const struct chain_item *item = &x->chain->v[s->at];
@@ -353,7 +362,7 @@ static enum run_result stage_call(sluice_exchange *x, struct stage *s)
 		(!x->frame || x->waits_for_body);
 	frame_enter(x, &s->frame);
 	sluice_verdict v = s->hook(x, item->conf, data.len || unseen ? data : STR(""), s->ending);
-	enum run_result r = frame_leave(x, v);
+	enum run_result r = stage_left(x, s, frame_leave(x, v));
 	return r == RUN_NEXT ? stage_called(x, s) : r;
 }
 
@@ -454,6 +463,17 @@ enum run_result stages_expect(sluice_exchange *x, struct stages *row, uint64_t l
 			break;
 	}
 	return RUN_NEXT;
+}
+
+void stages_abandon(sluice_exchange *x, uint32_t at)
+{
+	for (int side = 0; side < 2; side++) {
+		struct stage *s = x->stages[side] ? x->stages[side]->first : NULL;
+		for (; s; s = s->next) {
+			if (s->at == at && s->state != STAGE_DONE)
+				(void)stage_open(s);
+		}
+	}
 }
 
 void stages_feed(struct stages *row, struct buf *data)

@@ -91,7 +91,11 @@ bool stages_are_full(const struct stages *row);
  * and those of plugins from x->response_start on. */
 void stages_reset(sluice_exchange *x);
 void stages_forget(sluice_exchange *x, sluice_side side);
+/* The plugin at that place does not decide any more: bodies pass its hooks unseen. */
+void stages_abandon(sluice_exchange *x, uint32_t at);
 void stages_fini(sluice_exchange *x);
+/* The hook of a stage has ended with r: the result that counts for now. */
+enum run_result stage_left(sluice_exchange *x, struct stage *s, enum run_result r);
 /* The callback of a parked stage has returned SLUICE_NEXT. */
 enum run_result stage_resumed(sluice_exchange *x, struct stage *s);
 /* A stage is parked, and the client cannot wait: the stage goes on without its callback. */

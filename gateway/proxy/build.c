@@ -130,6 +130,7 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 		build_plugins(&b);
 		build_listener_plugins(&b);
 		build_upstream_plugins(&b);
+		build_consumers(&b);
 		build_check_route_names(&b);
 		build_routes(&b);
 		build_stories(&b);

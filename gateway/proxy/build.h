@@ -6,21 +6,33 @@
 #include "policy/stated.h"
 #include "proxy/snapshot.h"
 
-enum { CHAIN_MAX = 64 }; /* plugins of one listener or route */
+enum {
+	CHAIN_MAX = 64, /* plugins of one listener or route */
+	GROUPS_MAX = 16 /* groups of alternatives among them */
+};
 
 /* A plugin in a list. */
 struct build_link {
 	struct chain_item item;
 	const struct node *at; /* where it is written, or named */
 };
+/* Alternatives in a list: those of its plugins at first to end - 1. */
+struct build_group {
+	uint32_t first, end;
+	uint32_t n_branches;
+	uint8_t branches[CHAIN_MAX]; /* as of struct any_of */
+	bool reports;
+};
 struct build_links {
 	uint32_t n;
+	uint32_t n_groups;
 	struct build_link v[CHAIN_MAX];
+	struct build_group groups[GROUPS_MAX];
 };
 
 enum named_state {
 	NAMED_INSTANCE,
-	CHAIN_NEW,
+	CHAIN_NEW,    /* a list, or any-of or all-of */
 	CHAIN_OPEN,   /* its list is being read */
 	CHAIN_DONE,   /* links is what it stands for */
 	CHAIN_BROKEN, /* a mistake in it is reported */
@@ -64,19 +76,37 @@ void build_upstreams(struct build *b);
 /* build_access.c */
 void build_access(struct build *b, const struct listener_conf *c, struct snapshot_listener *l);
 
+/* build_instance.c: the instance that a node asks for: the one of the old snapshot when nothing
+ * about it changed, else a new one. NULL when a mistake was reported. */
+sluice_instance *build_instance(struct build *b, sluice_str name, const struct node *n,
+	uint32_t *slot);
+
+/* Which upstreams of this snapshot those are that the instance names: chain_item.upstreams. */
+const uint32_t *build_item_upstreams(struct build *b, const sluice_instance *inst);
+
+/* build_lists.c */
+
+/* Whether the node is any-of or all-of. */
+bool build_is_group(const struct node *n);
+/* What an entry of `plugins` that is no instance stands for. */
+void build_expand(struct build *b, struct named_plugin *p);
+/* The chain that the list n of owner makes, and in *links where its plugins are written. n: NULL
+ * or null for no list. False when a mistake was reported. */
+bool build_chain(struct build *b, sluice_str owner, const struct node *n, struct chain *out,
+	struct build_links *links);
+
 /* build_plugins.c */
 void build_plugins(struct build *b);
 void build_listener_plugins(struct build *b);
 /* The instances that choose among the servers of upstreams, and that find them. */
 void build_upstream_plugins(struct build *b);
-/* The chain that the list n of owner makes, and in *links where its plugins are written. n: NULL
- * or null for no list. False when a mistake was reported. */
-bool build_chain(struct build *b, sluice_str owner, const struct node *n, struct chain *out,
-	struct build_links *links);
 /* Those that log.access.sinks names: after build_plugins(). */
 void build_sinks(struct build *b);
 /* Of all instances: after build_routes(). */
 void build_secrets(struct build *b);
+
+/* build_consumers.c: after build_plugins(). */
+void build_consumers(struct build *b);
 
 /* build_routes.c */
 void build_routes(struct build *b);
@@ -122,6 +152,8 @@ void build_hint_upstreams(struct build *b, sluice_str name);
 
 /* build_hint.c */
 
+/* The i-th entry of `plugins`, for build_hint_names(). */
+sluice_str build_named(struct build *b, size_t i);
 /* "did you mean", or what there is: a hint for a name that is not among n names. */
 void build_hint_names(struct build *b, sluice_str name, size_t n,
 	sluice_str (*at)(struct build *b, size_t i), const char *what);

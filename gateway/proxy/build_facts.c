@@ -9,9 +9,15 @@
 
 /* ---- what is stated ------------------------------------------------------------------------ */
 
+static void stated_of_list(struct build *b, const struct node *n);
+
 static void stated_of_node(struct build *b, const struct node *n)
 {
 	char why[MODULE_WHY];
+	if (build_is_group(n)) {
+		stated_of_list(b, node_find(n, STR("of")));
+		return;
+	}
 	const struct node *use = n->kind == NODE_MAP ? node_find(n, STR("use")) : NULL;
 	if (!use || use->kind != NODE_SCALAR)
 		return;

@@ -18,3 +18,8 @@ void build_hint_names(struct build *b, sluice_str name, size_t n,
 	else if (n == 0)
 		diag_hint(b->diag, "no %s is declared", what);
 }
+
+sluice_str build_named(struct build *b, size_t i)
+{
+	return b->named[i].name;
+}

@@ -1,7 +1,6 @@
 /*
- * Plugins of a snapshot being built: the instances and chains of `plugins`, and the lists of
- * listeners and routes, in which the name of a chain stands for the plugins that it lists. Main
- * thread.
+ * Plugins of a snapshot being built: the instances and chains of `plugins`, and those of listeners,
+ * upstreams and the access log. Main thread.
  */
 
 #include "policy/choose.h"
@@ -9,254 +8,6 @@
 #include "policy/discovery.h"
 #include "policy/sink.h"
 #include "proxy/build.h"
-
-/* ---- instances ----------------------------------------------------------------------------- */
-
-static bool build_has_upstream(void *ctx, sluice_str name)
-{
-	return build_upstream_index(ctx, name) >= 0;
-}
-
-/* The instance a node asks for: the one of the old snapshot when nothing about it changed, else a
- * new one. */
-static sluice_instance *build_instance(struct build *b, sluice_str name, const struct node *n,
-	uint32_t *slot)
-{
-	struct snapshot *s = b->snap;
-	const struct snapshot *old = b->env->old;
-	sluice_instance *inst = NULL;
-	const struct instance_needs there = { .stores = (const sluice_store *const *)s->stores,
-		.n_stores = s->n_stores,
-		.has_upstream = build_has_upstream,
-		.ctx = s };
-
-	if (n->kind != NODE_MAP) {
-		(void)diag_error_node(b->diag, n, "expected a block with `use`, or a list, not %s",
-			node_kind_text(n));
-		return NULL;
-	}
-	for (size_t i = 0; old && !inst && i < old->n_instances; i++) {
-		if (instance_is_same(old->instances[i], name, n, &there)) {
-			inst = old->instances[i];
-			inst->refs++;
-		}
-	}
-	if (!inst)
-		inst = instance_new(b->env->policy, name, n, &b->bind);
-	if (!inst)
-		return NULL;
-	if ((s->n_instances & (s->n_instances - 1)) == 0) { /* at a power of two: double */
-		size_t cap = s->n_instances ? s->n_instances * 2 : 1;
-		sluice_instance **more = arena_alloc(&s->arena, cap * sizeof(sluice_instance *));
-		if (s->n_instances)
-			memcpy(more, s->instances, s->n_instances * sizeof(sluice_instance *));
-		s->instances = more;
-	}
-	*slot = (uint32_t)s->n_instances;
-	s->instances[s->n_instances++] = inst;
-	return inst;
-}
-
-/* ---- lists --------------------------------------------------------------------------------- */
-
-static bool build_list_add(struct build *b, struct build_links *to, struct named_plugin *inside,
-	sluice_str owner, const struct node *n);
-
-static sluice_str build_named(struct build *b, size_t i)
-{
-	return b->named[i].name;
-}
-
-/* The name stands for the instance in stores, logs and metrics: nothing else may have it. */
-static bool build_name_is_free(struct build *b, const struct node *n, sluice_str name)
-{
-	const struct snapshot *s = b->snap;
-	size_t i = 0;
-	while (i < b->n_named && !str_eq(b->named[i].name, name))
-		i++;
-	if (i < b->n_named) {
-		(void)diag_error_node(b->diag, n,
-			"an instance in `plugins` is called \"%.*s\", as this one would be",
-			STR_ARG(name));
-		return false;
-	}
-	for (i = 0; i < b->n_shared; i++) {
-		if (!str_eq(s->instances[i]->name, name))
-			continue;
-		(void)diag_error_node(b->diag, n,
-			"an instance in a chain or of a listener is called \"%.*s\", as this one "
-			"would be",
-			STR_ARG(name));
-		diag_hint(b->diag, "give one of them a name of its own in `plugins`");
-		return false;
-	}
-	return true;
-}
-
-/* Which upstreams of this snapshot those are that the instance names. */
-static const uint32_t *build_item_upstreams(struct build *b, const sluice_instance *inst)
-{
-	uint32_t *v = inst->n_upstreams
-		? arena_alloc(&b->snap->arena, inst->n_upstreams * sizeof(*v))
-		: NULL;
-	for (unsigned i = 0; i < inst->n_upstreams; i++) {
-		int at = build_upstream_index(b->snap, inst->upstreams[i].name);
-		check(at >= 0, "instance %.*s names an upstream that is gone", STR_ARG(inst->name));
-		v[i] = (uint32_t)at;
-	}
-	return v;
-}
-
-static bool build_link(struct build *b, struct build_links *to, const struct build_link *link)
-{
-	if (to->n == CHAIN_MAX) {
-		(void)diag_error_node(b->diag, link->at,
-			"the list has more than %d plugins, those of its chains included",
-			CHAIN_MAX);
-		return false;
-	}
-	to->v[to->n] = *link;
-	to->v[to->n].item.place = to->n;
-	to->n++;
-	return true;
-}
-
-static bool build_link_instance(struct build *b, struct build_links *to, const struct node *n,
-	sluice_instance *inst, uint32_t slot)
-{
-	if (!inst)
-		return false;
-	const struct build_link link = { .at = n,
-		.item = { .plugin = inst->plugin,
-			.conf = inst->conf,
-			.inst = inst,
-			.slot = slot,
-			.upstreams = build_item_upstreams(b, inst) } };
-	return build_link(b, to, &link);
-}
-
-/* An instance that is written in the list. */
-static bool build_link_here(struct build *b, struct build_links *to, sluice_str owner, uint32_t at,
-	const struct node *n)
-{
-	uint32_t slot = 0;
-	sluice_str name = arena_printf(&b->snap->arena, "%.*s/%u", STR_ARG(owner), at);
-	if (!build_name_is_free(b, n, name))
-		return false;
-	sluice_instance *inst = build_instance(b, name, n, &slot);
-	return build_link_instance(b, to, n, inst, slot);
-}
-
-/* "a > b > a": from the chain `to` down to the one that names it again. */
-static sluice_str build_circle(struct build *b, const struct named_plugin *to,
-	const struct named_plugin *from)
-{
-	sluice_str text = to->name;
-	for (; from != to; from = from->inside)
-		text = arena_printf(&b->bind.records, "%.*s > %.*s", STR_ARG(from->name),
-			STR_ARG(text));
-	return arena_printf(&b->bind.records, "%.*s > %.*s", STR_ARG(to->name), STR_ARG(text));
-}
-
-/* What a chain lists, with the chains in it; once. */
-static void build_expand(struct build *b, struct named_plugin *p, struct named_plugin *inside)
-{
-	struct build_links *links = arena_zalloc(&b->bind.records, sizeof(*links));
-	p->state = CHAIN_OPEN;
-	p->inside = inside;
-	bool ok = build_list_add(b, links, p, p->name, p->node);
-	p->links = links;
-	p->state = ok ? CHAIN_DONE : CHAIN_BROKEN;
-}
-
-static bool build_link_chain(struct build *b, struct build_links *to, struct named_plugin *inside,
-	struct named_plugin *p, const struct node *n)
-{
-	if (p->state == CHAIN_NEW)
-		build_expand(b, p, inside);
-	if (p->state == CHAIN_OPEN) {
-		(void)diag_error_node(b->diag, n, "chain \"%.*s\" contains itself: %.*s",
-			STR_ARG(p->name), STR_ARG(build_circle(b, p, inside)));
-		diag_hint(b->diag, "take one of these names out of its list");
-		return false;
-	}
-	if (p->state == CHAIN_BROKEN)
-		return false; /* that is reported */
-	for (uint32_t i = 0; i < p->links->n; i++) {
-		struct build_link link = p->links->v[i];
-		if (to->n == CHAIN_MAX)
-			link.at = n;
-		if (!build_link(b, to, &link))
-			return false;
-	}
-	return true;
-}
-
-static bool build_link_named(struct build *b, struct build_links *to, struct named_plugin *inside,
-	const struct node *n)
-{
-	size_t i = 0;
-	while (i < b->n_named && !str_eq(b->named[i].name, n->text))
-		i++;
-	if (i == b->n_named) {
-		(void)diag_error_node(b->diag, n, "there is no plugin instance or chain \"%.*s\"",
-			STR_ARG(n->text));
-		build_hint_names(b, n->text, b->n_named, build_named, "instance");
-		return false;
-	}
-	struct named_plugin *p = &b->named[i];
-	p->is_used = true;
-	if (p->state != NAMED_INSTANCE)
-		return build_link_chain(b, to, inside, p, n);
-	return build_link_instance(b, to, n, p->inst, p->slot);
-}
-
-/* Add what the list n names and holds. inside: the chain that it is of; NULL: of a listener or a
- * route. False when a mistake was reported. */
-static bool build_list_add(struct build *b, struct build_links *to, struct named_plugin *inside,
-	sluice_str owner, const struct node *n)
-{
-	bool ok = true;
-	if (n->kind != NODE_LIST || n->n > CHAIN_MAX) {
-		(void)diag_error_node(b->diag, n, "expected a list of at most %d plugins, not %s",
-			CHAIN_MAX, node_kind_text(n));
-		diag_hint(b->diag, "write plugins: [NAME, NAME]");
-		return false;
-	}
-	for (uint32_t i = 0; i < n->n; i++) {
-		const struct node *e = n->v[i];
-		if (e->kind == NODE_MAP) {
-			ok &= build_link_here(b, to, owner, i, e);
-		} else if (e->kind == NODE_SCALAR) {
-			ok &= build_link_named(b, to, inside, e);
-		} else {
-			(void)diag_error_node(b->diag, e,
-				"expected the name of an instance or a chain, or a block with "
-				"`use`");
-			ok = false;
-		}
-	}
-	return ok;
-}
-
-bool build_chain(struct build *b, sluice_str owner, const struct node *n, struct chain *out,
-	struct build_links *links)
-{
-	links->n = 0;
-	if (!n || node_is_null(n))
-		return true;
-	bool ok = build_list_add(b, links, NULL, owner, n);
-	struct chain_item *v = arena_alloc(&b->snap->arena, links->n * sizeof(*v) + 1);
-	*out = (struct chain){ .v = v, .n = links->n };
-	for (uint32_t i = 0; i < links->n; i++) {
-		v[i] = links->v[i].item;
-		out->has_response |= v[i].plugin->on_response != NULL;
-		out->has_attempt |= module_on_attempt(v[i].plugin) != NULL;
-		out->has_complete |= v[i].plugin->on_complete != NULL;
-		out->sees_conns |= plugin_sees_conns(v[i].plugin);
-	}
-	return ok;
-}
 
 /* ---- the block ----------------------------------------------------------------------------- */
 
@@ -276,13 +27,14 @@ void build_plugins(struct build *b)
 		struct named_plugin *at = &b->named[b->n_named++];
 		at->name = n->v[i]->key;
 		at->node = n->v[i];
-		at->state = n->v[i]->kind == NODE_LIST ? CHAIN_NEW : NAMED_INSTANCE;
+		at->state = n->v[i]->kind == NODE_LIST || build_is_group(n->v[i]) ? CHAIN_NEW
+										  : NAMED_INSTANCE;
 		if (at->state == NAMED_INSTANCE)
 			at->inst = build_instance(b, at->name, n->v[i], &at->slot);
 	}
 	for (size_t i = 0; i < b->n_named; i++) {
 		if (b->named[i].state == CHAIN_NEW)
-			build_expand(b, &b->named[i], NULL);
+			build_expand(b, &b->named[i]);
 	}
 	b->n_shared = b->snap->n_instances;
 }

@@ -127,6 +127,44 @@ static const sluice_option problems_options[] = {
 	SLUICE_OPTIONS_END,
 };
 
+static const sluice_option consumer_options[] = {
+	SLUICE_OPTION(SLUICE_T_STR, struct consumer_conf, name, .flags = SLUICE_F_KEY, .min = "1",
+		.max = "256", .doc = "the fact `consumer` of its requests"),
+	SLUICE_OPTION(SLUICE_T_STRS, struct consumer_conf, identities, .max = "64",
+		.doc = "INSTANCE:NAME for each identity that is this consumer: what an instance of "
+		       "a plugin that authenticates calls it; left out: whoever has the "
+		       "consumer's name, at any instance"),
+	SLUICE_OPTION(SLUICE_T_STRS, struct consumer_conf, groups, .max = "64",
+		.doc = "groups that it is in, besides those that the plugin knows"),
+	SLUICE_OPTION(SLUICE_T_PAIRS, struct consumer_conf, facts, .max = "64",
+		.doc = "facts of its requests: consumer:NAME for each"),
+	SLUICE_OPTIONS_END,
+};
+
+static const char *const group_modes[] = { "enforce", "report", NULL };
+
+#define GROUP_USE                                                                       \
+	SLUICE_OPTION(SLUICE_T_STR, struct group_conf, use, .flags = SLUICE_F_REQUIRED, \
+		.doc = "any-of or all-of")
+#define GROUP_OF(text) \
+	SLUICE_OPTION(SLUICE_T_NODE, struct group_conf, of, .flags = SLUICE_F_REQUIRED, .doc = text)
+
+const sluice_option any_of_options[] = {
+	GROUP_USE,
+	GROUP_OF("alternatives, tried in this order until one admits the request: names of "
+		 "instances and chains, or instances in place"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct group_conf, mode, .def = "enforce",
+		.choices = group_modes,
+		.doc = "report: a request that no alternative admits goes on, and the log says so"),
+	SLUICE_OPTIONS_END,
+};
+
+const sluice_option all_of_options[] = {
+	GROUP_USE,
+	GROUP_OF("plugins that must all admit the request, as one alternative of any-of"),
+	SLUICE_OPTIONS_END,
+};
+
 const sluice_option gateway_options[] = {
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct gateway_conf, runtime, .sub = runtime_options,
 		.sub_size = sizeof(struct runtime_conf), .flags = SLUICE_F_SUBOBJECT,
@@ -150,6 +188,9 @@ const sluice_option gateway_options[] = {
 		.doc = "reusable instances of plugins by name: what `use` names, and its options; "
 		       "or "
 		       "a list, which is a chain: its name stands for the plugins in the list"),
+	SLUICE_OPTION(SLUICE_T_MAP, struct gateway_conf, consumers, .sub = consumer_options,
+		.sub_size = sizeof(struct consumer_conf), .max = "100000",
+		.doc = "who calls: names, groups and facts for the identities that plugins find"),
 	SLUICE_OPTION(SLUICE_T_MAP, struct gateway_conf, upstreams, .sub = upstream_options,
 		.sub_size = sizeof(struct upstream_conf), .max = "10000",
 		.doc = "services behind the gateway"),

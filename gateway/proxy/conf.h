@@ -65,6 +65,22 @@ struct problems_conf {
 	sluice_str type; /* what the type of a problem document begins with */
 };
 
+struct consumer_conf {
+	sluice_str name;
+	sluice_strs identities; /* INSTANCE:NAME */
+	sluice_strs groups;
+	sluice_pairs facts;
+};
+
+enum group_mode { GROUP_ENFORCE, GROUP_REPORT };
+
+/* `any-of` and `all-of` in a list of plugins. */
+struct group_conf {
+	sluice_str use;
+	const struct node *of; /* a list, as one of plugins */
+	int32_t mode;          /* enum group_mode */
+};
+
 struct gateway_conf {
 	struct runtime_conf runtime;
 	struct admin_conf admin;
@@ -73,10 +89,13 @@ struct gateway_conf {
 	sluice_blocks listeners;    /* struct listener_conf */
 	sluice_blocks stores;       /* struct store_conf */
 	const struct node *plugins; /* a map of instances; NULL: none */
+	sluice_blocks consumers;    /* struct consumer_conf */
 	sluice_blocks upstreams;    /* struct upstream_conf */
 	sluice_blocks routes;       /* struct route_conf */
 };
 
 extern const sluice_option gateway_options[];
+/* of any-of, and of all-of */
+extern const sluice_option any_of_options[], all_of_options[];
 
 #endif

@@ -19,6 +19,7 @@
 #include "upstream/upstream.h"
 
 struct choose;
+struct consumers;
 struct discovered;
 struct tls_client;
 struct tls_server;
@@ -84,7 +85,8 @@ struct snapshot {
 	uint8_t n_sinks;
 	uint32_t sinks[ACCESS_SINKS]; /* of the access log: places in instances */
 	struct snapshot_stories stories;
-	struct secrets *secrets; /* in the arena: what plugins declared; NULL: nothing */
+	const struct consumers *consumers; /* in the arena; NULL: the file has none */
+	struct secrets *secrets;           /* in the arena: what plugins declared; NULL: nothing */
 	const char *file;
 	struct addr admin;     /* len 0: no admin address */
 	struct router *router; /* owned */

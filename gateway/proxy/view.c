@@ -45,7 +45,8 @@ struct view *view_new(struct worker *w, struct snapshot *s, void (*on_free)(stru
 	v->refs = 1;
 	v->keeper = (struct instance_keeper){ .ref = view_keep,
 		.unref = view_let_go,
-		.about = &exchange_about };
+		.about = &exchange_about,
+		.consumers = s->consumers };
 	v->on_free = on_free;
 	v->upstreams = mem_array(struct upstream *, s->n_upstreams + 1);
 	v->keeper.upstreams = v->upstreams;

@@ -139,6 +139,7 @@ static int basic_auth_check(sluice_instance *inst, void *conf)
 {
 	struct basic_auth *b = conf;
 	b->inst = inst;
+	sluice_own(inst, SLUICE_OWN_CREDENTIAL_FIELD, SLUICE_STR("authorization"));
 	int rc = check_options(inst, b);
 	if (make_challenge(inst, b) < 0 || declare_metrics(inst, b) < 0 ||
 		open_cache(inst, b) < 0 || rc < 0)
@@ -228,9 +229,9 @@ static sluice_verdict admit(sluice_exchange *x, const struct basic_auth *b, cons
 		return sluice_refuse(x, 403, "login-group",
 			"This user is in none of the groups that are admitted.");
 	}
-	sluice_attr_set(x, SLUICE_STR("consumer"), u->user);
-	if (u->groups.len)
-		sluice_attr_set(x, SLUICE_STR("groups"), u->groups);
+	const sluice_identity who = { .size = sizeof(who), .name = u->user, .groups = u->groups };
+	if (!sluice_identify(x, &who))
+		return SLUICE_FAIL;
 	if (!b->forward_credentials)
 		sluice_field_remove(x, SLUICE_REQUEST, SLUICE_STR("authorization"));
 	return SLUICE_NEXT;
@@ -393,6 +394,7 @@ static sluice_verdict basic_auth_on_request(sluice_exchange *x, const void *conf
 	case CREDENTIALS_NONE:
 		count(b, "missing");
 		challenge(x, b);
+		sluice_credentials_absent(x);
 		return sluice_refuse(x, 401, "login-missing", "A name and a password are needed.");
 	case CREDENTIALS_MALFORMED:
 	default:
@@ -404,7 +406,7 @@ static sluice_verdict basic_auth_on_request(sluice_exchange *x, const void *conf
 	}
 }
 
-static const char *const basic_auth_provides[] = { "consumer", "groups", NULL };
+static const char *const basic_auth_provides[] = { "consumer", "groups", "consumer:", NULL };
 
 SLUICE_PLUGIN("basic-auth", .version = "1.0",
 	.summary = "admits requests with the name and password of a user",

@@ -119,8 +119,10 @@ static int check_headers(sluice_instance *inst, const struct jwt_conf *conf)
 	for (size_t i = 0; i < map->n; i++) {
 		sluice_str name = map->v[i].value, claim = map->v[i].name;
 		const char *why = header_refused(map, i);
-		if (!why)
+		if (!why) {
+			sluice_own(inst, SLUICE_OWN_WORD, name);
 			continue;
+		}
 		(void)snprintf(path, sizeof(path), "claims_to_headers.%.*s",
 			claim.len < CLAIM_MAX_PATH ? (int)claim.len : CLAIM_MAX_PATH, claim.data);
 		sluice_conf_error(inst, path, "field \"%.*s\" %s", (int)name.len, name.data, why);
@@ -136,6 +138,7 @@ static int jwt_check(sluice_instance *inst, void *arg)
 {
 	struct jwt_conf *conf = arg;
 	int rc = challenge_check(inst, conf);
+	sluice_own(inst, SLUICE_OWN_CREDENTIAL_FIELD, SLUICE_STR("authorization"));
 	if (check_headers(inst, conf) < 0)
 		rc = -1;
 	if (conf->min_refresh > conf->refresh) {
@@ -207,6 +210,8 @@ static sluice_verdict refuse(sluice_exchange *x, const struct jwt_conf *conf, en
 	if (conf->challenges[why].data)
 		sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("www-authenticate"),
 			conf->challenges[why]);
+	if (why == REASON_TOKEN_MISSING)
+		sluice_credentials_absent(x);
 	if (!which.data)
 		return sluice_refuse(x, info->status, info->code, info->sentence);
 	(void)snprintf(detail, sizeof detail,
@@ -243,8 +248,9 @@ static sluice_verdict pass(sluice_exchange *x, const struct jwt_conf *conf)
 static sluice_verdict admit(sluice_exchange *x, const struct jwt_conf *conf, struct entry *e)
 {
 	sluice_attr_provide(x, "claim", claim_attr, e);
-	if (e->texts[0].data)
-		sluice_attr_set(x, SLUICE_STR("consumer"), e->texts[0]);
+	const sluice_identity who = { .size = sizeof(who), .name = e->texts[0] };
+	if (who.name.len && !sluice_identify(x, &who))
+		return SLUICE_FAIL;
 	for (size_t i = 0; i < conf->claims_to_headers.n; i++) {
 		if (e->texts[i + 1].data)
 			sluice_field_set(x, SLUICE_REQUEST, conf->claims_to_headers.v[i].value,
@@ -444,7 +450,7 @@ static sluice_verdict jwt_on_request(sluice_exchange *x, const void *arg)
 	return admit(x, conf, e);
 }
 
-static const char *const jwt_provides[] = { "consumer", "claim:", NULL };
+static const char *const jwt_provides[] = { "consumer", "groups", "consumer:", "claim:", NULL };
 
 SLUICE_PLUGIN("jwt", .version = "1.0",
 	.summary = "admits requests with a token of a trusted issuer", .options = jwt_options,

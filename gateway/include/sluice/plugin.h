@@ -10,10 +10,11 @@
  * ran before.
  *
  * A plugin includes this header alone. It includes sluice/types.h (strings, options, arguments),
- * sluice/exchange.h (what a hook may do with its exchange), sluice/objects.h (caches) and
- * sluice/conn.h (connections of clients) and sluice/records.h (log sinks).
+ * sluice/exchange.h (what a hook may do with its exchange), sluice/identity.h (who calls),
+ * sluice/objects.h (caches), sluice/conn.h (connections of clients) and sluice/records.h (log
+ * sinks).
  *
- * Rules that hold for every function of the six unless it says otherwise:
+ * Rules that hold for every function of these unless it says otherwise:
  *  - Strings are (data, len) pairs, not NUL-terminated, borrowed: valid until the hook returns, or
  *    for as long as stated.
  *  - Memory for one request comes from sluice_alloc() and dies with the exchange; there is no
@@ -331,6 +332,9 @@ typedef struct sluice_host {
 	bool (*answer_write)(sluice_exchange *, sluice_str bytes);
 	bool (*answer_end)(sluice_exchange *, const sluice_pairs *trailers);
 	int (*holds)(sluice_exchange *, const sluice_condition *);
+	bool (*identify)(sluice_exchange *, const sluice_identity *);
+	void (*credentials_absent)(sluice_exchange *);
+	void (*own)(sluice_instance *, int kind, sluice_str name);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source
@@ -560,6 +564,7 @@ static inline const sluice_store *sluice_store_local(sluice_instance *inst)
 
 #include <sluice/conn.h>
 #include <sluice/exchange.h>
+#include <sluice/identity.h>
 #include <sluice/objects.h>
 #include <sluice/records.h>
 

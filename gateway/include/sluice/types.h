@@ -573,6 +573,21 @@ typedef enum sluice_secret_kind {
 	SLUICE_SECRET_FIELD          /* a header field */
 } sluice_secret_kind;
 
+/* Who calls, as a plugin has found out: sluice_identify(). */
+typedef struct sluice_identity {
+	size_t size;        /* sizeof(sluice_identity) */
+	sluice_str name;    /* as the plugin knows it: a user, a subject; 1 byte at least */
+	sluice_str groups;  /* joined by commas; empty: none */
+	sluice_pairs facts; /* what else is known, such as a plan */
+} sluice_identity;
+
+/* What of requests belongs to a plugin: sluice_own(). */
+typedef enum sluice_own_kind {
+	SLUICE_OWN_WORD = 0,             /* a field that it alone writes */
+	SLUICE_OWN_CREDENTIAL_FIELD,     /* a field with credentials */
+	SLUICE_OWN_CREDENTIAL_PARAMETER, /* a parameter of the query with credentials */
+} sluice_own_kind;
+
 /* A cache of the process, one of its objects, and one that is being written: sluice/objects.h. */
 typedef struct sluice_cache sluice_cache;
 typedef struct sluice_object sluice_object;

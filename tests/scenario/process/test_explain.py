@@ -177,3 +177,21 @@ def test_it_says_what_a_gateway_does(explained, gateway):
         got = g.request(method, path, [("Host", host), ("X-Beta", "1")])
         said = explained(method, f"http://{host}{path}", "-H", "X-Beta: 1", status=1 if got.status in (405,) or path == "/none" else 0)
         assert got.status == (said["refused"]["status"] if said["refused"] else said["status"])
+
+
+ALTERNATIVES = """
+listeners:
+  - { name: public, address: "127.0.0.1:8080" }
+plugins:
+  a: { use: ip-access, allow: [10.0.0.1] }
+  b: { use: ip-access, allow: [10.0.0.2] }
+  either: { use: any-of, of: [a, { use: all-of, of: [b, a] }] }
+routes:
+  - { name: r, match: { path: /r }, plugins: [a, either], respond: { status: 200 } }
+"""
+
+
+def test_alternatives(explain, explained):
+    e = explained("GET", "http://shop.test:8080/r", config=ALTERNATIVES)
+    assert [p["any_of"] for p in e["plugins"]] == [None, {"group": 1, "alternative": 1}, *[{"group": 1, "alternative": 2}] * 2]
+    assert "2 a (ip-access): on_connect, on_request; alternative 1 of any-of 1\n" in explain("GET", "http://shop.test:8080/r", config=ALTERNATIVES).stdout

@@ -157,6 +157,12 @@ void walk_begin(unsigned n, const char *lines, size_t budget)
 	}
 }
 
+void walk_groups(const struct any_of *v, unsigned n)
+{
+	chain.any = v;
+	chain.n_any = n;
+}
+
 enum run_result walk_request(void)
 {
 	return run_request(walk, &chain);

@@ -43,6 +43,9 @@ int walk_teardown(void **state);
 
 /* A request with these field lines ("a: b\n"), before n plugins. budget 0: enough. */
 void walk_begin(unsigned n, const char *lines, size_t budget);
+/* The plugins of the route are in these groups of alternatives. v: borrowed. */
+struct any_of;
+void walk_groups(const struct any_of *v, unsigned n);
 void walk_end(void); /* completes it, if the test did not */
 enum run_result walk_request(void);
 /* A response arrives with this status and no fields. */
