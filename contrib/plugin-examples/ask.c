@@ -83,10 +83,11 @@ static sluice_verdict ask_answered(sluice_exchange *x, const void *conf,
 	if (r->code < 200 || r->code > 299)
 		return ask_failed(x, a, "it answers with another status than 2xx, 401 and 403");
 	w->is_down = false;
-	sluice_str user = header_of(r, SLUICE_STR("x-user"));
-	if (user.data)
-		/* `by: consumer` in a rate limit behind this one */
-		sluice_attr_set(x, SLUICE_STR("consumer"), user);
+	/* `by: consumer` in a rate limit behind this one */
+	const sluice_identity who = { .size = sizeof(who),
+		.name = header_of(r, SLUICE_STR("x-user")) };
+	if (who.name.len && !sluice_identify(x, &who))
+		return SLUICE_FAIL;
 	return SLUICE_NEXT;
 }
 
@@ -130,7 +131,7 @@ static sluice_verdict ask_on_request(sluice_exchange *x, const void *conf)
 	return ask_with(x, a, SLUICE_STR_NONE);
 }
 
-static const char *const provides[] = { "consumer", NULL };
+static const char *const provides[] = { "consumer", "groups", "consumer:", NULL };
 
 SLUICE_PLUGIN("ask", .version = "1.0", .summary = "let another service decide", .options = options,
 	.conf_size = sizeof(struct ask), .check = ask_check,

@@ -133,7 +133,8 @@ static unsigned alternative_of(const struct chain *c, uint32_t place, unsigned *
 	return 0;
 }
 
-static void print_item(const struct explained *e, const struct chain *c, uint32_t at, unsigned place)
+static void print_item(const struct explained *e, const struct chain *c, uint32_t at,
+	unsigned place)
 {
 	const struct chain_item *item = &c->v[at];
 	unsigned group, alternative = alternative_of(c, at, &group);

@@ -35,6 +35,9 @@ static const sluice_option rule_options[] = {
 	SLUICE_OPTION(SLUICE_T_PAIRS, struct rule, has_any, .min = "1", .max = "32",
 		.flags = SLUICE_F_MULTI,
 		.doc = "the same, where one of the words must be in the list"),
+	SLUICE_OPTION(SLUICE_T_STRS, struct rule, from, .min = "1", .max = "64",
+		.doc = "networks and addresses of clients to which the rule applies: 10.0.0.0/8; "
+		       "left out: all"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct rule, hours, .min = "1", .max = "16",
 		.doc = "spans of the day in which the rule applies: 08:00-18:00, or over midnight "
 		       "22:00-06:00; left out: all day"),

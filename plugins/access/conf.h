@@ -4,6 +4,7 @@
 
 #include <sluice/plugin.h>
 
+#include "../shared/network_list.h"
 #include "hours.h"
 
 enum { RULES_MAX = 256, HOURS_MAX = 16, DAYS_ALL = 0x7f };
@@ -23,12 +24,13 @@ struct rule {
 	int32_t action; /* enum action */
 	const sluice_condition *when;
 	sluice_pairs has_all, has_any;
-	sluice_strs hours;
+	sluice_strs from, hours;
 	uint64_t days; /* bit 0: Monday */
 
 	/* set by check() */
 	struct words *all, *any;
 	size_t n_all, n_any;
+	struct network_list networks;
 	struct hours *spans;
 	bool has_time;
 };

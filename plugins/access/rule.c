@@ -77,6 +77,9 @@ int rule_check(sluice_instance *inst, struct rule *r, size_t i)
 	(void)snprintf(path, sizeof(path), "rules[%zu].has_any", i);
 	if (words_check(inst, path, &r->has_any, &r->any, &r->n_any) < 0)
 		rc = -1;
+	(void)snprintf(path, sizeof(path), "rules[%zu].from", i);
+	if (network_list_check(inst, path, &r->from, &r->networks) < 0)
+		rc = -1;
 	(void)snprintf(path, sizeof(path), "rules[%zu].hours", i);
 	if (hours_check(inst, path, r) < 0)
 		rc = -1;
@@ -142,6 +145,8 @@ static bool time_holds(const struct rule *r, struct moment now)
 sluice_truth rule_holds(sluice_exchange *x, const struct rule *r, struct moment now)
 {
 	if (r->has_time && !time_holds(r, now))
+		return SLUICE_NO;
+	if (r->networks.n && !network_list_has(&r->networks, sluice_get(x, SLUICE_I_CLIENT_IP)))
 		return SLUICE_NO;
 	sluice_truth met = sluice_holds(x, r->when);
 	if (met != SLUICE_YES)

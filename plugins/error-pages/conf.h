@@ -4,6 +4,8 @@
 
 #include <sluice/plugin.h>
 
+#include "../shared/network_list.h"
+
 enum {
 	STATUS_FIRST = 400,
 	STATUS_LAST = 599,
@@ -34,8 +36,7 @@ enum upstream_pages { UPSTREAM_KEEP, UPSTREAM_PAGES, UPSTREAM_ALL };
 
 struct exceptions {
 	sluice_strs paths, addresses;
-	struct network *networks; /* set by check() */
-	size_t n_networks;
+	struct network_list networks; /* set by check() */
 };
 
 struct maintenance {

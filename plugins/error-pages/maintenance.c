@@ -6,8 +6,6 @@
 
 #include <sluice/str.h>
 
-#include "../shared/network.h"
-
 enum { LOOK_MS = 1000, FILE_BYTES = 4096, SECONDS_MAX = 24 };
 
 /* ---- the file that switches it on ---------------------------------------------------------- */
@@ -71,28 +69,6 @@ static int check_paths(sluice_instance *inst, sluice_strs paths)
 	return rc;
 }
 
-static int check_addresses(sluice_instance *inst, struct exceptions *e)
-{
-	struct networks list = { 0 };
-	char why[NETWORK_WHY], option[64];
-	int rc = 0;
-	for (size_t i = 0; i < e->addresses.n; i++) {
-		if (networks_add(&list, e->addresses.v[i], false, why))
-			continue;
-		(void)snprintf(option, sizeof(option), "maintenance.except.addresses[%zu]", i);
-		sluice_conf_error(inst, option, "\"%.*s\" %s", (int)e->addresses.v[i].len,
-			e->addresses.v[i].data, why);
-		sluice_conf_hint(inst, "192.0.2.7, 10.0.0.0/8, 2001:db8::/32");
-		rc = -1;
-	}
-	e->n_networks = list.n;
-	e->networks = sluice_conf_alloc(inst, list.n * sizeof(*e->networks) + 1);
-	for (size_t i = 0; i < list.n; i++)
-		e->networks[i] = list.v[i];
-	networks_fini(&list);
-	return rc;
-}
-
 int maintenance_check(sluice_instance *inst, struct error_pages *p)
 {
 	struct maintenance *m = &p->maintenance;
@@ -101,7 +77,8 @@ int maintenance_check(sluice_instance *inst, struct error_pages *p)
 		(unsigned long long)((m->retry_after + 999) / 1000));
 	m->seconds = sluice_str_n(seconds, (size_t)n);
 	int rc = check_paths(inst, m->except.paths);
-	if (check_addresses(inst, &m->except) < 0)
+	if (network_list_check(inst, "maintenance.except.addresses", &m->except.addresses,
+		    &m->except.networks) < 0)
 		rc = -1;
 	if (rc == 0 && m->file.len) {
 		p->is_shown = file_is_there(inst, m->file);
@@ -122,22 +99,6 @@ static bool is_path(sluice_strs paths, sluice_str path)
 	return false;
 }
 
-static bool is_address(const struct exceptions *e, sluice_str text)
-{
-	uint8_t family = FAMILY_UNIX;
-	ip address = 0;
-	bool is = e->n_networks &&
-		(address_read(text, &family, &address) || sluice_str_is(text, "unix"));
-	for (size_t i = 0; is && i < e->n_networks; i++) {
-		const struct network *n = &e->networks[i];
-		unsigned behind = (unsigned)(n->family - n->prefix);
-		if (n->family == family &&
-			(n->prefix == 0 || address >> behind == n->first >> behind))
-			return true;
-	}
-	return false;
-}
-
 static bool is_on(sluice_exchange *x, const struct maintenance *m)
 {
 	return m->enabled || (m->file.len && sluice_published(x) == on);
@@ -146,5 +107,5 @@ static bool is_on(sluice_exchange *x, const struct maintenance *m)
 bool maintenance_refuses(sluice_exchange *x, const struct maintenance *m)
 {
 	return is_on(x, m) && !is_path(m->except.paths, sluice_get(x, SLUICE_I_PATH)) &&
-		!is_address(&m->except, sluice_get(x, SLUICE_I_CLIENT_IP));
+		!network_list_has(&m->except.networks, sluice_get(x, SLUICE_I_CLIENT_IP));
 }

@@ -150,6 +150,16 @@ def mint(key, issuer, user, *more):
     return subprocess.run(args, capture_output=True, text=True, check=True).stdout.strip()
 
 
+def test_two_ways_to_log_in(example):
+    g = example("any-of")
+    password = [{"Authorization": "Basic " + base64.b64encode(f"{user}:secret".encode()).decode()} for user in ("alice", "bob")]
+    token = {"Authorization": f"Bearer {mint('key.pem', 'https://issuer.example/', '9f3c1b')}"}
+    refused = g.get("/orders")
+    assert refused.status == 401 and [c.split()[0] for c in refused.fields.all("www-authenticate")] == ["Bearer", "Basic"]
+    assert {g.get(path, c).body for path in ("/orders", "/admin") for c in (password[0], token)} == {b"alice in [admins], plan gold\n"}
+    assert g.get("/orders", password[1]).body == b"bob in [], plan \n" and g.get("/admin", password[1]).status == 403
+
+
 def test_each_issuer_signs_for_itself_alone(example):
     g = example("issuers")
     ours, theirs = "https://issuer.example/", "https://partner.example/"

@@ -125,3 +125,26 @@ routes: [{ name: all, plugins: [rules], respond: { status: 204 } }]
     assert ':10:11: error: plugins.rules.rules[0].when: unknown key "pth"' in said and "did you mean path?" in said, said
     assert ":14:17: error: plugins.rules.rules[1].when.path: a path starts with" in said, said
     assert ":18:28: error: plugins.rules.rules[2].when.facts.adress: there is no fact" in said, said
+
+
+FROM = """
+listeners:
+  - { name: public, address: "127.0.0.1:@public@", trusted_proxies: [127.0.0.0/8] }
+plugins:
+  inside:
+    use: access
+    rules: [{ name: inside, action: allow, from: [10.0.0.0/8, "2001:db8::/32"] }, { name: read, action: allow, when: { methods: [GET] }, from: 192.0.2.7 }]
+routes:
+  - { name: all, match: { path: /* }, plugins: [inside], respond: { body: "in" } }
+"""
+
+
+def test_where_clients_are(gateway):
+    g = gateway(FROM)
+
+    def ask(address, method="GET"):
+        return g.request(method, "/", {"X-Forwarded-For": address}).status
+    assert [ask(a) for a in ("10.1.2.3", "2001:db8::7", "192.0.2.7", "192.0.2.8", "11.0.0.1")] == [200, 200, 200, 403, 403]
+    assert ask("192.0.2.7", "POST") == 403 and ask("10.1.2.3", "POST") == 200
+    with pytest.raises(GatewayDied, match=r"from\[0\].*10.0.0.0/33"):
+        gateway(FROM.replace("10.0.0.0/8", "10.0.0.0/33"))
