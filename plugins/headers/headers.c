@@ -6,36 +6,24 @@
 
 #include <stdio.h>
 
-/* A field to set or to add. */
-struct rule {
-	sluice_str name;
-	const sluice_template *value;
-};
-
-/* The changes to the messages of one side. */
-struct side {
-	sluice_pairs set, add;
-	sluice_strs remove;
-	sluice_strs status; /* of a response; none: any */
-
-	/* set by check() */
-	struct rule *rules; /* first those of set, then those of add */
-	struct span *spans; /* one for each of status */
-};
-
-/* Status codes from first to last. */
-struct span {
-	uint16_t first, last;
-};
-
-struct headers {
-	const sluice_condition *when;
-	struct side request, response;
-};
+#include "replace.h"
 
 /* What on_request found out, where there is a condition. */
 struct found {
 	bool met;
+};
+
+static const sluice_option replace_options[] = {
+	SLUICE_OPTION(SLUICE_T_STR, struct replacement, field, .flags = SLUICE_F_REQUIRED,
+		.min = "1", .max = "256", .doc = "name of the field"),
+	SLUICE_OPTION(SLUICE_T_STR, struct replacement, match, .flags = SLUICE_F_REQUIRED,
+		.min = "1", .max = "4096",
+		.doc = "expression (PCRE2) that the whole value must match; others stay"),
+	SLUICE_OPTION(SLUICE_T_STR, struct replacement, with, .flags = SLUICE_F_REQUIRED,
+		.max = "4096",
+		.doc = "the new value, with groups ($1, $NAME) and facts ({ip}); a line whose fact "
+		       "has no value is removed"),
+	SLUICE_OPTIONS_END,
 };
 
 static const sluice_option request_options[] = {
@@ -46,6 +34,9 @@ static const sluice_option request_options[] = {
 		.doc = "fields to add to those of the same name"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct side, remove, .max = "64",
 		.doc = "names of fields to remove before the request goes to the upstream"),
+	SLUICE_OPTION(SLUICE_T_LIST, struct side, replace, .sub = replace_options,
+		.sub_size = sizeof(struct replacement), .max = "32",
+		.doc = "values to change by regular expressions, each line of a field for itself"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -57,6 +48,9 @@ static const sluice_option response_options[] = {
 		.doc = "fields to add to those of the same name"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct side, remove, .max = "64",
 		.doc = "names of fields to remove before the response goes to the client"),
+	SLUICE_OPTION(SLUICE_T_LIST, struct side, replace, .sub = replace_options,
+		.sub_size = sizeof(struct replacement), .max = "32",
+		.doc = "values to change by regular expressions, each line of a field for itself"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct side, status, .max = "32",
 		.doc = "status codes of the responses that are changed: 404, 5xx, 500-503; left "
 		       "out: all"),
@@ -144,7 +138,7 @@ static int check_side(sluice_instance *inst, const char *block, sluice_side whic
 		refuse(inst, path, name, wrong);
 		rc = -1;
 	}
-	return rc;
+	return replace_check(inst, block, which, s) < 0 ? -1 : rc;
 }
 
 /* "404", "5xx" or "500-503". */
@@ -181,6 +175,11 @@ static int check_status(sluice_instance *inst, struct side *s)
 	return rc;
 }
 
+static bool changes_nothing(const struct side *s)
+{
+	return s->set.n + s->add.n + s->remove.n + s->replace.n == 0;
+}
+
 static int headers_check(sluice_instance *inst, void *conf)
 {
 	struct headers *h = conf;
@@ -189,13 +188,37 @@ static int headers_check(sluice_instance *inst, void *conf)
 		rc = -1;
 	if (check_side(inst, "response", SLUICE_RESPONSE, &h->response) < 0)
 		rc = -1;
-	if (h->request.set.n + h->request.add.n + h->request.remove.n + h->response.set.n +
-			h->response.add.n + h->response.remove.n ==
-		0) {
-		sluice_conf_error(inst, NULL, "nothing is set, added or removed");
+	if (changes_nothing(&h->request) && changes_nothing(&h->response)) {
+		sluice_conf_error(inst, NULL, "nothing is set, added, removed or replaced");
 		rc = -1;
 	}
 	return rc;
+}
+
+static void headers_stop(sluice_instance *inst, void *conf)
+{
+	struct headers *h = conf;
+	(void)inst;
+	replace_fini(&h->request);
+	replace_fini(&h->response);
+}
+
+static int headers_worker_start(sluice_instance *inst, const void *conf, void *state)
+{
+	const struct headers *h = conf;
+	struct headers_worker *w = state;
+	(void)inst;
+	if (h->request.replace.n + h->response.replace.n == 0)
+		return 0;
+	w->scratch = expression_scratch_new();
+	return w->scratch ? 0 : -1;
+}
+
+static void headers_worker_stop(sluice_instance *inst, const void *conf, void *state)
+{
+	struct headers_worker *w = state;
+	(void)inst, (void)conf;
+	expression_scratch_free(&w->scratch);
 }
 
 /* ---- messages ------------------------------------------------------------------------------ */
@@ -216,6 +239,8 @@ static sluice_verdict change(sluice_exchange *x, sluice_side which, const struct
 	}
 	for (size_t i = 0; i < s->remove.n; i++)
 		sluice_field_remove(x, which, s->remove.v[i]);
+	if (s->replace.n && replace_values(x, which, s) != SLUICE_NEXT)
+		return SLUICE_FAIL;
 	for (size_t i = 0; i < n; i++) {
 		if (i >= s->set.n && values[i].data)
 			sluice_field_add(x, which, s->rules[i].name, values[i]);
@@ -266,5 +291,7 @@ static sluice_verdict headers_on_response(sluice_exchange *x, const void *conf)
 
 SLUICE_PLUGIN("headers", .version = "1.0",
 	.summary = "changes header fields of requests and responses", .options = headers_options,
-	.conf_size = sizeof(struct headers), .check = headers_check,
-	.on_request = headers_on_request, .on_response = headers_on_response);
+	.conf_size = sizeof(struct headers), .check = headers_check, .stop = headers_stop,
+	.worker_size = sizeof(struct headers_worker), .worker_start = headers_worker_start,
+	.worker_stop = headers_worker_stop, .on_request = headers_on_request,
+	.on_response = headers_on_response);

@@ -5,20 +5,9 @@
 
 #include <sluice/plugin.h>
 
-#include "../shared/expression.h"
+#include "../shared/pieces.h"
 
 enum responses { RESPONSES_KEEP = 0, RESPONSES_REWRITE };
-
-/* A part of a replacement: a text with facts, or a group of the expression. */
-struct piece {
-	const sluice_template *text; /* NULL: a group */
-	unsigned group;
-};
-
-struct pieces {
-	struct piece *v;
-	size_t n;
-};
 
 /* A parameter that a replacement sets. */
 struct param {

@@ -12,10 +12,7 @@
 
 /* A replacement while it is read. */
 struct reader {
-	sluice_instance *inst;
-	const char *option;
-	const struct expression *regex;
-	struct pieces *to;
+	struct pieces_reader pieces;
 	bool in_query;
 	char *sample, *at; /* what could come of the path: for each group and fact the letter x */
 };
@@ -47,63 +44,25 @@ static sluice_str plain_text(sluice_instance *inst, sluice_str text)
 	return sluice_str_n(copy, decode(copy, text.len, true));
 }
 
-static const sluice_template *compile_text(struct reader *r, sluice_str text)
+static const sluice_template *add_text(void *ctx, sluice_str text)
 {
-	if (!r->in_query)
-		return uri_text_compile(r->inst, r->option, text);
-	/* any field that is not one of URIs: values are escaped when they are set */
-	return sluice_template_compile(r->inst, r->option, SLUICE_REQUEST,
-		SLUICE_STR("X-Parameter"), plain_text(r->inst, text));
+	struct reader *r = ctx;
+	sluice_instance *inst = r->pieces.inst;
+	if (r->in_query)
+		/* any field that is not one of URIs: values are escaped when they are set */
+		return sluice_template_compile(inst, r->pieces.option, SLUICE_REQUEST,
+			SLUICE_STR("X-Parameter"), plain_text(inst, text));
+	const sluice_template *t = uri_text_compile(inst, r->pieces.option, text);
+	if (t)
+		r->at = sluice_str_put(r->at, uri_text_sample(inst, text));
+	return t;
 }
 
-static int add_text(struct reader *r, sluice_str text)
+static void add_group(void *ctx)
 {
-	if (!text.len)
-		return 0;
-	const sluice_template *t = compile_text(r, text);
-	if (!t)
-		return -1;
-	if (!r->in_query)
-		r->at = sluice_str_put(r->at, uri_text_sample(r->inst, text));
-	r->to->v[r->to->n++] = (struct piece){ .text = t };
-	return 0;
-}
-
-/* The length of what names a group behind a '$': digits, or letters, digits and '_'. */
-static size_t name_length(sluice_str s)
-{
-	bool is_number = s.len && sluice_is_digit(s.data[0]);
-	size_t n = 0;
-	while (n < s.len &&
-		(is_number ? sluice_is_digit(s.data[n])
-			   : sluice_is_alnum(s.data[n]) || s.data[n] == '_'))
-		n++;
-	return n;
-}
-
-static int add_group(struct reader *r, sluice_str name)
-{
-	unsigned groups = expression_groups(r->regex);
-	uint64_t number = 0;
-	int found = -1;
-	if (sluice_str_u64(name, &number))
-		found = number <= groups ? (int)number : -1;
-	else if (name.len)
-		found = expression_group(r->regex, name);
-	if (found < 0) {
-		sluice_conf_error(r->inst, r->option, "\"$%.*s\" names no group of the expression",
-			(int)name.len, name.data);
-		sluice_conf_hint(r->inst,
-			"it has %u group%s: $1 is the first, $NAME one that is written "
-			"(?<NAME>...), $0 "
-			"the whole match; write $$ for a dollar",
-			groups, groups == 1 ? "" : "s");
-		return -1;
-	}
+	struct reader *r = ctx;
 	if (!r->in_query)
 		*r->at++ = 'x';
-	r->to->v[r->to->n++] = (struct piece){ .group = (unsigned)found };
-	return 0;
 }
 
 static size_t count(sluice_str s, char c)
@@ -114,38 +73,15 @@ static size_t count(sluice_str s, char c)
 	return n;
 }
 
-/* Read text into *to. */
-static int read_pieces(struct reader *r, struct pieces *to, sluice_str text)
-{
-	/* each '$' ends a text, and is a piece of its own */
-	size_t most = 2 * count(text, '$') + 1;
-	*to = (struct pieces){ .v = sluice_conf_alloc(r->inst, most * sizeof(*to->v)) };
-	r->to = to;
-	while (text.len) {
-		sluice_str before = sluice_str_cut(&text, '$');
-		if (add_text(r, before) < 0)
-			return -1;
-		if (!text.data)
-			return 0;
-		size_t n = name_length(text);
-		bool is_dollar = text.len && text.data[0] == '$';
-		if (is_dollar ? add_text(r, SLUICE_STR("$")) < 0
-			      : add_group(r, sluice_str_n(text.data, n)) < 0)
-			return -1;
-		text = sluice_str_skip(text, is_dollar ? 1 : n);
-	}
-	return 0;
-}
-
 static int read_param(struct reader *r, struct param *p, sluice_str text)
 {
 	sluice_str name = sluice_str_cut(&text, '=');
-	p->name = plain_text(r->inst, name);
+	p->name = plain_text(r->pieces.inst, name);
 	if (name.len && !memchr(name.data, '$', name.len) && !memchr(name.data, '{', name.len))
-		return read_pieces(r, &p->value, text.data ? text : SLUICE_STR(""));
-	sluice_conf_error(r->inst, r->option, "\"%.*s\" is no name of a parameter", (int)name.len,
-		name.data);
-	sluice_conf_hint(r->inst,
+		return pieces_read(&r->pieces, text.data ? text : SLUICE_STR(""), &p->value);
+	sluice_conf_error(r->pieces.inst, r->pieces.option, "\"%.*s\" is no name of a parameter",
+		(int)name.len, name.data);
+	sluice_conf_hint(r->pieces.inst,
 		"names are written out; values may have groups and facts: ?id=$1&by={ip}");
 	return -1;
 }
@@ -156,7 +92,8 @@ static int read_query(struct reader *r, struct rule *rule, sluice_str text)
 	rule->drops_query = !text.len || text.data[text.len - 1] == '?';
 	if (text.len && rule->drops_query)
 		text.len--;
-	rule->params = sluice_conf_alloc(r->inst, (count(text, '&') + 1) * sizeof(*rule->params));
+	rule->params =
+		sluice_conf_alloc(r->pieces.inst, (count(text, '&') + 1) * sizeof(*rule->params));
 	r->in_query = true;
 	while (text.len) {
 		sluice_str one = sluice_str_cut(&text, '&');
@@ -170,12 +107,15 @@ static int read_replacement(sluice_instance *inst, struct rule *rule, const char
 {
 	sluice_str query = rule->replace, path = sluice_str_cut(&query, '?');
 	char *sample = sluice_conf_alloc(inst, path.len + 1);
-	struct reader r = { .inst = inst,
-		.option = option,
-		.regex = rule->regex,
+	struct reader r = { .pieces = { .inst = inst,
+				    .option = option,
+				    .regex = rule->regex,
+				    .text = add_text,
+				    .group = add_group,
+				    .ctx = &r },
 		.sample = sample,
 		.at = sample };
-	if (read_pieces(&r, &rule->path, path) < 0)
+	if (pieces_read(&r.pieces, path, &rule->path) < 0)
 		return -1;
 	if (!path_is_normal(sluice_str_n(sample, (size_t)(r.at - sample)))) {
 		uri_text_refuse_path(inst, option, path);
@@ -202,49 +142,25 @@ int replace_compile(sluice_instance *inst, struct rule *r, size_t i)
 
 /* ---- requests ------------------------------------------------------------------------------ */
 
-static sluice_template_result write_pieces(sluice_exchange *x, const struct pieces *p,
-	const sluice_str *groups, bool plain, sluice_str *out)
+static size_t decode_group(char *text, size_t len)
 {
-	sluice_str *parts = sluice_alloc(x, (p->n + 1) * sizeof(*parts));
-	size_t room = 1;
-	if (!parts)
-		return SLUICE_TEMPLATE_FAIL;
-	for (size_t i = 0; i < p->n; i++) {
-		const sluice_template *text = p->v[i].text;
-		sluice_template_result t = SLUICE_TEMPLATE_OK;
-		if (!text)
-			parts[i] = groups[p->v[i].group];
-		else
-			t = plain ? sluice_template_write(x, text, &parts[i])
-				  : uri_text_write(x, text, &parts[i]);
-		if (t != SLUICE_TEMPLATE_OK)
-			return t;
-		room += parts[i].len;
-	}
-	char *start = sluice_alloc(x, room), *at = start;
-	if (!start)
-		return SLUICE_TEMPLATE_FAIL;
-	for (size_t i = 0; i < p->n; i++) {
-		char *part = at;
-		at = sluice_str_put(at, parts[i]);
-		if (plain && !p->v[i].text)
-			at = part + decode(part, parts[i].len, false);
-	}
-	*out = sluice_str_n(start, (size_t)(at - start));
-	return SLUICE_TEMPLATE_OK;
+	return decode(text, len, false);
 }
 
 sluice_template_result replace_path(sluice_exchange *x, const struct rule *r,
 	const sluice_str *groups, sluice_str *out)
 {
-	return write_pieces(x, &r->path, groups, false, out);
+	static const struct pieces_writer w = { .text = uri_text_write };
+	return pieces_write(x, &r->path, groups, &w, out);
 }
 
 sluice_template_result replace_values(sluice_exchange *x, const struct rule *r,
 	const sluice_str *groups, sluice_str *out)
 {
+	static const struct pieces_writer w = { .text = sluice_template_write,
+		.group = decode_group };
 	sluice_template_result t = SLUICE_TEMPLATE_OK;
 	for (size_t i = 0; t == SLUICE_TEMPLATE_OK && i < r->n_params; i++)
-		t = write_pieces(x, &r->params[i].value, groups, true, &out[i]);
+		t = pieces_write(x, &r->params[i].value, groups, &w, &out[i]);
 	return t;
 }

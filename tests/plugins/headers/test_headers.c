@@ -217,6 +217,64 @@ TEST_WITH(memory_runs_out, setup, NULL)
 	kit_stop(i);
 }
 
+/* ---- replacing ----------------------------------------------------------------------------- */
+
+TEST_WITH(replace_in_each_line, setup, NULL)
+{
+	sluice_instance *i = started("request.replace",
+		"[{ field: X-Path, match: '/old/(.*)', with: '/new/$1?by={method}&cost=$$5' }]");
+	sluice_exchange *x = kit_request(i, "GET", "/", "x-path", "/old/a", "X-Path", "/other",
+		"X-Path", "/older/old/b", NULL);
+	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
+	assert_int_equal(kit_header_count(x, SLUICE_REQUEST, "X-Path"), 3);
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "X-Path"), "/new/a?by=GET&cost=$5");
+	kit_end(x);
+	x = kit_request(i, "GET", "/", "X-Other", "/old/a", NULL);
+	assert_null(kit_header(x, SLUICE_REQUEST, "X-Path"));
+	kit_end(x);
+	kit_stop(i);
+}
+
+TEST_WITH(replace_by_a_name_that_is_missing, setup, NULL)
+{
+	sluice_instance *i = started("request.replace",
+		"[{ field: X-User, match: '(?<who>[a-z]+)', with: '$who@{query:realm}' }]");
+	sluice_exchange *x = kit_request(i, "GET", "/?realm=r", "X-User", "al", NULL);
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "X-User"), "al@r");
+	kit_end(x);
+	x = kit_request(i, "GET", "/", "X-User", "al", NULL);
+	assert_null(kit_header(x, SLUICE_REQUEST, "X-User"));
+	kit_end(x);
+	kit_stop(i);
+}
+
+TEST_WITH(replace_in_responses, setup, NULL)
+{
+	sluice_instance *i = started("response.replace",
+		"[{ field: Set-Cookie, match: '(.*); Secure(.*)', with: '$1$2' }]");
+	sluice_exchange *x = kit_request(i, "GET", "/", NULL);
+	kit_add_header(x, SLUICE_RESPONSE, "Set-Cookie", "a=1; Secure; Path=/");
+	kit_add_header(x, SLUICE_RESPONSE, "Set-Cookie", "b=2");
+	assert_int_equal(kit_response(x, 200), SLUICE_NEXT);
+	assert_int_equal(kit_header_count(x, SLUICE_RESPONSE, "Set-Cookie"), 2);
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "Set-Cookie"), "a=1; Path=/");
+	kit_end(x);
+	kit_stop(i);
+}
+
+TEST_WITH(an_expression_that_needs_too_much_work, setup, NULL)
+{
+	char value[4096];
+	sluice_instance *i = started("request.replace",
+		"[{ field: X-Long, match: '(?:(?:a+)+)+[bc]', with: 'x' }]");
+	memset(value, 'a', sizeof(value) - 1);
+	value[sizeof(value) - 1] = 0;
+	sluice_exchange *x = kit_request(i, "GET", "/", "X-Long", value, NULL);
+	assert_int_equal(kit_verdict(x), SLUICE_FAIL);
+	kit_end(x);
+	kit_stop(i);
+}
+
 /* ---- mistakes ------------------------------------------------------------------------------ */
 
 static void assert_refused(const char *option, const char *value, const char *complaint)
@@ -252,9 +310,17 @@ TEST_WITH(mistakes, setup, NULL)
 		"response.remove[1]: field \"Transfer-Encoding\"");
 	assert_refused("request.set", "{X-A: 1, x-a: 2}",
 		"request.set.x-a: is set already, as X-A");
+	assert_refused("request.replace", "[{ field: Content-Length, match: a, with: b }]",
+		"request.replace[0].field: field \"Content-Length\" frames");
+	assert_refused("request.replace", "[{ field: Host, match: a, with: b }]", "`set` gives it");
+	assert_refused("response.replace", "[{ field: X, match: '(', with: b }]",
+		"response.replace[0].match");
+	assert_refused("request.replace", "[{ field: X, match: a, with: '$1' }]", "names no group");
+	assert_refused("request.replace", "[{ field: X, match: a, with: '{nothing' }]",
+		"request.replace[0].with");
 	sluice_instance *i = kit_instance(&sluice_plugin_record, NULL);
 	assert_int_not_equal(kit_check(i), 0);
-	assert_string_equal(kit_errors(i), "-: nothing is set, added or removed\n");
+	assert_string_equal(kit_errors(i), "-: nothing is set, added, removed or replaced\n");
 	kit_stop(i);
 }
 

@@ -82,6 +82,33 @@ def test_answers_of_the_gateway_too(gateway):
     assert r.status == 429 and "x-route" not in r.fields, "what stands behind the refusal was not reached"
 
 
+REPLACE = """
+listeners:
+  - { name: public, address: "127.0.0.1:@public@" }
+upstreams:
+  app: { servers: ["127.0.0.1:@app@"] }
+plugins:
+  change:
+    use: headers
+    request: { replace: [{ field: Accept-Language, match: "(en|de).*", with: "$1" }] }
+    response:
+      replace:
+        - { field: Location, match: "http://(.*)", with: "https://$1" }
+        - { field: Set-Cookie, match: "(.*); Domain=inner[.]test(.*)", with: "$1; Domain={host}$2" }
+routes:
+  - { name: all, match: { path: /* }, plugins: [change], upstream: app }
+"""
+
+
+def test_parts_of_values(gateway, origin):
+    up = origin(reply(302, b"", [("Location", "http://app.test/x"), ("Set-Cookie", "a=1; Domain=inner.test; Secure"), ("Set-Cookie", "b=2")]))
+    g = gateway(REPLACE, app=up.port)
+    r = g.get("/", [("Accept-Language", "de-CH, de;q=0.9")])
+    assert up.wait(1)[0].fields.all("accept-language") == ["de"]
+    assert r.header("location") == "https://app.test/x"
+    assert r.fields.all("set-cookie") == ["a=1; Domain=localhost; Secure", "b=2"]
+
+
 def test_mistakes_have_a_place(gateway, folder):
     config = """
 listeners:
