@@ -367,6 +367,7 @@ enum sluice_template_result template_write(sluice_exchange *x, const struct slui
 {
 	if (template_is_fixed(t, out))
 		return SLUICE_TEMPLATE_OK;
+	*out = STR_NONE;
 	sluice_str *values = arena_alloc(x->arena, t->n * sizeof(*values));
 	size_t room = GUARD + 1;
 	if (!values)
@@ -387,6 +388,8 @@ enum sluice_template_result template_write(sluice_exchange *x, const struct slui
 		*out = template_join(t, values, text);
 	}
 	/* a decoded value may contain any byte (RFC 9110 5.5) */
-	bool fits = template_is_body(t->kind) || str_is_field_value(*out);
-	return fits ? SLUICE_TEMPLATE_OK : SLUICE_TEMPLATE_MISSING;
+	if (template_is_body(t->kind) || str_is_field_value(*out))
+		return SLUICE_TEMPLATE_OK;
+	*out = STR_NONE;
+	return SLUICE_TEMPLATE_MISSING;
 }

@@ -34,6 +34,7 @@ struct basic_auth {
 	struct guess guess;
 	sluice_cache *remembered; /* NULL: nothing is remembered */
 	struct pool *pool;        /* owned */
+	size_t n_users;           /* that were published last */
 	const sluice_metric *logins, *users_known, *refused_files;
 
 	struct source sources[SOURCES]; /* main thread */

@@ -67,11 +67,9 @@ static void warn_if_open(sluice_instance *inst, sluice_str path)
 }
 
 /* Hand new accounts to the workers, and say what is to be said about them. */
-static void publish(sluice_instance *inst, const struct basic_auth *b, struct accounts *a)
+static void publish(sluice_instance *inst, struct basic_auth *b, struct accounts *a)
 {
-	int64_t refused = 0;
-	for (size_t i = 0; i < SOURCES; i++)
-		refused += b->sources[i].is_refused;
+	b->n_users = a->n;
 	if (a->n == 0)
 		sluice_log(inst, SLUICE_LOG_WARN, "there are no users: nobody can log in");
 	if (a->weak)
@@ -79,9 +77,17 @@ static void publish(sluice_instance *inst, const struct basic_auth *b, struct ac
 			"%zu of %zu passwords have MD5 hashes ($apr1$, $1$), which are guessed "
 			"fast where the file is stolen: make new ones by `htpasswd -B`",
 			a->weak, a->n);
-	sluice_metric_set(b->users_known, SLUICE_STR_NONE, (int64_t)a->n);
-	sluice_metric_set(b->refused_files, SLUICE_STR_NONE, refused);
 	sluice_publish(inst, a, accounts_free);
+}
+
+/* Tell the metrics what is in force. Not in check(): the configuration may be refused. */
+static void tell(const struct basic_auth *b)
+{
+	int64_t refused = 0;
+	for (size_t i = 0; i < SOURCES; i++)
+		refused += b->sources[i].is_refused;
+	sluice_metric_set(b->users_known, SLUICE_STR_NONE, (int64_t)b->n_users);
+	sluice_metric_set(b->refused_files, SLUICE_STR_NONE, refused);
 }
 
 /* ---- watching ------------------------------------------------------------------------------ */
@@ -101,13 +107,13 @@ static void take(sluice_instance *inst, struct basic_auth *b, size_t which, slui
 		sluice_log(inst, SLUICE_LOG_ERROR,
 			"%s; %.*s is not used, and what it said before stays in force", report,
 			(int)s->file.path.len, s->file.path.data);
-		sluice_metric_set(b->refused_files, SLUICE_STR_NONE,
-			b->sources[0].is_refused + b->sources[1].is_refused);
+		tell(b);
 		return;
 	}
 	sluice_log(inst, SLUICE_LOG_INFO, "%.*s has changed: %zu users", (int)s->file.path.len,
 		s->file.path.data, a->n);
 	publish(inst, b, a);
+	tell(b);
 }
 
 static void look(sluice_instance *inst, void *conf)
@@ -180,6 +186,7 @@ int files_check(sluice_instance *inst, struct basic_auth *b)
 
 void files_start(sluice_instance *inst, const struct basic_auth *b)
 {
+	tell(b);
 	if (b->file.len || b->groups_file.len)
 		sluice_timer(inst, b->refresh, look);
 }

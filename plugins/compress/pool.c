@@ -10,8 +10,9 @@ static size_t pool_cost(const struct pool *p, const struct coder_ops *ops)
 
 static void pool_count(struct pool *p, size_t held)
 {
+	/* around a reload a worker has a pool of the old instance and one of the new */
+	sluice_metric_add(p->conf->held, (sluice_str){ NULL, 0 }, (int64_t)held - (int64_t)p->held);
 	p->held = held;
-	sluice_metric_set(p->conf->held, (sluice_str){ NULL, 0 }, (int64_t)held);
 }
 
 static void pool_free(struct pool *p, struct coder *c)

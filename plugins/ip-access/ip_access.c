@@ -70,17 +70,21 @@ static bool is_file(const struct source *s)
 static bool publish(sluice_instance *inst, struct ip_access *a)
 {
 	struct set *s = set_new(a->lists, a->n_sources);
+	if (s)
+		sluice_publish(inst, s, set_free);
+	return s != NULL;
+}
+
+/* Tell the metrics what is in force. Not in check(): the configuration may be refused. */
+static void tell(const struct ip_access *a)
+{
 	int64_t networks = 0, refused = 0;
-	if (!s)
-		return false;
-	sluice_publish(inst, s, set_free);
 	for (size_t i = 0; i < a->n_sources; i++) {
 		networks += (int64_t)a->lists[i].n;
 		refused += a->sources[i].is_refused || a->sources[i].file.error;
 	}
 	sluice_metric_set(a->networks, SLUICE_STR_NONE, networks);
 	sluice_metric_set(a->refused_files, SLUICE_STR_NONE, refused);
-	return true;
 }
 
 /* Read the content of a file. False: it has a mistake, which `report` is given as a sentence. */
@@ -138,6 +142,7 @@ static void ip_access_look(sluice_instance *inst, void *conf)
 		sluice_log(inst, SLUICE_LOG_ERROR,
 			"no memory for the new set of networks; the old one stays in force");
 	a->must_publish = failed; /* the next look tries again */
+	tell(a);
 	sluice_timer(inst, pause, ip_access_look);
 }
 
@@ -235,6 +240,7 @@ static int ip_access_check(sluice_instance *inst, void *conf)
 static int ip_access_start(sluice_instance *inst, void *conf)
 {
 	struct ip_access *a = conf;
+	tell(a);
 	if (a->n_sources > 1)
 		sluice_timer(inst, a->refresh, ip_access_look);
 	return 0;

@@ -122,7 +122,8 @@ static inline sluice_truth sluice_holds(sluice_exchange *x, const sluice_conditi
 {
 	return c ? (sluice_truth)sluice_host_table->holds(x, c) : SLUICE_YES;
 }
-/* Write the template's text for this request to *out. It lives as long as x. */
+/* Write the template's text for this request to *out, which has no data unless the result is
+ * SLUICE_TEMPLATE_OK. It lives as long as x. */
 static inline sluice_template_result sluice_template_write(sluice_exchange *x,
 	const sluice_template *t, sluice_str *out)
 {

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from kit.bodies import pattern
 from kit.bulk import Watch
 from kit.gateway import GatewayDied
 from kit.h2origin import answer, echo, hold
@@ -87,7 +88,7 @@ def test_fields_of_a_connection_stay_there(h2_behind, raw):
 @pytest.mark.parametrize("size", [0, 1, 300000])
 def test_bodies(h2_behind, asker, size):
     g, up = h2_behind(echo)
-    body = bytes(i % 251 for i in range(size))
+    body = pattern(size)
     c = asker(g)
     for method in ("POST", "PUT"):
         r = c.ask(method, "/x", [("Content-Length", str(size))], body)

@@ -58,6 +58,7 @@ class Gateway:
         self.config_path = self.folder / "sluice.yaml"
         self.access_path = self.folder / "access.log"
         self.stderr_path = self.folder / "stderr.log"
+        self.access_inode, self.access_read, self.access_seen = None, 0, []
         self.stopped = False
         self.write_config(config, files)
         self.program, plugins = (program, None) if program else find_program()
@@ -188,12 +189,25 @@ class Gateway:
 
     def access(self, n=None, timeout=5.0):
         """Lines of the access log as dicts; with n, once there are that many."""
-        def lines():
-            text = self.access_path.read_text() if self.access_path.exists() else ""
-            return [json.loads(line) for line in text.rpartition("\n")[0].splitlines() if line]  # not what is being written
         if n is not None:
-            wait_for(lambda: len(lines()) >= n, timeout, f"{n} lines of access log, found {len(lines())}")
-        return lines()
+            wait_for(lambda: len(self.access_lines()) >= n, timeout, f"{n} lines of access log, found {len(self.access_lines())}")
+        return list(self.access_lines())
+
+    def access_lines(self):
+        """Lines of the access log so far; what was read before is not read again, unless the file was replaced."""
+        try:
+            with self.access_path.open("rb") as f:
+                inode = os.fstat(f.fileno()).st_ino
+                if inode != self.access_inode or os.fstat(f.fileno()).st_size < self.access_read:
+                    self.access_inode, self.access_read, self.access_seen = inode, 0, []
+                f.seek(self.access_read)
+                whole = f.read().rpartition(b"\n")[0]  # not what is being written
+        except FileNotFoundError:
+            return []
+        if whole:
+            self.access_read += len(whole) + 1
+            self.access_seen += [json.loads(line) for line in whole.decode().splitlines() if line]
+        return self.access_seen
 
     def _status(self, key):
         m = re.search(rf"^{key}:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text(), re.M)
