@@ -5,7 +5,7 @@
 
 #include <sluice/str.h>
 
-#include "siphash.h"
+#include "../shared/siphash.h"
 
 struct account {
 	sluice_str user, hash;

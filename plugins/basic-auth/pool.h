@@ -14,7 +14,7 @@
 
 #include <sluice/plugin.h>
 
-#include "siphash.h"
+#include "../shared/siphash.h"
 
 struct pool;
 

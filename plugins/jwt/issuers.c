@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "strict.h"
-#include "url.h"
+#include "../shared/url.h"
 
 static uint64_t ms_to_ns(uint64_t ms)
 {

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "../shared/url.h"
 #include "strict.h"
-#include "url.h"
 
 enum { MAX_DISCOVERY = 256 * 1024, DISCOVERY_DEPTH = 16 };
 

@@ -7,7 +7,7 @@
 #include "credentials.h"
 #include "hash.h"
 #include "hashes.h"
-#include "siphash.h"
+#include "../shared/siphash.h"
 #include "test.h"
 
 /* ---- the keyed hash ------------------------------------------------------------------------ */

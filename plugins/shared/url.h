@@ -1,6 +1,6 @@
-/* What may be fetched. */
-#ifndef JWT_URL_H
-#define JWT_URL_H
+/* URLs of the configuration that may be fetched. Any thread. */
+#ifndef PLUGINS_SHARED_URL_H
+#define PLUGINS_SHARED_URL_H
 
 #include <sluice/str.h>
 
