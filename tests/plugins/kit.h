@@ -178,6 +178,12 @@ void kit_fetch_after(uint64_t ms);
 void kit_fetch_delay(uint64_t ms);
 /* Fetches begun; of all URLs when url is NULL. */
 unsigned kit_fetches(const char *url);
+/* What the fetch asked that was begun last, NUL-terminated, until kit_reset(): its URL, its method,
+ * its body, and a field (NULL: it has none). */
+const char *kit_fetch_url(void);
+const char *kit_fetch_method(void);
+const char *kit_fetch_body(void);
+const char *kit_fetch_header(const char *name);
 
 /* ---- stores -------------------------------------------------------------------------------- */
 

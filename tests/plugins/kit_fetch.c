@@ -17,10 +17,12 @@ struct answer {
 	sluice_status status;
 };
 
-/* a fetch that was begun */
+/* a fetch that was begun, and what it asked */
 struct tally {
 	struct tally *next;
-	const char *url;
+	const char *url, *method, *body;
+	sluice_pair *fields;
+	size_t n_fields;
 };
 
 struct fetch {
@@ -92,6 +94,61 @@ unsigned kit_fetches(const char *url)
 	return n;
 }
 
+/* NUL-terminated. */
+static sluice_str keep_str(sluice_str s)
+{
+	return arena_str(&kit_arena, s);
+}
+
+static struct tally *tally_add(const sluice_fetch_request *r)
+{
+	struct tally *t = arena_new(&kit_arena, struct tally);
+	size_t n = r->headers.n;
+	*t = (struct tally){ .next = tallies,
+		.url = keep_str(r->url).data,
+		.method = keep_str(r->method).data,
+		.body = keep_str(r->body).data,
+		.fields = arena_alloc(&kit_arena, (n + 1) * sizeof(sluice_pair)),
+		.n_fields = n };
+	for (size_t i = 0; i < n; i++)
+		t->fields[i] = (sluice_pair){ keep_str(r->headers.v[i].name),
+			keep_str(r->headers.v[i].value) };
+	tallies = t;
+	return t;
+}
+
+static const struct tally *tally_last(void)
+{
+	if (!tallies)
+		kit_die("no fetch was begun");
+	return tallies;
+}
+
+const char *kit_fetch_url(void)
+{
+	return tally_last()->url;
+}
+
+const char *kit_fetch_method(void)
+{
+	return tally_last()->method;
+}
+
+const char *kit_fetch_body(void)
+{
+	return tally_last()->body;
+}
+
+const char *kit_fetch_header(const char *name)
+{
+	const struct tally *t = tally_last();
+	for (size_t i = 0; i < t->n_fields; i++) {
+		if (str_ieq(t->fields[i].name, str_of(name)))
+			return t->fields[i].value.data;
+	}
+	return NULL;
+}
+
 static const struct answer *answer_find(const char *url)
 {
 	const struct answer *a = answers;
@@ -141,11 +198,8 @@ struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *r,
 		*why = "the URL is none of http or https";
 		return NULL;
 	}
-	struct tally *tally = arena_new(&kit_arena, struct tally);
-	*tally = (struct tally){ .next = tallies, .url = arena_str(&kit_arena, r->url).data };
-	tallies = tally;
 	struct fetch *f = mem_new(struct fetch);
-	f->url = tally->url;
+	f->url = tally_add(r)->url;
 	f->timeout_ms = r->timeout_ms ? r->timeout_ms : 5000;
 	f->max_body = r->max_body ? r->max_body : 1 << 20;
 	f->user = r->user;
