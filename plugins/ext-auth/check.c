@@ -20,7 +20,7 @@ static int check_url(sluice_instance *inst, const struct ext_auth *c)
 	}
 	if (c->ca_file.len && (c->upstream || !url_is_https(c->url))) {
 		sluice_conf_error(inst, "ca_file",
-			c->upstream ? "is not used: the upstream's own tls.ca_file counts"
+			c->upstream ? "is not used: the upstream's own tls.ca counts"
 				    : "is for a URL with https");
 		return -1;
 	}
@@ -34,8 +34,7 @@ static int check_path(sluice_instance *inst, struct ext_auth *c)
 		return -1;
 	}
 	if (c->ca_file.len) {
-		sluice_conf_error(inst, "ca_file",
-			"is not used: the upstream's own tls.ca_file counts");
+		sluice_conf_error(inst, "ca_file", "is not used: the upstream's own tls.ca counts");
 		return -1;
 	}
 	c->path_text = uri_text_compile_path(inst, "path", c->path);

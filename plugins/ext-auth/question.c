@@ -120,8 +120,11 @@ bool question_is_ours(sluice_str name)
 	return i < OURS;
 }
 
+/* What the gateway does not know (the host of HTTP/1.0) is left out. */
 static void add(struct question *q, sluice_str name, sluice_str value)
 {
+	if (!value.data)
+		return;
 	if (q->n_fields < FIELDS_MAX)
 		q->fields[q->n_fields] = (sluice_pair){ name, value };
 	q->n_fields++;
@@ -158,7 +161,8 @@ static bool add_ours(sluice_exchange *x, struct question *q)
 	if (!sluice_str_is(ip, "unix")) /* a unix socket has no address to tell */
 		add(q, ours[OUR_FOR], ip);
 	add(q, ours[OUR_OLD_METHOD], method);
-	add(q, ours[OUR_URL], sluice_str_n(url, (size_t)(at - url)));
+	if (host.len)
+		add(q, ours[OUR_URL], sluice_str_n(url, (size_t)(at - url)));
 	add(q, ours[OUR_ID], sluice_get(x, SLUICE_I_REQUEST_ID));
 	return true;
 }

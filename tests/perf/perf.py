@@ -66,6 +66,11 @@ SCENARIOS = [
     Scenario("basic-auth", "the plain GET, with a password that is remembered", 4000,
              {"plugin": "basic-auth, users: { alice: $2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW }"},
              options=("--field", "Authorization: Basic YWxpY2U6c2VjcmV0")),
+    Scenario("ext-auth", "the plain GET, permitted by a verdict that is remembered", 4000, {"plugin": "ext-auth, upstream: origin, path: /16, "
+             "request_headers: [X-User], consumer: X-User, cache: { ttl: 1h, key: [header:authorization, method, path] }"},
+             options=("--field", "Authorization: Bearer abc")),
+    Scenario("ext-auth-asked", "the same, with the service asked each time", 2000, {"plugin": "ext-auth, upstream: origin, path: /16, "
+             "request_headers: [X-User], consumer: X-User"}, options=("--field", "Authorization: Bearer abc")),
     Scenario("body", "GET of 1 MiB", 400, target=f"/{MIB}", tolerance=0.08),
     Scenario("upload", "POST of 1 MiB", 400, options=("--upload", MIB), tolerance=0.08),
     Scenario("tls", "GET of 1 KiB over TLS 1.3, kept connection", 3000, TLS),

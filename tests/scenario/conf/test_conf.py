@@ -145,6 +145,15 @@ def test_basic_auth(example):
     assert [ask("/tool/admin", user).status for user in ("alice", "bob", "carol")] == [200, 403, 401]
 
 
+def test_ext_auth(example):
+    g = example("ext-auth")
+    for path, cookie, status, told in (("/orders?page=2", None, 302, "/login?rd=%2Forders%3Fpage%3D2"), ("/login?rd=/orders", None, 303, "/orders"),
+                                       ("/orders?page=2", "session=alice", 200, None), ("/admin", "session=bob", 403, None)):
+        r = g.get(path, {"X-User": "root", **({"Cookie": cookie} if cookie else {})})
+        assert (r.status, r.header("location")) == (status, told)
+        assert status != 200 or r.body == b"hello alice\n"
+
+
 def mint(key, issuer, user, *more):
     args = [find_program()[0], "token", "mint", "--key", ROOT / "conf/demo" / key, "--iss", issuer, "--sub", user, *more]
     return subprocess.run(args, capture_output=True, text=True, check=True).stdout.strip()
