@@ -247,8 +247,7 @@ static bool keep(const struct ext_auth *c, const struct asking *a, const struct 
 
 /* ---- the answer ---------------------------------------------------------------------------- */
 
-/* NULL: *v is what the service decided. Else the end of a sentence about it, or of one about the
- * request when *has_memory is false. */
+/* NULL: *v is what the service decided. Else why it is none. has_memory: of the exchange. */
 static const char *judge(sluice_exchange *x, const struct ext_auth *c,
 	const sluice_fetch_response *r, struct verdict *v, bool *has_memory)
 {
@@ -257,7 +256,7 @@ static const char *judge(sluice_exchange *x, const struct ext_auth *c,
 	if (r->status != SLUICE_OK)
 		return r->error;
 	if (verdict_kind_of(r->code) == VERDICT_NONE)
-		return "its status is no verdict";
+		return "the status is none";
 	*has_memory = verdict_take(x, c, r, v);
 	if (!*has_memory)
 		return "there is no memory for it";
@@ -277,7 +276,11 @@ static sluice_verdict answered(sluice_exchange *x, const void *conf, const sluic
 	if (!has_memory)
 		return SLUICE_FAIL;
 	if (why) {
-		sluice_log_for(x, SLUICE_LOG_WARN, "no verdict: %s (status %d)", why, r->code);
+		if (r->status == SLUICE_OK)
+			sluice_log_for(x, SLUICE_LOG_WARN, "no verdict: of the answer, %d, %s",
+				r->code, why);
+		else
+			sluice_log_for(x, SLUICE_LOG_WARN, "no verdict: %s", why);
 		flight_land(&a->flight, OUTCOME_FAILED);
 		return unavailable(x, c);
 	}

@@ -1,37 +1,76 @@
 /* Keys of verdicts. See the header. */
 #include "key.h"
 
-/*
- * Hash what was hashed before together with the hash of the next part. No part can be taken for
- * two, or two for one, as each is hashed by itself with its length. is_there: a part that is not
- * there differs from an empty one.
- */
-static void mix(const uint64_t key[2], struct siphash *h, sluice_str part, bool is_there)
+enum { PIECE = 1024, NO_PART = -1 };
+
+/* What is hashed: parts, each behind its length, so that no two lists of parts are alike. A piece
+ * that is full is hashed, and its hash begins the next one. */
+struct mixer {
+	const uint64_t *key;
+	size_t n;
+	char piece[PIECE];
+};
+
+static void mixer_fold(struct mixer *m)
 {
-	struct {
-		struct siphash before, part;
-		uint64_t is_there;
-	} both = { *h, siphash(key, part), is_there };
-	*h = siphash(key, sluice_str_n((const char *)&both, sizeof(both)));
+	struct siphash h = siphash(m->key, sluice_str_n(m->piece, m->n));
+	memcpy(m->piece, &h, sizeof(h));
+	m->n = sizeof(h);
 }
 
-static void mix_names(const uint64_t key[2], struct siphash *h, sluice_strs names)
+static void put_bytes(struct mixer *m, const void *bytes, size_t n)
+{
+	const char *at = bytes;
+	while (n) {
+		size_t now = n < PIECE - m->n ? n : PIECE - m->n;
+		memcpy(m->piece + m->n, at, now);
+		m->n += now;
+		at += now;
+		n -= now;
+		if (m->n == PIECE)
+			mixer_fold(m);
+	}
+}
+
+static void put_part(struct mixer *m, sluice_str part)
+{
+	int64_t len = (int64_t)part.len;
+	put_bytes(m, &len, sizeof(len));
+	put_bytes(m, part.data, part.len);
+}
+
+/* A part that is not there differs from an empty one. */
+static void put_none(struct mixer *m)
+{
+	int64_t len = NO_PART;
+	put_bytes(m, &len, sizeof(len));
+}
+
+static void put_names(struct mixer *m, sluice_strs names)
 {
 	for (size_t i = 0; i < names.n; i++)
-		mix(key, h, names.v[i], true);
-	mix(key, h, SLUICE_STR(""), false); /* the end of the list */
+		put_part(m, names.v[i]);
+	put_none(m); /* the end of the list */
 }
 
-static enum key_result mix_facts(sluice_exchange *x, const struct ext_auth *c, struct siphash *h)
+static void mixer_end(struct mixer *m, struct siphash *out)
+{
+	*out = siphash(m->key, sluice_str_n(m->piece, m->n));
+	explicit_bzero(m->piece, m->n); /* there were credentials in it */
+}
+
+/* ---- of a request -------------------------------------------------------------------------- */
+
+static enum key_result put_facts(sluice_exchange *x, const struct ext_auth *c, struct mixer *m)
 {
 	sluice_str value;
 	for (size_t i = 0; i < c->cache.key.n; i++) {
 		switch (sluice_expr_read(x, c->cache.key.v[i], &value)) {
 		case SLUICE_READ_NONE:
-			mix(c->key, h, SLUICE_STR(""), false);
+			put_none(m);
 			break;
 		case SLUICE_READ_ONE:
-			mix(c->key, h, value, true);
+			put_part(m, value);
 			break;
 		case SLUICE_READ_MANY:
 			return KEY_NONE;
@@ -43,48 +82,57 @@ static enum key_result mix_facts(sluice_exchange *x, const struct ext_auth *c, s
 }
 
 /* All but the id of the request, which no other request has. */
-static void mix_fields(const struct ext_auth *c, const struct question *q, struct siphash *h)
+static void put_fields(const struct question *q, struct mixer *m)
 {
 	for (size_t i = 0; i < q->n_fields; i++) {
 		if (sluice_str_is(q->fields[i].name, "X-Request-ID"))
 			continue;
-		mix(c->key, h, q->fields[i].name, true);
-		mix(c->key, h, q->fields[i].value, true);
+		put_part(m, q->fields[i].name);
+		put_part(m, q->fields[i].value);
 	}
 }
 
 enum key_result key_make(sluice_exchange *x, const struct ext_auth *c, const struct question *q,
 	struct siphash *out)
 {
+	struct mixer m;
 	enum key_result r = KEY_GOOD;
-	*out = c->options;
-	mix(c->key, out, q->url, true);
-	mix(c->key, out, q->method, true);
+	m.key = c->key;
+	m.n = 0;
+	put_bytes(&m, &c->options, sizeof(c->options));
+	put_part(&m, q->url);
+	put_part(&m, q->method);
 	if (c->send_body)
-		mix(c->key, out, q->body, true);
+		put_part(&m, q->body);
 	if (c->cache.key.n)
-		r = mix_facts(x, c, out);
+		r = put_facts(x, c, &m);
 	else
-		mix_fields(c, q, out);
+		put_fields(q, &m);
+	mixer_end(&m, out);
 	return r;
 }
 
+/* ---- of the options ------------------------------------------------------------------------ */
+
 void key_options(struct ext_auth *c)
 {
-	struct siphash h = { 0 };
-	mix(c->key, &h, c->consumer, true);
-	mix(c->key, &h, c->groups, true);
-	mix_names(c->key, &h, c->facts);
-	mix_names(c->key, &h, c->send_headers);
-	mix_names(c->key, &h, c->request_headers);
-	mix_names(c->key, &h, c->response_headers);
-	mix_names(c->key, &h, c->refusal_headers);
+	struct mixer m;
+	m.key = c->key;
+	m.n = 0;
+	put_bytes(&m, &c->refusal, sizeof(c->refusal));
+	put_part(&m, c->consumer);
+	put_part(&m, c->groups);
+	put_names(&m, c->facts);
+	put_names(&m, c->send_headers);
+	put_names(&m, c->request_headers);
+	put_names(&m, c->response_headers);
+	put_names(&m, c->refusal_headers);
 	for (size_t i = 0; i < c->cache.key.n; i++)
-		mix(c->key, &h, sluice_expr_text(c->cache.key.v[i]), true);
-	mix_names(c->key, &h, (sluice_strs){ NULL, 0 });
+		put_part(&m, sluice_expr_text(c->cache.key.v[i]));
+	put_none(&m);
 	for (size_t i = 0; i < c->set_headers.n; i++) {
-		mix(c->key, &h, c->set_headers.v[i].name, true);
-		mix(c->key, &h, c->set_headers.v[i].value, true);
+		put_part(&m, c->set_headers.v[i].name);
+		put_part(&m, c->set_headers.v[i].value);
 	}
-	c->options = h;
+	mixer_end(&m, &c->options);
 }

@@ -97,7 +97,9 @@ static sluice_str method_of(sluice_exchange *x, const struct ext_auth *c)
 enum question_fault question_address(sluice_exchange *x, const struct ext_auth *c,
 	struct question *q)
 {
-	*q = (struct question){ .method = method_of(x, c) };
+	q->method = method_of(x, c);
+	q->body = SLUICE_STR_NONE;
+	q->has_fields = false; /* the array of fields is large, and is not cleared */
 	enum question_fault fault = base_of(x, c, &q->url);
 	if (!fault && c->parameters.n)
 		fault = add_parameters(x, c, q->url, &q->url);
@@ -177,13 +179,18 @@ static bool is_about_the_answer(sluice_str name)
 	return names_have((sluice_strs){ names, sizeof(names) / sizeof(names[0]) }, name);
 }
 
-/* Whether a field of the client is sent on where all are. */
-static bool is_sent(const struct ext_auth *c, sluice_str name)
+/* Whether the operator says what the field has. */
+static bool is_set(const struct ext_auth *c, sluice_str name)
 {
-	for (size_t i = 0; i < c->set.n; i++) {
-		if (sluice_names_alike(c->set.v[i].name, name))
-			return false;
-	}
+	size_t i = 0;
+	while (i < c->set.n && !sluice_names_alike(c->set.v[i].name, name))
+		i++;
+	return i < c->set.n;
+}
+
+/* Whether a field of the client is sent on where all are. */
+static bool is_sent(sluice_str name)
+{
 	return !is_about_the_answer(name) && !question_is_ours(name) &&
 		!sluice_field_refused(SLUICE_REQUEST, SLUICE_FIELD_REMOVE, name, SLUICE_STR(""));
 }
@@ -199,9 +206,10 @@ static void add_clients(sluice_exchange *x, const struct ext_auth *c, struct que
 {
 	sluice_pair f;
 	for (size_t at = 0; sluice_field_next(x, SLUICE_REQUEST, &at, &f);) {
-		if (c->sends_all ? is_sent(c, f.name)
-				 : names_have(c->send_headers, f.name) ||
-					(c->send_body && is_of_body(f.name)))
+		bool sends = c->sends_all ? is_sent(f.name)
+					  : names_have(c->send_headers, f.name) ||
+				(c->send_body && is_of_body(f.name));
+		if (sends && !is_set(c, f.name))
 			add(q, f.name, f.value);
 	}
 }
@@ -227,7 +235,8 @@ static bool add_set(sluice_exchange *x, const struct ext_auth *c, struct questio
 enum question_fault question_fields(sluice_exchange *x, const struct ext_auth *c,
 	struct question *q)
 {
-	q->n_fields = q->bytes = 0;
+	q->n_fields = 0;
+	q->bytes = 0;
 	if (!add_ours(x, q))
 		return QUESTION_NO_MEMORY;
 	add_clients(x, c, q);

@@ -58,16 +58,17 @@ sluice_str verdict_field(const struct verdict *v, sluice_str name, size_t *count
 	return first;
 }
 
-static bool is_of_the_moment(int status)
+/* The others are about one request, about the moment, or about how the request is written. */
+static bool is_about_who_asks(int status)
 {
-	return status < 400 || status == 408 || status == 421 || status == 425 || status == 429;
+	return status == 401 || status == 403 || status == 404;
 }
 
 uint64_t verdict_lifetime(const struct ext_auth *c, const sluice_fetch_response *r)
 {
 	bool is_allowed = verdict_kind_of(r->code) == VERDICT_ALLOWED;
 	uint64_t ttl = is_allowed ? c->cache.ttl : c->cache.negative_ttl;
-	if (!c->remembered || (!is_allowed && is_of_the_moment(r->code)))
+	if (!c->remembered || (!is_allowed && !is_about_who_asks(r->code)))
 		return 0;
 	for (size_t i = 0; i < r->n_headers; i++) {
 		if (sluice_str_ieq(r->headers[i].name, SLUICE_STR("set-cookie")))

@@ -33,8 +33,8 @@ bool verdict_take(sluice_exchange *x, const struct ext_auth *c, const sluice_fet
 sluice_str verdict_field(const struct verdict *v, sluice_str name, size_t *count);
 
 /* For how many milliseconds an answer is remembered; 0: it is not. Redirects lead back to the page
- * that one client wanted, cookies are made for one client, and 408, 421, 425 and 429 are about the
- * moment. */
+ * that one client wanted, cookies are made for one client, and of refusals 401, 403 and 404 alone
+ * are about who asks for what: a malformed request must not refuse those of others. */
 uint64_t verdict_lifetime(const struct ext_auth *c, const sluice_fetch_response *r);
 
 /* Bytes: how many it takes; write them. */

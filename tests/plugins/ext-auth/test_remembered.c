@@ -111,6 +111,39 @@ TEST_WITH(a_key_of_facts, setup, NULL)
 	kit_stop(i);
 }
 
+/* However long it is, each byte of the key counts. */
+TEST_WITH(a_long_key, setup, NULL)
+{
+	static char value[3000];
+	const size_t places[] = { 0, 900, 1000, 1008, 1024, 2047, 2998 };
+	sluice_instance *i = started("cache", "{ttl: 10s, key: ['header:authorization']}");
+	kit_fetch_answer(URL, 200, "");
+	memset(value, 'a', sizeof(value) - 1);
+	assert_int_equal(ask(i, "/", value, true), 0);
+	for (size_t n = 0; n < sizeof(places) / sizeof(places[0]); n++) {
+		value[places[n]] = 'b';
+		assert_int_equal(ask(i, "/", value, true), 0);
+		assert_int_equal(ask(i, "/", value, false), 0);
+		value[places[n]] = 'a';
+	}
+	value[2998] = '\0';
+	assert_int_equal(ask(i, "/", value, true), 0);
+	kit_stop(i);
+}
+
+/* What one fact ends with, the next one may begin with. */
+TEST_WITH(parts_do_not_run_into_each_other, setup, NULL)
+{
+	sluice_instance *i = started("cache", "{ttl: 10s, key: ['query:a', 'query:b']}");
+	kit_fetch_answer(URL, 200, "");
+	assert_int_equal(ask(i, "/?a=xy&b=z", NULL, true), 0);
+	assert_int_equal(ask(i, "/?a=x&b=yz", NULL, true), 0);
+	assert_int_equal(ask(i, "/?a=xyz", NULL, true), 0);
+	assert_int_equal(ask(i, "/?a=xyz&b=", NULL, true), 0);
+	assert_int_equal(ask(i, "/?b=xyz", NULL, true), 0);
+	kit_stop(i);
+}
+
 TEST_WITH(a_body_is_a_part_of_the_key, setup, NULL)
 {
 	const char *bodies[] = { "a", "b", "a" };
@@ -150,7 +183,7 @@ TEST_WITH(refusals_only_where_it_is_said, setup, NULL)
 
 TEST_WITH(answers_that_are_not_remembered, setup, NULL)
 {
-	const int statuses[] = { 302, 408, 421, 425, 429, 500 };
+	const int statuses[] = { 302, 400, 408, 413, 421, 425, 429, 431, 500 };
 	sluice_instance *i = started("cache", "{ttl: 10s, negative_ttl: 10s}");
 	for (size_t n = 0; n < sizeof(statuses) / sizeof(statuses[0]); n++) {
 		int seen = statuses[n] == 500 ? 503 : statuses[n];

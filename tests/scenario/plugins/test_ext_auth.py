@@ -8,11 +8,13 @@ import time
 import urllib.parse
 
 import pytest
+import yaml
 
 from kit import h2origin
 from kit.client import RawClient
 from kit.gateway import GatewayDied
 from kit.h2client import H2Client
+from kit.manual import check, complete, snippets
 from kit.origin import drop, echo, hang, raw, reply
 from kit.process import wait_for
 from kit.tunnels import Guest1, Guest2, echo_to_the_end, talking
@@ -417,6 +419,30 @@ routes:
     assert g.access(1)[0]["reason"] == "auth-refused"
     assert g.get("/x/y", SID).body == b"staff,ops" and auth.requests[-1].target == "/verify/x/y"
     assert g.get("/", SID).status == 429 and g.get("/", {"Cookie": "sid=bob1"}).body == b"all"
+
+
+def test_a_client_without_a_host(protected):
+    g = protected()
+    with RawClient(g.port()) as c:
+        c.send(b"GET /a HTTP/1.0\r\nCookie: sid=alice1\r\n\r\n")
+        assert c.response().status == 200
+    told = g.auth.requests[0]
+    assert told.header("x-forwarded-uri") == "/a" and "x-original-url" not in told.fields and "x-forwarded-host" not in told.fields
+
+
+SNIPPETS = snippets("plugins/ext-auth/ext-auth.md")
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_snippets(tmp_path, snippet):
+    whole = yaml.safe_load(complete(snippet))
+    whole.setdefault("upstreams", {}).setdefault("auth", {"servers": ["127.0.0.1:4180"]})
+    status, out = check(tmp_path, yaml.safe_dump(whole, sort_keys=False))
+    assert status == 0 and "warning" not in out, out
+
+
+def test_there_are_snippets():
+    assert len(SNIPPETS) == 5
 
 
 def test_refused(gateway):
