@@ -8,7 +8,7 @@ bool apply_is_clear(const struct ext_auth *c, const struct verdict *v, const cha
 	size_t n = 0;
 	if (c->consumer.len && verdict_kind_of(v->status) == VERDICT_ALLOWED)
 		(void)verdict_field(v, c->consumer, &n);
-	*why = "it names several consumers";
+	*why = " and names several consumers";
 	return n <= 1;
 }
 
@@ -79,14 +79,20 @@ static void state(sluice_exchange *x, sluice_str fact, sluice_str value)
 		sluice_attr_set(x, fact, value);
 }
 
-static void state_facts(sluice_exchange *x, const struct ext_auth *c, const struct verdict *v)
+/* False: there is no memory for it. */
+static bool state_facts(sluice_exchange *x, const struct ext_auth *c, const struct verdict *v)
 {
-	if (c->consumer.len)
-		state(x, SLUICE_STR("consumer"), verdict_field(v, c->consumer, NULL));
-	if (c->groups.len)
-		state(x, SLUICE_STR("groups"), joined(x, v, c->groups, SLUICE_STR(",")));
+	sluice_identity who = { .size = sizeof(who) };
 	for (size_t i = 0; i < c->facts.n; i++)
 		state(x, c->fact_names[i], joined(x, v, c->facts.v[i], SLUICE_STR(", ")));
+	if (c->groups.len)
+		who.groups = joined(x, v, c->groups, SLUICE_STR(","));
+	if (c->consumer.len)
+		who.name = verdict_field(v, c->consumer, NULL);
+	if (who.name.len)
+		return sluice_identify(x, &who);
+	state(x, SLUICE_STR("groups"), who.groups);
+	return true;
 }
 
 sluice_verdict apply_pass(sluice_exchange *x, const struct ext_auth *c, const struct verdict *v)
@@ -97,8 +103,7 @@ sluice_verdict apply_pass(sluice_exchange *x, const struct ext_auth *c, const st
 		return SLUICE_NEXT;
 	for (size_t i = 0; i < c->response_headers.n; i++)
 		set_response_field(x, c->response_headers.v[i], v);
-	state_facts(x, c, v);
-	return SLUICE_NEXT;
+	return state_facts(x, c, v) ? SLUICE_NEXT : SLUICE_FAIL;
 }
 
 /* ---- a refusal ----------------------------------------------------------------------------- */
@@ -146,8 +151,26 @@ static sluice_verdict problem(sluice_exchange *x, const struct verdict *v)
 		"The service that decides has refused this request.");
 }
 
+/* Whether the request has something by which the service may have known the client. */
+static bool has_credentials(sluice_exchange *x, const struct ext_auth *c)
+{
+	static const sluice_str harmless[] = { { "accept", 6 }, { "accept-language", 15 },
+		{ "user-agent", 10 }, { "x-requested-with", 16 }, { "origin", 6 }, { "referer", 7 },
+		{ "content-type", 12 } };
+	const sluice_strs no = { harmless, sizeof(harmless) / sizeof(harmless[0]) };
+	bool has = sluice_field(x, SLUICE_REQUEST, SLUICE_STR("authorization")).data ||
+		sluice_field(x, SLUICE_REQUEST, SLUICE_STR("cookie")).data;
+	for (size_t i = 0; !has && !c->sends_all && i < c->send_headers.n; i++) {
+		sluice_str name = c->send_headers.v[i];
+		has = !names_have(no, name) && sluice_field(x, SLUICE_REQUEST, name).data;
+	}
+	return has;
+}
+
 sluice_verdict apply_refuse(sluice_exchange *x, const struct ext_auth *c, const struct verdict *v)
 {
+	if (!has_credentials(x, c))
+		sluice_credentials_absent(x);
 	if (c->refusal == REFUSAL_PROBLEM && v->status >= 400)
 		return problem(x, v);
 	sluice_note(x, "auth-refused");

@@ -5,7 +5,7 @@
 
 #include "verdict.h"
 
-/* Whether a 2xx says one thing only; else *why is the end of a sentence about the service. */
+/* Whether a 2xx says one thing only; *why, behind "the service answered 200", says what not. */
 bool apply_is_clear(const struct ext_auth *c, const struct verdict *v, const char **why);
 
 /* Let the request pass. Fields that the service decides about are never those of the client. v:

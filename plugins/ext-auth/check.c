@@ -214,6 +214,8 @@ static int check_fields(sluice_instance *inst, struct ext_auth *c)
 			 to_client = { "response_headers", SLUICE_RESPONSE, SLUICE_FIELD_ADD },
 			 of_refusal = { "refusal_headers", SLUICE_RESPONSE, SLUICE_FIELD_ADD };
 	int rc = check_sent(inst, c);
+	if (c->sends_all || names_have(c->send_headers, SLUICE_STR("authorization")))
+		sluice_own(inst, SLUICE_OWN_CREDENTIAL_FIELD, SLUICE_STR("authorization"));
 	if (check_names(inst, &to_upstream, c->request_headers) < 0 ||
 		check_names(inst, &to_client, c->response_headers) < 0)
 		rc = -1;
@@ -222,6 +224,8 @@ static int check_fields(sluice_instance *inst, struct ext_auth *c)
 		rc = -1;
 	if (check_facts(inst, c) < 0)
 		rc = -1;
+	for (size_t i = 0; rc == 0 && i < c->request_headers.n; i++)
+		sluice_own(inst, SLUICE_OWN_WORD, c->request_headers.v[i]);
 	collect_kept(inst, c);
 	add_content_names(inst, c);
 	return rc;

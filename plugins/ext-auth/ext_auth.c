@@ -247,20 +247,23 @@ static bool keep(const struct ext_auth *c, const struct asking *a, const struct 
 
 /* ---- the answer ---------------------------------------------------------------------------- */
 
-/* NULL: *v is what the service decided. Else why it is none. has_memory: of the exchange. */
+/* NULL: *v is what the service decided. Else why it is none, behind "the service answered N".
+ * has_memory: of the exchange. */
 static const char *judge(sluice_exchange *x, const struct ext_auth *c,
 	const sluice_fetch_response *r, struct verdict *v, bool *has_memory)
 {
-	const char *why;
+	const char *why = "";
 	*has_memory = true;
-	if (r->status != SLUICE_OK)
-		return r->error;
 	if (verdict_kind_of(r->code) == VERDICT_NONE)
-		return "the status is none";
+		return "";
 	*has_memory = verdict_take(x, c, r, v);
-	if (!*has_memory)
-		return "there is no memory for it";
-	return apply_is_clear(c, v, &why) ? NULL : why;
+	return *has_memory && apply_is_clear(c, v, &why) ? NULL : why;
+}
+
+static sluice_verdict failed(sluice_exchange *x, const struct ext_auth *c, struct asking *a)
+{
+	flight_land(&a->flight, OUTCOME_FAILED);
+	return unavailable(x, c);
 }
 
 static sluice_verdict answered(sluice_exchange *x, const void *conf, const sluice_fetch_response *r)
@@ -272,17 +275,17 @@ static sluice_verdict answered(sluice_exchange *x, const void *conf, const sluic
 	if (!a)
 		return SLUICE_FAIL;
 	sluice_metric_observe(c->seconds, SLUICE_STR(""), (sluice_now_ns() - a->began_ns) / 1000);
+	if (r->status != SLUICE_OK) {
+		sluice_log_for(x, SLUICE_LOG_WARN, "no verdict: %s", r->error);
+		return failed(x, c, a);
+	}
 	const char *why = judge(x, c, r, &v, &has_memory);
 	if (!has_memory)
 		return SLUICE_FAIL;
 	if (why) {
-		if (r->status == SLUICE_OK)
-			sluice_log_for(x, SLUICE_LOG_WARN, "no verdict: of the answer, %d, %s",
-				r->code, why);
-		else
-			sluice_log_for(x, SLUICE_LOG_WARN, "no verdict: %s", why);
-		flight_land(&a->flight, OUTCOME_FAILED);
-		return unavailable(x, c);
+		sluice_log_for(x, SLUICE_LOG_WARN, "no verdict: the service answered %d%s", r->code,
+			why);
+		return failed(x, c, a);
 	}
 	bool is_kept = a->has_id && keep(c, a, &v, verdict_lifetime(c, r));
 	flight_land(&a->flight, is_kept ? OUTCOME_REMEMBERED : OUTCOME_ALONE);
@@ -418,7 +421,7 @@ static sluice_verdict ext_auth_on_request(sluice_exchange *x, const void *conf)
 	return a ? consider(x, c, a) : SLUICE_FAIL;
 }
 
-static const char *const ext_auth_provides[] = { "consumer", "groups", "auth:", NULL };
+static const char *const ext_auth_provides[] = { "consumer", "groups", "consumer:", "auth:", NULL };
 
 SLUICE_PLUGIN("ext-auth", .version = "1.0",
 	.summary = "asks another service whether a request may pass", .options = ext_auth_options,

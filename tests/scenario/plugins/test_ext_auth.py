@@ -445,6 +445,24 @@ def test_there_are_snippets():
     assert len(SNIPPETS) == 5
 
 
+def test_one_of_several_ways(gateway, origin):
+    auth, up = origin(service), origin(echo)
+    text = config().replace("plugins: [login]", "plugins: [{ use: any-of, of: [login, staff] }]").replace(
+        "routes:", """  staff: { use: basic-auth, users: { carol: "$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW" } }
+consumers:
+  boss: { identities: ["login:alice"], facts: { plan: gold } }
+routes:""")
+    g = gateway(text, auth=auth.port, app=up.port)
+    assert g.get("/", SID).status == 200 and up.requests[-1].header("x-user") == "alice"
+    assert g.get("/", {"Authorization": "Basic Y2Fyb2w6c2VjcmV0", "X-User": "alice"}).status == 200
+    assert "x-user" not in up.requests[-1].fields
+    assert sorted(n["consumer"] for n in g.access(2)) == ["boss", "carol"]
+    r = g.get("/")
+    assert r.status == 401 and len(r.fields.all("www-authenticate")) == 3
+    assert g.get("/", {"Accept": "text/html"}).status == 302        # nothing to judge: the way to the login page
+    assert g.get("/", {"Accept": "text/html", "Authorization": "Basic Y2Fyb2w6d3Jvbmc="}).status == 302
+
+
 def test_refused(gateway):
     with pytest.raises(GatewayDied) as e:
         gateway(config("path: /verify, send_headers: [Cookie, X-Forwarded-Uri]"), app=1, auth=1)
