@@ -197,6 +197,8 @@ class Runner:
         abroad = re.findall(r"\b(?!127\.|0\.0\.0\.0)\d+\.\d+\.\d+\.\d+:\d+|jwks: https?://(?!127\.).*", text)
         assert not abroad, f"the gateway would ask {abroad}"
         self.gateway = Gateway(self.etc, text)
+        for _ in config.get("stores", {}):
+            self.gateway.wait_log(r"(?s)(redis: .*: connected.*){2}")       # each worker; or a request may be counted elsewhere
         self.curl(self.ports)
 
     def stop(self):
