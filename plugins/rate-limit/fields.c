@@ -31,20 +31,22 @@ static bool sf_string(sluice_instance *inst, sluice_str s, sluice_str *out)
 	return true;
 }
 
-bool fields_init(sluice_instance *inst, struct rate_limit *r)
+bool fields_name(sluice_instance *inst, struct rate_limit *r)
 {
-	if (!sf_string(inst, r->name, &r->item))
-		return false;
+	return sf_string(inst, r->name, &r->item);
+}
+
+void fields_policy(sluice_instance *inst, const struct rate_limit *r, struct limit *l)
+{
 	size_t room = r->item.len + 64;
 	char *text = sluice_conf_alloc(inst, room);
 	int n = snprintf(text, room, "%.*s;q=%" PRIu64, (int)r->item.len, r->item.data,
-		sf_integer(r->rate.count));
+		sf_integer(l->rate.count));
 	/* a window is given only when it is a whole number of seconds */
-	if (r->rate.period_ms % 1000 == 0)
+	if (l->rate.period_ms % 1000 == 0)
 		n += snprintf(text + n, room - (size_t)n, ";w=%" PRIu64,
-			sf_integer(r->rate.period_ms / 1000));
-	r->policy = (sluice_str){ text, (size_t)n };
-	return true;
+			sf_integer(l->rate.period_ms / 1000));
+	l->policy = (sluice_str){ text, (size_t)n };
 }
 
 uint64_t fields_retry_after(uint64_t ns)
@@ -53,7 +55,8 @@ uint64_t fields_retry_after(uint64_t ns)
 	return s ? s : 1;
 }
 
-void fields_add(sluice_exchange *x, const struct rate_limit *r, const struct gcra_take *t)
+void fields_add(sluice_exchange *x, const struct rate_limit *r, const struct limit *l,
+	const struct gcra_take *t)
 {
 	char text[VALUE_MAX];
 	/* the time until all permits are back or, after a refusal, until the request may be tried
@@ -63,7 +66,7 @@ void fields_add(sluice_exchange *x, const struct rate_limit *r, const struct gcr
 		r->item.data, sf_integer(t->remaining), sf_integer(fields_retry_after(ns)));
 	if (n < 0 || (size_t)n >= sizeof(text))
 		return; /* check() bounds the name */
-	sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("ratelimit-policy"), r->policy);
+	sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("ratelimit-policy"), l->policy);
 	sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("ratelimit"),
 		(sluice_str){ text, (size_t)n });
 }

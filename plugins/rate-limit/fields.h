@@ -8,11 +8,14 @@
 
 #include "conf.h"
 
-/* At check(): r->item and r->policy from the options. false when the name cannot be written as a
- * structured string. */
-bool fields_init(sluice_instance *inst, struct rate_limit *r);
+/* At check(): r->item from the name. False when the name cannot be written as a structured
+ * string. */
+bool fields_name(sluice_instance *inst, struct rate_limit *r);
+/* At check(), behind that: l->policy. */
+void fields_policy(sluice_instance *inst, const struct rate_limit *r, struct limit *l);
 /* Add the fields for a request that was counted. */
-void fields_add(sluice_exchange *x, const struct rate_limit *r, const struct gcra_take *t);
+void fields_add(sluice_exchange *x, const struct rate_limit *r, const struct limit *l,
+	const struct gcra_take *t);
 /* Whole seconds, rounded up, at least 1. */
 uint64_t fields_retry_after(uint64_t ns);
 void fields_set_retry_after(sluice_exchange *x, uint64_t seconds);

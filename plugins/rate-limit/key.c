@@ -37,6 +37,14 @@ sluice_str key_start(sluice_instance *inst, sluice_str prefix, sluice_str name)
 	return (sluice_str){ start, (size_t)(at - start) };
 }
 
+sluice_str key_plan(sluice_instance *inst, sluice_str plan)
+{
+	char *start = sluice_conf_alloc(inst, ESCAPED * plan.len + 3),
+	     *at = key_put_escaped(sluice_str_put(start, SLUICE_STR("p:")), plan);
+	*at++ = ':';
+	return (sluice_str){ start, (size_t)(at - start) };
+}
+
 /* ---- joining ------------------------------------------------------------------------------- */
 
 static bool key_digest(sluice_exchange *x, sluice_str text, unsigned char out[DIGEST_BYTES])
@@ -48,18 +56,25 @@ static bool key_digest(sluice_exchange *x, sluice_str text, unsigned char out[DI
 		EVP_DigestFinal_ex(w->digest, out, &n) == 1 && n == DIGEST_BYTES;
 }
 
-/* Join start, kind and values; long values are replaced by their digest. */
-static enum key_result key_join(sluice_exchange *x, const struct rate_limit *r, sluice_str kind,
+/* whose keys are made */
+struct key_owner {
+	const struct rate_limit *r;
+	const struct limit *l;
+};
+
+/* Join start, plan, kind and values; long values are replaced by their digest. */
+static enum key_result key_join(sluice_exchange *x, const struct key_owner *o, sluice_str kind,
 	const sluice_str *values, size_t n, sluice_str *key)
 {
 	unsigned char digest[DIGEST_BYTES];
-	size_t room = r->key_start.len + kind.len + n;
+	size_t room = o->r->key_start.len + o->l->key_part.len + kind.len + n;
 	for (size_t i = 0; i < n; i++)
 		room += ESCAPED * values[i].len;
 	char *start = sluice_alloc(x, room);
 	if (!start)
 		return KEY_FAIL;
-	char *own = sluice_str_put(start, r->key_start), *at = sluice_str_put(own, kind);
+	char *own = sluice_str_put(sluice_str_put(start, o->r->key_start), o->l->key_part),
+	     *at = sluice_str_put(own, kind);
 	for (size_t i = 0; i < n; i++) {
 		if (i)
 			*at++ = ',';
@@ -85,24 +100,26 @@ static sluice_str key_network(const struct rate_limit *r, sluice_str ip,
 	return sluice_ip_network(ip, (unsigned)r->ipv4_prefix, (unsigned)r->ipv6_prefix, buf);
 }
 
-static enum key_result key_missing(sluice_exchange *x, const struct rate_limit *r, sluice_str *key)
+static enum key_result key_missing(sluice_exchange *x, const struct key_owner *o, sluice_str *key)
 {
 	char buf[SLUICE_IP_NETWORK];
 	sluice_str ip;
-	switch ((enum missing)r->missing) {
+	switch ((enum missing)o->r->missing) {
 	case MISSING_SKIP:
 		return KEY_SKIP;
 	case MISSING_SHARE:
-		return key_join(x, r, SLUICE_STR("all:"), NULL, 0, key);
+		return key_join(x, o, SLUICE_STR("all:"), NULL, 0, key);
 	case MISSING_IP:
 		break;
 	}
-	ip = key_network(r, sluice_get(x, SLUICE_I_CLIENT_IP), buf);
-	return key_join(x, r, SLUICE_STR("ip:"), &ip, 1, key);
+	ip = key_network(o->r, sluice_get(x, SLUICE_I_CLIENT_IP), buf);
+	return key_join(x, o, SLUICE_STR("ip:"), &ip, 1, key);
 }
 
-enum key_result key_make(sluice_exchange *x, const struct rate_limit *r, sluice_str *key)
+enum key_result key_make(sluice_exchange *x, const struct rate_limit *r, const struct limit *l,
+	sluice_str *key)
 {
+	const struct key_owner o = { r, l };
 	char buf[SLUICE_IP_NETWORK];
 	sluice_str values[KEY_PARTS_MAX];
 	bool missing = false;
@@ -122,7 +139,7 @@ enum key_result key_make(sluice_exchange *x, const struct rate_limit *r, sluice_
 			values[i] = key_network(r, values[i], buf);
 	}
 	if (missing)
-		return key_missing(x, r, key);
-	return key_join(x, r, r->by.n == 1 ? SLUICE_STR("v:") : SLUICE_STR("l:"), values, r->by.n,
+		return key_missing(x, &o, key);
+	return key_join(x, &o, r->by.n == 1 ? SLUICE_STR("v:") : SLUICE_STR("l:"), values, r->by.n,
 		key);
 }

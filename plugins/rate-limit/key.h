@@ -6,6 +6,7 @@
  *      sluice:rl:per-user:l:alice,GET      several
  *      sluice:rl:per-user:ip:203.0.113.7   a value was missing: the client's address instead
  *      sluice:rl:per-user:all:             a value was missing: all such requests share one count
+ *      sluice:rl:per-user:p:gold:v:alice   a caller whose plan has a rate of its own
  *
  * Requests that differ in any part have different keys: in names and values the bytes `:` `,` `%`
  * `{` `}` are written as %XX. (Braces choose the node in a cluster.) A value longer than
@@ -31,7 +32,10 @@ enum key_result {
 
 /* For check(): the start of all keys of the limit, in memory of the instance. */
 sluice_str key_start(sluice_instance *inst, sluice_str prefix, sluice_str name);
+/* For check(): the part of the keys of a plan that tells them from others. */
+sluice_str key_plan(sluice_instance *inst, sluice_str plan);
 /* The key lives as long as x. */
-enum key_result key_make(sluice_exchange *x, const struct rate_limit *r, sluice_str *key);
+enum key_result key_make(sluice_exchange *x, const struct rate_limit *r, const struct limit *l,
+	sluice_str *key);
 
 #endif

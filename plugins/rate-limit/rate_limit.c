@@ -11,14 +11,25 @@
 #include "conf.h"
 #include "fields.h"
 #include "key.h"
+#include "limits.h"
 #include "script.h"
 
-#define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S UINT64_C(1000000000)
-enum { SWAPS_MAX = 1000, NAME_MAX_LEN = 64, INTERVAL_MIN_NS = 1000 };
+enum { SWAPS_MAX = 1000, NAME_MAX_LEN = 64 };
 
 static const char *const failure_choices[] = { "allow", "deny", "local", NULL };
 static const char *const missing_choices[] = { "ip", "share", "skip", NULL };
+
+static const sluice_option plan_options[] = {
+	SLUICE_OPTION(SLUICE_T_STR, struct limit, plan, .flags = SLUICE_F_KEY,
+		.doc = "a value of the fact plan"),
+	SLUICE_OPTION(SLUICE_T_RATE, struct limit, rate,
+		.flags = SLUICE_F_REQUIRED | SLUICE_F_SCALAR,
+		.doc = "rate of callers with this plan"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct limit, burst, .min = "1", .max = "1000000000",
+		.doc = "number of requests that may pass at once; left out: the count of rate"),
+	SLUICE_OPTIONS_END,
+};
 
 static const sluice_option rate_limit_options[] = {
 	SLUICE_OPTION(SLUICE_T_RATE, struct rate_limit, rate, .flags = SLUICE_F_REQUIRED,
@@ -26,6 +37,13 @@ static const sluice_option rate_limit_options[] = {
 	SLUICE_OPTION(SLUICE_T_UINT, struct rate_limit, burst, .min = "1", .max = "1000000000",
 		.doc = "number of requests that may pass at once after a pause; left out: the "
 		       "count of rate"),
+	SLUICE_OPTION(SLUICE_T_EXPR, struct rate_limit, plan,
+		.doc = "the fact that names a caller's plan, such as consumer:plan or claim:plan; "
+		       "rates has the rate of each"),
+	SLUICE_OPTION(SLUICE_T_MAP, struct rate_limit, rates, .sub = plan_options,
+		.sub_size = sizeof(struct limit), .max = "64",
+		.doc = "rates by plan, as gold: 1000/min; rate and burst hold for all other "
+		       "callers"),
 	SLUICE_OPTION(SLUICE_T_EXPRS, struct rate_limit, by, .def = "ip", .min = "1", .max = "8",
 		.doc = "what tells one caller from another: ip, claim:NAME, header:NAME, route, "
 		       "consumer ...; a list is one "
@@ -70,51 +88,23 @@ static const sluice_option rate_limit_options[] = {
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
-static int check_rate(sluice_instance *inst, struct rate_limit *r)
-{
-	if (!sluice_conf_given(inst, "burst"))
-		r->burst = r->rate.count;
-	if (r->rate.count == 0 || r->rate.period_ms == 0) {
-		sluice_conf_error(inst, "rate", "must allow something");
-		return -1;
-	}
-	if (r->cost > r->burst) {
-		sluice_conf_error(inst, "cost",
-			"is more than burst (%" PRIu64 "): no request would ever pass", r->burst);
-		return -1;
-	}
-	if (r->rate.period_ms > GCRA_DEPTH_MAX / NS_PER_MS ||
-		!gcra_init(&r->gcra, r->rate.count, r->rate.period_ms * NS_PER_MS, r->burst,
-			r->cost)) {
-		sluice_conf_error(inst, "burst",
-			"at this rate it would take more than 36 years to come back");
-		return -1;
-	}
-	if (r->gcra.interval < INTERVAL_MIN_NS) {
-		sluice_conf_error(inst, "rate",
-			"more than a million in a second cannot be counted");
-		return -1;
-	}
-	return 0;
-}
-
 static int rate_limit_check(sluice_instance *inst, void *conf)
 {
 	struct rate_limit *r = conf;
 	r->inst = inst;
-	if (check_rate(inst, r) < 0)
-		return -1;
 	if (r->by.n == 0 || r->by.n > KEY_PARTS_MAX) {
 		sluice_conf_error(inst, "by", "must have 1 to %d members", KEY_PARTS_MAX);
 		return -1;
 	}
 	if (r->name.len == 0)
 		r->name = sluice_instance_name(inst);
-	if (r->name.len > NAME_MAX_LEN || !fields_init(inst, r)) {
+	if (r->name.len > NAME_MAX_LEN || !fields_name(inst, r)) {
 		sluice_conf_error(inst, "name", "must be at most %d printable ASCII characters",
 			NAME_MAX_LEN);
 		return -1;
 	}
+	if (limits_check(inst, r) < 0)
+		return -1;
 	for (r->by_ip = 0; r->by_ip < r->by.n; r->by_ip++) {
 		if (sluice_str_is(sluice_expr_text(r->by.v[r->by_ip]), "ip"))
 			break;
@@ -123,10 +113,8 @@ static int rate_limit_check(sluice_instance *inst, void *conf)
 	r->key_start = key_start(inst, r->prefix, r->name);
 	r->local = sluice_store_table(inst, sluice_store_local(inst), r->key_start);
 	r->store = r->store ? sluice_store_table(inst, r->store, r->key_start) : r->local;
-	if (sluice_store_kind_of(r->store) == SLUICE_STORE_REDIS) {
+	if (sluice_store_kind_of(r->store) == SLUICE_STORE_REDIS)
 		r->script = sluice_script_register(inst, script_source);
-		script_args(inst, r);
-	}
 	return 0;
 }
 
@@ -147,12 +135,12 @@ static void rate_limit_worker_stop(sluice_instance *inst, const void *conf, void
 
 /* ---- the outcome of one request ------------------------------------------------------------ */
 
-static sluice_verdict answer(sluice_exchange *x, const struct rate_limit *r,
+static sluice_verdict answer(sluice_exchange *x, const struct rate_limit *r, const struct limit *l,
 	const struct gcra_take *t)
 {
 	char detail[128];
 	if (r->headers)
-		fields_add(x, r, t);
+		fields_add(x, r, l, t);
 	if (t->allowed)
 		return SLUICE_NEXT;
 	uint64_t seconds = fields_retry_after(t->retry_ns);
@@ -164,7 +152,7 @@ static sluice_verdict answer(sluice_exchange *x, const struct rate_limit *r,
 }
 
 /* Count in a memory store. false when that cannot be done. */
-static bool take_in_memory(const struct rate_limit *r, const sluice_store *s, sluice_str key,
+static bool take_in_memory(const struct limit *l, const sluice_store *s, sluice_str key,
 	struct gcra_take *t)
 {
 	uint64_t now = sluice_now_ns();
@@ -173,7 +161,7 @@ static bool take_in_memory(const struct rate_limit *r, const sluice_store *s, sl
 		return false;
 	/* another worker may win the swap, but hardly that often */
 	for (int i = 0; i < SWAPS_MAX; i++) {
-		*t = gcra_take(&r->gcra, cell.value, now);
+		*t = gcra_take(&l->gcra, cell.value, now);
 		if (!t->keep || sluice_store_cell_swap(&cell, t->tat))
 			return true;
 		if (!cell.slot)
@@ -214,7 +202,8 @@ static void note_store_down(sluice_exchange *x, const struct rate_limit *r, cons
 	}
 }
 
-static sluice_verdict without_store(sluice_exchange *x, const struct rate_limit *r, const char *why)
+static sluice_verdict without_store(sluice_exchange *x, const struct rate_limit *r,
+	const struct limit *l, const char *why)
 {
 	struct gcra_take t;
 	sluice_str key;
@@ -231,10 +220,10 @@ static sluice_verdict without_store(sluice_exchange *x, const struct rate_limit 
 		break;
 	}
 	/* when the local store itself failed, requests cannot be counted */
-	if (r->store == r->local || key_make(x, r, &key) != KEY_OK ||
-		!take_in_memory(r, r->local, key, &t))
+	if (r->store == r->local || key_make(x, r, l, &key) != KEY_OK ||
+		!take_in_memory(l, r->local, key, &t))
 		return SLUICE_NEXT;
-	return answer(x, r, &t);
+	return answer(x, r, l, &t);
 }
 
 static const char *status_text(sluice_status st)
@@ -258,36 +247,48 @@ static sluice_verdict on_reply(sluice_exchange *x, const void *conf, sluice_stat
 	const sluice_value *v)
 {
 	const struct rate_limit *r = conf;
+	const struct limit *l;
 	struct gcra_take t;
-	if (st != SLUICE_OK || !script_reply(r, v, &t))
-		return without_store(x, r, status_text(st));
+	if (limits_choose(x, r, &l) != LIMIT_CHOSEN)
+		return SLUICE_FAIL;
+	if (st != SLUICE_OK || !script_reply(l, v, &t))
+		return without_store(x, r, l, status_text(st));
 	store_is_up(x, r);
-	return answer(x, r, &t);
+	return answer(x, r, l, &t);
+}
+
+static sluice_verdict repeated(sluice_exchange *x)
+{
+	return sluice_refuse(x, 400, "repeated-key",
+		"The request has several values for the key of a limit.");
 }
 
 static sluice_verdict rate_limit_on_request(sluice_exchange *x, const void *conf)
 {
 	const struct rate_limit *r = conf;
+	const struct limit *l;
 	struct gcra_take t;
 	sluice_str key;
-	switch (key_make(x, r, &key)) {
+	enum limit_choice chosen = limits_choose(x, r, &l);
+	if (chosen != LIMIT_CHOSEN)
+		return chosen == LIMIT_MANY ? repeated(x) : SLUICE_FAIL;
+	switch (key_make(x, r, l, &key)) {
 	case KEY_SKIP:
 		return SLUICE_NEXT;
 	case KEY_MANY:
-		return sluice_refuse(x, 400, "repeated-key",
-			"The request has several values for the key of a limit.");
+		return repeated(x);
 	case KEY_FAIL:
 		return SLUICE_FAIL;
 	case KEY_OK:
 		break;
 	}
 	if (r->script)
-		return sluice_store_eval(x, r->store, r->script, key, r->args, 3, r->timeout,
+		return sluice_store_eval(x, r->store, r->script, key, l->args, 3, r->timeout,
 			on_reply);
-	if (!take_in_memory(r, r->store, key, &t))
-		return without_store(x, r, "the store has no memory");
+	if (!take_in_memory(l, r->store, key, &t))
+		return without_store(x, r, l, "the store has no memory");
 	store_is_up(x, r);
-	return answer(x, r, &t);
+	return answer(x, r, l, &t);
 }
 
 SLUICE_PLUGIN("rate-limit", .version = "1.0",

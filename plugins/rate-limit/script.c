@@ -35,21 +35,21 @@ static sluice_str script_text(sluice_instance *inst, const char *text, int n)
 	return (sluice_str){ copy, (size_t)n };
 }
 
-void script_args(sluice_instance *inst, struct rate_limit *r)
+void script_args(sluice_instance *inst, const struct rate_limit *r, struct limit *l)
 {
 	char text[64];
 	/* in 1/16 us, which is 62.5 ns */
-	uint64_t sixteenths = r->gcra.interval / 125 * 2 + (r->gcra.interval % 125 * 2 + 124) / 125;
+	uint64_t sixteenths = l->gcra.interval / 125 * 2 + (l->gcra.interval % 125 * 2 + 124) / 125;
 	int n = snprintf(text, sizeof(text), "%" PRIu64 ".%04" PRIu64, sixteenths / 16,
 		sixteenths % 16 * 625);
-	r->args[0] = script_text(inst, text, n);
-	n = snprintf(text, sizeof(text), "%" PRIu64, r->burst);
-	r->args[1] = script_text(inst, text, n);
+	l->args[0] = script_text(inst, text, n);
+	n = snprintf(text, sizeof(text), "%" PRIu64, l->burst);
+	l->args[1] = script_text(inst, text, n);
 	n = snprintf(text, sizeof(text), "%" PRIu64, r->cost);
-	r->args[2] = script_text(inst, text, n);
+	l->args[2] = script_text(inst, text, n);
 }
 
-bool script_reply(const struct rate_limit *r, const sluice_value *v, struct gcra_take *out)
+bool script_reply(const struct limit *l, const sluice_value *v, struct gcra_take *out)
 {
 	uint64_t n[4];
 	if (!v || v->type != SLUICE_V_LIST || v->n != 4)
@@ -60,7 +60,7 @@ bool script_reply(const struct rate_limit *r, const sluice_value *v, struct gcra
 			return false;
 		n[i] = (uint64_t)v->v[i].i;
 	}
-	if (n[0] > 1 || n[1] > r->burst)
+	if (n[0] > 1 || n[1] > l->burst)
 		return false;
 	*out = (struct gcra_take){ .allowed = n[0] == 1,
 		.remaining = n[1],

@@ -9,9 +9,9 @@
 
 extern const char script_source[];
 
-/* At check(): the script's arguments in r->args. */
-void script_args(sluice_instance *inst, struct rate_limit *r);
+/* At check(): the script's arguments in l->args. */
+void script_args(sluice_instance *inst, const struct rate_limit *r, struct limit *l);
 /* Read the script's answer. False when it is not one of this script. */
-bool script_reply(const struct rate_limit *r, const sluice_value *v, struct gcra_take *out);
+bool script_reply(const struct limit *l, const sluice_value *v, struct gcra_take *out);
 
 #endif
