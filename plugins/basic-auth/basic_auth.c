@@ -2,7 +2,7 @@
  * basic-auth: admits requests with the name and password of a user (RFC 7617). This file has the
  * record, the options, and the handling of a request. credentials.c reads the field, accounts.c and
  * files.c know the users, pool.c computes hashes on threads of its own, hash.c knows their kinds,
- * and guess.c bounds how often a client may be wrong.
+ * and shared/guess.c bounds how often a client may be wrong.
  */
 #include <sluice/plugin.h>
 
@@ -144,7 +144,7 @@ static int basic_auth_check(sluice_instance *inst, void *conf)
 	if (make_challenge(inst, b) < 0 || declare_metrics(inst, b) < 0 ||
 		open_cache(inst, b) < 0 || rc < 0)
 		return -1;
-	guess_init(&b->guess, inst, b->failures);
+	guess_init(&b->guess, inst, "basic-auth", b->failures);
 	if (!has_secret_key)
 		has_secret_key = RAND_bytes((unsigned char *)secret_key, sizeof(secret_key)) == 1;
 	if (!has_secret_key) {

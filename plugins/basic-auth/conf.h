@@ -4,8 +4,8 @@
 
 #include <sluice/str.h>
 
+#include "../shared/guess.h"
 #include "../shared/watch.h"
-#include "guess.h"
 #include "pool.h"
 
 /* a file that is watched, and the last content of it that was right */

@@ -1,4 +1,4 @@
-/* Budgets for passwords: see guess.h. */
+/* Budgets for wrong secrets: see guess.h. */
 #include "guess.h"
 
 #include <sluice/str.h>
@@ -9,11 +9,11 @@
 
 enum { SWAPS_MAX = 100, V6_PREFIX = 64 };
 
-void guess_init(struct guess *g, sluice_instance *inst, sluice_rate rate)
+void guess_init(struct guess *g, sluice_instance *inst, const char *plugin, sluice_rate rate)
 {
 	char table[128];
 	sluice_str name = sluice_instance_name(inst);
-	int n = snprintf(table, sizeof(table), "basic-auth:%.*s",
+	int n = snprintf(table, sizeof(table), "%s:%.*s", plugin,
 		name.len < 96 ? (int)name.len : 96, name.data);
 	g->store =
 		sluice_store_table(inst, sluice_store_local(inst), sluice_str_n(table, (size_t)n));
@@ -29,18 +29,29 @@ static bool cell_of(const struct guess *g, sluice_str address, uint64_t now, slu
 		out);
 }
 
+static uint64_t seconds_until(uint64_t full, uint64_t most)
+{
+	return (full - most + NS_PER_S - 1) / NS_PER_S;
+}
+
+/* The time at which the budget is full again may not be beyond this, if one is to be taken. */
+static uint64_t most_of(const struct guess *g, uint64_t now)
+{
+	return now + (g->burst - 1) * g->interval_ns;
+}
+
 /* The cell holds the time at which the budget is full again. A store without cells limits nothing:
- * the queue of the threads has its own bound. */
+ * what a check costs has a bound of its own. */
 bool guess_take(const struct guess *g, sluice_str address, uint64_t *retry_s)
 {
-	uint64_t now = sluice_now_ns(), most = now + (g->burst - 1) * g->interval_ns;
+	uint64_t now = sluice_now_ns(), most = most_of(g, now);
 	sluice_cell cell;
 	if (!cell_of(g, address, now, &cell))
 		return true;
 	for (unsigned i = 0; i < SWAPS_MAX; i++) {
 		uint64_t full = cell.value > now ? cell.value : now;
 		if (full > most) {
-			*retry_s = (full - most + NS_PER_S - 1) / NS_PER_S;
+			*retry_s = seconds_until(full, most);
 			return false;
 		}
 		if (sluice_store_cell_swap(&cell, full + g->interval_ns) || !cell.slot)
@@ -62,4 +73,14 @@ void guess_give(const struct guess *g, sluice_str address)
 		if (sluice_store_cell_swap(&cell, full))
 			return;
 	}
+}
+
+bool guess_may(const struct guess *g, sluice_str address, uint64_t *retry_s)
+{
+	uint64_t now = sluice_now_ns(), most = most_of(g, now);
+	sluice_cell cell;
+	if (!cell_of(g, address, now, &cell) || cell.value <= most)
+		return true;
+	*retry_s = seconds_until(cell.value, most);
+	return false;
 }
