@@ -134,6 +134,19 @@ def test_security_headers(example):
         assert "x-powered-by" not in r.fields and r.header("x-frame-options") == {"/": None}.get(path, "DENY")
 
 
+def test_key_auth(example):
+    g = example("key-auth")
+    assert g.get("/api/").status == 401
+    r = g.get("/api/", {"X-API-Key": "acme-key"})
+    assert r.body == b"hello acme of plan gold, your key stayed at the gateway: []\n"
+    assert r.header("ratelimit-policy") == '"per-partner";q=1000;w=60'
+    r = g.get("/api/?api_key=initech-key")
+    assert r.body == b"hello initech of plan free, your key stayed at the gateway: []\n"
+    assert r.header("ratelimit-policy") == '"per-partner";q=10;w=60'
+    assert g.get("/api/", {"X-API-Key": "old-key"}).status == 401
+    assert [g.get("/api/orders", {"X-API-Key": key}).status for key in ("acme-key", "initech-key")] == [200, 403]
+
+
 def test_basic_auth(example):
     g = example("basic-auth")
 
