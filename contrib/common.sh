@@ -10,8 +10,10 @@ test_packages="libcmocka-dev python3 python3-pytest python3-pytest-xdist python3
 	python3-jwt python3-jsonschema python3-cryptography python3-redis python3-websockets python3-wsproto python3-grpcio
 	python3-yaml redis-server nginx libnginx-mod-stream haproxy openssl curl wrk nghttp2-client python3-httpx python3-brotli
 	python3-zstandard mandoc"
-# The browser is large: where it is missing, its tests are skipped.
-ci_packages="abigail-tools clang clang-format-14 clang-tidy cppcheck g++ xz-utils dpkg-dev debian-archive-keyring chromium-headless-shell"
+# The browser and the applications of tests/scenario/stacks are large: where one is missing, its tests are skipped.
+ci_packages="abigail-tools clang clang-format-14 clang-tidy cppcheck g++ xz-utils dpkg-dev debian-archive-keyring chromium-headless-shell
+	node-express node-ws python3-django gunicorn python3-fastapi python3-uvicorn python3-multipart
+	tomcat10-common default-jre-headless ecj golang-go"
 
 say() { printf '\n==> %s\n' "$*"; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }

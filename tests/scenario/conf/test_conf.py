@@ -13,7 +13,7 @@ from kit.gateway import ROOT, find_program
 from kit.ports import free_port
 from kit.tunnels import Guest1, Guest2, echo_to_the_end, talking
 
-FILES = sorted(p.name for p in (ROOT / "conf").glob("*.yaml"))
+FILES = sorted(str(p.relative_to(ROOT / "conf")) for p in (ROOT / "conf").rglob("*.yaml"))
 
 
 def own_ports(text):
@@ -39,7 +39,7 @@ def test_tunnels(gateway, origin, h2_origin, ask, path):
 
 def test_there_are_some():
     assert {"quickstart.yaml", "edge.yaml", "headers.yaml", "behind-proxy.yaml", "issuers.yaml", "forwarded.yaml",
-            "uploads.yaml", "listener-plugins.yaml"} <= set(FILES)
+            "uploads.yaml", "listener-plugins.yaml", "stacks/django.yaml"} <= set(FILES)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -54,7 +54,8 @@ def test_check(name):
 def example(gateway, folder):
     """example(NAME): a gateway that runs conf/NAME.yaml."""
     def start(name):
-        shutil.copytree(ROOT / "conf/demo", folder / "gateway1/demo")
+        for place in ("gateway1/demo", "demo"):     # files in a folder of conf/ say ../demo
+            shutil.copytree(ROOT / "conf/demo", folder / place)
         return gateway(own_ports((ROOT / "conf" / f"{name}.yaml").read_text()))
     return start
 

@@ -22,10 +22,10 @@ routes:
 TRUSTED, STRANGER = ("127.0.0.9", 0), ("127.0.0.2", 0)  # over HTTP/2 the client is 127.0.0.1: a stranger too
 
 TWINS = ["X_Forwarded_For", "X_Forwarded-Proto", "x_forwarded_host", "X-Forwarded_Port", "X_Request_ID", "X_Real_IP",
-         "X_Original_URL", "content_type", "X_FORWARDED_PREFIX"]
+         "X_Original_URL", "content_type", "X_FORWARDED_PREFIX", "SCRIPT_NAME", "PATH_INFO"]
 FAMILY = ["X-Real-IP", "X-Forwarded-Prefix", "X-Forwarded-Ssl", "X-Forwarded-Server", "X-Forwarded-Client-Cert", "X-Original-URL",
           "X-Original-Host", "X-Rewrite-URL", "X-Client-IP", "X-Cluster-Client-IP", "True-Client-IP", "CF-Connecting-IP",
-          "X-Envoy-Internal", "X-SSL-Client-Verify", "Client-Cert", "Remote-User", "Proxy"]
+          "X-Envoy-Internal", "X-SSL-Client-Verify", "Client-Cert", "Remote-User", "Proxy", "Script-Name", "X-Script-Name", "Path-Info"]
 
 
 @pytest.fixture

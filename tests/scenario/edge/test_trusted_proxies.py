@@ -50,6 +50,17 @@ def test_a_proxy_names_the_client(site):
         "forwarded": ['for=203.0.113.7;proto=https, for=127.0.0.1;proto=http;host="shop.example"']}
 
 
+def test_a_field_that_has_the_client_alone(gateway, origin):
+    """As docs/stacks.md shows it, for services that do not know the proxies."""
+    up = origin(reply(200, b"ok"))
+    plugin = "plugins:\n  client: { use: headers, request: { set: { X-Real-IP: \"{ip}\" } } }\n"
+    g = gateway(CONFIG.replace("upstream: app }", "plugins: [client], upstream: app }") + plugin, app=up.port)
+    for source, client in ((TRUSTED, "203.0.113.7"), (STRANGER, STRANGER[0])):
+        with RawClient(g.port(), source=source) as c:
+            assert c.get("/", [("X-Forwarded-For", "203.0.113.7"), ("X-Real-IP", "6.6.6.6")]).status == 200
+        assert up.requests[-1].fields.all("x-real-ip") == [client]
+
+
 def test_the_rightmost_that_is_not_trusted(site):
     _, told = site()
     chain = [("X-Forwarded-For", "6.6.6.6, 10.3.3.3"), ("X-Forwarded-For", "203.0.113.7 ,10.1.1.1"),

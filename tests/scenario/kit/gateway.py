@@ -53,7 +53,7 @@ class GatewayDied(AssertionError):
 
 class Gateway:
     def __init__(self, folder, config, files=None, args=(), env=None, wait=True, program=None, **values):
-        self.folder, self.values, self.args = Path(folder), dict(values), [str(a) for a in args]
+        self.folder, self.values, self.args, self.env = Path(folder), dict(values), [str(a) for a in args], env or {}
         self.folder.mkdir(parents=True, exist_ok=True)
         self.config_path = self.folder / "sluice.yaml"
         self.access_path = self.folder / "access.log"
@@ -64,7 +64,7 @@ class Gateway:
         self.program, plugins = (program, None) if program else find_program()
         argv = [self.program, "run", "-c", self.config_path, *self.args]    # plugins of the test come before those of the build
         argv += ["--plugin-dir", plugins] if plugins else []
-        self.process = Process(argv, self.folder, self.stderr_path, {**SANITIZERS, **(env or {})})
+        self.process = Process(argv, self.folder, self.stderr_path, {**SANITIZERS, **self.env})
         if wait:
             self.wait_ready()
 
@@ -90,6 +90,11 @@ class Gateway:
                 config = f"{config.rstrip()}\n{text}\n"
         self.config_path.write_text(self.expand(config))
 
+    def of_environment(self, text):
+        """The text with ${NAME} and ${NAME:-default} replaced, as the gateway reads it."""
+        env = {**os.environ, **self.env}
+        return re.sub(r"\$\{(\w+)(?::-([^}]*))?\}", lambda m: env.get(m[1]) or m[2] or "", text)
+
     def port(self, name=None):
         """The port @name@ stands for; without a name, that of the first listener."""
         return int(self.values[name]) if name else self.listeners()[0]
@@ -97,7 +102,7 @@ class Gateway:
     def _addresses(self):
         """Those of the listeners, in order: a port, or the path of a socket."""
         blocks = (yaml.load(self.config_path.read_text(), YAML) or {}).get("listeners") or []
-        addresses = [str(b.get("address", "")) for b in blocks if isinstance(b, dict)]
+        addresses = [self.of_environment(str(b.get("address", ""))) for b in blocks if isinstance(b, dict)]
         return [a[5:] if a.startswith("unix:") else int(a.rpartition(":")[2]) for a in addresses]
 
     def listeners(self):

@@ -82,6 +82,7 @@ TEST(twins_are_known_whatever_is_spelled_with_an_underscore)
 	assert_int_equal(read_name("x_request_id"), TOKEN_IS_TWIN);
 	assert_int_equal(read_name("content_length"), TOKEN_IS_TWIN);
 	assert_int_equal(read_name("X_Real_IP"), TOKEN_IS_EDGE | TOKEN_IS_TWIN);
+	assert_int_equal(read_name("SCRIPT_NAME"), TOKEN_IS_EDGE | TOKEN_IS_TWIN);
 	assert_int_equal(read_name("x_forwarded_anything_of_any_length_at_all"),
 		TOKEN_IS_EDGE | TOKEN_IS_TWIN);
 	assert_int_equal(read_name("x_custom"), TOKEN_OTHER);
@@ -109,6 +110,9 @@ TEST(the_family_of_the_edge)
 		"X-Envoy-Internal",
 		"X-Envoy-External-Address",
 		"Front-End-Https",
+		"Script-Name",
+		"X-Script-Name",
+		"Path-Info",
 		"X-SSL-Client-Verify",
 		"Client-Cert",
 		"Remote-User",
