@@ -2,8 +2,9 @@
 #include "key.h"
 
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
+
+#include "decimal.h"
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
@@ -47,9 +48,11 @@ static void put_text(struct writer *w, const char *text)
 /* A value of any bytes, behind its length, so that it cannot be taken for more than itself. */
 static void put_value(struct writer *w, sluice_str s)
 {
-	char length[24];
-	int n = snprintf(length, sizeof(length), "\n%zu:", s.len);
-	put(w, sluice_str_n(length, (size_t)n));
+	char length[DECIMAL_MAX + 2], *at = length;
+	*at++ = '\n';
+	at = decimal_put(at, s.len);
+	*at++ = ':';
+	put(w, sluice_str_n(length, (size_t)(at - length)));
 	put(w, s);
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "date.h"
+#include "decimal.h"
 #include "range.h"
 #include "validator.h"
 
@@ -32,18 +33,29 @@ void serve_say_forwarded(sluice_exchange *x, const struct cache *c, const struct
 		sluice_str_n(text, (size_t)n));
 }
 
-/* RFC 9211 2.4: the time for which it stays fresh; negative, when it is stale. */
-static int say_served(char *to, size_t room, const struct cache *c, const struct page *p,
+/* Returns the end of what was written. ttl is the time for which it stays fresh; negative, when it
+ * is stale (RFC 9211 2.4). */
+static char *say_served(char *to, const struct cache *c, const struct page *p,
 	const struct served *s, uint64_t age_ms)
 {
-	long long ttl = ((long long)s->head->lifetime_ms - (long long)age_ms) / 1000;
-	const char *what = "hit";
+	uint64_t lifetime_ms = s->head->lifetime_ms;
+	bool is_stale = age_ms >= lifetime_ms + 1000;
+	uint64_t ttl = (is_stale                              ? age_ms - lifetime_ms
+				       : age_ms < lifetime_ms ? lifetime_ms - age_ms
+							      : 0) /
+		1000;
+	sluice_str what = SLUICE_STR("; hit; ttl=");
 	if (s->how == SERVE_VALIDATED)
-		what = "fwd=stale; fwd-status=304";
+		what = SLUICE_STR("; fwd=stale; fwd-status=304; ttl=");
+	else if (p->is_collapsed && p->why == WHY_STALE)
+		what = SLUICE_STR("; fwd=stale; collapsed; ttl=");
 	else if (p->is_collapsed)
-		what = p->why == WHY_STALE ? "fwd=stale; collapsed" : "fwd=uri-miss; collapsed";
-	return snprintf(to, room, "%.*s; %s; ttl=%lld", (int)c->status_name.len,
-		c->status_name.data, what, ttl);
+		what = SLUICE_STR("; fwd=uri-miss; collapsed; ttl=");
+	to = sluice_str_put(to, c->status_name);
+	to = sluice_str_put(to, what);
+	if (is_stale)
+		*to++ = '-';
+	return decimal_put(to, ttl);
 }
 
 /* ---- conditions ---------------------------------------------------------------------------- */
@@ -164,8 +176,7 @@ sluice_verdict serve(sluice_exchange *x, const struct cache *c, struct page *p,
 		sluice_object_release(s.object);
 		return SLUICE_FAIL;
 	}
-	int n = snprintf(text, SERVE_TEXT, "%llu", (unsigned long long)(age_ms / 1000));
-	sluice_str age = sluice_str_n(text, (size_t)n);
+	sluice_str age = sluice_str_n(text, (size_t)(decimal_put(text, age_ms / 1000) - text));
 	if (is_not_modified(x, p, &s)) {
 		a.status = 304;
 		drop_content_fields(&s);
@@ -174,9 +185,9 @@ sluice_verdict serve(sluice_exchange *x, const struct cache *c, struct page *p,
 	}
 	s.v[s.n++] = (sluice_pair){ SLUICE_STR("Age"), age };
 	if (c->status_name.len) {
-		n = say_served(text + 96, SERVE_TEXT - 96, c, p, &s, age_ms);
+		char *said = text + 96, *end = say_served(said, c, p, &s, age_ms);
 		s.v[s.n++] = (sluice_pair){ SLUICE_STR("Cache-Status"),
-			sluice_str_n(text + 96, (size_t)n) };
+			sluice_str_n(said, (size_t)(end - said)) };
 	}
 	a.headers = (sluice_pairs){ s.v, s.n };
 	return sluice_answer_with(x, &a);

@@ -71,6 +71,7 @@ SCENARIOS = [
              options=("--field", "Authorization: Bearer abc")),
     Scenario("ext-auth-asked", "the same, with the service asked each time", 2000, {"plugin": "ext-auth, upstream: origin, path: /16, "
              "request_headers: [X-User], consumer: X-User"}, options=("--field", "Authorization: Bearer abc")),
+    Scenario("cache", "GET of 1 KiB from the cache", 4000, {"plugin": "cache, ttl: 1h"}),
     Scenario("body", "GET of 1 MiB", 400, target=f"/{MIB}", tolerance=0.08),
     Scenario("upload", "POST of 1 MiB", 400, options=("--upload", MIB), tolerance=0.08),
     Scenario("tls", "GET of 1 KiB over TLS 1.3, kept connection", 3000, TLS),
