@@ -202,4 +202,4 @@ SLUICE_PLUGIN("cache", .version = "1.0", .summary = "stores responses and answer
 	.options = cache_options, .conf_size = sizeof(struct cache), .check = cache_check,
 	.stop = cache_stop, .worker_size = sizeof(struct refreshes),
 	.worker_stop = cache_worker_stop, .on_request = request_on, .on_response = response_on,
-	.on_response_body = response_on_body);
+	.on_request_body = request_on_body, .on_response_body = response_on_body);

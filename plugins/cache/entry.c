@@ -42,6 +42,7 @@ char *entry_new(const struct cache *c, const struct reply *r, const struct keepi
 			continue;
 		at = put_pair(at, r->v[i].name, r->v[i].value);
 		h.n_fields++;
+		h.hides |= rule_hides_field(c, r->v[i].name);
 	}
 	if (!k->has_date) { /* RFC 9110 6.6.1 */
 		date_write(k->date_s, date);

@@ -18,6 +18,7 @@ struct entry_head {
 	uint32_t status;
 	uint32_t n_fields;
 	bool validate, no_stale;
+	bool hides;       /* a field that clients do not see is among them */
 	uint64_t head_ns; /* when it came, monotonic */
 	uint64_t age_ms, lifetime_ms, while_revalidate_ms, if_error_ms;
 	int64_t date_s, modified_s;

@@ -28,7 +28,8 @@ struct page {
 	bool validates;    /* conditions of this cache stand in the request */
 	bool is_partial;   /* the request has Range */
 	bool is_conditional;
-	bool is_hot; /* does not wait for others any more */
+	bool has_content; /* the request has a body, which the key does not know */
+	bool is_hot;      /* does not wait for others any more */
 	sluice_str range, if_range, if_modified_since, if_none_match;
 	struct asked asked;
 	sluice_object *object; /* a reference: the stored response, too old to be used */

@@ -190,7 +190,8 @@ void refresh_begin(sluice_exchange *x, const struct cache *c, struct page *p, sl
 		!key_uri(c, sluice_get(x, SLUICE_I_SCHEME), sluice_get(x, SLUICE_I_AUTHORITY),
 			sluice_get(x, SLUICE_I_TARGET), uri))
 		return;
-	p->asked.credentials |= sluice_attr(x, SLUICE_STR("consumer")).data != NULL;
+	p->asked.credentials |= sluice_attr(x, SLUICE_STR("consumer")).data != NULL ||
+		sluice_get(x, SLUICE_I_CLIENT_CERT_SUBJECT).data != NULL;
 	struct refresh *r = refresh_new(c, p, key, variant, sluice_str_n(uri, sizeof(uri)),
 		sluice_get(x, SLUICE_I_PATH));
 	if (!r)

@@ -190,6 +190,7 @@ static bool put_conditions(sluice_exchange *x, struct page *p)
 
 static sluice_verdict forward(sluice_exchange *x, struct page *p)
 {
+	const sluice_body_plan plan = { .size = sizeof(plan), .max = 1, .read_only = true };
 	/* before this cache writes fields of its own */
 	if (!p->asked.v && !page_fields(x, SLUICE_REQUEST, &p->asked.v, &p->asked.n))
 		return SLUICE_FAIL;
@@ -199,7 +200,7 @@ static sluice_verdict forward(sluice_exchange *x, struct page *p)
 	p->validates = p->object && put_conditions(x, p);
 	if (p->validates)
 		p->asked.has_range = false;
-	return SLUICE_NEXT;
+	return p->is_head || sluice_body_want(x, SLUICE_REQUEST, &plan) ? SLUICE_NEXT : SLUICE_FAIL;
 }
 
 /* ---- waiting for others -------------------------------------------------------------------- */
@@ -339,4 +340,21 @@ sluice_verdict request_on(sluice_exchange *x, const void *conf)
 	p->is_head = is_head;
 	p->phase = PAGE_LOOKS;
 	return look(x, c, p);
+}
+
+/* A service may look at the content of a GET, though it has no meaning (RFC 9110 9.3.1): what it
+ * answers then is not for others. */
+sluice_verdict request_on_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+{
+	struct page *p = page_of(x);
+	(void)conf, (void)end;
+	if (!p)
+		return SLUICE_FAIL;
+	if (data.len && !p->has_content) {
+		p->has_content = true;
+		sluice_object_abort(p->writer);
+		p->writer = NULL;
+		(void)flight_end(&p->flight, FLIGHT_UNSTORED);
+	}
+	return SLUICE_NEXT;
 }

@@ -5,5 +5,6 @@
 #include "page.h"
 
 sluice_verdict request_on(sluice_exchange *x, const void *conf);
+sluice_verdict request_on_body(sluice_exchange *x, const void *conf, sluice_str data, bool end);
 
 #endif

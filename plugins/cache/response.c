@@ -49,7 +49,8 @@ static bool complete(sluice_exchange *x, const struct cache *c, struct asked *a)
 	a->uri = page_keep(x, sluice_str_n(uri, sizeof(uri)));
 	a->path = sluice_get(x, SLUICE_I_PATH);
 	/* who was identified by other means than Authorization has given credentials as well */
-	a->credentials |= sluice_attr(x, SLUICE_STR("consumer")).data != NULL;
+	a->credentials |= sluice_attr(x, SLUICE_STR("consumer")).data != NULL ||
+		sluice_get(x, SLUICE_I_CLIENT_CERT_SUBJECT).data != NULL;
 	return a->uri.data != NULL;
 }
 
@@ -105,6 +106,7 @@ static sluice_verdict freshen(sluice_exchange *x, const struct cache *c, struct 
 	}
 	(void)flight_end(&p->flight, stored ? FLIGHT_STORED : FLIGHT_UNSTORED);
 	page_count(c, "revalidated");
+	head.hides = true; /* the 304 may have brought one */
 	/* fields of the connection and the like do not come from the 304 */
 	size_t n = 0;
 	for (size_t i = 0; i < updated.n; i++) {
@@ -157,7 +159,8 @@ static sluice_verdict begin(sluice_exchange *x, const struct cache *c, struct pa
 	const sluice_body_plan plan = { .size = sizeof(plan), .max = 1, .read_only = true };
 	struct keeping k;
 	*stored = false;
-	if (p->is_head || !complete(x, c, &p->asked) || !rule_may_store(c, &p->asked, r, &k))
+	if (p->is_head || p->has_content || !complete(x, c, &p->asked) ||
+		!rule_may_store(c, &p->asked, r, &k))
 		return SLUICE_NEXT;
 	if (!has_body(r->status)) {
 		*stored = keep_put(c, &p->asked, r, &k, SLUICE_STR(""));
@@ -182,6 +185,22 @@ static void not_stored(sluice_exchange *x, const struct cache *c, struct page *p
 		keep_pass(c, p->asked.key);
 }
 
+/* What a HEAD tells of the response that a GET would get now: one that differs from what is stored
+ * makes that invalid (RFC 9111 4.3.5). */
+static void compare_head(const struct cache *c, const struct page *p, const struct reply *r)
+{
+	static const char *const names[] = { "etag", "last-modified" };
+	uint64_t length = 0;
+	bool differs = sluice_str_u64(rule_field(r->v, r->n, "content-length"), &length) &&
+		length != sluice_object_data(p->object).len;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		sluice_str theirs = rule_field(r->v, r->n, names[i]);
+		differs |= theirs.data && !sluice_str_eq(theirs, entry_field(&p->entry, names[i]));
+	}
+	if (differs)
+		(void)sluice_object_remove(c->store, p->variant);
+}
+
 static sluice_verdict forwarded(sluice_exchange *x, const struct cache *c, struct page *p)
 {
 	struct reply r;
@@ -196,6 +215,8 @@ static sluice_verdict forwarded(sluice_exchange *x, const struct cache *c, struc
 		return freshen(x, c, p, &r);
 	if (may_stand_in(x, p, r.status))
 		return stand_in(x, c, p);
+	if (p->is_head && p->object && r.status == 200 && is_of_upstream(x))
+		compare_head(c, p, &r);
 	sluice_verdict v = is_of_upstream(x) ? begin(x, c, p, &r, &stored) : SLUICE_NEXT;
 	if (!stored)
 		not_stored(x, c, p, r.status);

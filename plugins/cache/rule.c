@@ -222,6 +222,15 @@ bool rule_may_store(const struct cache *c, const struct asked *a, const struct r
 	return out->lifetime_ms > out->age_ms || out->keep_ms > 0;
 }
 
+bool rule_hides_field(const struct cache *c, sluice_str name)
+{
+	for (size_t i = 0; !c->forward_tags && i < c->tag_fields.n; i++) {
+		if (sluice_str_ieq(name, c->tag_fields.v[i]))
+			return true;
+	}
+	return false;
+}
+
 /* RFC 9111 3.1, and what this cache writes itself. */
 bool rule_stores_field(const struct cache *c, const struct keeping *k, const struct reply *r,
 	sluice_str name)
@@ -236,10 +245,6 @@ bool rule_stores_field(const struct cache *c, const struct keeping *k, const str
 	}
 	if (sluice_str_ieq(name, SLUICE_STR("set-cookie")) && c->set_cookie != SET_COOKIE_STORE)
 		return false;
-	for (size_t i = 0; !c->forward_tags && i < c->tag_fields.n; i++) {
-		if (sluice_str_ieq(name, c->tag_fields.v[i]))
-			return false;
-	}
 	for (size_t i = 0; i < r->n; i++) {
 		sluice_str list = r->v[i].value;
 		if (!sluice_str_ieq(r->v[i].name, SLUICE_STR("connection")))

@@ -133,6 +133,16 @@ static void drop_content_fields(struct served *s)
 	s->n = n;
 }
 
+static void drop_hidden_fields(const struct cache *c, struct served *s)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->n; i++) {
+		if (!rule_hides_field(c, s->v[i].name))
+			s->v[n++] = s->v[i];
+	}
+	s->n = n;
+}
+
 static void put_range(struct served *s, sluice_answer *a, char *text, size_t room,
 	const struct page *p)
 {
@@ -177,6 +187,8 @@ sluice_verdict serve(sluice_exchange *x, const struct cache *c, struct page *p,
 		return SLUICE_FAIL;
 	}
 	sluice_str age = sluice_str_n(text, (size_t)(decimal_put(text, age_ms / 1000) - text));
+	if (s.head->hides)
+		drop_hidden_fields(c, &s);
 	if (is_not_modified(x, p, &s)) {
 		a.status = 304;
 		drop_content_fields(&s);

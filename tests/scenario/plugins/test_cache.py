@@ -345,6 +345,32 @@ def test_ranges(running):
     assert len(g.site.asked("/p")) == 2
 
 
+def test_head_tells_of_a_change(running):
+    g = running()
+    g.site.pages["/h"] = (200, [("Cache-Control", "no-cache"), ("ETag", '"v1"')], b"page")
+    g.get("/h")
+    assert g.request("HEAD", "/h").status == 200
+    g.get("/h")
+    assert g.site.up.requests[-1].fields.get("if-none-match") == '"v1"', "nothing differs"
+    g.site.pages["/h"] = (200, [("Cache-Control", "no-cache"), ("ETag", '"v2"')], b"page")
+    g.request("HEAD", "/h")
+    g.get("/h")
+    assert "if-none-match" not in g.site.up.requests[-1].fields
+
+
+def test_a_get_with_a_body(running, h2):
+    """A service may answer by it, and the key does not know it."""
+    g = running(config=CONFIG.replace('@public@"', '@public@", protocols: [h2, http/1.1]'))
+    g.site.pages["/b"] = lambda r: (200, [FRESH], r.body or b"none")
+    assert g.request("GET", "/b", body=b"mine").body == b"mine" and g.get("/b").body == b"none"
+    g.site.pages["/c"] = g.site.pages["/b"]
+    assert g.request("GET", "/c", [("Transfer-Encoding", "chunked")], b"4\r\nmine\r\n0\r\n\r\n").body == b"mine"
+    assert g.get("/c").body == b"none"
+    g.site.pages["/d"] = g.site.pages["/b"]
+    with h2(g.port("public"), tls=False) as c:
+        assert c.request("GET", "/d", body=b"mine").body == b"mine" and c.get("/d").body == b"none"
+
+
 # ---- staleness -------------------------------------------------------------------------------------------------------
 
 def test_stale_if_error(running):
@@ -557,6 +583,15 @@ def test_purge(running):
                           ("cache=cache/pages&tag=" + "x" * 200, 400)):
         purge(g, query, status)
     assert g.admin("/purge?cache=cache/pages&all=true").status == 405
+
+
+def test_tags_outlive_a_validation(running):
+    g = running()
+    g.site.pages["/e"] = checked([("Cache-Control", "max-age=0"), ("Surrogate-Key", "k")], more=[FRESH])
+    g.get("/e")
+    assert "surrogate-key" not in g.get("/e").fields and said(g.get("/e")).startswith("sluice; hit")
+    purge(g, "cache=cache/pages&tag=k")
+    assert said(g.get("/e")) == "sluice; fwd=uri-miss; stored"
 
 
 # ---- options, other plugins ------------------------------------------------------------------------------------------
