@@ -20,9 +20,10 @@ char *entry_new(const struct cache *c, const struct reply *r, const struct keepi
 	size_t room = sizeof(struct entry_head) + LENGTHS + sizeof("Date") + sizeof(date);
 	for (size_t i = 0; i < r->n; i++)
 		room += LENGTHS + r->v[i].name.len + r->v[i].value.len;
-	char *meta = malloc(room), *at = meta + sizeof(struct entry_head);
+	char *meta = malloc(room);
 	if (!meta)
 		return NULL;
+	char *at = meta + sizeof(struct entry_head);
 	struct entry_head h;
 	memset(&h, 0, sizeof(h));
 	h.kind = ENTRY_RESPONSE;
