@@ -228,7 +228,10 @@ static bool may_share(const struct cache *c, const struct page *p)
 	const struct directives *cc = &p->asked.cc;
 	if (!c->coalesce || p->is_head || p->is_hot || p->does_pass || cc->no_store || cc->no_cache)
 		return false;
-	return p->object || (!p->is_partial && !p->is_conditional);
+	if (!p->object)
+		return !p->is_partial && !p->is_conditional;
+	/* what has to be validated for each request is of no use to those who wait */
+	return !p->is_collapsed && !p->entry.head.validate && p->entry.head.lifetime_ms > 0;
 }
 
 /* Wait for a request that is under way; or lead, and go on. */

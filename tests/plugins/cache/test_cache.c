@@ -302,6 +302,23 @@ TEST_WITH(what_is_not_stored_lets_all_go, begin, end)
 	kit_end(third);
 }
 
+/* no-cache: each request has to be validated itself, and none waits for another to be. */
+TEST_WITH(what_is_validated_each_time_is_not_waited_for, begin, end)
+{
+	sluice_exchange *first = ask("/a"), *second = ask("/a"), *third = ask("/a");
+	kit_add_header(first, SLUICE_RESPONSE, "ETag", "\"v1\"");
+	answer(first, 200, "no-cache", "page");
+	kit_advance(1);
+	sluice_exchange *fourth = ask("/a");
+	sluice_exchange *const all[] = { second, third, fourth };
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(kit_verdict(all[i]), SLUICE_NEXT);
+		assert_string_equal(kit_header(all[i], SLUICE_REQUEST, "If-None-Match"), "\"v1\"");
+		kit_end(all[i]);
+	}
+	kit_end(first);
+}
+
 TEST_WITH(a_failure_lets_those_who_wait_have_the_stale_one, begin, end)
 {
 	fill("/a", "max-age=1, stale-if-error=60", "page");
