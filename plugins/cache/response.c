@@ -179,7 +179,7 @@ static void not_stored(sluice_exchange *x, const struct cache *c, struct page *p
 {
 	bool failed = is_error(x, status);
 	unsigned waited = flight_end(&p->flight, failed ? FLIGHT_ERROR : FLIGHT_UNSTORED);
-	if (p->validates && status < 500 && status != 304)
+	if (p->validates && status < 500 && status != 304 && is_of_upstream(x))
 		(void)sluice_object_remove(c->store, p->variant);
 	else if (waited && !failed && !p->object && p->why == WHY_MISS)
 		keep_pass(c, p->asked.key);
