@@ -170,6 +170,11 @@ static void put_range(struct served *s, sluice_answer *a, char *text, size_t roo
 	s->v[s->n++] = (sluice_pair){ SLUICE_STR("Content-Range"), sluice_str_n(text, (size_t)n) };
 }
 
+static bool has_body(int status)
+{
+	return status != 204 && status != 205 && status != 304;
+}
+
 sluice_verdict serve(sluice_exchange *x, const struct cache *c, struct page *p,
 	const struct served *given)
 {
@@ -202,7 +207,15 @@ sluice_verdict serve(sluice_exchange *x, const struct cache *c, struct page *p,
 			sluice_str_n(said, (size_t)(end - said)) };
 	}
 	a.headers = (sluice_pairs){ s.v, s.n };
-	return sluice_answer_with(x, &a);
+	if (has_body(a.status))
+		return sluice_answer_with(x, &a);
+	/* a body that is not sent is given back before the fields, which lie beside it, are
+	 * copied */
+	a.body = SLUICE_STR_NONE;
+	a.release = NULL;
+	sluice_verdict v = sluice_answer_with(x, &a);
+	sluice_object_release(s.object);
+	return v;
 }
 
 sluice_verdict serve_object(sluice_exchange *x, const struct cache *c, struct page *p,
