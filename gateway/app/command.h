@@ -4,7 +4,7 @@
 
 #include "base/str.h"
 
-enum { COMMAND_DIRS = 16 };
+enum { COMMAND_DIRS = 64 };
 
 struct command {
 	int argc; /* argv[0] is the command's name */
