@@ -1,4 +1,6 @@
 """cache in a real gateway: what the upstream is asked and what clients get. Which responses are stored is in test_cache_rules.py."""
+import shutil
+import subprocess
 import threading
 import time
 
@@ -503,6 +505,25 @@ def test_over_http2(running, h2):
     # the port that the client names is a part of the key, as services write it into links
     with h2(g.port("public"), tls=False, authority="localhost:1") as c:
         assert c.get("/a").header("cache-status") == "sluice; fwd=uri-miss; stored"
+
+
+def test_by_curl(running):
+    """Conditions and ranges as a real client asks for them."""
+    if not shutil.which("curl"):
+        pytest.skip("no curl here")
+    g = running()
+    g.site.pages["/a"] = (200, [FRESH, ("ETag", '"a"'), ("Last-Modified", OLD)], b"0123456789")
+    url = f"http://127.0.0.1:{g.port('public')}/a"
+
+    def curl(*args):
+        done = subprocess.run(["curl", "-s", "-w", " %{http_code}", *args, url], stdout=subprocess.PIPE, cwd=g.folder, check=True)
+        return done.stdout
+    assert curl("--etag-save", "etag") == b"0123456789 200"
+    assert curl("--etag-compare", "etag") == b" 304" and curl("-z", OLD) == b" 304"
+    assert curl("-r", "2-4") == b"234 206" and curl("-r", "20-") == b" 416"
+    (g.folder / "part").write_bytes(b"0123")
+    assert curl("-C", "-", "-o", "part") == b" 206" and (g.folder / "part").read_bytes() == b"0123456789"
+    assert len(g.site.up.requests) == 1
 
 
 def test_reload_keeps_what_is_stored(running):
