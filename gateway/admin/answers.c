@@ -6,6 +6,7 @@
 
 #include "admin/call.h"
 #include "admin/metrics.h"
+#include "admin/purge.h"
 #include "admin/requests.h"
 #include "admin/service.h"
 #include "admin/status.h"
@@ -206,6 +207,35 @@ void answer_reload(struct admin_call *c)
 		break;
 	}
 	diag_fini(&d);
+}
+
+/* The caches are those of the process, so that no worker has to be asked. */
+void answer_purge(struct admin_call *c)
+{
+	struct purge p = { .asked = 0 };
+	struct json_out o;
+	sluice_str bad;
+	switch (purge_run(c->client->head->query, &p, &bad)) {
+	case PURGE_BAD_PARAMETER:
+		call_problem(c, PROBLEM_BAD_PARAMETER, bad);
+		return;
+	case PURGE_NO_CACHE:
+		call_problem(c, PROBLEM_NO_CACHE, bad);
+		return;
+	case PURGE_DONE:
+		break;
+	}
+	json_init_heap(&o, CALL_JSON_MAX);
+	o.pretty = true;
+	json_open(&o, '{');
+	json_key(&o, STR("state"));
+	json_str(&o, STR("purged"));
+	json_key(&o, STR("asked"));
+	json_uint(&o, p.asked);
+	json_key(&o, STR("found"));
+	json_uint(&o, p.found);
+	json_close(&o, '}');
+	call_answer_json(c, 200, &o);
 }
 
 void answer_reopen(struct admin_call *c)

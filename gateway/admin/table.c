@@ -23,6 +23,10 @@ const struct admin_command admin_table[] = {
 	{ METHOD_POST, SLUICE_STR("/reload"), true, answer_reload,
 		"load the configuration again: 200 once every worker uses it, 422 with its "
 		"mistakes" },
+	{ METHOD_POST, SLUICE_STR("/purge"), true, answer_purge,
+		"remove stored responses: ?cache=NAME with tag=NAME, path=/PATH, prefix=/FOLDER/ "
+		"or "
+		"all=true; each may come several times" },
 	{ METHOD_POST, SLUICE_STR("/reopen"), true, answer_reopen,
 		"open log files again, after they were moved away" },
 	{ METHOD_POST, SLUICE_STR("/drain"), true, answer_drain,

@@ -17,6 +17,7 @@ struct sluice_work {
 	struct instance_worker *iw;     /* borrowed: the keeper holds it */
 	struct instance_keeper *keeper; /* shared: ref */
 	const uint32_t *places;         /* borrowed: chain_item.upstreams, of the snapshot */
+	int32_t own;                    /* the upstream of the exchange that began it; -1: none */
 	struct fetch *fetch;            /* owned; NULL: the callback runs, or has run */
 	sluice_work_fn fn;
 	void *user; /* borrowed: the plugin's */
@@ -117,6 +118,7 @@ static struct fetch *work_fetch(struct sluice_work *k, const sluice_fetch_reques
 		.inst = k->iw->inst,
 		.places = k->places,
 		.upstreams = k->keeper->upstreams,
+		.own = k->own,
 		.arena = &a };
 	struct fetch *f = fetching_start(&whose, r, work_on_fetch, k, why);
 	arena_fini(&a);
@@ -173,7 +175,8 @@ int host_background(sluice_exchange *x, const sluice_fetch_request *r, sluice_wo
 	const struct sluice_work whose = { .worker = x->worker,
 		.iw = x->slots[run_item(x)->slot],
 		.keeper = x->keeper,
-		.places = run_item(x)->upstreams };
+		.places = run_item(x)->upstreams,
+		.own = x->upstream };
 	return work_begin(&whose, r, fn);
 }
 
@@ -197,7 +200,8 @@ int host_work_fetch(sluice_work *k, const sluice_fetch_request *r, sluice_work_f
 	const struct sluice_work whose = { .worker = k->worker,
 		.iw = k->iw,
 		.keeper = k->keeper,
-		.places = k->places };
+		.places = k->places,
+		.own = k->own };
 	return work_begin(&whose, r, fn);
 }
 

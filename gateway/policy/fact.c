@@ -29,6 +29,7 @@ PLAIN(PATH, x->request->path)
 PLAIN(QUERY, x->request->query)
 PLAIN(REQUEST_ID, x->request_id)
 PLAIN(ROUTE, x->route_name)
+PLAIN(AUTHORITY, x->request->authority)
 PLAIN(UPSTREAM, x->upstream_name.len ? x->upstream_name : STR_NONE)
 
 static sluice_str fact_target(sluice_exchange *x)

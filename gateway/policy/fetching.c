@@ -9,6 +9,24 @@ static const sluice_upstream *fetching_named(const sluice_fetch_request *r)
 	return knows ? r->upstream : NULL;
 }
 
+static bool fetching_of_exchange(const sluice_fetch_request *r)
+{
+	bool knows = r->size >= offsetof(sluice_fetch_request, of_exchange) + sizeof(bool);
+	return knows && r->of_exchange;
+}
+
+static struct upstream *fetching_own(const struct fetching *who, const sluice_upstream *named,
+	const char **why)
+{
+	if (named)
+		*why = "it names an upstream, and asks for that of the exchange";
+	else if (!who->upstreams || who->own < 0)
+		*why = "the exchange has no upstream";
+	else
+		return who->upstreams[who->own];
+	return NULL;
+}
+
 static struct upstream *fetching_upstream(const struct fetching *who, const sluice_upstream *u,
 	const char **why)
 {
@@ -39,7 +57,9 @@ struct fetch *fetching_start(const struct fetching *who, const sluice_fetch_requ
 	struct fetch_way way = { .keep = who->worker->id != WORKER_MAIN };
 	struct fetch *f = NULL;
 	*why = NULL;
-	if (u)
+	if (fetching_of_exchange(r))
+		way.upstream = fetching_own(who, u, why);
+	else if (u)
 		way.upstream = fetching_upstream(who, u, why);
 	else
 		way.tls = fetching_tls(who, r, why);

@@ -13,6 +13,8 @@ struct fetching {
 	/* chain_item.upstreams and instance_keeper.upstreams; NULL: there are none */
 	const uint32_t *places;
 	struct upstream *const *upstreams;
+	/* where the request of the exchange goes, among upstreams; -1: to none of them */
+	int32_t own;
 	struct arena *arena; /* for paths, until fetching_start() returns */
 };
 

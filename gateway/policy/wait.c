@@ -270,6 +270,7 @@ sluice_verdict host_fetch(sluice_exchange *x, const sluice_fetch_request *r, slu
 		.inst = run_item(x)->inst,
 		.places = run_item(x)->upstreams,
 		.upstreams = x->keeper ? x->keeper->upstreams : NULL,
+		.own = x->upstream,
 		.arena = x->arena };
 	w->then.fetch = then;
 	w->fetch = fetching_start(&whose, r, wait_on_fetch, w, &why);

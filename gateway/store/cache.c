@@ -47,15 +47,6 @@ static struct sluice_cache *cache_make(sluice_str name)
 	return c;
 }
 
-static struct sluice_cache *cache_find(sluice_str name)
-{
-	list_each (e, &caches) {
-		if (str_eq(str_of(cache_at(e)->name), name))
-			return cache_at(e);
-	}
-	return NULL;
-}
-
 /* The largest limits of all users count; what is above them is given up. */
 static void cache_limit(struct sluice_cache *c)
 {
@@ -69,6 +60,15 @@ static void cache_limit(struct sluice_cache *c)
 	atomic_store_explicit(&c->max_object, object, memory_order_relaxed);
 	while (atomic_load_explicit(&c->bytes, memory_order_relaxed) > bytes && cache_room_evict(c))
 		continue;
+}
+
+struct sluice_cache *cache_find(sluice_str name)
+{
+	list_each (e, &caches) {
+		if (str_eq(str_of(cache_at(e)->name), name))
+			return cache_at(e);
+	}
+	return NULL;
 }
 
 void cache_open(struct cache_user *u, sluice_str name, uint64_t max_bytes, uint64_t max_object)

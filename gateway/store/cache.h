@@ -46,6 +46,9 @@ void cache_close(struct cache_user *u);
 /* Main thread. */
 bool cache_is_named(const struct sluice_cache *c, sluice_str name);
 
+/* Main thread: the cache of that name; NULL: there is none. */
+struct sluice_cache *cache_find(sluice_str name);
+
 /* What the status page shows. */
 struct cache_view {
 	sluice_str name; /* valid within the call */

@@ -203,6 +203,7 @@ void kit_set_info(sluice_exchange *x, sluice_info what, const char *value)
 		[SLUICE_I_METHOD] = &h->method_text,
 		[SLUICE_I_SCHEME] = &x->scheme,
 		[SLUICE_I_HOST] = &h->host,
+		[SLUICE_I_AUTHORITY] = &h->authority,
 		[SLUICE_I_PATH] = &h->path,
 		[SLUICE_I_QUERY] = &h->query,
 		[SLUICE_I_TARGET] = &h->target,
@@ -211,7 +212,7 @@ void kit_set_info(sluice_exchange *x, sluice_info what, const char *value)
 		[SLUICE_I_UPSTREAM] = &x->upstream_name,
 		[SLUICE_I_REQUEST_ID] = &x->request_id,
 	};
-	if ((size_t)what < sizeof(facts) / sizeof(facts[0]))
+	if ((size_t)what < sizeof(facts) / sizeof(facts[0]) && facts[what])
 		*facts[what] = keep(k, value);
 	else
 		k->facts[fact_of_info((int)what)] = keep(k, value);

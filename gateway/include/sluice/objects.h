@@ -83,6 +83,34 @@ static inline bool sluice_object_remove(sluice_cache *c, sluice_str key)
 {
 	return sluice_host_table->object_remove(c, key);
 }
+/*
+ * Tags by which the admin address removes objects (`POST /purge`): of a name that the service
+ * gives, "tag:NAME"; of the path of a request, "path:/a/b"; and of each folder that it is in,
+ * "prefix:/" and "prefix:/a/". A plugin whose objects stand for requests gives them these. Where a
+ * tag of a path would be too long, the operator's purge of that path removes its folder.
+ */
+enum {
+	SLUICE_TAG_MAX = 128,    /* bytes of a tag */
+	SLUICE_TAG_FOLDERS = 24, /* folders of a path that have tags */
+};
+#define SLUICE_TAG_NAME "tag:"
+#define SLUICE_TAG_PATH "path:"
+#define SLUICE_TAG_PREFIX "prefix:"
+/* Walk the folders of a path that have tags, the outermost first. *at and *n start at 0. */
+static inline bool sluice_tag_folder(sluice_str path, size_t *at, size_t *n, sluice_str *out)
+{
+	size_t max = SLUICE_TAG_MAX - (sizeof(SLUICE_TAG_PREFIX) - 1);
+	while (*at < path.len && path.data[*at] != '/')
+		++*at;
+	if (*at >= path.len || *at >= max || *n >= SLUICE_TAG_FOLDERS)
+		return false;
+	++*at;
+	++*n;
+	out->data = path.data;
+	out->len = *at;
+	return true;
+}
+
 /* Remove all objects that have the tag, and those that are being written with it. It takes the same
  * short time for any number of them: they are found no more, and their memory is used again for new
  * objects. False: no object has the tag. */

@@ -221,7 +221,10 @@ typedef enum sluice_info {
 	 * with; the address of the server asked last; the protocol in which it answered. */
 	SLUICE_I_REASON,
 	SLUICE_I_SERVER,
-	SLUICE_I_UPSTREAM_PROTOCOL
+	SLUICE_I_UPSTREAM_PROTOCOL,
+	/* Host or :authority, as it is forwarded: with the port, as the client wrote it, unless a
+	 * plugin set another */
+	SLUICE_I_AUTHORITY
 } sluice_info;
 
 /* what sluice_number() returns for a number that is not known, or not yet */
@@ -430,6 +433,10 @@ typedef struct sluice_fetch_request {
 	 * an absolute url, its authority is sent as Host. NULL: the server that url names. A worker
 	 * keeps up to 32 such connections for 30 s each; the main thread keeps none. */
 	const struct sluice_upstream *upstream;
+	/* For sluice_fetch() and sluice_background(): ask a server of the upstream to which the
+	 * exchange's own request goes at this moment, as for `upstream`, which is NULL then. An
+	 * error where the request goes to none. */
+	bool of_exchange;
 } sluice_fetch_request;
 
 typedef struct sluice_fetch_response {

@@ -226,6 +226,15 @@ def test_listener_plugins(example):
         assert listener == "members" or '"listener:public/1"' in r.header("ratelimit-policy")
 
 
+def test_cache(example):
+    g = example("cache")
+    first = g.get("/")
+    assert first.header("cache-status") == "sluice; fwd=uri-miss; stored" and "surrogate-key" not in first.fields
+    again = g.get("/?utm_source=letter")
+    assert again.body == first.body and again.header("cache-status").startswith("sluice; hit; ttl=")
+    assert g.get("/", {"Cookie": "session=1"}).body != first.body
+
+
 def test_uploads(example):
     g = example("uploads")
     assert g.request("PUT", "/files/a", body=b"x" * 100000).status == 201

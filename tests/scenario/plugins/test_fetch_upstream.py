@@ -58,6 +58,32 @@ def test_connections_are_kept(asking, origin):
     assert up.requests[0].target == "/fetched?x=1"
 
 
+def test_the_upstream_of_the_request_itself(gateway, modules, origin):
+    up, other = origin(reply(200, b"own")), origin(reply(200, b"other"))
+    g = gateway("""
+listeners:
+  - { name: public, address: "127.0.0.1:@public@" }
+plugins:
+  own: { use: fetch-probe, own: true }
+  later: { use: fetch-probe, own: true, background: true }
+  both: { use: fetch-probe, own: true, to: other }
+upstreams:
+  app: { servers: ["%s"] }
+  other: { servers: ["%s"] }
+routes:
+  - { name: own, match: { path: /own }, plugins: [own], upstream: app }
+  - { name: none, match: { path: /none }, plugins: [own], respond: { status: 204 } }
+  - { name: both, match: { path: /both }, plugins: [both], upstream: app }
+  - { name: later, match: { path: /later }, plugins: [later], upstream: app }
+""" % (up.address, other.address), args=["--plugin-dir", modules])
+    assert g.get("/own").body == b"own" and up.requests[0].target == "/fetched?x=1"
+    assert b"the exchange has no upstream" in g.get("/none").body
+    assert b"asks for that of the exchange" in g.get("/both").body
+    assert g.get("/later").status == 200
+    wait_for(lambda: "fetched: 0 200" in g.log())
+    assert len(up.requests) == 3 and not other.requests
+
+
 def test_connections_to_a_url_are_kept(gateway, modules, origin):
     up = origin(reply(200, b"x"))
     text = CONFIG.replace("to: svc OPTIONS", f'url: "http://{up.address}/fetched"').replace("PROTOCOL", "http/1.1")

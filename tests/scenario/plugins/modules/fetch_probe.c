@@ -6,7 +6,7 @@ struct probe {
 	const sluice_upstream *to;
 	sluice_str url;
 	uint64_t timeout;
-	bool background;
+	bool background, own;
 	sluice_instance *inst;
 };
 
@@ -16,6 +16,7 @@ static const sluice_option options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, P, url, .def = "/fetched?x=1", .doc = "path or URL"),
 	SLUICE_OPTION(SLUICE_T_DURATION, P, timeout, .def = "5s", .doc = "of the fetch"),
 	SLUICE_OPTION(SLUICE_T_BOOL, P, background, .doc = "whether the request goes on"),
+	SLUICE_OPTION(SLUICE_T_BOOL, P, own, .doc = "whether the request's own upstream is asked"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -53,7 +54,8 @@ static sluice_verdict on_request(sluice_exchange *x, const void *conf)
 	const sluice_fetch_request r = { .size = sizeof(r),
 		.url = p->url,
 		.timeout_ms = p->timeout,
-		.upstream = p->to };
+		.upstream = p->to,
+		.of_exchange = p->own };
 	if (!p->background)
 		return sluice_fetch(x, &r, fetched);
 	return sluice_background(x, &r, worked) == 0 ? SLUICE_NEXT : SLUICE_FAIL;

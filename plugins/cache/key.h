@@ -1,0 +1,40 @@
+/*
+ * Keys of objects: what a response depends on, as text; one that is longer than KEY_MAX is its
+ * SHA-256. And the tags by which objects are removed.
+ */
+#ifndef CACHE_KEY_H
+#define CACHE_KEY_H
+
+#include "conf.h"
+
+enum {
+	KEY_MAX = 1024,
+	KEY_NAMES = 16,      /* names in Vary; with more a response is not stored */
+	KEY_NAMES_MAX = 512, /* bytes of them */
+	KEY_URI = 4 + 64,    /* bytes of the tag of a target */
+};
+
+struct key {
+	char text[KEY_MAX];
+	size_t len; /* 0: there is no memory, and no key */
+};
+
+static inline sluice_str key_text(const struct key *k)
+{
+	return sluice_str_n(k->text, k->len);
+}
+
+/* The key of the request. False: it has none, because a fact has several values or there is no
+ * memory. */
+bool key_make(sluice_exchange *x, const struct cache *c, struct key *out);
+/* The tag of all responses of a target (RFC 9111 4.4): scheme, authority, path and query. */
+bool key_uri(const struct cache *c, sluice_str scheme, sluice_str authority, sluice_str target,
+	char out[KEY_URI]);
+
+/* The names in Vary, in lower case, sorted, each once, with commas between them. False: `*`, or too
+ * many. Without Vary *n is 0. */
+bool key_vary(const sluice_pair *v, size_t n, char out[KEY_NAMES_MAX], size_t *len);
+/* The key of the variant that a request with these fields gets. */
+bool key_variant(sluice_str key, sluice_str names, const sluice_pair *v, size_t n, struct key *out);
+
+#endif
