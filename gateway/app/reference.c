@@ -71,6 +71,19 @@ static const char plugins_text[] =
 	"or is written in the `plugins` of a listener or route. It has `use`, the name "
 	"of the plugin, and the options of that plugin:";
 
+/* What stands in lists of plugins like one, and is none. */
+static const struct group {
+	const char *name, *text;
+	const sluice_option *options;
+} groups[] = {
+	{ "any-of",
+		"Alternatives: one of its members has to admit the request. It has a name in the "
+		"block `plugins`, or is written in place.",
+		any_of_options },
+	{ "all-of", "All of its members have to admit the request.", all_of_options },
+};
+enum { N_GROUPS = sizeof(groups) / sizeof(groups[0]) };
+
 /* The fact as it is written, with NAME behind a colon. */
 static const char *fact_word(const struct fact_info *f, char buf[64])
 {
@@ -103,6 +116,10 @@ static void page_markdown(FILE *to, const struct module *const *modules, size_t 
 	reference_markdown(to, gateway_options, NULL, "", 2);
 	(void)fprintf(to, "## Plugins\n\n%s\n\n", plugins_text);
 	reference_markdown(to, instance_options, NULL, "plugins.NAME", 3);
+	for (int i = 0; i < N_GROUPS; i++) {
+		(void)fprintf(to, "### %s\n\n%s\n\n", groups[i].name, groups[i].text);
+		reference_markdown(to, groups[i].options, NULL, "", 3);
+	}
 	for (size_t i = 0; i < n; i++) {
 		const sluice_plugin *p = modules[i]->record;
 		(void)fprintf(to, "### %s\n\n%s.\n\n", p->name, p->summary ? p->summary : "");
@@ -162,6 +179,11 @@ static void page_man(FILE *to, const struct module *const *modules, size_t n)
 	man_heading(to, ".SH", "Plugins");
 	man_paragraph(to, plugins_text);
 	reference_man(to, instance_options, "plugins.NAME");
+	for (int i = 0; i < N_GROUPS; i++) {
+		man_heading(to, ".SH", groups[i].name);
+		man_paragraph(to, groups[i].text);
+		reference_man(to, groups[i].options, "");
+	}
 	for (size_t i = 0; i < n; i++) {
 		const sluice_plugin *p = modules[i]->record;
 		man_heading(to, ".SH", p->name);

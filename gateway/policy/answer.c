@@ -110,15 +110,15 @@ static sluice_verdict answer_give(sluice_exchange *x, const sluice_answer *a, co
 	if (a->release)
 		r->lent = lent_new(x, a->release, a->arg);
 	bool has_body = answer_may_have_body(a->status);
+	/* before the body is given back: the fields may lie in what is lent */
+	bool has_head = answer_keep_head(x, a->headers, a->content_type);
 	if (!has_body)
 		lent_drop(&r->lent);
 	else if (r->lent)
 		r->body = a->body;
 	else
 		r->body = arena_str(x->arena, a->body);
-	return answer_kept(x, service,
-		answer_keep_head(x, a->headers, a->content_type) &&
-			(r->body.data || !a->body.len || !has_body));
+	return answer_kept(x, service, has_head && (r->body.data || !a->body.len || !has_body));
 }
 
 sluice_verdict answer_with(sluice_exchange *x, const sluice_answer *a)

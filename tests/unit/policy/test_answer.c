@@ -118,6 +118,33 @@ TEST(a_body_that_is_not_sent_is_given_back)
 	assert_int_equal(walk_kept, 0);
 }
 
+static char lent_name[] = "X-Lent", lent_value[] = "a value";
+
+static void release_fields(void *arg)
+{
+	(void)arg;
+	memset(lent_name, 0, sizeof(lent_name));
+	memset(lent_value, 0, sizeof(lent_value));
+}
+
+/* The fields lie in what is lent, and are copied before it is given back. */
+TEST(fields_that_are_lent_too)
+{
+	const sluice_pair field = { str_of(lent_name), str_of(lent_value) };
+	const sluice_answer a = { .size = sizeof(a),
+		.status = 304,
+		.headers = { &field, 1 },
+		.release = release_fields };
+	begin(1);
+	walk_enter(0);
+	assert_int_equal(sluice_answer_with(walk, &a), SLUICE_REPLY);
+	assert_int_equal(lent_name[0], 0);
+	assert_true(str_eq(walk->answer.headers.v[0].name, STR("X-Lent")));
+	assert_true(str_eq(walk->answer.headers.v[0].value, STR("a value")));
+	walk_leave();
+	walk_end();
+}
+
 /* 204, 205, 304 */
 TEST(a_body_where_none_can_be_is_given_back)
 {
