@@ -297,6 +297,8 @@ static sluice_verdict wait_for(struct run *r)
 	const struct lua_conf *c = r->vm->conf;
 	if (w->kind != WANT_NOTHING && w->kind != WANT_ANSWERED && ++r->waits > WAITS_MAX)
 		return failed(r, "has waited 256 times");
+	if (w->kind != WANT_ANSWERED && r->left <= 0)
+		return failed(r, "the budget of instructions is spent by waits");
 	switch (w->kind) {
 	case WANT_ANSWERED:
 		return answered(r);

@@ -101,7 +101,7 @@ static void open_some(lua_State *L, lua_CFunction open, const char *library, con
 
 static const char *const base_names[] = { "assert", "error", "getmetatable", "ipairs", "next",
 	"pairs", "pcall", "rawequal", "rawget", "rawset", "select", "setmetatable", "tonumber",
-	"tostring", "type", "unpack", "xpcall", "_VERSION", NULL };
+	"tostring", "type", "unpack", "_VERSION", NULL };
 static const char *const coroutine_names[] = { "create", "resume", "running", "status", "wrap",
 	"yield", "isyieldable", NULL };
 static const char *const math_names[] = { "abs", "acos", "asin", "atan", "atan2", "ceil", "cos",
@@ -144,6 +144,26 @@ static void seed_random(lua_State *L)
 	lua_pushnumber(L, seed);
 	lua_call(L, 1, 0);
 	lua_pop(L, 1);
+}
+
+/* LuaJIT calls the handler of xpcall() within the hook that has thrown, where no hook is called: a
+ * loop in a handler would never end. This one calls it when the error has been caught. */
+static const char xpcall_source[] =
+	"local pcall, select = ...\n"
+	"local function finish(handler, is_good, ...)\n"
+	"  if is_good then return true, ... end\n"
+	"  return false, select(2, pcall(handler, ...))\n"
+	"end\n"
+	"return function(f, handler, ...) return finish(handler, pcall(f, ...)) end\n";
+
+static void open_xpcall(lua_State *L)
+{
+	if (luaL_loadbuffer(L, xpcall_source, sizeof(xpcall_source) - 1, "=xpcall") != 0)
+		lua_error(L);
+	sandbox_push_global(L, "pcall");
+	sandbox_push_global(L, "select");
+	lua_call(L, 2, 1);
+	sandbox_set_global(L, "xpcall");
 }
 
 /* ---- require ------------------------------------------------------------------------------- */
@@ -205,6 +225,7 @@ void sandbox_open(lua_State *L)
 	open_some(L, luaopen_table, LUA_TABLIBNAME, "table", table_names);
 	open_some(L, luaopen_bit, LUA_BITLIBNAME, "bit", bit_names);
 	open_some(L, luaopen_os, LUA_OSLIBNAME, "os", os_names);
+	open_xpcall(L);
 	open_string(L);
 	seed_random(L);
 	lua_pushcfunction(L, require);

@@ -3,6 +3,7 @@
 
 #include <ftw.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -79,6 +80,10 @@ void kit_file(const char *path, const char *content)
 	if (!content) {
 		(void)unlink(full);
 		return;
+	}
+	for (char *slash = full + sizeof(folder); (slash = strchr(slash, '/')); *slash++ = '/') {
+		*slash = '\0';
+		(void)mkdir(full, 0700);
 	}
 	FILE *f = fopen(full, "w");
 	if (!f || fputs(content, f) < 0 || fclose(f) != 0)

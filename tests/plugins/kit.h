@@ -61,7 +61,8 @@ const void *kit_published(sluice_instance *inst);
 /* Whether the plugin's timer is set, and in how many milliseconds it rings. */
 bool kit_timer(sluice_instance *inst, uint64_t *in_ms);
 
-/* Contents of a file in the folder of the configuration; NULL takes it away. */
+/* Contents of a file in the folder of the configuration, or in folders of it, which are made; NULL
+ * takes it away. */
 void kit_file(const char *path, const char *content);
 /* All that the plugin logged since the last call or kit_reset(), a line `level: text` each. */
 const char *kit_log(void);

@@ -49,6 +49,16 @@ static void log_keep(sluice_instance *inst, sluice_exchange *x, int level, const
 	log_text[log_len] = 0;
 }
 
+/* Every line, also those that a gateway leaves out because they come too often. */
+static void log_keep_for(sluice_exchange *x, int level, const char *fmt, va_list ap)
+{
+	va_list again;
+	va_copy(again, ap);
+	log_keep(NULL, x, level, fmt, again);
+	va_end(again);
+	host_table.log_for(x, level, fmt, ap);
+}
+
 const char *kit_log(void)
 {
 	static char told[sizeof(log_text)];
@@ -172,6 +182,7 @@ void kit_table_reset(void)
 	table.now_ns = now_ns;
 	table.unix_ms = kit_unix_ms;
 	table.log = log_keep;
+	table.log_for = log_keep_for;
 	table.read_file = read_file;
 	table.timer = timer;
 	table.main_fetch = main_fetch;
