@@ -75,6 +75,9 @@ SCENARIOS = [
              {"plugin": "key-auth, keys: [{ sha256: d16a80956c32f3f5fb979bea408abac8c3eef6c54ecb234279e337146cf87b47, name: alice, facts: { plan: gold } }]"},
              options=("--field", "X-API-Key: key-of-alice")),
     Scenario("cache", "GET of 1 KiB from the cache", 4000, {"plugin": "cache, ttl: 1h"}),
+    Scenario("lua", "the plain GET, with a script that reads a field and sets one of the request and one of the response", 4000,
+             {"plugin": "lua, script: \"function on_request() sluice.request.set('X-Path', sluice.request.get('Host') or 'none') end "
+              "function on_response() sluice.response.set('X-Script', 'done') end\""}),
     Scenario("body", "GET of 1 MiB", 400, target=f"/{MIB}", tolerance=0.08),
     Scenario("upload", "POST of 1 MiB", 400, options=("--upload", MIB), tolerance=0.08),
     Scenario("tls", "GET of 1 KiB over TLS 1.3, kept connection", 3000, TLS),

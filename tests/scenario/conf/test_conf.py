@@ -168,6 +168,16 @@ def test_ext_auth(example):
         assert status != 200 or r.body == b"hello alice\n"
 
 
+def test_lua(example):
+    g = example("lua")
+    assert g.get("/hello").body == b"good morning, 127.0.0.1\n"
+    r = g.get("/tool", {"X-Key": "k2"})
+    assert r.status == 401 and json.loads(r.body)["type"].endswith(":stranger")
+    r = g.get("/tool", {"X-Key": "k1"})
+    assert r.body == b"hello ann, your key stayed at the gateway: []\n" and r.header("server-timing").startswith("app;dur=")
+    assert g.metrics()['sluice_plugin_lua_strangers_total{instance="greet"}'] == 1
+
+
 def mint(key, issuer, user, *more):
     args = [find_program()[0], "token", "mint", "--key", ROOT / "conf/demo" / key, "--iss", issuer, "--sub", user, *more]
     return subprocess.run(args, capture_output=True, text=True, check=True).stdout.strip()

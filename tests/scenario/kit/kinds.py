@@ -23,7 +23,7 @@ plugins/test_answer_streams plugins/test_answers plugins/test_basic_auth plugins
 plugins/test_cache plugins/test_cache_rules plugins/test_chain plugins/test_conns plugins/test_events
 plugins/test_ip_access plugins/test_jwt_keys plugins/test_jwt_upstream plugins/test_key_auth
 plugins/test_listener_plugins
-plugins/test_match_facts plugins/test_modules
+plugins/test_match_facts plugins/test_lua plugins/test_modules
 plugins/test_park plugins/test_plugins_h2 plugins/test_reroute
 process/test_listeners process/test_reload process/test_stop
 proxy/test_backpressure proxy/test_client_leaves proxy/test_early_responses proxy/test_long_bodies proxy/test_pool proxy/test_retries
@@ -40,7 +40,7 @@ grpc/test_grpc_calls
 http2/test_h2_floods http2/test_h2_upstream_ends
 limits/test_rate_limit limits/test_redis_cluster limits/test_redis_failures limits/test_redis_hosts limits/test_redis_sentinel
 plugins/test_basic_auth plugins/test_cache plugins/test_cache_rules plugins/test_conns plugins/test_events
-plugins/test_ext_auth plugins/test_ip_access plugins/test_jwt_keys plugins/test_key_auth plugins/test_modules
+plugins/test_ext_auth plugins/test_ip_access plugins/test_jwt_keys plugins/test_key_auth plugins/test_lua plugins/test_modules
 plugins/test_modules_that_harm plugins/test_park
 process/test_listeners process/test_logs process/test_reload process/test_start process/test_stop
 proxy/test_balance proxy/test_backpressure proxy/test_client_leaves proxy/test_counts proxy/test_soak
