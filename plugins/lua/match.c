@@ -219,7 +219,9 @@ static const char *repeated(struct match *m, const char *s, char digit)
 	int i = digit - '1';
 	if (i < 0 || i >= m->n_captures || m->captures[i].len == CAPTURE_OPEN)
 		luaL_error(m->L, "invalid capture index %%%d", i + 1);
-	ptrdiff_t len = m->captures[i].len < 0 ? 0 : m->captures[i].len;
+	ptrdiff_t len = m->captures[i].len;
+	if (len < 0) /* a position is no text */
+		return NULL;
 	vm_spend(m->L, len / 64);
 	bool is_there = m->text_end - s >= len && memcmp(m->captures[i].at, s, (size_t)len) == 0;
 	return is_there ? s + len : NULL;

@@ -183,7 +183,11 @@ static sluice_status reply(void *ctx, const kit_call *call, sluice_value *out)
 {
 	static const sluice_value two[] = { { .type = SLUICE_V_INT, .i = 7 },
 		{ .type = SLUICE_V_NIL }, { .type = SLUICE_V_STR, .s = { "s", 1 } } };
+	static char text[16]; /* the arguments do not live until the reply is read */
+	sluice_str last = call->args[call->nargs - 1], kept = { text, last.len };
 	(void)ctx;
+	assert_true(last.len < sizeof(text));
+	memcpy(text, last.data, last.len);
 	if (sluice_str_is(call->args[0], "DOWN"))
 		return SLUICE_UNREACHABLE;
 	if (sluice_str_is(call->args[0], "WRONG")) {
@@ -195,7 +199,7 @@ static sluice_status reply(void *ctx, const kit_call *call, sluice_value *out)
 	else if (sluice_str_is(call->args[0], "NONE"))
 		*out = (sluice_value){ .type = SLUICE_V_NIL };
 	else
-		*out = (sluice_value){ .type = SLUICE_V_STR, .s = call->args[call->nargs - 1] };
+		*out = (sluice_value){ .type = SLUICE_V_STR, .s = kept };
 	return SLUICE_OK;
 }
 

@@ -10,6 +10,7 @@ import pytest
 
 from kit.client import RawClient
 from kit.gateway import ROOT, find_program
+from kit.modules import is_linked
 from kit.ports import free_port
 from kit.tunnels import Guest1, Guest2, echo_to_the_end, talking
 
@@ -56,6 +57,9 @@ def example(gateway, folder):
     def start(name):
         for place in ("gateway1/demo", "demo"):     # files in a folder of conf/ say ../demo
             shutil.copytree(ROOT / "conf/demo", folder / place)
+        if name == "lua" and not is_linked("lua", "libluajit"):
+            pytest.skip("built without LuaJIT")
+        shutil.copytree(ROOT / "conf/demo", folder / "gateway1/demo")
         return gateway(own_ports((ROOT / "conf" / f"{name}.yaml").read_text()))
     return start
 

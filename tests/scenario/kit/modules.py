@@ -4,7 +4,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from .gateway import ROOT
+from .gateway import ROOT, find_program
 
 FLAGS = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fvisibility=hidden"]
 
@@ -23,3 +23,10 @@ def build_module(folder, name, source, flags=()):
                           capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+def is_linked(name, library):
+    """Whether the module of that name that was built links a library that configure need not find."""
+    folder = find_program()[1]
+    path = Path(folder or "/") / f"{name}.so"
+    return path.is_file() and library.encode() in path.read_bytes()

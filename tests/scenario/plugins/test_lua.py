@@ -8,8 +8,11 @@ import pytest
 
 from kit.client import RawClient
 from kit.gateway import GatewayDied
+from kit.modules import is_linked
 from kit.origin import abort, echo, reply
 from kit.process import wait_for
+
+pytestmark = pytest.mark.skipif(not is_linked("lua", "libluajit"), reason="built without LuaJIT")
 
 SCRIPT = """
 local seen = 0
