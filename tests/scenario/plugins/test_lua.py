@@ -1,13 +1,15 @@
 """lua in a real gateway: scripts in all phases, waiting, errors, limits, files that change, and both protocols."""
 import json
 import re
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from kit.client import RawClient
-from kit.gateway import GatewayDied
+from kit.gateway import ROOT, GatewayDied, find_program
+from kit.manual import check, complete
 from kit.modules import is_linked
 from kit.origin import abort, echo, reply
 from kit.process import wait_for
@@ -292,3 +294,37 @@ plugins:
   mine: { use: lua, file: s.lua }
 """, files={"s.lua": script})
     assert re.search(why, str(died.value)), str(died.value)
+
+
+def blocks():
+    """What the manual shows, indented by four."""
+    text = (ROOT / "plugins/lua/lua.md").read_text()
+    return [re.sub(r"^    ", "", b, flags=re.M).strip() + "\n" for b in re.findall(r"(?:^    .*\n|^\n(?=    ))+", text, re.M)]
+
+
+def test_the_manual(tmp_path):
+    shown = blocks()
+    first = next(b for b in shown if b.startswith("function on_request"))
+    (tmp_path / "greet.lua").write_text(first)
+    configuration = next(b for b in shown if b.startswith("plugins:\n  greet:\n    use: lua"))
+    status, out = check(tmp_path, complete(configuration))
+    assert status == 0, out
+    waiting = next(b for b in shown if "sluice.fetch" in b)
+    (tmp_path / "wait.lua").write_text(waiting)
+    status, out = check(tmp_path, complete("plugins: { w: { use: lua, file: wait.lua, upstreams: { auth: { upstream: auth } } } }\n"
+                                           "upstreams: { auth: { servers: [\"127.0.0.1:9\"] } }\n"))
+    assert status == 0, out
+    (tmp_path / "greet.lua").write_text(first.replace('sluice.options.greeting .. ', ".. "))
+    status, out = check(tmp_path, complete(configuration))
+    said = next(b for b in shown if "unexpected symbol" in b).split("error: ")[1]
+    assert status != 0 and said.strip() in out, out
+
+
+def test_the_script_of_the_manual_by_plugin_test(tmp_path):
+    shown = blocks()
+    (tmp_path / "greet.lua").write_text(next(b for b in shown if b.startswith("function on_request")))
+    (tmp_path / "test.yaml").write_text(next(b for b in shown if "cases:" in b))
+    program, plugins = find_program()
+    done = subprocess.run([program, "plugin-test", f"{plugins}/lua.so", tmp_path / "test.yaml"], capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.returncode == 0 and "2 cases, 0 failed" in done.stdout, done.stdout + done.stderr
