@@ -15,7 +15,7 @@ function on_request()
     sluice.metric_add("strangers")
     sluice.refuse(401, "stranger", "Nobody has this key.")
   end
-  sluice.attr_set("consumer", answer.headers["x-name"])
+  sluice.identify(answer.headers["x-name"])
   sluice.request.set("X-User", answer.headers["x-name"])
   sluice.request.remove("X-Key")
   sluice.ctx().since = sluice.now()

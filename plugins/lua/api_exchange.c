@@ -103,19 +103,37 @@ static int api_attr(lua_State *L)
 	return 1;
 }
 
-/* `consumer` is that of all plugins; others are of the namespace that the record declares. */
+/* Facts of scripts are of the namespace that the record declares. */
 static int api_attr_set(lua_State *L)
 {
 	sluice_exchange *x = api_exchange(L);
 	sluice_str name = api_str(L, 1), value = api_str(L, 2);
 	luaL_argcheck(L, name.len > 0 && name.len <= 64, 1, "a name has 1 to 64 bytes");
-	if (!sluice_str_is(name, "consumer")) {
-		lua_pushliteral(L, "lua:");
-		lua_pushvalue(L, 1);
-		lua_concat(L, 2);
-		name = api_str(L, -1);
-	}
-	sluice_attr_set(x, name, value);
+	lua_pushliteral(L, "lua:");
+	lua_pushvalue(L, 1);
+	lua_concat(L, 2);
+	sluice_attr_set(x, api_str(L, -1), value);
+	return 0;
+}
+
+/* sluice.identify(name, groups, facts) */
+static int api_identify(lua_State *L)
+{
+	struct run *r = api_run(L);
+	const sluice_identity who = { .size = sizeof(who),
+		.name = api_str(L, 1),
+		.groups = api_str_or_none(L, 2),
+		.facts = api_pairs(L, 3) };
+	if (r->hook != HOOK_REQUEST)
+		return luaL_error(L, "sluice.identify() is for on_request");
+	if (!sluice_identify(r->x, &who))
+		return luaL_error(L, "this identity cannot be had; the log says why");
+	return 0;
+}
+
+static int api_credentials_absent(lua_State *L)
+{
+	sluice_credentials_absent(api_exchange(L));
 	return 0;
 }
 
@@ -211,6 +229,7 @@ static void push_facts(lua_State *L)
 void api_open_exchange(lua_State *L)
 {
 	static const luaL_Reg functions[] = { { "attr", api_attr }, { "attr_set", api_attr_set },
+		{ "identify", api_identify }, { "credentials_absent", api_credentials_absent },
 		{ "note", api_note }, { "ctx", api_ctx }, { "target_set", api_target_set },
 		{ "query_set", api_query_set }, { "query_remove", api_query_remove },
 		{ "host_set", api_host_set }, { "upstream_set", api_upstream_set },

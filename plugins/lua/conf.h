@@ -30,6 +30,7 @@ struct lua_conf {
 	sluice_str file, script, modules;
 	sluice_pairs options, secrets;
 	sluice_exprs facts;
+	sluice_strs credentials, words;
 	sluice_blocks upstreams; /* struct lua_upstream */
 	sluice_blocks metrics;   /* struct lua_metric */
 	const sluice_store *store;

@@ -48,6 +48,12 @@ static const sluice_option lua_options[] = {
 	SLUICE_OPTION(SLUICE_T_EXPRS, C, facts, .max = "64",
 		.doc = "facts with a name behind a colon that the script reads by `sluice.get()`, "
 		       "such as `query:key`"),
+	SLUICE_OPTION(SLUICE_T_STRS, C, credentials, .max = "16",
+		.doc = "fields, and parameters as `query:NAME`, in which the script reads "
+		       "credentials: `any-of` removes those that admitted nobody"),
+	SLUICE_OPTION(SLUICE_T_STRS, C, words, .max = "16",
+		.doc = "fields of requests that the script alone writes: `any-of` removes what the "
+		       "client sent"),
 	SLUICE_OPTION(SLUICE_T_MAP, C, upstreams, .sub = upstream_options,
 		.sub_size = sizeof(struct lua_upstream), .max = "64",
 		.doc = "upstreams that the script may choose or fetch from, by a name of its own"),
@@ -118,10 +124,26 @@ static int declare_metrics(sluice_instance *inst, C *c)
 	return rc;
 }
 
+static void declare_own(sluice_instance *inst, const C *c)
+{
+	const sluice_str query = SLUICE_STR("query:");
+	for (size_t i = 0; i < c->credentials.n; i++) {
+		sluice_str name = c->credentials.v[i];
+		if (sluice_str_starts(name, query))
+			sluice_own(inst, SLUICE_OWN_CREDENTIAL_PARAMETER,
+				sluice_str_skip(name, query.len));
+		else
+			sluice_own(inst, SLUICE_OWN_CREDENTIAL_FIELD, name);
+	}
+	for (size_t i = 0; i < c->words.n; i++)
+		sluice_own(inst, SLUICE_OWN_WORD, c->words.v[i]);
+}
+
 static int lua_check(sluice_instance *inst, void *conf)
 {
 	C *c = conf;
 	c->inst = inst;
+	declare_own(inst, c);
 	if (check_options(inst, c) < 0 || declare_metrics(inst, c) < 0)
 		return -1;
 	return script_check(inst, c);
@@ -180,7 +202,7 @@ static sluice_verdict lua_on_response_body(sluice_exchange *x, const void *conf,
 	return end ? script_body(x, conf, data) : SLUICE_NEXT;
 }
 
-static const char *const lua_provides[] = { "consumer", "lua:", NULL };
+static const char *const lua_provides[] = { "consumer", "groups", "consumer:", "lua:", NULL };
 
 SLUICE_PLUGIN("lua", .version = "1.0", .summary = "runs hooks that are written in Lua",
 	.options = lua_options, .conf_size = sizeof(C), .check = lua_check, .start = lua_start,

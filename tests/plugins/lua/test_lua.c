@@ -113,8 +113,8 @@ TEST_WITH(the_request_goes_elsewhere, setup, NULL)
 TEST_WITH(attributes_notes_and_the_context_of_a_request, setup, NULL)
 {
 	sluice_instance *i = started("function on_request()\n"
-				     "  sluice.attr_set('tenant', 'acme'); "
-				     "sluice.attr_set('consumer', 'ann')\n"
+				     "  sluice.attr_set('tenant', 'acme')\n"
+				     "  sluice.identify('ann', 'a,b', { plan = 'gold' })\n"
 				     "  sluice.note('was-here'); sluice.ctx().n = 41\n"
 				     "  assert(sluice.attr('lua:tenant') == 'acme')\n"
 				     "end\n"
@@ -127,6 +127,8 @@ TEST_WITH(attributes_notes_and_the_context_of_a_request, setup, NULL)
 	sluice_exchange *x = kit_request(i, "GET", "/", NULL), *y;
 	assert_string_equal(kit_attr(x, "lua:tenant"), "acme");
 	assert_string_equal(kit_attr(x, "consumer"), "ann");
+	assert_string_equal(kit_attr(x, "groups"), "a,b");
+	assert_string_equal(kit_attr(x, "consumer:plan"), "gold");
 	assert_true(kit_noted(x, "was-here"));
 	y = kit_request(i, "GET", "/", NULL);
 	(void)kit_response(x, 200);
@@ -135,6 +137,36 @@ TEST_WITH(attributes_notes_and_the_context_of_a_request, setup, NULL)
 	kit_advance(1000);
 	kit_end(y);
 	assert_has(kit_log(), "context 41 true");
+	kit_stop(i);
+}
+
+TEST_WITH(an_identity_is_for_on_request_and_has_a_name, setup, NULL)
+{
+	sluice_instance *i = started("function on_request() sluice.identify('') end");
+	assert_fails(i, "/", "s.lua:1: this identity cannot be had");
+	kit_stop(i);
+	i = started("function on_response() sluice.identify('ann') end");
+	sluice_exchange *x = kit_request(i, "GET", "/", NULL);
+	assert_int_equal(kit_response(x, 200), SLUICE_FAIL);
+	assert_has(kit_log(), "sluice.identify() is for on_request");
+	kit_end(x);
+	kit_stop(i);
+}
+
+TEST_WITH(a_compiled_script_does_the_same, setup, NULL)
+{
+	sluice_instance *i =
+		started_with("function on_request()\n"
+			     "  local n = 0; for k = 1, 10000 do n = (n + k) % 1000 end\n"
+			     "  sluice.sleep(1); sluice.request.set('X-N', n)\n"
+			     "end",
+			"jit", "true");
+	for (unsigned n = 0; n < 50; n++) {
+		sluice_exchange *x = kit_request(i, "GET", "/", NULL);
+		kit_advance(2);
+		assert_string_equal(kit_header(x, SLUICE_REQUEST, "X-N"), "0");
+		kit_end(x);
+	}
 	kit_stop(i);
 }
 

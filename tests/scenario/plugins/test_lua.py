@@ -39,7 +39,7 @@ function on_request()
     local r, why = sluice.fetch{ url = "/auth", upstream = "auth", headers = { ["X-For"] = sluice.request.get("X-User") } }
     if not r then sluice.refuse(503, "auth-down", why) end
     if r.status ~= 200 then sluice.refuse(401, "auth-no", r.body) end
-    sluice.attr_set("consumer", r.headers["x-name"])
+    sluice.identify(r.headers["x-name"], "staff,ops", { plan = "silver" })
     sluice.attr_set("plan", r.body)
   end
   if path == "/blue" then sluice.upstream_set("blue") end
@@ -91,7 +91,7 @@ plugins:
     refresh: 1s
   lenient: { use: lua, on_error: skip, script: "function on_request() error('x') end" }
   trial: { use: lua, mode: report, script: "function on_request() sluice.refuse(403, 'trial-no') end" }
-  tell: { use: headers, request: { set: { X-Consumer: "{consumer}", X-Plan: "{lua:plan}" } } }
+  tell: { use: headers, request: { set: { X-Consumer: "{consumer}", X-Plan: "{lua:plan} {consumer:plan} {groups}" } } }
 routes:
   - { name: lenient, match: { path: /lenient }, plugins: [lenient], respond: { body: "went on" } }
   - { name: trial, match: { path: /trial }, plugins: [trial], respond: { body: "tried" } }
@@ -172,7 +172,7 @@ def test_a_fetch_decides(running):
     g = running
     r = g.get("/fetch", {"X-User": "ann"})
     sent = g.app.requests[-1].fields
-    assert r.status == 200 and sent.get("x-consumer") == "ann" and sent.get("x-plan") == "gold"
+    assert r.status == 200 and sent.get("x-consumer") == "ann" and sent.get("x-plan") == "gold silver staff,ops"
     assert g.auth.requests[-1].fields.get("x-for") == "ann" and g.access(1)[0]["consumer"] == "ann"
     g.auth.behave(reply(403, b"no ann"))
     r = g.get("/fetch", {"X-User": "ann"})
@@ -180,6 +180,38 @@ def test_a_fetch_decides(running):
     g.auth.behave(abort)
     r = g.get("/fetch", {"X-User": "ann"})
     assert r.status == 503 and json.loads(r.body)["type"].endswith(":auth-down")
+
+
+def test_one_of_several_that_know_callers(gateway, origin):
+    up = origin(echo)
+    g = gateway("""
+listeners: [{ name: public, address: "127.0.0.1:@public@" }]
+upstreams: { app: { servers: ["127.0.0.1:@app@"] } }
+plugins:
+  key:
+    use: lua
+    credentials: [X-Key]
+    words: [X-Verified]
+    script: |
+      function on_request()
+        local key = sluice.request.get("X-Key")
+        if not key then sluice.credentials_absent(); sluice.refuse(401, "key-missing") end
+        if key ~= "k1" then sluice.refuse(401, "key-wrong") end
+        sluice.identify("ann")
+        sluice.request.set("X-Verified", "yes")
+      end
+  token: { use: lua, credentials: [X-Token], script: "function on_request() if not sluice.request.get('X-Token') then
+    sluice.credentials_absent() sluice.refuse(401, 'token-missing') end sluice.identify('tom') end" }
+routes: [{ name: all, match: { path: /* }, plugins: [{ use: any-of, of: [key, token] }], upstream: app }]
+""", app=up.port)
+    assert g.get("/", {"X-Token": "t", "X-Verified": "forged"}).status == 200
+    assert "x-verified" not in up.requests[-1].fields and up.requests[-1].fields.get("x-token") == "t"
+    assert g.get("/", {"X-Key": "k1", "X-Token": "t"}).status == 200
+    sent = up.requests[-1].fields
+    assert sent.get("x-verified") == "yes" and "x-token" not in sent
+    r = g.get("/", {"X-Key": "k2"})
+    assert r.status == 401 and json.loads(r.body)["type"].endswith(":key-wrong"), "what was judged takes precedence"
+    assert [n.get("consumer") for n in sorted(g.access(3), key=lambda n: n["time"])][:2] == ["tom", "ann"]
 
 
 def test_clients_that_leave(running):
