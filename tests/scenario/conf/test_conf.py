@@ -55,11 +55,10 @@ def test_check(name):
 def example(gateway, folder):
     """example(NAME): a gateway that runs conf/NAME.yaml."""
     def start(name):
-        for place in ("gateway1/demo", "demo"):     # files in a folder of conf/ say ../demo
-            shutil.copytree(ROOT / "conf/demo", folder / place)
         if name == "lua" and not is_linked("lua", "libluajit"):
             pytest.skip("built without LuaJIT")
-        shutil.copytree(ROOT / "conf/demo", folder / "gateway1/demo")
+        for place in ("gateway1/demo", "demo"):     # files in a folder of conf/ say ../demo
+            shutil.copytree(ROOT / "conf/demo", folder / place)
         return gateway(own_ports((ROOT / "conf" / f"{name}.yaml").read_text()))
     return start
 
