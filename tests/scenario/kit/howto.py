@@ -18,10 +18,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import redis
 import yaml
 
 from .gateway import ROOT, YAML, Gateway, find_program
 from .ports import free_port
+from .process import wait_for
 
 PAGES = ROOT / "docs/howto"
 FENCE = re.compile(r"^```(\S*)(?: (\S+))?\n(.*?)^```$", re.M | re.S)
@@ -163,9 +165,10 @@ class Runner:
             self.servers[address] = self.service(address)
 
     def curl(self, ports):
-        """Names and ports of a page lead to this machine."""
+        """Names and ports of a page lead to this machine, those that it does not serve to nobody."""
         lines = [f'connect-to = ":{shown.rpartition(":")[2]}:127.0.0.1:{port}"' for shown, port in ports.items()]
-        (self.folder / ".curlrc").write_text("\n".join(["silent", "show-error", f'cacert = "{self.env["HOWTO_CA"]}"', *lines]) + "\n")
+        lines += ['connect-to = "127.0.0.1::127.0.0.1:"', 'connect-to = "::127.0.0.1:1"', ""]
+        (self.folder / ".curlrc").write_text("\n".join(["silent", "show-error", f'cacert = "{self.env["HOWTO_CA"]}"', *lines]))
 
     # ---- blocks ----
 
@@ -197,9 +200,15 @@ class Runner:
         abroad = re.findall(r"\b(?!127\.|0\.0\.0\.0)\d+\.\d+\.\d+\.\d+:\d+|jwks: https?://(?!127\.).*", text)
         assert not abroad, f"the gateway would ask {abroad}"
         self.gateway = Gateway(self.etc, text)
-        for _ in config.get("stores", {}):
-            self.gateway.wait_log(r"(?s)(redis: .*: connected.*){2}")       # each worker; or a request may be counted elsewhere
+        for store in config.get("stores", {}).values():
+            wait_for(lambda: self.is_connected(self.here(store["redis"])), what="a connection of each worker to the store")
         self.curl(self.ports)
+
+    @staticmethod
+    def is_connected(url):
+        """Whether both workers have connected to the store: or a request might be counted elsewhere."""
+        with redis.Redis.from_url(url) as client:
+            return len(client.client_list()) > 2
 
     def stop(self):
         if self.gateway:
