@@ -8,8 +8,9 @@
 /* How much a refusal says. The client learns from the one that says most; of equals, the first. */
 enum any_rank {
 	ANY_NOTHING,   /* there is none */
+	ANY_BARRED,    /* no credentials, and none were asked for: the address, say */
 	ANY_CHALLENGE, /* no credentials: 401 */
-	ANY_ADVICE,    /* no credentials: something else, such as the way to a login */
+	ANY_ADVICE,    /* no credentials: the way to a login */
 	ANY_WRONG,     /* credentials that were judged: 401 */
 	ANY_DENIED,    /* the same, but not for want of better credentials: 403, 429, 503 */
 	ANY_FAILED     /* a plugin could not do its work: nothing can be said of the client */
@@ -125,12 +126,14 @@ static void any_add_challenges(sluice_exchange *x, uint32_t by, const struct run
 
 static enum any_rank any_rank_of(const sluice_exchange *x, enum run_result r)
 {
-	bool is_challenge = x->answer.status == 401;
+	int status = x->answer.status;
 	if (r == RUN_FAIL)
 		return ANY_FAILED;
-	if (x->credentials_absent)
-		return is_challenge ? ANY_CHALLENGE : ANY_ADVICE;
-	return is_challenge ? ANY_WRONG : ANY_DENIED;
+	if (!x->credentials_absent)
+		return status == 401 ? ANY_WRONG : ANY_DENIED;
+	if (status == 401)
+		return ANY_CHALLENGE;
+	return status < 400 ? ANY_ADVICE : ANY_BARRED;
 }
 
 /* The plugin at x->at has refused. Nothing of that is the exchange's answer for now. */

@@ -101,7 +101,10 @@ static int access_check(sluice_instance *inst, void *conf)
  * the challenge asks for; one that has is refused. */
 static int challenge(sluice_exchange *x, const struct access *a)
 {
-	if (a->challenge.len == 0 || sluice_attr(x, SLUICE_STR("consumer")).len)
+	if (sluice_attr(x, SLUICE_STR("consumer")).len)
+		return 403;
+	sluice_credentials_absent(x);
+	if (a->challenge.len == 0)
 		return 403;
 	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("WWW-Authenticate"), a->challenge);
 	return 401;

@@ -196,14 +196,14 @@ static void count(const struct basic_auth *b, const char *result)
 
 static void challenge(sluice_exchange *x, const struct basic_auth *b)
 {
-	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("www-authenticate"), b->challenge);
+	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("WWW-Authenticate"), b->challenge);
 }
 
 static void retry_after(sluice_exchange *x, uint64_t seconds)
 {
 	char text[24];
 	int n = snprintf(text, sizeof(text), "%llu", (unsigned long long)seconds);
-	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("retry-after"),
+	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("Retry-After"),
 		sluice_str_n(text, (size_t)n));
 }
 

@@ -51,7 +51,7 @@ static sluice_str value_method(sluice_exchange *x)
 
 static sluice_str value_retry_after(sluice_exchange *x)
 {
-	sluice_str field = sluice_field(x, SLUICE_RESPONSE, SLUICE_STR("retry-after"));
+	sluice_str field = sluice_field(x, SLUICE_RESPONSE, SLUICE_STR("Retry-After"));
 	return field.data ? field : SLUICE_STR("");
 }
 

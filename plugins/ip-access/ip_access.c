@@ -285,6 +285,7 @@ static sluice_verdict ip_access_on_request(sluice_exchange *x, const void *conf)
 		return SLUICE_FAIL;
 	if (r == ADMITTED)
 		return SLUICE_NEXT;
+	sluice_credentials_absent(x); /* an address is none: others may ask for some */
 	if (r == DENIED)
 		return sluice_refuse(x, (int)a->status, "address-denied", detail);
 	return sluice_refuse(x, (int)a->status, "address-not-allowed", detail);

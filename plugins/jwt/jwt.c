@@ -208,7 +208,7 @@ static sluice_verdict refuse(sluice_exchange *x, const struct jwt_conf *conf, en
 	const struct reason_info *info = reason_info(why);
 	char detail[CLAIM_MAX_PATH + 64];
 	if (conf->challenges[why].data)
-		sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("www-authenticate"),
+		sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("WWW-Authenticate"),
 			conf->challenges[why]);
 	if (why == REASON_TOKEN_MISSING)
 		sluice_credentials_absent(x);

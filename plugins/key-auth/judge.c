@@ -29,7 +29,7 @@ static void retry_after(sluice_exchange *x, uint64_t seconds)
 {
 	char text[24];
 	int n = snprintf(text, sizeof(text), "%llu", (unsigned long long)seconds);
-	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("retry-after"),
+	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("Retry-After"),
 		sluice_str_n(text, (size_t)n));
 }
 
@@ -37,7 +37,7 @@ static void retry_after(sluice_exchange *x, uint64_t seconds)
 static void challenge(sluice_exchange *x, const struct key_auth *k, const char *result)
 {
 	count(k, result);
-	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("www-authenticate"), k->challenge);
+	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("WWW-Authenticate"), k->challenge);
 }
 
 static sluice_verdict wrong(sluice_exchange *x, const struct key_auth *k)

@@ -75,6 +75,6 @@ void fields_set_retry_after(sluice_exchange *x, uint64_t seconds)
 {
 	char text[24];
 	int n = snprintf(text, sizeof(text), "%" PRIu64, seconds);
-	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("retry-after"),
+	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("Retry-After"),
 		(sluice_str){ text, (size_t)n });
 }

@@ -27,8 +27,9 @@ static inline bool sluice_identify(sluice_exchange *x, const sluice_identity *wh
 	return sluice_host_table->identify(x, who);
 }
 /* Before a hook of the request refuses: the request has no credentials of the kind that the plugin
- * reads. In `any-of` the refusal of a plugin that has judged credentials takes precedence over
- * those of plugins that found none. */
+ * reads, or the plugin judges no credentials at all. In `any-of` the refusal of a plugin that has
+ * judged credentials takes precedence over those of plugins that found none, and of these, one that
+ * asks for credentials over one that does not. */
 static inline void sluice_credentials_absent(sluice_exchange *x)
 {
 	sluice_host_table->credentials_absent(x);

@@ -102,7 +102,7 @@ def test_all_of_a_combination(setting, rs256):
     r = g.get("/combined", bearer(rs256.mint(sub="sub-1")))
     assert r.status in (401, 403), "the token is good, but the client is not inside"
     assert g.get("/nested", basic("al")).status == 200
-    assert g.get("/nested").status == 403, "the address is no credential that could be absent"
+    assert g.get("/nested").status == 401, "an address is no credential: those who ask for one say more"
 
 
 def test_report(setting):

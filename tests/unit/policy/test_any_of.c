@@ -33,6 +33,14 @@ static sluice_verdict forbid(sluice_exchange *x, const void *conf)
 	return sluice_refuse(x, 403, "forbidden", "Not you.");
 }
 
+/* An address that may not come in: no credentials would change that. */
+static sluice_verdict bar(sluice_exchange *x, const void *conf)
+{
+	(void)conf;
+	sluice_credentials_absent(x);
+	return sluice_refuse(x, 403, "barred", "Not from there.");
+}
+
 static sluice_verdict to_login(sluice_exchange *x, const void *conf)
 {
 	(void)conf;
@@ -196,6 +204,13 @@ TEST(who_knows_the_client_says_more)
 {
 	assert_refused(challenge, forbid, 403, 2, "X-Why=forbidden,");
 	assert_refused(forbid, challenge_absent, 403, 1, "X-Why=forbidden,");
+}
+
+TEST(who_asks_for_credentials_says_more_than_who_bars)
+{
+	assert_refused(bar, challenge_absent, 401, 2, "WWW-Authenticate=Scheme2 realm=\"r\",");
+	assert_refused(challenge, bar, 401, 1, "WWW-Authenticate=Scheme1 realm=\"r\",");
+	assert_refused(bar, bar, 403, 1, "");
 }
 
 TEST(the_way_to_a_login)
