@@ -66,6 +66,17 @@ int fields_add(struct fields *f, struct arena *a, sluice_str name, sluice_str va
 	return 0;
 }
 
+int fields_copy(struct fields *to, const struct fields *from, struct arena *a)
+{
+	struct field *v = arena_alloc(a, ((size_t)from->n + 1) * sizeof(*v));
+	if (!v)
+		return ERR_NO_MEMORY;
+	if (from->n)
+		memcpy(v, from->v, from->n * sizeof(*v));
+	*to = (struct fields){ .v = v, .n = from->n, .cap = from->n + 1 };
+	return 0;
+}
+
 unsigned fields_drop(struct fields *f, sluice_str name)
 {
 	enum token t = token_find(name.data, name.len);

@@ -79,6 +79,8 @@ struct field *fields_find_name(const struct fields *f, sluice_str name);
 /* Append; the strings are borrowed and must live as long as the arena. ERR_NO_MEMORY when its
  * budget is spent. */
 must_use int fields_add(struct fields *f, struct arena *a, sluice_str name, sluice_str value);
+/* *to becomes a list of its own with the same fields. ERR_NO_MEMORY; *to is then as it was. */
+must_use int fields_copy(struct fields *to, const struct fields *from, struct arena *a);
 /* Make sure that there is room for one more at v[n]. ERR_NO_MEMORY. */
 must_use int fields_grow(struct fields *f, struct arena *a);
 must_use static inline int fields_reserve(struct fields *f, struct arena *a)

@@ -1,6 +1,7 @@
 /* Alternatives in a chain. See any_of.h. */
 #include "policy/any_of.h"
 
+#include "policy/attr.h"
 #include "policy/edit.h"
 #include "policy/reroute.h"
 #include "policy/stage.h"
@@ -22,18 +23,37 @@ struct any_challenge {
 	sluice_str value;
 };
 
+/* The request as it was when a branch began: what the branch does with it counts only if it admits.
+ */
+struct any_before {
+	struct fields fields; /* a copy */
+	sluice_str path, sent_path, query, authority;
+	const struct run_asked *asked;
+	sluice_str asked_authority, upstream_name;
+	struct run_name *edited;
+	struct run_attr *attrs; /* a copy */
+	struct run_namespace *namespaces;
+	int32_t upstream;
+	uint8_t form;
+	bool has_query, te_trailers;
+};
+
 /* Of the group in which the walk is. In the arena. */
 struct any_state {
 	const struct any_of *of;
+	struct any_before before;
 	enum any_rank rank;
 	uint32_t by;              /* place of the plugin whose refusal is kept */
 	struct run_answer answer; /* RUN_REPLY; status 0: none */
 	struct run_edit *edits;   /* changes to the coming response by that plugin */
 	struct any_challenge *challenges, **challenges_end;
+	/* bit i: the plugin at first + i has refused credentials that the request has; a group has
+	 * 64 plugins at most */
+	uint64_t judged;
 	bool is_put_off; /* the refusal of the plugin that runs is kept already */
 };
 
-/* In the place of a plugin that does not run for this exchange. */
+/* In the place of a plugin that does not run for this exchange at all. */
 static const sluice_plugin any_idle = { .abi = SLUICE_ABI,
 	.size = sizeof(sluice_plugin),
 	.name = "idle" };
@@ -61,6 +81,15 @@ static void any_remove_words(sluice_exchange *x, const struct any_of *g)
 	}
 }
 
+static bool any_is_same(const struct instance_own *a, const struct instance_own *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	/* names of parameters are told apart by case */
+	return a->kind == SLUICE_OWN_CREDENTIAL_PARAMETER ? str_eq(a->name, b->name)
+							  : str_ieq(a->name, b->name);
+}
+
 /* Whether a plugin at first to end - 1 reads credentials there. */
 static bool any_reads(const sluice_exchange *x, uint32_t first, uint32_t end,
 	const struct instance_own *what)
@@ -68,15 +97,22 @@ static bool any_reads(const sluice_exchange *x, uint32_t first, uint32_t end,
 	for (uint32_t i = first; i < end; i++) {
 		const struct instance_own *o = x->chain->v[i].inst->owns;
 		for (; o; o = o->next) {
-			if (o->kind == what->kind && str_ieq(o->name, what->name))
+			if (any_is_same(o, what))
 				return true;
 		}
 	}
 	return false;
 }
 
+/* Whether the plugin has refused credentials that the request has. */
+static bool any_has_judged(const sluice_exchange *x, uint32_t place)
+{
+	return (x->any->judged & (uint64_t)1 << (place - x->any->of->first)) != 0;
+}
+
 /* The request was admitted by the branch at first to end - 1: what else it has of credentials was
- * verified by nobody. */
+ * verified by nobody. What the branch reads as well is the branch's own affair, unless another
+ * plugin has judged it, and found it wrong. */
 static void any_remove_credentials(sluice_exchange *x, uint32_t first, uint32_t end)
 {
 	const struct any_of *g = x->any->of;
@@ -84,7 +120,8 @@ static void any_remove_credentials(sluice_exchange *x, uint32_t first, uint32_t 
 		const struct instance_own *o = i >= first && i < end ? NULL
 								     : x->chain->v[i].inst->owns;
 		for (; o; o = o->next) {
-			if (o->kind == SLUICE_OWN_WORD || any_reads(x, first, end, o))
+			if (o->kind == SLUICE_OWN_WORD ||
+				(!any_has_judged(x, i) && any_reads(x, first, end, o)))
 				continue;
 			if (o->kind == SLUICE_OWN_CREDENTIAL_FIELD)
 				edit_take_away(x, o->name);
@@ -92,6 +129,64 @@ static void any_remove_credentials(sluice_exchange *x, uint32_t first, uint32_t 
 				reroute_take_parameter(x, o->name);
 		}
 	}
+}
+
+/* The branch of the plugin at x->at: where it begins and ends. */
+static void any_branch(const sluice_exchange *x, uint32_t *first, uint32_t *end)
+{
+	const struct any_of *g = x->any->of;
+	*end = g->first;
+	for (uint32_t i = 0; i < g->n_branches && *end <= x->at; i++) {
+		*first = *end;
+		*end = g->first + g->branches[i];
+	}
+}
+
+/* ---- the request before a branch ----------------------------------------------------------- */
+
+static void any_remember(sluice_exchange *x)
+{
+	struct any_before *b = &x->any->before;
+	const struct request_head *h = x->request;
+	b->path = h->path;
+	b->sent_path = h->sent_path;
+	b->query = h->query;
+	b->has_query = h->has_query;
+	b->form = h->form;
+	b->authority = h->authority;
+	b->asked = x->asked;
+	b->asked_authority = x->asked_authority;
+	b->upstream_name = x->upstream_name;
+	b->edited = x->edited;
+	b->namespaces = x->namespaces;
+	b->upstream = x->upstream;
+	b->te_trailers = x->te_trailers;
+	b->attrs = attr_copy(x);
+	if (fields_copy(&b->fields, &h->fields, x->arena))
+		x->arena->failed = true; /* the exchange is refused */
+}
+
+/* A branch has refused: nothing of what its plugins did with the request stays. */
+static void any_restore(sluice_exchange *x)
+{
+	const struct any_before *b = &x->any->before;
+	struct request_head *h = x->request;
+	h->path = b->path;
+	h->sent_path = b->sent_path;
+	h->query = b->query;
+	h->has_query = b->has_query;
+	h->form = b->form;
+	h->authority = b->authority;
+	h->fields = b->fields;
+	x->asked = b->asked;
+	x->asked_authority = b->asked_authority;
+	x->upstream_name = b->upstream_name;
+	x->edited = b->edited;
+	x->namespaces = b->namespaces;
+	x->upstream = b->upstream;
+	x->te_trailers = b->te_trailers;
+	x->attrs = b->attrs;
+	any_remember(x); /* what is in force now is no copy any more */
 }
 
 /* ---- refusals ------------------------------------------------------------------------------ */
@@ -142,9 +237,15 @@ static void any_keep(sluice_exchange *x, enum run_result r)
 	struct any_state *s = x->any;
 	enum any_rank rank = any_rank_of(x, r);
 	struct run_edit *edits = edit_withdraw(x, x->at);
+	uint32_t first = 0, end = 0;
+	any_branch(x, &first, &end);
+	for (uint32_t i = first; i < x->at; i++)
+		(void)edit_withdraw(x, i);
+	if (r != RUN_FAIL && !x->credentials_absent)
+		s->judged |= (uint64_t)1 << (x->at - s->of->first);
 	if (x->answer.status == 401)
 		any_add_challenges(x, x->at, &x->answer, edits);
-	stages_abandon(x, x->at);
+	stages_abandon(x, first, x->at);
 	if (rank > s->rank) {
 		struct run_answer answer = x->answer;
 		x->answer = s->answer;
@@ -189,7 +290,20 @@ static enum run_result any_report(sluice_exchange *x)
 
 /* ---- the walk ------------------------------------------------------------------------------ */
 
-/* The plugins at first to end - 1 do not run: neither now nor for the response. Places stay. */
+/* A plugin that has run and does not count: of its hooks only that on the end is left. */
+static const sluice_plugin *any_silent(sluice_exchange *x, const sluice_plugin *was)
+{
+	sluice_plugin *p = arena_alloc(x->arena, sizeof(*p));
+	if (!p)
+		return NULL;
+	*p = any_idle;
+	p->name = was->name;
+	p->on_complete = was->on_complete;
+	return p;
+}
+
+/* For the plugins at first to end - 1 no more hooks run, but the last one for those that have run.
+ * Places stay. */
 static bool any_skip(sluice_exchange *x, uint32_t first, uint32_t end)
 {
 	const struct chain *was = x->chain;
@@ -200,8 +314,11 @@ static bool any_skip(sluice_exchange *x, uint32_t first, uint32_t end)
 	if (!c || !v)
 		return false;
 	memcpy(v, was->v, was->n * sizeof(*v));
-	for (uint32_t i = first; i < end; i++)
-		v[i].plugin = &any_idle;
+	for (uint32_t i = first; i < end; i++) {
+		v[i].plugin = i <= x->at ? any_silent(x, v[i].plugin) : &any_idle;
+		if (!v[i].plugin)
+			return false;
+	}
 	*c = *was;
 	c->v = v;
 	x->chain = c;
@@ -232,19 +349,8 @@ void any_of_enter(sluice_exchange *x, uint32_t place)
 	s->challenges_end = &s->challenges;
 	x->any = s;
 	x->put_off = any_put_off;
-	if (!g->reports)
-		any_remove_words(x, g);
-}
-
-/* The branch of the plugin at x->at: where it begins and ends. */
-static void any_branch(const sluice_exchange *x, uint32_t *first, uint32_t *end)
-{
-	const struct any_of *g = x->any->of;
-	*end = g->first;
-	for (uint32_t i = 0; i < g->n_branches && *end <= x->at; i++) {
-		*first = *end;
-		*end = g->first + g->branches[i];
-	}
+	any_remove_words(x, g);
+	any_remember(x);
 }
 
 enum run_result any_of_judge(sluice_exchange *x, enum run_result r, uint32_t *next)
@@ -262,7 +368,9 @@ enum run_result any_of_judge(sluice_exchange *x, enum run_result r, uint32_t *ne
 	if (!refused && *next < end)
 		return RUN_NEXT;
 	*next = refused ? end : g->end;
-	if (!any_skip(x, x->at + 1, *next))
+	if (refused)
+		any_restore(x);
+	if (!any_skip(x, refused ? first : x->at + 1, *next))
 		return RUN_FAIL; /* the exchange says that its memory is spent */
 	if (!refused) {
 		any_remove_credentials(x, first, end);

@@ -27,6 +27,21 @@ void attr_set(sluice_exchange *x, sluice_str name, sluice_str value)
 	x->attrs = a;
 }
 
+struct run_attr *attr_copy(const sluice_exchange *x)
+{
+	struct run_attr *copy = NULL, **end = &copy;
+	for (const struct run_attr *a = x->attrs; a; a = a->next) {
+		struct run_attr *n = arena_alloc(x->arena, sizeof(*n));
+		if (!n)
+			break; /* the arena remembers the failure: the exchange is refused */
+		*n = *a;
+		n->next = NULL;
+		*end = n;
+		end = &n->next;
+	}
+	return copy;
+}
+
 void attr_forget(sluice_exchange *x, sluice_str name, sluice_str prefix)
 {
 	struct run_attr **a = &x->attrs;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "policy/any_of.h"
 #include "policy/run.h"
 #include "policy/running.h"
 
@@ -227,6 +228,15 @@ int conn_place(const struct conn_row *r, const sluice_instance *inst)
 	return -1;
 }
 
+static bool conn_is_alternative(const struct chain *chain, uint32_t place)
+{
+	for (uint32_t i = 0; i < chain->n_any; i++) {
+		if (place >= chain->any[i].first && place < chain->any[i].end)
+			return true;
+	}
+	return false;
+}
+
 struct conn_row *conn_row_new(struct worker *w, const struct chain *chain,
 	struct instance_worker *const *slots, struct instance_keeper *keeper, struct list *on)
 {
@@ -234,7 +244,9 @@ struct conn_row *conn_row_new(struct worker *w, const struct chain *chain,
 		mem_zeroed(1, sizeof(*r) + chain->n * sizeof(r->v[0]), "struct conn_row");
 	for (uint32_t i = 0; i < chain->n; i++) {
 		const struct chain_item *item = &chain->v[i];
-		if (plugin_sees_conns(item->plugin) && conn_place(r, item->inst) < 0)
+		/* an alternative decides when the others have been asked, which is not now */
+		if (plugin_sees_conns(item->plugin) && !conn_is_alternative(chain, i) &&
+			conn_place(r, item->inst) < 0)
 			r->v[r->n++] = (struct conn_plugin){ item->inst, slots[item->slot] };
 	}
 	r->gate = (struct conn_gate){ .ops = &conn_gate_ops,

@@ -25,10 +25,23 @@ static void identity_groups(sluice_exchange *x, sluice_str known, sluice_str mor
 		attr_set(x, STR("groups"), all);
 }
 
-/* Nobody can have the name of a consumer but those that are tied to it. */
+/* Whether the name is that of a consumer, or one that identity_name() makes of it. */
+static bool identity_is_taken(const struct consumers *all, sluice_str name)
+{
+	sluice_str rest = name;
+	while (rest.len) {
+		if (consumers_have(all, rest))
+			return true;
+		(void)str_cut(&rest, ':');
+	}
+	return false;
+}
+
+/* Nobody can have the name of a consumer but those that are tied to it, nor the name that another
+ * instance's identity has for want of it. */
 static sluice_str identity_name(sluice_exchange *x, const struct consumers *all, sluice_str name)
 {
-	if (!all || !consumers_have(all, name))
+	if (!all || !identity_is_taken(all, name))
 		return name;
 	return arena_printf(x->arena, "%.*s:%.*s", STR_ARG(run_item(x)->inst->name), STR_ARG(name));
 }

@@ -330,6 +330,8 @@ enum run_result stage_left(sluice_exchange *x, struct stage *s, enum run_result 
 {
 	if (likely(!s->waits || !x->put_off) || (r != RUN_REPLY && r != RUN_FAIL))
 		return r;
+	if (s->taken || s->written)
+		return r; /* it has changed the body, which nobody can undo */
 	x->put_off(x, r);
 	s->frame.is_passed_over = true;
 	return RUN_NEXT;
@@ -383,6 +385,14 @@ static enum run_result stage_over(sluice_exchange *x, struct stage *s)
 {
 	const struct chain_item *item = &x->chain->v[s->at];
 	bool refuse = s->over == SLUICE_BODY_REFUSE;
+	if (refuse && s->waits && x->put_off) {
+		const struct err_info *e = err_info(ERR_BODY_TOO_LARGE);
+		x->answer = (struct run_answer){ .status = e->status,
+			.code = e->code,
+			.detail = str_of(e->text) };
+		x->put_off(x, RUN_REPLY);
+		return RUN_NEXT;
+	}
 	if (refuse && item->inst->mode == INSTANCE_REPORT) {
 		frame_report(x, item, "body-too-large");
 	} else if (refuse) {
@@ -465,12 +475,15 @@ enum run_result stages_expect(sluice_exchange *x, struct stages *row, uint64_t l
 	return RUN_NEXT;
 }
 
-void stages_abandon(sluice_exchange *x, uint32_t at)
+void stages_abandon(sluice_exchange *x, uint32_t first, uint32_t last)
 {
 	for (int side = 0; side < 2; side++) {
 		struct stage *s = x->stages[side] ? x->stages[side]->first : NULL;
 		for (; s; s = s->next) {
-			if (s->at == at && s->state != STAGE_DONE)
+			if (s->at < first || s->at > last)
+				continue;
+			s->given_up = true;
+			if (s->state != STAGE_DONE)
 				(void)stage_open(s);
 		}
 	}
@@ -553,7 +566,8 @@ void stages_reset(sluice_exchange *x)
 		}
 		s->left = 0;
 		s->eof = false;
-		stage_set_state(s, STAGE_HOOKED);
+		if (!s->given_up)
+			stage_set_state(s, STAGE_HOOKED);
 		s->room = STAGE_ROOM;
 		at = &s->next;
 	}

@@ -56,7 +56,8 @@ struct stage {
 	bool early;  /* the plugin asked before there was a response, for whatever response comes */
 	bool ending; /* the hook is called with `end` */
 	bool eof;    /* no more bytes come */
-	bool waits;  /* of sluice_body_wait(): on_request goes on when it has decided */
+	bool given_up; /* see stages_abandon() */
+	bool waits;    /* of sluice_body_wait(): on_request goes on when it has decided */
 };
 
 struct stages {
@@ -91,8 +92,8 @@ bool stages_are_full(const struct stages *row);
  * and those of plugins from x->response_start on. */
 void stages_reset(sluice_exchange *x);
 void stages_forget(sluice_exchange *x, sluice_side side);
-/* The plugin at that place does not decide any more: bodies pass its hooks unseen. */
-void stages_abandon(sluice_exchange *x, uint32_t at);
+/* The plugins at these places do not decide any more: bodies pass their hooks unseen. */
+void stages_abandon(sluice_exchange *x, uint32_t first, uint32_t last);
 void stages_fini(sluice_exchange *x);
 /* The hook of a stage has ended with r: the result that counts for now. */
 enum run_result stage_left(sluice_exchange *x, struct stage *s, enum run_result r);

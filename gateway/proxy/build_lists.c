@@ -249,10 +249,12 @@ static bool build_alternative(struct build *b, struct build_links *to, struct bu
 			"an alternative without plugins would admit every request");
 		return false;
 	}
-	if (!build_alternatives_are_sound(b, links) || !build_branch(b, g, place, links, at))
-		return false;
-	links->n_groups = 0;
-	return build_links_add(b, to, links, at);
+	uint32_t n_groups = links->n_groups;
+	links->n_groups = 0; /* its groups become branches of this one */
+	bool ok = build_alternatives_are_sound(b, links) && build_links_add(b, to, links, at);
+	links->n_groups = n_groups;
+	/* there are no more branches than plugins, of which there are not too many */
+	return ok && build_branch(b, g, place, links, at);
 }
 
 static bool build_any_of(struct build *b, struct build_links *to, struct named_plugin *inside,

@@ -280,8 +280,10 @@ static sluice_verdict answered(sluice_exchange *x, const void *conf, const sluic
 		return failed(x, c, a);
 	}
 	const char *why = judge(x, c, r, &v, &has_memory);
-	if (!has_memory)
+	if (!has_memory) {
+		flight_land(&a->flight, OUTCOME_ALONE);
 		return SLUICE_FAIL;
+	}
 	if (why) {
 		sluice_log_for(x, SLUICE_LOG_WARN, "no verdict: the service answered %d%s", r->code,
 			why);
@@ -296,8 +298,10 @@ static sluice_verdict ask(sluice_exchange *x, const struct ext_auth *c, struct a
 	struct question *q)
 {
 	enum question_fault fault = q->has_fields ? QUESTION_GOOD : question_fields(x, c, q);
-	if (fault)
+	if (fault) {
+		flight_land(&a->flight, OUTCOME_ALONE);
 		return cannot_ask(x, c, fault);
+	}
 	sluice_fetch_request r = { .size = sizeof(r),
 		.method = q->method,
 		.url = q->url,
@@ -308,7 +312,10 @@ static sluice_verdict ask(sluice_exchange *x, const struct ext_auth *c, struct a
 		.ca_file = c->ca_file,
 		.upstream = c->upstream };
 	a->began_ns = sluice_now_ns();
-	return sluice_fetch(x, &r, answered);
+	sluice_verdict verdict = sluice_fetch(x, &r, answered);
+	if (verdict != SLUICE_WAIT) /* it could not begin, or is over */
+		flight_land(&a->flight, OUTCOME_ALONE);
+	return verdict;
 }
 
 /* ---- equal questions ----------------------------------------------------------------------- */
@@ -338,8 +345,10 @@ static sluice_verdict followed(sluice_exchange *x, const void *conf, sluice_stat
 	if (!a)
 		return SLUICE_FAIL;
 	flight_leave(&a->flight);
-	if (a->flight.outcome == OUTCOME_FAILED || (st != SLUICE_OK && !a->flight.outcome))
+	(void)st;
+	if (a->flight.outcome == OUTCOME_FAILED)
 		return unavailable(x, c);
+	/* without an outcome the leader has gone another way: nothing is known of the service */
 	return consider(x, c, a);
 }
 
@@ -371,14 +380,15 @@ static bool is_found(sluice_exchange *x, const struct ext_auth *c, struct asking
 		return true;
 	if (a->has_waited)
 		return false;
-	struct flight *leader = flight_find(all, &a->id);
+	uint64_t now = sluice_now_ns();
+	struct flight *leader = flight_find(all, &a->id, now);
 	if (leader) {
 		*verdict = follow(x, c, a, leader);
 		return true;
 	}
 	if (!will_leave(x, a))
 		return true;
-	flight_lead(all, &a->flight, &a->id);
+	flight_lead(all, &a->flight, &a->id, now + c->timeout * 1000000);
 	return false;
 }
 

@@ -26,17 +26,18 @@ static struct flight **place_of(struct flights *all, const struct siphash *id)
 	return &all->places[id->lo % FLIGHT_PLACES];
 }
 
-struct flight *flight_find(struct flights *all, const struct siphash *id)
+struct flight *flight_find(struct flights *all, const struct siphash *id, uint64_t now_ns)
 {
 	struct flight *f = *place_of(all, id);
-	while (f && (f->id.lo != id->lo || f->id.hi != id->hi))
+	while (f && (f->id.lo != id->lo || f->id.hi != id->hi || f->until_ns <= now_ns))
 		f = f->next;
 	return f && f->n_followers < FLIGHT_FOLLOWERS ? f : NULL;
 }
 
-void flight_lead(struct flights *all, struct flight *f, const struct siphash *id)
+void flight_lead(struct flights *all, struct flight *f, const struct siphash *id, uint64_t until_ns)
 {
 	f->id = *id;
+	f->until_ns = until_ns;
 	f->leads = true;
 	push(place_of(all, id), f);
 }

@@ -24,6 +24,7 @@ struct flight {
 	struct flight *followers;
 	size_t n_followers;
 	struct siphash id;
+	uint64_t until_ns;    /* a leader has its answer then, or none */
 	sluice_ticket ticket; /* of a follower */
 	enum outcome outcome;
 	bool leads;
@@ -37,9 +38,10 @@ struct flights {
 	struct flight *places[FLIGHT_PLACES];
 };
 
-/* The flight that asks this question and takes one more follower, or NULL. */
-struct flight *flight_find(struct flights *all, const struct siphash *id);
-void flight_lead(struct flights *all, struct flight *f, const struct siphash *id);
+/* The flight that asks this question now and takes one more follower, or NULL. */
+struct flight *flight_find(struct flights *all, const struct siphash *id, uint64_t now_ns);
+void flight_lead(struct flights *all, struct flight *f, const struct siphash *id,
+	uint64_t until_ns);
 /* f->ticket is that of a parked exchange. */
 void flight_follow(struct flight *leader, struct flight *f);
 

@@ -127,17 +127,18 @@ TEST_WITH(who_follows_is_told_once, setup, NULL)
 	struct flights all = { 0 };
 	struct siphash id = { 7, 8 }, other = { 7, 9 };
 	struct flight leader = { 0 }, a = { 0 }, b = { 0 };
-	assert_null(flight_find(&all, &id));
-	flight_lead(&all, &leader, &id);
-	assert_null(flight_find(&all, &other));
-	assert_ptr_equal(flight_find(&all, &id), &leader);
+	assert_null(flight_find(&all, &id, 5));
+	flight_lead(&all, &leader, &id, 10);
+	assert_null(flight_find(&all, &other, 5));
+	assert_ptr_equal(flight_find(&all, &id, 5), &leader);
+	assert_null(flight_find(&all, &id, 10)); /* it should have landed */
 	flight_follow(&leader, &a);
 	flight_follow(&leader, &b);
 	flight_leave(&a); /* its client has left */
 	flight_land(&leader, OUTCOME_REMEMBERED);
 	assert_int_equal(a.outcome, OUTCOME_NONE);
 	assert_int_equal(b.outcome, OUTCOME_REMEMBERED);
-	assert_null(flight_find(&all, &id));
+	assert_null(flight_find(&all, &id, 5));
 	flight_land(&leader, OUTCOME_FAILED); /* nobody is left */
 	flight_leave(&leader);
 	assert_int_equal(b.outcome, OUTCOME_REMEMBERED);
@@ -148,12 +149,12 @@ TEST_WITH(a_leader_that_leaves_lets_the_others_ask, setup, NULL)
 	struct flights all = { 0 };
 	struct siphash id = { 7, 8 };
 	struct flight first = { 0 }, second = { 0 }, a = { 0 };
-	flight_lead(&all, &first, &id);
+	flight_lead(&all, &first, &id, 10);
 	flight_follow(&first, &a);
 	flight_leave(&first);
 	assert_int_equal(a.outcome, OUTCOME_ALONE);
-	flight_lead(&all, &second, &id);
-	assert_ptr_equal(flight_find(&all, &id), &second);
+	flight_lead(&all, &second, &id, 10);
+	assert_ptr_equal(flight_find(&all, &id, 5), &second);
 	flight_leave(&second);
 }
 
@@ -163,12 +164,12 @@ TEST_WITH(followers_are_bounded, setup, NULL)
 	struct siphash id = { 1, 2 };
 	struct flight leader = { 0 };
 	struct flight *v = calloc(FLIGHT_FOLLOWERS, sizeof(*v));
-	flight_lead(&all, &leader, &id);
+	flight_lead(&all, &leader, &id, 10);
 	for (size_t i = 0; i < FLIGHT_FOLLOWERS; i++) {
-		assert_ptr_equal(flight_find(&all, &id), &leader);
+		assert_ptr_equal(flight_find(&all, &id, 5), &leader);
 		flight_follow(&leader, &v[i]);
 	}
-	assert_null(flight_find(&all, &id));
+	assert_null(flight_find(&all, &id, 5));
 	flight_leave(&leader);
 	free(v);
 }

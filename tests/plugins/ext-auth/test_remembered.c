@@ -293,6 +293,26 @@ TEST_WITH(an_answer_for_one_alone, setup, NULL)
 	kit_stop(i);
 }
 
+/* The first question is too large to be asked, and nobody waits for its answer. */
+TEST_WITH(a_question_that_cannot_be_asked, setup, NULL)
+{
+	sluice_instance *i = started("cache", "{ttl: 10s, key: path}", "send_headers", "X-Many",
+		"on_failure", "allow");
+	kit_fetch_answer(URL, 403, "");
+	sluice_exchange *many = kit_exchange(i, "GET", "/a");
+	for (size_t n = 0; n < 70; n++)
+		kit_add_header(many, SLUICE_REQUEST, "X-Many", "1");
+	(void)kit_run(many);
+	assert_int_equal(kit_status(many), 431);
+	sluice_exchange *x = begin(i, "/a", "Bearer 1");
+	assert_int_equal(kit_fetches(NULL), 1);
+	kit_advance(10);
+	assert_int_equal(kit_status(x), 403);
+	kit_end(x);
+	kit_end(many);
+	kit_stop(i);
+}
+
 TEST_WITH(a_service_that_is_down_is_asked_once, setup, NULL)
 {
 	sluice_exchange *x[3];

@@ -3,8 +3,9 @@ import base64
 
 import pytest
 
+from kit.bodies import pattern
 from kit.gateway import GatewayDied
-from kit.origin import echo
+from kit.origin import echo, reply
 from kit.tokens import jwks, refusal
 
 ALICE = "$2y$04$abcdefghijklmnopqrstuujZkTwHUiJ9XdZPwKfcfDo7dMp5DjlTu"  # wonderland
@@ -119,6 +120,35 @@ def test_of_a_listener(setting, rs256):
     assert g.get("/", basic("al"), listener="guarded").status == 200
     assert g.get("/either", bearer(rs256.mint()), listener="guarded").status == 401, "the listener's has taken the token away"
     assert len(up.requests) == 1
+
+
+BODIES = """
+listeners:
+  - { name: public, address: "127.0.0.1:@public@" }
+upstreams:
+  app: { servers: ["127.0.0.1:@app@"] }
+  judge: { servers: ["127.0.0.1:@judge@"] }
+plugins:
+  asked: { use: ext-auth, upstream: judge, path: /verify, send_body: 1KiB }
+  basic: { use: basic-auth, users: { al: "@hash@" } }
+routes:
+  - { name: all, match: { path: /* }, plugins: [{ use: any-of, of: [asked, basic] }], upstream: app }
+  - { name: watched, match: { path: /watched }, plugins: [{ use: any-of, mode: report, of: [asked] }], upstream: app }
+"""
+
+
+@pytest.mark.parametrize("size", [0, 10, 1024, 1025, 300_000])
+def test_one_that_waits_for_the_body(gateway, origin, size):
+    """It refuses while the body is still to be sent on, or is too long for it; another one admits, and the body is whole."""
+    up, judge = origin(echo), origin(reply(403, b"no"))
+    g = gateway(BODIES, app=up.port, judge=judge.port, hash=ALICE)
+    body = pattern(size)
+    r = g.request("POST", "/a", basic("al"), body)
+    assert r.status == 200 and r.body == body
+    assert len(judge.requests) == (size <= 1024)
+    refused = g.request("POST", "/a", [], body)
+    assert refused.status == (401 if size <= 1024 else 413)
+    assert g.request("POST", "/watched", [], body).body == body
 
 
 HEAD = """

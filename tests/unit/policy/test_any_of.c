@@ -182,7 +182,9 @@ static void assert_refused(sluice_hook first, sluice_hook second, int status, un
 	assert_int_equal(walk->answer.status, status);
 	assert_int_equal(walk->decided_by, by);
 	assert_string_equal(told(status), fields);
-	assert_string_equal(trace, "q0 q1 q2 s2 s1 s0 ");
+	assert_string_equal(trace, "q0 q1 q2 s0 "); /* who was passed over sees no response */
+	walk_complete();
+	assert_string_equal(trace, "q0 q1 q2 s0 c0 c1 c2 ");
 	walk_end();
 }
 
@@ -292,12 +294,75 @@ TEST(words_and_credentials_of_others)
 
 	walk_begin(4, "X-Key: k\nX_User: root\nAuthorization: Basic x\nHost: a\n", 0);
 	walk_groups(middle, 1);
-	parts[1].on_request = challenge;
+	parts[1].on_request = challenge_absent;
 	assert_int_equal(walk_request(), RUN_NEXT);
 	assert_string_equal(fields_text(&walk->request->fields), "Authorization=Basic x,Host=a,");
 	assert_true(str_eq(walk->request->query, STR("x=1&y=&x=2&z")));
+	walk_end();
+
+	walk_begin(4, "Authorization: Bearer forged\nHost: a\n", 0);
+	walk_groups(middle, 1);
+	parts[1].on_request = challenge; /* it has judged what the other one reads as well */
+	assert_int_equal(walk_request(), RUN_NEXT);
+	assert_string_equal(fields_text(&walk->request->fields), "Host=a,");
 	((sluice_instance *)items[1].inst)->owns = NULL;
 	((sluice_instance *)items[2].inst)->owns = NULL;
+	walk_end();
+}
+
+/* ---- what a branch did ---------------------------------------------------------------------- */
+
+static sluice_verdict change_all(sluice_exchange *x, const void *conf)
+{
+	const sluice_identity who = { .size = sizeof(who),
+		.name = STR("alice"),
+		.groups = STR("admins") };
+	(void)conf;
+	assert_true(sluice_identify(x, &who));
+	sluice_field_set(x, SLUICE_REQUEST, SLUICE_STR("X-User"), SLUICE_STR("alice"));
+	sluice_field_remove(x, SLUICE_REQUEST, SLUICE_STR("Authorization"));
+	sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("Set-Cookie"), SLUICE_STR("a=1"));
+	assert_true(sluice_target_set(x, SLUICE_STR("/other"), SLUICE_STR("q")));
+	assert_true(sluice_host_set(x, SLUICE_STR("inner.test")));
+	return SLUICE_NEXT;
+}
+
+/* The first plugin admits, and what it did is undone when the second one of its branch refuses. */
+TEST(a_branch_that_refuses_leaves_nothing)
+{
+	static const uint32_t ends[] = { 2, 3 };
+	static const struct any_of g[] = { { .end = 3, .branches = ends, .n_branches = 2 } };
+	walk_begin(4, "Authorization: Bearer t\nHost: a\n", 0);
+	walk_groups(g, 1);
+	parts[0].on_request = change_all;
+	parts[1].on_request = forbid;
+	assert_int_equal(walk_request(), RUN_NEXT);
+	assert_string_equal(fields_text(&walk->request->fields), "Authorization=Bearer t,Host=a,");
+	assert_true(str_eq(walk->request->path, STR("/a/b")));
+	assert_true(str_eq(walk->request->query, STR("x=1&y=&x=2&z")));
+	assert_true(str_eq(walk->request->authority, STR("Example.com:8080")));
+	assert_null(walk->asked_authority.data);
+	assert_null(attr_find(walk, STR("consumer")).data);
+	assert_null(attr_find(walk, STR("groups")).data);
+	assert_string_equal(told(200), "");
+	assert_string_equal(trace, "q0 q1 q2 q3 s3 s2 ");
+	walk_end();
+}
+
+/* And so the next branch can do the same. */
+TEST(the_same_plugin_in_two_branches)
+{
+	static const uint32_t ends[] = { 2, 4 };
+	static const struct any_of g[] = { { .end = 4, .branches = ends, .n_branches = 2 } };
+	walk_begin(4, "Authorization: Bearer t\n", 0);
+	walk_groups(g, 1);
+	parts[0].on_request = change_all;
+	parts[1].on_request = forbid;
+	parts[2].on_request = change_all;
+	assert_int_equal(walk_request(), RUN_NEXT);
+	assert_string_equal(fields_text(&walk->request->fields), "X-User=alice,");
+	assert_true(str_eq(attr_find(walk, STR("consumer")), STR("alice")));
+	assert_string_equal(told(200), "Set-Cookie=a=1,");
 	walk_end();
 }
 
@@ -319,7 +384,7 @@ TEST(groups_of_a_route_behind_a_listener)
 	assert_int_equal(run_request_rest(walk), RUN_NEXT);
 	assert_string_equal(trace, "q0 q1 q2 ");
 	assert_string_equal(told(200), "");
-	assert_string_equal(trace, "q0 q1 q2 s2 s1 s0 ");
+	assert_string_equal(trace, "q0 q1 q2 s2 s1 ");
 	walk_end();
 }
 

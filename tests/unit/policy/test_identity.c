@@ -90,6 +90,8 @@ TEST(nobody_takes_the_name_of_a_consumer)
 	begin(&a);
 	assert_true(identify(1, "alice", "", (sluice_pairs){ NULL, 0 }));
 	assert_string_equal(fact("consumer"), "part-1:alice");
+	assert_true(identify(0, "part-1:alice", "", (sluice_pairs){ NULL, 0 }));
+	assert_string_equal(fact("consumer"), "part-0:part-1:alice");
 	assert_string_equal(fact("consumer:plan"), "-");
 	assert_true(identify(1, "sub-1", "", (sluice_pairs){ NULL, 0 }));
 	assert_string_equal(fact("consumer"), "sub-1");
