@@ -134,6 +134,7 @@ static int api_print(lua_State *L)
 {
 	int n = lua_gettop(L);
 	luaL_Buffer b;
+	vm_check_stack(L, 1);
 	luaL_buffinit(L, &b);
 	for (int i = 1; i <= n; i++) {
 		if (i > 1)

@@ -51,6 +51,7 @@ static int api_reply(lua_State *L)
 	struct run *r = answering(L, "reply");
 	sluice_answer a = { .size = sizeof(a) };
 	luaL_checktype(L, 1, LUA_TTABLE);
+	vm_check_stack(L, 1); /* members may be computed by functions */
 	lua_getfield(L, 1, "status");
 	a.status = (int)luaL_optinteger(L, -1, 200);
 	if (a.status < 200 || a.status > 599)

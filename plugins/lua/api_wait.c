@@ -71,6 +71,7 @@ static int api_fetch(lua_State *L)
 {
 	struct run *r = waiting(L, "fetch");
 	luaL_checktype(L, 1, LUA_TTABLE);
+	vm_check_stack(L, 1); /* members may be computed by functions */
 	sluice_fetch_request f = { .size = sizeof(f),
 		.method = text_member(L, "method"),
 		.url = text_member(L, "url"),

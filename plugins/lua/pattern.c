@@ -175,6 +175,7 @@ static int string_gsub(lua_State *L)
 	const char *s = text.data;
 	struct match m;
 	luaL_Buffer b;
+	vm_check_stack(L, 1);
 	match_init(&m, L, text, pattern);
 	luaL_buffinit(L, &b);
 	while (n < max) {

@@ -337,6 +337,7 @@ static sluice_verdict run_go(struct run *r, int n_args)
 {
 	struct vm *vm = r->vm;
 	sluice_verdict v;
+	vm_begin(vm);
 	vm->running = r;
 	vm->left = r->left;
 	r->want.kind = WANT_NOTHING;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+#include "guard.h"
 #include "pattern.h"
 
 /* Their addresses are keys of the registry: the table of globals, the view of it that functions
@@ -227,6 +228,7 @@ void sandbox_open(lua_State *L)
 	open_some(L, luaopen_os, LUA_OSLIBNAME, "os", os_names);
 	open_xpcall(L);
 	open_string(L);
+	guard_open(L);
 	seed_random(L);
 	lua_pushcfunction(L, require);
 	sandbox_set_global(L, "require");

@@ -61,6 +61,7 @@ void vm_error_text(lua_State *L, char text[REPORT])
 
 bool vm_protect(struct vm *vm, lua_CFunction fn, void *arg, char text[REPORT])
 {
+	vm_begin(vm);
 	int rc = lua_cpcall(vm->L, fn, arg);
 	if (rc != 0) {
 		vm_error_text(vm->L, text);
@@ -114,6 +115,21 @@ void vm_settle(struct vm *vm)
 	vm->is_spent = false;
 	if (vm->used > vm->collect_at)
 		vm_collect(vm);
+}
+
+/* ---- the stack of the thread --------------------------------------------------------------- */
+
+void vm_check_stack(lua_State *L, int level)
+{
+	uintptr_t begin = vm_of(L)->stack, here = (uintptr_t)__builtin_frame_address(0);
+	if ((begin > here ? begin - here : here - begin) <= VM_STACK)
+		return;
+	luaL_where(L, level);
+	lua_pushliteral(L,
+		"too many nested calls: string.gsub, table.sort, coroutine.resume and others "
+		"that call each other");
+	lua_concat(L, 2);
+	lua_error(L);
 }
 
 /* ---- coroutines ---------------------------------------------------------------------------- */

@@ -18,8 +18,9 @@ enum hook { HOOK_REQUEST, HOOK_RESPONSE, HOOK_RESPONSE_BODY, HOOK_ATTEMPT, HOOK_
 extern const char *const hook_names[HOOKS];
 
 enum {
-	VM_SLICE = 1000, /* instructions between two looks at the budget */
-	VM_IDLE = 16     /* coroutines that are kept for further calls */
+	VM_SLICE = 1000,      /* instructions between two looks at the budget */
+	VM_IDLE = 16,         /* coroutines that are kept for further calls */
+	VM_STACK = 512 * 1024 /* bytes of the thread's stack that nested calls may use */
 };
 
 struct coroutine {
@@ -39,7 +40,8 @@ struct vm {
 	size_t collect_at;
 	size_t slack; /* bytes over max that may be used, while garbage is collected */
 
-	int64_t left; /* instructions of the call that runs */
+	int64_t left;    /* instructions of the call that runs */
+	uintptr_t stack; /* where it began on the stack of the thread */
 	bool is_spent, is_loaded;
 	int hooks[HOOKS]; /* references; LUA_NOREF: the script has no such function */
 
@@ -71,6 +73,17 @@ void vm_error_text(lua_State *L, char text[REPORT]);
 
 /* Take n instructions from the budget of the call. Throws an error when it is spent. */
 void vm_spend(lua_State *L, int64_t n);
+
+/* Before each call of the state: what it uses of the thread's stack is counted from here on. */
+static inline void vm_begin(struct vm *vm)
+{
+	vm->stack = (uintptr_t)__builtin_frame_address(0);
+}
+/* In a function that calls the script back, or makes it run on another stack of Lua's: throws an
+ * error where such functions are nested too deeply. level: whose line the error names, as
+ * luaL_where() counts. Where the stack is, and no count of calls, says how deep they are, because
+ * an error leaves all of them at once. */
+void vm_check_stack(lua_State *L, int level);
 
 /* A coroutine with an empty stack. False: there is no memory for it. */
 bool vm_take(struct vm *vm, struct coroutine *out);
