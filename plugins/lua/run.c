@@ -148,10 +148,16 @@ static sluice_verdict go_with(struct run *r, int (*push)(lua_State *, const void
 	return v;
 }
 
+/* NULL: there is nothing to resume, and the call has failed. */
 static struct run *run_waiting(sluice_exchange *x)
 {
 	struct run *r = sluice_state(x, sizeof(*r));
-	return r && r->vm && r->co.L ? r : NULL;
+	if (!r || !r->vm || !r->co.L)
+		return NULL;
+	if (lua_status(r->co.L) == LUA_YIELD)
+		return r;
+	(void)failed(r, "its coroutine does not wait any more");
+	return NULL;
 }
 
 static sluice_verdict slept(sluice_exchange *x, const void *conf)

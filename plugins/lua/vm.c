@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "api.h"
+#include "guard.h"
 #include "sandbox.h"
 
 enum {
@@ -138,6 +139,7 @@ static int make_coroutine(lua_State *L)
 {
 	struct coroutine *co = lua_touserdata(L, 1);
 	co->L = lua_newthread(L);
+	guard_mark_host(L);
 	co->ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	return 0;
 }
