@@ -140,14 +140,21 @@ static struct refresh *refresh_new(const struct cache *c, const struct page *p, 
 	return r;
 }
 
+/* Whether all that is sent has room: without a part of it the answer would be another one. */
+static bool is_askable(const struct asked *a)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < a->n; i++)
+		n += is_sent(a->v[i].name);
+	return n <= REFRESH_FIELDS;
+}
+
 static size_t question(const struct refresh *r, sluice_pair *v)
 {
 	sluice_str etag = entry_field(&r->entry, "etag");
 	sluice_str modified = entry_field(&r->entry, "last-modified");
 	size_t n = 0;
 	for (size_t i = 0; i < r->asked.n; i++) {
-		if (n == REFRESH_FIELDS)
-			return 0;
 		if (is_sent(r->asked.v[i].name))
 			v[n++] = r->asked.v[i];
 	}
@@ -188,7 +195,8 @@ void refresh_begin(sluice_exchange *x, const struct cache *c, struct page *p, sl
 	char uri[KEY_URI];
 	if ((!p->asked.v && !page_fields(x, SLUICE_REQUEST, &p->asked.v, &p->asked.n)) ||
 		!key_uri(c, sluice_get(x, SLUICE_I_SCHEME), sluice_get(x, SLUICE_I_AUTHORITY),
-			sluice_get(x, SLUICE_I_TARGET), uri))
+			sluice_get(x, SLUICE_I_TARGET), uri) ||
+		!is_askable(&p->asked))
 		return;
 	p->asked.credentials |= sluice_attr(x, SLUICE_STR("consumer")).data != NULL ||
 		sluice_get(x, SLUICE_I_CLIENT_CERT_SUBJECT).data != NULL;

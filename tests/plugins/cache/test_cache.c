@@ -239,6 +239,25 @@ TEST_WITH(a_failure_in_the_background_changes_nothing, begin, end)
 	expect_hit("/b", "page", "2"); /* the worker ends while it is under way: nothing leaks */
 }
 
+TEST_WITH(a_request_of_too_many_fields_is_not_asked_again, begin, end)
+{
+	static const char *const targets[] = { "/sixty", "/more" };
+	for (size_t k = 0; k < 2; k++) {
+		fill(targets[k], "max-age=10, stale-while-revalidate=20", "page");
+		kit_advance(12000);
+		sluice_exchange *x = kit_exchange(cache, "GET", targets[k]);
+		for (size_t i = 0; i < 60 + k; i++) {
+			char name[16];
+			(void)snprintf(name, sizeof(name), "X-%zu", i);
+			kit_add_header(x, SLUICE_REQUEST, name, "1");
+		}
+		kit_add_header(x, SLUICE_REQUEST, "Pragma", "x"); /* is not sent */
+		assert_int_equal(kit_run(x), SLUICE_REPLY);
+		expect(x, 200, "page", "12");
+		assert_int_equal(kit_fetches(NULL), 1);
+	}
+}
+
 /* ---- waiting for each other ---------------------------------------------------------------- */
 
 TEST_WITH(others_wait_for_the_first, begin, end)
