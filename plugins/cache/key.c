@@ -156,7 +156,8 @@ static void put_uri(struct writer *w, const struct cache *c, sluice_str scheme,
 bool key_make(sluice_exchange *x, const struct cache *c, struct key *out)
 {
 	struct writer w;
-	bool single = true;
+	/* where they differ, two requests that the upstream tells apart have one target */
+	bool single = sluice_get(x, SLUICE_I_SENT_PATH).len == sluice_get(x, SLUICE_I_PATH).len;
 	writer_init(&w, out);
 	put_uri(&w, c, sluice_get(x, SLUICE_I_SCHEME), sluice_get(x, SLUICE_I_AUTHORITY),
 		sluice_get(x, SLUICE_I_TARGET));

@@ -24,8 +24,8 @@ static inline sluice_str key_text(const struct key *k)
 	return sluice_str_n(k->text, k->len);
 }
 
-/* The key of the request. False: it has none, because a fact has several values or there is no
- * memory. */
+/* The key of the request. False: it has none, because a fact has several values, the upstream gets
+ * empty segments of the path that the facts are without, or there is no memory. */
 bool key_make(sluice_exchange *x, const struct cache *c, struct key *out);
 /* The tag of all responses of a target (RFC 9111 4.4): scheme, authority, path and query. */
 bool key_uri(const struct cache *c, sluice_str scheme, sluice_str authority, sluice_str target,

@@ -224,7 +224,10 @@ typedef enum sluice_info {
 	SLUICE_I_UPSTREAM_PROTOCOL,
 	/* Host or :authority, as it is forwarded: with the port, as the client wrote it, unless a
 	 * plugin set another */
-	SLUICE_I_AUTHORITY
+	SLUICE_I_AUTHORITY,
+	/* SLUICE_I_PATH, with the empty segments that upstreams get where the listener's
+	 * merge_slashes is false */
+	SLUICE_I_SENT_PATH
 } sluice_info;
 
 /* what sluice_number() returns for a number that is not known, or not yet */

@@ -142,6 +142,20 @@ TEST_WITH(validation_makes_it_fresh_again, begin, end)
 	expect_miss("/a");
 }
 
+/* Two paths that the upstream tells apart have one SLUICE_I_PATH. */
+TEST_WITH(a_path_that_is_sent_with_its_empty_segments_goes_by_the_cache, begin, end)
+{
+	fill("/a/b", "max-age=10", "page");
+	for (int i = 0; i < 2; i++) {
+		sluice_exchange *x = kit_exchange(cache, "GET", "/a/b");
+		kit_set_info(x, SLUICE_I_SENT_PATH, "/a//b");
+		assert_int_equal(kit_run(x), SLUICE_NEXT);
+		answer(x, 200, "max-age=10", "other");
+		kit_end(x);
+	}
+	expect_hit("/a/b", "page", "0");
+}
+
 /* A 304 for another validator is about another response. */
 TEST_WITH(a_304_that_is_not_about_it_updates_nothing, begin, end)
 {

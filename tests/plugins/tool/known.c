@@ -73,6 +73,7 @@ bool known_is_of_request(sluice_str name)
 	case SLUICE_I_HOST:
 	case SLUICE_I_AUTHORITY:
 	case SLUICE_I_PATH:
+	case SLUICE_I_SENT_PATH:
 	case SLUICE_I_QUERY:
 	case SLUICE_I_TARGET:
 		return true;

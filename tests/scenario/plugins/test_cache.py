@@ -65,6 +65,17 @@ def test_only_if_cached(running):
     assert g.get("/b", [("X", "1")]).status == 200 and g.get("/b", [("Cache-Control", "only-if-cached")]).body == b"b"
 
 
+def test_slashes_that_are_kept_go_by_the_cache(running):
+    """The service may have another page behind each of these paths."""
+    g = running(config=CONFIG.replace('@public@"', '@public@", merge_slashes: false'))
+    for path in ("/a/b", "/a//b", "//a/b"):
+        g.site.pages[path] = (200, [FRESH], path.encode())
+    for _ in range(2):
+        for path in ("/a/b", "/a//b", "//a/b"):
+            assert g.get(path).body == path.encode()
+    assert len(g.site.asked("/a/b")) == 1 and len(g.site.asked("/a//b")) == 2 and results(g)["bypass"] == 4
+
+
 # ---- validation ------------------------------------------------------------------------------------------------------
 
 def checked(fields, etag='"v1"', modified=None, body=b"page", more=()):
