@@ -16,10 +16,12 @@ static bool read_reply(sluice_exchange *x, const struct page *p, struct reply *r
 	return page_fields(x, SLUICE_RESPONSE, &r->v, &r->n);
 }
 
-/* A response that the upstream gave, and not a refusal of the gateway or of a plugin. */
+/* A response that the upstream gave, and not a refusal of the gateway, or the answer of a route or of
+ * a plugin, which may have taken the place of the upstream's. */
 static bool is_of_upstream(sluice_exchange *x)
 {
-	return !sluice_get(x, SLUICE_I_REASON).data;
+	return !sluice_get(x, SLUICE_I_REASON).data &&
+		sluice_number(x, SLUICE_N_UPSTREAM_STATUS) == sluice_response_status(x);
 }
 
 /* RFC 5861 4; a refusal by a plugin is no error of the upstream. */
@@ -30,7 +32,9 @@ static bool is_error(sluice_exchange *x, int status)
 		"connect-timeout", "connect-forbidden", "no-descriptors", "no-local-port" };
 	if (status != 500 && status != 502 && status != 503 && status != 504)
 		return false;
-	if (!reason.data || sluice_str_starts(reason, SLUICE_STR("upstream-")))
+	if (!reason.data)
+		return is_of_upstream(x);
+	if (sluice_str_starts(reason, SLUICE_STR("upstream-")))
 		return true;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		if (sluice_str_is(reason, others[i]))
@@ -211,7 +215,7 @@ static sluice_verdict forwarded(sluice_exchange *x, const struct cache *c, struc
 		(void)flight_end(&p->flight, FLIGHT_UNSTORED);
 		return SLUICE_NEXT;
 	}
-	if (r.status == 304 && p->validates && is_ours(x, p))
+	if (r.status == 304 && p->validates && is_of_upstream(x) && is_ours(x, p))
 		return freshen(x, c, p, &r);
 	if (may_stand_in(x, p, r.status))
 		return stand_in(x, c, p);

@@ -30,6 +30,13 @@ static sluice_exchange *ask(const char *target)
 	return kit_request(cache, "GET", target, NULL);
 }
 
+/* The upstream's head comes. */
+static sluice_verdict respond(sluice_exchange *x, int status)
+{
+	kit_set_number(x, SLUICE_N_UPSTREAM_STATUS, status);
+	return kit_response(x, status);
+}
+
 /* The upstream answers, in two pieces. */
 static void answer(sluice_exchange *x, int status, const char *control, const char *body)
 {
@@ -37,7 +44,7 @@ static void answer(sluice_exchange *x, int status, const char *control, const ch
 	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
 	if (control)
 		kit_add_header(x, SLUICE_RESPONSE, "Cache-Control", control);
-	assert_int_equal(kit_response(x, status), SLUICE_NEXT);
+	assert_int_equal(respond(x, status), SLUICE_NEXT);
 	assert_int_equal(kit_body_in(x, SLUICE_RESPONSE, body, half, false), SLUICE_NEXT);
 	assert_int_equal(kit_body_in(x, SLUICE_RESPONSE, body + half, n - half, true), SLUICE_NEXT);
 }
@@ -132,7 +139,7 @@ TEST_WITH(validation_makes_it_fresh_again, begin, end)
 	assert_string_equal(kit_header(x, SLUICE_REQUEST, "If-None-Match"), "\"v1\"");
 	kit_add_header(x, SLUICE_RESPONSE, "ETag", "\"v1\"");
 	kit_add_header(x, SLUICE_RESPONSE, "Cache-Control", "max-age=20");
-	assert_int_equal(kit_response(x, 304), SLUICE_REPLY);
+	assert_int_equal(respond(x, 304), SLUICE_REPLY);
 	assert_int_equal(kit_status(x), 200);
 	assert_string_equal(kit_body(x), "page");
 	kit_end(x);
@@ -163,7 +170,7 @@ TEST_WITH(a_304_that_is_not_about_it_updates_nothing, begin, end)
 	sluice_exchange *x = ask("/a");
 	kit_add_header(x, SLUICE_RESPONSE, "ETag", "\"v2\"");
 	kit_add_header(x, SLUICE_RESPONSE, "Cache-Control", "max-age=20");
-	assert_int_equal(kit_response(x, 304), SLUICE_REPLY);
+	assert_int_equal(respond(x, 304), SLUICE_REPLY);
 	assert_string_equal(kit_body(x), "page");
 	kit_end(x);
 	x = ask("/a");
@@ -194,14 +201,54 @@ TEST_WITH(stands_in_as_long_as_it_may, begin, end)
 	sluice_exchange *x = ask("/a");
 	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
 	kit_set_info(x, SLUICE_I_REASON, "upstream-timeout");
-	assert_int_equal(kit_response(x, 504), SLUICE_REPLY);
+	assert_int_equal(respond(x, 504), SLUICE_REPLY);
 	expect(x, 200, "page", NULL);
 	x = ask("/a"); /* a plugin's refusal is no failure of the upstream */
 	kit_set_info(x, SLUICE_I_REASON, "limited");
-	assert_int_equal(kit_response(x, 503), SLUICE_NEXT);
+	assert_int_equal(respond(x, 503), SLUICE_NEXT);
 	kit_end(x);
 	kit_advance(5001);
 	x = ask("/a");
+	assert_int_equal(respond(x, 503), SLUICE_NEXT);
+	kit_end(x);
+}
+
+/* ---- others answer ------------------------------------------------------------------------- */
+
+/* A plugin behind the cache, or the route itself, before an upstream was asked and after it. */
+TEST_WITH(what_no_upstream_said_is_not_stored, begin, end)
+{
+	static const int64_t upstream[] = { SLUICE_UNKNOWN, 404 };
+	for (size_t i = 0; i < 2; i++) {
+		sluice_exchange *x = ask("/a");
+		assert_int_equal(kit_verdict(x), SLUICE_NEXT);
+		kit_set_number(x, SLUICE_N_UPSTREAM_STATUS, upstream[i]);
+		kit_add_header(x, SLUICE_RESPONSE, "Cache-Control", "max-age=10");
+		assert_int_equal(kit_response(x, 200), SLUICE_NEXT);
+		assert_int_equal(kit_body_in(x, SLUICE_RESPONSE, "own", 3, true), SLUICE_NEXT);
+		kit_end(x);
+		expect_miss("/a");
+	}
+}
+
+TEST_WITH(what_no_upstream_said_invalidates_nothing, begin, end)
+{
+	fill("/a", "max-age=10", "page");
+	sluice_exchange *x = kit_request(cache, "POST", "/a", NULL);
+	assert_int_equal(kit_response(x, 200), SLUICE_NEXT);
+	kit_end(x);
+	expect_hit("/a", "page", "0");
+	x = kit_request(cache, "POST", "/a", NULL);
+	assert_int_equal(respond(x, 200), SLUICE_NEXT);
+	kit_end(x);
+	expect_miss("/a");
+}
+
+TEST_WITH(what_no_upstream_said_is_no_failure_of_it, begin, end)
+{
+	fill("/a", "max-age=1, stale-if-error=60", "page");
+	kit_advance(2000);
+	sluice_exchange *x = ask("/a");
 	assert_int_equal(kit_response(x, 503), SLUICE_NEXT);
 	kit_end(x);
 }
@@ -358,7 +405,7 @@ TEST_WITH(a_failure_lets_those_who_wait_have_the_stale_one, begin, end)
 	kit_advance(2000);
 	sluice_exchange *first = ask("/a"), *second = ask("/a");
 	assert_int_equal(kit_verdict(second), SLUICE_WAIT);
-	assert_int_equal(kit_response(first, 503), SLUICE_REPLY);
+	assert_int_equal(respond(first, 503), SLUICE_REPLY);
 	kit_advance(1);
 	expect(second, 200, "page", "2");
 	expect(first, 200, "page", NULL);
@@ -379,7 +426,7 @@ TEST_WITH(memory_of_the_request_runs_out, begin, end)
 		kit_set_budget(x, bytes);
 		v = kit_run(x);
 		if (v == SLUICE_NEXT)
-			(void)kit_response(x, 200);
+			(void)respond(x, 200);
 		kit_end(x);
 	}
 	expect_hit("/a", "page", "0");
