@@ -12,6 +12,7 @@
 
 #include "conf.h"
 #include "flight.h"
+#include "key.h"
 #include "refresh.h"
 #include "request.h"
 #include "response.h"
@@ -73,8 +74,8 @@ static const sluice_option cache_options[] = {
 	SLUICE_OPTION(SLUICE_T_BOOL, C, client_directives, .def = "true",
 		.doc = "whether Cache-Control and Pragma of requests count"),
 	SLUICE_OPTION(SLUICE_T_BOOL, C, credentials, .def = "false",
-		.doc = "whether responses to requests with credentials are stored like others; "
-		       "only where key has who asks"),
+		.doc = "whether responses to requests with credentials are stored like others, "
+		       "where key has who asks"),
 	SLUICE_OPTION(SLUICE_T_ENUM, C, set_cookie, .def = "pass", .choices = set_cookie_choices,
 		.doc = "a response with Set-Cookie: pass it and do not store it, strip the field "
 		       "from what is stored, or store it as it is"),
@@ -153,9 +154,10 @@ static int check_options(sluice_instance *inst, struct cache *c)
 		sluice_conf_error(inst, "max_object", "is more than memory");
 		rc = -1;
 	}
-	if (c->credentials && c->key.n == 0) {
+	if (c->credentials && !key_names_user(c)) {
 		sluice_conf_error(inst, "credentials",
-			"would give responses for one user to others: key names no facts");
+			"would give responses for one user to others: key names no fact that says "
+			"who asks");
 		sluice_conf_hint(inst, "key: consumer");
 		rc = -1;
 	}

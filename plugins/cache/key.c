@@ -23,6 +23,7 @@ static void writer_init(struct writer *w, struct key *key)
 	*w = (struct writer){ .key = key };
 	key->text[0] = 'T';
 	key->len = 1;
+	key->has_user = false;
 }
 
 static void put(struct writer *w, sluice_str s)
@@ -153,6 +154,27 @@ static void put_uri(struct writer *w, const struct cache *c, sluice_str scheme,
 	put_target(w, c, target);
 }
 
+/* Facts that are somebody's credentials, or come of them. */
+static bool is_user(const sluice_expr *e)
+{
+	static const char *const facts[] = { "consumer", "claim:sub", "header:authorization",
+		"client_cert_subject", "client_cert_sha256" };
+	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+		if (sluice_str_ieq(sluice_expr_text(e), sluice_str_of(facts[i])))
+			return true;
+	}
+	return false;
+}
+
+bool key_names_user(const struct cache *c)
+{
+	for (size_t i = 0; i < c->key.n; i++) {
+		if (is_user(c->key.v[i]))
+			return true;
+	}
+	return false;
+}
+
 bool key_make(sluice_exchange *x, const struct cache *c, struct key *out)
 {
 	struct writer w;
@@ -168,6 +190,7 @@ bool key_make(sluice_exchange *x, const struct cache *c, struct key *out)
 		sluice_str value = SLUICE_STR_NONE;
 		sluice_reading r = sluice_expr_read(x, c->key.v[i], &value);
 		single = r == SLUICE_READ_NONE || r == SLUICE_READ_ONE;
+		out->has_user |= r == SLUICE_READ_ONE && c->credentials && is_user(c->key.v[i]);
 		if (r == SLUICE_READ_ONE)
 			put_value(&w, value);
 		else

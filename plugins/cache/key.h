@@ -16,7 +16,8 @@ enum {
 
 struct key {
 	char text[KEY_MAX];
-	size_t len; /* 0: there is no memory, and no key */
+	size_t len;    /* 0: there is no memory, and no key */
+	bool has_user; /* a fact that says who asks is in it */
 };
 
 static inline sluice_str key_text(const struct key *k)
@@ -27,6 +28,8 @@ static inline sluice_str key_text(const struct key *k)
 /* The key of the request. False: it has none, because a fact has several values, the upstream gets
  * empty segments of the path that the facts are without, or there is no memory. */
 bool key_make(sluice_exchange *x, const struct cache *c, struct key *out);
+/* Whether the facts of the option `key` have one that says who asks. */
+bool key_names_user(const struct cache *c);
 /* The tag of all responses of a target (RFC 9111 4.4): scheme, authority, path and query. */
 bool key_uri(const struct cache *c, sluice_str scheme, sluice_str authority, sluice_str target,
 	char out[KEY_URI]);

@@ -311,8 +311,10 @@ static sluice_verdict look(sluice_exchange *x, const struct cache *c, struct pag
 	struct key key;
 	if (p->asked.key.data)
 		return look_for(x, c, p, p->asked.key);
-	if (key_make(x, c, &key))
+	if (key_make(x, c, &key)) {
+		p->asked.has_user = key.has_user;
 		return look_for(x, c, p, key_text(&key));
+	}
 	p->phase = PAGE_NONE;
 	page_count(c, "bypass");
 	return SLUICE_NEXT;

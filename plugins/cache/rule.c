@@ -194,8 +194,8 @@ static bool is_permitted(const struct cache *c, const struct asked *a, const str
 		return false;
 	if (a->cc.no_store || cc->is_private)
 		return false;
-	/* RFC 9111 3.5 */
-	if (a->credentials && !c->credentials && !cc->is_public && !cc->must_revalidate &&
+	/* RFC 9111 3.5; what lies under the key of one user is not shared */
+	if (a->credentials && !a->has_user && !cc->is_public && !cc->must_revalidate &&
 		cc->s_maxage == DIRECTIVE_NONE)
 		return false;
 	return c->set_cookie != SET_COOKIE_PASS || !rule_field(r->v, r->n, "set-cookie").data;

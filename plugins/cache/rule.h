@@ -18,6 +18,7 @@ struct asked {
 	size_t n;
 	struct directives cc;
 	bool credentials; /* Authorization, or a plugin knows who asks */
+	bool has_user;    /* key has who asks, and the option `credentials` is set */
 	bool has_range;
 };
 

@@ -461,6 +461,43 @@ TEST_WITH(more_tags_than_can_be_kept, begin, end)
 	expect_miss("/a");
 }
 
+/* ---- credentials --------------------------------------------------------------------------- */
+
+/* RFC 9111 3.5 is left aside only where the key has who asks. */
+TEST(credentials_that_the_key_does_not_have)
+{
+	static const struct {
+		const char *key, *name;
+		bool stored;
+	} v[] = { { "consumer", "Authorization", false }, { "header:authorization", "Authorization", true },
+		{ "[header:X-Tenant, \"header:Authorization\"]", "Authorization", true } };
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		kit_reset();
+		sluice_instance *inst = kit_instance(&sluice_plugin_record, "memory", "1MiB",
+			"max_object", "64KiB", "credentials", "true", "key", v[i].key, NULL);
+		kit_start(inst);
+		for (int n = 0; n < 2; n++) {
+			sluice_exchange *x = kit_request(inst, "GET", "/a", v[i].name, "alice",
+				"X-Tenant", "blue", NULL);
+			bool hit = kit_verdict(x) == SLUICE_REPLY;
+			assert_int_equal(hit, n == 1 && v[i].stored);
+			if (!hit)
+				answer(x, 200, "max-age=10", "page");
+			kit_end(x);
+		}
+		kit_stop(inst);
+	}
+}
+
+TEST(a_key_that_does_not_say_who_asks)
+{
+	sluice_instance *inst = kit_instance(&sluice_plugin_record, "credentials", "true", "key",
+		"header:X-Tenant", NULL);
+	assert_int_equal(kit_check(inst), -1);
+	assert_non_null(strstr(kit_errors(inst), "no fact that says who asks"));
+	kit_stop(inst);
+}
+
 /* ---- options ------------------------------------------------------------------------------- */
 
 TEST(mistakes)
@@ -468,7 +505,7 @@ TEST(mistakes)
 	static const char *const v[][3] = {
 		{ "ttl_by_status", "{ \"206\": 1s }", "no status that can be stored" },
 		{ "ttl_by_status", "{ abc: 1s }", "no status that can be stored" },
-		{ "credentials", "true", "key names no facts" },
+		{ "credentials", "true", "key names no fact that says who asks" },
 		{ "status_name", "1a", "is no token" },
 		{ "max_object", "128MiB", "is more than memory" },
 		{ "targets", "[\"a b\"]", "no name of a header field" },

@@ -555,7 +555,7 @@ def test_mode_report_changes_nothing(running):
 
 
 def test_mistakes(running):
-    for options, says in (('ttl_by_status: { "99": 1s }', "no status that can be stored"), ("credentials: true", "key names no facts"),
+    for options, says in (('ttl_by_status: { "99": 1s }', "no status that can be stored"), ("credentials: true", "key names no fact that says who asks"),
                           ('status_name: "a b"', "is no token"), ("max_object: 1GiB", "is more than memory"),
                           ('tag_fields: ["a b"]', "no name of a header field"), ("key: nothing", "nothing")):
         with pytest.raises(GatewayDied, match=says):
