@@ -219,13 +219,28 @@ bool key_uri(const struct cache *c, sluice_str scheme, sluice_str authority, slu
 
 /* ---- Vary ---------------------------------------------------------------------------------- */
 
+/* Fields that the gateway writes or extends when it forwards, so that values of the upstream's request
+ * are not those that a look-up sees. */
+static bool is_of_gateway(sluice_str name)
+{
+	static const char *const names[] = { "forwarded", "via", "x-forwarded-for",
+		"x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "x-real-ip",
+		"x-request-id" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (sluice_str_ieq(name, sluice_str_of(names[i])))
+			return true;
+	}
+	return false;
+}
+
 static bool add_names(sluice_str list, sluice_str *names, size_t *n)
 {
 	while (list.len) {
 		sluice_str name = sluice_str_trim(sluice_str_cut(&list, ','));
 		if (!name.len)
 			continue;
-		if (*n == KEY_NAMES || !sluice_str_is_token(name) || sluice_str_is(name, "*"))
+		if (*n == KEY_NAMES || !sluice_str_is_token(name) || sluice_str_is(name, "*") ||
+			is_of_gateway(name))
 			return false;
 		names[(*n)++] = name;
 	}

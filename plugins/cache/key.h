@@ -34,8 +34,8 @@ bool key_names_user(const struct cache *c);
 bool key_uri(const struct cache *c, sluice_str scheme, sluice_str authority, sluice_str target,
 	char out[KEY_URI]);
 
-/* The names in Vary, in lower case, sorted, each once, with commas between them. False: `*`, or too
- * many. Without Vary *n is 0. */
+/* The names in Vary, in lower case, sorted, each once, with commas between them. False: `*`, too
+ * many, or a field that the gateway writes. Without Vary *n is 0. */
 bool key_vary(const sluice_pair *v, size_t n, char out[KEY_NAMES_MAX], size_t *len);
 /* The key of the variant that a request with these fields gets. */
 bool key_variant(sluice_str key, sluice_str names, const sluice_pair *v, size_t n, struct key *out);

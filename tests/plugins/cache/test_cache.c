@@ -213,6 +213,31 @@ TEST_WITH(stands_in_as_long_as_it_may, begin, end)
 	kit_end(x);
 }
 
+/* ---- fields that the gateway writes -------------------------------------------------------- */
+
+TEST_WITH(vary_on_what_the_gateway_writes_is_not_stored, begin, end)
+{
+	static const struct {
+		const char *vary;
+		bool stored;
+	} v[] = { { "Accept, X-Forwarded-Proto", false }, { "x-forwarded-for", false },
+		{ "X-Forwarded-Host", false }, { "X-Forwarded-Port", false }, { "Forwarded", false },
+		{ "Via", false }, { "X-Request-ID", false }, { "X-Real-IP", false },
+		{ "X-Forwarded-Prefix", true } };
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		char target[8];
+		(void)snprintf(target, sizeof(target), "/%zu", i);
+		sluice_exchange *x = ask(target);
+		kit_add_header(x, SLUICE_RESPONSE, "Vary", v[i].vary);
+		answer(x, 200, "max-age=10", "page");
+		kit_end(x);
+		if (v[i].stored)
+			expect_hit(target, "page", "0");
+		else
+			expect_miss(target);
+	}
+}
+
 /* ---- others answer ------------------------------------------------------------------------- */
 
 /* A plugin behind the cache, or the route itself, before an upstream was asked and after it. */
