@@ -31,6 +31,7 @@ PLAIN(QUERY, x->request->query)
 PLAIN(REQUEST_ID, x->request_id)
 PLAIN(ROUTE, x->route_name)
 PLAIN(AUTHORITY, x->request->authority)
+PLAIN(ASKED_AUTHORITY, x->asked_authority.data ? x->asked_authority : x->request->authority)
 PLAIN(UPSTREAM, x->upstream_name.len ? x->upstream_name : STR_NONE)
 
 static sluice_str fact_target(sluice_exchange *x)

@@ -180,9 +180,15 @@ bool key_make(sluice_exchange *x, const struct cache *c, struct key *out)
 	struct writer w;
 	/* where they differ, two requests that the upstream tells apart have one target */
 	bool single = sluice_get(x, SLUICE_I_SENT_PATH).len == sluice_get(x, SLUICE_I_PATH).len;
+	sluice_str authority = sluice_get(x, SLUICE_I_AUTHORITY),
+		   asked = sluice_get(x, SLUICE_I_ASKED_AUTHORITY);
 	writer_init(&w, out);
-	put_uri(&w, c, sluice_get(x, SLUICE_I_SCHEME), sluice_get(x, SLUICE_I_AUTHORITY),
-		sluice_get(x, SLUICE_I_TARGET));
+	put_uri(&w, c, sluice_get(x, SLUICE_I_SCHEME), authority, sluice_get(x, SLUICE_I_TARGET));
+	/* X-Forwarded-Host tells it to the upstream, which may make links of it */
+	if (!sluice_str_eq(asked, authority))
+		put_value(&w, asked);
+	else
+		put_text(&w, "\n-");
 	/* routes may differ by what is not in the target, and lead to different services */
 	put_value(&w, sluice_get(x, SLUICE_I_ROUTE));
 	put_value(&w, sluice_get(x, SLUICE_I_UPSTREAM));

@@ -227,7 +227,10 @@ typedef enum sluice_info {
 	SLUICE_I_AUTHORITY,
 	/* SLUICE_I_PATH, with the empty segments that upstreams get where the listener's
 	 * merge_slashes is false */
-	SLUICE_I_SENT_PATH
+	SLUICE_I_SENT_PATH,
+	/* Host or :authority, as the client wrote it: what SLUICE_I_AUTHORITY is unless a plugin
+	 * set another */
+	SLUICE_I_ASKED_AUTHORITY
 } sluice_info;
 
 /* what sluice_number() returns for a number that is not known, or not yet */

@@ -238,6 +238,23 @@ TEST_WITH(vary_on_what_the_gateway_writes_is_not_stored, begin, end)
 	}
 }
 
+/* The upstream may make links of X-Forwarded-Host. */
+TEST_WITH(hosts_that_are_forwarded_as_one_are_told_apart, begin, end)
+{
+	static const char *const hosts[] = { "a.example", "b.example", "a.example:8080" };
+	for (size_t i = 0; i < 6; i++) {
+		sluice_exchange *x = kit_exchange(cache, "GET", "/a");
+		kit_set_info(x, SLUICE_I_AUTHORITY, "inside");
+		kit_set_info(x, SLUICE_I_ASKED_AUTHORITY, hosts[i % 3]);
+		kit_run(x);
+		if (i < 3)
+			answer(x, 200, "max-age=10", hosts[i]);
+		else
+			assert_string_equal(kit_body(x), hosts[i - 3]);
+		kit_end(x);
+	}
+}
+
 /* ---- others answer ------------------------------------------------------------------------- */
 
 /* A plugin behind the cache, or the route itself, before an upstream was asked and after it. */

@@ -72,6 +72,7 @@ bool known_is_of_request(sluice_str name)
 	case SLUICE_I_SCHEME:
 	case SLUICE_I_HOST:
 	case SLUICE_I_AUTHORITY:
+	case SLUICE_I_ASKED_AUTHORITY:
 	case SLUICE_I_PATH:
 	case SLUICE_I_SENT_PATH:
 	case SLUICE_I_QUERY:

@@ -76,6 +76,18 @@ def test_slashes_that_are_kept_go_by_the_cache(running):
     assert len(g.site.asked("/a/b")) == 1 and len(g.site.asked("/a//b")) == 2 and results(g)["bypass"] == 4
 
 
+def test_hosts_that_are_forwarded_as_one_are_told_apart(gateway, site):
+    """A service may make links of X-Forwarded-Host."""
+    config = CONFIG.replace("plugins: [pages]", "plugins: [inside, pages]").replace(
+        "routes:", "  inside: { use: rewrite, host: inside.example }\nroutes:")
+    g = start(gateway, site)(config=config)
+    site.pages["/a"] = lambda r: (200, [FRESH], f"{r.fields.get('host')} {r.fields.get('x-forwarded-host')}".encode())
+    for _ in range(2):
+        for host in ("a.example", "b.example", "a.example:8080"):
+            assert g.get("/a", [("Host", host)]).body == f"inside.example {host}".encode()
+    assert len(site.up.requests) == 3
+
+
 # ---- validation ------------------------------------------------------------------------------------------------------
 
 def checked(fields, etag='"v1"', modified=None, body=b"page", more=()):
