@@ -89,7 +89,12 @@ static bool put_mark(const struct cache *c, sluice_str key, enum entry_kind kind
 
 void keep_pass(const struct cache *c, sluice_str key)
 {
-	(void)put_mark(c, key, ENTRY_PASS, SLUICE_STR(""), PASS_MS);
+	struct entry e;
+	sluice_object *o = sluice_object_get(c->store, key);
+	bool has_other = o && entry_read(sluice_object_meta(o), &e) && e.head.kind != ENTRY_PASS;
+	sluice_object_release(o);
+	if (!has_other)
+		(void)put_mark(c, key, ENTRY_PASS, SLUICE_STR(""), PASS_MS);
 }
 
 /* Under the key of the target: the names of the fields by which variants are told apart. It has to

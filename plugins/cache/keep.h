@@ -14,7 +14,7 @@ bool keep_put(const struct cache *c, const struct asked *a, const struct reply *
 /* Begin to store one whose body is to come; NULL: it is not kept. */
 sluice_object_writer *keep_begin(const struct cache *c, const struct asked *a,
 	const struct reply *r, const struct keeping *k);
-/* Remember that responses of this key are not stored. */
+/* Remember that responses of this key are not stored, unless one is meanwhile. */
 void keep_pass(const struct cache *c, sluice_str key);
 
 /* The fields of a stored response after a 304 (RFC 9111 3.2), in v, which has room for all of both.

@@ -43,7 +43,14 @@ static bool is_error(sluice_exchange *x, int status)
 	return false;
 }
 
-/* What tags and the rule on credentials need, which a request that is served does not. */
+/* Who was identified by other means than Authorization has given credentials as well. */
+static void read_credentials(sluice_exchange *x, struct asked *a)
+{
+	a->credentials |= sluice_attr(x, SLUICE_STR("consumer")).data != NULL ||
+		sluice_get(x, SLUICE_I_CLIENT_CERT_SUBJECT).data != NULL;
+}
+
+/* What tags need, which a request that is served does not. */
 static bool complete(sluice_exchange *x, const struct cache *c, struct asked *a)
 {
 	char uri[KEY_URI];
@@ -52,10 +59,14 @@ static bool complete(sluice_exchange *x, const struct cache *c, struct asked *a)
 		return false;
 	a->uri = page_keep(x, sluice_str_n(uri, sizeof(uri)));
 	a->path = sluice_get(x, SLUICE_I_PATH);
-	/* who was identified by other means than Authorization has given credentials as well */
-	a->credentials |= sluice_attr(x, SLUICE_STR("consumer")).data != NULL ||
-		sluice_get(x, SLUICE_I_CLIENT_CERT_SUBJECT).data != NULL;
 	return a->uri.data != NULL;
+}
+
+/* The stored response is not what others would get now, as far as this response tells. */
+static void forget(const struct cache *c, const struct page *p, int status)
+{
+	if (rule_speaks_for_others(&p->asked, status))
+		(void)sluice_object_remove(c->store, p->variant);
 }
 
 /* ---- validation ---------------------------------------------------------------------------- */
@@ -106,7 +117,7 @@ static sluice_verdict freshen(sluice_exchange *x, const struct cache *c, struct 
 		head.modified_s = k.modified_s;
 		head.date_s = k.date_s;
 	} else {
-		(void)sluice_object_remove(c->store, p->variant);
+		forget(c, p, r->status);
 	}
 	(void)flight_end(&p->flight, stored ? FLIGHT_STORED : FLIGHT_UNSTORED);
 	page_count(c, "revalidated");
@@ -184,7 +195,7 @@ static void not_stored(sluice_exchange *x, const struct cache *c, struct page *p
 	bool failed = is_error(x, status);
 	unsigned waited = flight_end(&p->flight, failed ? FLIGHT_ERROR : FLIGHT_UNSTORED);
 	if (p->validates && status < 500 && status != 304 && is_of_upstream(x))
-		(void)sluice_object_remove(c->store, p->variant);
+		forget(c, p, status);
 	else if (waited && !failed && !p->object && p->why == WHY_MISS)
 		keep_pass(c, p->asked.key);
 }
@@ -202,7 +213,7 @@ static void compare_head(const struct cache *c, const struct page *p, const stru
 		differs |= theirs.data && !sluice_str_eq(theirs, entry_field(&p->entry, names[i]));
 	}
 	if (differs)
-		(void)sluice_object_remove(c->store, p->variant);
+		forget(c, p, r->status);
 }
 
 static sluice_verdict forwarded(sluice_exchange *x, const struct cache *c, struct page *p)
@@ -211,6 +222,7 @@ static sluice_verdict forwarded(sluice_exchange *x, const struct cache *c, struc
 	bool stored = false;
 	if (!read_reply(x, p, &r))
 		return SLUICE_FAIL;
+	read_credentials(x, &p->asked);
 	if (r.status == 101) {
 		(void)flight_end(&p->flight, FLIGHT_UNSTORED);
 		return SLUICE_NEXT;

@@ -222,6 +222,12 @@ bool rule_may_store(const struct cache *c, const struct asked *a, const struct r
 	return out->lifetime_ms > out->age_ms || out->keep_ms > 0;
 }
 
+bool rule_speaks_for_others(const struct asked *a, int status)
+{
+	bool is_refused = status == 401 || status == 403;
+	return !a->cc.no_store && !(a->credentials && (!a->has_user || is_refused));
+}
+
 bool rule_hides_field(const struct cache *c, sluice_str name)
 {
 	for (size_t i = 0; !c->forward_tags && i < c->tag_fields.n; i++) {

@@ -51,6 +51,9 @@ sluice_str rule_field(const sluice_pair *v, size_t n, const char *name);
 /* Whether the response to a GET may be stored and is of use then. */
 bool rule_may_store(const struct cache *c, const struct asked *a, const struct reply *r,
 	struct keeping *out);
+/* Whether a response with that status tells what others would get, too. One to a request with
+ * credentials, or with no-store, need not: what is stored for others stays. */
+bool rule_speaks_for_others(const struct asked *a, int status);
 /* Whether the field names tags, and clients do not see it. It is stored, because a 304 need not
  * repeat it. */
 bool rule_hides_field(const struct cache *c, sluice_str name);

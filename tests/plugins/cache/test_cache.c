@@ -540,6 +540,48 @@ TEST(a_key_that_does_not_say_who_asks)
 	kit_stop(inst);
 }
 
+static void expect_validation(const char *target)
+{
+	sluice_exchange *x = ask(target);
+	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
+	assert_non_null(kit_header(x, SLUICE_REQUEST, "If-None-Match"));
+	kit_end(x);
+}
+
+/* Neither what it gets, nor a 304 that it may not store. */
+TEST_WITH(a_request_of_ones_own_removes_nothing, begin, end)
+{
+	static const char *const own[][2] = { { "Authorization", "Basic x" },
+		{ "Cache-Control", "no-store" } };
+	static const int statuses[] = { 200, 304, 401, 403, 404 };
+	fill_with_etag("/a", "max-age=0", "page");
+	for (size_t i = 0; i < 2; i++) {
+		for (size_t k = 0; k < sizeof(statuses) / sizeof(statuses[0]); k++) {
+			sluice_exchange *x = kit_request(cache, "GET", "/a", own[i][0], own[i][1], NULL);
+			assert_int_equal(kit_verdict(x), SLUICE_NEXT);
+			(void)respond(x, statuses[k]);
+			kit_end(x);
+			expect_validation("/a");
+		}
+	}
+	sluice_exchange *x = ask("/a"); /* what anybody gets does */
+	assert_int_equal(respond(x, 404), SLUICE_NEXT);
+	kit_end(x);
+	x = ask("/a");
+	assert_null(kit_header(x, SLUICE_REQUEST, "If-None-Match"));
+	kit_end(x);
+}
+
+TEST_WITH(a_head_with_credentials_removes_nothing, begin, end)
+{
+	fill_with_etag("/a", "max-age=0", "page");
+	sluice_exchange *x = kit_request(cache, "HEAD", "/a", "Authorization", "Basic x", NULL);
+	kit_add_header(x, SLUICE_RESPONSE, "ETag", "\"mine\"");
+	assert_int_equal(respond(x, 200), SLUICE_NEXT);
+	kit_end(x);
+	expect_validation("/a");
+}
+
 /* ---- options ------------------------------------------------------------------------------- */
 
 TEST(mistakes)
