@@ -92,6 +92,16 @@ static sluice_object *take_object(struct page *p)
 	return o;
 }
 
+/* A 304 about another response than the stored one: its fields do not belong to the stored body. The
+ * client gets what is stored, as it is, and nobody gets it again. */
+static sluice_verdict serve_unmerged(sluice_exchange *x, const struct cache *c, struct page *p)
+{
+	forget(c, p, 304);
+	(void)flight_end(&p->flight, FLIGHT_UNSTORED);
+	page_count(c, "stale");
+	return serve_object(x, c, p, take_object(p), &p->entry);
+}
+
 /* RFC 9111 4.3.3, 4.3.4: the stored response is good again, with the fields of the 304. */
 static sluice_verdict freshen(sluice_exchange *x, const struct cache *c, struct page *p,
 	const struct reply *r)
@@ -107,7 +117,7 @@ static sluice_verdict freshen(sluice_exchange *x, const struct cache *c, struct 
 	updated.status = (int)head.status;
 	updated.v = v;
 	updated.n = keep_merge(&p->entry, r, v);
-	if (keep_is_selected(&p->entry, r) && complete(x, c, &p->asked) &&
+	if (complete(x, c, &p->asked) &&
 		rule_may_store(c, &p->asked, &updated, &k))
 		stored = keep_put(c, &p->asked, &updated, &k, sluice_object_data(p->object));
 	if (stored) {
@@ -228,7 +238,8 @@ static sluice_verdict forwarded(sluice_exchange *x, const struct cache *c, struc
 		return SLUICE_NEXT;
 	}
 	if (r.status == 304 && p->validates && is_of_upstream(x) && is_ours(x, p))
-		return freshen(x, c, p, &r);
+		return keep_is_selected(&p->entry, &r) ? freshen(x, c, p, &r)
+						       : serve_unmerged(x, c, p);
 	if (may_stand_in(x, p, r.status))
 		return stand_in(x, c, p);
 	if (p->is_head && p->object && r.status == 200 && is_of_upstream(x))

@@ -138,6 +138,17 @@ def test_what_has_changed_takes_the_place(running):
     assert "if-none-match" not in g.site.up.requests[-1].fields
 
 
+def test_a_304_for_another_etag_gives_its_fields_to_nobody(running):
+    g = running()
+    g.site.pages["/o"] = (200, [("Cache-Control", "max-age=0"), ("ETag", '"v1"'), ("X-A", "old")], b"page")
+    g.get("/o")
+    g.site.pages["/o"] = lambda r: ((304, [("ETag", '"v2"'), ("X-A", "new"), FRESH], b"") if "if-none-match" in r.fields
+                                    else (200, [("ETag", '"v2"'), FRESH], b"newer"))
+    r = g.get("/o")
+    assert (r.status, r.body, r.header("etag"), r.header("x-a")) == (200, b"page", '"v1"', "old")
+    assert g.get("/o").body == b"newer" and "if-none-match" not in g.site.up.requests[-1].fields
+
+
 def test_the_clients_own_conditions(running):
     """A client's copy is judged by what is stored, If-None-Match before If-Modified-Since."""
     g = running()
