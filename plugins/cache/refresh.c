@@ -10,6 +10,7 @@
 enum {
 	REFRESH_MS = 30000,  /* how long an answer may take */
 	REFRESH_FIELDS = 60, /* of a request; with more it is not asked again */
+	REFRESH_OWN = 5,     /* fields that are added */
 	MERGED_ROOM = 4
 };
 
@@ -49,7 +50,8 @@ static bool store(const struct refresh *r, const struct reply *reply, sluice_str
 	if (rule_may_store(r->conf, &r->asked, reply, &k) &&
 		keep_put(r->conf, &r->asked, reply, &k, data))
 		return true;
-	(void)sluice_object_remove(r->conf->store, r->variant);
+	if (rule_speaks_for_others(&r->asked, reply->status))
+		(void)sluice_object_remove(r->conf->store, r->variant);
 	return false;
 }
 
@@ -68,7 +70,8 @@ static bool store_updated(const struct refresh *r, const struct reply *got)
 	return stored;
 }
 
-/* An upstream that fails leaves the stale response as it is. */
+/* An upstream that fails leaves the stale response as it is. So does another status: this request
+ * lacks what plugins and the gateway write for a client's, and may be refused or redirected for it. */
 static void refresh_done(sluice_work *k, const void *conf, const sluice_fetch_response *got)
 {
 	struct refresh *r = got->user;
@@ -82,7 +85,7 @@ static void refresh_done(sluice_work *k, const void *conf, const sluice_fetch_re
 	(void)k, (void)conf;
 	if (got->status == SLUICE_OK && got->code == 304 && keep_is_selected(&r->entry, &reply))
 		stored = store_updated(r, &reply);
-	else if (got->status == SLUICE_OK && got->code < 500)
+	else if (got->status == SLUICE_OK && (uint32_t)got->code == r->entry.head.status)
 		stored = store(r, &reply, got->body);
 	sluice_metric_add(r->conf->requests,
 		stored ? SLUICE_STR("refreshed") : SLUICE_STR("refresh-failed"), 1);
@@ -105,7 +108,7 @@ static bool is_sent(sluice_str name)
 	static const char *const not [] = { "host", "connection", "keep-alive", "proxy-connection",
 		"proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade",
 		"content-length", "expect", "range", "if-range", "if-none-match",
-		"if-modified-since", "cache-control", "pragma" };
+		"if-modified-since", "cache-control", "pragma", "x-forwarded-proto" };
 	for (size_t i = 0; i < sizeof(not ) / sizeof(not [0]); i++) {
 		if (sluice_str_ieq(name, sluice_str_of(not [i])))
 			return false;
@@ -149,7 +152,33 @@ static bool is_askable(const struct asked *a)
 	return n <= REFRESH_FIELDS;
 }
 
-static size_t question(const struct refresh *r, sluice_pair *v)
+static void add(sluice_pair *v, size_t *n, const char *name, sluice_str value)
+{
+	if (value.len)
+		v[(*n)++] = (sluice_pair){ sluice_str_of(name), value };
+}
+
+/* What links of the service are made of, as the gateway writes it for a client's request. */
+static void add_forwarded(sluice_exchange *x, const struct asked *a, sluice_pair *v, size_t *n)
+{
+	sluice_str scheme = sluice_get(x, SLUICE_I_SCHEME),
+		   host = sluice_get(x, SLUICE_I_ASKED_AUTHORITY), port = host;
+	bool is_https = sluice_str_is(scheme, "https");
+	while (port.len && sluice_is_digit(port.data[port.len - 1]))
+		port.len--;
+	bool has_port = port.len && port.len < host.len && port.data[port.len - 1] == ':';
+	port = has_port ? sluice_str_skip(host, port.len)
+			: is_https ? SLUICE_STR("443")
+				   : SLUICE_STR("80");
+	add(v, n, "X-Forwarded-Proto", scheme);
+	/* what a trusted proxy says stays */
+	if (!rule_field(a->v, a->n, "x-forwarded-host").data)
+		add(v, n, "X-Forwarded-Host", host);
+	if (!rule_field(a->v, a->n, "x-forwarded-port").data)
+		add(v, n, "X-Forwarded-Port", port);
+}
+
+static size_t question(sluice_exchange *x, const struct refresh *r, sluice_pair *v)
 {
 	sluice_str etag = entry_field(&r->entry, "etag");
 	sluice_str modified = entry_field(&r->entry, "last-modified");
@@ -158,17 +187,18 @@ static size_t question(const struct refresh *r, sluice_pair *v)
 		if (is_sent(r->asked.v[i].name))
 			v[n++] = r->asked.v[i];
 	}
+	add_forwarded(x, &r->asked, v, &n);
 	if (etag_is(etag))
-		v[n++] = (sluice_pair){ SLUICE_STR("If-None-Match"), etag };
+		add(v, &n, "If-None-Match", etag);
 	if (r->entry.head.modified_s >= 0)
-		v[n++] = (sluice_pair){ SLUICE_STR("If-Modified-Since"), modified };
+		add(v, &n, "If-Modified-Since", modified);
 	return n;
 }
 
 /* False: it could not begin. */
 static bool ask(sluice_exchange *x, struct refresh *r)
 {
-	sluice_pair v[REFRESH_FIELDS + 2];
+	sluice_pair v[REFRESH_FIELDS + REFRESH_OWN];
 	sluice_str authority = sluice_get(x, SLUICE_I_AUTHORITY),
 		   target = sluice_get(x, SLUICE_I_TARGET);
 	char *url = sluice_alloc(x, authority.len + target.len + sizeof("http://")), *at = url;
@@ -179,7 +209,7 @@ static bool ask(sluice_exchange *x, struct refresh *r)
 	at = sluice_str_put(at, target);
 	const sluice_fetch_request q = { .size = sizeof(q),
 		.url = { url, (size_t)(at - url) },
-		.headers = { v, question(r, v) },
+		.headers = { v, question(x, r, v) },
 		.timeout_ms = REFRESH_MS,
 		.max_body = r->conf->max_object,
 		.of_exchange = true,

@@ -336,10 +336,59 @@ TEST_WITH(a_failure_in_the_background_changes_nothing, begin, end)
 	kit_fetch_answer("http://api.example.com/a", 404, "gone");
 	expect_hit("/a", "page", "17");
 	kit_advance(100);
-	expect_miss("/a"); /* a 404 that is not stored: the page is there no more */
+	expect_hit("/a", "page", "17"); /* a request without a client may be refused for that */
 	fill("/b", "max-age=1, stale-while-revalidate=60", "page");
 	kit_advance(2000);
 	expect_hit("/b", "page", "2"); /* the worker ends while it is under way: nothing leaks */
+}
+
+TEST_WITH(another_status_in_the_background_takes_no_place, begin, end)
+{
+	static const int statuses[] = { 301, 302, 404, 410, 203 };
+	fill("/a", "max-age=10, stale-while-revalidate=20", "page");
+	kit_advance(12000);
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		kit_fetch_answer("http://api.example.com/a", statuses[i], "other");
+		kit_fetch_field("Cache-Control", "max-age=60");
+		expect_hit("/a", "page", "12");
+		kit_advance(10);
+	}
+	expect_hit("/a", "page", "12");
+	assert_int_equal(kit_fetches(NULL), 6);
+}
+
+TEST_WITH(what_is_withdrawn_in_the_background_is_removed, begin, end)
+{
+	fill("/a", "max-age=10, stale-while-revalidate=20", "page");
+	kit_advance(12000);
+	kit_fetch_answer("http://api.example.com/a", 200, "mine");
+	kit_fetch_field("Cache-Control", "private");
+	expect_hit("/a", "page", "12");
+	kit_advance(10);
+	expect_miss("/a");
+}
+
+TEST_WITH(asked_in_the_background_with_what_links_are_made_of, begin, end)
+{
+	static const struct {
+		const char *scheme, *host, *port;
+	} v[] = { { "https", "a.example", "443" }, { "http", "a.example:8080", "8080" },
+		{ "http", "[::1]", "80" } };
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		for (size_t k = 0; k < 2; k++) {
+			sluice_exchange *x = kit_exchange(cache, "GET", "/a");
+			kit_set_info(x, SLUICE_I_SCHEME, v[i].scheme);
+			kit_set_info(x, SLUICE_I_ASKED_AUTHORITY, v[i].host);
+			kit_run(x);
+			if (k == 0)
+				answer(x, 200, "max-age=1, stale-while-revalidate=20", "page");
+			kit_end(x);
+			kit_advance(2000);
+		}
+		assert_string_equal(kit_fetch_header("X-Forwarded-Proto"), v[i].scheme);
+		assert_string_equal(kit_fetch_header("X-Forwarded-Host"), v[i].host);
+		assert_string_equal(kit_fetch_header("X-Forwarded-Port"), v[i].port);
+	}
 }
 
 TEST_WITH(a_request_of_too_many_fields_is_not_asked_again, begin, end)
