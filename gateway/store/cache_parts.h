@@ -52,6 +52,7 @@ struct sluice_object {
 	struct cache_node node; /* in its shard's table; under its lock, like the next two */
 	struct list used;       /* in its shard's order of use */
 	uint64_t used_ns;       /* when it was read last */
+	uint64_t added;         /* its number among those that the shard was given */
 	_Atomic uint64_t refs;
 	struct sluice_cache *cache; /* shared: ref */
 	sluice_str key, meta, data; /* in `text`, data of a writer in `body` */
@@ -69,6 +70,7 @@ struct sluice_object_writer {
 	bool is_removed;  /* its key was removed meanwhile */
 	bool failed;      /* too large, or no memory; the writer's thread */
 	size_t room;      /* bytes of object->body */
+	uint64_t began; /* how many its shard had been given then; under its lock */
 	uint64_t ttl_ms, keep_ms;
 	struct sluice_object *object; /* owned */
 };
@@ -78,6 +80,7 @@ struct cache_shard {
 	struct cache_table objects, tags;
 	struct list used;    /* struct sluice_object; the one that was read last comes first */
 	struct list writers; /* struct sluice_object_writer */
+	uint64_t added;      /* how many objects it was given */
 	uint64_t swept;      /* the bucket from which sweeping goes on */
 } __attribute__((aligned(64)));
 

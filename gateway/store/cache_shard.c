@@ -52,11 +52,19 @@ static bool shard_put_in(struct sluice_cache *c, struct cache_shard *s, struct s
 {
 	if (!cache_table_add(&s->objects, &o->node))
 		return false;
+	o->added = ++s->added;
 	list_push_front(&s->used, &o->used);
 	shard_set_oldest(c, s);
 	atomic_fetch_add_explicit(&c->objects, 1, memory_order_relaxed);
 	series_add(c->objects_series, 1);
 	return true;
+}
+
+/* Whether the writer may put o in the place of the old one, which may be newer than what it writes. */
+static bool shard_may_replace(const struct sluice_object_writer *w, const struct sluice_object *o,
+	const struct sluice_object *old)
+{
+	return !w || !old || old->added <= w->began || object_is_over(old, o->stored_ns);
 }
 
 /* ---- reading and writing ------------------------------------------------------------------- */
@@ -91,6 +99,10 @@ bool cache_shard_add(struct sluice_cache *c, struct sluice_object *o,
 	bool open = !atomic_load_explicit(&c->is_closed, memory_order_relaxed) &&
 		!(writer && writer->is_removed);
 	*old = open ? shard_find(s, o->key, o->node.hash) : NULL;
+	if (!shard_may_replace(writer, o, *old)) {
+		open = false;
+		*old = NULL;
+	}
 	if (*old)
 		shard_take_out(c, s, *old);
 	bool kept = open && shard_put_in(c, s, o);
@@ -118,6 +130,7 @@ void cache_shard_add_writer(struct sluice_cache *c, struct sluice_object_writer 
 {
 	struct cache_shard *s = cache_shard_of(c, w->object->node.hash);
 	pthread_mutex_lock(&s->lock);
+	w->began = s->added;
 	list_push(&s->writers, &w->link);
 	pthread_mutex_unlock(&s->lock);
 }

@@ -12,7 +12,8 @@
 struct sluice_object *cache_shard_get(struct sluice_cache *c, sluice_str key, uint64_t hash,
 	uint64_t now_ns);
 /* Keep o, whose one reference becomes the shard's. *old: the one that had the key, or NULL. False:
- * there is no memory, or the writer's key was removed since it began; o is still the caller's. */
+ * there is no memory, or the writer's key was removed or given another object since it began; o is
+ * still the caller's. */
 must_use bool cache_shard_add(struct sluice_cache *c, struct sluice_object *o,
 	struct sluice_object_writer *writer, struct sluice_object **old);
 /* Take the object of that key out; NULL: there is none. Writers of the key are told. */

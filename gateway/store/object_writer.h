@@ -15,7 +15,8 @@ struct sluice_object_writer *object_writer_begin(struct sluice_cache *c, const s
 /* False, now and from now on: it is too large, or there is no room. */
 bool object_writer_append(struct sluice_object_writer *w, sluice_str bytes);
 /* Keep what was written, from now_ns on for as long as was said, and end the writer. False: it is
- * not kept: a piece was not taken, or its key or tag was removed meanwhile. */
+ * not kept: a piece was not taken, or its key or tag was removed, or its key got another object,
+ * meanwhile. */
 bool object_writer_commit(struct sluice_object_writer *w, uint64_t now_ns);
 /* End the writer; nothing is kept. */
 void object_writer_abort(struct sluice_object_writer *w);

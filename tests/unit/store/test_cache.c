@@ -325,6 +325,28 @@ TEST_CACHE(nothing_older_than_a_removal_is_kept)
 	object_unref(o);
 }
 
+TEST_CACHE(a_writer_does_not_replace_what_is_newer)
+{
+	assert_true(put("k", "older", 1000, 0, NOW));
+	struct sluice_object_writer *w = begin("k", 10), *second = begin("k", 10);
+	assert_true(object_writer_append(second, STR("second")));
+	assert_true(object_writer_commit(second, NOW));
+	assert_false(object_writer_commit(w, NOW));
+	struct sluice_object *o = cache_get(cache, STR("k"), NOW);
+	assert_str(o->data, "second");
+	object_unref(o);
+	w = begin("k", 10);
+	assert_true(put("k", "whole", 1000, 0, NOW));
+	assert_false(object_writer_commit(w, NOW));
+	o = cache_get(cache, STR("k"), NOW);
+	assert_str(o->data, "whole");
+	object_unref(o);
+	w = begin("k", 10); /* one that is over is in nobody's way */
+	assert_true(put("k", "short", 1, 0, NOW));
+	assert_true(object_writer_commit(w, NOW + 10 * NS_PER_MS));
+	assert_true(has("k", NOW + 10 * NS_PER_MS));
+}
+
 /* ---- a model ------------------------------------------------------------------------------- */
 
 enum { KEYS = 600, TAGS = 5, STEPS = 60000 };
