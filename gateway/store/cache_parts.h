@@ -70,7 +70,7 @@ struct sluice_object_writer {
 	bool is_removed;  /* its key was removed meanwhile */
 	bool failed;      /* too large, or no memory; the writer's thread */
 	size_t room;      /* bytes of object->body */
-	uint64_t began; /* how many its shard had been given then; under its lock */
+	uint64_t began;   /* how many its shard had been given then; under its lock */
 	uint64_t ttl_ms, keep_ms;
 	struct sluice_object *object; /* owned */
 };

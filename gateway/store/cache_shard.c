@@ -60,7 +60,8 @@ static bool shard_put_in(struct sluice_cache *c, struct cache_shard *s, struct s
 	return true;
 }
 
-/* Whether the writer may put o in the place of the old one, which may be newer than what it writes. */
+/* Whether the writer may put o in the place of the old one, which may be newer than what it writes.
+ */
 static bool shard_may_replace(const struct sluice_object_writer *w, const struct sluice_object *o,
 	const struct sluice_object *old)
 {

@@ -225,8 +225,8 @@ bool key_uri(const struct cache *c, sluice_str scheme, sluice_str authority, slu
 
 /* ---- Vary ---------------------------------------------------------------------------------- */
 
-/* Fields that the gateway writes or extends when it forwards, so that values of the upstream's request
- * are not those that a look-up sees. */
+/* Fields that the gateway writes or extends when it forwards, so that values of the upstream's
+ * request are not those that a look-up sees. */
 static bool is_of_gateway(sluice_str name)
 {
 	static const char *const names[] = { "forwarded", "via", "x-forwarded-for",

@@ -71,7 +71,8 @@ static bool store_updated(const struct refresh *r, const struct reply *got)
 }
 
 /* An upstream that fails leaves the stale response as it is. So does another status: this request
- * lacks what plugins and the gateway write for a client's, and may be refused or redirected for it. */
+ * lacks what plugins and the gateway write for a client's, and may be refused or redirected for it.
+ */
 static void refresh_done(sluice_work *k, const void *conf, const sluice_fetch_response *got)
 {
 	struct refresh *r = got->user;
@@ -167,9 +168,9 @@ static void add_forwarded(sluice_exchange *x, const struct asked *a, sluice_pair
 	while (port.len && sluice_is_digit(port.data[port.len - 1]))
 		port.len--;
 	bool has_port = port.len && port.len < host.len && port.data[port.len - 1] == ':';
-	port = has_port ? sluice_str_skip(host, port.len)
-			: is_https ? SLUICE_STR("443")
-				   : SLUICE_STR("80");
+	port = has_port    ? sluice_str_skip(host, port.len)
+		: is_https ? SLUICE_STR("443")
+			   : SLUICE_STR("80");
 	add(v, n, "X-Forwarded-Proto", scheme);
 	/* what a trusted proxy says stays */
 	if (!rule_field(a->v, a->n, "x-forwarded-host").data)

@@ -16,8 +16,8 @@ static bool read_reply(sluice_exchange *x, const struct page *p, struct reply *r
 	return page_fields(x, SLUICE_RESPONSE, &r->v, &r->n);
 }
 
-/* A response that the upstream gave, and not a refusal of the gateway, or the answer of a route or of
- * a plugin, which may have taken the place of the upstream's. */
+/* A response that the upstream gave, and not a refusal of the gateway, or the answer of a route or
+ * of a plugin, which may have taken the place of the upstream's. */
 static bool is_of_upstream(sluice_exchange *x)
 {
 	return !sluice_get(x, SLUICE_I_REASON).data &&
@@ -92,8 +92,8 @@ static sluice_object *take_object(struct page *p)
 	return o;
 }
 
-/* A 304 about another response than the stored one: its fields do not belong to the stored body. The
- * client gets what is stored, as it is, and nobody gets it again. */
+/* A 304 about another response than the stored one: its fields do not belong to the stored body.
+ * The client gets what is stored, as it is, and nobody gets it again. */
 static sluice_verdict serve_unmerged(sluice_exchange *x, const struct cache *c, struct page *p)
 {
 	forget(c, p, 304);
@@ -117,8 +117,7 @@ static sluice_verdict freshen(sluice_exchange *x, const struct cache *c, struct 
 	updated.status = (int)head.status;
 	updated.v = v;
 	updated.n = keep_merge(&p->entry, r, v);
-	if (complete(x, c, &p->asked) &&
-		rule_may_store(c, &p->asked, &updated, &k))
+	if (complete(x, c, &p->asked) && rule_may_store(c, &p->asked, &updated, &k))
 		stored = keep_put(c, &p->asked, &updated, &k, sluice_object_data(p->object));
 	if (stored) {
 		head.head_ns = updated.head_ns;

@@ -12,7 +12,8 @@ struct named {
 /* by the names that the configuration has for them */
 static const struct named facts[] = { { "method", SLUICE_I_METHOD }, { "scheme", SLUICE_I_SCHEME },
 	{ "host", SLUICE_I_HOST }, { "authority", SLUICE_I_AUTHORITY }, { "path", SLUICE_I_PATH },
-	{ "asked_authority", SLUICE_I_ASKED_AUTHORITY }, { "sent_path", SLUICE_I_SENT_PATH }, { "query", SLUICE_I_QUERY }, { "target", SLUICE_I_TARGET }, { "ip", SLUICE_I_CLIENT_IP },
+	{ "asked_authority", SLUICE_I_ASKED_AUTHORITY }, { "sent_path", SLUICE_I_SENT_PATH },
+	{ "query", SLUICE_I_QUERY }, { "target", SLUICE_I_TARGET }, { "ip", SLUICE_I_CLIENT_IP },
 	{ "route", SLUICE_I_ROUTE }, { "upstream", SLUICE_I_UPSTREAM },
 	{ "request_id", SLUICE_I_REQUEST_ID }, { "protocol", SLUICE_I_PROTOCOL },
 	{ "listener", SLUICE_I_LISTENER }, { "peer", SLUICE_I_PEER },

@@ -136,8 +136,8 @@ static inline bool sluice_object_append(sluice_object_writer *w, sluice_str byte
 	return sluice_host_table->object_append(w, bytes);
 }
 /* Keep what was written; ttl_ms and keep_ms begin now. Ends the writer. False: it is not kept, and
- * the object that is there stays: a piece was not taken, or since it began its key or a tag was removed
- * or its key got another object. */
+ * the object that is there stays: a piece was not taken, or since it began its key or a tag was
+ * removed or its key got another object. */
 static inline bool sluice_object_commit(sluice_object_writer *w)
 {
 	return sluice_host_table->object_commit(w, sluice_host_table->now_ns());

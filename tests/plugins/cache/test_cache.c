@@ -221,9 +221,9 @@ TEST_WITH(vary_on_what_the_gateway_writes_is_not_stored, begin, end)
 		const char *vary;
 		bool stored;
 	} v[] = { { "Accept, X-Forwarded-Proto", false }, { "x-forwarded-for", false },
-		{ "X-Forwarded-Host", false }, { "X-Forwarded-Port", false }, { "Forwarded", false },
-		{ "Via", false }, { "X-Request-ID", false }, { "X-Real-IP", false },
-		{ "X-Forwarded-Prefix", true } };
+		{ "X-Forwarded-Host", false }, { "X-Forwarded-Port", false },
+		{ "Forwarded", false }, { "Via", false }, { "X-Request-ID", false },
+		{ "X-Real-IP", false }, { "X-Forwarded-Prefix", true } };
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		char target[8];
 		(void)snprintf(target, sizeof(target), "/%zu", i);
@@ -560,7 +560,8 @@ TEST(credentials_that_the_key_does_not_have)
 	static const struct {
 		const char *key, *name;
 		bool stored;
-	} v[] = { { "consumer", "Authorization", false }, { "header:authorization", "Authorization", true },
+	} v[] = { { "consumer", "Authorization", false },
+		{ "header:authorization", "Authorization", true },
 		{ "[header:X-Tenant, \"header:Authorization\"]", "Authorization", true } };
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		kit_reset();
@@ -606,7 +607,8 @@ TEST_WITH(a_request_of_ones_own_removes_nothing, begin, end)
 	fill_with_etag("/a", "max-age=0", "page");
 	for (size_t i = 0; i < 2; i++) {
 		for (size_t k = 0; k < sizeof(statuses) / sizeof(statuses[0]); k++) {
-			sluice_exchange *x = kit_request(cache, "GET", "/a", own[i][0], own[i][1], NULL);
+			sluice_exchange *x =
+				kit_request(cache, "GET", "/a", own[i][0], own[i][1], NULL);
 			assert_int_equal(kit_verdict(x), SLUICE_NEXT);
 			(void)respond(x, statuses[k]);
 			kit_end(x);
