@@ -320,10 +320,11 @@ sluice_verdict response_on(sluice_exchange *x, const void *conf)
 {
 	const struct cache *c = conf;
 	struct page *p = page_of(x);
-	int status = sluice_response_status(x);
+	/* also where a plugin answers in its place: the service has done it */
+	int64_t status = sluice_number(x, SLUICE_N_UPSTREAM_STATUS);
 	if (!p)
 		return SLUICE_FAIL;
-	if (p->phase == PAGE_UNSAFE && status >= 200 && status < 400 && is_of_upstream(x))
+	if (p->phase == PAGE_UNSAFE && status >= 200 && status < 400)
 		invalidate_all(x, c);
 	return p->phase == PAGE_FORWARDS ? forwarded(x, c, p) : SLUICE_NEXT;
 }

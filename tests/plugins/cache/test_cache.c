@@ -284,6 +284,12 @@ TEST_WITH(what_no_upstream_said_invalidates_nothing, begin, end)
 	assert_int_equal(respond(x, 200), SLUICE_NEXT);
 	kit_end(x);
 	expect_miss("/a");
+	fill("/a", "max-age=10", "page");
+	x = kit_request(cache, "POST", "/a", NULL); /* it was done, and a plugin hides that */
+	kit_set_number(x, SLUICE_N_UPSTREAM_STATUS, 204);
+	assert_int_equal(kit_response(x, 502), SLUICE_NEXT);
+	kit_end(x);
+	expect_miss("/a");
 }
 
 TEST_WITH(what_no_upstream_said_is_no_failure_of_it, begin, end)
