@@ -1,5 +1,6 @@
 """Objects that plugins keep in memory: shared by workers, over reloads, within their bound whatever clients do."""
 import json
+import select
 import threading
 import time
 from pathlib import Path
@@ -97,6 +98,7 @@ def test_slow_readers_hold_what_they_are_sent(caching):
     g.get("/large")
     c = g.connect(timeout=30)
     c.request("GET", "/large")
+    wait_for(lambda: select.select([c.sock], [], [], 0)[0], what="the first bytes: it has the object")
     assert g.get("/purge", {"Purge-Page": "/large"}).status == 200
     cache = cache_of(g)
     assert cache["objects"] == 0
