@@ -15,19 +15,18 @@ edge/test_slow_h2_clients
 grpc/test_grpc_calls grpc/test_grpc_errors grpc/test_grpc_reroute grpc/test_grpc_time
 http1/test_bodies http1/test_interim http1/test_keep_alive http1/test_pipelining http1/test_trailers
 http2
-limits/test_rate_limit limits/test_redis_cluster limits/test_redis_errors limits/test_redis_failures limits/test_redis_sentinel
+limits/test_rate_limit limits/test_redis_cluster limits/test_redis_errors limits/test_redis_failures
+limits/test_redis_sentinel
 matrix
-plugins/test_answer_streams plugins/test_answers plugins/test_body_hooks plugins/test_body_wait plugins/test_chain plugins/test_compress plugins/test_conns
-plugins/test_error_pages plugins/test_events plugins/test_ext_auth plugins/test_jwt_keys plugins/test_jwt_upstream plugins/test_listener_plugins plugins/test_match_facts plugins/test_modules
-plugins/test_answer_streams plugins/test_answers plugins/test_basic_auth plugins/test_body_hooks plugins/test_body_wait
-plugins/test_cache plugins/test_cache_rules plugins/test_chain plugins/test_conns plugins/test_events
-plugins/test_ip_access plugins/test_jwt_keys plugins/test_jwt_upstream plugins/test_key_auth
-plugins/test_listener_plugins
-plugins/test_match_facts plugins/test_lua plugins/test_modules
-plugins/test_park plugins/test_plugins_h2 plugins/test_reroute
+plugins/test_any_of plugins/test_answer_streams plugins/test_answers plugins/test_basic_auth plugins/test_body_hooks
+plugins/test_body_wait plugins/test_cache plugins/test_cache_rules plugins/test_chain plugins/test_compress
+plugins/test_conns plugins/test_error_pages plugins/test_events plugins/test_ext_auth plugins/test_ip_access
+plugins/test_jwt_keys plugins/test_jwt_upstream plugins/test_key_auth plugins/test_listener_plugins plugins/test_lua
+plugins/test_match_facts plugins/test_modules plugins/test_park plugins/test_plugins_h2 plugins/test_reroute
 process/test_listeners process/test_reload process/test_stop
-proxy/test_backpressure proxy/test_client_leaves proxy/test_early_responses proxy/test_long_bodies proxy/test_pool proxy/test_retries
-proxy/test_soak proxy/test_streaming proxy/test_upstream_dies proxy/test_upstream_garbage proxy/test_upstream_tls
+proxy/test_backpressure proxy/test_client_leaves proxy/test_early_responses proxy/test_long_bodies proxy/test_pool
+proxy/test_retries proxy/test_soak proxy/test_streaming proxy/test_upstream_dies proxy/test_upstream_garbage
+proxy/test_upstream_tls
 tls/test_tls_listener tls/test_tls_upstream
 tunnel/test_extended_connect tunnel/test_tunnels tunnel/test_websocket
 """.split()
@@ -38,12 +37,13 @@ clients/test_load
 edge/test_connection_limits edge/test_descriptors edge/test_overload
 grpc/test_grpc_calls
 http2/test_h2_floods http2/test_h2_upstream_ends
-limits/test_rate_limit limits/test_redis_cluster limits/test_redis_failures limits/test_redis_hosts limits/test_redis_sentinel
+limits/test_rate_limit limits/test_redis_cluster limits/test_redis_failures limits/test_redis_hosts
+limits/test_redis_sentinel
 plugins/test_basic_auth plugins/test_cache plugins/test_cache_rules plugins/test_conns plugins/test_events
-plugins/test_ext_auth plugins/test_ip_access plugins/test_jwt_keys plugins/test_key_auth plugins/test_lua plugins/test_modules
-plugins/test_modules_that_harm plugins/test_park
+plugins/test_ext_auth plugins/test_ip_access plugins/test_jwt_keys plugins/test_key_auth plugins/test_lua
+plugins/test_modules plugins/test_modules_that_harm plugins/test_park
 process/test_listeners process/test_logs process/test_reload process/test_start process/test_stop
-proxy/test_balance proxy/test_backpressure proxy/test_client_leaves proxy/test_counts proxy/test_soak
+proxy/test_backpressure proxy/test_balance proxy/test_client_leaves proxy/test_counts proxy/test_soak
 tls/test_tls_listener
 tunnel/test_tunnels
 """.split()
