@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from kit.client import RawClient
-from kit.gateway import ROOT, GatewayDied, find_program
+from kit.gateway import ROOT, SANITIZERS, GatewayDied, find_program
 from kit.manual import check, complete
 from kit.modules import is_linked
 from kit.origin import abort, echo, reply
@@ -311,6 +311,11 @@ return M
     assert g.get("/a").status == 503
 
 
+# The leak check at the end of a process takes the thread-local memory of the library that unwinds the stack for something else, and
+# falls over it: a fault of the sanitizer of GCC 12. Scripts that end well are checked for leaks by the other tests.
+NO_LEAKS = {"ASAN_OPTIONS": SANITIZERS["ASAN_OPTIONS"] + ":detect_leaks=0"}
+
+
 @pytest.mark.parametrize("script, why", [
     ("function on_request()\n  local = 1\nend", r"sluice.yaml:4:\d+: error: plugins.mine.file: s.lua:2: "),
     ("error('no')", r"s.lua:1: no"),
@@ -324,7 +329,7 @@ def test_check_says_what_is_wrong(gateway, script, why):
 routes: [{ name: all, match: { path: /* }, plugins: [mine], respond: { body: "x" } }]
 plugins:
   mine: { use: lua, file: s.lua }
-""", files={"s.lua": script})
+""", files={"s.lua": script}, env=NO_LEAKS)
     assert re.search(why, str(died.value)), str(died.value)
 
 
