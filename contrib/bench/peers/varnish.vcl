@@ -11,8 +11,14 @@ sub vcl_recv {
 		return (pipe);
 	}
 #: end
-	return (pass);
+	return (@'hash' if cache else 'pass'@);
 }
+
+#: if cache
+sub vcl_backend_response {
+	set beresp.ttl = 1h;
+}
+#: end
 
 #: if websocket
 sub vcl_pipe {
