@@ -9,6 +9,8 @@
 #include <openssl/rand.h>
 #include <stdio.h>
 
+#include "../shared/challenge.h"
+#include "../shared/metric.h"
 #include "accounts.h"
 #include "conf.h"
 #include "credentials.h"
@@ -58,44 +60,18 @@ static bool has_secret_key;
 /* `Basic realm="...", charset="UTF-8"` (RFC 7617 2, 2.1). */
 static int make_challenge(sluice_instance *inst, struct basic_auth *b)
 {
-	static const char start[] = "Basic realm=\"", end[] = "\", charset=\"UTF-8\"";
-	sluice_str realm = b->realm.len ? b->realm : sluice_instance_name(inst);
-	char *text = sluice_conf_alloc(inst, sizeof(start) + sizeof(end) + 2 * realm.len),
-	     *at = sluice_str_put(text, sluice_str_of(start));
-	for (size_t i = 0; i < realm.len; i++) {
-		char c = realm.data[i];
-		if (c < 0x20 || c > 0x7e) {
-			sluice_conf_error(inst, "realm",
-				"may have printable ASCII characters only");
-			return -1;
-		}
-		if (c == '"' || c == '\\')
-			*at++ = '\\';
-		*at++ = c;
-	}
-	at = sluice_str_put(at, sluice_str_of(end));
-	b->challenge = sluice_str_n(text, (size_t)(at - text));
-	return 0;
-}
-
-static const sluice_metric *declare(sluice_instance *inst, sluice_metric_kind kind,
-	const char *name, const char *help, const char *label)
-{
-	return sluice_metric_declare(inst,
-		&(sluice_metric_desc){ .size = sizeof(sluice_metric_desc),
-			.kind = kind,
-			.name = name,
-			.help = help,
-			.label = label });
+	b->challenge = challenge_make(inst, SLUICE_STR("Basic"), b->realm,
+		SLUICE_STR(", charset=\"UTF-8\""));
+	return b->challenge.data ? 0 : -1;
 }
 
 static int declare_metrics(sluice_instance *inst, struct basic_auth *b)
 {
-	b->logins = declare(inst, SLUICE_METRIC_COUNTER, "logins",
+	b->logins = metric_declare(inst, SLUICE_METRIC_COUNTER, "logins",
 		"Requests with or without credentials, by what came of it.", "result");
-	b->users_known = declare(inst, SLUICE_METRIC_GAUGE, "users",
+	b->users_known = metric_declare(inst, SLUICE_METRIC_GAUGE, "users",
 		"Users that can log in, of the options and of the file.", NULL);
-	b->refused_files = declare(inst, SLUICE_METRIC_GAUGE, "refused_files",
+	b->refused_files = metric_declare(inst, SLUICE_METRIC_GAUGE, "refused_files",
 		"Files whose present content has a mistake and is not used.", NULL);
 	return b->logins && b->users_known && b->refused_files ? 0 : -1;
 }

@@ -8,6 +8,8 @@
 
 #include <openssl/evp.h>
 
+#include "../shared/challenge.h"
+#include "../shared/metric.h"
 #include "conf.h"
 #include "files.h"
 #include "judge.h"
@@ -134,46 +136,19 @@ static sluice_str scheme_of(const struct key_auth *k)
 
 static int make_challenge(sluice_instance *inst, struct key_auth *k)
 {
-	sluice_str realm = k->realm.len ? k->realm : sluice_instance_name(inst),
-		   scheme = scheme_of(k), word = SLUICE_STR(" realm=\"");
-	char *text = sluice_conf_alloc(inst, scheme.len + word.len + 2 * realm.len + 1),
-	     *at = sluice_str_put(sluice_str_put(text, scheme), word);
-	for (size_t i = 0; i < realm.len; i++) {
-		char c = realm.data[i];
-		if (c < 0x20 || c > 0x7e) {
-			sluice_conf_error(inst, "realm",
-				"may have printable ASCII characters only");
-			return -1;
-		}
-		if (c == '"' || c == '\\')
-			*at++ = '\\';
-		*at++ = c;
-	}
-	*at++ = '"';
-	k->challenge = sluice_str_n(text, (size_t)(at - text));
-	return 0;
-}
-
-static const sluice_metric *declare(sluice_instance *inst, sluice_metric_kind kind,
-	const char *name, const char *help, const char *label)
-{
-	return sluice_metric_declare(inst,
-		&(sluice_metric_desc){ .size = sizeof(sluice_metric_desc),
-			.kind = kind,
-			.name = name,
-			.help = help,
-			.label = label });
+	k->challenge = challenge_make(inst, scheme_of(k), k->realm, SLUICE_STR(""));
+	return k->challenge.data ? 0 : -1;
 }
 
 static int declare_metrics(sluice_instance *inst, struct key_auth *k)
 {
-	k->checks = declare(inst, SLUICE_METRIC_COUNTER, "checks",
+	k->checks = metric_declare(inst, SLUICE_METRIC_COUNTER, "checks",
 		"Requests with or without a key, by what came of it.", "result");
-	k->lookups = declare(inst, SLUICE_METRIC_COUNTER, "lookups",
+	k->lookups = metric_declare(inst, SLUICE_METRIC_COUNTER, "lookups",
 		"Keys that a store was asked for, by what it said.", "result");
-	k->keys_known = declare(inst, SLUICE_METRIC_GAUGE, "keys",
+	k->keys_known = metric_declare(inst, SLUICE_METRIC_GAUGE, "keys",
 		"Keys of the options and of the file.", NULL);
-	k->refused_files = declare(inst, SLUICE_METRIC_GAUGE, "refused_files",
+	k->refused_files = metric_declare(inst, SLUICE_METRIC_GAUGE, "refused_files",
 		"Files whose present content has a mistake and is not used.", NULL);
 	return k->checks && k->lookups && k->keys_known && k->refused_files ? 0 : -1;
 }

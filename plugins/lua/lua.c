@@ -6,6 +6,7 @@
  */
 #include <sluice/plugin.h>
 
+#include "../shared/metric.h"
 #include "script.h"
 
 #define C struct lua_conf
@@ -96,27 +97,16 @@ static int check_options(sluice_instance *inst, const C *c)
 	return 0;
 }
 
-static const sluice_metric *declare(sluice_instance *inst, sluice_metric_kind kind,
-	const char *name, const char *help, const char *label)
-{
-	return sluice_metric_declare(inst,
-		&(sluice_metric_desc){ .size = sizeof(sluice_metric_desc),
-			.kind = kind,
-			.name = name,
-			.help = help,
-			.label = label });
-}
-
 static int declare_metrics(sluice_instance *inst, C *c)
 {
 	struct lua_metric *v = c->metrics.v;
-	c->errors = declare(inst, SLUICE_METRIC_COUNTER, "errors",
+	c->errors = metric_declare(inst, SLUICE_METRIC_COUNTER, "errors",
 		"Calls of hooks of the script that ended by an error.", "hook");
-	c->refused_scripts = declare(inst, SLUICE_METRIC_GAUGE, "refused_scripts",
+	c->refused_scripts = metric_declare(inst, SLUICE_METRIC_GAUGE, "refused_scripts",
 		"Scripts whose present content has a mistake and is not used.", NULL);
 	int rc = c->errors && c->refused_scripts ? 0 : -1;
 	for (size_t i = 0; i < c->metrics.n; i++) {
-		v[i].metric = declare(inst,
+		v[i].metric = metric_declare(inst,
 			v[i].kind == 1 ? SLUICE_METRIC_GAUGE : SLUICE_METRIC_COUNTER,
 			v[i].name.data, v[i].help.data, v[i].label.len ? v[i].label.data : NULL);
 		rc = v[i].metric ? rc : -1;
