@@ -95,6 +95,8 @@ struct gateway_conf {
 };
 
 extern const sluice_option gateway_options[];
+/* of a member of `routes`: conf_route.c */
+extern const sluice_option route_options[];
 /* of any-of, and of all-of */
 extern const sluice_option any_of_options[], all_of_options[];
 

@@ -1,0 +1,355 @@
+/*
+ * Calls: from an upstream to a connection. Whatever a call waited for (names, room among the
+ * connections, a connection being made), it goes on in call_go(), which does all that needs no
+ * waiting.
+ */
+#include "base/stat.h"
+#include "net/shortage.h"
+#include "upstream/state.h"
+
+static void call_set_state(struct upstream_call *c, enum upstream_call_state state)
+{
+	struct upstream *u = c->upstream;
+	bool waited = c->state == UPSTREAM_CALL_NAMES || c->state == UPSTREAM_CALL_QUEUED;
+	bool waits = state == UPSTREAM_CALL_NAMES || state == UPSTREAM_CALL_QUEUED;
+
+	if (waited) {
+		list_del(&c->at);
+		timer_stop(&c->timer);
+		u->n_waiting--;
+	}
+	if (waits) {
+		list_push(&u->waiting, &c->at);
+		u->n_waiting++;
+	}
+	if (c->state == UPSTREAM_CALL_IDLE)
+		u->n_calls++;
+	if (state == UPSTREAM_CALL_IDLE)
+		u->n_calls--;
+	if (state == UPSTREAM_CALL_READY || state == UPSTREAM_CALL_IDLE)
+		c->wait_ns += worker_now(u->worker) - c->since_ns;
+	c->state = (uint8_t)state;
+}
+
+static void call_set_endpoint(struct upstream_call *c, struct endpoint *e)
+{
+	endpoint_ref(e);
+	if (c->endpoint)
+		endpoint_unref(&c->endpoint);
+	c->endpoint = e;
+}
+
+static void call_note_failure(struct upstream_call *c, int err)
+{
+	struct upstream_failure *f = arena_spare(c->arena, sizeof(*f));
+	if (!f)
+		return;
+	*f = (struct upstream_failure){ .next = c->failures,
+		.server = arena_note(c->arena, endpoint_address(c->endpoint)),
+		.err = err };
+	c->failures = f;
+}
+
+/* Every try is counted here. */
+static void call_end_try(struct upstream_call *c, enum upstream_verdict v, int err)
+{
+	bool counts = v != VERDICT_NOT_PROCESSED && v != VERDICT_NOT_SENT;
+
+	if (likely(v == VERDICT_SERVED))
+		endpoint_succeeded(c->endpoint);
+	else if (v == VERDICT_FAILED)
+		endpoint_failed(c->endpoint, c->trial, err);
+	else if (c->trial)
+		endpoint_end_trial(c->endpoint);
+	c->trial = false;
+	c->verdict = (uint8_t)v;
+	c->tries += v != VERDICT_NOT_SENT;
+	c->spent += counts; /* keep the server's id, which stands at tried[spent] */
+	c->free_tries += !counts;
+	if (err || v == VERDICT_SERVED)
+		c->last_err = err;
+	if (unlikely(err))
+		call_note_failure(c, err);
+}
+
+static int call_ready(struct upstream_call *c, struct link *l)
+{
+	c->link = l;
+	c->origin = pool_begin(l, c->events, c->user, c->arena);
+	c->endpoint->n_requests++;
+	call_set_state(c, UPSTREAM_CALL_READY);
+	return 1;
+}
+
+static int call_wait(struct upstream_call *c, enum upstream_call_state state)
+{
+	struct upstream *u = c->upstream;
+	bool names = state == UPSTREAM_CALL_NAMES;
+	if (u->n_waiting >= u->conf->max_queue && c->state == UPSTREAM_CALL_IDLE)
+		return ERR_OVERLOADED;
+	/* the timeouts for names and for a connection are independent */
+	call_set_state(c, state);
+	worker_timer(u->worker, &c->timer,
+		(names ? u->conf->timeouts.connect : u->conf->timeouts.queue) * NS_PER_MS);
+	return 0;
+}
+
+/* No server is there, and none is awaited any longer. */
+static int upstream_lacks_servers(const struct upstream *u)
+{
+	return server_list_is_empty(&u->servers) ? ERR_NO_SERVER : ERR_NOT_RESOLVED;
+}
+
+/* No server can be chosen: wait, or return why that is no use. */
+static int call_without_server(struct upstream_call *c, enum balance_result r)
+{
+	struct upstream *u = c->upstream;
+	if (r == BALANCE_BUSY)
+		return call_wait(c, UPSTREAM_CALL_QUEUED);
+	if (r == BALANCE_FAILED)
+		return ERR_PLUGIN_FAILED;
+	if (u->balance.n == 0 && server_list_awaits(&u->servers))
+		return call_wait(c, UPSTREAM_CALL_NAMES);
+	if (c->last_err)
+		return c->last_err;
+	return u->balance.n ? ERR_NO_SERVER : upstream_lacks_servers(u);
+}
+
+/* 1: ready; 0: the call is in a waiting state; negative: an enum err, and the state has not
+ * changed. */
+static int call_go(struct upstream_call *c)
+{
+	struct upstream *u = c->upstream;
+	const struct link_conf *conf = &u->link_conf;
+	struct link_conf http1;
+
+	if (unlikely(c->http1)) {
+		http1 = u->link_conf;
+		http1.protocol = LINK_HTTP1_CHOSEN;
+		conf = &http1;
+	}
+	while (c->spent <= u->conf->retries) {
+		const struct balance_ask ask = { c->tried, c->spent, c->only, c->request, c->key,
+			c->exchange };
+		struct candidate *chosen = NULL;
+		struct link *l = NULL;
+		enum balance_result r = balance_choose(&u->balance, &ask, &chosen);
+		if (r != BALANCE_CHOSEN)
+			return call_without_server(c, r);
+		call_set_endpoint(c, chosen->endpoint);
+		c->tried[c->spent] = c->endpoint->id;
+		c->trial = endpoint_begin_trial(c->endpoint);
+		c->connect_ns = 0;
+		if (!c->fresh || !pool_may_open(c->endpoint))
+			l = pool_take(c->endpoint, conf, c->proxy_header);
+		c->reused = l != NULL;
+		if (l)
+			return call_ready(c, l);
+		int err = pool_open(c->endpoint, conf, u->tls, c->proxy_header, &c->ask);
+		if (!err) {
+			call_set_state(c, UPSTREAM_CALL_OPENING);
+			return 0;
+		}
+		if (err == ERR_NO_DESCRIPTORS) {
+			/* another server would need a descriptor too */
+			call_end_try(c, VERDICT_NOT_SENT, err);
+			return err;
+		}
+		call_end_try(c, shortage_is(err) ? VERDICT_NONE : VERDICT_FAILED, err);
+	}
+	return c->last_err ? c->last_err : ERR_NO_SERVER;
+}
+
+static void call_tell(struct upstream_call *c, int result)
+{
+	if (result > 0) {
+		c->on_ready(c);
+	} else if (result < 0) {
+		call_set_state(c, UPSTREAM_CALL_IDLE);
+		c->on_fail(c, result);
+	}
+}
+
+static void call_on_link(struct pool_ask *ask, struct link *l, int err)
+{
+	struct upstream_call *c = container_of(ask, struct upstream_call, ask);
+	uint64_t now = worker_now(c->upstream->worker);
+	if (l) {
+		c->connect_ns = now - l->since_ns;
+		call_tell(c, call_ready(c, l));
+		return;
+	}
+	if (!err && c->free_tries < UPSTREAM_FREE_TRIES)
+		call_end_try(c, VERDICT_NOT_SENT, 0); /* the connection had no room for all asks */
+	else
+		call_end_try(c, ask->first && !shortage_is(err) ? VERDICT_FAILED : VERDICT_NONE,
+			err ? err : ERR_UPSTREAM_REFUSED);
+	call_tell(c, call_go(c));
+}
+
+static void call_on_due(struct timer *t)
+{
+	struct upstream_call *c = container_of(t, struct upstream_call, timer);
+	if (c->state == UPSTREAM_CALL_NAMES) {
+		call_tell(c, upstream_lacks_servers(c->upstream));
+	} else if (c->state == UPSTREAM_CALL_QUEUED) {
+		stat_inc(STAT_TIMEOUT_QUEUE);
+		call_tell(c, ERR_OVERLOADED);
+	}
+}
+
+void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstream_call *c),
+	void (*on_fail)(struct upstream_call *c, int err))
+{
+	*c = (struct upstream_call){ .on_ready = on_ready, .on_fail = on_fail };
+	list_init(&c->at);
+	list_init(&c->ask.at);
+	c->ask.on_done = call_on_link;
+	timer_init(&c->timer, call_on_due);
+}
+
+int upstream_open(struct upstream_call *c, struct upstream *u, const struct origin_events *events,
+	void *user, struct arena *arena)
+{
+	check(c->state == UPSTREAM_CALL_IDLE, "a call is opened in state %d", c->state);
+	check(!c->upstream || c->upstream == u, "a call is opened again for another upstream");
+	c->upstream = u;
+	c->events = events;
+	c->user = user;
+	c->arena = arena;
+	c->key = balance_key(&u->balance, c->request);
+	c->since_ns = worker_now(u->worker);
+	if (u->n_waiting == 0)
+		return call_go(c);
+	if (c->spent > u->conf->retries)
+		return c->last_err;
+	if (u->balance.n_ready) /* there is room, but calls that came earlier go first */
+		upstream_wake(u);
+	return call_wait(c, u->balance.n ? UPSTREAM_CALL_QUEUED : UPSTREAM_CALL_NAMES);
+}
+
+bool upstream_may_repeat(const struct origin *o, enum method method, int err)
+{
+	bool lost = err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET ||
+		err == ERR_UPSTREAM_ABORTED || err == ERR_UPSTREAM_PROTOCOL;
+	if (o->answered)
+		return false;
+	return !o->sent || o->not_processed || (lost && method_is_idempotent(method));
+}
+
+bool upstream_may_retry(const struct upstream_call *c)
+{
+	const struct upstream *u = c->upstream;
+	return u && c->spent <= u->conf->retries && !(c->only && c->spent) &&
+		balance_has_untried(&u->balance, c->tried, c->spent);
+}
+
+void upstream_want_http1(struct upstream_call *c)
+{
+	if (c->upstream->link_conf.protocol != LINK_EITHER || c->http1)
+		return;
+	c->http1 = true;
+	c->not_sent = true;
+}
+
+bool upstream_is_at_fault(int err)
+{
+	switch (err) {
+	case ERR_CONNECT_FAILED:
+	case ERR_CONNECT_TIMEOUT:
+	case ERR_UPSTREAM_TLS:
+	case ERR_UPSTREAM_CLOSED:
+	case ERR_UPSTREAM_RESET:
+	case ERR_UPSTREAM_TIMEOUT:
+	case ERR_UPSTREAM_STALLED:
+	case ERR_UPSTREAM_BAD_HEAD:
+	case ERR_UPSTREAM_BAD_FRAMING:
+	case ERR_UPSTREAM_BAD_CHUNK:
+	case ERR_UPSTREAM_TRUNCATED:
+	case ERR_UPSTREAM_PROTOCOL:
+	case ERR_UPSTREAM_REFUSED:
+	case ERR_UPSTREAM_ABORTED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static enum upstream_verdict call_judge(struct upstream_call *c, int err, bool not_processed)
+{
+	if (unlikely(c->not_sent))
+		return VERDICT_NOT_SENT;
+	if (unlikely(not_processed) && c->free_tries < UPSTREAM_FREE_TRIES)
+		return VERDICT_NOT_PROCESSED;
+	if (err == 0)
+		return VERDICT_SERVED;
+	/* of the requests that were lost with one connection, only the first is counted */
+	if (upstream_is_at_fault(err) && pool_report_loss(c->link))
+		return VERDICT_FAILED;
+	return VERDICT_NONE;
+}
+
+void upstream_report(struct upstream_call *c, int err)
+{
+	check(c->state == UPSTREAM_CALL_READY, "a report in state %d", c->state);
+	bool stale = c->reused && !c->origin->answered &&
+		(err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET);
+	bool not_processed = stale || c->origin->not_processed;
+
+	c->fresh = not_processed || c->not_sent;
+	call_end_try(c, call_judge(c, err, not_processed), err);
+	c->not_sent = false;
+	c->origin = NULL;
+	c->link = NULL;
+	/* the time as READY does not count as waiting */
+	c->since_ns = worker_now(c->upstream->worker);
+	call_set_state(c, UPSTREAM_CALL_IDLE);
+}
+
+void upstream_cancel(struct upstream_call *c)
+{
+	if (c->state == UPSTREAM_CALL_IDLE)
+		return;
+	check(c->state != UPSTREAM_CALL_READY, "a call is cancelled that owes a report");
+	if (c->state == UPSTREAM_CALL_OPENING)
+		call_end_try(c, VERDICT_NONE, 0);
+	call_set_state(c, UPSTREAM_CALL_IDLE);
+	pool_cancel(&c->ask);
+}
+
+void upstream_call_fini(struct upstream_call *c)
+{
+	upstream_cancel(c);
+	timer_drop(&c->timer);
+	endpoint_unref(&c->endpoint);
+}
+
+/* ---- those that wait ---------------------------------------------------------------------------
+ */
+
+/* Every call that waits goes as far as it can; those that must go on waiting keep their order. The
+ * last call may end, and the upstream be detached, within this function: the upstream is then
+ * buried, and freed after turn hooks have run. */
+void upstream_serve_waiting(struct turn_hook *h)
+{
+	struct upstream *u = container_of(h, struct upstream, hook);
+	struct list batch, *e;
+
+	list_init(&batch);
+	while ((e = list_pop(&u->waiting)))
+		list_push(&batch, e);
+	while (!list_is_empty(&batch)) {
+		struct upstream_call *c = container_of(batch.next, struct upstream_call, at);
+		uint64_t due = c->timer.due_ns;
+		int r = call_go(c);
+		bool waits = r == 0 && c->state != UPSTREAM_CALL_OPENING;
+		if (waits)
+			/* it keeps its deadline */
+			timer_set(&u->worker->wheel, &c->timer, due);
+		call_tell(c, r);
+		if (waits && u->balance.n_ready == 0)
+			break; /* there is no server for the other calls either */
+	}
+	while ((e = list_pop(&batch)))
+		list_push(&u->waiting, e);
+}

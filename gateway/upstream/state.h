@@ -1,0 +1,34 @@
+/* The inside of an upstream, for upstream/call and upstream/upstream. */
+#ifndef UPSTREAM_STATE_H
+#define UPSTREAM_STATE_H
+
+#include "upstream/pool.h"
+#include "upstream/server_list.h"
+
+struct upstream {
+	struct list at;                   /* in part.upstreams */
+	struct worker *worker;            /* borrowed */
+	const struct upstream_conf *conf; /* borrowed: lives as long as the snapshot */
+	struct tls_client *tls;           /* borrowed likewise; NULL: plain */
+	struct link_conf link_conf;
+	struct balance balance;
+	struct server_setup setup;
+	struct server_list servers;
+	uint64_t discovered; /* id of what finds its servers; 0: nothing does */
+	struct list waiting; /* calls: NAMES, QUEUED; the oldest first */
+	uint32_t n_waiting;
+	uint32_t n_calls;      /* not IDLE */
+	struct turn_hook hook; /* serves the calls that wait */
+	struct grave grave;
+};
+
+/* Have the calls that wait look again at the end of the turn: there may be room. */
+static inline void upstream_wake(struct upstream *u)
+{
+	if (u->n_waiting)
+		worker_at_turn_end(u->worker, &u->hook);
+}
+/* upstream.hook, in call.c. */
+void upstream_serve_waiting(struct turn_hook *h);
+
+#endif
