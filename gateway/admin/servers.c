@@ -37,6 +37,9 @@ static void sum_add(struct server_sum *to, const struct server_sum *s)
 	to->sum.connect_failures += s->sum.connect_failures;
 	to->sum.reused += s->sum.reused;
 	to->sum.ejected += s->sum.ejected;
+	/* the worst: a worker that sees a slow server is no mistake */
+	if (s->sum.latency_ns > to->sum.latency_ns)
+		to->sum.latency_ns = s->sum.latency_ns;
 }
 
 struct server_sum *servers_merge(const struct gather_answer *v, unsigned n, size_t *count)

@@ -144,6 +144,7 @@ static void status_server(struct json_out *o, const struct server_sum *s)
 	put_uint(o, "connect_failures", s->sum.connect_failures);
 	put_uint(o, "reused", s->sum.reused);
 	put_uint(o, "ejected", s->sum.ejected);
+	put_uint(o, "latency_us", s->sum.latency_ns / 1000);
 	json_close(o, '}');
 }
 

@@ -37,7 +37,8 @@ static const struct part {
 	{ "Values",
 		"Durations have a unit: `250ms`, `30s`, `5m`, `1h`, `7d`, or `0`. Sizes are "
 		"bytes, or `16KiB`, `1MiB`, `1MB`. Rates are `100/s`, `100/min`, `5000/h`, `1/d` "
-		"or `10/30s`. Where a list of texts is expected, a single text may be given." },
+		"or `10/30s`. A percentage is `50%` or `12.5%`. Where a list of texts is expected, "
+		"a single text may be given." },
 	{ NULL,
 		"A fact of a request (type `expression`) is named by one of the words under Facts, "
 		"at the end of this page." },

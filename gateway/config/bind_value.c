@@ -69,6 +69,12 @@ static void value_hint(struct bind *b, const sluice_option *o, const struct node
 				"a whole number, /, and s, min, h, d or a duration: 100/s, "
 				"100/min, 10/30s");
 		break;
+	case SLUICE_T_PERCENT:
+		if (r == VALUE_NO_UNIT && s.len)
+			diag_hint(b->diag, "a share needs its sign: write %.*s%%", STR_ARG(s));
+		else
+			diag_hint(b->diag, "a number, with two decimals at most, and %%");
+		break;
 	default:
 		break;
 	}
@@ -132,6 +138,8 @@ static enum value_result number_parse(const sluice_option *o, sluice_str s, unio
 		return value_duration(s, &out->u);
 	case SLUICE_T_RATE:
 		return value_rate(s, &out->rate);
+	case SLUICE_T_PERCENT:
+		return value_percent(s, &out->u);
 	default:
 		return value_uint(s, &out->u);
 	}
@@ -481,6 +489,7 @@ int bind_value(struct bind *b, const sluice_option *o, const struct node *n, voi
 	case SLUICE_T_SIZE:
 	case SLUICE_T_DURATION:
 	case SLUICE_T_RATE:
+	case SLUICE_T_PERCENT:
 		return bind_number(b, o, n, at);
 	case SLUICE_T_ENUM:
 		return bind_enum(b, o, n, at);

@@ -144,6 +144,10 @@ static void scalar(struct json_out *o, const sluice_option *row)
 		member_type(o, "string");
 		member_str(o, "pattern", "^[0-9]+/(s|min|h|d|[0-9]+(ms|s|m|h|d))$|" ENV_PATTERN);
 		break;
+	case SLUICE_T_PERCENT:
+		member_type(o, "string");
+		member_str(o, "pattern", "^[0-9]+([.][0-9]{1,2})?%$|" ENV_PATTERN);
+		break;
 	case SLUICE_T_ENUM:
 	case SLUICE_T_FLAGS:
 		choice(o, row);

@@ -67,12 +67,19 @@ static const struct type_text {
 		sizeof(const sluice_upstream *) },
 	[SLUICE_T_WHEN] = { "conditions", "a block of conditions", "{ path: /admin/* }",
 		sizeof(const sluice_condition *) },
+	[SLUICE_T_PERCENT] = { "percentage", "a percentage", "50%", sizeof(uint64_t) },
 };
 
 /* A value that a folder above makes of one text, and that has no size. */
 static bool type_is_reference(uint32_t type)
 {
 	return type == SLUICE_T_EXPR || type == SLUICE_T_STORE || type == SLUICE_T_UPSTREAM;
+}
+
+/* It has an order, and its bounds are values. */
+static bool type_is_number(uint32_t type)
+{
+	return (type >= SLUICE_T_INT && type <= SLUICE_T_RATE) || type == SLUICE_T_PERCENT;
 }
 
 static bool type_is_known(uint32_t type)
@@ -157,7 +164,7 @@ static void example_add(char *buf, size_t *at, const sluice_option *o, unsigned 
 		text_add(buf, at, o->type == SLUICE_T_MAP ? " }" : "]");
 	} else if (o->type == SLUICE_T_STR) {
 		placeholder_add(buf, at, o->name);
-	} else if (o->type >= SLUICE_T_INT && o->type <= SLUICE_T_RATE && (o->min || o->max)) {
+	} else if (type_is_number(o->type) && (o->min || o->max)) {
 		/* a bound is itself a permitted value */
 		text_add(buf, at, "%s", o->min ? o->min : o->max);
 	} else {
@@ -282,6 +289,8 @@ static bool bound_read(const sluice_option *o, const char *text, sluice_rate *ou
 		return value_duration(str_of(text), &out->count) == VALUE_OK;
 	case SLUICE_T_SIZE:
 		return value_size(str_of(text), &out->count) == VALUE_OK;
+	case SLUICE_T_PERCENT:
+		return value_percent(str_of(text), &out->count) == VALUE_OK;
 	default:
 		return value_uint(str_of(text), &out->count) == VALUE_OK;
 	}

@@ -150,6 +150,30 @@ enum value_result value_rate(sluice_str s, sluice_rate *out)
 	return VALUE_OK;
 }
 
+enum value_result value_percent(sluice_str s, uint64_t *out)
+{
+	sluice_str whole = digits_of(s), rest = str_n(s.data + whole.len, s.len - whole.len);
+	uint64_t n = 0, part = 0;
+	enum value_result r = value_uint(whole, &n);
+
+	if (r != VALUE_OK)
+		return r;
+	if (str_starts(rest, STR("."))) {
+		sluice_str digits = digits_of(str_n(rest.data + 1, rest.len - 1));
+		if (digits.len == 0 || digits.len > 2)
+			return VALUE_MALFORMED;
+		for (size_t i = 0; i < 2; i++)
+			part = part * 10 + (i < digits.len ? (uint64_t)(digits.data[i] - '0') : 0);
+		rest = str_n(rest.data + 1 + digits.len, rest.len - 1 - digits.len);
+	}
+	if (!str_eq(rest, STR("%")))
+		return rest.len ? VALUE_MALFORMED : VALUE_NO_UNIT;
+	if (__builtin_mul_overflow(n, 100, &n) || __builtin_add_overflow(n, part, &n))
+		return VALUE_TOO_LARGE;
+	*out = n;
+	return VALUE_OK;
+}
+
 int value_choice(const char *const *choices, sluice_str s)
 {
 	for (int i = 0; choices && choices[i]; i++) {

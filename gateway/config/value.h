@@ -24,6 +24,8 @@ must_use enum value_result value_size(sluice_str s, uint64_t *out);
 must_use enum value_result value_duration(sluice_str s, uint64_t *out);
 /* 100/s, 100/min, 5000/h, 1/d, 10/30s */
 must_use enum value_result value_rate(sluice_str s, sluice_rate *out);
+/* 50%, 12.5%: hundredths of a percent */
+must_use enum value_result value_percent(sluice_str s, uint64_t *out);
 /* Index of s among the choices, or -1. */
 int value_choice(const char *const *choices, sluice_str s);
 /* Compares two rates in events per time: -1, 0 or 1. */

@@ -53,6 +53,7 @@ static void forward_on_head(struct origin *o, struct response_head *h)
 	}
 	x->head_ns = clock_ns();
 	x->upstream_status = h->status;
+	upstream_answered(&x->call, h->status);
 	x->upstream_version = h->version;
 	x->px.response = h;
 	if (fields_for_client(x, h) < 0) {

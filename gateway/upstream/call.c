@@ -77,7 +77,9 @@ static int call_ready(struct upstream_call *c, struct link *l)
 	c->link = l;
 	c->origin = pool_begin(l, c->events, c->user, c->arena);
 	c->endpoint->n_requests++;
+	c->status = 0;
 	call_set_state(c, UPSTREAM_CALL_READY);
+	c->since_ns = worker_now(c->upstream->worker);
 	return 1;
 }
 
@@ -287,6 +289,12 @@ static enum upstream_verdict call_judge(struct upstream_call *c, int err, bool n
 	if (upstream_is_at_fault(err) && pool_report_loss(c->link))
 		return VERDICT_FAILED;
 	return VERDICT_NONE;
+}
+
+void upstream_answered(struct upstream_call *c, unsigned status)
+{
+	c->status = (uint16_t)status;
+	endpoint_answered(c->endpoint, worker_now(c->upstream->worker) - c->since_ns);
 }
 
 void upstream_report(struct upstream_call *c, int err)

@@ -8,6 +8,9 @@
 #include "base/mem.h"
 #include "base/stat.h"
 
+/* a response moves the smoothed latency by this part of its distance */
+enum { LATENCY_PART = 8 };
+
 /* ---- the worker's part --------------------------------------------------------------------- */
 
 /* Called when every upstream is detached and no connection is in use. */
@@ -208,6 +211,13 @@ void endpoint_end_trial(struct endpoint *e)
 	endpoint_changed(e);
 }
 
+void endpoint_answered(struct endpoint *e, uint64_t latency_ns)
+{
+	int64_t away = (int64_t)(latency_ns - e->latency_ns);
+	e->latency_ns = likely(e->latency_ns) ? e->latency_ns + (uint64_t)(away / LATENCY_PART)
+					      : latency_ns;
+}
+
 void endpoint_succeeded(struct endpoint *e)
 {
 	e->failures = 0;
@@ -276,6 +286,7 @@ void endpoint_view(const struct endpoint *e, struct endpoint_view *v)
 		.connect_failures = e->n_connect_failures,
 		.reused = e->n_reused,
 		.ejected = e->n_ejected,
+		.latency_ns = e->latency_ns,
 	};
 	if (e->state == ENDPOINT_DOWN && e->timer.due_ns != TIMER_NEVER && e->timer.due_ns > now)
 		v->down_for_ns = e->timer.due_ns - now;

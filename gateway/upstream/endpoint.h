@@ -96,6 +96,7 @@ struct endpoint {
 	uint64_t up_since_ns;          /* when it last became UP again */
 	struct timer timer;            /* DOWN: end of the rest */
 
+	uint64_t latency_ns; /* until a response begins, smoothed; 0: not known */
 	uint64_t n_requests, n_failures, n_connects, n_connect_failures, n_reused, n_ejected;
 };
 
@@ -150,6 +151,9 @@ bool endpoint_begin_trial(struct endpoint *e);
 void endpoint_succeeded(struct endpoint *e);
 void endpoint_failed(struct endpoint *e, bool trial, int err);
 void endpoint_end_trial(struct endpoint *e); /* the trial said nothing about the server */
+
+/* A response began, that long after its request was sent. */
+void endpoint_answered(struct endpoint *e, uint64_t latency_ns);
 
 void endpoint_view(const struct endpoint *e, struct endpoint_view *v);
 

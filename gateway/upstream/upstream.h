@@ -102,6 +102,7 @@ struct upstream_call {
 	uint8_t verdict; /* enum upstream_verdict: of the last try */
 	/* the tries that failed, the newest first; in the arena; NULL: none */
 	const struct upstream_failure *failures;
+	uint16_t status;     /* of the final head of the last try; 0: none came */
 	bool reused;         /* the connection was an idle one */
 	uint64_t connect_ns; /* what the last connection took to open; 0 for an idle one */
 	uint64_t wait_ns;    /* all time between open and ready or fail, added up */
@@ -125,7 +126,7 @@ struct upstream_call {
 	struct arena *arena;
 	struct list at; /* NAMES, QUEUED: in upstream.waiting */
 	struct timer timer;
-	uint64_t since_ns;
+	uint64_t since_ns;                  /* READY: became so; else its wait began */
 	uint64_t tried[UPSTREAM_TRIES_MAX]; /* ids of endpoints */
 };
 
@@ -157,6 +158,9 @@ bool upstream_may_retry(const struct upstream_call *c);
  * HTTP/2 because the server chose so, the next upstream_open() asks over HTTP/1.1, and this try
  * does not count. Else nothing happens. */
 void upstream_want_http1(struct upstream_call *c);
+/* The final head of the response came, with this status. Once for each time the call became ready,
+ * before upstream_report(). */
+void upstream_answered(struct upstream_call *c, unsigned status);
 /*
  * How the request ended: 0, or what went wrong (enum err). Call it once for every time the call
  * became ready, before origin->ops->release(). Answers of any status are 0, and failures of the
@@ -211,6 +215,7 @@ struct endpoint_view {
 	int last_err;                /* of the last failure; 0: none yet */
 	const char *why;             /* more about it, or "" */
 	uint64_t connects, connect_failures, reused, ejected;
+	uint64_t latency_ns; /* usual time until the head of a response, smoothed; 0: not known */
 };
 void upstream_each_endpoint(struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v),
 	void *ctx);

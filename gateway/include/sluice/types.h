@@ -106,7 +106,9 @@ typedef enum sluice_opt_type {
 	SLUICE_T_UPSTREAM,
 	/* const sluice_condition *, from a block like a route's `match` (without `listener`), all
 	 * of whose parts must be met: see sluice_holds(). NULL when the option is left out */
-	SLUICE_T_WHEN
+	SLUICE_T_WHEN,
+	/* uint64_t, hundredths of a percent; written 50% or 12.5% */
+	SLUICE_T_PERCENT
 } sluice_opt_type;
 
 enum sluice_opt_flags {

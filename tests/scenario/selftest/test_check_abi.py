@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("abidw"), reason="no abigail-to
 GROWTH = [
     ("plugin.h", "\n} sluice_plugin;", "\n\tvoid (*more)(int);\n} sluice_plugin;", None),
     ("types.h", "\n} sluice_option;", "\n\tconst char *more;\n} sluice_option;", None),
-    ("types.h", "\tSLUICE_T_WHEN\n", "\tSLUICE_T_WHEN,\n\tSLUICE_T_MORE\n", None),
+    ("types.h", "\tSLUICE_T_PERCENT\n", "\tSLUICE_T_PERCENT,\n\tSLUICE_T_MORE\n", None),
 ]
 BREAKS = [
     ("plugin.h", "sluice_str path, size_t max,", "sluice_str path, int max,", "sluice_host: read_file"),

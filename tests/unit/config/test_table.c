@@ -80,7 +80,7 @@ TEST(unsound)
 	unsound(o, "option time: its field lies outside the struct of 64 bytes");
 	o.offset = SIZE_MAX;
 	unsound(o, "option time: its field lies outside the struct of 64 bytes");
-	unsound(ROW(SLUICE_T_WHEN + 1, time), "option time: unknown type 21");
+	unsound(ROW(SLUICE_T_PERCENT + 1, time), "option time: unknown type 22");
 	unsound(ROW(SLUICE_T_ENUM, time), "option time: 0 choices");
 	unsound(ROW(SLUICE_T_LIST, list), "option list: no table for its block");
 	unsound(ROW(SLUICE_T_LIST, list, .sub = inner),

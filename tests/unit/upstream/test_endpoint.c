@@ -159,3 +159,20 @@ TEST_WITH(bound_below_first, make, unmake)
 }
 
 TEST_GROUP(kit_setup, kit_teardown);
+
+TEST_WITH(latency_follows_the_responses, make, unmake)
+{
+	struct endpoint_view v;
+	endpoint_view(e, &v);
+	assert_int_equal(v.latency_ns, 0);
+	endpoint_answered(e, 8000);
+	endpoint_view(e, &v);
+	assert_int_equal(v.latency_ns, 8000); /* the first one is believed */
+	endpoint_answered(e, 16000);
+	endpoint_view(e, &v);
+	assert_int_equal(v.latency_ns, 9000);
+	for (int i = 0; i < 100; i++)
+		endpoint_answered(e, 800);
+	endpoint_view(e, &v);
+	assert_in_range(v.latency_ns, 800, 810);
+}
