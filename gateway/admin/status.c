@@ -6,6 +6,7 @@
 
 #include "admin/servers.h"
 #include "store/cache.h"
+#include "upstream/breaker.h"
 #include "upstream/discovered.h"
 
 static const char *const phases[] = { "starting", "serving", "draining" };
@@ -161,6 +162,19 @@ static void status_discovery(struct json_out *o, const struct snapshot_upstream 
 	json_close(o, '}');
 }
 
+static void status_circuit(struct json_out *o, const struct breaker *b)
+{
+	uint64_t ms = breaker_open_for_ms(b, clock_ns());
+	json_key(o, STR("circuit"));
+	json_open(o, '{');
+	put_str(o, "state", str_of(breaker_state_name(breaker_state(b))));
+	if (ms) {
+		json_key(o, STR("open_for_s"));
+		json_fixed(o, ms, 3);
+	}
+	json_close(o, '}');
+}
+
 /* The upstreams of the configuration in force, in the order of the file. Servers that only older
  * configurations use are left out: they end with the last request that uses them. */
 static void status_upstreams(struct json_out *o, const struct snapshot *s,
@@ -177,6 +191,8 @@ static void status_upstreams(struct json_out *o, const struct snapshot *s,
 		put_str(o, "name", name);
 		if (s->upstreams[i].discovered)
 			status_discovery(o, &s->upstreams[i]);
+		if (s->upstreams[i].breaker)
+			status_circuit(o, s->upstreams[i].breaker);
 		json_key(o, STR("servers"));
 		json_open(o, '[');
 		for (size_t j = 0; j < count; j++)

@@ -57,6 +57,8 @@ static void build_seal(struct snapshot *s)
 	for (size_t i = 0; i < s->n_upstreams; i++) {
 		sluice_str name = s->upstreams[i].conf->name;
 		s->upstreams[i].requests = series_find(FAMILY_UPSTREAM_REQUESTS, name, STR(""));
+		if (s->upstreams[i].conf->has_breaker)
+			s->upstreams[i].breaker = breaker_get(name);
 		s->upstreams[i].time = series_find(FAMILY_UPSTREAM_TIME, name, STR(""));
 	}
 	for (size_t i = 0; i < s->n_instances; i++) {
@@ -160,6 +162,7 @@ void snapshot_free(struct snapshot *s)
 	for (size_t i = 0; i < s->n_upstreams; i++) {
 		tls_client_free(&s->upstreams[i].client);
 		discovered_unref(&s->upstreams[i].discovered);
+		breaker_unref(&s->upstreams[i].breaker);
 	}
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		tls_server_free(&s->listeners[i].tls);

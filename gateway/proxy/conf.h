@@ -54,6 +54,7 @@ struct grpc_conf {
 struct route_conf {
 	sluice_str name, upstream;
 	struct match_conf match;
+	int32_t priority;             /* enum call_priority */
 	sluice_strs upgrade;          /* protocols a client may change to */
 	sluice_strs request_trailers; /* names that pass */
 	const struct node *plugins;   /* a list of names and inline instances; NULL: none */

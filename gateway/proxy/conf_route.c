@@ -38,6 +38,11 @@ const sluice_option route_options[] = {
 	SLUICE_OPTION(SLUICE_T_STRS, struct route_conf, upgrade, .max = "8",
 		.doc = "protocols to which a client may switch on this route, such as websocket: "
 		       "the connection becomes a tunnel"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct route_conf, priority, .def = "normal",
+		.choices = call_priority_choices,
+		.doc = "how important its requests are where requests wait for an upstream: the "
+		       "more important ones go first, and take the places of less important ones "
+		       "when the queue is full"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct route_conf, request_trailers, .max = "32",
 		.doc = "names of request trailers that the upstream gets; left out: only those of "
 		       "gRPC calls"),

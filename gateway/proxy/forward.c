@@ -236,6 +236,7 @@ int forward_start(struct exchange *x)
 		x->call.proxy_header = forwarded_proxy_header(x, version);
 	x->call.request = x->px.request;
 	x->call.exchange = &x->px;
+	x->call.priority = (uint8_t)x->route->conf->priority;
 	if (fields_for_upstream(x) < 0 || x->px.arena->failed)
 		return ERR_NO_MEMORY;
 	if (x->px.request->upgrade && !handshake_is_well_asked(x))

@@ -20,6 +20,12 @@ static sluice_str respond_retry_after(const struct exchange *x)
 	case ERR_LOW_MEMORY:
 	case ERR_LOW_DESCRIPTORS:
 		return STR("2");
+	case ERR_CIRCUIT_OPEN:
+		return arena_printf(x->px.arena, "%u",
+			upstream_retry_after(x->view->upstreams[x->px.upstream]));
+	case ERR_QUEUE_FULL:
+	case ERR_QUEUE_TIMEOUT:
+	case ERR_SHED:
 	case ERR_CLIENT_LIMIT:
 	case ERR_NO_DESCRIPTORS:
 	case ERR_NO_LOCAL_PORT:

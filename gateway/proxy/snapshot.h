@@ -58,6 +58,7 @@ struct snapshot_upstream {
 	const struct chain_item *balancer; /* in the arena; NULL: no plugin chooses a server */
 	sluice_instance *discovery;    /* borrowed: of the snapshot; NULL: no plugin finds them */
 	struct discovered *discovered; /* shared: ref; with discovery */
+	struct breaker *breaker;       /* shared: ref; NULL: none */
 	struct tls_client *client;     /* owned; NULL: plain */
 	series_id requests, time;      /* its metrics */
 };

@@ -23,7 +23,8 @@ static struct upstream *view_attach_upstream(struct view *v, size_t i)
 	if (u->balancer)
 		choose_init(c, v->worker, u->balancer, v->slots[u->balancer->slot]);
 	const struct upstream_plugins plugins = { .chooser = u->balancer ? &c->chooser : NULL,
-		.discovered = u->discovered };
+		.discovered = u->discovered,
+		.breaker = u->breaker };
 	return upstream_attach(v->worker, u->conf, u->client, v->snap->n_workers, &plugins);
 }
 

@@ -7,21 +7,44 @@
 #include "net/shortage.h"
 #include "upstream/state.h"
 
+/* Its limit of requests at a time is reached. */
+static bool upstream_is_full(const struct upstream *u)
+{
+	const struct admission *a = u->admission;
+	return a && a->most && a->n >= a->most;
+}
+
+/* There may be room for a call that waits. */
+static void call_give_place(struct upstream_call *c)
+{
+	struct upstream *u = c->upstream;
+	if (unlikely(u->admission) && admission_give(u->admission, c))
+		upstream_wake(u);
+}
+
+static bool call_state_waits(unsigned s)
+{
+	return s == UPSTREAM_CALL_NAMES || s == UPSTREAM_CALL_QUEUED;
+}
+
 static void call_set_state(struct upstream_call *c, enum upstream_call_state state)
 {
 	struct upstream *u = c->upstream;
-	bool waited = c->state == UPSTREAM_CALL_NAMES || c->state == UPSTREAM_CALL_QUEUED;
-	bool waits = state == UPSTREAM_CALL_NAMES || state == UPSTREAM_CALL_QUEUED;
+	bool waited = call_state_waits(c->state), waits = call_state_waits(state);
 
-	if (waited) {
-		list_del(&c->at);
+	/* a call that waits for something else from now on keeps its place */
+	if (waited && !waits) {
+		waitlist_remove(&u->queue, c);
 		timer_stop(&c->timer);
-		u->n_waiting--;
+	} else if (waits && !waited) {
+		waitlist_put(&u->queue, c);
+	} else if (c->state == UPSTREAM_CALL_SHED) {
+		list_del(&c->at);
 	}
-	if (waits) {
-		list_push(&u->waiting, &c->at);
-		u->n_waiting++;
-	}
+	if (state == UPSTREAM_CALL_SHED)
+		list_push(&u->queue.shed, &c->at);
+	if (state == UPSTREAM_CALL_IDLE)
+		call_give_place(c);
 	if (c->state == UPSTREAM_CALL_IDLE)
 		u->n_calls++;
 	if (state == UPSTREAM_CALL_IDLE)
@@ -83,12 +106,29 @@ static int call_ready(struct upstream_call *c, struct link *l)
 	return 1;
 }
 
+/* False: the queue is full of calls that are at least as important. */
+static bool call_make_room(struct upstream_call *c)
+{
+	struct upstream *u = c->upstream;
+	struct upstream_call *shed = NULL;
+	if (!waitlist_make_room(&u->queue, (enum call_priority)c->priority, &shed))
+		return false;
+	if (shed) {
+		/* its owner must not be called from within a function of another's */
+		call_set_state(shed, UPSTREAM_CALL_SHED);
+		worker_at_turn_end(u->worker, &u->hook);
+	}
+	return true;
+}
+
 static int call_wait(struct upstream_call *c, enum upstream_call_state state)
 {
 	struct upstream *u = c->upstream;
 	bool names = state == UPSTREAM_CALL_NAMES;
-	if (u->n_waiting >= u->conf->max_queue && c->state == UPSTREAM_CALL_IDLE)
-		return ERR_OVERLOADED;
+	if (c->state == state)
+		return 0; /* it keeps its place and its deadline */
+	if (!call_state_waits(c->state) && !call_make_room(c))
+		return ERR_QUEUE_FULL;
 	/* the timeouts for names and for a connection are independent */
 	call_set_state(c, state);
 	worker_timer(u->worker, &c->timer,
@@ -106,8 +146,12 @@ static int upstream_lacks_servers(const struct upstream *u)
 static int call_without_server(struct upstream_call *c, enum balance_result r)
 {
 	struct upstream *u = c->upstream;
-	if (r == BALANCE_BUSY)
+	if (r == BALANCE_BUSY) {
+		/* a call that waits for a connection keeps no other from a server with room */
+		if (unlikely(u->admission))
+			(void)admission_give(u->admission, c);
 		return call_wait(c, UPSTREAM_CALL_QUEUED);
+	}
 	if (r == BALANCE_FAILED)
 		return ERR_PLUGIN_FAILED;
 	if (u->balance.n == 0 && server_list_awaits(&u->servers))
@@ -130,6 +174,8 @@ static int call_go(struct upstream_call *c)
 		http1.protocol = LINK_HTTP1_CHOSEN;
 		conf = &http1;
 	}
+	if (unlikely(u->admission) && !c->only && !admission_take(u->admission, c))
+		return call_wait(c, UPSTREAM_CALL_QUEUED);
 	while (c->spent <= u->conf->retries) {
 		const struct balance_ask ask = { c->tried, c->spent, c->only, c->request, c->key,
 			c->exchange };
@@ -196,14 +242,16 @@ static void call_on_due(struct timer *t)
 		call_tell(c, upstream_lacks_servers(c->upstream));
 	} else if (c->state == UPSTREAM_CALL_QUEUED) {
 		stat_inc(STAT_TIMEOUT_QUEUE);
-		call_tell(c, ERR_OVERLOADED);
+		call_tell(c, ERR_QUEUE_TIMEOUT);
 	}
 }
 
 void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstream_call *c),
 	void (*on_fail)(struct upstream_call *c, int err))
 {
-	*c = (struct upstream_call){ .on_ready = on_ready, .on_fail = on_fail };
+	*c = (struct upstream_call){ .on_ready = on_ready,
+		.on_fail = on_fail,
+		.priority = PRIORITY_NORMAL };
 	list_init(&c->at);
 	list_init(&c->ask.at);
 	c->ask.on_done = call_on_link;
@@ -221,8 +269,15 @@ int upstream_open(struct upstream_call *c, struct upstream *u, const struct orig
 	c->arena = arena;
 	c->key = balance_key(&u->balance, c->request);
 	c->since_ns = worker_now(u->worker);
-	if (u->n_waiting == 0)
-		return call_go(c);
+	int refused = unlikely(u->admission) && !c->only ? admission_enter(u->admission, c) : 0;
+	if (unlikely(refused))
+		return refused;
+	if (likely(u->queue.n == 0)) {
+		int r = call_go(c);
+		if (r < 0)
+			call_give_place(c);
+		return r;
+	}
 	if (c->spent > u->conf->retries)
 		return c->last_err;
 	if (u->balance.n_ready) /* there is room, but calls that came earlier go first */
@@ -294,7 +349,19 @@ static enum upstream_verdict call_judge(struct upstream_call *c, int err, bool n
 void upstream_answered(struct upstream_call *c, unsigned status)
 {
 	c->status = (uint16_t)status;
-	endpoint_answered(c->endpoint, worker_now(c->upstream->worker) - c->since_ns);
+	uint64_t latency_ns = worker_now(c->upstream->worker) - c->since_ns;
+	endpoint_answered(c->endpoint, latency_ns);
+	if (unlikely(c->upstream->admission))
+		admission_answered(c->upstream->admission, c, latency_ns);
+}
+
+static void call_tell_admission(struct upstream_call *c, int err)
+{
+	struct admission *a = c->upstream->admission;
+	if (err == ERR_UPSTREAM_TIMEOUT)
+		admission_dropped(a, c);
+	if (c->verdict == VERDICT_SERVED)
+		admission_leave(a, c, OUTCOME_OK);
 }
 
 void upstream_report(struct upstream_call *c, int err)
@@ -306,6 +373,8 @@ void upstream_report(struct upstream_call *c, int err)
 
 	c->fresh = not_processed || c->not_sent;
 	call_end_try(c, call_judge(c, err, not_processed), err);
+	if (unlikely(c->upstream->admission))
+		call_tell_admission(c, err);
 	c->not_sent = false;
 	c->origin = NULL;
 	c->link = NULL;
@@ -328,36 +397,43 @@ void upstream_cancel(struct upstream_call *c)
 void upstream_call_fini(struct upstream_call *c)
 {
 	upstream_cancel(c);
+	/* of a request that was not served, only its end says that no other try follows */
+	if (c->upstream && unlikely(c->upstream->admission))
+		admission_leave(c->upstream->admission, c,
+			c->last_err && upstream_is_at_fault(c->last_err) ? OUTCOME_FAILED
+									 : OUTCOME_NONE);
 	timer_drop(&c->timer);
 	endpoint_unref(&c->endpoint);
 }
 
-/* ---- those that wait ---------------------------------------------------------------------------
- */
+/* ---- those that wait ----------------------------------------------------------------------- */
 
-/* Every call that waits goes as far as it can; those that must go on waiting keep their order. The
+/* Those that gave up their places. */
+static void upstream_tell_shed(struct upstream *u)
+{
+	while (!list_is_empty(&u->queue.shed)) {
+		struct upstream_call *c =
+			container_of(u->queue.shed.next, struct upstream_call, at);
+		call_tell(c, ERR_SHED);
+	}
+}
+
+/* Every call that waits goes as far as it can; those that must go on waiting keep their places. The
  * last call may end, and the upstream be detached, within this function: the upstream is then
  * buried, and freed after turn hooks have run. */
 void upstream_serve_waiting(struct turn_hook *h)
 {
 	struct upstream *u = container_of(h, struct upstream, hook);
-	struct list batch, *e;
+	struct upstream_call *c;
 
-	list_init(&batch);
-	while ((e = list_pop(&u->waiting)))
-		list_push(&batch, e);
-	while (!list_is_empty(&batch)) {
-		struct upstream_call *c = container_of(batch.next, struct upstream_call, at);
-		uint64_t due = c->timer.due_ns;
+	upstream_tell_shed(u);
+	waitlist_walk_begin(&u->queue);
+	while ((c = waitlist_walk_next(&u->queue))) {
 		int r = call_go(c);
-		bool waits = r == 0 && c->state != UPSTREAM_CALL_OPENING;
-		if (waits)
-			/* it keeps its deadline */
-			timer_set(&u->worker->wheel, &c->timer, due);
+		bool waits = r == 0 && call_state_waits(c->state);
 		call_tell(c, r);
-		if (waits && u->balance.n_ready == 0)
-			break; /* there is no server for the other calls either */
+		if (waits && (u->balance.n_ready == 0 || upstream_is_full(u)))
+			break; /* there is no room for the other calls either */
 	}
-	while ((e = list_pop(&batch)))
-		list_push(&u->waiting, e);
+	waitlist_walk_end(&u->queue);
 }

@@ -44,7 +44,7 @@ static const sluice_option timeout_options[] = {
 		       "whether the server is alive; many servers permit only one in 5m"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, queue, .def = "1s", .min = "1ms",
 		.max = "5m",
-		.doc = "longest wait for a connection when max_connections are in use"),
+		.doc = "longest wait for room when max_connections or max_requests are in use"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, tunnel, .def = "1h",
 		.min = "1ms", .max = "7d",
 		.doc = "longest silence of both sides of a tunnel, such as a WebSocket"),
@@ -113,8 +113,26 @@ const sluice_option upstream_options[] = {
 		       "may allow fewer"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_queue, .def = "1024",
 		.max = "1000000",
-		.doc = "largest number of requests of one worker that wait for a connection; more "
-		       "are refused"),
+		.doc = "largest number of requests of one worker that wait for room at the "
+		       "upstream; more are refused"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, queue_order, .def = "fifo",
+		.choices = queue_order_choices,
+		.doc = "which of the waiting requests of one priority goes first: fifo, the one "
+		       "that has waited longest, or lifo, the one that came last, whose client is "
+		       "the least likely to have given up"),
+	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_requests, .def = "0",
+		.max = "1000000",
+		.doc = "largest number of requests in progress, divided among the workers, at "
+		       "least one each; further ones wait; 0: no limit"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, adaptive, .flags = SLUICE_F_SUBOBJECT,
+		.sub = adaptive_options, .sub_size = sizeof(struct gradient_conf),
+		.doc = "in the place of max_requests: a limit that grows while responses are as "
+		       "fast as usual, and shrinks when they get slower; an empty block turns it "
+		       "on with its defaults"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, breaker, .flags = SLUICE_F_SUBOBJECT,
+		.sub = breaker_options, .sub_size = sizeof(struct breaker_conf),
+		.doc = "circuit breaker: refuse requests for a while when too many fail; an empty "
+		       "block turns it on with its defaults"),
 	SLUICE_OPTION(SLUICE_T_SIZE, struct upstream_conf, max_head, .def = "64KiB", .min = "1KiB",
 		.max = "1MiB", .flags = SLUICE_F_NEW, .doc = "largest response head"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_fields, .def = "200", .min = "10",

@@ -9,6 +9,7 @@
 #include "base/addr.h"
 #include "config/bind.h"
 #include "tls/conf.h"
+#include "upstream/conf_protect.h"
 
 enum { UPSTREAM_RETRIES_MAX = 7 };
 
@@ -59,16 +60,21 @@ struct upstream_conf {
 	int32_t parsing; /* enum upstream_parsing */
 	struct upstream_timeouts timeouts;
 	struct upstream_health health;
-	uint64_t retries;          /* further servers asked, at most UPSTREAM_RETRIES_MAX */
-	uint64_t keepalive;        /* most idle connections to one server, of one worker */
-	uint64_t max_connections;  /* to one server, of all workers together; 0: no bound */
-	uint64_t max_streams;      /* requests at a time on one connection of HTTP/2 */
-	uint64_t max_queue;        /* requests of one worker that wait for a connection */
+	uint64_t retries;         /* further servers asked, at most UPSTREAM_RETRIES_MAX */
+	uint64_t keepalive;       /* most idle connections to one server, of one worker */
+	uint64_t max_connections; /* to one server, of all workers together; 0: no bound */
+	uint64_t max_streams;     /* requests at a time on one connection of HTTP/2 */
+	uint64_t max_queue;       /* requests of one worker that wait for a connection */
+	int32_t queue_order;      /* enum queue_order */
+	uint64_t max_requests;    /* at a time, of all workers together; 0: no bound */
+	struct gradient_conf adaptive;
+	struct breaker_conf breaker;
 	uint64_t max_head;         /* bytes of a response head */
 	uint64_t max_fields;       /* of one */
 	uint64_t resolve_interval; /* ms; names are looked up again after this */
 	struct tls_client_conf tls;
-	bool use_tls; /* `tls` was given: set by upstream_conf_check() */
+	/* these blocks were given: set by upstream_conf_check() */
+	bool use_tls, is_adaptive, has_breaker;
 };
 
 /* One entry of `upstreams:`; name is the entry's key. */

@@ -107,6 +107,21 @@ static int check_protocol(struct bind *b, const struct upstream_conf *conf)
 	return 0;
 }
 
+static int check_limits(struct bind *b, const struct upstream_conf *conf)
+{
+	if (conf->is_adaptive && conf->max_requests) {
+		(void)bind_error(b, conf, "max_requests",
+			"the limit is fixed by max_requests, or found by `adaptive`");
+		diag_hint(b->diag, "leave max_requests out; adaptive has a `max` of its own");
+		return -1;
+	}
+	if (conf->is_adaptive && conf->adaptive.max < conf->adaptive.min) {
+		(void)bind_error(b, &conf->adaptive, "max", "max is below min");
+		return -1;
+	}
+	return 0;
+}
+
 int upstream_conf_check(struct bind *b, struct upstream_conf *conf)
 {
 	int result = 0;
@@ -120,5 +135,9 @@ int upstream_conf_check(struct bind *b, struct upstream_conf *conf)
 			"list them in `servers`, or name a plugin that finds them in `discovery`");
 	}
 	conf->use_tls = bind_given(b, conf, "tls");
+	conf->is_adaptive = bind_given(b, conf, "adaptive");
+	conf->has_breaker = bind_given(b, conf, "breaker");
+	if (check_limits(b, conf) < 0)
+		result = -1;
 	return check_protocol(b, conf) < 0 ? -1 : result;
 }

@@ -99,20 +99,35 @@ __attribute__((format(printf, 4, 5))) static void fetch_fail(struct fetch *f, sl
 	fetch_tell(f, &r);
 }
 
+static sluice_status fetch_status_of(int err)
+{
+	switch (err) {
+	case ERR_UPSTREAM_TIMEOUT:
+	case ERR_UPSTREAM_STALLED:
+	case ERR_CONNECT_TIMEOUT:
+		return SLUICE_TIMEOUT;
+	case ERR_UPSTREAM_CLOSED:
+	case ERR_UPSTREAM_RESET:
+	case ERR_UPSTREAM_REFUSED:
+	case ERR_CONNECT_FAILED:
+	case ERR_UPSTREAM_TLS:
+	case ERR_NO_SERVER:
+	case ERR_NOT_RESOLVED:
+	case ERR_CIRCUIT_OPEN:
+	case ERR_QUEUE_FULL:
+	case ERR_QUEUE_TIMEOUT:
+	case ERR_SHED:
+		return SLUICE_UNREACHABLE;
+	default:
+		return shortage_is(err) ? SLUICE_UNREACHABLE : SLUICE_ERROR;
+	}
+}
+
 static void fetch_fail_by(struct fetch *f, int err)
 {
-	sluice_status status = SLUICE_ERROR;
-	if (err == ERR_UPSTREAM_TIMEOUT || err == ERR_UPSTREAM_STALLED ||
-		err == ERR_CONNECT_TIMEOUT)
-		status = SLUICE_TIMEOUT;
-	else if (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET ||
-		err == ERR_CONNECT_FAILED || err == ERR_UPSTREAM_TLS || err == ERR_NO_SERVER ||
-		err == ERR_NOT_RESOLVED || err == ERR_OVERLOADED || err == ERR_UPSTREAM_REFUSED ||
-		shortage_is(err))
-		status = SLUICE_UNREACHABLE;
 	const char *why = f->upstream ? fetch_call_why(&f->over) : f->conn.why;
-	fetch_fail(f, status, err, "%s: %s%s%s", f->host, err_info(err)->text, why[0] ? " " : "",
-		why);
+	fetch_fail(f, fetch_status_of(err), err, "%s: %s%s%s", f->host, err_info(err)->text,
+		why[0] ? " " : "", why);
 }
 
 static void fetch_done(struct fetch *f)

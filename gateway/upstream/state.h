@@ -2,7 +2,9 @@
 #ifndef UPSTREAM_STATE_H
 #define UPSTREAM_STATE_H
 
+#include "upstream/admission.h"
 #include "upstream/pool.h"
+#include "upstream/waitlist.h"
 #include "upstream/server_list.h"
 
 struct upstream {
@@ -14,18 +16,18 @@ struct upstream {
 	struct balance balance;
 	struct server_setup setup;
 	struct server_list servers;
-	uint64_t discovered; /* id of what finds its servers; 0: nothing does */
-	struct list waiting; /* calls: NAMES, QUEUED; the oldest first */
-	uint32_t n_waiting;
-	uint32_t n_calls;      /* not IDLE */
-	struct turn_hook hook; /* serves the calls that wait */
+	uint64_t discovered;         /* id of what finds its servers; 0: nothing does */
+	struct admission *admission; /* owned; NULL: every call may go */
+	struct waitlist queue;       /* calls: NAMES, QUEUED, SHED */
+	uint32_t n_calls;            /* not IDLE */
+	struct turn_hook hook;       /* serves the calls that wait */
 	struct grave grave;
 };
 
 /* Have the calls that wait look again at the end of the turn: there may be room. */
 static inline void upstream_wake(struct upstream *u)
 {
-	if (u->n_waiting)
+	if (!waitlist_is_empty(&u->queue))
 		worker_at_turn_end(u->worker, &u->hook);
 }
 /* upstream.hook, in call.c. */

@@ -98,7 +98,8 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 	};
 	if (tls)
 		tls_client_identity(tls, u->setup.tls_identity);
-	list_init(&u->waiting);
+	u->admission = admission_new(conf, plugins ? plugins->breaker : NULL, workers);
+	waitlist_init(&u->queue, (enum queue_order)conf->queue_order, (uint32_t)conf->max_queue);
 	turn_hook_init(&u->hook, upstream_serve_waiting);
 	balance_init(&u->balance, (enum upstream_balance)conf->balance.algorithm, upstream_on_room);
 	if (plugins && plugins->chooser)
@@ -113,6 +114,7 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 static void upstream_free(struct grave *g)
 {
 	struct upstream *u = container_of(g, struct upstream, grave);
+	free(u->admission);
 	free(u);
 }
 
@@ -129,6 +131,13 @@ void upstream_detach(struct upstream **at)
 	server_list_stop(&u->servers);
 	balance_fini(&u->balance);
 	worker_bury(u->worker, &u->grave, upstream_free);
+}
+
+unsigned upstream_retry_after(const struct upstream *u)
+{
+	const struct admission *a = u->admission;
+	uint64_t ms = a && a->breaker ? breaker_open_for_ms(a->breaker, worker_now(u->worker)) : 0;
+	return ms > 1000 ? (unsigned)((ms + 999) / 1000) : 1;
 }
 
 const struct upstream_conf *upstream_conf_of(const struct upstream *u)

@@ -41,7 +41,8 @@ enum {
 enum upstream_call_state {
 	UPSTREAM_CALL_IDLE,    /* nothing under way */
 	UPSTREAM_CALL_NAMES,   /* waits for the first answer of the name service */
-	UPSTREAM_CALL_QUEUED,  /* waits for a connection where all are busy */
+	UPSTREAM_CALL_QUEUED,  /* waits for room */
+	UPSTREAM_CALL_SHED,    /* lost its place in the queue to another; fails soon */
 	UPSTREAM_CALL_OPENING, /* waits for a connection being made */
 	UPSTREAM_CALL_READY,   /* has an origin; upstream_report() must follow */
 };
@@ -92,6 +93,9 @@ struct upstream_call {
 	 * balance chooses. */
 	uint64_t only;
 
+	/* Likewise: enum call_priority. */
+	uint8_t priority;
+
 	/* For the owner to read. */
 	struct origin *origin; /* borrowed: when ready, until it is released */
 	/* shared: ref; the server chosen last, for logs; until fini. NULL: none was chosen */
@@ -111,9 +115,11 @@ struct upstream_call {
 	uint8_t state; /* enum upstream_call_state */
 	/* after a stale connection: use no existing connection, unless no more may be made */
 	bool fresh;
-	bool http1;    /* use HTTP/1.1 where the server could choose */
-	bool not_sent; /* READY: the request cannot be sent over this connection */
-	bool trial;    /* the request is the trial of a server that was down */
+	bool http1;     /* use HTTP/1.1 where the server could choose */
+	bool not_sent;  /* READY: the request cannot be sent over this connection */
+	bool trial;     /* the request is the trial of a server that was down */
+	bool has_place; /* it counts against the limit of requests at a time */
+	struct breaker_pass pass;
 	int last_err;
 	struct upstream *upstream; /* borrowed: lives as long as the snapshot the owner holds */
 	struct link *link;         /* borrowed: READY */
@@ -124,7 +130,7 @@ struct upstream_call {
 	const struct origin_events *events;
 	void *user;
 	struct arena *arena;
-	struct list at; /* NAMES, QUEUED: in upstream.waiting */
+	struct list at; /* NAMES, QUEUED, SHED: in upstream.queue */
 	struct timer timer;
 	uint64_t since_ns;                  /* READY: became so; else its wait began */
 	uint64_t tried[UPSTREAM_TRIES_MAX]; /* ids of endpoints */
@@ -180,7 +186,11 @@ struct upstream_plugins {
 	const struct balance_chooser *chooser;
 	/* finds its servers; lives as long as the upstream; NULL: they are those of the file */
 	struct discovered *discovered;
+	/* of conf->breaker; lives as long as the upstream; NULL: none */
+	struct breaker *breaker;
 };
+/* When it is of use to ask again after ERR_CIRCUIT_OPEN, in seconds: 1 at least. */
+unsigned upstream_retry_after(const struct upstream *u);
 
 /* discovered_workers.on_set: upstreams of the worker go over to the set. */
 void upstream_on_set(struct worker *w, void *mail);

@@ -104,7 +104,7 @@ static void visit_open(struct visit *v)
 		v->waits = true;
 		REACH_IF(v->call.state == UPSTREAM_CALL_QUEUED, "a call that waits for its turn");
 	} else {
-		REACH_IF(r == ERR_OVERLOADED, "a queue that is full");
+		REACH_IF(r == ERR_QUEUE_FULL, "a queue that is full");
 		REACH_IF(r == ERR_NO_SERVER, "no server is left");
 		check(v->call.state == UPSTREAM_CALL_IDLE, "failed in state %d", v->call.state);
 	}
@@ -156,7 +156,7 @@ static void on_fail(struct upstream_call *c, int err)
 		"failed with %d, and nobody waits", err);
 	v->waits = false;
 	REACH_IF(err == ERR_CONNECT_TIMEOUT, "no connection in time");
-	REACH_IF(err == ERR_OVERLOADED, "no turn in time");
+	REACH_IF(err == ERR_QUEUE_FULL, "no turn in time");
 	if (reactions[ON_FAIL] == GO_ON && depth < 4 && upstream_may_retry(c)) {
 		depth++;
 		visit_open(v);

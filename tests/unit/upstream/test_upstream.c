@@ -389,7 +389,7 @@ TEST(connection_bound_and_queue)
 	for (int i = 2; i < 8; i++)
 		assert_int_equal(p[i].call.state, UPSTREAM_CALL_QUEUED);
 	for (int i = 8; i < 12; i++)
-		assert_int_equal(p[i].err, ERR_OVERLOADED);
+		assert_int_equal(p[i].err, ERR_QUEUE_FULL);
 	assert_true(kit_run(&p[0].ready, 1000) && kit_run(&p[1].ready, 1000));
 	upstream_cancel(&p[2].call);
 	probe_send(&p[0]);
@@ -407,7 +407,7 @@ TEST(connection_bound_and_queue)
 	/* the rest waits in vain */
 	assert_true(kit_run(&p[7].done, 3000));
 	for (int i = 5; i < 8; i++)
-		assert_int_equal(p[i].err, ERR_OVERLOADED);
+		assert_int_equal(p[i].err, ERR_QUEUE_TIMEOUT);
 	assert_true(p[5].call.wait_ns >= 800 * NS_PER_MS);
 	probe_finish(&p[3], ERR_CLIENT_GONE);
 	probe_finish(&p[4], ERR_CLIENT_GONE);
