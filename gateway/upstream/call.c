@@ -297,8 +297,9 @@ bool upstream_may_repeat(const struct origin *o, enum method method, int err)
 bool upstream_may_retry(const struct upstream_call *c)
 {
 	const struct upstream *u = c->upstream;
-	return u && c->spent <= u->conf->retries && !(c->only && c->spent) &&
-		balance_has_untried(&u->balance, c->tried, c->spent);
+	/* one that gave up its place would take that of another, which would take it back */
+	return u && c->last_err != ERR_SHED && c->spent <= u->conf->retries &&
+		!(c->only && c->spent) && balance_has_untried(&u->balance, c->tried, c->spent);
 }
 
 void upstream_want_http1(struct upstream_call *c)
@@ -408,12 +409,17 @@ void upstream_call_fini(struct upstream_call *c)
 
 /* ---- those that wait ----------------------------------------------------------------------- */
 
-/* Those that gave up their places. */
+/* Those that gave up their places so far; those who do so meanwhile are told in the next turn. */
 static void upstream_tell_shed(struct upstream *u)
 {
-	while (!list_is_empty(&u->queue.shed)) {
-		struct upstream_call *c =
-			container_of(u->queue.shed.next, struct upstream_call, at);
+	struct list batch, *e;
+
+	list_init(&batch);
+	while ((e = list_pop(&u->queue.shed)))
+		list_push(&batch, e);
+	while (!list_is_empty(&batch)) {
+		struct upstream_call *c = container_of(batch.next, struct upstream_call, at);
+		c->last_err = ERR_SHED;
 		call_tell(c, ERR_SHED);
 	}
 }

@@ -105,6 +105,7 @@ static void visit_open(struct visit *v)
 		REACH_IF(v->call.state == UPSTREAM_CALL_QUEUED, "a call that waits for its turn");
 	} else {
 		REACH_IF(r == ERR_QUEUE_FULL, "a queue that is full");
+		REACH_IF(r == ERR_CIRCUIT_OPEN, "a circuit that is open");
 		REACH_IF(r == ERR_NO_SERVER, "no server is left");
 		check(v->call.state == UPSTREAM_CALL_IDLE, "failed in state %d", v->call.state);
 	}
@@ -156,7 +157,8 @@ static void on_fail(struct upstream_call *c, int err)
 		"failed with %d, and nobody waits", err);
 	v->waits = false;
 	REACH_IF(err == ERR_CONNECT_TIMEOUT, "no connection in time");
-	REACH_IF(err == ERR_QUEUE_FULL, "no turn in time");
+	REACH_IF(err == ERR_SHED, "a call that gives up its place");
+	REACH_IF(err == ERR_QUEUE_TIMEOUT, "no turn in time");
 	if (reactions[ON_FAIL] == GO_ON && depth < 4 && upstream_may_retry(c)) {
 		depth++;
 		visit_open(v);
@@ -242,6 +244,8 @@ static void visit_begin(struct visit *v, unsigned how)
 				: STR("PROXY UNKNOWN\r\n");
 	}
 	v->call.fresh = how & 16;
+	if (how & 128)
+		v->call.priority = PRIORITY_LOW;
 	visit_open(v);
 }
 
@@ -265,6 +269,11 @@ static void generations_sweep(bool all)
 			upstream_detach(&g->u);
 	}
 }
+
+/* The same for all generations of an input. */
+static uint64_t max_requests;
+static enum queue_order order;
+static struct breaker *breaker; /* NULL: none */
 
 static void generation_begin(struct input *in)
 {
@@ -294,13 +303,23 @@ static void generation_begin(struct input *in)
 		.keepalive = b % 4,
 		.max_connections = (b >> 2) % 4,
 		.max_queue = queues[(b >> 4) % 4],
+		.queue_order = order,
+		.max_requests = max_requests,
+		.has_breaker = breaker != NULL,
+		.breaker = { .failures = 5000,
+			.requests = 2,
+			.within = 10000,
+			.open = 100,
+			.open_max = 400,
+			.trials = 1 },
 		.max_streams = 1 + (b >> 6) % 4,
 		.max_head = 4096,
 		.max_fields = 20,
 		.resolve_interval = 1000 };
 	if (g->conf.protocol == PROTOCOL_HTTP1 && a == 255)
 		g->conf.proxy_protocol = 1;
-	g->u = upstream_attach(&fakewire_worker, &g->conf, NULL, 1, NULL);
+	const struct upstream_plugins with = { .breaker = breaker };
+	g->u = upstream_attach(&fakewire_worker, &g->conf, NULL, 1, &with);
 	newest = g;
 	n_generations++;
 	REACH_IF(n_generations > 1, "a reload");
@@ -478,12 +497,16 @@ static void run(const uint8_t *data, size_t size)
 {
 	static bool ready;
 	struct input in = { data, data + size };
-	bool lazy = input_byte(&in) & 1;
+	unsigned how = input_byte(&in);
+	bool lazy = how & 1;
 
 	if (!ready)
 		(void)atexit(fakeserver_fini);
 	ready = true;
 	n_generations = depth = 0;
+	max_requests = (how >> 2) & 3;
+	order = how & 2 ? QUEUE_LIFO : QUEUE_FIFO;
+	breaker = how & 16 ? breaker_get(STR("u")) : NULL;
 	log_set_level(LOG_ERROR);
 	for (unsigned i = 0; i < N_EVENTS; i++)
 		reactions[i] = GO_ON;
@@ -501,6 +524,7 @@ static void run(const uint8_t *data, size_t size)
 	}
 	end();
 	fakewire_end();
+	breaker_unref(&breaker);
 	http2_thread_fini();
 }
 
