@@ -1,6 +1,8 @@
 /* The admin address: its listener, and its calls from first to last event. Main thread. */
 #include "admin/admin.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,7 +30,8 @@ struct admin {
 	struct list calls;   /* struct admin_call */
 	uint64_t refused_ns; /* when a refusal was logged last */
 	struct addr addr;
-	struct listener_file file; /* of a unix socket */
+	struct listener_file file; /* of a unix socket; nothing, where it is not ours to remove */
+	int fd;                    /* the front's: where it listens; -1: nowhere */
 	char address[ADDR_TEXT];
 };
 
@@ -135,6 +138,7 @@ struct admin *admin_new(struct worker *main, const struct admin_env *env)
 	struct admin *a = mem_new(struct admin);
 	service_init(&a->service, main, env);
 	list_init(&a->calls);
+	a->fd = -1;
 	return a;
 }
 
@@ -143,7 +147,24 @@ struct handler admin_handler(struct admin *a)
 	return (struct handler){ admin_on_request, admin_on_bad_request, a };
 }
 
-int admin_open(struct admin *a, const struct addr *at)
+static int admin_listen(const struct addr *at, int given)
+{
+	/* the mode of a unix socket decides who may give commands: owner and group */
+	static const struct listener_how how = { 1, ADMIN_BACKLOG, LISTENER_ALONE,
+		{ 0660, LISTENER_AS_IS, LISTENER_AS_IS } };
+	int fd, err;
+	if (given < 0) {
+		err = listener_open_how(at, &how, &fd);
+		return err ? err : fd;
+	}
+	fd = fcntl(given, F_DUPFD_CLOEXEC, 0);
+	err = fd < 0 ? -errno : listener_adopt(fd, at, ADMIN_BACKLOG);
+	if (err && fd >= 0)
+		(void)close(fd);
+	return err ? err : fd;
+}
+
+int admin_open(struct admin *a, const struct addr *at, int given, bool lent)
 {
 	static const struct listener_conf conf = {
 		.name = { "admin", 5 },
@@ -155,24 +176,40 @@ int admin_open(struct admin *a, const struct addr *at)
 		.max_memory = ADMIN_MEMORY,
 		.backlog = ADMIN_BACKLOG,
 	};
-	/* the mode of a unix socket decides who may give commands: owner and group */
-	const struct listener_how how = { 1, ADMIN_BACKLOG, LISTENER_ALONE,
-		{ 0660, LISTENER_AS_IS, LISTENER_AS_IS } };
-	int fd, err = listener_open_how(at, &how, &fd);
-	if (err)
-		return err;
+	int fd = admin_listen(at, given);
+	if (fd < 0)
+		return fd;
 	a->addr = *at;
-	listener_file_note(&a->file, at);
+	a->fd = fd;
+	if (!lent)
+		listener_file_note(&a->file, at);
 	(void)addr_text(at, a->address);
 	const struct front_listener_args args = { .conf = &conf,
 		.addr = &a->addr,
 		.handler = admin_handler(a),
-		.fd = fd };
+		.fds = &fd,
+		.n_fds = 1,
+		.lent = lent };
 	a->front = front_new(a->service.main, NULL);
 	front_apply(a->front, &args, 1, &(struct front_bounds){ .connections = ADMIN_CONNECTIONS },
 		0);
 	log_info("admin", "on %s", a->address);
 	return 0;
+}
+
+int admin_socket(const struct admin *a)
+{
+	return a->fd;
+}
+
+void admin_hand_over(struct admin *a)
+{
+	if (!a || !a->front)
+		return;
+	a->file = (struct listener_file){ 0 };
+	a->fd = -1;
+	front_lend(a->front);
+	front_drain(a->front, 0);
 }
 
 void admin_set_workers(struct admin *a, const struct gather_worker *v, unsigned n)

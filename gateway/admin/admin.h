@@ -10,7 +10,12 @@
 #include "admin/gather.h"
 #include "config/diag.h"
 
-enum admin_phase { ADMIN_STARTING, ADMIN_SERVING, ADMIN_DRAINING };
+enum admin_phase {
+	ADMIN_STARTING,
+	ADMIN_SERVING,
+	ADMIN_LEAVING, /* it will drain soon */
+	ADMIN_DRAINING
+};
 
 /* A worker that hangs. */
 enum { ADMIN_SILENT = 16, ADMIN_TEXT = 256 };
@@ -70,8 +75,14 @@ struct admin;
 struct admin *admin_new(struct worker *main, const struct admin_env *env);
 /* The handler that answers its requests. */
 struct handler admin_handler(struct admin *a);
-/* Serve on an address. 0, or a negative errno. May be called once. */
-must_use int admin_open(struct admin *a, const struct addr *at);
+/* Serve on an address. 0, or a negative errno. May be called once. given: a socket that listens
+ * there already, which is duplicated; -1: open one. lent: its other owner keeps it, and the file of
+ * a unix socket. */
+must_use int admin_open(struct admin *a, const struct addr *at, int given, bool lent);
+/* The listening socket, for a successor; -1: none. */
+int admin_socket(const struct admin *a);
+/* A successor serves the address: accept no more. Calls under way are answered. NULL is allowed. */
+void admin_hand_over(struct admin *a);
 /* The workers run, and can be asked from now on. v is copied. */
 void admin_set_workers(struct admin *a, const struct gather_worker *v, unsigned n);
 /* Stop serving: connections are closed at once. To be called before the workers end. NULL is

@@ -53,7 +53,11 @@ void answer_readyz(struct admin_call *c)
 	call_problem_begin(&o, PROBLEM_NOT_READY);
 	json_key(&o, STR("reasons"));
 	json_open(&o, '[');
-	if (f.phase == ADMIN_DRAINING)
+	if (f.phase == ADMIN_LEAVING)
+		json_str(&o,
+			STR("leaving: the gateway was told to stop, and takes new connections "
+			    "until runtime.drain_delay is over"));
+	else if (f.phase == ADMIN_DRAINING)
 		json_str(&o,
 			STR("draining: the gateway takes no new connections and ends when requests "
 			    "are done"));

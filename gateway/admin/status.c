@@ -9,7 +9,7 @@
 #include "upstream/breaker.h"
 #include "upstream/discovered.h"
 
-static const char *const phases[] = { "starting", "serving", "draining" };
+static const char *const phases[] = { "starting", "serving", "leaving", "draining" };
 static const char *const states[SERVER_STATES] = { "up", "down", "trial" };
 
 static void put_uint(struct json_out *o, const char *name, uint64_t v)

@@ -14,8 +14,30 @@ struct apply_mail {
 	struct process *process;
 	struct gateway_worker *to;
 	struct snapshot *snap; /* shared: a ref for the view */
-	int fds[];             /* one for each listener; -1: served already */
+	struct apply_sockets {
+		unsigned n; /* 0: served already */
+		bool lent;
+		int *fds; /* owned */
+	} listeners[];
 };
+
+/* This worker's share of the sockets of a listener. */
+static struct apply_sockets apply_share(const struct opened *o, unsigned worker, unsigned n_workers)
+{
+	struct apply_sockets share = { .lent = o->inherited == INHERITED_LENT };
+	share.fds = mem_array(int, o->n / n_workers + 1);
+	for (unsigned i = worker; i < o->n; i += n_workers)
+		share.fds[share.n++] = o->fds[i];
+	return share;
+}
+
+/* The array of descriptors, after the descriptors went to the worker's front. */
+static void apply_free(struct apply_mail *m)
+{
+	for (size_t i = 0; i < m->snap->n_listeners; i++)
+		free(m->listeners[i].fds);
+	free(m);
+}
 
 static void apply_done(struct worker *w, void *arg)
 {
@@ -47,7 +69,9 @@ static void apply_on_worker(struct worker *w, void *arg)
 			.handler = handler,
 			.client = l->client,
 			.gate = rows_new(&g->proxy, l),
-			.fd = m->fds[i] };
+			.fds = m->listeners[i].fds,
+			.n_fds = m->listeners[i].n,
+			.lent = m->listeners[i].lent };
 	}
 	struct limits limits;
 	limits_of(m->process, s, &limits);
@@ -62,35 +86,37 @@ static void apply_on_worker(struct worker *w, void *arg)
 	if (old)
 		view_unref(old);
 	worker_post(&m->process->main, apply_done, m->process);
-	free(m);
+	apply_free(m);
 }
 
 bool apply_snapshot(struct process *p, struct snapshot *s, struct diag *d)
 {
 	struct snapshot *old = p->snap;
-	int *fds = sockets_open(p, s, d);
-	if (!fds)
+	struct opened *opened = sockets_open(p, s, d);
+	if (!opened)
 		return false;
 	s->main = &p->main;
 	if (!prepare_snapshot(p, s, d)) {
-		sockets_close(p, s, fds);
+		sockets_close(s, opened);
 		return false;
 	}
 	p->snap = s;
 	p->applied = 0;
 	for (unsigned w = 0; w < p->n_workers; w++) {
-		struct apply_mail *m =
-			mem_zeroed(1, sizeof(*m) + sizeof(int) * s->n_listeners, "apply_mail");
+		struct apply_mail *m = mem_zeroed(1,
+			sizeof(*m) + sizeof(struct apply_sockets) * s->n_listeners, "apply_mail");
 		m->process = p;
 		m->to = &p->workers[w];
 		m->snap = s;
 		atomic_fetch_add(&s->refs, 1);
 		for (size_t i = 0; i < s->n_listeners; i++)
-			m->fds[i] = fds[i * p->n_workers + w];
+			m->listeners[i] = apply_share(&opened[i], w, p->n_workers);
 		worker_post(&p->workers[w].w, apply_on_worker, m);
 	}
-	free(fds);
-	sockets_settle(p, s);
+	sockets_settle(p, s, opened);
+	for (size_t i = 0; i < s->n_listeners; i++)
+		free(opened[i].fds);
+	free(opened);
 	snapshot_unref(old);
 	return true;
 }

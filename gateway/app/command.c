@@ -47,7 +47,7 @@ int command_run(struct command *c)
 {
 	if (!command_options(c, true))
 		return 2;
-	const struct process_options o = { c->file, c->plugin_dirs, c->n_plugin_dirs };
+	const struct process_options o = { c->whole, c->file, c->plugin_dirs, c->n_plugin_dirs };
 	return process_run(&o);
 }
 

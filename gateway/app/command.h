@@ -9,6 +9,7 @@ enum { COMMAND_DIRS = 64 };
 struct command {
 	int argc; /* argv[0] is the command's name */
 	char **argv;
+	char **whole;                          /* that of the program */
 	const char *file;                      /* -c FILE */
 	const char *plugin_dirs[COMMAND_DIRS]; /* --plugin-dir, then the installed one */
 	size_t n_plugin_dirs;

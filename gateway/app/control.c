@@ -17,7 +17,9 @@ static void control_facts(void *ctx, struct admin_facts *f)
 	static const enum admin_phase phases[] = {
 		[PROCESS_STARTING] = ADMIN_STARTING,
 		[PROCESS_SERVING] = ADMIN_SERVING,
+		[PROCESS_LEAVING] = ADMIN_LEAVING,
 		[PROCESS_DRAINING] = ADMIN_DRAINING,
+		[PROCESS_REFUSING] = ADMIN_DRAINING,
 		[PROCESS_STOPPING] = ADMIN_DRAINING,
 	};
 	const struct process *p = ctx;
@@ -40,6 +42,31 @@ static void control_facts(void *ctx, struct admin_facts *f)
 	}
 }
 
+/* Whether the address is opened only when the process serves. */
+static bool control_waits(const struct snapshot *s)
+{
+	const int *fds;
+	unsigned n;
+	return inherited_find(&s->admin, &fds, &n) == INHERITED_TAKEN;
+}
+
+static bool control_listen(struct process *p, const struct snapshot *s, struct diag *d)
+{
+	const int *fds = NULL;
+	unsigned n;
+	enum inherited_kind kind = inherited_find(&s->admin, &fds, &n);
+	int err = admin_open(p->admin, &s->admin, kind == INHERITED_NONE ? -1 : fds[0],
+		kind == INHERITED_LENT);
+	p->admin_is_lent = kind == INHERITED_LENT;
+	if (err == 0)
+		return true;
+	(void)diag_error(d, &(struct mark){ .file = s->file },
+		"admin.address: cannot listen on %.*s: %s", STR_ARG(s->conf.admin.address),
+		strerror(-err));
+	apply_hint(d, err);
+	return false;
+}
+
 bool control_open(struct process *p, const struct snapshot *s, const struct admin_env *orders,
 	struct diag *d)
 {
@@ -50,14 +77,13 @@ bool control_open(struct process *p, const struct snapshot *s, const struct admi
 		return true;
 	p->admin = admin_new(&p->main, &env);
 	p->admin_addr = s->admin;
-	int err = admin_open(p->admin, &s->admin);
-	if (err == 0)
-		return true;
-	(void)diag_error(d, &(struct mark){ .file = s->file },
-		"admin.address: cannot listen on %.*s: %s", STR_ARG(s->conf.admin.address),
-		strerror(-err));
-	apply_hint(d, err);
-	return false;
+	/* a predecessor still answers there, and this process could only say that it starts */
+	return control_waits(s) || control_listen(p, s, d);
+}
+
+bool control_go_on(struct process *p, const struct snapshot *s, struct diag *d)
+{
+	return !p->admin || !control_waits(s) || control_listen(p, s, d);
 }
 
 void control_workers(struct process *p)

@@ -26,7 +26,7 @@ static const struct {
 		"\nLogs to standard error. HUP reloads the configuration, TERM and INT end it once "
 		"the requests under way are\n"
 		"done (a second one at once), QUIT ends it at once, USR1 opens log files "
-		"again.\n" },
+		"again,\nUSR2 has a new process of the program take its place.\n" },
 	{ "check", command_check, "-c FILE [--json] [--plugin-dir DIR]...",
 		"find every mistake in a configuration",
 		"  -c FILE           the configuration\n"
@@ -145,5 +145,6 @@ int main(int argc, char **argv)
 		return usage(stderr, 2);
 	c.argc = argc - 1;
 	c.argv = argv + 1;
+	c.whole = argv;
 	return commands[i].run(&c);
 }

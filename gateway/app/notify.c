@@ -1,6 +1,7 @@
 /* The protocol of sd_notify(3): a datagram to a unix socket. Main thread. */
 #include "app/notify.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -11,9 +12,16 @@
 #include "base/clock.h"
 #include "base/str.h"
 
+static bool is_over;
+
+void notify_stop(void)
+{
+	is_over = true;
+}
+
 void notify_send(const char *state)
 {
-	const char *path = getenv("NOTIFY_SOCKET");
+	const char *path = is_over ? NULL : getenv("NOTIFY_SOCKET");
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	char text[128];
 	size_t n = path ? strlen(path) : 0;

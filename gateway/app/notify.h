@@ -5,5 +5,7 @@
 
 /* One datagram such as "READY=1" to $NOTIFY_SOCKET. Does nothing when that is not set. */
 void notify_send(const char *state);
+/* Another process is the service from now on: send nothing any more. */
+void notify_stop(void);
 
 #endif

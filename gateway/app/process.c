@@ -13,6 +13,7 @@
 #include "app/crash.h"
 #include "app/fetch_tls.h"
 #include "app/notify.h"
+#include "app/successor.h"
 #include "app/thread.h"
 #include "app/warden.h"
 #include "app/watch.h"
@@ -27,8 +28,6 @@
 
 enum { MALLOC_KEEP = 32 << 20, LOG_GRACE_MS = 2000 };
 #define TICK_NS (10 * NS_PER_S)
-#define ENDING_NS (10 * NS_PER_S) /* time for the end of the process after the grace */
-#define DRAIN_IDLE_NS NS_PER_S    /* idle time of a connection while the gateway is stopping */
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
@@ -78,7 +77,7 @@ static enum admin_reload process_load_again(struct process *p, struct diag *d)
 {
 	if (p->phase != PROCESS_SERVING)
 		return ADMIN_RELOAD_ENDING;
-	if (p->applied < p->n_workers)
+	if (p->applied < p->n_workers || successor_is_starting(p))
 		return ADMIN_RELOAD_BUSY;
 	notify_send("RELOADING=1");
 	fetch_tls_renew(); /* plugins may fetch while they are loaded */
@@ -116,53 +115,33 @@ static void process_reload(struct process *p)
 	diag_fini(&d);
 }
 
+/* Every worker serves for the first time: a predecessor may go. */
+static void process_on_serving(struct process *p)
+{
+	struct diag d;
+	p->serves = true;
+	diag_init(&d);
+	bool ok = control_go_on(p, p->snap, &d);
+	diag_log(&d);
+	diag_fini(&d);
+	inherited_settle();
+	if (ok) {
+		successor_report();
+		return;
+	}
+	p->exit_code = 1;
+	process_quit(p);
+}
+
 static void process_on_applied(struct process *p)
 {
+	if (!p->serves)
+		process_on_serving(p);
 	if (p->reload_wanted)
 		process_reload(p);
 }
 
-/* ---- ending -------------------------------------------------------------------------------- */
-
-/* End at once. */
-static void process_quit(struct process *p)
-{
-	if (p->phase == PROCESS_STOPPING)
-		return;
-	p->phase = PROCESS_STOPPING;
-	warden_limit(ENDING_NS);
-	worker_stop(&p->main);
-}
-
-static void process_on_grace(struct timer *t)
-{
-	struct process *p = container_of(t, struct process, grace);
-	log_warn("process", "shutdown_grace is over: closing the remaining connections");
-	process_quit(p);
-}
-
-/* Stop accepting, let requests finish, then end. */
-static void process_drain(struct process *p)
-{
-	if (p->phase != PROCESS_SERVING) {
-		process_quit(p); /* asked a second time: end at once */
-		return;
-	}
-	uint64_t grace = p->snap->conf.runtime.shutdown_grace * NS_PER_MS;
-	p->phase = PROCESS_DRAINING;
-	notify_send("STOPPING=1");
-	log_info("process", "stopping: no new connections, requests in progress have %llu ms",
-		(unsigned long long)(grace / NS_PER_MS));
-	worker_timer(&p->main, &p->grace, grace);
-	warden_limit(grace + ENDING_NS);
-	workers_drain(p, DRAIN_IDLE_NS < grace ? DRAIN_IDLE_NS : grace);
-}
-
-static void process_on_drained(struct process *p)
-{
-	if (p->phase == PROCESS_DRAINING)
-		process_quit(p);
-}
+/* ---- signals ------------------------------------------------------------------------------- */
 
 static void process_on_quit(struct worker *w, void *arg)
 {
@@ -183,6 +162,9 @@ static void process_on_signal(void *ctx, int sig)
 		break;
 	case SIGUSR1:
 		logs_reopen(p);
+		break;
+	case SIGUSR2:
+		successor_start(p);
 		break;
 	default:
 		break;
@@ -239,7 +221,7 @@ static void process_raise_descriptors(void)
 
 static bool process_add_signals(struct process *p)
 {
-	static const int sigs[PROCESS_SIGNALS] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1 };
+	static const int sigs[PROCESS_SIGNALS] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2 };
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	int err = sigaction(SIGPIPE, &ignore, NULL);
 	for (int i = 0; i < PROCESS_SIGNALS && err == 0; i++)
@@ -297,7 +279,7 @@ static bool process_start(struct process *p)
 	}
 	p->on_applied = process_on_applied;
 	p->on_drained = process_on_drained;
-	timer_init(&p->grace, process_on_grace);
+	timer_init(&p->ending, process_on_ending);
 	timer_init(&p->tick, process_on_tick);
 	p->tickets = tls_tickets_new();
 	p->counts = counts_new(COUNTS_CLIENTS);
@@ -315,7 +297,7 @@ static bool process_start(struct process *p)
 		return false;
 	const struct snapshot *s = p->snap;
 	process_settle(p);
-	p->phase = PROCESS_SERVING;
+	process_set_phase(p, PROCESS_SERVING);
 	overload_start(p);
 	worker_timer(&p->main, &p->tick, TICK_NS);
 	for (size_t i = 0; i < s->n_listeners; i++)
@@ -349,7 +331,8 @@ static void process_fini(struct process *p)
 	p->policy.n_workers = 0; /* nothing can be posted to them */
 	logs_close(p);
 	bool delivered = sinks_end();
-	sockets_unlink(p);
+	sockets_end(p);
+	inherited_fini();
 	if (!ended)
 		/* a worker is still running, so its memory cannot be freed */
 		warden_end(WARDEN_FORCED);
@@ -371,7 +354,6 @@ static void process_fini(struct process *p)
 	resolve_fini();
 	free(p->workers);
 	free(p->worker_list);
-	free(p->served);
 }
 
 int process_run(const struct process_options *o)
@@ -380,6 +362,7 @@ int process_run(const struct process_options *o)
 	struct process *p = mem_zeroed_at(_Alignof(struct process), sizeof(*p), "struct process");
 	secure_start();
 	crash_init();
+	inherited_init(successor_init());
 	log_start();
 	p->options = *o;
 	if (process_start(p))

@@ -6,6 +6,7 @@
 #define APP_PROCESS_H
 
 #include "admin/admin.h"
+#include "app/inherited.h"
 #include "base/usage.h"
 #include "front/count.h"
 #include "front/front.h"
@@ -13,8 +14,16 @@
 #include "net/signals.h"
 #include "proxy/exchange.h"
 
-enum { PROCESS_SIGNALS = 4 };
-enum process_phase { PROCESS_STARTING, PROCESS_SERVING, PROCESS_DRAINING, PROCESS_STOPPING };
+enum { PROCESS_SIGNALS = 5 };
+/* ending.c shows the way from SERVING to STOPPING. */
+enum process_phase {
+	PROCESS_STARTING,
+	PROCESS_SERVING,
+	PROCESS_LEAVING,  /* not ready any more, but everything is still served */
+	PROCESS_DRAINING, /* no new connections */
+	PROCESS_REFUSING, /* the grace is over */
+	PROCESS_STOPPING,
+};
 
 struct logger;
 struct access_log;
@@ -63,7 +72,8 @@ struct overload {
 };
 
 struct process_options {
-	const char *file; /* of the configuration */
+	char *const *argv; /* the whole command line, for a successor */
+	const char *file;  /* of the configuration */
 	const char *const *plugin_dirs;
 	size_t n_plugin_dirs;
 };
@@ -71,7 +81,28 @@ struct process_options {
 /* An address that is served. */
 struct served {
 	struct addr addr;
-	struct listener_file file;
+	struct listener_file file; /* nothing, where it is not ours to remove */
+	/* owned array of descriptors that are the workers', without duplicates of one socket. Those
+	 * of an address that is served are open. */
+	int *fds;
+	unsigned n_fds;
+	bool lent; /* its sockets are those of who started the process */
+};
+
+/* Sockets for a listener that is not served yet. */
+struct opened {
+	int *fds;       /* owned: worker w gets those at w, w + n_workers, ... */
+	unsigned n;     /* at least one for each worker; 0: the address is served */
+	unsigned n_own; /* the first of fds, of which the others are duplicates */
+	enum inherited_kind inherited;
+};
+
+/* app/successor.c: a process that will go on with the sockets of this one. */
+struct successor {
+	pid_t pid;           /* 0: none is starting */
+	int fd;              /* owned: it says that it serves, or closes it */
+	struct event *event; /* owned */
+	struct timer timer;
 };
 
 struct process {
@@ -90,24 +121,44 @@ struct process {
 	size_t n_served;
 	enum process_phase phase;
 	/* Callbacks of process.c, which the files below call from the loop. */
-	void (*on_applied)(struct process *p); /* every worker uses the newest snapshot */
+	/* every worker uses the newest snapshot, and no successor is starting */
+	void (*on_applied)(struct process *p);
 	void (*on_drained)(struct process *p); /* no worker has a connection any more */
 	unsigned applied;                      /* workers that use the newest snapshot */
 	bool reload_wanted;                    /* a reload was asked for while one was under way */
 	unsigned empty;                        /* workers that have drained */
 	bool ready;                            /* every worker has had a configuration */
+	bool serves;                           /* and what follows from that was done */
+	bool handed_over;                      /* the sockets are a successor's */
 	struct logger *logger;                 /* owned; NULL: no access log yet */
 	struct admin *admin;                   /* owned; NULL: no admin address is configured */
 	struct addr admin_addr;                /* where it is served */
+	bool admin_is_lent;                    /* its socket is that of who started the process */
+	struct successor successor;
 	uint64_t started_ns;
 	uint64_t reloads, reloads_failed;
-	struct timer grace, tick, watch;
+	struct timer ending; /* when its phase ends */
+	struct timer tick, watch;
 	struct signal_watch signals[PROCESS_SIGNALS];
 	int exit_code;
 };
 
 /* Run until a signal ends it; the program's exit code. */
 int process_run(const struct process_options *o);
+
+/* ---- ending.c: from serving to the end ----------------------------------------------------- */
+
+/* The one door between phases. */
+void process_set_phase(struct process *p, enum process_phase to);
+/* Let requests finish, then end. Asked again, it goes to the next step at once. */
+void process_drain(struct process *p);
+/* End at once. */
+void process_quit(struct process *p);
+/* A successor has the sockets: let requests finish, then end. */
+void process_hand_over(struct process *p);
+/* For process.c: the timer `ending`; no worker has a connection any more. */
+void process_on_ending(struct timer *t);
+void process_on_drained(struct process *p);
 
 /* ---- unref.c: letting go of a snapshot ----------------------------------------------------- */
 
@@ -126,18 +177,17 @@ bool apply_snapshot(struct process *p, struct snapshot *s, struct diag *d);
 
 /* ---- sockets.c: listening ------------------------------------------------------------------ */
 
-/* Sockets for the addresses of s that are not served yet: fds[i * n_workers + w] is that of
- * listener i for worker w, -1 where the address is served. NULL, with nothing opened: d says which
- * failed. */
-int *sockets_open(struct process *p, const struct snapshot *s, struct diag *d);
-/* Close them and free fds, when s is not put in force. */
-void sockets_close(const struct process *p, const struct snapshot *s, int *fds);
-/* s is in force: record its addresses as served, and remove the files of unix sockets that are no
- * longer served. */
-void sockets_settle(struct process *p, const struct snapshot *s);
-/* The process ends: remove the files of the unix sockets, unless another process has replaced
- * them. */
-void sockets_unlink(struct process *p);
+/* Sockets for the addresses of s that are not served yet, one element for each listener. NULL, with
+ * nothing opened: d says which failed. */
+struct opened *sockets_open(struct process *p, const struct snapshot *s, struct diag *d);
+/* Close them and free v, when s is not put in force. */
+void sockets_close(const struct snapshot *s, struct opened *v);
+/* s is in force, and the descriptors of v are the workers': record its addresses as served, and
+ * remove the files of unix sockets that are no longer served. */
+void sockets_settle(struct process *p, const struct snapshot *s, const struct opened *v);
+/* The process ends: remove the files of the unix sockets, unless another process has replaced them
+ * or taken them over. */
+void sockets_end(struct process *p);
 /* Add a hint to the last diagnostic: why an address could not be bound. */
 void apply_hint(struct diag *d, int err);
 
@@ -199,6 +249,8 @@ void logs_close(struct process *p);
  * here. false: it cannot be opened, d says why. */
 bool control_open(struct process *p, const struct snapshot *s, const struct admin_env *orders,
 	struct diag *d);
+/* The process serves: open it, if a predecessor had it until now. */
+bool control_go_on(struct process *p, const struct snapshot *s, struct diag *d);
 /* The workers run. */
 void control_workers(struct process *p);
 /* A new configuration is in force: warn of changes that need a restart. */
@@ -210,8 +262,11 @@ void control_free(struct process *p);
 /* ---- workers.c: the other threads ---------------------------------------------------------- */
 
 bool workers_start(struct process *p);
-/* Accept no more connections, and close idle ones after idle_ns; p->on_drained() follows. */
+/* Accept no more connections, and close idle ones after idle_ns; p->on_drained() follows. What
+ * waits in the queues is accepted, unless the sockets were handed over. */
 void workers_drain(struct process *p, uint64_t idle_ns);
+/* Answer what no server has been asked about with 503. */
+void workers_refuse(struct process *p);
 void workers_abort(struct process *p);
 /* Stop and join the workers; all connections are closed. False: a worker did not end in time, the
  * log says which. */

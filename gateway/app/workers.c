@@ -99,6 +99,7 @@ static void worker_on_empty(void *ctx)
 struct drain_mail {
 	struct gateway_worker *to;
 	uint64_t idle_ns;
+	bool lend;
 };
 
 static void worker_drain(struct worker *w, void *arg)
@@ -108,6 +109,8 @@ static void worker_drain(struct worker *w, void *arg)
 	m->to->proxy.draining = true;
 	tunnels_drain(&m->to->proxy);
 	front_on_empty(m->to->front, worker_on_empty, m->to);
+	if (m->lend)
+		front_lend(m->to->front);
 	front_drain(m->to->front, m->idle_ns);
 	free(m);
 }
@@ -116,9 +119,22 @@ void workers_drain(struct process *p, uint64_t idle_ns)
 {
 	for (unsigned i = 0; i < p->n_workers; i++) {
 		struct drain_mail *m = mem_new(struct drain_mail);
-		*m = (struct drain_mail){ &p->workers[i], idle_ns };
+		*m = (struct drain_mail){ &p->workers[i], idle_ns, p->handed_over };
 		worker_post(&p->workers[i].w, worker_drain, m);
 	}
+}
+
+static void worker_refuse(struct worker *w, void *arg)
+{
+	struct gateway_worker *g = arg;
+	(void)w;
+	exchanges_refuse(&g->proxy, ERR_SHUTTING_DOWN);
+}
+
+void workers_refuse(struct process *p)
+{
+	for (unsigned i = 0; i < p->n_workers; i++)
+		worker_post(&p->workers[i].w, worker_refuse, &p->workers[i]);
 }
 
 static void worker_abort(struct worker *w, void *arg)

@@ -29,7 +29,9 @@ static void listener_drop_settings(struct front_listener *l)
 
 static void listener_stop(struct front_listener *l)
 {
-	acceptor_stop(&l->acceptor);
+	for (unsigned i = 0; i < l->n_acceptors; i++)
+		acceptor_stop(&l->acceptors[i]);
+	free(l->acceptors);
 	list_del(&l->link);
 	front_place_unref(&l->place);
 	listener_drop_settings(l);
@@ -83,10 +85,16 @@ static void listener_new(struct front *f, const struct front_listener_args *args
 	l->front = f;
 	l->place = front_place_new(f, place_on_due);
 	listener_set(l, args);
-	if (acceptor_start(&l->acceptor, f->worker, args->fd, front_conn_on_accept, l) < 0)
-		check(false, "a listening socket cannot join the event loop");
-	if (f->paused)
-		acceptor_pause(&l->acceptor);
+	l->acceptors = mem_array(struct acceptor, args->n_fds);
+	l->n_acceptors = args->n_fds;
+	for (unsigned i = 0; i < args->n_fds; i++) {
+		struct acceptor *a = &l->acceptors[i];
+		if (acceptor_start(a, f->worker, args->fds[i], front_conn_on_accept, l) < 0)
+			check(false, "a listening socket cannot join the event loop");
+		a->lent = args->lent;
+		if (f->paused)
+			acceptor_pause(a);
+	}
 	list_push(&f->listeners, &l->link);
 }
 
@@ -100,8 +108,8 @@ void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
 			listener_new(f, &v[i]);
 			continue;
 		}
-		if (v[i].fd >= 0)
-			(void)close(v[i].fd);
+		for (unsigned k = 0; k < v[i].n_fds; k++)
+			(void)close(v[i].fds[k]);
 		listener_set(l, &v[i]);
 	}
 	list_each_safe (e, &f->listeners) {
@@ -113,18 +121,35 @@ void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
 	}
 }
 
+static void front_each_acceptor(struct front *f, void (*fn)(struct acceptor *a))
+{
+	list_each (e, &f->listeners) {
+		struct front_listener *l = container_of(e, struct front_listener, link);
+		for (unsigned i = 0; i < l->n_acceptors; i++)
+			fn(&l->acceptors[i]);
+	}
+}
+
 void front_pause(struct front *f)
 {
 	f->paused = true;
-	list_each (e, &f->listeners)
-		acceptor_pause(&container_of(e, struct front_listener, link)->acceptor);
+	front_each_acceptor(f, acceptor_pause);
 }
 
 void front_go_on(struct front *f)
 {
 	f->paused = false;
-	list_each (e, &f->listeners)
-		acceptor_go_on(&container_of(e, struct front_listener, link)->acceptor);
+	front_each_acceptor(f, acceptor_go_on);
+}
+
+static void acceptor_lend(struct acceptor *a)
+{
+	a->lent = true;
+}
+
+void front_lend(struct front *f)
+{
+	front_each_acceptor(f, acceptor_lend);
 }
 
 /* ---- the whole ----------------------------------------------------------------------------- */

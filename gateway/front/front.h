@@ -29,8 +29,11 @@ struct front_listener_args {
 	/* front/gate.h; a reference is taken. For connections that are accepted from now on. NULL:
 	 * there is none */
 	struct conn_gate *gate;
-	/* listening socket, the front's from now on; -1: the address is served already */
-	int fd;
+	/* listening sockets, the front's from now on, which are closed again where the address is
+	 * served already; borrowed array. 0: the address is served already */
+	const int *fds;
+	unsigned n_fds;
+	bool lent; /* the sockets: see acceptor.lent */
 };
 
 /* counts: shared by the workers, outlives them; NULL: connections here are not counted among those
@@ -51,6 +54,8 @@ void front_apply(struct front *f, const struct front_listener_args *v, size_t n,
  * lost. */
 void front_pause(struct front *f);
 void front_go_on(struct front *f);
+/* From now on another process accepts from the same sockets. */
+void front_lend(struct front *f);
 /* Accept no more; tell clients to go; idle connections close after idle_ns. */
 void front_drain(struct front *f, uint64_t idle_ns);
 /* Close every connection at once. */

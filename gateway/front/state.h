@@ -53,7 +53,8 @@ struct front_settings {
 struct front_listener {
 	struct list link; /* front.listeners */
 	struct front *front;
-	struct acceptor acceptor;
+	struct acceptor *acceptors; /* owned: one for each of its sockets */
+	unsigned n_acceptors;
 	struct front_settings *settings; /* shared: ref */
 	struct front_place *place;       /* shared: ref */
 	struct tls_server *tls;          /* borrowed: of the snapshot in force */

@@ -18,6 +18,8 @@
 #include "http1/write.h"
 
 enum { PIPELINE_MAX = 16 * 1024 }; /* read ahead of a request that waits for its response */
+/* for one more request on a connection that is drained, but whose client was not told to close it */
+#define DRAINING_IDLE_NS NS_PER_S
 
 /* ---- ending -------------------------------------------------------------------------------- */
 
@@ -376,8 +378,11 @@ void http1_server_go_on(struct http1_server *c)
 	c->searched = 0;
 	if (c->s->in.len || stream_may_read(c->s))
 		stream_resume(c->s);
-	if (!c->draining) /* otherwise http1_server_drain() has set its deadline */
-		stream_deadline(c->s, c->conf->idle_ns);
+	/* the head of the response may have gone before http1_server_drain() was called: the client
+	 * may be sending its next request already, and the answer to that one says close */
+	stream_deadline(c->s,
+		c->draining && c->conf->idle_ns > DRAINING_IDLE_NS ? DRAINING_IDLE_NS
+								   : c->conf->idle_ns);
 }
 
 /* ---- the other events of the stream -------------------------------------------------------- */

@@ -205,7 +205,7 @@ static void client_finish(struct client *cl)
 	c->rq = NULL;
 	if (lost || (!whole && !cut)) {
 		http1_server_closed(c);
-	} else if (cut || c->close || c->draining || (unread && left > DISCARD_MAX)) {
+	} else if (cut || c->close || (unread && left > DISCARD_MAX)) {
 		http1_server_linger(c, rest);
 	} else {
 		c->discard = unread ? left : 0;
@@ -226,7 +226,7 @@ static bool client_keeps(const struct client *cl)
 	const struct http1_request *rq = container_of(cl, struct http1_request, c);
 	const struct http1_server *c = rq->server;
 	bool unread = rq->send == SEND_DONE && !request_is_received(rq);
-	if (c->close || c->draining || rq->gone || stream_is_broken(c->s) || stream_has_ended(c->s))
+	if (c->close || rq->gone || stream_is_broken(c->s) || stream_has_ended(c->s))
 		return false;
 	return !unread || request_left(rq) <= DISCARD_MAX;
 }

@@ -123,6 +123,20 @@ int listener_open_how(const struct addr *a, const struct listener_how *how, int 
 	return error;
 }
 
+int listener_adopt(int fd, const struct addr *a, int backlog)
+{
+	int one = 1, only = 0, flags = fcntl(fd, F_GETFL);
+	socklen_t len = sizeof(only);
+	if (a->sa.sa_family == AF_INET6 &&
+		(getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &len) < 0 || !only))
+		return -EAFNOSUPPORT;
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || listen(fd, backlog) < 0)
+		return -errno;
+	if (a->sa.sa_family != AF_UNIX)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return 0;
+}
+
 void listener_file_note(struct listener_file *f, const struct addr *a)
 {
 	struct stat st;
@@ -259,12 +273,10 @@ static void acceptor_refuse_new(int fd)
 		(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
-void acceptor_stop(struct acceptor *a)
+/* Accept what waits, so that closing the socket resets no connection. */
+static void acceptor_empty(struct acceptor *a)
 {
 	struct pollfd more = { .fd = a->fd, .events = POLLIN };
-	if (!a->held)
-		(void)event_del(&a->ev);
-	timer_drop(&a->retry);
 	acceptor_refuse_new(a->fd);
 	/* a handshake that another processor is just completing is seen by the short wait */
 	for (int i = 0; i < STOP_BATCHES &&
@@ -272,6 +284,15 @@ void acceptor_stop(struct acceptor *a)
 		i++)
 		;
 	timer_drop(&a->retry);
+}
+
+void acceptor_stop(struct acceptor *a)
+{
+	if (!a->held)
+		(void)event_del(&a->ev);
+	timer_drop(&a->retry);
+	if (!a->lent)
+		acceptor_empty(a);
 	(void)close(a->fd);
 	a->fd = -1;
 }

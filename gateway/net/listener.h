@@ -46,6 +46,10 @@ must_use int listener_open_how(const struct addr *a, const struct listener_how *
 /* The same for an address of its own, whose file is as the system makes it. */
 must_use int listener_open(const struct addr *a, unsigned n, int backlog, int *fds);
 
+/* Make a socket that listens already, which another process opened on a, fit for acceptors. 0, or a
+ * negative errno: -EAFNOSUPPORT when it takes IPv4 although its address is one of IPv6. */
+must_use int listener_adopt(int fd, const struct addr *a, int backlog);
+
 /* Give a unix socket's file its mode and owners. 0, or a negative errno. */
 must_use int listener_set_access(const struct addr *a, const struct listener_access *access);
 
@@ -69,7 +73,10 @@ struct acceptor {
 	struct worker *worker; /* borrowed */
 	int fd;                /* owned */
 	unsigned held;         /* enum acceptor_hold: it accepts when there is no reason not to */
-	struct timer retry;    /* after a shortage of descriptors */
+	/* other processes accept from the same socket, or will: what waits in its queue is theirs
+	   when this acceptor stops */
+	bool lent;
+	struct timer retry; /* after a shortage of descriptors */
 	/* fd: a connected, non-blocking, close-on-exec socket that now is the callee's. */
 	void (*on_accept)(struct acceptor *a, int fd, const struct addr *peer);
 	void *data; /* of the owner */
@@ -81,9 +88,9 @@ must_use int acceptor_start(struct acceptor *a, struct worker *w, int fd,
 /* Accept nothing until acceptor_go_on(). */
 void acceptor_pause(struct acceptor *a);
 void acceptor_go_on(struct acceptor *a);
-/* Take no new connection, accept what already waits in the queue, then close: none that the kernel
- * completed is lost. A client that connects meanwhile repeats its SYN a second later (TCP), and
- * reaches the socket that listens then. */
+/* Close it. Where it is lent, no more than that. Else take no new connection, accept what already
+ * waits in the queue, then close: none that the kernel completed is lost. A client that connects
+ * meanwhile repeats its SYN a second later (TCP), and reaches the socket that listens then. */
 void acceptor_stop(struct acceptor *a);
 
 #endif

@@ -17,6 +17,7 @@ struct overload_conf {
 struct runtime_conf {
 	sluice_str workers;      /* "auto" or a number */
 	uint64_t shutdown_grace; /* ms */
+	uint64_t drain_delay;    /* ms; 0: connections are refused at once */
 	uint64_t max_connections;
 	bool core_dumps;
 	struct overload_conf overload;

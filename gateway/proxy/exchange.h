@@ -150,6 +150,8 @@ void exchange_end_init(struct exchange *x);
 void exchange_end(struct exchange *x, int err);
 /* Let go of the upstream, whatever it is doing. err as for upstream_report(). */
 void exchange_leave_upstream(struct exchange *x, int err);
+/* Those that no server has been asked about fail with err: their clients get an answer. */
+void exchanges_refuse(struct proxy *p, int err);
 /* Its reason in the log and the metrics, which replaces an earlier one. */
 void exchange_set_reason(struct exchange *x, int err);
 

@@ -63,6 +63,17 @@ void exchange_end(struct exchange *x, int err)
 	worker_at_turn_end(x->px.worker, &x->end);
 }
 
+void exchanges_refuse(struct proxy *p, int err)
+{
+	const unsigned unasked = 1u << EXCHANGE_LISTENER_HOOKS | 1u << EXCHANGE_REQUEST_HOOKS |
+		1u << EXCHANGE_REQUEST_BODY | 1u << EXCHANGE_CONNECT;
+	list_each_safe (e, &p->exchanges) {
+		struct exchange *x = container_of(e, struct exchange, at);
+		if (unasked & 1u << x->state && !x->gone)
+			x->events->on_failed(x, err);
+	}
+}
+
 /* Whether log.stories means x. */
 static bool exchange_is_chosen(const struct exchange *x)
 {

@@ -29,6 +29,7 @@ static sluice_str respond_retry_after(const struct exchange *x)
 	case ERR_CLIENT_LIMIT:
 	case ERR_NO_DESCRIPTORS:
 	case ERR_NO_LOCAL_PORT:
+	case ERR_SHUTTING_DOWN: /* another gateway may answer, or this one once it is back */
 		return STR("1");
 	default:
 		return STR_NONE;

@@ -204,11 +204,13 @@ static void apply(unsigned v)
 	struct snapshot *s = gateway_load(texts[v], now), *old = now;
 	struct view *before = proxy.view;
 	const struct snapshot_listener *l = &s->listeners[0];
+	const int fd = door_open(door_of(v), old && door_of(v) == door_of(version));
 	const struct front_listener_args args = { .conf = l->conf,
 		.addr = &l->addr,
 		.handler = { on_begin, on_bad, &proxy },
 		.client = l->client,
-		.fd = door_open(door_of(v), old && door_of(v) == door_of(version)) };
+		.fds = &fd,
+		.n_fds = fd >= 0 };
 	now = s;
 	version = v;
 	atomic_fetch_add(&s->refs, 1);

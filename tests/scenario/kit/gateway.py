@@ -9,13 +9,13 @@ import os
 import re
 import time
 from pathlib import Path
-from signal import SIGHUP, SIGTERM
+from signal import SIGHUP, SIGTERM, SIGUSR2
 
 import yaml
 
 from .client import RawClient
 from .ports import free_port, is_listening
-from .process import Process, wait_for
+from .process import Adopted, Process, adopt_orphans, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 STARTED = re.compile(r"sluice \d+\.\d+\.\d+, \d+ workers?, ")
@@ -52,7 +52,8 @@ class GatewayDied(AssertionError):
 
 
 class Gateway:
-    def __init__(self, folder, config, files=None, args=(), env=None, wait=True, program=None, **values):
+    def __init__(self, folder, config, files=None, args=(), env=None, wait=True, program=None, sockets=(),
+                 **values):
         self.folder, self.values, self.args, self.env = Path(folder), dict(values), [str(a) for a in args], env or {}
         self.folder.mkdir(parents=True, exist_ok=True)
         self.config_path = self.folder / "sluice.yaml"
@@ -64,7 +65,7 @@ class Gateway:
         self.program, plugins = (program, None) if program else find_program()
         argv = [self.program, "run", "-c", self.config_path, *self.args]    # plugins of the test come before those of the build
         argv += ["--plugin-dir", plugins] if plugins else []
-        self.process = Process(argv, self.folder, self.stderr_path, {**SANITIZERS, **self.env})
+        self.process = Process(argv, self.folder, self.stderr_path, {**SANITIZERS, **self.env}, sockets)
         if wait:
             self.wait_ready()
 
@@ -144,6 +145,15 @@ class Gateway:
         if wait:
             return self.wait_log(expect, timeout, after=at)
         return None
+
+    def succeed(self, timeout=10.0):
+        """USR2: have a new process take over, which this object stands for from now on. Returns the old one, which ends."""
+        adopt_orphans()
+        old, at = self.process, len(self.log())
+        self.signal(SIGUSR2)
+        pid = int(self.wait_log(r"successor (\d+) serves", timeout, after=at)[1])
+        self.process = Adopted(pid, self.stderr_path)
+        return old
 
     def wait_in_force(self, number, timeout=10.0):
         """Until every worker has the configuration of that number; the first one has number 1."""

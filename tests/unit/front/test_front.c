@@ -102,12 +102,15 @@ static struct conn_gate *gate; /* of the listeners that are applied next */
 static void apply(struct place *const *v, size_t n, uint64_t max)
 {
 	struct front_listener_args args[4];
+	int fds[4];
 	memset(args, 0, sizeof(args));
 	for (size_t i = 0; i < n; i++) {
 		args[i].conf = &v[i]->conf;
 		args[i].addr = &v[i]->addr;
 		args[i].handler = (struct handler){ on_request, on_bad_request, NULL };
-		args[i].fd = v[i]->fd;
+		fds[i] = v[i]->fd;
+		args[i].fds = &fds[i];
+		args[i].n_fds = fds[i] >= 0;
 		args[i].gate = gate;
 		v[i]->fd = -1;
 	}
