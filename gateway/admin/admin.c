@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "admin/answers.h"
 #include "admin/permit.h"
 #include "admin/service.h"
 #include "admin/table.h"
@@ -200,6 +201,17 @@ int admin_open(struct admin *a, const struct addr *at, int given, bool lent)
 int admin_socket(const struct admin *a)
 {
 	return a->fd;
+}
+
+void admin_upgraded(struct admin *a, int pid, const char *why)
+{
+	if (!a)
+		return;
+	list_each_safe (e, &a->service.heirs) {
+		struct gather_wait *w = container_of(e, struct gather_wait, link);
+		list_del(e);
+		answer_upgraded(container_of(w, struct admin_call, wait), pid, why);
+	}
 }
 
 void admin_hand_over(struct admin *a)

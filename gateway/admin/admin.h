@@ -60,13 +60,22 @@ enum admin_reload {
 	ADMIN_RELOAD_ENDING,
 };
 
+enum admin_upgrade {
+	ADMIN_UPGRADE_STARTS, /* admin_upgraded() tells what came of it */
+	ADMIN_UPGRADE_BUSY,   /* a reload has not reached every worker */
+	ADMIN_UPGRADE_FAILED, /* the log says why */
+	ADMIN_UPGRADE_ENDING,
+};
+
 /* What only the process can do. ctx is passed back. */
 struct admin_env {
 	void *ctx;
 	void (*facts)(void *ctx, struct admin_facts *f);
 	enum admin_reload (*reload)(void *ctx, struct diag *d);
 	void (*reopen)(void *ctx); /* reopen log files, soon */
-	void (*drain)(void *ctx);  /* does nothing when the process drains already */
+	/* start a successor, unless one starts already */
+	enum admin_upgrade (*upgrade)(void *ctx);
+	void (*drain)(void *ctx); /* does nothing when the process drains already */
 	void (*stop)(void *ctx);
 };
 
@@ -81,6 +90,9 @@ struct handler admin_handler(struct admin *a);
 must_use int admin_open(struct admin *a, const struct addr *at, int given, bool lent);
 /* The listening socket, for a successor; -1: none. */
 int admin_socket(const struct admin *a);
+/* To those who asked for an upgrade: the successor of this pid serves; or it does not, and why says
+ * what happened. NULL is allowed. */
+void admin_upgraded(struct admin *a, int pid, const char *why);
 /* A successor serves the address: accept no more. Calls under way are answered. NULL is allowed. */
 void admin_hand_over(struct admin *a);
 /* The workers run, and can be asked from now on. v is copied. */

@@ -249,6 +249,44 @@ void answer_reopen(struct admin_call *c)
 	call_say(c, 202, "reopening");
 }
 
+void answer_upgrade(struct admin_call *c)
+{
+	const struct admin_env *env = &c->service->env;
+	switch (env->upgrade(env->ctx)) {
+	case ADMIN_UPGRADE_STARTS:
+		list_push(&c->service->heirs, &c->wait.link);
+		break;
+	case ADMIN_UPGRADE_BUSY:
+		call_problem(c, PROBLEM_BUSY, STR_NONE);
+		break;
+	case ADMIN_UPGRADE_FAILED:
+		call_problem(c, PROBLEM_NO_SUCCESSOR,
+			STR("It could not be started: see the error log."));
+		break;
+	case ADMIN_UPGRADE_ENDING:
+		call_problem(c, PROBLEM_ENDING, STR_NONE);
+		break;
+	}
+}
+
+void answer_upgraded(struct admin_call *c, int pid, const char *why)
+{
+	struct json_out o;
+	if (why) {
+		call_problem(c, PROBLEM_NO_SUCCESSOR, str_of(why));
+		return;
+	}
+	json_init_heap(&o, CALL_JSON_MAX);
+	o.pretty = true;
+	json_open(&o, '{');
+	json_key(&o, STR("state"));
+	json_str(&o, STR("handed-over"));
+	json_key(&o, STR("pid"));
+	json_int(&o, pid);
+	json_close(&o, '}');
+	call_answer_json(c, 200, &o);
+}
+
 void answer_drain(struct admin_call *c)
 {
 	const struct admin_env *env = &c->service->env;

@@ -12,6 +12,9 @@ void answer_requests(struct admin_call *c);
 void answer_reload(struct admin_call *c);
 void answer_purge(struct admin_call *c);
 void answer_reopen(struct admin_call *c);
+void answer_upgrade(struct admin_call *c);
+/* The successor that c waits for serves, or not: why says it. */
+void answer_upgraded(struct admin_call *c, int pid, const char *why);
 void answer_drain(struct admin_call *c);
 void answer_stop(struct admin_call *c);
 

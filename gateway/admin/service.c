@@ -14,6 +14,7 @@ void service_init(struct admin_service *s, struct worker *main, const struct adm
 {
 	s->main = main;
 	s->env = *env;
+	list_init(&s->heirs);
 	s->gather = gather_new(main);
 	turn_hook_init(&s->stop, service_on_stop);
 }

@@ -11,6 +11,7 @@ struct admin_service {
 	struct worker *main;   /* borrowed */
 	struct gather *gather; /* owned */
 	struct admin_env env;
+	struct list heirs; /* admin_call.wait of calls that wait for a successor */
 	struct turn_hook stop;
 	size_t unread; /* bytes of answers that clients have not read yet */
 };

@@ -29,6 +29,9 @@ const struct admin_command admin_table[] = {
 		"all=true; each may come several times" },
 	{ METHOD_POST, SLUICE_STR("/reopen"), true, answer_reopen,
 		"open log files again, after they were moved away" },
+	{ METHOD_POST, SLUICE_STR("/upgrade"), true, answer_upgrade,
+		"start the program anew and hand it the listeners: 200 once it serves, 500 when it "
+		"cannot start" },
 	{ METHOD_POST, SLUICE_STR("/drain"), true, answer_drain,
 		"take no new connections, let requests under way finish, then end" },
 	{ METHOD_POST, SLUICE_STR("/stop"), true, answer_stop,

@@ -36,7 +36,7 @@ int command_plugin_test(struct command *c);
 int command_new_plugin(struct command *c);
 int command_token(struct command *c);
 int command_reference(struct command *c);
-/* one of status, reload, reopen, drain, stop, by the command's name */
+/* one of status, reload, reopen, upgrade, drain, stop, by the command's name */
 int command_ctl(struct command *c);
 int command_version(struct command *c);
 

@@ -1,4 +1,5 @@
-/* status, reload, reopen, drain and stop: find the gateway, ask it, and choose the exit code. */
+/* status, reload, reopen, upgrade, drain and stop: find the gateway, ask it, and choose the exit
+ * code. */
 #include "app/ctl.h"
 
 #include "app/command.h"
@@ -13,6 +14,7 @@ static const struct ctl_action {
 	{ "status", "GET", "/status", ctl_print_status },
 	{ "reload", "POST", "/reload", ctl_print_done },
 	{ "reopen", "POST", "/reopen", ctl_print_done },
+	{ "upgrade", "POST", "/upgrade", ctl_print_done },
 	{ "drain", "POST", "/drain", ctl_print_done },
 	{ "stop", "POST", "/stop", ctl_print_done },
 };

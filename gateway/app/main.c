@@ -74,6 +74,12 @@ static const struct {
 			  "shown, and change nothing.\n" },
 	{ "reopen", command_ctl, CTL_USAGE " [--json]", "have it open its log files again",
 		CTL_ABOUT "\nThe same as USR1: after log files were moved away.\n" },
+	{ "upgrade", command_ctl, CTL_USAGE " [--json]",
+		"have a new process of the program take its place",
+		CTL_ABOUT
+		"\nThe same as USR2. Returns when the new process serves, and the old one "
+		"finishes the requests under way;\nor when it could not start, and nothing "
+		"has changed.\n" },
 	{ "drain", command_ctl, CTL_USAGE " [--json]",
 		"have it finish the requests under way, then end",
 		CTL_ABOUT "\nThe same as TERM. Returns at once; runtime.shutdown_grace bounds how "

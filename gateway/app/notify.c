@@ -1,6 +1,7 @@
 /* The protocol of sd_notify(3): a datagram to a unix socket. Main thread. */
 #include "app/notify.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,25 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+
+/* A number in the environment; 0: there is none. */
+static uint64_t notify_number(const char *variable)
+{
+	const char *text = getenv(variable);
+	char *end;
+	if (!text || *text < '0' || *text > '9')
+		return 0;
+	errno = 0;
+	unsigned long long n = strtoull(text, &end, 10);
+	return errno || *end ? 0 : n;
+}
+
+uint64_t notify_watchdog_ns(void)
+{
+	uint64_t us = notify_number("WATCHDOG_USEC");
+	bool ours = !getenv("WATCHDOG_PID") || notify_number("WATCHDOG_PID") == (uint64_t)getpid();
+	return ours && us <= UINT64_MAX / 1000 ? us * 1000 : 0;
+}
 
 static bool is_over;
 

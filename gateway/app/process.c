@@ -164,7 +164,7 @@ static void process_on_signal(void *ctx, int sig)
 		logs_reopen(p);
 		break;
 	case SIGUSR2:
-		successor_start(p);
+		(void)successor_start(p);
 		break;
 	default:
 		break;
@@ -183,6 +183,11 @@ static void order_reopen(void *ctx)
 	logs_reopen(ctx);
 }
 
+static enum admin_upgrade order_upgrade(void *ctx)
+{
+	return successor_start(ctx);
+}
+
 static void order_drain(void *ctx)
 {
 	struct process *p = ctx;
@@ -197,6 +202,7 @@ static void order_stop(void *ctx)
 
 static const struct admin_env orders = { .reload = order_reload,
 	.reopen = order_reopen,
+	.upgrade = order_upgrade,
 	.drain = order_drain,
 	.stop = order_stop };
 

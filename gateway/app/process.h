@@ -138,7 +138,8 @@ struct process {
 	uint64_t started_ns;
 	uint64_t reloads, reloads_failed;
 	struct timer ending; /* when its phase ends */
-	struct timer tick, watch;
+	struct timer tick, watch, beat;
+	uint64_t beat_ns; /* between two signs of life to the service manager */
 	struct signal_watch signals[PROCESS_SIGNALS];
 	int exit_code;
 };

@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define SUCCESSOR_NS (60 * NS_PER_S) /* to be ready in */
+#define SUCCESSOR_NS (50 * NS_PER_S) /* to be ready in: `sluice upgrade` waits for a minute */
 #define SUCCEEDS "SLUICE_SUCCEEDS"
 enum { SUCCESSOR_ENV = 3, READY = 'R' };
 
@@ -176,18 +176,16 @@ static void successor_bury(struct process *p, const char *why)
 {
 	pid_t pid = p->successor.pid;
 	int status = 0;
+	char text[160];
 	(void)kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	successor_forget(p);
-	if (WIFEXITED(status))
-		log_error("process",
-			"successor %d %s (it ended with status %d): this process goes on", (int)pid,
-			why, WEXITSTATUS(status));
-	else
-		log_error("process",
-			"successor %d %s (it was ended by signal %d): this process goes on",
-			(int)pid, why, WTERMSIG(status));
+	(void)snprintf(text, sizeof(text), "successor %d %s (it %s %d): this process goes on",
+		(int)pid, why, WIFEXITED(status) ? "ended with status" : "was ended by signal",
+		WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+	log_error("process", "%s", text);
+	admin_upgraded(p->admin, 0, text);
 }
 
 static void successor_is_ready(struct process *p)
@@ -199,6 +197,7 @@ static void successor_is_ready(struct process *p)
 	(void)snprintf(text, sizeof(text), "MAINPID=%d", (int)pid);
 	notify_send(text);
 	notify_stop(); /* from now on the successor speaks for the service */
+	admin_upgraded(p->admin, (int)pid, NULL);
 	process_hand_over(p);
 }
 
@@ -274,20 +273,30 @@ static int successor_begin(struct process *p)
 	return err;
 }
 
-void successor_start(struct process *p)
+/* Why none may start now; NULL: one may. */
+static const char *successor_refusal(const struct process *p)
 {
-	if (p->phase != PROCESS_SERVING || p->applied < p->n_workers || successor_is_starting(p)) {
-		log_warn("process", "no successor is started: %s",
-			p->phase != PROCESS_SERVING        ? "the process does not serve"
-				: successor_is_starting(p) ? "one is starting"
-							   : "a reload is under way");
-		return;
+	if (p->phase != PROCESS_SERVING)
+		return "the process does not serve";
+	return p->applied < p->n_workers ? "a reload is under way" : NULL;
+}
+
+enum admin_upgrade successor_start(struct process *p)
+{
+	const char *refusal = successor_refusal(p);
+	if (refusal) {
+		log_warn("process", "no successor is started: %s", refusal);
+		return p->phase == PROCESS_SERVING ? ADMIN_UPGRADE_BUSY : ADMIN_UPGRADE_ENDING;
 	}
+	if (successor_is_starting(p))
+		return ADMIN_UPGRADE_STARTS;
 	int err = successor_begin(p);
-	if (err)
+	if (err) {
 		log_error("process", "%s cannot be started: %s", p->options.argv[0], strerror(err));
-	else
-		log_info("process", "successor %d is starting", (int)p->successor.pid);
+		return ADMIN_UPGRADE_FAILED;
+	}
+	log_info("process", "successor %d is starting", (int)p->successor.pid);
+	return ADMIN_UPGRADE_STARTS;
 }
 
 /* ---- the process that comes ---------------------------------------------------------------- */

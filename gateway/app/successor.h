@@ -8,15 +8,14 @@
 #ifndef APP_SUCCESSOR_H
 #define APP_SUCCESSOR_H
 
-#include <stdbool.h>
+#include "admin/admin.h"
 
 struct process;
 
 /* ---- the process that goes ----------------------------------------------------------------- */
 
-/* Start one, unless one starts already, or the process does not serve. The log says what came of
- * it. */
-void successor_start(struct process *p);
+/* Start one, unless one starts already. The log, and admin_upgraded(), say what came of it. */
+enum admin_upgrade successor_start(struct process *p);
 bool successor_is_starting(const struct process *p);
 /* This process was told to end, or ends: a successor that is not ready yet ends as well. */
 void successor_abandon(struct process *p);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "app/notify.h"
 #include "app/process.h"
 #include "base/log.h"
 #include "policy/running.h"
@@ -10,6 +11,7 @@
 
 #define WATCH_TICK_NS NS_PER_S
 #define WATCH_SILENT_NS (3 * NS_PER_S)
+#define WATCH_BEAT_MIN_NS (10 * NS_PER_MS)
 
 static void watch_on_worker(struct worker *w, void *arg)
 {
@@ -63,8 +65,42 @@ static void watch_on_tick(struct timer *t)
 	worker_timer(&p->main, &p->watch, WATCH_TICK_NS);
 }
 
+/* ---- the service manager's watchdog -------------------------------------------------------- */
+
+static bool watch_all_turn(const struct process *p)
+{
+	for (unsigned i = 0; i < p->n_workers; i++) {
+		if (watch_is_silent(p, i))
+			return false;
+	}
+	return true;
+}
+
+/* The main thread turns, or this would not run. */
+static void watch_on_beat(struct timer *t)
+{
+	struct process *p = container_of(t, struct process, beat);
+	if (watch_all_turn(p))
+		notify_send("WATCHDOG=1");
+	worker_timer(&p->main, &p->beat, p->beat_ns);
+}
+
+static void watch_start_beat(struct process *p)
+{
+	uint64_t limit = notify_watchdog_ns();
+	if (!limit)
+		return;
+	/* the manager advises half of its time, sd_watchdog_enabled(3) */
+	p->beat_ns = limit / 2 > WATCH_BEAT_MIN_NS ? limit / 2 : WATCH_BEAT_MIN_NS;
+	timer_init(&p->beat, watch_on_beat);
+	worker_timer(&p->main, &p->beat, p->beat_ns);
+}
+
+/* ---- from beginning to end ----------------------------------------------------------------- */
+
 void watch_start(struct process *p)
 {
+	watch_start_beat(p);
 	timer_init(&p->watch, watch_on_tick);
 	worker_timer(&p->main, &p->watch, WATCH_TICK_NS);
 }
@@ -73,4 +109,6 @@ void watch_stop(struct process *p)
 {
 	if (p->watch.on_due)
 		timer_drop(&p->watch);
+	if (p->beat.on_due)
+		timer_drop(&p->beat);
 }

@@ -1,6 +1,7 @@
 /*
  * Watches the workers: sends each a message every second. One that does not answer is logged with
- * what it runs, and makes the gateway not ready. Main thread.
+ * what it runs, and makes the gateway not ready; while there is one, the watchdog of the service
+ * manager is not told that all is well, so that it ends the process. Main thread.
  */
 #ifndef APP_WATCH_H
 #define APP_WATCH_H

@@ -1,4 +1,6 @@
 """Ending well: what is under way finishes, nothing new begins."""
+import contextlib
+import json
 import socket
 import time
 from signal import SIGINT, SIGQUIT, SIGTERM
@@ -106,6 +108,101 @@ def test_no_connection_is_lost_to_the_close(gateway):
     assert all(c.response().status == 200 for c in clients)
     for c in clients:
         c.close()
+
+
+def test_a_connection_whose_client_was_not_told_to_close_it_takes_one_more_request(gateway, origin, raw):
+    """The head of the response went before the signal came."""
+    size = 32 << 20
+    up = origin([large(size), reply(200, b"last")])
+    g = gateway(proxy() + LONG, app=up.port)
+    c = raw(g.port()).request("GET", "/")
+    assert c.response_head().header("Connection") is None
+    g.signal(SIGTERM)
+    closed(g)
+    got = len(c.reader.buffer)
+    assert got + take(c.sock, size - got) == size
+    c.reader.buffer = b""
+    r = c.get("/")
+    assert r.body == b"last" and r.header("Connection") == "close"
+    c.assert_closed()
+
+
+def leaving(gateway, delay):
+    g = gateway(HELLO + f"runtime: {{ workers: 2, shutdown_grace: 20s, drain_delay: {delay} }}\n")
+    g.signal(SIGTERM)
+    g.wait_log("stopping in .* not ready any more")
+    return g
+
+
+def test_with_a_delay_it_is_not_ready_first_and_serves_on(gateway, raw):
+    g = leaving(gateway, "20s")
+    r = g.admin("/readyz")
+    assert r.status == 503 and "leaving: the gateway was told to stop" in r.text
+    assert json.loads(g.admin("/status").body)["state"] == "leaving"
+    c = raw(g.port())
+    r = c.get("/hello")
+    assert r.status == 200 and r.header("Connection") is None, "it is as usual"
+    g.signal(SIGTERM)  # the second one cuts the delay short
+    closed(g)
+    r = c.get("/hello")
+    assert r.status == 200 and r.header("Connection") == "close"
+    c.close()
+    assert g.process.wait(5) == 0
+
+
+def test_the_delay_ends_by_itself(gateway):
+    g = leaving(gateway, "100ms")
+    closed(g)
+    assert g.process.wait(5) == 0
+
+
+def test_quit_does_not_wait_for_the_delay(gateway):
+    g = leaving(gateway, "20s")
+    begin = time.monotonic()
+    g.stop(SIGQUIT)
+    assert time.monotonic() - begin < 5
+
+
+@contextlib.contextmanager
+def full():
+    """A port at which connections are neither made nor refused."""
+    with socket.socket() as s, contextlib.ExitStack() as fillers:
+        s.bind(("127.0.0.1", 0))
+        s.listen(0)
+        for _ in range(3):
+            c = fillers.enter_context(socket.socket())
+            c.setblocking(False)
+            c.connect_ex(s.getsockname())
+        yield s.getsockname()[1]
+
+
+TWO = """
+listeners:
+  - { name: public, address: "127.0.0.1:@public@" }
+upstreams:
+  app: { servers: ["127.0.0.1:@app@"] }
+  far: { servers: ["127.0.0.1:@far@"], timeouts: { connect: 20s } }
+routes:
+  - { name: app, match: { path: /app }, upstream: app }
+  - { name: far, match: { path: /far }, upstream: far }
+"""
+
+
+def test_at_the_end_of_the_grace_what_no_server_was_asked_about_is_answered(gateway, origin, raw):
+    up = origin(hang)
+    with full() as far:
+        g = gateway(TWO + SHORT, app=up.port, far=far)
+        asked, waits = raw(g.port()).request("POST", "/app"), raw(g.port()).request("POST", "/far")
+        up.wait(1)
+        wait_for(lambda: any(r["state"] == "connect" for r in json.loads(g.admin("/requests").body)["requests"]), 5, "connect")
+        g.signal(SIGTERM)
+        r = waits.response()
+        assert r.status == 503 and r.header("Retry-After") == "1" and "shutting-down" in r.text
+        assert r.header("Connection") == "close"
+        asked.assert_closed(5)
+        g.process.wait(5)
+    lines = {line["path"]: (line["status"], line["reason"]) for line in g.access(2)}
+    assert lines == {"/far": (503, "shutting-down"), "/app": (503, "shutting-down")}
 
 
 def test_the_grace_ends(gateway, origin, raw):

@@ -1,6 +1,9 @@
-"""USR2: a new process takes the place of the running one, and no client notices."""
+"""USR2 and sluice upgrade: a new process takes the place of the running one, and no client notices."""
+import json
 import os
+import re
 import socket
+import subprocess
 import threading
 from signal import SIGTERM, SIGUSR2
 
@@ -9,7 +12,7 @@ from kit.client import RawClient
 from kit.configs import HELLO, proxy
 from kit.origin import hang, reply
 from kit.ports import is_listening
-from kit.process import wait_for
+from kit.process import Adopted, adopt_orphans, wait_for
 from kit.soak import times
 
 LONG = "runtime: { workers: 2, shutdown_grace: 20s }\n"
@@ -136,6 +139,28 @@ def test_one_that_fails_with_the_sockets_in_hand_leaves_them_as_they_are(gateway
     assert (g.folder / "local.sock").exists() and (g.folder / "admin.sock").exists()
     for _ in range(20):
         assert g.get("/hello").status == 200
+
+
+def test_the_command_says_what_came_of_it(gateway):
+    """sluice upgrade."""
+    adopt_orphans()
+    g = gateway(HELLO + LONG)
+    good = g.config_path.read_text()
+
+    def upgrade(*options):
+        return subprocess.run([g.program, "upgrade", "-c", g.config_path, *options], capture_output=True, text=True, timeout=20)
+    g.config_path.write_text(good.replace("respond:", "respons:"))
+    r = upgrade()
+    assert r.returncode == 1 and re.search(r"successor \d+ could not start \(it ended with status 1\): this process goes on", r.stderr)
+    g.config_path.write_text(good)
+    old = g.process
+    r = upgrade("--json")
+    assert r.returncode == 0
+    doc = json.loads(r.stdout)
+    assert doc["state"] == "handed-over"
+    g.process = Adopted(doc["pid"], g.stderr_path)
+    assert old.wait() == 0
+    assert json.loads(g.admin("/status").body)["pid"] == doc["pid"]
 
 
 def test_told_to_stop_meanwhile(gateway):

@@ -270,6 +270,46 @@ TEST_WITH(needless_socket, begin, end)
 	turns(3);
 }
 
+/* A second socket for the same address: another queue. */
+static int beside(const struct place *p)
+{
+	const struct listener_how how = { 1, 128, LISTENER_BESIDE_OURS,
+		{ LISTENER_AS_IS, LISTENER_AS_IS, LISTENER_AS_IS } };
+	int fd;
+	assert_int_equal(listener_open_how(&p->addr, &how, &fd), 0);
+	return fd;
+}
+
+/* All sockets of a listener are accepted from; once they are lent, the queues are left to who has
+ * them next. */
+TEST_WITH(several_sockets, begin, end)
+{
+	enum { N = 20 };
+	struct place a = place("many");
+	int fds[] = { a.fd, beside(&a) }, kept[] = { dup(fds[0]), dup(fds[1]) }, x[N];
+	const struct front_listener_args args = { .conf = &a.conf,
+		.addr = &a.addr,
+		.handler = { on_request, on_bad_request, NULL },
+		.fds = fds,
+		.n_fds = 2 };
+	front_apply(front, &args, 1, &(struct front_bounds){ .connections = 0 }, NS_PER_S);
+	for (int i = 0; i < N; i++)
+		x[i] = connect_to(&a);
+	turns(3);
+	assert_int_equal(front_connections(front), N);
+	for (int i = 0; i < N; i++)
+		(void)close(x[i]);
+	assert_all_leave();
+	front_lend(front);
+	int queued = connect_to(&a);
+	front_drain(front, 0);
+	assert_int_equal(front_connections(front), 0);
+	assert_true(is_open(queued));
+	(void)close(queued);
+	(void)close(kept[0]);
+	(void)close(kept[1]);
+}
+
 /* Paused: connections wait, also at listeners that come meanwhile; those that are there go on. */
 TEST_WITH(paused, begin, end)
 {

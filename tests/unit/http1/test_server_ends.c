@@ -513,7 +513,23 @@ TEST(drain)
 	call_finish(&calls[0]);
 	fakewire_settle();
 	assert_not_said("Connection: close\r\n");
+	plan.keep_when_sent = false; /* so its client may ask once more */
+	say("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_said("Connection: close\r\n");
+	assert_int_equal(n_calls, 2);
 	assert_lingers();
+	end();
+
+	begin(); /* the same, and no request comes */
+	plan.body = "bye";
+	plan.keep_when_sent = true;
+	say("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	http1_server_drain(&conn->server, 2 * NS_PER_S);
+	call_finish(&calls[0]);
+	fakewire_settle();
+	assert_open();
+	fakewire_pass(2 * NS_PER_S);
+	assert_int_equal(conn->closed, 1);
 	end();
 
 	begin(); /* in the middle of a head, or behind an empty line */

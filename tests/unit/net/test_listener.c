@@ -317,6 +317,55 @@ static int teardown(void **state)
 	return rmdir(folder);
 }
 
+/* ---- sockets that others have as well ------------------------------------------------------ */
+
+/* What waits in the queue of a lent socket is for the process that accepts from it next, and so is
+ * whoever connects after that. */
+TEST(lent)
+{
+	struct door first, second;
+	door_open(&first, 8);
+	first.acceptor.lent = true;
+	int ours = dup(first.acceptor.fd);
+	int waits = connect_to(&first.at);
+	acceptor_stop(&first.acceptor);
+	assert_int_equal(first.accepted, 0);
+	int comes = connect_to(&first.at);
+	assert_true(waits >= 0 && comes >= 0);
+	second = (struct door){ .at = first.at };
+	assert_int_equal(listener_adopt(ours, &first.at, 8), 0);
+	assert_int_equal(acceptor_start(&second.acceptor, &worker, ours, on_accept, &second), 0);
+	turns(2);
+	assert_int_equal(second.accepted, 2);
+	acceptor_stop(&second.acceptor);
+	(void)close(waits);
+	(void)close(comes);
+	door_forget(&second);
+}
+
+/* A socket that another process made may block, and take any number of connections. */
+TEST(adopt)
+{
+	struct addr a = loopback(0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), only = 0;
+	assert_int_equal(bind(fd, &a.sa, a.len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	a = name_of(fd);
+	assert_int_equal(listener_adopt(fd, &a, 8), 0);
+	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	(void)close(fd);
+
+	struct addr six = { .len = sizeof(six.in6) };
+	six.in6.sin6_family = AF_INET6;
+	six.in6.sin6_addr = in6addr_loopback;
+	fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return; /* a machine without IPv6 */
+	assert_int_equal(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)), 0);
+	assert_int_equal(listener_adopt(fd, &six, 8), -EAFNOSUPPORT);
+	(void)close(fd);
+}
+
 /* A file that somebody else put into the place of ours stays. */
 TEST(file_is_ours)
 {
