@@ -284,6 +284,7 @@ static bool process_start(struct process *p)
 		return false;
 	}
 	p->on_applied = process_on_applied;
+	p->on_succeeded = process_hand_over;
 	p->on_drained = process_on_drained;
 	timer_init(&p->ending, process_on_ending);
 	timer_init(&p->tick, process_on_tick);

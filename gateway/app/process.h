@@ -11,6 +11,7 @@
 #include "front/count.h"
 #include "front/front.h"
 #include "net/overload.h"
+#include "net/readable.h"
 #include "net/signals.h"
 #include "proxy/exchange.h"
 
@@ -99,9 +100,9 @@ struct opened {
 
 /* app/successor.c: a process that will go on with the sockets of this one. */
 struct successor {
-	pid_t pid;           /* 0: none is starting */
-	int fd;              /* owned: it says that it serves, or closes it */
-	struct event *event; /* owned */
+	pid_t pid; /* 0: none is starting */
+	int fd;    /* owned: it says that it serves, or closes it */
+	struct readable readable;
 	struct timer timer;
 };
 
@@ -123,17 +124,18 @@ struct process {
 	/* Callbacks of process.c, which the files below call from the loop. */
 	/* every worker uses the newest snapshot, and no successor is starting */
 	void (*on_applied)(struct process *p);
-	void (*on_drained)(struct process *p); /* no worker has a connection any more */
-	unsigned applied;                      /* workers that use the newest snapshot */
-	bool reload_wanted;                    /* a reload was asked for while one was under way */
-	unsigned empty;                        /* workers that have drained */
-	bool ready;                            /* every worker has had a configuration */
-	bool serves;                           /* and what follows from that was done */
-	bool handed_over;                      /* the sockets are a successor's */
-	struct logger *logger;                 /* owned; NULL: no access log yet */
-	struct admin *admin;                   /* owned; NULL: no admin address is configured */
-	struct addr admin_addr;                /* where it is served */
-	bool admin_is_lent;                    /* its socket is that of who started the process */
+	void (*on_succeeded)(struct process *p); /* a successor serves */
+	void (*on_drained)(struct process *p);   /* no worker has a connection any more */
+	unsigned applied;                        /* workers that use the newest snapshot */
+	bool reload_wanted;     /* a reload was asked for while one was under way */
+	unsigned empty;         /* workers that have drained */
+	bool ready;             /* every worker has had a configuration */
+	bool serves;            /* and what follows from that was done */
+	bool handed_over;       /* the sockets are a successor's */
+	struct logger *logger;  /* owned; NULL: no access log yet */
+	struct admin *admin;    /* owned; NULL: no admin address is configured */
+	struct addr admin_addr; /* where it is served */
+	bool admin_is_lent;     /* its socket is that of who started the process */
 	struct successor successor;
 	uint64_t started_ns;
 	uint64_t reloads, reloads_failed;

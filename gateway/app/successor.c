@@ -3,7 +3,6 @@
 #include "app/successor.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -165,9 +164,8 @@ static void successor_forget(struct process *p)
 {
 	struct successor *s = &p->successor;
 	timer_drop(&s->timer);
-	event_free(s->event);
+	readable_stop(&s->readable);
 	(void)close(s->fd);
-	s->event = NULL;
 	s->pid = 0;
 }
 
@@ -198,15 +196,14 @@ static void successor_is_ready(struct process *p)
 	notify_send(text);
 	notify_stop(); /* from now on the successor speaks for the service */
 	admin_upgraded(p->admin, (int)pid, NULL);
-	process_hand_over(p);
+	p->on_succeeded(p);
 }
 
-static void successor_on_event(evutil_socket_t fd, short what, void *arg)
+static void successor_on_readable(void *ctx)
 {
-	struct process *p = arg;
+	struct process *p = ctx;
 	char said = 0;
-	(void)what;
-	ssize_t n = read(fd, &said, 1);
+	ssize_t n = read(p->successor.fd, &said, 1);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n == 1 && said == READY)
@@ -225,23 +222,26 @@ static void successor_on_late(struct timer *t)
 		p->on_applied(p);
 }
 
+/* It may serve already, and have connections: then it lets them finish. */
 void successor_abandon(struct process *p)
 {
-	if (successor_is_starting(p))
-		successor_bury(p, "was given up");
+	static const char why[] = "this process was told to end, and its successor with it";
+	if (!successor_is_starting(p))
+		return;
+	(void)kill(p->successor.pid, SIGTERM);
+	successor_forget(p);
+	log_info("process", "%s", why);
+	admin_upgraded(p->admin, 0, why);
 }
 
-/* The read end joins the loop. 0, or an errno. */
+/* fd, the read end, joins the loop, and is closed with the successor. 0, or an errno. */
 static int successor_watch(struct process *p, int fd)
 {
 	struct successor *s = &p->successor;
 	timer_init(&s->timer, successor_on_late);
 	s->fd = fd;
-	s->event = event_new(p->main.base, fd, EV_READ | EV_PERSIST, successor_on_event, p);
-	if (!s->event || event_add(s->event, NULL) < 0)
-		return ENOMEM;
 	worker_timer(&p->main, &s->timer, SUCCESSOR_NS);
-	return 0;
+	return -readable_start(&s->readable, &p->main, fd, successor_on_readable, p);
 }
 
 static int successor_begin(struct process *p)
@@ -258,18 +258,17 @@ static int successor_begin(struct process *p)
 		return err;
 	}
 	int report = fcntl(pipe_fds[1], F_DUPFD_CLOEXEC, INHERITED_FIRST + (int)g.most + 1);
-	err = report < 0 ? errno : successor_watch(p, pipe_fds[0]);
+	err = report < 0 ? errno : 0;
+	int watched = successor_watch(p, pipe_fds[0]);
 	if (!err)
-		err = successor_spawn(p, &g, report, &pid);
+		err = watched ? watched : successor_spawn(p, &g, report, &pid);
 	(void)close(pipe_fds[1]);
 	if (report >= 0)
 		(void)close(report);
 	gifts_free(&g);
 	p->successor.pid = pid;
-	if (err && p->successor.event)
+	if (err)
 		successor_forget(p);
-	else if (err)
-		(void)close(pipe_fds[0]);
 	return err;
 }
 

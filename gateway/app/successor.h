@@ -17,7 +17,7 @@ struct process;
 /* Start one, unless one starts already. The log, and admin_upgraded(), say what came of it. */
 enum admin_upgrade successor_start(struct process *p);
 bool successor_is_starting(const struct process *p);
-/* This process was told to end, or ends: a successor that is not ready yet ends as well. */
+/* This process was told to end, or ends: tell a successor that starts to end as well. */
 void successor_abandon(struct process *p);
 
 /* ---- the process that comes ---------------------------------------------------------------- */

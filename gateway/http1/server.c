@@ -18,7 +18,8 @@
 #include "http1/write.h"
 
 enum { PIPELINE_MAX = 16 * 1024 }; /* read ahead of a request that waits for its response */
-/* for one more request on a connection that is drained, but whose client was not told to close it */
+/* for one more request on a connection that is drained, but whose client was not told to close it
+ */
 #define DRAINING_IDLE_NS NS_PER_S
 
 /* ---- ending -------------------------------------------------------------------------------- */

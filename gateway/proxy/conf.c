@@ -19,8 +19,7 @@ static const sluice_option runtime_options[] = {
 		.doc = "number of worker threads, or auto: one for each processor"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct runtime_conf, shutdown_grace, .def = "30s",
 		.max = "1d", .doc = "how long a stopping gateway lets requests in progress finish"),
-	SLUICE_OPTION(SLUICE_T_DURATION, struct runtime_conf, drain_delay, .def = "0s",
-		.max = "1h",
+	SLUICE_OPTION(SLUICE_T_DURATION, struct runtime_conf, drain_delay, .def = "0s", .max = "1h",
 		.doc = "how long a gateway that was told to stop still takes connections, while "
 		       "/readyz answers 503: time for load balancers to notice"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct runtime_conf, max_connections, .def = "0",

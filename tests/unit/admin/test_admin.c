@@ -98,6 +98,7 @@ static struct {
 	enum admin_phase phase;
 	enum admin_reload reload;
 	unsigned busy_for; /* times that a reload is busy first */
+	enum admin_upgrade upgrade;
 	unsigned reloads, reopens, drains, stops;
 	struct snapshot snap;
 } process;
@@ -136,6 +137,12 @@ static void process_reopen(void *ctx)
 	process.reopens++;
 }
 
+static enum admin_upgrade process_upgrade(void *ctx)
+{
+	assert_ptr_equal(ctx, &process);
+	return process.upgrade;
+}
+
 static void process_drain(void *ctx)
 {
 	assert_ptr_equal(ctx, &process);
@@ -157,6 +164,7 @@ static int setup(void **state)
 		.facts = process_facts,
 		.reload = process_reload,
 		.reopen = process_reopen,
+		.upgrade = process_upgrade,
 		.drain = process_drain,
 		.stop = process_stop };
 	(void)state;
@@ -246,6 +254,8 @@ TEST_WITH(health, setup, teardown)
 	process.phase = ADMIN_DRAINING;
 	expect(ask(METHOD_GET, "/healthz"), 200, TEXT, "alive");
 	expect(ask(METHOD_GET, "/readyz"), 503, PROBLEM, "\"draining: ");
+	process.phase = ADMIN_LEAVING;
+	expect(ask(METHOD_GET, "/readyz"), 503, PROBLEM, "\"leaving: ");
 	process.phase = ADMIN_STARTING;
 	expect(ask(METHOD_GET, "/readyz"), 503, PROBLEM, "starting: 2 workers");
 }
@@ -335,6 +345,35 @@ TEST_WITH(reopen, setup, teardown)
 {
 	expect(ask(METHOD_POST, "/reopen"), 202, JSON, "\"reopening\"");
 	assert_int_equal(process.reopens, 1);
+}
+
+/* Whoever asks is answered when the successor serves, or has failed; who has left, no more. */
+TEST_WITH(upgrade, setup, teardown)
+{
+	process.upgrade = ADMIN_UPGRADE_BUSY;
+	expect(ask(METHOD_POST, "/upgrade"), 503, PROBLEM, ":busy\"");
+	process.upgrade = ADMIN_UPGRADE_ENDING;
+	expect(ask(METHOD_POST, "/upgrade"), 409, PROBLEM, ":ending\"");
+	process.upgrade = ADMIN_UPGRADE_FAILED;
+	expect(ask(METHOD_POST, "/upgrade"), 500, PROBLEM, ":no-successor\"");
+	process.upgrade = ADMIN_UPGRADE_STARTS;
+	struct memory_client *one = begin(METHOD_POST, "/upgrade");
+	struct memory_client *two = begin(METHOD_POST, "/upgrade");
+	struct memory_client *left = begin(METHOD_POST, "/upgrade");
+	worker_turn(&main_worker);
+	assert_int_equal(one->ends, 0);
+	left->c.events->on_gone(&left->c, ERR_CLIENT_GONE, false);
+	worker_turn(&main_worker);
+	assert_int_equal(left->finishes, 1);
+	free(left);
+	admin_upgraded(admin, 0, "it \"ended\"");
+	expect(finish(one), 500, PROBLEM, "it \\\"ended\\\"");
+	expect(finish(two), 500, PROBLEM, ":no-successor\"");
+	one = begin(METHOD_POST, "/upgrade");
+	admin_upgraded(admin, 4711, NULL);
+	expect(finish(one), 200, JSON, "\"pid\": 4711");
+	admin_upgraded(admin, 1, NULL); /* nobody asked */
+	admin_upgraded(NULL, 1, NULL);
 }
 
 TEST_WITH(ending, setup, teardown)
