@@ -313,7 +313,10 @@ static bool process_start(struct process *p)
 			s->listeners[i].tls ? " (TLS)" : "");
 	log_info("process", "sluice %s, %u worker%s, %zu route%s", SLUICE_VERSION, p->n_workers,
 		str_plural(p->n_workers), s->n_routes, str_plural(s->n_routes));
-	notify_send("READY=1");
+	/* of a successor the manager hears by its predecessor: until then it takes no word from it
+	 */
+	if (!successor_has_predecessor())
+		notify_send("READY=1");
 	return true;
 }
 

@@ -21,8 +21,6 @@
 #define SUCCEEDS "SLUICE_SUCCEEDS"
 enum { SUCCESSOR_ENV = 3, READY = 'R' };
 
-extern char **environ;
-
 /* ---- what it gets -------------------------------------------------------------------------- */
 
 /* Duplicates of the sockets, out of the way of the numbers that they get there. */
@@ -315,6 +313,11 @@ bool successor_init(void)
 	if (good)
 		predecessor = (int)fd;
 	return good;
+}
+
+bool successor_has_predecessor(void)
+{
+	return predecessor >= 0;
 }
 
 void successor_report(void)

@@ -24,6 +24,8 @@ void successor_abandon(struct process *p);
 
 /* Before any descriptor is opened. Whether this process succeeds another. */
 bool successor_init(void);
+/* Whether one waits for successor_report(). */
+bool successor_has_predecessor(void);
 /* It serves: the predecessor may go. Does nothing where there is none. */
 void successor_report(void);
 

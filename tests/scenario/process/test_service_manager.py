@@ -66,5 +66,6 @@ def test_a_successor_becomes_the_service(gateway, manager):
     assert int(manager.wait("MAINPID=")[0].split("\n")[0][8:]) == g.pid
     assert old.wait() == 0
     assert not manager.has("STOPPING"), "the service goes on"
+    assert len(manager.has("READY")) == 1, "and was ready all the time"
     n = len(manager.has("WATCHDOG=1"))
     manager.wait("WATCHDOG=1", n + 1)
