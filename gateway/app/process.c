@@ -139,6 +139,8 @@ static void process_on_applied(struct process *p)
 		process_on_serving(p);
 	if (p->reload_wanted)
 		process_reload(p);
+	if (p->successor.wanted && p->applied == p->n_workers)
+		(void)successor_start(p);
 }
 
 /* ---- signals ------------------------------------------------------------------------------- */

@@ -100,8 +100,9 @@ struct opened {
 
 /* app/successor.c: a process that will go on with the sockets of this one. */
 struct successor {
-	pid_t pid; /* 0: none is starting */
-	int fd;    /* owned: it says that it serves, or closes it */
+	pid_t pid;   /* 0: none is starting */
+	int fd;      /* owned: it says that it serves, or closes it */
+	bool wanted; /* one is to start when every worker uses the newest snapshot */
 	struct readable readable;
 	struct timer timer;
 };

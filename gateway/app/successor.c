@@ -224,6 +224,7 @@ static void successor_on_late(struct timer *t)
 void successor_abandon(struct process *p)
 {
 	static const char why[] = "this process was told to end, and its successor with it";
+	p->successor.wanted = false;
 	if (!successor_is_starting(p))
 		return;
 	(void)kill(p->successor.pid, SIGTERM);
@@ -270,26 +271,22 @@ static int successor_begin(struct process *p)
 	return err;
 }
 
-/* Why none may start now; NULL: one may. */
-static const char *successor_refusal(const struct process *p)
-{
-	if (p->phase != PROCESS_SERVING)
-		return "the process does not serve";
-	return p->applied < p->n_workers ? "a reload is under way" : NULL;
-}
-
 enum admin_upgrade successor_start(struct process *p)
 {
-	const char *refusal = successor_refusal(p);
-	if (refusal) {
-		log_warn("process", "no successor is started: %s", refusal);
-		return p->phase == PROCESS_SERVING ? ADMIN_UPGRADE_BUSY : ADMIN_UPGRADE_ENDING;
+	if (p->phase != PROCESS_SERVING) {
+		log_warn("process", "no successor is started: the process does not serve");
+		return ADMIN_UPGRADE_ENDING;
 	}
 	if (successor_is_starting(p))
+		return ADMIN_UPGRADE_STARTS;
+	/* until then descriptors may change hands */
+	p->successor.wanted = p->applied < p->n_workers;
+	if (p->successor.wanted)
 		return ADMIN_UPGRADE_STARTS;
 	int err = successor_begin(p);
 	if (err) {
 		log_error("process", "%s cannot be started: %s", p->options.argv[0], strerror(err));
+		admin_upgraded(p->admin, 0, "it could not be started: see the error log");
 		return ADMIN_UPGRADE_FAILED;
 	}
 	log_info("process", "successor %d is starting", (int)p->successor.pid);
