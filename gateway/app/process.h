@@ -12,6 +12,7 @@
 #include "net/overload.h"
 #include "net/signals.h"
 #include "proxy/exchange.h"
+#include "upstream/discovered.h"
 
 enum { PROCESS_SIGNALS = 4 };
 enum process_phase { PROCESS_STARTING, PROCESS_SERVING, PROCESS_DRAINING, PROCESS_STOPPING };
@@ -81,10 +82,11 @@ struct process {
 	struct worker **worker_list;    /* owned: pointers to the same */
 	unsigned n_workers;
 	struct policy policy;
-	struct snapshot *snap;       /* shared: ref */
-	struct tls_tickets *tickets; /* owned */
-	struct counts *counts;       /* owned: of connections, shared by the workers */
-	struct shares shares;        /* of the workers */
+	struct discovered_workers tell; /* of servers that were found */
+	struct snapshot *snap;          /* shared: ref */
+	struct tls_tickets *tickets;    /* owned */
+	struct counts *counts;          /* owned: of connections, shared by the workers */
+	struct shares shares;           /* of the workers */
 	struct overload overload;
 	struct served *served; /* owned */
 	size_t n_served;

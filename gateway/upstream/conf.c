@@ -1,7 +1,7 @@
 /* The option table of upstreams. Main thread. */
 #include "upstream/conf.h"
 
-static const sluice_option server_options[] = {
+const sluice_option server_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct upstream_server, address,
 		.flags = SLUICE_F_REQUIRED | SLUICE_F_SCALAR, .min = "1", .max = "300",
 		.doc = "address of the server: host:port, ip:port, [ipv6]:port or unix:/path"),
@@ -71,9 +71,14 @@ const sluice_option upstream_options[] = {
 	SLUICE_OPTION(SLUICE_T_LIST, struct upstream_conf, servers, .min = "1", .max = "1000",
 		.sub = server_options, .sub_size = sizeof(struct upstream_server),
 		.doc = "the servers; a name with several addresses counts as that many servers; "
-		       "with `discovery`: those until others are found"),
+		       "with `discover`: those until others are found"),
 	SLUICE_OPTION(SLUICE_T_STR, struct upstream_conf, discovery,
-		.doc = "name of an instance in `plugins` whose plugin finds the servers"),
+		.doc = "name of an instance in `plugins` whose plugin finds the servers; the same "
+		       "as `discover: { plugin: NAME }`"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, discover, .flags = SLUICE_F_SUBOBJECT,
+		.sub = discover_options, .sub_size = sizeof(struct upstream_discover),
+		.doc = "how the servers are found while the gateway runs: by SRV records, in a "
+		       "file, or by a plugin"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, protocol, .def = "http/1.1",
 		.choices = protocol_choices, .flags = SLUICE_F_NEW,
 		.doc = "protocol of the servers; h2: HTTP/2 over TLS, h2c: HTTP/2 without TLS, "
@@ -140,7 +145,8 @@ const sluice_option upstream_options[] = {
 		.doc = "largest number of header fields of a response"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_conf, resolve_interval, .def = "30s",
 		.min = "1s", .max = "1d",
-		.doc = "how often the names of servers are looked up again"),
+		.doc = "when the names of servers are looked up again at the latest, also if the "
+		       "TTL of their addresses is longer; names in /etc/hosts have no TTL"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, tls, .flags = SLUICE_F_NEW,
 		.sub = tls_client_options,
 		.doc = "TLS to the servers; an empty block turns it on with its defaults; left "
