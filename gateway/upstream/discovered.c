@@ -255,6 +255,16 @@ bool discovered_is_owner(const struct discovered *d, uint64_t owner)
 	return d->next_owner == owner || (d->owner == owner && d->in_force == current);
 }
 
+static void discovered_tell(const struct discovered *d, const struct difference *diff, size_t n)
+{
+	char changed[40] = "";
+	if (diff->changed)
+		(void)snprintf(changed, sizeof(changed), ", %zu changed", diff->changed);
+	log_info("upstream", "%.*s: %zu server%s added, %zu removed%s, %zu in all (%.*s)",
+		STR_ARG(d->name), diff->added, str_plural(diff->added), diff->removed, changed, n,
+		STR_ARG(d->owner_name));
+}
+
 /* Put the set in force, and send it to the workers. */
 static void discovered_take(struct discovered *d, struct server_set *s,
 	const struct discovered_workers *tell)
@@ -268,10 +278,7 @@ static void discovered_take(struct discovered *d, struct server_set *s,
 	}
 	const struct difference diff = set_difference(old, s);
 	d->changed_ms = d->set_ms;
-	log_info("upstream",
-		"%.*s: %zu server%s added, %zu removed, %zu changed, %zu in all (%.*s)",
-		STR_ARG(d->name), diff.added, str_plural(diff.added), diff.removed, diff.changed,
-		s->n, STR_ARG(d->owner_name));
+	discovered_tell(d, &diff, s->n);
 	s->number = ++d->n_sets;
 	(void)pthread_mutex_lock(&d->lock);
 	d->set = s;

@@ -43,10 +43,11 @@ TEST(mistakes_have_their_place)
 	assert_string_equal(parse("[\"10.0.0.2:80\",\n {\"address\": \"http://a\"}]"),
 		"2:14 [1].address: a server is host:port, without a scheme");
 	assert_string_equal(parse("- 10.0.0.2:80\n- { address: a:1, weight: 101 }\n"),
-		"2:26 [1].weight: must be at most 100, not 101");
+		"2:27 [1].weight: must be between 1 and 100, not \"101\"");
 	assert_string_equal(parse("- 10.0.0.2:80\n- b:1\n- 10.0.0.2:80\n"),
-		"3:3 [2].address: this server stands in the list already");
-	assert_string_equal(parse("- { adress: a:1 }\n"), "1:5 [0].adress: unknown option");
+		"3:3 [2]: this server stands in the list already");
+	assert_non_null(
+		strstr(parse("- { adress: a:1 }\n"), "1:5 [0]: unknown key \"adress\""));
 }
 
 TEST(what_is_no_list)
@@ -55,7 +56,7 @@ TEST(what_is_no_list)
 	assert_string_equal(parse("{}"), "1:1 : must be a list of servers, not nothing");
 	assert_string_equal(parse("hello"), "1:1 : must be a list of servers, not text");
 	assert_non_null(strstr(parse("[\"10.0.0.2:80\""), "not YAML"));
-	assert_string_equal(parse("hosts: [a:1]"), "1:1 hosts: unknown option");
+	assert_string_equal(parse("hosts: [a:1]"), "1:1 : unknown key \"hosts\"");
 	assert_string_equal(parse("- a:1\n- A:1\n"), "0:0 : \"a:1\" is there twice");
 }
 
