@@ -1,16 +1,6 @@
 /* The option table of upstreams. Main thread. */
 #include "upstream/conf.h"
 
-const sluice_option server_options[] = {
-	SLUICE_OPTION(SLUICE_T_STR, struct upstream_server, address,
-		.flags = SLUICE_F_REQUIRED | SLUICE_F_SCALAR, .min = "1", .max = "300",
-		.doc = "address of the server: host:port, ip:port, [ipv6]:port or unix:/path"),
-	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_server, weight, .def = "1", .min = "1",
-		.max = "100",
-		.doc = "its share of the requests, relative to the weights of the other servers"),
-	SLUICE_OPTIONS_END,
-};
-
 static const char *const proxy_protocol_choices[] = { "off", "v1", "v2", NULL }; /* 0, 1, 2 */
 static const char *const protocol_choices[] = { "http/1.1", "h2", "h2c", "auto", NULL };
 static const char *const parsing_choices[] = { "strict", "lenient", NULL };
