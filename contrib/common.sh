@@ -5,12 +5,12 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 jobs=$(nproc 2>/dev/null || echo 2)
 
 build_packages="gcc make autoconf automake libtool pkg-config libevent-dev libssl-dev libjwt-dev libjansson-dev
-	libhiredis-dev libnghttp2-dev libyaml-dev libpcre2-dev libcrypt-dev zlib1g-dev libbrotli-dev libzstd-dev
+	libhiredis-dev libnghttp2-dev libyaml-dev libc-ares-dev libpcre2-dev libcrypt-dev zlib1g-dev libbrotli-dev libzstd-dev
 	libluajit2-5.1-dev"
 test_packages="libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-pytest-timeout python3-requests python3-h2
 	python3-jwt python3-jsonschema python3-cryptography python3-redis python3-websockets python3-wsproto python3-grpcio
 	python3-yaml redis-server nginx libnginx-mod-stream haproxy openssl curl wrk nghttp2-client python3-httpx python3-brotli
-	python3-zstandard mandoc"
+	python3-zstandard mandoc dnsmasq-base"
 # The browser and the applications of tests/scenario/stacks are large: where one is missing, its tests are skipped.
 ci_packages="abigail-tools clang clang-format-14 clang-tidy cppcheck g++ xz-utils dpkg-dev debian-archive-keyring chromium-headless-shell
 	node-express node-ws python3-django gunicorn python3-fastapi python3-uvicorn python3-multipart

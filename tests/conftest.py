@@ -127,6 +127,16 @@ def redis(folder):
 
 
 @pytest.fixture
+def dnsmasq(folder):
+    """dnsmasq(hosts, options, ttl): a real name server; see kit/servers.py."""
+    def make(hosts=None, options=(), **kw):
+        port = kit_free_port()
+        return servers.Dnsmasq(folder / f"dnsmasq{port}", port, hosts, options, **kw)
+    with ended(make) as start:
+        yield start
+
+
+@pytest.fixture
 def raw():
     """raw(port, tls=context, sni=name): a client that sends exactly what it is told."""
     with ended(client.RawClient, "close") as connect:

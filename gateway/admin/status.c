@@ -5,9 +5,12 @@
 #include <unistd.h>
 
 #include "admin/servers.h"
+#include "net/resolve.h"
 #include "store/cache.h"
 #include "upstream/breaker.h"
 #include "upstream/discovered.h"
+
+enum { NAMES_SHOWN = 1000 };
 
 static const char *const phases[] = { "starting", "serving", "leaving", "draining" };
 static const char *const states[SERVER_STATES] = { "up", "down", "trial" };
@@ -22,6 +25,12 @@ static void put_str(struct json_out *o, const char *name, sluice_str v)
 {
 	json_key(o, str_of(name));
 	json_str(o, v);
+}
+
+static void put_seconds(struct json_out *o, const char *name, uint64_t ns)
+{
+	json_key(o, str_of(name));
+	json_fixed(o, ns / NS_PER_MS, 3);
 }
 
 /* ---- the process --------------------------------------------------------------------------- */
@@ -149,16 +158,28 @@ static void status_server(struct json_out *o, const struct server_sum *s)
 	json_close(o, '}');
 }
 
-/* The plugin that finds the servers, and when it last did. */
+/* What finds the servers, and when it last did. */
 static void status_discovery(struct json_out *o, const struct snapshot_upstream *u)
 {
 	const struct discovered *d = u->discovered;
 	json_key(o, STR("discovery"));
 	json_open(o, '{');
-	put_str(o, "plugin", u->discovery->name);
+	put_str(o, "source", str_of(server_source_name(server_source_of(u->conf))));
+	if (u->discovery)
+		put_str(o, "plugin", u->discovery->name);
+	else if (u->conf->discover.srv.len)
+		put_str(o, "srv", u->conf->discover.srv);
+	else
+		put_str(o, "file", u->conf->discover.file);
 	put_uint(o, "servers", d->set ? d->set->n : 0);
-	if (d->set_ms)
+	if (d->set_ms) {
 		put_uint(o, "set_at_ms", d->set_ms);
+		put_uint(o, "changed_at_ms", d->changed_ms);
+	}
+	if (u->conf->discover.srv.len && d->ttl_ns != RESOLVE_NO_TTL)
+		put_seconds(o, "ttl_s", d->ttl_ns);
+	if (d->why[0])
+		put_str(o, "error", str_of(d->why));
 	json_close(o, '}');
 }
 
@@ -204,6 +225,34 @@ static void status_upstreams(struct json_out *o, const struct snapshot *s,
 	free(all);
 }
 
+/* ---- names --------------------------------------------------------------------------------- */
+
+static void status_name(void *ctx, const struct resolve_view *v)
+{
+	struct json_out *o = ctx;
+	json_open(o, '{');
+	put_str(o, "name", v->name);
+	put_str(o, "type", str_of(v->kind == RESOLVE_SRV ? "srv" : "address"));
+	put_uint(o, "answers", v->n);
+	if (v->age_ns != UINT64_MAX)
+		put_seconds(o, "age_s", v->age_ns);
+	if (v->has_ttl)
+		put_seconds(o, "ttl_s", v->ttl_ns);
+	json_key(o, STR("stale"));
+	json_bool(o, v->is_stale);
+	if (v->reason != RESOLVE_OK)
+		put_str(o, "failure", str_of(resolve_reason_name(v->reason)));
+	json_close(o, '}');
+}
+
+static void status_names(struct json_out *o)
+{
+	json_key(o, STR("names"));
+	json_open(o, '[');
+	resolve_each(status_name, o, NAMES_SHOWN);
+	json_close(o, ']');
+}
+
 /* ---- caches of plugins --------------------------------------------------------------------- */
 
 static void status_cache(void *ctx, const struct cache_view *v)
@@ -247,6 +296,7 @@ void status_write(struct json_out *o, const struct admin_facts *f, const struct 
 		status_overload(o, &f->overload);
 	status_workers(o, f, v, n);
 	status_upstreams(o, f->snap, v, n);
+	status_names(o);
 	status_caches(o);
 	if (left_out)
 		put_uint(o, "servers_left_out", left_out);

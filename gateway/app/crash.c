@@ -108,6 +108,8 @@ static void line_add_thread(struct line *l)
 		line_add(l, " on a thread of its own");
 	} else if (worker_self->id == WORKER_MAIN) {
 		line_add(l, " on the main thread");
+	} else if (worker_self->id == WORKER_RESOLVER) {
+		line_add(l, " on the thread that looks up names");
 	} else if (worker_self->id == WORKER_SINK) {
 		line_add(l, " on the thread of a log sink");
 	} else {

@@ -204,6 +204,11 @@ static void print_upstream(const struct explained *e)
 	if (u->conf->discovery.len)
 		(void)printf(", and those that plugin instance \"%.*s\" finds",
 			STR_ARG(u->conf->discovery));
+	if (u->conf->discover.srv.len)
+		(void)printf(", and those of the SRV records of %.*s",
+			STR_ARG(u->conf->discover.srv));
+	if (u->conf->discover.file.len)
+		(void)printf(", and those in %.*s", STR_ARG(u->conf->discover.file));
 	(void)printf("\n");
 	for (size_t i = 0; i < u->conf->servers.n; i++)
 		(void)printf("           %.*s weight %llu\n", STR_ARG(v[i].address),
@@ -376,6 +381,10 @@ static void put_upstream(struct json_out *o, const struct explained *e)
 		put(o, "balance_plugin", u->conf->balance.plugin);
 	if (u->conf->discovery.len)
 		put(o, "discovery", u->conf->discovery);
+	if (u->conf->discover.srv.len)
+		put(o, "srv", u->conf->discover.srv);
+	if (u->conf->discover.file.len)
+		put(o, "file", u->conf->discover.file);
 	json_key(o, STR("tls"));
 	json_bool(o, u->client != NULL);
 	json_key(o, STR("servers"));

@@ -7,6 +7,7 @@
 #include "app/process.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "app/watch.h"
@@ -15,6 +16,7 @@
 #include "policy/discovery.h"
 #include "policy/running.h"
 #include "policy/sink.h"
+#include "upstream/source.h"
 #include "upstream/upstream.h"
 
 #define PREPARE_NS (5 * NS_PER_S)
@@ -197,7 +199,7 @@ static bool prepare_sinks(const struct snapshot *s, struct diag *d)
 	return true;
 }
 
-/* ---- servers that plugins find ------------------------------------------------------------- */
+/* ---- servers that are found ------------------------------------------------------------- */
 
 static void prepare_abandon(const struct snapshot *s)
 {
@@ -205,12 +207,15 @@ static void prepare_abandon(const struct snapshot *s)
 		if (s->upstreams[i].discovered)
 			discovered_abandon(s->upstreams[i].discovered);
 	}
+	sources_settle();
 }
 
 static bool prepare_discovery(const struct snapshot *s, struct diag *d)
 {
 	for (size_t i = 0; i < s->n_upstreams; i++) {
 		const struct snapshot_upstream *u = &s->upstreams[i];
+		if (u->discovered && !u->discovery)
+			source_prepare(u->discovered, u->conf);
 		if (!u->discovery || discovery_begin(u->discovery, u->discovered))
 			continue;
 		prepare_say_failed(s, d, u->discovery);
@@ -222,13 +227,21 @@ static bool prepare_discovery(const struct snapshot *s, struct diag *d)
 /* It will be in force: the servers that were found meanwhile are. */
 static void prepare_settle(const struct process *p, const struct snapshot *s)
 {
-	const struct discovered_workers tell = { p->worker_list, p->n_workers, upstream_on_set };
+	char text[128];
 	discovered_settle_begin();
 	for (size_t i = 0; i < s->n_upstreams; i++) {
 		const struct snapshot_upstream *u = &s->upstreams[i];
-		if (u->discovery)
-			discovered_settle(u->discovered, u->discovery->name, &tell);
+		if (!u->discovered)
+			continue;
+		sluice_str from = str_of(server_source_name(server_source_of(u->conf)));
+		if (u->discovery) {
+			int n = snprintf(text, sizeof(text), "plugin %.*s",
+				STR_ARG(u->discovery->name));
+			from = str_n(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
+		}
+		discovered_settle(u->discovered, from, &p->tell);
 	}
+	sources_settle();
 }
 
 bool prepare_snapshot(struct process *p, struct snapshot *s, struct diag *d)

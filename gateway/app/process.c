@@ -25,6 +25,7 @@
 #include "policy/host.h"
 #include "policy/sink.h"
 #include "tls/tickets.h"
+#include "upstream/source.h"
 
 enum { MALLOC_KEEP = 32 << 20, LOG_GRACE_MS = 2000 };
 #define TICK_NS (10 * NS_PER_S)
@@ -65,8 +66,10 @@ static bool process_take_over(struct process *p, struct snapshot *s, struct diag
 {
 	if (!logs_open(p, s, d))
 		return false;
+	resolve_configure(&s->conf.runtime.resolve);
 	if (apply_snapshot(p, s, d))
 		return true;
+	resolve_configure(&p->snap->conf.runtime.resolve);
 	(void)logs_open(p, p->snap, d);
 	return false;
 }
@@ -249,6 +252,10 @@ static bool process_begin(struct process *p, struct diag *d)
 	if (ok) {
 		watch_start(p);
 		p->policy.workers = p->worker_list;
+		p->tell = (struct discovered_workers){ p->worker_list, p->n_workers,
+			upstream_on_set };
+		sources_begin(&p->main, &p->tell);
+		resolve_configure(&s->conf.runtime.resolve);
 		control_workers(p);
 		ok = logs_open(p, s, d) && apply_snapshot(p, s, d);
 	}
@@ -338,6 +345,7 @@ static void process_fini(struct process *p)
 	overload_stop(p);
 	control_close(p);
 	watch_stop(p);
+	sources_end();
 	workers_abort(p);
 	bool ended = workers_stop(p);
 	p->policy.n_workers = 0; /* nothing can be posted to them */

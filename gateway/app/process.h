@@ -14,6 +14,7 @@
 #include "net/readable.h"
 #include "net/signals.h"
 #include "proxy/exchange.h"
+#include "upstream/discovered.h"
 
 enum { PROCESS_SIGNALS = 5 };
 /* ending.c shows the way from SERVING to STOPPING. */
@@ -114,10 +115,11 @@ struct process {
 	struct worker **worker_list;    /* owned: pointers to the same */
 	unsigned n_workers;
 	struct policy policy;
-	struct snapshot *snap;       /* shared: ref */
-	struct tls_tickets *tickets; /* owned */
-	struct counts *counts;       /* owned: of connections, shared by the workers */
-	struct shares shares;        /* of the workers */
+	struct discovered_workers tell; /* of servers that were found */
+	struct snapshot *snap;          /* shared: ref */
+	struct tls_tickets *tickets;    /* owned */
+	struct counts *counts;          /* owned: of connections, shared by the workers */
+	struct shares shares;           /* of the workers */
 	struct overload overload;
 	struct served *served; /* owned */
 	size_t n_served;

@@ -72,8 +72,9 @@ struct worker {
 	pthread_t thread; /* for the thread that created it, to join it */
 };
 
-/* The main thread; the thread of a log sink, which has no loop (policy/sink.h). */
-enum { WORKER_MAIN = 0xffff, WORKER_SINK = 0xfffe };
+/* The main thread; the thread of a log sink, which has no loop (policy/sink.h); the thread that
+ * looks up names (net/resolve.h). */
+enum { WORKER_MAIN = 0xffff, WORKER_SINK = 0xfffe, WORKER_RESOLVER = 0xfffd };
 
 /* 0, or a negative errno. Its shares have no bounds; set others before it runs. */
 int worker_init(struct worker *w, unsigned id);

@@ -100,11 +100,14 @@ static void build_balancer(struct build *b, struct snapshot_upstream *u)
 static void build_discovery(struct build *b, struct snapshot_upstream *u)
 {
 	const struct upstream_conf *c = u->conf;
-	const struct named_plugin *p = build_instance_of(b, c, "discovery", c->discovery);
+	/* where it is written */
+	const char *option = c->discover.plugin.len ? "plugin" : "discovery";
+	const void *block = c->discover.plugin.len ? (const void *)&c->discover : c;
+	const struct named_plugin *p = build_instance_of(b, block, option, c->discovery);
 	if (!p)
 		return;
 	if (!module_discover(p->inst->plugin)) {
-		(void)bind_error(&b->bind, c, "discovery", "plugin %s of \"%.*s\" finds no servers",
+		(void)bind_error(&b->bind, block, option, "plugin %s of \"%.*s\" finds no servers",
 			p->inst->plugin->name, STR_ARG(c->discovery));
 		diag_hint(b->diag, "name an instance of a plugin that has discover");
 		return;
@@ -121,6 +124,8 @@ void build_upstream_plugins(struct build *b)
 			build_balancer(b, u);
 		if (u->conf->discovery.len)
 			build_discovery(b, u);
+		else if (server_source_of(u->conf) != SERVERS_CONFIG)
+			u->discovered = discovered_get(u->conf->name);
 	}
 }
 

@@ -33,6 +33,9 @@ static const sluice_option runtime_options[] = {
 		.sub_size = sizeof(struct overload_conf), .flags = SLUICE_F_SUBOBJECT,
 		.doc = "when the gateway refuses new work, so that it can finish the work that it "
 		       "has"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct runtime_conf, resolve, .sub = resolve_options,
+		.sub_size = sizeof(struct resolve_conf), .flags = SLUICE_F_SUBOBJECT,
+		.doc = "how names of servers are looked up"),
 	SLUICE_OPTIONS_END,
 };
 

@@ -4,6 +4,7 @@
 
 #include "config/condition.h"
 #include "front/conf.h"
+#include "net/resolve_conf.h"
 #include "obs/conf.h"
 #include "store/conf.h"
 #include "upstream/conf.h"
@@ -21,6 +22,7 @@ struct runtime_conf {
 	uint64_t max_connections;
 	bool core_dumps;
 	struct overload_conf overload;
+	struct resolve_conf resolve;
 };
 
 struct admin_conf {

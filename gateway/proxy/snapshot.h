@@ -56,11 +56,12 @@ struct snapshot_stories {
 struct snapshot_upstream {
 	const struct upstream_conf *conf;
 	const struct chain_item *balancer; /* in the arena; NULL: no plugin chooses a server */
-	sluice_instance *discovery;    /* borrowed: of the snapshot; NULL: no plugin finds them */
-	struct discovered *discovered; /* shared: ref; with discovery */
-	struct breaker *breaker;       /* shared: ref; NULL: none */
-	struct tls_client *client;     /* owned; NULL: plain */
-	series_id requests, time;      /* its metrics */
+	sluice_instance *discovery; /* borrowed: of the snapshot; NULL: no plugin finds them */
+	/* shared: ref; NULL: its servers are those of the file */
+	struct discovered *discovered;
+	struct breaker *breaker;   /* shared: ref; NULL: none */
+	struct tls_client *client; /* owned; NULL: plain */
+	series_id requests, time;  /* its metrics */
 };
 
 struct snapshot_listener {

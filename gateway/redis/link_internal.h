@@ -46,7 +46,7 @@ struct redis_link {
 	char found_name[REDIS_HOST_MAX + 1];
 	const struct redis_host *to; /* the host to connect to; NULL: not known yet */
 	struct resolve_call resolve;
-	struct addr addrs[RESOLVE_ADDRS_MAX];
+	struct addr addrs[RESOLVE_TRIED_MAX];
 	unsigned n_addrs, at_addr;
 	struct stream stream; /* has a socket while has_stream */
 	bool has_stream;

@@ -140,9 +140,9 @@ void link_on_address(struct resolve_call *r, const struct resolve_answer *a)
 		link_fail(l, "%s", a->error);
 		return;
 	}
-	l->n_addrs = a->n;
+	l->n_addrs = a->n < RESOLVE_TRIED_MAX ? a->n : RESOLVE_TRIED_MAX;
 	l->at_addr = 0;
-	memcpy(l->addrs, a->addrs, a->n * sizeof(a->addrs[0]));
+	memcpy(l->addrs, a->addrs, l->n_addrs * sizeof(a->addrs[0]));
 	link_connect(l);
 }
 

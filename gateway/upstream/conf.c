@@ -1,16 +1,6 @@
 /* The option table of upstreams. Main thread. */
 #include "upstream/conf.h"
 
-static const sluice_option server_options[] = {
-	SLUICE_OPTION(SLUICE_T_STR, struct upstream_server, address,
-		.flags = SLUICE_F_REQUIRED | SLUICE_F_SCALAR, .min = "1", .max = "300",
-		.doc = "address of the server: host:port, ip:port, [ipv6]:port or unix:/path"),
-	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_server, weight, .def = "1", .min = "1",
-		.max = "100",
-		.doc = "its share of the requests, relative to the weights of the other servers"),
-	SLUICE_OPTIONS_END,
-};
-
 static const char *const proxy_protocol_choices[] = { "off", "v1", "v2", NULL }; /* 0, 1, 2 */
 static const char *const protocol_choices[] = { "http/1.1", "h2", "h2c", "auto", NULL };
 static const char *const parsing_choices[] = { "strict", "lenient", NULL };
@@ -71,9 +61,14 @@ const sluice_option upstream_options[] = {
 	SLUICE_OPTION(SLUICE_T_LIST, struct upstream_conf, servers, .min = "1", .max = "1000",
 		.sub = server_options, .sub_size = sizeof(struct upstream_server),
 		.doc = "the servers; a name with several addresses counts as that many servers; "
-		       "with `discovery`: those until others are found"),
+		       "with `discover`: those until others are found"),
 	SLUICE_OPTION(SLUICE_T_STR, struct upstream_conf, discovery,
-		.doc = "name of an instance in `plugins` whose plugin finds the servers"),
+		.doc = "name of an instance in `plugins` whose plugin finds the servers; the same "
+		       "as `discover: { plugin: NAME }`"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, discover, .flags = SLUICE_F_SUBOBJECT,
+		.sub = discover_options, .sub_size = sizeof(struct upstream_discover),
+		.doc = "how the servers are found while the gateway runs: by SRV records, in a "
+		       "file, or by a plugin"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, protocol, .def = "http/1.1",
 		.choices = protocol_choices, .flags = SLUICE_F_NEW,
 		.doc = "protocol of the servers; h2: HTTP/2 over TLS, h2c: HTTP/2 without TLS, "
@@ -140,7 +135,8 @@ const sluice_option upstream_options[] = {
 		.doc = "largest number of header fields of a response"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_conf, resolve_interval, .def = "30s",
 		.min = "1s", .max = "1d",
-		.doc = "how often the names of servers are looked up again"),
+		.doc = "when the names of servers are looked up again at the latest, also if the "
+		       "TTL of their addresses is longer; names in /etc/hosts have no TTL"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, tls, .flags = SLUICE_F_NEW,
 		.sub = tls_client_options,
 		.doc = "TLS to the servers; an empty block turns it on with its defaults; left "

@@ -6,9 +6,9 @@
 #ifndef UPSTREAM_CONF_H
 #define UPSTREAM_CONF_H
 
-#include "base/addr.h"
-#include "config/bind.h"
 #include "tls/conf.h"
+#include "upstream/conf_address.h"
+#include "upstream/conf_discover.h"
 #include "upstream/conf_protect.h"
 
 enum { UPSTREAM_RETRIES_MAX = 7 };
@@ -52,8 +52,11 @@ struct upstream_balance_conf {
 struct upstream_conf {
 	sluice_str name;
 	sluice_blocks servers; /* struct upstream_server */
-	sluice_str discovery;  /* name of an instance that finds the servers; empty: none */
-	int32_t protocol;      /* enum upstream_protocol */
+	/* name of an instance that finds the servers; empty: none. Also of discover.plugin: set by
+	 * upstream_conf_check() */
+	sluice_str discovery;
+	struct upstream_discover discover;
+	int32_t protocol; /* enum upstream_protocol */
 	/* the version of the PROXY header that connections begin with; 0: none */
 	int32_t proxy_protocol;
 	struct upstream_balance_conf balance;
@@ -71,23 +74,16 @@ struct upstream_conf {
 	struct breaker_conf breaker;
 	uint64_t max_head;         /* bytes of a response head */
 	uint64_t max_fields;       /* of one */
-	uint64_t resolve_interval; /* ms; names are looked up again after this */
+	uint64_t resolve_interval; /* ms; names are looked up again after this at the latest */
 	struct tls_client_conf tls;
 	/* these blocks were given: set by upstream_conf_check() */
 	bool use_tls, is_adaptive, has_breaker;
 };
 
+/* One entry of `servers`. */
+extern const sluice_option server_options[];
 /* One entry of `upstreams:`; name is the entry's key. */
 extern const sluice_option upstream_options[];
-
-/* The parts of a server's address. A literal address is in addr, and host is empty; otherwise host
- * is a slice of text. */
-struct upstream_address {
-	struct addr addr;
-	sluice_str host;
-	uint16_t port;
-};
-must_use bool upstream_address_parse(sluice_str text, struct upstream_address *out);
 
 /* The protocols that ALPN offers to the servers, NULL-terminated; NULL: none. */
 const char *const *upstream_alpn(const struct upstream_conf *conf);

@@ -1,67 +1,10 @@
-/* The rules between the options of upstreams, and the addresses of their servers. Main thread. */
+/* The rules between the options of upstreams. Main thread. */
 #include "upstream/conf.h"
-
-/* Whether host may be looked up in DNS: labels of letters, digits, `-` and `_`, and no IP
- * address. */
-static bool host_can_be_resolved(sluice_str host)
-{
-	char last = '.';
-	bool digits = true; /* the last label has digits alone: host is an IP address */
-
-	if (host.len == 0 || host.len > 253)
-		return false;
-	for (size_t i = 0; i < host.len; i++) {
-		char c = host.data[i];
-		bool digit = c >= '0' && c <= '9';
-		if (!digit && !(ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') && c != '-' &&
-			c != '_' && c != '.')
-			return false;
-		if (c == '.' && last == '.')
-			return false;
-		if (last == '.')
-			digits = true;
-		digits = digits && (digit || c == '.');
-		last = c;
-	}
-	return !digits;
-}
-
-bool upstream_address_parse(sluice_str text, struct upstream_address *out)
-{
-	*out = (struct upstream_address){ .host = STR_NONE };
-	if (addr_parse(text, &out->addr))
-		return true;
-	if (str_starts(text, STR("unix:")) || (text.len && text.data[0] == '['))
-		return false;
-	return addr_split(text, 0, &out->host, &out->port) && host_can_be_resolved(out->host);
-}
-
-static int check_address(struct bind *b, const struct upstream_server *s)
-{
-	struct upstream_address a;
-	sluice_str host;
-	uint16_t port;
-
-	if (s->address.len == 0 || upstream_address_parse(s->address, &a))
-		return 0; /* an empty one has been reported */
-	if (str_starts(s->address, STR("http:")) || str_starts(s->address, STR("https:"))) {
-		(void)bind_error(b, s, "address", "a server is host:port, without a scheme");
-		diag_hint(b->diag, "TLS to the servers is the upstream's block: tls: {}");
-	} else if (addr_split(s->address, 1, &host, &port) && port == 1 &&
-		host.data + host.len >= s->address.data + s->address.len - 1) {
-		(void)bind_error(b, s, "address", "the server has no port");
-		diag_hint(b->diag, "write host:port");
-	} else {
-		(void)bind_error(b, s, "address", "not the address of a server");
-		diag_hint(b->diag, "write host:port, ip:port, [ipv6]:port or unix:/path");
-	}
-	return -1;
-}
 
 static int check_server(struct bind *b, const struct upstream_conf *conf, size_t i)
 {
 	const struct upstream_server *servers = conf->servers.v;
-	if (check_address(b, &servers[i]) < 0)
+	if (upstream_address_check(b, &servers[i], servers[i].address) < 0)
 		return -1;
 	for (size_t j = 0; j < i; j++) {
 		if (!str_ieq(servers[j].address, servers[i].address) || servers[i].address.len == 0)
@@ -122,6 +65,22 @@ static int check_limits(struct bind *b, const struct upstream_conf *conf)
 	return 0;
 }
 
+/* `discovery` is the older way to write `discover: { plugin: }`. */
+static int check_discovery(struct bind *b, struct upstream_conf *conf)
+{
+	bool given = bind_given(b, conf, "discover");
+	if (given && conf->discovery.len) {
+		(void)bind_error(b, conf, "discovery", "servers are found in one way only");
+		diag_hint(b->diag, "leave it out: there is `discover`");
+		return -1;
+	}
+	if (discover_conf_check(b, &conf->discover, given) < 0)
+		return -1;
+	if (conf->discover.plugin.len)
+		conf->discovery = conf->discover.plugin;
+	return 0;
+}
+
 int upstream_conf_check(struct bind *b, struct upstream_conf *conf)
 {
 	int result = 0;
@@ -129,10 +88,13 @@ int upstream_conf_check(struct bind *b, struct upstream_conf *conf)
 		if (check_server(b, conf, i) < 0)
 			result = -1;
 	}
-	if (!bind_given(b, conf, "servers") && !conf->discovery.len) {
+	if (check_discovery(b, conf) < 0)
+		result = -1;
+	if (!bind_given(b, conf, "servers") && !conf->discovery.len &&
+		!bind_given(b, conf, "discover")) {
 		result = bind_error(b, conf, NULL, "the upstream has no servers");
 		diag_hint(b->diag,
-			"list them in `servers`, or name a plugin that finds them in `discovery`");
+			"list them in `servers`, or say how they are found in `discover`");
 	}
 	conf->use_tls = bind_given(b, conf, "tls");
 	conf->is_adaptive = bind_given(b, conf, "adaptive");

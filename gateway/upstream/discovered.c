@@ -14,6 +14,22 @@ enum { ADDRESS_MAX = 300, WEIGHT_MAX = 100 }; /* as in the table of upstream/con
 static struct list all = { &all, &all };
 static uint64_t last_id, current; /* current: the configuration in force */
 
+const char *server_source_name(enum server_source s)
+{
+	static const char *const names[SERVER_SOURCES] = { "config", "dns", "srv", "file",
+		"plugin" };
+	return names[s];
+}
+
+enum server_source server_source_of(const struct upstream_conf *conf)
+{
+	if (conf->discovery.len)
+		return SERVERS_PLUGIN;
+	if (conf->discover.srv.len)
+		return SERVERS_SRV;
+	return conf->discover.file.len ? SERVERS_FILE : SERVERS_CONFIG;
+}
+
 /* ---- sets ---------------------------------------------------------------------------------- */
 
 int server_order(sluice_str a, sluice_str b)
@@ -96,6 +112,18 @@ struct server_set *server_set_new(size_t n,
 	if (!set_is_sound(set, why))
 		server_set_unref(&set);
 	return set;
+}
+
+static struct upstream_server get_none(const void *ctx, size_t i)
+{
+	(void)ctx, (void)i;
+	return (struct upstream_server){ .weight = 1 };
+}
+
+struct server_set *server_set_empty(void)
+{
+	char why[DISCOVERED_WHY];
+	return server_set_new(0, get_none, NULL, why);
 }
 
 struct server_set *server_set_ref(struct server_set *s)
@@ -227,6 +255,16 @@ bool discovered_is_owner(const struct discovered *d, uint64_t owner)
 	return d->next_owner == owner || (d->owner == owner && d->in_force == current);
 }
 
+static void discovered_tell(const struct discovered *d, const struct difference *diff, size_t n)
+{
+	char changed[40] = "";
+	if (diff->changed)
+		(void)snprintf(changed, sizeof(changed), ", %zu changed", diff->changed);
+	log_info("upstream", "%.*s: %zu server%s added, %zu removed%s, %zu in all (%.*s)",
+		STR_ARG(d->name), diff->added, str_plural(diff->added), diff->removed, changed, n,
+		STR_ARG(d->owner_name));
+}
+
 /* Put the set in force, and send it to the workers. */
 static void discovered_take(struct discovered *d, struct server_set *s,
 	const struct discovered_workers *tell)
@@ -239,9 +277,8 @@ static void discovered_take(struct discovered *d, struct server_set *s,
 		return;
 	}
 	const struct difference diff = set_difference(old, s);
-	log_info("upstream", "%.*s: %zu servers from %.*s: %zu added, %zu removed, %zu changed",
-		STR_ARG(d->name), s->n, STR_ARG(d->owner_name), diff.added, diff.removed,
-		diff.changed);
+	d->changed_ms = d->set_ms;
+	discovered_tell(d, &diff, s->n);
 	s->number = ++d->n_sets;
 	(void)pthread_mutex_lock(&d->lock);
 	d->set = s;

@@ -3,9 +3,9 @@
  * the upstream, so that they stay over reloads. The main thread sets them; each worker gets a set
  * as an immutable value by message, and whoever attaches the upstream later finds it here.
  *
- * An owner, a plugin's instance, sets the servers. While a configuration is being prepared, its
- * owner's set waits beside the one in force: it comes into force with the configuration, or is
- * forgotten with it. Main thread, but for what is said to be a worker's.
+ * An owner, a plugin's instance or a source, sets the servers. While a configuration is being
+ * prepared, its owner's set waits beside the one in force: it comes into force with the
+ * configuration, or is forgotten with it. Main thread, but for what is said to be a worker's.
  */
 #ifndef UPSTREAM_DISCOVERED_H
 #define UPSTREAM_DISCOVERED_H
@@ -34,17 +34,32 @@ struct server_set {
 struct server_set *server_set_new(size_t n,
 	struct upstream_server (*get)(const void *ctx, size_t i), const void *ctx,
 	char why[DISCOVERED_WHY]);
+struct server_set *server_set_empty(void);
 struct server_set *server_set_ref(struct server_set *s); /* any thread; NULL stays NULL */
 void server_set_unref(struct server_set **s);            /* any thread */
 /* The order of a set. */
 int server_order(sluice_str a, sluice_str b);
+
+/* How servers are found. */
+enum server_source {
+	SERVERS_CONFIG,
+	SERVERS_DNS,
+	SERVERS_SRV,
+	SERVERS_FILE,
+	SERVERS_PLUGIN,
+	SERVER_SOURCES
+};
+/* "srv", for logs and metrics. */
+const char *server_source_name(enum server_source s);
+/* By the configuration of the upstream; CONFIG: its servers are not discovered. */
+enum server_source server_source_of(const struct upstream_conf *conf);
 
 struct discovered {
 	struct list at;  /* in the list of all */
 	sluice_str name; /* owned: of the upstream */
 	uint64_t id;     /* unique in the process */
 	unsigned refs;   /* snapshots */
-	/* ids of owners, 0: none; the name of the first is owned */
+	/* ids of owners, 0: none; the name of the first, as logs have it, is owned */
 	uint64_t owner, next_owner;
 	sluice_str owner_name;
 	uint64_t in_force; /* the configuration that last had the upstream; see discovered_settle()
@@ -52,7 +67,10 @@ struct discovered {
 	struct server_set *next; /* shared: ref; set by next_owner; NULL: nothing yet */
 	uint64_t n_sets;
 	uint64_t set_ms; /* wall clock of the last set, also one that changed nothing; 0: none */
-	series_id count, time; /* metrics, and what they show */
+	uint64_t changed_ms;      /* and of the last one that changed something */
+	uint64_t ttl_ns;          /* how long that one may be used, where somebody says so */
+	char why[DISCOVERED_WHY]; /* why there was no set when last looked for; "": there was */
+	series_id count, time;    /* metrics, and what they show */
 	uint64_t counted, timed;
 	pthread_mutex_t lock;   /* of set, which workers read when they attach */
 	struct server_set *set; /* shared: ref; NULL: nothing was set yet */

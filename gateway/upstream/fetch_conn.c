@@ -91,8 +91,8 @@ static void fetch_conn_on_answer(struct resolve_call *r, const struct resolve_an
 		c->on_fail(c, ERR_NOT_RESOLVED);
 		return;
 	}
-	memcpy(c->addrs, a->addrs, a->n * sizeof(a->addrs[0]));
-	c->n_addrs = a->n;
+	c->n_addrs = a->n < RESOLVE_TRIED_MAX ? a->n : RESOLVE_TRIED_MAX;
+	memcpy(c->addrs, a->addrs, c->n_addrs * sizeof(a->addrs[0]));
 	fetch_conn_try(c, 0);
 }
 

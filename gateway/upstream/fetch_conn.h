@@ -31,7 +31,7 @@ struct fetch_conn {
 	void *user;
 	struct arena *arena; /* borrowed */
 	struct resolve_call resolve;
-	struct addr addrs[RESOLVE_ADDRS_MAX];
+	struct addr addrs[RESOLVE_TRIED_MAX];
 	unsigned n_addrs, at;
 	struct fetch_link *link; /* NULL: none now */
 	struct fetch_link_user holder;

@@ -51,57 +51,83 @@ static bool server_has(const struct server *s, const struct addr *addr)
 }
 
 /* Make the candidates those of the answer; addresses that are in both keep theirs. */
-static void server_take(struct server *s, const struct resolve_answer *a)
+static void server_take(struct server *s, const struct resolve_answer *a, struct server_look *look)
 {
 	for (unsigned i = s->n_candidates; i-- > 0;) {
-		if (!answer_has(a, &s->candidates[i]->endpoint->key.addr))
-			server_remove(s, i);
+		if (answer_has(a, &s->candidates[i]->endpoint->key.addr))
+			continue;
+		server_remove(s, i);
+		look->removed++;
 	}
 	for (unsigned i = 0; i < a->n; i++) {
-		if (!server_has(s, &a->addrs[i]))
-			server_add(s, &a->addrs[i]);
+		if (server_has(s, &a->addrs[i]))
+			continue;
+		server_add(s, &a->addrs[i]);
+		look->added++;
 	}
 }
 
-static uint64_t server_next_look(const struct server *s)
+static uint64_t server_next_look(const struct server *s, const struct resolve_answer *a)
 {
-	uint64_t ms = s->setup->conf->resolve_interval;
+	uint64_t ns = s->setup->conf->resolve_interval * NS_PER_MS;
 	if (s->n_failed) {
-		uint64_t soon = (uint64_t)RETRY_FIRST_MS
+		uint64_t soon = RETRY_FIRST_MS * NS_PER_MS
 			<< (s->n_failed < 16 ? s->n_failed - 1 : 15);
-		ms = soon < ms ? soon : ms;
+		return soon < ns ? soon : ns;
 	}
-	return ms * NS_PER_MS;
+	ns = ns > a->age_ns ? ns - a->age_ns : 0;
+	ns = a->ttl_ns < ns ? a->ttl_ns : ns;
+	return ns > NS_PER_MS ? ns : NS_PER_MS;
+}
+
+/* There is no new answer. a->n: an earlier one may still be used. */
+static void server_failed(struct server *s, const struct resolve_answer *a, const char *why)
+{
+	sluice_str upstream = s->setup->conf->name, host = s->address.host;
+	if (s->n_failed++ == 0)
+		log_warn("upstream", "%.*s: %.*s cannot be resolved: %s%s", STR_ARG(upstream),
+			STR_ARG(host), why,
+			s->n_candidates ? "; the addresses known stay in use" : "");
+	if (a->error && a->reason != RESOLVE_LIMIT && s->n_candidates)
+		log_warn("upstream",
+			"%.*s: %.*s could not be resolved for so long that its addresses are not "
+			"used any more",
+			STR_ARG(upstream), STR_ARG(host));
 }
 
 static void server_on_answer(struct resolve_call *c, const struct resolve_answer *a)
 {
 	struct server *s = container_of(c, struct server, call);
-	sluice_str upstream = s->setup->conf->name, host = s->address.host;
-	bool first = !s->asked || (s->n_candidates == 0 && !a->error);
+	const char *why = a->error ? a->error : a->stale;
+	struct server_look look = { .reason = a->reason,
+		.is_first = !s->asked || (s->n_candidates == 0 && !a->error) };
 
 	s->asked = true;
-	if (a->error) {
-		if (s->n_failed++ == 0)
-			log_warn("upstream", "%.*s: %.*s cannot be resolved: %s%s",
-				STR_ARG(upstream), STR_ARG(host), a->error,
-				s->n_candidates ? "; the addresses known stay in use" : "");
+	if (why) {
+		server_failed(s, a, why);
 	} else {
 		if (s->n_failed)
-			log_info("upstream", "%.*s: %.*s is resolved", STR_ARG(upstream),
-				STR_ARG(host));
+			log_info("upstream", "%.*s: %.*s is resolved",
+				STR_ARG(s->setup->conf->name), STR_ARG(s->address.host));
 		s->n_failed = 0;
-		server_take(s, a);
 	}
-	worker_timer(s->setup->worker, &s->timer, server_next_look(s));
-	if (first)
-		s->setup->on_answer(s->setup->user);
+	/* without an answer there is none to use: `stale` is over. But that no question was asked
+	 * says nothing about the name */
+	if (a->reason != RESOLVE_LIMIT)
+		server_take(s, a, &look);
+	worker_timer(s->setup->worker, &s->timer, server_next_look(s, a));
+	s->setup->on_answer(s->setup->user, &look);
+}
+
+static void server_ask(struct server *s)
+{
+	s->call.max_age_ns = s->setup->conf->resolve_interval * NS_PER_MS;
+	resolve_start(s->setup->worker, &s->call, s->address.host, s->address.port);
 }
 
 static void server_on_due(struct timer *t)
 {
-	struct server *s = container_of(t, struct server, timer);
-	resolve_start(s->setup->worker, &s->call, s->address.host, s->address.port);
+	server_ask(container_of(t, struct server, timer));
 }
 
 static void server_parse(struct server *s, const struct upstream_server *conf)
@@ -126,7 +152,7 @@ void server_start(struct server *s, const struct server_setup *setup,
 	for (unsigned i = 0; earlier && i < earlier->n_candidates; i++)
 		server_add(s, &earlier->candidates[i]->endpoint->key.addr);
 	s->asked = s->n_candidates > 0;
-	resolve_start(setup->worker, &s->call, s->address.host, s->address.port);
+	server_ask(s);
 }
 
 void server_stop(struct server *s)

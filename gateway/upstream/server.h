@@ -1,7 +1,8 @@
 /*
  * One entry of an upstream's `servers` in use: the candidates in the balance for its address. A
  * literal address is one candidate; a name is one for each of its addresses, and is looked up again
- * and again. When the name service fails, the addresses known last stay. Its worker's thread only.
+ * when their TTL is over. When the name service fails, the addresses known last stay as long as
+ * `stale` allows (net/resolve). Its worker's thread only.
  */
 #ifndef UPSTREAM_SERVER_H
 #define UPSTREAM_SERVER_H
@@ -10,6 +11,15 @@
 #include "upstream/balance.h"
 #include "upstream/endpoint.h"
 
+/* What a look-up came to. */
+struct server_look {
+	enum resolve_reason reason; /* RESOLVE_OK: there was an answer */
+	unsigned added, removed;    /* addresses */
+	/* whoever waits for the name must look again: it was the first look-up, with or without an
+	 * answer, or the first answer */
+	bool is_first;
+};
+
 /* What all servers of an upstream have in common. */
 struct server_setup {
 	struct worker *worker;            /* borrowed */
@@ -17,8 +27,8 @@ struct server_setup {
 	const struct upstream_conf *conf; /* borrowed */
 	uint64_t tls_identity[2];
 	struct endpoint_bounds bounds;
-	/* the first look-up of a name has ended, with or without an answer. From the loop */
-	void (*on_answer)(void *user);
+	/* a look-up of a name has ended. From the loop */
+	void (*on_answer)(void *user, const struct server_look *look);
 	void *user;
 };
 

@@ -133,3 +133,17 @@ bool server_list_awaits(const struct server_list *l)
 	}
 	return false;
 }
+
+void server_list_count(const struct server_list *l, unsigned n[SERVER_SOURCES])
+{
+	memset(n, 0, SERVER_SOURCES * sizeof(n[0]));
+	for (size_t i = 0; i < l->n; i++) {
+		const struct server *s = l->v[i];
+		enum server_source from = SERVERS_CONFIG;
+		if (l->set && l->set->number)
+			from = server_source_of(s->setup->conf);
+		else if (s->address.host.len)
+			from = SERVERS_DNS;
+		n[from] += s->n_candidates;
+	}
+}

@@ -32,6 +32,8 @@ const struct server *server_list_find(const struct server_list *l, sluice_str ad
  * yet.
  */
 bool server_list_awaits(const struct server_list *l);
+/* How many addresses are in use, by where they come from. */
+void server_list_count(const struct server_list *l, unsigned n[SERVER_SOURCES]);
 /* Whether there is no server, and none is looked up. */
 static inline bool server_list_is_empty(const struct server_list *l)
 {

@@ -3,9 +3,9 @@
 #define UPSTREAM_STATE_H
 
 #include "upstream/admission.h"
+#include "upstream/census.h"
 #include "upstream/pool.h"
 #include "upstream/waitlist.h"
-#include "upstream/server_list.h"
 
 struct upstream {
 	struct list at;                   /* in part.upstreams */
@@ -16,6 +16,7 @@ struct upstream {
 	struct balance balance;
 	struct server_setup setup;
 	struct server_list servers;
+	struct census census;
 	uint64_t discovered;         /* id of what finds its servers; 0: nothing does */
 	struct admission *admission; /* owned; NULL: every call may go */
 	struct waitlist queue;       /* calls: NAMES, QUEUED, SHED */

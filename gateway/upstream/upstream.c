@@ -25,9 +25,27 @@ static void upstream_on_room(struct balance *b)
 	upstream_wake(container_of(b, struct upstream, balance));
 }
 
-static void upstream_on_answer(void *user)
+static void upstream_on_answer(void *user, const struct server_look *look)
 {
-	upstream_wake(user);
+	struct upstream *u = user;
+	census_resolved(&u->census, look->reason);
+	if (look->added || look->removed || look->is_first)
+		census_count(&u->census, &u->servers);
+	if (!look->is_first)
+		census_changed(&u->census, look->added, look->removed, u->balance.n);
+	if (look->is_first || look->added)
+		upstream_wake(u);
+}
+
+/* The youngest upstream of that name on the worker, besides u. */
+static struct upstream *upstream_namesake(const struct upstream *u)
+{
+	list_each (at, &upstream_part_of(u->worker)->upstreams) {
+		struct upstream *other = container_of(at, struct upstream, at);
+		if (other != u && str_eq(other->conf->name, u->conf->name))
+			return other;
+	}
+	return NULL;
 }
 
 /* The server of the same address in an earlier snapshot, if its name is resolved there. */
@@ -56,6 +74,7 @@ void upstream_on_set(struct worker *w, void *arg)
 			if (u->discovered != m->id)
 				continue;
 			server_list_take(&u->servers, &u->setup, server_set_ref(m->set));
+			census_count(&u->census, &u->servers);
 			upstream_wake(u); /* also when there is no server any more */
 		}
 	}
@@ -106,7 +125,12 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 		balance_ask_plugin(&u->balance, conf->name, plugins->chooser);
 	struct discovered *discovered = plugins ? plugins->discovered : NULL;
 	u->discovered = discovered ? discovered->id : 0;
+	census_init(&u->census, w, conf->name);
 	server_list_start(&u->servers, &u->setup, discovered, upstream_find_earlier, u);
+	struct upstream *older = upstream_namesake(u);
+	if (older)
+		census_hand_over(&older->census);
+	census_count(&u->census, &u->servers);
 	list_push_front(&upstream_part_of(w)->upstreams, &u->at);
 	return u;
 }
@@ -128,6 +152,8 @@ void upstream_detach(struct upstream **at)
 		(unsigned)u->n_calls);
 	list_del(&u->at);
 	list_del(&u->hook.link);
+	struct upstream *next = upstream_namesake(u);
+	census_end(&u->census, next ? &next->census : NULL);
 	server_list_stop(&u->servers);
 	balance_fini(&u->balance);
 	worker_bury(u->worker, &u->grave, upstream_free);

@@ -152,3 +152,53 @@ class Redis:
 def openssl(*args, stdin=b""):
     r = subprocess.run(["openssl", *map(str, args)], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return r.returncode, r.stdout.decode(errors="replace")
+
+
+class Dnsmasq:
+    """A name server that knows what it is told alone. hosts: {name: [addresses]}, of TTL `ttl`; options: more lines of dnsmasq.conf,
+    e.g. "srv-host=_http._tcp.app.test,app.test,8080"."""
+
+    def __init__(self, folder, port, hosts=None, options=(), ttl=0):
+        self.folder, self.port, self.ttl = folder, port, ttl
+        folder.mkdir(parents=True, exist_ok=True)
+        self.process = None
+        self.write_hosts(hosts or {})
+        self.start(options)
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def write_hosts(self, hosts):
+        lines = [f"{address} {name}" for name, addresses in hosts.items() for address in addresses]
+        (self.folder / "hosts").write_text("\n".join(lines) + "\n")
+
+    def set(self, hosts):
+        """These names instead, without a restart."""
+        self.write_hosts(hosts)
+        self.process.signal(signal.SIGHUP)
+
+    def start(self, options=()):
+        conf = self.folder / "dnsmasq.conf"
+        conf.write_text("\n".join([
+            f"port={self.port}", "listen-address=127.0.0.1", "bind-interfaces", "no-resolv", "no-hosts", "user=root", "local=/test/",
+            f"addn-hosts={self.folder / 'hosts'}", f"local-ttl={self.ttl}", "log-queries", "log-facility=-", "pid-file=", *options]) + "\n")
+        self.process = Process(["dnsmasq", "--keep-in-foreground", "-C", conf], self.folder, self.folder / "output")
+        wait_for(lambda: is_listening(self.port) or not self.process.running(), what="dnsmasq")
+        assert self.process.running(), self.process.output()
+
+    def queries(self, name):
+        """How often that name was asked for, over UDP and TCP."""
+        return self.process.output().count(f"] {name} from ")
+
+    def stop(self):
+        if self.process.running():
+            self.process.signal(signal.SIGCONT)
+        self.process.kill()
+
+    def pause(self):
+        """Questions arrive, and nothing is answered."""
+        self.process.signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.signal(signal.SIGCONT)

@@ -63,7 +63,7 @@ class Finding:
     def set(self, names):
         after = len(self.g.log())
         self.write(self.lines(names))
-        self.g.wait_log(rf"app: {len(names)} servers from finder:", after=after)
+        self.g.wait_log(rf"app: .*removed.*, {len(names)} in all \(plugin finder\)", after=after)
 
     def reached(self, n=16):
         return "".join(sorted(set(self.g.get().text for _ in range(n))))
@@ -82,14 +82,14 @@ def finding(gateway, origin, modules):
 def test_servers_are_there_from_the_first_request(finding):
     f = finding("ab")
     assert f.reached() == "ab"
-    f.g.wait_log(r"info  upstream: app: 2 servers from finder: 2 added, 0 removed, 0 changed")
+    f.g.wait_log(r"info  upstream: app: 2 servers added, 0 removed, 2 in all \(plugin finder\)")
 
 
 def test_servers_come_and_go(finding):
     f = finding("ab")
     assert f.reached() == "ab"
     f.set("bcd")
-    f.g.wait_log(r"app: 3 servers from finder: 2 added, 1 removed, 0 changed")
+    f.g.wait_log(r"app: 2 servers added, 1 removed, 3 in all \(plugin finder\)")
     wait_for(lambda: f.reached() == "bcd", 5, "the new servers to be asked")
     wait_for(lambda: f.ups["a"].open == 0, 5, "idle connections to the old one to be closed")
     found = f.upstream()
@@ -172,7 +172,7 @@ def test_more_servers_than_there_may_be(finding):
 def test_servers_of_the_file_are_the_start(finding):
     f = finding("", FROM_FILE, 'servers: ["127.0.0.1:@d@"]')
     assert f.reached() == "d"
-    assert f.upstream()["discovery"] == {"plugin": "finder", "servers": 0}
+    assert f.upstream()["discovery"] == {"source": "plugin", "plugin": "finder", "servers": 0}
     f.set("a")
     wait_for(lambda: f.reached() == "a", 5, "what was found to be asked")
 
@@ -210,7 +210,7 @@ def test_a_request_that_waits_gets_the_first_server(finding):
 
 def test_without_servers_nobody_waits(finding):
     f = finding("", "discovery-probe, does: none", "timeouts: { connect: 20s }")
-    f.g.wait_log("app: 0 servers from finder")
+    f.g.wait_log(r"app: 0 servers added, \d+ removed, 0 in all")
     began = time.monotonic()
     assert refusal(f.g.get()) == "no-server"
     assert time.monotonic() - began < 10
@@ -301,7 +301,7 @@ routes:
 @pytest.mark.parametrize("key, at, why, hint", [
     ("discovery: findr", "8:16", 'there is no plugin instance "findr"', 'did you mean "finder"?'),
     ("discovery: body", "8:16", 'plugin probe of "body" finds no servers', "name an instance of a plugin that has discover"),
-    ("retries: 1", "7:3", "the upstream has no servers", "list them in `servers`, or name a plugin that finds them in `discovery`"),
+    ("retries: 1", "7:3", "the upstream has no servers", "list them in `servers`, or say how they are found in `discover`"),
 ])
 def test_what_cannot_be(tmp_path, modules, key, at, why, hint):
     done = check(FILE.replace("KEY", key), tmp_path, modules)

@@ -148,3 +148,32 @@ TEST(addresses)
 	assert_false(upstream_address_parse(STR(".:80"), &a));
 	assert_false(upstream_address_parse(STR("[a]:80"), &a));
 }
+
+TEST(ways_to_find_servers)
+{
+	assert_string_equal(read_conf("o:\n  discover: { srv: _http._tcp.o.test }\n"), "");
+	assert_str(conf.discover.srv, "_http._tcp.o.test");
+	assert_int_equal(conf.discovery.len, 0);
+	forget();
+	assert_string_equal(read_conf("o:\n  discover: { plugin: finder }\n"), "");
+	assert_str(conf.discovery, "finder");
+	forget();
+	assert_string_equal(read_conf("o:\n  discover: { srv: a.test, plugin: finder }\n"),
+		"2:3 o.discover: servers are found in one way only\n");
+	forget();
+	assert_string_equal(read_conf("o:\n  discover: {}\n"),
+		"2:3 o.discover: nothing says how servers are found\n");
+	forget();
+	assert_string_equal(read_conf("o:\n  discovery: x\n  discover: { srv: a.test }\n"),
+		"2:14 o.discovery: servers are found in one way only\n");
+	forget();
+	assert_string_equal(read_conf("o:\n  discover: { srv: 'a.test:80' }\n"),
+		"2:20 o.discover.srv: not the name of a service\n");
+	forget();
+	/* another program may write the file later */
+	const char *text = read_conf("o:\n  discover: { file: no/such.json }\n");
+	assert_non_null(strstr(text, "0:0 : cannot be read"));
+	assert_int_equal(diag.n_warnings, 1);
+	assert_str(conf.discover.file, "/no/such.json");
+	forget();
+}

@@ -9,10 +9,13 @@ static struct server_setup setup;
 static struct server server;
 static unsigned n_answers;
 
-static void on_answer(void *user)
+static struct server_look last;
+
+static void on_answer(void *user, const struct server_look *look)
 {
 	assert_ptr_equal(user, &setup);
-	n_answers++;
+	last = *look;
+	n_answers += look->is_first;
 }
 
 static void make(const char *address)
@@ -36,10 +39,17 @@ static void unmake(void)
 	balance_fini(&balance);
 }
 
-/* As if the name service had said so. */
+/* As if the name service had said so; with a TTL in ms, 0: without one. */
+static uint64_t ttl_ms, age_ms;
+
 static void answer(const char *const *ips, const char *error)
 {
-	struct resolve_answer a = { .error = error };
+	/* with addresses, an error is the reason why they are not new */
+	struct resolve_answer a = { .error = ips ? NULL : error,
+		.stale = ips ? error : NULL,
+		.reason = error ? RESOLVE_TIMEOUT : RESOLVE_OK,
+		.age_ns = age_ms * NS_PER_MS,
+		.ttl_ns = ttl_ms ? ttl_ms * NS_PER_MS : RESOLVE_NO_TTL };
 	resolve_cancel(&server.call);
 	for (; ips && ips[a.n]; a.n++)
 		assert_true(addr_from_ip(str_of(ips[a.n]), 80, &a.addrs[a.n]));
@@ -92,7 +102,7 @@ TEST(failure_keeps_what_is_known)
 	make("name.invalid:80");
 	answer((const char *[]){ "192.0.2.1", NULL }, NULL);
 	for (int i = 0; i < 20; i++) {
-		answer(NULL, "the name service is on fire");
+		answer((const char *[]){ "192.0.2.1", NULL }, "the name service is on fire");
 		assert_int_equal(balance.n, 1);
 		/* asked again sooner, but not all the time, and never later than usual */
 		uint64_t in = server.timer.due_ns - worker_now(&kit_worker);
@@ -100,6 +110,54 @@ TEST(failure_keeps_what_is_known)
 	}
 	answer((const char *[]){ "192.0.2.1", NULL }, NULL);
 	assert_int_equal(server.n_failed, 0);
+	unmake();
+}
+
+TEST(failure_for_too_long)
+{
+	make("name.invalid:80");
+	answer((const char *[]){ "192.0.2.1", "192.0.2.2", NULL }, NULL);
+	answer((const char *[]){ "192.0.2.1", "192.0.2.2", NULL }, "no answer");
+	assert_int_equal(balance.n, 2);
+	assert_int_equal(last.reason, RESOLVE_TIMEOUT);
+	answer(NULL, "no answer"); /* nor an earlier one that may be used */
+	assert_int_equal(balance.n, 0);
+	assert_int_equal(last.removed, 2);
+	unmake();
+}
+
+TEST(no_question_says_nothing)
+{
+	make("name.invalid:80");
+	answer((const char *[]){ "192.0.2.1", NULL }, NULL);
+	const struct resolve_answer a = { .error = "too many", .reason = RESOLVE_LIMIT };
+	resolve_cancel(&server.call);
+	server.call.on_answer(&server.call, &a);
+	assert_int_equal(balance.n, 1);
+	unmake();
+}
+
+static uint64_t next_look_ms(void)
+{
+	return (server.timer.due_ns - worker_now(&kit_worker) + NS_PER_MS / 2) / NS_PER_MS;
+}
+
+TEST(next_look_by_ttl)
+{
+	const char *const ips[] = { "192.0.2.1", NULL };
+	make("name.invalid:80");
+	assert_int_equal(conf.conf.resolve_interval, 1000);
+	answer(ips, NULL);
+	assert_int_equal(next_look_ms(), 1000); /* nobody says how long: /etc/hosts */
+	ttl_ms = 300;
+	answer(ips, NULL);
+	assert_int_equal(next_look_ms(), 300);
+	ttl_ms = 5000; /* resolve_interval is shorter, and counts from the question on */
+	age_ms = 400;
+	answer(ips, NULL);
+	assert_int_equal(next_look_ms(), 600);
+	assert_int_equal(last.added + last.removed, 0);
+	ttl_ms = age_ms = 0;
 	unmake();
 }
 

@@ -230,9 +230,9 @@ static const struct server *no_earlier(void *ctx, sluice_str address)
 	return NULL;
 }
 
-static void on_answer(void *user)
+static void on_answer(void *user, const struct server_look *look)
 {
-	(void)user;
+	(void)user, (void)look;
 }
 
 static char texts[2 * MANY][32];
