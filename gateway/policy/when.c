@@ -125,7 +125,8 @@ static enum match when_read_fact(void *request, const void *key, sluice_str *out
 static enum match when_match(sluice_exchange *x, const sluice_condition *c)
 {
 	const struct request_head *h = x->request;
-	const struct route_query q = { .of = { .head = h, .client = x->client_ip, .request = x },
+	const struct route_asked asked = { .head = h, .client = x->client_ip, .request = x };
+	const struct route_query q = { .of = &asked,
 		.method = method_bit(&c->methods, (enum method)h->method, h->method_text),
 		.read_fact = when_read_fact };
 	if (!rule_takes_method(&c->rule, q.method) || !rule_match_host(&c->rule, h->host))

@@ -160,7 +160,8 @@ static void warn_log_folder(struct build *b)
 	if (str_eq(c->path, STR("off")) || str_eq(c->path, STR("stderr")) ||
 		str_eq(c->path, STR("stdout")) || !c->path.len)
 		return;
-	sluice_str folder = arena_str(&b->bind.records, str_of(config_path(&b->config, c->path)));
+	sluice_str folder = arena_str(&b->bind.records,
+		str_of(config_path(&b->config, bind_node(&b->bind, c), c->path)));
 	while (folder.len && folder.data[folder.len - 1] != '/')
 		folder.len--;
 	const char *name = folder.len ? arena_str(&b->bind.records, folder).data : ".";

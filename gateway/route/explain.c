@@ -106,7 +106,7 @@ static void explain_fact(struct route_explanation *e, const struct fact_conditio
 /* Fill in what the rule wants in e->part, and what the request has there. */
 static void explain_part(struct route_explanation *e, const struct explain_case *x, size_t index)
 {
-	const struct request_head *h = x->query.of.head;
+	const struct request_head *h = x->query.of->head;
 	const struct route_rule *rule = e->rule;
 	switch (e->part) {
 	case ROUTE_HOST:
@@ -119,11 +119,11 @@ static void explain_part(struct route_explanation *e, const struct explain_case 
 		break;
 	case ROUTE_LISTENER:
 		explain_texts(e, rule->listeners, rule->n_listeners);
-		e->have = x->query.of.listener;
+		e->have = x->query.of->listener;
 		break;
 	case ROUTE_CLIENT:
 		explain_texts(e, rule->client_texts, rule->n_clients);
-		e->have = x->query.of.client;
+		e->have = x->query.of->client;
 		break;
 	case ROUTE_METHODS:
 		e->wanted = explain_methods(x->router, e->rule->methods, e->buf, sizeof(e->buf));
@@ -192,7 +192,7 @@ static void explain_find_place(struct explain_places p, const struct request_hea
 static void explain_try_rule(struct explain_places p, const struct explain_case *x,
 	struct explain_try *t)
 {
-	explain_find_place(p, x->query.of.head, t);
+	explain_find_place(p, x->query.of->head, t);
 	if (t->match != MATCH_YES)
 		return;
 	t->match = MATCH_NO;
@@ -204,7 +204,7 @@ static void explain_try_rule(struct explain_places p, const struct explain_case 
 static bool explain_is_unknown(const struct explain_case *x, const struct explain_try *t)
 {
 	return t->match == MATCH_NO &&
-		(t->part == ROUTE_FACTS || (t->part == ROUTE_CLIENT && !x->query.of.client.data));
+		(t->part == ROUTE_FACTS || (t->part == ROUTE_CLIENT && !x->query.of->client.data));
 }
 
 /* In which part the winner is more specific than the place; both take the request. */
@@ -307,11 +307,12 @@ const struct route_rule *route_explain(const struct router *r, const struct rout
 	struct route_result *res, route_explain_fn fn, void *ctx)
 {
 	struct route_explanation e;
-	struct explain_case x = { .router = r, .query = { .of = *asked } };
 	const struct request_head *h = asked->head;
-	x.query.of.request = NULL;
+	struct route_asked unread = *asked; /* nobody reads facts for it */
+	unread.request = NULL;
+	struct explain_case x = { .router = r, .query = { .of = &unread } };
 	x.query.method = method_bit(router_methods(r), (enum method)h->method, h->method_text);
-	x.winner = explain_winner(r, route_find(r, &x.query.of, res), res);
+	x.winner = explain_winner(r, route_find(r, &unread, res), res);
 	x.gave_up = res->err == ERR_PATTERN_LIMIT;
 	x.is_open = explain_is_open(&x);
 	struct explain_places p = { r->places, 0 };

@@ -343,7 +343,8 @@ static const struct route_place *search_leaf(struct route_search *s, const struc
 static const struct route_place *search_regexes(struct route_search *s, const struct route_group *g)
 {
 	for (size_t i = 0; i < g->n_regexes && !s->gave_up; i++) {
-		enum match m = regex_match(g->regexes[i].path->regex, s->query.of.head->path, NULL);
+		enum match m =
+			regex_match(g->regexes[i].path->regex, s->query.of->head->path, NULL);
 		if (m == MATCH_LIMIT) {
 			s->gave_up = true;
 			return NULL;
@@ -358,7 +359,7 @@ static const struct route_place *search_regexes(struct route_search *s, const st
 
 static const struct route_place *search_group(struct route_search *s, const struct route_group *g)
 {
-	sluice_str path = s->query.of.head->path;
+	sluice_str path = s->query.of->head->path;
 	const struct route_place *at = NULL;
 	const struct route_leaf *leaf = g->exact.n ? table_find(&g->exact, path) : NULL,
 				*any = g->trie.tail;
@@ -377,7 +378,7 @@ static const struct route_place *search_group(struct route_search *s, const stru
 
 static const struct route_place *search_wildcards(struct route_search *s, const struct router *r)
 {
-	sluice_str host = s->query.of.head->host, suffix = host;
+	sluice_str host = s->query.of->head->host, suffix = host;
 	const struct route_place *at = NULL;
 	while (!at && !s->gave_up && suffix.len > r->wildcard_min) {
 		(void)str_cut(&suffix, '.');
@@ -391,29 +392,20 @@ static const struct route_place *search_wildcards(struct route_search *s, const 
 	return at;
 }
 
-static const struct route_place *search(struct route_search *s, const struct router *r)
+/* route_find() of a request with that method. Inlined: it is most of route_find(). */
+__attribute__((always_inline)) static inline const struct route_rule *search(const struct router *r,
+	const struct route_asked *asked, uint64_t method, struct route_result *res)
 {
+	sluice_str host = asked->head->host;
+	struct route_search s = { .query = { asked, method, r->read_fact } };
 	const struct route_place *at = NULL;
-	const struct route_group *g = r->hosts.n ? table_find(&r->hosts, s->query.of.head->host)
-						 : NULL;
+	const struct route_group *g = r->hosts.n ? table_find(&r->hosts, host) : NULL;
 	if (g)
-		at = search_group(s, g);
-	if (!at && !s->gave_up && r->wildcards.n)
-		at = search_wildcards(s, r);
-	if (!at && !s->gave_up && r->any)
-		at = search_group(s, r->any);
-	return at;
-}
-
-const struct route_rule *route_find(const struct router *r, const struct route_asked *asked,
-	struct route_result *res)
-{
-	const struct request_head *h = asked->head;
-	struct route_search s = {
-		.query = { *asked, method_bit(&r->methods, (enum method)h->method, h->method_text),
-			r->read_fact },
-	};
-	const struct route_place *at = search(&s, r);
+		at = search_group(&s, g);
+	if (!at && !s.gave_up && r->wildcards.n)
+		at = search_wildcards(&s, r);
+	if (!at && !s.gave_up && r->any)
+		at = search_group(&s, r->any);
 	res->allowed = s.allowed;
 	res->captures.n = 0;
 	res->err = at       ? 0
@@ -423,8 +415,16 @@ const struct route_rule *route_find(const struct router *r, const struct route_a
 	if (!at)
 		return NULL;
 	res->entry = at->entry;
-	(void)path_match(at->path, h->path, &res->captures);
+	(void)path_match(at->path, asked->head->path, &res->captures);
 	return at->entry.rule;
+}
+
+const struct route_rule *route_find(const struct router *r, const struct route_asked *asked,
+	struct route_result *res)
+{
+	const struct request_head *h = asked->head;
+	return search(r, asked, method_bit(&r->methods, (enum method)h->method, h->method_text),
+		res);
 }
 
 /* ---- methods ------------------------------------------------------------------------------- */
@@ -432,14 +432,14 @@ const struct route_rule *route_find(const struct router *r, const struct route_a
 void route_methods(const struct router *r, const struct route_asked *asked,
 	struct route_result *res)
 {
-	/* a method that no rule lists: a rule that takes it takes all of them */
-	struct route_search s = { .query = { *asked, 1ull << METHODS_MAX, r->read_fact } };
 	*res = (struct route_result){ .allowed = r->taken };
 	if (str_eq(asked->head->path, STR("*")))
 		return;
-	bool takes_all = search(&s, r) != NULL;
-	res->allowed = takes_all ? METHODS_ANY : s.allowed;
-	res->err = s.gave_up ? ERR_PATTERN_LIMIT : res->allowed ? 0 : ERR_NO_ROUTE;
+	/* a method that no rule lists: a rule that takes it takes all of them */
+	if (search(r, asked, 1ull << METHODS_MAX, res))
+		res->allowed = METHODS_ANY;
+	else if (res->err == ERR_METHOD_NOT_ALLOWED)
+		res->err = 0;
 }
 
 static uint64_t allow_bits(uint64_t allowed)

@@ -332,7 +332,7 @@ static bool rule_has_client(const struct route_rule *r, sluice_str client)
 static enum match rule_match_fact(const struct fact_condition *c, const struct route_query *q)
 {
 	sluice_str value;
-	enum match m = q->of.request ? q->read_fact(q->of.request, c->key, &value) : MATCH_NO;
+	enum match m = q->of->request ? q->read_fact(q->of->request, c->key, &value) : MATCH_NO;
 	return m == MATCH_YES ? fact_condition_match(c, value) : m;
 }
 
@@ -362,12 +362,12 @@ static enum match rule_match_head(const struct route_rule *r, const struct reque
 enum match rule_match_conditions(const struct route_rule *r, const struct route_query *q,
 	enum route_part *part, size_t *index)
 {
-	if (r->n_listeners && !rule_has_listener(r, q->of.listener))
+	if (r->n_listeners && !rule_has_listener(r, q->of->listener))
 		return rule_answer(MATCH_NO, ROUTE_LISTENER, 0, part, index);
-	enum match m = rule_match_head(r, q->of.head, part, index);
+	enum match m = rule_match_head(r, q->of->head, part, index);
 	if (m != MATCH_YES)
 		return m;
-	if (r->clients && !rule_has_client(r, q->of.client))
+	if (r->clients && !rule_has_client(r, q->of->client))
 		return rule_answer(MATCH_NO, ROUTE_CLIENT, 0, part, index);
 	for (unsigned i = 0; i < r->n_facts; i++) {
 		m = rule_match_fact(&r->facts[i], q);

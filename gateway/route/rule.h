@@ -105,7 +105,7 @@ struct route_asked {
 
 /* What a request offers to a rule. */
 struct route_query {
-	struct route_asked of;
+	const struct route_asked *of;
 	uint64_t method;
 	route_fact_fn read_fact;
 };

@@ -56,7 +56,7 @@ static void check_most_specific(const struct router *r, const struct route_asked
 	const struct route_result *res)
 {
 	const struct route_rule *won = res->entry.rule;
-	const struct route_query q = { .of = *asked, .method = 1 << METHOD_GET };
+	const struct route_query q = { .of = asked, .method = 1 << METHOD_GET };
 	for (size_t i = 0; i < router_count(r); i++) {
 		const struct route_rule *rule = router_rule(r, i);
 		if (!rule_takes_method(rule, q.method) ||
@@ -88,7 +88,7 @@ static void try_request(const struct router *r, const struct request_head *h)
 		check_most_specific(r, &asked, &res);
 	for (size_t i = 0; i < router_count(r) && res.err == ERR_NO_ROUTE; i++) {
 		const struct route_rule *other = router_rule(r, i);
-		const struct route_query q = { .of = asked, .method = 1 << METHOD_GET };
+		const struct route_query q = { .of = &asked, .method = 1 << METHOD_GET };
 		check(!rule_match_host(other, h->host) ||
 				rule_match_path(other, h->path) != MATCH_YES ||
 				rule_match_conditions(other, &q, NULL, NULL) != MATCH_YES,
