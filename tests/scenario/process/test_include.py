@@ -53,7 +53,7 @@ def test_a_reload_reads_them_anew(gateway):
     g.reload()
     assert g.get("/b").body == b"b"
     (folder / "b.yaml").write_text("routes: [{ name: b, match: { path: /b }, respond: { body: b }, upstreem: x }]\n")
-    g.reload(expect=r'b\.yaml:1:\d+: routes\[0\]: unknown key "upstreem"')
+    g.reload(expect=r'b\.yaml:1:\d+: error: routes\[0\]: unknown key "upstreem"')
     assert g.get("/b").body == b"b" and g.get("/a").status == 200, "the one in force stays"
     (folder / "a.yaml").unlink()
     (folder / "b.yaml").unlink()
