@@ -4,6 +4,7 @@
 
 #include "app/command.h"
 #include "config/file.h"
+#include "proxy/conf.h"
 
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NOBODY = 3 };
 
@@ -37,12 +38,13 @@ static sluice_str ctl_address_in(struct arena *a, const char *file)
 	sluice_str text = STR_NONE;
 	diag_init(&d);
 	config_init(&c, a, &d);
+	c.top = gateway_options;
 	bool ok = config_load(&c, file) == 0;
 	const struct node *n = c.root ? node_find(c.root, STR("admin")) : NULL;
 	if (n && n->kind == NODE_MAP)
 		n = node_find(n, STR("address"));
 	if (n && n->kind == NODE_SCALAR && !n->broken && !node_is_null(n))
-		text = config_address(&c, n->text);
+		text = config_address(&c, n, n->text);
 	if (text.len == 0 && !ok)
 		diag_print(&d, stderr);
 	else if (text.len == 0)

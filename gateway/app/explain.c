@@ -9,12 +9,13 @@
 #include "app/command_config.h"
 #include "base/mem.h"
 #include "http1/parse.h"
+#include "proxy/options.h"
 
 enum { FIELDS_MAX = 100, HTTP_PORT = 80, HTTPS_PORT = 443 };
 
 /* What the command line says. */
 struct asked {
-	const char *method, *url, *listener;
+	const char *method, *url, *listener, *client;
 	const char *fields[FIELDS_MAX];
 	size_t n_fields;
 	bool all;
@@ -37,7 +38,8 @@ static int explain_arguments(struct command *c, struct asked *a)
 	static const struct option longs[] = { { "config", required_argument, NULL, 'c' },
 		{ "plugin-dir", required_argument, NULL, 'p' },
 		{ "header", required_argument, NULL, 'H' },
-		{ "listener", required_argument, NULL, 'l' }, { "all", no_argument, NULL, 'a' },
+		{ "listener", required_argument, NULL, 'l' },
+		{ "client", required_argument, NULL, 'i' }, { "all", no_argument, NULL, 'a' },
 		{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
 	int opt;
 	optind = 1;
@@ -50,6 +52,8 @@ static int explain_arguments(struct command *c, struct asked *a)
 			a->fields[a->n_fields++] = optarg;
 		else if (opt == 'l')
 			a->listener = optarg;
+		else if (opt == 'i')
+			a->client = optarg;
 		else if (opt == 'a')
 			a->all = true;
 		else if (opt == 'j')
@@ -62,6 +66,11 @@ static int explain_arguments(struct command *c, struct asked *a)
 		return explain_usage("which file? Give -c FILE", "");
 	if (c->argc - optind != 2)
 		return explain_usage("give a method and a URL", "");
+	struct addr client;
+	if (a->client && strcmp(a->client, "unix") != 0 &&
+		!addr_from_ip(str_of(a->client), 0, &client))
+		return explain_usage("--client takes an address such as 192.0.2.1, or unix, not ",
+			a->client);
 	a->method = c->argv[optind];
 	a->url = c->argv[optind + 1];
 	return 0;
@@ -201,16 +210,24 @@ static void explain_on_route(void *ctx, const struct route_explanation *x)
 	(void)route_explanation_text(x, r->why, sizeof(r->why));
 }
 
-static void explain_routes(struct explained *e, struct arena *arena)
+static void explain_routes(struct explained *e, const struct asked *a, struct arena *arena)
 {
 	struct route_result res;
 	const struct router *router = e->snap->router;
 	e->routes = mem_array(struct explain_route, router_count(router) + 1);
-	const struct route_rule *rule =
-		route_explain(router, &e->head, e->listener->conf->name, &res, explain_on_route, e);
-	e->err = rule ? 0 : res.err;
-	e->route = rule ? rule->data : NULL;
+	const struct route_asked asked = { .head = &e->head,
+		.listener = e->listener->conf->name,
+		.client = a->client ? str_of(a->client) : STR_NONE };
+	e->rule = route_explain(router, &asked, &res, explain_on_route, e);
+	e->entry = res.entry;
+	e->err = e->rule ? 0 : res.err;
+	e->route = e->rule ? e->rule->data : NULL;
 	e->captures = res.captures;
+	if (e->head.method == METHOD_OPTIONS && options_is_ours(&e->head, &res)) {
+		e->err = options_allow(router, &asked, arena, &e->allow);
+		e->route = NULL;
+		return;
+	}
 	if (res.err == ERR_METHOD_NOT_ALLOWED)
 		e->allow = route_allow(router, &res, arena);
 }
@@ -228,7 +245,7 @@ static int explain_with(struct command *c, const struct asked *a, const struct s
 	int code = explain_head(&e, a, &arena);
 	if (code == 0) {
 		if (!e.err)
-			explain_routes(&e, &arena);
+			explain_routes(&e, a, &arena);
 		if (c->json)
 			explain_print_json(&e);
 		else

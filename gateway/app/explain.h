@@ -25,9 +25,13 @@ struct explained {
 	const char *listener_why; /* why this one */
 	struct request_head head;
 	int err; /* enum err: it is refused before a route or by the router; 0: it is not */
-	sluice_str allow;          /* ERR_METHOD_NOT_ALLOWED: methods of other routes */
-	const struct route *route; /* NULL: none takes it */
-	bool is_open;              /* a route whose facts are not known may take it instead */
+	/* ERR_METHOD_NOT_ALLOWED: methods of other routes; without err: of an OPTIONS that the
+	   gateway answers itself */
+	sluice_str allow;
+	const struct route *route;     /* NULL: none takes it */
+	const struct route_rule *rule; /* of the route */
+	struct route_entry entry;      /* what of the rule takes the request */
+	bool is_open;                  /* a route of which not all is known may take it instead */
 	struct path_captures captures;
 	/* owned: all of them, in the order of the file; NULL: the request is malformed */
 	struct explain_route *routes;

@@ -18,13 +18,6 @@ static const char *const verdicts[] = { [ROUTE_WINS] = "wins",
 	[ROUTE_NOT_KNOWN] = "not-known",
 	[ROUTE_GIVES_UP] = "gives-up",
 	[ROUTE_NOT_REACHED] = "not-reached" };
-static const char *const parts[] = { [ROUTE_HOST] = "host",
-	[ROUTE_PATH] = "path",
-	[ROUTE_LISTENER] = "listener",
-	[ROUTE_METHODS] = "methods",
-	[ROUTE_HEADERS] = "headers",
-	[ROUTE_QUERY] = "query",
-	[ROUTE_FACTS] = "facts" };
 
 /* The chains that a request passes: the listener's, then the route's. A malformed one meets no
  * plugin. */
@@ -88,16 +81,31 @@ static void print_captures(const struct explained *e)
 			STR_ARG(e->captures.v[i].value));
 }
 
+/* A host or path of the route, and which of several it is. */
+static void print_member(const char *what, const sluice_str *texts, unsigned n, unsigned i)
+{
+	(void)printf("%s %.*s", what, STR_ARG(texts[i].len ? texts[i] : STR("any")));
+	if (n > 1)
+		(void)printf(" (%u of %u)", i + 1, n);
+}
+
 static void print_route(const struct explained *e)
 {
 	const struct err_info *err = err_info(e->err);
 	if (e->route) {
-		const struct match_conf *m = &e->route->conf->match;
-		(void)printf("route      %.*s: host %.*s, path %.*s%s\n", STR_ARG(e->route->name),
-			STR_ARG(m->host.len ? m->host : STR("any")),
-			STR_ARG(m->path.len ? m->path : STR("any")),
-			e->is_open ? "; unless one takes it whose facts are not known here" : "");
+		(void)printf("route      %.*s: ", STR_ARG(e->route->name));
+		print_member("host", e->rule->host_texts, e->rule->n_hosts, e->entry.host);
+		print_member(", path", e->rule->path_texts, e->rule->n_paths, e->entry.path);
+		(void)printf("%s\n",
+			e->is_open ? "; unless one takes it of which not all is known here" : "");
 		print_captures(e);
+		return;
+	}
+	if (!e->err) {
+		(void)printf(
+			"answer     204 by the gateway itself, with the methods that there are: "
+			"%.*s\n",
+			STR_ARG(e->allow));
 		return;
 	}
 	(void)printf("refused    %d %s: %s\n", err->status, err->code, err->text);
@@ -406,7 +414,7 @@ static void put_route(struct json_out *o, const struct explain_route *r)
 	put(o, "route", r->route->name);
 	put(o, "verdict", str_of(verdicts[r->verdict]));
 	if (r->verdict != ROUTE_WINS && r->verdict != ROUTE_NOT_REACHED)
-		put(o, "part", str_of(parts[r->part]));
+		put(o, "part", str_of(route_part_name(r->part)));
 	put(o, "why", str_of(r->why));
 	json_close(o, '}');
 }
@@ -425,6 +433,13 @@ void explain_print_json(const struct explained *e)
 		json_str(&o, e->route->name);
 	else
 		json_null(&o);
+	if (e->route) {
+		json_key(&o, STR("matched"));
+		json_open(&o, '{');
+		put(&o, "host", e->rule->host_texts[e->entry.host]);
+		put(&o, "path", e->rule->path_texts[e->entry.path]);
+		json_close(&o, '}');
+	}
 	json_key(&o, STR("open"));
 	json_bool(&o, e->is_open);
 	put_plugins(&o, e);
@@ -432,6 +447,8 @@ void explain_print_json(const struct explained *e)
 	json_key(&o, STR("status"));
 	if (e->route && e->route->upstream < 0)
 		json_uint(&o, e->route->conf->respond.status);
+	else if (!e->route && !e->err)
+		json_uint(&o, 204);
 	else
 		json_null(&o);
 	json_key(&o, STR("routes"));

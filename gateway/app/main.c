@@ -40,6 +40,7 @@ static const struct {
 		"  --listener NAME   at which the request arrives, where the URL's port does not "
 		"say "
 		"it\n"
+		"  --client ADDRESS  whom the request comes from, for routes that ask for it\n"
 		"  --all             all routes that do not take it, however many\n"
 		"  --json            all of it as JSON\n" DIR_ABOUT
 		"\nSays which listener and route take it, why each other route does not, the "

@@ -30,6 +30,11 @@ static const struct part {
 		"Paths in the file are relative to the folder of the file, those of unix sockets "
 		"too." },
 	{ NULL,
+		"`include` adds the options of other files, named by paths or by patterns such as "
+		"`routes.d/*.yaml`: lists become one list, maps one map, and a block of settings "
+		"stands in one file only. Paths in a file are relative to the folder of that "
+		"file, those in `include` too. See [Several files](routes.md#several-files)." },
+	{ NULL,
 		"The most specific route takes a request, whatever the order in the file: an "
 		"exact host before a wildcard before none, an exact path before the longest "
 		"pattern before an expression, then more conditions before fewer. Two routes of "

@@ -173,3 +173,48 @@ bool cidr_set_has(const struct cidr_set *s, const struct addr *a)
 	unsigned bits = ip_of(a, &v);
 	return bits && ranges_have(bits == 32 ? &s->v4 : &s->v6, v);
 }
+
+/* ---- comparing ----------------------------------------------------------------------------- */
+
+static bool ranges_overlap(const struct ranges *a, const struct ranges *b)
+{
+	size_t i = 0, k = 0;
+	while (i < a->n && k < b->n) {
+		if (a->v[i].last < b->v[k].first)
+			i++;
+		else if (b->v[k].last < a->v[i].first)
+			k++;
+		else
+			return true;
+	}
+	return false;
+}
+
+static bool ranges_cover(const struct ranges *a, const struct ranges *b)
+{
+	size_t i = 0;
+	for (size_t k = 0; k < b->n; k++) {
+		ip from = b->v[k].first; /* what of the range is not covered yet */
+		for (;; i++) {
+			if (i == a->n || a->v[i].first > from)
+				return false;
+			if (a->v[i].last >= b->v[k].last)
+				break;
+			if (a->v[i].last >= from)
+				from = a->v[i].last + 1; /* ranges may lie side by side */
+		}
+	}
+	return true;
+}
+
+bool cidr_set_overlaps(const struct cidr_set *a, const struct cidr_set *b)
+{
+	return (a->unix_sockets && b->unix_sockets) || ranges_overlap(&a->v4, &b->v4) ||
+		ranges_overlap(&a->v6, &b->v6);
+}
+
+bool cidr_set_covers(const struct cidr_set *a, const struct cidr_set *b)
+{
+	return (a->unix_sockets || !b->unix_sockets) && ranges_cover(&a->v4, &b->v4) &&
+		ranges_cover(&a->v6, &b->v6);
+}

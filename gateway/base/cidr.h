@@ -22,5 +22,9 @@ void cidr_set_unref(struct cidr_set **s);          /* likewise */
 
 /* Whether the address is in it; the port does not matter. NULL is the empty set. */
 bool cidr_set_has(const struct cidr_set *s, const struct addr *a);
+/* Whether some address is in both. O(n + m). */
+bool cidr_set_overlaps(const struct cidr_set *a, const struct cidr_set *b);
+/* Whether every address of b is in a. O(n + m). */
+bool cidr_set_covers(const struct cidr_set *a, const struct cidr_set *b);
 
 #endif

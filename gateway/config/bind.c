@@ -116,6 +116,53 @@ bool bind_given(const struct bind *b, const void *dst, const char *option)
 	return bind_option(b, dst, option) != NULL;
 }
 
+/* The index-th value of a list or map. */
+static const struct node *node_member(const struct node *n, size_t index)
+{
+	for (uint32_t i = 0; n->kind != NODE_SCALAR && i < n->n; i++) {
+		const struct node *v = n->v[i];
+		size_t count = n->kind == NODE_MAP && v->kind == NODE_LIST ? v->n : 1;
+		if (index < count)
+			return v->kind == NODE_LIST && n->kind == NODE_MAP ? v->v[index] : v;
+		index -= count;
+	}
+	return n;
+}
+
+const struct node *bind_member(const struct bind *b, const void *dst, const char *option,
+	size_t index)
+{
+	const struct node *n = bind_option(b, dst, option);
+	return n ? node_member(n, index) : NULL;
+}
+
+/* Whether the value of the option was refused: what is bound is the default, and not what the file
+ * says, so that there is nothing to say about it. */
+static bool bind_is_refused(struct bind *b, const void *dst, const char *option)
+{
+	const struct bind_block *k;
+	const struct bind_row *r = row_find(b, dst, option, &k);
+	if (r && r->refused)
+		b->diag->last = NULL;
+	return r && r->refused;
+}
+
+int bind_error_in(struct bind *b, const void *dst, const char *option, size_t index,
+	const char *fmt, ...)
+{
+	const struct node *at = bind_member(b, dst, option, index);
+	va_list ap;
+	va_start(ap, fmt);
+	if (!at) {
+		bind_report(b, false, dst, option, fmt, ap);
+	} else if (!bind_is_refused(b, dst, option)) {
+		struct mark m = node_mark(at);
+		diag_add(b->diag, false, &m, fmt, ap);
+	}
+	va_end(ap);
+	return -1;
+}
+
 void bind_report(struct bind *b, bool warning, const void *dst, const char *option, const char *fmt,
 	va_list ap)
 {

@@ -65,6 +65,13 @@ bool bind_given(const struct bind *b, const void *dst, const char *option);
  * was omitted or is NULL. Returns -1. */
 __attribute__((format(printf, 4, 5))) int bind_error(struct bind *b, const void *dst,
 	const char *option, const char *fmt, ...);
+/* The same at one value of a list or map: the index-th, where each member of a list in a map counts
+ * (SLUICE_F_MULTI). At the option when it is no list or map, or has no such value. */
+__attribute__((format(printf, 5, 6))) int bind_error_in(struct bind *b, const void *dst,
+	const char *option, size_t index, const char *fmt, ...);
+/* The node that bind_error_in() points at; NULL when the option was omitted. */
+const struct node *bind_member(const struct bind *b, const void *dst, const char *option,
+	size_t index);
 __attribute__((format(printf, 4, 5))) void bind_warn(struct bind *b, const void *dst,
 	const char *option, const char *fmt, ...);
 void bind_report(struct bind *b, bool warning, const void *dst, const char *option, const char *fmt,

@@ -203,10 +203,9 @@ static int bind_enum(struct bind *b, const sluice_option *o, const struct node *
 /* Read the secret in the file of file:PATH. */
 static int secret_read(struct bind *b, const struct node *n, sluice_str path, sluice_str *out)
 {
-	struct config here = { .arena = b->arena, .dir = b->config ? b->config->dir : "." };
 	if (!path.len)
 		return diag_error_node(b->diag, n, "file: must be followed by a path");
-	const char *full = config_path(&here, path);
+	const char *full = source_path(b->arena, b->config ? config_dir(b->config, n) : ".", path);
 	int rc = file_read(b->arena, full, BIND_SECRET_MAX, out);
 	if (rc < 0)
 		return diag_error_node(b->diag, n, "cannot read the secret from %s: %s", full,

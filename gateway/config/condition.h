@@ -9,9 +9,10 @@
 #include "base/str.h"
 
 struct match_conf {
-	sluice_str host, path, listener;
+	sluice_strs host, path, listener;
 	sluice_strs methods;
-	sluice_pairs headers, query;
+	sluice_strs client; /* addresses and networks */
+	sluice_pairs headers, query, cookies;
 	sluice_pairs facts; /* of a fact with several values each is a pair */
 };
 

@@ -208,7 +208,9 @@ static void block(struct json_out *o, const struct schema *s, const sluice_optio
 	/* a table that contains itself: accept anything from here on */
 	if (depth >= TABLE_DEPTH_MAX)
 		return;
-	for (const sluice_option *row = table; row && row->name; row++)
+	/* a file that includes others, or is included, need not have all of it */
+	bool is_part = depth == 0 && table_find(table, STR("include"));
+	for (const sluice_option *row = table; row && row->name && !is_part; row++)
 		due |= row_is_due(row);
 	member_type(o, due ? "object" : "object null");
 	member_open(o, "properties", '{');

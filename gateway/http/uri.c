@@ -1,6 +1,8 @@
 /* Request targets. See the header for what is accepted and what a path becomes. Any thread. */
 #include "http/uri.h"
 
+#include <arpa/inet.h>
+
 #include "base/addr.h"
 #include "http/scan.h"
 
@@ -228,10 +230,35 @@ static sluice_str name_at(const char *p, const char *end, const char **stop, boo
 	return str_n(p, (size_t)(at - p) - (dot && at > p));
 }
 
-static bool ip6_is_valid(sluice_str s)
+bool uri_ip6_host(sluice_str text, char *buf, sluice_str *out)
 {
 	struct addr addr;
-	return addr_from_ip(s, 0, &addr) && addr.sa.sa_family == AF_INET6;
+	if (text.len < 4 || text.data[0] != '[' || text.data[text.len - 1] != ']' ||
+		!addr_from_ip(str_n(text.data + 1, text.len - 2), 0, &addr) ||
+		addr.sa.sa_family != AF_INET6 ||
+		!inet_ntop(AF_INET6, &addr.in6.sin6_addr, buf + 1, URI_IP6 - 2))
+		return false;
+	size_t n = strlen(buf + 1);
+	buf[0] = '[';
+	buf[n + 1] = ']';
+	*out = str_n(buf, n + 2);
+	return true;
+}
+
+/* The IPv6 address in brackets at p; *stop: what stands behind it. */
+static int ip6_at(const char *p, size_t len, struct arena *a, const char **stop, sluice_str *host)
+{
+	char plain[URI_IP6];
+	sluice_str own;
+	const char *close = memchr(p, ']', len);
+	if (!close || !uri_ip6_host(str_n(p, (size_t)(close + 1 - p)), plain, &own))
+		return ERR_BAD_HOST;
+	*stop = close + 1;
+	*host = str_n(p, (size_t)(close + 1 - p));
+	if (str_eq(own, *host))
+		return 0;
+	*host = arena_str(a, own);
+	return host->data ? 0 : ERR_NO_MEMORY;
 }
 
 static int host_lower(sluice_str s, struct arena *a, sluice_str *out)
@@ -249,20 +276,14 @@ int uri_parse_authority(sluice_str authority, struct arena *a, sluice_str *host)
 {
 	const char *p = authority.data, *end = p + authority.len;
 	sluice_str s;
-	bool lower;
+	bool lower = true;
 
 	if (authority.len == 0)
 		return ERR_BAD_HOST;
 	if (*p == '[') {
-		const char *close = memchr(p, ']', authority.len);
-		if (!close || close - p > HOST_MAX ||
-			!ip6_is_valid(str_n(p + 1, (size_t)(close - p - 1))))
-			return ERR_BAD_HOST;
-		s = str_n(p, (size_t)(close + 1 - p));
-		p = close + 1;
-		lower = true;
-		for (size_t i = 0; i < s.len; i++)
-			lower &= ascii_lower(s.data[i]) == s.data[i];
+		int rc = ip6_at(p, authority.len, a, &p, &s);
+		if (rc)
+			return rc;
 	} else {
 		s = name_at(p, end, &p, &lower);
 		if (s.len == 0 || s.len > HOST_MAX)

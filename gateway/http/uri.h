@@ -31,7 +31,7 @@
  * Host: a name of letters, digits, '-', '_', '~' and single dots, of at most 255 bytes, an IPv4
  * address, or an IPv6 address in brackets (no zone). Then nothing, ':', or ':' and a port of at
  * most 5 digits up to 65535. Escapes and user information are refused. One dot at the end is cut,
- * letters become lower case, the brackets stay.
+ * letters become lower case, the brackets stay; an IPv6 address has one spelling, that of RFC 5952.
  */
 #ifndef HTTP_URI_H
 #define HTTP_URI_H
@@ -66,5 +66,10 @@ bool uri_is_query(sluice_str s);
 /* The host of an authority that is not empty. *host is set on success only. ERR_BAD_HOST,
  * ERR_NO_MEMORY. */
 must_use int uri_parse_authority(sluice_str authority, struct arena *a, sluice_str *host);
+
+/* An IPv6 address in brackets as RFC 5952 writes it, with its brackets. buf of URI_IP6 bytes, *out
+ * lies in it. False: it is none. */
+enum { URI_IP6 = 48 };
+must_use bool uri_ip6_host(sluice_str text, char *buf, sluice_str *out);
 
 #endif

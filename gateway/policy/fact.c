@@ -1,6 +1,7 @@
 /* Facts of a request. Worker's thread, but for the table. */
 #include "policy/fact.h"
 
+#include "http/cookie.h"
 #include "http/query.h"
 #include "http/version.h"
 #include "policy/attr.h"
@@ -179,35 +180,16 @@ static enum sluice_reading fact_read_HEADER(sluice_exchange *x, const sluice_exp
 
 /* ---- cookies ------------------------------------------------------------------------------- */
 
-static bool cookie_next(sluice_str *rest, sluice_str name, sluice_str *out)
-{
-	while (rest->len) {
-		sluice_str value = str_trim(str_cut(rest, ';')), key = str_cut(&value, '=');
-		if (!str_eq(key, name))
-			continue;
-		*out = value.data ? value : STR("");
-		return true;
-	}
-	return false;
-}
-
 static enum sluice_reading fact_read_COOKIE(sluice_exchange *x, const sluice_expr *e,
 	sluice_str *out)
 {
-	const struct fields *f = &x->request->fields;
+	struct cookie_walk w = { .fields = &x->request->fields, .name = e->name };
 	struct fact_join j = { .n = 0 };
-	size_t room = 0;
+	size_t room = cookie_room(w.fields);
 	sluice_str value;
-	for (uint32_t i = 0; i < f->n; i++)
-		room += f->v[i].token == TOKEN_COOKIE ? 2 * (size_t)f->v[i].value_len + 2 : 0;
-	for (uint32_t i = 0; room && i < f->n; i++) {
-		sluice_str rest = field_value(&f->v[i]);
-		if (f->v[i].token != TOKEN_COOKIE || (f->v[i].flags & FIELD_DROP))
-			continue;
-		while (cookie_next(&rest, e->name, &value)) {
-			if (!join_add(x, &j, value, STR(", "), room))
-				return fact_fail(out);
-		}
+	while (room && cookie_next(&w, &value)) {
+		if (!join_add(x, &j, value, STR(", "), room))
+			return fact_fail(out);
 	}
 	return join_end(&j, out);
 }

@@ -270,7 +270,7 @@ sluice_instance *instance_make(struct policy *p, const struct module *m, sluice_
 	arena_init(&inst->scratch, 0);
 	inst->name = arena_str(&inst->arena, name);
 	inst->text = node_text(n, &inst->arena);
-	inst->dir = arena_str(&inst->arena, str_of(b->config->dir)).data;
+	inst->dir = arena_str(&inst->arena, str_of(config_dir(b->config, n))).data;
 	return inst;
 }
 
@@ -367,6 +367,7 @@ bool instance_is_same(const sluice_instance *old, sluice_str name, const struct 
 	struct arena a;
 	arena_init(&a, 0);
 	bool same = str_eq(old->name, name) && str_eq(old->text, node_text(n, &a)) &&
+		(!there->dir || strcmp(old->dir, there->dir) == 0) &&
 		instance_needs_are_there(old, there) && instance_files_are_same(old);
 	arena_fini(&a);
 	return same;

@@ -97,6 +97,7 @@ struct instance_needs {
 	size_t n_stores;
 	bool (*has_upstream)(void *ctx, sluice_str name);
 	void *ctx;
+	const char *dir; /* of the file that names it; NULL: it does not matter */
 };
 
 /* a table of a memory store */

@@ -22,28 +22,23 @@ struct when_report {
 	const struct match_conf *conf;
 };
 
-/* The member of a list or a map that the mistake is in; NULL: it is in none. A fact with several
- * values counts several times and is found by its option alone. */
-static const struct node *when_member(const struct node *option, const struct route_error *e)
-{
-	bool has_members = option && (option->kind == NODE_LIST || option->kind == NODE_MAP) &&
-		e->part != ROUTE_FACTS;
-	return has_members && e->index < option->n ? option->v[e->index] : NULL;
-}
-
 static void when_complain(void *ctx, const struct route_error *e)
 {
-	static const char *const options[] = { "host", "path", NULL, "methods", "headers", "query",
-		"facts" };
 	const struct when_report *to = ctx;
-	const char *option = options[e->part];
-	const struct node *at = when_member(bind_option(to->bind, to->conf, option), e);
-	if (at)
-		(void)diag_error_node(to->bind->diag, at, "%s (at character %zu)", e->text,
-			e->offset + 1);
-	else
-		(void)bind_error(to->bind, to->conf, option, "%s (at character %zu)", e->text,
-			e->offset + 1);
+	(void)bind_error_in(to->bind, to->conf, route_part_name(e->part), e->index,
+		"%s (at character %zu)", e->text, e->offset + 1);
+}
+
+/* An empty text in a list would take every host or path. */
+static int when_check_texts(struct bind *b, const struct match_conf *c, const char *option,
+	sluice_strs texts)
+{
+	int rc = 0;
+	for (size_t i = 0; i < texts.n; i++) {
+		if (!texts.v[i].len)
+			rc = bind_error_in(b, c, option, i, "must not be empty");
+	}
+	return rc;
 }
 
 /* The place of a fact's condition in the file. */
@@ -88,13 +83,16 @@ int when_compile(struct bind *b, const struct match_conf *c, const sluice_condit
 	sluice_instance *inst = b->ctx;
 	struct when_report to = { b, c };
 	const void *const *keys = when_facts(b, c);
-	if (!keys)
+	if (!keys || when_check_texts(b, c, "host", c->host) < 0 ||
+		when_check_texts(b, c, "path", c->path) < 0)
 		return -1;
-	const struct route_spec spec = { .host = c->host,
-		.path = c->path,
+	const struct route_spec spec = { .hosts = c->host,
+		.paths = c->path,
 		.methods = c->methods,
+		.clients = c->client,
 		.headers = c->headers,
 		.query = c->query,
+		.cookies = c->cookies,
 		.facts = c->facts,
 		.fact_keys = keys };
 	sluice_condition *made = arena_new(b->arena, sluice_condition);
@@ -127,13 +125,13 @@ static enum match when_read_fact(void *request, const void *key, sluice_str *out
 static enum match when_match(sluice_exchange *x, const sluice_condition *c)
 {
 	const struct request_head *h = x->request;
-	const struct route_query q = { .head = h,
+	const struct route_asked asked = { .head = h, .client = x->client_ip, .request = x };
+	const struct route_query q = { .of = &asked,
 		.method = method_bit(&c->methods, (enum method)h->method, h->method_text),
-		.read_fact = when_read_fact,
-		.request = x };
-	if (!rule_takes_method(&c->rule, q.method) || !host_match(&c->rule.host, h->host))
+		.read_fact = when_read_fact };
+	if (!rule_takes_method(&c->rule, q.method) || !rule_match_host(&c->rule, h->host))
 		return MATCH_NO;
-	enum match m = path_match(&c->rule.path, h->path, NULL);
+	enum match m = rule_match_path(&c->rule, h->path);
 	return m == MATCH_YES ? rule_match_conditions(&c->rule, &q, NULL, NULL) : m;
 }
 

@@ -118,6 +118,7 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 	b.bind.upstream = build_find_upstream;
 	b.bind.ctx = &b;
 
+	b.config.top = gateway_options;
 	int err = config_load(&b.config, file);
 	if (b.config.root) {
 		err |= bind_map(&b.bind, b.config.root, gateway_options, &s->conf);

@@ -33,7 +33,7 @@ void build_stores(struct build *b)
 	for (size_t i = 0; i < s->conf.stores.n; i++) {
 		struct report r = { b, &v[i] };
 		const struct store_args args = { .conf = &v[i],
-			.dir = b->config.dir,
+			.dir = config_dir(&b->config, bind_node(&b->bind, &v[i])),
 			.workers = b->snap->n_workers,
 			.report = report_store,
 			.report_ctx = &r };
@@ -91,7 +91,7 @@ static struct tls_server *build_tls_server(struct build *b, const struct listene
 	if (l->protocols & FRONT_HTTP1)
 		protocols[n++] = "http/1.1";
 	const struct tls_server_args args = { .conf = &l->tls,
-		.dir = b->config.dir,
+		.dir = config_dir(&b->config, bind_node(&b->bind, l)),
 		.protocols = protocols,
 		.workers = b->snap->n_workers,
 		.tickets = b->env->tickets,
@@ -146,6 +146,14 @@ static uint32_t build_client_bound(struct build *b, const struct listener_conf *
 	return n;
 }
 
+static void build_same_listener(struct build *b, const struct listener_conf *l,
+	const struct listener_conf *other)
+{
+	struct mark at = node_mark(bind_node(&b->bind, other));
+	(void)bind_error(&b->bind, l, "name", "listener \"%.*s\" is there already, at %s:%u:%u",
+		STR_ARG(l->name), at.file, at.line, at.col);
+}
+
 void build_listeners(struct build *b)
 {
 	struct snapshot *s = b->snap;
@@ -156,7 +164,9 @@ void build_listeners(struct build *b)
 		struct snapshot_listener *l = &s->listeners[i];
 		l->conf = &v[i];
 		if (v[i].address.len &&
-			!addr_parse(config_address(&b->config, v[i].address), &l->addr)) {
+			!addr_parse(config_address(&b->config, bind_node(&b->bind, &v[i]),
+					    v[i].address),
+				&l->addr)) {
 			(void)bind_error(&b->bind, &v[i], "address",
 				"\"%.*s\" is no address to listen on", STR_ARG(v[i].address));
 			diag_hint(b->diag,
@@ -166,8 +176,7 @@ void build_listeners(struct build *b)
 		build_access(b, &v[i], l);
 		for (size_t j = 0; j < i; j++) {
 			if (str_eq(v[i].name, v[j].name))
-				(void)bind_error(&b->bind, &v[i], "name",
-					"listener \"%.*s\" is there already", STR_ARG(v[i].name));
+				build_same_listener(b, &v[i], &v[j]);
 			if (l->addr.len && addr_eq(&l->addr, &s->listeners[j].addr))
 				(void)bind_error(&b->bind, &v[i], "address",
 					"listener \"%.*s\" has this address already",
@@ -229,7 +238,9 @@ void build_admin(struct build *b)
 {
 	struct snapshot *s = b->snap;
 	const struct admin_conf *c = &s->conf.admin;
-	if (c->address.len && !addr_parse(config_address(&b->config, c->address), &s->admin)) {
+	if (c->address.len &&
+		!addr_parse(config_address(&b->config, bind_node(&b->bind, c), c->address),
+			&s->admin)) {
 		(void)bind_error(&b->bind, c, "address", "\"%.*s\" is no address to listen on",
 			STR_ARG(c->address));
 		diag_hint(b->diag, "write ADDRESS:PORT such as 127.0.0.1:9180, or unix:PATH");
@@ -299,7 +310,7 @@ void build_upstreams(struct build *b)
 		if (upstream_conf_check(&b->bind, &v[i]) < 0 || !v[i].use_tls)
 			continue;
 		const struct tls_client_args args = { .conf = &v[i].tls,
-			.dir = b->config.dir,
+			.dir = config_dir(&b->config, bind_node(&b->bind, &v[i])),
 			.protocols = upstream_alpn(&v[i]),
 			.workers = b->snap->n_workers,
 			.report = report_upstream_tls,

@@ -65,13 +65,22 @@ static bool path_has(sluice_str path, sluice_str name, const char *open, const c
 	return path.len && memmem(path.data, path.len, word.data, word.len) != NULL;
 }
 
-/* Whether the route's path has a place of that name: {NAME}, or a named group of an expression. */
-static bool route_captures(struct build *b, const struct route *r, sluice_str name)
+/* Whether a path has a place of that name: {NAME}, or a named group of an expression. */
+static bool path_captures(struct build *b, sluice_str path, sluice_str name)
 {
-	sluice_str path = r->conf->match.path;
 	struct arena *a = &b->bind.records;
 	return path_has(path, name, "{", "}", a) || path_has(path, name, "<", ">", a) ||
 		path_has(path, name, "'", "'", a);
+}
+
+/* Whether all paths of the route have such a place, or (wished) any of them. */
+static bool route_captures(struct build *b, const struct route *r, sluice_str name, bool wished)
+{
+	sluice_strs paths = r->conf->match.path;
+	size_t n = 0;
+	for (size_t i = 0; i < paths.n; i++)
+		n += path_captures(b, paths.v[i], name);
+	return n && (wished || n == paths.n);
 }
 
 static bool chain_states(const struct chain *c, uint32_t end, sluice_str fact)
@@ -86,8 +95,11 @@ static bool chain_states(const struct chain *c, uint32_t end, sluice_str fact)
 /* Whether requests of that listener may take the route. */
 static bool route_serves(const struct route *r, const struct snapshot_listener *l)
 {
-	sluice_str only = r->conf->match.listener;
-	return !only.len || str_eq(only, l->conf->name);
+	sluice_strs only = r->conf->match.listener;
+	bool serves = only.n == 0;
+	for (size_t i = 0; i < only.n && !serves; i++)
+		serves = str_eq(only.v[i], l->conf->name);
+	return serves;
 }
 
 /* Of the listeners whose requests may take the route: how many have plugins that state the fact,
@@ -166,8 +178,9 @@ static void check_fact(const struct reader *it, const struct route *r, uint32_t 
 	const struct snapshot_listener *without;
 	sluice_str name;
 	enum fact f = fact_find(it->fact, &name);
-	if (f == FACT_CAPTURE && !route_captures(it->b, r, name))
-		reader_tell(it, "the path of route \"%.*s\" has no {%.*s}", STR_ARG(r->name),
+	if (f == FACT_CAPTURE && !route_captures(it->b, r, name, it->use == FACT_WISHED))
+		reader_tell(it, "%s path of route \"%.*s\" has no {%.*s}",
+			r->conf->match.path.n > 1 ? "some" : "the", STR_ARG(r->name),
 			STR_ARG(name));
 	if (fact_table[f].how == FACT_ANSWERED && it->before)
 		reader_tell(it, "it becomes known when the request is answered");

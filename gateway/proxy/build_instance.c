@@ -16,7 +16,8 @@ sluice_instance *build_instance(struct build *b, sluice_str name, const struct n
 	const struct instance_needs there = { .stores = (const sluice_store *const *)s->stores,
 		.n_stores = s->n_stores,
 		.has_upstream = build_has_upstream,
-		.ctx = s };
+		.ctx = s,
+		.dir = config_dir(&b->config, n) };
 
 	if (n->kind != NODE_MAP) {
 		(void)diag_error_node(b->diag, n, "expected a block with `use`, or a list, not %s",

@@ -57,7 +57,8 @@ static void respond_body(struct build *b, struct route *r)
 	const struct node *at = bind_option(&b->bind, c, "body");
 	if (str_starts(c->body, STR("file:"))) {
 		sluice_str path = str_n(c->body.data + 5, c->body.len - 5);
-		int err = config_read_file(&b->config, path, BODY_FILE_MAX, &r->answer.body_text);
+		int err =
+			config_read_file(&b->config, at, path, BODY_FILE_MAX, &r->answer.body_text);
 		if (err < 0)
 			(void)bind_error(&b->bind, c, "body", "cannot read %.*s: %s", STR_ARG(path),
 				err == -EFBIG ? "it is longer than 1 MiB" : strerror(-err));

@@ -44,52 +44,72 @@ static void build_trailers(struct build *b, const struct route_conf *c)
 	}
 }
 
+/* Whether a listener has that name. */
+static bool build_has_listener(const struct build *b, sluice_str name)
+{
+	size_t i = 0;
+	while (i < b->snap->n_listeners && !str_eq(b->snap->listeners[i].conf->name, name))
+		i++;
+	return i < b->snap->n_listeners;
+}
+
 static void build_spec(struct build *b, struct route *r, struct route_spec *spec)
 {
 	const struct match_conf *m = &r->conf->match;
 	*spec = (struct route_spec){ .name = r->name,
 		.mark = r->conf,
 		.data = r,
-		.host = m->host,
-		.path = m->path,
+		.hosts = m->host,
+		.paths = m->path,
+		.listeners = m->listener,
 		.methods = m->methods,
+		.clients = m->client,
 		.headers = m->headers,
 		.query = m->query,
-		.listener = m->listener };
+		.cookies = m->cookies };
 	build_match_facts(b, r, spec);
-	if (m->listener.len == 0)
-		return;
-	for (size_t i = 0; i < b->snap->n_listeners; i++) {
-		if (str_eq(b->snap->listeners[i].conf->name, m->listener))
-			return;
+	for (size_t i = 0; i < m->listener.n; i++) {
+		sluice_str name = m->listener.v[i];
+		if (build_has_listener(b, name))
+			continue;
+		(void)bind_error_in(&b->bind, m, "listener", i, "there is no listener \"%.*s\"",
+			STR_ARG(name));
+		build_hint_names(b, name, b->snap->n_listeners, build_listener_name, "listener");
 	}
-	(void)bind_error(&b->bind, m, "listener", "there is no listener \"%.*s\"",
-		STR_ARG(m->listener));
-	build_hint_names(b, m->listener, b->snap->n_listeners, build_listener_name, "listener");
+}
+
+/* Two routes that cannot be told apart: at the member of a list, if there is one that does it. */
+static void build_on_conflict(struct build *b, const struct route_error *e)
+{
+	const struct route_conf *c = e->spec->mark, *other = e->other->mark;
+	const sluice_strs *list = e->part == ROUTE_PATH ? &c->match.path : &c->match.host;
+	struct mark at = node_mark(bind_node(&b->bind, other));
+	sluice_str text = arena_printf(&b->bind.records,
+		"route \"%.*s\" and route \"%.*s\" (%s:%u:%u) cannot be told apart: %s",
+		STR_ARG(c->name), STR_ARG(other->name), at.file, at.line, at.col, e->text);
+	if (list->n > 1)
+		(void)bind_error_in(&b->bind, &c->match, route_part_name(e->part), e->index, "%.*s",
+			STR_ARG(text));
+	else
+		(void)bind_error(&b->bind, c, NULL, "%.*s", STR_ARG(text));
+	diag_hint(b->diag, "give one of them a condition the other does not have");
 }
 
 static void build_on_route_error(void *ctx, const struct route_error *e)
 {
-	static const char *const options[] = { "host", "path", "listener", "methods", "headers",
-		"query", "facts" };
 	struct build *b = ctx;
-	const struct route_conf *c = e->spec->mark, *other = e->other ? e->other->mark : NULL;
-	if (other) {
-		struct mark at = node_mark(bind_node(&b->bind, other));
-		(void)bind_error(&b->bind, c, NULL,
-			"route \"%.*s\" and route \"%.*s\" (%s:%u:%u) cannot be told apart: %s",
-			STR_ARG(c->name), STR_ARG(other->name), at.file, at.line, at.col, e->text);
-		diag_hint(b->diag, "give one of them a condition the other does not have");
-		return;
-	}
-	(void)bind_error(&b->bind, &c->match, options[e->part], "%s (at character %zu)", e->text,
-		e->offset + 1);
+	const struct route_conf *c = e->spec->mark;
+	if (e->other)
+		build_on_conflict(b, e);
+	else
+		(void)bind_error_in(&b->bind, &c->match, route_part_name(e->part), e->index,
+			"%s (at character %zu)", e->text, e->offset + 1);
 }
 
 void build_routes(struct build *b)
 {
 	struct snapshot *s = b->snap;
-	const struct route_conf *v = s->conf.routes.v;
+	struct route_conf *v = s->conf.routes.v;
 	size_t n = s->conf.routes.n;
 	struct route_spec *specs = arena_zalloc(&b->bind.records, n * sizeof(*specs) + 1);
 	s->routes = arena_zalloc(&s->arena, n * sizeof(*s->routes) + 1);
@@ -98,6 +118,8 @@ void build_routes(struct build *b)
 		struct route *r = &s->routes[i];
 		struct build_links links;
 		r->conf = &v[i];
+		if (v[i].match.listener.n == 1 && !v[i].match.listener.v[0].len)
+			v[i].match.listener.n = 0; /* an empty text stands for none */
 		r->name = v[i].name;
 		r->index = (unsigned)i;
 		if (build_chain(b, r->name, v[i].plugins, &r->chain, &links))

@@ -160,7 +160,8 @@ static void warn_log_folder(struct build *b)
 	if (str_eq(c->path, STR("off")) || str_eq(c->path, STR("stderr")) ||
 		str_eq(c->path, STR("stdout")) || !c->path.len)
 		return;
-	sluice_str folder = arena_str(&b->bind.records, str_of(config_path(&b->config, c->path)));
+	sluice_str folder = arena_str(&b->bind.records,
+		str_of(config_path(&b->config, bind_node(&b->bind, c), c->path)));
 	while (folder.len && folder.data[folder.len - 1] != '/')
 		folder.len--;
 	const char *name = folder.len ? arena_str(&b->bind.records, folder).data : ".";
@@ -183,40 +184,91 @@ static bool listener_is_plain(void *ctx, sluice_str name)
 	return false;
 }
 
+/* Where a warning of the route is shown. */
+static struct mark warn_route_mark(struct build *b, const struct route_warning *w)
+{
+	const struct route_conf *c = w->rule->mark;
+	const struct node *n = NULL;
+	if (w->extent != ROUTE_WHOLE)
+		n = bind_member(&b->bind, &c->match, w->extent == ROUTE_ONE_PATH ? "path" : "host",
+			w->index);
+	else if (w->trouble == ROUTE_NEVER_MATCHES)
+		n = bind_option(&b->bind, &c->match, "path");
+	return n ? node_mark(n) : node_key_mark(bind_node(&b->bind, c));
+}
+
+/* "route "x"", or "path "/a" of route "x"". */
+static sluice_str warn_route_name(struct build *b, const struct route_warning *w)
+{
+	struct arena *a = &b->bind.records;
+	const struct route_rule *r = w->rule;
+	switch (w->extent) {
+	case ROUTE_ONE_HOST:
+		return arena_printf(a, "host \"%.*s\" of route \"%.*s\"",
+			STR_ARG(r->host_texts[w->index]), STR_ARG(r->name));
+	case ROUTE_ONE_PATH:
+		return arena_printf(a, "path \"%.*s\" of route \"%.*s\"",
+			STR_ARG(r->path_texts[w->index]), STR_ARG(r->name));
+	default:
+		return arena_printf(a, "route \"%.*s\"", STR_ARG(r->name));
+	}
+}
+
+/* The names of listeners that a route is bound to, for a sentence. */
+static sluice_str warn_listeners(struct build *b, sluice_strs names)
+{
+	sluice_str text = STR("");
+	for (size_t i = 0; i < names.n; i++)
+		text = arena_printf(&b->bind.records, "%.*s%s\"%.*s\"", STR_ARG(text),
+			i == 0                    ? ""
+				: i + 1 < names.n ? ", "
+						  : " and ",
+			STR_ARG(names.v[i]));
+	return text;
+}
+
+static void warn_route_without_tls(struct build *b, const struct route_warning *w, struct mark at)
+{
+	const struct route_conf *c = w->rule->mark, *other = w->other->mark;
+	sluice_strs names = other->match.listener;
+	if (((const struct route *)w->rule->data)->upstream < 0)
+		return; /* an answer of our own is not what TLS was for */
+	bind_warn(&b->bind, c, NULL,
+		"route \"%.*s\" is served without TLS on %s %.*s, ahead of route \"%.*s\" "
+		"(%s:%u:%u) which is bound to %s: routes are compared by host and path first, "
+		"`listener` is only a condition",
+		STR_ARG(c->name), names.n > 1 ? "listeners" : "listener",
+		STR_ARG(warn_listeners(b, names)), STR_ARG(other->name), at.file, at.line, at.col,
+		names.n > 1 ? "them" : "it");
+	diag_hint(b->diag, "say where this route is served: match: { listener: NAME }");
+}
+
 static void warn_route(void *ctx, const struct route_warning *w)
 {
 	struct build *b = ctx;
-	const struct route_conf *c = w->rule->mark, *other = w->other ? w->other->mark : NULL;
-	struct mark at = { 0 };
+	const struct route_conf *other = w->other ? w->other->mark : NULL;
+	struct mark at = warn_route_mark(b, w), there = { 0 };
 	if (other)
-		at = node_mark(bind_node(&b->bind, other));
+		there = node_mark(bind_node(&b->bind, other));
 	switch (w->trouble) {
 	case ROUTE_NEVER_MATCHES:
-		bind_warn(&b->bind, &c->match, "path",
-			"route \"%.*s\" takes no request: an expression must match the whole path, "
-			"which begins with /",
-			STR_ARG(c->name));
+		diag_warn(b->diag, &at,
+			"%.*s takes no request: an expression must match the whole path, which "
+			"begins with /",
+			STR_ARG(warn_route_name(b, w)));
 		break;
 	case ROUTE_UNREACHABLE:
-		bind_warn(&b->bind, c, NULL,
-			"no request reaches route \"%.*s\": route \"%.*s\" (%s:%u:%u) takes all "
-			"that it matches",
-			STR_ARG(c->name), STR_ARG(other->name), at.file, at.line, at.col);
+		diag_warn(b->diag, &at,
+			"no request reaches %.*s: route \"%.*s\" (%s:%u:%u) takes all that it "
+			"matches",
+			STR_ARG(warn_route_name(b, w)), STR_ARG(other->name), there.file,
+			there.line, there.col);
 		diag_hint(b->diag,
 			"an expression is asked after the patterns: give this route a longer path, "
 			"or a host");
 		break;
 	case ROUTE_WITHOUT_TLS:
-		if (((const struct route *)w->rule->data)->upstream < 0)
-			break; /* an answer of our own is not what TLS was for */
-		bind_warn(&b->bind, c, NULL,
-			"route \"%.*s\" is served without TLS on listener \"%.*s\", ahead of route "
-			"\"%.*s\" (%s:%u:%u) "
-			"which is bound to it: routes are compared by host and path first, "
-			"`listener` is only a condition",
-			STR_ARG(c->name), STR_ARG(other->match.listener), STR_ARG(other->name),
-			at.file, at.line, at.col);
-		diag_hint(b->diag, "say where this route is served: match: { listener: NAME }");
+		warn_route_without_tls(b, w, there);
 		break;
 	}
 }

@@ -121,6 +121,9 @@ const sluice_option all_of_options[] = {
 };
 
 const sluice_option gateway_options[] = {
+	SLUICE_OPTION(SLUICE_T_STRS, struct gateway_conf, include, .max = "100",
+		.doc = "files whose options are added to those of this file: paths, or patterns "
+		       "such as routes.d/*.yaml, relative to the folder of this file"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct gateway_conf, runtime, .sub = runtime_options,
 		.sub_size = sizeof(struct runtime_conf), .flags = SLUICE_F_SUBOBJECT,
 		.doc = "settings of the whole process"),

@@ -86,6 +86,7 @@ struct group_conf {
 };
 
 struct gateway_conf {
+	sluice_strs include; /* of the first file; config/include.h has read them */
 	struct runtime_conf runtime;
 	struct admin_conf admin;
 	struct log_conf log;

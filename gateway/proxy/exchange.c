@@ -11,6 +11,7 @@
 #include "proxy/forwarded_fields.h"
 #include "proxy/grpc.h"
 #include "proxy/handshake.h"
+#include "proxy/options.h"
 #include "proxy/respond.h"
 #include "proxy/staged.h"
 #include "proxy/tunnel.h"
@@ -509,14 +510,35 @@ static void exchange_keep_captures(struct exchange *x, const struct path_capture
 	x->px.captures = c;
 }
 
+/* The gateway's own answer to an OPTIONS: which methods there are. */
+static void exchange_answer_options(struct exchange *x, const struct route_asked *asked)
+{
+	int err = options_allow(x->view->snap->router, asked, x->px.arena, &x->allow);
+	if (err)
+		exchange_refuse(x, err);
+	else
+		exchange_answer_or_refuse(x, respond_options(x));
+}
+
 /* Its route is in x->route. False: there is none, or none that may take it, and that is answered.
  */
 static bool exchange_choose_route(struct exchange *x)
 {
 	struct request_head *h = x->px.request;
 	struct route_result res;
-	const struct route_rule *rule =
-		route_find(x->view->snap->router, h, x->px.client->conn->listener->name, x, &res);
+	const struct route_asked asked = { h, x->px.client->conn->listener->name, x->px.client_ip,
+		x };
+	const struct route_rule *rule = route_find(x->view->snap->router, &asked, &res);
+	if (unlikely(h->method == METHOD_OPTIONS)) {
+		if (options_is_ours(h, &res)) {
+			exchange_answer_options(x, &asked);
+			return false;
+		}
+		if (options_count_down(h, x->px.arena)) {
+			exchange_refuse(x, ERR_NO_MEMORY);
+			return false;
+		}
+	}
 	if (!rule) {
 		if (res.err == ERR_PATTERN_LIMIT && x->px.arena->failed)
 			res.err = ERR_NO_MEMORY; /* for a fact */

@@ -191,6 +191,11 @@ static int respond_field(struct exchange *x, struct response_head *h, size_t i)
 	return ERR_NO_MEMORY;
 }
 
+struct response_head *respond_options(struct exchange *x)
+{
+	return respond_text(x, 204, STR_NONE, STR_NONE);
+}
+
 struct response_head *respond_builtin(struct exchange *x)
 {
 	const struct respond_conf *r = &x->route->conf->respond;

@@ -14,5 +14,7 @@ struct response_head *respond_error(struct exchange *x, int err);
 /* What is in px.answer. A body that the plugin writes is then that of px.producer. */
 struct response_head *respond_plugin(struct exchange *x);
 struct response_head *respond_builtin(struct exchange *x);
+/* 204 with what is in x->allow. */
+struct response_head *respond_options(struct exchange *x);
 
 #endif

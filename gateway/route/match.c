@@ -1,9 +1,10 @@
-/* Conditions on header fields, query parameters and facts. Any thread. */
+/* Conditions on header fields, query parameters, cookies and facts. Any thread. */
 #include "route/match.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "http/cookie.h"
 #include "http/query.h"
 
 /* Longer values are joined or decoded on the heap, so that an expression can match any value that
@@ -74,6 +75,26 @@ int query_condition_parse(struct arena *a, sluice_pair text, struct condition *o
 		return condition_fail(e, 0, "a query parameter has a name");
 	out->name = arena_str(a, text.name);
 	*in_name = false;
+	return condition_parse_value(a, text.value, out, e);
+}
+
+int cookie_condition_parse(struct arena *a, sluice_pair text, struct condition *out, bool *in_name,
+	struct pattern_error *e)
+{
+	*out = (struct condition){ .kind = CONDITION_EQUALS };
+	*in_name = true;
+	if (!str_is_token(text.name)) /* RFC 6265 4.1.1 */
+		return condition_fail(e, 0, "not the name of a cookie");
+	out->name = arena_str(a, text.name);
+	*in_name = false;
+	bool is_regex = str_starts(text.value, STR("regex:"));
+	if (!is_regex && memchr(text.value.data, ';', text.value.len))
+		return condition_fail(e, 0, "a cookie ends before `;`: this never matches");
+	if (!is_regex &&
+		(str_trim(text.value).len != text.value.len || !str_is_field_value(text.value)))
+		return condition_fail(e, 0,
+			"a cookie neither starts nor ends with a blank, and has no control "
+			"characters: this never matches");
 	return condition_parse_value(a, text.value, out, e);
 }
 
@@ -266,6 +287,76 @@ enum match query_condition_match(const struct condition *c, sluice_str query)
 		return MATCH_YES;
 	case CONDITION_REGEX:
 		return query_regex(c, query);
+	}
+	return MATCH_NO;
+}
+
+/* ---- cookies ------------------------------------------------------------------------------- */
+
+/* Whether the joined values of all cookies of that name equal the condition's value. */
+static bool cookie_equals_all(const struct condition *c, struct cookie_walk *w, sluice_str value)
+{
+	sluice_str want = c->value, joint = STR(", ");
+	for (;;) {
+		if (!str_starts(want, value))
+			return false;
+		want = str_n(want.data + value.len, want.len - value.len);
+		if (!cookie_next(w, &value))
+			return want.len == 0;
+		if (!str_starts(want, joint))
+			return false;
+		want = str_n(want.data + joint.len, want.len - joint.len);
+	}
+}
+
+enum match cookie_value(const struct fields *f, sluice_str name, char *buf, size_t cap,
+	sluice_str *out)
+{
+	struct cookie_walk w = { .fields = f, .name = name };
+	sluice_str value, joint = STR(", ");
+	size_t n = 0;
+	*out = STR_NONE;
+	while (cookie_next(&w, &value)) {
+		size_t more = out->data ? joint.len : 0;
+		if (more + value.len > cap - n)
+			return MATCH_LIMIT;
+		memcpy(buf + n, joint.data, more);
+		if (value.len)
+			memcpy(buf + n + more, value.data, value.len);
+		n += more + value.len;
+		*out = str_n(buf, n);
+	}
+	return out->data ? MATCH_YES : MATCH_NO;
+}
+
+static enum match cookie_regex(const struct condition *c, const struct fields *f)
+{
+	char few[VALUE_ON_STACK], *joined = few;
+	size_t cap = cookie_room(f);
+	sluice_str value;
+	if (cap > sizeof(few) && !(joined = malloc(cap)))
+		return MATCH_LIMIT;
+	enum match m = cookie_value(f, c->name, joined, cap, &value);
+	if (m == MATCH_YES)
+		m = regex_match(c->regex, value, NULL);
+	if (joined != few)
+		free(joined);
+	return m;
+}
+
+enum match cookie_condition_match(const struct condition *c, const struct fields *f)
+{
+	struct cookie_walk w = { .fields = f, .name = c->name };
+	sluice_str value;
+	if (!cookie_next(&w, &value))
+		return MATCH_NO;
+	switch ((enum condition_kind)c->kind) {
+	case CONDITION_EQUALS:
+		return cookie_equals_all(c, &w, value) ? MATCH_YES : MATCH_NO;
+	case CONDITION_PRESENT:
+		return MATCH_YES;
+	case CONDITION_REGEX:
+		return cookie_regex(c, f);
 	}
 	return MATCH_NO;
 }

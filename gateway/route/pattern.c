@@ -25,18 +25,6 @@ static bool is_alnum(char c)
 
 /* ---- hosts --------------------------------------------------------------------------------- */
 
-static bool host_is_ipv6(sluice_str s)
-{
-	if (s.len < 4 || s.data[0] != '[' || s.data[s.len - 1] != ']')
-		return false;
-	for (size_t i = 1; i + 1 < s.len; i++) {
-		char c = ascii_lower(s.data[i]);
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == ':' || c == '.'))
-			return false;
-	}
-	return true;
-}
-
 /* Accept labels of letters, digits, hyphens and underscores only. RFC 9110 4.2.3 permits more, but
  * no name in use has it. base: offset of name in the pattern. */
 static int host_check(sluice_str name, size_t base, struct pattern_error *e)
@@ -59,7 +47,9 @@ static int host_check(sluice_str name, size_t base, struct pattern_error *e)
 				"`*` may only stand as the whole first label, as in *.example.com");
 		} else if ((unsigned char)c >= 0x80) {
 			return pattern_fail(e, base + i,
-				"write an international host in its xn-- form");
+				"write an international host in its A-label form, which begins "
+				"with xn--: xn--bcher-kva.example for b\xc3\xbc"
+				"cher.example");
 		} else if (!is_alnum(c) && c != '-' && c != '_') {
 			return pattern_fail(e, base + i, "a host cannot have this character");
 		}
@@ -70,6 +60,7 @@ static int host_check(sluice_str name, size_t base, struct pattern_error *e)
 int host_pattern_parse(struct arena *a, sluice_str text, struct host_pattern *out,
 	struct pattern_error *e)
 {
+	char ip6[URI_IP6];
 	*out = (struct host_pattern){ .kind = HOST_ANY, .name = STR("") };
 	if (text.len == 0 || str_eq(text, STR("*")))
 		return 0;
@@ -86,7 +77,14 @@ int host_pattern_parse(struct arena *a, sluice_str text, struct host_pattern *ou
 		name.len--;
 	if (name.len > HOST_BYTES)
 		return pattern_fail(e, base, "a host is at most %d bytes long", HOST_BYTES);
-	if (!(out->kind == HOST_EXACT && host_is_ipv6(name)) && host_check(name, base, e))
+	bool is_address = name.len && name.data[0] == '[';
+	if (is_address && out->kind == HOST_WILDCARD)
+		return pattern_fail(e, 0, "there are no names below an address");
+	if (is_address && !uri_ip6_host(name, ip6, &name))
+		return pattern_fail(e, base,
+			"expected an IPv6 address in brackets, such as [2001:db8::1], without a "
+			"zone or a port");
+	if (!is_address && host_check(name, base, e))
 		return -1;
 	char *low = arena_alloc(a, name.len + 1);
 	for (size_t i = 0; i < name.len; i++)

@@ -1,19 +1,21 @@
 /* Warnings about routes. Main thread. */
 #include "route/reach.h"
 
+#include <stdlib.h>
+
+#include "base/mem.h"
 #include "route/groups.h"
 
-struct reach {
-	route_warning_fn fn;
-	void *ctx;
+/* What is found of one place: a rule at one of its hosts and paths. */
+struct reach_found {
+	bool never;                     /* its expression matches no path */
+	const struct route_rule *other; /* takes its requests; NULL: none does */
 };
 
-static void reach_tell(const struct reach *c, const struct route_rule *rule,
-	const struct route_rule *other, enum route_trouble trouble)
-{
-	struct route_warning w = { rule, other, trouble };
-	c->fn(c->ctx, &w);
-}
+struct reach {
+	const struct router *router;
+	struct reach_found *found; /* one for each place of the router */
+};
 
 /* ---- what an expression begins with -------------------------------------------------------- */
 
@@ -100,10 +102,10 @@ static bool regex_is_any(sluice_str e)
 static const struct route_rule *leaf_cover(const struct route_leaf *leaf,
 	const struct route_rule *rule)
 {
-	const struct route_rule *r = leaf ? leaf->first : NULL;
-	while (r && !rule_covers(r, rule))
-		r = r->next;
-	return r;
+	const struct route_place *at = leaf ? leaf->first : NULL;
+	while (at && !rule_covers(at->entry.rule, rule))
+		at = at->next;
+	return at ? at->entry.rule : NULL;
 }
 
 /* A rule whose pattern matches every path that begins with prefix (whole: the path that equals
@@ -125,7 +127,7 @@ static const struct route_rule *pattern_cover(const struct route_group *g, sluic
 		leaf = trie_find(&g->trie, prefix, after);
 		if (!leaf || leaf == g->trie.tail)
 			break;
-		if (whole || leaf->first->path.tail)
+		if (whole || leaf->first->path->tail)
 			other = leaf_cover(leaf, rule);
 	}
 	return other;
@@ -142,19 +144,30 @@ static const struct route_rule *regexes_cover(const struct route_group *g, size_
 	return other;
 }
 
-static void reach_regex(const struct reach *c, const struct route_group *g, size_t at)
+/* Note what is found of a place. A rule that is in the way of itself loses no request. */
+static void reach_note(const struct reach *c, const struct route_place *at,
+	const struct route_rule *other, bool never)
+{
+	struct reach_found *f = &c->found[at - c->router->places];
+	f->never = never;
+	f->other = other == at->entry.rule ? NULL : other;
+}
+
+static void reach_regex(const struct reach *c, const struct route_group *g, size_t i)
 {
 	char buf[REGEX_BYTES];
 	bool whole;
 	sluice_str prefix =
-		str_n(buf, regex_prefix(g->regexes[at].path->text, buf, sizeof(buf), &whole));
+		str_n(buf, regex_prefix(g->regexes[i].path->text, buf, sizeof(buf), &whole));
 	bool never = prefix.len && buf[0] != '/' && !(whole && str_eq(prefix, STR("*")));
-	for (const struct route_rule *rule = g->regexes[at].leaf.first; rule; rule = rule->next) {
-		const struct route_rule *other = never ? NULL : regexes_cover(g, at, rule);
-		if (!other && !never && prefix.len)
-			other = pattern_cover(g, prefix, whole, rule);
-		if (other || never)
-			reach_tell(c, rule, other, never ? ROUTE_NEVER_MATCHES : ROUTE_UNREACHABLE);
+	for (const struct route_place *at = g->regexes[i].leaf.first; at; at = at->next) {
+		const struct route_rule *rule = at->entry.rule,
+					*other = !never && prefix.len
+			? pattern_cover(g, prefix, whole, rule)
+			: NULL;
+		if (!other && !never)
+			other = regexes_cover(g, i, rule);
+		reach_note(c, at, other, never);
 	}
 }
 
@@ -162,12 +175,9 @@ static void reach_group(const struct reach *c, const struct route_group *g)
 {
 	for (size_t i = 0; i < g->n_regexes; i++)
 		reach_regex(c, g, i);
-	for (const struct route_rule *rule = g->trie.tail ? g->trie.tail->first : NULL; rule;
-		rule = rule->next) {
-		const struct route_rule *other = regexes_cover(g, g->n_regexes, rule);
-		if (other)
-			reach_tell(c, rule, other, ROUTE_UNREACHABLE);
-	}
+	for (const struct route_place *at = g->trie.tail ? g->trie.tail->first : NULL; at;
+		at = at->next)
+		reach_note(c, at, regexes_cover(g, g->n_regexes, at->entry.rule), false);
 }
 
 static void reach_table(const struct reach *c, const struct table *t)
@@ -178,13 +188,78 @@ static void reach_table(const struct reach *c, const struct table *t)
 	}
 }
 
+/* Some places of a rule, each `step` from the one before. */
+struct reach_row {
+	const struct reach_found *first;
+	size_t n, step;
+};
+
+/* Whether no request comes to any place of the row. */
+static bool row_is_dead(struct reach_row r)
+{
+	for (size_t i = 0; i < r.n; i++) {
+		if (!r.first[i * r.step].never && !r.first[i * r.step].other)
+			return false;
+	}
+	return true;
+}
+
+static void row_tell(struct reach_row r, struct route_warning w, route_warning_fn fn, void *ctx)
+{
+	bool never = true;
+	for (size_t i = 0; i < r.n; i++) {
+		const struct reach_found *f = &r.first[i * r.step];
+		never &= f->never;
+		w.other = w.other ? w.other : f->other;
+	}
+	w.trouble = never ? ROUTE_NEVER_MATCHES : ROUTE_UNREACHABLE;
+	fn(ctx, &w);
+}
+
+/* The rule as a whole, else each path that is dead with all hosts, and each host that is dead with
+ * all paths. */
+static void reach_tell(const struct route_rule *rule, const struct reach_found *found,
+	route_warning_fn fn, void *ctx)
+{
+	const uint16_t hosts = rule->n_hosts, paths = rule->n_paths;
+	struct reach_row all = { found, (size_t)hosts * paths, 1 };
+	if (row_is_dead(all)) {
+		row_tell(all, (struct route_warning){ .rule = rule }, fn, ctx);
+		return;
+	}
+	for (uint16_t i = 0; i < paths; i++) {
+		struct reach_row row = { found + (size_t)i * hosts, hosts, 1 };
+		if (row_is_dead(row))
+			row_tell(row,
+				(struct route_warning){ .rule = rule,
+					.extent = ROUTE_ONE_PATH,
+					.index = i },
+				fn, ctx);
+	}
+	for (uint16_t i = 0; i < hosts; i++) {
+		struct reach_row row = { found + i, paths, hosts };
+		if (row_is_dead(row))
+			row_tell(row,
+				(struct route_warning){ .rule = rule,
+					.extent = ROUTE_ONE_HOST,
+					.index = i },
+				fn, ctx);
+	}
+}
+
 void reach_check(const struct router *r, route_warning_fn fn, void *ctx)
 {
-	const struct reach c = { fn, ctx };
+	const struct reach c = { r, mem_array(struct reach_found, r->n_places + 1) };
 	reach_table(&c, &r->hosts);
 	reach_table(&c, &r->wildcards);
 	if (r->any)
 		reach_group(&c, r->any);
+	const struct reach_found *found = c.found;
+	for (size_t i = 0; i < r->n_rules; i++) {
+		reach_tell(&r->rules[i], found, fn, ctx);
+		found += (size_t)r->rules[i].n_hosts * r->rules[i].n_paths;
+	}
+	free(c.found);
 }
 
 /* ---- routes that are served in clear text -------------------------------------------------- */
@@ -218,34 +293,64 @@ static bool path_covers(const struct path_pattern *a, const struct path_pattern 
 	return true;
 }
 
-/* Whether rule wins over other by its host or path alone. */
-static bool rule_outranks(const struct route_rule *rule, const struct route_rule *other)
+/* Whether the place wins over the other by its host or path alone. */
+static bool place_outranks(const struct route_place *at, const struct route_place *other)
 {
-	int d = host_compare(&rule->host, &other->host);
-	return d < 0 || (d == 0 && path_compare(&rule->path, &other->path) < 0);
+	int d = host_compare(at->host, other->host);
+	return d < 0 || (d == 0 && path_compare(at->path, other->path) < 0);
 }
 
-/* Whether `other`, tried first, would take every request that `rule` takes on the listener of
+/* Whether `other`, tried first, would take every request that comes to `at` on a listener of
  * `other`. */
-static bool rule_is_meant_to_guard(const struct route_rule *other, const struct route_rule *rule)
+static bool place_is_meant_to_guard(const struct route_place *other, const struct route_place *at)
 {
-	return other->n_headers + other->n_query + other->n_facts == 0 &&
-		!(rule->methods & ~other->methods) && rule_outranks(rule, other) &&
-		host_covers(&other->host, &rule->host) && path_covers(&other->path, &rule->path);
+	return place_outranks(at, other) && host_covers(other->host, at->host) &&
+		path_covers(other->path, at->path);
+}
+
+/* Whether the rule is bound to listeners, all of them without TLS, and asks for nothing else. */
+static bool rule_guards_plain(const struct route_rule *r,
+	bool (*is_plain)(void *ctx, sluice_str listener), void *ctx)
+{
+	bool all = r->n_listeners && !r->clients &&
+		r->n_headers + r->n_query + r->n_cookies + r->n_facts == 0;
+	for (unsigned i = 0; i < r->n_listeners && all; i++)
+		all = is_plain(ctx, r->listeners[i]);
+	return all;
+}
+
+static const struct route_place *places_next(const struct route_place *at)
+{
+	return at + (size_t)at->entry.rule->n_hosts * at->entry.rule->n_paths;
+}
+
+/* at, other: the first place of each rule. */
+static bool rule_is_meant_to_guard(const struct route_place *other, const struct route_place *at)
+{
+	if (at->methods & ~other->methods)
+		return false;
+	for (const struct route_place *i = at; i < places_next(at); i++) {
+		for (const struct route_place *k = other; k < places_next(other); k++) {
+			if (place_is_meant_to_guard(k, i))
+				return true;
+		}
+	}
+	return false;
 }
 
 void reach_check_without_tls(const struct router *r,
 	bool (*is_plain)(void *ctx, sluice_str listener), route_warning_fn fn, void *ctx)
 {
-	const struct reach c = { fn, ctx };
-	for (size_t i = 0; i < r->n_rules; i++) {
-		const struct route_rule *other = &r->rules[i];
-		if (other->listener.len == 0 || !is_plain(ctx, other->listener))
+	const struct route_place *end = r->places + r->n_places, *at, *other;
+	for (other = r->places; other < end; other = places_next(other)) {
+		if (!rule_guards_plain(other->entry.rule, is_plain, ctx))
 			continue;
-		for (size_t k = 0; k < r->n_rules; k++) {
-			const struct route_rule *rule = &r->rules[k];
-			if (rule->listener.len == 0 && rule_is_meant_to_guard(other, rule))
-				reach_tell(&c, rule, other, ROUTE_WITHOUT_TLS);
+		for (at = r->places; at < end; at = places_next(at)) {
+			struct route_warning w = { .rule = at->entry.rule,
+				.other = other->entry.rule,
+				.trouble = ROUTE_WITHOUT_TLS };
+			if (w.rule->n_listeners == 0 && rule_is_meant_to_guard(other, at))
+				fn(ctx, &w);
 		}
 	}
 }

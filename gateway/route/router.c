@@ -9,62 +9,98 @@
 
 /* ---- building ------------------------------------------------------------------------------ */
 
-/* What is sorted: rules of one host side by side, the most specific first. Equal expressions count
- * as one path, at the place of the first of them. */
-struct build_entry {
-	struct route_rule *rule;
-	uint32_t regex_order;
-};
+/* Places side by side by host, the most specific first. Expressions that are equal count as one
+ * path, where the first of them stands. */
+static int build_compare_hosts(const struct host_pattern *a, const struct host_pattern *b)
+{
+	int d = host_compare(a, b);
+	if (d)
+		return d;
+	size_t n = a->name.len < b->name.len ? a->name.len : b->name.len;
+	d = n ? memcmp(a->name.data, b->name.data, n) : 0;
+	return d ? d : (a->name.len > b->name.len) - (a->name.len < b->name.len);
+}
+
+int place_compare(const struct route_place *a, const struct route_place *b)
+{
+	int d = host_compare(a->host, b->host);
+	if (!d)
+		d = path_compare(a->path, b->path);
+	if (!d && a->path->kind == PATH_REGEX)
+		d = (a->order > b->order) - (a->order < b->order);
+	return d ? d : b->n_conditions - a->n_conditions;
+}
 
 static int build_compare(const void *x, const void *y)
 {
-	const struct build_entry *ea = x, *eb = y;
-	const struct route_rule *a = ea->rule, *b = eb->rule;
-	int d = host_compare(&a->host, &b->host);
-	if (d)
-		return d;
-	size_t n = a->host.name.len < b->host.name.len ? a->host.name.len : b->host.name.len;
-	d = n ? memcmp(a->host.name.data, b->host.name.data, n) : 0;
-	if (d)
-		return d;
-	if (a->host.name.len != b->host.name.len)
-		return a->host.name.len < b->host.name.len ? -1 : 1;
-	d = path_compare(&a->path, &b->path);
-	if (d)
-		return d;
-	if (ea->regex_order != eb->regex_order)
-		return ea->regex_order < eb->regex_order ? -1 : 1;
-	if (a->n_conditions != b->n_conditions)
-		return a->n_conditions > b->n_conditions ? -1 : 1;
-	return a->order < b->order ? -1 : a->order > b->order;
+	const struct route_place *a = *(const struct route_place *const *)x,
+				 *b = *(const struct route_place *const *)y;
+	int d = build_compare_hosts(a->host, b->host);
+	if (!d)
+		d = place_compare(a, b);
+	return d ? d : (a > b) - (a < b); /* as in the file */
 }
 
-static bool build_same_host(const struct build_entry *a, const struct build_entry *b)
+static bool build_same_host(const struct route_place *a, const struct route_place *b)
 {
-	return a->rule->host.kind == b->rule->host.kind &&
-		str_eq(a->rule->host.name, b->rule->host.name);
+	return a->host->kind == b->host->kind && str_eq(a->host->name, b->host->name);
 }
 
-static bool build_same_leaf(const struct build_entry *a, const struct build_entry *b)
+static bool build_same_leaf(const struct route_place *a, const struct route_place *b)
 {
-	return build_same_host(a, b) && path_compare(&a->rule->path, &b->rule->path) == 0 &&
-		a->regex_order == b->regex_order;
+	return build_same_host(a, b) && path_compare(a->path, b->path) == 0 &&
+		(a->path->kind != PATH_REGEX || a->order == b->order);
 }
 
-/* Give each rule with an expression the place of the first rule with the same expression. */
-static void build_regex_orders(struct build_entry *v, size_t n)
+static enum route_head build_head(const struct route_rule *rule)
+{
+	const uint64_t head = 1ull << METHOD_HEAD;
+	if (rule->methods == METHODS_ANY)
+		return HEAD_LIKE_ALL;
+	if (!(rule->methods & head))
+		return HEAD_NO;
+	return rule->listed & head ? HEAD_LISTED : HEAD_LIKE_GET;
+}
+
+static void build_places(struct router *r, struct arena *a)
+{
+	for (size_t i = 0; i < r->n_rules; i++)
+		r->n_places += (size_t)r->rules[i].n_hosts * r->rules[i].n_paths;
+	r->places = arena_zalloc(a, r->n_places * sizeof(*r->places));
+	struct route_place *at = r->places;
+	for (size_t i = 0; i < r->n_rules; i++) {
+		struct route_rule *rule = &r->rules[i];
+		for (size_t k = 0; k < (size_t)rule->n_hosts * rule->n_paths; k++) {
+			uint16_t host = (uint16_t)(k % rule->n_hosts),
+				 path = (uint16_t)(k / rule->n_hosts);
+			*at = (struct route_place){ .methods = rule->methods,
+				.n_conditions = rule->n_conditions,
+				.head = (uint8_t)build_head(rule),
+				.entry = { rule, host, path },
+				.host = &rule->hosts[host],
+				.path = &rule->paths[path],
+				.order = (uint32_t)(at - r->places) };
+			at++;
+		}
+	}
+}
+
+/* Give each place with an expression the order of the first one of its host with the same
+ * expression. */
+static void build_regex_orders(struct route_place *v, size_t n)
 {
 	struct arena scratch;
 	struct table seen = { 0 };
 	arena_init(&scratch, 0);
 	for (size_t i = 0; i < n; i++) {
-		const struct route_rule *rule = v[i].rule;
-		if (rule->path.kind != PATH_REGEX)
+		if (v[i].path->kind != PATH_REGEX)
 			continue;
-		const struct route_rule *first = table_find(&seen, rule->path.text);
+		sluice_str key = arena_printf(&scratch, "%d %.*s %.*s", v[i].host->kind,
+			STR_ARG(v[i].host->name), STR_ARG(v[i].path->text));
+		const struct route_place *first = table_find(&seen, key);
 		if (!first)
-			table_put(&seen, &scratch, rule->path.text, v[i].rule);
-		v[i].regex_order = first ? first->order : rule->order;
+			table_put(&seen, &scratch, key, &v[i]);
+		v[i].order = first ? first->order : v[i].order;
 	}
 	arena_fini(&scratch);
 }
@@ -91,14 +127,14 @@ static struct route_group *build_group(struct router *r, struct arena *a,
 	return g;
 }
 
-/* Add a path to a group. v: its n rules. */
-static void build_leaf(struct route_group *g, struct arena *a, struct build_entry *v, size_t n,
+/* Add a path to a group. v: its n places. */
+static void build_leaf(struct route_group *g, struct arena *a, struct route_place **v, size_t n,
 	uint32_t rank)
 {
-	const struct path_pattern *path = &v[0].rule->path;
+	const struct path_pattern *path = v[0]->path;
 	struct route_leaf *leaf;
 	for (size_t i = 0; i + 1 < n; i++)
-		v[i].rule->next = v[i + 1].rule;
+		v[i]->next = v[i + 1];
 	if (path->kind == PATH_REGEX) {
 		struct regex_leaf *rl = &g->regexes[g->n_regexes++];
 		rl->path = path;
@@ -106,87 +142,134 @@ static void build_leaf(struct route_group *g, struct arena *a, struct build_entr
 	} else {
 		leaf = arena_new(a, struct route_leaf);
 	}
-	*leaf = (struct route_leaf){ v[0].rule, rank };
+	*leaf = (struct route_leaf){ v[0], rank };
 	if (path->kind == PATH_EXACT)
 		table_put(&g->exact, a, path->text, leaf);
 	else if (path->kind == PATH_SEGMENTS)
 		trie_put(&g->trie, a, path, leaf);
 }
 
-/* Report each rule that conflicts with one before it (router.h). v: the n rules of a leaf. */
-static int build_conflicts(const struct route_spec *specs, struct build_entry *v, size_t n,
-	route_error_fn fn, void *ctx)
+/* Where mistakes are told. */
+struct build_report {
+	const struct route_spec *specs;
+	route_error_fn fn;
+	void *ctx;
+	struct table told; /* pairs of routes, so that each is told once */
+	struct arena arena;
+	int result;
+};
+
+/* Two routes cannot be told apart at these places. */
+static void build_conflict(struct build_report *to, const struct route_place *at,
+	const struct route_place *other)
 {
-	int result = 0;
+	const struct route_rule *a = other->entry.rule, *b = at->entry.rule;
+	const struct route_spec *spec = &to->specs[b->order];
+	sluice_str pair = arena_printf(&to->arena, "%u %u", a->order, b->order);
+	char text[600];
+	to->result = -1;
+	if (table_find(&to->told, pair))
+		return;
+	table_put(&to->told, &to->arena, pair, to);
+	int n = snprintf(text, sizeof(text),
+		"routes `%.100s` and `%.100s` cannot be told apart: same host, same path, equally "
+		"many conditions, and one request can meet both",
+		b->name.data, a->name.data);
+	if (a->n_hosts * a->n_paths * b->n_hosts * b->n_paths > 1)
+		(void)snprintf(text + n, sizeof(text) - (size_t)n, " (host %.100s, path %.100s)",
+			at->host->kind == HOST_ANY ? "any" : b->host_texts[at->entry.host].data,
+			b->path_texts[at->entry.path].len ? b->path_texts[at->entry.path].data
+							  : "any");
+	const struct route_error e = { .spec = spec,
+		.other = &to->specs[a->order],
+		.part = spec->paths.n > 1 ? ROUTE_PATH : ROUTE_HOST,
+		.index = spec->paths.n > 1 ? at->entry.path : at->entry.host,
+		.text = text };
+	to->fn(to->ctx, &e);
+}
+
+/* Report each place that conflicts with one before it (router.h). v: the n places of a leaf. */
+static void build_conflicts(struct build_report *to, struct route_place *const *v, size_t n)
+{
 	for (size_t i = 1; i < n; i++) {
-		const struct route_rule *rule = v[i].rule;
-		for (size_t k = i; k-- > 0 && v[k].rule->n_conditions == rule->n_conditions;) {
-			const struct route_rule *other = v[k].rule;
-			if (!rule_overlaps(other, rule))
+		for (size_t k = i; k-- > 0 && v[k]->n_conditions == v[i]->n_conditions;) {
+			const struct route_rule *rule = v[i]->entry.rule, *other = v[k]->entry.rule;
+			if (rule == other || !rule_overlaps(other, rule))
 				continue;
-			char text[400];
-			(void)snprintf(text, sizeof(text),
-				"routes `%.100s` and `%.100s` cannot be told apart: same host, "
-				"same path, equally many "
-				"conditions, and one request can meet both",
-				rule->name.data, other->name.data);
-			struct route_error e = { .spec = &specs[rule->order],
-				.other = &specs[other->order],
-				.text = text };
-			fn(ctx, &e);
-			result = -1;
+			build_conflict(to, v[i], v[k]);
 			break;
 		}
 	}
-	return result;
 }
 
-static int router_build(struct router *r, struct arena *a, const struct route_spec *specs,
-	route_error_fn fn, void *ctx)
+static void router_build(struct router *r, struct arena *a, struct build_report *to)
 {
-	int result = 0;
 	struct route_group *g = NULL;
 	uint32_t rank = 0;
-	struct build_entry *v = mem_array(struct build_entry, r->n_rules);
-	for (size_t i = 0; i < r->n_rules; i++)
-		v[i].rule = &r->rules[i];
-	build_regex_orders(v, r->n_rules);
-	qsort(v, r->n_rules, sizeof(*v), build_compare);
-	for (size_t i = 0, n; i < r->n_rules; i += n) {
-		if (i == 0 || !build_same_host(&v[i - 1], &v[i])) {
+	build_places(r, a);
+	build_regex_orders(r->places, r->n_places);
+	struct route_place **v = mem_array(struct route_place *, r->n_places);
+	for (size_t i = 0; i < r->n_places; i++)
+		v[i] = &r->places[i];
+	qsort(v, r->n_places, sizeof(*v), build_compare);
+	for (size_t i = 0, n; i < r->n_places; i += n) {
+		if (i == 0 || !build_same_host(v[i - 1], v[i])) {
 			size_t n_regexes = 0;
-			g = build_group(r, a, &v[i].rule->host);
-			for (size_t k = i; k < r->n_rules && build_same_host(&v[i], &v[k]); k++)
-				n_regexes += v[k].rule->path.kind == PATH_REGEX;
+			g = build_group(r, a, v[i]->host);
+			for (size_t k = i; k < r->n_places && build_same_host(v[i], v[k]); k++)
+				n_regexes += v[k]->path->kind == PATH_REGEX;
 			g->regexes = arena_zalloc(a, n_regexes * sizeof(*g->regexes));
 			rank = 0;
 		}
-		for (n = 1; i + n < r->n_rules && build_same_leaf(&v[i], &v[i + n]);)
+		for (n = 1; i + n < r->n_places && build_same_leaf(v[i], v[i + n]);)
 			n++;
 		build_leaf(g, a, v + i, n, ++rank);
-		if (build_conflicts(specs, v + i, n, fn, ctx))
-			result = -1;
+		build_conflicts(to, v + i, n);
 	}
 	free(v);
-	return result;
+}
+
+/* The sum over all routes is bounded as well: what a file makes of a few lines is not its size. */
+static int build_check_size(const struct router *r, const struct route_spec *specs,
+	route_error_fn fn, void *ctx)
+{
+	enum { PLACES_MAX = 1000000 };
+	size_t n = 0;
+	for (size_t i = 0; i < r->n_rules; i++) {
+		n += (size_t)r->rules[i].n_hosts * r->rules[i].n_paths;
+		if (n <= PLACES_MAX)
+			continue;
+		const struct route_error e = { .spec = &specs[i],
+			.part = ROUTE_PATH,
+			.text = "all routes together have more than 1000000 combinations of a host "
+				"and a path" };
+		fn(ctx, &e);
+		return -1;
+	}
+	return 0;
 }
 
 struct router *router_new(struct arena *a, const struct route_spec *specs, size_t n,
 	route_error_fn fn, void *ctx)
 {
 	struct router *r = arena_new(a, struct router);
-	int result = 0;
+	struct build_report to = { .specs = specs, .fn = fn, .ctx = ctx };
 	check(a->budget == 0, "a router in an arena of %zu bytes", a->budget);
 	check(n < UINT32_MAX, "%zu routes", n);
 	r->rules = arena_zalloc(a, n * sizeof(*r->rules));
 	for (size_t i = 0; i < n; i++) {
 		if (rule_init(&r->rules[i], &specs[i], (uint32_t)i, &r->methods, a, fn, ctx))
-			result = -1;
+			to.result = -1;
+		r->taken |= r->rules[i].methods;
 	}
 	r->n_rules = n;
-	if (result == 0)
-		result = router_build(r, a, specs, fn, ctx);
-	if (result)
+	if (to.result == 0)
+		to.result = build_check_size(r, specs, fn, ctx);
+	arena_init(&to.arena, 0);
+	if (to.result == 0)
+		router_build(r, a, &to);
+	arena_fini(&to.arena);
+	if (to.result)
 		router_free(&r);
 	return r;
 }
@@ -214,19 +297,41 @@ struct route_search {
 	bool gave_up;     /* an expression met its limit: the search has ended */
 };
 
-static const struct route_rule *search_leaf(struct route_search *s, const struct route_leaf *leaf)
+/* HEAD, where `like_get` takes it only because it takes GET: the place behind it that lists HEAD
+ * and takes the request, else like_get. */
+static const struct route_place *search_head(struct route_search *s,
+	const struct route_place *like_get)
 {
-	for (const struct route_rule *rule = leaf->first; rule; rule = rule->next) {
-		bool takes_method = rule_takes_method(rule, s->query.method);
-		if (!takes_method && !(rule->methods & ~s->allowed))
+	for (const struct route_place *at = like_get->next; at; at = at->next) {
+		if (at->head != HEAD_LISTED)
 			continue;
-		enum match m = rule->n_conditions
-			? rule_match_conditions(rule, &s->query, NULL, NULL)
+		enum match m = rule_match_conditions(at->entry.rule, &s->query, NULL, NULL);
+		if (m == MATCH_YES)
+			return at;
+		if (m == MATCH_LIMIT) {
+			s->gave_up = true;
+			return NULL;
+		}
+	}
+	return like_get;
+}
+
+static const struct route_place *search_leaf(struct route_search *s, const struct route_leaf *leaf)
+{
+	for (const struct route_place *at = leaf->first; at; at = at->next) {
+		bool takes_method = methods_have(at->methods, s->query.method);
+		if (!takes_method && !(at->methods & ~s->allowed))
+			continue;
+		enum match m = at->n_conditions
+			? rule_match_conditions(at->entry.rule, &s->query, NULL, NULL)
 			: MATCH_YES;
 		if (m == MATCH_YES && takes_method)
-			return rule;
+			return unlikely(s->query.method == 1ull << METHOD_HEAD) &&
+					at->head == HEAD_LIKE_GET
+				? search_head(s, at)
+				: at;
 		if (m == MATCH_YES)
-			s->allowed |= rule->methods;
+			s->allowed |= at->methods;
 		if (m == MATCH_LIMIT && takes_method) {
 			s->gave_up = true;
 			return NULL;
@@ -235,89 +340,124 @@ static const struct route_rule *search_leaf(struct route_search *s, const struct
 	return NULL;
 }
 
-static const struct route_rule *search_regexes(struct route_search *s, const struct route_group *g)
+static const struct route_place *search_regexes(struct route_search *s, const struct route_group *g)
 {
 	for (size_t i = 0; i < g->n_regexes && !s->gave_up; i++) {
-		enum match m = regex_match(g->regexes[i].path->regex, s->query.head->path, NULL);
+		enum match m =
+			regex_match(g->regexes[i].path->regex, s->query.of->head->path, NULL);
 		if (m == MATCH_LIMIT) {
 			s->gave_up = true;
 			return NULL;
 		}
-		const struct route_rule *rule = m == MATCH_YES ? search_leaf(s, &g->regexes[i].leaf)
-							       : NULL;
-		if (rule)
-			return rule;
+		const struct route_place *at = m == MATCH_YES ? search_leaf(s, &g->regexes[i].leaf)
+							      : NULL;
+		if (at)
+			return at;
 	}
 	return NULL;
 }
 
-static const struct route_rule *search_group(struct route_search *s, const struct route_group *g)
+static const struct route_place *search_group(struct route_search *s, const struct route_group *g)
 {
-	sluice_str path = s->query.head->path;
-	const struct route_rule *rule = NULL;
+	sluice_str path = s->query.of->head->path;
+	const struct route_place *at = NULL;
 	const struct route_leaf *leaf = g->exact.n ? table_find(&g->exact, path) : NULL,
 				*any = g->trie.tail;
 	if (leaf)
-		rule = search_leaf(s, leaf);
-	for (uint32_t after = 0; !rule && !s->gave_up; after = leaf->rank) {
+		at = search_leaf(s, leaf);
+	for (uint32_t after = 0; !at && !s->gave_up; after = leaf->rank) {
 		leaf = trie_find(&g->trie, path, after);
 		if (!leaf || leaf == any)
 			break;
-		rule = search_leaf(s, leaf);
+		at = search_leaf(s, leaf);
 	}
-	if (!rule && g->n_regexes && !s->gave_up)
-		rule = search_regexes(s, g);
-	return rule || s->gave_up || !any ? rule : search_leaf(s, any);
+	if (!at && g->n_regexes && !s->gave_up)
+		at = search_regexes(s, g);
+	return at || s->gave_up || !any ? at : search_leaf(s, any);
 }
 
-static const struct route_rule *search_wildcards(struct route_search *s, const struct router *r)
+static const struct route_place *search_wildcards(struct route_search *s, const struct router *r)
 {
-	sluice_str host = s->query.head->host, suffix = host;
-	const struct route_rule *rule = NULL;
-	while (!rule && !s->gave_up && suffix.len > r->wildcard_min) {
+	sluice_str host = s->query.of->head->host, suffix = host;
+	const struct route_place *at = NULL;
+	while (!at && !s->gave_up && suffix.len > r->wildcard_min) {
 		(void)str_cut(&suffix, '.');
 		if (suffix.len < r->wildcard_min || suffix.len > r->wildcard_max ||
 			host.len - suffix.len < 2)
 			continue;
 		const struct route_group *g = table_find(&r->wildcards, suffix);
 		if (g)
-			rule = search_group(s, g);
+			at = search_group(s, g);
 	}
-	return rule;
+	return at;
 }
 
-const struct route_rule *route_find(const struct router *r, const struct request_head *h,
-	sluice_str listener, void *request, struct route_result *res)
+/* route_find() of a request with that method. Inlined: it is most of route_find(). */
+__attribute__((always_inline)) static inline const struct route_rule *search(const struct router *r,
+	const struct route_asked *asked, uint64_t method, struct route_result *res)
 {
-	struct route_search s = {
-		.query = { h, listener,
-			method_bit(&r->methods, (enum method)h->method, h->method_text),
-			r->read_fact, request },
-	};
-	const struct route_rule *rule = NULL;
-	const struct route_group *g = r->hosts.n ? table_find(&r->hosts, h->host) : NULL;
+	sluice_str host = asked->head->host;
+	struct route_search s = { .query = { asked, method, r->read_fact } };
+	const struct route_place *at = NULL;
+	const struct route_group *g = r->hosts.n ? table_find(&r->hosts, host) : NULL;
 	if (g)
-		rule = search_group(&s, g);
-	if (!rule && !s.gave_up && r->wildcards.n)
-		rule = search_wildcards(&s, r);
-	if (!rule && !s.gave_up && r->any)
-		rule = search_group(&s, r->any);
+		at = search_group(&s, g);
+	if (!at && !s.gave_up && r->wildcards.n)
+		at = search_wildcards(&s, r);
+	if (!at && !s.gave_up && r->any)
+		at = search_group(&s, r->any);
 	res->allowed = s.allowed;
 	res->captures.n = 0;
-	res->err = rule     ? 0
+	res->err = at       ? 0
 		: s.gave_up ? ERR_PATTERN_LIMIT
 		: s.allowed ? ERR_METHOD_NOT_ALLOWED
 			    : ERR_NO_ROUTE;
-	if (rule)
-		(void)path_match(&rule->path, h->path, &res->captures);
-	return rule;
+	if (!at)
+		return NULL;
+	res->entry = at->entry;
+	(void)path_match(at->path, asked->head->path, &res->captures);
+	return at->entry.rule;
+}
+
+const struct route_rule *route_find(const struct router *r, const struct route_asked *asked,
+	struct route_result *res)
+{
+	const struct request_head *h = asked->head;
+	return search(r, asked, method_bit(&r->methods, (enum method)h->method, h->method_text),
+		res);
+}
+
+/* ---- methods ------------------------------------------------------------------------------- */
+
+void route_methods(const struct router *r, const struct route_asked *asked,
+	struct route_result *res)
+{
+	*res = (struct route_result){ .allowed = r->taken };
+	if (str_eq(asked->head->path, STR("*")))
+		return;
+	/* a method that no rule lists: a rule that takes it takes all of them */
+	if (search(r, asked, 1ull << METHODS_MAX, res))
+		res->allowed = METHODS_ANY;
+	else if (res->err == ERR_METHOD_NOT_ALLOWED)
+		res->err = 0;
+}
+
+static uint64_t allow_bits(uint64_t allowed)
+{
+	uint64_t known = 0;
+	for (unsigned m = METHOD_OTHER + 1; m < METHOD_COUNT; m++)
+		known |= 1ull << m;
+	/* a rule that takes all methods need not list those that others have a name for */
+	return ((allowed == METHODS_ANY ? known : allowed) | 1ull << METHOD_OPTIONS) &
+		~(1ull << METHOD_CONNECT | 1ull << METHOD_TRACE);
 }
 
 sluice_str route_allow(const struct router *r, const struct route_result *res, struct arena *a)
 {
+	uint64_t allowed = allow_bits(res->allowed);
 	size_t n = 0;
 	for (unsigned bit = 0; bit < METHODS_MAX; bit++) {
-		if (res->allowed >> bit & 1)
+		if (allowed >> bit & 1)
 			n += method_bit_name(&r->methods, bit).len + 2;
 	}
 	char *p = arena_alloc(a, n + 1), *at = p;
@@ -325,7 +465,7 @@ sluice_str route_allow(const struct router *r, const struct route_result *res, s
 		return STR_NONE;
 	for (unsigned bit = 0; bit < METHODS_MAX; bit++) {
 		sluice_str name = method_bit_name(&r->methods, bit);
-		if (!(res->allowed >> bit & 1) || name.len == 0)
+		if (!(allowed >> bit & 1) || name.len == 0)
 			continue;
 		if (at > p) {
 			memcpy(at, ", ", 2);

@@ -3,6 +3,27 @@
 
 #include <stdio.h>
 
+#include "base/cidr.h"
+
+enum {
+	TEXTS_MAX = 1000,    /* hosts, paths, listeners or clients of a route */
+	ENTRIES_MAX = 10000, /* its hosts times its paths */
+};
+
+const char *route_part_name(enum route_part part)
+{
+	static const char *const names[] = { [ROUTE_HOST] = "host",
+		[ROUTE_PATH] = "path",
+		[ROUTE_LISTENER] = "listener",
+		[ROUTE_METHODS] = "methods",
+		[ROUTE_CLIENT] = "client",
+		[ROUTE_HEADERS] = "headers",
+		[ROUTE_QUERY] = "query",
+		[ROUTE_COOKIES] = "cookies",
+		[ROUTE_FACTS] = "facts" };
+	return names[part];
+}
+
 /* ---- methods ------------------------------------------------------------------------------- */
 
 uint64_t method_bit(const struct method_set *s, enum method m, sluice_str text)
@@ -72,7 +93,7 @@ static void rule_init_methods(struct route_rule *r, struct method_set *set, stru
 	struct rule_report *to)
 {
 	sluice_strs list = to->spec->methods;
-	r->methods = list.n ? 0 : METHODS_ANY;
+	r->listed = list.n ? 0 : METHODS_ANY;
 	for (size_t i = 0; i < list.n; i++) {
 		char up[16], text[128];
 		sluice_str m = list.v[i], upper = method_upper(m, up, sizeof(up));
@@ -95,8 +116,80 @@ static void rule_init_methods(struct route_rule *r, struct method_set *set, stru
 				METHODS_OTHER_MAX);
 			rule_complain(to, ROUTE_METHODS, i, false, 0, text);
 		}
-		r->methods |= bit;
+		r->listed |= bit;
 	}
+	r->methods = r->listed;
+	/* HEAD goes where GET goes: RFC 9110 9.3.2 */
+	if (r->methods != METHODS_ANY && (r->methods & 1ull << METHOD_GET))
+		r->methods |= 1ull << METHOD_HEAD;
+}
+
+/* A copy of a list; of an empty one, a single text for `any`. */
+static const sluice_str *rule_init_texts(sluice_strs list, enum route_part part, uint16_t *n,
+	struct arena *a, struct rule_report *to)
+{
+	sluice_str *v = arena_alloc(a, (list.n + 1) * sizeof(*v));
+	if (list.n > TEXTS_MAX) {
+		rule_complain(to, part, TEXTS_MAX, false, 0, "a route has at most 1000 of these");
+		list.n = TEXTS_MAX;
+	}
+	v[0] = STR("");
+	for (size_t i = 0; i < list.n; i++)
+		v[i] = arena_str(a, list.v[i]);
+	*n = (uint16_t)list.n;
+	return v;
+}
+
+static void rule_init_hosts(struct route_rule *r, struct arena *a, struct rule_report *to)
+{
+	struct pattern_error e;
+	r->host_texts = rule_init_texts(to->spec->hosts, ROUTE_HOST, &r->n_hosts, a, to);
+	if (r->n_hosts == 0)
+		r->n_hosts = 1;
+	r->hosts = arena_zalloc(a, r->n_hosts * sizeof(*r->hosts));
+	for (size_t i = 0; i < r->n_hosts; i++) {
+		if (host_pattern_parse(a, r->host_texts[i], &r->hosts[i], &e))
+			rule_complain(to, ROUTE_HOST, i, false, e.offset, e.text);
+	}
+}
+
+static void rule_init_paths(struct route_rule *r, struct arena *a, struct rule_report *to)
+{
+	struct pattern_error e;
+	r->path_texts = rule_init_texts(to->spec->paths, ROUTE_PATH, &r->n_paths, a, to);
+	if (r->n_paths == 0)
+		r->n_paths = 1;
+	r->paths = arena_zalloc(a, r->n_paths * sizeof(*r->paths));
+	for (size_t i = 0; i < r->n_paths; i++) {
+		if (path_pattern_parse(a, r->path_texts[i], &r->paths[i], &e))
+			rule_complain(to, ROUTE_PATH, i, false, e.offset, e.text);
+	}
+	if ((size_t)r->n_hosts * r->n_paths > ENTRIES_MAX)
+		rule_complain(to, ROUTE_PATH, 0, false, 0,
+			"the hosts of a route times its paths are at most 10000");
+}
+
+static void rule_init_clients(struct route_rule *r, struct arena *a, struct rule_report *to)
+{
+	size_t bad = 0;
+	const char *why = NULL;
+	sluice_strs list = to->spec->clients;
+	r->client_texts = rule_init_texts(list, ROUTE_CLIENT, &r->n_clients, a, to);
+	if (list.n == 0)
+		return;
+	r->clients = cidr_set_new((sluice_strs){ r->client_texts, r->n_clients }, &bad, &why);
+	if (!r->clients)
+		rule_complain(to, ROUTE_CLIENT, bad, false, 0, why);
+}
+
+typedef int (*condition_parse_fn)(struct arena *a, sluice_pair text, struct condition *out,
+	bool *in_name, struct pattern_error *e);
+
+static condition_parse_fn condition_parser(enum route_part part)
+{
+	return part == ROUTE_HEADERS  ? header_condition_parse
+		: part == ROUTE_QUERY ? query_condition_parse
+				      : cookie_condition_parse;
 }
 
 static struct condition *rule_init_pairs(sluice_pairs pairs, enum route_part part, uint16_t *n,
@@ -114,9 +207,7 @@ static struct condition *rule_init_pairs(sluice_pairs pairs, enum route_part par
 		return v;
 	}
 	for (size_t i = 0; i < pairs.n; i++) {
-		int bad = part == ROUTE_HEADERS
-			? header_condition_parse(a, pairs.v[i], &v[i], &in_name, &e)
-			: query_condition_parse(a, pairs.v[i], &v[i], &in_name, &e);
+		int bad = condition_parser(part)(a, pairs.v[i], &v[i], &in_name, &e);
 		*n = (uint16_t)(i + 1);
 		if (bad) {
 			rule_complain(to, part, i, in_name, e.offset, e.text);
@@ -158,39 +249,41 @@ int rule_init(struct route_rule *r, const struct route_spec *spec, uint32_t orde
 	struct method_set *methods, struct arena *a, route_error_fn fn, void *ctx)
 {
 	struct rule_report to = { .spec = spec, .fn = fn, .ctx = ctx };
-	struct pattern_error e;
 
 	*r = (struct route_rule){ .name = arena_str(a, spec->name),
 		.mark = spec->mark,
 		.data = spec->data,
-		.host_text = arena_str(a, spec->host),
-		.path_text = arena_str(a, spec->path),
-		.listener = arena_str(a, spec->listener),
 		.order = order };
-	if (host_pattern_parse(a, spec->host, &r->host, &e))
-		rule_complain(&to, ROUTE_HOST, 0, false, e.offset, e.text);
-	if (path_pattern_parse(a, spec->path, &r->path, &e))
-		rule_complain(&to, ROUTE_PATH, 0, false, e.offset, e.text);
+	rule_init_hosts(r, a, &to);
+	rule_init_paths(r, a, &to);
+	r->listeners = rule_init_texts(spec->listeners, ROUTE_LISTENER, &r->n_listeners, a, &to);
 	rule_init_methods(r, methods, a, &to);
+	rule_init_clients(r, a, &to);
 	r->headers = rule_init_pairs(spec->headers, ROUTE_HEADERS, &r->n_headers, a, &to);
 	r->query = rule_init_pairs(spec->query, ROUTE_QUERY, &r->n_query, a, &to);
+	r->cookies = rule_init_pairs(spec->cookies, ROUTE_COOKIES, &r->n_cookies, a, &to);
 	rule_init_facts(r, a, &to);
-	r->n_conditions = (uint16_t)((r->methods != METHODS_ANY) + r->n_headers + r->n_query +
-		r->n_facts + (r->listener.len != 0));
+	r->n_conditions = (uint16_t)((r->methods != METHODS_ANY) + (r->n_listeners != 0) +
+		(r->n_clients != 0) + r->n_headers + r->n_query + r->n_cookies + r->n_facts);
 	return to.result;
+}
+
+static void conditions_fini(struct condition *v, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		condition_free(&v[i]);
 }
 
 void rule_fini(struct route_rule *r)
 {
-	path_free(&r->path);
-	for (unsigned i = 0; i < r->n_headers; i++)
-		condition_free(&r->headers[i]);
-	for (unsigned i = 0; i < r->n_query; i++)
-		condition_free(&r->query[i]);
-	for (unsigned i = 0; i < r->n_facts; i++) {
-		for (unsigned k = 0; k < r->facts[i].n; k++)
-			condition_free(&r->facts[i].any[k]);
-	}
+	for (unsigned i = 0; i < r->n_paths; i++)
+		path_free(&r->paths[i]);
+	cidr_set_unref(&r->clients);
+	conditions_fini(r->headers, r->n_headers);
+	conditions_fini(r->query, r->n_query);
+	conditions_fini(r->cookies, r->n_cookies);
+	for (unsigned i = 0; i < r->n_facts; i++)
+		conditions_fini(r->facts[i].any, r->facts[i].n);
 }
 
 /* ---- matching ------------------------------------------------------------------------------ */
@@ -205,35 +298,86 @@ static enum match rule_answer(enum match m, enum route_part at, size_t i, enum r
 	return m;
 }
 
+bool rule_match_host(const struct route_rule *r, sluice_str host)
+{
+	unsigned i = 0;
+	while (i < r->n_hosts && !host_match(&r->hosts[i], host))
+		i++;
+	return i < r->n_hosts;
+}
+
+enum match rule_match_path(const struct route_rule *r, sluice_str path)
+{
+	enum match m = MATCH_NO;
+	for (unsigned i = 0; i < r->n_paths && m == MATCH_NO; i++)
+		m = path_match(&r->paths[i], path, NULL);
+	return m;
+}
+
+static bool rule_has_listener(const struct route_rule *r, sluice_str name)
+{
+	unsigned i = 0;
+	while (i < r->n_listeners && !str_eq(r->listeners[i], name))
+		i++;
+	return i < r->n_listeners;
+}
+
+static bool rule_has_client(const struct route_rule *r, sluice_str client)
+{
+	struct addr a = { .len = sizeof(a.sa), .sa.sa_family = AF_UNIX };
+	return client.data && (str_eq(client, STR("unix")) || addr_from_ip(client, 0, &a)) &&
+		cidr_set_has(r->clients, &a);
+}
+
 static enum match rule_match_fact(const struct fact_condition *c, const struct route_query *q)
 {
 	sluice_str value;
-	enum match m = q->request ? q->read_fact(q->request, c->key, &value) : MATCH_NO;
+	enum match m = q->of->request ? q->read_fact(q->of->request, c->key, &value) : MATCH_NO;
 	return m == MATCH_YES ? fact_condition_match(c, value) : m;
+}
+
+/* The first of headers, query parameters and cookies that is not met. */
+static enum match rule_match_head(const struct route_rule *r, const struct request_head *h,
+	enum route_part *part, size_t *index)
+{
+	enum match m;
+	for (unsigned i = 0; i < r->n_headers; i++) {
+		m = header_condition_match(&r->headers[i], &h->fields);
+		if (m != MATCH_YES)
+			return rule_answer(m, ROUTE_HEADERS, i, part, index);
+	}
+	for (unsigned i = 0; i < r->n_query; i++) {
+		m = query_condition_match(&r->query[i], h->query);
+		if (m != MATCH_YES)
+			return rule_answer(m, ROUTE_QUERY, i, part, index);
+	}
+	for (unsigned i = 0; i < r->n_cookies; i++) {
+		m = cookie_condition_match(&r->cookies[i], &h->fields);
+		if (m != MATCH_YES)
+			return rule_answer(m, ROUTE_COOKIES, i, part, index);
+	}
+	return MATCH_YES;
 }
 
 enum match rule_match_conditions(const struct route_rule *r, const struct route_query *q,
 	enum route_part *part, size_t *index)
 {
-	if (r->listener.len && !str_eq(r->listener, q->listener))
+	if (r->n_listeners && !rule_has_listener(r, q->of->listener))
 		return rule_answer(MATCH_NO, ROUTE_LISTENER, 0, part, index);
-	for (unsigned i = 0; i < r->n_headers; i++) {
-		enum match m = header_condition_match(&r->headers[i], &q->head->fields);
-		if (m != MATCH_YES)
-			return rule_answer(m, ROUTE_HEADERS, i, part, index);
-	}
-	for (unsigned i = 0; i < r->n_query; i++) {
-		enum match m = query_condition_match(&r->query[i], q->head->query);
-		if (m != MATCH_YES)
-			return rule_answer(m, ROUTE_QUERY, i, part, index);
-	}
+	enum match m = rule_match_head(r, q->of->head, part, index);
+	if (m != MATCH_YES)
+		return m;
+	if (r->clients && !rule_has_client(r, q->of->client))
+		return rule_answer(MATCH_NO, ROUTE_CLIENT, 0, part, index);
 	for (unsigned i = 0; i < r->n_facts; i++) {
-		enum match m = rule_match_fact(&r->facts[i], q);
+		m = rule_match_fact(&r->facts[i], q);
 		if (m != MATCH_YES)
 			return rule_answer(m, ROUTE_FACTS, i, part, index);
 	}
 	return MATCH_YES;
 }
+
+/* ---- comparing ----------------------------------------------------------------------------- */
 
 static bool conditions_exclude(const struct condition *a, unsigned na, const struct condition *b,
 	unsigned nb)
@@ -258,15 +402,31 @@ static bool facts_exclude(const struct route_rule *a, const struct route_rule *b
 	return false;
 }
 
+/* Whether a request may arrive at a listener of both. */
+static bool listeners_meet(const struct route_rule *a, const struct route_rule *b)
+{
+	bool meet = !a->n_listeners || !b->n_listeners;
+	for (unsigned i = 0; i < a->n_listeners && !meet; i++)
+		meet = rule_has_listener(b, a->listeners[i]);
+	return meet;
+}
+
 bool rule_overlaps(const struct route_rule *a, const struct route_rule *b)
 {
-	if (!(a->methods & b->methods))
-		return false;
-	if (a->listener.len && b->listener.len && !str_eq(a->listener, b->listener))
-		return false;
-	return !conditions_exclude(a->headers, a->n_headers, b->headers, b->n_headers) &&
+	return (a->listed & b->listed) && listeners_meet(a, b) &&
+		(!a->clients || !b->clients || cidr_set_overlaps(a->clients, b->clients)) &&
+		!conditions_exclude(a->headers, a->n_headers, b->headers, b->n_headers) &&
 		!conditions_exclude(a->query, a->n_query, b->query, b->n_query) &&
+		!conditions_exclude(a->cookies, a->n_cookies, b->cookies, b->n_cookies) &&
 		!facts_exclude(a, b);
+}
+
+static bool listeners_cover(const struct route_rule *a, const struct route_rule *b)
+{
+	bool all = !a->n_listeners || b->n_listeners;
+	for (unsigned i = 0; i < b->n_listeners && a->n_listeners && all; i++)
+		all = rule_has_listener(a, b->listeners[i]);
+	return all;
 }
 
 /* Whether each request that meets all conditions of b meets all of a. */
@@ -300,8 +460,11 @@ bool rule_covers(const struct route_rule *a, const struct route_rule *b)
 {
 	if (a->methods != METHODS_ANY && (b->methods & ~a->methods))
 		return false;
-	if (a->listener.len && !str_eq(a->listener, b->listener))
+	if (a->clients && (!b->clients || !cidr_set_covers(a->clients, b->clients)))
 		return false;
-	return conditions_cover(a->headers, a->n_headers, b->headers, b->n_headers) &&
-		conditions_cover(a->query, a->n_query, b->query, b->n_query) && facts_cover(a, b);
+	return listeners_cover(a, b) &&
+		conditions_cover(a->headers, a->n_headers, b->headers, b->n_headers) &&
+		conditions_cover(a->query, a->n_query, b->query, b->n_query) &&
+		conditions_cover(a->cookies, a->n_cookies, b->cookies, b->n_cookies) &&
+		facts_cover(a, b);
 }

@@ -13,10 +13,12 @@
 #include "route/rule.h"
 #include "route/table.h"
 
+struct route_place;
+
 /* All rules with one host and one path. */
 struct route_leaf {
-	const struct route_rule *first; /* with most conditions; next leads to the others */
-	uint32_t rank;                  /* among the leaves of a trie; unique; not 0 */
+	const struct route_place *first; /* with most conditions; next leads to the others */
+	uint32_t rank;                   /* among the leaves of a trie; unique; not 0 */
 };
 
 struct trie_node {

@@ -49,11 +49,15 @@ static double bench(const struct kind *k, size_t n)
 	double best = 1e9;
 	arena_init(&a, 0);
 	struct route_spec *specs = arena_zalloc(&a, n * sizeof(*specs));
+	sluice_str *texts = arena_zalloc(&a, 2 * n * sizeof(*texts));
 	struct request_head *heads = arena_zalloc(&a, REQUESTS * sizeof(*heads));
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		texts[2 * i] = numbered(&a, k->host, i);
+		texts[2 * i + 1] = numbered(&a, k->path, i);
 		specs[i] = (struct route_spec){ .name = STR("r"),
-			.host = numbered(&a, k->host, i),
-			.path = numbered(&a, k->path, i) };
+			.hosts = { &texts[2 * i], 1 },
+			.paths = { &texts[2 * i + 1], 1 } };
+	}
 	struct router *r = router_new(&a, specs, n, complain, NULL);
 	if (!r)
 		exit(1);
@@ -71,7 +75,9 @@ static double bench(const struct kind *k, size_t n)
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		uint64_t from = clock_ns();
 		for (size_t i = 0; i < FINDS; i++) {
-			if (!route_find(r, &heads[i % REQUESTS], STR("public"), NULL, &res))
+			const struct route_asked asked = { &heads[i % REQUESTS], STR("public"),
+				STR("192.0.2.1"), NULL };
+			if (!route_find(r, &asked, &res))
 				exit(1);
 		}
 		double ns = (double)(clock_ns() - from) / FINDS;

@@ -1,8 +1,11 @@
 /*
  * A configuration of any bytes: YAML to a tree, the tree into structs by a table with every type of
  * option, and all that is said about the mistakes in it. Beside not crashing: what is accepted
- * obeys its bounds, and a refusal is always explained.
+ * obeys its bounds, and a refusal is always explained. Lines of "%%%" divide the input into files:
+ * f0.yaml, which is loaded, f1.yaml, ..., which it may include. Nothing is read from the disk.
  */
+#include <errno.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 
 #include "config/bind.h"
@@ -20,6 +23,7 @@ struct limits {
 };
 
 struct every {
+	sluice_strs include;
 	struct limits limits, lazy;
 	bool on;
 	sluice_str text, secret;
@@ -59,6 +63,7 @@ static const sluice_option limits_options[] = {
 static const char *const modes[] = { "off", "report", "enforce", NULL };
 static const char *const methods[] = { "GET", "POST", "PUT", NULL };
 static const sluice_option options[] = {
+	SLUICE_OPTION(SLUICE_T_STRS, struct every, include, .doc = "v"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct every, limits, .doc = "a", .sub = limits_options,
 		.flags = SLUICE_F_SUBOBJECT),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct every, lazy, .doc = "b", .sub = limits_options),
@@ -90,6 +95,65 @@ static const sluice_option options[] = {
 	SLUICE_OPTION(SLUICE_T_NODE, struct every, raw, .doc = "t"),
 	SLUICE_OPTIONS_END,
 };
+
+/* ---- the files ----------------------------------------------------------------------------- */
+
+enum { FILES_MAX = 10 };
+struct fuzz_files {
+	sluice_str v[FILES_MAX];
+	size_t n;
+};
+
+static const char *const file_names[FILES_MAX] = { "f0.yaml", "f1.yaml", "f2.yaml", "f3.yaml",
+	"f4.yaml", "f5.yaml", "f6.yaml", "f7.yaml", "f8.yaml", "f9.yaml" };
+
+static struct fuzz_files files_of(sluice_str rest)
+{
+	struct fuzz_files f = { .n = 0 };
+	while (f.n < FILES_MAX - 1) {
+		const char *at = rest.len ? memmem(rest.data, rest.len, "\n%%%\n", 5) : NULL;
+		if (!at)
+			break;
+		f.v[f.n++] = str_n(rest.data, (size_t)(at - rest.data));
+		rest = str_n(at + 5, rest.len - f.v[f.n - 1].len - 5);
+	}
+	f.v[f.n++] = rest;
+	return f;
+}
+
+static int fuzz_match(void *ctx, struct arena *a, const char *pattern, sluice_strs *out)
+{
+	const struct fuzz_files *f = ctx;
+	sluice_str *v = arena_alloc(a, FILES_MAX * sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	*out = (sluice_strs){ .v = v };
+	for (size_t i = 0; i < f->n; i++) {
+		if (fnmatch(pattern, file_names[i], 0) == 0)
+			v[out->n++] = str_of(file_names[i]);
+	}
+	return 0;
+}
+
+static sluice_str fuzz_identity(void *ctx, struct arena *a, const char *path)
+{
+	(void)ctx;
+	return arena_str(a, str_of(path));
+}
+
+static int fuzz_read(void *ctx, struct arena *a, const char *path, size_t max, sluice_str *out)
+{
+	const struct fuzz_files *f = ctx;
+	for (size_t i = 0; i < f->n; i++) {
+		if (strcmp(path, file_names[i]) != 0)
+			continue;
+		*out = arena_str(a, f->v[i]);
+		return f->v[i].len > max ? -EFBIG : 0;
+	}
+	return -ENOENT;
+}
+
+/* ---- values -------------------------------------------------------------------------------- */
 
 static const char *fuzz_get(void *ctx, const char *name)
 {
@@ -172,15 +236,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	arena_init(&arena, 0);
 	diag_init(&diag);
 	config_init(&config, &arena, &diag);
+	struct fuzz_files files = files_of(str_n((const char *)data, size));
+	const struct include_disk disk = { fuzz_match, fuzz_identity, fuzz_read, &files };
 	config.env = &env;
+	config.top = options;
+	config.disk = &disk;
 	bind_init(&bind, &arena, &diag, &config);
 	bind.expr = fuzz_expr;
 	bind.store = fuzz_store;
 	bind.upstream = fuzz_upstream;
 	bind.ctx = &diag;
 
-	int rc = config_load_text(&config, "fuzz.yaml", "/nonexistent",
-		str_n((const char *)data, size));
+	int rc = config_load_text(&config, "f0.yaml", "/nonexistent", files.v[0]);
 	check(rc == (diag.n_errors ? -1 : 0), "%d with %u errors", rc, diag.n_errors);
 	check(config.root || rc < 0, "nothing, and no word why");
 	if (config.root) {

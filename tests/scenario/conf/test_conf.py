@@ -14,7 +14,8 @@ from kit.modules import is_linked
 from kit.ports import free_port
 from kit.tunnels import Guest1, Guest2, echo_to_the_end, talking
 
-FILES = sorted(str(p.relative_to(ROOT / "conf")) for p in (ROOT / "conf").rglob("*.yaml"))
+# files in a folder *.d are parts, which another one includes
+FILES = sorted(str(p.relative_to(ROOT / "conf")) for p in (ROOT / "conf").rglob("*.yaml") if not p.parent.name.endswith(".d"))
 
 
 def own_ports(text):
@@ -40,7 +41,7 @@ def test_tunnels(gateway, origin, h2_origin, ask, path):
 
 def test_there_are_some():
     assert {"quickstart.yaml", "edge.yaml", "headers.yaml", "behind-proxy.yaml", "issuers.yaml", "forwarded.yaml",
-            "uploads.yaml", "listener-plugins.yaml", "stacks/django.yaml"} <= set(FILES)
+            "uploads.yaml", "include.yaml", "listener-plugins.yaml", "stacks/django.yaml"} <= set(FILES)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -59,6 +60,7 @@ def example(gateway, folder):
             pytest.skip("built without LuaJIT")
         for place in ("gateway1/demo", "demo"):     # files in a folder of conf/ say ../demo
             shutil.copytree(ROOT / "conf/demo", folder / place)
+        shutil.copytree(ROOT / "conf/routes.d", folder / "gateway1/routes.d")
         return gateway(own_ports((ROOT / "conf" / f"{name}.yaml").read_text()))
     return start
 
@@ -83,6 +85,19 @@ def test_ip_access(example):
             assert c.get("/admin/x").status == status
     with RawClient(g.port(), source=("127.0.0.2", 0)) as c:
         assert c.get("/").status == 200
+
+
+def test_include(example):
+    g = example("include")
+    assert g.get("/shop/cart").body == b"the shop\n"
+    assert g.get("/shop", {"Cookie": "canary=1"}).body == b"the new shop\n"
+    assert b"<html" in g.get("/manual").body.lower()
+    assert g.get("/admin/users").body == b"the office\n"
+    with RawClient(g.port()) as c:
+        assert c.request("HEAD", "/manual").response("HEAD").status == 200
+        assert c.request("HEAD", "/none").response("HEAD").status == 404
+
+
 def test_fault(example):
     g = example("fault")
     assert [g.get("/", {"X-Fault": kind}).status for kind in ("none", "delay", "abort")] == [200, 200, 503]

@@ -19,6 +19,16 @@ def test_absolute_form_without_a_path(proxied, raw):
     assert up.requests[0].target == "/"
 
 
+OPTIONS = """
+listeners: [{ name: main, address: "127.0.0.1:@main@" }]
+upstreams: { app: { servers: ["127.0.0.1:@app@"] } }
+routes:
+  - { name: read, match: { path: /read, methods: [GET] }, upstream: app }
+  - { name: write, match: { path: [/read, /write], methods: [PUT, POST] }, upstream: app }
+  - { name: whole, match: { path: /whole }, upstream: app }
+"""
+
+
 def test_asterisk_form(proxied, raw):
     g, up = proxied(echo)
     for target in ("*", "http://localhost"):
@@ -28,6 +38,52 @@ def test_asterisk_form(proxied, raw):
     r = c.request("GET", "*").response()
     assert r.status == 400, "for OPTIONS alone"
     c.assert_closed()
+
+
+def test_asterisk_form_that_no_route_takes(gateway, raw, origin):
+    up = origin(echo)
+    g = gateway(OPTIONS, app=up.port)
+    for target in ("*", "http://localhost"):
+        r = raw(g.port()).request("OPTIONS", target).response("OPTIONS")
+        assert r.status == 204 and r.header("Allow") == "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS", "of the gateway as a whole"
+    assert not up.requests
+
+
+def test_options_that_no_route_takes(gateway, raw, origin):
+    up = origin(echo)
+    g = gateway(OPTIONS, app=up.port)
+    r = raw(g.port()).request("OPTIONS", "/read").response("OPTIONS")
+    assert r.status == 204 and r.header("Allow") == "GET, HEAD, POST, PUT, OPTIONS" and not r.body
+    assert raw(g.port()).request("DELETE", "/read").response().header("Allow") == "GET, HEAD, POST, PUT, OPTIONS"
+    assert raw(g.port()).request("OPTIONS", "/none").response().status == 404
+    assert not up.requests
+    assert raw(g.port()).request("OPTIONS", "/whole").response().status == 200, "a route that takes it gets it"
+    assert up.requests[0].method == "OPTIONS"
+
+
+def test_max_forwards(gateway, raw, origin):
+    up = origin(echo)
+    g = gateway(OPTIONS, app=up.port)
+    r = raw(g.port()).request("OPTIONS", "/whole", [("Max-Forwards", "0")]).response("OPTIONS")
+    assert r.status == 204 and r.header("Allow") == "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"
+    assert raw(g.port()).request("OPTIONS", "/none", [("Max-Forwards", "0")]).response().status == 404
+    assert raw(g.port()).send("TRACE /whole HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n").response().status == 501
+    assert not up.requests
+    for sent, seen in ("1", "0"), ("10", "9"), ("x", "x"), ("99999999999999999999", "99999999999999999999"):
+        raw(g.port()).request("OPTIONS", "/whole", [("Max-Forwards", sent)]).response()
+        assert up.requests[-1].header("Max-Forwards") == seen
+    raw(g.port()).get("/whole", headers=[("Max-Forwards", "0")])
+    assert up.requests[-1].method == "GET" and up.requests[-1].header("Max-Forwards") == "0", "it is for OPTIONS and TRACE"
+
+
+def test_head_goes_where_get_goes(gateway, raw, origin):
+    up = origin(echo)
+    g = gateway(OPTIONS, app=up.port)
+    assert raw(g.port()).request("HEAD", "/read").response("HEAD").status == 200 and up.requests[-1].method == "HEAD"
+    assert raw(g.port()).request("HEAD", "/write").response("HEAD").status == 405
+    g.reload(OPTIONS + "  - { name: head, match: { path: /read, methods: [HEAD] }, respond: { status: 404 } }\n")
+    assert raw(g.port()).request("HEAD", "/read").response("HEAD").status == 404
+    assert raw(g.port()).request("GET", "/read").response().status == 200
 
 
 @pytest.mark.parametrize("line", ["CONNECT example.com:443", "TRACE /", "CONNECT localhost:22"])

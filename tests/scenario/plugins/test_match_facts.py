@@ -107,7 +107,7 @@ def test_another_method(gateway, server_cert, ask):
 """)
     assert ask(g, "h1", "/x")[0] == 404, "the condition is not met, whatever the method"
     status, _, fields = ask(g, "h1", "/x", [("X-A", "1")])
-    assert (status, fields["allow"]) == (405, "POST")
+    assert (status, fields["allow"]) == (405, "POST, OPTIONS")
 
 
 CHECKED = """listeners:

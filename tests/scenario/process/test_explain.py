@@ -126,11 +126,17 @@ def test_what_is_refused(explain, explained):
     assert e["refused"]["status"] == 404 and e["refused"]["code"] == "no-route" and e["route"] is None
     assert [p["instance"] for p in e["plugins"]] == ["stamp"], "the listener's plugins see it all the same"
     e = explained("GET", "http://a.test/post", status=1)
-    assert e["refused"] == {"status": 405, "code": "method-not-allowed", "allow": "POST"}
+    assert e["refused"] == {"status": 405, "code": "method-not-allowed", "allow": "POST, OPTIONS"}
     r = explain("GET", "http://a.test/post")
     assert r.returncode == 1 and "refused    405 method-not-allowed" in r.stdout and "other routes take POST" in r.stdout
     e = explained("GET", "http://a.test/%zz", status=1)
     assert e["refused"]["code"] == "bad-target" and e["plugins"] == [] and e["routes"] == []
+
+
+def test_options_that_the_gateway_answers(explain, explained):
+    e = explained("OPTIONS", "http://a.test/post")
+    assert e["status"] == 204 and e["refused"] is None and e["route"] is None
+    assert "answer     204 by the gateway itself, with the methods that there are: POST, OPTIONS\n" in explain("OPTIONS", "http://a.test/post").stdout
 
 
 def test_secrets_stay_out(explain):
@@ -144,7 +150,7 @@ def test_facts_are_not_known(explain, explained):
     e = explained("GET", ORDER, config=config)
     assert e["open"] and e["route"] == "orders"
     assert {r["route"]: r["verdict"] for r in e["routes"]}["beta"] == "not-known"
-    assert "unless one takes it whose facts are not known here" in explain("GET", ORDER, config=config).stdout
+    assert "unless one takes it of which not all is known here" in explain("GET", ORDER, config=config).stdout
 
 
 def test_many_routes(explain):
@@ -195,3 +201,41 @@ def test_alternatives(explain, explained):
     e = explained("GET", "http://shop.test:8080/r", config=ALTERNATIVES)
     assert [p["any_of"] for p in e["plugins"]] == [None, {"group": 1, "alternative": 1}, *[{"group": 1, "alternative": 2}] * 2]
     assert "2 a (ip-access): on_connect, on_request; alternative 1 of any-of 1\n" in explain("GET", "http://shop.test:8080/r", config=ALTERNATIVES).stdout
+
+
+LISTS = """
+listeners:
+  - { name: public, address: "127.0.0.1:8080" }
+  - { name: inner, address: "127.0.0.1:9090" }
+log: { access: { path: off } }
+routes:
+  - { name: shop, match: { host: [shop.test, "*.shop.test"], path: [/cart, "/items/{id}"] }, respond: { status: 200 } }
+  - { name: office, match: { host: shop.test, path: /cart, client: [10.0.0.0/8, "2001:db8::/32"] }, respond: { status: 200 } }
+  - { name: canary, match: { host: shop.test, path: /cart, listener: [inner], cookies: { canary: "1" } }, respond: { status: 200 } }
+"""
+
+
+def test_lists_name_what_matched(explain, explained):
+    r = explain("GET", "http://a.shop.test:8080/items/7", config=LISTS)
+    assert "route      shop: host *.shop.test (2 of 2), path /items/{id} (2 of 2)\n" in r.stdout
+    assert 'office: host is "a.shop.test", not "shop.test"\n' in r.stdout
+    e = explained("GET", "http://a.shop.test:8080/items/7", config=LISTS)
+    assert e["matched"] == {"host": "*.shop.test", "path": "/items/{id}"}
+    assert why(explained("GET", "http://shop.test:8080/other", config=LISTS, status=1))["shop"] == \
+        'path is "/other", which "/cart" or "/items/{id}" does not match'
+
+
+def test_a_client_is_known_when_it_is_told(explain, explained):
+    e = explained("GET", "http://shop.test:8080/cart", config=LISTS)
+    assert e["route"] == "shop" and e["open"]
+    assert why(e)["office"] == 'takes the request if its client is in "10.0.0.0/8" or "2001:db8::/32", which is not known here'
+    assert why(e)["canary"] == 'listener is "public", not "inner"'
+    e = explained("--client", "10.1.2.3", "GET", "http://shop.test:8080/cart", config=LISTS)
+    assert e["route"] == "office" and not e["open"]
+    assert why(e)["shop"] == 'matches by host "shop.test" and path "/cart", but `office` has more conditions'
+    e = explained("--client", "192.0.2.1", "GET", "http://shop.test:8080/cart", config=LISTS)
+    assert e["route"] == "shop" and why(e)["office"] == 'client is 192.0.2.1, not in "10.0.0.0/8" or "2001:db8::/32"'
+    e = explained("-H", "Cookie: canary=1", "--client", "::1", "GET", "http://shop.test:9090/cart", config=LISTS)
+    assert e["route"] == "canary"
+    r = explain("--client", "x", "GET", ORDER)
+    assert r.returncode == 2 and "--client takes an address" in r.stderr

@@ -164,3 +164,45 @@ TEST(model)
 		cidr_set_unref(&s);
 	}
 }
+
+static struct cidr_set *set_of_words(const char *text)
+{
+	sluice_str v[8], rest = str_of(text);
+	size_t n = 0;
+	while (rest.len)
+		v[n++] = str_cut(&rest, ' ');
+	return set_of(v, n);
+}
+
+TEST(sets_are_compared)
+{
+	static const struct {
+		const char *a, *b;
+		bool overlaps, covers; /* covers: a has all of b */
+	} rows[] = {
+		{ "10.0.0.0/8", "10.1.0.0/16", true, true },
+		{ "10.1.0.0/16", "10.0.0.0/8", true, false },
+		{ "10.0.0.0/8", "11.0.0.0/8", false, false },
+		{ "10.0.0.0/9 10.128.0.0/9", "10.0.0.0/8", true, true }, /* side by side */
+		{ "10.0.0.0/9 10.160.0.0/11", "10.0.0.0/8", true, false },
+		{ "0.0.0.0/0 ::/0", "10.0.0.0/8 2001:db8::/32", true, true },
+		{ "::/0", "10.0.0.0/8", false, false },
+		{ "0.0.0.0/0", "::ffff:10.0.0.1", true, true },
+		{ "unix", "unix", true, true },
+		{ "unix", "0.0.0.0/0", false, false },
+		{ "unix 10.0.0.0/8", "10.0.0.1 10.0.0.2", true, true },
+		{ "10.0.0.0/8", "unix 10.0.0.1", true, false },
+		{ "::/0", "ffff::/16", true, true },
+		{ "255.255.255.255", "255.255.255.0/24", true, false },
+		{ "10.0.0.1 10.0.0.3 10.0.0.5", "10.0.0.2 10.0.0.4", false, false },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cidr_set *a = set_of_words(rows[i].a), *b = set_of_words(rows[i].b);
+		if (cidr_set_overlaps(a, b) != rows[i].overlaps ||
+			cidr_set_overlaps(b, a) != rows[i].overlaps ||
+			cidr_set_covers(a, b) != rows[i].covers)
+			fail_msg("%s and %s", rows[i].a, rows[i].b);
+		cidr_set_unref(&a);
+		cidr_set_unref(&b);
+	}
+}

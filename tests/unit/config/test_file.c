@@ -116,11 +116,11 @@ TEST(paths)
 	assert_string_equal(c.dir, dir);
 	assert_string_equal(c.root->v[0]->text.data, "b");
 	(void)snprintf(want, sizeof(want), "%s/tls/x.crt", dir);
-	assert_string_equal(config_path(&c, STR("tls/x.crt")), want);
-	assert_string_equal(config_path(&c, STR("././tls/x.crt")), want);
-	assert_string_equal(config_path(&c, STR("/etc/x")), "/etc/x");
+	assert_string_equal(config_path(&c, NULL, STR("tls/x.crt")), want);
+	assert_string_equal(config_path(&c, NULL, STR("././tls/x.crt")), want);
+	assert_string_equal(config_path(&c, NULL, STR("/etc/x")), "/etc/x");
 	sluice_str s;
-	assert_int_equal(config_read_file(&c, STR("a.yaml"), 100, &s), 0);
+	assert_int_equal(config_read_file(&c, NULL, STR("a.yaml"), 100, &s), 0);
 	assert_string_equal(s.data, "a: b\n");
 
 	assert_non_null(getcwd(cwd, sizeof(cwd)));
@@ -134,7 +134,7 @@ TEST(paths)
 
 	assert_int_equal(config_load_text(&c, "x", "/", STR("a: *b")), -1);
 	assert_non_null(c.root);
-	assert_string_equal(config_path(&c, STR("y")), "/y");
+	assert_string_equal(config_path(&c, NULL, STR("y")), "/y");
 	diag_fini(&d);
 	diag_init(&d);
 	assert_int_equal(config_load(&c, "/nowhere/x.yaml"), -1);

@@ -11,10 +11,11 @@
 /* rows end after the last thing they ask for */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
-/* Lists: methods "GET POST", headers and query "name=value name=value", without blanks inside. */
+/* Lists: host, path, methods, listener and client "GET POST", headers, query, cookies and facts
+ * "name=value name=value", without blanks inside. Of a fact with several values each is a pair. */
 struct row {
-	const char *name, *host, *path, *methods, *headers, *query, *listener;
-	const char *facts; /* like headers; of a fact with several values each is a pair */
+	const char *name, *host, *path, *methods, *headers, *query, *listener, *facts, *cookies,
+		*client;
 };
 
 static inline sluice_str *rows_words(struct arena *a, const char *text, size_t *n)
@@ -55,12 +56,14 @@ static inline struct route_spec *rows_specs(struct arena *a, const struct row *r
 		struct route_spec *s = &specs[i];
 		s->name = str_of(rows[i].name);
 		s->mark = &rows[i];
-		s->host = str_of(rows[i].host);
-		s->path = str_of(rows[i].path);
+		s->hosts.v = rows_words(a, rows[i].host, &s->hosts.n);
+		s->paths.v = rows_words(a, rows[i].path, &s->paths.n);
 		s->methods.v = rows_words(a, rows[i].methods, &s->methods.n);
+		s->clients.v = rows_words(a, rows[i].client, &s->clients.n);
 		s->headers = rows_pairs(a, rows[i].headers);
 		s->query = rows_pairs(a, rows[i].query);
-		s->listener = str_of(rows[i].listener);
+		s->cookies = rows_pairs(a, rows[i].cookies ? rows[i].cookies : "");
+		s->listeners.v = rows_words(a, rows[i].listener, &s->listeners.n);
 		rows_facts(a, rows[i].facts, s);
 	}
 	return specs;
@@ -101,10 +104,19 @@ static inline struct request_head request_of(struct arena *a, const char *line, 
 		struct field *f = &h.fields.v[h.fields.n++];
 		f->name = p.v[i].name.data;
 		f->name_len = (uint32_t)p.v[i].name.len;
+		f->token = (uint16_t)(token_read(f->name, f->name_len) & TOKEN_CODE);
 		f->value = p.v[i].value.data ? p.v[i].value.data : "";
 		f->value_len = (uint32_t)p.v[i].value.len;
 	}
 	return h;
+}
+
+/* route_find() of a request whose client is not known. */
+static inline const struct route_rule *routes_find(const struct router *r,
+	const struct request_head *h, sluice_str listener, void *request, struct route_result *res)
+{
+	const struct route_asked asked = { h, listener, STR_NONE, request };
+	return route_find(r, &asked, res);
 }
 
 #endif

@@ -26,7 +26,7 @@ static void assert_explains(const struct row *rows, size_t n, const char *line, 
 	if (!r)
 		fail_msg("%s", m.text);
 	struct request_head h = request_of(&arena, line, fields);
-	(void)route_explain(r, &h, STR("public"), &res, explained, got);
+	(void)route_explain(r, &(struct route_asked){ &h, STR("public") }, &res, explained, got);
 	assert_string_equal(got, want);
 	router_free(&r);
 }
@@ -54,6 +54,18 @@ TEST(failures)
 		{ { "r", .headers = "authorization=regex:Basic.*" }, "GET a.test/",
 			"authorization=secret",
 			"header `authorization` is \"(hidden)\", not \"regex:Basic.*\"" },
+		{ { "r", "b.test *.c.test" }, "GET a.test/", "",
+			"host is \"a.test\", not \"b.test\" or \"*.c.test\"" },
+		{ { "r", .path = "/b /c/*" }, "GET a.test/a", "",
+			"path is \"/a\", which \"/b\" or \"/c/*\" does not match" },
+		{ { "r", .listener = "internal private" }, "GET a.test/", "",
+			"listener is \"public\", not \"internal\" or \"private\"" },
+		{ { "r", .cookies = "canary=1" }, "GET a.test/", "cookie=canary=2",
+			"cookie `canary` is \"(hidden)\", not \"1\"" },
+		{ { "r", .cookies = "canary=1" }, "GET a.test/", "", "cookie `canary` is missing" },
+		{ { "r", .client = "10.0.0.0/8 ::1" }, "GET a.test/", "",
+			"takes the request if its client is in \"10.0.0.0/8\" or \"::1\", which "
+			"is not known here" },
 		{ { "r", .query = "q=1" }, "GET a.test/?r&q=%31x", "",
 			"parameter `q` is \"1x\", not \"1\"" },
 		{ { "r", .query = "q=1" }, "GET a.test/?q", "",
@@ -91,6 +103,47 @@ TEST(rank)
 		"few: matches, but `more` has more conditions\n"
 		"more: takes the request\n"
 		"later: matches, but the path of `more` is more specific\n");
+}
+
+TEST(rank_of_lists)
+{
+	static const struct row rows[] = {
+		{ "many", "a.test b.test", "/a /b/* /*" },
+		{ "exact", "a.test", "/b/c" },
+		{ "head", "b.test", "/a", .methods = "HEAD" },
+		{ "get", "b.test", "/a", .methods = "GET", .headers = "x=1" },
+	};
+	assert_explains(rows, N(rows), "GET a.test/b/c", "",
+		"many: matches by host \"a.test\" and path \"/b/*\", but the path of `exact` is "
+		"more "
+		"specific\n"
+		"exact: takes the request\n"
+		"head: host is \"a.test\", not \"b.test\"\n"
+		"get: host is \"a.test\", not \"b.test\"\n");
+	assert_explains(rows, N(rows), "HEAD b.test/a", "x=1",
+		"many: matches by host \"b.test\" and path \"/a\", but `head` has more conditions\n"
+		"exact: host is \"b.test\", not \"a.test\"\n"
+		"head: takes the request\n"
+		"get: matches, but `head` lists HEAD\n");
+}
+
+/* A list that is too long to show says so. */
+TEST(long_lists)
+{
+	char path[2100] = "", want[1400];
+	for (unsigned i = 0; i < 300; i++)
+		(void)snprintf(path + strlen(path), sizeof(path) - strlen(path), "%s/%03u",
+			i ? " " : "", i);
+	const struct row row = { "r", .path = path };
+	struct mistakes m = { 0 };
+	struct route_result res;
+	char got[4096] = "";
+	struct router *r = router_new(&arena, rows_specs(&arena, &row, 1), 1, mistakes_add, &m);
+	struct request_head h = request_of(&arena, "GET a/x", "");
+	(void)route_explain(r, &(struct route_asked){ &h }, &res, explained, got);
+	(void)snprintf(want, sizeof(want), "r: path is \"/x\", which \"/000\" or \"/001\" or ");
+	assert_int_equal(strncmp(got, want, strlen(want)), 0);
+	router_free(&r);
 }
 
 TEST(limit)

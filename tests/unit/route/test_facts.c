@@ -56,7 +56,7 @@ static const char *found(const struct router *r, const char *line, const char *f
 	struct known k = { .text = facts };
 	struct request_head h = request_of(&arena, line, "");
 	struct route_result res;
-	const struct route_rule *rule = route_find(r, &h, STR(""), facts ? &k : NULL, &res);
+	const struct route_rule *rule = routes_find(r, &h, STR(""), facts ? &k : NULL, &res);
 	return rule                                 ? rule->name.data
 		: res.err == ERR_METHOD_NOT_ALLOWED ? "method"
 		: res.err == ERR_PATTERN_LIMIT      ? "limit"
@@ -117,12 +117,12 @@ TEST(nothing_is_read_in_vain)
 	struct known k = { .text = "plan=gold" };
 	struct route_result res;
 	struct request_head h = request_of(&arena, "GET a/plain", "");
-	assert_non_null(route_find(r, &h, STR(""), &k, &res));
+	assert_non_null(routes_find(r, &h, STR(""), &k, &res));
 	h = request_of(&arena, "GET a/both", "x=2");
-	assert_null(route_find(r, &h, STR(""), &k, &res));
+	assert_null(routes_find(r, &h, STR(""), &k, &res));
 	assert_int_equal(k.reads, 0);
 	h = request_of(&arena, "GET a/both", "x=1");
-	assert_non_null(route_find(r, &h, STR(""), &k, &res));
+	assert_non_null(routes_find(r, &h, STR(""), &k, &res));
 	assert_int_equal(k.reads, 1);
 	router_free(&r);
 }
@@ -204,7 +204,8 @@ TEST(explained)
 	struct route_result res;
 	struct request_head h = request_of(&arena, "GET a/x", "");
 	char text[2048] = "";
-	const struct route_rule *winner = route_explain(r, &h, STR(""), &res, tell, text);
+	const struct route_rule *winner =
+		route_explain(r, &(struct route_asked){ &h, STR("") }, &res, tell, text);
 	assert_str(winner->name, "rest");
 	assert_string_equal(text,
 		"gold: takes the request if `plan` is \"gold\", which is not known here\n"
@@ -212,7 +213,7 @@ TEST(explained)
 		"is "
 		"not known here\n"
 		"some: takes the request if `plan` is \"*\", which is not known here\n"
-		"rest: takes the request, unless a route does whose facts are not known here\n"
+		"rest: takes the request, unless a route does of which not all is known here\n"
 		"post: path is \"/x\", which \"/post\" does not match\n"
 		"lost: path is \"/x\", which \"/lost\" does not match\n");
 	router_free(&r);
@@ -229,7 +230,7 @@ TEST(explained_behind)
 	struct route_result res;
 	struct request_head h = request_of(&arena, "GET a/x", "");
 	char text[2048] = "";
-	(void)route_explain(r, &h, STR(""), &res, tell, text);
+	(void)route_explain(r, &(struct route_asked){ &h, STR("") }, &res, tell, text);
 	assert_string_equal(text,
 		"exact: takes the request\n"
 		"wide: matches, but the path of `exact` is more specific\n");

@@ -51,6 +51,9 @@ TEST(hosts)
 	assert_false(host_takes("*.example.com", "badexample.com"));
 	assert_true(host_takes("10.0.0.1", "10.0.0.1"));
 	assert_true(host_takes("[2001:DB8::1]", "[2001:db8::1]"));
+	assert_true(host_takes("[2001:db8:0:0:0:0:0:1]", "[2001:db8::1]"));
+	assert_true(host_takes("[2001:0db8::0001].", "[2001:db8::1]"));
+	assert_true(host_takes("*.example.com.", "a.example.com"));
 	assert_true(host_takes("xn--bcher-kva.example", "xn--bcher-kva.example"));
 }
 
@@ -63,6 +66,14 @@ TEST(bad_hosts)
 		{ "a.*.example.com", "whole first label", 2 },
 		{ "*example.com", "whole first label", 0 },
 		{ "*.", "empty", 2 },
+		{ "*.[::1]", "below an address", 0 },
+		{ "[::1", "IPv6 address", 0 },
+		{ "[::1]:80", "without a zone or a port", 0 },
+		{ "[fe80::1%eth0]", "without a zone", 0 },
+		{ "[1.2.3.4]", "IPv6 address", 0 },
+		{ "b\xc3\xbc"
+		  "cher.example",
+			"xn--bcher-kva.example", 1 },
 		{ "**", "whole first label", 0 },
 		{ "*.*.com", "whole first label", 2 },
 		{ "a..b", "empty", 2 },
@@ -73,7 +84,6 @@ TEST(bad_hosts)
 		{ "b\xc3\xbc"
 		  "cher.test",
 			"xn--", 1 },
-		{ "[::1", "character", 0 },
 		{ "a123456789012345678901234567890123456789012345678901234567890123.test", "63",
 			0 },
 	};

@@ -22,7 +22,7 @@ static const char *find(const struct router *r, const char *line, const char *fi
 {
 	struct route_result res;
 	struct request_head h = request_of(&arena, line, fields);
-	const struct route_rule *rule = route_find(r, &h, str_of(listener), NULL, &res);
+	const struct route_rule *rule = routes_find(r, &h, str_of(listener), NULL, &res);
 	assert_int_equal(rule == NULL, res.err != 0);
 	return rule ? rule->name.data : err_code(res.err);
 }
@@ -137,10 +137,10 @@ TEST(asterisk)
 	struct request_head h = request_of(&arena, "OPTIONS a/", "");
 	struct route_result res;
 	h.path = STR("*");
-	assert_str(route_find(r, &h, STR(""), NULL, &res)->name, "all");
+	assert_str(routes_find(r, &h, STR(""), NULL, &res)->name, "all");
 	h.path = STR_NONE;
 	h.host = STR_NONE;
-	assert_str(route_find(r, &h, STR_NONE, NULL, &res)->name, "all");
+	assert_str(routes_find(r, &h, STR_NONE, NULL, &res)->name, "all");
 	router_free(&r);
 }
 
@@ -209,18 +209,18 @@ TEST(methods)
 	struct route_result res;
 
 	struct request_head h = request_of(&arena, "PUT a.test/a", "x=1");
-	assert_null(route_find(r, &h, STR(""), NULL, &res));
+	assert_null(routes_find(r, &h, STR(""), NULL, &res));
 	assert_int_equal(res.err, ERR_METHOD_NOT_ALLOWED);
-	assert_str(route_allow(r, &res, &arena), "GET, POST, DELETE, PURGE");
+	assert_str(route_allow(r, &res, &arena), "GET, HEAD, POST, DELETE, OPTIONS, PURGE");
 
 	/* what the conditions keep away is not offered */
 	h = request_of(&arena, "PUT a.test/a", "");
-	assert_null(route_find(r, &h, STR(""), NULL, &res));
-	assert_str(route_allow(r, &res, &arena), "GET, DELETE");
+	assert_null(routes_find(r, &h, STR(""), NULL, &res));
+	assert_str(route_allow(r, &res, &arena), "GET, HEAD, DELETE, OPTIONS");
 
 	h = request_of(&arena, "BREW a.test/a/b", "x=1");
-	assert_null(route_find(r, &h, STR(""), NULL, &res));
-	assert_str(route_allow(r, &res, &arena), "GET, POST, DELETE, PURGE");
+	assert_null(routes_find(r, &h, STR(""), NULL, &res));
+	assert_str(route_allow(r, &res, &arena), "GET, HEAD, POST, DELETE, OPTIONS, PURGE");
 
 	assert_finds(r, "DELETE a.test/a", "", "", "regex");
 	assert_finds(r, "PURGE a.test/a", "x=1", "", "tail");
@@ -243,7 +243,7 @@ TEST(captures)
 	struct route_result res;
 
 	struct request_head h = request_of(&arena, "GET a.test/u/1/o/2", "");
-	assert_str(route_find(r, &h, STR(""), NULL, &res)->name, "get");
+	assert_str(routes_find(r, &h, STR(""), NULL, &res)->name, "get");
 	assert_int_equal(res.captures.n, 2);
 	assert_str(res.captures.v[0].name, "id");
 	assert_str(res.captures.v[0].value, "1");
@@ -251,25 +251,25 @@ TEST(captures)
 	assert_str(res.captures.v[1].value, "2");
 
 	h = request_of(&arena, "PUT a.test/u/1/o/2", "");
-	assert_str(route_find(r, &h, STR(""), NULL, &res)->name, "put");
+	assert_str(routes_find(r, &h, STR(""), NULL, &res)->name, "put");
 	assert_str(res.captures.v[0].name, "user");
 	assert_str(res.captures.v[1].name, "no");
 
 	h = request_of(&arena, "POST a.test/u/1/o/2", "");
-	assert_str(route_find(r, &h, STR(""), NULL, &res)->name, "tail");
+	assert_str(routes_find(r, &h, STR(""), NULL, &res)->name, "tail");
 	assert_int_equal(res.captures.n, 1);
 	assert_str(res.captures.v[0].name, "x");
 	assert_str(res.captures.rest, "/o/2");
 
 	h = request_of(&arena, "GET a.test/r/2024-07", "");
-	assert_str(route_find(r, &h, STR(""), NULL, &res)->name, "regex");
+	assert_str(routes_find(r, &h, STR(""), NULL, &res)->name, "regex");
 	assert_int_equal(res.captures.n, 2);
 	assert_str(res.captures.v[0].name, "month");
 	assert_str(res.captures.v[0].value, "07");
 	assert_str(res.captures.v[1].name, "year");
 
 	h = request_of(&arena, "GET a.test/none", "");
-	assert_null(route_find(r, &h, STR(""), NULL, &res));
+	assert_null(routes_find(r, &h, STR(""), NULL, &res));
 	assert_int_equal(res.captures.n, 0);
 	router_free(&r);
 }
@@ -340,7 +340,21 @@ TEST(conflicts)
 		{ { "a", .headers = "x=1" }, { "b", .query = "x=2" }, true },
 		{ { "a", .query = "x=1" }, { "b", .query = "x=2" }, false },
 		{ { "a", .query = "x=1" }, { "b", .query = "X=2" }, true },
+		{ { "a", .methods = "GET" }, { "b", .methods = "HEAD" }, false },
+		{ { "a", .methods = "GET HEAD" }, { "b", .methods = "HEAD" }, true },
+		{ { "a", .client = "10.0.0.0/8" }, { "b", .client = "10.9.0.0/16" }, true },
+		{ { "a", .client = "10.0.0.0/8" }, { "b", .client = "11.0.0.0/8" }, false },
+		{ { "a", .client = "10.0.0.0/8 ::/0" }, { "b", .client = "11.0.0.0/8 ::1" }, true },
+		{ { "a", .client = "10.0.0.0/8" }, { "b", .client = "unix" }, false },
+		{ { "a", .client = "10.0.0.0/8" }, { "b", .methods = "GET" }, true },
+		{ { "a", .cookies = "c=1" }, { "b", .cookies = "c=2" }, false },
+		{ { "a", .cookies = "c=1" }, { "b", .cookies = "C=2" }, true },
+		{ { "a", .cookies = "c=1" }, { "b", .cookies = "c=*" }, true },
 		{ { "a", .listener = "in" }, { "b", .listener = "in" }, true },
+		{ { "a", .listener = "in up" }, { "b", .listener = "out up" }, true },
+		{ { "a", .listener = "in up" }, { "b", .listener = "out side" }, false },
+		{ { "a", "x.test y.test", "/a /b" }, { "b", "y.test", "/b" }, true },
+		{ { "a", "x.test y.test", "/a /b" }, { "b", "y.test", "/c /d" }, false },
 		{ { "a", .listener = "in" }, { "b", .listener = "out" }, false },
 		{ { "a", .listener = "in" }, { "b" }, false },
 		{ { "a", .listener = "in" }, { "b", .methods = "GET" }, true },
@@ -364,11 +378,194 @@ TEST(conflicts)
 	}
 }
 
+/* Each host and each path of a list stands for itself. */
+TEST(lists)
+{
+	static const struct row rows[] = {
+		{ "both", "a.test *.b.test", "/x /y/* regex:/[0-9]+" }, { "y", "a.test", "/y/z" },
+		{ "in", "a.test", "/x", .listener = "in side" },
+		{ "any", "", "/* /y/*" }, /* two that overlap, of one route */
+	};
+	struct router *r = router_of(rows, N(rows));
+	struct route_result res;
+	assert_finds(r, "GET a.test/x", "", "out", "both");
+	assert_finds(r, "GET c.b.test/y/k", "", "", "both");
+	assert_finds(r, "GET c.b.test/7", "", "", "both");
+	assert_finds(r, "GET a.test/y/z", "", "", "y");
+	assert_finds(r, "GET a.test/x", "", "in", "in");
+	assert_finds(r, "GET a.test/x", "", "side", "in");
+	assert_finds(r, "GET b.test/x", "", "", "any");
+	assert_finds(r, "GET a.test/z", "", "", "any");
+	struct request_head h = request_of(&arena, "GET c.b.test/y/k", "");
+	assert_non_null(routes_find(r, &h, STR(""), NULL, &res));
+	assert_int_equal(res.entry.host, 1);
+	assert_int_equal(res.entry.path, 1);
+	router_free(&r);
+}
+
+TEST(conflicts_in_lists_name_the_member)
+{
+	static const struct row rows[] = {
+		{ "a", "a.test b.test", "/x /y" },
+		{ "b", "c.test b.test", "/z /y /x" },
+		{ "c", "*.test b.test", "/y" },
+	};
+	struct mistakes m = { 0 };
+	assert_null(
+		router_new(&arena, rows_specs(&arena, rows, N(rows)), N(rows), mistakes_add, &m));
+	/* each pair once, however many hosts and paths they have in common */
+	assert_int_equal(m.n, 2);
+	assert_non_null(strstr(m.text, "routes `b` and `a` cannot"));
+	assert_non_null(strstr(m.text, "routes `c` and `b` cannot"));
+	assert_non_null(strstr(m.text, "(host b.test, path /y)"));
+	assert_int_equal(m.last.part, ROUTE_HOST);
+	assert_int_equal(m.last.index, 1);
+}
+
+TEST(lists_are_bounded)
+{
+	enum { MANY = 1001 };
+	sluice_str *texts = arena_zalloc(&arena, MANY * sizeof(*texts));
+	struct mistakes m = { 0 };
+	for (size_t i = 0; i < MANY; i++)
+		texts[i] = arena_printf(&arena, "/%zu", i);
+	struct route_spec s = { .name = STR("r"), .paths = { texts, MANY } };
+	assert_null(router_new(&arena, &s, 1, mistakes_add, &m));
+	assert_non_null(strstr(m.text, "at most 1000"));
+	assert_int_equal(m.last.part, ROUTE_PATH);
+	sluice_str hosts[11];
+	for (size_t i = 0; i < 11; i++)
+		hosts[i] = arena_printf(&arena, "h%zu.test", i);
+	m.text[0] = 0;
+	s = (struct route_spec){ .name = STR("r"),
+		.hosts = { hosts, 11 },
+		.paths = { texts, 1000 } };
+	assert_null(router_new(&arena, &s, 1, mistakes_add, &m));
+	assert_non_null(strstr(m.text, "at most 10000"));
+	s.hosts.n = 10;
+	struct router *r = router_new(&arena, &s, 1, mistakes_add, &m);
+	assert_finds(r, "GET h9.test/999", "", "", "r");
+	router_free(&r);
+}
+
+static const char *find_client(const struct router *r, const char *client)
+{
+	struct route_result res;
+	struct request_head h = request_of(&arena, "GET a.test/x", "");
+	const struct route_asked asked = { &h, STR(""), client ? str_of(client) : STR_NONE, NULL };
+	const struct route_rule *rule = route_find(r, &asked, &res);
+	return rule ? rule->name.data : err_code(res.err);
+}
+
+TEST(clients)
+{
+	static const struct row rows[] = {
+		{ "office", .path = "/x", .client = "10.0.0.0/8 2001:db8::/32" },
+		{ "local", .path = "/x", .client = "unix" },
+		{ "rest", .path = "/x" },
+	};
+	struct router *r = router_of(rows, N(rows));
+	assert_string_equal(find_client(r, "10.255.0.1"), "office");
+	assert_string_equal(find_client(r, "2001:db8:1::5"), "office");
+	assert_string_equal(find_client(r, "::ffff:10.0.0.1"), "office");
+	assert_string_equal(find_client(r, "unix"), "local");
+	assert_string_equal(find_client(r, "11.0.0.1"), "rest");
+	assert_string_equal(find_client(r, "not an address"), "rest");
+	assert_string_equal(find_client(r, NULL), "rest");
+	router_free(&r);
+}
+
+TEST(cookies)
+{
+	static const struct row rows[] = {
+		{ "canary", .path = "/x", .cookies = "canary=1" },
+		{ "two", .path = "/x", .cookies = "canary=2" },
+		{ "expr", .path = "/x", .cookies = "canary=regex:[a-z]+" },
+		{ "there", .path = "/y", .cookies = "id=*" },
+		{ "rest" },
+	};
+	struct router *r = router_of(rows, N(rows));
+	assert_finds(r, "GET a/x", "cookie=a=b;canary=1;c=d", "", "canary");
+	assert_finds(r, "GET a/x", "cookie=a=b cookie=canary=2", "", "two");
+	assert_finds(r, "GET a/x", "cookie=canary=abc", "", "expr");
+	assert_finds(r, "GET a/x", "cookie=Canary=1", "", "rest");
+	assert_finds(r, "GET a/x", "cookie=xcanary=1", "", "rest");
+	assert_finds(r, "GET a/x", "cookie=canary=1;canary=1", "", "rest");
+	assert_finds(r, "GET a/x", "", "", "rest");
+	assert_finds(r, "GET a/y", "cookie=id", "", "there");
+	assert_finds(r, "GET a/y", "cookie=idx=1", "", "rest");
+	router_free(&r);
+}
+
+static const char *methods_of(const struct router *r, const char *line, const char *path)
+{
+	struct route_result res;
+	struct request_head h = request_of(&arena, line, "");
+	if (path)
+		h.path = str_of(path);
+	const struct route_asked asked = { .head = &h };
+	route_methods(r, &asked, &res);
+	return res.err ? err_code(res.err) : route_allow(r, &res, &arena).data;
+}
+
+TEST(methods_of_a_target)
+{
+	static const struct row rows[] = {
+		{ "get", .path = "/a", .methods = "GET" },
+		{ "put", .path = "/a", .methods = "PUT", .headers = "x=1" },
+		{ "post", .path = "/*", .methods = "POST TRACE PURGE" },
+		{ "all", "all.test", "/b" },
+		{ "evil", .path = "regex:/(a+)+" },
+	};
+	struct router *r = router_of(rows, N(rows));
+	assert_string_equal(methods_of(r, "OPTIONS h/a", NULL),
+		"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
+	router_free(&r);
+	r = router_of(rows, 4);
+	assert_string_equal(methods_of(r, "OPTIONS h/a", NULL), "GET, HEAD, POST, OPTIONS, PURGE");
+	assert_string_equal(methods_of(r, "OPTIONS h/c", NULL), "POST, OPTIONS, PURGE");
+	/* all that the gateway forwards, and none that others have a name for */
+	assert_string_equal(methods_of(r, "OPTIONS all.test/b", NULL),
+		"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
+	assert_string_equal(methods_of(r, "OPTIONS h/", "*"),
+		"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
+	router_free(&r);
+	r = router_of(rows, 2);
+	assert_string_equal(methods_of(r, "OPTIONS h/", "*"), "GET, HEAD, PUT, OPTIONS");
+	assert_string_equal(methods_of(r, "OPTIONS h/z", NULL), "no-route");
+	router_free(&r);
+}
+
+/* HEAD goes where GET goes, unless a route of the same host and path lists it. */
+TEST(head)
+{
+	static const struct row rows[] = {
+		{ "get", .path = "/a", .methods = "GET", .listener = "in" },
+		{ "head", .path = "/a", .methods = "HEAD" },
+		{ "wide", .path = "/*", .methods = "GET POST" },
+		{ "wide-head", .methods = "HEAD", .path = "/*", .headers = "x=1" },
+		{ "host", "a.test", "/*", .methods = "HEAD" },
+	};
+	struct router *r = router_of(rows, N(rows));
+	assert_finds(r, "GET h/a", "", "in", "get");
+	assert_finds(r, "HEAD h/a", "", "in", "head"); /* although `get` has more conditions */
+	assert_finds(r, "HEAD h/b", "", "", "wide");
+	assert_finds(r, "HEAD h/b", "x=1", "", "wide-head");
+	assert_finds(r, "GET h/b", "x=1", "", "wide");
+	assert_finds(r, "HEAD a.test/b", "", "", "host");
+	assert_finds(r, "GET a.test/b", "", "", "wide");
+	router_free(&r);
+	r = router_of(rows, 1); /* alone */
+	assert_finds(r, "HEAD h/a", "", "in", "get");
+	assert_finds(r, "POST h/a", "", "in", "method-not-allowed");
+	router_free(&r);
+}
+
 TEST(mistakes)
 {
 	/* All of them at once, each with its place. */
 	static const struct row rows[] = {
-		{ "one", "a b", "/a//b", "get", "x=1 Host=2", "=3", "" },
+		{ "one", "a!b", "/a//b", "get", "x=1 Host=2", "=3", "" },
 		{ "two", .path = "regex:(", .methods = "G(T", .headers = "x=1 X=2" },
 		{ "three", .path = "/fine" },
 	};
@@ -393,22 +590,23 @@ TEST(many_methods)
 {
 	enum { MANY = METHODS_OTHER_MAX + 1 };
 	struct route_spec specs[MANY] = { 0 };
-	sluice_str methods[MANY];
+	sluice_str methods[MANY], paths[MANY];
 	struct mistakes m = { 0 };
 	struct route_result res;
 	for (size_t i = 0; i < MANY; i++) {
 		methods[i] = arena_printf(&arena, "M%zu", i);
+		paths[i] = arena_printf(&arena, "/%zu", i);
 		specs[i] = (struct route_spec){ .name = methods[i],
-			.path = arena_printf(&arena, "/%zu", i),
+			.paths = { &paths[i], 1 },
 			.methods = { &methods[i], 1 } };
 	}
 	struct router *r = router_new(&arena, specs, METHODS_OTHER_MAX, mistakes_add, &m);
 	assert_non_null(r);
 	struct request_head h = request_of(&arena, "M52 a.test/52", "");
-	assert_str(route_find(r, &h, STR(""), NULL, &res)->name, "M52");
+	assert_str(routes_find(r, &h, STR(""), NULL, &res)->name, "M52");
 	h = request_of(&arena, "M51 a.test/52", "");
-	assert_null(route_find(r, &h, STR(""), NULL, &res));
-	assert_str(route_allow(r, &res, &arena), "M52");
+	assert_null(routes_find(r, &h, STR(""), NULL, &res));
+	assert_str(route_allow(r, &res, &arena), "OPTIONS, M52");
 	router_free(&r);
 	assert_null(router_new(&arena, specs, MANY, mistakes_add, &m));
 	assert_int_equal(m.n, 1);
@@ -421,18 +619,22 @@ TEST(many)
 	struct arena a;
 	arena_init(&a, 0);
 	struct route_spec *specs = arena_zalloc(&a, MANY * sizeof(*specs));
+	sluice_str *host = arena_zalloc(&a, MANY * sizeof(*host)),
+		   *path = arena_zalloc(&a, MANY * sizeof(*path));
 	for (size_t i = 0; i < MANY; i++) {
 		static const char *const hosts[] = { "", "h%zu.test", "*.w%zu.test", "one.test" };
 		static const char *const paths[] = { "/exact/%zu", "/prefix/%zu/*",
 			"/{x}/capture/%zu" };
 		specs[i].name = arena_printf(&a, "%zu", i);
-		specs[i].host = strchr(hosts[i % 4], '%') ? i % 4 == 1
+		host[i] = strchr(hosts[i % 4], '%') ? i % 4 == 1
 				? arena_printf(&a, "h%zu.test", i)
 				: arena_printf(&a, "*.w%zu.test", i)
-							  : str_of(hosts[i % 4]);
-		specs[i].path = i % 3 == 0 ? arena_printf(&a, paths[0], i)
-			: i % 3 == 1       ? arena_printf(&a, paths[1], i)
-					   : arena_printf(&a, paths[2], i);
+						    : str_of(hosts[i % 4]);
+		path[i] = i % 3 == 0 ? arena_printf(&a, paths[0], i)
+			: i % 3 == 1 ? arena_printf(&a, paths[1], i)
+				     : arena_printf(&a, paths[2], i);
+		specs[i].hosts = (sluice_strs){ &host[i], 1 };
+		specs[i].paths = (sluice_strs){ &path[i], 1 };
 	}
 	struct mistakes m = { 0 };
 	struct router *r = router_new(&a, specs, MANY, mistakes_add, &m);
@@ -440,24 +642,25 @@ TEST(many)
 		fail_msg("%s", m.text);
 	for (size_t i = 0; i < MANY; i++) {
 		struct route_result res;
-		char host[64], path[64];
-		(void)snprintf(host, sizeof(host),
+		char asked_host[64], asked_path[64];
+		(void)snprintf(asked_host, sizeof(asked_host),
 			i % 4 == 1           ? "h%zu.test"
 				: i % 4 == 2 ? "a.b.w%zu.test"
 					     : "one.test",
 			i);
-		(void)snprintf(path, sizeof(path),
+		(void)snprintf(asked_path, sizeof(asked_path),
 			i % 3 == 0           ? "/exact/%zu"
 				: i % 3 == 1 ? "/prefix/%zu/x"
 					     : "/x/capture/%zu",
 			i);
 		struct request_head h = { .method = METHOD_GET,
 			.method_text = STR("GET"),
-			.host = str_of(host),
-			.path = str_of(path) };
-		const struct route_rule *rule = route_find(r, &h, STR(""), NULL, &res);
+			.host = str_of(asked_host),
+			.path = str_of(asked_path) };
+		const struct route_rule *rule = routes_find(r, &h, STR(""), NULL, &res);
 		if (!rule || !str_eq(rule->name, specs[i].name))
-			fail_msg("%s%s finds %s", host, path, rule ? rule->name.data : "nothing");
+			fail_msg("%s%s finds %s", asked_host, asked_path,
+				rule ? rule->name.data : "nothing");
 	}
 	router_free(&r);
 	arena_fini(&a);
