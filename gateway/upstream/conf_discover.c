@@ -35,7 +35,7 @@ static void check_file(struct bind *b, struct upstream_discover *conf)
 	struct diag d;
 	if (!b->config)
 		return;
-	const char *path = config_path(b->config, conf->file);
+	const char *path = config_path(b->config, bind_node(b, conf), conf->file);
 	conf->file = str_of(path);
 	diag_init(&d);
 	struct server_set *set = servers_file_read(path, &d);
