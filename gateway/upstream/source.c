@@ -19,7 +19,7 @@ enum {
 /* Owners that are plugins have ids below. */
 #define SOURCE_ID_FIRST (1ull << 63)
 
-struct source {
+struct server_finder {
 	struct list at;       /* in sources.all */
 	uint64_t id;          /* as an owner */
 	struct discovered *d; /* shared: ref */
@@ -39,19 +39,19 @@ static struct {
 	uint64_t last_id;
 } sources = { .all = { &sources.all, &sources.all }, .last_id = SOURCE_ID_FIRST };
 
-static bool source_is_wanted(const struct source *s)
+static bool source_is_wanted(const struct server_finder *s)
 {
 	return discovered_is_owner(s->d, s->id);
 }
 
-static void source_set(struct source *s, struct server_set *set, uint64_t ttl_ns)
+static void source_set(struct server_finder *s, struct server_set *set, uint64_t ttl_ns)
 {
 	s->d->ttl_ns = ttl_ns;
 	discovered_set(s->d, s->id, set, sources.tell);
 }
 
 /* Once for each failure of another kind, and when it is over. */
-static void source_failed(struct source *s, const char *reason, const char *why)
+static void source_failed(struct server_finder *s, const char *reason, const char *why)
 {
 	sluice_str upstream = s->d->name;
 	series_add(series_find(FAMILY_UPSTREAM_DISCOVERY_FAILURES, upstream, str_of(reason)), 1);
@@ -61,7 +61,7 @@ static void source_failed(struct source *s, const char *reason, const char *why)
 	(void)snprintf(s->d->why, sizeof(s->d->why), "%s", why);
 }
 
-static void source_succeeded(struct source *s)
+static void source_succeeded(struct server_finder *s)
 {
 	if (s->n_failed)
 		log_info("upstream", "%.*s: servers come from %s again", STR_ARG(s->d->name),
@@ -135,7 +135,7 @@ struct server_set *source_of_services(const struct dns_service *v, unsigned n)
 	return set;
 }
 
-static uint64_t source_next_look(const struct source *s, uint64_t ttl_ns)
+static uint64_t source_next_look(const struct server_finder *s, uint64_t ttl_ns)
 {
 	uint64_t ns = s->interval_ns;
 	if (s->n_failed) {
@@ -149,7 +149,7 @@ static uint64_t source_next_look(const struct source *s, uint64_t ttl_ns)
 
 static void source_on_answer(struct resolve_call *c, const struct resolve_answer *a)
 {
-	struct source *s = container_of(c, struct source, call);
+	struct server_finder *s = container_of(c, struct server_finder, call);
 	const char *why = a->error ? a->error : a->stale;
 	struct server_set *set = NULL;
 	if (!source_is_wanted(s))
@@ -172,7 +172,7 @@ static void source_on_answer(struct resolve_call *c, const struct resolve_answer
 	worker_timer(sources.main, &s->timer, source_next_look(s, a->ttl_ns));
 }
 
-static void source_ask(struct source *s)
+static void source_ask(struct server_finder *s)
 {
 	s->call.max_age_ns = s->interval_ns;
 	resolve_start_services(sources.main, &s->call, str_of(s->text));
@@ -180,13 +180,13 @@ static void source_ask(struct source *s)
 
 static void source_on_due(struct timer *t)
 {
-	source_ask(container_of(t, struct source, timer));
+	source_ask(container_of(t, struct server_finder, timer));
 }
 
 /* ---- files --------------------------------------------------------------------------------- */
 
 /* At first mistakes are not logged: who checked the configuration has reported them. */
-static void source_read(struct source *s, bool first)
+static void source_read(struct server_finder *s, bool first)
 {
 	struct diag d;
 	diag_init(&d);
@@ -206,14 +206,14 @@ static void source_read(struct source *s, bool first)
 
 static void source_on_change(struct file_watch *f)
 {
-	struct source *s = container_of(f, struct source, watch);
+	struct server_finder *s = container_of(f, struct server_finder, watch);
 	if (source_is_wanted(s))
 		source_read(s, false);
 }
 
 /* ---- their lives --------------------------------------------------------------------------- */
 
-static void source_free(struct source *s)
+static void source_free(struct server_finder *s)
 {
 	list_del(&s->at);
 	resolve_cancel(&s->call);
@@ -230,10 +230,11 @@ static sluice_str source_text(const struct upstream_conf *conf)
 	return conf->discover.file.len ? conf->discover.file : conf->discover.srv;
 }
 
-static struct source *source_find(const struct discovered *d, const struct upstream_conf *conf)
+static struct server_finder *source_find(const struct discovered *d,
+	const struct upstream_conf *conf)
 {
 	list_each (e, &sources.all) {
-		struct source *s = container_of(e, struct source, at);
+		struct server_finder *s = container_of(e, struct server_finder, at);
 		if (s->d == d && s->is_file == (conf->discover.file.len > 0) &&
 			str_eq(str_of(s->text), source_text(conf)))
 			return s;
@@ -243,7 +244,7 @@ static struct source *source_find(const struct discovered *d, const struct upstr
 
 void source_prepare(struct discovered *d, const struct upstream_conf *conf)
 {
-	struct source *s = source_find(d, conf);
+	struct server_finder *s = source_find(d, conf);
 	uint64_t interval_ns = conf->resolve_interval * NS_PER_MS;
 	if (s && !discovered_prepare(d, s->id)) {
 		s->interval_ns = interval_ns;
@@ -251,7 +252,7 @@ void source_prepare(struct discovered *d, const struct upstream_conf *conf)
 	}
 	if (s)
 		source_free(s);
-	s = mem_new(struct source);
+	s = mem_new(struct server_finder);
 	s->id = ++sources.last_id;
 	s->d = discovered_get(d->name);
 	s->text = mem_text(source_text(conf).data, source_text(conf).len);
@@ -272,7 +273,7 @@ void source_prepare(struct discovered *d, const struct upstream_conf *conf)
 void sources_settle(void)
 {
 	list_each_safe (e, &sources.all) {
-		struct source *s = container_of(e, struct source, at);
+		struct server_finder *s = container_of(e, struct server_finder, at);
 		if (!source_is_wanted(s))
 			source_free(s);
 	}
@@ -287,5 +288,5 @@ void sources_begin(struct worker *main, const struct discovered_workers *tell)
 void sources_end(void)
 {
 	while (!list_is_empty(&sources.all))
-		source_free(container_of(sources.all.next, struct source, at));
+		source_free(container_of(sources.all.next, struct server_finder, at));
 }
