@@ -18,6 +18,7 @@ struct runtime_conf {
 	sluice_str workers;      /* "auto" or a number */
 	uint64_t shutdown_grace; /* ms */
 	uint64_t max_connections;
+	sluice_str zone; /* empty: none */
 	bool core_dumps;
 	struct overload_conf overload;
 };

@@ -6,6 +6,24 @@
 /* time to the next look-up after one that failed; doubles up to resolve_interval */
 enum { RETRY_FIRST_MS = 500 };
 
+/* Zones matter where the gateway has one, and then a server without a zone is in another one. */
+static enum balance_tier server_tier(const struct server *s)
+{
+	sluice_str zone = s->setup->conf->zone;
+	bool remote = zone.len && !str_eq(zone, s->conf->zone);
+	if (s->conf->backup)
+		return remote ? TIER_REMOTE_BACKUP : TIER_BACKUP;
+	return remote ? TIER_REMOTE : TIER_LOCAL;
+}
+
+static void server_bound(const struct server *s, struct endpoint *e)
+{
+	struct endpoint_bounds bounds = s->setup->bounds;
+	if (s->conf->max_connections)
+		bounds.max_links = upstream_links(s->conf->max_connections, s->setup->workers);
+	endpoint_set_bounds(e, &bounds);
+}
+
 static void server_add(struct server *s, const struct addr *addr)
 {
 	const struct server_setup *setup = s->setup;
@@ -20,9 +38,9 @@ static void server_add(struct server *s, const struct addr *addr)
 		key.tls_identity[1] = setup->tls_identity[1];
 	}
 	struct endpoint *e = endpoint_get(setup->worker, &key);
-	endpoint_set_bounds(e, &setup->bounds);
+	server_bound(s, e);
 	s->candidates[s->n_candidates++] =
-		balance_add(setup->balance, e, (unsigned)s->conf->weight);
+		balance_add_to(setup->balance, server_tier(s), e, (unsigned)s->conf->weight);
 	endpoint_unref(&e);
 }
 
@@ -139,8 +157,12 @@ void server_stop(struct server *s)
 
 void server_change(struct server *s, const struct upstream_server *conf)
 {
-	bool is_same = s->conf->weight == conf->weight;
+	bool is_bound = s->conf->max_connections == conf->max_connections;
 	server_parse(s, conf);
-	for (unsigned i = 0; i < s->n_candidates && !is_same; i++)
+	for (unsigned i = 0; i < s->n_candidates; i++) {
+		balance_set_tier(s->candidates[i], server_tier(s));
 		balance_set_weight(s->candidates[i], (unsigned)conf->weight);
+		if (!is_bound)
+			server_bound(s, s->candidates[i]->endpoint);
+	}
 }

@@ -15,6 +15,7 @@ struct server_setup {
 	struct worker *worker;            /* borrowed */
 	struct balance *balance;          /* borrowed */
 	const struct upstream_conf *conf; /* borrowed */
+	unsigned workers;                 /* how many share the servers */
 	uint64_t tls_identity[2];
 	struct endpoint_bounds bounds;
 	/* the first look-up of a name has ended, with or without an answer. From the loop */
@@ -34,12 +35,18 @@ struct server {
 	struct timer timer; /* to the next look-up */
 };
 
+/* A bound of all workers together as that of one: at least 1, but 0, no bound, stays. */
+static inline uint32_t upstream_links(uint64_t max_connections, unsigned workers)
+{
+	return (uint32_t)((max_connections + workers - 1) / workers);
+}
+
 /* earlier: the same entry in an earlier snapshot; its addresses are used until the first answer.
  * May be NULL. */
 void server_start(struct server *s, const struct server_setup *setup,
 	const struct upstream_server *conf, const struct server *earlier);
 void server_stop(struct server *s);
-/* The same address is written in another place, perhaps with another weight. */
+/* The same address is written in another place, perhaps with other options. */
 void server_change(struct server *s, const struct upstream_server *conf);
 
 #endif

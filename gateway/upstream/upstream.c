@@ -25,6 +25,22 @@ static void upstream_on_room(struct balance *b)
 	upstream_wake(container_of(b, struct upstream, balance));
 }
 
+static void upstream_init_balance(struct upstream *u)
+{
+	const struct upstream_conf *conf = u->conf;
+	const struct balance_rules rules = {
+		.tiers = { .panic = conf->health.panic_percent, .local_min = conf->zones.percent },
+		.hash_bound = conf->hash.bound,
+		.slow_ns = conf->slow_start * NS_PER_MS,
+	};
+	balance_init(&u->balance, (enum upstream_balance)conf->balance.algorithm, upstream_on_room);
+	balance_set_rules(&u->balance, &rules);
+	if (!conf->sticky.cookie.len)
+		return;
+	sticky_init(&u->sticky, &conf->sticky, conf->name);
+	u->balance.sticky = &u->sticky;
+}
+
 static void upstream_on_answer(void *user)
 {
 	upstream_wake(user);
@@ -89,9 +105,10 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 		.worker = w,
 		.balance = &u->balance,
 		.conf = conf,
+		.workers = workers,
 		.bounds = { .serial = ++upstream_part_of(w)->last_serial,
 			.max_idle = (uint32_t)conf->keepalive,
-			.max_links = (uint32_t)((conf->max_connections + workers - 1) / workers),
+			.max_links = upstream_links(conf->max_connections, workers),
 			.health = conf->health },
 		.on_answer = upstream_on_answer,
 		.user = u,
@@ -101,7 +118,7 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 	u->admission = admission_new(conf, plugins ? plugins->breaker : NULL, workers);
 	waitlist_init(&u->queue, (enum queue_order)conf->queue_order, (uint32_t)conf->max_queue);
 	turn_hook_init(&u->hook, upstream_serve_waiting);
-	balance_init(&u->balance, (enum upstream_balance)conf->balance.algorithm, upstream_on_room);
+	upstream_init_balance(u);
 	if (plugins && plugins->chooser)
 		balance_ask_plugin(&u->balance, conf->name, plugins->chooser);
 	struct discovered *discovered = plugins ? plugins->discovered : NULL;
@@ -130,6 +147,7 @@ void upstream_detach(struct upstream **at)
 	list_del(&u->hook.link);
 	server_list_stop(&u->servers);
 	balance_fini(&u->balance);
+	sticky_fini(&u->sticky);
 	worker_bury(u->worker, &u->grave, upstream_free);
 }
 

@@ -28,6 +28,7 @@ struct balance_chooser;
 struct discovered;
 struct endpoint;
 struct link;
+struct sticky_token;
 struct tls_client;
 struct upstream;
 
@@ -89,6 +90,10 @@ struct upstream_call {
 	const struct request_head *request;
 	/* Likewise: the exchange, for a plugin that chooses. NULL: none. */
 	sluice_exchange *exchange;
+	/* Likewise: balance_hash() of what the request is told by; 0: nothing. */
+	uint64_t key;
+	/* Likewise: the server that its client sticks to. NULL: none. */
+	const struct sticky_token *stays;
 	/* Likewise, to probe one server: the endpoint's id. It is asked whatever its health. 0: the
 	 * balance chooses. */
 	uint64_t only;
@@ -108,6 +113,7 @@ struct upstream_call {
 	const struct upstream_failure *failures;
 	uint16_t status;     /* of the final head of the last try; 0: none came */
 	bool reused;         /* the connection was an idle one */
+	bool measures;       /* it wants to hear of heads: upstream_note_head() */
 	uint64_t connect_ns; /* what the last connection took to open; 0 for an idle one */
 	uint64_t wait_ns;    /* all time between open and ready or fail, added up */
 
@@ -126,7 +132,7 @@ struct upstream_call {
 	struct pool_ask ask;       /* OPENING */
 	uint8_t spent;             /* of 1 + `retries`: servers in tried[] */
 	uint8_t free_tries;        /* so far, tries that do not count */
-	uint64_t key;              /* of the request, for the balance */
+	uint64_t asked_ns;         /* READY: since when, where the balance goes by latency */
 	const struct origin_events *events;
 	void *user;
 	struct arena *arena;
@@ -175,6 +181,11 @@ void upstream_answered(struct upstream_call *c, unsigned status);
  * (origin.not_processed); at most UPSTREAM_FREE_TRIES are free in this way. Sets c->verdict.
  */
 void upstream_report(struct upstream_call *c, int err);
+/* Where c->measures: the final head of the response came. */
+void upstream_note_head(struct upstream_call *c, int status);
+/* Of an upstream whose clients stick to servers: whether c->stays is the very token that a new
+ * cookie would have for the server chosen last; if not, that token is in *out. */
+bool upstream_has_stayed(const struct upstream_call *c, struct sticky_token *out);
 /* Stop waiting: no callback follows. A connection that is being made may serve others. */
 void upstream_cancel(struct upstream_call *c);
 /* At the end, in any state but READY: cancels, and gives up the endpoint. */
