@@ -3,36 +3,12 @@
 
 #include <stdio.h>
 
+#include "http/cookie.h"
 #include "policy/expr.h"
 #include "upstream/balance.h"
 #include "upstream/sticky.h"
 
 /* ---- the cookie of the request ------------------------------------------------------------- */
-
-/* The next pair of a Cookie field (RFC 6265 4.2.1): all of it, and its name and value. */
-struct cookie_pair {
-	sluice_str text, name, value;
-};
-
-static bool cookie_next(sluice_str *rest, struct cookie_pair *out)
-{
-	if (!rest->len)
-		return false;
-	out->text = str_trim(str_cut(rest, ';'));
-	out->value = out->text;
-	out->name = str_cut(&out->value, '=');
-	return true;
-}
-
-static bool cookie_is_there(sluice_str field, sluice_str name)
-{
-	struct cookie_pair p;
-	while (cookie_next(&field, &p)) {
-		if (str_eq(p.name, name))
-			return true;
-	}
-	return false;
-}
 
 /* A browser may send several of one name, for several paths: the first that is a token counts. */
 static void cookie_read(struct exchange *x, sluice_str field, sluice_str name)
@@ -50,39 +26,15 @@ static void cookie_read(struct exchange *x, sluice_str field, sluice_str name)
 	}
 }
 
-/* All pairs of the field but those of the name, in new memory. */
-static must_use int cookie_without(struct exchange *x, struct field *f, sluice_str name)
-{
-	/* what separates pairs may grow by a blank for each */
-	char *text = arena_alloc(x->px.arena, 2 * (size_t)f->value_len), *at = text;
-	sluice_str rest = field_value(f);
-	struct cookie_pair p;
-	if (!text)
-		return ERR_NO_MEMORY;
-	while (cookie_next(&rest, &p)) {
-		if (str_eq(p.name, name) || !p.text.len)
-			continue;
-		if (at != text)
-			at = mempcpy(at, "; ", 2); /* RFC 6265 4.2.1 */
-		at = mempcpy(at, p.text.data, p.text.len);
-	}
-	f->value = text;
-	f->value_len = (uint32_t)(at - text);
-	f->flags &= (uint16_t)~FIELD_LINE;
-	if (at == text)
-		f->flags |= FIELD_DROP;
-	return 0;
-}
-
 static must_use int cookies_take(struct exchange *x, sluice_str name)
 {
 	struct fields *f = &x->px.request->fields;
 	for (uint32_t i = 0; i < f->n; i++) {
 		if (f->v[i].token != TOKEN_COOKIE || (f->v[i].flags & FIELD_DROP) ||
-			!cookie_is_there(field_value(&f->v[i]), name))
+			!cookie_has(field_value(&f->v[i]), name))
 			continue;
 		cookie_read(x, field_value(&f->v[i]), name);
-		int err = cookie_without(x, &f->v[i], name);
+		int err = cookie_take_out(x->px.arena, &f->v[i], name);
 		if (err)
 			return err;
 	}

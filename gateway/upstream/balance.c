@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "upstream/balance_ops.h"
 #include "upstream/pool.h"
@@ -93,6 +94,29 @@ static void balance_review(struct balance *b)
 		b->on_room(b);
 }
 
+/* That all servers are used, or not any more, and when backups help out. */
+static void balance_tell(const struct balance *b, const struct tier_plan *plan)
+{
+	const struct tier_count *t = b->tiers;
+	bool panics = plan->entry[TIER_LOCAL] == TIER_PANICS;
+	bool panicked = b->plan.entry[TIER_LOCAL] == TIER_PANICS;
+	bool helps = plan->entry[TIER_BACKUP] != TIER_BARRED;
+	bool helped = b->plan.entry[TIER_BACKUP] != TIER_BARRED;
+	unsigned up = t[TIER_LOCAL].n_well + t[TIER_REMOTE].n_well;
+	unsigned n = t[TIER_LOCAL].n + t[TIER_REMOTE].n;
+
+	if (b->n == 0 || !b->is_told)
+		return;
+	sluice_str name = b->all[0]->endpoint->key.upstream;
+	if (panics != panicked)
+		log_warn("upstream", "%.*s: %u of %u servers are up: %s", STR_ARG(name), up, n,
+			panics ? "all are used, whatever their health"
+			       : "only those that are up are used again");
+	else if (helps != helped && t[TIER_BACKUP].n + t[TIER_REMOTE_BACKUP].n)
+		log_warn("upstream", "%.*s: %u of %u servers are up: backups %s", STR_ARG(name),
+			up, n, helps ? "are used" : "are not used any more");
+}
+
 /* The numbers of servers in tiers changed. */
 static void balance_plan(struct balance *b)
 {
@@ -100,6 +124,7 @@ static void balance_plan(struct balance *b)
 	tier_plan_make(&plan, &b->rules.tiers, b->tiers);
 	if (likely(memcmp(&plan, &b->plan, sizeof(plan)) == 0))
 		return;
+	balance_tell(b, &plan);
 	b->plan = plan;
 	balance_review(b);
 }

@@ -69,6 +69,7 @@ struct balance {
 	struct candidate **all; /* owned, of size cap */
 	uint32_t n, n_ready, cap;
 	bool by_load, by_latency;           /* what the algorithm looks at */
+	bool is_told; /* servers are there, and what becomes of them is logged */
 	uint32_t latency_us;                /* by_latency: the mean of all servers */
 	uint64_t turn;                      /* counts choices */
 	void (*on_room)(struct balance *b); /* a candidate became ready */
@@ -120,6 +121,11 @@ static inline struct candidate *balance_add(struct balance *b, struct endpoint *
 	return balance_add_to(b, TIER_LOCAL, e, weight);
 }
 void balance_remove(struct candidate *c);
+/* The first servers are there: log from now on when backups or all servers are used. */
+static inline void balance_tells(struct balance *b)
+{
+	b->is_told = true;
+}
 /* 0: no new requests but of clients that stick to it. */
 void balance_set_weight(struct candidate *c, unsigned weight);
 void balance_set_tier(struct candidate *c, enum balance_tier tier);

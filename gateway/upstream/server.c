@@ -39,6 +39,8 @@ static void server_add(struct server *s, const struct addr *addr)
 	}
 	struct endpoint *e = endpoint_get(setup->worker, &key);
 	server_bound(s, e);
+	if (s->is_new)
+		e->known_since_ns = 0;
 	s->candidates[s->n_candidates++] =
 		balance_add_to(setup->balance, server_tier(s), e, (unsigned)s->conf->weight);
 	endpoint_unref(&e);
@@ -110,6 +112,7 @@ static void server_on_answer(struct resolve_call *c, const struct resolve_answer
 				STR_ARG(host));
 		s->n_failed = 0;
 		server_take(s, a);
+		s->is_new = false;
 	}
 	worker_timer(s->setup->worker, &s->timer, server_next_look(s));
 	if (first)
@@ -132,13 +135,14 @@ static void server_parse(struct server *s, const struct upstream_server *conf)
 void server_start(struct server *s, const struct server_setup *setup,
 	const struct upstream_server *conf, const struct server *earlier)
 {
-	*s = (struct server){ .setup = setup };
+	*s = (struct server){ .setup = setup, .is_new = setup->is_new };
 	server_parse(s, conf);
 	resolve_call_init(&s->call, server_on_answer);
 	timer_init(&s->timer, server_on_due);
 	if (s->address.host.len == 0) {
 		s->asked = true;
 		server_add(s, &s->address.addr);
+		s->is_new = false;
 		return;
 	}
 	for (unsigned i = 0; earlier && i < earlier->n_candidates; i++)

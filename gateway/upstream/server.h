@@ -16,6 +16,7 @@ struct server_setup {
 	struct balance *balance;          /* borrowed */
 	const struct upstream_conf *conf; /* borrowed */
 	unsigned workers;                 /* how many share the servers */
+	bool is_new; /* no snapshot before had the upstream: its servers need no slow start */
 	uint64_t tls_identity[2];
 	struct endpoint_bounds bounds;
 	/* the first look-up of a name has ended, with or without an answer. From the loop */
@@ -31,6 +32,7 @@ struct server {
 	unsigned n_candidates;
 	unsigned n_failed; /* look-ups, in a row */
 	bool asked;        /* the first answer came; literal addresses need none */
+	bool is_new;       /* of setup, until the first addresses are there */
 	struct resolve_call call;
 	struct timer timer; /* to the next look-up */
 };

@@ -25,6 +25,15 @@ static void upstream_on_room(struct balance *b)
 	upstream_wake(container_of(b, struct upstream, balance));
 }
 
+static bool upstream_is_known(struct worker *w, sluice_str name)
+{
+	list_each (at, &upstream_part_of(w)->upstreams) {
+		if (str_eq(container_of(at, struct upstream, at)->conf->name, name))
+			return true;
+	}
+	return false;
+}
+
 static void upstream_init_balance(struct upstream *u)
 {
 	const struct upstream_conf *conf = u->conf;
@@ -106,6 +115,7 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 		.balance = &u->balance,
 		.conf = conf,
 		.workers = workers,
+		.is_new = !upstream_is_known(w, conf->name),
 		.bounds = { .serial = ++upstream_part_of(w)->last_serial,
 			.max_idle = (uint32_t)conf->keepalive,
 			.max_links = upstream_links(conf->max_connections, workers),
@@ -124,6 +134,8 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 	struct discovered *discovered = plugins ? plugins->discovered : NULL;
 	u->discovered = discovered ? discovered->id : 0;
 	server_list_start(&u->servers, &u->setup, discovered, upstream_find_earlier, u);
+	u->setup.is_new = false; /* servers that come later */
+	balance_tells(&u->balance);
 	list_push_front(&upstream_part_of(w)->upstreams, &u->at);
 	return u;
 }
@@ -163,6 +175,19 @@ const struct upstream_conf *upstream_conf_of(const struct upstream *u)
 	return u->conf;
 }
 
+/* Only balances watch endpoints, and the last one is that of the configuration that came last. */
+static void upstream_view_share(const struct endpoint *e, struct endpoint_view *v)
+{
+	v->weight = UINT32_MAX;
+	if (!endpoint_is_wanted(e))
+		return;
+	const struct candidate *c = container_of(e->watches.prev, const struct candidate, watch.at);
+	v->weight = c->weight;
+	v->share = c->share;
+	v->tier = c->tier;
+	v->entry = c->entry;
+}
+
 void upstream_each_endpoint(struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v),
 	void *ctx)
 {
@@ -170,7 +195,9 @@ void upstream_each_endpoint(struct worker *w, void (*fn)(void *ctx, const struct
 	struct endpoint_view v;
 	for (int i = 0; i < ENDPOINT_BUCKETS; i++) {
 		list_each (at, &p->endpoints[i]) {
-			endpoint_view(container_of(at, struct endpoint, at), &v);
+			const struct endpoint *e = container_of(at, struct endpoint, at);
+			endpoint_view(e, &v);
+			upstream_view_share(e, &v);
 			fn(ctx, &v);
 		}
 	}

@@ -237,6 +237,9 @@ struct endpoint_view {
 	const char *why;             /* more about it, or "" */
 	uint64_t connects, connect_failures, reused, ejected;
 	uint64_t latency_ns; /* usual time until the head of a response, smoothed; 0: not known */
+	/* in the balance of the configuration that came last; weight UINT32_MAX: in none */
+	uint32_t weight, share; /* share: what it counts now, 1024 for each 1 of weight */
+	uint8_t tier, entry;    /* enum balance_tier, enum tier_entry */
 };
 void upstream_each_endpoint(struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v),
 	void *ctx);
