@@ -126,7 +126,8 @@ void build_check_facts(struct build *b, const struct route *r, const struct buil
 /* The same for the plugins of a listener, which run before there is a route. */
 void build_check_listener_facts(struct build *b, const struct snapshot_listener *l,
 	const struct build_links *links);
-/* The same for the plugin that chooses among the servers of the route's upstream, and for `hash`. */
+/* The same for the plugin that chooses among the servers of the route's upstream, and for `hash`.
+ */
 void build_check_balancer_facts(struct build *b, const struct route *r);
 /* The same for a fact of the route's own answer, which is made behind all of the chain. */
 void build_check_answer_fact(struct build *b, const struct route *r, const struct node *at,

@@ -53,8 +53,6 @@ static void forward_on_head(struct origin *o, struct response_head *h)
 		return;
 	}
 	x->head_ns = clock_ns();
-	if (unlikely(x->call.measures))
-		upstream_note_head(&x->call, h->status);
 	x->upstream_status = h->status;
 	upstream_answered(&x->call, h->status);
 	x->upstream_version = h->version;

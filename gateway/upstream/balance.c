@@ -67,8 +67,7 @@ static void candidate_set_share(struct candidate *c)
 	struct balance *b = c->balance;
 	uint32_t ramp;
 	if (candidate_ramps(c, &ramp) && b->ramp.due_ns == TIMER_NEVER)
-		worker_timer(c->endpoint->part->worker, &b->ramp,
-			b->rules.slow_ns / SLOW_STEPS);
+		worker_timer(c->endpoint->part->worker, &b->ramp, b->rules.slow_ns / SLOW_STEPS);
 	c->share = share_of(c->weight, b->plan.factor[c->tier], ramp);
 	c->entry = c->weight ? b->plan.entry[c->tier] : (uint8_t)TIER_BARRED;
 }
@@ -113,8 +112,8 @@ static void balance_tell(const struct balance *b, const struct tier_plan *plan)
 			panics ? "all are used, whatever their health"
 			       : "only those that are up are used again");
 	else if (helps != helped && t[TIER_BACKUP].n + t[TIER_REMOTE_BACKUP].n)
-		log_warn("upstream", "%.*s: %u of %u servers are up: backups %s", STR_ARG(name),
-			up, n, helps ? "are used" : "are not used any more");
+		log_warn("upstream", "%.*s: %u of %u servers are up: backups %s", STR_ARG(name), up,
+			n, helps ? "are used" : "are not used any more");
 }
 
 /* The numbers of servers in tiers changed. */
@@ -299,7 +298,8 @@ static enum balance_result choose_only(struct balance *b, const struct balance_a
 }
 
 /* Those whose tier serves first, and then one that is well in another tier: it is better than one
- * that rests. Among equals the one with the fewest requests, and then the one chosen longest ago. */
+ * that rests. Among equals the one with the fewest requests, and then the one chosen longest ago.
+ */
 static bool candidate_is_better(const struct candidate *c, const struct candidate *best)
 {
 	bool well = c->well && c->entry == TIER_BARRED;
@@ -378,7 +378,7 @@ bool balance_has_untried(const struct balance *b, const uint64_t *tried, unsigne
 void balance_measured(struct balance *b, struct endpoint *e, uint64_t ns)
 {
 	uint32_t us = latency_clip(ns);
-	latency_measured(&e->latency, us, worker_now(e->part->worker));
+	latency_measured(&e->peak, us, worker_now(e->part->worker));
 	int64_t away = (int64_t)us - b->latency_us;
 	b->latency_us = b->latency_us ? (uint32_t)(b->latency_us + away / 16) : us;
 }
@@ -386,9 +386,9 @@ void balance_measured(struct balance *b, struct endpoint *e, uint64_t ns)
 void balance_missed(struct balance *b, struct endpoint *e, uint64_t ns)
 {
 	uint64_t now = worker_now(e->part->worker);
-	uint64_t us = latency_clip(ns), was = latency_now(&e->latency, now);
+	uint64_t us = latency_clip(ns), was = latency_now(&e->peak, now);
 	/* a server that fails fast must not draw requests */
 	uint64_t least = 2 * (was > b->latency_us ? was : b->latency_us);
 	us = us > least ? us : least;
-	latency_measured(&e->latency, us > LATENCY_MAX_US ? LATENCY_MAX_US : (uint32_t)us, now);
+	latency_measured(&e->peak, us > LATENCY_MAX_US ? LATENCY_MAX_US : (uint32_t)us, now);
 }

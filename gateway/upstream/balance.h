@@ -47,7 +47,7 @@ struct candidate {
 	bool well;                   /* its tier counts it among those that are */
 	bool is_plain;               /* ready and well in a tier that is open */
 	uint8_t tier;                /* enum balance_tier */
-	uint8_t entry;               /* enum tier_entry: of its tier, and barred where weight is 0 */
+	uint8_t entry; /* enum tier_entry: of its tier, and barred where weight is 0 */
 	struct sticky_entry *tokens; /* owned: upstream/sticky alone */
 	/* Of the algorithm alone. */
 	uint32_t heap_place;
@@ -68,10 +68,10 @@ struct balance {
 	struct asked *asked;    /* owned: of balance_plugin.c; NULL: no plugin chooses */
 	struct candidate **all; /* owned, of size cap */
 	uint32_t n, n_ready, cap;
-	bool by_load, by_latency;           /* what the algorithm looks at */
-	bool is_told; /* servers are there, and what becomes of them is logged */
-	uint32_t latency_us;                /* by_latency: the mean of all servers */
-	uint64_t turn;                      /* counts choices */
+	bool by_load, by_latency; /* what the algorithm looks at */
+	bool is_told;             /* servers are there, and what becomes of them is logged */
+	uint32_t latency_us;      /* by_latency: the mean of all servers */
+	uint64_t turn;            /* counts choices */
 	void (*on_room)(struct balance *b); /* a candidate became ready */
 	struct balance_rules rules;
 	struct tier_count tiers[TIERS];

@@ -61,8 +61,7 @@ static struct candidate *two_second(const struct pick *p, const struct candidate
 }
 
 /* The two to choose among, in v; false: there is none. */
-static bool two_draw(const struct balance *b, const struct balance_ask *ask,
-	struct candidate *v[2])
+static bool two_draw(const struct balance *b, const struct balance_ask *ask, struct candidate *v[2])
 {
 	const struct pick *p = b->own;
 	if (unlikely(p->n == 0))
@@ -118,7 +117,7 @@ const struct balance_ops balance_random_two = {
  * taken for an average one. */
 static double two_wait(const struct balance *b, const struct candidate *c, uint64_t now)
 {
-	const struct latency *l = &c->endpoint->latency;
+	const struct latency *l = &c->endpoint->peak;
 	uint32_t us = likely(l->at_ns) ? latency_now(l, now) : b->latency_us;
 	if (unlikely(two_is_on_trial(c)))
 		return 0;

@@ -358,6 +358,18 @@ static enum upstream_verdict call_judge(struct upstream_call *c, int err, bool n
 	return VERDICT_NONE;
 }
 
+/* For a balance that goes by latency. */
+static void call_measure(struct upstream_call *c)
+{
+	struct balance *b = &c->upstream->balance;
+	uint64_t ns = clock_ns() - c->asked_ns;
+	/* who is quick to say that something is wrong must not draw requests */
+	if (c->status >= 500)
+		balance_missed(b, c->endpoint, ns);
+	else
+		balance_measured(b, c->endpoint, ns);
+}
+
 void upstream_answered(struct upstream_call *c, unsigned status)
 {
 	c->status = (uint16_t)status;
@@ -365,6 +377,8 @@ void upstream_answered(struct upstream_call *c, unsigned status)
 	endpoint_answered(c->endpoint, latency_ns);
 	if (unlikely(c->upstream->admission))
 		admission_answered(c->upstream->admission, c, latency_ns);
+	if (unlikely(c->measures))
+		call_measure(c);
 }
 
 static void call_tell_admission(struct upstream_call *c, int err)
@@ -395,25 +409,15 @@ void upstream_report(struct upstream_call *c, int err)
 	call_set_state(c, UPSTREAM_CALL_IDLE);
 }
 
-void upstream_note_head(struct upstream_call *c, int status)
-{
-	uint64_t ns = clock_ns() - c->asked_ns;
-	/* who is quick to say that something is wrong must not draw requests */
-	if (status >= 500)
-		balance_missed(&c->upstream->balance, c->endpoint, ns);
-	else
-		balance_measured(&c->upstream->balance, c->endpoint, ns);
-}
-
 bool upstream_has_stayed(const struct upstream_call *c, struct sticky_token *out)
 {
-	const struct endpoint *e = c->endpoint;
-	const struct candidate *of = c->stays ? sticky_find(&c->upstream->sticky, c->stays) : NULL;
-	if (likely(of && of->endpoint == e && sticky_is_newest(of, c->stays)))
-		return true;
-	sticky_token_of(&c->upstream->sticky,
-		balance_server_key(endpoint_address(e), e->key.host), out);
-	return false;
+	const struct balance *b = &c->upstream->balance;
+	list_each (at, &c->endpoint->watches) {
+		const struct candidate *of = container_of(at, const struct candidate, watch.at);
+		if (of->balance == b)
+			return sticky_is_newest(of, c->stays, out);
+	}
+	return true; /* the server has left the list since it was chosen */
 }
 
 void upstream_cancel(struct upstream_call *c)

@@ -40,9 +40,10 @@ static const sluice_option health_options[] = {
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_health, retry_after_max, .def = "30s",
 		.min = "10ms", .max = "1h",
 		.doc = "upper limit for this time as it doubles, if longer than retry_after"),
-	SLUICE_OPTION(SLUICE_T_STR, struct upstream_health, panic, .def = "off",
-		.doc = "when fewer than this part of the servers are up, such as 50%, requests go to "
-		       "all of them, whatever their health; off: only when none is up"),
+	SLUICE_OPTION(SLUICE_T_PERCENT, struct upstream_health, panic, .def = "0%", .max = "100%",
+		.doc = "when fewer than this part of the servers are up, such as 50%, requests go "
+		       "to "
+		       "all of them, whatever their health; 0%: only when none is up"),
 	SLUICE_OPTIONS_END,
 };
 

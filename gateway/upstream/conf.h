@@ -35,8 +35,7 @@ struct upstream_health {
 	uint64_t failures;        /* in a row, after which a server is down */
 	uint64_t retry_after;     /* ms; how long the server is down the first time */
 	uint64_t retry_after_max; /* ms; the time doubles up to this */
-	sluice_str panic;         /* as written: 50%, or off */
-	uint32_t panic_percent;   /* 0: off; set by upstream_conf_check() */
+	uint64_t panic;           /* hundredths of a percent of the servers; 0: never */
 };
 
 struct upstream_conf {
@@ -52,7 +51,7 @@ struct upstream_conf {
 	struct zones_conf zones;
 	uint64_t slow_start; /* ms; 0: none */
 	sluice_str zone;     /* of the gateway: set by who builds the configuration */
-	int32_t parsing; /* enum upstream_parsing */
+	int32_t parsing;     /* enum upstream_parsing */
 	struct upstream_timeouts timeouts;
 	struct upstream_health health;
 	uint64_t retries;         /* further servers asked, at most UPSTREAM_RETRIES_MAX */

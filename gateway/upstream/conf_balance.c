@@ -1,7 +1,6 @@
 /* The option tables of balancing, and their rules. Main thread. */
 #include "upstream/conf_balance.h"
 
-#include "config/value.h"
 #include "upstream/conf.h"
 #include "upstream/sticky.h"
 
@@ -62,42 +61,27 @@ const sluice_option upstream_sticky_options[] = {
 	SLUICE_OPTION(SLUICE_T_BOOL, struct sticky_conf, http_only, .def = "true",
 		.doc = "whether scripts of a page cannot see it"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct sticky_conf, same_site, .def = "lax",
-		.choices = same_site_choices,
-		.doc = "SameSite of the cookie; none needs `secure`"),
+		.choices = same_site_choices, .doc = "SameSite of the cookie; none needs `secure`"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct sticky_conf, ttl, .def = "0s", .max = "366d",
 		.doc = "how long a client keeps the cookie, from when it was set; 0s: until the "
 		       "browser is closed"),
 	SLUICE_OPTION(SLUICE_T_STR, struct sticky_conf, path, .def = "/", .min = "1", .max = "256",
 		.doc = "Path of the cookie"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct sticky_conf, key, .flags = SLUICE_F_SECRET, .max = "8",
-		.doc = "what cookies are signed with, at least 16 bytes; the first of a list signs, "
+		.doc = "what cookies are signed with, at least 16 bytes; the first of a list "
+		       "signs, "
 		       "the others are still accepted; left out: a key of the process, so that "
 		       "clients are balanced anew after a restart"),
 	SLUICE_OPTIONS_END,
 };
 
 const sluice_option upstream_zones_options[] = {
-	SLUICE_OPTION(SLUICE_T_STR, struct zones_conf, local_min, .def = "70%",
-		.flags = SLUICE_F_SCALAR,
+	SLUICE_OPTION(SLUICE_T_PERCENT, struct zones_conf, local_min, .def = "70%", .max = "100%",
 		.doc = "the gateway's own zone serves all requests while at least this part of its "
 		       "servers, by weight, is up; with less, other zones take over a part in "
 		       "proportion"),
 	SLUICE_OPTIONS_END,
 };
-
-bool percent_read(sluice_str text, uint32_t *out)
-{
-	uint64_t n = 0;
-	if (str_eq(text, STR("off"))) {
-		*out = 0;
-		return true;
-	}
-	if (!str_ends(text, STR("%")) || value_uint(str_n(text.data, text.len - 1), &n) != VALUE_OK ||
-		n < 1 || n > 100)
-		return false;
-	*out = (uint32_t)n;
-	return true;
-}
 
 /* "1.25" as 125: digits, and at most two behind a point. */
 static bool bound_read(sluice_str text, uint32_t *out)
@@ -189,22 +173,13 @@ static int check_sticky(struct bind *b, const struct upstream_conf *conf)
 	for (size_t i = 0; i < c->key.n; i++) {
 		if (c->key.v[i].len >= STICKY_KEY_MIN)
 			continue;
-		result = bind_error(b, c, "key", "a key of %zu bytes is too short: anybody could "
-						 "guess it",
+		result = bind_error(b, c, "key",
+			"a key of %zu bytes is too short: anybody could "
+			"guess it",
 			c->key.v[i].len);
 		diag_hint(b->diag, "make one with: openssl rand -base64 32");
 	}
 	return check_cookie_prefix(b, c) < 0 ? -1 : result;
-}
-
-static int check_percent(struct bind *b, const void *dst, const char *option, sluice_str text,
-	uint32_t *out)
-{
-	if (!text.len || percent_read(text, out))
-		return 0;
-	(void)bind_error(b, dst, option, "\"%.*s\" is no share from 1%% to 100%%", STR_ARG(text));
-	diag_hint(b->diag, "write such as 50%%, or off");
-	return -1;
 }
 
 int balance_conf_check(struct bind *b, struct upstream_conf *conf)
@@ -213,12 +188,6 @@ int balance_conf_check(struct bind *b, struct upstream_conf *conf)
 	int result = check_hash(b, conf);
 	size_t weight = 0;
 	if (bind_given(b, conf, "sticky") && check_sticky(b, conf) < 0)
-		result = -1;
-	if (check_percent(b, &conf->zones, "local_min", conf->zones.local_min,
-		    &conf->zones.percent) < 0)
-		result = -1;
-	if (check_percent(b, &conf->health, "panic", conf->health.panic,
-		    &conf->health.panic_percent) < 0)
 		result = -1;
 	for (size_t i = 0; i < conf->servers.n; i++)
 		weight += v[i].weight;

@@ -39,8 +39,7 @@ struct sticky_conf {
 };
 
 struct zones_conf {
-	sluice_str local_min; /* as written: 70% */
-	uint32_t percent;     /* set by balance_conf_check() */
+	uint64_t local_min; /* hundredths of a percent */
 };
 
 struct upstream_server {
@@ -56,8 +55,6 @@ struct upstream_conf;
 extern const sluice_option upstream_server_options[], upstream_balance_options[],
 	upstream_hash_options[], upstream_sticky_options[], upstream_zones_options[];
 
-/* A part such as 70%, or `off`, which is 0. */
-must_use bool percent_read(sluice_str text, uint32_t *out);
 /* The rules between these options. 0, or -1. */
 must_use int balance_conf_check(struct bind *b, struct upstream_conf *conf);
 

@@ -96,7 +96,7 @@ struct endpoint {
 	uint64_t rest_ns;              /* length of the last rest */
 	uint64_t up_since_ns;          /* when it last became UP again */
 	uint64_t known_since_ns;       /* when it was made */
-	struct latency latency;        /* where a balance goes by it */
+	struct latency peak;           /* where a balance goes by latency */
 	struct timer timer;            /* DOWN: end of the rest */
 
 	uint64_t latency_ns; /* until a response begins, smoothed; 0: not known */

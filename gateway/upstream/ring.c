@@ -91,8 +91,7 @@ static void ring_make_index(struct ring *r)
 	r->index = mem_array(uint32_t, (size_t)1 << r->index_bits);
 	uint32_t point = 0;
 	for (uint32_t i = 0; i < 1u << r->index_bits; i++) {
-		while (point < r->n_points &&
-			r->points[point].place >> (32 - r->index_bits) < i)
+		while (point < r->n_points && r->points[point].place >> (32 - r->index_bits) < i)
 			point++;
 		r->index[i] = point;
 	}

@@ -5,7 +5,7 @@
 
 /* Of the local tier and the same one of other zones: how the requests are divided. */
 static void plan_zones(struct tier_plan *p, const struct tier_count counts[TIERS],
-	enum balance_tier local, uint32_t local_min)
+	enum balance_tier local, uint64_t local_min)
 {
 	const struct tier_count *here = &counts[local], *there = &counts[local + 1];
 	p->entry[local] = p->entry[local + 1] = TIER_OPEN;
@@ -13,7 +13,7 @@ static void plan_zones(struct tier_plan *p, const struct tier_count counts[TIERS
 	if (!here->n || !here->n_well || !there->n_well)
 		return; /* only one of the two can serve */
 	/* the part that stays here is well / weight / local_min, at most all of it */
-	uint64_t stays = here->well_weight * 100, all = here->weight * local_min;
+	uint64_t stays = here->well_weight * TIER_WHOLE, all = here->weight * local_min;
 	if (stays >= all) {
 		p->entry[local + 1] = TIER_BARRED;
 		return;
@@ -37,9 +37,9 @@ static void plan_set(struct tier_plan *p, enum balance_tier first, enum tier_ent
 	}
 }
 
-static bool is_fewer(uint64_t n_well, uint64_t n, uint32_t percent)
+static bool is_fewer(uint64_t n_well, uint64_t n, uint64_t part)
 {
-	return n_well * 100 < n * percent;
+	return n_well * TIER_WHOLE < n * part;
 }
 
 void tier_plan_make(struct tier_plan *p, const struct tier_rules *rules,

@@ -13,6 +13,9 @@
 /* A share of weight 1; shares are weights in this unit, so that a part of one can be told. */
 enum { SHARE_ONE = 1024, SHARE_SLOWEST = SHARE_ONE / 10 };
 
+/* All, in hundredths of a percent. */
+enum { TIER_WHOLE = 10000 };
+
 enum balance_tier { TIER_LOCAL, TIER_REMOTE, TIER_BACKUP, TIER_REMOTE_BACKUP, TIERS };
 
 /* The servers of one tier, those of weight 0 left out. */
@@ -21,11 +24,11 @@ struct tier_count {
 	uint64_t weight, well_weight;
 };
 
+/* In hundredths of a percent. */
 struct tier_rules {
-	/* percent of the servers: with fewer that are well, all serve; 0: only when none is well */
-	uint32_t panic;
-	/* percent of the local weight: with less that is well, other zones take a part */
-	uint32_t local_min;
+	uint64_t panic; /* of the servers: with fewer that are well, all serve; 0: never */
+	/* of the local weight: with less that is well, other zones take a part */
+	uint64_t local_min;
 };
 
 /* What holds for all servers of a tier. */

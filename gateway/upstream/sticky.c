@@ -56,11 +56,6 @@ static void token_make(const struct sticky *s, sluice_str key, uint64_t server_k
 	memcpy(out->v, digest, sizeof(out->v));
 }
 
-void sticky_token_of(const struct sticky *s, uint64_t server_key, struct sticky_token *out)
-{
-	token_make(s, keys_at(s, 0), server_key, out);
-}
-
 /* ---- the table ----------------------------------------------------------------------------- */
 
 /* Tokens are digests: their first bytes are as good as a hash. */
@@ -145,9 +140,14 @@ struct candidate *sticky_find(const struct sticky *s, const struct sticky_token 
 	return NULL;
 }
 
-bool sticky_is_newest(const struct candidate *c, const struct sticky_token *t)
+bool sticky_is_newest(const struct candidate *c, const struct sticky_token *t,
+	struct sticky_token *out)
 {
-	return memcmp(c->tokens[0].token.v, t->v, sizeof(t->v)) == 0;
+	const struct sticky_token *newest = &c->tokens[0].token;
+	if (t && memcmp(newest->v, t->v, sizeof(t->v)) == 0)
+		return true;
+	*out = *newest;
+	return false;
 }
 
 /* ---- as text ------------------------------------------------------------------------------- */

@@ -5,7 +5,8 @@
  * after a restart, after a change of the order in the file, and on every gateway that has the key.
  * With several keys the tokens of all are understood, and the first makes new ones.
  *
- * A table finds the server of a token; no digest is made for a request that brings one. Its
+ * A table finds the server of a token; no digest is made for a request, only for a server that
+ * comes. Its
  * worker's thread only.
  */
 #ifndef UPSTREAM_STICKY_H
@@ -40,10 +41,9 @@ void sticky_remove(struct sticky *s, struct candidate *c);
 /* NULL: it is no server's, or the server is gone. */
 struct candidate *sticky_find(const struct sticky *s, const struct sticky_token *t);
 
-/* Whether the first key made the token, which is c's. */
-bool sticky_is_newest(const struct candidate *c, const struct sticky_token *t);
-/* The token of a server by the first key: for new cookies. */
-void sticky_token_of(const struct sticky *s, uint64_t server_key, struct sticky_token *out);
+/* Whether t is the token of c that the first key made; if not, or t is NULL, that one is in *out. */
+bool sticky_is_newest(const struct candidate *c, const struct sticky_token *t,
+	struct sticky_token *out);
 must_use bool sticky_read(sluice_str text, struct sticky_token *out);
 void sticky_write(const struct sticky_token *t, char out[STICKY_TEXT]);
 

@@ -38,7 +38,7 @@ static void upstream_init_balance(struct upstream *u)
 {
 	const struct upstream_conf *conf = u->conf;
 	const struct balance_rules rules = {
-		.tiers = { .panic = conf->health.panic_percent, .local_min = conf->zones.percent },
+		.tiers = { .panic = conf->health.panic, .local_min = conf->zones.local_min },
 		.hash_bound = conf->hash.bound,
 		.slow_ns = conf->slow_start * NS_PER_MS,
 	};

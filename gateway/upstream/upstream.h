@@ -113,7 +113,7 @@ struct upstream_call {
 	const struct upstream_failure *failures;
 	uint16_t status;     /* of the final head of the last try; 0: none came */
 	bool reused;         /* the connection was an idle one */
-	bool measures;       /* it wants to hear of heads: upstream_note_head() */
+	bool measures;       /* the balance goes by latency */
 	uint64_t connect_ns; /* what the last connection took to open; 0 for an idle one */
 	uint64_t wait_ns;    /* all time between open and ready or fail, added up */
 
@@ -181,8 +181,6 @@ void upstream_answered(struct upstream_call *c, unsigned status);
  * (origin.not_processed); at most UPSTREAM_FREE_TRIES are free in this way. Sets c->verdict.
  */
 void upstream_report(struct upstream_call *c, int err);
-/* Where c->measures: the final head of the response came. */
-void upstream_note_head(struct upstream_call *c, int status);
 /* Of an upstream whose clients stick to servers: whether c->stays is the very token that a new
  * cookie would have for the server chosen last; if not, that token is in *out. */
 bool upstream_has_stayed(const struct upstream_call *c, struct sticky_token *out);

@@ -58,7 +58,7 @@ static double measure(enum upstream_balance kind, unsigned servers, unsigned cho
 	for (unsigned i = 0; i < servers; i++) {
 		v[i] = server(i);
 		(void)balance_add(&balance, v[i], 1);
-		latency_measured(&v[i]->latency, 1000 + i, worker_now(&worker));
+		latency_measured(&v[i]->peak, 1000 + i, worker_now(&worker));
 	}
 	(void)balance_choose(&balance, &(struct balance_ask){ .key = 1 }, &c); /* builds the ring */
 	uint64_t since = clock_ns();
@@ -80,8 +80,9 @@ int main(int argc, char **argv)
 	for (int k = 0; k <= BALANCE_HASH; k++) {
 		for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 			bool all = argc < 3;
-			if (!all && (strcmp(argv[1], names[k]) != 0 ||
-					    strtoul(argv[2], NULL, 10) != sizes[i]))
+			if (!all &&
+				(strcmp(argv[1], names[k]) != 0 ||
+					strtoul(argv[2], NULL, 10) != sizes[i]))
 				continue;
 			printf("%-16s %5u servers %8.1f ns\n", names[k], sizes[i],
 				measure((enum upstream_balance)k, sizes[i], CHOICES));

@@ -22,7 +22,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE.parent.parent / "contrib" / "bench"))
 
 from benchkit import drive, machine, material, peers, process, programs  # noqa: E402
-from benchkit.main import DEFAULTS, server_addresses  # noqa: E402
+from benchkit.main import DEFAULTS, SERVERS_MOST, server_addresses  # noqa: E402
 
 BASELINE = HERE / "baseline.json"
 TOLERANCE = 0.03      # counts repeat within half of a percent; where the size of reads decides, within more
@@ -190,7 +190,8 @@ class Bed:
 
     def origin(self, kind):
         program = {"h1": "origin", "h2c": "h2origin"}[kind]
-        return self.server(program, lambda port: [self.programs[program], port])
+        more = [SERVERS_MOST] if kind == "h1" else []      # addresses that it listens at
+        return self.server(program, lambda port: [self.programs[program], port, *more])
 
     def redis(self):
         if not shutil.which("redis-server"):

@@ -10,7 +10,7 @@
 enum { SERVERS = 1000, WORKERS = 4, KEYS = 40000, LOAD = 80 };
 
 static struct bench benches[WORKERS];
-static struct balance_rules rules = { .tiers = { .local_min = 70 }, .hash_bound = 125 };
+static struct balance_rules rules = { .tiers = { .local_min = 7000 }, .hash_bound = 125 };
 
 static void start(enum upstream_balance kind, unsigned servers)
 {
@@ -42,9 +42,9 @@ static unsigned random_below(unsigned n)
 /* ---- how even ------------------------------------------------------------------------------ */
 
 struct spread {
-	double load;     /* the greatest of a server's requests in progress, by the mean */
+	double load;      /* the greatest of a server's requests in progress, by the mean */
 	double by_worker; /* the same of one worker alone, of which a bound holds */
-	double served;   /* the same of all requests */
+	double served;    /* the same of all requests */
 };
 
 /* Every worker has `LOAD / WORKERS` requests in progress for each server. Then one at random ends
@@ -170,8 +170,10 @@ TEST(few_keys_move)
 		owners(b, now);
 		assert_memory_equal(all, now, sizeof(now));
 	}
-	print_message("one of %u servers goes and comes: %.2f / n of the keys move, at most %.2f / n\n",
-		(unsigned)SERVERS, (double)n / TIMES * SERVERS / KEYS, (double)most * SERVERS / KEYS);
+	print_message(
+		"one of %u servers goes and comes: %.2f / n of the keys move, at most %.2f / n\n",
+		(unsigned)SERVERS, (double)n / TIMES * SERVERS / KEYS,
+		(double)most * SERVERS / KEYS);
 	assert_true((double)n / TIMES * SERVERS / KEYS <= 1.2);
 	assert_true((double)most * SERVERS / KEYS <= 1.5);
 	end();
@@ -184,8 +186,8 @@ TEST(retries_take_the_next_on_the_ring)
 	for (unsigned i = 0; i < 1000; i++) {
 		int first = bench_choose_key(b, key_of(i));
 		uint64_t tried = b->endpoints[first]->id;
-		int next = bench_ask(b, &(struct balance_ask){ .key = key_of(i), .tried = &tried,
-						.n_tried = 1 });
+		int next = bench_ask(b,
+			&(struct balance_ask){ .key = key_of(i), .tried = &tried, .n_tried = 1 });
 		assert_int_not_equal(first, next);
 		bench_down(b, (unsigned)first);
 		assert_int_equal(bench_choose_key(b, key_of(i)), next);
@@ -229,7 +231,8 @@ static void model_step(struct model *m, unsigned arrivals, unsigned slow)
 	for (unsigned i = 0; i < m->n_ends[slot]; i++) {
 		unsigned s = m->ends[slot][i];
 		bench_load(m->b, s, -1);
-		balance_measured(&m->b->balance, m->b->endpoints[s], takes(s, slow) * (uint64_t)A_MS);
+		balance_measured(&m->b->balance, m->b->endpoints[s],
+			takes(s, slow) * (uint64_t)A_MS);
 	}
 	m->n_ends[slot] = 0;
 	for (unsigned i = 0; i < arrivals; i++) {

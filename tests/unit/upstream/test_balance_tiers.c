@@ -26,7 +26,7 @@ static void count(unsigned n)
 
 static void start(enum upstream_balance kind, uint32_t panic, uint64_t slow_ns)
 {
-	const struct balance_rules rules = { .tiers = { .panic = panic, .local_min = 70 },
+	const struct balance_rules rules = { .tiers = { .panic = panic * 100, .local_min = 7000 },
 		.hash_bound = 125,
 		.slow_ns = slow_ns };
 	bench_init(&bench, "u", kind, &rules);
@@ -68,8 +68,9 @@ TEST(a_retry_may_go_to_a_backup)
 		bench_add(&bench, 1, TIER_LOCAL, 1);
 		uint64_t tried = bench.endpoints[1]->id;
 		assert_true(balance_has_untried(&bench.balance, &tried, 1));
-		assert_int_equal(bench_ask(&bench, &(struct balance_ask){ .key = 7, .tried = &tried,
-							   .n_tried = 1 }),
+		assert_int_equal(
+			bench_ask(&bench,
+				&(struct balance_ask){ .key = 7, .tried = &tried, .n_tried = 1 }),
 			0);
 		bench_fini(&bench);
 	}
@@ -232,8 +233,8 @@ TEST(a_hash_bounds_the_load_of_one_that_starts)
 	for (unsigned i = 0; i < 1000; i++) {
 		char text[16];
 		int len = snprintf(text, sizeof(text), "k%u", i);
-		unsigned c = (unsigned)bench_choose_key(&bench,
-			balance_hash(str_n(text, (size_t)len)));
+		unsigned c =
+			(unsigned)bench_choose_key(&bench, balance_hash(str_n(text, (size_t)len)));
 		bench_load(&bench, c, 1);
 		load += c == 9;
 	}

@@ -102,17 +102,18 @@ TEST(everything)
 
 TEST(how_servers_are_chosen)
 {
-	assert_string_equal(read_conf("o:\n"
-				      "  servers:\n"
-				      "  - { address: 'a:80', weight: 2, zone: x, max_connections: 9 }\n"
-				      "  - { address: 'b:80', weight: 0, backup: true }\n"
-				      "  balance: hash\n"
-				      "  hash: { by: 'cookie:sid', balance: 2.5 }\n"
-				      "  sticky: { cookie: lb, same_site: strict, ttl: 1h,\n"
-				      "            key: [0123456789abcdef, fedcba9876543210] }\n"
-				      "  zones: 60%\n"
-				      "  slow_start: 30s\n"
-				      "  health: { panic: 50% }\n"),
+	assert_string_equal(
+		read_conf("o:\n"
+			  "  servers:\n"
+			  "  - { address: 'a:80', weight: 2, zone: x, max_connections: 9 }\n"
+			  "  - { address: 'b:80', weight: 0, backup: true }\n"
+			  "  balance: hash\n"
+			  "  hash: { by: 'cookie:sid', balance: 2.5 }\n"
+			  "  sticky: { cookie: lb, same_site: strict, ttl: 1h,\n"
+			  "            key: [0123456789abcdef, fedcba9876543210] }\n"
+			  "  zones: { local_min: 60.5% }\n"
+			  "  slow_start: 30s\n"
+			  "  health: { panic: 50% }\n"),
 		"");
 	const struct upstream_server *s = conf.servers.v;
 	assert_str(s[0].zone, "x");
@@ -123,20 +124,21 @@ TEST(how_servers_are_chosen)
 	assert_true(conf.sticky.secure && conf.sticky.http_only);
 	assert_int_equal(conf.sticky.same_site, SAME_SITE_STRICT);
 	assert_int_equal(conf.sticky.key.n, 2);
-	assert_int_equal(conf.zones.percent, 60);
+	assert_int_equal(conf.zones.local_min, 6050);
 	assert_int_equal(conf.slow_start, 30000);
-	assert_int_equal(conf.health.panic_percent, 50);
+	assert_int_equal(conf.health.panic, 5000);
 	forget();
 	assert_string_equal(read_conf("o: { servers: [a:80] }\n"), "");
 	assert_int_equal(conf.sticky.cookie.len, 0);
-	assert_int_equal(conf.zones.percent, 70);
-	assert_int_equal(conf.health.panic_percent, 0);
+	assert_int_equal(conf.zones.local_min, 7000);
+	assert_int_equal(conf.health.panic, 0);
 	forget();
 	assert_string_equal(read_conf("o: { servers: [a:80], balance: hash, hash: ip }\n"), "");
 	assert_int_equal(conf.hash.bound, 125);
 	forget();
 	assert_string_equal(
-		read_conf("o: { servers: [a:80], balance: hash, hash: { by: ip, balance: off } }\n"),
+		read_conf(
+			"o: { servers: [a:80], balance: hash, hash: { by: ip, balance: off } }\n"),
 		"");
 	assert_int_equal(conf.hash.bound, 0);
 	forget();
@@ -160,7 +162,8 @@ TEST(mistakes)
 		{ "o:\n  servers: ['unix:']\n", "not the address of a server" },
 		{ "o:\n  servers:\n  - a:80\n  - b:80\n  - { address: 'A:80' }\n",
 			"5:16 o.servers[2].address: this server stands" },
-		{ "o:\n  servers: [{ address: 'a:80', weight: 101 }]\n", "2:40 o.servers[0].weight" },
+		{ "o:\n  servers: [{ address: 'a:80', weight: 101 }]\n",
+			"2:40 o.servers[0].weight" },
 		{ "o:\n  servers: [{ address: 'a:80', weight: 0 }]\n",
 			"2:12 o.servers: all servers have weight 0" },
 		{ "o:\n  servers: [a:80]\n  balance: hash\n",
@@ -173,17 +176,19 @@ TEST(mistakes)
 			"o.hash.balance" },
 		{ "o:\n  servers: [a:80]\n  balance: hash\n  hash: { by: ip, balance: 1.x }\n",
 			"o.hash.balance" },
-		{ "o:\n  servers: [a:80]\n  zones: { local_min: 0% }\n", "o.zones.local_min" },
-		{ "o:\n  servers: [a:80]\n  zones: 70\n", "is no share from 1% to 100%" },
+		{ "o:\n  servers: [a:80]\n  zones: { local_min: 101% }\n", "o.zones.local_min" },
+		{ "o:\n  servers: [a:80]\n  zones: { local_min: 70 }\n", "3:23 o.zones.local_min" },
 		{ "o:\n  servers: [a:80]\n  health: { panic: 101% }\n", "3:20 o.health.panic" },
 		{ "o:\n  servers: [a:80]\n  sticky: { secure: true }\n", "cookie" },
 		{ "o:\n  servers: [a:80]\n  sticky: 'a b'\n", "is no name of a cookie" },
 		{ "o:\n  servers: [a:80]\n  sticky: { cookie: a, path: 'x' }\n",
 			"3:30 o.sticky.path: \"x\" is no path of a cookie" },
-		{ "o:\n  servers: [a:80]\n  sticky: { cookie: a, path: '/;x' }\n", "o.sticky.path" },
+		{ "o:\n  servers: [a:80]\n  sticky: { cookie: a, path: '/;x' }\n",
+			"o.sticky.path" },
 		{ "o:\n  servers: [a:80]\n  sticky: { cookie: a, key: secret }\n",
 			"a key of 6 bytes is too short" },
-		{ "o:\n  servers: [a:80]\n  sticky: { cookie: a, secure: false, same_site: none }\n",
+		{ "o:\n  servers: [a:80]\n  sticky: { cookie: a, secure: false, same_site: none "
+		  "}\n",
 			"browsers refuse it without `secure`" },
 		{ "o:\n  servers: [a:80]\n  sticky: { cookie: __Host-a, path: /x }\n",
 			"unless it has secure: true and path: /" },

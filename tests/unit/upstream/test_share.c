@@ -10,13 +10,13 @@ static struct tier_rules rules;
 /* Servers of weight 1. */
 static void tier(enum balance_tier t, uint32_t n, uint32_t n_well)
 {
-	counts[t] = (struct tier_count){ .n = n, .n_well = n_well, .weight = n,
-		.well_weight = n_well };
+	counts[t] =
+		(struct tier_count){ .n = n, .n_well = n_well, .weight = n, .well_weight = n_well };
 }
 
 static void decide(uint32_t panic, uint32_t local_min)
 {
-	rules = (struct tier_rules){ panic, local_min };
+	rules = (struct tier_rules){ panic * 100, local_min * 100 };
 	tier_plan_make(&plan, &rules, counts);
 }
 
@@ -27,11 +27,11 @@ static int setup(void **state)
 	return 0;
 }
 
-#define ENTRIES(local, remote, backup, remote_backup)                   \
-	do {                                                            \
-		assert_int_equal(plan.entry[TIER_LOCAL], local);        \
-		assert_int_equal(plan.entry[TIER_REMOTE], remote);      \
-		assert_int_equal(plan.entry[TIER_BACKUP], backup);      \
+#define ENTRIES(local, remote, backup, remote_backup)                            \
+	do {                                                                     \
+		assert_int_equal(plan.entry[TIER_LOCAL], local);                 \
+		assert_int_equal(plan.entry[TIER_REMOTE], remote);               \
+		assert_int_equal(plan.entry[TIER_BACKUP], backup);               \
 		assert_int_equal(plan.entry[TIER_REMOTE_BACKUP], remote_backup); \
 	} while (0)
 
@@ -121,7 +121,7 @@ TEST_WITH(a_zone_without_own_servers_uses_all, setup, NULL)
 	assert_int_equal(plan.factor[TIER_REMOTE], SHARE_ONE);
 }
 
-TEST_WITH(local_min_off_stays_at_home_to_the_last, setup, NULL)
+TEST_WITH(local_min_0_stays_at_home_to_the_last, setup, NULL)
 {
 	tier(TIER_LOCAL, 10, 1);
 	tier(TIER_REMOTE, 10, 10);
