@@ -404,8 +404,10 @@ static void put_upstream(struct json_out *o, const struct explained *e)
 		put(o, "address", v[i].address);
 		json_key(o, STR("weight"));
 		json_uint(o, v[i].weight);
-		json_key(o, STR("backup"));
-		json_bool(o, v[i].backup);
+		if (v[i].backup) {
+			json_key(o, STR("backup"));
+			json_bool(o, true);
+		}
 		if (v[i].zone.len)
 			put(o, "zone", v[i].zone);
 		json_close(o, '}');

@@ -278,6 +278,18 @@ void balance_set_tier(struct candidate *c, enum balance_tier tier)
 		candidate_recount(c, tier, c->weight);
 }
 
+const struct candidate *balance_find(const struct balance *b, const struct endpoint *e)
+{
+	const struct candidate *found = NULL;
+	list_each (at, &e->watches) {
+		const struct endpoint_watch *w = container_of(at, const struct endpoint_watch, at);
+		const struct candidate *c = container_of(w, const struct candidate, watch);
+		if (w->on_change == candidate_on_change && (!b || c->balance == b))
+			found = c;
+	}
+	return found;
+}
+
 /* ---- choosing ------------------------------------------------------------------------------ */
 
 /* Choose the server that is to be probed. */

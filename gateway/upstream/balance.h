@@ -130,6 +130,10 @@ static inline void balance_tells(struct balance *b)
 void balance_set_weight(struct candidate *c, unsigned weight);
 void balance_set_tier(struct candidate *c, enum balance_tier tier);
 
+/* The candidate for that server in b, or, b being NULL, in the balance that came last. NULL: there
+ * is none (any more). */
+const struct candidate *balance_find(const struct balance *b, const struct endpoint *e);
+
 /* What names a server to plugins: sluice_server.key. host: for TLS, else empty. It must not change
  * with the version of the gateway: choices that stick to a server would be lost. Any thread. */
 uint64_t balance_server_key(sluice_str address, sluice_str host);

@@ -411,13 +411,9 @@ void upstream_report(struct upstream_call *c, int err)
 
 bool upstream_has_stayed(const struct upstream_call *c, struct sticky_token *out)
 {
-	const struct balance *b = &c->upstream->balance;
-	list_each (at, &c->endpoint->watches) {
-		const struct candidate *of = container_of(at, const struct candidate, watch.at);
-		if (of->balance == b)
-			return sticky_is_newest(of, c->stays, out);
-	}
-	return true; /* the server has left the list since it was chosen */
+	const struct candidate *of = balance_find(&c->upstream->balance, c->endpoint);
+	/* a server that has left the list since it was chosen has no cookie */
+	return !of || sticky_is_newest(of, c->stays, out);
 }
 
 void upstream_cancel(struct upstream_call *c)

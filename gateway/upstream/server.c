@@ -161,12 +161,12 @@ void server_stop(struct server *s)
 
 void server_change(struct server *s, const struct upstream_server *conf)
 {
-	bool is_bound = s->conf->max_connections == conf->max_connections;
+	bool same = s->conf->max_connections == conf->max_connections;
 	server_parse(s, conf);
 	for (unsigned i = 0; i < s->n_candidates; i++) {
 		balance_set_tier(s->candidates[i], server_tier(s));
 		balance_set_weight(s->candidates[i], (unsigned)conf->weight);
-		if (!is_bound)
+		if (!same)
 			server_bound(s, s->candidates[i]->endpoint);
 	}
 }

@@ -175,13 +175,12 @@ const struct upstream_conf *upstream_conf_of(const struct upstream *u)
 	return u->conf;
 }
 
-/* Only balances watch endpoints, and the last one is that of the configuration that came last. */
 static void upstream_view_share(const struct endpoint *e, struct endpoint_view *v)
 {
+	const struct candidate *c = balance_find(NULL, e);
 	v->weight = UINT32_MAX;
-	if (!endpoint_is_wanted(e))
+	if (!c)
 		return;
-	const struct candidate *c = container_of(e->watches.prev, const struct candidate, watch.at);
 	v->weight = c->weight;
 	v->share = c->share;
 	v->tier = c->tier;
