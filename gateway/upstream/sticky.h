@@ -41,7 +41,8 @@ void sticky_remove(struct sticky *s, struct candidate *c);
 /* NULL: it is no server's, or the server is gone. */
 struct candidate *sticky_find(const struct sticky *s, const struct sticky_token *t);
 
-/* Whether t is the token of c that the first key made; if not, or t is NULL, that one is in *out. */
+/* Whether t is the token of c that the first key made; if not, or t is NULL, that one is in *out.
+ */
 bool sticky_is_newest(const struct candidate *c, const struct sticky_token *t,
 	struct sticky_token *out);
 must_use bool sticky_read(sluice_str text, struct sticky_token *out);
