@@ -28,6 +28,12 @@ static void sum_add(struct server_sum *to, const struct server_sum *s)
 		to->in_state[i] += s->in_state[i];
 	if (s->sum.down_for_ns > to->sum.down_for_ns)
 		to->sum.down_for_ns = s->sum.down_for_ns;
+	if (to->sum.weight == UINT32_MAX || s->sum.share < to->sum.share) {
+		to->sum.weight = s->sum.weight;
+		to->sum.share = s->sum.share;
+		to->sum.tier = s->sum.tier;
+		to->sum.entry = s->sum.entry;
+	}
 	to->sum.connections += s->sum.connections;
 	to->sum.idle += s->sum.idle;
 	to->sum.in_flight += s->sum.in_flight;

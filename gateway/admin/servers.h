@@ -7,7 +7,7 @@
 enum { SERVER_STATES = ENDPOINT_TRIAL + 1 };
 
 struct server_sum {
-	/* counts are sums; down_for_ns is the longest; state has no meaning */
+	/* counts are sums; down_for_ns is the longest, share the smallest; state has no meaning */
 	struct endpoint_view sum;
 	unsigned in_state[SERVER_STATES]; /* number of workers that see the server in the state */
 };

@@ -9,6 +9,7 @@
 #include "store/cache.h"
 #include "upstream/breaker.h"
 #include "upstream/discovered.h"
+#include "upstream/share.h"
 
 enum { NAMES_SHOWN = 1000 };
 
@@ -127,6 +128,20 @@ static void status_workers(struct json_out *o, const struct admin_facts *f,
 
 /* ---- servers ------------------------------------------------------------------------------- */
 
+/* What the balance makes of it. */
+static void status_share(struct json_out *o, const struct endpoint_view *v)
+{
+	static const char *const tiers[TIERS] = { "local", "remote", "backup", "remote-backup" };
+	static const char *const entries[] = { "open", "panics", "barred" };
+	if (v->weight == UINT32_MAX)
+		return;
+	put_uint(o, "weight", v->weight);
+	json_key(o, STR("share"));
+	json_fixed(o, v->weight ? (uint64_t)v->share * 1000 / SHARE_ONE : 0, 3);
+	put_str(o, "tier", str_of(tiers[v->tier]));
+	put_str(o, "entry", str_of(entries[v->entry]));
+}
+
 static void status_server(struct json_out *o, const struct server_sum *s)
 {
 	unsigned up = s->in_state[ENDPOINT_UP],
@@ -145,6 +160,7 @@ static void status_server(struct json_out *o, const struct server_sum *s)
 		json_key(o, STR("down_for_s"));
 		json_fixed(o, s->sum.down_for_ns / NS_PER_MS, 3);
 	}
+	status_share(o, &s->sum);
 	put_uint(o, "connections", s->sum.connections);
 	put_uint(o, "idle", s->sum.idle);
 	put_uint(o, "in_flight", s->sum.in_flight);

@@ -125,6 +125,24 @@ static void put_workers(FILE *to, const json_t *doc)
 	}
 }
 
+/* What of the balance is not as usual. */
+static void put_share(FILE *to, const json_t *s)
+{
+	const char *tier = text_of(s, "tier");
+	unsigned long long weight = number_of(s, "weight");
+	double share = json_number_value(json_object_get(s, "share"));
+	if (!*tier)
+		return; /* no configuration has it any more */
+	if (strcmp(tier, "local") != 0)
+		(void)fprintf(to, ", %s", tier);
+	if (weight != 1)
+		(void)fprintf(to, ", weight %llu", weight);
+	if (weight && share < (double)weight)
+		(void)fprintf(to, ", at %.0f %% of it", 100 * share / (double)weight);
+	if (strcmp(text_of(s, "entry"), "panics") == 0)
+		(void)fputs(", used whatever its health", to);
+}
+
 static void put_server(FILE *to, const json_t *s)
 {
 	double down = json_number_value(json_object_get(s, "down_for_s"));
@@ -141,6 +159,7 @@ static void put_server(FILE *to, const json_t *s)
 		(void)fputs(" for another ", to);
 		put_duration(to, down + 1);
 	}
+	put_share(to, s);
 	(void)fputs(", ", to);
 	put_count(to, number_of(s, "requests"), "request");
 	(void)fprintf(to, ", %llu failed, %llu under way, ", number_of(s, "failures"),

@@ -193,6 +193,17 @@ static void print_plugins(const struct explained *e)
 	print_responses(chains, n);
 }
 
+static void print_server(const struct upstream_server *s)
+{
+	(void)printf("           %.*s weight %llu", STR_ARG(s->address),
+		(unsigned long long)s->weight);
+	if (s->zone.len)
+		(void)printf(", zone %.*s", STR_ARG(s->zone));
+	if (s->max_connections)
+		(void)printf(", at most %llu connections", (unsigned long long)s->max_connections);
+	(void)printf("%s\n", s->backup ? ", backup" : "");
+}
+
 static void print_upstream(const struct explained *e)
 {
 	const struct snapshot_upstream *u = upstream_of(e);
@@ -218,9 +229,13 @@ static void print_upstream(const struct explained *e)
 	if (u->conf->discover.file.len)
 		(void)printf(", and those in %.*s", STR_ARG(u->conf->discover.file));
 	(void)printf("\n");
+	if (u->hash_by)
+		(void)printf("           by %.*s\n", STR_ARG(u->conf->hash.by));
+	if (u->conf->sticky.cookie.len)
+		(void)printf("           clients stay by cookie %.*s\n",
+			STR_ARG(u->conf->sticky.cookie));
 	for (size_t i = 0; i < u->conf->servers.n; i++)
-		(void)printf("           %.*s weight %llu\n", STR_ARG(v[i].address),
-			(unsigned long long)v[i].weight);
+		print_server(&v[i]);
 }
 
 static bool is_far_off(const struct explain_route *r)
@@ -393,6 +408,10 @@ static void put_upstream(struct json_out *o, const struct explained *e)
 		put(o, "srv", u->conf->discover.srv);
 	if (u->conf->discover.file.len)
 		put(o, "file", u->conf->discover.file);
+	if (u->hash_by)
+		put(o, "hash_by", u->conf->hash.by);
+	if (u->conf->sticky.cookie.len)
+		put(o, "sticky_cookie", u->conf->sticky.cookie);
 	json_key(o, STR("tls"));
 	json_bool(o, u->client != NULL);
 	json_key(o, STR("servers"));
@@ -402,6 +421,12 @@ static void put_upstream(struct json_out *o, const struct explained *e)
 		put(o, "address", v[i].address);
 		json_key(o, STR("weight"));
 		json_uint(o, v[i].weight);
+		if (v[i].backup) {
+			json_key(o, STR("backup"));
+			json_bool(o, true);
+		}
+		if (v[i].zone.len)
+			put(o, "zone", v[i].zone);
 		json_close(o, '}');
 	}
 	json_close(o, ']');

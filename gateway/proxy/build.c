@@ -131,6 +131,7 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 		build_admin(&b);
 		build_upstreams(&b);
 		build_stated(&b);
+		build_hash(&b);
 		env->policy->names = &b.names;
 		build_plugins(&b);
 		build_listener_plugins(&b);

@@ -95,6 +95,9 @@ void build_expand(struct build *b, struct named_plugin *p);
 bool build_chain(struct build *b, sluice_str owner, const struct node *n, struct chain *out,
 	struct build_links *links);
 
+/* build_hash.c: what of a request `hash` goes by: after build_stated(). */
+void build_hash(struct build *b);
+
 /* build_plugins.c */
 void build_plugins(struct build *b);
 void build_listener_plugins(struct build *b);
@@ -123,7 +126,8 @@ void build_check_facts(struct build *b, const struct route *r, const struct buil
 /* The same for the plugins of a listener, which run before there is a route. */
 void build_check_listener_facts(struct build *b, const struct snapshot_listener *l,
 	const struct build_links *links);
-/* The same for the plugin that chooses among the servers of the route's upstream. */
+/* The same for the plugin that chooses among the servers of the route's upstream, and for `hash`.
+ */
 void build_check_balancer_facts(struct build *b, const struct route *r);
 /* The same for a fact of the route's own answer, which is made behind all of the chain. */
 void build_check_answer_fact(struct build *b, const struct route *r, const struct node *at,

@@ -261,6 +261,13 @@ void build_check_balancer_facts(struct build *b, const struct route *r)
 {
 	const struct snapshot_upstream *u = r->upstream < 0 ? NULL
 							    : &b->snap->upstreams[r->upstream];
+	if (u && u->hash_by) {
+		const struct reader it = { .b = b,
+			.at = node_mark(bind_option(&b->bind, &u->conf->hash, "by")),
+			.fact = u->hash_by->text,
+			.before = true };
+		check_fact(&it, r, r->chain.n);
+	}
 	if (!u || !u->balancer)
 		return;
 	const sluice_instance *inst = u->balancer->inst;

@@ -26,6 +26,10 @@ static const sluice_option runtime_options[] = {
 		.max = "10000000",
 		.doc = "largest number of client connections, all listeners together; 0: as many "
 		       "as there are descriptors for"),
+	SLUICE_OPTION(SLUICE_T_STR, struct runtime_conf, zone, .max = "64",
+		.doc = "where this gateway runs, such as ${ZONE}: servers with the same `zone` "
+		       "come "
+		       "first"),
 	SLUICE_OPTION(SLUICE_T_BOOL, struct runtime_conf, core_dumps, .def = "false",
 		.doc = "whether to allow core dumps and debuggers, to find the cause of a fault; "
 		       "they can read keys and tokens"),

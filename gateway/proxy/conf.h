@@ -20,6 +20,7 @@ struct runtime_conf {
 	uint64_t shutdown_grace; /* ms */
 	uint64_t drain_delay;    /* ms; 0: connections are refused at once */
 	uint64_t max_connections;
+	sluice_str zone; /* empty: none */
 	bool core_dumps;
 	struct overload_conf overload;
 	struct resolve_conf resolve;

@@ -6,6 +6,7 @@
 #include "policy/producer.h"
 #include "policy/stage.h"
 #include "policy/wait.h"
+#include "proxy/affinity.h"
 #include "proxy/fields.h"
 #include "proxy/forward.h"
 #include "proxy/forwarded_fields.h"
@@ -26,6 +27,8 @@ static void exchange_note_head(struct exchange *x)
 {
 	x->status = x->px.response->status;
 	x->px.head_sent = true;
+	if (unlikely(x->sticks))
+		affinity_response(x);
 }
 
 /* All of the response was passed on, but for its trailers. Both messages are through, or the rest

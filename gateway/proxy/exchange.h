@@ -17,7 +17,7 @@
  *   exchange_state   the states
  *   progress         what it does right now, for people
  *   about            what it knows of itself, for plugins and logs
- *   admit, grpc, handshake, match_fact, fields, forwarded_fields: what the others ask
+ *   admit, affinity, grpc, handshake, match_fact, fields, forwarded_fields: what the others ask
  */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
@@ -106,6 +106,7 @@ struct exchange {
 	uint8_t upstream_version; /* the version it came in: 10, 11, 20; 0: none came */
 	bool own_answer;          /* the response is Sluice's, not the upstream's */
 	bool gone;                /* no more events from the client */
+	bool sticks;              /* its client stays with a server: proxy/affinity.h */
 	/* the turn in which it came to its state, in units of 2^20 ns */
 	uint32_t since;
 	uint64_t sent_ns; /* the request went to the server asked last */

@@ -9,6 +9,7 @@
 #include "proxy/forward.h"
 
 #include "proxy/admit.h"
+#include "proxy/affinity.h"
 #include "proxy/exchange.h"
 #include "proxy/fields.h"
 #include "proxy/forwarded_fields.h"
@@ -231,9 +232,12 @@ int forward_start(struct exchange *x)
 	int refused = admit_request(x);
 	if (unlikely(refused))
 		return refused;
-	int version = x->view->snap->upstreams[x->px.upstream].conf->proxy_protocol;
+	const struct snapshot_upstream *u = &x->view->snap->upstreams[x->px.upstream];
+	int version = u->conf->proxy_protocol;
 	if (version)
 		x->call.proxy_header = forwarded_proxy_header(x, version);
+	if (unlikely(affinity_is_asked(u)) && affinity_request(x, u) < 0)
+		return ERR_NO_MEMORY;
 	x->call.request = x->px.request;
 	x->call.exchange = &x->px;
 	x->call.priority = (uint8_t)x->route->conf->priority;

@@ -56,6 +56,7 @@ struct snapshot_stories {
 struct snapshot_upstream {
 	const struct upstream_conf *conf;
 	const struct chain_item *balancer; /* in the arena; NULL: no plugin chooses a server */
+	const sluice_expr *hash_by;        /* in the arena; NULL: no fact decides */
 	sluice_instance *discovery; /* borrowed: of the snapshot; NULL: no plugin finds them */
 	/* shared: ref; NULL: its servers are those of the file */
 	struct discovered *discovered;

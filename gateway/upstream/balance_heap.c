@@ -11,12 +11,18 @@
 #include "base/mem.h"
 #include "upstream/balance_ops.h"
 
-/* Distance between two turns of a candidate of weight 1. Every weight up to 20 divides it, so that
+/* Distance between two turns of a candidate of share 1. Every weight up to 20 divides it, so that
  * these weights are kept exactly. */
-#define INTERVAL 232792560ull
+#define INTERVAL (232792560ull * SHARE_ONE)
 
-enum { LOAD_SHIFT = 20, CAP_MIN = 8 };
+enum { LOAD_SHIFT = 30, CAP_MIN = 8 };
 #define HEAP_OUT UINT32_MAX
+
+struct heap {
+	struct candidate **v; /* owned, of size cap */
+	uint32_t n, cap;
+	uint64_t now; /* round robin: the rank of the last choice */
+};
 
 /* Ranks are compared by their distance, so that they may wrap round. */
 static bool candidate_is_before(const struct candidate *a, const struct candidate *b)
@@ -106,7 +112,8 @@ static void heap_add(struct balance *b, struct candidate *c)
 	c->heap_place = HEAP_OUT;
 	/* a random place in its first interval, so that workers that start together do not all
 	 * begin with the same server */
-	c->rank = h->now + upstream_random(c->endpoint->part, (uint32_t)(INTERVAL / c->weight));
+	uint64_t first = upstream_random(c->endpoint->part, SHARE_ONE * SHARE_ONE);
+	c->rank = h->now + INTERVAL / c->share * first / (SHARE_ONE * SHARE_ONE);
 }
 
 static void heap_drop(struct balance *b, struct candidate *c)
@@ -161,7 +168,10 @@ static struct candidate *heap_first(struct heap *h, const struct balance_ask *as
 static void round_robin_update(struct balance *b, struct candidate *c, bool was_ready)
 {
 	struct heap *h = b->own;
-	uint64_t rank = c->rank;
+	uint64_t rank = c->rank, step = INTERVAL / c->share;
+	if ((int64_t)(rank - h->now) > (int64_t)step)
+		/* its share has grown since that turn was set */
+		rank = h->now + step;
 	if (!was_ready && (int64_t)(rank - h->now) < 0)
 		/* it does not catch up on the turns that it missed while it was not ready */
 		rank = h->now;
@@ -176,7 +186,7 @@ static enum balance_result round_robin_choose(struct balance *b, const struct ba
 	if (!c)
 		return BALANCE_NONE;
 	h->now = c->rank;
-	c->rank += INTERVAL / c->weight;
+	c->rank += INTERVAL / c->share;
 	candidate_take_turn(c);
 	if (h->n > 1)
 		heap_down(h, c);
@@ -199,7 +209,7 @@ static void least_requests_update(struct balance *b, struct candidate *c, bool w
 {
 	(void)was_ready;
 	heap_update(b->own, c,
-		(((uint64_t)endpoint_load(c->endpoint) + 1) << LOAD_SHIFT) / c->weight);
+		(((uint64_t)endpoint_load(c->endpoint) + 1) << LOAD_SHIFT) / c->share);
 }
 
 static enum balance_result least_requests_choose(struct balance *b, const struct balance_ask *ask,

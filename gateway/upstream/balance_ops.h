@@ -9,13 +9,9 @@
 
 extern const struct balance_ops balance_round_robin;    /* balance_heap.c */
 extern const struct balance_ops balance_least_requests; /* balance_heap.c */
-
-/* The memory of these algorithms: `own` points at it, or at a struct that begins with it. */
-struct heap {
-	struct candidate **v; /* owned, of size cap */
-	uint32_t n, cap;
-	uint64_t now; /* round robin: the rank of the last choice */
-};
+extern const struct balance_ops balance_random_two;     /* balance_two.c */
+extern const struct balance_ops balance_least_latency;  /* balance_two.c */
+extern const struct balance_ops balance_consistent;     /* balance_hash.c */
 
 static inline bool candidate_was_tried(const struct candidate *c, const uint64_t *tried,
 	unsigned n_tried)

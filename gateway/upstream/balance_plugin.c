@@ -1,8 +1,8 @@
 /*
  * Balancing by a plugin. Beside the candidates, the servers lie in an array as the plugin sees
  * them: it is written when something of them changes, so that a choice costs nothing for each
- * server. An algorithm of balance_heap.c is told of everything as well, and chooses where the
- * plugin does not.
+ * server. The algorithm, whose memory is `own`, is told of everything as well, and chooses where
+ * the plugin does not.
  */
 #include <stdlib.h>
 
@@ -10,9 +10,9 @@
 #include "upstream/balance_ops.h"
 
 enum { CAP_MIN = 8 };
+#define FNV_FIRST 0xcbf29ce484222325ull
 
 struct asked {
-	struct heap heap; /* the algorithm's; first */
 	const struct balance_ops *algorithm;
 	const struct balance_chooser *chooser; /* borrowed */
 	sluice_server *servers;                /* owned, of size cap: by candidate.place */
@@ -30,15 +30,24 @@ static uint64_t key_add(uint64_t hash, sluice_str s)
 	return hash;
 }
 
-uint64_t balance_server_key(sluice_str address, sluice_str host)
+/* The last step of MurmurHash3: all bits depend on all bytes. */
+static uint64_t key_mix(uint64_t h)
 {
-	uint64_t h = key_add(0xcbf29ce484222325ull, address);
-	if (host.len)
-		h = key_add(h, host);
-	/* the last step of MurmurHash3: all bits depend on all bytes */
 	h = (h ^ (h >> 33)) * 0xff51afd7ed558ccdull;
 	h = (h ^ (h >> 33)) * 0xc4ceb9fe1a85ec53ull;
 	return h ^ (h >> 33);
+}
+
+uint64_t balance_server_key(sluice_str address, sluice_str host)
+{
+	uint64_t h = key_add(FNV_FIRST, address);
+	return key_mix(host.len ? key_add(h, host) : h);
+}
+
+uint64_t balance_hash(sluice_str text)
+{
+	/* the lowest bit is not looked at: a ring has places for the highest 32 */
+	return key_mix(key_add(FNV_FIRST, text)) | 1;
 }
 
 /* ---- servers ------------------------------------------------------------------------------- */
@@ -51,7 +60,7 @@ static void asked_renew(struct asked *a, struct candidate *c)
 
 static void asked_add(struct balance *b, struct candidate *c)
 {
-	struct asked *a = b->own;
+	struct asked *a = b->asked;
 	a->algorithm->add(b, c);
 	if (b->n > a->cap) {
 		a->cap = a->cap ? 2 * a->cap : CAP_MIN;
@@ -68,7 +77,7 @@ static void asked_add(struct balance *b, struct candidate *c)
 /* The last candidate takes its place, as in balance_remove(). */
 static void asked_remove(struct balance *b, struct candidate *c)
 {
-	struct asked *a = b->own;
+	struct asked *a = b->asked;
 	a->algorithm->remove(b, c);
 	a->servers[c->place] = a->servers[b->n];
 	asked_renew(a, c);
@@ -76,7 +85,7 @@ static void asked_remove(struct balance *b, struct candidate *c)
 
 static void asked_update(struct balance *b, struct candidate *c, bool was_ready)
 {
-	struct asked *a = b->own;
+	struct asked *a = b->asked;
 	sluice_server *s = &a->servers[c->place];
 	s->in_flight = endpoint_load(c->endpoint);
 	s->ready = c->ready;
@@ -93,7 +102,7 @@ static void asked_update(struct balance *b, struct candidate *c, bool was_ready)
 static uint32_t asked_tried(const struct balance *b, const struct balance_ask *ask,
 	uint64_t keys[UPSTREAM_TRIES_MAX])
 {
-	const struct asked *a = b->own;
+	const struct asked *a = b->asked;
 	uint32_t n = 0;
 	for (unsigned k = 0; k < ask->n_tried; k++) {
 		uint32_t i = 0;
@@ -121,7 +130,7 @@ static bool asked_has_choice(const struct balance *b, const struct balance_ask *
 static enum balance_result asked_choose(struct balance *b, const struct balance_ask *ask,
 	struct candidate **out)
 {
-	const struct asked *a = b->own;
+	const struct asked *a = b->asked;
 	const struct balance_chooser *chooser = a->chooser;
 	uint64_t tried[UPSTREAM_TRIES_MAX];
 	sluice_choice choice = a->choice;
@@ -147,9 +156,10 @@ static enum balance_result asked_choose(struct balance *b, const struct balance_
 
 static void asked_fini(struct balance *b)
 {
-	struct asked *a = b->own;
-	free(a->servers);
+	struct asked *a = b->asked;
 	a->algorithm->fini(b);
+	free(a->servers);
+	free(a);
 }
 
 static const struct balance_ops balance_plugin = {
@@ -166,15 +176,12 @@ void balance_ask_plugin(struct balance *b, sluice_str upstream,
 {
 	struct asked *a = mem_new(struct asked);
 	check(b->n == 0, "a plugin comes to %u servers", (unsigned)b->n);
-	a->heap = *(struct heap *)b->own;
 	a->algorithm = b->ops;
 	a->chooser = chooser;
 	a->choice = (sluice_choice){ .size = sizeof(sluice_choice),
 		.upstream = upstream,
 		.server_size = sizeof(sluice_server) };
-	free(b->own);
-	b->own = a;
+	b->asked = a;
 	b->ops = &balance_plugin;
 	b->by_load = true;
-	b->by_request = false;
 }

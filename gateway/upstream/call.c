@@ -73,6 +73,14 @@ static void call_note_failure(struct upstream_call *c, int err)
 	c->failures = f;
 }
 
+static void call_failed(struct upstream_call *c, int err)
+{
+	endpoint_failed(c->endpoint, c->trial, err);
+	if (unlikely(c->measures))
+		balance_missed(&c->upstream->balance, c->endpoint,
+			c->asked_ns ? clock_ns() - c->asked_ns : 0);
+}
+
 /* Every try is counted here. */
 static void call_end_try(struct upstream_call *c, enum upstream_verdict v, int err)
 {
@@ -81,7 +89,7 @@ static void call_end_try(struct upstream_call *c, enum upstream_verdict v, int e
 	if (likely(v == VERDICT_SERVED))
 		endpoint_succeeded(c->endpoint);
 	else if (v == VERDICT_FAILED)
-		endpoint_failed(c->endpoint, c->trial, err);
+		call_failed(c, err);
 	else if (c->trial)
 		endpoint_end_trial(c->endpoint);
 	c->trial = false;
@@ -101,6 +109,8 @@ static int call_ready(struct upstream_call *c, struct link *l)
 	c->origin = pool_begin(l, c->events, c->user, c->arena);
 	c->endpoint->n_requests++;
 	c->status = 0;
+	if (unlikely(c->measures))
+		c->asked_ns = clock_ns();
 	call_set_state(c, UPSTREAM_CALL_READY);
 	c->since_ns = worker_now(c->upstream->worker);
 	return 1;
@@ -177,8 +187,8 @@ static int call_go(struct upstream_call *c)
 	if (unlikely(u->admission) && !c->only && !admission_take(u->admission, c))
 		return call_wait(c, UPSTREAM_CALL_QUEUED);
 	while (c->spent <= u->conf->retries) {
-		const struct balance_ask ask = { c->tried, c->spent, c->only, c->request, c->key,
-			c->exchange };
+		const struct balance_ask ask = { c->tried, c->spent, c->only, c->key, c->exchange,
+			c->stays };
 		struct candidate *chosen = NULL;
 		struct link *l = NULL;
 		enum balance_result r = balance_choose(&u->balance, &ask, &chosen);
@@ -188,6 +198,7 @@ static int call_go(struct upstream_call *c)
 		c->tried[c->spent] = c->endpoint->id;
 		c->trial = endpoint_begin_trial(c->endpoint);
 		c->connect_ns = 0;
+		c->asked_ns = 0;
 		if (!c->fresh || !pool_may_open(c->endpoint))
 			l = pool_take(c->endpoint, conf, c->proxy_header);
 		c->reused = l != NULL;
@@ -267,7 +278,7 @@ int upstream_open(struct upstream_call *c, struct upstream *u, const struct orig
 	c->events = events;
 	c->user = user;
 	c->arena = arena;
-	c->key = balance_key(&u->balance, c->request);
+	c->measures = u->balance.by_latency;
 	c->since_ns = worker_now(u->worker);
 	int refused = unlikely(u->admission) && !c->only ? admission_enter(u->admission, c) : 0;
 	if (unlikely(refused))
@@ -347,6 +358,18 @@ static enum upstream_verdict call_judge(struct upstream_call *c, int err, bool n
 	return VERDICT_NONE;
 }
 
+/* For a balance that goes by latency. */
+static void call_measure(struct upstream_call *c)
+{
+	struct balance *b = &c->upstream->balance;
+	uint64_t ns = clock_ns() - c->asked_ns;
+	/* who is quick to say that something is wrong must not draw requests */
+	if (c->status >= 500)
+		balance_missed(b, c->endpoint, ns);
+	else
+		balance_measured(b, c->endpoint, ns);
+}
+
 void upstream_answered(struct upstream_call *c, unsigned status)
 {
 	c->status = (uint16_t)status;
@@ -354,6 +377,8 @@ void upstream_answered(struct upstream_call *c, unsigned status)
 	endpoint_answered(c->endpoint, latency_ns);
 	if (unlikely(c->upstream->admission))
 		admission_answered(c->upstream->admission, c, latency_ns);
+	if (unlikely(c->measures))
+		call_measure(c);
 }
 
 static void call_tell_admission(struct upstream_call *c, int err)
@@ -382,6 +407,13 @@ void upstream_report(struct upstream_call *c, int err)
 	/* the time as READY does not count as waiting */
 	c->since_ns = worker_now(c->upstream->worker);
 	call_set_state(c, UPSTREAM_CALL_IDLE);
+}
+
+bool upstream_has_stayed(const struct upstream_call *c, struct sticky_token *out)
+{
+	const struct candidate *of = balance_find(&c->upstream->balance, c->endpoint);
+	/* a server that has left the list since it was chosen has no cookie */
+	return !of || sticky_is_newest(of, c->stays, out);
 }
 
 void upstream_cancel(struct upstream_call *c)

@@ -4,18 +4,6 @@
 static const char *const proxy_protocol_choices[] = { "off", "v1", "v2", NULL }; /* 0, 1, 2 */
 static const char *const protocol_choices[] = { "http/1.1", "h2", "h2c", "auto", NULL };
 static const char *const parsing_choices[] = { "strict", "lenient", NULL };
-static const char *const balance_choices[] = { "round-robin", "least-requests", NULL };
-
-static const sluice_option balance_options[] = {
-	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_balance_conf, algorithm, .def = "round-robin",
-		.choices = balance_choices, .flags = SLUICE_F_SCALAR,
-		.doc = "each server in turn, or the one with the fewest requests in progress; with "
-		       "`plugin`: where that chooses none"),
-	SLUICE_OPTION(SLUICE_T_STR, struct upstream_balance_conf, plugin,
-		.doc = "name of an instance in `plugins` whose plugin chooses among servers"),
-	SLUICE_OPTIONS_END,
-};
-
 static const sluice_option timeout_options[] = {
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, connect, .def = "1s",
 		.min = "1ms", .max = "5m",
@@ -52,6 +40,10 @@ static const sluice_option health_options[] = {
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_health, retry_after_max, .def = "30s",
 		.min = "10ms", .max = "1h",
 		.doc = "upper limit for this time as it doubles, if longer than retry_after"),
+	SLUICE_OPTION(SLUICE_T_PERCENT, struct upstream_health, panic, .def = "0%", .max = "100%",
+		.doc = "when fewer than this part of the servers are up, such as 50%, requests go "
+		       "to "
+		       "all of them, whatever their health; 0%: only when none is up"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -59,7 +51,7 @@ const sluice_option upstream_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct upstream_conf, name, .flags = SLUICE_F_KEY, .min = "1",
 		.max = "64", .doc = "name of the upstream in routes, logs and metrics"),
 	SLUICE_OPTION(SLUICE_T_LIST, struct upstream_conf, servers, .min = "1", .max = "1000",
-		.sub = server_options, .sub_size = sizeof(struct upstream_server),
+		.sub = upstream_server_options, .sub_size = sizeof(struct upstream_server),
 		.doc = "the servers; a name with several addresses counts as that many servers; "
 		       "with `discover`: those until others are found"),
 	SLUICE_OPTION(SLUICE_T_STR, struct upstream_conf, discovery,
@@ -78,8 +70,21 @@ const sluice_option upstream_options[] = {
 		.doc = "version of the PROXY header with which connections begin, to name the "
 		       "client; a connection is then kept for that client alone"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, balance, .flags = SLUICE_F_SUBOBJECT,
-		.sub = balance_options, .sub_size = sizeof(struct upstream_balance_conf),
-		.doc = "how a server is chosen: round-robin, least-requests, or by a plugin"),
+		.sub = upstream_balance_options, .sub_size = sizeof(struct upstream_balance_conf),
+		.doc = "how a server is chosen: round-robin, least-requests, random-two, "
+		       "least-latency, hash, or by a plugin"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, hash, .sub = upstream_hash_options,
+		.sub_size = sizeof(struct hash_conf),
+		.doc = "with balance: hash, what of a request decides which server gets it"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, sticky, .sub = upstream_sticky_options,
+		.sub_size = sizeof(struct sticky_conf),
+		.doc = "clients stay with one server, by a cookie; left out: they do not"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, zones, .flags = SLUICE_F_SUBOBJECT,
+		.sub = upstream_zones_options, .sub_size = sizeof(struct zones_conf),
+		.doc = "when servers of other zones than the gateway's own serve"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_conf, slow_start, .def = "0s", .max = "1h",
+		.doc = "how long a server that was added, or is up again, takes a growing share of "
+		       "the requests, from a tenth of its own; 0s: all of it at once"),
 	SLUICE_OPTION(SLUICE_T_ENUM, struct upstream_conf, parsing, .def = "strict",
 		.choices = parsing_choices, .flags = SLUICE_F_NEW,
 		.doc = "lenient: accept responses that have lines ending with LF alone, empty "

@@ -9,20 +9,14 @@
 #include "tls/conf.h"
 #include "upstream/conf_address.h"
 #include "upstream/conf_discover.h"
+#include "upstream/conf_balance.h"
 #include "upstream/conf_protect.h"
 
-enum { UPSTREAM_RETRIES_MAX = 7 };
+enum { UPSTREAM_RETRIES_MAX = 7, UPSTREAM_NAME_MAX = 64 };
 
 enum upstream_protocol { PROTOCOL_HTTP1, PROTOCOL_H2, PROTOCOL_H2C, PROTOCOL_AUTO };
 
 enum upstream_parsing { PARSING_STRICT, PARSING_LENIENT };
-
-enum upstream_balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_REQUESTS };
-
-struct upstream_server {
-	sluice_str address; /* host:port, ip:port, [v6]:port, unix:path */
-	uint64_t weight;
-};
 
 /* milliseconds */
 struct upstream_timeouts {
@@ -41,12 +35,7 @@ struct upstream_health {
 	uint64_t failures;        /* in a row, after which a server is down */
 	uint64_t retry_after;     /* ms; how long the server is down the first time */
 	uint64_t retry_after_max; /* ms; the time doubles up to this */
-};
-
-/* how a server is chosen */
-struct upstream_balance_conf {
-	int32_t algorithm; /* enum upstream_balance */
-	sluice_str plugin; /* name of an instance that chooses first; empty: none */
+	uint64_t panic;           /* hundredths of a percent of the servers; 0: never */
 };
 
 struct upstream_conf {
@@ -60,7 +49,12 @@ struct upstream_conf {
 	/* the version of the PROXY header that connections begin with; 0: none */
 	int32_t proxy_protocol;
 	struct upstream_balance_conf balance;
-	int32_t parsing; /* enum upstream_parsing */
+	struct hash_conf hash;
+	struct sticky_conf sticky;
+	struct zones_conf zones;
+	uint64_t slow_start; /* ms; 0: none */
+	sluice_str zone;     /* of the gateway: set by who builds the configuration */
+	int32_t parsing;     /* enum upstream_parsing */
 	struct upstream_timeouts timeouts;
 	struct upstream_health health;
 	uint64_t retries;         /* further servers asked, at most UPSTREAM_RETRIES_MAX */

@@ -101,5 +101,7 @@ int upstream_conf_check(struct bind *b, struct upstream_conf *conf)
 	conf->has_breaker = bind_given(b, conf, "breaker");
 	if (check_limits(b, conf) < 0)
 		result = -1;
+	if (balance_conf_check(b, conf) < 0)
+		result = -1;
 	return check_protocol(b, conf) < 0 ? -1 : result;
 }

@@ -54,7 +54,7 @@ static const char *server_wrong(const struct upstream_server *s)
 		!upstream_address_parse(s->address, &a))
 		return "is not the address of a server: host:port, ip:port, [ipv6]:port or "
 		       "unix:/path";
-	return s->weight < 1 || s->weight > WEIGHT_MAX ? "has a weight that is not 1 to 100" : NULL;
+	return s->weight > WEIGHT_MAX ? "has a weight above 100" : NULL;
 }
 
 static bool why_not(char why[DISCOVERED_WHY], const struct upstream_server *s, const char *wrong)

@@ -81,6 +81,7 @@ static struct endpoint *endpoint_new(struct upstream_part *p, const struct endpo
 	e->key.upstream = str_copy(key->upstream);
 	e->key.host = str_copy(key->host);
 	e->address_len = (uint32_t)addr_text(&key->addr, e->address);
+	e->known_since_ns = worker_now(p->worker);
 	list_init(&e->watches);
 	list_init(&e->idle);
 	list_init(&e->opening);

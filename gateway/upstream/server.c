@@ -6,6 +6,24 @@
 /* time to the next look-up after one that failed; doubles up to resolve_interval */
 enum { RETRY_FIRST_MS = 500 };
 
+/* Zones matter where the gateway has one, and then a server without a zone is in another one. */
+static enum balance_tier server_tier(const struct server *s)
+{
+	sluice_str zone = s->setup->conf->zone;
+	bool remote = zone.len && !str_eq(zone, s->conf->zone);
+	if (s->conf->backup)
+		return remote ? TIER_REMOTE_BACKUP : TIER_BACKUP;
+	return remote ? TIER_REMOTE : TIER_LOCAL;
+}
+
+static void server_bound(const struct server *s, struct endpoint *e)
+{
+	struct endpoint_bounds bounds = s->setup->bounds;
+	if (s->conf->max_connections)
+		bounds.max_links = upstream_links(s->conf->max_connections, s->setup->workers);
+	endpoint_set_bounds(e, &bounds);
+}
+
 static void server_add(struct server *s, const struct addr *addr)
 {
 	const struct server_setup *setup = s->setup;
@@ -20,9 +38,11 @@ static void server_add(struct server *s, const struct addr *addr)
 		key.tls_identity[1] = setup->tls_identity[1];
 	}
 	struct endpoint *e = endpoint_get(setup->worker, &key);
-	endpoint_set_bounds(e, &setup->bounds);
+	server_bound(s, e);
+	if (s->is_new)
+		e->known_since_ns = 0;
 	s->candidates[s->n_candidates++] =
-		balance_add(setup->balance, e, (unsigned)s->conf->weight);
+		balance_add_to(setup->balance, server_tier(s), e, (unsigned)s->conf->weight);
 	endpoint_unref(&e);
 }
 
@@ -115,6 +135,8 @@ static void server_on_answer(struct resolve_call *c, const struct resolve_answer
 	 * says nothing about the name */
 	if (a->reason != RESOLVE_LIMIT)
 		server_take(s, a, &look);
+	if (!why)
+		s->is_new = false;
 	worker_timer(s->setup->worker, &s->timer, server_next_look(s, a));
 	s->setup->on_answer(s->setup->user, &look);
 }
@@ -140,13 +162,14 @@ static void server_parse(struct server *s, const struct upstream_server *conf)
 void server_start(struct server *s, const struct server_setup *setup,
 	const struct upstream_server *conf, const struct server *earlier)
 {
-	*s = (struct server){ .setup = setup };
+	*s = (struct server){ .setup = setup, .is_new = setup->is_new };
 	server_parse(s, conf);
 	resolve_call_init(&s->call, server_on_answer);
 	timer_init(&s->timer, server_on_due);
 	if (s->address.host.len == 0) {
 		s->asked = true;
 		server_add(s, &s->address.addr);
+		s->is_new = false;
 		return;
 	}
 	for (unsigned i = 0; earlier && i < earlier->n_candidates; i++)
@@ -165,8 +188,12 @@ void server_stop(struct server *s)
 
 void server_change(struct server *s, const struct upstream_server *conf)
 {
-	bool is_same = s->conf->weight == conf->weight;
+	bool same = s->conf->max_connections == conf->max_connections;
 	server_parse(s, conf);
-	for (unsigned i = 0; i < s->n_candidates && !is_same; i++)
+	for (unsigned i = 0; i < s->n_candidates; i++) {
+		balance_set_tier(s->candidates[i], server_tier(s));
 		balance_set_weight(s->candidates[i], (unsigned)conf->weight);
+		if (!same)
+			server_bound(s, s->candidates[i]->endpoint);
+	}
 }

@@ -25,6 +25,8 @@ struct server_setup {
 	struct worker *worker;            /* borrowed */
 	struct balance *balance;          /* borrowed */
 	const struct upstream_conf *conf; /* borrowed */
+	unsigned workers;                 /* how many share the servers */
+	bool is_new; /* no snapshot before had the upstream: its servers need no slow start */
 	uint64_t tls_identity[2];
 	struct endpoint_bounds bounds;
 	/* a look-up of a name has ended. From the loop */
@@ -40,16 +42,23 @@ struct server {
 	unsigned n_candidates;
 	unsigned n_failed; /* look-ups, in a row */
 	bool asked;        /* the first answer came; literal addresses need none */
+	bool is_new;       /* of setup, until the first addresses are there */
 	struct resolve_call call;
 	struct timer timer; /* to the next look-up */
 };
+
+/* A bound of all workers together as that of one: at least 1, but 0, no bound, stays. */
+static inline uint32_t upstream_links(uint64_t max_connections, unsigned workers)
+{
+	return (uint32_t)((max_connections + workers - 1) / workers);
+}
 
 /* earlier: the same entry in an earlier snapshot; its addresses are used until the first answer.
  * May be NULL. */
 void server_start(struct server *s, const struct server_setup *setup,
 	const struct upstream_server *conf, const struct server *earlier);
 void server_stop(struct server *s);
-/* The same address is written in another place, perhaps with another weight. */
+/* The same address is written in another place, perhaps with other options. */
 void server_change(struct server *s, const struct upstream_server *conf);
 
 #endif

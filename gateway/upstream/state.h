@@ -6,6 +6,7 @@
 #include "upstream/census.h"
 #include "upstream/pool.h"
 #include "upstream/waitlist.h"
+#include "upstream/sticky.h"
 
 struct upstream {
 	struct list at;                   /* in part.upstreams */
@@ -14,6 +15,7 @@ struct upstream {
 	struct tls_client *tls;           /* borrowed likewise; NULL: plain */
 	struct link_conf link_conf;
 	struct balance balance;
+	struct sticky sticky; /* where conf->sticky has a cookie */
 	struct server_setup setup;
 	struct server_list servers;
 	struct census census;

@@ -25,6 +25,31 @@ static void upstream_on_room(struct balance *b)
 	upstream_wake(container_of(b, struct upstream, balance));
 }
 
+static bool upstream_is_known(struct worker *w, sluice_str name)
+{
+	list_each (at, &upstream_part_of(w)->upstreams) {
+		if (str_eq(container_of(at, struct upstream, at)->conf->name, name))
+			return true;
+	}
+	return false;
+}
+
+static void upstream_init_balance(struct upstream *u)
+{
+	const struct upstream_conf *conf = u->conf;
+	const struct balance_rules rules = {
+		.tiers = { .panic = conf->health.panic, .local_min = conf->zones.local_min },
+		.hash_bound = conf->hash.bound,
+		.slow_ns = conf->slow_start * NS_PER_MS,
+	};
+	balance_init(&u->balance, (enum upstream_balance)conf->balance.algorithm, upstream_on_room);
+	balance_set_rules(&u->balance, &rules);
+	if (!conf->sticky.cookie.len)
+		return;
+	sticky_init(&u->sticky, &conf->sticky, conf->name);
+	u->balance.sticky = &u->sticky;
+}
+
 static void upstream_on_answer(void *user, const struct server_look *look)
 {
 	struct upstream *u = user;
@@ -108,9 +133,11 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 		.worker = w,
 		.balance = &u->balance,
 		.conf = conf,
+		.workers = workers,
+		.is_new = !upstream_is_known(w, conf->name),
 		.bounds = { .serial = ++upstream_part_of(w)->last_serial,
 			.max_idle = (uint32_t)conf->keepalive,
-			.max_links = (uint32_t)((conf->max_connections + workers - 1) / workers),
+			.max_links = upstream_links(conf->max_connections, workers),
 			.health = conf->health },
 		.on_answer = upstream_on_answer,
 		.user = u,
@@ -120,7 +147,7 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 	u->admission = admission_new(conf, plugins ? plugins->breaker : NULL, workers);
 	waitlist_init(&u->queue, (enum queue_order)conf->queue_order, (uint32_t)conf->max_queue);
 	turn_hook_init(&u->hook, upstream_serve_waiting);
-	balance_init(&u->balance, (enum upstream_balance)conf->balance.algorithm, upstream_on_room);
+	upstream_init_balance(u);
 	if (plugins && plugins->chooser)
 		balance_ask_plugin(&u->balance, conf->name, plugins->chooser);
 	struct discovered *discovered = plugins ? plugins->discovered : NULL;
@@ -131,6 +158,8 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 	if (older)
 		census_hand_over(&older->census);
 	census_count(&u->census, &u->servers);
+	u->setup.is_new = false; /* servers that come later */
+	balance_tells(&u->balance);
 	list_push_front(&upstream_part_of(w)->upstreams, &u->at);
 	return u;
 }
@@ -156,6 +185,7 @@ void upstream_detach(struct upstream **at)
 	census_end(&u->census, next ? &next->census : NULL);
 	server_list_stop(&u->servers);
 	balance_fini(&u->balance);
+	sticky_fini(&u->sticky);
 	worker_bury(u->worker, &u->grave, upstream_free);
 }
 
@@ -171,6 +201,18 @@ const struct upstream_conf *upstream_conf_of(const struct upstream *u)
 	return u->conf;
 }
 
+static void upstream_view_share(const struct endpoint *e, struct endpoint_view *v)
+{
+	const struct candidate *c = balance_find(NULL, e);
+	v->weight = UINT32_MAX;
+	if (!c)
+		return;
+	v->weight = c->weight;
+	v->share = c->share;
+	v->tier = c->tier;
+	v->entry = c->entry;
+}
+
 void upstream_each_endpoint(struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v),
 	void *ctx)
 {
@@ -178,7 +220,9 @@ void upstream_each_endpoint(struct worker *w, void (*fn)(void *ctx, const struct
 	struct endpoint_view v;
 	for (int i = 0; i < ENDPOINT_BUCKETS; i++) {
 		list_each (at, &p->endpoints[i]) {
-			endpoint_view(container_of(at, struct endpoint, at), &v);
+			const struct endpoint *e = container_of(at, struct endpoint, at);
+			endpoint_view(e, &v);
+			upstream_view_share(e, &v);
 			fn(ctx, &v);
 		}
 	}

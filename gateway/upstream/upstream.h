@@ -28,6 +28,7 @@ struct balance_chooser;
 struct discovered;
 struct endpoint;
 struct link;
+struct sticky_token;
 struct tls_client;
 struct upstream;
 
@@ -89,6 +90,10 @@ struct upstream_call {
 	const struct request_head *request;
 	/* Likewise: the exchange, for a plugin that chooses. NULL: none. */
 	sluice_exchange *exchange;
+	/* Likewise: balance_hash() of what the request is told by; 0: nothing. */
+	uint64_t key;
+	/* Likewise: the server that its client sticks to. NULL: none. */
+	const struct sticky_token *stays;
 	/* Likewise, to probe one server: the endpoint's id. It is asked whatever its health. 0: the
 	 * balance chooses. */
 	uint64_t only;
@@ -108,6 +113,7 @@ struct upstream_call {
 	const struct upstream_failure *failures;
 	uint16_t status;     /* of the final head of the last try; 0: none came */
 	bool reused;         /* the connection was an idle one */
+	bool measures;       /* the balance goes by latency */
 	uint64_t connect_ns; /* what the last connection took to open; 0 for an idle one */
 	uint64_t wait_ns;    /* all time between open and ready or fail, added up */
 
@@ -126,7 +132,7 @@ struct upstream_call {
 	struct pool_ask ask;       /* OPENING */
 	uint8_t spent;             /* of 1 + `retries`: servers in tried[] */
 	uint8_t free_tries;        /* so far, tries that do not count */
-	uint64_t key;              /* of the request, for the balance */
+	uint64_t asked_ns;         /* READY: since when, where the balance goes by latency */
 	const struct origin_events *events;
 	void *user;
 	struct arena *arena;
@@ -175,6 +181,9 @@ void upstream_answered(struct upstream_call *c, unsigned status);
  * (origin.not_processed); at most UPSTREAM_FREE_TRIES are free in this way. Sets c->verdict.
  */
 void upstream_report(struct upstream_call *c, int err);
+/* Of an upstream whose clients stick to servers: whether c->stays is the very token that a new
+ * cookie would have for the server chosen last; if not, that token is in *out. */
+bool upstream_has_stayed(const struct upstream_call *c, struct sticky_token *out);
 /* Stop waiting: no callback follows. A connection that is being made may serve others. */
 void upstream_cancel(struct upstream_call *c);
 /* At the end, in any state but READY: cancels, and gives up the endpoint. */
@@ -226,6 +235,9 @@ struct endpoint_view {
 	const char *why;             /* more about it, or "" */
 	uint64_t connects, connect_failures, reused, ejected;
 	uint64_t latency_ns; /* usual time until the head of a response, smoothed; 0: not known */
+	/* in the balance of the configuration that came last; weight UINT32_MAX: in none */
+	uint32_t weight, share; /* share: what it counts now, 1024 for each 1 of weight */
+	uint8_t tier, entry;    /* enum balance_tier, enum tier_entry */
 };
 void upstream_each_endpoint(struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v),
 	void *ctx);

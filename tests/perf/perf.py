@@ -22,7 +22,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE.parent.parent / "contrib" / "bench"))
 
 from benchkit import drive, machine, material, peers, process, programs  # noqa: E402
-from benchkit.main import DEFAULTS  # noqa: E402
+from benchkit.main import DEFAULTS, SERVERS_MOST, server_addresses  # noqa: E402
 
 BASELINE = HERE / "baseline.json"
 TOLERANCE = 0.03      # counts repeat within half of a percent; where the size of reads decides, within more
@@ -90,6 +90,12 @@ SCENARIOS = [
     Scenario("security-headers", "the same as plain, with the fields for pages", 4000, {"plugin": "security-headers"}),
     Scenario("error-pages", "GET of 1 KiB, with error-pages", 4000, {"plugin": "error-pages"}),
     Scenario("routes", "GET of 1 KiB, 10,000 routes", 4000, {"routes": 10000}),
+    Scenario("servers", "GET of 1 KiB from 1,000 servers in turn", 4000, {"server_count": 1000}),
+    Scenario("random-two", "the same, the better of two at random", 6000, {"server_count": 1000, "balance": "balance: random-two"}),
+    Scenario("least-latency", "the same, the one whose response comes sooner", 6000, {"server_count": 1000, "balance": "balance: least-latency"}),
+    Scenario("hash", "GET of 1 KiB, one of 1,000 servers by a header field", 4000,
+             {"server_count": 1000, "balance": "balance: hash\n    hash: { by: header:X-User }"}, options=("--field", "X-User: alice")),
+    Scenario("sticky", "the plain GET of a client without a cookie, which gets one", 4000, {"balance": "sticky: { cookie: lb }"}),
     Scenario("h2", "GET of 1 KiB, HTTP/2 over TLS 1.3", 3000, {**TLS, "h2": True}, h2=True),
     Scenario("h2-h2c", "the same, HTTP/2 to the server as well", 3000, {**TLS, "h2": True, "h2c": True}, h2=True, origin="h2c"),
 ]
@@ -184,7 +190,8 @@ class Bed:
 
     def origin(self, kind):
         program = {"h1": "origin", "h2c": "h2origin"}[kind]
-        return self.server(program, lambda port: [self.programs[program], port])
+        more = [SERVERS_MOST] if kind == "h1" else []      # addresses that it listens at
+        return self.server(program, lambda port: [self.programs[program], port, *more])
 
     def redis(self):
         if not shutil.which("redis-server"):
@@ -199,7 +206,7 @@ class Bed:
 
 def write_config(bed, s, folder, port):
     m = bed.material
-    values = {**DEFAULTS, **s.settings, "port": port, "servers": [f"127.0.0.1:{bed.origin(s.origin)}"], "jwks": m.jwks,
+    values = {**DEFAULTS, **s.settings, "port": port, "servers": server_addresses(bed.origin(s.origin), s.settings.get("server_count", 1)), "jwks": m.jwks,
               "certificate": m.certificate, "key": m.key, "issuer": material.ISSUER, "audience": material.AUDIENCE,
               "redis_port": bed.redis() if s.redis else 0, "gateway": bed.gateway, "plugin_dirs": [a for d in bed.plugin_dirs for a in ("--plugin-dir", d)]}
     command = peers.configure(peers.PEERS["sluice"], folder, values)

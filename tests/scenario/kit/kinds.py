@@ -24,9 +24,9 @@ plugins/test_conns plugins/test_error_pages plugins/test_events plugins/test_ext
 plugins/test_jwt_keys plugins/test_jwt_upstream plugins/test_key_auth plugins/test_listener_plugins plugins/test_lua
 plugins/test_match_facts plugins/test_modules plugins/test_park plugins/test_plugins_h2 plugins/test_reroute
 process/test_inherited process/test_listeners process/test_reload process/test_stop process/test_successor
-proxy/test_backpressure proxy/test_client_leaves proxy/test_discover proxy/test_early_responses proxy/test_long_bodies
-proxy/test_pool
-proxy/test_retries proxy/test_soak proxy/test_streaming proxy/test_upstream_dies proxy/test_upstream_garbage
+proxy/test_backpressure proxy/test_balance_ways proxy/test_client_leaves proxy/test_discover proxy/test_early_responses
+proxy/test_long_bodies proxy/test_pool proxy/test_retries proxy/test_soak proxy/test_sticky proxy/test_streaming
+proxy/test_upstream_dies proxy/test_upstream_garbage
 proxy/test_upstream_tls
 tls/test_tls_listener tls/test_tls_upstream
 tunnel/test_extended_connect tunnel/test_tunnels tunnel/test_websocket
@@ -44,7 +44,8 @@ plugins/test_basic_auth plugins/test_cache plugins/test_cache_rules plugins/test
 plugins/test_ext_auth plugins/test_ip_access plugins/test_jwt_keys plugins/test_key_auth plugins/test_lua
 plugins/test_modules plugins/test_modules_that_harm plugins/test_park
 process/test_listeners process/test_logs process/test_reload process/test_start process/test_stop process/test_successor
-proxy/test_backpressure proxy/test_balance proxy/test_client_leaves proxy/test_counts proxy/test_discover proxy/test_soak
+proxy/test_backpressure proxy/test_balance proxy/test_balance_ways proxy/test_client_leaves proxy/test_counts
+proxy/test_discover proxy/test_soak
 tls/test_tls_listener
 tunnel/test_tunnels
 """.split()

@@ -258,12 +258,6 @@ static void ring_init(struct balance *b)
 	(void)b;
 }
 
-static uint64_t ring_key(const struct balance *b, const struct request_head *request)
-{
-	(void)b;
-	return request->path.len;
-}
-
 static void ring_change(struct balance *b, struct candidate *c)
 {
 	(void)b, (void)c;
@@ -274,7 +268,7 @@ static void ring_update(struct balance *b, struct candidate *c, bool was_ready)
 	(void)b, (void)c, (void)was_ready;
 }
 
-/* The length of the path says where to begin, and who is not ready or was tried is passed over. */
+/* The key says where to begin, and who is not ready or was tried is passed over. */
 static enum balance_result ring_choose(struct balance *b, const struct balance_ask *ask,
 	struct candidate **out)
 {
@@ -291,7 +285,6 @@ static enum balance_result ring_choose(struct balance *b, const struct balance_a
 
 static const struct balance_ops ring = { .init = ring_init,
 	.fini = ring_init,
-	.key = ring_key,
 	.add = ring_change,
 	.remove = ring_change,
 	.update = ring_update,
@@ -299,18 +292,12 @@ static const struct balance_ops ring = { .init = ring_init,
 
 TEST(an_algorithm_may_look_at_the_request)
 {
-	const struct request_head head = { .path = STR("/abcd") };
-	struct balance_ask ask = { .request = &head };
+	struct balance_ask ask = { .key = 5 };
 	struct candidate *c = NULL;
 	uint64_t tried[4];
 	make(BALANCE_ROUND_ROBIN, 4, NULL);
 	const struct balance_ops *before = balance.ops;
-	assert_int_equal(balance_key(&balance, &head), 0);
 	balance.ops = &ring;
-	balance.by_request = true;
-	assert_int_equal(balance_key(&balance, NULL), 0);
-	ask.key = balance_key(&balance, &head);
-	assert_int_equal(ask.key, 5);
 	for (int i = 0; i < 3; i++) { /* the same for the same request */
 		assert_int_equal(balance_choose(&balance, &ask, &c), BALANCE_CHOSEN);
 		assert_int_equal(index_of(c), 1);

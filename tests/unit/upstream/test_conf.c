@@ -100,6 +100,50 @@ TEST(everything)
 	forget();
 }
 
+TEST(how_servers_are_chosen)
+{
+	assert_string_equal(
+		read_conf("o:\n"
+			  "  servers:\n"
+			  "  - { address: 'a:80', weight: 2, zone: x, max_connections: 9 }\n"
+			  "  - { address: 'b:80', weight: 0, backup: true }\n"
+			  "  balance: hash\n"
+			  "  hash: { by: 'cookie:sid', balance: 2.5 }\n"
+			  "  sticky: { cookie: lb, same_site: strict, ttl: 1h,\n"
+			  "            key: [0123456789abcdef, fedcba9876543210] }\n"
+			  "  zones: { local_min: 60.5% }\n"
+			  "  slow_start: 30s\n"
+			  "  health: { panic: 50% }\n"),
+		"");
+	const struct upstream_server *s = conf.servers.v;
+	assert_str(s[0].zone, "x");
+	assert_int_equal(s[0].max_connections, 9);
+	assert_true(s[1].backup && s[1].weight == 0);
+	assert_int_equal(conf.balance.algorithm, BALANCE_HASH);
+	assert_int_equal(conf.hash.bound, 250);
+	assert_true(conf.sticky.secure && conf.sticky.http_only);
+	assert_int_equal(conf.sticky.same_site, SAME_SITE_STRICT);
+	assert_int_equal(conf.sticky.key.n, 2);
+	assert_int_equal(conf.zones.local_min, 6050);
+	assert_int_equal(conf.slow_start, 30000);
+	assert_int_equal(conf.health.panic, 5000);
+	forget();
+	assert_string_equal(read_conf("o: { servers: [a:80] }\n"), "");
+	assert_int_equal(conf.sticky.cookie.len, 0);
+	assert_int_equal(conf.zones.local_min, 7000);
+	assert_int_equal(conf.health.panic, 0);
+	forget();
+	assert_string_equal(read_conf("o: { servers: [a:80], balance: hash, hash: ip }\n"), "");
+	assert_int_equal(conf.hash.bound, 125);
+	forget();
+	assert_string_equal(
+		read_conf(
+			"o: { servers: [a:80], balance: hash, hash: { by: ip, balance: off } }\n"),
+		"");
+	assert_int_equal(conf.hash.bound, 0);
+	forget();
+}
+
 TEST(mistakes)
 {
 	static const struct {
@@ -118,7 +162,38 @@ TEST(mistakes)
 		{ "o:\n  servers: ['unix:']\n", "not the address of a server" },
 		{ "o:\n  servers:\n  - a:80\n  - b:80\n  - { address: 'A:80' }\n",
 			"5:16 o.servers[2].address: this server stands" },
-		{ "o:\n  servers: [{ address: 'a:80', weight: 0 }]\n", "2:40 o.servers[0].weight" },
+		{ "o:\n  servers: [{ address: 'a:80', weight: 101 }]\n",
+			"2:40 o.servers[0].weight" },
+		{ "o:\n  servers: [{ address: 'a:80', weight: 0 }]\n",
+			"2:12 o.servers: all servers have weight 0" },
+		{ "o:\n  servers: [a:80]\n  balance: hash\n",
+			"3:12 o.balance: hash needs to know what of a request decides" },
+		{ "o:\n  servers: [a:80]\n  hash: ip\n",
+			"3:9 o.hash: without `balance: hash` this does nothing" },
+		{ "o:\n  servers: [a:80]\n  balance: hash\n  hash: { by: ip, balance: 1.04 }\n",
+			"4:28 o.hash.balance: \"1.04\" is no multiple of the mean load" },
+		{ "o:\n  servers: [a:80]\n  balance: hash\n  hash: { by: ip, balance: 1.255 }\n",
+			"o.hash.balance" },
+		{ "o:\n  servers: [a:80]\n  balance: hash\n  hash: { by: ip, balance: 1.x }\n",
+			"o.hash.balance" },
+		{ "o:\n  servers: [a:80]\n  zones: { local_min: 101% }\n", "o.zones.local_min" },
+		{ "o:\n  servers: [a:80]\n  zones: { local_min: 70 }\n", "3:23 o.zones.local_min" },
+		{ "o:\n  servers: [a:80]\n  health: { panic: 101% }\n", "3:20 o.health.panic" },
+		{ "o:\n  servers: [a:80]\n  sticky: { secure: true }\n", "cookie" },
+		{ "o:\n  servers: [a:80]\n  sticky: 'a b'\n", "is no name of a cookie" },
+		{ "o:\n  servers: [a:80]\n  sticky: { cookie: a, path: 'x' }\n",
+			"3:30 o.sticky.path: \"x\" is no path of a cookie" },
+		{ "o:\n  servers: [a:80]\n  sticky: { cookie: a, path: '/;x' }\n",
+			"o.sticky.path" },
+		{ "o:\n  servers: [a:80]\n  sticky: { cookie: a, key: secret }\n",
+			"a key of 6 bytes is too short" },
+		{ "o:\n  servers: [a:80]\n  sticky: { cookie: a, secure: false, same_site: none "
+		  "}\n",
+			"browsers refuse it without `secure`" },
+		{ "o:\n  servers: [a:80]\n  sticky: { cookie: __Host-a, path: /x }\n",
+			"unless it has secure: true and path: /" },
+		{ "o:\n  servers: [a:80]\n  sticky: { cookie: __Secure-a, secure: false }\n",
+			"unless it has secure: true" },
 		{ "o:\n  servers: [a:80]\n  retries: 8\n", "3:12 o.retries" },
 		{ "o:\n  servers: [a:80]\n  balance: random\n", "3:12 o.balance" },
 	};
