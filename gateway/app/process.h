@@ -96,6 +96,7 @@ struct process {
 	bool reload_wanted;                    /* a reload was asked for while one was under way */
 	unsigned empty;                        /* workers that have drained */
 	bool ready;                            /* every worker has had a configuration */
+	bool checked;                          /* the first round of checks of servers is over */
 	struct logger *logger;                 /* owned; NULL: no access log yet */
 	struct admin *admin;                   /* owned; NULL: no admin address is configured */
 	struct addr admin_addr;                /* where it is served */

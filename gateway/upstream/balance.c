@@ -53,7 +53,9 @@ static void candidate_on_change(struct endpoint_watch *watch)
 	if (!b->on_room)
 		return;
 	/* when no candidate is ready, servers that are down and have room are chosen as well */
-	if (ready || (b->n_ready == 0 && !endpoint_is_full(c->endpoint)))
+	if (ready ||
+		(b->n_ready == 0 && !endpoint_is_barred(c->endpoint) &&
+			!endpoint_is_full(c->endpoint)))
 		b->on_room(b);
 }
 
@@ -132,11 +134,12 @@ static enum balance_result choose_resting(struct balance *b, const struct balanc
 
 	for (uint32_t i = 0; i < b->n; i++) {
 		struct candidate *c = b->all[i];
-		if (candidate_was_tried(c, ask->tried, ask->n_tried))
+		if (endpoint_is_barred(c->endpoint) ||
+			candidate_was_tried(c, ask->tried, ask->n_tried))
 			continue;
 		if (endpoint_is_full(c->endpoint)) {
 			busy = true;
-			up |= c->endpoint->state == ENDPOINT_UP;
+			up |= c->endpoint->takes;
 			continue;
 		}
 		uint32_t load = endpoint_load(c->endpoint);

@@ -9,6 +9,7 @@
 #include "base/addr.h"
 #include "config/bind.h"
 #include "tls/conf.h"
+#include "upstream/conf_health.h"
 #include "upstream/conf_protect.h"
 
 enum { UPSTREAM_RETRIES_MAX = 7 };
@@ -35,12 +36,6 @@ struct upstream_timeouts {
 	uint64_t ping;
 	uint64_t queue;  /* wait for a connection while max_connections are busy */
 	uint64_t tunnel; /* longest silence of both sides of a tunnel */
-};
-
-struct upstream_health {
-	uint64_t failures;        /* in a row, after which a server is down */
-	uint64_t retry_after;     /* ms; how long the server is down the first time */
-	uint64_t retry_after_max; /* ms; the time doubles up to this */
 };
 
 /* how a server is chosen */
@@ -88,6 +83,10 @@ struct upstream_address {
 	uint16_t port;
 };
 must_use bool upstream_address_parse(sluice_str text, struct upstream_address *out);
+
+/* How connections begin that the gateway opens for itself (PROXY protocol 2.1 and 2.2: UNKNOWN,
+ * LOCAL); may be empty. Constant. */
+sluice_str upstream_proxy_header(const struct upstream_conf *conf);
 
 /* The protocols that ALPN offers to the servers, NULL-terminated; NULL: none. */
 const char *const *upstream_alpn(const struct upstream_conf *conf);

@@ -2,6 +2,8 @@
 #include "upstream/server.h"
 
 #include "base/log.h"
+#include "upstream/check.h"
+#include "upstream/outlier.h"
 
 /* time to the next look-up after one that failed; doubles up to resolve_interval */
 enum { RETRY_FIRST_MS = 500 };
@@ -21,15 +23,22 @@ static void server_add(struct server *s, const struct addr *addr)
 	}
 	struct endpoint *e = endpoint_get(setup->worker, &key);
 	endpoint_set_bounds(e, &setup->bounds);
+	outliers_set(e->group, &setup->bounds.health.outliers, setup->bounds.serial);
+	check_set(e, setup->checks, setup->bounds.serial);
 	s->candidates[s->n_candidates++] =
-		balance_add(setup->balance, e, (unsigned)s->conf->weight);
+		balance_add(setup->balance, e, endpoint_weight(e, (unsigned)s->conf->weight));
 	endpoint_unref(&e);
 }
 
 static void server_remove(struct server *s, unsigned i)
 {
+	struct endpoint *e = s->candidates[i]->endpoint;
+	endpoint_ref(e);
 	balance_remove(s->candidates[i]);
 	s->candidates[i] = s->candidates[--s->n_candidates];
+	if (!endpoint_is_wanted(e))
+		check_stop(e);
+	endpoint_unref(&e);
 }
 
 static bool answer_has(const struct resolve_answer *a, const struct addr *addr)
@@ -139,8 +148,16 @@ void server_stop(struct server *s)
 
 void server_change(struct server *s, const struct upstream_server *conf)
 {
-	bool is_same = s->conf->weight == conf->weight;
 	server_parse(s, conf);
-	for (unsigned i = 0; i < s->n_candidates && !is_same; i++)
-		balance_set_weight(s->candidates[i], (unsigned)conf->weight);
+	server_weigh(s);
+}
+
+void server_weigh(struct server *s)
+{
+	for (unsigned i = 0; i < s->n_candidates; i++) {
+		struct candidate *c = s->candidates[i];
+		unsigned weight = endpoint_weight(c->endpoint, (unsigned)s->conf->weight);
+		if (weight != c->weight)
+			balance_set_weight(c, weight);
+	}
 }

@@ -17,6 +17,7 @@ struct server_setup {
 	const struct upstream_conf *conf; /* borrowed */
 	uint64_t tls_identity[2];
 	struct endpoint_bounds bounds;
+	struct check_plan *checks; /* borrowed: of the upstream; NULL: none */
 	/* the first look-up of a name has ended, with or without an answer. From the loop */
 	void (*on_answer)(void *user);
 	void *user;
@@ -41,5 +42,7 @@ void server_start(struct server *s, const struct server_setup *setup,
 void server_stop(struct server *s);
 /* The same address is written in another place, perhaps with another weight. */
 void server_change(struct server *s, const struct upstream_server *conf);
+/* The weight that an operator has set may have changed. */
+void server_weigh(struct server *s);
 
 #endif

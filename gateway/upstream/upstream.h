@@ -23,6 +23,7 @@
 #include "http/handler.h"
 #include "net/worker.h"
 #include "upstream/conf.h"
+#include "upstream/record.h"
 
 struct balance_chooser;
 struct discovered;
@@ -195,6 +196,9 @@ unsigned upstream_retry_after(const struct upstream *u);
 /* discovered_workers.on_set: upstreams of the worker go over to the set. */
 void upstream_on_set(struct worker *w, void *mail);
 
+/* records_set_workers(): what is known of a server has changed. */
+void upstream_on_record(struct worker *w, void *record);
+
 /* Begin to use an upstream on this worker. tls: of conf->tls, for all workers, and NULL unless
  * conf->use_tls; conf and tls live as long as the snapshot. workers: how many workers share the
  * servers. plugins: NULL: none. Never fails; look-ups of names begin. What earlier snapshots
@@ -211,7 +215,13 @@ void upstream_close_idle(struct worker *w);
 
 /* ---- for the admin ------------------------------------------------------------------------- */
 
-enum endpoint_state { ENDPOINT_UP, ENDPOINT_DOWN, ENDPOINT_TRIAL };
+enum endpoint_state {
+	ENDPOINT_UP,
+	ENDPOINT_DOWN,
+	ENDPOINT_TRIAL,
+	ENDPOINT_SUSPECT,
+	ENDPOINT_STATES
+};
 
 /* A server as this worker sees it. */
 struct endpoint_view {
@@ -226,6 +236,7 @@ struct endpoint_view {
 	const char *why;             /* more about it, or "" */
 	uint64_t connects, connect_failures, reused, ejected;
 	uint64_t latency_ns; /* usual time until the head of a response, smoothed; 0: not known */
+	struct record_view record; /* what the process knows */
 };
 void upstream_each_endpoint(struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v),
 	void *ctx);
