@@ -6,6 +6,7 @@
 
 #include "admin/call.h"
 #include "admin/metrics.h"
+#include "admin/order.h"
 #include "admin/purge.h"
 #include "admin/requests.h"
 #include "admin/service.h"
@@ -46,7 +47,7 @@ void answer_readyz(struct admin_call *c)
 {
 	struct admin_facts f = call_facts(c);
 	struct json_out o;
-	if (f.phase == ADMIN_SERVING && !f.n_silent) {
+	if (f.phase == ADMIN_SERVING && !f.n_silent && !f.unchecked) {
 		call_answer(c, 200, STR("text/plain; charset=utf-8"), STR("ready\n"));
 		return;
 	}
@@ -63,6 +64,8 @@ void answer_readyz(struct admin_call *c)
 			    "are done"));
 	else if (f.phase == ADMIN_STARTING)
 		json_strf(&o, "starting: %u workers have no configuration yet", f.waiting);
+	if (f.unchecked)
+		json_strf(&o, "starting: the first check of %u servers has not ended", f.unchecked);
 	for (unsigned i = 0; i < f.n_silent; i++)
 		json_str(&o, str_of(f.silent[i].text));
 	json_close(&o, ']');
@@ -240,6 +243,45 @@ void answer_purge(struct admin_call *c)
 	json_uint(&o, p.found);
 	json_close(&o, '}');
 	call_answer_json(c, 200, &o);
+}
+
+/* The change was posted before the question, so a worker that has answered knows it. */
+static void servers_on_workers(struct gather_wait *w, const struct gather_answer *v, unsigned n)
+{
+	struct admin_call *c = container_of(w, struct admin_call, wait);
+	struct json_out o;
+	unsigned silent = 0;
+	for (unsigned i = 0; i < n; i++)
+		silent += v[i].silent;
+	json_init_heap(&o, CALL_JSON_MAX);
+	o.pretty = true;
+	json_open(&o, '{');
+	json_key(&o, STR("state"));
+	json_str(&o, STR("set"));
+	if (silent) {
+		json_key(&o, STR("silent_workers"));
+		json_uint(&o, silent);
+	}
+	json_close(&o, '}');
+	call_answer_json(c, silent ? 202 : 200, &o);
+}
+
+void answer_servers(struct admin_call *c)
+{
+	struct order order;
+	sluice_str bad;
+	switch (order_run(c->client->head->query, c->client->conn, &order, &bad)) {
+	case ORDER_BAD_PARAMETER:
+		call_problem(c, PROBLEM_BAD_PARAMETER, bad);
+		return;
+	case ORDER_NO_SERVER:
+		call_problem(c, PROBLEM_NO_SERVER, bad);
+		return;
+	case ORDER_DONE:
+		break;
+	}
+	c->wait.on_done = servers_on_workers;
+	service_ask_workers(c->service, &c->wait);
 }
 
 void answer_reopen(struct admin_call *c)

@@ -11,6 +11,7 @@ void answer_status(struct admin_call *c);
 void answer_requests(struct admin_call *c);
 void answer_reload(struct admin_call *c);
 void answer_purge(struct admin_call *c);
+void answer_servers(struct admin_call *c);
 void answer_reopen(struct admin_call *c);
 void answer_upgrade(struct admin_call *c);
 /* The successor that c waits for serves, or not: why says it. */

@@ -1,8 +1,10 @@
 /* The answers of several workers about one server, added up. */
 #include "admin/servers.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/err.h"
 #include "base/mem.h"
 
 static int str_order(sluice_str a, sluice_str b)
@@ -46,6 +48,8 @@ static void sum_add(struct server_sum *to, const struct server_sum *s)
 	/* the worst: a worker that sees a slow server is no mistake */
 	if (s->sum.latency_ns > to->sum.latency_ns)
 		to->sum.latency_ns = s->sum.latency_ns;
+	if (!to->sum.last_err)
+		to->sum.last_err = s->sum.last_err;
 }
 
 struct server_sum *servers_merge(const struct gather_answer *v, unsigned n, size_t *count)
@@ -71,6 +75,67 @@ struct server_sum *servers_merge(const struct gather_answer *v, unsigned n, size
 	*count = kept;
 	return all;
 }
+
+/* ---- one server ---------------------------------------------------------------------------- */
+
+enum server_state server_state(const struct server_sum *s)
+{
+	const struct record_view *r = &s->sum.record;
+	unsigned others = s->in_state[ENDPOINT_DOWN] + s->in_state[ENDPOINT_TRIAL];
+	if (r->order == ORDER_DISABLED)
+		return SERVER_DISABLED;
+	if (r->order == ORDER_DRAIN || r->weight == 0)
+		return SERVER_DRAINED;
+	if (r->verdict == CHECKED_DOWN)
+		return SERVER_DOWN;
+	if (s->in_state[ENDPOINT_SUSPECT])
+		return SERVER_SUSPECT;
+	return !others ? SERVER_UP : s->in_state[ENDPOINT_UP] ? SERVER_PARTLY_UP : SERVER_DOWN;
+}
+
+const char *server_state_name(enum server_state s)
+{
+	static const char *const names[] = {
+		[SERVER_UP] = "up",
+		[SERVER_PARTLY_UP] = "partly-up",
+		[SERVER_SUSPECT] = "suspect",
+		[SERVER_DOWN] = "down",
+		[SERVER_DRAINED] = "drained",
+		[SERVER_DISABLED] = "disabled",
+	};
+	return names[s];
+}
+
+bool server_reason(const struct server_sum *s, char out[SERVER_REASON])
+{
+	const struct record_view *r = &s->sum.record;
+	const char *why = s->sum.last_err ? err_info(s->sum.last_err)->code : "failures";
+	switch (server_state(s)) {
+	case SERVER_UP:
+		return false;
+	case SERVER_DRAINED:
+	case SERVER_DISABLED:
+		(void)snprintf(out, SERVER_REASON, "set by an operator");
+		return true;
+	case SERVER_SUSPECT:
+		(void)snprintf(out, SERVER_REASON, "it is silent");
+		return true;
+	case SERVER_PARTLY_UP:
+	case SERVER_DOWN:
+		break;
+	}
+	if (r->verdict != CHECKED_DOWN)
+		(void)snprintf(out, SERVER_REASON, "requests fail: %s", why);
+	else if (r->last_status)
+		(void)snprintf(out, SERVER_REASON, "checks fail: %s %u",
+			check_result_name(r->last_result), r->last_status);
+	else
+		(void)snprintf(out, SERVER_REASON, "checks fail: %s",
+			check_result_name(r->last_result));
+	return true;
+}
+
+/* ---- all of them --------------------------------------------------------------------------- */
 
 /* Index of the first of v[0 .. n) whose upstream is not before the name, or, with after, is behind
  * it. */

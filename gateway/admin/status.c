@@ -14,7 +14,7 @@
 enum { NAMES_SHOWN = 1000 };
 
 static const char *const phases[] = { "starting", "serving", "leaving", "draining" };
-static const char *const states[SERVER_STATES] = { "up", "down", "trial" };
+static const char *const states[SERVER_STATES] = { "up", "down", "trial", "suspect" };
 
 static void put_uint(struct json_out *o, const char *name, uint64_t v)
 {
@@ -142,15 +142,41 @@ static void status_share(struct json_out *o, const struct endpoint_view *v)
 	put_str(o, "entry", str_of(entries[v->entry]));
 }
 
+/* The last active check, and all so far. */
+static void status_check(struct json_out *o, const struct record_view *r)
+{
+	json_key(o, STR("check"));
+	json_open(o, '{');
+	put_str(o, "verdict", str_of(r->verdict == CHECKED_UP ? "up" : "down"));
+	put_str(o, "result", str_of(check_result_name(r->last_result)));
+	if (r->last_status)
+		put_uint(o, "status", r->last_status);
+	put_time(o, "at", r->checked_ms);
+	json_key(o, STR("ms"));
+	json_fixed(o, r->latency_us, 3);
+	put_uint(o, "passed", r->n_results[CHECK_PASSED]);
+	json_key(o, STR("failed"));
+	json_open(o, '{');
+	for (int i = 0; i < CHECK_RESULTS; i++) {
+		if (i != CHECK_PASSED && r->n_results[i])
+			put_uint(o, check_result_name((enum check_result)i), r->n_results[i]);
+	}
+	json_close(o, '}');
+	json_close(o, '}');
+}
+
 static void status_server(struct json_out *o, const struct server_sum *s)
 {
-	unsigned up = s->in_state[ENDPOINT_UP],
-		 others = s->in_state[ENDPOINT_DOWN] + s->in_state[ENDPOINT_TRIAL];
+	char reason[SERVER_REASON];
 	json_open(o, '{');
 	put_str(o, "address", s->sum.address);
 	if (s->sum.host.len)
 		put_str(o, "host", s->sum.host);
-	put_str(o, "state", str_of(!others ? "up" : up ? "partly-up" : "down"));
+	put_str(o, "state", str_of(server_state_name(server_state(s))));
+	if (server_reason(s, reason))
+		put_str(o, "reason", str_of(reason));
+	if (s->sum.record.weight != RECORD_NO_WEIGHT)
+		put_uint(o, "set_weight", (uint64_t)s->sum.record.weight);
 	json_key(o, STR("workers"));
 	json_open(o, '{');
 	for (unsigned i = 0; i < SERVER_STATES; i++)
@@ -171,6 +197,8 @@ static void status_server(struct json_out *o, const struct server_sum *s)
 	put_uint(o, "reused", s->sum.reused);
 	put_uint(o, "ejected", s->sum.ejected);
 	put_uint(o, "latency_us", s->sum.latency_ns / 1000);
+	if (s->sum.record.checked_ms && s->sum.record.verdict != CHECKED_NEVER)
+		status_check(o, &s->sum.record);
 	json_close(o, '}');
 }
 

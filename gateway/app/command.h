@@ -38,6 +38,8 @@ int command_token(struct command *c);
 int command_reference(struct command *c);
 /* one of status, reload, reopen, upgrade, drain, stop, by the command's name */
 int command_ctl(struct command *c);
+/* server list, drain, disable, enable, weight */
+int command_server(struct command *c);
 int command_version(struct command *c);
 
 #endif

@@ -11,6 +11,7 @@
 #include "app/watch.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "upstream/record.h"
 
 static void control_facts(void *ctx, struct admin_facts *f)
 {
@@ -22,7 +23,9 @@ static void control_facts(void *ctx, struct admin_facts *f)
 		[PROCESS_REFUSING] = ADMIN_DRAINING,
 		[PROCESS_STOPPING] = ADMIN_DRAINING,
 	};
-	const struct process *p = ctx;
+	struct process *p = ctx;
+	/* once: servers that a reload brings do not make the gateway unready */
+	p->checked = p->checked || (p->ready && !records_awaited());
 	*f = (struct admin_facts){ .phase = phases[p->phase],
 		.waiting = p->n_workers - p->applied,
 		.started_ns = p->started_ns,
@@ -33,6 +36,8 @@ static void control_facts(void *ctx, struct admin_facts *f)
 	overload_facts(p, &f->overload);
 	if (f->phase == ADMIN_SERVING && !p->ready)
 		f->phase = ADMIN_STARTING;
+	if (!p->checked)
+		f->unchecked = records_awaited();
 	for (unsigned i = 0; p->workers && i < p->n_workers && f->n_silent < ADMIN_SILENT; i++) {
 		if (!watch_is_silent(p, i))
 			continue;

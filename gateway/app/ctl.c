@@ -1,5 +1,5 @@
-/* status, reload, reopen, upgrade, drain and stop: find the gateway, ask it, and choose the exit
- * code. */
+/* status, reload, reopen, upgrade, drain, stop and server: find the gateway, ask it, and choose the
+ * exit code. */
 #include "app/ctl.h"
 
 #include "app/command.h"
@@ -8,10 +8,7 @@
 
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NOBODY = 3 };
 
-static const struct ctl_action {
-	const char *name, *method, *path;
-	bool (*print)(FILE *to, sluice_str body);
-} actions[] = {
+static const struct ctl_action actions[] = {
 	{ "status", "GET", "/status", ctl_print_status },
 	{ "reload", "POST", "/reload", ctl_print_done },
 	{ "reopen", "POST", "/reopen", ctl_print_done },
@@ -82,9 +79,8 @@ static int ctl_show(const struct ctl_action *action, const struct ctl_reply *r, 
 	return done ? EXIT_NOBODY : EXIT_REFUSED;
 }
 
-static int ctl_run(struct arena *a, const struct command *c)
+static int ctl_run(struct arena *a, const struct command *c, const struct ctl_action *action)
 {
-	const struct ctl_action *action = ctl_action(c->argv[0]);
 	sluice_str text = c->admin ? str_of(c->admin) : ctl_address_in(a, c->file);
 	struct addr to;
 	struct ctl_reply reply;
@@ -105,9 +101,22 @@ static int ctl_run(struct arena *a, const struct command *c)
 	return ctl_show(action, &reply, c->json);
 }
 
-int command_ctl(struct command *c)
+static int ctl_find_and_run(const struct command *c, const struct ctl_action *action)
 {
 	struct arena a;
+	if (!c->file == !c->admin) {
+		(void)fprintf(stderr, "sluice %s: which gateway? Say -c FILE, or --admin ADDRESS\n",
+			c->argv[0]);
+		return EXIT_USAGE;
+	}
+	arena_init(&a, 0);
+	int code = ctl_run(&a, c, action);
+	arena_fini(&a);
+	return code;
+}
+
+int command_ctl(struct command *c)
+{
 	if (!command_options(c, false))
 		return EXIT_USAGE;
 	if (c->first < c->argc) {
@@ -115,13 +124,15 @@ int command_ctl(struct command *c)
 			c->argv[c->first]);
 		return EXIT_USAGE;
 	}
-	if (!c->file == !c->admin) {
-		(void)fprintf(stderr, "sluice %s: which gateway? Say -c FILE, or --admin ADDRESS\n",
-			c->argv[0]);
+	return ctl_find_and_run(c, ctl_action(c->argv[0]));
+}
+
+int command_server(struct command *c)
+{
+	char path[CTL_PATH_MAX];
+	struct ctl_action action;
+	if (!command_options(c, false) ||
+		!ctl_server(c->argv + c->first, c->argc - c->first, path, &action))
 		return EXIT_USAGE;
-	}
-	arena_init(&a, 0);
-	int code = ctl_run(&a, c);
-	arena_fini(&a);
-	return code;
+	return ctl_find_and_run(c, &action);
 }

@@ -31,7 +31,7 @@ static int ask_connect(const struct addr *to)
 
 static int ask_send(int fd, const struct addr *to, const char *method, const char *path)
 {
-	char host[ADDR_TEXT] = "localhost", head[512];
+	char host[ADDR_TEXT] = "localhost", head[CTL_PATH_MAX + 512];
 	if (to->sa.sa_family != AF_UNIX)
 		(void)addr_text(to, host);
 	int n = snprintf(head, sizeof(head),

@@ -135,12 +135,23 @@ static void put_share(FILE *to, const json_t *s)
 		return; /* no configuration has it any more */
 	if (strcmp(tier, "local") != 0)
 		(void)fprintf(to, ", %s", tier);
-	if (weight != 1)
-		(void)fprintf(to, ", weight %llu", weight);
+	bool is_set = json_object_get(s, "set_weight");
+	if (weight != 1 || is_set)
+		(void)fprintf(to, ", weight %llu%s", weight, is_set ? " (set)" : "");
 	if (weight && share < (double)weight)
 		(void)fprintf(to, ", at %.0f %% of it", 100 * share / (double)weight);
 	if (strcmp(text_of(s, "entry"), "panics") == 0)
 		(void)fputs(", used whatever its health", to);
+}
+
+/* Why it is not up. */
+static void put_reason(FILE *to, const json_t *s)
+{
+	if (*text_of(s, "reason")) {
+		(void)fputs(" (", to);
+		put_text(to, text_of(s, "reason"));
+		(void)fputc(')', to);
+	}
 }
 
 static void put_server(FILE *to, const json_t *s)
@@ -155,6 +166,7 @@ static void put_server(FILE *to, const json_t *s)
 	}
 	(void)fputs(": ", to);
 	put_text(to, text_of(s, "state"));
+	put_reason(to, s);
 	if (down > 0) {
 		(void)fputs(" for another ", to);
 		put_duration(to, down + 1);
@@ -168,10 +180,34 @@ static void put_server(FILE *to, const json_t *s)
 	(void)fprintf(to, " (%llu idle)\n", number_of(s, "idle"));
 }
 
-bool ctl_print_status(FILE *to, sluice_str body)
+static void put_upstreams(FILE *to, const json_t *doc)
 {
 	size_t i, j;
-	json_t *u, *s, *doc = ctl_parse(body);
+	json_t *u, *s;
+	json_array_foreach (json_object_get(doc, "upstreams"), i, u) {
+		(void)fputs("upstream ", to);
+		put_text(to, text_of(u, "name"));
+		(void)fputs(json_array_size(json_object_get(u, "servers")) ? "\n" : ": no server\n",
+			to);
+		json_array_foreach (json_object_get(u, "servers"), j, s) {
+			put_server(to, s);
+		}
+	}
+}
+
+bool ctl_print_servers(FILE *to, sluice_str body)
+{
+	json_t *doc = ctl_parse(body);
+	bool ok = doc && json_object_get(doc, "version");
+	if (ok)
+		put_upstreams(to, doc);
+	json_decref(doc);
+	return ok;
+}
+
+bool ctl_print_status(FILE *to, sluice_str body)
+{
+	json_t *doc = ctl_parse(body);
 	const json_t *config = json_object_get(doc, "config");
 	if (!doc || !json_object_get(doc, "version")) {
 		json_decref(doc);
@@ -194,15 +230,7 @@ bool ctl_print_status(FILE *to, sluice_str body)
 	(void)fprintf(to, ", %llu refused\n", number_of(doc, "reloads_failed"));
 	put_overload(to, json_object_get(doc, "overload"));
 	put_workers(to, doc);
-	json_array_foreach (json_object_get(doc, "upstreams"), i, u) {
-		(void)fputs("upstream ", to);
-		put_text(to, text_of(u, "name"));
-		(void)fputs(json_array_size(json_object_get(u, "servers")) ? "\n" : ": no server\n",
-			to);
-		json_array_foreach (json_object_get(u, "servers"), j, s) {
-			put_server(to, s);
-		}
-	}
+	put_upstreams(to, doc);
 	json_decref(doc);
 	return true;
 }

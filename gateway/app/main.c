@@ -88,6 +88,21 @@ static const struct {
 	{ "stop", command_ctl, CTL_USAGE " [--json]", "have it end at once",
 		CTL_ABOUT "\nThe same as QUIT: requests under way are cut off. To let them finish, "
 			  "use drain.\n" },
+	{ "server", command_server,
+		CTL_USAGE
+		" [--json] list | drain|disable|enable UPSTREAM ADDRESS | weight N UPSTREAM "
+		"ADDRESS",
+		"have it send a server no requests, or more of them, or fewer",
+		CTL_ABOUT
+		"\n"
+		"  list      how each server is\n"
+		"  drain     no new requests; clients that stick to it may stay\n"
+		"  disable   no new requests at all, and no checks\n"
+		"  enable    requests again\n"
+		"  weight    N is 0 to 100, or `file` for the weight that the file has\n"
+		"\nUPSTREAM and ADDRESS are as `list` shows them. Requests under way finish. "
+		"It holds\nuntil it is set anew, over reloads too, and is forgotten when the "
+		"gateway ends.\n" },
 	{ "token", command_token, "mint|inspect|jwks ...", "tokens for demos and tests", NULL },
 	{ "version", command_version, "", "which version this is (also -V, --version)", NULL },
 	{ "reference", command_reference, "--man|--markdown [--plugin-dir DIR]...", NULL,

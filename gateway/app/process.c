@@ -25,6 +25,7 @@
 #include "policy/host.h"
 #include "policy/sink.h"
 #include "tls/tickets.h"
+#include "upstream/record.h"
 #include "upstream/source.h"
 
 enum { MALLOC_KEEP = 32 << 20, LOG_GRACE_MS = 2000 };
@@ -257,6 +258,7 @@ static bool process_begin(struct process *p, struct diag *d)
 		sources_begin(&p->main, &p->tell);
 		resolve_configure(&s->conf.runtime.resolve);
 		control_workers(p);
+		records_set_workers(&p->main, p->worker_list, p->n_workers, upstream_on_record);
 		ok = logs_open(p, s, d) && apply_snapshot(p, s, d);
 	}
 	if (!ok)
@@ -349,6 +351,7 @@ static void process_fini(struct process *p)
 	workers_abort(p);
 	bool ended = workers_stop(p);
 	p->policy.n_workers = 0; /* nothing can be posted to them */
+	records_set_workers(&p->main, NULL, 0, NULL);
 	logs_close(p);
 	bool delivered = sinks_end();
 	sockets_end(p);

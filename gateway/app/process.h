@@ -133,6 +133,7 @@ struct process {
 	bool reload_wanted;     /* a reload was asked for while one was under way */
 	unsigned empty;         /* workers that have drained */
 	bool ready;             /* every worker has had a configuration */
+	bool checked;           /* the first round of checks of servers is over */
 	bool serves;            /* and what follows from that was done */
 	bool handed_over;       /* the sockets are a successor's */
 	struct logger *logger;  /* owned; NULL: no access log yet */

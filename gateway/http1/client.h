@@ -53,6 +53,11 @@ struct origin *http1_conn_begin(struct http1_conn *c, const struct origin_events
 /* Ask the socket whether the server has closed the connection, or sent bytes without a request,
  * since it became free. If so, close it and begin no request. */
 bool http1_conn_check_stale(struct http1_conn *c);
+/* Since when its request, which was sent whole, has waited for the first byte of a response. 0: it
+ * carries none that waits. */
+uint64_t http1_conn_waits_since(const struct http1_conn *c);
+/* Bytes that have come by it. */
+uint64_t http1_conn_received(const struct http1_conn *c);
 /* Close a connection that carries no request. on_gone is not called. */
 void http1_conn_close(struct http1_conn *c);
 

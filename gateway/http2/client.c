@@ -375,6 +375,24 @@ uint32_t http2_conn_load(const struct http2_conn *c)
 	return c->n_requests;
 }
 
+uint64_t http2_conn_waits_since(const struct http2_conn *c)
+{
+	uint64_t since = 0;
+	list_each (e, &c->l.streams) {
+		const struct client_stream *r = client_stream_of(
+			container_of(e, struct http2_stream, link));
+		bool waits = r->st.send == SEND_DONE && !r->o.answered && !r->st.error.err;
+		if (waits && (!since || r->waits_since_ns < since))
+			since = r->waits_since_ns;
+	}
+	return since;
+}
+
+uint64_t http2_conn_received(const struct http2_conn *c)
+{
+	return c->s.bytes_in;
+}
+
 void http2_conn_retire(struct http2_conn *c)
 {
 	bool had_room = http2_conn_room(c) > 0;

@@ -70,6 +70,11 @@ uint32_t http2_conn_room(const struct http2_conn *c);
 uint32_t http2_conn_load(const struct http2_conn *c);
 /* How many requests the server allows at a time; 0 before its settings have come. */
 uint32_t http2_conn_limit(const struct http2_conn *c);
+/* Since when the oldest of its requests that were sent whole has waited for the first byte of a
+ * response. 0: none waits. */
+uint64_t http2_conn_waits_since(const struct http2_conn *c);
+/* Bytes that have come by it. */
+uint64_t http2_conn_received(const struct http2_conn *c);
 /* Begin no more requests; when the last one has ended, on_gone follows. on_change is called from
  * within this where there was room. */
 void http2_conn_retire(struct http2_conn *c);

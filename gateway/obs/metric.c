@@ -83,6 +83,14 @@ void metric_sample(struct buf *out, const char *name, enum metric_type type,
 	metric_printf(out, "%llu\n", (unsigned long long)v);
 }
 
+void metric_sample_us(struct buf *out, const char *name, const sluice_pair *labels, size_t n,
+	uint64_t us)
+{
+	metric_start(out, name, metric_suffix(METRIC_GAUGE), labels, n);
+	metric_printf(out, "%llu.%06llu\n", (unsigned long long)(us / 1000000),
+		(unsigned long long)(us % 1000000));
+}
+
 /* ---- numbers of the process ---------------------------------------------------------------- */
 
 static void metric_stats(struct buf *out)

@@ -19,5 +19,8 @@ void metric_family(struct buf *out, const char *name, enum metric_type type, con
 /* Label values may be of any bytes. */
 void metric_sample(struct buf *out, const char *name, enum metric_type type,
 	const sluice_pair *labels, size_t n, uint64_t v);
+/* The same for a time in microseconds, shown in seconds. */
+void metric_sample_us(struct buf *out, const char *name, const sluice_pair *labels, size_t n,
+	uint64_t us);
 
 #endif

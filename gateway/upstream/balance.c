@@ -136,7 +136,7 @@ static void balance_on_ramp(struct timer *t)
 
 static void candidate_set_well(struct candidate *c)
 {
-	bool well = c->endpoint->state == ENDPOINT_UP && c->weight;
+	bool well = c->endpoint->state == ENDPOINT_UP && c->endpoint->takes && c->weight;
 	if (well == c->well)
 		return;
 	candidate_count_well(c, well);
@@ -321,6 +321,10 @@ static bool candidate_is_better(const struct candidate *c, const struct candidat
 		return well;
 	if (c->tier != best->tier)
 		return c->tier < best->tier;
+	/* one that is merely silent may answer yet */
+	bool down = c->endpoint->state == ENDPOINT_DOWN;
+	if (down != (best->endpoint->state == ENDPOINT_DOWN))
+		return !down;
 	return load != best_load ? load < best_load : c->turn < best->turn;
 }
 
@@ -358,7 +362,7 @@ static struct candidate *choose_sticky(const struct balance *b, const struct bal
 	struct candidate *c = b->sticky ? sticky_find(b->sticky, ask->stays) : NULL;
 	if (!c || candidate_was_tried(c, ask->tried, ask->n_tried))
 		return NULL;
-	return c->ready || endpoint_is_ready(c->endpoint) ? c : NULL;
+	return c->ready || endpoint_may_stay(c->endpoint) ? c : NULL;
 }
 
 enum balance_result balance_choose(struct balance *b, const struct balance_ask *ask,

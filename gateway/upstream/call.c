@@ -5,6 +5,7 @@
  */
 #include "base/stat.h"
 #include "net/shortage.h"
+#include "upstream/stall.h"
 #include "upstream/state.h"
 
 /* Its limit of requests at a time is reached. */
@@ -89,7 +90,7 @@ static void call_end_try(struct upstream_call *c, enum upstream_verdict v, int e
 	if (likely(v == VERDICT_SERVED))
 		endpoint_succeeded(c->endpoint);
 	else if (v == VERDICT_FAILED)
-		call_failed(c, err);
+		call_failed(c, err ? err : ERR_UPSTREAM_STATUS);
 	else if (c->trial)
 		endpoint_end_trial(c->endpoint);
 	c->trial = false;
@@ -197,6 +198,7 @@ static int call_go(struct upstream_call *c)
 		call_set_endpoint(c, chosen->endpoint);
 		c->tried[c->spent] = c->endpoint->id;
 		c->trial = endpoint_begin_trial(c->endpoint);
+		stall_watch(c->endpoint);
 		c->connect_ns = 0;
 		c->asked_ns = 0;
 		if (!c->fresh || !pool_may_open(c->endpoint))
@@ -344,6 +346,14 @@ bool upstream_is_at_fault(int err)
 	}
 }
 
+/* An answer is one, whatever its status, unless the operator counts that one. */
+static enum upstream_verdict call_judge_status(const struct upstream_call *c)
+{
+	const struct upstream_health *h = &c->endpoint->bounds.health;
+	bool fails = unlikely(c->status >= 400) && health_counts_status(h, c->status);
+	return fails ? VERDICT_FAILED : VERDICT_SERVED;
+}
+
 static enum upstream_verdict call_judge(struct upstream_call *c, int err, bool not_processed)
 {
 	if (unlikely(c->not_sent))
@@ -351,7 +361,7 @@ static enum upstream_verdict call_judge(struct upstream_call *c, int err, bool n
 	if (unlikely(not_processed) && c->free_tries < UPSTREAM_FREE_TRIES)
 		return VERDICT_NOT_PROCESSED;
 	if (err == 0)
-		return VERDICT_SERVED;
+		return call_judge_status(c);
 	/* of the requests that were lost with one connection, only the first is counted */
 	if (upstream_is_at_fault(err) && pool_report_loss(c->link))
 		return VERDICT_FAILED;
@@ -373,7 +383,8 @@ static void call_measure(struct upstream_call *c)
 void upstream_answered(struct upstream_call *c, unsigned status)
 {
 	c->status = (uint16_t)status;
-	uint64_t latency_ns = worker_now(c->upstream->worker) - c->since_ns;
+	uint64_t now = worker_now(c->upstream->worker), latency_ns = now - c->since_ns;
+	c->endpoint->heard_ns = now;
 	endpoint_answered(c->endpoint, latency_ns);
 	if (unlikely(c->upstream->admission))
 		admission_answered(c->upstream->admission, c, latency_ns);

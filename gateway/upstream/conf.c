@@ -29,24 +29,6 @@ static const sluice_option timeout_options[] = {
 	SLUICE_OPTIONS_END,
 };
 
-static const sluice_option health_options[] = {
-	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_health, failures, .def = "3", .max = "1000",
-		.doc = "number of consecutive failures after which a server gets no requests for a "
-		       "while; 0: never"),
-	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_health, retry_after, .def = "2s",
-		.min = "10ms", .max = "1h",
-		.doc = "how long it gets no requests; then one request is sent to try it, and the "
-		       "time doubles if that fails"),
-	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_health, retry_after_max, .def = "30s",
-		.min = "10ms", .max = "1h",
-		.doc = "upper limit for this time as it doubles, if longer than retry_after"),
-	SLUICE_OPTION(SLUICE_T_PERCENT, struct upstream_health, panic, .def = "0%", .max = "100%",
-		.doc = "when fewer than this part of the servers are up, such as 50%, requests go "
-		       "to "
-		       "all of them, whatever their health; 0%: only when none is up"),
-	SLUICE_OPTIONS_END,
-};
-
 const sluice_option upstream_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct upstream_conf, name, .flags = SLUICE_F_KEY, .min = "1",
 		.max = "64", .doc = "name of the upstream in routes, logs and metrics"),
@@ -95,8 +77,8 @@ const sluice_option upstream_options[] = {
 		.doc = "limits on waiting for the servers"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, health, .flags = SLUICE_F_SUBOBJECT,
 		.sub = health_options,
-		.doc = "when a failing server gets no requests for a while; judged by the requests "
-		       "it gets"),
+		.doc = "when a server gets no requests for a while: judged by the requests it "
+		       "gets, and by checks"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, retries, .def = "2", .max = "7",
 		.doc = "number of further tries on another server, after no connection could be "
 		       "made or, for idempotent methods, after the connection was lost before a "

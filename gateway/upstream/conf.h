@@ -10,6 +10,7 @@
 #include "upstream/conf_address.h"
 #include "upstream/conf_discover.h"
 #include "upstream/conf_balance.h"
+#include "upstream/conf_health.h"
 #include "upstream/conf_protect.h"
 
 enum { UPSTREAM_RETRIES_MAX = 7, UPSTREAM_NAME_MAX = 64 };
@@ -29,13 +30,6 @@ struct upstream_timeouts {
 	uint64_t ping;
 	uint64_t queue;  /* wait for a connection while max_connections are busy */
 	uint64_t tunnel; /* longest silence of both sides of a tunnel */
-};
-
-struct upstream_health {
-	uint64_t failures;        /* in a row, after which a server is down */
-	uint64_t retry_after;     /* ms; how long the server is down the first time */
-	uint64_t retry_after_max; /* ms; the time doubles up to this */
-	uint64_t panic;           /* hundredths of a percent of the servers; 0: never */
 };
 
 struct upstream_conf {
@@ -78,6 +72,10 @@ struct upstream_conf {
 extern const sluice_option server_options[];
 /* One entry of `upstreams:`; name is the entry's key. */
 extern const sluice_option upstream_options[];
+
+/* How connections begin that the gateway opens for itself (PROXY protocol 2.1 and 2.2: UNKNOWN,
+ * LOCAL); may be empty. Constant. */
+sluice_str upstream_proxy_header(const struct upstream_conf *conf);
 
 /* The protocols that ALPN offers to the servers, NULL-terminated; NULL: none. */
 const char *const *upstream_alpn(const struct upstream_conf *conf);

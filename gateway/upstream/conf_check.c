@@ -25,6 +25,44 @@ const char *const *upstream_alpn(const struct upstream_conf *conf)
 	return conf->protocol == PROTOCOL_H2 ? h2 : NULL;
 }
 
+sluice_str upstream_proxy_header(const struct upstream_conf *conf)
+{
+	static const char v2[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0";
+	switch (conf->proxy_protocol) {
+	case 1:
+		return STR("PROXY UNKNOWN\r\n");
+	case 2:
+		return str_n(v2, sizeof(v2)); /* the last byte of its length is the NUL */
+	default:
+		return STR_NONE;
+	}
+}
+
+/* A check speaks as requests do. */
+static int check_kind(struct bind *b, const struct upstream_conf *conf)
+{
+	const struct upstream_check *c = &conf->health.check;
+	if (!c->is_on)
+		return 0;
+	if (c->kind == CHECK_TLS && !conf->use_tls) {
+		(void)bind_error(b, c, "kind", "the upstream has no TLS to check");
+		diag_hint(b->diag, "add a block `tls` to the upstream, or write kind: tcp");
+		return -1;
+	}
+	if (c->kind == CHECK_GRPC && conf->protocol == PROTOCOL_HTTP1) {
+		(void)bind_error(b, c, "kind", "gRPC needs HTTP/2");
+		diag_hint(b->diag, "write protocol: h2 or h2c in the upstream");
+		return -1;
+	}
+	if (c->kind == CHECK_GRPC && conf->protocol == PROTOCOL_AUTO && !conf->use_tls) {
+		(void)bind_error(b, c, "kind",
+			"gRPC needs HTTP/2, which auto chooses over TLS only");
+		diag_hint(b->diag, "write protocol: h2c in the upstream");
+		return -1;
+	}
+	return 0;
+}
+
 static int check_protocol(struct bind *b, const struct upstream_conf *conf)
 {
 	if (conf->protocol == PROTOCOL_H2 && !conf->use_tls) {
@@ -97,6 +135,10 @@ int upstream_conf_check(struct bind *b, struct upstream_conf *conf)
 			"list them in `servers`, or say how they are found in `discover`");
 	}
 	conf->use_tls = bind_given(b, conf, "tls");
+	if (upstream_health_check(b, &conf->health) < 0)
+		result = -1;
+	if (check_kind(b, conf) < 0)
+		result = -1;
 	conf->is_adaptive = bind_given(b, conf, "adaptive");
 	conf->has_breaker = bind_given(b, conf, "breaker");
 	if (check_limits(b, conf) < 0)

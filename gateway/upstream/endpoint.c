@@ -20,6 +20,7 @@ static void upstream_part_end(void *part)
 	if (p->end_fetches)
 		p->end_fetches(p->fetches);
 	check(list_is_empty(&p->upstreams), "a worker ends that still uses upstreams");
+	check(list_is_empty(&p->groups), "a worker ends with servers in use");
 	for (int i = 0; i < ENDPOINT_BUCKETS; i++)
 		check(list_is_empty(&p->endpoints[i]), "a worker ends with connections in use");
 	free(p);
@@ -35,6 +36,7 @@ struct upstream_part *upstream_part_of(struct worker *w)
 	for (int i = 0; i < ENDPOINT_BUCKETS; i++)
 		list_init(&p->endpoints[i]);
 	list_init(&p->upstreams);
+	list_init(&p->groups);
 	random_bytes(&p->random, sizeof(p->random));
 	p->random |= 1;
 	worker_set_part(w, PART_UPSTREAM, p, upstream_part_end);
@@ -71,6 +73,40 @@ static bool key_eq(const struct endpoint_key *a, const struct endpoint_key *b)
 }
 
 static void endpoint_on_rested(struct timer *t);
+static bool endpoint_judge(struct endpoint *e);
+
+static void group_add(struct upstream_part *p, struct endpoint *e)
+{
+	struct endpoint_group *g = NULL;
+	list_each (at, &p->groups) {
+		g = container_of(at, struct endpoint_group, at);
+		if (str_eq(g->upstream, e->key.upstream))
+			break;
+		g = NULL;
+	}
+	if (!g) {
+		g = mem_new(struct endpoint_group);
+		g->part = p;
+		g->upstream = str_copy(e->key.upstream);
+		list_init(&g->members);
+		timer_init(&g->outliers, NULL); /* upstream/outlier sets what it calls */
+		list_push(&p->groups, &g->at);
+	}
+	e->group = g;
+	list_push(&g->members, &e->in_group);
+}
+
+static void group_drop(struct endpoint *e)
+{
+	struct endpoint_group *g = e->group;
+	list_del(&e->in_group);
+	if (!list_is_empty(&g->members))
+		return;
+	timer_drop(&g->outliers);
+	list_del(&g->at);
+	str_drop(g->upstream);
+	free(g);
+}
 
 static struct endpoint *endpoint_new(struct upstream_part *p, const struct endpoint_key *key)
 {
@@ -86,8 +122,19 @@ static struct endpoint *endpoint_new(struct upstream_part *p, const struct endpo
 	list_init(&e->idle);
 	list_init(&e->opening);
 	list_init(&e->shared);
+	list_init(&e->busy);
 	timer_init(&e->timer, endpoint_on_rested);
+	timer_init(&e->stall, NULL); /* upstream/stall sets what it calls */
+	group_add(p, e);
+	e->record = record_get(key->upstream, &key->addr, key->host);
+	e->weight = RECORD_NO_WEIGHT;
+	endpoint_look(e);
 	return e;
+}
+
+struct list *endpoint_bucket(struct upstream_part *p, sluice_str address)
+{
+	return &p->endpoints[hash_str(address) % ENDPOINT_BUCKETS];
 }
 
 struct endpoint *endpoint_get(struct worker *w, const struct endpoint_key *key)
@@ -95,7 +142,7 @@ struct endpoint *endpoint_get(struct worker *w, const struct endpoint_key *key)
 	struct upstream_part *p = upstream_part_of(w);
 	char text[ADDR_TEXT];
 	size_t len = addr_text(&key->addr, text);
-	struct list *bucket = &p->endpoints[hash_str(str_n(text, len)) % ENDPOINT_BUCKETS];
+	struct list *bucket = endpoint_bucket(p, str_n(text, len));
 	struct endpoint *e;
 
 	list_each (at, bucket) {
@@ -123,6 +170,9 @@ void endpoint_unref(struct endpoint **at)
 	if (!e || --e->refs)
 		return;
 	timer_drop(&e->timer);
+	timer_drop(&e->stall);
+	group_drop(e);
+	record_unref(&e->record);
 	tls_session_slot_fini(&e->session);
 	list_del(&e->at);
 	str_drop(e->key.upstream);
@@ -153,18 +203,46 @@ void endpoint_changed(struct endpoint *e)
 
 /* ---- health -------------------------------------------------------------------------------- */
 
+/* Whether that changed anything. */
+static bool endpoint_judge(struct endpoint *e)
+{
+	bool took = e->takes;
+	bool healthy = e->state == ENDPOINT_UP || (e->state == ENDPOINT_TRIAL && !e->trial_out);
+	e->takes = healthy && e->verdict != CHECKED_DOWN && !endpoint_is_barred(e);
+	return e->takes != took;
+}
+
 static void endpoint_set_state(struct endpoint *e, enum endpoint_state state)
 {
 	e->state = (uint8_t)state;
 	e->trial_out = false;
+	(void)endpoint_judge(e);
 	endpoint_changed(e);
 }
 
 static void endpoint_on_rested(struct timer *t)
 {
 	struct endpoint *e = container_of(t, struct endpoint, timer);
-	if (e->state == ENDPOINT_DOWN)
+	if (e->state == ENDPOINT_DOWN || e->state == ENDPOINT_SUSPECT)
 		endpoint_set_state(e, ENDPOINT_TRIAL);
+}
+
+enum { SHARE_ALL = 10000 }; /* hundredths of a percent */
+
+/* Whether one more server of the upstream may rest: `max_ejected` of those in use. */
+static bool endpoint_may_rest(const struct endpoint *e)
+{
+	uint64_t share = e->bounds.health.max_ejected, n = 0, out = 0;
+	if (share == 0 || share >= SHARE_ALL || e->state == ENDPOINT_TRIAL)
+		return true;
+	list_each (at, &e->group->members) {
+		const struct endpoint *m = container_of(at, struct endpoint, in_group);
+		if (!endpoint_is_wanted(m))
+			continue;
+		n++;
+		out += m->state == ENDPOINT_DOWN || (m->state == ENDPOINT_TRIAL && !m->suspect_ns);
+	}
+	return out + 1 <= n * share / SHARE_ALL;
 }
 
 static uint64_t rest_length(struct endpoint *e)
@@ -185,6 +263,7 @@ static void endpoint_rest(struct endpoint *e, const char *when)
 	bool again = e->state == ENDPOINT_TRIAL || worker_now(w) - e->up_since_ns < e->rest_ns;
 	e->rests = again ? e->rests + 1 : 1;
 	e->rest_ns = rest_length(e);
+	e->suspect_ns = 0;
 	e->n_ejected++;
 	stat_inc(STAT_UPSTREAM_EJECTED);
 	worker_timer(w, &e->timer, e->rest_ns);
@@ -200,6 +279,7 @@ bool endpoint_begin_trial(struct endpoint *e)
 	if (e->state != ENDPOINT_TRIAL || e->trial_out)
 		return false;
 	e->trial_out = true;
+	(void)endpoint_judge(e);
 	endpoint_changed(e);
 	return true;
 }
@@ -209,6 +289,7 @@ void endpoint_end_trial(struct endpoint *e)
 	if (e->state != ENDPOINT_TRIAL || !e->trial_out)
 		return;
 	e->trial_out = false;
+	(void)endpoint_judge(e);
 	endpoint_changed(e);
 }
 
@@ -219,11 +300,13 @@ void endpoint_answered(struct endpoint *e, uint64_t latency_ns)
 					      : latency_ns;
 }
 
-void endpoint_succeeded(struct endpoint *e)
+void endpoint_recover(struct endpoint *e)
 {
-	e->failures = 0;
-	if (e->state == ENDPOINT_UP)
+	record_end_silence(e->record);
+	if (e->suspect_ns) {
+		endpoint_clear(e);
 		return;
+	}
 	timer_stop(&e->timer);
 	e->up_since_ns = worker_now(e->part->worker);
 	log_info("upstream", "%.*s: server %s is back", STR_ARG(e->key.upstream), e->address);
@@ -248,18 +331,92 @@ void endpoint_failed(struct endpoint *e, bool trial, int err)
 	e->last_err = err;
 	if (err != ERR_CONNECT_FAILED && err != ERR_UPSTREAM_TLS && err != ERR_UPSTREAM_PROTOCOL)
 		e->why[0] = 0;
-	if (e->bounds.health.failures == 0) {
-		endpoint_end_trial(e);
+	if (e->bounds.health.failures == 0 || !health_counts(&e->bounds.health, err)) {
+		if (trial)
+			endpoint_end_trial(e);
 		endpoint_tell(e);
-	} else if (e->state == ENDPOINT_UP) {
-		if (++e->failures >= e->bounds.health.failures)
-			endpoint_rest(e, "failed too often in a row");
-		else
+	} else if (e->state == ENDPOINT_UP || e->state == ENDPOINT_SUSPECT) {
+		if (++e->failures < e->bounds.health.failures || !endpoint_may_rest(e))
 			endpoint_tell(e);
+		else
+			endpoint_rest(e, "failed too often in a row");
 	} else if (e->state == ENDPOINT_TRIAL && trial) {
 		endpoint_rest(e, "failed when tried again");
 	}
 	/* else: an older request to a server that is DOWN already; that changes nothing */
+}
+
+void endpoint_eject(struct endpoint *e, const char *when)
+{
+	if (e->state == ENDPOINT_UP && endpoint_may_rest(e))
+		endpoint_rest(e, when);
+}
+
+/* ---- silence ------------------------------------------------------------------------------- */
+
+void endpoint_suspect(struct endpoint *e, uint64_t since_ns)
+{
+	struct worker *w = e->part->worker;
+	if (e->state != ENDPOINT_UP)
+		return;
+	e->suspect_ns = since_ns;
+	worker_timer(w, &e->timer, e->bounds.health.retry_after * NS_PER_MS);
+	endpoint_set_state(e, ENDPOINT_SUSPECT);
+}
+
+void endpoint_clear(struct endpoint *e)
+{
+	if (!e->suspect_ns)
+		return;
+	e->suspect_ns = 0;
+	/* so that a request that waits on alone does not make it suspect again at once */
+	e->heard_ns = worker_now(e->part->worker);
+	timer_stop(&e->timer);
+	endpoint_set_state(e, ENDPOINT_UP);
+}
+
+/* Another worker found it silent: it is so for this one too, unless this one heard of it since. */
+static void endpoint_look_at_silence(struct endpoint *e)
+{
+	uint64_t silent = atomic_load(&e->record->silent_ns);
+	if (!silent) {
+		endpoint_clear(e);
+		return;
+	}
+	if (e->state != ENDPOINT_UP)
+		return;
+	if (e->heard_ns > silent)
+		record_end_silence(e->record);
+	else if (e->bounds.health.stall)
+		endpoint_suspect(e, silent);
+}
+
+/* ---- what the process knows ---------------------------------------------------------------- */
+
+/* Checks that pass again say more than what was judged before. */
+static void endpoint_take_verdict(struct endpoint *e)
+{
+	uint8_t verdict = atomic_load(&e->record->verdict);
+	bool rose = e->verdict == CHECKED_DOWN && verdict == CHECKED_UP;
+	e->verdict = verdict;
+	if (!rose)
+		return;
+	e->failures = 0;
+	e->suspect_ns = 0;
+	e->up_since_ns = worker_now(e->part->worker);
+	timer_stop(&e->timer);
+	if (e->state != ENDPOINT_UP)
+		endpoint_set_state(e, ENDPOINT_UP);
+}
+
+void endpoint_look(struct endpoint *e)
+{
+	e->order = atomic_load(&e->record->order);
+	e->weight = atomic_load(&e->record->weight);
+	endpoint_take_verdict(e);
+	endpoint_look_at_silence(e);
+	if (endpoint_judge(e))
+		endpoint_changed(e);
 }
 
 const char *endpoint_why(const struct endpoint *e)
@@ -289,6 +446,7 @@ void endpoint_view(const struct endpoint *e, struct endpoint_view *v)
 		.ejected = e->n_ejected,
 		.latency_ns = e->latency_ns,
 	};
+	record_view(e->record, &v->record);
 	if (e->state == ENDPOINT_DOWN && e->timer.due_ns != TIMER_NEVER && e->timer.due_ns > now)
 		v->down_for_ns = e->timer.due_ns - now;
 }

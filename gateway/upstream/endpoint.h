@@ -10,9 +10,16 @@
  *
  *             failures in a row               rest is over
  *      UP ------------------------> DOWN ----------------------> TRIAL
- *       ^ \__ success: count is 0    ^                             |  |
- *       |                            +------- trial failed --------+  |
- *       +-------------------------------------- any success ----------+
+ *      |^ \__ success: count is 0    ^                           ^ |  |
+ *      ||                            +------- trial failed ------|-+  |
+ *      |+-------------------------------------- any success -----|----+
+ *      +--- it is silent ---> SUSPECT --- not heard of ----------+
+ *
+ * A server that is silent (upstream/stall) is suspect: it has not failed, but others that are ready
+ * get the requests. Whatever is heard of it makes it UP again.
+ *
+ * Beside that judgement, which is the worker's own, stands what the process knows: upstream/record.
+ * What choices need of it is copied here when it changes.
  */
 #ifndef UPSTREAM_ENDPOINT_H
 #define UPSTREAM_ENDPOINT_H
@@ -31,6 +38,7 @@ struct upstream_part {
 	struct worker *worker; /* borrowed */
 	struct list endpoints[ENDPOINT_BUCKETS];
 	struct list upstreams; /* youngest first */
+	struct list groups;    /* struct endpoint_group */
 	uint32_t n_idle;       /* connections of all endpoints */
 	uint32_t evict_at;     /* bucket of the connection that was closed last to make room */
 	uint64_t last_id, last_serial, last_generation;
@@ -61,9 +69,23 @@ struct endpoint_watch {
 	void (*on_change)(struct endpoint_watch *w);
 };
 
+/* The endpoints of one upstream on a worker, of all configurations. */
+struct endpoint_group {
+	struct list at;                  /* in upstream_part.groups */
+	struct upstream_part *part;      /* borrowed */
+	sluice_str upstream;             /* owned */
+	struct list members;             /* endpoint.in_group */
+	struct timer outliers;           /* upstream/outlier: the next judgement */
+	struct upstream_outliers judged; /* what the configuration that came last says */
+	uint64_t serial;                 /* of that */
+};
+
 struct endpoint {
-	struct list at;             /* in its bucket */
-	struct upstream_part *part; /* borrowed */
+	struct list at;               /* in its bucket */
+	struct upstream_part *part;   /* borrowed */
+	struct endpoint_group *group; /* borrowed: lives as long as its last member */
+	struct list in_group;
+	struct record *record; /* shared: ref */
 	uint32_t refs;
 	uint64_t id;             /* unique on the worker */
 	struct endpoint_key key; /* owned strings */
@@ -74,6 +96,7 @@ struct endpoint {
 	struct list idle;    /* idle links, the last used first */
 	struct list opening; /* links being made */
 	struct list shared;  /* links of HTTP/2 that carry requests and have room for more */
+	struct list busy;    /* the other links */
 	uint32_t n_idle, n_links;
 	/* for links that are not idle: requests on them or waiting for them, less one for each
 	 * link */
@@ -88,16 +111,33 @@ struct endpoint {
 	struct endpoint_bounds bounds; /* of the configuration that came last */
 	uint8_t state;                 /* enum endpoint_state */
 	bool trial_out;                /* TRIAL: the request of the trial is under way */
-	uint32_t failures;             /* in a row */
-	int last_err;                  /* of the last failure */
-	char why[ENDPOINT_WHY];        /* what the system or TLS said; may be empty */
-	uint64_t told_ns;              /* when a failure was last logged, 0: never */
-	uint32_t rests;                /* in a row */
-	uint64_t rest_ns;              /* length of the last rest */
-	uint64_t up_since_ns;          /* when it last became UP again */
-	uint64_t known_since_ns;       /* when it was made */
-	struct latency peak;           /* where a balance goes by latency */
-	struct timer timer;            /* DOWN: end of the rest */
+	/* By all that is known it may get requests: its state, the record. Set by
+	 * endpoint_judge() alone. */
+	bool takes;
+	/* Of the record, as it was when this worker looked last. */
+	uint8_t order;   /* enum record_order */
+	uint8_t verdict; /* enum record_verdict */
+	int32_t weight;
+	uint32_t failures;       /* in a row */
+	int last_err;            /* of the last failure */
+	char why[ENDPOINT_WHY];  /* what the system or TLS said; may be empty */
+	uint64_t told_ns;        /* when a failure was last logged, 0: never */
+	uint32_t rests;          /* in a row */
+	uint64_t rest_ns;        /* length of the last rest */
+	uint64_t up_since_ns;    /* when it last became UP again */
+	uint64_t known_since_ns; /* when it was made */
+	struct latency peak;     /* where a balance goes by latency */
+	struct timer timer;      /* DOWN: end of the rest; SUSPECT: until a trial */
+
+	/* upstream/stall */
+	struct timer stall;     /* armed while it may have requests: the next look at them */
+	uint64_t heard_ns;      /* when something last came from it, as far as that is known */
+	uint64_t stall_told_ns; /* when its silence was last logged; 0: never */
+	uint64_t suspect_ns;    /* SUSPECT, and TRIAL after it: silent since; else 0 */
+	/* owned by upstream/check; NULL: another worker checks it, or nobody */
+	struct check *check;
+	/* upstream/outlier: n_requests and n_failures at the last judgement */
+	uint64_t judged_requests, judged_failures;
 
 	uint64_t latency_ns; /* until a response begins, smoothed; 0: not known */
 	uint64_t n_requests, n_failures, n_connects, n_connect_failures, n_reused, n_ejected;
@@ -109,6 +149,8 @@ uint32_t upstream_random(struct upstream_part *p, uint32_t n);
 
 /* Find or make the endpoint of that key. The caller gets a reference. */
 struct endpoint *endpoint_get(struct worker *w, const struct endpoint_key *key);
+/* Where the endpoints of that address stand. */
+struct list *endpoint_bucket(struct upstream_part *p, sluice_str address);
 void endpoint_ref(struct endpoint *e);
 void endpoint_unref(struct endpoint **e);
 
@@ -130,8 +172,27 @@ static inline bool endpoint_is_full(const struct endpoint *e)
 /* Whether the algorithm of a balance may choose it. */
 static inline bool endpoint_is_ready(const struct endpoint *e)
 {
-	return (e->state == ENDPOINT_UP || (e->state == ENDPOINT_TRIAL && !e->trial_out)) &&
-		!endpoint_is_full(e);
+	return e->takes && !endpoint_is_full(e);
+}
+/* An operator has set that it gets no new requests, however few others are ready. */
+static inline bool endpoint_is_barred(const struct endpoint *e)
+{
+	return e->order != ORDER_READY || e->weight == 0;
+}
+/* Whether a client that sticks to it may go on doing so: also while it is drained. */
+static inline bool endpoint_may_stay(const struct endpoint *e)
+{
+	bool well = e->takes ||
+		(e->order != ORDER_DISABLED && e->state == ENDPOINT_UP &&
+			e->verdict != CHECKED_DOWN);
+	return well && !endpoint_is_full(e);
+}
+/* Its weight in a balance; of_file: what the configuration says. 0: no new requests. */
+static inline unsigned endpoint_weight(const struct endpoint *e, unsigned of_file)
+{
+	if (unlikely(endpoint_is_barred(e)))
+		return 0;
+	return e->weight > 0 ? (unsigned)e->weight : of_file;
 }
 /* Put these bounds in force, unless those of a younger upstream are. */
 void endpoint_set_bounds(struct endpoint *e, const struct endpoint_bounds *b);
@@ -151,9 +212,24 @@ void endpoint_changed(struct endpoint *e);
 /* A request is about to be sent to it. Returns whether the request is the trial; its end is then
  * told by one of the three functions below. */
 bool endpoint_begin_trial(struct endpoint *e);
-void endpoint_succeeded(struct endpoint *e);
+void endpoint_recover(struct endpoint *e); /* it succeeded while it was not UP */
+static inline void endpoint_succeeded(struct endpoint *e)
+{
+	e->failures = 0;
+	if (unlikely(e->state != ENDPOINT_UP))
+		endpoint_recover(e);
+}
 void endpoint_failed(struct endpoint *e, bool trial, int err);
 void endpoint_end_trial(struct endpoint *e); /* the trial said nothing about the server */
+/* Its rate of success is far below that of the others; it rests, unless too many do. */
+void endpoint_eject(struct endpoint *e, const char *when);
+
+/* It has been silent since then: others get the requests. */
+void endpoint_suspect(struct endpoint *e, uint64_t since_ns);
+/* Something was heard of it: if it was suspect, it is UP again. */
+void endpoint_clear(struct endpoint *e);
+/* Look at the record again. */
+void endpoint_look(struct endpoint *e);
 
 /* A response began, that long after its request was sent. */
 void endpoint_answered(struct endpoint *e, uint64_t latency_ns);

@@ -3,20 +3,6 @@
 
 #include "base/stat.h"
 
-/* Connections that the gateway opens for itself (PROXY protocol 2.1 and 2.2: UNKNOWN, LOCAL). */
-static sluice_str call_proxy_header(const struct upstream_conf *conf)
-{
-	static const char v2[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0";
-	switch (conf->proxy_protocol) {
-	case 1:
-		return STR("PROXY UNKNOWN\r\n");
-	case 2:
-		return str_n(v2, sizeof(v2)); /* the last byte of its length is the NUL */
-	default:
-		return STR_NONE;
-	}
-}
-
 static void call_ready(struct fetch_call *c)
 {
 	c->origin = c->call.origin;
@@ -66,7 +52,7 @@ void fetch_call_open(struct fetch_call *c, struct worker *w, struct upstream *u,
 	c->user = user;
 	c->arena = arena;
 	c->call.request = head;
-	c->call.proxy_header = call_proxy_header(upstream_conf_of(u));
+	c->call.proxy_header = upstream_proxy_header(upstream_conf_of(u));
 	int r = call_open(c);
 	if (r == 0)
 		return;

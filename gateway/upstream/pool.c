@@ -143,6 +143,8 @@ static void link_move(struct link *l, enum link_state to)
 		list_push(&e->shared, &l->at);
 	else if (to == LINK_OPENING)
 		list_push(&e->opening, &l->at);
+	else if (to == LINK_BUSY)
+		list_push(&e->busy, &l->at);
 	l->state = (uint8_t)to;
 }
 
@@ -264,6 +266,7 @@ static void link_http1_open(struct link *l)
 	}
 	l->state = LINK_BUSY;
 	list_del(&l->at);
+	list_push(&l->endpoint->busy, &l->at);
 	struct pool_ask *a = link_pop_ask(l);
 	a->on_done(a, l, 0);
 }
@@ -413,6 +416,7 @@ struct link *pool_take(struct endpoint *e, const struct link_conf *conf, sluice_
 		if (l->h2)
 			return l;
 		list_del(&l->at);
+		list_push(&e->busy, &l->at);
 		endpoint_count_idle(e, -1);
 		l->state = LINK_BUSY;
 		endpoint_changed(e);

@@ -6,8 +6,8 @@
  * for any more when it opens becomes an idle one. Its worker's thread only.
  *
  *     opening ---> idle <---> busy              HTTP/1.1
- *     opening ---> idle <---> shared <---> full HTTP/2; a lost one stands nowhere until its last
- * request is over
+ *     opening ---> idle <---> shared <---> busy              HTTP/2: full, or lost until its last
+ *                                                            request is over
  */
 #ifndef UPSTREAM_POOL_H
 #define UPSTREAM_POOL_H
@@ -41,7 +41,7 @@ enum link_state {
 	LINK_OPENING,
 	LINK_IDLE,   /* in endpoint.idle */
 	LINK_SHARED, /* in endpoint.shared: HTTP/2 with room */
-	LINK_BUSY,   /* nowhere */
+	LINK_BUSY,   /* in endpoint.busy */
 };
 
 /* One connection. */
@@ -56,6 +56,7 @@ struct link {
 	struct turn_hook hook; /* answers asks */
 	struct grave grave;
 	uint64_t since_ns; /* OPENING: began */
+	uint64_t received; /* bytes that had come when upstream/stall looked last */
 	uint32_t n_asks;
 	uint32_t extra, room; /* its part of the endpoint's n_extra and n_room */
 	uint8_t state;        /* enum link_state */

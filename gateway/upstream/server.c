@@ -2,6 +2,8 @@
 #include "upstream/server.h"
 
 #include "base/log.h"
+#include "upstream/check.h"
+#include "upstream/outlier.h"
 
 /* time to the next look-up after one that failed; doubles up to resolve_interval */
 enum { RETRY_FIRST_MS = 500 };
@@ -39,17 +41,24 @@ static void server_add(struct server *s, const struct addr *addr)
 	}
 	struct endpoint *e = endpoint_get(setup->worker, &key);
 	server_bound(s, e);
+	outliers_set(e->group, &setup->bounds.health.outliers, setup->bounds.serial);
+	check_set(e, setup->checks, setup->bounds.serial);
 	if (s->is_new)
 		e->known_since_ns = 0;
-	s->candidates[s->n_candidates++] =
-		balance_add_to(setup->balance, server_tier(s), e, (unsigned)s->conf->weight);
+	s->candidates[s->n_candidates++] = balance_add_to(setup->balance, server_tier(s), e,
+		endpoint_weight(e, (unsigned)s->conf->weight));
 	endpoint_unref(&e);
 }
 
 static void server_remove(struct server *s, unsigned i)
 {
+	struct endpoint *e = s->candidates[i]->endpoint;
+	endpoint_ref(e);
 	balance_remove(s->candidates[i]);
 	s->candidates[i] = s->candidates[--s->n_candidates];
+	if (!endpoint_is_wanted(e))
+		check_stop(e);
+	endpoint_unref(&e);
 }
 
 static bool answer_has(const struct resolve_answer *a, const struct addr *addr)
@@ -192,8 +201,16 @@ void server_change(struct server *s, const struct upstream_server *conf)
 	server_parse(s, conf);
 	for (unsigned i = 0; i < s->n_candidates; i++) {
 		balance_set_tier(s->candidates[i], server_tier(s));
-		balance_set_weight(s->candidates[i], (unsigned)conf->weight);
 		if (!same)
 			server_bound(s, s->candidates[i]->endpoint);
+	}
+	server_weigh(s);
+}
+
+void server_weigh(struct server *s)
+{
+	for (unsigned i = 0; i < s->n_candidates; i++) {
+		struct candidate *c = s->candidates[i];
+		balance_set_weight(c, endpoint_weight(c->endpoint, (unsigned)s->conf->weight));
 	}
 }

@@ -29,6 +29,7 @@ struct server_setup {
 	bool is_new; /* no snapshot before had the upstream: its servers need no slow start */
 	uint64_t tls_identity[2];
 	struct endpoint_bounds bounds;
+	struct check_plan *checks; /* borrowed: of the upstream; NULL: none */
 	/* a look-up of a name has ended. From the loop */
 	void (*on_answer)(void *user, const struct server_look *look);
 	void *user;
@@ -60,5 +61,7 @@ void server_start(struct server *s, const struct server_setup *setup,
 void server_stop(struct server *s);
 /* The same address is written in another place, perhaps with other options. */
 void server_change(struct server *s, const struct upstream_server *conf);
+/* The weight that an operator has set may have changed. */
+void server_weigh(struct server *s);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "upstream/check.h"
 #include "upstream/state.h"
 
 static enum link_protocol upstream_link_protocol(const struct upstream_conf *conf)
@@ -107,6 +108,45 @@ void upstream_on_set(struct worker *w, void *arg)
 	free(m);
 }
 
+/* Connections that carry nothing are closed at once when their server is disabled. Whether its
+ * weight has changed. */
+static bool upstream_look(struct upstream_part *p, const struct record *r)
+{
+	bool weighs_other = false;
+	list_each_safe (at, endpoint_bucket(p, str_of(r->address))) {
+		struct endpoint *e = container_of(at, struct endpoint, at);
+		if (e->record != r)
+			continue;
+		int32_t weight = e->weight;
+		uint8_t order = e->order;
+		endpoint_ref(e);
+		endpoint_look(e);
+		weighs_other |= weight != e->weight;
+		if (order == ORDER_DISABLED && e->order != order)
+			check_now(e); /* what is known of it is old */
+		if (e->order == ORDER_DISABLED)
+			pool_close_idle(e, 0);
+		endpoint_unref(&e);
+	}
+	return weighs_other;
+}
+
+void upstream_on_record(struct worker *w, void *arg)
+{
+	struct record *r = arg;
+	struct upstream_part *p = w->part[PART_UPSTREAM];
+	if (p && upstream_look(p, r)) {
+		list_each (at, &p->upstreams) {
+			struct upstream *u = container_of(at, struct upstream, at);
+			if (!str_eq(u->conf->name, r->upstream))
+				continue;
+			for (size_t i = 0; i < u->servers.n; i++)
+				server_weigh(u->servers.v[i]);
+		}
+	}
+	record_unref(&r);
+}
+
 struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *conf,
 	struct tls_client *tls, unsigned workers, const struct upstream_plugins *plugins)
 {
@@ -142,6 +182,7 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 		.on_answer = upstream_on_answer,
 		.user = u,
 	};
+	u->setup.checks = check_plan_new(conf, tls, workers);
 	if (tls)
 		tls_client_identity(tls, u->setup.tls_identity);
 	u->admission = admission_new(conf, plugins ? plugins->breaker : NULL, workers);
@@ -186,6 +227,7 @@ void upstream_detach(struct upstream **at)
 	server_list_stop(&u->servers);
 	balance_fini(&u->balance);
 	sticky_fini(&u->sticky);
+	check_plan_unref(&u->setup.checks);
 	worker_bury(u->worker, &u->grave, upstream_free);
 }
 

@@ -23,6 +23,7 @@
 #include "http/handler.h"
 #include "net/worker.h"
 #include "upstream/conf.h"
+#include "upstream/record.h"
 
 struct balance_chooser;
 struct discovered;
@@ -204,6 +205,9 @@ unsigned upstream_retry_after(const struct upstream *u);
 /* discovered_workers.on_set: upstreams of the worker go over to the set. */
 void upstream_on_set(struct worker *w, void *mail);
 
+/* records_set_workers(): what is known of a server has changed. */
+void upstream_on_record(struct worker *w, void *record);
+
 /* Begin to use an upstream on this worker. tls: of conf->tls, for all workers, and NULL unless
  * conf->use_tls; conf and tls live as long as the snapshot. workers: how many workers share the
  * servers. plugins: NULL: none. Never fails; look-ups of names begin. What earlier snapshots
@@ -220,7 +224,13 @@ void upstream_close_idle(struct worker *w);
 
 /* ---- for the admin ------------------------------------------------------------------------- */
 
-enum endpoint_state { ENDPOINT_UP, ENDPOINT_DOWN, ENDPOINT_TRIAL };
+enum endpoint_state {
+	ENDPOINT_UP,
+	ENDPOINT_DOWN,
+	ENDPOINT_TRIAL,
+	ENDPOINT_SUSPECT,
+	ENDPOINT_STATES
+};
 
 /* A server as this worker sees it. */
 struct endpoint_view {
@@ -236,8 +246,9 @@ struct endpoint_view {
 	uint64_t connects, connect_failures, reused, ejected;
 	uint64_t latency_ns; /* usual time until the head of a response, smoothed; 0: not known */
 	/* in the balance of the configuration that came last; weight UINT32_MAX: in none */
-	uint32_t weight, share; /* share: what it counts now, 1024 for each 1 of weight */
-	uint8_t tier, entry;    /* enum balance_tier, enum tier_entry */
+	uint32_t weight, share;    /* share: what it counts now, 1024 for each 1 of weight */
+	uint8_t tier, entry;       /* enum balance_tier, enum tier_entry */
+	struct record_view record; /* what the process knows */
 };
 void upstream_each_endpoint(struct worker *w, void (*fn)(void *ctx, const struct endpoint_view *v),
 	void *ctx);

@@ -103,7 +103,7 @@ def test_status(gateway, origin):
     assert app["name"] == "app" and server["address"] == f"127.0.0.1:{up.port}" and server["state"] == "up"
     assert server["latency_us"] > 0
     assert server["requests"] == 5 and server["failures"] == 0 and server["connects"] + server["reused"] == 5
-    assert server["workers"] == {"up": 2, "down": 0, "trial": 0}
+    assert server["workers"] == {"up": 2, "down": 0, "trial": 0, "suspect": 0}
 
 
 def test_status_tells_what_is_under_way(gateway, origin, raw):

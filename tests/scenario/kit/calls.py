@@ -122,12 +122,18 @@ class Server:
 
 
 class Health(grpc.GenericRpcHandler):
-    """grpc.health.v1.Health/Check: SERVING, in protobuf's bytes."""
+    """grpc.health.v1.Health/Check, in protobuf's bytes: SERVING for the server as a whole and for test.Calls."""
 
     def service(self, details):
         if details.method != "/grpc.health.v1.Health/Check":
             return None
-        return grpc.unary_unary_rpc_method_handler(lambda _request, _context: b"\x08\x01")
+        return grpc.unary_unary_rpc_method_handler(self.check)
+
+    @staticmethod
+    def check(request, context):
+        if request and SERVICE.encode() not in request:
+            context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
+        return b"\x08\x01"
 
 
 class Process:

@@ -13,6 +13,7 @@ clients/test_load clients/test_refused_uploads
 edge/test_descriptors edge/test_overload edge/test_proxy_protocol_out edge/test_slow_bodies edge/test_slow_clients
 edge/test_slow_h2_clients
 grpc/test_grpc_calls grpc/test_grpc_errors grpc/test_grpc_reroute grpc/test_grpc_time
+health
 http1/test_bodies http1/test_interim http1/test_keep_alive http1/test_pipelining http1/test_trailers
 http2
 limits/test_rate_limit limits/test_redis_cluster limits/test_redis_errors limits/test_redis_failures
@@ -37,6 +38,7 @@ admin
 clients/test_load
 edge/test_connection_limits edge/test_descriptors edge/test_overload
 grpc/test_grpc_calls
+health
 http2/test_h2_floods http2/test_h2_upstream_ends
 limits/test_rate_limit limits/test_redis_cluster limits/test_redis_failures limits/test_redis_hosts
 limits/test_redis_sentinel

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "admin/servers.h"
+#include "base/err.h"
 
 static struct endpoint_view server(const char *upstream, const char *address, const char *host,
 	enum endpoint_state state, unsigned n)
@@ -74,6 +75,34 @@ TEST(what_tells_servers_apart)
 	assert_int_equal(count, 1);
 	assert_int_equal(at->sum.connections, 4);
 	free(all);
+}
+
+TEST(one_state_for_the_process)
+{
+	char why[SERVER_REASON] = "";
+	struct server_sum s = { .sum.record.weight = RECORD_NO_WEIGHT, .in_state = { 2 } };
+	assert_int_equal(server_state(&s), SERVER_UP);
+	assert_false(server_reason(&s, why));
+	s.in_state[ENDPOINT_DOWN] = 1;
+	s.sum.last_err = ERR_CONNECT_FAILED;
+	assert_int_equal(server_state(&s), SERVER_PARTLY_UP);
+	assert_true(server_reason(&s, why));
+	assert_string_equal(why, "requests fail: connect-failed");
+	s.in_state[ENDPOINT_UP] = 0;
+	assert_int_equal(server_state(&s), SERVER_DOWN);
+	s.in_state[ENDPOINT_SUSPECT] = 1;
+	assert_int_equal(server_state(&s), SERVER_SUSPECT);
+	s.sum.record.verdict = CHECKED_DOWN;
+	s.sum.record.last_result = CHECK_STATUS;
+	s.sum.record.last_status = 503;
+	assert_int_equal(server_state(&s), SERVER_DOWN);
+	assert_true(server_reason(&s, why));
+	assert_string_equal(why, "checks fail: status 503");
+	s.sum.record.weight = 0;
+	assert_int_equal(server_state(&s), SERVER_DRAINED);
+	s.sum.record.order = ORDER_DISABLED;
+	assert_int_equal(server_state(&s), SERVER_DISABLED);
+	assert_string_equal(server_state_name(server_state(&s)), "disabled");
 }
 
 TEST(nobody)

@@ -144,12 +144,78 @@ TEST(how_servers_are_chosen)
 	forget();
 }
 
+TEST(health)
+{
+	assert_string_equal(read_conf("o: { servers: [a:1] }\n"), "");
+	assert_int_equal(conf.health.count, HEALTH_COUNT_DEFAULT);
+	assert_int_equal(conf.health.max_ejected, 10000);
+	assert_int_equal(conf.health.stall, 250);
+	assert_int_equal(conf.health.outliers.requests, 0);
+	assert_false(conf.health.check.is_on);
+	forget();
+	assert_string_equal(read_conf("o:\n  servers: [a:1]\n  health:\n"
+				      "    count: [connect, 503]\n"
+				      "    max_ejected: 50%\n"
+				      "    stall: 0s\n"
+				      "    outliers: { deviation: 2.25 }\n"
+				      "    check: { expect: [204, 300-399], jitter: 0% }\n"),
+		"");
+	assert_int_equal(conf.health.count, 1u << COUNT_CONNECT | 1u << (COUNT_STATUS + 4));
+	assert_int_equal(conf.health.max_ejected, 5000);
+	assert_int_equal(conf.health.stall, 0);
+	assert_int_equal(conf.health.outliers.requests, 100);
+	assert_int_equal(conf.health.outliers.deviation_1000, 2250);
+	assert_true(conf.health.check.is_on);
+	assert_int_equal(conf.health.check.rise, 2);
+	assert_int_equal(conf.health.check.jitter, 0);
+	forget();
+	assert_string_equal(read_conf("o: { servers: [a:1], health: { check: {} } }\n"), "");
+	assert_true(conf.health.check.is_on);
+	assert_int_equal(conf.health.check.jitter, 1000);
+	forget();
+}
+
+TEST(statuses)
+{
+	struct status_set s = { 0 };
+	assert_true(status_set_add(&s, STR("200-299")));
+	assert_true(status_set_add(&s, STR("404")));
+	assert_true(status_set_has(&s, 200) && status_set_has(&s, 299) && status_set_has(&s, 404));
+	assert_false(status_set_has(&s, 199) || status_set_has(&s, 300) || status_set_has(&s, 0));
+	assert_false(status_set_has(&s, 600));
+	static const char *const wrong[] = { "", "20", "2000", "abc", "299-200", "099", "100-600",
+		"-", "200-", "-200", "200-299-300" };
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_false(status_set_add(&s, str_of(wrong[i])));
+}
+
 TEST(mistakes)
 {
 	static const struct {
 		const char *yaml, *said;
 	} cases[] = {
 		{ "o: {}\n", "servers" },
+		{ "o: { servers: [a:1], health: { max_ejected: 0% } }\n", "max_ejected" },
+		{ "o: { servers: [a:1], health: { max_ejected: half } }\n", "max_ejected" },
+		{ "o: { servers: [a:1], health: { count: [connect, 404] } }\n", "404" },
+		{ "o: { servers: [a:1], health: { outliers: { deviation: 1. } } }\n",
+			"deviation: \"1.\" is not a number" },
+		{ "o: { servers: [a:1], health: { check: { expect: [2xx] } } }\n",
+			"expect: \"2xx\" is not a status" },
+		{ "o: { servers: [a:1], health: { check: { path: health } } }\n",
+			"path: \"health\" is not a path" },
+		{ "o: { servers: [a:1], health: { check: { body: 'regex:(' } } }\n",
+			"the expression is malformed" },
+		{ "o: { servers: [a:1], health: { check: { kind: tcp, path: /x } } }\n",
+			"only a check of kind http has this" },
+		{ "o: { servers: [a:1], health: { check: { service: x } } }\n",
+			"only a check of kind grpc has this" },
+		{ "o: { servers: [a:1], health: { check: { kind: tls } } }\n",
+			"the upstream has no TLS to check" },
+		{ "o: { servers: [a:1], health: { check: { kind: grpc } } }\n",
+			"gRPC needs HTTP/2" },
+		{ "o: { servers: [a:1], protocol: auto, health: { check: { kind: grpc } } }\n",
+			"which auto chooses over TLS only" },
 		{ "o:\n  servers: []\n", "2:12 o.servers: " },
 		{ "o:\n  servers: [localhost]\n", "2:13 o.servers[0]: the server has no port\n" },
 		{ "o:\n  servers: [10.0.0.1]\n", "2:13 o.servers[0]: the server has no port\n" },

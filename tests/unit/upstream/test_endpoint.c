@@ -31,6 +31,11 @@ static int unmake(void **state)
 	return 0;
 }
 
+static void ignore(struct endpoint_watch *w)
+{
+	(void)w;
+}
+
 static void let_fail(unsigned times)
 {
 	while (times--)
@@ -156,6 +161,53 @@ TEST_WITH(bound_below_first, make, unmake)
 	assert_true(endpoint_begin_trial(e));
 	endpoint_failed(e, true, ERR_CONNECT_FAILED);
 	assert_rest(1000);
+}
+
+/* `max_ejected` of the servers in use: of one server alone 50% are none. */
+TEST_WITH(some_stay, make, unmake)
+{
+	struct endpoint_watch w, w2;
+	struct endpoint *f = NULL;
+	struct endpoint_key key = { .upstream = STR("u"), .host = STR("") };
+	assert_true(addr_from_ip(STR("192.0.2.2"), 80, &key.addr));
+	e->bounds.health.max_ejected = 5000;
+	endpoint_watch(e, &w, ignore);
+	let_fail(10);
+	assert_int_equal(e->state, ENDPOINT_UP);
+	f = endpoint_get(&kit_worker, &key);
+	f->bounds = e->bounds;
+	let_fail(3);
+	assert_int_equal(e->state, ENDPOINT_UP); /* f is not in use */
+	endpoint_watch(f, &w2, ignore);
+	let_fail(1);
+	assert_rest(100);
+	for (int i = 0; i < 10; i++)
+		endpoint_failed(f, false, ERR_UPSTREAM_RESET);
+	assert_int_equal(f->state, ENDPOINT_UP); /* at least one stays */
+	end_rest();
+	assert_true(endpoint_begin_trial(e));
+	endpoint_failed(e, true, ERR_UPSTREAM_RESET); /* one that is out may stay out */
+	assert_rest(200);
+	list_del(&w.at);
+	list_del(&w2.at);
+	endpoint_unref(&f);
+}
+
+TEST_WITH(only_some_failures_count, make, unmake)
+{
+	e->bounds.health.count = 1u << COUNT_CONNECT | 1u << (COUNT_STATUS + 4); /* 503 */
+	let_fail(10);                                                            /* resets */
+	endpoint_failed(e, false, ERR_UPSTREAM_TIMEOUT);
+	assert_int_equal(e->state, ENDPOINT_UP);
+	assert_int_equal(e->n_failures, 11);
+	assert_true(health_counts_status(&e->bounds.health, 503));
+	assert_false(health_counts_status(&e->bounds.health, 502));
+	assert_false(health_counts_status(&e->bounds.health, 404));
+	endpoint_failed(e, false, ERR_CONNECT_FAILED);
+	endpoint_failed(e, false, ERR_UPSTREAM_STATUS);
+	assert_int_equal(e->state, ENDPOINT_UP);
+	endpoint_failed(e, false, ERR_UPSTREAM_STATUS);
+	assert_rest(100);
 }
 
 TEST_GROUP(kit_setup, kit_teardown);
