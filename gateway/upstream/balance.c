@@ -122,6 +122,13 @@ static enum balance_result choose_only(struct balance *b, const struct balance_a
 	return BALANCE_NONE;
 }
 
+/* Whether it would be chosen if it had room. */
+static bool candidate_is_sound(const struct candidate *c)
+{
+	const struct endpoint *e = c->endpoint;
+	return e->state == ENDPOINT_UP || (e->state == ENDPOINT_TRIAL && !e->trial_out);
+}
+
 /* No candidate is ready: choose the one with the fewest requests, and among equals the one chosen
  * longest ago. */
 static enum balance_result choose_resting(struct balance *b, const struct balance_ask *ask,
@@ -132,7 +139,8 @@ static enum balance_result choose_resting(struct balance *b, const struct balanc
 
 	for (uint32_t i = 0; i < b->n; i++) {
 		struct candidate *c = b->all[i];
-		if (candidate_was_tried(c, ask->tried, ask->n_tried))
+		if (candidate_was_tried(c, ask->tried, ask->n_tried) ||
+			(ask->none_down && !candidate_is_sound(c)))
 			continue;
 		if (endpoint_is_full(c->endpoint)) {
 			busy = true;
@@ -166,6 +174,16 @@ bool balance_has_untried(const struct balance *b, const uint64_t *tried, unsigne
 {
 	for (uint32_t i = 0; i < b->n; i++) {
 		if (!candidate_was_tried(b->all[i], tried, n_tried))
+			return true;
+	}
+	return false;
+}
+
+bool balance_has_sound(const struct balance *b, const uint64_t *tried, unsigned n_tried)
+{
+	for (uint32_t i = 0; i < b->n; i++) {
+		if (candidate_is_sound(b->all[i]) &&
+			!candidate_was_tried(b->all[i], tried, n_tried))
 			return true;
 	}
 	return false;

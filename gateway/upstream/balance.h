@@ -101,6 +101,8 @@ struct balance_ask {
 	unsigned n_tried;
 	/* id of the one endpoint that may be chosen, whatever its health, to probe it; 0: any */
 	uint64_t only;
+	/* a server that is known to be down is no choice, also when there is no other */
+	bool none_down;
 	/* borrowed for the call; NULL: there is no request */
 	const struct request_head *request;
 	uint64_t key;              /* balance_key() of the request */
@@ -122,5 +124,7 @@ enum balance_result balance_choose(struct balance *b, const struct balance_ask *
 	struct candidate **out);
 /* Whether there is a server not among the tried. */
 bool balance_has_untried(const struct balance *b, const uint64_t *tried, unsigned n_tried);
+/* The same of one that is not known to be down. */
+bool balance_has_sound(const struct balance *b, const uint64_t *tried, unsigned n_tried);
 
 #endif
