@@ -65,7 +65,7 @@ static enum upstream_stop call_take(struct upstream_call *c)
 	uint64_t now = worker_now(u->worker), pause = call_pause_length(c);
 	if (now - c->first_ns + pause >= r->within_ns)
 		return UPSTREAM_OUT_OF_TIME;
-	if (!budget_take(&u->budget, r->is_given ? r->budget : RETRY_NO_BUDGET, now))
+	if (!budget_take(&u->budget, r->is_given ? r->budget : BUDGET_ALL, now))
 		return UPSTREAM_OUT_OF_BUDGET;
 	c->pause_ns = pause;
 	c->none_down = true;

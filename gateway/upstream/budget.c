@@ -12,7 +12,7 @@ void budget_turn(struct budget *b, uint64_t slot)
 	b->slot = slot;
 }
 
-bool budget_take(struct budget *b, unsigned percent, uint64_t now_ns)
+bool budget_take(struct budget *b, unsigned share, uint64_t now_ns)
 {
 	uint64_t slot = now_ns >> BUDGET_SHIFT, requests = 0, retries = 0;
 	if (slot != b->slot)
@@ -21,7 +21,8 @@ bool budget_take(struct budget *b, unsigned percent, uint64_t now_ns)
 		requests += b->requests[i];
 		retries += b->retries[i];
 	}
-	if (percent < 100 && retries >= BUDGET_FLOOR && (retries + 1) * 100 > requests * percent)
+	if (share < BUDGET_ALL && retries >= BUDGET_FLOOR &&
+		(retries + 1) * BUDGET_ALL > requests * share)
 		return false;
 	b->retries[slot % BUDGET_SLOTS]++;
 	return true;

@@ -15,6 +15,7 @@
 enum {
 	BUDGET_SHIFT = 30, /* 2^30 ns, about a second: a slot */
 	BUDGET_SLOTS = 8,
+	BUDGET_ALL = 10000,              /* hundredths of a percent: no bound */
 	BUDGET_FLOOR = 3 * BUDGET_SLOTS, /* retries of all slots that need no requests */
 };
 
@@ -35,7 +36,8 @@ static inline void budget_request(struct budget *b, uint64_t now_ns)
 		budget_turn(b, slot);
 	b->requests[slot % BUDGET_SLOTS]++;
 }
-/* Whether one more may be tried again, of a budget of so many percent; it is then taken. */
-must_use bool budget_take(struct budget *b, unsigned percent, uint64_t now_ns);
+/* Whether one more may be tried again, of a budget of so many hundredths of a percent;
+ * it is then taken. */
+must_use bool budget_take(struct budget *b, unsigned share, uint64_t now_ns);
 
 #endif

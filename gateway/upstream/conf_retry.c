@@ -4,7 +4,7 @@
 #include "net/timer.h"
 #include "upstream/conf.h"
 
-enum { HEDGE_BUDGET = 20 }; /* percent, without a block `retry` */
+enum { HEDGE_BUDGET = 2000 }; /* 20 %, without a block `retry` */
 
 const sluice_option retry_options[] = {
 	SLUICE_OPTION(SLUICE_T_STRS, struct retry_conf, on, .max = "32",
@@ -19,7 +19,8 @@ const sluice_option retry_options[] = {
 	SLUICE_OPTION(SLUICE_T_UINT, struct retry_conf, tries, .min = "1", .max = "8",
 		.doc = "number of servers that are asked at most, the first included; left out: "
 		       "one more than the upstream's `retries`"),
-	SLUICE_OPTION(SLUICE_T_STR, struct retry_conf, budget, .def = "20%",
+	SLUICE_OPTION(SLUICE_T_PERCENT, struct retry_conf, budget, .def = "20%", .min = "1%",
+		.max = "100%",
 		.doc = "share of the upstream's requests that may be tried again; a few in each "
 		       "second always may; 100%: no limit"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct retry_conf, within, .def = "5s", .max = "1h",
@@ -138,24 +139,14 @@ bool retry_takes_method(const struct retry_rules *r, const struct request_head *
 
 /* ---- the rest ------------------------------------------------------------------------------ */
 
-static bool take_percent(sluice_str text, uint64_t most, uint8_t *out)
+static bool take_percentile(sluice_str text, uint8_t *out)
 {
 	uint64_t n;
 	if (!str_ends(text, STR("%")) ||
-		value_uint(str_n(text.data, text.len - 1), &n) != VALUE_OK || n < 1 || n > most)
+		value_uint(str_n(text.data, text.len - 1), &n) != VALUE_OK || n < 1 || n > 99)
 		return false;
 	*out = (uint8_t)n;
 	return true;
-}
-
-static int take_budget(struct bind *b, const struct retry_conf *c, struct retry_rules *r)
-{
-	if (take_percent(c->budget, RETRY_NO_BUDGET, &r->budget))
-		return 0;
-	(void)bind_error(b, c, "budget", "\"%.*s\" is no share from 1%% to 100%%",
-		STR_ARG(c->budget));
-	diag_hint(b->diag, "write 20%%, or 100%% for no limit");
-	return -1;
 }
 
 static int take_hedge(struct bind *b, const struct hedge_conf *c, struct retry_rules *r)
@@ -164,7 +155,7 @@ static int take_hedge(struct bind *b, const struct hedge_conf *c, struct retry_r
 	r->hedges = c->max > 0;
 	if (c->after.len == 0)
 		return -1; /* that is reported */
-	if (take_percent(c->after, 99, &r->hedge_percent))
+	if (take_percentile(c->after, &r->hedge_percent))
 		return 0;
 	if (value_duration(c->after, &ms) == VALUE_OK && ms > 0) {
 		r->hedge_ns = ms * NS_PER_MS;
@@ -185,7 +176,8 @@ static int take_retry(struct bind *b, struct arena *a, const struct retry_conf *
 	r->within_ns = c->within ? c->within * NS_PER_MS : TIMER_NEVER;
 	r->backoff_ns = c->backoff * NS_PER_MS;
 	r->max_body = c->max_body;
-	return take_conditions(b, c, r) | take_methods(b, a, c, r) | take_budget(b, c, r);
+	r->budget = (uint16_t)c->budget;
+	return take_conditions(b, c, r) | take_methods(b, a, c, r);
 }
 
 const struct retry_rules *retry_rules_make(struct bind *b, struct arena *a,

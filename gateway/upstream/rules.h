@@ -10,12 +10,12 @@
 #include "config/bind.h"
 #include "http/grpc.h"
 #include "http/head.h"
+#include "upstream/budget.h"
 
 enum {
 	RETRY_STATUS_FIRST = 400, /* the statuses that `on` may have: from this one */
 	RETRY_STATUS_LAST = 599,  /* to this one */
 	RETRY_STATUS_WORDS = (RETRY_STATUS_LAST - RETRY_STATUS_FIRST) / 64 + 1,
-	RETRY_NO_BUDGET = 100, /* percent: the budget bounds nothing */
 };
 
 /* What `on` names besides statuses and codes of gRPC: bits. */
@@ -28,8 +28,8 @@ enum retry_on {
 /* `retry:`, as it is written. */
 struct retry_conf {
 	sluice_strs on, methods;
-	uint64_t tries; /* 0: not given */
-	sluice_str budget;
+	uint64_t tries;           /* 0: not given */
+	uint64_t budget;          /* hundredths of a percent */
 	uint64_t within, backoff; /* ms */
 	uint64_t max_body;
 };
@@ -45,14 +45,14 @@ struct retry_rules {
 	uint32_t codes;                        /* a bit for each gRPC code of `on` */
 	uint8_t on;                            /* enum retry_on */
 	uint8_t tries;                         /* at most UPSTREAM_TRIES_MAX; 1: no second one */
-	/* percent of the upstream's requests; RETRY_NO_BUDGET: no bound; without is_given: of
+	uint8_t hedge_percent;                 /* percentile of the latency; 0: hedge_ns */
+	bool is_given; /* there is a block `retry`, and not only the other options */
+	/* hundredths of a percent of the requests; BUDGET_ALL: no bound; without is_given: of
 	 * hedges alone */
-	uint8_t budget;
-	uint8_t hedge_percent; /* percentile of the latency; 0: hedge_ns */
-	bool is_given;         /* there is a block `retry`, and not only the other options */
-	uint16_t methods;      /* a bit for each enum method */
-	sluice_strs others;    /* methods without an enum, such as PROPFIND */
-	uint64_t within_ns;    /* TIMER_NEVER: no bound */
+	uint16_t budget;
+	uint16_t methods;   /* a bit for each enum method */
+	sluice_strs others; /* methods without an enum, such as PROPFIND */
+	uint64_t within_ns; /* TIMER_NEVER: no bound */
 	uint64_t backoff_ns;
 	uint64_t max_body; /* bytes of a request body that are kept */
 	uint64_t try_ns;   /* for one try; 0: no bound */

@@ -15,7 +15,7 @@ static struct upstream *attach_with(const char *const *addresses, unsigned failu
 	conf.conf.health.failures = failures;
 	rules = (struct retry_rules){ .on = RETRY_ON_CONNECT | RETRY_ON_RESET,
 		.tries = 3,
-		.budget = RETRY_NO_BUDGET,
+		.budget = BUDGET_ALL,
 		.is_given = true,
 		.within_ns = TIMER_NEVER };
 	return upstream_attach(&kit_worker, &conf.conf, NULL, 1, NULL);
@@ -133,7 +133,7 @@ TEST(time_and_budget)
 	assert_int_equal(p.call.stop, UPSTREAM_OUT_OF_TIME);
 	probe_fini(&p);
 	rules.within_ns = TIMER_NEVER;
-	rules.budget = 1;
+	rules.budget = 100;
 	unsigned again = 0, refused = 0;
 	for (unsigned i = 0; i < 30; i++) {
 		ask(&p, u);

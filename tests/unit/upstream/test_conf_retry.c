@@ -88,7 +88,7 @@ TEST(defaults)
 	assert_true(rules->is_given);
 	assert_int_equal(rules->on, RETRY_ON_CONNECT | RETRY_ON_RESET);
 	assert_int_equal(rules->tries, 3);
-	assert_int_equal(rules->budget, 20);
+	assert_int_equal(rules->budget, 2000);
 	assert_int_equal(rules->max_body, 65536);
 	assert_true(rules->within_ns == 5000 * UINT64_C(1000000));
 	assert_true(takes("GET") && takes("PUT") && takes("DELETE") && takes("OPTIONS"));
@@ -154,8 +154,8 @@ TEST(mistakes_and_warnings)
 		{ "retry: { on: [600] }", "no try can follow on \"600\"" },
 		{ "retry: { methods: ['G T'] }", "\"G T\" is no method that is forwarded" },
 		{ "retry: { methods: [TRACE] }", "\"TRACE\" is no method that is forwarded" },
-		{ "retry: { budget: 20 }", "\"20\" is no share from 1% to 100%" },
-		{ "retry: { budget: 101% }", "\"101%\" is no share" },
+		{ "retry: { budget: 20 }", "u.retry.budget: " },
+		{ "retry: { budget: 101% }", "u.retry.budget: " },
 		{ "retry: { tries: 9 }", "u.retry.tries" },
 		{ "retry: { max_body: 2MiB }", "u.retry.max_body" },
 		{ "hedge: {}", "after" },
