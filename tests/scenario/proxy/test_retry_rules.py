@@ -13,9 +13,9 @@ GOOD = reply(200, b"good")
 
 
 def pair(gateway, origin, bad, good=GOOD, upstream="", route=""):
-    """A gateway before two servers: the first one asked is the bad one at least every other time."""
+    """A gateway before two servers, of one worker: they are asked first in turn."""
     one, two = origin(bad), origin(good)
-    g = gateway(proxy(upstream=", ".join(x for x in (CALM, upstream) if x), route=route, **TWO), a=one.port, b=two.port)
+    g = gateway("runtime: { workers: 1 }\n" + proxy(upstream=", ".join(x for x in (CALM, upstream) if x), route=route, **TWO), a=one.port, b=two.port)
     return g, one, two
 
 
