@@ -324,7 +324,7 @@ int upstream_open(struct upstream_call *c, struct upstream *u, const struct orig
 	if (unlikely(refused))
 		return refused;
 	if (likely(!c->rules))
-		c->most = u->most;
+		c->most = (uint8_t)(u->conf->retries + 1);
 	else if (c->pause_ns)
 		return call_pause(c);
 	if (likely(u->queue.n == 0)) {

@@ -22,7 +22,6 @@ struct upstream {
 	struct admission *admission; /* owned; NULL: every call may go */
 	struct waitlist queue;       /* calls: NAMES, QUEUED, SHED */
 	uint32_t n_calls;            /* not IDLE */
-	uint8_t most;                /* servers that a call may ask: 1 + `retries` */
 	struct turn_hook hook;       /* serves the calls that wait */
 	struct budget budget;        /* of retries and hedges */
 	struct latency latency;      /* where `hedge` goes by a percentile */

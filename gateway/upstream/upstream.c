@@ -73,7 +73,6 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 		(unsigned long long)conf->retries);
 	u->worker = w;
 	u->conf = conf;
-	u->most = (uint8_t)(conf->retries + 1);
 	u->tls = tls;
 	u->link_conf = (struct link_conf){
 		.http1 = { .connect_ns = conf->timeouts.connect * NS_PER_MS,
